@@ -1,1 +1,22 @@
-//! deputy-delegation
+//! What Deputy decides, as pure functions: no Kubernetes, no AWS SDK, no I/O, no clock (invariant 1).
+//!
+//! - [`names`]: the typed names and ARNs everything else speaks in; made once at the edge.
+//! - [`model`]: accounts, limits, roles and bindings as the decision sees them.
+//! - [`decide`]: the one function behind webhook, controllers, broker and `deputy check`.
+//! - [`naming`]: what an object is called in AWS, computable offline.
+//! - [`trust`], [`boundary`], [`session`]: the documents and requests that an accepted grant becomes.
+//! - [`plan`]: the IAM calls that lead from what AWS has to what is wanted.
+//! - [`bootstrap`]: the AWS policies that Deputy's own processes need.
+
+pub mod bootstrap;
+pub mod boundary;
+pub mod decide;
+pub mod model;
+pub mod names;
+pub mod naming;
+pub mod plan;
+pub mod session;
+pub mod trust;
+
+pub use decide::{Accepted, Decision, DecisionInput, Grant, MissingFact, Reason, Violation, decide};
+pub use names::*;

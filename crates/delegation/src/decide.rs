@@ -1,0 +1,131 @@
+//! The one decision. Skeleton: bodies follow.
+
+use crate::{
+    model::{Account, Binding, LimitEntry, ObjectId, Role},
+    names::{ClusterName, ObjectName},
+};
+
+/// A fact that may not be known: absent is not the same as unreadable.
+#[derive(Debug)]
+pub enum Fact<'a, T> {
+    /// Known.
+    Known(&'a T),
+    /// The object does not exist (yet).
+    Missing,
+    /// The object is there but can't be read, with the reason.
+    Unreadable(&'a str),
+}
+
+// Derived, these would ask for `T: Copy`; the fact only borrows.
+impl<T> Clone for Fact<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Fact<'_, T> {}
+
+/// What is decided about.
+#[derive(Debug, Clone, Copy)]
+pub enum Grant<'a> {
+    /// The permissions of a role.
+    Role(&'a Role),
+    /// A binding, with the role it names.
+    Binding {
+        /// The binding.
+        binding: &'a Binding,
+        /// Its role.
+        role: Fact<'a, Role>,
+    },
+}
+
+/// Everything a decision may depend on.
+#[derive(Debug, Clone, Copy)]
+pub struct DecisionInput<'a> {
+    /// This cluster.
+    pub cluster: &'a ClusterName,
+    /// The grant.
+    pub grant: Grant<'a>,
+    /// The account that the role names. [`Fact::Missing`] also while the role itself is not known.
+    pub account: Fact<'a, Account>,
+    /// All limits there are; those that do not apply are passed over.
+    pub limits: &'a [LimitEntry],
+}
+
+/// The answer. There is no default: an error is never an allow.
+#[must_use]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Within every limit that applies.
+    Accepted(Accepted),
+    /// Refused, with every violation.
+    Refused(Vec<Violation>),
+    /// Can't be decided before these facts are known.
+    Undecided(Vec<MissingFact>),
+}
+
+/// On what an acceptance rests.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The limits that apply, by name, in order.
+    pub limits: Vec<ObjectName>,
+    /// The one limit whose generated boundary the role carries.
+    pub boundary: Option<ObjectName>,
+}
+
+/// One reason for a refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// For machines.
+    pub reason: Reason,
+    /// Where in the object: `spec.policies[0].document.Statement[1]`.
+    pub field: String,
+    /// Which limit, if it is one.
+    pub limit: Option<ObjectName>,
+    /// For people, with numbers and, for containment, the witness.
+    pub message: String,
+}
+
+/// Machine-readable reasons: a contract (condition reasons, metrics).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// No limit applies to this namespace and account.
+    NoLimit,
+    /// A limit that applies can't be read.
+    LimitInvalid,
+    /// More than one limit that applies carries a boundary.
+    BoundaryOverlap,
+    /// The account can't be read.
+    AccountInvalid,
+    /// The role can't be read.
+    RoleInvalid,
+    /// Grants a request that the ceiling does not allow; the message shows one.
+    ExceedsLimit,
+    /// Whether it exceeds the ceiling can't be proved either way; the message names the construct.
+    ContainmentUnknown,
+    /// Longer than AWS takes.
+    TooLarge,
+    /// A session longer than allowed, or shorter than usable.
+    Duration,
+    /// A session tag that no limit allows, or that is reserved.
+    SessionTag,
+    /// A ceiling that reaches IAM itself without acknowledgement.
+    Escalation,
+    /// A policy variable in a ceiling that a tenant could set.
+    TenantVariable,
+    /// Any other rule of structure.
+    Structure,
+}
+
+/// A fact that is not there yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MissingFact {
+    /// The AWSAccount does not exist.
+    AccountNotFound(ObjectName),
+    /// The AWSRole does not exist.
+    RoleNotFound(ObjectId),
+}
+
+/// Decides whether a grant stays within every limit of its namespace and account.
+pub fn decide(_input: &DecisionInput<'_>) -> Decision {
+    unimplemented!()
+}

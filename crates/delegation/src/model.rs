@@ -1,0 +1,236 @@
+//! Accounts, limits, roles and bindings as the decision sees them: parsed, typed, free of Kubernetes.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use deputy_policy::Document;
+
+use crate::names::{
+    AccountId, ExternalId, IssuerArn, NamespaceName, NamespacePattern, ObjectName, Partition, Region,
+    RoleArn, ServiceAccountName, SessionDuration, TagKey, TagValue, Uid,
+};
+
+/// The kinds that own something in AWS. `as_str` is the word in names, tags and external ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A namespaced role.
+    AWSRole,
+    /// A limit, which owns boundary policies.
+    DelegationLimit,
+}
+
+impl Kind {
+    /// The kind's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::AWSRole => "AWSRole",
+            Self::DelegationLimit => "DelegationLimit",
+        }
+    }
+}
+
+/// Another identity that a process assumes before it calls IAM in an account.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct AssumeRole {
+    /// The role to assume.
+    pub role: RoleArn,
+    /// The external id its trust policy asks for.
+    pub external_id: Option<ExternalId>,
+}
+
+/// Endpoints other than AWS's own: private ones and test doubles. `https://…`, or `http://…` on loopback only.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Endpoints {
+    /// Of IAM.
+    pub iam: Option<String>,
+    /// Of STS.
+    pub sts: Option<String>,
+}
+
+/// Where: one AWS account (`AWSAccount`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The object's name.
+    pub name: ObjectName,
+    /// The account's id.
+    pub id: AccountId,
+    /// Its partition.
+    pub partition: Partition,
+    /// The region whose STS endpoint is used, and `AWS_REGION` of pods that set none.
+    pub region: Region,
+    /// Who calls AssumeRole, and whom the trust policies name.
+    pub issuer: IssuerArn,
+    /// The identity that writes roles; ambient if none.
+    pub provisioner: Option<AssumeRole>,
+    /// The identity that writes boundary policies; ambient if none.
+    pub boundary_writer: Option<AssumeRole>,
+    /// Life of sessions whose binding says nothing.
+    pub default_session_duration: SessionDuration,
+    /// Tags on every role.
+    pub tags: BTreeMap<TagKey, TagValue>,
+    /// Endpoints to use instead of AWS's.
+    pub endpoints: Endpoints,
+}
+
+/// How a limit's ceiling is repeated in AWS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum BoundaryMode {
+    /// Deputy writes one managed policy for each limit and account, and sets it as permissions boundary on every role.
+    Generated,
+    /// Checks only: no permissions boundary from this limit.
+    CheckOnly,
+}
+
+/// How far: what the namespaces it names may ever grant in the accounts it names (`DelegationLimit`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// The object's name.
+    pub name: ObjectName,
+    /// The object's uid.
+    pub uid: Option<Uid>,
+    /// Where it applies.
+    pub scope: LimitScope,
+    /// What may be granted at most. Parsed as [`deputy_policy::PolicyKind::Boundary`].
+    pub ceiling: Document,
+    /// How it is repeated in AWS.
+    pub boundary: BoundaryMode,
+    /// The longest session.
+    pub max_session_duration: SessionDuration,
+    /// Which session tags a binding may set, with which values.
+    pub session_tags: BTreeMap<TagKey, BTreeSet<TagValue>>,
+    /// Actions reaching IAM itself that this limit knowingly allows (lower-cased `service:action` patterns as written).
+    pub acknowledge_escalation: BTreeSet<String>,
+}
+
+/// Namespaces and accounts that a limit names. It applies where both match.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitScope {
+    /// Names and patterns on names.
+    pub namespaces: Vec<NamespacePattern>,
+    /// Names of AWSAccounts.
+    pub accounts: BTreeSet<ObjectName>,
+}
+
+impl LimitScope {
+    /// Whether the limit applies to grants of `namespace` in `account`.
+    #[must_use]
+    pub fn applies(&self, namespace: &NamespaceName, account: &ObjectName) -> bool {
+        self.accounts.contains(account) && self.namespaces.iter().any(|p| p.matches(namespace))
+    }
+}
+
+/// A limit as stored: also one that can't be read still limits.
+#[derive(Debug, Clone)]
+pub enum LimitEntry {
+    /// It can be applied.
+    Valid(Arc<Limit>),
+    /// It can't, so what it covers is refused until it can. With no readable scope it covers everything.
+    Invalid {
+        /// The object's name.
+        name: ObjectName,
+        /// Where it would apply, as far as that could be read.
+        scope: Option<LimitScope>,
+        /// Why it can't be read.
+        error: String,
+    },
+}
+
+impl LimitEntry {
+    /// The limit's name.
+    #[must_use]
+    pub fn name(&self) -> &ObjectName {
+        match self {
+            Self::Valid(limit) => &limit.name,
+            Self::Invalid { name, .. } => name,
+        }
+    }
+    /// Whether it applies to grants of `namespace` in `account`.
+    #[must_use]
+    pub fn applies(&self, namespace: &NamespaceName, account: &ObjectName) -> bool {
+        match self {
+            Self::Valid(limit) => limit.scope.applies(namespace, account),
+            Self::Invalid { scope, .. } => scope.as_ref().is_none_or(|s| s.applies(namespace, account)),
+        }
+    }
+}
+
+/// The name of an object in a namespace.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId {
+    /// Its namespace.
+    pub namespace: NamespaceName,
+    /// Its name.
+    pub name: ObjectName,
+}
+
+impl std::fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// One named policy of a role. All of a role's policies become one inline policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedPolicy {
+    /// Its name in the list.
+    pub name: String,
+    /// Its document ([`deputy_policy::PolicyKind::Identity`]).
+    pub document: Document,
+}
+
+/// What: the permissions of one IAM role (`AWSRole`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    /// Namespace and name.
+    pub id: ObjectId,
+    /// The object's uid; none before it is stored.
+    pub uid: Option<Uid>,
+    /// The AWSAccount it lives in.
+    pub account: ObjectName,
+    /// At least one.
+    pub policies: Vec<NamedPolicy>,
+    /// `MaxSessionDuration` of the role: 1 to 12 hours.
+    pub max_session_duration: SessionDuration,
+}
+
+/// Who shares a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SessionScope {
+    /// All pods of the ServiceAccount.
+    ServiceAccount,
+    /// Nobody: each pod has its own.
+    Pod,
+}
+
+/// How a session of a binding looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionSpec {
+    /// Who shares it.
+    pub scope: SessionScope,
+    /// The session gets role ∩ this ([`deputy_policy::PolicyKind::Session`]).
+    pub policy: Option<Document>,
+    /// Its life; the account's default if none.
+    pub duration: Option<SessionDuration>,
+    /// Session tags beside Deputy's own.
+    pub tags: BTreeMap<TagKey, TagValue>,
+}
+
+/// Who: ServiceAccounts that may become the role (`AWSRoleBinding`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    /// Namespace and name.
+    pub id: ObjectId,
+    /// The object's uid; none before it is stored.
+    pub uid: Option<Uid>,
+    /// The AWSRole of the same namespace.
+    pub role: ObjectName,
+    /// ServiceAccounts of the same namespace; at least one.
+    pub subjects: BTreeSet<ServiceAccountName>,
+    /// How a session looks.
+    pub session: SessionSpec,
+    /// Unix seconds of creation: the oldest accepted binding of a ServiceAccount is its default. 0 before it is stored.
+    pub created: i64,
+}
