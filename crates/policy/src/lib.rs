@@ -1,1 +1,25 @@
-//! deputy-policy
+//! The IAM policy language: documents and their dialect, an evaluator, a containment check and lints.
+//!
+//! Pure: no I/O, no clock, no Kubernetes, no AWS SDK. The rules come from the AWS IAM User Guide; where AWS leaves a
+//! construct undefined, the dialect refuses it instead of guessing.
+//!
+//! * [`Document`] is a parsed and checked policy; [`Document::to_json`] is the canonical form that is sent to AWS.
+//! * [`evaluate()`] decides one request under identity, boundary and session policies, [`evaluate_trust`] under a trust
+//!   policy.
+//! * [`contains`] says whether everything that a candidate allows is allowed by a ceiling.
+//! * [`escalation`] and [`tag_variables`] are the lints for ceilings.
+
+pub mod condition;
+pub mod contain;
+pub mod document;
+pub mod evaluate;
+pub mod lint;
+
+pub use condition::{Condition, Operator, SetOperator, Test};
+pub use contain::{Containment, UnknownKind, UnknownReason, Witness, contains};
+pub use document::{
+    ActionElement, Document, Effect, ParseError, ParseErrorKind, ParseErrors, PolicyKind, Principal,
+    ResourceElement, Statement, Version,
+};
+pub use evaluate::{Context, Decision, Evaluation, Layer, Layers, Reason, Request, evaluate, evaluate_trust};
+pub use lint::{Escalation, TagVariable, escalation, tag_variables};

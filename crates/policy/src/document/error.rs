@@ -1,0 +1,170 @@
+//! Why a document is refused.
+
+use std::fmt;
+
+/// The class of a [`ParseError`]; bounded, fit for metrics and tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ParseErrorKind {
+    /// Not JSON, or not the shape of a policy.
+    Json,
+    /// An object has the same key twice.
+    DuplicateKey,
+    /// Too large or too deep.
+    Size,
+    /// An element or a key that the policy language does not have.
+    UnknownElement,
+    /// A required element is missing.
+    MissingElement,
+    /// An element that this kind of policy, or the dialect, does not allow.
+    ForbiddenElement,
+    /// An empty list, object or string.
+    Empty,
+    /// A value of the wrong JSON type.
+    Type,
+    /// `Version` is missing or not accepted.
+    Version,
+    /// A Sid with other characters than letters and digits, or used twice.
+    Sid,
+    /// An action that is not `*` or `service:Name`.
+    Action,
+    /// A resource that is not `*` or a complete ARN.
+    Resource,
+    /// A principal that is not understood.
+    Principal,
+    /// An operator that does not exist.
+    Operator,
+    /// A condition key that is not understood.
+    ConditionKey,
+    /// A condition value that its operator can't use.
+    ConditionValue,
+    /// A policy variable that is malformed or in a place where AWS does not expand it.
+    Variable,
+    /// A character that IAM does not accept.
+    Character,
+}
+
+impl ParseErrorKind {
+    /// The name used in metrics and reasons.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Json => "Json",
+            Self::DuplicateKey => "DuplicateKey",
+            Self::Size => "Size",
+            Self::UnknownElement => "UnknownElement",
+            Self::MissingElement => "MissingElement",
+            Self::ForbiddenElement => "ForbiddenElement",
+            Self::Empty => "Empty",
+            Self::Type => "Type",
+            Self::Version => "Version",
+            Self::Sid => "Sid",
+            Self::Action => "Action",
+            Self::Resource => "Resource",
+            Self::Principal => "Principal",
+            Self::Operator => "Operator",
+            Self::ConditionKey => "ConditionKey",
+            Self::ConditionValue => "ConditionValue",
+            Self::Variable => "Variable",
+            Self::Character => "Character",
+        }
+    }
+}
+
+/// One problem of a document.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ParseError {
+    kind: ParseErrorKind,
+    path: String,
+    message: String,
+}
+
+impl ParseError {
+    pub(crate) fn new(kind: ParseErrorKind, path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { kind, path: path.into(), message: message.into() }
+    }
+
+    /// The class of the problem.
+    pub fn kind(&self) -> ParseErrorKind {
+        self.kind
+    }
+
+    /// The class of the problem as a bounded string.
+    pub fn category(&self) -> &'static str {
+        self.kind.as_str()
+    }
+
+    /// Where, such as `Statement[0].Action[1]`; empty for the document as a whole.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// A sentence for people, without the path.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_empty() { f.write_str(&self.message) } else { write!(f, "{}: {}", self.path, self.message) }
+    }
+}
+
+/// All problems of a document, in the order of the source; never empty.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ParseErrors(Vec<ParseError>);
+
+impl ParseErrors {
+    pub(crate) fn one(kind: ParseErrorKind, path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self(vec![ParseError::new(kind, path, message)])
+    }
+
+    /// `Err` with the problems, `Ok` when there are none.
+    pub(crate) fn check(problems: Vec<ParseError>) -> Result<(), Self> {
+        if problems.is_empty() { Ok(()) } else { Err(Self(problems)) }
+    }
+
+    /// The problems.
+    pub fn as_slice(&self) -> &[ParseError] {
+        &self.0
+    }
+
+    /// The problems, one by one.
+    pub fn iter(&self) -> std::slice::Iter<'_, ParseError> {
+        self.0.iter()
+    }
+
+    /// The class of the first problem.
+    pub fn category(&self) -> &'static str {
+        self.0.first().map_or("Json", ParseError::category)
+    }
+}
+
+impl fmt::Display for ParseErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, problem) in self.0.iter().enumerate() {
+            if i > 0 {
+                f.write_str("; ")?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+impl<'a> IntoIterator for &'a ParseErrors {
+    type Item = &'a ParseError;
+    type IntoIter = std::slice::Iter<'a, ParseError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl IntoIterator for ParseErrors {
+    type Item = ParseError;
+    type IntoIter = std::vec::IntoIter<ParseError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
