@@ -1,0 +1,404 @@
+//! The election against the API server.
+
+use std::future::Future;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::coordination::v1::Lease;
+use kube::Api;
+use kube::api::PostParams;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::LeaseConfig;
+use super::election::{Election, Step};
+use crate::watch::describe;
+
+/// The pause before another try when one failed.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// How long one round (a read and a write) may take.
+const ROUND_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Leadership is lost, and the process must end: whatever it still does may collide with the next leader.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseError {
+    /// No renewal succeeded in time.
+    #[error("lost the Lease {lease}: not renewed for {seconds} s, the last failure was: {last}")]
+    RenewDeadline {
+        /// Namespace and name.
+        lease: String,
+        /// The deadline.
+        seconds: u64,
+        /// The last failure.
+        last: String,
+    },
+    /// Another holds it although we did not give it up.
+    #[error("lost the Lease {lease} to {holder}")]
+    Taken {
+        /// Namespace and name.
+        lease: String,
+        /// Who holds it.
+        holder: String,
+    },
+    /// The task that renews the Lease died.
+    #[error("the task that renews the Lease {lease} died")]
+    Task {
+        /// Namespace and name.
+        lease: String,
+    },
+}
+
+impl LeaseError {
+    /// A bounded name for metrics and events.
+    pub fn category(&self) -> &'static str {
+        match self {
+            Self::RenewDeadline { .. } => "renew-deadline",
+            Self::Taken { .. } => "taken",
+            Self::Task { .. } => "task",
+        }
+    }
+}
+
+/// Until when the Lease is ours. Both clocks must agree: the monotonic one stands still while a virtual machine is
+/// suspended, the other one may be set.
+#[derive(Debug, Clone, Copy)]
+struct Held {
+    monotonic: Instant,
+    wall: Timestamp,
+}
+
+impl Held {
+    fn remaining(&self) -> Option<Duration> {
+        let monotonic = self.monotonic.checked_duration_since(Instant::now())?;
+        let wall = Duration::try_from(self.wall.duration_since(Timestamp::now())).ok()?;
+        Some(monotonic.min(wall)).filter(|remaining| !remaining.is_zero())
+    }
+}
+
+/// Whether, and for how long, this process is the leader. Clones see the same.
+#[derive(Debug, Clone)]
+pub struct Leadership {
+    held: watch::Receiver<Option<Held>>,
+}
+
+impl Leadership {
+    /// How long the Lease is still ours if no further renewal succeeds; `None` when it is not ours.
+    pub fn remaining(&self) -> Option<Duration> {
+        let held = *self.held.borrow();
+        held?.remaining()
+    }
+
+    /// Whether a call to the outside that takes at most `call_budget` ends while the Lease is ours. Asked before
+    /// each call that changes something; the caller enforces the budget.
+    pub fn may_write(&self, call_budget: Duration) -> bool {
+        self.remaining().is_some_and(|remaining| remaining > call_budget)
+    }
+
+    /// Whether the Lease is ours now.
+    pub fn is_leader(&self) -> bool {
+        self.remaining().is_some()
+    }
+
+    /// Resolves when this process is the leader. Never resolves when the election is over.
+    pub async fn wait_until_leader(&self) {
+        let mut held = self.held.clone();
+        loop {
+            if self.is_leader() {
+                return;
+            }
+            if held.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    /// Resolves when this process is not the leader: at once when it never was.
+    pub async fn lost(&self) {
+        let mut held = self.held.clone();
+        loop {
+            held.borrow_and_update();
+            let Some(remaining) = self.remaining() else { return };
+            tokio::select! {
+                () = tokio::time::sleep(remaining) => {}
+                changed = held.changed() => if changed.is_err() {
+                    tokio::time::sleep(remaining).await;
+                },
+            }
+        }
+    }
+}
+
+/// The running election. Dropping it aborts the election without giving the Lease up.
+#[derive(Debug)]
+pub struct LeaseTask {
+    lease: String,
+    release: CancellationToken,
+    task: JoinHandle<Result<(), LeaseError>>,
+}
+
+impl LeaseTask {
+    /// Resolves when leadership was lost. The process must end with exit code 3.
+    pub async fn failed(&mut self) -> LeaseError {
+        match (&mut self.task).await {
+            Ok(Err(error)) => error,
+            Ok(Ok(())) | Err(_) => LeaseError::Task {
+                lease: self.lease.clone(),
+            },
+        }
+    }
+
+    /// Gives the Lease up (when it is ours), so that the next leader need not wait for it to run out. Called when
+    /// everything that writes has ended.
+    pub async fn release(mut self) -> Result<(), LeaseError> {
+        self.release.cancel();
+        (&mut self.task).await.unwrap_or_else(|_| {
+            Err(LeaseError::Task {
+                lease: self.lease.clone(),
+            })
+        })
+    }
+}
+
+impl Drop for LeaseTask {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Stands for election to the Lease of `config` until the task is released or leadership is lost.
+///
+/// Rights: `get`, `update` on the Lease by name, `create` on Leases in its namespace.
+pub fn campaign(client: kube::Client, config: LeaseConfig) -> (Leadership, LeaseTask) {
+    let api = Api::<Lease>::namespaced(client, &config.namespace);
+    start(
+        ApiStore {
+            api,
+            name: config.name.clone(),
+        },
+        config,
+    )
+}
+
+/// A name for this process in elections: the pod's (`POD_NAME`, else `HOSTNAME`) with the process id. A container
+/// that is started again in the same pod takes its own Lease over at once.
+pub fn default_identity() -> String {
+    let host = ["POD_NAME", "HOSTNAME"]
+        .into_iter()
+        .filter_map(|variable| std::env::var(variable).ok())
+        .find(|value| !value.is_empty())
+        .unwrap_or_else(|| "deputy".to_owned());
+    format!("{host}_{}", std::process::id())
+}
+
+fn start(store: impl Store, config: LeaseConfig) -> (Leadership, LeaseTask) {
+    let (sender, held) = watch::channel(None);
+    let release = CancellationToken::new();
+    let lease = format!("{}/{}", config.namespace, config.name);
+    let campaign = Campaign {
+        store,
+        election: Election::new(config),
+        lease: lease.clone(),
+        held: sender,
+        renewed: None,
+        last_failure: "none".to_owned(),
+    };
+    let task = tokio::spawn(campaign.run(release.clone()));
+    (Leadership { held }, LeaseTask { lease, release, task })
+}
+
+/// Why the store refused.
+#[derive(Debug)]
+enum StoreError {
+    /// Somebody else wrote first.
+    Conflict,
+    /// Anything else; the outcome of a write is unknown.
+    Other(String),
+}
+
+/// The Lease with optimistic concurrency.
+trait Store: Send + Sync + 'static {
+    fn get(&self) -> impl Future<Output = Result<Option<Lease>, StoreError>> + Send;
+    fn create(&self, lease: &Lease) -> impl Future<Output = Result<(), StoreError>> + Send;
+    fn replace(&self, lease: &Lease) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+struct ApiStore {
+    api: Api<Lease>,
+    name: String,
+}
+
+impl Store for ApiStore {
+    async fn get(&self) -> Result<Option<Lease>, StoreError> {
+        self.api.get_opt(&self.name).await.map_err(store_error)
+    }
+
+    async fn create(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.api
+            .create(&PostParams::default(), lease)
+            .await
+            .map(drop)
+            .map_err(store_error)
+    }
+
+    async fn replace(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.api
+            .replace(&self.name, &PostParams::default(), lease)
+            .await
+            .map(drop)
+            .map_err(store_error)
+    }
+}
+
+fn store_error(error: kube::Error) -> StoreError {
+    match &error {
+        kube::Error::Api(status)
+            if status.is_conflict() || status.is_already_exists() || status.is_not_found() =>
+        {
+            StoreError::Conflict
+        }
+        other => StoreError::Other(describe(other)),
+    }
+}
+
+struct Campaign<S> {
+    store: S,
+    election: Election,
+    lease: String,
+    held: watch::Sender<Option<Held>>,
+    /// When the renewal that succeeded last was sent; `None` while we are a candidate.
+    renewed: Option<Instant>,
+    last_failure: String,
+}
+
+enum Round {
+    Held,
+    Waiting { holder: String },
+    Failed,
+}
+
+impl<S: Store> Campaign<S> {
+    async fn run(mut self, release: CancellationToken) -> Result<(), LeaseError> {
+        let mut waiting_for = None;
+        loop {
+            let deadline = self
+                .renewed
+                .map(|renewed| renewed + self.election.config().renew_deadline);
+            let timeout = Instant::now() + ROUND_TIMEOUT;
+            let timeout = deadline.map_or(timeout, |deadline| deadline.min(timeout));
+            let round = tokio::select! {
+                round = tokio::time::timeout_at(timeout, self.round()) => round,
+                () = release.cancelled() => return self.give_up().await,
+            };
+            let pause = match round {
+                Ok(Round::Held) => self.election.config().retry_period,
+                Ok(Round::Waiting { holder }) => {
+                    if self.renewed.is_some() {
+                        self.held.send_replace(None);
+                        return Err(LeaseError::Taken {
+                            lease: self.lease,
+                            holder,
+                        });
+                    }
+                    if waiting_for.as_ref() != Some(&holder) {
+                        tracing::info!(lease = self.lease, holder, "waiting for the Lease");
+                        waiting_for = Some(holder);
+                    }
+                    self.election.config().retry_period
+                }
+                Ok(Round::Failed) => RETRY_PAUSE,
+                Err(_) => {
+                    self.last_failure = "the API server did not answer in time".to_owned();
+                    RETRY_PAUSE
+                }
+            };
+            if let Some(renewed) = self.renewed
+                && renewed.elapsed() >= self.election.config().renew_deadline
+            {
+                self.held.send_replace(None);
+                return Err(LeaseError::RenewDeadline {
+                    lease: self.lease,
+                    seconds: self.election.config().renew_deadline.as_secs(),
+                    last: self.last_failure,
+                });
+            }
+            let wake = Instant::now() + pause;
+            let wake = self.renewed.map_or(wake, |renewed| {
+                wake.min(renewed + self.election.config().renew_deadline)
+            });
+            tokio::select! {
+                () = tokio::time::sleep_until(wake) => {}
+                () = release.cancelled() => return self.give_up().await,
+            }
+        }
+    }
+
+    async fn round(&mut self) -> Round {
+        let lease = match self.store.get().await {
+            Ok(lease) => lease,
+            Err(error) => return self.failed("read", error),
+        };
+        // Counted from before the write is sent: whoever sees it sees it later.
+        let sent = Instant::now();
+        let wall = Timestamp::now();
+        let written = match self.election.decide(lease, sent, wall) {
+            Step::Wait { holder } => return Round::Waiting { holder },
+            Step::Create(lease) => self.store.create(&lease).await,
+            Step::Replace(lease) => self.store.replace(&lease).await,
+        };
+        match written {
+            Ok(()) => {
+                if self.renewed.is_none() {
+                    tracing::info!(lease = self.lease, "acquired the Lease");
+                }
+                let duration = self.election.config().duration;
+                self.renewed = Some(sent);
+                let wall = wall.checked_add(duration).unwrap_or(wall);
+                self.held.send_replace(Some(Held {
+                    monotonic: sent + duration,
+                    wall,
+                }));
+                Round::Held
+            }
+            Err(error) => self.failed("write", error),
+        }
+    }
+
+    fn failed(&mut self, action: &str, error: StoreError) -> Round {
+        self.last_failure = match error {
+            StoreError::Conflict => format!("{action}: somebody else wrote it first"),
+            StoreError::Other(message) => format!("{action}: {message}"),
+        };
+        tracing::warn!(
+            lease = self.lease,
+            error = self.last_failure,
+            "failed to {action} the Lease"
+        );
+        Round::Failed
+    }
+
+    async fn give_up(self) -> Result<(), LeaseError> {
+        self.held.send_replace(None);
+        // Even a candidate may hold it: its last write may have arrived without an answer.
+        let release = async {
+            let lease = self.store.get().await?;
+            match lease.and_then(|lease| self.election.released(lease, Timestamp::now())) {
+                Some(lease) => self.store.replace(&lease).await.map(|()| true),
+                None => Ok(false),
+            }
+        };
+        match tokio::time::timeout(ROUND_TIMEOUT, release).await {
+            Ok(Ok(true)) => tracing::info!(lease = self.lease, "released the Lease"),
+            Ok(Ok(false)) => {}
+            // It runs out by itself.
+            Ok(Err(error)) => tracing::warn!(lease = self.lease, ?error, "failed to release the Lease"),
+            Err(_) => tracing::warn!(lease = self.lease, "failed to release the Lease in time"),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,117 @@
+//! The process's metrics, in the OpenMetrics text format, all under the prefix `deputy_`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// The content type of [`Metrics::render`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The labels of `deputy_certificate_expiry_seconds`: the authority's Secret and `leaf`, `current` or `next`.
+type CertificateLabels = [(&'static str, String); 2];
+
+/// The registry every part of the process adds its metrics to. Clones share it.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Arc<Mutex<Registry>>,
+    certificate_expiry: Family<CertificateLabels, Gauge>,
+}
+
+/// Metrics could not be written as text.
+#[derive(Debug, thiserror::Error)]
+pub enum MetricsError {
+    /// A metric refused to be encoded.
+    #[error("failed to encode metrics")]
+    Encode(#[source] std::fmt::Error),
+}
+
+impl MetricsError {
+    /// A bounded name for metrics and events.
+    pub fn category(&self) -> &'static str {
+        match self {
+            Self::Encode(_) => "encode",
+        }
+    }
+}
+
+impl Metrics {
+    /// A registry for the process `mode` (`controller`, `webhook`, …) with the metrics of this crate.
+    pub fn new(mode: &'static str) -> Self {
+        let mut registry = Registry::with_prefix("deputy");
+        let build_info = Family::<[(&'static str, &'static str); 2], Gauge>::default();
+        registry.register(
+            "build_info",
+            "The version of Deputy and the mode of this process",
+            build_info.clone(),
+        );
+        build_info
+            .get_or_create(&[("version", env!("CARGO_PKG_VERSION")), ("mode", mode)])
+            .set(1);
+        let certificate_expiry = Family::<CertificateLabels, Gauge>::default();
+        registry.register(
+            "certificate_expiry_seconds",
+            "When a certificate of this process expires, in seconds since the Unix epoch",
+            certificate_expiry.clone(),
+        );
+        Self {
+            registry: Arc::new(Mutex::new(registry)),
+            certificate_expiry,
+        }
+    }
+
+    /// Runs `register` on the part of the registry whose names start with `deputy_<prefix>_`.
+    pub fn sub_registry<T>(&self, prefix: &str, register: impl FnOnce(&mut Registry) -> T) -> T {
+        let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        register(registry.sub_registry_with_prefix(prefix))
+    }
+
+    /// Runs `register` on the registry itself, whose names start with `deputy_`.
+    pub fn root_registry<T>(&self, register: impl FnOnce(&mut Registry) -> T) -> T {
+        let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        register(&mut registry)
+    }
+
+    /// All metrics as text.
+    pub fn render(&self) -> Result<String, MetricsError> {
+        let mut text = String::new();
+        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        encode(&mut text, &registry).map_err(MetricsError::Encode)?;
+        Ok(text)
+    }
+
+    /// Sets when the certificate `role` (`leaf`, `current`, `next`) of the authority in `secret` expires.
+    pub(crate) fn certificate_expires(&self, secret: &str, role: &str, unix_seconds: i64) {
+        self.certificate_expiry
+            .get_or_create(&[("authority", secret.to_owned()), ("certificate", role.to_owned())])
+            .set(unix_seconds);
+    }
+
+    /// Forgets the certificate `role` of the authority in `secret`.
+    pub(crate) fn certificate_gone(&self, secret: &str, role: &str) {
+        self.certificate_expiry
+            .remove(&[("authority", secret.to_owned()), ("certificate", role.to_owned())]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prometheus_client::metrics::counter::Counter;
+
+    #[test]
+    fn metrics_of_every_part_are_rendered_under_the_prefix() {
+        let metrics = Metrics::new("webhook");
+        let requests: Counter = Counter::default();
+        metrics.sub_registry("admission", |registry| {
+            registry.register("requests", "Admission requests", requests.clone());
+        });
+        requests.inc();
+        metrics.certificate_expires("deputy-webhook-ca", "leaf", 1_800_000_000);
+        metrics.certificate_expires("deputy-webhook-ca", "next", 1_900_000_000);
+        metrics.certificate_gone("deputy-webhook-ca", "next");
+        insta::assert_snapshot!(metrics.render().unwrap());
+    }
+}

@@ -1,0 +1,145 @@
+//! JSON lines on standard output. `DEPUTY_LOG` filters them (the syntax of `RUST_LOG`, default `info`); audit
+//! lines are never filtered.
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{Directive, ParseError};
+use tracing_subscriber::fmt::MakeWriter;
+
+/// The variable that holds the filter.
+pub const FILTER_VARIABLE: &str = "DEPUTY_LOG";
+/// The target of audit lines.
+pub const AUDIT_TARGET: &str = "audit";
+
+/// What must hold whatever the filter says: audit lines are written, and kube's client, which logs the body of a
+/// response that it cannot read (it may be a Secret), is silent below errors.
+const FIXED_DIRECTIVES: [&str; 2] = ["audit=info", "kube_client::client=error"];
+
+/// Logging could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The filter is not in the syntax of `RUST_LOG`.
+    #[error("the value of {FILTER_VARIABLE} is not a log filter")]
+    Filter(#[source] ParseError),
+    /// The process has a subscriber already.
+    #[error("logging is set up already")]
+    AlreadySet,
+}
+
+impl TelemetryError {
+    /// A bounded name for metrics and events.
+    pub fn category(&self) -> &'static str {
+        match self {
+            Self::Filter(_) => "filter",
+            Self::AlreadySet => "already-set",
+        }
+    }
+}
+
+/// Sends the process's logs to standard output. Called once, first in `main`.
+pub fn init() -> Result<(), TelemetryError> {
+    let filter = std::env::var(FILTER_VARIABLE).unwrap_or_default();
+    tracing::subscriber::set_global_default(subscriber(&filter, std::io::stdout)?)
+        .map_err(|_| TelemetryError::AlreadySet)
+}
+
+fn subscriber<W>(filter: &str, writer: W) -> Result<impl tracing::Subscriber + use<W>, TelemetryError>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let filter = if filter.trim().is_empty() { "info" } else { filter };
+    let mut filter = EnvFilter::try_new(filter).map_err(TelemetryError::Filter)?;
+    for directive in FIXED_DIRECTIVES {
+        filter = filter.add_directive(directive.parse::<Directive>().map_err(TelemetryError::Filter)?);
+    }
+    Ok(tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .finish())
+}
+
+/// Writes one audit line: `audit!(event = "SessionIssued", namespace = "payments", pod = %name)`. The fields are
+/// those of `docs/contracts.md`; `time` is added. Never pass a secret key or a token.
+#[macro_export]
+macro_rules! audit {
+    ($($fields:tt)+) => {
+        $crate::__tracing::info!(
+            target: "audit",
+            time = %$crate::__jiff::Timestamp::now(),
+            $($fields)+
+        )
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Buffer {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn lines(filter: &str, log: impl FnOnce()) -> Vec<serde_json::Value> {
+        let buffer = Buffer::default();
+        let writer = buffer.clone();
+        tracing::subscriber::with_default(subscriber(filter, move || writer.clone()).unwrap(), log);
+        let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn an_audit_line_has_its_fields_at_the_top() {
+        let lines = lines("", || {
+            let pod = "uploader-1";
+            audit!(event = "SessionIssued", namespace = "payments", pod = %pod);
+        });
+        assert_eq!(lines.len(), 1);
+        let line = &lines[0];
+        assert_eq!(line["target"], "audit");
+        assert_eq!(line["event"], "SessionIssued");
+        assert_eq!(line["namespace"], "payments");
+        assert_eq!(line["pod"], "uploader-1");
+        assert!(line["time"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
+    }
+
+    #[test]
+    fn no_filter_silences_the_audit() {
+        for filter in ["off", "error", "audit=off", "audit=error,debug"] {
+            assert_eq!(lines(filter, || audit!(event = "Refused")).len(), 1, "{filter}");
+        }
+    }
+
+    #[test]
+    fn no_filter_makes_the_kubernetes_client_log_response_bodies() {
+        for filter in ["trace", "kube_client=trace", "kube_client::client=trace"] {
+            let lines = lines(
+                filter,
+                || tracing::warn!(target: "kube_client::client", "a response body"),
+            );
+            assert!(lines.is_empty(), "{filter}");
+        }
+    }
+
+    #[test]
+    fn a_filter_that_does_not_parse_is_an_error() {
+        assert!(matches!(
+            subscriber("a=b=c", std::io::sink),
+            Err(TelemetryError::Filter(_))
+        ));
+    }
+}

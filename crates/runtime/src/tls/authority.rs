@@ -1,0 +1,372 @@
+//! The authority of this process: keeps its Secret filled, its leaf fresh and its bundle known.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use futures::{Stream, StreamExt as _};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use kube::api::PostParams;
+use rustls::ServerConfig;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls_pki_types::CertificateDer;
+use tokio::sync::watch;
+
+use super::certificate::Leaf;
+use super::rotation::{AuthorityError, CaSet, plan};
+use super::{AuthorityPolicy, Bundle};
+use crate::health::{Readiness, ReadyHandle};
+use crate::metrics::Metrics;
+use crate::shutdown::Shutdown;
+use crate::watch::{changes, describe};
+
+/// How often lifetimes are compared with the wall clock. Timers alone stand still while the machine is suspended.
+const TICK: Duration = Duration::from_secs(60);
+/// The pause before another try while there is nothing to serve with.
+const FIRST_TRIES: Duration = Duration::from_secs(2);
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often one round starts over because another replica wrote first.
+const CONFLICTS: usize = 5;
+
+/// Where an authority is kept and what its leaf is for.
+#[derive(Debug, Clone)]
+pub struct AuthorityConfig {
+    /// The namespace of the Secret.
+    pub namespace: String,
+    /// The name of the Secret. It must exist; it may be empty.
+    pub secret_name: String,
+    /// The common name of the authority.
+    pub common_name: String,
+    /// How long certificates live.
+    pub policy: AuthorityPolicy,
+    /// The names of the server. The first is also the one that a published bundle is checked with.
+    pub dns_names: Vec<String>,
+    /// The addresses of the server.
+    pub ips: Vec<IpAddr>,
+}
+
+impl AuthorityConfig {
+    /// The name, or else the address, that clients verify.
+    pub(super) fn server_name(&self) -> String {
+        self.dns_names
+            .first()
+            .cloned()
+            .or_else(|| self.ips.first().map(IpAddr::to_string))
+            .unwrap_or_else(|| "localhost".to_owned())
+    }
+}
+
+/// A running authority. Clones are the same one.
+#[derive(Clone)]
+pub struct Authority {
+    shared: Arc<Shared>,
+    server_config: Arc<ServerConfig>,
+}
+
+struct Shared {
+    config: AuthorityConfig,
+    bundle: watch::Sender<Bundle>,
+    leaf: ArcSwapOption<Leaf>,
+}
+
+impl Authority {
+    /// Starts to keep the authority in its Secret. Returns at once; until there is a certificate, handshakes fail
+    /// and the condition `serving-certificate` of `readiness` is not met.
+    ///
+    /// Rights, each on the one Secret by name: `get`, `watch`, `update`.
+    pub fn start(
+        client: kube::Client,
+        config: AuthorityConfig,
+        readiness: &Readiness,
+        metrics: &Metrics,
+        shutdown: &Shutdown,
+    ) -> Result<Self, AuthorityError> {
+        let api = Api::<Secret>::namespaced(client, &config.namespace);
+        let changes = changes(api.clone(), &config.secret_name);
+        let store = ApiStore {
+            api,
+            name: config.secret_name.clone(),
+        };
+        let authority = Self::new(config)?;
+        let keeper = Keeper {
+            store,
+            shared: Arc::clone(&authority.shared),
+            ready: readiness.register("serving-certificate"),
+            metrics: metrics.clone(),
+        };
+        tokio::spawn(keeper.run(changes, shutdown.clone()));
+        Ok(authority)
+    }
+
+    pub(super) fn new(config: AuthorityConfig) -> Result<Self, AuthorityError> {
+        let shared = Arc::new(Shared {
+            config,
+            bundle: watch::Sender::new(Bundle::from("")),
+            leaf: ArcSwapOption::empty(),
+        });
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut server_config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+            .map_err(AuthorityError::Tls)?
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::new(LeafResolver(Arc::clone(&shared))));
+        server_config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Self {
+            shared,
+            server_config: Arc::new(server_config),
+        })
+    }
+
+    /// The certificates that clients should trust, whenever they change. Empty at first.
+    pub fn bundle(&self) -> watch::Receiver<Bundle> {
+        self.shared.bundle.subscribe()
+    }
+
+    /// A TLS configuration (1.2 and 1.3, `h2` and `http/1.1`) that always serves with the newest leaf.
+    pub fn server_config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.server_config)
+    }
+
+    /// The certificate that this replica serves with.
+    pub fn leaf(&self) -> Option<CertificateDer<'static>> {
+        self.shared
+            .leaf
+            .load()
+            .as_ref()
+            .map(|leaf| leaf.certificate.clone())
+    }
+
+    /// The name, or else the address, that clients verify.
+    pub(super) fn server_name(&self) -> String {
+        self.shared.config.server_name()
+    }
+}
+
+impl Shared {
+    /// Serves with an authority: makes its bundle known and signs a leaf when that is due.
+    fn adopt(&self, set: &CaSet, now: Timestamp) -> Result<(), AuthorityError> {
+        let bundle = set.bundle();
+        self.bundle.send_if_modified(|current| {
+            let changed = *current != bundle;
+            *current = bundle;
+            changed
+        });
+        let fresh = self.leaf.load().as_ref().is_some_and(|leaf| {
+            leaf.issuer == set.current.certificate.der && !leaf.is_due(now) && !leaf.is_expired(now)
+        });
+        if !fresh {
+            let AuthorityConfig {
+                common_name: _,
+                policy,
+                dns_names,
+                ips,
+                ..
+            } = &self.config;
+            let leaf = set
+                .current
+                .sign(
+                    &self.config.server_name(),
+                    dns_names,
+                    ips,
+                    policy.leaf_lifetime,
+                    now,
+                )
+                .map_err(AuthorityError::Issue)?;
+            tracing::info!(secret = self.config.secret_name, not_after = %leaf.not_after, "serving certificate renewed");
+            self.leaf.store(Some(Arc::new(leaf)));
+        }
+        Ok(())
+    }
+}
+
+/// Hands out the leaf. Its `Debug`, which rustls asks for, shows nothing.
+struct LeafResolver(Arc<Shared>);
+
+impl std::fmt::Debug for LeafResolver {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("LeafResolver")
+    }
+}
+
+impl ResolvesServerCert for LeafResolver {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.0.leaf.load().as_ref().map(|leaf| Arc::clone(&leaf.key))
+    }
+}
+
+/// Why a write was refused.
+pub(super) enum WriteError {
+    /// Another replica wrote first.
+    Conflict,
+    Other(AuthorityError),
+}
+
+/// The Secret with optimistic concurrency.
+pub(super) trait SecretStore: Send + Sync + 'static {
+    fn get(&self) -> impl Future<Output = Result<Secret, AuthorityError>> + Send;
+    fn replace(&self, secret: &Secret) -> impl Future<Output = Result<(), WriteError>> + Send;
+}
+
+struct ApiStore {
+    api: Api<Secret>,
+    name: String,
+}
+
+impl SecretStore for ApiStore {
+    async fn get(&self) -> Result<Secret, AuthorityError> {
+        match tokio::time::timeout(CALL_TIMEOUT, self.api.get_opt(&self.name)).await {
+            Ok(Ok(Some(secret))) => Ok(secret),
+            Ok(Ok(None)) => Err(AuthorityError::NoSecret),
+            Ok(Err(error)) => Err(AuthorityError::Api {
+                action: "get",
+                message: describe(&error),
+            }),
+            Err(_) => Err(no_answer("get")),
+        }
+    }
+
+    async fn replace(&self, secret: &Secret) -> Result<(), WriteError> {
+        let parameters = PostParams::default();
+        match tokio::time::timeout(CALL_TIMEOUT, self.api.replace(&self.name, &parameters, secret)).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(kube::Error::Api(status))) if status.is_conflict() => Err(WriteError::Conflict),
+            Ok(Err(error)) => Err(WriteError::Other(AuthorityError::Api {
+                action: "update",
+                message: describe(&error),
+            })),
+            Err(_) => Err(WriteError::Other(no_answer("update"))),
+        }
+    }
+}
+
+fn no_answer(action: &'static str) -> AuthorityError {
+    AuthorityError::Api {
+        action,
+        message: format!("no answer within {} s", CALL_TIMEOUT.as_secs()),
+    }
+}
+
+/// The task that keeps the Secret and the leaf.
+pub(super) struct Keeper<S> {
+    store: S,
+    shared: Arc<Shared>,
+    ready: ReadyHandle,
+    metrics: Metrics,
+}
+
+impl<S: SecretStore> Keeper<S> {
+    async fn run(self, changes: impl Stream<Item = ()> + Send, shutdown: Shutdown) {
+        let mut changes = std::pin::pin!(changes.fuse());
+        loop {
+            let now = Timestamp::now();
+            if let Err(error) = self.refresh(now).await {
+                tracing::error!(
+                    secret = self.shared.config.secret_name,
+                    category = error.category(),
+                    error = %Chain(&error),
+                    "the certificate authority could not be refreshed"
+                );
+                if !self.can_serve(now) {
+                    self.ready.not_ready(Chain(&error).to_string());
+                }
+            } else {
+                self.ready.ready();
+            }
+            let pause = if self.can_serve(now) { TICK } else { FIRST_TRIES };
+            tokio::select! {
+                () = shutdown.stopped() => return,
+                () = tokio::time::sleep(pause) => {}
+                Some(()) = changes.next() => {}
+            }
+        }
+    }
+
+    fn can_serve(&self, now: Timestamp) -> bool {
+        self.shared
+            .leaf
+            .load()
+            .as_ref()
+            .is_some_and(|leaf| !leaf.is_expired(now))
+    }
+
+    /// Reads the Secret, writes what is due into it, and serves with the result.
+    pub(super) async fn refresh(&self, now: Timestamp) -> Result<(), AuthorityError> {
+        let AuthorityConfig {
+            common_name,
+            policy,
+            secret_name,
+            ..
+        } = &self.shared.config;
+        let mut failed = None;
+        for _ in 0..CONFLICTS {
+            let mut secret = self.store.get().await?;
+            let data = secret.data.take().unwrap_or_default();
+            let plan = plan(&data, common_name, policy, now)?;
+            // First what is stored: a write that fails must not keep this replica from serving.
+            if let Some(stored) = &plan.stored {
+                self.serve(stored, now)?;
+            }
+            let Some((transition, set)) = plan.write else {
+                return Ok(());
+            };
+            secret.data = Some(set.merged_into(data));
+            match self.store.replace(&secret).await {
+                Ok(()) => {
+                    tracing::info!(secret = secret_name, ?transition, "certificate authority written");
+                    return self.serve(&set, now);
+                }
+                Err(WriteError::Conflict) => failed = Some("other replicas keep writing first"),
+                Err(WriteError::Other(error)) => return Err(error),
+            }
+        }
+        failed.map_or(Ok(()), |message| {
+            Err(AuthorityError::Api {
+                action: "update",
+                message: message.to_owned(),
+            })
+        })
+    }
+
+    fn serve(&self, set: &CaSet, now: Timestamp) -> Result<(), AuthorityError> {
+        self.shared.adopt(set, now)?;
+        let secret = &self.shared.config.secret_name;
+        if let Some(leaf) = self.shared.leaf.load().as_ref() {
+            self.metrics
+                .certificate_expires(secret, "leaf", leaf.not_after.as_second());
+        }
+        self.metrics
+            .certificate_expires(secret, "current", set.current.certificate.not_after.as_second());
+        match &set.next {
+            Some(next) => {
+                self.metrics
+                    .certificate_expires(secret, "next", next.certificate.not_after.as_second())
+            }
+            None => self.metrics.certificate_gone(secret, "next"),
+        }
+        Ok(())
+    }
+}
+
+/// An error with its causes in one line.
+struct Chain<'a>(&'a dyn std::error::Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(formatter, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "authority_tests.rs"]
+mod tests;

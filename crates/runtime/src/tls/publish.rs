@@ -1,0 +1,385 @@
+//! Bringing the bundle to those who verify us: the API server through our webhook configurations, and pods through
+//! a ConfigMap that the webhook reads.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use jiff::Timestamp;
+use k8s_openapi::ByteString;
+use k8s_openapi::api::admissionregistration::v1::{
+    MutatingWebhookConfiguration, ValidatingWebhookConfiguration, WebhookClientConfig,
+};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, Resource, ResourceExt as _};
+use rustls_pki_types::CertificateDer;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::{Authority, Bundle, bundle_trusts};
+use crate::health::{Readiness, ReadyHandle};
+use crate::shutdown::Shutdown;
+use crate::watch::{changes, describe};
+
+/// The key of the ConfigMap that holds the bundle.
+const BUNDLE_KEY: &str = "ca.crt";
+/// How often what is published is looked at although nothing is known to have changed.
+const TICK: Duration = Duration::from_secs(60);
+/// The pause after a failure, and after a write, so that replicas that disagree for a moment do not race.
+const PAUSE: Duration = Duration::from_secs(1);
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Which kind of webhook configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WebhookKind {
+    /// `ValidatingWebhookConfiguration`
+    Validating,
+    /// `MutatingWebhookConfiguration`
+    Mutating,
+}
+
+/// Why the bundle is not where it should be.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// The object does not exist. The chart makes it; this process may not.
+    #[error("{object} does not exist; the chart creates it")]
+    Missing {
+        /// Kind and name.
+        object: String,
+    },
+    /// The API server did not do what was asked.
+    #[error("failed to {action} {object}: {message}")]
+    Api {
+        /// What was asked.
+        action: &'static str,
+        /// Kind and name.
+        object: String,
+        /// What it said.
+        message: String,
+    },
+}
+
+impl PublishError {
+    /// A bounded name for metrics and events.
+    pub fn category(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } => "missing",
+            Self::Api { .. } => "api",
+        }
+    }
+}
+
+/// Keeps the `caBundle` of every webhook in the configuration `name` equal to the authority's bundle, until
+/// `shutdown` stops: also when somebody else (an upgrade of the chart) removes or changes it.
+///
+/// The condition `webhook-ca-bundle/<name>` of `readiness` is met once what the API server has stored verifies the
+/// certificate that this replica serves with.
+///
+/// Rights on the configuration by name: `get`, `watch`, `patch`.
+pub async fn publish_ca_bundle(
+    client: kube::Client,
+    kind: WebhookKind,
+    name: &str,
+    authority: &Authority,
+    readiness: &Readiness,
+    shutdown: Shutdown,
+) {
+    let ready = readiness.register(format!("webhook-ca-bundle/{name}"));
+    match kind {
+        WebhookKind::Validating => {
+            let api = Api::<ValidatingWebhookConfiguration>::all(client);
+            CaBundle {
+                api,
+                name,
+                authority,
+                ready,
+            }
+            .run(shutdown)
+            .await;
+        }
+        WebhookKind::Mutating => {
+            let api = Api::<MutatingWebhookConfiguration>::all(client);
+            CaBundle {
+                api,
+                name,
+                authority,
+                ready,
+            }
+            .run(shutdown)
+            .await;
+        }
+    }
+}
+
+/// Keeps the key `ca.crt` of the ConfigMap `name` equal to the bundle, until `shutdown` stops.
+///
+/// Rights on the ConfigMap by name: `get`, `update`.
+pub async fn publish_bundle_config_map(
+    client: kube::Client,
+    namespace: &str,
+    name: &str,
+    mut bundle: watch::Receiver<Bundle>,
+    shutdown: Shutdown,
+) {
+    let api = Api::<ConfigMap>::namespaced(client, namespace);
+    loop {
+        let wanted = bundle.borrow_and_update().clone();
+        let pause = match write_config_map(&api, name, &wanted).await {
+            Ok(()) => TICK,
+            Err(error) => {
+                tracing::warn!(category = error.category(), %error, "the bundle is not published; trying again");
+                PAUSE
+            }
+        };
+        tokio::select! {
+            () = shutdown.stopped() => return,
+            () = tokio::time::sleep(pause) => {}
+            Ok(()) = bundle.changed() => {}
+        }
+    }
+}
+
+async fn write_config_map(api: &Api<ConfigMap>, name: &str, bundle: &str) -> Result<(), PublishError> {
+    if bundle.is_empty() {
+        return Ok(());
+    }
+    let object = format!("ConfigMap {name}");
+    let Some(mut config_map) = call("get", &object, api.get_opt(name)).await? else {
+        return Err(PublishError::Missing { object });
+    };
+    let data = config_map.data.get_or_insert_default();
+    if data.get(BUNDLE_KEY).map(String::as_str) == Some(bundle) {
+        return Ok(());
+    }
+    data.insert(BUNDLE_KEY.to_owned(), bundle.to_owned());
+    call(
+        "update",
+        &object,
+        api.replace(name, &PostParams::default(), &config_map),
+    )
+    .await?;
+    tracing::info!(config_map = name, "the bundle is published");
+    Ok(())
+}
+
+/// One webhook of a configuration.
+#[derive(Debug, PartialEq)]
+struct Webhook<'a> {
+    name: &'a str,
+    ca_bundle: Option<&'a [u8]>,
+}
+
+impl<'a> Webhook<'a> {
+    fn new(name: &'a str, client_config: &'a WebhookClientConfig) -> Self {
+        let ca_bundle = client_config.ca_bundle.as_ref();
+        Self {
+            name,
+            ca_bundle: ca_bundle.map(|ByteString(bytes)| bytes.as_slice()),
+        }
+    }
+}
+
+/// What the two kinds of configuration have in common.
+trait WebhookConfiguration:
+    Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static
+{
+    fn webhooks(&self) -> Vec<Webhook<'_>>;
+}
+
+impl WebhookConfiguration for ValidatingWebhookConfiguration {
+    fn webhooks(&self) -> Vec<Webhook<'_>> {
+        let webhooks = self.webhooks.iter().flatten();
+        webhooks
+            .map(|webhook| Webhook::new(&webhook.name, &webhook.client_config))
+            .collect()
+    }
+}
+
+impl WebhookConfiguration for MutatingWebhookConfiguration {
+    fn webhooks(&self) -> Vec<Webhook<'_>> {
+        let webhooks = self.webhooks.iter().flatten();
+        webhooks
+            .map(|webhook| Webhook::new(&webhook.name, &webhook.client_config))
+            .collect()
+    }
+}
+
+/// The operations that give every webhook the bundle; none when all have it. They hold only for the version that
+/// was read, and touch nothing else: fields that this build does not know survive.
+fn patch(resource_version: &str, webhooks: &[Webhook<'_>], bundle: &[u8]) -> Vec<Value> {
+    let mut operations = Vec::new();
+    for (index, webhook) in webhooks.iter().enumerate() {
+        if webhook.ca_bundle == Some(bundle) {
+            continue;
+        }
+        let path = format!("/webhooks/{index}");
+        operations.push(json!({"op": "test", "path": format!("{path}/name"), "value": webhook.name}));
+        operations.push(json!({
+            "op": "add",
+            "path": format!("{path}/clientConfig/caBundle"),
+            "value": ByteString(bundle.to_vec()),
+        }));
+    }
+    if !operations.is_empty() {
+        operations.insert(
+            0,
+            json!({"op": "test", "path": "/metadata/resourceVersion", "value": resource_version}),
+        );
+    }
+    operations
+}
+
+/// The webhooks whose bundle does not verify the leaf.
+fn unverified<'a>(
+    webhooks: &[Webhook<'a>],
+    leaf: &CertificateDer<'_>,
+    server_name: &str,
+    now: Timestamp,
+) -> Vec<&'a str> {
+    let trusts = |webhook: &&Webhook<'_>| {
+        webhook
+            .ca_bundle
+            .is_some_and(|bundle| bundle_trusts(bundle, leaf, server_name, now).unwrap_or(false))
+    };
+    webhooks
+        .iter()
+        .filter(|webhook| !trusts(webhook))
+        .map(|webhook| webhook.name)
+        .collect()
+}
+
+struct CaBundle<'a, K> {
+    api: Api<K>,
+    name: &'a str,
+    authority: &'a Authority,
+    ready: ReadyHandle,
+}
+
+impl<K: WebhookConfiguration> CaBundle<'_, K> {
+    async fn run(self, shutdown: Shutdown) {
+        let mut changes = std::pin::pin!(changes(self.api.clone(), self.name));
+        let mut bundle = self.authority.bundle();
+        let mut verified = false;
+        loop {
+            let wanted = bundle.borrow_and_update().clone();
+            let pause = match self.sync(&wanted).await {
+                Ok(Outcome::Unchanged(missing)) if missing.is_empty() => {
+                    verified = true;
+                    self.ready.ready();
+                    TICK
+                }
+                Ok(Outcome::Unchanged(missing)) => {
+                    verified = false;
+                    self.ready.not_ready(format!(
+                        "the caBundle of {} does not verify this replica's certificate",
+                        missing.join(", ")
+                    ));
+                    PAUSE
+                }
+                Ok(Outcome::Written) => PAUSE,
+                Err(error) => {
+                    tracing::warn!(category = error.category(), %error, "the CA bundle is not published; trying again");
+                    // What was verified stays so while the API server is away.
+                    if !verified || matches!(error, PublishError::Missing { .. }) {
+                        verified = false;
+                        self.ready.not_ready(error.to_string());
+                    }
+                    PAUSE
+                }
+            };
+            if pause == PAUSE {
+                tokio::select! {
+                    () = shutdown.stopped() => return,
+                    () = tokio::time::sleep(pause) => {}
+                }
+                continue;
+            }
+            tokio::select! {
+                () = shutdown.stopped() => return,
+                () = tokio::time::sleep(pause) => {}
+                Some(()) = changes.next() => {}
+                Ok(()) = bundle.changed() => {}
+            }
+        }
+    }
+
+    async fn sync(&self, bundle: &str) -> Result<Outcome, PublishError> {
+        let object = format!("{} {}", K::kind(&()), self.name);
+        let Some(configuration) = call("get", &object, self.api.get_opt(self.name)).await? else {
+            return Err(PublishError::Missing { object });
+        };
+        let webhooks = configuration.webhooks();
+        let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
+        let Some(leaf) = self.authority.leaf() else {
+            return Ok(Outcome::Unchanged(owned(
+                webhooks.iter().map(|webhook| webhook.name).collect(),
+            )));
+        };
+        let operations = if bundle.is_empty() {
+            Vec::new()
+        } else {
+            patch(
+                &configuration.resource_version().unwrap_or_default(),
+                &webhooks,
+                bundle.as_bytes(),
+            )
+        };
+        if operations.is_empty() {
+            let server_name = self.authority.server_name();
+            return Ok(Outcome::Unchanged(owned(unverified(
+                &webhooks,
+                &leaf,
+                &server_name,
+                Timestamp::now(),
+            ))));
+        }
+        let operations: kube::core::params::Patch<()> =
+            Patch::Json(serde_json::from_value(Value::Array(operations)).map_err(|error| {
+                PublishError::Api {
+                    action: "patch",
+                    object: object.clone(),
+                    message: error.to_string(),
+                }
+            })?);
+        let parameters = PatchParams::default();
+        call(
+            "patch",
+            &object,
+            self.api.patch(self.name, &parameters, &operations),
+        )
+        .await?;
+        tracing::info!(object, "the CA bundle is published");
+        Ok(Outcome::Written)
+    }
+}
+
+enum Outcome {
+    /// Nothing to write; the webhooks that do not verify the leaf.
+    Unchanged(Vec<String>),
+    /// Written: to be read again.
+    Written,
+}
+
+async fn call<T>(
+    action: &'static str,
+    object: &str,
+    request: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, PublishError> {
+    let api = |message| PublishError::Api {
+        action,
+        object: object.to_owned(),
+        message,
+    };
+    match tokio::time::timeout(CALL_TIMEOUT, request).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(api(describe(&error))),
+        Err(_) => Err(api(format!("no answer within {} s", CALL_TIMEOUT.as_secs()))),
+    }
+}
+
+#[cfg(test)]
+#[path = "publish_tests.rs"]
+mod tests;

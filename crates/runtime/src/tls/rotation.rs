@@ -1,0 +1,288 @@
+//! The life of an authority in its Secret: pure, with the time passed in.
+//!
+//! ```text
+//!             made        2/3 of its life      5/6 (and settled)          its end
+//! current      |---------------|--------------------|                        |
+//! next                         | published, idle    | becomes current        |
+//! retired                                           | key gone, trusted until|
+//! ```
+//!
+//! The Secret's `ca.crt` holds the current certificate and after it the retired ones, `ca.key` the current key,
+//! `next.crt` and `next.key` the next authority.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use k8s_openapi::ByteString;
+
+use super::certificate::{Ca, CaCertificate, CertificateError, after, parse_bundle};
+use super::{AuthorityPolicy, Bundle};
+
+const CURRENT_CERTIFICATE: &str = "ca.crt";
+const CURRENT_KEY: &str = "ca.key";
+const NEXT_CERTIFICATE: &str = "next.crt";
+const NEXT_KEY: &str = "next.key";
+const KEYS: [&str; 4] = [CURRENT_CERTIFICATE, CURRENT_KEY, NEXT_CERTIFICATE, NEXT_KEY];
+
+/// What a Secret holds.
+pub(super) type SecretData = BTreeMap<String, ByteString>;
+
+/// An authority that can't be used. Nothing in it is secret.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthorityError {
+    /// The Secret holds something else than an authority. It is never overwritten: emptying it makes a new one.
+    #[error("key {key:?} of the Secret is not usable; delete the Secret's data to have a new authority made")]
+    Corrupt {
+        /// The key in the Secret.
+        key: &'static str,
+        /// What is wrong with it.
+        #[source]
+        source: CertificateError,
+    },
+    /// One of two keys that belong together is not there.
+    #[error("the Secret has no key {missing:?}; delete the Secret's data to have a new authority made")]
+    Incomplete {
+        /// The key that is missing.
+        missing: &'static str,
+    },
+    /// The Secret does not exist. The chart makes it; this process may not.
+    #[error("the Secret does not exist; the chart creates it")]
+    NoSecret,
+    /// A new certificate could not be made.
+    #[error("failed to issue a certificate")]
+    Issue(#[source] CertificateError),
+    /// The API server did not do what was asked.
+    #[error("failed to {action} the Secret: {message}")]
+    Api {
+        /// What was asked.
+        action: &'static str,
+        /// What it said.
+        message: String,
+    },
+    /// The TLS configuration is not accepted.
+    #[error("failed to configure TLS")]
+    Tls(#[source] rustls::Error),
+}
+
+impl AuthorityError {
+    /// A bounded name for metrics and events.
+    pub fn category(&self) -> &'static str {
+        match self {
+            Self::Corrupt { .. } => "corrupt",
+            Self::Incomplete { .. } => "incomplete",
+            Self::NoSecret => "no-secret",
+            Self::Issue(_) => "issue",
+            Self::Api { .. } => "api",
+            Self::Tls(_) => "tls",
+        }
+    }
+}
+
+/// The authorities in a Secret.
+pub(super) struct CaSet {
+    pub(super) current: Ca,
+    pub(super) next: Option<Ca>,
+    /// Certificates whose keys are gone, trusted until they expire.
+    pub(super) retired: Vec<CaCertificate>,
+}
+
+/// What is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Transition {
+    /// The Secret is empty: make an authority.
+    Create,
+    /// The current one expired without a successor: make another.
+    Replace,
+    /// Make the next one and publish it.
+    Prepare,
+    /// The next one becomes the current one.
+    Switch,
+    /// Forget retired ones that expired.
+    Prune,
+}
+
+impl CaSet {
+    /// Reads a Secret. `None` when it is empty.
+    pub(super) fn parse(data: &SecretData) -> Result<Option<Self>, AuthorityError> {
+        let text = |key: &'static str| match data.get(key).map(|value| value.0.as_slice()) {
+            None | Some([]) => None,
+            Some(bytes) => Some(bytes),
+        };
+        let slots = [
+            pair(
+                CURRENT_CERTIFICATE,
+                text(CURRENT_CERTIFICATE),
+                CURRENT_KEY,
+                text(CURRENT_KEY),
+            )?,
+            pair(NEXT_CERTIFICATE, text(NEXT_CERTIFICATE), NEXT_KEY, text(NEXT_KEY))?,
+        ];
+        match slots {
+            [None, None] => Ok(None),
+            [None, Some(_)] => Err(AuthorityError::Incomplete {
+                missing: CURRENT_CERTIFICATE,
+            }),
+            [Some((current, retired)), next] => Ok(Some(Self {
+                current,
+                next: next.map(|(next, _)| next),
+                retired,
+            })),
+        }
+    }
+
+    /// What the Secret that held `data` should hold: other keys stay.
+    pub(super) fn merged_into(&self, mut data: SecretData) -> SecretData {
+        data.retain(|key, _| !KEYS.contains(&key.as_str()));
+        let mut insert = |key: &str, text: String| data.insert(key.to_owned(), ByteString(text.into_bytes()));
+        let mut certificates = self.current.certificate.pem.clone();
+        self.retired
+            .iter()
+            .for_each(|retired| certificates.push_str(&retired.pem));
+        insert(CURRENT_CERTIFICATE, certificates);
+        insert(CURRENT_KEY, self.current.key_pem());
+        if let Some(next) = &self.next {
+            insert(NEXT_CERTIFICATE, next.certificate.pem.clone());
+            insert(NEXT_KEY, next.key_pem());
+        }
+        data
+    }
+
+    /// What clients should trust.
+    pub(super) fn bundle(&self) -> Bundle {
+        let mut bundle = self.current.certificate.pem.clone();
+        if let Some(next) = &self.next {
+            bundle.push_str(&next.certificate.pem);
+        }
+        self.retired
+            .iter()
+            .for_each(|retired| bundle.push_str(&retired.pem));
+        bundle.into()
+    }
+
+    /// What is due at `now`.
+    pub(super) fn due(&self, policy: &AuthorityPolicy, now: Timestamp) -> Option<Transition> {
+        let current = &self.current.certificate;
+        match &self.next {
+            // Nobody can be served with an expired authority, so there is nothing to settle for.
+            None if current.is_expired(now) => return Some(Transition::Replace),
+            None if current.has_lived(now, 2, 3) => return Some(Transition::Prepare),
+            None => {}
+            Some(next) => {
+                let next = &next.certificate;
+                let settled = now >= after(next.made(), policy.settle) && current.has_lived(now, 5, 6);
+                // A replica with a clock far ahead may have made it; it does not sign before its time.
+                if next.not_before <= now && (settled || current.is_expired(now)) {
+                    return Some(Transition::Switch);
+                }
+            }
+        }
+        self.retired
+            .iter()
+            .any(|retired| retired.is_expired(now))
+            .then_some(Transition::Prune)
+    }
+
+    /// The set after `transition`.
+    pub(super) fn apply(
+        self,
+        transition: Transition,
+        common_name: &str,
+        policy: &AuthorityPolicy,
+        now: Timestamp,
+    ) -> Result<Self, AuthorityError> {
+        let Self {
+            current,
+            next,
+            mut retired,
+        } = self;
+        let new = || Ca::generate(common_name, policy.ca_lifetime, now).map_err(AuthorityError::Issue);
+        let (current, next) = match (transition, next) {
+            (Transition::Create | Transition::Replace, _) => (new()?, None),
+            (Transition::Prepare, _) => (current, Some(new()?)),
+            (Transition::Switch, Some(next)) => {
+                retired.push(current.certificate);
+                (next, None)
+            }
+            (Transition::Switch | Transition::Prune, next) => (current, next),
+        };
+        retired.retain(|retired| !retired.is_expired(now));
+        Ok(Self {
+            current,
+            next,
+            retired,
+        })
+    }
+}
+
+/// The set in a Secret and what is due, done: the set to use now, and the set to write when that differs.
+pub(super) struct Plan {
+    /// What the Secret holds. `None` when it is empty.
+    pub(super) stored: Option<CaSet>,
+    /// What to write into it.
+    pub(super) write: Option<(Transition, CaSet)>,
+}
+
+/// Reads a Secret and decides what to write into it.
+pub(super) fn plan(
+    data: &SecretData,
+    common_name: &str,
+    policy: &AuthorityPolicy,
+    now: Timestamp,
+) -> Result<Plan, AuthorityError> {
+    let Some(stored) = CaSet::parse(data)? else {
+        let current = Ca::generate(common_name, policy.ca_lifetime, now).map_err(AuthorityError::Issue)?;
+        let set = CaSet {
+            current,
+            next: None,
+            retired: Vec::new(),
+        };
+        return Ok(Plan {
+            stored: None,
+            write: Some((Transition::Create, set)),
+        });
+    };
+    let write = match (stored.due(policy, now), CaSet::parse(data)?) {
+        (Some(transition), Some(copy)) => {
+            Some((transition, copy.apply(transition, common_name, policy, now)?))
+        }
+        _ => None,
+    };
+    Ok(Plan {
+        stored: Some(stored),
+        write,
+    })
+}
+
+type Slot = Option<(Ca, Vec<CaCertificate>)>;
+
+fn pair(
+    certificate_key: &'static str,
+    certificate: Option<&[u8]>,
+    key_key: &'static str,
+    key: Option<&[u8]>,
+) -> Result<Slot, AuthorityError> {
+    let corrupt = |key, source| AuthorityError::Corrupt { key, source };
+    let (certificate, key) = match (certificate, key) {
+        (None, None) => return Ok(None),
+        (Some(_), None) => return Err(AuthorityError::Incomplete { missing: key_key }),
+        (None, Some(_)) => {
+            return Err(AuthorityError::Incomplete {
+                missing: certificate_key,
+            });
+        }
+        (Some(certificate), Some(key)) => (certificate, key),
+    };
+    let mut certificates = parse_bundle(certificate)
+        .map_err(|source| corrupt(certificate_key, source))?
+        .into_iter();
+    let first = certificates
+        .next()
+        .ok_or_else(|| corrupt(certificate_key, CertificateError::Pem))?;
+    let key = std::str::from_utf8(key).map_err(|_| corrupt(key_key, CertificateError::Key))?;
+    let ca = Ca::from_parts(first, key).map_err(|source| corrupt(key_key, source))?;
+    Ok(Some((ca, certificates.collect())))
+}
+
+#[cfg(test)]
+#[path = "rotation_tests.rs"]
+mod tests;
