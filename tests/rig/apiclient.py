@@ -28,9 +28,25 @@ class ApiClient:
         self._tls = ssl.create_default_context(cafile=str(ca_file))
 
     def call(
-        self, method: str, path: str, body: object = None, content_type: str = "application/json", timeout: float = 30
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        content_type: str = "application/json",
+        timeout: float = 30,
     ) -> dict | str:
         """One request; the parsed JSON, or the text of a plain answer. Raises ApiError from 400 up."""
+        kind, text = self._request(method, path, body, content_type, timeout)
+        return json.loads(text) if "json" in kind else text
+
+    def watch(self, path: str, seconds: int = 1) -> list[dict]:
+        """The events of a collection during that time, the objects already there first."""
+        _, text = self._request("GET", f"{path}?watch=true&timeoutSeconds={seconds}", None, "", seconds + 30)
+        return [json.loads(line) for line in text.splitlines()]
+
+    def _request(
+        self, method: str, path: str, body: object, content_type: str, timeout: float
+    ) -> tuple[str, str]:
         connection = http.client.HTTPSConnection(self._host, self._port, timeout=timeout, context=self._tls)
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
         data = None
@@ -42,10 +58,10 @@ class ApiClient:
             text = response.read().decode()
         finally:
             connection.close()
-        answer = json.loads(text) if "json" in response.getheader("Content-Type", "") else text
+        kind = response.getheader("Content-Type", "")
         if response.status >= 400:
-            raise ApiError(method, path, response.status, answer)
-        return answer
+            raise ApiError(method, path, response.status, json.loads(text) if "json" in kind else text)
+        return kind, text
 
     def get(self, path: str) -> dict:
         """The object or list at a path."""

@@ -124,7 +124,10 @@ class Cluster:
             *(f"--client-ca-file={keys}/ca.crt", f"--token-auth-file={self.folder}/tokens.csv"),
             *("--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction"),
             *("--allow-privileged=true", "--service-cluster-ip-range=10.96.0.0/16"),
-            *(f"--service-account-issuer={ISSUER}", f"--service-account-key-file={keys}/service-accounts.pub"),
+            *(
+                f"--service-account-issuer={ISSUER}",
+                f"--service-account-key-file={keys}/service-accounts.pub",
+            ),
             f"--service-account-signing-key-file={keys}/service-accounts.key",
             # A loopback address can't be an endpoint of the Service `kubernetes`.
             "--endpoint-reconciler-type=none",
@@ -141,7 +144,10 @@ class Cluster:
             "kube-controller-manager",
             *(f"--kubeconfig={config}", "--bind-address=127.0.0.1", f"--secure-port={port}"),
             *("--leader-elect=false", "--use-service-account-credentials=true"),
-            *(f"--root-ca-file={self.ca_file}", f"--service-account-private-key-file={keys}/service-accounts.key"),
+            *(
+                f"--root-ca-file={self.ca_file}",
+                f"--service-account-private-key-file={keys}/service-accounts.key",
+            ),
             "--controllers=namespace-controller,serviceaccount-controller,garbage-collector-controller,"
             "root-ca-certificate-publisher-controller,clusterrole-aggregation-controller",
             # With the default of 20 requests a second, discovery alone holds a namespace's deletion up by seconds.
@@ -173,7 +179,9 @@ class Cluster:
                 }
             ],
             "users": [{"name": name, "user": {"token": token}}],
-            "contexts": [{"name": "rig", "context": {"cluster": "rig", "user": name, "namespace": namespace}}],
+            "contexts": [
+                {"name": "rig", "context": {"cluster": "rig", "user": name, "namespace": namespace}}
+            ],
             "current-context": "rig",
         }
         path.touch(mode=0o600)
@@ -193,7 +201,9 @@ class Cluster:
             [binary("kubectl"), *args], input=input, env=env, capture_output=True, text=True, check=False
         )
         if check and done.returncode:
-            raise RuntimeError(f"kubectl {' '.join(args)}: exit code {done.returncode}\n{done.stderr}{done.stdout}")
+            raise RuntimeError(
+                f"kubectl {' '.join(args)}: exit code {done.returncode}\n{done.stderr}{done.stdout}"
+            )
         return done
 
     def apply(self, manifests: str | Mapping | Iterable[Mapping], server_side: bool = True) -> str:
@@ -209,7 +219,11 @@ class Cluster:
         """Waits until the API server serves these CustomResourceDefinitions (`awsroles.deputy.dev`)."""
         for name in crds:
             path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
-            wait_until(lambda p=path: condition(self.admin.get(p), "Established") == "True", f"{name} established", timeout)
+            wait_until(
+                lambda p=path: condition(self.admin.get(p), "Established") == "True",
+                f"{name} established",
+                timeout,
+            )
 
     # --- identities
 
@@ -218,7 +232,9 @@ class Cluster:
         self.admin.create("/api/v1/namespaces", {"metadata": {"name": name, "labels": dict(labels or {})}})
         self.create_service_account(name, "default")
 
-    def create_service_account(self, namespace: str, name: str, labels: Mapping[str, str] | None = None) -> None:
+    def create_service_account(
+        self, namespace: str, name: str, labels: Mapping[str, str] | None = None
+    ) -> None:
         """A ServiceAccount; one that is already there stays as it is."""
         meta = {"metadata": {"name": name, "labels": dict(labels or {})}}
         try:
@@ -253,14 +269,21 @@ class Cluster:
             spec["audiences"] = [audience]
         if pod is not None:
             meta = pod["metadata"]
-            spec["boundObjectRef"] = {"apiVersion": "v1", "kind": "Pod", "name": meta["name"], "uid": meta["uid"]}
+            spec["boundObjectRef"] = {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "name": meta["name"],
+                "uid": meta["uid"],
+            }
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
         return self.admin.create(path, {"spec": spec})["status"]["token"]
 
     def pod_token(self, namespace: str, pod: str, audience: str = "deputy", seconds: int = 3600) -> str:
         """What kubelet would project into this pod: a token of its ServiceAccount bound to it."""
         found = self.admin.get(f"/api/v1/namespaces/{namespace}/pods/{pod}")
-        return self.service_account_token(namespace, found["spec"]["serviceAccountName"], audience, found, seconds)
+        return self.service_account_token(
+            namespace, found["spec"]["serviceAccountName"], audience, found, seconds
+        )
 
     def kubeconfig_for_service_account(self, namespace: str, name: str) -> Path:
         """A kubeconfig file with a token of that ServiceAccount for the API server, valid for a day."""
@@ -277,9 +300,13 @@ class Cluster:
         """Deletes a namespace as the namespace controller does: contents first, finalizers respected, then itself."""
         self.admin.delete(f"/api/v1/namespaces/{name}")
         if not self._controller_manager:
-            wait_until(lambda: self._emptied(name), f"namespace {name} empty (finalizers?)", timeout, every=0.2)
+            wait_until(
+                lambda: self._emptied(name), f"namespace {name} empty (finalizers?)", timeout, every=0.2
+            )
             self.finalize_namespace(name)
-        wait_until(lambda: not self.admin.exists(f"/api/v1/namespaces/{name}"), f"namespace {name} gone", timeout)
+        wait_until(
+            lambda: not self.admin.exists(f"/api/v1/namespaces/{name}"), f"namespace {name} gone", timeout
+        )
 
     def finalize_namespace(self, name: str) -> None:
         """Drops the namespace's own finalizer: a terminating one is gone at once, whatever is still in it."""
@@ -293,7 +320,9 @@ class Cluster:
             path = f"{prefix}/namespaces/{namespace}/{resource}"
             if self.admin.get(path)["items"]:
                 # No node confirms the end of a pod, so it can't have a grace period.
-                self.admin.call("DELETE", path, {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0})
+                self.admin.call(
+                    "DELETE", path, {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}
+                )
                 left += len(self.admin.get(path)["items"])
         return left == 0
 
@@ -329,5 +358,3 @@ def service_account_user(namespace: str, name: str) -> str:
 def load_manifests(text: str) -> list[dict]:
     """The objects of a YAML stream, empty documents left out."""
     return [doc for doc in yaml.safe_load_all(text) if doc]
-
-

@@ -24,7 +24,19 @@ def make_ca(folder: Path, name: str) -> None:
     """`<name>.key` and the self-signed `<name>.crt`, valid for 2 days."""
     key = _key(folder / f"{name}.key")
     _openssl(
-        *("req", "-x509", "-new", "-key", key, "-subj", f"/CN={name}", "-days", "2", "-out", folder / f"{name}.crt"),
+        *(
+            "req",
+            "-x509",
+            "-new",
+            "-key",
+            key,
+            "-subj",
+            f"/CN={name}",
+            "-days",
+            "2",
+            "-out",
+            folder / f"{name}.crt",
+        ),
         *("-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign"),
     )
 

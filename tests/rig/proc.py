@@ -47,7 +47,9 @@ class NotReady(RuntimeError):
     """A deadline passed, or a process died before it was ready."""
 
 
-def wait_until(condition: Callable[[], object], what: str, timeout: float = 30, every: float = 0.05) -> object:
+def wait_until(
+    condition: Callable[[], object], what: str, timeout: float = 30, every: float = 0.05
+) -> object:
     """Polls until `condition` returns something true, and returns it; after `timeout` seconds raises NotReady.
 
     An exception of `condition` counts as "not yet"; the last one is the cause of the failure.

@@ -16,7 +16,9 @@ class ToolMissing(RuntimeError):
 @functools.cache
 def _path(name: str, kubebuilder_assets: str | None) -> Path:
     del kubebuilder_assets  # part of the cache's key only: the script reads it from the environment
-    return Path(subprocess.run([_TOOL, "path", name], check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
+    return Path(
+        subprocess.run([_TOOL, "path", name], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    )
 
 
 def has(name: str) -> bool:
@@ -28,7 +30,9 @@ def binary(name: str) -> Path:
     """The pinned program `name` (etcd, kube-apiserver, kubectl, helm, …)."""
     path = _path(name, os.environ.get("KUBEBUILDER_ASSETS"))
     if not os.access(path, os.X_OK):
-        raise ToolMissing(f"{name} is not at {path}: run `make tools` (or, for the programs of a node, `make tools-node`)")
+        raise ToolMissing(
+            f"{name} is not at {path}: run `make tools` (or, for the programs of a node, `make tools-node`)"
+        )
     return path
 
 

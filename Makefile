@@ -1,0 +1,71 @@
+# What people and CI run. Tools and virtual environments are pinned and built by hack/tools/tool into the user's cache.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+CACHE := $(or $(DEPUTY_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deputy)
+CARGO_DENY_VERSION := 0.20.2
+CARGO_DENY := $(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+TOOL := hack/tools/tool
+# Evaluated where it is used, after `tools` has made the environment.
+PYTEST = "$$($(TOOL) venv clients)/bin/python" -B -m pytest
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: tools
+tools: ## Build etcd, kube-apiserver, kubectl, helm and the Python environments (once; about 10 minutes on 2 cores)
+	@$(TOOL) build etcd kube-apiserver kubectl helm
+	@$(TOOL) venv clients >/dev/null
+	@$(TOOL) venv ministack >/dev/null
+
+.PHONY: tools-node
+tools-node: tools ## Build what a real node needs besides (once; about 5 minutes on 2 cores)
+	@$(TOOL) build kube-controller-manager kube-scheduler kubelet kube-proxy coredns
+
+.PHONY: check
+check: ## Format, lints and unit tests
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo test --locked --workspace
+
+.PHONY: test
+test: tools ## All tests that need no root: unit, real API server, AWS doubles, real clients
+	cargo test --locked --workspace
+	cargo build --locked --workspace --bins
+	$(PYTEST) tests/rig tests/integration
+
+.PHONY: e2e
+e2e: ## The end-to-end run on a real node; needs root
+	@if [ "$$(id -u)" = 0 ]; then \
+		$(MAKE) tools-node; tests/e2e/run; \
+	else \
+		echo "SKIPPED: make e2e needs root (namespaces, cgroups, iptables)"; \
+	fi
+
+.PHONY: demo
+demo: tools ## Show the main job against a real API server and an AWS double (KEEP=1 leaves it running)
+	cargo build --locked --workspace --bins
+	hack/demo/run
+
+.PHONY: bench
+bench: ## Measure
+	cargo bench --locked --workspace
+
+.PHONY: generate
+generate: ## Write all generated files
+	hack/generate
+
+.PHONY: verify
+verify: ## Check that the generated files are current
+	hack/verify
+
+.PHONY: deny
+deny: $(CARGO_DENY) ## Check licences, bans and sources of the dependencies
+	$(CARGO_DENY) check bans licenses sources
+
+$(CARGO_DENY):
+	cargo install --locked cargo-deny@$(CARGO_DENY_VERSION) --root $(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)
