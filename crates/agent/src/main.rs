@@ -1,2 +1,109 @@
-//! The `deputy-agent` binary.
-fn main() {}
+//! The `deputy-agent` binary: `serve` (also without an argument), `ready`, `--version`.
+//!
+//! Exit codes: 0 fine, 1 not ready, 2 wrong arguments or configuration, 3 the agent can't serve.
+
+use std::process::ExitCode;
+
+use deputy_agent::log::Log;
+use deputy_agent::{Agent, Config, config, readiness};
+use tokio::signal::unix::{SignalKind, signal};
+
+const USAGE: &str = "usage: deputy-agent [serve | ready | --version]
+
+  serve      serve credentials to the pod (the default)
+  ready      exit 0 when the application may start, else 1 with the reason
+
+Configuration is read from the environment: DEPUTY_BROKER_URL, DEPUTY_BROKER_ADDRESS, DEPUTY_BROKER_CA,
+DEPUTY_BINDINGS, DEPUTY_WAIT_FOR, DEPUTY_LISTEN, DEPUTY_TOKEN_FILE.";
+
+const NOT_READY: u8 = 1;
+const BAD_INPUT: u8 = 2;
+const FAILED: u8 = 3;
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    let arguments: Option<Vec<&str>> = arguments.iter().map(|argument| argument.to_str()).collect();
+    match arguments.as_deref() {
+        Some([] | ["serve"]) => run(),
+        Some(["ready"]) => ready(),
+        Some(["--version" | "-V"]) => {
+            println!("deputy-agent {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+        Some(["--help" | "-h"]) => {
+            println!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+        _ => fail(BAD_INPUT, USAGE),
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    // What is not UTF-8 is as wrong as what does not parse; the message then shows it.
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+fn fail(code: u8, message: impl std::fmt::Display) -> ExitCode {
+    eprintln!("deputy-agent: {message}");
+    ExitCode::from(code)
+}
+
+fn ready() -> ExitCode {
+    let address = match config::listen(variable("DEPUTY_LISTEN")) {
+        Ok(address) => address,
+        Err(error) => return fail(BAD_INPUT, error),
+    };
+    match readiness::probe(address) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => fail(NOT_READY, reason),
+    }
+}
+
+fn run() -> ExitCode {
+    let config = match Config::read(variable) {
+        Ok(config) => config,
+        Err(error) => return fail(BAD_INPUT, error),
+    };
+    // No core dumps, no ptrace by other processes of the same user: this memory holds credentials.
+    #[cfg(target_os = "linux")]
+    if let Err(error) =
+        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+    {
+        return fail(FAILED, format_args!("cannot forbid core dumps: {error}"));
+    }
+    // Blocking threads only resolve the broker's name.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(2)
+        .thread_stack_size(512 * 1024)
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(FAILED, format_args!("cannot start: {error}")),
+    };
+    let code = runtime.block_on(async {
+        let (mut terminate, mut interrupt) =
+            match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+                (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
+                (Err(error), _) | (_, Err(error)) => {
+                    return fail(FAILED, format_args!("cannot listen for signals: {error}"));
+                }
+            };
+        let agent = match Agent::bind(config, Log::stdout()).await {
+            Ok(agent) => agent,
+            Err(error @ deputy_agent::StartError::Listen { .. }) => return fail(FAILED, error),
+            Err(error) => return fail(BAD_INPUT, error),
+        };
+        let stop = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        agent.run(stop).await;
+        ExitCode::SUCCESS
+    });
+    // A name resolution that hangs must not hold up the end of the pod.
+    runtime.shutdown_background();
+    code
+}

@@ -1,0 +1,93 @@
+//! The agent put together.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::broker::BrokerClient;
+use crate::config::Config;
+use crate::dial::{Dialer, TlsSetupError};
+use crate::keeper::Keeper;
+use crate::log::Log;
+use crate::readiness::{Readiness, fetch_first};
+use crate::server::{Endpoint, serve};
+use crate::token::TokenFile;
+
+/// An agent that listens but does not serve yet.
+pub struct Agent {
+    config: Config,
+    listener: TcpListener,
+    address: SocketAddr,
+    dialer: Dialer,
+    log: Log,
+}
+
+/// Why the agent can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The broker's authority can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsSetupError),
+    /// The address can be reached from outside the pod.
+    #[error("{0} is not a loopback address; credentials travel on it in clear text")]
+    NotLoopback(SocketAddr),
+    /// The address can't be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl Agent {
+    /// Starts to listen.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub async fn bind(config: Config, log: Log) -> Result<Self, StartError> {
+        let address = config.listen;
+        if !address.ip().is_loopback() {
+            return Err(StartError::NotLoopback(address));
+        }
+        let dialer = Dialer::new(config.broker.clone())?;
+        let listen = |source| StartError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        Ok(Self { config, listener, address, dialer, log })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Fetches the first credentials and serves until `stop` is over.
+    pub async fn run(self, stop: impl Future<Output = ()> + Send) {
+        let Self { config, listener, address, dialer, log } = self;
+        let token = Arc::new(TokenFile::new(&config.token_file));
+        let broker = BrokerClient::new(dialer, Arc::clone(&token));
+        let keeper = Keeper::new(broker, Arc::new(Timestamp::now), log.clone());
+        let readiness = Arc::new(Readiness::new(config.wait_for, &config.bindings));
+        log.info(
+            "Listening",
+            &[
+                ("address", &address.to_string()),
+                ("broker", &format!("{}:{}", config.broker.host, config.broker.port)),
+                ("version", env!("CARGO_PKG_VERSION")),
+            ],
+        );
+        let mut first = JoinSet::new();
+        for binding in config.bindings {
+            first.spawn(fetch_first(Arc::clone(&keeper), Arc::clone(&readiness), binding));
+        }
+        let endpoint = Arc::new(Endpoint::new(keeper, readiness, token, address));
+        serve(listener, endpoint, stop).await;
+        log.info("Stopped", &[]);
+    }
+}

@@ -1,0 +1,108 @@
+//! Names of bindings, as they appear in request paths and in `DEPUTY_BINDINGS`.
+
+use std::fmt;
+
+/// Longest name of a Kubernetes object (DNS-1123 subdomain), in bytes.
+const MAX_NAME: usize = 253;
+
+/// Which binding a credential is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Binding {
+    /// The ServiceAccount's default binding: the oldest accepted one.
+    Default,
+    /// The binding of that name in the pod's namespace.
+    Named(Box<str>),
+}
+
+/// The text is not a name that a Kubernetes object can have.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "not a name of a binding: use at most {MAX_NAME} lower-case letters, digits, '-' and '.', letter or digit at both ends"
+)]
+pub struct InvalidName;
+
+impl Binding {
+    /// Reads the name of a binding; the empty text is the default one.
+    ///
+    /// # Errors
+    /// [`InvalidName`] for what is no DNS-1123 subdomain. The name becomes part of a URL, so nothing that
+    /// could mean something there gets through.
+    pub fn parse(text: &str) -> Result<Self, InvalidName> {
+        if text.is_empty() {
+            return Ok(Self::Default);
+        }
+        let valid_label = |label: &str| {
+            let alphanumeric = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+            let bytes = label.as_bytes();
+            bytes.first().is_some_and(alphanumeric)
+                && bytes.last().is_some_and(alphanumeric)
+                && bytes.iter().all(|b| alphanumeric(b) || *b == b'-')
+        };
+        if text.len() <= MAX_NAME && text.split('.').all(valid_label) {
+            Ok(Self::Named(text.into()))
+        } else {
+            Err(InvalidName)
+        }
+    }
+
+    /// The path of this binding's credential, the same at the agent and at the broker.
+    pub fn path(&self) -> String {
+        match self {
+            Self::Default => "/v1/credentials".to_owned(),
+            Self::Named(name) => format!("/v1/credentials/{name}"),
+        }
+    }
+
+    /// The binding that a request path asks for; `None` when it is not a path of a credential.
+    pub fn from_path(path: &str) -> Option<Self> {
+        let rest = path.strip_prefix("/v1/credentials")?;
+        if rest.is_empty() {
+            return Some(Self::Default);
+        }
+        match Self::parse(rest.strip_prefix('/')?) {
+            Ok(named @ Self::Named(_)) => Some(named),
+            Ok(Self::Default) | Err(InvalidName) => None,
+        }
+    }
+}
+
+impl fmt::Display for Binding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::Named(name) => write!(f, "{name:?}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_that_kubernetes_allows_are_bindings() {
+        for good in ["uploader", "a", "a-b.c9", &"a".repeat(253)] {
+            assert_eq!(Binding::parse(good).unwrap(), Binding::Named(good.into()));
+        }
+        for bad in ["Uploader", "-a", "a-", "a..b", ".a", "a/b", "a b", "ä", "%61", "a?x", &"a".repeat(254)] {
+            assert!(Binding::parse(bad).is_err(), "{bad}");
+        }
+        assert_eq!(Binding::parse("").unwrap(), Binding::Default);
+    }
+
+    #[test]
+    fn a_path_is_matched_exactly() {
+        assert_eq!(Binding::from_path("/v1/credentials"), Some(Binding::Default));
+        assert_eq!(Binding::from_path("/v1/credentials/x"), Some(Binding::Named("x".into())));
+        for bad in ["/v1/credentials/", "/v1/credentialsx", "/v1/credentials//x", "/v1/credentials/x/", "/", ""] {
+            assert_eq!(Binding::from_path(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_path_of_a_binding_leads_back_to_it() {
+        for binding in [Binding::Default, Binding::Named("x.y".into())] {
+            assert_eq!(Binding::from_path(&binding.path()), Some(binding));
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The agent's side of the agent–broker protocol, version 1 (`docs/contracts.md`).
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, ETAG, HOST, HeaderValue, IF_NONE_MATCH, RETRY_AFTER, USER_AGENT};
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::{Body as _, Incoming};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::time::{Instant, timeout};
+use zeroize::Zeroizing;
+
+use crate::binding::Binding;
+use crate::credential::MAX_BODY;
+use crate::dial::Dialer;
+use crate::problem::Problem;
+use crate::token::TokenFile;
+
+/// How long an idle connection is used again. Longer, and some load balancer or conntrack table on the way has
+/// forgotten it without telling.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Most idle connections kept: one binding at a time is the rule.
+const MAX_IDLE: usize = 2;
+/// How long the broker may take to answer on a used connection. It promises an answer within a second; one that
+/// is silent for two is a connection whose other end is gone.
+const REUSED_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the broker may take to answer on a new connection.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
+/// Room for a response of the usual size, in bytes, when the broker does not announce one.
+const USUAL_BODY: usize = 4096;
+/// Longest ETag kept, in bytes.
+const MAX_ETAG: usize = 256;
+
+/// What a successful call brings.
+pub enum Fetched {
+    /// 200: a new credential, not yet checked.
+    Credential {
+        /// The response body.
+        body: Zeroizing<Vec<u8>>,
+        /// What to send in `If-None-Match` next time.
+        etag: Option<HeaderValue>,
+    },
+    /// 304: what the agent holds is current.
+    NotModified,
+}
+
+/// Why a call brought nothing.
+#[derive(Clone)]
+pub enum FetchError {
+    /// The broker decided: there is no credential, and what is held must go (401, 403).
+    Refused(Problem),
+    /// Nothing was decided: unreachable, overloaded, or an answer that makes no sense.
+    Unavailable(Problem),
+}
+
+/// Where credentials come from: the broker, or a script in tests.
+pub trait Source: Send + Sync + 'static {
+    /// Asks for the credential of `binding`. `etag` belongs to the one held.
+    fn fetch(
+        &self,
+        binding: &Binding,
+        etag: Option<HeaderValue>,
+    ) -> impl Future<Output = Result<Fetched, FetchError>> + Send;
+}
+
+/// The broker.
+pub struct BrokerClient {
+    dialer: Dialer,
+    token: Arc<TokenFile>,
+    host: HeaderValue,
+    idle: Mutex<Vec<Idle>>,
+}
+
+type Sender = SendRequest<Empty<Bytes>>;
+
+struct Idle {
+    sender: Sender,
+    since: Instant,
+}
+
+impl BrokerClient {
+    /// A client that reaches the broker with `dialer` and shows it the token in `token`.
+    pub fn new(dialer: Dialer, token: Arc<TokenFile>) -> Self {
+        let broker = dialer.broker();
+        let host = if broker.host.contains(':') { format!("[{}]", broker.host) } else { broker.host.clone() };
+        // A host that is a TLS server name is a header value; an empty Host would be answered with 400.
+        let host = HeaderValue::try_from(format!("{host}:{}", broker.port))
+            .unwrap_or_else(|_| HeaderValue::from_static(""));
+        Self { dialer, token, host, idle: Mutex::default() }
+    }
+
+    fn request(&self, binding: &Binding, etag: Option<&HeaderValue>) -> Result<Request<Empty<Bytes>>, Problem> {
+        let token = self
+            .token
+            .current()
+            .map_err(|error| Problem::unavailable(error.category(), error.to_string()))?;
+        let mut bearer = Zeroizing::new(Vec::with_capacity(token.len().saturating_add(7)));
+        bearer.extend_from_slice(b"Bearer ");
+        bearer.extend_from_slice(&token);
+        let malformed = |_| Problem::unavailable("Internal", "the request to the broker could not be made");
+        let mut authorization = HeaderValue::from_bytes(&bearer).map_err(|e| malformed(e.into()))?;
+        authorization.set_sensitive(true);
+        let mut request = Request::get(binding.path())
+            .header(HOST, &self.host)
+            .header(ACCEPT, "application/json")
+            .header(USER_AGENT, concat!("deputy-agent/", env!("CARGO_PKG_VERSION")))
+            .header(AUTHORIZATION, authorization);
+        if let Some(etag) = etag {
+            request = request.header(IF_NONE_MATCH, etag);
+        }
+        request.body(Empty::new()).map_err(malformed)
+    }
+
+    /// An idle connection that still seems alive.
+    async fn reuse(&self) -> Option<Sender> {
+        loop {
+            let Idle { mut sender, since } =
+                self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+            if since.elapsed() < IDLE_TIMEOUT && !sender.is_closed() && sender.ready().await.is_ok() {
+                return Some(sender);
+            }
+        }
+    }
+
+    async fn open(&self) -> Result<Sender, Problem> {
+        let stream = self.dialer.dial().await.map_err(|error| {
+            Problem::unavailable("BrokerUnreachable", format!("the Deputy broker can't be reached: {error}"))
+        })?;
+        let (sender, connection) = http1::Builder::new()
+            .max_buf_size(MAX_BODY)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| lost(&error))?;
+        tokio::spawn(async move {
+            // How a connection ends is told to the request on it, if there is one.
+            connection.await.unwrap_or_default();
+        });
+        Ok(sender)
+    }
+
+    fn keep(&self, sender: Sender) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < MAX_IDLE && !sender.is_closed() {
+            idle.push(Idle { sender, since: Instant::now() });
+        }
+    }
+
+    /// Sends on a used connection if there is one, and once more on a new one if that turns out dead: the
+    /// request is a GET, so sending it twice is harmless.
+    async fn send(
+        &self,
+        binding: &Binding,
+        etag: Option<&HeaderValue>,
+    ) -> Result<(Sender, Response<Incoming>), Problem> {
+        let attempt = async {
+            let mut sender = self.reuse().await?;
+            let request = self.request(binding, etag).ok()?;
+            let response = sender.send_request(request).await.ok()?;
+            Some((sender, response))
+        };
+        if let Ok(Some(answer)) = timeout(REUSED_TIMEOUT, attempt).await {
+            return Ok(answer);
+        }
+        let request = self.request(binding, etag)?;
+        let mut sender = self.open().await?;
+        let response = timeout(ANSWER_TIMEOUT, sender.send_request(request))
+            .await
+            .map_err(|_| {
+                let message = format!("the Deputy broker did not answer in {ANSWER_TIMEOUT:?}");
+                Problem::unavailable("BrokerSilent", message)
+            })?
+            .map_err(|error| lost(&error))?;
+        Ok((sender, response))
+    }
+}
+
+impl Source for BrokerClient {
+    async fn fetch(&self, binding: &Binding, etag: Option<HeaderValue>) -> Result<Fetched, FetchError> {
+        let (sender, response) = self.send(binding, etag.as_ref()).await.map_err(FetchError::Unavailable)?;
+        let (head, body) = response.into_parts();
+        let body = read(body).await;
+        if body.is_ok() {
+            self.keep(sender);
+        }
+        match head.status {
+            StatusCode::OK => {
+                let body = body.map_err(FetchError::Unavailable)?;
+                let etag = head.headers.get(ETAG).filter(|e| e.len() <= MAX_ETAG).cloned();
+                Ok(Fetched::Credential { body, etag })
+            }
+            StatusCode::NOT_MODIFIED if etag.is_some() => Ok(Fetched::NotModified),
+            // Decided by the status: a body that was cut off or too large does not soften a refusal.
+            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+                let body = body.unwrap_or_default();
+                Err(FetchError::Refused(Problem::from_broker(status, &body)))
+            }
+            status if status.is_server_error() => {
+                let body = body.unwrap_or_default();
+                let problem = Problem::from_broker(status, &body);
+                Err(FetchError::Unavailable(Problem {
+                    status: StatusCode::SERVICE_UNAVAILABLE,
+                    retry_after: retry_after(&head.headers),
+                    ..problem
+                }))
+            }
+            status => {
+                let message = format!("the Deputy broker answered {}, which means nothing here", status.as_u16());
+                Err(FetchError::Unavailable(Problem::unavailable("BrokerError", message)))
+            }
+        }
+    }
+}
+
+fn lost(error: &hyper::Error) -> Problem {
+    Problem::unavailable("BrokerLost", format!("the connection to the Deputy broker broke: {error}"))
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<u32> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()
+}
+
+/// Reads a body of at most [`MAX_BODY`] bytes into a buffer that is wiped.
+async fn read(mut body: Incoming) -> Result<Zeroizing<Vec<u8>>, Problem> {
+    let too_large =
+        || Problem::unavailable("BrokerError", format!("the broker's answer has more than {MAX_BODY} bytes"));
+    let announced = body.size_hint().upper().map(|upper| usize::try_from(upper).unwrap_or(usize::MAX));
+    let capacity = announced.unwrap_or(USUAL_BODY);
+    if capacity > MAX_BODY {
+        return Err(too_large());
+    }
+    let mut content = Zeroizing::new(Vec::with_capacity(capacity));
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| lost(&error))?;
+        if let Some(data) = frame.data_ref() {
+            if content.len().saturating_add(data.len()) > MAX_BODY {
+                return Err(too_large());
+            }
+            content.extend_from_slice(data);
+        }
+    }
+    Ok(content)
+}

@@ -1,0 +1,303 @@
+//! Keeps the credentials that the broker gave, and decides what a caller gets.
+//!
+//! For each binding:
+//! - What was confirmed within [`FRESH`] is served at once.
+//! - What is older is confirmed with the broker first, and served unconfirmed when the broker does not answer
+//!   within [`REVALIDATION_WAIT`], can't be reached, or fails: an outage of the broker is no outage of the pod.
+//! - A refusal (401, 403) drops it: a removed grant stops.
+//! - What is about to expire is never served.
+//! - Any number of callers share one call to the broker. The call belongs to none of them, so one that goes
+//!   away harms nobody, and an answer that comes after they gave up serves the next.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::HeaderValue;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::binding::Binding;
+use crate::broker::{FetchError, Fetched, Source};
+use crate::credential::{Credential, WallClock};
+use crate::log::Log;
+use crate::problem::Problem;
+
+/// How long a confirmation by the broker is good for.
+pub const FRESH: Duration = Duration::from_secs(5);
+/// How long a caller waits for a confirmation when there is something to serve without it.
+pub const REVALIDATION_WAIT: Duration = Duration::from_millis(300);
+/// How long a caller waits for a first credential. The JavaScript SDK gives up after 1 s.
+pub const FIRST_WAIT: Duration = Duration::from_millis(900);
+/// How long a call to the broker may go on after its callers gave up.
+pub const CALL_LIMIT: Duration = Duration::from_secs(10);
+/// After a refusal, and after a failure with something to serve, the broker is left alone this long: SDKs ask
+/// three or four times in a row.
+pub const PAUSE: Duration = Duration::from_secs(1);
+/// Most bindings kept at a time.
+pub const MAX_BINDINGS: usize = 64;
+
+/// What callers get: the body of a 200, or what to say instead.
+pub type Answer = Result<Bytes, Problem>;
+
+/// The credentials of this pod. See the module.
+pub struct Keeper<S> {
+    source: S,
+    clock: WallClock,
+    log: Log,
+    slots: Mutex<HashMap<Binding, Slot>>,
+}
+
+struct Slot {
+    kept: Option<Kept>,
+    call: Option<Call>,
+    /// The last refusal and until when it is repeated without asking.
+    refusal: Option<Problem>,
+    paused_until: Option<Instant>,
+    state: State,
+    used: Instant,
+}
+
+struct Kept {
+    credential: Credential,
+    etag: Option<HeaderValue>,
+    confirmed: Instant,
+}
+
+#[derive(Clone)]
+struct Call {
+    started: Instant,
+    done: watch::Receiver<Option<Result<(), FetchError>>>,
+}
+
+/// What was last logged about a binding: only changes are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    New,
+    Good,
+    Refused,
+    Unavailable,
+}
+
+impl Slot {
+    fn new() -> Self {
+        Self {
+            kept: None,
+            call: None,
+            refusal: None,
+            paused_until: None,
+            state: State::New,
+            used: Instant::now(),
+        }
+    }
+}
+
+impl<S: Source> Keeper<S> {
+    /// A keeper with nothing in it.
+    pub fn new(source: S, clock: WallClock, log: Log) -> Arc<Self> {
+        Arc::new(Self { source, clock, log, slots: Mutex::default() })
+    }
+
+    /// The credential of `binding`, or why there is none, within [`FIRST_WAIT`].
+    ///
+    /// # Errors
+    /// The [`Problem`] to answer with: the broker's refusal, or 503.
+    pub async fn get(self: &Arc<Self>, binding: &Binding) -> Answer {
+        let (mut call, holds) = {
+            let mut slots = self.lock();
+            make_room(&mut slots, binding)?;
+            let slot = slots.entry(binding.clone()).or_insert_with(Slot::new);
+            slot.used = Instant::now();
+            let kept = self.usable(slot);
+            let confirmed = slot.kept.as_ref().is_some_and(|kept| kept.confirmed.elapsed() < FRESH);
+            let paused = slot.paused_until.is_some_and(|until| Instant::now() < until);
+            match (&kept, &slot.refusal) {
+                (Some(body), _) if confirmed || paused => return Ok(body.clone()),
+                (None, Some(refusal)) if paused => return Err(refusal.clone()),
+                _ => {}
+            }
+            (self.call(binding, slot), kept.is_some())
+        };
+        let deadline = if holds {
+            // From the start of the call: while the broker hangs, only the first callers wait.
+            call.started.checked_add(REVALIDATION_WAIT)
+        } else {
+            Instant::now().checked_add(FIRST_WAIT)
+        };
+        let deadline = deadline.unwrap_or(call.started);
+        let outcome = match timeout_at(deadline, call.done.wait_for(Option::is_some)).await {
+            Ok(Ok(outcome)) => outcome.clone(),
+            Ok(Err(_)) | Err(_) => None,
+        };
+        let kept = self.lock().get_mut(binding).and_then(|slot| self.usable(slot));
+        match (outcome, kept) {
+            (Some(Err(FetchError::Refused(problem))), _) => Err(problem),
+            (_, Some(body)) => Ok(body),
+            (Some(Err(FetchError::Unavailable(problem))), None) => Err(problem),
+            (None | Some(Ok(())), None) => {
+                let message = format!(
+                    "the broker has not answered yet for the {binding} binding; the request to it goes on, try again"
+                );
+                Err(Problem { retry_after: Some(1), ..Problem::unavailable("NotReady", message) })
+            }
+        }
+    }
+
+    /// What of `slot` may be served now. What may not is dropped.
+    fn usable(&self, slot: &mut Slot) -> Option<Bytes> {
+        let now = (self.clock)();
+        if slot.kept.as_ref().is_some_and(|kept| !kept.credential.lives(now)) {
+            slot.kept = None;
+        }
+        slot.kept.as_ref().map(|kept| kept.credential.body())
+    }
+
+    /// The call to the broker that is under way for `slot`, or a new one.
+    fn call(self: &Arc<Self>, binding: &Binding, slot: &mut Slot) -> Call {
+        // A call whose task is gone without an outcome will never have one.
+        if let Some(call) = slot.call.as_ref().filter(|call| call.done.has_changed().is_ok()) {
+            return call.clone();
+        }
+        let (send, done) = watch::channel(None);
+        let call = Call { started: Instant::now(), done };
+        slot.call = Some(call.clone());
+        let etag = slot.kept.as_ref().and_then(|kept| kept.etag.clone());
+        let (keeper, binding, started) = (Arc::clone(self), binding.clone(), call.started);
+        tokio::spawn(async move {
+            let result = timeout(CALL_LIMIT, keeper.source.fetch(&binding, etag)).await.unwrap_or_else(|_| {
+                let message = format!("the Deputy broker did not answer in {CALL_LIMIT:?}");
+                Err(FetchError::Unavailable(Problem::unavailable("BrokerSilent", message)))
+            });
+            let outcome = keeper.settle(&binding, started, result);
+            send.send_replace(Some(outcome));
+        });
+        call
+    }
+
+    /// Takes in what a call brought.
+    fn settle(
+        &self,
+        binding: &Binding,
+        started: Instant,
+        result: Result<Fetched, FetchError>,
+    ) -> Result<(), FetchError> {
+        let mut slots = self.lock();
+        let slot = slots.entry(binding.clone()).or_insert_with(Slot::new);
+        slot.call = None;
+        slot.refusal = None;
+        slot.paused_until = None;
+        let outcome = self.take_in(slot, started, result);
+        let pause = Instant::now().checked_add(PAUSE);
+        match &outcome {
+            Ok(()) => {}
+            Err(FetchError::Refused(problem)) => {
+                slot.kept = None;
+                slot.refusal = Some(problem.clone());
+                slot.paused_until = pause;
+            }
+            Err(FetchError::Unavailable(_)) if slot.kept.is_some() => slot.paused_until = pause,
+            Err(FetchError::Unavailable(_)) => {}
+        }
+        self.log_change(binding, slot, &outcome);
+        outcome
+    }
+
+    fn take_in(
+        &self,
+        slot: &mut Slot,
+        started: Instant,
+        result: Result<Fetched, FetchError>,
+    ) -> Result<(), FetchError> {
+        match (result?, &mut slot.kept) {
+            // Confirmed as of the question, not the answer: the broker may have decided right after it came.
+            (Fetched::NotModified, Some(kept)) => kept.confirmed = started,
+            // It expired while the broker said that it is current.
+            (Fetched::NotModified, None) => {
+                let message = "the broker confirmed a credential that has expired here";
+                return Err(FetchError::Unavailable(Problem::unavailable("BrokerError", message)));
+            }
+            (Fetched::Credential { body, etag }, kept) => {
+                let credential = Credential::parse(&body, (self.clock)()).map_err(|error| {
+                    FetchError::Unavailable(Problem::unavailable("BrokerError", error.to_string()))
+                })?;
+                let is_new =
+                    kept.as_ref().is_none_or(|k| k.credential.access_key_id() != credential.access_key_id());
+                if is_new {
+                    slot.state = State::New;
+                }
+                *kept = Some(Kept { credential, etag, confirmed: started });
+            }
+        }
+        Ok(())
+    }
+
+    fn log_change(&self, binding: &Binding, slot: &mut Slot, outcome: &Result<(), FetchError>) {
+        let binding = binding.to_string();
+        let state = match outcome {
+            Ok(()) => State::Good,
+            Err(FetchError::Refused(_)) => State::Refused,
+            Err(FetchError::Unavailable(_)) => State::Unavailable,
+        };
+        if std::mem::replace(&mut slot.state, state) == state {
+            return;
+        }
+        match (outcome, &slot.kept) {
+            (Ok(()), Some(Kept { credential, .. })) => {
+                let expiration = credential.expiration().to_string();
+                let fields = [
+                    ("binding", binding.as_str()),
+                    ("access_key_id", credential.access_key_id()),
+                    ("expiration", &expiration),
+                ];
+                self.log.info("CredentialCurrent", &fields);
+            }
+            (Ok(()), None) => {}
+            (Err(FetchError::Refused(problem)), _) => {
+                let fields = [("binding", binding.as_str()), ("code", &problem.code), ("message", &problem.message)];
+                self.log.warn("Refused", &fields);
+            }
+            (Err(FetchError::Unavailable(problem)), kept) => {
+                let serving = if kept.is_some() { "the kept credential" } else { "nothing" };
+                let fields = [
+                    ("binding", binding.as_str()),
+                    ("code", &problem.code),
+                    ("message", &problem.message),
+                    ("serving", serving),
+                ];
+                self.log.warn("BrokerUnavailable", &fields);
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Binding, Slot>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Sees to it that a slot for `binding` fits: names come from the application, which may make up any number.
+fn make_room(slots: &mut HashMap<Binding, Slot>, binding: &Binding) -> Result<(), Problem> {
+    if slots.len() < MAX_BINDINGS || slots.contains_key(binding) {
+        return Ok(());
+    }
+    // What holds nothing goes first, then what was not asked for longest.
+    let oldest = slots
+        .iter()
+        .filter(|(_, slot)| slot.call.is_none())
+        .min_by_key(|(_, slot)| (slot.kept.is_some(), slot.used))
+        .map(|(binding, _)| binding.clone());
+    match oldest {
+        Some(oldest) => {
+            slots.remove(&oldest);
+            Ok(())
+        }
+        None => {
+            let message = format!("{MAX_BINDINGS} bindings are being fetched at once, the most there can be");
+            Err(Problem::unavailable("TooManyBindings", message))
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "keeper_tests.rs"]
+mod tests;

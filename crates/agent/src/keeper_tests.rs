@@ -1,0 +1,332 @@
+//! The keeper against a scripted broker, on a clock that stands still unless everybody waits.
+
+use std::collections::VecDeque;
+
+use http::StatusCode;
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::{advance, sleep};
+use zeroize::Zeroizing;
+
+use super::*;
+
+const START: &str = "2026-09-30T11:00:00Z";
+
+/// What the broker does with one call: wait, then answer.
+struct Step {
+    after: Duration,
+    answer: Result<Fetched, FetchError>,
+}
+
+#[derive(Default)]
+struct Script {
+    steps: Mutex<VecDeque<Step>>,
+    etags: Mutex<Vec<Option<String>>>,
+}
+
+impl Source for Script {
+    async fn fetch(&self, _: &Binding, etag: Option<HeaderValue>) -> Result<Fetched, FetchError> {
+        self.etags.lock().unwrap().push(etag.map(|e| e.to_str().unwrap().to_owned()));
+        let step = self.steps.lock().unwrap().pop_front().expect("a call that the test does not expect");
+        sleep(step.after).await;
+        step.answer
+    }
+}
+
+struct Fixture {
+    keeper: Arc<Keeper<Script>>,
+    log: Written,
+}
+
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let (start, wall) = (Instant::now(), START.parse::<Timestamp>().unwrap());
+        let clock = move || wall + SignedDuration::try_from(start.elapsed()).unwrap();
+        let log = Written::default();
+        let keeper = Keeper::new(Script::default(), Arc::new(clock), Log::new(log.clone()));
+        Self { keeper, log }
+    }
+
+    fn then(self, after_ms: u64, answer: Result<Fetched, FetchError>) -> Self {
+        self.expect(after_ms, answer);
+        self
+    }
+
+    fn expect(&self, after_ms: u64, answer: Result<Fetched, FetchError>) {
+        let step = Step { after: Duration::from_millis(after_ms), answer };
+        self.keeper.source.steps.lock().unwrap().push_back(step);
+    }
+
+    /// The access key id served, or the code of the problem.
+    async fn get(&self) -> String {
+        short(self.keeper.get(&Binding::Default).await)
+    }
+
+    fn etags(&self) -> Vec<Option<String>> {
+        self.keeper.source.etags.lock().unwrap().clone()
+    }
+
+    fn calls(&self) -> usize {
+        self.etags().len()
+    }
+
+    fn events(&self) -> Vec<String> {
+        let text = String::from_utf8(self.log.0.lock().unwrap().clone()).unwrap();
+        let event = |line: &str| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            line["event"].as_str().unwrap().to_owned()
+        };
+        text.lines().map(event).collect()
+    }
+}
+
+fn short(answer: Answer) -> String {
+    match answer {
+        Ok(body) => {
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            body["AccessKeyId"].as_str().unwrap().to_owned()
+        }
+        Err(problem) => format!("{} {}", problem.status.as_u16(), problem.code),
+    }
+}
+
+fn lives_until(key: &str, expiration: &str) -> Result<Fetched, FetchError> {
+    let body = format!(
+        r#"{{"AccessKeyId":"{key}","SecretAccessKey":"canary-secret","Token":"canary-token","Expiration":"{expiration}"}}"#
+    );
+    let etag = Some(HeaderValue::try_from(format!("\"{key}\"")).unwrap());
+    Ok(Fetched::Credential { body: Zeroizing::new(body.into_bytes()), etag })
+}
+
+fn credential(key: &str) -> Result<Fetched, FetchError> {
+    lives_until(key, "2026-09-30T12:00:00Z")
+}
+
+fn not_modified() -> Result<Fetched, FetchError> {
+    Ok(Fetched::NotModified)
+}
+
+fn refused(status: u16) -> Result<Fetched, FetchError> {
+    let status = StatusCode::from_u16(status).unwrap();
+    Err(FetchError::Refused(Problem::new(status, "NoBinding", "no binding")))
+}
+
+fn unavailable() -> Result<Fetched, FetchError> {
+    Err(FetchError::Unavailable(Problem::unavailable("Unavailable", "later")))
+}
+
+async fn pass(seconds: u64) {
+    advance(Duration::from_secs(seconds)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fresh_credential_is_served_without_asking() {
+    let f = Fixture::new().then(50, credential("K1"));
+    assert_eq!(f.get().await, "K1");
+    pass(4).await;
+    assert_eq!(f.get().await, "K1");
+    assert_eq!(f.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_one_is_confirmed_by_its_etag() {
+    let f = Fixture::new().then(0, credential("K1")).then(10, not_modified()).then(10, credential("K2"));
+    assert_eq!(f.get().await, "K1");
+    pass(6).await;
+    assert_eq!(f.get().await, "K1");
+    pass(4).await;
+    assert_eq!(f.get().await, "K1");
+    assert_eq!(f.calls(), 2);
+    pass(2).await;
+    assert_eq!(f.get().await, "K2");
+    assert_eq!(f.etags(), [None, Some("\"K1\"".to_owned()), Some("\"K1\"".to_owned())]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_broker_fails_the_kept_one_is_served_and_the_broker_left_alone_for_a_second() {
+    let f = Fixture::new().then(0, credential("K1")).then(10, unavailable()).then(10, not_modified());
+    assert_eq!(f.get().await, "K1");
+    pass(6).await;
+    for _ in 0..10 {
+        assert_eq!(f.get().await, "K1");
+    }
+    assert_eq!(f.calls(), 2);
+    pass(1).await;
+    assert_eq!(f.get().await, "K1");
+    assert_eq!(f.calls(), 3);
+    assert_eq!(f.events(), ["CredentialCurrent", "BrokerUnavailable", "CredentialCurrent"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hanging_broker_costs_the_first_callers_300_ms_and_later_ones_nothing() {
+    let f = Fixture::new().then(0, credential("K1")).then(60_000, credential("late")).then(0, not_modified());
+    assert_eq!(f.get().await, "K1");
+    pass(6).await;
+    let before = Instant::now();
+    assert_eq!(f.get().await, "K1");
+    assert_eq!(before.elapsed(), REVALIDATION_WAIT);
+    assert_eq!(f.get().await, "K1");
+    assert_eq!(before.elapsed(), REVALIDATION_WAIT);
+    // The call is given up at its limit; after the pause there is a new one.
+    pass(10).await;
+    assert_eq!(f.get().await, "K1");
+    assert_eq!(f.calls(), 2);
+    pass(2).await;
+    assert_eq!(f.get().await, "K1");
+    assert_eq!(f.calls(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_credential_is_never_served() {
+    let f = Fixture::new().then(0, lives_until("K1", "2026-09-30T11:10:00Z"));
+    assert_eq!(f.get().await, "K1");
+    f.expect(0, unavailable());
+    pass(538).await;
+    assert_eq!(f.get().await, "K1");
+    f.expect(0, unavailable());
+    pass(2).await;
+    assert_eq!(f.get().await, "503 Unavailable");
+    // Nothing is held, so nothing is there to confirm.
+    f.expect(0, not_modified());
+    assert_eq!(f.get().await, "503 BrokerError");
+    f.expect(0, credential("K2"));
+    assert_eq!(f.get().await, "K2");
+    assert_eq!(f.etags().last().unwrap(), &None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_credential_that_expires_during_the_confirmation_is_not_served() {
+    let f = Fixture::new().then(0, lives_until("K1", "2026-09-30T11:10:00Z")).then(2_000, unavailable());
+    assert_eq!(f.get().await, "K1");
+    advance(Duration::from_millis(539_900)).await;
+    assert_eq!(f.get().await, "503 NotReady");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_drops_the_credential() {
+    for status in [401, 403] {
+        let f = Fixture::new().then(0, credential("K1")).then(0, refused(status)).then(0, unavailable());
+        assert_eq!(f.get().await, "K1");
+        pass(6).await;
+        let refusal = format!("{status} NoBinding");
+        assert_eq!(f.get().await, refusal);
+        // SDKs ask again at once; the broker is not asked for each.
+        assert_eq!(f.get().await, refusal);
+        assert_eq!(f.calls(), 2);
+        pass(2).await;
+        // And it does not come back when the broker goes away.
+        assert_eq!(f.get().await, "503 Unavailable");
+        assert_eq!(f.etags(), [None, Some("\"K1\"".to_owned()), None]);
+        assert_eq!(f.events(), ["CredentialCurrent", "Refused", "BrokerUnavailable"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_comes_after_the_caller_was_served_counts_for_the_next() {
+    let f = Fixture::new().then(0, credential("K1")).then(700, refused(403));
+    assert_eq!(f.get().await, "K1");
+    pass(6).await;
+    assert_eq!(f.get().await, "K1");
+    sleep(Duration::from_millis(500)).await;
+    assert_eq!(f.get().await, "403 NoBinding");
+    assert_eq!(f.calls(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_made_after_a_refusal_works_within_seconds() {
+    let f = Fixture::new().then(0, refused(403)).then(0, credential("K1"));
+    assert_eq!(f.get().await, "403 NoBinding");
+    pass(2).await;
+    assert_eq!(f.get().await, "K1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_first_answer_is_a_503_for_the_first_and_a_credential_for_the_next() {
+    let f = Fixture::new().then(2_000, credential("K1"));
+    let before = Instant::now();
+    assert_eq!(f.get().await, "503 NotReady");
+    assert_eq!(before.elapsed(), FIRST_WAIT);
+    sleep(Duration::from_millis(1_200)).await;
+    assert_eq!(f.get().await, "K1");
+    assert_eq!(f.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_first_callers_share_one_call() {
+    let f = Fixture::new().then(50, credential("K1"));
+    let mut callers = tokio::task::JoinSet::new();
+    for _ in 0..1000 {
+        let keeper = Arc::clone(&f.keeper);
+        callers.spawn(async move { short(keeper.get(&Binding::Default).await) });
+    }
+    let answers = callers.join_all().await;
+    assert!(answers.len() == 1000 && answers.iter().all(|a| a == "K1"));
+    assert_eq!(f.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_goes_away_harms_nobody() {
+    let f = Fixture::new().then(50, credential("K1"));
+    let keeper = Arc::clone(&f.keeper);
+    let first = tokio::spawn(async move { short(keeper.get(&Binding::Default).await) });
+    sleep(Duration::from_millis(10)).await;
+    first.abort();
+    assert_eq!(f.get().await, "K1");
+    assert_eq!(f.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_credential_never_replaces_one() {
+    let broken = |body: &str| {
+        Ok(Fetched::Credential { body: Zeroizing::new(body.as_bytes().to_vec()), etag: None })
+    };
+    let f = Fixture::new().then(0, broken("")).then(0, broken("{}")).then(0, credential("K1"));
+    assert_eq!(f.get().await, "503 BrokerError");
+    assert_eq!(f.get().await, "503 BrokerError");
+    assert_eq!(f.get().await, "K1");
+    for bad in ["", "{}", r#"{"AccessKeyId":"K2"}"#] {
+        f.expect(0, broken(bad));
+        pass(6).await;
+        assert_eq!(f.get().await, "K1");
+    }
+    f.expect(0, lives_until("K3", "2026-09-30T10:00:00Z"));
+    pass(6).await;
+    assert_eq!(f.get().await, "K1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn made_up_names_do_not_fill_the_memory_nor_push_out_a_credential() {
+    let f = Fixture::new().then(0, credential("K1"));
+    assert_eq!(f.get().await, "K1");
+    for n in 0..MAX_BINDINGS * 3 {
+        f.expect(0, refused(403));
+        let name = Binding::parse(&format!("made-up-{n}")).unwrap();
+        assert_eq!(short(f.keeper.get(&name).await), "403 NoBinding");
+    }
+    assert_eq!(f.keeper.lock().len(), MAX_BINDINGS);
+    assert_eq!(f.get().await, "K1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_log_holds_the_access_key_id_and_no_secret() {
+    let f = Fixture::new().then(0, credential("K1")).then(0, not_modified()).then(0, credential("K2"));
+    for _ in 0..3 {
+        f.get().await;
+        pass(6).await;
+    }
+    let text = String::from_utf8(f.log.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(f.events(), ["CredentialCurrent", "CredentialCurrent"]);
+    assert!(text.contains("\"K1\"") && text.contains("\"K2\"") && !text.contains("canary"), "{text}");
+}

@@ -1,0 +1,114 @@
+//! The first credentials: fetched on start, so that the application finds them there, and reported on
+//! `/readyz`, which the startup probe asks.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::binding::Binding;
+use crate::broker::Source;
+use crate::config::WaitFor;
+use crate::keeper::Keeper;
+use crate::problem::Problem;
+
+/// First and longest pause between tries while the broker is unavailable.
+const UNAVAILABLE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
+/// First and longest pause between tries while the broker refuses: the binding may still be on its way.
+const REFUSED: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(15));
+/// How long [`probe`] waits for each of connecting, sending and reading.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Most that [`probe`] reads, in bytes.
+const MAX_PROBE: u64 = 16 * 1024;
+
+/// Which first credentials are still missing, and why.
+pub struct Readiness {
+    wait_for: WaitFor,
+    missing: Mutex<BTreeMap<Binding, String>>,
+}
+
+impl Readiness {
+    /// All of `bindings` are missing.
+    pub fn new(wait_for: WaitFor, bindings: &[Binding]) -> Self {
+        let missing = bindings.iter().map(|b| (b.clone(), "not asked for yet".to_owned())).collect();
+        Self { wait_for, missing: Mutex::new(missing) }
+    }
+
+    /// Whether the application may start. Once it may, it always may: this is for the startup probe.
+    ///
+    /// # Errors
+    /// 503 with every binding whose first credential is missing, and why.
+    pub fn check(&self) -> Result<(), Problem> {
+        let missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.wait_for == WaitFor::Listener || missing.is_empty() {
+            return Ok(());
+        }
+        let reasons: Vec<String> =
+            missing.iter().map(|(binding, reason)| format!("{binding} binding: {reason}")).collect();
+        let message = format!("waiting for the first credential; {}", reasons.join("; "));
+        Err(Problem::unavailable("NotReady", message))
+    }
+
+    fn note(&self, binding: &Binding, problem: &Problem) {
+        let reason = format!("{}: {}", problem.code, problem.message);
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner).insert(binding.clone(), reason);
+    }
+
+    fn there(&self, binding: &Binding) {
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner).remove(binding);
+    }
+}
+
+/// Asks for the credential of `binding` until it is there.
+pub async fn fetch_first<S: Source>(keeper: Arc<Keeper<S>>, readiness: Arc<Readiness>, binding: Binding) {
+    let mut tries = 0;
+    let mut refused = None;
+    loop {
+        let problem = match keeper.get(&binding).await {
+            Ok(_) => return readiness.there(&binding),
+            Err(problem) => problem,
+        };
+        readiness.note(&binding, &problem);
+        // From refused to unavailable or back is a new situation.
+        let is_refusal = problem.status != StatusCode::SERVICE_UNAVAILABLE;
+        tries = if refused.replace(is_refusal) == Some(is_refusal) { tries + 1 } else { 0 };
+        let (first, longest) = if is_refusal { REFUSED } else { UNAVAILABLE };
+        let wanted = problem.retry_after.map_or(Duration::ZERO, |s| Duration::from_secs(s.into()));
+        let pause = first.saturating_mul(1_u32.checked_shl(tries).unwrap_or(u32::MAX)).max(wanted).min(longest);
+        tokio::time::sleep(jittered(pause)).await;
+    }
+}
+
+/// Between half of `pause` and all of it, so that pods started together do not come back together.
+fn jittered(pause: Duration) -> Duration {
+    // A fresh RandomState is randomly keyed: enough randomness for this, without a generator.
+    let random = RandomState::new().hash_one(0_u8);
+    let part = u32::try_from(random % 512).unwrap_or_default();
+    pause.saturating_mul(512 + part) / 1024
+}
+
+/// `deputy-agent ready`: asks the agent at `address` whether the application may start.
+///
+/// # Errors
+/// Why not, in one sentence.
+pub fn probe(address: SocketAddr) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("no answer from the agent on {address}: {error}");
+    let mut stream = TcpStream::connect_timeout(&address, PROBE_TIMEOUT).map_err(failed)?;
+    stream.set_read_timeout(Some(PROBE_TIMEOUT)).map_err(failed)?;
+    stream.set_write_timeout(Some(PROBE_TIMEOUT)).map_err(failed)?;
+    let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).map_err(failed)?;
+    let mut response = Vec::new();
+    stream.take(MAX_PROBE).read_to_end(&mut response).map_err(failed)?;
+    let response = String::from_utf8_lossy(&response);
+    let (head, body) = response.split_once("\r\n\r\n").unwrap_or((&response, ""));
+    match head.split(' ').nth(1) {
+        Some("200") => Ok(()),
+        Some(_) if !body.is_empty() => Err(body.to_owned()),
+        _ => Err(format!("no HTTP answer from the agent on {address}")),
+    }
+}

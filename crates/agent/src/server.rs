@@ -1,0 +1,238 @@
+//! The endpoint for the application: the container credentials protocol on loopback.
+//!
+//! Everything in the pod can reach it, and a page in a browser or a proxy may be made to: hence the checks of
+//! `Host` (DNS rebinding), of the headers that proxies add (a request forwarded from elsewhere), of the method,
+//! and of the token, which only who can read the pod's files has.
+
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{
+    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, FORWARDED, HOST, HeaderName, HeaderValue,
+    RETRY_AFTER, VIA,
+};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::time::{sleep, timeout};
+
+use crate::binding::Binding;
+use crate::broker::Source;
+use crate::keeper::Keeper;
+use crate::problem::Problem;
+use crate::readiness::Readiness;
+use crate::token::{MAX_TOKEN, TokenFile};
+
+/// Most connections at a time; more wait in the listener's queue.
+const MAX_CONNECTIONS: usize = 1024;
+/// How long a client may take for the head of a request, and how long a connection may be idle.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Largest head of a request, in bytes: a token of the largest size and as much beside it.
+const MAX_HEAD: usize = 2 * MAX_TOKEN;
+/// Most header lines of a request.
+const MAX_HEADERS: usize = 64;
+/// Longest request target, in bytes: a path with the longest name fits.
+const MAX_TARGET: usize = 300;
+/// How long requests under way may take when the agent is stopped.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// What requests are answered from.
+pub struct Endpoint<S> {
+    keeper: Arc<Keeper<S>>,
+    readiness: Arc<Readiness>,
+    token: Arc<TokenFile>,
+    hosts: Vec<String>,
+}
+
+impl<S: Source> Endpoint<S> {
+    /// An endpoint that is reached at `listen` and under no other name than `localhost`.
+    pub fn new(
+        keeper: Arc<Keeper<S>>,
+        readiness: Arc<Readiness>,
+        token: Arc<TokenFile>,
+        listen: SocketAddr,
+    ) -> Self {
+        Self { keeper, readiness, token, hosts: hosts(listen) }
+    }
+
+    /// Answers one request.
+    pub async fn answer<B: Body>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        match self.check(request) {
+            Ok(Asked::Readiness) => match self.readiness.check() {
+                Ok(()) => json(StatusCode::OK, Bytes::from_static(b"{\"Code\":\"Ready\",\"Message\":\"ready\"}")),
+                Err(problem) => problem_response(&problem),
+            },
+            Ok(Asked::Credential(binding)) => match self.keeper.get(&binding).await {
+                Ok(body) => json(StatusCode::OK, body),
+                Err(problem) => problem_response(&problem),
+            },
+            Err(problem) => {
+                let mut response = problem_response(&problem);
+                // The rest of such a connection is not worth reading.
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                if problem.status == StatusCode::METHOD_NOT_ALLOWED {
+                    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+                }
+                response
+            }
+        }
+    }
+
+    /// The order matters: a request that came from elsewhere learns nothing about what exists here.
+    fn check<B: Body>(&self, request: &Request<B>) -> Result<Asked, Problem> {
+        let bad = |message: &str| Problem::new(StatusCode::BAD_REQUEST, "BadRequest", message);
+        let headers = request.headers();
+        if !self.host_is_ours(headers) {
+            return Err(bad("the Host header must name this endpoint's own address"));
+        }
+        let uri = request.uri();
+        if uri.scheme().is_some() || uri.authority().is_some() {
+            return Err(bad("the request target must be a path"));
+        }
+        if headers.keys().any(is_from_a_proxy) {
+            return Err(bad("the request was forwarded; only direct requests are served"));
+        }
+        if request.method() != Method::GET {
+            let message = "only GET is served";
+            return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message));
+        }
+        if !request.body().is_end_stream() {
+            return Err(bad("a request with a body is not served"));
+        }
+        let target_length = uri.path_and_query().map_or(0, |target| target.as_str().len());
+        let not_found = || Problem::new(StatusCode::NOT_FOUND, "NotFound", "no such path");
+        if target_length > MAX_TARGET || uri.query().is_some() {
+            return Err(not_found());
+        }
+        if uri.path() == "/readyz" {
+            return Ok(Asked::Readiness);
+        }
+        let binding = Binding::from_path(uri.path()).ok_or_else(not_found)?;
+        self.authorize(headers)?;
+        Ok(Asked::Credential(binding))
+    }
+
+    fn host_is_ours(&self, headers: &HeaderMap) -> bool {
+        let mut values = headers.get_all(HOST).iter();
+        match (values.next(), values.next()) {
+            (Some(host), None) => self.hosts.iter().any(|ours| ours.as_bytes() == host.as_bytes()),
+            _ => false,
+        }
+    }
+
+    /// The token verbatim: SDKs add no scheme.
+    fn authorize(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        let unauthorized =
+            |message: &str| Err(Problem::new(StatusCode::UNAUTHORIZED, "Unauthorized", message));
+        let mut values = headers.get_all(AUTHORIZATION).iter();
+        let (Some(presented), None) = (values.next(), values.next()) else {
+            return unauthorized(
+                "the Authorization header must be given once, with the content of the file that \
+                 AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names",
+            );
+        };
+        match self.token.accepts(presented.as_bytes()) {
+            Ok(true) => Ok(()),
+            Ok(false) => unauthorized(
+                "the Authorization header is not the content of the file that \
+                 AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names",
+            ),
+            Err(error) => Err(Problem::unavailable(error.category(), error.to_string())),
+        }
+    }
+}
+
+enum Asked {
+    Readiness,
+    Credential(Binding),
+}
+
+/// What a Host header may be. Without a port it means port 80.
+fn hosts(listen: SocketAddr) -> Vec<String> {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    let port = listen.port();
+    let mut hosts = vec![format!("{ip}:{port}"), format!("localhost:{port}")];
+    if port == 80 {
+        hosts.extend([ip, "localhost".to_owned()]);
+    }
+    hosts
+}
+
+fn is_from_a_proxy(name: &HeaderName) -> bool {
+    *name == FORWARDED || *name == VIA || name == "x-real-ip" || name.as_str().starts_with("x-forwarded-")
+}
+
+fn json(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn problem_response(problem: &Problem) -> Response<Full<Bytes>> {
+    let mut response = json(problem.status, problem.body());
+    if let Some(seconds) = problem.retry_after {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+/// Serves `endpoint` on `listener` until `stop` is over, then for at most two seconds what is under way.
+pub async fn serve<S: Source>(
+    listener: TcpListener,
+    endpoint: Arc<Endpoint<S>>,
+    stop: impl Future<Output = ()> + Send,
+) {
+    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let graceful = GracefulShutdown::new();
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD)
+        .max_headers(MAX_HEADERS);
+    let accept = async {
+        loop {
+            let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { return };
+            let Ok((stream, _)) = listener.accept().await else {
+                // Out of file descriptors, most likely: some connection has to end first.
+                sleep(Duration::from_millis(100)).await;
+                continue;
+            };
+            if stream.set_nodelay(true).is_err() {
+                continue;
+            }
+            let endpoint = Arc::clone(&endpoint);
+            let service = service_fn(move |request: Request<Incoming>| {
+                let endpoint = Arc::clone(&endpoint);
+                async move { Ok::<_, std::convert::Infallible>(endpoint.answer(&request).await) }
+            });
+            let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+            tokio::spawn(async move {
+                // A client that went away, or sent what is no HTTP, is its own problem.
+                connection.await.unwrap_or_default();
+                drop(permit);
+            });
+        }
+    };
+    tokio::select! {
+        () = accept => {}
+        () = stop => {}
+    }
+    drop(listener);
+    // What is still under way after this is cut off: the application that asked is going too.
+    timeout(DRAIN, graceful.shutdown()).await.unwrap_or_default();
+}

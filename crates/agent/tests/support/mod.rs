@@ -1,0 +1,298 @@
+//! A broker to talk to, and an agent in front of it, both on loopback in this process.
+
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use deputy_agent::config::{BrokerConfig, Config, WaitFor};
+use deputy_agent::log::Log;
+use deputy_agent::Agent;
+use deputy_agent::binding::Binding;
+use http::{HeaderMap, Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, oneshot};
+use tokio::task::JoinHandle;
+
+pub const TOKEN: &str = "canary-pod-token";
+
+/// A certificate authority.
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    pub fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    fn server(&self, name: &str) -> rustls::ServerConfig {
+        let key = KeyPair::generate().unwrap();
+        let leaf = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.0).unwrap();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![leaf.der().clone()], key)
+            .unwrap()
+    }
+}
+
+/// What the broker saw of one request.
+#[derive(Clone)]
+pub struct Seen {
+    pub path: String,
+    pub headers: HeaderMap,
+}
+
+type Reply = Response<Full<Bytes>>;
+
+#[derive(Default)]
+struct Shared {
+    seen: Mutex<Vec<Seen>>,
+    replies: Mutex<VecDeque<Reply>>,
+    connections: Mutex<usize>,
+    hold: Mutex<Option<Arc<Notify>>>,
+}
+
+/// A broker on loopback that answers with what it was told to, in order; the last reply again and again.
+pub struct Broker {
+    pub address: SocketAddr,
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+impl Broker {
+    /// A broker whose certificate is for `name`.
+    pub async fn start(authority: &Authority, name: &str) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(authority.server(name)));
+        let shared = Arc::new(Shared::default());
+        let for_task = Arc::clone(&shared);
+        let task = tokio::spawn(async move {
+            let mut connections = tokio::task::JoinSet::new();
+            loop {
+                let (tcp, _) = listener.accept().await.unwrap();
+                let (acceptor, shared) = (acceptor.clone(), Arc::clone(&for_task));
+                connections.spawn(async move {
+                    let Ok(tls) = acceptor.accept(tcp).await else { return };
+                    *shared.connections.lock().unwrap() += 1;
+                    let service = service_fn(move |request| reply(request, Arc::clone(&shared)));
+                    let _ended = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(tls), service)
+                        .await;
+                });
+            }
+        });
+        Self { address, shared, task }
+    }
+
+    pub fn then(&self, status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) {
+        let mut response = Response::builder().status(status).header("Deputy-Protocol", "1");
+        for (name, value) in headers {
+            response = response.header(*name, *value);
+        }
+        let response = response.body(Full::new(body.into())).unwrap();
+        self.shared.replies.lock().unwrap().push_back(response);
+    }
+
+    /// The next request is answered only once the returned handle is notified.
+    pub fn hold(&self) -> Arc<Notify> {
+        let gate = Arc::new(Notify::new());
+        *self.shared.hold.lock().unwrap() = Some(Arc::clone(&gate));
+        gate
+    }
+
+    pub fn seen(&self) -> Vec<Seen> {
+        self.shared.seen.lock().unwrap().clone()
+    }
+
+    pub fn connections(&self) -> usize {
+        *self.shared.connections.lock().unwrap()
+    }
+
+    /// Closes the listener and every connection.
+    pub async fn stop(self) {
+        self.task.abort();
+        assert!(self.task.await.unwrap_err().is_cancelled());
+    }
+}
+
+async fn reply(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Reply, hyper::Error> {
+    let seen = Seen { path: request.uri().to_string(), headers: request.headers().clone() };
+    shared.seen.lock().unwrap().push(seen);
+    let gate = shared.hold.lock().unwrap().take();
+    if let Some(gate) = gate {
+        gate.notified().await;
+    }
+    let mut replies = shared.replies.lock().unwrap();
+    let reply = if replies.len() > 1 { replies.pop_front().unwrap() } else { replies.front().unwrap().clone() };
+    Ok(reply)
+}
+
+/// A credential that lives for an hour.
+pub fn credential(key: &str) -> String {
+    let expiration = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    format!(
+        r#"{{"AccessKeyId":"{key}","SecretAccessKey":"canary-secret","Token":"canary-session","Expiration":"{expiration}","AccountId":"123456789012"}}"#
+    )
+}
+
+/// How the agent under test is set up.
+pub struct Setup {
+    pub url: String,
+    pub address: Option<SocketAddr>,
+    pub ca: String,
+    pub bindings: Vec<Binding>,
+    pub wait_for: WaitFor,
+}
+
+impl Setup {
+    /// The broker by the name `localhost`.
+    pub fn to(broker: &Broker, authority: &Authority) -> Self {
+        Self {
+            url: format!("https://localhost:{}", broker.address.port()),
+            address: None,
+            ca: authority.pem(),
+            bindings: Vec::new(),
+            wait_for: WaitFor::Listener,
+        }
+    }
+
+    pub async fn start(self) -> Running {
+        let dir = tempfile::tempdir().unwrap();
+        let token_file = dir.path().join("token");
+        std::fs::write(&token_file, TOKEN).unwrap();
+        let address = self.address.map(|a| a.to_string());
+        let broker = BrokerConfig::parse(&self.url, address.as_deref(), &self.ca).unwrap();
+        let config = Config {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            token_file: token_file.clone(),
+            broker,
+            bindings: self.bindings,
+            wait_for: self.wait_for,
+        };
+        let log = Written::default();
+        let agent = Agent::bind(config, Log::new(log.clone())).await.unwrap();
+        let address = agent.address();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(agent.run(async move {
+            let _dropped_or_sent = stopped.await;
+        }));
+        Running { address, token_file, log, stop: Some(stop), task: Some(task), _dir: dir }
+    }
+}
+
+#[derive(Clone, Default)]
+pub struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Written {
+    pub fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl std::io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// An agent that serves.
+pub struct Running {
+    pub address: SocketAddr,
+    pub token_file: PathBuf,
+    pub log: Written,
+    stop: Option<oneshot::Sender<()>>,
+    task: Option<JoinHandle<()>>,
+    _dir: tempfile::TempDir,
+}
+
+impl Running {
+    /// Sends `request` as it is and reads until the agent closes the connection.
+    pub async fn raw(&self, request: &str) -> Answer {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        // The agent may answer and close before it took everything.
+        let _written_or_not = stream.write_all(request.as_bytes()).await;
+        let mut response = Vec::new();
+        let _reset_or_not = stream.read_to_end(&mut response).await;
+        Answer(String::from_utf8(response).unwrap())
+    }
+
+    /// A well-formed request with `token`.
+    pub async fn get(&self, path: &str, token: &str) -> Answer {
+        let host = self.address;
+        self.raw(&format!(
+            "GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: {token}\r\nConnection: close\r\n\r\n"
+        ))
+        .await
+    }
+
+    /// What an SDK of the application does.
+    pub async fn credentials(&self) -> Answer {
+        self.get("/v1/credentials", TOKEN).await
+    }
+
+    /// Asks `/readyz` until it says 200.
+    pub async fn until_ready(&self) {
+        while self.get("/readyz", "").await.status() != 200 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Swaps the token file as the kubelet does.
+    pub fn rotate(&self, token: &str) {
+        let next = Path::new(&self.token_file).with_extension("next");
+        std::fs::write(&next, token).unwrap();
+        std::fs::rename(next, &self.token_file).unwrap();
+    }
+
+    pub async fn stop(&mut self) {
+        drop(self.stop.take());
+        self.task.take().unwrap().await.unwrap();
+    }
+}
+
+/// A response as it came.
+pub struct Answer(pub String);
+
+impl Answer {
+    pub fn status(&self) -> u16 {
+        self.0.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(0)
+    }
+
+    pub fn body(&self) -> serde_json::Value {
+        let body = self.0.split_once("\r\n\r\n").unwrap().1;
+        serde_json::from_str(body).unwrap_or(serde_json::Value::Null)
+    }
+
+    pub fn key(&self) -> String {
+        self.body()["AccessKeyId"].as_str().unwrap_or_default().to_owned()
+    }
+
+    pub fn code(&self) -> String {
+        self.body()["Code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    pub fn has_header(&self, line: &str) -> bool {
+        self.0.to_ascii_lowercase().contains(&format!("\r\n{}\r\n", line.to_ascii_lowercase()))
+    }
+}
