@@ -1,0 +1,31 @@
+# syntax=docker/dockerfile:1
+# Two images: `deputy` (the last stage, both binaries) and `deputy-agent` (--target agent, what pods pull).
+#
+# Binaries that are built already replace the compile stage, with no registry involved:
+#   --build-context build=DIR     DIR/out/{deputy,deputy-agent,ca-certificates.crt}
+
+FROM docker.io/library/rust:1.95-bookworm AS build
+WORKDIR /src
+COPY . .
+# Static, so that the image needs nothing else. An explicit target, so that the flag does not reach build scripts and
+# procedural macros, which can't be static.
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/src/target \
+    target="$(rustc -vV | sed -n 's/^host: //p')" && \
+    RUSTFLAGS="-C target-feature=+crt-static" cargo build --locked --release --target "$target" \
+      --package deputy --package deputy-agent && \
+    install -D -t /out "target/$target/release/deputy" "target/$target/release/deputy-agent" && \
+    cp /etc/ssl/certs/ca-certificates.crt /out/
+
+FROM scratch AS agent
+COPY --from=build /out/deputy-agent /deputy-agent
+USER 65532:65532
+ENTRYPOINT ["/deputy-agent"]
+
+FROM scratch AS deputy
+# The roots of AWS's endpoints.
+COPY --from=build /out/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+COPY --from=build /out/deputy-agent /deputy-agent
+COPY --from=build /out/deputy /deputy
+USER 65532:65532
+ENTRYPOINT ["/deputy"]

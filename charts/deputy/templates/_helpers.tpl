@@ -1,0 +1,247 @@
+{{- define "deputy.labels" -}}
+app.kubernetes.io/name: deputy
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end }}
+
+{{/* Labels of one component's objects. Arguments: root, name. */}}
+{{- define "deputy.componentLabels" -}}
+{{ include "deputy.labels" .root }}
+app.kubernetes.io/component: {{ .name }}
+{{- end }}
+
+{{/* What selects one component's pods; never changes. Arguments: root, name. */}}
+{{- define "deputy.selector" -}}
+app.kubernetes.io/name: deputy
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .name }}
+{{- end }}
+
+{{/* A reference to an image. Arguments: image (repository, tag, digest), default (the tag). */}}
+{{- define "deputy.imageReference" -}}
+{{ .image.repository }}
+{{- if or .image.tag (not .image.digest) }}:{{ .image.tag | default .default }}{{ end }}
+{{- with .image.digest }}@{{ . }}{{ end }}
+{{- end }}
+
+{{- define "deputy.image" -}}
+{{ include "deputy.imageReference" (dict "image" .Values.image "default" .Chart.AppVersion) }}
+{{- end }}
+
+{{- define "deputy.agentImage" -}}
+{{- if .Values.agent.image.repository -}}
+{{ include "deputy.imageReference" (dict "image" .Values.agent.image "default" .Chart.AppVersion) }}
+{{- else -}}
+{{ include "deputy.image" . }}
+{{- end }}
+{{- end }}
+
+{{/* Namespaces whose pods the webhook never sees, except kube-system, which has a rule of its own. */}}
+{{- define "deputy.excludedNamespaces" -}}
+{{ concat (list .Release.Namespace "kube-node-lease") .Values.webhook.excludedNamespaces | uniq | toJson }}
+{{- end }}
+
+{{/*
+ServiceAccount, Deployment and PodDisruptionBudget of one component.
+Arguments: root, name, values, env (a list), port (TLS; optional).
+*/}}
+{{- define "deputy.workload" -}}
+{{- $root := .root }}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: deputy-{{ .name }}
+  namespace: {{ $root.Release.Namespace }}
+  labels: {{- include "deputy.componentLabels" . | nindent 4 }}
+  {{- with (.values.serviceAccount).annotations }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
+automountServiceAccountToken: false
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: deputy-{{ .name }}
+  namespace: {{ $root.Release.Namespace }}
+  labels: {{- include "deputy.componentLabels" . | nindent 4 }}
+spec:
+  replicas: {{ .values.replicas }}
+  selector:
+    matchLabels: {{- include "deputy.selector" . | nindent 6 }}
+  strategy:
+    rollingUpdate: {maxSurge: 1, maxUnavailable: 0}
+  template:
+    metadata:
+      labels:
+        {{- include "deputy.componentLabels" . | nindent 8 }}
+        {{- with .values.podLabels }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      {{- with .values.podAnnotations }}
+      annotations: {{- toYaml . | nindent 8 }}
+      {{- end }}
+    spec:
+      serviceAccountName: deputy-{{ .name }}
+      # The token is projected below: rotated, and only where it is used.
+      automountServiceAccountToken: false
+      enableServiceLinks: false
+      {{- with $root.Values.imagePullSecrets }}
+      imagePullSecrets:
+        {{- range . }}
+        - name: {{ . }}
+        {{- end }}
+      {{- end }}
+      {{- with .values.priorityClassName }}
+      priorityClassName: {{ . }}
+      {{- end }}
+      # Draining takes 5 s, requests in flight another 5 s at most.
+      terminationGracePeriodSeconds: 30
+      securityContext:
+        runAsNonRoot: true
+        runAsUser: 65532
+        runAsGroup: 65532
+        fsGroup: 65532
+        seccompProfile: {type: RuntimeDefault}
+      containers:
+        - name: {{ .name }}
+          image: {{ include "deputy.image" $root }}
+          imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+          args: [{{ .name }}]
+          env:
+            - name: DEPUTY_CLUSTER_NAME
+              value: {{ $root.Values.clusterName | quote }}
+            - name: POD_NAMESPACE
+              valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
+            - name: POD_NAME
+              valueFrom: {fieldRef: {fieldPath: metadata.name}}
+            - name: DEPUTY_LOG
+              value: {{ $root.Values.logLevel | quote }}
+            - name: DEPUTY_ADMIN_ADDRESS
+              value: 0.0.0.0:8080
+            {{- if .port }}
+            - name: DEPUTY_LISTEN
+              value: 0.0.0.0:{{ .port }}
+            {{- end }}
+            {{- range .env }}
+            - name: {{ .name }}
+              value: {{ .value | quote }}
+            {{- end }}
+            {{- with .values.extraEnv }}
+            {{- toYaml . | nindent 12 }}
+            {{- end }}
+          ports:
+            - {name: admin, containerPort: 8080}
+            {{- if .port }}
+            - {name: https, containerPort: {{ .port }}}
+            {{- end }}
+          livenessProbe:
+            httpGet: {path: /healthz, port: admin}
+            periodSeconds: 10
+            timeoutSeconds: 5
+            failureThreshold: 6
+          readinessProbe:
+            httpGet: {path: /readyz, port: admin}
+            periodSeconds: 2
+            timeoutSeconds: 2
+          {{- with .values.resources }}
+          resources: {{- toYaml . | nindent 12 }}
+          {{- end }}
+          securityContext:
+            allowPrivilegeEscalation: false
+            readOnlyRootFilesystem: true
+            capabilities: {drop: [ALL]}
+          volumeMounts:
+            - {name: kube-api-access, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+            {{- with .values.extraVolumeMounts }}
+            {{- toYaml . | nindent 12 }}
+            {{- end }}
+      volumes:
+        - name: kube-api-access
+          projected:
+            defaultMode: 0440
+            sources:
+              - serviceAccountToken: {path: token, expirationSeconds: 3607}
+              - configMap: {name: kube-root-ca.crt, items: [{key: ca.crt, path: ca.crt}]}
+              - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
+        {{- with .values.extraVolumes }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      topologySpreadConstraints:
+        {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
+        - maxSkew: 1
+          topologyKey: {{ . }}
+          whenUnsatisfiable: ScheduleAnyway
+          labelSelector:
+            matchLabels: {{- include "deputy.selector" $ | nindent 14 }}
+        {{- end }}
+      {{- with .values.nodeSelector }}
+      nodeSelector: {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .values.tolerations }}
+      tolerations: {{- toYaml . | nindent 8 }}
+      {{- end }}
+      {{- with .values.affinity }}
+      affinity: {{- toYaml . | nindent 8 }}
+      {{- end }}
+{{- if $root.Values.podDisruptionBudget.enabled }}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: deputy-{{ .name }}
+  namespace: {{ $root.Release.Namespace }}
+  labels: {{- include "deputy.componentLabels" . | nindent 4 }}
+spec:
+  maxUnavailable: 1
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels: {{- include "deputy.selector" . | nindent 6 }}
+{{- end }}
+{{- end }}
+
+{{/* Binds the ClusterRole (and, if asked, the Role) of a component to its ServiceAccount. Arguments: root, name, role (bool). */}}
+{{- define "deputy.bindings" -}}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: deputy-{{ .name }}
+  labels: {{- include "deputy.componentLabels" . | nindent 4 }}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: deputy-{{ .name }}}
+subjects:
+  - {kind: ServiceAccount, name: deputy-{{ .name }}, namespace: {{ .root.Release.Namespace }}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: deputy-{{ .name }}
+  namespace: {{ .root.Release.Namespace }}
+  labels: {{- include "deputy.componentLabels" . | nindent 4 }}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: deputy-{{ .name }}}
+subjects:
+  - {kind: ServiceAccount, name: deputy-{{ .name }}, namespace: {{ .root.Release.Namespace }}}
+{{- end }}
+
+{{/* The match condition that leaves out the API server's image of a static pod, which can't be changed. */}}
+{{- define "deputy.notAMirrorPod" -}}
+- name: not-a-mirror-pod
+  expression: "!('kubernetes.io/config.mirror' in object.metadata.?annotations.orValue({}))"
+{{- end }}
+
+{{/* What both webhooks for pods have in common. */}}
+{{- define "deputy.podWebhook" -}}
+clientConfig:
+  service: {name: deputy-webhook, namespace: {{ .Release.Namespace }}, path: /mutate, port: 443}
+rules:
+  - {apiGroups: [""], apiVersions: [v1], operations: [CREATE], resources: [pods], scope: Namespaced}
+matchConditions:
+  {{- include "deputy.notAMirrorPod" . | nindent 2 }}
+admissionReviewVersions: [v1]
+failurePolicy: {{ .Values.webhook.pods.failurePolicy }}
+matchPolicy: Equivalent
+# Injectors that run later add containers that need the environment too.
+reinvocationPolicy: IfNeeded
+sideEffects: None
+timeoutSeconds: {{ .Values.webhook.pods.timeoutSeconds }}
+{{- end }}
