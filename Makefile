@@ -17,7 +17,7 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: tools
-tools: ## Build etcd, kube-apiserver, kubectl, helm and the Python environments (once; about 10 minutes on 2 cores)
+tools: ## Build etcd, kube-apiserver, kubectl, helm and the Python environments (once; about 12 minutes on 2 cores)
 	@$(TOOL) build etcd kube-apiserver kubectl helm
 	@$(TOOL) venv clients >/dev/null
 	@$(TOOL) venv ministack >/dev/null

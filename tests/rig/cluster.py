@@ -132,6 +132,8 @@ class Cluster:
             # A loopback address can't be an endpoint of the Service `kubernetes`.
             "--endpoint-reconciler-type=none",
             *(f"--audit-policy-file={self.folder}/audit-policy.yaml", f"--audit-log-path={self.audit_log}"),
+            # No rotation: a rotated log would hide refusals.
+            "--audit-log-maxsize=10000",
             # Written before the response goes out, so that a test finds what it just did.
             "--audit-log-mode=blocking-strict",
             *("--profiling=false", "--shutdown-delay-duration=0s"),

@@ -13,7 +13,7 @@ from pathlib import Path
 import botocore.exceptions
 import pytest
 
-from rig import kube_render, tools
+from rig import kube_render, rbac, tools
 from rig.apiclient import ApiError
 from rig.aws import ACCOUNT, Aws, Credentials, error_code, policy
 from rig.cluster import Cluster, condition, service_account_user
@@ -133,23 +133,25 @@ def test_a_pod_token_is_bound_to_its_pod_and_audience(cluster):
 def test_the_audit_log_tells_refusals_from_use(cluster):
     cluster.create_namespace("audit")
     cluster.create_service_account("audit", "reader")
-    cluster.apply(
-        [
-            {
-                "apiVersion": "rbac.authorization.k8s.io/v1",
-                "kind": "Role",
-                "metadata": {"name": "reader", "namespace": "audit"},
-                "rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["list", "watch"]}],
-            },
-            {
-                "apiVersion": "rbac.authorization.k8s.io/v1",
-                "kind": "RoleBinding",
-                "metadata": {"name": "reader", "namespace": "audit"},
-                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
-                "subjects": [{"kind": "ServiceAccount", "name": "reader"}],
-            },
-        ]
-    )
+    rights = [
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "Role",
+            "metadata": {"name": "reader", "namespace": "audit"},
+            "rules": [
+                {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["list", "watch"]},
+                {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get"]},
+            ],
+        },
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": "reader", "namespace": "audit"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
+            "subjects": [{"kind": "ServiceAccount", "name": "reader", "namespace": "audit"}],
+        },
+    ]
+    cluster.apply(rights)
     reader = cluster.client_for_service_account("audit", "reader")
     path = "/api/v1/namespaces/audit/configmaps"
     assert wait_until(lambda: reader.get(path), "RBAC in force")["kind"] == "ConfigMapList"
@@ -160,6 +162,7 @@ def test_the_audit_log_tells_refusals_from_use(cluster):
 
     user = service_account_user("audit", "reader")
     assert cluster.used_verbs(user) == {("list", "configmaps"), ("watch", "configmaps")}
+    assert rbac.unused(cluster, rights, "audit", "reader") == {("get", "coordination.k8s.io/leases")}
     probe = [r for r in cluster.audit_forbidden("audit") if r.what == "secrets"]
     assert [str(r) for r in probe] == [f"{user}: get secrets audit/token -> 403"]
 
