@@ -1,1 +1,3 @@
-//! deputy-broker
+//! The broker.
+pub mod issuer;
+pub mod token;

@@ -1,0 +1,300 @@
+//! Sessions: made once for any number of concurrent callers, kept, and renewed long before they end.
+//!
+//! A call to STS runs in a task of its own, so a caller who goes away harms nobody, and one who waits longer than
+//! [`IssuerOptions::answer_within`] hears "try again" while the call goes on for the next.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use deputy_aws::{AwsError, Session, Sts};
+use deputy_delegation::session::SessionRequest;
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, watch};
+
+/// Under which key a session is shared: every parameter of the call, and the object the role belongs to, so that a role
+/// deleted and made again under the same name gets sessions of its own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionKey {
+    /// Every parameter of the call.
+    pub request: SessionRequest,
+    /// The uid of the AWSRole.
+    pub role_uid: String,
+    /// The unique id of the role in AWS, as its status says; empty while unknown.
+    pub role_id: String,
+    /// The uid of the binding. A binding made again is another grant.
+    pub binding_uid: String,
+}
+
+/// How long a session may be used before a new one is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renewal {
+    /// A sixth of its life: for sessions that many pods share, so that all of them ride out a long outage of STS.
+    Shared,
+    /// Half of its life.
+    Single,
+}
+
+/// Limits of the issuer.
+#[derive(Debug, Clone, Copy)]
+pub struct IssuerOptions {
+    /// How long a caller waits for an answer; the JavaScript SDK gives up after one second.
+    pub answer_within: Duration,
+    /// Calls to STS at once.
+    pub concurrent_calls: usize,
+    /// Of these, how many may be renewals: first requests come first.
+    pub concurrent_renewals: usize,
+    /// Sessions kept.
+    pub capacity: usize,
+}
+
+impl Default for IssuerOptions {
+    fn default() -> Self {
+        Self {
+            answer_within: Duration::from_millis(900),
+            concurrent_calls: 64,
+            concurrent_renewals: 16,
+            capacity: 50_000,
+        }
+    }
+}
+
+/// A session, with what was noted when it was made.
+pub struct Issued {
+    /// The credentials.
+    pub session: Session,
+    /// When STS made it, by our clock.
+    pub made: Timestamp,
+    renewal: Renewal,
+}
+
+impl Issued {
+    /// A session is never handed out in its last minute: clocks differ.
+    const MARGIN_SECONDS: i64 = 60;
+
+    fn is_usable(&self, now: Timestamp) -> bool {
+        now.as_second() < self.session.expiration.as_second() - Self::MARGIN_SECONDS
+    }
+
+    fn is_due(&self, now: Timestamp) -> bool {
+        let life = self.session.expiration.as_second() - self.made.as_second();
+        let share = match self.renewal {
+            Renewal::Shared => life / 6,
+            Renewal::Single => life / 2,
+        };
+        now.as_second() >= self.made.as_second() + share
+    }
+}
+
+/// Why there is no session.
+#[derive(Clone)]
+pub enum IssueError {
+    /// STS has not answered yet; the call goes on.
+    Slow,
+    /// STS answered with an error, or could not be reached.
+    Aws(Arc<AwsError>),
+}
+
+type Outcome = Option<Result<Arc<Issued>, Arc<AwsError>>>;
+
+struct Entry {
+    issued: Arc<Issued>,
+    sts: Arc<dyn Sts>,
+    /// Unix seconds of the last request for it: what nobody asks for is not renewed.
+    used: AtomicI64,
+}
+
+#[derive(Default)]
+struct State {
+    kept: HashMap<SessionKey, Arc<Entry>>,
+    in_flight: HashMap<SessionKey, watch::Receiver<Outcome>>,
+}
+
+/// Told of each session that STS made.
+pub type OnIssued = dyn Fn(&SessionKey, &Issued) + Send + Sync;
+
+/// Makes and keeps sessions. Cheap to clone.
+#[derive(Clone)]
+pub struct Issuer {
+    state: Arc<Mutex<State>>,
+    calls: Arc<Semaphore>,
+    renewals: Arc<Semaphore>,
+    options: IssuerOptions,
+    on_issued: Arc<OnIssued>,
+    clock: fn() -> Timestamp,
+}
+
+impl Issuer {
+    /// An issuer without sessions. `on_issued` runs once for each session that STS made: the audit log.
+    pub fn new(options: IssuerOptions, on_issued: Arc<OnIssued>) -> Self {
+        Self::with_clock(options, on_issued, Timestamp::now)
+    }
+
+    pub(crate) fn with_clock(
+        options: IssuerOptions,
+        on_issued: Arc<OnIssued>,
+        clock: fn() -> Timestamp,
+    ) -> Self {
+        Self {
+            state: Arc::default(),
+            calls: Arc::new(Semaphore::new(options.concurrent_calls)),
+            renewals: Arc::new(Semaphore::new(options.concurrent_renewals)),
+            options,
+            on_issued,
+            clock,
+        }
+    }
+
+    /// A session for `key`: the one that is kept, or a new one.
+    ///
+    /// # Errors
+    /// [`IssueError::Slow`] after [`IssuerOptions::answer_within`], or what STS said.
+    pub async fn session(
+        &self,
+        key: &SessionKey,
+        renewal: Renewal,
+        sts: &Arc<dyn Sts>,
+    ) -> Result<Arc<Issued>, IssueError> {
+        let now = (self.clock)();
+        let mut outcome = {
+            let mut state = self.state.lock();
+            if let Some(entry) = state.kept.get(key).cloned() {
+                if entry.issued.is_usable(now) {
+                    entry.used.store(now.as_second(), Ordering::Relaxed);
+                    if entry.issued.is_due(now) {
+                        // In the background: this caller has an answer already.
+                        let _renewing = self.start(
+                            &mut state,
+                            key,
+                            entry.issued.renewal,
+                            &entry.sts,
+                            Purpose::Renewal,
+                        );
+                    }
+                    return Ok(entry.issued.clone());
+                }
+                state.kept.remove(key);
+            }
+            self.start(&mut state, key, renewal, sts, Purpose::First)
+        };
+        let answer = async {
+            loop {
+                if let Some(result) = outcome.borrow_and_update().clone() {
+                    return result.map_err(IssueError::Aws);
+                }
+                if outcome.changed().await.is_err() {
+                    return Err(IssueError::Slow);
+                }
+            }
+        };
+        tokio::time::timeout(self.options.answer_within, answer)
+            .await
+            .unwrap_or(Err(IssueError::Slow))
+    }
+
+    /// Joins the call under way for `key`, or begins one.
+    fn start(
+        &self,
+        state: &mut State,
+        key: &SessionKey,
+        renewal: Renewal,
+        sts: &Arc<dyn Sts>,
+        purpose: Purpose,
+    ) -> watch::Receiver<Outcome> {
+        if let Some(running) = state.in_flight.get(key) {
+            return running.clone();
+        }
+        let (tx, rx) = watch::channel(None);
+        state.in_flight.insert(key.clone(), rx.clone());
+        let (this, key, sts) = (self.clone(), key.clone(), sts.clone());
+        tokio::spawn(async move {
+            let result = this.call(&key, renewal, &sts, purpose).await;
+            this.state.lock().in_flight.remove(&key);
+            // Nobody may be waiting any more; the session is kept all the same.
+            tx.send_replace(Some(result));
+        });
+        rx
+    }
+
+    async fn call(
+        &self,
+        key: &SessionKey,
+        renewal: Renewal,
+        sts: &Arc<dyn Sts>,
+        purpose: Purpose,
+    ) -> Result<Arc<Issued>, Arc<AwsError>> {
+        let _renewal_permit = match purpose {
+            Purpose::Renewal => self.renewals.acquire().await.ok(),
+            Purpose::First => None,
+        };
+        let _permit = self.calls.acquire().await.ok();
+        let session = sts.assume_role(&key.request).await.map_err(Arc::new)?;
+        let now = (self.clock)();
+        let issued = Arc::new(Issued {
+            session,
+            made: now,
+            renewal,
+        });
+        (self.on_issued)(key, &issued);
+        let entry = Entry {
+            issued: issued.clone(),
+            sts: sts.clone(),
+            used: AtomicI64::new(now.as_second()),
+        };
+        let mut state = self.state.lock();
+        if state.kept.len() >= self.options.capacity && !state.kept.contains_key(key) {
+            state.kept.retain(|_, e| e.issued.is_usable(now));
+        }
+        if state.kept.len() < self.options.capacity || state.kept.contains_key(key) {
+            state.kept.insert(key.clone(), Arc::new(entry));
+        }
+        Ok(issued)
+    }
+
+    /// Renews what is due and was asked for since it was made, and forgets what has ended. Called by a ticker.
+    pub fn tend(&self) {
+        let now = (self.clock)();
+        let mut state = self.state.lock();
+        state.kept.retain(|_, e| e.issued.is_usable(now));
+        let due: Vec<_> = state
+            .kept
+            .iter()
+            .filter(|(_, e)| {
+                let asked_for = e.used.load(Ordering::Relaxed) > e.issued.made.as_second();
+                e.issued.is_due(now) && asked_for
+            })
+            .map(|(k, e)| (k.clone(), e.clone()))
+            .collect();
+        for (key, entry) in due {
+            let _renewing = self.start(
+                &mut state,
+                &key,
+                entry.issued.renewal,
+                &entry.sts,
+                Purpose::Renewal,
+            );
+        }
+    }
+
+    /// Sessions kept: a gauge.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.state.lock().kept.len()
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Purpose {
+    First,
+    Renewal,
+}
+
+#[cfg(test)]
+#[path = "issuer_tests.rs"]
+mod tests;

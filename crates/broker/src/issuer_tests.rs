@@ -1,0 +1,274 @@
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicI64, AtomicUsize},
+};
+
+use async_trait::async_trait;
+use deputy_aws::{CallerIdentity, Credentials, ErrorClass};
+use deputy_delegation::{ExternalId, RoleArn, SessionDuration, SessionName};
+use tokio::sync::Notify;
+
+use super::*;
+
+/// An STS that answers when told, counts its calls and can be out of order.
+#[derive(Default)]
+struct FakeSts {
+    calls: AtomicUsize,
+    hold: Option<Notify>,
+    broken: std::sync::atomic::AtomicBool,
+}
+
+#[async_trait]
+impl Sts for FakeSts {
+    async fn assume_role(&self, request: &SessionRequest) -> Result<Session, AwsError> {
+        let n = self.calls.fetch_add(1, Ordering::SeqCst);
+        if let Some(hold) = &self.hold {
+            hold.notified().await;
+        }
+        if self.broken.load(Ordering::SeqCst) {
+            return Err(AwsError::new("AssumeRole", ErrorClass::Service, "out of order"));
+        }
+        Ok(Session {
+            credentials: Credentials {
+                access_key_id: format!("ASIA{n:016}"),
+                secret_access_key: "secret".into(),
+                session_token: "token".into(),
+            },
+            expiration: Timestamp::from_second(now().as_second() + i64::from(request.duration.as_seconds()))
+                .unwrap(),
+            assumed_role_arn: "arn:aws:sts::123456789012:assumed-role/r/s".into(),
+            assumed_role_id: "AROAEXAMPLE:s".into(),
+            packed_policy_size: None,
+        })
+    }
+    async fn caller_identity(&self) -> Result<CallerIdentity, AwsError> {
+        unimplemented!()
+    }
+}
+
+thread_local! {
+    static NOW: AtomicI64 = const { AtomicI64::new(1_000_000) };
+}
+fn now() -> Timestamp {
+    Timestamp::from_second(NOW.with(|n| n.load(Ordering::SeqCst))).unwrap()
+}
+fn pass(seconds: i64) {
+    NOW.with(|n| n.fetch_add(seconds, Ordering::SeqCst));
+}
+
+fn key(session: &str) -> SessionKey {
+    SessionKey {
+        request: SessionRequest {
+            role: RoleArn::parse("arn:aws:iam::123456789012:role/deputy/demo/r").unwrap(),
+            session_name: SessionName::new(session).unwrap(),
+            external_id: ExternalId::new("demo/payments/AWSRole/uploader").unwrap(),
+            duration: SessionDuration::HOUR,
+            tags: BTreeMap::new(),
+            policy: None,
+        },
+        role_uid: "u".into(),
+        role_id: String::new(),
+        binding_uid: "b".into(),
+    }
+}
+
+fn issuer() -> (Issuer, Arc<AtomicUsize>) {
+    let audited = Arc::new(AtomicUsize::new(0));
+    let count = audited.clone();
+    let on_issued = Arc::new(move |_: &SessionKey, _: &Issued| {
+        count.fetch_add(1, Ordering::SeqCst);
+    });
+    (
+        Issuer::with_clock(IssuerOptions::default(), on_issued, now),
+        audited,
+    )
+}
+
+fn id(issued: &Issued) -> String {
+    issued.session.credentials.access_key_id.clone()
+}
+
+/// Lets every task that can run do so.
+async fn settle() {
+    for _ in 0..50 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_thousand_callers_share_one_call_and_one_audit_record() {
+    let fake = Arc::new(FakeSts {
+        hold: Some(Notify::new()),
+        ..FakeSts::default()
+    });
+    let sts: Arc<dyn Sts> = fake.clone();
+    let (issuer, audited) = issuer();
+    let callers: Vec<_> = (0..1000)
+        .map(|_| {
+            let (issuer, sts) = (issuer.clone(), sts.clone());
+            tokio::spawn(async move {
+                issuer
+                    .session(&key("s1"), Renewal::Shared, &sts)
+                    .await
+                    .map(|i| id(&i))
+                    .ok()
+            })
+        })
+        .collect();
+    settle().await;
+    fake.hold.as_ref().unwrap().notify_one();
+    for caller in callers {
+        assert_eq!(caller.await.unwrap().as_deref(), Some("ASIA0000000000000000"));
+    }
+    assert_eq!(fake.calls.load(Ordering::SeqCst), 1);
+    assert_eq!(audited.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_caller_who_goes_away_leaves_the_call_to_the_others() {
+    let fake = Arc::new(FakeSts {
+        hold: Some(Notify::new()),
+        ..FakeSts::default()
+    });
+    let sts: Arc<dyn Sts> = fake.clone();
+    let (issuer, _) = issuer();
+    let first = tokio::spawn({
+        let (issuer, sts) = (issuer.clone(), sts.clone());
+        async move { issuer.session(&key("s1"), Renewal::Shared, &sts).await.is_ok() }
+    });
+    settle().await;
+    first.abort();
+    let second = tokio::spawn({
+        let (issuer, sts) = (issuer.clone(), sts.clone());
+        async move { issuer.session(&key("s1"), Renewal::Shared, &sts).await.is_ok() }
+    });
+    settle().await;
+    fake.hold.as_ref().unwrap().notify_one();
+    assert!(second.await.unwrap());
+    assert_eq!(fake.calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_call_is_answered_in_time_and_its_session_given_to_the_next() {
+    let fake = Arc::new(FakeSts {
+        hold: Some(Notify::new()),
+        ..FakeSts::default()
+    });
+    let sts: Arc<dyn Sts> = fake.clone();
+    let (issuer, _) = issuer();
+    assert!(matches!(
+        issuer.session(&key("s1"), Renewal::Shared, &sts).await,
+        Err(IssueError::Slow)
+    ));
+    fake.hold.as_ref().unwrap().notify_one();
+    assert!(issuer.session(&key("s1"), Renewal::Shared, &sts).await.is_ok());
+    assert_eq!(fake.calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn every_parameter_is_part_of_the_key() {
+    let fake = Arc::new(FakeSts::default());
+    let sts: Arc<dyn Sts> = fake.clone();
+    let (issuer, _) = issuer();
+    let base = key("s1");
+    let mut others = vec![base.clone(), key("s2")];
+    let mut k = base.clone();
+    k.request.policy = Some("{}".into());
+    others.push(k);
+    let mut k = base.clone();
+    k.request.role = RoleArn::parse("arn:aws:iam::999999999999:role/deputy/demo/r").unwrap();
+    others.push(k);
+    for field in [
+        |k: &mut SessionKey| k.role_uid = "v".into(),
+        |k: &mut SessionKey| k.role_id = "AROA2".into(),
+        |k: &mut SessionKey| k.binding_uid = "c".into(),
+    ] {
+        let mut k = base.clone();
+        field(&mut k);
+        others.push(k);
+    }
+    for k in &others {
+        assert!(issuer.session(k, Renewal::Shared, &sts).await.is_ok());
+    }
+    assert_eq!(fake.calls.load(Ordering::SeqCst), others.len());
+}
+
+#[tokio::test]
+async fn a_shared_session_is_renewed_after_a_sixth_of_its_life_and_a_single_one_at_half() {
+    for (renewal, early, late) in [(Renewal::Shared, 599, 1), (Renewal::Single, 1799, 1)] {
+        let fake = Arc::new(FakeSts::default());
+        let sts: Arc<dyn Sts> = fake.clone();
+        let (issuer, _) = issuer();
+        assert!(issuer.session(&key("s1"), renewal, &sts).await.is_ok());
+        pass(early);
+        assert!(issuer.session(&key("s1"), renewal, &sts).await.is_ok());
+        settle().await;
+        assert_eq!(fake.calls.load(Ordering::SeqCst), 1, "{renewal:?}");
+        pass(late);
+        // Due now: this caller still gets the kept one, at once.
+        assert_eq!(
+            issuer
+                .session(&key("s1"), renewal, &sts)
+                .await
+                .map(|i| id(&i))
+                .ok()
+                .unwrap(),
+            "ASIA0000000000000000"
+        );
+        settle().await;
+        assert_eq!(
+            issuer
+                .session(&key("s1"), renewal, &sts)
+                .await
+                .map(|i| id(&i))
+                .ok()
+                .unwrap(),
+            "ASIA0000000000000001"
+        );
+    }
+}
+
+#[tokio::test]
+async fn sts_away_for_fifty_minutes_is_not_noticed_and_no_expired_credential_is_served() {
+    let fake = Arc::new(FakeSts::default());
+    let sts: Arc<dyn Sts> = fake.clone();
+    let (issuer, _) = issuer();
+    assert!(issuer.session(&key("s1"), Renewal::Shared, &sts).await.is_ok());
+    fake.broken.store(true, Ordering::SeqCst);
+    pass(50 * 60);
+    issuer.tend();
+    settle().await;
+    assert!(issuer.session(&key("s1"), Renewal::Shared, &sts).await.is_ok());
+    settle().await;
+    // The last minute of its life is not given away.
+    pass(9 * 60);
+    assert!(matches!(
+        issuer.session(&key("s1"), Renewal::Shared, &sts).await,
+        Err(IssueError::Aws(_))
+    ));
+    fake.broken.store(false, Ordering::SeqCst);
+    assert!(issuer.session(&key("s1"), Renewal::Shared, &sts).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_is_asked_for_is_renewed_by_the_ticker_and_what_is_not_is_forgotten() {
+    let fake = Arc::new(FakeSts::default());
+    let sts: Arc<dyn Sts> = fake.clone();
+    let (issuer, _) = issuer();
+    assert!(issuer.session(&key("used"), Renewal::Shared, &sts).await.is_ok());
+    assert!(
+        issuer
+            .session(&key("unused"), Renewal::Shared, &sts)
+            .await
+            .is_ok()
+    );
+    pass(10);
+    assert!(issuer.session(&key("used"), Renewal::Shared, &sts).await.is_ok());
+    pass(600);
+    issuer.tend();
+    settle().await;
+    assert_eq!(fake.calls.load(Ordering::SeqCst), 3);
+    pass(3000);
+    issuer.tend();
+    assert_eq!(issuer.kept(), 1);
+}

@@ -1,0 +1,50 @@
+//! Exit codes: a contract (docs/contracts.md).
+
+use std::process::ExitCode;
+
+/// What a command that answers a question found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Done; accepted, contained, allowed.
+    Yes,
+    /// Refused, exceeds, unknown, denied.
+    No,
+}
+
+/// Why a command has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Bad input or arguments.
+    #[error("{0}")]
+    Input(String),
+    /// The process can't go on.
+    #[error("{0}")]
+    Process(String),
+}
+
+impl Failure {
+    pub fn input(message: impl Into<String>) -> Self {
+        Self::Input(message.into())
+    }
+    pub fn process(message: impl std::fmt::Display) -> Self {
+        Self::Process(message.to_string())
+    }
+}
+
+/// What every command comes to.
+pub type Outcome = Result<Answer, Failure>;
+
+/// The process's exit code for `outcome`; the reason of a failure goes to standard error.
+pub fn code(outcome: &Outcome) -> ExitCode {
+    match outcome {
+        Ok(Answer::Yes) => ExitCode::SUCCESS,
+        Ok(Answer::No) => ExitCode::from(1),
+        Err(failure) => {
+            eprintln!("deputy: {failure}");
+            ExitCode::from(match failure {
+                Failure::Input(_) => 2,
+                Failure::Process(_) => 3,
+            })
+        }
+    }
+}
