@@ -36,6 +36,7 @@ check: ## Format, lints and unit tests
 test: tools ## All tests that need no root: unit, real API server, AWS doubles, real clients
 	cargo test --locked --workspace
 	cargo build --locked --workspace --bins
+	tests/chart/verify
 	$(PYTEST) tests/rig tests/integration
 
 .PHONY: e2e
