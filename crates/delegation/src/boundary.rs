@@ -1,21 +1,165 @@
-//! The permissions boundary that repeats a limit's ceiling in AWS. Skeleton: bodies follow.
+//! The permissions boundary that repeats a limit's ceiling in AWS, and what a limit may not contain.
+
+use deputy_policy::{
+    ActionElement, Document, Effect, PolicyKind, ResourceElement, Statement, Version, escalation,
+    tag_variables,
+};
 
 use crate::{
-    decide::Violation,
-    model::{Account, Limit},
-    names::ClusterName,
+    decide::{Reason, Violation},
+    model::{Account, BoundaryMode, Limit},
+    names::{ClusterName, wildcard_match},
+    naming,
 };
-use deputy_policy::Document;
+
+/// The quota of IAM for a managed policy, in characters without white space.
+pub const MANAGED_POLICY_QUOTA: usize = 6_144;
+
+/// What nobody under a limit may do to Deputy's own roles, policies and identities: IAM writes, PassRole and AssumeRole.
+/// Prefixes rather than a list: a write that IAM gets tomorrow is most likely called like those it has.
+const DENIED: [&str; 14] = [
+    "iam:Add*",
+    "iam:Attach*",
+    "iam:Create*",
+    "iam:Delete*",
+    "iam:Detach*",
+    "iam:PassRole",
+    "iam:Put*",
+    "iam:Remove*",
+    "iam:Set*",
+    "iam:Tag*",
+    "iam:Untag*",
+    "iam:Update*",
+    "iam:Upload*",
+    "sts:AssumeRole",
+];
 
 /// The ceiling plus a deny of IAM writes, PassRole and AssumeRole on Deputy's own roles, policies and identities.
 ///
+/// The broker's own AssumeRole is made by the issuer, which carries no such boundary.
+///
 /// # Errors
 /// When it would be larger than the 6,144 characters that AWS takes; the violation says the numbers.
-pub fn compile(_cluster: &ClusterName, _account: &Account, _limit: &Limit) -> Result<Document, Violation> {
-    unimplemented!()
+pub fn compile(cluster: &ClusterName, account: &Account, limit: &Limit) -> Result<Document, Violation> {
+    let violation = |reason, message| Violation {
+        reason,
+        field: "spec.ceiling".to_owned(),
+        limit: Some(limit.name.clone()),
+        message,
+    };
+    let own = Statement {
+        sid: Some("DeputyOwn".to_owned()),
+        effect: Effect::Deny,
+        principal: None,
+        action: ActionElement::Action(DENIED.map(str::to_owned).to_vec()),
+        resource: Some(ResourceElement::Resource(own_resources(cluster, account))),
+        conditions: Vec::new(),
+    };
+    let document = Document::new(Version::V2012, vec![own], PolicyKind::Boundary)
+        .and_then(|own| Document::merge([&limit.ceiling, &own]))
+        .map_err(|error| {
+            violation(
+                Reason::Structure,
+                format!("no boundary can be made of it: {error}"),
+            )
+        })?;
+    let size = document.size();
+    if size > MANAGED_POLICY_QUOTA {
+        return Err(violation(
+            Reason::TooLarge,
+            format!(
+                "the boundary policy in account {} would have {size} characters ({} of the ceiling, {} of Deputy's own \
+                 deny); AWS takes {MANAGED_POLICY_QUOTA}",
+                account.name,
+                limit.ceiling.size(),
+                size.saturating_sub(limit.ceiling.size()),
+            ),
+        ));
+    }
+    Ok(document)
 }
 
-/// What is wrong with a limit by itself: escalation without acknowledgement, tenant-settable variables, sizes.
-pub fn check_limit(_cluster: &ClusterName, _limit: &Limit) -> Vec<Violation> {
-    unimplemented!()
+/// The resources of Deputy itself in `account`.
+fn own_resources(cluster: &ClusterName, account: &Account) -> Vec<String> {
+    let in_account = format!("arn:{}:iam::{}", account.partition, account.id);
+    let path = naming::role_path(cluster);
+    let mut own = vec![
+        format!("{in_account}:role{path}*"),
+        format!("{in_account}:policy{path}*"),
+        account.issuer.to_string(),
+    ];
+    let identities = [&account.provisioner, &account.boundary_writer];
+    own.extend(identities.into_iter().flatten().map(|a| a.role.to_string()));
+    own.sort_unstable();
+    own.dedup();
+    own
+}
+
+/// What is wrong with a limit by itself: escalation without acknowledgement, tenant-settable variables, sizes, reserved tags.
+/// Nothing may be granted under a limit for which this is not empty.
+#[must_use]
+pub fn check_limit(_cluster: &ClusterName, limit: &Limit) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    let mut add = |reason, field: String, message: String| {
+        violations.push(Violation {
+            reason,
+            field,
+            limit: Some(limit.name.clone()),
+            message,
+        });
+    };
+
+    for found in escalation(&limit.ceiling) {
+        let action = found.action.to_ascii_lowercase();
+        let acknowledged = limit
+            .acknowledge_escalation
+            .iter()
+            .any(|pattern| wildcard_match(&pattern.to_ascii_lowercase(), &action));
+        if !acknowledged {
+            add(
+                Reason::Escalation,
+                format!("spec.ceiling.{}", found.path),
+                format!(
+                    "allows {}, with which its holder can get any permission in the account; leave it out, or name it in \
+                     spec.acknowledgeEscalation",
+                    found.action
+                ),
+            );
+        }
+    }
+    for found in tag_variables(&limit.ceiling) {
+        if !is_set_by_deputy_alone(&found.key, &found.tag) {
+            add(
+                Reason::TenantVariable,
+                format!("spec.ceiling.{}", found.path),
+                format!(
+                    "${{{}}} is a tag that a tenant may be able to set; only aws:PrincipalTag/deputy-… can't be",
+                    found.key
+                ),
+            );
+        }
+    }
+    let size = limit.ceiling.size();
+    if limit.boundary == BoundaryMode::Generated && size > MANAGED_POLICY_QUOTA {
+        add(
+            Reason::TooLarge,
+            "spec.ceiling".to_owned(),
+            format!("has {size} characters; AWS takes {MANAGED_POLICY_QUOTA} in a boundary policy"),
+        );
+    }
+    for key in limit.session_tags.keys().filter(|key| key.is_reserved()) {
+        add(
+            Reason::SessionTag,
+            format!("spec.session.tags[{key}]"),
+            "tags that begin with deputy- are set by Deputy alone".to_owned(),
+        );
+    }
+    violations
+}
+
+/// Tags of the session's principal with Deputy's prefix come from the broker. The same tag on a resource or in a request
+/// comes from whoever may tag there.
+fn is_set_by_deputy_alone(key: &str, tag: &str) -> bool {
+    let (key, tag) = (key.to_ascii_lowercase(), tag.to_ascii_lowercase());
+    key.starts_with("aws:principaltag/") && tag.starts_with("deputy-")
 }

@@ -1,4 +1,17 @@
-//! The one decision. Skeleton: bodies follow.
+//! The one decision: webhook, controllers, broker and the offline check all call [`decide`].
+//!
+//! Everything that is wrong is listed, in this order: structure and sizes, account, limits, durations and tags,
+//! containment in the order of the limits' names.
+
+mod binding;
+mod findings;
+mod limits;
+mod role;
+
+pub use binding::SESSION_POLICY_QUOTA;
+pub use role::{ROLE_POLICIES_QUOTA, TAGS_QUOTA};
+
+use std::fmt;
 
 use crate::{
     model::{Account, Binding, LimitEntry, ObjectId, Role},
@@ -85,6 +98,16 @@ pub struct Violation {
     pub message: String,
 }
 
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} ({}", self.field, self.message, self.reason)?;
+        match &self.limit {
+            Some(limit) => write!(f, ", limit {limit})"),
+            None => f.write_str(")"),
+        }
+    }
+}
+
 /// Machine-readable reasons: a contract (condition reasons, metrics).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
@@ -116,6 +139,34 @@ pub enum Reason {
     Structure,
 }
 
+impl Reason {
+    /// The reason's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoLimit => "NoLimit",
+            Self::LimitInvalid => "LimitInvalid",
+            Self::BoundaryOverlap => "BoundaryOverlap",
+            Self::AccountInvalid => "AccountInvalid",
+            Self::RoleInvalid => "RoleInvalid",
+            Self::ExceedsLimit => "ExceedsLimit",
+            Self::ContainmentUnknown => "ContainmentUnknown",
+            Self::TooLarge => "TooLarge",
+            Self::Duration => "Duration",
+            Self::SessionTag => "SessionTag",
+            Self::Escalation => "Escalation",
+            Self::TenantVariable => "TenantVariable",
+            Self::Structure => "Structure",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// A fact that is not there yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MissingFact {
@@ -125,7 +176,32 @@ pub enum MissingFact {
     RoleNotFound(ObjectId),
 }
 
+impl MissingFact {
+    /// The name for conditions and metrics.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::AccountNotFound(_) => "AccountNotFound",
+            Self::RoleNotFound(_) => "RoleNotFound",
+        }
+    }
+}
+
+impl fmt::Display for MissingFact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AccountNotFound(name) => write!(f, "AWSAccount {name} does not exist"),
+            Self::RoleNotFound(id) => write!(f, "AWSRole {id} does not exist"),
+        }
+    }
+}
+
 /// Decides whether a grant stays within every limit of its namespace and account.
-pub fn decide(_input: &DecisionInput<'_>) -> Decision {
-    unimplemented!()
+///
+/// A violation that is certain refuses also while other facts are missing.
+pub fn decide(input: &DecisionInput<'_>) -> Decision {
+    match input.grant {
+        Grant::Role(role) => role::decide(input, role),
+        Grant::Binding { binding, role } => binding::decide(input, binding, role),
+    }
 }

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use deputy_policy::Document;
+use deputy_policy::{Document, ParseErrors};
 
 use crate::names::{
     AccountId, ExternalId, IssuerArn, NamespaceName, NamespacePattern, ObjectName, Partition, Region,
@@ -196,6 +196,16 @@ pub struct Role {
     pub max_session_duration: SessionDuration,
 }
 
+impl Role {
+    /// All policies as the one inline policy that is written, under the name [`crate::naming::INLINE_POLICY`].
+    ///
+    /// # Errors
+    /// When there is no policy, or their versions differ.
+    pub fn inline_policy(&self) -> Result<Document, ParseErrors> {
+        Document::merge(self.policies.iter().map(|policy| &policy.document))
+    }
+}
+
 /// Who shares a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SessionScope {
@@ -233,4 +243,15 @@ pub struct Binding {
     pub session: SessionSpec,
     /// Unix seconds of creation: the oldest accepted binding of a ServiceAccount is its default. 0 before it is stored.
     pub created: i64,
+}
+
+impl Binding {
+    /// The role that it names: always of its own namespace.
+    #[must_use]
+    pub fn role_id(&self) -> ObjectId {
+        ObjectId {
+            namespace: self.id.namespace.clone(),
+            name: self.role.clone(),
+        }
+    }
 }

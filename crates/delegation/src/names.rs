@@ -38,6 +38,12 @@ macro_rules! string_type {
                 let check: fn(&str) -> bool = $check;
                 if check(&text) { Ok(Self(text)) } else { Err(NameError::new($what, &text, $rule)) }
             }
+            /// Joins parts that are valid names themselves, so that the whole follows this type's rule by construction.
+            #[allow(dead_code, reason = "made for every type, needed for those that Deputy composes")]
+            pub(crate) fn from_valid_parts(text: String) -> Self {
+                debug_assert!(Self::new(text.as_str()).is_ok(), "{}: {text}", $what);
+                Self(text)
+            }
             /// The text itself.
             #[must_use]
             pub fn as_str(&self) -> &str { &self.0 }
@@ -138,8 +144,9 @@ string_type! {
     TagValue, "tag value", "at most 256 of letters, digits, space and _.:/=+-@", |s| tag_text(s, 0, 256)
 }
 string_type! {
-    /// An IAM path: `/`, or `/…/` of printable ASCII, at most 512 characters.
-    IamPath, "path", "/ or /…/ of printable ASCII, at most 512 characters", |s| s.len() <= 512 && s.starts_with('/') && s.ends_with('/') && s.bytes().all(|b| (0x21..=0x7e).contains(&b))
+    /// An IAM path: `/`, or `/…/` of letters, digits and `.,+@=_-`, at most 512 characters. IAM takes more characters in the
+    /// paths of roles and users (any printable ASCII); `*`, `?` and `${` would be patterns in a policy, so Deputy does not.
+    IamPath, "path", "/ or /…/ of letters, digits and .,+@=_-, at most 512 characters", |s| s == "/" || (s.len() <= 512 && s.starts_with('/') && s.ends_with('/') && s.bytes().all(|b| b == b'/' || aws_word(char::from(b).encode_utf8(&mut [0; 4]))) && !s.contains("//"))
 }
 
 impl TagKey {
@@ -218,7 +225,7 @@ impl IamArn {
             Some((path, name)) => (format!("/{path}/"), name),
             None => ("/".to_owned(), tail),
         };
-        let path = IamPath::new(path).map_err(|_| bad("the path is /…/ of printable ASCII"))?;
+        let path = IamPath::new(path).map_err(|_| bad("the path is /…/ of letters, digits and .,+@=_-"))?;
         let max = if entity == IamEntity::Policy { 128 } else { 64 };
         if name.is_empty() || name.len() > max || !aws_word(name) {
             return Err(bad(
@@ -403,6 +410,34 @@ impl fmt::Display for SessionDuration {
     }
 }
 
+/// Whether `pattern`, in which `*` is any run of characters, covers all of `text`.
+pub(crate) fn wildcard_match(pattern: &str, text: &str) -> bool {
+    // Greedy with one point of return: linear in pattern times name.
+    let (p, s) = (pattern.as_bytes(), text.as_bytes());
+    let (mut i, mut j, mut back) = (0, 0, None);
+    while j < s.len() {
+        match p.get(i) {
+            Some(b'*') => {
+                back = Some((i + 1, j));
+                i += 1;
+            }
+            Some(c) if Some(c) == s.get(j) => {
+                i += 1;
+                j += 1;
+            }
+            _ => match back {
+                Some((star, at)) => {
+                    i = star;
+                    j = at + 1;
+                    back = Some((star, at + 1));
+                }
+                None => return false,
+            },
+        }
+    }
+    p.get(i..).is_some_and(|rest| rest.iter().all(|b| *b == b'*'))
+}
+
 /// A pattern on namespace names: literal characters and `*` (any run of characters, also none).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NamespacePattern(String);
@@ -430,30 +465,7 @@ impl NamespacePattern {
     /// Whether `namespace` is covered.
     #[must_use]
     pub fn matches(&self, namespace: &NamespaceName) -> bool {
-        // Greedy with one point of return: linear in pattern times name.
-        let (p, s) = (self.0.as_bytes(), namespace.as_str().as_bytes());
-        let (mut i, mut j, mut back) = (0, 0, None);
-        while j < s.len() {
-            match p.get(i) {
-                Some(b'*') => {
-                    back = Some((i + 1, j));
-                    i += 1;
-                }
-                Some(c) if Some(c) == s.get(j) => {
-                    i += 1;
-                    j += 1;
-                }
-                _ => match back {
-                    Some((star, at)) => {
-                        i = star;
-                        j = at + 1;
-                        back = Some((star, at + 1));
-                    }
-                    None => return false,
-                },
-            }
-        }
-        p.get(i..).is_some_and(|rest| rest.iter().all(|b| *b == b'*'))
+        wildcard_match(&self.0, namespace.as_str())
     }
     /// The pattern's text.
     #[must_use]

@@ -1,4 +1,12 @@
-//! What objects are called in AWS: a function of (clusterName, kind, namespace, name) alone. Skeleton: bodies follow.
+//! What objects are called in AWS: a function of (clusterName, kind, namespace, name) alone.
+//!
+//! Names survive a restore or a rebuilt cluster and can be computed offline; Kubernetes uids live in tags only.
+//! `docs/contracts.md` fixes every form here; `tests/golden/names.json` holds the vectors.
+
+use std::collections::BTreeMap;
+
+use data_encoding::BASE32_NOPAD;
+use sha2::{Digest, Sha256};
 
 use crate::{
     model::{Account, Kind, ObjectId},
@@ -7,53 +15,186 @@ use crate::{
         TagValue, Uid,
     },
 };
-use std::collections::BTreeMap;
 
 /// The name of Deputy's one inline policy on each role.
 pub const INLINE_POLICY: &str = "deputy";
 
+/// Tag of roles, policies and sessions: the cluster they belong to.
+pub const TAG_CLUSTER: &str = "deputy-cluster";
+/// Tag of roles and policies: the kind of their object.
+pub const TAG_KIND: &str = "deputy-kind";
+/// Tag of roles and sessions: the namespace of their object.
+pub const TAG_NAMESPACE: &str = "deputy-namespace";
+/// Tag of roles and policies: the name of their object.
+pub const TAG_NAME: &str = "deputy-name";
+/// Tag of roles and policies: the uid of their object.
+pub const TAG_UID: &str = "deputy-uid";
+/// Tag of sessions: the ServiceAccount.
+pub const TAG_SERVICE_ACCOUNT: &str = "deputy-service-account";
+/// Tag of sessions of scope Pod: the pod's uid.
+pub const TAG_POD_UID: &str = "deputy-pod-uid";
+
+/// The longest role name that Deputy makes. With the longest path that a console link takes (17 characters) it makes IAM's 64.
+const ROLE_NAME_MAX: usize = 47;
+/// The longest boundary policy name that Deputy makes.
+const LIMIT_POLICY_NAME_MAX: usize = 64;
+/// The longest session name of STS.
+const SESSION_NAME_MAX: usize = 64;
+/// 80 bits in base32.
+const HASH_BYTES: usize = 10;
+
 /// `/deputy/<clusterName>/`
-pub fn role_path(_cluster: &ClusterName) -> IamPath {
-    unimplemented!()
+#[must_use]
+pub fn role_path(cluster: &ClusterName) -> IamPath {
+    IamPath::from_valid_parts(format!("/deputy/{cluster}/"))
 }
+
 /// `/deputy/<clusterName>/limits/`
-pub fn limit_path(_cluster: &ClusterName) -> IamPath {
-    unimplemented!()
+#[must_use]
+pub fn limit_path(cluster: &ClusterName) -> IamPath {
+    IamPath::from_valid_parts(format!("/deputy/{cluster}/limits/"))
 }
+
 /// `deputy.<namespace>.<name>-<hash>`, at most 47 characters.
-pub fn role_name(_cluster: &ClusterName, _kind: Kind, _id: &ObjectId) -> RoleName {
-    unimplemented!()
+#[must_use]
+pub fn role_name(cluster: &ClusterName, kind: Kind, id: &ObjectId) -> RoleName {
+    let hash = hash(&[
+        cluster.as_str(),
+        kind.as_str(),
+        id.namespace.as_str(),
+        id.name.as_str(),
+    ]);
+    RoleName::from_valid_parts(shortened(
+        &format!("deputy.{}.{}", id.namespace, id.name),
+        &hash,
+        ROLE_NAME_MAX,
+    ))
 }
+
 /// `deputy-limit.<limit>-<hash>`, at most 64 characters.
-pub fn limit_policy_name(_cluster: &ClusterName, _limit: &ObjectName) -> PolicyName {
-    unimplemented!()
+#[must_use]
+pub fn limit_policy_name(cluster: &ClusterName, limit: &ObjectName) -> PolicyName {
+    let hash = hash(&[
+        cluster.as_str(),
+        Kind::DelegationLimit.as_str(),
+        "",
+        limit.as_str(),
+    ]);
+    PolicyName::from_valid_parts(shortened(
+        &format!("deputy-limit.{limit}"),
+        &hash,
+        LIMIT_POLICY_NAME_MAX,
+    ))
 }
+
 /// The ARN of an AWSRole's role in `account`.
-pub fn role_arn(_cluster: &ClusterName, _account: &Account, _id: &ObjectId) -> RoleArn {
-    unimplemented!()
+#[must_use]
+pub fn role_arn(cluster: &ClusterName, account: &Account, id: &ObjectId) -> RoleArn {
+    RoleArn::of(
+        &account.partition,
+        &account.id,
+        &role_path(cluster),
+        &role_name(cluster, Kind::AWSRole, id),
+    )
 }
+
 /// The ARN of a limit's boundary policy in `account`.
-pub fn boundary_arn(_cluster: &ClusterName, _account: &Account, _limit: &ObjectName) -> PolicyArn {
-    unimplemented!()
+#[must_use]
+pub fn boundary_arn(cluster: &ClusterName, account: &Account, limit: &ObjectName) -> PolicyArn {
+    PolicyArn::of(
+        &account.partition,
+        &account.id,
+        &limit_path(cluster),
+        &limit_policy_name(cluster, limit),
+    )
 }
-/// `<clusterName>/<namespace>/<kind>/<name>`
-pub fn external_id(_cluster: &ClusterName, _kind: Kind, _id: &ObjectId) -> ExternalId {
-    unimplemented!()
+
+/// `<clusterName>/<namespace>/<kind>/<name>`: at most 365 of the 1,224 characters that STS takes.
+#[must_use]
+pub fn external_id(cluster: &ClusterName, kind: Kind, id: &ObjectId) -> ExternalId {
+    ExternalId::from_valid_parts(format!(
+        "{cluster}/{}/{}/{}",
+        id.namespace,
+        kind.as_str(),
+        id.name
+    ))
 }
-/// Ownership tags of a role, with the account's own beside them.
+
+/// Ownership tags of a role, with the account's own beside them. Tags of the account that only Deputy may set are left out.
+#[must_use]
 pub fn role_tags(
-    _cluster: &ClusterName,
-    _account: &Account,
-    _id: &ObjectId,
-    _uid: &Uid,
+    cluster: &ClusterName,
+    account: &Account,
+    id: &ObjectId,
+    uid: &Uid,
 ) -> BTreeMap<TagKey, TagValue> {
-    unimplemented!()
+    let mut tags: BTreeMap<_, _> = account
+        .tags
+        .iter()
+        .filter(|(key, _)| !key.is_reserved())
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    tags.extend([
+        tag(TAG_CLUSTER, cluster.as_str()),
+        tag(TAG_KIND, Kind::AWSRole.as_str()),
+        tag(TAG_NAMESPACE, id.namespace.as_str()),
+        tag(TAG_NAME, id.name.as_str()),
+        tag(TAG_UID, uid.as_str()),
+    ]);
+    tags
 }
+
 /// Ownership tags of a boundary policy.
+#[must_use]
 pub fn limit_tags(
-    _cluster: &ClusterName,
-    _limit: &ObjectName,
-    _uid: Option<&Uid>,
+    cluster: &ClusterName,
+    limit: &ObjectName,
+    uid: Option<&Uid>,
 ) -> BTreeMap<TagKey, TagValue> {
-    unimplemented!()
+    let mut tags = BTreeMap::from([
+        tag(TAG_CLUSTER, cluster.as_str()),
+        tag(TAG_KIND, Kind::DelegationLimit.as_str()),
+        tag(TAG_NAME, limit.as_str()),
+    ]);
+    tags.extend(uid.map(|uid| tag(TAG_UID, uid.as_str())));
+    tags
+}
+
+/// One of Deputy's own tags. Its value is a typed name, all of which are legal tag values.
+pub(crate) fn tag(key: &'static str, value: &str) -> (TagKey, TagValue) {
+    (
+        TagKey::from_valid_parts(key.to_owned()),
+        TagValue::from_valid_parts(value.to_owned()),
+    )
+}
+
+/// `parts` joined by dots; when that is longer than a session name may be, cut and ended with a hash over all of it.
+pub(crate) fn session_name(parts: &[&str]) -> crate::names::SessionName {
+    let full = parts.join(".");
+    let name = if full.len() <= SESSION_NAME_MAX {
+        full
+    } else {
+        shortened(&full, &hash(parts), SESSION_NAME_MAX)
+    };
+    crate::names::SessionName::from_valid_parts(name)
+}
+
+/// The first 80 bits of SHA-256 over the length-prefixed fields, in lower-case base32: 16 characters.
+fn hash(fields: &[&str]) -> String {
+    let mut digest = Sha256::new();
+    for field in fields {
+        // Names have at most 253 characters; the prefix makes ("a", "bc") another input than ("ab", "c").
+        let length = u32::try_from(field.len()).unwrap_or(u32::MAX);
+        digest.update(length.to_be_bytes());
+        digest.update(field.as_bytes());
+    }
+    let bits: Vec<u8> = digest.finalize().iter().copied().take(HASH_BYTES).collect();
+    BASE32_NOPAD.encode(&bits).to_ascii_lowercase()
+}
+
+/// `<readable>-<hash>` with `readable` cut to fit into `max`, and never ending in a separator.
+fn shortened(readable: &str, hash: &str, max: usize) -> String {
+    let room = max.saturating_sub(hash.len() + 1);
+    let cut: String = readable.chars().take(room).collect();
+    format!("{}-{hash}", cut.trim_end_matches(['.', '-']))
 }

@@ -1,8 +1,20 @@
-//! From what AWS has to what is wanted: pure. Skeleton: bodies follow.
+//! From what AWS has to what is wanted, as IAM calls in a safe order.
+//!
+//! IAM has no transactions: between two calls everybody sees what is there, and the process may die. So the order is such
+//! that at every moment the role can do no more than it could before or shall do afterwards, and no less than what both
+//! have in common; and that planning again from any point goes on to the same end.
 
-use crate::names::{IamPath, PolicyArn, RoleArn, RoleName, SessionDuration, TagKey, TagValue};
+mod order;
+
+use std::{collections::BTreeMap, fmt};
+
 use deputy_policy::Document;
-use std::collections::BTreeMap;
+
+use crate::{
+    names::{IamPath, PolicyArn, RoleArn, RoleName, SessionDuration, TagKey, TagValue},
+    naming::{INLINE_POLICY, TAG_CLUSTER, TAG_KIND, TAG_NAME, TAG_NAMESPACE, TAG_UID},
+    trust,
+};
 
 /// The role as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,6 +163,42 @@ pub enum Conflict {
     OtherUid(String),
 }
 
+impl Conflict {
+    /// The name for metrics and events.
+    #[must_use]
+    pub fn category(&self) -> &'static str {
+        match self {
+            Self::NotOurs => "NotOurs",
+            Self::OtherCluster(_) => "OtherCluster",
+            Self::OtherObject(_) => "OtherObject",
+            Self::OtherPath(_) => "OtherPath",
+            Self::OtherUid(_) => "OtherUid",
+        }
+    }
+}
+
+impl fmt::Display for Conflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotOurs => f.write_str("a role of this name is there without all of Deputy's tags"),
+            Self::OtherCluster(cluster) => {
+                write!(
+                    f,
+                    "the role of this name belongs to the cluster {cluster:?}, by its tag"
+                )
+            }
+            Self::OtherObject(object) => write!(f, "the role of this name belongs to {object}, by its tags"),
+            Self::OtherPath(arn) => write!(f, "a role of this name is there as {arn}"),
+            Self::OtherUid(uid) => write!(
+                f,
+                "the role belongs to another object of this name that still lives, with uid {uid}, by its tag"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Conflict {}
+
 /// Who of the owners on the tags is known to be alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaggedOwner {
@@ -162,14 +210,30 @@ pub enum TaggedOwner {
 
 /// The calls that make `observed` into `desired`, in an order in which the role never has more than both or less than either.
 ///
+/// Documents are compared by meaning; what is as it should be is not written. A permissions boundary is never removed:
+/// without one desired, the one that is there stays.
+///
 /// # Errors
 /// When the role that is there is not ours.
 pub fn plan(
-    _desired: &DesiredRole,
-    _observed: Option<&ObservedRole>,
-    _tagged_owner: TaggedOwner,
+    desired: &DesiredRole,
+    observed: Option<&ObservedRole>,
+    tagged_owner: TaggedOwner,
 ) -> Result<Vec<IamCall>, Conflict> {
-    unimplemented!()
+    let Some(observed) = observed else {
+        return Ok(vec![
+            // Usable before it has permissions, which harms nobody: it can't do anything yet.
+            IamCall::CreateRole {
+                role: Box::new(desired.clone()),
+            },
+            put_inline(desired),
+        ]);
+    };
+    owned(&desired.tags, &desired.name, &desired.path, observed)?;
+    if let (Some(uid), TaggedOwner::Alive) = (other_uid(&desired.tags, observed), tagged_owner) {
+        return Err(Conflict::OtherUid(uid));
+    }
+    Ok(order::update(desired, observed))
 }
 
 /// The calls that delete a role of ours, in IAM's order (policies first). Empty if it is not there.
@@ -177,12 +241,27 @@ pub fn plan(
 /// # Errors
 /// When the role that is there is not ours.
 pub fn plan_deletion(
-    _desired_tags: &BTreeMap<TagKey, TagValue>,
-    _name: &RoleName,
-    _path: &IamPath,
-    _observed: Option<&ObservedRole>,
+    desired_tags: &BTreeMap<TagKey, TagValue>,
+    name: &RoleName,
+    path: &IamPath,
+    observed: Option<&ObservedRole>,
 ) -> Result<Vec<IamCall>, Conflict> {
-    unimplemented!()
+    let Some(observed) = observed else {
+        return Ok(Vec::new());
+    };
+    owned_by_this_object(desired_tags, name, path, observed)?;
+    let mut calls = Vec::new();
+    // Deputy's own policy first and foreign inline ones last: if one of them denies, it denies until nothing is left.
+    if observed.inline.contains_key(INLINE_POLICY) {
+        calls.push(IamCall::DeleteRolePolicy {
+            role: name.clone(),
+            policy: INLINE_POLICY.to_owned(),
+        });
+    }
+    calls.extend(order::detach_all(name, observed));
+    calls.extend(order::delete_foreign_inline(name, observed));
+    calls.push(IamCall::DeleteRole { role: name.clone() });
+    Ok(calls)
 }
 
 /// The calls that make a role unusable and leave everything else: trust becomes deny-only. Empty if it is so already.
@@ -190,10 +269,78 @@ pub fn plan_deletion(
 /// # Errors
 /// When the role that is there is not ours.
 pub fn plan_suspension(
-    _desired_tags: &BTreeMap<TagKey, TagValue>,
-    _name: &RoleName,
-    _path: &IamPath,
-    _observed: Option<&ObservedRole>,
+    desired_tags: &BTreeMap<TagKey, TagValue>,
+    name: &RoleName,
+    path: &IamPath,
+    observed: Option<&ObservedRole>,
 ) -> Result<Vec<IamCall>, Conflict> {
-    unimplemented!()
+    let Some(observed) = observed else {
+        return Ok(Vec::new());
+    };
+    owned_by_this_object(desired_tags, name, path, observed)?;
+    let closed = trust::deny_all();
+    if order::same_trust(&observed.trust, &closed) {
+        return Ok(Vec::new());
+    }
+    Ok(vec![IamCall::UpdateAssumeRolePolicy {
+        role: name.clone(),
+        document: closed.to_json(),
+    }])
+}
+
+fn put_inline(desired: &DesiredRole) -> IamCall {
+    IamCall::PutRolePolicy {
+        role: desired.name.clone(),
+        policy: INLINE_POLICY.to_owned(),
+        document: desired.inline.to_json(),
+    }
+}
+
+/// Whether `observed` is the role of an object of our name in our cluster, by path and tags.
+fn owned(
+    tags: &BTreeMap<TagKey, TagValue>,
+    name: &RoleName,
+    path: &IamPath,
+    observed: &ObservedRole,
+) -> Result<(), Conflict> {
+    let wanted = |key: &str| tags.get(key).map(TagValue::as_str);
+    let found = |key: &str| observed.tags.get(key).map(String::as_str);
+
+    let cluster = found(TAG_CLUSTER).ok_or(Conflict::NotOurs)?;
+    let (kind, namespace, object) = match (found(TAG_KIND), found(TAG_NAMESPACE), found(TAG_NAME)) {
+        (Some(kind), Some(namespace), Some(object)) => (kind, namespace, object),
+        _ => return Err(Conflict::NotOurs),
+    };
+    if wanted(TAG_CLUSTER) != Some(cluster) {
+        return Err(Conflict::OtherCluster(cluster.to_owned()));
+    }
+    let same = wanted(TAG_KIND) == Some(kind)
+        && wanted(TAG_NAMESPACE) == Some(namespace)
+        && wanted(TAG_NAME) == Some(object);
+    if !same {
+        return Err(Conflict::OtherObject(format!("{kind} {namespace}/{object}")));
+    }
+    // Role names are unique ignoring case: the one that is there may be spelled otherwise.
+    if observed.arn.path() != path || observed.arn.name() != name.as_str() {
+        return Err(Conflict::OtherPath(observed.arn.to_string()));
+    }
+    Ok(())
+}
+
+/// As [`owned`], and by the very object: what may be taken away must not be a namesake's.
+fn owned_by_this_object(
+    tags: &BTreeMap<TagKey, TagValue>,
+    name: &RoleName,
+    path: &IamPath,
+    observed: &ObservedRole,
+) -> Result<(), Conflict> {
+    owned(tags, name, path, observed)?;
+    other_uid(tags, observed).map_or(Ok(()), |uid| Err(Conflict::OtherUid(uid)))
+}
+
+/// The uid on the role's tag, if it is there and not ours.
+fn other_uid(tags: &BTreeMap<TagKey, TagValue>, observed: &ObservedRole) -> Option<String> {
+    let found = observed.tags.get(TAG_UID)?;
+    let ours = tags.get(TAG_UID).is_some_and(|uid| uid.as_str() == found);
+    (!ours).then(|| found.clone())
 }

@@ -1,13 +1,15 @@
-//! The AssumeRole request of a session. Skeleton: bodies follow.
+//! The AssumeRole request of a session: everything that STS is told.
+
+use std::collections::BTreeMap;
 
 use crate::{
-    model::{Account, Binding, Role},
+    model::{Account, Binding, Kind, Role, SessionScope},
     names::{
         ClusterName, ExternalId, PodName, RoleArn, ServiceAccountName, SessionDuration, SessionName, TagKey,
         TagValue, Uid,
     },
+    naming,
 };
-use std::collections::BTreeMap;
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,13 +39,73 @@ pub struct SessionRequest {
     pub policy: Option<String>,
 }
 
-/// The request for `subject` under an accepted binding of an accepted role. None if `subject` is not one of the binding's.
+/// The life of a binding's sessions: its own, else the account's default. This is what [`crate::decide()`] judges.
+#[must_use]
+pub fn duration(account: &Account, binding: &Binding) -> SessionDuration {
+    binding
+        .session
+        .duration
+        .unwrap_or(account.default_session_duration)
+}
+
+/// How many session tags Deputy sets itself.
+#[must_use]
+pub fn own_tags(scope: SessionScope) -> usize {
+    match scope {
+        SessionScope::ServiceAccount => 3,
+        SessionScope::Pod => 4,
+    }
+}
+
+/// The request for `subject` under an accepted binding of an accepted role. None if `subject` is not one of the binding's,
+/// or if account, role and binding do not belong together.
+#[must_use]
 pub fn request(
-    _cluster: &ClusterName,
-    _account: &Account,
-    _role: &Role,
-    _binding: &Binding,
-    _subject: &Subject,
+    cluster: &ClusterName,
+    account: &Account,
+    role: &Role,
+    binding: &Binding,
+    subject: &Subject,
 ) -> Option<SessionRequest> {
-    unimplemented!()
+    let namespace = &binding.id.namespace;
+    let together = role.account == account.name
+        && role.id.namespace == *namespace
+        && role.id.name == binding.role
+        && binding.subjects.contains(&subject.service_account);
+    if !together {
+        return None;
+    }
+
+    let service_account = subject.service_account.as_str();
+    let mut name = vec![namespace.as_str(), service_account];
+    // Reserved keys are refused by `decide`; left out here, they can't stand in for Deputy's own even so.
+    let mut tags: BTreeMap<_, _> = binding
+        .session
+        .tags
+        .iter()
+        .filter(|(key, _)| !key.is_reserved())
+        .map(|(key, value)| (key.clone(), value.clone()))
+        .collect();
+    tags.extend([
+        naming::tag(naming::TAG_CLUSTER, cluster.as_str()),
+        naming::tag(naming::TAG_NAMESPACE, namespace.as_str()),
+        naming::tag(naming::TAG_SERVICE_ACCOUNT, service_account),
+    ]);
+    if binding.session.scope == SessionScope::Pod {
+        name.push(subject.pod.as_str());
+        tags.extend([naming::tag(naming::TAG_POD_UID, subject.pod_uid.as_str())]);
+    }
+
+    Some(SessionRequest {
+        role: naming::role_arn(cluster, account, &role.id),
+        session_name: naming::session_name(&name),
+        external_id: naming::external_id(cluster, Kind::AWSRole, &role.id),
+        duration: duration(account, binding),
+        tags,
+        policy: binding
+            .session
+            .policy
+            .as_ref()
+            .map(deputy_policy::Document::to_json),
+    })
 }

@@ -1,16 +1,97 @@
-//! The trust policy of a role, built from an AST. Skeleton: bodies follow.
+//! The trust policy of a role, built from typed parts; never from text templates.
+
+use deputy_policy::{
+    ActionElement, Condition, Document, Effect, PolicyKind, Principal, ResourceElement, Statement, Test,
+    Version,
+};
 
 use crate::{
     model::{Account, Kind, ObjectId},
     names::ClusterName,
+    naming,
 };
-use deputy_policy::Document;
+
+/// The quota of IAM for a trust policy in an account that asked for no more, in characters without white space.
+pub const TRUST_POLICY_QUOTA: usize = 2_048;
 
 /// Trust for sessions that the broker makes (DESIGN §4): the issuer, this external id, these request tags.
-pub fn for_issuer(_cluster: &ClusterName, _account: &Account, _kind: Kind, _id: &ObjectId) -> Document {
-    unimplemented!()
+///
+/// The principal is the issuer's account and the issuer is a condition: IAM stores a role or user principal as its unique
+/// id, and a trust policy that names it would be dead after it is made again. AWS refuses with this a broker that was
+/// talked into using another object's role, and a session without Deputy's tags.
+#[must_use]
+pub fn for_issuer(cluster: &ClusterName, account: &Account, kind: Kind, id: &ObjectId) -> Document {
+    let issuer = &account.issuer;
+    let root = format!("arn:{}:iam::{}:root", issuer.partition(), issuer.account());
+    let is_issuer = || Condition::new(Test::ArnEquals, "aws:PrincipalArn", [issuer.to_string()]);
+    let request_tag = |tag: &str, value: &str| {
+        Condition::new(
+            Test::StringEquals,
+            format!("aws:RequestTag/{tag}"),
+            [value.to_owned()],
+        )
+    };
+    let tags = || {
+        [
+            request_tag(naming::TAG_CLUSTER, cluster.as_str()),
+            request_tag(naming::TAG_NAMESPACE, id.namespace.as_str()),
+        ]
+    };
+    let allow = |sid: &str, action: &str, conditions: Vec<Condition>| Statement {
+        sid: Some(sid.to_owned()),
+        effect: Effect::Allow,
+        principal: Some(Principal::aws([root.clone()])),
+        action: ActionElement::Action(vec![action.to_owned()]),
+        resource: None,
+        conditions,
+    };
+
+    let mut assume = vec![is_issuer()];
+    assume.extend(tags());
+    assume.push(Condition::new(
+        Test::StringEquals,
+        "sts:ExternalId",
+        [naming::external_id(cluster, kind, id).to_string()],
+    ));
+    let mut tag = vec![is_issuer()];
+    tag.extend(tags());
+
+    Document::new(
+        Version::V2012,
+        vec![
+            allow("AssumeRole", "sts:AssumeRole", assume),
+            allow("TagSession", "sts:TagSession", tag),
+        ],
+        PolicyKind::Trust,
+    )
+    // Typed names hold no character that a policy could not; an error would still never be an allow.
+    .unwrap_or_else(|_| deny_all())
 }
+
 /// Trust of a role that nobody may assume: no accepted binding, or suspended.
+#[must_use]
 pub fn deny_all() -> Document {
-    unimplemented!()
+    deny_everything(PolicyKind::Trust)
+}
+
+/// The document of `kind` that denies everything to everybody.
+#[allow(
+    clippy::expect_used,
+    reason = "a constant document for each kind, built by a test; there is no safer value to fall back to"
+)]
+pub(crate) fn deny_everything(kind: PolicyKind) -> Document {
+    let (principal, action, resource) = match kind {
+        PolicyKind::Trust => (Some(Principal::Anyone), "sts:*", None),
+        PolicyKind::Resource => (Some(Principal::Anyone), "*", Some("*")),
+        PolicyKind::Identity | PolicyKind::Session | PolicyKind::Boundary => (None, "*", Some("*")),
+    };
+    let statement = Statement {
+        sid: Some("DenyAll".to_owned()),
+        effect: Effect::Deny,
+        principal,
+        action: ActionElement::Action(vec![action.to_owned()]),
+        resource: resource.map(|r| ResourceElement::Resource(vec![r.to_owned()])),
+        conditions: Vec::new(),
+    };
+    Document::new(Version::V2012, vec![statement], kind).expect("a constant")
 }

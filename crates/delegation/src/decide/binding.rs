@@ -1,0 +1,214 @@
+//! The decision about a binding: who may become a role, and how a session looks.
+
+use std::collections::BTreeMap;
+
+use deputy_policy::PolicyKind;
+
+use crate::{
+    model::{Account, Binding, Role},
+    names::{IamEntity, SessionDuration},
+    session,
+};
+
+use super::{
+    Decision, DecisionInput, Fact, MissingFact, Reason,
+    findings::Findings,
+    limits::{Applicable, Candidate},
+    role::{self, TAGS_QUOTA},
+};
+
+/// The quota of STS for a session policy, in characters without white space.
+pub const SESSION_POLICY_QUOTA: usize = 2_048;
+/// The shortest session through the broker: below, SDKs would refresh at every call.
+const SHORTEST_SECONDS: u32 = 30 * 60;
+
+const DURATION: &str = "spec.session.duration";
+
+pub(super) fn decide(input: &DecisionInput<'_>, binding: &Binding, role: Fact<'_, Role>) -> Decision {
+    let mut findings = Findings::default();
+    structure(binding, &mut findings);
+    let Some(role) = known_role(binding, role, &mut findings) else {
+        // Without its role the account is not known either, nor which limits apply.
+        if let Some(duration) = binding.session.duration {
+            long_enough(duration, &mut findings);
+        }
+        return findings.decision(None);
+    };
+    let account = role::account(input, role, "spec.roleRef", &mut findings);
+    let limits = Applicable::find(
+        input,
+        &binding.id.namespace,
+        &role.account,
+        account,
+        "spec.roleRef",
+        &mut findings,
+    );
+    let duration = binding
+        .session
+        .duration
+        .or_else(|| account.map(|account| session::duration(account, binding)));
+    if let Some(duration) = duration {
+        allowed_duration(binding, duration, role, account, &limits, &mut findings);
+    }
+    allowed_tags(binding, &limits, &mut findings);
+    if let Some(document) = &binding.session.policy {
+        let policy = Candidate {
+            document,
+            title: "the session policy's".to_owned(),
+            field: "spec.session.policy".to_owned(),
+        };
+        limits.contain(&[policy], &mut findings);
+    }
+    findings.decision(Some(limits))
+}
+
+fn structure(binding: &Binding, findings: &mut Findings) {
+    if binding.subjects.is_empty() {
+        findings.refuse(
+            Reason::Structure,
+            "spec.subjects",
+            "at least one subject is needed",
+        );
+    }
+    if let Some(policy) = &binding.session.policy {
+        let size = policy.size();
+        if size > SESSION_POLICY_QUOTA {
+            findings.refuse(
+                Reason::TooLarge,
+                "spec.session.policy",
+                format!("has {size} characters; AWS takes {SESSION_POLICY_QUOTA} in a session policy"),
+            );
+        }
+        if policy.kind() != PolicyKind::Session {
+            findings.refuse(
+                Reason::Structure,
+                "spec.session.policy",
+                "is not a session policy",
+            );
+        }
+    }
+    let own = session::own_tags(binding.session.scope);
+    let tags = binding.session.tags.len() + own;
+    if tags > TAGS_QUOTA {
+        findings.refuse(
+            Reason::TooLarge,
+            "spec.session.tags",
+            format!("the session would have {tags} tags, {own} of them Deputy's own; AWS takes {TAGS_QUOTA}"),
+        );
+    }
+    let mut keys: BTreeMap<String, &str> = BTreeMap::new();
+    for key in binding.session.tags.keys() {
+        let field = || format!("spec.session.tags[{key}]");
+        if key.is_reserved() {
+            let message = "tags that begin with deputy- are set by Deputy alone";
+            findings.refuse(Reason::SessionTag, field(), message);
+        }
+        if let Some(other) = keys.insert(key.as_str().to_ascii_lowercase(), key.as_str()) {
+            let message = format!("AWS takes {other:?} and {:?} for the same tag", key.as_str());
+            findings.refuse(Reason::SessionTag, field(), message);
+        }
+    }
+}
+
+fn known_role<'r>(binding: &Binding, role: Fact<'r, Role>, findings: &mut Findings) -> Option<&'r Role> {
+    match role {
+        Fact::Known(role) if role.id == binding.role_id() => Some(role),
+        Fact::Known(role) => {
+            let message = format!("AWSRole {} was looked up for {}", role.id, binding.role_id());
+            findings.refuse(Reason::RoleInvalid, "spec.roleRef", message);
+            None
+        }
+        Fact::Missing => {
+            findings.miss(MissingFact::RoleNotFound(binding.role_id()));
+            None
+        }
+        Fact::Unreadable(error) => {
+            let message = format!("AWSRole {} can't be read: {error}", binding.role_id());
+            findings.refuse(Reason::RoleInvalid, "spec.roleRef", message);
+            None
+        }
+    }
+}
+
+fn long_enough(duration: SessionDuration, findings: &mut Findings) {
+    if duration.as_seconds() < SHORTEST_SECONDS {
+        findings.refuse(
+            Reason::Duration,
+            DURATION,
+            format!("{duration} is shorter than 30m, the shortest session through the broker"),
+        );
+    }
+}
+
+fn allowed_duration(
+    binding: &Binding,
+    duration: SessionDuration,
+    role: &Role,
+    account: Option<&Account>,
+    limits: &Applicable<'_>,
+    findings: &mut Findings,
+) {
+    long_enough(duration, findings);
+    // Says where a duration comes from that the binding does not name.
+    let what = if binding.session.duration.is_some() {
+        duration.to_string()
+    } else {
+        format!("{duration} (the account's default)")
+    };
+    if let Some(account) = account
+        && account.issuer.entity() == IamEntity::Role
+        && duration > SessionDuration::HOUR
+    {
+        let message = format!(
+            "{what} is longer than 1h, the most that AWS gives when the issuer is a role ({}: role chaining)",
+            account.issuer
+        );
+        findings.refuse(Reason::Duration, DURATION, message);
+    }
+    if duration > role.max_session_duration {
+        let message = format!(
+            "{what} is longer than the role's maxSessionDuration {}",
+            role.max_session_duration
+        );
+        findings.refuse(Reason::Duration, DURATION, message);
+    }
+    for limit in &limits.limits {
+        if duration > limit.max_session_duration {
+            let message = format!(
+                "{what} is longer than {}, the most that limit {:?} allows",
+                limit.max_session_duration,
+                limit.name.as_str()
+            );
+            findings.refuse_under(&limit.name, Reason::Duration, DURATION, message);
+        }
+    }
+}
+
+fn allowed_tags(binding: &Binding, limits: &Applicable<'_>, findings: &mut Findings) {
+    for (key, value) in binding.session.tags.iter().filter(|(key, _)| !key.is_reserved()) {
+        for limit in &limits.limits {
+            let allowed = limit.session_tags.get(key);
+            if allowed.is_some_and(|values| values.contains(value)) {
+                continue;
+            }
+            let values = allowed.map_or_else(
+                || "it allows no such tag".to_owned(),
+                |values| {
+                    let values: Vec<_> = values.iter().map(|v| format!("{:?}", v.as_str())).collect();
+                    format!("it allows {}", values.join(", "))
+                },
+            );
+            let message = format!(
+                "limit {:?} does not allow the value {:?}: {values}",
+                limit.name.as_str(),
+                value.as_str()
+            );
+            findings.refuse_under(
+                &limit.name,
+                Reason::SessionTag,
+                format!("spec.session.tags[{key}]"),
+                message,
+            );
+        }
+    }
+}
