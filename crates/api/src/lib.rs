@@ -1,1 +1,44 @@
-//! deputy-api
+//! Deputy's kinds (`deputy.dev/v1alpha1`), their custom resource definitions, and their conversion into what
+//! [`deputy_delegation`] decides about.
+//!
+//! - [`AWSAccount`], [`DelegationLimit`], [`AWSRole`], [`AWSRoleBinding`]: the kinds.
+//! - [`conditions`]: types and reasons of the conditions in their status, and how one is written.
+//! - [`convert`]: a kind becomes a [`deputy_delegation::model`] type, or a list of every field that is wrong.
+//! - [`crds`]: the definitions, as in `crds/`.
+//! - [`reference`]: the page in `docs/reference/` that describes a kind.
+//! - [`unknown`]: fields that a definition does not know.
+//!
+//! The rules of a field are stated twice, on purpose: in the schema, so that the API server refuses at once and says
+//! where; and in the conversion, because what is read may have been stored under an older definition or never have
+//! seen an API server at all (`deputy check`).
+
+mod account;
+mod binding;
+pub mod conditions;
+pub mod convert;
+pub mod crds;
+mod limit;
+pub mod reference;
+mod role;
+mod schema;
+pub mod unknown;
+
+pub use account::{
+    AWSAccount, AWSAccountSpec, AWSAccountStatus, AccountDefaults, AssumeRoleSpec, EndpointsSpec,
+    IdentitySpec, IssuerSpec,
+};
+pub use binding::{
+    AWSRoleBinding, AWSRoleBindingSpec, AWSRoleBindingStatus, BindingSessionSpec, RoleRef, RoleRefKind,
+    SessionScope, Subject, SubjectKind,
+};
+pub use convert::{parse_account, parse_binding, parse_limit, parse_role};
+pub use limit::{
+    BoundarySpec, BoundaryStatus, BoundaryType, DelegationLimit, DelegationLimitSpec, DelegationLimitStatus,
+    GrantCounts, LimitSessionSpec,
+};
+pub use role::{AWSRole, AWSRoleSpec, AWSRoleStatus, AccountRef, RolePolicy};
+
+/// The API group of every kind.
+pub const GROUP: &str = "deputy.dev";
+/// The one version there is.
+pub const VERSION: &str = "v1alpha1";

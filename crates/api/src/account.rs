@@ -1,0 +1,186 @@
+//! `AWSAccount`: where.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use crate::schema;
+
+/// Where: one AWS account, and who Deputy is there.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "deputy.dev",
+    version = "v1alpha1",
+    kind = "AWSAccount",
+    plural = "awsaccounts",
+    shortname = "awsacct",
+    category = "deputy",
+    status = "AWSAccountStatus",
+    derive = "PartialEq",
+    doc = "An AWSAccount says where: one AWS account, and who Deputy is there. It grants nothing by itself.",
+    printcolumn(name = "Account", type_ = "string", json_path = ".spec.accountID"),
+    printcolumn(name = "Region", type_ = "string", json_path = ".spec.region"),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("self.issuer.principalARN.startsWith('arn:' + self.partition + ':')")
+        .message("issuer.principalARN must be in spec.partition")
+        .field_path(".issuer.principalARN"),
+    validation = Rule::new("!has(self.provisioner) || self.provisioner.assumeRole.roleARN.startsWith('arn:' + self.partition + ':iam::' + self.accountID + ':role/')")
+        .message("provisioner.assumeRole.roleARN must be a role of this account and partition: roles are made where it lives")
+        .field_path(".provisioner.assumeRole.roleARN"),
+    validation = Rule::new("!has(self.boundaryWriter) || self.boundaryWriter.assumeRole.roleARN.startsWith('arn:' + self.partition + ':iam::' + self.accountID + ':role/')")
+        .message("boundaryWriter.assumeRole.roleARN must be a role of this account and partition: policies are made where it lives")
+        .field_path(".boundaryWriter.assumeRole.roleARN"),
+    validation = Rule::new("!self.issuer.principalARN.contains(':role/') || duration(self.defaults.sessionDuration) <= duration('1h')")
+        .message("defaults.sessionDuration must be at most 1h when the issuer is a role: AWS caps role chaining")
+        .field_path(".defaults.sessionDuration"),
+)]
+pub struct AWSAccountSpec {
+    /// The account's id: twelve digits, in quotes, or YAML makes it a number and drops leading zeros. Immutable.
+    #[serde(rename = "accountID")]
+    #[schemars(length(max = 12), regex(pattern = r"^[0-9]{12}$"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("accountID is immutable"))]
+    pub account_id: String,
+
+    /// The account's partition: `aws`, `aws-cn`, `aws-us-gov`, … Immutable.
+    #[serde(default = "default_partition")]
+    #[schemars(length(max = 32), regex(pattern = r"^aws(-[a-z0-9]+)*$"))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("partition is immutable"))]
+    pub partition: String,
+
+    /// The region whose STS endpoint is called, and `AWS_REGION` of pods that set none.
+    #[schemars(length(max = 32), regex(pattern = r"^[a-z0-9]+(-[a-z0-9]+)+$"))]
+    pub region: String,
+
+    /// Who calls `sts:AssumeRole` for pods, and whom the trust policies of Deputy's roles name.
+    pub issuer: IssuerSpec,
+
+    /// The identity that writes roles. Absent: the ambient identity of `deputy controller`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provisioner: Option<IdentitySpec>,
+
+    /// The identity that writes boundary policies. Absent: the ambient identity of `deputy limits`. Keep it apart
+    /// from the provisioner, so that who makes roles can't widen their boundary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boundary_writer: Option<IdentitySpec>,
+
+    /// What bindings get that don't say otherwise.
+    #[serde(default)]
+    pub defaults: AccountDefaults,
+
+    /// AWS tags on every role and boundary policy, at most 40. Keys: 1 to 128 characters, not starting with `aws:` or
+    /// `deputy-`, and different even when case is ignored, as IAM compares them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::tags")]
+    #[x_kube(validation = Rule::new("self.all(k, size(k) >= 1 && size(k) <= 128)").message("a tag key has 1 to 128 characters"))]
+    #[x_kube(validation = Rule::new("self.all(k, !k.lowerAscii().startsWith('aws:') && !k.lowerAscii().startsWith('deputy-'))").message("tag keys starting with aws: or deputy- are reserved"))]
+    pub tags: BTreeMap<String, String>,
+
+    /// Endpoints to call instead of AWS's own: private ones, and test doubles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoints: Option<EndpointsSpec>,
+}
+
+fn default_partition() -> String {
+    "aws".to_owned()
+}
+
+/// Who calls `sts:AssumeRole`.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuerSpec {
+    /// ARN of the role or user that `deputy broker` runs as. A role is limited by AWS to sessions of one hour.
+    #[serde(rename = "principalARN")]
+    #[schemars(length(max = "schema::MAX_ARN"), regex(pattern = schema::ISSUER_ARN))]
+    pub principal_arn: String,
+}
+
+/// An identity other than the ambient one.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct IdentitySpec {
+    /// The role to assume first.
+    pub assume_role: AssumeRoleSpec,
+}
+
+/// A role to assume before calling IAM.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct AssumeRoleSpec {
+    /// Its ARN; a role of this account.
+    #[serde(rename = "roleARN")]
+    #[schemars(length(max = "schema::MAX_ARN"), regex(pattern = schema::ROLE_ARN))]
+    pub role_arn: String,
+
+    /// The external id that its trust policy asks for.
+    #[serde(rename = "externalID", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 1224), regex(pattern = r"^[A-Za-z0-9_+=,.@:/-]+$"))]
+    pub external_id: Option<String>,
+}
+
+/// What bindings get that don't say otherwise.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountDefaults {
+    /// Life of a session: 30m to 12h, to 1h when the issuer is a role.
+    #[serde(default = "default_session_duration")]
+    #[schemars(length(max = 32), regex(pattern = schema::DURATION))]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('30m') && duration(self) <= duration('12h')").message("must be 30m to 12h"))]
+    pub session_duration: String,
+}
+
+impl Default for AccountDefaults {
+    fn default() -> Self {
+        Self {
+            session_duration: default_session_duration(),
+        }
+    }
+}
+
+fn default_session_duration() -> String {
+    "1h".to_owned()
+}
+
+/// Endpoints to call instead of AWS's own.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct EndpointsSpec {
+    /// URL of IAM: `https://…`, or `http://` to 127.0.0.1 or [::1] only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512), regex(pattern = schema::ENDPOINT))]
+    pub iam: Option<String>,
+
+    /// URL of STS: `https://…`, or `http://` to 127.0.0.1 or [::1] only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512), regex(pattern = schema::ENDPOINT))]
+    pub sts: Option<String>,
+}
+
+/// What was found out about an account.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct AWSAccountStatus {
+    /// `Ready`: the account can be read, and AWS answered as the identities it names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::conditions")]
+    pub conditions: Vec<Condition>,
+
+    /// The `metadata.generation` that this status is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub observed_generation: Option<i64>,
+}

@@ -1,0 +1,160 @@
+//! `AWSRoleBinding`: who.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::schema;
+
+/// Who: ServiceAccounts that may become a role, and how a session looks.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "deputy.dev",
+    version = "v1alpha1",
+    kind = "AWSRoleBinding",
+    plural = "awsrolebindings",
+    shortname = "awsrb",
+    category = "deputy",
+    namespaced,
+    status = "AWSRoleBindingStatus",
+    derive = "PartialEq",
+    doc = "An AWSRoleBinding says who: ServiceAccounts of its namespace that may become an AWSRole of its namespace, and how a session looks.",
+    selectable = ".spec.roleRef.name",
+    printcolumn(name = "Role", type_ = "string", json_path = ".spec.roleRef.name"),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#
+    ),
+    printcolumn(name = "Role ARN", type_ = "string", json_path = ".status.roleARN"),
+    printcolumn(
+        name = "Accepted",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Accepted")].status"#,
+        priority = 1
+    ),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct AWSRoleBindingSpec {
+    /// The role, of this namespace. It may come later. Immutable, as in RBAC: who may edit subjects need not be
+    /// trusted with another role.
+    #[x_kube(validation = Rule::new("self == oldSelf").message("roleRef is immutable: make another AWSRoleBinding"))]
+    pub role_ref: RoleRef,
+
+    /// Who may become the role: 1 to 100.
+    #[schemars(length(min = 1, max = 100))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub subjects: Vec<Subject>,
+
+    /// How a session looks.
+    #[serde(default)]
+    pub session: BindingSessionSpec,
+}
+
+/// A role by kind and name.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct RoleRef {
+    /// The kind of role.
+    pub kind: RoleRefKind,
+
+    /// The role's name.
+    #[schemars(length(min = 1, max = 253), regex(pattern = schema::SUBDOMAIN))]
+    pub name: String,
+}
+
+/// Kinds that can be bound.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RoleRefKind {
+    /// A role of this namespace.
+    AWSRole,
+}
+
+/// Who may become a role.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Subject {
+    /// The kind of subject.
+    pub kind: SubjectKind,
+
+    /// Its name. A ServiceAccount is always of this namespace, and is matched by name: one that is made again is the
+    /// same subject.
+    #[schemars(length(min = 1, max = 253), regex(pattern = schema::SUBDOMAIN))]
+    pub name: String,
+}
+
+/// Kinds of subjects.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubjectKind {
+    /// Pods of a ServiceAccount.
+    ServiceAccount,
+}
+
+/// How a session looks.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct BindingSessionSpec {
+    /// `ServiceAccount`: its pods share a session. `Pod`: each pod has its own, and CloudTrail shows which.
+    #[serde(default)]
+    pub scope: SessionScope,
+
+    /// An IAM policy in IAM's own spelling: the session gets what the role and this policy both allow. Absent: all of
+    /// the role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::document")]
+    pub policy: Option<Value>,
+
+    /// Life of a session: 30m to 12h, to 1h when the account's issuer is a role. Absent: the account's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32), regex(pattern = schema::DURATION))]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('30m') && duration(self) <= duration('12h')").message("must be 30m to 12h"))]
+    pub duration: Option<String>,
+
+    /// Session tags, each allowed by a limit with its value. Keys: 1 to 128 characters, not starting with `aws:` or
+    /// `deputy-`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::tags")]
+    #[x_kube(validation = Rule::new("self.all(k, size(k) >= 1 && size(k) <= 128)").message("a tag key has 1 to 128 characters"))]
+    #[x_kube(validation = Rule::new("self.all(k, !k.lowerAscii().startsWith('aws:') && !k.lowerAscii().startsWith('deputy-'))").message("tag keys starting with aws: or deputy- are reserved"))]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Who shares a session.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SessionScope {
+    /// All pods of the ServiceAccount.
+    #[default]
+    ServiceAccount,
+    /// Nobody: each pod has its own.
+    Pod,
+}
+
+/// What has become of a binding.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct AWSRoleBindingStatus {
+    /// `Accepted`: within every limit. `Ready`: pods of its ServiceAccounts get credentials.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::conditions")]
+    pub conditions: Vec<Condition>,
+
+    /// The `metadata.generation` that this status is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub observed_generation: Option<i64>,
+
+    /// ARN of the role.
+    #[serde(rename = "roleARN", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 2048))]
+    pub role_arn: Option<String>,
+}

@@ -1,0 +1,179 @@
+//! `AWSAccount` → [`Account`].
+
+use deputy_delegation::{
+    AccountId, ExternalId, IamEntity, IssuerArn, Partition, Reason, Region, RoleArn, SessionDuration,
+    Violation,
+    model::{Account, AssumeRole, Endpoints},
+};
+
+use super::{Findings, MIN_BROKER_SESSION_SECONDS};
+use crate::{AWSAccount, IdentitySpec};
+
+/// Reads an account.
+///
+/// # Errors
+/// Every field that is wrong.
+pub fn parse_account(object: &AWSAccount) -> Result<Account, Vec<Violation>> {
+    let spec = &object.spec;
+    let mut findings = Findings::default();
+
+    let name = findings.name(&object.metadata);
+    let id = findings.take("spec.accountID", AccountId::new(spec.account_id.as_str()));
+    let partition = findings.take("spec.partition", Partition::new(spec.partition.as_str()));
+    let region = findings.take("spec.region", Region::new(spec.region.as_str()));
+    let issuer = findings.take(
+        "spec.issuer.principalARN",
+        IssuerArn::parse(&spec.issuer.principal_arn),
+    );
+
+    if let (Some(issuer), Some(partition)) = (&issuer, &partition)
+        && issuer.partition() != partition
+    {
+        let message = format!(
+            "is in partition {}, the account is in {partition}",
+            issuer.partition()
+        );
+        findings.push(Reason::Structure, "spec.issuer.principalARN", message);
+    }
+
+    let mut identity = |field: &str, spec: &Option<IdentitySpec>| {
+        let spec = &spec.as_ref()?.assume_role;
+        let at = format!("spec.{field}.assumeRole.roleARN");
+        let role = findings.take(&at, RoleArn::parse(&spec.role_arn));
+        if let (Some(role), Some(id), Some(partition)) = (&role, &id, &partition)
+            && (role.account() != id || role.partition() != partition)
+        {
+            let message = format!(
+                "is a role of account {} in partition {}; this is account {id} in {partition}, and what it makes lives where it does",
+                role.account(),
+                role.partition()
+            );
+            findings.push(Reason::Structure, at, message);
+        }
+        let external_id = spec.external_id.as_deref().and_then(|text| {
+            findings.take(
+                format!("spec.{field}.assumeRole.externalID"),
+                ExternalId::new(text),
+            )
+        });
+        Some(AssumeRole {
+            role: role?,
+            external_id,
+        })
+    };
+    let provisioner = identity("provisioner", &spec.provisioner);
+    let boundary_writer = identity("boundaryWriter", &spec.boundary_writer);
+
+    let duration_field = "spec.defaults.sessionDuration";
+    let default_session_duration = findings.duration(
+        duration_field,
+        &spec.defaults.session_duration,
+        MIN_BROKER_SESSION_SECONDS,
+    );
+    if let (Some(duration), Some(issuer)) = (default_session_duration, &issuer)
+        && issuer.entity() == IamEntity::Role
+        && duration > SessionDuration::HOUR
+    {
+        let message =
+            format!("{duration} is more than 1h, the most that AWS gives when the issuer is a role");
+        findings.push(Reason::Duration, duration_field, message);
+    }
+
+    let tags = findings.tags("spec.tags", &spec.tags, |f, at, text| f.tag_value(at, text));
+    findings.reserved("spec.tags", Reason::Structure, tags.keys());
+
+    let mut endpoint = |field: &str, url: Option<&String>| {
+        let url = url?;
+        if is_endpoint(url) {
+            return Some(url.clone());
+        }
+        let message = format!(
+            "{:?} is not https://<host>[:port][/path], nor http:// to 127.0.0.1 or [::1]",
+            url.chars().take(80).collect::<String>()
+        );
+        findings.push(Reason::Structure, format!("spec.endpoints.{field}"), message);
+        None
+    };
+    let endpoints = spec
+        .endpoints
+        .as_ref()
+        .map_or_else(Endpoints::default, |urls| Endpoints {
+            iam: endpoint("iam", urls.iam.as_ref()),
+            sts: endpoint("sts", urls.sts.as_ref()),
+        });
+
+    let account = (|| {
+        Some(Account {
+            name: name?,
+            id: id?,
+            partition: partition?,
+            region: region?,
+            issuer: issuer?,
+            provisioner,
+            boundary_writer,
+            default_session_duration: default_session_duration?,
+            tags,
+            endpoints,
+        })
+    })();
+    findings.finish(account)
+}
+
+/// `schema::ENDPOINT`, without a regular-expression engine: requests are signed and carry external ids, so plain text
+/// goes to this machine only, and nothing hides a host behind `user@`.
+fn is_endpoint(url: &str) -> bool {
+    let host_char = |b: u8| b.is_ascii_alphanumeric() || b == b'.' || b == b'-';
+    let path_char = |b: u8| b.is_ascii_alphanumeric() || b"._~/-".contains(&b);
+    if url.len() > 512 {
+        return false;
+    }
+    let (loopback_only, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
+        (Some(rest), _) => (false, rest),
+        (_, Some(rest)) => (true, rest),
+        _ => return false,
+    };
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !authority.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let good_host = if loopback_only {
+        host == "127.0.0.1" || host == "[::1]"
+    } else {
+        !host.is_empty() && host.bytes().all(host_char)
+    };
+    let good_port = port.is_none_or(|p| (1..=5).contains(&p.len()) && p.bytes().all(|b| b.is_ascii_digit()));
+    good_host && good_port && path.bytes().all(path_char)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_endpoint;
+
+    #[test]
+    fn plain_text_endpoints_are_on_this_machine_only() {
+        for good in [
+            "https://iam.amazonaws.com",
+            "https://vpce-1.sts.eu-west-1.vpce.amazonaws.com:443/",
+            "http://127.0.0.1:5000",
+            "http://[::1]:5000/path",
+            "http://[::1]",
+        ] {
+            assert!(is_endpoint(good), "{good}");
+        }
+        for bad in [
+            "http://iam.amazonaws.com",
+            "http://127.0.0.1.evil.example",
+            "http://127.0.0.1@evil.example",
+            "https://user:password@iam.amazonaws.com",
+            "https://",
+            "https://host:",
+            "https://host:123456",
+            "https://host/?query",
+            "ftp://host",
+            "",
+        ] {
+            assert!(!is_endpoint(bad), "{bad}");
+        }
+    }
+}

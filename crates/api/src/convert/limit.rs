@@ -1,0 +1,138 @@
+//! `DelegationLimit` → [`Limit`].
+
+use std::collections::BTreeSet;
+
+use deputy_delegation::{
+    NamespacePattern, ObjectName, Reason, Violation,
+    model::{BoundaryMode, Limit, LimitScope},
+};
+use deputy_policy::PolicyKind;
+use serde_json::Value;
+
+use super::{Findings, MAX_ACKNOWLEDGED, MAX_SCOPE_ENTRIES, MAX_TAG_VALUES, MIN_BROKER_SESSION_SECONDS};
+use crate::{BoundaryType, DelegationLimit};
+
+/// Reads a limit.
+///
+/// # Errors
+/// Every field that is wrong.
+pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Vec<Violation>> {
+    let spec = &object.spec;
+    let mut findings = Findings::default();
+
+    let name = findings.name(&object.metadata);
+    let uid = findings.uid(&object.metadata);
+
+    findings.count(
+        "spec.namespaces",
+        "namespaces",
+        spec.namespaces.len(),
+        1,
+        MAX_SCOPE_ENTRIES,
+    );
+    let mut namespaces = Vec::new();
+    for (i, text) in spec.namespaces.iter().enumerate().take(MAX_SCOPE_ENTRIES) {
+        let at = format!("spec.namespaces[{i}]");
+        namespaces.extend(findings.take(at, NamespacePattern::new(text.as_str())));
+    }
+    findings.count(
+        "spec.accounts",
+        "accounts",
+        spec.accounts.len(),
+        1,
+        MAX_SCOPE_ENTRIES,
+    );
+    let mut accounts = BTreeSet::new();
+    for (i, text) in spec.accounts.iter().enumerate().take(MAX_SCOPE_ENTRIES) {
+        accounts.extend(findings.take(format!("spec.accounts[{i}]"), ObjectName::new(text.as_str())));
+    }
+
+    let ceiling = findings.document("spec.ceiling", &spec.ceiling, PolicyKind::Boundary);
+
+    let max_session_duration = findings.duration(
+        "spec.session.maxDuration",
+        &spec.session.max_duration,
+        MIN_BROKER_SESSION_SECONDS,
+    );
+    let session_tags = findings.tags(
+        "spec.session.tags",
+        &spec.session.tags,
+        |f, at, values: &Vec<String>| {
+            f.count(at, "values", values.len(), 1, MAX_TAG_VALUES);
+            let mut typed = BTreeSet::new();
+            for (i, text) in values.iter().enumerate().take(MAX_TAG_VALUES) {
+                typed.extend(f.tag_value(&format!("{at}[{i}]"), text));
+            }
+            Some(typed)
+        },
+    );
+    findings.reserved("spec.session.tags", Reason::SessionTag, session_tags.keys());
+
+    let acknowledge_escalation = acknowledged(&mut findings, &spec.acknowledge_escalation);
+
+    let limit = (|| {
+        Some(Limit {
+            name: name?,
+            uid,
+            scope: LimitScope { namespaces, accounts },
+            ceiling: ceiling?,
+            boundary: match spec.boundary.type_ {
+                BoundaryType::Generated => BoundaryMode::Generated,
+                BoundaryType::CheckOnly => BoundaryMode::CheckOnly,
+            },
+            max_session_duration: max_session_duration?,
+            session_tags,
+            acknowledge_escalation,
+        })
+    })();
+    findings.finish(limit)
+}
+
+/// `service:action` patterns, lower case, as decisions compare them.
+fn acknowledged(findings: &mut Findings, actions: &[String]) -> BTreeSet<String> {
+    let field = "spec.acknowledgeEscalation";
+    findings.count(field, "actions", actions.len(), 0, MAX_ACKNOWLEDGED);
+    let mut typed = BTreeSet::new();
+    for (i, action) in actions.iter().enumerate().take(MAX_ACKNOWLEDGED) {
+        let good = action.len() <= 128
+            && (action == "*"
+                || action.split_once(':').is_some_and(|(service, name)| {
+                    !service.is_empty()
+                        && service.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+                        && !name.is_empty()
+                        && name
+                            .bytes()
+                            .all(|b| b.is_ascii_alphanumeric() || b == b'*' || b == b'?')
+                }));
+        if good {
+            typed.insert(action.to_ascii_lowercase());
+        } else {
+            let shown: String = action.chars().take(80).collect();
+            let message = format!("{shown:?} is not an action such as iam:PassRole");
+            findings.push(Reason::Structure, format!("{field}[{i}]"), message);
+        }
+    }
+    typed
+}
+
+/// Where a limit applies, read from the raw object: for a limit that can't be read otherwise, and still limits.
+///
+/// `None` when any part of the scope can't be read either. Guessing from the rest would leave out what the broken
+/// part was meant to cover.
+#[must_use]
+pub fn scope_of(object: &Value) -> Option<LimitScope> {
+    let strings = |field: &str| -> Option<Vec<&str>> {
+        let list = object.get("spec")?.get(field)?.as_array()?;
+        let list: Vec<&str> = list.iter().map(Value::as_str).collect::<Option<_>>()?;
+        (!list.is_empty()).then_some(list)
+    };
+    let namespaces: Result<Vec<_>, _> = strings("namespaces")?
+        .into_iter()
+        .map(NamespacePattern::new)
+        .collect();
+    let accounts: Result<BTreeSet<_>, _> = strings("accounts")?.into_iter().map(ObjectName::new).collect();
+    Some(LimitScope {
+        namespaces: namespaces.ok()?,
+        accounts: accounts.ok()?,
+    })
+}

@@ -1,0 +1,248 @@
+//! From the kinds to what [`deputy_delegation`] decides about: parse, don't validate.
+//!
+//! Each `parse_*` gives the typed value or *every* field that is wrong, as the violations that refusals list. Reading
+//! is lenient towards fields that are not known (an older process reads what a newer definition stored) and strict
+//! towards everything else.
+
+mod account;
+mod binding;
+mod limit;
+mod role;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Display,
+};
+
+use deputy_delegation::{
+    ObjectName, Reason, SessionDuration, TagKey, TagValue, Uid, Violation,
+    model::{Account, Binding, Limit, ObjectId, Role},
+    names::NamespaceName,
+};
+use deputy_policy::{Document, ParseErrorKind, PolicyKind};
+use kube::api::ObjectMeta;
+use serde_json::Value;
+
+pub use self::{
+    account::parse_account, binding::parse_binding, limit::parse_limit, limit::scope_of, role::parse_role,
+};
+use crate::{AWSAccount, AWSRole, AWSRoleBinding, DelegationLimit};
+
+impl TryFrom<&AWSAccount> for Account {
+    type Error = Vec<Violation>;
+    fn try_from(object: &AWSAccount) -> Result<Self, Self::Error> {
+        parse_account(object)
+    }
+}
+impl TryFrom<&DelegationLimit> for Limit {
+    type Error = Vec<Violation>;
+    fn try_from(object: &DelegationLimit) -> Result<Self, Self::Error> {
+        parse_limit(object)
+    }
+}
+impl TryFrom<&AWSRole> for Role {
+    type Error = Vec<Violation>;
+    fn try_from(object: &AWSRole) -> Result<Self, Self::Error> {
+        parse_role(object)
+    }
+}
+impl TryFrom<&AWSRoleBinding> for Binding {
+    type Error = Vec<Violation>;
+    fn try_from(object: &AWSRoleBinding) -> Result<Self, Self::Error> {
+        parse_binding(object)
+    }
+}
+
+/// The shortest session through the broker, in seconds: below, every call of an SDK would refresh.
+pub const MIN_BROKER_SESSION_SECONDS: u32 = 1800;
+/// The shortest `MaxSessionDuration` that IAM takes, in seconds.
+pub const MIN_MAX_SESSION_SECONDS: u32 = 3600;
+/// The most tags that one field may set: AWS takes 50 and Deputy needs some of them.
+pub const MAX_TAGS: usize = 40;
+/// The most policies of a role.
+pub const MAX_POLICIES: usize = 10;
+/// The most subjects of a binding.
+pub const MAX_SUBJECTS: usize = 100;
+/// The most namespaces, and the most accounts, of a limit.
+pub const MAX_SCOPE_ENTRIES: usize = 256;
+/// The most acknowledged actions of a limit.
+pub const MAX_ACKNOWLEDGED: usize = 64;
+/// The most values of a session tag of a limit.
+pub const MAX_TAG_VALUES: usize = 50;
+
+/// All violations found so far.
+#[derive(Default)]
+struct Findings(Vec<Violation>);
+
+impl Findings {
+    fn push(&mut self, reason: Reason, field: impl Into<String>, message: impl Display) {
+        self.0.push(Violation {
+            reason,
+            field: field.into(),
+            limit: None,
+            message: message.to_string(),
+        });
+    }
+
+    /// The value, or a note of why there is none.
+    fn take<T, E: Display>(&mut self, field: impl Into<String>, result: Result<T, E>) -> Option<T> {
+        result
+            .map_err(|error| self.push(Reason::Structure, field, error))
+            .ok()
+    }
+
+    /// `value`, when nothing is wrong. Whoever calls it has a value exactly then.
+    fn finish<T>(self, value: Option<T>) -> Result<T, Vec<Violation>> {
+        match value {
+            Some(value) if self.0.is_empty() => Ok(value),
+            // No value and no finding would be a refusal that says nothing.
+            None if self.0.is_empty() => Err(vec![Violation {
+                reason: Reason::Structure,
+                field: String::new(),
+                limit: None,
+                message: "can't be read".to_owned(),
+            }]),
+            _ => Err(self.0),
+        }
+    }
+
+    fn count(&mut self, field: &str, what: &str, have: usize, min: usize, max: usize) {
+        if have < min || have > max {
+            self.push(
+                Reason::Structure,
+                field,
+                format_args!("{have} {what}; it must be {min} to {max}"),
+            );
+        }
+    }
+
+    fn name(&mut self, meta: &ObjectMeta) -> Option<ObjectName> {
+        match meta.name.as_deref() {
+            Some(name) => self.take("metadata.name", ObjectName::new(name)),
+            None => {
+                self.push(
+                    Reason::Structure,
+                    "metadata.name",
+                    "a name is required; generateName alone is not enough",
+                );
+                None
+            }
+        }
+    }
+
+    fn id(&mut self, meta: &ObjectMeta) -> Option<ObjectId> {
+        let name = self.name(meta);
+        let namespace = match meta.namespace.as_deref() {
+            Some(namespace) => self.take("metadata.namespace", NamespaceName::new(namespace)),
+            None => {
+                self.push(Reason::Structure, "metadata.namespace", "a namespace is required");
+                None
+            }
+        };
+        Some(ObjectId {
+            namespace: namespace?,
+            name: name?,
+        })
+    }
+
+    /// `None` when there is no uid, `Some(None)` never: an unreadable uid is a finding.
+    fn uid(&mut self, meta: &ObjectMeta) -> Option<Uid> {
+        let uid = meta.uid.as_deref()?;
+        self.take("metadata.uid", Uid::new(uid))
+    }
+
+    /// A duration of at least `min` seconds.
+    fn duration(&mut self, field: &str, text: &str, min: u32) -> Option<SessionDuration> {
+        match SessionDuration::parse(text) {
+            Ok(duration) if duration.as_seconds() < min => {
+                let min = SessionDuration::from_seconds(min.into())
+                    .map(|d| d.to_string())
+                    .unwrap_or_default();
+                self.push(
+                    Reason::Duration,
+                    field,
+                    format_args!("{text:?} is shorter than {min}; it must be {min} to 12h"),
+                );
+                None
+            }
+            Ok(duration) => Some(duration),
+            Err(error) => {
+                self.push(Reason::Duration, field, error);
+                None
+            }
+        }
+    }
+
+    /// A policy document; what is wrong in it is reported below `field`.
+    fn document(&mut self, field: &str, value: &Value, kind: PolicyKind) -> Option<Document> {
+        match Document::from_value(value, kind) {
+            Ok(document) => Some(document),
+            Err(problems) => {
+                for problem in &problems {
+                    let reason = match problem.kind() {
+                        ParseErrorKind::Size => Reason::TooLarge,
+                        _ => Reason::Structure,
+                    };
+                    let path = problem.path();
+                    let field = if path.is_empty() {
+                        field.to_owned()
+                    } else {
+                        format!("{field}.{path}")
+                    };
+                    self.push(reason, field, problem.message());
+                }
+                None
+            }
+        }
+    }
+
+    /// Tags, their keys distinct as IAM compares them: ignoring case.
+    fn tags<V, T>(
+        &mut self,
+        field: &str,
+        tags: &BTreeMap<String, V>,
+        mut value: impl FnMut(&mut Self, &str, &V) -> Option<T>,
+    ) -> BTreeMap<TagKey, T> {
+        self.count(field, "tags", tags.len(), 0, MAX_TAGS);
+        let mut seen = HashMap::new();
+        let mut typed = BTreeMap::new();
+        for (key, text) in tags.iter().take(MAX_TAGS) {
+            let at = format!("{field}[{key:?}]");
+            let Some(key) = self.take(&at, TagKey::new(key.as_str())) else {
+                continue;
+            };
+            if let Some(other) = seen.insert(key.as_str().to_ascii_lowercase(), key.clone()) {
+                let message = format!(
+                    "the same key as {other:?}: AWS compares tag keys ignoring case",
+                    other = other.as_str()
+                );
+                self.push(Reason::Structure, at, message);
+                continue;
+            }
+            if let Some(value) = value(self, &at, text) {
+                typed.insert(key, value);
+            }
+        }
+        typed
+    }
+
+    fn tag_value(&mut self, at: &str, text: &str) -> Option<TagValue> {
+        self.take(at, TagValue::new(text))
+    }
+
+    /// Tags that Deputy or AWS keeps for itself.
+    fn reserved<'a>(&mut self, field: &str, reason: Reason, keys: impl IntoIterator<Item = &'a TagKey>) {
+        for key in keys {
+            if key.is_reserved() {
+                self.push(
+                    reason,
+                    format!("{field}[{:?}]", key.as_str()),
+                    "tag keys starting with deputy- are reserved",
+                );
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

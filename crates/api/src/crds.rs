@@ -1,0 +1,65 @@
+//! The custom resource definitions, as they are in `crds/`.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
+use kube::CustomResourceExt as _;
+
+use crate::{AWSAccount, AWSRole, AWSRoleBinding, DelegationLimit};
+
+/// The definitions of all kinds.
+#[must_use]
+pub fn crds() -> Vec<CustomResourceDefinition> {
+    let mut crds = vec![
+        AWSAccount::crd(),
+        AWSRole::crd(),
+        AWSRoleBinding::crd(),
+        DelegationLimit::crd(),
+    ];
+    for crd in &mut crds {
+        for version in &mut crd.spec.versions {
+            if let Some(schema) = version
+                .schema
+                .as_mut()
+                .and_then(|s| s.open_api_v3_schema.as_mut())
+            {
+                refuse_null(schema);
+            }
+        }
+    }
+    crds
+}
+
+/// The definition of one kind by the plural of its name, such as `awsroles`.
+#[must_use]
+pub fn crd(plural: &str) -> Option<CustomResourceDefinition> {
+    crds().into_iter().find(|crd| crd.spec.names.plural == plural)
+}
+
+/// The content of `crds/<plural>.yaml`; `None` for a kind that there is not.
+#[must_use]
+pub fn crds_yaml(plural: &str) -> Option<String> {
+    let yaml = serde_saphyr::to_string(&crd(plural)?).ok()?;
+    Some(format!(
+        "# Generated from the types in crates/api by `deputy crds`. Do not edit.\n{yaml}"
+    ))
+}
+
+/// Takes `nullable` out of a schema.
+///
+/// `kube` makes optional fields nullable. But a template that renders `policy:` with nothing behind it did not mean
+/// "no session policy": where absence means more, null is an error.
+fn refuse_null(schema: &mut JSONSchemaProps) {
+    schema.nullable = None;
+    for property in schema.properties.iter_mut().flat_map(|p| p.values_mut()) {
+        refuse_null(property);
+    }
+    match &mut schema.items {
+        Some(JSONSchemaPropsOrArray::Schema(items)) => refuse_null(items),
+        Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(refuse_null),
+        None => {}
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
+        refuse_null(values);
+    }
+}

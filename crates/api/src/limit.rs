@@ -1,0 +1,194 @@
+//! `DelegationLimit`: how far.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::schema;
+
+/// How far: what the namespaces it names may ever grant in the accounts it names.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "deputy.dev",
+    version = "v1alpha1",
+    kind = "DelegationLimit",
+    plural = "delegationlimits",
+    shortname = "dlimit",
+    category = "deputy",
+    status = "DelegationLimitStatus",
+    derive = "PartialEq",
+    doc = "A DelegationLimit says how far: what the namespaces it names may ever grant in the accounts it names. Where none applies, nothing may be granted; where several apply, every one must accept.",
+    printcolumn(name = "Boundary", type_ = "string", json_path = ".spec.boundary.type"),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = r#".status.conditions[?(@.type=="Ready")].reason"#
+    ),
+    printcolumn(name = "Accepted", type_ = "integer", json_path = ".status.grants.accepted"),
+    printcolumn(name = "Suspended", type_ = "integer", json_path = ".status.grants.suspended"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase")]
+pub struct DelegationLimitSpec {
+    /// Names of namespaces, and patterns on names in which `*` stands for any characters. Never labels, which a
+    /// tenant may be able to set.
+    #[schemars(
+        length(min = 1, max = 256),
+        inner(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9*-]+$"))
+    )]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub namespaces: Vec<String>,
+
+    /// Names of AWSAccounts. The limit applies where namespace and account both match.
+    #[schemars(length(min = 1, max = 256), inner(length(min = 1, max = 253), regex(pattern = schema::SUBDOMAIN)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub accounts: Vec<String>,
+
+    /// An IAM policy in IAM's own spelling: nothing granted where the limit applies may exceed it. Statements that
+    /// reach IAM itself have to be named in `acknowledgeEscalation`.
+    #[schemars(schema_with = "schema::document")]
+    pub ceiling: Value,
+
+    /// How the ceiling is repeated in AWS.
+    #[serde(default)]
+    pub boundary: BoundarySpec,
+
+    /// What sessions may look like.
+    #[serde(default)]
+    pub session: LimitSessionSpec,
+
+    /// Actions reaching IAM itself that the ceiling allows knowingly, such as `iam:PassRole`. A ceiling that reaches
+    /// IAM without naming it here is refused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 64),
+        inner(
+            length(min = 1, max = 128),
+            regex(pattern = r"^(\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+)$")
+        )
+    )]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub acknowledge_escalation: Vec<String>,
+}
+
+/// How a ceiling is repeated in AWS.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct BoundarySpec {
+    /// `Generated`: one managed policy for each account of the limit, set as permissions boundary on every role under
+    /// it; at most one limit with a boundary may apply to a role. `CheckOnly`: Deputy checks, AWS does not.
+    #[serde(rename = "type", default)]
+    pub type_: BoundaryType,
+}
+
+/// Whether AWS holds a limit too.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BoundaryType {
+    /// A permissions boundary on every role.
+    #[default]
+    Generated,
+    /// Checks only.
+    CheckOnly,
+}
+
+/// What sessions may look like under a limit.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct LimitSessionSpec {
+    /// The longest session: 30m to 12h.
+    #[serde(default = "default_max_duration")]
+    #[schemars(length(max = 32), regex(pattern = schema::DURATION))]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('30m') && duration(self) <= duration('12h')").message("must be 30m to 12h"))]
+    pub max_duration: String,
+
+    /// Session tags that a binding may set, with the values each may have. None by default. Keys: 1 to 128
+    /// characters, not starting with `aws:` or `deputy-`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::tag_values")]
+    #[x_kube(validation = Rule::new("self.all(k, size(k) >= 1 && size(k) <= 128)").message("a tag key has 1 to 128 characters"))]
+    #[x_kube(validation = Rule::new("self.all(k, !k.lowerAscii().startsWith('aws:') && !k.lowerAscii().startsWith('deputy-'))").message("tag keys starting with aws: or deputy- are reserved"))]
+    pub tags: BTreeMap<String, Vec<String>>,
+}
+
+impl Default for LimitSessionSpec {
+    fn default() -> Self {
+        Self {
+            max_duration: default_max_duration(),
+            tags: BTreeMap::new(),
+        }
+    }
+}
+
+fn default_max_duration() -> String {
+    "1h".to_owned()
+}
+
+/// What has become of a limit.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct DelegationLimitStatus {
+    /// `Ready`: the limit can be read, and its boundary policies are in AWS as they should be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::conditions")]
+    pub conditions: Vec<Condition>,
+
+    /// The `metadata.generation` that this status is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub observed_generation: Option<i64>,
+
+    /// The boundary policies, one for each account.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["account".into()]))]
+    pub boundaries: Vec<BoundaryStatus>,
+
+    /// How many roles and bindings the limit applies to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grants: Option<GrantCounts>,
+}
+
+/// A boundary policy as AWS has it.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct BoundaryStatus {
+    /// The AWSAccount it is in.
+    #[schemars(length(max = 253))]
+    pub account: String,
+
+    /// Its ARN.
+    #[serde(rename = "policyARN")]
+    #[schemars(length(max = 2048))]
+    pub policy_arn: String,
+
+    /// SHA-256 of its document, in hexadecimal.
+    #[schemars(length(max = 64))]
+    pub document_hash: String,
+
+    /// Its default version, such as `v3`.
+    #[serde(rename = "versionID")]
+    #[schemars(length(max = 32))]
+    pub version_id: String,
+}
+
+/// How many roles and bindings a limit applies to.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct GrantCounts {
+    /// Those accepted.
+    #[schemars(range(min = 0))]
+    pub accepted: i32,
+
+    /// Those not accepted: nobody gets credentials through them.
+    #[schemars(range(min = 0))]
+    pub suspended: i32,
+}

@@ -1,0 +1,106 @@
+//! Schemas that several kinds share, and those that `schemars` can't derive.
+
+use schemars::{Schema, SchemaGenerator, json_schema};
+
+/// Hours, minutes and seconds: `1h`, `90m`, `1h30m`.
+pub(crate) const DURATION: &str = r"^([0-9]+(h|m|s))+$";
+/// An RFC 1123 subdomain, the form of Kubernetes names.
+pub(crate) const SUBDOMAIN: &str = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$";
+/// An RFC 1123 label.
+pub(crate) const LABEL: &str = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$";
+/// `arn:<partition>:iam::<account>:role/…`
+pub(crate) const ROLE_ARN: &str = r"^arn:aws[a-z0-9-]*:iam::[0-9]{12}:role/[!-~]+$";
+/// The same, or `…:user/…`.
+pub(crate) const ISSUER_ARN: &str = r"^arn:aws[a-z0-9-]*:iam::[0-9]{12}:(role|user)/[!-~]+$";
+/// `https://…`, or plain text to this machine only. No credentials in the URL.
+pub(crate) const ENDPOINT: &str =
+    r"^(https://[A-Za-z0-9.-]+|http://(127\.0\.0\.1|\[::1\]))(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$";
+
+/// The longest ARN of a role or user: 31 characters, a path of 512 and a name of 64, with room for long partitions.
+pub(crate) const MAX_ARN: u32 = 640;
+
+/// A policy document: IAM's own spelling, kept as it is.
+///
+/// Atomic: two writers who each own half of a policy would make a third one that nobody wrote. CEL can't see into
+/// it; the webhook reads it.
+pub(crate) fn document(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "x-kubernetes-preserve-unknown-fields": true,
+        "x-kubernetes-map-type": "atomic",
+    })
+}
+
+/// AWS tags, key to value.
+pub(crate) fn tags(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 40,
+        "additionalProperties": {"type": "string", "maxLength": 256, "pattern": TAG_VALUE},
+    })
+}
+
+/// AWS tags, key to the values it may have.
+pub(crate) fn tag_values(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": 40,
+        "additionalProperties": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 50,
+            "x-kubernetes-list-type": "set",
+            "items": {"type": "string", "maxLength": 256, "pattern": TAG_VALUE},
+        },
+    })
+}
+
+const TAG_VALUE: &str = r"^[A-Za-z0-9 _.:/=+@-]*$";
+
+/// `status.conditions`, as `metav1.Condition` has it.
+pub(crate) fn conditions(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 16,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["type"],
+        "items": {
+            "type": "object",
+            "required": ["type", "status", "lastTransitionTime", "reason", "message"],
+            "properties": {
+                "type": {
+                    "type": "string",
+                    "maxLength": 316,
+                    "description": "What it is about.",
+                },
+                "status": {
+                    "type": "string",
+                    "enum": ["True", "False", "Unknown"],
+                    "description": "Whether it holds.",
+                },
+                "observedGeneration": {
+                    "type": "integer",
+                    "format": "int64",
+                    "minimum": 0,
+                    "description": "The `metadata.generation` it was found on.",
+                },
+                "lastTransitionTime": {
+                    "type": "string",
+                    "format": "date-time",
+                    "description": "When `status` last changed.",
+                },
+                "reason": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 1024,
+                    "description": "Why, for machines: one CamelCase word.",
+                },
+                "message": {
+                    "type": "string",
+                    "maxLength": 32768,
+                    "description": "Why, for people.",
+                },
+            },
+        },
+    })
+}
