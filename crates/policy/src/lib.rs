@@ -9,11 +9,16 @@
 //! * [`contains`] says whether everything that a candidate allows is allowed by a ceiling.
 //! * [`escalation`] and [`tag_variables`] are the lints for ceilings.
 
+mod arn;
+mod compiled;
 pub mod condition;
 pub mod contain;
 pub mod document;
 pub mod evaluate;
+mod glob;
 pub mod lint;
+mod variable;
+mod work;
 
 pub use condition::{Condition, Operator, SetOperator, Test};
 pub use contain::{Containment, UnknownKind, UnknownReason, Witness, contains};

@@ -1,5 +1,9 @@
 //! Conditions: operators, their spelling and what they do.
 
+pub(crate) mod atom;
+pub(crate) mod theory;
+pub(crate) mod value;
+
 use std::fmt;
 
 /// `ForAllValues:` or `ForAnyValue:`.
@@ -37,6 +41,23 @@ tests!(
     NumericNotEquals, StringEquals, StringEqualsIgnoreCase, StringLike, StringNotEquals,
     StringNotEqualsIgnoreCase, StringNotLike,
 );
+
+impl Test {
+    /// Whether the value must differ from every value of the policy (and an absent key passes).
+    pub fn is_negated(self) -> bool {
+        matches!(
+            self,
+            Self::ArnNotEquals
+                | Self::ArnNotLike
+                | Self::DateNotEquals
+                | Self::NotIpAddress
+                | Self::NumericNotEquals
+                | Self::StringNotEquals
+                | Self::StringNotEqualsIgnoreCase
+                | Self::StringNotLike
+        )
+    }
+}
 
 /// A condition operator: comparison, optional set operator, optional `IfExists`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

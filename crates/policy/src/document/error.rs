@@ -69,6 +69,9 @@ impl ParseErrorKind {
     }
 }
 
+/// So many problems are listed, then only counted.
+const MAX_LISTED: usize = 64;
+
 /// One problem of a document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ParseError {
@@ -119,8 +122,16 @@ impl ParseErrors {
     }
 
     /// `Err` with the problems, `Ok` when there are none.
-    pub(crate) fn check(problems: Vec<ParseError>) -> Result<(), Self> {
-        if problems.is_empty() { Ok(()) } else { Err(Self(problems)) }
+    pub(crate) fn check(mut problems: Vec<ParseError>) -> Result<(), Self> {
+        if problems.is_empty() {
+            return Ok(());
+        }
+        if problems.len() > MAX_LISTED {
+            let more = problems.len() - MAX_LISTED;
+            problems.truncate(MAX_LISTED);
+            problems.push(ParseError::new(ParseErrorKind::Size, "", format!("and {more} more problems")));
+        }
+        Err(Self(problems))
     }
 
     /// The problems.
@@ -167,4 +178,11 @@ impl IntoIterator for ParseErrors {
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
     }
+}
+
+/// Text of a document as it may stand in a message: quoted, escaped, at most 80 characters of it.
+pub(crate) fn quote(text: &str) -> String {
+    let short: String = text.chars().take(80).collect();
+    let dots = if short.len() < text.len() { "…" } else { "" };
+    format!("\"{}{dots}\"", short.escape_debug())
 }

@@ -1,10 +1,23 @@
 //! Policy documents: the parsed form, its checks, its canonical JSON.
 
+mod canonical;
 mod error;
+mod json;
+mod parse;
+mod validate;
+
+pub(crate) use validate::is_account_id;
+
+use std::{
+    collections::HashSet,
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 pub use error::{ParseError, ParseErrorKind, ParseErrors};
 
-use crate::condition::Condition;
+use crate::{compiled::Compiled, condition::Condition};
 
 /// Largest policy text that is read, in bytes. Twenty times the largest policy that IAM stores.
 pub const MAX_TEXT_BYTES: usize = 131_072;
@@ -117,13 +130,15 @@ pub struct Statement {
     pub conditions: Vec<Condition>,
 }
 
-/// A policy document that passed every check of its kind.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// A policy document that passed every check of its kind. Cloning is cheap enough for a cache.
+#[derive(Clone)]
 pub struct Document {
     kind: PolicyKind,
     version: Version,
     id: Option<String>,
     statements: Vec<Statement>,
+    /// Follows from the other fields; made once, because every evaluation needs it.
+    compiled: Arc<Compiled>,
 }
 
 impl Document {
@@ -133,16 +148,31 @@ impl Document {
     /// Every problem found, each with its path: text over [`MAX_TEXT_BYTES`], duplicate keys, deep nesting, and all
     /// that [`Document::from_value`] refuses.
     pub fn parse(text: &str, kind: PolicyKind) -> Result<Self, ParseErrors> {
-        let _ = (text, kind);
-        Err(ParseErrors::one(ParseErrorKind::Json, "", "not implemented".to_owned()))
+        let (value, problems) = json::read(text)?;
+        Self::build(&value, kind, problems)
     }
 
-    /// Reads a document from a JSON value, such as a field of a Kubernetes object.
+    /// Reads a document from a JSON value, such as a field of a Kubernetes object. Duplicate keys can no longer be
+    /// seen here.
     ///
     /// # Errors
-    /// Every problem found, each with its path.
+    /// Every problem found, each with its path; the dialect is described in the crate's documentation.
     pub fn from_value(value: &serde_json::Value, kind: PolicyKind) -> Result<Self, ParseErrors> {
-        Self::parse(&value.to_string(), kind)
+        let bytes = value.to_string().len();
+        if bytes > MAX_TEXT_BYTES {
+            let message = format!("the policy has {bytes} bytes; at most {MAX_TEXT_BYTES} are read");
+            return Err(ParseErrors::one(ParseErrorKind::Size, "", message));
+        }
+        Self::build(value, kind, Vec::new())
+    }
+
+    fn build(
+        value: &serde_json::Value,
+        kind: PolicyKind,
+        mut problems: Vec<ParseError>,
+    ) -> Result<Self, ParseErrors> {
+        let parsed = parse::document(value, kind, &mut problems);
+        Self::check(kind, parsed.version, parsed.id, parsed.statements, &parsed.positions, problems)
     }
 
     /// Makes a document from statements, with the same checks as a parsed one.
@@ -150,16 +180,49 @@ impl Document {
     /// # Errors
     /// Every problem found, each with its path.
     pub fn new(version: Version, statements: Vec<Statement>, kind: PolicyKind) -> Result<Self, ParseErrors> {
-        Ok(Self { kind, version, id: None, statements })
+        let positions: Vec<usize> = (0..statements.len()).collect();
+        Self::check(kind, version, None, statements, &positions, Vec::new())
     }
 
-    /// The union of several documents of one kind: all their statements. Sids that clash are dropped.
+    fn check(
+        kind: PolicyKind,
+        version: Version,
+        id: Option<String>,
+        mut statements: Vec<Statement>,
+        positions: &[usize],
+        problems: Vec<ParseError>,
+    ) -> Result<Self, ParseErrors> {
+        for statement in &mut statements {
+            statement.conditions.sort();
+        }
+        let compiled = validate::compile(kind, version, id.as_deref(), &statements, positions, problems)?;
+        Ok(Self { kind, version, id, statements, compiled: Arc::new(compiled) })
+    }
+
+    /// The union of several documents of one kind: all their statements. A Sid that was used before is dropped.
     ///
     /// # Errors
     /// When there is no document, or when kinds or versions differ.
     pub fn merge<'a>(documents: impl IntoIterator<Item = &'a Self>) -> Result<Self, ParseErrors> {
         let mut documents = documents.into_iter();
-        documents.next().cloned().ok_or_else(|| ParseErrors::one(ParseErrorKind::Empty, "", "".to_owned()))
+        let Some(first) = documents.next() else {
+            return Err(ParseErrors::one(ParseErrorKind::Empty, "", "there is no policy to merge"));
+        };
+        let mut statements = first.statements.clone();
+        for document in documents {
+            if (document.kind, document.version) != (first.kind, first.version) {
+                let message = "policies of different kinds or versions can't be merged";
+                return Err(ParseErrors::one(ParseErrorKind::Version, "", message));
+            }
+            statements.extend(document.statements.iter().cloned());
+        }
+        let mut sids = HashSet::new();
+        for statement in &mut statements {
+            if statement.sid.as_ref().is_some_and(|sid| !sids.insert(sid.clone())) {
+                statement.sid = None;
+            }
+        }
+        Self::new(first.version, statements, first.kind)
     }
 
     /// What the document is used for.
@@ -182,14 +245,19 @@ impl Document {
         &self.statements
     }
 
-    /// Compact canonical JSON: what is sent to AWS. `parse(to_json())` gives an equal document.
+    pub(crate) fn compiled(&self) -> &Compiled {
+        &self.compiled
+    }
+
+    /// Compact canonical JSON: what is sent to AWS. Parsing it gives an equal document.
     pub fn to_json(&self) -> String {
-        String::new()
+        canonical::to_json(self)
     }
 
     /// The canonical form as a JSON value.
     pub fn to_value(&self) -> serde_json::Value {
-        serde_json::Value::Null
+        // The text is JSON by construction; null would be refused by whoever reads it.
+        serde_json::from_str(&self.to_json()).unwrap_or(serde_json::Value::Null)
     }
 
     /// Characters of the canonical form, which holds no white space outside of strings: what AWS counts against its
@@ -201,6 +269,32 @@ impl Document {
     /// Whether two documents say the same apart from spelling: order of statements and values, string or list,
     /// case of actions and condition keys, Sids and Id, account id or account ARN as principal.
     pub fn semantically_eq(&self, other: &Self) -> bool {
-        self == other
+        canonical::semantically_eq(self, other)
+    }
+}
+
+impl PartialEq for Document {
+    fn eq(&self, other: &Self) -> bool {
+        (self.kind, self.version, &self.id, &self.statements)
+            == (other.kind, other.version, &other.id, &other.statements)
+    }
+}
+
+impl Eq for Document {}
+
+impl Hash for Document {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.kind, self.version, &self.id, &self.statements).hash(state);
+    }
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Document")
+            .field("kind", &self.kind)
+            .field("version", &self.version)
+            .field("id", &self.id)
+            .field("statements", &self.statements)
+            .finish()
     }
 }

@@ -45,7 +45,17 @@ impl Context {
 
     /// The values of a key, or `None` when it is absent.
     pub fn get(&self, key: &str) -> Option<&[String]> {
-        self.0.get(&key.to_lowercase()).map(|entry| entry.values.as_slice())
+        self.get_lower(&key.to_lowercase())
+    }
+
+    /// The same for a key that is lower case already.
+    pub(crate) fn get_lower(&self, key: &str) -> Option<&[String]> {
+        self.0.get(key).map(|entry| entry.values.as_slice())
+    }
+
+    /// Removes a key.
+    pub(crate) fn remove(&mut self, key: &str) {
+        self.0.remove(&key.to_lowercase());
     }
 
     /// Whether there is no key at all.

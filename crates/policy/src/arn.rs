@@ -1,0 +1,143 @@
+//! ARN patterns: six parts compared one by one, so that a wildcard of one of the first five stays in its part.
+
+use crate::{
+    document::Version,
+    evaluate::Context,
+    glob::{Pattern, Syntax},
+    work::Work,
+};
+
+/// A text split for comparison with ARN patterns.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject {
+    chars: Vec<char>,
+    /// Where the first five colons are; `None` when there are fewer.
+    colons: Option<[usize; 5]>,
+}
+
+impl Subject {
+    pub(crate) fn new(text: &str) -> Self {
+        let chars: Vec<char> = text.chars().collect();
+        let mut colons = chars.iter().enumerate().filter(|(_, c)| **c == ':').map(|(i, _)| i);
+        let mut next = || colons.next();
+        let colons = (|| Some([next()?, next()?, next()?, next()?, next()?]))();
+        Self { chars, colons }
+    }
+
+    fn parts(&self) -> Option<([&[char]; 5], &[char])> {
+        let [a, b, c, d, e] = self.colons?;
+        let part = |from: usize, to: usize| self.chars.get(from..to);
+        let parts = [part(0, a)?, part(a + 1, b)?, part(b + 1, c)?, part(c + 1, d)?, part(d + 1, e)?];
+        Some((parts, self.chars.get(e + 1..)?))
+    }
+}
+
+/// A pattern with six parts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ArnPattern {
+    /// `arn`, partition, service, region, account.
+    pub(crate) head: [Pattern; 5],
+    /// The resource part; its wildcards cross everything.
+    pub(crate) rest: Pattern,
+}
+
+impl ArnPattern {
+    fn parse(text: &str, version: Version) -> Result<Self, String> {
+        let pattern = Pattern::parse(text, Syntax::pattern(version))?;
+        let (head, rest) =
+            pattern.split_colons::<5>().ok_or_else(|| "an ARN has six parts, this one has fewer".to_owned())?;
+        let [arn, ..] = &head;
+        if arn.as_literal().as_deref() != Some("arn") {
+            return Err("an ARN begins with \"arn:\"".to_owned());
+        }
+        Ok(Self { head, rest })
+    }
+
+    /// The value of an ARN condition; wildcards may stand anywhere.
+    pub(crate) fn parse_value(text: &str, version: Version) -> Result<Self, String> {
+        Self::parse(text, version)
+    }
+
+    pub(crate) fn matches(&self, subject: &Subject, context: &Context, work: &mut Work) -> bool {
+        let Some((parts, rest)) = subject.parts() else { return false };
+        self.head.iter().zip(parts).all(|(pattern, part)| pattern.matches(part, context, work))
+            && self.rest.matches(rest, context, work)
+    }
+
+    pub(crate) fn includes(&self, other: &Self, work: &mut Work) -> bool {
+        self.head.iter().zip(&other.head).all(|(a, b)| a.includes(b, work)) && self.rest.includes(&other.rest, work)
+    }
+
+    pub(crate) fn may_intersect(&self, other: &Self, work: &mut Work) -> bool {
+        self.head.iter().zip(&other.head).all(|(a, b)| a.may_intersect(b, work))
+            && self.rest.may_intersect(&other.rest, work)
+    }
+
+    /// The only text that matches, when there are neither wildcards nor variables.
+    pub(crate) fn as_literal(&self) -> Option<String> {
+        let mut text = String::new();
+        for part in &self.head {
+            text.push_str(&part.as_literal()?);
+            text.push(':');
+        }
+        text.push_str(&self.rest.as_literal()?);
+        Some(text)
+    }
+}
+
+/// A resource pattern of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ResourcePattern {
+    /// `*`: every resource, and requests that have none.
+    Any,
+    /// An ARN.
+    Arn(Box<ArnPattern>),
+}
+
+impl ResourcePattern {
+    /// Reads `*` or a complete ARN. The service is spelled out; partition, region and account are spelled out or a
+    /// lone `*`; variables stand in the last part only.
+    pub(crate) fn parse(text: &str, version: Version) -> Result<Self, String> {
+        if text == "*" {
+            return Ok(Self::Any);
+        }
+        let arn = ArnPattern::parse(text, version)?;
+        let [_, partition, service, region, account] = &arn.head;
+        for (name, part) in [("partition", partition), ("service", service), ("region", region), ("account", account)]
+        {
+            if !part.variables().is_empty() {
+                return Err(format!("a variable in the {name} of an ARN; AWS expands them after the fifth colon only"));
+            }
+            if part.has_wildcards() && name == "service" {
+                return Err("a wildcard in the service of an ARN; spell the service out".to_owned());
+            }
+            if part.has_wildcards() && !part.is_universal() {
+                return Err(format!("a partial wildcard in the {name} of an ARN; spell it out or write a lone *"));
+            }
+        }
+        for (name, part) in [("partition", partition), ("service", service)] {
+            if part.as_literal().is_some_and(|text| text.is_empty()) {
+                return Err(format!("the {name} of the ARN is empty"));
+            }
+        }
+        if arn.rest.as_literal().is_some_and(|text| text.is_empty()) {
+            return Err("the resource part of the ARN is empty".to_owned());
+        }
+        Ok(Self::Arn(Box::new(arn)))
+    }
+
+    pub(crate) fn matches(&self, subject: &Subject, context: &Context, work: &mut Work) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Arn(arn) => arn.matches(subject, context, work),
+        }
+    }
+
+    /// The pattern of the resource part, when there is one.
+    pub(crate) fn arn(&self) -> Option<&ArnPattern> {
+        match self {
+            Self::Any => None,
+            Self::Arn(arn) => Some(arn),
+        }
+    }
+}

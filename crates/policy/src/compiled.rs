@@ -1,0 +1,35 @@
+//! Documents with their patterns parsed, as the evaluator and the containment check use them.
+
+use crate::{
+    arn::ResourcePattern,
+    condition::atom::Atom,
+    document::{Effect, Principal},
+    glob::Pattern,
+};
+
+/// A list of patterns or everything outside of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Elements<P> {
+    /// `NotAction` or `NotResource`.
+    pub(crate) negated: bool,
+    pub(crate) items: Vec<P>,
+}
+
+/// One statement.
+#[derive(Debug, Clone)]
+pub(crate) struct CompiledStatement {
+    pub(crate) effect: Effect,
+    pub(crate) sid: Option<String>,
+    pub(crate) principal: Option<Principal>,
+    /// Lower-cased patterns.
+    pub(crate) actions: Elements<Pattern>,
+    /// `None` in trust policies.
+    pub(crate) resources: Option<Elements<ResourcePattern>>,
+    pub(crate) atoms: Vec<Atom>,
+}
+
+/// A document.
+#[derive(Debug, Clone)]
+pub(crate) struct Compiled {
+    pub(crate) statements: Vec<CompiledStatement>,
+}

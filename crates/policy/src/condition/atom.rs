@@ -1,0 +1,230 @@
+//! Compiled conditions: what they mean for a request.
+
+use super::{
+    Condition, SetOperator, Test,
+    value::{self, Cidr},
+};
+use crate::{
+    arn::{ArnPattern, Subject},
+    document::Version,
+    evaluate::Context,
+    glob::{Pattern, Syntax, fold},
+    work::Work,
+};
+
+/// How a number or an instant is compared with the policy's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Compare {
+    Equal,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl Compare {
+    pub(crate) fn holds(self, request: i128, policy: i128) -> bool {
+        match self {
+            Self::Equal => request == policy,
+            Self::Less => request < policy,
+            Self::LessOrEqual => request <= policy,
+            Self::Greater => request > policy,
+            Self::GreaterOrEqual => request >= policy,
+        }
+    }
+}
+
+/// The values of a condition: a set of texts, the union of what each value accepts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Values {
+    /// Case-sensitive patterns; for the Equals operators without wildcards.
+    Strings(Vec<Pattern>),
+    /// Lower-cased patterns, compared with lower-cased texts.
+    Folded(Vec<Pattern>),
+    Arns(Vec<ArnPattern>),
+    Numbers(Compare, Vec<i128>),
+    Dates(Compare, Vec<i128>),
+    Bool {
+        yes: bool,
+        no: bool,
+    },
+    Binary(Vec<Vec<u8>>),
+    Addresses(Vec<Cidr>),
+}
+
+impl Values {
+    /// Whether one value of the request is in the set. A text that is not of the operator's type is in no set.
+    pub(crate) fn accepts(&self, text: &str, context: &Context, work: &mut Work) -> bool {
+        match self {
+            Self::Strings(patterns) => {
+                let chars: Vec<char> = text.chars().collect();
+                patterns.iter().any(|pattern| pattern.matches(&chars, context, work))
+            }
+            Self::Folded(patterns) => {
+                let chars: Vec<char> = text.chars().map(fold).collect();
+                patterns.iter().any(|pattern| pattern.matches(&chars, context, work))
+            }
+            Self::Arns(patterns) => {
+                let subject = Subject::new(text);
+                patterns.iter().any(|pattern| pattern.matches(&subject, context, work))
+            }
+            Self::Numbers(compare, values) => {
+                value::decimal(text).is_some_and(|request| values.iter().any(|v| compare.holds(request, *v)))
+            }
+            Self::Dates(compare, values) => {
+                value::instant(text).is_some_and(|request| values.iter().any(|v| compare.holds(request, *v)))
+            }
+            Self::Bool { yes, no } => {
+                (*yes && text.eq_ignore_ascii_case("true")) || (*no && text.eq_ignore_ascii_case("false"))
+            }
+            Self::Binary(values) => value::base64(text).is_some_and(|request| values.contains(&request)),
+            Self::Addresses(ranges) => {
+                Cidr::parse(text).is_some_and(|request| ranges.iter().any(|range| range.includes(&request)))
+            }
+        }
+    }
+}
+
+/// What a condition says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Predicate {
+    /// `Null`: whether the key may be absent, whether it may be present.
+    Presence { absent: bool, present: bool },
+    /// A comparison.
+    Compare {
+        set: Option<SetOperator>,
+        /// The value must be outside of the set.
+        negated: bool,
+        /// The `IfExists` suffix.
+        if_exists: bool,
+        values: Values,
+    },
+}
+
+/// One condition of a statement, compiled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Atom {
+    /// The key, lower case.
+    pub(crate) key: String,
+    /// The key as spelled.
+    pub(crate) spelled: String,
+    pub(crate) predicate: Predicate,
+}
+
+impl Atom {
+    /// Compiles a condition; the error is the index of the value (or `None` for the whole) and a sentence.
+    pub(crate) fn compile(condition: &Condition, version: Version) -> Result<Self, (Option<usize>, String)> {
+        Ok(Self {
+            key: condition.key.to_lowercase(),
+            spelled: condition.key.clone(),
+            predicate: compile_predicate(condition, version)?,
+        })
+    }
+
+    /// Whether the condition holds for a request.
+    pub(crate) fn holds(&self, context: &Context, work: &mut Work) -> bool {
+        let values = context.get_lower(&self.key);
+        match &self.predicate {
+            Predicate::Presence { absent, present } => match values {
+                None | Some([]) => *absent,
+                Some(_) => *present,
+            },
+            Predicate::Compare { set, negated, if_exists, values: accepted } => {
+                let mut passes = |text: &String| accepted.accepts(text, context, work) != *negated;
+                match (set, values) {
+                    (None, None | Some([])) => *negated || *if_exists,
+                    (None, Some([value])) => passes(value),
+                    // AWS does not say what several values mean here; iam-simulate found that it does not match.
+                    (None, Some(_)) => false,
+                    (Some(SetOperator::ForAllValues), None) => true,
+                    (Some(SetOperator::ForAllValues), Some(values)) => values.iter().all(passes),
+                    (Some(SetOperator::ForAnyValue), None) => *if_exists,
+                    (Some(SetOperator::ForAnyValue), Some(values)) => values.iter().any(passes),
+                }
+            }
+        }
+    }
+}
+
+fn compile_predicate(condition: &Condition, version: Version) -> Result<Predicate, (Option<usize>, String)> {
+    use Test as T;
+    let operator = condition.operator;
+    let values = &condition.values;
+    if operator.test == T::Null {
+        let (absent, present) = flags(values)?;
+        return Ok(Predicate::Presence { absent, present });
+    }
+    let pattern = Syntax::pattern(version);
+    let exact = Syntax { wildcards: false, ..pattern };
+    let folded = Syntax { fold: true, ..exact };
+    let numbers = |compare| {
+        each(values, |text| {
+            value::decimal(text).ok_or_else(|| {
+                format!("{text:?} is not a number of at most 18 digits before and 18 after the point")
+            })
+        })
+        .map(|numbers| Values::Numbers(compare, numbers))
+    };
+    let dates = |compare| {
+        each(values, |text| {
+            value::instant(text).ok_or_else(|| format!("{text:?} is neither an ISO 8601 date nor seconds since 1970"))
+        })
+        .map(|dates| Values::Dates(compare, dates))
+    };
+    let compiled = match operator.test {
+        T::StringEquals | T::StringNotEquals => {
+            Values::Strings(each(values, |text| Pattern::parse(text, exact))?)
+        }
+        T::StringLike | T::StringNotLike => Values::Strings(each(values, |text| Pattern::parse(text, pattern))?),
+        T::StringEqualsIgnoreCase | T::StringNotEqualsIgnoreCase => {
+            Values::Folded(each(values, |text| Pattern::parse(text, folded))?)
+        }
+        T::ArnEquals | T::ArnLike | T::ArnNotEquals | T::ArnNotLike => {
+            Values::Arns(each(values, |text| ArnPattern::parse_value(text, version))?)
+        }
+        T::NumericEquals | T::NumericNotEquals => numbers(Compare::Equal)?,
+        T::NumericLessThan => numbers(Compare::Less)?,
+        T::NumericLessThanEquals => numbers(Compare::LessOrEqual)?,
+        T::NumericGreaterThan => numbers(Compare::Greater)?,
+        T::NumericGreaterThanEquals => numbers(Compare::GreaterOrEqual)?,
+        T::DateEquals | T::DateNotEquals => dates(Compare::Equal)?,
+        T::DateLessThan => dates(Compare::Less)?,
+        T::DateLessThanEquals => dates(Compare::LessOrEqual)?,
+        T::DateGreaterThan => dates(Compare::Greater)?,
+        T::DateGreaterThanEquals => dates(Compare::GreaterOrEqual)?,
+        T::Bool => {
+            let (yes, no) = flags(values)?;
+            Values::Bool { yes, no }
+        }
+        T::BinaryEquals => Values::Binary(each(values, |text| {
+            value::base64(text).ok_or_else(|| format!("{text:?} is not base64"))
+        })?),
+        T::IpAddress | T::NotIpAddress => Values::Addresses(each(values, |text| {
+            Cidr::parse(text).ok_or_else(|| format!("{text:?} is not an IP address or CIDR range"))
+        })?),
+        T::Null => return Err((None, "Null takes neither prefix nor suffix".to_owned())),
+    };
+    Ok(Predicate::Compare {
+        set: operator.set,
+        negated: operator.test.is_negated(),
+        if_exists: operator.if_exists,
+        values: compiled,
+    })
+}
+
+fn each<T>(
+    values: &[String],
+    read: impl Fn(&str) -> Result<T, String>,
+) -> Result<Vec<T>, (Option<usize>, String)> {
+    values.iter().enumerate().map(|(i, text)| read(text).map_err(|e| (Some(i), e))).collect()
+}
+
+/// Which of `true` and `false` are among the values.
+fn flags(values: &[String]) -> Result<(bool, bool), (Option<usize>, String)> {
+    let read = each(values, |text| match text {
+        text if text.eq_ignore_ascii_case("true") => Ok(true),
+        text if text.eq_ignore_ascii_case("false") => Ok(false),
+        text => Err(format!("{text:?} is neither true nor false")),
+    })?;
+    Ok((read.contains(&true), read.contains(&false)))
+}

@@ -1,0 +1,213 @@
+//! Values of the typed operators: exact decimals, instants, address ranges, bytes.
+
+use std::net::IpAddr;
+
+/// Digits after the point, and digits before it, that a number may have.
+const DIGITS: usize = 18;
+
+/// A decimal number in units of 10⁻¹⁸; no rounding anywhere.
+pub(crate) fn decimal(text: &str) -> Option<i128> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let all_digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+    let pointless = !digits.contains('.');
+    if whole.is_empty() || whole.len() > DIGITS || !all_digits(whole) {
+        return None;
+    }
+    if fraction.len() > DIGITS || !all_digits(fraction) || (fraction.is_empty() && !pointless) {
+        return None;
+    }
+    let padded = format!("{whole}{fraction:0<DIGITS$}");
+    let value: i128 = padded.parse().ok()?;
+    Some(if negative { -value } else { value })
+}
+
+/// The decimal as text, the way [`decimal`] reads it.
+pub(crate) fn decimal_text(value: i128) -> String {
+    let unit = 10_u128.pow(18);
+    let size = value.unsigned_abs();
+    let sign = if value < 0 { "-" } else { "" };
+    let fraction = format!("{:018}", size % unit);
+    match fraction.trim_end_matches('0') {
+        "" => format!("{sign}{}", size / unit),
+        fraction => format!("{sign}{}.{fraction}", size / unit),
+    }
+}
+
+/// Nanoseconds since 1970 of a date in the W3C profile of ISO 8601 (`2020`, `2020-01`, `2020-01-01`,
+/// `2020-01-01T00:00Z`, with seconds, fractions and offsets), or of whole seconds since 1970 when there are not exactly
+/// four digits.
+pub(crate) fn instant(text: &str) -> Option<i128> {
+    let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    if digits(unsigned) && text.len() != 4 && unsigned.len() <= 12 {
+        return text.parse::<i128>().ok()?.checked_mul(NANOS);
+    }
+    let (date, time) = match text.split_once('T') {
+        Some((date, time)) => (date, Some(time)),
+        None => (text, None),
+    };
+    let mut fields = date.split('-');
+    let number = |field: &str, length: usize| -> Option<i64> {
+        if field.len() == length && digits(field) { field.parse().ok() } else { None }
+    };
+    let year = number(fields.next()?, 4)?;
+    let month = fields.next().map_or(Some(1), |f| number(f, 2))?;
+    let day = match fields.next() {
+        Some(field) => number(field, 2)?,
+        None if time.is_some() => return None,
+        None => 1,
+    };
+    if fields.next().is_some() || !(1..=12).contains(&month) || !(1..=days_in(year, month)).contains(&day) {
+        return None;
+    }
+    let midnight = i128::from(days_since_epoch(year, month, day)) * 86_400 * NANOS;
+    let Some(time) = time else { return Some(midnight) };
+    let (clock, offset) = match time.strip_suffix('Z') {
+        Some(clock) => (clock, 0),
+        None => {
+            let sign = time.rfind(['+', '-'])?;
+            let (clock, zone) = time.split_at_checked(sign)?;
+            let (hours, minutes) = zone.get(1..)?.split_once(':')?;
+            let (hours, minutes) = (number(hours, 2)?, number(minutes, 2)?);
+            if hours > 23 || minutes > 59 {
+                return None;
+            }
+            let size = hours * 3600 + minutes * 60;
+            (clock, if zone.starts_with('-') { -size } else { size })
+        }
+    };
+    let mut fields = clock.split(':');
+    let hour = number(fields.next()?, 2)?;
+    let minute = number(fields.next()?, 2)?;
+    let (second, fraction) = match fields.next() {
+        None => (0, 0),
+        Some(field) => match field.split_once('.') {
+            None => (number(field, 2)?, 0),
+            Some((whole, part)) if digits(part) && part.len() <= 9 => {
+                (number(whole, 2)?, format!("{part:0<9}").parse::<i128>().ok()?)
+            }
+            Some(_) => return None,
+        },
+    };
+    if fields.next().is_some() || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    Some(midnight + i128::from(hour * 3600 + minute * 60 + second - offset) * NANOS + fraction)
+}
+
+const NANOS: i128 = 1_000_000_000;
+
+fn days_in(year: i64, month: i64) -> i64 {
+    match month {
+        4 | 6 | 9 | 11 => 30,
+        2 if (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 => 29,
+        2 => 28,
+        _ => 31,
+    }
+}
+
+/// Days between 1970-01-01 and a date of the Gregorian calendar. Years begin in March, so that the leap day is last.
+fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let month = (month + 9) % 12;
+    let day_of_year = (153 * month + 2) / 5 + day - 1;
+    365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year - 719_468
+}
+
+/// Seconds since 1970 as text, for request values made from an instant.
+pub(crate) fn instant_text(nanos: i128) -> String {
+    nanos.div_euclid(NANOS).to_string()
+}
+
+/// A range of addresses of one family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cidr {
+    v6: bool,
+    bits: u128,
+    prefix: u32,
+}
+
+impl Cidr {
+    /// Reads `address` or `address/prefix`; bits after the prefix are ignored.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let (v6, bits, width) = match address.parse().ok()? {
+            IpAddr::V4(v4) => (false, u128::from(v4.to_bits()), 32),
+            IpAddr::V6(v6) => (true, v6.to_bits(), 128),
+        };
+        let prefix = match prefix {
+            None => width,
+            Some(digits) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok()?,
+            Some(_) => return None,
+        };
+        if prefix > width {
+            return None;
+        }
+        let host = width - prefix;
+        let bits = bits.checked_shr(host).unwrap_or(0).checked_shl(host).unwrap_or(0);
+        Some(Self { v6, bits, prefix })
+    }
+
+    /// Whether `other` lies in `self`.
+    pub(crate) fn includes(&self, other: &Self) -> bool {
+        let width = if self.v6 { 128 } else { 32 };
+        let host = width - self.prefix;
+        self.v6 == other.v6
+            && self.prefix <= other.prefix
+            && self.bits.checked_shr(host).unwrap_or(0) == other.bits.checked_shr(host).unwrap_or(0)
+    }
+
+    /// Ranges are nested or apart.
+    pub(crate) fn intersects(&self, other: &Self) -> bool {
+        self.includes(other) || other.includes(self)
+    }
+
+    /// The first address, as text.
+    pub(crate) fn first(&self) -> String {
+        if self.v6 {
+            std::net::Ipv6Addr::from_bits(self.bits).to_string()
+        } else {
+            std::net::Ipv4Addr::from_bits(u32::try_from(self.bits).unwrap_or(0)).to_string()
+        }
+    }
+}
+
+/// Bytes of standard base64 with padding.
+pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
+    let digit = |b: u8| -> Option<u32> {
+        Some(u32::from(match b {
+            b'A'..=b'Z' => b - b'A',
+            b'a'..=b'z' => b - b'a' + 26,
+            b'0'..=b'9' => b - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        }))
+    };
+    let bytes = text.as_bytes();
+    if bytes.len() % 4 != 0 {
+        return None;
+    }
+    let body = text.trim_end_matches('=').as_bytes();
+    if bytes.len() - body.len() > 2 {
+        return None;
+    }
+    let mut out = Vec::with_capacity(body.len());
+    for chunk in body.chunks(4) {
+        let mut word = 0;
+        for b in chunk {
+            word = word << 6 | digit(*b)?;
+        }
+        word <<= 6 * (4 - chunk.len());
+        let [_, a, b, c] = word.to_be_bytes();
+        out.extend([a, b, c].into_iter().take(chunk.len().saturating_sub(1)));
+    }
+    Some(out)
+}

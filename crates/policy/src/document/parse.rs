@@ -1,0 +1,307 @@
+//! JSON values to the syntax tree.
+
+use serde_json::{Map, Value};
+
+use super::{
+    ActionElement, Effect, ParseError, ParseErrorKind as Kind, PolicyKind, Principal, ResourceElement, Statement,
+    Version, error::quote,
+};
+use crate::condition::{Condition, Operator, Test};
+
+/// What [`document`] found; only complete when there are no problems.
+pub(super) struct Parsed {
+    pub(super) version: Version,
+    pub(super) id: Option<String>,
+    pub(super) statements: Vec<Statement>,
+    /// Where each statement stood; those that could not be read are missing.
+    pub(super) positions: Vec<usize>,
+}
+
+/// Reads a document; problems are appended.
+pub(super) fn document(value: &Value, kind: PolicyKind, problems: &mut Vec<ParseError>) -> Parsed {
+    let mut parsed = Parsed { version: Version::V2012, id: None, statements: Vec::new(), positions: Vec::new() };
+    let Some(object) = value.as_object() else {
+        problems.push(ParseError::new(Kind::Type, "", format!("a policy is an object, not {}", name_of(value))));
+        return parsed;
+    };
+    let mut reader = Reader { problems };
+    reader.only_known(object, "", &["Version", "Id", "Statement"]);
+    parsed.version = reader.version(object.get("Version"), kind);
+    parsed.id = object.get("Id").and_then(|id| reader.string(id, "Id"));
+    match object.get("Statement") {
+        None => reader.problem(Kind::MissingElement, "Statement", "a policy has at least one statement"),
+        Some(Value::Array(list)) if list.is_empty() => {
+            reader.problem(Kind::Empty, "Statement", "the list of statements is empty");
+        }
+        Some(statements) => {
+            let list = statements.as_array().map_or(std::slice::from_ref(statements), Vec::as_slice);
+            for (i, statement) in list.iter().enumerate() {
+                if let Some(statement) = reader.statement(statement, &format!("Statement[{i}]")) {
+                    parsed.statements.push(statement);
+                    parsed.positions.push(i);
+                }
+            }
+        }
+    }
+    parsed
+}
+
+struct Reader<'a> {
+    problems: &'a mut Vec<ParseError>,
+}
+
+fn name_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+impl Reader<'_> {
+    fn problem(&mut self, kind: Kind, path: &str, message: impl Into<String>) {
+        self.problems.push(ParseError::new(kind, path, message));
+    }
+
+    fn only_known(&mut self, object: &Map<String, Value>, path: &str, known: &[&str]) {
+        for key in object.keys().filter(|key| !known.contains(&key.as_str())) {
+            let at = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            let near = known.iter().find(|name| name.eq_ignore_ascii_case(key));
+            let hint = near.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
+            self.problem(Kind::UnknownElement, &at, format!("{} is not an element here{hint}", quote(key)));
+        }
+    }
+
+    fn version(&mut self, value: Option<&Value>, kind: PolicyKind) -> Version {
+        let sent = kind != PolicyKind::Resource;
+        match value.map(Value::as_str) {
+            Some(Some("2012-10-17")) => return Version::V2012,
+            Some(Some("2008-10-17")) | None if !sent => return Version::V2008,
+            None => self.problem(
+                Kind::Version,
+                "Version",
+                "the Version is missing, which AWS reads as \"2008-10-17\"; write \"2012-10-17\"",
+            ),
+            Some(None) => self.problem(Kind::Version, "Version", "the Version is a string: \"2012-10-17\""),
+            Some(Some(text)) => {
+                self.problem(Kind::Version, "Version", format!("Version {} is not \"2012-10-17\"", quote(text)));
+            }
+        }
+        Version::V2012
+    }
+
+    fn string(&mut self, value: &Value, path: &str) -> Option<String> {
+        match value {
+            Value::String(text) => Some(text.clone()),
+            other => {
+                self.problem(Kind::Type, path, format!("{} where a string belongs", name_of(other)));
+                None
+            }
+        }
+    }
+
+    /// A string or a list of strings.
+    fn strings(&mut self, value: &Value, path: &str) -> Vec<String> {
+        match value {
+            Value::Array(list) => {
+                let mut texts = Vec::with_capacity(list.len());
+                for (i, item) in list.iter().enumerate() {
+                    texts.extend(self.string(item, &format!("{path}[{i}]")));
+                }
+                if list.is_empty() {
+                    self.problem(Kind::Empty, path, "the list is empty");
+                }
+                texts
+            }
+            one => self.string(one, path).into_iter().collect(),
+        }
+    }
+
+    fn statement(&mut self, value: &Value, path: &str) -> Option<Statement> {
+        let Some(object) = value.as_object() else {
+            self.problem(Kind::Type, path, format!("a statement is an object, not {}", name_of(value)));
+            return None;
+        };
+        let known = [
+            "Sid",
+            "Effect",
+            "Principal",
+            "NotPrincipal",
+            "Action",
+            "NotAction",
+            "Resource",
+            "NotResource",
+            "Condition",
+        ];
+        self.only_known(object, path, &known);
+        let at = |name: &str| format!("{path}.{name}");
+        if object.contains_key("NotPrincipal") {
+            self.problem(
+                Kind::ForbiddenElement,
+                &at("NotPrincipal"),
+                "NotPrincipal is not supported: it denies every principal with a permissions boundary, listed or not; \
+                 use Principal \"*\" with a condition on aws:PrincipalArn",
+            );
+        }
+        let sid = object.get("Sid").and_then(|sid| self.string(sid, &at("Sid")));
+        let effect = match object.get("Effect").map(Value::as_str) {
+            Some(Some("Allow")) => Some(Effect::Allow),
+            Some(Some("Deny")) => Some(Effect::Deny),
+            None => {
+                self.problem(Kind::MissingElement, &at("Effect"), "a statement has an Effect");
+                None
+            }
+            Some(other) => {
+                let found = other.map_or_else(|| "that is not a string".to_owned(), quote);
+                self.problem(
+                    Kind::Type,
+                    &at("Effect"),
+                    format!("the Effect is \"Allow\" or \"Deny\" (case matters), not {found}"),
+                );
+                None
+            }
+        };
+        let principal = object.get("Principal").and_then(|value| self.principal(value, &at("Principal")));
+        let action = self.one_of(object, path, "Action", "NotAction", true);
+        let resource = self.one_of(object, path, "Resource", "NotResource", false);
+        let conditions = object.get("Condition").map(|value| self.conditions(value, &at("Condition")));
+        let (not_action, actions) = action?;
+        Some(Statement {
+            sid,
+            effect: effect?,
+            principal,
+            action: if not_action { ActionElement::NotAction(actions) } else { ActionElement::Action(actions) },
+            resource: resource.map(|(not, resources)| match not {
+                true => ResourceElement::NotResource(resources),
+                false => ResourceElement::Resource(resources),
+            }),
+            conditions: conditions.unwrap_or_default(),
+        })
+    }
+
+    /// Exactly one of an element and its negation; the flag says that it is the negation.
+    fn one_of(
+        &mut self,
+        object: &Map<String, Value>,
+        path: &str,
+        plain: &str,
+        negated: &str,
+        required: bool,
+    ) -> Option<(bool, Vec<String>)> {
+        match (object.get(plain), object.get(negated)) {
+            (Some(_), Some(_)) => {
+                self.problem(Kind::ForbiddenElement, path, format!("{plain} and {negated} exclude each other"));
+                None
+            }
+            (Some(value), None) => Some((false, self.strings(value, &format!("{path}.{plain}")))),
+            (None, Some(value)) => Some((true, self.strings(value, &format!("{path}.{negated}")))),
+            (None, None) => {
+                if required {
+                    self.problem(
+                        Kind::MissingElement,
+                        &format!("{path}.{plain}"),
+                        format!("a statement has {plain} or {negated}"),
+                    );
+                }
+                None
+            }
+        }
+    }
+
+    fn principal(&mut self, value: &Value, path: &str) -> Option<Principal> {
+        let object = match value {
+            Value::String(text) if text == "*" => return Some(Principal::Anyone),
+            Value::Object(object) => object,
+            other => {
+                let message = format!("a Principal is \"*\" or an object by type, not {}", name_of(other));
+                self.problem(Kind::Principal, path, message);
+                return None;
+            }
+        };
+        self.only_known(object, path, &["AWS", "Service", "Federated", "CanonicalUser"]);
+        let mut list = |name: &str| match object.get(name) {
+            Some(value) => self.strings(value, &format!("{path}.{name}")),
+            None => Vec::new(),
+        };
+        let (aws, service) = (list("AWS"), list("Service"));
+        let (federated, canonical_user) = (list("Federated"), list("CanonicalUser"));
+        let alone = service.is_empty() && federated.is_empty() && canonical_user.is_empty();
+        if alone && aws.iter().any(|one| one == "*") && aws.len() == 1 {
+            return Some(Principal::Anyone);
+        }
+        Some(Principal::Listed { aws, service, federated, canonical_user })
+    }
+
+    fn conditions(&mut self, value: &Value, path: &str) -> Vec<Condition> {
+        let mut conditions = Vec::new();
+        let Some(operators) = value.as_object() else {
+            self.problem(Kind::Type, path, format!("a Condition is an object, not {}", name_of(value)));
+            return conditions;
+        };
+        for (name, block) in operators {
+            let path = format!("{path}.{name}");
+            let Some(operator) = Operator::parse(name) else {
+                self.problem(Kind::Operator, &path, format!("{} is not a condition operator", quote(name)));
+                continue;
+            };
+            let Some(keys) = block.as_object() else {
+                self.problem(Kind::Type, &path, format!("{} where an object of keys belongs", name_of(block)));
+                continue;
+            };
+            if keys.is_empty() {
+                self.problem(Kind::Empty, &path, "the operator has no keys");
+            }
+            for (key, value) in keys {
+                let path = format!("{path}.{key}");
+                let values = self.condition_values(operator, value, &path);
+                conditions.push(Condition { operator, key: key.clone(), values });
+            }
+        }
+        conditions
+    }
+
+    fn condition_values(&mut self, operator: Operator, value: &Value, path: &str) -> Vec<String> {
+        match value {
+            Value::Array(list) => {
+                if list.is_empty() {
+                    self.problem(Kind::Empty, path, "the list is empty");
+                }
+                let mut texts = Vec::with_capacity(list.len());
+                for (i, item) in list.iter().enumerate() {
+                    texts.extend(self.condition_value(operator, item, &format!("{path}[{i}]")));
+                }
+                texts
+            }
+            one => self.condition_value(operator, one, path).into_iter().collect(),
+        }
+    }
+
+    /// Strings anywhere; booleans except where an address, number or date belongs; numbers for numbers and dates only,
+    /// because an unquoted account id has lost its leading zeros before it gets here.
+    fn condition_value(&mut self, operator: Operator, value: &Value, path: &str) -> Option<String> {
+        let name = operator.test.as_str();
+        let numeric = name.starts_with("Numeric");
+        match value {
+            Value::String(text) => return Some(text.clone()),
+            Value::Bool(flag) if operator.test == Test::Bool || operator.test == Test::Null || name.starts_with("String") => {
+                return Some(flag.to_string());
+            }
+            Value::Number(number) if numeric => return Some(number.to_string()),
+            Value::Number(number) if name.starts_with("Date") && !number.is_f64() => return Some(number.to_string()),
+            Value::Number(number) => self.problem(
+                Kind::ConditionValue,
+                path,
+                format!("the number {number} under {operator}: write it in quotes, or digits get lost (account ids!)"),
+            ),
+            other => self.problem(
+                Kind::ConditionValue,
+                path,
+                format!("{} where a value for {operator} belongs", name_of(other)),
+            ),
+        }
+        None
+    }
+}

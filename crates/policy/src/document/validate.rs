@@ -1,0 +1,349 @@
+//! The dialect: what a document of each kind may say. Patterns and values are parsed on the way, so that nothing later
+//! can fail on them.
+
+use std::collections::HashSet;
+
+use super::{
+    ActionElement, ParseError, ParseErrorKind as Kind, ParseErrors, PolicyKind, Principal, ResourceElement,
+    Statement, Version, error::quote,
+};
+use crate::{
+    arn::ResourcePattern,
+    compiled::{Compiled, CompiledStatement, Elements},
+    condition::{Condition, SetOperator, Test, atom::Atom},
+    glob::{Pattern, Syntax},
+};
+
+/// Checks and compiles; `positions` are the statements' indices in the source.
+pub(super) fn compile(
+    kind: PolicyKind,
+    version: Version,
+    id: Option<&str>,
+    statements: &[Statement],
+    positions: &[usize],
+    mut problems: Vec<ParseError>,
+) -> Result<Compiled, ParseErrors> {
+    let mut checker = Checker { kind, version, problems: &mut problems };
+    if kind != PolicyKind::Resource && version != Version::V2012 {
+        checker.problem(Kind::Version, "Version", "the Version must be \"2012-10-17\"");
+    }
+    if let Some(id) = id {
+        checker.characters(id, "Id");
+    }
+    let mut sids = HashSet::new();
+    let mut compiled = Vec::with_capacity(statements.len());
+    for (statement, i) in statements.iter().zip(positions) {
+        let path = format!("Statement[{i}]");
+        if let Some(sid) = statement.sid.as_deref() {
+            checker.sid(sid, &format!("{path}.Sid"));
+            if !sid.is_empty() && !sids.insert(sid) {
+                checker.problem(
+                    Kind::Sid,
+                    &format!("{path}.Sid"),
+                    format!("the Sid {} is used more than once", quote(sid)),
+                );
+            }
+        }
+        compiled.extend(checker.statement(statement, &path));
+    }
+    if statements.is_empty() && problems.is_empty() {
+        problems.push(ParseError::new(Kind::Empty, "Statement", "the list of statements is empty"));
+    }
+    ParseErrors::check(problems)?;
+    Ok(Compiled { statements: compiled })
+}
+
+struct Checker<'a> {
+    kind: PolicyKind,
+    version: Version,
+    problems: &'a mut Vec<ParseError>,
+}
+
+impl Checker<'_> {
+    fn problem(&mut self, kind: Kind, path: &str, message: impl Into<String>) {
+        self.problems.push(ParseError::new(kind, path, message));
+    }
+
+    /// IAM takes tab, line feed, carriage return and U+0020 to U+00FF; what else there is may be invisible.
+    fn characters(&mut self, text: &str, path: &str) {
+        let accepted = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{ff}');
+        if let Some(c) = text.chars().find(|c| !accepted(*c)) {
+            self.problem(
+                Kind::Character,
+                path,
+                format!("the character U+{:04X} is not accepted by IAM (only U+0009, U+000A, U+000D, U+0020 to U+00FF)", u32::from(c)),
+            );
+        }
+    }
+
+    fn sid(&mut self, sid: &str, path: &str) {
+        self.characters(sid, path);
+        if self.kind != PolicyKind::Resource && !sid.bytes().all(|b| b.is_ascii_alphanumeric()) {
+            self.problem(Kind::Sid, path, format!("the Sid {} may have letters and digits only", quote(sid)));
+        }
+    }
+
+    fn statement(&mut self, statement: &Statement, path: &str) -> Option<CompiledStatement> {
+        let before = self.problems.len();
+        self.principal(statement.principal.as_ref(), path);
+        let actions = self.actions(&statement.action, path);
+        let resources = self.resources(statement.resource.as_ref(), path);
+        let atoms = self.conditions(&statement.conditions, &format!("{path}.Condition"));
+        (self.problems.len() == before).then(|| CompiledStatement {
+            effect: statement.effect,
+            sid: statement.sid.clone(),
+            principal: statement.principal.clone(),
+            actions,
+            resources,
+            atoms,
+        })
+    }
+
+    fn principal(&mut self, principal: Option<&Principal>, path: &str) {
+        let path = format!("{path}.Principal");
+        let wanted = matches!(self.kind, PolicyKind::Resource | PolicyKind::Trust);
+        match principal {
+            Some(_) if !wanted => self.problem(
+                Kind::ForbiddenElement,
+                &path,
+                "only resource and trust policies have a Principal; here it is whoever the policy is attached to",
+            ),
+            None if wanted => self.problem(Kind::MissingElement, &path, "a Principal is required"),
+            Some(Principal::Listed { aws, service, federated, canonical_user }) => {
+                if aws.len() + service.len() + federated.len() + canonical_user.len() == 0 {
+                    self.problem(Kind::Empty, &path, "no principal is listed");
+                }
+                for (name, list) in
+                    [("AWS", aws), ("Service", service), ("Federated", federated), ("CanonicalUser", canonical_user)]
+                {
+                    for (i, text) in list.iter().enumerate() {
+                        let path = format!("{path}.{name}[{i}]");
+                        self.characters(text, &path);
+                        if let Err(message) = check_principal(name, text) {
+                            self.problem(Kind::Principal, &path, message);
+                        }
+                    }
+                }
+            }
+            Some(Principal::Anyone) | None => {}
+        }
+    }
+
+    fn actions(&mut self, element: &ActionElement, path: &str) -> Elements<Pattern> {
+        let (negated, name, texts) = match element {
+            ActionElement::Action(texts) => (false, "Action", texts),
+            ActionElement::NotAction(texts) => (true, "NotAction", texts),
+        };
+        let syntax = Syntax { wildcards: true, variables: false, fold: true };
+        let items = self.each(texts, &format!("{path}.{name}"), Kind::Action, |text| {
+            check_action(text)?;
+            Pattern::parse(text, syntax)
+        });
+        Elements { negated, items }
+    }
+
+    fn resources(&mut self, element: Option<&ResourceElement>, path: &str) -> Option<Elements<ResourcePattern>> {
+        let (negated, name, texts) = match element {
+            Some(ResourceElement::Resource(texts)) => (false, "Resource", texts),
+            Some(ResourceElement::NotResource(texts)) => (true, "NotResource", texts),
+            None => {
+                if self.kind != PolicyKind::Trust {
+                    let path = format!("{path}.Resource");
+                    self.problem(Kind::MissingElement, &path, "a statement has Resource or NotResource");
+                }
+                return None;
+            }
+        };
+        let path = format!("{path}.{name}");
+        if self.kind == PolicyKind::Trust {
+            self.problem(Kind::ForbiddenElement, &path, "a trust policy has no resources: it is about its own role");
+            return None;
+        }
+        let version = self.version;
+        let items = self.each(texts, &path, Kind::Resource, |text| {
+            let pattern = ResourcePattern::parse(text, version)?;
+            let unresolved = |arn: &crate::arn::ArnPattern| arn.rest.variables().iter().any(|v| v.default.is_none());
+            if negated && pattern.arn().is_some_and(unresolved) {
+                return Err("a variable without default in NotResource: AWS does not say what holds when it has no \
+                            value; give it a default, as in ${aws:username, 'none'}"
+                    .to_owned());
+            }
+            Ok(pattern)
+        });
+        Some(Elements { negated, items })
+    }
+
+    /// Parses every text of a list that may not be empty.
+    fn each<T>(
+        &mut self,
+        texts: &[String],
+        path: &str,
+        kind: Kind,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
+        if texts.is_empty() {
+            // A parsed document has reported this; one made from statements has not.
+            if !self.problems.iter().any(|problem| problem.path().starts_with(path)) {
+                self.problem(Kind::Empty, path, "the list is empty");
+            }
+        }
+        let mut items = Vec::with_capacity(texts.len());
+        for (i, text) in texts.iter().enumerate() {
+            let path = format!("{path}[{i}]");
+            self.characters(text, &path);
+            match parse(text) {
+                Ok(item) => items.push(item),
+                Err(message) => self.problem(kind, &path, format!("{}: {message}", quote(text))),
+            }
+        }
+        items
+    }
+
+    fn conditions(&mut self, conditions: &[Condition], path: &str) -> Vec<Atom> {
+        let mut seen = HashSet::new();
+        let mut atoms = Vec::with_capacity(conditions.len());
+        for condition in conditions {
+            let path = format!("{path}.{}.{}", condition.operator, condition.key);
+            self.condition_key(condition, &path);
+            if !seen.insert((condition.operator, condition.key.to_lowercase())) {
+                self.problem(
+                    Kind::DuplicateKey,
+                    &path,
+                    format!("the key {} is there twice (case does not matter)", quote(&condition.key)),
+                );
+            }
+            if condition.values.is_empty() {
+                if !self.problems.iter().any(|problem| problem.path().starts_with(&path)) {
+                    self.problem(Kind::Empty, &path, "the list of values is empty");
+                }
+                continue;
+            }
+            for (i, value) in condition.values.iter().enumerate() {
+                self.characters(value, &format!("{path}[{i}]"));
+            }
+            match Atom::compile(condition, self.version) {
+                Ok(atom) => atoms.push(atom),
+                Err((index, message)) => {
+                    let path = index.map_or_else(|| path.clone(), |i| format!("{path}[{i}]"));
+                    self.problem(Kind::ConditionValue, &path, message);
+                }
+            }
+        }
+        atoms
+    }
+
+    fn condition_key(&mut self, condition: &Condition, path: &str) {
+        let key = condition.key.as_str();
+        self.characters(key, path);
+        let malformed = !key.contains(':') || key.trim() != key || key.contains(['*', '?', '$', '{', '}', '"']);
+        if malformed {
+            let message = format!("{} is not a condition key (prefix:name, no wildcards or variables)", quote(key));
+            self.problem(Kind::ConditionKey, path, message);
+        }
+        let operator = condition.operator;
+        if operator.test == Test::Null && (operator.set.is_some() || operator.if_exists) {
+            self.problem(Kind::Operator, path, "Null takes neither prefix nor suffix");
+        }
+        let list = crate::variable::is_multi_valued(key);
+        if list && operator.set.is_none() && operator.test != Test::Null {
+            self.problem(
+                Kind::Operator,
+                path,
+                format!(
+                    "{key} can have several values, for which {operator} is undefined; \
+                     write {}:{operator} or {}:{operator}",
+                    set_name(SetOperator::ForAllValues),
+                    set_name(SetOperator::ForAnyValue)
+                ),
+            );
+        }
+    }
+}
+
+fn set_name(set: SetOperator) -> &'static str {
+    match set {
+        SetOperator::ForAllValues => "ForAllValues",
+        SetOperator::ForAnyValue => "ForAnyValue",
+    }
+}
+
+/// `*`, or `service:Name` with wildcards in the name only.
+fn check_action(text: &str) -> Result<(), String> {
+    if text == "*" {
+        return Ok(());
+    }
+    let Some((service, name)) = text.split_once(':') else {
+        return Err("an action is * or service:Name".to_owned());
+    };
+    if service.contains(['*', '?']) {
+        return Err("a wildcard in the service of an action; spell the service out, or write a lone *".to_owned());
+    }
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if service.is_empty() || !service.chars().all(word) {
+        return Err("the service of an action has letters, digits and hyphens".to_owned());
+    }
+    if name.is_empty() || !name.chars().all(|c| word(c) || matches!(c, '*' | '?' | '.')) {
+        return Err("the name of an action has letters, digits and the wildcards * and ?".to_owned());
+    }
+    Ok(())
+}
+
+/// Whether the text is a 12-digit account id.
+pub(crate) fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn check_principal(kind: &str, text: &str) -> Result<(), String> {
+    let wrong = |what: &str| Err(format!("{}: {what}", quote(text)));
+    if text.contains(['*', '?']) {
+        return wrong("principals have no wildcards, and \"*\" stands alone");
+    }
+    match kind {
+        "AWS" => check_aws_principal(text).or_else(|what| wrong(what)),
+        "Service" if !text.contains('.') || text.contains([':', ' ', '/']) => {
+            wrong("a service principal looks like ec2.amazonaws.com")
+        }
+        "Federated" if text.is_empty() || text.contains([' ', '$']) => {
+            wrong("a federated principal is the ARN of a provider, or its host name")
+        }
+        "CanonicalUser" if text.is_empty() || !text.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            wrong("a canonical user id is hexadecimal")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An account, a user, a role, a session, or the unique id that AWS shows in place of a deleted user or role.
+fn check_aws_principal(text: &str) -> Result<(), &'static str> {
+    const SHAPES: &str = "an AWS principal is a 12-digit account id or the ARN of an account root, user, role or session";
+    let unique_id = |text: &str| {
+        text.len() >= 16
+            && text.starts_with('A')
+            && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+    };
+    if is_account_id(text) || unique_id(text) {
+        return Ok(());
+    }
+    let mut parts = text.splitn(6, ':');
+    let [Some("arn"), Some(partition), Some(service), Some(""), Some(account), Some(rest)] =
+        [parts.next(), parts.next(), parts.next(), parts.next(), parts.next(), parts.next()]
+    else {
+        return Err(SHAPES);
+    };
+    let named = |prefix: &str| rest.strip_prefix(prefix).is_some_and(|name| !name.is_empty());
+    let known = match service {
+        "iam" => rest == "root" || named("user/") || named("role/"),
+        "sts" => {
+            named("federated-user/")
+                || rest.strip_prefix("assumed-role/").is_some_and(|rest| {
+                    rest.split_once('/').is_some_and(|(role, session)| !role.is_empty() && !session.is_empty())
+                })
+        }
+        _ => false,
+    };
+    if !partition.is_empty() && is_account_id(account) && known && !text.contains([' ', '$']) {
+        Ok(())
+    } else {
+        Err(SHAPES)
+    }
+}

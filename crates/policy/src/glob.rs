@@ -1,0 +1,317 @@
+//! Patterns with `*`, `?` and variables: matching, inclusion, intersection.
+
+use std::collections::HashMap;
+
+use crate::{
+    document::Version,
+    evaluate::Context,
+    variable::{self, Expansion, Variable},
+    work::Work,
+};
+
+/// One position of a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Token {
+    /// This character.
+    Char(char),
+    /// `?`: exactly one character.
+    One,
+    /// `*`: any run of characters, the empty one included.
+    Many,
+    /// The value of the variable with this index.
+    Var(u16),
+}
+
+/// How text becomes tokens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Syntax {
+    /// `*` and `?` are wildcards.
+    pub(crate) wildcards: bool,
+    /// `${…}` is a variable.
+    pub(crate) variables: bool,
+    /// Case does not matter: both sides are lower-cased.
+    pub(crate) fold: bool,
+}
+
+impl Syntax {
+    /// Patterns with wildcards and variables, as far as the language version has them.
+    pub(crate) fn pattern(version: Version) -> Self {
+        Self { wildcards: true, variables: version == Version::V2012, fold: false }
+    }
+}
+
+/// A pattern in normal form: runs of wildcards have their `?` first and at most one `*`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pattern {
+    tokens: Vec<Token>,
+    variables: Vec<Variable>,
+    fold: bool,
+}
+
+/// Lower-cases character by character, which keeps lengths.
+pub(crate) fn fold(c: char) -> char {
+    let mut lower = c.to_lowercase();
+    match (lower.next(), lower.next()) {
+        (Some(one), None) => one,
+        _ => c,
+    }
+}
+
+impl Pattern {
+    /// Reads a pattern.
+    pub(crate) fn parse(text: &str, syntax: Syntax) -> Result<Self, String> {
+        let mut tokens = Vec::with_capacity(text.len());
+        let mut variables: Vec<Variable> = Vec::new();
+        let mut ids: HashMap<Variable, u16> = HashMap::new();
+        let mut rest = text;
+        while let Some(c) = rest.chars().next() {
+            if syntax.variables && let Some(after) = rest.strip_prefix("${") {
+                let (inner, after) =
+                    after.split_once('}').ok_or_else(|| "a variable is opened by ${ and never closed".to_owned())?;
+                match variable::parse(inner)? {
+                    Expansion::Literal(c) => tokens.push(Token::Char(c)),
+                    Expansion::Variable(variable) => {
+                        let next = u16::try_from(variables.len()).map_err(|_| "too many variables".to_owned())?;
+                        let id = *ids.entry(variable.clone()).or_insert(next);
+                        if id == next {
+                            variables.push(variable);
+                        }
+                        tokens.push(Token::Var(id));
+                    }
+                }
+                rest = after;
+                continue;
+            }
+            tokens.push(match c {
+                '*' if syntax.wildcards => Token::Many,
+                '?' if syntax.wildcards => Token::One,
+                c if syntax.fold => Token::Char(fold(c)),
+                c => Token::Char(c),
+            });
+            rest = rest.get(c.len_utf8()..).unwrap_or_default();
+        }
+        Ok(Self { tokens: normalise(tokens), variables, fold: syntax.fold })
+    }
+
+    /// A pattern that matches one text only.
+    #[cfg(test)]
+    pub(crate) fn literal(text: &str) -> Self {
+        Self { tokens: text.chars().map(Token::Char).collect(), variables: Vec::new(), fold: false }
+    }
+
+    /// Whether the pattern is a lone `*`.
+    pub(crate) fn is_universal(&self) -> bool {
+        self.tokens == [Token::Many]
+    }
+
+    /// The only text that matches, when there are neither wildcards nor variables.
+    pub(crate) fn as_literal(&self) -> Option<String> {
+        self.tokens.iter().map(|token| if let Token::Char(c) = token { Some(*c) } else { None }).collect()
+    }
+
+    /// The variables.
+    pub(crate) fn variables(&self) -> &[Variable] {
+        &self.variables
+    }
+
+    /// Whether a wildcard is in it.
+    pub(crate) fn has_wildcards(&self) -> bool {
+        self.tokens.iter().any(|token| matches!(token, Token::One | Token::Many))
+    }
+
+    /// Whether the text matches. Wildcard characters inside the value of a variable are literal; a variable without
+    /// value and default matches nothing. For a folding pattern the text must be folded.
+    pub(crate) fn matches(&self, text: &[char], context: &Context, work: &mut Work) -> bool {
+        let accept = |token: Token, c: &char| match token {
+            Token::Char(expected) => expected == *c,
+            Token::One => true,
+            Token::Many | Token::Var(_) => false,
+        };
+        if self.variables.is_empty() {
+            return run(&self.tokens, text, |token| token == Token::Many, accept, work);
+        }
+        let Some(tokens) = self.expand(context) else { return false };
+        run(&tokens, text, |token| token == Token::Many, accept, work)
+    }
+
+    /// The tokens with variables replaced by their values.
+    fn expand(&self, context: &Context) -> Option<Vec<Token>> {
+        let mut tokens = Vec::with_capacity(self.tokens.len());
+        for token in &self.tokens {
+            let Token::Var(id) = token else {
+                tokens.push(*token);
+                continue;
+            };
+            let variable = self.variables.get(usize::from(*id))?;
+            let value = resolve(variable, context)?;
+            tokens.extend(value.chars().map(|c| Token::Char(if self.fold { fold(c) } else { c })));
+        }
+        Some(tokens)
+    }
+
+    /// Whether everything that `other` matches is matched by `self`, whatever the values of the variables: a variable
+    /// is a letter that only `*` and itself accept. Exact without `?`, sound with it.
+    pub(crate) fn includes(&self, other: &Self, work: &mut Work) -> bool {
+        let accept = |token: Token, letter: &Token| match (token, *letter) {
+            (Token::Char(a), Token::Char(b)) => a == b,
+            (Token::One, Token::Char(_) | Token::One) => true,
+            (Token::Var(a), Token::Var(b)) => {
+                match (self.variables.get(usize::from(a)), other.variables.get(usize::from(b))) {
+                    (Some(a), Some(b)) => a.key == b.key && a.default == b.default,
+                    _ => false,
+                }
+            }
+            _ => false,
+        };
+        run(&self.tokens, &other.tokens, |token| token == Token::Many, accept, work)
+    }
+
+    /// Whether some text may match both, for some values of the variables. `false` is certain.
+    pub(crate) fn may_intersect(&self, other: &Self, work: &mut Work) -> bool {
+        let (a, b) = (self.tokens.as_slice(), other.tokens.as_slice());
+        let open = |token: Token| matches!(token, Token::Many | Token::Var(_));
+        let agree = |x: Token, y: Token| match (x, y) {
+            (Token::Char(x), Token::Char(y)) => x == y,
+            _ => true,
+        };
+        match (a.iter().any(|t| open(*t)), b.iter().any(|t| open(*t))) {
+            (false, false) => a.len() == b.len() && a.iter().zip(b).all(|(x, y)| agree(*x, *y)),
+            (true, false) => run(a, b, open, |x, y| agree(x, *y), work),
+            (false, true) => run(b, a, open, |x, y| agree(x, *y), work),
+            // Between the ends either can absorb whatever the other wants, so only the ends can disagree.
+            (true, true) => {
+                let closed = |(x, y): &(&Token, &Token)| !open(**x) && !open(**y);
+                a.iter().zip(b).take_while(closed).all(|(x, y)| agree(*x, *y))
+                    && a.iter().rev().zip(b.iter().rev()).take_while(closed).all(|(x, y)| agree(*x, *y))
+            }
+        }
+    }
+
+    /// A text that matches, with `run` for every `*` and `one` for every `?`; `None` when a variable has no value.
+    pub(crate) fn instance(&self, context: &Context, run: &str, one: char) -> Option<String> {
+        let mut text = String::new();
+        for token in self.expand(context)? {
+            match token {
+                Token::Char(c) => text.push(c),
+                Token::One => text.push(one),
+                Token::Many => text.push_str(run),
+                Token::Var(_) => return None,
+            }
+        }
+        Some(text)
+    }
+
+    /// A pattern whose texts match both, when both have a `*`: the longer beginning, the middles one after the other,
+    /// the longer end. Only a guess when `?` and letters meet; whoever uses it confirms.
+    pub(crate) fn overlap(&self, other: &Self, context: &Context) -> Option<Self> {
+        let a = self.expand(context)?;
+        let b = other.expand(context)?;
+        let star = |tokens: &[Token]| {
+            let first = tokens.iter().position(|t| *t == Token::Many)?;
+            let last = tokens.iter().rposition(|t| *t == Token::Many)?;
+            Some((tokens.get(..first)?.to_vec(), tokens.get(first..=last)?.to_vec(), tokens.get(last + 1..)?.to_vec()))
+        };
+        let tokens = match (star(&a), star(&b)) {
+            (Some((pre_a, mid_a, post_a)), Some((pre_b, mid_b, post_b))) => {
+                let longer = |x: Vec<Token>, y: Vec<Token>| if x.len() >= y.len() { (x, y) } else { (y, x) };
+                let pick = |x: Token, y: Option<&Token>| if x == Token::One { y.copied().unwrap_or(x) } else { x };
+                let (pre, short) = longer(pre_a, pre_b);
+                let pre = pre.into_iter().enumerate().map(|(i, x)| pick(x, short.get(i)));
+                let (post, short) = longer(post_a, post_b);
+                let skip = post.len() - short.len();
+                let post =
+                    post.into_iter().enumerate().map(|(i, x)| pick(x, i.checked_sub(skip).and_then(|i| short.get(i))));
+                pre.chain(mid_a).chain(mid_b).chain(post).collect()
+            }
+            (None, _) => a,
+            (_, None) => b,
+        };
+        Some(Self { tokens: normalise(tokens), variables: Vec::new(), fold: self.fold })
+    }
+
+    /// Splits at the first `parts - 1` colons; `None` when there are fewer.
+    pub(crate) fn split_colons<const N: usize>(&self) -> Option<([Self; N], Self)> {
+        let mut rest = self.tokens.as_slice();
+        let mut parts = Vec::with_capacity(N);
+        for _ in 0..N {
+            let colon = rest.iter().position(|token| *token == Token::Char(':'))?;
+            parts.push(self.part(rest.get(..colon)?));
+            rest = rest.get(colon + 1..)?;
+        }
+        Some((parts.try_into().ok()?, self.part(rest)))
+    }
+
+    fn part(&self, tokens: &[Token]) -> Self {
+        let used = tokens.iter().any(|token| matches!(token, Token::Var(_)));
+        let variables = if used { self.variables.clone() } else { Vec::new() };
+        Self { tokens: tokens.to_vec(), variables, fold: self.fold }
+    }
+}
+
+/// The value of a variable: the key's only value, or the default when the key is absent.
+fn resolve<'a>(variable: &'a Variable, context: &'a Context) -> Option<&'a str> {
+    match context.get_lower(&variable.key) {
+        Some([value]) => Some(value),
+        Some([_, _, ..]) => None,
+        Some([]) | None => variable.default.as_deref(),
+    }
+}
+
+/// Runs of wildcards become their `?`s followed by one `*`.
+fn normalise(tokens: Vec<Token>) -> Vec<Token> {
+    let mut out = Vec::with_capacity(tokens.len());
+    let mut star = false;
+    for token in tokens {
+        match token {
+            Token::Many => star = true,
+            Token::One => out.push(Token::One),
+            token => {
+                if std::mem::take(&mut star) {
+                    out.push(Token::Many);
+                }
+                out.push(token);
+            }
+        }
+    }
+    if star {
+        out.push(Token::Many);
+    }
+    out
+}
+
+/// Greedy two-pointer matching: on a mismatch only the latest star is extended, because an earlier one can absorb
+/// nothing that the later can't.
+fn run<T>(
+    pattern: &[Token],
+    text: &[T],
+    star: impl Fn(Token) -> bool,
+    accept: impl Fn(Token, &T) -> bool,
+    work: &mut Work,
+) -> bool {
+    let (mut p, mut t) = (0, 0);
+    let mut retry: Option<(usize, usize)> = None;
+    while let Some(letter) = text.get(t) {
+        if !work.step() {
+            return false;
+        }
+        match pattern.get(p) {
+            Some(token) if star(*token) => {
+                p += 1;
+                retry = Some((p, t));
+            }
+            Some(token) if accept(*token, letter) => {
+                p += 1;
+                t += 1;
+            }
+            _ => match &mut retry {
+                Some((after_star, from)) => {
+                    *from += 1;
+                    p = *after_star;
+                    t = *from;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern.get(p..).unwrap_or_default().iter().all(|token| star(*token))
+}

@@ -1,0 +1,71 @@
+//! Policy variables: `${key}`, `${key, 'default'}`, and the literals `${*}`, `${?}`, `${$}`.
+
+/// Keys with several values can't be variables.
+const MULTI_VALUED: &[&str] = &[
+    "aws:calledvia",
+    "aws:principalorgpaths",
+    "aws:principalservicenameslist",
+    "aws:resourceorgpaths",
+    "aws:sourceorgpaths",
+    "aws:sourcevpcorgpaths",
+    "aws:tagkeys",
+    "aws:vpceorgpaths",
+    "sts:transitivetagkeys",
+];
+
+/// A variable: the context key it takes its value from, and what stands for it when the key is absent.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Variable {
+    /// The key, lower case.
+    pub(crate) key: String,
+    /// The key as spelled.
+    pub(crate) spelled: String,
+    /// The default, when given.
+    pub(crate) default: Option<String>,
+}
+
+/// What follows `${`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Expansion {
+    /// One of `*`, `?`, `$` meant literally.
+    Literal(char),
+    /// A variable.
+    Variable(Variable),
+}
+
+/// Whether a key can have several values.
+pub(crate) fn is_multi_valued(key: &str) -> bool {
+    MULTI_VALUED.contains(&key.to_lowercase().as_str())
+}
+
+/// Reads the text between `${` and `}`.
+pub(crate) fn parse(inner: &str) -> Result<Expansion, String> {
+    match inner {
+        "*" => return Ok(Expansion::Literal('*')),
+        "?" => return Ok(Expansion::Literal('?')),
+        "$" => return Ok(Expansion::Literal('$')),
+        _ => {}
+    }
+    let (key, default) = match inner.split_once(',') {
+        None => (inner, None),
+        Some((key, rest)) => {
+            let quoted = rest
+                .trim_start_matches(' ')
+                .strip_prefix('\'')
+                .and_then(|rest| rest.strip_suffix('\''))
+                .ok_or_else(|| format!("the default of ${{{inner}}} must stand in single quotes"))?;
+            if quoted.contains(['*', '?', '$', '\'', '{']) {
+                return Err(format!("the default of ${{{inner}}} may not hold wildcards, quotes or variables"));
+            }
+            (key, Some(quoted.to_owned()))
+        }
+    };
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, ':' | '/' | '_' | '.' | '@' | '=' | '+' | '-' | ' ');
+    if !key.contains(':') || key.trim() != key || !key.chars().all(plain) {
+        return Err(format!("${{{inner}}} does not name a context key"));
+    }
+    if is_multi_valued(key) {
+        return Err(format!("{key} can have several values and can't be a variable"));
+    }
+    Ok(Expansion::Variable(Variable { key: key.to_lowercase(), spelled: key.to_owned(), default }))
+}

@@ -1,0 +1,31 @@
+//! A counter of glob-position updates, so that adversarial patterns end in a bounded time.
+
+/// Work that may still be done. When it is used up every question is answered "no", and the asker must look at
+/// [`Work::exhausted`] before trusting an answer.
+#[derive(Debug)]
+pub(crate) struct Work {
+    left: u64,
+}
+
+impl Work {
+    /// At most this many position updates.
+    pub(crate) fn limited(updates: u64) -> Self {
+        Self { left: updates }
+    }
+
+    /// No limit, for single evaluations whose inputs are small.
+    pub(crate) fn unlimited() -> Self {
+        Self { left: u64::MAX }
+    }
+
+    /// Takes one update; false when none is left.
+    pub(crate) fn step(&mut self) -> bool {
+        self.left = self.left.saturating_sub(1);
+        self.left > 0
+    }
+
+    /// Whether the limit was reached; answers given since then mean nothing.
+    pub(crate) fn exhausted(&self) -> bool {
+        self.left == 0
+    }
+}
