@@ -59,7 +59,13 @@ impl Agent {
         let listen = |source| StartError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        Ok(Self { config, listener, address, dialer, log })
+        Ok(Self {
+            config,
+            listener,
+            address,
+            dialer,
+            log,
+        })
     }
 
     /// Where it listens.
@@ -69,7 +75,13 @@ impl Agent {
 
     /// Fetches the first credentials and serves until `stop` is over.
     pub async fn run(self, stop: impl Future<Output = ()> + Send) {
-        let Self { config, listener, address, dialer, log } = self;
+        let Self {
+            config,
+            listener,
+            address,
+            dialer,
+            log,
+        } = self;
         let token = Arc::new(TokenFile::new(&config.token_file));
         let broker = BrokerClient::new(dialer, Arc::clone(&token));
         let keeper = Keeper::new(broker, Arc::new(Timestamp::now), log.clone());
@@ -78,7 +90,10 @@ impl Agent {
             "Listening",
             &[
                 ("address", &address.to_string()),
-                ("broker", &format!("{}:{}", config.broker.host, config.broker.port)),
+                (
+                    "broker",
+                    &format!("{}:{}", config.broker.host, config.broker.port),
+                ),
                 ("version", env!("CARGO_PKG_VERSION")),
             ],
         );

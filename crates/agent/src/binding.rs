@@ -84,7 +84,19 @@ mod tests {
         for good in ["uploader", "a", "a-b.c9", &"a".repeat(253)] {
             assert_eq!(Binding::parse(good).unwrap(), Binding::Named(good.into()));
         }
-        for bad in ["Uploader", "-a", "a-", "a..b", ".a", "a/b", "a b", "ä", "%61", "a?x", &"a".repeat(254)] {
+        for bad in [
+            "Uploader",
+            "-a",
+            "a-",
+            "a..b",
+            ".a",
+            "a/b",
+            "a b",
+            "ä",
+            "%61",
+            "a?x",
+            &"a".repeat(254),
+        ] {
             assert!(Binding::parse(bad).is_err(), "{bad}");
         }
         assert_eq!(Binding::parse("").unwrap(), Binding::Default);
@@ -93,8 +105,18 @@ mod tests {
     #[test]
     fn a_path_is_matched_exactly() {
         assert_eq!(Binding::from_path("/v1/credentials"), Some(Binding::Default));
-        assert_eq!(Binding::from_path("/v1/credentials/x"), Some(Binding::Named("x".into())));
-        for bad in ["/v1/credentials/", "/v1/credentialsx", "/v1/credentials//x", "/v1/credentials/x/", "/", ""] {
+        assert_eq!(
+            Binding::from_path("/v1/credentials/x"),
+            Some(Binding::Named("x".into()))
+        );
+        for bad in [
+            "/v1/credentials/",
+            "/v1/credentialsx",
+            "/v1/credentials//x",
+            "/v1/credentials/x/",
+            "/",
+            "",
+        ] {
             assert_eq!(Binding::from_path(bad), None, "{bad}");
         }
     }

@@ -85,14 +85,27 @@ impl BrokerClient {
     /// A client that reaches the broker with `dialer` and shows it the token in `token`.
     pub fn new(dialer: Dialer, token: Arc<TokenFile>) -> Self {
         let broker = dialer.broker();
-        let host = if broker.host.contains(':') { format!("[{}]", broker.host) } else { broker.host.clone() };
+        let host = if broker.host.contains(':') {
+            format!("[{}]", broker.host)
+        } else {
+            broker.host.clone()
+        };
         // A host that is a TLS server name is a header value; an empty Host would be answered with 400.
         let host = HeaderValue::try_from(format!("{host}:{}", broker.port))
             .unwrap_or_else(|_| HeaderValue::from_static(""));
-        Self { dialer, token, host, idle: Mutex::default() }
+        Self {
+            dialer,
+            token,
+            host,
+            idle: Mutex::default(),
+        }
     }
 
-    fn request(&self, binding: &Binding, etag: Option<&HeaderValue>) -> Result<Request<Empty<Bytes>>, Problem> {
+    fn request(
+        &self,
+        binding: &Binding,
+        etag: Option<&HeaderValue>,
+    ) -> Result<Request<Empty<Bytes>>, Problem> {
         let token = self
             .token
             .current()
@@ -127,7 +140,10 @@ impl BrokerClient {
 
     async fn open(&self) -> Result<Sender, Problem> {
         let stream = self.dialer.dial().await.map_err(|error| {
-            Problem::unavailable("BrokerUnreachable", format!("the Deputy broker can't be reached: {error}"))
+            Problem::unavailable(
+                "BrokerUnreachable",
+                format!("the Deputy broker can't be reached: {error}"),
+            )
         })?;
         let (sender, connection) = http1::Builder::new()
             .max_buf_size(MAX_BODY)
@@ -144,7 +160,10 @@ impl BrokerClient {
     fn keep(&self, sender: Sender) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < MAX_IDLE && !sender.is_closed() {
-            idle.push(Idle { sender, since: Instant::now() });
+            idle.push(Idle {
+                sender,
+                since: Instant::now(),
+            });
         }
     }
 
@@ -179,7 +198,10 @@ impl BrokerClient {
 
 impl Source for BrokerClient {
     async fn fetch(&self, binding: &Binding, etag: Option<HeaderValue>) -> Result<Fetched, FetchError> {
-        let (sender, response) = self.send(binding, etag.as_ref()).await.map_err(FetchError::Unavailable)?;
+        let (sender, response) = self
+            .send(binding, etag.as_ref())
+            .await
+            .map_err(FetchError::Unavailable)?;
         let (head, body) = response.into_parts();
         let body = read(body).await;
         if body.is_ok() {
@@ -207,15 +229,24 @@ impl Source for BrokerClient {
                 }))
             }
             status => {
-                let message = format!("the Deputy broker answered {}, which means nothing here", status.as_u16());
-                Err(FetchError::Unavailable(Problem::unavailable("BrokerError", message)))
+                let message = format!(
+                    "the Deputy broker answered {}, which means nothing here",
+                    status.as_u16()
+                );
+                Err(FetchError::Unavailable(Problem::unavailable(
+                    "BrokerError",
+                    message,
+                )))
             }
         }
     }
 }
 
 fn lost(error: &hyper::Error) -> Problem {
-    Problem::unavailable("BrokerLost", format!("the connection to the Deputy broker broke: {error}"))
+    Problem::unavailable(
+        "BrokerLost",
+        format!("the connection to the Deputy broker broke: {error}"),
+    )
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<u32> {
@@ -224,9 +255,16 @@ fn retry_after(headers: &HeaderMap) -> Option<u32> {
 
 /// Reads a body of at most [`MAX_BODY`] bytes into a buffer that is wiped.
 async fn read(mut body: Incoming) -> Result<Zeroizing<Vec<u8>>, Problem> {
-    let too_large =
-        || Problem::unavailable("BrokerError", format!("the broker's answer has more than {MAX_BODY} bytes"));
-    let announced = body.size_hint().upper().map(|upper| usize::try_from(upper).unwrap_or(usize::MAX));
+    let too_large = || {
+        Problem::unavailable(
+            "BrokerError",
+            format!("the broker's answer has more than {MAX_BODY} bytes"),
+        )
+    };
+    let announced = body
+        .size_hint()
+        .upper()
+        .map(|upper| usize::try_from(upper).unwrap_or(usize::MAX));
     let capacity = announced.unwrap_or(USUAL_BODY);
     if capacity > MAX_BODY {
         return Err(too_large());

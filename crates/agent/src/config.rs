@@ -67,7 +67,10 @@ pub struct ConfigError {
 
 impl ConfigError {
     fn new(variable: &'static str, problem: impl Into<String>) -> Self {
-        Self { variable, problem: problem.into() }
+        Self {
+            variable,
+            problem: problem.into(),
+        }
     }
 }
 
@@ -95,7 +98,13 @@ impl Config {
                 return Err(ConfigError::new("DEPUTY_WAIT_FOR", problem));
             }
         };
-        Ok(Self { listen, token_file, broker, bindings, wait_for })
+        Ok(Self {
+            listen,
+            token_file,
+            broker,
+            bindings,
+            wait_for,
+        })
     }
 }
 
@@ -107,14 +116,23 @@ impl Config {
 pub fn listen(value: Option<String>) -> Result<SocketAddr, ConfigError> {
     const NAME: &str = "DEPUTY_LISTEN";
     let value = value.unwrap_or_else(|| DEFAULT_LISTEN.to_owned());
-    let address: SocketAddr = value
-        .parse()
-        .map_err(|_| ConfigError::new(NAME, format!("{value:?} is not ADDRESS:PORT, such as {DEFAULT_LISTEN}")))?;
+    let address: SocketAddr = value.parse().map_err(|_| {
+        ConfigError::new(
+            NAME,
+            format!("{value:?} is not ADDRESS:PORT, such as {DEFAULT_LISTEN}"),
+        )
+    })?;
     if !address.ip().is_loopback() {
-        return Err(ConfigError::new(NAME, format!("{address} is not a loopback address; use {DEFAULT_LISTEN}")));
+        return Err(ConfigError::new(
+            NAME,
+            format!("{address} is not a loopback address; use {DEFAULT_LISTEN}"),
+        ));
     }
     if address.port() == 0 {
-        return Err(ConfigError::new(NAME, "port 0 would be a port that no client knows"));
+        return Err(ConfigError::new(
+            NAME,
+            "port 0 would be a port that no client knows",
+        ));
     }
     Ok(address)
 }
@@ -130,7 +148,10 @@ fn bindings(value: &str) -> Result<Vec<Binding>, ConfigError> {
         }
     }
     if bindings.len() > MAX_BINDINGS {
-        let problem = format!("names {} bindings; at most {MAX_BINDINGS} are allowed", bindings.len());
+        let problem = format!(
+            "names {} bindings; at most {MAX_BINDINGS} are allowed",
+            bindings.len()
+        );
         return Err(ConfigError::new(NAME, problem));
     }
     Ok(bindings)
@@ -153,13 +174,18 @@ impl BrokerConfig {
             return Err(wrong("must be https://HOST:PORT and nothing more"));
         }
         let host = authority.host();
-        let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host).to_owned();
-        let server_name =
-            ServerName::try_from(host.clone()).map_err(|_| wrong("has a host that no certificate can name"))?;
-        let port = match (authority.port(), authority.port_u16()) {
-            (None, _) => 443,
-            (Some(_), Some(port)) if port != 0 => port,
-            (Some(_), _) => return Err(wrong("has an invalid port")),
+        let host = host
+            .strip_prefix('[')
+            .and_then(|h| h.strip_suffix(']'))
+            .unwrap_or(host)
+            .to_owned();
+        let server_name = ServerName::try_from(host.clone())
+            .map_err(|_| wrong("has a host that no certificate can name"))?;
+        let port = match authority.port_u16() {
+            Some(port) if port != 0 => port,
+            // A port that is no number up to 65535 is not told from none.
+            None if authority.as_str() == authority.host() => 443,
+            _ => return Err(wrong("has an invalid port")),
         };
         let address = address
             .map(|value| {
@@ -168,7 +194,13 @@ impl BrokerConfig {
                 })
             })
             .transpose()?;
-        Ok(Self { host, port, server_name, address, ca: certificates(ca)? })
+        Ok(Self {
+            host,
+            port,
+            server_name,
+            address,
+            ca: certificates(ca)?,
+        })
     }
 }
 
@@ -192,13 +224,19 @@ mod tests {
     use super::*;
 
     fn pem() -> String {
-        rcgen::generate_simple_self_signed(vec!["broker".to_owned()]).unwrap().cert.pem()
+        rcgen::generate_simple_self_signed(vec!["broker".to_owned()])
+            .unwrap()
+            .cert
+            .pem()
     }
 
     fn read(changes: &[(&str, &str)]) -> Result<Config, String> {
         let pem = pem();
         Config::read(|name| {
-            let changed = changes.iter().find(|(n, _)| *n == name).map(|(_, value)| (*value).to_owned());
+            let changed = changes
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, value)| (*value).to_owned());
             changed.or_else(|| match name {
                 "DEPUTY_BROKER_URL" => Some("https://deputy-broker.deputy.svc:8443".to_owned()),
                 "DEPUTY_BROKER_CA" => Some(format!("{pem}{pem}")),
@@ -212,10 +250,16 @@ mod tests {
     fn the_defaults_are_those_of_the_contract() {
         let config = read(&[]).unwrap();
         assert_eq!(config.listen.to_string(), "127.0.0.1:7419");
-        assert_eq!(config.token_file.to_str(), Some("/var/run/secrets/deputy.dev/serviceaccount/token"));
+        assert_eq!(
+            config.token_file.to_str(),
+            Some("/var/run/secrets/deputy.dev/serviceaccount/token")
+        );
         assert_eq!(config.bindings, [Binding::Default]);
         assert_eq!(config.wait_for, WaitFor::Credential);
-        assert_eq!((config.broker.host.as_str(), config.broker.port), ("deputy-broker.deputy.svc", 8443));
+        assert_eq!(
+            (config.broker.host.as_str(), config.broker.port),
+            ("deputy-broker.deputy.svc", 8443)
+        );
         assert_eq!(config.broker.address, None);
         assert_eq!(config.broker.ca.len(), 2);
     }
@@ -223,9 +267,18 @@ mod tests {
     #[test]
     fn an_empty_name_among_bindings_is_the_default_one_and_repetitions_count_once() {
         let named = |name: &str| Binding::Named(name.into());
-        assert_eq!(read(&[("DEPUTY_BINDINGS", "a,b,a")]).unwrap().bindings, [named("a"), named("b")]);
-        assert_eq!(read(&[("DEPUTY_BINDINGS", ",a")]).unwrap().bindings, [Binding::Default, named("a")]);
-        assert_eq!(read(&[("DEPUTY_BINDINGS", "")]).unwrap().bindings, [Binding::Default]);
+        assert_eq!(
+            read(&[("DEPUTY_BINDINGS", "a,b,a")]).unwrap().bindings,
+            [named("a"), named("b")]
+        );
+        assert_eq!(
+            read(&[("DEPUTY_BINDINGS", ",a")]).unwrap().bindings,
+            [Binding::Default, named("a")]
+        );
+        assert_eq!(
+            read(&[("DEPUTY_BINDINGS", "")]).unwrap().bindings,
+            [Binding::Default]
+        );
     }
 
     #[test]
@@ -233,13 +286,21 @@ mod tests {
         let many = (0..40).map(|n| format!("b{n}")).collect::<Vec<_>>().join(",");
         let huge = "x".repeat(MAX_CA + 1);
         for (name, value, says) in [
-            ("DEPUTY_LISTEN", "0.0.0.0:7419", "0.0.0.0:7419 is not a loopback address"),
+            (
+                "DEPUTY_LISTEN",
+                "0.0.0.0:7419",
+                "0.0.0.0:7419 is not a loopback address",
+            ),
             ("DEPUTY_LISTEN", "[::]:7419", "not a loopback address"),
             ("DEPUTY_LISTEN", "10.0.0.1:7419", "not a loopback address"),
             ("DEPUTY_LISTEN", "localhost:7419", "is not ADDRESS:PORT"),
             ("DEPUTY_LISTEN", "127.0.0.1:0", "port 0"),
             ("DEPUTY_BROKER_URL", "", "is not set"),
-            ("DEPUTY_BROKER_URL", "http://broker:8443", "does not start with https://"),
+            (
+                "DEPUTY_BROKER_URL",
+                "http://broker:8443",
+                "does not start with https://",
+            ),
             ("DEPUTY_BROKER_URL", "broker:8443", "does not start with https://"),
             ("DEPUTY_BROKER_URL", "https://u@broker:8443", "nothing more"),
             ("DEPUTY_BROKER_URL", "https://broker:8443/v1", "nothing more"),
@@ -258,7 +319,10 @@ mod tests {
             ("DEPUTY_WAIT_FOR", "nothing", "neither"),
         ] {
             let error = read(&[(name, value)]).err().unwrap_or_default();
-            assert!(error.starts_with(name) && error.contains(says), "{name}={value}: {error}");
+            assert!(
+                error.starts_with(name) && error.contains(says),
+                "{name}={value}: {error}"
+            );
         }
     }
 

@@ -46,7 +46,9 @@ pub struct Credential {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum CredentialError {
     /// Not a JSON object with the five strings.
-    #[error("the broker's response is not a JSON object with AccessKeyId, SecretAccessKey, Token and Expiration")]
+    #[error(
+        "the broker's response is not a JSON object with AccessKeyId, SecretAccessKey, Token and Expiration"
+    )]
     Malformed,
     /// A mandatory string is empty.
     #[error("{0} in the broker's response is empty")]
@@ -106,9 +108,15 @@ impl Credential {
             ..wire
         };
         // Large enough at once, so that no smaller buffer with parts of the secret is left behind.
-        let mut rendered = Zeroizing::new(Vec::with_capacity(body.len().saturating_mul(2).saturating_add(64)));
+        let mut rendered = Zeroizing::new(Vec::with_capacity(
+            body.len().saturating_mul(2).saturating_add(64),
+        ));
         serde_json::to_writer(&mut *rendered, &wire).map_err(|_| CredentialError::Malformed)?;
-        Ok(Self { body: Bytes::from_owner(rendered), access_key_id, expiration })
+        Ok(Self {
+            body: Bytes::from_owner(rendered),
+            access_key_id,
+            expiration,
+        })
     }
 
     /// The body to serve. Clones share one buffer, which is wiped with the last of them.
@@ -162,7 +170,11 @@ mod tests {
     #[test]
     fn an_expiration_with_an_offset_becomes_utc() {
         let body = r#"{"AccessKeyId":"A","SecretAccessKey":"s","Token":"t","Expiration":"2026-09-30T14:00:00+02:00"}"#;
-        assert!(parse(body).unwrap().contains(r#""Expiration":"2026-09-30T12:00:00Z""#));
+        assert!(
+            parse(body)
+                .unwrap()
+                .contains(r#""Expiration":"2026-09-30T12:00:00Z""#)
+        );
     }
 
     #[test]
@@ -179,12 +191,19 @@ mod tests {
                 .filter(|(name, _)| *name != left_out)
                 .map(|(name, value)| format!("{name:?}:{value:?}"))
                 .collect();
-            assert_eq!(parse(&format!("{{{}}}", rest.join(","))), Err(CredentialError::Malformed), "{left_out}");
+            assert_eq!(
+                parse(&format!("{{{}}}", rest.join(","))),
+                Err(CredentialError::Malformed),
+                "{left_out}"
+            );
             let emptied: Vec<String> = complete
                 .iter()
                 .map(|(name, value)| format!("{name:?}:{:?}", if *name == left_out { "" } else { *value }))
                 .collect();
-            assert!(parse(&format!("{{{}}}", emptied.join(","))).is_err(), "{left_out}");
+            assert!(
+                parse(&format!("{{{}}}", emptied.join(","))).is_err(),
+                "{left_out}"
+            );
         }
         for bad in ["", "{}", "null", "[]", r#"{"AccessKeyId":null}"#] {
             assert_eq!(parse(bad), Err(CredentialError::Malformed), "{bad}");
@@ -205,8 +224,14 @@ mod tests {
             ))
         };
         assert!(at("2026-09-30T11:01:01Z").is_ok());
-        assert!(matches!(at("2026-09-30T11:01:00Z"), Err(CredentialError::Expired(_))));
-        assert!(matches!(at("2020-01-01T00:00:00Z"), Err(CredentialError::Expired(_))));
+        assert!(matches!(
+            at("2026-09-30T11:01:00Z"),
+            Err(CredentialError::Expired(_))
+        ));
+        assert!(matches!(
+            at("2020-01-01T00:00:00Z"),
+            Err(CredentialError::Expired(_))
+        ));
         for bad in ["tomorrow", "2026-09-30", "2026-09-30T12:00:00", "1790000000"] {
             assert_eq!(at(bad), Err(CredentialError::Expiration), "{bad}");
         }

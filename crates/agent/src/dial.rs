@@ -67,14 +67,21 @@ impl Dialer {
         for (index, certificate) in broker.ca.iter().enumerate() {
             roots
                 .add(certificate.clone())
-                .map_err(|source| TlsSetupError::Root { number: index.saturating_add(1), source })?;
+                .map_err(|source| TlsSetupError::Root {
+                    number: index.saturating_add(1),
+                    source,
+                })?;
         }
         let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(TlsSetupError::Protocol)?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { broker, tls: TlsConnector::from(Arc::new(config)), avoid_name_until: Mutex::default() })
+        Ok(Self {
+            broker,
+            tls: TlsConnector::from(Arc::new(config)),
+            avoid_name_until: Mutex::default(),
+        })
     }
 
     /// The broker this dialer goes to.
@@ -98,9 +105,12 @@ impl Dialer {
                 Route::Name if routes.len() > 1 => NAME_TIMEOUT,
                 _ => ROUTE_TIMEOUT,
             };
-            let outcome = timeout(limit, self.connect(*route))
-                .await
-                .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, format!("no answer in {limit:?}"))));
+            let outcome = timeout(limit, self.connect(*route)).await.unwrap_or_else(|_| {
+                Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    format!("no answer in {limit:?}"),
+                ))
+            });
             match outcome {
                 Ok(stream) => return Ok(stream),
                 Err(error) => {
@@ -127,13 +137,19 @@ impl Dialer {
     }
 
     fn avoids_name(&self) -> bool {
-        let until = *self.avoid_name_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = *self
+            .avoid_name_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         until.is_some_and(|until| Instant::now() < until)
     }
 
     fn avoid_name(&self) {
         let until = Instant::now().checked_add(AVOID_NAME);
-        *self.avoid_name_until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+        *self
+            .avoid_name_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = until;
     }
 
     fn describe(&self, route: Route) -> impl fmt::Display {

@@ -96,7 +96,12 @@ impl Slot {
 impl<S: Source> Keeper<S> {
     /// A keeper with nothing in it.
     pub fn new(source: S, clock: WallClock, log: Log) -> Arc<Self> {
-        Arc::new(Self { source, clock, log, slots: Mutex::default() })
+        Arc::new(Self {
+            source,
+            clock,
+            log,
+            slots: Mutex::default(),
+        })
     }
 
     /// The credential of `binding`, or why there is none, within [`FIRST_WAIT`].
@@ -110,7 +115,10 @@ impl<S: Source> Keeper<S> {
             let slot = slots.entry(binding.clone()).or_insert_with(Slot::new);
             slot.used = Instant::now();
             let kept = self.usable(slot);
-            let confirmed = slot.kept.as_ref().is_some_and(|kept| kept.confirmed.elapsed() < FRESH);
+            let confirmed = slot
+                .kept
+                .as_ref()
+                .is_some_and(|kept| kept.confirmed.elapsed() < FRESH);
             let paused = slot.paused_until.is_some_and(|until| Instant::now() < until);
             match (&kept, &slot.refusal) {
                 (Some(body), _) if confirmed || paused => return Ok(body.clone()),
@@ -139,7 +147,10 @@ impl<S: Source> Keeper<S> {
                 let message = format!(
                     "the broker has not answered yet for the {binding} binding; the request to it goes on, try again"
                 );
-                Err(Problem { retry_after: Some(1), ..Problem::unavailable("NotReady", message) })
+                Err(Problem {
+                    retry_after: Some(1),
+                    ..Problem::unavailable("NotReady", message)
+                })
             }
         }
     }
@@ -160,15 +171,23 @@ impl<S: Source> Keeper<S> {
             return call.clone();
         }
         let (send, done) = watch::channel(None);
-        let call = Call { started: Instant::now(), done };
+        let call = Call {
+            started: Instant::now(),
+            done,
+        };
         slot.call = Some(call.clone());
         let etag = slot.kept.as_ref().and_then(|kept| kept.etag.clone());
         let (keeper, binding, started) = (Arc::clone(self), binding.clone(), call.started);
         tokio::spawn(async move {
-            let result = timeout(CALL_LIMIT, keeper.source.fetch(&binding, etag)).await.unwrap_or_else(|_| {
-                let message = format!("the Deputy broker did not answer in {CALL_LIMIT:?}");
-                Err(FetchError::Unavailable(Problem::unavailable("BrokerSilent", message)))
-            });
+            let result = timeout(CALL_LIMIT, keeper.source.fetch(&binding, etag))
+                .await
+                .unwrap_or_else(|_| {
+                    let message = format!("the Deputy broker did not answer in {CALL_LIMIT:?}");
+                    Err(FetchError::Unavailable(Problem::unavailable(
+                        "BrokerSilent",
+                        message,
+                    )))
+                });
             let outcome = keeper.settle(&binding, started, result);
             send.send_replace(Some(outcome));
         });
@@ -215,18 +234,26 @@ impl<S: Source> Keeper<S> {
             // It expired while the broker said that it is current.
             (Fetched::NotModified, None) => {
                 let message = "the broker confirmed a credential that has expired here";
-                return Err(FetchError::Unavailable(Problem::unavailable("BrokerError", message)));
+                return Err(FetchError::Unavailable(Problem::unavailable(
+                    "BrokerError",
+                    message,
+                )));
             }
             (Fetched::Credential { body, etag }, kept) => {
                 let credential = Credential::parse(&body, (self.clock)()).map_err(|error| {
                     FetchError::Unavailable(Problem::unavailable("BrokerError", error.to_string()))
                 })?;
-                let is_new =
-                    kept.as_ref().is_none_or(|k| k.credential.access_key_id() != credential.access_key_id());
+                let is_new = kept
+                    .as_ref()
+                    .is_none_or(|k| k.credential.access_key_id() != credential.access_key_id());
                 if is_new {
                     slot.state = State::New;
                 }
-                *kept = Some(Kept { credential, etag, confirmed: started });
+                *kept = Some(Kept {
+                    credential,
+                    etag,
+                    confirmed: started,
+                });
             }
         }
         Ok(())
@@ -254,11 +281,19 @@ impl<S: Source> Keeper<S> {
             }
             (Ok(()), None) => {}
             (Err(FetchError::Refused(problem)), _) => {
-                let fields = [("binding", binding.as_str()), ("code", &problem.code), ("message", &problem.message)];
+                let fields = [
+                    ("binding", binding.as_str()),
+                    ("code", &problem.code),
+                    ("message", &problem.message),
+                ];
                 self.log.warn("Refused", &fields);
             }
             (Err(FetchError::Unavailable(problem)), kept) => {
-                let serving = if kept.is_some() { "the kept credential" } else { "nothing" };
+                let serving = if kept.is_some() {
+                    "the kept credential"
+                } else {
+                    "nothing"
+                };
                 let fields = [
                     ("binding", binding.as_str()),
                     ("code", &problem.code),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::{advance, sleep};
+use tokio::time::sleep;
 use zeroize::Zeroizing;
 
 use super::*;
@@ -25,8 +25,16 @@ struct Script {
 
 impl Source for Script {
     async fn fetch(&self, _: &Binding, etag: Option<HeaderValue>) -> Result<Fetched, FetchError> {
-        self.etags.lock().unwrap().push(etag.map(|e| e.to_str().unwrap().to_owned()));
-        let step = self.steps.lock().unwrap().pop_front().expect("a call that the test does not expect");
+        self.etags
+            .lock()
+            .unwrap()
+            .push(etag.map(|e| e.to_str().unwrap().to_owned()));
+        let step = self
+            .steps
+            .lock()
+            .unwrap()
+            .pop_front()
+            .expect("a call that the test does not expect");
         sleep(step.after).await;
         step.answer
     }
@@ -65,7 +73,10 @@ impl Fixture {
     }
 
     fn expect(&self, after_ms: u64, answer: Result<Fetched, FetchError>) {
-        let step = Step { after: Duration::from_millis(after_ms), answer };
+        let step = Step {
+            after: Duration::from_millis(after_ms),
+            answer,
+        };
         self.keeper.source.steps.lock().unwrap().push_back(step);
     }
 
@@ -107,7 +118,10 @@ fn lives_until(key: &str, expiration: &str) -> Result<Fetched, FetchError> {
         r#"{{"AccessKeyId":"{key}","SecretAccessKey":"canary-secret","Token":"canary-token","Expiration":"{expiration}"}}"#
     );
     let etag = Some(HeaderValue::try_from(format!("\"{key}\"")).unwrap());
-    Ok(Fetched::Credential { body: Zeroizing::new(body.into_bytes()), etag })
+    Ok(Fetched::Credential {
+        body: Zeroizing::new(body.into_bytes()),
+        etag,
+    })
 }
 
 fn credential(key: &str) -> Result<Fetched, FetchError> {
@@ -120,15 +134,23 @@ fn not_modified() -> Result<Fetched, FetchError> {
 
 fn refused(status: u16) -> Result<Fetched, FetchError> {
     let status = StatusCode::from_u16(status).unwrap();
-    Err(FetchError::Refused(Problem::new(status, "NoBinding", "no binding")))
+    Err(FetchError::Refused(Problem::new(
+        status,
+        "NoBinding",
+        "no binding",
+    )))
 }
 
 fn unavailable() -> Result<Fetched, FetchError> {
-    Err(FetchError::Unavailable(Problem::unavailable("Unavailable", "later")))
+    Err(FetchError::Unavailable(Problem::unavailable(
+        "Unavailable",
+        "later",
+    )))
 }
 
+/// Lets everything happen that happens in this time.
 async fn pass(seconds: u64) {
-    advance(Duration::from_secs(seconds)).await;
+    sleep(Duration::from_secs(seconds)).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,7 +164,10 @@ async fn a_fresh_credential_is_served_without_asking() {
 
 #[tokio::test(start_paused = true)]
 async fn an_older_one_is_confirmed_by_its_etag() {
-    let f = Fixture::new().then(0, credential("K1")).then(10, not_modified()).then(10, credential("K2"));
+    let f = Fixture::new()
+        .then(0, credential("K1"))
+        .then(10, not_modified())
+        .then(10, credential("K2"));
     assert_eq!(f.get().await, "K1");
     pass(6).await;
     assert_eq!(f.get().await, "K1");
@@ -151,12 +176,18 @@ async fn an_older_one_is_confirmed_by_its_etag() {
     assert_eq!(f.calls(), 2);
     pass(2).await;
     assert_eq!(f.get().await, "K2");
-    assert_eq!(f.etags(), [None, Some("\"K1\"".to_owned()), Some("\"K1\"".to_owned())]);
+    assert_eq!(
+        f.etags(),
+        [None, Some("\"K1\"".to_owned()), Some("\"K1\"".to_owned())]
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn while_the_broker_fails_the_kept_one_is_served_and_the_broker_left_alone_for_a_second() {
-    let f = Fixture::new().then(0, credential("K1")).then(10, unavailable()).then(10, not_modified());
+    let f = Fixture::new()
+        .then(0, credential("K1"))
+        .then(10, unavailable())
+        .then(10, not_modified());
     assert_eq!(f.get().await, "K1");
     pass(6).await;
     for _ in 0..10 {
@@ -166,12 +197,18 @@ async fn while_the_broker_fails_the_kept_one_is_served_and_the_broker_left_alone
     pass(1).await;
     assert_eq!(f.get().await, "K1");
     assert_eq!(f.calls(), 3);
-    assert_eq!(f.events(), ["CredentialCurrent", "BrokerUnavailable", "CredentialCurrent"]);
+    assert_eq!(
+        f.events(),
+        ["CredentialCurrent", "BrokerUnavailable", "CredentialCurrent"]
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_hanging_broker_costs_the_first_callers_300_ms_and_later_ones_nothing() {
-    let f = Fixture::new().then(0, credential("K1")).then(60_000, credential("late")).then(0, not_modified());
+    let f = Fixture::new()
+        .then(0, credential("K1"))
+        .then(60_000, credential("late"))
+        .then(0, not_modified());
     assert_eq!(f.get().await, "K1");
     pass(6).await;
     let before = Instant::now();
@@ -208,16 +245,21 @@ async fn an_expired_credential_is_never_served() {
 
 #[tokio::test(start_paused = true)]
 async fn a_credential_that_expires_during_the_confirmation_is_not_served() {
-    let f = Fixture::new().then(0, lives_until("K1", "2026-09-30T11:10:00Z")).then(2_000, unavailable());
+    let f = Fixture::new()
+        .then(0, lives_until("K1", "2026-09-30T11:10:00Z"))
+        .then(2_000, unavailable());
     assert_eq!(f.get().await, "K1");
-    advance(Duration::from_millis(539_900)).await;
+    sleep(Duration::from_millis(539_900)).await;
     assert_eq!(f.get().await, "503 NotReady");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_drops_the_credential() {
     for status in [401, 403] {
-        let f = Fixture::new().then(0, credential("K1")).then(0, refused(status)).then(0, unavailable());
+        let f = Fixture::new()
+            .then(0, credential("K1"))
+            .then(0, refused(status))
+            .then(0, unavailable());
         assert_eq!(f.get().await, "K1");
         pass(6).await;
         let refusal = format!("{status} NoBinding");
@@ -290,9 +332,15 @@ async fn a_caller_that_goes_away_harms_nobody() {
 #[tokio::test(start_paused = true)]
 async fn what_is_no_credential_never_replaces_one() {
     let broken = |body: &str| {
-        Ok(Fetched::Credential { body: Zeroizing::new(body.as_bytes().to_vec()), etag: None })
+        Ok(Fetched::Credential {
+            body: Zeroizing::new(body.as_bytes().to_vec()),
+            etag: None,
+        })
     };
-    let f = Fixture::new().then(0, broken("")).then(0, broken("{}")).then(0, credential("K1"));
+    let f = Fixture::new()
+        .then(0, broken(""))
+        .then(0, broken("{}"))
+        .then(0, credential("K1"));
     assert_eq!(f.get().await, "503 BrokerError");
     assert_eq!(f.get().await, "503 BrokerError");
     assert_eq!(f.get().await, "K1");
@@ -321,12 +369,18 @@ async fn made_up_names_do_not_fill_the_memory_nor_push_out_a_credential() {
 
 #[tokio::test(start_paused = true)]
 async fn the_log_holds_the_access_key_id_and_no_secret() {
-    let f = Fixture::new().then(0, credential("K1")).then(0, not_modified()).then(0, credential("K2"));
+    let f = Fixture::new()
+        .then(0, credential("K1"))
+        .then(0, not_modified())
+        .then(0, credential("K2"));
     for _ in 0..3 {
         f.get().await;
         pass(6).await;
     }
     let text = String::from_utf8(f.log.0.lock().unwrap().clone()).unwrap();
     assert_eq!(f.events(), ["CredentialCurrent", "CredentialCurrent"]);
-    assert!(text.contains("\"K1\"") && text.contains("\"K2\"") && !text.contains("canary"), "{text}");
+    assert!(
+        text.contains("\"K1\"") && text.contains("\"K2\"") && !text.contains("canary"),
+        "{text}"
+    );
 }

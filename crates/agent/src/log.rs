@@ -42,6 +42,8 @@ impl Log {
         let line = format!("{}\n", Value::Object(object));
         let mut out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Nobody reads the log any more: no reason to stop serving credentials.
-        out.write_all(line.as_bytes()).and_then(|()| out.flush()).unwrap_or_default();
+        out.write_all(line.as_bytes())
+            .and_then(|()| out.flush())
+            .unwrap_or_default();
     }
 }

@@ -66,8 +66,7 @@ fn run() -> ExitCode {
     };
     // No core dumps, no ptrace by other processes of the same user: this memory holds credentials.
     #[cfg(target_os = "linux")]
-    if let Err(error) =
-        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+    if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
     {
         return fail(FAILED, format_args!("cannot forbid core dumps: {error}"));
     }

@@ -34,7 +34,12 @@ struct Wire {
 impl Problem {
     /// A problem of `status`.
     pub fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), message: message.into(), retry_after: None }
+        Self {
+            status,
+            code: code.to_owned(),
+            message: message.into(),
+            retry_after: None,
+        }
     }
 
     /// 503: worth another try.
@@ -69,7 +74,10 @@ impl Problem {
 
     /// The body `{"Code","Message"}`.
     pub fn body(&self) -> Bytes {
-        let wire = Wire { code: self.code.clone(), message: self.message.clone() };
+        let wire = Wire {
+            code: self.code.clone(),
+            message: self.message.clone(),
+        };
         // Two strings always serialize; should that ever change, the status still tells the caller.
         serde_json::to_vec(&wire).map(Bytes::from).unwrap_or_default()
     }
@@ -88,7 +96,13 @@ mod tests {
 
     #[test]
     fn malformed_words_are_replaced_and_long_ones_cut() {
-        for body in [&b""[..], b"<html>", b"[]", br#"{"Code":1}"#, br#"{"Code":"a b\n"}"#] {
+        for body in [
+            &b""[..],
+            b"<html>",
+            b"[]",
+            br#"{"Code":1}"#,
+            br#"{"Code":"a b\n"}"#,
+        ] {
             let p = Problem::from_broker(StatusCode::FORBIDDEN, body);
             assert_eq!(p.code, "BrokerError");
             assert_eq!(p.message, "the broker answered 403 without a message");

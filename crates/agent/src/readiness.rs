@@ -34,8 +34,14 @@ pub struct Readiness {
 impl Readiness {
     /// All of `bindings` are missing.
     pub fn new(wait_for: WaitFor, bindings: &[Binding]) -> Self {
-        let missing = bindings.iter().map(|b| (b.clone(), "not asked for yet".to_owned())).collect();
-        Self { wait_for, missing: Mutex::new(missing) }
+        let missing = bindings
+            .iter()
+            .map(|b| (b.clone(), "not asked for yet".to_owned()))
+            .collect();
+        Self {
+            wait_for,
+            missing: Mutex::new(missing),
+        }
     }
 
     /// Whether the application may start. Once it may, it always may: this is for the startup probe.
@@ -47,19 +53,27 @@ impl Readiness {
         if self.wait_for == WaitFor::Listener || missing.is_empty() {
             return Ok(());
         }
-        let reasons: Vec<String> =
-            missing.iter().map(|(binding, reason)| format!("{binding} binding: {reason}")).collect();
+        let reasons: Vec<String> = missing
+            .iter()
+            .map(|(binding, reason)| format!("{binding} binding: {reason}"))
+            .collect();
         let message = format!("waiting for the first credential; {}", reasons.join("; "));
         Err(Problem::unavailable("NotReady", message))
     }
 
     fn note(&self, binding: &Binding, problem: &Problem) {
         let reason = format!("{}: {}", problem.code, problem.message);
-        self.missing.lock().unwrap_or_else(PoisonError::into_inner).insert(binding.clone(), reason);
+        self.missing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(binding.clone(), reason);
     }
 
     fn there(&self, binding: &Binding) {
-        self.missing.lock().unwrap_or_else(PoisonError::into_inner).remove(binding);
+        self.missing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(binding);
     }
 }
 
@@ -75,10 +89,19 @@ pub async fn fetch_first<S: Source>(keeper: Arc<Keeper<S>>, readiness: Arc<Readi
         readiness.note(&binding, &problem);
         // From refused to unavailable or back is a new situation.
         let is_refusal = problem.status != StatusCode::SERVICE_UNAVAILABLE;
-        tries = if refused.replace(is_refusal) == Some(is_refusal) { tries + 1 } else { 0 };
+        tries = if refused.replace(is_refusal) == Some(is_refusal) {
+            tries + 1
+        } else {
+            0
+        };
         let (first, longest) = if is_refusal { REFUSED } else { UNAVAILABLE };
-        let wanted = problem.retry_after.map_or(Duration::ZERO, |s| Duration::from_secs(s.into()));
-        let pause = first.saturating_mul(1_u32.checked_shl(tries).unwrap_or(u32::MAX)).max(wanted).min(longest);
+        let wanted = problem
+            .retry_after
+            .map_or(Duration::ZERO, |s| Duration::from_secs(s.into()));
+        let pause = first
+            .saturating_mul(1_u32.checked_shl(tries).unwrap_or(u32::MAX))
+            .max(wanted)
+            .min(longest);
         tokio::time::sleep(jittered(pause)).await;
     }
 }
@@ -103,7 +126,10 @@ pub fn probe(address: SocketAddr) -> Result<(), String> {
     let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).map_err(failed)?;
     let mut response = Vec::new();
-    stream.take(MAX_PROBE).read_to_end(&mut response).map_err(failed)?;
+    stream
+        .take(MAX_PROBE)
+        .read_to_end(&mut response)
+        .map_err(failed)?;
     let response = String::from_utf8_lossy(&response);
     let (head, body) = response.split_once("\r\n\r\n").unwrap_or((&response, ""));
     match head.split(' ').nth(1) {

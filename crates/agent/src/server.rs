@@ -36,8 +36,11 @@ use crate::token::{MAX_TOKEN, TokenFile};
 const MAX_CONNECTIONS: usize = 1024;
 /// How long a client may take for the head of a request, and how long a connection may be idle.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// Largest head of a request, in bytes: a token of the largest size and as much beside it.
-const MAX_HEAD: usize = 2 * MAX_TOKEN;
+/// Most header bytes of a request, names and values: a token of the largest size and 8 KiB beside it.
+const MAX_HEADER_BYTES: usize = MAX_TOKEN + 8 * 1024;
+/// Where the HTTP parser gives up on the head of a request, in bytes. It looks only between reads, so somewhat
+/// more can get through, up to [`MAX_HEADER_BYTES`].
+const MAX_BUFFER: usize = 32 * 1024;
 /// Most header lines of a request.
 const MAX_HEADERS: usize = 64;
 /// Longest request target, in bytes: a path with the longest name fits.
@@ -61,14 +64,22 @@ impl<S: Source> Endpoint<S> {
         token: Arc<TokenFile>,
         listen: SocketAddr,
     ) -> Self {
-        Self { keeper, readiness, token, hosts: hosts(listen) }
+        Self {
+            keeper,
+            readiness,
+            token,
+            hosts: hosts(listen),
+        }
     }
 
     /// Answers one request.
     pub async fn answer<B: Body>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         match self.check(request) {
             Ok(Asked::Readiness) => match self.readiness.check() {
-                Ok(()) => json(StatusCode::OK, Bytes::from_static(b"{\"Code\":\"Ready\",\"Message\":\"ready\"}")),
+                Ok(()) => json(
+                    StatusCode::OK,
+                    Bytes::from_static(b"{\"Code\":\"Ready\",\"Message\":\"ready\"}"),
+                ),
                 Err(problem) => problem_response(&problem),
             },
             Ok(Asked::Credential(binding)) => match self.keeper.get(&binding).await {
@@ -78,9 +89,13 @@ impl<S: Source> Endpoint<S> {
             Err(problem) => {
                 let mut response = problem_response(&problem);
                 // The rest of such a connection is not worth reading.
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                response
+                    .headers_mut()
+                    .insert(CONNECTION, HeaderValue::from_static("close"));
                 if problem.status == StatusCode::METHOD_NOT_ALLOWED {
-                    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+                    response
+                        .headers_mut()
+                        .insert(ALLOW, HeaderValue::from_static("GET"));
                 }
                 response
             }
@@ -91,6 +106,15 @@ impl<S: Source> Endpoint<S> {
     fn check<B: Body>(&self, request: &Request<B>) -> Result<Asked, Problem> {
         let bad = |message: &str| Problem::new(StatusCode::BAD_REQUEST, "BadRequest", message);
         let headers = request.headers();
+        let size = headers.iter().fold(0_usize, |sum, (name, value)| {
+            sum.saturating_add(name.as_str().len())
+                .saturating_add(value.len())
+        });
+        if size > MAX_HEADER_BYTES {
+            return Err(bad(&format!(
+                "the headers have {size} bytes; at most {MAX_HEADER_BYTES} are taken"
+            )));
+        }
         if !self.host_is_ours(headers) {
             return Err(bad("the Host header must name this endpoint's own address"));
         }
@@ -103,7 +127,11 @@ impl<S: Source> Endpoint<S> {
         }
         if request.method() != Method::GET {
             let message = "only GET is served";
-            return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "MethodNotAllowed", message));
+            return Err(Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "MethodNotAllowed",
+                message,
+            ));
         }
         if !request.body().is_end_stream() {
             return Err(bad("a request with a body is not served"));
@@ -186,7 +214,9 @@ fn json(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
 fn problem_response(problem: &Problem) -> Response<Full<Bytes>> {
     let mut response = json(problem.status, problem.body());
     if let Some(seconds) = problem.retry_after {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        response
+            .headers_mut()
+            .insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }
@@ -202,11 +232,13 @@ pub async fn serve<S: Source>(
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(MAX_HEAD)
+        .max_buf_size(MAX_BUFFER)
         .max_headers(MAX_HEADERS);
     let accept = async {
         loop {
-            let Ok(permit) = Arc::clone(&connections).acquire_owned().await else { return };
+            let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
+                return;
+            };
             let Ok((stream, _)) = listener.accept().await else {
                 // Out of file descriptors, most likely: some connection has to end first.
                 sleep(Duration::from_millis(100)).await;

@@ -84,7 +84,10 @@ impl Stamp {
 impl TokenFile {
     /// The token file at `path`. Nothing is read yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), state: Mutex::default() }
+        Self {
+            path: path.into(),
+            state: Mutex::default(),
+        }
     }
 
     /// The token in the file now. When the file can't be read for a moment, the last one that could.
@@ -108,7 +111,12 @@ impl TokenFile {
     /// [`TokenError`] when there never was a token to compare with.
     pub fn accepts(&self, presented: &[u8]) -> Result<bool, TokenError> {
         let current = self.current()?;
-        let previous = self.state.lock().unwrap_or_else(PoisonError::into_inner).previous.clone();
+        let previous = self
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .previous
+            .clone();
         let is_current = presented.ct_eq(&current);
         let is_previous = previous.map_or(subtle::Choice::from(0), |token| presented.ct_eq(&token));
         Ok((is_current | is_previous).into())
@@ -118,7 +126,10 @@ impl TokenFile {
 /// Reads the file again if it changed. Files of the projected volume are in memory: both the look and the
 /// read take microseconds.
 fn refresh(path: &Path, state: &mut State) -> Result<(), TokenError> {
-    let io = |source| TokenError::Io { path: path.to_owned(), source };
+    let io = |source| TokenError::Io {
+        path: path.to_owned(),
+        source,
+    };
     let metadata = std::fs::metadata(path).map_err(io)?;
     let stamp = Stamp::of(&metadata);
     if state.stamp.as_ref() == Some(&stamp) {
@@ -134,11 +145,18 @@ fn refresh(path: &Path, state: &mut State) -> Result<(), TokenError> {
 }
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, TokenError> {
-    let io = |source| TokenError::Io { path: path.to_owned(), source };
+    let io = |source| TokenError::Io {
+        path: path.to_owned(),
+        source,
+    };
     // Sized at once: growing would leave copies of the token behind.
     let mut content = Zeroizing::new(Vec::with_capacity(MAX_TOKEN + 1));
     let limit = u64::try_from(MAX_TOKEN).unwrap_or(u64::MAX).saturating_add(1);
-    File::open(path).map_err(io)?.take(limit).read_to_end(&mut content).map_err(io)?;
+    File::open(path)
+        .map_err(io)?
+        .take(limit)
+        .read_to_end(&mut content)
+        .map_err(io)?;
     if content.len() > MAX_TOKEN {
         return Err(TokenError::TooLarge(path.to_owned()));
     }
@@ -188,7 +206,15 @@ mod tests {
     fn nothing_else_is_accepted() {
         let (dir, file) = volume();
         rotate(dir.path(), "1", "token");
-        for wrong in [&b""[..], b"toke", b"tokens", b"Token", b"Bearer token", b" token", b"token\n"] {
+        for wrong in [
+            &b""[..],
+            b"toke",
+            b"tokens",
+            b"Token",
+            b"Bearer token",
+            b" token",
+            b"token\n",
+        ] {
             assert!(!file.accepts(wrong).unwrap());
         }
     }

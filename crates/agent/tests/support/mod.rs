@@ -1,15 +1,22 @@
 //! A broker to talk to, and an agent in front of it, both on loopback in this process.
 
+#![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "test code outside a #[test] function"
+)]
+
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use deputy_agent::config::{BrokerConfig, Config, WaitFor};
-use deputy_agent::log::Log;
 use deputy_agent::Agent;
 use deputy_agent::binding::Binding;
+use deputy_agent::config::{BrokerConfig, Config, WaitFor};
+use deputy_agent::log::Log;
 use http::{HeaderMap, Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -40,7 +47,10 @@ impl Authority {
 
     fn server(&self, name: &str) -> rustls::ServerConfig {
         let key = KeyPair::generate().unwrap();
-        let leaf = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.0).unwrap();
+        let leaf = CertificateParams::new(vec![name.to_owned()])
+            .unwrap()
+            .signed_by(&key, &self.0)
+            .unwrap();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -89,7 +99,9 @@ impl Broker {
                 let (tcp, _) = listener.accept().await.unwrap();
                 let (acceptor, shared) = (acceptor.clone(), Arc::clone(&for_task));
                 connections.spawn(async move {
-                    let Ok(tls) = acceptor.accept(tcp).await else { return };
+                    let Ok(tls) = acceptor.accept(tcp).await else {
+                        return;
+                    };
                     *shared.connections.lock().unwrap() += 1;
                     let service = service_fn(move |request| reply(request, Arc::clone(&shared)));
                     let _ended = hyper::server::conn::http1::Builder::new()
@@ -98,7 +110,11 @@ impl Broker {
                 });
             }
         });
-        Self { address, shared, task }
+        Self {
+            address,
+            shared,
+            task,
+        }
     }
 
     pub fn then(&self, status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) {
@@ -133,14 +149,21 @@ impl Broker {
 }
 
 async fn reply(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Reply, hyper::Error> {
-    let seen = Seen { path: request.uri().to_string(), headers: request.headers().clone() };
+    let seen = Seen {
+        path: request.uri().to_string(),
+        headers: request.headers().clone(),
+    };
     shared.seen.lock().unwrap().push(seen);
     let gate = shared.hold.lock().unwrap().take();
     if let Some(gate) = gate {
         gate.notified().await;
     }
     let mut replies = shared.replies.lock().unwrap();
-    let reply = if replies.len() > 1 { replies.pop_front().unwrap() } else { replies.front().unwrap().clone() };
+    let reply = if replies.len() > 1 {
+        replies.pop_front().unwrap()
+    } else {
+        replies.front().unwrap().clone()
+    };
     Ok(reply)
 }
 
@@ -193,7 +216,14 @@ impl Setup {
         let task = tokio::spawn(agent.run(async move {
             let _dropped_or_sent = stopped.await;
         }));
-        Running { address, token_file, log, stop: Some(stop), task: Some(task), _dir: dir }
+        Running {
+            address,
+            token_file,
+            log,
+            stop: Some(stop),
+            task: Some(task),
+            _dir: dir,
+        }
     }
 }
 
@@ -246,9 +276,20 @@ impl Running {
         .await
     }
 
-    /// What an SDK of the application does.
+    /// What an SDK of the application does: asks again when told that the call to the broker goes on.
     pub async fn credentials(&self) -> Answer {
-        self.get("/v1/credentials", TOKEN).await
+        self.patient("/v1/credentials", TOKEN).await
+    }
+
+    /// [`Self::get`], again and again while the agent waits for the broker: on a slow machine, even the broker
+    /// of these tests is slow.
+    pub async fn patient(&self, path: &str, token: &str) -> Answer {
+        loop {
+            let answer = self.get(path, token).await;
+            if answer.code() != "NotReady" {
+                return answer;
+            }
+        }
     }
 
     /// Asks `/readyz` until it says 200.
@@ -293,6 +334,19 @@ impl Answer {
     }
 
     pub fn has_header(&self, line: &str) -> bool {
-        self.0.to_ascii_lowercase().contains(&format!("\r\n{}\r\n", line.to_ascii_lowercase()))
+        self.0
+            .to_ascii_lowercase()
+            .contains(&format!("\r\n{}\r\n", line.to_ascii_lowercase()))
     }
+}
+
+/// A request that gets its answer even when the agent is stopping; the connection is then closed by the agent.
+pub async fn ask_and_stay(address: SocketAddr) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request =
+        format!("GET /v1/credentials HTTP/1.1\r\nHost: {address}\r\nAuthorization: {TOKEN}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    response
 }
