@@ -1,1 +1,27 @@
-//! deputy-aws
+//! IAM and STS behind narrow traits: the only crate that reaches the AWS SDK (invariant 2).
+//!
+//! - [`Roles`], [`Policies`] and [`Sts`]: what the controllers and the broker may do in AWS, nothing more.
+//! - [`Clients`]: those traits over the SDK, one set of clients for each account, each with the identity it needs.
+//! - [`AwsError`]: what went wrong, as one of few [classes](ErrorClass) that say what to do about it.
+//! - [`CallBudget`]: how fast an account's IAM is called.
+//! - `model` (feature `test-support`): an IAM and STS in memory, with the behaviours that no local double has.
+
+mod budget;
+mod clients;
+mod error;
+mod identity;
+#[cfg(any(test, feature = "test-support"))]
+pub mod model;
+mod observe;
+mod sdk;
+mod traits;
+
+pub use budget::{BudgetSettings, CallBudget};
+pub use clients::{AmbientOptions, Clients, Timeouts};
+pub use error::{AwsError, ErrorClass};
+pub use observe::{CallObserver, CallReport, IgnoreCalls};
+pub use secrecy::{ExposeSecret, SecretString};
+pub use traits::{
+    CallerIdentity, Credentials, ListedPolicy, ListedRole, NewPolicy, ObservedPolicy, Policies,
+    PolicyVersion, Quotas, Roles, Session, Sts,
+};

@@ -1,0 +1,366 @@
+//! One set of clients for each account, each with the identity it needs.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use aws_config::{
+    AppName, BehaviorVersion, Region, SdkConfig, identity::IdentityCache, provider_config::ProviderConfig,
+    retry::RetryConfig, timeout::TimeoutConfig,
+};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_async::{rt::sleep::TokioSleep, time::SystemTimeSource};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use deputy_delegation::{
+    model::{Account, AssumeRole, Endpoints},
+    names::{AccountId, Partition},
+};
+
+use crate::{
+    budget::{BudgetSettings, CallBudget},
+    identity::{self, AssumedIdentity},
+    observe::{CallObserver, IgnoreCalls},
+    sdk::{Caller, IamClients, SdkPolicies, SdkRoles, SdkSts},
+    traits::{Policies, Roles, Sts},
+};
+
+/// How long calls may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Until there is a connection.
+    pub connect: Duration,
+    /// One attempt of a call to IAM.
+    pub iam_attempt: Duration,
+    /// A read of IAM with all its attempts.
+    pub iam_read: Duration,
+    /// How long a read may wait for the call budget.
+    pub iam_read_patience: Duration,
+    /// How long a write may wait for it.
+    pub iam_write_patience: Duration,
+    /// One attempt of a call to STS.
+    pub sts_attempt: Duration,
+    /// A call to STS with all its attempts.
+    pub sts: Duration,
+}
+
+impl Timeouts {
+    /// The longest that one write to IAM can take, from asking to knowing: what a Lease must have left before it.
+    #[must_use]
+    pub fn longest_write(&self) -> Duration {
+        self.iam_write_patience + self.iam_attempt
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(2),
+            iam_attempt: Duration::from_secs(5),
+            iam_read: Duration::from_secs(15),
+            iam_read_patience: Duration::from_secs(30),
+            iam_write_patience: Duration::from_secs(2),
+            sts_attempt: Duration::from_secs(5),
+            sts: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What all accounts share.
+#[derive(Clone)]
+pub struct AmbientOptions {
+    /// Whether the identity of the node may be used.
+    pub allow_instance_metadata: bool,
+    /// How long calls may take.
+    pub timeouts: Timeouts,
+    /// Attempts of a read of IAM.
+    pub iam_read_attempts: u32,
+    /// Attempts of a call to STS.
+    pub sts_attempts: u32,
+    /// Each account's call budget.
+    pub budget: BudgetSettings,
+    /// Who hears of every call.
+    pub observer: Arc<dyn CallObserver>,
+}
+
+impl Default for AmbientOptions {
+    fn default() -> Self {
+        Self {
+            allow_instance_metadata: false,
+            timeouts: Timeouts::default(),
+            iam_read_attempts: 3,
+            sts_attempts: 2,
+            budget: BudgetSettings::default(),
+            observer: Arc::new(IgnoreCalls),
+        }
+    }
+}
+
+/// Everything about an account that a client is built from: another one, another client.
+#[derive(PartialEq, Eq, Hash, Clone)]
+struct Access {
+    account: AccountId,
+    partition: Partition,
+    region: deputy_delegation::names::Region,
+    endpoints: Endpoints,
+    identity: Option<AssumeRole>,
+}
+
+impl Access {
+    fn new(account: &Account, identity: Option<&AssumeRole>) -> Self {
+        Self {
+            account: account.id.clone(),
+            partition: account.partition.clone(),
+            region: account.region.clone(),
+            endpoints: account.endpoints.clone(),
+            identity: identity.cloned(),
+        }
+    }
+}
+
+/// The latest client of each account, by the account's object name.
+type Cache<T> = Mutex<HashMap<String, (Access, Arc<T>)>>;
+
+/// Clients of all accounts. Made once a process; makes no call and reads no credentials by itself.
+pub struct Clients {
+    options: AmbientOptions,
+    http: SharedHttpClient,
+    ambient: Option<SharedCredentialsProvider>,
+    budgets: Mutex<HashMap<AccountId, Arc<CallBudget>>>,
+    roles: Cache<dyn Roles>,
+    policies: Cache<dyn Policies>,
+    sts: Cache<dyn Sts>,
+}
+
+impl Clients {
+    /// Clients with the ambient identity of this process: environment, profile, web identity or container. Token files are
+    /// read again for every renewal.
+    #[must_use]
+    pub fn new(options: AmbientOptions) -> Self {
+        Self {
+            options,
+            http: Builder::new()
+                .tls_provider(Provider::Rustls(CryptoMode::Ring))
+                .build_https(),
+            ambient: None,
+            budgets: Mutex::default(),
+            roles: Mutex::default(),
+            policies: Mutex::default(),
+            sts: Mutex::default(),
+        }
+    }
+
+    /// The same with these long-lived keys as the ambient identity.
+    #[cfg(any(test, feature = "test-support"))]
+    #[must_use]
+    pub fn with_identity(mut self, access_key_id: &str, secret_access_key: &str) -> Self {
+        let keys =
+            aws_credential_types::Credentials::new(access_key_id, secret_access_key, None, None, "fixed");
+        self.ambient = Some(SharedCredentialsProvider::new(keys));
+        self
+    }
+
+    /// Roles of `account`, as its provisioner.
+    #[must_use]
+    pub fn roles(&self, account: &Account) -> Arc<dyn Roles> {
+        let identity = account.provisioner.as_ref();
+        cached(&self.roles, account, identity, || {
+            Arc::new(SdkRoles::new(
+                self.iam(account, identity),
+                self.caller(account, true),
+            ))
+        })
+    }
+
+    /// Boundary policies of `account`, as its boundary writer.
+    #[must_use]
+    pub fn policies(&self, account: &Account) -> Arc<dyn Policies> {
+        let identity = account.boundary_writer.as_ref();
+        cached(&self.policies, account, identity, || {
+            Arc::new(SdkPolicies::new(
+                self.iam(account, identity),
+                self.caller(account, true),
+            ))
+        })
+    }
+
+    /// STS in the region of `account`, as the ambient identity: the one that must be the account's issuer.
+    #[must_use]
+    pub fn sts(&self, account: &Account) -> Arc<dyn Sts> {
+        cached(&self.sts, account, None, || {
+            let config = self.sts_config(account, self.ambient_identity(account));
+            Arc::new(SdkSts::new(
+                aws_sdk_sts::Client::new(&config),
+                self.caller(account, false),
+            ))
+        })
+    }
+
+    /// Forgets the clients of an account that is no longer there.
+    pub fn forget(&self, account: &deputy_delegation::names::ObjectName) {
+        lock(&self.roles).remove(account.as_str());
+        lock(&self.policies).remove(account.as_str());
+        lock(&self.sts).remove(account.as_str());
+    }
+
+    /// How long calls may take.
+    #[must_use]
+    pub fn timeouts(&self) -> &Timeouts {
+        &self.options.timeouts
+    }
+
+    fn caller(&self, account: &Account, budgeted: bool) -> Caller {
+        let budget = budgeted.then(|| {
+            lock(&self.budgets)
+                .entry(account.id.clone())
+                .or_insert_with(|| Arc::new(CallBudget::new(self.options.budget)))
+                .clone()
+        });
+        Caller {
+            account: account.id.clone(),
+            budget,
+            observer: self.options.observer.clone(),
+        }
+    }
+
+    fn iam(&self, account: &Account, identity: Option<&AssumeRole>) -> IamClients {
+        let timeouts = &self.options.timeouts;
+        let ambient = self.ambient_identity(account);
+        let credentials = match identity {
+            None => ambient,
+            Some(role) => SharedCredentialsProvider::new(AssumedIdentity::new(
+                aws_sdk_sts::Client::new(&self.sts_config(account, ambient)),
+                role.clone(),
+            )),
+        };
+        let base = self.base(credentials, iam_region(account), account.endpoints.iam.as_deref());
+        let reads = base
+            .to_builder()
+            .retry_config(RetryConfig::standard().with_max_attempts(self.options.iam_read_attempts.max(1)))
+            .timeout_config(self.timeout(timeouts.iam_attempt, timeouts.iam_read))
+            .build();
+        // Once: a write whose answer was lost may have been applied, and only a read tells.
+        let writes = base
+            .into_builder()
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(self.timeout(timeouts.iam_attempt, timeouts.iam_attempt))
+            .build();
+        IamClients {
+            reads: aws_sdk_iam::Client::new(&reads),
+            writes: aws_sdk_iam::Client::new(&writes),
+            read_patience: timeouts.iam_read_patience,
+            write_patience: timeouts.iam_write_patience,
+        }
+    }
+
+    fn sts_config(&self, account: &Account, credentials: SharedCredentialsProvider) -> SdkConfig {
+        let timeouts = &self.options.timeouts;
+        // With a region set, the SDK takes the regional endpoint.
+        self.base(
+            credentials,
+            account.region.as_str().to_owned(),
+            account.endpoints.sts.as_deref(),
+        )
+        .into_builder()
+        .retry_config(RetryConfig::standard().with_max_attempts(self.options.sts_attempts.max(1)))
+        .timeout_config(self.timeout(timeouts.sts_attempt, timeouts.sts))
+        .build()
+    }
+
+    fn timeout(&self, attempt: Duration, operation: Duration) -> TimeoutConfig {
+        TimeoutConfig::builder()
+            .connect_timeout(self.options.timeouts.connect)
+            .operation_attempt_timeout(attempt)
+            .operation_timeout(operation)
+            .build()
+    }
+
+    fn base(
+        &self,
+        credentials: SharedCredentialsProvider,
+        region: String,
+        endpoint: Option<&str>,
+    ) -> SdkConfig {
+        let mut builder = SdkConfig::builder()
+            .region(Region::new(region))
+            .behavior_version(BehaviorVersion::latest())
+            .http_client(self.http.clone())
+            .sleep_impl(TokioSleep::new())
+            .time_source(SystemTimeSource::new())
+            .identity_cache(
+                IdentityCache::lazy()
+                    .buffer_time(identity::REFRESH_BEFORE_EXPIRY)
+                    .build(),
+            )
+            .credentials_provider(credentials);
+        builder.set_endpoint_url(endpoint.map(str::to_owned));
+        builder.set_app_name(AppName::new("deputy").ok());
+        builder.build()
+    }
+
+    fn ambient_identity(&self, account: &Account) -> SharedCredentialsProvider {
+        if let Some(provider) = &self.ambient {
+            return provider.clone();
+        }
+        let timeouts = &self.options.timeouts;
+        let config = ProviderConfig::without_region()
+            .with_http_client(self.http.clone())
+            .with_sleep_impl(TokioSleep::new())
+            .with_time_source(SystemTimeSource::new())
+            .with_behavior_version(Some(BehaviorVersion::latest()))
+            .with_timeout_config(self.timeout(timeouts.sts_attempt, timeouts.sts))
+            .with_region(Some(Region::new(ambient_region(account))));
+        SharedCredentialsProvider::new(identity::ambient(&config, self.options.allow_instance_metadata))
+    }
+}
+
+/// The region that IAM of a partition is in.
+fn iam_region(account: &Account) -> String {
+    // https://docs.aws.amazon.com/general/latest/gr/iam-service.html
+    match account.partition.as_str() {
+        "aws" => "us-east-1",
+        "aws-cn" => "cn-north-1",
+        "aws-us-gov" => "us-gov-west-1",
+        "aws-iso" => "us-iso-east-1",
+        "aws-iso-b" => "us-isob-east-1",
+        "aws-eusc" => "eusc-de-east-1",
+        _ => account.region.as_str(),
+    }
+    .to_owned()
+}
+
+/// Where the ambient identity comes from: the process's own region, which can be in another partition than the account.
+fn ambient_region(account: &Account) -> String {
+    ["AWS_REGION", "AWS_DEFAULT_REGION"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|region| !region.is_empty()))
+        .unwrap_or_else(|| account.region.as_str().to_owned())
+}
+
+fn cached<T: ?Sized>(
+    cache: &Cache<T>,
+    account: &Account,
+    identity: Option<&AssumeRole>,
+    build: impl FnOnce() -> Arc<T>,
+) -> Arc<T> {
+    let access = Access::new(account, identity);
+    let mut cache = lock(cache);
+    if let Some((known, client)) = cache.get(account.name.as_str())
+        && *known == access
+    {
+        return client.clone();
+    }
+    let client = build();
+    cache.insert(account.name.as_str().to_owned(), (access, client.clone()));
+    client
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A cache: whatever is in it is valid.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,421 @@
+//! An IAM and STS in memory, for tests: what AWS does and no local double of it does.
+//!
+//! Names that clash ignoring case, quotas, `DeleteConflict`, principals stored as unique ids, reads that lag behind
+//! writes, principals that are not known everywhere yet; and on order: calls that fail before or after they are applied,
+//! and a process that dies between two calls. One method of a trait is one call here, also where AWS needs several.
+
+mod faults;
+mod policies;
+mod principals;
+mod roles;
+mod sts;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use deputy_delegation::{
+    names::{AccountId, Partition, PolicyArn, RoleArn, RoleName},
+    plan::ObservedRole,
+    session::SessionRequest,
+};
+use deputy_policy::{Document, Layers, PolicyKind, Request, evaluate};
+use jiff::Timestamp;
+
+pub use self::faults::{Fault, When};
+use self::{faults::Faults, policies::StoredPolicy, principals::Principals};
+use crate::{
+    error::{AwsError, ErrorClass},
+    traits::Quotas,
+};
+
+/// How far reads lag behind writes, counted in calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lag {
+    /// How many reads of a new role say that it is not there; AssumeRole on it is refused as long.
+    pub role_reads: u32,
+    /// How many trust policies with a new principal are refused as invalid.
+    pub principal_saves: u32,
+    /// How many AssumeRole calls still see the trust policy of before.
+    pub trust_reads: u32,
+}
+
+/// One call that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedCall {
+    /// Such as `iam:CreateRole`.
+    pub operation: &'static str,
+    /// ARN or name of what it was about.
+    pub target: String,
+    /// Whether it changed something: also when its answer was lost.
+    pub applied: bool,
+    /// `ok`, or the category of the error that the caller saw.
+    pub outcome: &'static str,
+    /// The role after a change of it; `None` after its deletion.
+    pub role_after: Option<ObservedRole>,
+}
+
+/// A session that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuedSession {
+    /// What was asked for.
+    pub request: SessionRequest,
+    /// Which credentials it has.
+    pub access_key_id: String,
+    /// When it ends.
+    pub expiration: Timestamp,
+}
+
+/// The account: implements [`Roles`](crate::Roles), [`Policies`](crate::Policies) and [`Sts`](crate::Sts).
+pub struct InMemoryIam {
+    partition: Partition,
+    account: AccountId,
+    state: Mutex<State>,
+}
+
+struct State {
+    roles: BTreeMap<RoleName, StoredRole>,
+    policies: BTreeMap<PolicyArn, StoredPolicy>,
+    principals: Principals,
+    sessions: Vec<IssuedSession>,
+    log: Vec<LoggedCall>,
+    faults: Faults,
+    lag: Lag,
+    quotas: Quotas,
+    caller: String,
+    sts_delay: Duration,
+    now: Option<Timestamp>,
+    serial: u64,
+}
+
+struct StoredRole {
+    /// With the trust policy as stored: principals as unique ids.
+    role: ObservedRole,
+    created: Timestamp,
+    hidden_reads: u32,
+    /// The trust policy before the last change, and how many AssumeRole calls still see it.
+    stale_trust: Option<(String, u32)>,
+}
+
+impl InMemoryIam {
+    /// An empty account with AWS's default quotas, called by its IAM user `deputy-broker`.
+    #[must_use]
+    pub fn new(partition: Partition, account: AccountId) -> Self {
+        let caller = format!("arn:{partition}:iam::{account}:user/deputy-broker");
+        let mut principals = Principals::default();
+        principals.add(&caller, "AIDA00000000000000000".to_owned(), 0);
+        Self {
+            partition,
+            account,
+            state: Mutex::new(State {
+                roles: BTreeMap::new(),
+                policies: BTreeMap::new(),
+                principals,
+                sessions: Vec::new(),
+                log: Vec::new(),
+                faults: Faults::default(),
+                lag: Lag::default(),
+                quotas: Quotas {
+                    trust_policy_size: Some(2048),
+                    role_policy_size: Some(10_240),
+                    managed_policy_size: Some(6144),
+                    attached_policies_per_role: Some(10),
+                    versions_per_policy: Some(5),
+                    roles: None,
+                    roles_quota: Some(1000),
+                    policies: None,
+                    policies_quota: Some(1500),
+                },
+                caller,
+                sts_delay: Duration::ZERO,
+                now: None,
+                serial: 0,
+            }),
+        }
+    }
+
+    /// Who calls STS: the ARN of an IAM user or role. It must exist when a trust policy names it.
+    pub fn set_caller(&self, arn: &str) {
+        self.add_principal(arn);
+        self.lock().caller = arn.to_owned();
+    }
+
+    /// From now on reads lag behind writes.
+    pub fn set_lag(&self, lag: Lag) {
+        self.lock().lag = lag;
+    }
+
+    /// Other limits than AWS's defaults.
+    pub fn set_quotas(&self, quotas: Quotas) {
+        self.lock().quotas = quotas;
+    }
+
+    /// Stops the clock that sessions and roles are dated with; it is the system's otherwise.
+    pub fn set_now(&self, now: Timestamp) {
+        self.lock().now = Some(now);
+    }
+
+    /// How long AssumeRole takes.
+    pub fn set_sts_delay(&self, delay: Duration) {
+        self.lock().sts_delay = delay;
+    }
+
+    /// Makes a call fail. Several faults apply one after the other.
+    pub fn fail(&self, fault: Fault) {
+        self.lock().faults.add(fault);
+    }
+
+    /// The process dies: after `calls` more calls, all fail and nothing is applied any more, until [`Self::revive`].
+    pub fn die_after(&self, calls: usize) {
+        let mut state = self.lock();
+        let at = state.log.len() + calls;
+        state.faults.die_at(Some(at));
+    }
+
+    /// A new process begins; faults that were not used are gone.
+    pub fn revive(&self) {
+        self.lock().faults = Faults::default();
+    }
+
+    /// All calls so far.
+    #[must_use]
+    pub fn log(&self) -> Vec<LoggedCall> {
+        self.lock().log.clone()
+    }
+
+    /// The operations so far that were applied and changed something, in order.
+    #[must_use]
+    pub fn writes(&self) -> Vec<&'static str> {
+        self.lock()
+            .log
+            .iter()
+            .filter(|c| c.applied)
+            .map(|c| c.operation)
+            .collect()
+    }
+
+    /// Forgets the calls so far.
+    pub fn clear_log(&self) {
+        self.lock().log.clear();
+    }
+
+    /// The sessions so far.
+    #[must_use]
+    pub fn sessions(&self) -> Vec<IssuedSession> {
+        self.lock().sessions.clone()
+    }
+
+    /// The role as it is, without lag, fault or log.
+    #[must_use]
+    pub fn role(&self, name: &RoleName) -> Option<ObservedRole> {
+        self.lock().shown(name)
+    }
+
+    /// The names of all roles.
+    #[must_use]
+    pub fn role_names(&self) -> Vec<RoleName> {
+        self.lock().roles.keys().cloned().collect()
+    }
+
+    /// Somebody changes a role by hand. Does nothing if there is none.
+    pub fn tamper(&self, name: &RoleName, change: impl FnOnce(&mut ObservedRole)) {
+        if let Some(stored) = self.lock().roles.get_mut(name) {
+            change(&mut stored.role);
+        }
+    }
+
+    /// Somebody makes a role by hand.
+    pub fn plant(&self, name: RoleName, role: ObservedRole) {
+        let mut state = self.lock();
+        let created = state.now();
+        state
+            .principals
+            .add(&role.arn.to_string(), role.unique_id.clone(), 0);
+        state.roles.insert(
+            name,
+            StoredRole {
+                role,
+                created,
+                hidden_reads: 0,
+                stale_trust: None,
+            },
+        );
+    }
+
+    /// Somebody deletes a role by hand, whatever is in it.
+    pub fn uproot(&self, name: &RoleName) {
+        let mut state = self.lock();
+        if let Some(stored) = state.roles.remove(name) {
+            state.principals.remove(&stored.role.arn.to_string());
+        }
+    }
+
+    /// A user or role, of this or another account, comes to be: it gets a new unique id, even if there was one of
+    /// that name before. Does nothing if there is one now.
+    pub fn add_principal(&self, arn: &str) {
+        let mut state = self.lock();
+        let prefix = if arn.contains(":user/") { "AIDA" } else { "AROA" };
+        let id = state.unique_id(prefix);
+        let lag = state.lag.principal_saves;
+        state.principals.add(arn, id, lag);
+    }
+
+    /// That user or role is deleted. Trust policies show its unique id from now on.
+    pub fn remove_principal(&self, arn: &str) {
+        self.lock().principals.remove(arn);
+    }
+
+    /// What a session of the role without session policy may do: its inline policies, within its boundary. Attached
+    /// managed policies count for nothing.
+    ///
+    /// # Errors
+    /// When a policy of the role is beyond our dialect, or the boundary is not there.
+    pub fn allows(&self, name: &RoleName, request: &Request) -> Result<bool, String> {
+        let state = self.lock();
+        let role = &state
+            .roles
+            .get(name)
+            .ok_or_else(|| format!("no role {name}"))?
+            .role;
+        let parse = |text: &str, kind| Document::parse(text, kind).map_err(|e| e.to_string());
+        let inline = role
+            .inline
+            .values()
+            .map(|text| parse(text, PolicyKind::Identity))
+            .collect::<Result<Vec<_>, _>>()?;
+        let boundary = match &role.boundary {
+            None => None,
+            Some(arn) => {
+                let policy = PolicyArn::parse(arn)
+                    .ok()
+                    .and_then(|arn| state.policies.get(&arn))
+                    .ok_or_else(|| format!("no policy {arn}"))?;
+                Some(parse(policy.default_document(), PolicyKind::Boundary)?)
+            }
+        };
+        let identity: Vec<&Document> = inline.iter().collect();
+        let layers = Layers {
+            identity: &identity,
+            boundary: boundary.as_ref(),
+            session: None,
+        };
+        Ok(evaluate(&layers, request).is_allowed())
+    }
+
+    fn role_arn(&self, path: &deputy_delegation::names::IamPath, name: &RoleName) -> RoleArn {
+        RoleArn::of(&self.partition, &self.account, path, name)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One call: faults, log, and between them the work. `role` is the role that a write changes.
+    fn call<T>(
+        &self,
+        operation: &'static str,
+        target: String,
+        role: Option<&RoleName>,
+        work: impl FnOnce(&mut State) -> Result<T, AwsError>,
+    ) -> Result<T, AwsError> {
+        let is_write = !["iam:Get", "iam:List", "sts:"]
+            .iter()
+            .any(|p| operation.starts_with(p));
+        let mut state = self.lock();
+        let index = state.log.len();
+        let (result, applied) = match state.faults.take(operation, index) {
+            None => {
+                let result = work(&mut state);
+                let applied = is_write && result.is_ok();
+                (result, applied)
+            }
+            Some(fault) => {
+                let applied = fault.when == When::After && work(&mut state).is_ok() && is_write;
+                (Err(fault.error(operation)), applied)
+            }
+        };
+        let role_after = role.filter(|_| applied).and_then(|name| state.shown(name));
+        state.log.push(LoggedCall {
+            operation,
+            target,
+            applied,
+            outcome: result.as_ref().err().map_or("ok", AwsError::category),
+            role_after,
+        });
+        result
+    }
+}
+
+impl State {
+    fn now(&self) -> Timestamp {
+        self.now.unwrap_or_else(Timestamp::now)
+    }
+
+    fn serial(&mut self) -> u64 {
+        self.serial += 1;
+        self.serial
+    }
+
+    fn unique_id(&mut self, prefix: &str) -> String {
+        format!("{prefix}{:017}", self.serial())
+    }
+
+    /// The role with its trust policy as IAM shows it.
+    fn shown(&self, name: &RoleName) -> Option<ObservedRole> {
+        let stored = self.roles.get(name)?;
+        Some(ObservedRole {
+            trust: self.principals.shown(&stored.role.trust),
+            ..stored.role.clone()
+        })
+    }
+
+    fn existing(&mut self, operation: &'static str, name: &RoleName) -> Result<&mut StoredRole, AwsError> {
+        self.roles
+            .get_mut(name)
+            .ok_or_else(|| no_such_role(operation, name))
+    }
+}
+
+fn no_such_role(operation: &'static str, name: &RoleName) -> AwsError {
+    AwsError::new(
+        operation,
+        ErrorClass::NotFound,
+        &format!("The role with name {name} cannot be found."),
+    )
+    .with_code("NoSuchEntity")
+}
+
+fn over_quota(operation: &'static str, quota: &str, limit: u32) -> AwsError {
+    AwsError::new(
+        operation,
+        ErrorClass::LimitExceeded,
+        &format!("Cannot exceed quota for {quota}: {limit}"),
+    )
+    .with_code("LimitExceeded")
+}
+
+/// Characters as IAM counts them against its limits: white space is free.
+fn size(document: &str) -> u32 {
+    u32::try_from(document.chars().filter(|c| !c.is_whitespace()).count()).unwrap_or(u32::MAX)
+}
+
+fn within(operation: &'static str, quota: &str, limit: Option<u32>, size: u32) -> Result<(), AwsError> {
+    match limit {
+        Some(limit) if size > limit => Err(over_quota(operation, quota, limit)),
+        _ => Ok(()),
+    }
+}
+
+fn well_formed(operation: &'static str, document: &str) -> Result<(), AwsError> {
+    match serde_json::from_str::<serde_json::Value>(document) {
+        Ok(serde_json::Value::Object(_)) => Ok(()),
+        _ => Err(
+            AwsError::new(operation, ErrorClass::MalformedPolicy, "Syntax errors in policy.")
+                .with_code("MalformedPolicyDocument"),
+        ),
+    }
+}

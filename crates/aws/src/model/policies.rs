@@ -1,0 +1,214 @@
+//! [`Policies`] in memory.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use deputy_delegation::names::{IamPath, PolicyArn, TagKey, TagValue};
+use deputy_policy::Document;
+
+use super::{InMemoryIam, State, over_quota, size, within};
+use crate::{
+    error::{AwsError, ErrorClass},
+    traits::{ListedPolicy, NewPolicy, ObservedPolicy, Policies, PolicyVersion},
+};
+
+pub(super) struct StoredPolicy {
+    tags: BTreeMap<String, String>,
+    /// By number: `v1`, `v2`, …; numbers are not used again.
+    versions: BTreeMap<u32, String>,
+    default: u32,
+    latest: u32,
+}
+
+impl StoredPolicy {
+    pub(super) fn default_document(&self) -> &str {
+        self.versions.get(&self.default).map_or("", String::as_str)
+    }
+}
+
+impl State {
+    fn policy(&mut self, operation: &'static str, arn: &PolicyArn) -> Result<&mut StoredPolicy, AwsError> {
+        self.policies.get_mut(arn).ok_or_else(|| {
+            AwsError::new(
+                operation,
+                ErrorClass::NotFound,
+                &format!("Policy {arn} was not found."),
+            )
+            .with_code("NoSuchEntity")
+        })
+    }
+
+    /// How many roles it is attached to, and how many have it as boundary.
+    fn uses(&self, arn: &PolicyArn) -> (u32, u32) {
+        let arn = arn.to_string();
+        let count = |used: &dyn Fn(&deputy_delegation::plan::ObservedRole) -> bool| {
+            u32::try_from(self.roles.values().filter(|stored| used(&stored.role)).count()).unwrap_or(u32::MAX)
+        };
+        (
+            count(&|role| role.attached.contains(&arn)),
+            count(&|role| role.boundary.as_ref() == Some(&arn)),
+        )
+    }
+}
+
+fn conflict(operation: &'static str, message: &str) -> AwsError {
+    AwsError::new(operation, ErrorClass::Conflict, message).with_code("DeleteConflict")
+}
+
+#[async_trait]
+impl Policies for InMemoryIam {
+    async fn get_policy(&self, arn: &PolicyArn) -> Result<Option<ObservedPolicy>, AwsError> {
+        self.call("iam:GetPolicy", arn.to_string(), None, |state| {
+            let (attachment_count, boundary_usage_count) = state.uses(arn);
+            Ok(state.policies.get(arn).map(|policy| ObservedPolicy {
+                arn: arn.clone(),
+                default_version: format!("v{}", policy.default),
+                document: policy.default_document().to_owned(),
+                versions: policy
+                    .versions
+                    .keys()
+                    .map(|number| PolicyVersion {
+                        id: format!("v{number}"),
+                        is_default: *number == policy.default,
+                    })
+                    .collect(),
+                tags: policy.tags.clone(),
+                attachment_count,
+                boundary_usage_count,
+            }))
+        })
+    }
+
+    async fn create_policy(&self, policy: &NewPolicy) -> Result<PolicyArn, AwsError> {
+        const CREATE: &str = "iam:CreatePolicy";
+        let arn = PolicyArn::of(&self.partition, &self.account, &policy.path, &policy.name);
+        self.call(CREATE, arn.to_string(), None, |state| {
+            let clash = |known: &PolicyArn| known.name().eq_ignore_ascii_case(policy.name.as_str());
+            if state.policies.keys().any(clash) {
+                return Err(AwsError::new(
+                    CREATE,
+                    ErrorClass::AlreadyExists,
+                    &format!(
+                        "A policy called {} already exists. Duplicate names are not allowed.",
+                        policy.name
+                    ),
+                )
+                .with_code("EntityAlreadyExists"));
+            }
+            let document = policy.document.to_json();
+            within(
+                CREATE,
+                "PolicySize",
+                state.quotas.managed_policy_size,
+                size(&document),
+            )?;
+            let count = u32::try_from(state.policies.len()).unwrap_or(u32::MAX);
+            within(
+                CREATE,
+                "PoliciesPerAccount",
+                state.quotas.policies_quota,
+                count.saturating_add(1),
+            )?;
+            state.policies.insert(
+                arn.clone(),
+                StoredPolicy {
+                    tags: policy
+                        .tags
+                        .iter()
+                        .map(|(k, v)| (k.to_string(), v.to_string()))
+                        .collect(),
+                    versions: BTreeMap::from([(1, document)]),
+                    default: 1,
+                    latest: 1,
+                },
+            );
+            Ok(arn.clone())
+        })
+    }
+
+    async fn create_policy_version(&self, arn: &PolicyArn, document: &Document) -> Result<String, AwsError> {
+        const CREATE: &str = "iam:CreatePolicyVersion";
+        self.call(CREATE, arn.to_string(), None, |state| {
+            let quotas = state.quotas;
+            let policy = state.policy(CREATE, arn)?;
+            let document = document.to_json();
+            within(CREATE, "PolicySize", quotas.managed_policy_size, size(&document))?;
+            let limit = quotas.versions_per_policy.unwrap_or(5);
+            if u32::try_from(policy.versions.len()).unwrap_or(u32::MAX) >= limit {
+                return Err(over_quota(CREATE, "VersionsPerPolicy", limit));
+            }
+            policy.latest += 1;
+            policy.default = policy.latest;
+            policy.versions.insert(policy.latest, document);
+            Ok(format!("v{}", policy.latest))
+        })
+    }
+
+    async fn delete_policy_version(&self, arn: &PolicyArn, version: &str) -> Result<(), AwsError> {
+        const DELETE: &str = "iam:DeletePolicyVersion";
+        self.call(DELETE, arn.to_string(), None, |state| {
+            let policy = state.policy(DELETE, arn)?;
+            let number = version.strip_prefix('v').and_then(|n| n.parse::<u32>().ok());
+            match number {
+                Some(number) if number == policy.default => {
+                    Err(conflict(DELETE, "Cannot delete the default version of a policy."))
+                }
+                Some(number) if policy.versions.remove(&number).is_some() => Ok(()),
+                _ => Err(AwsError::new(
+                    DELETE,
+                    ErrorClass::NotFound,
+                    &format!("Policy {arn} version {version} does not exist."),
+                )
+                .with_code("NoSuchEntity")),
+            }
+        })
+    }
+
+    async fn tag_policy(&self, arn: &PolicyArn, tags: &BTreeMap<TagKey, TagValue>) -> Result<(), AwsError> {
+        const TAG: &str = "iam:TagPolicy";
+        self.call(TAG, arn.to_string(), None, |state| {
+            let have = &mut state.policy(TAG, arn)?.tags;
+            for (key, value) in tags {
+                have.retain(|k, _| !k.eq_ignore_ascii_case(key.as_str()));
+                have.insert(key.to_string(), value.to_string());
+            }
+            Ok(())
+        })
+    }
+
+    async fn delete_policy(&self, arn: &PolicyArn) -> Result<(), AwsError> {
+        const DELETE: &str = "iam:DeletePolicy";
+        self.call(DELETE, arn.to_string(), None, |state| {
+            let versions = state.policy(DELETE, arn)?.versions.len();
+            if state.uses(arn) != (0, 0) {
+                return Err(conflict(DELETE, "Cannot delete a policy attached to entities."));
+            }
+            if versions > 1 {
+                return Err(conflict(
+                    DELETE,
+                    "This policy has more than one version. Before you delete a policy, you must delete the policy's versions.",
+                ));
+            }
+            state.policies.remove(arn);
+            Ok(())
+        })
+    }
+
+    async fn list_policies(&self, path: &IamPath) -> Result<Vec<ListedPolicy>, AwsError> {
+        self.call("iam:ListPolicies", path.to_string(), None, |state| {
+            Ok(state
+                .policies
+                .keys()
+                .filter(|arn| arn.path().as_str().starts_with(path.as_str()))
+                .map(|arn| {
+                    let (attachment_count, boundary_usage_count) = state.uses(arn);
+                    ListedPolicy {
+                        arn: arn.clone(),
+                        attachment_count,
+                        boundary_usage_count,
+                    }
+                })
+                .collect())
+        })
+    }
+}

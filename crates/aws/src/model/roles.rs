@@ -1,0 +1,289 @@
+//! [`Roles`] in memory.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use deputy_delegation::{
+    names::{IamPath, PolicyArn, RoleName},
+    plan::{DesiredRole, IamCall, ObservedRole},
+};
+
+use super::{InMemoryIam, State, StoredRole, over_quota, size, well_formed, within};
+use crate::{
+    error::{AwsError, ErrorClass},
+    traits::{ListedRole, Quotas, Roles},
+};
+
+/// IAM's tag limit of a role.
+const MAX_TAGS: usize = 50;
+
+#[async_trait]
+impl Roles for InMemoryIam {
+    async fn get_role(&self, name: &RoleName) -> Result<Option<ObservedRole>, AwsError> {
+        self.call("iam:GetRole", name.to_string(), None, |state| {
+            if let Some(stored) = state.roles.get_mut(name)
+                && stored.hidden_reads > 0
+            {
+                stored.hidden_reads -= 1;
+                return Ok(None);
+            }
+            Ok(state.shown(name))
+        })
+    }
+
+    async fn list_roles(&self, path: &IamPath) -> Result<Vec<ListedRole>, AwsError> {
+        self.call("iam:ListRoles", path.to_string(), None, |state| {
+            Ok(state
+                .roles
+                .iter()
+                .filter(|(_, stored)| stored.hidden_reads == 0)
+                .filter(|(_, stored)| stored.role.arn.path().as_str().starts_with(path.as_str()))
+                .map(|(name, stored)| ListedRole {
+                    name: name.clone(),
+                    arn: stored.role.arn.clone(),
+                    unique_id: stored.role.unique_id.clone(),
+                    created: stored.created,
+                })
+                .collect())
+        })
+    }
+
+    async fn execute(&self, call: &IamCall) -> Result<(), AwsError> {
+        let name = match call {
+            IamCall::CreateRole { role } => &role.name,
+            IamCall::UpdateAssumeRolePolicy { role, .. }
+            | IamCall::PutRolePolicy { role, .. }
+            | IamCall::DeleteRolePolicy { role, .. }
+            | IamCall::DetachRolePolicy { role, .. }
+            | IamCall::PutRolePermissionsBoundary { role, .. }
+            | IamCall::TagRole { role, .. }
+            | IamCall::UntagRole { role, .. }
+            | IamCall::UpdateRole { role, .. }
+            | IamCall::DeleteRole { role } => role,
+        };
+        self.call(call.action(), name.to_string(), Some(name), |state| {
+            self.apply(state, call)
+        })
+    }
+
+    async fn quotas(&self) -> Result<Quotas, AwsError> {
+        self.call("iam:GetAccountSummary", self.account.to_string(), None, |state| {
+            Ok(Quotas {
+                roles: u32::try_from(state.roles.len()).ok(),
+                policies: u32::try_from(state.policies.len()).ok(),
+                ..state.quotas
+            })
+        })
+    }
+}
+
+impl InMemoryIam {
+    fn apply(&self, state: &mut State, call: &IamCall) -> Result<(), AwsError> {
+        let operation = call.action();
+        match call {
+            IamCall::CreateRole { role } => self.create(state, operation, role),
+            IamCall::UpdateAssumeRolePolicy { role, document } => {
+                state.existing(operation, role)?;
+                let trust = self.storable_trust(state, operation, document)?;
+                let lag = state.lag.trust_reads;
+                let stored = state.existing(operation, role)?;
+                let old = std::mem::replace(&mut stored.role.trust, trust);
+                stored.stale_trust = (lag > 0).then_some((old, lag));
+                Ok(())
+            }
+            IamCall::PutRolePolicy {
+                role,
+                policy,
+                document,
+            } => {
+                well_formed(operation, document)?;
+                let limit = state.quotas.role_policy_size;
+                let inline = &mut state.existing(operation, role)?.role.inline;
+                let others = inline
+                    .iter()
+                    .filter(|(name, _)| *name != policy)
+                    .map(|(_, d)| size(d))
+                    .sum::<u32>();
+                within(
+                    operation,
+                    "RolePolicySize",
+                    limit,
+                    others.saturating_add(size(document)),
+                )?;
+                inline.insert(policy.clone(), document.clone());
+                Ok(())
+            }
+            IamCall::DeleteRolePolicy { role, policy } => {
+                match state.existing(operation, role)?.role.inline.remove(policy) {
+                    Some(_) => Ok(()),
+                    None => Err(no_such(
+                        operation,
+                        &format!("The role policy with name {policy} cannot be found."),
+                    )),
+                }
+            }
+            IamCall::DetachRolePolicy { role, policy_arn } => {
+                let attached = &mut state.existing(operation, role)?.role.attached;
+                let before = attached.len();
+                attached.retain(|arn| arn != policy_arn);
+                if attached.len() < before {
+                    Ok(())
+                } else {
+                    Err(no_such(operation, &format!("Policy {policy_arn} was not found.")))
+                }
+            }
+            IamCall::PutRolePermissionsBoundary { role, boundary } => {
+                state.existing(operation, role)?;
+                attachable(state, operation, boundary)?;
+                state.existing(operation, role)?.role.boundary = Some(boundary.to_string());
+                Ok(())
+            }
+            IamCall::TagRole { role, tags } => {
+                let have = &mut state.existing(operation, role)?.role.tags;
+                let mut all = have.clone();
+                for (key, value) in tags {
+                    // Keys are kept as they are written, and are the same ignoring case.
+                    all.retain(|k, _| !k.eq_ignore_ascii_case(key.as_str()));
+                    all.insert(key.to_string(), value.to_string());
+                }
+                if all.len() > MAX_TAGS {
+                    return Err(over_quota(operation, "TagsPerRole", 50));
+                }
+                *have = all;
+                Ok(())
+            }
+            IamCall::UntagRole { role, keys } => {
+                let tags = &mut state.existing(operation, role)?.role.tags;
+                tags.retain(|k, _| !keys.iter().any(|key| key.eq_ignore_ascii_case(k)));
+                Ok(())
+            }
+            IamCall::UpdateRole {
+                role,
+                max_session_duration,
+            } => {
+                let seconds = role_duration(operation, max_session_duration.as_seconds())?;
+                state.existing(operation, role)?.role.max_session_seconds = seconds;
+                Ok(())
+            }
+            IamCall::DeleteRole { role } => {
+                let stored = &state.existing(operation, role)?.role;
+                if !stored.inline.is_empty() || !stored.attached.is_empty() {
+                    return Err(AwsError::new(
+                        operation,
+                        ErrorClass::Conflict,
+                        "Cannot delete entity, must delete policies first.",
+                    )
+                    .with_code("DeleteConflict"));
+                }
+                let arn = stored.arn.to_string();
+                state.roles.remove(role);
+                state.principals.remove(&arn);
+                Ok(())
+            }
+        }
+    }
+
+    fn create(&self, state: &mut State, operation: &'static str, role: &DesiredRole) -> Result<(), AwsError> {
+        let clash = |name: &RoleName| name.as_str().eq_ignore_ascii_case(role.name.as_str());
+        if state.roles.keys().any(clash) {
+            return Err(AwsError::new(
+                operation,
+                ErrorClass::AlreadyExists,
+                &format!("Role with name {} already exists.", role.name),
+            )
+            .with_code("EntityAlreadyExists"));
+        }
+        let count = u32::try_from(state.roles.len()).unwrap_or(u32::MAX);
+        within(
+            operation,
+            "RolesPerAccount",
+            state.quotas.roles_quota,
+            count.saturating_add(1),
+        )?;
+        if role.tags.len() > MAX_TAGS {
+            return Err(over_quota(operation, "TagsPerRole", 50));
+        }
+        if let Some(boundary) = &role.boundary {
+            attachable(state, operation, boundary)?;
+        }
+        let max_session_seconds = role_duration(operation, role.max_session_duration.as_seconds())?;
+        let trust = self.storable_trust(state, operation, &role.trust.to_json())?;
+        let arn = self.role_arn(&role.path, &role.name);
+        let unique_id = state.unique_id("AROA");
+        let (created, lag) = (state.now(), state.lag);
+        state
+            .principals
+            .add(&arn.to_string(), unique_id.clone(), lag.principal_saves);
+        let observed = ObservedRole {
+            arn,
+            unique_id,
+            trust,
+            inline: BTreeMap::new(),
+            attached: Vec::new(),
+            boundary: role.boundary.as_ref().map(ToString::to_string),
+            tags: role
+                .tags
+                .iter()
+                .map(|(k, v)| (k.to_string(), v.to_string()))
+                .collect(),
+            max_session_seconds,
+        };
+        state.roles.insert(
+            role.name.clone(),
+            StoredRole {
+                role: observed,
+                created,
+                hidden_reads: lag.role_reads,
+                stale_trust: None,
+            },
+        );
+        Ok(())
+    }
+
+    fn storable_trust(
+        &self,
+        state: &mut State,
+        operation: &'static str,
+        document: &str,
+    ) -> Result<String, AwsError> {
+        well_formed(operation, document)?;
+        within(
+            operation,
+            "ACLSizePerRole",
+            state.quotas.trust_policy_size,
+            size(document),
+        )?;
+        state
+            .principals
+            .stored(operation, self.partition.as_str(), document)
+    }
+}
+
+fn attachable(state: &State, operation: &'static str, policy: &PolicyArn) -> Result<(), AwsError> {
+    if state.policies.contains_key(policy) {
+        Ok(())
+    } else {
+        Err(no_such(
+            operation,
+            &format!("Policy {policy} does not exist or is not attachable."),
+        ))
+    }
+}
+
+fn no_such(operation: &'static str, message: &str) -> AwsError {
+    AwsError::new(operation, ErrorClass::NotFound, message).with_code("NoSuchEntity")
+}
+
+fn role_duration(operation: &'static str, seconds: u32) -> Result<u32, AwsError> {
+    // MaxSessionDuration begins at an hour, a session at 15 minutes.
+    if (3600..=43_200).contains(&seconds) {
+        Ok(seconds)
+    } else {
+        Err(AwsError::new(
+            operation,
+            ErrorClass::InvalidInput,
+            "Member must have value greater than or equal to 3600 at 'maxSessionDuration'",
+        )
+        .with_code("ValidationError"))
+    }
+}

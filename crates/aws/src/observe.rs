@@ -1,0 +1,34 @@
+//! Telling somebody about every call, without knowing who that is.
+
+use std::time::Duration;
+
+use deputy_delegation::names::AccountId;
+
+/// One finished call to AWS. All fields have few values, except the account.
+#[derive(Debug, Clone, Copy)]
+pub struct CallReport<'a> {
+    /// Whose API was called.
+    pub account: &'a AccountId,
+    /// Such as `iam:GetRole`.
+    pub operation: &'static str,
+    /// `ok`, or an error's [category](crate::AwsError::category).
+    pub outcome: &'static str,
+    /// How long it took, repetitions by the client included, waiting for the call budget not.
+    pub elapsed: Duration,
+    /// How long it had to wait for the call budget.
+    pub waited: Duration,
+}
+
+/// Counts or logs calls; must be quick.
+pub trait CallObserver: Send + Sync {
+    /// A call is done.
+    fn finished(&self, report: &CallReport<'_>);
+}
+
+/// Nobody wants to know.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct IgnoreCalls;
+
+impl CallObserver for IgnoreCalls {
+    fn finished(&self, _report: &CallReport<'_>) {}
+}

@@ -1,0 +1,206 @@
+//! [`Policies`] over the SDK.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use aws_sdk_iam::types::PolicyScopeType;
+use deputy_delegation::names::{IamPath, PolicyArn, TagKey, TagValue};
+use deputy_policy::Document;
+
+use super::{Caller, IamClients, decode, found, pages, senseless};
+use crate::{
+    error::AwsError,
+    traits::{ListedPolicy, NewPolicy, ObservedPolicy, Policies, PolicyVersion},
+};
+
+pub(crate) struct SdkPolicies {
+    clients: IamClients,
+    caller: Caller,
+}
+
+impl SdkPolicies {
+    pub(crate) fn new(clients: IamClients, caller: Caller) -> Self {
+        Self { clients, caller }
+    }
+
+    async fn versions(&self, arn: &str) -> Result<Vec<PolicyVersion>, AwsError> {
+        const LIST: &str = "iam:ListPolicyVersions";
+        let mut versions = Vec::new();
+        pages!(
+            LIST,
+            self.caller,
+            self.clients.read_patience,
+            |marker| self
+                .clients
+                .reads
+                .list_policy_versions()
+                .policy_arn(arn)
+                .set_marker(marker)
+                .send(),
+            |page| for version in page.versions.unwrap_or_default() {
+                versions.push(PolicyVersion {
+                    id: version
+                        .version_id
+                        .ok_or_else(|| senseless(LIST, "a version without an id"))?,
+                    is_default: version.is_default_version,
+                });
+            }
+        )?;
+        Ok(versions)
+    }
+}
+
+#[async_trait]
+impl Policies for SdkPolicies {
+    async fn get_policy(&self, arn: &PolicyArn) -> Result<Option<ObservedPolicy>, AwsError> {
+        const GET: &str = "iam:GetPolicy";
+        const VERSION: &str = "iam:GetPolicyVersion";
+        let (iam, patience, text) = (&self.clients.reads, self.clients.read_patience, arn.to_string());
+        let request = iam.get_policy().policy_arn(&text).send();
+        let Some(output) = found(self.caller.call(GET, patience, request).await)? else {
+            return Ok(None);
+        };
+        let policy = output.policy.ok_or_else(|| senseless(GET, "no policy"))?;
+        let default_version = policy
+            .default_version_id
+            .ok_or_else(|| senseless(GET, "a policy without a default version"))?;
+        let request = iam
+            .get_policy_version()
+            .policy_arn(&text)
+            .version_id(&default_version)
+            .send();
+        // Gone since the call before: deleted, or another version has become the default one.
+        let Some(version) = found(self.caller.call(VERSION, patience, request).await)? else {
+            return Ok(None);
+        };
+        let document = version
+            .policy_version
+            .and_then(|v| v.document)
+            .ok_or_else(|| senseless(VERSION, "a version without a document"))?;
+        let Some(versions) = found(self.versions(&text).await)? else {
+            return Ok(None);
+        };
+        Ok(Some(ObservedPolicy {
+            arn: arn.clone(),
+            default_version,
+            document: decode::document(VERSION, &document)?,
+            versions,
+            tags: decode::tags(policy.tags.as_deref()),
+            attachment_count: decode::count(policy.attachment_count),
+            boundary_usage_count: decode::count(policy.permissions_boundary_usage_count),
+        }))
+    }
+
+    async fn create_policy(&self, policy: &NewPolicy) -> Result<PolicyArn, AwsError> {
+        const CREATE: &str = "iam:CreatePolicy";
+        let request = self
+            .clients
+            .writes
+            .create_policy()
+            .policy_name(policy.name.as_str())
+            .path(policy.path.as_str())
+            .policy_document(policy.document.to_json())
+            .set_tags(Some(decode::to_tags(CREATE, &policy.tags)?))
+            .send();
+        let output = self
+            .caller
+            .call(CREATE, self.clients.write_patience, request)
+            .await?;
+        let arn = output.policy.and_then(|p| p.arn).unwrap_or_default();
+        PolicyArn::parse(&arn).map_err(|e| senseless(CREATE, &e.to_string()).with_unknown_outcome())
+    }
+
+    async fn create_policy_version(&self, arn: &PolicyArn, document: &Document) -> Result<String, AwsError> {
+        const CREATE: &str = "iam:CreatePolicyVersion";
+        let request = self
+            .clients
+            .writes
+            .create_policy_version()
+            .policy_arn(arn.to_string())
+            .policy_document(document.to_json())
+            .set_as_default(true)
+            .send();
+        let output = self
+            .caller
+            .call(CREATE, self.clients.write_patience, request)
+            .await?;
+        output
+            .policy_version
+            .and_then(|v| v.version_id)
+            .ok_or_else(|| senseless(CREATE, "a version without an id").with_unknown_outcome())
+    }
+
+    async fn delete_policy_version(&self, arn: &PolicyArn, version: &str) -> Result<(), AwsError> {
+        let request = self
+            .clients
+            .writes
+            .delete_policy_version()
+            .policy_arn(arn.to_string())
+            .version_id(version)
+            .send();
+        self.caller
+            .call("iam:DeletePolicyVersion", self.clients.write_patience, request)
+            .await
+            .map(drop)
+    }
+
+    async fn tag_policy(&self, arn: &PolicyArn, tags: &BTreeMap<TagKey, TagValue>) -> Result<(), AwsError> {
+        const TAG: &str = "iam:TagPolicy";
+        let request = self
+            .clients
+            .writes
+            .tag_policy()
+            .policy_arn(arn.to_string())
+            .set_tags(Some(decode::to_tags(TAG, tags)?))
+            .send();
+        self.caller
+            .call(TAG, self.clients.write_patience, request)
+            .await
+            .map(drop)
+    }
+
+    async fn delete_policy(&self, arn: &PolicyArn) -> Result<(), AwsError> {
+        let request = self
+            .clients
+            .writes
+            .delete_policy()
+            .policy_arn(arn.to_string())
+            .send();
+        self.caller
+            .call("iam:DeletePolicy", self.clients.write_patience, request)
+            .await
+            .map(drop)
+    }
+
+    async fn list_policies(&self, path: &IamPath) -> Result<Vec<ListedPolicy>, AwsError> {
+        const LIST: &str = "iam:ListPolicies";
+        let mut policies = Vec::new();
+        pages!(
+            LIST,
+            self.caller,
+            self.clients.read_patience,
+            |marker| self
+                .clients
+                .reads
+                .list_policies()
+                .scope(PolicyScopeType::Local)
+                .path_prefix(path.as_str())
+                .max_items(super::PAGE_SIZE)
+                .set_marker(marker)
+                .send(),
+            |page| for policy in page.policies.unwrap_or_default() {
+                let arn = PolicyArn::parse(policy.arn.as_deref().unwrap_or_default())
+                    .map_err(|e| senseless(LIST, &e.to_string()))?;
+                // Not every server knows about prefixes.
+                if arn.path().as_str().starts_with(path.as_str()) {
+                    policies.push(ListedPolicy {
+                        arn,
+                        attachment_count: decode::count(policy.attachment_count),
+                        boundary_usage_count: decode::count(policy.permissions_boundary_usage_count),
+                    });
+                }
+            }
+        )?;
+        Ok(policies)
+    }
+}

@@ -1,0 +1,282 @@
+//! [`Roles`] over the SDK.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use aws_sdk_iam::types::{Role, SummaryKeyType};
+use deputy_delegation::{
+    names::{IamPath, RoleArn, RoleName},
+    plan::{IamCall, ObservedRole},
+};
+
+use super::{Caller, IamClients, decode, found, pages, senseless};
+use crate::{
+    error::AwsError,
+    traits::{ListedRole, Quotas, Roles},
+};
+
+pub(crate) struct SdkRoles {
+    clients: IamClients,
+    caller: Caller,
+}
+
+impl SdkRoles {
+    pub(crate) fn new(clients: IamClients, caller: Caller) -> Self {
+        Self { clients, caller }
+    }
+
+    async fn inline_policies(&self, name: &RoleName) -> Result<BTreeMap<String, String>, AwsError> {
+        const LIST: &str = "iam:ListRolePolicies";
+        const GET: &str = "iam:GetRolePolicy";
+        let (iam, patience) = (&self.clients.reads, self.clients.read_patience);
+        let mut names = Vec::new();
+        pages!(
+            LIST,
+            self.caller,
+            patience,
+            |marker| iam
+                .list_role_policies()
+                .role_name(name.as_str())
+                .max_items(super::PAGE_SIZE)
+                .set_marker(marker)
+                .send(),
+            |page| names.extend(page.policy_names)
+        )?;
+        let mut policies = BTreeMap::new();
+        for policy in names {
+            let request = iam
+                .get_role_policy()
+                .role_name(name.as_str())
+                .policy_name(&policy)
+                .send();
+            // Removed since it was listed: it is not there, which is all that counts.
+            if let Some(output) = found(self.caller.call(GET, patience, request).await)? {
+                policies.insert(policy, decode::document(GET, &output.policy_document)?);
+            }
+        }
+        Ok(policies)
+    }
+
+    async fn attached_policies(&self, name: &RoleName) -> Result<Vec<String>, AwsError> {
+        const LIST: &str = "iam:ListAttachedRolePolicies";
+        let mut arns = Vec::new();
+        pages!(
+            LIST,
+            self.caller,
+            self.clients.read_patience,
+            |marker| self
+                .clients
+                .reads
+                .list_attached_role_policies()
+                .role_name(name.as_str())
+                .max_items(super::PAGE_SIZE)
+                .set_marker(marker)
+                .send(),
+            |page| arns.extend(
+                page.attached_policies
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter_map(|p| p.policy_arn)
+            )
+        )?;
+        Ok(arns)
+    }
+}
+
+#[async_trait]
+impl Roles for SdkRoles {
+    async fn get_role(&self, name: &RoleName) -> Result<Option<ObservedRole>, AwsError> {
+        const GET: &str = "iam:GetRole";
+        let request = self.clients.reads.get_role().role_name(name.as_str()).send();
+        let Some(output) = found(self.caller.call(GET, self.clients.read_patience, request).await)? else {
+            return Ok(None);
+        };
+        let role = output.role.ok_or_else(|| senseless(GET, "no role"))?;
+        // Deleted between these calls: it is not there.
+        let Some(inline) = found(self.inline_policies(name).await)? else {
+            return Ok(None);
+        };
+        let Some(attached) = found(self.attached_policies(name).await)? else {
+            return Ok(None);
+        };
+        observed(GET, role, inline, attached).map(Some)
+    }
+
+    async fn list_roles(&self, path: &IamPath) -> Result<Vec<ListedRole>, AwsError> {
+        const LIST: &str = "iam:ListRoles";
+        let mut roles = Vec::new();
+        pages!(
+            LIST,
+            self.caller,
+            self.clients.read_patience,
+            |marker| self
+                .clients
+                .reads
+                .list_roles()
+                .path_prefix(path.as_str())
+                .max_items(super::PAGE_SIZE)
+                .set_marker(marker)
+                .send(),
+            |page| for role in page.roles {
+                // Not every server knows about prefixes.
+                if role.path.starts_with(path.as_str()) {
+                    roles.push(listed(LIST, &role)?);
+                }
+            }
+        )?;
+        Ok(roles)
+    }
+
+    async fn execute(&self, call: &IamCall) -> Result<(), AwsError> {
+        let (iam, operation, patience) = (&self.clients.writes, call.action(), self.clients.write_patience);
+        match call {
+            IamCall::CreateRole { role } => {
+                let request = iam
+                    .create_role()
+                    .role_name(role.name.as_str())
+                    .path(role.path.as_str())
+                    .assume_role_policy_document(role.trust.to_json())
+                    .set_permissions_boundary(role.boundary.as_ref().map(ToString::to_string))
+                    .set_tags(Some(decode::to_tags(operation, &role.tags)?))
+                    .max_session_duration(signed(operation, role.max_session_duration.as_seconds())?)
+                    .send();
+                self.caller.call(operation, patience, request).await.map(drop)
+            }
+            IamCall::UpdateAssumeRolePolicy { role, document } => {
+                let request = iam
+                    .update_assume_role_policy()
+                    .role_name(role.as_str())
+                    .policy_document(document)
+                    .send();
+                self.caller.call(operation, patience, request).await.map(drop)
+            }
+            IamCall::PutRolePolicy {
+                role,
+                policy,
+                document,
+            } => {
+                let request = iam
+                    .put_role_policy()
+                    .role_name(role.as_str())
+                    .policy_name(policy)
+                    .policy_document(document)
+                    .send();
+                self.caller.call(operation, patience, request).await.map(drop)
+            }
+            IamCall::DeleteRolePolicy { role, policy } => {
+                let request = iam
+                    .delete_role_policy()
+                    .role_name(role.as_str())
+                    .policy_name(policy)
+                    .send();
+                self.caller.call(operation, patience, request).await.map(drop)
+            }
+            IamCall::DetachRolePolicy { role, policy_arn } => {
+                let request = iam
+                    .detach_role_policy()
+                    .role_name(role.as_str())
+                    .policy_arn(policy_arn)
+                    .send();
+                self.caller.call(operation, patience, request).await.map(drop)
+            }
+            IamCall::PutRolePermissionsBoundary { role, boundary } => {
+                let request = iam
+                    .put_role_permissions_boundary()
+                    .role_name(role.as_str())
+                    .permissions_boundary(boundary.to_string())
+                    .send();
+                self.caller.call(operation, patience, request).await.map(drop)
+            }
+            IamCall::TagRole { role, tags } => {
+                let request = iam
+                    .tag_role()
+                    .role_name(role.as_str())
+                    .set_tags(Some(decode::to_tags(operation, tags)?))
+                    .send();
+                self.caller.call(operation, patience, request).await.map(drop)
+            }
+            IamCall::UntagRole { role, keys } => {
+                let request = iam
+                    .untag_role()
+                    .role_name(role.as_str())
+                    .set_tag_keys(Some(keys.clone()))
+                    .send();
+                self.caller.call(operation, patience, request).await.map(drop)
+            }
+            IamCall::UpdateRole {
+                role,
+                max_session_duration,
+            } => {
+                let request = iam
+                    .update_role()
+                    .role_name(role.as_str())
+                    .max_session_duration(signed(operation, max_session_duration.as_seconds())?)
+                    .send();
+                self.caller.call(operation, patience, request).await.map(drop)
+            }
+            IamCall::DeleteRole { role } => {
+                let request = iam.delete_role().role_name(role.as_str()).send();
+                self.caller.call(operation, patience, request).await.map(drop)
+            }
+        }
+    }
+
+    async fn quotas(&self) -> Result<Quotas, AwsError> {
+        const GET: &str = "iam:GetAccountSummary";
+        let request = self.clients.reads.get_account_summary().send();
+        let output = self.caller.call(GET, self.clients.read_patience, request).await?;
+        let summary = output.summary_map.unwrap_or_default();
+        let number = |key: &str| {
+            summary
+                .get(&SummaryKeyType::from(key))
+                .and_then(|n| u32::try_from(*n).ok())
+        };
+        Ok(Quotas {
+            trust_policy_size: number("AssumeRolePolicySizeQuota"),
+            role_policy_size: number("RolePolicySizeQuota"),
+            managed_policy_size: number("PolicySizeQuota"),
+            attached_policies_per_role: number("AttachedPoliciesPerRoleQuota"),
+            versions_per_policy: number("VersionsPerPolicyQuota"),
+            roles: number("Roles"),
+            roles_quota: number("RolesQuota"),
+            policies: number("Policies"),
+            policies_quota: number("PoliciesQuota"),
+        })
+    }
+}
+
+fn signed(operation: &'static str, number: u32) -> Result<i32, AwsError> {
+    i32::try_from(number).map_err(|_| senseless(operation, "a duration out of range"))
+}
+
+fn observed(
+    operation: &'static str,
+    role: Role,
+    inline: BTreeMap<String, String>,
+    attached: Vec<String>,
+) -> Result<ObservedRole, AwsError> {
+    let trust = role.assume_role_policy_document.as_deref().unwrap_or_default();
+    Ok(ObservedRole {
+        arn: RoleArn::parse(&role.arn).map_err(|e| senseless(operation, &e.to_string()))?,
+        trust: decode::document(operation, trust)?,
+        inline,
+        attached,
+        boundary: role.permissions_boundary.and_then(|b| b.permissions_boundary_arn),
+        tags: decode::tags(role.tags.as_deref()),
+        // IAM's default, which it leaves out in some answers.
+        max_session_seconds: role
+            .max_session_duration
+            .and_then(|s| u32::try_from(s).ok())
+            .unwrap_or(3600),
+        unique_id: role.role_id,
+    })
+}
+
+fn listed(operation: &'static str, role: &Role) -> Result<ListedRole, AwsError> {
+    Ok(ListedRole {
+        name: RoleName::new(&role.role_name).map_err(|e| senseless(operation, &e.to_string()))?,
+        arn: RoleArn::parse(&role.arn).map_err(|e| senseless(operation, &e.to_string()))?,
+        unique_id: role.role_id.clone(),
+        created: decode::timestamp(operation, &role.create_date)?,
+    })
+}

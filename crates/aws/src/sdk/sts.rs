@@ -1,0 +1,88 @@
+//! [`Sts`] over the SDK.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_sts::types::Tag;
+use deputy_delegation::{names::AccountId, session::SessionRequest};
+
+use super::{Caller, decode, senseless};
+use crate::{
+    error::AwsError,
+    traits::{CallerIdentity, Credentials, Session, Sts},
+};
+
+pub(crate) struct SdkSts {
+    client: aws_sdk_sts::Client,
+    caller: Caller,
+}
+
+impl SdkSts {
+    pub(crate) fn new(client: aws_sdk_sts::Client, caller: Caller) -> Self {
+        Self { client, caller }
+    }
+}
+
+#[async_trait]
+impl Sts for SdkSts {
+    async fn assume_role(&self, request: &SessionRequest) -> Result<Session, AwsError> {
+        const ASSUME: &str = "sts:AssumeRole";
+        let tags = request
+            .tags
+            .iter()
+            .map(|(key, value)| Tag::builder().key(key.as_str()).value(value.as_str()).build())
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|e| senseless(ASSUME, &e.to_string()))?;
+        let duration = i32::try_from(request.duration.as_seconds())
+            .map_err(|_| senseless(ASSUME, "a duration out of range"))?;
+        let call = self
+            .client
+            .assume_role()
+            .role_arn(request.role.to_string())
+            .role_session_name(request.session_name.as_str())
+            .external_id(request.external_id.as_str())
+            .duration_seconds(duration)
+            .set_tags((!tags.is_empty()).then_some(tags))
+            .set_policy(request.policy.clone())
+            .send();
+        let output = self.caller.call(ASSUME, Duration::ZERO, call).await?;
+        let credentials = output
+            .credentials
+            .ok_or_else(|| senseless(ASSUME, "no credentials"))?;
+        let user = output
+            .assumed_role_user
+            .ok_or_else(|| senseless(ASSUME, "no assumed role"))?;
+        // An empty field would make a pod fall back to another identity or fail far from the cause.
+        if credentials.access_key_id.is_empty()
+            || credentials.secret_access_key.is_empty()
+            || credentials.session_token.is_empty()
+        {
+            return Err(senseless(ASSUME, "empty credentials"));
+        }
+        Ok(Session {
+            expiration: decode::timestamp(ASSUME, &credentials.expiration)?,
+            credentials: Credentials {
+                access_key_id: credentials.access_key_id,
+                secret_access_key: credentials.secret_access_key.into(),
+                session_token: credentials.session_token.into(),
+            },
+            assumed_role_arn: user.arn,
+            assumed_role_id: user.assumed_role_id,
+            packed_policy_size: output
+                .session_token_utilization
+                .and_then(|p| u32::try_from(p).ok()),
+        })
+    }
+
+    async fn caller_identity(&self) -> Result<CallerIdentity, AwsError> {
+        const GET: &str = "sts:GetCallerIdentity";
+        let call = self.client.get_caller_identity().send();
+        let output = self.caller.call(GET, Duration::ZERO, call).await?;
+        let account = output.account.unwrap_or_default();
+        Ok(CallerIdentity {
+            account: AccountId::new(account).map_err(|e| senseless(GET, &e.to_string()))?,
+            arn: output.arn.ok_or_else(|| senseless(GET, "no ARN"))?,
+            user_id: output.user_id.unwrap_or_default(),
+        })
+    }
+}

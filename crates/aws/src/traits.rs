@@ -1,0 +1,203 @@
+//! What Deputy may do in AWS: three object-safe traits and the types they speak in.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use deputy_delegation::{
+    names::{AccountId, IamPath, PolicyArn, PolicyName, RoleArn, RoleName, TagKey, TagValue},
+    plan::{IamCall, ObservedRole},
+    session::SessionRequest,
+};
+use deputy_policy::Document;
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use crate::error::AwsError;
+
+/// IAM roles of one account. Reads are repeated by the client when AWS is in trouble; a write is sent once, because
+/// whether it was applied may be unknown: read the role again before the next one.
+#[async_trait]
+pub trait Roles: Send + Sync {
+    /// Everything that Deputy compares: the role, its inline policies, its attachments, its tags. `None` if there is
+    /// no role of that name. Costs three calls and one for each inline policy.
+    async fn get_role(&self, name: &RoleName) -> Result<Option<ObservedRole>, AwsError>;
+
+    /// Names and ARNs of the roles whose path starts with `path`.
+    async fn list_roles(&self, path: &IamPath) -> Result<Vec<ListedRole>, AwsError>;
+
+    /// Makes one change.
+    async fn execute(&self, call: &IamCall) -> Result<(), AwsError>;
+
+    /// The account's own limits (`GetAccountSummary`): the published defaults disagree with each other, and can be raised.
+    async fn quotas(&self) -> Result<Quotas, AwsError>;
+}
+
+/// Customer-managed policies of one account: the permissions boundaries that Deputy writes.
+#[async_trait]
+pub trait Policies: Send + Sync {
+    /// The policy with the document of its default version and the ids of all versions. `None` if it is not there.
+    async fn get_policy(&self, arn: &PolicyArn) -> Result<Option<ObservedPolicy>, AwsError>;
+
+    /// Makes a policy, with tags and path in the same call.
+    async fn create_policy(&self, policy: &NewPolicy) -> Result<PolicyArn, AwsError>;
+
+    /// Adds a version and makes it the default one. Returns its id. AWS keeps at most five.
+    async fn create_policy_version(&self, arn: &PolicyArn, document: &Document) -> Result<String, AwsError>;
+
+    /// Deletes a version other than the default one.
+    async fn delete_policy_version(&self, arn: &PolicyArn, version: &str) -> Result<(), AwsError>;
+
+    /// Adds or changes tags.
+    async fn tag_policy(&self, arn: &PolicyArn, tags: &BTreeMap<TagKey, TagValue>) -> Result<(), AwsError>;
+
+    /// Deletes a policy that nothing uses and that has no version but the default one.
+    async fn delete_policy(&self, arn: &PolicyArn) -> Result<(), AwsError>;
+
+    /// Customer-managed policies whose path starts with `path`.
+    async fn list_policies(&self, path: &IamPath) -> Result<Vec<ListedPolicy>, AwsError>;
+}
+
+/// STS as the broker uses it.
+#[async_trait]
+pub trait Sts: Send + Sync {
+    /// One new session.
+    async fn assume_role(&self, request: &SessionRequest) -> Result<Session, AwsError>;
+
+    /// Who the credentials of this process belong to.
+    async fn caller_identity(&self) -> Result<CallerIdentity, AwsError>;
+}
+
+/// A role in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedRole {
+    /// Its name.
+    pub name: RoleName,
+    /// Its ARN, which holds its path.
+    pub arn: RoleArn,
+    /// Its unique id, `AROA…`.
+    pub unique_id: String,
+    /// When it was made: the age that a sweep asks for before it takes a role for an orphan.
+    pub created: Timestamp,
+}
+
+/// Limits of an account. `None` where AWS (or a double of it) does not say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Quotas {
+    /// Characters of a trust policy, white space not counted.
+    pub trust_policy_size: Option<u32>,
+    /// Characters of all inline policies of a role, white space not counted.
+    pub role_policy_size: Option<u32>,
+    /// Characters of a managed policy, white space not counted.
+    pub managed_policy_size: Option<u32>,
+    /// Managed policies attached to one role.
+    pub attached_policies_per_role: Option<u32>,
+    /// Versions of a managed policy.
+    pub versions_per_policy: Option<u32>,
+    /// Roles there are.
+    pub roles: Option<u32>,
+    /// Roles there may be.
+    pub roles_quota: Option<u32>,
+    /// Customer-managed policies there are.
+    pub policies: Option<u32>,
+    /// Customer-managed policies there may be.
+    pub policies_quota: Option<u32>,
+}
+
+/// A managed policy to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPolicy {
+    /// Its name.
+    pub name: PolicyName,
+    /// Its path.
+    pub path: IamPath,
+    /// What it says.
+    pub document: Document,
+    /// Its tags.
+    pub tags: BTreeMap<TagKey, TagValue>,
+}
+
+/// A managed policy as AWS has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedPolicy {
+    /// Its ARN.
+    pub arn: PolicyArn,
+    /// The id of its default version, `v1`, `v2`, ….
+    pub default_version: String,
+    /// The text of its default version, as AWS returned it (URL-decoded).
+    pub document: String,
+    /// All versions, the default one included.
+    pub versions: Vec<PolicyVersion>,
+    /// Tags as they are.
+    pub tags: BTreeMap<String, String>,
+    /// How many users, groups and roles it is attached to.
+    pub attachment_count: u32,
+    /// How many users and roles have it as their permissions boundary.
+    pub boundary_usage_count: u32,
+}
+
+/// One version of a managed policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyVersion {
+    /// `v1`, `v2`, ….
+    pub id: String,
+    /// Whether it is the one in force.
+    pub is_default: bool,
+}
+
+/// A managed policy in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedPolicy {
+    /// Its ARN, which holds its path.
+    pub arn: PolicyArn,
+    /// How many users, groups and roles it is attached to.
+    pub attachment_count: u32,
+    /// How many users and roles have it as their permissions boundary.
+    pub boundary_usage_count: u32,
+}
+
+/// The credentials of a session. No `Debug`, no `Serialize`; the secret halves are wiped when dropped.
+#[derive(Clone)]
+pub struct Credentials {
+    /// The access key id: not a secret, in the audit log.
+    pub access_key_id: String,
+    /// The secret key.
+    pub secret_access_key: SecretString,
+    /// The session token.
+    pub session_token: SecretString,
+}
+
+/// A session made by STS. No `Debug`, no `Serialize`.
+#[derive(Clone)]
+pub struct Session {
+    /// What the holder signs with.
+    pub credentials: Credentials,
+    /// When it ends, by the clock of AWS.
+    pub expiration: Timestamp,
+    /// `arn:aws:sts::…:assumed-role/<role>/<session name>`.
+    pub assumed_role_arn: String,
+    /// `<unique id of the role>:<session name>`.
+    pub assumed_role_id: String,
+    /// Percentage used of what session policy and tags may take, if AWS says.
+    pub packed_policy_size: Option<u32>,
+}
+
+impl Session {
+    /// The unique id of the role, `AROA…`: another one under the same name is another role.
+    #[must_use]
+    pub fn role_unique_id(&self) -> &str {
+        self.assumed_role_id
+            .split_once(':')
+            .map_or(self.assumed_role_id.as_str(), |(id, _)| id)
+    }
+}
+
+/// `sts:GetCallerIdentity`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallerIdentity {
+    /// The account.
+    pub account: AccountId,
+    /// The ARN; for a role it is that of the session, `arn:aws:sts::…:assumed-role/<role>/<session>`, without the role's path.
+    pub arn: String,
+    /// The unique id; for a role `<unique id>:<session>`.
+    pub user_id: String,
+}
