@@ -76,6 +76,14 @@ pub enum Decision {
     Undecided(Vec<MissingFact>),
 }
 
+impl Decision {
+    /// Whether it is an acceptance. Undecided is not.
+    #[must_use]
+    pub fn is_accepted(&self) -> bool {
+        matches!(self, Self::Accepted(_))
+    }
+}
+
 /// On what an acceptance rests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {

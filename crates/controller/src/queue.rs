@@ -1,0 +1,243 @@
+//! The work queue of a controller: each key at most once in it, never in two hands at a time, later after a failure.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    hash::Hash,
+    sync::Arc,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::{sync::Notify, time::Instant};
+
+/// After a first failure; doubled with each further one.
+const FIRST_BACKOFF: Duration = Duration::from_millis(500);
+/// The longest pause between two tries.
+const LAST_BACKOFF: Duration = Duration::from_secs(120);
+
+/// When a key is wanted again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// When something about it changes.
+    OnChange,
+    /// Then, or when something about it changes.
+    After(Duration),
+    /// It failed: with growing pauses until it succeeds.
+    Retry,
+}
+
+struct State<K> {
+    ready: VecDeque<K>,
+    queued: HashSet<K>,
+    running: HashSet<K>,
+    /// Came in while it was in hand.
+    again: HashSet<K>,
+    /// By time and a number that keeps two keys of one instant apart.
+    later: BTreeMap<(Instant, u64), K>,
+    due: HashMap<K, (Instant, u64)>,
+    failures: HashMap<K, u32>,
+    sequence: u64,
+}
+
+/// A queue of keys. Cheap to clone.
+pub struct Queue<K> {
+    state: Arc<Mutex<State<K>>>,
+    wake: Arc<Notify>,
+}
+
+impl<K> Clone for Queue<K> {
+    fn clone(&self) -> Self {
+        Self { state: self.state.clone(), wake: self.wake.clone() }
+    }
+}
+
+impl<K: Clone + Eq + Hash> Default for Queue<K> {
+    fn default() -> Self {
+        let state = State {
+            ready: VecDeque::new(),
+            queued: HashSet::new(),
+            running: HashSet::new(),
+            again: HashSet::new(),
+            later: BTreeMap::new(),
+            due: HashMap::new(),
+            failures: HashMap::new(),
+            sequence: 0,
+        };
+        Self { state: Arc::new(Mutex::new(state)), wake: Arc::new(Notify::new()) }
+    }
+}
+
+impl<K: Clone + Eq + Hash> Queue<K> {
+    /// Something about `key` changed.
+    pub fn add(&self, key: K) {
+        let mut s = self.state.lock();
+        if let Some(at) = s.due.remove(&key) {
+            s.later.remove(&at);
+        }
+        if s.running.contains(&key) {
+            s.again.insert(key);
+        } else if s.queued.insert(key.clone()) {
+            s.ready.push_back(key);
+            drop(s);
+            self.wake.notify_one();
+        }
+    }
+
+    /// The next key, exclusively until [`Queue::done`].
+    pub async fn take(&self) -> K {
+        loop {
+            let woken = self.wake.notified();
+            let until = {
+                let mut s = self.state.lock();
+                let now = Instant::now();
+                while let Some(entry) = s.later.first_entry().filter(|e| e.key().0 <= now) {
+                    let key = entry.remove();
+                    s.due.remove(&key);
+                    if s.running.contains(&key) {
+                        s.again.insert(key);
+                    } else if s.queued.insert(key.clone()) {
+                        s.ready.push_back(key);
+                    }
+                }
+                if let Some(key) = s.ready.pop_front() {
+                    s.queued.remove(&key);
+                    s.running.insert(key.clone());
+                    if !s.ready.is_empty() {
+                        // One wake-up is kept at a time: pass it on to the next worker.
+                        self.wake.notify_one();
+                    }
+                    return key;
+                }
+                s.later.first_key_value().map(|((at, _), _)| *at)
+            };
+            match until {
+                Some(at) => {
+                    let _either = tokio::time::timeout_at(at, woken).await;
+                }
+                None => woken.await,
+            }
+        }
+    }
+
+    /// `key` was worked on.
+    pub fn done(&self, key: K, next: Next) {
+        let mut s = self.state.lock();
+        s.running.remove(&key);
+        if next != Next::Retry {
+            s.failures.remove(&key);
+        }
+        if s.again.remove(&key) {
+            if s.queued.insert(key.clone()) {
+                s.ready.push_back(key);
+            }
+            drop(s);
+            self.wake.notify_one();
+            return;
+        }
+        let pause = match next {
+            Next::OnChange => return,
+            Next::After(pause) => pause,
+            Next::Retry => {
+                let failures = s.failures.entry(key.clone()).or_insert(0);
+                let pause = FIRST_BACKOFF.saturating_mul(1u32 << (*failures).min(10)).min(LAST_BACKOFF);
+                *failures = failures.saturating_add(1);
+                pause
+            }
+        };
+        s.sequence = s.sequence.wrapping_add(1);
+        let at = (Instant::now() + pause, s.sequence);
+        s.later.insert(at, key.clone());
+        s.due.insert(key, at);
+        drop(s);
+        self.wake.notify_one();
+    }
+
+    /// Keys waiting to be worked on now: a gauge.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.state.lock().ready.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The next key, if there is one without waiting.
+    async fn now(queue: &Queue<u32>) -> Option<u32> {
+        tokio::time::timeout(Duration::ZERO, queue.take()).await.ok()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_added_many_times_is_worked_on_once() {
+        let queue = Queue::default();
+        for _ in 0..5 {
+            queue.add(7);
+        }
+        assert_eq!(now(&queue).await, Some(7));
+        assert_eq!(now(&queue).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_in_hand_is_given_to_nobody_else_and_comes_back_when_it_changed_meanwhile() {
+        let queue = Queue::default();
+        queue.add(7);
+        assert_eq!(now(&queue).await, Some(7));
+        queue.add(7);
+        assert_eq!(now(&queue).await, None);
+        queue.done(7, Next::OnChange);
+        assert_eq!(now(&queue).await, Some(7));
+        queue.done(7, Next::OnChange);
+        assert_eq!(now(&queue).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_pause_longer_each_time_and_a_success_forgets_them() {
+        let queue = Queue::default();
+        queue.add(1);
+        let mut pauses = Vec::new();
+        for _ in 0..12 {
+            let before = Instant::now();
+            assert_eq!(queue.take().await, 1);
+            pauses.push(before.elapsed().as_millis());
+            queue.done(1, Next::Retry);
+        }
+        assert_eq!(pauses[..5], [0, 500, 1000, 2000, 4000]);
+        assert_eq!(*pauses.last().unwrap(), LAST_BACKOFF.as_millis());
+        assert_eq!(queue.take().await, 1);
+        queue.done(1, Next::OnChange);
+        queue.add(1);
+        assert_eq!(queue.take().await, 1);
+        queue.done(1, Next::Retry);
+        let before = Instant::now();
+        assert_eq!(queue.take().await, 1);
+        assert_eq!(before.elapsed(), FIRST_BACKOFF);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_comes_before_the_pause_is_over_and_replaces_it() {
+        let queue = Queue::default();
+        queue.add(1);
+        assert_eq!(queue.take().await, 1);
+        queue.done(1, Next::After(Duration::from_secs(600)));
+        assert_eq!(now(&queue).await, None);
+        queue.add(1);
+        assert_eq!(now(&queue).await, Some(1));
+        queue.done(1, Next::OnChange);
+        tokio::time::advance(Duration::from_secs(700)).await;
+        assert_eq!(now(&queue).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_workers_share_the_keys() {
+        let queue = Queue::default();
+        let worker = |q: Queue<u32>| tokio::spawn(async move { q.take().await });
+        let (a, b) = (worker(queue.clone()), worker(queue.clone()));
+        tokio::task::yield_now().await;
+        queue.add(1);
+        queue.add(2);
+        let mut got = [a.await.unwrap(), b.await.unwrap()];
+        got.sort_unstable();
+        assert_eq!(got, [1, 2]);
+    }
+}
