@@ -155,3 +155,80 @@ async fn render_metrics(State(metrics): State<Metrics>) -> Response {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Body;
+    use axum::http::Request;
+    use http_body_util::BodyExt as _;
+    use serde_json::Value;
+    use tower::ServiceExt as _;
+
+    async fn get(readiness: &Readiness, path: &str) -> (StatusCode, String) {
+        let router = router(readiness.clone(), Metrics::new("webhook"));
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn readiness_lists_what_is_not_ready() {
+        let readiness = Readiness::new();
+        let stores = readiness.register("stores");
+        let bundle = readiness.register("webhook-ca-bundle");
+        bundle.not_ready("the caBundle of validate.deputy.dev does not verify");
+        stores.ready();
+        let (status, body) = get(&readiness, "/readyz").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            serde_json::from_str::<Value>(&body).unwrap(),
+            json!({
+                "ready": false,
+                "notReady": {"webhook-ca-bundle": "the caBundle of validate.deputy.dev does not verify"},
+            })
+        );
+        bundle.ready();
+        let (status, body) = get(&readiness, "/readyz").await;
+        assert_eq!(status, StatusCode::OK);
+        assert_eq!(
+            serde_json::from_str::<Value>(&body).unwrap(),
+            json!({"ready": true, "notReady": {}})
+        );
+    }
+
+    #[tokio::test]
+    async fn what_was_registered_and_never_met_is_not_ready() {
+        let readiness = Readiness::new();
+        let _handle = readiness.register("stores");
+        assert_eq!(
+            get(&readiness, "/readyz").await.0,
+            StatusCode::SERVICE_UNAVAILABLE
+        );
+    }
+
+    #[tokio::test]
+    async fn a_draining_process_is_alive_but_not_ready() {
+        let shutdown = Shutdown::manual();
+        let readiness = Readiness::with_shutdown(shutdown.clone());
+        readiness.register("stores").ready();
+        assert_eq!(get(&readiness, "/readyz").await.0, StatusCode::OK);
+        shutdown.drain();
+        let (status, body) = get(&readiness, "/readyz").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(body.contains("shutting down"), "{body}");
+        assert_eq!(get(&readiness, "/healthz").await.0, StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn metrics_are_served_as_open_metrics() {
+        let (status, body) = get(&Readiness::new(), "/metrics").await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(
+            body.contains("deputy_build_info{") && body.ends_with("# EOF\n"),
+            "{body}"
+        );
+    }
+}

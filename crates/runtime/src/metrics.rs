@@ -112,6 +112,11 @@ mod tests {
         metrics.certificate_expires("deputy-webhook-ca", "leaf", 1_800_000_000);
         metrics.certificate_expires("deputy-webhook-ca", "next", 1_900_000_000);
         metrics.certificate_gone("deputy-webhook-ca", "next");
-        insta::assert_snapshot!(metrics.render().unwrap());
+        insta::assert_snapshot!(
+            metrics
+                .render()
+                .unwrap()
+                .replace(env!("CARGO_PKG_VERSION"), "VERSION")
+        );
     }
 }

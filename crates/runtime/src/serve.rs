@@ -264,3 +264,7 @@ impl Connection {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "serve_tests.rs"]
+mod tests;

@@ -369,4 +369,4 @@ impl std::fmt::Display for Chain<'_> {
 
 #[cfg(test)]
 #[path = "authority_tests.rs"]
-mod tests;
+pub(crate) mod tests;

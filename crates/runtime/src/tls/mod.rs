@@ -3,7 +3,7 @@
 //! The authority is in a Secret that the chart makes empty; every replica signs its own leaf in memory. Clients are
 //! given the current and the next authority long before the next one signs anything.
 
-mod authority;
+pub(crate) mod authority;
 mod certificate;
 mod publish;
 mod rotation;
