@@ -29,6 +29,8 @@ const MAX_IDLE: usize = 2;
 const REUSED_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the broker may take to answer on a new connection.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
+/// How long the body may take after the head. A refusal must count soon, also when its body never ends.
+const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Room for a response of the usual size, in bytes, when the broker does not announce one.
 const USUAL_BODY: usize = 4096;
 /// Longest ETag kept, in bytes.
@@ -203,7 +205,10 @@ impl Source for BrokerClient {
             .await
             .map_err(FetchError::Unavailable)?;
         let (head, body) = response.into_parts();
-        let body = read(body).await;
+        let body = timeout(BODY_TIMEOUT, read(body)).await.unwrap_or_else(|_| {
+            let message = format!("the Deputy broker's answer was not complete after {BODY_TIMEOUT:?}");
+            Err(Problem::unavailable("BrokerSilent", message))
+        });
         if body.is_ok() {
             self.keep(sender);
         }

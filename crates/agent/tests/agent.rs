@@ -5,7 +5,12 @@ mod support;
 use std::sync::Arc;
 
 use deputy_agent::binding::Binding;
+use deputy_agent::broker::{BrokerClient, Fetched, Source as _};
+use deputy_agent::config::BrokerConfig;
+use deputy_agent::dial::Dialer;
+use deputy_agent::token::TokenFile;
 use deputy_agent::{WaitFor, readiness};
+use http::HeaderValue;
 use support::{Authority, Broker, Setup, TOKEN, ask_and_stay, credential};
 
 #[tokio::test]
@@ -30,6 +35,33 @@ async fn a_rotated_token_works_at_once_and_the_one_before_still_does() {
     let seen = broker.seen();
     assert_eq!(seen.last().unwrap().path, "/v1/credentials/other");
     assert_eq!(seen.last().unwrap().headers["authorization"], "Bearer third");
+}
+
+#[tokio::test]
+async fn the_request_to_the_broker_is_that_of_protocol_version_1() {
+    let authority = Authority::new();
+    let broker = Broker::start(&authority, "localhost").await;
+    broker.then(304, &[], "");
+    let agent = Setup::to(&broker, &authority).start().await;
+    let token = Arc::new(TokenFile::new(&agent.token_file));
+    let setup = Setup::to(&broker, &authority);
+    let dialer = Dialer::new(BrokerConfig::parse(&setup.url, None, &setup.ca).unwrap()).unwrap();
+    let client = BrokerClient::new(dialer, token);
+    let etag = Some(HeaderValue::from_static("\"7\""));
+    let fetched = client.fetch(&Binding::Named("archive".into()), etag).await;
+    assert!(matches!(fetched, Ok(Fetched::NotModified)));
+
+    let seen = broker.seen().pop().unwrap();
+    let mut headers: Vec<String> = seen
+        .headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap()))
+        .collect();
+    headers.sort();
+    let request = format!("GET {}\n{}", seen.path, headers.concat())
+        .replace(&format!("localhost:{}", broker.address.port()), "localhost:PORT")
+        .replace(env!("CARGO_PKG_VERSION"), "VERSION");
+    assert_eq!(request, include_str!("golden/request-v1.txt"));
 }
 
 #[tokio::test]
