@@ -73,6 +73,11 @@ impl ArnPattern {
             && self.rest.may_intersect(&other.rest, work)
     }
 
+    /// All six parts.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &Pattern> {
+        self.head.iter().chain([&self.rest])
+    }
+
     /// The only text that matches, when there are neither wildcards nor variables.
     pub(crate) fn as_literal(&self) -> Option<String> {
         let mut text = String::new();

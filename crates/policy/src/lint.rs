@@ -2,7 +2,59 @@
 
 use std::fmt;
 
-use crate::document::Document;
+use crate::{
+    arn::ResourcePattern,
+    compiled::{CompiledStatement, Elements},
+    contain::cover::parts,
+    document::{Document, Effect, ResourceElement, Version},
+    evaluate::Context,
+    glob::{Pattern, Syntax, fold},
+    work::Work,
+};
+
+/// Actions that make or widen permissions wherever they are allowed.
+const ALWAYS: &[&str] = &[
+    "iam:AddClientIDToOpenIDConnectProvider",
+    "iam:AddUserToGroup",
+    "iam:AttachGroupPolicy",
+    "iam:AttachRolePolicy",
+    "iam:AttachUserPolicy",
+    "iam:CreateAccessKey",
+    "iam:CreateLoginProfile",
+    "iam:CreateOpenIDConnectProvider",
+    "iam:CreatePolicyVersion",
+    "iam:CreateRole",
+    "iam:CreateSAMLProvider",
+    "iam:CreateServiceSpecificCredential",
+    "iam:CreateUser",
+    "iam:DeactivateMFADevice",
+    "iam:DeleteRolePermissionsBoundary",
+    "iam:DeleteRolePolicy",
+    "iam:DeleteUserPermissionsBoundary",
+    "iam:DeleteUserPolicy",
+    "iam:DetachRolePolicy",
+    "iam:DetachUserPolicy",
+    "iam:PutGroupPolicy",
+    "iam:PutRolePermissionsBoundary",
+    "iam:PutRolePolicy",
+    "iam:PutUserPermissionsBoundary",
+    "iam:PutUserPolicy",
+    "iam:SetDefaultPolicyVersion",
+    "iam:TagRole",
+    "iam:TagUser",
+    "iam:UntagRole",
+    "iam:UntagUser",
+    "iam:UpdateAccessKey",
+    "iam:UpdateAssumeRolePolicy",
+    "iam:UpdateLoginProfile",
+    "iam:UpdateOpenIDConnectProviderThumbprint",
+    "iam:UpdateSAMLProvider",
+    "iam:UploadSigningCertificate",
+];
+
+/// Actions that hand over the permissions of a role: harmless on roles that are spelled out, which whoever wrote the
+/// ceiling has looked at.
+const ON_WILDCARDS: &[&str] = &["iam:PassRole", "sts:AssumeRole"];
 
 /// A way from a ceiling to IAM itself: an allowed action that lets its holder make or widen permissions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,16 +84,84 @@ pub struct TagVariable {
     pub path: String,
 }
 
-/// The allowed actions that reach IAM itself, in the order of the statements. Statements that a Deny takes back count
-/// nevertheless: the lint asks what was written.
+/// The allowed actions that reach IAM itself, in the order of the statements. Conditions on an Allow are not looked at; a
+/// Deny without conditions that covers all resources of the Allow takes an action back.
 pub fn escalation(ceiling: &Document) -> Vec<Escalation> {
-    let _ = ceiling;
-    Vec::new()
+    let mut work = Work::unlimited();
+    let statements = &ceiling.compiled().statements;
+    let denies: Vec<&CompiledStatement> =
+        statements.iter().filter(|s| s.effect == Effect::Deny && s.atoms.is_empty()).collect();
+    let mut found = Vec::new();
+    for (i, statement) in statements.iter().enumerate().filter(|(_, s)| s.effect == Effect::Allow) {
+        let open = statement.resources.as_ref().is_none_or(has_wildcards);
+        let on_wildcards = ON_WILDCARDS.iter().filter(|_| open);
+        for name in ALWAYS.iter().chain(on_wildcards).copied() {
+            let Some(path) = action_path(i, &statement.actions, name, &mut work) else { continue };
+            if !denies.iter().any(|deny| takes_back(deny, statement, name, &mut work)) {
+                found.push(Escalation { action: name, path, statement: i });
+            }
+        }
+    }
+    found
 }
 
-/// The policy variables from tags (`aws:PrincipalTag/…`, `aws:RequestTag/…`, `aws:ResourceTag/…`, `…:ResourceTag/…`), in
-/// resources and condition values.
+/// Whether a list of resources reaches more than what is spelled out.
+fn has_wildcards(resources: &Elements<ResourcePattern>) -> bool {
+    let open = |pattern: &ResourcePattern| {
+        pattern.arn().is_none_or(|arn| arn.parts().any(|part| part.has_wildcards() || !part.variables().is_empty()))
+    };
+    resources.negated || resources.items.iter().any(open)
+}
+
+fn action_path(statement: usize, actions: &Elements<Pattern>, name: &str, work: &mut Work) -> Option<String> {
+    let folded: Vec<char> = name.chars().map(fold).collect();
+    let context = Context::new();
+    if actions.negated {
+        return actions.matches_action(&folded, work).then(|| format!("Statement[{statement}].NotAction"));
+    }
+    let index = actions.items.iter().position(|pattern| pattern.matches(&folded, &context, work))?;
+    Some(format!("Statement[{statement}].Action[{index}]"))
+}
+
+fn takes_back(deny: &CompiledStatement, allow: &CompiledStatement, name: &str, work: &mut Work) -> bool {
+    let folded: Vec<char> = name.chars().map(fold).collect();
+    let (Some(denied), Some(allowed)) = (&deny.resources, &allow.resources) else { return false };
+    let denied = parts(denied);
+    deny.actions.matches_action(&folded, work) && parts(allowed).iter().all(|part| part.within_some(&denied, work))
+}
+
+/// The policy variables from tags (`aws:PrincipalTag/…`, `aws:RequestTag/…`, `ec2:ResourceTag/…`), in resources and
+/// condition values.
 pub fn tag_variables(document: &Document) -> Vec<TagVariable> {
-    let _ = document;
-    Vec::new()
+    if document.version() == Version::V2008 {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for (i, statement) in document.statements().iter().enumerate() {
+        let (name, resources) = match &statement.resource {
+            Some(ResourceElement::Resource(list)) => ("Resource", list.as_slice()),
+            Some(ResourceElement::NotResource(list)) => ("NotResource", list.as_slice()),
+            None => ("Resource", &[][..]),
+        };
+        for (j, text) in resources.iter().enumerate() {
+            find_tags(text, &format!("Statement[{i}].{name}[{j}]"), &mut found);
+        }
+        for condition in &statement.conditions {
+            let path = format!("Statement[{i}].Condition.{}.{}", condition.operator, condition.key);
+            for (j, text) in condition.values.iter().enumerate() {
+                find_tags(text, &format!("{path}[{j}]"), &mut found);
+            }
+        }
+    }
+    found
+}
+
+fn find_tags(text: &str, path: &str, found: &mut Vec<TagVariable>) {
+    let Ok(pattern) = Pattern::parse(text, Syntax::pattern(Version::V2012)) else { return };
+    for variable in pattern.variables() {
+        let Some((prefix, tag)) = variable.spelled.split_once('/') else { continue };
+        if prefix.to_lowercase().ends_with("tag") {
+            found.push(TagVariable { key: variable.spelled.clone(), tag: tag.to_owned(), path: path.to_owned() });
+        }
+    }
 }

@@ -9,6 +9,7 @@ use crate::{
     document::Version,
     evaluate::Context,
     glob::{Pattern, Syntax, fold},
+    variable::Variable,
     work::Work,
 };
 
@@ -119,6 +120,19 @@ impl Atom {
             spelled: condition.key.clone(),
             predicate: compile_predicate(condition, version)?,
         })
+    }
+
+    /// The variables in the values.
+    pub(crate) fn variables(&self) -> Vec<&Variable> {
+        match &self.predicate {
+            Predicate::Compare { values: Values::Strings(patterns) | Values::Folded(patterns), .. } => {
+                patterns.iter().flat_map(Pattern::variables).collect()
+            }
+            Predicate::Compare { values: Values::Arns(patterns), .. } => {
+                patterns.iter().flat_map(ArnPattern::parts).flat_map(Pattern::variables).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Whether the condition holds for a request.

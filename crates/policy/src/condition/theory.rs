@@ -6,7 +6,7 @@ use super::{
     SetOperator,
     atom::{Atom, Compare, Predicate, Values},
 };
-use crate::{evaluate::Context, work::Work};
+use crate::{arn::ArnPattern, evaluate::Context, work::Work};
 
 impl Atom {
     /// Whether every request for which `self` holds also satisfies `other`.
@@ -143,7 +143,7 @@ impl Values {
         let variables = match self {
             Self::Strings(patterns) | Self::Folded(patterns) => patterns.iter().any(|p| !p.variables().is_empty()),
             Self::Arns(patterns) => {
-                patterns.iter().any(|p| p.head.iter().chain([&p.rest]).any(|part| !part.variables().is_empty()))
+                patterns.iter().flat_map(ArnPattern::parts).any(|part| !part.variables().is_empty())
             }
             _ => false,
         };

@@ -211,3 +211,19 @@ pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
     }
     Some(out)
 }
+
+/// Standard base64 with padding.
+pub(crate) fn to_base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let byte = |i: usize| u32::from(chunk.get(i).copied().unwrap_or(0));
+        let word = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for i in 0..4_usize {
+            let digit = usize::try_from(word >> (18 - 6 * i) & 63).unwrap_or(0);
+            let letter = DIGITS.get(digit).copied().unwrap_or(b'A');
+            text.push(if i <= chunk.len() { char::from(letter) } else { '=' });
+        }
+    }
+    text
+}

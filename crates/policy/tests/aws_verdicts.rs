@@ -1,0 +1,55 @@
+//! AWS's own verdicts (CheckNoNewAccess) on pairs of policies, when they are at hand.
+
+use std::path::PathBuf;
+
+use deputy_policy::{Containment, Document, PolicyKind, contains};
+
+/// Pairs that AWS published, beside the checkout; not part of the repository.
+fn pairs() -> Option<String> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/check-no-new-access.jsonl");
+    std::fs::read_to_string(path).ok()
+}
+
+#[test]
+fn what_aws_refuses_is_never_contained() {
+    let Some(text) = pairs() else {
+        eprintln!("SKIPPED: ../shared/data/check-no-new-access.jsonl is not there");
+        return;
+    };
+    let mut counts = std::collections::BTreeMap::new();
+    for (n, line) in text.lines().enumerate() {
+        let pair: serde_json::Value = serde_json::from_str(line).unwrap();
+        let field = |name: &str| pair[name].as_str().unwrap_or_default().to_owned();
+        let kind = match field("file") {
+            file if file.contains("role-trust-policies") => PolicyKind::Trust,
+            file if file.contains("check-who-is-granted-access") => PolicyKind::Resource,
+            _ => PolicyKind::Identity,
+        };
+        let verdict = field("verdict");
+        let parse = |name: &str| Document::from_value(&pair[name], kind);
+        let answer = match (parse("candidate"), parse("reference")) {
+            (Ok(candidate), Ok(ceiling)) => match contains(&[&candidate], &ceiling) {
+                Containment::Contained => "contained".to_owned(),
+                Containment::Exceeds(_) => "exceeds".to_owned(),
+                Containment::Unknown(reason) => {
+                    if kind == PolicyKind::Identity {
+                        eprintln!("{n}: {verdict}: {reason}");
+                    }
+                    format!("unknown ({kind:?})")
+                }
+            },
+            (a, b) => {
+                eprintln!("{n}: refused: {:?} {:?}", a.err(), b.err());
+                "refused".to_owned()
+            }
+        };
+        assert!(!(verdict == "FAIL" && answer == "contained"), "pair {n}: AWS finds new access");
+        if verdict == "PASS" && answer == "exceeds" {
+            eprintln!("{n}: PASS but exceeds: {}", field("note"));
+        }
+        *counts.entry((verdict, answer)).or_insert(0) += 1;
+    }
+    for ((verdict, answer), count) in &counts {
+        eprintln!("AWS says {verdict}, contains says {answer}: {count}");
+    }
+}
