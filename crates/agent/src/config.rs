@@ -8,13 +8,12 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
 
 use crate::binding::Binding;
+use crate::keeper::MAX_BINDINGS;
 
 /// Where the agent listens unless told otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:7419";
 /// Where the projected token is unless told otherwise.
 pub const DEFAULT_TOKEN_FILE: &str = "/var/run/secrets/deputy.dev/serviceaccount/token";
-/// Most names in `DEPUTY_BINDINGS`.
-pub const MAX_BINDINGS: usize = 32;
 /// Largest `DEPUTY_BROKER_CA`, in bytes.
 const MAX_CA: usize = 64 * 1024;
 
@@ -283,7 +282,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        let many = (0..40).map(|n| format!("b{n}")).collect::<Vec<_>>().join(",");
+        let many = (0..65).map(|n| format!("b{n}")).collect::<Vec<_>>().join(",");
         let huge = "x".repeat(MAX_CA + 1);
         for (name, value, says) in [
             (
@@ -315,7 +314,7 @@ mod tests {
             ("DEPUTY_BROKER_CA", &huge, "at most 65536"),
             ("DEPUTY_BINDINGS", "a,B", "\"B\" is not a name of a binding"),
             ("DEPUTY_BINDINGS", "a/../b", "is not a name of a binding"),
-            ("DEPUTY_BINDINGS", &many, "names 40 bindings; at most 32"),
+            ("DEPUTY_BINDINGS", &many, "names 65 bindings; at most 64"),
             ("DEPUTY_WAIT_FOR", "nothing", "neither"),
         ] {
             let error = read(&[(name, value)]).err().unwrap_or_default();
