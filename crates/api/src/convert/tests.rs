@@ -1,1 +1,312 @@
+//! Conversions, from JSON as an API server stores it.
 
+use deputy_delegation::{
+    Reason, Violation,
+    model::{BoundaryMode, SessionScope},
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::{parse_account, parse_binding, parse_limit, parse_role, scope_of};
+
+/// Objects that convert. Tests break them one field at a time.
+pub(crate) fn account() -> Value {
+    json!({
+        "apiVersion": "deputy.dev/v1alpha1", "kind": "AWSAccount", "metadata": {"name": "production"},
+        "spec": {
+            "accountID": "123456789012", "partition": "aws", "region": "ap-northeast-1",
+            "issuer": {"principalARN": "arn:aws:iam::123456789012:role/deputy-broker"},
+            "provisioner": {"assumeRole": {"roleARN": "arn:aws:iam::123456789012:role/provisioner", "externalID": "xyz"}},
+            "tags": {"cost-center": "platform"},
+        },
+    })
+}
+
+pub(crate) fn limit() -> Value {
+    json!({
+        "apiVersion": "deputy.dev/v1alpha1", "kind": "DelegationLimit",
+        "metadata": {"name": "payments", "uid": "6c0a9a6e-0000-0000-0000-000000000001"},
+        "spec": {
+            "namespaces": ["payments", "payments-*"], "accounts": ["production"],
+            "ceiling": policy("s3:GetObject"),
+            "session": {"tags": {"team": ["payments", "ledger"]}},
+            "acknowledgeEscalation": ["iam:PassRole"],
+        },
+    })
+}
+
+pub(crate) fn role() -> Value {
+    json!({
+        "apiVersion": "deputy.dev/v1alpha1", "kind": "AWSRole",
+        "metadata": {"name": "uploader", "namespace": "payments", "uid": "6c0a9a6e-0000-0000-0000-000000000002"},
+        "spec": {
+            "accountRef": {"name": "production"},
+            "policies": [{"name": "objects", "document": policy("s3:GetObject")}],
+        },
+    })
+}
+
+pub(crate) fn binding() -> Value {
+    json!({
+        "apiVersion": "deputy.dev/v1alpha1", "kind": "AWSRoleBinding",
+        "metadata": {
+            "name": "uploader", "namespace": "payments", "uid": "6c0a9a6e-0000-0000-0000-000000000003",
+            "creationTimestamp": "2026-01-02T03:04:05Z",
+        },
+        "spec": {
+            "roleRef": {"kind": "AWSRole", "name": "uploader"},
+            "subjects": [{"kind": "ServiceAccount", "name": "uploader"}],
+            "session": {"scope": "Pod", "policy": policy("s3:GetObject"), "duration": "45m", "tags": {"team": "payments"}},
+        },
+    })
+}
+
+fn policy(action: &str) -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": [action], "Resource": "arn:aws:s3:::productionapp/*"}],
+    })
+}
+
+fn with(mut object: Value, pointer: &str, value: Value) -> Value {
+    let (parent, key) = pointer.rsplit_once('/').unwrap();
+    let parent = object.pointer_mut(parent).unwrap();
+    match parent {
+        Value::Array(list) => list[key.parse::<usize>().unwrap()] = value,
+        parent => parent[key] = value,
+    }
+    object
+}
+
+fn typed<T: DeserializeOwned>(object: Value) -> T {
+    serde_json::from_value(object).unwrap()
+}
+
+fn fields(violations: Vec<Violation>) -> Vec<(Reason, String)> {
+    violations.into_iter().map(|v| (v.reason, v.field)).collect()
+}
+
+fn one(reason: Reason, field: &str) -> Vec<(Reason, String)> {
+    vec![(reason, field.to_owned())]
+}
+
+#[test]
+fn an_account_gets_its_defaults() {
+    let account = parse_account(&typed(account())).unwrap();
+    assert_eq!(account.default_session_duration.as_seconds(), 3600);
+    assert_eq!(account.provisioner.unwrap().external_id.unwrap().as_str(), "xyz");
+    assert!(account.boundary_writer.is_none() && account.endpoints.iam.is_none());
+}
+
+#[test]
+fn every_wrong_field_of_an_account_is_listed() {
+    let mut object = account();
+    object["spec"]["accountID"] = json!("12345");
+    object["spec"]["region"] = json!("Tokyo");
+    object["spec"]["defaults"] = json!({"sessionDuration": "10m"});
+    object["spec"]["endpoints"] = json!({"iam": "http://iam.example.com", "sts": "http://127.0.0.1:5000"});
+    object["spec"]["tags"] = json!({"Deputy-Name": "x", "a": "1", "A": "2", "aws:x": "y"});
+    let found = fields(parse_account(&typed(object)).unwrap_err());
+    let wanted = [
+        (Reason::Structure, "spec.accountID"),
+        (Reason::Structure, "spec.region"),
+        (Reason::Duration, "spec.defaults.sessionDuration"),
+        (Reason::Structure, "spec.tags[\"a\"]"),
+        (Reason::Structure, "spec.tags[\"aws:x\"]"),
+        (Reason::Structure, "spec.tags[\"Deputy-Name\"]"),
+        (Reason::Structure, "spec.endpoints.iam"),
+    ];
+    assert_eq!(found, wanted.map(|(reason, field)| (reason, field.to_owned())));
+}
+
+#[test]
+fn identities_of_another_account_or_partition_are_refused() {
+    let other = json!("arn:aws:iam::999999999999:role/provisioner");
+    let object = with(account(), "/spec/provisioner/assumeRole/roleARN", other);
+    assert_eq!(
+        fields(parse_account(&typed(object)).unwrap_err()),
+        one(Reason::Structure, "spec.provisioner.assumeRole.roleARN")
+    );
+    let object = with(
+        account(),
+        "/spec/issuer/principalARN",
+        json!("arn:aws-cn:iam::123456789012:role/broker"),
+    );
+    assert_eq!(
+        fields(parse_account(&typed(object)).unwrap_err()),
+        one(Reason::Structure, "spec.issuer.principalARN")
+    );
+    // The issuer may live elsewhere: trust policies name it in full.
+    let object = with(
+        account(),
+        "/spec/issuer/principalARN",
+        json!("arn:aws:iam::999999999999:role/broker"),
+    );
+    assert!(parse_account(&typed(object)).is_ok());
+}
+
+#[test]
+fn sessions_longer_than_an_hour_need_a_user_as_issuer() {
+    let long = with(account(), "/spec/defaults", json!({"sessionDuration": "2h"}));
+    assert_eq!(
+        fields(parse_account(&typed(long.clone())).unwrap_err()),
+        one(Reason::Duration, "spec.defaults.sessionDuration")
+    );
+    let user = with(
+        long,
+        "/spec/issuer/principalARN",
+        json!("arn:aws:iam::123456789012:user/deputy"),
+    );
+    assert!(parse_account(&typed(user)).is_ok());
+}
+
+#[test]
+fn a_limit_gets_its_defaults() {
+    let limit = parse_limit(&typed(limit())).unwrap();
+    assert_eq!(limit.boundary, BoundaryMode::Generated);
+    assert_eq!(limit.max_session_duration.as_seconds(), 3600);
+    assert_eq!(
+        limit.acknowledge_escalation.iter().next().unwrap(),
+        "iam:passrole"
+    );
+    assert!(limit.uid.is_some());
+}
+
+#[test]
+fn every_wrong_field_of_a_limit_is_listed() {
+    let mut object = limit();
+    object["spec"]["namespaces"] = json!(["Payments", "ok"]);
+    object["spec"]["accounts"] = json!([]);
+    object["spec"]["session"] = json!({"maxDuration": "13h", "tags": {"deputy-x": ["y"], "team": []}});
+    object["spec"]["acknowledgeEscalation"] = json!(["PassRole"]);
+    let found = fields(parse_limit(&typed(object)).unwrap_err());
+    let wanted = [
+        (Reason::Structure, "spec.namespaces[0]"),
+        (Reason::Structure, "spec.accounts"),
+        (Reason::Duration, "spec.session.maxDuration"),
+        (Reason::Structure, "spec.session.tags[\"team\"]"),
+        (Reason::SessionTag, "spec.session.tags[\"deputy-x\"]"),
+        (Reason::Structure, "spec.acknowledgeEscalation[0]"),
+    ];
+    assert_eq!(found, wanted.map(|(reason, field)| (reason, field.to_owned())));
+}
+
+#[test]
+fn the_scope_of_a_broken_limit_is_read_whole_or_not_at_all() {
+    let broken = with(limit(), "/spec/ceiling", json!("not a policy"));
+    let scope = scope_of(&broken).unwrap();
+    assert_eq!((scope.namespaces.len(), scope.accounts.len()), (2, 1));
+    for (pointer, value) in [
+        ("/spec/namespaces/0", json!(7)),
+        ("/spec/namespaces/0", json!("Payments")),
+        ("/spec/namespaces", json!([])),
+        ("/spec/accounts", json!("production")),
+        ("/spec", json!(null)),
+    ] {
+        assert!(
+            scope_of(&with(limit(), pointer, value.clone())).is_none(),
+            "{pointer} = {value}"
+        );
+    }
+}
+
+#[test]
+fn a_role_gets_its_defaults() {
+    let role = parse_role(&typed(role())).unwrap();
+    assert_eq!(role.max_session_duration.as_seconds(), 3600);
+    assert_eq!(role.id.to_string(), "payments/uploader");
+}
+
+#[test]
+fn what_is_wrong_in_a_policy_is_reported_below_its_field() {
+    let object = with(role(), "/spec/policies/0/document/Version", json!("2012-10-18"));
+    let found = fields(parse_role(&typed(object)).unwrap_err());
+    assert!(
+        found
+            .iter()
+            .all(|(_, field)| field.starts_with("spec.policies[0].document")),
+        "{found:?}"
+    );
+    assert!(!found.is_empty());
+}
+
+#[test]
+fn policy_names_are_unique_labels_and_there_is_at_least_one() {
+    let twice = json!([
+        {"name": "a", "document": policy("s3:GetObject")}, {"name": "a", "document": policy("s3:GetObject")},
+        {"name": "A B", "document": policy("s3:GetObject")},
+    ]);
+    let found = fields(parse_role(&typed(with(role(), "/spec/policies", twice))).unwrap_err());
+    let wanted = [
+        (Reason::Structure, "spec.policies[1].name"),
+        (Reason::Structure, "spec.policies[2].name"),
+    ];
+    assert_eq!(found, wanted.map(|(reason, field)| (reason, field.to_owned())));
+    let none = with(role(), "/spec/policies", json!([]));
+    assert_eq!(
+        fields(parse_role(&typed(none)).unwrap_err()),
+        one(Reason::Structure, "spec.policies")
+    );
+}
+
+#[test]
+fn a_role_below_an_hour_is_refused_because_iam_would() {
+    let object = with(role(), "/spec/maxSessionDuration", json!("59m"));
+    assert_eq!(
+        fields(parse_role(&typed(object)).unwrap_err()),
+        one(Reason::Duration, "spec.maxSessionDuration")
+    );
+}
+
+#[test]
+fn a_binding_keeps_when_it_was_made() {
+    let binding = parse_binding(&typed(binding())).unwrap();
+    assert_eq!(binding.created, 1_767_323_045);
+    assert_eq!(binding.session.scope, SessionScope::Pod);
+    assert_eq!(binding.session.duration.unwrap().as_seconds(), 2700);
+    assert!(binding.session.policy.is_some());
+}
+
+#[test]
+fn every_wrong_field_of_a_binding_is_listed() {
+    let mut object = binding();
+    object["spec"]["roleRef"]["name"] = json!("Upper");
+    object["spec"]["subjects"] = json!([{"kind": "ServiceAccount", "name": "a/b"}]);
+    object["spec"]["session"] = json!({"policy": {}, "duration": "5m", "tags": {"k": "ä"}});
+    let found = fields(parse_binding(&typed(object)).unwrap_err());
+    let at = |field: &str| found.iter().any(|(_, f)| f.starts_with(field));
+    assert!(
+        at("spec.roleRef.name") && at("spec.subjects[0].name") && at("spec.session.policy"),
+        "{found:?}"
+    );
+    assert!(
+        at("spec.session.duration") && at("spec.session.tags[\"k\"]"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn kinds_of_subjects_and_roles_that_come_later_are_not_read_as_something_else() {
+    for (pointer, value) in [
+        ("/spec/subjects/0/kind", json!("AWSPrincipal")),
+        ("/spec/roleRef/kind", json!("ClusterAWSRole")),
+        ("/spec/session/scope", json!("Node")),
+    ] {
+        assert!(serde_json::from_value::<crate::AWSRoleBinding>(with(binding(), pointer, value)).is_err());
+    }
+}
+
+#[test]
+fn fields_of_a_newer_definition_are_passed_over() {
+    let object = with(role(), "/spec/managedPolicyARNs", json!([]));
+    assert!(parse_role(&typed(object)).is_ok());
+}
+
+#[test]
+fn lists_longer_than_allowed_are_refused_with_both_numbers() {
+    let many: Vec<Value> = (0..101)
+        .map(|i| json!({"kind": "ServiceAccount", "name": format!("sa-{i}")}))
+        .collect();
+    let violations = parse_binding(&typed(with(binding(), "/spec/subjects", json!(many)))).unwrap_err();
+    assert_eq!(violations[0].message, "101 subjects; it must be 1 to 100");
+}

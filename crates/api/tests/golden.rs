@@ -1,0 +1,52 @@
+//! `crds/` and `docs/reference/` are what the types say. `UPDATE_GOLDEN=1 cargo test -p deputy-api --test golden` writes them.
+
+use std::{fs, path::PathBuf};
+
+use deputy_api::{
+    crds::{crds, crds_yaml},
+    reference::reference_md,
+};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn compare(path: &str, wanted: &str) {
+    let file = root().join(path);
+    if std::env::var_os("UPDATE_GOLDEN").is_some_and(|v| v == "1") {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, wanted).unwrap();
+    }
+    let found = fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        found == wanted,
+        "{path} is out of date. Run: UPDATE_GOLDEN=1 cargo test -p deputy-api --test golden"
+    );
+}
+
+#[test]
+fn the_definitions_in_crds_are_those_of_the_types() {
+    for crd in crds() {
+        let plural = &crd.spec.names.plural;
+        compare(&format!("crds/{plural}.yaml"), &crds_yaml(plural).unwrap());
+    }
+}
+
+#[test]
+fn the_reference_is_that_of_the_types() {
+    for crd in crds() {
+        compare(
+            &format!("docs/reference/{}.md", crd.spec.names.kind.to_lowercase()),
+            &reference_md(&crd),
+        );
+    }
+}
+
+#[test]
+fn the_yaml_of_a_definition_reads_as_the_definition() {
+    for crd in crds() {
+        let yaml = crds_yaml(&crd.spec.names.plural).unwrap();
+        let read: serde_json::Value = serde_saphyr::from_str(&yaml).unwrap();
+        assert_eq!(read, serde_json::to_value(&crd).unwrap());
+    }
+}
