@@ -2,6 +2,7 @@
 //! connection and blocks nobody: every connection, its handshake included, is a task of its own with deadlines.
 
 use std::io;
+use std::io::ErrorKind::{ConnectionAborted, ConnectionReset};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -143,6 +144,8 @@ async fn serve(
         };
         let (permit, stream, peer) = match accepted {
             Ok(accepted) => accepted,
+            // The client's doing: it costs the others nothing.
+            Err(error) if matches!(error.kind(), ConnectionAborted | ConnectionReset) => continue,
             Err(error) => {
                 tracing::warn!(%error, "failed to accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -184,7 +187,10 @@ async fn accept(
         .await
         .map_err(io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
-    stream.set_nodelay(true)?;
+    if let Err(error) = stream.set_nodelay(true) {
+        // The client may be gone already; its task finds out.
+        tracing::debug!(%peer, %error, "failed to set TCP_NODELAY");
+    }
     Ok((permit, stream, peer))
 }
 

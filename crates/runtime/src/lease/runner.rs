@@ -135,15 +135,16 @@ impl Leadership {
 pub struct LeaseTask {
     lease: String,
     release: CancellationToken,
-    task: JoinHandle<Result<(), LeaseError>>,
+    /// `None` once its result was taken.
+    task: Option<JoinHandle<Result<(), LeaseError>>>,
 }
 
 impl LeaseTask {
-    /// Resolves when leadership was lost. The process must end with exit code 3.
+    /// Resolves when leadership was lost. The process must end with exit code 3. May be dropped and called again.
     pub async fn failed(&mut self) -> LeaseError {
-        match (&mut self.task).await {
-            Ok(Err(error)) => error,
-            Ok(Ok(())) | Err(_) => LeaseError::Task {
+        match self.join().await {
+            Some(Err(error)) => error,
+            Some(Ok(())) | None => LeaseError::Task {
                 lease: self.lease.clone(),
             },
         }
@@ -153,17 +154,25 @@ impl LeaseTask {
     /// everything that writes has ended.
     pub async fn release(mut self) -> Result<(), LeaseError> {
         self.release.cancel();
-        (&mut self.task).await.unwrap_or_else(|_| {
+        self.join().await.unwrap_or_else(|| {
             Err(LeaseError::Task {
                 lease: self.lease.clone(),
             })
         })
     }
+
+    async fn join(&mut self) -> Option<Result<(), LeaseError>> {
+        let result = self.task.as_mut()?.await;
+        self.task = None;
+        result.ok()
+    }
 }
 
 impl Drop for LeaseTask {
     fn drop(&mut self) {
-        self.task.abort();
+        if let Some(task) = &self.task {
+            task.abort();
+        }
     }
 }
 
@@ -205,7 +214,14 @@ fn start(store: impl Store, config: LeaseConfig) -> (Leadership, LeaseTask) {
         last_failure: "none".to_owned(),
     };
     let task = tokio::spawn(campaign.run(release.clone()));
-    (Leadership { held }, LeaseTask { lease, release, task })
+    (
+        Leadership { held },
+        LeaseTask {
+            lease,
+            release,
+            task: Some(task),
+        },
+    )
 }
 
 /// Why the store refused.

@@ -344,6 +344,11 @@ async fn a_leader_that_cannot_renew_for_ten_seconds_fails_before_its_lease_ends(
     assert!(!leadership.is_leader());
     leadership.lost().await;
     assert_eq!(error.category(), "renew-deadline");
+    assert!(
+        matches!(task.failed().await, LeaseError::Task { .. }),
+        "it fails once, and asking again does no harm"
+    );
+    assert!(task.release().await.is_err());
 }
 
 #[tokio::test(start_paused = true)]

@@ -67,6 +67,25 @@ pub enum CertificateError {
     Bundle,
 }
 
+impl CertificateError {
+    /// A bounded name for metrics and events.
+    pub fn category(&self) -> &'static str {
+        match self {
+            Self::Make(_) => "make",
+            Self::Time(_) => "time",
+            Self::Pem => "pem",
+            Self::TooLarge { .. } => "too-large",
+            Self::TooMany => "too-many",
+            Self::Der => "der",
+            Self::NotAnAuthority => "not-an-authority",
+            Self::Key => "key",
+            Self::KeyMismatch => "key-mismatch",
+            Self::Tls(_) => "tls",
+            Self::Bundle => "bundle",
+        }
+    }
+}
+
 /// The certificate of an authority.
 #[derive(Clone, PartialEq)]
 pub(super) struct CaCertificate {

@@ -5,12 +5,14 @@
 
 pub(crate) mod authority;
 mod certificate;
+mod config_map;
 mod publish;
 mod rotation;
 
 pub use authority::{Authority, AuthorityConfig};
 pub use certificate::{CertificateError, bundle_trusts};
-pub use publish::{WebhookKind, publish_bundle_config_map, publish_ca_bundle};
+pub use config_map::{follow_bundle_config_map, publish_bundle_config_map};
+pub use publish::{PublishError, WebhookKind, publish_ca_bundle};
 pub use rotation::AuthorityError;
 
 use std::sync::Arc;

@@ -1,5 +1,4 @@
-//! Bringing the bundle to those who verify us: the API server through our webhook configurations, and pods through
-//! a ConfigMap that the webhook reads.
+//! Bringing the bundle to the API server through our webhook configurations.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -11,25 +10,22 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhookConfiguration, ValidatingWebhookConfiguration, WebhookClientConfig,
 };
-use k8s_openapi::api::core::v1::ConfigMap;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource, ResourceExt as _};
 use rustls_pki_types::CertificateDer;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::sync::watch;
 
-use super::{Authority, Bundle, bundle_trusts};
+use super::certificate::CertificateError;
+use super::{Authority, bundle_trusts};
 use crate::health::{Readiness, ReadyHandle};
 use crate::shutdown::Shutdown;
 use crate::watch::{changes, describe};
 
-/// The key of the ConfigMap that holds the bundle.
-const BUNDLE_KEY: &str = "ca.crt";
 /// How often what is published is looked at although nothing is known to have changed.
-const TICK: Duration = Duration::from_secs(60);
+pub(super) const TICK: Duration = Duration::from_secs(60);
 /// The pause after a failure, and after a write, so that replicas that disagree for a moment do not race.
-const PAUSE: Duration = Duration::from_secs(1);
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Which kind of webhook configuration.
@@ -50,6 +46,21 @@ pub enum PublishError {
         /// Kind and name.
         object: String,
     },
+    /// Nothing was published yet.
+    #[error("{object} holds no bundle yet; the broker publishes it")]
+    Empty {
+        /// Kind and name.
+        object: String,
+    },
+    /// What is published is no bundle.
+    #[error("{object} holds no usable bundle")]
+    Unusable {
+        /// Kind and name.
+        object: String,
+        /// What is wrong with it.
+        #[source]
+        source: CertificateError,
+    },
     /// The API server did not do what was asked.
     #[error("failed to {action} {object}: {message}")]
     Api {
@@ -67,6 +78,8 @@ impl PublishError {
     pub fn category(&self) -> &'static str {
         match self {
             Self::Missing { .. } => "missing",
+            Self::Empty { .. } => "empty",
+            Self::Unusable { .. } => "unusable",
             Self::Api { .. } => "api",
         }
     }
@@ -112,57 +125,6 @@ pub async fn publish_ca_bundle(
             .await;
         }
     }
-}
-
-/// Keeps the key `ca.crt` of the ConfigMap `name` equal to the bundle, until `shutdown` stops.
-///
-/// Rights on the ConfigMap by name: `get`, `update`.
-pub async fn publish_bundle_config_map(
-    client: kube::Client,
-    namespace: &str,
-    name: &str,
-    mut bundle: watch::Receiver<Bundle>,
-    shutdown: Shutdown,
-) {
-    let api = Api::<ConfigMap>::namespaced(client, namespace);
-    loop {
-        let wanted = bundle.borrow_and_update().clone();
-        let pause = match write_config_map(&api, name, &wanted).await {
-            Ok(()) => TICK,
-            Err(error) => {
-                tracing::warn!(category = error.category(), %error, "the bundle is not published; trying again");
-                PAUSE
-            }
-        };
-        tokio::select! {
-            () = shutdown.stopped() => return,
-            () = tokio::time::sleep(pause) => {}
-            Ok(()) = bundle.changed() => {}
-        }
-    }
-}
-
-async fn write_config_map(api: &Api<ConfigMap>, name: &str, bundle: &str) -> Result<(), PublishError> {
-    if bundle.is_empty() {
-        return Ok(());
-    }
-    let object = format!("ConfigMap {name}");
-    let Some(mut config_map) = call("get", &object, api.get_opt(name)).await? else {
-        return Err(PublishError::Missing { object });
-    };
-    let data = config_map.data.get_or_insert_default();
-    if data.get(BUNDLE_KEY).map(String::as_str) == Some(bundle) {
-        return Ok(());
-    }
-    data.insert(BUNDLE_KEY.to_owned(), bundle.to_owned());
-    call(
-        "update",
-        &object,
-        api.replace(name, &PostParams::default(), &config_map),
-    )
-    .await?;
-    tracing::info!(config_map = name, "the bundle is published");
-    Ok(())
 }
 
 /// One webhook of a configuration.
@@ -363,7 +325,7 @@ enum Outcome {
     Written,
 }
 
-async fn call<T>(
+pub(super) async fn call<T>(
     action: &'static str,
     object: &str,
     request: impl Future<Output = Result<T, kube::Error>>,
