@@ -1,7 +1,24 @@
-//! The AWS policies of Deputy's own processes (`deputy bootstrap aws`). Skeleton: bodies follow.
+//! The AWS policies of Deputy's own processes (`deputy bootstrap aws`): what each needs and nothing else.
+//!
+//! The actions are those of [`crate::plan::IamCall`] and of the reads in the crate for AWS; the tests hold them together.
 
-use crate::{model::Account, names::ClusterName};
-use deputy_policy::Document;
+use deputy_policy::{
+    ActionElement, Condition, Document, Effect, PolicyKind, ResourceElement, Statement, Test, Version,
+};
+
+use crate::{
+    model::Account,
+    names::{ClusterName, RoleArn},
+    naming,
+    trust::deny_everything,
+};
+
+/// The name of the identity of `deputy broker`.
+pub const BROKER: &str = "deputy-broker";
+/// The name of the identity with which `deputy controller` writes roles.
+pub const PROVISIONER: &str = "deputy-provisioner";
+/// The name of the identity with which `deputy limits` writes boundary policies.
+pub const BOUNDARY_WRITER: &str = "deputy-boundary-writer";
 
 /// One identity and what it may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +31,276 @@ pub struct Identity {
     pub policy: Document,
 }
 
-/// The identities of an account, least privilege each.
-pub fn identities(_cluster: &ClusterName, _account: &Account) -> Vec<Identity> {
-    unimplemented!()
+/// The identities of an account, least privilege each: [`BROKER`], [`PROVISIONER`], [`BOUNDARY_WRITER`], in this order.
+#[must_use]
+pub fn identities(cluster: &ClusterName, account: &Account) -> Vec<Identity> {
+    let scope = Scope::new(cluster, account);
+    vec![
+        Identity {
+            name: BROKER,
+            process: "deputy broker",
+            policy: broker(&scope),
+        },
+        Identity {
+            name: PROVISIONER,
+            process: "deputy controller",
+            policy: provisioner(&scope),
+        },
+        Identity {
+            name: BOUNDARY_WRITER,
+            process: "deputy limits",
+            policy: boundary_writer(&scope),
+        },
+    ]
+}
+
+/// What a process needs in its own account to become `target`, when the account names an identity to assume.
+#[must_use]
+pub fn may_assume(target: &RoleArn) -> Document {
+    document(
+        PolicyKind::Identity,
+        vec![allow(
+            "BecomeDeputy",
+            &["sts:AssumeRole"],
+            &[target.to_string()],
+            vec![],
+        )],
+    )
+}
+
+/// A service control policy: only Deputy's own identities change what is under its paths, whoever else is administrator.
+///
+/// Identities that the account does not name are taken to be roles with the names of [`identities`]. Its grammar is that of
+/// a boundary; AWS takes 5,120 characters.
+#[must_use]
+pub fn service_control_policy(cluster: &ClusterName, account: &Account) -> Document {
+    let scope = Scope::new(cluster, account);
+    let role = |named: &Option<crate::model::AssumeRole>, suggested: &str| {
+        named.as_ref().map_or_else(
+            || format!("arn:{}:iam::{}:role/{suggested}", account.partition, account.id),
+            |assume| assume.role.to_string(),
+        )
+    };
+    let everybody_but =
+        |identity: String| vec![Condition::new(Test::ArnNotEquals, "aws:PrincipalArn", [identity])];
+    document(
+        PolicyKind::Boundary,
+        vec![
+            deny(
+                "OnlyDeputyWritesRoles",
+                &[
+                    "iam:AttachRolePolicy",
+                    "iam:CreateRole",
+                    "iam:DeleteRole",
+                    "iam:DeleteRolePermissionsBoundary",
+                    "iam:DeleteRolePolicy",
+                    "iam:DetachRolePolicy",
+                    "iam:PassRole",
+                    "iam:PutRolePermissionsBoundary",
+                    "iam:PutRolePolicy",
+                    "iam:TagRole",
+                    "iam:UntagRole",
+                    "iam:UpdateAssumeRolePolicy",
+                    "iam:UpdateRole",
+                    "iam:UpdateRoleDescription",
+                ],
+                std::slice::from_ref(&scope.roles),
+                everybody_but(role(&account.provisioner, PROVISIONER)),
+            ),
+            deny(
+                "OnlyDeputyWritesLimits",
+                &[
+                    "iam:CreatePolicy",
+                    "iam:CreatePolicyVersion",
+                    "iam:DeletePolicy",
+                    "iam:DeletePolicyVersion",
+                    "iam:SetDefaultPolicyVersion",
+                    "iam:TagPolicy",
+                    "iam:UntagPolicy",
+                ],
+                std::slice::from_ref(&scope.limits),
+                everybody_but(role(&account.boundary_writer, BOUNDARY_WRITER)),
+            ),
+            deny(
+                "OnlyTheBrokerAssumes",
+                &["sts:AssumeRole", "sts:TagSession"],
+                std::slice::from_ref(&scope.roles),
+                everybody_but(account.issuer.to_string()),
+            ),
+        ],
+    )
+}
+
+/// What everything here is narrowed to.
+struct Scope {
+    cluster: String,
+    /// `arn:…:role/deputy/<cluster>/*`
+    roles: String,
+    /// `arn:…:policy/deputy/<cluster>/limits/*`
+    limits: String,
+}
+
+impl Scope {
+    fn new(cluster: &ClusterName, account: &Account) -> Self {
+        let in_account = format!("arn:{}:iam::{}", account.partition, account.id);
+        Self {
+            cluster: cluster.to_string(),
+            roles: format!("{in_account}:role{}*", naming::role_path(cluster)),
+            limits: format!("{in_account}:policy{}*", naming::limit_path(cluster)),
+        }
+    }
+
+    /// The role or policy that is there carries the cluster's tag.
+    fn ours(&self) -> Condition {
+        let key = format!("aws:ResourceTag/{}", naming::TAG_CLUSTER);
+        Condition::new(Test::StringEquals, key, [self.cluster.clone()])
+    }
+
+    /// The request sets the cluster's tag.
+    fn becomes_ours(&self) -> Condition {
+        let key = format!("aws:RequestTag/{}", naming::TAG_CLUSTER);
+        Condition::new(Test::StringEquals, key, [self.cluster.clone()])
+    }
+
+    /// The role carries, or the request sets, one of Deputy's boundaries.
+    fn bounded(&self) -> Condition {
+        Condition::new(Test::ArnLike, "iam:PermissionsBoundary", [self.limits.clone()])
+    }
+}
+
+fn broker(scope: &Scope) -> Document {
+    let actions = ["sts:AssumeRole", "sts:TagSession"];
+    document(
+        PolicyKind::Identity,
+        vec![allow(
+            "Sessions",
+            &actions,
+            std::slice::from_ref(&scope.roles),
+            vec![],
+        )],
+    )
+}
+
+fn provisioner(scope: &Scope) -> Document {
+    let roles = std::slice::from_ref(&scope.roles);
+    let all = ["*".to_owned()];
+    document(
+        PolicyKind::Identity,
+        vec![
+            allow(
+                "CreateBoundedRoles",
+                &["iam:CreateRole"],
+                roles,
+                vec![scope.bounded(), scope.becomes_ours()],
+            ),
+            // CreateRole with tags asks for this, too, when there is no role yet whose tags could be looked at.
+            allow("TagNewRoles", &["iam:TagRole"], roles, vec![scope.becomes_ours()]),
+            // What gives permissions needs the boundary in force; what takes them away does not.
+            allow(
+                "GrantWithinBoundary",
+                &["iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"],
+                roles,
+                vec![scope.bounded(), scope.ours()],
+            ),
+            allow(
+                "ChangeOwnRoles",
+                &[
+                    "iam:DeleteRole",
+                    "iam:DeleteRolePolicy",
+                    "iam:DetachRolePolicy",
+                    "iam:TagRole",
+                    "iam:UntagRole",
+                    "iam:UpdateAssumeRolePolicy",
+                    "iam:UpdateRole",
+                ],
+                roles,
+                vec![scope.ours()],
+            ),
+            allow(
+                "ReadRoles",
+                &[
+                    "iam:GetRole",
+                    "iam:GetRolePolicy",
+                    "iam:ListAttachedRolePolicies",
+                    "iam:ListRolePolicies",
+                ],
+                roles,
+                vec![],
+            ),
+            // These have no resource: lists and the account's quotas.
+            allow(
+                "ReadAccount",
+                &["iam:GetAccountSummary", "iam:ListRoles"],
+                &all,
+                vec![],
+            ),
+            deny(
+                "NeverTheBoundary",
+                &[
+                    "iam:CreatePolicy*",
+                    "iam:DeletePolicy*",
+                    "iam:DeleteRolePermissionsBoundary",
+                    "iam:SetDefaultPolicyVersion",
+                ],
+                &all,
+                vec![],
+            ),
+        ],
+    )
+}
+
+fn boundary_writer(scope: &Scope) -> Document {
+    let limits = std::slice::from_ref(&scope.limits);
+    document(
+        PolicyKind::Identity,
+        vec![
+            allow(
+                "WriteBoundaries",
+                &[
+                    "iam:CreatePolicy",
+                    "iam:CreatePolicyVersion",
+                    "iam:DeletePolicy",
+                    "iam:DeletePolicyVersion",
+                    "iam:GetPolicy",
+                    "iam:GetPolicyVersion",
+                    "iam:ListPolicyVersions",
+                    "iam:TagPolicy",
+                ],
+                limits,
+                vec![],
+            ),
+            // A list has no resource.
+            allow("ListPolicies", &["iam:ListPolicies"], &["*".to_owned()], vec![]),
+        ],
+    )
+}
+
+fn allow(sid: &str, actions: &[&str], resources: &[String], conditions: Vec<Condition>) -> Statement {
+    statement(Effect::Allow, sid, actions, resources, conditions)
+}
+
+fn deny(sid: &str, actions: &[&str], resources: &[String], conditions: Vec<Condition>) -> Statement {
+    statement(Effect::Deny, sid, actions, resources, conditions)
+}
+
+fn statement(
+    effect: Effect,
+    sid: &str,
+    actions: &[&str],
+    resources: &[String],
+    conditions: Vec<Condition>,
+) -> Statement {
+    Statement {
+        sid: Some(sid.to_owned()),
+        effect,
+        principal: None,
+        action: ActionElement::Action(actions.iter().map(|&action| action.to_owned()).collect()),
+        resource: Some(ResourceElement::Resource(resources.to_vec())),
+        conditions,
+    }
+}
+
+fn document(kind: PolicyKind, statements: Vec<Statement>) -> Document {
+    // Typed names hold no character that a policy could not; an error would still never be an allow.
+    Document::new(Version::V2012, statements, kind).unwrap_or_else(|_| deny_everything(kind))
 }

@@ -1,6 +1,6 @@
 //! Which limits apply, and containment under each.
 
-use deputy_policy::{Containment, Document, Effect, contains};
+use deputy_policy::{Containment, Document, Effect, UnknownKind, UnknownReason, contains};
 
 use crate::{
     boundary,
@@ -173,12 +173,25 @@ fn report(
                 Reason::ContainmentUnknown,
                 field,
                 format!(
-                    "it can't be proved that {title} stays within limit {:?}: {reason}",
-                    limit.name.as_str()
+                    "{title} ({}) can't be proved to stay within limit {:?}: {}",
+                    reason.construct,
+                    limit.name.as_str(),
+                    why_unknown(reason)
                 ),
             );
             true
         }
+    }
+}
+
+fn why_unknown(reason: &UnknownReason) -> String {
+    match (reason.kind, reason.ceiling) {
+        (UnknownKind::Budget, _) => "the policies take too much work to compare".to_owned(),
+        (UnknownKind::Undecided, Some(deny)) => {
+            format!("it may reach what Statement[{deny}] of the ceiling denies")
+        }
+        (UnknownKind::Undecided, None) => "no single statement of the ceiling covers it".to_owned(),
+        (UnknownKind::Unsupported, _) => "policies with principals are not compared".to_owned(),
     }
 }
 

@@ -116,13 +116,18 @@ fn is_one_of_deputys(observed: Option<&str>, desired: &PolicyArn) -> bool {
         .is_some_and(|arn| arn.account() == desired.account() && arn.path() == desired.path())
 }
 
-/// Deletes of the inline policies that Deputy did not write.
+/// Deletes of the inline policies that Deputy did not write; those that deny something last, so that they deny it until
+/// whatever would grant it is gone.
 pub(super) fn delete_foreign_inline(role: &RoleName, observed: &ObservedRole) -> Vec<IamCall> {
-    observed
+    let mut foreign: Vec<_> = observed
         .inline
-        .keys()
-        .filter(|name| *name != INLINE_POLICY)
-        .map(|name| IamCall::DeleteRolePolicy {
+        .iter()
+        .filter(|(name, _)| *name != INLINE_POLICY)
+        .collect();
+    foreign.sort_by_key(|(_, text)| text.contains("Deny"));
+    foreign
+        .into_iter()
+        .map(|(name, _)| IamCall::DeleteRolePolicy {
             role: role.clone(),
             policy: name.clone(),
         })

@@ -1,0 +1,234 @@
+use deputy_delegation::{bootstrap::*, model::*, names::*, naming};
+use deputy_policy::{Context, Document, Layers, Request, evaluate};
+use serde_json::json;
+
+use crate::support::*;
+
+fn policy(name: &str) -> Document {
+    identities(&cluster(), &account())
+        .into_iter()
+        .find(|identity| identity.name == name)
+        .unwrap()
+        .policy
+}
+
+fn may(policy: &Document, action: &str, resource: &str, context: &[(&str, &str)]) -> bool {
+    let layers = Layers {
+        identity: &[policy],
+        boundary: None,
+        session: None,
+    };
+    let mut keys = Context::new();
+    for (key, value) in context {
+        keys.set(*key, [*value]);
+    }
+    let request = Request {
+        action: action.to_owned(),
+        resource: resource.to_owned(),
+        principal: None,
+        context: keys,
+    };
+    evaluate(&layers, &request).is_allowed()
+}
+
+fn role() -> String {
+    naming::role_arn(&cluster(), &account(), &uploader()).to_string()
+}
+
+fn boundary() -> String {
+    naming::boundary_arn(&cluster(), &account(), &object("payments")).to_string()
+}
+
+const OURS: (&str, &str) = ("aws:ResourceTag/deputy-cluster", "prod-1");
+const BECOMES_OURS: (&str, &str) = ("aws:RequestTag/deputy-cluster", "prod-1");
+const OTHER_ROLE: &str = "arn:aws:iam::123456789012:role/deputy/prod-2/x";
+
+#[test]
+fn the_policies_are_as_published() {
+    let mut all: serde_json::Map<_, _> = identities(&cluster(), &account())
+        .into_iter()
+        .map(|identity| (identity.name.to_owned(), identity.policy.to_value()))
+        .collect();
+    all.insert(
+        "service-control-policy".to_owned(),
+        service_control_policy(&cluster(), &account()).to_value(),
+    );
+    assert_golden("bootstrap.json", &json!(all));
+}
+
+#[test]
+fn the_broker_becomes_the_roles_of_its_cluster_and_nothing_else() {
+    let broker = policy(BROKER);
+    assert!(may(&broker, "sts:AssumeRole", &role(), &[]));
+    assert!(may(&broker, "sts:TagSession", &role(), &[]));
+    assert!(!may(&broker, "sts:AssumeRole", OTHER_ROLE, &[]));
+    assert!(!may(&broker, "iam:GetRole", &role(), &[]));
+}
+
+#[test]
+fn the_provisioner_creates_only_tagged_roles_with_a_boundary_of_a_limit() {
+    let provisioner = policy(PROVISIONER);
+    let boundary = boundary();
+    let bounded = ("iam:PermissionsBoundary", boundary.as_str());
+    let create = |context: &[(&str, &str)]| may(&provisioner, "iam:CreateRole", &role(), context);
+    assert!(create(&[bounded, BECOMES_OURS]));
+    assert!(
+        may(&provisioner, "iam:TagRole", &role(), &[BECOMES_OURS]),
+        "creating with tags needs it"
+    );
+    assert!(!create(&[BECOMES_OURS]), "no boundary");
+    assert!(!create(&[bounded]), "no tag");
+    assert!(!create(&[
+        (
+            "iam:PermissionsBoundary",
+            "arn:aws:iam::aws:policy/AdministratorAccess"
+        ),
+        BECOMES_OURS
+    ]));
+    assert!(!may(
+        &provisioner,
+        "iam:CreateRole",
+        OTHER_ROLE,
+        &[bounded, BECOMES_OURS]
+    ));
+}
+
+#[test]
+fn the_provisioner_makes_every_call_of_a_plan_on_a_bounded_role_of_its_own() {
+    let provisioner = policy(PROVISIONER);
+    let boundary = boundary();
+    for action in [
+        "iam:UpdateAssumeRolePolicy",
+        "iam:PutRolePolicy",
+        "iam:DeleteRolePolicy",
+        "iam:DetachRolePolicy",
+        "iam:PutRolePermissionsBoundary",
+        "iam:TagRole",
+        "iam:UntagRole",
+        "iam:UpdateRole",
+        "iam:DeleteRole",
+    ] {
+        let context = [OURS, ("iam:PermissionsBoundary", boundary.as_str())];
+        assert!(may(&provisioner, action, &role(), &context), "{action}");
+        assert!(
+            !may(&provisioner, action, &role(), &context[1..]),
+            "{action} on an untagged role"
+        );
+        assert!(
+            !may(&provisioner, action, OTHER_ROLE, &context),
+            "{action} on another cluster's"
+        );
+    }
+    for action in [
+        "iam:GetRole",
+        "iam:GetRolePolicy",
+        "iam:ListRolePolicies",
+        "iam:ListAttachedRolePolicies",
+    ] {
+        assert!(may(&provisioner, action, &role(), &[]), "{action}");
+    }
+    assert!(may(&provisioner, "iam:ListRoles", "*", &[]));
+}
+
+#[test]
+fn a_stolen_provisioner_cannot_widen_its_cage() {
+    let provisioner = policy(PROVISIONER);
+    let boundary = boundary();
+    assert!(
+        !may(&provisioner, "iam:PutRolePolicy", &role(), &[OURS]),
+        "no boundary in force"
+    );
+    for (action, resource) in [
+        ("iam:CreatePolicy", boundary.as_str()),
+        ("iam:CreatePolicyVersion", boundary.as_str()),
+        ("iam:DeletePolicyVersion", boundary.as_str()),
+        ("iam:SetDefaultPolicyVersion", boundary.as_str()),
+        ("iam:DeleteRolePermissionsBoundary", &role()),
+        ("iam:AttachRolePolicy", &role()),
+        ("iam:PassRole", &role()),
+        ("sts:AssumeRole", &role()),
+    ] {
+        assert!(
+            !may(&provisioner, action, resource, &[OURS, BECOMES_OURS]),
+            "{action}"
+        );
+    }
+}
+
+#[test]
+fn the_boundary_writer_touches_boundary_policies_only() {
+    let writer = policy(BOUNDARY_WRITER);
+    for action in [
+        "iam:CreatePolicy",
+        "iam:CreatePolicyVersion",
+        "iam:DeletePolicyVersion",
+        "iam:GetPolicy",
+        "iam:GetPolicyVersion",
+        "iam:ListPolicyVersions",
+        "iam:TagPolicy",
+        "iam:DeletePolicy",
+    ] {
+        assert!(may(&writer, action, &boundary(), &[]), "{action}");
+        assert!(
+            !may(&writer, action, "arn:aws:iam::123456789012:policy/other", &[]),
+            "{action}"
+        );
+    }
+    assert!(may(&writer, "iam:ListPolicies", "*", &[]));
+    assert!(!may(&writer, "iam:PutRolePolicy", &role(), &[OURS]));
+}
+
+#[test]
+fn under_the_service_control_policy_only_deputy_changes_what_is_deputys() {
+    let allow_all = document(
+        deputy_policy::PolicyKind::Identity,
+        json!([allow(json!("*"), json!("*"))]),
+    );
+    let account = Account {
+        provisioner: Some(AssumeRole {
+            role: RoleArn::parse("arn:aws:iam::123456789012:role/custom").unwrap(),
+            external_id: None,
+        }),
+        ..account()
+    };
+    let scp = service_control_policy(&cluster(), &account);
+    assert!(scp.size() <= 5_120);
+    let may = |who: &str, action: &str, resource: &str| {
+        let layers = Layers {
+            identity: &[&allow_all, &scp],
+            boundary: None,
+            session: None,
+        };
+        let request = Request {
+            action: action.to_owned(),
+            resource: resource.to_owned(),
+            principal: Some(who.to_owned()),
+            context: Context::new().with("aws:PrincipalArn", who),
+        };
+        evaluate(&layers, &request).is_allowed()
+    };
+    let admin = "arn:aws:iam::123456789012:role/admin";
+    assert!(!may(admin, "iam:PutRolePolicy", &role()));
+    assert!(!may(admin, "iam:CreatePolicyVersion", &boundary()));
+    assert!(!may(admin, "sts:AssumeRole", &role()));
+    assert!(may(admin, "iam:GetRole", &role()));
+    assert!(may(
+        "arn:aws:iam::123456789012:role/custom",
+        "iam:PutRolePolicy",
+        &role()
+    ));
+    assert!(may(
+        "arn:aws:iam::123456789012:role/deputy-boundary-writer",
+        "iam:CreatePolicyVersion",
+        &boundary()
+    ));
+    assert!(may(ISSUER, "sts:AssumeRole", &role()));
+}
+
+#[test]
+fn becoming_an_identity_is_one_action_on_one_role() {
+    let arn = RoleArn::parse("arn:aws:iam::123456789012:role/deputy-provisioner").unwrap();
+    let policy = may_assume(&arn);
+    assert!(may(&policy, "sts:AssumeRole", &arn.to_string(), &[]));
+    assert!(!may(&policy, "sts:AssumeRole", ISSUER, &[]));
+}

@@ -1,0 +1,293 @@
+use std::collections::BTreeSet;
+
+use deputy_delegation::{
+    Decision, DecisionInput, Grant, MissingFact, Reason, Violation, decide, decide::Fact, model::*, names::*,
+};
+use deputy_policy::PolicyKind;
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+fn decided_with(
+    binding: &Binding,
+    role: Fact<'_, Role>,
+    account: Fact<'_, Account>,
+    limits: &[LimitEntry],
+) -> Decision {
+    decide(&DecisionInput {
+        cluster: &cluster(),
+        grant: Grant::Binding { binding, role },
+        account,
+        limits,
+    })
+}
+
+fn decided(binding: &Binding, limits: &[LimitEntry]) -> Decision {
+    decided_with(binding, Fact::Known(&role()), Fact::Known(&account()), limits)
+}
+
+fn refused(decision: Decision) -> Vec<Violation> {
+    match decision {
+        Decision::Refused(violations) => violations,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+fn only(decision: Decision) -> Violation {
+    let mut violations = refused(decision);
+    assert_eq!(violations.len(), 1, "{violations:?}");
+    violations.remove(0)
+}
+
+fn payments() -> Vec<LimitEntry> {
+    entries([limit("payments", productionapp())])
+}
+
+fn with_policy(statements: Value) -> Binding {
+    let mut binding = binding();
+    binding.session.policy = Some(document(PolicyKind::Session, statements));
+    binding
+}
+
+fn lasting(text: &str) -> Binding {
+    let mut binding = binding();
+    binding.session.duration = Some(duration(text));
+    binding
+}
+
+#[test]
+fn a_plain_binding_is_accepted() {
+    assert!(
+        matches!(decided(&binding(), &payments()), Decision::Accepted(a) if a.limits == [object("payments")])
+    );
+}
+
+#[test]
+fn a_binding_may_come_before_its_role_and_its_account() {
+    assert_eq!(
+        decided_with(&binding(), Fact::Missing, Fact::Missing, &payments()),
+        Decision::Undecided(vec![MissingFact::RoleNotFound(uploader())])
+    );
+    assert_eq!(
+        decided_with(&binding(), Fact::Known(&role()), Fact::Missing, &payments()),
+        Decision::Undecided(vec![MissingFact::AccountNotFound(object("production"))])
+    );
+}
+
+#[test]
+fn what_is_wrong_in_itself_is_refused_before_the_role_is_known() {
+    let mut empty = lasting("20m");
+    empty.subjects.clear();
+    let reasons: Vec<_> = refused(decided_with(&empty, Fact::Missing, Fact::Missing, &[]))
+        .iter()
+        .map(|v| (v.reason, v.field.clone()))
+        .collect();
+    assert_eq!(
+        reasons,
+        [
+            (Reason::Structure, "spec.subjects".to_owned()),
+            (Reason::Duration, "spec.session.duration".to_owned())
+        ]
+    );
+}
+
+#[test]
+fn an_unreadable_or_wrong_role_refuses() {
+    let violation = only(decided_with(
+        &binding(),
+        Fact::Unreadable("no policies"),
+        Fact::Missing,
+        &payments(),
+    ));
+    assert_eq!(violation.reason, Reason::RoleInvalid);
+    assert!(violation.message.contains("no policies"), "{violation}");
+    let mut other = role();
+    other.id = id("orders", "uploader");
+    let violation = only(decided_with(
+        &binding(),
+        Fact::Known(&other),
+        Fact::Known(&account()),
+        &payments(),
+    ));
+    assert_eq!(violation.reason, Reason::RoleInvalid);
+}
+
+#[test]
+fn without_a_limit_no_binding_is_accepted() {
+    assert_eq!(only(decided(&binding(), &[])).reason, Reason::NoLimit);
+}
+
+#[test]
+fn a_session_policy_stays_within_every_limit() {
+    assert!(matches!(
+        decided(&with_policy(json!([productionapp()[0].clone()])), &payments()),
+        Decision::Accepted(_)
+    ));
+    let wide = with_policy(json!([
+        productionapp()[0].clone(),
+        allow(json!("s3:GetObject"), json!("arn:aws:s3:::other/*"))
+    ]));
+    let violation = only(decided(&wide, &payments()));
+    assert_eq!(violation.reason, Reason::ExceedsLimit);
+    assert_eq!(violation.field, "spec.session.policy.Statement[1]");
+    assert!(
+        violation.message.contains("s3:GetObject on arn:aws:s3:::other/"),
+        "{violation}"
+    );
+}
+
+#[test]
+fn a_session_policy_that_sts_would_not_take_is_refused_with_numbers() {
+    let resources: Vec<_> = (0..60)
+        .map(|i| format!("arn:aws:s3:::productionapp/{i:04}/*"))
+        .collect();
+    let binding = with_policy(json!([allow(json!("s3:GetObject"), json!(resources))]));
+    let violation = only(decided(&binding, &payments()));
+    assert_eq!(
+        (violation.reason, violation.field.as_str()),
+        (Reason::TooLarge, "spec.session.policy")
+    );
+    assert!(violation.message.contains("2048"), "{violation}");
+}
+
+#[test]
+fn sessions_last_from_half_an_hour_to_an_hour_when_the_issuer_is_a_role() {
+    let mut limit = limit("payments", productionapp());
+    limit.max_session_duration = duration("12h");
+    let limits = entries([limit]);
+    let role = Role {
+        max_session_duration: duration("12h"),
+        ..role()
+    };
+    let decided = |text: &str, account: &Account| {
+        decided_with(&lasting(text), Fact::Known(&role), Fact::Known(account), &limits)
+    };
+    for good in ["30m", "1h"] {
+        assert!(
+            matches!(decided(good, &account()), Decision::Accepted(_)),
+            "{good}"
+        );
+    }
+    for bad in ["29m", "1h1s"] {
+        assert_eq!(only(decided(bad, &account())).reason, Reason::Duration, "{bad}");
+    }
+    let user = Account {
+        issuer: IssuerArn::parse("arn:aws:iam::123456789012:user/deputy-broker").unwrap(),
+        ..account()
+    };
+    assert!(matches!(decided("12h", &user), Decision::Accepted(_)));
+    assert_eq!(only(decided("29m", &user)).reason, Reason::Duration);
+}
+
+#[test]
+fn a_session_is_no_longer_than_its_role_and_its_limits_say() {
+    let user = Account {
+        issuer: IssuerArn::parse("arn:aws:iam::123456789012:user/deputy-broker").unwrap(),
+        ..account()
+    };
+    let violations = refused(decided_with(
+        &lasting("2h"),
+        Fact::Known(&role()),
+        Fact::Known(&user),
+        &payments(),
+    ));
+    let found: Vec<_> = violations.iter().map(|v| (v.reason, v.limit.clone())).collect();
+    assert_eq!(
+        found,
+        [
+            (Reason::Duration, None),
+            (Reason::Duration, Some(object("payments")))
+        ]
+    );
+}
+
+#[test]
+fn the_default_duration_of_the_account_is_judged_like_a_binding_of_its_own() {
+    let mut limit = limit("payments", productionapp());
+    limit.max_session_duration = duration("30m");
+    let violation = only(decided(&binding(), &entries([limit])));
+    assert_eq!(violation.reason, Reason::Duration);
+    assert!(
+        violation.message.contains("1h (the account's default)"),
+        "{violation}"
+    );
+}
+
+#[test]
+fn session_tags_need_the_leave_of_every_limit() {
+    let tagged = |value: &str| {
+        let mut binding = binding();
+        binding.session.tags = [tag("team", value)].into();
+        binding
+    };
+    let permissive = |limit: Limit| Limit {
+        session_tags: [(
+            TagKey::new("team").unwrap(),
+            BTreeSet::from([
+                TagValue::new("payments").unwrap(),
+                TagValue::new("ledger").unwrap(),
+            ]),
+        )]
+        .into(),
+        ..limit
+    };
+    let open = entries([permissive(limit("payments", productionapp()))]);
+    assert!(matches!(decided(&tagged("ledger"), &open), Decision::Accepted(_)));
+    let violation = only(decided(&tagged("orders"), &open));
+    assert_eq!(
+        (violation.reason, violation.field.as_str()),
+        (Reason::SessionTag, "spec.session.tags[team]")
+    );
+    assert!(
+        violation.message.contains("\"ledger\", \"payments\""),
+        "{violation}"
+    );
+    let both = entries([
+        permissive(limit("payments", productionapp())),
+        check_only("strict", productionapp()),
+    ]);
+    assert_eq!(
+        only(decided(&tagged("ledger"), &both)).limit,
+        Some(object("strict"))
+    );
+}
+
+#[test]
+fn reserved_and_doubled_session_tags_are_refused() {
+    let mut limit = limit("payments", productionapp());
+    for key in ["Team", "team"] {
+        limit.session_tags.insert(
+            TagKey::new(key).unwrap(),
+            BTreeSet::from([TagValue::new("x").unwrap()]),
+        );
+    }
+    let limits = entries([limit]);
+    let mut binding = binding();
+    binding.session.tags = [tag("Deputy-Namespace", "orders")].into();
+    assert_eq!(only(decided(&binding, &limits)).reason, Reason::SessionTag);
+    binding.session.tags = [tag("Team", "x"), tag("team", "x")].into();
+    let violation = only(decided(&binding, &limits));
+    assert!(
+        violation.message.contains("\"Team\"") && violation.message.contains("\"team\""),
+        "{violation}"
+    );
+}
+
+#[test]
+fn deputys_own_session_tags_count() {
+    let mut limit = limit("payments", productionapp());
+    let mut binding = binding();
+    for i in 0..47 {
+        let (key, value) = tag(&format!("t{i}"), "x");
+        limit
+            .session_tags
+            .insert(key.clone(), BTreeSet::from([value.clone()]));
+        binding.session.tags.insert(key, value);
+    }
+    let limits = entries([limit]);
+    assert!(matches!(decided(&binding, &limits), Decision::Accepted(_)));
+    binding.session.scope = SessionScope::Pod;
+    let violation = only(decided(&binding, &limits));
+    assert_eq!(violation.reason, Reason::TooLarge);
+    assert!(violation.message.contains("51 tags"), "{violation}");
+}

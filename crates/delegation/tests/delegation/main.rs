@@ -1,0 +1,14 @@
+//! Tests of the public face of the crate, in one binary.
+#![cfg(test)]
+
+mod bootstrap;
+mod boundary;
+mod decide_binding;
+mod decide_role;
+mod model;
+mod names;
+mod naming;
+mod plan;
+mod session;
+mod support;
+mod trust;

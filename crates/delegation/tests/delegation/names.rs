@@ -1,0 +1,195 @@
+use deputy_delegation::names::*;
+use proptest::prelude::*;
+
+#[test]
+fn a_refused_name_says_type_text_and_rule() {
+    let error = AccountId::new("12345").unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "account id \"12345\" is not valid: exactly 12 digits, as a string"
+    );
+}
+
+#[test]
+fn a_refused_name_is_cut_in_its_message() {
+    let error = NamespaceName::new("x".repeat(100_000)).unwrap_err().to_string();
+    assert!(error.len() < 200, "{error}");
+}
+
+#[test]
+fn kubernetes_names_are_dns_labels_and_subdomains() {
+    for good in ["a", "0", "a-b", "payments-eu"] {
+        assert!(NamespaceName::new(good).is_ok(), "{good}");
+    }
+    for bad in [
+        "",
+        "-a",
+        "a-",
+        "A",
+        "a.b",
+        "a_b",
+        "ä",
+        "a\u{200b}",
+        &"a".repeat(64),
+    ] {
+        assert!(NamespaceName::new(bad).is_err(), "{bad}");
+    }
+    for good in ["a.b", "a-b.c0"] {
+        assert!(ObjectName::new(good).is_ok(), "{good}");
+    }
+    for bad in [".", "a..b", "a.", ".a", "a.-b", "a/b", &"a".repeat(254)] {
+        assert!(ObjectName::new(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn account_ids_keep_their_leading_zeros_and_have_twelve_digits() {
+    assert_eq!(AccountId::new("012345678901").unwrap().as_str(), "012345678901");
+    for bad in [
+        "12345678901",
+        "1234567890123",
+        "12345678901x",
+        "１２３４５６７８９０１２",
+        "",
+    ] {
+        assert!(AccountId::new(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn tags_are_ascii_and_never_aws_own() {
+    assert!(TagKey::new("team").is_ok());
+    assert!(TagValue::new("").is_ok());
+    for bad in ["", "aws:x", "AWS:x", "te*m", "tëam", &"k".repeat(129)] {
+        assert!(TagKey::new(bad).is_err(), "{bad}");
+    }
+    for bad in ["a*", "a,b", "a\n", &"v".repeat(257)] {
+        assert!(TagValue::new(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn reserved_tags_are_reserved_in_every_spelling() {
+    for key in ["deputy-cluster", "Deputy-Cluster", "DEPUTY-anything"] {
+        assert!(TagKey::new(key).unwrap().is_reserved(), "{key}");
+    }
+    assert!(!TagKey::new("deputy").unwrap().is_reserved());
+}
+
+#[test]
+fn arns_are_taken_apart_and_put_together_again() {
+    let text = "arn:aws-us-gov:iam::123456789012:role/deputy/prod-1/deputy.a.b-x";
+    let arn = RoleArn::parse(text).unwrap();
+    assert_eq!(arn.partition().as_str(), "aws-us-gov");
+    assert_eq!(arn.account().as_str(), "123456789012");
+    assert_eq!(arn.path().as_str(), "/deputy/prod-1/");
+    assert_eq!(arn.name(), "deputy.a.b-x");
+    assert_eq!(arn.to_string(), text);
+    let plain = IssuerArn::parse("arn:aws:iam::123456789012:user/deputy").unwrap();
+    assert_eq!((plain.entity(), plain.path().as_str()), (IamEntity::User, "/"));
+}
+
+#[test]
+fn an_arn_is_of_its_kind_and_holds_no_pattern() {
+    for bad in [
+        "arn:aws:iam::123456789012:user/a",
+        "arn:aws:iam::123456789012:role/",
+        "arn:aws:iam::123456789012:role/a*",
+        "arn:aws:iam::123456789012:role/*/a",
+        "arn:aws:iam::123456789012:role/${aws:username}/a",
+        "arn:aws:iam::123456789012:role//a",
+        "arn:aws:iam::*:role/a",
+        "arn:aws:iam:eu-west-1:123456789012:role/a",
+        "arn:aws:sts::123456789012:assumed-role/a/b",
+        "arn:*:iam::123456789012:role/a",
+        "123456789012",
+        "",
+    ] {
+        assert!(RoleArn::parse(bad).is_err(), "{bad}");
+    }
+    assert!(IssuerArn::parse("arn:aws:iam::123456789012:root").is_err());
+    assert!(PolicyArn::parse("arn:aws:iam::aws:policy/AdministratorAccess").is_err());
+}
+
+#[test]
+fn durations_are_read_as_people_write_them() {
+    for (text, seconds) in [
+        ("1h", 3600),
+        ("90m", 5400),
+        ("1h30m", 5400),
+        ("3600s", 3600),
+        ("15m", 900),
+        ("12h", 43_200),
+    ] {
+        assert_eq!(
+            SessionDuration::parse(text).unwrap().as_seconds(),
+            seconds,
+            "{text}"
+        );
+    }
+    for bad in [
+        "",
+        "h",
+        "1",
+        "1h30",
+        "-1h",
+        "1.5h",
+        "1 h",
+        "14m",
+        "12h1s",
+        "1d",
+        "99999999999999999999h",
+        "1H",
+    ] {
+        assert!(SessionDuration::parse(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn namespace_patterns_match_names_only() {
+    let matches = |pattern: &str, name: &str| {
+        NamespacePattern::new(pattern)
+            .unwrap()
+            .matches(&NamespaceName::new(name).unwrap())
+    };
+    assert!(matches("payments", "payments"));
+    assert!(!matches("payments", "payments-eu"));
+    assert!(matches("payments-*", "payments-eu"));
+    assert!(!matches("payments-*", "payments"));
+    assert!(matches("*", "anything"));
+    assert!(matches("*-prod-*", "a-prod-b"));
+    assert!(!matches("*-prod", "a-prod-b"));
+    assert!(matches("a*b*c", "aXbXbXc".to_lowercase().as_str()));
+    for bad in ["", "Payments", "a?b", "a.b", "[a]", &"a".repeat(64)] {
+        assert!(NamespacePattern::new(bad).is_err(), "{bad}");
+    }
+}
+
+/// What `*` means, said so simply that it can't be wrong.
+fn matches_slowly(pattern: &[u8], text: &[u8]) -> bool {
+    match pattern.split_first() {
+        None => text.is_empty(),
+        Some((b'*', rest)) => (0..=text.len()).any(|skip| matches_slowly(rest, &text[skip..])),
+        Some((c, rest)) => text.first() == Some(c) && matches_slowly(rest, &text[1..]),
+    }
+}
+
+proptest! {
+    #[test]
+    fn patterns_match_what_their_definition_says(pattern in "[ab*]{1,8}", name in "[ab]{1,10}") {
+        let fast = NamespacePattern::new(pattern.clone()).unwrap().matches(&NamespaceName::new(name.clone()).unwrap());
+        prop_assert_eq!(fast, matches_slowly(pattern.as_bytes(), name.as_bytes()));
+    }
+
+    #[test]
+    fn a_printed_duration_reads_as_the_same(seconds in 900_u64..=43_200) {
+        let duration = SessionDuration::from_seconds(seconds).unwrap();
+        prop_assert_eq!(SessionDuration::parse(&duration.to_string()).unwrap(), duration);
+    }
+
+    #[test]
+    fn no_text_makes_the_parsers_fail_otherwise_than_by_an_error(text in any::<String>()) {
+        let _ = (RoleArn::parse(&text), SessionDuration::parse(&text), NamespacePattern::new(text.clone()));
+        let _ = (ObjectName::new(text.clone()), IamPath::new(text.clone()), ExternalId::new(text));
+    }
+}

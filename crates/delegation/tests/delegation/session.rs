@@ -1,0 +1,150 @@
+use deputy_delegation::{
+    model::*,
+    names::*,
+    session::{SessionRequest, Subject, request},
+};
+use deputy_policy::PolicyKind;
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+fn subject() -> Subject {
+    Subject {
+        service_account: ServiceAccountName::new("uploader").unwrap(),
+        pod: PodName::new("uploader-6d4cf56db6-x2x7k").unwrap(),
+        pod_uid: Uid::new("11111111-2222-3333-4444-555555555555").unwrap(),
+    }
+}
+
+fn made(binding: &Binding) -> SessionRequest {
+    request(&cluster(), &account(), &role(), binding, &subject()).unwrap()
+}
+
+fn as_json(request: &SessionRequest) -> Value {
+    json!({
+        "RoleArn": request.role.to_string(),
+        "RoleSessionName": request.session_name.as_str(),
+        "ExternalId": request.external_id.as_str(),
+        "DurationSeconds": request.duration.as_seconds(),
+        "Tags": request.tags.iter().map(|(k, v)| (k.to_string(), json!(v.as_str()))).collect::<serde_json::Map<_, _>>(),
+        "Policy": request.policy,
+    })
+}
+
+#[test]
+fn requests_are_as_published() {
+    let mut pod = binding();
+    pod.session = SessionSpec {
+        scope: SessionScope::Pod,
+        policy: Some(document(PolicyKind::Session, json!([productionapp()[0].clone()]))),
+        duration: Some(duration("45m")),
+        tags: [tag("team", "payments")].into(),
+    };
+    assert_golden(
+        "sessions.json",
+        &json!({"serviceAccount": as_json(&made(&binding())), "pod": as_json(&made(&pod))}),
+    );
+}
+
+#[test]
+fn pods_of_a_service_account_share_a_session_unless_the_scope_is_pod() {
+    let other = Subject {
+        pod: PodName::new("uploader-6d4cf56db6-aaaaa").unwrap(),
+        pod_uid: Uid::new("99999999-2222-3333-4444-555555555555").unwrap(),
+        ..subject()
+    };
+    let ask =
+        |binding: &Binding, subject: &Subject| request(&cluster(), &account(), &role(), binding, subject);
+    let mut binding = binding();
+    assert_eq!(ask(&binding, &subject()), ask(&binding, &other));
+    binding.session.scope = SessionScope::Pod;
+    assert_ne!(ask(&binding, &subject()), ask(&binding, &other));
+}
+
+#[test]
+fn who_is_no_subject_gets_nothing() {
+    let stranger = Subject {
+        service_account: ServiceAccountName::new("other").unwrap(),
+        ..subject()
+    };
+    assert_eq!(
+        request(&cluster(), &account(), &role(), &binding(), &stranger),
+        None
+    );
+}
+
+#[test]
+fn a_role_or_an_account_that_the_binding_does_not_name_gives_nothing() {
+    let mut role_of_other = role();
+    role_of_other.id = id("orders", "uploader");
+    assert_eq!(
+        request(&cluster(), &account(), &role_of_other, &binding(), &subject()),
+        None
+    );
+    let mut other_account = account();
+    other_account.name = object("staging");
+    assert_eq!(
+        request(&cluster(), &other_account, &role(), &binding(), &subject()),
+        None
+    );
+}
+
+#[test]
+fn a_binding_cannot_set_the_tags_that_identify_it() {
+    let mut binding = binding();
+    binding.session.tags = [tag("deputy-namespace", "orders"), tag("Deputy-Cluster", "x")].into();
+    let tags = made(&binding).tags;
+    assert_eq!(tags.len(), 3);
+    assert_eq!(
+        tags[&TagKey::new("deputy-namespace").unwrap()].as_str(),
+        "payments"
+    );
+}
+
+#[test]
+fn session_names_are_those_of_the_golden_vectors() {
+    let vectors: Value = serde_json::from_str(include_str!("../golden/names.json")).unwrap();
+    for vector in vectors["sessions"].as_array().unwrap() {
+        let parts: Vec<_> = vector["parts"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|p| p.as_str().unwrap())
+            .collect();
+        let mut role = role();
+        let mut binding = binding();
+        role.id.namespace = NamespaceName::new(parts[0]).unwrap();
+        binding.id.namespace = role.id.namespace.clone();
+        let mut subject = subject();
+        subject.service_account = ServiceAccountName::new(parts[1]).unwrap();
+        binding.subjects = [subject.service_account.clone()].into();
+        if let Some(pod) = parts.get(2) {
+            binding.session.scope = SessionScope::Pod;
+            subject.pod = PodName::new(*pod).unwrap();
+        }
+        let request = request(&cluster(), &account(), &role, &binding, &subject).unwrap();
+        assert_eq!(
+            request.session_name.as_str(),
+            vector["sessionName"].as_str().unwrap()
+        );
+        assert!(SessionName::new(request.session_name.as_str()).is_ok());
+    }
+}
+
+#[test]
+fn a_session_lives_as_long_as_its_binding_says_else_as_the_account_says() {
+    let account = Account {
+        default_session_duration: duration("30m"),
+        ..account()
+    };
+    let mut binding = binding();
+    assert_eq!(
+        deputy_delegation::session::duration(&account, &binding),
+        duration("30m")
+    );
+    binding.session.duration = Some(duration("50m"));
+    assert_eq!(
+        deputy_delegation::session::duration(&account, &binding),
+        duration("50m")
+    );
+}

@@ -1,0 +1,167 @@
+//! Objects to test with: the account `production`, the namespace `payments`, the role `uploader`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
+
+use deputy_delegation::{model::*, names::*};
+use deputy_policy::{Document, PolicyKind};
+use serde_json::{Value, json};
+
+pub const ISSUER: &str = "arn:aws:iam::123456789012:role/deputy-broker";
+
+pub fn cluster() -> ClusterName {
+    ClusterName::new("prod-1").unwrap()
+}
+
+pub fn object(name: &str) -> ObjectName {
+    ObjectName::new(name).unwrap()
+}
+
+pub fn id(namespace: &str, name: &str) -> ObjectId {
+    ObjectId {
+        namespace: NamespaceName::new(namespace).unwrap(),
+        name: object(name),
+    }
+}
+
+pub fn uploader() -> ObjectId {
+    id("payments", "uploader")
+}
+
+pub fn uid() -> Uid {
+    Uid::new("0b8a5d1c-6ea1-4f8e-9c1e-2a3b4c5d6e7f").unwrap()
+}
+
+pub fn duration(text: &str) -> SessionDuration {
+    SessionDuration::parse(text).unwrap()
+}
+
+pub fn tag(key: &str, value: &str) -> (TagKey, TagValue) {
+    (TagKey::new(key).unwrap(), TagValue::new(value).unwrap())
+}
+
+pub fn account() -> Account {
+    Account {
+        name: object("production"),
+        id: AccountId::new("123456789012").unwrap(),
+        partition: Partition::new("aws").unwrap(),
+        region: Region::new("ap-northeast-1").unwrap(),
+        issuer: IssuerArn::parse(ISSUER).unwrap(),
+        provisioner: None,
+        boundary_writer: None,
+        default_session_duration: SessionDuration::HOUR,
+        tags: BTreeMap::from([tag("cost-center", "platform")]),
+        endpoints: Endpoints::default(),
+    }
+}
+
+pub fn document(kind: PolicyKind, statements: Value) -> Document {
+    Document::from_value(&json!({"Version": "2012-10-17", "Statement": statements}), kind).unwrap()
+}
+
+pub fn allow(actions: Value, resources: Value) -> Value {
+    json!({"Effect": "Allow", "Action": actions, "Resource": resources})
+}
+
+pub fn deny(actions: Value, resources: Value) -> Value {
+    json!({"Effect": "Deny", "Action": actions, "Resource": resources})
+}
+
+/// The productionapp ceiling: list the bucket; get, put and delete its objects.
+pub fn productionapp() -> Value {
+    json!([
+        allow(json!("s3:ListBucket"), json!("arn:aws:s3:::productionapp")),
+        allow(
+            json!(["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]),
+            json!("arn:aws:s3:::productionapp/*")
+        ),
+    ])
+}
+
+pub fn limit(name: &str, ceiling: Value) -> Limit {
+    Limit {
+        name: object(name),
+        uid: Some(uid()),
+        scope: LimitScope {
+            namespaces: vec![
+                NamespacePattern::new("payments").unwrap(),
+                NamespacePattern::new("payments-*").unwrap(),
+            ],
+            accounts: BTreeSet::from([object("production")]),
+        },
+        ceiling: document(PolicyKind::Boundary, ceiling),
+        boundary: BoundaryMode::Generated,
+        max_session_duration: SessionDuration::HOUR,
+        session_tags: BTreeMap::new(),
+        acknowledge_escalation: BTreeSet::new(),
+    }
+}
+
+pub fn check_only(name: &str, ceiling: Value) -> Limit {
+    Limit {
+        boundary: BoundaryMode::CheckOnly,
+        ..limit(name, ceiling)
+    }
+}
+
+pub fn entries(limits: impl IntoIterator<Item = Limit>) -> Vec<LimitEntry> {
+    limits
+        .into_iter()
+        .map(|limit| LimitEntry::Valid(Arc::new(limit)))
+        .collect()
+}
+
+pub fn role_with(policies: &[(&str, Value)]) -> Role {
+    Role {
+        id: uploader(),
+        uid: Some(uid()),
+        account: object("production"),
+        policies: policies
+            .iter()
+            .map(|(name, statements)| NamedPolicy {
+                name: (*name).to_owned(),
+                document: document(PolicyKind::Identity, statements.clone()),
+            })
+            .collect(),
+        max_session_duration: SessionDuration::HOUR,
+    }
+}
+
+pub fn role() -> Role {
+    role_with(&[("objects", productionapp())])
+}
+
+pub fn binding() -> Binding {
+    Binding {
+        id: uploader(),
+        uid: Some(uid()),
+        role: object("uploader"),
+        subjects: BTreeSet::from([ServiceAccountName::new("uploader").unwrap()]),
+        session: SessionSpec {
+            scope: SessionScope::ServiceAccount,
+            policy: None,
+            duration: None,
+            tags: BTreeMap::new(),
+        },
+        created: 1_700_000_000,
+    }
+}
+
+/// Compares with `tests/golden/<name>`; with `UPDATE_GOLDEN=1` writes it.
+pub fn assert_golden(name: &str, actual: &Value) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
+    let actual = format!("{}\n", serde_json::to_string_pretty(actual).unwrap());
+    if std::env::var_os("UPDATE_GOLDEN").is_some_and(|v| v == "1") {
+        std::fs::write(&path, &actual).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(
+        actual, expected,
+        "{name} is out of date. Run: UPDATE_GOLDEN=1 cargo test -p deputy-delegation"
+    );
+}

@@ -1,0 +1,159 @@
+use deputy_delegation::{model::*, names::*, naming, trust::*};
+use deputy_policy::{Context, Document, PolicyKind, Request, evaluate_trust};
+
+use crate::support::*;
+
+/// What the broker sends, as AWS sees it.
+fn request(action: &str) -> Request {
+    Request {
+        action: action.to_owned(),
+        resource: naming::role_arn(&cluster(), &account(), &uploader()).to_string(),
+        principal: Some(ISSUER.to_owned()),
+        context: Context::new()
+            .with("aws:PrincipalArn", ISSUER)
+            .with("sts:ExternalId", "prod-1/payments/AWSRole/uploader")
+            .with("aws:RequestTag/deputy-cluster", "prod-1")
+            .with("aws:RequestTag/deputy-namespace", "payments")
+            .with("aws:RequestTag/deputy-service-account", "uploader"),
+    }
+}
+
+fn with(key: &str, value: &str) -> Request {
+    let mut request = request("sts:AssumeRole");
+    request.context.set(key, [value]);
+    request
+}
+
+fn without(key: &str) -> Request {
+    let full = request("sts:AssumeRole");
+    let mut context = Context::new();
+    for (name, values) in full.context.iter() {
+        if !name.eq_ignore_ascii_case(key) {
+            context.set(name, values.iter().cloned());
+        }
+    }
+    Request { context, ..full }
+}
+
+fn trust() -> Document {
+    for_issuer(&cluster(), &account(), Kind::AWSRole, &uploader())
+}
+
+#[test]
+fn the_trust_policy_is_as_published() {
+    assert_golden("trust.json", &trust().to_value());
+    assert_golden("trust-deny-all.json", &deny_all().to_value());
+}
+
+#[test]
+fn the_issuer_may_make_and_tag_sessions_of_this_object() {
+    assert!(evaluate_trust(&trust(), &request("sts:AssumeRole")).is_allowed());
+    assert!(evaluate_trust(&trust(), &request("sts:TagSession")).is_allowed());
+}
+
+#[test]
+fn aws_refuses_every_other_request() {
+    for (why, request) in [
+        (
+            "another object's external id",
+            with("sts:ExternalId", "prod-1/payments/AWSRole/other"),
+        ),
+        (
+            "another namespace's external id",
+            with("sts:ExternalId", "prod-1/orders/AWSRole/uploader"),
+        ),
+        ("a pattern as external id", with("sts:ExternalId", "*")),
+        ("no external id", without("sts:ExternalId")),
+        (
+            "another namespace's tag",
+            with("aws:RequestTag/deputy-namespace", "orders"),
+        ),
+        ("no namespace tag", without("aws:RequestTag/deputy-namespace")),
+        (
+            "another cluster's tag",
+            with("aws:RequestTag/deputy-cluster", "prod-2"),
+        ),
+        ("no cluster tag", without("aws:RequestTag/deputy-cluster")),
+        (
+            "another role of the account",
+            with(
+                "aws:PrincipalArn",
+                "arn:aws:iam::123456789012:role/deputy-brokers",
+            ),
+        ),
+        ("nobody known", without("aws:PrincipalArn")),
+        (
+            "another account",
+            Request {
+                principal: Some("arn:aws:iam::999999999999:role/deputy-broker".to_owned()),
+                ..with("aws:PrincipalArn", "arn:aws:iam::999999999999:role/deputy-broker")
+            },
+        ),
+        ("another action", request("sts:SetSourceIdentity")),
+        (
+            "a token instead of an issuer",
+            request("sts:AssumeRoleWithWebIdentity"),
+        ),
+    ] {
+        assert!(!evaluate_trust(&trust(), &request).is_allowed(), "{why}");
+    }
+}
+
+#[test]
+fn tags_of_another_namespace_are_refused_for_tagging_too() {
+    let mut request = request("sts:TagSession");
+    request.context.set("aws:RequestTag/deputy-namespace", ["orders"]);
+    assert!(!evaluate_trust(&trust(), &request).is_allowed());
+}
+
+#[test]
+fn a_suspended_role_trusts_nobody() {
+    for action in [
+        "sts:AssumeRole",
+        "sts:TagSession",
+        "sts:AssumeRoleWithWebIdentity",
+    ] {
+        assert!(
+            !evaluate_trust(&deny_all(), &request(action)).is_allowed(),
+            "{action}"
+        );
+    }
+}
+
+#[test]
+fn an_issuer_of_another_account_and_partition_is_named_there() {
+    let account = Account {
+        partition: Partition::new("aws-cn").unwrap(),
+        issuer: IssuerArn::parse("arn:aws-cn:iam::210987654321:user/deputy/broker").unwrap(),
+        ..account()
+    };
+    let text = for_issuer(&cluster(), &account, Kind::AWSRole, &uploader()).to_json();
+    assert!(text.contains("arn:aws-cn:iam::210987654321:root"), "{text}");
+    assert!(
+        text.contains("arn:aws-cn:iam::210987654321:user/deputy/broker"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_longest_names_fit_into_the_quota() {
+    let long = [
+        ["n"; 63].concat(),
+        ["n"; 63].concat(),
+        ["n"; 63].concat(),
+        ["n"; 61].concat(),
+    ]
+    .join(".");
+    let cluster = ClusterName::new("c".repeat(32)).unwrap();
+    let trust = for_issuer(&cluster, &account(), Kind::AWSRole, &id(&"n".repeat(63), &long));
+    assert!(trust.size() <= TRUST_POLICY_QUOTA, "{}", trust.size());
+}
+
+#[test]
+fn what_is_written_reads_back_as_the_same_document() {
+    for document in [trust(), deny_all()] {
+        let read = Document::parse(&document.to_json(), PolicyKind::Trust).unwrap();
+        assert!(read.semantically_eq(&document));
+        assert_eq!(read.to_json(), document.to_json());
+    }
+}
