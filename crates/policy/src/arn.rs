@@ -18,7 +18,11 @@ pub(crate) struct Subject {
 impl Subject {
     pub(crate) fn new(text: &str) -> Self {
         let chars: Vec<char> = text.chars().collect();
-        let mut colons = chars.iter().enumerate().filter(|(_, c)| **c == ':').map(|(i, _)| i);
+        let mut colons = chars
+            .iter()
+            .enumerate()
+            .filter(|(_, c)| **c == ':')
+            .map(|(i, _)| i);
         let mut next = || colons.next();
         let colons = (|| Some([next()?, next()?, next()?, next()?, next()?]))();
         Self { chars, colons }
@@ -27,7 +31,13 @@ impl Subject {
     fn parts(&self) -> Option<([&[char]; 5], &[char])> {
         let [a, b, c, d, e] = self.colons?;
         let part = |from: usize, to: usize| self.chars.get(from..to);
-        let parts = [part(0, a)?, part(a + 1, b)?, part(b + 1, c)?, part(c + 1, d)?, part(d + 1, e)?];
+        let parts = [
+            part(0, a)?,
+            part(a + 1, b)?,
+            part(b + 1, c)?,
+            part(c + 1, d)?,
+            part(d + 1, e)?,
+        ];
         Some((parts, self.chars.get(e + 1..)?))
     }
 }
@@ -44,8 +54,9 @@ pub(crate) struct ArnPattern {
 impl ArnPattern {
     fn parse(text: &str, version: Version) -> Result<Self, String> {
         let pattern = Pattern::parse(text, Syntax::pattern(version))?;
-        let (head, rest) =
-            pattern.split_colons::<5>().ok_or_else(|| "an ARN has six parts, this one has fewer".to_owned())?;
+        let (head, rest) = pattern
+            .split_colons::<5>()
+            .ok_or_else(|| "an ARN has six parts, this one has fewer".to_owned())?;
         let [arn, ..] = &head;
         if arn.as_literal().as_deref() != Some("arn") {
             return Err("an ARN begins with \"arn:\"".to_owned());
@@ -59,17 +70,29 @@ impl ArnPattern {
     }
 
     pub(crate) fn matches(&self, subject: &Subject, context: &Context, work: &mut Work) -> bool {
-        let Some((parts, rest)) = subject.parts() else { return false };
-        self.head.iter().zip(parts).all(|(pattern, part)| pattern.matches(part, context, work))
+        let Some((parts, rest)) = subject.parts() else {
+            return false;
+        };
+        self.head
+            .iter()
+            .zip(parts)
+            .all(|(pattern, part)| pattern.matches(part, context, work))
             && self.rest.matches(rest, context, work)
     }
 
     pub(crate) fn includes(&self, other: &Self, work: &mut Work) -> bool {
-        self.head.iter().zip(&other.head).all(|(a, b)| a.includes(b, work)) && self.rest.includes(&other.rest, work)
+        self.head
+            .iter()
+            .zip(&other.head)
+            .all(|(a, b)| a.includes(b, work))
+            && self.rest.includes(&other.rest, work)
     }
 
     pub(crate) fn may_intersect(&self, other: &Self, work: &mut Work) -> bool {
-        self.head.iter().zip(&other.head).all(|(a, b)| a.may_intersect(b, work))
+        self.head
+            .iter()
+            .zip(&other.head)
+            .all(|(a, b)| a.may_intersect(b, work))
             && self.rest.may_intersect(&other.rest, work)
     }
 
@@ -108,25 +131,30 @@ impl ResourcePattern {
         }
         let arn = ArnPattern::parse(text, version)?;
         let [_, partition, service, region, account] = &arn.head;
-        for (name, part) in [("partition", partition), ("service", service), ("region", region), ("account", account)]
-        {
+        for (name, part) in [
+            ("partition", partition),
+            ("service", service),
+            ("region", region),
+            ("account", account),
+        ] {
             if !part.variables().is_empty() {
-                return Err(format!("a variable in the {name} of an ARN; AWS expands them after the fifth colon only"));
+                return Err(format!(
+                    "a variable in the {name} of an ARN; AWS expands them after the fifth colon only"
+                ));
             }
             if part.has_wildcards() && name == "service" {
                 return Err("a wildcard in the service of an ARN; spell the service out".to_owned());
             }
             if part.has_wildcards() && !part.is_universal() {
-                return Err(format!("a partial wildcard in the {name} of an ARN; spell it out or write a lone *"));
+                return Err(format!(
+                    "a partial wildcard in the {name} of an ARN; spell it out or write a lone *"
+                ));
             }
         }
         for (name, part) in [("partition", partition), ("service", service)] {
             if part.as_literal().is_some_and(|text| text.is_empty()) {
                 return Err(format!("the {name} of the ARN is empty"));
             }
-        }
-        if arn.rest.as_literal().is_some_and(|text| text.is_empty()) {
-            return Err("the resource part of the ARN is empty".to_owned());
         }
         Ok(Self::Arn(Box::new(arn)))
     }

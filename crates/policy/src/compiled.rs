@@ -4,16 +4,9 @@ use crate::{
     arn::ResourcePattern,
     condition::atom::Atom,
     document::{Effect, Principal},
+    elements::Elements,
     glob::Pattern,
 };
-
-/// A list of patterns or everything outside of it.
-#[derive(Debug, Clone)]
-pub(crate) struct Elements<P> {
-    /// `NotAction` or `NotResource`.
-    pub(crate) negated: bool,
-    pub(crate) items: Vec<P>,
-}
 
 /// One statement.
 #[derive(Debug, Clone)]

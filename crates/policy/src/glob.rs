@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::{
     document::Version,
+    elements::Fnv,
     evaluate::Context,
     variable::{self, Expansion, Variable},
     work::Work,
@@ -36,7 +37,11 @@ pub(crate) struct Syntax {
 impl Syntax {
     /// Patterns with wildcards and variables, as far as the language version has them.
     pub(crate) fn pattern(version: Version) -> Self {
-        Self { wildcards: true, variables: version == Version::V2012, fold: false }
+        Self {
+            wildcards: true,
+            variables: version == Version::V2012,
+            fold: false,
+        }
     }
 }
 
@@ -65,13 +70,17 @@ impl Pattern {
         let mut ids: HashMap<Variable, u16> = HashMap::new();
         let mut rest = text;
         while let Some(c) = rest.chars().next() {
-            if syntax.variables && let Some(after) = rest.strip_prefix("${") {
-                let (inner, after) =
-                    after.split_once('}').ok_or_else(|| "a variable is opened by ${ and never closed".to_owned())?;
+            if syntax.variables
+                && let Some(after) = rest.strip_prefix("${")
+            {
+                let (inner, after) = after
+                    .split_once('}')
+                    .ok_or_else(|| "a variable is opened by ${ and never closed".to_owned())?;
                 match variable::parse(inner)? {
                     Expansion::Literal(c) => tokens.push(Token::Char(c)),
                     Expansion::Variable(variable) => {
-                        let next = u16::try_from(variables.len()).map_err(|_| "too many variables".to_owned())?;
+                        let next =
+                            u16::try_from(variables.len()).map_err(|_| "too many variables".to_owned())?;
                         let id = *ids.entry(variable.clone()).or_insert(next);
                         if id == next {
                             variables.push(variable);
@@ -90,13 +99,21 @@ impl Pattern {
             });
             rest = rest.get(c.len_utf8()..).unwrap_or_default();
         }
-        Ok(Self { tokens: normalise(tokens), variables, fold: syntax.fold })
+        Ok(Self {
+            tokens: normalise(tokens),
+            variables,
+            fold: syntax.fold,
+        })
     }
 
     /// A pattern that matches one text only.
     #[cfg(test)]
     pub(crate) fn literal(text: &str) -> Self {
-        Self { tokens: text.chars().map(Token::Char).collect(), variables: Vec::new(), fold: false }
+        Self {
+            tokens: text.chars().map(Token::Char).collect(),
+            variables: Vec::new(),
+            fold: false,
+        }
     }
 
     /// Whether the pattern is a lone `*`.
@@ -106,7 +123,30 @@ impl Pattern {
 
     /// The only text that matches, when there are neither wildcards nor variables.
     pub(crate) fn as_literal(&self) -> Option<String> {
-        self.tokens.iter().map(|token| if let Token::Char(c) = token { Some(*c) } else { None }).collect()
+        self.tokens
+            .iter()
+            .map(|token| {
+                if let Token::Char(c) = token {
+                    Some(*c)
+                } else {
+                    None
+                }
+            })
+            .collect()
+    }
+
+    /// A hash of the characters before the first `end` (of all, without one); `None` when there is none, or a wildcard or
+    /// variable comes first.
+    pub(crate) fn hash_until(&self, end: Option<char>) -> Option<u64> {
+        let mut hash = Fnv::default();
+        for token in &self.tokens {
+            match token {
+                Token::Char(c) if Some(*c) == end => return Some(hash.0),
+                Token::Char(c) => hash.add(u32::from(*c)),
+                _ => return None,
+            }
+        }
+        end.is_none().then_some(hash.0)
     }
 
     /// The variables.
@@ -116,7 +156,9 @@ impl Pattern {
 
     /// Whether a wildcard is in it.
     pub(crate) fn has_wildcards(&self) -> bool {
-        self.tokens.iter().any(|token| matches!(token, Token::One | Token::Many))
+        self.tokens
+            .iter()
+            .any(|token| matches!(token, Token::One | Token::Many))
     }
 
     /// Whether the text matches. Wildcard characters inside the value of a variable are literal; a variable without
@@ -130,7 +172,9 @@ impl Pattern {
         if self.variables.is_empty() {
             return run(&self.tokens, text, |token| token == Token::Many, accept, work);
         }
-        let Some(tokens) = self.expand(context) else { return false };
+        let Some(tokens) = self.expand(context) else {
+            return false;
+        };
         run(&tokens, text, |token| token == Token::Many, accept, work)
     }
 
@@ -144,7 +188,11 @@ impl Pattern {
             };
             let variable = self.variables.get(usize::from(*id))?;
             let value = resolve(variable, context)?;
-            tokens.extend(value.chars().map(|c| Token::Char(if self.fold { fold(c) } else { c })));
+            tokens.extend(
+                value
+                    .chars()
+                    .map(|c| Token::Char(if self.fold { fold(c) } else { c })),
+            );
         }
         Some(tokens)
     }
@@ -156,14 +204,23 @@ impl Pattern {
             (Token::Char(a), Token::Char(b)) => a == b,
             (Token::One, Token::Char(_) | Token::One) => true,
             (Token::Var(a), Token::Var(b)) => {
-                match (self.variables.get(usize::from(a)), other.variables.get(usize::from(b))) {
+                match (
+                    self.variables.get(usize::from(a)),
+                    other.variables.get(usize::from(b)),
+                ) {
                     (Some(a), Some(b)) => a.key == b.key && a.default == b.default,
                     _ => false,
                 }
             }
             _ => false,
         };
-        run(&self.tokens, &other.tokens, |token| token == Token::Many, accept, work)
+        run(
+            &self.tokens,
+            &other.tokens,
+            |token| token == Token::Many,
+            accept,
+            work,
+        )
     }
 
     /// Whether some text may match both, for some values of the variables. `false` is certain.
@@ -182,7 +239,11 @@ impl Pattern {
             (true, true) => {
                 let closed = |(x, y): &(&Token, &Token)| !open(**x) && !open(**y);
                 a.iter().zip(b).take_while(closed).all(|(x, y)| agree(*x, *y))
-                    && a.iter().rev().zip(b.iter().rev()).take_while(closed).all(|(x, y)| agree(*x, *y))
+                    && a.iter()
+                        .rev()
+                        .zip(b.iter().rev())
+                        .take_while(closed)
+                        .all(|(x, y)| agree(*x, *y))
             }
         }
     }
@@ -209,24 +270,40 @@ impl Pattern {
         let star = |tokens: &[Token]| {
             let first = tokens.iter().position(|t| *t == Token::Many)?;
             let last = tokens.iter().rposition(|t| *t == Token::Many)?;
-            Some((tokens.get(..first)?.to_vec(), tokens.get(first..=last)?.to_vec(), tokens.get(last + 1..)?.to_vec()))
+            Some((
+                tokens.get(..first)?.to_vec(),
+                tokens.get(first..=last)?.to_vec(),
+                tokens.get(last + 1..)?.to_vec(),
+            ))
         };
         let tokens = match (star(&a), star(&b)) {
             (Some((pre_a, mid_a, post_a)), Some((pre_b, mid_b, post_b))) => {
                 let longer = |x: Vec<Token>, y: Vec<Token>| if x.len() >= y.len() { (x, y) } else { (y, x) };
-                let pick = |x: Token, y: Option<&Token>| if x == Token::One { y.copied().unwrap_or(x) } else { x };
+                let pick = |x: Token, y: Option<&Token>| {
+                    if x == Token::One {
+                        y.copied().unwrap_or(x)
+                    } else {
+                        x
+                    }
+                };
                 let (pre, short) = longer(pre_a, pre_b);
                 let pre = pre.into_iter().enumerate().map(|(i, x)| pick(x, short.get(i)));
                 let (post, short) = longer(post_a, post_b);
                 let skip = post.len() - short.len();
-                let post =
-                    post.into_iter().enumerate().map(|(i, x)| pick(x, i.checked_sub(skip).and_then(|i| short.get(i))));
+                let post = post
+                    .into_iter()
+                    .enumerate()
+                    .map(|(i, x)| pick(x, i.checked_sub(skip).and_then(|i| short.get(i))));
                 pre.chain(mid_a).chain(mid_b).chain(post).collect()
             }
             (None, _) => a,
             (_, None) => b,
         };
-        Some(Self { tokens: normalise(tokens), variables: Vec::new(), fold: self.fold })
+        Some(Self {
+            tokens: normalise(tokens),
+            variables: Vec::new(),
+            fold: self.fold,
+        })
     }
 
     /// Splits at the first `parts - 1` colons; `None` when there are fewer.
@@ -244,7 +321,11 @@ impl Pattern {
     fn part(&self, tokens: &[Token]) -> Self {
         let used = tokens.iter().any(|token| matches!(token, Token::Var(_)));
         let variables = if used { self.variables.clone() } else { Vec::new() };
-        Self { tokens: tokens.to_vec(), variables, fold: self.fold }
+        Self {
+            tokens: tokens.to_vec(),
+            variables,
+            fold: self.fold,
+        }
     }
 }
 
@@ -313,5 +394,9 @@ fn run<T>(
             },
         }
     }
-    pattern.get(p..).unwrap_or_default().iter().all(|token| star(*token))
+    pattern
+        .get(p..)
+        .unwrap_or_default()
+        .iter()
+        .all(|token| star(*token))
 }

@@ -14,6 +14,7 @@ mod compiled;
 pub mod condition;
 pub mod contain;
 pub mod document;
+mod elements;
 pub mod evaluate;
 mod glob;
 pub mod lint;

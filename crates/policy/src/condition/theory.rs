@@ -18,24 +18,52 @@ impl Atom {
             return true;
         }
         match (&self.predicate, &other.predicate) {
-            (Predicate::Presence { absent: a, present: p }, Predicate::Presence { absent: b, present: q }) => {
-                (!a || *b) && (!p || *q)
-            }
-            (_, Predicate::Presence { absent: true, present: true }) => true,
+            (
+                Predicate::Presence {
+                    absent: a,
+                    present: p,
+                },
+                Predicate::Presence {
+                    absent: b,
+                    present: q,
+                },
+            ) => (!a || *b) && (!p || *q),
+            (
+                _,
+                Predicate::Presence {
+                    absent: true,
+                    present: true,
+                },
+            ) => true,
             (Predicate::Compare { .. }, Predicate::Presence { present, .. }) => {
                 *present && !self.may_hold_when_absent()
             }
-            (Predicate::Presence { absent: true, present: false }, Predicate::Compare { .. }) => {
-                other.must_hold_when_absent()
-            }
+            (
+                Predicate::Presence {
+                    absent: true,
+                    present: false,
+                },
+                Predicate::Compare { .. },
+            ) => other.must_hold_when_absent(),
             (Predicate::Presence { .. }, Predicate::Compare { .. }) => false,
             (
-                Predicate::Compare { set: set_a, negated: neg_a, values: a, .. },
-                Predicate::Compare { set: set_b, negated: neg_b, values: b, .. },
+                Predicate::Compare {
+                    set: set_a,
+                    negated: neg_a,
+                    values: a,
+                    ..
+                },
+                Predicate::Compare {
+                    set: set_b,
+                    negated: neg_b,
+                    values: b,
+                    ..
+                },
             ) => {
                 // One matching value is some matching value; a negated comparison of several values without a set
                 // operator is undefined, so it implies nothing about sets.
-                let sets = set_a == set_b || (set_a.is_none() && *set_b == Some(SetOperator::ForAnyValue) && !neg_a);
+                let sets =
+                    set_a == set_b || (set_a.is_none() && *set_b == Some(SetOperator::ForAnyValue) && !neg_a);
                 sets && (!self.may_hold_when_absent() || other.must_hold_when_absent())
                     && match (neg_a, neg_b) {
                         (false, false) => a.subset_of(b, work),
@@ -57,13 +85,25 @@ impl Atom {
             (Predicate::Presence { present, .. }, Predicate::Compare { .. })
             | (Predicate::Compare { .. }, Predicate::Presence { present, .. }) => !present,
             (
-                Predicate::Compare { set: set_a, negated: neg_a, values: a, .. },
-                Predicate::Compare { set: set_b, negated: neg_b, values: b, .. },
+                Predicate::Compare {
+                    set: set_a,
+                    negated: neg_a,
+                    values: a,
+                    ..
+                },
+                Predicate::Compare {
+                    set: set_b,
+                    negated: neg_b,
+                    values: b,
+                    ..
+                },
             ) => {
                 use SetOperator::{ForAllValues, ForAnyValue};
                 let same_value = matches!(
                     (set_a, set_b),
-                    (None, None) | (Some(ForAllValues), Some(ForAnyValue)) | (Some(ForAnyValue), Some(ForAllValues))
+                    (None, None)
+                        | (Some(ForAllValues), Some(ForAnyValue))
+                        | (Some(ForAnyValue), Some(ForAllValues))
                 );
                 same_value
                     && match (neg_a, neg_b) {
@@ -81,15 +121,33 @@ impl Atom {
     fn may_hold_when_absent(&self) -> bool {
         match &self.predicate {
             Predicate::Presence { absent, .. } => *absent,
-            Predicate::Compare { set: Some(SetOperator::ForAllValues), .. } => true,
-            Predicate::Compare { set: Some(SetOperator::ForAnyValue), if_exists, .. } => *if_exists,
-            Predicate::Compare { set: None, negated, if_exists, .. } => *negated || *if_exists,
+            Predicate::Compare {
+                set: Some(SetOperator::ForAllValues),
+                ..
+            } => true,
+            Predicate::Compare {
+                set: Some(SetOperator::ForAnyValue),
+                if_exists,
+                ..
+            } => *if_exists,
+            Predicate::Compare {
+                set: None,
+                negated,
+                if_exists,
+                ..
+            } => *negated || *if_exists,
         }
     }
 
     /// Whether the condition certainly holds when the key is absent (or has no value).
     fn must_hold_when_absent(&self) -> bool {
-        let any = matches!(&self.predicate, Predicate::Compare { set: Some(SetOperator::ForAnyValue), .. });
+        let any = matches!(
+            &self.predicate,
+            Predicate::Compare {
+                set: Some(SetOperator::ForAnyValue),
+                ..
+            }
+        );
         self.may_hold_when_absent() && !any
     }
 }
@@ -108,7 +166,9 @@ impl Values {
             (Self::Bool { yes: a, no: b }, Self::Bool { yes: c, no: d }) => (!a || *c) && (!b || *d),
             (Self::Binary(a), Self::Binary(b)) => a.iter().all(|x| b.contains(x)),
             (Self::Addresses(a), Self::Addresses(b)) => a.iter().all(|x| b.iter().any(|y| y.includes(x))),
-            _ => self.literals().is_some_and(|texts| texts.iter().all(|text| other.accepts_surely(text, work))),
+            _ => self
+                .literals()
+                .is_some_and(|texts| texts.iter().all(|text| other.accepts_surely(text, work))),
         }
     }
 
@@ -141,10 +201,13 @@ impl Values {
     /// Whether the text is in the set whatever the values of variables; without context, only constants accept.
     fn accepts_surely(&self, text: &str, work: &mut Work) -> bool {
         let variables = match self {
-            Self::Strings(patterns) | Self::Folded(patterns) => patterns.iter().any(|p| !p.variables().is_empty()),
-            Self::Arns(patterns) => {
-                patterns.iter().flat_map(ArnPattern::parts).any(|part| !part.variables().is_empty())
+            Self::Strings(patterns) | Self::Folded(patterns) => {
+                patterns.iter().any(|p| !p.variables().is_empty())
             }
+            Self::Arns(patterns) => patterns
+                .iter()
+                .flat_map(ArnPattern::parts)
+                .any(|part| !part.variables().is_empty()),
             _ => false,
         };
         !variables && self.accepts(text, &Context::new(), work)

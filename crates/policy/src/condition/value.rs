@@ -52,7 +52,11 @@ pub(crate) fn instant(text: &str) -> Option<i128> {
     };
     let mut fields = date.split('-');
     let number = |field: &str, length: usize| -> Option<i64> {
-        if field.len() == length && digits(field) { field.parse().ok() } else { None }
+        if field.len() == length && digits(field) {
+            field.parse().ok()
+        } else {
+            None
+        }
     };
     let year = number(fields.next()?, 4)?;
     let month = fields.next().map_or(Some(1), |f| number(f, 2))?;
@@ -144,7 +148,9 @@ impl Cidr {
         };
         let prefix = match prefix {
             None => width,
-            Some(digits) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok()?,
+            Some(digits) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => {
+                digits.parse().ok()?
+            }
             Some(_) => return None,
         };
         if prefix > width {

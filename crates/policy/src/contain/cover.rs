@@ -3,53 +3,12 @@
 
 use crate::{
     arn::ResourcePattern,
-    compiled::{CompiledStatement, Elements},
+    compiled::CompiledStatement,
     condition::atom::Atom,
+    elements::{Elements, Language},
     glob::Pattern,
     work::Work,
 };
-
-/// A set of texts given by a pattern.
-pub(crate) trait Language {
-    fn includes(&self, other: &Self, work: &mut Work) -> bool;
-    fn may_intersect(&self, other: &Self, work: &mut Work) -> bool;
-    fn is_everything(&self) -> bool;
-}
-
-impl Language for Pattern {
-    fn includes(&self, other: &Self, work: &mut Work) -> bool {
-        Self::includes(self, other, work)
-    }
-
-    fn may_intersect(&self, other: &Self, work: &mut Work) -> bool {
-        Self::may_intersect(self, other, work)
-    }
-
-    fn is_everything(&self) -> bool {
-        self.is_universal()
-    }
-}
-
-impl Language for ResourcePattern {
-    fn includes(&self, other: &Self, work: &mut Work) -> bool {
-        match (self, other) {
-            (Self::Any, _) => true,
-            (Self::Arn(_), Self::Any) => false,
-            (Self::Arn(a), Self::Arn(b)) => a.includes(b, work),
-        }
-    }
-
-    fn may_intersect(&self, other: &Self, work: &mut Work) -> bool {
-        match (self, other) {
-            (Self::Any, _) | (_, Self::Any) => true,
-            (Self::Arn(a), Self::Arn(b)) => a.may_intersect(b, work),
-        }
-    }
-
-    fn is_everything(&self) -> bool {
-        matches!(self, Self::Any)
-    }
-}
 
 /// One part of a statement's actions or resources, whose union they are.
 #[derive(Debug)]
@@ -57,7 +16,7 @@ pub(crate) enum Element<'a, P> {
     /// What a pattern matches.
     One(&'a P),
     /// What none of the patterns matches.
-    Except(&'a [P]),
+    Except(&'a Elements<P>),
 }
 
 impl<P> Clone for Element<'_, P> {
@@ -71,38 +30,42 @@ impl<P> Copy for Element<'_, P> {}
 /// The parts: one for each pattern, or one complement.
 pub(crate) fn parts<P>(elements: &Elements<P>) -> Vec<Element<'_, P>> {
     if elements.negated {
-        vec![Element::Except(&elements.items)]
+        vec![Element::Except(elements)]
     } else {
         elements.items.iter().map(Element::One).collect()
     }
 }
 
 impl<P: Language> Element<'_, P> {
-    pub(crate) fn within(self, other: Self, work: &mut Work) -> bool {
-        match (self, other) {
-            (Self::One(a), Self::One(b)) => b.includes(a, work),
-            (Self::One(a), Self::Except(list)) => list.iter().all(|b| !a.may_intersect(b, work)),
-            (Self::Except(list), Self::One(b)) => b.is_everything() || list.iter().any(Language::is_everything),
-            (Self::Except(list), Self::Except(others)) => {
-                others.iter().all(|other| list.iter().any(|one| one.includes(other, work)))
-                    || list.iter().any(Language::is_everything)
+    /// Whether the part lies in what `elements` describe; for a list, in one of its patterns.
+    pub(crate) fn within(self, elements: &Elements<P>, work: &mut Work) -> bool {
+        match (self, elements.negated) {
+            (Self::One(one), false) => elements.covers(one, work),
+            (Self::One(one), true) => !elements.meets(one, work),
+            (Self::Except(list), false) => elements.has_everything() || list.has_everything(),
+            (Self::Except(list), true) => {
+                list.has_everything() || elements.items.iter().all(|item| list.covers(item, work))
             }
         }
     }
 
-    pub(crate) fn apart(self, other: Self, work: &mut Work) -> bool {
+    /// Whether the part has nothing in common with what `elements` describe.
+    pub(crate) fn apart_from(self, elements: &Elements<P>, work: &mut Work) -> bool {
+        match (self, elements.negated) {
+            (Self::One(one), false) => !elements.meets(one, work),
+            (Self::One(one), true) => elements.covers(one, work),
+            (Self::Except(list), false) => elements.items.iter().all(|item| list.covers(item, work)),
+            (Self::Except(list), true) => list.has_everything() || elements.has_everything(),
+        }
+    }
+
+    /// Whether the part has nothing in common with another.
+    fn apart(self, other: Self, work: &mut Work) -> bool {
         match (self, other) {
             (Self::One(a), Self::One(b)) => !a.may_intersect(b, work),
-            (Self::One(a), Self::Except(list)) | (Self::Except(list), Self::One(a)) => {
-                list.iter().any(|b| b.includes(a, work))
-            }
-            (Self::Except(a), Self::Except(b)) => a.iter().chain(b).any(Language::is_everything),
+            (part, Self::Except(list)) => part.apart_from(list, work),
+            (Self::Except(list), Self::One(b)) => list.covers(b, work),
         }
-    }
-
-    /// Whether one of the parts includes this one.
-    pub(crate) fn within_some(self, parts: &[Self], work: &mut Work) -> bool {
-        parts.iter().any(|part| self.within(*part, work))
     }
 }
 
@@ -110,30 +73,36 @@ impl<P: Language> Element<'_, P> {
 pub(super) struct Parts<'a> {
     /// Index of the document and of the statement.
     pub(super) position: (usize, usize),
-    pub(super) actions: Vec<Element<'a, Pattern>>,
-    pub(super) resources: Vec<Element<'a, ResourcePattern>>,
+    pub(super) actions: &'a Elements<Pattern>,
+    pub(super) resources: &'a Elements<ResourcePattern>,
     pub(super) atoms: &'a [Atom],
 }
 
 impl<'a> Parts<'a> {
-    pub(super) fn new(position: (usize, usize), statement: &'a CompiledStatement) -> Self {
-        Self {
+    /// `None` for statements of trust policies, which have no resources.
+    pub(super) fn new(position: (usize, usize), statement: &'a CompiledStatement) -> Option<Self> {
+        let resources = statement.resources.as_ref()?;
+        Some(Self {
             position,
-            actions: parts(&statement.actions),
-            resources: statement.resources.as_ref().map(parts).unwrap_or_default(),
+            actions: &statement.actions,
+            resources,
             atoms: &statement.atoms,
-        }
+        })
     }
 
     /// Whether no request satisfies the conditions, or those of both statements.
     pub(super) fn conditions_contradict(&self, other: &Self, work: &mut Work) -> bool {
-        self.atoms.iter().any(|a| other.atoms.iter().any(|b| a.contradicts(b, work)))
+        self.atoms
+            .iter()
+            .any(|a| other.atoms.iter().any(|b| a.contradicts(b, work)))
     }
 }
 
 /// Whether the given conditions together satisfy all of `wanted`.
 pub(super) fn conditions_imply(given: &[&[Atom]], wanted: &[Atom], work: &mut Work) -> bool {
-    wanted.iter().all(|w| given.iter().any(|atoms| atoms.iter().any(|g| g.implies(w, work))))
+    wanted
+        .iter()
+        .all(|w| given.iter().any(|atoms| atoms.iter().any(|g| g.implies(w, work))))
 }
 
 /// Whether the candidate's own Deny statements remove all that `e` (a Deny of the ceiling) denies of the candidate's
@@ -146,23 +115,31 @@ pub(super) fn denied_anyway(
     denies: &[Parts<'_>],
     work: &mut Work,
 ) -> bool {
-    let useful: Vec<&Parts<'_>> =
-        denies.iter().filter(|d| conditions_imply(&[candidate.atoms, e.atoms], d.atoms, work)).collect();
+    let useful: Vec<&Parts<'_>> = denies
+        .iter()
+        .filter(|d| conditions_imply(&[candidate.atoms, e.atoms], d.atoms, work))
+        .collect();
     if useful.is_empty() {
         return false;
     }
-    let actions: Vec<_> = e.actions.iter().filter(|part| !action.apart(**part, work)).collect();
-    let resources: Vec<_> = e.resources.iter().filter(|part| !resource.apart(**part, work)).collect();
+    let actions: Vec<_> = parts(e.actions)
+        .into_iter()
+        .filter(|part| !action.apart(*part, work))
+        .collect();
+    let resources: Vec<_> = parts(e.resources)
+        .into_iter()
+        .filter(|part| !resource.apart(*part, work))
+        .collect();
     let all = useful.iter().any(|d| {
-        (action.within_some(&d.actions, work) || actions.iter().all(|part| part.within_some(&d.actions, work)))
-            && (resource.within_some(&d.resources, work)
-                || resources.iter().all(|part| part.within_some(&d.resources, work)))
+        (action.within(d.actions, work) || actions.iter().all(|part| part.within(d.actions, work)))
+            && (resource.within(d.resources, work)
+                || resources.iter().all(|part| part.within(d.resources, work)))
     });
     all || actions.iter().all(|a| {
         resources.iter().all(|r| {
             useful.iter().any(|d| {
-                (action.within_some(&d.actions, work) || a.within_some(&d.actions, work))
-                    && (resource.within_some(&d.resources, work) || r.within_some(&d.resources, work))
+                (action.within(d.actions, work) || a.within(d.actions, work))
+                    && (resource.within(d.resources, work) || r.within(d.resources, work))
             })
         })
     })
@@ -177,8 +154,8 @@ pub(super) fn denied_wholly(
     work: &mut Work,
 ) -> bool {
     denies.iter().any(|d| {
-        action.within_some(&d.actions, work)
-            && resource.within_some(&d.resources, work)
+        action.within(d.actions, work)
+            && resource.within(d.resources, work)
             && conditions_imply(&[candidate.atoms], d.atoms, work)
     })
 }

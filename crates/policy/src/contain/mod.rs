@@ -8,7 +8,7 @@ mod values;
 use std::fmt;
 
 use self::{
-    cover::{Parts, conditions_imply, denied_anyway, denied_wholly},
+    cover::{Parts, conditions_imply, denied_anyway, denied_wholly, parts},
     probe::{Probe, Question},
 };
 use crate::{
@@ -47,7 +47,11 @@ pub struct Witness {
 impl fmt::Display for Witness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} on {}", self.action, self.resource)?;
-        if self.context.is_empty() { Ok(()) } else { write!(f, " with {}", self.context) }
+        if self.context.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " with {}", self.context)
+        }
     }
 }
 
@@ -78,16 +82,24 @@ pub struct UnknownReason {
 impl fmt::Display for UnknownReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (document, statement) = self.candidate;
-        write!(f, "it could not be decided whether {} (statement {statement} of document {document})", self.construct)?;
+        write!(
+            f,
+            "it could not be decided whether {} (statement {statement} of document {document})",
+            self.construct
+        )?;
         match (self.kind, self.ceiling) {
-            (UnknownKind::Budget, _) => f.write_str(" stays within the ceiling: the policies take too much work to compare"),
+            (UnknownKind::Budget, _) => {
+                f.write_str(" stays within the ceiling: the policies take too much work to compare")
+            }
             (UnknownKind::Undecided, Some(deny)) => {
                 write!(f, " avoids what statement {deny} of the ceiling denies")
             }
             (UnknownKind::Undecided, None) => {
                 f.write_str(" stays within the ceiling: no single statement of the ceiling covers it")
             }
-            (UnknownKind::Unsupported, _) => f.write_str(" stays within the ceiling: policies with principals are not compared"),
+            (UnknownKind::Unsupported, _) => {
+                f.write_str(" stays within the ceiling: policies with principals are not compared")
+            }
         }
     }
 }
@@ -100,8 +112,14 @@ impl fmt::Display for UnknownReason {
 /// end in `Unknown`.
 pub fn contains(candidate: &[&Document], ceiling: &Document) -> Containment {
     let mut work = Work::limited(BUDGET);
-    let with_principals = |document: &&Document| matches!(document.kind(), PolicyKind::Resource | PolicyKind::Trust);
-    if candidate.iter().copied().chain([ceiling]).any(|document| with_principals(&document)) {
+    let with_principals =
+        |document: &&Document| matches!(document.kind(), PolicyKind::Resource | PolicyKind::Trust);
+    if candidate
+        .iter()
+        .copied()
+        .chain([ceiling])
+        .any(|document| with_principals(&document))
+    {
         return Containment::Unknown(UnknownReason {
             kind: UnknownKind::Unsupported,
             candidate: (0, 0),
@@ -129,13 +147,20 @@ pub fn contains(candidate: &[&Document], ceiling: &Document) -> Containment {
             return Containment::Exceeds(witness);
         }
     }
-    let kind = if exhausted || probe.exhausted() { UnknownKind::Budget } else { UnknownKind::Undecided };
+    let kind = if exhausted || probe.exhausted() {
+        UnknownKind::Budget
+    } else {
+        UnknownKind::Undecided
+    };
     let first = open.first();
     Containment::Unknown(UnknownReason {
         kind,
         candidate: first.map_or((0, 0), |question| question.statement),
         ceiling: first.and_then(|question| question.deny),
-        construct: first.map_or_else(|| "the policy".to_owned(), |question| question.describe(candidate)),
+        construct: first.map_or_else(
+            || "the policy".to_owned(),
+            |question| question.describe(candidate),
+        ),
     })
 }
 
@@ -147,7 +172,9 @@ fn split<'a>(documents: &[&'a Document]) -> (Vec<Parts<'a>>, Vec<Parts<'a>>) {
     let (mut allows, mut denies) = (Vec::new(), Vec::new());
     for (d, document) in documents.iter().enumerate() {
         for (s, statement) in document.compiled().statements.iter().enumerate() {
-            let parts = Parts::new((d, s), statement);
+            let Some(parts) = Parts::new((d, s), statement) else {
+                continue;
+            };
             match statement.effect {
                 Effect::Allow => allows.push(parts),
                 Effect::Deny => denies.push(parts),
@@ -182,7 +209,11 @@ impl Bits {
         let words = self.0.iter().zip(&other.0).map(|(a, b)| a & b);
         words
             .enumerate()
-            .flat_map(|(w, word)| (0..64).filter(move |bit| word >> bit & 1 == 1).map(move |bit| w * 64 + bit))
+            .flat_map(|(w, word)| {
+                (0..64)
+                    .filter(move |bit| word >> bit & 1 == 1)
+                    .map(move |bit| w * 64 + bit)
+            })
             .collect()
     }
 }
@@ -199,30 +230,44 @@ fn open_questions(
     if allow.conditions_contradict(allow, work) {
         return (open, false);
     }
-    let limits: Vec<&Parts<'_>> =
-        limits.iter().filter(|n| conditions_imply(&[allow.atoms], n.atoms, work)).collect();
-    let hits: Vec<&Parts<'_>> = limit_denies.iter().filter(|e| !allow.conditions_contradict(e, work)).collect();
-    let mut action_bits = Vec::with_capacity(allow.actions.len());
-    for action in &allow.actions {
-        let covers = Bits::collect(limits.iter().map(|n| action.within_some(&n.actions, work)));
-        let hits = Bits::collect(hits.iter().map(|e| !e.actions.iter().all(|part| action.apart(*part, work))));
+    let limits: Vec<&Parts<'_>> = limits
+        .iter()
+        .filter(|n| conditions_imply(&[allow.atoms], n.atoms, work))
+        .collect();
+    let hits: Vec<&Parts<'_>> = limit_denies
+        .iter()
+        .filter(|e| !allow.conditions_contradict(e, work))
+        .collect();
+    let actions = parts(allow.actions);
+    let resources = parts(allow.resources);
+    let mut action_bits = Vec::with_capacity(actions.len());
+    for action in &actions {
+        let covers = Bits::collect(limits.iter().map(|n| action.within(n.actions, work)));
+        let hits = Bits::collect(hits.iter().map(|e| !action.apart_from(e.actions, work)));
         action_bits.push((covers, hits));
     }
-    let mut resource_bits = Vec::with_capacity(allow.resources.len());
-    for resource in &allow.resources {
-        let covers = Bits::collect(limits.iter().map(|n| resource.within_some(&n.resources, work)));
-        let hits = Bits::collect(hits.iter().map(|e| !e.resources.iter().all(|part| resource.apart(*part, work))));
+    let mut resource_bits = Vec::with_capacity(resources.len());
+    for resource in &resources {
+        let covers = Bits::collect(limits.iter().map(|n| resource.within(n.resources, work)));
+        let hits = Bits::collect(hits.iter().map(|e| !resource.apart_from(e.resources, work)));
         resource_bits.push((covers, hits));
     }
-    for (i, (action, (action_covers, action_hits))) in allow.actions.iter().zip(&action_bits).enumerate() {
+    for (i, (action, (action_covers, action_hits))) in actions.iter().zip(&action_bits).enumerate() {
         for (j, (resource, (resource_covers, resource_hits))) in
-            allow.resources.iter().zip(&resource_bits).enumerate()
+            resources.iter().zip(&resource_bits).enumerate()
         {
             if !work.step() || open.len() >= MAX_QUESTIONS {
                 return (open, true);
             }
-            let question = |deny| Question { statement: allow.position, action: i, resource: j, deny };
-            if !action_covers.meets(resource_covers) && !denied_wholly(allow, *action, *resource, denies, work) {
+            let question = |deny| Question {
+                statement: allow.position,
+                action: i,
+                resource: j,
+                deny,
+            };
+            if !action_covers.meets(resource_covers)
+                && !denied_wholly(allow, *action, *resource, denies, work)
+            {
                 open.push(question(None));
                 continue;
             }

@@ -29,7 +29,10 @@ impl Question {
     /// The element as written.
     pub(super) fn describe(&self, candidate: &[&Document]) -> String {
         let (document, statement) = self.statement;
-        let Some(statement) = candidate.get(document).and_then(|d| d.statements().get(statement)) else {
+        let Some(statement) = candidate
+            .get(document)
+            .and_then(|d| d.statements().get(statement))
+        else {
             return "the policy".to_owned();
         };
         let pick = |list: &[String], i: usize| list.get(i).cloned().unwrap_or_default();
@@ -59,7 +62,11 @@ pub(super) struct Probe<'a> {
 
 impl<'a> Probe<'a> {
     pub(super) fn new(candidate: &'a [&'a Document], ceiling: &'a Document, work: Work) -> Self {
-        Self { candidate, ceiling, work }
+        Self {
+            candidate,
+            ceiling,
+            work,
+        }
     }
 
     pub(super) fn exhausted(&self) -> bool {
@@ -71,7 +78,9 @@ impl<'a> Probe<'a> {
         let (d, s) = question.statement;
         let document = *self.candidate.get(d)?;
         let statement = document.compiled().statements.get(s)?;
-        let deny = question.deny.and_then(|e| self.ceiling.compiled().statements.get(e));
+        let deny = question
+            .deny
+            .and_then(|e| self.ceiling.compiled().statements.get(e));
         let actions = self.actions(document, statement, question, deny);
         let contexts = self.contexts(statement, deny);
         for (c, context) in contexts.iter().enumerate() {
@@ -82,8 +91,12 @@ impl<'a> Probe<'a> {
                     if self.work.exhausted() {
                         return None;
                     }
-                    let request =
-                        Request { action: action.clone(), resource, principal: None, context: context.clone() };
+                    let request = Request {
+                        action: action.clone(),
+                        resource,
+                        principal: None,
+                        context: context.clone(),
+                    };
                     if self.exceeds(&request) {
                         return self.witness(request);
                     }
@@ -119,8 +132,20 @@ impl<'a> Probe<'a> {
                 request = smaller;
             }
         }
-        let of_candidate = evaluate(&Layers { identity: self.candidate, ..Layers::default() }, &request);
-        let of_ceiling = evaluate(&Layers { identity: &[self.ceiling], ..Layers::default() }, &request);
+        let of_candidate = evaluate(
+            &Layers {
+                identity: self.candidate,
+                ..Layers::default()
+            },
+            &request,
+        );
+        let of_ceiling = evaluate(
+            &Layers {
+                identity: &[self.ceiling],
+                ..Layers::default()
+            },
+            &request,
+        );
         if !of_candidate.is_allowed() || of_ceiling.is_allowed() {
             return None;
         }
@@ -141,12 +166,19 @@ impl<'a> Probe<'a> {
         deny: Option<&CompiledStatement>,
     ) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
-        let written = document.statements().get(question.statement.1).map(|statement| &statement.action);
+        let written = document
+            .statements()
+            .get(question.statement.1)
+            .map(|statement| &statement.action);
         let own = match written {
             Some(ActionElement::Action(list)) => list.get(question.action).map(String::as_str),
             _ => None,
         };
-        let mine = statement.actions.items.get(question.action).filter(|_| !statement.actions.negated);
+        let mine = statement
+            .actions
+            .items
+            .get(question.action)
+            .filter(|_| !statement.actions.negated);
         if let Some(own) = own
             && !own.contains(['*', '?'])
         {
@@ -159,7 +191,11 @@ impl<'a> Probe<'a> {
         for other in self.written_actions() {
             names.extend(action_instances(&other));
         }
-        for pattern in deny.into_iter().flat_map(|deny| &deny.actions.items).take(MAX_ACTIONS) {
+        for pattern in deny
+            .into_iter()
+            .flat_map(|deny| &deny.actions.items)
+            .take(MAX_ACTIONS)
+        {
             let overlap = mine.and_then(|mine| mine.overlap(pattern, &Context::new()));
             names.extend(overlap.and_then(|pattern| pattern.instance(&Context::new(), "", 'a')));
         }
@@ -177,20 +213,31 @@ impl<'a> Probe<'a> {
             }
             let covers = &self.ceiling.compiled().statements;
             let covers = covers.iter().filter(|n| n.effect == Effect::Allow);
-            let rank = covers.filter(|n| n.actions.matches_action(&folded, &mut self.work)).count();
+            let rank = covers
+                .filter(|n| n.actions.matches_action(&folded, &mut self.work))
+                .count();
             ranked.push((rank, name));
         }
         ranked.sort_by_key(|(rank, _)| *rank);
-        ranked.into_iter().map(|(_, name)| name).take(MAX_ACTIONS).collect()
+        ranked
+            .into_iter()
+            .map(|(_, name)| name)
+            .take(MAX_ACTIONS)
+            .collect()
     }
 
     /// Some of the actions that the ceiling and the candidate's Denys are written with: edges run along them.
     fn written_actions(&self) -> Vec<String> {
         let documents = self.candidate.iter().copied().chain([self.ceiling]);
-        let lists = documents.flat_map(Document::statements).map(|statement| match &statement.action {
-            ActionElement::Action(list) | ActionElement::NotAction(list) => list,
-        });
-        lists.flat_map(|list| list.iter().take(64).cloned()).take(256).collect()
+        let lists = documents
+            .flat_map(Document::statements)
+            .map(|statement| match &statement.action {
+                ActionElement::Action(list) | ActionElement::NotAction(list) => list,
+            });
+        lists
+            .flat_map(|list| list.iter().take(64).cloned())
+            .take(256)
+            .collect()
     }
 
     /// Resources of the element for an action.
@@ -202,11 +249,18 @@ impl<'a> Probe<'a> {
         action: &str,
         context: &Context,
     ) -> Vec<String> {
-        let Some(elements) = &statement.resources else { return Vec::new() };
-        let mine = elements.items.get(question.resource).filter(|_| !elements.negated);
+        let Some(elements) = &statement.resources else {
+            return Vec::new();
+        };
+        let mine = elements
+            .items
+            .get(question.resource)
+            .filter(|_| !elements.negated);
         let service = action.split(':').next().unwrap_or_default();
         let mut texts = Vec::new();
-        let denied = deny.and_then(|deny| deny.resources.as_ref()).map_or(&[][..], |r| r.items.as_slice());
+        let denied = deny
+            .and_then(|deny| deny.resources.as_ref())
+            .map_or(&[][..], |r| r.items.as_slice());
         match mine.and_then(ResourcePattern::arn) {
             Some(arn) => {
                 for pattern in denied.iter().filter_map(ResourcePattern::arn).take(4) {
@@ -226,7 +280,9 @@ impl<'a> Probe<'a> {
         // What the other statements are written with: just inside and outside of their edges.
         let documents = self.candidate.iter().copied().chain([self.ceiling]);
         let statements = documents.flat_map(|document| &document.compiled().statements);
-        let others = statements.filter_map(|other| other.resources.as_ref()).flat_map(|r| &r.items);
+        let others = statements
+            .filter_map(|other| other.resources.as_ref())
+            .flat_map(|r| &r.items);
         for other in others.filter_map(ResourcePattern::arn).take(16) {
             texts.extend(match mine.and_then(ResourcePattern::arn) {
                 Some(arn) => overlap(arn, other, context),
@@ -266,18 +322,30 @@ impl<'a> Probe<'a> {
             .filter(|other| other.effect == Effect::Deny)
             .flat_map(|other| &other.atoms)
             .collect();
-        let must: Vec<&Atom> = statement.atoms.iter().chain(deny.into_iter().flat_map(|deny| &deny.atoms)).collect();
+        let must: Vec<&Atom> = statement
+            .atoms
+            .iter()
+            .chain(deny.into_iter().flat_map(|deny| &deny.atoms))
+            .collect();
 
         let mut keys: BTreeMap<&str, &str> = BTreeMap::new();
         let mut needed: Vec<&str> = Vec::new();
-        let resources = [Some(statement), deny].into_iter().flatten().filter_map(|s| s.resources.as_ref());
+        let resources = [Some(statement), deny]
+            .into_iter()
+            .flatten()
+            .filter_map(|s| s.resources.as_ref());
         for arn in resources.flat_map(|r| &r.items).filter_map(ResourcePattern::arn) {
             for variable in arn.rest.variables() {
                 keys.entry(&variable.key).or_insert(&variable.spelled);
                 needed.push(&variable.key);
             }
         }
-        for atom in must.iter().chain(&allow_atoms).chain(&deny_atoms).chain(&own_denies) {
+        for atom in must
+            .iter()
+            .chain(&allow_atoms)
+            .chain(&deny_atoms)
+            .chain(&own_denies)
+        {
             keys.insert(&atom.key, &atom.spelled);
             for variable in atom.variables() {
                 keys.entry(&variable.key).or_insert(&variable.spelled);
@@ -285,27 +353,50 @@ impl<'a> Probe<'a> {
             }
         }
         let mut keys: Vec<(&str, &str)> = keys.into_iter().take(64).collect();
-        // Variables first, so that the values made from them can use them.
-        keys.sort_by_key(|(key, _)| !needed.contains(key));
+        // Variables first, so that the values made from them can use them; last those that take their value from others.
+        keys.sort_by_key(|(key, _)| {
+            let dependent = must
+                .iter()
+                .any(|atom| atom.key == *key && !atom.variables().is_empty());
+            (dependent, !needed.contains(key))
+        });
 
         let mut base = Context::new();
         let mut variations: Vec<(String, values::Choice)> = Vec::new();
         for (key, spelled) in keys {
             let must: Vec<&Atom> = must.iter().copied().filter(|atom| atom.key == key).collect();
-            let allow: Vec<&Atom> = allow_atoms.iter().copied().filter(|atom| atom.key == key).collect();
-            let deny: Vec<&Atom> = deny_atoms.iter().copied().filter(|atom| atom.key == key).collect();
-            let own: Vec<&Atom> = own_denies.iter().copied().filter(|atom| atom.key == key).collect();
-            let all: Vec<&Atom> = must.iter().chain(&allow).chain(&deny).chain(&own).copied().collect();
+            let allow: Vec<&Atom> = allow_atoms
+                .iter()
+                .copied()
+                .filter(|atom| atom.key == key)
+                .collect();
+            let deny: Vec<&Atom> = deny_atoms
+                .iter()
+                .copied()
+                .filter(|atom| atom.key == key)
+                .collect();
+            let own: Vec<&Atom> = own_denies
+                .iter()
+                .copied()
+                .filter(|atom| atom.key == key)
+                .collect();
+            let all: Vec<&Atom> = must
+                .iter()
+                .chain(&allow)
+                .chain(&deny)
+                .chain(&own)
+                .copied()
+                .collect();
             let mut ranked = Vec::new();
             for choice in values::choices(key, &all, &base) {
                 let work = &mut self.work;
-                if values::holding(&must, spelled, &choice, &base, work) < must.len() {
+                if values::holding(&must, spelled, &choice, &mut base, work) < must.len() {
                     continue;
                 }
                 let wanted = usize::from(choice.is_none() && needed.contains(&key));
-                let allowed = values::holding(&allow, spelled, &choice, &base, work);
-                let denied = values::holding(&deny, spelled, &choice, &base, work);
-                let lost = values::holding(&own, spelled, &choice, &base, work);
+                let allowed = values::holding(&allow, spelled, &choice, &mut base, work);
+                let denied = values::holding(&deny, spelled, &choice, &mut base, work);
+                let lost = values::holding(&own, spelled, &choice, &mut base, work);
                 ranked.push(((wanted, lost + allowed, deny.len() - denied), choice));
             }
             ranked.sort_by_key(|(rank, _)| *rank);
@@ -330,27 +421,46 @@ impl<'a> Probe<'a> {
 
 /// Names that a pattern for actions matches, in its own spelling.
 fn action_instances(text: &str) -> Vec<String> {
-    let syntax = Syntax { wildcards: true, variables: false, fold: false };
-    let Ok(pattern) = Pattern::parse(text, syntax) else { return Vec::new() };
+    let syntax = Syntax {
+        wildcards: true,
+        variables: false,
+        fold: false,
+    };
+    let Ok(pattern) = Pattern::parse(text, syntax) else {
+        return Vec::new();
+    };
     let context = Context::new();
     if !pattern.has_wildcards() {
         return vec![text.to_owned()];
     }
-    ["Any", "", "Object"].into_iter().filter_map(|run| pattern.instance(&context, run, 'a')).collect()
+    ["Any", "", "Object"]
+        .into_iter()
+        .filter_map(|run| pattern.instance(&context, run, 'a'))
+        .collect()
 }
 
 /// `service:Name`.
 fn well_formed(action: &str) -> bool {
-    action.split_once(':').is_some_and(|(service, name)| !service.is_empty() && !name.is_empty())
+    action
+        .split_once(':')
+        .is_some_and(|(service, name)| !service.is_empty() && !name.is_empty())
 }
 
 /// What stands for a lone `*` in the partition, the service, the region and the account.
 const HEAD: [&str; 5] = ["arn", "aws", "s3", "us-east-1", "123456789012"];
 
 fn instance(arn: &ArnPattern, context: &Context, run: &str) -> Option<String> {
-    let head = arn.head.iter().zip(HEAD).map(|(part, usual)| part.instance(context, usual, 'a'));
+    let head = arn
+        .head
+        .iter()
+        .zip(HEAD)
+        .map(|(part, usual)| part.instance(context, usual, 'a'));
     let head: Option<Vec<String>> = head.collect();
-    Some(format!("{}:{}", head?.join(":"), arn.rest.instance(context, run, 'a')?))
+    Some(format!(
+        "{}:{}",
+        head?.join(":"),
+        arn.rest.instance(context, run, 'a')?
+    ))
 }
 
 fn overlap(a: &ArnPattern, b: &ArnPattern, context: &Context) -> Option<String> {

@@ -22,7 +22,9 @@ pub(super) fn choices(key: &str, atoms: &[&Atom], context: &Context) -> Vec<Choi
     let mut typed = false;
     let mut lists = false;
     for atom in atoms {
-        let Predicate::Compare { set, values, .. } = &atom.predicate else { continue };
+        let Predicate::Compare { set, values, .. } = &atom.predicate else {
+            continue;
+        };
         lists |= set.is_some();
         typed |= !matches!(values, Values::Strings(_) | Values::Folded(_));
         samples(values, context, &mut texts);
@@ -74,7 +76,9 @@ fn samples(values: &Values, context: &Context, texts: &mut Vec<String>) {
                 let parts = arn.head.iter().map(|part| part.instance(context, "a", 'a'));
                 let head: Option<Vec<String>> = parts.collect();
                 let rest = arn.rest.instance(context, "a", 'a');
-                add(head.zip(rest).map(|(head, rest)| format!("{}:{rest}", head.join(":"))));
+                add(head
+                    .zip(rest)
+                    .map(|(head, rest)| format!("{}:{rest}", head.join(":"))));
             }
             add(Some("arn:aws:iam::999999999999:role/something-else".to_owned()));
         }
@@ -114,13 +118,18 @@ fn samples(values: &Values, context: &Context, texts: &mut Vec<String>) {
     }
 }
 
-/// How many of the conditions on a key hold for a choice.
-pub(super) fn holding(atoms: &[&Atom], key: &str, choice: &Choice, context: &Context, work: &mut Work) -> usize {
-    let mut trial = context.clone();
-    match choice {
-        Some(values) => trial.set(key, values.iter().cloned()),
-        None => trial.remove(key),
+/// How many of the conditions on a key, which the context does not have yet, hold for a choice.
+pub(super) fn holding(
+    atoms: &[&Atom],
+    key: &str,
+    choice: &Choice,
+    context: &mut Context,
+    work: &mut Work,
+) -> usize {
+    if let Some(values) = choice {
+        context.set(key, values.iter().cloned());
     }
-    atoms.iter().filter(|atom| atom.holds(&trial, work)).count()
+    let count = atoms.iter().filter(|atom| atom.holds(context, work)).count();
+    context.remove(key);
+    count
 }
-

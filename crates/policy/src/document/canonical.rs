@@ -51,12 +51,20 @@ fn write_statement(out: &mut Writer, statement: &Statement) {
             out.key("Principal");
             out.string("*");
         }
-        Some(Principal::Listed { aws, service, federated, canonical_user }) => {
+        Some(Principal::Listed {
+            aws,
+            service,
+            federated,
+            canonical_user,
+        }) => {
             out.key("Principal");
             out.begin('{');
-            for (name, list) in
-                [("AWS", aws), ("Service", service), ("Federated", federated), ("CanonicalUser", canonical_user)]
-            {
+            for (name, list) in [
+                ("AWS", aws),
+                ("Service", service),
+                ("Federated", federated),
+                ("CanonicalUser", canonical_user),
+            ] {
                 if !list.is_empty() {
                     out.key(name);
                     out.strings(list);
@@ -188,19 +196,28 @@ impl<'a> Meaning<'a> {
 }
 
 fn principal_meaning(principal: &Principal) -> BTreeSet<(u8, &str)> {
-    let Principal::Listed { aws, service, federated, canonical_user } = principal else {
+    let Principal::Listed {
+        aws,
+        service,
+        federated,
+        canonical_user,
+    } = principal
+    else {
         return BTreeSet::from([(0, "*")]);
     };
     let accounts = aws.iter().map(|text| (0, account_of_root(text).unwrap_or(text)));
     let others = [(1, service), (2, federated), (3, canonical_user)];
-    let others = others.into_iter().flat_map(|(tag, list)| list.iter().map(move |text| (tag, text.as_str())));
+    let others = others
+        .into_iter()
+        .flat_map(|(tag, list)| list.iter().map(move |text| (tag, text.as_str())));
     accounts.chain(others).collect()
 }
 
 /// The account id of `arn:<partition>:iam::<account id>:root`.
 fn account_of_root(text: &str) -> Option<&str> {
     let (_, rest) = text.strip_prefix("arn:")?.split_once(":iam::")?;
-    rest.strip_suffix(":root").filter(|account| is_account_id(account))
+    rest.strip_suffix(":root")
+        .filter(|account| is_account_id(account))
 }
 
 fn condition_meaning(condition: &Condition) -> (Operator, String, BTreeSet<String>) {

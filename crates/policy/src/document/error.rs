@@ -82,7 +82,11 @@ pub struct ParseError {
 
 impl ParseError {
     pub(crate) fn new(kind: ParseErrorKind, path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { kind, path: path.into(), message: message.into() }
+        Self {
+            kind,
+            path: path.into(),
+            message: message.into(),
+        }
     }
 
     /// The class of the problem.
@@ -108,7 +112,11 @@ impl ParseError {
 
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.path.is_empty() { f.write_str(&self.message) } else { write!(f, "{}: {}", self.path, self.message) }
+        if self.path.is_empty() {
+            f.write_str(&self.message)
+        } else {
+            write!(f, "{}: {}", self.path, self.message)
+        }
     }
 }
 
@@ -129,7 +137,11 @@ impl ParseErrors {
         if problems.len() > MAX_LISTED {
             let more = problems.len() - MAX_LISTED;
             problems.truncate(MAX_LISTED);
-            problems.push(ParseError::new(ParseErrorKind::Size, "", format!("and {more} more problems")));
+            problems.push(ParseError::new(
+                ParseErrorKind::Size,
+                "",
+                format!("and {more} more problems"),
+            ));
         }
         Err(Self(problems))
     }

@@ -19,12 +19,19 @@ pub(super) fn read(text: &str) -> Result<(Value, Vec<ParseError>), ParseErrors> 
         return Err(ParseErrors::one(
             ParseErrorKind::Size,
             "",
-            format!("the policy has {} bytes; at most {MAX_TEXT_BYTES} are read", text.len()),
+            format!(
+                "the policy has {} bytes; at most {MAX_TEXT_BYTES} are read",
+                text.len()
+            ),
         ));
     }
     let mut problems = Vec::new();
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let seed = Node { path: String::new(), depth: 0, problems: &mut problems };
+    let seed = Node {
+        path: String::new(),
+        depth: 0,
+        problems: &mut problems,
+    };
     let value = seed
         .deserialize(&mut deserializer)
         .and_then(|value| deserializer.end().map(|()| value))
@@ -75,7 +82,9 @@ impl<'de> Visitor<'de> for Node<'_> {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number that is not finite"))
+        Number::from_f64(value)
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("a number that is not finite"))
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -95,7 +104,11 @@ impl<'de> Visitor<'de> for Node<'_> {
         let mut values = Vec::new();
         loop {
             let path = format!("{}[{}]", self.path, values.len());
-            match seq.next_element_seed(Node { path, depth, problems: self.problems })? {
+            match seq.next_element_seed(Node {
+                path,
+                depth,
+                problems: self.problems,
+            })? {
                 Some(value) => values.push(value),
                 None => return Ok(Value::Array(values)),
             }
@@ -109,7 +122,11 @@ impl<'de> Visitor<'de> for Node<'_> {
             if key.len() > 4096 {
                 return Err(A::Error::custom("a key of more than 4096 bytes"));
             }
-            let path = if self.path.is_empty() { key.clone() } else { format!("{}.{key}", self.path) };
+            let path = if self.path.is_empty() {
+                key.clone()
+            } else {
+                format!("{}.{key}", self.path)
+            };
             if values.contains_key(&key) {
                 self.problems.push(ParseError::new(
                     ParseErrorKind::DuplicateKey,
@@ -117,7 +134,11 @@ impl<'de> Visitor<'de> for Node<'_> {
                     format!("the key {} is there more than once", quote(&key)),
                 ));
             }
-            let value = map.next_value_seed(Node { path, depth, problems: self.problems })?;
+            let value = map.next_value_seed(Node {
+                path,
+                depth,
+                problems: self.problems,
+            })?;
             values.insert(key, value);
         }
         Ok(Value::Object(values))

@@ -172,7 +172,14 @@ impl Document {
         mut problems: Vec<ParseError>,
     ) -> Result<Self, ParseErrors> {
         let parsed = parse::document(value, kind, &mut problems);
-        Self::check(kind, parsed.version, parsed.id, parsed.statements, &parsed.positions, problems)
+        Self::check(
+            kind,
+            parsed.version,
+            parsed.id,
+            parsed.statements,
+            &parsed.positions,
+            problems,
+        )
     }
 
     /// Makes a document from statements, with the same checks as a parsed one.
@@ -196,7 +203,13 @@ impl Document {
             statement.conditions.sort();
         }
         let compiled = validate::compile(kind, version, id.as_deref(), &statements, positions, problems)?;
-        Ok(Self { kind, version, id, statements, compiled: Arc::new(compiled) })
+        Ok(Self {
+            kind,
+            version,
+            id,
+            statements,
+            compiled: Arc::new(compiled),
+        })
     }
 
     /// The union of several documents of one kind: all their statements. A Sid that was used before is dropped.
@@ -206,7 +219,11 @@ impl Document {
     pub fn merge<'a>(documents: impl IntoIterator<Item = &'a Self>) -> Result<Self, ParseErrors> {
         let mut documents = documents.into_iter();
         let Some(first) = documents.next() else {
-            return Err(ParseErrors::one(ParseErrorKind::Empty, "", "there is no policy to merge"));
+            return Err(ParseErrors::one(
+                ParseErrorKind::Empty,
+                "",
+                "there is no policy to merge",
+            ));
         };
         let mut statements = first.statements.clone();
         for document in documents {
@@ -218,7 +235,11 @@ impl Document {
         }
         let mut sids = HashSet::new();
         for statement in &mut statements {
-            if statement.sid.as_ref().is_some_and(|sid| !sids.insert(sid.clone())) {
+            if statement
+                .sid
+                .as_ref()
+                .is_some_and(|sid| !sids.insert(sid.clone()))
+            {
                 statement.sid = None;
             }
         }

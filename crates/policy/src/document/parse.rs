@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::{
-    ActionElement, Effect, ParseError, ParseErrorKind as Kind, PolicyKind, Principal, ResourceElement, Statement,
-    Version, error::quote,
+    ActionElement, Effect, ParseError, ParseErrorKind as Kind, PolicyKind, Principal, ResourceElement,
+    Statement, Version, error::quote,
 };
 use crate::condition::{Condition, Operator, Test};
 
@@ -19,9 +19,18 @@ pub(super) struct Parsed {
 
 /// Reads a document; problems are appended.
 pub(super) fn document(value: &Value, kind: PolicyKind, problems: &mut Vec<ParseError>) -> Parsed {
-    let mut parsed = Parsed { version: Version::V2012, id: None, statements: Vec::new(), positions: Vec::new() };
+    let mut parsed = Parsed {
+        version: Version::V2012,
+        id: None,
+        statements: Vec::new(),
+        positions: Vec::new(),
+    };
     let Some(object) = value.as_object() else {
-        problems.push(ParseError::new(Kind::Type, "", format!("a policy is an object, not {}", name_of(value))));
+        problems.push(ParseError::new(
+            Kind::Type,
+            "",
+            format!("a policy is an object, not {}", name_of(value)),
+        ));
         return parsed;
     };
     let mut reader = Reader { problems };
@@ -29,12 +38,18 @@ pub(super) fn document(value: &Value, kind: PolicyKind, problems: &mut Vec<Parse
     parsed.version = reader.version(object.get("Version"), kind);
     parsed.id = object.get("Id").and_then(|id| reader.string(id, "Id"));
     match object.get("Statement") {
-        None => reader.problem(Kind::MissingElement, "Statement", "a policy has at least one statement"),
+        None => reader.problem(
+            Kind::MissingElement,
+            "Statement",
+            "a policy has at least one statement",
+        ),
         Some(Value::Array(list)) if list.is_empty() => {
             reader.problem(Kind::Empty, "Statement", "the list of statements is empty");
         }
         Some(statements) => {
-            let list = statements.as_array().map_or(std::slice::from_ref(statements), Vec::as_slice);
+            let list = statements
+                .as_array()
+                .map_or(std::slice::from_ref(statements), Vec::as_slice);
             for (i, statement) in list.iter().enumerate() {
                 if let Some(statement) = reader.statement(statement, &format!("Statement[{i}]")) {
                     parsed.statements.push(statement);
@@ -68,10 +83,20 @@ impl Reader<'_> {
 
     fn only_known(&mut self, object: &Map<String, Value>, path: &str, known: &[&str]) {
         for key in object.keys().filter(|key| !known.contains(&key.as_str())) {
-            let at = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            let at = if path.is_empty() {
+                key.clone()
+            } else {
+                format!("{path}.{key}")
+            };
             let near = known.iter().find(|name| name.eq_ignore_ascii_case(key));
-            let hint = near.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
-            self.problem(Kind::UnknownElement, &at, format!("{} is not an element here{hint}", quote(key)));
+            let hint = near
+                .map(|name| format!("; did you mean {name}?"))
+                .unwrap_or_default();
+            self.problem(
+                Kind::UnknownElement,
+                &at,
+                format!("{} is not an element here{hint}", quote(key)),
+            );
         }
     }
 
@@ -85,9 +110,17 @@ impl Reader<'_> {
                 "Version",
                 "the Version is missing, which AWS reads as \"2008-10-17\"; write \"2012-10-17\"",
             ),
-            Some(None) => self.problem(Kind::Version, "Version", "the Version is a string: \"2012-10-17\""),
+            Some(None) => self.problem(
+                Kind::Version,
+                "Version",
+                "the Version is a string: \"2012-10-17\"",
+            ),
             Some(Some(text)) => {
-                self.problem(Kind::Version, "Version", format!("Version {} is not \"2012-10-17\"", quote(text)));
+                self.problem(
+                    Kind::Version,
+                    "Version",
+                    format!("Version {} is not \"2012-10-17\"", quote(text)),
+                );
             }
         }
         Version::V2012
@@ -97,7 +130,11 @@ impl Reader<'_> {
         match value {
             Value::String(text) => Some(text.clone()),
             other => {
-                self.problem(Kind::Type, path, format!("{} where a string belongs", name_of(other)));
+                self.problem(
+                    Kind::Type,
+                    path,
+                    format!("{} where a string belongs", name_of(other)),
+                );
                 None
             }
         }
@@ -122,7 +159,11 @@ impl Reader<'_> {
 
     fn statement(&mut self, value: &Value, path: &str) -> Option<Statement> {
         let Some(object) = value.as_object() else {
-            self.problem(Kind::Type, path, format!("a statement is an object, not {}", name_of(value)));
+            self.problem(
+                Kind::Type,
+                path,
+                format!("a statement is an object, not {}", name_of(value)),
+            );
             return None;
         };
         let known = [
@@ -164,16 +205,24 @@ impl Reader<'_> {
                 None
             }
         };
-        let principal = object.get("Principal").and_then(|value| self.principal(value, &at("Principal")));
+        let principal = object
+            .get("Principal")
+            .and_then(|value| self.principal(value, &at("Principal")));
         let action = self.one_of(object, path, "Action", "NotAction", true);
         let resource = self.one_of(object, path, "Resource", "NotResource", false);
-        let conditions = object.get("Condition").map(|value| self.conditions(value, &at("Condition")));
+        let conditions = object
+            .get("Condition")
+            .map(|value| self.conditions(value, &at("Condition")));
         let (not_action, actions) = action?;
         Some(Statement {
             sid,
             effect: effect?,
             principal,
-            action: if not_action { ActionElement::NotAction(actions) } else { ActionElement::Action(actions) },
+            action: if not_action {
+                ActionElement::NotAction(actions)
+            } else {
+                ActionElement::Action(actions)
+            },
             resource: resource.map(|(not, resources)| match not {
                 true => ResourceElement::NotResource(resources),
                 false => ResourceElement::Resource(resources),
@@ -193,7 +242,11 @@ impl Reader<'_> {
     ) -> Option<(bool, Vec<String>)> {
         match (object.get(plain), object.get(negated)) {
             (Some(_), Some(_)) => {
-                self.problem(Kind::ForbiddenElement, path, format!("{plain} and {negated} exclude each other"));
+                self.problem(
+                    Kind::ForbiddenElement,
+                    path,
+                    format!("{plain} and {negated} exclude each other"),
+                );
                 None
             }
             (Some(value), None) => Some((false, self.strings(value, &format!("{path}.{plain}")))),
@@ -216,7 +269,10 @@ impl Reader<'_> {
             Value::String(text) if text == "*" => return Some(Principal::Anyone),
             Value::Object(object) => object,
             other => {
-                let message = format!("a Principal is \"*\" or an object by type, not {}", name_of(other));
+                let message = format!(
+                    "a Principal is \"*\" or an object by type, not {}",
+                    name_of(other)
+                );
                 self.problem(Kind::Principal, path, message);
                 return None;
             }
@@ -232,23 +288,40 @@ impl Reader<'_> {
         if alone && aws.iter().any(|one| one == "*") && aws.len() == 1 {
             return Some(Principal::Anyone);
         }
-        Some(Principal::Listed { aws, service, federated, canonical_user })
+        Some(Principal::Listed {
+            aws,
+            service,
+            federated,
+            canonical_user,
+        })
     }
 
     fn conditions(&mut self, value: &Value, path: &str) -> Vec<Condition> {
         let mut conditions = Vec::new();
         let Some(operators) = value.as_object() else {
-            self.problem(Kind::Type, path, format!("a Condition is an object, not {}", name_of(value)));
+            self.problem(
+                Kind::Type,
+                path,
+                format!("a Condition is an object, not {}", name_of(value)),
+            );
             return conditions;
         };
         for (name, block) in operators {
             let path = format!("{path}.{name}");
             let Some(operator) = Operator::parse(name) else {
-                self.problem(Kind::Operator, &path, format!("{} is not a condition operator", quote(name)));
+                self.problem(
+                    Kind::Operator,
+                    &path,
+                    format!("{} is not a condition operator", quote(name)),
+                );
                 continue;
             };
             let Some(keys) = block.as_object() else {
-                self.problem(Kind::Type, &path, format!("{} where an object of keys belongs", name_of(block)));
+                self.problem(
+                    Kind::Type,
+                    &path,
+                    format!("{} where an object of keys belongs", name_of(block)),
+                );
                 continue;
             };
             if keys.is_empty() {
@@ -257,7 +330,11 @@ impl Reader<'_> {
             for (key, value) in keys {
                 let path = format!("{path}.{key}");
                 let values = self.condition_values(operator, value, &path);
-                conditions.push(Condition { operator, key: key.clone(), values });
+                conditions.push(Condition {
+                    operator,
+                    key: key.clone(),
+                    values,
+                });
             }
         }
         conditions

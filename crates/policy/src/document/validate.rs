@@ -9,8 +9,9 @@ use super::{
 };
 use crate::{
     arn::ResourcePattern,
-    compiled::{Compiled, CompiledStatement, Elements},
+    compiled::{Compiled, CompiledStatement},
     condition::{Condition, SetOperator, Test, atom::Atom},
+    elements::Elements,
     glob::{Pattern, Syntax},
 };
 
@@ -23,7 +24,11 @@ pub(super) fn compile(
     positions: &[usize],
     mut problems: Vec<ParseError>,
 ) -> Result<Compiled, ParseErrors> {
-    let mut checker = Checker { kind, version, problems: &mut problems };
+    let mut checker = Checker {
+        kind,
+        version,
+        problems: &mut problems,
+    };
     if kind != PolicyKind::Resource && version != Version::V2012 {
         checker.problem(Kind::Version, "Version", "the Version must be \"2012-10-17\"");
     }
@@ -47,7 +52,11 @@ pub(super) fn compile(
         compiled.extend(checker.statement(statement, &path));
     }
     if statements.is_empty() && problems.is_empty() {
-        problems.push(ParseError::new(Kind::Empty, "Statement", "the list of statements is empty"));
+        problems.push(ParseError::new(
+            Kind::Empty,
+            "Statement",
+            "the list of statements is empty",
+        ));
     }
     ParseErrors::check(problems)?;
     Ok(Compiled { statements: compiled })
@@ -79,7 +88,11 @@ impl Checker<'_> {
     fn sid(&mut self, sid: &str, path: &str) {
         self.characters(sid, path);
         if self.kind != PolicyKind::Resource && !sid.bytes().all(|b| b.is_ascii_alphanumeric()) {
-            self.problem(Kind::Sid, path, format!("the Sid {} may have letters and digits only", quote(sid)));
+            self.problem(
+                Kind::Sid,
+                path,
+                format!("the Sid {} may have letters and digits only", quote(sid)),
+            );
         }
     }
 
@@ -134,43 +147,62 @@ impl Checker<'_> {
             ActionElement::Action(texts) => (false, "Action", texts),
             ActionElement::NotAction(texts) => (true, "NotAction", texts),
         };
-        let syntax = Syntax { wildcards: true, variables: false, fold: true };
+        let syntax = Syntax {
+            wildcards: true,
+            variables: false,
+            fold: true,
+        };
         let items = self.each(texts, &format!("{path}.{name}"), Kind::Action, |text| {
             check_action(text)?;
             Pattern::parse(text, syntax)
         });
-        Elements { negated, items }
+        Elements::new(negated, items)
     }
 
-    fn resources(&mut self, element: Option<&ResourceElement>, path: &str) -> Option<Elements<ResourcePattern>> {
+    fn resources(
+        &mut self,
+        element: Option<&ResourceElement>,
+        path: &str,
+    ) -> Option<Elements<ResourcePattern>> {
         let (negated, name, texts) = match element {
             Some(ResourceElement::Resource(texts)) => (false, "Resource", texts),
             Some(ResourceElement::NotResource(texts)) => (true, "NotResource", texts),
             None => {
                 if self.kind != PolicyKind::Trust {
                     let path = format!("{path}.Resource");
-                    self.problem(Kind::MissingElement, &path, "a statement has Resource or NotResource");
+                    self.problem(
+                        Kind::MissingElement,
+                        &path,
+                        "a statement has Resource or NotResource",
+                    );
                 }
                 return None;
             }
         };
         let path = format!("{path}.{name}");
         if self.kind == PolicyKind::Trust {
-            self.problem(Kind::ForbiddenElement, &path, "a trust policy has no resources: it is about its own role");
+            self.problem(
+                Kind::ForbiddenElement,
+                &path,
+                "a trust policy has no resources: it is about its own role",
+            );
             return None;
         }
         let version = self.version;
         let items = self.each(texts, &path, Kind::Resource, |text| {
             let pattern = ResourcePattern::parse(text, version)?;
-            let unresolved = |arn: &crate::arn::ArnPattern| arn.rest.variables().iter().any(|v| v.default.is_none());
+            let unresolved =
+                |arn: &crate::arn::ArnPattern| arn.rest.variables().iter().any(|v| v.default.is_none());
             if negated && pattern.arn().is_some_and(unresolved) {
-                return Err("a variable without default in NotResource: AWS does not say what holds when it has no \
+                return Err(
+                    "a variable without default in NotResource: AWS does not say what holds when it has no \
                             value; give it a default, as in ${aws:username, 'none'}"
-                    .to_owned());
+                        .to_owned(),
+                );
             }
             Ok(pattern)
         });
-        Some(Elements { negated, items })
+        Some(Elements::new(negated, items))
     }
 
     /// Parses every text of a list that may not be empty.
@@ -183,7 +215,11 @@ impl Checker<'_> {
     ) -> Vec<T> {
         if texts.is_empty() {
             // A parsed document has reported this; one made from statements has not.
-            if !self.problems.iter().any(|problem| problem.path().starts_with(path)) {
+            if !self
+                .problems
+                .iter()
+                .any(|problem| problem.path().starts_with(path))
+            {
                 self.problem(Kind::Empty, path, "the list is empty");
             }
         }
@@ -209,11 +245,18 @@ impl Checker<'_> {
                 self.problem(
                     Kind::DuplicateKey,
                     &path,
-                    format!("the key {} is there twice (case does not matter)", quote(&condition.key)),
+                    format!(
+                        "the key {} is there twice (case does not matter)",
+                        quote(&condition.key)
+                    ),
                 );
             }
             if condition.values.is_empty() {
-                if !self.problems.iter().any(|problem| problem.path().starts_with(&path)) {
+                if !self
+                    .problems
+                    .iter()
+                    .any(|problem| problem.path().starts_with(&path))
+                {
                     self.problem(Kind::Empty, &path, "the list of values is empty");
                 }
                 continue;
@@ -235,9 +278,13 @@ impl Checker<'_> {
     fn condition_key(&mut self, condition: &Condition, path: &str) {
         let key = condition.key.as_str();
         self.characters(key, path);
-        let malformed = !key.contains(':') || key.trim() != key || key.contains(['*', '?', '$', '{', '}', '"']);
+        let malformed =
+            !key.contains(':') || key.trim() != key || key.contains(['*', '?', '$', '{', '}', '"']);
         if malformed {
-            let message = format!("{} is not a condition key (prefix:name, no wildcards or variables)", quote(key));
+            let message = format!(
+                "{} is not a condition key (prefix:name, no wildcards or variables)",
+                quote(key)
+            );
             self.problem(Kind::ConditionKey, path, message);
         }
         let operator = condition.operator;
@@ -276,7 +323,9 @@ fn check_action(text: &str) -> Result<(), String> {
         return Err("an action is * or service:Name".to_owned());
     };
     if service.contains(['*', '?']) {
-        return Err("a wildcard in the service of an action; spell the service out, or write a lone *".to_owned());
+        return Err(
+            "a wildcard in the service of an action; spell the service out, or write a lone *".to_owned(),
+        );
     }
     let word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if service.is_empty() || !service.chars().all(word) {
@@ -315,7 +364,8 @@ fn check_principal(kind: &str, text: &str) -> Result<(), String> {
 
 /// An account, a user, a role, a session, or the unique id that AWS shows in place of a deleted user or role.
 fn check_aws_principal(text: &str) -> Result<(), &'static str> {
-    const SHAPES: &str = "an AWS principal is a 12-digit account id or the ARN of an account root, user, role or session";
+    const SHAPES: &str =
+        "an AWS principal is a 12-digit account id or the ARN of an account root, user, role or session";
     let unique_id = |text: &str| {
         text.len() >= 16
             && text.starts_with('A')
@@ -325,8 +375,21 @@ fn check_aws_principal(text: &str) -> Result<(), &'static str> {
         return Ok(());
     }
     let mut parts = text.splitn(6, ':');
-    let [Some("arn"), Some(partition), Some(service), Some(""), Some(account), Some(rest)] =
-        [parts.next(), parts.next(), parts.next(), parts.next(), parts.next(), parts.next()]
+    let [
+        Some("arn"),
+        Some(partition),
+        Some(service),
+        Some(""),
+        Some(account),
+        Some(rest),
+    ] = [
+        parts.next(),
+        parts.next(),
+        parts.next(),
+        parts.next(),
+        parts.next(),
+        parts.next(),
+    ]
     else {
         return Err(SHAPES);
     };
@@ -336,7 +399,8 @@ fn check_aws_principal(text: &str) -> Result<(), &'static str> {
         "sts" => {
             named("federated-user/")
                 || rest.strip_prefix("assumed-role/").is_some_and(|rest| {
-                    rest.split_once('/').is_some_and(|(role, session)| !role.is_empty() && !session.is_empty())
+                    rest.split_once('/')
+                        .is_some_and(|(role, session)| !role.is_empty() && !session.is_empty())
                 })
         }
         _ => false,

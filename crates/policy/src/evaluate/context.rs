@@ -65,7 +65,9 @@ impl Context {
 
     /// Keys as spelled, with their values, in the order of the lower-cased keys.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[String])> {
-        self.0.values().map(|entry| (entry.key.as_str(), entry.values.as_slice()))
+        self.0
+            .values()
+            .map(|entry| (entry.key.as_str(), entry.values.as_slice()))
     }
 }
 

@@ -9,8 +9,9 @@ use std::fmt;
 
 use crate::{
     arn::{ResourcePattern, Subject},
-    compiled::{Compiled, CompiledStatement, Elements},
+    compiled::{Compiled, CompiledStatement},
     document::{Document, Effect},
+    elements::{Elements, action_hashes},
     glob::{Pattern, fold},
     work::Work,
 };
@@ -108,7 +109,11 @@ impl fmt::Display for Reason {
             return write!(f, "no statement of the {} allows it", self.layer);
         };
         write!(f, "statement {statement} of {} document {document}", self.layer)?;
-        if let Some(sid) = &self.sid { write!(f, " (Sid {sid})") } else { Ok(()) }
+        if let Some(sid) = &self.sid {
+            write!(f, " (Sid {sid})")
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -169,11 +174,21 @@ fn decide(layers: &[(Layer, &[&Document])], request: &Request) -> Evaluation {
     // Only now: a Deny of a later layer counts more than a missing Allow of an earlier one.
     let silent = allowed.iter().find(|reason| reason.statement.is_none()).cloned();
     match (silent, allowed.into_iter().next()) {
-        (Some(reason), _) => Evaluation { decision: Decision::ImplicitDeny, reason },
-        (None, Some(reason)) => Evaluation { decision: Decision::Allowed, reason },
+        (Some(reason), _) => Evaluation {
+            decision: Decision::ImplicitDeny,
+            reason,
+        },
+        (None, Some(reason)) => Evaluation {
+            decision: Decision::Allowed,
+            reason,
+        },
         (None, None) => Evaluation {
             decision: Decision::ImplicitDeny,
-            reason: Reason { layer: Layer::Identity, statement: None, sid: None },
+            reason: Reason {
+                layer: Layer::Identity,
+                statement: None,
+                sid: None,
+            },
         },
     }
 }
@@ -182,7 +197,11 @@ fn reason(layer: Layer, documents: &[&Document], statement: Option<(usize, usize
     let sid = statement
         .and_then(|(d, s)| documents.get(d)?.compiled().statements.get(s))
         .and_then(|statement| statement.sid.clone());
-    Reason { layer, statement, sid }
+    Reason {
+        layer,
+        statement,
+        sid,
+    }
 }
 
 /// A request as the patterns want it.
@@ -233,11 +252,16 @@ impl CompiledStatement {
     pub(crate) fn matches(&self, request: &Prepared<'_>, work: &mut Work) -> bool {
         let principal = match &self.principal {
             None => true,
-            Some(principal) => request.principal.is_some_and(|caller| principal::matches(principal, caller)),
+            Some(principal) => request
+                .principal
+                .is_some_and(|caller| principal::matches(principal, caller)),
         };
         principal
             && self.actions.matches_action(&request.action, work)
-            && self.resources.as_ref().is_none_or(|r| r.matches_resource(&request.resource, request.context, work))
+            && self
+                .resources
+                .as_ref()
+                .is_none_or(|r| r.matches_resource(&request.resource, request.context, work))
             && self.atoms.iter().all(|atom| atom.holds(request.context, work))
     }
 }
@@ -246,12 +270,18 @@ impl Elements<Pattern> {
     /// The action in lower case.
     pub(crate) fn matches_action(&self, action: &[char], work: &mut Work) -> bool {
         let none = Context::new();
-        self.items.iter().any(|pattern| pattern.matches(action, &none, work)) != self.negated
+        let (group, literal) = action_hashes(action);
+        self.near(group, Some(literal))
+            .any(|pattern| pattern.matches(action, &none, work))
+            != self.negated
     }
 }
 
 impl Elements<ResourcePattern> {
     pub(crate) fn matches_resource(&self, resource: &Subject, context: &Context, work: &mut Work) -> bool {
-        self.items.iter().any(|pattern| pattern.matches(resource, context, work)) != self.negated
+        self.items
+            .iter()
+            .any(|pattern| pattern.matches(resource, context, work))
+            != self.negated
     }
 }

@@ -1,0 +1,200 @@
+//! Lists of action or resource patterns, indexed by service so that long lists are not compared pair by pair.
+
+use crate::{arn::ResourcePattern, glob::Pattern, work::Work};
+
+/// A set of texts given by a pattern.
+pub(crate) trait Language {
+    /// Whether everything in `other` is in `self`; `true` is certain.
+    fn includes(&self, other: &Self, work: &mut Work) -> bool;
+    /// Whether something may be in both; `false` is certain.
+    fn may_intersect(&self, other: &Self, work: &mut Work) -> bool;
+    /// Whether every text is in it.
+    fn is_everything(&self) -> bool;
+    /// A hash of the service; 0 for the pattern `*`. Patterns of different services have nothing in common.
+    fn group(&self) -> u64;
+    /// A hash of the only text, when there is only one.
+    fn literal(&self) -> Option<u64>;
+}
+
+impl Language for Pattern {
+    fn includes(&self, other: &Self, work: &mut Work) -> bool {
+        Self::includes(self, other, work)
+    }
+
+    fn may_intersect(&self, other: &Self, work: &mut Work) -> bool {
+        Self::may_intersect(self, other, work)
+    }
+
+    fn is_everything(&self) -> bool {
+        self.is_universal()
+    }
+
+    fn group(&self) -> u64 {
+        if self.is_universal() {
+            0
+        } else {
+            self.hash_until(Some(':')).map_or(0, |hash| hash | 1)
+        }
+    }
+
+    fn literal(&self) -> Option<u64> {
+        self.hash_until(None)
+    }
+}
+
+impl Language for ResourcePattern {
+    fn includes(&self, other: &Self, work: &mut Work) -> bool {
+        match (self, other) {
+            (Self::Any, _) => true,
+            (Self::Arn(_), Self::Any) => false,
+            (Self::Arn(a), Self::Arn(b)) => a.includes(b, work),
+        }
+    }
+
+    fn may_intersect(&self, other: &Self, work: &mut Work) -> bool {
+        match (self, other) {
+            (Self::Any, _) | (_, Self::Any) => true,
+            (Self::Arn(a), Self::Arn(b)) => a.may_intersect(b, work),
+        }
+    }
+
+    fn is_everything(&self) -> bool {
+        matches!(self, Self::Any)
+    }
+
+    fn group(&self) -> u64 {
+        let Self::Arn(arn) = self else { return 0 };
+        let [_, _, service, ..] = &arn.head;
+        service.hash_until(None).map_or(0, |hash| hash | 1)
+    }
+
+    fn literal(&self) -> Option<u64> {
+        let Self::Arn(arn) = self else { return None };
+        let mut hash = Fnv::default();
+        for part in arn.parts() {
+            hash.add(u32::try_from(part.hash_until(None)? & 0xffff_ffff).ok()?);
+        }
+        Some(hash.0)
+    }
+}
+
+/// The Fowler–Noll–Vo hash, here only to find candidates; whatever it finds is compared.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fnv(pub(crate) u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    pub(crate) fn add(&mut self, value: u32) {
+        self.0 = (self.0 ^ u64::from(value)).wrapping_mul(0x0000_0100_0000_01b3);
+    }
+}
+
+/// A list of patterns or everything outside of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Elements<P> {
+    /// `NotAction` or `NotResource`.
+    pub(crate) negated: bool,
+    pub(crate) items: Vec<P>,
+    /// Group and index of the items with wildcards or variables, sorted; group 0 is `*`.
+    open: Vec<(u64, usize)>,
+    /// Group, hash and index of the others, sorted.
+    literals: Vec<(u64, u64, usize)>,
+}
+
+impl<P: Language> Elements<P> {
+    pub(crate) fn new(negated: bool, items: Vec<P>) -> Self {
+        let (mut open, mut literals) = (Vec::new(), Vec::new());
+        for (i, item) in items.iter().enumerate() {
+            match item.literal() {
+                Some(hash) => literals.push((item.group(), hash, i)),
+                None => open.push((item.group(), i)),
+            }
+        }
+        open.sort_unstable();
+        literals.sort_unstable();
+        Self {
+            negated,
+            items,
+            open,
+            literals,
+        }
+    }
+
+    /// Whether a pattern of the list includes the element (`negated` is not looked at).
+    pub(crate) fn covers(&self, element: &P, work: &mut Work) -> bool {
+        self.near(element.group(), element.literal())
+            .any(|item| item.includes(element, work))
+    }
+
+    /// Whether a pattern of the list may have something in common with the element (`negated` is not looked at).
+    pub(crate) fn meets(&self, element: &P, work: &mut Work) -> bool {
+        let group = element.group();
+        if group == 0 {
+            return self.items.iter().any(|item| item.may_intersect(element, work));
+        }
+        let literal = element.literal();
+        self.near(group, literal)
+            .any(|item| item.may_intersect(element, work))
+            || (literal.is_none()
+                && self
+                    .literals_of(group)
+                    .any(|item| item.may_intersect(element, work)))
+    }
+
+    /// Whether the list has the pattern `*`.
+    pub(crate) fn has_everything(&self) -> bool {
+        self.open.first().is_some_and(|(group, _)| *group == 0)
+            && self.items.iter().any(Language::is_everything)
+    }
+
+    /// The patterns that could include or match a text or pattern of a service: `*`, those of the service with
+    /// wildcards, and the literals with that hash.
+    pub(crate) fn near(&self, group: u64, literal: Option<u64>) -> impl Iterator<Item = &P> {
+        let equal = literal.map(|hash| {
+            let from = self
+                .literals
+                .partition_point(|(g, h, _)| (*g, *h) < (group, hash));
+            let rest = self.literals.get(from..).unwrap_or_default();
+            rest.iter()
+                .take_while(move |(g, h, _)| (*g, *h) == (group, hash))
+                .map(|(_, _, i)| *i)
+        });
+        let everything = self.open.iter().take_while(|(g, _)| *g == 0).map(|(_, i)| *i);
+        let from = self.open.partition_point(|(g, _)| *g < group);
+        let same = self.open.get(from..).unwrap_or_default().iter();
+        let same = same
+            .take_while(move |(g, _)| *g == group && group != 0)
+            .map(|(_, i)| *i);
+        equal
+            .into_iter()
+            .flatten()
+            .chain(everything)
+            .chain(same)
+            .filter_map(|i| self.items.get(i))
+    }
+
+    fn literals_of(&self, group: u64) -> impl Iterator<Item = &P> {
+        let from = self.literals.partition_point(|(g, _, _)| *g < group);
+        let rest = self.literals.get(from..).unwrap_or_default().iter();
+        rest.take_while(move |(g, _, _)| *g == group)
+            .filter_map(|(_, _, i)| self.items.get(*i))
+    }
+}
+
+/// Group and hash of an action in lower case, as [`Language::group`] and [`Language::literal`] give them for patterns.
+pub(crate) fn action_hashes(action: &[char]) -> (u64, u64) {
+    let mut hash = Fnv::default();
+    let mut group = 0;
+    for c in action {
+        if *c == ':' && group == 0 {
+            group = hash.0 | 1;
+        }
+        hash.add(u32::from(*c));
+    }
+    (group, hash.0)
+}
