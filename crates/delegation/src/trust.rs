@@ -95,3 +95,23 @@ pub(crate) fn deny_everything(kind: PolicyKind) -> Document {
     };
     Document::new(Version::V2012, vec![statement], kind).expect("a constant")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_document_can_deny_everything() {
+        for kind in [
+            PolicyKind::Identity,
+            PolicyKind::Session,
+            PolicyKind::Boundary,
+            PolicyKind::Resource,
+            PolicyKind::Trust,
+        ] {
+            let document = deny_everything(kind);
+            assert_eq!(document.kind(), kind);
+            assert!(document.statements().iter().all(|s| s.effect == Effect::Deny));
+        }
+    }
+}

@@ -39,7 +39,8 @@ pub(super) fn decide(input: &DecisionInput<'_>, binding: &Binding, role: Fact<'_
         input,
         &binding.id.namespace,
         &role.account,
-        account,
+        // Whether the boundary fits into that account is decided with the role.
+        None,
         "spec.roleRef",
         &mut findings,
     );

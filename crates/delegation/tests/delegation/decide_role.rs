@@ -143,7 +143,7 @@ fn a_deny_in_one_policy_counts_for_all_policies_of_the_role() {
         Decision::Accepted(_)
     ));
     assert_eq!(
-        reasons(decided(&role_with(&[grant.clone()]), &limits)),
+        reasons(decided(&role_with(std::slice::from_ref(&grant)), &limits)),
         [Reason::ExceedsLimit]
     );
     // And one policy too many does not make the others look guilty.

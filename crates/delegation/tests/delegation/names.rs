@@ -189,7 +189,18 @@ proptest! {
 
     #[test]
     fn no_text_makes_the_parsers_fail_otherwise_than_by_an_error(text in any::<String>()) {
-        let _ = (RoleArn::parse(&text), SessionDuration::parse(&text), NamespacePattern::new(text.clone()));
-        let _ = (ObjectName::new(text.clone()), IamPath::new(text.clone()), ExternalId::new(text));
+        // What is accepted is printed as it was read.
+        if let Ok(arn) = RoleArn::parse(&text) {
+            prop_assert_eq!(arn.to_string(), text.clone());
+        }
+        for ok in [
+            SessionDuration::parse(&text).is_ok(),
+            NamespacePattern::new(text.clone()).is_ok(),
+            ObjectName::new(text.clone()).is_ok(),
+            IamPath::new(text.clone()).is_ok(),
+            ExternalId::new(text.clone()).is_ok(),
+        ] {
+            prop_assert!(!ok || text.is_ascii());
+        }
     }
 }
