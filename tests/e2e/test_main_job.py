@@ -1,0 +1,176 @@
+"""From custom resources to working AWS credentials in a pod, on a real node. The tests are one story, in this order."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from installation import BUCKET, COMPONENTS, NAMESPACE, example, identities, roots, secrets, values
+from k8s import (
+    NODE,
+    CommandFailed,
+    apply,
+    condition,
+    get,
+    helm,
+    inside,
+    items,
+    kubectl,
+    logs,
+)
+
+from rig.proc import wait_until
+from rig.tools import ROOT
+
+APP = "uploader"
+TEAM = "payments"
+WORKS = {"put": "ok", "get": "ok", "delete": "AccessDenied"}
+
+
+@pytest.fixture(scope="module")
+def objects(double):
+    return example(double.control, double.data, (Path(__file__).parent / "app.py").read_text())
+
+
+def app_pod() -> dict:
+    """The application's one pod."""
+    (pod,) = items("pods", TEAM, f"app={APP}")
+    return pod
+
+
+def status_of(pod: dict, container: str) -> dict:
+    """The status of a container or init container, empty before there is one."""
+    status = pod.get("status", {})
+    found = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
+    return next((c for c in found if c["name"] == container), {})
+
+
+def rounds() -> list[dict]:
+    """What the application has logged."""
+    return [json.loads(line) for line in logs(app_pod()["metadata"]["name"], APP, TEAM)]
+
+
+def rounds_after(count: int, more: int = 3) -> list[dict]:
+    """The rounds after the first `count`, at least `more` of them."""
+    return wait_until(
+        lambda: (found := rounds()[count:]) and len(found) >= more and found, "more rounds", 30, 0.3
+    )
+
+
+def test_the_chart_installs_and_every_process_becomes_ready(double):
+    aws = double.aws
+    aws.client("s3").create_bucket(Bucket=BUCKET)
+    credentials = identities(aws)
+    labels = {"pod-security.kubernetes.io/enforce": "restricted"}
+    apply(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}},
+        roots(NAMESPACE, double.roots),
+        *secrets(credentials),
+    )
+    helm(
+        *("install", "deputy", ROOT / "charts" / "deputy", "--namespace", NAMESPACE, "--values", "-"),
+        *("--wait", "--timeout", "120s"),
+        stdin=values(credentials),
+    )
+    for component in COMPONENTS:
+        assert len(items("pods", NAMESPACE, f"app.kubernetes.io/component={component}")) == 2
+
+
+def test_a_role_is_made_within_its_limit(double, objects):
+    apply(objects["AWSAccount"], objects["DelegationLimit"], objects["Namespace"])
+    apply(roots(TEAM, double.roots), objects["ServiceAccount"], objects["AWSRole"])
+    wait_until(
+        lambda: condition("awsrole", APP, "Provisioned", TEAM).startswith("True/"), "the role", 60, 0.3
+    )
+    arn = get("awsrole", APP, TEAM)["status"]["roleARN"]
+    role = double.aws.client("iam").get_role(RoleName=arn.rpartition("/")[2])["Role"]
+    assert role["Arn"] == arn
+    assert role["PermissionsBoundary"]["PermissionsBoundaryArn"].rpartition("/")[2].startswith("deputy-limit.")
+
+
+def test_a_role_beyond_its_limit_is_refused_with_a_request_that_proves_it():
+    with pytest.raises(CommandFailed, match=r"customer-records") as refused:
+        kubectl("apply", "-f", str(ROOT / "examples" / "refused" / "another-bucket.yaml"))
+    assert "limit" in str(refused.value)
+
+
+def test_the_application_starts_only_after_its_first_credential(objects):
+    apply(objects["ConfigMap"], objects["Deployment"])
+    pod = wait_until(
+        lambda: "running" in status_of(app_pod(), "deputy-agent").get("state", {}) and app_pod(),
+        "the sidecar",
+        60,
+        0.3,
+    )
+    assert [c["name"] for c in pod["spec"]["initContainers"]] == ["deputy-agent"]
+    # No binding: whatever the sidecar does in this time, the application waits.
+    time.sleep(5)
+    pod = app_pod()
+    assert not status_of(pod, "deputy-agent")["started"]
+    assert status_of(pod, APP)["state"]["waiting"]["reason"] == "PodInitializing"
+
+    apply(objects["AWSRoleBinding"])
+    kubectl("-n", TEAM, "rollout", "status", f"deployment/{APP}", "--timeout=60s")
+    for line in rounds_after(0):
+        assert line["kept"] == WORKS and line["fresh"] == WORKS, line
+
+
+def test_a_killed_sidecar_does_not_disturb_the_application():
+    seen = len(rounds())
+    container = status_of(app_pod(), "deputy-agent")["containerID"].removeprefix("containerd://")
+    inside("ctr", "--address", "/run/containerd/containerd.sock", "--namespace", "k8s.io",
+           "tasks", "kill", "--signal", "SIGKILL", container)  # fmt: skip
+    wait_until(
+        lambda: (s := status_of(app_pod(), "deputy-agent"))["restartCount"] == 1 and s["started"],
+        "the sidecar's second start",
+        60,
+        0.3,
+    )
+    back = len(rounds())
+    assert all(line["kept"] == WORKS for line in rounds()[seen:])
+    assert status_of(app_pod(), APP)["restartCount"] == 0
+    for line in rounds_after(back):
+        assert line["kept"] == WORKS and line["fresh"] == WORKS, line
+
+
+def test_a_rotated_token_does_not_disturb_the_application():
+    pod = app_pod()["metadata"]
+    token = kubectl(
+        *("create", "token", APP, "-n", TEAM, "--audience", "deputy", "--duration", "600s"),
+        *("--bound-object-kind", "Pod", "--bound-object-name", pod["name"], "--bound-object-uid", pod["uid"]),
+    ).strip()
+    # As the kubelet does it: a new folder, and the link to it replaced in one step.
+    volume = NODE / "kubelet" / "pods" / pod["uid"] / "volumes" / "kubernetes.io~projected" / "deputy-token"
+    seen = len(rounds())
+    inside(
+        "sh",
+        "-euc",
+        'cd "$1"; mkdir ..new; printf %s "$2" > ..new/token; chmod 444 ..new/token; ln -s ..new ..link; mv -T ..link ..data',
+        "rotate",
+        str(volume),
+        token,
+    )
+    # Longer than the agent goes without asking the broker.
+    lines = rounds_after(seen, 16)
+    assert all(line["kept"] == WORKS and line["fresh"] == WORKS for line in lines), lines
+
+
+def test_a_pod_starts_injected_or_not_at_all_while_the_webhook_is_down():
+    kubectl("-n", NAMESPACE, "scale", "deployment/deputy-webhook", "--replicas=0")
+    kubectl("-n", NAMESPACE, "wait", "--for=delete", "pod", "-l", "app.kubernetes.io/component=webhook", "--timeout=60s")  # fmt: skip
+    try:
+        with pytest.raises(CommandFailed, match="was not injected"):
+            kubectl("-n", TEAM, "run", "bare", "--image=localhost/e2e/python:1", "--dry-run=server")
+        kubectl("-n", "default", "run", "bare", "--image=localhost/e2e/python:1", "--dry-run=server")
+    finally:
+        kubectl("-n", NAMESPACE, "scale", "deployment/deputy-webhook", "--replicas=2")
+        kubectl("-n", NAMESPACE, "rollout", "status", "deployment/deputy-webhook", "--timeout=60s")
+
+
+def test_what_is_deleted_is_gone_from_aws(double, objects):
+    kubectl("delete", "namespace", TEAM, "--timeout=60s", timeout=90)
+    kubectl("delete", "delegationlimit", objects["DelegationLimit"]["metadata"]["name"], "--timeout=60s")
+    iam = double.aws.client("iam")
+    wait_until(lambda: not iam.list_roles()["Roles"], "the end of the roles", 30, 0.3)
+    wait_until(lambda: not iam.list_policies(Scope="Local")["Policies"], "the end of the policies", 30, 0.3)
+    helm("uninstall", "deputy", "--namespace", NAMESPACE, "--wait", "--timeout", "120s")
