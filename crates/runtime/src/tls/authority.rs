@@ -148,14 +148,8 @@ impl Authority {
 }
 
 impl Shared {
-    /// Serves with an authority: makes its bundle known and signs a leaf when that is due.
+    /// Serves with an authority: signs a leaf when that is due and makes its bundle known.
     fn adopt(&self, set: &CaSet, now: Timestamp) -> Result<(), AuthorityError> {
-        let bundle = set.bundle();
-        self.bundle.send_if_modified(|current| {
-            let changed = *current != bundle;
-            *current = bundle;
-            changed
-        });
         let fresh = self.leaf.load().as_ref().is_some_and(|leaf| {
             leaf.issuer == set.current.certificate.der && !leaf.is_due(now) && !leaf.is_expired(now)
         });
@@ -180,6 +174,13 @@ impl Shared {
             tracing::info!(secret = self.config.secret_name, not_after = %leaf.not_after, "serving certificate renewed");
             self.leaf.store(Some(Arc::new(leaf)));
         }
+        // After the leaf: whoever hears of a bundle finds a certificate that it verifies.
+        let bundle = set.bundle();
+        self.bundle.send_if_modified(|current| {
+            let changed = *current != bundle;
+            *current = bundle;
+            changed
+        });
         Ok(())
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::Bundle;
 use super::certificate::parse_bundle;
-use super::publish::{PAUSE, PublishError, TICK, call};
+use super::publish::{PublishError, TICK, backoff, call};
 use crate::health::Readiness;
 use crate::shutdown::Shutdown;
 use crate::watch::changes;
@@ -28,13 +28,20 @@ pub async fn publish_bundle_config_map(
     shutdown: Shutdown,
 ) {
     let api = Api::<ConfigMap>::namespaced(client, namespace);
+    let mut failures = 0;
     loop {
         let wanted = bundle.borrow_and_update().clone();
         let pause = match write_config_map(&api, name, &wanted).await {
-            Ok(()) => TICK,
+            Ok(()) => {
+                failures = 0;
+                TICK
+            }
             Err(error) => {
-                tracing::warn!(category = error.category(), %error, "the bundle is not published; trying again");
-                PAUSE
+                failures += 1;
+                if !matches!(error, PublishError::Conflict { .. }) {
+                    tracing::warn!(category = error.category(), %error, "the bundle is not published; trying again");
+                }
+                backoff(failures)
             }
         };
         tokio::select! {
@@ -86,23 +93,26 @@ pub fn follow_bundle_config_map(
     let name = name.to_owned();
     tokio::spawn(async move {
         let mut changes = std::pin::pin!(changes(api.clone(), &name));
+        let mut failures = 0;
         loop {
             let pause = match read_config_map(&api, &name).await {
                 Ok(read) => {
-                    ready.ready();
+                    failures = 0;
                     sender.send_if_modified(|current| {
                         let changed = *current != read;
                         *current = read;
                         changed
                     });
+                    ready.ready();
                     TICK
                 }
                 Err(error) => {
+                    failures += 1;
                     tracing::warn!(category = error.category(), %error, "the broker's bundle can't be read; trying again");
                     if sender.borrow().is_empty() {
                         ready.not_ready(error.to_string());
                     }
-                    PAUSE
+                    backoff(failures)
                 }
             };
             tokio::select! {

@@ -24,9 +24,16 @@ use crate::watch::{changes, describe};
 
 /// How often what is published is looked at although nothing is known to have changed.
 pub(super) const TICK: Duration = Duration::from_secs(60);
-/// The pause after a failure, and after a write, so that replicas that disagree for a moment do not race.
-pub(super) const PAUSE: Duration = Duration::from_secs(1);
+/// The pause while what is published does not verify our certificate.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How often a write starts over at once when somebody else was faster.
+const ROUNDS: usize = 4;
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The pause after so many failures in a row: from 1 s to 32 s.
+pub(super) fn backoff(failures: u32) -> Duration {
+    Duration::from_secs(1 << failures.saturating_sub(1).min(5))
+}
 
 /// Which kind of webhook configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +50,12 @@ pub enum PublishError {
     /// The object does not exist. The chart makes it; this process may not.
     #[error("{object} does not exist; the chart creates it")]
     Missing {
+        /// Kind and name.
+        object: String,
+    },
+    /// Another replica wrote first. Trying again settles it.
+    #[error("{object} was changed meanwhile")]
+    Conflict {
         /// Kind and name.
         object: String,
     },
@@ -78,6 +91,7 @@ impl PublishError {
     pub fn category(&self) -> &'static str {
         match self {
             Self::Missing { .. } => "missing",
+            Self::Conflict { .. } => "conflict",
             Self::Empty { .. } => "empty",
             Self::Unusable { .. } => "unusable",
             Self::Api { .. } => "api",
@@ -88,7 +102,7 @@ impl PublishError {
 /// Keeps the `caBundle` of every webhook in the configuration `name` equal to the authority's bundle, until
 /// `shutdown` stops: also when somebody else (an upgrade of the chart) removes or changes it.
 ///
-/// The condition `webhook-ca-bundle/<name>` of `readiness` is met once what the API server has stored verifies the
+/// The condition `webhook-ca-bundle/<Kind>/<name>` of `readiness` is met once what the API server has stored verifies the
 /// certificate that this replica serves with.
 ///
 /// Rights on the configuration by name: `get`, `watch`, `patch`.
@@ -100,9 +114,9 @@ pub async fn publish_ca_bundle(
     readiness: &Readiness,
     shutdown: Shutdown,
 ) {
-    let ready = readiness.register(format!("webhook-ca-bundle/{name}"));
     match kind {
         WebhookKind::Validating => {
+            let ready = readiness.register(format!("webhook-ca-bundle/Validating/{name}"));
             let api = Api::<ValidatingWebhookConfiguration>::all(client);
             CaBundle {
                 api,
@@ -114,6 +128,7 @@ pub async fn publish_ca_bundle(
             .await;
         }
         WebhookKind::Mutating => {
+            let ready = readiness.register(format!("webhook-ca-bundle/Mutating/{name}"));
             let api = Api::<MutatingWebhookConfiguration>::all(client);
             CaBundle {
                 api,
@@ -225,15 +240,18 @@ impl<K: WebhookConfiguration> CaBundle<'_, K> {
         let mut changes = std::pin::pin!(changes(self.api.clone(), self.name));
         let mut bundle = self.authority.bundle();
         let mut verified = false;
+        let mut failures = 0;
         loop {
             let wanted = bundle.borrow_and_update().clone();
-            let pause = match self.sync(&wanted).await {
-                Ok(Outcome::Unchanged(missing)) if missing.is_empty() => {
+            let result = self.sync(&wanted).await;
+            failures = if result.is_ok() { 0 } else { failures + 1 };
+            let pause = match result {
+                Ok(missing) if missing.is_empty() => {
                     verified = true;
                     self.ready.ready();
                     TICK
                 }
-                Ok(Outcome::Unchanged(missing)) => {
+                Ok(missing) => {
                     verified = false;
                     self.ready.not_ready(format!(
                         "the caBundle of {} does not verify this replica's certificate",
@@ -241,7 +259,6 @@ impl<K: WebhookConfiguration> CaBundle<'_, K> {
                     ));
                     PAUSE
                 }
-                Ok(Outcome::Written) => PAUSE,
                 Err(error) => {
                     tracing::warn!(category = error.category(), %error, "the CA bundle is not published; trying again");
                     // What was verified stays so while the API server is away.
@@ -249,80 +266,72 @@ impl<K: WebhookConfiguration> CaBundle<'_, K> {
                         verified = false;
                         self.ready.not_ready(error.to_string());
                     }
-                    PAUSE
+                    backoff(failures)
                 }
             };
-            if pause == PAUSE {
-                tokio::select! {
-                    () = shutdown.stopped() => return,
-                    () = tokio::time::sleep(pause) => {}
-                }
-                continue;
-            }
             tokio::select! {
                 () = shutdown.stopped() => return,
                 () = tokio::time::sleep(pause) => {}
-                Some(()) = changes.next() => {}
+                Some(()) = changes.next(), if failures == 0 => {}
                 Ok(()) = bundle.changed() => {}
             }
         }
     }
 
-    async fn sync(&self, bundle: &str) -> Result<Outcome, PublishError> {
+    /// Writes what is missing and reads it back. Returns the webhooks that do not verify the leaf.
+    async fn sync(&self, bundle: &str) -> Result<Vec<String>, PublishError> {
         let object = format!("{} {}", K::kind(&()), self.name);
-        let Some(configuration) = call("get", &object, self.api.get_opt(self.name)).await? else {
-            return Err(PublishError::Missing { object });
-        };
-        let webhooks = configuration.webhooks();
-        let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
-        let Some(leaf) = self.authority.leaf() else {
-            return Ok(Outcome::Unchanged(owned(
-                webhooks.iter().map(|webhook| webhook.name).collect(),
-            )));
-        };
-        let operations = if bundle.is_empty() {
-            Vec::new()
-        } else {
-            patch(
-                &configuration.resource_version().unwrap_or_default(),
-                &webhooks,
-                bundle.as_bytes(),
-            )
-        };
-        if operations.is_empty() {
-            let server_name = self.authority.server_name();
-            return Ok(Outcome::Unchanged(owned(unverified(
-                &webhooks,
-                &leaf,
-                &server_name,
-                Timestamp::now(),
-            ))));
+        for _ in 0..ROUNDS {
+            let Some(configuration) = call("get", &object, self.api.get_opt(self.name)).await? else {
+                return Err(PublishError::Missing { object });
+            };
+            let webhooks = configuration.webhooks();
+            let Some(leaf) = self.authority.leaf().filter(|_| !bundle.is_empty()) else {
+                return Ok(webhooks.iter().map(|webhook| webhook.name.to_owned()).collect());
+            };
+            let version = configuration.resource_version().unwrap_or_default();
+            let operations = patch(&version, &webhooks, bundle.as_bytes());
+            if operations.is_empty() {
+                let server_name = self.authority.server_name();
+                let unverified = unverified(&webhooks, &leaf, &server_name, Timestamp::now());
+                return Ok(unverified.into_iter().map(str::to_owned).collect());
+            }
+            self.patch(&object, operations).await?;
         }
-        let operations: kube::core::params::Patch<()> =
-            Patch::Json(serde_json::from_value(Value::Array(operations)).map_err(|error| {
-                PublishError::Api {
-                    action: "patch",
-                    object: object.clone(),
-                    message: error.to_string(),
-                }
-            })?);
-        let parameters = PatchParams::default();
-        call(
-            "patch",
-            &object,
-            self.api.patch(self.name, &parameters, &operations),
-        )
-        .await?;
-        tracing::info!(object, "the CA bundle is published");
-        Ok(Outcome::Written)
+        let message = format!("others changed it {ROUNDS} times meanwhile");
+        Err(PublishError::Api {
+            action: "patch",
+            object,
+            message,
+        })
     }
-}
 
-enum Outcome {
-    /// Nothing to write; the webhooks that do not verify the leaf.
-    Unchanged(Vec<String>),
-    /// Written: to be read again.
-    Written,
+    /// Applies `operations`. When their tests do not hold any more, nothing is done.
+    async fn patch(&self, object: &str, operations: Vec<Value>) -> Result<(), PublishError> {
+        let error = |message| PublishError::Api {
+            action: "patch",
+            object: object.to_owned(),
+            message,
+        };
+        let operations = serde_json::from_value(Value::Array(operations))
+            .map_err(|source| error(format!("the patch is not valid: {source}")))?;
+        let parameters = PatchParams::default();
+        let operations = Patch::<()>::Json(operations);
+        let request = self.api.patch(self.name, &parameters, &operations);
+        match tokio::time::timeout(CALL_TIMEOUT, request).await {
+            Ok(Ok(_)) => {
+                tracing::info!(object, "the CA bundle is published");
+                Ok(())
+            }
+            // A test that does not hold is answered with 422: another replica was faster.
+            Ok(Err(kube::Error::Api(status))) if status.is_conflict() || status.is_invalid() => {
+                tracing::debug!(object, message = status.message, "the CA bundle was not patched");
+                Ok(())
+            }
+            Ok(Err(source)) => Err(error(describe(&source))),
+            Err(_) => Err(error(format!("no answer within {} s", CALL_TIMEOUT.as_secs()))),
+        }
+    }
 }
 
 pub(super) async fn call<T>(
@@ -337,6 +346,9 @@ pub(super) async fn call<T>(
     };
     match tokio::time::timeout(CALL_TIMEOUT, request).await {
         Ok(Ok(value)) => Ok(value),
+        Ok(Err(kube::Error::Api(status))) if status.is_conflict() => Err(PublishError::Conflict {
+            object: object.to_owned(),
+        }),
         Ok(Err(error)) => Err(api(describe(&error))),
         Err(_) => Err(api(format!("no answer within {} s", CALL_TIMEOUT.as_secs()))),
     }
