@@ -1,186 +1,387 @@
-//! Decisions on what the world holds, and on what it would hold.
+//! What is decided about the grants of a world. Every answer comes from [`decide`]; this only looks its facts up, and
+//! remembers answers as long as no fact changes.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use deputy_delegation::{
-    ClusterName, Decision, DecisionInput, Grant, Reason, Violation, decide,
-    decide::Fact,
+    Decision, DecisionInput, ObjectName, decide,
+    decide::Grant as Question,
     model::{Account, Binding, LimitEntry, ObjectId, Role},
+    names::{NamespaceName, ServiceAccountName},
+};
+use parking_lot::Mutex;
+
+use crate::{
+    entry::{Entry, RoleState, Watched},
+    state::State,
+    world::World,
 };
 
-use crate::{entry::Entry, world::World};
+/// The numbers of the changes that the facts came with: role, account, limits.
+type RoleKey = [u64; 3];
+/// The same with the binding in front.
+type BindingKey = [u64; 4];
 
-/// A role with what a session of it needs.
-#[derive(Debug, Clone)]
-pub struct BoundRole {
-    /// The role.
-    pub role: Arc<Role>,
-    /// Its account.
-    pub account: Arc<Account>,
+/// Answers given, with the facts that they rest on.
+#[derive(Debug, Default)]
+pub(crate) struct Decisions {
+    roles: Mutex<HashMap<ObjectId, (RoleKey, Arc<Decision>)>>,
+    bindings: Mutex<HashMap<ObjectId, (BindingKey, Arc<Decision>)>>,
 }
 
-/// What a change of a limit would do.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Impact {
-    /// Grants (roles and bindings) that the limit applies to, before or after.
-    pub grants: usize,
-    /// Of those, the ones accepted now and not afterwards.
-    pub suspended: Vec<String>,
+impl Decisions {
+    pub(crate) fn forget_role(&self, id: &ObjectId) {
+        self.roles.lock().remove(id);
+    }
+    pub(crate) fn forget_binding(&self, id: &ObjectId) {
+        self.bindings.lock().remove(id);
+    }
+}
+
+/// The answer for the facts of `key`, from memory if they are the same. The lock is not held while deciding.
+fn remembered<K: PartialEq + Copy>(
+    memory: &Mutex<HashMap<ObjectId, (K, Arc<Decision>)>>,
+    id: &ObjectId,
+    key: K,
+    answer: impl FnOnce() -> Decision,
+) -> Arc<Decision> {
+    if let Some((_, decision)) = memory.lock().get(id).filter(|(known, _)| *known == key) {
+        return Arc::clone(decision);
+    }
+    let decision = Arc::new(answer());
+    memory.lock().insert(id.clone(), (key, Arc::clone(&decision)));
+    decision
+}
+
+/// Everything about one binding, looked up at one moment.
+#[derive(Debug, Clone)]
+pub struct BindingDecision {
+    /// The binding.
+    pub binding: Arc<Binding>,
+    /// Its role; missing also while that is being deleted.
+    pub role: Entry<Role>,
+    /// Its role's status, if there is a role.
+    pub role_state: Option<Arc<RoleState>>,
+    /// Its role's account; missing also while the role is not known.
+    pub account: Entry<Account>,
+    /// About the binding alone.
+    pub decision: Arc<Decision>,
+    /// About its role, if that is known.
+    pub role_decision: Option<Arc<Decision>>,
+}
+
+impl BindingDecision {
+    /// Whether credentials may be given: the binding *and* its role are accepted.
+    #[must_use]
+    pub fn is_accepted(&self) -> bool {
+        accepted(&self.decision) && self.role_decision.as_deref().is_some_and(accepted)
+    }
+}
+
+/// A grant by name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Grant {
+    /// A role.
+    Role(ObjectId),
+    /// A binding.
+    Binding(ObjectId),
+}
+
+/// The world with one object exchanged, or without it.
+#[derive(Debug, Clone, Copy)]
+pub enum Hypothesis<'a> {
+    /// A limit.
+    Limit(&'a ObjectName, Option<&'a LimitEntry>),
+    /// An account.
+    Account(&'a ObjectName, Option<&'a Arc<Account>>),
+    /// A role. Its own decision is not counted: that is the answer to the review.
+    Role(&'a ObjectId, Option<&'a Arc<Role>>),
+}
+
+/// What a change would take away.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Suspension {
+    /// Grants concerned that are accepted now.
+    pub accepted: usize,
+    /// Those of them that would no longer be, in order.
+    pub suspended: Vec<Grant>,
+}
+
+/// What a decision about a role rests on, beside the role.
+#[derive(Debug, Clone)]
+struct Facts {
+    account: Entry<Account>,
+    limits: Arc<[LimitEntry]>,
+    account_version: u64,
+    limits_version: u64,
+}
+
+impl State {
+    fn facts(&self, account: &ObjectName) -> Facts {
+        let limits = self.limits.of_account(account);
+        let stored = self.accounts.get(account);
+        Facts {
+            account: stored.map_or(Entry::Missing, |a| a.view.granting()),
+            limits: Arc::clone(&limits.limits),
+            account_version: stored.map_or(0, |a| a.version),
+            limits_version: limits.version,
+        }
+    }
 }
 
 impl World {
-    fn account_of(&self, role: Fact<'_, Role>) -> Entry<Account> {
-        match role {
-            Fact::Known(role) => self.account(&role.account),
-            Fact::Missing | Fact::Unreadable(_) => Entry::Missing,
-        }
+    /// Whether decisions can be made at all: with half of the limits, too much would be accepted.
+    #[must_use]
+    pub fn can_decide(&self) -> bool {
+        self.is_synced(&Watched::KINDS)
     }
 
-    /// Decides about a role that is not, or not like this, in the world.
-    pub fn decide_role_with(&self, cluster: &ClusterName, role: &Role) -> Decision {
-        self.role_under(cluster, role, &self.limits())
-    }
-
-    fn role_under(&self, cluster: &ClusterName, role: &Role, limits: &[LimitEntry]) -> Decision {
-        let account = self.account(&role.account);
+    fn about_role(&self, role: &Role, facts: &Facts) -> Decision {
         decide(&DecisionInput {
-            cluster,
-            grant: Grant::Role(role),
-            account: account.fact(),
-            limits,
+            cluster: &self.cluster,
+            grant: Question::Role(role),
+            account: facts.account.as_fact(),
+            limits: &facts.limits,
         })
     }
 
-    /// Decides about a binding that is not, or not like this, in the world.
-    pub fn decide_binding_with(&self, cluster: &ClusterName, binding: &Binding) -> Decision {
-        self.binding_under(cluster, binding, &self.limits())
+    fn about_binding(&self, binding: &Binding, role: &Entry<Role>, facts: Option<&Facts>) -> Decision {
+        let account = facts.map_or(&Entry::Missing, |f| &f.account);
+        decide(&DecisionInput {
+            cluster: &self.cluster,
+            grant: Question::Binding {
+                binding,
+                role: role.as_fact(),
+            },
+            account: account.as_fact(),
+            limits: facts.map_or(&[], |f| &f.limits),
+        })
     }
 
-    fn binding_under(&self, cluster: &ClusterName, binding: &Binding, limits: &[LimitEntry]) -> Decision {
-        let role = self.role(&role_of(binding));
-        let account = self.account_of(role.fact());
-        let grant = Grant::Binding {
+    /// Decides about a stored role. `None` when it is not there, can't be read or is being deleted, and as long as
+    /// [`World::can_decide`] is false.
+    #[must_use]
+    pub fn decide_role(&self, id: &ObjectId) -> Option<(Arc<Role>, Arc<Decision>)> {
+        if !self.can_decide() {
+            return None;
+        }
+        let (role, version, facts) = {
+            let state = self.state.read();
+            let stored = state.roles.get(id)?;
+            let role = Arc::clone(stored.view.granting().known()?);
+            let facts = state.facts(&role.account);
+            (role, stored.version, facts)
+        };
+        let decision = self.stored_role(id, &role, version, &facts);
+        Some((role, decision))
+    }
+
+    fn stored_role(&self, id: &ObjectId, role: &Role, version: u64, facts: &Facts) -> Arc<Decision> {
+        let key = [version, facts.account_version, facts.limits_version];
+        remembered(&self.decisions.roles, id, key, || self.about_role(role, facts))
+    }
+
+    /// Decides about a stored binding and its role. `None` when the binding is not there, can't be read or is being
+    /// deleted, and as long as [`World::can_decide`] is false.
+    #[must_use]
+    pub fn decide_binding(&self, id: &ObjectId) -> Option<BindingDecision> {
+        if !self.can_decide() {
+            return None;
+        }
+        let (binding, version, role_id, role, role_version, role_state, facts) = {
+            let state = self.state.read();
+            let stored = state.bindings.get(id)?;
+            let binding = Arc::clone(stored.view.granting().known()?);
+            let role_id = ObjectId {
+                namespace: id.namespace.clone(),
+                name: binding.role.clone(),
+            };
+            let stored_role = state.roles.get(&role_id);
+            let role = stored_role.map_or(Entry::Missing, |r| r.view.granting());
+            let facts = role.known().map(|role| state.facts(&role.account));
+            let role_version = stored_role.map_or(0, |r| r.version);
+            let role_state = stored_role.map(|r| Arc::clone(&r.view.state));
+            (
+                binding,
+                stored.version,
+                role_id,
+                role,
+                role_version,
+                role_state,
+                facts,
+            )
+        };
+        let (account_version, limits_version) = facts
+            .as_ref()
+            .map_or((0, 0), |f| (f.account_version, f.limits_version));
+        let key = [version, role_version, account_version, limits_version];
+        let decision = remembered(&self.decisions.bindings, id, key, || {
+            self.about_binding(&binding, &role, facts.as_ref())
+        });
+        let role_decision = match (role.known(), &facts) {
+            (Some(role), Some(facts)) => Some(self.stored_role(&role_id, role, role_version, facts)),
+            _ => None,
+        };
+        let account = facts.map_or(Entry::Missing, |f| f.account);
+        Some(BindingDecision {
             binding,
-            role: role.fact(),
-        };
-        decide(&DecisionInput {
-            cluster,
-            grant,
-            account: account.fact(),
-            limits,
+            role,
+            role_state,
+            account,
+            decision,
+            role_decision,
         })
     }
 
-    /// Decides about a role. `None` if there is none, or it is being deleted.
-    pub fn decide_role(&self, cluster: &ClusterName, id: &ObjectId) -> Option<Decision> {
-        match self.role(id) {
-            Entry::Known(role) => Some(self.decide_role_with(cluster, &role)),
-            Entry::Unreadable(why) => Some(unreadable(Reason::RoleInvalid, &why)),
-            Entry::Missing => None,
-        }
+    /// Decides about a role as if it were stored.
+    pub fn decide_role_with(&self, role: &Role) -> Decision {
+        let facts = self.state.read().facts(&role.account);
+        self.about_role(role, &facts)
     }
 
-    /// Decides about a binding. `None` if there is none, or it is being deleted.
-    pub fn decide_binding(&self, cluster: &ClusterName, id: &ObjectId) -> Option<Decision> {
-        match self.binding(id) {
-            Entry::Known(binding) => Some(self.decide_binding_with(cluster, &binding)),
-            Entry::Unreadable(why) => Some(unreadable(Reason::Structure, &why)),
-            Entry::Missing => None,
-        }
-    }
-
-    /// Whether any binding of the role is accepted.
-    #[must_use]
-    pub fn is_bound(&self, cluster: &ClusterName, role: &ObjectId) -> bool {
-        self.bindings_of_role(role)
-            .iter()
-            .any(|b| matches!(self.decide_binding_with(cluster, b), Decision::Accepted(_)))
-    }
-
-    /// The role that a binding names, with its account, when both can be read.
-    #[must_use]
-    pub fn bound_role(&self, binding: &Binding) -> Option<BoundRole> {
-        let role = self.role(&role_of(binding)).known()?.clone();
-        let account = self.account(&role.account).known()?.clone();
-        Some(BoundRole { role, account })
-    }
-
-    /// Roles to which a limit applies: those to look at again when it changes. With `None` for a scope that can't be
-    /// read, all of them.
-    #[must_use]
-    pub fn roles_under(&self, limit: &LimitEntry) -> Vec<ObjectId> {
-        let state = self.state.read();
-        let applies = |entry: &Entry<Role>| {
-            entry
-                .known()
-                .is_none_or(|r| limit.applies(&r.id.namespace, &r.account))
+    /// Decides about a binding as if it were stored. Its role may come later: then the answer is undecided.
+    pub fn decide_binding_with(&self, binding: &Binding) -> Decision {
+        let (role, facts) = {
+            let state = self.state.read();
+            let id = ObjectId {
+                namespace: binding.id.namespace.clone(),
+                name: binding.role.clone(),
+            };
+            let role = state.roles.get(&id).map_or(Entry::Missing, |r| r.view.granting());
+            let facts = role.known().map(|role| state.facts(&role.account));
+            (role, facts)
         };
-        state
-            .roles
+        self.about_binding(binding, &role, facts.as_ref())
+    }
+
+    /// The bindings of a ServiceAccount, oldest first, with what is decided about them.
+    #[must_use]
+    pub fn decisions_of_service_account(
+        &self,
+        namespace: &NamespaceName,
+        service_account: &ServiceAccountName,
+    ) -> Vec<BindingDecision> {
+        let bindings = self.bindings_of_service_account(namespace, service_account);
+        bindings
             .iter()
-            .filter(|(_, s)| applies(&s.entry))
-            .map(|(id, _)| id.clone())
+            .filter_map(|binding| self.decide_binding(&binding.id))
             .collect()
     }
 
-    /// What the world would be like with this limit instead of the one of its name (or with none, when it goes).
+    /// The binding that pods of a ServiceAccount get when they name none: the oldest accepted one.
     #[must_use]
-    pub fn impact(
+    pub fn default_binding(
         &self,
-        cluster: &ClusterName,
-        name: &deputy_delegation::ObjectName,
-        new: Option<&LimitEntry>,
-    ) -> Impact {
-        let before = self.limits();
-        let mut after: Vec<LimitEntry> = before.iter().filter(|l| l.name() != name).cloned().collect();
-        after.extend(new.cloned());
-        let old = before.iter().find(|l| l.name() == name);
-        let concerns = |role: &Role| {
-            let applies = |l: &LimitEntry| l.applies(&role.id.namespace, &role.account);
-            old.is_some_and(applies) || new.is_some_and(applies)
-        };
-        let mut impact = Impact::default();
-        for id in self.role_ids() {
-            let Entry::Known(role) = self.role(&id) else {
+        namespace: &NamespaceName,
+        service_account: &ServiceAccountName,
+    ) -> Option<BindingDecision> {
+        let bindings = self.bindings_of_service_account(namespace, service_account);
+        let mut decisions = bindings
+            .iter()
+            .filter_map(|binding| self.decide_binding(&binding.id));
+        decisions.find(BindingDecision::is_accepted)
+    }
+
+    /// Accepted and not accepted grants under a limit: roles that it applies to, and their bindings. `None` as long
+    /// as [`World::can_decide`] is false.
+    #[must_use]
+    pub fn grant_counts(&self, limit: &ObjectName) -> Option<(usize, usize)> {
+        if !self.can_decide() {
+            return None;
+        }
+        let (mut yes, mut no) = (0, 0);
+        let mut count = |is_accepted| if is_accepted { yes += 1 } else { no += 1 };
+        for role in self.roles_under_limit(limit) {
+            if let Some((_, decision)) = self.decide_role(&role) {
+                count(accepted(&decision));
+            }
+            for binding in self.bindings_of_role(&role) {
+                if let Some(decision) = self.decide_binding(&binding.id) {
+                    count(decision.is_accepted());
+                }
+            }
+        }
+        Some((yes, no))
+    }
+
+    /// What a change would suspend. Looks only at grants that the object concerns, before or after.
+    #[must_use]
+    pub fn suspended_by(&self, hypothesis: Hypothesis<'_>) -> Suspension {
+        let mut suspension = Suspension::default();
+        for id in self.concerned(hypothesis) {
+            let Some((role, now)) = self.decide_role(&id) else {
                 continue;
             };
-            if !concerns(&role) {
-                continue;
+            let own = matches!(hypothesis, Hypothesis::Role(..));
+            let exchanged = match hypothesis {
+                Hypothesis::Role(_, role) => role.map_or(Entry::Missing, |r| Entry::Known(Arc::clone(r))),
+                Hypothesis::Limit(..) | Hypothesis::Account(..) => Entry::Known(Arc::clone(&role)),
+            };
+            let facts = exchanged
+                .known()
+                .map(|role| self.facts_with(&role.account, hypothesis));
+            let role_after = match (exchanged.known(), &facts) {
+                (Some(role), Some(facts)) => accepted(&self.about_role(role, facts)),
+                _ => false,
+            };
+            let mut note = |was: bool, will_be: bool, grant: Grant| {
+                if was {
+                    suspension.accepted += 1;
+                    if !will_be {
+                        suspension.suspended.push(grant);
+                    }
+                }
+            };
+            if !own {
+                note(accepted(&now), role_after, Grant::Role(id.clone()));
             }
-            let lost = self.role_under(cluster, &role, &before).is_accepted()
-                && !self.role_under(cluster, &role, &after).is_accepted();
-            impact.count(lost, || format!("AWSRole {id}"));
             for binding in self.bindings_of_role(&id) {
-                let lost = self.binding_under(cluster, &binding, &before).is_accepted()
-                    && !self.binding_under(cluster, &binding, &after).is_accepted();
-                impact.count(lost, || format!("AWSRoleBinding {}", binding.id));
+                let Some(was) = self.decide_binding(&binding.id) else {
+                    continue;
+                };
+                let after = role_after
+                    && was.is_accepted()
+                    && accepted(&self.about_binding(&binding, &exchanged, facts.as_ref()));
+                note(was.is_accepted(), after, Grant::Binding(binding.id.clone()));
             }
         }
-        impact
+        suspension.suspended.sort();
+        suspension
     }
-}
 
-impl Impact {
-    fn count(&mut self, lost: bool, name: impl FnOnce() -> String) {
-        self.grants += 1;
-        if lost {
-            self.suspended.push(name());
+    /// Roles that a change may matter to.
+    fn concerned(&self, hypothesis: Hypothesis<'_>) -> Vec<ObjectId> {
+        match hypothesis {
+            Hypothesis::Account(name, _) => self.roles_of_account(name),
+            Hypothesis::Role(id, _) => vec![id.clone()],
+            Hypothesis::Limit(name, after) => {
+                let state = self.state.read();
+                let before = state.limits.by_name.get(name).map(|l| &l.entry);
+                let mut roles = std::collections::BTreeSet::new();
+                for limit in before.into_iter().chain(after) {
+                    roles.extend(state.roles_under(limit));
+                }
+                roles.into_iter().collect()
+            }
         }
     }
-}
 
-fn role_of(binding: &Binding) -> ObjectId {
-    ObjectId {
-        namespace: binding.id.namespace.clone(),
-        name: binding.role.clone(),
+    fn facts_with(&self, account: &ObjectName, hypothesis: Hypothesis<'_>) -> Facts {
+        let state = self.state.read();
+        let mut facts = state.facts(account);
+        match hypothesis {
+            Hypothesis::Limit(name, limit) => {
+                facts.limits = state.limits.of_account_with(account, name, limit)
+            }
+            Hypothesis::Account(name, exchange) if name == account => {
+                facts.account = exchange.map_or(Entry::Missing, |a| Entry::Known(Arc::clone(a)));
+            }
+            Hypothesis::Account(..) | Hypothesis::Role(..) => {}
+        }
+        facts
     }
 }
 
-fn unreadable(reason: Reason, why: &str) -> Decision {
-    Decision::Refused(vec![Violation {
-        reason,
-        field: "spec".into(),
-        limit: None,
-        message: why.to_owned(),
-    }])
+fn accepted(decision: &Decision) -> bool {
+    matches!(decision, Decision::Accepted(_))
 }

@@ -1,45 +1,215 @@
-use std::sync::Arc;
+//! What is kept of each object: parsed, and no more than somebody asks for.
 
-use deputy_delegation::decide::Fact;
+use std::{collections::BTreeMap, sync::Arc};
 
-/// An object as the world knows it.
+use deputy_api::BoundaryStatus;
+use deputy_delegation::{ObjectName, decide::Fact};
+
+/// The kinds that a world holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Watched {
+    /// `AWSAccount`.
+    Accounts,
+    /// `DelegationLimit`.
+    Limits,
+    /// `AWSRole`.
+    Roles,
+    /// `AWSRoleBinding`.
+    Bindings,
+    /// `Namespace`, metadata only.
+    Namespaces,
+    /// `ServiceAccount`, metadata only.
+    ServiceAccounts,
+}
+
+impl Watched {
+    /// Deputy's own kinds: what decisions depend on.
+    pub const KINDS: [Self; 4] = [Self::Accounts, Self::Limits, Self::Roles, Self::Bindings];
+    /// All.
+    pub const ALL: [Self; 6] = [
+        Self::Accounts,
+        Self::Limits,
+        Self::Roles,
+        Self::Bindings,
+        Self::Namespaces,
+        Self::ServiceAccounts,
+    ];
+
+    /// The plural, for logs, metrics and readiness.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accounts => "awsaccounts",
+            Self::Limits => "delegationlimits",
+            Self::Roles => "awsroles",
+            Self::Bindings => "awsrolebindings",
+            Self::Namespaces => "namespaces",
+            Self::ServiceAccounts => "serviceaccounts",
+        }
+    }
+}
+
+/// An object as a decision sees it: absent is not the same as unreadable.
 #[derive(Debug)]
 pub enum Entry<T> {
-    /// It is there, and can be read.
+    /// It is there and can be read.
     Known(Arc<T>),
-    /// It is there, and can't be read: why.
+    /// It is there and can't be read, with every reason.
     Unreadable(Arc<str>),
-    /// It is not there, or is being deleted.
+    /// It is not there.
     Missing,
 }
 
 impl<T> Clone for Entry<T> {
     fn clone(&self) -> Self {
         match self {
-            Self::Known(t) => Self::Known(t.clone()),
-            Self::Unreadable(why) => Self::Unreadable(why.clone()),
+            Self::Known(object) => Self::Known(Arc::clone(object)),
+            Self::Unreadable(why) => Self::Unreadable(Arc::clone(why)),
             Self::Missing => Self::Missing,
         }
     }
 }
 
 impl<T> Entry<T> {
-    /// As a decision takes it.
+    /// As decisions take it.
     #[must_use]
-    pub fn fact(&self) -> Fact<'_, T> {
+    pub fn as_fact(&self) -> Fact<'_, T> {
         match self {
-            Self::Known(t) => Fact::Known(t),
+            Self::Known(object) => Fact::Known(object),
             Self::Unreadable(why) => Fact::Unreadable(why),
             Self::Missing => Fact::Missing,
         }
     }
 
-    /// The object, if it can be read.
+    /// The object, if it is known.
     #[must_use]
     pub fn known(&self) -> Option<&Arc<T>> {
         match self {
-            Self::Known(t) => Some(t),
+            Self::Known(object) => Some(object),
             Self::Unreadable(_) | Self::Missing => None,
         }
     }
+}
+
+/// Metadata that somebody asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Meta {
+    /// `metadata.uid`.
+    pub uid: Option<Arc<str>>,
+    /// `metadata.generation`, 0 if there is none.
+    pub generation: i64,
+    /// It has a deletionTimestamp.
+    pub terminating: bool,
+}
+
+/// One object: what it says, and what its status says.
+#[derive(Debug)]
+pub struct View<T, S> {
+    /// Uid, generation, whether it is being deleted.
+    pub meta: Meta,
+    /// The spec, or every reason why it can't be read.
+    pub parsed: Result<Arc<T>, Arc<str>>,
+    /// What is kept of its status.
+    pub state: Arc<S>,
+}
+
+impl<T, S> Clone for View<T, S> {
+    fn clone(&self) -> Self {
+        Self {
+            meta: self.meta.clone(),
+            parsed: self.parsed.clone(),
+            state: Arc::clone(&self.state),
+        }
+    }
+}
+
+impl<T, S> View<T, S> {
+    /// The object, also while it is being deleted.
+    #[must_use]
+    pub fn entry(&self) -> Entry<T> {
+        match &self.parsed {
+            Ok(object) => Entry::Known(Arc::clone(object)),
+            Err(why) => Entry::Unreadable(Arc::clone(why)),
+        }
+    }
+
+    /// The object as far as it grants anything: missing while it is being deleted.
+    #[must_use]
+    pub fn granting(&self) -> Entry<T> {
+        if self.meta.terminating {
+            Entry::Missing
+        } else {
+            self.entry()
+        }
+    }
+}
+
+/// What is kept of the status of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AccountState {
+    /// Condition `Ready` is True.
+    pub ready: bool,
+}
+
+/// What is kept of the status of a limit.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LimitState {
+    /// Condition `Ready` is True.
+    pub ready: bool,
+    /// `status.observedGeneration`.
+    pub observed_generation: i64,
+    /// The boundary policies that are in AWS.
+    pub boundaries: Vec<BoundaryStatus>,
+}
+
+impl LimitState {
+    /// The boundary policy in an account.
+    #[must_use]
+    pub fn boundary(&self, account: &ObjectName) -> Option<&BoundaryStatus> {
+        self.boundaries.iter().find(|b| b.account == account.as_str())
+    }
+}
+
+/// What is kept of the status of a role.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RoleState {
+    /// Condition `Provisioned` is True.
+    pub provisioned: bool,
+    /// Condition `Ready` is True.
+    pub ready: bool,
+    /// Reason of condition `Ready`.
+    pub reason: Option<Box<str>>,
+    /// `status.observedGeneration`.
+    pub observed_generation: i64,
+    /// `status.roleARN`.
+    pub role_arn: Option<Box<str>>,
+    /// `status.roleID`.
+    pub role_id: Option<Box<str>>,
+}
+
+/// What is kept of the status of a binding.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BindingState {
+    /// Condition `Ready` is True.
+    pub ready: bool,
+}
+
+/// What is kept of a namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NamespaceInfo {
+    /// `metadata.uid`.
+    pub uid: Option<Arc<str>>,
+    /// Labels in `deputy.dev/`; the others are not kept.
+    pub labels: BTreeMap<String, String>,
+    /// Unix seconds of its deletionTimestamp.
+    pub terminating_since: Option<i64>,
+}
+
+/// What is kept of a ServiceAccount.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ServiceAccountInfo {
+    /// `metadata.uid`.
+    pub uid: Option<Arc<str>>,
+    /// Labels in `deputy.dev/`; the others are not kept.
+    pub labels: BTreeMap<String, String>,
 }

@@ -1,24 +1,28 @@
-//! What Deputy's processes know of the cluster: parsed objects and the indexes that decisions need, kept current by watches.
+//! What the cluster holds, parsed once and indexed by the questions that are asked of it.
 //!
-//! - [`World`]: the state. `apply`, `delete` and `reset` are plain functions, so that everything here is tested without
-//!   a cluster.
-//! - [`decisions`](World::decide_role): [`deputy_delegation::decide`] on what the world holds, and on what it would hold.
-//! - [`watch`]: feeds a world from an API server.
+//! - [`World`] is the state: accounts, limits, roles, bindings, namespaces and ServiceAccounts. It is fed object by
+//!   object and knows no client, so every test of it is pure.
+//! - [`watch()`] feeds a world from an API server.
+//! - [`Subscription`] tells controllers what has to be decided again.
 //!
-//! An object that can't be read is not an absent one: it is kept as [`Entry::Unreadable`], and a limit that can't be
-//! read still limits. An object that is being deleted grants nothing.
+//! Webhook, controllers and broker all ask the same world, so they all decide alike. Two rules hold throughout: an
+//! object that can't be read is *unreadable*, never absent and never an error of the watch (an unreadable limit still
+//! limits); and an account, role or binding that is being deleted grants nothing.
 
-mod change;
 mod decisions;
+mod dirty;
 mod entry;
+mod limits;
+mod parse;
 mod state;
-pub mod watch;
+mod watch;
 mod world;
 
-#[cfg(test)]
-mod tests;
-
-pub use change::Change;
-pub use decisions::{BoundRole, Impact};
-pub use entry::Entry;
-pub use world::{Kind, RoleStanding, World};
+pub use decisions::{BindingDecision, Grant, Hypothesis, Suspension};
+pub use dirty::{Dirty, Subscription};
+pub use entry::{
+    AccountState, BindingState, Entry, LimitState, Meta, NamespaceInfo, RoleState, ServiceAccountInfo, View,
+    Watched,
+};
+pub use watch::{WatchError, watch};
+pub use world::{Counts, Relist, World};

@@ -1,4 +1,4 @@
-//! The maps behind a world, and how they are kept consistent.
+//! The maps and indexes of a world, and what a change of one object means for others.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -9,135 +9,442 @@ use deputy_delegation::{
     NamespaceName, ObjectName, ServiceAccountName,
     model::{Account, Binding, LimitEntry, ObjectId, Role},
 };
+use kube::api::{DynamicObject, ObjectMeta};
 
-use crate::{change::Change, entry::Entry, world::RoleStanding};
+use crate::{
+    dirty::Dirty,
+    entry::{AccountState, BindingState, NamespaceInfo, RoleState, ServiceAccountInfo, View, Watched},
+    limits::{Limits, StoredLimit},
+    parse,
+};
 
-/// An object, and whether it is being deleted.
-pub(crate) struct Stored<T> {
-    pub(crate) entry: Entry<T>,
-    pub(crate) deleting: bool,
+/// A ServiceAccount by namespace and name.
+pub(crate) type Subject = (NamespaceName, ServiceAccountName);
+
+/// An object with the number of the change that it came with.
+#[derive(Debug)]
+pub(crate) struct Stored<T, S> {
+    pub(crate) version: u64,
+    pub(crate) view: View<T, S>,
 }
 
-impl<T> Stored<T> {
-    /// As the rest of the world may see it: an object on its way out grants nothing.
-    pub(crate) fn visible(&self) -> Entry<T> {
-        if self.deleting {
-            Entry::Missing
-        } else {
-            self.entry.clone()
-        }
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    /// Counts changes; every stored object has the number of its last one, so a decision knows what it rested on.
+    clock: u64,
+    pub(crate) accounts: HashMap<ObjectName, Stored<Account, AccountState>>,
+    pub(crate) limits: Limits,
+    pub(crate) roles: HashMap<ObjectId, Stored<Role, RoleState>>,
+    pub(crate) bindings: HashMap<ObjectId, Stored<Binding, BindingState>>,
+    /// Readable roles by account, also those being deleted.
+    pub(crate) roles_by_account: HashMap<ObjectName, BTreeSet<ObjectId>>,
+    /// Readable bindings by role, also those being deleted.
+    pub(crate) bindings_by_role: HashMap<ObjectId, BTreeSet<ObjectId>>,
+    /// Readable bindings by subject, oldest first, also those being deleted.
+    pub(crate) bindings_by_subject: HashMap<Subject, BTreeSet<(i64, ObjectName)>>,
+    pub(crate) namespaces: HashMap<NamespaceName, Arc<NamespaceInfo>>,
+    pub(crate) service_accounts: HashMap<Subject, Arc<ServiceAccountInfo>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Key {
+    Account(ObjectName),
+    Limit(ObjectName),
+    Role(ObjectId),
+    Binding(ObjectId),
+    Namespace(NamespaceName),
+    ServiceAccount(Subject),
+}
+
+impl Key {
+    pub(crate) fn of(kind: Watched, meta: &ObjectMeta) -> Option<Self> {
+        Some(match kind {
+            Watched::Accounts => Self::Account(parse::name(meta)?),
+            Watched::Limits => Self::Limit(parse::name(meta)?),
+            Watched::Roles => Self::Role(parse::id(meta)?),
+            Watched::Bindings => Self::Binding(parse::id(meta)?),
+            Watched::Namespaces => Self::Namespace(NamespaceName::new(meta.name.as_deref()?).ok()?),
+            Watched::ServiceAccounts => Self::ServiceAccount(subject(meta)?),
+        })
     }
 }
 
-#[derive(Default)]
-pub(crate) struct State {
-    pub(crate) accounts: HashMap<ObjectName, Stored<Account>>,
-    pub(crate) limits: HashMap<ObjectName, LimitEntry>,
-    /// The limits in the order of their names: what decisions borrow.
-    pub(crate) ordered_limits: Arc<[LimitEntry]>,
-    pub(crate) roles: HashMap<ObjectId, Stored<Role>>,
-    pub(crate) standings: HashMap<ObjectId, RoleStanding>,
-    pub(crate) bindings: HashMap<ObjectId, Stored<Binding>>,
-    pub(crate) by_role: HashMap<ObjectId, BTreeSet<ObjectName>>,
-    /// In order of age, then name.
-    pub(crate) by_account: HashMap<(NamespaceName, ServiceAccountName), BTreeSet<(i64, ObjectName)>>,
-    pub(crate) namespaces: HashMap<NamespaceName, Option<String>>,
-    pub(crate) service_accounts: HashMap<(NamespaceName, ServiceAccountName), Option<String>>,
+pub(crate) fn subject(meta: &ObjectMeta) -> Option<Subject> {
+    let namespace = NamespaceName::new(meta.namespace.as_deref()?).ok()?;
+    Some((namespace, ServiceAccountName::new(meta.name.as_deref()?).ok()?))
+}
+
+/// Parses again only what changed: status writes and relists leave the generation as it is.
+fn view<T: parse::Parse, S: PartialEq>(
+    old: Option<&View<T, S>>,
+    mut object: DynamicObject,
+    state: S,
+) -> (View<T, S>, Changed) {
+    let meta = parse::meta(&object.metadata);
+    let same_spec = old.is_some_and(|o| {
+        o.meta.uid == meta.uid && o.meta.generation == meta.generation && meta.generation > 0
+    });
+    let parsed = match old {
+        Some(old) if same_spec => old.parsed.clone(),
+        _ => parse::spec(&mut object),
+    };
+    let changed = match old {
+        Some(old) if same_spec && old.meta == meta && *old.state == state => Changed::Nothing,
+        Some(old) if same_spec && old.meta == meta => Changed::State,
+        _ => Changed::Object,
+    };
+    (
+        View {
+            meta,
+            parsed,
+            state: Arc::new(state),
+        },
+        changed,
+    )
+}
+
+/// What an event changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Changed {
+    Nothing,
+    /// Only what is kept of the status.
+    State,
+    /// The spec, the uid, or whether it is being deleted.
+    Object,
 }
 
 impl State {
-    pub(crate) fn put_account(&mut self, name: ObjectName, stored: Option<Stored<Account>>) -> Vec<Change> {
-        match stored {
-            Some(stored) => drop(self.accounts.insert(name.clone(), stored)),
-            None => drop(self.accounts.remove(&name)),
-        }
-        vec![Change::Account(name)]
+    fn tick(&mut self) -> u64 {
+        self.clock += 1;
+        self.clock
     }
 
-    pub(crate) fn put_limit(&mut self, name: ObjectName, entry: Option<LimitEntry>) -> Vec<Change> {
-        match entry {
-            Some(entry) => drop(self.limits.insert(name.clone(), entry)),
-            None => drop(self.limits.remove(&name)),
-        }
-        self.order_limits();
-        vec![Change::Limit(name)]
+    pub(crate) fn granting_binding(&self, id: &ObjectId) -> Option<Arc<Binding>> {
+        self.bindings
+            .get(id)
+            .and_then(|b| b.view.granting().known().cloned())
     }
 
-    pub(crate) fn order_limits(&mut self) {
-        let mut limits: Vec<LimitEntry> = self.limits.values().cloned().collect();
-        limits.sort_by(|a, b| a.name().cmp(b.name()));
-        self.ordered_limits = limits.into();
-    }
-
-    pub(crate) fn put_role(
-        &mut self,
-        id: ObjectId,
-        stored: Option<(Stored<Role>, RoleStanding)>,
-    ) -> Vec<Change> {
-        match stored {
-            Some((stored, standing)) => {
-                self.roles.insert(id.clone(), stored);
-                self.standings.insert(id.clone(), standing);
-            }
-            None => {
-                self.roles.remove(&id);
-                self.standings.remove(&id);
+    pub(crate) fn keys(&self, kind: Watched) -> Box<dyn Iterator<Item = Key> + '_> {
+        match kind {
+            Watched::Accounts => Box::new(self.accounts.keys().cloned().map(Key::Account)),
+            Watched::Limits => Box::new(self.limits.by_name.keys().cloned().map(Key::Limit)),
+            Watched::Roles => Box::new(self.roles.keys().cloned().map(Key::Role)),
+            Watched::Bindings => Box::new(self.bindings.keys().cloned().map(Key::Binding)),
+            Watched::Namespaces => Box::new(self.namespaces.keys().cloned().map(Key::Namespace)),
+            Watched::ServiceAccounts => {
+                Box::new(self.service_accounts.keys().cloned().map(Key::ServiceAccount))
             }
         }
-        vec![Change::Role(id)]
     }
 
-    pub(crate) fn put_binding(&mut self, id: ObjectId, stored: Option<Stored<Binding>>) -> Vec<Change> {
-        let mut changes = vec![Change::Binding(id.clone())];
-        if let Some(Stored {
-            entry: Entry::Known(old),
-            ..
-        }) = self.bindings.remove(&id)
-        {
+    // --- accounts
+
+    pub(crate) fn put_account(&mut self, name: ObjectName, object: DynamicObject) -> Dirty {
+        let state = parse::account_state(&object);
+        let (view, changed) = view(self.accounts.get(&name).map(|a| &a.view), object, state);
+        if changed == Changed::Nothing {
+            return Dirty::default();
+        }
+        let version = self.version(changed, self.accounts.get(&name).map(|a| a.version));
+        let dirty = self.account_dirty(&name);
+        self.accounts.insert(name, Stored { version, view });
+        dirty
+    }
+
+    pub(crate) fn drop_account(&mut self, name: &ObjectName) -> Dirty {
+        if self.accounts.remove(name).is_none() {
+            return Dirty::default();
+        }
+        self.tick();
+        self.account_dirty(name)
+    }
+
+    fn account_dirty(&self, name: &ObjectName) -> Dirty {
+        let mut dirty = Dirty {
+            accounts: BTreeSet::from([name.clone()]),
+            ..Dirty::default()
+        };
+        dirty.limits.extend(
+            self.limits
+                .of_account(name)
+                .limits
+                .iter()
+                .map(|l| l.name().clone()),
+        );
+        self.role_dependents(self.roles_by_account.get(name).into_iter().flatten(), &mut dirty);
+        dirty
+    }
+
+    // --- limits
+
+    pub(crate) fn put_limit(&mut self, name: ObjectName, object: DynamicObject) -> Dirty {
+        let meta = parse::meta(&object.metadata);
+        let state = parse::limit_state(&object);
+        let old = self.limits.by_name.get(&name);
+        let same_spec = old.is_some_and(|o| {
+            o.meta.uid == meta.uid && o.meta.generation == meta.generation && meta.generation > 0
+        });
+        if same_spec {
+            let Some(old) = self.limits.by_name.get_mut(&name) else {
+                return Dirty::default();
+            };
+            if old.meta == meta && *old.state == state {
+                return Dirty::default();
+            }
+            // Also while it is being deleted it limits, until it is gone.
+            (old.meta, old.state) = (meta, Arc::new(state));
+            let entry = old.entry.clone();
+            return self.limit_dirty(&name, &[&entry]);
+        }
+        let limit = StoredLimit {
+            meta,
+            entry: parse::limit(&name, object),
+            state: Arc::new(state),
+        };
+        let new = limit.entry.clone();
+        let version = self.tick();
+        let old = self.limits.set(&name, Some(limit), version);
+        let touched: Vec<&LimitEntry> = old.iter().map(|o| &o.entry).chain([&new]).collect();
+        self.limit_dirty(&name, &touched)
+    }
+
+    pub(crate) fn drop_limit(&mut self, name: &ObjectName) -> Dirty {
+        let version = self.tick();
+        match self.limits.set(name, None, version) {
+            Some(old) => self.limit_dirty(name, &[&old.entry]),
+            None => Dirty::default(),
+        }
+    }
+
+    fn limit_dirty(&self, name: &ObjectName, entries: &[&LimitEntry]) -> Dirty {
+        let mut dirty = Dirty {
+            limits: BTreeSet::from([name.clone()]),
+            ..Dirty::default()
+        };
+        for entry in entries {
+            self.role_dependents(self.roles_under(entry).iter(), &mut dirty);
+        }
+        dirty
+    }
+
+    /// Roles that a limit applies to.
+    pub(crate) fn roles_under(&self, limit: &LimitEntry) -> BTreeSet<ObjectId> {
+        let of = |account: &ObjectName| {
+            let roles = self.roles_by_account.get(account).into_iter().flatten();
+            roles
+                .filter(|id| limit.applies(&id.namespace, account))
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        match crate::limits::scope(limit) {
+            Some(scope) => scope.accounts.iter().flat_map(of).collect(),
+            None => self.roles_by_account.keys().flat_map(of).collect(),
+        }
+    }
+
+    // --- roles
+
+    pub(crate) fn put_role(&mut self, id: ObjectId, object: DynamicObject) -> Dirty {
+        let state = parse::role_state(&object);
+        let (view, changed) = view(self.roles.get(&id).map(|r| &r.view), object, state);
+        if changed == Changed::Nothing {
+            return Dirty::default();
+        }
+        let mut dirty = self.role_dirty(&id);
+        let version = self.version(changed, self.roles.get(&id).map(|r| r.version));
+        if changed == Changed::Object {
+            self.unindex_role(&id);
+            if let Ok(role) = &view.parsed {
+                self.roles_by_account
+                    .entry(role.account.clone())
+                    .or_default()
+                    .insert(id.clone());
+            }
+        }
+        self.roles.insert(id.clone(), Stored { version, view });
+        dirty.limits.extend(self.role_dirty(&id).limits);
+        dirty
+    }
+
+    pub(crate) fn drop_role(&mut self, id: &ObjectId) -> Dirty {
+        if !self.roles.contains_key(id) {
+            return Dirty::default();
+        }
+        let dirty = self.role_dirty(id);
+        self.unindex_role(id);
+        self.roles.remove(id);
+        self.tick();
+        dirty
+    }
+
+    fn unindex_role(&mut self, id: &ObjectId) {
+        if let Some(Ok(role)) = self.roles.get(id).map(|r| &r.view.parsed) {
+            remove_from(&mut self.roles_by_account, &role.account, id);
+        }
+    }
+
+    fn role_dirty(&self, id: &ObjectId) -> Dirty {
+        let mut dirty = Dirty::default();
+        self.role_dependents([id].into_iter(), &mut dirty);
+        dirty
+    }
+
+    /// Roles with their bindings, other bindings of the same ServiceAccounts (which is the default may have changed),
+    /// and the limits that count them.
+    fn role_dependents<'a>(&self, roles: impl Iterator<Item = &'a ObjectId>, dirty: &mut Dirty) {
+        for id in roles {
+            if !dirty.roles.insert(id.clone()) {
+                continue;
+            }
+            if let Some(Ok(role)) = self.roles.get(id).map(|r| &r.view.parsed) {
+                let limits = self.limits.of_account(&role.account).limits.iter();
+                let apply = limits.filter(|l| l.applies(&id.namespace, &role.account));
+                dirty.limits.extend(apply.map(|l| l.name().clone()));
+            }
+            for binding in self.bindings_by_role.get(id).into_iter().flatten() {
+                self.binding_and_siblings(binding, dirty);
+            }
+        }
+    }
+
+    fn binding_and_siblings(&self, id: &ObjectId, dirty: &mut Dirty) {
+        dirty.bindings.insert(id.clone());
+        let Some(Ok(binding)) = self.bindings.get(id).map(|b| &b.view.parsed) else {
+            return;
+        };
+        for service_account in &binding.subjects {
+            let subject = (id.namespace.clone(), service_account.clone());
+            let names = self.bindings_by_subject.get(&subject).into_iter().flatten();
+            dirty.bindings.extend(names.map(|(_, name)| ObjectId {
+                namespace: id.namespace.clone(),
+                name: name.clone(),
+            }));
+        }
+    }
+
+    // --- bindings
+
+    pub(crate) fn put_binding(&mut self, id: ObjectId, object: DynamicObject) -> Dirty {
+        let state = parse::binding_state(&object);
+        let (view, changed) = view(self.bindings.get(&id).map(|b| &b.view), object, state);
+        match changed {
+            Changed::Nothing => return Dirty::default(),
+            // Nothing rests on the status of a binding.
+            Changed::State => {
+                if let Some(stored) = self.bindings.get_mut(&id) {
+                    stored.view = view;
+                }
+                return Dirty {
+                    bindings: BTreeSet::from([id]),
+                    ..Dirty::default()
+                };
+            }
+            Changed::Object => {}
+        }
+        let mut dirty = self.binding_dirty(&id);
+        let version = self.tick();
+        self.unindex_binding(&id);
+        if let Ok(binding) = &view.parsed {
             let role = ObjectId {
                 namespace: id.namespace.clone(),
-                name: old.role.clone(),
+                name: binding.role.clone(),
             };
-            if let Some(names) = self.by_role.get_mut(&role) {
-                names.remove(&id.name);
-                if names.is_empty() {
-                    self.by_role.remove(&role);
-                }
+            self.bindings_by_role.entry(role).or_default().insert(id.clone());
+            for service_account in &binding.subjects {
+                let subject = (id.namespace.clone(), service_account.clone());
+                let age = (binding.created, id.name.clone());
+                self.bindings_by_subject.entry(subject).or_default().insert(age);
             }
-            for subject in &old.subjects {
-                let key = (id.namespace.clone(), subject.clone());
-                if let Some(names) = self.by_account.get_mut(&key) {
-                    names.remove(&(old.created, id.name.clone()));
-                    if names.is_empty() {
-                        self.by_account.remove(&key);
-                    }
-                }
-            }
-            changes.push(Change::Bindings(role));
         }
-        if let Some(stored) = stored {
-            if let Entry::Known(new) = &stored.entry {
-                let role = ObjectId {
-                    namespace: id.namespace.clone(),
-                    name: new.role.clone(),
-                };
-                self.by_role
-                    .entry(role.clone())
-                    .or_default()
-                    .insert(id.name.clone());
-                for subject in &new.subjects {
-                    let key = (id.namespace.clone(), subject.clone());
-                    self.by_account
-                        .entry(key)
-                        .or_default()
-                        .insert((new.created, id.name.clone()));
-                }
-                if !changes.contains(&Change::Bindings(role.clone())) {
-                    changes.push(Change::Bindings(role));
-                }
-            }
-            self.bindings.insert(id, stored);
+        self.bindings.insert(id.clone(), Stored { version, view });
+        let after = self.binding_dirty(&id);
+        dirty.roles.extend(after.roles);
+        dirty.bindings.extend(after.bindings);
+        dirty.limits.extend(after.limits);
+        dirty
+    }
+
+    pub(crate) fn drop_binding(&mut self, id: &ObjectId) -> Dirty {
+        if !self.bindings.contains_key(id) {
+            return Dirty::default();
         }
-        changes
+        let dirty = self.binding_dirty(id);
+        self.unindex_binding(id);
+        self.bindings.remove(id);
+        self.tick();
+        dirty
+    }
+
+    fn unindex_binding(&mut self, id: &ObjectId) {
+        let Some(Ok(binding)) = self.bindings.get(id).map(|b| b.view.parsed.clone()) else {
+            return;
+        };
+        let role = ObjectId {
+            namespace: id.namespace.clone(),
+            name: binding.role.clone(),
+        };
+        remove_from(&mut self.bindings_by_role, &role, id);
+        for service_account in &binding.subjects {
+            let subject = (id.namespace.clone(), service_account.clone());
+            remove_from(
+                &mut self.bindings_by_subject,
+                &subject,
+                &(binding.created, id.name.clone()),
+            );
+        }
+    }
+
+    fn binding_dirty(&self, id: &ObjectId) -> Dirty {
+        let mut dirty = Dirty::default();
+        self.binding_and_siblings(id, &mut dirty);
+        if let Some(Ok(binding)) = self.bindings.get(id).map(|b| &b.view.parsed) {
+            let role = ObjectId {
+                namespace: id.namespace.clone(),
+                name: binding.role.clone(),
+            };
+            self.role_dependents([&role].into_iter(), &mut dirty);
+        }
+        dirty
+    }
+
+    // --- namespaces
+
+    pub(crate) fn put_namespace(&mut self, name: NamespaceName, info: NamespaceInfo) -> Dirty {
+        if self.namespaces.get(&name).is_some_and(|old| **old == info) {
+            return Dirty::default();
+        }
+        self.namespaces.insert(name.clone(), Arc::new(info));
+        Dirty {
+            namespaces: BTreeSet::from([name]),
+            ..Dirty::default()
+        }
+    }
+
+    pub(crate) fn drop_namespace(&mut self, name: &NamespaceName) -> Dirty {
+        match self.namespaces.remove(name) {
+            Some(_) => Dirty {
+                namespaces: BTreeSet::from([name.clone()]),
+                ..Dirty::default()
+            },
+            None => Dirty::default(),
+        }
+    }
+
+    /// A new number when the object changed, its old one when only its status did: decisions don't rest on that.
+    fn version(&mut self, changed: Changed, old: Option<u64>) -> u64 {
+        match old {
+            Some(old) if changed == Changed::State => old,
+            _ => self.tick(),
+        }
+    }
+}
+
+fn remove_from<K: Eq + std::hash::Hash, V: Ord>(index: &mut HashMap<K, BTreeSet<V>>, key: &K, value: &V) {
+    if let Some(values) = index.get_mut(key) {
+        values.remove(value);
+        if values.is_empty() {
+            index.remove(key);
+        }
     }
 }

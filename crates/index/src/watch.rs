@@ -1,124 +1,128 @@
-//! Feeds a [`World`] from an API server.
+//! Feeds a world from an API server.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use deputy_api::{AWSAccount, AWSRole, AWSRoleBinding, DelegationLimit};
-use futures::StreamExt;
+use futures::{StreamExt as _, future::select_all};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::{
-    Api, Client,
-    api::{ApiResource, DynamicObject, PartialObjectMeta},
-    runtime::{WatchStreamExt, watcher},
+    Api, Client, CustomResourceExt as _,
+    api::{DynamicObject, PartialObjectMeta},
+    runtime::{
+        WatchStreamExt as _,
+        watcher::{Config, Error, Event, watcher},
+    },
 };
 
-use crate::world::{Kind, World};
+use crate::{
+    entry::Watched,
+    world::{Relist, World},
+};
 
-/// The kinds that every process watches.
-pub const OUR_KINDS: [Kind; 4] = [Kind::Accounts, Kind::Limits, Kind::Roles, Kind::Bindings];
-/// Objects a page of the first list.
-const PAGE: u32 = 500;
-
-/// Watches `kinds` for ever. `synced` is called once a kind is known whole, and again after each new beginning; `lost` when
-/// a watch fails (it is tried again with growing pauses, and what is known stays).
-pub async fn run(
-    client: Client,
-    world: Arc<World>,
-    kinds: Vec<Kind>,
-    synced: impl Fn(Kind) + Send + Sync + 'static,
-    lost: impl Fn(Kind, &watcher::Error) + Send + Sync + 'static,
-) {
-    let (synced, lost) = (&synced, &lost);
-    futures::future::join_all(kinds.into_iter().map(|kind| {
-        let (client, world) = (client.clone(), world.clone());
-        async move { feed(client, &world, kind, synced, lost).await }
-    }))
-    .await;
+/// A watch ended.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// Its stream ended, which it never should.
+    #[error("the watch of {0} ended")]
+    Ended(&'static str),
+    /// There is nothing to watch.
+    #[error("no kind to watch was given")]
+    NothingToWatch,
 }
 
-async fn feed(
-    client: Client,
-    world: &World,
-    kind: Kind,
-    synced: &(impl Fn(Kind) + Send + Sync),
-    lost: &(impl Fn(Kind, &watcher::Error) + Send + Sync),
-) {
-    let config = watcher::Config::default().any_semantic().page_size(PAGE);
-    match kind {
-        Kind::Namespaces => {
-            let api: Api<PartialObjectMeta<Namespace>> = Api::all(client);
-            let events = watcher(api, config)
-                .default_backoff()
-                .map(|e| e.map(|e| convert(e, |o| from_metadata(&o.metadata))));
-            follow(events.boxed(), world, kind, synced, lost).await;
-        }
-        Kind::ServiceAccounts => {
-            let api: Api<PartialObjectMeta<ServiceAccount>> = Api::all(client);
-            let events = watcher(api, config)
-                .default_backoff()
-                .map(|e| e.map(|e| convert(e, |o| from_metadata(&o.metadata))));
-            follow(events.boxed(), world, kind, synced, lost).await;
-        }
-        Kind::Accounts | Kind::Limits | Kind::Roles | Kind::Bindings => {
-            // Untyped: an object that a type can't hold is kept as unreadable, and wedges no watch.
-            let resource = match kind {
-                Kind::Accounts => ApiResource::erase::<AWSAccount>(&()),
-                Kind::Limits => ApiResource::erase::<DelegationLimit>(&()),
-                Kind::Roles => ApiResource::erase::<AWSRole>(&()),
-                _ => ApiResource::erase::<AWSRoleBinding>(&()),
-            };
-            let api: Api<DynamicObject> = Api::all_with(client, &resource);
-            follow(
-                watcher(api, config).default_backoff().boxed(),
-                world,
-                kind,
-                synced,
-                lost,
-            )
-            .await;
+impl WatchError {
+    /// The class, for metrics.
+    #[must_use]
+    pub fn category(&self) -> &'static str {
+        match self {
+            Self::Ended(_) => "Ended",
+            Self::NothingToWatch => "NothingToWatch",
         }
     }
 }
 
-async fn follow(
-    mut events: futures::stream::BoxStream<'_, Result<watcher::Event<DynamicObject>, watcher::Error>>,
-    world: &World,
-    kind: Kind,
-    synced: &(impl Fn(Kind) + Send + Sync),
-    lost: &(impl Fn(Kind, &watcher::Error) + Send + Sync),
-) {
-    let mut beginning = Vec::new();
+/// Feeds `world` with `kinds`, until a watch ends, which is the error. Whatever goes wrong with the API server is
+/// tried again, with growing pauses (0.8 to 30 s); the world keeps what it has in the meantime. Cancel safe.
+///
+/// Deputy's own kinds are read untyped: an object that can't be parsed is an unreadable entry, never a watch that
+/// stands still. Of namespaces and ServiceAccounts only the metadata is asked for.
+pub async fn watch(client: Client, world: Arc<World>, kinds: &[Watched]) -> WatchError {
+    if kinds.is_empty() {
+        return WatchError::NothingToWatch;
+    }
+    let watches = kinds
+        .iter()
+        .map(|kind| Box::pin(one(client.clone(), Arc::clone(&world), *kind)));
+    let (ended, ..) = select_all(watches).await;
+    WatchError::Ended(ended.as_str())
+}
+
+async fn one(client: Client, world: Arc<World>, kind: Watched) -> Watched {
+    match kind {
+        Watched::Accounts => objects(client, AWSAccount::api_resource(), &world, kind).await,
+        Watched::Limits => objects(client, DelegationLimit::api_resource(), &world, kind).await,
+        Watched::Roles => objects(client, AWSRole::api_resource(), &world, kind).await,
+        Watched::Bindings => objects(client, AWSRoleBinding::api_resource(), &world, kind).await,
+        Watched::Namespaces => {
+            let api: Api<PartialObjectMeta<Namespace>> = Api::all(client);
+            metadata(api, &world, kind).await;
+        }
+        Watched::ServiceAccounts => {
+            let api: Api<PartialObjectMeta<ServiceAccount>> = Api::all(client);
+            metadata(api, &world, kind).await;
+        }
+    }
+    kind
+}
+
+async fn objects(client: Client, resource: kube::core::ApiResource, world: &Arc<World>, kind: Watched) {
+    let api: Api<DynamicObject> = Api::all_with(client, &resource);
+    let mut relist = None;
+    let mut events = watcher(api, Config::default()).default_backoff().boxed();
     while let Some(event) = events.next().await {
         match event {
-            Ok(watcher::Event::Init) => beginning.clear(),
-            Ok(watcher::Event::InitApply(object)) => beginning.push(object),
-            Ok(watcher::Event::InitDone) => {
-                world.reset(kind, &std::mem::take(&mut beginning));
-                synced(kind);
-            }
-            Ok(watcher::Event::Apply(object)) => world.apply(kind, &object),
-            Ok(watcher::Event::Delete(object)) => world.delete(kind, &object),
-            Err(error) => lost(kind, &error),
+            Ok(Event::Init) => relist = Some(world.relist(kind)),
+            Ok(Event::InitApply(object)) => match &mut relist {
+                Some(relist) => relist.apply(object),
+                None => world.apply(kind, object),
+            },
+            Ok(Event::InitDone) => done(relist.take(), kind),
+            Ok(Event::Apply(object)) => world.apply(kind, object),
+            Ok(Event::Delete(object)) => world.delete(kind, &object.metadata),
+            Err(error) => warn(kind, &error),
         }
     }
 }
 
-fn convert<K>(event: watcher::Event<K>, f: impl Fn(K) -> DynamicObject) -> watcher::Event<DynamicObject> {
-    match event {
-        watcher::Event::Init => watcher::Event::Init,
-        watcher::Event::InitApply(o) => watcher::Event::InitApply(f(o)),
-        watcher::Event::InitDone => watcher::Event::InitDone,
-        watcher::Event::Apply(o) => watcher::Event::Apply(f(o)),
-        watcher::Event::Delete(o) => watcher::Event::Delete(f(o)),
+async fn metadata<K>(api: Api<PartialObjectMeta<K>>, world: &Arc<World>, kind: Watched)
+where
+    PartialObjectMeta<K>: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + Send + 'static,
+    PartialObjectMeta<K>: serde::de::DeserializeOwned,
+{
+    let mut relist = None;
+    let mut events = watcher(api, Config::default()).default_backoff().boxed();
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Event::Init) => relist = Some(world.relist(kind)),
+            Ok(Event::InitApply(object)) => match &mut relist {
+                Some(relist) => relist.apply_metadata(&object.metadata),
+                None => world.apply_metadata(kind, &object.metadata),
+            },
+            Ok(Event::InitDone) => done(relist.take(), kind),
+            Ok(Event::Apply(object)) => world.apply_metadata(kind, &object.metadata),
+            Ok(Event::Delete(object)) => world.delete(kind, &object.metadata),
+            Err(error) => warn(kind, &error),
+        }
     }
 }
 
-fn from_metadata(metadata: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta) -> DynamicObject {
-    DynamicObject {
-        types: None,
-        metadata: metadata.clone(),
-        data: serde_json::Value::Null,
+fn done(relist: Option<Relist>, kind: Watched) {
+    if let Some(relist) = relist {
+        relist.finish();
+        tracing::debug!(kind = kind.as_str(), "list read");
     }
 }
 
-/// How long a live read on a cache miss may take.
-pub const LIVE_READ_TIMEOUT: Duration = Duration::from_millis(1500);
+fn warn(kind: Watched, error: &Error) {
+    tracing::warn!(kind = kind.as_str(), %error, "watch failed; trying again");
+}

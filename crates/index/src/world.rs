@@ -1,411 +1,449 @@
-//! The state, filled from objects as the API server sends them.
+//! The state, and the answers to plain questions. Decisions are in [`crate::decisions`].
 
-use std::sync::Arc;
-
-use deputy_api::{AWSAccount, AWSRole, AWSRoleBinding, DelegationLimit, conditions, convert};
-use deputy_delegation::{
-    NamespaceName, ObjectName, ServiceAccountName, Violation,
-    model::{Account, Binding, LimitEntry, ObjectId, Role},
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
 };
-use kube::{Resource, ResourceExt, api::DynamicObject};
+
+use deputy_delegation::{
+    NamespaceName, ObjectName, ServiceAccountName,
+    model::{Account, Binding, LimitEntry, ObjectId, Role},
+    names::ClusterName,
+};
+use kube::api::{DynamicObject, ObjectMeta};
 use parking_lot::RwLock;
-use serde::de::DeserializeOwned;
-use tokio::sync::broadcast;
+use tokio::sync::watch;
 
 use crate::{
-    change::Change,
-    entry::Entry,
-    state::{State, Stored},
+    decisions::Decisions,
+    dirty::{Dirty, Readers, Subscription},
+    entry::{
+        AccountState, BindingState, Entry, LimitState, Meta, NamespaceInfo, RoleState, ServiceAccountInfo,
+        View, Watched,
+    },
+    parse,
+    state::{Key, State, subject},
 };
 
-/// Changes that a slow listener may miss before it is told [`Change::Everything`].
-const CHANGES_KEPT: usize = 4096;
-/// The label that asks for injection; the one thing remembered of namespaces and ServiceAccounts.
-const INJECT_LABEL: &str = "deputy.dev/inject";
-
-/// The kinds a world knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
-    /// `AWSAccount`
-    Accounts,
-    /// `DelegationLimit`
-    Limits,
-    /// `AWSRole`
-    Roles,
-    /// `AWSRoleBinding`
-    Bindings,
-    /// `Namespace`, metadata only
-    Namespaces,
-    /// `ServiceAccount`, metadata only
-    ServiceAccounts,
+/// How many objects are held, readable or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// AWSAccounts.
+    pub accounts: usize,
+    /// DelegationLimits.
+    pub limits: usize,
+    /// AWSRoles.
+    pub roles: usize,
+    /// AWSRoleBindings.
+    pub bindings: usize,
+    /// Namespaces.
+    pub namespaces: usize,
+    /// ServiceAccounts.
+    pub service_accounts: usize,
+    /// Objects of Deputy's kinds that can't be read.
+    pub unreadable: usize,
 }
 
-impl Kind {
-    /// The word in logs and in readiness.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Accounts => "awsaccounts",
-            Self::Limits => "delegationlimits",
-            Self::Roles => "awsroles",
-            Self::Bindings => "awsrolebindings",
-            Self::Namespaces => "namespaces",
-            Self::ServiceAccounts => "serviceaccounts",
-        }
-    }
-}
-
-/// What the status of a role says of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct RoleStanding {
-    /// Whether `Ready` is true, for the spec as it is now.
-    pub ready: bool,
-    /// Unix seconds since `Ready` is as it is; 0 while it says nothing.
-    pub since: i64,
-    /// Reason of `Ready`.
-    pub reason: String,
-    /// Its unique id in AWS, while known.
-    pub role_id: String,
-}
-
-/// What is known of the cluster. Shared behind an [`Arc`].
+/// What the cluster holds. Shared behind an [`Arc`]; reads are short and never wait for I/O.
+#[derive(Debug)]
 pub struct World {
+    pub(crate) cluster: ClusterName,
     pub(crate) state: RwLock<State>,
-    changes: broadcast::Sender<Change>,
-}
-
-impl Default for World {
-    fn default() -> Self {
-        Self {
-            state: RwLock::default(),
-            changes: broadcast::channel(CHANGES_KEPT).0,
-        }
-    }
+    pub(crate) decisions: Decisions,
+    readers: Readers,
+    synced: watch::Sender<BTreeSet<Watched>>,
 }
 
 impl World {
-    /// Hears of every change from now on. A receiver that lags must take everything as changed.
+    /// An empty world of a cluster.
     #[must_use]
-    pub fn subscribe(&self) -> broadcast::Receiver<Change> {
-        self.changes.subscribe()
-    }
-
-    fn tell(&self, changes: Vec<Change>) {
-        for change in changes {
-            // Nobody listening is fine: the webhook reads only.
-            let _listeners = self.changes.send(change);
+    pub fn new(cluster: ClusterName) -> Self {
+        Self {
+            cluster,
+            state: RwLock::default(),
+            decisions: Decisions::default(),
+            readers: Readers::default(),
+            synced: watch::Sender::new(BTreeSet::new()),
         }
     }
 
-    /// An object was made or changed.
-    pub fn apply(&self, kind: Kind, object: &DynamicObject) {
-        let changes = put(&mut self.state.write(), kind, object, true);
-        self.tell(changes);
+    /// The cluster.
+    #[must_use]
+    pub fn cluster(&self) -> &ClusterName {
+        &self.cluster
+    }
+
+    // --- feeding
+
+    /// An object is there, or has changed.
+    pub fn apply(&self, kind: Watched, object: DynamicObject) {
+        let dirty = match kind {
+            Watched::Accounts => {
+                parse::name(&object.metadata).map(|name| self.state.write().put_account(name, object))
+            }
+            Watched::Limits => {
+                parse::name(&object.metadata).map(|name| self.state.write().put_limit(name, object))
+            }
+            Watched::Roles => parse::id(&object.metadata).map(|id| self.state.write().put_role(id, object)),
+            Watched::Bindings => {
+                parse::id(&object.metadata).map(|id| self.state.write().put_binding(id, object))
+            }
+            Watched::Namespaces | Watched::ServiceAccounts => {
+                return self.apply_metadata(kind, &object.metadata);
+            }
+        };
+        self.tell(kind, dirty);
+    }
+
+    /// A namespace or ServiceAccount is there, or has changed. Nothing happens for other kinds.
+    pub fn apply_metadata(&self, kind: Watched, meta: &ObjectMeta) {
+        let dirty = match kind {
+            Watched::Namespaces => parse::name(meta)
+                .and_then(|name| NamespaceName::new(name.as_str()).ok())
+                .map(|name| {
+                    let info = NamespaceInfo {
+                        uid: meta.uid.as_deref().map(Arc::from),
+                        labels: parse::labels(meta),
+                        terminating_since: meta.deletion_timestamp.as_ref().map(|t| t.0.as_second()),
+                    };
+                    self.state.write().put_namespace(name, info)
+                }),
+            Watched::ServiceAccounts => subject(meta).map(|subject| {
+                let info = ServiceAccountInfo {
+                    uid: meta.uid.as_deref().map(Arc::from),
+                    labels: parse::labels(meta),
+                };
+                self.state
+                    .write()
+                    .service_accounts
+                    .insert(subject, Arc::new(info));
+                Dirty::default()
+            }),
+            Watched::Accounts | Watched::Limits | Watched::Roles | Watched::Bindings => return,
+        };
+        self.tell(kind, dirty);
     }
 
     /// An object is gone.
-    pub fn delete(&self, kind: Kind, object: &DynamicObject) {
-        let changes = put(&mut self.state.write(), kind, object, false);
-        self.tell(changes);
+    pub fn delete(&self, kind: Watched, meta: &ObjectMeta) {
+        if let Some(key) = Key::of(kind, meta) {
+            self.remove(&key);
+        }
     }
 
-    /// These are all the objects of a kind.
-    pub fn reset(&self, kind: Kind, objects: &[DynamicObject]) {
-        let mut state = self.state.write();
-        match kind {
-            Kind::Accounts => state.accounts.clear(),
-            Kind::Limits => {
-                state.limits.clear();
-                state.order_limits();
-            }
-            Kind::Roles => {
-                state.roles.clear();
-                state.standings.clear();
-            }
-            Kind::Bindings => {
-                state.bindings.clear();
-                state.by_role.clear();
-                state.by_account.clear();
-            }
-            Kind::Namespaces => state.namespaces.clear(),
-            Kind::ServiceAccounts => state.service_accounts.clear(),
-        }
+    /// The whole list of a kind: what is not in it is gone. The kind counts as synced from then on.
+    pub fn reset(self: &Arc<Self>, kind: Watched, objects: impl IntoIterator<Item = DynamicObject>) {
+        let mut relist = self.relist(kind);
         for object in objects {
-            drop(put(&mut state, kind, object, true));
+            relist.apply(object);
         }
-        drop(state);
-        self.tell(vec![Change::Everything]);
+        relist.finish();
     }
 
-    /// An account.
+    /// Begins the whole list of a kind, object by object, so that it is never in memory twice.
+    #[must_use]
+    pub fn relist(self: &Arc<Self>, kind: Watched) -> Relist {
+        Relist {
+            world: Arc::clone(self),
+            kind,
+            seen: HashSet::new(),
+        }
+    }
+
+    fn remove(&self, key: &Key) {
+        let dirty = {
+            let mut state = self.state.write();
+            match key {
+                Key::Account(name) => state.drop_account(name),
+                Key::Limit(name) => state.drop_limit(name),
+                Key::Role(id) => state.drop_role(id),
+                Key::Binding(id) => state.drop_binding(id),
+                Key::Namespace(name) => state.drop_namespace(name),
+                Key::ServiceAccount(subject) => {
+                    state.service_accounts.remove(subject);
+                    Dirty::default()
+                }
+            }
+        };
+        match key {
+            Key::Role(id) => self.decisions.forget_role(id),
+            Key::Binding(id) => self.decisions.forget_binding(id),
+            Key::Account(_) | Key::Limit(_) | Key::Namespace(_) | Key::ServiceAccount(_) => {}
+        }
+        self.readers.tell(&dirty);
+    }
+
+    fn tell(&self, kind: Watched, dirty: Option<Dirty>) {
+        match dirty {
+            Some(dirty) => self.readers.tell(&dirty),
+            // The API server checks names by the same rules.
+            None => tracing::error!(
+                kind = kind.as_str(),
+                "an object without a usable name is passed over"
+            ),
+        }
+    }
+
+    // --- readiness and changes
+
+    /// Whether the list of every kind given has been read once.
+    #[must_use]
+    pub fn is_synced(&self, kinds: &[Watched]) -> bool {
+        self.unsynced(kinds).is_empty()
+    }
+
+    /// Those of the kinds given that have not been read once.
+    #[must_use]
+    pub fn unsynced(&self, kinds: &[Watched]) -> Vec<&'static str> {
+        let synced = self.synced.borrow();
+        kinds
+            .iter()
+            .filter(|kind| !synced.contains(kind))
+            .map(|kind| kind.as_str())
+            .collect()
+    }
+
+    /// Waits until the list of every kind given has been read once.
+    pub async fn synced(&self, kinds: &[Watched]) {
+        let mut synced = self.synced.subscribe();
+        // The sender lives in `self`: there is no error to wait for.
+        let _closed = synced
+            .wait_for(|synced| kinds.iter().all(|kind| synced.contains(kind)))
+            .await
+            .is_err();
+    }
+
+    /// A reader of changes from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription {
+        self.readers.subscribe()
+    }
+
+    // --- questions
+
+    /// An account, also while it is being deleted.
     #[must_use]
     pub fn account(&self, name: &ObjectName) -> Entry<Account> {
         self.state
             .read()
             .accounts
             .get(name)
-            .map_or(Entry::Missing, Stored::visible)
+            .map_or(Entry::Missing, |a| a.view.entry())
     }
 
-    /// All limits, in the order of their names.
+    /// An account with metadata and status.
     #[must_use]
-    pub fn limits(&self) -> Arc<[LimitEntry]> {
-        self.state.read().ordered_limits.clone()
+    pub fn account_view(&self, name: &ObjectName) -> Option<View<Account, AccountState>> {
+        self.state.read().accounts.get(name).map(|a| a.view.clone())
     }
 
-    /// A limit.
+    /// Names of all accounts, in order.
     #[must_use]
-    pub fn limit(&self, name: &ObjectName) -> Option<LimitEntry> {
-        self.state.read().limits.get(name).cloned()
+    pub fn accounts(&self) -> Vec<ObjectName> {
+        sorted(self.state.read().accounts.keys())
     }
 
-    /// A role.
+    /// Limits that may apply in an account, by name: those that name it, and those whose scope can't be read. Which
+    /// of them apply to a namespace, [`LimitEntry::applies`] says.
     #[must_use]
-    pub fn role(&self, id: &ObjectId) -> Entry<Role> {
-        self.state
-            .read()
-            .roles
-            .get(id)
-            .map_or(Entry::Missing, Stored::visible)
+    pub fn limits(&self, account: &ObjectName) -> Arc<[LimitEntry]> {
+        Arc::clone(&self.state.read().limits.of_account(account).limits)
     }
 
-    /// What the status of a role says.
+    /// Limits that apply to grants of a namespace in an account, by name.
     #[must_use]
-    pub fn standing(&self, id: &ObjectId) -> Option<RoleStanding> {
-        self.state.read().standings.get(id).cloned()
-    }
-
-    /// A binding.
-    #[must_use]
-    pub fn binding(&self, id: &ObjectId) -> Entry<Binding> {
-        self.state
-            .read()
-            .bindings
-            .get(id)
-            .map_or(Entry::Missing, Stored::visible)
-    }
-
-    /// The readable bindings that name a role, by name.
-    #[must_use]
-    pub fn bindings_of_role(&self, role: &ObjectId) -> Vec<Arc<Binding>> {
-        let state = self.state.read();
-        let names = state.by_role.get(role).into_iter().flatten();
-        names
-            .filter_map(|name| visible_binding(&state, &role.namespace, name))
+    pub fn limits_of(&self, namespace: &NamespaceName, account: &ObjectName) -> Vec<LimitEntry> {
+        self.limits(account)
+            .iter()
+            .filter(|l| l.applies(namespace, account))
+            .cloned()
             .collect()
     }
 
-    /// The readable bindings that name a ServiceAccount, the oldest first.
+    /// All limits, by name.
+    #[must_use]
+    pub fn all_limits(&self) -> Vec<LimitEntry> {
+        self.state
+            .read()
+            .limits
+            .by_name
+            .values()
+            .map(|l| l.entry.clone())
+            .collect()
+    }
+
+    /// A limit, with metadata and status.
+    #[must_use]
+    pub fn limit(&self, name: &ObjectName) -> Option<(LimitEntry, Meta, Arc<LimitState>)> {
+        let state = self.state.read();
+        let limit = state.limits.by_name.get(name)?;
+        Some((limit.entry.clone(), limit.meta.clone(), Arc::clone(&limit.state)))
+    }
+
+    /// A role, with metadata and status.
+    #[must_use]
+    pub fn role(&self, id: &ObjectId) -> Option<View<Role, RoleState>> {
+        self.state.read().roles.get(id).map(|r| r.view.clone())
+    }
+
+    /// Names of all roles, in order.
+    #[must_use]
+    pub fn roles(&self) -> Vec<ObjectId> {
+        sorted(self.state.read().roles.keys())
+    }
+
+    /// A binding, with metadata and status.
+    #[must_use]
+    pub fn binding(&self, id: &ObjectId) -> Option<View<Binding, BindingState>> {
+        self.state.read().bindings.get(id).map(|b| b.view.clone())
+    }
+
+    /// Names of all bindings, in order.
+    #[must_use]
+    pub fn bindings(&self) -> Vec<ObjectId> {
+        sorted(self.state.read().bindings.keys())
+    }
+
+    /// Bindings that name a role, oldest first (then by name). Not those that are being deleted or can't be read:
+    /// they grant nothing.
+    #[must_use]
+    pub fn bindings_of_role(&self, role: &ObjectId) -> Vec<Arc<Binding>> {
+        let state = self.state.read();
+        let ids = state.bindings_by_role.get(role).into_iter().flatten();
+        let mut bindings: Vec<_> = ids.filter_map(|id| state.granting_binding(id)).collect();
+        bindings.sort_by(|a, b| (a.created, &a.id.name).cmp(&(b.created, &b.id.name)));
+        bindings
+    }
+
+    /// Bindings that name a ServiceAccount, oldest first (then by name). Not those that are being deleted or can't be
+    /// read.
     #[must_use]
     pub fn bindings_of_service_account(
         &self,
         namespace: &NamespaceName,
-        account: &ServiceAccountName,
+        service_account: &ServiceAccountName,
     ) -> Vec<Arc<Binding>> {
         let state = self.state.read();
-        let key = (namespace.clone(), account.clone());
-        let names = state.by_account.get(&key).into_iter().flatten();
+        let subject = (namespace.clone(), service_account.clone());
+        let names = state.bindings_by_subject.get(&subject).into_iter().flatten();
         names
-            .filter_map(|(_, name)| visible_binding(&state, namespace, name))
+            .filter_map(|(_, name)| {
+                state.granting_binding(&ObjectId {
+                    namespace: namespace.clone(),
+                    name: name.clone(),
+                })
+            })
             .collect()
     }
 
-    /// Names of all roles, also of those that can't be read or are being deleted.
+    /// Roles of an account, in order, also those being deleted.
     #[must_use]
-    pub fn role_ids(&self) -> Vec<ObjectId> {
-        self.state.read().roles.keys().cloned().collect()
+    pub fn roles_of_account(&self, account: &ObjectName) -> Vec<ObjectId> {
+        self.state
+            .read()
+            .roles_by_account
+            .get(account)
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect()
     }
 
-    /// Names of all bindings, likewise.
+    /// Roles that a limit applies to, in order, also those being deleted.
     #[must_use]
-    pub fn binding_ids(&self) -> Vec<ObjectId> {
-        self.state.read().bindings.keys().cloned().collect()
-    }
-
-    /// Names of all accounts.
-    #[must_use]
-    pub fn account_names(&self) -> Vec<ObjectName> {
-        self.state.read().accounts.keys().cloned().collect()
-    }
-
-    /// Names of all limits.
-    #[must_use]
-    pub fn limit_names(&self) -> Vec<ObjectName> {
-        self.state.read().limits.keys().cloned().collect()
-    }
-
-    /// Roles in an account, by the account's name.
-    #[must_use]
-    pub fn roles_in(&self, account: &ObjectName) -> Vec<ObjectId> {
+    pub fn roles_under_limit(&self, limit: &ObjectName) -> Vec<ObjectId> {
         let state = self.state.read();
-        let in_account = |s: &Stored<Role>| s.entry.known().is_none_or(|r| r.account == *account);
         state
-            .roles
-            .iter()
-            .filter(|(_, s)| in_account(s))
-            .map(|(id, _)| id.clone())
-            .collect()
+            .limits
+            .by_name
+            .get(limit)
+            .map_or_else(Vec::new, |l| state.roles_under(&l.entry).into_iter().collect())
     }
 
-    /// The injection label of a namespace. The outer `None`: no such namespace is known.
+    /// A namespace; `None`: not there, or not in the cache yet.
     #[must_use]
-    pub fn namespace_label(&self, namespace: &NamespaceName) -> Option<Option<String>> {
-        self.state.read().namespaces.get(namespace).cloned()
+    pub fn namespace(&self, name: &NamespaceName) -> Option<Arc<NamespaceInfo>> {
+        self.state.read().namespaces.get(name).cloned()
     }
 
-    /// The injection label of a ServiceAccount. The outer `None`: no such ServiceAccount is known.
+    /// A ServiceAccount; `None`: not there, or not in the cache yet.
     #[must_use]
-    pub fn service_account_label(
+    pub fn service_account(
         &self,
         namespace: &NamespaceName,
-        account: &ServiceAccountName,
-    ) -> Option<Option<String>> {
+        name: &ServiceAccountName,
+    ) -> Option<Arc<ServiceAccountInfo>> {
         self.state
             .read()
             .service_accounts
-            .get(&(namespace.clone(), account.clone()))
+            .get(&(namespace.clone(), name.clone()))
             .cloned()
     }
-}
 
-fn visible_binding(state: &State, namespace: &NamespaceName, name: &ObjectName) -> Option<Arc<Binding>> {
-    let id = ObjectId {
-        namespace: namespace.clone(),
-        name: name.clone(),
-    };
-    state.bindings.get(&id)?.visible().known().cloned()
-}
-
-/// The label that a namespace or ServiceAccount carries, from any object with metadata.
-pub(crate) fn inject_label(object: &impl ResourceExt) -> Option<String> {
-    object.labels().get(INJECT_LABEL).cloned()
-}
-
-fn id_of(object: &DynamicObject) -> Option<ObjectId> {
-    Some(ObjectId {
-        namespace: NamespaceName::new(object.namespace()?).ok()?,
-        name: ObjectName::new(object.name_any()).ok()?,
-    })
-}
-
-/// Reads an object of ours. What can't be read keeps its reason.
-fn read<K, T>(object: &DynamicObject, parse: impl FnOnce(&K) -> Result<T, Vec<Violation>>) -> Entry<T>
-where
-    K: Resource + DeserializeOwned,
-{
-    let typed: Result<K, _> = serde_json::to_value(object).and_then(serde_json::from_value);
-    match typed {
-        Ok(typed) => match parse(&typed) {
-            Ok(parsed) => Entry::Known(Arc::new(parsed)),
-            Err(violations) => {
-                let all: Vec<String> = violations.iter().map(ToString::to_string).collect();
-                Entry::Unreadable(all.join("; ").into())
-            }
-        },
-        Err(e) => Entry::Unreadable(e.to_string().into()),
-    }
-}
-
-fn standing(object: &DynamicObject) -> RoleStanding {
-    let Some(status) = object.data.get("status") else {
-        return RoleStanding::default();
-    };
-    let Ok(status) = serde_json::from_value::<deputy_api::AWSRoleStatus>(status.clone()) else {
-        return RoleStanding::default();
-    };
-    let ready = conditions::find(&status.conditions, conditions::READY);
-    RoleStanding {
-        ready: conditions::is_true(&status.conditions, conditions::READY)
-            && status.observed_generation == object.metadata.generation,
-        since: ready.map_or(0, |c| c.last_transition_time.0.as_second()),
-        reason: ready.map(|c| c.reason.clone()).unwrap_or_default(),
-        role_id: status.role_id.unwrap_or_default(),
-    }
-}
-
-fn put(state: &mut State, kind: Kind, object: &DynamicObject, exists: bool) -> Vec<Change> {
-    let deleting = object.metadata.deletion_timestamp.is_some();
-    let stored_name = || ObjectName::new(object.name_any()).ok();
-    match kind {
-        Kind::Accounts => {
-            let Some(name) = stored_name() else {
-                return Vec::new();
-            };
-            let entry = || Stored {
-                entry: read::<AWSAccount, _>(object, convert::parse_account),
-                deleting,
-            };
-            state.put_account(name, exists.then(entry))
-        }
-        Kind::Limits => {
-            let Some(name) = stored_name() else {
-                return Vec::new();
-            };
-            // A limit limits until it is gone.
-            let entry = exists.then(|| limit_entry(object, name.clone()));
-            state.put_limit(name, entry)
-        }
-        Kind::Roles => {
-            let Some(id) = id_of(object) else {
-                return Vec::new();
-            };
-            let stored = || {
-                let entry = read::<AWSRole, _>(object, convert::parse_role);
-                (Stored { entry, deleting }, standing(object))
-            };
-            state.put_role(id, exists.then(stored))
-        }
-        Kind::Bindings => {
-            let Some(id) = id_of(object) else {
-                return Vec::new();
-            };
-            let entry = || Stored {
-                entry: read::<AWSRoleBinding, _>(object, convert::parse_binding),
-                deleting,
-            };
-            state.put_binding(id, exists.then(entry))
-        }
-        Kind::Namespaces => {
-            if let Ok(name) = NamespaceName::new(object.name_any()) {
-                if exists {
-                    state.namespaces.insert(name, inject_label(object));
-                } else {
-                    state.namespaces.remove(&name);
-                }
-            }
-            Vec::new()
-        }
-        Kind::ServiceAccounts => {
-            let key = object.namespace().and_then(|ns| {
-                Some((
-                    NamespaceName::new(ns).ok()?,
-                    ServiceAccountName::new(object.name_any()).ok()?,
-                ))
-            });
-            if let Some(key) = key {
-                if exists {
-                    state.service_accounts.insert(key, inject_label(object));
-                } else {
-                    state.service_accounts.remove(&key);
-                }
-            }
-            Vec::new()
+    /// How many objects there are.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let state = self.state.read();
+        let limits = &state.limits.by_name;
+        Counts {
+            accounts: state.accounts.len(),
+            limits: limits.len(),
+            roles: state.roles.len(),
+            bindings: state.bindings.len(),
+            namespaces: state.namespaces.len(),
+            service_accounts: state.service_accounts.len(),
+            unreadable: state.accounts.values().filter(|o| o.view.parsed.is_err()).count()
+                + limits
+                    .values()
+                    .filter(|l| matches!(l.entry, LimitEntry::Invalid { .. }))
+                    .count()
+                + state.roles.values().filter(|o| o.view.parsed.is_err()).count()
+                + state.bindings.values().filter(|o| o.view.parsed.is_err()).count(),
         }
     }
 }
 
-fn limit_entry(object: &DynamicObject, name: ObjectName) -> LimitEntry {
-    match read::<DelegationLimit, _>(object, convert::parse_limit) {
-        Entry::Known(limit) => LimitEntry::Valid(limit),
-        Entry::Unreadable(why) => LimitEntry::Invalid {
-            name,
-            scope: convert::scope_of(&object.data),
-            error: why.to_string(),
-        },
-        Entry::Missing => LimitEntry::Invalid {
-            name,
-            scope: None,
-            error: "not readable".into(),
-        },
+/// The whole list of a kind, arriving object by object.
+#[derive(Debug)]
+pub struct Relist {
+    world: Arc<World>,
+    kind: Watched,
+    seen: HashSet<Key>,
+}
+
+impl Relist {
+    /// The next object.
+    pub fn apply(&mut self, object: DynamicObject) {
+        self.seen.extend(Key::of(self.kind, &object.metadata));
+        self.world.apply(self.kind, object);
     }
+
+    /// The next namespace or ServiceAccount.
+    pub fn apply_metadata(&mut self, meta: &ObjectMeta) {
+        self.seen.extend(Key::of(self.kind, meta));
+        self.world.apply_metadata(self.kind, meta);
+    }
+
+    /// That was the last one: what was not among them is gone, and the kind is synced.
+    pub fn finish(self) {
+        let gone: Vec<Key> = self
+            .world
+            .state
+            .read()
+            .keys(self.kind)
+            .filter(|key| !self.seen.contains(key))
+            .collect();
+        for key in &gone {
+            self.world.remove(key);
+        }
+        self.world
+            .synced
+            .send_if_modified(|synced| synced.insert(self.kind));
+    }
+}
+
+fn sorted<'a, T: Ord + Clone + 'a>(keys: impl Iterator<Item = &'a T>) -> Vec<T> {
+    let mut keys: Vec<T> = keys.cloned().collect();
+    keys.sort_unstable();
+    keys
 }

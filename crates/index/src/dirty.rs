@@ -1,0 +1,115 @@
+//! What has to be decided again.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Weak},
+};
+
+use deputy_delegation::{NamespaceName, ObjectName, model::ObjectId};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// Objects whose decision or outcome may have changed: those that changed, and those that depend on them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Dirty {
+    /// Accounts that changed.
+    pub accounts: BTreeSet<ObjectName>,
+    /// Limits: changed, or their account did, or a grant that they count.
+    pub limits: BTreeSet<ObjectName>,
+    /// Roles: changed, or a limit, account or binding of theirs did.
+    pub roles: BTreeSet<ObjectId>,
+    /// Bindings: changed, or their role, or another binding of the same ServiceAccount did.
+    pub bindings: BTreeSet<ObjectId>,
+    /// Namespaces that changed.
+    pub namespaces: BTreeSet<NamespaceName>,
+}
+
+impl Dirty {
+    /// Nothing changed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self {
+            accounts,
+            limits,
+            roles,
+            bindings,
+            namespaces,
+        } = self;
+        accounts.is_empty()
+            && limits.is_empty()
+            && roles.is_empty()
+            && bindings.is_empty()
+            && namespaces.is_empty()
+    }
+
+    fn merge(&mut self, other: &Self) {
+        let Self {
+            accounts,
+            limits,
+            roles,
+            bindings,
+            namespaces,
+        } = other;
+        self.accounts.extend(accounts.iter().cloned());
+        self.limits.extend(limits.iter().cloned());
+        self.roles.extend(roles.iter().cloned());
+        self.bindings.extend(bindings.iter().cloned());
+        self.namespaces.extend(namespaces.iter().cloned());
+    }
+}
+
+/// One reader of the changes. Changes are gathered in sets until they are taken, so a slow reader misses nothing, and
+/// holds at most one entry for each object.
+#[derive(Debug)]
+pub struct Subscription(Arc<Inbox>);
+
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    dirty: Mutex<Dirty>,
+    notify: Notify,
+}
+
+impl Subscription {
+    /// Waits until something changed, and takes all that did. Cancel safe. For one waiting task.
+    pub async fn next(&self) -> Dirty {
+        loop {
+            if let Some(dirty) = self.take() {
+                return dirty;
+            }
+            self.0.notify.notified().await;
+        }
+    }
+
+    /// What changed since it was last taken, if anything.
+    #[must_use]
+    pub fn take(&self) -> Option<Dirty> {
+        let dirty = std::mem::take(&mut *self.0.dirty.lock());
+        (!dirty.is_empty()).then_some(dirty)
+    }
+}
+
+/// All readers.
+#[derive(Debug, Default)]
+pub(crate) struct Readers(Mutex<Vec<Weak<Inbox>>>);
+
+impl Readers {
+    pub(crate) fn subscribe(&self) -> Subscription {
+        let inbox = Arc::new(Inbox::default());
+        self.0.lock().push(Arc::downgrade(&inbox));
+        Subscription(inbox)
+    }
+
+    pub(crate) fn tell(&self, dirty: &Dirty) {
+        if dirty.is_empty() {
+            return;
+        }
+        self.0.lock().retain(|reader| {
+            let Some(inbox) = reader.upgrade() else {
+                return false;
+            };
+            inbox.dirty.lock().merge(dirty);
+            inbox.notify.notify_one();
+            true
+        });
+    }
+}

@@ -1,0 +1,177 @@
+//! From objects as the API server sends them to views. Nothing here fails: what can't be read is said to be so.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use deputy_api::{
+    AWSAccount, AWSAccountStatus, AWSRole, AWSRoleBinding, AWSRoleBindingStatus, AWSRoleStatus,
+    DelegationLimit, DelegationLimitStatus, GROUP, conditions, convert::scope_of, parse_account,
+    parse_binding, parse_limit, parse_role,
+};
+use deputy_delegation::{
+    NamespaceName, ObjectName, Violation,
+    model::{Account, Binding, LimitEntry, ObjectId, Role},
+};
+use kube::api::{DynamicObject, ObjectMeta};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::entry::{AccountState, BindingState, LimitState, Meta, RoleState};
+
+/// The longest reason that is kept for an unreadable object, in characters.
+const MAX_REASON_CHARS: usize = 2000;
+
+/// The spec of a kind and what it becomes.
+pub(crate) trait Parse: Sized {
+    /// Of the custom resource.
+    type Spec: DeserializeOwned;
+    /// Reads metadata and spec.
+    fn parse(meta: ObjectMeta, spec: Self::Spec) -> Result<Self, Vec<Violation>>;
+}
+
+macro_rules! parse {
+    ($model:ty, $kind:ident, $spec:ty, $parse:ident) => {
+        impl Parse for $model {
+            type Spec = $spec;
+            fn parse(metadata: ObjectMeta, spec: Self::Spec) -> Result<Self, Vec<Violation>> {
+                $parse(&$kind {
+                    metadata,
+                    spec,
+                    status: None,
+                })
+            }
+        }
+    };
+}
+parse!(Account, AWSAccount, deputy_api::AWSAccountSpec, parse_account);
+parse!(Role, AWSRole, deputy_api::AWSRoleSpec, parse_role);
+parse!(
+    Binding,
+    AWSRoleBinding,
+    deputy_api::AWSRoleBindingSpec,
+    parse_binding
+);
+parse!(
+    deputy_delegation::model::Limit,
+    DelegationLimit,
+    deputy_api::DelegationLimitSpec,
+    parse_limit
+);
+
+/// Reads the spec of an object.
+pub(crate) fn spec<T: Parse>(object: &mut DynamicObject) -> Result<Arc<T>, Arc<str>> {
+    let spec = object.data.get_mut("spec").map(Value::take).unwrap_or_default();
+    let spec: T::Spec = serde_json::from_value(spec).map_err(|error| cut(&format!("spec: {error}")))?;
+    // Managed fields are often larger than the object, and nobody here reads them.
+    object.metadata.managed_fields = None;
+    let metadata = std::mem::take(&mut object.metadata);
+    T::parse(metadata, spec)
+        .map(Arc::new)
+        .map_err(|violations| cut(&sentence(&violations)))
+}
+
+/// Reads a limit. One that can't be read still limits, as far as its scope can be read, or everywhere.
+pub(crate) fn limit(name: &ObjectName, mut object: DynamicObject) -> LimitEntry {
+    let scope = scope_of(&object.data);
+    match spec(&mut object) {
+        Ok(limit) => LimitEntry::Valid(limit),
+        Err(error) => LimitEntry::Invalid {
+            name: name.clone(),
+            scope,
+            error: error.to_string(),
+        },
+    }
+}
+
+pub(crate) fn meta(object: &ObjectMeta) -> Meta {
+    Meta {
+        uid: object.uid.as_deref().map(Arc::from),
+        generation: object.generation.unwrap_or_default(),
+        terminating: object.deletion_timestamp.is_some(),
+    }
+}
+
+/// Name of a cluster-scoped object.
+pub(crate) fn name(object: &ObjectMeta) -> Option<ObjectName> {
+    ObjectName::new(object.name.as_deref()?).ok()
+}
+
+/// Name of an object in a namespace.
+pub(crate) fn id(object: &ObjectMeta) -> Option<ObjectId> {
+    let namespace = NamespaceName::new(object.namespace.as_deref()?).ok()?;
+    Some(ObjectId {
+        namespace,
+        name: name(object)?,
+    })
+}
+
+/// Labels of ours: the others are of no interest, and some clusters have many.
+pub(crate) fn labels(object: &ObjectMeta) -> BTreeMap<String, String> {
+    let ours = |key: &str| key.strip_prefix(GROUP).is_some_and(|rest| rest.starts_with('/'));
+    object
+        .labels
+        .iter()
+        .flatten()
+        .filter(|(k, _)| ours(k))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect()
+}
+
+/// A status that can't be read says nothing: it is written anew.
+fn status<S: DeserializeOwned + Default>(object: &DynamicObject) -> S {
+    object
+        .data
+        .get("status")
+        .and_then(|status| S::deserialize(status).ok())
+        .unwrap_or_default()
+}
+
+pub(crate) fn account_state(object: &DynamicObject) -> AccountState {
+    let status: AWSAccountStatus = status(object);
+    AccountState {
+        ready: conditions::is_true(&status.conditions, conditions::READY),
+    }
+}
+
+pub(crate) fn limit_state(object: &DynamicObject) -> LimitState {
+    let status: DelegationLimitStatus = status(object);
+    LimitState {
+        ready: conditions::is_true(&status.conditions, conditions::READY),
+        observed_generation: status.observed_generation.unwrap_or_default(),
+        boundaries: status.boundaries,
+    }
+}
+
+pub(crate) fn role_state(object: &DynamicObject) -> RoleState {
+    let status: AWSRoleStatus = status(object);
+    let ready = conditions::find(&status.conditions, conditions::READY);
+    RoleState {
+        provisioned: conditions::is_true(&status.conditions, conditions::PROVISIONED),
+        ready: conditions::is_true(&status.conditions, conditions::READY),
+        reason: ready.map(|c| c.reason.as_str().into()),
+        observed_generation: status.observed_generation.unwrap_or_default(),
+        role_arn: status.role_arn.map(Into::into),
+        role_id: status.role_id.map(Into::into),
+    }
+}
+
+pub(crate) fn binding_state(object: &DynamicObject) -> BindingState {
+    let status: AWSRoleBindingStatus = status(object);
+    BindingState {
+        ready: conditions::is_true(&status.conditions, conditions::READY),
+    }
+}
+
+fn sentence(violations: &[Violation]) -> String {
+    let each: Vec<String> = violations
+        .iter()
+        .map(|v| format!("{}: {}", v.field, v.message))
+        .collect();
+    each.join("; ")
+}
+
+fn cut(text: &str) -> Arc<str> {
+    match text.char_indices().nth(MAX_REASON_CHARS) {
+        Some((end, _)) => Arc::from(format!("{} … (cut)", text.get(..end).unwrap_or_default())),
+        None => Arc::from(text),
+    }
+}
