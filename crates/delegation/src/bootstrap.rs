@@ -227,13 +227,8 @@ fn provisioner(scope: &Scope) -> Document {
                 roles,
                 vec![],
             ),
-            // These have no resource: lists and the account's quotas.
-            allow(
-                "ReadAccount",
-                &["iam:GetAccountSummary", "iam:ListRoles"],
-                &all,
-                vec![],
-            ),
+            // A list has no resource.
+            allow("ListRoles", &["iam:ListRoles"], &all, vec![]),
             deny(
                 "NeverTheBoundary",
                 &[
