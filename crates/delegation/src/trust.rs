@@ -80,16 +80,22 @@ pub fn deny_all() -> Document {
     reason = "a constant document for each kind, built by a test; there is no safer value to fall back to"
 )]
 pub(crate) fn deny_everything(kind: PolicyKind) -> Document {
-    let (principal, action, resource) = match kind {
-        PolicyKind::Trust => (Some(Principal::Anyone), "sts:*", None),
-        PolicyKind::Resource => (Some(Principal::Anyone), "*", Some("*")),
-        PolicyKind::Identity | PolicyKind::Session | PolicyKind::Boundary => (None, "*", Some("*")),
+    // A trust policy takes no wildcard in its actions' names; nobody tags a session that can't be made.
+    const SESSIONS: &[&str] = &[
+        "sts:AssumeRole",
+        "sts:AssumeRoleWithSAML",
+        "sts:AssumeRoleWithWebIdentity",
+    ];
+    let (principal, actions, resource) = match kind {
+        PolicyKind::Trust => (Some(Principal::Anyone), SESSIONS, None),
+        PolicyKind::Resource => (Some(Principal::Anyone), &["*"][..], Some("*")),
+        PolicyKind::Identity | PolicyKind::Session | PolicyKind::Boundary => (None, &["*"][..], Some("*")),
     };
     let statement = Statement {
         sid: Some("DenyAll".to_owned()),
         effect: Effect::Deny,
         principal,
-        action: ActionElement::Action(vec![action.to_owned()]),
+        action: ActionElement::Action(actions.iter().map(|&action| action.to_owned()).collect()),
         resource: resource.map(|r| ResourceElement::Resource(vec![r.to_owned()])),
         conditions: Vec::new(),
     };

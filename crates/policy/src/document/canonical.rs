@@ -48,8 +48,12 @@ fn write_statement(out: &mut Writer, statement: &Statement) {
     match &statement.principal {
         None => {}
         Some(Principal::Anyone) => {
+            // Means the same as "*", which IAM refuses in a trust policy.
             out.key("Principal");
+            out.begin('{');
+            out.key("AWS");
             out.string("*");
+            out.end('}');
         }
         Some(Principal::Listed {
             aws,
