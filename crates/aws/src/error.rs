@@ -302,13 +302,16 @@ impl AwsError {
         }
         match &error {
             SdkError::ServiceError(context) => {
-                let (raw, error) = (context.raw(), context.err());
+                let (raw, refusal) = (context.raw(), context.err());
                 let status = raw.status().as_u16();
-                let message = error.message().unwrap_or_default();
-                let class = ErrorClass::of(error.code(), Some(status), message);
+                if refusal.code().is_none() && raw.status().is_success() {
+                    return Self::unreadable(operation, status, &error);
+                }
+                let message = refusal.message().unwrap_or_default();
+                let class = ErrorClass::of(refusal.code(), Some(status), message);
                 Self {
                     outcome_unknown: class == ErrorClass::Service,
-                    code: error.code().map(str::to_owned),
+                    code: refusal.code().map(str::to_owned),
                     request_id: request_id(raw.headers()),
                     ..Self::new(operation, class, message)
                 }
@@ -330,18 +333,24 @@ impl AwsError {
                     ..Self::new(operation, class, &innermost(&error))
                 }
             }
-            // An answer that can't be read: cut off, or not from AWS.
             SdkError::ResponseError(context) => {
-                let status = context.raw().status().as_u16();
-                let class = match ErrorClass::of(None, Some(status), "") {
-                    ErrorClass::Other => ErrorClass::Unreachable,
-                    class => class,
-                };
-                Self::new(operation, class, &format!("HTTP {status}: {}", innermost(&error)))
-                    .with_unknown_outcome()
+                Self::unreadable(operation, context.raw().status().as_u16(), &error)
             }
             _ => Self::new(operation, ErrorClass::Other, &innermost(&error)),
         }
+    }
+
+    /// An answer that can't be read: cut off, or not from AWS.
+    fn unreadable(operation: &'static str, status: u16, error: &(dyn StdError + 'static)) -> Self {
+        let class = match ErrorClass::of(None, Some(status), "") {
+            ErrorClass::Other => ErrorClass::Unreachable,
+            class => class,
+        };
+        let message = format!(
+            "HTTP {status}, and an answer that can't be read: {}",
+            innermost(error)
+        );
+        Self::new(operation, class, &message).with_unknown_outcome()
     }
 }
 
@@ -399,3 +408,6 @@ fn presentable(message: &str) -> String {
         None => line,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,8 @@
 
 mod budget;
 mod clients;
+#[cfg(test)]
+mod conformance;
 mod error;
 mod identity;
 #[cfg(any(test, feature = "test-support"))]

@@ -177,7 +177,7 @@ pub struct Session {
     pub assumed_role_arn: String,
     /// `<unique id of the role>:<session name>`.
     pub assumed_role_id: String,
-    /// Percentage used of what session policy and tags may take, if AWS says.
+    /// Percentage used of what a session token may hold (session policy and tags fill it), if AWS says.
     pub packed_policy_size: Option<u32>,
 }
 

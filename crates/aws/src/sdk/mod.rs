@@ -148,3 +148,6 @@ macro_rules! pages {
     }};
 }
 use pages;
+
+#[cfg(test)]
+pub(crate) mod wire_tests;

@@ -1,0 +1,371 @@
+//! One life of a boundary and a role, from creation to deletion, with the calls that Deputy plans: on the in-memory model, and
+//! through the AWS SDK on ministack where `DEPUTY_TEST_MINISTACK_URL` names one (`AUTH=true`, account 123456789012).
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use aws_sdk_iam::config::{BehaviorVersion, Credentials, Region};
+use deputy_delegation::{
+    model::{Account, Kind, ObjectId},
+    names::{
+        ClusterName, ExternalId, NamespaceName, ObjectName, SessionDuration, SessionName, TagKey, TagValue,
+        Uid,
+    },
+    naming,
+    plan::{DesiredRole, IamCall, TaggedOwner, plan, plan_deletion, plan_suspension},
+    session::SessionRequest,
+    trust,
+};
+use deputy_policy::{Document, PolicyKind};
+
+use crate::{
+    AmbientOptions, AwsError, Clients, ErrorClass, NewPolicy, Policies, Roles, Sts, model::InMemoryIam,
+    sdk::wire_tests::account,
+};
+
+/// AWS, or what stands for it.
+struct World {
+    roles: Arc<dyn Roles>,
+    policies: Arc<dyn Policies>,
+    /// As the account's issuer.
+    sts: Arc<dyn Sts>,
+    account: Account,
+}
+
+const CEILING: &str = r#"{"Version":"2012-10-17","Statement":[
+    {"Effect":"Allow","Action":["s3:ListBucket"],"Resource":"arn:aws:s3:::productionapp"},
+    {"Effect":"Allow","Action":["s3:GetObject","s3:PutObject","s3:DeleteObject"],"Resource":"arn:aws:s3:::productionapp/*"}]}"#;
+const NARROWER: &str = r#"{"Version":"2012-10-17","Statement":[
+    {"Effect":"Allow","Action":["s3:GetObject"],"Resource":["arn:aws:s3:::productionapp/*","arn:aws:s3:::productionapp/+%20é"]}]}"#;
+
+fn tag(key: &str, value: &str) -> (TagKey, TagValue) {
+    (TagKey::new(key).unwrap(), TagValue::new(value).unwrap())
+}
+
+fn text(tags: &BTreeMap<TagKey, TagValue>) -> BTreeMap<String, String> {
+    tags.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect()
+}
+
+fn class<T>(result: Result<T, AwsError>) -> ErrorClass {
+    match result {
+        Ok(_) => panic!("should be refused"),
+        Err(error) => error.class(),
+    }
+}
+
+async fn apply(roles: &dyn Roles, calls: &[IamCall]) {
+    for call in calls {
+        roles.execute(call).await.unwrap();
+    }
+}
+
+async fn live(world: &World) {
+    let World {
+        roles,
+        policies,
+        sts,
+        account,
+    } = world;
+    let (roles, policies, sts) = (roles.as_ref(), policies.as_ref(), sts.as_ref());
+    let cluster = ClusterName::new("demo").unwrap();
+    let limit = ObjectName::new("payments").unwrap();
+    let id = ObjectId {
+        namespace: NamespaceName::new("payments").unwrap(),
+        name: ObjectName::new("uploader").unwrap(),
+    };
+
+    // The boundary: what is written is read, in meaning.
+    let boundary = naming::boundary_arn(&cluster, account, &limit);
+    assert_eq!(policies.get_policy(&boundary).await.unwrap(), None);
+    let ceiling = Document::parse(CEILING, PolicyKind::Boundary).unwrap();
+    let new = NewPolicy {
+        name: naming::limit_policy_name(&cluster, &limit),
+        path: naming::limit_path(&cluster),
+        document: ceiling.clone(),
+        tags: naming::limit_tags(&cluster, &limit, Some(&Uid::new("uid-1").unwrap())),
+    };
+    assert_eq!(policies.create_policy(&new).await.unwrap(), boundary);
+    assert_eq!(
+        class(policies.create_policy(&new).await),
+        ErrorClass::AlreadyExists
+    );
+    let seen = policies.get_policy(&boundary).await.unwrap().unwrap();
+    assert!(
+        Document::parse(&seen.document, PolicyKind::Boundary)
+            .unwrap()
+            .semantically_eq(&ceiling)
+    );
+    assert_eq!((seen.default_version.as_str(), seen.versions.len()), ("v1", 1));
+    assert_eq!(seen.tags, text(&new.tags));
+
+    // A new version becomes the default one; the old one goes, the default one can't.
+    let narrower = Document::parse(NARROWER, PolicyKind::Boundary).unwrap();
+    assert_eq!(
+        policies
+            .create_policy_version(&boundary, &narrower)
+            .await
+            .unwrap(),
+        "v2"
+    );
+    let seen = policies.get_policy(&boundary).await.unwrap().unwrap();
+    assert!(
+        Document::parse(&seen.document, PolicyKind::Boundary)
+            .unwrap()
+            .semantically_eq(&narrower)
+    );
+    assert_eq!((seen.default_version.as_str(), seen.versions.len()), ("v2", 2));
+    assert_eq!(
+        class(policies.delete_policy_version(&boundary, "v2").await),
+        ErrorClass::Conflict
+    );
+    policies.delete_policy_version(&boundary, "v1").await.unwrap();
+    assert_eq!(
+        class(policies.delete_policy_version(&boundary, "v1").await),
+        ErrorClass::NotFound
+    );
+    policies.create_policy_version(&boundary, &ceiling).await.unwrap();
+    policies.delete_policy_version(&boundary, "v2").await.unwrap();
+    policies
+        .tag_policy(&boundary, &[tag("deputy-uid", "uid-2")].into())
+        .await
+        .unwrap();
+    let seen = policies.get_policy(&boundary).await.unwrap().unwrap();
+    assert_eq!(seen.tags.get("deputy-uid").map(String::as_str), Some("uid-2"));
+
+    // The role: made as planned, and then there is nothing left to plan.
+    let name = naming::role_name(&cluster, Kind::AWSRole, &id);
+    let path = naming::role_path(&cluster);
+    let uid = Uid::new("uid-3").unwrap();
+    let desired = DesiredRole {
+        name: name.clone(),
+        path: path.clone(),
+        trust: trust::for_issuer(&cluster, account, Kind::AWSRole, &id),
+        inline: Document::parse(NARROWER, PolicyKind::Identity).unwrap(),
+        boundary: Some(boundary.clone()),
+        tags: naming::role_tags(&cluster, account, &id, &uid),
+        max_session_duration: SessionDuration::from_seconds(7200).unwrap(),
+    };
+    assert_eq!(roles.get_role(&name).await.unwrap(), None);
+    let calls = plan(&desired, None, TaggedOwner::Gone).unwrap();
+    apply(roles, &calls).await;
+    assert_eq!(class(roles.execute(&calls[0]).await), ErrorClass::AlreadyExists);
+    let seen = roles.get_role(&name).await.unwrap().unwrap();
+    assert_eq!(seen.arn, naming::role_arn(&cluster, account, &id));
+    assert_eq!(seen.boundary, Some(boundary.to_string()));
+    assert_eq!(seen.tags, text(&desired.tags));
+    assert!(seen.unique_id.starts_with("AROA"), "{}", seen.unique_id);
+    assert_eq!(plan(&desired, Some(&seen), TaggedOwner::Gone).unwrap(), []);
+
+    // Lists know it.
+    let listed = roles.list_roles(&path).await.unwrap();
+    assert!(
+        listed
+            .iter()
+            .any(|r| r.arn == seen.arn && r.unique_id == seen.unique_id)
+    );
+    assert!(
+        policies
+            .list_policies(&new.path)
+            .await
+            .unwrap()
+            .iter()
+            .any(|p| p.arn == boundary)
+    );
+    assert!(roles.quotas().await.unwrap().roles.is_none_or(|n| n >= 1));
+
+    // Sessions: only with what the trust policy asks for.
+    let request = SessionRequest {
+        role: seen.arn.clone(),
+        session_name: SessionName::new("payments.uploader").unwrap(),
+        external_id: naming::external_id(&cluster, Kind::AWSRole, &id),
+        duration: SessionDuration::HOUR,
+        tags: [
+            tag("deputy-cluster", "demo"),
+            tag("deputy-namespace", "payments"),
+            tag("deputy-service-account", "uploader"),
+        ]
+        .into(),
+        policy: Some(narrower.to_json()),
+    };
+    assert_eq!(
+        sts.caller_identity().await.unwrap().arn,
+        account.issuer.to_string()
+    );
+    let session = sts.assume_role(&request).await.ok().unwrap();
+    assert_eq!(session.role_unique_id(), seen.unique_id);
+    assert!(
+        session.assumed_role_arn.ends_with("/payments.uploader"),
+        "{}",
+        session.assumed_role_arn
+    );
+    let other = |change: &dyn Fn(&mut SessionRequest)| {
+        let mut other = request.clone();
+        change(&mut other);
+        other
+    };
+    for refused in [
+        other(&|r| r.external_id = ExternalId::new("demo/orders/AWSRole/uploader").unwrap()),
+        other(&|r| r.tags.extend([tag("deputy-namespace", "orders")])),
+        other(&|r| r.tags.clear()),
+    ] {
+        assert_eq!(class(sts.assume_role(&refused).await), ErrorClass::AccessDenied);
+    }
+
+    // Suspended, and back.
+    let calls = plan_suspension(&desired.tags, &name, &path, Some(&seen)).unwrap();
+    apply(roles, &calls).await;
+    assert_eq!(class(sts.assume_role(&request).await), ErrorClass::AccessDenied);
+    let suspended = roles.get_role(&name).await.unwrap().unwrap();
+    assert_eq!(
+        plan_suspension(&desired.tags, &name, &path, Some(&suspended)).unwrap(),
+        []
+    );
+    apply(
+        roles,
+        &plan(&desired, Some(&suspended), TaggedOwner::Gone).unwrap(),
+    )
+    .await;
+    assert!(sts.assume_role(&request).await.is_ok());
+
+    // Changed by somebody else in every way that a plan answers.
+    let drift = [
+        IamCall::TagRole {
+            role: name.clone(),
+            tags: [tag("deputy-uid", "stolen"), tag("note", "x")].into(),
+        },
+        IamCall::UpdateRole {
+            role: name.clone(),
+            max_session_duration: SessionDuration::HOUR,
+        },
+        IamCall::PutRolePolicy {
+            role: name.clone(),
+            policy: "extra".into(),
+            document: narrower.to_json(),
+        },
+        IamCall::UpdateAssumeRolePolicy {
+            role: name.clone(),
+            document: trust::deny_all().to_json(),
+        },
+    ];
+    apply(roles, &drift).await;
+    let drifted = roles.get_role(&name).await.unwrap().unwrap();
+    apply(roles, &plan(&desired, Some(&drifted), TaggedOwner::Gone).unwrap()).await;
+    let repaired = roles.get_role(&name).await.unwrap().unwrap();
+    assert_eq!(plan(&desired, Some(&repaired), TaggedOwner::Gone).unwrap(), []);
+    apply(
+        roles,
+        &[IamCall::UntagRole {
+            role: name.clone(),
+            keys: vec!["note".into()],
+        }],
+    )
+    .await;
+    apply(
+        roles,
+        &[IamCall::PutRolePermissionsBoundary {
+            role: name.clone(),
+            boundary: boundary.clone(),
+        }],
+    )
+    .await;
+    let untagged = roles.get_role(&name).await.unwrap().unwrap();
+    assert_eq!(untagged.tags.get("note"), None);
+    let detach = IamCall::DetachRolePolicy {
+        role: name.clone(),
+        policy_arn: "arn:aws:iam::aws:policy/AdministratorAccess".into(),
+    };
+    assert_eq!(class(roles.execute(&detach).await), ErrorClass::NotFound);
+    let delete_inline = IamCall::DeleteRolePolicy {
+        role: name.clone(),
+        policy: "nothing".into(),
+    };
+    assert_eq!(class(roles.execute(&delete_inline).await), ErrorClass::NotFound);
+
+    // Deleted, in IAM's order.
+    let delete = IamCall::DeleteRole { role: name.clone() };
+    assert_eq!(class(roles.execute(&delete).await), ErrorClass::Conflict);
+    assert_eq!(
+        class(policies.delete_policy(&boundary).await),
+        ErrorClass::Conflict
+    );
+    apply(
+        roles,
+        &plan_deletion(&desired.tags, &name, &path, Some(&untagged)).unwrap(),
+    )
+    .await;
+    assert_eq!(roles.get_role(&name).await.unwrap(), None);
+    assert_eq!(class(roles.execute(&delete).await), ErrorClass::NotFound);
+    assert_eq!(class(sts.assume_role(&request).await), ErrorClass::AccessDenied);
+    policies.delete_policy(&boundary).await.unwrap();
+    assert_eq!(policies.get_policy(&boundary).await.unwrap(), None);
+    assert_eq!(
+        class(policies.delete_policy(&boundary).await),
+        ErrorClass::NotFound
+    );
+}
+
+#[tokio::test]
+async fn the_model_lives_through_it() {
+    let account = account(Default::default());
+    let iam = Arc::new(InMemoryIam::new(account.partition.clone(), account.id.clone()));
+    live(&World {
+        roles: iam.clone(),
+        policies: iam.clone(),
+        sts: iam,
+        account,
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn ministack_lives_through_it() {
+    let Ok(url) = std::env::var("DEPUTY_TEST_MINISTACK_URL") else {
+        eprintln!("SKIPPED: DEPUTY_TEST_MINISTACK_URL names no ministack");
+        return;
+    };
+    let mut account = account(Default::default());
+    account.endpoints.iam = Some(url.clone());
+    account.endpoints.sts = Some(url.clone());
+    let (key, secret) = broker_user(&url).await;
+    // The root key: what identities may do is not what is tested here.
+    let root = Clients::new(AmbientOptions::default()).with_identity("test", "test");
+    let broker = Clients::new(AmbientOptions::default()).with_identity(&key, &secret);
+    live(&World {
+        roles: root.roles(&account),
+        policies: root.policies(&account),
+        sts: broker.sts(&account),
+        account,
+    })
+    .await;
+}
+
+/// The IAM user that is the issuer, and its access key.
+async fn broker_user(url: &str) -> (String, String) {
+    let config = aws_sdk_iam::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .endpoint_url(url)
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .build();
+    let iam = aws_sdk_iam::Client::from_conf(config);
+    let name = "deputy-broker";
+    // There already, when the tests run a second time.
+    let _existing = iam.create_user().user_name(name).send().await;
+    let may = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sts:AssumeRole","sts:TagSession"],"Resource":"*"}]}"#;
+    iam.put_user_policy()
+        .user_name(name)
+        .policy_name("p")
+        .policy_document(may)
+        .send()
+        .await
+        .unwrap();
+    let key = iam
+        .create_access_key()
+        .user_name(name)
+        .send()
+        .await
+        .unwrap()
+        .access_key
+        .unwrap();
+    (key.access_key_id, key.secret_access_key)
+}

@@ -1,0 +1,497 @@
+//! The clients against a server of canned answers: what goes over the wire, how often, and what comes of the answer.
+
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use deputy_delegation::{
+    model::{Account, AssumeRole, Endpoints},
+    names::{
+        AccountId, ExternalId, IamPath, IssuerArn, ObjectName, Partition, PolicyName, Region, RoleArn,
+        RoleName, SessionDuration, SessionName, TagKey, TagValue,
+    },
+    plan::IamCall,
+    session::SessionRequest,
+};
+use deputy_policy::{Document, PolicyKind};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+use crate::{
+    AmbientOptions, CallObserver, CallReport, Clients, ErrorClass, ExposeSecret, NewPolicy, Timeouts,
+};
+
+/// What the server does with one request.
+#[derive(Clone)]
+enum Answer {
+    Body(u16, String),
+    /// Reads the request and closes the connection.
+    Hangup,
+    /// Reads the request and says nothing.
+    Silence,
+}
+
+/// A server on loopback and the requests it got: head and form of each.
+struct Server {
+    address: SocketAddr,
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    async fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let answers = Arc::new(Mutex::new(answers.into_iter().collect::<VecDeque<_>>()));
+        let log = requests.clone();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let (log, answers) = (log.clone(), answers.clone());
+                tokio::spawn(async move {
+                    while let Some(request) = read_request(&mut stream).await {
+                        log.lock().unwrap().push(request);
+                        let answer = answers.lock().unwrap().pop_front().unwrap_or(Answer::Hangup);
+                        match answer {
+                            Answer::Body(status, body) => {
+                                let text = format!(
+                                    "HTTP/1.1 {status} X\r\ncontent-type: text/xml\r\nx-amzn-requestid: request-7\r\ncontent-length: {}\r\n\r\n{body}",
+                                    body.len()
+                                );
+                                stream.write_all(text.as_bytes()).await.unwrap();
+                            }
+                            Answer::Hangup => return,
+                            Answer::Silence => std::future::pending().await,
+                        }
+                    }
+                });
+            }
+        });
+        Self { address, requests }
+    }
+
+    fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    fn account(&self) -> Account {
+        let url = format!("http://{}", self.address);
+        account(Endpoints {
+            iam: Some(url.clone()),
+            sts: Some(url),
+        })
+    }
+}
+
+async fn read_request(stream: &mut tokio::net::TcpStream) -> Option<String> {
+    let mut text = Vec::new();
+    loop {
+        let mut chunk = [0; 4096];
+        let n = stream.read(&mut chunk).await.ok().filter(|n| *n > 0)?;
+        text.extend_from_slice(&chunk[..n]);
+        let so_far = String::from_utf8_lossy(&text).into_owned();
+        if let Some((head, body)) = so_far.split_once("\r\n\r\n") {
+            let length = head
+                .lines()
+                .filter_map(|l| l.split_once(": "))
+                .find(|(k, _)| k.eq_ignore_ascii_case("content-length"))
+                .map_or(0, |(_, v)| v.trim().parse::<usize>().unwrap());
+            if body.len() >= length {
+                return Some(so_far);
+            }
+        }
+    }
+}
+
+pub(crate) fn account(endpoints: Endpoints) -> Account {
+    Account {
+        name: ObjectName::new("production").unwrap(),
+        id: AccountId::new("123456789012").unwrap(),
+        partition: Partition::new("aws").unwrap(),
+        region: Region::new("ap-northeast-1").unwrap(),
+        issuer: IssuerArn::parse("arn:aws:iam::123456789012:user/deputy-broker").unwrap(),
+        provisioner: None,
+        boundary_writer: None,
+        default_session_duration: SessionDuration::HOUR,
+        tags: Default::default(),
+        endpoints,
+    }
+}
+
+#[derive(Default)]
+struct Calls(Mutex<Vec<(&'static str, &'static str)>>);
+
+impl CallObserver for Calls {
+    fn finished(&self, report: &CallReport<'_>) {
+        self.0.lock().unwrap().push((report.operation, report.outcome));
+    }
+}
+
+fn clients(observer: Arc<Calls>) -> Clients {
+    Clients::new(AmbientOptions {
+        timeouts: Timeouts {
+            iam_attempt: Duration::from_millis(300),
+            sts_attempt: Duration::from_millis(300),
+            ..Timeouts::default()
+        },
+        observer,
+        ..AmbientOptions::default()
+    })
+    .with_identity("AKIAEXAMPLE", "secret")
+}
+
+fn role_name() -> RoleName {
+    RoleName::new("deputy.payments.uploader-abc").unwrap()
+}
+
+fn delete() -> IamCall {
+    IamCall::DeleteRole { role: role_name() }
+}
+
+fn error(status: u16, code: &str, message: &str) -> Answer {
+    Answer::Body(
+        status,
+        format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>request-7</RequestId></ErrorResponse>"
+        ),
+    )
+}
+
+fn ok(operation: &str, result: &str) -> Answer {
+    Answer::Body(
+        200,
+        format!(
+            r#"<{operation}Response xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><{operation}Result>{result}</{operation}Result></{operation}Response>"#
+        ),
+    )
+}
+
+fn role_xml() -> &'static str {
+    "<Role><Path>/deputy/demo/</Path><RoleName>deputy.payments.uploader-abc</RoleName><RoleId>AROAEXAMPLE</RoleId>\
+     <Arn>arn:aws:iam::123456789012:role/deputy/demo/deputy.payments.uploader-abc</Arn><CreateDate>2026-11-21T00:00:00Z</CreateDate>\
+     <AssumeRolePolicyDocument>%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%5D%7D</AssumeRolePolicyDocument>\
+     <MaxSessionDuration>7200</MaxSessionDuration>\
+     <PermissionsBoundary><PermissionsBoundaryType>Policy</PermissionsBoundaryType><PermissionsBoundaryArn>arn:aws:iam::123456789012:policy/b</PermissionsBoundaryArn></PermissionsBoundary>\
+     <Tags><member><Key>deputy-cluster</Key><Value>demo</Value></member></Tags></Role>"
+}
+
+#[tokio::test]
+async fn a_role_is_read_with_all_pages_and_decoded() {
+    let server = Server::start([
+        ok("GetRole", role_xml()),
+        ok("ListRolePolicies", "<PolicyNames><member>deputy</member></PolicyNames><IsTruncated>true</IsTruncated><Marker>m1</Marker>"),
+        ok("ListRolePolicies", "<PolicyNames><member>other</member></PolicyNames><IsTruncated>false</IsTruncated>"),
+        ok("GetRolePolicy", "<RoleName>r</RoleName><PolicyName>deputy</PolicyName><PolicyDocument>%7B%22a%22%3A%22x+y%22%7D</PolicyDocument>"),
+        error(404, "NoSuchEntity", "gone since"),
+        ok("ListAttachedRolePolicies", "<AttachedPolicies><member><PolicyName>p</PolicyName><PolicyArn>arn:aws:iam::aws:policy/AdministratorAccess</PolicyArn></member></AttachedPolicies><IsTruncated>false</IsTruncated>"),
+    ])
+    .await;
+    let calls = Arc::new(Calls::default());
+    let role = clients(calls.clone())
+        .roles(&server.account())
+        .get_role(&role_name())
+        .await
+        .unwrap()
+        .unwrap();
+
+    assert_eq!(role.trust, r#"{"Version":"2012-10-17","Statement":[]}"#);
+    assert_eq!(
+        role.inline,
+        [("deputy".to_owned(), r#"{"a":"x+y"}"#.to_owned())].into()
+    );
+    assert_eq!(role.attached, ["arn:aws:iam::aws:policy/AdministratorAccess"]);
+    assert_eq!(
+        role.boundary.as_deref(),
+        Some("arn:aws:iam::123456789012:policy/b")
+    );
+    assert_eq!(
+        role.tags,
+        [("deputy-cluster".to_owned(), "demo".to_owned())].into()
+    );
+    assert_eq!(
+        (role.unique_id.as_str(), role.max_session_seconds),
+        ("AROAEXAMPLE", 7200)
+    );
+
+    let requests = server.requests();
+    assert!(requests[2].contains("&Marker=m1"), "{}", requests[2]);
+    // IAM of the partition aws is in us-east-1, whatever the account's region.
+    assert!(
+        requests[0].contains("/us-east-1/iam/aws4_request"),
+        "{}",
+        requests[0]
+    );
+    assert_eq!(calls.0.lock().unwrap()[4], ("iam:GetRolePolicy", "NotFound"));
+}
+
+#[tokio::test]
+async fn a_role_that_is_not_there_is_none() {
+    let server = Server::start([error(404, "NoSuchEntity", "The role cannot be found.")]).await;
+    let roles = clients(Arc::default()).roles(&server.account());
+    assert_eq!(roles.get_role(&role_name()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_list_that_never_ends_is_an_error() {
+    let page = ok(
+        "ListRoles",
+        "<Roles/><IsTruncated>true</IsTruncated><Marker>same</Marker>",
+    );
+    let server = Server::start([page.clone(), page]).await;
+    let roles = clients(Arc::default()).roles(&server.account());
+    let error = roles
+        .list_roles(&IamPath::new("/deputy/demo/").unwrap())
+        .await
+        .unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Other);
+    assert_eq!(server.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn reads_are_repeated_and_writes_are_not() {
+    let throttled = error(400, "Throttling", "Rate exceeded");
+    let server = Server::start([
+        throttled.clone(),
+        error(500, "ServiceFailure", ""),
+        error(404, "NoSuchEntity", ""),
+    ])
+    .await;
+    let roles = clients(Arc::default()).roles(&server.account());
+    assert_eq!(roles.get_role(&role_name()).await.unwrap(), None);
+    assert_eq!(server.requests().len(), 3);
+
+    for (answer, class, unknown) in [
+        (throttled, ErrorClass::Throttled, false),
+        (error(500, "ServiceFailure", "x"), ErrorClass::Service, true),
+        (
+            Answer::Body(503, "<html>busy</html>".into()),
+            ErrorClass::Service,
+            true,
+        ),
+        (Answer::Hangup, ErrorClass::Unreachable, true),
+        (Answer::Silence, ErrorClass::Unreachable, true),
+        (
+            error(409, "DeleteConflict", "Cannot delete entity"),
+            ErrorClass::Conflict,
+            false,
+        ),
+    ] {
+        let server = Server::start([answer]).await;
+        let roles = clients(Arc::default()).roles(&server.account());
+        let result = roles.execute(&delete()).await;
+        let error = result.unwrap_err();
+        assert_eq!(
+            (error.class(), error.outcome_unknown()),
+            (class, unknown),
+            "{error}"
+        );
+        assert_eq!(server.requests().len(), 1, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_is_cut_off_may_have_been_applied() {
+    let server = Server::start([Answer::Body(200, "<CreatePolicyResponse><Crea".into())]).await;
+    let document =
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#;
+    let policy = NewPolicy {
+        name: PolicyName::new("deputy-limit.payments-abc").unwrap(),
+        path: IamPath::new("/deputy/demo/limits/").unwrap(),
+        document: Document::parse(document, PolicyKind::Boundary).unwrap(),
+        tags: Default::default(),
+    };
+    let policies = clients(Arc::default()).policies(&server.account());
+    let error = policies.create_policy(&policy).await.unwrap_err();
+    assert_eq!(
+        (error.class(), error.outcome_unknown()),
+        (ErrorClass::Unreachable, true),
+        "{error}"
+    );
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn nobody_listening_means_nothing_was_applied() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let account = account(Endpoints {
+        iam: Some(url),
+        sts: None,
+    });
+    let error = clients(Arc::default())
+        .roles(&account)
+        .execute(&delete())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.class(), error.outcome_unknown()),
+        (ErrorClass::Unreachable, false),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn what_aws_says_is_kept_with_its_request_id() {
+    let server = Server::start([error(
+        409,
+        "LimitExceeded",
+        "Cannot exceed quota for RolesPerAccount: 1000",
+    )])
+    .await;
+    let calls = Arc::new(Calls::default());
+    let error = clients(calls.clone())
+        .roles(&server.account())
+        .execute(&delete())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "iam:DeleteRole: LimitExceeded (LimitExceeded, request request-7): Cannot exceed quota for RolesPerAccount: 1000"
+    );
+    assert_eq!(*calls.0.lock().unwrap(), [("iam:DeleteRole", "LimitExceeded")]);
+}
+
+fn session_request() -> SessionRequest {
+    SessionRequest {
+        role: RoleArn::parse("arn:aws:iam::123456789012:role/deputy/demo/deputy.payments.uploader-abc")
+            .unwrap(),
+        session_name: SessionName::new("payments.uploader").unwrap(),
+        external_id: ExternalId::new("demo/payments/AWSRole/uploader").unwrap(),
+        duration: SessionDuration::HOUR,
+        tags: [(
+            TagKey::new("deputy-cluster").unwrap(),
+            TagValue::new("demo").unwrap(),
+        )]
+        .into(),
+        policy: Some("{}".to_owned()),
+    }
+}
+
+fn assumed(key: &str) -> Answer {
+    ok(
+        "AssumeRole",
+        &format!(
+            "<Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2126-11-21T01:00:00Z</Expiration></Credentials>\
+             <AssumedRoleUser><AssumedRoleId>AROAEXAMPLE:payments.uploader</AssumedRoleId><Arn>arn:aws:sts::123456789012:assumed-role/r/payments.uploader</Arn></AssumedRoleUser>"
+        ),
+    )
+}
+
+#[tokio::test]
+async fn assume_role_sends_every_parameter_to_the_regional_sts() {
+    let server = Server::start([assumed("ASIA1")]).await;
+    let session = clients(Arc::default())
+        .sts(&server.account())
+        .assume_role(&session_request())
+        .await
+        .unwrap();
+    assert_eq!(session.credentials.access_key_id, "ASIA1");
+    assert_eq!(session.credentials.secret_access_key.expose_secret(), "s");
+    assert_eq!(session.credentials.session_token.expose_secret(), "t");
+    assert_eq!(session.expiration.to_string(), "2126-11-21T01:00:00Z");
+    assert_eq!(session.role_unique_id(), "AROAEXAMPLE");
+
+    let request = &server.requests()[0];
+    assert!(request.contains("/ap-northeast-1/sts/aws4_request"), "{request}");
+    let form = request.split_once("\r\n\r\n").unwrap().1;
+    assert_eq!(
+        form,
+        "Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fdeputy%2Fdemo%2Fdeputy.payments.uploader-abc\
+         &RoleSessionName=payments.uploader&Policy=%7B%7D&DurationSeconds=3600\
+         &Tags.member.1.Key=deputy-cluster&Tags.member.1.Value=demo&ExternalId=demo%2Fpayments%2FAWSRole%2Fuploader"
+    );
+}
+
+#[tokio::test]
+async fn empty_credentials_are_an_error() {
+    let server = Server::start([assumed("")]).await;
+    let result = clients(Arc::default())
+        .sts(&server.account())
+        .assume_role(&session_request())
+        .await;
+    assert_eq!(result.err().unwrap().class(), ErrorClass::Other);
+}
+
+fn with_provisioner(account: Account) -> Account {
+    Account {
+        provisioner: Some(AssumeRole {
+            role: RoleArn::parse("arn:aws:iam::123456789012:role/deputy-provisioner").unwrap(),
+            external_id: Some(ExternalId::new("ours").unwrap()),
+        }),
+        ..account
+    }
+}
+
+#[tokio::test]
+async fn the_provisioner_is_assumed_once_for_many_calls() {
+    let server = Server::start([
+        assumed("ASIA2"),
+        ok("DeleteRole", ""),
+        error(404, "NoSuchEntity", ""),
+    ])
+    .await;
+    let account = with_provisioner(server.account());
+    let clients = clients(Arc::default());
+    clients.roles(&account).execute(&delete()).await.unwrap();
+    assert_eq!(
+        clients.roles(&account).get_role(&role_name()).await.unwrap(),
+        None
+    );
+    let requests = server.requests();
+    assert_eq!(requests.len(), 3);
+    assert!(requests[0].contains("&ExternalId=ours"), "{}", requests[0]);
+    assert!(requests[0].contains("Credential=AKIAEXAMPLE/"), "{}", requests[0]);
+    for request in &requests[1..] {
+        assert!(request.contains("Credential=ASIA2/"), "{request}");
+    }
+}
+
+#[tokio::test]
+async fn a_provisioner_that_may_not_be_assumed_is_named() {
+    let server = Server::start([error(
+        403,
+        "AccessDenied",
+        "not authorized to perform: sts:AssumeRole",
+    )])
+    .await;
+    let account = with_provisioner(server.account());
+    let error = clients(Arc::default())
+        .roles(&account)
+        .execute(&delete())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.class(), error.operation(), error.outcome_unknown()),
+        (ErrorClass::AccessDenied, "sts:AssumeRole", false)
+    );
+    assert!(
+        error
+            .message()
+            .starts_with("assuming arn:aws:iam::123456789012:role/deputy-provisioner: "),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn clients_are_kept_until_the_access_to_the_account_changes() {
+    let clients = clients(Arc::default());
+    let first = account(Endpoints::default());
+    let same = Account {
+        tags: [(TagKey::new("a").unwrap(), TagValue::new("b").unwrap())].into(),
+        ..first.clone()
+    };
+    assert!(Arc::ptr_eq(&clients.roles(&first), &clients.roles(&same)));
+    assert!(!Arc::ptr_eq(
+        &clients.roles(&first),
+        &clients.roles(&with_provisioner(first.clone()))
+    ));
+    assert!(Arc::ptr_eq(
+        &clients.sts(&first),
+        &clients.sts(&with_provisioner(first.clone()))
+    ));
+}
