@@ -233,3 +233,96 @@ pub(crate) fn to_base64(bytes: &[u8]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_are_exact() {
+        assert_eq!(decimal("1.5"), Some(1_500_000_000_000_000_000));
+        assert_eq!(decimal("-0.000000000000000001"), Some(-1));
+        assert_eq!(decimal("+7"), decimal("07.0"));
+        for bad in [
+            "",
+            "-",
+            ".5",
+            "5.",
+            "1e3",
+            "1,5",
+            "0x1",
+            "1.0000000000000000001",
+            "1234567890123456789",
+            "1 ",
+        ] {
+            assert_eq!(decimal(bad), None, "{bad}");
+        }
+        for text in ["0", "-1.25", "123456789012345678.000000000000000001"] {
+            assert_eq!(decimal(text).map(decimal_text).as_deref(), Some(text));
+        }
+    }
+
+    #[test]
+    fn instants_follow_the_calendar() {
+        let seconds = |text: &str| instant(text).map(|nanos| nanos / NANOS);
+        assert_eq!(seconds("1970-01-01"), Some(0));
+        assert_eq!(seconds("2000-03-01T00:00:00Z"), Some(951_868_800));
+        assert_eq!(seconds("2024-02-29T23:59:59+00:00"), Some(1_709_251_199));
+        assert_eq!(seconds("1969-12-31T23:59Z"), Some(-60));
+        assert_eq!(seconds("1700000000"), Some(1_700_000_000));
+        assert_eq!(
+            instant("2020-01-01T00:00:00.5Z"),
+            instant("2020-01-01").map(|n| n + NANOS / 2)
+        );
+        for bad in [
+            "",
+            "2020-00",
+            "2020-13",
+            "2020-1-1",
+            "2020-02-30",
+            "1900-02-29",
+            "2020-01-01T24:00Z",
+            "2020-01-01T00:60Z",
+            "2020-01-01T00:00",
+            "2020-01T00:00Z",
+            "2020-01-01T00:00:00+1:00",
+            "2020-01-01T00:00:00.Z",
+            "abcd",
+            "99999999999999999999",
+        ] {
+            assert_eq!(instant(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn ranges_nest() {
+        let cidr = |text: &str| Cidr::parse(text).unwrap();
+        assert!(cidr("10.0.0.0/8").includes(&cidr("10.255.0.0/16")));
+        assert!(!cidr("10.255.0.0/16").includes(&cidr("10.0.0.0/8")));
+        assert!(cidr("0.0.0.0/0").includes(&cidr("255.255.255.255")));
+        assert!(!cidr("::/0").includes(&cidr("1.2.3.4")));
+        assert_eq!(cidr("10.1.2.3/8"), cidr("10.0.0.0/8"));
+        assert_eq!(cidr("2001:db8::/32").first(), "2001:db8::");
+        for bad in [
+            "",
+            "10.0.0.0/",
+            "10.0.0.0/33",
+            "::/129",
+            "10.0.0.0/+8",
+            "10.0.0",
+            "10.0.0.0/8/8",
+        ] {
+            assert_eq!(Cidr::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn base64_goes_there_and_back() {
+        for bytes in [&b""[..], b"a", b"ab", b"abc", b"\xff\xfe\x00\x01"] {
+            assert_eq!(base64(&to_base64(bytes)).as_deref(), Some(bytes));
+        }
+        for bad in ["a", "ab=", "====", "a===", "ab?d"] {
+            assert_eq!(base64(bad), None, "{bad}");
+        }
+    }
+}

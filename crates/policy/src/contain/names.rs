@@ -66,17 +66,23 @@ pub(super) const ACTIONS: &[&str] = &[
     "organizations:LeaveOrganization",
 ];
 
-/// A resource that an action of the service could be about.
-pub(super) fn resource_of(service: &str) -> String {
-    match service {
-        "s3" => "arn:aws:s3:::anybucket/a".to_owned(),
-        "iam" => "arn:aws:iam::123456789012:role/any".to_owned(),
-        "sts" => "arn:aws:iam::123456789012:role/any".to_owned(),
-        "dynamodb" => "arn:aws:dynamodb:us-east-1:123456789012:table/any".to_owned(),
-        "lambda" => "arn:aws:lambda:us-east-1:123456789012:function:any".to_owned(),
-        "ec2" => "arn:aws:ec2:us-east-1:123456789012:instance/i-0123456789abcdef0".to_owned(),
-        "kms" => "arn:aws:kms:us-east-1:123456789012:key/any".to_owned(),
-        "secretsmanager" => "arn:aws:secretsmanager:us-east-1:123456789012:secret:any".to_owned(),
-        service => format!("arn:aws:{service}:us-east-1:123456789012:any"),
-    }
+/// Resources that an action of the service could be about; last `*`, what a request without a resource is about.
+pub(super) fn resources_of(service: &str) -> [String; 3] {
+    let usual = match service {
+        "s3" => "arn:aws:s3:::anybucket/a",
+        "iam" | "sts" => "arn:aws:iam::123456789012:role/any",
+        "dynamodb" => "arn:aws:dynamodb:us-east-1:123456789012:table/any",
+        "lambda" => "arn:aws:lambda:us-east-1:123456789012:function:any",
+        "ec2" => "arn:aws:ec2:us-east-1:123456789012:instance/i-0123456789abcdef0",
+        "kms" => "arn:aws:kms:us-east-1:123456789012:key/any",
+        "secretsmanager" => "arn:aws:secretsmanager:us-east-1:123456789012:secret:any",
+        _ => "",
+    };
+    let regional = format!("arn:aws:{service}:us-east-1:123456789012:any");
+    let usual = if usual.is_empty() {
+        regional.clone()
+    } else {
+        usual.to_owned()
+    };
+    [usual, regional, "*".to_owned()]
 }

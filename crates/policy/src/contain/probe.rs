@@ -266,15 +266,16 @@ impl<'a> Probe<'a> {
                 for pattern in denied.iter().filter_map(ResourcePattern::arn).take(4) {
                     texts.extend(overlap(arn, pattern, context));
                 }
-                for run in ["a", "", "any/thing", "a:b"] {
-                    texts.extend(instance(arn, context, run));
+                for run in ["a", "", "any/thing", "zz:z"] {
+                    texts.extend(instance(arn, context, HEAD, run));
                 }
+                texts.extend(instance(arn, context, OTHER_HEAD, "a"));
             }
             None => {
                 for pattern in denied.iter().filter_map(ResourcePattern::arn).take(4) {
-                    texts.extend(instance(pattern, context, "a"));
+                    texts.extend(instance(pattern, context, HEAD, "a"));
                 }
-                texts.push(names::resource_of(service));
+                texts.extend(names::resources_of(service));
             }
         }
         // What the other statements are written with: just inside and outside of their edges.
@@ -286,7 +287,7 @@ impl<'a> Probe<'a> {
         for other in others.filter_map(ResourcePattern::arn).take(16) {
             texts.extend(match mine.and_then(ResourcePattern::arn) {
                 Some(arn) => overlap(arn, other, context),
-                None => instance(other, context, "a"),
+                None => instance(other, context, HEAD, "a"),
             });
         }
         let mut kept: Vec<String> = Vec::new();
@@ -449,12 +450,15 @@ fn well_formed(action: &str) -> bool {
 /// What stands for a lone `*` in the partition, the service, the region and the account.
 const HEAD: [&str; 5] = ["arn", "aws", "s3", "us-east-1", "123456789012"];
 
-fn instance(arn: &ArnPattern, context: &Context, run: &str) -> Option<String> {
+/// Another choice, for limits on regions and accounts.
+const OTHER_HEAD: [&str; 5] = ["arn", "aws-cn", "s3", "eu-south-2", "999999999999"];
+
+fn instance(arn: &ArnPattern, context: &Context, usual: [&str; 5], run: &str) -> Option<String> {
     let head = arn
         .head
         .iter()
-        .zip(HEAD)
-        .map(|(part, usual)| part.instance(context, usual, 'a'));
+        .zip(usual)
+        .map(|(part, run)| part.instance(context, run, 'a'));
     let head: Option<Vec<String>> = head.collect();
     Some(format!(
         "{}:{}",

@@ -68,17 +68,23 @@ fn samples(values: &Values, context: &Context, texts: &mut Vec<String>) {
                 add(pattern.instance(context, "a", 'a'));
                 if pattern.has_wildcards() {
                     add(pattern.instance(context, "", 'b'));
+                    add(pattern.instance(context, "zz", 'z'));
                 }
             }
         }
         Values::Arns(patterns) => {
             for arn in patterns.iter().take(MAX_VALUES) {
-                let parts = arn.head.iter().map(|part| part.instance(context, "a", 'a'));
-                let head: Option<Vec<String>> = parts.collect();
-                let rest = arn.rest.instance(context, "a", 'a');
-                add(head
-                    .zip(rest)
-                    .map(|(head, rest)| format!("{}:{rest}", head.join(":"))));
+                for run in ["a", "zz"] {
+                    let head: Option<Vec<String>> = arn
+                        .head
+                        .iter()
+                        .map(|part| part.instance(context, run, 'a'))
+                        .collect();
+                    let rest = arn.rest.instance(context, run, 'a');
+                    add(head
+                        .zip(rest)
+                        .map(|(head, rest)| format!("{}:{rest}", head.join(":"))));
+                }
             }
             add(Some("arn:aws:iam::999999999999:role/something-else".to_owned()));
         }

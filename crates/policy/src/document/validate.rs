@@ -73,6 +73,16 @@ impl Checker<'_> {
         self.problems.push(ParseError::new(kind, path, message));
     }
 
+    /// Whether something was said about this element already: a list that is empty because its items could not be read
+    /// is not reported again. Past a thousand problems nobody counts.
+    fn reported(&self, path: &str) -> bool {
+        self.problems.len() > 1000
+            || self
+                .problems
+                .iter()
+                .any(|problem| problem.path().starts_with(path))
+    }
+
     /// IAM takes tab, line feed, carriage return and U+0020 to U+00FF; what else there is may be invisible.
     fn characters(&mut self, text: &str, path: &str) {
         let accepted = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{ff}');
@@ -121,9 +131,10 @@ impl Checker<'_> {
                 &path,
                 "only resource and trust policies have a Principal; here it is whoever the policy is attached to",
             ),
-            None if wanted => self.problem(Kind::MissingElement, &path, "a Principal is required"),
+            None if wanted && !self.reported(&path) => self.problem(Kind::MissingElement, &path, "a Principal is required"),
             Some(Principal::Listed { aws, service, federated, canonical_user }) => {
-                if aws.len() + service.len() + federated.len() + canonical_user.len() == 0 {
+                let none = aws.len() + service.len() + federated.len() + canonical_user.len() == 0;
+                if none && !self.reported(&path) {
                     self.problem(Kind::Empty, &path, "no principal is listed");
                 }
                 for (name, list) in
@@ -168,8 +179,13 @@ impl Checker<'_> {
             Some(ResourceElement::Resource(texts)) => (false, "Resource", texts),
             Some(ResourceElement::NotResource(texts)) => (true, "NotResource", texts),
             None => {
-                if self.kind != PolicyKind::Trust {
-                    let path = format!("{path}.Resource");
+                let exclusive = self
+                    .problems
+                    .iter()
+                    .take(1000)
+                    .any(|problem| problem.path() == path);
+                let path = format!("{path}.Resource");
+                if self.kind != PolicyKind::Trust && !exclusive && !self.reported(&path) {
                     self.problem(
                         Kind::MissingElement,
                         &path,
@@ -215,11 +231,7 @@ impl Checker<'_> {
     ) -> Vec<T> {
         if texts.is_empty() {
             // A parsed document has reported this; one made from statements has not.
-            if !self
-                .problems
-                .iter()
-                .any(|problem| problem.path().starts_with(path))
-            {
+            if !self.reported(path) {
                 self.problem(Kind::Empty, path, "the list is empty");
             }
         }
@@ -252,11 +264,7 @@ impl Checker<'_> {
                 );
             }
             if condition.values.is_empty() {
-                if !self
-                    .problems
-                    .iter()
-                    .any(|problem| problem.path().starts_with(&path))
-                {
+                if !self.reported(&path) {
                     self.problem(Kind::Empty, &path, "the list of values is empty");
                 }
                 continue;

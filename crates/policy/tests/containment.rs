@@ -1,0 +1,663 @@
+//! Containment: pairs of policies with the answer that must come, and what a witness says.
+
+use deputy_policy::{
+    Containment, Document, Layers, PolicyKind, Request, UnknownKind, Witness, contains, escalation, evaluate,
+    tag_variables,
+};
+use serde_json::{Value, json};
+
+fn policy(statements: Value) -> Document {
+    Document::from_value(
+        &json!({"Version": "2012-10-17", "Statement": statements}),
+        PolicyKind::Identity,
+    )
+    .unwrap()
+}
+
+fn allow(action: Value, resource: Value) -> Document {
+    policy(json!({"Effect": "Allow", "Action": action, "Resource": resource}))
+}
+
+/// Allows reading a bucket under a condition.
+fn when(condition: Value) -> Document {
+    policy(
+        json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*", "Condition": condition}),
+    )
+}
+
+#[track_caller]
+fn contained(candidate: &Document, ceiling: &Document) {
+    let answer = contains(&[candidate], ceiling);
+    assert_eq!(
+        answer,
+        Containment::Contained,
+        "{} in {}",
+        candidate.to_json(),
+        ceiling.to_json()
+    );
+}
+
+#[track_caller]
+fn exceeds(candidate: &Document, ceiling: &Document) -> Witness {
+    match contains(&[candidate], ceiling) {
+        Containment::Exceeds(witness) => {
+            let request = Request {
+                action: witness.action.clone(),
+                resource: witness.resource.clone(),
+                principal: None,
+                context: witness.context.clone(),
+            };
+            let ask = |document: &Document| {
+                evaluate(
+                    &Layers {
+                        identity: &[document],
+                        ..Layers::default()
+                    },
+                    &request,
+                )
+                .is_allowed()
+            };
+            assert!(
+                ask(candidate) && !ask(ceiling),
+                "the evaluator does not confirm {witness}"
+            );
+            witness
+        }
+        other => panic!("{} in {}: {other:?}", candidate.to_json(), ceiling.to_json()),
+    }
+}
+
+fn productionapp() -> Document {
+    policy(json!([
+        {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": "arn:aws:s3:::productionapp"},
+        {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+         "Resource": "arn:aws:s3:::productionapp/*"},
+    ]))
+}
+
+#[test]
+fn the_same_permissions_are_contained() {
+    contained(&productionapp(), &productionapp());
+}
+
+#[test]
+fn another_bucket_exceeds_with_a_readable_witness() {
+    let candidate = allow(json!("s3:GetObject"), json!("arn:aws:s3:::otherbucket/*"));
+    let witness = exceeds(&candidate, &productionapp());
+    assert_eq!(witness.to_string(), "s3:GetObject on arn:aws:s3:::otherbucket/a");
+    assert_eq!(witness.candidate, (0, 0));
+}
+
+#[test]
+fn a_further_action_exceeds_with_that_action() {
+    let candidate = allow(
+        json!(["s3:GetObject", "s3:GetObjectAcl"]),
+        json!("arn:aws:s3:::productionapp/*"),
+    );
+    assert_eq!(
+        exceeds(&candidate, &productionapp()).to_string(),
+        "s3:GetObjectAcl on arn:aws:s3:::productionapp/a"
+    );
+}
+
+#[test]
+fn wildcards_exceed_with_an_action_that_is_named_well() {
+    let ceiling = productionapp();
+    let witness = exceeds(
+        &allow(json!("s3:*"), json!("arn:aws:s3:::productionapp/*")),
+        &ceiling,
+    );
+    assert_eq!(
+        witness.to_string(),
+        "s3:ListAllMyBuckets on arn:aws:s3:::productionapp/a"
+    );
+    let witness = exceeds(&allow(json!("iam:*"), json!("*")), &ceiling);
+    assert_eq!(
+        witness.to_string(),
+        "iam:CreateUser on arn:aws:iam::123456789012:role/any"
+    );
+    let everything = exceeds(&allow(json!("*"), json!("*")), &ceiling);
+    assert!(everything.action.contains(':'), "{everything}");
+}
+
+#[test]
+fn case_of_actions_does_not_matter() {
+    contained(
+        &allow(json!("S3:getobject"), json!("arn:aws:s3:::productionapp/a")),
+        &productionapp(),
+    );
+}
+
+#[test]
+fn patterns_within_patterns() {
+    for (inner, outer) in [
+        ("arn:aws:s3:::b/a/*", "arn:aws:s3:::b/*"),
+        ("arn:aws:s3:::b/*", "arn:aws:s3:::*"),
+        ("arn:aws:s3:::b/?*", "arn:aws:s3:::b/*?"),
+        ("arn:aws:s3:::b/**", "arn:aws:s3:::b/*"),
+        ("arn:aws:s3:::b/*x*", "arn:aws:s3:::b*"),
+        (
+            "arn:aws:ec2:us-east-1:123456789012:instance/i",
+            "arn:aws:ec2:*:*:*/*",
+        ),
+        (
+            "arn:aws:s3:::home/${aws:username}/*",
+            "arn:aws:s3:::home/${aws:username}/*",
+        ),
+        ("arn:aws:s3:::home/${aws:username}/*", "arn:aws:s3:::home/*"),
+        (
+            "arn:aws:s3:::home/${aws:username}",
+            "arn:aws:s3:::home/${AWS:UserName}",
+        ),
+        ("arn:aws:s3:::b", "*"),
+    ] {
+        contained(
+            &allow(json!("s3:Get*"), json!(inner)),
+            &allow(json!("s3:*"), json!(outer)),
+        );
+    }
+    for (inner, outer) in [
+        ("arn:aws:s3:::b/*", "arn:aws:s3:::b/a/*"),
+        ("arn:aws:s3:::b*", "arn:aws:s3:::b/*"),
+        ("arn:aws:s3:::b/*", "arn:aws:s3:::b/?*"),
+        ("arn:aws:s3:::b/*", "arn:aws:s3:::B/*"),
+        ("arn:aws:s3:::home/${aws:username}/*", "arn:aws:s3:::home/bob/*"),
+        ("arn:aws:s3:::home/bob/*", "arn:aws:s3:::home/${aws:username}/*"),
+        (
+            "arn:aws:s3:::home/${aws:username}/*",
+            "arn:aws:s3:::home/${aws:userid}/*",
+        ),
+        ("arn:aws:ec2:*:*:instance/*", "arn:aws:ec2:us-east-1:*:instance/*"),
+        ("*", "arn:aws:s3:::*"),
+    ] {
+        exceeds(
+            &allow(json!("s3:Get*"), json!(inner)),
+            &allow(json!("s3:*"), json!(outer)),
+        );
+    }
+}
+
+#[test]
+fn every_document_of_the_candidate_counts() {
+    let good = productionapp();
+    let bad = allow(json!("s3:GetObject"), json!("arn:aws:s3:::other/*"));
+    let Containment::Exceeds(witness) = contains(&[&good, &bad], &productionapp()) else {
+        panic!("not exceeded")
+    };
+    assert_eq!(witness.candidate, (1, 0));
+}
+
+#[test]
+fn a_deny_of_the_candidate_holds_for_all_its_documents() {
+    let wide = allow(json!("s3:*"), json!("*"));
+    let deny = policy(json!({"Effect": "Deny", "NotAction": "s3:GetObject", "Resource": "*"}));
+    let ceiling = policy(json!([
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"},
+    ]));
+    assert_eq!(contains(&[&wide, &deny], &ceiling), Containment::Contained);
+    assert!(matches!(contains(&[&wide], &ceiling), Containment::Exceeds(_)));
+}
+
+#[test]
+fn a_candidate_that_denies_itself_is_contained() {
+    let nothing = policy(json!([
+        {"Effect": "Allow", "Action": "iam:*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "*", "Resource": "*"},
+    ]));
+    contained(&nothing, &productionapp());
+}
+
+#[test]
+fn a_conditional_deny_of_the_candidate_does_not_cover_the_rest() {
+    let candidate = policy(json!([
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"},
+        {"Effect": "Deny", "Action": "s3:*", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+    ]));
+    exceeds(&candidate, &productionapp());
+}
+
+#[test]
+fn what_the_ceiling_denies_must_be_avoided() {
+    let ceiling = policy(json!([
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": ["s3:DeleteObject", "iam:*"], "Resource": "arn:aws:s3:::logs/*"},
+    ]));
+    contained(
+        &allow(json!("s3:DeleteObject"), json!("arn:aws:s3:::data/*")),
+        &ceiling,
+    );
+    contained(
+        &allow(json!("s3:GetObject"), json!("arn:aws:s3:::logs/*")),
+        &ceiling,
+    );
+    let witness = exceeds(&allow(json!("s3:Delete*"), json!("arn:aws:s3:::l*")), &ceiling);
+    assert_eq!(witness.to_string(), "s3:DeleteObject on arn:aws:s3:::logs/a");
+}
+
+#[test]
+fn wildcards_of_the_first_parts_do_not_meet_across_parts() {
+    let ceiling = policy(json!([
+        {"Effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "*", "Resource": "arn:aws:cloudformation:*:*:stack/MySensitiveStack/*"},
+    ]));
+    let candidate = allow(
+        json!("cloudformation:*"),
+        json!("arn:aws:cloudformation:*:*:stack/NotMySensitiveStack/*"),
+    );
+    contained(&candidate, &ceiling);
+}
+
+#[test]
+fn the_candidate_may_repeat_the_ceilings_deny() {
+    let deny = json!({"Effect": "Deny", "Action": "s3:Delete*", "Resource": ["arn:aws:s3:::logs/*", "arn:aws:s3:::a/*"]});
+    let ceiling = policy(json!([{"Effect": "Allow", "Action": "*", "Resource": "*"}, deny]));
+    contained(
+        &policy(json!([{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}, deny])),
+        &ceiling,
+    );
+    let narrower = json!({"Effect": "Deny", "Action": "s3:Delete*", "Resource": "arn:aws:s3:::logs/*"});
+    let witness = exceeds(
+        &policy(json!([{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}, narrower])),
+        &ceiling,
+    );
+    assert!(witness.resource.starts_with("arn:aws:s3:::a/"), "{witness}");
+}
+
+#[test]
+fn not_action_and_not_resource() {
+    let ceiling = policy(json!({"Effect": "Allow", "NotAction": ["iam:*", "sts:*"], "Resource": "*"}));
+    contained(&allow(json!(["s3:*", "ec2:Run*"]), json!("*")), &ceiling);
+    let wider = policy(json!({"Effect": "Allow", "NotAction": ["iam:*", "sts:*", "kms:*"], "Resource": "*"}));
+    contained(&wider, &ceiling);
+    assert!(exceeds(&ceiling, &wider).action.starts_with("kms:"));
+    assert!(
+        exceeds(&allow(json!("iam:Get*"), json!("*")), &ceiling)
+            .action
+            .starts_with("iam:Get")
+    );
+    let outside =
+        policy(json!({"Effect": "Allow", "Action": "s3:*", "NotResource": "arn:aws:s3:::secret/*"}));
+    contained(&allow(json!("s3:*"), json!("arn:aws:s3:::open/*")), &outside);
+    exceeds(&allow(json!("s3:*"), json!("arn:aws:s3:::s*")), &outside);
+    let denied = policy(json!([
+        {"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": ["iam:*", "sts:*"], "Resource": "*"},
+    ]));
+    contained(&ceiling, &denied);
+    contained(
+        &denied,
+        &policy(json!([
+            {"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "iam:*", "Resource": "*"},
+        ])),
+    );
+}
+
+#[test]
+fn conditions_that_follow() {
+    for (stronger, weaker) in [
+        (
+            json!({"StringEquals": {"a:k": "x"}}),
+            json!({"StringEquals": {"a:K": ["x", "y"]}}),
+        ),
+        (
+            json!({"StringEquals": {"a:k": "x1"}}),
+            json!({"StringLike": {"a:k": "x*"}}),
+        ),
+        (
+            json!({"StringLike": {"a:k": "xy*"}}),
+            json!({"StringLike": {"a:k": "x*"}}),
+        ),
+        (
+            json!({"StringEquals": {"a:k": "X"}}),
+            json!({"StringEqualsIgnoreCase": {"a:k": "x"}}),
+        ),
+        (
+            json!({"StringEquals": {"a:k": "x"}}),
+            json!({"StringNotEquals": {"a:k": "y"}}),
+        ),
+        (
+            json!({"StringNotEquals": {"a:k": ["x", "y"]}}),
+            json!({"StringNotEquals": {"a:k": "x"}}),
+        ),
+        (
+            json!({"StringNotLike": {"a:k": "x*"}}),
+            json!({"StringNotEquals": {"a:k": "xy"}}),
+        ),
+        (
+            json!({"StringEquals": {"a:k": "x"}}),
+            json!({"StringEqualsIfExists": {"a:k": "x"}}),
+        ),
+        (
+            json!({"StringEquals": {"a:k": "x"}}),
+            json!({"Null": {"a:k": "false"}}),
+        ),
+        (
+            json!({"Null": {"a:k": "true"}}),
+            json!({"StringNotEquals": {"a:k": "x"}}),
+        ),
+        (
+            json!({"Null": {"a:k": "true"}}),
+            json!({"BoolIfExists": {"a:k": "true"}}),
+        ),
+        (
+            json!({"StringEquals": {"a:k": "x"}}),
+            json!({"ForAnyValue:StringLike": {"a:k": "x*"}}),
+        ),
+        (
+            json!({"ForAllValues:StringEquals": {"a:k": "x"}}),
+            json!({"ForAllValues:StringEquals": {"a:k": ["x", "y"]}}),
+        ),
+        (
+            json!({"ForAnyValue:StringEquals": {"a:k": "x"}}),
+            json!({"ForAnyValue:StringEquals": {"a:k": ["x", "y"]}}),
+        ),
+        (
+            json!({"NumericLessThan": {"a:k": "5"}}),
+            json!({"NumericLessThanEquals": {"a:k": "5"}}),
+        ),
+        (
+            json!({"NumericEquals": {"a:k": "5"}}),
+            json!({"NumericLessThan": {"a:k": "5.5"}}),
+        ),
+        (
+            json!({"NumericGreaterThan": {"a:k": "5"}}),
+            json!({"NumericNotEquals": {"a:k": "5"}}),
+        ),
+        (
+            json!({"DateLessThan": {"a:k": "2020-01-01"}}),
+            json!({"DateLessThan": {"a:k": "2021-01-01"}}),
+        ),
+        (
+            json!({"IpAddress": {"a:k": "10.1.0.0/16"}}),
+            json!({"IpAddress": {"a:k": ["10.0.0.0/8", "::/0"]}}),
+        ),
+        (
+            json!({"IpAddress": {"a:k": "10.1.0.0/16"}}),
+            json!({"NotIpAddress": {"a:k": "11.0.0.0/8"}}),
+        ),
+        (
+            json!({"ArnLike": {"a:k": "arn:aws:iam::1:role/a"}}),
+            json!({"ArnEquals": {"a:k": "arn:aws:iam::*:role/*"}}),
+        ),
+        (
+            json!({"Bool": {"a:k": true}}),
+            json!({"Bool": {"a:k": ["true", "false"]}}),
+        ),
+        (
+            json!({"StringLike": {"a:k": "${aws:username}/*"}}),
+            json!({"StringLike": {"a:k": "${aws:username}*"}}),
+        ),
+        (
+            json!({"StringEquals": {"a:k": "x", "a:l": "y"}}),
+            json!({"StringEquals": {"a:k": "x"}}),
+        ),
+        (json!({"Bool": {"a:k": "true"}}), json!({})),
+    ] {
+        contained(&when(stronger.clone()), &when(weaker.clone()));
+    }
+}
+
+#[test]
+fn conditions_that_do_not_follow() {
+    for (candidate, ceiling) in [
+        (json!({}), json!({"Bool": {"aws:SecureTransport": "true"}})),
+        (
+            json!({"StringEquals": {"a:k": ["x", "z"]}}),
+            json!({"StringEquals": {"a:k": ["x", "y"]}}),
+        ),
+        (
+            json!({"StringEqualsIgnoreCase": {"a:k": "x"}}),
+            json!({"StringEquals": {"a:k": "X"}}),
+        ),
+        (
+            json!({"StringEqualsIfExists": {"a:k": "x"}}),
+            json!({"StringEquals": {"a:k": "x"}}),
+        ),
+        (
+            json!({"StringNotEquals": {"a:k": "x"}}),
+            json!({"StringEquals": {"a:k": "y"}}),
+        ),
+        (
+            json!({"StringNotEquals": {"a:k": "x"}}),
+            json!({"StringNotEquals": {"a:k": ["x", "y"]}}),
+        ),
+        (
+            json!({"StringNotEquals": {"a:k": "x"}}),
+            json!({"Null": {"a:k": "false"}}),
+        ),
+        (
+            json!({"ForAllValues:StringEquals": {"a:k": "x"}}),
+            json!({"ForAnyValue:StringEquals": {"a:k": "x"}}),
+        ),
+        (
+            json!({"ForAnyValue:StringEquals": {"a:k": "x"}}),
+            json!({"ForAllValues:StringEquals": {"a:k": "x"}}),
+        ),
+        (
+            json!({"ForAnyValue:StringEquals": {"a:k": "x"}}),
+            json!({"StringEquals": {"a:k": "x"}}),
+        ),
+        (
+            json!({"NumericLessThanEquals": {"a:k": "5"}}),
+            json!({"NumericLessThan": {"a:k": "5"}}),
+        ),
+        (
+            json!({"NumericGreaterThan": {"a:k": "5"}}),
+            json!({"NumericLessThan": {"a:k": "5"}}),
+        ),
+        (
+            json!({"DateGreaterThan": {"a:k": "2020-01-01"}}),
+            json!({"DateGreaterThan": {"a:k": "2021-01-01"}}),
+        ),
+        (
+            json!({"IpAddress": {"a:k": "10.0.0.0/8"}}),
+            json!({"IpAddress": {"a:k": "10.1.0.0/16"}}),
+        ),
+        (
+            json!({"ArnLike": {"a:k": "arn:aws:iam::1:role/*"}}),
+            json!({"ArnLike": {"a:k": "arn:aws:iam::1:role/a*"}}),
+        ),
+        (
+            json!({"Bool": {"a:k": ["true", "false"]}}),
+            json!({"Bool": {"a:k": "true"}}),
+        ),
+        (
+            json!({"BinaryEquals": {"a:k": ["YWJj", "YWJk"]}}),
+            json!({"BinaryEquals": {"a:k": "YWJj"}}),
+        ),
+        (
+            json!({"StringLike": {"a:k": "${aws:username}*"}}),
+            json!({"StringLike": {"a:k": "bob*"}}),
+        ),
+        (
+            json!({"Null": {"a:k": "true"}}),
+            json!({"Null": {"a:k": "false"}}),
+        ),
+    ] {
+        exceeds(&when(candidate), &when(ceiling));
+    }
+}
+
+#[test]
+fn a_conditional_deny_of_the_ceiling() {
+    let ceiling = |condition: Value| {
+        policy(json!([
+            {"Effect": "Allow", "Action": "*", "Resource": "*"},
+            {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition},
+        ]))
+    };
+    let outside = || ceiling(json!({"StringNotEquals": {"aws:RequestedRegion": ["eu-west-1", "eu-west-2"]}}));
+    contained(
+        &when(json!({"StringEquals": {"aws:RequestedRegion": "eu-west-1"}})),
+        &outside(),
+    );
+    let witness = exceeds(
+        &when(json!({"StringEquals": {"aws:RequestedRegion": ["eu-west-1", "us-east-1"]}})),
+        &outside(),
+    );
+    assert_eq!(
+        witness.to_string(),
+        "s3:GetObject on arn:aws:s3:::b/a with aws:RequestedRegion=us-east-1"
+    );
+    exceeds(&when(json!({})), &outside());
+    let insecure = || ceiling(json!({"Bool": {"aws:SecureTransport": "false"}}));
+    contained(
+        &when(json!({"Bool": {"aws:SecureTransport": "true"}})),
+        &insecure(),
+    );
+    exceeds(&when(json!({})), &insecure());
+    contained(
+        &when(json!({"Null": {"a:k": "true"}})),
+        &ceiling(json!({"StringEquals": {"a:k": "x"}})),
+    );
+}
+
+#[test]
+fn conditions_of_different_keys_with_variables_are_tried() {
+    let same = when(json!({"StringEquals": {"aws:PrincipalAccount": "${aws:ResourceAccount}"}}));
+    let witness = exceeds(
+        &same,
+        &allow(json!("s3:GetObject"), json!("arn:aws:s3:::other/*")),
+    );
+    assert_eq!(
+        witness.context.get("aws:PrincipalAccount"),
+        witness.context.get("aws:ResourceAccount")
+    );
+}
+
+#[test]
+fn an_allow_that_can_never_match_is_contained() {
+    let never = when(json!({"Null": {"a:k": "true"}, "StringEquals": {"a:k": "x"}}));
+    contained(&never, &allow(json!("ec2:*"), json!("*")));
+}
+
+#[test]
+fn a_union_that_only_together_covers_is_unknown_not_contained() {
+    let ceiling = policy(json!([
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*", "Condition": {"Bool": {"a:k": "true"}}},
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*",
+         "Condition": {"BoolIfExists": {"a:k": "false"}}},
+    ]));
+    match contains(&[&when(json!({}))], &ceiling) {
+        Containment::Unknown(reason) => {
+            assert_eq!(
+                (reason.kind, reason.candidate, reason.ceiling),
+                (UnknownKind::Undecided, (0, 0), None)
+            );
+            let text = reason.to_string();
+            assert!(
+                text.contains("s3:GetObject on arn:aws:s3:::b/* (statement 0 of document 0)"),
+                "{text}"
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn policies_with_principals_are_not_compared() {
+    let trust = json!({"Version": "2012-10-17", "Statement":
+        {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}});
+    let trust = Document::from_value(&trust, PolicyKind::Trust).unwrap();
+    let Containment::Unknown(reason) = contains(&[&trust], &trust) else {
+        panic!("decided")
+    };
+    assert_eq!(reason.kind, UnknownKind::Unsupported);
+}
+
+#[test]
+fn nothing_is_contained_in_everything() {
+    assert_eq!(contains(&[], &productionapp()), Containment::Contained);
+}
+
+/// Statements of patterns that make naive comparisons explode.
+fn adversarial(statements: usize, letter: char) -> Document {
+    let pattern = |n: usize| format!("arn:aws:s3:::{}{n}", format!("*{letter}").repeat(400 + n));
+    let statements: Vec<Value> = (0..statements)
+        .map(|n| json!({"Effect": "Allow", "Action": format!("s3:{}*", "*a".repeat(100)), "Resource": pattern(n)}))
+        .collect();
+    policy(json!(statements))
+}
+
+#[test]
+fn adversarial_policies_end_in_an_answer() {
+    let (a, b) = (adversarial(64, 'a'), adversarial(64, 'b'));
+    assert!(!matches!(contains(&[&a], &b), Containment::Contained));
+    assert!(!matches!(
+        contains(&[&b], &adversarial(63, 'b')),
+        Containment::Contained
+    ));
+}
+
+#[test]
+fn ceilings_that_reach_iam_are_found() {
+    let found = |document: &Document| -> Vec<String> {
+        escalation(document).iter().map(ToString::to_string).collect()
+    };
+    assert!(found(&productionapp()).is_empty());
+    assert_eq!(
+        found(&policy(json!([
+            {"Effect": "Allow", "Action": "s3:*", "Resource": "*"},
+            {"Effect": "Allow", "Action": ["s3:GetObject", "iam:CreateR*"], "Resource": "arn:aws:iam::123456789012:role/x"},
+        ]))),
+        ["Statement[1].Action[1] allows iam:CreateRole"]
+    );
+    assert!(escalation(&allow(json!("*"), json!("*"))).len() > 20);
+    let not = policy(json!({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}));
+    assert_eq!(found(&not), ["Statement[0].NotAction allows sts:AssumeRole"]);
+}
+
+#[test]
+fn passing_and_assuming_roles_escalates_on_wildcards_only() {
+    let on =
+        |resource: &str| escalation(&allow(json!(["iam:PassRole", "sts:AssumeRole"]), json!(resource))).len();
+    assert_eq!(on("arn:aws:iam::123456789012:role/app"), 0);
+    assert_eq!(on("arn:aws:iam::123456789012:role/*"), 2);
+    assert_eq!(on("arn:aws:iam::123456789012:role/${aws:username}"), 2);
+    assert_eq!(on("*"), 2);
+}
+
+#[test]
+fn only_a_deny_that_covers_everything_takes_an_escalation_back() {
+    let with = |deny: Value| {
+        escalation(&policy(
+            json!([{"Effect": "Allow", "Action": "*", "Resource": "*"}, deny]),
+        ))
+        .len()
+    };
+    assert_eq!(
+        with(json!({"Effect": "Deny", "Action": ["iam:*", "sts:*"], "Resource": "*"})),
+        0
+    );
+    let conditional = json!({"Effect": "Deny", "Action": ["iam:*", "sts:*"], "Resource": "*",
+        "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "false"}}});
+    assert!(with(conditional) > 20);
+    assert!(with(json!({"Effect": "Deny", "Action": "iam:*", "Resource": "arn:aws:iam::*:role/*"})) > 20);
+}
+
+#[test]
+fn variables_from_tags_are_found() {
+    let document = policy(json!({"Effect": "Allow", "Action": "s3:*",
+        "Resource": ["*", "arn:aws:s3:::b/${aws:PrincipalTag/deputy-namespace}/${aws:username}/*"],
+        "Condition": {"StringLike": {"s3:prefix": "${aws:RequestTag/team, 'x'}/*", "aws:PrincipalTag/a": "plain"}}}));
+    let found: Vec<_> = tag_variables(&document)
+        .into_iter()
+        .map(|v| (v.key, v.tag, v.path))
+        .collect();
+    let expected = [
+        (
+            "aws:PrincipalTag/deputy-namespace",
+            "deputy-namespace",
+            "Statement[0].Resource[1]",
+        ),
+        (
+            "aws:RequestTag/team",
+            "team",
+            "Statement[0].Condition.StringLike.s3:prefix[0]",
+        ),
+    ];
+    assert_eq!(
+        found,
+        expected.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned()))
+    );
+}
