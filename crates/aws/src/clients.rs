@@ -158,10 +158,19 @@ impl Clients {
     /// The same with these long-lived keys as the ambient identity.
     #[cfg(any(test, feature = "test-support"))]
     #[must_use]
-    pub fn with_identity(mut self, access_key_id: &str, secret_access_key: &str) -> Self {
+    pub fn with_identity(self, access_key_id: &str, secret_access_key: &str) -> Self {
         let keys =
             aws_credential_types::Credentials::new(access_key_id, secret_access_key, None, None, "fixed");
-        self.ambient = Some(SharedCredentialsProvider::new(keys));
+        self.with_provider(keys)
+    }
+
+    /// The same with `provider` as the ambient identity.
+    #[cfg(any(test, feature = "test-support"))]
+    pub(crate) fn with_provider(
+        mut self,
+        provider: impl aws_credential_types::provider::ProvideCredentials + 'static,
+    ) -> Self {
+        self.ambient = Some(SharedCredentialsProvider::new(provider));
         self
     }
 

@@ -20,7 +20,8 @@ use crate::error::{AwsError, ErrorClass};
 const SESSION_NAME: &str = "deputy";
 
 /// The ambient identity, in the order of every AWS SDK: environment, profile, web identity, container. Instance
-/// metadata only if `instance_metadata`: it is the node's identity, and whoever can run a pod there has it too.
+/// metadata only if `instance_metadata`: it is the node's identity, and whoever can run a pod there has it too. (A profile
+/// that names it as its `credential_source` is somebody's explicit wish.)
 pub(crate) fn ambient(config: &ProviderConfig, instance_metadata: bool) -> CredentialsProviderChain {
     let chain =
         CredentialsProviderChain::first_try("Environment", EnvironmentVariableCredentialsProvider::new())

@@ -25,5 +25,5 @@ pub use observe::{CallObserver, CallReport, IgnoreCalls};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use traits::{
     CallerIdentity, Credentials, ListedPolicy, ListedRole, NewPolicy, ObservedPolicy, Policies,
-    PolicyVersion, Quotas, Roles, Session, Sts,
+    PolicyVersion, Roles, Session, Sts,
 };

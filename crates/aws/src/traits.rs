@@ -27,9 +27,6 @@ pub trait Roles: Send + Sync {
 
     /// Makes one change.
     async fn execute(&self, call: &IamCall) -> Result<(), AwsError>;
-
-    /// The account's own limits (`GetAccountSummary`): the published defaults disagree with each other, and can be raised.
-    async fn quotas(&self) -> Result<Quotas, AwsError>;
 }
 
 /// Customer-managed policies of one account: the permissions boundaries that Deputy writes.
@@ -78,29 +75,6 @@ pub struct ListedRole {
     pub unique_id: String,
     /// When it was made: the age that a sweep asks for before it takes a role for an orphan.
     pub created: Timestamp,
-}
-
-/// Limits of an account. `None` where AWS (or a double of it) does not say.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Quotas {
-    /// Characters of a trust policy, white space not counted.
-    pub trust_policy_size: Option<u32>,
-    /// Characters of all inline policies of a role, white space not counted.
-    pub role_policy_size: Option<u32>,
-    /// Characters of a managed policy, white space not counted.
-    pub managed_policy_size: Option<u32>,
-    /// Managed policies attached to one role.
-    pub attached_policies_per_role: Option<u32>,
-    /// Versions of a managed policy.
-    pub versions_per_policy: Option<u32>,
-    /// Roles there are.
-    pub roles: Option<u32>,
-    /// Roles there may be.
-    pub roles_quota: Option<u32>,
-    /// Customer-managed policies there are.
-    pub policies: Option<u32>,
-    /// Customer-managed policies there may be.
-    pub policies_quota: Option<u32>,
 }
 
 /// A managed policy to make.

@@ -28,10 +28,7 @@ use jiff::Timestamp;
 
 pub use self::faults::{Fault, When};
 use self::{faults::Faults, policies::StoredPolicy, principals::Principals};
-use crate::{
-    error::{AwsError, ErrorClass},
-    traits::Quotas,
-};
+use crate::error::{AwsError, ErrorClass};
 
 /// How far reads lag behind writes, counted in calls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,6 +39,37 @@ pub struct Lag {
     pub principal_saves: u32,
     /// How many AssumeRole calls still see the trust policy of before.
     pub trust_reads: u32,
+}
+
+/// Limits of the account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quotas {
+    /// Characters of a trust policy, white space not counted.
+    pub trust_policy_size: u32,
+    /// Characters of all inline policies of a role, white space not counted.
+    pub role_policy_size: u32,
+    /// Characters of a managed policy, white space not counted.
+    pub managed_policy_size: u32,
+    /// Versions of a managed policy.
+    pub versions_per_policy: u32,
+    /// Roles there may be.
+    pub roles: u32,
+    /// Customer-managed policies there may be.
+    pub policies: u32,
+}
+
+impl Default for Quotas {
+    /// What an account has that asked for no more.
+    fn default() -> Self {
+        Self {
+            trust_policy_size: 2048,
+            role_policy_size: 10_240,
+            managed_policy_size: 6144,
+            versions_per_policy: 5,
+            roles: 1000,
+            policies: 1500,
+        }
+    }
 }
 
 /// One call that was made.
@@ -119,17 +147,7 @@ impl InMemoryIam {
                 log: Vec::new(),
                 faults: Faults::default(),
                 lag: Lag::default(),
-                quotas: Quotas {
-                    trust_policy_size: Some(2048),
-                    role_policy_size: Some(10_240),
-                    managed_policy_size: Some(6144),
-                    attached_policies_per_role: Some(10),
-                    versions_per_policy: Some(5),
-                    roles: None,
-                    roles_quota: Some(1000),
-                    policies: None,
-                    policies_quota: Some(1500),
-                },
+                quotas: Quotas::default(),
                 caller,
                 sts_delay: Duration::ZERO,
                 now: None,
@@ -403,11 +421,11 @@ fn size(document: &str) -> u32 {
     u32::try_from(document.chars().filter(|c| !c.is_whitespace()).count()).unwrap_or(u32::MAX)
 }
 
-fn within(operation: &'static str, quota: &str, limit: Option<u32>, size: u32) -> Result<(), AwsError> {
-    match limit {
-        Some(limit) if size > limit => Err(over_quota(operation, quota, limit)),
-        _ => Ok(()),
+fn within(operation: &'static str, quota: &str, limit: u32, size: u32) -> Result<(), AwsError> {
+    if size > limit {
+        return Err(over_quota(operation, quota, limit));
     }
+    Ok(())
 }
 
 fn well_formed(operation: &'static str, document: &str) -> Result<(), AwsError> {

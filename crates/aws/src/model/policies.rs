@@ -106,7 +106,7 @@ impl Policies for InMemoryIam {
             within(
                 CREATE,
                 "PoliciesPerAccount",
-                state.quotas.policies_quota,
+                state.quotas.policies,
                 count.saturating_add(1),
             )?;
             state.policies.insert(
@@ -133,7 +133,7 @@ impl Policies for InMemoryIam {
             let policy = state.policy(CREATE, arn)?;
             let document = document.to_json();
             within(CREATE, "PolicySize", quotas.managed_policy_size, size(&document))?;
-            let limit = quotas.versions_per_policy.unwrap_or(5);
+            let limit = quotas.versions_per_policy;
             if u32::try_from(policy.versions.len()).unwrap_or(u32::MAX) >= limit {
                 return Err(over_quota(CREATE, "VersionsPerPolicy", limit));
             }

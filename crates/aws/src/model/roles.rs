@@ -11,7 +11,7 @@ use deputy_delegation::{
 use super::{InMemoryIam, State, StoredRole, over_quota, size, well_formed, within};
 use crate::{
     error::{AwsError, ErrorClass},
-    traits::{ListedRole, Quotas, Roles},
+    traits::{ListedRole, Roles},
 };
 
 /// IAM's tag limit of a role.
@@ -63,16 +63,6 @@ impl Roles for InMemoryIam {
         };
         self.call(call.action(), name.to_string(), Some(name), |state| {
             self.apply(state, call)
-        })
-    }
-
-    async fn quotas(&self) -> Result<Quotas, AwsError> {
-        self.call("iam:GetAccountSummary", self.account.to_string(), None, |state| {
-            Ok(Quotas {
-                roles: u32::try_from(state.roles.len()).ok(),
-                policies: u32::try_from(state.policies.len()).ok(),
-                ..state.quotas
-            })
         })
     }
 }
@@ -197,7 +187,7 @@ impl InMemoryIam {
         within(
             operation,
             "RolesPerAccount",
-            state.quotas.roles_quota,
+            state.quotas.roles,
             count.saturating_add(1),
         )?;
         if role.tags.len() > MAX_TAGS {

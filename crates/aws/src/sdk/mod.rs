@@ -150,4 +150,6 @@ macro_rules! pages {
 use pages;
 
 #[cfg(test)]
+mod fake_server;
+#[cfg(test)]
 pub(crate) mod wire_tests;

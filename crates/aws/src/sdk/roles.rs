@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use aws_sdk_iam::types::{Role, SummaryKeyType};
+use aws_sdk_iam::types::Role;
 use deputy_delegation::{
     names::{IamPath, RoleArn, RoleName},
     plan::{IamCall, ObservedRole},
@@ -12,7 +12,7 @@ use deputy_delegation::{
 use super::{Caller, IamClients, decode, found, pages, senseless};
 use crate::{
     error::AwsError,
-    traits::{ListedRole, Quotas, Roles},
+    traits::{ListedRole, Roles},
 };
 
 pub(crate) struct SdkRoles {
@@ -219,29 +219,6 @@ impl Roles for SdkRoles {
                 self.caller.call(operation, patience, request).await.map(drop)
             }
         }
-    }
-
-    async fn quotas(&self) -> Result<Quotas, AwsError> {
-        const GET: &str = "iam:GetAccountSummary";
-        let request = self.clients.reads.get_account_summary().send();
-        let output = self.caller.call(GET, self.clients.read_patience, request).await?;
-        let summary = output.summary_map.unwrap_or_default();
-        let number = |key: &str| {
-            summary
-                .get(&SummaryKeyType::from(key))
-                .and_then(|n| u32::try_from(*n).ok())
-        };
-        Ok(Quotas {
-            trust_policy_size: number("AssumeRolePolicySizeQuota"),
-            role_policy_size: number("RolePolicySizeQuota"),
-            managed_policy_size: number("PolicySizeQuota"),
-            attached_policies_per_role: number("AttachedPoliciesPerRoleQuota"),
-            versions_per_policy: number("VersionsPerPolicyQuota"),
-            roles: number("Roles"),
-            roles_quota: number("RolesQuota"),
-            policies: number("Policies"),
-            policies_quota: number("PoliciesQuota"),
-        })
     }
 }
 

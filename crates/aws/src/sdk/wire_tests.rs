@@ -1,12 +1,11 @@
 //! The clients against a server of canned answers: what goes over the wire, how often, and what comes of the answer.
 
 use std::{
-    collections::VecDeque,
-    net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
 
+use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError, future};
 use deputy_delegation::{
     model::{Account, AssumeRole, Endpoints},
     names::{
@@ -17,94 +16,19 @@ use deputy_delegation::{
     session::SessionRequest,
 };
 use deputy_policy::{Document, PolicyKind};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
-};
+use tokio::net::TcpListener;
 
+use super::fake_server::{Answer, Server};
 use crate::{
     AmbientOptions, CallObserver, CallReport, Clients, ErrorClass, ExposeSecret, NewPolicy, Timeouts,
 };
 
-/// What the server does with one request.
-#[derive(Clone)]
-enum Answer {
-    Body(u16, String),
-    /// Reads the request and closes the connection.
-    Hangup,
-    /// Reads the request and says nothing.
-    Silence,
-}
-
-/// A server on loopback and the requests it got: head and form of each.
-struct Server {
-    address: SocketAddr,
-    requests: Arc<Mutex<Vec<String>>>,
-}
-
-impl Server {
-    async fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let answers = Arc::new(Mutex::new(answers.into_iter().collect::<VecDeque<_>>()));
-        let log = requests.clone();
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let (log, answers) = (log.clone(), answers.clone());
-                tokio::spawn(async move {
-                    while let Some(request) = read_request(&mut stream).await {
-                        log.lock().unwrap().push(request);
-                        let answer = answers.lock().unwrap().pop_front().unwrap_or(Answer::Hangup);
-                        match answer {
-                            Answer::Body(status, body) => {
-                                let text = format!(
-                                    "HTTP/1.1 {status} X\r\ncontent-type: text/xml\r\nx-amzn-requestid: request-7\r\ncontent-length: {}\r\n\r\n{body}",
-                                    body.len()
-                                );
-                                stream.write_all(text.as_bytes()).await.unwrap();
-                            }
-                            Answer::Hangup => return,
-                            Answer::Silence => std::future::pending().await,
-                        }
-                    }
-                });
-            }
-        });
-        Self { address, requests }
-    }
-
-    fn requests(&self) -> Vec<String> {
-        self.requests.lock().unwrap().clone()
-    }
-
-    fn account(&self) -> Account {
-        let url = format!("http://{}", self.address);
-        account(Endpoints {
-            iam: Some(url.clone()),
-            sts: Some(url),
-        })
-    }
-}
-
-async fn read_request(stream: &mut tokio::net::TcpStream) -> Option<String> {
-    let mut text = Vec::new();
-    loop {
-        let mut chunk = [0; 4096];
-        let n = stream.read(&mut chunk).await.ok().filter(|n| *n > 0)?;
-        text.extend_from_slice(&chunk[..n]);
-        let so_far = String::from_utf8_lossy(&text).into_owned();
-        if let Some((head, body)) = so_far.split_once("\r\n\r\n") {
-            let length = head
-                .lines()
-                .filter_map(|l| l.split_once(": "))
-                .find(|(k, _)| k.eq_ignore_ascii_case("content-length"))
-                .map_or(0, |(_, v)| v.trim().parse::<usize>().unwrap());
-            if body.len() >= length {
-                return Some(so_far);
-            }
-        }
-    }
+/// The account whose endpoints are `server`.
+fn at(server: &Server) -> Account {
+    account(Endpoints {
+        iam: Some(server.url()),
+        sts: Some(server.url()),
+    })
 }
 
 pub(crate) fn account(endpoints: Endpoints) -> Account {
@@ -192,7 +116,7 @@ async fn a_role_is_read_with_all_pages_and_decoded() {
     .await;
     let calls = Arc::new(Calls::default());
     let role = clients(calls.clone())
-        .roles(&server.account())
+        .roles(&at(&server))
         .get_role(&role_name())
         .await
         .unwrap()
@@ -231,7 +155,7 @@ async fn a_role_is_read_with_all_pages_and_decoded() {
 #[tokio::test]
 async fn a_role_that_is_not_there_is_none() {
     let server = Server::start([error(404, "NoSuchEntity", "The role cannot be found.")]).await;
-    let roles = clients(Arc::default()).roles(&server.account());
+    let roles = clients(Arc::default()).roles(&at(&server));
     assert_eq!(roles.get_role(&role_name()).await.unwrap(), None);
 }
 
@@ -242,7 +166,7 @@ async fn a_list_that_never_ends_is_an_error() {
         "<Roles/><IsTruncated>true</IsTruncated><Marker>same</Marker>",
     );
     let server = Server::start([page.clone(), page]).await;
-    let roles = clients(Arc::default()).roles(&server.account());
+    let roles = clients(Arc::default()).roles(&at(&server));
     let error = roles
         .list_roles(&IamPath::new("/deputy/demo/").unwrap())
         .await
@@ -260,7 +184,7 @@ async fn reads_are_repeated_and_writes_are_not() {
         error(404, "NoSuchEntity", ""),
     ])
     .await;
-    let roles = clients(Arc::default()).roles(&server.account());
+    let roles = clients(Arc::default()).roles(&at(&server));
     assert_eq!(roles.get_role(&role_name()).await.unwrap(), None);
     assert_eq!(server.requests().len(), 3);
 
@@ -281,7 +205,7 @@ async fn reads_are_repeated_and_writes_are_not() {
         ),
     ] {
         let server = Server::start([answer]).await;
-        let roles = clients(Arc::default()).roles(&server.account());
+        let roles = clients(Arc::default()).roles(&at(&server));
         let result = roles.execute(&delete()).await;
         let error = result.unwrap_err();
         assert_eq!(
@@ -304,7 +228,7 @@ async fn a_write_whose_answer_is_cut_off_may_have_been_applied() {
         document: Document::parse(document, PolicyKind::Boundary).unwrap(),
         tags: Default::default(),
     };
-    let policies = clients(Arc::default()).policies(&server.account());
+    let policies = clients(Arc::default()).policies(&at(&server));
     let error = policies.create_policy(&policy).await.unwrap_err();
     assert_eq!(
         (error.class(), error.outcome_unknown()),
@@ -345,7 +269,7 @@ async fn what_aws_says_is_kept_with_its_request_id() {
     .await;
     let calls = Arc::new(Calls::default());
     let error = clients(calls.clone())
-        .roles(&server.account())
+        .roles(&at(&server))
         .execute(&delete())
         .await
         .unwrap_err();
@@ -386,7 +310,7 @@ fn assumed(key: &str) -> Answer {
 async fn assume_role_sends_every_parameter_to_the_regional_sts() {
     let server = Server::start([assumed("ASIA1")]).await;
     let session = clients(Arc::default())
-        .sts(&server.account())
+        .sts(&at(&server))
         .assume_role(&session_request())
         .await
         .unwrap();
@@ -411,7 +335,7 @@ async fn assume_role_sends_every_parameter_to_the_regional_sts() {
 async fn empty_credentials_are_an_error() {
     let server = Server::start([assumed("")]).await;
     let result = clients(Arc::default())
-        .sts(&server.account())
+        .sts(&at(&server))
         .assume_role(&session_request())
         .await;
     assert_eq!(result.err().unwrap().class(), ErrorClass::Other);
@@ -435,7 +359,7 @@ async fn the_provisioner_is_assumed_once_for_many_calls() {
         error(404, "NoSuchEntity", ""),
     ])
     .await;
-    let account = with_provisioner(server.account());
+    let account = with_provisioner(at(&server));
     let clients = clients(Arc::default());
     clients.roles(&account).execute(&delete()).await.unwrap();
     assert_eq!(
@@ -459,7 +383,7 @@ async fn a_provisioner_that_may_not_be_assumed_is_named() {
         "not authorized to perform: sts:AssumeRole",
     )])
     .await;
-    let account = with_provisioner(server.account());
+    let account = with_provisioner(at(&server));
     let error = clients(Arc::default())
         .roles(&account)
         .execute(&delete())
@@ -475,6 +399,46 @@ async fn a_provisioner_that_may_not_be_assumed_is_named() {
             .starts_with("assuming arn:aws:iam::123456789012:role/deputy-provisioner: "),
         "{error}"
     );
+}
+
+#[derive(Debug)]
+struct Nobody(fn() -> CredentialsError);
+
+impl ProvideCredentials for Nobody {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::ready(Err(self.0()))
+    }
+}
+
+#[tokio::test]
+async fn a_process_without_credentials_knows_it_and_sends_nothing() {
+    for (error, class) in [
+        (
+            (|| CredentialsError::not_loaded("nothing in the environment")) as fn() -> _,
+            ErrorClass::NoCredentials,
+        ),
+        (
+            || CredentialsError::provider_timed_out(Duration::from_secs(5)),
+            ErrorClass::Unreachable,
+        ),
+        (
+            || CredentialsError::provider_error("the token file is not there"),
+            ErrorClass::InvalidCredentials,
+        ),
+    ] {
+        let server = Server::start([]).await;
+        let clients = Clients::new(AmbientOptions::default()).with_provider(Nobody(error));
+        let error = clients.roles(&at(&server)).execute(&delete()).await.unwrap_err();
+        assert_eq!(
+            (error.class(), error.outcome_unknown()),
+            (class, false),
+            "{error}"
+        );
+        assert!(server.requests().is_empty());
+    }
 }
 
 #[tokio::test]
