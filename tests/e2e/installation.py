@@ -1,7 +1,5 @@
 """Deputy on the node: identities in AWS, the chart's values, and the example, adapted to the double."""
 
-import json
-
 import yaml
 
 from rig.aws import ACCOUNT, REGION, Aws, Credentials
@@ -19,45 +17,29 @@ def identities(aws: Aws) -> dict[str, Credentials]:
 
     The double ignores paths in ARNs and judges CreatePolicy against `*`, so names stand for what paths say on AWS.
     """
-    role = f"arn:aws:iam::{ACCOUNT}:role/deputy.*"
-    role_by_path = f"arn:aws:iam::{ACCOUNT}:role/deputy/{CLUSTER}/*"
+    roles = [f"arn:aws:iam::{ACCOUNT}:role/deputy.*", f"arn:aws:iam::{ACCOUNT}:role/deputy/{CLUSTER}/*"]
+    controller = [
+        *("CreateRole", "DeleteRole", "UpdateRole", "UpdateAssumeRolePolicy", "TagRole", "UntagRole"),
+        *("PutRolePolicy", "DeleteRolePolicy", "PutRolePermissionsBoundary", "DetachRolePolicy"),
+        *("GetRole", "GetRolePolicy", "ListRolePolicies", "ListAttachedRolePolicies"),
+    ]
+    limits = [
+        *("CreatePolicy", "CreatePolicyVersion", "DeletePolicy", "DeletePolicyVersion", "TagPolicy"),
+        *("GetPolicy", "GetPolicyVersion", "ListPolicies", "ListPolicyVersions"),
+    ]
     return {
         "controller": aws.create_user(
             "deputy-controller",
-            {
-                "Effect": "Allow",
-                "Action": [
-                    *("iam:CreateRole", "iam:DeleteRole", "iam:UpdateRole", "iam:UpdateAssumeRolePolicy"),
-                    *("iam:PutRolePolicy", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary"),
-                    *("iam:TagRole", "iam:UntagRole", "iam:DetachRolePolicy"),
-                ],
-                "Resource": [role, role_by_path],
-            },
-            {"Effect": "Allow", "Action": ["iam:Get*", "iam:List*"], "Resource": "*"},
-            {
-                "Effect": "Deny",
-                "Action": ["iam:CreatePolicy*", "iam:DeletePolicy*", "iam:DeleteRolePermissionsBoundary"],
-                "Resource": "*",
-            },
+            _allow([f"iam:{action}" for action in controller], roles),
+            _allow(["iam:ListRoles", "iam:GetAccountSummary"], "*"),
         ),
-        "limits": aws.create_user(
-            "deputy-limits",
-            {
-                "Effect": "Allow",
-                "Action": ["iam:*Policy", "iam:*PolicyVersion", "iam:ListPolic*", "iam:ListEntitiesForPolicy"],
-                "Resource": "*",
-            },
-            {"Effect": "Deny", "Action": ["iam:*RolePolicy", "iam:*UserPolicy"], "Resource": "*"},
-        ),
-        "broker": aws.create_user(
-            "deputy-broker",
-            {
-                "Effect": "Allow",
-                "Action": ["sts:AssumeRole", "sts:TagSession"],
-                "Resource": [role, role_by_path],
-            },
-        ),
+        "limits": aws.create_user("deputy-limits", _allow([f"iam:{action}" for action in limits], "*")),
+        "broker": aws.create_user("deputy-broker", _allow(["sts:AssumeRole", "sts:TagSession"], roles)),
     }
+
+
+def _allow(actions: list[str], resources: list[str] | str) -> dict:
+    return {"Effect": "Allow", "Action": actions, "Resource": resources}
 
 
 def secrets(credentials: dict[str, Credentials]) -> list[dict]:
@@ -133,7 +115,3 @@ def example(control: str, data: str, script: str) -> dict[str, dict]:
     ]
     return kinds
 
-
-def statement(document: str | dict) -> list[dict]:
-    """A policy's statements."""
-    return (json.loads(document) if isinstance(document, str) else document)["Statement"]
