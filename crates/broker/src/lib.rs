@@ -1,3 +1,18 @@
-//! The broker.
+//! The broker: verifies who a pod is, resolves its binding at request time, and hands out sessions made by STS.
+//!
+//! - [`token`]: a projected token becomes a pod, by TokenReview.
+//! - [`resolve`]: a pod becomes a session request, or a refusal.
+//! - [`issuer`]: a session request becomes a session: once, kept, renewed.
+//! - [`identity`]: whether this process is the issuer that the account names.
+//! - [`service`], [`http`]: one request, and the protocol that agents speak.
+
+pub mod http;
+pub mod identity;
 pub mod issuer;
+mod metrics;
+mod process;
+pub mod resolve;
+pub mod service;
 pub mod token;
+
+pub use process::{BrokerConfig, ProcessError, run};

@@ -1,1 +1,20 @@
-//! deputy-controller
+//! The controllers: `deputy controller` (accounts, roles, bindings) and `deputy limits` (limits).
+//!
+//! A reconciliation is *dereference* (clients) → *assess* and *plan* (pure) → *apply* (client) → *status* (client). Only the
+//! holder of the Lease writes, and begins a call to AWS only while the Lease has more time left than the call can take.
+
+mod account;
+mod binding;
+mod context;
+mod error;
+mod limit;
+mod metrics;
+pub mod objects;
+mod process;
+pub mod queue;
+pub mod role;
+mod verified;
+mod work;
+
+pub use error::Error;
+pub use process::{ProcessConfig, ProcessError, run_controller, run_limits};

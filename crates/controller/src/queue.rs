@@ -47,7 +47,10 @@ pub struct Queue<K> {
 
 impl<K> Clone for Queue<K> {
     fn clone(&self) -> Self {
-        Self { state: self.state.clone(), wake: self.wake.clone() }
+        Self {
+            state: self.state.clone(),
+            wake: self.wake.clone(),
+        }
     }
 }
 
@@ -63,7 +66,10 @@ impl<K: Clone + Eq + Hash> Default for Queue<K> {
             failures: HashMap::new(),
             sequence: 0,
         };
-        Self { state: Arc::new(Mutex::new(state)), wake: Arc::new(Notify::new()) }
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            wake: Arc::new(Notify::new()),
+        }
     }
 }
 
@@ -139,7 +145,9 @@ impl<K: Clone + Eq + Hash> Queue<K> {
             Next::After(pause) => pause,
             Next::Retry => {
                 let failures = s.failures.entry(key.clone()).or_insert(0);
-                let pause = FIRST_BACKOFF.saturating_mul(1u32 << (*failures).min(10)).min(LAST_BACKOFF);
+                let pause = FIRST_BACKOFF
+                    .saturating_mul(1u32 << (*failures).min(10))
+                    .min(LAST_BACKOFF);
                 *failures = failures.saturating_add(1);
                 pause
             }

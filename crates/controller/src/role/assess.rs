@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use deputy_delegation::{
-    Accepted, ClusterName, Decision, IamPath, PolicyArn, RoleName, TagKey, TagValue, Uid, Violation, boundary,
+    Accepted, ClusterName, Decision, IamPath, PolicyArn, RoleName, TagKey, TagValue, Uid, Violation,
+    boundary,
     model::{Account, Kind, Limit, ObjectId, Role},
     naming,
     plan::DesiredRole,
@@ -89,13 +90,22 @@ pub fn assess(facts: &RoleFacts<'_>, decision: &Decision) -> Target {
 }
 
 fn provision(facts: &RoleFacts<'_>, accepted: &Accepted) -> Target {
-    let RoleFacts { cluster, account, role, uid, bound, boundary } = *facts;
+    let RoleFacts {
+        cluster,
+        account,
+        role,
+        uid,
+        bound,
+        boundary,
+    } = *facts;
     let boundary = match (&accepted.boundary, boundary) {
         (None, _) => None,
-        (Some(name), Some((limit, in_aws))) if limit.name == *name => match ready(cluster, account, limit, in_aws) {
-            Ok(arn) => Some(arn),
-            Err(waiting) => return waiting,
-        },
+        (Some(name), Some((limit, in_aws))) if limit.name == *name => {
+            match ready(cluster, account, limit, in_aws) {
+                Ok(arn) => Some(arn),
+                Err(waiting) => return waiting,
+            }
+        }
         // The decision rests on a limit that was not looked up: it changed in between.
         (Some(name), _) => return Target::Wait(Waiting::Boundary(format!("limit {name} has changed"))),
     };
@@ -140,7 +150,9 @@ fn ready(
     let arn = naming::boundary_arn(cluster, account, &limit.name);
     match in_aws.get(account.name.as_str()) {
         Some(hash) if *hash == document_hash(&document) => Ok(arn),
-        Some(_) => Err(Target::Wait(Waiting::Boundary(format!("{arn} is being brought up to date")))),
+        Some(_) => Err(Target::Wait(Waiting::Boundary(format!(
+            "{arn} is being brought up to date"
+        )))),
         None => Err(Target::Wait(Waiting::Boundary(format!("{arn} is not there yet")))),
     }
 }

@@ -45,7 +45,10 @@ pub fn of_error(error: &AwsError) -> Progress {
         ErrorClass::Unreachable | ErrorClass::Service => reason::UNAVAILABLE,
         _ => reason::AWS_ERROR,
     };
-    Progress::Waiting { reason, message: error.to_string() }
+    Progress::Waiting {
+        reason,
+        message: error.to_string(),
+    }
 }
 
 /// The progress that somebody else's role of our name means.
@@ -60,7 +63,11 @@ pub fn of_conflict(role: &str, conflict: &Conflict) -> Progress {
 /// Every violation, one a line.
 #[must_use]
 pub fn list(violations: &[Violation]) -> String {
-    violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    violations
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Writes the three conditions into `status`.
@@ -73,31 +80,85 @@ pub fn write(
 ) {
     status.observed_generation = generation;
     let mut set = |type_, holds, reason, message: &str| {
-        conditions::upsert(&mut status.conditions, type_, holds, reason, message, generation, now);
+        conditions::upsert(
+            &mut status.conditions,
+            type_,
+            holds,
+            reason,
+            message,
+            generation,
+            now,
+        );
     };
     match decision {
         Decision::Accepted(accepted) => {
             let limits: Vec<&str> = accepted.limits.iter().map(AsRef::as_ref).collect();
-            set(ACCEPTED, Status::True, reason::WITHIN_LIMITS, &format!("within {}", limits.join(", ")));
+            set(
+                ACCEPTED,
+                Status::True,
+                reason::WITHIN_LIMITS,
+                &format!("within {}", limits.join(", ")),
+            );
         }
         Decision::Refused(violations) => {
-            let first = violations.first().map_or(reason::INVALID, |v| of_decision(v.reason));
+            let first = violations
+                .first()
+                .map_or(reason::INVALID, |v| of_decision(v.reason));
             set(ACCEPTED, Status::False, first, &list(violations));
         }
         Decision::Undecided(missing) => {
             let text: Vec<String> = missing.iter().map(ToString::to_string).collect();
-            set(ACCEPTED, Status::Unknown, reason::ACCOUNT_NOT_FOUND, &text.join("; "));
+            set(
+                ACCEPTED,
+                Status::Unknown,
+                reason::ACCOUNT_NOT_FOUND,
+                &text.join("; "),
+            );
         }
     }
+    write_progress(status, progress, generation, now);
+}
+
+/// Writes the conditions about AWS alone.
+pub fn write_progress(
+    status: &mut AWSRoleStatus,
+    progress: &Progress,
+    generation: Option<i64>,
+    now: Timestamp,
+) {
+    status.observed_generation = generation;
+    let mut set = |type_, holds, reason, message: &str| {
+        conditions::upsert(
+            &mut status.conditions,
+            type_,
+            holds,
+            reason,
+            message,
+            generation,
+            now,
+        );
+    };
     match progress {
         Progress::Done { bound } => {
-            set(PROVISIONED, Status::True, reason::UP_TO_DATE, "AWS has the role as it should be");
-            let message = if *bound { "usable by its bindings" } else { "no accepted binding: nobody can become it" };
+            set(
+                PROVISIONED,
+                Status::True,
+                reason::UP_TO_DATE,
+                "AWS has the role as it should be",
+            );
+            let message = if *bound {
+                "usable by its bindings"
+            } else {
+                "no accepted binding: nobody can become it"
+            };
             set(READY, Status::True, reason::READY, message);
         }
         Progress::Suspended { exists } => {
             let (reason, message) = if *exists {
-                (reason::SUSPENDED, "not accepted: the role stays, and nobody can become it")
+                (
+                    reason::SUSPENDED,
+                    "not accepted: the role stays, and nobody can become it",
+                )
             } else {
                 (reason::NOT_ACCEPTED, "not accepted: nothing is made in AWS")
             };

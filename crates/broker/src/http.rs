@@ -1,0 +1,167 @@
+//! The agent–broker protocol, version 1 (docs/contracts.md). Agents live for months in pods: nothing here changes for them.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Path, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use deputy_delegation::ObjectName;
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+use zeroize::Zeroizing;
+
+use crate::{
+    issuer::Issued,
+    service::{Answer, Broker, Problem},
+};
+
+/// On every answer: an agent of another version knows whom it talks to.
+const PROTOCOL: HeaderName = HeaderName::from_static("deputy-protocol");
+
+/// The routes.
+pub fn router(broker: Arc<Broker>) -> Router {
+    Router::new()
+        .route("/v1/credentials", get(default_binding))
+        .route("/v1/credentials/{binding}", get(named_binding))
+        .fallback(|| async { problem(&Problem::not_found()) })
+        .method_not_allowed_fallback(|| async { problem(&Problem::not_found()) })
+        .with_state(broker)
+}
+
+async fn default_binding(State(broker): State<Arc<Broker>>, headers: HeaderMap) -> Response {
+    answer(&broker, &headers, None).await
+}
+
+async fn named_binding(
+    State(broker): State<Arc<Broker>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    match ObjectName::new(name) {
+        Ok(name) => answer(&broker, &headers, Some(&name)).await,
+        Err(_) => problem(&Problem::not_found()),
+    }
+}
+
+async fn answer(broker: &Broker, headers: &HeaderMap, binding: Option<&ObjectName>) -> Response {
+    let began = Instant::now();
+    let (response, code) = match bearer(headers) {
+        None => (problem(&Problem::no_token()), "InvalidToken"),
+        Some(token) => match broker.credentials(token, binding).await {
+            Answer::Credentials(issued, account) => {
+                let etag = etag(&issued);
+                if headers
+                    .get(header::IF_NONE_MATCH)
+                    .is_some_and(|h| h.as_bytes() == etag.as_bytes())
+                {
+                    (not_modified(&etag), "NotModified")
+                } else {
+                    (credentials(&issued, account.as_str(), &etag), "OK")
+                }
+            }
+            Answer::Problem(p) => (problem(&p), p.code),
+        },
+    };
+    broker
+        .metrics()
+        .answered(response.status().as_u16(), code, began.elapsed());
+    response
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    match (values.next(), values.next()) {
+        (Some(one), None) => one
+            .to_str()
+            .ok()?
+            .strip_prefix("Bearer ")
+            .filter(|t| !t.is_empty()),
+        _ => None,
+    }
+}
+
+/// The same session, the same tag. Made of what is no secret.
+fn etag(issued: &Issued) -> String {
+    let digest = Sha256::digest(format!(
+        "{}|{}",
+        issued.session.credentials.access_key_id, issued.session.expiration
+    ));
+    let short = digest.get(..16).unwrap_or_default();
+    format!(
+        "\"{}\"",
+        data_encoding::BASE32_NOPAD.encode(short).to_ascii_lowercase()
+    )
+}
+
+/// The one place where a secret is written.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct CredentialsOut<'a> {
+    access_key_id: &'a str,
+    secret_access_key: &'a str,
+    token: &'a str,
+    expiration: String,
+    account_id: &'a str,
+}
+
+fn credentials(issued: &Issued, account: &str, etag: &str) -> Response {
+    let session = &issued.session;
+    let out = CredentialsOut {
+        access_key_id: &session.credentials.access_key_id,
+        secret_access_key: session.credentials.secret_access_key.expose_secret(),
+        token: session.credentials.session_token.expose_secret(),
+        // Whole seconds and Z: what every SDK reads.
+        expiration: session.expiration.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        account_id: account,
+    };
+    match serde_json::to_vec(&out).map(Zeroizing::new) {
+        // Best effort: the copy that the HTTP library makes is not wiped.
+        Ok(body) => with_headers(StatusCode::OK, Some(etag), Body::from(body.to_vec())),
+        Err(_) => problem(&Problem::unavailable("the credentials could not be written")),
+    }
+}
+
+fn not_modified(etag: &str) -> Response {
+    with_headers(StatusCode::NOT_MODIFIED, Some(etag), Body::empty())
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ProblemOut<'a> {
+    code: &'a str,
+    message: &'a str,
+}
+
+fn problem(p: &Problem) -> Response {
+    let body = serde_json::to_vec(&ProblemOut {
+        code: p.code,
+        message: &p.message,
+    })
+    .unwrap_or_default();
+    let mut response = with_headers(p.status, None, Body::from(body));
+    if let Some(seconds) = p.retry_after {
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response
+}
+
+fn with_headers(status: StatusCode, etag: Option<&str>, body: Body) -> Response {
+    let mut response = (status, body).into_response();
+    let headers = response.headers_mut();
+    headers.insert(PROTOCOL, HeaderValue::from_static("1"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(Ok(etag)) = etag.map(HeaderValue::from_str) {
+        headers.insert(header::ETAG, etag);
+    }
+    response
+}

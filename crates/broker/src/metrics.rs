@@ -1,0 +1,79 @@
+//! Counters of the broker. Every label has few values.
+
+use std::time::Duration;
+
+use deputy_aws::{CallObserver, CallReport};
+use deputy_runtime::metrics::Metrics;
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, histogram::Histogram},
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answer {
+    status: u16,
+    code: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Call {
+    operation: &'static str,
+    outcome: &'static str,
+}
+
+/// `deputy_broker_*` and `deputy_aws_*`.
+#[derive(Clone)]
+pub struct BrokerMetrics {
+    answers: Family<Answer, Counter>,
+    answer_seconds: Histogram,
+    calls: Family<Call, Counter>,
+}
+
+impl BrokerMetrics {
+    /// Registers them.
+    #[must_use]
+    pub fn register(metrics: &Metrics) -> Self {
+        let this = Self {
+            answers: Family::default(),
+            answer_seconds: Histogram::new([0.001, 0.005, 0.02, 0.1, 0.3, 1.0]),
+            calls: Family::default(),
+        };
+        metrics.sub_registry("broker", |r| {
+            r.register(
+                "answers",
+                "Answers to agents by status and code",
+                this.answers.clone(),
+            );
+            r.register(
+                "answer_seconds",
+                "How long answers take",
+                this.answer_seconds.clone(),
+            );
+        });
+        metrics.sub_registry("aws", |r| {
+            r.register(
+                "calls",
+                "Calls to AWS by operation and outcome",
+                this.calls.clone(),
+            )
+        });
+        this
+    }
+
+    /// One answer was given.
+    pub fn answered(&self, status: u16, code: &'static str, took: Duration) {
+        self.answers.get_or_create(&Answer { status, code }).inc();
+        self.answer_seconds.observe(took.as_secs_f64());
+    }
+}
+
+impl CallObserver for BrokerMetrics {
+    fn finished(&self, report: &CallReport<'_>) {
+        self.calls
+            .get_or_create(&Call {
+                operation: report.operation,
+                outcome: report.outcome,
+            })
+            .inc();
+    }
+}

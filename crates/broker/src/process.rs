@@ -1,0 +1,164 @@
+//! `deputy broker`: what it is made of, and how it begins and ends.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use deputy_aws::{AmbientOptions, Clients, Timeouts};
+use deputy_delegation::ClusterName;
+use deputy_index::{Watched, World, watch};
+use deputy_runtime::{
+    health::Readiness,
+    metrics::Metrics,
+    serve::{self, Limits, ServeError, serve_tls},
+    shutdown::Shutdown,
+    tls::{Authority, AuthorityConfig, AuthorityError, AuthorityPolicy, publish_bundle_config_map},
+};
+use kube::Client;
+
+use crate::{
+    http,
+    identity::IssuerCheck,
+    issuer::{Issuer, IssuerOptions},
+    metrics::BrokerMetrics,
+    resolve::Denials,
+    service::{Broker, note_issued},
+    token::Verifier,
+};
+
+/// How often kept sessions are looked at for renewal.
+const TEND_EVERY: Duration = Duration::from_secs(15);
+/// The longest life of a session, and so of the memory of its deliveries.
+const LONGEST_SESSION: Duration = Duration::from_secs(12 * 3600);
+
+/// What the broker is told.
+#[derive(Debug, Clone)]
+pub struct BrokerConfig {
+    /// This cluster.
+    pub cluster: ClusterName,
+    /// The namespace it runs in.
+    pub namespace: String,
+    /// Where it listens, with TLS.
+    pub listen: SocketAddr,
+    /// The name of its Service, which its certificate bears.
+    pub service: String,
+    /// Addresses that its certificate bears as well.
+    pub extra_sans: Vec<IpAddr>,
+    /// The Secret with its authority.
+    pub ca_secret: String,
+    /// The ConfigMap with its public bundle.
+    pub bundle: String,
+    /// Whether the identity of the node may be used towards AWS.
+    pub allow_instance_metadata: bool,
+}
+
+/// Why the broker has to end.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// It can't serve.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// It can't have a certificate.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
+    /// It can't follow the cluster any more.
+    #[error("watching ended: {0}")]
+    Watch(String),
+}
+
+/// Runs the broker until it is told to stop.
+///
+/// # Errors
+/// [`ProcessError`]: the process must end, and begin anew.
+pub async fn run(
+    config: BrokerConfig,
+    client: Client,
+    shutdown: Shutdown,
+    readiness: Readiness,
+    metrics: Metrics,
+) -> Result<(), ProcessError> {
+    let names = [
+        format!("{}.{}.svc", config.service, config.namespace),
+        format!("{}.{}.svc.cluster.local", config.service, config.namespace),
+    ];
+    let authority = Authority::start(
+        client.clone(),
+        AuthorityConfig {
+            namespace: config.namespace.clone(),
+            secret_name: config.ca_secret.clone(),
+            common_name: "deputy broker".into(),
+            policy: AuthorityPolicy::BROKER,
+            dns_names: names.to_vec(),
+            ips: config.extra_sans.clone(),
+        },
+        &readiness,
+        &metrics,
+        &shutdown,
+    )?;
+    tokio::spawn({
+        let (client, namespace, name) = (client.clone(), config.namespace.clone(), config.bundle.clone());
+        let (bundle, shutdown) = (authority.bundle(), shutdown.clone());
+        async move { publish_bundle_config_map(client, &namespace, &name, bundle, shutdown).await }
+    });
+
+    let counters = BrokerMetrics::register(&metrics);
+    let options = AmbientOptions {
+        allow_instance_metadata: config.allow_instance_metadata,
+        observer: Arc::new(counters.clone()),
+        // The caller hears "try again" after a second; the call itself may take longer, and its answer is kept.
+        timeouts: Timeouts {
+            sts_attempt: Duration::from_secs(5),
+            sts: Duration::from_secs(15),
+            ..Timeouts::default()
+        },
+        ..AmbientOptions::default()
+    };
+    let world = Arc::new(World::new(config.cluster.clone()));
+    let issuer = Issuer::new(IssuerOptions::default(), Arc::new(note_issued));
+    let broker = Arc::new(Broker {
+        world: world.clone(),
+        verifier: Verifier::new(client.clone()),
+        issuer: issuer.clone(),
+        aws: Clients::new(options),
+        issuers: IssuerCheck::default(),
+        denials: Denials::default(),
+        delivered: moka::sync::Cache::builder()
+            .max_capacity(200_000)
+            .time_to_live(LONGEST_SESSION)
+            .build(),
+        metrics: counters,
+    });
+
+    let synced = readiness.register("world");
+    let whole = {
+        let world = world.clone();
+        async move {
+            world.synced(&Watched::KINDS).await;
+            synced.ready();
+            std::future::pending::<()>().await;
+        }
+    };
+    let tending = async {
+        let mut ticker = tokio::time::interval(TEND_EVERY);
+        loop {
+            ticker.tick().await;
+            issuer.tend();
+        }
+    };
+    let listener = serve::bind(config.listen).await?;
+    let serving = serve_tls(
+        listener,
+        authority.server_config(),
+        http::router(broker),
+        Limits::default(),
+        shutdown,
+    );
+    tokio::select! {
+        outcome = serving => Ok(outcome?),
+        ended = watch(client, world, &Watched::KINDS) => Err(ProcessError::Watch(ended.to_string())),
+        () = whole => Ok(()),
+        () = tending => Ok(()),
+    }
+}

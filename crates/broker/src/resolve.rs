@@ -1,0 +1,245 @@
+//! Which session a pod gets, decided at request time: a new grant works without a restart, a removed one stops at once.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use deputy_delegation::{
+    Decision, ObjectName, Violation,
+    model::{Account, Binding, ObjectId, Role, SessionScope},
+    session,
+};
+use deputy_index::{BindingDecision, World};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::{
+    issuer::{Renewal, SessionKey},
+    token::PodIdentity,
+};
+
+/// What a pod asked for comes to.
+pub enum Resolution {
+    /// A session may be made.
+    Session(Box<Grant>),
+    /// It may not, and will not until somebody changes something.
+    Refused {
+        /// The machine-readable code of the protocol.
+        code: RefusalCode,
+        /// For people.
+        message: String,
+        /// The binding concerned, if there is one.
+        binding: Option<ObjectId>,
+    },
+    /// Not yet.
+    NotReady {
+        /// For people.
+        message: String,
+    },
+}
+
+/// Why a credential is refused: codes of the protocol (docs/contracts.md).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RefusalCode {
+    /// No binding names the ServiceAccount.
+    NoBinding,
+    /// The binding is not accepted.
+    NotAccepted,
+    /// Its role is not accepted.
+    Suspended,
+    /// AWS refuses.
+    AccessDenied,
+}
+
+impl RefusalCode {
+    /// The word in the protocol, in the audit log and in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoBinding => "NoBinding",
+            Self::NotAccepted => "NotAccepted",
+            Self::Suspended => "Suspended",
+            Self::AccessDenied => "AccessDenied",
+        }
+    }
+}
+
+/// A session that may be made.
+pub struct Grant {
+    /// Its account.
+    pub account: Arc<Account>,
+    /// The role.
+    pub role: Arc<Role>,
+    /// The binding.
+    pub binding: Arc<Binding>,
+    /// Under which it is shared.
+    pub key: SessionKey,
+    /// When it is renewed.
+    pub renewal: Renewal,
+}
+
+/// Resolves what `identity` gets: by the binding of this name, or by the default one.
+pub fn resolve(world: &World, identity: &PodIdentity, wanted: Option<&ObjectName>) -> Resolution {
+    if !world.can_decide() {
+        return Resolution::NotReady {
+            message: "the broker has not read all limits, accounts, roles and bindings yet".into(),
+        };
+    }
+    let namespace = &identity.namespace;
+    let account = &identity.subject.service_account;
+    let who = format!("ServiceAccount {namespace}/{account}");
+    let candidates = world.decisions_of_service_account(namespace, account);
+    let found = match wanted {
+        // The oldest accepted one; where none is, the oldest tells why.
+        None => candidates.iter().find(|d| d.is_accepted()).or(candidates.first()),
+        Some(name) => candidates.iter().find(|d| d.binding.id.name == *name),
+    };
+    let Some(found) = found else {
+        let message = match wanted {
+            None => format!("no AWSRoleBinding in namespace {namespace} names {who}"),
+            Some(name) => format!("there is no AWSRoleBinding {namespace}/{name} that names {who}"),
+        };
+        return Resolution::Refused {
+            code: RefusalCode::NoBinding,
+            message,
+            binding: None,
+        };
+    };
+    judge(world, identity, &who, found)
+}
+
+fn judge(world: &World, identity: &PodIdentity, who: &str, found: &BindingDecision) -> Resolution {
+    let binding = &found.binding;
+    let refused = |code, message| Resolution::Refused {
+        code,
+        message,
+        binding: Some(binding.id.clone()),
+    };
+    let role_name = format!("AWSRole {}/{}", binding.id.namespace, binding.role);
+    // The role first: what is wrong with it is wrong with every binding of it.
+    match found.role_decision.as_deref() {
+        Some(Decision::Refused(violations)) => {
+            let message = format!(
+                "{role_name} of AWSRoleBinding {} is suspended: {}",
+                binding.id,
+                list(violations)
+            );
+            return refused(RefusalCode::Suspended, message);
+        }
+        Some(Decision::Accepted(_)) => {}
+        Some(Decision::Undecided(_)) | None => {
+            let why = match found.decision.as_ref() {
+                Decision::Undecided(missing) => missing
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join("; "),
+                Decision::Refused(violations) => list(violations),
+                Decision::Accepted(_) => format!("{role_name} can't be decided about yet"),
+            };
+            return refused(
+                RefusalCode::NotAccepted,
+                format!("AWSRoleBinding {}: {why}", binding.id),
+            );
+        }
+    }
+    match found.decision.as_ref() {
+        Decision::Accepted(_) => {}
+        Decision::Refused(violations) => {
+            let message = format!(
+                "AWSRoleBinding {} is not accepted: {}",
+                binding.id,
+                list(violations)
+            );
+            return refused(RefusalCode::NotAccepted, message);
+        }
+        Decision::Undecided(missing) => {
+            let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+            return refused(
+                RefusalCode::NotAccepted,
+                format!("AWSRoleBinding {}: {}", binding.id, missing.join("; ")),
+            );
+        }
+    }
+    let (Some(role), Some(account)) = (found.role.known(), found.account.known()) else {
+        return refused(
+            RefusalCode::NotAccepted,
+            format!("{role_name} or its AWSAccount can't be read"),
+        );
+    };
+    let Some(request) = session::request(world.cluster(), account, role, binding, &identity.subject) else {
+        return refused(
+            RefusalCode::NoBinding,
+            format!("AWSRoleBinding {} does not name {who}", binding.id),
+        );
+    };
+    let role_id = found
+        .role_state
+        .as_ref()
+        .and_then(|s| s.role_id.as_deref())
+        .unwrap_or_default()
+        .to_owned();
+    let uid =
+        |uid: &Option<deputy_delegation::Uid>| uid.as_ref().map(ToString::to_string).unwrap_or_default();
+    Resolution::Session(Box::new(Grant {
+        account: account.clone(),
+        role: role.clone(),
+        binding: binding.clone(),
+        key: SessionKey {
+            request,
+            role_uid: uid(&role.uid),
+            role_id,
+            binding_uid: uid(&binding.uid),
+        },
+        renewal: match binding.session.scope {
+            SessionScope::ServiceAccount => Renewal::Shared,
+            SessionScope::Pod => Renewal::Single,
+        },
+    }))
+}
+
+fn list(violations: &[Violation]) -> String {
+    violations
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+/// How long AWS may refuse a role before it counts as a "no": IAM takes a while to be the same everywhere.
+const GRACE: Duration = Duration::from_secs(120);
+/// Roles remembered as refused.
+const MOST_DENIED: usize = 10_000;
+
+/// Since when AWS refuses which role.
+#[derive(Default)]
+pub struct Denials {
+    since: Mutex<HashMap<ObjectId, Instant>>,
+}
+
+impl Denials {
+    /// AWS gave a session of this role.
+    pub fn forget(&self, role: &ObjectId) {
+        self.since.lock().remove(role);
+    }
+
+    /// What a refusal of AWS means for a grant: "not yet" for the first two minutes, "no" afterwards.
+    #[must_use]
+    pub fn judge(&self, grant: &Grant, message: &str) -> Resolution {
+        let mut since = self.since.lock();
+        if since.len() >= MOST_DENIED {
+            since.retain(|_, at| at.elapsed() < GRACE);
+        }
+        let first = *since.entry(grant.role.id.clone()).or_insert_with(Instant::now);
+        let role = &grant.key.request.role;
+        if first.elapsed() < GRACE {
+            Resolution::NotReady {
+                message: format!("{role} is being made or changed, or AWS refuses it: {message}"),
+            }
+        } else {
+            Resolution::Refused {
+                code: RefusalCode::AccessDenied,
+                message: format!("AWS refuses a session of {role}: {message}"),
+                binding: Some(grant.binding.id.clone()),
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What every controller of a process shares.
+
+use std::sync::Arc;
+
+use deputy_aws::Clients;
+use deputy_delegation::ClusterName;
+use deputy_index::World;
+use deputy_runtime::lease::Leadership;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::{
+    Client, Resource,
+    api::DynamicObject,
+    runtime::events::{Event, EventType, Recorder, Reporter},
+};
+
+use crate::metrics::ControllerMetrics;
+
+/// Shared by the controllers of a process. Only *dereference*, *apply* and *status* use the clients.
+pub struct Context {
+    /// This cluster.
+    pub cluster: ClusterName,
+    /// The API server.
+    pub client: Client,
+    /// AWS.
+    pub aws: Arc<Clients>,
+    /// What is known of the cluster.
+    pub world: Arc<World>,
+    /// Whether this process may write.
+    pub leadership: Leadership,
+    /// Counters.
+    pub metrics: ControllerMetrics,
+    /// Writes events.
+    pub recorder: Recorder,
+}
+
+impl Context {
+    /// A recorder that signs as `controller`.
+    #[must_use]
+    pub fn recorder(client: Client, controller: &str, instance: Option<String>) -> Recorder {
+        Recorder::new(
+            client,
+            Reporter {
+                controller: controller.to_owned(),
+                instance,
+            },
+        )
+    }
+
+    /// The time by this machine's clock: for conditions only.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    /// Whether a write to AWS may begin: only while the Lease has more time left than the call can take.
+    #[must_use]
+    pub fn may_write(&self) -> bool {
+        self.leadership.may_write(self.aws.timeouts().longest_write())
+    }
+
+    /// Tells users about `object`. An event that can't be written fails nothing.
+    pub async fn tell(&self, object: &ObjectReference, warning: bool, reason: &str, message: &str) {
+        let event = Event {
+            type_: if warning {
+                EventType::Warning
+            } else {
+                EventType::Normal
+            },
+            reason: reason.to_owned(),
+            // The API takes 1,024 bytes.
+            note: Some(message.chars().take(900).collect()),
+            action: "Reconcile".into(),
+            secondary: None,
+        };
+        if let Err(error) = self.recorder.publish(&event, object).await {
+            tracing::debug!(%error, reason, "event not written");
+        }
+    }
+}
+
+/// A reference to an object of kind `K`, for events.
+pub fn reference<K: Resource<DynamicType = ()>>(object: &DynamicObject) -> ObjectReference {
+    ObjectReference {
+        api_version: Some(K::api_version(&()).into_owned()),
+        kind: Some(K::kind(&()).into_owned()),
+        name: object.metadata.name.clone(),
+        namespace: object.metadata.namespace.clone(),
+        uid: object.metadata.uid.clone(),
+        resource_version: object.metadata.resource_version.clone(),
+        ..ObjectReference::default()
+    }
+}

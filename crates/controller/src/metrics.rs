@@ -1,0 +1,90 @@
+//! Counters of a controller. Every label has few values.
+
+use std::sync::Arc;
+
+use deputy_aws::{CallObserver, CallReport};
+use deputy_runtime::metrics::Metrics;
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, histogram::Histogram},
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reconcile {
+    kind: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Call {
+    operation: &'static str,
+    outcome: &'static str,
+}
+
+/// `deputy_controller_*` and `deputy_aws_*`.
+#[derive(Clone)]
+pub struct ControllerMetrics {
+    reconciles: Family<Reconcile, Counter>,
+    calls: Family<Call, Counter>,
+    call_seconds: Family<Call, Histogram, fn() -> Histogram>,
+}
+
+fn buckets() -> Histogram {
+    Histogram::new([0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
+}
+
+impl ControllerMetrics {
+    /// Registers them.
+    #[must_use]
+    pub fn register(metrics: &Metrics) -> Self {
+        let this = Self {
+            reconciles: Family::default(),
+            calls: Family::default(),
+            call_seconds: Family::new_with_constructor(buckets),
+        };
+        metrics.sub_registry("controller", |r| {
+            r.register(
+                "reconciles",
+                "Reconciliations by kind and outcome",
+                this.reconciles.clone(),
+            );
+        });
+        metrics.sub_registry("aws", |r| {
+            r.register(
+                "calls",
+                "Calls to AWS by operation and outcome",
+                this.calls.clone(),
+            );
+            r.register(
+                "call_seconds",
+                "How long calls to AWS take",
+                this.call_seconds.clone(),
+            );
+        });
+        this
+    }
+
+    /// One reconciliation is done.
+    pub fn reconciled(&self, kind: &'static str, outcome: &'static str) {
+        self.reconciles.get_or_create(&Reconcile { kind, outcome }).inc();
+    }
+
+    /// As the observer of AWS calls.
+    #[must_use]
+    pub fn observer(&self) -> Arc<dyn CallObserver> {
+        Arc::new(self.clone())
+    }
+}
+
+impl CallObserver for ControllerMetrics {
+    fn finished(&self, report: &CallReport<'_>) {
+        let call = Call {
+            operation: report.operation,
+            outcome: report.outcome,
+        };
+        self.calls.get_or_create(&call).inc();
+        self.call_seconds
+            .get_or_create(&call)
+            .observe(report.elapsed.as_secs_f64());
+    }
+}

@@ -1,0 +1,118 @@
+//! Reading and writing our objects without trusting their shape: an object that its type can't hold is still there.
+
+use deputy_delegation::{NamespaceName, Violation};
+use kube::{
+    Api, Client, Resource,
+    api::{ApiResource, DynamicObject, Patch, PatchParams},
+    core::{ClusterResourceScope, NamespaceResourceScope},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::json;
+
+/// Objects of a namespaced kind.
+pub fn namespaced<K>(client: &Client, namespace: &NamespaceName) -> Api<DynamicObject>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    Api::namespaced_with(client.clone(), namespace.as_str(), &ApiResource::erase::<K>(&()))
+}
+
+/// Objects of a cluster-scoped kind.
+pub fn cluster_wide<K>(client: &Client) -> Api<DynamicObject>
+where
+    K: Resource<DynamicType = (), Scope = ClusterResourceScope>,
+{
+    Api::all_with(client.clone(), &ApiResource::erase::<K>(&()))
+}
+
+/// Reads an object as `K` and then by `parse`.
+///
+/// # Errors
+/// Every violation; also when it does not even have the shape of its kind.
+pub fn parse<K: DeserializeOwned, T>(
+    object: &DynamicObject,
+    parse: impl FnOnce(&K) -> Result<T, Vec<Violation>>,
+) -> Result<T, Vec<Violation>> {
+    let typed: Result<K, _> = serde_json::to_value(object).and_then(serde_json::from_value);
+    match typed {
+        Ok(typed) => parse(&typed),
+        Err(e) => Err(vec![Violation {
+            reason: deputy_delegation::Reason::Structure,
+            field: "spec".into(),
+            limit: None,
+            message: e.to_string(),
+        }]),
+    }
+}
+
+/// The status of an object; the empty one if there is none that can be read.
+#[must_use]
+pub fn status_of<S: DeserializeOwned + Default>(object: &DynamicObject) -> S {
+    object
+        .data
+        .get("status")
+        .and_then(|s| serde_json::from_value(s.clone()).ok())
+        .unwrap_or_default()
+}
+
+/// Writes `new` as the status of `object`, unless it is as it was. Gives whether anything was written.
+///
+/// # Errors
+/// Whatever the API server says; an object that is gone is none.
+pub async fn write_status<S: Serialize + PartialEq>(
+    api: &Api<DynamicObject>,
+    object: &DynamicObject,
+    old: &S,
+    new: &S,
+) -> Result<bool, kube::Error> {
+    let Some(name) = object.metadata.name.as_deref() else {
+        return Ok(false);
+    };
+    if old == new {
+        return Ok(false);
+    }
+    // The resource version that was read: two writers never mix their findings.
+    let patch = json!({"metadata": {"resourceVersion": object.metadata.resource_version}, "status": new});
+    match api
+        .patch_status(name, &PatchParams::default(), &Patch::Merge(patch))
+        .await
+    {
+        Ok(_) => Ok(true),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Adds or removes a finalizer, on the object as it was read.
+///
+/// # Errors
+/// Whatever the API server says; an object that is gone is none.
+pub async fn set_finalizer(
+    api: &Api<DynamicObject>,
+    object: &DynamicObject,
+    finalizer: &str,
+    present: bool,
+) -> Result<(), kube::Error> {
+    let Some(name) = object.metadata.name.as_deref() else {
+        return Ok(());
+    };
+    let mut finalizers = object.metadata.finalizers.clone().unwrap_or_default();
+    if finalizers.iter().any(|f| f == finalizer) == present {
+        return Ok(());
+    }
+    if present {
+        finalizers.push(finalizer.to_owned());
+    } else {
+        finalizers.retain(|f| f != finalizer);
+    }
+    let patch =
+        json!({"metadata": {"resourceVersion": object.metadata.resource_version, "finalizers": finalizers}});
+    match api
+        .patch(name, &PatchParams::default(), &Patch::Merge(patch))
+        .await
+    {
+        Ok(_) => Ok(()),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        Err(error) => Err(error),
+    }
+}

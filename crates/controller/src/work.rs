@@ -1,0 +1,66 @@
+//! Workers on a queue.
+
+use std::{fmt, future::Future, hash::Hash, sync::Arc, time::Duration};
+
+use futures::future::BoxFuture;
+
+use crate::{
+    context::Context,
+    error::Error,
+    queue::{Next, Queue},
+};
+
+/// No reconciliation takes longer: the API client has no deadline of its own.
+const LONGEST: Duration = Duration::from_secs(120);
+
+/// What reconciles one key.
+pub type Reconcile<K> = Arc<dyn Fn(K) -> BoxFuture<'static, Result<Next, Error>> + Send + Sync>;
+
+/// Wraps a reconciling method.
+pub fn reconcile<K, C, F, Fut>(controller: Arc<C>, f: F) -> Reconcile<K>
+where
+    K: Send + 'static,
+    C: Send + Sync + 'static,
+    F: Fn(Arc<C>, K) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Next, Error>> + Send + 'static,
+{
+    Arc::new(move |key| Box::pin(f(controller.clone(), key)))
+}
+
+/// Works on the queue with `workers` tasks for ever. A panic in a reconciliation would end the process: none is caught.
+pub async fn run<K>(
+    kind: &'static str,
+    queue: Queue<K>,
+    ctx: &Context,
+    workers: usize,
+    reconcile: Reconcile<K>,
+) where
+    K: Clone + Eq + Hash + fmt::Display + Send + Sync + 'static,
+{
+    futures::future::join_all((0..workers).map(|_| async {
+        loop {
+            let key = queue.take().await;
+            // Whoever leads works; what this process knows is for the day it does.
+            ctx.leadership.wait_until_leader().await;
+            let next = match tokio::time::timeout(LONGEST, reconcile(key.clone())).await {
+                Ok(Ok(next)) => next,
+                Ok(Err(error)) => {
+                    ctx.metrics.reconciled(kind, error.category());
+                    if matches!(error.category(), "conflict" | "not-leader") {
+                        tracing::debug!(kind, %key, %error, "again");
+                    } else {
+                        tracing::warn!(kind, %key, %error, "not reconciled");
+                    }
+                    Next::Retry
+                }
+                Err(_) => {
+                    ctx.metrics.reconciled(kind, "timeout");
+                    tracing::warn!(kind, %key, seconds = LONGEST.as_secs(), "not reconciled in time");
+                    Next::Retry
+                }
+            };
+            queue.done(key, next);
+        }
+    }))
+    .await;
+}

@@ -1,0 +1,62 @@
+//! `deputy bootstrap aws`: the identities that must exist before Deputy runs, least privilege each.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use deputy_api::{AWSAccount, parse_account};
+use deputy_delegation::{ClusterName, bootstrap};
+use serde_json::{Value, json};
+
+use crate::{
+    exit::{Answer, Failure, Outcome},
+    input,
+};
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print the AWS policies of Deputy's processes as JSON
+    Aws(Arguments),
+}
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The name of the cluster, as in the chart's clusterName
+    #[arg(long, env = "DEPUTY_CLUSTER_NAME")]
+    cluster_name: ClusterName,
+    /// Manifests with the AWSAccount; `-` is standard input
+    #[arg(short = 'f', long = "filename", value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Which AWSAccount, when there are several
+    #[arg(long)]
+    account: Option<String>,
+}
+
+pub fn run(command: &Command) -> Outcome {
+    let Command::Aws(arguments) = command;
+    let mut accounts = Vec::new();
+    for file in &arguments.files {
+        for manifest in input::manifests(file)? {
+            if manifest.get("kind").and_then(Value::as_str) == Some("AWSAccount") {
+                accounts.push(manifest);
+            }
+        }
+    }
+    if let Some(name) = &arguments.account {
+        accounts.retain(|a| a.pointer("/metadata/name").and_then(Value::as_str) == Some(name));
+    }
+    let [account] = accounts.as_slice() else {
+        return Err(Failure::input(format!("expected one AWSAccount, found {}; say which with --account", accounts.len())));
+    };
+    let account: AWSAccount =
+        serde_json::from_value(account.clone()).map_err(|e| Failure::input(format!("AWSAccount: {e}")))?;
+    let account = parse_account(&account).map_err(|violations| {
+        Failure::input(violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    })?;
+    let identities: Vec<Value> = bootstrap::identities(&arguments.cluster_name, &account)
+        .into_iter()
+        .map(|i| json!({"name": i.name, "process": i.process, "policy": i.policy.to_value()}))
+        .collect();
+    let out = json!({"account": account.id.as_str(), "identities": identities});
+    println!("{out:#}");
+    Ok(Answer::Yes)
+}

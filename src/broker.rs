@@ -1,0 +1,49 @@
+//! `deputy broker`
+
+use std::net::{IpAddr, SocketAddr};
+
+use clap::Args;
+use deputy_broker::BrokerConfig;
+
+use crate::{
+    exit::Failure,
+    process::{Aws, Common, Started, start},
+};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    aws: Aws,
+    /// Where agents are served, with TLS
+    #[arg(long, env = "DEPUTY_LISTEN", default_value = "127.0.0.1:8443")]
+    listen: SocketAddr,
+    /// The Service in front of the brokers
+    #[arg(long, env = "DEPUTY_SERVICE", default_value = "deputy-broker")]
+    service: String,
+    /// Addresses that the serving certificate bears beside the Service's names
+    #[arg(long, env = "DEPUTY_EXTRA_SANS", value_delimiter = ',')]
+    extra_sans: Vec<IpAddr>,
+    /// The Secret with the broker's certificate authority; it must exist, and may be empty
+    #[arg(long, env = "DEPUTY_CA_SECRET", default_value = "deputy-broker-ca")]
+    ca_secret: String,
+    /// The ConfigMap for the broker's public bundle; it must exist
+    #[arg(long, env = "DEPUTY_BROKER_BUNDLE", default_value = "deputy-broker-bundle")]
+    bundle: String,
+}
+
+pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let Started { client, shutdown, readiness, metrics, .. } = start(&arguments.common, "broker").await?;
+    let config = BrokerConfig {
+        cluster: arguments.common.cluster_name.clone(),
+        namespace: arguments.common.namespace.clone(),
+        listen: arguments.listen,
+        service: arguments.service.clone(),
+        extra_sans: arguments.extra_sans.clone(),
+        ca_secret: arguments.ca_secret.clone(),
+        bundle: arguments.bundle.clone(),
+        allow_instance_metadata: arguments.aws.allow_instance_metadata,
+    };
+    deputy_broker::run(config, client, shutdown, readiness, metrics).await.map_err(Failure::process)
+}

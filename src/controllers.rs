@@ -1,0 +1,42 @@
+//! `deputy controller` and `deputy limits`
+
+use clap::Args;
+use deputy_controller::{ProcessConfig, run_controller, run_limits};
+
+use crate::{
+    exit::Failure,
+    process::{Aws, Common, Started, start},
+};
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(flatten)]
+    aws: Aws,
+}
+
+impl Arguments {
+    fn config(&self, started: &Started) -> ProcessConfig {
+        ProcessConfig {
+            cluster: self.common.cluster_name.clone(),
+            namespace: self.common.namespace.clone(),
+            identity: started.identity.clone(),
+            allow_instance_metadata: self.aws.allow_instance_metadata,
+        }
+    }
+}
+
+pub async fn controller(arguments: &Arguments) -> Result<(), Failure> {
+    let started = start(&arguments.common, "controller").await?;
+    let config = arguments.config(&started);
+    let Started { client, shutdown, readiness, metrics, .. } = started;
+    run_controller(config, client, shutdown, readiness, metrics).await.map_err(Failure::process)
+}
+
+pub async fn limits(arguments: &Arguments) -> Result<(), Failure> {
+    let started = start(&arguments.common, "limits").await?;
+    let config = arguments.config(&started);
+    let Started { client, shutdown, readiness, metrics, .. } = started;
+    run_limits(config, client, shutdown, readiness, metrics).await.map_err(Failure::process)
+}

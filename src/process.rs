@@ -1,0 +1,75 @@
+//! What the four processes have in common: logs, the API server, health, an orderly end.
+
+use std::{future::Future, net::SocketAddr, time::Duration};
+
+use clap::Args;
+use deputy_delegation::ClusterName;
+use deputy_runtime::{client, health, lease, metrics::Metrics, shutdown::Shutdown, telemetry};
+
+use crate::exit::{Answer, Failure, Outcome};
+
+/// Flags of every process. The chart sets them by environment.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// The name of this cluster towards AWS. Never change it: every name, path and tag in AWS follows from it
+    #[arg(long, env = "DEPUTY_CLUSTER_NAME")]
+    pub cluster_name: ClusterName,
+    /// The namespace this process runs in
+    #[arg(long, env = "POD_NAMESPACE", default_value = "deputy-system")]
+    pub namespace: String,
+    /// The name of this pod; made up where there is none
+    #[arg(long, env = "POD_NAME")]
+    pub pod_name: Option<String>,
+    /// Where health and metrics are served, without TLS
+    #[arg(long, env = "DEPUTY_ADMIN_ADDRESS", default_value = "127.0.0.1:8080")]
+    pub admin_address: SocketAddr,
+    /// Seconds between the signal to stop and the end of serving, while Services forget this pod
+    #[arg(long, env = "DEPUTY_DRAIN_SECONDS", default_value_t = 5)]
+    pub drain_seconds: u64,
+}
+
+/// Flags of the processes that call AWS.
+#[derive(Debug, Args)]
+pub struct Aws {
+    /// Use the node's own AWS identity (instance metadata) where there is no other. Every pod of the node may have it too
+    #[arg(long, env = "DEPUTY_ALLOW_INSTANCE_METADATA")]
+    pub allow_instance_metadata: bool,
+}
+
+/// A process that has begun.
+pub struct Started {
+    pub client: kube::Client,
+    pub shutdown: Shutdown,
+    pub readiness: health::Readiness,
+    pub metrics: Metrics,
+    pub identity: String,
+}
+
+/// Begins a process of this `mode`.
+pub async fn start(common: &Common, mode: &'static str) -> Result<Started, Failure> {
+    telemetry::init().map_err(Failure::process)?;
+    client::install_crypto_provider().map_err(Failure::process)?;
+    let shutdown =
+        Shutdown::from_signals(Duration::from_secs(common.drain_seconds)).map_err(Failure::process)?;
+    let readiness = health::Readiness::with_shutdown(shutdown.clone());
+    let metrics = Metrics::new(mode);
+    let client = client::kube_client(&format!("deputy-{mode}/{}", env!("CARGO_PKG_VERSION"))).await.map_err(Failure::process)?;
+    let admin = health::serve_admin(common.admin_address, readiness.clone(), metrics.clone(), shutdown.clone());
+    tokio::spawn(async move {
+        if let Err(error) = admin.await {
+            tracing::error!(%error, "health and metrics are not served");
+        }
+    });
+    tracing::info!(mode, cluster = %common.cluster_name, version = env!("CARGO_PKG_VERSION"), "started");
+    let identity = common.pod_name.clone().unwrap_or_else(lease::default_identity);
+    Ok(Started { client, shutdown, readiness, metrics, identity })
+}
+
+/// Runs a process to its end.
+pub fn block_on(process: impl Future<Output = Result<(), Failure>>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::process)?;
+    let outcome = runtime.block_on(process);
+    // A task that still runs holds no answer anybody waits for.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    outcome.map(|()| Answer::Yes)
+}

@@ -1,0 +1,291 @@
+"""Deputy on the rig: the chart applied, its processes run beside the cluster with the chart's own ServiceAccounts.
+
+Each process has the rights of its chart role and an AWS identity of its own, made from `deputy bootstrap aws`.
+"""
+
+import json
+import os
+import ssl
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+from .aws import Aws, Credentials
+from .cluster import Cluster
+from .kube_render import Rendered, helm_template, split
+from .ports import free_port
+from .proc import Process, wait_until
+from .tools import cargo_binary
+
+NAMESPACE = "deputy-system"
+PROCESSES = ("limits", "controller", "broker", "webhook")
+# The process of each identity that `deputy bootstrap aws` prints.
+_LISTENS = {"webhook", "broker"}
+
+
+def adapted_to_double(policy: Mapping) -> dict:
+    """An identity's policy as ministack understands it: it ignores paths in IAM's ARNs, judges CreatePolicy against `*`, and
+    never finds `iam:PermissionsBoundary` satisfied. Statements stay, resources get wider, that one condition goes.
+
+    What the policies really say is proved elsewhere: every recorded call is judged by our own evaluator.
+    """
+    statements = []
+    for statement in policy["Statement"]:
+        statement = json.loads(json.dumps(statement))
+        if statement["Effect"] == "Deny":
+            condition = json.dumps(statement.get("Condition", {}))
+            if "iam:PermissionsBoundary" in condition or "NotResource" in statement:
+                continue
+        else:
+            statement["Resource"] = "*"
+            for keys in statement.get("Condition", {}).values():
+                for key in [k for k in keys if k.lower() == "iam:permissionsboundary" or "resourcetag" in k.lower()]:
+                    del keys[key]
+            statement["Condition"] = {o: k for o, k in statement.get("Condition", {}).items() if k}
+            if not statement["Condition"]:
+                del statement["Condition"]
+        statements.append(statement)
+    return {"Version": policy["Version"], "Statement": statements}
+
+
+class Deputy:
+    """The four processes. `start` runs them all; each can be stopped, killed and started again by its name."""
+
+    def __init__(self, cluster: Cluster, aws: Aws, folder: Path, cluster_name: str = "demo") -> None:
+        self.cluster, self.aws, self.folder, self.cluster_name = cluster, aws, folder, cluster_name
+        self.processes: dict[str, Process] = {}
+        self.identities: dict[str, Credentials] = {}
+        self.bootstrap: dict = {}
+        self.rendered: Rendered
+        self._ports = {name: free_port() for name in _LISTENS}
+        self._admin = {name: free_port() for name in PROCESSES}
+
+    @property
+    def broker_address(self) -> str:
+        """Where the broker listens: what an agent outside the cluster's network dials."""
+        return f"127.0.0.1:{self._ports['broker']}"
+
+    @property
+    def issuer_arn(self) -> str:
+        """The broker's AWS identity: a user, because ministack gives role sessions another aws:PrincipalArn than AWS."""
+        return f"arn:aws:iam::{self.aws.account}:user/deputy-broker"
+
+    def on_this_double(self, manifest: dict) -> dict:
+        """An AWSAccount of the examples, pointed at ministack and at the broker's identity there."""
+        if manifest["kind"] == "AWSAccount":
+            manifest["spec"]["issuer"]["principalARN"] = self.issuer_arn
+            manifest["spec"]["endpoints"] = {"iam": self.aws.url, "sts": self.aws.url}
+        return manifest
+
+    # --- installation
+
+    def install(self, values: Mapping | None = None) -> None:
+        """Applies the chart: definitions, RBAC, webhooks by URL, everything but the workloads."""
+        text = helm_template({"clusterName": self.cluster_name, **(values or {})}, namespace=NAMESPACE)
+        self.rendered = split(text, f"https://127.0.0.1:{self._ports['webhook']}")
+        if not self.cluster.admin.exists(f"/api/v1/namespaces/{NAMESPACE}"):
+            self.cluster.create_namespace(NAMESPACE)
+        self.cluster.apply(self.rendered.definitions)
+        self.cluster.wait_established(*self.rendered.crd_names())
+        self.cluster.apply(self.rendered.objects)
+
+    def bootstrap_aws(self, account_manifest: str) -> None:
+        """Makes one AWS user for each process with what `deputy bootstrap aws` prints."""
+        done = subprocess.run(
+            [cargo_binary("deputy"), "bootstrap", "aws", "--cluster-name", self.cluster_name, "-f", "-"],
+            input=account_manifest,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RuntimeError(f"deputy bootstrap aws: {done.stderr}")
+        self.bootstrap = json.loads(done.stdout)
+        for identity in self.bootstrap["identities"]:
+            statements = adapted_to_double(identity["policy"])["Statement"]
+            self.identities[identity["process"]] = self.aws.create_user(identity["name"], *statements)
+
+    # --- processes
+
+    def start(self) -> "Deputy":
+        """Starts all processes and waits until each is ready."""
+        for name in PROCESSES:
+            self.start_process(name, wait=False)
+        for name in PROCESSES:
+            self.wait_ready(name)
+        return self
+
+    def environment(self, name: str) -> dict[str, str]:
+        """What the chart gives the process, with addresses of this machine, its kubeconfig and its AWS identity."""
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "DEPUTY_", "KUBE"))}
+        container = self.rendered.pod_spec(f"deputy-{name}")["containers"][0]
+        env |= {e["name"]: e["value"] for e in container["env"] if "value" in e}
+        account = self.rendered.pod_spec(f"deputy-{name}")["serviceAccountName"]
+        env |= {
+            "POD_NAMESPACE": NAMESPACE,
+            "POD_NAME": f"deputy-{name}-{os.urandom(3).hex()}",
+            "KUBECONFIG": str(self.cluster.kubeconfig_for_service_account(NAMESPACE, account)),
+            "DEPUTY_ADMIN_ADDRESS": f"127.0.0.1:{self._admin[name]}",
+            "DEPUTY_DRAIN_SECONDS": "0",
+            # No identity of this machine's owner, whatever is configured.
+            "AWS_CONFIG_FILE": "/dev/null",
+            "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        if name in _LISTENS:
+            env["DEPUTY_LISTEN"] = f"127.0.0.1:{self._ports[name]}"
+            env["DEPUTY_EXTRA_SANS"] = "127.0.0.1"
+        if identity := self.identities.get(name):
+            env |= identity.environment()
+        return env
+
+    def start_process(self, name: str, wait: bool = True, **more: str) -> Process:
+        """Starts one process; `more` is added to its environment."""
+        program = [cargo_binary("deputy"), *self.rendered.container_args(f"deputy-{name}")[-1:]]
+        log = self.folder / f"{name}.log"
+        env = {**self.environment(name), **more}
+        process = Process(f"deputy {name}", program, log, env, cwd=self.folder)
+        self.processes[name] = process
+        if wait:
+            self.wait_ready(name)
+        return process
+
+    def wait_ready(self, name: str, timeout: float = 40) -> None:
+        """Waits until the process says it is ready; its log is shown when it never is."""
+        self.processes[name].wait_ready(lambda: self.unready(name) == {}, timeout)
+
+    def unready(self, name: str) -> dict | None:
+        """What keeps a process from being ready; None while it does not answer at all."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._admin[name]}/readyz", timeout=2) as answer:
+                return json.load(answer)["notReady"]
+        except urllib.error.HTTPError as error:
+            return json.load(error)["notReady"]
+        except OSError:
+            return None
+
+    def metrics(self, name: str) -> str:
+        """The metrics page of a process."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._admin[name]}/metrics", timeout=2) as answer:
+            return answer.read().decode()
+
+    def restart(self, name: str) -> None:
+        """Ends a process as a signal does, and starts it again."""
+        self.processes[name].stop()
+        self.start_process(name)
+
+    def stop(self) -> None:
+        """Ends all processes."""
+        for process in self.processes.values():
+            process.stop()
+
+    def ask_broker(self, token: str, path: str = "/v1/credentials", **headers: str) -> tuple[int, dict, dict]:
+        """A request to the broker as an agent makes it: status, headers, body."""
+        context = ssl.create_default_context(cadata=self.broker_bundle())
+        context.check_hostname = False
+        request = urllib.request.Request(f"https://{self.broker_address}{path}")
+        request.add_header("Authorization", f"Bearer {token}")
+        for key, value in headers.items():
+            request.add_header(key.replace("_", "-"), value)
+        try:
+            with urllib.request.urlopen(request, timeout=5, context=context) as answer:
+                return answer.status, dict(answer.headers), json.load(answer)
+        except urllib.error.HTTPError as error:
+            body = error.read()
+            return error.code, dict(error.headers), json.loads(body) if body else {}
+
+    def broker_bundle(self) -> str:
+        """The broker's public bundle, as the webhook inlines it into sidecars."""
+        path = f"/api/v1/namespaces/{NAMESPACE}/configmaps/deputy-broker-bundle"
+        return self.cluster.admin.get(path)["data"]["ca.crt"]
+
+    def start_agent(self, pod: Mapping, **more: str) -> "Agent":
+        """The pod's sidecar, as the webhook injected it, with the pod's own token."""
+        return Agent(self, pod, more)
+
+
+class Agent:
+    """`deputy-agent` of one pod, run with what the webhook put into it; only paths and ports are this machine's."""
+
+    def __init__(self, deputy: Deputy, pod: Mapping, more: Mapping[str, str]) -> None:
+        self.pod = pod
+        name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
+        folder = deputy.folder / f"agent-{namespace}-{name}"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.token_file = folder / "token"
+        self._deputy, self._port = deputy, free_port()
+        self.rotate_token()
+        sidecar = next(c for c in pod["spec"]["initContainers"] if c["name"] == "deputy-agent")
+        env = {e["name"]: e["value"] for e in sidecar["env"]}
+        # There is no pod network here: the Service's address leads nowhere, and this port is one of many.
+        env |= {
+            "DEPUTY_BROKER_ADDRESS": deputy.broker_address,
+            "DEPUTY_LISTEN": f"127.0.0.1:{self._port}",
+            "DEPUTY_TOKEN_FILE": str(self.token_file),
+            **more,
+        }
+        self._env = env
+        self.process = Process("deputy-agent", [cargo_binary("deputy-agent")], folder / "agent.log", env, cwd=folder)
+
+    def rotate_token(self) -> None:
+        """A new token of the pod, as the kubelet replaces the old one: by renaming."""
+        meta = self.pod["metadata"]
+        new = self.token_file.with_suffix(".new")
+        new.write_text(self._deputy.cluster.pod_token(meta["namespace"], meta["name"]))
+        new.rename(self.token_file)
+
+    def is_ready(self) -> bool:
+        """The sidecar's startup probe, as the kubelet runs it."""
+        done = subprocess.run(
+            [cargo_binary("deputy-agent"), "ready"], env=self._env, capture_output=True, timeout=5, check=False
+        )
+        return done.returncode == 0
+
+    def wait_ready(self, timeout: float = 20) -> None:
+        """Waits until the probe succeeds."""
+        self.process.wait_ready(self.is_ready, timeout)
+
+    def environment(self, container: str) -> dict[str, str]:
+        """The environment of one of the pod's containers, as injected, with this machine's port and path."""
+        spec = self.pod["spec"]
+        found = next(c for c in [*spec["containers"], *spec["initContainers"]] if c["name"] == container)
+        env = {e["name"]: e["value"] for e in found.get("env", []) if "value" in e}
+        uri = env["AWS_CONTAINER_CREDENTIALS_FULL_URI"]
+        env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = uri.replace("127.0.0.1:7419", f"127.0.0.1:{self._port}")
+        env["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"] = str(self.token_file)
+        return env
+
+    def get(self, path: str = "/v1/credentials", **headers: str) -> tuple[int, dict]:
+        """A request to the agent as an SDK makes it: status and body."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self._port}{path}")
+        headers = {"Authorization": self.token_file.read_text(), **headers}
+        for key, value in headers.items():
+            request.add_header(key.replace("_", "-"), value)
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as error:
+            body = error.read()
+            return error.code, json.loads(body) if body else {}
+
+    def stop(self) -> None:
+        """Ends the sidecar."""
+        self.process.stop()
+
+
+def wait_condition(cluster: Cluster, path: str, kind: str, status: str, reason: str | None = None, timeout: float = 30) -> dict:
+    """Waits until an object's condition is as told, for its present generation; gives the condition."""
+
+    def look() -> dict | None:
+        if not cluster.admin.exists(path):
+            return None
+        found = cluster.admin.get(path)
+        for entry in found.get("status", {}).get("conditions", []):
+            current = entry.get("observedGeneration") == found["metadata"]["generation"]
+            if entry["type"] == kind and entry["status"] == status and current and reason in (None, entry["reason"]):
+                return entry
+        return None
+
+    return wait_until(look, f"{path}: {kind}={status} {reason or ''}", timeout)
