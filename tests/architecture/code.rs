@@ -1,0 +1,207 @@
+//! What sources may not say.
+
+use std::{fs, path::Path};
+
+use crate::files::{attributes_of, manifests, root, rust_files, sources};
+
+#[test]
+fn the_pure_crates_ask_no_clock_file_or_socket() {
+    let words = [
+        "std::fs",
+        "std::io",
+        "std::env",
+        "std::process",
+        "std::thread",
+        "TcpStream",
+        "UdpSocket",
+        "Instant",
+        "SystemTime",
+    ];
+    for source in sources("crates/policy")
+        .into_iter()
+        .chain(sources("crates/delegation"))
+    {
+        for (number, line) in source.code() {
+            let word = words.iter().find(|w| line.contains(*w));
+            assert!(word.is_none(), "{}:{number}: {line}", source.path);
+        }
+    }
+}
+
+#[test]
+fn every_crate_takes_the_lints_of_the_workspace() {
+    let workspace = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    for lint in [
+        "unsafe_code = \"forbid\"",
+        "unwrap_used = \"deny\"",
+        "expect_used = \"deny\"",
+        "panic = \"deny\"",
+        "indexing_slicing = \"deny\"",
+        "string_slice = \"deny\"",
+    ] {
+        assert!(workspace.contains(lint), "{lint}");
+    }
+    for manifest in manifests() {
+        let text = fs::read_to_string(&manifest).unwrap();
+        assert!(
+            text.contains("[lints]\nworkspace = true"),
+            "{}",
+            manifest.display()
+        );
+    }
+}
+
+#[test]
+fn webhook_controller_and_broker_decide_through_the_index() {
+    for part in ["admission", "controller", "broker"] {
+        let own = sources(&format!("crates/{part}"));
+        assert!(
+            own.iter().any(|s| s.text.contains("deputy_index")),
+            "crates/{part} does not use deputy_index"
+        );
+        for source in &own {
+            for (number, line) in source.code() {
+                let own_decision = line.contains("delegation::decide(")
+                    || line.contains("contains(&[")
+                    || line.contains("DecisionInput");
+                assert!(
+                    !own_decision,
+                    "{}:{number}: decisions come from deputy_index: {line}",
+                    source.path
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn admission_writes_nothing() {
+    let verbs = [
+        "create",
+        "replace",
+        "patch",
+        "patch_status",
+        "delete",
+        "delete_collection",
+        "replace_status",
+        "create_subresource",
+    ];
+    for source in sources("crates/admission") {
+        for (number, line) in source.code() {
+            let writes = line.contains(".await") && verbs.iter().any(|v| line.contains(&format!(".{v}(")));
+            assert!(!writes, "{}:{number}: {line}", source.path);
+        }
+    }
+}
+
+#[test]
+fn the_pure_steps_of_a_controller_hold_no_client() {
+    for step in ["assess.rs", "status.rs"] {
+        let path = format!("crates/controller/src/role/{step}");
+        let text = fs::read_to_string(root().join(&path)).unwrap();
+        for word in [
+            "kube::Client",
+            "Client,",
+            "Api<",
+            "async fn",
+            ".await",
+            "Timestamp::now",
+        ] {
+            assert!(!text.contains(word), "{path} has {word}");
+        }
+    }
+}
+
+#[test]
+fn every_write_to_aws_asks_the_lease_first() {
+    // The calls of the traits `Roles` and `Policies` that change something.
+    let writes = [
+        ".execute(",
+        ".create_policy(",
+        ".create_policy_version(",
+        ".delete_policy_version(",
+        ".tag_policy(",
+        ".delete_policy(",
+    ];
+    let mut found = 0;
+    for source in sources("crates/controller") {
+        let lines: Vec<_> = source.text.lines().collect();
+        for (number, _) in source
+            .code()
+            .into_iter()
+            .filter(|(_, l)| writes.iter().any(|w| l.contains(w)))
+        {
+            found += 1;
+            let before = &lines[number.saturating_sub(6)..number];
+            assert!(
+                before
+                    .iter()
+                    .any(|l| l.contains("may_write()") || l.contains("fence()?")),
+                "{}:{number}: no `may_write` or `fence` before it",
+                source.path
+            );
+        }
+    }
+    assert!(found > 0, "where does the controller write?");
+}
+
+#[test]
+fn no_decision_has_a_default() {
+    for (path, types) in [
+        (
+            "crates/delegation/src/decide.rs",
+            &["Decision", "Accepted", "Grant", "Fact"][..],
+        ),
+        ("crates/policy/src/contain/mod.rs", &["Containment"][..]),
+        (
+            "crates/policy/src/evaluate/mod.rs",
+            &["Decision", "Evaluation"][..],
+        ),
+    ] {
+        let text = fs::read_to_string(root().join(path)).unwrap();
+        for name in types {
+            let derives = attributes_of(&text, name).unwrap_or_else(|| panic!("{path} has no {name}"));
+            assert!(!derives.contains("Default"), "{name} in {path}");
+            assert!(
+                !text.contains(&format!("impl Default for {name}")),
+                "{name} in {path}"
+            );
+        }
+    }
+}
+
+#[test]
+fn types_with_secrets_cannot_be_printed() {
+    for (path, name) in [
+        ("crates/aws/src/traits.rs", "Credentials"),
+        ("crates/aws/src/traits.rs", "Session"),
+        ("crates/agent/src/credential.rs", "Credential"),
+    ] {
+        let text = fs::read_to_string(root().join(path)).unwrap();
+        let derives = attributes_of(&text, name).unwrap_or_else(|| panic!("{path} has no {name}"));
+        for word in ["Debug", "Serialize", "Display"] {
+            assert!(!derives.contains(word), "{name} in {path} has {word}");
+            assert!(
+                !text.contains(&format!("{word} for {name} ")),
+                "{name} in {path} has {word}"
+            );
+        }
+    }
+}
+
+#[test]
+fn files_are_short_enough_to_be_read() {
+    let is_test = |path: &Path| {
+        path.components().any(|c| c.as_os_str() == "tests") || path.to_string_lossy().ends_with("tests.rs")
+    };
+    for path in manifests().iter().flat_map(|m| rust_files(m.parent().unwrap())) {
+        let lines = fs::read_to_string(&path).unwrap().lines().count();
+        // Tables of cases read well at any length; code does not.
+        let limit = if is_test(&path) { 800 } else { 500 };
+        assert!(
+            lines <= limit,
+            "{} has {lines} lines, more than {limit}",
+            path.display()
+        );
+    }
+}
