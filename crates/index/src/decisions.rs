@@ -130,7 +130,8 @@ impl State {
 }
 
 impl World {
-    /// Whether decisions can be made at all: with half of the limits, too much would be accepted.
+    /// Whether decisions can be made at all: once all of Deputy's kinds have been read whole. With half of the limits too
+    /// much would be accepted, and with half of the bindings too much be taken away.
     #[must_use]
     pub fn can_decide(&self) -> bool {
         self.is_synced(&Watched::KINDS)
@@ -233,14 +234,22 @@ impl World {
         })
     }
 
-    /// Decides about a role as if it were stored.
+    /// Decides about a role as if it were stored. Undecided, without saying what is missing, as long as
+    /// [`World::can_decide`] is false.
     pub fn decide_role_with(&self, role: &Role) -> Decision {
+        if !self.can_decide() {
+            return Decision::Undecided(Vec::new());
+        }
         let facts = self.state.read().facts(&role.account);
         self.about_role(role, &facts)
     }
 
-    /// Decides about a binding as if it were stored. Its role may come later: then the answer is undecided.
+    /// Decides about a binding as if it were stored. Its role may come later: then the answer is undecided, as it is as
+    /// long as [`World::can_decide`] is false. Whether its role is accepted is another question.
     pub fn decide_binding_with(&self, binding: &Binding) -> Decision {
+        if !self.can_decide() {
+            return Decision::Undecided(Vec::new());
+        }
         let (role, facts) = {
             let state = self.state.read();
             let id = ObjectId {

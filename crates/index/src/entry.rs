@@ -173,12 +173,14 @@ impl LimitState {
 /// What is kept of the status of a role.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RoleState {
-    /// Condition `Provisioned` is True.
+    /// Condition `Provisioned` is True, for the spec as it is now.
     pub provisioned: bool,
-    /// Condition `Ready` is True.
+    /// Condition `Ready` is True, for the spec as it is now.
     pub ready: bool,
     /// Reason of condition `Ready`.
     pub reason: Option<Box<str>>,
+    /// Unix seconds since `Ready` is as it is; 0 while it says nothing.
+    pub since: i64,
     /// `status.observedGeneration`.
     pub observed_generation: i64,
     /// `status.roleARN`.

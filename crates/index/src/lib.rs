@@ -10,10 +10,12 @@
 //! limits); and an account, role or binding that is being deleted grants nothing.
 
 mod decisions;
+mod dependents;
 mod dirty;
 mod entry;
 mod limits;
 mod parse;
+mod questions;
 mod state;
 mod watch;
 mod world;
@@ -24,5 +26,9 @@ pub use entry::{
     AccountState, BindingState, Entry, LimitState, Meta, NamespaceInfo, RoleState, ServiceAccountInfo, View,
     Watched,
 };
+pub use questions::Counts;
 pub use watch::{WatchError, watch};
-pub use world::{Counts, Relist, World};
+pub use world::{Relist, World};
+
+#[cfg(test)]
+mod tests;

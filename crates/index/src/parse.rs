@@ -143,11 +143,13 @@ pub(crate) fn limit_state(object: &DynamicObject) -> LimitState {
 
 pub(crate) fn role_state(object: &DynamicObject) -> RoleState {
     let status: AWSRoleStatus = status(object);
+    let current = status.observed_generation == object.metadata.generation;
     let ready = conditions::find(&status.conditions, conditions::READY);
     RoleState {
-        provisioned: conditions::is_true(&status.conditions, conditions::PROVISIONED),
-        ready: conditions::is_true(&status.conditions, conditions::READY),
+        provisioned: current && conditions::is_true(&status.conditions, conditions::PROVISIONED),
+        ready: current && conditions::is_true(&status.conditions, conditions::READY),
         reason: ready.map(|c| c.reason.as_str().into()),
+        since: ready.map_or(0, |c| c.last_transition_time.0.as_second()),
         observed_generation: status.observed_generation.unwrap_or_default(),
         role_arn: status.role_arn.map(Into::into),
         role_id: status.role_id.map(Into::into),

@@ -1,0 +1,106 @@
+//! What a change of one object means for others.
+
+use std::collections::BTreeSet;
+
+use deputy_delegation::{
+    ObjectName,
+    model::{LimitEntry, ObjectId},
+};
+
+use crate::{dirty::Dirty, limits::scope, state::State};
+
+impl State {
+    pub(crate) fn account_dirty(&self, name: &ObjectName) -> Dirty {
+        let mut dirty = Dirty {
+            accounts: BTreeSet::from([name.clone()]),
+            ..Dirty::default()
+        };
+        dirty.limits.extend(
+            self.limits
+                .of_account(name)
+                .limits
+                .iter()
+                .map(|l| l.name().clone()),
+        );
+        self.role_dependents(self.roles_by_account.get(name).into_iter().flatten(), &mut dirty);
+        dirty
+    }
+
+    pub(crate) fn limit_dirty(&self, name: &ObjectName, entries: &[&LimitEntry]) -> Dirty {
+        let mut dirty = Dirty {
+            limits: BTreeSet::from([name.clone()]),
+            ..Dirty::default()
+        };
+        for entry in entries {
+            self.role_dependents(self.roles_under(entry).iter(), &mut dirty);
+        }
+        dirty
+    }
+
+    /// Roles that a limit applies to.
+    pub(crate) fn roles_under(&self, limit: &LimitEntry) -> BTreeSet<ObjectId> {
+        let of = |account: &ObjectName| {
+            let roles = self.roles_by_account.get(account).into_iter().flatten();
+            roles
+                .filter(|id| limit.applies(&id.namespace, account))
+                .cloned()
+                .collect::<Vec<_>>()
+        };
+        match scope(limit) {
+            Some(scope) => scope.accounts.iter().flat_map(of).collect(),
+            None => self.roles_by_account.keys().flat_map(of).collect(),
+        }
+    }
+
+    pub(crate) fn role_dirty(&self, id: &ObjectId) -> Dirty {
+        let mut dirty = Dirty::default();
+        self.role_dependents([id].into_iter(), &mut dirty);
+        dirty
+    }
+
+    /// Roles with their bindings, other bindings of the same ServiceAccounts (which is the default may have changed),
+    /// and the limits that count them.
+    fn role_dependents<'a>(&self, roles: impl Iterator<Item = &'a ObjectId>, dirty: &mut Dirty) {
+        for id in roles {
+            if !dirty.roles.insert(id.clone()) {
+                continue;
+            }
+            if let Some(Ok(role)) = self.roles.get(id).map(|r| &r.view.parsed) {
+                let limits = self.limits.of_account(&role.account).limits.iter();
+                let apply = limits.filter(|l| l.applies(&id.namespace, &role.account));
+                dirty.limits.extend(apply.map(|l| l.name().clone()));
+            }
+            for binding in self.bindings_by_role.get(id).into_iter().flatten() {
+                self.binding_and_siblings(binding, dirty);
+            }
+        }
+    }
+
+    fn binding_and_siblings(&self, id: &ObjectId, dirty: &mut Dirty) {
+        dirty.bindings.insert(id.clone());
+        let Some(Ok(binding)) = self.bindings.get(id).map(|b| &b.view.parsed) else {
+            return;
+        };
+        for service_account in &binding.subjects {
+            let subject = (id.namespace.clone(), service_account.clone());
+            let names = self.bindings_by_subject.get(&subject).into_iter().flatten();
+            dirty.bindings.extend(names.map(|(_, name)| ObjectId {
+                namespace: id.namespace.clone(),
+                name: name.clone(),
+            }));
+        }
+    }
+
+    pub(crate) fn binding_dirty(&self, id: &ObjectId) -> Dirty {
+        let mut dirty = Dirty::default();
+        self.binding_and_siblings(id, &mut dirty);
+        if let Some(Ok(binding)) = self.bindings.get(id).map(|b| &b.view.parsed) {
+            let role = ObjectId {
+                namespace: id.namespace.clone(),
+                name: binding.role.clone(),
+            };
+            self.role_dependents([&role].into_iter(), &mut dirty);
+        }
+        dirty
+    }
+}

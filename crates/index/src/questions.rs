@@ -1,0 +1,224 @@
+//! Plain questions to a world. Those that need a decision are in [`crate::decisions`].
+
+use std::sync::Arc;
+
+use deputy_delegation::{
+    NamespaceName, ObjectName, ServiceAccountName,
+    model::{Account, Binding, LimitEntry, ObjectId, Role},
+};
+
+use crate::{
+    entry::{
+        AccountState, BindingState, Entry, LimitState, Meta, NamespaceInfo, RoleState, ServiceAccountInfo,
+        View,
+    },
+    world::World,
+};
+
+/// How many objects are held, readable or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// AWSAccounts.
+    pub accounts: usize,
+    /// DelegationLimits.
+    pub limits: usize,
+    /// AWSRoles.
+    pub roles: usize,
+    /// AWSRoleBindings.
+    pub bindings: usize,
+    /// Namespaces.
+    pub namespaces: usize,
+    /// ServiceAccounts.
+    pub service_accounts: usize,
+    /// Objects of Deputy's kinds that can't be read.
+    pub unreadable: usize,
+}
+
+impl World {
+    /// An account, also while it is being deleted.
+    #[must_use]
+    pub fn account(&self, name: &ObjectName) -> Entry<Account> {
+        self.state
+            .read()
+            .accounts
+            .get(name)
+            .map_or(Entry::Missing, |a| a.view.entry())
+    }
+
+    /// An account with metadata and status.
+    #[must_use]
+    pub fn account_view(&self, name: &ObjectName) -> Option<View<Account, AccountState>> {
+        self.state.read().accounts.get(name).map(|a| a.view.clone())
+    }
+
+    /// Names of all accounts, in order.
+    #[must_use]
+    pub fn accounts(&self) -> Vec<ObjectName> {
+        sorted(self.state.read().accounts.keys())
+    }
+
+    /// Limits that may apply in an account, by name: those that name it, and those whose scope can't be read. Which
+    /// of them apply to a namespace, [`LimitEntry::applies`] says.
+    #[must_use]
+    pub fn limits(&self, account: &ObjectName) -> Arc<[LimitEntry]> {
+        Arc::clone(&self.state.read().limits.of_account(account).limits)
+    }
+
+    /// Limits that apply to grants of a namespace in an account, by name.
+    #[must_use]
+    pub fn limits_of(&self, namespace: &NamespaceName, account: &ObjectName) -> Vec<LimitEntry> {
+        self.limits(account)
+            .iter()
+            .filter(|l| l.applies(namespace, account))
+            .cloned()
+            .collect()
+    }
+
+    /// All limits, by name.
+    #[must_use]
+    pub fn all_limits(&self) -> Vec<LimitEntry> {
+        self.state
+            .read()
+            .limits
+            .by_name
+            .values()
+            .map(|l| l.entry.clone())
+            .collect()
+    }
+
+    /// A limit, with metadata and status.
+    #[must_use]
+    pub fn limit(&self, name: &ObjectName) -> Option<(LimitEntry, Meta, Arc<LimitState>)> {
+        let state = self.state.read();
+        let limit = state.limits.by_name.get(name)?;
+        Some((limit.entry.clone(), limit.meta.clone(), Arc::clone(&limit.state)))
+    }
+
+    /// A role, with metadata and status.
+    #[must_use]
+    pub fn role(&self, id: &ObjectId) -> Option<View<Role, RoleState>> {
+        self.state.read().roles.get(id).map(|r| r.view.clone())
+    }
+
+    /// Names of all roles, in order.
+    #[must_use]
+    pub fn roles(&self) -> Vec<ObjectId> {
+        sorted(self.state.read().roles.keys())
+    }
+
+    /// A binding, with metadata and status.
+    #[must_use]
+    pub fn binding(&self, id: &ObjectId) -> Option<View<Binding, BindingState>> {
+        self.state.read().bindings.get(id).map(|b| b.view.clone())
+    }
+
+    /// Names of all bindings, in order.
+    #[must_use]
+    pub fn bindings(&self) -> Vec<ObjectId> {
+        sorted(self.state.read().bindings.keys())
+    }
+
+    /// Bindings that name a role, oldest first (then by name). Not those that are being deleted or can't be read:
+    /// they grant nothing.
+    #[must_use]
+    pub fn bindings_of_role(&self, role: &ObjectId) -> Vec<Arc<Binding>> {
+        let state = self.state.read();
+        let ids = state.bindings_by_role.get(role).into_iter().flatten();
+        let mut bindings: Vec<_> = ids.filter_map(|id| state.granting_binding(id)).collect();
+        bindings.sort_by(|a, b| (a.created, &a.id.name).cmp(&(b.created, &b.id.name)));
+        bindings
+    }
+
+    /// Bindings that name a ServiceAccount, oldest first (then by name). Not those that are being deleted or can't be
+    /// read.
+    #[must_use]
+    pub fn bindings_of_service_account(
+        &self,
+        namespace: &NamespaceName,
+        service_account: &ServiceAccountName,
+    ) -> Vec<Arc<Binding>> {
+        let state = self.state.read();
+        let subject = (namespace.clone(), service_account.clone());
+        let names = state.bindings_by_subject.get(&subject).into_iter().flatten();
+        names
+            .filter_map(|(_, name)| {
+                state.granting_binding(&ObjectId {
+                    namespace: namespace.clone(),
+                    name: name.clone(),
+                })
+            })
+            .collect()
+    }
+
+    /// Roles of an account, in order, also those being deleted.
+    #[must_use]
+    pub fn roles_of_account(&self, account: &ObjectName) -> Vec<ObjectId> {
+        self.state
+            .read()
+            .roles_by_account
+            .get(account)
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect()
+    }
+
+    /// Roles that a limit applies to, in order, also those being deleted.
+    #[must_use]
+    pub fn roles_under_limit(&self, limit: &ObjectName) -> Vec<ObjectId> {
+        let state = self.state.read();
+        state
+            .limits
+            .by_name
+            .get(limit)
+            .map_or_else(Vec::new, |l| state.roles_under(&l.entry).into_iter().collect())
+    }
+
+    /// A namespace; `None`: not there, or not in the cache yet.
+    #[must_use]
+    pub fn namespace(&self, name: &NamespaceName) -> Option<Arc<NamespaceInfo>> {
+        self.state.read().namespaces.get(name).cloned()
+    }
+
+    /// A ServiceAccount; `None`: not there, or not in the cache yet.
+    #[must_use]
+    pub fn service_account(
+        &self,
+        namespace: &NamespaceName,
+        name: &ServiceAccountName,
+    ) -> Option<Arc<ServiceAccountInfo>> {
+        self.state
+            .read()
+            .service_accounts
+            .get(&(namespace.clone(), name.clone()))
+            .cloned()
+    }
+
+    /// How many objects there are.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let state = self.state.read();
+        let limits = &state.limits.by_name;
+        Counts {
+            accounts: state.accounts.len(),
+            limits: limits.len(),
+            roles: state.roles.len(),
+            bindings: state.bindings.len(),
+            namespaces: state.namespaces.len(),
+            service_accounts: state.service_accounts.len(),
+            unreadable: state.accounts.values().filter(|o| o.view.parsed.is_err()).count()
+                + limits
+                    .values()
+                    .filter(|l| matches!(l.entry, LimitEntry::Invalid { .. }))
+                    .count()
+                + state.roles.values().filter(|o| o.view.parsed.is_err()).count()
+                + state.bindings.values().filter(|o| o.view.parsed.is_err()).count(),
+        }
+    }
+}
+
+fn sorted<'a, T: Ord + Clone + 'a>(keys: impl Iterator<Item = &'a T>) -> Vec<T> {
+    let mut keys: Vec<T> = keys.cloned().collect();
+    keys.sort_unstable();
+    keys
+}

@@ -1,0 +1,269 @@
+//! What is decided.
+
+use super::*;
+
+fn a_role_and_its_binding_within_the_limit_are_accepted() {
+    let world = world();
+    assert!(role_decision(&world).is_accepted());
+    let decision = world.decide_binding(&id("payments", "reader")).unwrap();
+    assert!(decision.is_accepted() && decision.account.known().is_some());
+    assert_eq!(
+        world
+            .default_binding(&ns("payments"), &sa("app"))
+            .unwrap()
+            .binding
+            .id,
+        id("payments", "reader")
+    );
+    assert_eq!(world.grant_counts(&named("payments")), Some((2, 0)));
+}
+
+fn nothing_is_decided_before_every_kind_has_been_read_whole() {
+    let world = empty();
+    world.reset(Watched::Accounts, [object(account("production"))]);
+    world.reset(
+        Watched::Roles,
+        [object(role("payments", "reader", "s3:GetObject"))],
+    );
+    world.reset(
+        Watched::Bindings,
+        [object(binding("payments", "reader", "reader", &["app"]))],
+    );
+    world.apply(Watched::Limits, object(limit("payments", &["payments"], "s3:*")));
+    assert!(!world.can_decide());
+    assert_eq!(world.unsynced(&Watched::KINDS), ["delegationlimits"]);
+    let role = world.role(&id("payments", "reader")).unwrap().parsed.unwrap();
+    assert!(world.decide_role(&role.id).is_none());
+    assert!(world.decide_binding(&id("payments", "reader")).is_none());
+    assert_eq!(world.decide_role_with(&role), Decision::Undecided(vec![]));
+    // A second limit of the same list, which had not arrived.
+    let limits = [
+        limit("payments", &["payments"], "s3:*"),
+        limit("strict", &["payments"], "s3:ListBucket"),
+    ];
+    world.reset(Watched::Limits, limits.map(object));
+    assert_eq!(reasons(&role_decision(&world)), [Reason::ExceedsLimit]);
+}
+
+fn a_limit_that_can_not_be_read_still_limits_where_it_applies() {
+    let world = world();
+    world.apply(Watched::Roles, object(role("other", "reader", "s3:GetObject")));
+    world.apply(Watched::Limits, object(limit("other", &["other"], "s3:*")));
+    let broken = with(
+        limit("broken", &["payments"], "s3:*"),
+        "/spec/ceiling",
+        json!({"Version": "never"}),
+    );
+    world.apply(Watched::Limits, object(broken.clone()));
+    assert!(reasons(&role_decision(&world)).contains(&Reason::LimitInvalid));
+    assert!(world.decide_role(&id("other", "reader")).unwrap().1.is_accepted());
+
+    // Without a scope that can be read it applies everywhere.
+    let everywhere = again(with(broken, "/spec/namespaces", json!([7])));
+    world.apply(Watched::Limits, object(everywhere));
+    assert!(reasons(&world.decide_role(&id("other", "reader")).unwrap().1).contains(&Reason::LimitInvalid));
+    assert_eq!(world.roles_under_limit(&named("broken")).len(), 2);
+    assert_eq!(world.counts().unreadable, 1);
+
+    // And is out of the way once it can be read again.
+    let mended = with(
+        limit("broken", &["payments"], "s3:*"),
+        "/metadata/generation",
+        json!(3),
+    );
+    world.apply(Watched::Limits, object(mended));
+    assert!(role_decision(&world).is_accepted());
+    assert!(world.decide_role(&id("other", "reader")).unwrap().1.is_accepted());
+}
+
+fn a_deleted_account_is_missing_and_decides_nothing() {
+    let world = world();
+    world.delete(Watched::Accounts, &object(account("production")).metadata);
+    assert!(matches!(world.account(&named("production")), Entry::Missing));
+    let missing = MissingFact::AccountNotFound(named("production"));
+    assert_eq!(*role_decision(&world), Decision::Undecided(vec![missing]));
+    assert!(world.default_binding(&ns("payments"), &sa("app")).is_none());
+}
+
+fn an_account_that_can_not_be_read_refuses_and_says_why() {
+    let world = world();
+    world.apply(
+        Watched::Accounts,
+        object(again(with(account("production"), "/spec/accountID", json!("12")))),
+    );
+    let Entry::Unreadable(why) = world.account(&named("production")) else {
+        panic!("readable")
+    };
+    assert!(why.contains("spec.accountID"), "{why}");
+    assert_eq!(reasons(&role_decision(&world)), [Reason::AccountInvalid]);
+}
+
+fn what_is_being_deleted_grants_nothing() {
+    let world = world();
+    world.apply(
+        Watched::Bindings,
+        object(deleting(binding("payments", "reader", "reader", &["app"]))),
+    );
+    assert!(world.bindings_of_role(&id("payments", "reader")).is_empty());
+    assert!(world.decide_binding(&id("payments", "reader")).is_none());
+    world.apply(
+        Watched::Bindings,
+        object(binding("payments", "second", "reader", &["app"])),
+    );
+    assert!(world.default_binding(&ns("payments"), &sa("app")).is_some());
+    world.apply(
+        Watched::Roles,
+        object(deleting(role("payments", "reader", "s3:GetObject"))),
+    );
+    let decision = world.decide_binding(&id("payments", "second")).unwrap();
+    assert!(matches!(*decision.decision, Decision::Undecided(_)) && !decision.is_accepted());
+    // It is still there for whoever takes it down.
+    assert!(world.role(&id("payments", "reader")).unwrap().meta.terminating);
+    assert_eq!(
+        world.roles_of_account(&named("production")),
+        [id("payments", "reader")]
+    );
+}
+
+fn a_limit_that_is_being_deleted_limits_until_it_is_gone() {
+    let world = world();
+    world.apply(
+        Watched::Limits,
+        object(limit("strict", &["payments"], "s3:ListBucket")),
+    );
+    world.apply(
+        Watched::Limits,
+        object(deleting(limit("strict", &["payments"], "s3:ListBucket"))),
+    );
+    assert!(!role_decision(&world).is_accepted());
+    world.delete(
+        Watched::Limits,
+        &object(limit("strict", &["payments"], "s3:ListBucket")).metadata,
+    );
+    assert!(role_decision(&world).is_accepted());
+}
+
+fn the_default_binding_is_the_oldest_accepted_one() {
+    let world = world();
+    world.apply(
+        Watched::Roles,
+        object(role("payments", "writer", "ec2:RunInstances")),
+    );
+    let older = with(
+        binding("payments", "older", "writer", &["app"]),
+        "/metadata/creationTimestamp",
+        json!("2020-01-01T00:00:00Z"),
+    );
+    world.apply(Watched::Bindings, object(older));
+    let oldest = world
+        .decisions_of_service_account(&ns("payments"), &sa("app"))
+        .remove(0);
+    // The binding itself is within the limit; its role is not.
+    assert!(oldest.decision.is_accepted() && !oldest.is_accepted());
+    assert_eq!(
+        world
+            .default_binding(&ns("payments"), &sa("app"))
+            .unwrap()
+            .binding
+            .id,
+        id("payments", "reader")
+    );
+}
+
+fn an_answer_from_memory_is_never_older_than_its_facts() {
+    let world = world();
+    assert!(role_decision(&world).is_accepted());
+    assert!(Arc::ptr_eq(&role_decision(&world), &role_decision(&world)));
+    world.apply(
+        Watched::Limits,
+        object(again(limit("payments", &["payments*"], "s3:ListBucket"))),
+    );
+    assert!(!role_decision(&world).is_accepted());
+    world.apply(
+        Watched::Roles,
+        object(again(role("payments", "reader", "s3:ListBucket"))),
+    );
+    assert!(role_decision(&world).is_accepted());
+    // Made again under the same name, with the same generation.
+    world.delete(
+        Watched::Roles,
+        &object(role("payments", "reader", "s3:*")).metadata,
+    );
+    world.apply(
+        Watched::Roles,
+        object(with(
+            role("payments", "reader", "s3:*"),
+            "/metadata/uid",
+            json!("new"),
+        )),
+    );
+    assert!(!role_decision(&world).is_accepted());
+}
+
+fn candidates_are_decided_as_if_they_were_stored() {
+    let world = world();
+    let role =
+        deputy_api::parse_role(&serde_json::from_value(role("payments", "new", "ec2:*")).unwrap()).unwrap();
+    assert!(reasons(&world.decide_role_with(&role)).contains(&Reason::ExceedsLimit));
+    let before_its_role: deputy_api::AWSRoleBinding =
+        serde_json::from_value(binding("payments", "early", "later", &["app"])).unwrap();
+    let decision = world.decide_binding_with(&deputy_api::parse_binding(&before_its_role).unwrap());
+    assert_eq!(
+        decision,
+        Decision::Undecided(vec![MissingFact::RoleNotFound(id("payments", "later"))])
+    );
+    assert!(world.role(&role.id).is_none());
+}
+
+fn entry(value: Value) -> LimitEntry {
+    let limit = deputy_api::parse_limit(&serde_json::from_value(value).unwrap()).unwrap();
+    LimitEntry::Valid(Arc::new(limit))
+}
+
+fn what_a_narrower_limit_would_suspend_is_counted_before_it_is_there() {
+    let world = world();
+    world.apply(
+        Watched::Roles,
+        object(role("payments", "lister", "s3:ListBucket")),
+    );
+    let narrower = entry(limit("payments", &["payments*"], "s3:ListBucket"));
+    let name = named("payments");
+    let suspension = world.suspended_by(Hypothesis::Limit(&name, Some(&narrower)));
+    let reader = id("payments", "reader");
+    assert_eq!(suspension.accepted, 3);
+    assert_eq!(
+        suspension.suspended,
+        [Grant::Role(reader.clone()), Grant::Binding(reader)]
+    );
+    // Gone, moved away, or its account gone: all of them.
+    let elsewhere = entry(limit("payments", &["elsewhere"], "s3:*"));
+    let account = named("production");
+    for hypothesis in [
+        Hypothesis::Limit(&name, None),
+        Hypothesis::Limit(&name, Some(&elsewhere)),
+        Hypothesis::Account(&account, None),
+    ] {
+        assert_eq!(
+            world.suspended_by(hypothesis).suspended.len(),
+            3,
+            "{hypothesis:?}"
+        );
+    }
+    let wider = entry(limit("payments", &["*"], "s3:*"));
+    let second = named("second");
+    assert!(
+        world
+            .suspended_by(Hypothesis::Limit(&name, Some(&wider)))
+            .suspended
+            .is_empty()
+    );
+    let stricter = entry(limit("second", &["payments"], "s3:ListBucket"));
+    assert_eq!(
+        world
+            .suspended_by(Hypothesis::Limit(&second, Some(&stricter)))
+            .suspended
+            .len(),
+        2
+    );
+    assert!(role_decision(&world).is_accepted());
+}

@@ -1,0 +1,123 @@
+//! What is there.
+
+use super::*;
+
+#[test]
+#[test]
+#[test]
+#[test]
+fn an_unreadable_limit_without_scope_holds_in_accounts_that_no_limit_names() {
+    let world = empty();
+    world.apply(
+        Watched::Limits,
+        object(made("DelegationLimit", None, "broken", json!("what"))),
+    );
+    assert_eq!(world.limits(&named("elsewhere")).len(), 1);
+    world.delete(Watched::Limits, &object(limit("broken", &["x"], "s3:*")).metadata);
+    assert!(world.limits(&named("elsewhere")).is_empty());
+}
+
+#[test]
+#[test]
+#[test]
+#[test]
+#[test]
+fn bindings_are_in_the_order_of_their_age_and_then_of_their_names() {
+    let world = world();
+    let at = |name: &str, created: &str| {
+        with(
+            binding("payments", name, "reader", &["app"]),
+            "/metadata/creationTimestamp",
+            json!(created),
+        )
+    };
+    world.apply(Watched::Bindings, object(at("zulu", "2025-01-01T00:00:00Z")));
+    world.apply(Watched::Bindings, object(at("bravo", CREATED)));
+    let order = ["zulu", "bravo", "reader"];
+    assert_eq!(
+        names(&world.bindings_of_service_account(&ns("payments"), &sa("app"))),
+        order
+    );
+    assert_eq!(names(&world.bindings_of_role(&id("payments", "reader"))), order);
+    assert!(
+        world
+            .bindings_of_service_account(&ns("other"), &sa("app"))
+            .is_empty()
+    );
+}
+
+#[test]
+#[test]
+fn a_changed_subject_leaves_no_trace_in_the_index() {
+    let world = world();
+    world.apply(
+        Watched::Bindings,
+        object(again(binding("payments", "reader", "reader", &["other"]))),
+    );
+    assert!(
+        world
+            .bindings_of_service_account(&ns("payments"), &sa("app"))
+            .is_empty()
+    );
+    assert_eq!(
+        world
+            .bindings_of_service_account(&ns("payments"), &sa("other"))
+            .len(),
+        1
+    );
+    world.delete(
+        Watched::Bindings,
+        &object(binding("payments", "reader", "reader", &[])).metadata,
+    );
+    assert!(
+        world
+            .bindings_of_service_account(&ns("payments"), &sa("other"))
+            .is_empty()
+    );
+    assert!(world.bindings_of_role(&id("payments", "reader")).is_empty());
+}
+
+#[test]
+fn what_is_not_in_a_list_is_gone_after_it() {
+    let world = world();
+    world.reset(Watched::Roles, [object(role("payments", "new", "s3:GetObject"))]);
+    assert!(world.role(&id("payments", "reader")).is_none());
+    assert_eq!(
+        world.roles_of_account(&named("production")),
+        [id("payments", "new")]
+    );
+}
+
+#[test]
+#[test]
+#[test]
+#[test]
+#[test]
+#[test]
+#[test]
+#[test]
+#[test]
+fn only_our_labels_are_kept() {
+    let world = empty();
+    let mut namespace = made("Namespace", None, "payments", json!(null));
+    namespace["metadata"]["labels"] =
+        json!({"deputy.dev/inject": "enabled", "team": "x", "deputy.devil/x": "y"});
+    world.reset(Watched::Namespaces, [object(namespace.clone())]);
+    let labels = &world.namespace(&ns("payments")).unwrap().labels;
+    assert_eq!(
+        labels.iter().collect::<Vec<_>>(),
+        [(&"deputy.dev/inject".to_owned(), &"enabled".to_owned())]
+    );
+    world.apply(Watched::Namespaces, object(deleting(namespace)));
+    assert!(
+        world
+            .namespace(&ns("payments"))
+            .unwrap()
+            .terminating_since
+            .is_some()
+    );
+    let account = made("ServiceAccount", Some("payments"), "app", json!(null));
+    world.reset(Watched::ServiceAccounts, [object(account)]);
+    assert!(world.service_account(&ns("payments"), &sa("app")).is_some());
+    assert!(world.service_account(&ns("payments"), &sa("other")).is_none());
+}
