@@ -94,12 +94,21 @@ impl Fnv {
     }
 }
 
+/// What is known of a pattern without looking at it again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Key {
+    group: u64,
+    literal: Option<u64>,
+}
+
 /// A list of patterns or everything outside of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Elements<P> {
     /// `NotAction` or `NotResource`.
     pub(crate) negated: bool,
     pub(crate) items: Vec<P>,
+    /// For each item.
+    pub(crate) keys: Vec<Key>,
     /// Group and index of the items with wildcards or variables, sorted; group 0 is `*`.
     open: Vec<(u64, usize)>,
     /// Group, hash and index of the others, sorted.
@@ -109,10 +118,17 @@ pub(crate) struct Elements<P> {
 impl<P: Language> Elements<P> {
     pub(crate) fn new(negated: bool, items: Vec<P>) -> Self {
         let (mut open, mut literals) = (Vec::new(), Vec::new());
-        for (i, item) in items.iter().enumerate() {
-            match item.literal() {
-                Some(hash) => literals.push((item.group(), hash, i)),
-                None => open.push((item.group(), i)),
+        let keys: Vec<Key> = items
+            .iter()
+            .map(|item| Key {
+                group: item.group(),
+                literal: item.literal(),
+            })
+            .collect();
+        for (i, Key { group, literal }) in keys.iter().enumerate() {
+            match literal {
+                Some(hash) => literals.push((*group, *hash, i)),
+                None => open.push((*group, i)),
             }
         }
         open.sort_unstable();
@@ -120,30 +136,43 @@ impl<P: Language> Elements<P> {
         Self {
             negated,
             items,
+            keys,
             open,
             literals,
         }
     }
 
     /// Whether a pattern of the list includes the element (`negated` is not looked at).
-    pub(crate) fn covers(&self, element: &P, work: &mut Work) -> bool {
-        self.near(element.group(), element.literal())
-            .any(|item| item.includes(element, work))
+    pub(crate) fn covers(&self, element: &P, key: Key, work: &mut Work) -> bool {
+        work.step()
+            && self
+                .near(key.group, key.literal)
+                .any(|item| item.includes(element, work))
     }
 
     /// Whether a pattern of the list may have something in common with the element (`negated` is not looked at).
-    pub(crate) fn meets(&self, element: &P, work: &mut Work) -> bool {
-        let group = element.group();
-        if group == 0 {
+    pub(crate) fn meets(&self, element: &P, key: Key, work: &mut Work) -> bool {
+        if !work.step() {
+            return true;
+        }
+        if key.group == 0 {
             return self.items.iter().any(|item| item.may_intersect(element, work));
         }
-        let literal = element.literal();
-        self.near(group, literal)
+        self.near(key.group, key.literal)
             .any(|item| item.may_intersect(element, work))
-            || (literal.is_none()
+            || (key.literal.is_none()
                 && self
-                    .literals_of(group)
+                    .literals_of(key.group)
                     .any(|item| item.may_intersect(element, work)))
+    }
+
+    /// Whether a pattern of the list includes each pattern of `others`.
+    pub(crate) fn covers_all(&self, others: &Self, work: &mut Work) -> bool {
+        others
+            .items
+            .iter()
+            .zip(&others.keys)
+            .all(|(item, key)| self.covers(item, *key, work))
     }
 
     /// Whether the list has the pattern `*`.

@@ -20,7 +20,14 @@ impl Work {
 
     /// Takes one update; false when none is left.
     pub(crate) fn step(&mut self) -> bool {
-        self.left = self.left.saturating_sub(1);
+        self.charge(1)
+    }
+
+    /// Takes so many updates; false when not enough are left.
+    pub(crate) fn charge(&mut self, updates: usize) -> bool {
+        self.left = self
+            .left
+            .saturating_sub(u64::try_from(updates).unwrap_or(u64::MAX));
         self.left > 0
     }
 

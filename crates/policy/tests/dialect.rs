@@ -1,5 +1,13 @@
 //! What documents are accepted, and what is said about those that are not.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
+
 use deputy_policy::{
     Condition, Document, Effect, ParseErrorKind, PolicyKind, Principal, ResourceElement, Statement, Test,
     Version,

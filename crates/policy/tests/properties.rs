@@ -1,6 +1,14 @@
 //! Properties of the parser and of containment on random policies that are near to each other. `PROPTEST_CASES` makes
 //! the runs longer.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
+
 use deputy_policy::{Containment, Context, Document, Layers, PolicyKind, Request, contains, evaluate};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -190,12 +198,12 @@ proptest! {
 
     #[test]
     fn parsing_never_panics(text in "\\PC{0,200}", bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let _ = Document::parse(&text, PolicyKind::Identity);
-        let _ = Document::parse(&String::from_utf8_lossy(&bytes), PolicyKind::Trust);
+        drop(Document::parse(&text, PolicyKind::Identity));
+        drop(Document::parse(&String::from_utf8_lossy(&bytes), PolicyKind::Trust));
         let value = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": text, "Resource": text,
             "Condition": {"DateEquals": {"a:d": text}, "StringLike": {"a:k": text}, "IpAddress": {"a:i": text},
                 "NumericEquals": {"a:n": text}, "BinaryEquals": {"a:x": text}, "ArnLike": {"a:a": text}}}});
-        let _ = Document::from_value(&value, PolicyKind::Identity);
+        drop(Document::from_value(&value, PolicyKind::Identity));
     }
 
     #[test]

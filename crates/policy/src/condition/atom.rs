@@ -54,8 +54,23 @@ pub(crate) enum Values {
 }
 
 impl Values {
+    /// How many values there are.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Strings(patterns) | Self::Folded(patterns) => patterns.len(),
+            Self::Arns(patterns) => patterns.len(),
+            Self::Numbers(_, values) | Self::Dates(_, values) => values.len(),
+            Self::Bool { .. } => 1,
+            Self::Binary(values) => values.len(),
+            Self::Addresses(ranges) => ranges.len(),
+        }
+    }
+
     /// Whether one value of the request is in the set. A text that is not of the operator's type is in no set.
     pub(crate) fn accepts(&self, text: &str, context: &Context, work: &mut Work) -> bool {
+        if !work.charge(self.len()) {
+            return false;
+        }
         match self {
             Self::Strings(patterns) => {
                 let chars: Vec<char> = text.chars().collect();

@@ -11,7 +11,7 @@ use crate::{arn::ArnPattern, evaluate::Context, work::Work};
 impl Atom {
     /// Whether every request for which `self` holds also satisfies `other`.
     pub(crate) fn implies(&self, other: &Self, work: &mut Work) -> bool {
-        if self.key != other.key {
+        if !work.step() || self.key != other.key {
             return false;
         }
         if self.predicate == other.predicate {
@@ -77,7 +77,10 @@ impl Atom {
 
     /// Whether no request satisfies both.
     pub(crate) fn contradicts(&self, other: &Self, work: &mut Work) -> bool {
-        if self.key != other.key || (self.may_hold_when_absent() && other.may_hold_when_absent()) {
+        if !work.step()
+            || self.key != other.key
+            || (self.may_hold_when_absent() && other.may_hold_when_absent())
+        {
             return false;
         }
         match (&self.predicate, &other.predicate) {
@@ -155,6 +158,9 @@ impl Atom {
 impl Values {
     /// Whether every text of `self` is in `other`.
     fn subset_of(&self, other: &Self, work: &mut Work) -> bool {
+        if !work.charge(self.len().saturating_mul(other.len())) {
+            return false;
+        }
         match (self, other) {
             (Self::Strings(a), Self::Strings(b)) | (Self::Folded(a), Self::Folded(b)) => {
                 a.iter().all(|x| b.iter().any(|y| y.includes(x, work)))
@@ -174,6 +180,9 @@ impl Values {
 
     /// Whether no text is in both.
     fn apart_from(&self, other: &Self, work: &mut Work) -> bool {
+        if !work.charge(self.len().saturating_mul(other.len())) {
+            return false;
+        }
         match (self, other) {
             (Self::Strings(a), Self::Strings(b)) | (Self::Folded(a), Self::Folded(b)) => {
                 a.iter().all(|x| b.iter().all(|y| !x.may_intersect(y, work)))
@@ -182,7 +191,7 @@ impl Values {
             (Self::Numbers(f, a), Self::Numbers(g, b)) | (Self::Dates(f, a), Self::Dates(g, b)) => {
                 a.iter().all(|x| b.iter().all(|y| ranges_apart(*f, *x, *g, *y)))
             }
-            (Self::Bool { yes: a, no: b }, Self::Bool { yes: c, no: d }) => !(*a && *c) && !(*b && *d),
+            (Self::Bool { yes: a, no: b }, Self::Bool { yes: c, no: d }) => !(*a && *c || *b && *d),
             (Self::Binary(a), Self::Binary(b)) => a.iter().all(|x| !b.contains(x)),
             (Self::Addresses(a), Self::Addresses(b)) => a.iter().all(|x| b.iter().all(|y| !x.intersects(y))),
             _ => false,

@@ -198,7 +198,7 @@ pub(crate) fn base64(text: &str) -> Option<Vec<u8>> {
         }))
     };
     let bytes = text.as_bytes();
-    if bytes.len() % 4 != 0 {
+    if !bytes.len().is_multiple_of(4) {
         return None;
     }
     let body = text.trim_end_matches('=').as_bytes();

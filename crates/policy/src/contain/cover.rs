@@ -5,7 +5,7 @@ use crate::{
     arn::ResourcePattern,
     compiled::CompiledStatement,
     condition::atom::Atom,
-    elements::{Elements, Language},
+    elements::{Elements, Key, Language},
     glob::Pattern,
     work::Work,
 };
@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum Element<'a, P> {
     /// What a pattern matches.
-    One(&'a P),
+    One(&'a P, Key),
     /// What none of the patterns matches.
     Except(&'a Elements<P>),
 }
@@ -32,7 +32,12 @@ pub(crate) fn parts<P>(elements: &Elements<P>) -> Vec<Element<'_, P>> {
     if elements.negated {
         vec![Element::Except(elements)]
     } else {
-        elements.items.iter().map(Element::One).collect()
+        elements
+            .items
+            .iter()
+            .zip(&elements.keys)
+            .map(|(item, key)| Element::One(item, *key))
+            .collect()
     }
 }
 
@@ -40,21 +45,19 @@ impl<P: Language> Element<'_, P> {
     /// Whether the part lies in what `elements` describe; for a list, in one of its patterns.
     pub(crate) fn within(self, elements: &Elements<P>, work: &mut Work) -> bool {
         match (self, elements.negated) {
-            (Self::One(one), false) => elements.covers(one, work),
-            (Self::One(one), true) => !elements.meets(one, work),
+            (Self::One(one, key), false) => elements.covers(one, key, work),
+            (Self::One(one, key), true) => !elements.meets(one, key, work),
             (Self::Except(list), false) => elements.has_everything() || list.has_everything(),
-            (Self::Except(list), true) => {
-                list.has_everything() || elements.items.iter().all(|item| list.covers(item, work))
-            }
+            (Self::Except(list), true) => list.has_everything() || list.covers_all(elements, work),
         }
     }
 
     /// Whether the part has nothing in common with what `elements` describe.
     pub(crate) fn apart_from(self, elements: &Elements<P>, work: &mut Work) -> bool {
         match (self, elements.negated) {
-            (Self::One(one), false) => !elements.meets(one, work),
-            (Self::One(one), true) => elements.covers(one, work),
-            (Self::Except(list), false) => elements.items.iter().all(|item| list.covers(item, work)),
+            (Self::One(one, key), false) => !elements.meets(one, key, work),
+            (Self::One(one, key), true) => elements.covers(one, key, work),
+            (Self::Except(list), false) => list.covers_all(elements, work),
             (Self::Except(list), true) => list.has_everything() || elements.has_everything(),
         }
     }
@@ -62,9 +65,9 @@ impl<P: Language> Element<'_, P> {
     /// Whether the part has nothing in common with another.
     fn apart(self, other: Self, work: &mut Work) -> bool {
         match (self, other) {
-            (Self::One(a), Self::One(b)) => !a.may_intersect(b, work),
+            (Self::One(a, _), Self::One(b, _)) => !a.may_intersect(b, work),
             (part, Self::Except(list)) => part.apart_from(list, work),
-            (Self::Except(list), Self::One(b)) => list.covers(b, work),
+            (Self::Except(list), Self::One(b, key)) => list.covers(b, key, work),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Containment: is everything that a candidate allows allowed by a ceiling?
 
+mod contexts;
 pub(crate) mod cover;
 mod names;
 mod probe;

@@ -1,12 +1,9 @@
 //! The search for a witness: requests made from the patterns and values at hand, each confirmed by the evaluator.
 
-use std::collections::BTreeMap;
-
-use super::{Witness, names, values};
+use super::{Witness, contexts::contexts, names};
 use crate::{
     arn::{ArnPattern, ResourcePattern, Subject},
     compiled::CompiledStatement,
-    condition::atom::Atom,
     document::{ActionElement, Document, Effect, ResourceElement},
     evaluate::{Context, Layers, Outcome, Prepared, Request, evaluate},
     glob::{Pattern, Syntax},
@@ -52,7 +49,6 @@ impl Question {
 
 const MAX_ACTIONS: usize = 12;
 const MAX_RESOURCES: usize = 12;
-const MAX_CONTEXTS: usize = 24;
 
 pub(super) struct Probe<'a> {
     candidate: &'a [&'a Document],
@@ -82,7 +78,7 @@ impl<'a> Probe<'a> {
             .deny
             .and_then(|e| self.ceiling.compiled().statements.get(e));
         let actions = self.actions(document, statement, question, deny);
-        let contexts = self.contexts(statement, deny);
+        let contexts = contexts(self.candidate, self.ceiling, statement, deny, &mut self.work);
         for (c, context) in contexts.iter().enumerate() {
             // The first contexts are the most telling; later ones only vary a key.
             let few = if c < 2 { MAX_ACTIONS } else { 2 };
@@ -292,6 +288,9 @@ impl<'a> Probe<'a> {
         }
         let mut kept: Vec<String> = Vec::new();
         for text in texts {
+            if !self.work.charge(text.len()) {
+                break;
+            }
             let subject = Subject::new(&text);
             let matches = match mine {
                 Some(pattern) => pattern.matches(&subject, context, &mut self.work),
@@ -305,118 +304,6 @@ impl<'a> Probe<'a> {
             }
         }
         kept
-    }
-
-    /// Contexts in which the statement's conditions (and the Deny's) hold and the ceiling's Allows hold least.
-    fn contexts(&mut self, statement: &CompiledStatement, deny: Option<&CompiledStatement>) -> Vec<Context> {
-        let (mut allow_atoms, mut deny_atoms) = (Vec::new(), Vec::new());
-        for other in &self.ceiling.compiled().statements {
-            match other.effect {
-                Effect::Allow => allow_atoms.extend(&other.atoms),
-                Effect::Deny => deny_atoms.extend(&other.atoms),
-            }
-        }
-        let own_denies: Vec<&Atom> = self
-            .candidate
-            .iter()
-            .flat_map(|document| &document.compiled().statements)
-            .filter(|other| other.effect == Effect::Deny)
-            .flat_map(|other| &other.atoms)
-            .collect();
-        let must: Vec<&Atom> = statement
-            .atoms
-            .iter()
-            .chain(deny.into_iter().flat_map(|deny| &deny.atoms))
-            .collect();
-
-        let mut keys: BTreeMap<&str, &str> = BTreeMap::new();
-        let mut needed: Vec<&str> = Vec::new();
-        let resources = [Some(statement), deny]
-            .into_iter()
-            .flatten()
-            .filter_map(|s| s.resources.as_ref());
-        for arn in resources.flat_map(|r| &r.items).filter_map(ResourcePattern::arn) {
-            for variable in arn.rest.variables() {
-                keys.entry(&variable.key).or_insert(&variable.spelled);
-                needed.push(&variable.key);
-            }
-        }
-        for atom in must
-            .iter()
-            .chain(&allow_atoms)
-            .chain(&deny_atoms)
-            .chain(&own_denies)
-        {
-            keys.insert(&atom.key, &atom.spelled);
-            for variable in atom.variables() {
-                keys.entry(&variable.key).or_insert(&variable.spelled);
-                needed.push(&variable.key);
-            }
-        }
-        let mut keys: Vec<(&str, &str)> = keys.into_iter().take(64).collect();
-        // Variables first, so that the values made from them can use them; last those that take their value from others.
-        keys.sort_by_key(|(key, _)| {
-            let dependent = must
-                .iter()
-                .any(|atom| atom.key == *key && !atom.variables().is_empty());
-            (dependent, !needed.contains(key))
-        });
-
-        let mut base = Context::new();
-        let mut variations: Vec<(String, values::Choice)> = Vec::new();
-        for (key, spelled) in keys {
-            let must: Vec<&Atom> = must.iter().copied().filter(|atom| atom.key == key).collect();
-            let allow: Vec<&Atom> = allow_atoms
-                .iter()
-                .copied()
-                .filter(|atom| atom.key == key)
-                .collect();
-            let deny: Vec<&Atom> = deny_atoms
-                .iter()
-                .copied()
-                .filter(|atom| atom.key == key)
-                .collect();
-            let own: Vec<&Atom> = own_denies
-                .iter()
-                .copied()
-                .filter(|atom| atom.key == key)
-                .collect();
-            let all: Vec<&Atom> = must
-                .iter()
-                .chain(&allow)
-                .chain(&deny)
-                .chain(&own)
-                .copied()
-                .collect();
-            let mut ranked = Vec::new();
-            for choice in values::choices(key, &all, &base) {
-                let work = &mut self.work;
-                if values::holding(&must, spelled, &choice, &mut base, work) < must.len() {
-                    continue;
-                }
-                let wanted = usize::from(choice.is_none() && needed.contains(&key));
-                let allowed = values::holding(&allow, spelled, &choice, &mut base, work);
-                let denied = values::holding(&deny, spelled, &choice, &mut base, work);
-                let lost = values::holding(&own, spelled, &choice, &mut base, work);
-                ranked.push(((wanted, lost + allowed, deny.len() - denied), choice));
-            }
-            ranked.sort_by_key(|(rank, _)| *rank);
-            let mut ranked = ranked.into_iter();
-            if let Some((_, Some(values))) = ranked.next() {
-                base.set(spelled, values);
-            }
-            variations.extend(ranked.take(6).map(|(_, choice)| (spelled.to_owned(), choice)));
-        }
-        let mut contexts = vec![base.clone()];
-        for (key, choice) in variations.into_iter().take(MAX_CONTEXTS) {
-            let mut varied = base.clone();
-            match choice {
-                Some(values) => varied.set(key, values),
-                None => varied.remove(&key),
-            }
-            contexts.push(varied);
-        }
-        contexts
     }
 }
 

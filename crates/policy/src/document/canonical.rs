@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{
-    ActionElement, Document, Effect, Principal, ResourceElement, Statement, Version, validate::is_account_id,
+    ActionElement, Document, Effect, Principal, ResourceElement, Statement, Version, principal::is_account_id,
 };
 use crate::condition::{Condition, Operator, Test};
 

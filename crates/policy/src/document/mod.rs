@@ -4,9 +4,10 @@ mod canonical;
 mod error;
 mod json;
 mod parse;
+mod principal;
 mod validate;
 
-pub(crate) use validate::is_account_id;
+pub(crate) use principal::is_account_id;
 
 use std::{
     collections::HashSet,

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::{
     ActionElement, ParseError, ParseErrorKind as Kind, ParseErrors, PolicyKind, Principal, ResourceElement,
-    Statement, Version, error::quote,
+    Statement, Version, error::quote, principal::check_principal,
 };
 use crate::{
     arn::ResourcePattern,
@@ -343,79 +343,4 @@ fn check_action(text: &str) -> Result<(), String> {
         return Err("the name of an action has letters, digits and the wildcards * and ?".to_owned());
     }
     Ok(())
-}
-
-/// Whether the text is a 12-digit account id.
-pub(crate) fn is_account_id(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
-}
-
-fn check_principal(kind: &str, text: &str) -> Result<(), String> {
-    let wrong = |what: &str| Err(format!("{}: {what}", quote(text)));
-    if text.contains(['*', '?']) {
-        return wrong("principals have no wildcards, and \"*\" stands alone");
-    }
-    match kind {
-        "AWS" => check_aws_principal(text).or_else(|what| wrong(what)),
-        "Service" if !text.contains('.') || text.contains([':', ' ', '/']) => {
-            wrong("a service principal looks like ec2.amazonaws.com")
-        }
-        "Federated" if text.is_empty() || text.contains([' ', '$']) => {
-            wrong("a federated principal is the ARN of a provider, or its host name")
-        }
-        "CanonicalUser" if text.is_empty() || !text.bytes().all(|b| b.is_ascii_hexdigit()) => {
-            wrong("a canonical user id is hexadecimal")
-        }
-        _ => Ok(()),
-    }
-}
-
-/// An account, a user, a role, a session, or the unique id that AWS shows in place of a deleted user or role.
-fn check_aws_principal(text: &str) -> Result<(), &'static str> {
-    const SHAPES: &str =
-        "an AWS principal is a 12-digit account id or the ARN of an account root, user, role or session";
-    let unique_id = |text: &str| {
-        text.len() >= 16
-            && text.starts_with('A')
-            && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
-    };
-    if is_account_id(text) || unique_id(text) {
-        return Ok(());
-    }
-    let mut parts = text.splitn(6, ':');
-    let [
-        Some("arn"),
-        Some(partition),
-        Some(service),
-        Some(""),
-        Some(account),
-        Some(rest),
-    ] = [
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-    ]
-    else {
-        return Err(SHAPES);
-    };
-    let named = |prefix: &str| rest.strip_prefix(prefix).is_some_and(|name| !name.is_empty());
-    let known = match service {
-        "iam" => rest == "root" || named("user/") || named("role/"),
-        "sts" => {
-            named("federated-user/")
-                || rest.strip_prefix("assumed-role/").is_some_and(|rest| {
-                    rest.split_once('/')
-                        .is_some_and(|(role, session)| !role.is_empty() && !session.is_empty())
-                })
-        }
-        _ => false,
-    };
-    if !partition.is_empty() && is_account_id(account) && known && !text.contains([' ', '$']) {
-        Ok(())
-    } else {
-        Err(SHAPES)
-    }
 }
