@@ -1,5 +1,25 @@
 //! Admission: the review server, validation of Deputy's kinds, and pod injection.
 //!
-//! It writes nothing and calls no AWS (invariant 4): a review is answered from the index and, on a miss, one live read.
+//! It writes nothing but its certificates and calls no AWS (invariant 4): a review is answered from the index and, on a
+//! miss, one live read.
+//!
+//! - [`run`]: the process `deputy webhook`.
+//! - [`inject`]: whether a pod gets the sidecar, and the patch. Pure.
+//! - `validate`: verdicts on Deputy's kinds. Pure.
 
+mod body;
+mod broker;
+mod facts;
 pub mod inject;
+mod metrics;
+mod mutate;
+mod process;
+mod review;
+mod server;
+mod validate;
+
+#[cfg(test)]
+mod server_tests;
+
+pub use body::MAX_BODY;
+pub use process::{Error, WebhookConfig, run};

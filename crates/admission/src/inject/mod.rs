@@ -167,5 +167,6 @@ fn skip(view: &PodView<'_>, facts: &PodFacts<'_>, config: &InjectionConfig) -> O
     None
 }
 
-/// The region a pod is told, if it can be known at admission.
-pub type PodRegion<'a> = Option<&'a Region>;
+/// The region of the account of a binding of the pod's ServiceAccount (of the default binding when no name is given), if
+/// it is known at admission.
+pub type RegionOf<'a> = &'a dyn Fn(Option<&str>) -> Option<Region>;

@@ -1,12 +1,14 @@
 //! The patch: minimal, with `test` operations where an index is used, never a whole array that was there.
 
+use std::collections::BTreeSet;
+
 use deputy_delegation::ObjectName;
 use serde_json::{Value, json};
 
 use super::{
     INJECTED_ANNOTATION, Injection, InjectionConfig, PodFacts, SIDECAR,
     pod::{Container, List, PodView},
-    sidecar::{self, BROKER_PORT, ENDPOINT, SidecarOptions, TOKEN_DIR, TOKEN_FILE, TOKEN_VOLUME},
+    sidecar::{self, AUDIENCE, BROKER_PORT, ENDPOINT, SidecarOptions, TOKEN_DIR, TOKEN_FILE, TOKEN_VOLUME},
 };
 
 const BINDING: &str = "deputy.dev/binding";
@@ -15,6 +17,8 @@ const CPU_REQUEST: &str = "deputy.dev/agent-cpu-request";
 const MEMORY_REQUEST: &str = "deputy.dev/agent-memory-request";
 const ISTIO_PORTS: &str = "traffic.sidecar.istio.io/excludeOutboundPorts";
 const LINKERD_PORTS: &str = "config.linkerd.io/skip-outbound-ports";
+/// The most bindings that an agent takes (`DEPUTY_BINDINGS`).
+const MAX_BINDINGS: usize = 64;
 
 /// Operations so far, and whether `metadata.annotations` is there to be added to.
 struct Builder {
@@ -96,6 +100,9 @@ pub(super) fn build(view: &PodView<'_>, facts: &PodFacts<'_>, config: &Injection
         Ok(options) => options,
         Err(message) => return Injection::Refused { message },
     };
+    if let Some(message) = foreign_volume(view) {
+        return Injection::Refused { message };
+    }
 
     let mut b = builder(view);
     for (list, index, container) in view.containers().filter(|(_, _, c)| c.name() != SIDECAR) {
@@ -120,6 +127,8 @@ pub(super) fn build(view: &PodView<'_>, facts: &PodFacts<'_>, config: &Injection
 struct Options<'a> {
     pod_binding: Option<&'a str>,
     by_container: Vec<(&'a str, &'a str)>,
+    /// What goes into `DEPUTY_BINDINGS`.
+    used: Vec<&'a str>,
     wait_for: &'a str,
     cpu_request: &'a str,
     memory_request: &'a str,
@@ -154,13 +163,40 @@ impl<'a> Options<'a> {
             )),
             None => Ok(default),
         };
-        Ok(Self {
+        let mut options = Self {
             pod_binding: binding(BINDING)?,
             by_container,
+            used: Vec::new(),
             wait_for,
             cpu_request: quantity(CPU_REQUEST, "5m")?,
             memory_request: quantity(MEMORY_REQUEST, "16Mi")?,
-        })
+        };
+        options.used = options.bindings_used(view);
+        if options.used.len() > MAX_BINDINGS {
+            return Err(format!(
+                "the pod's containers use {} bindings (annotations {BINDING} and {BINDING}.CONTAINER); one pod can use {MAX_BINDINGS}",
+                options.used.len()
+            ));
+        }
+        Ok(options)
+    }
+
+    /// Every binding that a container uses. An empty name stands for the default one; the empty list means it alone.
+    fn bindings_used(&self, view: &PodView<'a>) -> Vec<&'a str> {
+        let mut bindings = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut default_used = false;
+        for (_, _, c) in view.containers().filter(|(_, _, c)| c.name() != SIDECAR) {
+            match self.binding_of(c.name()) {
+                Some(name) if seen.insert(name) => bindings.push(name),
+                Some(_) => {}
+                None => default_used = true,
+            }
+        }
+        if default_used && !bindings.is_empty() {
+            bindings.insert(0, "");
+        }
+        bindings
     }
 
     fn binding_of(&self, container: &str) -> Option<&'a str> {
@@ -204,9 +240,9 @@ fn credentials_for(
         ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", TOKEN_FILE.to_owned()),
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
     ];
-    if let Some(region) = facts.region
-        && container.env("AWS_DEFAULT_REGION").is_none()
+    if container.env("AWS_DEFAULT_REGION").is_none()
         && container.env("AWS_REGION").is_none()
+        && let Some(region) = (facts.region)(options.binding_of(container.name()))
     {
         wanted.push(("AWS_REGION", region.to_string()));
     }
@@ -252,6 +288,18 @@ fn credentials_for(
     }
 }
 
+/// A volume of our name that holds no token of ours would leave the containers without credentials.
+fn foreign_volume(view: &PodView<'_>) -> Option<String> {
+    let volume = view
+        .volumes()?
+        .iter()
+        .find(|v| v.get("name").and_then(Value::as_str) == Some(TOKEN_VOLUME))?;
+    let audience = volume.pointer("/projected/sources/0/serviceAccountToken/audience");
+    (audience.and_then(Value::as_str) != Some(AUDIENCE)).then(|| {
+        format!("the volume name {TOKEN_VOLUME} is reserved in pods that deputy injects; spec.volumes has one that is something else")
+    })
+}
+
 fn add_volume(b: &mut Builder, view: &PodView<'_>) {
     match view.volumes() {
         Some(volumes)
@@ -264,24 +312,10 @@ fn add_volume(b: &mut Builder, view: &PodView<'_>) {
 }
 
 fn add_sidecar(b: &mut Builder, view: &PodView<'_>, config: &InjectionConfig, options: &Options<'_>) {
-    // Every binding that a container uses; the empty list means the default one alone.
-    let mut bindings: Vec<&str> = Vec::new();
-    let mut default_used = false;
-    for (_, _, c) in view.containers() {
-        match options.binding_of(c.name()) {
-            Some(name) if !bindings.contains(&name) => bindings.push(name),
-            Some(_) => {}
-            None => default_used = true,
-        }
-    }
-    if default_used && !bindings.is_empty() {
-        // An empty name in the list stands for the default binding.
-        bindings.insert(0, "");
-    }
     let sidecar = sidecar::sidecar(
         config,
         &SidecarOptions {
-            bindings: &bindings,
+            bindings: &options.used,
             wait_for: options.wait_for,
             cpu_request: options.cpu_request,
             memory_request: options.memory_request,

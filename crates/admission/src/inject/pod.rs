@@ -3,13 +3,13 @@
 use deputy_delegation::NamespaceName;
 use serde_json::Value;
 
-use super::PodRegion;
+use super::RegionOf;
 
 /// The label that asks for injection, or forbids it: `enabled` or `disabled`.
 pub const INJECT_LABEL: &str = "deputy.dev/inject";
 
 /// What is known about a pod beside its own text.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct PodFacts<'a> {
     /// The namespace of the request (the object may not carry it yet).
     pub namespace: &'a NamespaceName,
@@ -17,8 +17,8 @@ pub struct PodFacts<'a> {
     pub service_account_label: Option<&'a str>,
     /// The value of [`INJECT_LABEL`] on its namespace.
     pub namespace_label: Option<&'a str>,
-    /// The region of its binding's account.
-    pub region: PodRegion<'a>,
+    /// The region of the account of a binding.
+    pub region: RegionOf<'a>,
 }
 
 /// The container lists that get credentials. Ephemeral containers can't: their volumes are fixed.

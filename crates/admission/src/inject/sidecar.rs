@@ -13,6 +13,8 @@ pub(super) const ENDPOINT: &str = "http://127.0.0.1:7419/v1/credentials";
 pub(super) const BROKER_PORT: &str = "8443";
 /// A day. A long life carries pods through an outage of the API server, and is safe: the broker checks that the pod lives.
 const TOKEN_SECONDS: u32 = 86_400;
+/// Ten times what it needs: a leak ends the sidecar, not its neighbours.
+const MEMORY_LIMIT: &str = "64Mi";
 /// Any uid but root; the same as the image's own, said explicitly because `runAsNonRoot` of the pod may apply to it.
 const UID: u32 = 65_532;
 
@@ -38,6 +40,31 @@ pub(super) struct SidecarOptions<'a> {
     pub(super) memory_request: &'a str,
 }
 
+/// A request above the limit would make the pod invalid.
+fn memory_limit(request: &str) -> &str {
+    let more = bytes(request)
+        .zip(bytes(MEMORY_LIMIT))
+        .is_some_and(|(request, limit)| request > limit);
+    if more { request } else { MEMORY_LIMIT }
+}
+
+/// A quantity of memory in bytes.
+fn bytes(quantity: &str) -> Option<f64> {
+    let number = quantity.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor = match quantity.get(number.len()..)? {
+        "" => 1.0,
+        "m" => 1e-3,
+        "k" => 1e3,
+        "M" => 1e6,
+        "G" => 1e9,
+        "Ki" => 1024.0,
+        "Mi" => 1_048_576.0,
+        "Gi" => 1_073_741_824.0,
+        _ => return None,
+    };
+    number.parse::<f64>().ok().map(|n| n * factor)
+}
+
 pub(super) fn sidecar(config: &InjectionConfig, options: &SidecarOptions<'_>) -> Value {
     let mut env = vec![
         json!({"name": "DEPUTY_BROKER_URL", "value": config.broker_url}),
@@ -57,7 +84,7 @@ pub(super) fn sidecar(config: &InjectionConfig, options: &SidecarOptions<'_>) ->
         "env": env,
         // The listener is on loopback, which the kubelet can't reach: hence exec. Ten minutes, then the container is started again.
         "startupProbe": {"exec": {"command": ["/deputy-agent", "ready"]}, "periodSeconds": 1, "timeoutSeconds": 2, "failureThreshold": 600},
-        "resources": {"requests": {"cpu": options.cpu_request, "memory": options.memory_request}, "limits": {"memory": "64Mi"}},
+        "resources": {"requests": {"cpu": options.cpu_request, "memory": options.memory_request}, "limits": {"memory": memory_limit(options.memory_request)}},
         "securityContext": {
             "runAsNonRoot": true, "runAsUser": UID, "runAsGroup": UID,
             "readOnlyRootFilesystem": true, "allowPrivilegeEscalation": false,

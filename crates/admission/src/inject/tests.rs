@@ -32,11 +32,12 @@ impl Case {
         }
     }
     fn run(&self, pod: &Value) -> Injection {
+        let region = |_: Option<&str>| self.region.clone();
         let facts = PodFacts {
             namespace: &self.namespace,
             service_account_label: self.service_account,
             namespace_label: self.namespace_label,
-            region: self.region.as_ref(),
+            region: &region,
         };
         inject(pod, &facts, &config())
     }
@@ -340,6 +341,84 @@ fn no_array_that_was_there_is_replaced_and_every_index_is_tested() {
         patch[0],
         json!({"op": "test", "path": "/spec/containers/0/name", "value": "app"})
     );
+}
+
+#[test]
+fn one_pod_can_use_64_bindings_and_not_one_more() {
+    let with = |count: usize, default_too: bool| {
+        let mut p = pod();
+        let named = |i: usize| json!({"name": format!("c{i}"), "image": "a"});
+        let mut containers: Vec<Value> = (0..count).map(named).collect();
+        if default_too {
+            containers.push(json!({"name": "app", "image": "a"}));
+        }
+        p["spec"]["containers"] = containers.into();
+        p["metadata"]["annotations"] = (0..count)
+            .map(|i| (format!("deputy.dev/binding.c{i}"), json!(format!("b{i}"))))
+            .collect::<serde_json::Map<_, _>>()
+            .into();
+        Case::enabled().run(&p)
+    };
+    assert!(matches!(with(64, false), Injection::Injected { .. }));
+    assert!(matches!(with(63, true), Injection::Injected { .. }));
+    for (count, default_too) in [(65, false), (64, true)] {
+        match with(count, default_too) {
+            Injection::Refused { message } => assert!(message.contains("use 65 bindings"), "{message}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn each_container_is_told_the_region_of_its_own_binding() {
+    let mut p = pod();
+    p["metadata"]["annotations"] = json!({"deputy.dev/binding.reader": "reader"});
+    p["spec"]["containers"] = json!([{"name": "app", "image": "a"}, {"name": "reader", "image": "b"}]);
+    let namespace = NamespaceName::new("payments").unwrap();
+    let region = |binding: Option<&str>| binding.is_some().then(|| Region::new("eu-west-1").unwrap());
+    let facts = PodFacts {
+        namespace: &namespace,
+        service_account_label: None,
+        namespace_label: Some("enabled"),
+        region: &region,
+    };
+    let Injection::Injected { patch, .. } = inject(&p, &facts, &config()) else {
+        panic!()
+    };
+    let out = apply(&p, patch);
+    assert_eq!(env_of(&out["spec"]["containers"][0], "AWS_REGION"), None);
+    assert_eq!(
+        env_of(&out["spec"]["containers"][1], "AWS_REGION").unwrap(),
+        "eu-west-1"
+    );
+}
+
+#[test]
+fn a_volume_that_takes_the_tokens_name_is_refused() {
+    let mut p = pod();
+    p["spec"]["volumes"] = json!([{"name": "deputy-token", "emptyDir": {}}]);
+    match Case::enabled().run(&p) {
+        Injection::Refused { message } => assert!(message.contains("deputy-token"), "{message}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_sidecars_memory_limit_is_never_below_its_request() {
+    for (request, limit) in [
+        ("16Mi", "64Mi"),
+        ("64Mi", "64Mi"),
+        ("65Mi", "65Mi"),
+        ("1G", "1G"),
+        ("67108864", "64Mi"),
+    ] {
+        let mut p = pod();
+        p["metadata"]["annotations"] = json!({"deputy.dev/agent-memory-request": request});
+        let (out, _) = Case::enabled().applied(&p);
+        let resources = &out["spec"]["initContainers"][0]["resources"];
+        assert_eq!(resources["requests"]["memory"], request);
+        assert_eq!(resources["limits"]["memory"], limit);
+    }
 }
 
 mod properties {

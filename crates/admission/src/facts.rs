@@ -1,0 +1,133 @@
+//! What reviews ask of the index.
+
+use std::sync::Arc;
+
+use deputy_delegation::{
+    ClusterName, Decision, NamespaceName, ObjectName, Region, ServiceAccountName,
+    model::{Account, Binding, LimitEntry, ObjectId, Role},
+};
+use deputy_index::{Grant, Hypothesis, World};
+
+use crate::inject::INJECT_LABEL;
+
+/// What a change would take away.
+#[derive(Debug)]
+pub(crate) struct Impact {
+    /// Grants (roles and bindings) concerned that are accepted now.
+    pub(crate) accepted: usize,
+    /// Names of those that would not be accepted afterwards, in order.
+    pub(crate) suspended: Vec<String>,
+}
+
+/// The index.
+#[derive(Clone)]
+pub(crate) struct Facts(Arc<World>);
+
+impl Facts {
+    pub(crate) fn new(world: Arc<World>) -> Self {
+        Self(world)
+    }
+
+    /// Whether the index holds all that decisions rest on.
+    pub(crate) fn can_decide(&self) -> bool {
+        self.0.can_decide()
+    }
+
+    pub(crate) fn cluster(&self) -> &ClusterName {
+        self.0.cluster()
+    }
+
+    /// Decides about a role as it would be.
+    pub(crate) fn decide_role(&self, role: &Role) -> Decision {
+        self.0.decide_role_with(role)
+    }
+
+    /// Decides about a binding as it would be.
+    pub(crate) fn decide_binding(&self, binding: &Binding) -> Decision {
+        self.0.decide_binding_with(binding)
+    }
+
+    /// An account that is there and can be read.
+    pub(crate) fn account(&self, name: &ObjectName) -> Option<Arc<Account>> {
+        self.0.account(name).known().cloned()
+    }
+
+    /// Roles in an account, also those that are being deleted: their IAM roles are still there.
+    pub(crate) fn roles_in(&self, account: &ObjectName) -> Vec<ObjectId> {
+        self.0.roles_of_account(account)
+    }
+
+    /// What would become of grants with `new` in place of the limit `name`, or without it.
+    pub(crate) fn impact_of_limit(&self, name: &ObjectName, new: Option<&LimitEntry>) -> Impact {
+        self.impact(Hypothesis::Limit(name, new))
+    }
+
+    /// What would become of grants in an account with `new` in its place.
+    pub(crate) fn impact_of_account(&self, new: &Arc<Account>) -> Impact {
+        self.impact(Hypothesis::Account(&new.name, Some(new)))
+    }
+
+    /// What would become of the bindings of a role with `new` in its place.
+    pub(crate) fn impact_of_role(&self, new: &Arc<Role>) -> Impact {
+        self.impact(Hypothesis::Role(&new.id, Some(new)))
+    }
+
+    fn impact(&self, hypothesis: Hypothesis<'_>) -> Impact {
+        let found = self.0.suspended_by(hypothesis);
+        let name = |grant: &Grant| match grant {
+            Grant::Role(id) => format!("AWSRole {id}"),
+            Grant::Binding(id) => format!("AWSRoleBinding {id}"),
+        };
+        Impact {
+            accepted: found.accepted,
+            suspended: found.suspended.iter().map(name).collect(),
+        }
+    }
+
+    /// The binding that a ServiceAccount gets when it names none: the oldest accepted one.
+    pub(crate) fn default_binding(
+        &self,
+        namespace: &NamespaceName,
+        account: &ServiceAccountName,
+    ) -> Option<Arc<Binding>> {
+        self.0.default_binding(namespace, account).map(|d| d.binding)
+    }
+
+    /// The region of the account of a binding of a ServiceAccount: of the one of that name, else of its default one.
+    pub(crate) fn region(
+        &self,
+        namespace: &NamespaceName,
+        account: &ServiceAccountName,
+        name: Option<&str>,
+    ) -> Option<Region> {
+        let decision = match name {
+            Some(name) => {
+                let id = ObjectId {
+                    namespace: namespace.clone(),
+                    name: ObjectName::new(name).ok()?,
+                };
+                self.0
+                    .decide_binding(&id)
+                    .filter(|d| d.binding.subjects.contains(account))?
+            }
+            None => self.0.default_binding(namespace, account)?,
+        };
+        Some(decision.account.known()?.region.clone())
+    }
+
+    /// The injection label of a namespace. The outer `None`: the namespace is not known here.
+    pub(crate) fn namespace_label(&self, namespace: &NamespaceName) -> Option<Option<String>> {
+        let known = self.0.namespace(namespace)?;
+        Some(known.labels.get(INJECT_LABEL).cloned())
+    }
+
+    /// The injection label of a ServiceAccount. The outer `None`: it is not known here.
+    pub(crate) fn service_account_label(
+        &self,
+        namespace: &NamespaceName,
+        account: &ServiceAccountName,
+    ) -> Option<Option<String>> {
+        let known = self.0.service_account(namespace, account)?;
+        Some(known.labels.get(INJECT_LABEL).cloned())
+    }
+}

@@ -1,0 +1,260 @@
+//! Reviews of pods: the facts that injection needs, found in the index or, on a miss, by one live read.
+
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
+
+use deputy_delegation::{NamespaceName, ServiceAccountName};
+use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use kube::{Api, Client, ResourceExt as _, core::admission::Operation};
+use serde::{Deserialize, de::DeserializeOwned};
+use tokio::sync::watch;
+
+use crate::{
+    facts::Facts,
+    inject::{INJECT_LABEL, Injection, InjectionConfig, PodFacts, SkipReason, inject},
+    metrics::AdmissionMetrics,
+    review::{Request, ReviewError, Verdict},
+};
+
+/// How long one live read may take. The API server gives the whole review 5 s.
+const LIVE_READ_TIMEOUT: Duration = Duration::from_millis(1500);
+/// The ServiceAccount of pods that name none.
+const DEFAULT_ACCOUNT: &str = "default";
+
+/// What answers reviews of pods.
+#[derive(Clone)]
+pub(crate) struct Mutator {
+    pub(crate) facts: Facts,
+    pub(crate) client: Client,
+    /// `None` until the broker's address and bundle are known.
+    pub(crate) injection: watch::Receiver<Option<Arc<InjectionConfig>>>,
+    pub(crate) own_namespace: NamespaceName,
+    pub(crate) metrics: AdmissionMetrics,
+}
+
+/// As much of a pod as says whether it asks.
+#[derive(Deserialize)]
+struct PodHead<'a> {
+    #[serde(borrow, default)]
+    metadata: Option<PodMeta<'a>>,
+    #[serde(borrow, default)]
+    spec: Option<PodSpec<'a>>,
+}
+
+#[derive(Deserialize)]
+struct PodMeta<'a> {
+    #[serde(borrow, default)]
+    labels: Option<BTreeMap<Cow<'a, str>, Cow<'a, str>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PodSpec<'a> {
+    #[serde(borrow, default)]
+    service_account_name: Option<Cow<'a, str>>,
+}
+
+/// A fact about a pod could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the injection label of {what} could not be read: {why}")]
+struct LiveReadError {
+    what: String,
+    why: String,
+}
+
+impl Mutator {
+    /// Answers a request to `/mutate`.
+    ///
+    /// What can't be found out is an error answer (500), never a pod let in as it is: the webhook's failure policy is
+    /// Ignore for a webhook that is *away*, and the admission policy that stands in for it can't see ServiceAccounts. So
+    /// a pod whose ServiceAccount asks for credentials would start without them. It costs little: the API server calls
+    /// us, so it can nearly always be read, only what no watch has brought yet is read at all, and controllers try again.
+    pub(crate) async fn review(&self, request: &Request<'_>) -> Result<Verdict, ReviewError> {
+        let (kind, resource) = (&request.kind, &request.resource);
+        let is_pod = kind.group.is_empty()
+            && kind.version == "v1"
+            && kind.kind == "Pod"
+            && resource.group.is_empty()
+            && resource.version == "v1"
+            && resource.resource == "pods";
+        if !is_pod {
+            return Ok(Verdict::bad_request(format!(
+                "deputy injects pods; the request is about kind {} as resource {}.{}",
+                kind.kind, resource.resource, resource.group
+            )));
+        }
+        if request.operation != Operation::Create
+            || request.sub_resource.as_deref().is_some_and(|s| !s.is_empty())
+        {
+            return Ok(Verdict::allow());
+        }
+        let Some(namespace) = request
+            .namespace
+            .as_deref()
+            .and_then(|n| NamespaceName::new(n).ok())
+        else {
+            return Ok(Verdict::bad_request("the request names no namespace"));
+        };
+        if namespace == self.own_namespace {
+            return Ok(self.skipped(SkipReason::OwnNamespace, Verdict::allow()));
+        }
+        let Some(head) = request.view::<PodHead<'_>>()? else {
+            return Ok(Verdict::bad_request("the request holds no pod"));
+        };
+        let labels = match self.labels(&head, &namespace).await {
+            Ok(labels) => labels,
+            Err(error) => {
+                tracing::warn!(%error, "a pod could not be decided about");
+                return Ok(Verdict::failed(format!(
+                    "{error}; try again, or label the pod deputy.dev/inject: enabled or disabled"
+                )));
+            }
+        };
+        if labels.decisive(&head) != Some("enabled") {
+            let reason = match labels.decisive(&head) {
+                Some("disabled") => SkipReason::Disabled,
+                _ => SkipReason::NotLabelled,
+            };
+            return Ok(self.skipped(reason, Verdict::allow()));
+        }
+        let Some(config) = self.injection.borrow().clone() else {
+            return Ok(Verdict::failed(
+                "deputy does not know the broker's address and certificates yet; try again",
+            ));
+        };
+        let Some(pod) = request.object()? else {
+            return Ok(Verdict::bad_request("the request holds no pod"));
+        };
+        let region = |binding: Option<&str>| self.facts.region(&namespace, &labels.account, binding);
+        let facts = PodFacts {
+            namespace: &namespace,
+            service_account_label: labels.of_account.as_deref(),
+            namespace_label: labels.of_namespace.as_deref(),
+            region: &region,
+        };
+        Ok(match inject(&pod, &facts, &config) {
+            Injection::Skipped {
+                reason,
+                warnings,
+                patch,
+            } => {
+                let verdict = warnings.into_iter().fold(Verdict::allow(), Verdict::warn);
+                self.skipped(reason, verdict.patch(patch))
+            }
+            Injection::Injected { patch, warnings } => {
+                let reason = if patch.is_empty() { "unchanged" } else { "patched" };
+                self.metrics.injection("injected", reason);
+                warnings
+                    .into_iter()
+                    .fold(Verdict::allow(), Verdict::warn)
+                    .patch(patch)
+                    .audit("injection", "injected")
+            }
+            Injection::Refused { message } => {
+                self.metrics.injection("refused", "refused");
+                Verdict::forbidden(message).audit("injection", "refused")
+            }
+        })
+    }
+
+    fn skipped(&self, reason: SkipReason, verdict: Verdict) -> Verdict {
+        self.metrics.injection("skipped", reason.as_str());
+        verdict.audit("injection", format!("skipped: {}", reason.as_str()))
+    }
+
+    /// The labels that decide, as far as they are needed: the pod's own wins, then its ServiceAccount's.
+    async fn labels(&self, head: &PodHead<'_>, namespace: &NamespaceName) -> Result<Labels, LiveReadError> {
+        let named = head.spec.as_ref().and_then(|s| s.service_account_name.as_deref());
+        let named = named.filter(|n| !n.is_empty()).unwrap_or(DEFAULT_ACCOUNT);
+        let account = ServiceAccountName::new(named).map_err(|error| LiveReadError {
+            what: "the pod's ServiceAccount".to_owned(),
+            why: error.to_string(),
+        })?;
+        let mut labels = Labels {
+            account,
+            of_account: None,
+            of_namespace: None,
+        };
+        if head.label().is_some() {
+            return Ok(labels);
+        }
+        // Together: two reads one after the other could take twice as long.
+        let (of_account, of_namespace) = futures::join!(
+            self.label_of_account(namespace, &labels.account),
+            self.label_of_namespace(namespace)
+        );
+        labels.of_account = of_account?;
+        if labels.of_account.is_none() {
+            labels.of_namespace = of_namespace?;
+        }
+        Ok(labels)
+    }
+
+    async fn label_of_namespace(&self, namespace: &NamespaceName) -> Result<Option<String>, LiveReadError> {
+        if let Some(label) = self.facts.namespace_label(namespace) {
+            return Ok(label);
+        }
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        self.live("Namespace", namespace.as_str(), &api).await
+    }
+
+    async fn label_of_account(
+        &self,
+        namespace: &NamespaceName,
+        account: &ServiceAccountName,
+    ) -> Result<Option<String>, LiveReadError> {
+        if let Some(label) = self.facts.service_account_label(namespace, account) {
+            return Ok(label);
+        }
+        let api: Api<ServiceAccount> = Api::namespaced(self.client.clone(), namespace.as_str());
+        self.live("ServiceAccount", account.as_str(), &api).await
+    }
+
+    /// The answer of a live read is final: what it does not find is not there.
+    async fn live<K>(
+        &self,
+        kind: &'static str,
+        name: &str,
+        api: &Api<K>,
+    ) -> Result<Option<String>, LiveReadError>
+    where
+        K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned,
+    {
+        let read = tokio::time::timeout(LIVE_READ_TIMEOUT, api.get_metadata_opt(name)).await;
+        let why = match read {
+            Ok(Ok(found)) => {
+                let outcome = if found.is_some() { "found" } else { "not-found" };
+                self.metrics.live_read(kind, outcome);
+                return Ok(found.and_then(|o| o.labels().get(INJECT_LABEL).cloned()));
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {} ms", LIVE_READ_TIMEOUT.as_millis()),
+        };
+        self.metrics.live_read(kind, "error");
+        Err(LiveReadError {
+            what: format!("{kind} {name}"),
+            why,
+        })
+    }
+}
+
+impl PodHead<'_> {
+    fn label(&self) -> Option<&str> {
+        let labels = self.metadata.as_ref()?.labels.as_ref()?;
+        labels.get(INJECT_LABEL).map(AsRef::as_ref)
+    }
+}
+
+/// The labels beside the pod's own. Those that do not matter are left out.
+struct Labels {
+    account: ServiceAccountName,
+    of_account: Option<String>,
+    of_namespace: Option<String>,
+}
+
+impl Labels {
+    fn decisive<'a>(&'a self, head: &'a PodHead<'_>) -> Option<&'a str> {
+        head.label()
+            .or(self.of_account.as_deref())
+            .or(self.of_namespace.as_deref())
+    }
+}

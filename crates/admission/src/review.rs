@@ -1,0 +1,332 @@
+//! `AdmissionReview` v1 on the wire, and the answer.
+//!
+//! Types of our own rather than `kube::core::admission`: objects stay text until somebody asks for them (most pods of a
+//! cluster ask for nothing, and are answered without being parsed whole), fields that no type knows survive, and patches
+//! go out in base64 instead of a list of numbers.
+
+use std::collections::BTreeMap;
+
+use deputy_delegation::Violation;
+use k8s_openapi::ByteString;
+use kube::core::{
+    GroupVersionKind, GroupVersionResource, Status,
+    admission::Operation,
+    response::{StatusCause, StatusDetails},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
+
+const API_VERSION: &str = "admission.k8s.io/v1";
+const KIND: &str = "AdmissionReview";
+/// Longer ones the API server cuts, or leaves out.
+const MAX_WARNING_CHARS: usize = 120;
+const MAX_WARNINGS: usize = 32;
+const MAX_AUDIT_CHARS: usize = 1024;
+/// What a refusal lists; the API server sends it back to whoever wrote the object.
+const MAX_LISTED: usize = 100;
+const MAX_LISTED_CHARS: usize = 2048;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Review<'a> {
+    api_version: String,
+    kind: String,
+    #[serde(borrow)]
+    request: Option<Request<'a>>,
+}
+
+/// What the API server asks.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Request<'a> {
+    pub(crate) uid: String,
+    pub(crate) kind: GroupVersionKind,
+    pub(crate) resource: GroupVersionResource,
+    #[serde(default)]
+    pub(crate) sub_resource: Option<String>,
+    #[serde(default)]
+    pub(crate) name: String,
+    #[serde(default)]
+    pub(crate) namespace: Option<String>,
+    pub(crate) operation: Operation,
+    #[serde(borrow, default)]
+    object: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    old_object: Option<&'a RawValue>,
+}
+
+/// Why a review can't be answered as one.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReviewError {
+    #[error("the body is not an AdmissionReview: {0}")]
+    Json(#[from] serde_json::Error),
+    #[error("the body is {0}, not an AdmissionReview of admission.k8s.io/v1")]
+    Type(String),
+    #[error("the AdmissionReview holds no request")]
+    NoRequest,
+    #[error("the request's {field} is not readable: {error}")]
+    Object {
+        field: &'static str,
+        error: serde_json::Error,
+    },
+}
+
+impl ReviewError {
+    /// A bounded name for metrics.
+    pub(crate) fn category(&self) -> &'static str {
+        match self {
+            Self::Json(_) => "json",
+            Self::Type(_) => "type",
+            Self::NoRequest => "no-request",
+            Self::Object { .. } => "object",
+        }
+    }
+}
+
+/// Reads a review.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Request<'_>, ReviewError> {
+    let review: Review<'_> = serde_json::from_slice(bytes)?;
+    if review.api_version != API_VERSION || review.kind != KIND {
+        let shown: String = format!("{} {}", review.api_version, review.kind)
+            .chars()
+            .take(120)
+            .collect();
+        return Err(ReviewError::Type(shown));
+    }
+    review.request.ok_or(ReviewError::NoRequest)
+}
+
+impl<'a> Request<'a> {
+    /// The object as far as `T` looks at it. `None` when the request carries none.
+    pub(crate) fn view<T: Deserialize<'a>>(&self) -> Result<Option<T>, ReviewError> {
+        read("object", self.object)
+    }
+    /// The whole object.
+    pub(crate) fn object(&self) -> Result<Option<Value>, ReviewError> {
+        read("object", self.object)
+    }
+    /// The whole object as it was.
+    pub(crate) fn old_object(&self) -> Result<Option<Value>, ReviewError> {
+        read("oldObject", self.old_object)
+    }
+
+    /// A bounded name of the operation.
+    pub(crate) fn operation(&self) -> &'static str {
+        match self.operation {
+            Operation::Create => "CREATE",
+            Operation::Update => "UPDATE",
+            Operation::Delete => "DELETE",
+            Operation::Connect => "CONNECT",
+        }
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(
+    field: &'static str,
+    text: Option<&'a RawValue>,
+) -> Result<Option<T>, ReviewError> {
+    match text.map(RawValue::get) {
+        None | Some("null") => Ok(None),
+        Some(text) => serde_json::from_str(text)
+            .map(Some)
+            .map_err(|error| ReviewError::Object { field, error }),
+    }
+}
+
+/// The answer to a review. There is no default: an answer is made by saying yes or no.
+#[must_use]
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Verdict {
+    denial: Option<Box<Denial>>,
+    warnings: Vec<String>,
+    audit: BTreeMap<&'static str, String>,
+    patch: Vec<Value>,
+}
+
+/// Why not.
+#[derive(Debug, Clone, PartialEq)]
+struct Denial {
+    code: u16,
+    reason: &'static str,
+    message: String,
+    causes: Vec<StatusCause>,
+}
+
+impl Verdict {
+    /// Yes.
+    pub(crate) fn allow() -> Self {
+        Self {
+            denial: None,
+            warnings: Vec::new(),
+            audit: BTreeMap::new(),
+            patch: Vec::new(),
+        }
+    }
+
+    fn no(code: u16, reason: &'static str, message: String, causes: Vec<StatusCause>) -> Self {
+        Self {
+            denial: Some(Box::new(Denial {
+                code,
+                reason,
+                message,
+                causes,
+            })),
+            ..Self::allow()
+        }
+    }
+
+    /// No: not allowed (403).
+    pub(crate) fn forbidden(message: impl Into<String>) -> Self {
+        Self::no(403, "Forbidden", message.into(), Vec::new())
+    }
+    /// No: it can't be right (422).
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::no(422, "Invalid", message.into(), Vec::new())
+    }
+    /// No: this is no question for us (400).
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
+        Self::no(400, "BadRequest", message.into(), Vec::new())
+    }
+    /// No: the answer is not known; trying again may help (500).
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self::no(500, "InternalError", message.into(), Vec::new())
+    }
+    /// No: the answer took too long (504).
+    pub(crate) fn timed_out(message: impl Into<String>) -> Self {
+        Self::no(504, "Timeout", message.into(), Vec::new())
+    }
+
+    /// No, because more is granted than may be (403), with everything that is too much.
+    pub(crate) fn refused(subject: &str, violations: &[Violation]) -> Self {
+        let message = list(&format!("{subject} is refused"), violations);
+        Self::no(403, "Forbidden", message, causes(violations))
+    }
+    /// No, because it can't be read (422), with every field that is wrong.
+    pub(crate) fn unreadable(subject: &str, violations: &[Violation]) -> Self {
+        let message = list(&format!("{subject} is invalid"), violations);
+        Self::no(422, "Invalid", message, causes(violations))
+    }
+
+    /// With a warning to whoever wrote the object.
+    pub(crate) fn warn(mut self, warning: impl Into<String>) -> Self {
+        if self.warnings.len() < MAX_WARNINGS {
+            self.warnings.push(cut(&warning.into(), MAX_WARNING_CHARS));
+        }
+        self
+    }
+
+    /// With a line in the audit log of the API server.
+    pub(crate) fn audit(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.audit.insert(key, cut(&value.into(), MAX_AUDIT_CHARS));
+        self
+    }
+
+    /// With RFC 6902 operations.
+    pub(crate) fn patch(mut self, operations: Vec<Value>) -> Self {
+        self.patch = operations;
+        self
+    }
+
+    /// A bounded name for metrics.
+    pub(crate) fn outcome(&self) -> &'static str {
+        match self.denial.as_ref().map(|d| d.code) {
+            None if self.warnings.is_empty() => "allowed",
+            None => "warned",
+            Some(code) if code >= 500 => "failed",
+            Some(_) => "denied",
+        }
+    }
+
+    /// As the API server wants it.
+    pub(crate) fn into_json(self, uid: &str) -> Result<Vec<u8>, serde_json::Error> {
+        let patch = if self.patch.is_empty() {
+            None
+        } else {
+            Some(ByteString(serde_json::to_vec(&self.patch)?))
+        };
+        serde_json::to_vec(&Answer {
+            api_version: API_VERSION,
+            kind: KIND,
+            response: Response {
+                uid,
+                allowed: self.denial.is_none(),
+                status: self.denial.map(|d| d.into_status()),
+                patch_type: patch.as_ref().map(|_| "JSONPatch"),
+                patch,
+                audit_annotations: self.audit,
+                warnings: self.warnings,
+            },
+        })
+    }
+}
+
+impl Denial {
+    fn into_status(self) -> Status {
+        let status = Status::failure(&self.message, self.reason).with_code(self.code);
+        if self.causes.is_empty() {
+            return status;
+        }
+        status.with_details(StatusDetails {
+            name: String::new(),
+            group: String::new(),
+            kind: String::new(),
+            uid: String::new(),
+            causes: self.causes,
+            retry_after_seconds: 0,
+        })
+    }
+}
+
+fn list(title: &str, violations: &[Violation]) -> String {
+    let mut text = format!("{title}:");
+    for violation in violations.iter().take(MAX_LISTED) {
+        text.push_str("\n- ");
+        text.push_str(&cut(&violation.to_string(), MAX_LISTED_CHARS));
+    }
+    if let Some(more) = violations.len().checked_sub(MAX_LISTED).filter(|n| *n > 0) {
+        text.push_str(&format!("\n- and {more} more"));
+    }
+    text
+}
+
+fn causes(violations: &[Violation]) -> Vec<StatusCause> {
+    let cause = |v: &Violation| StatusCause {
+        reason: v.reason.as_str().to_owned(),
+        message: cut(&v.message, MAX_LISTED_CHARS),
+        field: v.field.clone(),
+    };
+    violations.iter().take(MAX_LISTED).map(cause).collect()
+}
+
+/// At most `max` characters, the last one `…` when something was cut.
+pub(crate) fn cut(text: &str, max: usize) -> String {
+    if text.chars().nth(max).is_none() {
+        return text.to_owned();
+    }
+    text.chars().take(max.saturating_sub(1)).chain(['…']).collect()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    response: Response<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Response<'a> {
+    uid: &'a str,
+    allowed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Status>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch: Option<ByteString>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    audit_annotations: BTreeMap<&'static str, String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}

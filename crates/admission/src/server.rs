@@ -1,0 +1,163 @@
+//! The review server: `POST /validate`, `POST /mutate`.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{Request as HttpRequest, State},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use http::{StatusCode, header};
+use serde_json::json;
+
+use crate::{
+    body::{BodyError, Budget, Read},
+    facts::Facts,
+    metrics::AdmissionMetrics,
+    mutate::Mutator,
+    review::{self, Request, ReviewError, Verdict},
+    validate,
+};
+
+/// The longest time for an answer when the API server names none.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+/// What the way back takes: an answer later than the API server waits is none.
+const MARGIN: Duration = Duration::from_millis(200);
+
+/// What answers reviews.
+#[derive(Clone)]
+pub(crate) struct Reviewer {
+    pub(crate) facts: Facts,
+    pub(crate) mutator: Mutator,
+    pub(crate) metrics: AdmissionMetrics,
+    pub(crate) budget: Budget,
+}
+
+/// The routes.
+pub(crate) fn router(reviewer: Reviewer) -> Router {
+    Router::new()
+        .route("/validate", post(validate))
+        .route("/mutate", post(mutate))
+        .with_state(Arc::new(reviewer))
+}
+
+/// Why a request gets no review as an answer.
+#[derive(Debug, thiserror::Error)]
+enum Unreadable {
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    #[error(transparent)]
+    Review(#[from] ReviewError),
+    #[error("the answer could not be written")]
+    Answer(#[source] serde_json::Error),
+}
+
+impl Unreadable {
+    fn category(&self) -> &'static str {
+        match self {
+            Self::Body(error) => error.category(),
+            Self::Review(error) => error.category(),
+            Self::Answer(_) => "answer",
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Body(BodyError::ContentType) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Body(BodyError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Body(BodyError::Slow) => StatusCode::REQUEST_TIMEOUT,
+            Self::Body(BodyError::Broken(_)) | Self::Review(_) => StatusCode::BAD_REQUEST,
+            Self::Answer(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+async fn validate(State(reviewer): State<Arc<Reviewer>>, request: HttpRequest) -> Response {
+    reviewer.handle("validate", request).await
+}
+
+async fn mutate(State(reviewer): State<Arc<Reviewer>>, request: HttpRequest) -> Response {
+    reviewer.handle("mutate", request).await
+}
+
+impl Reviewer {
+    async fn handle(self: Arc<Self>, endpoint: &'static str, request: HttpRequest) -> Response {
+        let started = Instant::now();
+        let answer = Arc::clone(&self).answer(endpoint, request).await;
+        self.metrics.took(endpoint, started.elapsed());
+        match answer {
+            Ok(json) => ([(header::CONTENT_TYPE, "application/json")], json).into_response(),
+            Err(error) => {
+                self.metrics.unreadable(endpoint, error.category());
+                tracing::warn!(endpoint, category = error.category(), %error, "request refused");
+                let body = json!({"error": error.to_string()}).to_string();
+                (error.status(), [(header::CONTENT_TYPE, "application/json")], body).into_response()
+            }
+        }
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        endpoint: &'static str,
+        request: HttpRequest,
+    ) -> Result<Vec<u8>, Unreadable> {
+        let (head, body) = request.into_parts();
+        let time = timeout(head.uri.query());
+        let body = self.budget.read(&head.headers, Body::new(body)).await?;
+        let review = review::parse(&body.bytes)?;
+        let decided = match endpoint {
+            "mutate" => tokio::time::timeout(time, self.mutator.review(&review)).await,
+            _ => tokio::time::timeout(time, Arc::clone(&self).decide(&body)).await,
+        };
+        let verdict = match decided {
+            Ok(verdict) => verdict?,
+            Err(_) => Verdict::timed_out(format!("deputy found no answer within {} ms", time.as_millis())),
+        };
+        self.count(endpoint, &review, &verdict);
+        verdict.into_json(&review.uid).map_err(Unreadable::Answer)
+    }
+
+    /// Decides on a thread of its own: a limit over ten thousand grants takes longer than others should wait.
+    async fn decide(self: Arc<Self>, body: &Read) -> Result<Verdict, ReviewError> {
+        let bytes = body.bytes.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            review::parse(&bytes).and_then(|request| validate::review(&self.facts, &request))
+        });
+        task.await
+            .unwrap_or_else(|_| Ok(Verdict::failed("deputy failed to decide")))
+    }
+
+    fn count(&self, endpoint: &'static str, request: &Request<'_>, verdict: &Verdict) {
+        let kind = validate::Kind::of(request).map_or_else(
+            || {
+                if request.kind.kind == "Pod" {
+                    "Pod"
+                } else {
+                    "other"
+                }
+            },
+            validate::Kind::as_str,
+        );
+        self.metrics
+            .reviewed(endpoint, kind, request.operation(), verdict.outcome());
+    }
+}
+
+/// How long the answer may take: the API server says how long it waits as `?timeout=10s`.
+fn timeout(query: Option<&str>) -> Duration {
+    let said = query
+        .unwrap_or_default()
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("timeout="))
+        .and_then(|text| text.strip_suffix('s'))
+        .and_then(|seconds| seconds.parse::<f64>().ok())
+        .filter(|seconds| (0.0..=30.0).contains(seconds))
+        .map(Duration::from_secs_f64);
+    let time = said.unwrap_or(DEFAULT_TIMEOUT);
+    time.checked_sub(MARGIN).unwrap_or(time)
+}

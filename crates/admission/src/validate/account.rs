@@ -1,0 +1,47 @@
+//! `AWSAccount`.
+
+use std::sync::Arc;
+
+use deputy_api::{AWSAccount, convert};
+use deputy_delegation::ObjectName;
+use serde_json::Value;
+
+use super::{Subject, brake};
+use crate::{facts::Facts, review::Verdict};
+
+/// Names in a refusal.
+const NAMES_SHOWN: usize = 20;
+
+pub(super) fn review(subject: &Subject<'_>, facts: &Facts) -> Verdict {
+    match subject.parse::<AWSAccount, _>(convert::parse_account) {
+        Ok(account) => {
+            let verdict = Verdict::allow().audit("decision", "accepted");
+            brake::warn(&facts.impact_of_account(&Arc::new(account)), verdict)
+        }
+        Err(refusal) => refusal,
+    }
+}
+
+/// An account with roles stays: without it they could not even be deleted in AWS.
+pub(super) fn delete(subject: &Subject<'_>, facts: &Facts) -> Verdict {
+    let name = subject.object.pointer("/metadata/name").and_then(Value::as_str);
+    let Some(name) = name.and_then(|n| ObjectName::new(n).ok()) else {
+        return Verdict::allow();
+    };
+    let roles = facts.roles_in(&name);
+    if roles.is_empty() {
+        return Verdict::allow().audit("decision", "deleted");
+    }
+    let mut text = format!(
+        "{} is in use by {} AWSRoles; delete them first:",
+        subject.title(),
+        roles.len()
+    );
+    for role in roles.iter().take(NAMES_SHOWN) {
+        text.push_str(&format!("\n- {role}"));
+    }
+    if let Some(more) = roles.len().checked_sub(NAMES_SHOWN).filter(|n| *n > 0) {
+        text.push_str(&format!("\n- and {more} more"));
+    }
+    Verdict::forbidden(text).audit("decision", "refused")
+}

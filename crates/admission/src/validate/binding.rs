@@ -1,0 +1,57 @@
+//! `AWSRoleBinding`.
+
+use deputy_api::{AWSRoleBinding, convert};
+use deputy_delegation::model::Binding;
+
+use super::{Subject, role};
+use crate::{
+    facts::Facts,
+    review::{Verdict, cut},
+};
+
+/// Beyond them a warning stops listing names.
+const NAMES_SHOWN: usize = 8;
+
+pub(super) fn review(subject: &Subject<'_>, facts: &Facts) -> Verdict {
+    let binding = match subject.parse::<AWSRoleBinding, _>(convert::parse_binding) {
+        Ok(binding) => binding,
+        Err(refusal) => return refusal,
+    };
+    let decision = facts.decide_binding(&binding);
+    let refused = matches!(decision, deputy_delegation::Decision::Refused(_));
+    let verdict = role::answer(subject, decision);
+    if refused {
+        return verdict;
+    }
+    shadowed(facts, &binding)
+        .into_iter()
+        .take(NAMES_SHOWN)
+        .fold(verdict, Verdict::warn)
+}
+
+/// ServiceAccounts whose default is, and stays, another binding.
+fn shadowed(facts: &Facts, binding: &Binding) -> Vec<String> {
+    // Not stored yet: younger than all that are.
+    let age = |b: &Binding| {
+        (
+            if b.created == 0 { i64::MAX } else { b.created },
+            b.id.name.clone(),
+        )
+    };
+    let older = |subject| {
+        let default = facts.default_binding(&binding.id.namespace, subject)?;
+        (default.id != binding.id && age(&default) < age(binding)).then_some(default)
+    };
+    binding
+        .subjects
+        .iter()
+        .filter_map(|subject| Some((subject, older(subject)?)))
+        .map(|(subject, default)| {
+            format!(
+                "Shadowed: {} gets the older {} unless its pods name this one in deputy.dev/binding",
+                cut(subject.as_str(), 20),
+                cut(default.id.name.as_str(), 20)
+            )
+        })
+        .collect()
+}

@@ -1,0 +1,87 @@
+//! The brake on limits: what would suspend many grants at once has to be meant.
+
+use super::Subject;
+use crate::{facts::Impact, review::Verdict};
+
+/// The annotation that says how many suspended grants are meant.
+pub(crate) const ACCEPT_SUSPENDING: &str = "deputy.dev/accept-suspending";
+/// So many may be suspended without being asked, …
+const FREE: usize = 5;
+/// … or this part of the grants under the limit, in percent.
+const FREE_PERCENT: usize = 5;
+/// Names in a refusal and in the warnings.
+const NAMES_SHOWN: usize = 20;
+
+/// Whether a change of a limit that suspends `impact` may be made without being meant.
+pub(super) fn is_small(impact: &Impact) -> bool {
+    let suspended = impact.suspended.len();
+    suspended <= FREE || suspended.saturating_mul(100) <= impact.accepted.saturating_mul(FREE_PERCENT)
+}
+
+/// `verdict`, unless more would be suspended than `small` allows and the annotation does not say that it is meant.
+pub(super) fn hold(
+    subject: &Subject<'_>,
+    what: &str,
+    impact: &Impact,
+    small: bool,
+    verdict: Verdict,
+) -> Verdict {
+    let count = impact.suspended.len();
+    let said = subject.annotation(ACCEPT_SUSPENDING);
+    let accepted = said.and_then(|n| n.trim().parse::<usize>().ok());
+    if count == 0 {
+        return match said {
+            // It would accept a later change too.
+            Some(_) => verdict.warn(format!("annotation {ACCEPT_SUSPENDING} is not needed; remove it")),
+            None => verdict,
+        };
+    }
+    let meant = accepted.is_some_and(|n| n >= count);
+    let verdict = if small || meant {
+        verdict
+    } else {
+        return Verdict::forbidden(refusal(subject, what, impact, said))
+            .audit("decision", "refused")
+            .audit("suspends", count.to_string());
+    };
+    let verdict = verdict
+        .audit("suspends", count.to_string())
+        .warn(format!("suspends {count} of {} accepted grants", impact.accepted));
+    named(impact, verdict)
+}
+
+/// `verdict` with the names of what would be suspended as warnings.
+fn named(impact: &Impact, verdict: Verdict) -> Verdict {
+    let names = impact.suspended.iter().take(NAMES_SHOWN);
+    names.fold(verdict, |verdict, name| verdict.warn(format!("suspends {name}")))
+}
+
+/// `verdict` with a warning for each grant that a change of something else than a limit would suspend.
+pub(super) fn warn(impact: &Impact, verdict: Verdict) -> Verdict {
+    match impact.suspended.len() {
+        0 => verdict,
+        count => named(impact, verdict.audit("suspends", count.to_string())),
+    }
+}
+
+fn refusal(subject: &Subject<'_>, what: &str, impact: &Impact, said: Option<&str>) -> String {
+    let count = impact.suspended.len();
+    let mut text = format!(
+        "{} {what} {count} of the {} accepted grants under it. If that is meant, annotate it with {ACCEPT_SUSPENDING}: \"{count}\"",
+        subject.title(),
+        impact.accepted,
+    );
+    if let Some(said) = said {
+        let said: String = said.chars().take(20).collect();
+        text.push_str(&format!(" (it says {said:?})"));
+    }
+    text.push_str(". Suspended would be:");
+    for name in impact.suspended.iter().take(NAMES_SHOWN) {
+        text.push_str("\n- ");
+        text.push_str(name);
+    }
+    if let Some(more) = count.checked_sub(NAMES_SHOWN).filter(|n| *n > 0) {
+        text.push_str(&format!("\n- and {more} more"));
+    }
+    text
+}

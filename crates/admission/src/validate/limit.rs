@@ -1,0 +1,77 @@
+//! `DelegationLimit`.
+
+use std::sync::Arc;
+
+use deputy_api::{DelegationLimit, convert};
+use deputy_delegation::{
+    ObjectName, Violation, boundary,
+    model::{BoundaryMode, Limit, LimitEntry},
+};
+use kube::core::admission::Operation;
+use serde_json::Value;
+
+use super::{Subject, brake};
+use crate::{facts::Facts, review::Verdict};
+
+/// Beyond them warnings stop naming accounts that don't exist.
+const ACCOUNTS_SHOWN: usize = 5;
+
+pub(super) fn review(subject: &Subject<'_>, facts: &Facts) -> Verdict {
+    let limit = match subject.parse::<DelegationLimit, _>(convert::parse_limit) {
+        Ok(limit) => limit,
+        Err(refusal) => return refusal,
+    };
+    let violations = problems(facts, &limit);
+    if !violations.is_empty() {
+        return Verdict::refused(&subject.title(), &violations).audit("decision", "refused");
+    }
+    let verdict = limit
+        .scope
+        .accounts
+        .iter()
+        .filter(|name| facts.account(name).is_none())
+        .take(ACCOUNTS_SHOWN)
+        .fold(Verdict::allow().audit("decision", "accepted"), |verdict, name| {
+            verdict.warn(format!("AWSAccount {name} does not exist, or can't be read"))
+        });
+    let name = limit.name.clone();
+    let impact = facts.impact_of_limit(&name, Some(&LimitEntry::Valid(Arc::new(limit))));
+    let what = match subject.operation {
+        Operation::Create => "would suspend",
+        _ => "would, changed like this, suspend",
+    };
+    brake::hold(subject, what, &impact, brake::is_small(&impact), verdict)
+}
+
+/// What is wrong with the limit itself, and with its boundary policy in each account.
+fn problems(facts: &Facts, limit: &Limit) -> Vec<Violation> {
+    let violations = boundary::check_limit(facts.cluster(), limit);
+    if !violations.is_empty() || limit.boundary != BoundaryMode::Generated {
+        return violations;
+    }
+    limit
+        .scope
+        .accounts
+        .iter()
+        .filter_map(|name| facts.account(name))
+        .filter_map(|account| boundary::compile(facts.cluster(), &account, limit).err())
+        .collect()
+}
+
+/// A limit that grants rest on stays. Where another limit accepts them too, they don't.
+pub(super) fn delete(subject: &Subject<'_>, facts: &Facts) -> Verdict {
+    let name = subject.object.pointer("/metadata/name").and_then(Value::as_str);
+    let Some(name) = name.and_then(|n| ObjectName::new(n).ok()) else {
+        // Nothing can rest on an object that can't be named.
+        return Verdict::allow();
+    };
+    let impact = facts.impact_of_limit(&name, None);
+    let verdict = Verdict::allow().audit("decision", "deleted");
+    brake::hold(
+        subject,
+        "is in use: its deletion would suspend",
+        &impact,
+        false,
+        verdict,
+    )
+}
