@@ -8,6 +8,7 @@ fn dirty(world: &World, change: impl FnOnce()) -> Dirty {
     subscription.take().unwrap_or_default()
 }
 
+#[test]
 fn a_change_of_a_limit_makes_dirty_what_it_applied_to_and_what_it_applies_to() {
     let world = world();
     world.apply(Watched::Roles, object(role("other", "reader", "s3:GetObject")));
@@ -21,6 +22,7 @@ fn a_change_of_a_limit_makes_dirty_what_it_applied_to_and_what_it_applies_to() {
     assert_eq!(dirty.limits, BTreeSet::from([named("payments")]));
 }
 
+#[test]
 fn a_change_of_an_account_makes_its_roles_bindings_and_limits_dirty() {
     let world = world();
     let changed = object(again(with(
@@ -34,6 +36,7 @@ fn a_change_of_an_account_makes_its_roles_bindings_and_limits_dirty() {
     assert_eq!((dirty.accounts.len(), dirty.limits.len()), (1, 1));
 }
 
+#[test]
 fn a_binding_makes_its_role_and_the_bindings_in_its_shadow_dirty() {
     let world = world();
     world.apply(
@@ -53,6 +56,7 @@ fn a_binding_makes_its_role_and_the_bindings_in_its_shadow_dirty() {
     );
 }
 
+#[test]
 fn what_comes_again_unchanged_makes_nothing_dirty() {
     let world = world();
     let unchanged = dirty(&world, || {
@@ -75,6 +79,7 @@ fn what_comes_again_unchanged_makes_nothing_dirty() {
     assert_eq!(unchanged, Dirty::default());
 }
 
+#[test]
 fn the_status_of_a_role_is_kept_as_far_as_it_is_about_its_spec() {
     let world = world();
     let status = json!({

@@ -2,6 +2,7 @@
 
 use super::*;
 
+#[test]
 fn a_role_and_its_binding_within_the_limit_are_accepted() {
     let world = world();
     assert!(role_decision(&world).is_accepted());
@@ -18,6 +19,7 @@ fn a_role_and_its_binding_within_the_limit_are_accepted() {
     assert_eq!(world.grant_counts(&named("payments")), Some((2, 0)));
 }
 
+#[test]
 fn nothing_is_decided_before_every_kind_has_been_read_whole() {
     let world = empty();
     world.reset(Watched::Accounts, [object(account("production"))]);
@@ -45,6 +47,7 @@ fn nothing_is_decided_before_every_kind_has_been_read_whole() {
     assert_eq!(reasons(&role_decision(&world)), [Reason::ExceedsLimit]);
 }
 
+#[test]
 fn a_limit_that_can_not_be_read_still_limits_where_it_applies() {
     let world = world();
     world.apply(Watched::Roles, object(role("other", "reader", "s3:GetObject")));
@@ -76,6 +79,7 @@ fn a_limit_that_can_not_be_read_still_limits_where_it_applies() {
     assert!(world.decide_role(&id("other", "reader")).unwrap().1.is_accepted());
 }
 
+#[test]
 fn a_deleted_account_is_missing_and_decides_nothing() {
     let world = world();
     world.delete(Watched::Accounts, &object(account("production")).metadata);
@@ -85,6 +89,7 @@ fn a_deleted_account_is_missing_and_decides_nothing() {
     assert!(world.default_binding(&ns("payments"), &sa("app")).is_none());
 }
 
+#[test]
 fn an_account_that_can_not_be_read_refuses_and_says_why() {
     let world = world();
     world.apply(
@@ -98,6 +103,7 @@ fn an_account_that_can_not_be_read_refuses_and_says_why() {
     assert_eq!(reasons(&role_decision(&world)), [Reason::AccountInvalid]);
 }
 
+#[test]
 fn what_is_being_deleted_grants_nothing() {
     let world = world();
     world.apply(
@@ -125,6 +131,7 @@ fn what_is_being_deleted_grants_nothing() {
     );
 }
 
+#[test]
 fn a_limit_that_is_being_deleted_limits_until_it_is_gone() {
     let world = world();
     world.apply(
@@ -143,6 +150,7 @@ fn a_limit_that_is_being_deleted_limits_until_it_is_gone() {
     assert!(role_decision(&world).is_accepted());
 }
 
+#[test]
 fn the_default_binding_is_the_oldest_accepted_one() {
     let world = world();
     world.apply(
@@ -170,6 +178,7 @@ fn the_default_binding_is_the_oldest_accepted_one() {
     );
 }
 
+#[test]
 fn an_answer_from_memory_is_never_older_than_its_facts() {
     let world = world();
     assert!(role_decision(&world).is_accepted());
@@ -200,6 +209,7 @@ fn an_answer_from_memory_is_never_older_than_its_facts() {
     assert!(!role_decision(&world).is_accepted());
 }
 
+#[test]
 fn candidates_are_decided_as_if_they_were_stored() {
     let world = world();
     let role =
@@ -220,6 +230,7 @@ fn entry(value: Value) -> LimitEntry {
     LimitEntry::Valid(Arc::new(limit))
 }
 
+#[test]
 fn what_a_narrower_limit_would_suspend_is_counted_before_it_is_there() {
     let world = world();
     world.apply(

@@ -3,9 +3,6 @@
 use super::*;
 
 #[test]
-#[test]
-#[test]
-#[test]
 fn an_unreadable_limit_without_scope_holds_in_accounts_that_no_limit_names() {
     let world = empty();
     world.apply(
@@ -17,10 +14,6 @@ fn an_unreadable_limit_without_scope_holds_in_accounts_that_no_limit_names() {
     assert!(world.limits(&named("elsewhere")).is_empty());
 }
 
-#[test]
-#[test]
-#[test]
-#[test]
 #[test]
 fn bindings_are_in_the_order_of_their_age_and_then_of_their_names() {
     let world = world();
@@ -46,7 +39,6 @@ fn bindings_are_in_the_order_of_their_age_and_then_of_their_names() {
     );
 }
 
-#[test]
 #[test]
 fn a_changed_subject_leaves_no_trace_in_the_index() {
     let world = world();
@@ -88,14 +80,6 @@ fn what_is_not_in_a_list_is_gone_after_it() {
     );
 }
 
-#[test]
-#[test]
-#[test]
-#[test]
-#[test]
-#[test]
-#[test]
-#[test]
 #[test]
 fn only_our_labels_are_kept() {
     let world = empty();
