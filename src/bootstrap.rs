@@ -45,12 +45,21 @@ pub fn run(command: &Command) -> Outcome {
         accounts.retain(|a| a.pointer("/metadata/name").and_then(Value::as_str) == Some(name));
     }
     let [account] = accounts.as_slice() else {
-        return Err(Failure::input(format!("expected one AWSAccount, found {}; say which with --account", accounts.len())));
+        return Err(Failure::input(format!(
+            "expected one AWSAccount, found {}; say which with --account",
+            accounts.len()
+        )));
     };
     let account: AWSAccount =
         serde_json::from_value(account.clone()).map_err(|e| Failure::input(format!("AWSAccount: {e}")))?;
     let account = parse_account(&account).map_err(|violations| {
-        Failure::input(violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        Failure::input(
+            violations
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("\n"),
+        )
     })?;
     let identities: Vec<Value> = bootstrap::identities(&arguments.cluster_name, &account)
         .into_iter()

@@ -34,7 +34,13 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let Started { client, shutdown, readiness, metrics, .. } = start(&arguments.common, "broker").await?;
+    let Started {
+        client,
+        shutdown,
+        readiness,
+        metrics,
+        ..
+    } = start(&arguments.common, "broker").await?;
     let config = BrokerConfig {
         cluster: arguments.common.cluster_name.clone(),
         namespace: arguments.common.namespace.clone(),
@@ -45,5 +51,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
         bundle: arguments.bundle.clone(),
         allow_instance_metadata: arguments.aws.allow_instance_metadata,
     };
-    deputy_broker::run(config, client, shutdown, readiness, metrics).await.map_err(Failure::process)
+    deputy_broker::run(config, client, shutdown, readiness, metrics)
+        .await
+        .map_err(Failure::process)
 }

@@ -30,13 +30,29 @@ impl Arguments {
 pub async fn controller(arguments: &Arguments) -> Result<(), Failure> {
     let started = start(&arguments.common, "controller").await?;
     let config = arguments.config(&started);
-    let Started { client, shutdown, readiness, metrics, .. } = started;
-    run_controller(config, client, shutdown, readiness, metrics).await.map_err(Failure::process)
+    let Started {
+        client,
+        shutdown,
+        readiness,
+        metrics,
+        ..
+    } = started;
+    run_controller(config, client, shutdown, readiness, metrics)
+        .await
+        .map_err(Failure::process)
 }
 
 pub async fn limits(arguments: &Arguments) -> Result<(), Failure> {
     let started = start(&arguments.common, "limits").await?;
     let config = arguments.config(&started);
-    let Started { client, shutdown, readiness, metrics, .. } = started;
-    run_limits(config, client, shutdown, readiness, metrics).await.map_err(Failure::process)
+    let Started {
+        client,
+        shutdown,
+        readiness,
+        metrics,
+        ..
+    } = started;
+    run_limits(config, client, shutdown, readiness, metrics)
+        .await
+        .map_err(Failure::process)
 }

@@ -13,8 +13,11 @@ pub struct Arguments {}
 pub fn run(_arguments: &Arguments) -> Outcome {
     let mut out = std::io::stdout().lock();
     for crd in crds() {
-        let text = crds_yaml(&crd.spec.names.plural).ok_or_else(|| Failure::process("a definition can't be written"))?;
-        out.write_all(b"---\n").and_then(|()| out.write_all(text.as_bytes())).map_err(Failure::process)?;
+        let text = crds_yaml(&crd.spec.names.plural)
+            .ok_or_else(|| Failure::process("a definition can't be written"))?;
+        out.write_all(b"---\n")
+            .and_then(|()| out.write_all(text.as_bytes()))
+            .map_err(Failure::process)?;
     }
     Ok(Answer::Yes)
 }

@@ -18,9 +18,15 @@ pub fn manifests(path: &Path) -> Result<Vec<Value>, Failure> {
     } else {
         Box::new(std::fs::File::open(path).map_err(|e| failed(&e))?)
     };
-    input.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(|e| failed(&e))?;
+    input
+        .take(MAX_BYTES + 1)
+        .read_to_string(&mut text)
+        .map_err(|e| failed(&e))?;
     if text.len() as u64 > MAX_BYTES {
-        return Err(Failure::input(format!("{}: more than {MAX_BYTES} bytes", path.display())));
+        return Err(Failure::input(format!(
+            "{}: more than {MAX_BYTES} bytes",
+            path.display()
+        )));
     }
     let documents: Vec<Value> = serde_saphyr::from_multiple(&text).map_err(|e| failed(&e))?;
     Ok(documents.into_iter().filter(|d| !d.is_null()).collect())

@@ -53,8 +53,15 @@ pub async fn start(common: &Common, mode: &'static str) -> Result<Started, Failu
         Shutdown::from_signals(Duration::from_secs(common.drain_seconds)).map_err(Failure::process)?;
     let readiness = health::Readiness::with_shutdown(shutdown.clone());
     let metrics = Metrics::new(mode);
-    let client = client::kube_client(&format!("deputy-{mode}/{}", env!("CARGO_PKG_VERSION"))).await.map_err(Failure::process)?;
-    let admin = health::serve_admin(common.admin_address, readiness.clone(), metrics.clone(), shutdown.clone());
+    let client = client::kube_client(&format!("deputy-{mode}/{}", env!("CARGO_PKG_VERSION")))
+        .await
+        .map_err(Failure::process)?;
+    let admin = health::serve_admin(
+        common.admin_address,
+        readiness.clone(),
+        metrics.clone(),
+        shutdown.clone(),
+    );
     tokio::spawn(async move {
         if let Err(error) = admin.await {
             tracing::error!(%error, "health and metrics are not served");
@@ -62,12 +69,21 @@ pub async fn start(common: &Common, mode: &'static str) -> Result<Started, Failu
     });
     tracing::info!(mode, cluster = %common.cluster_name, version = env!("CARGO_PKG_VERSION"), "started");
     let identity = common.pod_name.clone().unwrap_or_else(lease::default_identity);
-    Ok(Started { client, shutdown, readiness, metrics, identity })
+    Ok(Started {
+        client,
+        shutdown,
+        readiness,
+        metrics,
+        identity,
+    })
 }
 
 /// Runs a process to its end.
 pub fn block_on(process: impl Future<Output = Result<(), Failure>>) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Failure::process)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(Failure::process)?;
     let outcome = runtime.block_on(process);
     // A task that still runs holds no answer anybody waits for.
     runtime.shutdown_timeout(Duration::from_secs(1));

@@ -46,7 +46,13 @@ pub struct Arguments {
 
 pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
     let namespace = NamespaceName::new(arguments.common.namespace.as_str())?;
-    let Started { client, shutdown, readiness, metrics, .. } = start(&arguments.common, "webhook").await?;
+    let Started {
+        client,
+        shutdown,
+        readiness,
+        metrics,
+        ..
+    } = start(&arguments.common, "webhook").await?;
     let config = WebhookConfig {
         listen: arguments.listen,
         cluster: arguments.common.cluster_name.clone(),
@@ -60,5 +66,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
         broker_bundle: arguments.broker_bundle.clone(),
         extra_sans: arguments.extra_sans.clone(),
     };
-    deputy_admission::run(config, client, shutdown, readiness, metrics).await.map_err(Failure::process)
+    deputy_admission::run(config, client, shutdown, readiness, metrics)
+        .await
+        .map_err(Failure::process)
 }

@@ -54,8 +54,16 @@ struct WitnessOut {
 
 impl From<&Witness> for WitnessOut {
     fn from(w: &Witness) -> Self {
-        let context = w.context.iter().map(|(k, v)| (k.to_owned(), v.to_vec())).collect();
-        Self { action: w.action.clone(), resource: w.resource.clone(), context }
+        let context = w
+            .context
+            .iter()
+            .map(|(k, v)| (k.to_owned(), v.to_vec()))
+            .collect();
+        Self {
+            action: w.action.clone(),
+            resource: w.resource.clone(),
+            context,
+        }
     }
 }
 
@@ -87,15 +95,31 @@ pub fn run(arguments: &Arguments) -> Outcome {
 fn answer(line: &str) -> Verdict {
     let line: Line<'_> = match serde_json::from_str(line) {
         Ok(line) => line,
-        Err(e) => return Verdict { id: serde_json::Value::Null, verdict: "invalid", witness: None, reason: e.to_string() },
+        Err(e) => {
+            return Verdict {
+                id: serde_json::Value::Null,
+                verdict: "invalid",
+                witness: None,
+                reason: e.to_string(),
+            };
+        }
     };
     let (verdict, witness, reason) = judge(&line);
-    Verdict { id: line.id, verdict, witness, reason }
+    Verdict {
+        id: line.id,
+        verdict,
+        witness,
+        reason,
+    }
 }
 
 fn judge(line: &Line<'_>) -> (&'static str, Option<WitnessOut>, String) {
     if matches!(line.kind, Type::Resource | Type::Trust) {
-        return ("unknown", None, "containment of policies with principals is not decided by this version".into());
+        return (
+            "unknown",
+            None,
+            "containment of policies with principals is not decided by this version".into(),
+        );
     }
     let candidate = match Document::parse(line.candidate.get(), PolicyKind::Identity) {
         Ok(d) => d,
@@ -106,8 +130,16 @@ fn judge(line: &Line<'_>) -> (&'static str, Option<WitnessOut>, String) {
         Err(e) => return ("invalid", None, format!("ceiling: {e}")),
     };
     match contains(&[&candidate], &ceiling) {
-        Containment::Contained => ("contained", None, "every allowed request is allowed by the ceiling".into()),
-        Containment::Exceeds(w) => ("exceeds", Some((&w).into()), format!("the candidate allows {w}, the ceiling does not")),
+        Containment::Contained => (
+            "contained",
+            None,
+            "every allowed request is allowed by the ceiling".into(),
+        ),
+        Containment::Exceeds(w) => (
+            "exceeds",
+            Some((&w).into()),
+            format!("the candidate allows {w}, the ceiling does not"),
+        ),
         Containment::Unknown(reason) => ("unknown", None, reason.to_string()),
     }
 }

@@ -90,38 +90,87 @@ pub fn run(arguments: &Arguments) -> Outcome {
     };
     let mut context: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for pair in &arguments.context {
-        let (key, value) =
-            pair.split_once('=').ok_or_else(|| Failure::input(format!("--context {pair:?}: expected KEY=VALUE")))?;
+        let (key, value) = pair
+            .split_once('=')
+            .ok_or_else(|| Failure::input(format!("--context {pair:?}: expected KEY=VALUE")))?;
         context.entry(key).or_default().push(value);
     }
-    let mut request =
-        Request { action: action.clone(), resource: resource.clone(), principal: None, context: Context::new() };
+    let mut request = Request {
+        action: action.clone(),
+        resource: resource.clone(),
+        principal: None,
+        context: Context::new(),
+    };
     for (key, values) in context {
         request.context.set(key, values);
     }
-    let read = |paths: &[PathBuf], kind| paths.iter().map(|p| read_document(p, kind)).collect::<Result<Vec<_>, _>>();
+    let read = |paths: &[PathBuf], kind| {
+        paths
+            .iter()
+            .map(|p| read_document(p, kind))
+            .collect::<Result<Vec<_>, _>>()
+    };
     let identity = read(&arguments.identity, PolicyKind::Identity)?;
-    let boundary = arguments.boundary.as_deref().map(|p| read_document(p, PolicyKind::Boundary)).transpose()?;
+    let boundary = arguments
+        .boundary
+        .as_deref()
+        .map(|p| read_document(p, PolicyKind::Boundary))
+        .transpose()?;
     let session = read(&arguments.session, PolicyKind::Session)?;
-    let evaluation = decide(&identity, boundary.as_ref(), (!session.is_empty()).then_some(&session), &request);
+    let evaluation = decide(
+        &identity,
+        boundary.as_ref(),
+        (!session.is_empty()).then_some(&session),
+        &request,
+    );
     println!("{}: {}", word(evaluation.decision), reason(&evaluation));
-    Ok(if evaluation.is_allowed() { Answer::Yes } else { Answer::No })
+    Ok(if evaluation.is_allowed() {
+        Answer::Yes
+    } else {
+        Answer::No
+    })
 }
 
-fn decide(identity: &[Document], boundary: Option<&Document>, session: Option<&Vec<Document>>, request: &Request) -> Evaluation {
+fn decide(
+    identity: &[Document],
+    boundary: Option<&Document>,
+    session: Option<&Vec<Document>>,
+    request: &Request,
+) -> Evaluation {
     let identity: Vec<&Document> = identity.iter().collect();
     let session: Option<Vec<&Document>> = session.map(|s| s.iter().collect());
-    evaluate(&Layers { identity: &identity, boundary, session: session.as_deref() }, request)
+    evaluate(
+        &Layers {
+            identity: &identity,
+            boundary,
+            session: session.as_deref(),
+        },
+        request,
+    )
 }
 
 fn answer(line: &str) -> Answered {
     let line: Line<'_> = match serde_json::from_str(line) {
         Ok(line) => line,
-        Err(e) => return Answered { id: serde_json::Value::Null, decision: "invalid", reason: e.to_string() },
+        Err(e) => {
+            return Answered {
+                id: serde_json::Value::Null,
+                decision: "invalid",
+                reason: e.to_string(),
+            };
+        }
     };
     match judge(&line) {
-        Ok(evaluation) => Answered { id: line.id, decision: word(evaluation.decision), reason: reason(&evaluation) },
-        Err(reason) => Answered { id: line.id, decision: "invalid", reason },
+        Ok(evaluation) => Answered {
+            id: line.id,
+            decision: word(evaluation.decision),
+            reason: reason(&evaluation),
+        },
+        Err(reason) => Answered {
+            id: line.id,
+            decision: "invalid",
+            reason,
+        },
     }
 }
 
@@ -145,11 +194,19 @@ fn judge(line: &Line<'_>) -> Result<Evaluation, String> {
             .collect::<Result<Vec<_>, _>>()
     };
     let identity = parse("identity", &line.identity, PolicyKind::Identity)?;
-    let boundaries = parse("boundaries", line.boundaries.as_deref().unwrap_or_default(), PolicyKind::Boundary)?;
+    let boundaries = parse(
+        "boundaries",
+        line.boundaries.as_deref().unwrap_or_default(),
+        PolicyKind::Boundary,
+    )?;
     if boundaries.len() > 1 {
         return Err("boundaries: a principal has one permissions boundary at most".into());
     }
-    let session = line.session.as_deref().map(|s| parse("session", s, PolicyKind::Session)).transpose()?;
+    let session = line
+        .session
+        .as_deref()
+        .map(|s| parse("session", s, PolicyKind::Session))
+        .transpose()?;
     let mut request = Request {
         action: line.request.action.clone(),
         resource: line.request.resource.clone(),
@@ -176,7 +233,9 @@ fn word(decision: Decision) -> &'static str {
 fn reason(evaluation: &Evaluation) -> String {
     let layer = &evaluation.reason.layer;
     match (&evaluation.reason.statement, &evaluation.reason.sid) {
-        (Some((document, statement)), Some(sid)) => format!("{layer} {document}, Statement[{statement}] ({sid})"),
+        (Some((document, statement)), Some(sid)) => {
+            format!("{layer} {document}, Statement[{statement}] ({sid})")
+        }
         (Some((document, statement)), None) => format!("{layer} {document}, Statement[{statement}]"),
         (None, _) => format!("no statement of the {layer} allows it"),
     }

@@ -90,10 +90,16 @@ fn read_document(path: &Path, kind: PolicyKind) -> Result<Document, Failure> {
         .read_to_string(&mut text)
         .map_err(|e| Failure::input(format!("{}: {e}", path.display())))?;
     if text.len() as u64 > MAX_FILE_BYTES {
-        return Err(Failure::input(format!("{}: more than {MAX_FILE_BYTES} bytes", path.display())));
+        return Err(Failure::input(format!(
+            "{}: more than {MAX_FILE_BYTES} bytes",
+            path.display()
+        )));
     }
     Document::parse(&text, kind).map_err(|errors| {
-        let lines: Vec<String> = errors.iter().map(|e| format!("{}: {e}", path.display())).collect();
+        let lines: Vec<String> = errors
+            .iter()
+            .map(|e| format!("{}: {e}", path.display()))
+            .collect();
         Failure::input(lines.join("\n"))
     })
 }
@@ -104,17 +110,28 @@ fn batch<O: Serialize>(path: &Path, answer: impl Fn(&str) -> O) -> Outcome {
     let mut input: Box<dyn BufRead> = if path == Path::new("-") {
         Box::new(std::io::stdin().lock())
     } else {
-        Box::new(std::io::BufReader::new(std::fs::File::open(path).map_err(failed)?))
+        Box::new(std::io::BufReader::new(
+            std::fs::File::open(path).map_err(failed)?,
+        ))
     };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let mut line = String::new();
     loop {
         line.clear();
-        if input.by_ref().take(MAX_LINE_BYTES).read_line(&mut line).map_err(failed)? == 0 {
+        if input
+            .by_ref()
+            .take(MAX_LINE_BYTES)
+            .read_line(&mut line)
+            .map_err(failed)?
+            == 0
+        {
             break;
         }
         if !line.ends_with('\n') && line.len() as u64 >= MAX_LINE_BYTES {
-            return Err(Failure::input(format!("{}: a line of more than {MAX_LINE_BYTES} bytes", path.display())));
+            return Err(Failure::input(format!(
+                "{}: a line of more than {MAX_LINE_BYTES} bytes",
+                path.display()
+            )));
         }
         if line.trim().is_empty() {
             continue;
