@@ -12,7 +12,10 @@
 //! where; and in the conversion, because what is read may have been stored under an older definition or never have
 //! seen an API server at all (`deputy check`).
 
-#![expect(clippy::duplicated_attributes, reason = "each printcolumn has a name and a type")]
+#![expect(
+    clippy::duplicated_attributes,
+    reason = "each printcolumn has a name and a type"
+)]
 
 mod account;
 mod binding;

@@ -1,6 +1,6 @@
 //! `crds/` and `docs/reference/` are what the types say. `UPDATE_GOLDEN=1 cargo test -p deputy-api --test golden` writes them.
 
-use std::{fs, path::PathBuf};
+use std::{fs, io, path::PathBuf};
 
 use deputy_api::{
     crds::{crds, crds_yaml},
@@ -11,34 +11,33 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn compare(path: &str, wanted: &str) {
+fn compare(path: &str, wanted: &str) -> io::Result<()> {
     let file = root().join(path);
     if std::env::var_os("UPDATE_GOLDEN").is_some_and(|v| v == "1") {
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(&file, wanted).unwrap();
+        file.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::write(&file, wanted)?;
     }
     let found = fs::read_to_string(&file).unwrap_or_default();
     assert!(
         found == wanted,
         "{path} is out of date. Run: UPDATE_GOLDEN=1 cargo test -p deputy-api --test golden"
     );
+    Ok(())
 }
 
 #[test]
 fn the_definitions_in_crds_are_those_of_the_types() {
     for crd in crds() {
         let plural = &crd.spec.names.plural;
-        compare(&format!("crds/{plural}.yaml"), &crds_yaml(plural).unwrap());
+        compare(&format!("crds/{plural}.yaml"), &crds_yaml(plural).unwrap()).unwrap();
     }
 }
 
 #[test]
 fn the_reference_is_that_of_the_types() {
     for crd in crds() {
-        compare(
-            &format!("docs/reference/{}.md", crd.spec.names.kind.to_lowercase()),
-            &reference_md(&crd),
-        );
+        let path = format!("docs/reference/{}.md", crd.spec.names.kind.to_lowercase());
+        compare(&path, &reference_md(&crd)).unwrap();
     }
 }
 

@@ -74,7 +74,7 @@ impl BindingDecision {
     /// Whether credentials may be given: the binding *and* its role are accepted.
     #[must_use]
     pub fn is_accepted(&self) -> bool {
-        accepted(&self.decision) && self.role_decision.as_deref().is_some_and(accepted)
+        self.decision.is_accepted() && self.role_decision.as_deref().is_some_and(Decision::is_accepted)
     }
 }
 
@@ -193,10 +193,7 @@ impl World {
             let state = self.state.read();
             let stored = state.bindings.get(id)?;
             let binding = Arc::clone(stored.view.granting().known()?);
-            let role_id = ObjectId {
-                namespace: id.namespace.clone(),
-                name: binding.role.clone(),
-            };
+            let role_id = binding.role_id();
             let stored_role = state.roles.get(&role_id);
             let role = stored_role.map_or(Entry::Missing, |r| r.view.granting());
             let facts = role.known().map(|role| state.facts(&role.account));
@@ -252,10 +249,7 @@ impl World {
         }
         let (role, facts) = {
             let state = self.state.read();
-            let id = ObjectId {
-                namespace: binding.id.namespace.clone(),
-                name: binding.role.clone(),
-            };
+            let id = binding.role_id();
             let role = state.roles.get(&id).map_or(Entry::Missing, |r| r.view.granting());
             let facts = role.known().map(|role| state.facts(&role.account));
             (role, facts)
@@ -302,7 +296,7 @@ impl World {
         let mut count = |is_accepted| if is_accepted { yes += 1 } else { no += 1 };
         for role in self.roles_under_limit(limit) {
             if let Some((_, decision)) = self.decide_role(&role) {
-                count(accepted(&decision));
+                count(decision.is_accepted());
             }
             for binding in self.bindings_of_role(&role) {
                 if let Some(decision) = self.decide_binding(&binding.id) {
@@ -330,7 +324,7 @@ impl World {
                 .known()
                 .map(|role| self.facts_with(&role.account, hypothesis));
             let role_after = match (exchanged.known(), &facts) {
-                (Some(role), Some(facts)) => accepted(&self.about_role(role, facts)),
+                (Some(role), Some(facts)) => self.about_role(role, facts).is_accepted(),
                 _ => false,
             };
             let mut note = |was: bool, will_be: bool, grant: Grant| {
@@ -342,7 +336,7 @@ impl World {
                 }
             };
             if !own {
-                note(accepted(&now), role_after, Grant::Role(id.clone()));
+                note(now.is_accepted(), role_after, Grant::Role(id.clone()));
             }
             for binding in self.bindings_of_role(&id) {
                 let Some(was) = self.decide_binding(&binding.id) else {
@@ -350,7 +344,9 @@ impl World {
                 };
                 let after = role_after
                     && was.is_accepted()
-                    && accepted(&self.about_binding(&binding, &exchanged, facts.as_ref()));
+                    && self
+                        .about_binding(&binding, &exchanged, facts.as_ref())
+                        .is_accepted();
                 note(was.is_accepted(), after, Grant::Binding(binding.id.clone()));
             }
         }
@@ -389,8 +385,4 @@ impl World {
         }
         facts
     }
-}
-
-fn accepted(decision: &Decision) -> bool {
-    matches!(decision, Decision::Accepted(_))
 }

@@ -1,13 +1,17 @@
 //! What a change of one object means for others.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use deputy_delegation::{
     ObjectName,
     model::{LimitEntry, ObjectId},
 };
 
-use crate::{dirty::Dirty, limits::scope, state::State};
+use crate::{
+    dirty::Dirty,
+    limits::scope,
+    state::{State, Subject},
+};
 
 impl State {
     pub(crate) fn account_dirty(&self, name: &ObjectName) -> Dirty {
@@ -61,6 +65,7 @@ impl State {
     /// Roles with their bindings, other bindings of the same ServiceAccounts (which is the default may have changed),
     /// and the limits that count them.
     fn role_dependents<'a>(&self, roles: impl Iterator<Item = &'a ObjectId>, dirty: &mut Dirty) {
+        let mut subjects = HashSet::new();
         for id in roles {
             if !dirty.roles.insert(id.clone()) {
                 continue;
@@ -70,36 +75,39 @@ impl State {
                 let apply = limits.filter(|l| l.applies(&id.namespace, &role.account));
                 dirty.limits.extend(apply.map(|l| l.name().clone()));
             }
-            for binding in self.bindings_by_role.get(id).into_iter().flatten() {
-                self.binding_and_siblings(binding, dirty);
+            for (_, name) in self.bindings_by_role.get(id).into_iter().flatten() {
+                let binding = ObjectId {
+                    namespace: id.namespace.clone(),
+                    name: name.clone(),
+                };
+                self.binding_and_siblings(binding, &mut subjects, dirty);
             }
         }
     }
 
-    fn binding_and_siblings(&self, id: &ObjectId, dirty: &mut Dirty) {
-        dirty.bindings.insert(id.clone());
-        let Some(Ok(binding)) = self.bindings.get(id).map(|b| &b.view.parsed) else {
-            return;
-        };
-        for service_account in &binding.subjects {
-            let subject = (id.namespace.clone(), service_account.clone());
-            let names = self.bindings_by_subject.get(&subject).into_iter().flatten();
-            dirty.bindings.extend(names.map(|(_, name)| ObjectId {
-                namespace: id.namespace.clone(),
-                name: name.clone(),
-            }));
+    /// `subjects` are those whose bindings are in already: without them, many bindings of one ServiceAccount would be
+    /// gone through as often as there are.
+    fn binding_and_siblings(&self, id: ObjectId, subjects: &mut HashSet<Subject>, dirty: &mut Dirty) {
+        if let Some(Ok(binding)) = self.bindings.get(&id).map(|b| &b.view.parsed) {
+            for service_account in &binding.subjects {
+                let subject = (id.namespace.clone(), service_account.clone());
+                let ages = self.bindings_by_subject.get(&subject).into_iter().flatten();
+                if subjects.insert(subject) {
+                    dirty.bindings.extend(ages.map(|(_, name)| ObjectId {
+                        namespace: id.namespace.clone(),
+                        name: name.clone(),
+                    }));
+                }
+            }
         }
+        dirty.bindings.insert(id);
     }
 
     pub(crate) fn binding_dirty(&self, id: &ObjectId) -> Dirty {
         let mut dirty = Dirty::default();
-        self.binding_and_siblings(id, &mut dirty);
+        self.binding_and_siblings(id.clone(), &mut HashSet::new(), &mut dirty);
         if let Some(Ok(binding)) = self.bindings.get(id).map(|b| &b.view.parsed) {
-            let role = ObjectId {
-                namespace: id.namespace.clone(),
-                name: binding.role.clone(),
-            };
-            self.role_dependents([&role].into_iter(), &mut dirty);
+            self.role_dependents([&binding.role_id()].into_iter(), &mut dirty);
         }
         dirty
     }

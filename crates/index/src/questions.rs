@@ -123,10 +123,9 @@ impl World {
     #[must_use]
     pub fn bindings_of_role(&self, role: &ObjectId) -> Vec<Arc<Binding>> {
         let state = self.state.read();
-        let ids = state.bindings_by_role.get(role).into_iter().flatten();
-        let mut bindings: Vec<_> = ids.filter_map(|id| state.granting_binding(id)).collect();
-        bindings.sort_by(|a, b| (a.created, &a.id.name).cmp(&(b.created, &b.id.name)));
-        bindings
+        let ages = state.bindings_by_role.get(role).into_iter().flatten();
+        ages.filter_map(|(_, name)| state.granting_binding(&role.namespace, name))
+            .collect()
     }
 
     /// Bindings that name a ServiceAccount, oldest first (then by name). Not those that are being deleted or can't be
@@ -139,14 +138,8 @@ impl World {
     ) -> Vec<Arc<Binding>> {
         let state = self.state.read();
         let subject = (namespace.clone(), service_account.clone());
-        let names = state.bindings_by_subject.get(&subject).into_iter().flatten();
-        names
-            .filter_map(|(_, name)| {
-                state.granting_binding(&ObjectId {
-                    namespace: namespace.clone(),
-                    name: name.clone(),
-                })
-            })
+        let ages = state.bindings_by_subject.get(&subject).into_iter().flatten();
+        ages.filter_map(|(_, name)| state.granting_binding(namespace, name))
             .collect()
     }
 

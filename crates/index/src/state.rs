@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
+    hash::Hash,
     sync::Arc,
 };
 
@@ -21,6 +22,13 @@ use crate::{
 /// A ServiceAccount by namespace and name.
 pub(crate) type Subject = (NamespaceName, ServiceAccountName);
 
+/// A sorted list without duplicates. Most have one entry, for which a tree would allocate eleven times as much; there is
+/// one for each role and each ServiceAccount.
+pub(crate) type Sorted<T> = Vec<T>;
+
+/// When a binding was made, and its name: the order in which bindings count.
+pub(crate) type Age = (i64, ObjectName);
+
 /// An object with the number of the change that it came with.
 #[derive(Debug)]
 pub(crate) struct Stored<T, S> {
@@ -38,10 +46,10 @@ pub(crate) struct State {
     pub(crate) bindings: HashMap<ObjectId, Stored<Binding, BindingState>>,
     /// Readable roles by account, also those being deleted.
     pub(crate) roles_by_account: HashMap<ObjectName, BTreeSet<ObjectId>>,
-    /// Readable bindings by role, also those being deleted.
-    pub(crate) bindings_by_role: HashMap<ObjectId, BTreeSet<ObjectId>>,
+    /// Readable bindings by role, oldest first, also those being deleted.
+    pub(crate) bindings_by_role: HashMap<ObjectId, Sorted<Age>>,
     /// Readable bindings by subject, oldest first, also those being deleted.
-    pub(crate) bindings_by_subject: HashMap<Subject, BTreeSet<(i64, ObjectName)>>,
+    pub(crate) bindings_by_subject: HashMap<Subject, Sorted<Age>>,
     pub(crate) namespaces: HashMap<NamespaceName, Arc<NamespaceInfo>>,
     pub(crate) service_accounts: HashMap<Subject, Arc<ServiceAccountInfo>>,
 }
@@ -119,10 +127,17 @@ impl State {
         self.clock
     }
 
-    pub(crate) fn granting_binding(&self, id: &ObjectId) -> Option<Arc<Binding>> {
-        self.bindings
-            .get(id)
-            .and_then(|b| b.view.granting().known().cloned())
+    /// A binding as far as it grants anything.
+    pub(crate) fn granting_binding(
+        &self,
+        namespace: &NamespaceName,
+        name: &ObjectName,
+    ) -> Option<Arc<Binding>> {
+        let id = ObjectId {
+            namespace: namespace.clone(),
+            name: name.clone(),
+        };
+        self.bindings.get(&id)?.view.granting().known().cloned()
     }
 
     pub(crate) fn keys(&self, kind: Watched) -> Box<dyn Iterator<Item = Key> + '_> {
@@ -237,8 +252,14 @@ impl State {
     }
 
     fn unindex_role(&mut self, id: &ObjectId) {
-        if let Some(Ok(role)) = self.roles.get(id).map(|r| &r.view.parsed) {
-            remove_from(&mut self.roles_by_account, &role.account, id);
+        let Some(Ok(role)) = self.roles.get(id).map(|r| &r.view.parsed) else {
+            return;
+        };
+        if let Some(ids) = self.roles_by_account.get_mut(&role.account) {
+            ids.remove(id);
+            if ids.is_empty() {
+                self.roles_by_account.remove(&role.account);
+            }
         }
     }
 
@@ -265,15 +286,11 @@ impl State {
         let version = self.tick();
         self.unindex_binding(&id);
         if let Ok(binding) = &view.parsed {
-            let role = ObjectId {
-                namespace: id.namespace.clone(),
-                name: binding.role.clone(),
-            };
-            self.bindings_by_role.entry(role).or_default().insert(id.clone());
+            let age = (binding.created, id.name.clone());
+            insert_sorted(&mut self.bindings_by_role, binding.role_id(), age.clone());
             for service_account in &binding.subjects {
                 let subject = (id.namespace.clone(), service_account.clone());
-                let age = (binding.created, id.name.clone());
-                self.bindings_by_subject.entry(subject).or_default().insert(age);
+                insert_sorted(&mut self.bindings_by_subject, subject, age.clone());
             }
         }
         self.bindings.insert(id.clone(), Stored { version, view });
@@ -299,18 +316,11 @@ impl State {
         let Some(Ok(binding)) = self.bindings.get(id).map(|b| b.view.parsed.clone()) else {
             return;
         };
-        let role = ObjectId {
-            namespace: id.namespace.clone(),
-            name: binding.role.clone(),
-        };
-        remove_from(&mut self.bindings_by_role, &role, id);
+        let age = (binding.created, id.name.clone());
+        remove_sorted(&mut self.bindings_by_role, &binding.role_id(), &age);
         for service_account in &binding.subjects {
             let subject = (id.namespace.clone(), service_account.clone());
-            remove_from(
-                &mut self.bindings_by_subject,
-                &subject,
-                &(binding.created, id.name.clone()),
-            );
+            remove_sorted(&mut self.bindings_by_subject, &subject, &age);
         }
     }
 
@@ -346,9 +356,18 @@ impl State {
     }
 }
 
-fn remove_from<K: Eq + std::hash::Hash, V: Ord>(index: &mut HashMap<K, BTreeSet<V>>, key: &K, value: &V) {
+fn insert_sorted<K: Eq + Hash, V: Ord>(index: &mut HashMap<K, Sorted<V>>, key: K, value: V) {
+    let values = index.entry(key).or_insert_with(|| Vec::with_capacity(1));
+    if let Err(at) = values.binary_search(&value) {
+        values.insert(at, value);
+    }
+}
+
+fn remove_sorted<K: Eq + Hash, V: Ord>(index: &mut HashMap<K, Sorted<V>>, key: &K, value: &V) {
     if let Some(values) = index.get_mut(key) {
-        values.remove(value);
+        if let Ok(at) = values.binary_search(value) {
+            values.remove(at);
+        }
         if values.is_empty() {
             index.remove(key);
         }
