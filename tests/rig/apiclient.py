@@ -44,8 +44,22 @@ class ApiClient:
         _, text = self._request("GET", f"{path}?watch=true&timeoutSeconds={seconds}", None, "", seconds + 30)
         return [json.loads(line) for line in text.splitlines()]
 
+    def warnings(
+        self, method: str, path: str, body: object = None, content_type: str = "application/json"
+    ) -> list[str]:
+        """One request that must succeed; the warnings that came with the answer, as kubectl prints them."""
+        warnings: list[str] = []
+        self._request(method, path, body, content_type, 30, warnings)
+        return warnings
+
     def _request(
-        self, method: str, path: str, body: object, content_type: str, timeout: float
+        self,
+        method: str,
+        path: str,
+        body: object,
+        content_type: str,
+        timeout: float,
+        warnings: list[str] | None = None,
     ) -> tuple[str, str]:
         connection = http.client.HTTPSConnection(self._host, self._port, timeout=timeout, context=self._tls)
         headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
@@ -58,6 +72,10 @@ class ApiClient:
             text = response.read().decode()
         finally:
             connection.close()
+        if warnings is not None:
+            # RFC 9111: a code, an agent, a quoted text.
+            found = response.msg.get_all("Warning") or []
+            warnings += [json.loads(value.split(" ", 2)[2]) for value in found]
         kind = response.getheader("Content-Type", "")
         if response.status >= 400:
             raise ApiError(method, path, response.status, json.loads(text) if "json" in kind else text)

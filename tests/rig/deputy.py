@@ -3,6 +3,8 @@
 Each process has the rights of its chart role and an AWS identity of its own, made from `deputy bootstrap aws`.
 """
 
+import base64
+import http.client
 import json
 import os
 import ssl
@@ -21,7 +23,6 @@ from .tools import cargo_binary
 
 NAMESPACE = "deputy-system"
 PROCESSES = ("limits", "controller", "broker", "webhook")
-# The process of each identity that `deputy bootstrap aws` prints.
 _LISTENS = {"webhook", "broker"}
 
 
@@ -60,12 +61,16 @@ class Deputy:
         self.bootstrap: dict = {}
         self.rendered: Rendered
         self._ports = {name: free_port() for name in _LISTENS}
-        self._admin = {name: free_port() for name in PROCESSES}
+        self._admin: dict[str, int] = {}
 
     @property
     def broker_address(self) -> str:
         """Where the broker listens: what an agent outside the cluster's network dials."""
         return f"127.0.0.1:{self._ports['broker']}"
+
+    def port(self, name: str) -> int:
+        """The TLS port of webhook or broker."""
+        return self._ports[name]
 
     @property
     def issuer_arn(self) -> str:
@@ -83,7 +88,10 @@ class Deputy:
 
     def install(self, values: Mapping | None = None) -> None:
         """Applies the chart: definitions, RBAC, webhooks by URL, everything but the workloads."""
-        text = helm_template({"clusterName": self.cluster_name, **(values or {})}, namespace=NAMESPACE)
+        image = {"repository": "deputy.invalid/deputy"}
+        text = helm_template(
+            {"clusterName": self.cluster_name, "image": image, **(values or {})}, namespace=NAMESPACE
+        )
         self.rendered = split(text, f"https://127.0.0.1:{self._ports['webhook']}")
         if not self.cluster.admin.exists(f"/api/v1/namespaces/{NAMESPACE}"):
             self.cluster.create_namespace(NAMESPACE)
@@ -105,7 +113,9 @@ class Deputy:
         self.bootstrap = json.loads(done.stdout)
         for identity in self.bootstrap["identities"]:
             statements = adapted_to_double(identity["policy"])["Statement"]
-            self.identities[identity["process"]] = self.aws.create_user(identity["name"], *statements)
+            self.identities[identity["process"].removeprefix("deputy ")] = self.aws.create_user(
+                identity["name"], *statements
+            )
 
     # --- processes
 
@@ -117,7 +127,7 @@ class Deputy:
             self.wait_ready(name)
         return self
 
-    def environment(self, name: str) -> dict[str, str]:
+    def environment(self, name: str, replica: str = "") -> dict[str, str]:
         """What the chart gives the process, with addresses of this machine, its kubeconfig and its AWS identity."""
         env = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "DEPUTY_", "KUBE"))}
         container = self.rendered.pod_spec(f"deputy-{name}")["containers"][0]
@@ -125,9 +135,10 @@ class Deputy:
         account = self.rendered.pod_spec(f"deputy-{name}")["serviceAccountName"]
         env |= {
             "POD_NAMESPACE": NAMESPACE,
-            "POD_NAME": f"deputy-{name}-{os.urandom(3).hex()}",
+            # The same after a crash, as for a container that the kubelet starts again.
+            "POD_NAME": f"deputy-{name}-{replica or '0'}",
             "KUBECONFIG": str(self.cluster.kubeconfig_for_service_account(NAMESPACE, account)),
-            "DEPUTY_ADMIN_ADDRESS": f"127.0.0.1:{self._admin[name]}",
+            "DEPUTY_ADMIN_ADDRESS": f"127.0.0.1:{self._admin.setdefault(name + replica, free_port())}",
             "DEPUTY_DRAIN_SECONDS": "0",
             # No identity of this machine's owner, whatever is configured.
             "AWS_CONFIG_FILE": "/dev/null",
@@ -141,15 +152,16 @@ class Deputy:
             env |= identity.environment()
         return env
 
-    def start_process(self, name: str, wait: bool = True, **more: str) -> Process:
-        """Starts one process; `more` is added to its environment."""
+    def start_process(self, name: str, wait: bool = True, replica: str = "", **more: str) -> Process:
+        """Starts one process; `more` is added to its environment. A second one at a time is a `replica` of another name,
+        and is known as `name` + `replica` from then on."""
         program = [cargo_binary("deputy"), *self.rendered.container_args(f"deputy-{name}")[-1:]]
-        log = self.folder / f"{name}.log"
-        env = {**self.environment(name), **more}
-        process = Process(f"deputy {name}", program, log, env, cwd=self.folder)
-        self.processes[name] = process
+        log = self.folder / f"{name}{replica}.log"
+        env = {**self.environment(name, replica), **more}
+        process = Process(f"deputy {name}{replica}", program, log, env, cwd=self.folder)
+        self.processes[name + replica] = process
         if wait:
-            self.wait_ready(name)
+            self.wait_ready(name + replica)
         return process
 
     def wait_ready(self, name: str, timeout: float = 40) -> None:
@@ -176,6 +188,36 @@ class Deputy:
         self.processes[name].stop()
         self.start_process(name)
 
+    def kill(self, name: str) -> None:
+        """Ends a process as a crash does."""
+        self.processes[name].kill()
+
+    def log(self, name: str) -> list[dict]:
+        """What a process logged in all its lives: its JSON lines."""
+        lines = (self.folder / f"{name}.log").read_text(errors="replace").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+
+    def audit_lines(self) -> list[dict]:
+        """The broker's audit log."""
+        return [line for line in self.log("broker") if line.get("target") == "audit"]
+
+    def review(self, path: str, body: bytes, content_type: str = "application/json") -> tuple[int, dict]:
+        """A request to the webhook as the API server makes it: status and body."""
+        found = self.cluster.admin.get(
+            "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/deputy"
+        )
+        bundle = base64.b64decode(found["webhooks"][0]["clientConfig"]["caBundle"]).decode()
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", self._ports["webhook"], timeout=20, context=ssl.create_default_context(cadata=bundle)
+        )
+        try:
+            connection.request("POST", path, body, {"Content-Type": content_type})
+            answer = connection.getresponse()
+            text = answer.read()
+        finally:
+            connection.close()
+        return answer.status, json.loads(text) if text else {}
+
     def stop(self) -> None:
         """Ends all processes."""
         for process in self.processes.values():
@@ -184,7 +226,6 @@ class Deputy:
     def ask_broker(self, token: str, path: str = "/v1/credentials", **headers: str) -> tuple[int, dict, dict]:
         """A request to the broker as an agent makes it: status, headers, body."""
         context = ssl.create_default_context(cadata=self.broker_bundle())
-        context.check_hostname = False
         request = urllib.request.Request(f"https://{self.broker_address}{path}")
         request.add_header("Authorization", f"Bearer {token}")
         for key, value in headers.items():
@@ -218,7 +259,7 @@ class Agent:
         self._deputy, self._port = deputy, free_port()
         self.rotate_token()
         sidecar = next(c for c in pod["spec"]["initContainers"] if c["name"] == "deputy-agent")
-        env = {e["name"]: e["value"] for e in sidecar["env"]}
+        env = {e["name"]: e.get("value", "") for e in sidecar["env"]}
         # There is no pod network here: the Service's address leads nowhere, and this port is one of many.
         env |= {
             "DEPUTY_BROKER_ADDRESS": deputy.broker_address,

@@ -1,0 +1,51 @@
+"""One cluster, one AWS account and one Deputy for the whole suite; each test has namespaces of its own."""
+
+import itertools
+import re
+
+import pytest
+
+from rig.aws import Aws
+from rig.cluster import Cluster
+from rig.deputy import Deputy
+
+from .scenario import Scenario, Team
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def scenario(tmp_path_factory):
+    """Everything started, the account `production` ready."""
+    folder = tmp_path_factory.mktemp("deputy")
+    with Cluster(folder / "cluster") as cluster, Aws(folder / "aws") as aws:
+        deputy = Deputy(cluster, aws, folder)
+        try:
+            yield Scenario(cluster, aws, deputy).start()
+        finally:
+            deputy.stop()
+
+
+@pytest.fixture(autouse=True)
+def healthy(request):
+    """Whatever a test breaks is whole again before the next one: no faults, all processes run."""
+    yield
+    if "scenario" in request.fixturenames:
+        request.getfixturevalue("scenario").heal()
+
+
+@pytest.fixture
+def new_team(request, scenario):
+    """Makes namespaces, each with its limit: `new_team()`, `new_team(limit=False)`."""
+
+    def make(**options: object) -> Team:
+        words = re.sub(r"[^a-z0-9]+", "-", request.node.originalname.removeprefix("test_").lower())
+        return Team(scenario, f"{words[:16].strip('-')}-{next(_numbers)}", **options)
+
+    return make
+
+
+@pytest.fixture
+def team(new_team):
+    """A namespace with its limit in force."""
+    return new_team()
