@@ -244,7 +244,9 @@ fn credentials_for(
         && container.env("AWS_REGION").is_none()
         && let Some(region) = (facts.region)(options.binding_of(container.name()))
     {
+        // Both: boto3 and the command line read only the second, the other SDKs the first.
         wanted.push(("AWS_REGION", region.to_string()));
+        wanted.push(("AWS_DEFAULT_REGION", region.to_string()));
     }
     // RELATIVE_URI wins over FULL_URI in every SDK, and static keys win over both.
     for other in ["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_ACCESS_KEY_ID"] {
