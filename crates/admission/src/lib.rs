@@ -18,8 +18,5 @@ mod review;
 mod server;
 mod validate;
 
-#[cfg(test)]
-mod server_tests;
-
 pub use body::MAX_BODY;
 pub use process::{Error, WebhookConfig, run};

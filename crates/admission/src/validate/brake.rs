@@ -7,7 +7,7 @@ use crate::{facts::Impact, review::Verdict};
 pub(crate) const ACCEPT_SUSPENDING: &str = "deputy.dev/accept-suspending";
 /// So many may be suspended without being asked, …
 const FREE: usize = 5;
-/// … or this part of the grants under the limit, in percent.
+/// … or this part of the grants that the limit applies to and that are accepted now, in percent.
 const FREE_PERCENT: usize = 5;
 /// Names in a refusal and in the warnings.
 const NAMES_SHOWN: usize = 20;
@@ -46,7 +46,7 @@ pub(super) fn hold(
     };
     let verdict = verdict
         .audit("suspends", count.to_string())
-        .warn(format!("suspends {count} of {} accepted grants", impact.accepted));
+        .warn(format!("suspends {count} of {} grants", impact.accepted));
     named(impact, verdict)
 }
 
@@ -67,7 +67,7 @@ pub(super) fn warn(impact: &Impact, verdict: Verdict) -> Verdict {
 fn refusal(subject: &Subject<'_>, what: &str, impact: &Impact, said: Option<&str>) -> String {
     let count = impact.suspended.len();
     let mut text = format!(
-        "{} {what} {count} of the {} accepted grants under it. If that is meant, annotate it with {ACCEPT_SUSPENDING}: \"{count}\"",
+        "{} {what} {count} of the {} grants under it. If that is meant, annotate it with {ACCEPT_SUSPENDING}: \"{count}\"",
         subject.title(),
         impact.accepted,
     );

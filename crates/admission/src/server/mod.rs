@@ -1,5 +1,8 @@
 //! The review server: `POST /validate`, `POST /mutate`.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},

@@ -1,0 +1,205 @@
+//! Pods.
+
+use super::*;
+
+#[tokio::test]
+async fn a_pod_that_asks_gets_the_patch_in_base64_without_any_read() {
+    let case = Case::new(Live::Error, true);
+    let pod = pod(Some("enabled"));
+    let response = case.review("/mutate?timeout=5s", &pod_review(&pod)).await;
+    assert!(is_injected(&patched(&pod, &response)));
+    assert_eq!(response["auditAnnotations"]["injection"], "injected");
+    assert_eq!(case.reads(), 0);
+}
+
+#[tokio::test]
+async fn labels_come_from_the_index_and_the_service_account_wins_over_the_namespace() {
+    for (of_account, of_namespace, injected) in [
+        (Some("enabled"), Some("disabled"), true),
+        (Some("disabled"), Some("enabled"), false),
+        (None, Some("enabled"), true),
+        (None, None, false),
+    ] {
+        let case = Case::new(Live::Error, true);
+        case.world
+            .reset(Watched::Namespaces, [meta("payments", None, of_namespace)]);
+        case.world.reset(
+            Watched::ServiceAccounts,
+            [meta("uploader", Some("payments"), of_account)],
+        );
+        let pod = pod(None);
+        let response = case.review("/mutate", &pod_review(&pod)).await;
+        assert_eq!(is_injected(&patched(&pod, &response)), injected);
+        assert_eq!(case.reads(), 0);
+    }
+}
+
+#[tokio::test]
+async fn on_a_miss_one_live_read_is_final() {
+    let pod = pod(None);
+    let case = Case::new(Live::Label("enabled"), true);
+    case.world
+        .reset(Watched::Namespaces, [meta("payments", None, None)]);
+    let response = case.review("/mutate", &pod_review(&pod)).await;
+    assert!(is_injected(&patched(&pod, &response)));
+    assert_eq!(case.reads(), 1);
+
+    let case = Case::new(Live::Nothing, true);
+    let response = case.review("/mutate", &pod_review(&pod)).await;
+    assert!(!is_injected(&patched(&pod, &response)));
+    assert_eq!(response["auditAnnotations"]["injection"], "skipped: not-labelled");
+    assert_eq!(case.reads(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_can_not_be_decided_about_is_never_let_in_without_what_it_may_need() {
+    for live in [Live::Error, Live::Silence] {
+        let case = Case::new(live, true);
+        let response = case.review("/mutate", &pod_review(&pod(None))).await;
+        assert_eq!(
+            (&response["allowed"], &response["status"]["code"]),
+            (&json!(false), &json!(500))
+        );
+        let message = response["status"]["message"].as_str().unwrap();
+        assert!(
+            message.contains("ServiceAccount uploader could not be read"),
+            "{message}"
+        );
+        // Its own label decides without anybody else's.
+        let disabled = pod(Some("disabled"));
+        let response = case.review("/mutate", &pod_review(&disabled)).await;
+        assert_eq!(patched(&disabled, &response), disabled);
+    }
+}
+
+#[tokio::test]
+async fn a_pod_without_service_account_has_the_default_one() {
+    let case = Case::new(Live::Error, true);
+    case.world
+        .reset(Watched::Namespaces, [meta("payments", None, None)]);
+    case.world.reset(
+        Watched::ServiceAccounts,
+        [meta("default", Some("payments"), Some("enabled"))],
+    );
+    for account in [Value::Null, json!("")] {
+        let mut pod = pod(None);
+        pod["spec"]["serviceAccountName"] = account;
+        let response = case.review("/mutate", &pod_review(&pod)).await;
+        assert!(is_injected(&patched(&pod, &response)));
+    }
+}
+
+#[tokio::test]
+async fn before_the_broker_is_known_only_pods_that_ask_have_to_wait() {
+    let case = Case::new(Live::Nothing, false);
+    let response = case.review("/mutate", &pod_review(&pod(Some("enabled")))).await;
+    assert_eq!(
+        (&response["allowed"], &response["status"]["code"]),
+        (&json!(false), &json!(500))
+    );
+    let response = case.review("/mutate", &pod_review(&pod(None))).await;
+    assert_eq!(response["allowed"], true);
+}
+
+#[tokio::test]
+async fn a_pod_that_can_not_be_injected_is_let_in_and_says_why() {
+    let case = Case::new(Live::Nothing, true);
+    let mut pod = pod(Some("enabled"));
+    pod["spec"]["hostNetwork"] = json!(true);
+    let response = case.review("/mutate", &pod_review(&pod)).await;
+    let annotation = &patched(&pod, &response)["metadata"]["annotations"]["deputy.dev/injected"];
+    assert_eq!(annotation, "skipped: host-network");
+    assert!(response["warnings"][0].as_str().unwrap().contains("hostNetwork"));
+}
+
+#[tokio::test]
+async fn nonsense_in_a_pods_annotations_is_refused() {
+    let case = Case::new(Live::Nothing, true);
+    let mut pod = pod(Some("enabled"));
+    pod["metadata"]["annotations"] = json!({"deputy.dev/binding": "../x"});
+    let response = case.review("/mutate", &pod_review(&pod)).await;
+    assert_eq!(
+        (&response["allowed"], &response["status"]["code"]),
+        (&json!(false), &json!(403))
+    );
+}
+
+#[tokio::test]
+async fn the_region_of_the_binding_is_told_when_it_is_known() {
+    let case = Case::new(Live::Nothing, true);
+    let document = |resource: &str| {
+        json!({"Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": resource}]})
+    };
+    let object = |value: Value| serde_json::from_value::<kube::api::DynamicObject>(value).unwrap();
+    let api = "deputy.dev/v1alpha1";
+    case.world.reset(
+        Watched::Accounts,
+        [object(json!({"apiVersion": api, "kind": "AWSAccount",
+        "metadata": {"name": "production"},
+        "spec": {"accountID": "123456789012", "region": "ap-northeast-1",
+            "issuer": {"principalARN": "arn:aws:iam::123456789012:role/deputy-broker"}}}))],
+    );
+    case.world.reset(Watched::Limits, [object(json!({"apiVersion": api, "kind": "DelegationLimit",
+        "metadata": {"name": "payments"},
+        "spec": {"namespaces": ["payments"], "accounts": ["production"], "ceiling": document("arn:aws:s3:::b/*")}}))]);
+    case.world.reset(
+        Watched::Roles,
+        [object(json!({"apiVersion": api, "kind": "AWSRole",
+        "metadata": {"name": "r", "namespace": "payments"},
+        "spec": {"accountRef": {"name": "production"},
+            "policies": [{"name": "p", "document": document("arn:aws:s3:::b/x")}]}}))],
+    );
+    case.world.reset(
+        Watched::Bindings,
+        [object(json!({"apiVersion": api, "kind": "AWSRoleBinding",
+        "metadata": {"name": "b", "namespace": "payments", "creationTimestamp": "2026-01-02T03:04:05Z"},
+        "spec": {"roleRef": {"kind": "AWSRole", "name": "r"},
+            "subjects": [{"kind": "ServiceAccount", "name": "uploader"}]}}))],
+    );
+    for (annotation, account, region) in [
+        (None, "uploader", Some("ap-northeast-1")),
+        (Some("b"), "uploader", Some("ap-northeast-1")),
+        (Some("other"), "uploader", None),
+        // The binding of somebody else is none.
+        (Some("b"), "somebody", None),
+        (None, "somebody", None),
+    ] {
+        let mut pod = pod(Some("enabled"));
+        pod["spec"]["serviceAccountName"] = json!(account);
+        if let Some(name) = annotation {
+            pod["metadata"]["annotations"] = json!({"deputy.dev/binding": name});
+        }
+        let response = case.review("/mutate", &pod_review(&pod)).await;
+        let pod = patched(&pod, &response);
+        let env = pod["spec"]["containers"][0]["env"].as_array().unwrap();
+        let found = env
+            .iter()
+            .find(|e| e["name"] == "AWS_REGION")
+            .map(|e| e["value"].as_str().unwrap());
+        assert_eq!(found, region, "{annotation:?} {account}");
+    }
+}
+
+#[tokio::test]
+async fn crafted_reviews_at_mutate_are_denied() {
+    let case = Case::new(Live::Nothing, true);
+    for (pointer, value) in [
+        ("/request/kind/kind", json!("Deployment")),
+        ("/request/kind/group", json!("apps")),
+        ("/request/resource/resource", json!("secrets")),
+        ("/request/resource/version", json!("v2")),
+        ("/request/namespace", Value::Null),
+        ("/request/namespace", json!("../x")),
+        ("/request/object", Value::Null),
+    ] {
+        let mut body = pod_review(&pod(Some("enabled")));
+        *body.pointer_mut(pointer).unwrap() = value;
+        let response = case.review("/mutate", &body).await;
+        assert_eq!(
+            (&response["allowed"], &response["status"]["code"]),
+            (&json!(false), &json!(400)),
+            "{pointer}"
+        );
+    }
+}

@@ -1,0 +1,98 @@
+//! `AWSRoleBinding`.
+
+use super::*;
+
+#[test]
+fn a_role_whose_binding_needs_longer_sessions_is_let_in_with_a_warning() {
+    let mut limit = limit(&["s3:GetObject"]);
+    limit["spec"]["session"]["maxDuration"] = json!("2h");
+    let mut account = account();
+    account["spec"]["issuer"]["principalARN"] = json!("arn:aws:iam::123456789012:user/deputy");
+    let mut long = role(&["s3:GetObject"]);
+    long["spec"]["maxSessionDuration"] = json!("2h");
+    let mut bound = binding("nightly", Some("2026-01-02T03:04:05Z"));
+    bound["spec"]["session"]["duration"] = json!("2h");
+    let facts = facts(&[account, limit, long.clone(), bound]);
+    let warnings = update(&facts, &long, &role(&["s3:GetObject"])).allowed();
+    assert_eq!(warnings, ["suspends AWSRoleBinding payments/nightly"]);
+}
+
+fn with_role(more: &[Value]) -> Facts {
+    let mut objects = vec![account(), limit(&["s3:GetObject"]), role(&["s3:GetObject"])];
+    objects.extend_from_slice(more);
+    facts(&objects)
+}
+
+#[test]
+fn a_binding_within_its_limits_is_let_in() {
+    let answer = create(&with_role(&[]), &binding("uploader", None));
+    assert!(answer.allowed().is_empty(), "{answer:?}");
+    assert_eq!(answer.audit("decision"), "accepted");
+}
+
+#[test]
+fn a_binding_may_come_before_its_role() {
+    let answer = create(&usual(), &binding("uploader", None));
+    let warnings = answer.allowed();
+    assert_eq!(
+        warnings,
+        ["AWSRole payments/uploader does not exist; nothing is granted until it does"]
+    );
+    assert_eq!(answer.audit("missing"), "RoleNotFound");
+}
+
+#[test]
+fn what_is_certainly_wrong_is_refused_even_before_the_role_is_there() {
+    let mut object = binding("uploader", None);
+    object["spec"]["session"]["tags"] = json!({"deputy-namespace": "other"});
+    assert!(
+        create(&usual(), &object)
+            .denied(403)
+            .contains("spec.session.tags[deputy-namespace]")
+    );
+}
+
+#[test]
+fn a_session_tag_or_policy_beyond_the_limit_is_refused_with_all_that_is_wrong() {
+    let mut object = binding("uploader", None);
+    object["spec"]["session"]["tags"] = json!({"team": "payments"});
+    object["spec"]["session"]["policy"] = policy(&["s3:DeleteObject"], "*");
+    let answer = create(&with_role(&[]), &object);
+    let message = answer.denied(403);
+    assert!(
+        message.contains("SessionTag") && message.contains("ExceedsLimit"),
+        "{message}"
+    );
+    assert_eq!(message.lines().count(), 3, "{message}");
+}
+
+#[test]
+fn the_second_binding_of_a_service_account_is_let_in_as_shadowed() {
+    let first = binding("first", Some("2026-01-02T03:04:05Z"));
+    let facts = with_role(std::slice::from_ref(&first));
+    for second in [
+        binding("second", None),
+        binding("second", Some("2026-01-02T03:04:06Z")),
+    ] {
+        let answer = create(&facts, &second);
+        let warnings = answer.allowed();
+        assert_eq!(
+            warnings,
+            ["Shadowed: uploader gets the older first unless its pods name this one in deputy.dev/binding"]
+        );
+    }
+    let older = binding("older", Some("2025-01-02T03:04:05Z"));
+    assert!(create(&facts, &older).allowed().is_empty());
+    let mut changed = first.clone();
+    changed["spec"]["session"]["scope"] = json!("Pod");
+    assert!(update(&facts, &first, &changed).allowed().is_empty());
+}
+
+#[test]
+fn the_role_of_a_binding_can_not_be_changed() {
+    let (old, mut new) = (binding("b", None), binding("b", None));
+    new["spec"]["roleRef"]["name"] = json!("admin");
+    let answer = update(&with_role(&[]), &old, &new);
+    answer.denied(422);
+    assert_eq!(answer.fields(), ["spec.roleRef"]);
+}

@@ -1,0 +1,155 @@
+//! `DelegationLimit`, and the brake on it.
+
+use super::*;
+
+/// `count` roles that get and put, each in a namespace of the limit.
+fn with_roles(count: usize) -> Facts {
+    let mut objects = vec![account(), limit(&["s3:GetObject", "s3:PutObject"])];
+    objects.extend(
+        (0..count).map(|i| role_of("payments", &format!("r{i:03}"), &["s3:GetObject", "s3:PutObject"])),
+    );
+    facts(&objects)
+}
+
+fn accepting(mut limit: Value, count: &str) -> Value {
+    limit["metadata"]["annotations"] = json!({"deputy.dev/accept-suspending": count});
+    limit
+}
+
+#[test]
+fn a_limit_that_reaches_iam_is_refused_unless_it_says_so() {
+    let mut object = limit(&["iam:CreateUser"]);
+    object["spec"]["ceiling"]["Statement"][0]["Resource"] = json!("*");
+    let answer = create(&usual(), &object);
+    assert!(answer.denied(403).contains("Escalation"), "{answer:?}");
+    object["spec"]["acknowledgeEscalation"] = json!(["iam:CreateUser"]);
+    object["metadata"]["name"] = json!("other");
+    object["spec"]["namespaces"] = json!(["admins"]);
+    create(&usual(), &object).allowed();
+}
+
+#[test]
+fn a_ceiling_too_large_for_a_boundary_policy_is_refused_with_the_numbers() {
+    let mut object = limit(&["s3:GetObject"]);
+    object["spec"]["ceiling"]["Statement"][0]["Resource"] = (0..100)
+        .map(|i| format!("arn:aws:s3:::{}-{i}/*", "b".repeat(50)))
+        .collect::<Vec<_>>()
+        .into();
+    let answer = create(&usual(), &object);
+    assert!(answer.denied(403).contains("6144"), "{answer:?}");
+}
+
+#[test]
+fn a_limit_may_come_before_its_accounts() {
+    let mut object = limit(&["s3:GetObject"]);
+    object["spec"]["accounts"] = json!(["production", "staging"]);
+    let warnings = create(&usual(), &object).allowed();
+    assert_eq!(warnings, ["AWSAccount staging does not exist, or can't be read"]);
+}
+
+#[test]
+fn up_to_five_grants_may_be_suspended_with_a_warning_that_names_them() {
+    let facts = with_roles(5);
+    let answer = update(
+        &facts,
+        &limit(&["s3:GetObject", "s3:PutObject"]),
+        &limit(&["s3:GetObject"]),
+    );
+    let warnings = answer.allowed();
+    assert_eq!(warnings.len(), 6);
+    assert_eq!(warnings[0], "suspends 5 of 5 grants");
+    assert_eq!(warnings[1], "suspends AWSRole payments/r000");
+    assert_eq!(answer.audit("suspends"), "5");
+}
+
+#[test]
+fn more_have_to_be_meant() {
+    let facts = with_roles(6);
+    let old = limit(&["s3:GetObject", "s3:PutObject"]);
+    let new = limit(&["s3:GetObject"]);
+    let answer = update(&facts, &old, &new);
+    insta::assert_snapshot!("braked_limit", answer.denied(403));
+    for (said, allowed) in [
+        ("5", false),
+        ("many", false),
+        ("-6", false),
+        ("6", true),
+        ("100", true),
+    ] {
+        let answer = update(&facts, &old, &accepting(new.clone(), said));
+        assert_eq!(answer.0["allowed"], allowed, "{said}: {answer:?}");
+    }
+}
+
+#[test]
+fn five_percent_of_many_are_few() {
+    let mut objects = vec![account(), limit(&["s3:GetObject", "s3:PutObject"])];
+    objects.extend((0..200).map(|i| {
+        let actions: &[&str] = if i < 10 {
+            &["s3:PutObject"]
+        } else {
+            &["s3:GetObject"]
+        };
+        role_of("payments", &format!("r{i:03}"), actions)
+    }));
+    let old = limit(&["s3:GetObject", "s3:PutObject"]);
+    let new = limit(&["s3:GetObject"]);
+    update(&facts(&objects), &old, &new).allowed();
+    objects.push(role_of("payments", "one-more", &["s3:PutObject"]));
+    update(&facts(&objects), &old, &new).denied(403);
+}
+
+#[test]
+fn a_new_limit_that_would_suspend_what_others_accept_is_held_too() {
+    let facts = with_roles(6);
+    let mut second = limit(&["s3:GetObject"]);
+    second["metadata"]["name"] = json!("second");
+    second["spec"]["boundary"] = json!({"type": "CheckOnly"});
+    assert!(
+        create(&facts, &second)
+            .denied(403)
+            .contains("would suspend 6 of the 6 grants")
+    );
+    create(&facts, &accepting(second, "6")).allowed();
+}
+
+#[test]
+fn an_annotation_that_is_not_needed_is_warned_about() {
+    let object = accepting(limit(&["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]), "50");
+    let warnings = update(&with_roles(3), &limit(&["s3:GetObject"]), &object).allowed();
+    assert_eq!(
+        warnings,
+        ["annotation deputy.dev/accept-suspending is not needed; remove it"]
+    );
+}
+
+#[test]
+fn a_limit_in_use_stays_unless_that_is_meant() {
+    let object = limit(&["s3:GetObject", "s3:PutObject"]);
+    let facts = with_roles(1);
+    let answer = delete(&facts, &object);
+    let message = answer.denied(403);
+    assert!(
+        message.contains("is in use") && message.contains("payments/r000"),
+        "{message}"
+    );
+    delete(&facts, &accepting(object.clone(), "1")).allowed();
+    delete(&with_roles(0), &object).allowed();
+}
+
+#[test]
+fn a_limit_whose_grants_another_one_accepts_too_may_go() {
+    let mut second = limit(&["s3:*"]);
+    second["metadata"]["name"] = json!("second");
+    second["spec"]["boundary"] = json!({"type": "CheckOnly"});
+    let first = limit(&["s3:GetObject"]);
+    let facts = facts(&[account(), first.clone(), second, role(&["s3:GetObject"])]);
+    assert!(delete(&facts, &first).allowed().is_empty());
+}
+
+#[test]
+fn a_limit_on_its_way_out_still_limits_and_is_held() {
+    let (old, mut new) = (limit(&["s3:GetObject", "s3:PutObject"]), limit(&["s3:GetObject"]));
+    new["metadata"]["deletionTimestamp"] = json!("2026-01-02T03:04:05Z");
+    update(&with_roles(6), &old, &new).denied(403);
+}
