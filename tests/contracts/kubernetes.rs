@@ -1,0 +1,159 @@
+//! Names in Kubernetes and in AWS.
+
+use std::{collections::BTreeSet, fs};
+
+use deputy_api::{GROUP, VERSION, crds::crds};
+use deputy_delegation::naming;
+
+use crate::page::{codes, literals, root, row, rows, source};
+
+const NAMES: &str = "Names in Kubernetes";
+const AWS: &str = "Names in AWS";
+
+#[test]
+fn the_kinds_are_those_of_the_definitions() {
+    assert_eq!(codes(&row(NAMES, "API group")[1]), [format!("{GROUP}/{VERSION}")]);
+    let kinds = row(NAMES, "kinds")[1].clone();
+    let listed: BTreeSet<_> = kinds
+        .split("), ")
+        .map(|k| k.trim_end_matches(')').to_owned())
+        .collect();
+    let defined: BTreeSet<_> = crds()
+        .iter()
+        .map(|crd| {
+            let names = &crd.spec.names;
+            let scope = if crd.spec.scope == "Cluster" {
+                "cluster"
+            } else {
+                "namespace"
+            };
+            format!("`{}` ({scope}, `{}`", names.kind, names.plural)
+        })
+        .collect();
+    assert_eq!(listed, defined);
+}
+
+#[test]
+fn every_name_on_deputy_dev_is_in_the_code_and_on_the_page() {
+    let page: BTreeSet<String> = rows(NAMES)
+        .iter()
+        .flat_map(|r| codes(&r[1]).into_iter().map(str::to_owned).collect::<Vec<_>>())
+        .filter(|c| c.starts_with("deputy.dev/") && !c.ends_with(VERSION))
+        .map(|c| {
+            c.split(':')
+                .next()
+                .unwrap()
+                .trim_end_matches(".CONTAINER")
+                .to_owned()
+        })
+        .collect();
+    let mut code = BTreeSet::new();
+    for part in ["admission", "controller", "broker", "index", "runtime", "api"] {
+        let text = source(&format!("crates/{part}"));
+        let names = literals(&text)
+            .into_iter()
+            .filter_map(|l| l.strip_prefix("deputy.dev/").map(str::to_owned));
+        let is_name =
+            |n: &String| !n.is_empty() && n.chars().all(|c| c.is_ascii_lowercase() || c == '-' || c == '.');
+        code.extend(
+            names
+                .map(|n| n.trim_end_matches('.').to_owned())
+                .filter(is_name)
+                .map(|n| format!("deputy.dev/{n}")),
+        );
+    }
+    assert_eq!(page, code, "left: docs/contracts.md, right: the crates");
+}
+
+#[test]
+fn the_crate_that_a_row_names_has_its_values() {
+    for row in rows(NAMES)
+        .iter()
+        .filter(|r| !r[0].starts_with("API") && !r[0].starts_with("kinds"))
+    {
+        let folder = codes(&row[2])[0].to_owned();
+        let text = source(&folder);
+        for value in codes(&row[1]) {
+            let value = value
+                .split([':', ' '])
+                .next()
+                .unwrap()
+                .trim_end_matches("CONTAINER")
+                .trim_end_matches('.');
+            let in_code = literals(&text)
+                .iter()
+                .any(|l| l.starts_with(value) || l.ends_with(value));
+            // Names that the chart passes to the process.
+            let in_chart = || chart().contains(value);
+            assert!(
+                in_code || in_chart(),
+                "{}: {value} is neither in {folder} nor in the chart",
+                row[0]
+            );
+        }
+    }
+}
+
+#[test]
+fn the_tags_are_those_of_the_code() {
+    let tags = |what: &str| -> Vec<String> {
+        let listed = row(AWS, what)[1].clone();
+        codes(&listed)
+            .into_iter()
+            .filter(|c| c.starts_with("deputy-"))
+            .map(str::to_owned)
+            .collect()
+    };
+    use naming::{TAG_CLUSTER, TAG_KIND, TAG_NAME, TAG_NAMESPACE, TAG_POD_UID, TAG_SERVICE_ACCOUNT, TAG_UID};
+    assert_eq!(
+        tags("tags on roles"),
+        [TAG_CLUSTER, TAG_KIND, TAG_NAMESPACE, TAG_NAME, TAG_UID]
+    );
+    assert_eq!(
+        tags("tags on boundary"),
+        [TAG_CLUSTER, TAG_KIND, TAG_NAME, TAG_UID]
+    );
+    assert_eq!(
+        tags("session tags"),
+        [TAG_CLUSTER, TAG_NAMESPACE, TAG_SERVICE_ACCOUNT, TAG_POD_UID]
+    );
+    assert_eq!(codes(&row(AWS, "inline policy")[1]), [naming::INLINE_POLICY]);
+}
+
+#[test]
+fn paths_names_and_the_external_id_follow_the_page() {
+    let vectors = fs::read_to_string(root().join("crates/delegation/tests/golden/names.json")).unwrap();
+    let vectors: serde_json::Value = serde_json::from_str(&vectors).unwrap();
+    assert!(vectors.as_object().is_some_and(|v| !v.is_empty()));
+    let cluster = deputy_delegation::ClusterName::new("production-1").unwrap();
+    let fill = |what: &str| codes(&row(AWS, what)[1])[0].replace("<clusterName>", "production-1");
+    assert_eq!(fill("role path"), naming::role_path(&cluster).to_string());
+    assert_eq!(
+        fill("boundary policy path"),
+        naming::limit_path(&cluster).to_string()
+    );
+    let id = deputy_delegation::model::ObjectId {
+        namespace: deputy_delegation::NamespaceName::new("payments").unwrap(),
+        name: deputy_delegation::ObjectName::new("uploader").unwrap(),
+    };
+    let kind = deputy_delegation::model::Kind::AWSRole;
+    let external = fill("external id")
+        .replace("<namespace>", "payments")
+        .replace("<kind>", "AWSRole")
+        .replace("<name>", "uploader");
+    assert_eq!(external, naming::external_id(&cluster, kind, &id).to_string());
+    let name = naming::role_name(&cluster, kind, &id).to_string();
+    let pattern = codes(&row(AWS, "role name")[1])[0]
+        .replace("<namespace>", "payments")
+        .replace("<name>", "uploader");
+    let (readable, hash) = name.split_at(name.len() - 16);
+    assert_eq!((readable.to_owned() + "<hash>", hash.len()), (pattern, 16));
+}
+
+fn chart() -> String {
+    let folder = root().join("charts/deputy/templates");
+    fs::read_dir(folder)
+        .unwrap()
+        .map(|e| fs::read_to_string(e.unwrap().path()).unwrap())
+        .collect()
+}

@@ -1,0 +1,129 @@
+//! What a pod gets, and what agent and broker say to each other.
+
+use std::collections::BTreeSet;
+
+use crate::page::{codes, literals, row, rows, section, source};
+
+#[test]
+fn the_pods_environment_is_in_the_webhook_and_in_the_agent() {
+    let webhook = source("crates/admission/src/inject");
+    let agent = source("crates/agent");
+    for row in rows("What a pod gets") {
+        let name = codes(&row[0])[0];
+        assert!(
+            literals(&webhook).contains(&name),
+            "the webhook does not set {name}"
+        );
+        if name.starts_with("DEPUTY_") {
+            assert!(literals(&agent).contains(&name), "the agent does not read {name}");
+        }
+    }
+    let listed: BTreeSet<_> = section("What a pod gets")
+        .split('`')
+        .filter(|w| w.starts_with("DEPUTY_"))
+        .map(str::to_owned)
+        .collect();
+    let read: BTreeSet<_> = literals(&agent)
+        .into_iter()
+        .filter(|l| l.starts_with("DEPUTY_"))
+        .filter(|l| l.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(listed, read, "left: docs/contracts.md, right: crates/agent");
+}
+
+#[test]
+fn the_fixed_values_of_a_pod_are_in_the_webhook() {
+    let webhook = source("crates/admission/src/inject");
+    let values = codes(&row("What a pod gets", "`AWS_CONTAINER_CREDENTIALS_FULL_URI`")[1])[0].to_owned();
+    assert!(
+        values.starts_with(&format!("http://{}", deputy_agent::config::DEFAULT_LISTEN)),
+        "{values}"
+    );
+    assert!(
+        webhook.contains("127.0.0.1:7419"),
+        "the webhook sends pods elsewhere"
+    );
+    let token = row("What a pod gets", "`AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`");
+    assert_eq!(codes(&token[1]), [deputy_agent::config::DEFAULT_TOKEN_FILE]);
+    let folder = deputy_agent::config::DEFAULT_TOKEN_FILE.trim_end_matches("/token");
+    assert!(webhook.contains(folder), "the webhook mounts the token elsewhere");
+}
+
+#[test]
+fn the_audience_is_the_brokers() {
+    assert_eq!(
+        codes(&row("Names in Kubernetes", "token audience")[1]),
+        [deputy_broker::token::AUDIENCE]
+    );
+}
+
+#[test]
+fn the_brokers_codes_are_those_of_the_page() {
+    let title = "Agent–broker protocol, version 1 (HTTPS, JSON)";
+    let listed: BTreeSet<String> = rows(title)
+        .iter()
+        .filter(|r| ["401", "403", "404", "503"].contains(&r[0].as_str()))
+        .flat_map(|r| {
+            codes(&r[1])
+                .into_iter()
+                .filter(|c| c.starts_with(|x: char| x.is_ascii_uppercase()))
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        })
+        .filter(|c| c != "Code" && !c.contains('-'))
+        .collect();
+    let broker = source("crates/broker");
+    for code in &listed {
+        assert!(
+            literals(&broker).contains(&code.as_str()),
+            "the broker never says {code}"
+        );
+    }
+    // Every constructor of a problem, and every code of a refusal.
+    let said: BTreeSet<String> = broker
+        .split("Problem::again(")
+        .chain(broker.split("Self::again("))
+        .skip(1)
+        .filter_map(|rest| {
+            rest.trim_start()
+                .strip_prefix('"')
+                .and_then(|r| r.split('"').next())
+                .map(str::to_owned)
+        })
+        .collect();
+    let unlisted: Vec<_> = said.difference(&listed).collect();
+    assert!(unlisted.is_empty(), "not in docs/contracts.md: {unlisted:?}");
+}
+
+#[test]
+fn the_ports_and_paths_are_in_the_code_and_in_the_chart() {
+    let sources = [
+        "src",
+        "crates/admission",
+        "crates/broker",
+        "crates/runtime",
+        "crates/agent",
+    ]
+    .map(source)
+    .concat();
+    for row in rows("Ports and URLs of the processes") {
+        for path in codes(&row[2])
+            .iter()
+            .filter_map(|c| c.split(' ').next_back())
+            .filter(|c| c.starts_with('/'))
+        {
+            assert!(literals(&sources).contains(&path), "nobody serves {path}");
+        }
+    }
+    let golden =
+        std::fs::read_to_string(crate::page::root().join("tests/chart/golden/minimal.yaml")).unwrap();
+    for (process, port) in [("webhook", "9443"), ("broker", "8443")] {
+        assert!(row("Ports and URLs of the processes", &format!("`deputy {process}`"))[1].starts_with(port));
+        assert!(
+            golden.contains(&format!("{{name: https, containerPort: {port}}}")),
+            "{process} in the chart"
+        );
+    }
+    assert!(golden.contains("{name: admin, containerPort: 8080}"));
+}
