@@ -92,8 +92,20 @@ fn the_brokers_codes_are_those_of_the_page() {
                 .map(str::to_owned)
         })
         .collect();
+    let refusals = arms_of(&broker, "impl RefusalCode");
+    let said = &said | &refusals;
     let unlisted: Vec<_> = said.difference(&listed).collect();
     assert!(unlisted.is_empty(), "not in docs/contracts.md: {unlisted:?}");
+}
+
+/// The strings that the arms of the first `match` after `start` give.
+fn arms_of(text: &str, start: &str) -> BTreeSet<String> {
+    let (_, rest) = text.split_once(start).unwrap();
+    let (_, arms) = rest.split_once("match self {").unwrap();
+    let arms = arms.split("\n        }").next().unwrap();
+    let found: BTreeSet<_> = literals(arms).into_iter().map(str::to_owned).collect();
+    assert!(!found.is_empty(), "{start}");
+    found
 }
 
 #[test]
