@@ -33,9 +33,9 @@ check: ## Format, lints and unit tests
 	cargo test --locked --workspace
 
 .PHONY: test
-test: tools ## All tests that need no root: unit, real API server, AWS doubles, real clients
-	cargo test --locked --workspace
+test: tools check ## All tests that need no root: unit, real API server, AWS doubles, real clients
 	cargo build --locked --workspace --bins
+	hack/verify
 	tests/chart/verify
 	$(PYTEST) tests/rig tests/integration
 
