@@ -109,8 +109,12 @@ pub struct BindingSessionSpec {
     pub scope: SessionScope,
 
     /// An IAM policy in IAM's own spelling: the session gets what the role and this policy both allow. Absent: all of
-    /// the role.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// the role; null is refused.
+    #[serde(
+        default,
+        deserialize_with = "schema::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(schema_with = "schema::document")]
     pub policy: Option<Value>,
 

@@ -17,13 +17,19 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         DelegationLimit::crd(),
     ];
     for crd in &mut crds {
+        let kept = if crd.spec.names.kind == "AWSRoleBinding" {
+            NULL_KEPT
+        } else {
+            &[]
+        };
         for version in &mut crd.spec.versions {
             if let Some(schema) = version
                 .schema
                 .as_mut()
                 .and_then(|s| s.open_api_v3_schema.as_mut())
             {
-                refuse_null(schema);
+                drop_null(schema);
+                kept.iter().for_each(|path| keep_null(schema, path));
             }
         }
     }
@@ -45,21 +51,35 @@ pub fn crds_yaml(plural: &str) -> Option<String> {
     ))
 }
 
-/// Takes `nullable` out of a schema.
-///
-/// `kube` makes optional fields nullable. But a template that renders `policy:` with nothing behind it did not mean
-/// "no session policy": where absence means more, null is an error.
-fn refuse_null(schema: &mut JSONSchemaProps) {
+/// Fields of a binding whose absence means more than their presence. A template that renders `policy:` with nothing
+/// behind it did not mean "all of the role". The API server would silently drop such a null; kept, it reaches those who
+/// refuse it.
+const NULL_KEPT: &[&[&str]] = &[&["spec", "session"], &["spec", "session", "policy"]];
+
+fn keep_null(schema: &mut JSONSchemaProps, path: &[&str]) {
+    match path.split_first() {
+        Some((name, rest)) => {
+            if let Some(property) = schema.properties.as_mut().and_then(|p| p.get_mut(*name)) {
+                keep_null(property, rest);
+            }
+        }
+        None => schema.nullable = Some(true),
+    }
+}
+
+/// Takes `nullable` out of a schema: `kube` makes every optional field nullable. The API server drops null from the
+/// others, so that it means absent everywhere.
+fn drop_null(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
     for property in schema.properties.iter_mut().flat_map(|p| p.values_mut()) {
-        refuse_null(property);
+        drop_null(property);
     }
     match &mut schema.items {
-        Some(JSONSchemaPropsOrArray::Schema(items)) => refuse_null(items),
-        Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(refuse_null),
+        Some(JSONSchemaPropsOrArray::Schema(items)) => drop_null(items),
+        Some(JSONSchemaPropsOrArray::Schemas(items)) => items.iter_mut().for_each(drop_null),
         None => {}
     }
     if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
-        refuse_null(values);
+        drop_null(values);
     }
 }

@@ -1,6 +1,8 @@
 //! Schemas that several kinds share, and those that `schemars` can't derive.
 
 use schemars::{Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize as _, Deserializer};
+use serde_json::Value;
 
 /// Hours, minutes and seconds: `1h`, `90m`, `1h30m`.
 pub(crate) const DURATION: &str = r"^([0-9]+(h|m|s))+$";
@@ -29,6 +31,11 @@ pub(crate) fn document(_: &mut SchemaGenerator) -> Schema {
         "x-kubernetes-preserve-unknown-fields": true,
         "x-kubernetes-map-type": "atomic",
     })
+}
+
+/// A field that is there, if only as null. Of itself, `Option` takes null for absent.
+pub(crate) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// AWS tags, key to value.

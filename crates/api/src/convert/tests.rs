@@ -310,3 +310,24 @@ fn lists_longer_than_allowed_are_refused_with_both_numbers() {
     let violations = parse_binding(&typed(with(binding(), "/spec/subjects", json!(many)))).unwrap_err();
     assert_eq!(violations[0].message, "101 subjects; it must be 1 to 100");
 }
+
+#[test]
+fn a_session_or_session_policy_of_null_is_not_taken_for_none() {
+    let object = with(binding(), "/spec/session/policy", json!(null));
+    let found = fields(parse_binding(&typed(object)).unwrap_err());
+    assert!(
+        found
+            .iter()
+            .all(|(_, field)| field.starts_with("spec.session.policy")),
+        "{found:?}"
+    );
+    let object = with(binding(), "/spec/session", json!(null));
+    assert!(serde_json::from_value::<crate::AWSRoleBinding>(object).is_err());
+    // What the API server must not drop on the way.
+    let crd = crate::crds::crd("awsrolebindings").unwrap();
+    let schema = serde_json::to_value(&crd.spec.versions[0].schema).unwrap();
+    let session = &schema["openAPIV3Schema"]["properties"]["spec"]["properties"]["session"];
+    assert_eq!(session["nullable"], json!(true));
+    assert_eq!(session["properties"]["policy"]["nullable"], json!(true));
+    assert_eq!(session["properties"]["duration"].get("nullable"), None);
+}
