@@ -1,0 +1,115 @@
+"""AWS that is away, slow, full, or says no: the conditions say so, and all heals by itself."""
+
+import threading
+
+import pytest
+
+from rig.proc import wait_until
+
+from .scenario import LIST, READ, document
+
+
+def of(team):
+    """Calls about the team's own role or policy."""
+    return lambda call: f".{team.name}" in call.get("RoleName", "") + call.get("PolicyName", "") + call.get("PolicyArn", "")
+
+
+REFUSALS = {
+    "unreachable": ({"drop": True}, "Unavailable"),
+    "throttled": ({"code": "Throttling", "status": 400}, "Throttled"),
+    "denied": ({"code": "AccessDenied", "status": 403}, "AccessDenied"),
+    "failing": ({"code": "ServiceFailure", "status": 500}, "Unavailable"),
+    "full": ({"code": "LimitExceeded", "status": 409}, "QuotaExceeded"),
+    "exists": ({"code": "EntityAlreadyExists", "status": 409}, "AWSError"),
+    "invalid principal": (
+        {"code": "MalformedPolicyDocument", "message": 'Invalid principal in policy: "AWS":"x"'},
+        "AWSError",
+    ),
+}
+
+
+@pytest.mark.parametrize("action", ["CreateRole", "PutRolePolicy"])
+@pytest.mark.parametrize("what", REFUSALS)
+def test_a_role_says_what_aws_says_and_heals(scenario, team, what, action):
+    fault, reason = REFUSALS[what]
+    recorder = scenario.aws.recorder
+    injected = recorder.inject(action, when=of(team), name=what, **fault)
+    team.role("uploader", READ, wait=False)
+    condition = team.wait_role(status="False", reason=reason)
+    assert condition["message"] and injected.hits
+    assert scenario.admin.get(team.role_path())["metadata"]["finalizers"] == ["deputy.dev/role"]
+    recorder.clear_faults()
+    team.wait_role(timeout=30)
+    assert team.inline() == {"deputy": document(READ)}
+
+
+@pytest.mark.parametrize("action", ["CreateRole", "PutRolePolicy", "UpdateAssumeRolePolicy"])
+def test_an_answer_that_is_lost_changes_nothing(scenario, team, action):
+    fault = scenario.aws.recorder.inject(action, when=of(team), lose_response=True, times=1)
+    team.granted("uploader", READ)
+    if action == "UpdateAssumeRolePolicy" and not fault.hits:
+        # Role and binding came together, so trust was right from the start.
+        scenario.admin.delete(team.binding_path())
+        team.wait_trusted(trusted=False)
+    assert fault.hits == 1
+    team.wait_role()
+    mine = [r for r in scenario.roles_in_aws() if r.startswith(f"deputy.{team.name}.")]
+    assert len(mine) == 1
+
+
+def test_a_boundary_that_can_not_be_written_holds_its_roles_back(scenario, new_team):
+    team = new_team(limit=False)
+    fault = scenario.aws.recorder.inject("CreatePolicy", when=of(team), code="AccessDenied", status=403)
+    from .scenario import limit
+
+    scenario.create(limit(team.name, [team.name]))
+    condition = team.wait_limit("False", "AccessDenied")
+    assert "CreatePolicy" in condition["message"] and fault.hits
+    wait_until(lambda: scenario.create(_role(team)), "the limit known to the webhook", 10)
+    condition = team.wait_role(status="False", reason="BoundaryNotReady")
+    assert not [r for r in scenario.roles_in_aws() if team.name in r]
+    scenario.aws.recorder.clear_faults()
+    team.wait_limit(timeout=30)
+    team.wait_role(timeout=30)
+
+
+def _role(team):
+    from .scenario import role
+
+    return role(team.name, "uploader", READ)
+
+
+def test_a_boundary_that_can_not_be_widened_keeps_the_grants_under_the_old_one(scenario, team):
+    team.granted("uploader", READ)
+    scenario.aws.recorder.inject("CreatePolicyVersion", when=of(team), code="Throttling", status=400)
+    scenario.admin.patch(team.limit_path, {"spec": {"ceiling": document(READ, LIST)}})
+    team.wait_limit("False", "Throttled")
+    # More may be granted only after the boundary is wider; the role as it is goes on.
+    team.wait_role(status="False", reason="BoundaryNotReady")
+    assert team.in_aws()["AssumeRolePolicyDocument"]["Statement"][0]["Effect"] == "Allow"
+    scenario.aws.recorder.clear_faults()
+    team.wait_limit(timeout=30)
+    team.wait_role(timeout=30)
+
+
+def test_a_deletion_that_aws_refuses_is_told_and_finished_later(scenario, team):
+    team.role("uploader", READ)
+    name = team.aws_name()
+    scenario.aws.recorder.inject("DeleteRole", when=of(team), code="AccessDenied", status=403)
+    scenario.admin.delete(team.role_path())
+    condition = scenario.wait(team.role_path(), "Ready", "False", "Deleting")
+    assert "DeleteRole" in condition["message"]
+    scenario.aws.recorder.clear_faults()
+    scenario.wait_gone(team.role_path(), timeout=40)
+    assert name not in scenario.roles_in_aws()
+
+
+def test_a_slow_aws_delays_only_what_it_is_about(scenario, team, new_team):
+    gate = threading.Event()
+    held = scenario.aws.recorder.inject("CreateRole", when=of(team), gate=gate)
+    team.role("uploader", READ, wait=False)
+    held.wait_held()
+    other = new_team()
+    other.role("uploader", READ)
+    gate.set()
+    team.wait_role()

@@ -1,0 +1,194 @@
+"""Processes that restart, crash and come in twos."""
+
+import threading
+
+import pytest
+
+from rig.aws import Credentials, policy
+from rig.cluster import service_account_user
+from rig.deputy import NAMESPACE
+from rig.proc import wait_until
+
+from .scenario import LIST, READ, binding, document, limit
+from .test_faults import of
+
+STATUS_WRITERS = [service_account_user(NAMESPACE, f"deputy-{name}") for name in ("controller", "limits")]
+
+
+def status_writes(scenario, since: int) -> list[str]:
+    """What the controllers wrote to the API server, Leases aside, after the first `since` requests of all."""
+    found = scenario.cluster.audited()[since:]
+    return [
+        str(r)
+        for r in found
+        if r.user in STATUS_WRITERS and r.verb in ("patch", "update", "create") and r.resource != "leases"
+    ]
+
+
+def test_a_resync_without_change_writes_nothing_anywhere(scenario, new_team):
+    for _ in range(3):
+        new_team().granted("uploader", READ)
+    recorder = scenario.aws.recorder
+    # Whatever other tests left behind is settled first: a full look without a write.
+    for name in ("limits", "controller"):
+        scenario.deputy.restart(name)
+
+    def settled(calls: int, requests: int) -> bool:
+        read = {c.parameters.get("RoleName") for c in recorder.calls("GetRole", since=calls)}
+        looked = {c.parameters.get("PolicyArn", "").rsplit("/", 1)[-1] for c in recorder.calls("GetPolicy", since=calls)}
+        return set(scenario.roles_in_aws()) <= read and set(scenario.policies_in_aws()) <= looked and requests >= 0
+
+    def look_again() -> tuple[int, int]:
+        calls, requests = recorder.mark(), len(scenario.cluster.audited())
+        for name in ("limits", "controller"):
+            scenario.deputy.restart(name)
+        wait_until(lambda: settled(calls, requests), "every role and policy read again", 30)
+        return calls, requests
+
+    calls, requests = look_again()
+    # The next sweep and every answer under way belong to this look as well.
+    recorder.wait_for("ListPolicies", since=calls)
+    assert scenario.writes(calls) == ["GetCallerIdentity"] * len(scenario.writes(calls)), scenario.writes(calls)
+    assert status_writes(scenario, requests) == []
+
+
+def test_what_somebody_changed_in_aws_is_repaired(scenario, team):
+    team.granted("uploader", READ)
+    iam, name = scenario.iam(), team.aws_name()
+    boundary = team.in_aws()["PermissionsBoundary"]["PermissionsBoundaryArn"]
+    trust = team.in_aws()["AssumeRolePolicyDocument"]
+    open_trust = policy({"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"})
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=open_trust)
+    iam.put_role_policy(RoleName=name, PolicyName="theirs", PolicyDocument=policy({**READ, "Resource": "*"}))
+    iam.put_role_policy(RoleName=name, PolicyName="deputy", PolicyDocument=policy(LIST))
+    managed = iam.create_policy(PolicyName=f"managed-{team.name}", PolicyDocument=policy(LIST))["Policy"]["Arn"]
+    iam.attach_role_policy(RoleName=name, PolicyArn=managed)
+    iam.delete_role_permissions_boundary(RoleName=name)
+    iam.create_policy_version(PolicyArn=boundary, PolicyDocument=policy({**READ, "Resource": "*"}), SetAsDefault=True)
+
+    scenario.deputy.restart("limits")
+    scenario.deputy.restart("controller")
+    wait_until(lambda: team.in_aws()["AssumeRolePolicyDocument"] == trust, "trust repaired", 20)
+    wait_until(lambda: team.inline() == {"deputy": document(READ)}, "permissions repaired", 20)
+    wait_until(lambda: not iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"], "detached", 20)
+    found = wait_until(lambda: team.in_aws().get("PermissionsBoundary"), "the boundary again", 20)
+    assert found["PermissionsBoundaryArn"] == boundary
+    wait_until(lambda: len(iam.list_policy_versions(PolicyArn=boundary)["Versions"]) == 1, "one version", 20)
+    iam.delete_policy(PolicyArn=managed)
+
+
+# What is held, and what makes the process call it.
+POINTS = {
+    "CreateRole": ("controller", lambda s, t: t.role("uploader", READ, wait=False)),
+    "PutRolePolicy": ("controller", lambda s, t: t.role("uploader", READ, wait=False)),
+    "UpdateAssumeRolePolicy": ("controller", lambda s, t: s.create(binding(t.name, "uploader", "uploader", "uploader"))),
+    "UpdateRole": ("controller", lambda s, t: s.admin.patch(t.role_path(), {"spec": {"maxSessionDuration": "2h"}})),
+    "DeleteRolePolicy": ("controller", lambda s, t: s.admin.delete(t.role_path())),
+    "DeleteRole": ("controller", lambda s, t: s.admin.delete(t.role_path())),
+    "CreatePolicy": ("limits", lambda s, t: s.create(limit(t.name, [t.name]))),
+    "CreatePolicyVersion": ("limits", lambda s, t: s.admin.patch(t.limit_path, {"spec": {"ceiling": document(LIST, READ)}})),
+    "DeletePolicyVersion": ("limits", lambda s, t: s.admin.patch(t.limit_path, {"spec": {"ceiling": document(LIST, READ)}})),
+    "DeletePolicy": ("limits", lambda s, t: s.admin.delete(t.limit_path)),
+}
+
+
+@pytest.mark.parametrize("applied", [True, False], ids=["applied", "lost"])
+@pytest.mark.parametrize("action", POINTS)
+def test_a_process_killed_in_the_middle_of_a_call_goes_on_where_it_was(scenario, new_team, action, applied):
+    process, begin = POINTS[action]
+    team = new_team(limit=action != "CreatePolicy")
+    if action in ("UpdateAssumeRolePolicy", "UpdateRole", "DeleteRolePolicy", "DeleteRole"):
+        team.role("uploader", READ)
+    gate = threading.Event()
+    fault = scenario.aws.recorder.inject(action, when=of(team), gate=gate, drop=not applied, times=1)
+    begin(scenario, team)
+    fault.wait_held(timeout=20)
+    scenario.deputy.kill(process)
+    mark = scenario.aws.recorder.mark()
+    gate.set()
+    scenario.aws.recorder.wait_for(action, since=mark)
+    scenario.deputy.start_process(process)
+
+    if action in ("DeleteRolePolicy", "DeleteRole"):
+        scenario.wait_gone(team.role_path())
+        assert not [r for r in scenario.roles_in_aws() if f".{team.name}." in r]
+    elif action == "DeletePolicy":
+        wait_until(lambda: not [p for p in scenario.policies_in_aws() if team.name in p], "the policy gone", 20)
+    elif process == "limits":
+        team.wait_limit()
+        mine = [p for p in scenario.policies_in_aws() if f".{team.name}-" in p]
+        arn = scenario.admin.get(team.limit_path)["status"]["boundaries"][0]["policyARN"]
+        assert mine == [arn.rsplit("/", 1)[-1]]
+        wait_until(lambda: len(scenario.iam().list_policy_versions(PolicyArn=arn)["Versions"]) == 1, "one version", 10)
+    else:
+        team.wait_role()
+        assert len([r for r in scenario.roles_in_aws() if f".{team.name}." in r]) == 1
+        wait_until(lambda: team.inline() == {"deputy": document(READ)}, "permissions", 10)
+        if action == "UpdateAssumeRolePolicy":
+            team.wait_trusted()
+        if action == "UpdateRole":
+            wait_until(lambda: team.in_aws()["MaxSessionDuration"] == 7200, "the duration", 10)
+
+
+def test_a_broker_killed_in_the_middle_of_a_call_answers_when_it_is_back(scenario, team):
+    team.granted("uploader", READ)
+    team.pod()
+    gate = threading.Event()
+    mine = lambda call: f".{team.name}." in call.get("RoleArn", "")  # noqa: E731
+    fault = scenario.aws.recorder.inject("AssumeRole", when=mine, gate=gate)
+    assert team.ask()[0] == 503
+    fault.wait_held()
+    scenario.deputy.kill("broker")
+    scenario.aws.recorder.clear_faults()
+    scenario.deputy.start_process("broker")
+    team.wait_answer(200)
+
+
+def test_a_killed_webhook_comes_back_with_the_same_authority(scenario, team):
+    path = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/deputy"
+    before = scenario.admin.get(path)["webhooks"][0]["clientConfig"]["caBundle"]
+    scenario.deputy.kill("webhook")
+    scenario.deputy.start_process("webhook")
+    assert scenario.admin.get(path)["webhooks"][0]["clientConfig"]["caBundle"] == before
+    team.role("uploader", READ)
+
+
+def test_all_processes_killed_at_once_come_back(scenario, team):
+    team.granted("uploader", READ)
+    team.pod()
+    for name in ("limits", "controller", "broker", "webhook"):
+        scenario.deputy.kill(name)
+    scenario.deputy.start()
+    team.wait_answer(200)
+    team.role("second", READ)
+
+
+def test_of_two_controllers_one_writes_and_the_other_takes_over(scenario, team):
+    deputy, recorder = scenario.deputy, scenario.aws.recorder
+    key = scenario.iam().create_access_key(UserName="deputy-provisioner")["AccessKey"]
+    second = Credentials.of(key)
+    first = deputy.identities["controller"]
+
+    def writers(since: int) -> set[str]:
+        calls = recorder.calls(since=since)
+        return {c.access_key_id for c in calls if c.action in ("CreateRole", "PutRolePolicy", "DeleteRole")}
+
+    deputy.start_process("controller", replica="b", **second.environment())
+    try:
+        mark = recorder.mark()
+        team.role("one", READ)
+        assert writers(mark) == {first.access_key_id}
+        mark = recorder.mark()
+        deputy.processes["controller"].stop()
+        team.role("two", READ)
+        assert writers(mark) == {second.access_key_id}
+        deputy.start_process("controller")
+        mark = recorder.mark()
+        team.role("three", READ)
+        assert writers(mark) == {second.access_key_id}, "the first one waits for its turn"
+    finally:
+        deputy.processes.pop("controllerb").stop()
+    mark = recorder.mark()
+    team.role("four", READ)
+    assert writers(mark) == {first.access_key_id}
+    scenario.iam().delete_access_key(UserName="deputy-provisioner", AccessKeyId=second.access_key_id)
