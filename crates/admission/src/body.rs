@@ -18,13 +18,26 @@ const PAGE: usize = 4096;
 /// How long a body may take to arrive, the wait for memory included. The API server sends it at once.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Bodies from this size on, in bytes, are answered [`LARGE_AT_ONCE`] at a time: parsed, they take many times as much.
+const LARGE: usize = 64 * 1024;
+const LARGE_AT_ONCE: usize = 2;
+/// The most JSON values in a large body. A body of commas would take thirty times its size when parsed; objects that
+/// people write have one value in twenty bytes.
+const MAX_VALUES: usize = 150_000;
+
 /// Memory that bodies may take.
 #[derive(Debug, Clone)]
-pub(crate) struct Budget(Arc<Semaphore>);
+pub(crate) struct Budget {
+    pages: Arc<Semaphore>,
+    large: Arc<Semaphore>,
+}
 
 impl Default for Budget {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(PAGES)))
+        Self {
+            pages: Arc::new(Semaphore::new(PAGES)),
+            large: Arc::new(Semaphore::new(LARGE_AT_ONCE)),
+        }
     }
 }
 
@@ -32,6 +45,7 @@ impl Default for Budget {
 pub(crate) struct Read {
     pub(crate) bytes: Bytes,
     _memory: Option<OwnedSemaphorePermit>,
+    _large: Option<OwnedSemaphorePermit>,
 }
 
 /// Why there is no body.
@@ -41,6 +55,8 @@ pub(crate) enum BodyError {
     ContentType,
     #[error("the body is larger than {MAX_BODY} bytes")]
     TooLarge,
+    #[error("the body holds more than {MAX_VALUES} JSON values")]
+    TooMany,
     #[error("the body did not arrive within {} s", READ_TIMEOUT.as_secs())]
     Slow,
     #[error("the body could not be read: {0}")]
@@ -53,6 +69,7 @@ impl BodyError {
         match self {
             Self::ContentType => "content-type",
             Self::TooLarge => "too-large",
+            Self::TooMany => "too-many-values",
             Self::Slow => "slow",
             Self::Broken(_) => "broken",
         }
@@ -89,7 +106,7 @@ impl Budget {
             let have = memory.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
             if let Some(missing) = length.div_ceil(PAGE).checked_sub(have).filter(|n| *n > 0) {
                 let missing = u32::try_from(missing).map_err(|_| BodyError::TooLarge)?;
-                let more = Arc::clone(&self.0)
+                let more = Arc::clone(&self.pages)
                     .acquire_many_owned(missing)
                     .await
                     .map_err(|error| BodyError::Broken(error.to_string()))?;
@@ -100,11 +117,36 @@ impl Budget {
             }
             bytes.extend_from_slice(&data);
         }
+        let large = if bytes.len() < LARGE {
+            None
+        } else if values(&bytes) > MAX_VALUES {
+            return Err(BodyError::TooMany);
+        } else {
+            let permit = Arc::clone(&self.large).acquire_owned().await;
+            Some(permit.map_err(|error| BodyError::Broken(error.to_string()))?)
+        };
         Ok(Read {
             bytes: bytes.into(),
             _memory: memory,
+            _large: large,
         })
     }
+}
+
+/// How many JSON values a text holds at most, give or take one: each but the first follows a comma, a colon or an opening
+/// bracket.
+fn values(json: &[u8]) -> usize {
+    let (mut count, mut in_string, mut escaped) = (1, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b',' | b':' | b'[' | b'{' if !in_string => count += 1,
+            _ => {}
+        }
+    }
+    count
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
@@ -158,17 +200,17 @@ mod tests {
     async fn memory_comes_back_when_a_body_is_dropped_or_refused() {
         let budget = Budget::default();
         let read = budget.read(&headers(), chunks(1, 10_000)).await.unwrap();
-        assert_eq!(budget.0.available_permits(), PAGES - 3);
+        assert_eq!(budget.pages.available_permits(), PAGES - 3);
         drop(read);
         drop(budget.read(&headers(), chunks(4, 1024 * 1024)).await);
-        assert_eq!(budget.0.available_permits(), PAGES);
+        assert_eq!(budget.pages.available_permits(), PAGES);
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_finds_no_memory_waits_and_is_turned_away_in_time() {
         let budget = Budget::default();
         let all = u32::try_from(PAGES).unwrap();
-        let _taken = Arc::clone(&budget.0).acquire_many_owned(all).await.unwrap();
+        let _taken = Arc::clone(&budget.pages).acquire_many_owned(all).await.unwrap();
         let error = budget.read(&headers(), chunks(1, 1)).await;
         assert!(matches!(error, Err(BodyError::Slow)));
     }
@@ -182,5 +224,41 @@ mod tests {
             )
             .await;
         assert!(matches!(error, Err(BodyError::Slow)));
+    }
+
+    #[tokio::test]
+    async fn a_body_of_commas_is_refused_before_anybody_parses_it() {
+        let bomb = format!("[{}0]", "0,".repeat(1_000_000));
+        let error = Budget::default().read(&headers(), bomb.into()).await;
+        assert!(matches!(error, Err(BodyError::TooMany)));
+        let text = format!("{{\"a\": \"{}\\\"\"}}", ",".repeat(1_000_000));
+        assert!(Budget::default().read(&headers(), text.into()).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn large_bodies_wait_for_each_other_and_small_ones_for_nobody() {
+        let budget = Budget::default();
+        let large = || chunks(2, LARGE);
+        let first = budget.read(&headers(), large()).await.unwrap();
+        let _second = budget.read(&headers(), large()).await.unwrap();
+        assert!(matches!(
+            budget.read(&headers(), large()).await,
+            Err(BodyError::Slow)
+        ));
+        assert!(budget.read(&headers(), chunks(1, 100)).await.is_ok());
+        drop(first);
+        assert!(budget.read(&headers(), large()).await.is_ok());
+    }
+
+    #[test]
+    fn values_are_counted_outside_of_strings() {
+        for (json, count) in [
+            ("1", 1),
+            ("[1,2]", 3),
+            (r#"{"a":"x,y:[{","b":"\\",  "c":"\"}"}"#, 7),
+        ] {
+            assert!(serde_json::from_str::<serde_json::Value>(json).is_ok(), "{json}");
+            assert_eq!(values(json.as_bytes()), count, "{json}");
+        }
     }
 }
