@@ -4,6 +4,8 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules
+# Steps share the target folder, and verify rewrites generated files while it runs.
+.NOTPARALLEL:
 
 CACHE := $(or $(DEPUTY_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deputy)
 CARGO_DENY_VERSION := 0.20.2
@@ -33,9 +35,8 @@ check: ## Format, lints and unit tests
 	cargo test --locked --workspace
 
 .PHONY: test
-test: tools check ## All tests that need no root: unit, real API server, AWS doubles, real clients
+test: tools check verify ## All tests that need no root: format, lints, unit, generated files, real API server, AWS doubles, real clients
 	cargo build --locked --workspace --bins
-	hack/verify
 	tests/chart/verify
 	$(PYTEST) tests/rig tests/integration
 
@@ -52,8 +53,9 @@ demo: tools ## Show the main job against a real API server and an AWS double (KE
 	hack/demo/run
 
 .PHONY: bench
-bench: ## Measure
-	cargo bench --locked --workspace
+bench: ## Measure (docs/benchmarks.md)
+	hack/bench-data
+	cargo bench --locked --manifest-path benches/Cargo.toml --target-dir "$${CARGO_TARGET_DIR:-target}"
 
 .PHONY: generate
 generate: ## Write all generated files

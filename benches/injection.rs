@@ -1,0 +1,79 @@
+//! Injection of pods: from the bytes of the object to the bytes of the patch.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use deputy_admission::inject::{Injection, InjectionConfig, PodFacts, inject};
+use deputy_delegation::{NamespaceName, Region};
+use serde_json::{Value, json};
+
+fn pod(bytes: usize) -> Vec<u8> {
+    let container = |n: usize| {
+        json!({
+            "name": format!("c{n}"), "image": "registry.example.com/app:1", "resources": {"requests": {"cpu": "10m", "memory": "64Mi"}},
+            "env": (0..12).map(|e| json!({"name": format!("SETTING_{e}"), "value": "a value of ordinary length"})).collect::<Vec<_>>(),
+            "volumeMounts": [{"name": "app", "mountPath": "/app", "readOnly": true}],
+        })
+    };
+    let mut pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "uploader-1", "namespace": "payments", "labels": {"app": "uploader", "deputy.dev/inject": "enabled"}},
+        "spec": {"serviceAccountName": "uploader", "containers": [{"name": "app", "image": "registry.example.com/app:1"}], "volumes": [{"name": "app", "configMap": {"name": "app"}}]},
+    });
+    let mut n = 0;
+    while pod.to_string().len() + container(n).to_string().len() < bytes {
+        pod["spec"]["containers"]
+            .as_array_mut()
+            .unwrap()
+            .push(container(n));
+        n += 1;
+    }
+    let missing = bytes.saturating_sub(pod.to_string().len() + r#","annotations":{"note":""}"#.len());
+    pod["metadata"]["annotations"] = json!({"note": "x".repeat(missing)});
+    pod.to_string().into_bytes()
+}
+
+fn injection(criterion: &mut Criterion) {
+    let namespace = NamespaceName::new("payments").unwrap();
+    let region = Region::new("ap-northeast-1").unwrap();
+    let of_region = |_: Option<&str>| Some(region.clone());
+    let facts = PodFacts {
+        namespace: &namespace,
+        service_account_label: None,
+        namespace_label: Some("enabled"),
+        region: &of_region,
+    };
+    let config = InjectionConfig {
+        agent_image: "registry.example.com/deputy@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef".into(),
+        broker_url: "https://deputy-broker.deputy.svc:8443".into(),
+        broker_address: Some("10.96.7.7:8443".into()),
+        broker_ca: "-----BEGIN CERTIFICATE-----\n".to_owned() + &"A".repeat(700) + "\n-----END CERTIFICATE-----\n",
+        own_namespace: NamespaceName::new("deputy").unwrap(),
+    };
+    let mut group = criterion.benchmark_group("injection");
+    for kilobytes in [1, 20] {
+        let bytes = pod(kilobytes * 1024);
+        let value: Value = serde_json::from_slice(&bytes).unwrap();
+        group.throughput(Throughput::Bytes(bytes.len() as u64));
+        group.bench_function(format!("{kilobytes} KB, from bytes to patch"), |b| {
+            b.iter(|| {
+                let pod: Value = serde_json::from_slice(black_box(&bytes)).unwrap();
+                patch_bytes(inject(&pod, &facts, &config))
+            });
+        });
+        group.bench_function(format!("{kilobytes} KB, decision and patch alone"), |b| {
+            b.iter(|| inject(black_box(&value), &facts, &config));
+        });
+    }
+    group.finish();
+}
+
+fn patch_bytes(injection: Injection) -> Vec<u8> {
+    let Injection::Injected { patch, .. } = injection else {
+        panic!("not injected")
+    };
+    serde_json::to_vec(&patch).unwrap()
+}
+
+criterion_group!(benches, injection);
+criterion_main!(benches);
