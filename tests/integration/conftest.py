@@ -38,11 +38,17 @@ def healthy(request):
 def new_team(request, scenario):
     """Makes namespaces, each with its limit: `new_team()`, `new_team(limit=False)`."""
 
+    made: list[Team] = []
+
     def make(**options: object) -> Team:
         words = re.sub(r"[^a-z0-9]+", "-", request.node.originalname.removeprefix("test_").lower())
-        return Team(scenario, f"{words[:16].strip('-')}-{next(_numbers)}", **options)
+        made.append(Team(scenario, f"{words[:16].strip('-')}-{next(_numbers)}", **options))
+        return made[-1]
 
-    return make
+    yield make
+    scenario.heal()
+    for one in made:
+        one.leave()
 
 
 @pytest.fixture

@@ -233,6 +233,15 @@ class Team:
         self.cluster.create_service_account(self.name, service_account)
         return self.cluster.create_pod(self.name, name, service_account, **spec)
 
+    def leave(self) -> None:
+        """Deletes what is granted, so that tests after it wait for nothing of it; nobody waits until it is gone."""
+        for plural in ("awsrolebindings", "awsroles"):
+            self.admin.delete(f"{API}/namespaces/{self.name}/{plural}")
+        if self.admin.exists(self.limit_path):
+            meant = {"metadata": {"annotations": {"deputy.dev/accept-suspending": "1000"}}}
+            self.admin.patch(self.limit_path, meant)
+            self.admin.delete(self.limit_path)
+
     # --- paths
 
     @property

@@ -59,6 +59,8 @@ class Deputy:
         self.processes: dict[str, Process] = {}
         self.identities: dict[str, Credentials] = {}
         self.bootstrap: dict = {}
+        self.secrets: set[str] = set()
+        """Every secret key and token that the broker or an agent handed out, and every pod token shown to them."""
         self.rendered: Rendered
         self._ports = {name: free_port() for name in _LISTENS}
         self._admin: dict[str, int] = {}
@@ -226,13 +228,16 @@ class Deputy:
     def ask_broker(self, token: str, path: str = "/v1/credentials", **headers: str) -> tuple[int, dict, dict]:
         """A request to the broker as an agent makes it: status, headers, body."""
         context = ssl.create_default_context(cadata=self.broker_bundle())
+        self.secrets.add(token)
         request = urllib.request.Request(f"https://{self.broker_address}{path}")
         request.add_header("Authorization", f"Bearer {token}")
         for key, value in headers.items():
             request.add_header(key.replace("_", "-"), value)
         try:
             with urllib.request.urlopen(request, timeout=5, context=context) as answer:
-                return answer.status, dict(answer.headers), json.load(answer)
+                body = json.load(answer)
+                self.secrets |= {body["SecretAccessKey"], body["Token"]}
+                return answer.status, dict(answer.headers), body
         except urllib.error.HTTPError as error:
             body = error.read()
             return error.code, dict(error.headers), json.loads(body) if body else {}
@@ -256,14 +261,14 @@ class Agent:
         folder = deputy.folder / f"agent-{namespace}-{name}"
         folder.mkdir(parents=True, exist_ok=True)
         self.token_file = folder / "token"
-        self._deputy, self._port = deputy, free_port()
+        self._deputy, self.port = deputy, free_port()
         self.rotate_token()
         sidecar = next(c for c in pod["spec"]["initContainers"] if c["name"] == "deputy-agent")
         env = {e["name"]: e.get("value", "") for e in sidecar["env"]}
         # There is no pod network here: the Service's address leads nowhere, and this port is one of many.
         env |= {
             "DEPUTY_BROKER_ADDRESS": deputy.broker_address,
-            "DEPUTY_LISTEN": f"127.0.0.1:{self._port}",
+            "DEPUTY_LISTEN": f"127.0.0.1:{self.port}",
             "DEPUTY_TOKEN_FILE": str(self.token_file),
             **more,
         }
@@ -274,7 +279,9 @@ class Agent:
         """A new token of the pod, as the kubelet replaces the old one: by renaming."""
         meta = self.pod["metadata"]
         new = self.token_file.with_suffix(".new")
-        new.write_text(self._deputy.cluster.pod_token(meta["namespace"], meta["name"]))
+        token = self._deputy.cluster.pod_token(meta["namespace"], meta["name"])
+        self._deputy.secrets.add(token)
+        new.write_text(token)
         new.rename(self.token_file)
 
     def is_ready(self) -> bool:
@@ -294,19 +301,22 @@ class Agent:
         found = next(c for c in [*spec["containers"], *spec["initContainers"]] if c["name"] == container)
         env = {e["name"]: e["value"] for e in found.get("env", []) if "value" in e}
         uri = env["AWS_CONTAINER_CREDENTIALS_FULL_URI"]
-        env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = uri.replace("127.0.0.1:7419", f"127.0.0.1:{self._port}")
+        env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = uri.replace("127.0.0.1:7419", f"127.0.0.1:{self.port}")
         env["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"] = str(self.token_file)
         return env
 
-    def get(self, path: str = "/v1/credentials", **headers: str) -> tuple[int, dict]:
-        """A request to the agent as an SDK makes it: status and body."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self._port}{path}")
+    def get(self, path: str = "/v1/credentials", method: str = "GET", **headers: str) -> tuple[int, dict]:
+        """A request to the agent as an SDK makes it: status and body. An empty header is left out."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method)
         headers = {"Authorization": self.token_file.read_text(), **headers}
         for key, value in headers.items():
-            request.add_header(key.replace("_", "-"), value)
+            if value:
+                request.add_header(key.replace("_", "-"), value)
         try:
             with urllib.request.urlopen(request, timeout=5) as answer:
-                return answer.status, json.load(answer)
+                body = json.load(answer)
+                self._deputy.secrets |= {body[key] for key in ("SecretAccessKey", "Token") if key in body}
+                return answer.status, body
         except urllib.error.HTTPError as error:
             body = error.read()
             return error.code, json.loads(body) if body else {}
