@@ -101,6 +101,7 @@ class Scenario:
     def __init__(self, cluster: Cluster, aws: Aws, deputy: Deputy) -> None:
         self.cluster, self.aws, self.deputy = cluster, aws, deputy
         self.admin = cluster.admin
+        self.last_metrics: dict[str, str] = {}
 
     def start(self) -> "Scenario":
         """Installs Deputy and waits until the account is ready."""

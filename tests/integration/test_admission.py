@@ -122,13 +122,13 @@ def documents_team(scenario):
 def test_two_bindings_for_one_service_account_are_told_and_the_older_one_is_the_default(scenario, team):
     team.granted()
     team.role("other", READ)
-    warnings = scenario.try_create(binding(team.name, "second", "other", "uploader"))
+    warnings = scenario.try_create(binding(team.name, "z-second", "other", "uploader"))
     assert any(w.startswith("Shadowed: uploader gets the older uploader") for w in warnings), warnings
-    team.binding("second", "other", "uploader", wait=False)
-    team.wait_binding("second", "True", "Shadowed")
+    team.binding("z-second", "other", "uploader", wait=False)
+    team.wait_binding("z-second", "True", "Shadowed")
     team.wait_binding("uploader", "True", "Ready")
     scenario.admin.delete(team.binding_path("uploader"))
-    team.wait_binding("second", "True", "Ready")
+    team.wait_binding("z-second", "True", "Ready")
 
 
 def test_a_limit_in_use_is_not_deleted_by_mistake(scenario, team):

@@ -158,10 +158,10 @@ def test_an_agent_that_waits_for_its_listener_only(scenario, new_team):
 
 def test_a_pods_two_bindings(scenario, team):
     team.granted("uploader", READ)
-    team.role("lister", LIST)
-    team.binding("lister", "lister", "uploader")
-    team.wait_trusted("lister")
-    body = {"metadata": {"name": "app", "annotations": {"deputy.dev/binding.second": "lister"}}}
+    team.role("z-lister", LIST)
+    team.binding("z-lister", "z-lister", "uploader")
+    team.wait_trusted("z-lister")
+    body = {"metadata": {"name": "app", "annotations": {"deputy.dev/binding.second": "z-lister"}}}
     containers = [{"name": n, "image": "app.invalid/app:1"} for n in ("app", "second")]
     body["spec"] = {"serviceAccountName": "uploader", "containers": containers}
     pod = scenario.admin.create(f"/api/v1/namespaces/{team.name}/pods", body)
@@ -169,8 +169,8 @@ def test_a_pods_two_bindings(scenario, team):
     try:
         agent.wait_ready()
         uris = {n: agent.environment(n)["AWS_CONTAINER_CREDENTIALS_FULL_URI"] for n in ("app", "second")}
-        assert uris["app"].endswith("/v1/credentials") and uris["second"].endswith("/v1/credentials/lister")
-        keys = {agent.get(path)[1]["AccessKeyId"] for path in ("/v1/credentials", "/v1/credentials/lister")}
+        assert uris["app"].endswith("/v1/credentials") and uris["second"].endswith("/v1/credentials/z-lister")
+        keys = {agent.get(path)[1]["AccessKeyId"] for path in ("/v1/credentials", "/v1/credentials/z-lister")}
         assert len(keys) == 2
     finally:
         agent.stop()

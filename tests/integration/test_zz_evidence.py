@@ -1,0 +1,109 @@
+"""Runs last: what the whole suite did is held against what was granted, in Kubernetes and in AWS."""
+
+import json
+import subprocess
+
+import pytest
+
+from rig import rbac
+from rig.deputy import NAMESPACE, PROCESSES
+from rig.proc import wait_until
+from rig.tools import cargo_binary
+
+from .judge import Judge
+from .scenario import API
+
+# Granted and not used by this suite, with the reason why it is granted all the same.
+REVIEWED_RBAC: dict[str, dict[tuple[str, str], str]] = {name: {} for name in PROCESSES}
+REVIEWED_AWS: dict[str, dict[str, str]] = {}
+
+
+def test_everything_deleted_leaves_nothing_in_aws(scenario):
+    admin = scenario.admin
+    for plural in ("awsrolebindings", "awsroles"):
+        for found in admin.get(f"{API}/{plural}")["items"]:
+            meta = found["metadata"]
+            admin.delete(f"{API}/namespaces/{meta['namespace']}/{plural}/{meta['name']}")
+    for found in admin.get(f"{API}/delegationlimits")["items"]:
+        path = f"{API}/delegationlimits/{found['metadata']['name']}"
+        admin.patch(path, {"metadata": {"annotations": {"deputy.dev/accept-suspending": "1000"}}})
+        admin.delete(path)
+    wait_until(lambda: not scenario.roles_in_aws(), "no role", 60)
+    wait_until(lambda: not scenario.policies_in_aws(), "no policy", 60)
+    wait_until(lambda: not admin.get(f"{API}/awsroles")["items"], "no finalizer", 20)
+    admin.delete(f"{API}/awsaccounts/production")
+
+
+def test_every_process_ends_as_it_should(scenario):
+    for name in PROCESSES:
+        scenario.last_metrics[name] = scenario.deputy.metrics(name)
+        assert "deputy_" in scenario.last_metrics[name]
+    for name in PROCESSES:
+        assert scenario.deputy.processes[name].stop() == 0, name
+
+
+def test_no_request_of_deputy_was_forbidden(scenario):
+    assert scenario.cluster.audit_forbidden(NAMESPACE) == []
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_every_right_in_kubernetes_was_used(scenario, name):
+    unused = rbac.unused(scenario.cluster, scenario.deputy.rendered.objects, NAMESPACE, f"deputy-{name}")
+    assert unused == set(REVIEWED_RBAC[name]), f"{name}: granted and never used, or reviewed and used after all"
+
+
+@pytest.fixture(scope="module")
+def judge(scenario):
+    """Every call of Deputy's identities, judged against exactly what `deputy bootstrap aws` printed."""
+    return Judge(scenario.deputy, scenario.aws).judge()
+
+
+def test_every_call_to_aws_is_allowed_by_the_printed_policies(judge):
+    assert len(judge.verdicts) > 100
+    refused = [v for v in judge.verdicts if v["decision"] != "allowed"]
+    assert refused == [], json.dumps(refused[:5], indent=1)
+
+
+def test_every_action_granted_in_aws_was_used(judge):
+    assert judge.unused() == {k: set(v) for k, v in REVIEWED_AWS.items()}
+
+
+def test_no_refusal_in_aws_was_due_to_missing_rights(scenario):
+    refused = [
+        c
+        for c in scenario.aws.recorder.calls()
+        if c.error_code in ("AccessDenied", "AccessDeniedException") and not c.fault
+    ]
+    # The broker may be asked for a session before IAM shows the trust policy; nobody else is ever refused.
+    assert [c for c in refused if c.action != "AssumeRole"] == []
+
+
+def test_no_secret_is_in_any_log_event_metric_or_status(scenario):
+    deputy, admin = scenario.deputy, scenario.admin
+    secrets = {s for s in deputy.secrets if len(s) > 15} | {i.secret_access_key for i in deputy.identities.values()}
+    assert len(secrets) > 50
+    places = {str(path.relative_to(deputy.folder)): path.read_text(errors="replace") for path in deputy.folder.glob("*.log")}
+    places |= {str(p): p.read_text(errors="replace") for p in deputy.folder.glob("agent-*/agent.log")}
+    assert len(places) >= len(PROCESSES) + 3
+    places |= {f"metrics of {name}": text for name, text in scenario.last_metrics.items()}
+    places["events"] = json.dumps(admin.get("/apis/events.k8s.io/v1/events"))
+    places["the API server's audit log"] = scenario.cluster.audit_log.read_text()
+    for plural in ("awsaccounts", "delegationlimits", "awsroles", "awsrolebindings"):
+        places[plural] = json.dumps(admin.get(f"{API}/{plural}"))
+    assert "SessionIssued" in places["broker.log"]
+    for place, text in places.items():
+        found = [s[:6] + "…" for s in secrets if s in text]
+        assert not found, f"{place} holds {len(found)} secrets"
+
+
+def test_the_evaluator_that_judged_says_no_where_it_should(scenario):
+    policy = next(i["policy"] for i in scenario.deputy.bootstrap["identities"] if i["process"] == "deputy controller")
+    line = {"id": 1, "request": {"action": "iam:CreatePolicy", "resource": "*"}, "identity": [policy]}
+    done = subprocess.run(
+        [cargo_binary("deputy"), "policy", "evaluate", "--batch", "-"],
+        input=json.dumps(line) + "\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert json.loads(done.stdout)["decision"] == "explicitDeny"
