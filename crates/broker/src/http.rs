@@ -82,7 +82,8 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
             .to_str()
             .ok()?
             .strip_prefix("Bearer ")
-            .filter(|t| !t.is_empty()),
+            // The API server would take the first word of several.
+            .filter(|t| !t.is_empty() && t.bytes().all(|b| b.is_ascii_graphic())),
         _ => None,
     }
 }
