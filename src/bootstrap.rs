@@ -65,7 +65,12 @@ pub fn run(command: &Command) -> Outcome {
         .into_iter()
         .map(|i| json!({"name": i.name, "process": i.process, "policy": i.policy.to_value()}))
         .collect();
-    let out = json!({"account": account.id.as_str(), "identities": identities});
+    let guard = bootstrap::service_control_policy(&arguments.cluster_name, &account);
+    let out = json!({
+        "account": account.id.as_str(),
+        "identities": identities,
+        "serviceControlPolicy": guard.to_value(),
+    });
     println!("{out:#}");
     Ok(Answer::Yes)
 }
