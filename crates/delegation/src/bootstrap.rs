@@ -227,8 +227,6 @@ fn provisioner(scope: &Scope) -> Document {
                 roles,
                 vec![],
             ),
-            // A list has no resource.
-            allow("ListRoles", &["iam:ListRoles"], &all, vec![]),
             deny(
                 "NeverTheBoundary",
                 &[

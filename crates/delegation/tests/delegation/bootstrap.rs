@@ -127,7 +127,7 @@ fn the_provisioner_makes_every_call_of_a_plan_on_a_bounded_role_of_its_own() {
     ] {
         assert!(may(&provisioner, action, &role(), &[]), "{action}");
     }
-    assert!(may(&provisioner, "iam:ListRoles", "*", &[]));
+    assert!(!may(&provisioner, "iam:ListRoles", "*", &[]));
 }
 
 #[test]
