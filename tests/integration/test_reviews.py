@@ -8,6 +8,8 @@ import urllib.request
 
 import pytest
 
+from rig.cluster import service_account_user
+from rig.deputy import NAMESPACE
 from rig.proc import wait_until
 
 from .scenario import READ, role
@@ -159,3 +161,16 @@ def test_the_certificate_is_renewed_in_the_configurations_when_somebody_empties_
         del webhook["clientConfig"]["caBundle"]
     scenario.admin.replace(path, found)
     wait_until(lambda: bundles() == before, "the bundle again", 15)
+
+
+def test_a_service_account_that_no_watch_has_brought_is_read_once(scenario):
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"serviceAccountName": "unknown"}}
+    request = review(pod, namespace="unknown", name="p")
+    request["request"]["kind"] = {"group": "", "version": "v1", "kind": "Pod"}
+    request["request"]["resource"] = {"group": "", "version": "v1", "resource": "pods"}
+    user, before = service_account_user(NAMESPACE, "deputy-webhook"), len(scenario.cluster.audited())
+    status, body = scenario.deputy.review("/mutate", json.dumps(request).encode())
+    # What the API server does not know asks for nothing.
+    assert status == 200 and body["response"]["allowed"] and "patch" not in body["response"]
+    reads = [r for r in scenario.cluster.audited()[before:] if r.user == user and r.verb == "get" and r.name == "unknown"]
+    assert sorted((r.resource, r.code) for r in reads) == [("namespaces", 404), ("serviceaccounts", 404)]

@@ -13,9 +13,9 @@ from rig.tools import cargo_binary
 from .judge import Judge
 from .scenario import API
 
-# Granted and not used by this suite, with the reason why it is granted all the same.
-REVIEWED_RBAC: dict[str, dict[tuple[str, str], str]] = {name: {} for name in PROCESSES}
-REVIEWED_AWS: dict[str, dict[str, str]] = {}
+# Granted and not always used by this suite, with the reason why it is granted all the same.
+_SERIES = "kube's event recorder counts an event up instead of writing it again, when it is told twice of one version"
+REVIEWED_RBAC = {name: {("patch", "events.k8s.io/events"): _SERIES} for name in ("controller", "limits")}
 
 
 def test_everything_deleted_leaves_nothing_in_aws(scenario):
@@ -49,7 +49,7 @@ def test_no_request_of_deputy_was_forbidden(scenario):
 @pytest.mark.parametrize("name", PROCESSES)
 def test_every_right_in_kubernetes_was_used(scenario, name):
     unused = rbac.unused(scenario.cluster, scenario.deputy.rendered.objects, NAMESPACE, f"deputy-{name}")
-    assert unused == set(REVIEWED_RBAC[name]), f"{name}: granted and never used, or reviewed and used after all"
+    assert unused - set(REVIEWED_RBAC.get(name, {})) == set(), f"{name}: granted and never used"
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_every_call_to_aws_is_allowed_by_the_printed_policies(judge):
 
 
 def test_every_action_granted_in_aws_was_used(judge):
-    assert judge.unused() == {k: set(v) for k, v in REVIEWED_AWS.items()}
+    assert judge.unused() == {}
 
 
 def test_no_refusal_in_aws_was_due_to_missing_rights(scenario):
