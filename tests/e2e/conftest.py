@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from k8s import NODE, apply
 from aws_over_tls import TlsFront
+from k8s import NODE, apply
 
 from rig import pki
 from rig.aws import Aws

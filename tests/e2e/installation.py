@@ -1,8 +1,12 @@
 """Deputy on the node: identities in AWS, the chart's values, and the example, adapted to the double."""
 
+import json
+
 import yaml
+from k8s import STATE, run
 
 from rig.aws import ACCOUNT, REGION, Aws, Credentials
+from rig.deputy import adapted_to_double
 from rig.tools import ROOT
 
 NAMESPACE = "deputy"
@@ -12,34 +16,16 @@ COMPONENTS = ["controller", "limits", "webhook", "broker"]
 _EXAMPLE = ROOT / "examples" / "productionapp"
 
 
-def identities(aws: Aws) -> dict[str, Credentials]:
-    """A user for each process that calls AWS, with what it may do there.
-
-    The double ignores paths in ARNs and judges CreatePolicy against `*`, so names stand for what paths say on AWS.
-    """
-    roles = [f"arn:aws:iam::{ACCOUNT}:role/deputy.*", f"arn:aws:iam::{ACCOUNT}:role/deputy/{CLUSTER}/*"]
-    controller = [
-        *("CreateRole", "DeleteRole", "UpdateRole", "UpdateAssumeRolePolicy", "TagRole", "UntagRole"),
-        *("PutRolePolicy", "DeleteRolePolicy", "PutRolePermissionsBoundary", "DetachRolePolicy"),
-        *("GetRole", "GetRolePolicy", "ListRolePolicies", "ListAttachedRolePolicies"),
-    ]
-    limits = [
-        *("CreatePolicy", "CreatePolicyVersion", "DeletePolicy", "DeletePolicyVersion", "TagPolicy"),
-        *("GetPolicy", "GetPolicyVersion", "ListPolicies", "ListPolicyVersions"),
-    ]
+def identities(aws: Aws, account: dict) -> dict[str, Credentials]:
+    """A user for each process that calls AWS, with what `deputy bootstrap aws` prints, adapted to the double."""
+    command = [STATE / "build" / "out" / "deputy", "bootstrap", "aws", "--cluster-name", CLUSTER, "-f", "-"]
+    printed = json.loads(run(*command, stdin=yaml.safe_dump(account)))
     return {
-        "controller": aws.create_user(
-            "deputy-controller",
-            _allow([f"iam:{action}" for action in controller], roles),
-            _allow(["iam:ListRoles", "iam:GetAccountSummary"], "*"),
-        ),
-        "limits": aws.create_user("deputy-limits", _allow([f"iam:{action}" for action in limits], "*")),
-        "broker": aws.create_user("deputy-broker", _allow(["sts:AssumeRole", "sts:TagSession"], roles)),
+        identity["process"].removeprefix("deputy "): aws.create_user(
+            identity["name"], *adapted_to_double(identity["policy"])["Statement"]
+        )
+        for identity in printed["identities"]
     }
-
-
-def _allow(actions: list[str], resources: list[str] | str) -> dict:
-    return {"Effect": "Allow", "Action": actions, "Resource": resources}
 
 
 def secrets(credentials: dict[str, Credentials]) -> list[dict]:

@@ -57,10 +57,10 @@ def rounds_after(count: int, more: int = 3) -> list[dict]:
     )
 
 
-def test_the_chart_installs_and_every_process_becomes_ready(double):
+def test_the_chart_installs_and_every_process_becomes_ready(double, objects):
     aws = double.aws
     aws.client("s3").create_bucket(Bucket=BUCKET)
-    credentials = identities(aws)
+    credentials = identities(aws, objects["AWSAccount"])
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     apply(
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}},
@@ -156,12 +156,13 @@ def test_a_rotated_token_does_not_disturb_the_application():
 
 
 def test_a_pod_starts_injected_or_not_at_all_while_the_webhook_is_down():
+    bare = ["-n", "default", "run", "bare", "--image=localhost/e2e/python:1", "--dry-run=server"]
     kubectl("-n", NAMESPACE, "scale", "deployment/deputy-webhook", "--replicas=0")
     kubectl("-n", NAMESPACE, "wait", "--for=delete", "pod", "-l", "app.kubernetes.io/component=webhook", "--timeout=60s")  # fmt: skip
     try:
         with pytest.raises(CommandFailed, match="was not injected"):
-            kubectl("-n", TEAM, "run", "bare", "--image=localhost/e2e/python:1", "--dry-run=server")
-        kubectl("-n", "default", "run", "bare", "--image=localhost/e2e/python:1", "--dry-run=server")
+            kubectl(*bare, "--labels=deputy.dev/inject=enabled")
+        kubectl(*bare)
     finally:
         kubectl("-n", NAMESPACE, "scale", "deployment/deputy-webhook", "--replicas=2")
         kubectl("-n", NAMESPACE, "rollout", "status", "deployment/deputy-webhook", "--timeout=60s")
