@@ -1,36 +1,46 @@
 //! The controller of AWSAccount: says whether the account can be read and AWS answers.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use deputy_api::{
     AWSAccount, AWSAccountStatus,
     conditions::{self, READY, Status, reason},
     convert,
 };
+use deputy_aws::CallerIdentity;
 use deputy_delegation::{ObjectName, model::Account};
-use kube::api::DynamicObject;
 
 use crate::{
-    context::Context,
+    context::{Context, reference},
     error::Error,
     objects,
     queue::Next,
-    role::status::{Progress, list, of_error},
+    role::status::{list, trouble},
+    verified::{DRIFT_INTERVAL, Verified},
 };
-
-/// How often an account that works is asked again.
-const LOOK_AGAIN: Duration = Duration::from_secs(3600);
 
 /// Reconciles accounts.
 pub struct AccountController {
     ctx: Arc<Context>,
+    verified: Verified<ObjectName>,
+}
+
+/// What is said about an account, and when it is looked at again.
+struct Finding {
+    holds: Status,
+    reason: &'static str,
+    message: String,
+    next: Next,
 }
 
 impl AccountController {
     /// A controller in `ctx`.
     #[must_use]
     pub fn new(ctx: Arc<Context>) -> Self {
-        Self { ctx }
+        Self {
+            ctx,
+            verified: Verified::default(),
+        }
     }
 
     /// Says in its status how one account stands.
@@ -41,53 +51,121 @@ impl AccountController {
         let api = objects::cluster_wide::<AWSAccount>(&self.ctx.client);
         let Some(object) = api.get_opt(name.as_str()).await? else {
             self.ctx.aws.forget(name);
+            self.verified.forget(name);
             return Ok(Next::OnChange);
         };
         let old: AWSAccountStatus = objects::status_of(&object);
-        // Every hour and after every change of its spec, not after every change of its status.
-        let (holds, reason, message) = self.look(&object).await;
+        let found = match objects::parse::<AWSAccount, _>(&object, convert::parse_account) {
+            Err(violations) => Finding {
+                holds: Status::False,
+                reason: reason::INVALID,
+                message: list(&violations),
+                next: Next::OnChange,
+            },
+            Ok(account) => {
+                let fingerprint = self.verified.fingerprint(&account);
+                // AWS is asked every hour and after every change of the spec, not after every change of the status.
+                let left = self.verified.holds(name, fingerprint);
+                if let Some(left) = left.filter(|_| conditions::is_true(&old.conditions, READY)) {
+                    return Ok(Next::After(left));
+                }
+                let found = self.ask(&account).await;
+                if found.holds == Status::True {
+                    self.verified.set(name.clone(), fingerprint);
+                }
+                found
+            }
+        };
         let mut new = old.clone();
-        new.observed_generation = object.metadata.generation;
-        conditions::upsert(
+        let generation = object.metadata.generation;
+        new.observed_generation = generation;
+        let changed = conditions::upsert(
             &mut new.conditions,
             READY,
-            holds,
-            reason,
-            &message,
-            object.metadata.generation,
+            found.holds,
+            found.reason,
+            &found.message,
+            generation,
             self.ctx.now(),
         );
-        objects::write_status(&api, &object, &old, &new).await?;
-        Ok(if holds == Status::True {
-            Next::After(LOOK_AGAIN)
-        } else {
-            Next::Retry
-        })
-    }
-
-    async fn look(&self, object: &DynamicObject) -> (Status, &'static str, String) {
-        match objects::parse::<AWSAccount, _>(object, convert::parse_account) {
-            Err(violations) => (Status::False, reason::INVALID, list(&violations)),
-            Ok(account) => self.ask(&account).await,
+        if objects::write_status(&api, &object, &old, &new).await? && changed {
+            let about = reference::<AWSAccount>(&object);
+            let warning = found.holds != Status::True;
+            self.ctx.tell(&about, warning, found.reason, &found.message).await;
         }
+        Ok(found.next)
     }
 
-    async fn ask(&self, account: &Account) -> (Status, &'static str, String) {
-        match self.ctx.aws.sts(account).caller_identity().await {
+    async fn ask(&self, account: &Account) -> Finding {
+        let answer = self.ctx.aws.sts(account).caller_identity().await;
+        let (holds, reason, message) = match answer {
             // With a role to assume, the ambient identity may live anywhere.
             Ok(caller) if account.provisioner.is_none() && caller.account != account.id => (
                 Status::False,
                 reason::ACCOUNT_MISMATCH,
                 format!(
                     "{} is in account {}, not in {}",
-                    caller.arn, caller.account, account.id
+                    who(&caller),
+                    caller.account,
+                    account.id
                 ),
             ),
-            Ok(caller) => (Status::True, reason::READY, format!("AWS answers {}", caller.arn)),
-            Err(error) => match of_error(&error) {
-                Progress::Waiting { reason, message } => (Status::False, reason, message),
-                _ => (Status::False, reason::AWS_ERROR, error.to_string()),
-            },
+            Ok(caller) => (
+                Status::True,
+                reason::READY,
+                format!("AWS answers {}", who(&caller)),
+            ),
+            Err(error) => {
+                let (reason, message) = trouble(&error);
+                (Status::False, reason, message)
+            }
+        };
+        let next = if holds == Status::True {
+            Next::After(DRIFT_INTERVAL)
+        } else {
+            Next::Retry
+        };
+        Finding {
+            holds,
+            reason,
+            message,
+            next,
+        }
+    }
+}
+
+/// The caller without the name of its session, which SDKs make up anew each time.
+fn who(caller: &CallerIdentity) -> &str {
+    match caller.arn.rsplit_once('/') {
+        Some((role, _session)) if caller.arn.contains(":assumed-role/") => role,
+        _ => &caller.arn,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use deputy_delegation::AccountId;
+
+    use super::*;
+
+    #[test]
+    fn the_message_about_a_role_does_not_change_with_its_sessions() {
+        for (arn, expected) in [
+            (
+                "arn:aws:sts::123456789012:assumed-role/deputy-controller/17000000000",
+                "arn:aws:sts::123456789012:assumed-role/deputy-controller",
+            ),
+            (
+                "arn:aws:iam::123456789012:user/infra/deputy-controller",
+                "arn:aws:iam::123456789012:user/infra/deputy-controller",
+            ),
+        ] {
+            let caller = CallerIdentity {
+                account: AccountId::new("123456789012").unwrap(),
+                arn: arn.into(),
+                user_id: "x".into(),
+            };
+            assert_eq!(who(&caller), expected);
         }
     }
 }

@@ -83,22 +83,22 @@ pub async fn write_status<S: Serialize + PartialEq>(
     }
 }
 
-/// Adds or removes a finalizer, on the object as it was read.
+/// Adds or removes a finalizer, on the object as it was read. Gives the object as it is then; `None` when it is gone.
 ///
 /// # Errors
-/// Whatever the API server says; an object that is gone is none.
+/// Whatever the API server says: a conflict when the object has changed since it was read.
 pub async fn set_finalizer(
     api: &Api<DynamicObject>,
     object: &DynamicObject,
     finalizer: &str,
     present: bool,
-) -> Result<(), kube::Error> {
+) -> Result<Option<DynamicObject>, kube::Error> {
     let Some(name) = object.metadata.name.as_deref() else {
-        return Ok(());
+        return Ok(None);
     };
     let mut finalizers = object.metadata.finalizers.clone().unwrap_or_default();
     if finalizers.iter().any(|f| f == finalizer) == present {
-        return Ok(());
+        return Ok(Some(object.clone()));
     }
     if present {
         finalizers.push(finalizer.to_owned());
@@ -111,8 +111,8 @@ pub async fn set_finalizer(
         .patch(name, &PatchParams::default(), &Patch::Merge(patch))
         .await
     {
-        Ok(_) => Ok(()),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        Ok(written) => Ok(Some(written)),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use deputy_delegation::{
-    Accepted, ClusterName, Decision, IamPath, PolicyArn, RoleName, TagKey, TagValue, Uid, Violation,
-    boundary,
+    Accepted, ClusterName, Decision, IamPath, PolicyArn, RoleName, TagKey, TagValue, Uid, boundary,
     model::{Account, Kind, Limit, ObjectId, Role},
     naming,
-    plan::DesiredRole,
+    plan::{self, Conflict, DesiredRole, IamCall, ObservedRole, TaggedOwner},
     trust,
 };
 use deputy_policy::Document;
@@ -34,6 +33,42 @@ impl Ownership {
             tags: naming::role_tags(cluster, account, id, uid),
         }
     }
+
+    /// What makes `observed` unusable.
+    ///
+    /// # Errors
+    /// When it is not ours.
+    pub fn plan_suspension(&self, observed: Option<&ObservedRole>) -> Result<Vec<IamCall>, Conflict> {
+        self.or_adopt(plan::plan_suspension(
+            &self.tags, &self.name, &self.path, observed,
+        ))
+    }
+
+    /// What deletes `observed`. Nothing if it is not ours: then nothing of ours is left behind.
+    ///
+    /// # Errors
+    /// None; of the same form as the other plans.
+    pub fn plan_deletion(&self, observed: Option<&ObservedRole>) -> Result<Vec<IamCall>, Conflict> {
+        let planned = plan::plan_deletion(&self.tags, &self.name, &self.path, observed);
+        self.or_adopt(planned).or_else(|_not_ours| Ok(Vec::new()))
+    }
+
+    /// A role of a former object of this name is taken over before anything else is done to it. That object is gone: there
+    /// is one of a kind, namespace and name at a time, and this one was read from the API server just now. Left alone, it
+    /// would stay for ever, and with whatever trust it had.
+    fn or_adopt(&self, planned: Result<Vec<IamCall>, Conflict>) -> Result<Vec<IamCall>, Conflict> {
+        let Err(Conflict::OtherUid(_)) = planned else {
+            return planned;
+        };
+        let uid = self
+            .tags
+            .iter()
+            .filter(|(key, _)| key.as_str() == naming::TAG_UID);
+        Ok(vec![IamCall::TagRole {
+            role: self.name.clone(),
+            tags: uid.map(|(key, value)| (key.clone(), value.clone())).collect(),
+        }])
+    }
 }
 
 /// What should become of a role.
@@ -42,9 +77,24 @@ pub enum Target {
     /// It should be like this.
     Provision(Box<DesiredRole>),
     /// Not accepted: whatever is there becomes unusable, and stays.
-    Suspend(Vec<Violation>),
+    Suspend,
     /// Nothing may be done before something else has happened.
     Wait(Waiting),
+}
+
+impl Target {
+    /// The calls that bring `observed` there.
+    ///
+    /// # Errors
+    /// When it is not ours.
+    pub fn plan(&self, ours: &Ownership, observed: Option<&ObservedRole>) -> Result<Vec<IamCall>, Conflict> {
+        match self {
+            // See `or_adopt`: whoever else was of this name is gone.
+            Self::Provision(desired) => plan::plan(desired, observed, TaggedOwner::Gone),
+            Self::Suspend => ours.plan_suspension(observed),
+            Self::Wait(_) => Ok(Vec::new()),
+        }
+    }
 }
 
 /// What a role waits for.
@@ -52,7 +102,7 @@ pub enum Target {
 pub enum Waiting {
     /// A fact that the decision needs.
     Facts(String),
-    /// The boundary policy of this limit, in this account.
+    /// The boundary policy of a limit, in the role's account.
     Boundary(String),
 }
 
@@ -68,8 +118,8 @@ pub struct RoleFacts<'a> {
     pub account: &'a Account,
     /// The role.
     pub role: &'a Role,
-    /// Its uid.
-    pub uid: &'a Uid,
+    /// What makes its AWS side its own.
+    pub ours: &'a Ownership,
     /// Whether any accepted binding names it.
     pub bound: bool,
     /// The limit whose boundary it carries, and what is in AWS of it. `None` when no limit asks for one.
@@ -80,62 +130,47 @@ pub struct RoleFacts<'a> {
 #[must_use]
 pub fn assess(facts: &RoleFacts<'_>, decision: &Decision) -> Target {
     match decision {
-        Decision::Refused(violations) => Target::Suspend(violations.clone()),
+        Decision::Refused(_) => Target::Suspend,
         Decision::Undecided(missing) => {
             let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
             Target::Wait(Waiting::Facts(missing.join("; ")))
         }
-        Decision::Accepted(accepted) => provision(facts, accepted),
+        Decision::Accepted(accepted) => provision(facts, accepted).unwrap_or_else(|waiting| waiting),
     }
 }
 
-fn provision(facts: &RoleFacts<'_>, accepted: &Accepted) -> Target {
+fn provision(facts: &RoleFacts<'_>, accepted: &Accepted) -> Result<Target, Target> {
     let RoleFacts {
         cluster,
         account,
         role,
-        uid,
+        ours,
         bound,
         boundary,
     } = *facts;
     let boundary = match (&accepted.boundary, boundary) {
         (None, _) => None,
         (Some(name), Some((limit, in_aws))) if limit.name == *name => {
-            match ready(cluster, account, limit, in_aws) {
-                Ok(arn) => Some(arn),
-                Err(waiting) => return waiting,
-            }
+            Some(ready(cluster, account, limit, in_aws)?)
         }
         // The decision rests on a limit that was not looked up: it changed in between.
-        (Some(name), _) => return Target::Wait(Waiting::Boundary(format!("limit {name} has changed"))),
+        (Some(name), _) => return Err(waits(format!("limit {name} has changed"))),
     };
-    let documents: Vec<&Document> = role.policies.iter().map(|p| &p.document).collect();
-    let inline = match Document::merge(documents) {
-        Ok(inline) => inline,
-        Err(e) => {
-            return Target::Suspend(vec![Violation {
-                reason: deputy_delegation::Reason::Structure,
-                field: "spec.policies".into(),
-                limit: None,
-                message: format!("the policies can't be joined into one: {e}"),
-            }]);
-        }
-    };
-    let Ownership { name, path, tags } = Ownership::of(cluster, account, &role.id, uid);
     let trust = if bound {
         trust::for_issuer(cluster, account, Kind::AWSRole, &role.id)
     } else {
         trust::deny_all()
     };
-    Target::Provision(Box::new(DesiredRole {
-        name,
-        path,
+    Ok(Target::Provision(Box::new(DesiredRole {
+        name: ours.name.clone(),
+        path: ours.path.clone(),
         trust,
-        inline,
+        // It was merged for the decision, too: what can't be merged was refused.
+        inline: role.inline_policy().map_err(|_| Target::Suspend)?,
         boundary,
-        tags,
+        tags: ours.tags.clone(),
         max_session_duration: role.max_session_duration,
-    }))
+    })))
 }
 
 /// The boundary's ARN, once AWS has the document that the limit asks for now. A role is never made, nor given more, under
@@ -146,15 +181,18 @@ fn ready(
     limit: &Limit,
     in_aws: &BoundaryHashes,
 ) -> Result<PolicyArn, Target> {
-    let document = boundary::compile(cluster, account, limit).map_err(|v| Target::Suspend(vec![v]))?;
+    // A limit that AWS can't hold is none: whatever is there must not be used.
+    let document = boundary::compile(cluster, account, limit).map_err(|_| Target::Suspend)?;
     let arn = naming::boundary_arn(cluster, account, &limit.name);
     match in_aws.get(account.name.as_str()) {
         Some(hash) if *hash == document_hash(&document) => Ok(arn),
-        Some(_) => Err(Target::Wait(Waiting::Boundary(format!(
-            "{arn} is being brought up to date"
-        )))),
-        None => Err(Target::Wait(Waiting::Boundary(format!("{arn} is not there yet")))),
+        Some(_) => Err(waits(format!("{arn} is being brought up to date"))),
+        None => Err(waits(format!("{arn} is not there yet"))),
     }
+}
+
+fn waits(message: String) -> Target {
+    Target::Wait(Waiting::Boundary(message))
 }
 
 /// SHA-256 of a document's canonical form, in hexadecimal: how a limit's status says what is in AWS.

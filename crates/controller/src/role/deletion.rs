@@ -2,114 +2,106 @@
 
 use std::time::Duration;
 
-use deputy_api::{AWSRoleStatus, conditions::reason};
-use deputy_delegation::{ObjectName, plan};
+use deputy_api::{AWSRole, AWSRoleStatus, conditions::reason};
 use deputy_index::Entry;
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 
-use super::{FINALIZER, Ownership, RoleController, SOON, Stopped, Subject, status::Progress};
+use super::{
+    FINALIZER, Ownership, RoleController, Subject,
+    converge::converge,
+    status::{self, Progress, of_stopped},
+};
 use crate::{context::reference, error::Error, objects, queue::Next};
 
 /// How long a terminating namespace is held up by a role that can't be deleted. The tags in AWS are the record then.
 const HOLD_NAMESPACE: Duration = Duration::from_secs(600);
+/// What IAM may take to show a new role everywhere.
+const SPREADS_WITHIN_SECONDS: i64 = 60;
 
 impl RoleController {
     pub(super) async fn delete(&self, subject: &Subject) -> Result<Next, Error> {
         self.verified.forget(&subject.id);
-        if !subject
-            .object
-            .metadata
-            .finalizers
-            .iter()
-            .flatten()
-            .any(|f| f == FINALIZER)
-        {
+        if !subject.has_finalizer() {
             return Ok(Next::OnChange);
         }
-        match self.remove_from_aws(subject).await? {
-            Ok(()) => {
-                objects::set_finalizer(&subject.api, &subject.object, FINALIZER, false).await?;
-                self.ctx.metrics.reconciled("AWSRole", "deleted");
-                Ok(Next::OnChange)
+        if let Err(why) = self.remove_from_aws(subject).await? {
+            if !self.namespace_waited_long_enough(subject).await? {
+                self.say_what_keeps_it(subject, why).await?;
+                return Ok(Next::Retry);
             }
-            Err(why) if self.namespace_waited_long_enough(subject).await? => {
-                tracing::warn!(role = %subject.id, why, "finalizer dropped: the namespace has been terminating for 10 minutes");
-                self.ctx
-                    .tell(
-                        &reference::<deputy_api::AWSRole>(&subject.object),
-                        true,
-                        "Orphaned",
-                        &why,
-                    )
-                    .await;
-                objects::set_finalizer(&subject.api, &subject.object, FINALIZER, false).await?;
-                Ok(Next::OnChange)
-            }
-            Err(why) => {
-                let old: AWSRoleStatus = objects::status_of(&subject.object);
-                let mut new = old.clone();
-                super::status::write_progress(
-                    &mut new,
-                    &Progress::Deleting { message: why.clone() },
-                    subject.object.metadata.generation,
-                    self.ctx.now(),
-                );
-                if objects::write_status(&subject.api, &subject.object, &old, &new).await? {
-                    self.ctx
-                        .tell(
-                            &reference::<deputy_api::AWSRole>(&subject.object),
-                            true,
-                            reason::DELETING,
-                            &why,
-                        )
-                        .await;
-                }
-                Ok(Next::After(SOON))
-            }
+            tracing::warn!(role = %subject.id, why, "finalizer dropped: the namespace has been terminating for 10 minutes");
+            let about = reference::<AWSRole>(&subject.object);
+            self.ctx.tell(&about, true, "Orphaned", &why).await;
         }
+        objects::set_finalizer(&subject.api, &subject.object, FINALIZER, false).await?;
+        Ok(Next::OnChange)
+    }
+
+    async fn say_what_keeps_it(&self, subject: &Subject, why: String) -> Result<(), Error> {
+        let old: AWSRoleStatus = objects::status_of(&subject.object);
+        let mut new = old.clone();
+        let progress = Progress::Deleting { message: why.clone() };
+        let generation = subject.object.metadata.generation;
+        status::write_progress(&mut new, &progress, generation, self.ctx.now());
+        if objects::write_status(&subject.api, &subject.object, &old, &new).await? {
+            let about = reference::<AWSRole>(&subject.object);
+            self.ctx.tell(&about, true, reason::DELETING, &why).await;
+        }
+        Ok(())
     }
 
     /// The inner error says, for people, what keeps the IAM role.
     async fn remove_from_aws(&self, subject: &Subject) -> Result<Result<(), String>, Error> {
-        let name = subject
-            .object
-            .data
-            .pointer("/spec/accountRef/name")
-            .and_then(|n| n.as_str())
-            .unwrap_or_default();
-        let account = match ObjectName::new(name).map(|n| self.ctx.world.account(&n)) {
-            Ok(Entry::Known(account)) => account,
-            Ok(Entry::Unreadable(why)) => {
+        let Some(name) = subject.account_name() else {
+            // Its shape forbids that; no role was ever made of it.
+            return Ok(Ok(()));
+        };
+        let account = match self.ctx.world.account(&name) {
+            Entry::Known(account) => account,
+            Entry::Unreadable(why) => {
                 return Ok(Err(format!("the AWSAccount {name} can't be read: {why}")));
             }
-            Ok(Entry::Missing) | Err(_) => {
+            Entry::Missing => {
                 return Ok(Err(format!(
-                    "the AWSAccount {name:?} does not exist, so the IAM role can't be deleted; make the account again, or delete \
+                    "the AWSAccount {name} does not exist, so the IAM role can't be deleted; make the account again, or delete \
                      the IAM role yourself and remove the finalizer {FINALIZER}"
                 )));
             }
         };
         let ours = Ownership::of(&self.ctx.cluster, &account, &subject.id, &subject.uid);
         let roles = self.ctx.aws.roles(&account);
-        let outcome = self
-            .converge(subject, &roles, &ours, |observed| {
-                match plan::plan_deletion(&ours.tags, &ours.name, &ours.path, observed) {
-                    // Never ours, so nothing of ours is left behind.
-                    Err(_) => Ok(Vec::new()),
-                    planned => planned,
-                }
-            })
-            .await;
+        let outcome = converge(roles.as_ref(), &ours.name, &|| self.ctx.may_write(), |observed| {
+            ours.plan_deletion(observed)
+        })
+        .await;
         match outcome {
-            Ok(_) => Ok(Ok(())),
-            Err(Stopped::NotLeader) => Err(Error::NotLeader),
-            Err(Stopped::Progress(Progress::Waiting { message, .. } | Progress::Deleting { message })) => {
-                Ok(Err(message))
+            Ok(left) if left.role_id.is_some() => {
+                tracing::warn!(role = %subject.id, aws_role = %ours.name, "a role of this name is not ours, and stays");
+                Ok(Ok(()))
             }
-            Err(Stopped::Progress(_)) => Ok(Err("the IAM role is still there".into())),
+            Ok(left) if !left.changed && self.may_be_hidden(subject) => Ok(Err(
+                "AWS shows no role yet, which may have been made a moment ago".into(),
+            )),
+            Ok(_) => Ok(Ok(())),
+            Err(stopped) => match of_stopped(ours.name.as_str(), &stopped) {
+                None => Err(Error::NotLeader),
+                Some(Progress::Waiting { message, .. } | Progress::Deleting { message }) => Ok(Err(message)),
+                Some(Progress::Done { .. } | Progress::Suspended { .. }) => {
+                    Ok(Err("the IAM role is still there".into()))
+                }
+            },
         }
+    }
+
+    /// Whether a role may have been made that reads do not show yet: its object is new, and it was never seen.
+    fn may_be_hidden(&self, subject: &Subject) -> bool {
+        let was_seen = objects::status_of::<AWSRoleStatus>(&subject.object)
+            .role_id
+            .is_some();
+        let made = subject.object.metadata.creation_timestamp.as_ref();
+        let age = made.map_or(0, |t| self.ctx.now().as_second() - t.0.as_second());
+        !was_seen && age < SPREADS_WITHIN_SECONDS
     }
 
     async fn namespace_waited_long_enough(&self, subject: &Subject) -> Result<bool, Error> {
@@ -120,7 +112,7 @@ impl RoleController {
         let Some(since) = namespace.metadata.deletion_timestamp else {
             return Ok(false);
         };
-        let waited = Timestamp::now().as_second() - since.0.as_second();
+        let waited = self.ctx.now().as_second() - since.0.as_second();
         Ok(waited >= i64::try_from(HOLD_NAMESPACE.as_secs()).unwrap_or(i64::MAX))
     }
 }

@@ -1,38 +1,40 @@
 //! The controller of AWSRole: *dereference* (clients) → *assess* (pure) → *plan* (pure) → *apply* (client) → *status* (client).
 
 pub mod assess;
+pub mod converge;
 mod deletion;
 pub mod status;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use deputy_api::{AWSRole, AWSRoleStatus, convert};
-use deputy_aws::{AwsError, Roles};
+use deputy_api::{
+    AWSRole, AWSRoleStatus,
+    conditions::{self, ACCEPTED, READY, of_decision, reason},
+    convert,
+};
 use deputy_delegation::{
-    Decision, MissingFact, ObjectName, Uid, Violation,
-    model::{Account, Kind, Limit, LimitEntry, ObjectId, Role},
+    Decision, MissingFact, ObjectName, Uid,
+    model::{Account, Limit, LimitEntry, ObjectId, Role},
     naming,
-    plan::{self, IamCall, ObservedRole, TaggedOwner},
 };
 use deputy_index::Entry;
 use kube::{Api, api::DynamicObject};
 
 use self::{
     assess::{BoundaryHashes, Ownership, RoleFacts, Target, Waiting, assess},
-    status::Progress,
+    converge::{Stopped, converge},
+    status::{Progress, of_stopped},
 };
 use crate::{
     context::{Context, reference},
     error::Error,
     objects,
     queue::Next,
-    verified::{DRIFT_INTERVAL, Verified},
+    verified::{DRIFT_INTERVAL, Fingerprint, Verified},
 };
 
 /// On a role from before the first call to AWS until its IAM role is gone; a contract.
 pub const FINALIZER: &str = "deputy.dev/role";
-/// AWS may not show a change at once; that often it is looked at again in one go.
-const LOOKS: usize = 3;
 
 /// Reconciles roles.
 pub struct RoleController {
@@ -40,12 +42,38 @@ pub struct RoleController {
     verified: Verified<ObjectId>,
 }
 
-/// A role with everything that was looked up.
+/// A role as it was just read.
 struct Subject {
     api: Api<DynamicObject>,
     object: DynamicObject,
     id: ObjectId,
     uid: Uid,
+}
+
+impl Subject {
+    fn has_finalizer(&self) -> bool {
+        let mut finalizers = self.object.metadata.finalizers.iter().flatten();
+        finalizers.any(|f| f == FINALIZER)
+    }
+
+    /// The account that it names, also when the rest of it can't be read.
+    fn account_name(&self) -> Option<ObjectName> {
+        let name = self.object.data.pointer("/spec/accountRef/name")?.as_str()?;
+        ObjectName::new(name).ok()
+    }
+}
+
+/// What came of a role, and how long that is trusted.
+struct Outcome {
+    progress: Progress,
+    next: Next,
+}
+
+impl Outcome {
+    fn of(progress: Progress) -> Self {
+        let next = progress.next(DRIFT_INTERVAL);
+        Self { progress, next }
+    }
 }
 
 impl RoleController {
@@ -69,7 +97,7 @@ impl RoleController {
             return Ok(Next::OnChange);
         };
         let uid = Uid::new(object.metadata.uid.clone().unwrap_or_default())?;
-        let subject = Subject {
+        let mut subject = Subject {
             api,
             object,
             id: id.clone(),
@@ -79,182 +107,138 @@ impl RoleController {
             return self.delete(&subject).await;
         }
 
+        // On the object as it was just read, not as a watch once showed it.
         let parsed = objects::parse::<AWSRole, _>(&subject.object, convert::parse_role);
-        let (decision, account) = self.decide(&subject, parsed.as_ref());
-        let progress = match account.known() {
-            // Without its account nothing can be done about it, and nothing is.
-            None => waiting_for_facts(&decision, &account),
-            Some(account) => {
-                self.advance(&subject, parsed.ok().as_ref(), account, &decision)
-                    .await?
-            }
-        };
-        self.report(&subject, &decision, &progress, account.known().map(Arc::as_ref))
-            .await?;
-        Ok(match progress {
-            Progress::Done { .. } | Progress::Suspended { .. } => Next::After(DRIFT_INTERVAL),
-            Progress::Waiting { .. } | Progress::Deleting { .. } => Next::Retry,
-        })
-    }
-
-    /// The decision on the object as it was just read, not as a watch once showed it.
-    fn decide(
-        &self,
-        subject: &Subject,
-        parsed: Result<&Role, &Vec<Violation>>,
-    ) -> (Decision, Entry<Account>) {
-        match parsed {
+        let (role, decision) = match parsed {
             Ok(role) => {
-                let account = self.ctx.world.account(&role.account);
-                (self.ctx.world.decide_role_with(role), account)
+                let decision = self.ctx.world.decide_role_with(&role);
+                (Some(role), decision)
             }
-            Err(violations) => {
-                // What it was before it could not be read any more must still be made unusable.
-                let name = subject
-                    .object
-                    .data
-                    .pointer("/spec/accountRef/name")
-                    .and_then(|n| n.as_str());
-                let account = name
-                    .and_then(|n| ObjectName::new(n).ok())
-                    .map_or(Entry::Missing, |n| self.ctx.world.account(&n));
-                (Decision::Refused(violations.clone()), account)
-            }
-        }
+            Err(violations) => (None, Decision::Refused(violations)),
+        };
+        let account = subject
+            .account_name()
+            .map_or(Entry::Missing, |name| self.ctx.world.account(&name));
+        let outcome = match account.known() {
+            // Without its account nothing can be done about it, and nothing is.
+            None => Outcome::of(without_account(&decision, &account)),
+            Some(account) => match self
+                .advance(&mut subject, role.as_ref(), account, &decision)
+                .await?
+            {
+                Some(outcome) => outcome,
+                None => return Ok(Next::OnChange),
+            },
+        };
+        self.report(
+            &subject,
+            &decision,
+            &outcome.progress,
+            account.known().map(Arc::as_ref),
+        )
+        .await?;
+        Ok(outcome.next)
     }
 
-    /// Does what there is to do in AWS.
+    /// Does what there is to do in AWS. `None` when the object is gone.
     async fn advance(
         &self,
-        subject: &Subject,
+        subject: &mut Subject,
         role: Option<&Role>,
         account: &Account,
         decision: &Decision,
-    ) -> Result<Progress, Error> {
-        let target = match role {
-            Some(role) => {
-                let limit = self.boundary_of(decision);
-                let facts = RoleFacts {
-                    cluster: &self.ctx.cluster,
-                    account,
-                    role,
-                    uid: &subject.uid,
-                    bound: self.is_bound(&subject.id),
-                    boundary: limit.as_ref().map(|(limit, hashes)| (limit.as_ref(), hashes)),
-                };
-                assess(&facts, decision)
-            }
-            None => Target::Suspend(Vec::new()),
-        };
+    ) -> Result<Option<Outcome>, Error> {
         let ours = Ownership::of(&self.ctx.cluster, account, &subject.id, &subject.uid);
-        let fingerprint = Verified::<ObjectId>::fingerprint(&(&target, &account.id, &account.endpoints));
-        let has_finalizer = subject
-            .object
-            .metadata
-            .finalizers
-            .iter()
-            .flatten()
-            .any(|f| f == FINALIZER);
-        let roles = self.ctx.aws.roles(account);
-        let outcome = match &target {
+        let bound = self.is_bound(&subject.id);
+        // What it was before it could not be read any more must still be made unusable.
+        let target = role.map_or(Target::Suspend, |role| {
+            let limit = self.boundary_of(decision);
+            let facts = RoleFacts {
+                cluster: &self.ctx.cluster,
+                account,
+                role,
+                ours: &ours,
+                bound,
+                boundary: limit.as_ref().map(|(limit, hashes)| (limit.as_ref(), hashes)),
+            };
+            assess(&facts, decision)
+        });
+        match &target {
             Target::Wait(Waiting::Facts(message)) => {
-                return Ok(Progress::Waiting {
-                    reason: deputy_api::conditions::reason::PROGRESSING,
-                    message: message.clone(),
-                });
+                return Ok(Some(Outcome::of(Progress::waiting(reason::PROGRESSING, message))));
             }
             Target::Wait(Waiting::Boundary(message)) => {
-                return Ok(Progress::Waiting {
-                    reason: deputy_api::conditions::reason::BOUNDARY_NOT_READY,
-                    message: message.clone(),
-                });
+                let waiting = Progress::waiting(reason::BOUNDARY_NOT_READY, message);
+                return Ok(Some(Outcome::of(waiting)));
             }
             // Nothing of it was ever in AWS: it had no finalizer.
-            Target::Suspend(_) if !has_finalizer => Ok(Done::Same { exists: false }),
-            Target::Suspend(_) if self.verified.holds(&subject.id, fingerprint) => Ok(Done::Same {
-                exists: self.was_there(subject),
-            }),
-            Target::Suspend(_) => {
-                self.converge(subject, &roles, &ours, |observed| {
-                    plan::plan_suspension(&ours.tags, &ours.name, &ours.path, observed)
-                })
-                .await
+            Target::Suspend if !subject.has_finalizer() => {
+                return Ok(Some(Outcome::of(Progress::Suspended { role_id: None })));
             }
-            Target::Provision(_) if has_finalizer && self.verified.holds(&subject.id, fingerprint) => {
-                Ok(Done::Same { exists: true })
-            }
-            Target::Provision(desired) => {
-                objects::set_finalizer(&subject.api, &subject.object, FINALIZER, true).await?;
-                if !has_finalizer {
-                    // The object has changed by that: the watch brings it back, and this reconciliation ends before AWS is touched.
-                    return Ok(Progress::Waiting {
-                        reason: deputy_api::conditions::reason::PROGRESSING,
-                        message: "the role is about to be made".into(),
-                    });
-                }
-                self.converge(subject, &roles, &ours, |observed| {
-                    plan::plan(desired, observed, TaggedOwner::Gone)
-                })
-                .await
-            }
-        };
-        Ok(match outcome {
-            Ok(done) => {
-                self.verified.set(subject.id.clone(), fingerprint);
-                match target {
-                    Target::Provision(_) => {
-                        self.ctx.metrics.reconciled("AWSRole", done.word());
-                        Progress::Done {
-                            bound: self.is_bound(&subject.id),
-                        }
-                    }
-                    _ => Progress::Suspended {
-                        exists: done.exists(),
-                    },
-                }
-            }
-            Err(Stopped::Progress(progress)) => {
-                self.verified.forget(&subject.id);
-                progress
-            }
-            Err(Stopped::NotLeader) => return Err(Error::NotLeader),
-        })
-    }
-
-    /// Reads, plans and applies until there is nothing left to do.
-    async fn converge(
-        &self,
-        subject: &Subject,
-        roles: &Arc<dyn Roles>,
-        ours: &Ownership,
-        plan: impl Fn(Option<&ObservedRole>) -> Result<Vec<IamCall>, plan::Conflict>,
-    ) -> Result<Done, Stopped> {
-        let mut changed = false;
-        for _ in 0..LOOKS {
-            let observed = roles.get_role(&ours.name).await.map_err(Stopped::aws)?;
-            let calls = plan(observed.as_ref())
-                .map_err(|conflict| Stopped::Progress(status::of_conflict(ours.name.as_str(), &conflict)))?;
-            if calls.is_empty() {
-                let exists = observed.is_some();
-                return Ok(if changed {
-                    Done::Changed { exists }
-                } else {
-                    Done::Same { exists }
-                });
-            }
-            for call in &calls {
-                if !self.ctx.may_write() {
-                    return Err(Stopped::NotLeader);
-                }
-                roles.execute(call).await.map_err(Stopped::aws)?;
-                changed = true;
-                tracing::info!(role = %subject.id, aws_role = %ours.name, action = call.action(), "written");
+            Target::Suspend => {}
+            Target::Provision(_) => {
+                let marked = objects::set_finalizer(&subject.api, &subject.object, FINALIZER, true).await?;
+                let Some(marked) = marked else {
+                    return Ok(None);
+                };
+                subject.object = marked;
             }
         }
-        Err(Stopped::Progress(Progress::Waiting {
-            reason: deputy_api::conditions::reason::PROGRESSING,
-            message: "AWS does not show the change yet".into(),
-        }))
+        let fingerprint = self
+            .verified
+            .fingerprint(&(&target, &ours, &account.id, &account.endpoints));
+        let done = |role_id| match &target {
+            Target::Provision(_) => Progress::Done { bound, role_id },
+            _ => Progress::Suspended { role_id },
+        };
+        let known_id = objects::status_of::<AWSRoleStatus>(&subject.object).role_id;
+        // Without its id in the status, as after a restore, it has to be looked at.
+        let is_told = known_id.is_some() || matches!(target, Target::Suspend);
+        if let Some(left) = self.verified.holds(&subject.id, fingerprint).filter(|_| is_told) {
+            let progress = done(known_id);
+            let next = progress.next(left);
+            return Ok(Some(Outcome { progress, next }));
+        }
+        let roles = self.ctx.aws.roles(account);
+        let converged = converge(roles.as_ref(), &ours.name, &|| self.ctx.may_write(), |observed| {
+            target.plan(&ours, observed)
+        })
+        .await;
+        match converged {
+            Ok(converged) => {
+                self.verified.set(subject.id.clone(), fingerprint);
+                Ok(Some(Outcome::of(done(converged.role_id))))
+            }
+            Err(stopped) => self
+                .after_stop(subject, fingerprint, &stopped, &ours, done(known_id))
+                .map(Some),
+        }
+    }
+
+    /// What a role that could not be brought there is said to be. When AWS can't be read for a while, one that was as it
+    /// should be is taken to be so still: nothing has changed about it but that it was time to look.
+    fn after_stop(
+        &self,
+        subject: &Subject,
+        fingerprint: Fingerprint,
+        stopped: &Stopped,
+        ours: &Ownership,
+        as_it_was: Progress,
+    ) -> Result<Outcome, Error> {
+        if let Stopped::Unread(error) = stopped
+            && error.is_retryable()
+            && self.verified.held(&subject.id, fingerprint)
+        {
+            tracing::warn!(role = %subject.id, %error, "drift not looked for");
+            return Ok(Outcome {
+                progress: as_it_was,
+                next: Next::Retry,
+            });
+        }
+        self.verified.forget(&subject.id);
+        let progress = of_stopped(ours.name.as_str(), stopped).ok_or(Error::NotLeader)?;
+        tracing::warn!(role = %subject.id, ?stopped, "not as it should be");
+        Ok(Outcome::of(progress))
     }
 
     /// Whether any binding of the role is accepted.
@@ -283,12 +267,6 @@ impl RoleController {
         Some((limit, hashes))
     }
 
-    fn was_there(&self, subject: &Subject) -> bool {
-        objects::status_of::<AWSRoleStatus>(&subject.object)
-            .role_id
-            .is_some()
-    }
-
     /// Writes the status, and an event when `Ready` changed.
     async fn report(
         &self,
@@ -299,30 +277,14 @@ impl RoleController {
     ) -> Result<(), Error> {
         let old: AWSRoleStatus = objects::status_of(&subject.object);
         let mut new = old.clone();
-        status::write(
-            &mut new,
-            decision,
-            progress,
-            subject.object.metadata.generation,
-            self.ctx.now(),
-        );
+        let generation = subject.object.metadata.generation;
+        status::write(&mut new, decision, progress, generation, self.ctx.now());
         if let Some(account) = account {
             new.role_arn = Some(naming::role_arn(&self.ctx.cluster, account, &subject.id).to_string());
             if let Decision::Accepted(accepted) = decision {
-                new.limits = accepted.limits.iter().map(ToString::to_string).collect();
-                new.boundary_arn = accepted
-                    .boundary
-                    .as_ref()
-                    .map(|l| naming::boundary_arn(&self.ctx.cluster, account, l).to_string());
-            }
-            if matches!(
-                progress,
-                Progress::Done { .. } | Progress::Suspended { exists: true }
-            ) && new.role_id.is_none()
-            {
-                let name = naming::role_name(&self.ctx.cluster, Kind::AWSRole, &subject.id);
-                let observed = self.ctx.aws.roles(account).get_role(&name).await.ok().flatten();
-                new.role_id = observed.map(|o| o.unique_id);
+                let boundary = accepted.boundary.as_ref();
+                new.boundary_arn =
+                    boundary.map(|l| naming::boundary_arn(&self.ctx.cluster, account, l).to_string());
             }
         }
         if objects::write_status(&subject.api, &subject.object, &old, &new).await? {
@@ -333,71 +295,33 @@ impl RoleController {
 }
 
 async fn announce(ctx: &Context, subject: &Subject, old: &AWSRoleStatus, new: &AWSRoleStatus) {
-    use deputy_api::conditions::{READY, find};
-    let (before, after) = (find(&old.conditions, READY), find(&new.conditions, READY));
+    let (before, after) = (
+        conditions::find(&old.conditions, READY),
+        conditions::find(&new.conditions, READY),
+    );
     if let Some(after) = after
         && before.is_none_or(|b| b.status != after.status || b.reason != after.reason)
     {
-        let message = match find(&new.conditions, deputy_api::conditions::ACCEPTED) {
+        let message = match conditions::find(&new.conditions, ACCEPTED) {
             Some(accepted) if accepted.status == "False" => &accepted.message,
             _ => &after.message,
         };
-        ctx.tell(
-            &reference::<AWSRole>(&subject.object),
-            after.status != "True",
-            &after.reason,
-            message,
-        )
-        .await;
+        let about = reference::<AWSRole>(&subject.object);
+        ctx.tell(&about, after.status != "True", &after.reason, message)
+            .await;
     }
 }
 
-fn waiting_for_facts(decision: &Decision, account: &Entry<Account>) -> Progress {
-    let message = match (decision, account) {
-        (_, Entry::Unreadable(why)) => format!("the AWSAccount can't be read: {why}"),
-        (Decision::Undecided(missing), _) => missing
-            .iter()
-            .map(MissingFact::to_string)
-            .collect::<Vec<_>>()
-            .join("; "),
-        _ => "the AWSAccount does not exist".to_owned(),
-    };
-    Progress::Waiting {
-        reason: deputy_api::conditions::reason::ACCOUNT_NOT_FOUND,
-        message,
-    }
-}
-
-/// What converging came to.
-enum Done {
-    Same { exists: bool },
-    Changed { exists: bool },
-}
-
-impl Done {
-    fn exists(&self) -> bool {
-        match self {
-            Self::Same { exists } | Self::Changed { exists } => *exists,
+fn without_account(decision: &Decision, account: &Entry<Account>) -> Progress {
+    match (decision, account) {
+        (_, Entry::Unreadable(why)) => Progress::waiting(
+            of_decision(deputy_delegation::Reason::AccountInvalid),
+            format!("the AWSAccount can't be read: {why}"),
+        ),
+        (Decision::Undecided(missing), _) => {
+            let missing: Vec<String> = missing.iter().map(MissingFact::to_string).collect();
+            Progress::waiting(reason::ACCOUNT_NOT_FOUND, missing.join("; "))
         }
-    }
-    fn word(&self) -> &'static str {
-        match self {
-            Self::Same { .. } => "unchanged",
-            Self::Changed { .. } => "changed",
-        }
+        _ => Progress::waiting(reason::ACCOUNT_NOT_FOUND, "the AWSAccount does not exist"),
     }
 }
-
-enum Stopped {
-    Progress(Progress),
-    NotLeader,
-}
-
-impl Stopped {
-    fn aws(error: AwsError) -> Self {
-        Self::Progress(status::of_error(&error))
-    }
-}
-
-/// The pause between looks at something that only time changes.
-const SOON: Duration = Duration::from_secs(15);

@@ -1,4 +1,6 @@
-//! *Status*: what is said about a role. Pure; written by the controller when it differs.
+//! *Status*: what is said about a role, and when it is looked at again. Pure; written by the controller when it differs.
+
+use std::time::Duration;
 
 use deputy_api::{
     AWSRoleStatus,
@@ -8,18 +10,26 @@ use deputy_aws::{AwsError, ErrorClass};
 use deputy_delegation::{Decision, Violation, plan::Conflict};
 use jiff::Timestamp;
 
+use super::converge::Stopped;
+use crate::queue::Next;
+
+/// How often something is looked at again that only somebody else can change, and that nobody tells us of.
+const LOOK_AGAIN: Duration = Duration::from_secs(600);
+
 /// How far a role has come in AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
-    /// It is as it should be. `bound`: somebody may become it.
+    /// It is as it should be.
     Done {
-        /// Whether an accepted binding names it.
+        /// Whether an accepted binding names it: somebody may become it.
         bound: bool,
+        /// Its unique id in AWS.
+        role_id: Option<String>,
     },
     /// Refused: unusable, if it is there at all.
     Suspended {
-        /// Whether AWS has it.
-        exists: bool,
+        /// Its unique id in AWS; `None` when it is not there.
+        role_id: Option<String>,
     },
     /// It waits: a reason and a message.
     Waiting {
@@ -35,9 +45,46 @@ pub enum Progress {
     },
 }
 
+impl Progress {
+    /// The progress that waits for `reason`.
+    pub fn waiting(reason: &'static str, message: impl Into<String>) -> Self {
+        Self::Waiting {
+            reason,
+            message: message.into(),
+        }
+    }
+
+    /// When the role is looked at again, if AWS was seen to have it `trusted_for` from now.
+    #[must_use]
+    pub fn next(&self, trusted_for: Duration) -> Next {
+        match self {
+            Self::Done { .. } | Self::Suspended { .. } => Next::After(trusted_for),
+            Self::Waiting { reason, .. } => match *reason {
+                // Another object: its change brings the role back.
+                reason::ACCOUNT_NOT_FOUND | reason::BOUNDARY_NOT_READY => Next::After(LOOK_AGAIN),
+                // Somebody has to do something in AWS, and nothing tells us when.
+                reason::CONFLICT | reason::QUOTA_EXCEEDED => Next::After(LOOK_AGAIN),
+                other if other == of_decision(deputy_delegation::Reason::AccountInvalid) => {
+                    Next::After(LOOK_AGAIN)
+                }
+                _ => Next::Retry,
+            },
+            Self::Deleting { .. } => Next::Retry,
+        }
+    }
+}
+
 /// The progress that an error of AWS means.
 #[must_use]
 pub fn of_error(error: &AwsError) -> Progress {
+    let (reason, message) = trouble(error);
+    Progress::waiting(reason, message)
+}
+
+/// The reason and the words for an error of AWS. The words are the same each time: what differs from call to call, such as
+/// the request id, would make each try a change of the object.
+#[must_use]
+pub fn trouble(error: &AwsError) -> (&'static str, String) {
     let reason = match error.class() {
         ErrorClass::AccessDenied | ErrorClass::NoCredentials => reason::ACCESS_DENIED,
         ErrorClass::Throttled => reason::THROTTLED,
@@ -45,19 +92,33 @@ pub fn of_error(error: &AwsError) -> Progress {
         ErrorClass::Unreachable | ErrorClass::Service => reason::UNAVAILABLE,
         _ => reason::AWS_ERROR,
     };
-    Progress::Waiting {
-        reason,
-        message: error.to_string(),
-    }
+    let message = match (error.class(), error.code()) {
+        (ErrorClass::Throttled, Some("CallBudget")) => format!(
+            "{}: Deputy calls this account no faster than AWS let it lately",
+            error.operation()
+        ),
+        (class, Some(code)) => format!("{}: {class} ({code}): {}", error.operation(), error.message()),
+        (class, None) => format!("{}: {class}: {}", error.operation(), error.message()),
+    };
+    (reason, message)
 }
 
-/// The progress that somebody else's role of our name means.
+/// The progress that a role of this name which is not as it should be means; `None` when this process may not go on.
 #[must_use]
-pub fn of_conflict(role: &str, conflict: &Conflict) -> Progress {
-    Progress::Waiting {
-        reason: reason::CONFLICT,
-        message: format!("the role {role} is left alone: {conflict}"),
-    }
+pub fn of_stopped(role: &str, stopped: &Stopped) -> Option<Progress> {
+    Some(match stopped {
+        Stopped::Conflict(conflict) => of_conflict(role, conflict),
+        Stopped::Unread(error) | Stopped::Failed(error) => of_error(error),
+        Stopped::NotShown => Progress::waiting(reason::PROGRESSING, "AWS does not show the change yet"),
+        Stopped::NotLeader => return None,
+    })
+}
+
+fn of_conflict(role: &str, conflict: &Conflict) -> Progress {
+    Progress::waiting(
+        reason::CONFLICT,
+        format!("the role {role} is left alone: {conflict}"),
+    )
 }
 
 /// Every violation, one a line.
@@ -70,7 +131,7 @@ pub fn list(violations: &[Violation]) -> String {
         .join("\n")
 }
 
-/// Writes the three conditions into `status`.
+/// Writes the three conditions into `status`, and what is known of the role in AWS.
 pub fn write(
     status: &mut AWSRoleStatus,
     decision: &Decision,
@@ -78,48 +139,36 @@ pub fn write(
     generation: Option<i64>,
     now: Timestamp,
 ) {
-    status.observed_generation = generation;
-    let mut set = |type_, holds, reason, message: &str| {
-        conditions::upsert(
-            &mut status.conditions,
-            type_,
-            holds,
-            reason,
-            message,
-            generation,
-            now,
-        );
-    };
-    match decision {
+    let (holds, reason, message) = match decision {
         Decision::Accepted(accepted) => {
-            let limits: Vec<&str> = accepted.limits.iter().map(AsRef::as_ref).collect();
-            set(
-                ACCEPTED,
-                Status::True,
-                reason::WITHIN_LIMITS,
-                &format!("within {}", limits.join(", ")),
-            );
+            status.limits = accepted.limits.iter().map(ToString::to_string).collect();
+            let message = format!("within {}", status.limits.join(", "));
+            (Status::True, reason::WITHIN_LIMITS, message)
         }
         Decision::Refused(violations) => {
             let first = violations
                 .first()
                 .map_or(reason::INVALID, |v| of_decision(v.reason));
-            set(ACCEPTED, Status::False, first, &list(violations));
+            (Status::False, first, list(violations))
         }
         Decision::Undecided(missing) => {
             let text: Vec<String> = missing.iter().map(ToString::to_string).collect();
-            set(
-                ACCEPTED,
-                Status::Unknown,
-                reason::ACCOUNT_NOT_FOUND,
-                &text.join("; "),
-            );
+            (Status::Unknown, reason::ACCOUNT_NOT_FOUND, text.join("; "))
         }
-    }
+    };
+    conditions::upsert(
+        &mut status.conditions,
+        ACCEPTED,
+        holds,
+        reason,
+        &message,
+        generation,
+        now,
+    );
     write_progress(status, progress, generation, now);
 }
 
-/// Writes the conditions about AWS alone.
+/// Writes what is known about AWS alone.
 pub fn write_progress(
     status: &mut AWSRoleStatus,
     progress: &Progress,
@@ -127,6 +176,12 @@ pub fn write_progress(
     now: Timestamp,
 ) {
     status.observed_generation = generation;
+    match progress {
+        Progress::Done { role_id, .. } | Progress::Suspended { role_id } => {
+            status.role_id.clone_from(role_id);
+        }
+        Progress::Waiting { .. } | Progress::Deleting { .. } => {}
+    }
     let mut set = |type_, holds, reason, message: &str| {
         conditions::upsert(
             &mut status.conditions,
@@ -139,13 +194,9 @@ pub fn write_progress(
         );
     };
     match progress {
-        Progress::Done { bound } => {
-            set(
-                PROVISIONED,
-                Status::True,
-                reason::UP_TO_DATE,
-                "AWS has the role as it should be",
-            );
+        Progress::Done { bound, .. } => {
+            let is_there = "AWS has the role as it should be";
+            set(PROVISIONED, Status::True, reason::UP_TO_DATE, is_there);
             let message = if *bound {
                 "usable by its bindings"
             } else {
@@ -153,8 +204,8 @@ pub fn write_progress(
             };
             set(READY, Status::True, reason::READY, message);
         }
-        Progress::Suspended { exists } => {
-            let (reason, message) = if *exists {
+        Progress::Suspended { role_id } => {
+            let (reason, message) = if role_id.is_some() {
                 (
                     reason::SUSPENDED,
                     "not accepted: the role stays, and nobody can become it",
