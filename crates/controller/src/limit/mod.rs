@@ -3,6 +3,7 @@
 //! It runs as a process of its own with an AWS identity of its own: the one that writes roles is denied every policy
 //! write, so that a stolen controller can't widen its cage.
 
+pub mod boundary;
 mod sweep;
 
 use std::sync::Arc;
@@ -12,18 +13,16 @@ use deputy_api::{
     conditions::{self, READY, Status, of_decision, reason},
     convert,
 };
-use deputy_aws::{ErrorClass, NewPolicy, ObservedPolicy, Policies};
 use deputy_delegation::{
-    ObjectName, PolicyArn, Violation, boundary,
+    ObjectName, Violation, boundary as ceiling,
     model::{Account, BoundaryMode, Limit},
-    naming,
 };
 use deputy_index::{Entry, World};
-use deputy_policy::{Document, PolicyKind};
 use kube::api::DynamicObject;
 
-pub use sweep::Sweeper;
+pub use sweep::sweep_for_ever;
 
+use self::boundary::{Stopped, Wanted, ensure};
 use crate::{
     context::{Context, reference},
     error::Error,
@@ -31,7 +30,7 @@ use crate::{
     queue::Next,
     role::{
         assess::document_hash,
-        status::{Progress, list, of_error},
+        status::{list, trouble},
     },
     verified::{DRIFT_INTERVAL, Verified},
 };
@@ -42,8 +41,60 @@ pub struct LimitController {
     verified: Verified<(ObjectName, ObjectName)>,
 }
 
-/// Why a boundary policy is not as it should be: a reason and a message.
-type Trouble = (&'static str, String);
+/// Why a limit is not in force everywhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Trouble {
+    reason: &'static str,
+    message: String,
+    /// Whether trying again may help although no object changes.
+    passing: bool,
+}
+
+impl Trouble {
+    /// Over when an object changes.
+    fn until_changed(reason: &'static str, message: String) -> Self {
+        Self {
+            reason,
+            message,
+            passing: false,
+        }
+    }
+
+    fn invalid(violations: &[Violation]) -> Self {
+        let reason = violations
+            .first()
+            .map_or(reason::INVALID, |v| of_decision(v.reason));
+        Self::until_changed(reason, list(violations))
+    }
+
+    fn of(wanted: &Wanted, stopped: &Stopped) -> Self {
+        let arn = &wanted.arn;
+        let (reason, message) = match stopped {
+            Stopped::NotOurs => (
+                reason::CONFLICT,
+                format!("{arn} is not ours: its tags say so; it is left alone"),
+            ),
+            Stopped::Unread(error) | Stopped::NotMade(error) | Stopped::NotChanged(error) => trouble(error),
+            Stopped::NotShown => (
+                reason::CONFLICT,
+                format!("a policy of the name of {arn} is there, and not at its path; it is left alone"),
+            ),
+            Stopped::NotLeader => (reason::PROGRESSING, "under way".to_owned()),
+        };
+        Self {
+            reason,
+            message,
+            passing: true,
+        }
+    }
+}
+
+/// What is known of the boundary policies of a limit after a look.
+#[derive(Default)]
+struct Findings {
+    there: Vec<BoundaryStatus>,
+    trouble: Vec<Trouble>,
+}
 
 impl LimitController {
     /// A controller in `ctx`.
@@ -71,239 +122,146 @@ impl LimitController {
         let mut new = old.clone();
         let parsed = objects::parse::<DelegationLimit, _>(&object, convert::parse_limit);
         let trouble = match &parsed {
-            Err(violations) => vec![invalid(violations)],
-            Ok(limit) => match boundary::check_limit(&self.ctx.cluster, limit).as_slice() {
-                [] => self.boundaries(limit, &mut new).await?,
-                violations => vec![invalid(violations)],
+            Err(violations) => vec![Trouble::invalid(violations)],
+            Ok(limit) => match ceiling::check_limit(&self.ctx.cluster, limit).as_slice() {
+                [] => {
+                    let found = self.boundaries(limit, &old).await?;
+                    new.boundaries = found.there;
+                    found.trouble
+                }
+                violations => vec![Trouble::invalid(violations)],
             },
         };
         new.observed_generation = object.metadata.generation;
-        let (holds, reason, message) = match trouble.first() {
-            None => (Status::True, reason::READY, "the limit is in force".to_owned()),
-            Some((reason, _)) => {
-                let all: Vec<&str> = trouble.iter().map(|(_, m)| m.as_str()).collect();
-                (Status::False, *reason, all.join("\n"))
-            }
-        };
-        let generation = object.metadata.generation;
-        let changed = conditions::upsert(
-            &mut new.conditions,
-            READY,
-            holds,
-            reason,
-            &message,
-            generation,
-            self.ctx.now(),
-        );
-        if let Ok(limit) = parsed {
+        if let Ok(limit) = &parsed {
             new.grants = counts(&self.ctx.world, &limit.name);
         }
+        let changed = set_ready(&mut new, &trouble, object.metadata.generation, self.ctx.now());
         if objects::write_status(&api, &object, &old, &new).await? && changed {
-            self.announce(&object, holds, reason, &message).await;
+            self.announce(&object, &new).await;
         }
-        Ok(if holds == Status::True {
-            Next::After(DRIFT_INTERVAL)
-        } else {
+        Ok(if trouble.iter().any(|t| t.passing) {
             Next::Retry
+        } else {
+            Next::After(DRIFT_INTERVAL)
         })
     }
 
-    async fn announce(&self, object: &DynamicObject, holds: Status, reason: &str, message: &str) {
+    async fn announce(&self, object: &DynamicObject, status: &DelegationLimitStatus) {
+        let Some(ready) = conditions::find(&status.conditions, READY) else {
+            return;
+        };
+        let about = reference::<DelegationLimit>(object);
+        let warning = ready.status != "True";
         self.ctx
-            .tell(
-                &reference::<DelegationLimit>(object),
-                holds != Status::True,
-                reason,
-                message,
-            )
+            .tell(&about, warning, &ready.reason, &ready.message)
             .await;
     }
 
-    /// Ensures the policy of each account; what can't be ensured is trouble, and its entry in the status stays out.
-    async fn boundaries(
-        &self,
-        limit: &Limit,
-        status: &mut DelegationLimitStatus,
-    ) -> Result<Vec<Trouble>, Error> {
+    /// Ensures the policy of each account. In the status stays what AWS was last seen to have: roles wait for nothing
+    /// only because AWS can't be asked for a while.
+    async fn boundaries(&self, limit: &Limit, old: &DelegationLimitStatus) -> Result<Findings, Error> {
+        let mut found = Findings::default();
         if limit.boundary == BoundaryMode::CheckOnly {
-            status.boundaries.clear();
-            return Ok(Vec::new());
+            return Ok(found);
         }
-        let (mut trouble, mut there) = (Vec::new(), Vec::new());
         for name in &limit.scope.accounts {
             let account = match self.ctx.world.account(name) {
                 Entry::Known(account) => account,
                 Entry::Unreadable(why) => {
-                    trouble.push((
-                        reason::INVALID,
-                        format!("the AWSAccount {name} can't be read: {why}"),
-                    ));
+                    let message = format!("the AWSAccount {name} can't be read: {why}");
+                    found
+                        .trouble
+                        .push(Trouble::until_changed(reason::INVALID, message));
                     continue;
                 }
                 Entry::Missing => {
-                    trouble.push((
-                        reason::ACCOUNT_NOT_FOUND,
-                        format!("the AWSAccount {name} does not exist"),
-                    ));
+                    let message = format!("the AWSAccount {name} does not exist");
+                    found
+                        .trouble
+                        .push(Trouble::until_changed(reason::ACCOUNT_NOT_FOUND, message));
                     continue;
                 }
             };
-            let known = status.boundaries.iter().find(|b| b.account == name.as_str());
-            match self.ensure(limit, &account, known).await? {
-                Ok(entry) => there.push(entry),
-                Err(t) => trouble.push(t),
-            }
+            let known = old.boundaries.iter().find(|b| b.account == name.as_str());
+            self.ensure_in(limit, &account, known, &mut found).await?;
         }
-        status.boundaries = there;
-        Ok(trouble)
+        Ok(found)
     }
 
-    async fn ensure(
+    async fn ensure_in(
         &self,
         limit: &Limit,
         account: &Account,
         known: Option<&BoundaryStatus>,
-    ) -> Result<Result<BoundaryStatus, Trouble>, Error> {
-        let document = match boundary::compile(&self.ctx.cluster, account, limit) {
+        found: &mut Findings,
+    ) -> Result<(), Error> {
+        let document = match ceiling::compile(&self.ctx.cluster, account, limit) {
             Ok(document) => document,
-            Err(violation) => return Ok(Err(invalid(&[violation]))),
+            Err(violation) => {
+                found.trouble.push(Trouble::invalid(&[violation]));
+                return Ok(());
+            }
         };
         let key = (limit.name.clone(), account.name.clone());
-        let fingerprint =
-            Verified::<()>::fingerprint(&(&document.to_json(), &account.id, &account.endpoints));
-        let hash = document_hash(&document);
-        if let Some(known) = known
-            && known.document_hash == hash
-            && self.verified.holds(&key, fingerprint)
+        let document_hash = document_hash(&document);
+        let wanted = Wanted::new(&self.ctx.cluster, account, limit, document);
+        let fingerprint = self.verified.fingerprint(&(&wanted, &account.endpoints));
+        if let Some(known) = known.filter(|k| k.document_hash == document_hash)
+            && self.verified.holds(&key, fingerprint).is_some()
         {
-            return Ok(Ok(known.clone()));
+            found.there.push(known.clone());
+            return Ok(());
         }
-        let wanted = Wanted {
-            arn: naming::boundary_arn(&self.ctx.cluster, account, &limit.name),
-            policy: NewPolicy {
-                name: naming::limit_policy_name(&self.ctx.cluster, &limit.name),
-                path: naming::limit_path(&self.ctx.cluster),
-                tags: naming::limit_tags(&self.ctx.cluster, &limit.name, limit.uid.as_ref()),
-                document,
-            },
-        };
-        match self.converge(&wanted, &self.ctx.aws.policies(account)).await? {
+        let policies = self.ctx.aws.policies(account);
+        match ensure(policies.as_ref(), &wanted, &|| self.ctx.may_write()).await {
             Ok(version_id) => {
                 self.verified.set(key, fingerprint);
-                let policy_arn = wanted.arn.to_string();
-                let account = account.name.to_string();
-                Ok(Ok(BoundaryStatus {
-                    account,
-                    policy_arn,
-                    document_hash: hash,
+                found.there.push(BoundaryStatus {
+                    account: account.name.to_string(),
+                    policy_arn: wanted.arn.to_string(),
+                    document_hash,
                     version_id,
-                }))
+                });
             }
-            Err(trouble) => {
+            Err(Stopped::NotLeader) => return Err(Error::NotLeader),
+            Err(stopped) => {
+                tracing::warn!(policy = %wanted.arn, ?stopped, "boundary policy not as it should be");
                 self.verified.forget(&key);
-                Ok(Err(trouble))
+                found.trouble.push(Trouble::of(&wanted, &stopped));
+                if matches!(stopped, Stopped::Unread(_) | Stopped::NotChanged(_)) {
+                    // With the hash of the document that it has, not of the one that it should have.
+                    found.there.extend(known.cloned());
+                }
             }
         }
-    }
-
-    /// Makes the policy, or gives it a new version. Old versions go at once: they could be selected again.
-    async fn converge(
-        &self,
-        wanted: &Wanted,
-        policies: &Arc<dyn Policies>,
-    ) -> Result<Result<String, Trouble>, Error> {
-        let observed = match policies.get_policy(&wanted.arn).await {
-            Ok(observed) => observed,
-            Err(error) => return Ok(Err(of_aws(&error))),
-        };
-        let outcome = match observed {
-            None => {
-                self.fence()?;
-                let made = policies.create_policy(&wanted.policy).await;
-                tracing::info!(policy = %wanted.arn, ok = made.is_ok(), "boundary policy written");
-                made.map(|_| "v1".to_owned())
-            }
-            Some(observed) if !wanted.owns(&observed) => {
-                return Ok(Err((
-                    reason::CONFLICT,
-                    format!("{} is not ours: its tags say so; it is left alone", wanted.arn),
-                )));
-            }
-            Some(observed) => return self.update(wanted, &observed, policies).await,
-        };
-        Ok(outcome.map_err(|error| match error.class() {
-            ErrorClass::AlreadyExists => (reason::CONFLICT, format!("{}: {error}", wanted.arn)),
-            _ => of_aws(&error),
-        }))
-    }
-
-    async fn update(
-        &self,
-        wanted: &Wanted,
-        observed: &ObservedPolicy,
-        policies: &Arc<dyn Policies>,
-    ) -> Result<Result<String, Trouble>, Error> {
-        // Anything but the default version is in the way of the next one, or a way back to a wider boundary.
-        for version in observed.versions.iter().filter(|v| !v.is_default) {
-            self.fence()?;
-            if let Err(error) = policies.delete_policy_version(&wanted.arn, &version.id).await {
-                return Ok(Err(of_aws(&error)));
-            }
-        }
-        let same = Document::parse(&observed.document, PolicyKind::Boundary)
-            .is_ok_and(|d| d.semantically_eq(&wanted.policy.document));
-        if same {
-            return Ok(Ok(observed.default_version.clone()));
-        }
-        self.fence()?;
-        let version = match policies
-            .create_policy_version(&wanted.arn, &wanted.policy.document)
-            .await
-        {
-            Ok(version) => version,
-            Err(error) => return Ok(Err(of_aws(&error))),
-        };
-        tracing::info!(policy = %wanted.arn, version, "boundary policy written");
-        self.fence()?;
-        if let Err(error) = policies
-            .delete_policy_version(&wanted.arn, &observed.default_version)
-            .await
-        {
-            return Ok(Err(of_aws(&error)));
-        }
-        Ok(Ok(version))
-    }
-
-    fn fence(&self) -> Result<(), Error> {
-        if self.ctx.may_write() {
-            Ok(())
-        } else {
-            Err(Error::NotLeader)
-        }
+        Ok(())
     }
 }
 
-/// A boundary policy as it should be.
-struct Wanted {
-    arn: PolicyArn,
-    policy: NewPolicy,
-}
-
-impl Wanted {
-    /// Ours: every tag of ownership but the uid, which a limit that is made again has anew.
-    fn owns(&self, observed: &ObservedPolicy) -> bool {
-        owned(&self.policy.tags, &observed.tags)
-    }
-}
-
-fn owned(
-    wanted: &std::collections::BTreeMap<deputy_delegation::TagKey, deputy_delegation::TagValue>,
-    observed: &std::collections::BTreeMap<String, String>,
+/// Sets `Ready`. Gives whether it changed.
+fn set_ready(
+    status: &mut DelegationLimitStatus,
+    trouble: &[Trouble],
+    generation: Option<i64>,
+    now: jiff::Timestamp,
 ) -> bool {
-    wanted
-        .iter()
-        .filter(|(key, _)| key.as_str() != "deputy-uid")
-        .all(|(key, value)| observed.get(key.as_str()).is_some_and(|v| v == value.as_str()))
+    let (holds, reason, message) = match trouble.first() {
+        None => (Status::True, reason::READY, "the limit is in force".to_owned()),
+        Some(first) => {
+            let all: Vec<&str> = trouble.iter().map(|t| t.message.as_str()).collect();
+            (Status::False, first.reason, all.join("\n"))
+        }
+    };
+    conditions::upsert(
+        &mut status.conditions,
+        READY,
+        holds,
+        reason,
+        &message,
+        generation,
+        now,
+    )
 }
 
 /// Roles and bindings under a limit, by whether they are accepted.
@@ -314,20 +272,4 @@ fn counts(world: &World, limit: &ObjectName) -> Option<GrantCounts> {
         accepted: number(accepted),
         suspended: number(suspended),
     })
-}
-
-fn invalid(violations: &[Violation]) -> Trouble {
-    (
-        violations
-            .first()
-            .map_or(reason::INVALID, |v| of_decision(v.reason)),
-        list(violations),
-    )
-}
-
-fn of_aws(error: &deputy_aws::AwsError) -> Trouble {
-    match of_error(error) {
-        Progress::Waiting { reason, message } => (reason, message),
-        _ => (reason::AWS_ERROR, error.to_string()),
-    }
 }

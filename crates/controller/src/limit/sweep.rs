@@ -1,16 +1,93 @@
 //! Boundary policies whose limit is gone, or names their account no more. A limit has no finalizer: the tags are the record.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use deputy_aws::{ErrorClass, Policies};
+use deputy_api::{DelegationLimit, convert};
+use deputy_aws::{ErrorClass, ListedPolicy, ObservedPolicy, Policies};
 use deputy_delegation::{
-    PolicyArn,
-    model::{Account, BoundaryMode, Kind, LimitEntry},
+    ObjectName, PolicyArn,
+    model::{Account, BoundaryMode, Kind, Limit, LimitEntry},
     naming,
 };
-use deputy_index::Entry;
+use deputy_index::Watched;
+use deputy_runtime::shutdown::Shutdown;
+use tokio::{sync::Notify, time::Instant};
 
-use crate::{context::Context, error::Error};
+use super::boundary::{Stopped, drop_version};
+use crate::{context::Context, error::Error, objects};
+
+/// Between two sweeps when nothing is left that has to go.
+const SWEEP_EVERY: Duration = Duration::from_secs(600);
+/// The first pause while something is left; doubled with each sweep that changes nothing, up to [`SWEEP_EVERY`].
+const SWEEP_AGAIN: Duration = Duration::from_secs(5);
+
+/// When to sweep: soon after something changed that policies depend on, and with growing pauses while a policy is left
+/// that can't go yet.
+#[derive(Debug)]
+pub struct Pace {
+    pause: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { pause: SWEEP_AGAIN }
+    }
+}
+
+impl Pace {
+    /// How long to wait after a sweep that left something or not.
+    pub fn after(&mut self, left: bool) -> Duration {
+        if !left {
+            self.pause = SWEEP_AGAIN;
+            return SWEEP_EVERY;
+        }
+        let pause = self.pause;
+        self.pause = self.pause.saturating_mul(2).min(SWEEP_EVERY);
+        pause
+    }
+
+    /// What is left may be able to go now.
+    pub fn begin_anew(&mut self) {
+        self.pause = SWEEP_AGAIN;
+    }
+}
+
+/// What policies there should be, in which accounts: a sweep is due when it changes.
+type Explained = Vec<(Arc<Account>, Option<BTreeSet<PolicyArn>>)>;
+
+/// Sweeps after every change of what there should be, and now and then, until the process drains. `changed` is told of every
+/// change of an object: a role that went may have been the last one under a policy.
+pub async fn sweep_for_ever(ctx: &Arc<Context>, shutdown: &Shutdown, changed: &Notify) {
+    let sweeper = Sweeper::new(ctx.clone());
+    let for_ever = async {
+        // A limit that is not known yet is not one that is gone.
+        ctx.world.synced(&Watched::KINDS).await;
+        let mut pace = Pace::default();
+        loop {
+            ctx.leadership.wait_until_leader().await;
+            let explained = sweeper.explained();
+            let left = sweeper.sweep(&explained).await.unwrap_or(true);
+            let swept = Instant::now();
+            let pause = pace.after(left);
+            while let Ok(()) = tokio::time::timeout_at(swept + pause, changed.notified()).await {
+                if sweeper.explained() != explained {
+                    pace.begin_anew();
+                    break;
+                }
+                if left {
+                    // Not at once: roles come and go in numbers.
+                    pace.begin_anew();
+                    tokio::time::sleep_until(swept + SWEEP_AGAIN).await;
+                    break;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = for_ever => {}
+        () = shutdown.draining() => {}
+    }
+}
 
 /// Removes policies of ours that no limit explains.
 pub struct Sweeper {
@@ -24,63 +101,78 @@ impl Sweeper {
         Self { ctx }
     }
 
+    /// The ARNs that limits explain, by account. `None` while a limit can't be read: what it means to keep is not known.
+    fn explained(&self) -> Explained {
+        let world = &self.ctx.world;
+        let limits = world.all_limits();
+        let readable: Option<Vec<&Arc<Limit>>> = limits
+            .iter()
+            .map(|limit| match limit {
+                LimitEntry::Valid(limit) => Some(limit),
+                LimitEntry::Invalid { .. } => None,
+            })
+            .collect();
+        let accounts = world.accounts();
+        let known = accounts
+            .iter()
+            .filter_map(|name| world.account(name).known().cloned());
+        known
+            .map(|account| {
+                let arns = readable.as_ref().map(|limits| {
+                    let wanted = limits.iter().filter(|limit| explains(limit, &account));
+                    wanted
+                        .map(|limit| naming::boundary_arn(&self.ctx.cluster, &account, &limit.name))
+                        .collect()
+                });
+                (account, arns)
+            })
+            .collect()
+    }
+
     /// Sweeps every account once. Gives whether something is left that will have to go: a policy that is still some role's
     /// boundary stays until that role is gone.
     ///
     /// # Errors
-    /// [`Error::NotLeader`]. What AWS says is logged, and counts as something left.
-    pub async fn sweep(&self) -> Result<bool, Error> {
+    /// [`Error`]. What AWS says is logged, and counts as something left.
+    async fn sweep(&self, explained: &Explained) -> Result<bool, Error> {
         let mut left = false;
-        for name in self.ctx.world.accounts() {
-            if let Entry::Known(account) = self.ctx.world.account(&name) {
-                left |= self.sweep_account(&account).await?;
-            }
+        for (account, keep) in explained {
+            left |= match keep {
+                Some(keep) => self.sweep_account(account, keep).await?,
+                None => true,
+            };
         }
         Ok(left)
     }
 
-    /// The ARNs that limits explain. `None` while a limit can't be read: what it means to keep is not known then.
-    fn explained(&self, account: &Account) -> Option<HashSet<PolicyArn>> {
-        let mut keep = HashSet::new();
-        for limit in self.ctx.world.all_limits() {
-            match limit {
-                LimitEntry::Invalid { .. } => return None,
-                LimitEntry::Valid(limit) => {
-                    if limit.boundary == BoundaryMode::Generated
-                        && limit.scope.accounts.contains(&account.name)
-                    {
-                        keep.insert(naming::boundary_arn(&self.ctx.cluster, account, &limit.name));
-                    }
-                }
-            }
-        }
-        Some(keep)
-    }
-
-    async fn sweep_account(&self, account: &Account) -> Result<bool, Error> {
+    async fn sweep_account(&self, account: &Account, keep: &BTreeSet<PolicyArn>) -> Result<bool, Error> {
         let policies = self.ctx.aws.policies(account);
-        let listed = match policies
-            .list_policies(&naming::limit_path(&self.ctx.cluster))
-            .await
-        {
+        let path = naming::limit_path(&self.ctx.cluster);
+        let listed = match policies.list_policies(&path).await {
             Ok(listed) => listed,
             Err(error) => {
                 tracing::warn!(account = %account.name, %error, "boundary policies can't be listed");
                 return Ok(true);
             }
         };
-        let Some(keep) = self.explained(account) else {
-            return Ok(true);
-        };
         let mut left = false;
         for policy in listed.iter().filter(|p| !keep.contains(&p.arn)) {
-            left |= !self.remove(&policies, &policy.arn).await?;
+            left |= !self.remove(account, policies.as_ref(), policy).await?;
         }
         Ok(left)
     }
 
     /// Gives whether it is gone, or not ours to remove.
-    async fn remove(&self, policies: &Arc<dyn Policies>, arn: &PolicyArn) -> Result<bool, Error> {
+    async fn remove(
+        &self,
+        account: &Account,
+        policies: &dyn Policies,
+        listed: &ListedPolicy,
+    ) -> Result<bool, Error> {
+        if listed.attachment_count > 0 || listed.boundary_usage_count > 0 {
+            return Ok(false);
+        }
+        let arn = &listed.arn;
         let observed = match policies.get_policy(arn).await {
             Ok(Some(observed)) => observed,
             Ok(None) => return Ok(true),
@@ -89,41 +181,83 @@ impl Sweeper {
                 return Ok(false);
             }
         };
-        let tag = |key: &str| observed.tags.get(key).map(String::as_str);
-        if tag("deputy-cluster") != Some(self.ctx.cluster.as_str())
-            || tag("deputy-kind") != Some(Kind::DelegationLimit.as_str())
-        {
+        let Some(limit) = self.owner(&observed) else {
             return Ok(true);
-        }
+        };
         if observed.attachment_count > 0 || observed.boundary_usage_count > 0 {
             return Ok(false);
         }
-        for version in observed.versions.iter().filter(|v| !v.is_default) {
-            self.fence()?;
-            if let Err(error) = policies.delete_policy_version(arn, &version.id).await {
-                tracing::warn!(policy = %arn, %error, "old version can't be deleted");
-                return Ok(false);
-            }
+        // What a watch does not show may have been made a moment ago.
+        if self.is_wanted(&limit, account, arn).await? {
+            return Ok(false);
         }
-        self.fence()?;
-        match policies.delete_policy(arn).await {
+        match self.delete(policies, &observed).await {
             Ok(()) => {
                 tracing::info!(policy = %arn, "boundary policy deleted: no limit explains it");
                 Ok(true)
             }
-            Err(error) if error.class() == ErrorClass::NotFound => Ok(true),
-            Err(error) => {
-                tracing::info!(policy = %arn, %error, "boundary policy not deleted yet");
+            Err(Stopped::NotLeader) => Err(Error::NotLeader),
+            Err(stopped) => {
+                tracing::info!(policy = %arn, ?stopped, "boundary policy not deleted yet");
                 Ok(false)
             }
         }
     }
 
-    fn fence(&self) -> Result<(), Error> {
-        if self.ctx.may_write() {
-            Ok(())
-        } else {
-            Err(Error::NotLeader)
+    /// The limit that a policy of ours is of, by its tags.
+    fn owner(&self, observed: &ObservedPolicy) -> Option<ObjectName> {
+        let tag = |key: &str| observed.tags.get(key).map(String::as_str);
+        let ours = tag(naming::TAG_CLUSTER) == Some(self.ctx.cluster.as_str())
+            && tag(naming::TAG_KIND) == Some(Kind::DelegationLimit.as_str());
+        let name = tag(naming::TAG_NAME).filter(|_| ours)?;
+        ObjectName::new(name).ok()
+    }
+
+    /// Whether the limit, as the API server has it now, asks for this policy or can't be read.
+    async fn is_wanted(&self, limit: &ObjectName, account: &Account, arn: &PolicyArn) -> Result<bool, Error> {
+        let api = objects::cluster_wide::<DelegationLimit>(&self.ctx.client);
+        let Some(object) = api.get_opt(limit.as_str()).await? else {
+            return Ok(false);
+        };
+        let parsed = objects::parse::<DelegationLimit, _>(&object, convert::parse_limit);
+        Ok(parsed.map_or(true, |limit| {
+            explains(&limit, account) && naming::boundary_arn(&self.ctx.cluster, account, &limit.name) == *arn
+        }))
+    }
+
+    async fn delete(&self, policies: &dyn Policies, observed: &ObservedPolicy) -> Result<(), Stopped> {
+        let arn = &observed.arn;
+        let may_write = || self.ctx.may_write();
+        for version in observed.versions.iter().filter(|v| !v.is_default) {
+            drop_version(policies, arn, &version.id, &may_write).await?;
         }
+        if !self.ctx.may_write() {
+            return Err(Stopped::NotLeader);
+        }
+        match policies.delete_policy(arn).await {
+            Err(error) if error.class() != ErrorClass::NotFound => Err(Stopped::NotChanged(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether a limit asks for a boundary policy in an account.
+fn explains(limit: &Limit, account: &Account) -> bool {
+    limit.boundary == BoundaryMode::Generated && limit.scope.accounts.contains(&account.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_that_never_goes_is_looked_at_less_and_less_often() {
+        let mut pace = Pace::default();
+        let pauses: Vec<u64> = (0..9).map(|_| pace.after(true).as_secs()).collect();
+        assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 600, 600]);
+        pace.begin_anew();
+        assert_eq!(pace.after(true), SWEEP_AGAIN);
+        assert_eq!(pace.after(false), SWEEP_EVERY);
+        assert_eq!(pace.after(true), SWEEP_AGAIN);
     }
 }
