@@ -6,13 +6,18 @@ use deputy_aws::{CallObserver, CallReport};
 use deputy_runtime::metrics::Metrics;
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, histogram::Histogram},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Reconcile {
     kind: &'static str,
     outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Waiting {
+    kind: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -24,7 +29,9 @@ struct Call {
 /// `deputy_controller_*` and `deputy_aws_*`.
 #[derive(Clone)]
 pub struct ControllerMetrics {
+    leader: Gauge,
     reconciles: Family<Reconcile, Counter>,
+    waiting: Family<Waiting, Gauge>,
     calls: Family<Call, Counter>,
     call_seconds: Family<Call, Histogram, fn() -> Histogram>,
 }
@@ -38,7 +45,9 @@ impl ControllerMetrics {
     #[must_use]
     pub fn register(metrics: &Metrics) -> Self {
         let this = Self {
+            leader: Gauge::default(),
             reconciles: Family::default(),
+            waiting: Family::default(),
             calls: Family::default(),
             call_seconds: Family::new_with_constructor(buckets),
         };
@@ -47,6 +56,16 @@ impl ControllerMetrics {
                 "reconciles",
                 "Reconciliations by kind and outcome",
                 this.reconciles.clone(),
+            );
+            r.register(
+                "leader",
+                "1 while this process holds its Lease, 0 otherwise",
+                this.leader.clone(),
+            );
+            r.register(
+                "queue_depth",
+                "Objects that wait to be looked at, by kind",
+                this.waiting.clone(),
             );
         });
         metrics.sub_registry("aws", |r| {
@@ -67,6 +86,17 @@ impl ControllerMetrics {
     /// One reconciliation is done.
     pub fn reconciled(&self, kind: &'static str, outcome: &'static str) {
         self.reconciles.get_or_create(&Reconcile { kind, outcome }).inc();
+    }
+
+    /// Whether this process holds its Lease.
+    pub fn leader(&self, is_leader: bool) {
+        self.leader.set(i64::from(is_leader));
+    }
+
+    /// How many objects of a kind wait in the queue.
+    pub fn waiting(&self, kind: &'static str, count: usize) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.waiting.get_or_create(&Waiting { kind }).set(count);
     }
 
     /// As the observer of AWS calls.

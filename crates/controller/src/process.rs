@@ -1,6 +1,6 @@
 //! The two processes: which watches feed which queues.
 
-use std::{sync::Arc, time::Duration};
+use std::{hash::Hash, sync::Arc, time::Duration};
 
 use deputy_aws::{AmbientOptions, Clients};
 use deputy_delegation::{ClusterName, ObjectName, model::ObjectId};
@@ -12,13 +12,13 @@ use deputy_runtime::{
     shutdown::Shutdown,
 };
 use kube::Client;
-use tokio::{sync::Notify, task::JoinHandle};
+use tokio::{sync::Notify, task::JoinHandle, time::MissedTickBehavior};
 
 use crate::{
     account::AccountController,
     binding::BindingController,
     context::Context,
-    limit::{LimitController, Sweeper},
+    limit::{LimitController, sweep_for_ever},
     metrics::ControllerMetrics,
     queue::Queue,
     role::RoleController,
@@ -27,9 +27,10 @@ use crate::{
 
 /// Reconciliations of one kind at once.
 const WORKERS: usize = 8;
-/// Between two sweeps, and between two while something is left that has to go.
-const SWEEP_EVERY: Duration = Duration::from_secs(600);
-const SWEEP_AGAIN: Duration = Duration::from_secs(5);
+/// How long what is in hand may take when the process is told to stop.
+const LAST_WORK: Duration = Duration::from_secs(8);
+/// How often gauges are set.
+const GAUGE_EVERY: Duration = Duration::from_secs(5);
 
 /// What both processes are told.
 #[derive(Debug, Clone)]
@@ -130,22 +131,27 @@ pub async fn run_controller(
         let account = work::reconcile(account, |c, k| async move { c.reconcile(&k).await });
         let role = work::reconcile(role, |c, k| async move { c.reconcile(&k).await });
         let binding = work::reconcile(binding, |c, k| async move { c.reconcile(&k).await });
-        let (accounts, roles, bindings, ctx) =
-            (accounts.clone(), roles.clone(), bindings.clone(), ctx.clone());
+        let (accounts, roles, bindings) = (accounts.clone(), roles.clone(), bindings.clone());
+        let (ctx, shutdown) = (ctx.clone(), shutdown.clone());
         async move {
             tokio::join!(
-                work::run("AWSAccount", accounts, &ctx, 2, account),
-                work::run("AWSRole", roles, &ctx, WORKERS, role),
-                work::run("AWSRoleBinding", bindings, &ctx, WORKERS, binding),
+                work::run("AWSAccount", accounts, &ctx, &shutdown, 2, account),
+                work::run("AWSRole", roles, &ctx, &shutdown, WORKERS, role),
+                work::run("AWSRoleBinding", bindings, &ctx, &shutdown, WORKERS, binding),
             );
         }
     };
-    let route = |dirty: Dirty| {
-        dirty.accounts.into_iter().for_each(|k| accounts.add(k));
-        dirty.roles.into_iter().for_each(|k| roles.add(k));
-        dirty.bindings.into_iter().for_each(|k| bindings.add(k));
+    let gauge = || {
+        ctx.metrics.waiting("AWSAccount", accounts.depth());
+        ctx.metrics.waiting("AWSRole", roles.depth());
+        ctx.metrics.waiting("AWSRoleBinding", bindings.depth());
     };
-    supervise(process, shutdown, work, route).await
+    let route = |dirty: Dirty, news: News| {
+        dirty.accounts.into_iter().for_each(|k| news.put(&accounts, k));
+        dirty.roles.into_iter().for_each(|k| news.put(&roles, k));
+        dirty.bindings.into_iter().for_each(|k| news.put(&bindings, k));
+    };
+    supervise(process, shutdown, work, gauge, route).await
 }
 
 /// Runs `deputy limits` until it is told to stop.
@@ -162,46 +168,53 @@ pub async fn run_limits(
     let process = start(&config, "deputy-limits", client, &readiness, &metrics);
     let ctx = process.ctx.clone();
     let limits: Queue<ObjectName> = Queue::default();
-    let sweep_now = Arc::new(Notify::new());
+    let changed = Arc::new(Notify::new());
     let work = {
         let controller = Arc::new(LimitController::new(ctx.clone()));
         let reconcile = work::reconcile(controller, |c, k| async move { c.reconcile(&k).await });
-        let (limits, ctx, sweep_now) = (limits.clone(), ctx.clone(), sweep_now.clone());
+        let (limits, changed) = (limits.clone(), changed.clone());
+        let (ctx, shutdown) = (ctx.clone(), shutdown.clone());
         async move {
             tokio::join!(
-                work::run("DelegationLimit", limits, &ctx, 2, reconcile),
-                sweep(&ctx, &sweep_now)
+                work::run("DelegationLimit", limits, &ctx, &shutdown, 2, reconcile),
+                sweep_for_ever(&ctx, &shutdown, &changed)
             );
         }
     };
-    let route = |dirty: Dirty| {
-        if !dirty.limits.is_empty() || !dirty.accounts.is_empty() {
-            sweep_now.notify_one();
-        }
-        dirty.limits.into_iter().for_each(|k| limits.add(k));
+    let gauge = || ctx.metrics.waiting("DelegationLimit", limits.depth());
+    let route = |dirty: Dirty, news: News| {
+        changed.notify_one();
+        dirty.limits.into_iter().for_each(|k| news.put(&limits, k));
     };
-    supervise(process, shutdown, work, route).await
+    supervise(process, shutdown, work, gauge, route).await
 }
 
-/// Sweeps after every change of a limit or account, and now and then; for ever.
-async fn sweep(ctx: &Arc<Context>, now: &Notify) {
-    let sweeper = Sweeper::new(ctx.clone());
-    // A limit that is not known yet is not one that is gone.
-    ctx.world.synced(&Watched::KINDS).await;
-    loop {
-        ctx.leadership.wait_until_leader().await;
-        let left = sweeper.sweep().await.unwrap_or(true);
-        let pause = if left { SWEEP_AGAIN } else { SWEEP_EVERY };
-        let _either = tokio::time::timeout(pause, now.notified()).await;
+/// Whether what is routed has changed, or is what was there when the process began.
+#[derive(Clone, Copy)]
+enum News {
+    Old,
+    New,
+}
+
+impl News {
+    fn put<K: Clone + Eq + Hash>(self, queue: &Queue<K>, key: K) {
+        match self {
+            Self::Old => queue.add_routine(key),
+            Self::New => queue.add(key),
+        }
     }
 }
 
 /// Routes changes into queues and lets the workers work, until the process is told to stop or loses its Lease.
+///
+/// Told to stop, the workers finish what they have in hand, and only then the Lease is given up: a call to AWS that is
+/// under way must not meet those of the next leader.
 async fn supervise(
     process: Process,
     shutdown: Shutdown,
     work: impl Future<Output = ()>,
-    route: impl Fn(Dirty),
+    gauge: impl Fn(),
+    route: impl Fn(Dirty, News),
 ) -> Result<(), ProcessError> {
     let Process {
         ctx,
@@ -212,14 +225,30 @@ async fn supervise(
     let routing = async {
         // Half of the world is no ground for decisions.
         ctx.world.synced(&Watched::KINDS).await;
+        let mut news = News::Old;
         loop {
-            route(changes.next().await);
+            route(changes.next().await, news);
+            news = News::New;
         }
+    };
+    let measuring = async {
+        let mut ticker = tokio::time::interval(GAUGE_EVERY);
+        ticker.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            ticker.tick().await;
+            ctx.metrics.leader(ctx.leadership.is_leader());
+            gauge();
+        }
+    };
+    let too_long = async {
+        shutdown.draining().await;
+        tokio::time::sleep(LAST_WORK).await;
     };
     let outcome = tokio::select! {
         () = work => Ok(()),
         () = routing => Ok(()),
-        () = shutdown.draining() => Ok(()),
+        () = measuring => Ok(()),
+        () = too_long => Ok(()),
         error = lease.failed() => Err(ProcessError::Lease(error)),
     };
     watches.abort();

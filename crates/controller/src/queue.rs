@@ -1,4 +1,8 @@
 //! The work queue of a controller: each key at most once in it, never in two hands at a time, later after a failure.
+//!
+//! What somebody waits for comes first: changes before what is only looked at because it was time to, or because the
+//! process has just begun. Otherwise a user's new role would stand behind all roles there are, each of which costs calls
+//! to AWS.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet, VecDeque},
@@ -26,17 +30,77 @@ pub enum Next {
     Retry,
 }
 
+/// Which of two keys is worked on first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    /// Something changed.
+    Change,
+    /// It is time to look.
+    Routine,
+}
+
 struct State<K> {
-    ready: VecDeque<K>,
-    queued: HashSet<K>,
+    changes: VecDeque<K>,
+    routine: VecDeque<K>,
+    /// Everything in one of the two, and in which.
+    queued: HashMap<K, Lane>,
     running: HashSet<K>,
     /// Came in while it was in hand.
     again: HashSet<K>,
     /// By time and a number that keeps two keys of one instant apart.
-    later: BTreeMap<(Instant, u64), K>,
+    later: BTreeMap<(Instant, u64), (K, Lane)>,
     due: HashMap<K, (Instant, u64)>,
     failures: HashMap<K, u32>,
     sequence: u64,
+}
+
+impl<K: Clone + Eq + Hash> State<K> {
+    /// Puts a key in, or moves it to the lane for changes.
+    fn enqueue(&mut self, key: K, lane: Lane) {
+        if self.running.contains(&key) {
+            self.again.insert(key);
+            return;
+        }
+        match (self.queued.get(&key), lane) {
+            (None, _) => {}
+            // Its place among the routine is passed over when its turn comes.
+            (Some(Lane::Routine), Lane::Change) => {}
+            (Some(_), _) => return,
+        }
+        self.queued.insert(key.clone(), lane);
+        match lane {
+            Lane::Change => self.changes.push_back(key),
+            Lane::Routine => self.routine.push_back(key),
+        }
+    }
+
+    fn dequeue(&mut self) -> Option<K> {
+        if let Some(key) = self.changes.pop_front() {
+            self.queued.remove(&key);
+            return Some(key);
+        }
+        while let Some(key) = self.routine.pop_front() {
+            if self.queued.get(&key) == Some(&Lane::Routine) {
+                self.queued.remove(&key);
+                return Some(key);
+            }
+        }
+        None
+    }
+
+    /// What is due now goes into its lane; gives when the next one is.
+    fn wake_due(&mut self, now: Instant) -> Option<Instant> {
+        while let Some(entry) = self.later.first_entry() {
+            let (at, _) = *entry.key();
+            if at > now {
+                return Some(at);
+            }
+            let (key, lane) = entry.remove();
+            self.due.remove(&key);
+            self.enqueue(key, lane);
+        }
+        None
+    }
 }
 
 /// A queue of keys. Cheap to clone.
@@ -57,8 +121,9 @@ impl<K> Clone for Queue<K> {
 impl<K: Clone + Eq + Hash> Default for Queue<K> {
     fn default() -> Self {
         let state = State {
-            ready: VecDeque::new(),
-            queued: HashSet::new(),
+            changes: VecDeque::new(),
+            routine: VecDeque::new(),
+            queued: HashMap::new(),
             running: HashSet::new(),
             again: HashSet::new(),
             later: BTreeMap::new(),
@@ -76,17 +141,22 @@ impl<K: Clone + Eq + Hash> Default for Queue<K> {
 impl<K: Clone + Eq + Hash> Queue<K> {
     /// Something about `key` changed.
     pub fn add(&self, key: K) {
+        self.put(key, Lane::Change);
+    }
+
+    /// `key` is there, as far as anybody knows unchanged: its turn is when nothing else is to be done.
+    pub fn add_routine(&self, key: K) {
+        self.put(key, Lane::Routine);
+    }
+
+    fn put(&self, key: K, lane: Lane) {
         let mut s = self.state.lock();
         if let Some(at) = s.due.remove(&key) {
             s.later.remove(&at);
         }
-        if s.running.contains(&key) {
-            s.again.insert(key);
-        } else if s.queued.insert(key.clone()) {
-            s.ready.push_back(key);
-            drop(s);
-            self.wake.notify_one();
-        }
+        s.enqueue(key, lane);
+        drop(s);
+        self.wake.notify_one();
     }
 
     /// The next key, exclusively until [`Queue::done`].
@@ -95,26 +165,16 @@ impl<K: Clone + Eq + Hash> Queue<K> {
             let woken = self.wake.notified();
             let until = {
                 let mut s = self.state.lock();
-                let now = Instant::now();
-                while let Some(entry) = s.later.first_entry().filter(|e| e.key().0 <= now) {
-                    let key = entry.remove();
-                    s.due.remove(&key);
-                    if s.running.contains(&key) {
-                        s.again.insert(key);
-                    } else if s.queued.insert(key.clone()) {
-                        s.ready.push_back(key);
-                    }
-                }
-                if let Some(key) = s.ready.pop_front() {
-                    s.queued.remove(&key);
+                let until = s.wake_due(Instant::now());
+                if let Some(key) = s.dequeue() {
                     s.running.insert(key.clone());
-                    if !s.ready.is_empty() {
+                    if !s.queued.is_empty() {
                         // One wake-up is kept at a time: pass it on to the next worker.
                         self.wake.notify_one();
                     }
                     return key;
                 }
-                s.later.first_key_value().map(|((at, _), _)| *at)
+                until
             };
             match until {
                 Some(at) => {
@@ -133,28 +193,26 @@ impl<K: Clone + Eq + Hash> Queue<K> {
             s.failures.remove(&key);
         }
         if s.again.remove(&key) {
-            if s.queued.insert(key.clone()) {
-                s.ready.push_back(key);
-            }
+            s.enqueue(key, Lane::Change);
             drop(s);
             self.wake.notify_one();
             return;
         }
-        let pause = match next {
+        let (pause, lane) = match next {
             Next::OnChange => return,
-            Next::After(pause) => pause,
+            Next::After(pause) => (pause, Lane::Routine),
             Next::Retry => {
                 let failures = s.failures.entry(key.clone()).or_insert(0);
                 let pause = FIRST_BACKOFF
                     .saturating_mul(1u32 << (*failures).min(10))
                     .min(LAST_BACKOFF);
                 *failures = failures.saturating_add(1);
-                pause
+                (pause, Lane::Change)
             }
         };
         s.sequence = s.sequence.wrapping_add(1);
         let at = (Instant::now() + pause, s.sequence);
-        s.later.insert(at, key.clone());
+        s.later.insert(at, (key.clone(), lane));
         s.due.insert(key, at);
         drop(s);
         self.wake.notify_one();
@@ -163,7 +221,7 @@ impl<K: Clone + Eq + Hash> Queue<K> {
     /// Keys waiting to be worked on now: a gauge.
     #[must_use]
     pub fn depth(&self) -> usize {
-        self.state.lock().ready.len()
+        self.state.lock().queued.len()
     }
 }
 
@@ -234,6 +292,35 @@ mod tests {
         queue.done(1, Next::OnChange);
         tokio::time::advance(Duration::from_secs(700)).await;
         assert_eq!(now(&queue).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_is_worked_on_before_the_routine_and_once() {
+        let queue = Queue::default();
+        for key in [1, 2, 3] {
+            queue.add_routine(key);
+        }
+        queue.add(9);
+        queue.add(3);
+        let mut order = Vec::new();
+        while let Some(key) = now(&queue).await {
+            order.push(key);
+            queue.done(key, Next::OnChange);
+        }
+        assert_eq!(order, [9, 3, 1, 2]);
+        assert_eq!(queue.depth(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_it_is_time_to_look_at_waits_for_changes() {
+        let queue = Queue::default();
+        queue.add(1);
+        assert_eq!(queue.take().await, 1);
+        queue.done(1, Next::After(Duration::from_secs(60)));
+        tokio::time::advance(Duration::from_secs(61)).await;
+        queue.add(2);
+        assert_eq!(now(&queue).await, Some(2));
+        assert_eq!(now(&queue).await, Some(1));
     }
 
     #[tokio::test(start_paused = true)]

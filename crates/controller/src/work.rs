@@ -2,6 +2,7 @@
 
 use std::{fmt, future::Future, hash::Hash, sync::Arc, time::Duration};
 
+use deputy_runtime::shutdown::Shutdown;
 use futures::future::BoxFuture;
 
 use crate::{
@@ -27,23 +28,35 @@ where
     Arc::new(move |key| Box::pin(f(controller.clone(), key)))
 }
 
-/// Works on the queue with `workers` tasks for ever. A panic in a reconciliation would end the process: none is caught.
+/// Works on the queue with `workers` tasks until the process drains; what is in hand then is finished. A panic in a
+/// reconciliation would end the process: none is caught.
 pub async fn run<K>(
     kind: &'static str,
     queue: Queue<K>,
     ctx: &Context,
+    shutdown: &Shutdown,
     workers: usize,
     reconcile: Reconcile<K>,
 ) where
     K: Clone + Eq + Hash + fmt::Display + Send + Sync + 'static,
 {
-    futures::future::join_all((0..workers).map(|_| async {
+    let worker = || async {
         loop {
-            let key = queue.take().await;
             // Whoever leads works; what this process knows is for the day it does.
-            ctx.leadership.wait_until_leader().await;
+            let next = async {
+                ctx.leadership.wait_until_leader().await;
+                queue.take().await
+            };
+            let key = tokio::select! {
+                key = next => key,
+                () = shutdown.draining() => return,
+            };
             let next = match tokio::time::timeout(LONGEST, reconcile(key.clone())).await {
-                Ok(Ok(next)) => next,
+                Ok(Ok(next)) => {
+                    let outcome = if next == Next::Retry { "waiting" } else { "done" };
+                    ctx.metrics.reconciled(kind, outcome);
+                    next
+                }
                 Ok(Err(error)) => {
                     ctx.metrics.reconciled(kind, error.category());
                     if matches!(error.category(), "conflict" | "not-leader") {
@@ -61,6 +74,6 @@ pub async fn run<K>(
             };
             queue.done(key, next);
         }
-    }))
-    .await;
+    };
+    futures::future::join_all((0..workers).map(|_| worker())).await;
 }
