@@ -5,10 +5,9 @@ use std::sync::Arc;
 use axum::{
     Router,
     body::Body,
-    extract::{Path, State},
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
-    routing::get,
 };
 use deputy_delegation::ObjectName;
 use secrecy::ExposeSecret;
@@ -25,29 +24,29 @@ use crate::{
 /// On every answer: an agent of another version knows whom it talks to.
 const PROTOCOL: HeaderName = HeaderName::from_static("deputy-protocol");
 
-/// The routes.
+/// What agents ask for; a binding's name may follow after a slash.
+const CREDENTIALS: &str = "/v1/credentials";
+
+/// The protocol. One handler for all: whatever is asked, the answer is one of the protocol's.
 pub fn router(broker: Arc<Broker>) -> Router {
-    Router::new()
-        .route("/v1/credentials", get(default_binding))
-        .route("/v1/credentials/{binding}", get(named_binding))
-        .fallback(|| async { problem(&Problem::not_found()) })
-        .method_not_allowed_fallback(|| async { problem(&Problem::not_found()) })
-        .with_state(broker)
+    Router::new().fallback(handle).with_state(broker)
 }
 
-async fn default_binding(State(broker): State<Arc<Broker>>, headers: HeaderMap) -> Response {
-    answer(&broker, &headers, None).await
-}
-
-async fn named_binding(
-    State(broker): State<Arc<Broker>>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    match ObjectName::new(name) {
-        Ok(name) => answer(&broker, &headers, Some(&name)).await,
-        Err(_) => problem(&Problem::not_found()),
-    }
+async fn handle(State(broker): State<Arc<Broker>>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
+    // HEAD too: a session that nobody is given is not made.
+    let asked = (method == Method::GET)
+        .then(|| uri.path().strip_prefix(CREDENTIALS))
+        .flatten();
+    let binding = match asked.map(|rest| rest.strip_prefix('/').ok_or(rest)) {
+        Some(Err("")) => None,
+        // A name that needs escapes is none.
+        Some(Ok(name)) => match ObjectName::new(name) {
+            Ok(name) => Some(name),
+            Err(_) => return problem(&Problem::not_found()),
+        },
+        Some(Err(_)) | None => return problem(&Problem::not_found()),
+    };
+    answer(&broker, &headers, binding.as_ref()).await
 }
 
 async fn answer(broker: &Broker, headers: &HeaderMap, binding: Option<&ObjectName>) -> Response {
@@ -166,3 +165,7 @@ fn with_headers(status: StatusCode, etag: Option<&str>, body: Body) -> Response 
     }
     response
 }
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

@@ -1,22 +1,46 @@
 //! Whether this process is the issuer that an account names: trust policies name nobody else.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use deputy_aws::{AwsError, CallerIdentity, Sts};
+use deputy_aws::{AwsError, CallerIdentity, ErrorClass, Sts};
 use deputy_delegation::{IamEntity, IssuerArn, ObjectName, model::Account};
 use parking_lot::Mutex;
-use tokio::time::Instant;
 
-/// How long an answer is trusted: identities of a process change with its deployment.
-const TRUSTED_FOR: Duration = Duration::from_secs(600);
+use crate::once::Once;
 
-/// What was found, and for which issuer.
-type Known = HashMap<ObjectName, (IssuerArn, Instant)>;
+/// Accounts there may be.
+const MOST_ACCOUNTS: usize = 10_000;
+
+/// An account and the issuer that it names.
+type Key = (ObjectName, IssuerArn);
 
 /// Remembers which accounts name this process as their issuer.
-#[derive(Default)]
+#[derive(Clone)]
 pub struct IssuerCheck {
-    known: Mutex<Known>,
+    answers: Once<Key, Verdict>,
+    /// What was so once. When STS can't say, it is taken to be so still: an identity changes with a deployment, and STS
+    /// itself refuses who is not in the trust policy.
+    proven: Arc<Mutex<HashSet<Key>>>,
+}
+
+#[derive(Clone)]
+enum Verdict {
+    Issuer,
+    WasIssuer,
+    Not(IdentityError),
+}
+
+impl Verdict {
+    /// How long it is trusted.
+    fn keep(&self) -> Duration {
+        match self {
+            // Identities of a process change with its deployment.
+            Self::Issuer => Duration::from_secs(600),
+            Self::WasIssuer => Duration::from_secs(30),
+            Self::Not(IdentityError::Mismatch(_)) => Duration::from_secs(5),
+            Self::Not(IdentityError::Aws(_)) => Duration::from_secs(1),
+        }
+    }
 }
 
 /// Why sessions of an account can't be made.
@@ -28,31 +52,58 @@ pub enum IdentityError {
     Mismatch(String),
 }
 
+impl Default for IssuerCheck {
+    fn default() -> Self {
+        Self {
+            answers: Once::new(MOST_ACCOUNTS),
+            proven: Arc::default(),
+        }
+    }
+}
+
 impl IssuerCheck {
-    /// Makes sure that this process is the issuer of `account`.
+    /// Makes sure that this process is the issuer of `account`. One call to STS for any number of callers, once in ten
+    /// minutes.
     ///
     /// # Errors
-    /// [`IdentityError`]; a mismatch is asked about again at the next request.
+    /// [`IdentityError`]; asked about again a few seconds later.
     pub async fn check(&self, account: &Account, sts: &Arc<dyn Sts>) -> Result<(), IdentityError> {
-        let fresh =
-            |(issuer, at): &(IssuerArn, Instant)| *issuer == account.issuer && at.elapsed() < TRUSTED_FOR;
-        if self.known.lock().get(&account.name).is_some_and(fresh) {
-            return Ok(());
+        let key = (account.name.clone(), account.issuer.clone());
+        let work = {
+            let (key, sts, proven) = (key.clone(), sts.clone(), self.proven.clone());
+            move || async move { ask(&key, sts.as_ref(), &proven).await }
+        };
+        match self.answers.get(key, work, Verdict::keep).await {
+            Some(Verdict::Issuer | Verdict::WasIssuer) => Ok(()),
+            Some(Verdict::Not(error)) => Err(error),
+            None => Err(IdentityError::Aws(Arc::new(AwsError::new(
+                "sts:GetCallerIdentity",
+                ErrorClass::Other,
+                "the check ended early",
+            )))),
         }
-        let caller = sts
-            .caller_identity()
-            .await
-            .map_err(|e| IdentityError::Aws(Arc::new(e)))?;
-        if !is_issuer(&caller, &account.issuer) {
-            return Err(IdentityError::Mismatch(format!(
-                "IssuerMismatch: AWSAccount {} names {} as its issuer, and the broker is {}",
-                account.name, account.issuer, caller.arn
-            )));
+    }
+}
+
+async fn ask(key: &Key, sts: &dyn Sts, proven: &Mutex<HashSet<Key>>) -> Verdict {
+    let (account, issuer) = key;
+    match sts.caller_identity().await {
+        Ok(caller) if is_issuer(&caller, issuer) => {
+            proven.lock().insert(key.clone());
+            Verdict::Issuer
         }
-        self.known
-            .lock()
-            .insert(account.name.clone(), (account.issuer.clone(), Instant::now()));
-        Ok(())
+        Ok(caller) => {
+            proven.lock().remove(key);
+            Verdict::Not(IdentityError::Mismatch(format!(
+                "IssuerMismatch: AWSAccount {account} names {issuer} as its issuer, and the broker is {}",
+                caller.arn
+            )))
+        }
+        Err(error) if proven.lock().contains(key) => {
+            tracing::warn!(%account, %error, "the broker's identity was not checked again");
+            Verdict::WasIssuer
+        }
+        Err(error) => Verdict::Not(IdentityError::Aws(Arc::new(error))),
     }
 }
 
@@ -78,6 +129,8 @@ fn is_issuer(caller: &CallerIdentity, issuer: &IssuerArn) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
     use deputy_delegation::AccountId;
 
     use super::*;
@@ -120,5 +173,97 @@ mod tests {
             &caller("arn:aws:sts::123456789012:federated-user/deputy-broker"),
             &issuer
         ));
+    }
+
+    /// An STS that counts its calls and can be away.
+    #[derive(Default)]
+    struct FakeSts {
+        calls: AtomicUsize,
+        away: AtomicBool,
+        arn: &'static str,
+    }
+
+    #[async_trait::async_trait]
+    impl Sts for FakeSts {
+        async fn assume_role(
+            &self,
+            _: &deputy_delegation::session::SessionRequest,
+        ) -> Result<deputy_aws::Session, AwsError> {
+            unimplemented!()
+        }
+        async fn caller_identity(&self) -> Result<CallerIdentity, AwsError> {
+            self.calls.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            if self.away.load(Ordering::SeqCst) {
+                return Err(AwsError::new(
+                    "sts:GetCallerIdentity",
+                    ErrorClass::Unreachable,
+                    "away",
+                ));
+            }
+            Ok(caller(self.arn))
+        }
+    }
+
+    fn sts(arn: &'static str) -> (Arc<FakeSts>, Arc<dyn Sts>) {
+        let fake = Arc::new(FakeSts {
+            arn,
+            ..FakeSts::default()
+        });
+        (fake.clone(), fake)
+    }
+
+    const ISSUER: &str = "arn:aws:iam::123456789012:user/deputy-broker";
+
+    #[tokio::test(start_paused = true)]
+    async fn a_thousand_callers_are_one_call_in_ten_minutes() {
+        let (fake, sts) = sts(ISSUER);
+        let (check, account) = (IssuerCheck::default(), crate::fixtures::account());
+        let callers = (0..1000).map(|_| check.check(&account, &sts));
+        let answers = futures::future::join_all(callers).await;
+        assert!(answers.iter().all(Result::is_ok));
+        tokio::time::advance(Duration::from_secs(599)).await;
+        assert!(check.check(&account, &sts).await.is_ok());
+        assert_eq!(fake.calls.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_sts_is_away_who_was_the_issuer_is_so_still() {
+        let (fake, sts) = sts(ISSUER);
+        let (check, account) = (IssuerCheck::default(), crate::fixtures::account());
+        fake.away.store(true, Ordering::SeqCst);
+        assert!(matches!(
+            check.check(&account, &sts).await,
+            Err(IdentityError::Aws(_))
+        ));
+        fake.away.store(false, Ordering::SeqCst);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert!(check.check(&account, &sts).await.is_ok());
+        fake.away.store(true, Ordering::SeqCst);
+        tokio::time::advance(Duration::from_secs(3000)).await;
+        assert!(check.check(&account, &sts).await.is_ok());
+        let calls = fake.calls.load(Ordering::SeqCst);
+        assert!(check.check(&account, &sts).await.is_ok());
+        assert_eq!(
+            fake.calls.load(Ordering::SeqCst),
+            calls,
+            "not asked at every request"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_identity_is_a_mismatch_that_names_both_and_is_not_asked_about_at_once() {
+        let (fake, sts) = sts("arn:aws:iam::123456789012:user/somebody");
+        let (check, account) = (IssuerCheck::default(), crate::fixtures::account());
+        for _ in 0..3 {
+            let Err(IdentityError::Mismatch(message)) = check.check(&account, &sts).await else {
+                panic!("it should be a mismatch");
+            };
+            assert!(
+                message.contains(ISSUER) && message.contains("somebody"),
+                "{message}"
+            );
+        }
+        assert_eq!(fake.calls.load(Ordering::SeqCst), 1);
     }
 }

@@ -1,7 +1,8 @@
 //! Sessions: made once for any number of concurrent callers, kept, and renewed long before they end.
 //!
 //! A call to STS runs in a task of its own, so a caller who goes away harms nobody, and one who waits longer than
-//! [`IssuerOptions::answer_within`] hears "try again" while the call goes on for the next.
+//! [`IssuerOptions::answer_within`] hears "try again" while the call goes on for the next. After a failure STS is left
+//! alone for a moment with the same request, longer with each further one.
 
 use std::{
     collections::HashMap,
@@ -13,10 +14,13 @@ use std::{
 };
 
 use deputy_aws::{AwsError, Session, Sts};
-use deputy_delegation::session::SessionRequest;
+use deputy_delegation::{model::ObjectId, session::SessionRequest};
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, watch};
+use tokio::{
+    sync::{Semaphore, watch},
+    time::Instant,
+};
 
 /// Under which key a session is shared: every parameter of the call, and the object the role belongs to, so that a role
 /// deleted and made again under the same name gets sessions of its own.
@@ -24,9 +28,13 @@ use tokio::sync::{Semaphore, watch};
 pub struct SessionKey {
     /// Every parameter of the call.
     pub request: SessionRequest,
+    /// The AWSRole.
+    pub role: ObjectId,
+    /// The binding.
+    pub binding: ObjectId,
     /// The uid of the AWSRole.
     pub role_uid: String,
-    /// The unique id of the role in AWS, as its status says; empty while unknown.
+    /// The unique id of the role in AWS, as its status says.
     pub role_id: String,
     /// The uid of the binding. A binding made again is another grant.
     pub binding_uid: String,
@@ -71,15 +79,21 @@ pub struct Issued {
     pub session: Session,
     /// When STS made it, by our clock.
     pub made: Timestamp,
+    /// The same on the clock that nobody sets, and the life that was asked for: when our clock is wrong against that of
+    /// AWS, a session must not be taken for good after its end.
+    arrived: Instant,
+    life: Duration,
     renewal: Renewal,
 }
 
 impl Issued {
     /// A session is never handed out in its last minute: clocks differ.
-    const MARGIN_SECONDS: i64 = 60;
+    const MARGIN: Duration = Duration::from_secs(60);
 
     fn is_usable(&self, now: Timestamp) -> bool {
-        now.as_second() < self.session.expiration.as_second() - Self::MARGIN_SECONDS
+        let margin = i64::try_from(Self::MARGIN.as_secs()).unwrap_or(i64::MAX);
+        now.as_second() < self.session.expiration.as_second().saturating_sub(margin)
+            && self.arrived.elapsed() + Self::MARGIN < self.life
     }
 
     fn is_due(&self, now: Timestamp) -> bool {
@@ -110,10 +124,45 @@ struct Entry {
     used: AtomicI64,
 }
 
+/// A request that failed, and until when it is not made again.
+struct Failure {
+    error: Arc<AwsError>,
+    until: Instant,
+    pause: Duration,
+}
+
+impl Failure {
+    const FIRST_PAUSE: Duration = Duration::from_millis(500);
+    /// While callers wait for a first session; a role that was made a moment ago is soon known everywhere.
+    const LAST_PAUSE: Duration = Duration::from_secs(5);
+    /// While there is a session to serve.
+    const LAST_PAUSE_OF_RENEWAL: Duration = Duration::from_secs(60);
+    /// So long after its pause a failure is remembered, for the length of the next.
+    const REMEMBERED: Duration = Duration::from_secs(60);
+
+    fn after(previous: Option<&Self>, error: Arc<AwsError>, purpose: Purpose) -> Self {
+        let last = match purpose {
+            Purpose::First => Self::LAST_PAUSE,
+            Purpose::Renewal => Self::LAST_PAUSE_OF_RENEWAL,
+        };
+        let pause = previous.map_or(Self::FIRST_PAUSE, |p| p.pause.saturating_mul(2).min(last));
+        Self {
+            error,
+            until: Instant::now() + pause,
+            pause,
+        }
+    }
+
+    fn holds(&self) -> bool {
+        Instant::now() < self.until
+    }
+}
+
 #[derive(Default)]
 struct State {
     kept: HashMap<SessionKey, Arc<Entry>>,
     in_flight: HashMap<SessionKey, watch::Receiver<Outcome>>,
+    failed: HashMap<SessionKey, Failure>,
 }
 
 /// Told of each session that STS made.
@@ -151,35 +200,40 @@ impl Issuer {
         }
     }
 
+    /// The session that is kept for `key`, if it is still good. Renewed in the background when it is due: whoever asks
+    /// has an answer already.
+    pub fn kept_session(&self, key: &SessionKey, sts: &Arc<dyn Sts>) -> Option<Arc<Issued>> {
+        let now = (self.clock)();
+        let mut state = self.state.lock();
+        let entry = state.kept.get(key).cloned()?;
+        if !entry.issued.is_usable(now) {
+            state.kept.remove(key);
+            return None;
+        }
+        entry.used.store(now.as_second(), Ordering::Relaxed);
+        if entry.issued.is_due(now) {
+            self.renew(&mut state, key, &entry, sts);
+        }
+        Some(entry.issued.clone())
+    }
+
     /// A session for `key`: the one that is kept, or a new one.
     ///
     /// # Errors
-    /// [`IssueError::Slow`] after [`IssuerOptions::answer_within`], or what STS said.
+    /// [`IssueError::Slow`] after [`IssuerOptions::answer_within`], or what STS said, now or a moment ago.
     pub async fn session(
         &self,
         key: &SessionKey,
         renewal: Renewal,
         sts: &Arc<dyn Sts>,
     ) -> Result<Arc<Issued>, IssueError> {
-        let now = (self.clock)();
+        if let Some(issued) = self.kept_session(key, sts) {
+            return Ok(issued);
+        }
         let mut outcome = {
             let mut state = self.state.lock();
-            if let Some(entry) = state.kept.get(key).cloned() {
-                if entry.issued.is_usable(now) {
-                    entry.used.store(now.as_second(), Ordering::Relaxed);
-                    if entry.issued.is_due(now) {
-                        // In the background: this caller has an answer already.
-                        let _renewing = self.start(
-                            &mut state,
-                            key,
-                            entry.issued.renewal,
-                            &entry.sts,
-                            Purpose::Renewal,
-                        );
-                    }
-                    return Ok(entry.issued.clone());
-                }
-                state.kept.remove(key);
+            if let Some(failure) = state.failed.get(key).filter(|f| f.holds()) {
+                return Err(IssueError::Aws(failure.error.clone()));
             }
             self.start(&mut state, key, renewal, sts, Purpose::First)
         };
@@ -196,6 +250,14 @@ impl Issuer {
         tokio::time::timeout(self.options.answer_within, answer)
             .await
             .unwrap_or(Err(IssueError::Slow))
+    }
+
+    fn renew(&self, state: &mut State, key: &SessionKey, entry: &Entry, sts: &Arc<dyn Sts>) {
+        if state.failed.get(key).is_some_and(Failure::holds) {
+            return;
+        }
+        // Nobody waits for it.
+        let _renewing = self.start(state, key, entry.issued.renewal, sts, Purpose::Renewal);
     }
 
     /// Joins the call under way for `key`, or begins one.
@@ -215,7 +277,19 @@ impl Issuer {
         let (this, key, sts) = (self.clone(), key.clone(), sts.clone());
         tokio::spawn(async move {
             let result = this.call(&key, renewal, &sts, purpose).await;
-            this.state.lock().in_flight.remove(&key);
+            {
+                let mut state = this.state.lock();
+                state.in_flight.remove(&key);
+                match &result {
+                    Ok(_) => {
+                        state.failed.remove(&key);
+                    }
+                    Err(error) => {
+                        let failure = Failure::after(state.failed.get(&key), error.clone(), purpose);
+                        state.failed.insert(key, failure);
+                    }
+                }
+            }
             // Nobody may be waiting any more; the session is kept all the same.
             tx.send_replace(Some(result));
         });
@@ -239,6 +313,8 @@ impl Issuer {
         let issued = Arc::new(Issued {
             session,
             made: now,
+            arrived: Instant::now(),
+            life: Duration::from_secs(u64::from(key.request.duration.as_seconds())),
             renewal,
         });
         (self.on_issued)(key, &issued);
@@ -262,6 +338,9 @@ impl Issuer {
         let now = (self.clock)();
         let mut state = self.state.lock();
         state.kept.retain(|_, e| e.issued.is_usable(now));
+        state
+            .failed
+            .retain(|_, f| f.until.elapsed() < Failure::REMEMBERED);
         let due: Vec<_> = state
             .kept
             .iter()
@@ -272,13 +351,7 @@ impl Issuer {
             .map(|(k, e)| (k.clone(), e.clone()))
             .collect();
         for (key, entry) in due {
-            let _renewing = self.start(
-                &mut state,
-                &key,
-                entry.issued.renewal,
-                &entry.sts,
-                Purpose::Renewal,
-            );
+            self.renew(&mut state, &key, &entry, &entry.sts);
         }
     }
 

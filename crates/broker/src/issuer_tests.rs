@@ -52,8 +52,21 @@ thread_local! {
 fn now() -> Timestamp {
     Timestamp::from_second(NOW.with(|n| n.load(Ordering::SeqCst))).unwrap()
 }
-fn pass(seconds: i64) {
+/// Both clocks go on.
+async fn pass(seconds: u64) {
+    NOW.with(|n| n.fetch_add(i64::try_from(seconds).unwrap(), Ordering::SeqCst));
+    tokio::time::advance(Duration::from_secs(seconds)).await;
+}
+/// Somebody sets the clock of this machine.
+fn set_clock(seconds: i64) {
     NOW.with(|n| n.fetch_add(seconds, Ordering::SeqCst));
+}
+
+fn object(name: &str) -> ObjectId {
+    ObjectId {
+        namespace: deputy_delegation::NamespaceName::new("payments").unwrap(),
+        name: deputy_delegation::ObjectName::new(name).unwrap(),
+    }
 }
 
 fn key(session: &str) -> SessionKey {
@@ -66,8 +79,10 @@ fn key(session: &str) -> SessionKey {
             tags: BTreeMap::new(),
             policy: None,
         },
+        role: object("uploader"),
+        binding: object("uploader"),
         role_uid: "u".into(),
-        role_id: String::new(),
+        role_id: "AROA1".into(),
         binding_uid: "b".into(),
     }
 }
@@ -95,7 +110,7 @@ async fn settle() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_thousand_callers_share_one_call_and_one_audit_record() {
     let fake = Arc::new(FakeSts {
         hold: Some(Notify::new()),
@@ -124,7 +139,7 @@ async fn a_thousand_callers_share_one_call_and_one_audit_record() {
     assert_eq!(audited.load(Ordering::SeqCst), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_caller_who_goes_away_leaves_the_call_to_the_others() {
     let fake = Arc::new(FakeSts {
         hold: Some(Notify::new()),
@@ -165,7 +180,7 @@ async fn a_slow_call_is_answered_in_time_and_its_session_given_to_the_next() {
     assert_eq!(fake.calls.load(Ordering::SeqCst), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn every_parameter_is_part_of_the_key() {
     let fake = Arc::new(FakeSts::default());
     let sts: Arc<dyn Sts> = fake.clone();
@@ -193,18 +208,18 @@ async fn every_parameter_is_part_of_the_key() {
     assert_eq!(fake.calls.load(Ordering::SeqCst), others.len());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_shared_session_is_renewed_after_a_sixth_of_its_life_and_a_single_one_at_half() {
     for (renewal, early, late) in [(Renewal::Shared, 599, 1), (Renewal::Single, 1799, 1)] {
         let fake = Arc::new(FakeSts::default());
         let sts: Arc<dyn Sts> = fake.clone();
         let (issuer, _) = issuer();
         assert!(issuer.session(&key("s1"), renewal, &sts).await.is_ok());
-        pass(early);
+        pass(early).await;
         assert!(issuer.session(&key("s1"), renewal, &sts).await.is_ok());
         settle().await;
         assert_eq!(fake.calls.load(Ordering::SeqCst), 1, "{renewal:?}");
-        pass(late);
+        pass(late).await;
         // Due now: this caller still gets the kept one, at once.
         assert_eq!(
             issuer
@@ -228,29 +243,95 @@ async fn a_shared_session_is_renewed_after_a_sixth_of_its_life_and_a_single_one_
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn sts_away_for_fifty_minutes_is_not_noticed_and_no_expired_credential_is_served() {
     let fake = Arc::new(FakeSts::default());
     let sts: Arc<dyn Sts> = fake.clone();
     let (issuer, _) = issuer();
     assert!(issuer.session(&key("s1"), Renewal::Shared, &sts).await.is_ok());
     fake.broken.store(true, Ordering::SeqCst);
-    pass(50 * 60);
+    pass(50 * 60).await;
     issuer.tend();
     settle().await;
     assert!(issuer.session(&key("s1"), Renewal::Shared, &sts).await.is_ok());
     settle().await;
     // The last minute of its life is not given away.
-    pass(9 * 60);
+    pass(9 * 60).await;
     assert!(matches!(
         issuer.session(&key("s1"), Renewal::Shared, &sts).await,
         Err(IssueError::Aws(_))
     ));
     fake.broken.store(false, Ordering::SeqCst);
+    pass(60).await;
     assert!(issuer.session(&key("s1"), Renewal::Shared, &sts).await.is_ok());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
+async fn a_request_that_failed_is_not_repeated_at_every_call() {
+    let fake = Arc::new(FakeSts::default());
+    let sts: Arc<dyn Sts> = fake.clone();
+    let (issuer, audited) = issuer();
+    fake.broken.store(true, Ordering::SeqCst);
+    let mut calls = Vec::new();
+    for _ in 0..40 {
+        // A pod that asks four times a second, for ten seconds.
+        assert!(matches!(
+            issuer.session(&key("s1"), Renewal::Shared, &sts).await,
+            Err(IssueError::Aws(_))
+        ));
+        calls.push(fake.calls.load(Ordering::SeqCst));
+        tokio::time::advance(Duration::from_millis(250)).await;
+    }
+    assert_eq!(calls.first(), Some(&1));
+    assert_eq!(calls.last(), Some(&5), "after 0, 0.5, 1.5, 3.5 and 7.5 s");
+    // Another request has nothing to do with it.
+    fake.broken.store(false, Ordering::SeqCst);
+    assert!(issuer.session(&key("s2"), Renewal::Shared, &sts).await.is_ok());
+    pass(5).await;
+    assert!(issuer.session(&key("s1"), Renewal::Shared, &sts).await.is_ok());
+    assert_eq!(audited.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_fails_is_tried_less_and_less_often_while_the_session_is_served() {
+    let fake = Arc::new(FakeSts::default());
+    let sts: Arc<dyn Sts> = fake.clone();
+    let (issuer, _) = issuer();
+    assert!(issuer.session(&key("s1"), Renewal::Shared, &sts).await.is_ok());
+    fake.broken.store(true, Ordering::SeqCst);
+    pass(600).await;
+    for _ in 0..600 {
+        assert!(issuer.session(&key("s1"), Renewal::Shared, &sts).await.is_ok());
+        settle().await;
+        pass(1).await;
+    }
+    let calls = fake.calls.load(Ordering::SeqCst);
+    assert!((10..=25).contains(&calls), "{calls} calls in ten minutes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_makes_no_session_live_longer() {
+    let fake = Arc::new(FakeSts::default());
+    let sts: Arc<dyn Sts> = fake.clone();
+    let (issuer, _) = issuer();
+    let first = issuer
+        .session(&key("s1"), Renewal::Shared, &sts)
+        .await
+        .ok()
+        .unwrap();
+    pass(3000).await;
+    set_clock(-3000);
+    assert!(issuer.kept_session(&key("s1"), &sts).is_some());
+    pass(541).await;
+    let second = issuer
+        .session(&key("s1"), Renewal::Shared, &sts)
+        .await
+        .ok()
+        .unwrap();
+    assert_ne!(id(&first), id(&second));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_asked_for_is_renewed_by_the_ticker_and_what_is_not_is_forgotten() {
     let fake = Arc::new(FakeSts::default());
     let sts: Arc<dyn Sts> = fake.clone();
@@ -262,13 +343,13 @@ async fn what_is_asked_for_is_renewed_by_the_ticker_and_what_is_not_is_forgotten
             .await
             .is_ok()
     );
-    pass(10);
+    pass(10).await;
     assert!(issuer.session(&key("used"), Renewal::Shared, &sts).await.is_ok());
-    pass(600);
+    pass(600).await;
     issuer.tend();
     settle().await;
     assert_eq!(fake.calls.load(Ordering::SeqCst), 3);
-    pass(3000);
+    pass(3000).await;
     issuer.tend();
     assert_eq!(issuer.kept(), 1);
 }

@@ -6,13 +6,16 @@
 //! - [`identity`]: whether this process is the issuer that the account names.
 //! - [`service`], [`http`]: one request, and the protocol that agents speak.
 
-pub mod http;
-pub mod identity;
-pub mod issuer;
+#[cfg(test)]
+mod fixtures;
+mod http;
+mod identity;
+mod issuer;
 mod metrics;
+mod once;
 mod process;
-pub mod resolve;
-pub mod service;
+mod resolve;
+mod service;
 pub mod token;
 
 pub use process::{BrokerConfig, ProcessError, run};

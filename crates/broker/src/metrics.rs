@@ -6,7 +6,7 @@ use deputy_aws::{CallObserver, CallReport};
 use deputy_runtime::metrics::Metrics;
 use prometheus_client::{
     encoding::EncodeLabelSet,
-    metrics::{counter::Counter, family::Family, histogram::Histogram},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -26,6 +26,7 @@ struct Call {
 pub struct BrokerMetrics {
     answers: Family<Answer, Counter>,
     answer_seconds: Histogram,
+    kept: Gauge,
     calls: Family<Call, Counter>,
 }
 
@@ -36,6 +37,7 @@ impl BrokerMetrics {
         let this = Self {
             answers: Family::default(),
             answer_seconds: Histogram::new([0.001, 0.005, 0.02, 0.1, 0.3, 1.0]),
+            kept: Gauge::default(),
             calls: Family::default(),
         };
         metrics.sub_registry("broker", |r| {
@@ -48,6 +50,11 @@ impl BrokerMetrics {
                 "answer_seconds",
                 "How long answers take",
                 this.answer_seconds.clone(),
+            );
+            r.register(
+                "sessions",
+                "Sessions that are kept and still good",
+                this.kept.clone(),
             );
         });
         metrics.sub_registry("aws", |r| {
@@ -64,6 +71,11 @@ impl BrokerMetrics {
     pub fn answered(&self, status: u16, code: &'static str, took: Duration) {
         self.answers.get_or_create(&Answer { status, code }).inc();
         self.answer_seconds.observe(took.as_secs_f64());
+    }
+
+    /// So many sessions are kept.
+    pub fn kept(&self, count: usize) {
+        self.kept.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 }
 

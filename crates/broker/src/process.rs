@@ -18,21 +18,10 @@ use deputy_runtime::{
 };
 use kube::Client;
 
-use crate::{
-    http,
-    identity::IssuerCheck,
-    issuer::{Issuer, IssuerOptions},
-    metrics::BrokerMetrics,
-    resolve::Denials,
-    service::{Broker, note_issued},
-    token::Verifier,
-};
+use crate::{http, metrics::BrokerMetrics, service::Broker};
 
 /// How often kept sessions are looked at for renewal.
 const TEND_EVERY: Duration = Duration::from_secs(15);
-/// The longest life of a session, and so of the memory of its deliveries.
-const LONGEST_SESSION: Duration = Duration::from_secs(12 * 3600);
-
 /// What the broker is told.
 #[derive(Debug, Clone)]
 pub struct BrokerConfig {
@@ -116,20 +105,13 @@ pub async fn run(
         ..AmbientOptions::default()
     };
     let world = Arc::new(World::new(config.cluster.clone()));
-    let issuer = Issuer::new(IssuerOptions::default(), Arc::new(note_issued));
-    let broker = Arc::new(Broker {
-        world: world.clone(),
-        verifier: Verifier::new(client.clone()),
-        issuer: issuer.clone(),
-        aws: Clients::new(options),
-        issuers: IssuerCheck::default(),
-        denials: Denials::default(),
-        delivered: moka::sync::Cache::builder()
-            .max_capacity(200_000)
-            .time_to_live(LONGEST_SESSION)
-            .build(),
-        metrics: counters,
-    });
+    let aws = Clients::new(options);
+    let broker = Arc::new(Broker::new(
+        world.clone(),
+        Arc::new(client.clone()),
+        Box::new(move |account| aws.sts(account)),
+        counters,
+    ));
 
     let synced = readiness.register("world");
     let whole = {
@@ -144,14 +126,14 @@ pub async fn run(
         let mut ticker = tokio::time::interval(TEND_EVERY);
         loop {
             ticker.tick().await;
-            issuer.tend();
+            broker.tend();
         }
     };
     let listener = serve::bind(config.listen).await?;
     let serving = serve_tls(
         listener,
         authority.server_config(),
-        http::router(broker),
+        http::router(broker.clone()),
         Limits::default(),
         shutdown,
     );

@@ -171,12 +171,13 @@ fn judge(world: &World, identity: &PodIdentity, who: &str, found: &BindingDecisi
             format!("AWSRoleBinding {} does not name {who}", binding.id),
         );
     };
-    let role_id = found
-        .role_state
-        .as_ref()
-        .and_then(|s| s.role_id.as_deref())
-        .unwrap_or_default()
-        .to_owned();
+    let state = found.role_state.as_deref();
+    let Some(role_id) = state.and_then(|s| s.role_id.as_deref()) else {
+        let why = state.and_then(|s| s.reason.as_deref()).unwrap_or("Progressing");
+        return Resolution::NotReady {
+            message: format!("{role_name} is not in AWS yet ({why}); see its conditions"),
+        };
+    };
     let uid =
         |uid: &Option<deputy_delegation::Uid>| uid.as_ref().map(ToString::to_string).unwrap_or_default();
     Resolution::Session(Box::new(Grant {
@@ -185,8 +186,10 @@ fn judge(world: &World, identity: &PodIdentity, who: &str, found: &BindingDecisi
         binding: binding.clone(),
         key: SessionKey {
             request,
+            role: role.id.clone(),
+            binding: binding.id.clone(),
             role_uid: uid(&role.uid),
-            role_id,
+            role_id: role_id.to_owned(),
             binding_uid: uid(&binding.uid),
         },
         renewal: match binding.session.scope {
@@ -206,40 +209,69 @@ fn list(violations: &[Violation]) -> String {
 
 /// How long AWS may refuse a role before it counts as a "no": IAM takes a while to be the same everywhere.
 const GRACE: Duration = Duration::from_secs(120);
+/// So long after the last refusal, the next one is the first again: something new has happened to the role.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(300);
 /// Roles remembered as refused.
 const MOST_DENIED: usize = 10_000;
 
-/// Since when AWS refuses which role.
+/// When AWS first and last refused a role.
+#[derive(Clone, Copy)]
+struct Denied {
+    first: Instant,
+    last: Instant,
+}
+
+/// Since when AWS refuses which role: the object by name and uid.
 #[derive(Default)]
 pub struct Denials {
-    since: Mutex<HashMap<ObjectId, Instant>>,
+    since: Mutex<HashMap<(ObjectId, String), Denied>>,
 }
 
 impl Denials {
     /// AWS gave a session of this role.
-    pub fn forget(&self, role: &ObjectId) {
-        self.since.lock().remove(role);
+    pub fn forget(&self, grant: &Grant) {
+        self.since.lock().remove(&Self::key(grant));
+    }
+
+    fn key(grant: &Grant) -> (ObjectId, String) {
+        (grant.role.id.clone(), grant.key.role_uid.clone())
     }
 
     /// What a refusal of AWS means for a grant: "not yet" for the first two minutes, "no" afterwards.
     #[must_use]
     pub fn judge(&self, grant: &Grant, message: &str) -> Resolution {
+        let now = Instant::now();
         let mut since = self.since.lock();
         if since.len() >= MOST_DENIED {
-            since.retain(|_, at| at.elapsed() < GRACE);
+            since.retain(|_, d| d.last.elapsed() < FORGOTTEN_AFTER);
         }
-        let first = *since.entry(grant.role.id.clone()).or_insert_with(Instant::now);
+        let fresh = Denied {
+            first: now,
+            last: now,
+        };
+        let denied = since.entry(Self::key(grant)).or_insert(fresh);
+        if denied.last.elapsed() >= FORGOTTEN_AFTER {
+            *denied = fresh;
+        }
+        denied.last = now;
         let role = &grant.key.request.role;
-        if first.elapsed() < GRACE {
+        if denied.first.elapsed() < GRACE {
             Resolution::NotReady {
                 message: format!("{role} is being made or changed, or AWS refuses it: {message}"),
             }
         } else {
             Resolution::Refused {
                 code: RefusalCode::AccessDenied,
-                message: format!("AWS refuses a session of {role}: {message}"),
+                message: format!(
+                    "AWS refuses a session of {role} (AWSRoleBinding {}): {message}",
+                    grant.binding.id
+                ),
                 binding: Some(grant.binding.id.clone()),
             }
         }
     }
 }
+
+#[cfg(test)]
+#[path = "resolve_tests.rs"]
+mod tests;

@@ -3,17 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::http::StatusCode;
-use deputy_aws::{Clients, ErrorClass};
-use deputy_delegation::{AccountId, ObjectName};
+use deputy_aws::{AwsError, ErrorClass, Sts};
+use deputy_delegation::{AccountId, ObjectName, model::Account, naming};
 use deputy_index::World;
 use deputy_runtime::audit;
 
 use crate::{
     identity::{IdentityError, IssuerCheck},
-    issuer::{IssueError, Issued, Issuer},
+    issuer::{IssueError, Issued, Issuer, IssuerOptions, SessionKey},
     metrics::BrokerMetrics,
-    resolve::{Denials, Grant, Resolution, resolve},
-    token::{PodIdentity, TokenError, Verifier},
+    resolve::{Denials, Grant, RefusalCode, Resolution, resolve},
+    token::{PodIdentity, TokenApi, TokenError, Verifier},
 };
 
 /// How long a caller waits at most, all together: the SDKs give up after a second.
@@ -74,20 +74,63 @@ impl Problem {
     }
 }
 
+/// A refusal: pod uid, code, binding. A pod that is refused asks again and again.
+pub(crate) type Refused = (String, &'static str, String);
+
+/// The longest life of a session, and so of the memory of its deliveries.
+const LONGEST_SESSION: Duration = Duration::from_secs(12 * 3600);
+/// How often the same refusal of the same pod is in the audit log.
+const SAME_REFUSAL: Duration = Duration::from_secs(60);
+
 /// The broker.
 pub struct Broker {
-    pub(crate) world: Arc<World>,
-    pub(crate) verifier: Verifier,
-    pub(crate) issuer: Issuer,
-    pub(crate) aws: Clients,
-    pub(crate) issuers: IssuerCheck,
-    pub(crate) denials: Denials,
+    world: Arc<World>,
+    verifier: Verifier,
+    issuer: Issuer,
+    /// STS in the region of an account.
+    sts: Box<dyn Fn(&Account) -> Arc<dyn Sts> + Send + Sync>,
+    issuers: IssuerCheck,
+    denials: Denials,
     /// (access key id, pod uid) of sessions that a pod was given already.
-    pub(crate) delivered: moka::sync::Cache<(String, String), ()>,
-    pub(crate) metrics: BrokerMetrics,
+    delivered: moka::sync::Cache<(String, String), ()>,
+    /// Refusals that are in the audit log already.
+    refused: moka::sync::Cache<Refused, ()>,
+    metrics: BrokerMetrics,
 }
 
 impl Broker {
+    /// A broker that decides by `world`, asks `api` who asks, and makes sessions with `sts`.
+    pub(crate) fn new(
+        world: Arc<World>,
+        api: Arc<dyn TokenApi>,
+        sts: Box<dyn Fn(&Account) -> Arc<dyn Sts> + Send + Sync>,
+        metrics: BrokerMetrics,
+    ) -> Self {
+        Self {
+            world,
+            verifier: Verifier::new(api),
+            issuer: Issuer::new(IssuerOptions::default(), Arc::new(note_issued)),
+            sts,
+            issuers: IssuerCheck::default(),
+            denials: Denials::default(),
+            delivered: moka::sync::Cache::builder()
+                .max_capacity(200_000)
+                .time_to_live(LONGEST_SESSION)
+                .build(),
+            refused: moka::sync::Cache::builder()
+                .max_capacity(50_000)
+                .time_to_live(SAME_REFUSAL)
+                .build(),
+            metrics,
+        }
+    }
+
+    /// Renews kept sessions that are due. Called now and then.
+    pub(crate) fn tend(&self) {
+        self.issuer.tend();
+        self.metrics.kept(self.issuer.kept());
+    }
+
     pub(crate) fn metrics(&self) -> &BrokerMetrics {
         &self.metrics
     }
@@ -106,42 +149,64 @@ impl Broker {
     async fn in_time(&self, token: &str, binding: Option<&ObjectName>) -> Answer {
         let identity = match self.verifier.verify(token).await {
             Ok(identity) => identity,
-            Err(error) => return Answer::Problem(of_token(&error)),
+            Err(error) => return Answer::Problem(self.not_accepted(&error)),
         };
         let grant = match resolve(&self.world, &identity, binding) {
             Resolution::Session(grant) => grant,
-            other => return Answer::Problem(refuse(&identity, &other)),
+            other => return Answer::Problem(self.refuse(&identity, &other)),
         };
-        let sts = self.aws.sts(&grant.account);
-        if let Err(error) = self.issuers.check(&grant.account, &sts).await {
-            return Answer::Problem(match error {
-                IdentityError::Mismatch(message) => Problem::again("NotReady", message),
-                IdentityError::Aws(error) => Problem::again("Unavailable", error.to_string()),
-            });
-        }
-        match self.issuer.session(&grant.key, grant.renewal, &sts).await {
+        match self.issue(&grant).await {
             Ok(issued) => {
-                self.denials.forget(&grant.role.id);
+                self.denials.forget(&grant);
                 self.note_delivery(&identity, &grant, &issued);
                 Answer::Credentials(issued, grant.account.id.clone())
             }
-            Err(IssueError::Slow) => Answer::Problem(Problem::again(
+            Err(NoSession::Problem(problem)) => Answer::Problem(problem),
+            Err(NoSession::Refused(refused)) => Answer::Problem(self.refuse(&identity, &refused)),
+        }
+    }
+
+    /// What is kept is given without asking anybody: STS may be away.
+    async fn issue(&self, grant: &Grant) -> Result<Arc<Issued>, NoSession> {
+        let sts = (self.sts)(&grant.account);
+        if let Some(kept) = self.issuer.kept_session(&grant.key, &sts) {
+            return Ok(kept);
+        }
+        let again = |code, message| Err(NoSession::Problem(Problem::again(code, message)));
+        match self.issuers.check(&grant.account, &sts).await {
+            Ok(()) => {}
+            Err(IdentityError::Mismatch(message)) => return again("NotReady", message),
+            Err(IdentityError::Aws(error)) => return again("Unavailable", error.to_string()),
+        }
+        match self.issuer.session(&grant.key, grant.renewal, &sts).await {
+            Ok(issued) => Ok(issued),
+            Err(IssueError::Slow) => again(
                 "NotReady",
-                "STS has not answered yet; the call goes on",
-            )),
-            Err(IssueError::Aws(error)) => {
-                let text = error.to_string();
-                Answer::Problem(match error.class() {
-                    ErrorClass::Throttled => Problem::again("Throttled", text),
-                    ErrorClass::AccessDenied | ErrorClass::NotFound => {
-                        refuse(&identity, &self.denials.judge(&grant, &text))
-                    }
-                    ErrorClass::PackedPolicyTooLarge
-                    | ErrorClass::MalformedPolicy
-                    | ErrorClass::InvalidInput => Problem::new(StatusCode::FORBIDDEN, "AccessDenied", text),
-                    _ => Problem::again("Unavailable", text),
+                "STS has not answered yet; the call goes on".to_owned(),
+            ),
+            Err(IssueError::Aws(error)) => Err(self.of_sts(grant, &error)),
+        }
+    }
+
+    fn of_sts(&self, grant: &Grant, error: &AwsError) -> NoSession {
+        let text = error.to_string();
+        match error.class() {
+            ErrorClass::Throttled => NoSession::Problem(Problem::again("Throttled", text)),
+            ErrorClass::AccessDenied | ErrorClass::NotFound => {
+                NoSession::Refused(self.denials.judge(grant, &text))
+            }
+            // What was asked for, AWS will never give.
+            ErrorClass::PackedPolicyTooLarge | ErrorClass::MalformedPolicy | ErrorClass::InvalidInput => {
+                NoSession::Refused(Resolution::Refused {
+                    code: RefusalCode::AccessDenied,
+                    message: format!(
+                        "AWS does not take the request for AWSRoleBinding {}: {text}",
+                        grant.binding.id
+                    ),
+                    binding: Some(grant.binding.id.clone()),
                 })
             }
+            _ => NoSession::Problem(Problem::again("Unavailable", text)),
         }
     }
 
@@ -151,10 +216,9 @@ impl Broker {
             issued.session.credentials.access_key_id.clone(),
             identity.subject.pod_uid.to_string(),
         );
-        if self.delivered.contains_key(&key) {
+        if !self.delivered.entry(key).or_insert(()).is_fresh() {
             return;
         }
-        self.delivered.insert(key, ());
         audit!(
             event = "SessionDelivered",
             namespace = %identity.namespace,
@@ -170,58 +234,90 @@ impl Broker {
             decision = "Accepted",
         );
     }
+
+    /// The problem that a resolution other than a session is, with its audit line.
+    fn refuse(&self, identity: &PodIdentity, resolution: &Resolution) -> Problem {
+        match resolution {
+            Resolution::Refused {
+                code,
+                message,
+                binding,
+            } => {
+                let binding = binding.as_ref().map(ToString::to_string);
+                self.note_refusal(Some(identity), code.as_str(), binding.as_deref(), message);
+                Problem::new(StatusCode::FORBIDDEN, code.as_str(), message.clone())
+            }
+            Resolution::NotReady { message } => Problem::again("NotReady", message.clone()),
+            Resolution::Session(_) => Problem::unavailable("a session was expected"),
+        }
+    }
+
+    /// The problem that a token which is not accepted is, with its audit line.
+    fn not_accepted(&self, error: &TokenError) -> Problem {
+        let text = error.to_string();
+        match error {
+            TokenError::Unavailable(_) => return Problem::again("Unavailable", text),
+            TokenError::PodGone(pod) => self.note_refusal(Some(pod), "InvalidToken", None, &text),
+            // Whose it is nobody knows: one line a minute for each reason there is.
+            _ => self.note_refusal(None, "InvalidToken", Some(error.category()), &text),
+        }
+        Problem::new(StatusCode::UNAUTHORIZED, "InvalidToken", text)
+    }
+
+    fn note_refusal(
+        &self,
+        identity: Option<&PodIdentity>,
+        code: &'static str,
+        what: Option<&str>,
+        message: &str,
+    ) {
+        let uid = identity.map(|i| i.subject.pod_uid.to_string());
+        let key = (
+            uid.clone().unwrap_or_default(),
+            code,
+            what.unwrap_or_default().to_owned(),
+        );
+        if !self.refused.entry(key).or_insert(()).is_fresh() {
+            return;
+        }
+        audit!(
+            event = "Refused",
+            namespace = identity.map(|i| i.namespace.as_str()),
+            service_account = identity.map(|i| i.subject.service_account.as_str()),
+            pod = identity.map(|i| i.subject.pod.as_str()),
+            pod_uid = uid.as_deref(),
+            binding = identity.and(what),
+            decision = code,
+            reason = message,
+        );
+    }
 }
 
-/// The audit line of a session that STS made.
-pub(crate) fn note_issued(key: &crate::issuer::SessionKey, issued: &Issued) {
+/// Why no session was made.
+enum NoSession {
+    Problem(Problem),
+    Refused(Resolution),
+}
+
+/// The audit line of a session that STS made. A session that pods share has no pod.
+pub(crate) fn note_issued(key: &SessionKey, issued: &Issued) {
     let tag = |name: &str| {
         let tags = &key.request.tags;
         tags.iter()
             .find(|(k, _)| k.as_str() == name)
             .map(|(_, v)| v.as_str())
-            .unwrap_or_default()
     };
     audit!(
         event = "SessionIssued",
-        namespace = tag("deputy-namespace"),
-        service_account = tag("deputy-service-account"),
-        pod_uid = tag("deputy-pod-uid"),
+        namespace = %key.role.namespace,
+        service_account = tag(naming::TAG_SERVICE_ACCOUNT),
+        pod_uid = tag(naming::TAG_POD_UID),
+        binding = %key.binding,
+        role = %key.role,
         role_arn = %key.request.role,
         session_name = %key.request.session_name,
         access_key_id = issued.session.credentials.access_key_id,
         expiration = %issued.session.expiration,
         decision = "Accepted",
     );
-}
-
-/// The problem that a resolution other than a session is, with its audit line.
-fn refuse(identity: &PodIdentity, resolution: &Resolution) -> Problem {
-    match resolution {
-        Resolution::Refused {
-            code,
-            message,
-            binding,
-        } => {
-            audit!(
-                event = "Refused",
-                namespace = %identity.namespace,
-                service_account = %identity.subject.service_account,
-                pod = %identity.subject.pod,
-                pod_uid = %identity.subject.pod_uid,
-                binding = binding.as_ref().map(ToString::to_string).unwrap_or_default(),
-                decision = code.as_str(),
-                reason = message,
-            );
-            Problem::new(StatusCode::FORBIDDEN, code.as_str(), message.clone())
-        }
-        Resolution::NotReady { message } => Problem::again("NotReady", message.clone()),
-        Resolution::Session(_) => Problem::unavailable("a session was expected"),
-    }
-}
-
-fn of_token(error: &TokenError) -> Problem {
-    match error {
-        TokenError::Unavailable(_) => Problem::again("Unavailable", error.to_string()),
-        _ => Problem::new(StatusCode::UNAUTHORIZED, "InvalidToken", error.to_string()),
-    }
 }

@@ -1,23 +1,43 @@
 //! Who asks: the pod behind a projected ServiceAccount token, as the API server's TokenReview says.
 //!
-//! TokenReview checks signature, expiry, audience and, for a token bound to a pod, that this very pod (by uid) still
-//! exists; that is why a token may live a day. A token without a pod is nobody's credential here.
+//! TokenReview checks signature, expiry and audience, and for a token bound to a pod that this very pod (by uid) exists;
+//! but the API server keeps its answers for ten seconds. So the pod is looked at once more, and that answer is kept so
+//! shortly that a token dies within five seconds of its pod: that is why a token may live a day. A token without a pod is
+//! nobody's credential here.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use deputy_delegation::{NameError, NamespaceName, PodName, ServiceAccountName, Uid, session::Subject};
-use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, TokenReviewStatus};
+use k8s_openapi::api::{
+    authentication::v1::{TokenReview, TokenReviewSpec, TokenReviewStatus},
+    core::v1::Pod,
+};
 use kube::{Api, Client, api::PostParams};
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use crate::once::Once;
 
 /// The audience of the tokens in pods; a contract.
 pub const AUDIENCE: &str = "deputy";
 /// A projected token is about 1.2 KB; nothing longer is looked at.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
-/// How long an accepted token is not asked about again, and so the longest that a deleted pod's token lives on.
+/// How long an accepted token is not asked about again.
 const ACCEPTED_FOR: Duration = Duration::from_secs(5);
-/// What the API server may take to answer.
-const REVIEW_TIMEOUT: Duration = Duration::from_millis(800);
+/// How long a pod counts as alive. With what the API server may take to answer: less than 5 s.
+const ALIVE_FOR: Duration = Duration::from_secs(3);
+/// How long a refusal stands: a pod with a bad token asks again and again.
+const REFUSED_FOR: Duration = Duration::from_secs(2);
+/// How long an API server that does not answer is left alone with the same question.
+const AWAY_FOR: Duration = Duration::from_millis(250);
+/// What the API server may take to answer one question.
+const API_TIMEOUT: Duration = Duration::from_millis(800);
+/// Questions to the API server at a time.
+const CONCURRENT_QUESTIONS: usize = 128;
+/// Tokens and pods remembered.
+const CAPACITY: usize = 50_000;
 
 const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
 const POD_UID: &str = "authentication.kubernetes.io/pod-uid";
@@ -34,6 +54,9 @@ pub struct PodIdentity {
 /// Why a token is not accepted.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TokenError {
+    /// Not three parts in base64 with dots between them: the API server need not be asked.
+    #[error("this is not a ServiceAccount token")]
+    NotAToken,
     /// Longer than [`MAX_TOKEN_BYTES`].
     #[error("the token has {0} bytes; at most {MAX_TOKEN_BYTES} are read")]
     TooLong(usize),
@@ -49,11 +72,14 @@ pub enum TokenError {
     /// Valid, but bound to no pod: anybody with access to the API could hold it.
     #[error("the token is bound to no pod; only tokens that the kubelet projects into a pod are accepted")]
     NoPod,
+    /// Valid, but its pod is gone, or another one has its name.
+    #[error("pod {}/{} with uid {} does not exist any more", .0.namespace, .0.subject.pod, .0.subject.pod_uid)]
+    PodGone(Arc<PodIdentity>),
     /// The API server names something that can't be.
     #[error(transparent)]
     Name(#[from] NameError),
     /// The API server can't be asked.
-    #[error("the API server could not be asked about the token: {0}")]
+    #[error("the API server could not be asked about the pod: {0}")]
     Unavailable(String),
 }
 
@@ -62,53 +88,39 @@ impl TokenError {
     #[must_use]
     pub fn category(&self) -> &'static str {
         match self {
+            Self::NotAToken => "NotAToken",
             Self::TooLong(_) => "TooLong",
             Self::NotAuthenticated(_) => "NotAuthenticated",
             Self::OtherAudience => "OtherAudience",
             Self::NotAServiceAccount(_) => "NotAServiceAccount",
             Self::NoPod => "NoPod",
+            Self::PodGone(_) => "PodGone",
             Self::Name(_) => "Name",
             Self::Unavailable(_) => "Unavailable",
         }
     }
 }
 
-/// Asks the API server, once for any number of concurrent callers with one token.
-#[derive(Clone)]
-pub struct Verifier {
-    client: Client,
-    accepted: moka::future::Cache<[u8; 32], Arc<PodIdentity>>,
-}
-
-impl Verifier {
-    /// A verifier that asks through `client`.
-    #[must_use]
-    pub fn new(client: Client) -> Self {
-        let accepted = moka::future::Cache::builder()
-            .max_capacity(50_000)
-            .time_to_live(ACCEPTED_FOR)
-            .build();
-        Self { client, accepted }
-    }
-
-    /// The pod that `token` belongs to.
+/// What is asked of the API server.
+#[async_trait]
+pub trait TokenApi: Send + Sync {
+    /// What it says about a token for audience [`AUDIENCE`].
     ///
     /// # Errors
-    /// [`TokenError`]; only [`TokenError::Unavailable`] is worth another try.
-    pub async fn verify(&self, token: &str) -> Result<Arc<PodIdentity>, TokenError> {
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(TokenError::TooLong(token.len()));
-        }
-        // The digest, not the token: what is cached may end in a core dump.
-        let key: [u8; 32] = Sha256::digest(token.as_bytes()).into();
-        self.accepted
-            .try_get_with(key, self.review(token))
-            .await
-            .map_err(|e: Arc<TokenError>| TokenError::clone(&e))
-    }
+    /// [`TokenError::Unavailable`].
+    async fn review(&self, token: &str) -> Result<TokenReviewStatus, TokenError>;
 
-    async fn review(&self, token: &str) -> Result<Arc<PodIdentity>, TokenError> {
-        let api: Api<TokenReview> = Api::all(self.client.clone());
+    /// The uid of the pod of this name, if there is one.
+    ///
+    /// # Errors
+    /// [`TokenError::Unavailable`].
+    async fn pod_uid(&self, namespace: &NamespaceName, pod: &PodName) -> Result<Option<String>, TokenError>;
+}
+
+#[async_trait]
+impl TokenApi for Client {
+    async fn review(&self, token: &str) -> Result<TokenReviewStatus, TokenError> {
+        let api: Api<TokenReview> = Api::all(self.clone());
         let review = TokenReview {
             spec: TokenReviewSpec {
                 audiences: Some(vec![AUDIENCE.into()]),
@@ -116,15 +128,110 @@ impl Verifier {
             },
             ..TokenReview::default()
         };
-        let params = PostParams::default();
-        let answer = tokio::time::timeout(REVIEW_TIMEOUT, api.create(&params, &review))
-            .await
-            .map_err(|_| {
-                TokenError::Unavailable(format!("no answer within {} ms", REVIEW_TIMEOUT.as_millis()))
-            })?
-            .map_err(|e| TokenError::Unavailable(status_of(&e)))?;
-        identity(answer.status.unwrap_or_default()).map(Arc::new)
+        let answer = in_time(api.create(&PostParams::default(), &review)).await?;
+        Ok(answer.status.unwrap_or_default())
     }
+
+    async fn pod_uid(&self, namespace: &NamespaceName, pod: &PodName) -> Result<Option<String>, TokenError> {
+        let api: Api<Pod> = Api::namespaced(self.clone(), namespace.as_str());
+        let found = in_time(api.get_metadata_opt(pod.as_str())).await?;
+        Ok(found.and_then(|pod| pod.metadata.uid))
+    }
+}
+
+async fn in_time<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, TokenError> {
+    tokio::time::timeout(API_TIMEOUT, call)
+        .await
+        .map_err(|_| TokenError::Unavailable(format!("no answer within {} ms", API_TIMEOUT.as_millis())))?
+        .map_err(|e| TokenError::Unavailable(status_of(&e)))
+}
+
+/// Asks the API server, once for any number of concurrent callers with one token.
+#[derive(Clone)]
+pub struct Verifier {
+    api: Arc<dyn TokenApi>,
+    questions: Arc<Semaphore>,
+    accepted: Once<[u8; 32], Result<Arc<PodIdentity>, TokenError>>,
+    alive: Once<Uid, Result<(), TokenError>>,
+}
+
+impl Verifier {
+    /// A verifier that asks `api`.
+    #[must_use]
+    pub fn new(api: Arc<dyn TokenApi>) -> Self {
+        Self {
+            api,
+            questions: Arc::new(Semaphore::new(CONCURRENT_QUESTIONS)),
+            accepted: Once::new(CAPACITY),
+            alive: Once::new(CAPACITY),
+        }
+    }
+
+    /// The pod that `token` belongs to, and that is alive.
+    ///
+    /// # Errors
+    /// [`TokenError`]; only [`TokenError::Unavailable`] is worth another try.
+    pub async fn verify(&self, token: &str) -> Result<Arc<PodIdentity>, TokenError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(TokenError::TooLong(token.len()));
+        }
+        if !has_the_shape_of_a_token(token) {
+            return Err(TokenError::NotAToken);
+        }
+        // The digest, not the token: what is cached may end in a core dump.
+        let key: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        let review = || {
+            let (this, token) = (self.clone(), Zeroizing::new(token.to_owned()));
+            async move {
+                let _permit = this.questions.acquire().await.ok();
+                identity(this.api.review(&token).await?).map(Arc::new)
+            }
+        };
+        let ended_early = || TokenError::Unavailable("the check ended early".into());
+        let pod = self
+            .accepted
+            .get(key, review, |answer| keep(answer, ACCEPTED_FOR))
+            .await
+            .ok_or_else(ended_early)??;
+        let look = || {
+            let (this, pod) = (self.clone(), pod.clone());
+            async move {
+                let _permit = this.questions.acquire().await.ok();
+                let found = this.api.pod_uid(&pod.namespace, &pod.subject.pod).await?;
+                if found.as_deref() == Some(pod.subject.pod_uid.as_str()) {
+                    Ok(())
+                } else {
+                    Err(TokenError::PodGone(pod))
+                }
+            }
+        };
+        self.alive
+            .get(pod.subject.pod_uid.clone(), look, |answer| {
+                keep(answer, ALIVE_FOR)
+            })
+            .await
+            .ok_or_else(ended_early)??;
+        Ok(pod)
+    }
+}
+
+/// How long an answer is good for.
+fn keep<T>(answer: &Result<T, TokenError>, good_for: Duration) -> Duration {
+    match answer {
+        Ok(_) => good_for,
+        Err(TokenError::Unavailable(_)) => AWAY_FOR,
+        Err(_) => REFUSED_FOR,
+    }
+}
+
+/// Header, claims and signature in base64url, as every JWT is: garbage costs no call.
+fn has_the_shape_of_a_token(token: &str) -> bool {
+    let part = |p: &str| {
+        !p.is_empty()
+            && p.bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    };
+    token.split('.').count() == 3 && token.split('.').all(part)
 }
 
 /// What may be said of an error of the API client: never the request, which holds the token.
@@ -167,7 +274,10 @@ fn identity(status: TokenReviewStatus) -> Result<PodIdentity, TokenError> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
     use k8s_openapi::api::authentication::v1::UserInfo;
+    use parking_lot::Mutex;
 
     use super::*;
 
@@ -242,5 +352,112 @@ mod tests {
         };
         assert_eq!(extra(POD_UID, vec![]), "NoPod");
         assert_eq!(extra(POD_NAME, vec!["a".into(), "b".into()]), "NoPod");
+    }
+
+    /// An API server with one pod, which can go, be replaced or be out of reach.
+    struct FakeApi {
+        reviews: AtomicUsize,
+        looks: AtomicUsize,
+        uid: Mutex<Option<&'static str>>,
+        away: AtomicBool,
+    }
+
+    impl FakeApi {
+        fn new() -> Arc<Self> {
+            Arc::new(Self {
+                reviews: AtomicUsize::new(0),
+                looks: AtomicUsize::new(0),
+                uid: Mutex::new(Some("0af1")),
+                away: AtomicBool::new(false),
+            })
+        }
+        fn counts(&self) -> (usize, usize) {
+            (
+                self.reviews.load(Ordering::SeqCst),
+                self.looks.load(Ordering::SeqCst),
+            )
+        }
+        fn reached(&self) -> Result<(), TokenError> {
+            if self.away.load(Ordering::SeqCst) {
+                Err(TokenError::Unavailable("away".into()))
+            } else {
+                Ok(())
+            }
+        }
+    }
+
+    #[async_trait]
+    impl TokenApi for FakeApi {
+        async fn review(&self, token: &str) -> Result<TokenReviewStatus, TokenError> {
+            self.reviews.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            self.reached()?;
+            Ok(if token == "a.b.c" {
+                good()
+            } else {
+                TokenReviewStatus::default()
+            })
+        }
+        async fn pod_uid(&self, _: &NamespaceName, _: &PodName) -> Result<Option<String>, TokenError> {
+            self.looks.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            self.reached()?;
+            Ok(self.uid.lock().map(str::to_owned))
+        }
+    }
+
+    async fn refusal(verifier: &Verifier, token: &str) -> &'static str {
+        verifier.verify(token).await.unwrap_err().category()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_thousand_callers_with_one_token_are_one_review() {
+        let api = FakeApi::new();
+        let verifier = Verifier::new(api.clone());
+        let answers = futures::future::join_all((0..1000).map(|_| verifier.verify("a.b.c"))).await;
+        assert!(answers.iter().all(Result::is_ok));
+        assert_eq!(api.counts(), (1, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_dies_within_five_seconds_of_its_pod() {
+        for other in [None, Some("another")] {
+            let api = FakeApi::new();
+            let verifier = Verifier::new(api.clone());
+            assert!(verifier.verify("a.b.c").await.is_ok());
+            *api.uid.lock() = other;
+            tokio::time::advance(ALIVE_FOR).await;
+            assert_eq!(refusal(&verifier, "a.b.c").await, "PodGone");
+            assert!(ALIVE_FOR + API_TIMEOUT < Duration::from_secs(5));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_bad_token_is_not_reviewed_at_every_request_and_garbage_never() {
+        let api = FakeApi::new();
+        let verifier = Verifier::new(api.clone());
+        for _ in 0..5 {
+            assert_eq!(refusal(&verifier, "x.y.z").await, "NotAuthenticated");
+        }
+        assert_eq!(api.counts(), (1, 0));
+        for garbage in ["", "a.b", "a.b.c.d", "a..c", "a.b c.d", "a.b.c\u{e4}"] {
+            assert_eq!(refusal(&verifier, garbage).await, "NotAToken", "{garbage}");
+        }
+        assert_eq!(
+            refusal(&verifier, &"a".repeat(MAX_TOKEN_BYTES + 1)).await,
+            "TooLong"
+        );
+        assert_eq!(api.counts(), (1, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_api_server_out_of_reach_refuses_nobody_and_is_asked_again() {
+        let api = FakeApi::new();
+        let verifier = Verifier::new(api.clone());
+        api.away.store(true, Ordering::SeqCst);
+        assert_eq!(refusal(&verifier, "a.b.c").await, "Unavailable");
+        api.away.store(false, Ordering::SeqCst);
+        tokio::time::advance(AWAY_FOR).await;
+        assert!(verifier.verify("a.b.c").await.is_ok());
     }
 }
