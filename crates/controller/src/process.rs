@@ -168,22 +168,25 @@ pub async fn run_limits(
     let process = start(&config, "deputy-limits", client, &readiness, &metrics);
     let ctx = process.ctx.clone();
     let limits: Queue<ObjectName> = Queue::default();
-    let changed = Arc::new(Notify::new());
+    let (changed, gone) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let work = {
         let controller = Arc::new(LimitController::new(ctx.clone()));
         let reconcile = work::reconcile(controller, |c, k| async move { c.reconcile(&k).await });
-        let (limits, changed) = (limits.clone(), changed.clone());
+        let (limits, changed, gone) = (limits.clone(), changed.clone(), gone.clone());
         let (ctx, shutdown) = (ctx.clone(), shutdown.clone());
         async move {
             tokio::join!(
                 work::run("DelegationLimit", limits, &ctx, &shutdown, 2, reconcile),
-                sweep_for_ever(&ctx, &shutdown, &changed)
+                sweep_for_ever(&ctx, &shutdown, &changed, &gone)
             );
         }
     };
     let gauge = || ctx.metrics.waiting("DelegationLimit", limits.depth());
     let route = |dirty: Dirty, news: News| {
         changed.notify_one();
+        if dirty.limits.iter().any(|name| ctx.world.limit(name).is_none()) {
+            gone.notify_one();
+        }
         dirty.limits.into_iter().for_each(|k| news.put(&limits, k));
     };
     supervise(process, shutdown, work, gauge, route).await

@@ -56,8 +56,9 @@ impl Pace {
 type Explained = Vec<(Arc<Account>, Option<BTreeSet<PolicyArn>>)>;
 
 /// Sweeps after every change of what there should be, and now and then, until the process drains. `changed` is told of every
-/// change of an object: a role that went may have been the last one under a policy.
-pub async fn sweep_for_ever(ctx: &Arc<Context>, shutdown: &Shutdown, changed: &Notify) {
+/// change of an object: a role that went may have been the last one under a policy. `gone` is told of every limit that is no
+/// more: one that came and went during a sweep leaves a policy, and nothing else that differs.
+pub async fn sweep_for_ever(ctx: &Arc<Context>, shutdown: &Shutdown, changed: &Notify, gone: &Notify) {
     let sweeper = Sweeper::new(ctx.clone());
     let for_ever = async {
         // A limit that is not known yet is not one that is gone.
@@ -69,8 +70,14 @@ pub async fn sweep_for_ever(ctx: &Arc<Context>, shutdown: &Shutdown, changed: &N
             let left = sweeper.sweep(&explained).await.unwrap_or(true);
             let swept = Instant::now();
             let pause = pace.after(left);
-            while let Ok(()) = tokio::time::timeout_at(swept + pause, changed.notified()).await {
-                if sweeper.explained() != explained {
+            let news = || async {
+                tokio::select! {
+                    () = gone.notified() => true,
+                    () = changed.notified() => false,
+                }
+            };
+            while let Ok(gone) = tokio::time::timeout_at(swept + pause, news()).await {
+                if gone || sweeper.explained() != explained {
                     pace.begin_anew();
                     break;
                 }
