@@ -178,8 +178,8 @@ def test_of_two_controllers_one_writes_and_the_other_takes_over(scenario, team):
         mark = recorder.mark()
         team.role("one", READ)
         assert writers(mark) == {first.access_key_id}
-        mark = recorder.mark()
         deputy.processes["controller"].stop()
+        mark = recorder.mark()
         team.role("two", READ)
         assert writers(mark) == {second.access_key_id}
         deputy.start_process("controller")

@@ -157,6 +157,8 @@ def test_another_clusters_role_is_left_alone(scenario, team):
     team.wait_role(status="False", reason="Conflict")
     assert iam.get_role(RoleName=name)["Role"]["MaxSessionDuration"] == 3600
     iam.tag_role(RoleName=name, Tags=[{"Key": "deputy-cluster", "Value": "demo"}])
+    # It is looked at again now and then, and at once when its object changes.
+    scenario.admin.patch(team.role_path(), {"spec": {"maxSessionDuration": "3h"}})
     team.wait_role()
 
 
