@@ -10,7 +10,7 @@ import pytest
 from rig.proc import wait_until
 from rig.tools import target_dir
 
-from .scenario import LIST, READ, WRITE, document
+from .scenario import LIST, READ, WRITE, Team, document
 
 PUT = {**WRITE, "Action": ["s3:GetObject", "s3:PutObject"]}
 
@@ -39,8 +39,6 @@ print(boto3.client("sts").get_caller_identity()["Arn"])
 @pytest.fixture(scope="module")
 def running(scenario):
     """A team whose pod has an agent with a credential."""
-    from .scenario import Team
-
     team = Team(scenario, "agents")
     team.granted("uploader", LIST, WRITE, policy=document(LIST, PUT))
     agent = scenario.deputy.start_agent(team.pod())

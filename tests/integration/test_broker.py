@@ -10,7 +10,7 @@ import pytest
 
 from rig.proc import wait_until
 
-from .scenario import LIST, READ, document
+from .scenario import LIST, READ, Team, document
 
 
 def sessions_of(team):
@@ -52,8 +52,6 @@ def forge(scenario, token: str, change: dict) -> str:
 @pytest.fixture(scope="module")
 def granted(scenario):
     """A team with one grant that no test of this file changes."""
-    from .scenario import Team
-
     team = Team(scenario, "broker")
     team.granted("uploader", READ)
     team.pod()

@@ -6,7 +6,7 @@ import pytest
 
 from rig.proc import wait_until
 
-from .scenario import LIST, READ, document
+from .scenario import LIST, READ, document, limit, role
 
 
 def of(team):
@@ -60,23 +60,15 @@ def test_an_answer_that_is_lost_changes_nothing(scenario, team, action):
 def test_a_boundary_that_can_not_be_written_holds_its_roles_back(scenario, new_team):
     team = new_team(limit=False)
     fault = scenario.aws.recorder.inject("CreatePolicy", when=of(team), code="AccessDenied", status=403)
-    from .scenario import limit
-
     scenario.create(limit(team.name, [team.name]))
     condition = team.wait_limit("False", "AccessDenied")
     assert "CreatePolicy" in condition["message"] and fault.hits
-    wait_until(lambda: scenario.create(_role(team)), "the limit known to the webhook", 10)
-    condition = team.wait_role(status="False", reason="BoundaryNotReady")
+    wait_until(lambda: scenario.create(role(team.name, "uploader", READ)), "the limit known to the webhook", 10)
+    team.wait_role(status="False", reason="BoundaryNotReady")
     assert not [r for r in scenario.roles_in_aws() if team.name in r]
     scenario.aws.recorder.clear_faults()
     team.wait_limit(timeout=30)
     team.wait_role(timeout=30)
-
-
-def _role(team):
-    from .scenario import role
-
-    return role(team.name, "uploader", READ)
 
 
 def test_a_boundary_that_can_not_be_widened_keeps_the_grants_under_the_old_one(scenario, team):
