@@ -155,6 +155,30 @@ def test_a_rotated_token_does_not_disturb_the_application():
     assert all(line["kept"] == WORKS and line["fresh"] == WORKS for line in lines), lines
 
 
+def test_the_application_does_not_notice_that_all_brokers_are_replaced():
+    seen = len(rounds())
+    kubectl("-n", NAMESPACE, "delete", "pod", "-l", "app.kubernetes.io/component=broker", "--timeout=60s")
+    kubectl("-n", NAMESPACE, "rollout", "status", "deployment/deputy-broker", "--timeout=60s")
+    lines = rounds_after(seen, len(rounds()) - seen + 3)
+    assert all(line["kept"] == WORKS and line["fresh"] == WORKS for line in lines), lines
+
+
+def test_an_upgrade_takes_nothing_of_what_deputy_filled_in():
+    def filled() -> list:
+        webhooks = get("validatingwebhookconfiguration", "deputy")["webhooks"]
+        secrets = [get("secret", f"deputy-{name}-ca", NAMESPACE)["data"] for name in ("webhook", "broker")]
+        bundle = get("configmap", "deputy-broker-bundle", NAMESPACE)["data"]
+        return [*secrets, bundle, *(w["clientConfig"]["caBundle"] for w in webhooks)]
+
+    before = filled()
+    helm(
+        *("upgrade", "deputy", ROOT / "charts" / "deputy", "--namespace", NAMESPACE, "--reuse-values"),
+        *("--set", "webhook.objects.timeoutSeconds=9", "--wait"),
+    )
+    assert get("validatingwebhookconfiguration", "deputy")["webhooks"][0]["timeoutSeconds"] == 9
+    assert filled() == before
+
+
 def test_a_pod_starts_injected_or_not_at_all_while_the_webhook_is_down():
     bare = ["-n", "default", "run", "bare", "--image=localhost/e2e/python:1", "--dry-run=server"]
     kubectl("-n", NAMESPACE, "scale", "deployment/deputy-webhook", "--replicas=0")
