@@ -202,3 +202,65 @@ fn write(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use deputy_delegation::{Accepted, MissingFact, ObjectName, Reason, Violation};
+
+    use super::*;
+    use crate::fixtures::uploader;
+
+    fn summary(decision: &Decision, role_ready: bool, shadowed: bool) -> [String; 2] {
+        let mut status = AWSRoleBindingStatus::default();
+        let standing = Standing { role_ready, shadowed };
+        write(&mut status, decision, standing, Some(1), Timestamp::UNIX_EPOCH);
+        [ACCEPTED, READY].map(|type_| {
+            let condition = conditions::find(&status.conditions, type_).unwrap();
+            format!("{} {}", condition.status, condition.reason)
+        })
+    }
+
+    #[test]
+    fn the_conditions_say_what_was_decided_and_whether_pods_get_credentials() {
+        let accepted = Decision::Accepted(Accepted {
+            limits: vec![ObjectName::new("payments").unwrap()],
+            boundary: None,
+        });
+        let refused = Decision::Refused(vec![Violation {
+            reason: Reason::Duration,
+            field: "spec.session.duration".into(),
+            limit: None,
+            message: "too long".into(),
+        }]);
+        let without = |missing| Decision::Undecided(vec![missing]);
+        let no_role = without(MissingFact::RoleNotFound(uploader()));
+        let no_account = without(MissingFact::AccountNotFound(
+            ObjectName::new("production").unwrap(),
+        ));
+        for (decision, role_ready, shadowed, expected) in [
+            (&accepted, true, false, ["True WithinLimits", "True Ready"]),
+            (&accepted, true, true, ["True WithinLimits", "True Shadowed"]),
+            (
+                &accepted,
+                false,
+                true,
+                ["True WithinLimits", "False RoleNotReady"],
+            ),
+            (&refused, true, false, ["False Duration", "False NotAccepted"]),
+            (
+                &no_role,
+                false,
+                false,
+                ["Unknown RoleNotFound", "False RoleNotFound"],
+            ),
+            (
+                &no_account,
+                false,
+                false,
+                ["Unknown AccountNotFound", "False AccountNotFound"],
+            ),
+        ] {
+            assert_eq!(summary(decision, role_ready, shadowed), expected);
+        }
+    }
+}

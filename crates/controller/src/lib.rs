@@ -7,12 +7,14 @@ mod account;
 mod binding;
 mod context;
 mod error;
+#[cfg(test)]
+mod fixtures;
 mod limit;
 mod metrics;
-pub mod objects;
+mod objects;
 mod process;
-pub mod queue;
-pub mod role;
+mod queue;
+mod role;
 mod verified;
 mod work;
 

@@ -169,3 +169,7 @@ pub(super) async fn drop_version(
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+#[path = "boundary_tests.rs"]
+mod tests;

@@ -200,3 +200,7 @@ fn waits(message: String) -> Target {
 pub fn document_hash(document: &Document) -> String {
     data_encoding::HEXLOWER.encode(&Sha256::digest(document.to_json().as_bytes()))
 }
+
+#[cfg(test)]
+#[path = "assess_tests.rs"]
+mod tests;

@@ -79,3 +79,7 @@ pub async fn converge(
     }
     Err(Stopped::NotShown)
 }
+
+#[cfg(test)]
+#[path = "converge_tests.rs"]
+mod tests;

@@ -225,3 +225,7 @@ pub fn write_progress(
         }
     }
 }
+
+#[cfg(test)]
+#[path = "status_tests.rs"]
+mod tests;

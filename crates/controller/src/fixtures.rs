@@ -1,0 +1,91 @@
+//! What tests of several modules begin with: the objects of `examples/productionapp`, and a world that holds them.
+
+use std::sync::Arc;
+
+use deputy_delegation::{
+    ClusterName, NamespaceName, ObjectName, Uid,
+    model::{Account, Limit, ObjectId, Role},
+};
+use deputy_index::{Watched, World};
+use kube::api::DynamicObject;
+use serde_json::{Value, json};
+
+pub fn object(kind: &str, namespace: Option<&str>, name: &str, spec: Value) -> DynamicObject {
+    let mut object = json!({
+        "apiVersion": "deputy.dev/v1alpha1", "kind": kind,
+        "metadata": {"name": name, "uid": format!("uid-{name}"), "generation": 1, "creationTimestamp": "2026-01-02T03:04:05Z"},
+        "spec": spec,
+    });
+    if let Some(namespace) = namespace {
+        object["metadata"]["namespace"] = json!(namespace);
+    }
+    serde_json::from_value(object).unwrap()
+}
+
+/// Allows these actions on the bucket's objects.
+pub fn policy(actions: &[&str]) -> Value {
+    let resource = "arn:aws:s3:::productionapp/*";
+    json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": resource}]})
+}
+
+pub fn account_object() -> DynamicObject {
+    let issuer = json!({"principalARN": "arn:aws:iam::123456789012:user/deputy-broker"});
+    let spec = json!({
+        "accountID": "123456789012", "region": "ap-northeast-1", "issuer": issuer, "tags": {"cost-center": "platform"},
+    });
+    object("AWSAccount", None, "production", spec)
+}
+
+pub fn limit_object(actions: &[&str]) -> DynamicObject {
+    let spec = json!({"namespaces": ["payments"], "accounts": ["production"], "ceiling": policy(actions)});
+    object("DelegationLimit", None, "payments", spec)
+}
+
+pub fn role_object(actions: &[&str]) -> DynamicObject {
+    let policies = json!([{"name": "objects", "document": policy(actions)}]);
+    let spec = json!({"accountRef": {"name": "production"}, "policies": policies});
+    object("AWSRole", Some("payments"), "uploader", spec)
+}
+
+pub fn binding_object(name: &str) -> DynamicObject {
+    let subjects = json!([{"kind": "ServiceAccount", "name": "uploader"}]);
+    let spec = json!({"roleRef": {"kind": "AWSRole", "name": "uploader"}, "subjects": subjects});
+    object("AWSRoleBinding", Some("payments"), name, spec)
+}
+
+pub fn account() -> Account {
+    crate::objects::parse(&account_object(), deputy_api::parse_account).unwrap()
+}
+
+pub fn limit(actions: &[&str]) -> Limit {
+    crate::objects::parse(&limit_object(actions), deputy_api::parse_limit).unwrap()
+}
+
+pub fn role(actions: &[&str]) -> Role {
+    crate::objects::parse(&role_object(actions), deputy_api::parse_role).unwrap()
+}
+
+pub fn cluster() -> ClusterName {
+    ClusterName::new("demo").unwrap()
+}
+
+pub fn uid(uid: &str) -> Uid {
+    Uid::new(uid).unwrap()
+}
+
+pub fn uploader() -> ObjectId {
+    ObjectId {
+        namespace: NamespaceName::new("payments").unwrap(),
+        name: ObjectName::new("uploader").unwrap(),
+    }
+}
+
+/// The account, a limit on reading and writing, a role that reads, and a binding of it.
+pub fn world() -> Arc<World> {
+    let world = Arc::new(World::new(cluster()));
+    world.reset(Watched::Accounts, [account_object()]);
+    world.reset(Watched::Limits, [limit_object(&["s3:GetObject", "s3:PutObject"])]);
+    world.reset(Watched::Roles, [role_object(&["s3:GetObject"])]);
+    world.reset(Watched::Bindings, [binding_object("uploader")]);
+    world
+}

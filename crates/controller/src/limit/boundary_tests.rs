@@ -1,0 +1,150 @@
+//! Boundary policies on an IAM in memory that fails on order.
+
+use deputy_aws::model::{Fault, InMemoryIam, When};
+use deputy_delegation::boundary::compile;
+
+use super::*;
+use crate::fixtures::{account, cluster, limit, uid};
+
+fn iam() -> InMemoryIam {
+    let account = account();
+    InMemoryIam::new(account.partition, account.id)
+}
+
+fn wanted(actions: &[&str]) -> Wanted {
+    let (cluster, account, limit) = (cluster(), account(), limit(actions));
+    let document = compile(&cluster, &account, &limit).unwrap();
+    Wanted::new(&cluster, &account, &limit, document)
+}
+
+fn wide() -> Wanted {
+    wanted(&["s3:GetObject", "s3:PutObject"])
+}
+fn narrow() -> Wanted {
+    wanted(&["s3:GetObject"])
+}
+
+async fn ensured(iam: &InMemoryIam, wanted: &Wanted) -> Result<String, Stopped> {
+    ensure(iam, wanted, &|| true).await
+}
+
+async fn in_the_end(iam: &InMemoryIam, wanted: &Wanted) -> String {
+    for _ in 0..10 {
+        if let Ok(version) = ensured(iam, wanted).await {
+            return version;
+        }
+    }
+    panic!("not in ten tries: {:#?}", iam.log());
+}
+
+/// AWS has exactly what is wanted, in one version, and nobody writes again.
+async fn settled(iam: &InMemoryIam, wanted: &Wanted, what: &str) {
+    iam.revive();
+    iam.clear_log();
+    let version = ensured(iam, wanted).await.unwrap();
+    assert_eq!(iam.writes(), Vec::<&str>::new(), "{what}");
+    let observed = iam.get_policy(&wanted.arn).await.unwrap().unwrap();
+    assert_eq!(observed.document, wanted.policy.document.to_json(), "{what}");
+    assert_eq!(observed.versions.len(), 1, "{what}");
+    assert_eq!(observed.default_version, version, "{what}");
+}
+
+#[tokio::test]
+async fn it_is_made_changed_and_otherwise_left_alone() {
+    let iam = iam();
+    assert_eq!(ensured(&iam, &wide()).await.as_deref(), Ok("v1"));
+    settled(&iam, &wide(), "made").await;
+    iam.clear_log();
+    assert_eq!(ensured(&iam, &narrow()).await.as_deref(), Ok("v2"));
+    assert_eq!(
+        iam.writes(),
+        ["iam:CreatePolicyVersion", "iam:DeletePolicyVersion"]
+    );
+    settled(&iam, &narrow(), "narrowed").await;
+}
+
+#[tokio::test]
+async fn whichever_call_fails_and_however_it_ends_as_it_should() {
+    let classes = [
+        deputy_aws::ErrorClass::Throttled,
+        deputy_aws::ErrorClass::Unreachable,
+        deputy_aws::ErrorClass::Service,
+        deputy_aws::ErrorClass::AccessDenied,
+        deputy_aws::ErrorClass::LimitExceeded,
+    ];
+    for index in 0..6 {
+        for class in classes {
+            for when in [When::Before, When::After] {
+                let iam = iam();
+                iam.fail(match when {
+                    When::Before => Fault::before(class).at(index),
+                    When::After => Fault::after(class).at(index),
+                });
+                in_the_end(&iam, &wide()).await;
+                in_the_end(&iam, &narrow()).await;
+                settled(&iam, &narrow(), &format!("call {index}, {class}, {when:?}")).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn versions_that_somebody_added_make_room_and_can_not_be_selected_again() {
+    let iam = iam();
+    ensured(&iam, &wide()).await.unwrap();
+    for _ in 0..4 {
+        let arn = &wide().arn;
+        iam.create_policy_version(arn, &wide().policy.document)
+            .await
+            .unwrap();
+    }
+    assert_eq!(
+        iam.get_policy(&wide().arn).await.unwrap().unwrap().versions.len(),
+        5
+    );
+    ensured(&iam, &narrow()).await.unwrap();
+    settled(&iam, &narrow(), "five versions").await;
+}
+
+#[tokio::test]
+async fn a_policy_of_our_name_without_our_tags_is_left_alone() {
+    let iam = iam();
+    let mut foreign = wide().policy;
+    foreign.tags.clear();
+    iam.create_policy(&foreign).await.unwrap();
+    iam.clear_log();
+    assert_eq!(ensured(&iam, &narrow()).await, Err(Stopped::NotOurs));
+    assert_eq!(iam.writes(), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn a_policy_of_our_name_at_another_path_is_said_to_be_in_the_way() {
+    let iam = iam();
+    let mut elsewhere = wide().policy;
+    elsewhere.path = deputy_delegation::IamPath::new("/elsewhere/").unwrap();
+    iam.create_policy(&elsewhere).await.unwrap();
+    assert_eq!(ensured(&iam, &wide()).await, Err(Stopped::NotShown));
+}
+
+#[tokio::test]
+async fn a_limit_that_was_made_again_gets_its_uid_onto_the_policy_and_nothing_else() {
+    let iam = iam();
+    ensured(&iam, &wide()).await.unwrap();
+    iam.clear_log();
+    let mut again = limit(&["s3:GetObject", "s3:PutObject"]);
+    again.uid = Some(uid("another"));
+    let again = Wanted::new(&cluster(), &account(), &again, wide().policy.document);
+    assert_eq!(ensured(&iam, &again).await.as_deref(), Ok("v1"));
+    assert_eq!(iam.writes(), ["iam:TagPolicy"]);
+    settled(&iam, &again, "made again").await;
+}
+
+#[tokio::test]
+async fn no_write_begins_without_the_lease() {
+    let iam = iam();
+    assert_eq!(ensure(&iam, &wide(), &|| false).await, Err(Stopped::NotLeader));
+    ensured(&iam, &wide()).await.unwrap();
+    iam.clear_log();
+    assert_eq!(ensure(&iam, &narrow(), &|| false).await, Err(Stopped::NotLeader));
+    assert_eq!(iam.writes(), Vec::<&str>::new());
+}

@@ -1,0 +1,356 @@
+//! Roles on an IAM in memory that fails on order: wherever a call fails, and however, the next attempts end where they
+//! should, and on no way there is more allowed than before or after.
+
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+use deputy_aws::{
+    ErrorClass, NewPolicy, Policies,
+    model::{Fault, InMemoryIam, Lag},
+};
+use deputy_delegation::{boundary, naming, plan::DesiredRole, trust};
+
+use super::*;
+use crate::{
+    fixtures::{account, cluster, limit, role, uid, uploader},
+    role::assess::{Ownership, Target},
+};
+
+const LIMIT: &[&str] = &["s3:GetObject", "s3:PutObject"];
+
+fn ours() -> Ownership {
+    Ownership::of(&cluster(), &account(), &uploader(), &uid("uid-uploader"))
+}
+
+/// An account with the limit's boundary in it.
+async fn iam() -> InMemoryIam {
+    let (account, limit) = (account(), limit(LIMIT));
+    let iam = InMemoryIam::new(account.partition.clone(), account.id.clone());
+    let policy = NewPolicy {
+        name: naming::limit_policy_name(&cluster(), &limit.name),
+        path: naming::limit_path(&cluster()),
+        tags: naming::limit_tags(&cluster(), &limit.name, None),
+        document: boundary::compile(&cluster(), &account, &limit).unwrap(),
+    };
+    iam.create_policy(&policy).await.unwrap();
+    iam.clear_log();
+    iam
+}
+
+fn desired(actions: &[&str], bound: bool) -> Target {
+    let ours = ours();
+    let role = role(actions);
+    Target::Provision(Box::new(DesiredRole {
+        name: ours.name,
+        path: ours.path,
+        trust: if bound {
+            trust::for_issuer(
+                &cluster(),
+                &account(),
+                deputy_delegation::model::Kind::AWSRole,
+                &uploader(),
+            )
+        } else {
+            trust::deny_all()
+        },
+        inline: role.inline_policy().unwrap(),
+        boundary: Some(naming::boundary_arn(&cluster(), &account(), &limit(LIMIT).name)),
+        tags: ours.tags,
+        max_session_duration: role.max_session_duration,
+    }))
+}
+
+/// What may become of a role.
+#[derive(Clone)]
+enum Goal {
+    Is(Target),
+    Gone,
+}
+
+async fn reach(iam: &InMemoryIam, goal: &Goal) -> Result<Converged, Stopped> {
+    reach_while(iam, goal, &|| true).await
+}
+
+async fn reach_while(iam: &InMemoryIam, goal: &Goal, may_write: MayWrite<'_>) -> Result<Converged, Stopped> {
+    let ours = ours();
+    let plan = |observed: Option<&ObservedRole>| match goal {
+        Goal::Is(target) => target.plan(&ours, observed),
+        Goal::Gone => ours.plan_deletion(observed),
+    };
+    converge(iam, &ours.name, may_write, plan).await
+}
+
+/// Tries as the queue does, until it works.
+async fn reach_in_the_end(iam: &InMemoryIam, goal: &Goal) -> Converged {
+    for _ in 0..10 {
+        if let Ok(converged) = reach(iam, goal).await {
+            return converged;
+        }
+    }
+    panic!("not reached in ten tries: {:#?}", iam.log());
+}
+
+/// The lives of a role: each step from the state before.
+fn lives() -> Vec<(&'static str, Vec<Goal>)> {
+    let reads = Goal::Is(desired(&["s3:GetObject"], true));
+    let writes = Goal::Is(desired(&["s3:PutObject"], true));
+    let unbound = Goal::Is(desired(&["s3:PutObject"], false));
+    let suspended = Goal::Is(Target::Suspend);
+    vec![
+        ("made", vec![reads.clone()]),
+        ("changed", vec![reads.clone(), writes.clone()]),
+        (
+            "changed and unbound at once",
+            vec![reads.clone(), unbound.clone()],
+        ),
+        ("bound and changed at once", vec![unbound, reads.clone()]),
+        ("suspended", vec![reads.clone(), suspended.clone()]),
+        (
+            "suspended and restored",
+            vec![reads.clone(), suspended.clone(), writes],
+        ),
+        ("deleted", vec![reads.clone(), Goal::Gone]),
+        ("deleted while suspended", vec![reads, suspended, Goal::Gone]),
+    ]
+}
+
+/// Everything that the role was after each write is something that was asked for.
+fn check(iam: &InMemoryIam, goals: &[Goal], what: &str) {
+    let targets: Vec<&DesiredRole> = goals
+        .iter()
+        .filter_map(|goal| match goal {
+            Goal::Is(Target::Provision(desired)) => Some(desired.as_ref()),
+            _ => None,
+        })
+        .collect();
+    let inline: BTreeSet<String> = targets.iter().map(|t| t.inline.to_json()).collect();
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    let trusts: Vec<_> = targets
+        .iter()
+        .map(|t| json(&t.trust.to_json()))
+        .chain([json(&trust::deny_all().to_json())])
+        .collect();
+    for call in iam.log() {
+        let Some(role) = call.role_after else { continue };
+        assert!(
+            role.boundary.is_some(),
+            "{what}: without a boundary after {}",
+            call.operation
+        );
+        assert!(
+            role.inline.values().all(|p| inline.contains(p)),
+            "{what}: {:?}",
+            role.inline
+        );
+        assert!(role.attached.is_empty(), "{what}");
+        assert!(trusts.contains(&json(&role.trust)), "{what}: {}", role.trust);
+    }
+}
+
+async fn settled(iam: &InMemoryIam, goals: &[Goal], what: &str) {
+    let last = goals.last().unwrap();
+    check(iam, goals, what);
+    iam.clear_log();
+    let again = reach(iam, last).await.unwrap();
+    assert!(!again.changed, "{what}: unchanged means no write");
+    assert_eq!(iam.writes(), Vec::<&str>::new(), "{what}");
+    assert_eq!(iam.role_names().is_empty(), matches!(last, Goal::Gone), "{what}");
+    assert_eq!(again.role_id.is_none(), matches!(last, Goal::Gone), "{what}");
+}
+
+/// How many calls a life takes when nothing fails.
+async fn calls(goals: &[Goal]) -> usize {
+    let iam = iam().await;
+    for goal in goals {
+        reach(&iam, goal).await.unwrap();
+    }
+    iam.log().len()
+}
+
+#[tokio::test]
+async fn whichever_call_fails_and_however_every_life_ends_as_it_should() {
+    for (name, goals) in lives() {
+        for index in 0..calls(&goals).await {
+            // Nothing is done by class here: one that AWS decided, one that may be either, one that looks like a lag.
+            for class in [
+                ErrorClass::AccessDenied,
+                ErrorClass::Unreachable,
+                ErrorClass::NotFound,
+            ] {
+                for fault in [Fault::before(class), Fault::after(class)] {
+                    let what = format!("{name}: call {index}, {fault:?}");
+                    let iam = iam().await;
+                    iam.fail(fault.at(index));
+                    for goal in &goals {
+                        reach_in_the_end(&iam, goal).await;
+                    }
+                    settled(&iam, &goals, &what).await;
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn whenever_the_process_dies_the_next_one_finishes() {
+    for (name, goals) in lives() {
+        for index in 0..=calls(&goals).await {
+            let iam = iam().await;
+            iam.die_after(index);
+            let mut reached = 0;
+            for goal in &goals {
+                if reach(&iam, goal).await.is_err() {
+                    break;
+                }
+                reached += 1;
+            }
+            iam.revive();
+            // What was asked for last may also have changed while nobody was there.
+            let rest = if reached < goals.len() {
+                &goals[reached..]
+            } else {
+                &goals[goals.len() - 1..]
+            };
+            for goal in rest {
+                reach_in_the_end(&iam, goal).await;
+            }
+            settled(&iam, &goals, &format!("{name}: died after {index} calls")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_write_begins_without_the_lease() {
+    for (name, goals) in lives() {
+        for allowed in 0..8 {
+            let iam = iam().await;
+            let (last, before) = goals.split_last().unwrap();
+            for goal in before {
+                reach(&iam, goal).await.unwrap();
+            }
+            iam.clear_log();
+            let asked = AtomicUsize::new(0);
+            let may_write = || asked.fetch_add(1, Ordering::SeqCst) < allowed;
+            let outcome = reach_while(&iam, last, &may_write).await;
+            let writes = iam.writes().len();
+            assert!(writes <= allowed, "{name}: {writes} writes, {allowed} allowed");
+            assert_eq!(
+                outcome == Err(Stopped::NotLeader),
+                asked.load(Ordering::SeqCst) > allowed
+            );
+            reach_in_the_end(&iam, last).await;
+            settled(&iam, &goals, name).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn reads_that_lag_behind_delay_and_break_nothing() {
+    for lag in 1..6 {
+        let iam = iam().await;
+        iam.set_lag(Lag {
+            role_reads: lag,
+            ..Lag::default()
+        });
+        let goals = [Goal::Is(desired(&["s3:GetObject"], true))];
+        reach_in_the_end(&iam, &goals[0]).await;
+        settled(&iam, &goals, &format!("{lag} reads late")).await;
+    }
+}
+
+#[tokio::test]
+async fn drift_is_repaired_and_the_unique_id_follows_a_role_that_was_made_again() {
+    let iam = iam().await;
+    let goal = Goal::Is(desired(&["s3:GetObject"], true));
+    let first = reach(&iam, &goal).await.unwrap();
+    let name = ours().name;
+    let whole = iam.role(&name).unwrap();
+
+    iam.tamper(&name, |role| {
+        role.attached
+            .push("arn:aws:iam::aws:policy/AdministratorAccess".into());
+        role.inline.insert("extra".into(), role.inline["deputy"].clone());
+        role.boundary = None;
+        role.trust = trust::deny_all().to_json();
+        role.tags.remove("cost-center");
+        role.max_session_seconds = 43_200;
+    });
+    let repaired = reach(&iam, &goal).await.unwrap();
+    assert!(repaired.changed && repaired.role_id == first.role_id);
+    assert_eq!(iam.role(&name).unwrap(), whole);
+
+    iam.uproot(&name);
+    let again = reach(&iam, &goal).await.unwrap();
+    assert!(again.changed && again.role_id.is_some() && again.role_id != first.role_id);
+}
+
+/// A role of our name with another uid on its tag.
+async fn of_a_former_object(iam: &InMemoryIam) {
+    reach(iam, &Goal::Is(desired(&["s3:GetObject"], true)))
+        .await
+        .unwrap();
+    iam.tamper(&ours().name, |role| {
+        role.tags.insert("deputy-uid".into(), "uid-before".into());
+    });
+    iam.clear_log();
+}
+
+#[tokio::test]
+async fn a_role_of_a_former_object_is_taken_over_before_it_is_closed_or_deleted() {
+    let iam = iam().await;
+    of_a_former_object(&iam).await;
+    reach(&iam, &Goal::Is(Target::Suspend)).await.unwrap();
+    assert_eq!(iam.writes(), ["iam:TagRole", "iam:UpdateAssumeRolePolicy"]);
+    of_a_former_object(&iam).await;
+    reach(&iam, &Goal::Gone).await.unwrap();
+    assert_eq!(
+        iam.writes(),
+        ["iam:TagRole", "iam:DeleteRolePolicy", "iam:DeleteRole"]
+    );
+    assert!(iam.role_names().is_empty());
+}
+
+#[tokio::test]
+async fn a_role_that_is_not_ours_is_neither_changed_nor_deleted() {
+    for (tag, value) in [
+        ("deputy-cluster", Some("other")),
+        ("deputy-namespace", Some("other")),
+        ("deputy-name", Some("other")),
+        ("deputy-cluster", None),
+        ("deputy-kind", None),
+    ] {
+        let iam = iam().await;
+        reach(&iam, &Goal::Is(desired(&["s3:GetObject"], true)))
+            .await
+            .unwrap();
+        iam.tamper(&ours().name, |role| match value {
+            Some(value) => drop(role.tags.insert(tag.into(), value.into())),
+            None => drop(role.tags.remove(tag)),
+        });
+        iam.clear_log();
+        for goal in [
+            Goal::Is(desired(&["s3:PutObject"], true)),
+            Goal::Is(Target::Suspend),
+        ] {
+            assert!(
+                matches!(reach(&iam, &goal).await, Err(Stopped::Conflict(_))),
+                "{tag} {value:?}"
+            );
+        }
+        let left = reach(&iam, &Goal::Gone).await.unwrap();
+        assert!(!left.changed && left.role_id.is_some());
+        assert_eq!(iam.writes(), Vec::<&str>::new(), "{tag} {value:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_a_read_is_told_from_one_of_a_write() {
+    let iam = iam().await;
+    let goal = Goal::Is(desired(&["s3:GetObject"], true));
+    iam.fail(Fault::before(ErrorClass::Service).of("iam:GetRole"));
+    assert!(matches!(reach(&iam, &goal).await, Err(Stopped::Unread(_))));
+    iam.fail(Fault::before(ErrorClass::LimitExceeded).of("iam:CreateRole"));
+    assert!(matches!(reach(&iam, &goal).await, Err(Stopped::Failed(_))));
+}

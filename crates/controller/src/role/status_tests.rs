@@ -1,0 +1,185 @@
+use deputy_delegation::{Accepted, MissingFact, ObjectName, Reason};
+
+use super::*;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn accepted() -> Decision {
+    let payments = ObjectName::new("payments").unwrap();
+    Decision::Accepted(Accepted {
+        limits: vec![payments.clone()],
+        boundary: Some(payments),
+    })
+}
+
+fn refused() -> Decision {
+    Decision::Refused(vec![Violation {
+        reason: Reason::ExceedsLimit,
+        field: "spec.policies[0].document.Statement[0]".into(),
+        limit: Some(ObjectName::new("payments").unwrap()),
+        message: "grants s3:DeleteObject".into(),
+    }])
+}
+
+fn undecided() -> Decision {
+    Decision::Undecided(vec![MissingFact::AccountNotFound(
+        ObjectName::new("production").unwrap(),
+    )])
+}
+
+fn done(bound: bool) -> Progress {
+    Progress::Done {
+        bound,
+        role_id: Some("AROA1".into()),
+    }
+}
+
+/// Type, status and reason of every condition, in short.
+fn conditions_of(decision: &Decision, progress: &Progress) -> Vec<String> {
+    let mut status = AWSRoleStatus::default();
+    write(&mut status, decision, progress, Some(3), at(10));
+    assert!(status.conditions.iter().all(|c| c.observed_generation == Some(3)));
+    let conditions = status.conditions.iter();
+    conditions
+        .map(|c| format!("{}={} {}", c.type_, c.status, c.reason))
+        .collect()
+}
+
+#[test]
+fn the_conditions_say_what_was_decided_and_how_far_it_came() {
+    let suspended = |id: Option<&str>| Progress::Suspended {
+        role_id: id.map(Into::into),
+    };
+    let table = [
+        (
+            accepted(),
+            done(true),
+            [
+                "Accepted=True WithinLimits",
+                "Provisioned=True UpToDate",
+                "Ready=True Ready",
+            ],
+        ),
+        (
+            refused(),
+            suspended(Some("AROA1")),
+            [
+                "Accepted=False ExceedsLimit",
+                "Provisioned=False Suspended",
+                "Ready=False Suspended",
+            ],
+        ),
+        (
+            refused(),
+            suspended(None),
+            [
+                "Accepted=False ExceedsLimit",
+                "Provisioned=False NotAccepted",
+                "Ready=False NotAccepted",
+            ],
+        ),
+        (
+            undecided(),
+            Progress::waiting(reason::ACCOUNT_NOT_FOUND, "no account"),
+            [
+                "Accepted=Unknown AccountNotFound",
+                "Provisioned=False AccountNotFound",
+                "Ready=False AccountNotFound",
+            ],
+        ),
+        (
+            accepted(),
+            Progress::waiting(reason::BOUNDARY_NOT_READY, "soon"),
+            [
+                "Accepted=True WithinLimits",
+                "Provisioned=False BoundaryNotReady",
+                "Ready=False BoundaryNotReady",
+            ],
+        ),
+    ];
+    for (decision, progress, expected) in table {
+        assert_eq!(conditions_of(&decision, &progress), expected);
+    }
+}
+
+#[test]
+fn the_unique_id_stays_while_nothing_is_known_and_goes_when_the_role_is_not_there() {
+    let mut status = AWSRoleStatus::default();
+    write(&mut status, &accepted(), &done(true), Some(1), at(1));
+    assert_eq!(status.role_id.as_deref(), Some("AROA1"));
+    let waiting = Progress::waiting(reason::UNAVAILABLE, "AWS is away");
+    write(&mut status, &accepted(), &waiting, Some(1), at(2));
+    assert_eq!(status.role_id.as_deref(), Some("AROA1"));
+    let gone = Progress::Suspended { role_id: None };
+    write(&mut status, &refused(), &gone, Some(1), at(3));
+    assert_eq!(status.role_id, None);
+}
+
+#[test]
+fn saying_the_same_again_changes_nothing() {
+    let mut status = AWSRoleStatus::default();
+    write(&mut status, &accepted(), &done(false), Some(1), at(1));
+    let before = status.clone();
+    write(&mut status, &accepted(), &done(false), Some(1), at(99));
+    assert_eq!(status, before);
+}
+
+#[test]
+fn the_words_of_an_error_are_the_same_each_time() {
+    let error =
+        |message: &str| AwsError::new("iam:GetRole", ErrorClass::Throttled, message).with_code("CallBudget");
+    assert_eq!(
+        trouble(&error("would allow it in 3.1 s")),
+        trouble(&error("would allow it in 7.9 s"))
+    );
+    let denied =
+        AwsError::new("iam:CreateRole", ErrorClass::AccessDenied, "not authorized").with_code("AccessDenied");
+    assert_eq!(
+        trouble(&denied),
+        (
+            reason::ACCESS_DENIED,
+            "iam:CreateRole: AccessDenied (AccessDenied): not authorized".to_owned()
+        )
+    );
+}
+
+#[test]
+fn every_class_of_error_has_a_reason_that_is_a_contract() {
+    for class in ErrorClass::ALL {
+        let Progress::Waiting { reason, message } = of_error(&AwsError::new("iam:GetRole", class, "x"))
+        else {
+            panic!("{class}");
+        };
+        assert!(!reason.is_empty() && message.contains(class.as_str()), "{class}");
+    }
+}
+
+#[test]
+fn what_only_a_change_helps_is_not_tried_over_and_over() {
+    let trusted = Duration::from_secs(1800);
+    assert_eq!(done(true).next(trusted), Next::After(trusted));
+    for reason in [
+        reason::ACCOUNT_NOT_FOUND,
+        reason::BOUNDARY_NOT_READY,
+        reason::CONFLICT,
+        reason::QUOTA_EXCEEDED,
+        of_decision(Reason::AccountInvalid),
+    ] {
+        let next = Progress::waiting(reason, "").next(trusted);
+        assert_eq!(next, Next::After(LOOK_AGAIN), "{reason}");
+    }
+    for reason in [
+        reason::UNAVAILABLE,
+        reason::THROTTLED,
+        reason::PROGRESSING,
+        reason::AWS_ERROR,
+    ] {
+        assert_eq!(
+            Progress::waiting(reason, "").next(trusted),
+            Next::Retry,
+            "{reason}"
+        );
+    }
+}
