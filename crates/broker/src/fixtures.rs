@@ -1,23 +1,99 @@
-//! What tests of several modules begin with.
+//! What tests of several modules begin with: the objects of `examples/productionapp`, and a world that holds them.
 
-use std::collections::BTreeMap;
-
-use deputy_delegation::{
-    AccountId, IssuerArn, ObjectName, Partition, Region, SessionDuration, model::Account,
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
 };
 
-/// The account `production`, whose issuer is the user `deputy-broker`.
+use deputy_delegation::{
+    ClusterName, NamespaceName, ObjectName, PodName, ServiceAccountName, Uid, model::Account,
+    session::Subject,
+};
+use deputy_index::{Watched, World};
+use kube::api::DynamicObject;
+use serde_json::{Value, json};
+
+use crate::token::PodIdentity;
+
+/// Each object is a newer one: the API server counts, and what has the generation of before is not read again.
+static GENERATION: AtomicI64 = AtomicI64::new(1);
+
+fn object(kind: &str, namespace: Option<&str>, name: &str, spec: &Value, status: &Value) -> DynamicObject {
+    let generation = GENERATION.fetch_add(1, Ordering::Relaxed);
+    let mut object = json!({
+        "apiVersion": "deputy.dev/v1alpha1", "kind": kind,
+        "metadata": {"name": name, "uid": format!("uid-{name}"), "generation": generation, "creationTimestamp": "2026-01-02T03:04:05Z"},
+        "spec": spec, "status": status,
+    });
+    if let Some(namespace) = namespace {
+        object["metadata"]["namespace"] = json!(namespace);
+    }
+    serde_json::from_value(object).unwrap()
+}
+
+fn policy(action: &str) -> Value {
+    let resource = "arn:aws:s3:::productionapp/*";
+    json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}]})
+}
+
+pub fn account_object() -> DynamicObject {
+    let issuer = json!({"principalARN": "arn:aws:iam::123456789012:user/deputy-broker"});
+    let spec = json!({"accountID": "123456789012", "region": "ap-northeast-1", "issuer": issuer});
+    object("AWSAccount", None, "production", &spec, &json!({}))
+}
+
+/// The limit `payments`, on reading.
+pub fn limit_object(action: &str) -> DynamicObject {
+    let spec = json!({"namespaces": ["payments"], "accounts": ["production"], "ceiling": policy(action)});
+    object("DelegationLimit", None, "payments", &spec, &json!({}))
+}
+
+/// A role that does this; with its unique id, if it is in AWS.
+pub fn role_object(name: &str, action: &str, role_id: Option<&str>) -> DynamicObject {
+    let policies = json!([{"name": "objects", "document": policy(action)}]);
+    let spec = json!({"accountRef": {"name": "production"}, "policies": policies});
+    let status = role_id.map_or(json!({}), |id| json!({"roleID": id}));
+    object("AWSRole", Some("payments"), name, &spec, &status)
+}
+
+/// A binding of a role to the ServiceAccount `uploader`, with this session.
+pub fn binding_object(name: &str, role: &str, session: &Value) -> DynamicObject {
+    let subjects = json!([{"kind": "ServiceAccount", "name": "uploader"}]);
+    let spec =
+        json!({"roleRef": {"kind": "AWSRole", "name": role}, "subjects": subjects, "session": session});
+    object("AWSRoleBinding", Some("payments"), name, &spec, &json!({}))
+}
+
 pub fn account() -> Account {
-    Account {
-        name: ObjectName::new("production").unwrap(),
-        id: AccountId::new("123456789012").unwrap(),
-        partition: Partition::new("aws").unwrap(),
-        region: Region::new("ap-northeast-1").unwrap(),
-        issuer: IssuerArn::parse("arn:aws:iam::123456789012:user/deputy-broker").unwrap(),
-        provisioner: None,
-        boundary_writer: None,
-        default_session_duration: SessionDuration::HOUR,
-        tags: BTreeMap::new(),
-        endpoints: deputy_delegation::model::Endpoints::default(),
+    let world = world();
+    let account = world.account(&ObjectName::new("production").unwrap());
+    account.known().unwrap().as_ref().clone()
+}
+
+/// The account, a limit on reading, a role that reads and is in AWS, and a binding of it.
+pub fn world() -> Arc<World> {
+    let world = Arc::new(World::new(ClusterName::new("demo").unwrap()));
+    world.reset(Watched::Accounts, [account_object()]);
+    world.reset(Watched::Limits, [limit_object("s3:GetObject")]);
+    world.reset(
+        Watched::Roles,
+        [role_object("uploader", "s3:GetObject", Some("AROA1"))],
+    );
+    world.reset(
+        Watched::Bindings,
+        [binding_object("uploader", "uploader", &json!({}))],
+    );
+    world
+}
+
+/// The pod `uploader-1` of a ServiceAccount.
+pub fn pod_of(service_account: &str) -> PodIdentity {
+    PodIdentity {
+        namespace: NamespaceName::new("payments").unwrap(),
+        subject: Subject {
+            service_account: ServiceAccountName::new(service_account).unwrap(),
+            pod: PodName::new("uploader-1").unwrap(),
+            pod_uid: Uid::new("0af1").unwrap(),
+        },
     }
 }

@@ -129,7 +129,9 @@ fn credentials(issued: &Issued, account: &str, etag: &str) -> Response {
 }
 
 fn not_modified(etag: &str) -> Response {
-    with_headers(StatusCode::NOT_MODIFIED, Some(etag), Body::empty())
+    let mut response = with_headers(StatusCode::NOT_MODIFIED, Some(etag), Body::empty());
+    response.headers_mut().remove(header::CONTENT_TYPE);
+    response
 }
 
 #[derive(Serialize)]

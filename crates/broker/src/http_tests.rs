@@ -1,1 +1,300 @@
+//! The protocol as agents see it: the exchanges of `tests/golden`, which released agents rely on, and what must not work.
+//!
+//! `UPDATE_GOLDEN=1` writes the files anew.
 
+use std::{fs, path::PathBuf, sync::Mutex};
+
+use async_trait::async_trait;
+use deputy_aws::{AwsError, Credentials, ErrorClass, Session, Sts, model::InMemoryIam};
+use deputy_delegation::{NamespaceName, PodName, session::SessionRequest};
+use deputy_index::{Watched, World};
+use deputy_runtime::metrics::Metrics;
+use http_body_util::BodyExt as _;
+use jiff::Timestamp;
+use k8s_openapi::api::authentication::v1::{TokenReviewStatus, UserInfo};
+use serde_json::json;
+use tower::ServiceExt as _;
+
+use super::*;
+use crate::{
+    fixtures::{account, binding_object, limit_object, role_object, world},
+    metrics::BrokerMetrics,
+    token::{TokenApi, TokenError},
+};
+
+/// Knows the pod `uploader-1` by the token `a.b.c`, and a bare ServiceAccount by `x.y.z`.
+struct Api {
+    away: bool,
+}
+
+#[async_trait]
+impl TokenApi for Api {
+    async fn review(&self, token: &str) -> Result<TokenReviewStatus, TokenError> {
+        if self.away {
+            return Err(TokenError::Unavailable("connection failed".into()));
+        }
+        let pod = json!({
+            "authentication.kubernetes.io/pod-name": ["uploader-1"],
+            "authentication.kubernetes.io/pod-uid": ["0af1"],
+        });
+        let extra = if token == "a.b.c" { pod } else { json!({}) };
+        Ok(TokenReviewStatus {
+            authenticated: Some(token == "a.b.c" || token == "x.y.z"),
+            audiences: Some(vec!["deputy".into()]),
+            user: Some(UserInfo {
+                username: Some("system:serviceaccount:payments:uploader".into()),
+                extra: serde_json::from_value(extra).unwrap(),
+                ..UserInfo::default()
+            }),
+            error: Some("invalid bearer token".into()),
+        })
+    }
+    async fn pod_uid(&self, _: &NamespaceName, _: &PodName) -> Result<Option<String>, TokenError> {
+        Ok(Some("0af1".into()))
+    }
+}
+
+/// Gives the same session each time, or what the test ordered.
+#[derive(Default)]
+struct FixedSts {
+    error: Mutex<Option<AwsError>>,
+}
+
+#[async_trait]
+impl Sts for FixedSts {
+    async fn assume_role(&self, _: &SessionRequest) -> Result<Session, AwsError> {
+        if let Some(error) = self.error.lock().unwrap().clone() {
+            return Err(error);
+        }
+        Ok(Session {
+            credentials: Credentials {
+                access_key_id: "ASIAEXAMPLE".into(),
+                secret_access_key: "canary-secret".into(),
+                session_token: "canary-token".into(),
+            },
+            expiration: "2099-01-02T03:04:05.678Z".parse::<Timestamp>().unwrap(),
+            assumed_role_arn: "arn:aws:sts::123456789012:assumed-role/r/s".into(),
+            assumed_role_id: "AROA1:s".into(),
+            packed_policy_size: None,
+        })
+    }
+    async fn caller_identity(&self) -> Result<deputy_aws::CallerIdentity, AwsError> {
+        if let Some(error) = self
+            .error
+            .lock()
+            .unwrap()
+            .clone()
+            .filter(|e| e.operation() == "sts")
+        {
+            return Err(error);
+        }
+        Ok(deputy_aws::CallerIdentity {
+            account: account().id,
+            arn: account().issuer.to_string(),
+            user_id: "AIDAEXAMPLE".into(),
+        })
+    }
+}
+
+fn broker(world: Arc<World>, api_is_away: bool, sts: Arc<dyn Sts>) -> Router {
+    let api = Arc::new(Api { away: api_is_away });
+    let metrics = BrokerMetrics::register(&Metrics::new("broker"));
+    router(Arc::new(Broker::new(
+        world,
+        api,
+        Box::new(move |_| sts.clone()),
+        metrics,
+    )))
+}
+
+/// Sends a request written as text; gives the response written as text, headers in order.
+async fn exchange(router: &Router, request: &str) -> String {
+    let (head, _) = request.split_once("\n\n").unwrap_or((request, ""));
+    let mut lines = head.lines();
+    let mut first = lines.next().unwrap().split(' ');
+    let mut builder = http::Request::builder()
+        .method(first.next().unwrap())
+        .uri(first.next().unwrap());
+    for line in lines {
+        let (name, value) = line.split_once(": ").unwrap();
+        builder = builder.header(name, value);
+    }
+    let response = router
+        .clone()
+        .oneshot(builder.body(Body::empty()).unwrap())
+        .await
+        .unwrap();
+    let (head, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    let mut headers: Vec<String> = head
+        .headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()))
+        .collect();
+    headers.sort();
+    format!(
+        "{}\n{}\n\n{}\n",
+        head.status.as_u16(),
+        headers.join("\n"),
+        String::from_utf8(body.to_vec()).unwrap()
+    )
+}
+
+fn golden(name: &str, found: &str) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, found).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    assert_eq!(kept, found, "{}", path.display());
+}
+
+/// What became of the world.
+type Change = fn(&Arc<World>);
+
+const REQUEST: &str = "GET /v1/credentials\nauthorization: Bearer a.b.c";
+
+#[tokio::test]
+async fn the_exchanges_of_version_1() {
+    let fixed = || Arc::new(FixedSts::default());
+    let good = broker(world(), false, fixed());
+    let issued = exchange(&good, REQUEST).await;
+    golden("issued-v1.txt", &issued);
+    let etag = issued.lines().find_map(|l| l.strip_prefix("etag: ")).unwrap();
+    golden(
+        "not-modified-v1.txt",
+        &exchange(&good, &format!("{REQUEST}\nif-none-match: {etag}")).await,
+    );
+    let token = |token: &str| format!("GET /v1/credentials\nauthorization: Bearer {token}");
+    golden("no-token-v1.txt", &exchange(&good, "GET /v1/credentials").await);
+    golden("bad-token-v1.txt", &exchange(&good, &token("q.q.q")).await);
+    golden("no-pod-v1.txt", &exchange(&good, &token("x.y.z")).await);
+    golden(
+        "unknown-path-v1.txt",
+        &exchange(&good, "GET /v2/credentials").await,
+    );
+    golden(
+        "api-server-away-v1.txt",
+        &exchange(&broker(world(), true, fixed()), REQUEST).await,
+    );
+
+    let changed = |change: Change| {
+        let world = world();
+        change(&world);
+        broker(world, false, fixed())
+    };
+    let refusals: [(&str, Change); 4] = [
+        ("no-binding-v1.txt", |w| w.reset(Watched::Bindings, [])),
+        ("not-accepted-v1.txt", |w| w.reset(Watched::Roles, [])),
+        ("suspended-v1.txt", |w| {
+            w.reset(Watched::Limits, [limit_object("s3:ListBucket")]);
+        }),
+        ("not-made-v1.txt", |w| {
+            w.reset(Watched::Roles, [role_object("uploader", "s3:GetObject", None)]);
+        }),
+    ];
+    for (name, change) in refusals {
+        golden(name, &exchange(&changed(change), REQUEST).await);
+    }
+
+    for (name, class) in [
+        ("throttled-v1.txt", ErrorClass::Throttled),
+        ("denied-at-first-v1.txt", ErrorClass::AccessDenied),
+        ("packed-too-large-v1.txt", ErrorClass::PackedPolicyTooLarge),
+        ("sts-away-v1.txt", ErrorClass::Unreachable),
+    ] {
+        let sts = fixed();
+        *sts.error.lock().unwrap() = Some(AwsError::new("sts:AssumeRole", class, "as AWS says"));
+        golden(name, &exchange(&broker(world(), false, sts), REQUEST).await);
+    }
+}
+
+#[tokio::test]
+async fn the_request_of_released_agents_is_taken() {
+    let agents = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../agent/tests/golden/request-v1.txt");
+    let request = fs::read_to_string(agents)
+        .unwrap()
+        .replace("canary-pod-token", "a.b.c");
+    assert!(request.starts_with("GET /v1/credentials/archive\n"), "{request}");
+    let world = world();
+    world.reset(
+        Watched::Bindings,
+        [binding_object("archive", "uploader", &json!({}))],
+    );
+    let answer = exchange(
+        &broker(world, false, Arc::new(FixedSts::default())),
+        request.trim_end(),
+    )
+    .await;
+    assert!(answer.starts_with("200\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn whatever_else_is_sent_makes_no_session() {
+    let iam = Arc::new(InMemoryIam::new(account().partition, account().id));
+    let router = broker(world(), false, iam.clone());
+    let authorized = "authorization: Bearer a.b.c";
+    for (request, status) in [
+        (format!("HEAD /v1/credentials\n{authorized}"), "404"),
+        (format!("POST /v1/credentials\n{authorized}"), "404"),
+        (format!("DELETE /v1/credentials/uploader\n{authorized}"), "404"),
+        (format!("GET /v1/credentials/\n{authorized}"), "404"),
+        (format!("GET /v1/credentials/a/b\n{authorized}"), "404"),
+        (format!("GET /v1/credentials/%75ploader\n{authorized}"), "404"),
+        (format!("GET /v1/credentials/%ff\n{authorized}"), "404"),
+        (format!("GET /v1/credentials/..\n{authorized}"), "404"),
+        (format!("GET /v1/credentialsx\n{authorized}"), "404"),
+        (format!("GET //v1/credentials\n{authorized}"), "404"),
+        ("GET /v1/credentials\nauthorization: a.b.c".into(), "401"),
+        ("GET /v1/credentials\nauthorization: Basic YTpi".into(), "401"),
+        ("GET /v1/credentials\nauthorization: Bearer ".into(), "401"),
+        (format!("GET /v1/credentials\n{authorized}\n{authorized}"), "401"),
+        (
+            "GET /v1/credentials\nauthorization: Bearer a.b.c a.b.c".into(),
+            "401",
+        ),
+        (
+            format!("GET /v1/credentials\nauthorization: Bearer {}", "a".repeat(9000)),
+            "401",
+        ),
+        (
+            "GET /v1/credentials\nx-forwarded-authorization: Bearer a.b.c".into(),
+            "401",
+        ),
+    ] {
+        let answer = exchange(&router, &request).await;
+        assert!(answer.starts_with(&format!("{status}\n")), "{request}: {answer}");
+        assert!(answer.contains("deputy-protocol: 1\n"), "{request}: {answer}");
+        assert!(
+            answer.contains("cache-control: no-store\n"),
+            "{request}: {answer}"
+        );
+        assert!(!answer.contains("a.b.c"), "{request}: {answer}");
+    }
+    assert!(iam.log().is_empty(), "{:?}", iam.log());
+}
+
+#[tokio::test]
+async fn an_etag_that_is_not_the_sessions_brings_the_session() {
+    let router = broker(world(), false, Arc::new(FixedSts::default()));
+    for tag in ["\"7\"", "*", "W/\"7\"", "garbage"] {
+        let answer = exchange(&router, &format!("{REQUEST}\nif-none-match: {tag}")).await;
+        assert!(answer.starts_with("200\n"), "{tag}: {answer}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn sts_away_for_fifty_minutes_is_not_noticed_although_nobody_knows_then_who_the_broker_is() {
+    let sts = Arc::new(FixedSts::default());
+    let router = broker(world(), false, sts.clone());
+    let first = exchange(&router, REQUEST).await;
+    assert!(first.starts_with("200\n"), "{first}");
+    *sts.error.lock().unwrap() = Some(AwsError::new("sts", ErrorClass::Unreachable, "away"));
+    for _ in 0..50 {
+        tokio::time::advance(std::time::Duration::from_secs(60)).await;
+        assert_eq!(exchange(&router, REQUEST).await, first);
+    }
+}

@@ -189,7 +189,11 @@ mod tests {
             &self,
             _: &deputy_delegation::session::SessionRequest,
         ) -> Result<deputy_aws::Session, AwsError> {
-            unimplemented!()
+            Err(AwsError::new(
+                "sts:AssumeRole",
+                ErrorClass::Other,
+                "not asked for here",
+            ))
         }
         async fn caller_identity(&self) -> Result<CallerIdentity, AwsError> {
             self.calls.fetch_add(1, Ordering::SeqCst);

@@ -42,7 +42,11 @@ impl Sts for FakeSts {
         })
     }
     async fn caller_identity(&self) -> Result<CallerIdentity, AwsError> {
-        unimplemented!()
+        Err(AwsError::new(
+            "sts:GetCallerIdentity",
+            ErrorClass::Other,
+            "not asked for here",
+        ))
     }
 }
 

@@ -1,1 +1,204 @@
+use deputy_delegation::ClusterName;
+use deputy_index::Watched;
+use serde_json::json;
 
+use super::*;
+use crate::fixtures::{account_object, binding_object, limit_object, pod_of, role_object, world};
+
+fn named(name: &str) -> ObjectName {
+    ObjectName::new(name).unwrap()
+}
+
+/// The outcome in a word, and what is said about it.
+fn outcome(world: &World, service_account: &str, wanted: Option<&str>) -> (&'static str, String) {
+    match resolve(world, &pod_of(service_account), wanted.map(named).as_ref()) {
+        Resolution::Session(grant) => ("Session", grant.binding.id.to_string()),
+        Resolution::Refused { code, message, .. } => (code.as_str(), message),
+        Resolution::NotReady { message } => ("NotReady", message),
+    }
+}
+
+fn grant(world: &World) -> Box<Grant> {
+    match resolve(world, &pod_of("uploader"), None) {
+        Resolution::Session(grant) => grant,
+        _ => panic!("{:?}", outcome(world, "uploader", None)),
+    }
+}
+
+#[test]
+fn a_pod_of_a_bound_service_account_gets_a_session() {
+    let grant = grant(&world());
+    assert_eq!(grant.key.request.session_name.as_str(), "payments.uploader");
+    assert_eq!(grant.key.role_id, "AROA1");
+    assert_eq!(grant.renewal, Renewal::Shared);
+}
+
+#[test]
+fn a_session_of_scope_pod_is_the_pods_own() {
+    let world = world();
+    world.reset(
+        Watched::Bindings,
+        [binding_object("uploader", "uploader", &json!({"scope": "Pod"}))],
+    );
+    let grant = grant(&world);
+    assert_eq!(
+        grant.key.request.session_name.as_str(),
+        "payments.uploader.uploader-1"
+    );
+    assert_eq!(grant.renewal, Renewal::Single);
+}
+
+#[test]
+fn nothing_is_said_before_every_kind_has_been_read_whole() {
+    let world = std::sync::Arc::new(World::new(ClusterName::new("demo").unwrap()));
+    world.reset(Watched::Accounts, [account_object()]);
+    world.reset(Watched::Bindings, []);
+    assert_eq!(outcome(&world, "uploader", None).0, "NotReady");
+}
+
+/// What became of the world.
+type Change = fn(&std::sync::Arc<World>);
+
+#[test]
+fn a_refusal_names_what_is_refused_and_by_whom() {
+    let table: [(&str, Change, &[&str]); 8] = [
+        (
+            "NoBinding",
+            |w| w.reset(Watched::Bindings, []),
+            &["payments", "uploader"],
+        ),
+        (
+            "NotAccepted",
+            |w| w.reset(Watched::Roles, []),
+            &[
+                "AWSRoleBinding payments/uploader",
+                "AWSRole payments/uploader does not exist",
+            ],
+        ),
+        (
+            "NotAccepted",
+            |w| w.reset(Watched::Accounts, []),
+            &[
+                "AWSRoleBinding payments/uploader",
+                "AWSAccount production does not exist",
+            ],
+        ),
+        (
+            "Suspended",
+            |w| w.reset(Watched::Limits, [limit_object("s3:ListBucket")]),
+            &["AWSRole payments/uploader", "s3:GetObject", "limit payments"],
+        ),
+        (
+            "Suspended",
+            |w| w.reset(Watched::Limits, []),
+            &["AWSRole payments/uploader", "no DelegationLimit"],
+        ),
+        (
+            "NotAccepted",
+            |w| {
+                let too_long = json!({"duration": "12h"});
+                w.reset(
+                    Watched::Bindings,
+                    [binding_object("uploader", "uploader", &too_long)],
+                );
+            },
+            &["AWSRoleBinding payments/uploader", "Duration"],
+        ),
+        (
+            "NotAccepted",
+            |w| {
+                let more = json!({"policy": {"Version": "2012-10-17", "Statement": [
+                    {"Effect": "Allow", "Action": "s3:DeleteObject", "Resource": "*"}]}});
+                w.reset(Watched::Bindings, [binding_object("uploader", "uploader", &more)]);
+            },
+            &["AWSRoleBinding payments/uploader", "limit payments"],
+        ),
+        (
+            "NotReady",
+            |w| w.reset(Watched::Roles, [role_object("uploader", "s3:GetObject", None)]),
+            &["AWSRole payments/uploader is not in AWS yet"],
+        ),
+    ];
+    for (code, change, words) in table {
+        let world = world();
+        change(&world);
+        let (found, message) = outcome(&world, "uploader", None);
+        assert_eq!(found, code, "{message}");
+        for word in words {
+            assert!(message.contains(word), "{code}: {word:?} is not in {message:?}");
+        }
+    }
+}
+
+#[test]
+fn a_service_account_that_no_binding_names_gets_nothing_also_by_the_name_of_a_binding() {
+    let world = world();
+    for wanted in [None, Some("uploader"), Some("absent")] {
+        let (code, message) = outcome(&world, "somebody", wanted);
+        assert_eq!(code, "NoBinding", "{message}");
+    }
+    assert_eq!(outcome(&world, "uploader", Some("absent")).0, "NoBinding");
+}
+
+#[test]
+fn the_default_is_the_oldest_accepted_binding_and_others_are_had_by_name() {
+    let world = world();
+    world.reset(
+        Watched::Roles,
+        [
+            role_object("uploader", "s3:GetObject", Some("AROA1")),
+            role_object("greedy", "s3:DeleteObject", None),
+        ],
+    );
+    let session = json!({});
+    world.reset(
+        Watched::Bindings,
+        [
+            // All of one second: then the name decides.
+            binding_object("a-greedy", "greedy", &session),
+            binding_object("b-first", "uploader", &session),
+            binding_object("c-second", "uploader", &session),
+        ],
+    );
+    let of = |wanted| outcome(&world, "uploader", wanted);
+    assert_eq!(of(None), ("Session", "payments/b-first".to_owned()));
+    assert_eq!(of(Some("c-second")), ("Session", "payments/c-second".to_owned()));
+    assert_eq!(of(Some("a-greedy")).0, "Suspended");
+    // Where none is accepted, the oldest says why.
+    world.reset(
+        Watched::Bindings,
+        [binding_object("a-greedy", "greedy", &session)],
+    );
+    assert_eq!(of(None).0, "Suspended");
+}
+
+#[test]
+fn a_role_or_binding_that_is_made_again_has_sessions_of_its_own() {
+    let before = grant(&world()).key;
+    let world = world();
+    world.reset(
+        Watched::Roles,
+        [role_object("uploader", "s3:GetObject", Some("AROA2"))],
+    );
+    assert_ne!(grant(&world).key, before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_of_aws_is_not_yet_for_two_minutes_and_no_afterwards() {
+    let (denials, grant) = (Denials::default(), grant(&world()));
+    let judged = || match denials.judge(&grant, "AccessDenied") {
+        Resolution::NotReady { .. } => "NotReady",
+        Resolution::Refused { code, .. } => code.as_str(),
+        Resolution::Session(_) => "Session",
+    };
+    assert_eq!(judged(), "NotReady");
+    tokio::time::advance(GRACE - Duration::from_secs(1)).await;
+    assert_eq!(judged(), "NotReady");
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(judged(), "AccessDenied");
+    // A session in between, or a long silence, begins anew.
+    denials.forget(&grant);
+    assert_eq!(judged(), "NotReady");
+    tokio::time::advance(FORGOTTEN_AFTER).await;
+    assert_eq!(judged(), "NotReady");
+}

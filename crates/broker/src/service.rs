@@ -1,6 +1,6 @@
 //! One request from beginning to end: who asks, what they get, and the record of it.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt::Display, sync::Arc, time::Duration};
 
 use axum::http::StatusCode;
 use deputy_aws::{AwsError, ErrorClass, Sts};
@@ -82,13 +82,15 @@ const LONGEST_SESSION: Duration = Duration::from_secs(12 * 3600);
 /// How often the same refusal of the same pod is in the audit log.
 const SAME_REFUSAL: Duration = Duration::from_secs(60);
 
+/// STS in the region of an account.
+pub(crate) type StsOf = Box<dyn Fn(&Account) -> Arc<dyn Sts> + Send + Sync>;
+
 /// The broker.
 pub struct Broker {
     world: Arc<World>,
     verifier: Verifier,
     issuer: Issuer,
-    /// STS in the region of an account.
-    sts: Box<dyn Fn(&Account) -> Arc<dyn Sts> + Send + Sync>,
+    sts: StsOf,
     issuers: IssuerCheck,
     denials: Denials,
     /// (access key id, pod uid) of sessions that a pod was given already.
@@ -100,12 +102,7 @@ pub struct Broker {
 
 impl Broker {
     /// A broker that decides by `world`, asks `api` who asks, and makes sessions with `sts`.
-    pub(crate) fn new(
-        world: Arc<World>,
-        api: Arc<dyn TokenApi>,
-        sts: Box<dyn Fn(&Account) -> Arc<dyn Sts> + Send + Sync>,
-        metrics: BrokerMetrics,
-    ) -> Self {
+    pub(crate) fn new(world: Arc<World>, api: Arc<dyn TokenApi>, sts: StsOf, metrics: BrokerMetrics) -> Self {
         Self {
             world,
             verifier: Verifier::new(api),
@@ -172,18 +169,15 @@ impl Broker {
         if let Some(kept) = self.issuer.kept_session(&grant.key, &sts) {
             return Ok(kept);
         }
-        let again = |code, message| Err(NoSession::Problem(Problem::again(code, message)));
+        let again = |code, why: &dyn Display| Err(NoSession::yet(grant, code, why));
         match self.issuers.check(&grant.account, &sts).await {
             Ok(()) => {}
-            Err(IdentityError::Mismatch(message)) => return again("NotReady", message),
-            Err(IdentityError::Aws(error)) => return again("Unavailable", error.to_string()),
+            Err(IdentityError::Mismatch(message)) => return again("NotReady", &message),
+            Err(IdentityError::Aws(error)) => return again("Unavailable", &error),
         }
         match self.issuer.session(&grant.key, grant.renewal, &sts).await {
             Ok(issued) => Ok(issued),
-            Err(IssueError::Slow) => again(
-                "NotReady",
-                "STS has not answered yet; the call goes on".to_owned(),
-            ),
+            Err(IssueError::Slow) => again("NotReady", &"STS has not answered yet; the call goes on"),
             Err(IssueError::Aws(error)) => Err(self.of_sts(grant, &error)),
         }
     }
@@ -191,7 +185,7 @@ impl Broker {
     fn of_sts(&self, grant: &Grant, error: &AwsError) -> NoSession {
         let text = error.to_string();
         match error.class() {
-            ErrorClass::Throttled => NoSession::Problem(Problem::again("Throttled", text)),
+            ErrorClass::Throttled => NoSession::yet(grant, "Throttled", error),
             ErrorClass::AccessDenied | ErrorClass::NotFound => {
                 NoSession::Refused(self.denials.judge(grant, &text))
             }
@@ -206,7 +200,7 @@ impl Broker {
                     binding: Some(grant.binding.id.clone()),
                 })
             }
-            _ => NoSession::Problem(Problem::again("Unavailable", text)),
+            _ => NoSession::yet(grant, "Unavailable", error),
         }
     }
 
@@ -297,6 +291,14 @@ impl Broker {
 enum NoSession {
     Problem(Problem),
     Refused(Resolution),
+}
+
+impl NoSession {
+    /// Another try may bring one.
+    fn yet(grant: &Grant, code: &'static str, why: &dyn Display) -> Self {
+        let message = format!("no session of AWSRole {} yet: {why}", grant.role.id);
+        Self::Problem(Problem::again(code, message))
+    }
 }
 
 /// The audit line of a session that STS made. A session that pods share has no pod.
