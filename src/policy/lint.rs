@@ -22,7 +22,11 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let mut findings = Vec::new();
     if arguments.r#type == Type::Boundary {
         findings.extend(escalation(&document).iter().map(ToString::to_string));
-        findings.extend(tag_variables(&document).iter().map(|v| format!("{}: a tenant may be able to set ${{{}}}", v.path, v.key)));
+        findings.extend(
+            tag_variables(&document)
+                .iter()
+                .map(|v| format!("{}: a tenant may be able to set ${{{}}}", v.path, v.key)),
+        );
     }
     for finding in &findings {
         println!("{finding}");
