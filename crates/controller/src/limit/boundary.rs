@@ -28,12 +28,16 @@ impl Wanted {
     /// The boundary of `limit` in `account`, with `document` compiled for it.
     #[must_use]
     pub fn new(cluster: &ClusterName, account: &Account, limit: &Limit, document: Document) -> Self {
+        // The account's own beside them: many organisations refuse what is not tagged.
+        let own = account.tags.iter().filter(|(key, _)| !key.is_reserved());
+        let mut tags: BTreeMap<_, _> = own.map(|(key, value)| (key.clone(), value.clone())).collect();
+        tags.extend(naming::limit_tags(cluster, &limit.name, limit.uid.as_ref()));
         Self {
             arn: naming::boundary_arn(cluster, account, &limit.name),
             policy: NewPolicy {
                 name: naming::limit_policy_name(cluster, &limit.name),
                 path: naming::limit_path(cluster),
-                tags: naming::limit_tags(cluster, &limit.name, limit.uid.as_ref()),
+                tags,
                 document,
             },
         }
@@ -44,7 +48,7 @@ impl Wanted {
         self.policy
             .tags
             .iter()
-            .filter(|(key, _)| key.as_str() != naming::TAG_UID)
+            .filter(|(key, _)| key.is_reserved() && key.as_str() != naming::TAG_UID)
             .all(|(key, value)| {
                 observed
                     .tags

@@ -9,7 +9,7 @@ use deputy_delegation::{
     model::{Account, BoundaryMode, Kind, Limit, LimitEntry},
     naming,
 };
-use deputy_index::Watched;
+use deputy_index::{Watched, World};
 use deputy_runtime::shutdown::Shutdown;
 use tokio::{sync::Notify, time::Instant};
 
@@ -126,7 +126,7 @@ impl Sweeper {
         known
             .map(|account| {
                 let arns = readable.as_ref().map(|limits| {
-                    let wanted = limits.iter().filter(|limit| explains(limit, &account));
+                    let wanted = limits.iter().filter(|limit| explains(world, limit, &account));
                     wanted
                         .map(|limit| naming::boundary_arn(&self.ctx.cluster, &account, &limit.name))
                         .collect()
@@ -228,7 +228,8 @@ impl Sweeper {
         };
         let parsed = objects::parse::<DelegationLimit, _>(&object, convert::parse_limit);
         Ok(parsed.map_or(true, |limit| {
-            explains(&limit, account) && naming::boundary_arn(&self.ctx.cluster, account, &limit.name) == *arn
+            explains(&self.ctx.world, &limit, account)
+                && naming::boundary_arn(&self.ctx.cluster, account, &limit.name) == *arn
         }))
     }
 
@@ -248,9 +249,16 @@ impl Sweeper {
     }
 }
 
-/// Whether a limit asks for a boundary policy in an account.
-fn explains(limit: &Limit, account: &Account) -> bool {
-    limit.boundary == BoundaryMode::Generated && limit.scope.accounts.contains(&account.name)
+/// Whether a limit asks for a boundary policy in an AWS account: by this AWSAccount, or by another one of the same id.
+fn explains(world: &World, limit: &Limit, account: &Account) -> bool {
+    let is_it = |name: &ObjectName| {
+        *name == account.name
+            || world
+                .account(name)
+                .known()
+                .is_some_and(|other| other.id == account.id)
+    };
+    limit.boundary == BoundaryMode::Generated && limit.scope.accounts.iter().any(is_it)
 }
 
 #[cfg(test)]
