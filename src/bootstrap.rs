@@ -66,11 +66,26 @@ pub fn run(command: &Command) -> Outcome {
         .map(|i| json!({"name": i.name, "process": i.process, "policy": i.policy.to_value()}))
         .collect();
     let guard = bootstrap::service_control_policy(&arguments.cluster_name, &account);
-    let out = json!({
+    let mut out = json!({
         "account": account.id.as_str(),
         "identities": identities,
         "serviceControlPolicy": guard.to_value(),
     });
+    // Only where the account names an identity to assume: what the process itself needs, wherever it lives.
+    let assumed = [
+        ("deputy controller", &account.provisioner),
+        ("deputy limits", &account.boundary_writer),
+    ];
+    let ambient: Vec<Value> = assumed
+        .into_iter()
+        .filter_map(|(process, role)| Some((process, role.as_ref()?)))
+        .map(
+            |(process, to)| json!({"process": process, "policy": bootstrap::may_assume(&to.role).to_value()}),
+        )
+        .collect();
+    if let (false, Some(fields)) = (ambient.is_empty(), out.as_object_mut()) {
+        fields.insert("ambientIdentities".into(), ambient.into());
+    }
     println!("{out:#}");
     Ok(Answer::Yes)
 }
