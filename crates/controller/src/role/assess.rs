@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use deputy_delegation::{
-    Accepted, ClusterName, Decision, IamPath, PolicyArn, RoleName, TagKey, TagValue, Uid, boundary,
+    Accepted, ClusterName, Decision, IamPath, RoleName, TagKey, TagValue, Uid, boundary,
     model::{Account, Kind, Limit, ObjectId, Role},
     naming,
     plan::{self, Conflict, DesiredRole, IamCall, ObservedRole, TaggedOwner},
@@ -76,10 +76,18 @@ impl Ownership {
 pub enum Target {
     /// It should be like this.
     Provision(Box<DesiredRole>),
+    /// It should be like this once AWS has the boundary for it; until then it is nothing new. What is there stays if it
+    /// is so already, and becomes unusable if it is something else: that may be more than the limit allows now.
+    Hold {
+        /// As it should be.
+        desired: Box<DesiredRole>,
+        /// What it waits for, for people.
+        until: String,
+    },
     /// Not accepted: whatever is there becomes unusable, and stays.
     Suspend,
-    /// Nothing may be done before something else has happened.
-    Wait(Waiting),
+    /// Nothing can be decided before these facts are known.
+    Wait(String),
 }
 
 impl Target {
@@ -91,19 +99,25 @@ impl Target {
         match self {
             // See `or_adopt`: whoever else was of this name is gone.
             Self::Provision(desired) => plan::plan(desired, observed, TaggedOwner::Gone),
+            Self::Hold { desired, .. } => {
+                match plan::plan(desired, observed, TaggedOwner::Gone)?.as_slice() {
+                    [] => Ok(Vec::new()),
+                    _ => ours.plan_suspension(observed),
+                }
+            }
             Self::Suspend => ours.plan_suspension(observed),
             Self::Wait(_) => Ok(Vec::new()),
         }
     }
-}
 
-/// What a role waits for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Waiting {
-    /// A fact that the decision needs.
-    Facts(String),
-    /// The boundary policy of a limit, in the role's account.
-    Boundary(String),
+    /// The role as it should be, if it should be there and usable.
+    #[must_use]
+    pub fn desired(&self) -> Option<&DesiredRole> {
+        match self {
+            Self::Provision(desired) | Self::Hold { desired, .. } => Some(desired),
+            Self::Suspend | Self::Wait(_) => None,
+        }
+    }
 }
 
 /// Whether a boundary policy is in AWS, as the status of its limit says: the hashes of the documents there, by account name.
@@ -133,13 +147,13 @@ pub fn assess(facts: &RoleFacts<'_>, decision: &Decision) -> Target {
         Decision::Refused(_) => Target::Suspend,
         Decision::Undecided(missing) => {
             let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
-            Target::Wait(Waiting::Facts(missing.join("; ")))
+            Target::Wait(missing.join("; "))
         }
-        Decision::Accepted(accepted) => provision(facts, accepted).unwrap_or_else(|waiting| waiting),
+        Decision::Accepted(accepted) => provision(facts, accepted),
     }
 }
 
-fn provision(facts: &RoleFacts<'_>, accepted: &Accepted) -> Result<Target, Target> {
+fn provision(facts: &RoleFacts<'_>, accepted: &Accepted) -> Target {
     let RoleFacts {
         cluster,
         account,
@@ -148,51 +162,45 @@ fn provision(facts: &RoleFacts<'_>, accepted: &Accepted) -> Result<Target, Targe
         bound,
         boundary,
     } = *facts;
-    let boundary = match (&accepted.boundary, boundary) {
-        (None, _) => None,
-        (Some(name), Some((limit, in_aws))) if limit.name == *name => {
-            Some(ready(cluster, account, limit, in_aws)?)
-        }
-        // The decision rests on a limit that was not looked up: it changed in between.
-        (Some(name), _) => return Err(waits(format!("limit {name} has changed"))),
-    };
     let trust = if bound {
         trust::for_issuer(cluster, account, Kind::AWSRole, &role.id)
     } else {
         trust::deny_all()
     };
-    Ok(Target::Provision(Box::new(DesiredRole {
+    let Ok(inline) = role.inline_policy() else {
+        // It was merged for the decision, too: what can't be merged was refused.
+        return Target::Suspend;
+    };
+    let arn = |limit| naming::boundary_arn(cluster, account, limit);
+    let desired = Box::new(DesiredRole {
         name: ours.name.clone(),
         path: ours.path.clone(),
         trust,
-        // It was merged for the decision, too: what can't be merged was refused.
-        inline: role.inline_policy().map_err(|_| Target::Suspend)?,
-        boundary,
+        inline,
+        boundary: accepted.boundary.as_ref().map(arn),
         tags: ours.tags.clone(),
         max_session_duration: role.max_session_duration,
-    })))
-}
-
-/// The boundary's ARN, once AWS has the document that the limit asks for now. A role is never made, nor given more, under
-/// a boundary that says something else.
-fn ready(
-    cluster: &ClusterName,
-    account: &Account,
-    limit: &Limit,
-    in_aws: &BoundaryHashes,
-) -> Result<PolicyArn, Target> {
-    // A limit that AWS can't hold is none: whatever is there must not be used.
-    let document = boundary::compile(cluster, account, limit).map_err(|_| Target::Suspend)?;
-    let arn = naming::boundary_arn(cluster, account, &limit.name);
-    match in_aws.get(account.name.as_str()) {
-        Some(hash) if *hash == document_hash(&document) => Ok(arn),
-        Some(_) => Err(waits(format!("{arn} is being brought up to date"))),
-        None => Err(waits(format!("{arn} is not there yet"))),
+    });
+    let hold = |until| Target::Hold {
+        desired: desired.clone(),
+        until,
+    };
+    match (&accepted.boundary, boundary) {
+        (None, _) => Target::Provision(desired),
+        (Some(name), Some((limit, in_aws))) if limit.name == *name => {
+            match boundary::compile(cluster, account, limit) {
+                Ok(document) => match in_aws.get(account.name.as_str()) {
+                    Some(hash) if *hash == document_hash(&document) => Target::Provision(desired),
+                    Some(_) => hold(format!("{} is being brought up to date", arn(name))),
+                    None => hold(format!("{} is not there yet", arn(name))),
+                },
+                // A limit that AWS can't hold is none: whatever is there must not be used.
+                Err(_) => Target::Suspend,
+            }
+        }
+        // The decision rests on a limit that was not looked up: it changed in between.
+        (Some(name), _) => hold(format!("limit {name} has changed")),
     }
-}
-
-fn waits(message: String) -> Target {
-    Target::Wait(Waiting::Boundary(message))
 }
 
 /// SHA-256 of a document's canonical form, in hexadecimal: how a limit's status says what is in AWS.

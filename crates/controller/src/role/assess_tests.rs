@@ -70,11 +70,14 @@ fn a_role_without_an_accepted_binding_is_made_and_trusts_nobody() {
 #[test]
 fn nothing_is_made_under_a_boundary_that_is_absent_or_says_something_else() {
     for in_aws in [None, Some("0123")] {
-        assert!(
-            matches!(target(true, in_aws), Target::Wait(Waiting::Boundary(_))),
-            "{in_aws:?}"
-        );
+        assert!(matches!(target(true, in_aws), Target::Hold { .. }), "{in_aws:?}");
     }
+}
+
+#[test]
+fn what_is_wanted_is_the_same_before_and_after_the_boundary_is_there() {
+    let (before, after) = (target(true, None), target(true, Some(&hash_of_the_boundary())));
+    assert!(after.desired().is_some() && before.desired() == after.desired());
 }
 
 #[test]
@@ -95,7 +98,7 @@ fn a_refusal_suspends_and_a_missing_fact_waits() {
     let missing = Decision::Undecided(vec![MissingFact::AccountNotFound(account.name.clone())]);
     assert_eq!(
         assess(&facts, &missing),
-        Target::Wait(Waiting::Facts("AWSAccount production does not exist".into()))
+        Target::Wait("AWSAccount production does not exist".into())
     );
 }
 
@@ -113,8 +116,5 @@ fn a_limit_that_changed_between_decision_and_look_up_is_waited_for() {
     };
     let accepted = world().decide_role_with(&role);
     assert!(accepted.is_accepted());
-    assert!(matches!(
-        assess(&facts, &accepted),
-        Target::Wait(Waiting::Boundary(_))
-    ));
+    assert!(matches!(assess(&facts, &accepted), Target::Hold { .. }));
 }

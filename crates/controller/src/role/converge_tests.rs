@@ -286,6 +286,32 @@ async fn drift_is_repaired_and_the_unique_id_follows_a_role_that_was_made_again(
     assert!(again.changed && again.role_id.is_some() && again.role_id != first.role_id);
 }
 
+#[tokio::test]
+async fn without_its_boundary_a_role_that_is_as_it_should_be_stays_and_any_other_is_closed() {
+    let hold = |target: &Target| {
+        Goal::Is(Target::Hold {
+            desired: Box::new(target.desired().unwrap().clone()),
+            until: "the boundary".into(),
+        })
+    };
+    let (reads, writes) = (desired(&["s3:GetObject"], true), desired(&["s3:PutObject"], true));
+    let iam = iam().await;
+    reach(&iam, &hold(&reads)).await.unwrap();
+    assert!(iam.role_names().is_empty(), "nothing is made");
+
+    reach(&iam, &Goal::Is(reads.clone())).await.unwrap();
+    iam.clear_log();
+    reach(&iam, &hold(&reads)).await.unwrap();
+    assert_eq!(iam.writes(), Vec::<&str>::new());
+
+    for _ in 0..2 {
+        reach(&iam, &hold(&writes)).await.unwrap();
+        assert_eq!(iam.writes(), ["iam:UpdateAssumeRolePolicy"]);
+    }
+    reach(&iam, &Goal::Is(writes.clone())).await.unwrap();
+    settled(&iam, &[Goal::Is(reads), Goal::Is(writes)], "held").await;
+}
+
 /// A role of our name with another uid on its tag.
 async fn of_a_former_object(iam: &InMemoryIam) {
     reach(iam, &Goal::Is(desired(&["s3:GetObject"], true)))

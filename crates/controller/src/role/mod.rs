@@ -21,7 +21,7 @@ use deputy_index::Entry;
 use kube::{Api, api::DynamicObject};
 
 use self::{
-    assess::{BoundaryHashes, Ownership, RoleFacts, Target, Waiting, assess},
+    assess::{BoundaryHashes, Ownership, RoleFacts, Target, assess},
     converge::{Stopped, converge},
     status::{Progress, of_stopped},
 };
@@ -164,18 +164,18 @@ impl RoleController {
             assess(&facts, decision)
         });
         match &target {
-            Target::Wait(Waiting::Facts(message)) => {
-                return Ok(Some(Outcome::of(Progress::waiting(reason::PROGRESSING, message))));
-            }
-            Target::Wait(Waiting::Boundary(message)) => {
-                let waiting = Progress::waiting(reason::BOUNDARY_NOT_READY, message);
-                return Ok(Some(Outcome::of(waiting)));
+            Target::Wait(facts) => {
+                return Ok(Some(Outcome::of(Progress::waiting(reason::PROGRESSING, facts))));
             }
             // Nothing of it was ever in AWS: it had no finalizer.
             Target::Suspend if !subject.has_finalizer() => {
                 return Ok(Some(Outcome::of(Progress::Suspended { role_id: None })));
             }
-            Target::Suspend => {}
+            Target::Hold { until, .. } if !subject.has_finalizer() => {
+                let waiting = Progress::waiting(reason::BOUNDARY_NOT_READY, until);
+                return Ok(Some(Outcome::of(waiting)));
+            }
+            Target::Suspend | Target::Hold { .. } => {}
             Target::Provision(_) => {
                 let marked = objects::set_finalizer(&subject.api, &subject.object, FINALIZER, true).await?;
                 let Some(marked) = marked else {
@@ -184,16 +184,16 @@ impl RoleController {
                 subject.object = marked;
             }
         }
-        let fingerprint = self
-            .verified
-            .fingerprint(&(&target, &ours, &account.id, &account.endpoints));
-        let done = |role_id| match &target {
-            Target::Provision(_) => Progress::Done { bound, role_id },
-            _ => Progress::Suspended { role_id },
+        // The same whether the boundary is there or not: a role that is as it should be already is not touched by that.
+        let wanted = (target.desired(), &ours, &account.id, &account.endpoints);
+        let fingerprint = self.verified.fingerprint(&wanted);
+        let done = |role_id| match target.desired() {
+            Some(_) => Progress::Done { bound, role_id },
+            None => Progress::Suspended { role_id },
         };
         let known_id = objects::status_of::<AWSRoleStatus>(&subject.object).role_id;
         // Without its id in the status, as after a restore, it has to be looked at.
-        let is_told = known_id.is_some() || matches!(target, Target::Suspend);
+        let is_told = known_id.is_some() || target == Target::Suspend;
         if let Some(left) = self.verified.holds(&subject.id, fingerprint).filter(|_| is_told) {
             let progress = done(known_id);
             let next = progress.next(left);
@@ -204,12 +204,17 @@ impl RoleController {
             target.plan(&ours, observed)
         })
         .await;
-        match converged {
-            Ok(converged) => {
+        match (converged, &target) {
+            (Ok(_), Target::Hold { until, .. }) => {
+                self.verified.forget(&subject.id);
+                let waiting = Progress::waiting(reason::BOUNDARY_NOT_READY, until);
+                Ok(Some(Outcome::of(waiting)))
+            }
+            (Ok(converged), _) => {
                 self.verified.set(subject.id.clone(), fingerprint);
                 Ok(Some(Outcome::of(done(converged.role_id))))
             }
-            Err(stopped) => self
+            (Err(stopped), _) => self
                 .after_stop(subject, fingerprint, &stopped, &ours, done(known_id))
                 .map(Some),
         }
