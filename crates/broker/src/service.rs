@@ -186,11 +186,12 @@ impl Broker {
         let text = error.to_string();
         match error.class() {
             ErrorClass::Throttled => NoSession::yet(grant, "Throttled", error),
-            ErrorClass::AccessDenied | ErrorClass::NotFound => {
+            // Also a duration that is more than the role's, which is being changed.
+            ErrorClass::AccessDenied | ErrorClass::NotFound | ErrorClass::InvalidInput => {
                 NoSession::Refused(self.denials.judge(grant, &text))
             }
             // What was asked for, AWS will never give.
-            ErrorClass::PackedPolicyTooLarge | ErrorClass::MalformedPolicy | ErrorClass::InvalidInput => {
+            ErrorClass::PackedPolicyTooLarge | ErrorClass::MalformedPolicy => {
                 NoSession::Refused(Resolution::Refused {
                     code: RefusalCode::AccessDenied,
                     message: format!(
