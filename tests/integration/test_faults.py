@@ -1,5 +1,6 @@
 """AWS that is away, slow, full, or says no: the conditions say so, and all heals by itself."""
 
+import json
 import threading
 
 import pytest
@@ -76,12 +77,18 @@ def test_a_boundary_that_can_not_be_widened_keeps_the_grants_under_the_old_one(s
     scenario.aws.recorder.inject("CreatePolicyVersion", when=of(team), code="Throttling", status=400)
     scenario.admin.patch(team.limit_path, {"spec": {"ceiling": document(READ, LIST)}})
     team.wait_limit("False", "Throttled")
-    # More may be granted only after the boundary is wider; the role as it is goes on.
-    team.wait_role(status="False", reason="BoundaryNotReady")
+    # The role as it is goes on; more may be granted only after the boundary is wider.
+    assert team.wait_role()["reason"] == "Ready"
     assert team.in_aws()["AssumeRolePolicyDocument"]["Statement"][0]["Effect"] == "Allow"
+    more = role(team.name, "uploader", READ, LIST)["spec"]["policies"]
+    scenario.admin.patch(team.role_path(), {"spec": {"policies": more}})
+    team.wait_role(status="False", reason="BoundaryNotReady")
+    assert "ListBucket" not in json.dumps(team.inline())
     scenario.aws.recorder.clear_faults()
     team.wait_limit(timeout=30)
     team.wait_role(timeout=30)
+    team.wait_trusted()
+    assert "ListBucket" in json.dumps(team.inline())
 
 
 def test_a_deletion_that_aws_refuses_is_told_and_finished_later(scenario, team):
