@@ -38,6 +38,29 @@ pub(crate) fn is_multi_valued(key: &str) -> bool {
     MULTI_VALUED.contains(&key.to_lowercase().as_str())
 }
 
+/// Keys of services that certainly have one value; the documented ones that limits are commonly written with.
+const SINGLE_VALUED: &[&str] = &[
+    "iam:passedtoservice",
+    "iam:permissionsboundary",
+    "iam:policyarn",
+    "kms:calleraccount",
+    "kms:viaservice",
+    "s3:delimiter",
+    "s3:max-keys",
+    "s3:prefix",
+    "s3:x-amz-acl",
+    "s3:x-amz-server-side-encryption",
+    "s3:x-amz-storage-class",
+];
+
+/// Whether a key certainly has one value at most. A service's own key may be a list (`dynamodb:Attributes`,
+/// `kms:GrantOperations`), and AWS does not say what a condition without a set operator makes of one.
+pub(crate) fn is_single_valued(key: &str) -> bool {
+    let key = key.to_lowercase();
+    let of_aws = key.starts_with("aws:") || key.starts_with("sts:");
+    (of_aws && !MULTI_VALUED.contains(&key.as_str())) || SINGLE_VALUED.contains(&key.as_str())
+}
+
 /// Reads the text between `${` and `}`.
 pub(crate) fn parse(inner: &str) -> Result<Expansion, String> {
     match inner {

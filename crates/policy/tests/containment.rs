@@ -304,102 +304,102 @@ fn not_action_and_not_resource() {
 fn conditions_that_follow() {
     for (stronger, weaker) in [
         (
-            json!({"StringEquals": {"a:k": "x"}}),
-            json!({"StringEquals": {"a:K": ["x", "y"]}}),
+            json!({"StringEquals": {"aws:k": "x"}}),
+            json!({"StringEquals": {"aws:K": ["x", "y"]}}),
         ),
         (
-            json!({"StringEquals": {"a:k": "x1"}}),
-            json!({"StringLike": {"a:k": "x*"}}),
+            json!({"StringEquals": {"aws:k": "x1"}}),
+            json!({"StringLike": {"aws:k": "x*"}}),
         ),
         (
-            json!({"StringLike": {"a:k": "xy*"}}),
-            json!({"StringLike": {"a:k": "x*"}}),
+            json!({"StringLike": {"aws:k": "xy*"}}),
+            json!({"StringLike": {"aws:k": "x*"}}),
         ),
         (
-            json!({"StringEquals": {"a:k": "X"}}),
-            json!({"StringEqualsIgnoreCase": {"a:k": "x"}}),
+            json!({"StringEquals": {"aws:k": "X"}}),
+            json!({"StringEqualsIgnoreCase": {"aws:k": "x"}}),
         ),
         (
-            json!({"StringEquals": {"a:k": "x"}}),
-            json!({"StringNotEquals": {"a:k": "y"}}),
+            json!({"StringEquals": {"aws:k": "x"}}),
+            json!({"StringNotEquals": {"aws:k": "y"}}),
         ),
         (
-            json!({"StringNotEquals": {"a:k": ["x", "y"]}}),
-            json!({"StringNotEquals": {"a:k": "x"}}),
+            json!({"StringNotEquals": {"aws:k": ["x", "y"]}}),
+            json!({"StringNotEquals": {"aws:k": "x"}}),
         ),
         (
-            json!({"StringNotLike": {"a:k": "x*"}}),
-            json!({"StringNotEquals": {"a:k": "xy"}}),
+            json!({"StringNotLike": {"aws:k": "x*"}}),
+            json!({"StringNotEquals": {"aws:k": "xy"}}),
         ),
         (
-            json!({"StringEquals": {"a:k": "x"}}),
-            json!({"StringEqualsIfExists": {"a:k": "x"}}),
+            json!({"StringEquals": {"aws:k": "x"}}),
+            json!({"StringEqualsIfExists": {"aws:k": "x"}}),
         ),
         (
-            json!({"StringEquals": {"a:k": "x"}}),
-            json!({"Null": {"a:k": "false"}}),
+            json!({"StringEquals": {"aws:k": "x"}}),
+            json!({"Null": {"aws:k": "false"}}),
         ),
         (
-            json!({"Null": {"a:k": "true"}}),
-            json!({"StringNotEquals": {"a:k": "x"}}),
+            json!({"Null": {"aws:k": "true"}}),
+            json!({"StringNotEquals": {"aws:k": "x"}}),
         ),
         (
-            json!({"Null": {"a:k": "true"}}),
-            json!({"BoolIfExists": {"a:k": "true"}}),
+            json!({"Null": {"aws:k": "true"}}),
+            json!({"BoolIfExists": {"aws:k": "true"}}),
         ),
         (
-            json!({"StringEquals": {"a:k": "x"}}),
-            json!({"ForAnyValue:StringLike": {"a:k": "x*"}}),
+            json!({"StringEquals": {"aws:k": "x"}}),
+            json!({"ForAnyValue:StringLike": {"aws:k": "x*"}}),
         ),
         (
-            json!({"ForAllValues:StringEquals": {"a:k": "x"}}),
-            json!({"ForAllValues:StringEquals": {"a:k": ["x", "y"]}}),
+            json!({"ForAllValues:StringEquals": {"aws:k": "x"}}),
+            json!({"ForAllValues:StringEquals": {"aws:k": ["x", "y"]}}),
         ),
         (
-            json!({"ForAnyValue:StringEquals": {"a:k": "x"}}),
-            json!({"ForAnyValue:StringEquals": {"a:k": ["x", "y"]}}),
+            json!({"ForAnyValue:StringEquals": {"aws:k": "x"}}),
+            json!({"ForAnyValue:StringEquals": {"aws:k": ["x", "y"]}}),
         ),
         (
-            json!({"NumericLessThan": {"a:k": "5"}}),
-            json!({"NumericLessThanEquals": {"a:k": "5"}}),
+            json!({"NumericLessThan": {"aws:k": "5"}}),
+            json!({"NumericLessThanEquals": {"aws:k": "5"}}),
         ),
         (
-            json!({"NumericEquals": {"a:k": "5"}}),
-            json!({"NumericLessThan": {"a:k": "5.5"}}),
+            json!({"NumericEquals": {"aws:k": "5"}}),
+            json!({"NumericLessThan": {"aws:k": "5.5"}}),
         ),
         (
-            json!({"NumericGreaterThan": {"a:k": "5"}}),
-            json!({"NumericNotEquals": {"a:k": "5"}}),
+            json!({"NumericGreaterThan": {"aws:k": "5"}}),
+            json!({"NumericNotEquals": {"aws:k": "5"}}),
         ),
         (
-            json!({"DateLessThan": {"a:k": "2020-01-01"}}),
-            json!({"DateLessThan": {"a:k": "2021-01-01"}}),
+            json!({"DateLessThan": {"aws:k": "2020-01-01"}}),
+            json!({"DateLessThan": {"aws:k": "2021-01-01"}}),
         ),
         (
-            json!({"IpAddress": {"a:k": "10.1.0.0/16"}}),
-            json!({"IpAddress": {"a:k": ["10.0.0.0/8", "::/0"]}}),
+            json!({"IpAddress": {"aws:k": "10.1.0.0/16"}}),
+            json!({"IpAddress": {"aws:k": ["10.0.0.0/8", "::/0"]}}),
         ),
         (
-            json!({"IpAddress": {"a:k": "10.1.0.0/16"}}),
-            json!({"NotIpAddress": {"a:k": "11.0.0.0/8"}}),
+            json!({"IpAddress": {"aws:k": "10.1.0.0/16"}}),
+            json!({"NotIpAddress": {"aws:k": "11.0.0.0/8"}}),
         ),
         (
-            json!({"ArnLike": {"a:k": "arn:aws:iam::1:role/a"}}),
-            json!({"ArnEquals": {"a:k": "arn:aws:iam::*:role/*"}}),
+            json!({"ArnLike": {"aws:k": "arn:aws:iam::1:role/a"}}),
+            json!({"ArnEquals": {"aws:k": "arn:aws:iam::*:role/*"}}),
         ),
         (
-            json!({"Bool": {"a:k": true}}),
-            json!({"Bool": {"a:k": ["true", "false"]}}),
+            json!({"Bool": {"aws:k": true}}),
+            json!({"Bool": {"aws:k": ["true", "false"]}}),
         ),
         (
-            json!({"StringLike": {"a:k": "${aws:username}/*"}}),
-            json!({"StringLike": {"a:k": "${aws:username}*"}}),
+            json!({"StringLike": {"aws:k": "${aws:username}/*"}}),
+            json!({"StringLike": {"aws:k": "${aws:username}*"}}),
         ),
         (
-            json!({"StringEquals": {"a:k": "x", "a:l": "y"}}),
-            json!({"StringEquals": {"a:k": "x"}}),
+            json!({"StringEquals": {"aws:k": "x", "a:l": "y"}}),
+            json!({"StringEquals": {"aws:k": "x"}}),
         ),
-        (json!({"Bool": {"a:k": "true"}}), json!({})),
+        (json!({"Bool": {"aws:k": "true"}}), json!({})),
     ] {
         contained(&when(stronger.clone()), &when(weaker.clone()));
     }
@@ -410,76 +410,76 @@ fn conditions_that_do_not_follow() {
     for (candidate, ceiling) in [
         (json!({}), json!({"Bool": {"aws:SecureTransport": "true"}})),
         (
-            json!({"StringEquals": {"a:k": ["x", "z"]}}),
-            json!({"StringEquals": {"a:k": ["x", "y"]}}),
+            json!({"StringEquals": {"aws:k": ["x", "z"]}}),
+            json!({"StringEquals": {"aws:k": ["x", "y"]}}),
         ),
         (
-            json!({"StringEqualsIgnoreCase": {"a:k": "x"}}),
-            json!({"StringEquals": {"a:k": "X"}}),
+            json!({"StringEqualsIgnoreCase": {"aws:k": "x"}}),
+            json!({"StringEquals": {"aws:k": "X"}}),
         ),
         (
-            json!({"StringEqualsIfExists": {"a:k": "x"}}),
-            json!({"StringEquals": {"a:k": "x"}}),
+            json!({"StringEqualsIfExists": {"aws:k": "x"}}),
+            json!({"StringEquals": {"aws:k": "x"}}),
         ),
         (
-            json!({"StringNotEquals": {"a:k": "x"}}),
-            json!({"StringEquals": {"a:k": "y"}}),
+            json!({"StringNotEquals": {"aws:k": "x"}}),
+            json!({"StringEquals": {"aws:k": "y"}}),
         ),
         (
-            json!({"StringNotEquals": {"a:k": "x"}}),
-            json!({"StringNotEquals": {"a:k": ["x", "y"]}}),
+            json!({"StringNotEquals": {"aws:k": "x"}}),
+            json!({"StringNotEquals": {"aws:k": ["x", "y"]}}),
         ),
         (
-            json!({"StringNotEquals": {"a:k": "x"}}),
-            json!({"Null": {"a:k": "false"}}),
+            json!({"StringNotEquals": {"aws:k": "x"}}),
+            json!({"Null": {"aws:k": "false"}}),
         ),
         (
-            json!({"ForAllValues:StringEquals": {"a:k": "x"}}),
-            json!({"ForAnyValue:StringEquals": {"a:k": "x"}}),
+            json!({"ForAllValues:StringEquals": {"aws:k": "x"}}),
+            json!({"ForAnyValue:StringEquals": {"aws:k": "x"}}),
         ),
         (
-            json!({"ForAnyValue:StringEquals": {"a:k": "x"}}),
-            json!({"ForAllValues:StringEquals": {"a:k": "x"}}),
+            json!({"ForAnyValue:StringEquals": {"aws:k": "x"}}),
+            json!({"ForAllValues:StringEquals": {"aws:k": "x"}}),
         ),
         (
-            json!({"ForAnyValue:StringEquals": {"a:k": "x"}}),
-            json!({"StringEquals": {"a:k": "x"}}),
+            json!({"ForAnyValue:StringEquals": {"aws:k": "x"}}),
+            json!({"StringEquals": {"aws:k": "x"}}),
         ),
         (
-            json!({"NumericLessThanEquals": {"a:k": "5"}}),
-            json!({"NumericLessThan": {"a:k": "5"}}),
+            json!({"NumericLessThanEquals": {"aws:k": "5"}}),
+            json!({"NumericLessThan": {"aws:k": "5"}}),
         ),
         (
-            json!({"NumericGreaterThan": {"a:k": "5"}}),
-            json!({"NumericLessThan": {"a:k": "5"}}),
+            json!({"NumericGreaterThan": {"aws:k": "5"}}),
+            json!({"NumericLessThan": {"aws:k": "5"}}),
         ),
         (
-            json!({"DateGreaterThan": {"a:k": "2020-01-01"}}),
-            json!({"DateGreaterThan": {"a:k": "2021-01-01"}}),
+            json!({"DateGreaterThan": {"aws:k": "2020-01-01"}}),
+            json!({"DateGreaterThan": {"aws:k": "2021-01-01"}}),
         ),
         (
-            json!({"IpAddress": {"a:k": "10.0.0.0/8"}}),
-            json!({"IpAddress": {"a:k": "10.1.0.0/16"}}),
+            json!({"IpAddress": {"aws:k": "10.0.0.0/8"}}),
+            json!({"IpAddress": {"aws:k": "10.1.0.0/16"}}),
         ),
         (
-            json!({"ArnLike": {"a:k": "arn:aws:iam::1:role/*"}}),
-            json!({"ArnLike": {"a:k": "arn:aws:iam::1:role/a*"}}),
+            json!({"ArnLike": {"aws:k": "arn:aws:iam::1:role/*"}}),
+            json!({"ArnLike": {"aws:k": "arn:aws:iam::1:role/a*"}}),
         ),
         (
-            json!({"Bool": {"a:k": ["true", "false"]}}),
-            json!({"Bool": {"a:k": "true"}}),
+            json!({"Bool": {"aws:k": ["true", "false"]}}),
+            json!({"Bool": {"aws:k": "true"}}),
         ),
         (
-            json!({"BinaryEquals": {"a:k": ["YWJj", "YWJk"]}}),
-            json!({"BinaryEquals": {"a:k": "YWJj"}}),
+            json!({"BinaryEquals": {"aws:k": ["YWJj", "YWJk"]}}),
+            json!({"BinaryEquals": {"aws:k": "YWJj"}}),
         ),
         (
-            json!({"StringLike": {"a:k": "${aws:username}*"}}),
-            json!({"StringLike": {"a:k": "bob*"}}),
+            json!({"StringLike": {"aws:k": "${aws:username}*"}}),
+            json!({"StringLike": {"aws:k": "bob*"}}),
         ),
         (
-            json!({"Null": {"a:k": "true"}}),
-            json!({"Null": {"a:k": "false"}}),
+            json!({"Null": {"aws:k": "true"}}),
+            json!({"Null": {"aws:k": "false"}}),
         ),
     ] {
         exceeds(&when(candidate), &when(ceiling));
@@ -515,8 +515,8 @@ fn a_conditional_deny_of_the_ceiling() {
     );
     exceeds(&when(json!({})), &insecure());
     contained(
-        &when(json!({"Null": {"a:k": "true"}})),
-        &ceiling(json!({"StringEquals": {"a:k": "x"}})),
+        &when(json!({"Null": {"aws:k": "true"}})),
+        &ceiling(json!({"StringEquals": {"aws:k": "x"}})),
     );
 }
 
@@ -535,16 +535,16 @@ fn conditions_of_different_keys_with_variables_are_tried() {
 
 #[test]
 fn an_allow_that_can_never_match_is_contained() {
-    let never = when(json!({"Null": {"a:k": "true"}, "StringEquals": {"a:k": "x"}}));
+    let never = when(json!({"Null": {"aws:k": "true"}, "StringEquals": {"aws:k": "x"}}));
     contained(&never, &allow(json!("ec2:*"), json!("*")));
 }
 
 #[test]
 fn a_union_that_only_together_covers_is_unknown_not_contained() {
     let ceiling = policy(json!([
-        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*", "Condition": {"Bool": {"a:k": "true"}}},
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*", "Condition": {"Bool": {"aws:k": "true"}}},
         {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*",
-         "Condition": {"BoolIfExists": {"a:k": "false"}}},
+         "Condition": {"BoolIfExists": {"aws:k": "false"}}},
     ]));
     match contains(&[&when(json!({}))], &ceiling) {
         Containment::Unknown(reason) => {
@@ -668,4 +668,36 @@ fn variables_from_tags_are_found() {
         found,
         expected.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned()))
     );
+}
+
+#[test]
+fn conditions_on_a_services_list_key_are_not_taken_for_contradictions() {
+    // AWS does not say what a condition without a set operator makes of several values; a key that may be a list proves nothing.
+    let both = policy(
+        json!([{"Effect": "Allow", "Action": "kms:*", "Resource": "*", "Condition": {
+        "StringEquals": {"kms:GrantOperations": "Decrypt"}, "StringLike": {"kms:GrantOperations": "Enc*"}}}]),
+    );
+    let s3 = allow(json!("s3:*"), json!("*"));
+    assert_ne!(contains(&[&both], &s3), Containment::Contained);
+
+    let read = policy(
+        json!([{"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": "*", "Condition": {
+        "StringEquals": {"dynamodb:Attributes": "id"}}}]),
+    );
+    let no_secrets = policy(json!([
+        {"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"},
+        {"Effect": "Deny", "Action": "dynamodb:*", "Resource": "*", "Condition": {
+            "StringEquals": {"dynamodb:Attributes": "secret"}}}]));
+    assert_ne!(contains(&[&read], &no_secrets), Containment::Contained);
+
+    // A key that certainly has one value still proves it.
+    let list = policy(
+        json!([{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::b", "Condition": {
+        "StringEquals": {"s3:prefix": "home/"}}}]),
+    );
+    let not_elsewhere = policy(json!([
+        {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::b"},
+        {"Effect": "Deny", "Action": "s3:ListBucket", "Resource": "arn:aws:s3:::b", "Condition": {
+            "StringEquals": {"s3:prefix": "secret/"}}}]));
+    contained(&list, &not_elsewhere);
 }

@@ -6,7 +6,7 @@ use super::{
     SetOperator,
     atom::{Atom, Compare, Predicate, Values},
 };
-use crate::{arn::ArnPattern, evaluate::Context, work::Work};
+use crate::{arn::ArnPattern, evaluate::Context, variable::is_single_valued, work::Work};
 
 impl Atom {
     /// Whether every request for which `self` holds also satisfies `other`.
@@ -67,7 +67,10 @@ impl Atom {
                 sets && (!self.may_hold_when_absent() || other.must_hold_when_absent())
                     && match (neg_a, neg_b) {
                         (false, false) => a.subset_of(b, work),
-                        (false, true) => a.apart_from(b, work),
+                        // Of a list, one value may be in `a` and another one in `b`.
+                        (false, true) => {
+                            (set_a.is_some() || is_single_valued(&self.key)) && a.apart_from(b, work)
+                        }
                         (true, true) => b.subset_of(a, work),
                         (true, false) => false,
                     }
@@ -102,12 +105,11 @@ impl Atom {
                 },
             ) => {
                 use SetOperator::{ForAllValues, ForAnyValue};
-                let same_value = matches!(
-                    (set_a, set_b),
-                    (None, None)
-                        | (Some(ForAllValues), Some(ForAnyValue))
-                        | (Some(ForAnyValue), Some(ForAllValues))
-                );
+                let same_value = match (set_a, set_b) {
+                    (None, None) => is_single_valued(&self.key),
+                    (Some(ForAllValues), Some(ForAnyValue)) | (Some(ForAnyValue), Some(ForAllValues)) => true,
+                    _ => false,
+                };
                 same_value
                     && match (neg_a, neg_b) {
                         (false, false) => a.apart_from(b, work),
