@@ -1,10 +1,11 @@
 //! HTTP/1 and HTTP/2 servers, plain or over TLS, in which a client that is slow, silent or hostile costs one
 //! connection and blocks nobody: every connection, its handshake included, is a task of its own with deadlines.
 
+use std::collections::HashMap;
 use std::io;
 use std::io::ErrorKind::{ConnectionAborted, ConnectionReset};
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -33,6 +34,8 @@ const HTTP2_STREAMS: u32 = 250;
 pub struct Limits {
     /// Connections at a time; further ones wait in the listener's queue.
     pub connections: usize,
+    /// Connections at a time of one address; further ones are closed, so that one client can't take all of them.
+    pub connections_per_peer: usize,
     /// From the accepted connection to the end of the TLS handshake.
     pub handshake_timeout: Duration,
     /// From the end of the handshake or of a response to the end of the next request's head (HTTP/1), so both the
@@ -48,6 +51,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 4096,
+            connections_per_peer: 256,
             handshake_timeout: Duration::from_secs(5),
             header_timeout: Duration::from_secs(75),
             header_bytes: 32 * 1024,
@@ -136,6 +140,7 @@ async fn serve(
 ) -> Result<(), ServeError> {
     let permits = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
+    let peers = Peers::default();
     loop {
         let accepted = tokio::select! {
             biased;
@@ -152,6 +157,10 @@ async fn serve(
                 continue;
             }
         };
+        let Some(place) = peers.enter(peer.ip(), limits.connections_per_peer) else {
+            tracing::debug!(%peer, most = limits.connections_per_peer, "too many connections of one address");
+            continue;
+        };
         let connection = Connection {
             peer,
             router: router.clone(),
@@ -162,6 +171,7 @@ async fn serve(
         let tls = tls.clone();
         tokio::spawn(async move {
             connection.run(stream, tls).await;
+            drop(place);
             drop(permit);
         });
     }
@@ -176,6 +186,43 @@ async fn serve(
         );
     }
     Ok(())
+}
+
+/// How many connections each address has.
+#[derive(Debug, Clone, Default)]
+struct Peers(Arc<Mutex<HashMap<IpAddr, usize>>>);
+
+impl Peers {
+    /// A place among `most`, given back when dropped.
+    fn enter(&self, peer: IpAddr, most: usize) -> Option<Place> {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(peer).or_insert(0);
+        if *count >= most {
+            return None;
+        }
+        *count += 1;
+        Some(Place {
+            peer,
+            peers: self.clone(),
+        })
+    }
+}
+
+struct Place {
+    peer: IpAddr,
+    peers: Peers,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = self.peers.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = counts.get_mut(&self.peer) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                counts.remove(&self.peer);
+            }
+        }
+    }
 }
 
 async fn accept(

@@ -310,3 +310,15 @@ async fn an_address_in_use_is_an_error_that_names_it() {
     let error = bind(addr).await.unwrap_err();
     assert_eq!(error.to_string(), format!("failed to listen on {addr}"));
 }
+
+#[test]
+fn one_address_has_so_many_places_and_gives_them_back() {
+    let peers = Peers::default();
+    let (one, other) = ([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
+    let places: Vec<_> = (0..3).filter_map(|_| peers.enter(one, 2)).collect();
+    assert_eq!(places.len(), 2);
+    assert!(peers.enter(other, 2).is_some());
+    drop(places);
+    assert!(peers.enter(one, 2).is_some());
+    assert!(peers.0.lock().unwrap().is_empty());
+}
