@@ -5,6 +5,8 @@ use std::{collections::HashMap, hash::Hash, sync::Arc, time::Duration};
 use parking_lot::Mutex;
 use tokio::{sync::watch, time::Instant};
 
+/// Pieces of work under way at most: garbage must not queue up before what matters.
+const MOST_RUNNING: usize = 4096;
 /// Below this many entries nobody looks for expired ones.
 const FIRST_PURGE: usize = 1024;
 
@@ -28,6 +30,8 @@ struct State<K, V> {
     slots: HashMap<K, Slot<V>>,
     /// With so many entries, expired ones are looked for.
     purge_at: usize,
+    /// Pieces of work under way.
+    running: usize,
 }
 
 enum Slot<V> {
@@ -46,6 +50,7 @@ where
         let state = State {
             slots: HashMap::new(),
             purge_at: FIRST_PURGE,
+            running: 0,
         };
         Self {
             state: Arc::new(Mutex::new(state)),
@@ -54,7 +59,7 @@ where
     }
 
     /// The answer for `key`: the one that is kept, that of the work under way, or that of `work`, which is then kept as long
-    /// as `keep` says. `None` when the work died.
+    /// as `keep` says. `None` when the work died, or when too many other pieces of work are under way.
     pub async fn get<F>(&self, key: K, work: impl FnOnce() -> F, keep: fn(&V) -> Duration) -> Option<V>
     where
         F: Future<Output = V> + Send + 'static,
@@ -65,6 +70,7 @@ where
                 Some(Slot::Known(value, until)) if Instant::now() < *until => return Some(value.clone()),
                 // The sender is gone without an answer when the work died.
                 Some(Slot::Running(running)) if running.has_changed().is_ok() => running.clone(),
+                None if state.running >= MOST_RUNNING => return None,
                 _ => self.start(&mut state, key, work(), keep),
             }
         };
@@ -83,6 +89,7 @@ where
         F: Future<Output = V> + Send + 'static,
     {
         let (tx, rx) = watch::channel(None);
+        state.running = state.running.saturating_add(1);
         state.slots.insert(key.clone(), Slot::Running(rx.clone()));
         let this = self.clone();
         tokio::spawn(async move {
@@ -96,6 +103,7 @@ where
     fn store(&self, key: K, value: V, keep: Duration) {
         let now = Instant::now();
         let mut state = self.state.lock();
+        state.running = state.running.saturating_sub(1);
         if state.slots.len() >= state.purge_at {
             state
                 .slots

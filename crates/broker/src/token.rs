@@ -15,7 +15,7 @@ use k8s_openapi::api::{
 };
 use kube::{Api, Client, api::PostParams};
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use zeroize::Zeroizing;
 
 use crate::once::Once;
@@ -183,7 +183,7 @@ impl Verifier {
         let review = || {
             let (this, token) = (self.clone(), Zeroizing::new(token.to_owned()));
             async move {
-                let _permit = this.questions.acquire().await.ok();
+                let _permit = this.permit().await?;
                 identity(this.api.review(&token).await?).map(Arc::new)
             }
         };
@@ -196,7 +196,7 @@ impl Verifier {
         let look = || {
             let (this, pod) = (self.clone(), pod.clone());
             async move {
-                let _permit = this.questions.acquire().await.ok();
+                let _permit = this.permit().await?;
                 let found = this.api.pod_uid(&pod.namespace, &pod.subject.pod).await?;
                 if found.as_deref() == Some(pod.subject.pod_uid.as_str()) {
                     Ok(())
@@ -212,6 +212,13 @@ impl Verifier {
             .await
             .ok_or_else(ended_early)??;
         Ok(pod)
+    }
+
+    /// Leave to ask the API server. Nobody waits for an answer longer than a second, so neither does the question.
+    async fn permit(&self) -> Result<SemaphorePermit<'_>, TokenError> {
+        let busy = || TokenError::Unavailable("too many questions are under way".into());
+        let permit = tokio::time::timeout(API_TIMEOUT, self.questions.acquire()).await;
+        permit.ok().and_then(Result::ok).ok_or_else(busy)
     }
 }
 
