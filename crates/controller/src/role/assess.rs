@@ -100,9 +100,11 @@ impl Target {
             // See `or_adopt`: whoever else was of this name is gone.
             Self::Provision(desired) => plan::plan(desired, observed, TaggedOwner::Gone),
             Self::Hold { desired, .. } => {
-                match plan::plan(desired, observed, TaggedOwner::Gone)?.as_slice() {
-                    [] => Ok(Vec::new()),
-                    _ => ours.plan_suspension(observed),
+                let calls = plan::plan(desired, observed, TaggedOwner::Gone)?;
+                if calls.iter().all(grants_nothing) {
+                    Ok(Vec::new())
+                } else {
+                    ours.plan_suspension(observed)
                 }
             }
             Self::Suspend => ours.plan_suspension(observed),
@@ -118,6 +120,14 @@ impl Target {
             Self::Suspend | Self::Wait(_) => None,
         }
     }
+}
+
+/// Whether a call changes nothing about who may do what: tags, and how long a session may be.
+fn grants_nothing(call: &IamCall) -> bool {
+    matches!(
+        call,
+        IamCall::TagRole { .. } | IamCall::UntagRole { .. } | IamCall::UpdateRole { .. }
+    )
 }
 
 /// Whether a boundary policy is in AWS, as the status of its limit says: the hashes of the documents there, by account name.
