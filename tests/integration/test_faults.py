@@ -112,3 +112,21 @@ def test_a_slow_aws_delays_only_what_it_is_about(scenario, team, new_team):
     other.role("uploader", READ)
     gate.set()
     team.wait_role()
+
+
+def test_a_role_whose_object_vanishes_while_it_is_made_is_deleted_again(scenario, team):
+    # As the API server does when a deletion was under way already as the finalizer was added.
+    gate = threading.Event()
+    held = scenario.aws.recorder.inject("CreateRole", when=of(team), gate=gate)
+    team.role("uploader", READ, wait=False)
+    held.wait_held()
+    scenario.admin.patch(team.role_path(), {"metadata": {"finalizers": None}})
+    scenario.admin.delete(team.role_path())
+    scenario.wait_gone(team.role_path())
+    gate.set()
+
+    def deleted() -> bool:
+        return any(of(team)(c.parameters) and c.ok for c in scenario.aws.recorder.calls("DeleteRole"))
+
+    wait_until(deleted, "the IAM role deleted", 30)
+    assert not [r for r in scenario.roles_in_aws() if team.name in r]

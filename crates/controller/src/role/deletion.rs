@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use deputy_api::{AWSRole, AWSRoleStatus, conditions::reason};
+use deputy_delegation::model::ObjectId;
 use deputy_index::Entry;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 
 use super::{
-    FINALIZER, Ownership, RoleController, Subject,
+    FINALIZER, Made, Ownership, RoleController, Subject,
     converge::converge,
     status::{self, Progress, of_stopped},
 };
@@ -25,7 +26,19 @@ impl RoleController {
         if !subject.has_finalizer() {
             return Ok(Next::OnChange);
         }
-        if let Err(why) = self.remove_from_aws(subject).await? {
+        let removed = match subject.account_name() {
+            Some(account) => {
+                let made = Made {
+                    uid: subject.uid.clone(),
+                    account,
+                };
+                self.remove_from_aws(&subject.id, &made, self.may_be_hidden(subject))
+                    .await?
+            }
+            // Its shape forbids that; no role was ever made of it.
+            None => Ok(()),
+        };
+        if let Err(why) = removed {
             if !self.namespace_waited_long_enough(subject).await? {
                 self.say_what_keeps_it(subject, why).await?;
                 return Ok(Next::Retry);
@@ -34,8 +47,28 @@ impl RoleController {
             let about = reference::<AWSRole>(&subject.object);
             self.ctx.tell(&about, true, "Orphaned", &why).await;
         }
+        // First: once the finalizer is off, the object may be gone, and another one of its name there.
+        self.made.lock().remove(&subject.id);
         objects::set_finalizer(&subject.api, &subject.object, FINALIZER, false).await?;
         Ok(Next::OnChange)
+    }
+
+    /// Deletes the role of an object that is gone although it had a finalizer, or lost it.
+    pub(super) async fn remove_orphan(&self, id: &ObjectId) -> Result<Next, Error> {
+        let Some(made) = self.made.lock().get(id).cloned() else {
+            return Ok(Next::OnChange);
+        };
+        match self.remove_from_aws(id, &made, false).await? {
+            Ok(()) => {
+                tracing::info!(role = %id, "its object was gone: the IAM role is deleted");
+                self.made.lock().remove(id);
+                Ok(Next::OnChange)
+            }
+            Err(why) => {
+                tracing::warn!(role = %id, why, "its object is gone, and the IAM role is not");
+                Ok(Next::Retry)
+            }
+        }
     }
 
     async fn say_what_keeps_it(&self, subject: &Subject, why: String) -> Result<(), Error> {
@@ -52,12 +85,14 @@ impl RoleController {
     }
 
     /// The inner error says, for people, what keeps the IAM role.
-    async fn remove_from_aws(&self, subject: &Subject) -> Result<Result<(), String>, Error> {
-        let Some(name) = subject.account_name() else {
-            // Its shape forbids that; no role was ever made of it.
-            return Ok(Ok(()));
-        };
-        let account = match self.ctx.world.account(&name) {
+    async fn remove_from_aws(
+        &self,
+        id: &ObjectId,
+        made: &Made,
+        may_be_hidden: bool,
+    ) -> Result<Result<(), String>, Error> {
+        let Made { uid, account: name } = made;
+        let account = match self.ctx.world.account(name) {
             Entry::Known(account) => account,
             Entry::Unreadable(why) => {
                 return Ok(Err(format!("the AWSAccount {name} can't be read: {why}")));
@@ -69,7 +104,7 @@ impl RoleController {
                 )));
             }
         };
-        let ours = Ownership::of(&self.ctx.cluster, &account, &subject.id, &subject.uid);
+        let ours = Ownership::of(&self.ctx.cluster, &account, id, uid);
         let roles = self.ctx.aws.roles(&account);
         let outcome = converge(roles.as_ref(), &ours.name, &|| self.ctx.may_write(), |observed| {
             ours.plan_deletion(observed)
@@ -77,10 +112,10 @@ impl RoleController {
         .await;
         match outcome {
             Ok(left) if left.role_id.is_some() => {
-                tracing::warn!(role = %subject.id, aws_role = %ours.name, "a role of this name is not ours, and stays");
+                tracing::warn!(role = %id, aws_role = %ours.name, "a role of this name is not ours, and stays");
                 Ok(Ok(()))
             }
-            Ok(left) if !left.changed && self.may_be_hidden(subject) => Ok(Err(
+            Ok(left) if !left.changed && may_be_hidden => Ok(Err(
                 "AWS shows no role yet, which may have been made a moment ago".into(),
             )),
             Ok(_) => Ok(Ok(())),

@@ -5,7 +5,7 @@ pub mod converge;
 mod deletion;
 pub mod status;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use deputy_api::{
     AWSRole, AWSRoleStatus,
@@ -19,6 +19,7 @@ use deputy_delegation::{
 };
 use deputy_index::Entry;
 use kube::{Api, api::DynamicObject};
+use parking_lot::Mutex;
 
 use self::{
     assess::{BoundaryHashes, Ownership, RoleFacts, Target, assess},
@@ -40,6 +41,16 @@ pub const FINALIZER: &str = "deputy.dev/role";
 pub struct RoleController {
     ctx: Arc<Context>,
     verified: Verified<ObjectId>,
+    /// Roles that may be in AWS because of this process. A finalizer alone does not hold them: the API server lets a deletion
+    /// that is under way already go through although a finalizer was added, and accepted, in between.
+    made: Mutex<HashMap<ObjectId, Made>>,
+}
+
+/// What it takes to find a role in AWS whose object is gone.
+#[derive(Clone)]
+struct Made {
+    uid: Uid,
+    account: ObjectName,
 }
 
 /// A role as it was just read.
@@ -83,6 +94,7 @@ impl RoleController {
         Self {
             ctx,
             verified: Verified::default(),
+            made: Mutex::default(),
         }
     }
 
@@ -94,7 +106,7 @@ impl RoleController {
         let api = objects::namespaced::<AWSRole>(&self.ctx.client, &id.namespace);
         let Some(object) = api.get_opt(id.name.as_str()).await? else {
             self.verified.forget(id);
-            return Ok(Next::OnChange);
+            return self.remove_orphan(id).await;
         };
         let uid = Uid::new(object.metadata.uid.clone().unwrap_or_default())?;
         let mut subject = Subject {
@@ -182,6 +194,11 @@ impl RoleController {
                     return Ok(None);
                 };
                 subject.object = marked;
+                let made = Made {
+                    uid: subject.uid.clone(),
+                    account: account.name.clone(),
+                };
+                self.made.lock().insert(subject.id.clone(), made);
             }
         }
         // The same whether the boundary is there or not: a role that is as it should be already is not touched by that.
