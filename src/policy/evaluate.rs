@@ -210,7 +210,12 @@ fn judge(line: &Line<'_>) -> Result<Evaluation, String> {
     let mut request = Request {
         action: line.request.action.clone(),
         resource: line.request.resource.clone(),
-        principal: line.request.principal.clone(),
+        principal: line
+            .request
+            .principal
+            .as_deref()
+            .map(deputy_policy::Caller::parse)
+            .transpose()?,
         context: Context::new(),
     };
     for (key, values) in &line.request.context {

@@ -1,8 +1,8 @@
 //! The trust policy of a role, built from typed parts; never from text templates.
 
 use deputy_policy::{
-    ActionElement, Condition, Document, Effect, PolicyKind, Principal, ResourceElement, Statement, Test,
-    Version,
+    ActionElement, Condition, Document, Effect, PolicyKind, Principal, PrincipalElement, ResourceElement,
+    Statement, Test, Version,
 };
 
 use crate::{
@@ -40,7 +40,7 @@ pub fn for_issuer(cluster: &ClusterName, account: &Account, kind: Kind, id: &Obj
     let allow = |sid: &str, action: &str, conditions: Vec<Condition>| Statement {
         sid: Some(sid.to_owned()),
         effect: Effect::Allow,
-        principal: Some(Principal::aws([root.clone()])),
+        principal: Some(PrincipalElement::Principal(Principal::aws([root.clone()]))),
         action: ActionElement::Action(vec![action.to_owned()]),
         resource: None,
         conditions,
@@ -87,9 +87,24 @@ pub(crate) fn deny_everything(kind: PolicyKind) -> Document {
         "sts:AssumeRoleWithWebIdentity",
     ];
     let (principal, actions, resource) = match kind {
-        PolicyKind::Trust => (Some(Principal::Anyone), SESSIONS, None),
-        PolicyKind::Resource => (Some(Principal::Anyone), &["*"][..], Some("*")),
-        PolicyKind::Identity | PolicyKind::Session | PolicyKind::Boundary => (None, &["*"][..], Some("*")),
+        PolicyKind::Trust => (
+            Some(PrincipalElement::Principal(Principal::Anyone)),
+            SESSIONS,
+            None,
+        ),
+        PolicyKind::Resource => (
+            Some(PrincipalElement::Principal(Principal::Anyone)),
+            &["*"][..],
+            Some("*"),
+        ),
+        PolicyKind::ResourceControl => (
+            Some(PrincipalElement::Principal(Principal::Anyone)),
+            &["*"][..],
+            Some("*"),
+        ),
+        PolicyKind::Identity | PolicyKind::Session | PolicyKind::Boundary | PolicyKind::ServiceControl => {
+            (None, &["*"][..], Some("*"))
+        }
     };
     let statement = Statement {
         sid: Some("DenyAll".to_owned()),

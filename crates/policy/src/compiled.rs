@@ -3,7 +3,7 @@
 use crate::{
     arn::ResourcePattern,
     condition::atom::Atom,
-    document::{Effect, Principal},
+    document::{Effect, PrincipalElement},
     elements::Elements,
     glob::Pattern,
 };
@@ -13,7 +13,7 @@ use crate::{
 pub(crate) struct CompiledStatement {
     pub(crate) effect: Effect,
     pub(crate) sid: Option<String>,
-    pub(crate) principal: Option<Principal>,
+    pub(crate) principal: Option<PrincipalElement>,
     /// Lower-cased patterns.
     pub(crate) actions: Elements<Pattern>,
     /// `None` in trust policies.

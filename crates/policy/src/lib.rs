@@ -18,6 +18,7 @@ mod elements;
 pub mod evaluate;
 mod glob;
 pub mod lint;
+mod principal;
 mod variable;
 mod work;
 
@@ -25,7 +26,8 @@ pub use condition::{Condition, Operator, SetOperator, Test};
 pub use contain::{Containment, UnknownKind, UnknownReason, Witness, contains};
 pub use document::{
     ActionElement, Document, Effect, ParseError, ParseErrorKind, ParseErrors, PolicyKind, Principal,
-    ResourceElement, Statement, Version,
+    PrincipalElement, ResourceElement, Statement, Version,
 };
 pub use evaluate::{Context, Decision, Evaluation, Layer, Layers, Reason, Request, evaluate, evaluate_trust};
 pub use lint::{Escalation, TagVariable, escalation, tag_variables};
+pub use principal::{Account, Caller};

@@ -9,8 +9,8 @@
 )]
 
 use deputy_policy::{
-    Condition, Document, Effect, ParseErrorKind, PolicyKind, Principal, ResourceElement, Statement, Test,
-    Version,
+    Condition, Document, Effect, ParseErrorKind, PolicyKind, Principal, PrincipalElement, ResourceElement,
+    Statement, Test, Version,
 };
 use serde_json::{Value, json};
 
@@ -697,6 +697,6 @@ fn principal_builders_make_what_the_parser_reads() {
     let document = accepts(&trust(json!({"AWS": ["123456789012"]})), PolicyKind::Trust);
     assert_eq!(
         document.statements()[0].principal,
-        Some(Principal::aws(["123456789012"]))
+        Some(PrincipalElement::Principal(Principal::aws(["123456789012"])))
     );
 }

@@ -9,7 +9,7 @@
 )]
 
 use deputy_policy::{
-    Context, Decision, Document, Layer, Layers, PolicyKind, Request, evaluate, evaluate_trust,
+    Caller, Context, Decision, Document, Layer, Layers, PolicyKind, Request, evaluate, evaluate_trust,
 };
 use serde_json::{Value, json};
 
@@ -318,7 +318,7 @@ fn variables_are_text_in_the_old_version() {
     let policy = Document::from_value(&policy, PolicyKind::Resource).unwrap();
     let ask = |resource: &str| {
         let mut request = request("s3:GetObject", resource, none().with("aws:username", "bob"));
-        request.principal = Some("arn:aws:iam::123456789012:user/bob".to_owned());
+        request.principal = Caller::parse("arn:aws:iam::123456789012:user/bob").ok();
         let layers = Layers {
             identity: &[&policy],
             ..Layers::default()
@@ -647,7 +647,7 @@ fn broker(action: &str, context: Context) -> Request {
     Request {
         action: action.to_owned(),
         resource: "arn:aws:iam::123456789012:role/deputy/prod/uploader".to_owned(),
-        principal: Some("arn:aws:sts::123456789012:assumed-role/deputy-broker/session".to_owned()),
+        principal: Caller::parse("arn:aws:sts::123456789012:assumed-role/deputy-broker/session").ok(),
         context,
     }
 }
@@ -697,7 +697,7 @@ fn principals_match_as_the_guide_says() {
         let statement = json!({"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"});
         let trust = document(statement, PolicyKind::Trust);
         let mut request = request("sts:AssumeRole", "arn:aws:iam::123456789012:role/r", none());
-        request.principal = Some(caller.to_owned());
+        request.principal = Some(Caller::parse(caller).unwrap());
         evaluate_trust(&trust, &request).is_allowed()
     };
     let session = "arn:aws:sts::123456789012:assumed-role/app/s1";

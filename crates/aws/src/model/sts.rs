@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use deputy_delegation::{names::RoleName, session::SessionRequest};
-use deputy_policy::{Context, Document, PolicyKind, Request, evaluate_trust};
+use deputy_policy::{Caller, Context, Document, PolicyKind, Request, evaluate_trust};
 use jiff::SignedDuration;
 
 use super::{InMemoryIam, IssuedSession, State};
@@ -146,7 +146,7 @@ impl InMemoryIam {
         Request {
             action: action.to_owned(),
             resource: request.role.to_string(),
-            principal: Some(state.caller.clone()),
+            principal: Caller::parse(&state.caller).ok(),
             context,
         }
     }

@@ -1,5 +1,5 @@
 use deputy_delegation::{bootstrap::*, model::*, names::*, naming};
-use deputy_policy::{Context, Document, Layers, Request, evaluate};
+use deputy_policy::{Caller, Context, Document, Layers, Request, evaluate};
 use serde_json::json;
 
 use crate::support::*;
@@ -202,7 +202,7 @@ fn under_the_service_control_policy_only_deputy_changes_what_is_deputys() {
         let request = Request {
             action: action.to_owned(),
             resource: resource.to_owned(),
-            principal: Some(who.to_owned()),
+            principal: Some(Caller::parse(who).unwrap()),
             context: Context::new().with("aws:PrincipalArn", who),
         };
         evaluate(&layers, &request).is_allowed()

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deputy_delegation::{model::*, names::*, naming, plan::*, trust};
-use deputy_policy::{Context, PolicyKind, Request, evaluate_trust};
+use deputy_policy::{Caller, Context, PolicyKind, Request, evaluate_trust};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -175,7 +175,7 @@ fn trusted(role: &ObservedRole) -> BTreeSet<&'static str> {
             let request = Request {
                 action: "sts:AssumeRole".to_owned(),
                 resource: role.arn.to_string(),
-                principal: Some((*who).to_owned()),
+                principal: Some(Caller::parse(who).unwrap()),
                 context: Context::new()
                     .with("aws:PrincipalArn", *who)
                     .with("sts:ExternalId", "prod-1/payments/AWSRole/uploader")

@@ -1,5 +1,5 @@
 use deputy_delegation::{model::*, names::*, naming, trust::*};
-use deputy_policy::{Context, Document, PolicyKind, Request, evaluate_trust};
+use deputy_policy::{Caller, Context, Document, PolicyKind, Request, evaluate_trust};
 
 use crate::support::*;
 
@@ -8,7 +8,7 @@ fn request(action: &str) -> Request {
     Request {
         action: action.to_owned(),
         resource: naming::role_arn(&cluster(), &account(), &uploader()).to_string(),
-        principal: Some(ISSUER.to_owned()),
+        principal: Some(Caller::parse(ISSUER).unwrap()),
         context: Context::new()
             .with("aws:PrincipalArn", ISSUER)
             .with("sts:ExternalId", "prod-1/payments/AWSRole/uploader")
@@ -85,7 +85,7 @@ fn aws_refuses_every_other_request() {
         (
             "another account",
             Request {
-                principal: Some("arn:aws:iam::999999999999:role/deputy-broker".to_owned()),
+                principal: Some(Caller::parse("arn:aws:iam::999999999999:role/deputy-broker").unwrap()),
                 ..with("aws:PrincipalArn", "arn:aws:iam::999999999999:role/deputy-broker")
             },
         ),

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{
-    ActionElement, Document, Effect, Principal, ResourceElement, Statement, Version, principal::is_account_id,
+    ActionElement, Document, Effect, Principal, PrincipalElement, ResourceElement, Statement, Version,
+    principal::is_account_id,
 };
 use crate::condition::{Condition, Operator, Test};
 
@@ -45,23 +46,30 @@ fn write_statement(out: &mut Writer, statement: &Statement) {
         Effect::Allow => "Allow",
         Effect::Deny => "Deny",
     });
-    match &statement.principal {
+    let principal = statement.principal.as_ref().map(|element| match element {
+        PrincipalElement::Principal(principal) => ("Principal", principal),
+        PrincipalElement::NotPrincipal(principal) => ("NotPrincipal", principal),
+    });
+    match principal {
         None => {}
-        Some(Principal::Anyone) => {
+        Some((name, Principal::Anyone)) => {
             // Means the same as "*", which IAM refuses in a trust policy.
-            out.key("Principal");
+            out.key(name);
             out.begin('{');
             out.key("AWS");
             out.string("*");
             out.end('}');
         }
-        Some(Principal::Listed {
-            aws,
-            service,
-            federated,
-            canonical_user,
-        }) => {
-            out.key("Principal");
+        Some((
+            name,
+            Principal::Listed {
+                aws,
+                service,
+                federated,
+                canonical_user,
+            },
+        )) => {
+            out.key(name);
             out.begin('{');
             for (name, list) in [
                 ("AWS", aws),
@@ -168,7 +176,7 @@ impl Writer {
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Meaning<'a> {
     effect: Effect,
-    principal: Option<BTreeSet<(u8, &'a str)>>,
+    principal: Option<(bool, BTreeSet<(u8, &'a str)>)>,
     not_action: bool,
     actions: BTreeSet<String>,
     not_resource: Option<bool>,
@@ -199,7 +207,11 @@ impl<'a> Meaning<'a> {
     }
 }
 
-fn principal_meaning(principal: &Principal) -> BTreeSet<(u8, &str)> {
+fn principal_meaning(element: &PrincipalElement) -> (bool, BTreeSet<(u8, &str)>) {
+    let (negated, principal) = match element {
+        PrincipalElement::Principal(principal) => (false, principal),
+        PrincipalElement::NotPrincipal(principal) => (true, principal),
+    };
     let Principal::Listed {
         aws,
         service,
@@ -207,14 +219,14 @@ fn principal_meaning(principal: &Principal) -> BTreeSet<(u8, &str)> {
         canonical_user,
     } = principal
     else {
-        return BTreeSet::from([(0, "*")]);
+        return (negated, BTreeSet::from([(0, "*")]));
     };
     let accounts = aws.iter().map(|text| (0, account_of_root(text).unwrap_or(text)));
     let others = [(1, service), (2, federated), (3, canonical_user)];
     let others = others
         .into_iter()
         .flat_map(|(tag, list)| list.iter().map(move |text| (tag, text.as_str())));
-    accounts.chain(others).collect()
+    (negated, accounts.chain(others).collect())
 }
 
 /// The account id of `arn:<partition>:iam::<account id>:root`.

@@ -7,6 +7,7 @@ mod parse;
 mod principal;
 mod validate;
 
+pub(crate) use error::quote;
 pub(crate) use principal::is_account_id;
 
 use std::{
@@ -36,6 +37,17 @@ pub enum PolicyKind {
     Resource,
     /// The trust policy of a role.
     Trust,
+    /// A service control policy of an organisation.
+    ServiceControl,
+    /// A resource control policy of an organisation.
+    ResourceControl,
+}
+
+impl PolicyKind {
+    /// Whether the statements say whom they are about.
+    pub fn has_principal(self) -> bool {
+        matches!(self, Self::Resource | Self::Trust | Self::ResourceControl)
+    }
 }
 
 /// The policy language version; variables exist only in the later one.
@@ -92,6 +104,16 @@ pub enum Principal {
     },
 }
 
+/// `Principal` or `NotPrincipal`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum PrincipalElement {
+    /// These.
+    Principal(Principal),
+    /// Everybody but these; only with `Deny`. Whatever is listed, AWS also denies every principal that has a permissions
+    /// boundary (IAM User Guide, "Permissions boundaries").
+    NotPrincipal(Principal),
+}
+
 impl Principal {
     /// The AWS principals given, and no others.
     pub fn aws<T: Into<String>>(principals: impl IntoIterator<Item = T>) -> Self {
@@ -121,8 +143,8 @@ pub struct Statement {
     pub sid: Option<String>,
     /// `Effect`.
     pub effect: Effect,
-    /// `Principal`; only resource and trust policies have one.
-    pub principal: Option<Principal>,
+    /// `Principal` or `NotPrincipal`; only policies of some kinds have one ([`PolicyKind::has_principal`]).
+    pub principal: Option<PrincipalElement>,
     /// `Action` or `NotAction`.
     pub action: ActionElement,
     /// `Resource` or `NotResource`; trust policies have none.

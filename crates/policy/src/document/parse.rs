@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::{
-    ActionElement, Effect, ParseError, ParseErrorKind as Kind, PolicyKind, Principal, ResourceElement,
-    Statement, Version, error::quote,
+    ActionElement, Effect, ParseError, ParseErrorKind as Kind, PolicyKind, Principal, PrincipalElement,
+    ResourceElement, Statement, Version, error::quote,
 };
 use crate::condition::{Condition, Operator, Test};
 
@@ -101,7 +101,7 @@ impl Reader<'_> {
     }
 
     fn version(&mut self, value: Option<&Value>, kind: PolicyKind) -> Version {
-        let sent = kind != PolicyKind::Resource;
+        let sent = !matches!(kind, PolicyKind::Resource | PolicyKind::ResourceControl);
         match value.map(Value::as_str) {
             Some(Some("2012-10-17")) => return Version::V2012,
             Some(Some("2008-10-17")) | None if !sent => return Version::V2008,
@@ -179,14 +179,6 @@ impl Reader<'_> {
         ];
         self.only_known(object, path, &known);
         let at = |name: &str| format!("{path}.{name}");
-        if object.contains_key("NotPrincipal") {
-            self.problem(
-                Kind::ForbiddenElement,
-                &at("NotPrincipal"),
-                "NotPrincipal is not supported: it denies every principal with a permissions boundary, listed or not; \
-                 use Principal \"*\" with a condition on aws:PrincipalArn",
-            );
-        }
         let sid = object.get("Sid").and_then(|sid| self.string(sid, &at("Sid")));
         let effect = match object.get("Effect").map(Value::as_str) {
             Some(Some("Allow")) => Some(Effect::Allow),
@@ -205,9 +197,23 @@ impl Reader<'_> {
                 None
             }
         };
-        let principal = object
-            .get("Principal")
-            .and_then(|value| self.principal(value, &at("Principal")));
+        let principal = match (object.get("Principal"), object.get("NotPrincipal")) {
+            (Some(_), Some(_)) => {
+                self.problem(
+                    Kind::ForbiddenElement,
+                    path,
+                    "Principal and NotPrincipal exclude each other",
+                );
+                None
+            }
+            (Some(value), None) => self
+                .principal(value, &at("Principal"))
+                .map(PrincipalElement::Principal),
+            (None, Some(value)) => self
+                .principal(value, &at("NotPrincipal"))
+                .map(PrincipalElement::NotPrincipal),
+            (None, None) => None,
+        };
         let action = self.one_of(object, path, "Action", "NotAction", true);
         let resource = self.one_of(object, path, "Resource", "NotResource", false);
         let conditions = object

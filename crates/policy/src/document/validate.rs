@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 
 use super::{
-    ActionElement, ParseError, ParseErrorKind as Kind, ParseErrors, PolicyKind, Principal, ResourceElement,
-    Statement, Version, error::quote, principal::check_principal,
+    ActionElement, Effect, ParseError, ParseErrorKind as Kind, ParseErrors, PolicyKind, Principal,
+    PrincipalElement, ResourceElement, Statement, Version, error::quote, principal::check_principal,
 };
 use crate::{
     arn::ResourcePattern,
@@ -29,7 +29,7 @@ pub(super) fn compile(
         version,
         problems: &mut problems,
     };
-    if kind != PolicyKind::Resource && version != Version::V2012 {
+    if !matches!(kind, PolicyKind::Resource | PolicyKind::ResourceControl) && version != Version::V2012 {
         checker.problem(Kind::Version, "Version", "the Version must be \"2012-10-17\"");
     }
     if let Some(id) = id {
@@ -108,7 +108,7 @@ impl Checker<'_> {
 
     fn statement(&mut self, statement: &Statement, path: &str) -> Option<CompiledStatement> {
         let before = self.problems.len();
-        self.principal(statement.principal.as_ref(), path);
+        self.principal(statement.principal.as_ref(), statement.effect, path);
         let actions = self.actions(&statement.action, path);
         let resources = self.resources(statement.resource.as_ref(), path);
         let atoms = self.conditions(&statement.conditions, &format!("{path}.Condition"));
@@ -122,9 +122,22 @@ impl Checker<'_> {
         })
     }
 
-    fn principal(&mut self, principal: Option<&Principal>, path: &str) {
-        let path = format!("{path}.Principal");
-        let wanted = matches!(self.kind, PolicyKind::Resource | PolicyKind::Trust);
+    fn principal(&mut self, element: Option<&PrincipalElement>, effect: Effect, path: &str) {
+        let (name, principal) = match element {
+            Some(PrincipalElement::NotPrincipal(principal)) => ("NotPrincipal", Some(principal)),
+            Some(PrincipalElement::Principal(principal)) => ("Principal", Some(principal)),
+            None => ("Principal", None),
+        };
+        let path = format!("{path}.{name}");
+        let wanted = self.kind.has_principal();
+        if name == "NotPrincipal" && effect == Effect::Allow {
+            self.problem(
+                Kind::ForbiddenElement,
+                &path,
+                "NotPrincipal with Allow would let in everybody else, anonymous callers included; use Principal with a \
+                 condition on aws:PrincipalArn",
+            );
+        }
         match principal {
             Some(_) if !wanted => self.problem(
                 Kind::ForbiddenElement,

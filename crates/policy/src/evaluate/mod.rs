@@ -1,7 +1,6 @@
 //! The evaluator: one request against the policies that apply.
 
 mod context;
-mod principal;
 
 pub use context::Context;
 
@@ -13,6 +12,7 @@ use crate::{
     document::{Document, Effect},
     elements::{Elements, action_hashes},
     glob::{Pattern, fold},
+    principal::Caller,
     work::Work,
 };
 
@@ -23,9 +23,8 @@ pub struct Request {
     pub action: String,
     /// ARN of the resource, or `*` for actions that have none.
     pub resource: String,
-    /// ARN of the caller (user, role, role session, account root) or the name of a service or federation provider;
-    /// only policies with a `Principal` look at it.
-    pub principal: Option<String>,
+    /// Who asks; only policies with a `Principal` look at it.
+    pub principal: Option<Caller>,
     /// The context keys and their values.
     pub context: Context,
 }
@@ -209,7 +208,9 @@ pub(crate) struct Prepared<'a> {
     /// Lower case.
     action: Vec<char>,
     resource: Subject,
-    principal: Option<&'a str>,
+    principal: Option<&'a Caller>,
+    /// Whether the caller has a permissions boundary.
+    bounded: bool,
     context: &'a Context,
 }
 
@@ -218,9 +219,15 @@ impl<'a> Prepared<'a> {
         Self {
             action: request.action.chars().map(fold).collect(),
             resource: Subject::new(&request.resource),
-            principal: request.principal.as_deref(),
+            principal: request.principal.as_ref(),
+            bounded: false,
             context: &request.context,
         }
+    }
+
+    /// The same for a caller with a permissions boundary.
+    pub(crate) fn bounded(self, bounded: bool) -> Self {
+        Self { bounded, ..self }
     }
 }
 
@@ -252,9 +259,9 @@ impl CompiledStatement {
     pub(crate) fn matches(&self, request: &Prepared<'_>, work: &mut Work) -> bool {
         let principal = match &self.principal {
             None => true,
-            Some(principal) => request
+            Some(element) => request
                 .principal
-                .is_some_and(|caller| principal::matches(principal, caller)),
+                .is_some_and(|caller| element.is_about(caller, request.bounded)),
         };
         principal
             && self.actions.matches_action(&request.action, work)

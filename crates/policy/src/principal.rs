@@ -1,0 +1,321 @@
+//! Callers, and whether a Principal element means them.
+
+use std::fmt;
+
+use crate::document::{Principal, PrincipalElement, is_account_id};
+
+/// An AWS account in its partition (`aws`, `aws-cn`, `aws-us-gov`, …).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Account {
+    /// The partition.
+    pub partition: String,
+    /// Twelve digits.
+    pub id: String,
+}
+
+/// Who makes a request.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Caller {
+    /// Nobody that AWS knows.
+    Anonymous,
+    /// The root user of an account.
+    Root(Account),
+    /// An IAM user.
+    User {
+        /// Its account.
+        account: Account,
+        /// Path and name, such as `division/bob`; case matters.
+        name: String,
+    },
+    /// A session of a role.
+    RoleSession {
+        /// The role's account.
+        account: Account,
+        /// The role's name; a session's ARN does not have the role's path.
+        role: String,
+        /// The session's name, when it is known.
+        session: Option<String>,
+    },
+    /// A session made with `sts:GetFederationToken`.
+    FederatedUser {
+        /// The account.
+        account: Account,
+        /// The name given to the session.
+        name: String,
+        /// Path and name of the IAM user that made the session, when it is known.
+        of_user: Option<String>,
+    },
+    /// An AWS service, such as `ec2.amazonaws.com`.
+    Service(String),
+    /// Somebody known to an identity provider: the provider's ARN, or its host name.
+    Federated(String),
+    /// A canonical user id of S3.
+    CanonicalUser(String),
+}
+
+/// Hosts of `amazonaws.com` that are identity providers, not services.
+const PROVIDERS: &[&str] = &["cognito-identity.amazonaws.com", "www.amazon.com"];
+
+impl Caller {
+    /// Reads `*` (anonymous), an account id or root ARN (the root user), the ARN of a user, role (a session of it), role
+    /// session, federated user or identity provider, the name of a service or provider, or a canonical user id.
+    ///
+    /// # Errors
+    /// A sentence that says what was expected.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.len() > 2048 {
+            return Err(format!(
+                "a principal of {} bytes; at most 2048 are read",
+                text.len()
+            ));
+        }
+        if text == "*" {
+            return Ok(Self::Anonymous);
+        }
+        if is_account_id(text) {
+            let partition = "aws".to_owned();
+            return Ok(Self::Root(Account {
+                partition,
+                id: text.to_owned(),
+            }));
+        }
+        let Some(arn) = Arn::split(text) else {
+            return Self::parse_name(text).ok_or_else(|| unknown(text));
+        };
+        let account = || Account {
+            partition: arn.partition.to_owned(),
+            id: arn.account.to_owned(),
+        };
+        let (kind, name) = arn.resource.split_once('/').unwrap_or((arn.resource, ""));
+        let caller = match (arn.service, kind) {
+            ("iam", "saml-provider" | "oidc-provider") if !name.is_empty() => {
+                return Ok(Self::Federated(text.to_owned()));
+            }
+            ("iam", "root") if name.is_empty() => Self::Root(account()),
+            ("iam", "user") if !name.is_empty() => Self::User {
+                account: account(),
+                name: name.to_owned(),
+            },
+            ("iam", "role") if !name.is_empty() => Self::RoleSession {
+                account: account(),
+                role: last(name).to_owned(),
+                session: None,
+            },
+            ("sts", "assumed-role") => match name.split_once('/') {
+                Some((role, session)) if !role.is_empty() && !session.is_empty() => Self::RoleSession {
+                    account: account(),
+                    role: role.to_owned(),
+                    session: Some(session.to_owned()),
+                },
+                _ => return Err(unknown(text)),
+            },
+            ("sts", "federated-user") if !name.is_empty() => Self::FederatedUser {
+                account: account(),
+                name: name.to_owned(),
+                of_user: None,
+            },
+            _ => return Err(unknown(text)),
+        };
+        if arn.partition.is_empty() || !is_account_id(arn.account) {
+            return Err(unknown(text));
+        }
+        Ok(caller)
+    }
+
+    fn parse_name(text: &str) -> Option<Self> {
+        let host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '/' | '_' | ':');
+        if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Some(Self::CanonicalUser(text.to_owned()));
+        }
+        if !text.contains('.') || !text.chars().all(host) || text.starts_with("arn:") {
+            return None;
+        }
+        let of_amazon = [".amazonaws.com", ".amazonaws.com.cn", ".amazon.com"]
+            .iter()
+            .any(|suffix| text.ends_with(suffix));
+        Some(if of_amazon && !PROVIDERS.contains(&text) {
+            Self::Service(text.to_owned())
+        } else {
+            Self::Federated(text.to_owned())
+        })
+    }
+
+    /// The account, for callers that belong to one.
+    pub fn account(&self) -> Option<&Account> {
+        match self {
+            Self::Root(account)
+            | Self::User { account, .. }
+            | Self::RoleSession { account, .. }
+            | Self::FederatedUser { account, .. } => Some(account),
+            Self::Anonymous | Self::Service(_) | Self::Federated(_) | Self::CanonicalUser(_) => None,
+        }
+    }
+
+    /// Whether a permissions boundary can apply: users, their sessions, and sessions of roles.
+    pub fn can_have_boundary(&self) -> bool {
+        matches!(
+            self,
+            Self::User { .. } | Self::RoleSession { .. } | Self::FederatedUser { .. }
+        )
+    }
+}
+
+fn unknown(text: &str) -> String {
+    format!(
+        "{} is no principal: write an account id, the ARN of an account root, user, role, role session, federated user or \
+         identity provider, a service such as ec2.amazonaws.com, or *",
+        crate::document::quote(text)
+    )
+}
+
+fn last(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+impl fmt::Display for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anonymous => f.write_str("*"),
+            Self::Root(a) => write!(f, "arn:{}:iam::{}:root", a.partition, a.id),
+            Self::User { account: a, name } => write!(f, "arn:{}:iam::{}:user/{name}", a.partition, a.id),
+            Self::RoleSession {
+                account: a,
+                role,
+                session: Some(session),
+            } => write!(
+                f,
+                "arn:{}:sts::{}:assumed-role/{role}/{session}",
+                a.partition, a.id
+            ),
+            Self::RoleSession {
+                account: a,
+                role,
+                session: None,
+            } => write!(f, "arn:{}:iam::{}:role/{role}", a.partition, a.id),
+            Self::FederatedUser { account: a, name, .. } => {
+                write!(f, "arn:{}:sts::{}:federated-user/{name}", a.partition, a.id)
+            }
+            Self::Service(name) | Self::Federated(name) | Self::CanonicalUser(name) => f.write_str(name),
+        }
+    }
+}
+
+/// How a Principal element means a caller; the order is that of strength (IAM User Guide, "Policy evaluation logic").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Named {
+    /// The caller's account: it may delegate to the caller by its own policies.
+    Account,
+    /// The role of the session, or the user that made the federated session.
+    Behind,
+    /// The caller itself, or everybody.
+    Directly,
+}
+
+impl PrincipalElement {
+    /// Whether a statement with this element is about the caller. `bounded`: the caller has a permissions boundary, which
+    /// `NotPrincipal` never spares.
+    pub(crate) fn is_about(&self, caller: &Caller, bounded: bool) -> bool {
+        match self {
+            Self::Principal(principal) => principal.names(caller).is_some(),
+            Self::NotPrincipal(principal) => {
+                (bounded && caller.can_have_boundary()) || principal.names(caller).is_none()
+            }
+        }
+    }
+}
+
+impl Principal {
+    /// The strongest way in which the caller is named.
+    pub(crate) fn names(&self, caller: &Caller) -> Option<Named> {
+        match self {
+            Self::Anyone => Some(Named::Directly),
+            Self::Listed {
+                aws,
+                service,
+                federated,
+                canonical_user,
+            } => {
+                let listed = match caller {
+                    Caller::Service(name) => service.contains(name),
+                    // "*" means every provider here; the other types have no wildcards.
+                    Caller::Federated(name) => federated.iter().any(|one| one == name || one == "*"),
+                    Caller::CanonicalUser(name) => canonical_user.contains(name),
+                    _ => false,
+                };
+                let of_aws = aws.iter().filter_map(|text| names_aws(text, caller)).max();
+                if listed { Some(Named::Directly) } else { of_aws }
+            }
+        }
+    }
+}
+
+/// Unique ids (`AROA…`) stand for deleted principals and name nobody.
+fn names_aws(text: &str, caller: &Caller) -> Option<Named> {
+    if text == "*" {
+        return Some(Named::Directly);
+    }
+    let account = caller.account()?;
+    if is_account_id(text) {
+        return (account.id == text).then_some(Named::Account);
+    }
+    let arn = Arn::split(text)?;
+    if (arn.partition, arn.account) != (account.partition.as_str(), account.id.as_str()) {
+        return None;
+    }
+    let (kind, name) = arn.resource.split_once('/').unwrap_or((arn.resource, ""));
+    match (arn.service, kind, caller) {
+        ("iam", "root", _) => Some(Named::Account),
+        ("iam", "user", Caller::User { name: caller, .. }) => (caller == name).then_some(Named::Directly),
+        (
+            "iam",
+            "user",
+            Caller::FederatedUser {
+                of_user: Some(user), ..
+            },
+        ) => (user == name).then_some(Named::Behind),
+        ("iam", "role", Caller::RoleSession { role, .. }) => (role == last(name)).then_some(Named::Behind),
+        (
+            "sts",
+            "assumed-role",
+            Caller::RoleSession {
+                role,
+                session: Some(session),
+                ..
+            },
+        ) => (name.split_once('/') == Some((role.as_str(), session.as_str()))).then_some(Named::Directly),
+        ("sts", "federated-user", Caller::FederatedUser { name: caller, .. }) => {
+            (caller == name).then_some(Named::Directly)
+        }
+        _ => None,
+    }
+}
+
+struct Arn<'a> {
+    partition: &'a str,
+    service: &'a str,
+    account: &'a str,
+    resource: &'a str,
+}
+
+impl<'a> Arn<'a> {
+    fn split(text: &'a str) -> Option<Self> {
+        let mut parts = text.splitn(6, ':');
+        let mut next = || parts.next();
+        match [next(), next(), next(), next(), next(), next()] {
+            [
+                Some("arn"),
+                Some(partition),
+                Some(service),
+                Some(""),
+                Some(account),
+                Some(resource),
+            ] => Some(Self {
+                partition,
+                service,
+                account,
+                resource,
+            }),
+            _ => None,
+        }
+    }
+}
