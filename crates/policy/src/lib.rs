@@ -17,6 +17,7 @@ pub mod document;
 mod elements;
 pub mod evaluate;
 mod glob;
+mod keys;
 pub mod lint;
 mod principal;
 mod variable;

@@ -1,17 +1,6 @@
 //! Policy variables: `${key}`, `${key, 'default'}`, and the literals `${*}`, `${?}`, `${$}`.
 
-/// Keys with several values can't be variables.
-const MULTI_VALUED: &[&str] = &[
-    "aws:calledvia",
-    "aws:principalorgpaths",
-    "aws:principalservicenameslist",
-    "aws:resourceorgpaths",
-    "aws:sourceorgpaths",
-    "aws:sourcevpcorgpaths",
-    "aws:tagkeys",
-    "aws:vpceorgpaths",
-    "sts:transitivetagkeys",
-];
+use crate::keys::{self, Arity};
 
 /// A variable: the context key it takes its value from, and what stands for it when the key is absent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -33,32 +22,16 @@ pub(crate) enum Expansion {
     Variable(Variable),
 }
 
-/// Whether a key can have several values.
+/// Whether AWS documents the key as a list that every service has; such a key needs a set operator and can't be a
+/// variable.
 pub(crate) fn is_multi_valued(key: &str) -> bool {
-    MULTI_VALUED.contains(&key.to_lowercase().as_str())
+    keys::is_global_list(&key.to_lowercase())
 }
-
-/// Keys of services that certainly have one value; the documented ones that limits are commonly written with.
-const SINGLE_VALUED: &[&str] = &[
-    "iam:passedtoservice",
-    "iam:permissionsboundary",
-    "iam:policyarn",
-    "kms:calleraccount",
-    "kms:viaservice",
-    "s3:delimiter",
-    "s3:max-keys",
-    "s3:prefix",
-    "s3:x-amz-acl",
-    "s3:x-amz-server-side-encryption",
-    "s3:x-amz-storage-class",
-];
 
 /// Whether a key certainly has one value at most. A service's own key may be a list (`dynamodb:Attributes`,
 /// `kms:GrantOperations`), and AWS does not say what a condition without a set operator makes of one.
 pub(crate) fn is_single_valued(key: &str) -> bool {
-    let key = key.to_lowercase();
-    let of_aws = key.starts_with("aws:") || key.starts_with("sts:");
-    (of_aws && !MULTI_VALUED.contains(&key.as_str())) || SINGLE_VALUED.contains(&key.as_str())
+    keys::arity(&key.to_lowercase()) == Arity::Single
 }
 
 /// Reads the text between `${` and `}`.

@@ -320,8 +320,8 @@ fn conditions_that_follow() {
             json!({"StringEqualsIgnoreCase": {"aws:k": "x"}}),
         ),
         (
-            json!({"StringEquals": {"aws:k": "x"}}),
-            json!({"StringNotEquals": {"aws:k": "y"}}),
+            json!({"StringEquals": {"aws:referer": "x"}}),
+            json!({"StringNotEquals": {"aws:referer": "y"}}),
         ),
         (
             json!({"StringNotEquals": {"aws:k": ["x", "y"]}}),
@@ -368,8 +368,8 @@ fn conditions_that_follow() {
             json!({"NumericLessThan": {"aws:k": "5.5"}}),
         ),
         (
-            json!({"NumericGreaterThan": {"aws:k": "5"}}),
-            json!({"NumericNotEquals": {"aws:k": "5"}}),
+            json!({"NumericGreaterThan": {"aws:referer": "5"}}),
+            json!({"NumericNotEquals": {"aws:referer": "5"}}),
         ),
         (
             json!({"DateLessThan": {"aws:k": "2020-01-01"}}),
@@ -380,8 +380,8 @@ fn conditions_that_follow() {
             json!({"IpAddress": {"aws:k": ["10.0.0.0/8", "::/0"]}}),
         ),
         (
-            json!({"IpAddress": {"aws:k": "10.1.0.0/16"}}),
-            json!({"NotIpAddress": {"aws:k": "11.0.0.0/8"}}),
+            json!({"IpAddress": {"aws:referer": "10.1.0.0/16"}}),
+            json!({"NotIpAddress": {"aws:referer": "11.0.0.0/8"}}),
         ),
         (
             json!({"ArnLike": {"aws:k": "arn:aws:iam::1:role/a"}}),
