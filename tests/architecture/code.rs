@@ -152,7 +152,7 @@ fn no_decision_has_a_default() {
             "crates/delegation/src/decide.rs",
             &["Decision", "Accepted", "Grant", "Fact"][..],
         ),
-        ("crates/policy/src/contain/mod.rs", &["Containment"][..]),
+        ("crates/policy/src/contain/answer.rs", &["Containment"][..]),
         (
             "crates/policy/src/evaluate/mod.rs",
             &["Decision", "Evaluation"][..],

@@ -100,17 +100,6 @@ impl ArnPattern {
     pub(crate) fn parts(&self) -> impl Iterator<Item = &Pattern> {
         self.head.iter().chain([&self.rest])
     }
-
-    /// The only text that matches, when there are neither wildcards nor variables.
-    pub(crate) fn as_literal(&self) -> Option<String> {
-        let mut text = String::new();
-        for part in &self.head {
-            text.push_str(&part.as_literal()?);
-            text.push(':');
-        }
-        text.push_str(&self.rest.as_literal()?);
-        Some(text)
-    }
 }
 
 /// A resource pattern of a statement.
@@ -164,6 +153,11 @@ impl ResourcePattern {
             Self::Any => true,
             Self::Arn(arn) => arn.matches(subject, context, work),
         }
+    }
+
+    /// Whether a variable is in it.
+    pub(crate) fn has_variables(&self) -> bool {
+        self.arn().is_some_and(|arn| !arn.rest.variables().is_empty())
     }
 
     /// The pattern of the resource part, when there is one.

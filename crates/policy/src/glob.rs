@@ -139,6 +139,16 @@ impl Pattern {
         end.is_none().then_some(hash.0)
     }
 
+    /// The positions.
+    pub(crate) fn tokens(&self) -> &[Token] {
+        &self.tokens
+    }
+
+    /// Whether case does not matter.
+    pub(crate) fn folds(&self) -> bool {
+        self.fold
+    }
+
     /// The variables.
     pub(crate) fn variables(&self) -> &[Variable] {
         &self.variables

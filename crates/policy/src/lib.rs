@@ -19,12 +19,16 @@ pub mod evaluate;
 mod glob;
 mod keys;
 pub mod lint;
+mod positions;
 mod principal;
 mod variable;
 mod work;
 
 pub use condition::{Condition, Operator, SetOperator, Test};
-pub use contain::{Containment, UnknownKind, UnknownReason, Witness, contains};
+pub use contain::{
+    Budget, Certificate, CheckError, Containment, UnknownKind, UnknownReason, Witness, check, contains,
+    contains_layers, contains_within,
+};
 pub use document::{
     ActionElement, Document, Effect, ParseError, ParseErrorKind, ParseErrors, PolicyKind, Principal,
     PrincipalElement, ResourceElement, Statement, Version,

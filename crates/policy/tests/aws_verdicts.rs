@@ -45,7 +45,7 @@ fn what_aws_refuses_is_never_contained() {
         let parse = |name: &str| Document::from_value(&pair[name], kind);
         let answer = match (parse("candidate"), parse("reference")) {
             (Ok(candidate), Ok(ceiling)) => match contains(&[&candidate], &ceiling) {
-                Containment::Contained => "contained".to_owned(),
+                Containment::Contained(_) => "contained".to_owned(),
                 Containment::Exceeds(_) => "exceeds".to_owned(),
                 Containment::Unknown(reason) => {
                     if kind == PolicyKind::Identity {

@@ -98,7 +98,7 @@ impl<'a> Applicable<'a> {
         let documents: Vec<_> = policies.iter().map(|policy| policy.document).collect();
         for limit in &self.limits {
             let whole = contains(&documents, &limit.ceiling);
-            if whole == Containment::Contained {
+            if whole.is_contained() {
                 continue;
             }
             // Something is too much. Asked policy by policy, each with the denies of the others, every one that is too
@@ -152,7 +152,7 @@ fn report(
         )
     };
     match answer {
-        Containment::Contained => false,
+        Containment::Contained(_) => false,
         Containment::Exceeds(witness) => {
             let (title, field) = place(witness.candidate);
             findings.refuse_under(
@@ -190,8 +190,10 @@ fn why_unknown(reason: &UnknownReason) -> String {
         (UnknownKind::Undecided, Some(deny)) => {
             format!("it may reach what Statement[{deny}] of the ceiling denies")
         }
-        (UnknownKind::Undecided, None) => "no single statement of the ceiling covers it".to_owned(),
-        (UnknownKind::Unsupported, _) => "policies with principals are not compared".to_owned(),
+        (UnknownKind::Undecided, None) => {
+            "it depends on what AWS does not define whether the ceiling covers it".to_owned()
+        }
+        (UnknownKind::Unsupported, _) => "policies of these kinds are not compared".to_owned(),
     }
 }
 

@@ -162,6 +162,28 @@ impl Atom {
         }
     }
 
+    /// Whether it is a comparison that values must not satisfy.
+    pub(crate) fn is_negated_comparison(&self) -> bool {
+        matches!(self.predicate, Predicate::Compare { negated: true, .. })
+    }
+
+    /// Whether it is a comparison without set operator.
+    pub(crate) fn is_plain_comparison(&self) -> bool {
+        matches!(self.predicate, Predicate::Compare { set: None, .. })
+    }
+
+    /// What the value is in when the condition holds and the key has one value.
+    pub(crate) fn must_be_within(&self) -> Option<&Values> {
+        match &self.predicate {
+            Predicate::Compare {
+                negated: false,
+                values,
+                ..
+            } => Some(values),
+            _ => None,
+        }
+    }
+
     /// Whether the condition holds for a request.
     pub(crate) fn holds(&self, context: &Context, work: &mut Work) -> bool {
         let values = context.get_lower(&self.key);

@@ -1,7 +1,7 @@
 //! Conditions: operators, their spelling and what they do.
 
 pub(crate) mod atom;
-pub(crate) mod theory;
+pub(crate) mod case;
 pub(crate) mod value;
 
 use std::fmt;

@@ -122,9 +122,36 @@ fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + day_of_year - 719_468
 }
 
-/// Seconds since 1970 as text, for request values made from an instant.
+/// An instant as text, the way [`instant`] reads it: whole seconds since 1970, or a date with a fraction.
 pub(crate) fn instant_text(nanos: i128) -> String {
-    nanos.div_euclid(NANOS).to_string()
+    let seconds = nanos.div_euclid(NANOS);
+    let fraction = nanos.rem_euclid(NANOS);
+    // Four digits would be a year.
+    if fraction == 0 && !(1000..=9999).contains(&seconds) && !(-999..=-100).contains(&seconds) {
+        return seconds.to_string();
+    }
+    let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let (year, month, day) = date_of(days);
+    let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:09}Z")
+}
+
+/// Year, month and day of a number of days since 1970: the inverse of [`days_since_epoch`].
+fn date_of(days: i128) -> (i128, i128, i128) {
+    let days = days + 719_468;
+    let era = days.div_euclid(146_097);
+    let of_era = days.rem_euclid(146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 {
+        march_month + 3
+    } else {
+        march_month - 9
+    };
+    let year = year_of_era + era * 400 + i128::from(month <= 2);
+    (year, month, day)
 }
 
 /// A range of addresses of one family.
@@ -170,17 +197,24 @@ impl Cidr {
             && self.bits.checked_shr(host).unwrap_or(0) == other.bits.checked_shr(host).unwrap_or(0)
     }
 
-    /// Ranges are nested or apart.
-    pub(crate) fn intersects(&self, other: &Self) -> bool {
-        self.includes(other) || other.includes(self)
-    }
-
     /// The first address, as text.
     pub(crate) fn first(&self) -> String {
+        self.text(self.bits)
+    }
+
+    /// The address after the last one, as text; `None` when there is none in the family.
+    pub(crate) fn after(&self) -> Option<String> {
+        let width = if self.v6 { 128 } else { 32 };
+        let size = 1_u128.checked_shl(width - self.prefix)?;
+        let after = self.bits.checked_add(size)?;
+        (self.v6 || after <= u128::from(u32::MAX)).then(|| self.text(after))
+    }
+
+    fn text(&self, bits: u128) -> String {
         if self.v6 {
-            std::net::Ipv6Addr::from_bits(self.bits).to_string()
+            std::net::Ipv6Addr::from_bits(bits).to_string()
         } else {
-            std::net::Ipv4Addr::from_bits(u32::try_from(self.bits).unwrap_or(0)).to_string()
+            std::net::Ipv4Addr::from_bits(u32::try_from(bits).unwrap_or(0)).to_string()
         }
     }
 }
@@ -291,6 +325,23 @@ mod tests {
             "99999999999999999999",
         ] {
             assert_eq!(instant(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn instants_are_written_as_they_are_read() {
+        let day = 86_400 * NANOS;
+        for nanos in [
+            0,
+            1,
+            -1,
+            1234 * NANOS,
+            -500 * NANOS,
+            951_782_400 * NANOS + 5,
+            30_000 * day + 7,
+            -30_000 * day,
+        ] {
+            assert_eq!(instant(&instant_text(nanos)), Some(nanos), "{nanos}");
         }
     }
 

@@ -1,10 +1,12 @@
 //! Proof by single covers: inclusion and disjointness of the parts of statements. Everything here answers `true` only
 //! when it is certain, as long as the work limit was not reached.
 
+use std::sync::LazyLock;
+
 use crate::{
     arn::ResourcePattern,
     compiled::CompiledStatement,
-    condition::atom::Atom,
+    document::{Principal, PrincipalElement},
     elements::{Elements, Key, Language},
     glob::Pattern,
     work::Work,
@@ -61,104 +63,82 @@ impl<P: Language> Element<'_, P> {
             (Self::Except(list), true) => list.has_everything() || elements.has_everything(),
         }
     }
+}
 
-    /// Whether the part has nothing in common with another.
-    fn apart(self, other: Self, work: &mut Work) -> bool {
-        match (self, other) {
-            (Self::One(a, _), Self::One(b, _)) => !a.may_intersect(b, work),
-            (part, Self::Except(list)) => part.apart_from(list, work),
-            (Self::Except(list), Self::One(b, key)) => list.covers(b, key, work),
+/// A statement in parts, with where it stands.
+#[derive(Clone)]
+pub(super) struct Parts<'a> {
+    /// Index of the document and of the statement.
+    pub(super) position: (usize, usize),
+    pub(super) statement: &'a CompiledStatement,
+    pub(super) actions: &'a Elements<Pattern>,
+    pub(super) resources: &'a Elements<ResourcePattern>,
+}
+
+/// What a statement without resources (of a trust policy) is about: its one role.
+static THE_ROLE: LazyLock<Elements<ResourcePattern>> =
+    LazyLock::new(|| Elements::new(false, vec![ResourcePattern::Any]));
+
+impl<'a> Parts<'a> {
+    pub(super) fn new(position: (usize, usize), statement: &'a CompiledStatement) -> Self {
+        Self {
+            position,
+            statement,
+            actions: &statement.actions,
+            resources: statement.resources.as_ref().unwrap_or(&THE_ROLE),
         }
     }
 }
 
-/// A statement in parts, with where it stands.
-pub(super) struct Parts<'a> {
-    /// Index of the document and of the statement.
-    pub(super) position: (usize, usize),
-    pub(super) actions: &'a Elements<Pattern>,
-    pub(super) resources: &'a Elements<ResourcePattern>,
-    pub(super) atoms: &'a [Atom],
-}
-
-impl<'a> Parts<'a> {
-    /// `None` for statements of trust policies, which have no resources.
-    pub(super) fn new(position: (usize, usize), statement: &'a CompiledStatement) -> Option<Self> {
-        let resources = statement.resources.as_ref()?;
-        Some(Self {
-            position,
-            actions: &statement.actions,
-            resources,
-            atoms: &statement.atoms,
+/// Whether whoever and whatever the given statements are about satisfies the principal and the conditions of `wanted`, as
+/// far as can be seen without looking into values: each of its conditions is one of theirs.
+pub(super) fn implied(given: &[&CompiledStatement], wanted: &CompiledStatement, work: &mut Work) -> bool {
+    let principal = match &wanted.principal {
+        None | Some(PrincipalElement::Principal(Principal::Anyone)) => true,
+        wanted => given.iter().any(|g| g.principal == *wanted),
+    };
+    principal
+        && wanted.atoms.iter().all(|w| {
+            given
+                .iter()
+                .any(|g| work.charge(1 + g.atoms.len()) && g.atoms.contains(w))
         })
-    }
-
-    /// Whether no request satisfies the conditions, or those of both statements.
-    pub(super) fn conditions_contradict(&self, other: &Self, work: &mut Work) -> bool {
-        self.atoms
-            .iter()
-            .any(|a| other.atoms.iter().any(|b| a.contradicts(b, work)))
-    }
 }
 
-/// Whether the given conditions together satisfy all of `wanted`.
-pub(super) fn conditions_imply(given: &[&[Atom]], wanted: &[Atom], work: &mut Work) -> bool {
-    wanted
-        .iter()
-        .all(|w| given.iter().any(|atoms| atoms.iter().any(|g| g.implies(w, work))))
-}
-
-/// Whether the candidate's own Deny statements remove all that `e` (a Deny of the ceiling) denies of the candidate's
-/// `action` and `resource`.
-pub(super) fn denied_anyway(
+/// The Deny of the candidate that removes all that `e` (a Deny of the ceiling) denies of the candidate's `action` and
+/// `resource`.
+pub(super) fn denied_anyway<'d>(
     candidate: &Parts<'_>,
     action: Element<'_, Pattern>,
     resource: Element<'_, ResourcePattern>,
     e: &Parts<'_>,
-    denies: &[Parts<'_>],
+    denies: &'d [Parts<'d>],
     work: &mut Work,
-) -> bool {
-    let useful: Vec<&Parts<'_>> = denies
-        .iter()
-        .filter(|d| conditions_imply(&[candidate.atoms, e.atoms], d.atoms, work))
-        .collect();
-    if useful.is_empty() {
-        return false;
-    }
-    let actions: Vec<_> = parts(e.actions)
-        .into_iter()
-        .filter(|part| !action.apart(*part, work))
-        .collect();
-    let resources: Vec<_> = parts(e.resources)
-        .into_iter()
-        .filter(|part| !resource.apart(*part, work))
-        .collect();
-    let all = useful.iter().any(|d| {
-        (action.within(d.actions, work) || actions.iter().all(|part| part.within(d.actions, work)))
+) -> Option<&'d Parts<'d>> {
+    denies.iter().find(|d| {
+        implied(&[candidate.statement, e.statement], d.statement, work)
+            && (action.within(d.actions, work)
+                || parts(e.actions)
+                    .into_iter()
+                    .all(|part| part.within(d.actions, work)))
             && (resource.within(d.resources, work)
-                || resources.iter().all(|part| part.within(d.resources, work)))
-    });
-    all || actions.iter().all(|a| {
-        resources.iter().all(|r| {
-            useful.iter().any(|d| {
-                (action.within(d.actions, work) || a.within(d.actions, work))
-                    && (resource.within(d.resources, work) || r.within(d.resources, work))
-            })
-        })
+                || parts(e.resources)
+                    .into_iter()
+                    .all(|part| part.within(d.resources, work)))
     })
 }
 
-/// Whether one of the candidate's own Deny statements removes all of `action` and `resource`.
-pub(super) fn denied_wholly(
+/// The Deny of the candidate that removes all of `action` and `resource`.
+pub(super) fn denied_wholly<'d>(
     candidate: &Parts<'_>,
     action: Element<'_, Pattern>,
     resource: Element<'_, ResourcePattern>,
-    denies: &[Parts<'_>],
+    denies: &'d [Parts<'d>],
     work: &mut Work,
-) -> bool {
-    denies.iter().any(|d| {
+) -> Option<&'d Parts<'d>> {
+    denies.iter().find(|d| {
         action.within(d.actions, work)
             && resource.within(d.resources, work)
-            && conditions_imply(&[candidate.atoms], d.atoms, work)
+            && implied(&[candidate.statement], d.statement, work)
     })
 }

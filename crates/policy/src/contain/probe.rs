@@ -1,12 +1,21 @@
 //! The search for a witness: requests made from the patterns and values at hand, each confirmed by the evaluator.
 
-use super::{Witness, contexts::contexts, names};
+use super::{
+    Witness,
+    callers::callers,
+    contexts::contexts,
+    names,
+    query::{Dimension, Part},
+    solve,
+};
 use crate::{
     arn::{ArnPattern, ResourcePattern, Subject},
     compiled::CompiledStatement,
     document::{ActionElement, Document, Effect, ResourceElement},
-    evaluate::{Context, Layers, Outcome, Prepared, Request, evaluate},
+    evaluate::{Context, Outcome, Prepared, Request},
     glob::{Pattern, Syntax},
+    positions::{VariableCase, World},
+    principal::Caller,
     work::Work,
 };
 
@@ -51,50 +60,102 @@ const MAX_ACTIONS: usize = 12;
 const MAX_RESOURCES: usize = 12;
 
 pub(super) struct Probe<'a> {
-    candidate: &'a [&'a Document],
+    layers: &'a [&'a [&'a Document]],
+    /// Of all layers, the first one's first.
+    documents: Vec<&'a Document>,
     ceiling: &'a Document,
-    work: Work,
 }
 
 impl<'a> Probe<'a> {
-    pub(super) fn new(candidate: &'a [&'a Document], ceiling: &'a Document, work: Work) -> Self {
+    pub(super) fn new(layers: &'a [&'a [&'a Document]], ceiling: &'a Document) -> Self {
         Self {
-            candidate,
+            layers,
+            documents: layers.iter().flat_map(|layer| layer.iter().copied()).collect(),
             ceiling,
-            work,
         }
     }
 
-    pub(super) fn exhausted(&self) -> bool {
-        self.work.exhausted()
+    fn statement(&self, question: &Question) -> Option<(&'a Document, &'a CompiledStatement)> {
+        let (d, s) = question.statement;
+        let document = *self.layers.first()?.get(d)?;
+        Some((document, document.compiled().statements.get(s)?))
     }
 
-    /// A confirmed request for which the element exceeds the ceiling.
-    pub(super) fn search(&mut self, question: &Question) -> Option<Witness> {
-        let (d, s) = question.statement;
-        let document = *self.candidate.get(d)?;
-        let statement = document.compiled().statements.get(s)?;
-        let deny = question
-            .deny
-            .and_then(|e| self.ceiling.compiled().statements.get(e));
-        let actions = self.actions(document, statement, question, deny);
-        let contexts = contexts(self.candidate, self.ceiling, statement, deny, &mut self.work);
+    fn deny(&self, question: &Question) -> Option<&'a CompiledStatement> {
+        self.ceiling.compiled().statements.get(question.deny?)
+    }
+
+    /// A confirmed request that is near at hand: the element's own words, and nothing in the context that no condition asks
+    /// for.
+    pub(super) fn guess(&self, question: &Question, work: &mut Work) -> Option<Witness> {
+        let (document, statement) = self.statement(question)?;
+        let deny = self.deny(question);
+        let own = own_action(document, question)?;
+        let conditions = !statement.atoms.is_empty() || deny.is_some_and(|deny| !deny.atoms.is_empty());
+        let contexts = if conditions {
+            contexts(&self.documents, self.ceiling, statement, deny, work)
+        } else {
+            vec![Context::new()]
+        };
+        let context = contexts.into_iter().next()?;
+        let mut request = Request {
+            action: String::new(),
+            resource: "*".to_owned(),
+            principal: None,
+            context,
+        };
+        for action in near_actions(own) {
+            match &statement.resources {
+                None => {}
+                Some(elements) if elements.negated => return None,
+                Some(elements) => match elements.items.get(question.resource)?.arn() {
+                    Some(arn) => request.resource = instance(arn, &request.context, HEAD, "a")?,
+                    None => {
+                        let service = action.split(':').next().unwrap_or_default();
+                        [request.resource, ..] = names::resources_of(service);
+                    }
+                },
+            }
+            request.action = action;
+            let found = self.with_callers(statement, 3, |caller, bounded| {
+                request.principal = caller;
+                let place = self.exceeds(&request, bounded, work)?;
+                Some(witness(request.clone(), bounded, place))
+            });
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
+    }
+
+    /// A confirmed request for which the element exceeds the ceiling, out of many that are tried.
+    pub(super) fn search(&self, question: &Question, work: &mut Work) -> Option<Witness> {
+        let (document, statement) = self.statement(question)?;
+        let deny = self.deny(question);
+        let actions = self.actions(document, statement, question, deny, work);
+        let contexts = contexts(&self.documents, self.ceiling, statement, deny, work);
         for (c, context) in contexts.iter().enumerate() {
             // The first contexts are the most telling; later ones only vary a key.
             let few = if c < 2 { MAX_ACTIONS } else { 2 };
             for action in actions.iter().take(few) {
-                for resource in self.resources(statement, question, deny, action, context) {
-                    if self.work.exhausted() {
+                for resource in self.resources(statement, question, deny, action, context, work) {
+                    if work.exhausted() {
                         return None;
                     }
-                    let request = Request {
+                    let mut request = Request {
                         action: action.clone(),
                         resource,
                         principal: None,
                         context: context.clone(),
                     };
-                    if self.exceeds(&request) {
-                        return self.witness(request);
+                    let found = self.with_callers(statement, 4, |caller, bounded| {
+                        request.principal = caller;
+                        self.exceeds(&request, bounded, work)?;
+                        self.smallest(request.clone(), bounded, work)
+                    });
+                    if found.is_some() {
+                        return found;
                     }
                 }
             }
@@ -102,74 +163,181 @@ impl<'a> Probe<'a> {
         None
     }
 
-    fn exceeds(&mut self, request: &Request) -> bool {
-        let prepared = Prepared::new(request);
-        if let Outcome::Allowed(_) = self.ceiling.compiled().outcome(&prepared, &mut self.work) {
-            return false;
-        }
-        let mut allowed = false;
-        for document in self.candidate {
-            match document.compiled().outcome(&prepared, &mut self.work) {
-                Outcome::Denied(_) => return false,
-                Outcome::Allowed(_) => allowed = true,
-                Outcome::Silent => {}
+    /// The request that a search put together, if it exceeds.
+    pub(super) fn confirm_parts(
+        &self,
+        parts: &[Part],
+        dimensions: &[Dimension],
+        world: &World,
+        values: &solve::Values,
+        question: &Question,
+    ) -> Option<Witness> {
+        let mut work = Work::unlimited();
+        let mut request = Request {
+            action: String::new(),
+            resource: "*".to_owned(),
+            principal: None,
+            context: Context::new(),
+        };
+        let mut bounded = false;
+        for (v, (key, case)) in world.iter().enumerate() {
+            match case {
+                VariableCase::Absent => {}
+                VariableCase::Present => request.context.set(key, [values.get(v)]),
+                VariableCase::List => request.context.set(key, [values.get(v), "another"]),
             }
         }
-        allowed && !self.work.exhausted()
+        for (part, dimension) in parts.iter().zip(dimensions) {
+            match (part, dimension) {
+                (Part::Action(word), _) => request.action = values.text(word),
+                (Part::Resource(Some(word)), _) => request.resource = values.text(word),
+                (Part::Caller(caller, of_bounded), _) => {
+                    request.principal = Some(caller.clone());
+                    bounded = *of_bounded;
+                }
+                (Part::Key(Some(texts)), Dimension::Key(key)) => {
+                    request.context.set(self.spelled(key), values.texts(texts));
+                }
+                (Part::Resource(None) | Part::Key(_), _) => {}
+            }
+        }
+        // As it is written, when it is spelled out.
+        let (document, _) = self.statement(question)?;
+        if let Some(own) = own_action(document, question)
+            && own.eq_ignore_ascii_case(&request.action)
+        {
+            own.clone_into(&mut request.action);
+        }
+        self.exceeds(&request, bounded, &mut work)?;
+        self.polish(&mut request, bounded, &mut work);
+        self.smallest(request, bounded, &mut work)
     }
 
-    /// Leaves out context keys that are not needed, and asks the evaluator for the last word.
-    fn witness(&mut self, mut request: Request) -> Option<Witness> {
+    /// Puts usual names where the shortest ones were found.
+    fn polish(&self, request: &mut Request, bounded: bool, work: &mut Work) {
+        let mut keep = |request: &mut Request, changed: Request| {
+            let exceeds = self.exceeds(&changed, bounded, work).is_some();
+            if exceeds {
+                *request = changed;
+            }
+            exceeds
+        };
+        let mut parts: Vec<String> = request.resource.splitn(6, ':').map(str::to_owned).collect();
+        let service = request.action.split(':').next().unwrap_or("s3").to_owned();
+        for (i, usual) in ["arn", "aws", &service, "us-east-1", "123456789012", "any"]
+            .into_iter()
+            .enumerate()
+        {
+            let Some(part) = parts.get_mut(i).filter(|part| i == 5 || part.len() == 1) else {
+                continue;
+            };
+            let found = match i {
+                5 if part.is_empty() || part.ends_with(['/', ':']) => format!("{part}{usual}"),
+                5 => continue,
+                _ => usual.to_owned(),
+            };
+            let short = std::mem::replace(part, found);
+            let mut changed = request.clone();
+            changed.resource = parts.join(":");
+            if !keep(request, changed)
+                && let Some(part) = parts.get_mut(i)
+            {
+                *part = short;
+            }
+        }
+        let empty: Vec<String> = request
+            .context
+            .iter()
+            .filter(|(_, values)| values.iter().any(String::is_empty))
+            .map(|(key, _)| key.to_owned())
+            .collect();
+        for key in empty {
+            let mut changed = request.clone();
+            changed.context.set(key, ["something-else"]);
+            keep(request, changed);
+        }
+    }
+
+    /// A condition key the way some statement spells it.
+    fn spelled<'k>(&'k self, key: &'k str) -> &'k str {
+        let documents = self.documents.iter().chain([&self.ceiling]);
+        let mut atoms = documents
+            .flat_map(|document| &document.compiled().statements)
+            .flat_map(|statement| &statement.atoms);
+        atoms
+            .find(|atom| atom.key == key)
+            .map_or(key, |atom| &atom.spelled)
+    }
+
+    /// Asks for callers that the statement is about, at most so many.
+    fn with_callers<T>(
+        &self,
+        statement: &CompiledStatement,
+        most: usize,
+        mut ask: impl FnMut(Option<Caller>, bool) -> Option<T>,
+    ) -> Option<T> {
+        let Some(element) = &statement.principal else {
+            return ask(None, false);
+        };
+        let statements = self
+            .documents
+            .iter()
+            .chain([&self.ceiling])
+            .flat_map(|d| &d.compiled().statements);
+        callers(statements.filter_map(|statement| statement.principal.as_ref()))
+            .into_iter()
+            .filter(|(caller, bounded)| element.is_about(caller, *bounded))
+            .take(most)
+            .find_map(|(caller, bounded)| ask(Some(caller), bounded))
+    }
+
+    /// Whether the candidate allows the request and the ceiling does not; where in the first layer it is allowed.
+    fn exceeds(&self, request: &Request, bounded: bool, work: &mut Work) -> Option<(usize, usize)> {
+        let prepared = Prepared::new(request).bounded(bounded);
+        if let Outcome::Allowed(_) = self.ceiling.compiled().outcome(&prepared, work) {
+            return None;
+        }
+        let mut first = None;
+        for layer in self.layers {
+            let mut allowed = None;
+            for (d, document) in layer.iter().enumerate() {
+                match document.compiled().outcome(&prepared, work) {
+                    Outcome::Denied(_) => return None,
+                    Outcome::Allowed(s) if allowed.is_none() => allowed = Some((d, s)),
+                    Outcome::Allowed(_) | Outcome::Silent => {}
+                }
+            }
+            let allowed = allowed?;
+            first = first.or(Some(allowed));
+        }
+        first.filter(|_| !work.exhausted())
+    }
+
+    /// Leaves out context keys that are not needed.
+    fn smallest(&self, mut request: Request, bounded: bool, work: &mut Work) -> Option<Witness> {
         let keys: Vec<String> = request.context.iter().map(|(key, _)| key.to_owned()).collect();
         for key in keys {
             let mut smaller = request.clone();
             smaller.context.remove(&key);
-            if self.exceeds(&smaller) {
+            if self.exceeds(&smaller, bounded, work).is_some() {
                 request = smaller;
             }
         }
-        let of_candidate = evaluate(
-            &Layers {
-                identity: self.candidate,
-                ..Layers::default()
-            },
-            &request,
-        );
-        let of_ceiling = evaluate(
-            &Layers {
-                identity: &[self.ceiling],
-                ..Layers::default()
-            },
-            &request,
-        );
-        if !of_candidate.is_allowed() || of_ceiling.is_allowed() {
-            return None;
-        }
-        Some(Witness {
-            action: request.action,
-            resource: request.resource,
-            context: request.context,
-            candidate: of_candidate.reason.statement?,
-        })
+        let place = self.exceeds(&request, bounded, work)?;
+        Some(witness(request, bounded, place))
     }
 
     /// Actions of the element, those that the ceiling allows least first.
     fn actions(
-        &mut self,
+        &self,
         document: &Document,
         statement: &CompiledStatement,
         question: &Question,
         deny: Option<&CompiledStatement>,
+        work: &mut Work,
     ) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
-        let written = document
-            .statements()
-            .get(question.statement.1)
-            .map(|statement| &statement.action);
-        let own = match written {
-            Some(ActionElement::Action(list)) => list.get(question.action).map(String::as_str),
-            _ => None,
-        };
+        let own = own_action(document, question);
         let mine = statement
             .actions
             .items
@@ -200,18 +368,16 @@ impl<'a> Probe<'a> {
         for name in names {
             let folded: Vec<char> = name.chars().map(crate::glob::fold).collect();
             let matches = match mine {
-                Some(pattern) => pattern.matches(&folded, &Context::new(), &mut self.work),
-                None => statement.actions.matches_action(&folded, &mut self.work),
+                Some(pattern) => pattern.matches(&folded, &Context::new(), work),
+                None => statement.actions.matches_action(&folded, work),
             };
-            let denied = deny.is_none_or(|deny| deny.actions.matches_action(&folded, &mut self.work));
+            let denied = deny.is_none_or(|deny| deny.actions.matches_action(&folded, work));
             if !matches || !denied || !well_formed(&name) || ranked.iter().any(|(_, known)| *known == name) {
                 continue;
             }
             let covers = &self.ceiling.compiled().statements;
             let covers = covers.iter().filter(|n| n.effect == Effect::Allow);
-            let rank = covers
-                .filter(|n| n.actions.matches_action(&folded, &mut self.work))
-                .count();
+            let rank = covers.filter(|n| n.actions.matches_action(&folded, work)).count();
             ranked.push((rank, name));
         }
         ranked.sort_by_key(|(rank, _)| *rank);
@@ -224,7 +390,7 @@ impl<'a> Probe<'a> {
 
     /// Some of the actions that the ceiling and the candidate's Denys are written with: edges run along them.
     fn written_actions(&self) -> Vec<String> {
-        let documents = self.candidate.iter().copied().chain([self.ceiling]);
+        let documents = self.documents.iter().copied().chain([self.ceiling]);
         let lists = documents
             .flat_map(Document::statements)
             .map(|statement| match &statement.action {
@@ -238,15 +404,16 @@ impl<'a> Probe<'a> {
 
     /// Resources of the element for an action.
     fn resources(
-        &mut self,
+        &self,
         statement: &CompiledStatement,
         question: &Question,
         deny: Option<&CompiledStatement>,
         action: &str,
         context: &Context,
+        work: &mut Work,
     ) -> Vec<String> {
         let Some(elements) = &statement.resources else {
-            return Vec::new();
+            return vec!["*".to_owned()];
         };
         let mine = elements
             .items
@@ -275,7 +442,7 @@ impl<'a> Probe<'a> {
             }
         }
         // What the other statements are written with: just inside and outside of their edges.
-        let documents = self.candidate.iter().copied().chain([self.ceiling]);
+        let documents = self.documents.iter().copied().chain([self.ceiling]);
         let statements = documents.flat_map(|document| &document.compiled().statements);
         let others = statements
             .filter_map(|other| other.resources.as_ref())
@@ -288,13 +455,13 @@ impl<'a> Probe<'a> {
         }
         let mut kept: Vec<String> = Vec::new();
         for text in texts {
-            if !self.work.charge(text.len()) {
+            if !work.charge(text.len()) {
                 break;
             }
             let subject = Subject::new(&text);
             let matches = match mine {
-                Some(pattern) => pattern.matches(&subject, context, &mut self.work),
-                None => elements.matches_resource(&subject, context, &mut self.work),
+                Some(pattern) => pattern.matches(&subject, context, work),
+                None => elements.matches_resource(&subject, context, work),
             };
             if matches && !kept.contains(&text) {
                 kept.push(text);
@@ -307,24 +474,90 @@ impl<'a> Probe<'a> {
     }
 }
 
-/// Names that a pattern for actions matches, in its own spelling.
-fn action_instances(text: &str) -> Vec<String> {
+/// The action of the element as written; `None` when it is a negated list.
+fn own_action<'d>(document: &'d Document, question: &Question) -> Option<&'d str> {
+    match &document.statements().get(question.statement.1)?.action {
+        ActionElement::Action(list) => list.get(question.action).map(String::as_str),
+        ActionElement::NotAction(_) => None,
+    }
+}
+
+fn witness(request: Request, bounded: bool, candidate: (usize, usize)) -> Witness {
+    Witness {
+        action: request.action,
+        resource: request.resource,
+        principal: request.principal,
+        bounded,
+        context: request.context,
+        candidate,
+    }
+}
+
+/// A few names for the action as written: itself, or well-known ones that it stands for.
+fn near_actions(own: &str) -> Vec<String> {
+    if own == "*" {
+        return [
+            "s3:GetObject",
+            "iam:CreateUser",
+            "ec2:RunInstances",
+            "service:Action",
+        ]
+        .map(str::to_owned)
+        .to_vec();
+    }
+    let Some((service, name)) = own.split_once(':').filter(|_| own.contains(['*', '?'])) else {
+        return vec![own.to_owned()];
+    };
+    let of_service = |known: &&&str| known.split(':').next() == Some(service);
+    let mut names: Vec<String> = Vec::new();
+    if names::ACTIONS.iter().any(|known| of_service(&known))
+        && let Some(pattern) = action_pattern(own).filter(|_| name != "*")
+    {
+        let mut work = Work::unlimited();
+        let matches =
+            |known: &&&str| pattern.matches(&known.chars().collect::<Vec<_>>(), &Context::new(), &mut work);
+        let known = names::ACTIONS.iter().filter(of_service).filter(matches);
+        names.extend(known.take(6).map(|known| (*known).to_owned()));
+    } else {
+        names.extend(
+            names::ACTIONS
+                .iter()
+                .filter(of_service)
+                .take(2)
+                .map(|known| (*known).to_owned()),
+        );
+    }
+    names.extend(action_instance(own, "Any"));
+    names
+}
+
+fn action_pattern(text: &str) -> Option<Pattern> {
     let syntax = Syntax {
         wildcards: true,
         variables: false,
         fold: false,
     };
-    let Ok(pattern) = Pattern::parse(text, syntax) else {
-        return Vec::new();
-    };
-    let context = Context::new();
-    if !pattern.has_wildcards() {
+    Pattern::parse(text, syntax).ok()
+}
+
+/// Names that a pattern for actions matches, in its own spelling.
+fn action_instances(text: &str) -> Vec<String> {
+    if !text.contains(['*', '?']) {
         return vec![text.to_owned()];
     }
-    ["Any", "", "Object"]
-        .into_iter()
-        .filter_map(|run| pattern.instance(&context, run, 'a'))
-        .collect()
+    let runs = ["Any", "", "Object"].into_iter();
+    runs.filter_map(|run| action_instance(text, run)).collect()
+}
+
+fn action_instance(text: &str, run: &str) -> Option<String> {
+    let syntax = Syntax {
+        wildcards: true,
+        variables: false,
+        fold: false,
+    };
+    Pattern::parse(text, syntax)
+        .ok()?
+        .instance(&Context::new(), run, 'a')
 }
 
 /// `service:Name`.

@@ -1,0 +1,109 @@
+//! What [`super::contains`] answers.
+
+use std::fmt;
+
+use super::Certificate;
+use crate::{evaluate::Context, principal::Caller};
+
+/// The answer of [`super::contains`]. There is no default: what is not known is not contained.
+#[derive(Debug, Clone)]
+pub enum Containment {
+    /// Every request that the candidate allows is allowed by the ceiling.
+    Contained(Certificate),
+    /// This request is allowed by the candidate and not by the ceiling; the evaluator confirmed both.
+    Exceeds(Witness),
+    /// Neither could be shown.
+    Unknown(UnknownReason),
+}
+
+impl Containment {
+    /// Whether the candidate is known to stay within the ceiling.
+    pub fn is_contained(&self) -> bool {
+        matches!(self, Self::Contained(_))
+    }
+}
+
+/// A request that the candidate allows and the ceiling does not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Witness {
+    /// `service:Action`.
+    pub action: String,
+    /// ARN of the resource; `*` for a request without one. In trust policies the role is meant, and this is `*`.
+    pub resource: String,
+    /// Who asks, when the policies say whom they are about.
+    pub principal: Option<Caller>,
+    /// Whether the one who asks has a permissions boundary, which `NotPrincipal` does not spare.
+    pub bounded: bool,
+    /// Context keys that the request has; all others are absent.
+    pub context: Context,
+    /// Index of the document in the candidate's first layer, and of its statement that allows the request.
+    pub candidate: (usize, usize),
+}
+
+impl fmt::Display for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} on {}", self.action, self.resource)?;
+        if let Some(caller) = &self.principal {
+            write!(f, " by {caller}")?;
+            if self.bounded {
+                f.write_str(" (who has a permissions boundary)")?;
+            }
+        }
+        if self.context.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " with {}", self.context)
+        }
+    }
+}
+
+/// The class of an [`UnknownReason`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum UnknownKind {
+    /// The work limit ran out.
+    Budget,
+    /// The search found no proof, and no request that certainly exceeds: the answer depends on something that AWS does not
+    /// define or that is not modelled (see the crate's README, "What it does not know").
+    Undecided,
+    /// Policies of these kinds can't be compared with each other.
+    Unsupported,
+}
+
+/// Why there is no answer, with the statements that caused it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownReason {
+    /// The class.
+    pub kind: UnknownKind,
+    /// Index of the candidate's document and of its statement.
+    pub candidate: (usize, usize),
+    /// Index of the ceiling's Deny statement, when the question was about one.
+    pub ceiling: Option<usize>,
+    /// The construct, such as `s3:Get* on arn:aws:s3:::a/*`.
+    pub construct: String,
+}
+
+impl fmt::Display for UnknownReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (document, statement) = self.candidate;
+        write!(
+            f,
+            "it could not be decided whether {} (statement {statement} of document {document}) ",
+            self.construct
+        )?;
+        match (self.kind, self.ceiling) {
+            (UnknownKind::Budget, _) => {
+                f.write_str("stays within the ceiling: the policies take too much work to compare")
+            }
+            (UnknownKind::Undecided, Some(deny)) => write!(
+                f,
+                "avoids what statement {deny} of the ceiling denies: that depends on what AWS does not define"
+            ),
+            (UnknownKind::Undecided, None) => {
+                f.write_str("stays within the ceiling: that depends on what AWS does not define")
+            }
+            (UnknownKind::Unsupported, _) => f.write_str(
+                "stays within the ceiling: policies of these kinds are not compared with each other",
+            ),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The dimension of the caller: a few callers that stand for all there are.
+//!
+//! Principal elements name accounts, users, roles, sessions, services and providers, one by one and without wildcards, so
+//! the named ones and one stranger of each sort tell all elements apart.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    document::{Principal, PrincipalElement},
+    principal::{Account, Caller},
+};
+
+/// An account, user, session, … that is not named.
+struct Strangers<'a> {
+    names: &'a BTreeSet<&'a str>,
+}
+
+impl Strangers<'_> {
+    /// A name that is no part of what is named.
+    fn name(&self, stem: &str) -> String {
+        let free = |name: &String| !self.names.iter().any(|named| named.contains(name.as_str()));
+        std::iter::once(stem.to_owned())
+            .chain((2..10_000).map(|n| format!("{stem}{n}")))
+            .find(free)
+            .unwrap_or_else(|| stem.to_owned())
+    }
+
+    fn account(&self) -> String {
+        let free = |id: &String| !self.names.iter().any(|named| named.contains(id.as_str()));
+        (0..10_000_u64)
+            .map(|n| (999_999_999_999 - n).to_string())
+            .find(free)
+            .unwrap_or_default()
+    }
+}
+
+/// All sorts of callers that the elements tell apart, with whether they have a permissions boundary (which only
+/// `NotPrincipal` looks at).
+pub(crate) fn callers<'a>(elements: impl Iterator<Item = &'a PrincipalElement>) -> Vec<(Caller, bool)> {
+    let mut names: BTreeSet<&str> = BTreeSet::new();
+    let mut bounded = false;
+    for element in elements {
+        let principal = match element {
+            PrincipalElement::Principal(principal) => principal,
+            PrincipalElement::NotPrincipal(principal) => {
+                bounded = true;
+                principal
+            }
+        };
+        if let Principal::Listed {
+            aws,
+            service,
+            federated,
+            canonical_user,
+        } = principal
+        {
+            names.extend(
+                [aws, service, federated, canonical_user]
+                    .into_iter()
+                    .flatten()
+                    .map(String::as_str),
+            );
+        }
+    }
+    let strangers = Strangers { names: &names };
+    let mut callers = vec![Caller::Anonymous];
+    let mut accounts: BTreeSet<Account> = BTreeSet::new();
+    let mut of_account = |account: &Account, callers: &mut Vec<Caller>| {
+        if !accounts.insert(account.clone()) {
+            return;
+        }
+        callers.push(Caller::User {
+            account: account.clone(),
+            name: strangers.name("somebody"),
+        });
+        callers.push(Caller::RoleSession {
+            account: account.clone(),
+            role: strangers.name("any-role"),
+            session: Some(strangers.name("any-session")),
+        });
+        callers.push(Caller::Root(account.clone()));
+        callers.push(Caller::FederatedUser {
+            account: account.clone(),
+            name: strangers.name("any-federated-user"),
+            of_user: None,
+        });
+    };
+    let stranger = Account {
+        partition: "aws".to_owned(),
+        id: strangers.account(),
+    };
+    of_account(&stranger, &mut callers);
+    for name in &names {
+        // A canonical user id, a service and a provider may be written alike.
+        callers.push(Caller::Service((*name).to_owned()));
+        callers.push(Caller::Federated((*name).to_owned()));
+        callers.push(Caller::CanonicalUser((*name).to_owned()));
+        let Ok(caller) = Caller::parse(name) else { continue };
+        let Some(account) = caller.account().cloned() else {
+            continue;
+        };
+        // An account id means the account in every partition.
+        for partition in ["aws", "aws-cn", "aws-us-gov", account.partition.as_str()] {
+            let account = Account {
+                partition: partition.to_owned(),
+                id: account.id.clone(),
+            };
+            of_account(&account, &mut callers);
+        }
+        if let Caller::RoleSession {
+            account,
+            role,
+            session: None,
+        } = &caller
+        {
+            callers.push(Caller::RoleSession {
+                account: account.clone(),
+                role: role.clone(),
+                session: Some(strangers.name("any-session")),
+            });
+        }
+        callers.push(caller.clone());
+        if let Caller::User { account, name } = caller {
+            callers.push(Caller::FederatedUser {
+                account,
+                name: strangers.name("any-federated-user"),
+                of_user: Some(name),
+            });
+        }
+    }
+    callers.push(Caller::Service(strangers.name("any-service.amazonaws.com")));
+    callers.push(Caller::Federated(strangers.name("any-provider.example.com")));
+    callers.push(Caller::CanonicalUser(strangers.name("any-canonical-user")));
+    let mut pairs: Vec<(Caller, bool)> = callers.iter().map(|caller| (caller.clone(), false)).collect();
+    if bounded {
+        let can = callers.into_iter().filter(Caller::can_have_boundary);
+        pairs.extend(can.map(|caller| (caller, true)));
+    }
+    pairs
+}

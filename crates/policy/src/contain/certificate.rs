@@ -1,0 +1,84 @@
+//! What a *contained* rests on, in a form that [`super::check()`] verifies without searching.
+
+use std::ops::Range;
+
+use super::{
+    query::{Picks, Piece},
+    solve::Tree,
+};
+
+/// Index of a layer, of a document in it and of a statement in that.
+pub(crate) type Place = (usize, usize, usize);
+
+/// Proof that every request that all layers of a candidate allow is allowed by a ceiling.
+///
+/// For every Allow of the candidate's first layer, every pair of its actions and resources, and every target (that the
+/// ceiling allows it, and that each Deny of the ceiling spares it) there is an entry. [`super::check()`] verifies all.
+#[derive(Debug, Clone, Default)]
+pub struct Certificate {
+    pub(crate) entries: Vec<Entry>,
+}
+
+/// The proof for some actions and resources of one Allow.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    /// Document and statement in the first layer.
+    pub(crate) allow: (usize, usize),
+    /// Indices of the elements; a negated list is one element.
+    pub(crate) actions: Range<usize>,
+    pub(crate) resources: Range<usize>,
+    pub(crate) target: Target,
+    pub(crate) proof: Proof,
+}
+
+/// What is proved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// Some Allow of the ceiling, or a Deny of the candidate, matches.
+    Granted,
+    /// This Deny of the ceiling does not match, or a Deny of the candidate does.
+    Spared(usize),
+}
+
+/// How.
+#[derive(Debug, Clone)]
+pub(crate) enum Proof {
+    /// This Allow of the ceiling includes all of it.
+    Allowed(usize),
+    /// This Deny of the candidate includes all of it.
+    Denied(Place),
+    /// The actions have nothing in common with the Deny's.
+    OtherActions,
+    /// The resources have nothing in common with the Deny's.
+    OtherResources,
+    /// By case distinction, for every combination of Allows of the other layers (document and statement of each).
+    Trees(Vec<(Vec<(usize, usize)>, Used, Tree)>),
+}
+
+/// Which patterns of each negative statement a tree makes use of; the statements are the candidate's Denys, layer by layer,
+/// and then the ceiling's Allows if the target is [`Target::Granted`].
+pub(crate) type Used = Vec<(Picks, Picks)>;
+
+/// The patterns used, statement by statement.
+pub(crate) fn used(negative: &[Piece<'_>]) -> Used {
+    negative
+        .iter()
+        .map(|piece| (piece.actions.clone(), piece.resources.clone()))
+        .collect()
+}
+
+impl Certificate {
+    /// How many case distinctions it holds besides single covers; a measure of its size.
+    pub fn distinctions(&self) -> usize {
+        let trees = self.entries.iter().map(|entry| match &entry.proof {
+            Proof::Trees(trees) => trees.iter().map(|(_, _, tree)| tree.nodes.len()).sum(),
+            _ => 0,
+        });
+        trees.sum()
+    }
+
+    /// How many single statements and trees it rests on.
+    pub fn entries(&self) -> usize {
+        self.entries.len()
+    }
+}

@@ -1,0 +1,481 @@
+//! The candidate's Allows, one by one: a proof or a witness for every element.
+
+use super::{
+    Containment, UnknownKind, UnknownReason, Witness,
+    bits::Bits,
+    certificate::{Certificate, Entry, Proof, Target, used},
+    cover::{Element, Parts, denied_anyway, denied_wholly, implied, parts},
+    probe::{Probe, Question},
+    query::{Picks, Piece, Query},
+    solve::{self, Answer, Values},
+};
+use crate::{
+    arn::ResourcePattern,
+    compiled::CompiledStatement,
+    document::{Document, Effect},
+    elements::{Elements, Language},
+    glob::Pattern,
+    work::Work,
+};
+
+/// So many combinations of Allows of several layers are searched.
+const MAX_COMBINATIONS: usize = 4096;
+
+/// Everything that a question needs.
+struct Grants<'a> {
+    /// Of the first layer.
+    allows: Vec<Parts<'a>>,
+    /// Of the other layers.
+    others: Vec<Vec<Parts<'a>>>,
+    /// Of all layers, with the index of the layer.
+    denies: Vec<Parts<'a>>,
+    deny_layers: Vec<usize>,
+    limits: Vec<Parts<'a>>,
+    limit_denies: Vec<Parts<'a>>,
+    probe: Probe<'a>,
+    certificate: Certificate,
+}
+
+/// There is an answer before everything is proved.
+enum Stop {
+    Exceeds(Box<Witness>),
+    Unknown(UnknownKind, Question),
+}
+
+pub(super) fn contains<'a>(
+    layers: &'a [&'a [&'a Document]],
+    ceiling: &'a Document,
+    work: &mut Work,
+) -> Containment {
+    let Some(first) = layers.first() else {
+        return Containment::Contained(Certificate::default());
+    };
+    let (limits, limit_denies) = split(&[ceiling]);
+    let (allows, mut denies) = split(first);
+    let mut deny_layers = vec![0; denies.len()];
+    let mut others = Vec::new();
+    for (i, layer) in layers.iter().enumerate().skip(1) {
+        let (more, of_layer) = split(layer);
+        others.push(more);
+        deny_layers.extend(of_layer.iter().map(|_| i));
+        denies.extend(of_layer);
+    }
+    let mut grants = Grants {
+        allows,
+        others,
+        denies,
+        deny_layers,
+        limits,
+        limit_denies,
+        probe: Probe::new(layers, ceiling),
+        certificate: Certificate::default(),
+    };
+    match grants.prove(work) {
+        Ok(()) if !work.exhausted() => Containment::Contained(grants.certificate),
+        Err(Stop::Exceeds(witness)) => Containment::Exceeds(*witness),
+        Ok(()) => unknown(UnknownKind::Budget, None, first),
+        Err(Stop::Unknown(kind, question)) => unknown(kind, Some(&question), first),
+    }
+}
+
+fn unknown(kind: UnknownKind, question: Option<&Question>, candidate: &[&Document]) -> Containment {
+    Containment::Unknown(UnknownReason {
+        kind,
+        candidate: question.map_or((0, 0), |question| question.statement),
+        ceiling: question.and_then(|question| question.deny),
+        construct: question.map_or_else(
+            || "the policy".to_owned(),
+            |question| question.describe(candidate),
+        ),
+    })
+}
+
+/// The Allow and the Deny statements of a layer.
+fn split<'a>(documents: &[&'a Document]) -> (Vec<Parts<'a>>, Vec<Parts<'a>>) {
+    let (mut allows, mut denies) = (Vec::new(), Vec::new());
+    for (d, document) in documents.iter().enumerate() {
+        for (s, statement) in document.compiled().statements.iter().enumerate() {
+            let parts = Parts::new((d, s), statement);
+            match statement.effect {
+                Effect::Allow => allows.push(parts),
+                Effect::Deny => denies.push(parts),
+            }
+        }
+    }
+    (allows, denies)
+}
+
+impl<'a> Grants<'a> {
+    fn prove(&mut self, work: &mut Work) -> Result<(), Stop> {
+        let allows = std::mem::take(&mut self.allows);
+        self.first_look(&allows, work)?;
+        for allow in &allows {
+            self.prove_granted(allow, work)?;
+            for e in 0..self.limit_denies.len() {
+                self.prove_spared(allow, e, work)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Two policies that have little to do with each other differ in the first element already.
+    fn first_look(&mut self, allows: &[Parts<'a>], work: &mut Work) -> Result<(), Stop> {
+        for allow in allows.iter().take(2) {
+            let (Some(action), Some(resource)) = (first_part(allow.actions), first_part(allow.resources))
+            else {
+                continue;
+            };
+            let covered = self
+                .limits
+                .iter()
+                .any(|n| action.within(n.actions, work) && resource.within(n.resources, work));
+            if !covered {
+                let question = question(allow, 0, 0, None);
+                if let Some(witness) = self.probe.guess(&question, work) {
+                    return Err(Stop::Exceeds(Box::new(witness)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, allow: &Parts<'a>, cells: Cells, target: Target, proof: Proof) {
+        self.certificate.entries.push(Entry {
+            allow: allow.position,
+            actions: cells.actions.0..cells.actions.1,
+            resources: cells.resources.0..cells.resources.1,
+            target,
+            proof,
+        });
+    }
+
+    /// That the ceiling allows what an Allow of the first layer allows.
+    fn prove_granted(&mut self, allow: &Parts<'a>, work: &mut Work) -> Result<(), Stop> {
+        let actions = parts(allow.actions);
+        let resources = parts(allow.resources);
+        let useful: Vec<usize> = (0..self.limits.len())
+            .filter(|n| {
+                self.limits
+                    .get(*n)
+                    .is_some_and(|n| implied(&[allow.statement], n.statement, work))
+            })
+            .collect();
+        let limit = |grants: &Self, n: usize| {
+            useful
+                .get(n)
+                .and_then(|n| grants.limits.get(*n))
+                .map(|n| n.position.1)
+        };
+        let covers = |grants: &Self, test: &mut dyn FnMut(&Parts<'a>) -> bool| {
+            Bits::collect(
+                useful
+                    .iter()
+                    .map(|n| grants.limits.get(*n).is_some_and(&mut *test)),
+            )
+        };
+        let by_action: Vec<Bits> = actions
+            .iter()
+            .map(|action| covers(self, &mut |n| action.within(n.actions, work)))
+            .collect();
+        let by_resource: Vec<Bits> = resources
+            .iter()
+            .map(|resource| covers(self, &mut |n| resource.within(n.resources, work)))
+            .collect();
+        let of_all_resources = by_resource
+            .iter()
+            .fold(Bits::full(useful.len()), |all, bits| all.and(bits));
+        let of_all = by_action
+            .iter()
+            .fold(of_all_resources.clone(), |all, bits| all.and(bits));
+        let whole = Cells::all(&actions, &resources);
+        if let Some(n) = of_all.iter().next().and_then(|n| limit(self, n)) {
+            self.entry(allow, whole, Target::Granted, Proof::Allowed(n));
+            return Ok(());
+        }
+        for (i, (action, bits)) in actions.iter().zip(&by_action).enumerate() {
+            let row = Cells {
+                actions: (i, i + 1),
+                ..whole
+            };
+            if let Some(n) = bits
+                .and(&of_all_resources)
+                .iter()
+                .next()
+                .and_then(|n| limit(self, n))
+            {
+                self.entry(allow, row, Target::Granted, Proof::Allowed(n));
+                continue;
+            }
+            for (j, (resource, of_resource)) in resources.iter().zip(&by_resource).enumerate() {
+                if !work.step() {
+                    return Err(Stop::Unknown(UnknownKind::Budget, question(allow, i, j, None)));
+                }
+                let cell = Cells {
+                    resources: (j, j + 1),
+                    ..row
+                };
+                let single = bits.and(of_resource).iter().next().and_then(|n| limit(self, n));
+                let proof = match single {
+                    Some(n) => Proof::Allowed(n),
+                    None => match denied_wholly(allow, *action, *resource, &self.denies, work) {
+                        Some(d) => Proof::Denied(self.place(d)),
+                        None => self.search(allow, (i, *action), (j, *resource), None, work)?,
+                    },
+                };
+                self.entry(allow, cell, Target::Granted, proof);
+            }
+        }
+        Ok(())
+    }
+
+    /// That what an Allow of the first layer allows is not denied by the ceiling's Deny `e`.
+    fn prove_spared(&mut self, allow: &Parts<'a>, e: usize, work: &mut Work) -> Result<(), Stop> {
+        let Some(deny) = self.limit_denies.get(e) else {
+            return Ok(());
+        };
+        let (deny, target) = (deny.clone(), Target::Spared(deny.position.1));
+        let actions = parts(allow.actions);
+        let resources = parts(allow.resources);
+        let whole = Cells::all(&actions, &resources);
+        let hit_actions: Vec<bool> = actions
+            .iter()
+            .map(|a| !a.apart_from(deny.actions, work))
+            .collect();
+        if !hit_actions.contains(&true) {
+            self.entry(allow, whole, target, Proof::OtherActions);
+            return Ok(());
+        }
+        let hit_resources: Vec<bool> = resources
+            .iter()
+            .map(|r| !r.apart_from(deny.resources, work))
+            .collect();
+        if !hit_resources.contains(&true) {
+            self.entry(allow, whole, target, Proof::OtherResources);
+            return Ok(());
+        }
+        for (i, (action, hit)) in actions.iter().zip(hit_actions).enumerate() {
+            let row = Cells {
+                actions: (i, i + 1),
+                ..whole
+            };
+            if !hit {
+                self.entry(allow, row, target, Proof::OtherActions);
+                continue;
+            }
+            for (j, (resource, hit)) in resources.iter().zip(&hit_resources).enumerate() {
+                if !work.step() {
+                    return Err(Stop::Unknown(
+                        UnknownKind::Budget,
+                        question(allow, i, j, Some(&deny)),
+                    ));
+                }
+                let cell = Cells {
+                    resources: (j, j + 1),
+                    ..row
+                };
+                let proof = if *hit {
+                    match denied_anyway(allow, *action, *resource, &deny, &self.denies, work) {
+                        Some(d) => Proof::Denied(self.place(d)),
+                        None => self.search(allow, (i, *action), (j, *resource), Some(&deny), work)?,
+                    }
+                } else {
+                    Proof::OtherResources
+                };
+                self.entry(allow, cell, target, proof);
+            }
+        }
+        Ok(())
+    }
+
+    /// Layer, document and statement of one of the candidate's Denys.
+    fn place(&self, deny: &Parts<'_>) -> (usize, usize, usize) {
+        let (d, s) = deny.position;
+        let index = self
+            .denies
+            .iter()
+            .position(|known| std::ptr::eq(known.statement, deny.statement));
+        let layer = index.and_then(|i| self.deny_layers.get(i)).copied().unwrap_or(0);
+        (layer, d, s)
+    }
+
+    /// What no single statement proves.
+    fn search(
+        &mut self,
+        allow: &Parts<'a>,
+        (i, action): (usize, Element<'a, Pattern>),
+        (j, resource): (usize, Element<'a, ResourcePattern>),
+        deny: Option<&Parts<'a>>,
+        work: &mut Work,
+    ) -> Result<Proof, Stop> {
+        let question = question(allow, i, j, deny);
+        if let Some(witness) = self.probe.guess(&question, work) {
+            return Err(Stop::Exceeds(Box::new(witness)));
+        }
+        let mut negative: Vec<&Parts<'a>> = self.denies.iter().collect();
+        if deny.is_none() {
+            negative.extend(&self.limits);
+        }
+        let negative: Vec<Piece<'a>> = negative
+            .into_iter()
+            .map(|n| Piece {
+                statement: n.statement,
+                actions: near(n.actions, action, work),
+                resources: near(n.resources, resource, work),
+            })
+            .collect();
+        let none = |picks: &Picks| *picks == Picks::Only(Vec::new());
+        let alive: Vec<usize> = negative
+            .iter()
+            .enumerate()
+            .filter(|(_, piece)| !none(&piece.actions) && !none(&piece.resources))
+            .map(|(n, _)| n)
+            .collect();
+        let mine = Piece {
+            statement: allow.statement,
+            actions: pick(i, allow.actions),
+            resources: pick(j, allow.resources),
+        };
+        let mut trees = Vec::new();
+        let mut kind = None;
+        for combination in
+            combinations(&self.others).ok_or_else(|| Stop::Unknown(UnknownKind::Budget, question.clone()))?
+        {
+            let whole = |statement: &'a CompiledStatement| Piece {
+                statement,
+                actions: Picks::All,
+                resources: Picks::All,
+            };
+            let others: Vec<&Parts<'a>> = combination
+                .iter()
+                .zip(&self.others)
+                .filter_map(|(c, layer)| layer.get(*c))
+                .collect();
+            let positive = std::iter::once(mine.clone())
+                .chain(others.iter().map(|o| whole(o.statement)))
+                .chain(deny.map(|e| whole(e.statement)))
+                .collect();
+            let query = Query {
+                positive,
+                negative: negative.clone(),
+            };
+            let dimensions = query.dimensions();
+            let probe = &self.probe;
+            let mut confirm = |parts: &[_], world: &_| {
+                let values = Values::choose(parts, &dimensions, world);
+                probe.confirm_parts(parts, &dimensions, world, &values, &question)
+            };
+            match solve::solve(&query, &alive, work, &mut confirm) {
+                Answer::Proved(tree) => {
+                    trees.push((
+                        others.iter().map(|o| o.position).collect(),
+                        used(&query.negative),
+                        tree,
+                    ));
+                }
+                Answer::Found(witness) => {
+                    // A request made of other names may read better.
+                    let nicer = self.probe.search(&question, &mut Work::limited(NICER));
+                    return Err(Stop::Exceeds(Box::new(nicer.unwrap_or(witness))));
+                }
+                Answer::Open => kind = Some(UnknownKind::Undecided),
+                Answer::Exhausted => {
+                    kind = Some(UnknownKind::Budget);
+                    break;
+                }
+            }
+        }
+        let Some(kind) = kind else {
+            return Ok(Proof::Trees(trees));
+        };
+        match self.probe.search(&question, &mut Work::limited(LAST_TRY)) {
+            Some(witness) => Err(Stop::Exceeds(Box::new(witness))),
+            None => Err(Stop::Unknown(kind, question)),
+        }
+    }
+}
+
+/// Work for making a witness read well, and for finding one at all when the search ended without.
+const NICER: u64 = 100_000;
+const LAST_TRY: u64 = 1_000_000;
+
+/// A rectangle of action and resource elements.
+#[derive(Debug, Clone, Copy)]
+struct Cells {
+    actions: (usize, usize),
+    resources: (usize, usize),
+}
+
+impl Cells {
+    fn all<P, R>(actions: &[P], resources: &[R]) -> Self {
+        Self {
+            actions: (0, actions.len()),
+            resources: (0, resources.len()),
+        }
+    }
+}
+
+fn question(allow: &Parts<'_>, action: usize, resource: usize, deny: Option<&Parts<'_>>) -> Question {
+    Question {
+        statement: allow.position,
+        action,
+        resource,
+        deny: deny.map(|e| e.position.1),
+    }
+}
+
+fn first_part<P>(elements: &Elements<P>) -> Option<Element<'_, P>> {
+    if elements.negated {
+        Some(Element::Except(elements))
+    } else {
+        let (item, key) = (elements.items.first()?, elements.keys.first()?);
+        Some(Element::One(item, *key))
+    }
+}
+
+fn pick<P>(element: usize, elements: &Elements<P>) -> Picks {
+    if elements.negated {
+        Picks::All
+    } else {
+        Picks::Only(u32::try_from(element).into_iter().collect())
+    }
+}
+
+/// The patterns of a list that may have something in common with an element.
+fn near<P: Language>(elements: &Elements<P>, element: Element<'_, P>, work: &mut Work) -> Picks {
+    let Element::One(one, _) = element else {
+        return Picks::All;
+    };
+    if elements.negated {
+        return Picks::All;
+    }
+    let meets = elements
+        .items
+        .iter()
+        .enumerate()
+        .filter(|(_, item)| item.may_intersect(one, work));
+    Picks::Only(meets.filter_map(|(i, _)| u32::try_from(i).ok()).collect())
+}
+
+/// One Allow of each of the other layers, by index; `None` when there are too many combinations.
+fn combinations(layers: &[Vec<Parts<'_>>]) -> Option<Vec<Vec<usize>>> {
+    let count = layers
+        .iter()
+        .try_fold(1_usize, |count, layer| count.checked_mul(layer.len()))?;
+    if count > MAX_COMBINATIONS {
+        return None;
+    }
+    let mut all = vec![Vec::new()];
+    for layer in layers {
+        all = all
+            .iter()
+            .flat_map(|some: &Vec<usize>| {
+                (0..layer.len()).map(move |i| {
+                    let mut more = some.clone();
+                    more.push(i);
+                    more
+                })
+            })
+            .collect();
+    }
+    Some(all)
+}

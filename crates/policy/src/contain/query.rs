@@ -1,0 +1,394 @@
+//! One question of containment: is there a request that some statements all match and none of some others does?
+
+use std::collections::BTreeSet;
+
+use super::{callers, keys, words};
+use crate::{
+    arn::ResourcePattern,
+    compiled::CompiledStatement,
+    condition::atom::Atom,
+    elements::{Elements, Language},
+    keys::{Arity, arity},
+    positions::{Letter, Reading, Track, VariableCase, World},
+    principal::Caller,
+    variable::Variable,
+    work::Work,
+};
+
+/// Some of the patterns of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Picks {
+    All,
+    /// These, by index.
+    Only(Vec<u32>),
+}
+
+impl Picks {
+    fn items<'a, P>(&'a self, elements: &'a Elements<P>) -> impl Iterator<Item = &'a P> {
+        elements
+            .items
+            .iter()
+            .enumerate()
+            .filter_map(move |(i, item)| match self {
+                Self::All => Some(item),
+                Self::Only(list) => u32::try_from(i)
+                    .is_ok_and(|i| list.binary_search(&i).is_ok())
+                    .then_some(item),
+            })
+    }
+}
+
+/// A statement, or the part of it with these actions and resources only.
+#[derive(Debug, Clone)]
+pub(crate) struct Piece<'a> {
+    pub(crate) statement: &'a CompiledStatement,
+    pub(crate) actions: Picks,
+    pub(crate) resources: Picks,
+}
+
+/// The question.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Query<'a> {
+    /// All of these match.
+    pub(crate) positive: Vec<Piece<'a>>,
+    /// None of these does.
+    pub(crate) negative: Vec<Piece<'a>>,
+}
+
+/// What a request consists of, independent of each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Dimension {
+    Action,
+    Resource,
+    Caller,
+    /// A condition key, lower case.
+    Key(String),
+}
+
+/// A choice in one dimension.
+#[derive(Debug, Clone)]
+pub(crate) enum Part {
+    Action(Vec<Letter>),
+    /// `None`: the request has no resource.
+    Resource(Option<Vec<Letter>>),
+    Caller(Caller, bool),
+    Key(Option<keys::Texts>),
+}
+
+/// A choice with the negative statements that match it.
+pub(crate) struct Branch {
+    pub(crate) kept: Vec<usize>,
+    pub(crate) part: Part,
+    pub(crate) doubtful: bool,
+}
+
+/// Why the branches are all there are.
+#[derive(Debug, Clone)]
+pub(crate) enum Evidence {
+    /// Closed states of the product of patterns.
+    Words(Vec<words::State>),
+    /// A finite case distinction that the checker makes again.
+    Cases,
+    Key(keys::Evidence),
+}
+
+/// The cases of the variables: every key that is used as a variable is absent, has one value, or is a list.
+pub(crate) const MAX_VARIABLES: usize = 4;
+
+impl<'a> Query<'a> {
+    fn pieces(&self) -> impl Iterator<Item = &Piece<'a>> {
+        self.positive.iter().chain(&self.negative)
+    }
+
+    /// The dimensions that any statement looks at, in the order in which they are searched.
+    pub(crate) fn dimensions(&self) -> Vec<Dimension> {
+        let mut dimensions = vec![Dimension::Action];
+        if self.pieces().any(|piece| piece.statement.resources.is_some()) {
+            dimensions.push(Dimension::Resource);
+        }
+        if self.pieces().any(|piece| piece.statement.principal.is_some()) {
+            dimensions.push(Dimension::Caller);
+        }
+        let keys: BTreeSet<&str> = self
+            .pieces()
+            .flat_map(|piece| &piece.statement.atoms)
+            .map(|atom| atom.key.as_str())
+            .collect();
+        dimensions.extend(keys.into_iter().map(|key| Dimension::Key(key.to_owned())));
+        dimensions
+    }
+
+    /// The cases of all variables; `None` when there are too many variables.
+    pub(crate) fn worlds(&self) -> Option<Vec<Vec<(String, VariableCase)>>> {
+        let mut variables: BTreeSet<&str> = BTreeSet::new();
+        for piece in self.pieces() {
+            let resources = piece
+                .statement
+                .resources
+                .iter()
+                .flat_map(|r| piece.resources.items(r));
+            let of_resources = resources
+                .filter_map(ResourcePattern::arn)
+                .flat_map(|arn| arn.rest.variables());
+            let of_values = piece.statement.atoms.iter().flat_map(Atom::variables);
+            variables.extend(of_resources.chain(of_values).map(|v: &Variable| v.key.as_str()));
+        }
+        if variables.len() > MAX_VARIABLES {
+            return None;
+        }
+        let mut worlds = vec![Vec::new()];
+        for key in variables {
+            let mut cases = vec![VariableCase::Present, VariableCase::Absent];
+            if arity(key) != Arity::Single {
+                cases.push(VariableCase::List);
+            }
+            worlds = worlds
+                .iter()
+                .flat_map(|world: &Vec<(String, VariableCase)>| {
+                    cases.iter().map(move |case| {
+                        let mut world = world.clone();
+                        world.push((key.to_owned(), *case));
+                        world
+                    })
+                })
+                .collect();
+        }
+        Some(worlds)
+    }
+
+    /// Whether a negative statement looks at the dimension.
+    pub(crate) fn looks_at(&self, negative: usize, dimension: &Dimension) -> bool {
+        let Some(piece) = self.negative.get(negative) else {
+            return true;
+        };
+        let s = piece.statement;
+        match dimension {
+            Dimension::Action => !everything(&s.actions),
+            Dimension::Resource => s.resources.as_ref().is_some_and(|r| !everything(r)),
+            Dimension::Caller => s.principal.is_some(),
+            Dimension::Key(key) => s.atoms.iter().any(|atom| atom.key == *key),
+        }
+    }
+
+    /// The choices in a dimension that leave out as many of the negative statements as possible.
+    pub(crate) fn branches(
+        &self,
+        dimension: &Dimension,
+        alive: &[usize],
+        world: &World,
+        work: &mut Work,
+    ) -> Result<(Vec<Branch>, Evidence), words::Exhausted> {
+        match dimension {
+            Dimension::Action => {
+                let answer = words::search(&self.action_words(alive), work)?;
+                let branches = named(&answer.found, alive, Part::Action);
+                Ok((branches, Evidence::Words(answer.states)))
+            }
+            Dimension::Resource => {
+                let answer = words::search(&self.resource_words(alive, world), work)?;
+                let mut branches = named(&answer.found, alive, |word| Part::Resource(Some(word)));
+                if let Some(kept) = self.without_resource(alive) {
+                    add_smallest(
+                        &mut branches,
+                        Branch {
+                            kept,
+                            part: Part::Resource(None),
+                            doubtful: false,
+                        },
+                    );
+                }
+                Ok((branches, Evidence::Words(answer.states)))
+            }
+            Dimension::Caller => {
+                let mut branches = Vec::new();
+                for (kept, caller, bounded) in self.by_caller(alive) {
+                    if !work.charge(alive.len() + 1) {
+                        return Err(words::Exhausted);
+                    }
+                    add_smallest(
+                        &mut branches,
+                        Branch {
+                            kept,
+                            part: Part::Caller(caller, bounded),
+                            doubtful: false,
+                        },
+                    );
+                }
+                Ok((branches, Evidence::Cases))
+            }
+            Dimension::Key(key) => {
+                let (options, evidence) = keys::options(&self.key(key, alive, world), work)?;
+                let branches = options.into_iter().map(|option| Branch {
+                    kept: self.with_those_not_looking(key, alive, option.kept),
+                    part: Part::Key(option.texts),
+                    doubtful: option.doubtful,
+                });
+                Ok((branches.collect(), Evidence::Key(evidence)))
+            }
+        }
+    }
+
+    /// The actions as a question of words: all positive statements' patterns accept, those alive are asked for.
+    pub(crate) fn action_words(&self, alive: &[usize]) -> words::Words {
+        let clause = |piece: &Piece<'a>| {
+            let actions = &piece.statement.actions;
+            let tracks = piece.actions.items(actions);
+            vec![words::Literal {
+                tracks: tracks
+                    .filter_map(|p| Track::text(p, &[], Reading::Exact))
+                    .collect(),
+                accepted: !actions.negated,
+            }]
+        };
+        let well_formed = vec![words::Literal {
+            tracks: vec![Track::any_action()],
+            accepted: true,
+        }];
+        words::Words {
+            positive: self.positive.iter().map(clause).chain([well_formed]).collect(),
+            negative: alive
+                .iter()
+                .filter_map(|i| self.negative.get(*i))
+                .map(clause)
+                .collect(),
+        }
+    }
+
+    /// The same for resources that are ARNs.
+    pub(crate) fn resource_words(&self, alive: &[usize], world: &World) -> words::Words {
+        let clause = |piece: &Piece<'a>, reading: Reading| {
+            let Some(resources) = &piece.statement.resources else {
+                return Vec::new();
+            };
+            let tracks = piece.resources.items(resources);
+            vec![words::Literal {
+                tracks: tracks
+                    .filter_map(|p| Track::resource(p, world, reading))
+                    .collect(),
+                accepted: !resources.negated,
+            }]
+        };
+        // The one whose variables are letters of the word.
+        let has_variables = |piece: &Piece<'a>| {
+            piece.statement.resources.as_ref().is_some_and(|resources| {
+                !resources.negated
+                    && piece
+                        .resources
+                        .items(resources)
+                        .any(ResourcePattern::has_variables)
+            })
+        };
+        let exact = self.positive.iter().position(has_variables);
+        // What must match is read widely, what must not match narrowly.
+        let negated = |piece: &Piece<'a>| piece.statement.resources.as_ref().is_some_and(|r| r.negated);
+        let well_formed = vec![words::Literal {
+            tracks: vec![Track::any_arn()],
+            accepted: true,
+        }];
+        let positive = self.positive.iter().enumerate().map(|(i, piece)| {
+            let reading = match (exact == Some(i), negated(piece)) {
+                (true, _) => Reading::Exact,
+                (false, false) => Reading::Maybe,
+                (false, true) => Reading::Surely,
+            };
+            clause(piece, reading)
+        });
+        let negative = alive.iter().filter_map(|i| self.negative.get(*i)).map(|piece| {
+            clause(
+                piece,
+                if negated(piece) {
+                    Reading::Maybe
+                } else {
+                    Reading::Surely
+                },
+            )
+        });
+        words::Words {
+            positive: positive.chain([well_formed]).collect(),
+            negative: negative.collect(),
+        }
+    }
+
+    /// Those alive that match a request without a resource; `None` when the positive ones do not.
+    pub(crate) fn without_resource(&self, alive: &[usize]) -> Option<Vec<usize>> {
+        let matches = |piece: &Piece<'a>| {
+            piece.statement.resources.as_ref().is_none_or(|resources| {
+                piece.resources.items(resources).any(Language::is_everything) != resources.negated
+            })
+        };
+        let kept = alive
+            .iter()
+            .filter(|i| self.negative.get(**i).is_some_and(matches))
+            .copied();
+        self.positive.iter().all(matches).then(|| kept.collect())
+    }
+
+    /// For each caller that the positive statements are about, those alive that are about it, too.
+    pub(crate) fn by_caller(&self, alive: &[usize]) -> Vec<(Vec<usize>, Caller, bool)> {
+        let elements = self
+            .pieces()
+            .filter_map(|piece| piece.statement.principal.as_ref());
+        let mut all = Vec::new();
+        for (caller, bounded) in callers::callers(elements) {
+            let about = |piece: &Piece<'a>| {
+                let principal = piece.statement.principal.as_ref();
+                principal.is_none_or(|element| element.is_about(&caller, bounded))
+            };
+            if self.positive.iter().all(about) {
+                let kept = alive.iter().filter(|i| self.negative.get(**i).is_some_and(about));
+                all.push((kept.copied().collect(), caller, bounded));
+            }
+        }
+        all
+    }
+
+    /// The conditions on a key.
+    pub(crate) fn key<'q>(&'q self, name: &'q str, alive: &[usize], world: &'q World) -> keys::Key<'q> {
+        let on_key = |piece: &'q Piece<'a>| piece.statement.atoms.iter().filter(move |atom| atom.key == name);
+        let negative = alive.iter().filter_map(|i| {
+            let atoms: Vec<&Atom> = on_key(self.negative.get(*i)?).collect();
+            (!atoms.is_empty()).then_some((*i, atoms))
+        });
+        keys::Key {
+            name,
+            positive: self.positive.iter().flat_map(on_key).collect(),
+            negative: negative.collect(),
+            world,
+        }
+    }
+
+    /// Adds the statements that are alive and have no condition on the key.
+    pub(crate) fn with_those_not_looking(&self, key: &str, alive: &[usize], kept: Vec<usize>) -> Vec<usize> {
+        let looks = |i: usize| {
+            let piece = self.negative.get(i);
+            piece.is_some_and(|piece| piece.statement.atoms.iter().any(|atom| atom.key == key))
+        };
+        alive
+            .iter()
+            .copied()
+            .filter(|i| kept.contains(i) || !looks(*i))
+            .collect()
+    }
+}
+
+fn everything<P: Language>(elements: &Elements<P>) -> bool {
+    !elements.negated && elements.has_everything()
+}
+
+fn named(found: &[words::Found], alive: &[usize], part: impl Fn(Vec<Letter>) -> Part) -> Vec<Branch> {
+    let branch = |f: &words::Found| Branch {
+        kept: f.kept.iter().filter_map(|i| alive.get(i).copied()).collect(),
+        part: part(f.word.clone()),
+        doubtful: false,
+    };
+    found.iter().map(branch).collect()
+}
+
+/// Adds a branch unless another one keeps no more.
+fn add_smallest(branches: &mut Vec<Branch>, new: Branch) {
+    let within = |a: &Branch, b: &Branch| a.kept.iter().all(|i| b.kept.contains(i));
+    if !branches.iter().any(|branch| within(branch, &new)) {
+        branches.retain(|branch| !within(&new, branch));
+        branches.push(new);
+    }
+}

@@ -1,0 +1,275 @@
+//! Patterns run letter by letter, as sets of positions: what the product search and the certificate checker walk over.
+
+use crate::{
+    arn::{ArnPattern, ResourcePattern},
+    glob::{Pattern, Token, fold},
+    variable::Variable,
+};
+
+/// One position of a track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Char(char),
+    /// One character, or any run of them; `false`: but no colon, because parts of an ARN end there.
+    One(bool),
+    Many(bool),
+    /// The value of a variable, as one letter of its own.
+    Var(u16),
+}
+
+/// A letter of a word: a character, or the whole value of a variable, whatever it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Letter {
+    Char(char),
+    Var(u16),
+}
+
+/// What a variable is in the case that is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum VariableCase {
+    /// The key is absent: the default holds, and a pattern with a variable without one matches nothing.
+    Absent,
+    /// The key has one value.
+    Present,
+    /// The key has several values: a pattern with the variable matches nothing.
+    List,
+}
+
+/// The variables of a question by key (lower case, sorted), each with its case; the index is the letter.
+pub(crate) type World = [(String, VariableCase)];
+
+/// How a track treats variables, whose values nobody knows.
+///
+/// A question has one pattern whose variables are letters of the word ([`Reading::Exact`]): a text that the pattern
+/// matches with the values *w* is such a word with *w* put in for the letters. Every other pattern is then asked either
+/// what it surely matches or what it may match. (Facts: with two exact patterns `b${v}` and `bab*` seem to have nothing in
+/// common, but `v` may be `ab`.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// Variables are letters.
+    Exact,
+    /// What is matched for all values of the variables: letters are matched by themselves and by `*`.
+    Surely,
+    /// What is matched for some values.
+    Maybe,
+}
+
+/// A pattern to be run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Track {
+    steps: Vec<Step>,
+    fold: bool,
+    wide: bool,
+}
+
+impl Track {
+    /// Everything.
+    pub(crate) fn everything() -> Self {
+        Self {
+            steps: vec![Step::Many(true)],
+            fold: false,
+            wide: false,
+        }
+    }
+
+    /// `service:Name`, both not empty and with one colon between them.
+    pub(crate) fn any_action() -> Self {
+        let word = [Step::One(false), Step::Many(false)];
+        Self {
+            steps: [&word[..], &[Step::Char(':')], &word[..]].concat(),
+            fold: false,
+            wide: false,
+        }
+    }
+
+    /// Every ARN: `arn` and five more parts.
+    pub(crate) fn any_arn() -> Self {
+        let mut steps: Vec<Step> = "arn:".chars().map(Step::Char).collect();
+        for _ in 0..4 {
+            steps.extend([Step::Many(false), Step::Char(':')]);
+        }
+        steps.push(Step::Many(true));
+        Self {
+            steps,
+            fold: false,
+            wide: false,
+        }
+    }
+
+    /// A pattern of text; `None` when it matches nothing in this world.
+    pub(crate) fn text(pattern: &Pattern, world: &World, reading: Reading) -> Option<Self> {
+        let mut steps = Vec::with_capacity(pattern.tokens().len());
+        append(&mut steps, pattern, world, true)?;
+        Some(Self {
+            steps,
+            fold: pattern.folds(),
+            wide: reading == Reading::Maybe,
+        })
+    }
+
+    /// An ARN pattern.
+    pub(crate) fn arn(pattern: &ArnPattern, world: &World, reading: Reading) -> Option<Self> {
+        let mut steps = Vec::new();
+        // A value with a colon would not stay in its part, so nothing is sure there.
+        let of_head = |part: &Pattern| reading == Reading::Surely && !part.variables().is_empty();
+        if pattern.head.iter().any(of_head) {
+            return None;
+        }
+        for part in &pattern.head {
+            append(&mut steps, part, world, false)?;
+            steps.push(Step::Char(':'));
+        }
+        append(&mut steps, &pattern.rest, world, true)?;
+        Some(Self {
+            steps,
+            fold: false,
+            wide: reading == Reading::Maybe,
+        })
+    }
+
+    /// A resource pattern, as far as ARNs go.
+    pub(crate) fn resource(pattern: &ResourcePattern, world: &World, reading: Reading) -> Option<Self> {
+        match pattern {
+            ResourcePattern::Any => Some(Self::everything()),
+            ResourcePattern::Arn(arn) => Self::arn(arn, world, reading),
+        }
+    }
+
+    /// Lower-cased text and nothing else, for texts in any case.
+    pub(crate) fn folded(text: &str) -> Self {
+        Self {
+            steps: text.chars().map(Step::Char).collect(),
+            fold: true,
+            wide: false,
+        }
+    }
+
+    /// How many positions there are; the last one accepts.
+    pub(crate) fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// The positions before the first letter.
+    pub(crate) fn start(&self, out: &mut impl FnMut(usize)) {
+        self.arrive(0, out);
+    }
+
+    /// A position, and those behind runs that may be empty.
+    fn arrive(&self, mut position: usize, out: &mut impl FnMut(usize)) {
+        out(position);
+        while self.steps.get(position).is_some_and(|step| self.is_run(*step)) {
+            position += 1;
+            out(position);
+        }
+    }
+
+    fn is_run(&self, step: Step) -> bool {
+        matches!(step, Step::Many(_)) || (self.wide && matches!(step, Step::Var(_)))
+    }
+
+    /// The positions after a letter.
+    pub(crate) fn advance(&self, position: usize, letter: Letter, out: &mut impl FnMut(usize)) {
+        let Some(step) = self.steps.get(position) else {
+            // A value may end anywhere, also here.
+            if self.wide && matches!(letter, Letter::Var(_)) {
+                out(position);
+            }
+            return;
+        };
+        match letter {
+            // The value may be consumed by any of the steps that follow, whole or in parts.
+            Letter::Var(_) if self.wide => (position..=self.steps.len()).for_each(out),
+            Letter::Var(v) => match step {
+                // The value may have a colon.
+                Step::Many(true) => self.arrive(position, out),
+                Step::Var(w) if *w == v => self.arrive(position + 1, out),
+                _ => {}
+            },
+            Letter::Char(c) => match step {
+                step if self.is_run(*step) => {
+                    if c != ':' || *step != Step::Many(false) {
+                        self.arrive(position, out);
+                    }
+                }
+                Step::One(colon) if *colon || c != ':' => self.arrive(position + 1, out),
+                Step::Char(expected) if *expected == if self.fold { fold(c) } else { c } => {
+                    self.arrive(position + 1, out);
+                }
+                _ => {}
+            },
+        }
+    }
+
+    /// Whether a position makes earlier ones superfluous: what follows a run accepts all that would have got there.
+    pub(crate) fn is_at_run(&self, position: usize) -> bool {
+        self.steps.get(position).is_some_and(|step| self.is_run(*step))
+    }
+
+    /// Whether every word is accepted from here on, whatever the variables are.
+    pub(crate) fn is_everything_from(&self, position: usize) -> bool {
+        self.steps.get(position..) == Some(&[Step::Many(true)])
+    }
+
+    /// The letters that lead on from a position otherwise than an unexpected character does.
+    pub(crate) fn expected(&self, position: usize, out: &mut impl FnMut(Letter)) {
+        match self.steps.get(position) {
+            Some(Step::Char(c)) if self.fold => variants(*c)
+                .into_iter()
+                .flatten()
+                .for_each(|c| out(Letter::Char(c))),
+            Some(Step::Char(c)) => out(Letter::Char(*c)),
+            Some(Step::Var(v)) if !self.wide => out(Letter::Var(*v)),
+            Some(Step::One(false) | Step::Many(false)) => out(Letter::Char(':')),
+            _ => {}
+        }
+    }
+
+    /// Whether case does not matter.
+    pub(crate) fn folds(&self) -> bool {
+        self.fold
+    }
+
+    /// Whether a variable is in it.
+    pub(crate) fn has_variables(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Var(_)))
+    }
+}
+
+/// The characters that fold to a lower-case one.
+fn variants(c: char) -> [Option<char>; 3] {
+    let upper = c
+        .to_uppercase()
+        .next()
+        .filter(|upper| *upper != c && fold(*upper) == c);
+    // The signs for kelvin and angstrom fold to letters, too.
+    let sign = match c {
+        'k' => Some('\u{212a}'),
+        'å' => Some('\u{212b}'),
+        _ => None,
+    };
+    [Some(c), upper, sign]
+}
+
+fn append(steps: &mut Vec<Step>, pattern: &Pattern, world: &World, colon: bool) -> Option<()> {
+    for token in pattern.tokens() {
+        match token {
+            Token::Char(c) => steps.push(Step::Char(*c)),
+            Token::One => steps.push(Step::One(colon)),
+            Token::Many => steps.push(Step::Many(colon)),
+            Token::Var(id) => {
+                let variable: &Variable = pattern.variables().get(usize::from(*id))?;
+                let index = world.iter().position(|(key, _)| *key == variable.key)?;
+                match world.get(index)?.1 {
+                    VariableCase::List => return None,
+                    VariableCase::Present => steps.push(Step::Var(u16::try_from(index).ok()?)),
+                    VariableCase::Absent => {
+                        let default = variable.default.as_ref()?;
+                        let folded = |c: char| if pattern.folds() { fold(c) } else { c };
+                        steps.extend(default.chars().map(|c| Step::Char(folded(c))));
+                    }
+                }
+            }
+        }
+    }
+    Some(())
+}
