@@ -523,7 +523,7 @@ fn near_actions(own: &str) -> Vec<String> {
             names::ACTIONS
                 .iter()
                 .filter(of_service)
-                .take(2)
+                .take(6)
                 .map(|known| (*known).to_owned()),
         );
     }
