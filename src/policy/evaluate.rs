@@ -1,11 +1,11 @@
 //! `deputy policy evaluate`
 
+mod wire;
+
 use std::{collections::BTreeMap, path::PathBuf};
 
 use clap::Args;
-use deputy_policy::{Context, Decision, Document, Evaluation, Layers, PolicyKind, Request, evaluate};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use deputy_policy::{Caller, Context, Decision, Document, PolicyKind, Request, Situation};
 
 use super::{Batch, batch, read_document};
 use crate::exit::{Answer, Failure, Outcome};
@@ -18,75 +18,77 @@ pub struct Arguments {
     /// ARN, or * for actions that have none
     #[arg(long, required_unless_present = "batch")]
     resource: Option<String>,
+    /// Who asks: the ARN of a user, role, session or root, a service such as ec2.amazonaws.com, or * for anonymous;
+    /// without it only the policies on the principal's own side are looked at
+    #[arg(long, value_name = "ARN")]
+    principal: Option<String>,
+    /// Account that owns the resource; by default the one in its ARN, else the principal's
+    #[arg(long, value_name = "ID")]
+    resource_account: Option<String>,
     /// A context key and its value; may be repeated, also for one key
     #[arg(long, value_name = "KEY=VALUE")]
     context: Vec<String>,
     /// Identity policy (JSON); may be repeated
     #[arg(long, value_name = "FILE")]
     identity: Vec<PathBuf>,
-    /// Permissions boundary (JSON)
+    /// Policy of the resource, or trust policy of the role that is assumed (JSON)
     #[arg(long, value_name = "FILE")]
-    boundary: Option<PathBuf>,
+    resource_policy: Option<PathBuf>,
+    /// Permissions boundary (JSON); of several, each must allow
+    #[arg(long, value_name = "FILE")]
+    boundary: Vec<PathBuf>,
     /// Session policy (JSON); may be repeated
     #[arg(long, value_name = "FILE")]
     session: Vec<PathBuf>,
+    /// Service control policies (JSON) of one level of the organisation, separated by commas; repeated for each level,
+    /// root first
+    #[arg(long, value_name = "FILE,…")]
+    scps: Vec<String>,
+    /// Resource control policies, likewise
+    #[arg(long, value_name = "FILE,…")]
+    rcps: Vec<String>,
+    /// Say what every statement of every policy has to say
+    #[arg(long)]
+    explain: bool,
     #[command(flatten)]
     batch: Batch,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Line<'a> {
-    #[serde(default)]
-    id: serde_json::Value,
-    request: RequestIn,
-    #[serde(default, borrow)]
-    identity: Vec<&'a RawValue>,
-    #[serde(default, borrow)]
-    boundaries: Option<Vec<&'a RawValue>>,
-    #[serde(default, borrow)]
-    session: Option<Vec<&'a RawValue>>,
-    #[serde(default, borrow)]
-    resource_policy: Option<&'a RawValue>,
-    #[serde(default, borrow)]
-    scps: Option<&'a RawValue>,
-    #[serde(default, borrow)]
-    rcps: Option<&'a RawValue>,
+/// The policies of one question.
+#[derive(Debug, Default)]
+struct Policies {
+    identity: Vec<Document>,
+    resource: Option<Document>,
+    boundaries: Vec<Document>,
+    session: Vec<Document>,
+    scps: Vec<Vec<Document>>,
+    rcps: Vec<Vec<Document>>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct RequestIn {
-    action: String,
-    resource: String,
-    #[serde(default)]
-    resource_account: Option<String>,
-    #[serde(default)]
+/// Who asks, as given.
+#[derive(Debug, Default)]
+struct Parties {
     principal: Option<String>,
-    #[serde(default)]
-    context: BTreeMap<String, OneOrMany>,
+    resource_account: Option<String>,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
-}
-
-#[derive(Serialize)]
+/// What is answered.
 struct Answered {
-    id: serde_json::Value,
-    decision: &'static str,
+    decision: Decision,
     reason: String,
+    explanation: Option<String>,
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
     if let Some(path) = &arguments.batch.batch {
-        return batch(path, answer);
+        return batch(path, |line| wire::answer(line, arguments.explain));
     }
     let (Some(action), Some(resource)) = (&arguments.action, &arguments.resource) else {
         return Err(Failure::input("needs --action and --resource, or --batch"));
+    };
+    let parties = Parties {
+        principal: arguments.principal.clone(),
+        resource_account: arguments.resource_account.clone(),
     };
     let mut context: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for pair in &arguments.context {
@@ -95,136 +97,133 @@ pub fn run(arguments: &Arguments) -> Outcome {
             .ok_or_else(|| Failure::input(format!("--context {pair:?}: expected KEY=VALUE")))?;
         context.entry(key).or_default().push(value);
     }
-    let mut request = Request {
-        action: action.clone(),
-        resource: resource.clone(),
-        principal: None,
-        context: Context::new(),
-    };
+    let mut request = request(action, resource, &parties).map_err(Failure::input)?;
     for (key, values) in context {
         request.context.set(key, values);
     }
-    let read = |paths: &[PathBuf], kind| {
+    let policies = read(arguments, &request)?;
+    let answered = policies
+        .answer(&request, &parties, arguments.explain)
+        .map_err(Failure::input)?;
+    match answered.explanation {
+        Some(explanation) => println!("{explanation}"),
+        None => println!("{}: {}", word(answered.decision), answered.reason),
+    }
+    Ok(match answered.decision {
+        Decision::Allowed => Answer::Yes,
+        Decision::ExplicitDeny | Decision::ImplicitDeny => Answer::No,
+    })
+}
+
+fn read(arguments: &Arguments, request: &Request) -> Result<Policies, Failure> {
+    let all = |paths: &[PathBuf], kind| {
         paths
             .iter()
             .map(|p| read_document(p, kind))
             .collect::<Result<Vec<_>, _>>()
     };
-    let identity = read(&arguments.identity, PolicyKind::Identity)?;
-    let boundary = arguments
-        .boundary
-        .as_deref()
-        .map(|p| read_document(p, PolicyKind::Boundary))
-        .transpose()?;
-    let session = read(&arguments.session, PolicyKind::Session)?;
-    let evaluation = decide(
-        &identity,
-        boundary.as_ref(),
-        (!session.is_empty()).then_some(&session),
-        &request,
-    );
-    println!("{}: {}", word(evaluation.decision), reason(&evaluation));
-    Ok(if evaluation.is_allowed() {
-        Answer::Yes
-    } else {
-        Answer::No
+    let levels = |levels: &[String], kind| {
+        levels
+            .iter()
+            .map(|level| {
+                let files: Vec<PathBuf> = level.split(',').map(PathBuf::from).collect();
+                all(&files, kind)
+            })
+            .collect::<Result<Vec<_>, _>>()
+    };
+    Ok(Policies {
+        identity: all(&arguments.identity, PolicyKind::Identity)?,
+        resource: arguments
+            .resource_policy
+            .as_deref()
+            .map(|path| read_document(path, resource_kind(request)))
+            .transpose()?,
+        boundaries: all(&arguments.boundary, PolicyKind::Boundary)?,
+        session: all(&arguments.session, PolicyKind::Session)?,
+        scps: levels(&arguments.scps, PolicyKind::ServiceControl)?,
+        rcps: levels(&arguments.rcps, PolicyKind::ResourceControl)?,
     })
 }
 
-fn decide(
-    identity: &[Document],
-    boundary: Option<&Document>,
-    session: Option<&Vec<Document>>,
-    request: &Request,
-) -> Evaluation {
-    let identity: Vec<&Document> = identity.iter().collect();
-    let session: Option<Vec<&Document>> = session.map(|s| s.iter().collect());
-    evaluate(
-        &Layers {
-            identity: &identity,
-            boundary,
-            session: session.as_deref(),
-        },
-        request,
-    )
-}
-
-fn answer(line: &str) -> Answered {
-    let line: Line<'_> = match serde_json::from_str(line) {
-        Ok(line) => line,
-        Err(e) => {
-            return Answered {
-                id: serde_json::Value::Null,
-                decision: "invalid",
-                reason: e.to_string(),
-            };
-        }
-    };
-    match judge(&line) {
-        Ok(evaluation) => Answered {
-            id: line.id,
-            decision: word(evaluation.decision),
-            reason: reason(&evaluation),
-        },
-        Err(reason) => Answered {
-            id: line.id,
-            decision: "invalid",
-            reason,
-        },
+/// The policy of a role is its trust policy.
+fn resource_kind(request: &Request) -> PolicyKind {
+    if request.asks_trust_policy() {
+        PolicyKind::Trust
+    } else {
+        PolicyKind::Resource
     }
 }
 
-fn judge(line: &Line<'_>) -> Result<Evaluation, String> {
-    // What this version does not evaluate it must not pass over in silence.
-    for (name, present) in [
-        ("resourcePolicy", line.resource_policy.is_some()),
-        ("scps", line.scps.is_some()),
-        ("rcps", line.rcps.is_some()),
-        ("request.resourceAccount", line.request.resource_account.is_some()),
-    ] {
-        if present {
-            return Err(format!("{name} is not evaluated by this version"));
-        }
-    }
-    let parse = |name: &str, texts: &[&RawValue], kind| {
-        texts
-            .iter()
-            .enumerate()
-            .map(|(i, t)| Document::parse(t.get(), kind).map_err(|e| format!("{name}[{i}]: {e}")))
-            .collect::<Result<Vec<_>, _>>()
-    };
-    let identity = parse("identity", &line.identity, PolicyKind::Identity)?;
-    let boundaries = parse(
-        "boundaries",
-        line.boundaries.as_deref().unwrap_or_default(),
-        PolicyKind::Boundary,
-    )?;
-    if boundaries.len() > 1 {
-        return Err("boundaries: a principal has one permissions boundary at most".into());
-    }
-    let session = line
-        .session
-        .as_deref()
-        .map(|s| parse("session", s, PolicyKind::Session))
-        .transpose()?;
-    let mut request = Request {
-        action: line.request.action.clone(),
-        resource: line.request.resource.clone(),
-        principal: line
-            .request
-            .principal
-            .as_deref()
-            .map(deputy_policy::Caller::parse)
-            .transpose()?,
+fn request(action: &str, resource: &str, parties: &Parties) -> Result<Request, String> {
+    Ok(Request {
+        action: action.to_owned(),
+        resource: resource.to_owned(),
+        principal: parties.principal.as_deref().map(Caller::parse).transpose()?,
         context: Context::new(),
-    };
-    for (key, values) in &line.request.context {
-        match values {
-            OneOrMany::One(v) => request.context.set(key, [v.clone()]),
-            OneOrMany::Many(v) => request.context.set(key, v.clone()),
+    })
+}
+
+impl Policies {
+    fn situation(&self, parties: &Parties) -> Situation<'_> {
+        let mut situation = Situation::new()
+            .identity(&self.identity)
+            .boundaries(&self.boundaries)
+            .session(&self.session)
+            .service_control(&self.scps)
+            .resource_control(&self.rcps);
+        if let Some(document) = &self.resource {
+            situation = situation.resource_policy(document);
         }
+        if let Some(id) = &parties.resource_account {
+            situation = situation.resource_account(id);
+        }
+        // Sessions do not show their role's path; the ARN of the role does.
+        let principal = parties.principal.as_deref().unwrap_or_default();
+        situation.service_linked(principal.contains(":role/aws-service-role/"))
     }
-    Ok(decide(&identity, boundaries.first(), session.as_ref(), &request))
+
+    /// A call that assumes a role asks about session tags and source identity too. Without a principal only the action
+    /// itself is asked about.
+    fn answer(&self, request: &Request, parties: &Parties, explain: bool) -> Result<Answered, String> {
+        let situation = self.situation(parties);
+        if request.principal.is_some() && request.assumes_role() {
+            let call = situation.assume_role(request).map_err(|e| e.to_string())?;
+            let (action, step) = call.deciding().ok_or("nothing was asked")?;
+            let reason = if action == request.action {
+                step.reason.to_string()
+            } else {
+                format!("{action}: {}", step.reason)
+            };
+            let explanation = if explain {
+                let steps = situation
+                    .explain_assume_role(request)
+                    .map_err(|e| e.to_string())?;
+                let texts: Vec<String> = steps.iter().map(|(a, e)| format!("{a}: {e}")).collect();
+                Some(texts.join("\n"))
+            } else {
+                None
+            };
+            return Ok(Answered {
+                decision: step.decision,
+                reason,
+                explanation,
+            });
+        }
+        if explain {
+            let explained = situation.explain(request).map_err(|e| e.to_string())?;
+            return Ok(Answered {
+                decision: explained.evaluation.decision,
+                reason: explained.evaluation.reason.to_string(),
+                explanation: Some(explained.to_string()),
+            });
+        }
+        let evaluation = situation.evaluate(request).map_err(|e| e.to_string())?;
+        Ok(Answered {
+            decision: evaluation.decision,
+            reason: evaluation.reason.to_string(),
+            explanation: None,
+        })
+    }
 }
 
 fn word(decision: Decision) -> &'static str {
@@ -232,16 +231,5 @@ fn word(decision: Decision) -> &'static str {
         Decision::Allowed => "allowed",
         Decision::ExplicitDeny => "explicitDeny",
         Decision::ImplicitDeny => "implicitDeny",
-    }
-}
-
-fn reason(evaluation: &Evaluation) -> String {
-    let layer = &evaluation.reason.layer;
-    match (&evaluation.reason.statement, &evaluation.reason.sid) {
-        (Some((document, statement)), Some(sid)) => {
-            format!("{layer} {document}, Statement[{statement}] ({sid})")
-        }
-        (Some((document, statement)), None) => format!("{layer} {document}, Statement[{statement}]"),
-        (None, _) => format!("no statement of the {layer} allows it"),
     }
 }

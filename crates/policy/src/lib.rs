@@ -4,8 +4,8 @@
 //! construct undefined, the dialect refuses it instead of guessing.
 //!
 //! * [`Document`] is a parsed and checked policy; [`Document::to_json`] is the canonical form that is sent to AWS.
-//! * [`evaluate()`] decides one request under identity, boundary and session policies, [`evaluate_trust`] under a trust
-//!   policy.
+//! * [`Situation`] decides one request as AWS does, with resource policies, accounts and organisations, and explains the
+//!   decision; [`evaluate()`] looks at identity, boundary and session policies only, [`evaluate_trust`] at a trust policy.
 //! * [`contains`] says whether everything that a candidate allows is allowed by a ceiling.
 //! * [`escalation`] and [`tag_variables`] are the lints for ceilings.
 
@@ -33,6 +33,9 @@ pub use document::{
     ActionElement, Document, Effect, ParseError, ParseErrorKind, ParseErrors, PolicyKind, Principal,
     PrincipalElement, ResourceElement, Statement, Version,
 };
-pub use evaluate::{Context, Decision, Evaluation, Layer, Layers, Reason, Request, evaluate, evaluate_trust};
+pub use evaluate::{
+    AssumeRoleEvaluation, Context, Decision, Evaluation, Explanation, Layer, Layers, Reason, Request, Rule,
+    Situation, SituationError, evaluate, evaluate_trust, explain_layers, explain_trust,
+};
 pub use lint::{Escalation, TagVariable, escalation, tag_variables};
-pub use principal::{Account, Caller};
+pub use principal::{Account, Caller, Named};

@@ -202,7 +202,7 @@ impl fmt::Display for Caller {
 
 /// How a Principal element means a caller; the order is that of strength (IAM User Guide, "Policy evaluation logic").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Named {
+pub enum Named {
     /// The caller's account: it may delegate to the caller by its own policies.
     Account,
     /// The role of the session, or the user that made the federated session.
@@ -218,13 +218,38 @@ impl PrincipalElement {
         match self {
             Self::Principal(principal) => principal.names(caller).is_some(),
             Self::NotPrincipal(principal) => {
-                (bounded && caller.can_have_boundary()) || principal.names(caller).is_none()
+                (bounded && caller.can_have_boundary()) || !principal.spares(caller)
             }
         }
     }
 }
 
 impl Principal {
+    /// Whether a Deny with this `NotPrincipal` spares the caller. AWS may check the account first, then the role, then the
+    /// session, so each must be listed; the account alone spares its root user alone (the guide's example with Bob denies
+    /// everybody else in Bob's account).
+    fn spares(&self, caller: &Caller) -> bool {
+        let Self::Listed { aws, .. } = self else {
+            return true;
+        };
+        let lists = |wanted| {
+            aws.iter()
+                .any(|text| text == "*" || names_aws(text, caller) == Some(wanted))
+        };
+        match caller {
+            Caller::Anonymous | Caller::Service(_) | Caller::Federated(_) | Caller::CanonicalUser(_) => {
+                self.names(caller).is_some()
+            }
+            Caller::Root(_) => lists(Named::Account),
+            Caller::User { .. } | Caller::FederatedUser { .. } => {
+                lists(Named::Account) && lists(Named::Directly)
+            }
+            Caller::RoleSession { session, .. } => {
+                lists(Named::Account) && lists(Named::Behind) && (session.is_none() || lists(Named::Directly))
+            }
+        }
+    }
+
     /// The strongest way in which the caller is named.
     pub(crate) fn names(&self, caller: &Caller) -> Option<Named> {
         match self {
@@ -273,7 +298,10 @@ fn names_aws(text: &str, caller: &Caller) -> Option<Named> {
                 of_user: Some(user), ..
             },
         ) => (user == name).then_some(Named::Behind),
-        ("iam", "role", Caller::RoleSession { role, .. }) => (role == last(name)).then_some(Named::Behind),
+        ("iam", "role", Caller::RoleSession { role, .. }) => {
+            // IAM lets no two roles of an account differ in case only.
+            role.eq_ignore_ascii_case(last(name)).then_some(Named::Behind)
+        }
         (
             "sts",
             "assumed-role",

@@ -1,10 +1,24 @@
 //! The evaluator: one request against the policies that apply.
+//!
+//! [`evaluate`] and [`evaluate_trust`] look at the layers they are given and nothing else. [`Situation`] is the whole of
+//! AWS's decision: accounts, organisations, resource policies, kinds of callers, and the services' own rules.
 
+mod assume;
 mod context;
+mod explain;
+mod flow;
+mod reason;
+mod rules;
+mod situation;
+mod text;
 
+pub use assume::AssumeRoleEvaluation;
 pub use context::Context;
-
-use std::fmt;
+pub use explain::{
+    ExplainedLayer, ExplainedStatement, Explanation, Mismatch, Need, explain_layers, explain_trust,
+};
+pub use reason::{Evaluation, Layer, Reason, Rule};
+pub use situation::{Situation, SituationError};
 
 use crate::{
     arn::{ResourcePattern, Subject},
@@ -23,13 +37,13 @@ pub struct Request {
     pub action: String,
     /// ARN of the resource, or `*` for actions that have none.
     pub resource: String,
-    /// Who asks; only policies with a `Principal` look at it.
+    /// Who asks. Only policies with a `Principal` look at it, and [`Situation`].
     pub principal: Option<Caller>,
     /// The context keys and their values.
     pub context: Context,
 }
 
-/// The policies that apply to a request.
+/// The policies on the principal's side of a request.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Layers<'a> {
     /// Policies of the role or user: their union.
@@ -49,81 +63,6 @@ pub enum Decision {
     ExplicitDeny,
     /// Nothing denies, but a layer does not allow.
     ImplicitDeny,
-}
-
-/// Which kind of policy decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Layer {
-    /// Identity policies.
-    Identity,
-    /// The permissions boundary.
-    Boundary,
-    /// Session policies.
-    Session,
-    /// The trust policy.
-    Trust,
-}
-
-/// What decided: a statement, or the layer in which no statement allows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reason {
-    /// The layer.
-    pub layer: Layer,
-    /// Index of the document in its layer, and of the statement in the document; `None` when nothing allows.
-    pub statement: Option<(usize, usize)>,
-    /// The statement's Sid, when it has one.
-    pub sid: Option<String>,
-}
-
-/// A decision with its reason.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Evaluation {
-    /// The decision.
-    pub decision: Decision,
-    /// What decided.
-    pub reason: Reason,
-}
-
-impl Evaluation {
-    /// Whether the request is allowed.
-    pub fn is_allowed(&self) -> bool {
-        self.decision == Decision::Allowed
-    }
-}
-
-impl fmt::Display for Layer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Identity => "identity policy",
-            Self::Boundary => "permissions boundary",
-            Self::Session => "session policy",
-            Self::Trust => "trust policy",
-        })
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((document, statement)) = self.statement else {
-            return write!(f, "no statement of the {} allows it", self.layer);
-        };
-        write!(f, "statement {statement} of {} document {document}", self.layer)?;
-        if let Some(sid) = &self.sid {
-            write!(f, " (Sid {sid})")
-        } else {
-            Ok(())
-        }
-    }
-}
-
-impl fmt::Display for Evaluation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.decision {
-            Decision::Allowed => write!(f, "allowed by {}", self.reason),
-            Decision::ExplicitDeny => write!(f, "denied by {}", self.reason),
-            Decision::ImplicitDeny => write!(f, "not allowed: {}", self.reason),
-        }
-    }
 }
 
 /// Decides a request of a principal in the resource's own account, without resource policy: no statement denies, and
@@ -205,6 +144,9 @@ fn reason(layer: Layer, documents: &[&Document], statement: Option<(usize, usize
 
 /// A request as the patterns want it.
 pub(crate) struct Prepared<'a> {
+    /// As spelled.
+    spelled_action: &'a str,
+    spelled_resource: &'a str,
     /// Lower case.
     action: Vec<char>,
     resource: Subject,
@@ -217,6 +159,8 @@ pub(crate) struct Prepared<'a> {
 impl<'a> Prepared<'a> {
     pub(crate) fn new(request: &'a Request) -> Self {
         Self {
+            spelled_action: &request.action,
+            spelled_resource: &request.resource,
             action: request.action.chars().map(fold).collect(),
             resource: Subject::new(&request.resource),
             principal: request.principal.as_ref(),
@@ -256,14 +200,18 @@ impl Compiled {
 }
 
 impl CompiledStatement {
-    pub(crate) fn matches(&self, request: &Prepared<'_>, work: &mut Work) -> bool {
-        let principal = match &self.principal {
+    /// Whether the statement is about the caller.
+    fn is_about(&self, request: &Prepared<'_>) -> bool {
+        match &self.principal {
             None => true,
             Some(element) => request
                 .principal
                 .is_some_and(|caller| element.is_about(caller, request.bounded)),
-        };
-        principal
+        }
+    }
+
+    pub(crate) fn matches(&self, request: &Prepared<'_>, work: &mut Work) -> bool {
+        self.is_about(request)
             && self.actions.matches_action(&request.action, work)
             && self
                 .resources

@@ -1,0 +1,302 @@
+//! How AWS puts the policies of a situation together (IAM User Guide, "Policy evaluation logic").
+
+use super::{
+    Decision, Evaluation, Layer, Outcome, Prepared, Request, Rule, Situation, SituationError, reason, rules,
+};
+use crate::{
+    document::{Document, Effect, PrincipalElement},
+    principal::{Caller, Named},
+    work::Work,
+};
+
+/// Position updates that one evaluation may take; policies of AWS's sizes take a few thousand.
+const MAX_STEPS: u64 = 100_000_000;
+
+/// Where the caller stands towards the resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// No caller was given: the principal's own side alone is asked.
+    Unnamed,
+    /// A caller without account.
+    Outside,
+    /// The caller's account owns the resource.
+    Same,
+    /// Another account owns it.
+    Other,
+}
+
+/// One kind of policy that applies.
+pub(super) struct Applying<'s, 'a> {
+    pub(super) layer: Layer,
+    pub(super) documents: &'s [&'a Document],
+    /// Index of the first document.
+    pub(super) first: usize,
+}
+
+/// Which layers must allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Needs {
+    pub(super) resource: bool,
+    pub(super) identity: bool,
+    /// Boundary and session policies.
+    pub(super) caps: bool,
+}
+
+/// A statement of the resource policy that allows, with how it names the caller.
+pub(super) type Grant = (Named, usize);
+
+impl Situation<'_> {
+    /// Decides a request.
+    ///
+    /// # Errors
+    /// When something does not fit together: a document of the wrong kind, an account id that is none, a policy with
+    /// principals but no caller; or when the patterns are too costly to compare. An error is never an allow.
+    pub fn evaluate(&self, request: &Request) -> Result<Evaluation, SituationError> {
+        self.check(request)?;
+        let mut work = Work::limited(MAX_STEPS);
+        let evaluation = Flow::new(self, request).decide(&mut work);
+        if work.exhausted() {
+            return Err(SituationError::Budget(MAX_STEPS));
+        }
+        Ok(evaluation)
+    }
+}
+
+/// The layers that apply, in the order in which AWS looks at them.
+pub(super) fn layers<'s, 'a>(situation: &'s Situation<'a>, request: &Request) -> Vec<Applying<'s, 'a>> {
+    let mut layers = Vec::new();
+    let mut add = |layer, documents: &'s [&'a Document], first| {
+        layers.push(Applying {
+            layer,
+            documents,
+            first,
+        });
+    };
+    let account = request.principal.as_ref().and_then(Caller::account);
+    let managed = |id: Option<&str>| id.is_some() && id == situation.management_account.as_deref();
+    let bound = request.principal.is_none() || account.is_some();
+    if !situation.service_linked {
+        if !managed(resource_account(situation, request)) {
+            for (level, documents) in situation.resource_control.iter().enumerate() {
+                add(Layer::ResourceControl(level), documents, 0);
+            }
+        }
+        if bound && !managed(account.map(|a| a.id.as_str())) {
+            for (level, documents) in situation.service_control.iter().enumerate() {
+                add(Layer::ServiceControl(level), documents, 0);
+            }
+        }
+    }
+    if situation.endpoint.is_some() {
+        add(Layer::Endpoint, situation.endpoint.as_slice(), 0);
+    }
+    if situation.resource.is_some() {
+        let trust = rules::is_trust_question(request);
+        let layer = if trust { Layer::Trust } else { Layer::Resource };
+        add(layer, situation.resource.as_slice(), 0);
+    }
+    add(Layer::Identity, &situation.identity, 0);
+    for (i, boundary) in situation.boundaries.iter().enumerate() {
+        add(Layer::Boundary, std::slice::from_ref(boundary), i);
+    }
+    if !situation.session.is_empty() {
+        add(Layer::Session, &situation.session, 0);
+    }
+    layers
+}
+
+/// The account that owns the resource, as far as it is known.
+fn resource_account<'s>(situation: &'s Situation<'_>, request: &'s Request) -> Option<&'s str> {
+    let in_arn = || rules::ResourceArn::split(&request.resource)?.account_id();
+    let own = || Some(request.principal.as_ref()?.account()?.id.as_str());
+    situation.resource_account.as_deref().or_else(in_arn).or_else(own)
+}
+
+/// One evaluation.
+pub(super) struct Flow<'s, 'a> {
+    pub(super) situation: &'s Situation<'a>,
+    pub(super) request: &'s Request,
+    pub(super) prepared: Prepared<'s>,
+    pub(super) layers: Vec<Applying<'s, 'a>>,
+    pub(super) side: Side,
+}
+
+impl<'s, 'a> Flow<'s, 'a> {
+    pub(super) fn new(situation: &'s Situation<'a>, request: &'s Request) -> Self {
+        let side = match request.principal.as_ref().map(Caller::account) {
+            None => Side::Unnamed,
+            Some(None) => Side::Outside,
+            Some(Some(account)) if resource_account(situation, request) == Some(account.id.as_str()) => {
+                Side::Same
+            }
+            Some(Some(_)) => Side::Other,
+        };
+        Self {
+            situation,
+            request,
+            prepared: Prepared::new(request).bounded(!situation.boundaries.is_empty()),
+            layers: layers(situation, request),
+            side,
+        }
+    }
+
+    pub(super) fn decide(&self, work: &mut Work) -> Evaluation {
+        if rules::always_allowed(self.request, self.situation.session_token) {
+            return Evaluation::by_rule(Decision::Allowed, Rule::NoPermissionNeeded);
+        }
+        // Every Deny before any missing Allow.
+        let mut allows = Vec::with_capacity(self.layers.len());
+        for applying in &self.layers {
+            let mut allow = None;
+            for (d, document) in applying.documents.iter().enumerate() {
+                match document.compiled().outcome(&self.prepared, work) {
+                    Outcome::Denied(s) => {
+                        return evaluation(Decision::ExplicitDeny, applying, Some((d, s)));
+                    }
+                    Outcome::Allowed(s) if allow.is_none() => allow = Some((d, s)),
+                    Outcome::Allowed(_) | Outcome::Silent => {}
+                }
+            }
+            allows.push(allow);
+        }
+        if let Some(rule) = rules::refused(self.request, self.situation.session_token) {
+            return Evaluation::by_rule(Decision::ImplicitDeny, rule);
+        }
+        let grant = self.grant(work);
+        let needs = self.needs(grant.map(|(named, _)| named));
+        if needs.resource && self.situation.resource.is_none() {
+            return Evaluation::by_rule(Decision::ImplicitDeny, self.missing_resource_policy());
+        }
+        let silent = self
+            .layers
+            .iter()
+            .zip(&allows)
+            .find(|(applying, allow)| allow.is_none() && needs.must_allow(applying.layer));
+        if let Some((applying, _)) = silent {
+            return evaluation(Decision::ImplicitDeny, applying, None);
+        }
+        if needs.caps && self.situation.session.is_empty() && self.is_federated_user() {
+            return Evaluation::by_rule(Decision::ImplicitDeny, Rule::FederatedUserWithoutSessionPolicy);
+        }
+        self.allowed(needs, grant, &allows)
+    }
+
+    /// Nothing stands against it; says what grants it.
+    fn allowed(&self, needs: Needs, grant: Option<Grant>, allows: &[Option<(usize, usize)>]) -> Evaluation {
+        let granting = |layer: fn(&Layer) -> bool| {
+            let (applying, allow) = self.layers.iter().zip(allows).find(|(a, _)| layer(&a.layer))?;
+            Some((applying, (*allow)?))
+        };
+        if needs.identity
+            && let Some((applying, allow)) = granting(|layer| *layer == Layer::Identity)
+        {
+            return evaluation(Decision::Allowed, applying, Some(allow));
+        }
+        if let Some((applying, _)) = granting(|layer| matches!(layer, Layer::Resource | Layer::Trust))
+            && let Some((_, statement)) = grant
+        {
+            return evaluation(Decision::Allowed, applying, Some((0, statement)));
+        }
+        match self.request.principal {
+            Some(Caller::Root(_)) => Evaluation::by_rule(Decision::Allowed, Rule::RootUser),
+            // Nobody else comes here: what is needed has been found to allow.
+            _ => Evaluation::by_rule(Decision::ImplicitDeny, Rule::ResourcePolicyMissing),
+        }
+    }
+
+    /// The Allow of the resource policy that names the caller most directly.
+    pub(super) fn grant(&self, work: &mut Work) -> Option<Grant> {
+        let caller = self.request.principal.as_ref()?;
+        let statements = &self.situation.resource?.compiled().statements;
+        let mut best: Option<Grant> = None;
+        for (i, statement) in statements.iter().enumerate() {
+            let named = match &statement.principal {
+                Some(PrincipalElement::Principal(principal)) if statement.effect == Effect::Allow => {
+                    principal.names(caller)
+                }
+                _ => None,
+            };
+            if let Some(named) = named
+                && best.is_none_or(|(found, _)| found < named)
+                && statement.matches(&self.prepared, work)
+            {
+                best = Some((named, i));
+            }
+        }
+        best
+    }
+
+    pub(super) fn needs(&self, grant: Option<Named>) -> Needs {
+        let root = matches!(self.request.principal, Some(Caller::Root(_)));
+        let own_side = Needs {
+            resource: false,
+            identity: !root,
+            caps: true,
+        };
+        let both = Needs {
+            resource: true,
+            ..own_side
+        };
+        match (self.side, grant) {
+            (Side::Unnamed, _) => own_side,
+            (Side::Outside, _) => Needs {
+                resource: true,
+                identity: false,
+                caps: false,
+            },
+            (Side::Other, _) => both,
+            (Side::Same, _) if rules::needs_both_sides(self.request) => both,
+            (Side::Same, Some(Named::Directly)) => Needs {
+                resource: true,
+                identity: false,
+                caps: false,
+            },
+            (Side::Same, Some(Named::Behind)) => Needs {
+                identity: false,
+                ..both
+            },
+            (Side::Same, Some(Named::Account) | None) => Needs {
+                resource: rules::is_trust_question(self.request) || rules::is_key_question(self.request),
+                ..own_side
+            },
+        }
+    }
+
+    fn missing_resource_policy(&self) -> Rule {
+        if rules::is_trust_question(self.request) {
+            Rule::TrustPolicyMissing
+        } else if rules::is_key_question(self.request) {
+            Rule::KeyPolicyMissing
+        } else {
+            Rule::ResourcePolicyMissing
+        }
+    }
+
+    pub(super) fn is_federated_user(&self) -> bool {
+        matches!(self.request.principal, Some(Caller::FederatedUser { .. }))
+    }
+}
+
+impl Needs {
+    pub(super) fn must_allow(self, layer: Layer) -> bool {
+        match layer {
+            Layer::Identity => self.identity,
+            Layer::Boundary | Layer::Session => self.caps,
+            Layer::Trust | Layer::Resource => self.resource,
+            Layer::Endpoint | Layer::ServiceControl(_) => true,
+            // AWS keeps RCPFullAWSAccess attached.
+            Layer::ResourceControl(_) | Layer::Rule(_) => false,
+        }
+    }
+}
+
+/// A decision of a layer; `statement` counts documents from the first of `applying`.
+fn evaluation(
+    decision: Decision,
+    applying: &Applying<'_, '_>,
+    statement: Option<(usize, usize)>,
+) -> Evaluation {
+    let mut reason = reason(applying.layer, applying.documents, statement);
+    reason.statement = statement.map(|(d, s)| (d + applying.first, s));
+    Evaluation { decision, reason }
+}
