@@ -218,7 +218,11 @@ impl PrincipalElement {
         match self {
             Self::Principal(principal) => principal.names(caller).is_some(),
             Self::NotPrincipal(principal) => {
-                (bounded && caller.can_have_boundary()) || principal.names(caller).is_none()
+                let spared = match caller {
+                    Caller::Root(_) => principal.names(caller).is_some(),
+                    _ => principal.names(caller) == Some(Named::Directly),
+                };
+                (bounded && caller.can_have_boundary()) || !spared
             }
         }
     }
