@@ -244,8 +244,8 @@ impl Principal {
             Caller::User { .. } | Caller::FederatedUser { .. } => {
                 lists(Named::Account) && lists(Named::Directly)
             }
-            Caller::RoleSession { session, .. } => {
-                lists(Named::Account) && lists(Named::Behind) && (session.is_none() || lists(Named::Directly))
+            Caller::RoleSession { .. } => {
+                lists(Named::Account) && lists(Named::Behind) && lists(Named::Directly)
             }
         }
     }

@@ -116,7 +116,7 @@ fn wildcards_exceed_with_an_action_that_is_named_well() {
     );
     assert_eq!(
         witness.to_string(),
-        "s3:ListAllMyBuckets on arn:aws:s3:::productionapp/a"
+        "s3:ListBucket on arn:aws:s3:::productionapp/a"
     );
     let witness = exceeds(&allow(json!("iam:*"), json!("*")), &ceiling);
     assert_eq!(

@@ -206,7 +206,7 @@ impl Atom {
                     (None, Some(_)) => false,
                     (Some(SetOperator::ForAllValues), None) => true,
                     (Some(SetOperator::ForAllValues), Some(values)) => values.iter().all(passes),
-                    (Some(SetOperator::ForAnyValue), None) => *if_exists,
+                    (Some(SetOperator::ForAnyValue), None | Some([])) => *if_exists,
                     (Some(SetOperator::ForAnyValue), Some(values)) => values.iter().any(passes),
                 }
             }

@@ -8,24 +8,12 @@ use super::{
     atom::{Atom, Predicate, Values},
 };
 
-/// What a comparison without set operator makes of a list of several values; AWS does not say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum OfList {
-    /// It does not hold: what the evaluator takes.
-    Never,
-    /// It holds when some value passes.
-    Some,
-    /// It holds when all values pass.
-    All,
-}
-
 /// How undefined constructs are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Reading {
-    /// Comparisons without set operator on lists.
-    pub(crate) plain: OfList,
-    /// The same for negated comparisons.
-    pub(crate) negated: OfList,
+    /// A comparison without set operator holds for a list when some value passes, a negated one when all do; otherwise it
+    /// never holds for a list, which is what the evaluator takes. AWS does not say; engines do the one or the other.
+    pub(crate) plain_of_lists: bool,
     /// `ForAnyValue:…IfExists` when the key is absent.
     pub(crate) any_if_exists: bool,
     /// Negated comparisons of numbers, dates, addresses and bytes with a text that is none.
@@ -35,8 +23,7 @@ pub(crate) struct Reading {
 impl Reading {
     /// The evaluator's.
     pub(crate) const OURS: Self = Self {
-        plain: OfList::Never,
-        negated: OfList::Never,
+        plain_of_lists: false,
         any_if_exists: true,
         negated_of_other_type: true,
     };
@@ -59,19 +46,22 @@ impl Reading {
         },
     ];
 
-    /// All readings that differ for lists of a key that may be a list as far as is known.
-    pub(crate) fn of_lists() -> impl Iterator<Item = Self> {
-        const ALL: [OfList; 3] = [OfList::Never, OfList::Some, OfList::All];
-        Self::OF_ONE.into_iter().flat_map(|one| {
-            ALL.into_iter().flat_map(move |plain| {
-                ALL.into_iter().map(move |negated| Self {
-                    plain,
-                    negated,
-                    ..one
-                })
-            })
-        })
-    }
+    /// All readings that differ for several values.
+    pub(crate) const OF_LISTS: [Self; 4] = {
+        let [ours, other] = Self::OF_ONE;
+        [
+            ours,
+            other,
+            Self {
+                plain_of_lists: true,
+                ..ours
+            },
+            Self {
+                plain_of_lists: true,
+                ..other
+            },
+        ]
+    };
 }
 
 /// What is known of the values of a key, by the sets of texts that conditions compare them with.
@@ -117,11 +107,9 @@ impl Atom {
             Some(SetOperator::ForAllValues) => all,
             Some(SetOperator::ForAnyValue) => some,
             None if facts.count() == 1 => all,
-            None => match if negated { reading.negated } else { reading.plain } {
-                OfList::Never => false,
-                OfList::Some => some,
-                OfList::All => all,
-            },
+            None if !reading.plain_of_lists => false,
+            None if negated => all,
+            None => some,
         }
     }
 }

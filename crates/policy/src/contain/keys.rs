@@ -171,16 +171,16 @@ pub(crate) fn options(key: &Key<'_>, work: &mut Work) -> Result<(Vec<Option_>, E
     let lists = arity != Arity::Single && case != Some(VariableCase::Present);
     if lists {
         let plain = atoms.clone().any(Atom::is_plain_comparison);
-        let readings: Vec<Reading> = if plain {
-            Reading::of_lists().collect()
+        let readings = if plain {
+            &Reading::OF_LISTS[..]
         } else {
-            Reading::OF_ONE.to_vec()
+            &Reading::OF_ONE[..]
         };
         for (mix, texts) in mixes(&sets, &kinds, work)? {
             if !work.charge(readings.len()) {
                 return Err(Exhausted);
             }
-            for reading in &readings {
+            for reading in readings {
                 let doubtful = *reading != Reading::OURS || (mix.other && negated);
                 consider(&mix, *reading, doubtful, Some(texts.clone()));
             }
