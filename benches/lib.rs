@@ -68,7 +68,7 @@ impl Verdicts {
             answer = Some(given);
         }
         match answer {
-            Some(Containment::Contained) => self.contained += 1,
+            Some(Containment::Contained(_)) => self.contained += 1,
             Some(Containment::Exceeds(_)) => self.exceeds += 1,
             Some(Containment::Unknown(_)) | None => self.unknown += 1,
         }

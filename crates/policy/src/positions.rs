@@ -228,11 +228,6 @@ impl Track {
     pub(crate) fn folds(&self) -> bool {
         self.fold
     }
-
-    /// Whether a variable is in it.
-    pub(crate) fn has_variables(&self) -> bool {
-        self.steps.iter().any(|step| matches!(step, Step::Var(_)))
-    }
 }
 
 /// The characters that fold to a lower-case one.

@@ -55,7 +55,6 @@ pub(crate) struct Exhausted;
 
 /// One literal in the list of all.
 struct Slot<'a> {
-    tracks: std::ops::Range<usize>,
     accepted: bool,
     /// Index of the clause among positives and then negatives.
     clause: usize,
@@ -160,13 +159,11 @@ impl<'a> Search<'a> {
         };
         for (clause, literals) in words.positive.iter().chain(&words.negative).enumerate() {
             for literal in literals {
-                let from = search.tracks.len();
                 for track in &literal.tracks {
                     search.slot_of.push(search.slots.len());
                     search.tracks.push(track);
                 }
                 search.slots.push(Slot {
-                    tracks: from..search.tracks.len(),
                     accepted: literal.accepted,
                     clause,
                     literal,
