@@ -21,4 +21,5 @@ pub mod pairs;
 pub mod policies;
 pub mod requests;
 pub mod soak;
+pub mod targets;
 pub mod values;

@@ -1,0 +1,26 @@
+//! The corpora of the fuzz targets, replayed.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+mod support;
+
+use std::{fs, path::Path};
+
+use support::targets::TARGETS;
+
+#[test]
+fn the_fuzz_targets_hold_on_their_corpora() {
+    let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+    for (name, target) in TARGETS {
+        let files = fs::read_dir(corpora.join(name)).unwrap();
+        let mut count = 0;
+        for file in files {
+            let path = file.unwrap().path();
+            // The output of a failing test says which one it was.
+            println!("{}", path.display());
+            target(&fs::read(&path).unwrap());
+            count += 1;
+        }
+        assert!(count > 0, "{name} has no corpus");
+    }
+}
