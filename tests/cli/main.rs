@@ -9,6 +9,7 @@
 )]
 
 mod bootstrap;
+mod evaluate;
 mod policy;
 mod run;
 mod whole;

@@ -98,47 +98,6 @@ fn a_key_given_twice_is_invalid_and_named() {
 }
 
 #[test]
-fn evaluate_decides_by_every_layer() {
-    let deny =
-        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"s3:GetObject","Resource":"*"}]}"#;
-    let line = |id: u32, rest: &str| {
-        format!(
-            r#"{{"id":{id},"request":{{"action":"s3:GetObject","resource":"arn:aws:s3:::productionapp/a","principal":"arn:aws:iam::123456789012:role/r","context":{{"aws:SourceIp":"192.0.2.1","aws:TagKeys":["a","b"]}}}},{rest}}}"#
-        )
-    };
-    let lines = [
-        line(1, &format!(r#""identity":[{GET}]"#)),
-        line(2, &format!(r#""identity":[{GET},{deny}]"#)),
-        line(3, r#""identity":[]"#),
-        line(
-            4,
-            &format!(r#""identity":[{GET}],"boundaries":[{ALL}],"session":[{ALL}]"#),
-        ),
-        line(5, &format!(r#""identity":[{ALL}],"session":[{deny}]"#)),
-        line(6, &format!(r#""identity":[{GET}],"scps":[[{ALL}]]"#)),
-        line(7, &format!(r#""identity":[{GET}],"resourcePolicy":{ALL}"#)),
-        "not json".to_owned(),
-    ];
-    let answers = batch("evaluate", &lines);
-    let decisions: Vec<_> = answers.iter().map(|a| a["decision"].as_str().unwrap()).collect();
-    // What this version does not evaluate is invalid, never passed over.
-    assert_eq!(
-        decisions,
-        [
-            "allowed",
-            "explicitDeny",
-            "implicitDeny",
-            "allowed",
-            "explicitDeny",
-            "invalid",
-            "invalid",
-            "invalid"
-        ]
-    );
-    assert_eq!(answers[1]["id"], 2);
-}
-
-#[test]
 fn a_batch_with_a_line_without_end_stops() {
     let Done { code, err, .. } = deputy(&["policy", "contains", "--batch", "-"], &"x".repeat(2 << 20));
     assert_eq!(code, 2);

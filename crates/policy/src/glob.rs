@@ -172,10 +172,25 @@ impl Pattern {
         if self.variables.is_empty() {
             return run(&self.tokens, text, |token| token == Token::Many, accept, work);
         }
+        if !work.charge(self.expanded_len(context)) {
+            return false;
+        }
         let Some(tokens) = self.expand(context) else {
             return false;
         };
         run(&tokens, text, |token| token == Token::Many, accept, work)
+    }
+
+    /// Bytes that variables expand to; values may be long, and there may be many places for them.
+    fn expanded_len(&self, context: &Context) -> usize {
+        let lengths = self.tokens.iter().map(|token| match token {
+            Token::Var(id) => self.variables.get(usize::from(*id)),
+            _ => None,
+        });
+        lengths
+            .flatten()
+            .filter_map(|variable| resolve(variable, context))
+            .fold(0, |sum, value| sum.saturating_add(value.len()))
     }
 
     /// The tokens with variables replaced by their values.

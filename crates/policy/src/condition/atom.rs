@@ -68,7 +68,7 @@ impl Values {
 
     /// Whether one value of the request is in the set. A text that is not of the operator's type is in no set.
     pub(crate) fn accepts(&self, text: &str, context: &Context, work: &mut Work) -> bool {
-        if !work.charge(self.len()) {
+        if !work.charge(self.len().saturating_add(text.len())) {
             return false;
         }
         match self {

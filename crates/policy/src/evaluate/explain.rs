@@ -3,7 +3,7 @@
 use super::{
     Decision, Evaluation, Layer, Layers, Prepared, Request, Situation, SituationError, evaluate,
     evaluate_trust,
-    flow::{Flow, Needs, Side},
+    flow::{Flow, MAX_STEPS, Needs, Side},
 };
 use crate::{
     arn::ResourcePattern,
@@ -20,8 +20,6 @@ const MAX_STATEMENTS: usize = 64;
 const MAX_VALUES: usize = 8;
 /// Bytes of one value.
 const MAX_VALUE_BYTES: usize = 160;
-/// Position updates for the whole explanation.
-const MAX_STEPS: u64 = 100_000_000;
 
 /// A decision, and what every layer had to say. Its `Display` is a text of several lines for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,7 +122,7 @@ impl Situation<'_> {
     /// As [`Situation::evaluate`].
     pub fn explain(&self, request: &Request) -> Result<Explanation, SituationError> {
         let evaluation = self.evaluate(request)?;
-        let mut work = Work::limited(MAX_STEPS);
+        let mut work = Work::limited(2 * MAX_STEPS);
         let flow = Flow::new(self, request);
         let grant = flow.grant(&mut work).map(|(named, _)| named);
         let needs = flow.needs(grant);

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Position updates that one evaluation may take; policies of AWS's sizes take a few thousand.
-const MAX_STEPS: u64 = 100_000_000;
+pub(super) const MAX_STEPS: u64 = 10_000_000;
 
 /// Where the caller stands towards the resource.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

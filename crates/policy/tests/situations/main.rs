@@ -1,0 +1,19 @@
+//! Whole decisions, as the AWS guide describes them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
+
+mod accounts;
+mod assume_role;
+mod explanation;
+mod guide;
+mod organisation;
+mod principals;
+mod sts;
+mod support;
+mod truth_table;

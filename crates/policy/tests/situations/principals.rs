@@ -1,0 +1,176 @@
+//! Whom a Principal or NotPrincipal element means.
+
+use deputy_policy::{Decision, PolicyKind, Situation};
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+use Decision::{Allowed, ExplicitDeny, ImplicitDeny};
+
+fn named(principal: Value, caller: &str) -> bool {
+    let resource = naming(principal);
+    decision(&Situation::new().resource_policy(&resource), &get(caller)) == Allowed
+}
+
+/// Whether `Deny` with this `NotPrincipal` denies the caller, who has everything otherwise.
+fn denied(not_principal: Value, caller: &str) -> bool {
+    let (full, session) = (allow(PolicyKind::Identity, "*"), allow(PolicyKind::Session, "*"));
+    let resource = not_principal_policy(not_principal);
+    let situation = Situation::new()
+        .identity([&full])
+        .session([&session])
+        .resource_policy(&resource);
+    match decision(&situation, &get(caller)) {
+        ExplicitDeny => true,
+        Allowed => false,
+        ImplicitDeny => panic!("{caller} is not allowed by anything"),
+    }
+}
+
+fn not_principal_policy(not_principal: Value) -> deputy_policy::Document {
+    document(
+        PolicyKind::Resource,
+        json!([
+            {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"},
+            {"Effect": "Deny", "NotPrincipal": not_principal, "Action": "*", "Resource": "*"},
+        ]),
+    )
+}
+
+#[test]
+fn a_role_is_named_whatever_its_path_and_case() {
+    let boundary_free = |principal: &str| named(aws(principal), SESSION);
+    assert!(boundary_free("arn:aws:iam::123456789012:role/app"));
+    assert!(boundary_free("arn:aws:iam::123456789012:role/team/x/app"));
+    assert!(
+        boundary_free("arn:aws:iam::123456789012:role/App"),
+        "IAM has no two roles that differ in case only"
+    );
+    assert!(!boundary_free("arn:aws:iam::123456789012:role/app/other"));
+    assert!(!boundary_free("arn:aws:iam::999999999999:role/app"));
+    assert!(!boundary_free("arn:aws-cn:iam::123456789012:role/app"));
+    assert!(
+        !boundary_free("AROAEXAMPLEEXAMPLEEXA"),
+        "the unique id of a deleted role"
+    );
+}
+
+#[test]
+fn sessions_users_and_federated_users_are_named_exactly() {
+    assert!(named(aws(SESSION), SESSION));
+    assert!(!named(
+        aws("arn:aws:sts::123456789012:assumed-role/app/s2"),
+        SESSION
+    ));
+    assert!(named(aws(USER), USER));
+    assert!(
+        !named(aws("arn:aws:iam::123456789012:user/Bob"), USER),
+        "case matters"
+    );
+    assert!(
+        !named(aws("arn:aws:iam::123456789012:user/team/bob"), USER),
+        "the path too"
+    );
+    assert!(named(aws(FEDERATED), FEDERATED));
+    assert!(!named(
+        aws("arn:aws:sts::123456789012:federated-user/carol"),
+        FEDERATED
+    ));
+    assert!(!named(aws("arn:aws:iam::123456789012:user/Carol"), FEDERATED));
+}
+
+#[test]
+fn the_account_is_not_its_root_user() {
+    let resource = naming(aws(ROOT));
+    let situation = Situation::new().resource_policy(&resource);
+    assert_eq!(
+        decision(&situation, &get(USER)),
+        ImplicitDeny,
+        "leaves it to identity policies"
+    );
+    assert_eq!(decision(&situation, &get(ROOT)), Allowed);
+    let full = allow(PolicyKind::Identity, "*");
+    assert_eq!(decision(&situation.identity([&full]), &get(USER)), Allowed);
+}
+
+#[test]
+fn everybody_includes_anonymous_callers_and_the_account_does_not() {
+    assert!(named(json!("*"), "*") && named(aws("*"), "*"));
+    assert!(!named(aws(ACCOUNT), "*") && !named(aws(USER), "*"));
+}
+
+#[test]
+fn services_and_providers_are_named_exactly() {
+    let host = "token.actions.githubusercontent.com";
+    assert!(named(
+        json!({"Service": ["ec2.amazonaws.com", "s3.amazonaws.com"]}),
+        "s3.amazonaws.com"
+    ));
+    assert!(!named(
+        json!({"Service": "ec2.amazonaws.com"}),
+        "s3.amazonaws.com"
+    ));
+    assert!(named(json!({"Federated": host}), host));
+    assert!(!named(json!({"Federated": host}), "accounts.google.com"));
+    assert!(!named(json!({"Service": "s3.amazonaws.com"}), USER));
+}
+
+#[test]
+fn not_principal_denies_everybody_but_the_user_with_its_account() {
+    let bob_and_account = || json!({"AWS": [USER, ROOT]});
+    assert!(!denied(bob_and_account(), USER));
+    assert!(
+        denied(bob_and_account(), "arn:aws:iam::123456789012:user/alice"),
+        "the guide: everybody except Bob"
+    );
+    assert!(denied(bob_and_account(), SESSION));
+    assert!(denied(bob_and_account(), "arn:aws:iam::999999999999:user/bob"));
+    assert!(denied(bob_and_account(), "*"), "anonymous callers");
+    assert!(denied(bob_and_account(), "logs.amazonaws.com"), "services");
+    assert!(
+        !denied(bob_and_account(), ROOT),
+        "the account's root user is listed"
+    );
+    assert!(denied(aws(USER), USER), "the account must be listed too");
+}
+
+#[test]
+fn not_principal_spares_a_session_when_account_role_and_session_are_listed() {
+    assert!(!denied(json!({"AWS": [SESSION, ROLE, ROOT]}), SESSION));
+    assert!(!denied(json!({"AWS": [SESSION, ROLE, ACCOUNT]}), SESSION));
+    for missing in [[ROLE, ROOT], [SESSION, ROOT], [SESSION, ROLE]] {
+        assert!(denied(json!({ "AWS": missing }), SESSION), "{missing:?}");
+    }
+    assert!(denied(
+        json!({"AWS": [SESSION, ROLE, ROOT]}),
+        "arn:aws:sts::123456789012:assumed-role/app/s2"
+    ));
+    assert!(
+        !denied(json!({"AWS": [ROLE, ROOT]}), ROLE),
+        "no session is spoken of"
+    );
+}
+
+#[test]
+fn not_principal_spares_the_federated_users_and_services_listed() {
+    assert!(!denied(json!({"AWS": [FEDERATED, ROOT]}), FEDERATED));
+    assert!(denied(json!({"AWS": [FEDERATED]}), FEDERATED));
+    assert!(!denied(
+        json!({"Service": "logs.amazonaws.com"}),
+        "logs.amazonaws.com"
+    ));
+    assert!(!denied(json!("*"), USER) && !denied(json!("*"), "*"));
+}
+
+#[test]
+fn not_principal_always_denies_who_has_a_permissions_boundary() {
+    let resource = not_principal_policy(json!({"AWS": [USER, SESSION, ROLE, FEDERATED, ROOT]}));
+    let (full, boundary) = (allow(PolicyKind::Identity, "*"), allow(PolicyKind::Boundary, "*"));
+    let situation = Situation::new().identity([&full]).resource_policy(&resource);
+    let bounded = situation.clone().boundaries([&boundary]);
+    for caller in [USER, SESSION, FEDERATED] {
+        assert_eq!(decision(&situation, &get(caller)), Allowed, "{caller}");
+        assert_eq!(decision(&bounded, &get(caller)), ExplicitDeny, "{caller}");
+    }
+    assert_eq!(decision(&bounded, &get(ROOT)), Allowed, "the root user has none");
+}
