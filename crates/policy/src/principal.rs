@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::document::{Principal, PrincipalElement, is_account_id};
+use crate::{
+    document::{Principal, PrincipalElement, is_account_id},
+    evaluate::Context,
+};
 
 /// An AWS account in its partition (`aws`, `aws-cn`, `aws-us-gov`, …).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -148,6 +151,40 @@ impl Caller {
             | Self::RoleSession { account, .. }
             | Self::FederatedUser { account, .. } => Some(account),
             Self::Anonymous | Self::Service(_) | Self::Federated(_) | Self::CanonicalUser(_) => None,
+        }
+    }
+
+    /// The context keys that follow from the caller alone (IAM User Guide, "AWS global condition context keys", "Principal
+    /// key values"). `aws:PrincipalArn` of a role session is the ARN of the role, here without the role's path, which a
+    /// session does not show; only users have `aws:username`; `aws:userid` needs unique ids except for the root user and
+    /// federated users. Evaluation takes the context as it is and does not add these.
+    pub fn context(&self) -> Context {
+        let mut context = Context::new();
+        let is_service = matches!(self, Self::Service(_)).to_string();
+        context.set("aws:PrincipalIsAWSService", [is_service]);
+        let (kind, arn) = match self {
+            Self::Root(_) => ("Account", self.to_string()),
+            Self::User { .. } => ("User", self.to_string()),
+            Self::FederatedUser { .. } => ("FederatedUser", self.to_string()),
+            Self::RoleSession { account, role, .. } => (
+                "AssumedRole",
+                format!("arn:{}:iam::{}:role/{role}", account.partition, account.id),
+            ),
+            Self::Anonymous => return context.with("aws:PrincipalType", "Anonymous"),
+            Self::Service(_) | Self::Federated(_) | Self::CanonicalUser(_) => return context,
+        };
+        context.set("aws:PrincipalType", [kind]);
+        context.set("aws:PrincipalArn", [arn]);
+        if let Some(account) = self.account() {
+            context.set("aws:PrincipalAccount", [account.id.as_str()]);
+        }
+        match self {
+            Self::Root(account) => context.with("aws:userid", account.id.as_str()),
+            Self::User { name, .. } => context.with("aws:username", last(name)),
+            Self::FederatedUser { account, name, .. } => {
+                context.with("aws:userid", format!("{}:{name}", account.id))
+            }
+            _ => context,
         }
     }
 

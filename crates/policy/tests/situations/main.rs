@@ -14,6 +14,7 @@ mod explanation;
 mod guide;
 mod organisation;
 mod principals;
+mod properties;
 mod sts;
 mod support;
 mod truth_table;

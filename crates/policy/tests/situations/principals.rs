@@ -1,6 +1,6 @@
 //! Whom a Principal or NotPrincipal element means.
 
-use deputy_policy::{Decision, PolicyKind, Situation};
+use deputy_policy::{Caller, Decision, PolicyKind, Situation};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -146,8 +146,8 @@ fn not_principal_spares_a_session_when_account_role_and_session_are_listed() {
         "arn:aws:sts::123456789012:assumed-role/app/s2"
     ));
     assert!(
-        !denied(json!({"AWS": [ROLE, ROOT]}), ROLE),
-        "no session is spoken of"
+        denied(json!({"AWS": [SESSION, ROLE, ROOT]}), ROLE),
+        "a session whose name is not known may be another one"
     );
 }
 
@@ -173,4 +173,67 @@ fn not_principal_always_denies_who_has_a_permissions_boundary() {
         assert_eq!(decision(&bounded, &get(caller)), ExplicitDeny, "{caller}");
     }
     assert_eq!(decision(&bounded, &get(ROOT)), Allowed, "the root user has none");
+}
+
+#[test]
+fn the_keys_that_follow_from_the_caller_are_those_of_the_guide() {
+    let keys = |caller: &str| {
+        let context = Caller::parse(caller).unwrap().context();
+        context
+            .iter()
+            .map(|(key, values)| format!("{key}={}", values.join(",")))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    let service = "aws:PrincipalIsAWSService=false";
+    assert_eq!(
+        keys("arn:aws:iam::123456789012:user/team/bob"),
+        format!(
+            "aws:PrincipalAccount=123456789012 aws:PrincipalArn=arn:aws:iam::123456789012:user/team/bob {service} \
+             aws:PrincipalType=User aws:username=bob"
+        )
+    );
+    assert_eq!(
+        keys(SESSION),
+        format!(
+            "aws:PrincipalAccount=123456789012 aws:PrincipalArn={ROLE} {service} aws:PrincipalType=AssumedRole"
+        )
+    );
+    assert_eq!(
+        keys(FEDERATED),
+        format!(
+            "aws:PrincipalAccount=123456789012 aws:PrincipalArn={FEDERATED} {service} \
+             aws:PrincipalType=FederatedUser aws:userid=123456789012:Carol"
+        )
+    );
+    assert_eq!(
+        keys(ROOT),
+        format!(
+            "aws:PrincipalAccount=123456789012 aws:PrincipalArn={ROOT} {service} aws:PrincipalType=Account \
+             aws:userid=123456789012"
+        )
+    );
+    assert_eq!(keys("*"), format!("{service} aws:PrincipalType=Anonymous"));
+    assert_eq!(keys("s3.amazonaws.com"), "aws:PrincipalIsAWSService=true");
+}
+
+#[test]
+fn the_arn_of_the_root_user_as_a_key_means_the_root_user_only() {
+    let resource = document(
+        PolicyKind::Resource,
+        json!({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*",
+               "Condition": {"ArnEquals": {"aws:PrincipalArn": ROOT}}}),
+    );
+    let situation = Situation::new()
+        .resource_policy(&resource)
+        .resource_account(ACCOUNT);
+    let ask = |caller: &str| {
+        let mut request = get(caller);
+        request.context = request.principal.as_ref().unwrap().context();
+        decision(&situation, &request)
+    };
+    assert_eq!(
+        (ask(ROOT), ask(USER), ask(SESSION)),
+        (Allowed, ImplicitDeny, ImplicitDeny)
+    );
 }
