@@ -130,7 +130,8 @@ fn has_mfa(context: &Context) -> bool {
 pub(super) fn passes_tags(context: &Context) -> bool {
     context.iter().any(|(key, values)| {
         let key = key.to_lowercase();
-        key.starts_with("aws:requesttag/") || (key == "aws:tagkeys" && !values.is_empty())
+        let keys = matches!(key.as_str(), "aws:tagkeys" | "sts:transitivetagkeys");
+        key.starts_with("aws:requesttag/") || (keys && !values.is_empty())
     })
 }
 

@@ -208,6 +208,8 @@ fn tags_need_tag_session_in_the_trust_policy() {
     );
     let only_keys = Context::new().with_many("aws:TagKeys", ["team"]);
     assert_eq!(assume(&one, USER, TARGET, only_keys), ImplicitDeny);
+    let transitive = Context::new().with_many("sts:TransitiveTagKeys", ["team"]);
+    assert_eq!(assume(&one, USER, TARGET, transitive), ImplicitDeny);
     let no_keys = Context::new().with_many::<String>("aws:TagKeys", []);
     assert_eq!(assume(&one, USER, TARGET, no_keys), Allowed, "no tags are passed");
 }
@@ -256,6 +258,21 @@ fn tag_session_is_held_to_the_tags_and_their_keys() {
     assert_eq!(
         with(tags().with_many("sts:TransitiveTagKeys", ["stage"])),
         ImplicitDeny
+    );
+}
+
+#[test]
+fn session_tags_override_those_of_the_role_whatever_their_case() {
+    let policy = identity(json!({"Effect": "Allow", "Action": "*", "Resource": "*",
+        "Condition": {"StringEquals": {"aws:PrincipalTag/Team": "session"}}}));
+    let context = Context::new()
+        .with("aws:PrincipalTag/Team", "role")
+        .with("aws:PrincipalTag/TEAM", "session");
+    assert_eq!(context.iter().count(), 1);
+    let situation = Situation::new().identity([&policy]);
+    assert_eq!(
+        decision(&situation, &with(SESSION, "s3:GetObject", OBJECT, context)),
+        Allowed
     );
 }
 
