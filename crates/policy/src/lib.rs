@@ -1,13 +1,4 @@
-//! The IAM policy language: documents and their dialect, an evaluator, a containment check and lints.
-//!
-//! Pure: no I/O, no clock, no Kubernetes, no AWS SDK. The rules come from the AWS IAM User Guide; where AWS leaves a
-//! construct undefined, the dialect refuses it instead of guessing.
-//!
-//! * [`Document`] is a parsed and checked policy; [`Document::to_json`] is the canonical form that is sent to AWS.
-//! * [`Situation`] decides one request as AWS does, with resource policies, accounts and organisations, and explains the
-//!   decision; [`evaluate()`] looks at identity, boundary and session policies only, [`evaluate_trust`] at a trust policy.
-//! * [`contains`] says whether everything that a candidate allows is allowed by a ceiling.
-//! * [`escalation`] and [`tag_variables`] are the lints for ceilings.
+#![doc = include_str!("../README.md")]
 
 mod arn;
 mod compiled;
@@ -30,12 +21,12 @@ pub use contain::{
     contains_layers, contains_within,
 };
 pub use document::{
-    ActionElement, Document, Effect, ParseError, ParseErrorKind, ParseErrors, PolicyKind, Principal,
-    PrincipalElement, ResourceElement, Statement, Version,
+    ActionElement, Code, Document, Effect, ParseError, ParseErrorKind, ParseErrors, PolicyKind, Principal,
+    PrincipalElement, ResourceElement, Severity, Statement, Version,
 };
 pub use evaluate::{
     AssumeRoleEvaluation, Context, Decision, Evaluation, Explanation, Layer, Layers, Reason, Request, Rule,
     Situation, SituationError, evaluate, evaluate_trust, explain_layers, explain_trust,
 };
-pub use lint::{Escalation, TagVariable, escalation, tag_variables};
+pub use lint::{Escalation, Lint, TagVariable, escalation, lint, tag_variables};
 pub use principal::{Account, Caller, Named};

@@ -559,17 +559,23 @@ fn principals_are_complete_and_without_wildcards() {
         json!({"AWS": "AROAEXAMPLEEXAMPLEEXA"}),
         json!({"Service": "ec2.amazonaws.com"}),
         json!({"Federated": "arn:aws:iam::123456789012:oidc-provider/example.com"}),
+        json!({"Federated": "*"}),
+        json!({"Federated": "arn:aws:iam::<ACCOUNT ID>:oidc-provider/MyProvider"}),
     ] {
         accepts(&trust(good), PolicyKind::Trust);
     }
     for (bad, name) in [
-        (json!({"AWS": ["*", "123456789012"]}), "AWS"),
         (json!({"AWS": "arn:aws:iam::123456789012:role/*"}), "AWS"),
         (json!({"AWS": "12345678901"}), "AWS"),
         (json!({"AWS": "arn:aws:iam::123456789012:group/g"}), "AWS"),
         (json!({"AWS": "arn:aws:iam::123456789012:role/"}), "AWS"),
         (json!({"Service": "ec2"}), "Service"),
-        (json!({"Federated": "*"}), "Federated"),
+        (json!({"AWS": "arn:aws:iam::*:root"}), "AWS"),
+        (json!({"Service": "*.amazonaws.com"}), "Service"),
+        (
+            json!({"Federated": "arn:aws:iam::123456789012:saml-provider/*"}),
+            "Federated",
+        ),
     ] {
         let path = format!("Statement[0].Principal.{name}[0]");
         refuses(&trust(bad), PolicyKind::Trust, Kind::Principal, &path);

@@ -1,6 +1,8 @@
 //! Why a document is refused.
 
-use std::fmt;
+use std::{fmt, ops::Range};
+
+use super::{code::Code, span::Locator};
 
 /// The class of a [`ParseError`]; bounded, fit for metrics and tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -76,17 +78,40 @@ const MAX_LISTED: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ParseError {
     kind: ParseErrorKind,
+    code: Code,
     path: String,
     message: String,
+    suggestion: Option<String>,
+    span: Option<Range<usize>>,
 }
 
 impl ParseError {
-    pub(crate) fn new(kind: ParseErrorKind, path: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        kind: ParseErrorKind,
+        code: Code,
+        path: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
             kind,
+            code,
             path: path.into(),
             message: message.into(),
+            suggestion: None,
+            span: None,
         }
+    }
+
+    /// With what should stand there instead.
+    pub(crate) fn suggest(mut self, suggestion: Option<String>) -> Self {
+        self.suggestion = suggestion;
+        self
+    }
+
+    /// With the bytes of the source that it is about.
+    pub(crate) fn at(mut self, span: Option<Range<usize>>) -> Self {
+        self.span = span;
+        self
     }
 
     /// The class of the problem.
@@ -99,6 +124,11 @@ impl ParseError {
         self.kind.as_str()
     }
 
+    /// The name of the problem; finer than [`ParseError::kind`], and a contract.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
     /// Where, such as `Statement[0].Action[1]`; empty for the document as a whole.
     pub fn path(&self) -> &str {
         &self.path
@@ -107,6 +137,17 @@ impl ParseError {
     /// A sentence for people, without the path.
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// The text that should stand there instead (without quotes), when there is only one that can be meant.
+    pub fn suggestion(&self) -> Option<&str> {
+        self.suggestion.as_deref()
+    }
+
+    /// The bytes of the source that it is about; `None` when the document was not read from text
+    /// ([`Document::from_value`](super::Document::from_value)).
+    pub fn span(&self) -> Option<Range<usize>> {
+        self.span.clone()
     }
 }
 
@@ -125,8 +166,8 @@ impl fmt::Display for ParseError {
 pub struct ParseErrors(Vec<ParseError>);
 
 impl ParseErrors {
-    pub(crate) fn one(kind: ParseErrorKind, path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self(vec![ParseError::new(kind, path, message)])
+    pub(crate) fn one(problem: ParseError) -> Self {
+        Self(vec![problem])
     }
 
     /// `Err` with the problems, `Ok` when there are none.
@@ -139,11 +180,26 @@ impl ParseErrors {
             problems.truncate(MAX_LISTED);
             problems.push(ParseError::new(
                 ParseErrorKind::Size,
+                Code::TooManyProblems,
                 "",
                 format!("and {more} more problems"),
             ));
         }
         Err(Self(problems))
+    }
+
+    /// The same problems, each with the bytes of the source that it is about.
+    pub(super) fn locate(self, source: &str) -> Self {
+        let locator = Locator::new(source);
+        let locate = |problem: ParseError| {
+            // What concerns the whole has no place.
+            if problem.span.is_some() || problem.path.is_empty() {
+                return problem;
+            }
+            let span = locator.find(&problem.path, problem.code.is_about_a_key());
+            problem.at(span)
+        };
+        Self(self.0.into_iter().map(locate).collect())
     }
 
     /// The problems.

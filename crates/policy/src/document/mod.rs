@@ -1,14 +1,19 @@
 //! Policy documents: the parsed form, its checks, its canonical JSON.
 
 mod canonical;
+mod code;
+mod conditions;
 mod error;
 mod json;
 mod parse;
 mod principal;
+mod span;
+mod syntax;
 mod validate;
 
 pub(crate) use error::quote;
-pub(crate) use principal::is_account_id;
+pub(crate) use principal::{is_account_id, is_provider, is_unique_id};
+pub(crate) use span::Locator;
 
 use std::{
     collections::HashSet,
@@ -17,6 +22,7 @@ use std::{
     sync::Arc,
 };
 
+pub use code::{Code, Severity};
 pub use error::{ParseError, ParseErrorKind, ParseErrors};
 
 use crate::{compiled::Compiled, condition::Condition};
@@ -47,6 +53,12 @@ impl PolicyKind {
     /// Whether the statements say whom they are about.
     pub fn has_principal(self) -> bool {
         matches!(self, Self::Resource | Self::Trust | Self::ResourceControl)
+    }
+
+    /// Whether AWS takes documents of this kind in the language of 2012 only. (Trust policies may be older in AWS; those
+    /// that this crate reads are written for it.)
+    fn is_language_of_2012(self) -> bool {
+        self != Self::Resource
     }
 }
 
@@ -169,10 +181,10 @@ impl Document {
     ///
     /// # Errors
     /// Every problem found, each with its path: text over [`MAX_TEXT_BYTES`], duplicate keys, deep nesting, and all
-    /// that [`Document::from_value`] refuses.
+    /// that [`Document::from_value`] refuses; and each with the bytes of the text that it is about.
     pub fn parse(text: &str, kind: PolicyKind) -> Result<Self, ParseErrors> {
         let (value, problems) = json::read(text)?;
-        Self::build(&value, kind, problems)
+        Self::build(&value, kind, problems).map_err(|problems| problems.locate(text))
     }
 
     /// Reads a document from a JSON value, such as a field of a Kubernetes object. Duplicate keys can no longer be
@@ -184,7 +196,8 @@ impl Document {
         let bytes = value.to_string().len();
         if bytes > MAX_TEXT_BYTES {
             let message = format!("the policy has {bytes} bytes; at most {MAX_TEXT_BYTES} are read");
-            return Err(ParseErrors::one(ParseErrorKind::Size, "", message));
+            let problem = ParseError::new(ParseErrorKind::Size, Code::TooLarge, "", message);
+            return Err(ParseErrors::one(problem));
         }
         Self::build(value, kind, Vec::new())
     }
@@ -242,17 +255,16 @@ impl Document {
     pub fn merge<'a>(documents: impl IntoIterator<Item = &'a Self>) -> Result<Self, ParseErrors> {
         let mut documents = documents.into_iter();
         let Some(first) = documents.next() else {
-            return Err(ParseErrors::one(
-                ParseErrorKind::Empty,
-                "",
-                "there is no policy to merge",
-            ));
+            let message = "there is no policy to merge";
+            let problem = ParseError::new(ParseErrorKind::Empty, Code::EmptyElement, "", message);
+            return Err(ParseErrors::one(problem));
         };
         let mut statements = first.statements.clone();
         for document in documents {
             if (document.kind, document.version) != (first.kind, first.version) {
                 let message = "policies of different kinds or versions can't be merged";
-                return Err(ParseErrors::one(ParseErrorKind::Version, "", message));
+                let problem = ParseError::new(ParseErrorKind::Version, Code::VersionUnsupported, "", message);
+                return Err(ParseErrors::one(problem));
             }
             statements.extend(document.statements.iter().cloned());
         }

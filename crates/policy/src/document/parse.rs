@@ -3,10 +3,9 @@
 use serde_json::{Map, Value};
 
 use super::{
-    ActionElement, Effect, ParseError, ParseErrorKind as Kind, PolicyKind, Principal, PrincipalElement,
-    ResourceElement, Statement, Version, error::quote,
+    ActionElement, Code, Effect, ParseError, ParseErrorKind as Kind, PolicyKind, Principal, PrincipalElement,
+    ResourceElement, Statement, Version, error::quote, principal::check_principal,
 };
-use crate::condition::{Condition, Operator, Test};
 
 /// What [`document`] found; only complete when there are no problems.
 pub(super) struct Parsed {
@@ -28,6 +27,7 @@ pub(super) fn document(value: &Value, kind: PolicyKind, problems: &mut Vec<Parse
     let Some(object) = value.as_object() else {
         problems.push(ParseError::new(
             Kind::Type,
+            Code::WrongType,
             "",
             format!("a policy is an object, not {}", name_of(value)),
         ));
@@ -40,11 +40,17 @@ pub(super) fn document(value: &Value, kind: PolicyKind, problems: &mut Vec<Parse
     match object.get("Statement") {
         None => reader.problem(
             Kind::MissingElement,
+            Code::MissingElement,
             "Statement",
             "a policy has at least one statement",
         ),
         Some(Value::Array(list)) if list.is_empty() => {
-            reader.problem(Kind::Empty, "Statement", "the list of statements is empty");
+            reader.problem(
+                Kind::Empty,
+                Code::EmptyElement,
+                "Statement",
+                "the list of statements is empty",
+            );
         }
         Some(statements) => {
             let list = statements
@@ -61,11 +67,11 @@ pub(super) fn document(value: &Value, kind: PolicyKind, problems: &mut Vec<Parse
     parsed
 }
 
-struct Reader<'a> {
-    problems: &'a mut Vec<ParseError>,
+pub(super) struct Reader<'a> {
+    pub(super) problems: &'a mut Vec<ParseError>,
 }
 
-fn name_of(value: &Value) -> &'static str {
+pub(super) fn name_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
@@ -77,8 +83,21 @@ fn name_of(value: &Value) -> &'static str {
 }
 
 impl Reader<'_> {
-    fn problem(&mut self, kind: Kind, path: &str, message: impl Into<String>) {
-        self.problems.push(ParseError::new(kind, path, message));
+    pub(super) fn problem(&mut self, kind: Kind, code: Code, path: &str, message: impl Into<String>) {
+        self.problems.push(ParseError::new(kind, code, path, message));
+    }
+
+    /// With what should stand there instead.
+    pub(super) fn correct(
+        &mut self,
+        kind: Kind,
+        code: Code,
+        path: &str,
+        message: String,
+        suggestion: Option<&str>,
+    ) {
+        let problem = ParseError::new(kind, code, path, message).suggest(suggestion.map(str::to_owned));
+        self.problems.push(problem);
     }
 
     fn only_known(&mut self, object: &Map<String, Value>, path: &str, known: &[&str]) {
@@ -92,35 +111,36 @@ impl Reader<'_> {
             let hint = near
                 .map(|name| format!("; did you mean {name}?"))
                 .unwrap_or_default();
-            self.problem(
+            let message = format!("{} is not an element here{hint}", quote(key));
+            self.correct(
                 Kind::UnknownElement,
+                Code::UnknownElement,
                 &at,
-                format!("{} is not an element here{hint}", quote(key)),
+                message,
+                near.copied(),
             );
         }
     }
 
     fn version(&mut self, value: Option<&Value>, kind: PolicyKind) -> Version {
-        let sent = !matches!(kind, PolicyKind::Resource | PolicyKind::ResourceControl);
+        let sent = kind.is_language_of_2012();
         match value.map(Value::as_str) {
             Some(Some("2012-10-17")) => return Version::V2012,
             Some(Some("2008-10-17")) | None if !sent => return Version::V2008,
-            None => self.problem(
+            None => self.correct(
                 Kind::Version,
+                Code::VersionMissing,
                 "Version",
-                "the Version is missing, which AWS reads as \"2008-10-17\"; write \"2012-10-17\"",
+                "the Version is missing, which AWS reads as \"2008-10-17\"; write \"2012-10-17\"".to_owned(),
+                None,
             ),
-            Some(None) => self.problem(
-                Kind::Version,
-                "Version",
-                "the Version is a string: \"2012-10-17\"",
-            ),
-            Some(Some(text)) => {
-                self.problem(
-                    Kind::Version,
-                    "Version",
-                    format!("Version {} is not \"2012-10-17\"", quote(text)),
-                );
+            Some(found) => {
+                let message = match found {
+                    None => "the Version is a string: \"2012-10-17\"".to_owned(),
+                    Some(text) => format!("Version {} is not \"2012-10-17\"", quote(text)),
+                };
+                let known = Some("2012-10-17");
+                self.correct(Kind::Version, Code::VersionUnsupported, "Version", message, known);
             }
         }
         Version::V2012
@@ -132,6 +152,7 @@ impl Reader<'_> {
             other => {
                 self.problem(
                     Kind::Type,
+                    Code::WrongType,
                     path,
                     format!("{} where a string belongs", name_of(other)),
                 );
@@ -149,7 +170,7 @@ impl Reader<'_> {
                     texts.extend(self.string(item, &format!("{path}[{i}]")));
                 }
                 if list.is_empty() {
-                    self.problem(Kind::Empty, path, "the list is empty");
+                    self.problem(Kind::Empty, Code::EmptyElement, path, "the list is empty");
                 }
                 texts
             }
@@ -161,6 +182,7 @@ impl Reader<'_> {
         let Some(object) = value.as_object() else {
             self.problem(
                 Kind::Type,
+                Code::WrongType,
                 path,
                 format!("a statement is an object, not {}", name_of(value)),
             );
@@ -184,16 +206,21 @@ impl Reader<'_> {
             Some(Some("Allow")) => Some(Effect::Allow),
             Some(Some("Deny")) => Some(Effect::Deny),
             None => {
-                self.problem(Kind::MissingElement, &at("Effect"), "a statement has an Effect");
+                self.problem(
+                    Kind::MissingElement,
+                    Code::MissingElement,
+                    &at("Effect"),
+                    "a statement has an Effect",
+                );
                 None
             }
             Some(other) => {
                 let found = other.map_or_else(|| "that is not a string".to_owned(), quote);
-                self.problem(
-                    Kind::Type,
-                    &at("Effect"),
-                    format!("the Effect is \"Allow\" or \"Deny\" (case matters), not {found}"),
-                );
+                let message = format!("the Effect is \"Allow\" or \"Deny\" (case matters), not {found}");
+                let near = ["Allow", "Deny"]
+                    .into_iter()
+                    .find(|name| other.is_some_and(|text| text.eq_ignore_ascii_case(name)));
+                self.correct(Kind::Type, Code::InvalidEffect, &at("Effect"), message, near);
                 None
             }
         };
@@ -201,6 +228,7 @@ impl Reader<'_> {
             (Some(_), Some(_)) => {
                 self.problem(
                     Kind::ForbiddenElement,
+                    Code::ExclusiveElements,
                     path,
                     "Principal and NotPrincipal exclude each other",
                 );
@@ -250,6 +278,7 @@ impl Reader<'_> {
             (Some(_), Some(_)) => {
                 self.problem(
                     Kind::ForbiddenElement,
+                    Code::ExclusiveElements,
                     path,
                     format!("{plain} and {negated} exclude each other"),
                 );
@@ -261,6 +290,7 @@ impl Reader<'_> {
                 if required {
                     self.problem(
                         Kind::MissingElement,
+                        Code::MissingElement,
                         &format!("{path}.{plain}"),
                         format!("a statement has {plain} or {negated}"),
                     );
@@ -279,7 +309,19 @@ impl Reader<'_> {
                     "a Principal is \"*\" or an object by type, not {}",
                     name_of(other)
                 );
-                self.problem(Kind::Principal, path, message);
+                let suggestion = match other {
+                    Value::String(text) if check_principal("AWS", text).is_ok() => {
+                        Some(format!("{{\"AWS\": {other}}}"))
+                    }
+                    _ => None,
+                };
+                self.correct(
+                    Kind::Principal,
+                    Code::InvalidPrincipal,
+                    path,
+                    message,
+                    suggestion.as_deref(),
+                );
                 return None;
             }
         };
@@ -290,8 +332,8 @@ impl Reader<'_> {
         };
         let (aws, service) = (list("AWS"), list("Service"));
         let (federated, canonical_user) = (list("Federated"), list("CanonicalUser"));
-        let alone = service.is_empty() && federated.is_empty() && canonical_user.is_empty();
-        if alone && aws.iter().any(|one| one == "*") && aws.len() == 1 {
+        // Beside everybody nobody else has to be named.
+        if aws.iter().any(|one| one == "*") {
             return Some(Principal::Anyone);
         }
         Some(Principal::Listed {
@@ -300,91 +342,5 @@ impl Reader<'_> {
             federated,
             canonical_user,
         })
-    }
-
-    fn conditions(&mut self, value: &Value, path: &str) -> Vec<Condition> {
-        let mut conditions = Vec::new();
-        let Some(operators) = value.as_object() else {
-            self.problem(
-                Kind::Type,
-                path,
-                format!("a Condition is an object, not {}", name_of(value)),
-            );
-            return conditions;
-        };
-        for (name, block) in operators {
-            let path = format!("{path}.{name}");
-            let Some(operator) = Operator::parse(name) else {
-                self.problem(
-                    Kind::Operator,
-                    &path,
-                    format!("{} is not a condition operator", quote(name)),
-                );
-                continue;
-            };
-            let Some(keys) = block.as_object() else {
-                self.problem(
-                    Kind::Type,
-                    &path,
-                    format!("{} where an object of keys belongs", name_of(block)),
-                );
-                continue;
-            };
-            if keys.is_empty() {
-                self.problem(Kind::Empty, &path, "the operator has no keys");
-            }
-            for (key, value) in keys {
-                let path = format!("{path}.{key}");
-                let values = self.condition_values(operator, value, &path);
-                conditions.push(Condition {
-                    operator,
-                    key: key.clone(),
-                    values,
-                });
-            }
-        }
-        conditions
-    }
-
-    fn condition_values(&mut self, operator: Operator, value: &Value, path: &str) -> Vec<String> {
-        match value {
-            Value::Array(list) => {
-                if list.is_empty() {
-                    self.problem(Kind::Empty, path, "the list is empty");
-                }
-                let mut texts = Vec::with_capacity(list.len());
-                for (i, item) in list.iter().enumerate() {
-                    texts.extend(self.condition_value(operator, item, &format!("{path}[{i}]")));
-                }
-                texts
-            }
-            one => self.condition_value(operator, one, path).into_iter().collect(),
-        }
-    }
-
-    /// Strings anywhere; booleans except where an address, number or date belongs; numbers for numbers and dates only,
-    /// because an unquoted account id has lost its leading zeros before it gets here.
-    fn condition_value(&mut self, operator: Operator, value: &Value, path: &str) -> Option<String> {
-        let name = operator.test.as_str();
-        let numeric = name.starts_with("Numeric");
-        match value {
-            Value::String(text) => return Some(text.clone()),
-            Value::Bool(flag) if operator.test == Test::Bool || operator.test == Test::Null || name.starts_with("String") => {
-                return Some(flag.to_string());
-            }
-            Value::Number(number) if numeric => return Some(number.to_string()),
-            Value::Number(number) if name.starts_with("Date") && !number.is_f64() => return Some(number.to_string()),
-            Value::Number(number) => self.problem(
-                Kind::ConditionValue,
-                path,
-                format!("the number {number} under {operator}: write it in quotes, or digits get lost (account ids!)"),
-            ),
-            other => self.problem(
-                Kind::ConditionValue,
-                path,
-                format!("{} where a value for {operator} belongs", name_of(other)),
-            ),
-        }
-        None
     }
 }

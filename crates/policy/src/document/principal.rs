@@ -1,24 +1,56 @@
 //! What may stand in a Principal element.
 
-use super::error::quote;
+use super::{code::Code, error::quote};
 
 /// Whether the text is a 12-digit account id.
 pub(crate) fn is_account_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Whether the text is a principal of the type (`AWS`, `Service`, `Federated`, `CanonicalUser`); the error is a sentence.
-pub(super) fn check_principal(kind: &str, text: &str) -> Result<(), String> {
-    let wrong = |what: &str| Err(format!("{}: {what}", quote(text)));
+/// Whether the text has the form of an id such as `AROA…`, which AWS shows in place of a deleted user or role.
+pub(crate) fn is_unique_id(text: &str) -> bool {
+    text.len() >= 16
+        && text.starts_with('A')
+        && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+}
+
+/// Whether the text can be the name of an identity provider: the ARN of a SAML or OIDC provider, or a host name.
+pub(crate) fn is_provider(text: &str) -> bool {
+    let Some(rest) = text.strip_prefix("arn:") else {
+        let host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '/' | '_' | ':');
+        return text.contains('.') && text.chars().all(host);
+    };
+    let Some((account, name)) = rest
+        .split_once(":iam::")
+        .and_then(|(_, rest)| rest.split_once(':'))
+    else {
+        return false;
+    };
+    let named = |prefix| name.strip_prefix(prefix).is_some_and(|name| !name.is_empty());
+    is_account_id(account) && (named("saml-provider/") || named("oidc-provider/"))
+}
+
+/// Whether the text is a principal of the type (`AWS`, `Service`, `Federated`, `CanonicalUser`); the error is a name and a
+/// sentence.
+pub(super) fn check_principal(kind: &str, text: &str) -> Result<(), (Code, String)> {
+    let wrong = |what: &str| Err((Code::InvalidPrincipal, format!("{}: {what}", quote(text))));
+    if kind == "Federated" && text == "*" {
+        return Ok(());
+    }
     if text.contains(['*', '?']) {
-        return wrong("principals have no wildcards, and \"*\" stands alone");
+        let message = format!(
+            "{}: principals have no wildcards, and \"*\" stands alone",
+            quote(text)
+        );
+        return Err((Code::WildcardInPrincipal, message));
     }
     match kind {
         "AWS" => check_aws_principal(text).or_else(wrong),
         "Service" if !text.contains('.') || text.contains([':', ' ', '/']) => {
             wrong("a service principal looks like ec2.amazonaws.com")
         }
-        "Federated" if text.is_empty() || text.contains([' ', '$']) => {
+        // AWS compares the text with the provider's name and looks no closer; nor is it looked at here.
+        "Federated" if text.is_empty() => {
             wrong("a federated principal is the ARN of a provider, or its host name")
         }
         "CanonicalUser" if text.is_empty() || !text.bytes().all(|b| b.is_ascii_hexdigit()) => {
@@ -32,12 +64,7 @@ pub(super) fn check_principal(kind: &str, text: &str) -> Result<(), String> {
 fn check_aws_principal(text: &str) -> Result<(), &'static str> {
     const SHAPES: &str =
         "an AWS principal is a 12-digit account id or the ARN of an account root, user, role or session";
-    let unique_id = |text: &str| {
-        text.len() >= 16
-            && text.starts_with('A')
-            && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
-    };
-    if is_account_id(text) || unique_id(text) {
+    if is_account_id(text) || is_unique_id(text) {
         return Ok(());
     }
     let mut parts = text.splitn(6, ':');

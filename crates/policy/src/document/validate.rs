@@ -4,15 +4,17 @@
 use std::collections::HashSet;
 
 use super::{
-    ActionElement, Effect, ParseError, ParseErrorKind as Kind, ParseErrors, PolicyKind, Principal,
-    PrincipalElement, ResourceElement, Statement, Version, error::quote, principal::check_principal,
+    ActionElement, Code, Effect, ParseError, ParseErrorKind as Kind, ParseErrors, PolicyKind, Principal,
+    PrincipalElement, ResourceElement, Statement, Version,
+    error::quote,
+    principal::check_principal,
+    syntax::{self, Refusal},
 };
 use crate::{
     arn::ResourcePattern,
     compiled::{Compiled, CompiledStatement},
-    condition::{Condition, SetOperator, Test, atom::Atom},
     elements::Elements,
-    glob::{Pattern, Syntax},
+    glob::Pattern,
 };
 
 /// Checks and compiles; `positions` are the statements' indices in the source.
@@ -29,11 +31,16 @@ pub(super) fn compile(
         version,
         problems: &mut problems,
     };
-    if !matches!(kind, PolicyKind::Resource | PolicyKind::ResourceControl) && version != Version::V2012 {
-        checker.problem(Kind::Version, "Version", "the Version must be \"2012-10-17\"");
+    if kind.is_language_of_2012() && version != Version::V2012 {
+        checker.problem(
+            Kind::Version,
+            Code::VersionUnsupported,
+            "Version",
+            "the Version must be \"2012-10-17\"",
+        );
     }
     if let Some(id) = id {
-        checker.characters(id, "Id");
+        checker.characters(id, || "Id".to_owned());
     }
     let mut sids = HashSet::new();
     let mut compiled = Vec::with_capacity(statements.len());
@@ -44,6 +51,7 @@ pub(super) fn compile(
             if !sid.is_empty() && !sids.insert(sid) {
                 checker.problem(
                     Kind::Sid,
+                    Code::DuplicateSid,
                     &format!("{path}.Sid"),
                     format!("the Sid {} is used more than once", quote(sid)),
                 );
@@ -54,6 +62,7 @@ pub(super) fn compile(
     if statements.is_empty() && problems.is_empty() {
         problems.push(ParseError::new(
             Kind::Empty,
+            Code::EmptyElement,
             "Statement",
             "the list of statements is empty",
         ));
@@ -62,20 +71,25 @@ pub(super) fn compile(
     Ok(Compiled { statements: compiled })
 }
 
-struct Checker<'a> {
+pub(super) struct Checker<'a> {
     kind: PolicyKind,
-    version: Version,
+    pub(super) version: Version,
     problems: &'a mut Vec<ParseError>,
 }
 
 impl Checker<'_> {
-    fn problem(&mut self, kind: Kind, path: &str, message: impl Into<String>) {
-        self.problems.push(ParseError::new(kind, path, message));
+    pub(super) fn problem(&mut self, kind: Kind, code: Code, path: &str, message: impl Into<String>) {
+        self.problems.push(ParseError::new(kind, code, path, message));
+    }
+
+    pub(super) fn refuse(&mut self, kind: Kind, path: &str, refusal: Refusal) {
+        let problem = ParseError::new(kind, refusal.code, path, refusal.message);
+        self.problems.push(problem.suggest(refusal.suggestion));
     }
 
     /// Whether something was said about this element already: a list that is empty because its items could not be read
     /// is not reported again. Past a thousand problems nobody counts.
-    fn reported(&self, path: &str) -> bool {
+    pub(super) fn reported(&self, path: &str) -> bool {
         self.problems.len() > 1000
             || self
                 .problems
@@ -84,22 +98,24 @@ impl Checker<'_> {
     }
 
     /// IAM takes tab, line feed, carriage return and U+0020 to U+00FF; what else there is may be invisible.
-    fn characters(&mut self, text: &str, path: &str) {
+    pub(super) fn characters(&mut self, text: &str, path: impl FnOnce() -> String) {
         let accepted = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{ff}');
         if let Some(c) = text.chars().find(|c| !accepted(*c)) {
             self.problem(
                 Kind::Character,
-                path,
+                Code::ForbiddenCharacter,
+                &path(),
                 format!("the character U+{:04X} is not accepted by IAM (only U+0009, U+000A, U+000D, U+0020 to U+00FF)", u32::from(c)),
             );
         }
     }
 
     fn sid(&mut self, sid: &str, path: &str) {
-        self.characters(sid, path);
+        self.characters(sid, || path.to_owned());
         if self.kind != PolicyKind::Resource && !sid.bytes().all(|b| b.is_ascii_alphanumeric()) {
             self.problem(
                 Kind::Sid,
+                Code::SidCharacters,
                 path,
                 format!("the Sid {} may have letters and digits only", quote(sid)),
             );
@@ -109,6 +125,9 @@ impl Checker<'_> {
     fn statement(&mut self, statement: &Statement, path: &str) -> Option<CompiledStatement> {
         let before = self.problems.len();
         self.principal(statement.principal.as_ref(), statement.effect, path);
+        if self.kind == PolicyKind::ResourceControl {
+            self.resource_control(statement, path);
+        }
         let actions = self.actions(&statement.action, path);
         let resources = self.resources(statement.resource.as_ref(), path);
         let atoms = self.conditions(&statement.conditions, &format!("{path}.Condition"));
@@ -130,34 +149,32 @@ impl Checker<'_> {
         };
         let path = format!("{path}.{name}");
         let wanted = self.kind.has_principal();
-        if name == "NotPrincipal" && effect == Effect::Allow {
-            self.problem(
-                Kind::ForbiddenElement,
-                &path,
-                "NotPrincipal with Allow would let in everybody else, anonymous callers included; use Principal with a \
-                 condition on aws:PrincipalArn",
-            );
+        if wanted && name == "NotPrincipal" {
+            self.not_principal(effect, &path);
         }
         match principal {
             Some(_) if !wanted => self.problem(
                 Kind::ForbiddenElement,
+                Code::PrincipalNotAllowed,
                 &path,
                 "only resource and trust policies have a Principal; here it is whoever the policy is attached to",
             ),
-            None if wanted && !self.reported(&path) => self.problem(Kind::MissingElement, &path, "a Principal is required"),
+            None if wanted && !self.reported(&path) => {
+                self.problem(Kind::MissingElement, Code::MissingElement, &path, "a Principal is required");
+            }
             Some(Principal::Listed { aws, service, federated, canonical_user }) => {
                 let none = aws.len() + service.len() + federated.len() + canonical_user.len() == 0;
                 if none && !self.reported(&path) {
-                    self.problem(Kind::Empty, &path, "no principal is listed");
+                    self.problem(Kind::Empty, Code::EmptyElement, &path, "no principal is listed");
                 }
                 for (name, list) in
                     [("AWS", aws), ("Service", service), ("Federated", federated), ("CanonicalUser", canonical_user)]
                 {
                     for (i, text) in list.iter().enumerate() {
-                        let path = format!("{path}.{name}[{i}]");
-                        self.characters(text, &path);
-                        if let Err(message) = check_principal(name, text) {
-                            self.problem(Kind::Principal, &path, message);
+                        let at = || format!("{path}.{name}[{i}]");
+                        self.characters(text, at);
+                        if let Err((code, message)) = check_principal(name, text) {
+                            self.problem(Kind::Principal, code, &at(), message);
                         }
                     }
                 }
@@ -166,20 +183,66 @@ impl Checker<'_> {
         }
     }
 
+    /// IAM User Guide, "NotPrincipal": with Deny only, and not in trust policies; Organizations User Guide, "RCP syntax".
+    fn not_principal(&mut self, effect: Effect, path: &str) {
+        if matches!(self.kind, PolicyKind::Trust | PolicyKind::ResourceControl) {
+            let message = "AWS has no NotPrincipal in trust policies and resource control policies; deny \"*\" with a \
+                           condition on aws:PrincipalArn";
+            self.problem(
+                Kind::ForbiddenElement,
+                Code::NotPrincipalNotAllowed,
+                path,
+                message,
+            );
+        } else if effect == Effect::Allow {
+            let message = "NotPrincipal with Allow would let in everybody else, anonymous callers included; use Principal \
+                           with a condition on aws:PrincipalArn";
+            self.problem(Kind::ForbiddenElement, Code::NotPrincipalWithAllow, path, message);
+        }
+    }
+
+    /// Organizations User Guide, "RCP syntax": everybody is the principal, there is no NotAction, and only AWS's own
+    /// policy allows.
+    fn resource_control(&mut self, statement: &Statement, path: &str) {
+        if matches!(
+            &statement.principal,
+            Some(PrincipalElement::Principal(Principal::Listed { .. }))
+        ) {
+            let message = "the Principal of a resource control policy is \"*\"; say who in a condition";
+            self.problem(
+                Kind::Principal,
+                Code::InvalidPrincipal,
+                &format!("{path}.Principal"),
+                message,
+            );
+        }
+        if matches!(statement.action, ActionElement::NotAction(_)) {
+            let message = "a resource control policy has no NotAction";
+            let path = format!("{path}.NotAction");
+            self.problem(Kind::ForbiddenElement, Code::NotActionNotAllowed, &path, message);
+        }
+        let everything = |list: &[String]| list == ["*"];
+        let of_aws = matches!(&statement.action, ActionElement::Action(list) if everything(list))
+            && matches!(&statement.resource, Some(ResourceElement::Resource(list)) if everything(list))
+            && statement.conditions.is_empty();
+        if statement.effect == Effect::Allow && !of_aws {
+            let message =
+                "a resource control policy denies; only RCPFullAWSAccess allows, and it allows everything";
+            self.problem(
+                Kind::ForbiddenElement,
+                Code::RcpAllow,
+                &format!("{path}.Effect"),
+                message,
+            );
+        }
+    }
+
     fn actions(&mut self, element: &ActionElement, path: &str) -> Elements<Pattern> {
         let (negated, name, texts) = match element {
             ActionElement::Action(texts) => (false, "Action", texts),
             ActionElement::NotAction(texts) => (true, "NotAction", texts),
         };
-        let syntax = Syntax {
-            wildcards: true,
-            variables: false,
-            fold: true,
-        };
-        let items = self.each(texts, &format!("{path}.{name}"), Kind::Action, |text| {
-            check_action(text)?;
-            Pattern::parse(text, syntax)
-        });
+        let items = self.each(texts, &format!("{path}.{name}"), Kind::Action, syntax::action);
         Elements::new(negated, items)
     }
 
@@ -201,6 +264,7 @@ impl Checker<'_> {
                 if self.kind != PolicyKind::Trust && !exclusive && !self.reported(&path) {
                     self.problem(
                         Kind::MissingElement,
+                        Code::MissingElement,
                         &path,
                         "a statement has Resource or NotResource",
                     );
@@ -212,6 +276,7 @@ impl Checker<'_> {
         if self.kind == PolicyKind::Trust {
             self.problem(
                 Kind::ForbiddenElement,
+                Code::ResourceNotAllowed,
                 &path,
                 "a trust policy has no resources: it is about its own role",
             );
@@ -219,17 +284,7 @@ impl Checker<'_> {
         }
         let version = self.version;
         let items = self.each(texts, &path, Kind::Resource, |text| {
-            let pattern = ResourcePattern::parse(text, version)?;
-            let unresolved =
-                |arn: &crate::arn::ArnPattern| arn.rest.variables().iter().any(|v| v.default.is_none());
-            if negated && pattern.arn().is_some_and(unresolved) {
-                return Err(
-                    "a variable without default in NotResource: AWS does not say what holds when it has no \
-                            value; give it a default, as in ${aws:username, 'none'}"
-                        .to_owned(),
-                );
-            }
-            Ok(pattern)
+            syntax::resource(text, version, negated)
         });
         Some(Elements::new(negated, items))
     }
@@ -240,120 +295,26 @@ impl Checker<'_> {
         texts: &[String],
         path: &str,
         kind: Kind,
-        parse: impl Fn(&str) -> Result<T, String>,
+        parse: impl Fn(&str) -> Result<T, Refusal>,
     ) -> Vec<T> {
         if texts.is_empty() {
             // A parsed document has reported this; one made from statements has not.
             if !self.reported(path) {
-                self.problem(Kind::Empty, path, "the list is empty");
+                self.problem(Kind::Empty, Code::EmptyElement, path, "the list is empty");
             }
         }
         let mut items = Vec::with_capacity(texts.len());
         for (i, text) in texts.iter().enumerate() {
-            let path = format!("{path}[{i}]");
-            self.characters(text, &path);
+            let at = || format!("{path}[{i}]");
+            self.characters(text, at);
             match parse(text) {
                 Ok(item) => items.push(item),
-                Err(message) => self.problem(kind, &path, format!("{}: {message}", quote(text))),
+                Err(mut refusal) => {
+                    refusal.message = format!("{}: {}", quote(text), refusal.message);
+                    self.refuse(kind, &at(), refusal);
+                }
             }
         }
         items
     }
-
-    fn conditions(&mut self, conditions: &[Condition], path: &str) -> Vec<Atom> {
-        let mut seen = HashSet::new();
-        let mut atoms = Vec::with_capacity(conditions.len());
-        for condition in conditions {
-            let path = format!("{path}.{}.{}", condition.operator, condition.key);
-            self.condition_key(condition, &path);
-            if !seen.insert((condition.operator, condition.key.to_lowercase())) {
-                self.problem(
-                    Kind::DuplicateKey,
-                    &path,
-                    format!(
-                        "the key {} is there twice (case does not matter)",
-                        quote(&condition.key)
-                    ),
-                );
-            }
-            if condition.values.is_empty() {
-                if !self.reported(&path) {
-                    self.problem(Kind::Empty, &path, "the list of values is empty");
-                }
-                continue;
-            }
-            for (i, value) in condition.values.iter().enumerate() {
-                self.characters(value, &format!("{path}[{i}]"));
-            }
-            match Atom::compile(condition, self.version) {
-                Ok(atom) => atoms.push(atom),
-                Err((index, message)) => {
-                    let path = index.map_or_else(|| path.clone(), |i| format!("{path}[{i}]"));
-                    self.problem(Kind::ConditionValue, &path, message);
-                }
-            }
-        }
-        atoms
-    }
-
-    fn condition_key(&mut self, condition: &Condition, path: &str) {
-        let key = condition.key.as_str();
-        self.characters(key, path);
-        let malformed =
-            !key.contains(':') || key.trim() != key || key.contains(['*', '?', '$', '{', '}', '"']);
-        if malformed {
-            let message = format!(
-                "{} is not a condition key (prefix:name, no wildcards or variables)",
-                quote(key)
-            );
-            self.problem(Kind::ConditionKey, path, message);
-        }
-        let operator = condition.operator;
-        if operator.test == Test::Null && (operator.set.is_some() || operator.if_exists) {
-            self.problem(Kind::Operator, path, "Null takes neither prefix nor suffix");
-        }
-        let list = crate::variable::is_multi_valued(key);
-        if list && operator.set.is_none() && operator.test != Test::Null {
-            self.problem(
-                Kind::Operator,
-                path,
-                format!(
-                    "{key} can have several values, for which {operator} is undefined; \
-                     write {}:{operator} or {}:{operator}",
-                    set_name(SetOperator::ForAllValues),
-                    set_name(SetOperator::ForAnyValue)
-                ),
-            );
-        }
-    }
-}
-
-fn set_name(set: SetOperator) -> &'static str {
-    match set {
-        SetOperator::ForAllValues => "ForAllValues",
-        SetOperator::ForAnyValue => "ForAnyValue",
-    }
-}
-
-/// `*`, or `service:Name` with wildcards in the name only.
-fn check_action(text: &str) -> Result<(), String> {
-    if text == "*" {
-        return Ok(());
-    }
-    let Some((service, name)) = text.split_once(':') else {
-        return Err("an action is * or service:Name".to_owned());
-    };
-    if service.contains(['*', '?']) {
-        return Err(
-            "a wildcard in the service of an action; spell the service out, or write a lone *".to_owned(),
-        );
-    }
-    let word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if service.is_empty() || !service.chars().all(word) {
-        return Err("the service of an action has letters, digits and hyphens".to_owned());
-    }
-    if name.is_empty() || !name.chars().all(|c| word(c) || matches!(c, '*' | '?' | '.')) {
-        return Err("the name of an action has letters, digits and the wildcards * and ?".to_owned());
-    }
-    Ok(())
 }

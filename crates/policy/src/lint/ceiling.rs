@@ -1,4 +1,4 @@
-//! Lints for the ceiling of a limit.
+//! What a ceiling should not allow: ways to IAM itself, and variables that a tenant may set.
 
 use std::fmt;
 

@@ -1,0 +1,97 @@
+//! Lints: what a document probably does not mean, although it is in the dialect.
+//!
+//! Only rules that are certain are here: each follows from the language as AWS documents it, or from what AWS leaves open.
+
+mod ceiling;
+mod condition;
+mod statement;
+
+use std::ops::Range;
+
+pub use ceiling::{Escalation, TagVariable, escalation, tag_variables};
+
+use crate::document::{Code, Document, Effect, Locator, ParseError, PolicyKind, Severity};
+
+/// One finding: a refusal or a warning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lint {
+    /// Its name.
+    pub code: Code,
+    /// Where, such as `Statement[0].Action[1]`.
+    pub path: String,
+    /// A sentence for people, without the path.
+    pub message: String,
+    /// The text that should stand there instead (without quotes), when there is only one that can be meant.
+    pub suggestion: Option<String>,
+    /// The bytes of the source that it is about, when the source is known.
+    pub span: Option<Range<usize>>,
+}
+
+impl Lint {
+    fn new(code: Code, path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            path: path.into(),
+            message: message.into(),
+            suggestion: None,
+            span: None,
+        }
+    }
+
+    /// How bad it is.
+    pub fn severity(&self) -> Severity {
+        self.code.severity()
+    }
+}
+
+impl From<&ParseError> for Lint {
+    fn from(problem: &ParseError) -> Self {
+        Self {
+            code: problem.code(),
+            path: problem.path().to_owned(),
+            message: problem.message().to_owned(),
+            suggestion: problem.suggestion().map(str::to_owned),
+            span: problem.span(),
+        }
+    }
+}
+
+/// The warnings of a document, statement by statement. `source` is the text that the document was read from; with it,
+/// every warning says which bytes it is about. Of a [`PolicyKind::Boundary`], the warnings for ceilings come with it.
+pub fn lint(document: &Document, source: Option<&str>) -> Vec<Lint> {
+    let mut found = Vec::new();
+    let statements = document.statements().iter().zip(&document.compiled().statements);
+    for (i, (statement, compiled)) in statements.enumerate() {
+        let path = format!("Statement[{i}]");
+        statement::lint(document, statement, compiled, &path, &mut found);
+        condition::lint(document, statement, &path, &mut found);
+    }
+    if document.kind() == PolicyKind::Boundary {
+        of_ceiling(document, &mut found);
+    }
+    if let Some(source) = source {
+        let locator = Locator::new(source);
+        for lint in &mut found {
+            lint.span = locator.find(&lint.path, lint.code.is_about_a_key());
+        }
+    }
+    found
+}
+
+fn of_ceiling(document: &Document, found: &mut Vec<Lint>) {
+    for escalation in escalation(document) {
+        let message = format!(
+            "it allows {}, which makes or widens permissions",
+            escalation.action
+        );
+        found.push(Lint::new(Code::Escalation, escalation.path, message));
+    }
+    for variable in tag_variables(document) {
+        let message = format!("a tenant may be able to set ${{{}}}", variable.key);
+        found.push(Lint::new(Code::TagVariable, variable.path, message));
+    }
+}
+
+fn allows(effect: Effect) -> bool {
+    effect == Effect::Allow
+}

@@ -1,0 +1,206 @@
+//! Lints on effect, principal, actions and resources.
+
+use std::collections::HashMap;
+
+use super::{Lint, allows};
+use crate::{
+    arn::ResourcePattern,
+    compiled::CompiledStatement,
+    contain::{Containment, contains},
+    document::{
+        ActionElement, Code, Document, Effect, PolicyKind, Principal, PrincipalElement, ResourceElement,
+        Statement, Version, is_provider, is_unique_id, quote,
+    },
+    elements::Language,
+    glob::{Pattern, Syntax},
+    keys,
+    work::Work,
+};
+
+/// So many position updates are spent on patterns that include each other, for each list.
+const WORK: u64 = 2_000_000;
+
+pub(super) fn lint(
+    document: &Document,
+    statement: &Statement,
+    compiled: &CompiledStatement,
+    path: &str,
+    found: &mut Vec<Lint>,
+) {
+    let allow = allows(statement.effect);
+    if let Some(element) = &statement.principal {
+        principals(element, statement, path, found);
+    }
+    let (name, texts) = match &statement.action {
+        ActionElement::Action(texts) => ("Action", texts),
+        ActionElement::NotAction(texts) => ("NotAction", texts),
+    };
+    // A boundary or an organisation's policy that allows all but some things is how such policies are written.
+    let caps = matches!(
+        document.kind(),
+        PolicyKind::Boundary | PolicyKind::ServiceControl | PolicyKind::ResourceControl
+    );
+    if allow && name == "NotAction" && !caps {
+        let message = "it allows every action that is not listed, those of services to come included";
+        found.push(Lint::new(
+            Code::AllowNotAction,
+            format!("{path}.NotAction"),
+            message,
+        ));
+    }
+    redundant(texts, &compiled.actions.items, &format!("{path}.{name}"), found);
+    let (name, texts) = match &statement.resource {
+        Some(ResourceElement::Resource(texts)) => ("Resource", texts.as_slice()),
+        Some(ResourceElement::NotResource(texts)) => ("NotResource", texts.as_slice()),
+        None => ("Resource", &[][..]),
+    };
+    let at = format!("{path}.{name}");
+    if allow && name == "NotResource" && !caps {
+        let message = "it allows every resource that is not listed, those of other accounts included";
+        found.push(Lint::new(Code::AllowNotResource, at.as_str(), message));
+    }
+    let items: &[ResourcePattern] = compiled.resources.as_ref().map_or(&[], |r| r.items.as_slice());
+    redundant(texts, items, &at, found);
+    for (i, text) in texts.iter().enumerate() {
+        variables(document.version(), text, || format!("{at}[{i}]"), found);
+    }
+    if never_matches(document, statement) {
+        let message = "its conditions contradict each other, so no request can match it";
+        found.push(Lint::new(
+            Code::NeverMatches,
+            format!("{path}.Condition"),
+            message,
+        ));
+    }
+}
+
+fn principals(element: &PrincipalElement, statement: &Statement, path: &str, found: &mut Vec<Lint>) {
+    let (name, principal) = match element {
+        PrincipalElement::Principal(principal) => ("Principal", principal),
+        PrincipalElement::NotPrincipal(principal) => ("NotPrincipal", principal),
+    };
+    let at = format!("{path}.{name}");
+    let open = allows(statement.effect) && statement.conditions.is_empty() && name == "Principal";
+    let Principal::Listed { aws, federated, .. } = principal else {
+        if open {
+            let message = "it allows everybody, in every account, without a condition";
+            found.push(Lint::new(Code::AllowAnyone, at, message));
+        }
+        return;
+    };
+    for (i, text) in aws.iter().enumerate().filter(|(_, text)| is_unique_id(text)) {
+        let message = format!(
+            "{} is what AWS shows in place of a user or role that was deleted; it names nobody",
+            quote(text)
+        );
+        found.push(Lint::new(
+            Code::DeletedPrincipal,
+            format!("{at}.AWS[{i}]"),
+            message,
+        ));
+    }
+    for (i, text) in federated.iter().enumerate() {
+        let at = format!("{at}.Federated[{i}]");
+        if text == "*" && open {
+            let message = "it allows whoever any identity provider knows, without a condition";
+            found.push(Lint::new(Code::AllowAnyone, at, message));
+        } else if text != "*" && !is_provider(text) {
+            let message = format!(
+                "{} is neither the ARN of an identity provider nor a host name; it names nobody",
+                quote(text)
+            );
+            found.push(Lint::new(Code::PlaceholderPrincipal, at, message));
+        }
+    }
+}
+
+/// Patterns of a list that another one includes; of two that mean the same, the later one.
+fn redundant<P: Language>(texts: &[String], items: &[P], path: &str, found: &mut Vec<Lint>) {
+    let mut by_group: HashMap<u64, Vec<usize>> = HashMap::new();
+    for (i, item) in items.iter().enumerate() {
+        by_group.entry(item.group()).or_default().push(i);
+    }
+    let mut work = Work::limited(WORK);
+    for (i, item) in items.iter().enumerate() {
+        let group = item.group();
+        let everything = by_group.get(&0).filter(|_| group != 0);
+        let near = everything.into_iter().chain(by_group.get(&group)).flatten();
+        let mut by = None;
+        for j in near.filter(|j| **j != i) {
+            let Some(other) = items.get(*j).filter(|_| work.step()) else {
+                return;
+            };
+            if other.includes(item, &mut work) && (*j < i || !item.includes(other, &mut work)) {
+                by = Some(*j);
+                break;
+            }
+        }
+        if work.exhausted() {
+            return;
+        }
+        if let Some((text, other)) = texts.get(i).zip(by.and_then(|j| texts.get(j))) {
+            let message = format!("{} is included in {}", quote(text), quote(other));
+            found.push(Lint::new(Code::RedundantPattern, format!("{path}[{i}]"), message));
+        }
+    }
+}
+
+/// Lints on the variables of a text in which wildcards count.
+pub(super) fn variables(version: Version, text: &str, path: impl Fn() -> String, found: &mut Vec<Lint>) {
+    if !text.contains("${") {
+        return;
+    }
+    if version == Version::V2008 {
+        let message = "under Version 2008-10-17 this is text, not a variable";
+        found.push(Lint::new(Code::VariableIn2008, path(), message));
+        return;
+    }
+    let Ok(pattern) = Pattern::parse(text, Syntax::pattern(version)) else {
+        return;
+    };
+    for variable in pattern.variables() {
+        if keys::value_may_have_wildcards(&variable.key) {
+            let message = format!(
+                "a value of {} may hold * or ?, and AWS does not say whether they are wildcards then",
+                variable.spelled
+            );
+            found.push(Lint::new(Code::VariableMayHoldWildcards, path(), message));
+        }
+    }
+}
+
+/// Whether the conditions alone contradict each other: a statement for everything under them allows nothing.
+fn never_matches(document: &Document, statement: &Statement) -> bool {
+    let mut keys: Vec<String> = statement
+        .conditions
+        .iter()
+        .map(|c| c.key.to_lowercase())
+        .collect();
+    keys.sort_unstable();
+    let twice = keys.iter().zip(keys.iter().skip(1)).any(|(a, b)| a == b);
+    // A contradiction needs two conditions on one key.
+    if !twice || document.version() != Version::V2012 {
+        return false;
+    }
+    let everything = |effect, conditions: &[_]| {
+        let statement = Statement {
+            sid: None,
+            effect,
+            principal: None,
+            action: ActionElement::Action(vec!["*".to_owned()]),
+            resource: Some(ResourceElement::Resource(vec!["*".to_owned()])),
+            conditions: conditions.to_vec(),
+        };
+        Document::new(Version::V2012, vec![statement], PolicyKind::Identity).ok()
+    };
+    let (Some(under_conditions), Some(nothing)) = (
+        everything(Effect::Allow, &statement.conditions),
+        everything(Effect::Deny, &[]),
+    ) else {
+        return false;
+    };
+    matches!(
+        contains(&[&under_conditions], &nothing),
+        Containment::Contained(_)
+    )
+}
