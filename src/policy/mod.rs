@@ -3,6 +3,7 @@
 mod contains;
 mod evaluate;
 mod lint;
+mod report;
 
 use std::{
     io::{BufRead, Read, Write},
@@ -10,9 +11,10 @@ use std::{
 };
 
 use clap::{Args, Subcommand, ValueEnum};
-use deputy_policy::{Document, PolicyKind};
+use deputy_policy::{Document, Lint, PolicyKind};
 use serde::Serialize;
 
+use self::report::{Source, Style};
 use crate::exit::{Failure, Outcome};
 
 /// One line of a batch may hold two documents of AWS's largest size and a request.
@@ -56,6 +58,14 @@ pub enum Type {
     Resource,
     /// The trust policy of a role.
     Trust,
+    /// A service control policy of an organisation.
+    #[value(name = "scp")]
+    #[serde(rename = "scp")]
+    ServiceControl,
+    /// A resource control policy of an organisation.
+    #[value(name = "rcp")]
+    #[serde(rename = "rcp")]
+    ResourceControl,
 }
 
 impl From<Type> for PolicyKind {
@@ -66,6 +76,8 @@ impl From<Type> for PolicyKind {
             Type::Boundary => Self::Boundary,
             Type::Resource => Self::Resource,
             Type::Trust => Self::Trust,
+            Type::ServiceControl => Self::ServiceControl,
+            Type::ResourceControl => Self::ResourceControl,
         }
     }
 }
@@ -78,7 +90,7 @@ pub struct Batch {
     batch: Option<PathBuf>,
 }
 
-fn read_document(path: &Path, kind: PolicyKind) -> Result<Document, Failure> {
+fn read_text(path: &Path) -> Result<String, Failure> {
     let mut text = String::new();
     let input: Box<dyn Read> = if path == Path::new("-") {
         Box::new(std::io::stdin())
@@ -95,13 +107,28 @@ fn read_document(path: &Path, kind: PolicyKind) -> Result<Document, Failure> {
             path.display()
         )));
     }
-    Document::parse(&text, kind).map_err(|errors| {
-        let lines: Vec<String> = errors
-            .iter()
-            .map(|e| format!("{}: {e}", path.display()))
-            .collect();
-        Failure::input(lines.join("\n"))
+    Ok(text)
+}
+
+fn read_document(path: &Path, kind: PolicyKind) -> Result<Document, Failure> {
+    let text = read_text(path)?;
+    Document::parse(&text, kind).map_err(|problems| {
+        let findings: Vec<Lint> = problems.iter().map(Lint::from).collect();
+        let name = path.display().to_string();
+        refused(
+            &findings,
+            &Source {
+                name: &name,
+                text: &text,
+            },
+        )
     })
+}
+
+/// The failure of a command whose input is no policy.
+fn refused(findings: &[Lint], source: &Source<'_>) -> Failure {
+    let shown = report::text(findings, source, Style::of(&std::io::stderr()));
+    Failure::input(format!("{} is refused\n{}", source.name, shown.trim_end()))
 }
 
 /// Answers each line of `path` with one line. A line that can't be read is answered, not skipped.

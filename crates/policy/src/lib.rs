@@ -21,8 +21,8 @@ pub use contain::{
     contains_layers, contains_within,
 };
 pub use document::{
-    ActionElement, Code, Document, Effect, ParseError, ParseErrorKind, ParseErrors, PolicyKind, Principal,
-    PrincipalElement, ResourceElement, Severity, Statement, Version,
+    ActionElement, Code, Document, Effect, Locator, ParseError, ParseErrorKind, ParseErrors, PolicyKind,
+    Principal, PrincipalElement, ResourceElement, Severity, Statement, Version,
 };
 pub use evaluate::{
     AssumeRoleEvaluation, Context, Decision, Evaluation, Explanation, Layer, Layers, Reason, Request, Rule,

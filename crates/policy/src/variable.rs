@@ -1,6 +1,6 @@
 //! Policy variables: `${key}`, `${key, 'default'}`, and the literals `${*}`, `${?}`, `${$}`.
 
-use crate::keys::{self, Arity};
+use crate::keys;
 
 /// A variable: the context key it takes its value from, and what stands for it when the key is absent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -26,12 +26,6 @@ pub(crate) enum Expansion {
 /// variable.
 pub(crate) fn is_multi_valued(key: &str) -> bool {
     keys::is_global_list(&key.to_lowercase())
-}
-
-/// Whether a key certainly has one value at most. A service's own key may be a list (`dynamodb:Attributes`,
-/// `kms:GrantOperations`), and AWS does not say what a condition without a set operator makes of one.
-pub(crate) fn is_single_valued(key: &str) -> bool {
-    keys::arity(&key.to_lowercase()) == Arity::Single
 }
 
 /// Reads the text between `${` and `}`.

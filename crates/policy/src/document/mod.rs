@@ -13,7 +13,6 @@ mod validate;
 
 pub(crate) use error::quote;
 pub(crate) use principal::{is_account_id, is_provider, is_unique_id};
-pub(crate) use span::Locator;
 
 use std::{
     collections::HashSet,
@@ -24,6 +23,7 @@ use std::{
 
 pub use code::{Code, Severity};
 pub use error::{ParseError, ParseErrorKind, ParseErrors};
+pub use span::Locator;
 
 use crate::{compiled::Compiled, condition::Condition};
 

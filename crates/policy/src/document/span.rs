@@ -20,12 +20,12 @@ struct Member {
     value: Node,
 }
 
-/// Finds elements by their path.
-pub(crate) struct Locator(Option<Node>);
+/// Finds the elements of a policy's text by their path, as errors and lints give it.
+pub struct Locator(Option<Node>);
 
 impl Locator {
-    /// Reads a text, which nests no deeper than [`super::json::MAX_DEPTH`]; of anything else no element is found.
-    pub(crate) fn new(text: &str) -> Self {
+    /// Reads a text. Of one that is not JSON, or nests more than 12 deep, no element is found.
+    pub fn new(text: &str) -> Self {
         let mut walker = Walker { text, at: 0 };
         Self(walker.value(0))
     }
@@ -33,7 +33,7 @@ impl Locator {
     /// The bytes of the element with a path such as `Statement[0].Action[1]`: of its key when `key` is asked for, else of
     /// its value. A lone string is the first of its list. What is missing is looked for at the beginning of the object
     /// that misses it.
-    pub(crate) fn find(&self, path: &str, key: bool) -> Option<Range<usize>> {
+    pub fn find(&self, path: &str, key: bool) -> Option<Range<usize>> {
         let mut node = self.0.as_ref()?;
         let mut key_span = None;
         let mut rest = path;
