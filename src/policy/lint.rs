@@ -49,20 +49,33 @@ struct Line<'a> {
     kind: Type,
 }
 
-#[derive(Serialize)]
-struct Linted {
-    id: serde_json::Value,
-    #[serde(flatten)]
-    result: serde_json::Value,
-}
-
 /// The answer about one policy: a contract (docs/contracts.md).
 #[derive(Serialize)]
-struct Found<'a> {
+struct Answered {
+    /// In a batch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<serde_json::Value>,
     valid: bool,
+    /// As AWS counts it, of a valid policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<usize>,
-    findings: Vec<Finding<'a>>,
+    findings: Vec<Finding>,
+    /// Why a line could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl Answered {
+    fn new(id: Option<serde_json::Value>, size: Option<usize>, findings: Vec<Lint>, text: &str) -> Self {
+        let findings = findings.into_iter().map(|f| Finding::new(f, text)).collect();
+        Self {
+            id,
+            valid: size.is_some(),
+            size,
+            findings,
+            reason: None,
+        }
+    }
 }
 
 /// What is found, and the size as AWS counts it when the policy is one.
@@ -70,14 +83,6 @@ fn look(text: &str, kind: PolicyKind) -> (Option<usize>, Vec<Lint>) {
     match Document::parse(text, kind) {
         Ok(document) => (Some(document.size()), lint(&document, Some(text))),
         Err(problems) => (None, problems.iter().map(Lint::from).collect()),
-    }
-}
-
-fn found<'a>(size: Option<usize>, findings: &'a [Lint], text: &str) -> Found<'a> {
-    Found {
-        valid: size.is_some(),
-        size,
-        findings: findings.iter().map(|f| Finding::new(f, text)).collect(),
     }
 }
 
@@ -93,13 +98,13 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let name = file.display().to_string();
     match arguments.format {
         Format::Json => {
-            let json = serde_json::to_string(&found(size, &findings, &policy));
+            let count = findings.len();
+            let json = serde_json::to_string(&Answered::new(None, size, findings, &policy));
             println!("{}", json.map_err(Failure::process)?);
-            if size.is_none() {
-                return Err(Failure::input(format!(
-                    "{name}: refused, {} problems",
-                    findings.len()
-                )));
+            match (size, count) {
+                (None, _) => Err(Failure::input(format!("{name} is refused: {count} problems"))),
+                (Some(_), 0) => Ok(Answer::Yes),
+                (Some(_), _) => Ok(Answer::No),
             }
         }
         Format::Text => {
@@ -115,32 +120,25 @@ pub fn run(arguments: &Arguments) -> Outcome {
                 "{size} characters as AWS counts them, {} findings",
                 findings.len()
             );
+            Ok(if findings.is_empty() {
+                Answer::Yes
+            } else {
+                Answer::No
+            })
         }
     }
-    Ok(if findings.is_empty() {
-        Answer::Yes
-    } else {
-        Answer::No
-    })
 }
 
-fn answer(line: &str) -> Linted {
-    let unreadable =
-        |e: serde_json::Error| serde_json::json!({"valid": false, "findings": [], "reason": e.to_string()});
+fn answer(line: &str) -> Answered {
     let line: Line<'_> = match serde_json::from_str(line) {
         Ok(line) => line,
         Err(e) => {
-            return Linted {
-                id: serde_json::Value::Null,
-                result: unreadable(e),
-            };
+            let mut unreadable = Answered::new(Some(serde_json::Value::Null), None, Vec::new(), "");
+            unreadable.reason = Some(e.to_string());
+            return unreadable;
         }
     };
     let policy = line.policy.get();
     let (size, findings) = look(policy, line.kind.into());
-    let result = serde_json::to_value(found(size, &findings, policy));
-    Linted {
-        id: line.id,
-        result: result.unwrap_or_else(unreadable),
-    }
+    Answered::new(Some(line.id), size, findings, policy)
 }

@@ -50,15 +50,49 @@ pub fn text(findings: &[Lint], source: &Source<'_>, style: Style) -> String {
 
 fn plain(finding: &Lint, source: &Source<'_>, out: &mut String) {
     out.push_str(&place(source, finding.span.as_ref()));
-    let path = if finding.path.is_empty() { "" } else { ": " };
+    let colon = if finding.path.is_empty() { "" } else { ": " };
     let severity = finding.severity().as_str();
-    let (code, at, message) = (finding.code, &finding.path, &finding.message);
+    let (at, message) = (printable(&finding.path), printable(&finding.message));
     // Writing to a string can't fail.
-    drop(write!(out, ": {severity}[{code}]{path}{at}: {message}"));
+    drop(write!(
+        out,
+        ": {severity}[{}]{colon}{at}: {message}",
+        finding.code
+    ));
     if let Some(suggestion) = &finding.suggestion {
-        drop(write!(out, "; write {suggestion}"));
+        drop(write!(out, "; write {}", printable(suggestion)));
     }
     out.push('\n');
+}
+
+/// Characters that steer a terminal, or turn the direction of text, are not written to one.
+fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
+}
+
+fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if steers(c) {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// The same for lines of a file, whose bytes must stay where they are.
+fn harmless(text: &str) -> String {
+    let stand_in = |c: char| match c.len_utf8() {
+        1 => '?',
+        2 => '\u{a4}',
+        _ => '\u{fffd}',
+    };
+    let kept = |c: char| matches!(c, '\n' | '\r' | '\t') || !steers(c);
+    text.chars()
+        .map(|c| if kept(c) { c } else { stand_in(c) })
+        .collect()
 }
 
 /// `FILE:LINE:COLUMN`, both from 1; columns are characters.
@@ -78,7 +112,8 @@ fn position(text: &str, at: usize) -> Option<(usize, usize)> {
 
 fn drawn(finding: &Lint, source: &Source<'_>, colour: bool, out: &mut String) {
     let at = if finding.path.is_empty() { "" } else { ": " };
-    let mut diagnostic = MietteDiagnostic::new(format!("{}{at}{}", finding.path, finding.message))
+    let title = format!("{}{at}{}", printable(&finding.path), printable(&finding.message));
+    let mut diagnostic = MietteDiagnostic::new(title)
         .with_code(finding.code.as_str())
         .with_severity(match finding.severity() {
             Severity::Error => miette::Severity::Error,
@@ -89,14 +124,14 @@ fn drawn(finding: &Lint, source: &Source<'_>, colour: bool, out: &mut String) {
         diagnostic = diagnostic.with_label(label);
     }
     if let Some(suggestion) = &finding.suggestion {
-        diagnostic = diagnostic.with_help(format!("write {suggestion}"));
+        diagnostic = diagnostic.with_help(format!("write {}", printable(suggestion)));
     }
     let theme = if colour {
         GraphicalTheme::unicode()
     } else {
         GraphicalTheme::unicode_nocolor()
     };
-    let named = NamedSource::new(source.name, source.text.to_owned());
+    let named = NamedSource::new(source.name, harmless(source.text));
     let report = Report::new(diagnostic).with_source_code(named);
     let handler = GraphicalReportHandler::new_themed(theme).with_width(WIDTH);
     if handler.render_report(out, report.as_ref()).is_err() {
@@ -106,13 +141,13 @@ fn drawn(finding: &Lint, source: &Source<'_>, colour: bool, out: &mut String) {
 
 /// A finding as JSON: a contract (docs/contracts.md).
 #[derive(Serialize)]
-pub struct Finding<'a> {
+pub struct Finding {
     code: &'static str,
     severity: &'static str,
-    path: &'a str,
-    message: &'a str,
+    path: String,
+    message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    suggestion: Option<&'a str>,
+    suggestion: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     span: Option<Span>,
 }
@@ -126,8 +161,8 @@ struct Span {
     column: usize,
 }
 
-impl<'a> Finding<'a> {
-    pub fn new(finding: &'a Lint, text: &str) -> Self {
+impl Finding {
+    pub fn new(finding: Lint, text: &str) -> Self {
         let span = finding.span.as_ref().and_then(|span| {
             let (line, column) = position(text, span.start)?;
             Some(Span {
@@ -140,9 +175,9 @@ impl<'a> Finding<'a> {
         Self {
             code: finding.code.as_str(),
             severity: finding.severity().as_str(),
-            path: &finding.path,
-            message: &finding.message,
-            suggestion: finding.suggestion.as_deref(),
+            path: finding.path,
+            message: finding.message,
+            suggestion: finding.suggestion,
             span,
         }
     }
@@ -179,6 +214,26 @@ mod tests {
         );
         assert!(lines[1].ends_with("; write arn:aws:s3:::b"), "{shown}");
         assert_eq!(lines.len(), 2);
+    }
+
+    #[test]
+    fn a_policy_does_not_steer_the_terminal() {
+        let text_with = "{\"a\\u001b[31m\": 1, \"Version\": \"\u{202e}\"}\u{1b}[0m";
+        for style in [Style::Plain, Style::Drawn { colour: false }] {
+            for policy in [text_with, text_with.trim_end_matches("\u{1b}[0m")] {
+                let problems = Document::parse(policy, PolicyKind::Identity).unwrap_err();
+                let findings: Vec<Lint> = problems.iter().map(Lint::from).collect();
+                let shown = text(
+                    &findings,
+                    &Source {
+                        name: "p",
+                        text: policy,
+                    },
+                    style,
+                );
+                assert!(!shown.contains(['\u{1b}', '\u{202e}']), "{shown:?}");
+            }
+        }
     }
 
     #[test]

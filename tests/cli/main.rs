@@ -10,6 +10,7 @@
 
 mod bootstrap;
 mod evaluate;
+mod lint;
 mod policy;
 mod run;
 mod whole;

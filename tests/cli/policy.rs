@@ -28,6 +28,7 @@ fn contains_answers_every_line_in_order() {
         question("c", twice, ALL),
         question("d", ALL, twice),
         r#"{"id":"e","candidate":1"#.to_owned(),
+        // Without principals they are not trust policies.
         format!(r#"{{"id":"f","candidate":{GET},"ceiling":{ALL},"type":"trust"}}"#),
         format!(r#"{{"id":"g","candidate":{GET},"ceiling":{ALL},"colour":"red"}}"#),
         question("h", &GET.replace("2012-10-17", "2008-10-17"), ALL),
@@ -42,7 +43,7 @@ fn contains_answers_every_line_in_order() {
             "invalid",
             "invalid",
             "invalid",
-            "unknown",
+            "invalid",
             "invalid",
             "invalid"
         ]
@@ -80,6 +81,41 @@ fn an_excess_has_a_witness_and_nothing_else_has() {
         (json!("allowed"), json!("implicitDeny")),
         "the evaluator confirms it"
     );
+}
+
+#[test]
+fn policies_with_principals_are_compared_by_type() {
+    let trust = |who: &str| {
+        format!(
+            r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Principal":{who},"Action":"sts:AssumeRole"}}]}}"#
+        )
+    };
+    let bucket = |who: &str| {
+        trust(who).replace(
+            r#""Action":"sts:AssumeRole""#,
+            r#""Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*""#,
+        )
+    };
+    let (one, both) = (
+        r#"{"AWS":"arn:aws:iam::123456789012:role/a"}"#,
+        r#"{"AWS":["arn:aws:iam::123456789012:role/a","arn:aws:iam::123456789012:role/b"]}"#,
+    );
+    let ask = |kind: &str, candidate: &str, ceiling: &str| {
+        format!(r#"{{"id":"{kind}","candidate":{candidate},"ceiling":{ceiling},"type":"{kind}"}}"#)
+    };
+    let lines = [
+        ask("trust", &trust(one), &trust(both)),
+        ask("trust", &trust(both), &trust(one)),
+        ask("resource", &bucket(one), &bucket(both)),
+        ask("resource", &bucket(both), &bucket(one)),
+    ];
+    let answers = batch("contains", &lines);
+    let verdicts: Vec<_> = answers.iter().map(|a| a["verdict"].as_str().unwrap()).collect();
+    assert_eq!(verdicts, ["contained", "exceeds", "contained", "exceeds"]);
+    for answer in [&answers[1], &answers[3]] {
+        let principal = answer["witness"]["principal"].as_str().unwrap();
+        assert!(principal.contains("/b"), "{principal}");
+    }
 }
 
 #[test]
