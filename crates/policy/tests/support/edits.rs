@@ -49,13 +49,14 @@ fn drop_statement(policy: &mut Policy, at: usize) {
 }
 
 fn principals(c: &mut Choices<'_>, policy: &mut Policy, at: usize, wider: bool) {
+    let kind = policy.kind;
     let statement = &mut policy.statements[at];
     let deny = statement.deny;
     if let Some(element) = &mut statement.principals {
         if wider && !deny && c.chance(1, 2) {
             element.listed.clear();
         } else {
-            *element = policies::principals(c, deny);
+            *element = policies::principals(c, kind, deny);
         }
     }
 }

@@ -128,9 +128,9 @@ pub fn condition(c: &mut Choices<'_>, old: bool) -> Condition {
     }
 }
 
-/// Principals of a statement.
-pub fn principals(c: &mut Choices<'_>, deny: bool) -> Principals {
-    let negated = deny && c.chance(1, 4);
+/// Principals of a statement. Only a Deny has a `NotPrincipal`, and in a trust policy not even that one.
+pub fn principals(c: &mut Choices<'_>, kind: PolicyKind, deny: bool) -> Principals {
+    let negated = deny && kind != PolicyKind::Trust && c.chance(1, 4);
     let count = c.below(4);
     let mut listed: Vec<(&'static str, String)> = Vec::new();
     for _ in 0..count {
@@ -192,7 +192,7 @@ pub fn statement(c: &mut Choices<'_>, kind: PolicyKind, old: bool, deny: bool) -
     without_duplicates(&mut conditions);
     Statement {
         deny,
-        principals: kind.has_principal().then(|| principals(c, deny)),
+        principals: kind.has_principal().then(|| principals(c, kind, deny)),
         not_action: c.chance(1, 8),
         actions,
         not_resource: !variables && !resources.is_empty() && c.chance(1, 10),
