@@ -1,6 +1,10 @@
 //! Lists of action or resource patterns, indexed by service so that long lists are not compared pair by pair.
 
-use crate::{arn::ResourcePattern, glob::Pattern, work::Work};
+use crate::{
+    arn::ResourcePattern,
+    glob::{Pattern, fold},
+    work::Work,
+};
 
 /// A set of texts given by a pattern.
 pub(crate) trait Language {
@@ -14,6 +18,8 @@ pub(crate) trait Language {
     fn group(&self) -> u64;
     /// A hash of the only text, when there is only one.
     fn literal(&self) -> Option<u64>;
+    /// A hash of the pattern itself.
+    fn whole(&self) -> u64;
 }
 
 impl Language for Pattern {
@@ -39,6 +45,10 @@ impl Language for Pattern {
 
     fn literal(&self) -> Option<u64> {
         self.hash_until(None)
+    }
+
+    fn whole(&self) -> u64 {
+        self.hash_whole()
     }
 }
 
@@ -76,6 +86,13 @@ impl Language for ResourcePattern {
         }
         Some(hash.0)
     }
+
+    fn whole(&self) -> u64 {
+        let Self::Arn(arn) = self else { return 0 };
+        arn.parts().fold(1, |hash, part| {
+            hash.rotate_left(7).wrapping_mul(0x0000_0100_0000_01b3) ^ part.hash_whole()
+        })
+    }
 }
 
 /// The Fowler–Noll–Vo hash, here only to find candidates; whatever it finds is compared.
@@ -99,6 +116,7 @@ impl Fnv {
 pub(crate) struct Key {
     group: u64,
     literal: Option<u64>,
+    whole: u64,
 }
 
 /// A list of patterns or everything outside of it.
@@ -113,25 +131,32 @@ pub(crate) struct Elements<P> {
     open: Vec<(u64, usize)>,
     /// Group, hash and index of the others, sorted.
     literals: Vec<(u64, u64, usize)>,
+    /// Hash and index of the items with wildcards or variables, sorted: policies often repeat each other's patterns.
+    wholes: Vec<(u64, usize)>,
 }
 
 impl<P: Language> Elements<P> {
     pub(crate) fn new(negated: bool, items: Vec<P>) -> Self {
-        let (mut open, mut literals) = (Vec::new(), Vec::new());
+        let (mut open, mut literals, mut wholes) = (Vec::new(), Vec::new(), Vec::new());
         let keys: Vec<Key> = items
             .iter()
             .map(|item| Key {
                 group: item.group(),
                 literal: item.literal(),
+                whole: item.whole(),
             })
             .collect();
-        for (i, Key { group, literal }) in keys.iter().enumerate() {
-            match literal {
-                Some(hash) => literals.push((*group, *hash, i)),
-                None => open.push((*group, i)),
+        for (i, key) in keys.iter().enumerate() {
+            match key.literal {
+                Some(hash) => literals.push((key.group, hash, i)),
+                None => {
+                    open.push((key.group, i));
+                    wholes.push((key.whole, i));
+                }
             }
         }
         open.sort_unstable();
+        wholes.sort_unstable();
         literals.sort_unstable();
         Self {
             negated,
@@ -139,15 +164,30 @@ impl<P: Language> Elements<P> {
             keys,
             open,
             literals,
+            wholes,
         }
+    }
+
+    /// The pattern itself, when it is in the list and has wildcards or variables.
+    fn same(&self, key: Key) -> Option<&P> {
+        if key.literal.is_some() {
+            return None;
+        }
+        let at = self.wholes.partition_point(|(hash, _)| *hash < key.whole);
+        let (_, i) = self.wholes.get(at).filter(|(hash, _)| *hash == key.whole)?;
+        self.items.get(*i)
     }
 
     /// Whether a pattern of the list includes the element (`negated` is not looked at).
     pub(crate) fn covers(&self, element: &P, key: Key, work: &mut Work) -> bool {
-        work.step()
-            && self
-                .near(key.group, key.literal)
-                .any(|item| item.includes(element, work))
+        if !work.step() {
+            return false;
+        }
+        if self.same(key).is_some_and(|item| item.includes(element, work)) {
+            return true;
+        }
+        self.near(key.group, key.literal)
+            .any(|item| item.includes(element, work))
     }
 
     /// Whether a pattern of the list may have something in common with the element (`negated` is not looked at).
@@ -215,15 +255,29 @@ impl<P: Language> Elements<P> {
     }
 }
 
-/// Group and hash of an action in lower case, as [`Language::group`] and [`Language::literal`] give them for patterns.
-pub(crate) fn action_hashes(action: &[char]) -> (u64, u64) {
-    let mut hash = Fnv::default();
-    let mut group = 0;
-    for c in action {
-        if *c == ':' && group == 0 {
-            group = hash.0 | 1;
+/// An action in lower case, with the hashes by which patterns for it are found.
+#[derive(Debug, Clone)]
+pub(crate) struct ActionText {
+    pub(crate) chars: Vec<char>,
+    pub(crate) group: u64,
+    pub(crate) literal: u64,
+}
+
+impl ActionText {
+    pub(crate) fn new(action: &str) -> Self {
+        let chars: Vec<char> = action.chars().map(fold).collect();
+        let mut hash = Fnv::default();
+        let mut group = 0;
+        for c in &chars {
+            if *c == ':' && group == 0 {
+                group = hash.0 | 1;
+            }
+            hash.add(u32::from(*c));
         }
-        hash.add(u32::from(*c));
+        Self {
+            chars,
+            group,
+            literal: hash.0,
+        }
     }
-    (group, hash.0)
 }

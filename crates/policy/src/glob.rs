@@ -55,6 +55,9 @@ pub(crate) struct Pattern {
 
 /// Lower-cases character by character, which keeps lengths.
 pub(crate) fn fold(c: char) -> char {
+    if c.is_ascii() {
+        return c.to_ascii_lowercase();
+    }
     let mut lower = c.to_lowercase();
     match (lower.next(), lower.next()) {
         (Some(one), None) => one,
@@ -137,6 +140,21 @@ impl Pattern {
             }
         }
         end.is_none().then_some(hash.0)
+    }
+
+    /// A hash of the whole pattern.
+    pub(crate) fn hash_whole(&self) -> u64 {
+        let mut hash = Fnv::default();
+        for token in &self.tokens {
+            // Beyond all characters, which end at U+10FFFF.
+            hash.add(match token {
+                Token::Char(c) => u32::from(*c),
+                Token::One => 0x0020_0000,
+                Token::Many => 0x0020_0001,
+                Token::Var(id) => 0x0040_0000 | u32::from(*id),
+            });
+        }
+        hash.0
     }
 
     /// The positions.

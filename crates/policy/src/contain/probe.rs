@@ -1,5 +1,7 @@
 //! The search for a witness: requests made from the patterns and values at hand, each confirmed by the evaluator.
 
+use std::cell::LazyCell;
+
 use super::{
     Witness,
     callers::callers,
@@ -7,11 +9,14 @@ use super::{
     names,
     query::{Dimension, Part},
     solve,
+    values::{choices, holding},
 };
 use crate::{
     arn::{ArnPattern, ResourcePattern, Subject},
     compiled::CompiledStatement,
+    condition::atom::Atom,
     document::{ActionElement, Document, Effect, ResourceElement},
+    elements::ActionText,
     evaluate::{Context, Outcome, Prepared, Request},
     glob::{Pattern, Syntax},
     positions::{VariableCase, World},
@@ -91,13 +96,7 @@ impl<'a> Probe<'a> {
         let (document, statement) = self.statement(question)?;
         let deny = self.deny(question);
         let own = own_action(document, question)?;
-        let conditions = !statement.atoms.is_empty() || deny.is_some_and(|deny| !deny.atoms.is_empty());
-        let contexts = if conditions {
-            contexts(&self.documents, self.ceiling, statement, deny, work)
-        } else {
-            vec![Context::new()]
-        };
-        let context = contexts.into_iter().next()?;
+        let context = simple_context(statement, deny, work)?;
         let mut request = Request {
             action: String::new(),
             resource: "*".to_owned(),
@@ -366,18 +365,18 @@ impl<'a> Probe<'a> {
         names.push("service:Action".to_owned());
         let mut ranked: Vec<(usize, String)> = Vec::new();
         for name in names {
-            let folded: Vec<char> = name.chars().map(crate::glob::fold).collect();
+            let text = ActionText::new(&name);
             let matches = match mine {
-                Some(pattern) => pattern.matches(&folded, &Context::new(), work),
-                None => statement.actions.matches_action(&folded, work),
+                Some(pattern) => pattern.matches(&text.chars, &Context::new(), work),
+                None => statement.actions.matches_action(&text, work),
             };
-            let denied = deny.is_none_or(|deny| deny.actions.matches_action(&folded, work));
+            let denied = deny.is_none_or(|deny| deny.actions.matches_action(&text, work));
             if !matches || !denied || !well_formed(&name) || ranked.iter().any(|(_, known)| *known == name) {
                 continue;
             }
             let covers = &self.ceiling.compiled().statements;
             let covers = covers.iter().filter(|n| n.effect == Effect::Allow);
-            let rank = covers.filter(|n| n.actions.matches_action(&folded, work)).count();
+            let rank = covers.filter(|n| n.actions.matches_action(&text, work)).count();
             ranked.push((rank, name));
         }
         ranked.sort_by_key(|(rank, _)| *rank);
@@ -474,6 +473,36 @@ impl<'a> Probe<'a> {
     }
 }
 
+/// A context in which the conditions of the statements hold, looking at nothing else.
+fn simple_context(
+    statement: &CompiledStatement,
+    deny: Option<&CompiledStatement>,
+    work: &mut Work,
+) -> Option<Context> {
+    let atoms: Vec<&Atom> = std::iter::once(statement)
+        .chain(deny)
+        .flat_map(|statement| &statement.atoms)
+        .collect();
+    let mut context = Context::new();
+    for (i, atom) in atoms.iter().enumerate() {
+        if atoms.iter().take(i).any(|earlier| earlier.key == atom.key) {
+            continue;
+        }
+        let of_key: Vec<&Atom> = atoms
+            .iter()
+            .copied()
+            .filter(|other| other.key == atom.key)
+            .collect();
+        let choice = choices(&atom.key, &of_key, &context).into_iter().find(|choice| {
+            work.charge(8) && holding(&of_key, &atom.spelled, choice, &mut context, work) == of_key.len()
+        })?;
+        if let Some(values) = choice {
+            context.set(&*atom.spelled, values);
+        }
+    }
+    Some(context)
+}
+
 /// The action of the element as written; `None` when it is a negated list.
 fn own_action<'d>(document: &'d Document, question: &Question) -> Option<&'d str> {
     match &document.statements().get(question.statement.1)?.action {
@@ -494,48 +523,45 @@ fn witness(request: Request, bounded: bool, candidate: (usize, usize)) -> Witnes
 }
 
 /// A few names for the action as written: itself, or well-known ones that it stands for.
-fn near_actions(own: &str) -> Vec<String> {
-    if own == "*" {
-        return [
-            "s3:GetObject",
-            "iam:CreateUser",
-            "ec2:RunInstances",
-            "service:Action",
-        ]
-        .map(str::to_owned)
-        .to_vec();
-    }
-    let Some((service, name)) = own.split_once(':').filter(|_| own.contains(['*', '?'])) else {
-        return vec![own.to_owned()];
-    };
-    let of_service = |known: &&&str| known.split(':').next() == Some(service);
-    let mut names: Vec<String> = Vec::new();
-    if names::ACTIONS.iter().any(|known| of_service(&known))
-        && let Some(pattern) = action_pattern(own).filter(|_| name != "*")
-    {
+fn near_actions(own: &str) -> impl Iterator<Item = String> {
+    let plain = !own.contains(['*', '?']);
+    let everything = own == "*";
+    let (service, name) = own.split_once(':').unwrap_or((own, ""));
+    let wild = !plain && !everything;
+    let known = names::ACTIONS.iter().filter(move |known| {
+        wild && known
+            .strip_prefix(service)
+            .is_some_and(|rest| rest.starts_with(':'))
+    });
+    // Parsed only when there is something to compare it with.
+    let pattern = LazyCell::new(move || if name == "*" { None } else { action_pattern(own) });
+    let stands_for = move |known: &&&str| {
         let mut work = Work::unlimited();
-        let matches =
-            |known: &&&str| pattern.matches(&known.chars().collect::<Vec<_>>(), &Context::new(), &mut work);
-        let known = names::ACTIONS.iter().filter(of_service).filter(matches);
-        names.extend(known.take(6).map(|known| (*known).to_owned()));
-    } else {
-        names.extend(
-            names::ACTIONS
-                .iter()
-                .filter(of_service)
-                .take(6)
-                .map(|known| (*known).to_owned()),
-        );
-    }
-    names.extend(action_instance(own, "Any"));
-    names
+        let text = ActionText::new(known);
+        pattern
+            .as_ref()
+            .is_none_or(|pattern| pattern.matches(&text.chars, &Context::new(), &mut work))
+    };
+    let any = [
+        "s3:GetObject",
+        "iam:CreateUser",
+        "ec2:RunInstances",
+        "service:Action",
+    ];
+    let any = any.into_iter().filter(move |_| everything).map(str::to_owned);
+    plain
+        .then(|| own.to_owned())
+        .into_iter()
+        .chain(any)
+        .chain(known.filter(stands_for).take(6).map(|known| (*known).to_owned()))
+        .chain(std::iter::once_with(move || if wild { action_instance(own, "Any") } else { None }).flatten())
 }
 
 fn action_pattern(text: &str) -> Option<Pattern> {
     let syntax = Syntax {
         wildcards: true,
         variables: false,
-        fold: false,
+        fold: true,
     };
     Pattern::parse(text, syntax).ok()
 }

@@ -24,8 +24,8 @@ use crate::{
     arn::{ResourcePattern, Subject},
     compiled::{Compiled, CompiledStatement},
     document::{Document, Effect},
-    elements::{Elements, action_hashes},
-    glob::{Pattern, fold},
+    elements::{ActionText, Elements},
+    glob::Pattern,
     principal::Caller,
     work::Work,
 };
@@ -148,7 +148,7 @@ pub(crate) struct Prepared<'a> {
     spelled_action: &'a str,
     spelled_resource: &'a str,
     /// Lower case.
-    action: Vec<char>,
+    action: ActionText,
     resource: Subject,
     principal: Option<&'a Caller>,
     /// Whether the caller has a permissions boundary.
@@ -161,7 +161,7 @@ impl<'a> Prepared<'a> {
         Self {
             spelled_action: &request.action,
             spelled_resource: &request.resource,
-            action: request.action.chars().map(fold).collect(),
+            action: ActionText::new(&request.action),
             resource: Subject::new(&request.resource),
             principal: request.principal.as_ref(),
             bounded: false,
@@ -222,12 +222,10 @@ impl CompiledStatement {
 }
 
 impl Elements<Pattern> {
-    /// The action in lower case.
-    pub(crate) fn matches_action(&self, action: &[char], work: &mut Work) -> bool {
+    pub(crate) fn matches_action(&self, action: &ActionText, work: &mut Work) -> bool {
         let none = Context::new();
-        let (group, literal) = action_hashes(action);
-        self.near(group, Some(literal))
-            .any(|pattern| pattern.matches(action, &none, work))
+        self.near(action.group, Some(action.literal))
+            .any(|pattern| pattern.matches(&action.chars, &none, work))
             != self.negated
     }
 }

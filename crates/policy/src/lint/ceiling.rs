@@ -7,9 +7,9 @@ use crate::{
     compiled::CompiledStatement,
     contain::cover::parts,
     document::{Document, Effect, ResourceElement, Version},
-    elements::Elements,
+    elements::{ActionText, Elements},
     evaluate::Context,
-    glob::{Pattern, Syntax, fold},
+    glob::{Pattern, Syntax},
     work::Work,
 };
 
@@ -133,26 +133,26 @@ fn has_wildcards(resources: &Elements<ResourcePattern>) -> bool {
 }
 
 fn action_path(statement: usize, actions: &Elements<Pattern>, name: &str, work: &mut Work) -> Option<String> {
-    let folded: Vec<char> = name.chars().map(fold).collect();
+    let action = ActionText::new(name);
     let context = Context::new();
     if actions.negated {
         return actions
-            .matches_action(&folded, work)
+            .matches_action(&action, work)
             .then(|| format!("Statement[{statement}].NotAction"));
     }
     let index = actions
         .items
         .iter()
-        .position(|pattern| pattern.matches(&folded, &context, work))?;
+        .position(|pattern| pattern.matches(&action.chars, &context, work))?;
     Some(format!("Statement[{statement}].Action[{index}]"))
 }
 
 fn takes_back(deny: &CompiledStatement, allow: &CompiledStatement, name: &str, work: &mut Work) -> bool {
-    let folded: Vec<char> = name.chars().map(fold).collect();
+    let action = ActionText::new(name);
     let (Some(denied), Some(allowed)) = (&deny.resources, &allow.resources) else {
         return false;
     };
-    deny.actions.matches_action(&folded, work) && parts(allowed).iter().all(|part| part.within(denied, work))
+    deny.actions.matches_action(&action, work) && parts(allowed).iter().all(|part| part.within(denied, work))
 }
 
 /// The policy variables from tags (`aws:PrincipalTag/…`, `aws:RequestTag/…`, `ec2:ResourceTag/…`), in resources and

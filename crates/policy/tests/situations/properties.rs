@@ -88,6 +88,12 @@ fn statement(kind: PolicyKind) -> impl Strategy<Value = Value> {
     )
         .prop_map(
             move |(effect, action, resource, condition, principal, listed, not_principal)| {
+                // Those that are not AWS's own only deny.
+                let effect = if kind == PolicyKind::ResourceControl {
+                    "Deny"
+                } else {
+                    effect
+                };
                 let mut statement = json!({"Effect": effect, "Action": action, "Resource": resource});
                 if condition != json!({}) {
                     statement["Condition"] = condition;

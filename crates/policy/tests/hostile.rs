@@ -1,0 +1,45 @@
+//! Policies made to take long end in an answer, and never in a wrong *contained*. How long they take is measured by
+//! `make bench`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
+
+#[path = "support/hostile.rs"]
+mod hostile;
+
+use deputy_policy::{Budget, Containment, UnknownKind, contains, contains_within};
+
+#[test]
+fn hostile_policies_end_in_an_answer() {
+    let really_contained = ["100 kB of resources in themselves", "4,000 values in one pattern"];
+    for (name, candidate, ceiling) in hostile::pairs() {
+        let answer = contains(&[&candidate], &ceiling);
+        match &answer {
+            Containment::Contained(_) => assert!(really_contained.contains(&name), "{name}: contained"),
+            Containment::Exceeds(_) => assert!(!really_contained.contains(&name), "{name}: exceeds"),
+            Containment::Unknown(reason) => assert_eq!(reason.kind, UnknownKind::Budget, "{name}: {reason}"),
+        }
+        let word = match answer {
+            Containment::Contained(_) => "contained",
+            Containment::Exceeds(_) => "exceeds",
+            Containment::Unknown(_) => "unknown",
+        };
+        eprintln!("{name}: {word}");
+    }
+}
+
+#[test]
+fn without_a_budget_nothing_is_known() {
+    for (name, candidate, ceiling) in hostile::pairs() {
+        for updates in [0, 1, 10, 1000] {
+            let answer = contains_within(&[&[&candidate]], &ceiling, Budget::updates(updates));
+            let allowed = matches!(answer, Containment::Unknown(_) | Containment::Exceeds(_));
+            assert!(allowed, "{name} with {updates}: {answer:?}");
+        }
+    }
+}
