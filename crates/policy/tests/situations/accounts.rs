@@ -143,6 +143,12 @@ fn the_account_of_the_resource_is_given_or_in_its_arn_or_the_caller_s() {
     );
     let given = situation.clone().resource_account(OTHER);
     assert_eq!(decision(&given, &get(USER)), ImplicitDeny);
+    let given = situation.clone().resource_account(ACCOUNT);
+    assert_eq!(
+        decision(&given, &topic(OTHER)),
+        Allowed,
+        "what is given counts more than the ARN"
+    );
     let given = situation.resource_account(ACCOUNT);
     assert_eq!(decision(&given, &get(USER)), Allowed);
 }

@@ -95,7 +95,11 @@ fn an_explanation_says_what_denies_and_what_was_not_needed() {
     assert_eq!(allowed.layers[0].statements[0].named, Some(Named::Directly));
     assert_eq!(allowed.layers[1].need, Need::NamedDirectly);
     let no = deny(PolicyKind::Identity, "s3:Get*");
-    let denied = situation.identity([&full, &no]).explain(&get(SESSION)).unwrap();
+    let everything = allow(PolicyKind::Identity, "*");
+    let denied = situation
+        .identity([&everything, &no])
+        .explain(&get(SESSION))
+        .unwrap();
     assert_eq!(denied.evaluation.decision, Decision::ExplicitDeny);
     assert_eq!(denied.layers[1].outcome, Decision::ExplicitDeny);
     assert!(

@@ -1,6 +1,6 @@
 //! What holds of every situation.
 
-use deputy_policy::{Context, Decision, Document, PolicyKind, Request, Rule, Situation};
+use deputy_policy::{Context, Decision, Document, Layer, PolicyKind, Request, Rule, Situation};
 use proptest::{prelude::*, sample::select};
 use serde_json::{Value, json};
 
@@ -201,6 +201,10 @@ proptest! {
                 .find(|s| (s.document, s.statement) == (document, statement));
             prop_assert!(found.is_some_and(|s| s.mismatches.is_empty()), "{}", explained);
         }
+        if evaluation.decision == Decision::ExplicitDeny {
+            let layer = explained.layers.iter().find(|layer| layer.layer == evaluation.reason.layer);
+            prop_assert!(layer.is_some_and(|l| l.outcome == Decision::ExplicitDeny) || evaluation.reason.layer == Layer::Boundary);
+        }
         for layer in &explained.layers {
             let denies = layer.outcome == Decision::ExplicitDeny;
             prop_assert!(!denies || evaluation.decision == Decision::ExplicitDeny || is_free(&case), "{}", explained);
@@ -265,8 +269,8 @@ proptest! {
         };
         let evaluation = decide(&stripped.situation(), &stripped.request);
         let by_rule = [
-            deputy_policy::Layer::Rule(Rule::RootUser),
-            deputy_policy::Layer::Rule(Rule::NoPermissionNeeded),
+            Layer::Rule(Rule::RootUser),
+            Layer::Rule(Rule::NoPermissionNeeded),
         ];
         prop_assert!(!evaluation.is_allowed() || by_rule.contains(&evaluation.reason.layer), "{}", evaluation);
     }
