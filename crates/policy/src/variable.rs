@@ -1,6 +1,6 @@
 //! Policy variables: `${key}`, `${key, 'default'}`, and the literals `${*}`, `${?}`, `${$}`.
 
-use crate::keys;
+use crate::keys::{self, Arity};
 
 /// A variable: the context key it takes its value from, and what stands for it when the key is absent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -22,10 +22,9 @@ pub(crate) enum Expansion {
     Variable(Variable),
 }
 
-/// Whether AWS documents the key as a list that every service has; such a key needs a set operator and can't be a
-/// variable.
+/// Whether the key can have several values, as far as AWS says; such a key can't be a variable.
 pub(crate) fn is_multi_valued(key: &str) -> bool {
-    keys::is_global_list(&key.to_lowercase())
+    keys::arity(&key.to_lowercase()) == Arity::Multi
 }
 
 /// Reads the text between `${` and `}`.

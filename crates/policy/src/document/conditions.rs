@@ -11,7 +11,10 @@ use super::{
     syntax::{about_number, about_operator, about_value},
     validate::Checker,
 };
-use crate::condition::{Condition, Operator, SetOperator, Test, atom::Atom};
+use crate::{
+    condition::{Condition, Operator, SetOperator, Test, atom::Atom},
+    keys::is_global_list,
+};
 
 impl Reader<'_> {
     pub(super) fn conditions(&mut self, value: &Value, path: &str) -> Vec<Condition> {
@@ -184,7 +187,7 @@ impl Checker<'_> {
                 "Null takes neither prefix nor suffix",
             );
         }
-        let list = crate::variable::is_multi_valued(key);
+        let list = is_global_list(&key.to_lowercase());
         if list && operator.set.is_none() && operator.test != Test::Null {
             self.problem(
                 Kind::Operator,

@@ -1,6 +1,6 @@
 //! Where in the source something stands. Only asked when there is something to say, so that reading stays fast.
 
-use std::ops::Range;
+use std::{collections::HashMap, ops::Range};
 
 /// A value of a text that has been read as JSON before.
 struct Node {
@@ -11,11 +11,11 @@ struct Node {
 enum Members {
     None,
     List(Vec<Node>),
-    Object(Vec<Member>),
+    /// By key; of two equal keys the later one, which is the one that is too many.
+    Object(HashMap<String, Member>),
 }
 
 struct Member {
-    key: String,
     key_span: Range<usize>,
     value: Node,
 }
@@ -75,18 +75,16 @@ fn step<'a, 'p>(node: &'a Node, path: &'p str) -> Option<Step<'a, 'p>> {
         return None;
     };
     let path = path.strip_prefix('.').unwrap_or(path);
-    let fits = |member: &&Member| {
-        path.strip_prefix(&member.key)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-    };
-    // Of two equal keys the later one, which is the one that is too many.
-    let member = members
-        .iter()
-        .filter(fits)
-        .max_by_key(|member| member.key.len())?;
+    let ends = path.match_indices(['.', '[']).map(|(at, _)| at);
+    let (member, rest) = ends.rev().fold(members.get(path).map(|m| (m, "")), |found, at| {
+        found.or_else(|| {
+            let (key, rest) = path.split_at_checked(at)?;
+            Some((members.get(key)?, rest))
+        })
+    })?;
     Some(Step {
         node: &member.value,
-        rest: path.strip_prefix(&member.key)?,
+        rest,
         key_span: Some(member.key_span.clone()),
     })
 }
@@ -148,7 +146,7 @@ impl Walker<'_> {
     }
 
     fn object(&mut self, depth: usize) -> Option<Members> {
-        let mut members = Vec::new();
+        let mut members = HashMap::new();
         self.at += 1;
         while !self.eat(b'}') {
             if !members.is_empty() && !self.eat(b',') {
@@ -162,7 +160,7 @@ impl Walker<'_> {
                 return None;
             }
             let value = self.value(depth + 1)?;
-            members.push(Member { key, key_span, value });
+            members.insert(key, Member { key_span, value });
         }
         Some(Members::Object(members))
     }

@@ -1,5 +1,7 @@
 //! Lints on conditions.
 
+use std::collections::HashSet;
+
 use super::{Lint, allows, statement::variables};
 use crate::{
     condition::{Condition, SetOperator, Test, value::Cidr},
@@ -21,15 +23,17 @@ const ALWAYS_PRESENT: &[&str] = &[
 ];
 
 pub(super) fn lint(document: &Document, statement: &Statement, path: &str, found: &mut Vec<Lint>) {
-    for (i, condition) in statement.conditions.iter().enumerate() {
+    // What demands its key is not among what holds without it, so nothing demands for itself.
+    let demanded: HashSet<String> = statement
+        .conditions
+        .iter()
+        .filter(|condition| demands(condition))
+        .map(|condition| condition.key.to_lowercase())
+        .collect();
+    for condition in &statement.conditions {
         let at = format!("{path}.Condition.{}.{}", condition.operator, condition.key);
         let key = condition.key.to_lowercase();
-        let demanded = statement
-            .conditions
-            .iter()
-            .enumerate()
-            .any(|(j, other)| j != i && demands(other) && other.key.to_lowercase() == key);
-        if allows(statement.effect) && !demanded {
+        if allows(statement.effect) && !demanded.contains(&key) {
             absence(condition, &key, &at, found);
         }
         operator(condition, &key, &at, found);

@@ -104,6 +104,11 @@ fn statement(kind: PolicyKind) -> impl Strategy<Value = Value> {
                     statement["Principal"] = principal;
                 } else if kind == PolicyKind::ResourceControl {
                     statement["Principal"] = json!("*");
+                    // What allows there is RCPFullAWSAccess.
+                    if effect == "Allow" {
+                        statement =
+                            json!({"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"});
+                    }
                 }
                 statement
             },
