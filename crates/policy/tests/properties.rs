@@ -13,6 +13,8 @@ mod support;
 
 use std::collections::BTreeSet;
 
+#[cfg(debug_assertions)]
+use deputy_policy::{Containment, check, contains_layers};
 use deputy_policy::{Document, PolicyKind};
 use proptest::{
     prelude::*,
@@ -20,6 +22,7 @@ use proptest::{
 };
 use serde_json::json;
 use support::{
+    certificates::{Forgeries, forge},
     choices::Choices,
     edits::edit,
     engine::{Verdict, contain},
@@ -191,6 +194,57 @@ fn no_sampled_request_contradicts_contained() {
     }
     eprintln!("{counts}");
     assert_eq!(counts.vacuous(), None, "\n{counts}");
+}
+
+#[test]
+fn no_forged_certificate_proves_what_exceeds() {
+    let mut forgeries = Forgeries::default();
+    for seed in 0..u64::from(Config::default().cases) * 2 {
+        let mut c = Choices::seeded(seed);
+        let pair = pair(&mut c);
+        if let Err(wrong) = forge(&mut c, &pair, &mut forgeries) {
+            panic!("seed {seed}: {wrong}\nforged from\n{pair}");
+        }
+    }
+    eprintln!("{forgeries:?}");
+    let Forgeries {
+        tried,
+        refused,
+        on_exceeding,
+    } = forgeries;
+    assert!(
+        refused * 4 > tried && on_exceeding * 20 > tried,
+        "the check says too little"
+    );
+}
+
+/// What is left out is missed: a certificate without one of its entries proves less.
+#[cfg(debug_assertions)]
+#[test]
+fn a_certificate_without_an_entry_is_refused() {
+    for seed in 0..300 {
+        let pair = pair(&mut Choices::seeded(seed));
+        let documents = pair.documents().unwrap();
+        let layers: Vec<Vec<&Document>> = documents
+            .layers
+            .iter()
+            .map(|layer| layer.iter().collect())
+            .collect();
+        let layers: Vec<&[&Document]> = layers.iter().map(Vec::as_slice).collect();
+        let Containment::Contained(certificate) = contains_layers(&layers, &documents.ceiling) else {
+            continue;
+        };
+        for entry in 0..certificate.entries() {
+            // The first choice is the entry, the second one to drop it.
+            let mut choices = [entry, 0].into_iter();
+            let less = certificate.mutated(&mut |_| choices.next().unwrap_or(0));
+            assert_eq!(less.entries() + 1, certificate.entries());
+            assert!(
+                check(&less, &layers, &documents.ceiling).is_err(),
+                "seed {seed}, entry {entry}\n{pair}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -122,6 +122,7 @@ impl World {
                 }
             }
             (Verdict::Unknown(_), _) if self.undefined => Ok(true),
+            (Verdict::Unproved(why), _) => fail(why),
             (Verdict::Unknown(why), _) => fail(format!("unknown: {why}")),
         }
     }

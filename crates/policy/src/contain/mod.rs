@@ -14,6 +14,8 @@ mod contexts;
 pub(crate) mod cover;
 mod grants;
 mod keys;
+#[cfg(debug_assertions)]
+mod mutate;
 mod names;
 mod points;
 mod probe;

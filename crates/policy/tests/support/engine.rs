@@ -1,7 +1,7 @@
 //! The crate's answers, in the words of the second evaluator, and both side by side.
 
 use deputy_policy::{
-    Caller, Containment, Decision, Document, Layers, PolicyKind, Request, contains_layers, evaluate,
+    Caller, Containment, Decision, Document, Layers, PolicyKind, Request, check, contains_layers, evaluate,
     evaluate_trust,
 };
 use serde_json::Value;
@@ -12,6 +12,8 @@ use super::naive::{self, Answer, Ask, Keys};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     Contained,
+    /// The checker refuses the certificate.
+    Unproved(String),
     /// The witness, and whether its caller has a permissions boundary.
     Exceeds(Box<Request>, bool),
     /// Why.
@@ -27,7 +29,10 @@ impl Verdict {
 /// Whether the layers stay within the ceiling.
 pub fn contain(layers: &[&[&Document]], ceiling: &Document) -> Verdict {
     match contains_layers(layers, ceiling) {
-        Containment::Contained(_) => Verdict::Contained,
+        Containment::Contained(certificate) => match check(&certificate, layers, ceiling) {
+            Ok(()) => Verdict::Contained,
+            Err(why) => Verdict::Unproved(why.to_string()),
+        },
         Containment::Exceeds(w) => Verdict::Exceeds(
             Box::new(Request {
                 action: w.action,

@@ -11,6 +11,7 @@
     reason = "helpers of tests, of which each uses a part"
 )]
 
+pub mod certificates;
 pub mod choices;
 pub mod edits;
 pub mod engine;

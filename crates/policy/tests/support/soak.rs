@@ -5,6 +5,7 @@ use std::fmt;
 use deputy_policy::{Document, Request};
 
 use super::{
+    certificates::{Forgeries, forge},
     choices::Choices,
     engine::{Verdict, contain, decide, decide_naively},
     naive::Answer,
@@ -31,6 +32,7 @@ pub struct Counts {
     pub near: u64,
     /// Decisions compared with the second evaluator.
     pub compared: u64,
+    pub forgeries: Forgeries,
 }
 
 /// So many groups of requests for one contained pair; some 24 requests each.
@@ -74,12 +76,16 @@ impl Counts {
                 confirm(pair, witness, *bounded)?;
                 usize::from(sampled)
             }
+            Verdict::Unproved(why) => return Err(why.clone()),
             Verdict::Unknown(_) => {
                 self.unknown += 1;
                 usize::from(sampled)
             }
         };
         let contained = verdict == Verdict::Contained;
+        if contained && sampled {
+            forge(c, pair, &mut self.forgeries)?;
+        }
         let mut request = empty_request();
         for i in 0..groups {
             let group = group(c, pair, &keys);
@@ -208,6 +214,11 @@ impl fmt::Display for Counts {
             "one edit from the edge {:.1} % of {} measured",
             self.near_percent(),
             self.measured
+        )?;
+        writeln!(
+            f,
+            "forged certificates    {} ({} refused; {} on pairs that exceed, all refused)",
+            self.forgeries.tried, self.forgeries.refused, self.forgeries.on_exceeding
         )?;
         write!(
             f,

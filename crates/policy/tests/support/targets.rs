@@ -4,8 +4,9 @@ use deputy_policy::{Context, Document, PolicyKind, Request};
 use serde_json::{Value, json};
 
 use super::{
+    certificates::{Forgeries, forge},
     choices::Choices,
-    engine::{Verdict, contain, decide, decide_naively},
+    engine::{contain, decide, decide_naively},
     model::Theory,
     naive::Answer,
     pairs::pair,
@@ -184,16 +185,11 @@ pub fn contains(data: &[u8]) {
     }
 }
 
-/// A pair made from the bytes, and its certificate changed by what is left of them.
+/// A pair made from the bytes, and its certificate changed and held against pairs next to it.
 pub fn certificate(data: &[u8]) {
     let mut c = Choices::bytes(data);
     let pair = pair(&mut c);
-    let Ok(documents) = pair.documents() else { return };
-    let layers: Vec<Vec<&Document>> = documents
-        .layers
-        .iter()
-        .map(|layer| layer.iter().collect())
-        .collect();
-    let layers: Vec<&[&Document]> = layers.iter().map(Vec::as_slice).collect();
-    if contain(&layers, &documents.ceiling) != Verdict::Contained {}
+    if let Err(wrong) = forge(&mut c, &pair, &mut Forgeries::default()) {
+        panic!("{wrong}\nforged from\n{pair}");
+    }
 }

@@ -1,0 +1,165 @@
+//! Certificates with something wrong in them, for tests of the checker. Not in release builds.
+
+use super::{
+    Certificate,
+    certificate::{Entry, Proof, Target},
+    query::{Evidence, Picks},
+    solve::{Next, Node, Tree},
+};
+
+impl Certificate {
+    /// The certificate with one thing of it changed, dropped or doubled. `choose` gives a number below its argument,
+    /// which is at least 1.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn mutated(&self, choose: &mut dyn FnMut(usize) -> usize) -> Self {
+        let mut entries = self.entries.clone();
+        let at = choose(entries.len().max(1));
+        match choose(8) {
+            0 if at < entries.len() => drop(entries.remove(at)),
+            1 => entries.extend(self.entries.get(choose(entries.len().max(1))).cloned()),
+            _ => {
+                if let Some(entry) = entries.get_mut(at) {
+                    mutate_entry(entry, choose);
+                }
+            }
+        }
+        Self { entries }
+    }
+}
+
+fn shift(number: &mut usize, choose: &mut dyn FnMut(usize) -> usize) {
+    *number = match choose(3) {
+        0 => number.saturating_sub(1),
+        1 => *number + 1,
+        _ => choose(4),
+    };
+}
+
+fn mutate_entry(entry: &mut Entry, choose: &mut dyn FnMut(usize) -> usize) {
+    match choose(10) {
+        0 => shift(&mut entry.allow.1, choose),
+        1 => shift(&mut entry.allow.0, choose),
+        2 => shift(&mut entry.actions.end, choose),
+        3 => shift(&mut entry.resources.end, choose),
+        4 => shift(&mut entry.actions.start, choose),
+        5 => {
+            entry.target = match entry.target {
+                Target::Granted => Target::Spared(choose(4)),
+                Target::Spared(_) => Target::Granted,
+            };
+        }
+        6 => {
+            entry.proof = match choose(4) {
+                0 => Proof::OtherActions,
+                1 => Proof::OtherResources,
+                2 => Proof::Allowed(choose(4)),
+                _ => Proof::Denied((0, choose(2), choose(4))),
+            };
+        }
+        _ => match &mut entry.proof {
+            Proof::Allowed(n) => shift(n, choose),
+            Proof::Denied((layer, document, statement)) => {
+                shift([layer, document, statement][choose(3).min(2)], choose);
+            }
+            Proof::OtherActions | Proof::OtherResources => {}
+            Proof::Trees(trees) => {
+                let at = choose(trees.len().max(1));
+                if choose(8) == 0 && at < trees.len() {
+                    trees.remove(at);
+                } else if let Some((others, used, tree)) = trees.get_mut(at) {
+                    match choose(8) {
+                        0 => others.clear(),
+                        1 => {
+                            let used = used.get_mut(choose(4));
+                            if let Some((actions, resources)) = used {
+                                mutate_picks(if choose(2) == 0 { actions } else { resources }, choose);
+                            }
+                        }
+                        _ => mutate_tree(tree, choose),
+                    }
+                }
+            }
+        },
+    }
+}
+
+fn mutate_picks(picks: &mut Picks, choose: &mut dyn FnMut(usize) -> usize) {
+    match picks {
+        Picks::Only(only) if choose(2) == 0 => drop(only.pop()),
+        Picks::Only(_) => *picks = Picks::All,
+        Picks::All => *picks = Picks::Only(Vec::new()),
+    }
+}
+
+fn mutate_tree(tree: &mut Tree, choose: &mut dyn FnMut(usize) -> usize) {
+    let nodes = tree.nodes.len().max(1);
+    match choose(6) {
+        0 => drop(tree.worlds.pop()),
+        1 => {
+            if let Some((_, next)) = tree.worlds.first_mut() {
+                *next = other(nodes, choose);
+            }
+        }
+        _ => {
+            if let Some(node) = tree.nodes.get_mut(choose(nodes)) {
+                mutate_node(node, nodes, choose);
+            }
+        }
+    }
+}
+
+fn other(nodes: usize, choose: &mut dyn FnMut(usize) -> usize) -> Next {
+    let index = |n: usize| u32::try_from(n).unwrap_or(0);
+    if choose(2) == 0 {
+        Next::Covered(index(choose(6)))
+    } else {
+        Next::Node(index(choose(nodes)))
+    }
+}
+
+fn mutate_node(node: &mut Node, nodes: usize, choose: &mut dyn FnMut(usize) -> usize) {
+    let at = choose(node.branches.len().max(1));
+    match choose(7) {
+        0 => node.dimension = u32::try_from(choose(6)).unwrap_or(0),
+        1 => node.alive.push(choose(6)),
+        2 => drop(node.alive.pop()),
+        3 if at < node.branches.len() => drop(node.branches.remove(at)),
+        4 => {
+            if let Some((kept, _)) = node.branches.get_mut(at) {
+                if choose(2) == 0 {
+                    kept.pop();
+                } else {
+                    kept.push(choose(6));
+                }
+            }
+        }
+        5 => {
+            if let Some((_, next)) = node.branches.get_mut(at) {
+                *next = other(nodes, choose);
+            }
+        }
+        _ => match &mut node.evidence {
+            Evidence::Words(states) => {
+                let at = choose(states.len().max(1));
+                if at < states.len() {
+                    states.remove(at);
+                }
+            }
+            Evidence::Key(key) => {
+                let at = choose(key.texts.len().max(1));
+                match key.texts.get_mut(at) {
+                    Some((states, _)) if choose(2) == 0 => drop(states.pop()),
+                    Some((_, kinds)) if choose(2) == 0 => drop(kinds.pop()),
+                    Some((_, kinds)) => {
+                        if let Some(kind) = kinds.first_mut() {
+                            kind.remove(choose(4));
+                        }
+                    }
+                    None => {}
+                }
+            }
+            Evidence::Cases => node.evidence = Evidence::Words(Vec::new()),
+        },
+    }
+}
