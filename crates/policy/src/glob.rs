@@ -283,16 +283,31 @@ impl Pattern {
 
     /// A text that matches, with `run` for every `*` and `one` for every `?`; `None` when a variable has no value.
     pub(crate) fn instance(&self, context: &Context, run: &str, one: char) -> Option<String> {
-        let mut text = String::new();
-        for token in self.expand(context)? {
+        let mut text = String::with_capacity(self.tokens.len() + run.len());
+        self.write_instance(context, run, one, &mut text)?;
+        Some(text)
+    }
+
+    /// The same, appended to a text.
+    pub(crate) fn write_instance(
+        &self,
+        context: &Context,
+        run: &str,
+        one: char,
+        text: &mut String,
+    ) -> Option<()> {
+        for token in &self.tokens {
             match token {
-                Token::Char(c) => text.push(c),
+                Token::Char(c) => text.push(*c),
                 Token::One => text.push(one),
                 Token::Many => text.push_str(run),
-                Token::Var(_) => return None,
+                Token::Var(id) => {
+                    let value = resolve(self.variables.get(usize::from(*id))?, context)?;
+                    text.extend(value.chars().map(|c| if self.fold { fold(c) } else { c }));
+                }
             }
         }
-        Some(text)
+        Some(())
     }
 
     /// A pattern whose texts match both, when both have a `*`: the longer beginning, the middles one after the other,

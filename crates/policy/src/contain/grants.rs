@@ -50,6 +50,10 @@ pub(super) fn contains<'a>(
     let Some(first) = layers.first() else {
         return Containment::Contained(Certificate::default());
     };
+    let probe = Probe::new(layers, ceiling);
+    if let Some(witness) = first_look(first, ceiling, &probe, work) {
+        return Containment::Exceeds(witness);
+    }
     let (limits, limit_denies) = split(&[ceiling]);
     let (allows, mut denies) = split(first);
     let mut deny_layers = vec![0; denies.len()];
@@ -67,7 +71,7 @@ pub(super) fn contains<'a>(
         deny_layers,
         limits,
         limit_denies,
-        probe: Probe::new(layers, ceiling),
+        probe,
         certificate: Certificate::default(),
     };
     match grants.prove(work) {
@@ -76,6 +80,58 @@ pub(super) fn contains<'a>(
         Ok(()) => unknown(UnknownKind::Budget, None, first),
         Err(Stop::Unknown(kind, question)) => unknown(kind, Some(&question), first),
     }
+}
+
+/// So many elements are looked at in advance: enough for most pairs that differ, little for those that do not.
+const FIRST_LOOK: usize = 8;
+
+/// Two policies that have little to do with each other differ somewhere that is soon found.
+fn first_look(
+    documents: &[&Document],
+    ceiling: &Document,
+    probe: &Probe<'_>,
+    work: &mut Work,
+) -> Option<Witness> {
+    let (mut looked, mut guesses) = (0, 0);
+    let limits = &ceiling.compiled().statements;
+    let places = documents.iter().enumerate().flat_map(|(d, document)| {
+        let statements = document.compiled().statements.iter().enumerate();
+        statements.map(move |(s, statement)| ((d, s), statement))
+    });
+    let allows = places.filter(|(_, statement)| statement.effect == Effect::Allow);
+    for (position, allow) in allows.take(FIRST_LOOK) {
+        let resource = allow.resources.as_ref().and_then(first_part);
+        let mut actions = allow.actions.items.iter().zip(&allow.actions.keys).enumerate();
+        while let Some((i, (action, key))) = actions
+            .next()
+            .filter(|_| looked < FIRST_LOOK && !allow.actions.negated)
+        {
+            looked += 1;
+            let action = Element::One(action, *key);
+            let mut covers = limits.iter().filter(|n| n.effect == Effect::Allow);
+            if covers.any(|n| {
+                let resources = n.resources.as_ref().zip(resource);
+                action.within(&n.actions, work)
+                    && resources.is_none_or(|(resources, resource)| resource.within(resources, work))
+            }) {
+                continue;
+            }
+            let question = Question {
+                statement: position,
+                action: i,
+                resource: 0,
+                deny: None,
+            };
+            if let Some(witness) = probe.guess(&question, work) {
+                return Some(witness);
+            }
+            guesses += 1;
+            if guesses == 3 {
+                return None;
+            }
+        }
+    }
+    None
 }
 
 fn unknown(kind: UnknownKind, question: Option<&Question>, candidate: &[&Document]) -> Containment {
@@ -108,35 +164,10 @@ fn split<'a>(documents: &[&'a Document]) -> (Vec<Parts<'a>>, Vec<Parts<'a>>) {
 impl<'a> Grants<'a> {
     fn prove(&mut self, work: &mut Work) -> Result<(), Stop> {
         let allows = std::mem::take(&mut self.allows);
-        self.first_look(&allows, work)?;
         for allow in &allows {
             self.prove_granted(allow, work)?;
             for e in 0..self.limit_denies.len() {
                 self.prove_spared(allow, e, work)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Two policies that have little to do with each other differ somewhere that is soon found.
-    fn first_look(&mut self, allows: &[Parts<'a>], work: &mut Work) -> Result<(), Stop> {
-        let mut guesses = 0;
-        for allow in allows.iter().take(8) {
-            let Some(resource) = first_part(allow.resources) else {
-                continue;
-            };
-            for (i, action) in parts(allow.actions).into_iter().take(16).enumerate() {
-                let mut limits = self.limits.iter();
-                if limits.any(|n| action.within(n.actions, work) && resource.within(n.resources, work)) {
-                    continue;
-                }
-                if let Some(witness) = self.probe.guess(&question(allow, i, 0, None), work) {
-                    return Err(Stop::Exceeds(Box::new(witness)));
-                }
-                guesses += 1;
-                if guesses == 3 {
-                    return Ok(());
-                }
             }
         }
         Ok(())

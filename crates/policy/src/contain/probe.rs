@@ -21,6 +21,7 @@ use crate::{
     glob::{Pattern, Syntax},
     positions::{VariableCase, World},
     principal::Caller,
+    variable::Variable,
     work::Work,
 };
 
@@ -96,7 +97,13 @@ impl<'a> Probe<'a> {
         let (document, statement) = self.statement(question)?;
         let deny = self.deny(question);
         let own = own_action(document, question)?;
-        let context = simple_context(statement, deny, work)?;
+        let arn = statement
+            .resources
+            .as_ref()
+            .filter(|resources| !resources.negated)
+            .and_then(|resources| resources.items.get(question.resource)?.arn());
+        let variables = arn.map_or(&[][..], |arn| arn.rest.variables());
+        let context = simple_context(statement, deny, variables, work)?;
         let mut request = Request {
             action: String::new(),
             resource: "*".to_owned(),
@@ -107,7 +114,7 @@ impl<'a> Probe<'a> {
             match &statement.resources {
                 None => {}
                 Some(elements) if elements.negated => return None,
-                Some(elements) => match elements.items.get(question.resource)?.arn() {
+                Some(_) => match arn {
                     Some(arn) => request.resource = instance(arn, &request.context, HEAD, "a")?,
                     None => {
                         let service = action.split(':').next().unwrap_or_default();
@@ -477,13 +484,24 @@ impl<'a> Probe<'a> {
 fn simple_context(
     statement: &CompiledStatement,
     deny: Option<&CompiledStatement>,
+    variables: &[Variable],
     work: &mut Work,
 ) -> Option<Context> {
-    let atoms: Vec<&Atom> = std::iter::once(statement)
-        .chain(deny)
-        .flat_map(|statement| &statement.atoms)
-        .collect();
     let mut context = Context::new();
+    let statements = || std::iter::once(statement).chain(deny);
+    if variables.is_empty() && statements().all(|statement| statement.atoms.is_empty()) {
+        return Some(context);
+    }
+    let atoms: Vec<&Atom> = statements().flat_map(|statement| &statement.atoms).collect();
+    // Values that others are made of come first.
+    for variable in variables
+        .iter()
+        .chain(atoms.iter().flat_map(|atom| atom.variables()))
+    {
+        if !atoms.iter().any(|atom| atom.key == variable.key) {
+            context.set(&*variable.spelled, ["somebody"]);
+        }
+    }
     for (i, atom) in atoms.iter().enumerate() {
         if atoms.iter().take(i).any(|earlier| earlier.key == atom.key) {
             continue;
@@ -600,17 +618,13 @@ const HEAD: [&str; 5] = ["arn", "aws", "s3", "us-east-1", "123456789012"];
 const OTHER_HEAD: [&str; 5] = ["arn", "aws-cn", "s3", "eu-south-2", "999999999999"];
 
 fn instance(arn: &ArnPattern, context: &Context, usual: [&str; 5], run: &str) -> Option<String> {
-    let head = arn
-        .head
-        .iter()
-        .zip(usual)
-        .map(|(part, run)| part.instance(context, run, 'a'));
-    let head: Option<Vec<String>> = head.collect();
-    Some(format!(
-        "{}:{}",
-        head?.join(":"),
-        arn.rest.instance(context, run, 'a')?
-    ))
+    let mut text = String::with_capacity(96);
+    for (part, run) in arn.head.iter().zip(usual) {
+        part.write_instance(context, run, 'a', &mut text)?;
+        text.push(':');
+    }
+    arn.rest.write_instance(context, run, 'a', &mut text)?;
+    Some(text)
 }
 
 fn overlap(a: &ArnPattern, b: &ArnPattern, context: &Context) -> Option<String> {
