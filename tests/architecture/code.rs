@@ -153,9 +153,14 @@ fn no_decision_has_a_default() {
             &["Decision", "Accepted", "Grant", "Fact"][..],
         ),
         ("crates/policy/src/contain/answer.rs", &["Containment"][..]),
+        ("crates/policy/src/evaluate/mod.rs", &["Decision"][..]),
         (
-            "crates/policy/src/evaluate/mod.rs",
-            &["Decision", "Evaluation"][..],
+            "crates/policy/src/evaluate/reason.rs",
+            &["Evaluation", "Reason", "Layer"][..],
+        ),
+        (
+            "crates/policy/src/evaluate/assume.rs",
+            &["AssumeRoleEvaluation"][..],
         ),
     ] {
         let text = fs::read_to_string(root().join(path)).unwrap();
