@@ -1,5 +1,7 @@
 //! `deputy policy lint`, and the places that `contains` and `lint` point to.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::run::{Done, File, deputy};
@@ -184,4 +186,53 @@ fn a_boundary_and_session_policies_cap_the_candidate() {
         "nothing is left"
     );
     assert_eq!(code(&["--type", "session", "--boundary", get.path()]), 2);
+}
+
+/// The members that docs/contracts.md lists below a table's head.
+fn contract(head: &str) -> BTreeSet<String> {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/contracts.md")).unwrap();
+    let (_, table) = page.split_once(&format!("| {head} | meaning |\n")).unwrap();
+    let rows = table.lines().skip(1).take_while(|line| line.starts_with('|'));
+    rows.flat_map(|row| {
+        let cell = row.split('|').nth(1).unwrap().to_owned();
+        let names: Vec<String> = cell.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        names
+    })
+    .collect()
+}
+
+#[test]
+fn the_answers_have_the_members_of_the_contract() {
+    let members = |command: &str, lines: &[String]| -> BTreeSet<String> {
+        let Done { out, .. } = deputy(&["policy", command, "--batch", "-"], &(lines.join("\n") + "\n"));
+        out.lines()
+            .flat_map(|line| {
+                json_of(line)
+                    .as_object()
+                    .unwrap()
+                    .keys()
+                    .cloned()
+                    .collect::<Vec<_>>()
+            })
+            .collect()
+    };
+    let lint = [
+        json!({"id": 1, "policy": json_of(ODD), "type": "identity"}).to_string(),
+        "{".to_owned(),
+    ];
+    assert_eq!(members("lint", &lint), contract("`lint`, member out"));
+    let everything =
+        json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}});
+    let contains = [
+        json!({"id": 1, "candidate": everything, "ceiling": json_of(ODD), "type": "session"}).to_string(),
+        json!({"id": 1, "candidate": json_of(ODD), "ceiling": everything}).to_string(),
+    ];
+    assert_eq!(members("contains", &contains), contract("`contains`, member out"));
+    // Nothing else is read.
+    let mut more = json!({"id": 1, "policy": json_of(ODD), "type": "identity"});
+    let read: BTreeSet<String> = more.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(read, contract("`lint`, member in"));
+    more["colour"] = json!("red");
+    let Done { out, .. } = deputy(&["policy", "lint", "--batch", "-"], &format!("{more}\n"));
+    assert_eq!(json_of(&out)["valid"], json!(false));
 }

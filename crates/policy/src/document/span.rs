@@ -198,6 +198,8 @@ impl Walker<'_> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const TEXT: &str = r#"{
@@ -251,6 +253,68 @@ mod tests {
     fn of_a_key_given_twice_the_second_is_found() {
         let text = r#"{"Version": 1, "Version": 2}"#;
         assert_eq!(Locator::new(text).find("Version", true), Some(15..24));
+    }
+
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        use serde_json::Value;
+        let text = "[a-c\"\\\\/é\u{1f512}\n{}, ]{0,4}";
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            text.prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 24, 4, move |inner| {
+            let key = text.prop_filter("a path has no place for an empty key", |key| !key.is_empty());
+            let object = prop::collection::hash_map(key, inner.clone(), 0..4);
+            prop_oneof![
+                prop::collection::vec(inner, 0..4).prop_map(Value::from),
+                object.prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// Every element below `value` with its path.
+    fn elements<'a>(
+        value: &'a serde_json::Value,
+        path: &str,
+        found: &mut Vec<(String, &'a serde_json::Value)>,
+    ) {
+        let mut add = |path: String, value| {
+            elements(value, &path, found);
+            found.push((path, value));
+        };
+        if let Some(list) = value.as_array() {
+            for (i, item) in list.iter().enumerate() {
+                add(format!("{path}[{i}]"), item);
+            }
+        }
+        for (key, member) in value.as_object().into_iter().flatten() {
+            let dot = if path.is_empty() { "" } else { "." };
+            add(format!("{path}{dot}{key}"), member);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_element_of_any_text_is_where_it_is_said_to_be(value in json(), pretty: bool) {
+            let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
+            let locator = Locator::new(&text);
+            let mut all = Vec::new();
+            elements(&value, "", &mut all);
+            for (path, element) in all.into_iter().filter(|(path, _)| !path.is_empty()) {
+                let span = locator.find(&path, false).unwrap();
+                let there: serde_json::Value = serde_json::from_str(text.get(span).unwrap()).unwrap();
+                prop_assert_eq!(&there, element, "{} in {}", path, text);
+            }
+        }
+
+        #[test]
+        fn a_text_that_is_no_json_has_places_inside_of_it(text in "[a{}\\[\\]\",:0é\\\\ ]{0,24}", path in "[a.\\[\\]0]{0,6}") {
+            if let Some(span) = Locator::new(&text).find(&path, false) {
+                prop_assert!(text.get(span).is_some());
+            }
+        }
     }
 
     #[test]
