@@ -10,6 +10,8 @@ MAKEFLAGS += --no-builtin-rules
 CACHE := $(or $(DEPUTY_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deputy)
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_FUZZ := $(CACHE)/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 TOOL := hack/tools/tool
 # Evaluated where it is used, after `tools` has made the environment.
 PYTEST = "$$($(TOOL) venv clients)/bin/python" -B -m pytest
@@ -56,6 +58,32 @@ demo: tools ## Show the main job against a real API server and an AWS double (KE
 bench: ## Measure (docs/benchmarks.md)
 	hack/bench-data
 	cargo bench --locked --manifest-path benches/Cargo.toml --target-dir "$${CARGO_TARGET_DIR:-target}"
+
+.PHONY: soak
+soak: ## Hold verdicts of containment against random requests (SOAK_SECONDS=60 or SOAK_CHECKS, SOAK_SEED)
+	cargo run --locked --release --manifest-path soak/Cargo.toml --target-dir "$${CARGO_TARGET_DIR:-target}/soak"
+
+# The nightly compiler, for the fuzzing instrumentation only.
+FUZZ_TARGETS := document glob arn condition contains certificate
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz: $(CARGO_FUZZ) ## Fuzz every target for FUZZ_SECONDS (60); what is found stays in target/fuzz-corpus
+	@for target in $(FUZZ_TARGETS); do \
+	  corpus="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/fuzz-corpus/$$target"; mkdir -p "$$corpus"; \
+	  PATH="$(dir $(CARGO_FUZZ)):$$PATH" cargo +nightly fuzz run $$target "$$corpus" fuzz/corpus/$$target -- \
+	    -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048; \
+	done
+
+$(CARGO_FUZZ):
+	cargo install --locked cargo-fuzz@$(CARGO_FUZZ_VERSION) --root $(CACHE)/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)
+
+.PHONY: planted-bugs
+planted-bugs: ## Check that the tests notice every bug of hack/planted-bugs/bugs.toml
+	hack/planted-bugs/run
+
+.PHONY: mutants
+mutants: ## Mutate the policy engine and see what no test notices (hours)
+	hack/mutants
 
 .PHONY: generate
 generate: ## Write all generated files

@@ -272,18 +272,31 @@ const CALLERS: &[&str] = &[
     "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
 ];
 
+/// Every sort of caller; of sessions, every name with everybody who may be behind it.
 fn any_caller(c: &mut Choices<'_>) -> Caller {
-    if c.chance(1, 8) {
-        return Caller::FederatedUser {
-            account: Account {
-                partition: "aws".to_owned(),
-                id: OWN.to_owned(),
-            },
-            name: "f".to_owned(),
-            of_user: Some("a".to_owned()),
-        };
+    let account = |c: &mut Choices<'_>| Account {
+        partition: (*c.pick(&["aws", "aws", "aws", "aws-iso"])).to_owned(),
+        id: OWN.to_owned(),
+    };
+    match c.below(8) {
+        0 => Caller::FederatedUser {
+            account: account(c),
+            name: (*c.pick(&["f", "g"])).to_owned(),
+            of_user: c
+                .pick(&[None, Some("a"), Some("p/a"), Some("b")])
+                .map(str::to_owned),
+        },
+        1 => Caller::RoleSession {
+            account: account(c),
+            role: (*c.pick(&["r", "q"])).to_owned(),
+            session: c.pick(&[None, Some("s"), Some("t")]).map(str::to_owned),
+        },
+        2 => Caller::User {
+            account: account(c),
+            name: (*c.pick(&["a", "p/a", "b", "c"])).to_owned(),
+        },
+        _ => Caller::parse(*c.pick::<&str>(CALLERS)).unwrap(),
     }
-    Caller::parse(*c.pick::<&str>(CALLERS)).unwrap()
 }
 
 /// Somebody that the statement names, when it names anybody.
