@@ -186,10 +186,8 @@ impl Track {
                 _ => {}
             },
             Letter::Char(c) => match step {
-                step if self.is_run(*step) => {
-                    if c != ':' || *step != Step::Many(false) {
-                        self.arrive(position, out);
-                    }
+                step if self.is_run(*step) && (c != ':' || *step != Step::Many(false)) => {
+                    self.arrive(position, out);
                 }
                 Step::One(colon) if *colon || c != ':' => self.arrive(position + 1, out),
                 Step::Char(expected) if *expected == if self.fold { fold(c) } else { c } => {

@@ -323,7 +323,7 @@ fn elements_of(statement: &Statement, seen: &mut BTreeSet<String>) {
     }
     for resource in &statement.resources {
         if let (Some(from), Some(to)) = (resource.find("${"), resource.find('}')) {
-            note(&resource[from..=to]);
+            note(resource.get(from..=to).unwrap());
         }
     }
     for condition in &statement.conditions {

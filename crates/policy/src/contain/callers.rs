@@ -90,6 +90,8 @@ pub(crate) fn callers<'a>(elements: impl Iterator<Item = &'a PrincipalElement>) 
         id: strangers.account(),
     };
     of_account(&stranger, &mut callers);
+    let elsewhere = strangers.name("aws-iso");
+    let (mut users, mut federated_users) = (Vec::new(), Vec::new());
     for name in &names {
         // A canonical user id, a service and a provider may be written alike.
         callers.push(Caller::Service((*name).to_owned()));
@@ -100,7 +102,7 @@ pub(crate) fn callers<'a>(elements: impl Iterator<Item = &'a PrincipalElement>) 
             continue;
         };
         // An account id means the account in every partition.
-        for partition in ["aws", "aws-cn", "aws-us-gov", account.partition.as_str()] {
+        for partition in [account.partition.as_str(), "aws", "aws-cn", &elsewhere] {
             let account = Account {
                 partition: partition.to_owned(),
                 id: account.id.clone(),
@@ -120,11 +122,21 @@ pub(crate) fn callers<'a>(elements: impl Iterator<Item = &'a PrincipalElement>) 
             });
         }
         callers.push(caller.clone());
-        if let Caller::User { account, name } = caller {
+        match caller {
+            Caller::User { account, name } => users.push((account, name)),
+            Caller::FederatedUser { account, name, .. } => federated_users.push((account, name)),
+            _ => {}
+        }
+    }
+    // A federated session may be named by its own name and by the user who made it.
+    for (account, user) in users {
+        let of_account = federated_users.iter().filter(|(other, _)| *other == account);
+        let named = of_account.map(|(_, name)| name.clone());
+        for name in named.chain([strangers.name("any-federated-user")]) {
             callers.push(Caller::FederatedUser {
-                account,
-                name: strangers.name("any-federated-user"),
-                of_user: Some(name),
+                account: account.clone(),
+                name,
+                of_user: Some(user.clone()),
             });
         }
     }

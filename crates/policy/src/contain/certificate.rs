@@ -52,8 +52,11 @@ pub(crate) enum Proof {
     /// The resources have nothing in common with the Deny's.
     OtherResources,
     /// By case distinction, for every combination of Allows of the other layers (document and statement of each).
-    Trees(Vec<(Vec<(usize, usize)>, Used, Tree)>),
+    Trees(Vec<Combination>),
 }
+
+/// Document and statement of one Allow of each of the other layers, what the tree uses, and the tree.
+pub(crate) type Combination = (Vec<(usize, usize)>, Used, Tree);
 
 /// Which patterns of each negative statement a tree makes use of; the statements are the candidate's Denys, layer by layer,
 /// and then the ceiling's Allows if the target is [`Target::Granted`].

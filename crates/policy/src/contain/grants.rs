@@ -5,7 +5,8 @@ use super::{
     bits::Bits,
     certificate::{Certificate, Entry, Proof, Target, used},
     cover::{Element, Parts, denied_anyway, denied_wholly, implied, parts},
-    probe::{Probe, Question},
+    pieces::{combinations, near, pick},
+    probe::{Probe, Question, first_look},
     query::{Picks, Piece, Query},
     solve::{self, Answer, Values},
 };
@@ -13,13 +14,9 @@ use crate::{
     arn::ResourcePattern,
     compiled::CompiledStatement,
     document::{Document, Effect},
-    elements::{Elements, Language},
     glob::Pattern,
     work::Work,
 };
-
-/// So many combinations of Allows of several layers are searched.
-const MAX_COMBINATIONS: usize = 4096;
 
 /// Everything that a question needs.
 struct Grants<'a> {
@@ -80,58 +77,6 @@ pub(super) fn contains<'a>(
         Ok(()) => unknown(UnknownKind::Budget, None, first),
         Err(Stop::Unknown(kind, question)) => unknown(kind, Some(&question), first),
     }
-}
-
-/// So many elements are looked at in advance: enough for most pairs that differ, little for those that do not.
-const FIRST_LOOK: usize = 8;
-
-/// Two policies that have little to do with each other differ somewhere that is soon found.
-fn first_look(
-    documents: &[&Document],
-    ceiling: &Document,
-    probe: &Probe<'_>,
-    work: &mut Work,
-) -> Option<Witness> {
-    let (mut looked, mut guesses) = (0, 0);
-    let limits = &ceiling.compiled().statements;
-    let places = documents.iter().enumerate().flat_map(|(d, document)| {
-        let statements = document.compiled().statements.iter().enumerate();
-        statements.map(move |(s, statement)| ((d, s), statement))
-    });
-    let allows = places.filter(|(_, statement)| statement.effect == Effect::Allow);
-    for (position, allow) in allows.take(FIRST_LOOK) {
-        let resource = allow.resources.as_ref().and_then(first_part);
-        let mut actions = allow.actions.items.iter().zip(&allow.actions.keys).enumerate();
-        while let Some((i, (action, key))) = actions
-            .next()
-            .filter(|_| looked < FIRST_LOOK && !allow.actions.negated)
-        {
-            looked += 1;
-            let action = Element::One(action, *key);
-            let mut covers = limits.iter().filter(|n| n.effect == Effect::Allow);
-            if covers.any(|n| {
-                let resources = n.resources.as_ref().zip(resource);
-                action.within(&n.actions, work)
-                    && resources.is_none_or(|(resources, resource)| resource.within(resources, work))
-            }) {
-                continue;
-            }
-            let question = Question {
-                statement: position,
-                action: i,
-                resource: 0,
-                deny: None,
-            };
-            if let Some(witness) = probe.guess(&question, work) {
-                return Some(witness);
-            }
-            guesses += 1;
-            if guesses == 3 {
-                return None;
-            }
-        }
-    }
-    None
 }
 
 fn unknown(kind: UnknownKind, question: Option<&Question>, candidate: &[&Document]) -> Containment {
@@ -455,61 +400,4 @@ fn question(allow: &Parts<'_>, action: usize, resource: usize, deny: Option<&Par
         resource,
         deny: deny.map(|e| e.position.1),
     }
-}
-
-fn first_part<P>(elements: &Elements<P>) -> Option<Element<'_, P>> {
-    if elements.negated {
-        Some(Element::Except(elements))
-    } else {
-        let (item, key) = (elements.items.first()?, elements.keys.first()?);
-        Some(Element::One(item, *key))
-    }
-}
-
-fn pick<P>(element: usize, elements: &Elements<P>) -> Picks {
-    if elements.negated {
-        Picks::All
-    } else {
-        Picks::Only(u32::try_from(element).into_iter().collect())
-    }
-}
-
-/// The patterns of a list that may have something in common with an element.
-fn near<P: Language>(elements: &Elements<P>, element: Element<'_, P>, work: &mut Work) -> Picks {
-    let Element::One(one, _) = element else {
-        return Picks::All;
-    };
-    if elements.negated {
-        return Picks::All;
-    }
-    let meets = elements
-        .items
-        .iter()
-        .enumerate()
-        .filter(|(_, item)| item.may_intersect(one, work));
-    Picks::Only(meets.filter_map(|(i, _)| u32::try_from(i).ok()).collect())
-}
-
-/// One Allow of each of the other layers, by index; `None` when there are too many combinations.
-fn combinations(layers: &[Vec<Parts<'_>>]) -> Option<Vec<Vec<usize>>> {
-    let count = layers
-        .iter()
-        .try_fold(1_usize, |count, layer| count.checked_mul(layer.len()))?;
-    if count > MAX_COMBINATIONS {
-        return None;
-    }
-    let mut all = vec![Vec::new()];
-    for layer in layers {
-        all = all
-            .iter()
-            .flat_map(|some: &Vec<usize>| {
-                (0..layer.len()).map(move |i| {
-                    let mut more = some.clone();
-                    more.push(i);
-                    more
-                })
-            })
-            .collect();
-    }
-    Some(all)
 }

@@ -17,6 +17,7 @@ mod keys;
 #[cfg(debug_assertions)]
 mod mutate;
 mod names;
+mod pieces;
 mod points;
 mod probe;
 mod query;

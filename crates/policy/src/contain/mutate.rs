@@ -60,7 +60,14 @@ fn mutate_entry(entry: &mut Entry, choose: &mut dyn FnMut(usize) -> usize) {
         _ => match &mut entry.proof {
             Proof::Allowed(n) => shift(n, choose),
             Proof::Denied((layer, document, statement)) => {
-                shift([layer, document, statement][choose(3).min(2)], choose);
+                shift(
+                    match choose(3) {
+                        0 => layer,
+                        1 => document,
+                        _ => statement,
+                    },
+                    choose,
+                );
             }
             Proof::OtherActions | Proof::OtherResources => {}
             Proof::Trees(trees) => {

@@ -295,7 +295,7 @@ fn any_caller(c: &mut Choices<'_>) -> Caller {
             account: account(c),
             name: (*c.pick(&["a", "p/a", "b", "c"])).to_owned(),
         },
-        _ => Caller::parse(*c.pick::<&str>(CALLERS)).unwrap(),
+        _ => Caller::parse(c.pick::<&str>(CALLERS)).unwrap(),
     }
 }
 

@@ -41,7 +41,7 @@ const VARIABLES: &[&str] = &[
 
 /// A variable, or a letter that stands for itself.
 pub fn variable(c: &mut Choices<'_>) -> &'static str {
-    *c.pick::<&str>(VARIABLES)
+    c.pick::<&str>(VARIABLES)
 }
 
 const ARN_VALUES: &[&str] = &[

@@ -123,11 +123,7 @@ fn resources(statement: &CompiledStatement) -> usize {
         .map_or(1, |list| elements(list).len())
 }
 
-fn statement<'a>(
-    document: &'a Document,
-    s: usize,
-    effect: Effect,
-) -> Result<&'a CompiledStatement, &'static str> {
+fn statement(document: &Document, s: usize, effect: Effect) -> Result<&CompiledStatement, &'static str> {
     let statement = document.compiled().statements.get(s);
     statement
         .filter(|s| s.effect == effect)

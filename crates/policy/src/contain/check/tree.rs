@@ -7,7 +7,7 @@ use crate::{
     compiled::CompiledStatement,
     condition::atom::Atom,
     contain::{
-        certificate::Used,
+        certificate::Combination,
         query::{Evidence, Picks},
         solve::{Next, Node, Tree},
     },
@@ -17,8 +17,6 @@ use crate::{
     positions::{Reading, Track, VariableCase, World},
     principal::{Account, Caller},
 };
-
-type Combination = (Vec<(usize, usize)>, Used, Tree);
 
 /// A statement with the patterns of it that count.
 struct Part<'a> {
@@ -428,21 +426,35 @@ fn callers(elements: &[&PrincipalElement]) -> Vec<Caller> {
             // An account's number means it in any partition.
             accounts.insert((stranger.clone(), account.id.clone()));
         }
-        match &caller {
-            Caller::RoleSession { account, role, .. } => callers.push(Caller::RoleSession {
+        if let Caller::RoleSession { account, role, .. } = &caller {
+            callers.push(Caller::RoleSession {
                 account: account.clone(),
                 role: role.clone(),
                 session: Some(stranger.clone()),
-            }),
-            Caller::User { account, name } => callers.push(Caller::FederatedUser {
-                account: account.clone(),
-                name: stranger.clone(),
-                of_user: Some(name.clone()),
-            }),
-            _ => {}
+            });
         }
         callers.push(caller);
     }
+    // Sessions that users made, with every name that one may have.
+    let of_users: Vec<Caller> = callers
+        .iter()
+        .filter_map(|caller| match caller {
+            Caller::User { account, name } => Some((account, name)),
+            _ => None,
+        })
+        .flat_map(|(account, user)| {
+            let named = callers.iter().filter_map(|caller| match caller {
+                Caller::FederatedUser { name, .. } => Some(name),
+                _ => None,
+            });
+            named.chain([&stranger]).map(move |name| Caller::FederatedUser {
+                account: account.clone(),
+                name: name.clone(),
+                of_user: Some(user.clone()),
+            })
+        })
+        .collect();
+    callers.extend(of_users);
     for (partition, id) in accounts {
         let account = || Account {
             partition: partition.clone(),

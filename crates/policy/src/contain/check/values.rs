@@ -59,6 +59,9 @@ impl Facts for Known<'_> {
     }
 }
 
+/// Positive clauses, and negative ones with what they stand for.
+type TextQuestion = (Vec<Vec<Literal>>, Vec<(usize, Vec<Literal>)>);
+
 /// The types that are no texts with patterns.
 fn class(set: &Values) -> Option<u8> {
     match set {
@@ -225,11 +228,7 @@ impl Question<'_> {
 
     /// The questions about texts: two negative clauses for each set, surely inside and surely outside. With variables, the
     /// texts inside of a set that must hold are one question, whose letters they are, and those outside another.
-    fn text_questions(
-        &self,
-        sets: &[&Values],
-        single: bool,
-    ) -> Vec<(Vec<Vec<Literal>>, Vec<(usize, Vec<Literal>)>)> {
+    fn text_questions(&self, sets: &[&Values], single: bool) -> Vec<TextQuestion> {
         use positions::Reading::{Exact, Maybe, Surely};
         let must = self.positive.iter().filter(|atom| !atom.variables().is_empty());
         let must = must.filter_map(|atom| match &atom.predicate {

@@ -1,0 +1,71 @@
+//! Parts of statements for a search: one element of the candidate, and what may have something in common with it.
+
+use super::{
+    cover::{Element, Parts},
+    query::Picks,
+};
+use crate::{
+    elements::{Elements, Language},
+    work::Work,
+};
+
+/// So many combinations of Allows of several layers are searched.
+const MAX_COMBINATIONS: usize = 4096;
+
+/// The element that stands first.
+pub(super) fn first_part<P>(elements: &Elements<P>) -> Option<Element<'_, P>> {
+    if elements.negated {
+        Some(Element::Except(elements))
+    } else {
+        let (item, key) = (elements.items.first()?, elements.keys.first()?);
+        Some(Element::One(item, *key))
+    }
+}
+
+pub(super) fn pick<P>(element: usize, elements: &Elements<P>) -> Picks {
+    if elements.negated {
+        Picks::All
+    } else {
+        Picks::Only(u32::try_from(element).into_iter().collect())
+    }
+}
+
+/// The patterns of a list that may have something in common with an element.
+pub(super) fn near<P: Language>(elements: &Elements<P>, element: Element<'_, P>, work: &mut Work) -> Picks {
+    let Element::One(one, _) = element else {
+        return Picks::All;
+    };
+    if elements.negated {
+        return Picks::All;
+    }
+    let meets = elements
+        .items
+        .iter()
+        .enumerate()
+        .filter(|(_, item)| item.may_intersect(one, work));
+    Picks::Only(meets.filter_map(|(i, _)| u32::try_from(i).ok()).collect())
+}
+
+/// One Allow of each of the other layers, by index; `None` when there are too many combinations.
+pub(super) fn combinations(layers: &[Vec<Parts<'_>>]) -> Option<Vec<Vec<usize>>> {
+    let count = layers
+        .iter()
+        .try_fold(1_usize, |count, layer| count.checked_mul(layer.len()))?;
+    if count > MAX_COMBINATIONS {
+        return None;
+    }
+    let mut all = vec![Vec::new()];
+    for layer in layers {
+        all = all
+            .iter()
+            .flat_map(|some: &Vec<usize>| {
+                (0..layer.len()).map(move |i| {
+                    let mut more = some.clone();
+                    more.push(i);
+                    more
+                })
+            })
+            .collect();
+    }
+    Some(all)
+}

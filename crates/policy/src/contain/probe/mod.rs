@@ -1,0 +1,287 @@
+//! The search for a witness: requests made from the patterns and values at hand, each confirmed by the evaluator.
+
+mod first;
+mod many;
+mod near;
+mod polish;
+
+pub(in crate::contain) use first::first_look;
+
+use self::near::{HEAD, instance, near_actions, own_action, simple_context};
+use super::{
+    Witness,
+    callers::callers,
+    contexts::contexts,
+    names,
+    query::{Dimension, Part},
+    solve,
+};
+use crate::{
+    compiled::CompiledStatement,
+    document::{ActionElement, Document, ResourceElement},
+    evaluate::{Context, Outcome, Prepared, Request},
+    positions::{VariableCase, World},
+    principal::Caller,
+    work::Work,
+};
+
+/// An element of a candidate's Allow that was not proved.
+#[derive(Debug, Clone)]
+pub(in crate::contain) struct Question {
+    /// Index of the candidate's document and statement.
+    pub(in crate::contain) statement: (usize, usize),
+    /// Index of the action, of the resource.
+    pub(in crate::contain) action: usize,
+    pub(in crate::contain) resource: usize,
+    /// The ceiling's Deny that it may run into; `None` when no Allow of the ceiling covers it.
+    pub(in crate::contain) deny: Option<usize>,
+}
+
+impl Question {
+    /// The element as written.
+    pub(in crate::contain) fn describe(&self, candidate: &[&Document]) -> String {
+        let (document, statement) = self.statement;
+        let Some(statement) = candidate
+            .get(document)
+            .and_then(|d| d.statements().get(statement))
+        else {
+            return "the policy".to_owned();
+        };
+        let pick = |list: &[String], i: usize| list.get(i).cloned().unwrap_or_default();
+        let action = match &statement.action {
+            ActionElement::Action(list) => pick(list, self.action),
+            ActionElement::NotAction(list) => format!("everything but {}", list.join(", ")),
+        };
+        let resource = match &statement.resource {
+            Some(ResourceElement::Resource(list)) => pick(list, self.resource),
+            Some(ResourceElement::NotResource(list)) => format!("everything but {}", list.join(", ")),
+            None => "the role".to_owned(),
+        };
+        let text: String = format!("{action} on {resource}").chars().take(300).collect();
+        text
+    }
+}
+
+const MAX_ACTIONS: usize = 12;
+const MAX_RESOURCES: usize = 12;
+
+pub(in crate::contain) struct Probe<'a> {
+    layers: &'a [&'a [&'a Document]],
+    /// Of all layers, the first one's first.
+    documents: Vec<&'a Document>,
+    ceiling: &'a Document,
+}
+
+impl<'a> Probe<'a> {
+    pub(in crate::contain) fn new(layers: &'a [&'a [&'a Document]], ceiling: &'a Document) -> Self {
+        Self {
+            layers,
+            documents: layers.iter().flat_map(|layer| layer.iter().copied()).collect(),
+            ceiling,
+        }
+    }
+
+    fn statement(&self, question: &Question) -> Option<(&'a Document, &'a CompiledStatement)> {
+        let (d, s) = question.statement;
+        let document = *self.layers.first()?.get(d)?;
+        Some((document, document.compiled().statements.get(s)?))
+    }
+
+    fn deny(&self, question: &Question) -> Option<&'a CompiledStatement> {
+        self.ceiling.compiled().statements.get(question.deny?)
+    }
+
+    /// A confirmed request that is near at hand: the element's own words, and nothing in the context that no condition asks
+    /// for.
+    pub(in crate::contain) fn guess(&self, question: &Question, work: &mut Work) -> Option<Witness> {
+        let (document, statement) = self.statement(question)?;
+        let deny = self.deny(question);
+        let own = own_action(document, question)?;
+        let arn = statement
+            .resources
+            .as_ref()
+            .filter(|resources| !resources.negated)
+            .and_then(|resources| resources.items.get(question.resource)?.arn());
+        let variables = arn.map_or(&[][..], |arn| arn.rest.variables());
+        let context = simple_context(statement, deny, variables, work)?;
+        let mut request = Request {
+            action: String::new(),
+            resource: "*".to_owned(),
+            principal: None,
+            context,
+        };
+        for action in near_actions(own) {
+            match &statement.resources {
+                None => {}
+                Some(elements) if elements.negated => return None,
+                Some(_) => match arn {
+                    Some(arn) => request.resource = instance(arn, &request.context, HEAD, "a")?,
+                    None => {
+                        let service = action.split(':').next().unwrap_or_default();
+                        [request.resource, ..] = names::resources_of(service);
+                    }
+                },
+            }
+            request.action = action;
+            let found = self.with_callers(statement, 3, |caller, bounded| {
+                request.principal = caller;
+                let place = self.exceeds(&request, bounded, work)?;
+                Some(witness(request.clone(), bounded, place))
+            });
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
+    }
+
+    /// A confirmed request for which the element exceeds the ceiling, out of many that are tried.
+    pub(in crate::contain) fn search(&self, question: &Question, work: &mut Work) -> Option<Witness> {
+        let (document, statement) = self.statement(question)?;
+        let deny = self.deny(question);
+        let actions = self.actions(document, statement, question, deny, work);
+        let contexts = contexts(&self.documents, self.ceiling, statement, deny, work);
+        for (c, context) in contexts.iter().enumerate() {
+            // The first contexts are the most telling; later ones only vary a key.
+            let few = if c < 2 { MAX_ACTIONS } else { 2 };
+            for action in actions.iter().take(few) {
+                for resource in self.resources(statement, question, deny, action, context, work) {
+                    if work.exhausted() {
+                        return None;
+                    }
+                    let mut request = Request {
+                        action: action.clone(),
+                        resource,
+                        principal: None,
+                        context: context.clone(),
+                    };
+                    let found = self.with_callers(statement, 4, |caller, bounded| {
+                        request.principal = caller;
+                        self.exceeds(&request, bounded, work)?;
+                        self.smallest(request.clone(), bounded, work)
+                    });
+                    if found.is_some() {
+                        return found;
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// The request that a search put together, if it exceeds.
+    pub(in crate::contain) fn confirm_parts(
+        &self,
+        parts: &[Part],
+        dimensions: &[Dimension],
+        world: &World,
+        values: &solve::Values,
+        question: &Question,
+    ) -> Option<Witness> {
+        let mut work = Work::unlimited();
+        let mut request = Request {
+            action: String::new(),
+            resource: "*".to_owned(),
+            principal: None,
+            context: Context::new(),
+        };
+        let mut bounded = false;
+        for (v, (key, case)) in world.iter().enumerate() {
+            match case {
+                VariableCase::Absent => {}
+                VariableCase::Present => request.context.set(key, [values.get(v)]),
+                VariableCase::List => request.context.set(key, [values.get(v), "another"]),
+            }
+        }
+        for (part, dimension) in parts.iter().zip(dimensions) {
+            match (part, dimension) {
+                (Part::Action(word), _) => request.action = values.text(word),
+                (Part::Resource(Some(word)), _) => request.resource = values.text(word),
+                (Part::Caller(caller, of_bounded), _) => {
+                    request.principal = Some(caller.clone());
+                    bounded = *of_bounded;
+                }
+                (Part::Key(Some(texts)), Dimension::Key(key)) => {
+                    request.context.set(self.spelled(key), values.texts(texts));
+                }
+                (Part::Resource(None) | Part::Key(_), _) => {}
+            }
+        }
+        // As it is written, when it is spelled out.
+        let (document, _) = self.statement(question)?;
+        if let Some(own) = own_action(document, question)
+            && own.eq_ignore_ascii_case(&request.action)
+        {
+            own.clone_into(&mut request.action);
+        }
+        self.exceeds(&request, bounded, &mut work)?;
+        self.polish(&mut request, bounded, &mut work);
+        self.smallest(request, bounded, &mut work)
+    }
+
+    /// A condition key the way some statement spells it.
+    fn spelled<'k>(&'k self, key: &'k str) -> &'k str {
+        let documents = self.documents.iter().chain([&self.ceiling]);
+        let mut atoms = documents
+            .flat_map(|document| &document.compiled().statements)
+            .flat_map(|statement| &statement.atoms);
+        atoms
+            .find(|atom| atom.key == key)
+            .map_or(key, |atom| &atom.spelled)
+    }
+
+    /// Asks for callers that the statement is about, at most so many.
+    fn with_callers<T>(
+        &self,
+        statement: &CompiledStatement,
+        most: usize,
+        mut ask: impl FnMut(Option<Caller>, bool) -> Option<T>,
+    ) -> Option<T> {
+        let Some(element) = &statement.principal else {
+            return ask(None, false);
+        };
+        let statements = self
+            .documents
+            .iter()
+            .chain([&self.ceiling])
+            .flat_map(|d| &d.compiled().statements);
+        callers(statements.filter_map(|statement| statement.principal.as_ref()))
+            .into_iter()
+            .filter(|(caller, bounded)| element.is_about(caller, *bounded))
+            .take(most)
+            .find_map(|(caller, bounded)| ask(Some(caller), bounded))
+    }
+
+    /// Whether the candidate allows the request and the ceiling does not; where in the first layer it is allowed.
+    fn exceeds(&self, request: &Request, bounded: bool, work: &mut Work) -> Option<(usize, usize)> {
+        let prepared = Prepared::new(request).bounded(bounded);
+        if let Outcome::Allowed(_) = self.ceiling.compiled().outcome(&prepared, work) {
+            return None;
+        }
+        let mut first = None;
+        for layer in self.layers {
+            let mut allowed = None;
+            for (d, document) in layer.iter().enumerate() {
+                match document.compiled().outcome(&prepared, work) {
+                    Outcome::Denied(_) => return None,
+                    Outcome::Allowed(s) if allowed.is_none() => allowed = Some((d, s)),
+                    Outcome::Allowed(_) | Outcome::Silent => {}
+                }
+            }
+            let allowed = allowed?;
+            first = first.or(Some(allowed));
+        }
+        first.filter(|_| !work.exhausted())
+    }
+}
+
+fn witness(request: Request, bounded: bool, candidate: (usize, usize)) -> Witness {
+    Witness {
+        action: request.action,
+        resource: request.resource,
+        principal: request.principal,
+        bounded,
+        context: request.context,
+        candidate,
+    }
+}

@@ -1,0 +1,159 @@
+//! Requests close to what is written.
+
+use std::cell::LazyCell;
+
+use super::Question;
+use crate::{
+    arn::ArnPattern,
+    compiled::CompiledStatement,
+    condition::atom::Atom,
+    contain::{
+        names,
+        values::{choices, holding},
+    },
+    document::{ActionElement, Document},
+    elements::ActionText,
+    evaluate::Context,
+    glob::{Pattern, Syntax},
+    variable::Variable,
+    work::Work,
+};
+
+/// A context in which the conditions of the statements hold, looking at nothing else.
+pub(super) fn simple_context(
+    statement: &CompiledStatement,
+    deny: Option<&CompiledStatement>,
+    variables: &[Variable],
+    work: &mut Work,
+) -> Option<Context> {
+    let mut context = Context::new();
+    let statements = || std::iter::once(statement).chain(deny);
+    if variables.is_empty() && statements().all(|statement| statement.atoms.is_empty()) {
+        return Some(context);
+    }
+    let atoms: Vec<&Atom> = statements().flat_map(|statement| &statement.atoms).collect();
+    // Values that others are made of come first.
+    for variable in variables
+        .iter()
+        .chain(atoms.iter().flat_map(|atom| atom.variables()))
+    {
+        if !atoms.iter().any(|atom| atom.key == variable.key) {
+            context.set(&*variable.spelled, ["somebody"]);
+        }
+    }
+    for (i, atom) in atoms.iter().enumerate() {
+        if atoms.iter().take(i).any(|earlier| earlier.key == atom.key) {
+            continue;
+        }
+        let of_key: Vec<&Atom> = atoms
+            .iter()
+            .copied()
+            .filter(|other| other.key == atom.key)
+            .collect();
+        let choice = choices(&atom.key, &of_key, &context).into_iter().find(|choice| {
+            work.charge(8) && holding(&of_key, &atom.spelled, choice, &mut context, work) == of_key.len()
+        })?;
+        if let Some(values) = choice {
+            context.set(&*atom.spelled, values);
+        }
+    }
+    Some(context)
+}
+
+/// The action of the element as written; `None` when it is a negated list.
+pub(super) fn own_action<'d>(document: &'d Document, question: &Question) -> Option<&'d str> {
+    match &document.statements().get(question.statement.1)?.action {
+        ActionElement::Action(list) => list.get(question.action).map(String::as_str),
+        ActionElement::NotAction(_) => None,
+    }
+}
+
+/// A few names for the action as written: itself, or well-known ones that it stands for.
+pub(super) fn near_actions(own: &str) -> impl Iterator<Item = String> {
+    let plain = !own.contains(['*', '?']);
+    let everything = own == "*";
+    let (service, name) = own.split_once(':').unwrap_or((own, ""));
+    let wild = !plain && !everything;
+    let known = names::ACTIONS.iter().filter(move |known| {
+        wild && known
+            .strip_prefix(service)
+            .is_some_and(|rest| rest.starts_with(':'))
+    });
+    // Parsed only when there is something to compare it with.
+    let pattern = LazyCell::new(move || if name == "*" { None } else { action_pattern(own) });
+    let stands_for = move |known: &&&str| {
+        let mut work = Work::unlimited();
+        let text = ActionText::new(known);
+        pattern
+            .as_ref()
+            .is_none_or(|pattern| pattern.matches(&text.chars, &Context::new(), &mut work))
+    };
+    let any = [
+        "s3:GetObject",
+        "iam:CreateUser",
+        "ec2:RunInstances",
+        "service:Action",
+    ];
+    let any = any.into_iter().filter(move |_| everything).map(str::to_owned);
+    plain
+        .then(|| own.to_owned())
+        .into_iter()
+        .chain(any)
+        .chain(known.filter(stands_for).take(6).map(|known| (*known).to_owned()))
+        .chain(std::iter::once_with(move || if wild { action_instance(own, "Any") } else { None }).flatten())
+}
+
+fn action_pattern(text: &str) -> Option<Pattern> {
+    let syntax = Syntax {
+        wildcards: true,
+        variables: false,
+        fold: true,
+    };
+    Pattern::parse(text, syntax).ok()
+}
+
+/// Names that a pattern for actions matches, in its own spelling.
+pub(super) fn action_instances(text: &str) -> Vec<String> {
+    if !text.contains(['*', '?']) {
+        return vec![text.to_owned()];
+    }
+    let runs = ["Any", "", "Object"].into_iter();
+    runs.filter_map(|run| action_instance(text, run)).collect()
+}
+
+fn action_instance(text: &str, run: &str) -> Option<String> {
+    let syntax = Syntax {
+        wildcards: true,
+        variables: false,
+        fold: false,
+    };
+    Pattern::parse(text, syntax)
+        .ok()?
+        .instance(&Context::new(), run, 'a')
+}
+
+/// What stands for a lone `*` in the partition, the service, the region and the account.
+pub(super) const HEAD: [&str; 5] = ["arn", "aws", "s3", "us-east-1", "123456789012"];
+
+/// Another choice, for limits on regions and accounts.
+pub(super) const OTHER_HEAD: [&str; 5] = ["arn", "aws-cn", "s3", "eu-south-2", "999999999999"];
+
+pub(super) fn instance(arn: &ArnPattern, context: &Context, usual: [&str; 5], run: &str) -> Option<String> {
+    let mut text = String::with_capacity(96);
+    for (part, run) in arn.head.iter().zip(usual) {
+        part.write_instance(context, run, 'a', &mut text)?;
+        text.push(':');
+    }
+    arn.rest.write_instance(context, run, 'a', &mut text)?;
+    Some(text)
+}
+
+pub(super) fn overlap(a: &ArnPattern, b: &ArnPattern, context: &Context) -> Option<String> {
+    let mut text = String::new();
+    for ((x, y), usual) in a.head.iter().zip(&b.head).zip(HEAD) {
+        text.push_str(&x.overlap(y, context)?.instance(context, usual, 'a')?);
+        text.push(':');
+    }
+    text.push_str(&a.rest.overlap(&b.rest, context)?.instance(context, "a", 'a')?);
+    Some(text)
+}
