@@ -287,6 +287,38 @@ impl Principal {
         }
     }
 
+    /// A principal listed that is the caller for one value of what is not known of the caller: the name of a session, the
+    /// user behind a federated user.
+    pub(crate) fn may_name(&self, caller: &Caller) -> Option<&str> {
+        let Self::Listed { aws, .. } = self else {
+            return None;
+        };
+        let may_be = |text: &&String| match (caller, Caller::parse(text)) {
+            (
+                Caller::FederatedUser {
+                    account,
+                    of_user: None,
+                    ..
+                },
+                Ok(Caller::User { account: named, .. }),
+            ) => *account == named,
+            (
+                Caller::RoleSession {
+                    account,
+                    role,
+                    session: None,
+                },
+                Ok(Caller::RoleSession {
+                    account: named,
+                    role: of,
+                    session: Some(_),
+                }),
+            ) => *account == named && role.eq_ignore_ascii_case(&of),
+            _ => false,
+        };
+        aws.iter().find(may_be).map(String::as_str)
+    }
+
     /// The strongest way in which the caller is named.
     pub(crate) fn names(&self, caller: &Caller) -> Option<Named> {
         match self {

@@ -54,11 +54,16 @@ impl Situation<'_> {
     pub fn evaluate(&self, request: &Request) -> Result<Evaluation, SituationError> {
         self.check(request)?;
         let mut work = Work::limited(MAX_STEPS);
-        let evaluation = Flow::new(self, request).decide(&mut work);
+        let flow = Flow::new(self, request);
+        let evaluation = flow.decide(&mut work);
+        let unknown = evaluation
+            .is_allowed()
+            .then(|| flow.possible_deny(&mut work))
+            .flatten();
         if work.exhausted() {
             return Err(SituationError::Budget(MAX_STEPS));
         }
-        Ok(evaluation)
+        unknown.map_or(Ok(evaluation), |who| Err(SituationError::UnknownCaller(who)))
     }
 }
 
@@ -202,6 +207,25 @@ impl<'s, 'a> Flow<'s, 'a> {
             // Nobody else comes here: what is needed has been found to allow.
             _ => Evaluation::by_rule(Decision::ImplicitDeny, Rule::ResourcePolicyMissing),
         }
+    }
+
+    /// A principal that a Deny names and that the caller, of whom not everything is known, may be.
+    fn possible_deny(&self, work: &mut Work) -> Option<String> {
+        let caller = self.request.principal.as_ref()?;
+        if rules::always_allowed(self.request, self.situation.session_token) {
+            return None;
+        }
+        let documents = self.layers.iter().flat_map(|applying| applying.documents);
+        documents
+            .flat_map(|document| &document.compiled().statements)
+            .filter(|statement| statement.effect == Effect::Deny)
+            .find_map(|statement| {
+                let Some(PrincipalElement::Principal(principal)) = &statement.principal else {
+                    return None;
+                };
+                let named = principal.may_name(caller)?;
+                statement.covers(&self.prepared, work).then(|| named.to_owned())
+            })
     }
 
     /// The Allow of the resource policy that names the caller most directly.

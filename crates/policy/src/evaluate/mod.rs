@@ -211,8 +211,12 @@ impl CompiledStatement {
     }
 
     pub(crate) fn matches(&self, request: &Prepared<'_>, work: &mut Work) -> bool {
-        self.is_about(request)
-            && self.actions.matches_action(&request.action, work)
+        self.is_about(request) && self.covers(request, work)
+    }
+
+    /// Whether the statement matches, whoever asks.
+    fn covers(&self, request: &Prepared<'_>, work: &mut Work) -> bool {
+        self.actions.matches_action(&request.action, work)
             && self
                 .resources
                 .as_ref()

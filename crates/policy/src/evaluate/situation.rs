@@ -232,6 +232,10 @@ pub enum SituationError {
         /// The kind that belongs there.
         expected: PolicyKind,
     },
+    /// A Deny names a session while the caller is some session of its role, or a user while the caller is a federated user
+    /// of nobody knows whom; and nothing else denies.
+    #[error("a statement denies {0}, and it is not known whether the caller is that one")]
+    UnknownCaller(String),
     /// Only actions `sts:AssumeRole…` on the ARN of a role assume one.
     #[error("{0} does not assume a role")]
     NotAssumeRole(String),

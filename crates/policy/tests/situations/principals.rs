@@ -1,6 +1,6 @@
 //! Whom a Principal or NotPrincipal element means.
 
-use deputy_policy::{Caller, Decision, PolicyKind, Situation};
+use deputy_policy::{Caller, Decision, PolicyKind, Request, Situation, SituationError};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -236,4 +236,53 @@ fn the_arn_of_the_root_user_as_a_key_means_the_root_user_only() {
         (ask(ROOT), ask(USER), ask(SESSION)),
         (Allowed, ImplicitDeny, ImplicitDeny)
     );
+}
+
+#[test]
+fn a_deny_of_somebody_who_may_be_the_caller_is_no_allow() {
+    let denying = |who: &str, action: &str| {
+        document(
+            PolicyKind::Resource,
+            json!([
+                {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"},
+                {"Effect": "Deny", "Principal": aws(who), "Action": action, "Resource": "*"},
+            ]),
+        )
+    };
+    let ask = |who: &str, action: &str, request: &Request| {
+        let resource = denying(who, action);
+        Situation::new().resource_policy(&resource).evaluate(request)
+    };
+    let unknown = |answer| matches!(answer, Err(SituationError::UnknownCaller(_)));
+    assert!(
+        unknown(ask(USER, "s3:*", &get(FEDERATED))),
+        "Bob may have made Carol's session"
+    );
+    assert!(
+        unknown(ask(SESSION, "s3:*", &get(ROLE))),
+        "s1 is a session of the role"
+    );
+    for (who, action, request) in [
+        (USER, "ec2:*", get(FEDERATED)),
+        ("arn:aws:iam::999999999999:user/bob", "s3:*", get(FEDERATED)),
+        (
+            "arn:aws:iam::123456789012:user/alice",
+            "s3:*",
+            carol_of_bob("s3:GetObject", OBJECT),
+        ),
+        (
+            "arn:aws:sts::123456789012:assumed-role/app/s2",
+            "s3:*",
+            get(SESSION),
+        ),
+        (
+            "arn:aws:sts::123456789012:assumed-role/other/s1",
+            "s3:*",
+            get(ROLE),
+        ),
+    ] {
+        assert!(ask(who, action, &request).unwrap().is_allowed(), "{who}");
+    }
+    let denied = ask(USER, "s3:*", &carol_of_bob("s3:GetObject", OBJECT)).unwrap();
+    assert_eq!(denied.decision, ExplicitDeny);
 }
