@@ -26,6 +26,7 @@ use support::{
     choices::Choices,
     edits::edit,
     engine::{Verdict, contain},
+    flow::scene,
     model::{Policy, Statement},
     pairs::{Pair, pair},
     policies::{policy, statement},
@@ -178,6 +179,28 @@ fn both_agree(c: &mut Choices<'_>, pair: &Pair) -> Result<(), String> {
         });
     }
     wrong.map_or(Ok(()), Err)
+}
+
+#[test]
+fn both_evaluators_agree_on_the_whole_decision() {
+    let (mut allowed, mut all, mut refused) = (0, 0, 0);
+    let scenes = u64::from(Config::default().cases) * 4;
+    for seed in 0..scenes {
+        let (scene, group) = scene(&mut Choices::seeded(seed));
+        match scene.compare(&group) {
+            Ok((of_scene, requests)) => {
+                allowed += of_scene;
+                all += requests;
+            }
+            Err(wrong) if wrong.contains("evaluator says") => panic!("seed {seed}: {wrong}"),
+            Err(_) => refused += 1,
+        }
+    }
+    eprintln!("{allowed} of {all} requests allowed; {refused} of {scenes} scenes refused");
+    assert!(
+        allowed * 20 > all && all > scenes && refused * 20 < scenes,
+        "the check says too little"
+    );
 }
 
 /// A short run of what `make soak` runs for long: no sampled request contradicts *contained*, witnesses convince both

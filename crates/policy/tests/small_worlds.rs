@@ -24,7 +24,8 @@ use support::{
 /// Statements to choose from, and for each the requests that it is about.
 struct World {
     kind: PolicyKind,
-    requests: Vec<Request>,
+    /// With whether the caller has a permissions boundary.
+    requests: Vec<(Request, bool)>,
     statements: Vec<(Value, Bits)>,
     /// Whether conditions of this world are not defined for all requests.
     undefined: bool,
@@ -44,11 +45,19 @@ fn request(action: &str, resource: &str, context: Context) -> Request {
 impl World {
     /// `statements` have no Effect.
     fn new(kind: PolicyKind, requests: Vec<Request>, statements: Vec<Value>) -> Self {
+        let with = |bounded: bool| requests.iter().map(move |request| (request.clone(), bounded));
+        // Only NotPrincipal looks at it.
+        let matters = statements.iter().any(|s| s.get("NotPrincipal").is_some());
+        let requests: Vec<(Request, bool)> = with(false)
+            .chain(with(true).filter(|(request, _)| {
+                matters && request.principal.as_ref().is_some_and(Caller::can_have_boundary)
+            }))
+            .collect();
         let about = |statement: &Value| {
             let document = self::document(&[(statement, "Allow")]);
             let mut bits = vec![0; requests.len().div_ceil(64)];
-            for (i, request) in requests.iter().enumerate() {
-                if decide_naively(&[vec![document.clone()]], request, false) == Answer::Allowed {
+            for (i, (request, bounded)) in requests.iter().enumerate() {
+                if decide_naively(&[vec![document.clone()]], request, *bounded) == Answer::Allowed {
                     bits[i / 64] |= 1 << (i % 64);
                 }
             }
@@ -82,8 +91,12 @@ impl World {
         let mut allowed = vec![0; self.requests.len().div_ceil(64)];
         let mut denied = allowed.clone();
         for i in 0..count {
-            let (statement, bits) = c.pick(&self.statements);
-            let deny = i > 0 && c.chance(1, 2);
+            let (mut statement, mut bits) = c.pick(&self.statements).clone();
+            if i == 0 && statement.get("NotPrincipal").is_some() {
+                (statement, bits) = self.statements[0].clone();
+            }
+            // With Allow it is refused.
+            let deny = i > 0 && (statement.get("NotPrincipal").is_some() || c.chance(1, 2));
             chosen.push((statement, if deny { "Deny" } else { "Allow" }));
             let sum = if deny { &mut denied } else { &mut allowed };
             sum.iter_mut().zip(bits).for_each(|(sum, bits)| *sum |= bits);
@@ -92,6 +105,7 @@ impl World {
             .iter_mut()
             .zip(&denied)
             .for_each(|(sum, bits)| *sum &= !bits);
+        let chosen: Vec<(&Value, &str)> = chosen.iter().map(|(s, effect)| (s, *effect)).collect();
         (document(&chosen), allowed)
     }
 
@@ -591,6 +605,15 @@ fn actions_resources_and_conditions_together_are_exact() {
 
 #[test]
 fn principals_are_exact() {
+    principal_world(PolicyKind::Trust, false).run(2);
+}
+
+#[test]
+fn those_whom_not_principal_spares_are_exact() {
+    principal_world(PolicyKind::Resource, true).run(4);
+}
+
+fn principal_world(kind: PolicyKind, negated: bool) -> World {
     let account = "111111111111";
     let arn = |rest: &str| format!("arn:aws:iam::{account}:{rest}");
     let session = |rest: &str| format!("arn:aws:sts::{account}:{rest}");
@@ -605,6 +628,7 @@ fn principals_are_exact() {
         json!({"AWS": [account, arn("role/r"), session("assumed-role/r/s")]}),
         json!({"AWS": session("assumed-role/r/s")}),
         json!({"AWS": session("federated-user/f")}),
+        json!({"AWS": [account, session("federated-user/f")]}),
         json!({"AWS": "222222222222", "Service": "ec2.amazonaws.com"}),
         json!({"Service": ["ec2.amazonaws.com", "s3.amazonaws.com"]}),
         json!({"Federated": "accounts.google.com"}),
@@ -612,7 +636,17 @@ fn principals_are_exact() {
     let mut statements = Vec::new();
     for list in &lists {
         for action in ["sts:a", "sts:*"] {
-            statements.push(json!({"Principal": list, "Action": action}));
+            let mut statement = json!({"Principal": list, "Action": action});
+            if kind == PolicyKind::Resource {
+                statement["Resource"] = json!("*");
+            }
+            statements.push(statement.clone());
+            // Everybody who is spared is listed with account and role.
+            if negated && list["AWS"][0] == account {
+                statement.as_object_mut().unwrap().remove("Principal");
+                statement["NotPrincipal"] = list.clone();
+                statements.push(statement);
+            }
         }
     }
     let callers = [
@@ -638,15 +672,22 @@ fn principals_are_exact() {
         "accounts.google.com",
         "graph.facebook.com",
     ];
+    let mut callers: Vec<Caller> = callers.iter().map(|text| Caller::parse(text).unwrap()).collect();
+    for (name, user) in [("f", "a"), ("g", "a"), ("f", "c")] {
+        callers.push(Caller::FederatedUser {
+            account: callers[4].account().unwrap().clone(),
+            name: name.to_owned(),
+            of_user: Some(user.to_owned()),
+        });
+    }
     let mut requests = Vec::new();
     for caller in callers {
         for action in ["sts:a", "sts:b"] {
-            let principal = Some(Caller::parse(caller).unwrap());
             requests.push(Request {
-                principal,
+                principal: Some(caller.clone()),
                 ..request(action, &arn("role/x"), Context::new())
             });
         }
     }
-    World::new(PolicyKind::Trust, requests, statements).run(2);
+    World::new(kind, requests, statements)
 }

@@ -88,6 +88,11 @@ pub fn decide(layers: &[&[&Document]], request: &Request) -> Answer {
 /// What the second evaluator says to the same.
 pub fn decide_naively(layers: &[Vec<Value>], request: &Request, bounded: bool) -> Answer {
     let layers: Vec<Vec<&Value>> = layers.iter().map(|layer| layer.iter().collect()).collect();
+    asked(request, bounded, |ask| naive::decide(&layers, ask))
+}
+
+/// The request in the words of the second evaluator.
+pub fn asked<T>(request: &Request, bounded: bool, run: impl FnOnce(&Ask<'_>) -> T) -> T {
     let context: Keys = request
         .context
         .iter()
@@ -98,13 +103,12 @@ pub fn decide_naively(layers: &[Vec<Value>], request: &Request, bounded: bool) -
         Some(Caller::FederatedUser { of_user, .. }) => of_user.as_deref(),
         _ => None,
     };
-    let ask = Ask {
+    run(&Ask {
         action: &request.action,
         resource: &request.resource,
         caller: caller.as_deref(),
         of_user,
         bounded,
         context: &context,
-    };
-    naive::decide(&layers, &ask)
+    })
 }

@@ -15,6 +15,7 @@ pub mod certificates;
 pub mod choices;
 pub mod edits;
 pub mod engine;
+pub mod flow;
 pub mod model;
 pub mod naive;
 pub mod naive_values;

@@ -33,21 +33,43 @@ pub enum Answer {
 
 /// Any Deny that applies denies; else every layer must have an Allow that applies.
 pub fn decide(layers: &[Vec<&Value>], ask: &Ask<'_>) -> Answer {
-    let applies = |layer: &Vec<&Value>, effect: &str| {
-        layer.iter().any(|document| {
-            statements(document).iter().any(|statement| {
-                statement["Effect"] == *effect && statement_applies(document, statement, ask)
-            })
-        })
-    };
-    if layers.iter().any(|layer| applies(layer, "Deny")) {
+    if layers.iter().any(|layer| denies(layer, ask)) {
         return Answer::ExplicitDeny;
     }
-    if layers.iter().all(|layer| applies(layer, "Allow")) {
+    if layers.iter().all(|layer| allows(layer, ask)) {
         Answer::Allowed
     } else {
         Answer::ImplicitDeny
     }
+}
+
+/// Whether a Deny of one of the documents applies.
+pub fn denies(documents: &[&Value], ask: &Ask<'_>) -> bool {
+    documents
+        .iter()
+        .any(|document| some_applies(document, "Deny", ask))
+}
+
+/// Whether an Allow of one of the documents applies.
+pub fn allows(documents: &[&Value], ask: &Ask<'_>) -> bool {
+    documents
+        .iter()
+        .any(|document| some_applies(document, "Allow", ask))
+}
+
+/// How the most direct Allow of a resource policy that applies names the caller.
+pub fn grant(document: &Value, ask: &Ask<'_>) -> Option<Naming> {
+    statements(document)
+        .into_iter()
+        .filter(|statement| statement["Effect"] == "Allow" && statement_applies(document, statement, ask))
+        .filter_map(|statement| naming(&statement["Principal"], ask))
+        .max()
+}
+
+fn some_applies(document: &Value, effect: &str, ask: &Ask<'_>) -> bool {
+    statements(document)
+        .iter()
+        .any(|statement| statement["Effect"] == *effect && statement_applies(document, statement, ask))
 }
 
 fn statements(document: &Value) -> Vec<&Value> {
@@ -224,30 +246,55 @@ fn is_anyone(element: &Value) -> bool {
     *element == "*" || listed(element).contains(&("AWS".to_owned(), "*".to_owned()))
 }
 
+/// How a Principal element means the caller; the order is that of strength.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Naming {
+    /// The account is named.
+    Account,
+    /// The role of the session, or the user of the federated session, is named.
+    Behind,
+    /// The caller itself is named, or everybody.
+    Itself,
+}
+
 fn principal_names(element: &Value, ask: &Ask<'_>) -> bool {
-    let caller = ask.caller.unwrap();
-    is_anyone(element)
-        || listed(element).iter().any(|(kind, text)| {
-            if kind != "AWS" {
-                return kind_of(caller) == kind && text == caller;
-            }
-            let Some(who) = account_of(caller) else {
-                return false;
-            };
-            if is_account(text) {
-                return who.account == text;
-            }
-            let Some(named) = arn(text) else { return false };
-            if (named.partition, named.account) != (who.partition, who.account) {
-                return false;
-            }
-            named.rest == "root"
-                || text == caller
-                || role_named(&named).is_some_and(|role| role_of(&who) == Some(role))
-                || ask
-                    .of_user
-                    .is_some_and(|user| named.rest == format!("user/{user}"))
-        })
+    naming(element, ask).is_some()
+}
+
+fn naming(element: &Value, ask: &Ask<'_>) -> Option<Naming> {
+    if is_anyone(element) {
+        return Some(Naming::Itself);
+    }
+    listed(element)
+        .iter()
+        .filter_map(|(kind, text)| naming_by(kind, text, ask))
+        .max()
+}
+
+fn naming_by(kind: &str, text: &str, ask: &Ask<'_>) -> Option<Naming> {
+    let caller = ask.caller?;
+    if kind != "AWS" {
+        return (kind_of(caller) == kind && text == caller).then_some(Naming::Itself);
+    }
+    let who = account_of(caller)?;
+    if is_account(text) {
+        return (who.account == text).then_some(Naming::Account);
+    }
+    let named = arn(text)?;
+    if (named.partition, named.account) != (who.partition, who.account) {
+        return None;
+    }
+    let behind = role_named(&named).is_some_and(|role| role_of(&who) == Some(role))
+        || ask
+            .of_user
+            .is_some_and(|user| named.rest == format!("user/{user}"));
+    if named.rest == "root" {
+        Some(Naming::Account)
+    } else if behind {
+        Some(Naming::Behind)
+    } else {
+        (text == caller).then_some(Naming::Itself)
+    }
 }
 
 /// `NotPrincipal` spares whoever is listed with the most specific ARN; accounts and roles are listed besides, and do

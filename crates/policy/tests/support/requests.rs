@@ -107,7 +107,8 @@ pub fn group(c: &mut Choices<'_>, pair: &Pair, keys: &[&'static Key]) -> Group {
         resources = vec!["arn:aws:iam::111111111111:role/r".to_owned()];
     }
     let callers = if policy.kind.has_principal() {
-        vec![Some(caller_of(c, statement)), Some(any_caller(c))]
+        let fused = fused(c, pair).unwrap_or_else(|| any_caller(c));
+        vec![Some(caller_of(c, statement)), Some(any_caller(c)), Some(fused)]
     } else {
         vec![None]
     };
@@ -273,7 +274,7 @@ const CALLERS: &[&str] = &[
 ];
 
 /// Every sort of caller; of sessions, every name with everybody who may be behind it.
-fn any_caller(c: &mut Choices<'_>) -> Caller {
+pub fn any_caller(c: &mut Choices<'_>) -> Caller {
     let account = |c: &mut Choices<'_>| Account {
         partition: (*c.pick(&["aws", "aws", "aws", "aws-iso"])).to_owned(),
         id: OWN.to_owned(),
@@ -299,8 +300,34 @@ fn any_caller(c: &mut Choices<'_>) -> Caller {
     }
 }
 
+/// A session that the pair names in two ways: a listed federated user of a listed user.
+fn fused(c: &mut Choices<'_>, pair: &Pair) -> Option<Caller> {
+    let principals = pair
+        .policies()
+        .flat_map(|policy| &policy.statements)
+        .filter_map(|s| s.principals.as_ref());
+    let (mut sessions, mut users) = (Vec::new(), Vec::new());
+    for (_, text) in principals.flat_map(|principals| &principals.listed) {
+        match Caller::parse(text) {
+            Ok(Caller::FederatedUser { account, name, .. }) => sessions.push((account, name)),
+            Ok(Caller::User { account, name }) => users.push((account, name)),
+            _ => {}
+        }
+    }
+    if sessions.is_empty() || users.is_empty() {
+        return None;
+    }
+    let (account, name) = c.pick(&sessions).clone();
+    let (_, user) = c.pick(&users).clone();
+    Some(Caller::FederatedUser {
+        account,
+        name,
+        of_user: Some(user),
+    })
+}
+
 /// Somebody that the statement names, when it names anybody.
-fn caller_of(c: &mut Choices<'_>, statement: &Statement) -> Caller {
+pub fn caller_of(c: &mut Choices<'_>, statement: &Statement) -> Caller {
     match &statement.principals {
         Some(principals) if !principals.negated && !principals.listed.is_empty() => {
             let (_, text) = c.pick(&principals.listed);

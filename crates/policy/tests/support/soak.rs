@@ -8,6 +8,7 @@ use super::{
     certificates::{Forgeries, forge},
     choices::Choices,
     engine::{Verdict, contain, decide, decide_naively},
+    flow::scene,
     naive::Answer,
     pairs::{Pair, pair},
     requests::{empty_request, group, keys_of, neighbours},
@@ -32,11 +33,13 @@ pub struct Counts {
     pub near: u64,
     /// Decisions compared with the second evaluator.
     pub compared: u64,
+    /// Whole decisions (accounts, organisation, resource policy) compared with it.
+    pub situations: u64,
     pub forgeries: Forgeries,
 }
 
-/// So many groups of requests for one contained pair; some 24 requests each.
-const GROUPS: usize = 24;
+/// So many groups of requests for one contained pair; a dozen requests each, three dozen with callers.
+const GROUPS: usize = 48;
 /// One group in so many is measured and compared with the second evaluator.
 const SAMPLE: u64 = 64;
 
@@ -46,7 +49,13 @@ impl Counts {
         let mut c = Choices::seeded(seed);
         let pair = pair(&mut c);
         self.pair(&mut c, &pair)
-            .map_err(|e| format!("seed {seed}: {e}\n{pair}"))
+            .map_err(|e| format!("seed {seed}: {e}\n{pair}"))?;
+        if self.pairs.is_multiple_of(SAMPLE) {
+            let (scene, group) = scene(&mut c);
+            let (_, count) = scene.compare(&group).map_err(|e| format!("seed {seed}: {e}"))?;
+            self.situations += count;
+        }
+        Ok(())
     }
 
     pub fn pair(&mut self, c: &mut Choices<'_>, pair: &Pair) -> Result<(), String> {
@@ -222,8 +231,8 @@ impl fmt::Display for Counts {
         )?;
         write!(
             f,
-            "decisions compared with the second evaluator {}",
-            self.compared
+            "decisions compared with the second evaluator {}, whole situations {}",
+            self.compared, self.situations
         )
     }
 }

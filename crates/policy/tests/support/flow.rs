@@ -1,0 +1,281 @@
+//! The whole decision: policies of every kind that bear on one request, and a second opinion on how AWS puts them together
+//! (IAM User Guide, "Policy evaluation logic"), step by step as the guide has it.
+
+use deputy_policy::{Caller, Decision, Document, PolicyKind, Request, Situation};
+use serde_json::Value;
+
+use super::{
+    choices::Choices,
+    edits::edit,
+    engine::asked,
+    model::{Policy, Principals},
+    naive::{self, Answer, Ask, Naming},
+    pairs::Pair,
+    policies::{OWN, policy, principals},
+    requests::{Group, any_caller, caller_of, group, keys_of},
+};
+
+/// Everything that bears on a request.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    identity: Vec<Policy>,
+    resource: Option<Policy>,
+    boundary: Vec<Policy>,
+    session: Vec<Policy>,
+    service_control: Vec<Vec<Policy>>,
+    resource_control: Vec<Vec<Policy>>,
+    resource_account: &'static str,
+    management_account: Option<&'static str>,
+}
+
+/// A scene whose policies are edited copies of one another, and requests.
+pub fn scene(c: &mut Choices<'_>) -> (Scene, Group) {
+    let original = policy(c, PolicyKind::Identity);
+    let mut copy = |c: &mut Choices<'_>, kind: PolicyKind| {
+        let mut copy = original.clone();
+        copy.kind = kind;
+        for statement in &mut copy.statements {
+            statement.principals = kind.has_principal().then(|| principals(c, kind, statement.deny));
+        }
+        for _ in 0..c.below(3) {
+            edit(c, &mut copy, true);
+        }
+        copy
+    };
+    let identity = vec![copy(c, PolicyKind::Identity)];
+    let resource = c.chance(2, 3).then(|| copy(c, PolicyKind::Resource));
+    let boundary: Vec<Policy> = (0..c.below(2)).map(|_| copy(c, PolicyKind::Boundary)).collect();
+    let session: Vec<Policy> = (0..c.below(3)).map(|_| copy(c, PolicyKind::Session)).collect();
+    let mut level = |c: &mut Choices<'_>| {
+        (0..c.between(1, 2))
+            .map(|_| copy(c, PolicyKind::ServiceControl))
+            .collect()
+    };
+    let service_control = (0..*c.pick(&[0, 0, 1, 2])).map(|_| level(c)).collect();
+    let resource_control = if c.chance(1, 4) {
+        let mut denies = policy(c, PolicyKind::Identity);
+        denies.kind = PolicyKind::ResourceControl;
+        for statement in &mut denies.statements {
+            statement.deny = true;
+            statement.not_action = false;
+            statement.principals = Some(Principals {
+                negated: false,
+                listed: Vec::new(),
+            });
+        }
+        vec![vec![denies]]
+    } else {
+        Vec::new()
+    };
+    let scene = Scene {
+        resource_account: *c.pick(&[OWN, OWN, "222222222222"]),
+        management_account: *c.pick(&[None, None, Some(OWN), Some("222222222222")]),
+        identity,
+        resource,
+        boundary,
+        session,
+        service_control,
+        resource_control,
+    };
+    let ceiling = scene.resource.clone().unwrap_or_else(|| original.clone());
+    let pair = Pair {
+        layers: vec![vec![ceiling.clone()]],
+        ceiling,
+    };
+    let keys = keys_of(&pair);
+    let mut group = group(c, &pair, &keys);
+    group.callers = vec![Some(any_caller(c)), Some(any_caller(c))];
+    if let Some(policy) = &scene.resource {
+        let statement = c.pick(&policy.statements);
+        group.callers.push(Some(caller_of(c, statement)));
+    }
+    (scene, group)
+}
+
+fn read(policies: &[Policy]) -> Result<Vec<Document>, String> {
+    let read = |policy: &Policy| {
+        let value = policy.to_value();
+        Document::from_value(&value, policy.kind).map_err(|e| format!("{value}: {e}"))
+    };
+    policies.iter().map(read).collect()
+}
+
+fn values(policies: &[Policy]) -> Vec<Value> {
+    policies.iter().map(Policy::to_value).collect()
+}
+
+impl Scene {
+    /// Whether the policies that go with it fit the caller: only users and sessions have boundaries, and only sessions
+    /// have session policies.
+    fn fits(&self, caller: Option<&Caller>) -> bool {
+        match caller {
+            None | Some(Caller::RoleSession { .. } | Caller::FederatedUser { .. }) => true,
+            Some(Caller::User { .. }) => self.session.is_empty(),
+            Some(_) => self.session.is_empty() && self.boundary.is_empty(),
+        }
+    }
+
+    /// Compares both evaluators on all requests of the group; the number of those that were allowed and of all.
+    pub fn compare(&self, group: &Group) -> Result<(u64, u64), String> {
+        let identity = read(&self.identity)?;
+        let resource = read(self.resource.as_slice())?;
+        let (boundary, session) = (read(&self.boundary)?, read(&self.session)?);
+        let levels = |levels: &[Vec<Policy>]| {
+            levels
+                .iter()
+                .map(|level| read(level))
+                .collect::<Result<Vec<_>, _>>()
+        };
+        let (scps, rcps) = (levels(&self.service_control)?, levels(&self.resource_control)?);
+        let mut situation = Situation::new()
+            .identity(&identity)
+            .boundaries(&boundary)
+            .session(&session)
+            .service_control(&scps)
+            .resource_control(&rcps)
+            .resource_account(self.resource_account);
+        if let Some(policy) = resource.first() {
+            situation = situation.resource_policy(policy);
+        }
+        if let Some(account) = self.management_account {
+            situation = situation.management_account(account);
+        }
+        let (mut allowed, mut all, mut wrong) = (0, 0, None);
+        let mut request = super::requests::empty_request();
+        group.visit(&mut request, &mut |request| {
+            if !self.fits(request.principal.as_ref()) {
+                return;
+            }
+            let ours = match situation.evaluate(request).map(|evaluation| evaluation.decision) {
+                Ok(Decision::Allowed) => Answer::Allowed,
+                Ok(Decision::ExplicitDeny) => Answer::ExplicitDeny,
+                Ok(Decision::ImplicitDeny) => Answer::ImplicitDeny,
+                Err(e) => {
+                    wrong = Some(format!("{e}: {request:?}"));
+                    return;
+                }
+            };
+            let other = self.decide(request);
+            all += 1;
+            allowed += u64::from(ours == Answer::Allowed);
+            if ours != other {
+                wrong = Some(format!(
+                    "the evaluator says {ours:?}, the second one {other:?} to {request:?}\n{self}"
+                ));
+            }
+        });
+        wrong.map_or(Ok((allowed, all)), Err)
+    }
+
+    /// The second opinion.
+    fn decide(&self, request: &Request) -> Answer {
+        let bounded = !self.boundary.is_empty();
+        asked(request, bounded, |ask| {
+            self.steps(ask, request.principal.as_ref())
+        })
+    }
+
+    fn steps(&self, ask: &Ask<'_>, caller: Option<&Caller>) -> Answer {
+        let (identity, boundary, session) = (
+            values(&self.identity),
+            values(&self.boundary),
+            values(&self.session),
+        );
+        let resource = values(self.resource.as_slice());
+        let levels = |levels: &[Vec<Policy>]| levels.iter().map(|level| values(level)).collect::<Vec<_>>();
+        let (mut scps, mut rcps) = (levels(&self.service_control), levels(&self.resource_control));
+        let account = caller.and_then(Caller::account);
+        // SCPs bind principals of member accounts, RCPs resources of member accounts.
+        let no_account = caller.is_some() && account.is_none();
+        if no_account || (account.is_some() && account.map(|a| a.id.as_str()) == self.management_account) {
+            scps.clear();
+        }
+        if Some(self.resource_account) == self.management_account {
+            rcps.clear();
+        }
+        // 0. An explicit Deny in any policy that applies.
+        let of_levels = |levels: &[Vec<Value>]| levels.iter().any(|level| denies(level, ask));
+        let own = [&identity, &boundary, &session, &resource];
+        if of_levels(&scps) || of_levels(&rcps) || own.iter().any(|layer| denies(layer, ask)) {
+            return Answer::ExplicitDeny;
+        }
+        // Partitions have nothing to do with each other.
+        let partition = ask.resource.split(':').nth(1);
+        if account.is_some_and(|a| partition.is_some_and(|p| p != a.partition)) {
+            return Answer::ImplicitDeny;
+        }
+        let answer = |allowed: bool| {
+            if allowed {
+                Answer::Allowed
+            } else {
+                Answer::ImplicitDeny
+            }
+        };
+        let grant = resource.first().and_then(|policy| naive::grant(policy, ask));
+        // 1. RCPs: RCPFullAWSAccess is attached at every level.
+        // 2. SCPs: an Allow at every level.
+        if !scps.iter().all(|level| allows(level, ask)) {
+            return Answer::ImplicitDeny;
+        }
+        if no_account {
+            return answer(grant.is_some());
+        }
+        let same = account.is_none_or(|a| a.id == self.resource_account);
+        // 3. The resource policy names the caller itself: nothing else matters.
+        if same && grant == Some(Naming::Itself) {
+            return Answer::Allowed;
+        }
+        if !same && grant.is_none() {
+            return Answer::ImplicitDeny;
+        }
+        // 4. Identity policies, unless the resource policy names what is behind the caller; the root user needs none.
+        let root = matches!(caller, Some(Caller::Root(_)));
+        let granted = same && grant == Some(Naming::Behind);
+        if !granted && !root && !allows(&identity, ask) {
+            return Answer::ImplicitDeny;
+        }
+        // 5. The boundary, and 6. the session policy.
+        let federated = matches!(caller, Some(Caller::FederatedUser { .. }));
+        let capped = boundary.is_empty() || allows(&boundary, ask);
+        let in_session = if session.is_empty() {
+            !federated
+        } else {
+            allows(&session, ask)
+        };
+        answer(capped && in_session)
+    }
+}
+
+fn denies(documents: &[Value], ask: &Ask<'_>) -> bool {
+    naive::denies(&documents.iter().collect::<Vec<_>>(), ask)
+}
+
+fn allows(documents: &[Value], ask: &Ask<'_>) -> bool {
+    naive::allows(&documents.iter().collect::<Vec<_>>(), ask)
+}
+
+impl std::fmt::Display for Scene {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            identity,
+            resource,
+            boundary,
+            session,
+            ..
+        } = self;
+        let all = identity.iter().chain(resource).chain(boundary).chain(session);
+        let levels = self
+            .service_control
+            .iter()
+            .chain(&self.resource_control)
+            .flatten();
+        for policy in all.chain(levels) {
+            writeln!(f, "{:?}: {}", policy.kind, policy.to_value())?;
+        }
+        write!(
+            f,
+            "resource in {}, management account {:?}",
+            self.resource_account, self.management_account
+        )
+    }
+}
