@@ -259,9 +259,44 @@ impl PrincipalElement {
             }
         }
     }
+
+    /// The same, as far as it is sure: AWS does not say clearly whether `NotPrincipal` spares who is listed without its
+    /// account or role, so whoever relies on a Deny may not rely on that.
+    pub(crate) fn is_surely_about(&self, caller: &Caller, bounded: bool) -> bool {
+        let Self::NotPrincipal(principal) = self else {
+            return self.is_about(caller, bounded);
+        };
+        let named = principal.names(caller);
+        let spared = match caller {
+            Caller::User { .. } => named == Some(Named::Directly),
+            // A role whose sessions are listed one by one does not stand for all of them.
+            Caller::RoleSession { account, role, .. } => {
+                let a_session = format!(
+                    "arn:{}:sts::{}:assumed-role/{role}/",
+                    account.partition, account.id
+                );
+                named == Some(Named::Directly)
+                    || (named == Some(Named::Behind) && !principal.lists_a_prefix(&a_session))
+            }
+            Caller::FederatedUser { .. } => named > Some(Named::Account),
+            _ => named.is_some(),
+        };
+        (bounded && caller.can_have_boundary()) || !spared
+    }
 }
 
 impl Principal {
+    /// Whether an AWS principal with this beginning is listed, whatever its case.
+    fn lists_a_prefix(&self, prefix: &str) -> bool {
+        let Self::Listed { aws, .. } = self else {
+            return false;
+        };
+        aws.iter().any(|text| {
+            text.get(..prefix.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        })
+    }
+
     /// Whether a Deny with this `NotPrincipal` spares the caller. AWS may check the account first, then the role, then the
     /// session, so each must be listed; the account alone spares its root user alone (the guide's example with Bob denies
     /// everybody else in Bob's account).

@@ -141,6 +141,7 @@ fn cases() -> Vec<(
         ("never-matches", Identity, condition(r#""Null":{"s3:prefix":"true"},"StringEquals":{"s3:prefix":"b"}"#), None, r#"{"Null":{"s3:prefix":"true"},"StringEquals":{"s3:prefix":"b"}}"#),
         ("redundant-pattern", Identity, allow(r#""Action":["s3:GetObject","s3:Get*","S3:get*"],"Resource":"*""#), None, "\"s3:GetObject\""),
         ("redundant-pattern", Identity, allow(r#""Action":"s3:GetObject","Resource":["arn:aws:s3:::b/*","arn:aws:s3:::b/a?c*"]"#), None, "\"arn:aws:s3:::b/a?c*\""),
+        ("not-principal-without-parents", Resource, bucket(r#""Effect":"Deny","NotPrincipal":{"AWS":"arn:aws:iam::123456789012:user/bob"}"#), None, "\"arn:aws:iam::123456789012:user/bob\""),
         ("allow-not-action", Identity, allow(r#""NotAction":"iam:*","Resource":"*""#), None, "\"NotAction\""),
         ("allow-not-resource", Identity, allow(r#""Action":"s3:GetObject","NotResource":"arn:aws:s3:::b/*""#), None, "\"NotResource\""),
         ("allow-anyone", Resource, bucket(r#""Effect":"Allow","Principal":{"AWS":"*"}"#), None, r#"{"AWS":"*"}"#),

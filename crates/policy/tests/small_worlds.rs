@@ -641,8 +641,9 @@ fn principal_world(kind: PolicyKind, negated: bool) -> World {
                 statement["Resource"] = json!("*");
             }
             statements.push(statement.clone());
-            // Everybody who is spared is listed with account and role.
-            if negated && list["AWS"][0] == account {
+            // Everybody who is spared is listed with account and role, and roles with a session: the rest is not defined.
+            let role_alone = list["AWS"] == json!([account, arn("role/r")]);
+            if negated && list["AWS"][0] == account && !role_alone {
                 statement.as_object_mut().unwrap().remove("Principal");
                 statement["NotPrincipal"] = list.clone();
                 statements.push(statement);

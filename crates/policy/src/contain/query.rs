@@ -335,7 +335,13 @@ impl<'a> Query<'a> {
                 principal.is_none_or(|element| element.is_about(&caller, bounded))
             };
             if self.positive.iter().all(about) {
-                let kept = alive.iter().filter(|i| self.negative.get(**i).is_some_and(about));
+                let surely = |piece: &Piece<'a>| {
+                    let principal = piece.statement.principal.as_ref();
+                    principal.is_none_or(|element| element.is_surely_about(&caller, bounded))
+                };
+                let kept = alive
+                    .iter()
+                    .filter(|i| self.negative.get(**i).is_some_and(surely));
                 all.push((kept.copied().collect(), caller, bounded));
             }
         }

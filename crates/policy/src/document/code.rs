@@ -60,6 +60,7 @@ codes! {
     PrincipalNotAllowed "principal-not-allowed" Error "A principal in a policy that is attached to one."
     ResourceNotAllowed "resource-not-allowed" Error "A resource in a trust policy."
     NotPrincipalNotAllowed "not-principal-not-allowed" Error "NotPrincipal where AWS has none: trust policies and resource control policies."
+    NotPrincipalWithoutParents "not-principal-without-parents" Warning "NotPrincipal without the account (or, for a session, the role) of somebody listed; AWS may deny them all the same."
     NotPrincipalWithAllow "not-principal-with-allow" Error "NotPrincipal with Allow, which lets in everybody else, anonymous callers included."
     NotActionNotAllowed "not-action-not-allowed" Error "NotAction in a resource control policy."
     RcpAllow "rcp-allow" Error "Allow in a resource control policy other than AWS's own RCPFullAWSAccess."

@@ -12,7 +12,7 @@ mod syntax;
 mod validate;
 
 pub(crate) use error::quote;
-pub(crate) use principal::{is_account_id, is_provider, is_unique_id};
+pub(crate) use principal::{is_account_id, is_provider, is_unique_id, missing_parent};
 
 use std::{
     collections::HashSet,

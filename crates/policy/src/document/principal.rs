@@ -1,6 +1,7 @@
 //! What may stand in a Principal element.
 
 use super::{code::Code, error::quote};
+use crate::principal::Caller;
 
 /// Whether the text is a 12-digit account id.
 pub(crate) fn is_account_id(text: &str) -> bool {
@@ -12,6 +13,32 @@ pub(crate) fn is_unique_id(text: &str) -> bool {
     text.len() >= 16
         && text.starts_with('A')
         && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+}
+
+/// What a `NotPrincipal` list that names this lacks: the account, or the role of a session.
+pub(crate) fn missing_parent(text: &str, listed: &[String]) -> Option<String> {
+    let callers = || listed.iter().filter_map(|other| Caller::parse(other).ok());
+    let caller = Caller::parse(text).ok()?;
+    let account = caller.account()?;
+    // An account id means the account in its partition, whichever that is.
+    let of_account = |other: &Caller| {
+        matches!(other, Caller::Root(root) if root == account) || listed.contains(&account.id)
+    };
+    if !callers().any(|other| of_account(&other)) {
+        return Some(format!("arn:{}:iam::{}:root", account.partition, account.id));
+    }
+    match &caller {
+        Caller::RoleSession {
+            account,
+            role,
+            session: Some(_),
+        } => {
+            let is_role = |other: Caller| matches!(other, Caller::RoleSession { account: of, role: name, session: None } if of == *account && name.eq_ignore_ascii_case(role));
+            (!callers().any(is_role))
+                .then(|| format!("arn:{}:iam::{}:role/{role}", account.partition, account.id))
+        }
+        _ => None,
+    }
 }
 
 /// Whether the text can be the name of an identity provider: the ARN of a SAML or OIDC provider, or a host name.

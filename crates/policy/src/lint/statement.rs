@@ -9,7 +9,7 @@ use crate::{
     contain::{Budget, Containment, contains_within},
     document::{
         ActionElement, Code, Document, Effect, PolicyKind, Principal, PrincipalElement, ResourceElement,
-        Statement, Version, is_provider, is_unique_id, quote,
+        Statement, Version, is_provider, is_unique_id, missing_parent, quote,
     },
     elements::Language,
     glob::{Pattern, Syntax},
@@ -77,7 +77,26 @@ pub(super) fn lint(
     }
 }
 
+/// AWS may look at the account first, then at the role, and then at the session (IAM User Guide, "NotPrincipal"): who is
+/// listed without them may be denied or not.
+fn parents(element: &PrincipalElement, path: &str, found: &mut Vec<Lint>) {
+    let PrincipalElement::NotPrincipal(Principal::Listed { aws, .. }) = element else {
+        return;
+    };
+    for (i, text) in aws.iter().enumerate() {
+        if let Some(parent) = missing_parent(text, aws) {
+            let message = format!(
+                "{} is listed without {parent}, and AWS may deny it all the same; list both",
+                quote(text)
+            );
+            let at = format!("{path}.NotPrincipal.AWS[{i}]");
+            found.push(Lint::new(Code::NotPrincipalWithoutParents, at, message));
+        }
+    }
+}
+
 fn principals(element: &PrincipalElement, statement: &Statement, path: &str, found: &mut Vec<Lint>) {
+    parents(element, path, found);
     let (name, principal) = match element {
         PrincipalElement::Principal(principal) => ("Principal", principal),
         PrincipalElement::NotPrincipal(principal) => ("NotPrincipal", principal),

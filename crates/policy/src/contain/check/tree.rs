@@ -360,7 +360,11 @@ impl<'a> Question<'a> {
                         .as_ref()
                         .is_none_or(|element| element.is_about(&caller, bounded))
                 };
-                let kept = alive.iter().filter(|(_, part)| about(part)).map(|(i, _)| *i);
+                let surely = |part: &Part<'a>| {
+                    let element = part.statement.principal.as_ref();
+                    element.is_none_or(|element| element.is_surely_about(&caller, bounded))
+                };
+                let kept = alive.iter().filter(|(_, part)| surely(part)).map(|(i, _)| *i);
                 if self.positive.iter().all(about) && !allowed(&kept.collect::<Vec<_>>(), branches) {
                     return Err("a caller is left out");
                 }
