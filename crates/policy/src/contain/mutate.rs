@@ -78,16 +78,19 @@ fn broken_proofs(entry: &Entry) -> Vec<Proof> {
     proofs
 }
 
+/// The statements kept by each branch, and where it leads.
+type Branches = Vec<(Vec<usize>, Next)>;
+
 fn broken_nodes(node: &Node, statements: usize) -> Vec<Node> {
     let mut nodes = Vec::new();
     for (b, (kept, next)) in node.branches.iter().enumerate() {
-        let mut with = |change: &dyn Fn(&mut Vec<(Vec<usize>, Next)>)| {
+        let mut with = |change: &dyn Fn(&mut Branches)| {
             let mut node = node.clone();
             change(&mut node.branches);
             nodes.push(node);
         };
         let covered = |i: usize| Next::Covered(u32::try_from(i).unwrap_or(u32::MAX));
-        let set_next = |branches: &mut Vec<(Vec<usize>, Next)>, to| {
+        let set_next = |branches: &mut Branches, to| {
             if let Some((_, next)) = branches.get_mut(b) {
                 *next = to;
             }
