@@ -26,6 +26,101 @@ impl Certificate {
         }
         Self { entries }
     }
+
+    /// Certificates that claim one thing too much, each in another way: a branch less, a branch that keeps more, a
+    /// statement that covers although it did not match or looks at more, an element that is taken not to be denied. None
+    /// of them proves anything.
+    #[doc(hidden)]
+    pub fn broken(&self) -> Vec<Self> {
+        let mut all = Vec::new();
+        for (i, entry) in self.entries.iter().enumerate() {
+            for proof in broken_proofs(entry) {
+                let mut entries = self.entries.clone();
+                if let Some(entry) = entries.get_mut(i) {
+                    entry.proof = proof;
+                }
+                all.push(Self { entries });
+            }
+        }
+        all
+    }
+}
+
+fn broken_proofs(entry: &Entry) -> Vec<Proof> {
+    let mut proofs = Vec::new();
+    match (&entry.proof, entry.target) {
+        // The search would have seen that they have nothing in common.
+        (Proof::Denied(_) | Proof::Trees(_), Target::Spared(_)) => {
+            proofs.extend([Proof::OtherActions, Proof::OtherResources]);
+        }
+        (_, Target::Granted) => proofs.extend([Proof::OtherActions, Proof::OtherResources]),
+        _ => {}
+    }
+    let Proof::Trees(trees) = &entry.proof else {
+        return proofs;
+    };
+    for (t, (_, used, tree)) in trees.iter().enumerate() {
+        for n in 0..tree.nodes.len() {
+            for node in tree
+                .nodes
+                .get(n)
+                .map(|node| broken_nodes(node, used.len()))
+                .unwrap_or_default()
+            {
+                let mut trees = trees.clone();
+                if let Some(place) = trees.get_mut(t).and_then(|(_, _, tree)| tree.nodes.get_mut(n)) {
+                    *place = node;
+                }
+                proofs.push(Proof::Trees(trees));
+            }
+        }
+    }
+    proofs
+}
+
+/// The statements kept by each branch, and where it leads.
+type Branches = Vec<(Vec<usize>, Next)>;
+
+fn broken_nodes(node: &Node, statements: usize) -> Vec<Node> {
+    let mut nodes = Vec::new();
+    for (b, (kept, next)) in node.branches.iter().enumerate() {
+        let mut with = |change: &dyn Fn(&mut Branches)| {
+            let mut node = node.clone();
+            change(&mut node.branches);
+            nodes.push(node);
+        };
+        let covered = |i: usize| Next::Covered(u32::try_from(i).unwrap_or(u32::MAX));
+        let set_next = |branches: &mut Branches, to| {
+            if let Some((_, next)) = branches.get_mut(b) {
+                *next = to;
+            }
+        };
+        match next {
+            Next::Covered(_) => {
+                let other = (0..=statements).find(|i| !kept.contains(i));
+                with(&|branches| set_next(branches, covered(other.unwrap_or(statements))));
+            }
+            // All that is kept looks at more, or the search would have stopped there.
+            Next::Node(_) => kept
+                .iter()
+                .for_each(|i| with(&|branches| set_next(branches, covered(*i)))),
+        }
+        let others = node.branches.iter().enumerate().filter(|(o, _)| *o != b);
+        let alone = !others
+            .into_iter()
+            .any(|(_, (other, _))| other.iter().all(|i| kept.contains(i)));
+        if alone {
+            with(&|branches| drop(branches.remove(b)));
+            for more in node.alive.iter().filter(|i| !kept.contains(i)) {
+                with(&|branches| {
+                    if let Some((kept, _)) = branches.get_mut(b) {
+                        kept.push(*more);
+                    }
+                });
+            }
+        }
+    }
+    nodes
 }
 
 fn shift(number: &mut usize, choose: &mut dyn FnMut(usize) -> usize) {

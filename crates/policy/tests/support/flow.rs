@@ -31,7 +31,7 @@ pub struct Scene {
 /// A scene whose policies are edited copies of one another, and requests.
 pub fn scene(c: &mut Choices<'_>) -> (Scene, Group) {
     let original = policy(c, PolicyKind::Identity);
-    let mut copy = |c: &mut Choices<'_>, kind: PolicyKind| {
+    let copy = |c: &mut Choices<'_>, kind: PolicyKind| {
         let mut copy = original.clone();
         copy.kind = kind;
         for statement in &mut copy.statements {
@@ -46,7 +46,7 @@ pub fn scene(c: &mut Choices<'_>) -> (Scene, Group) {
     let resource = c.chance(2, 3).then(|| copy(c, PolicyKind::Resource));
     let boundary: Vec<Policy> = (0..c.below(2)).map(|_| copy(c, PolicyKind::Boundary)).collect();
     let session: Vec<Policy> = (0..c.below(3)).map(|_| copy(c, PolicyKind::Session)).collect();
-    let mut level = |c: &mut Choices<'_>| {
+    let level = |c: &mut Choices<'_>| {
         (0..c.between(1, 2))
             .map(|_| copy(c, PolicyKind::ServiceControl))
             .collect()
@@ -68,7 +68,7 @@ pub fn scene(c: &mut Choices<'_>) -> (Scene, Group) {
         Vec::new()
     };
     let scene = Scene {
-        resource_account: *c.pick(&[OWN, OWN, "222222222222"]),
+        resource_account: c.pick::<&'static str>(&[OWN, OWN, "222222222222"]),
         management_account: *c.pick(&[None, None, Some(OWN), Some("222222222222")]),
         identity,
         resource,
