@@ -249,6 +249,20 @@ pub enum Named {
 }
 
 impl PrincipalElement {
+    /// How many principals are listed.
+    pub(crate) fn len(&self) -> usize {
+        let (Self::Principal(principal) | Self::NotPrincipal(principal)) = self;
+        match principal {
+            Principal::Anyone => 1,
+            Principal::Listed {
+                aws,
+                service,
+                federated,
+                canonical_user,
+            } => aws.len() + service.len() + federated.len() + canonical_user.len(),
+        }
+    }
+
     /// Whether a statement with this element is about the caller. `bounded`: the caller has a permissions boundary, which
     /// `NotPrincipal` never spares.
     pub(crate) fn is_about(&self, caller: &Caller, bounded: bool) -> bool {

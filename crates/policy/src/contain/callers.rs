@@ -10,33 +10,39 @@ use crate::{
     principal::{Account, Caller},
 };
 
-/// An account, user, session, … that is not named.
-struct Strangers<'a> {
-    names: &'a BTreeSet<&'a str>,
+/// More principals than this are not told apart; a resource policy of AWS has 20,480 bytes.
+const MAX_NAMES: usize = 512;
+
+/// The same for federated users by name and by user.
+const MAX_PAIRS: usize = 4096;
+
+/// Accounts, users, sessions, … that are not named.
+struct Strangers {
+    /// All names, lower case: the names of roles have none.
+    all: String,
 }
 
-impl Strangers<'_> {
+impl Strangers {
     /// A name that is no part of what is named.
     fn name(&self, stem: &str) -> String {
-        let free = |name: &String| !self.names.iter().any(|named| named.contains(name.as_str()));
-        std::iter::once(stem.to_owned())
-            .chain((2..10_000).map(|n| format!("{stem}{n}")))
-            .find(free)
+        let others = (2..10_000).map(|n| format!("{stem}{n}"));
+        let mut names = std::iter::once(stem.to_owned()).chain(others);
+        names
+            .find(|name| !self.all.contains(name.as_str()))
             .unwrap_or_else(|| stem.to_owned())
     }
 
     fn account(&self) -> String {
-        let free = |id: &String| !self.names.iter().any(|named| named.contains(id.as_str()));
-        (0..10_000_u64)
-            .map(|n| (999_999_999_999 - n).to_string())
-            .find(free)
-            .unwrap_or_default()
+        let mut ids = (0..10_000_u64).map(|n| (999_999_999_999 - n).to_string());
+        ids.find(|id| !self.all.contains(id.as_str())).unwrap_or_default()
     }
 }
 
 /// All sorts of callers that the elements tell apart, with whether they have a permissions boundary (which only
-/// `NotPrincipal` looks at).
-pub(crate) fn callers<'a>(elements: impl Iterator<Item = &'a PrincipalElement>) -> Vec<(Caller, bool)> {
+/// `NotPrincipal` looks at); `None` when they are too many.
+pub(crate) fn callers<'a>(
+    elements: impl Iterator<Item = &'a PrincipalElement>,
+) -> Option<Vec<(Caller, bool)>> {
     let mut names: BTreeSet<&str> = BTreeSet::new();
     let mut bounded = false;
     for element in elements {
@@ -62,7 +68,13 @@ pub(crate) fn callers<'a>(elements: impl Iterator<Item = &'a PrincipalElement>) 
             );
         }
     }
-    let strangers = Strangers { names: &names };
+    if names.len() > MAX_NAMES {
+        return None;
+    }
+    let all: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+    let strangers = Strangers { all: all.join("\n") };
+    let [somebody, any_role, any_session, any_federated] =
+        ["somebody", "any-role", "any-session", "any-federated-user"].map(|stem| strangers.name(stem));
     let mut callers = vec![Caller::Anonymous];
     let mut accounts: BTreeSet<Account> = BTreeSet::new();
     let mut of_account = |account: &Account, callers: &mut Vec<Caller>| {
@@ -71,17 +83,17 @@ pub(crate) fn callers<'a>(elements: impl Iterator<Item = &'a PrincipalElement>) 
         }
         callers.push(Caller::User {
             account: account.clone(),
-            name: strangers.name("somebody"),
+            name: somebody.clone(),
         });
         callers.push(Caller::RoleSession {
             account: account.clone(),
-            role: strangers.name("any-role"),
-            session: Some(strangers.name("any-session")),
+            role: any_role.clone(),
+            session: Some(any_session.clone()),
         });
         callers.push(Caller::Root(account.clone()));
         callers.push(Caller::FederatedUser {
             account: account.clone(),
-            name: strangers.name("any-federated-user"),
+            name: any_federated.clone(),
             of_user: None,
         });
     };
@@ -118,7 +130,7 @@ pub(crate) fn callers<'a>(elements: impl Iterator<Item = &'a PrincipalElement>) 
             callers.push(Caller::RoleSession {
                 account: account.clone(),
                 role: role.clone(),
-                session: Some(strangers.name("any-session")),
+                session: Some(any_session.clone()),
             });
         }
         callers.push(caller.clone());
@@ -128,11 +140,14 @@ pub(crate) fn callers<'a>(elements: impl Iterator<Item = &'a PrincipalElement>) 
             _ => {}
         }
     }
+    if users.len().saturating_mul(federated_users.len()) > MAX_PAIRS {
+        return None;
+    }
     // A federated session may be named by its own name and by the user who made it.
     for (account, user) in users {
         let of_account = federated_users.iter().filter(|(other, _)| *other == account);
         let named = of_account.map(|(_, name)| name.clone());
-        for name in named.chain([strangers.name("any-federated-user")]) {
+        for name in named.chain([any_federated.clone()]) {
             callers.push(Caller::FederatedUser {
                 account: account.clone(),
                 name,
@@ -148,5 +163,5 @@ pub(crate) fn callers<'a>(elements: impl Iterator<Item = &'a PrincipalElement>) 
         let can = callers.into_iter().filter(Caller::can_have_boundary);
         pairs.extend(can.map(|caller| (caller, true)));
     }
-    pairs
+    Some(pairs)
 }

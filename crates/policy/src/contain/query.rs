@@ -7,6 +7,7 @@ use crate::{
     arn::ResourcePattern,
     compiled::CompiledStatement,
     condition::atom::Atom,
+    document::PrincipalElement,
     elements::{Elements, Language},
     keys::{Arity, arity},
     positions::{Letter, Reading, Track, VariableCase, World},
@@ -201,10 +202,7 @@ impl<'a> Query<'a> {
             }
             Dimension::Caller => {
                 let mut branches = Vec::new();
-                for (kept, caller, bounded) in self.by_caller(alive) {
-                    if !work.charge(alive.len() + 1) {
-                        return Err(words::Exhausted);
-                    }
+                for (kept, caller, bounded) in self.by_caller(alive, work)? {
                     add_smallest(
                         &mut branches,
                         Branch {
@@ -324,12 +322,21 @@ impl<'a> Query<'a> {
     }
 
     /// For each caller that the positive statements are about, those alive that are about it, too.
-    pub(crate) fn by_caller(&self, alive: &[usize]) -> Vec<(Vec<usize>, Caller, bool)> {
-        let elements = self
-            .pieces()
-            .filter_map(|piece| piece.statement.principal.as_ref());
+    fn by_caller(
+        &self,
+        alive: &[usize],
+        work: &mut Work,
+    ) -> Result<Vec<(Vec<usize>, Caller, bool)>, words::Exhausted> {
+        let elements = || {
+            self.pieces()
+                .filter_map(|piece| piece.statement.principal.as_ref())
+        };
+        let names: usize = elements().map(PrincipalElement::len).sum();
         let mut all = Vec::new();
-        for (caller, bounded) in callers::callers(elements) {
+        for (caller, bounded) in callers::callers(elements()).ok_or(words::Exhausted)? {
+            if !work.charge(8 * names + alive.len() + 1) {
+                return Err(words::Exhausted);
+            }
             let about = |piece: &Piece<'a>| {
                 let principal = piece.statement.principal.as_ref();
                 principal.is_none_or(|element| element.is_about(&caller, bounded))
@@ -345,7 +352,7 @@ impl<'a> Query<'a> {
                 all.push((kept.copied().collect(), caller, bounded));
             }
         }
-        all
+        Ok(all)
     }
 
     /// The conditions on a key.

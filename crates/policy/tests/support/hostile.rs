@@ -71,7 +71,21 @@ pub fn pairs() -> Vec<Pair> {
             ))
         })
         .collect();
+    let resource_policy = |first: usize| {
+        let users: Vec<String> = (first..first + 2000)
+            .map(|n| format!("arn:aws:iam::{:012}:user/u{n}", n % 7))
+            .collect();
+        let statement =
+            json!({"Effect": "Allow", "Principal": {"AWS": users}, "Action": "s3:*", "Resource": "*"});
+        let policy = json!({"Version": "2012-10-17", "Statement": statement});
+        Document::from_value(&policy, PolicyKind::Resource).unwrap()
+    };
     vec![
+        (
+            "2,000 users in 2,000 others",
+            resource_policy(0),
+            resource_policy(1000),
+        ),
         (
             "64 statements of *a*b*c*… in 64 others",
             statements_of_stars.clone(),

@@ -245,7 +245,7 @@ impl<'a> Probe<'a> {
             .iter()
             .chain([&self.ceiling])
             .flat_map(|d| &d.compiled().statements);
-        callers(statements.filter_map(|statement| statement.principal.as_ref()))
+        callers(statements.filter_map(|statement| statement.principal.as_ref()))?
             .into_iter()
             .filter(|(caller, bounded)| element.is_about(caller, *bounded))
             .take(most)
