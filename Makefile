@@ -55,9 +55,8 @@ demo: tools ## Show the main job against a real API server and an AWS double (KE
 	hack/demo/run
 
 .PHONY: bench
-bench: ## Measure (docs/benchmarks.md)
-	hack/bench-data
-	cargo bench --locked --manifest-path benches/Cargo.toml --target-dir "$${CARGO_TARGET_DIR:-target}"
+bench: ## Measure, and write the table of docs/benchmarks.md
+	hack/bench
 
 .PHONY: soak
 soak: ## Hold verdicts of containment against random requests (SOAK_SECONDS=60 or SOAK_CHECKS, SOAK_SEED)

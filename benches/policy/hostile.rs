@@ -1,0 +1,58 @@
+//! Policies made to take long: what they are answered, after which time, and how much memory that takes.
+
+use std::time::Duration;
+
+use deputy_policy::{Document, PolicyKind, contains};
+use deputy_policy_benches::{duration, missed, row, shortest, word};
+use peak_alloc::PeakAlloc;
+
+#[path = "../../crates/policy/tests/support/hostile.rs"]
+mod hostile;
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+const TIME: Duration = Duration::from_millis(50);
+const MEBIBYTES: f64 = 32.0;
+
+/// What `question` allocates at most beyond what is there already, in MiB.
+fn peak<T>(question: impl FnOnce() -> T) -> f64 {
+    let before = ALLOCATOR.current_usage();
+    ALLOCATOR.reset_peak_usage();
+    drop(std::hint::black_box(question()));
+    ALLOCATOR.peak_usage().saturating_sub(before) as f64 / f64::from(1 << 20)
+}
+
+fn main() {
+    let figure = |time, memory| {
+        format!(
+            "≤ {}{}, ≤ {MEBIBYTES} MiB{}",
+            duration(TIME),
+            missed(time <= TIME),
+            missed(memory <= MEBIBYTES)
+        )
+    };
+    for (name, candidate, ceiling) in hostile::pairs() {
+        let memory = peak(|| contains(&[&candidate], &ceiling));
+        let (time, answer) = shortest(10, || contains(&[&candidate], &ceiling));
+        row(
+            &format!("hostile: {name}"),
+            &format!("*{}*, {}, {memory:.2} MiB", word(&answer), duration(time)),
+            &figure(time, memory),
+        );
+    }
+    // What comes before: the texts have to be read.
+    let texts: Vec<String> = hostile::pairs()
+        .iter()
+        .flat_map(|(_, candidate, ceiling)| [candidate.to_json(), ceiling.to_json()])
+        .collect();
+    let read = |text: &String| Document::parse(text, PolicyKind::Identity);
+    let memory = texts.iter().map(|text| peak(|| read(text))).fold(0.0, f64::max);
+    let time = texts.iter().map(|text| shortest(10, || read(text)).0).max();
+    let time = time.unwrap_or_default();
+    row(
+        "hostile: parsing the worst of these documents",
+        &format!("{}, {memory:.2} MiB", duration(time)),
+        &figure(time, memory),
+    );
+}
