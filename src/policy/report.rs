@@ -53,14 +53,10 @@ fn plain(finding: &Lint, source: &Source<'_>, out: &mut String) {
     let colon = if finding.path.is_empty() { "" } else { ": " };
     let severity = finding.severity().as_str();
     let (at, message) = (printable(&finding.path), printable(&finding.message));
-    // Writing to a string can't fail.
-    drop(write!(
-        out,
-        ": {severity}[{}]{colon}{at}: {message}",
-        finding.code
-    ));
+    out.push_str(&format!(": {severity}[{}]{colon}{at}: {message}", finding.code));
     if let Some(suggestion) = &finding.suggestion {
-        drop(write!(out, "; write {}", printable(suggestion)));
+        out.push_str("; write ");
+        out.push_str(&printable(suggestion));
     }
     out.push('\n');
 }

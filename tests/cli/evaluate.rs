@@ -271,7 +271,7 @@ fn duplicate_keys_of_a_policy_are_invalid() {
 #[test]
 fn reasons_name_the_statement_and_explanations_are_given_when_asked_for() {
     let question = ask(json!({"id": "x", "identity": [allow("ec2:*"), deny("s3:Get*")]})).to_string();
-    let plain = batch(&[question.clone()]).remove(0);
+    let plain = batch(std::slice::from_ref(&question)).remove(0);
     assert_eq!(plain["reason"], "statement 0 of identity policy document 1");
     assert!(plain.get("explanation").is_none());
     let explained = batch_with(&["--explain"], &[question]).remove(0);
