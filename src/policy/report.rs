@@ -1,6 +1,6 @@
 //! Findings on a policy, with where in the user's file they are: in colour on a terminal, a line each otherwise.
 
-use std::{fmt::Write as _, io::IsTerminal, ops::Range};
+use std::{io::IsTerminal, ops::Range};
 
 use deputy_policy::{Lint, Severity};
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report};
