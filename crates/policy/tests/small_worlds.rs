@@ -611,7 +611,7 @@ fn principals_are_exact() {
 #[test]
 fn those_whom_not_principal_spares_are_known() {
     // Not exactly: AWS does not define what becomes of the sessions of a role or user that is listed.
-    principal_world(PolicyKind::Resource, true).undefined().run(4);
+    principal_world(PolicyKind::Resource, true).undefined().run(16);
 }
 
 fn principal_world(kind: PolicyKind, negated: bool) -> World {
