@@ -55,7 +55,7 @@ demo: tools ## Show the main job against a real API server and an AWS double (KE
 	hack/demo/run
 
 .PHONY: bench
-bench: ## Measure, and write the table of docs/benchmarks.md
+bench: ## Measure, and write the table of docs/benchmarks.md (Z3_QUESTIONS=30 of each kind)
 	hack/bench
 
 .PHONY: soak

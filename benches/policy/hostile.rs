@@ -42,11 +42,12 @@ fn main() {
         );
     }
     // What comes before: the texts have to be read.
-    let texts: Vec<String> = hostile::pairs()
+    let texts: Vec<(PolicyKind, String)> = hostile::pairs()
         .iter()
-        .flat_map(|(_, candidate, ceiling)| [candidate.to_json(), ceiling.to_json()])
+        .flat_map(|(_, candidate, ceiling)| [candidate, ceiling])
+        .map(|document| (document.kind(), document.to_json()))
         .collect();
-    let read = |text: &String| Document::parse(text, PolicyKind::Identity);
+    let read = |(kind, text): &(PolicyKind, String)| Document::parse(text, *kind);
     let memory = texts.iter().map(|text| peak(|| read(text))).fold(0.0, f64::max);
     let time = texts.iter().map(|text| shortest(10, || read(text)).0).max();
     let time = time.unwrap_or_default();
