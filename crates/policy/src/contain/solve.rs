@@ -74,8 +74,8 @@ struct Solver<'q, 'a, W> {
     dimensions: &'q [Dimension],
     world: &'q World,
     nodes: Vec<Node>,
-    /// `None`: open.
-    known: HashMap<Place, Option<Next>>,
+    /// `None`: open; and whether the way there was doubtful, in which case no request was tried.
+    known: HashMap<Place, (Option<Next>, bool)>,
     path: Vec<Part>,
     attempts: usize,
     confirm: &'q mut dyn FnMut(&[Part], &World) -> Option<W>,
@@ -135,8 +135,10 @@ impl<W> Solver<'_, '_, W> {
         let Some(dimension) = rest.first() else {
             return self.confirm_path(doubtful);
         };
-        if let Some(known) = self.known.get(&place) {
-            return Ok(*known);
+        if let Some((next, was_doubtful)) = self.known.get(&place)
+            && (next.is_some() || doubtful || !was_doubtful)
+        {
+            return Ok(*next);
         }
         let (branches, evidence) =
             self.query
@@ -172,7 +174,7 @@ impl<W> Solver<'_, '_, W> {
             });
             Some(Next::Node(id))
         };
-        self.known.insert(place, next);
+        self.known.insert(place, (next, doubtful));
         Ok(next)
     }
 
