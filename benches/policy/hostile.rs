@@ -36,7 +36,7 @@ fn main() {
         let memory = peak(|| contains(&[&candidate], &ceiling));
         let (time, answer) = shortest(10, || contains(&[&candidate], &ceiling));
         row(
-            &format!("hostile: {name}"),
+            &format!("hostile: {}", name.replace('*', "\\*")),
             &format!("*{}*, {}, {memory:.2} MiB", word(&answer), duration(time)),
             &figure(time, memory),
         );
