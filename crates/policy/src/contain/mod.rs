@@ -50,7 +50,7 @@ impl Budget {
 impl Default for Budget {
     /// Some ten milliseconds: fit for an admission webhook.
     fn default() -> Self {
-        Self::updates(2_000_000)
+        Self::updates(1_500_000)
     }
 }
 
