@@ -191,7 +191,9 @@ fn why_unknown(reason: &UnknownReason) -> String {
             format!("it may reach what Statement[{deny}] of the ceiling denies")
         }
         (UnknownKind::Undecided, None) => {
-            "it depends on what AWS does not define whether the ceiling covers it".to_owned()
+            "whether the ceiling covers it depends on a variable's value, on how keys are related, or on what AWS \
+             does not define"
+                .to_owned()
         }
         (UnknownKind::Unsupported, _) => "policies of these kinds are not compared".to_owned(),
     }

@@ -96,10 +96,14 @@ impl fmt::Display for UnknownReason {
             }
             (UnknownKind::Undecided, Some(deny)) => write!(
                 f,
-                "avoids what statement {deny} of the ceiling denies: that depends on what AWS does not define"
+                "avoids what statement {deny} of the ceiling denies: that depends on a variable's value, on how keys are \
+                 related, or on what AWS does not define"
             ),
             (UnknownKind::Undecided, None) => {
-                f.write_str("stays within the ceiling: that depends on what AWS does not define")
+                f.write_str(
+                    "stays within the ceiling: that depends on a variable's value, on how keys are related, or on what AWS \
+                     does not define",
+                )
             }
             (UnknownKind::Unsupported, _) => f.write_str(
                 "stays within the ceiling: policies of these kinds are not compared with each other",
