@@ -32,7 +32,7 @@ pub(crate) struct Key<'a> {
 pub(crate) type Texts = Vec<Vec<Letter>>;
 
 /// A way to be, and the statements (by their indices) whose conditions on the key then hold.
-pub(crate) struct Option_ {
+pub(crate) struct Choice {
     pub(crate) kept: Vec<usize>,
     /// `None`: absent.
     pub(crate) texts: Option<Texts>,
@@ -98,7 +98,7 @@ impl Facts for Mix<'_> {
 }
 
 /// The smallest sets of statements that hold for some values of the key.
-pub(crate) fn options(key: &Key<'_>, work: &mut Work) -> Result<(Vec<Option_>, Evidence), Exhausted> {
+pub(crate) fn options(key: &Key<'_>, work: &mut Work) -> Result<(Vec<Choice>, Evidence), Exhausted> {
     let atoms = key
         .positive
         .iter()
@@ -111,7 +111,7 @@ pub(crate) fn options(key: &Key<'_>, work: &mut Work) -> Result<(Vec<Option_>, E
         .find(|(name, _)| name == key.name)
         .map(|(_, case)| *case);
     let arity = arity(key.name);
-    let mut options: Vec<Option_> = Vec::new();
+    let mut options: Vec<Choice> = Vec::new();
     let mut consider = |mix: &Mix<'_>, reading: Reading, doubtful: bool, texts: Option<Texts>| {
         if !key.positive.iter().all(|atom| atom.holds_in(mix, reading)) {
             return;
@@ -131,7 +131,7 @@ pub(crate) fn options(key: &Key<'_>, work: &mut Work) -> Result<(Vec<Option_>, E
             return;
         }
         options.retain(|o| !(within(&kept, &o.kept) && (o.doubtful || !doubtful)));
-        options.push(Option_ {
+        options.push(Choice {
             kept,
             texts,
             doubtful,
@@ -196,7 +196,6 @@ fn kinds(
     arity: Arity,
     work: &mut Work,
 ) -> Result<(Vec<Kind>, Evidence), Exhausted> {
-    let empty = || Bits::collect(sets.iter().map(|_| false));
     let mut kinds: Vec<Kind> = Vec::new();
     let mut evidence = Evidence::default();
     for words in text_words(key, sets, arity) {
@@ -231,12 +230,9 @@ fn kinds(
             if !work.charge(text.len() + sets.len()) {
                 return Err(Exhausted);
             }
-            let mut of_point = empty();
-            for (i, set) in sets.iter().enumerate() {
-                if points::class(set) == Some(*class) && set.accepts(&text, &crate::Context::new(), work) {
-                    of_point = of_point.or(&Bits::collect((0..sets.len()).map(|j| j == i)));
-                }
-            }
+            let of_point = Bits::collect(sets.iter().map(|set| {
+                points::class(set) == Some(*class) && set.accepts(&text, &crate::Context::new(), work)
+            }));
             if !typed_kinds
                 .iter()
                 .any(|kind| kind.sets == of_point && (!kind.other || other))

@@ -227,7 +227,7 @@ impl<'a> Query<'a> {
     }
 
     /// The actions as a question of words: all positive statements' patterns accept, those alive are asked for.
-    pub(crate) fn action_words(&self, alive: &[usize]) -> words::Words {
+    fn action_words(&self, alive: &[usize]) -> words::Words {
         let clause = |piece: &Piece<'a>| {
             let actions = &piece.statement.actions;
             let tracks = piece.actions.items(actions);
@@ -253,7 +253,7 @@ impl<'a> Query<'a> {
     }
 
     /// The same for resources that are ARNs.
-    pub(crate) fn resource_words(&self, alive: &[usize], world: &World) -> words::Words {
+    fn resource_words(&self, alive: &[usize], world: &World) -> words::Words {
         let clause = |piece: &Piece<'a>, reading: Reading| {
             let Some(resources) = &piece.statement.resources else {
                 return Vec::new();
@@ -308,7 +308,7 @@ impl<'a> Query<'a> {
     }
 
     /// Those alive that match a request without a resource; `None` when the positive ones do not.
-    pub(crate) fn without_resource(&self, alive: &[usize]) -> Option<Vec<usize>> {
+    fn without_resource(&self, alive: &[usize]) -> Option<Vec<usize>> {
         let matches = |piece: &Piece<'a>| {
             piece.statement.resources.as_ref().is_none_or(|resources| {
                 piece.resources.items(resources).any(Language::is_everything) != resources.negated
@@ -356,7 +356,7 @@ impl<'a> Query<'a> {
     }
 
     /// The conditions on a key.
-    pub(crate) fn key<'q>(&'q self, name: &'q str, alive: &[usize], world: &'q World) -> keys::Key<'q> {
+    fn key<'q>(&'q self, name: &'q str, alive: &[usize], world: &'q World) -> keys::Key<'q> {
         let on_key = |piece: &'q Piece<'a>| piece.statement.atoms.iter().filter(move |atom| atom.key == name);
         let negative = alive.iter().filter_map(|i| {
             let atoms: Vec<&Atom> = on_key(self.negative.get(*i)?).collect();
@@ -371,7 +371,7 @@ impl<'a> Query<'a> {
     }
 
     /// Adds the statements that are alive and have no condition on the key.
-    pub(crate) fn with_those_not_looking(&self, key: &str, alive: &[usize], kept: Vec<usize>) -> Vec<usize> {
+    fn with_those_not_looking(&self, key: &str, alive: &[usize], kept: Vec<usize>) -> Vec<usize> {
         let looks = |i: usize| {
             let piece = self.negative.get(i);
             piece.is_some_and(|piece| piece.statement.atoms.iter().any(|atom| atom.key == key))

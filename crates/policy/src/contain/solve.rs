@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use super::{
     keys,
     query::{Dimension, Evidence, Part, Query},
+    words::Exhausted,
 };
 use crate::{
     positions::{Letter, VariableCase, World},
@@ -140,13 +141,10 @@ impl<W> Solver<'_, '_, W> {
         {
             return Ok(*next);
         }
-        let (branches, evidence) =
-            self.query
-                .branches(dimension, alive, self.world, work)
-                .map_err(|words_exhausted| {
-                    let super::words::Exhausted = words_exhausted;
-                    Stop::Exhausted
-                })?;
+        let (branches, evidence) = self
+            .query
+            .branches(dimension, alive, self.world, work)
+            .map_err(|Exhausted| Stop::Exhausted)?;
         let mut proved = Vec::with_capacity(branches.len());
         let mut open = false;
         for branch in branches {

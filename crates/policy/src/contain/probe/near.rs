@@ -80,7 +80,13 @@ pub(super) fn near_actions(own: &str) -> impl Iterator<Item = String> {
             .is_some_and(|rest| rest.starts_with(':'))
     });
     // Parsed only when there is something to compare it with.
-    let pattern = LazyCell::new(move || if name == "*" { None } else { action_pattern(own) });
+    let pattern = LazyCell::new(move || {
+        if name == "*" {
+            None
+        } else {
+            action_pattern(own, true)
+        }
+    });
     let stands_for = move |known: &&&str| {
         let mut work = Work::unlimited();
         let text = ActionText::new(known);
@@ -103,11 +109,11 @@ pub(super) fn near_actions(own: &str) -> impl Iterator<Item = String> {
         .chain(std::iter::once_with(move || if wild { action_instance(own, "Any") } else { None }).flatten())
 }
 
-fn action_pattern(text: &str) -> Option<Pattern> {
+fn action_pattern(text: &str, fold: bool) -> Option<Pattern> {
     let syntax = Syntax {
         wildcards: true,
         variables: false,
-        fold: true,
+        fold,
     };
     Pattern::parse(text, syntax).ok()
 }
@@ -122,14 +128,7 @@ pub(super) fn action_instances(text: &str) -> Vec<String> {
 }
 
 fn action_instance(text: &str, run: &str) -> Option<String> {
-    let syntax = Syntax {
-        wildcards: true,
-        variables: false,
-        fold: false,
-    };
-    Pattern::parse(text, syntax)
-        .ok()?
-        .instance(&Context::new(), run, 'a')
+    action_pattern(text, false)?.instance(&Context::new(), run, 'a')
 }
 
 /// What stands for a lone `*` in the partition, the service, the region and the account.
