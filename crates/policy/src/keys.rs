@@ -31,7 +31,16 @@ pub(crate) enum KeyType {
 use Arity::{Multi, Single, Unknown};
 use KeyType::{Arn, Bool, Date, IpAddress, Numeric, String as Text};
 
-type Entry = (Arity, Option<KeyType>);
+/// Who says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// The IAM User Guide.
+    Guide,
+    /// `keys.txt`.
+    File,
+}
+
+type Entry = (Arity, Option<KeyType>, Source);
 
 /// Keys from the guide. `*` stands for any text.
 const GUIDE: &[(&str, Arity, Option<KeyType>)] = &[
@@ -180,7 +189,7 @@ static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
         catalogue.add(key, entry(name));
     }
     for (key, arity, value_type) in GUIDE {
-        catalogue.add(key, (*arity, *value_type));
+        catalogue.add(key, (*arity, *value_type, Source::Guide));
     }
     catalogue
 });
@@ -201,7 +210,7 @@ fn entry(name: &str) -> Entry {
         "IPAddress" => Some(IpAddress),
         _ => None,
     };
-    (arity, value_type)
+    (arity, value_type, Source::File)
 }
 
 impl Catalogue {
@@ -238,8 +247,8 @@ fn claim(key: &str) -> Option<Entry> {
         return None;
     }
     match claim {
-        "sub" | "aud" | "oaud" | "azp" => Some((Single, Some(Text))),
-        "amr" => Some((Multi, Some(Text))),
+        "sub" | "aud" | "oaud" | "azp" => Some((Single, Some(Text), Source::Guide)),
+        "amr" => Some((Multi, Some(Text), Source::Guide)),
         _ => None,
     }
 }
@@ -248,14 +257,34 @@ fn look_up(key: &str) -> Option<Entry> {
     CATALOGUE.get(key).or_else(|| claim(key))
 }
 
-/// How many values a key has. `key` is in lower case.
+/// How many values a key has, as AWS documents it now. `key` is in lower case.
+///
+/// What is to hold for years asks [`lasting_arity`].
 pub(crate) fn arity(key: &str) -> Arity {
-    look_up(key).map_or(Unknown, |(arity, _)| arity)
+    look_up(key).map_or(Unknown, |(arity, ..)| arity)
+}
+
+/// How many values a key has, as an answer may believe that is to hold for years. `key` is in lower case;
+/// `set_operator_used` says whether a condition in any of the documents that are compared has `ForAllValues` or
+/// `ForAnyValue` on it.
+///
+/// A service may give a key several values that had one: `elasticloadbalancing:ListenerProtocol` became a list. So a
+/// service's word that a key has one value counts only where nothing depends on it. A set operator does, since
+/// `ForAnyValue` and `ForAllValues` agree on one value and differ on several; then the arity is unknown. Without any set
+/// operator a list has no defined meaning in the first place. The keys of the IAM User Guide, which all services share,
+/// and the claims of identity providers keep the arity that the guide gives them.
+#[cfg_attr(not(test), allow(dead_code, reason = "for the containment check"))]
+pub(crate) fn lasting_arity(key: &str, set_operator_used: bool) -> Arity {
+    match look_up(key) {
+        Some((Single, _, Source::File)) if set_operator_used => Unknown,
+        Some((arity, ..)) => arity,
+        None => Unknown,
+    }
 }
 
 /// The type of a key's values, when it is known. `key` is in lower case.
 pub(crate) fn value_type(key: &str) -> Option<KeyType> {
-    look_up(key).and_then(|(_, value_type)| value_type)
+    look_up(key).and_then(|(_, value_type, _)| value_type)
 }
 
 /// Whether the key is one of the lists that the guide documents for all services. `key` is in lower case.
@@ -323,6 +352,44 @@ mod tests {
             ":",
         ] {
             assert_eq!(arity(key), Unknown, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_service_may_make_a_list_of_a_key() {
+        for key in ["s3:prefix", "kms:encryptioncontext:app", "ec2:resourcetag/team"] {
+            assert_eq!(lasting_arity(key, false), Single, "{key}");
+            assert_eq!(lasting_arity(key, true), Unknown, "{key}");
+        }
+        for key in [
+            "aws:sourceip",
+            "aws:principaltag/team",
+            "aws:requesttag/team",
+            "sts:rolesessionname",
+            "oidc.eks.us-east-1.amazonaws.com/id/e:sub",
+        ] {
+            assert_eq!(lasting_arity(key, true), Single, "{key}");
+        }
+        for (key, arity) in [
+            ("aws:tagkeys", Multi),
+            ("dynamodb:leadingkeys", Multi),
+            ("s3:nosuchkey", Unknown),
+            ("route53:vpcs", Unknown),
+        ] {
+            for used in [false, true] {
+                assert_eq!(lasting_arity(key, used), arity, "{key}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_key_of_a_service_that_has_one_value_is_doubted_under_a_set_operator() {
+        let guide = |key: &str| GUIDE.iter().any(|(known, ..)| *known == key);
+        let lines = include_str!("keys.txt").lines().filter(|l| !l.starts_with('#'));
+        for (key, _) in lines.filter_map(|line| line.split_once(' ')) {
+            if !guide(key) {
+                assert_ne!(lasting_arity(&key.replace('*', "x"), true), Single, "{key}");
+            }
         }
     }
 
