@@ -16,7 +16,8 @@ pub(crate) struct CompiledStatement {
     pub(crate) principal: Option<PrincipalElement>,
     /// Lower-cased patterns.
     pub(crate) actions: Elements<Pattern>,
-    /// `None` in trust policies.
+    /// `None` in trust policies. A statement of a resource policy that has none is about every resource, on the condition
+    /// [`Predicate::Attached`](crate::condition::atom::Predicate::Attached).
     pub(crate) resources: Option<Elements<ResourcePattern>>,
     pub(crate) atoms: Vec<Atom>,
 }

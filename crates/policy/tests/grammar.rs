@@ -115,6 +115,19 @@ fn a_statement_stands_alone_or_in_a_list() {
 }
 
 #[test]
+fn only_resource_policies_and_trust_policies_do_without_resource() {
+    for kind in ALL_KINDS {
+        let mut value = policy(kind, json!({}));
+        value["Statement"][0].as_object_mut().unwrap().remove("Resource");
+        if matches!(kind, Resource | Trust) {
+            assert_eq!(read(&value, kind).statements()[0].resource, None);
+        } else {
+            assert_eq!(refused(&value, kind), Code::MissingElement, "{kind:?}");
+        }
+    }
+}
+
+#[test]
 fn sids_with_spaces_are_for_resource_policies_only() {
     for kind in ALL_KINDS {
         let value = policy(kind, json!({"Sid": "Allow what AWS says"}));

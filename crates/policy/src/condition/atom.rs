@@ -112,6 +112,12 @@ impl Values {
 pub(crate) enum Predicate {
     /// `Null`: whether the key may be absent, whether it may be present.
     Presence { absent: bool, present: bool },
+    /// A statement without `Resource` is about what its policy is attached to. That is what a request is about for which
+    /// the policy is asked (IAM User Guide, "JSON policy document structure"), but not in every service: a statement
+    /// without `Resource` in the policy of a KMS key has no effect (KMS API reference, `PutKeyPolicy`). Nor does AWS say
+    /// whether one in the policy of a container is about what the container holds. So it is a condition that holds or
+    /// does not, of all such statements alike.
+    Attached,
     /// A comparison.
     Compare {
         set: Option<SetOperator>,
@@ -122,6 +128,9 @@ pub(crate) enum Predicate {
         values: Values,
     },
 }
+
+/// What stands for the key of [`Predicate::Attached`]; no condition key is without a colon.
+const ATTACHED: &str = "(the resource that the policy is attached to)";
 
 /// One condition of a statement, compiled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,6 +150,15 @@ impl Atom {
             spelled: condition.key.clone(),
             predicate: compile_predicate(condition, version)?,
         })
+    }
+
+    /// The condition of a statement without `Resource` in a resource policy.
+    pub(crate) fn attached() -> Self {
+        Self {
+            key: ATTACHED.to_owned(),
+            spelled: ATTACHED.to_owned(),
+            predicate: Predicate::Attached,
+        }
     }
 
     /// The variables in the values.
@@ -192,6 +210,8 @@ impl Atom {
                 None | Some([]) => *absent,
                 Some(_) => *present,
             },
+            // Only a statement can tell: see `CompiledStatement::covers`.
+            Predicate::Attached => true,
             Predicate::Compare {
                 set,
                 negated,

@@ -18,6 +18,8 @@ pub(crate) struct Reading {
     pub(crate) any_if_exists: bool,
     /// Negated comparisons of numbers, dates, addresses and bytes with a text that is none.
     pub(crate) negated_of_other_type: bool,
+    /// Statements without `Resource`.
+    pub(crate) attached: bool,
 }
 
 impl Reading {
@@ -26,13 +28,18 @@ impl Reading {
         plain_of_lists: false,
         any_if_exists: true,
         negated_of_other_type: true,
+        attached: true,
     };
 
     /// All readings that differ for a key that is absent.
-    pub(crate) const OF_ABSENT: [Self; 2] = [
+    pub(crate) const OF_ABSENT: [Self; 3] = [
         Self::OURS,
         Self {
             any_if_exists: false,
+            ..Self::OURS
+        },
+        Self {
+            attached: false,
             ..Self::OURS
         },
     ];
@@ -81,6 +88,7 @@ impl Atom {
             Predicate::Presence { absent, present } => {
                 return if facts.count() == 0 { *absent } else { *present };
             }
+            Predicate::Attached => return reading.attached,
             Predicate::Compare {
                 set,
                 negated,

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     arn::ResourcePattern,
     compiled::{Compiled, CompiledStatement},
+    condition::atom::Atom,
     elements::Elements,
     glob::Pattern,
 };
@@ -130,7 +131,10 @@ impl Checker<'_> {
         }
         let actions = self.actions(&statement.action, path);
         let resources = self.resources(statement.resource.as_ref(), path);
-        let atoms = self.conditions(&statement.conditions, &format!("{path}.Condition"));
+        let mut atoms = self.conditions(&statement.conditions, &format!("{path}.Condition"));
+        if self.kind == PolicyKind::Resource && statement.resource.is_none() {
+            atoms.push(Atom::attached());
+        }
         (self.problems.len() == before).then(|| CompiledStatement {
             effect: statement.effect,
             sid: statement.sid.clone(),
@@ -254,6 +258,10 @@ impl Checker<'_> {
         let (negated, name, texts) = match element {
             Some(ResourceElement::Resource(texts)) => (false, "Resource", texts),
             Some(ResourceElement::NotResource(texts)) => (true, "NotResource", texts),
+            // About what the policy is attached to, whatever that is.
+            None if self.kind == PolicyKind::Resource => {
+                return Some(Elements::new(false, vec![ResourcePattern::Any]));
+            }
             None => {
                 let exclusive = self
                     .problems

@@ -102,6 +102,8 @@ pub enum Mismatch {
         /// Variables that the patterns need and the context does not have.
         without_value: Vec<String>,
     },
+    /// There is no `Resource`, without which a statement in the policy of a KMS key has no effect.
+    NoResource,
     /// A condition.
     Condition {
         /// Its operator.
@@ -290,6 +292,9 @@ fn mismatches(
             resource: cut(request.spelled_resource),
             without_value,
         }];
+    }
+    if !statement.is_attached(request) {
+        return vec![Mismatch::NoResource];
     }
     let failing = statement
         .atoms

@@ -23,6 +23,7 @@ pub use situation::{Situation, SituationError};
 use crate::{
     arn::{ResourcePattern, Subject},
     compiled::{Compiled, CompiledStatement},
+    condition::atom::Predicate,
     document::{Document, Effect},
     elements::{ActionText, Elements},
     glob::Pattern,
@@ -222,6 +223,18 @@ impl CompiledStatement {
                 .as_ref()
                 .is_none_or(|r| r.matches_resource(&request.resource, request.context, work))
             && self.atoms.iter().all(|atom| atom.holds(request.context, work))
+            && self.is_attached(request)
+    }
+
+    /// Whether a statement without `Resource` is about the request at all: in the policy of a KMS key it is not (KMS API
+    /// reference, `PutKeyPolicy`).
+    fn is_attached(&self, request: &Prepared<'_>) -> bool {
+        let without_resource = || {
+            self.atoms
+                .iter()
+                .any(|atom| atom.predicate == Predicate::Attached)
+        };
+        !(rules::is_key(request.spelled_resource) && without_resource())
     }
 }
 

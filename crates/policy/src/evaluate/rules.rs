@@ -62,8 +62,12 @@ pub(super) fn is_trust_question(request: &Request) -> bool {
 
 /// Whether the resource is a KMS key.
 pub(super) fn is_key_question(request: &Request) -> bool {
-    ResourceArn::split(&request.resource)
-        .is_some_and(|arn| arn.service == "kms" && arn.rest.starts_with("key/"))
+    is_key(&request.resource)
+}
+
+/// Whether the ARN is that of a KMS key.
+pub(super) fn is_key(resource: &str) -> bool {
+    ResourceArn::split(resource).is_some_and(|arn| arn.service == "kms" && arn.rest.starts_with("key/"))
 }
 
 /// Whether both sides must allow although they are in one account: a role session that hands its source identity on.

@@ -184,6 +184,10 @@ impl<'a> Situation<'a> {
             if request.principal.is_none() && expected.has_principal() {
                 return Err(SituationError::NoPrincipal(applying.layer.to_string()));
             }
+            let without_resource = |d: &&Document| d.statements().iter().any(|s| s.resource.is_none());
+            if applying.layer == Layer::Endpoint && applying.documents.iter().any(without_resource) {
+                return Err(SituationError::EndpointWithoutResource);
+            }
             if let Some(found) = applying.documents.iter().find(|d| d.kind() != expected) {
                 return Err(SituationError::Kind {
                     layer: applying.layer.to_string(),
@@ -232,6 +236,9 @@ pub enum SituationError {
         /// The kind that belongs there.
         expected: PolicyKind,
     },
+    /// The policy of a VPC endpoint is not attached to what is asked for, so its statements say what they are about.
+    #[error("a statement of the endpoint's policy has no Resource")]
+    EndpointWithoutResource,
     /// A Deny names a session while the caller is some session of its role, or a user while the caller is a federated user
     /// of nobody knows whom; and nothing else denies.
     #[error("a statement denies {0}, and it is not known whether the caller is that one")]

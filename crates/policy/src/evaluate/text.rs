@@ -104,6 +104,9 @@ impl fmt::Display for Mismatch {
                 list(f, without_value)?;
                 f.write_str(")")
             }
+            Self::NoResource => {
+                f.write_str("it has no Resource, which a statement in the policy of a KMS key needs")
+            }
             Self::Condition {
                 operator,
                 key,

@@ -18,3 +18,4 @@ mod properties;
 mod sts;
 mod support;
 mod truth_table;
+mod without_resource;

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     compiled::CompiledStatement,
-    document::{ActionElement, Document, ResourceElement},
+    document::{ActionElement, Document, PolicyKind, ResourceElement},
     evaluate::{Context, Outcome, Prepared, Request},
     positions::{VariableCase, World},
     principal::Caller,
@@ -41,10 +41,8 @@ impl Question {
     /// The element as written.
     pub(in crate::contain) fn describe(&self, candidate: &[&Document]) -> String {
         let (document, statement) = self.statement;
-        let Some(statement) = candidate
-            .get(document)
-            .and_then(|d| d.statements().get(statement))
-        else {
+        let document = candidate.get(document);
+        let Some(statement) = document.and_then(|d| d.statements().get(statement)) else {
             return "the policy".to_owned();
         };
         let pick = |list: &[String], i: usize| list.get(i).cloned().unwrap_or_default();
@@ -55,7 +53,8 @@ impl Question {
         let resource = match &statement.resource {
             Some(ResourceElement::Resource(list)) => pick(list, self.resource),
             Some(ResourceElement::NotResource(list)) => format!("everything but {}", list.join(", ")),
-            None => "the role".to_owned(),
+            None if document.is_some_and(|d| d.kind() == PolicyKind::Trust) => "the role".to_owned(),
+            None => "what it is attached to".to_owned(),
         };
         let text: String = format!("{action} on {resource}").chars().take(300).collect();
         text
