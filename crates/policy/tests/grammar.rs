@@ -10,8 +10,8 @@
 )]
 
 use deputy_policy::{
-    ActionElement, Code, Document, Operator, PolicyKind, Principal, PrincipalElement, ResourceElement,
-    SetOperator, Test, Version,
+    ActionElement, Caller, Code, Context, Document, Operator, PolicyKind, Principal, PrincipalElement,
+    Request, ResourceElement, SetOperator, Test, Version, contains, evaluate_trust, lint,
 };
 use serde_json::{Value, json};
 
@@ -60,13 +60,13 @@ fn condition(kind: PolicyKind, condition: Value) -> Value {
 }
 
 #[test]
-fn a_version_of_2008_or_none_is_for_resource_policies_only() {
+fn a_version_of_2008_or_none_is_for_resource_policies_and_trust_policies() {
     for kind in ALL_KINDS {
         let mut old = policy(kind, json!({}));
         old["Version"] = json!("2008-10-17");
         let mut none = policy(kind, json!({}));
         none.as_object_mut().unwrap().remove("Version");
-        if kind == Resource {
+        if matches!(kind, Resource | Trust) {
             assert_eq!(read(&old, kind).version(), Version::V2008);
             assert_eq!(
                 read(&none, kind).version(),
@@ -87,6 +87,41 @@ fn under_2008_what_looks_like_a_variable_is_text() {
     read(&old, Resource);
     old["Version"] = json!("2012-10-17");
     assert_eq!(refused(&old, Resource), Code::InvalidVariable);
+}
+
+#[test]
+fn a_trust_policy_of_2008_has_no_variables() {
+    let trust = |version: Option<&str>| {
+        let condition = json!({"StringLike": {"sts:RoleSessionName": "${aws:username}"}});
+        let statement = json!({"Effect": "Allow", "Principal": {"AWS": "123456789012"}, "Action": "sts:AssumeRole",
+            "Condition": condition});
+        let mut value = json!({ "Statement": [statement] });
+        if let Some(version) = version {
+            value["Version"] = json!(version);
+        }
+        read(&value, Trust)
+    };
+    let (old, none, new) = (trust(Some("2008-10-17")), trust(None), trust(Some("2012-10-17")));
+    let request = |name: &str| Request {
+        action: "sts:AssumeRole".to_owned(),
+        resource: "*".to_owned(),
+        principal: Some(Caller::parse("arn:aws:iam::123456789012:user/bob").unwrap()),
+        context: Context::new()
+            .with("aws:username", "bob")
+            .with("sts:RoleSessionName", name),
+    };
+    for (document, name) in [
+        (&old, "${aws:username}"),
+        (&none, "${aws:username}"),
+        (&new, "bob"),
+    ] {
+        assert!(evaluate_trust(document, &request(name)).is_allowed());
+        let other = if name == "bob" { "${aws:username}" } else { "bob" };
+        assert!(!evaluate_trust(document, &request(other)).is_allowed());
+    }
+    assert!(contains(&[&old], &none).is_contained() && contains(&[&none], &old).is_contained());
+    assert!(!contains(&[&old], &new).is_contained() && !contains(&[&new], &old).is_contained());
+    assert_eq!(lint(&old, None)[0].code, Code::VariableIn2008);
 }
 
 #[test]

@@ -55,10 +55,9 @@ impl PolicyKind {
         matches!(self, Self::Resource | Self::Trust | Self::ResourceControl)
     }
 
-    /// Whether AWS takes documents of this kind in the language of 2012 only. (Trust policies may be older in AWS; those
-    /// that this crate reads are written for it.)
+    /// Whether AWS takes documents of this kind in the language of 2012 only. Old accounts have trust policies of 2008.
     fn is_language_of_2012(self) -> bool {
-        self != Self::Resource
+        !matches!(self, Self::Resource | Self::Trust)
     }
 }
 

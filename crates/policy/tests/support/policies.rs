@@ -203,7 +203,7 @@ pub fn statement(c: &mut Choices<'_>, kind: PolicyKind, old: bool, deny: bool) -
 
 /// A policy; the first statement allows.
 pub fn policy(c: &mut Choices<'_>, kind: PolicyKind) -> Policy {
-    let old = kind == PolicyKind::Resource && c.chance(1, 8);
+    let old = matches!(kind, PolicyKind::Resource | PolicyKind::Trust) && c.chance(1, 8);
     let count = c.between(1, 3);
     let statements = (0..count)
         .map(|i| {
