@@ -8,6 +8,8 @@ use peak_alloc::PeakAlloc;
 
 #[path = "../../crates/policy/tests/support/hostile.rs"]
 mod hostile;
+#[path = "../../crates/policy/tests/support/hostile_texts.rs"]
+mod hostile_texts;
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
@@ -46,13 +48,14 @@ fn main() {
         .iter()
         .flat_map(|(_, candidate, ceiling)| [candidate, ceiling])
         .map(|document| (document.kind(), document.to_json()))
+        .chain(hostile_texts::texts().into_iter().map(|(_, text)| (PolicyKind::Identity, text)))
         .collect();
     let read = |(kind, text): &(PolicyKind, String)| Document::parse(text, *kind);
     let memory = texts.iter().map(|text| peak(|| read(text))).fold(0.0, f64::max);
     let time = texts.iter().map(|text| shortest(10, || read(text)).0).max();
     let time = time.unwrap_or_default();
     row(
-        "hostile: parsing the worst of these documents",
+        "hostile: parsing the worst of these documents, and of texts made for that",
         &format!("{}, {memory:.2} MiB", duration(time)),
         &figure(time, memory),
     );

@@ -19,8 +19,8 @@ use crate::exit::{Failure, Outcome};
 
 /// One line of a batch may hold two documents of AWS's largest size and a request.
 const MAX_LINE_BYTES: u64 = 1024 * 1024;
-/// What AWS takes as the text of a policy at most.
-const MAX_FILE_BYTES: u64 = 131_072;
+/// What the engine reads at most.
+const MAX_FILE_BYTES: u64 = deputy_policy::document::MAX_TEXT_BYTES as u64;
 
 /// `deputy policy`
 #[derive(Debug, Subcommand)]

@@ -197,7 +197,7 @@ fn every_name_has_a_case() {
 #[test]
 fn what_is_too_large_is_named() {
     let first = |text: &str| findings(text, PolicyKind::Identity).first().unwrap().code;
-    assert_eq!(first(&action(&"x".repeat(131_072))), Code::TooLarge);
+    assert_eq!(first(&action(&"x".repeat(262_144))), Code::TooLarge);
     let same = r#"{"Sid":"a","Effect":"Allow","Action":"s3:GetObject","Resource":"*"}"#;
     assert_eq!(
         first(&format!(

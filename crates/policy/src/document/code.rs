@@ -51,7 +51,7 @@ macro_rules! codes {
 
 codes! {
     NotJson "not-json" Error "The text is not a JSON document, or it nests more than 12 deep."
-    TooLarge "too-large" Error "The text has more than 131,072 bytes."
+    TooLarge "too-large" Error "The text has more than 262,144 bytes."
     TooManyProblems "too-many-problems" Error "More than 64 problems; the others are only counted."
     DuplicateKey "duplicate-key" Error "An object has a key twice, or a condition has a key twice but for case; parsers differ on which one counts."
     UnknownElement "unknown-element" Error "An element that the policy language does not have."

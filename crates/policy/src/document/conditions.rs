@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::{
-    Code, ParseErrorKind as Kind,
+    Code, ParseError, ParseErrorKind as Kind,
     error::quote,
     parse::{Reader, name_of},
     syntax::{about_number, about_operator, about_value},
@@ -74,17 +74,25 @@ impl Reader<'_> {
                 }
                 let mut texts = Vec::with_capacity(list.len());
                 for (i, item) in list.iter().enumerate() {
-                    texts.extend(self.condition_value(operator, item, &format!("{path}[{i}]")));
+                    texts.extend(self.condition_value(operator, item, || format!("{path}[{i}]")));
                 }
                 texts
             }
-            one => self.condition_value(operator, one, path).into_iter().collect(),
+            one => {
+                let text = self.condition_value(operator, one, || path.to_owned());
+                text.into_iter().collect()
+            }
         }
     }
 
     /// Strings anywhere; booleans except where an address, number or date belongs; numbers for numbers and dates only,
     /// because an unquoted account id has lost its leading zeros before it gets here.
-    fn condition_value(&mut self, operator: Operator, value: &Value, path: &str) -> Option<String> {
+    fn condition_value(
+        &mut self,
+        operator: Operator,
+        value: &Value,
+        path: impl FnOnce() -> String,
+    ) -> Option<String> {
         let name = operator.test.as_str();
         let numeric = name.starts_with("Numeric");
         match value {
@@ -100,24 +108,20 @@ impl Reader<'_> {
             Value::Number(number) if name.starts_with("Date") && !number.is_f64() => {
                 return Some(number.to_string());
             }
+            _ => {}
+        }
+        // A path may be long, and there may be as many as there are values.
+        self.problems.add(|| match value {
             Value::Number(number) => {
                 let refusal = about_number(number, &operator.to_string());
-                let suggestion = refusal.suggestion.as_deref();
-                self.correct(
-                    Kind::ConditionValue,
-                    refusal.code,
-                    path,
-                    refusal.message,
-                    suggestion,
-                );
+                ParseError::new(Kind::ConditionValue, refusal.code, path(), refusal.message)
+                    .suggest(refusal.suggestion)
             }
-            other => self.problem(
-                Kind::ConditionValue,
-                Code::WrongType,
-                path,
-                format!("{} where a value for {operator} belongs", name_of(other)),
-            ),
-        }
+            other => {
+                let message = format!("{} where a value for {operator} belongs", name_of(other));
+                ParseError::new(Kind::ConditionValue, Code::WrongType, path(), message)
+            }
+        });
         None
     }
 }

@@ -164,6 +164,44 @@ impl fmt::Display for ParseError {
     }
 }
 
+/// The problems that are found while a document is read: the first ones, and how many more there are. A text may have as
+/// many as it has bytes, each with a long path.
+#[derive(Debug, Default)]
+pub(super) struct Problems {
+    listed: Vec<ParseError>,
+    more: usize,
+}
+
+impl Problems {
+    pub(super) fn push(&mut self, problem: ParseError) {
+        self.add(|| problem);
+    }
+
+    /// The same for a problem that is only made when it is listed.
+    pub(super) fn add(&mut self, problem: impl FnOnce() -> ParseError) {
+        if self.is_full() {
+            self.more += 1;
+        } else {
+            self.listed.push(problem());
+        }
+    }
+
+    /// Whether further problems are only counted.
+    pub(super) fn is_full(&self) -> bool {
+        self.listed.len() >= MAX_LISTED
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.listed.len() + self.more
+    }
+
+    /// Those that are listed.
+    pub(super) fn iter(&self) -> std::slice::Iter<'_, ParseError> {
+        self.listed.iter()
+    }
+}
+
 /// All problems of a document, in the order of the source; never empty.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ParseErrors(Vec<ParseError>);
@@ -174,21 +212,20 @@ impl ParseErrors {
     }
 
     /// `Err` with the problems, `Ok` when there are none.
-    pub(crate) fn check(mut problems: Vec<ParseError>) -> Result<(), Self> {
-        if problems.is_empty() {
+    pub(super) fn check(problems: Problems) -> Result<(), Self> {
+        let Problems { mut listed, more } = problems;
+        if listed.is_empty() {
             return Ok(());
         }
-        if problems.len() > MAX_LISTED {
-            let more = problems.len() - MAX_LISTED;
-            problems.truncate(MAX_LISTED);
-            problems.push(ParseError::new(
+        if more > 0 {
+            listed.push(ParseError::new(
                 ParseErrorKind::Size,
                 Code::TooManyProblems,
                 "",
                 format!("and {more} more problems"),
             ));
         }
-        Err(Self(problems))
+        Err(Self(listed))
     }
 
     /// The same problems, each with the bytes of the source that it is about.

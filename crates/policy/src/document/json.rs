@@ -8,13 +8,16 @@ use std::fmt::{self, Write as _};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use super::{Code, MAX_TEXT_BYTES, ParseError, ParseErrorKind as Kind, ParseErrors, error::quote};
+use super::{
+    Code, MAX_TEXT_BYTES, ParseError, ParseErrorKind as Kind, ParseErrors,
+    error::{Problems, quote},
+};
 
 /// A policy nests seven deep: document, statements, statement, conditions, operator, key, values.
 pub(super) const MAX_DEPTH: usize = 12;
 
 /// Reads a value; the problems are duplicate keys.
-pub(super) fn read(text: &str) -> Result<(Value, Vec<ParseError>), ParseErrors> {
+pub(super) fn read(text: &str) -> Result<(Value, Problems), ParseErrors> {
     if text.len() > MAX_TEXT_BYTES {
         let message = format!(
             "the policy has {} bytes; at most {MAX_TEXT_BYTES} are read",
@@ -30,7 +33,7 @@ pub(super) fn read(text: &str) -> Result<(Value, Vec<ParseError>), ParseErrors> 
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let mut reader = Reader {
         path: Vec::new(),
-        problems: Vec::new(),
+        problems: Problems::default(),
         floats: false,
     };
     let value = Node(&mut reader)
@@ -42,14 +45,13 @@ pub(super) fn read(text: &str) -> Result<(Value, Vec<ParseError>), ParseErrors> 
             ParseErrors::one(problem.at(position(text, &e)))
         })?;
     if reader.floats {
-        reader.problems.extend(rounded(text));
+        rounded(text, &mut reader.problems);
     }
     Ok((value, reader.problems))
 }
 
 /// Numbers of more digits than a floating-point number keeps: what was read is not what is written.
-fn rounded(text: &str) -> Vec<ParseError> {
-    let mut problems = Vec::new();
+fn rounded(text: &str, problems: &mut Problems) {
     let mut rest = text;
     while let Some(at) = rest.find(|c: char| c == '"' || c == '-' || c.is_ascii_digit()) {
         let (_, token) = rest.split_at(at);
@@ -71,18 +73,16 @@ fn rounded(text: &str) -> Vec<ParseError> {
             .skip_while(|c| *c == '0')
             .count();
         if !string && digits > 15 && token.parse::<u64>().is_err() && token.parse::<i64>().is_err() {
-            let message = format!(
-                "the number {token} has more than 15 digits, which not every parser keeps; write it in quotes"
-            );
-            let problem = ParseError::new(Kind::ConditionValue, Code::UnquotedNumber, "", message);
-            problems.push(
-                problem
-                    .suggest(Some(format!("\"{token}\"")))
-                    .at(Some(from..from + token.len())),
-            );
+            problems.add(|| {
+                let message = format!(
+                    "the number {token} has more than 15 digits, which not every parser keeps; write it in quotes"
+                );
+                let problem = ParseError::new(Kind::ConditionValue, Code::UnquotedNumber, "", message);
+                let suggested = problem.suggest(Some(format!("\"{token}\"")));
+                suggested.at(Some(from..from + token.len()))
+            });
         }
     }
-    problems
 }
 
 fn is_of_number(c: char) -> bool {
@@ -122,24 +122,24 @@ enum Segment {
 struct Reader {
     /// From the document to the value that is being read.
     path: Vec<Segment>,
-    problems: Vec<ParseError>,
+    problems: Problems,
     /// Whether there is a number that is not a whole one of 64 bits.
     floats: bool,
 }
 
-impl Reader {
-    fn path(&self) -> String {
-        let mut text = String::new();
-        for segment in &self.path {
-            match segment {
-                Segment::Key(key) if text.is_empty() => text.push_str(key),
-                // Writing to a string can't fail.
-                Segment::Key(key) => drop(write!(text, ".{key}")),
-                Segment::Index(index) => drop(write!(text, "[{index}]")),
-            }
+/// A path as problems give it. A statement alone is the first of its list, as everywhere else.
+fn text_of(path: &[Segment]) -> String {
+    let mut text = String::new();
+    for (i, segment) in path.iter().enumerate() {
+        // Writing to a string can't fail.
+        match segment {
+            Segment::Key(key) if i == 0 => text.push_str(key),
+            Segment::Key(key) if i == 1 && text == "Statement" => drop(write!(text, "[0].{key}")),
+            Segment::Key(key) => drop(write!(text, ".{key}")),
+            Segment::Index(index) => drop(write!(text, "[{index}]")),
         }
-        text
     }
+    text
 }
 
 struct Node<'a>(&'a mut Reader);
@@ -222,9 +222,11 @@ impl<'de> Visitor<'de> for Node<'_> {
             }
             self.0.path.push(Segment::Key(key.clone()));
             if values.contains_key(&key) {
-                let message = format!("the key {} is there more than once", quote(&key));
-                let problem = ParseError::new(Kind::DuplicateKey, Code::DuplicateKey, self.0.path(), message);
-                self.0.problems.push(problem);
+                let Reader { path, problems, .. } = &mut *self.0;
+                problems.add(|| {
+                    let message = format!("the key {} is there more than once", quote(&key));
+                    ParseError::new(Kind::DuplicateKey, Code::DuplicateKey, text_of(path), message)
+                });
             }
             let value = map.next_value_seed(Node(self.0))?;
             self.0.path.pop();

@@ -4,7 +4,9 @@ use serde_json::{Map, Value};
 
 use super::{
     ActionElement, Code, Effect, ParseError, ParseErrorKind as Kind, PolicyKind, Principal, PrincipalElement,
-    ResourceElement, Statement, Version, error::quote, principal::check_principal,
+    ResourceElement, Statement, Version,
+    error::{Problems, quote},
+    principal::check_principal,
 };
 
 /// What [`document`] found; only complete when there are no problems.
@@ -17,7 +19,7 @@ pub(super) struct Parsed {
 }
 
 /// Reads a document; problems are appended.
-pub(super) fn document(value: &Value, kind: PolicyKind, problems: &mut Vec<ParseError>) -> Parsed {
+pub(super) fn document(value: &Value, kind: PolicyKind, problems: &mut Problems) -> Parsed {
     let mut parsed = Parsed {
         version: Version::V2012,
         id: None,
@@ -68,7 +70,7 @@ pub(super) fn document(value: &Value, kind: PolicyKind, problems: &mut Vec<Parse
 }
 
 pub(super) struct Reader<'a> {
-    pub(super) problems: &'a mut Vec<ParseError>,
+    pub(super) problems: &'a mut Problems,
 }
 
 pub(super) fn name_of(value: &Value) -> &'static str {

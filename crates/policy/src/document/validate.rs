@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::{
     ActionElement, Code, Effect, ParseError, ParseErrorKind as Kind, ParseErrors, PolicyKind, Principal,
     PrincipalElement, ResourceElement, Statement, Version,
-    error::quote,
+    error::{Problems, quote},
     principal::check_principal,
     syntax::{self, Refusal},
 };
@@ -25,7 +25,7 @@ pub(super) fn compile(
     id: Option<&str>,
     statements: &[Statement],
     positions: &[usize],
-    mut problems: Vec<ParseError>,
+    mut problems: Problems,
 ) -> Result<Compiled, ParseErrors> {
     let mut checker = Checker {
         kind,
@@ -60,7 +60,7 @@ pub(super) fn compile(
         }
         compiled.extend(checker.statement(statement, &path));
     }
-    if statements.is_empty() && problems.is_empty() {
+    if statements.is_empty() && problems.len() == 0 {
         problems.push(ParseError::new(
             Kind::Empty,
             Code::EmptyElement,
@@ -75,7 +75,7 @@ pub(super) fn compile(
 pub(super) struct Checker<'a> {
     kind: PolicyKind,
     pub(super) version: Version,
-    problems: &'a mut Vec<ParseError>,
+    problems: &'a mut Problems,
 }
 
 impl Checker<'_> {
@@ -89,9 +89,9 @@ impl Checker<'_> {
     }
 
     /// Whether something was said about this element already: a list that is empty because its items could not be read
-    /// is not reported again. Past a thousand problems nobody counts.
+    /// is not reported again. When no more are listed nobody asks.
     pub(super) fn reported(&self, path: &str) -> bool {
-        self.problems.len() > 1000
+        self.problems.is_full()
             || self
                 .problems
                 .iter()
@@ -263,11 +263,7 @@ impl Checker<'_> {
                 return Some(Elements::new(false, vec![ResourcePattern::Any]));
             }
             None => {
-                let exclusive = self
-                    .problems
-                    .iter()
-                    .take(1000)
-                    .any(|problem| problem.path() == path);
+                let exclusive = self.problems.iter().any(|problem| problem.path() == path);
                 let path = format!("{path}.Resource");
                 if self.kind != PolicyKind::Trust && !exclusive && !self.reported(&path) {
                     self.problem(
