@@ -1,0 +1,131 @@
+//! Conditions: operators, keys and values.
+
+use crate::support::*;
+
+#[test]
+fn operators_are_known_and_null_stands_alone() {
+    let with = |operator: &str| condition(json!({operator: {"aws:username": "true"}}));
+    for good in [
+        "StringEquals",
+        "StringLikeIfExists",
+        "ForAllValues:StringNotLike",
+        "ForAnyValue:StringEqualsIfExists",
+    ] {
+        accepts(&with(good), Identity);
+    }
+    for bad in [
+        "stringEquals",
+        "StringEqual",
+        "NullIfExists",
+        "ForAnyValue:Null",
+        "ForSomeValues:StringEquals",
+        "",
+    ] {
+        let path = format!("Statement[0].Condition.{bad}");
+        refuses(&with(bad), Identity, Kind::Operator, &path);
+    }
+}
+
+#[test]
+fn unquoted_account_ids_are_refused() {
+    for operator in [
+        "StringEquals",
+        "StringLike",
+        "ArnLike",
+        "Bool",
+        "IpAddress",
+        "BinaryEquals",
+        "Null",
+    ] {
+        let value = condition(json!({operator: {"aws:PrincipalAccount": 12_345_678_901_u64}}));
+        let path = format!("Statement[0].Condition.{operator}.aws:PrincipalAccount");
+        refuses(&value, Identity, Kind::ConditionValue, &path);
+    }
+    accepts(
+        &condition(json!({"NumericLessThan": {"aws:MultiFactorAuthAge": 3600}})),
+        Identity,
+    );
+    accepts(
+        &condition(json!({"NumericLessThan": {"aws:MultiFactorAuthAge": 0.5}})),
+        Identity,
+    );
+    accepts(
+        &condition(json!({"DateLessThan": {"aws:CurrentTime": 1_700_000_000}})),
+        Identity,
+    );
+    accepts(
+        &condition(json!({"Bool": {"aws:SecureTransport": true}})),
+        Identity,
+    );
+    let float = condition(json!({"DateLessThan": {"aws:CurrentTime": 1.5}}));
+    refuses(
+        &float,
+        Identity,
+        Kind::ConditionValue,
+        "Statement[0].Condition.DateLessThan.aws:CurrentTime",
+    );
+}
+
+#[test]
+fn condition_values_fit_their_operator() {
+    for (operator, value) in [
+        ("NumericEquals", "one"),
+        ("NumericEquals", "1e5"),
+        ("DateEquals", "yesterday"),
+        ("DateEquals", "2023-02-29"),
+        ("Bool", "yes"),
+        ("Bool", "${aws:username}"),
+        ("Null", "maybe"),
+        ("BinaryEquals", "???"),
+        ("IpAddress", "10.0.0.0/33"),
+        ("IpAddress", "10.0.0"),
+        ("ArnLike", "*"),
+        ("ArnEquals", "arn:aws:s3"),
+        ("StringEquals", "${unclosed"),
+        ("StringEquals", "${aws:TagKeys}"),
+    ] {
+        let value = condition(json!({operator: {"aws:SourceIp": value}}));
+        let path = format!("Statement[0].Condition.{operator}.aws:SourceIp[0]");
+        refuses(&value, Identity, Kind::ConditionValue, &path);
+    }
+}
+
+#[test]
+fn condition_keys_are_names_and_unique_without_case() {
+    for key in ["username", "aws:user*", "aws:${aws:username}", " aws:username"] {
+        let path = format!("Statement[0].Condition.StringEquals.{key}");
+        refuses(
+            &condition(json!({"StringEquals": {key: "x"}})),
+            Identity,
+            Kind::ConditionKey,
+            &path,
+        );
+    }
+    let twice = condition(json!({"StringEquals": {"aws:username": "a", "AWS:UserName": "b"}}));
+    refuses(
+        &twice,
+        Identity,
+        Kind::DuplicateKey,
+        "Statement[0].Condition.StringEquals.aws:username",
+    );
+    accepts(
+        &condition(json!({"StringEquals": {"oidc.eks.us-east-1.amazonaws.com/id/E:sub": "a"}})),
+        Identity,
+    );
+}
+
+#[test]
+fn keys_with_several_values_need_a_set_operator() {
+    let path = "Statement[0].Condition.StringEquals.aws:TagKeys";
+    refuses(
+        &condition(json!({"StringEquals": {"aws:TagKeys": "x"}})),
+        Identity,
+        Kind::Operator,
+        path,
+    );
+    accepts(
+        &condition(json!({"ForAllValues:StringEquals": {"aws:TagKeys": "x"}})),
+        Identity,
+    );
+    accepts(&condition(json!({"Null": {"aws:TagKeys": "true"}})), Identity);
+}
