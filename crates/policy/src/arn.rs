@@ -1,4 +1,9 @@
 //! ARN patterns: six parts compared one by one, so that a wildcard of one of the first five stays in its part.
+//!
+//! (One page of the IAM User Guide says that a `*` at the end of a part may run on past the colon. Then some odd ARNs,
+//! whose last part looks like parts of its own, would match more; AWS's own comparison of policies does not count them.)
+
+use std::borrow::Cow;
 
 use crate::{
     document::Version,
@@ -112,13 +117,13 @@ pub(crate) enum ResourcePattern {
 }
 
 impl ResourcePattern {
-    /// Reads `*` or a complete ARN. The service is spelled out; partition, region and account are spelled out or a
-    /// lone `*`; variables stand in the last part only.
+    /// Reads `*`, an ARN, or the beginning of one that ends in a lone `*`. The service is spelled out; variables stand in the
+    /// last part only.
     pub(crate) fn parse(text: &str, version: Version) -> Result<Self, String> {
         if text == "*" {
             return Ok(Self::Any);
         }
-        let arn = ArnPattern::parse(text, version)?;
+        let arn = ArnPattern::parse(&completed(text), version)?;
         let [_, partition, service, region, account] = &arn.head;
         for (name, part) in [
             ("partition", partition),
@@ -133,11 +138,6 @@ impl ResourcePattern {
             }
             if part.has_wildcards() && name == "service" {
                 return Err("a wildcard in the service of an ARN; spell the service out".to_owned());
-            }
-            if part.has_wildcards() && !part.is_universal() {
-                return Err(format!(
-                    "a partial wildcard in the {name} of an ARN; spell it out or write a lone *"
-                ));
             }
         }
         for (name, part) in [("partition", partition), ("service", service)] {
@@ -166,5 +166,16 @@ impl ResourcePattern {
             Self::Any => None,
             Self::Arn(arn) => Some(arn),
         }
+    }
+}
+
+/// The ARN that a shorter text stands for. AWS puts `*` for the parts that are missing; or it takes the whole for one pattern,
+/// depending on the kind of policy. When the text ends in a lone `*` both mean the same.
+fn completed(text: &str) -> Cow<'_, str> {
+    let parts = text.split(':').count();
+    if (4..6).contains(&parts) && text.ends_with(":*") && !text.contains("${") {
+        Cow::Owned(format!("{text}{}", ":*".repeat(6 - parts)))
+    } else {
+        Cow::Borrowed(text)
     }
 }

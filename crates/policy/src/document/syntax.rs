@@ -121,12 +121,13 @@ fn about_resource(text: &str, version: Version, message: String) -> Refusal {
     };
     if rest.is_none() || !first.eq_ignore_ascii_case("arn") {
         let like_arn = text.contains(':') && !text.contains(char::is_whitespace);
-        let code = if like_arn {
-            Code::ShortArn
+        return if like_arn {
+            let message =
+                format!("{message}; AWS fills the rest in, in a way that depends on the kind of policy");
+            Refusal::new(Code::ShortArn, message)
         } else {
-            Code::InvalidResource
+            Refusal::new(Code::InvalidResource, message)
         };
-        return Refusal::new(code, message);
     }
     let head = [partition, service, region, account];
     let any = |test: fn(&str) -> bool| head.iter().flatten().any(|part| test(part));
@@ -136,8 +137,6 @@ fn about_resource(text: &str, version: Version, message: String) -> Refusal {
         Code::VariableInArnHead
     } else if service.is_some_and(|part| part.contains(['*', '?'])) {
         Code::WildcardInService
-    } else if any(|part| part.contains(['*', '?']) && part.chars().any(|c| c != '*')) {
-        Code::PartialWildcardInArnHead
     } else if [partition, service].iter().flatten().any(|part| part.is_empty()) {
         Code::EmptyArnPart
     } else {

@@ -63,8 +63,8 @@ pub fn resource(c: &mut Choices<'_>, variables: bool) -> String {
     if c.chance(1, 12) {
         return "*".to_owned();
     }
-    let region = *c.pick(&["", "", "r", "*"]);
-    let account = *c.pick(&["", "", "1", "*"]);
+    let region = *c.pick(&["", "", "r", "*", "r*"]);
+    let account = *c.pick(&["", "", "1", "*", "?"]);
     let service = if c.chance(1, 10) { "ec2" } else { "s3" };
     let mut rest = pattern(c, PATH, 0, 4);
     if variables && c.chance(1, 8) {

@@ -139,8 +139,16 @@ pub(super) const OTHER_HEAD: [&str; 5] = ["arn", "aws-cn", "s3", "eu-south-2", "
 
 pub(super) fn instance(arn: &ArnPattern, context: &Context, usual: [&str; 5], run: &str) -> Option<String> {
     let mut text = String::with_capacity(96);
-    for (part, run) in arn.head.iter().zip(usual) {
-        part.write_instance(context, run, 'a', &mut text)?;
+    for (part, usual) in arn.head.iter().zip(usual) {
+        let fits = || {
+            let letters: Vec<char> = usual.chars().collect();
+            part.has_wildcards() && part.matches(&letters, context, &mut Work::unlimited())
+        };
+        if part.is_universal() || fits() {
+            text.push_str(usual);
+        } else {
+            part.write_instance(context, "1", '1', &mut text)?;
+        }
         text.push(':');
     }
     arn.rest.write_instance(context, run, 'a', &mut text)?;
