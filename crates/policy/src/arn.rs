@@ -54,6 +54,9 @@ pub(crate) struct ArnPattern {
     pub(crate) head: [Pattern; 5],
     /// The resource part; its wildcards cross everything.
     pub(crate) rest: Pattern,
+    /// A lone `*` under an ARN operator: every ARN, and AWS does not say whether also a text that is none. The guide compares
+    /// part by part, so the evaluator takes it that it is not.
+    pub(crate) lone_star: bool,
 }
 
 impl ArnPattern {
@@ -66,11 +69,22 @@ impl ArnPattern {
         if arn.as_literal().as_deref() != Some("arn") {
             return Err("an ARN begins with \"arn:\"".to_owned());
         }
-        Ok(Self { head, rest })
+        Ok(Self {
+            head,
+            rest,
+            lone_star: false,
+        })
     }
 
     /// The value of an ARN condition; wildcards may stand anywhere.
     pub(crate) fn parse_value(text: &str, version: Version) -> Result<Self, String> {
+        if text == "*" {
+            let every = Self::parse("arn:*:*:*:*:*", version)?;
+            return Ok(Self {
+                lone_star: true,
+                ..every
+            });
+        }
         Self::parse(text, version)
     }
 

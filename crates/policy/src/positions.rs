@@ -109,6 +109,12 @@ impl Track {
 
     /// An ARN pattern.
     pub(crate) fn arn(pattern: &ArnPattern, world: &World, reading: Reading) -> Option<Self> {
+        if pattern.lone_star {
+            return Some(match reading {
+                Reading::Surely => Self::any_arn(),
+                Reading::Exact | Reading::Maybe => Self::everything(),
+            });
+        }
         let mut steps = Vec::new();
         // A value with a colon would not stay in its part, so nothing is sure there.
         let of_head = |part: &Pattern| reading == Reading::Surely && !part.variables().is_empty();

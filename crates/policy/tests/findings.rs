@@ -132,7 +132,7 @@ fn cases() -> Vec<(
         ("invalid-bool", Identity, condition(r#""Null":{"aws:username":"no"}"#), None, "\"no\""),
         ("invalid-binary", Identity, condition(r#""BinaryEquals":{"a:b":"???"}"#), None, "\"???\""),
         ("invalid-address", Identity, condition(r#""IpAddress":{"aws:SourceIp":"10.0.0.0/33"}"#), None, "\"10.0.0.0/33\""),
-        ("invalid-arn-value", Identity, condition(r#""ArnLike":{"aws:PrincipalArn":"*"}"#), None, "\"*\""),
+        ("invalid-arn-value", Identity, condition(r#""ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*"}"#), None, "\"arn:aws:iam::*\""),
         // Warnings.
         ("escalation", Boundary, action("iam:CreateRole"), None, "\"iam:CreateRole\""),
         ("tag-variable", Boundary, resource("arn:aws:s3:::${aws:PrincipalTag/team}"), None, "\"arn:aws:s3:::${aws:PrincipalTag/team}\""),

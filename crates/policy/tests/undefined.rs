@@ -137,3 +137,48 @@ fn statements_without_resource_are_about_what_the_policy_is_attached_to_or_about
         &[reading(false)],
     );
 }
+
+#[test]
+fn a_lone_star_of_an_arn_operator_is_every_arn_and_perhaps_every_text() {
+    // An operator, its value, and for each request whether the condition holds; `None`: that is the question.
+    let values = [
+        None,
+        Some("arn:aws:s3:::a"),
+        Some("arn:aws:s3:::b"),
+        Some("x"),
+        Some("y"),
+    ];
+    let conditions = [
+        ("ArnLike", "*", [Some(false), Some(true), Some(true), None, None]),
+        (
+            "ArnEqualsIfExists",
+            "*",
+            [Some(true), Some(true), Some(true), None, None],
+        ),
+        (
+            "ArnLike",
+            "arn:aws:s3:::a",
+            [false, true, false, false, false].map(Some),
+        ),
+        ("StringLike", "x*", [false, false, false, true, false].map(Some)),
+        ("StringLike", "*", [false, true, true, true, true].map(Some)),
+        ("Null", "false", [false, true, true, true, true].map(Some)),
+        ("Null", "true", [true, false, false, false, false].map(Some)),
+    ];
+    let statement = |(operator, value, _): &(&str, &str, _)| json!({"Action": "s3:A", "Resource": "*", "Condition": {*operator: {"aws:PrincipalTag/a": value}}});
+    let statements: Vec<Value> = conditions.iter().map(statement).collect();
+    let reading = |every_text: bool| -> Reading {
+        let matched = |r: usize| {
+            conditions
+                .iter()
+                .map(move |(_, _, holds)| holds[r].unwrap_or(every_text))
+        };
+        (0..values.len()).map(|r| matched(r).collect()).collect()
+    };
+    verdicts_hold_under_every_reading(
+        PolicyKind::Identity,
+        &statements,
+        &[reading(false)],
+        &[reading(true)],
+    );
+}

@@ -99,7 +99,7 @@ codes! {
     InvalidBool "invalid-bool" Error "Neither true nor false."
     InvalidBinary "invalid-binary" Error "Not base64."
     InvalidAddress "invalid-address" Error "Neither an IP address nor a range in CIDR notation."
-    InvalidArnValue "invalid-arn-value" Error "A value of an ARN operator with fewer than six parts, or that does not begin with arn."
+    InvalidArnValue "invalid-arn-value" Error "A value of an ARN operator that is neither * nor an ARN: it has fewer than six parts, or does not begin with arn."
     Escalation "escalation" Warning "A ceiling allows an action that makes or widens permissions."
     TagVariable "tag-variable" Warning "A ceiling has a variable that takes its value from a tag, which a tenant may be able to set."
     NeverMatches "never-matches" Warning "No request can match the statement: its conditions contradict each other."

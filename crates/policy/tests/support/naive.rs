@@ -421,6 +421,10 @@ fn value_matches(operator: &str, text: &str, value: &str, variables: bool, conte
             let text: Vec<char> = text.to_lowercase().chars().collect();
             glob(&pattern, &text)
         }
+        // Whether a text that is no ARN matches is not known; it is taken not to.
+        "ArnEquals" | "ArnLike" if value == "*" => {
+            text.starts_with("arn:") && text.splitn(6, ':').count() == 6
+        }
         "ArnEquals" | "ArnLike" => same_arn(&tokens(value, true, variables, context), text),
         "Bool" => text.to_lowercase() == value.to_lowercase(),
         "BinaryEquals" => bytes_of_base64(text).is_some_and(|bytes| bytes_of_base64(value) == Some(bytes)),

@@ -58,6 +58,7 @@ const ARN_PATTERNS: &[&str] = &[
     "arn:aws:s*:*:*:*",
     "arn:*:*:*:*:?",
     "arn:aws:s3:::${aws:username}",
+    "*",
 ];
 const DATES: &[&str] = &[
     "2020-01-01",
