@@ -48,7 +48,7 @@ impl Subject {
 }
 
 /// A pattern with six parts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct ArnPattern {
     /// `arn`, partition, service, region, account.
     pub(crate) head: [Pattern; 5],

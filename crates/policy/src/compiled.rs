@@ -1,11 +1,10 @@
 //! Documents with their patterns parsed, as the evaluator and the containment check use them.
 
+use std::collections::BTreeSet;
+
 use crate::{
-    arn::ResourcePattern,
-    condition::atom::Atom,
-    document::{Effect, PrincipalElement},
-    elements::Elements,
-    glob::Pattern,
+    arn::ResourcePattern, condition::atom::Atom, document::Effect, elements::Elements, glob::Pattern,
+    principal::Principals,
 };
 
 /// One statement.
@@ -13,7 +12,7 @@ use crate::{
 pub(crate) struct CompiledStatement {
     pub(crate) effect: Effect,
     pub(crate) sid: Option<String>,
-    pub(crate) principal: Option<PrincipalElement>,
+    pub(crate) principal: Option<Principals>,
     /// Lower-cased patterns.
     pub(crate) actions: Elements<Pattern>,
     /// `None` in trust policies. A statement of a resource policy that has none is about every resource, on the condition
@@ -26,4 +25,17 @@ pub(crate) struct CompiledStatement {
 #[derive(Debug, Clone)]
 pub(crate) struct Compiled {
     pub(crate) statements: Vec<CompiledStatement>,
+    /// Keys (lower case) that some condition has `ForAllValues` or `ForAnyValue` on.
+    pub(crate) listed_keys: BTreeSet<String>,
+}
+
+impl Compiled {
+    pub(crate) fn new(statements: Vec<CompiledStatement>) -> Self {
+        let atoms = statements.iter().flat_map(|statement| &statement.atoms);
+        let listed = atoms.filter(|atom| atom.has_set_operator());
+        Self {
+            listed_keys: listed.map(|atom| atom.key.clone()).collect(),
+            statements,
+        }
+    }
 }

@@ -119,6 +119,13 @@ pub(crate) struct Key {
     whole: u64,
 }
 
+impl Key {
+    /// Whether patterns with these keys are of two services, so that they have nothing in common.
+    pub(crate) fn is_of_another_service(self, other: Self) -> bool {
+        self.group != 0 && other.group != 0 && self.group != other.group
+    }
+}
+
 /// A list of patterns or everything outside of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Elements<P> {

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// One position of a pattern.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Token {
     /// This character.
     Char(char),
@@ -46,7 +46,7 @@ impl Syntax {
 }
 
 /// A pattern in normal form: runs of wildcards have their `?` first and at most one `*`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Pattern {
     tokens: Vec<Token>,
     variables: Vec<Variable>,

@@ -18,7 +18,7 @@ mod work;
 pub use condition::{Condition, Operator, SetOperator, Test};
 pub use contain::{
     Budget, Certificate, CheckError, Containment, UnknownKind, UnknownReason, Witness, check, contains,
-    contains_layers, contains_within,
+    contains_layers, contains_within, unverified_certificates,
 };
 pub use document::{
     ActionElement, Code, Document, Effect, Locator, ParseError, ParseErrorKind, ParseErrors, PolicyKind,

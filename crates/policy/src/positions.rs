@@ -82,7 +82,15 @@ impl Track {
         }
     }
 
-    /// Every ARN: `arn` and five more parts.
+    /// Every ARN: `arn` and five more parts. [`Reading::Surely`]: whatever the values of variables in the text are.
+    pub(crate) fn any_arn_read(reading: Reading) -> Self {
+        Self {
+            wide: reading == Reading::Maybe,
+            ..Self::any_arn()
+        }
+    }
+
+    /// Every ARN without variables.
     pub(crate) fn any_arn() -> Self {
         let mut steps: Vec<Step> = "arn:".chars().map(Step::Char).collect();
         for _ in 0..4 {

@@ -323,7 +323,6 @@ fn the_generator_uses_the_whole_language() {
         "AWS",
         "Service",
         "Federated",
-        "CanonicalUser",
         "anyone",
     ] {
         assert!(seen.contains(wanted), "{wanted}");

@@ -195,6 +195,9 @@ fn why_unknown(reason: &UnknownReason) -> String {
              does not define"
                 .to_owned()
         }
+        (UnknownKind::Unverified, _) => {
+            "a proof was found that does not verify: a fault in Deputy, please report it with both policies".to_owned()
+        }
         (UnknownKind::Unsupported, _) => "policies of these kinds are not compared".to_owned(),
     }
 }

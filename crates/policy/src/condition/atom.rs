@@ -1,5 +1,7 @@
 //! Compiled conditions: what they mean for a request.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use super::{
     Condition, SetOperator, Test,
     value::{self, Cidr},
@@ -14,7 +16,7 @@ use crate::{
 };
 
 /// How a number or an instant is compared with the policy's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Compare {
     Equal,
     Less,
@@ -36,7 +38,7 @@ impl Compare {
 }
 
 /// The values of a condition: a set of texts, the union of what each value accepts.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Values {
     /// Case-sensitive patterns; for the Equals operators without wildcards.
     Strings(Vec<Pattern>),
@@ -63,6 +65,18 @@ impl Values {
             Self::Bool { .. } => 1,
             Self::Binary(values) => values.len(),
             Self::Addresses(ranges) => ranges.len(),
+        }
+    }
+
+    /// Whether a text is of the type that the values are of; there are no other texts for texts, flags and bytes, of which
+    /// no negated comparison asks for the type.
+    fn is_of_type(&self, text: &str) -> bool {
+        match self {
+            Self::Strings(_) | Self::Folded(_) | Self::Bool { .. } | Self::Binary(_) => true,
+            Self::Arns(_) => text.starts_with("arn:") && text.matches(':').count() >= 5,
+            Self::Numbers(..) => value::decimal(text).is_some(),
+            Self::Dates(..) => value::instant(text).is_some(),
+            Self::Addresses(_) => Cidr::parse(text).is_some(),
         }
     }
 
@@ -107,6 +121,18 @@ impl Values {
     }
 }
 
+/// How a condition is read where AWS does not define it: a negated comparison with a text of another type, a comparison
+/// without set operator with a list, `ForAnyValue:…IfExists` on an absent key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Undefined {
+    /// As the evaluator takes it.
+    Ours,
+    /// It holds, if it does in some reading.
+    Holds,
+    /// It does not hold, unless it does in every reading.
+    Fails,
+}
+
 /// What a condition says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Predicate {
@@ -140,15 +166,23 @@ pub(crate) struct Atom {
     /// The key as spelled.
     pub(crate) spelled: String,
     pub(crate) predicate: Predicate,
+    /// A hash of the values, by which equal ones are found.
+    pub(crate) fingerprint: u64,
 }
 
 impl Atom {
     /// Compiles a condition; the error is the index of the value (or `None` for the whole) and a sentence.
     pub(crate) fn compile(condition: &Condition, version: Version) -> Result<Self, (Option<usize>, String)> {
+        let predicate = compile_predicate(condition, version)?;
+        let mut hasher = DefaultHasher::new();
+        if let Predicate::Compare { values, .. } = &predicate {
+            values.hash(&mut hasher);
+        }
         Ok(Self {
             key: condition.key.to_lowercase(),
             spelled: condition.key.clone(),
-            predicate: compile_predicate(condition, version)?,
+            predicate,
+            fingerprint: hasher.finish(),
         })
     }
 
@@ -158,6 +192,7 @@ impl Atom {
             key: ATTACHED.to_owned(),
             spelled: ATTACHED.to_owned(),
             predicate: Predicate::Attached,
+            fingerprint: 0,
         }
     }
 
@@ -180,14 +215,14 @@ impl Atom {
         }
     }
 
-    /// Whether it is a comparison that values must not satisfy.
-    pub(crate) fn is_negated_comparison(&self) -> bool {
-        matches!(self.predicate, Predicate::Compare { negated: true, .. })
-    }
-
     /// Whether it is a comparison without set operator.
     pub(crate) fn is_plain_comparison(&self) -> bool {
         matches!(self.predicate, Predicate::Compare { set: None, .. })
+    }
+
+    /// Whether it has `ForAllValues` or `ForAnyValue`.
+    pub(crate) fn has_set_operator(&self) -> bool {
+        matches!(self.predicate, Predicate::Compare { set: Some(_), .. })
     }
 
     /// What the value is in when the condition holds and the key has one value.
@@ -204,6 +239,11 @@ impl Atom {
 
     /// Whether the condition holds for a request.
     pub(crate) fn holds(&self, context: &Context, work: &mut Work) -> bool {
+        self.holds_read(context, Undefined::Ours, work)
+    }
+
+    /// The same with what AWS does not define read so.
+    pub(crate) fn holds_read(&self, context: &Context, undefined: Undefined, work: &mut Work) -> bool {
         let values = context.get_lower(&self.key);
         match &self.predicate {
             Predicate::Presence { absent, present } => match values {
@@ -218,15 +258,24 @@ impl Atom {
                 if_exists,
                 values: accepted,
             } => {
-                let mut passes = |text: &String| accepted.accepts(text, context, work) != *negated;
+                let mut passes = |text: &String| {
+                    if *negated && undefined == Undefined::Fails && !accepted.is_of_type(text) {
+                        return false;
+                    }
+                    accepted.accepts(text, context, work) != *negated
+                };
                 match (set, values) {
                     (None, None | Some([])) => *negated || *if_exists,
                     (None, Some([value])) => passes(value),
                     // AWS does not say what several values mean here; iam-simulate found that it does not match.
-                    (None, Some(_)) => false,
+                    (None, Some(_)) if undefined != Undefined::Holds => false,
+                    (None, Some(values)) if *negated => values.iter().all(passes),
+                    (None, Some(values)) => values.iter().any(passes),
                     (Some(SetOperator::ForAllValues), None) => true,
                     (Some(SetOperator::ForAllValues), Some(values)) => values.iter().all(passes),
-                    (Some(SetOperator::ForAnyValue), None | Some([])) => *if_exists,
+                    (Some(SetOperator::ForAnyValue), None | Some([])) => {
+                        *if_exists && undefined != Undefined::Fails
+                    }
                     (Some(SetOperator::ForAnyValue), Some(values)) => values.iter().any(passes),
                 }
             }

@@ -8,6 +8,55 @@ use super::{
     atom::{Atom, Predicate, Values},
 };
 
+/// A type of values that a negated comparison is about. AWS does not define it for texts that are of another type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Type {
+    Number,
+    Date,
+    Address,
+    Arn,
+}
+
+impl Type {
+    /// The type of what is compared with the values, when texts may be of another one.
+    pub(crate) fn of(values: &Values) -> Option<Self> {
+        match values {
+            Values::Numbers(..) => Some(Self::Number),
+            Values::Dates(..) => Some(Self::Date),
+            Values::Addresses(_) => Some(Self::Address),
+            Values::Arns(_) => Some(Self::Arn),
+            // There is no negated comparison of bytes and flags, and every text is a text.
+            Values::Binary(_) | Values::Bool { .. } | Values::Strings(_) | Values::Folded(_) => None,
+        }
+    }
+}
+
+/// Some of the types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Types(u8);
+
+impl Types {
+    pub(crate) const NONE: Self = Self(0);
+    pub(crate) const ALL: Self = Self(0b1111);
+
+    pub(crate) fn contains(self, one: Type) -> bool {
+        self.0 >> one as u8 & 1 == 1
+    }
+
+    pub(crate) fn with(self, one: Type) -> Self {
+        Self(self.0 | 1 << one as u8)
+    }
+
+    fn without(self, others: Self) -> Self {
+        Self(self.0 & !others.0)
+    }
+
+    /// Every choice of some of these.
+    fn choices(self) -> impl Iterator<Item = Self> {
+        (0..=self.0).filter(move |some| some & !self.0 == 0).map(Self)
+    }
+}
+
 /// How undefined constructs are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Reading {
@@ -16,8 +65,8 @@ pub(crate) struct Reading {
     pub(crate) plain_of_lists: bool,
     /// `ForAnyValue:…IfExists` when the key is absent.
     pub(crate) any_if_exists: bool,
-    /// Negated comparisons of numbers, dates, addresses and bytes with a text that is none.
-    pub(crate) negated_of_other_type: bool,
+    /// The types whose negated comparisons hold for a text of another type.
+    pub(crate) negated_of_others: Types,
     /// Statements without `Resource`.
     pub(crate) attached: bool,
 }
@@ -27,66 +76,61 @@ impl Reading {
     pub(crate) const OURS: Self = Self {
         plain_of_lists: false,
         any_if_exists: true,
-        negated_of_other_type: true,
+        negated_of_others: Types::ALL,
         attached: true,
     };
 
     /// All readings that differ for a key that is absent.
-    pub(crate) const OF_ABSENT: [Self; 3] = [
+    pub(crate) const OF_ABSENT: [Self; 2] = [
         Self::OURS,
         Self {
             any_if_exists: false,
             ..Self::OURS
         },
-        Self {
-            attached: false,
-            ..Self::OURS
-        },
     ];
 
-    /// All readings that differ for one value.
-    pub(crate) const OF_ONE: [Self; 2] = [
-        Self::OURS,
-        Self {
-            negated_of_other_type: false,
-            ..Self::OURS
-        },
-    ];
+    /// Statements without `Resource` are about nothing. What AWS documents in general is otherwise.
+    pub(crate) const UNATTACHED: [Self; 1] = [Self {
+        attached: false,
+        ..Self::OURS
+    }];
 
-    /// All readings that differ for several values.
-    pub(crate) const OF_LISTS: [Self; 4] = {
-        let [ours, other] = Self::OF_ONE;
-        [
-            ours,
-            other,
-            Self {
+    /// All readings that differ for values that are of another type than these, the evaluator's first. `plain`: the values
+    /// are several, and some condition has no set operator.
+    pub(crate) fn of_values(undefined: Types, plain: bool) -> impl Iterator<Item = Self> {
+        undefined.choices().flat_map(move |not_so| {
+            let ours = Self {
+                negated_of_others: Types::ALL.without(not_so),
+                ..Self::OURS
+            };
+            let other = Self {
                 plain_of_lists: true,
                 ..ours
-            },
-            Self {
-                plain_of_lists: true,
-                ..other
-            },
-        ]
-    };
+            };
+            std::iter::once(ours).chain(plain.then_some(other))
+        })
+    }
 }
 
-/// What is known of the values of a key, by the sets of texts that conditions compare them with.
-pub(crate) trait Facts {
-    /// How many values there are: 0, 1 or 2 for more.
-    fn count(&self) -> usize;
-    /// Whether all values are in the set, and whether some value is.
-    fn within(&self, set: &Values) -> (bool, bool);
-    /// Whether some value is of another type than the set's.
-    fn of_other_type(&self, set: &Values) -> bool;
+/// What is known of the values of a key towards the values of one condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seen {
+    /// How many values the key has: 0, 1, or 2 for more.
+    pub(crate) count: usize,
+    /// Some value is one that the condition compares with.
+    pub(crate) inside: bool,
+    /// Some value is another one of their type.
+    pub(crate) outside: bool,
+    /// Some value is of another type.
+    pub(crate) other: bool,
 }
 
 impl Atom {
     /// Whether the condition holds for such values.
-    pub(crate) fn holds_in(&self, facts: &impl Facts, reading: Reading) -> bool {
+    pub(crate) fn holds_for(&self, seen: Seen, reading: Reading) -> bool {
         let (set, negated, if_exists, values) = match &self.predicate {
             Predicate::Presence { absent, present } => {
-                return if facts.count() == 0 { *absent } else { *present };
+                return if seen.count == 0 { *absent } else { *present };
             }
             Predicate::Attached => return reading.attached,
             Predicate::Compare {
@@ -96,28 +140,41 @@ impl Atom {
                 values,
             } => (*set, *negated, *if_exists, values),
         };
-        if facts.count() == 0 {
+        if seen.count == 0 {
             return match set {
                 None => negated || if_exists,
                 Some(SetOperator::ForAllValues) => true,
                 Some(SetOperator::ForAnyValue) => if_exists && reading.any_if_exists,
             };
         }
-        let (all_in, some_in) = facts.within(values);
-        let undefined = negated && !reading.negated_of_other_type && facts.of_other_type(values);
-        let (all, some) = match (negated, undefined) {
-            (false, _) => (all_in, some_in),
-            (true, false) => (!some_in, !all_in),
-            // With several values the others may pass.
-            (true, true) => (false, !all_in && facts.count() > 1),
+        let (all, some) = if negated {
+            let others_pass = Type::of(values).is_none_or(|of| reading.negated_of_others.contains(of));
+            (
+                !seen.inside && (others_pass || !seen.other),
+                seen.outside || (others_pass && seen.other),
+            )
+        } else {
+            (!seen.outside && !seen.other, seen.inside)
         };
         match set {
             Some(SetOperator::ForAllValues) => all,
             Some(SetOperator::ForAnyValue) => some,
-            None if facts.count() == 1 => all,
+            None if seen.count == 1 => all,
             None if !reading.plain_of_lists => false,
             None if negated => all,
             None => some,
+        }
+    }
+
+    /// The type for which the condition is not defined when a value is of another one.
+    pub(crate) fn undefined_for_others_than(&self) -> Option<Type> {
+        match &self.predicate {
+            Predicate::Compare {
+                negated: true,
+                values,
+                ..
+            } => Type::of(values),
+            _ => None,
         }
     }
 }

@@ -155,7 +155,7 @@ fn date_of(days: i128) -> (i128, i128, i128) {
 }
 
 /// A range of addresses of one family.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Cidr {
     v6: bool,
     bits: u128,

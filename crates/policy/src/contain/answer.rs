@@ -67,6 +67,9 @@ pub enum UnknownKind {
     Undecided,
     /// Policies of these kinds can't be compared with each other.
     Unsupported,
+    /// The search found a proof that the checker refuses: a fault of this crate. Nothing is accepted on it; it is counted
+    /// ([`super::unverified_certificates`]), and should be reported.
+    Unverified,
 }
 
 /// Why there is no answer, with the statements that caused it.
@@ -105,6 +108,10 @@ impl fmt::Display for UnknownReason {
                      does not define",
                 )
             }
+            (UnknownKind::Unverified, _) => f.write_str(
+                "stays within the ceiling: a proof was found that does not verify, which is a fault in Deputy; please \
+                 report it with both policies",
+            ),
             (UnknownKind::Unsupported, _) => f.write_str(
                 "stays within the ceiling: policies of these kinds are not compared with each other",
             ),

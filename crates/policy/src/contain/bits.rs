@@ -19,6 +19,11 @@ impl Bits {
         Self(words)
     }
 
+    /// None of the indices below `count`.
+    pub(crate) fn empty(count: usize) -> Self {
+        Self(vec![0; count.div_ceil(64)])
+    }
+
     /// All indices below `count`.
     pub(crate) fn full(count: usize) -> Self {
         Self::collect((0..count).map(|_| true))
@@ -26,6 +31,12 @@ impl Bits {
 
     pub(crate) fn contains(&self, i: usize) -> bool {
         self.0.get(i / 64).is_some_and(|word| word >> (i % 64) & 1 == 1)
+    }
+
+    pub(crate) fn insert(&mut self, i: usize) {
+        if let Some(word) = self.0.get_mut(i / 64) {
+            *word |= 1 << (i % 64);
+        }
     }
 
     pub(crate) fn remove(&mut self, i: usize) {

@@ -1,167 +1,307 @@
 //! The dimension of the caller: a few callers that stand for all there are.
 //!
 //! Principal elements name accounts, users, roles, sessions, services and providers, one by one and without wildcards, so
-//! the named ones and one stranger of each sort tell all elements apart.
+//! the named ones and one stranger of each sort tell all elements apart. Which unique id belongs to which user or role, and
+//! which canonical user id to which account, only AWS knows: every combination is a caller of its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{
-    document::{Principal, PrincipalElement},
-    principal::{Account, Caller},
-};
+use crate::principal::{Account, Caller, Id, IdKind, Listed, Principals, Who};
 
-/// More principals than this are not told apart; a resource policy of AWS has 20,480 bytes.
-const MAX_NAMES: usize = 512;
+/// More callers than this are not told apart.
+pub(super) const MAX_SUBJECTS: usize = 20_000;
 
-/// The same for federated users by name and by user.
-const MAX_PAIRS: usize = 4096;
-
-/// Accounts, users, sessions, … that are not named.
-struct Strangers {
-    /// All names, lower case: the names of roles have none.
-    all: String,
+/// Somebody who may ask: a caller with the ids of it that some policy lists.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject {
+    caller: Caller,
+    /// `None`: none that is listed.
+    unique_id: Option<String>,
+    canonical_user: Option<String>,
+    /// Whether it has a permissions boundary.
+    bounded: bool,
 }
 
-impl Strangers {
-    /// A name that is no part of what is named.
+impl Subject {
+    fn new(caller: Caller) -> Self {
+        Self {
+            caller,
+            unique_id: None,
+            canonical_user: None,
+            bounded: false,
+        }
+    }
+
+    /// The caller with everything known.
+    pub(super) fn who(&self) -> Who<'_> {
+        Who {
+            caller: &self.caller,
+            unique_id: self.unique_id.as_deref().map_or(Id::Other, Id::Is),
+            canonical_user: self.canonical_user.as_deref().map_or(Id::Other, Id::Is),
+            bounded: self.bounded,
+        }
+    }
+
+    pub(super) fn is_bounded(&self) -> bool {
+        self.bounded
+    }
+
+    /// What a witness can say of the caller, the most telling first. An ARN and an id that may belong to it are never said
+    /// of one caller, because nobody knows whether they do.
+    pub(super) fn descriptions(&self) -> Vec<Caller> {
+        let mut all = Vec::with_capacity(2);
+        all.extend(self.unique_id.clone().map(Caller::UniqueId));
+        all.extend(self.canonical_user.clone().map(Caller::CanonicalUser));
+        // The ARN of a session does not show the path of its role.
+        if let Caller::RoleSession {
+            account,
+            path: Some(path),
+            role,
+            ..
+        } = &self.caller
+            && !path.is_empty()
+        {
+            all.push(Caller::RoleSession {
+                account: account.clone(),
+                path: Some(path.clone()),
+                role: role.clone(),
+                session: None,
+            });
+        }
+        all.push(self.caller.clone());
+        all
+    }
+}
+
+/// Accounts, users, sessions, … that are not named.
+struct Strangers<'a> {
+    names: BTreeSet<&'a str>,
+}
+
+impl Strangers<'_> {
+    /// A name that is not among the named ones, whatever its case.
     fn name(&self, stem: &str) -> String {
+        let taken = |name: &str| self.names.iter().any(|named| named.eq_ignore_ascii_case(name));
         let others = (2..10_000).map(|n| format!("{stem}{n}"));
         let mut names = std::iter::once(stem.to_owned()).chain(others);
-        names
-            .find(|name| !self.all.contains(name.as_str()))
-            .unwrap_or_else(|| stem.to_owned())
+        names.find(|name| !taken(name)).unwrap_or_default()
     }
 
     fn account(&self) -> String {
         let mut ids = (0..10_000_u64).map(|n| (999_999_999_999 - n).to_string());
-        ids.find(|id| !self.all.contains(id.as_str())).unwrap_or_default()
+        ids.find(|id| !self.names.contains(id.as_str()))
+            .unwrap_or_default()
     }
 }
 
-/// All sorts of callers that the elements tell apart, with whether they have a permissions boundary (which only
-/// `NotPrincipal` looks at); `None` when they are too many.
-pub(crate) fn callers<'a>(
-    elements: impl Iterator<Item = &'a PrincipalElement>,
-) -> Option<Vec<(Caller, bool)>> {
-    let mut names: BTreeSet<&str> = BTreeSet::new();
+/// What the elements name.
+#[derive(Default)]
+struct Named<'a> {
+    partitions: BTreeSet<&'a str>,
+    /// By their numbers.
+    accounts: BTreeSet<&'a str>,
+    /// Account, and name with path.
+    users: BTreeSet<(&'a Account, &'a str)>,
+    federated_users: BTreeSet<(&'a Account, &'a str)>,
+    /// Account and name in lower case, to paths and names as spelled, and to sessions with the role's name as spelled.
+    roles: BTreeMap<(&'a Account, String), Role<'a>>,
+    unique_ids: BTreeSet<&'a str>,
+    canonical_users: BTreeSet<&'a str>,
+    identities: BTreeSet<&'a str>,
+    services: BTreeSet<&'a str>,
+    providers: BTreeSet<&'a str>,
+}
+
+#[derive(Default)]
+struct Role<'a> {
+    paths: BTreeSet<(&'a str, &'a str)>,
+    sessions: BTreeSet<(&'a str, &'a str)>,
+}
+
+impl<'a> Named<'a> {
+    fn add(&mut self, listed: &'a Listed) {
+        self.partitions.extend(listed.partition());
+        self.accounts.extend(listed.account_id());
+        match listed {
+            Listed::User(account, name) => drop(self.users.insert((account, name))),
+            Listed::FederatedUser(account, name) => drop(self.federated_users.insert((account, name))),
+            Listed::Role(account, path, name) => {
+                let role = self
+                    .roles
+                    .entry((account, name.to_ascii_lowercase()))
+                    .or_default();
+                role.paths.insert((path, name));
+            }
+            Listed::Session(account, name, session) => {
+                let role = self
+                    .roles
+                    .entry((account, name.to_ascii_lowercase()))
+                    .or_default();
+                role.sessions.insert((name, session));
+            }
+            Listed::UniqueId(id) => drop(self.unique_ids.insert(id)),
+            Listed::CanonicalUser(id) => drop(self.canonical_users.insert(id)),
+            Listed::OriginAccessIdentity(id) => drop(self.identities.insert(id)),
+            Listed::Service(name) => drop(self.services.insert(name)),
+            Listed::Federated(name) => drop(self.providers.insert(name)),
+            Listed::Everybody | Listed::EveryProvider | Listed::AccountId(_) | Listed::Root(_) => {}
+        }
+    }
+
+    fn names(&self) -> BTreeSet<&'a str> {
+        let last = |name: &'a str| name.rsplit('/').next().unwrap_or(name);
+        let mut names: BTreeSet<&'a str> = self.accounts.clone();
+        names.extend(self.users.iter().flat_map(|(_, name)| [*name, last(name)]));
+        names.extend(self.federated_users.iter().map(|(_, name)| *name));
+        for role in self.roles.values() {
+            names.extend(role.paths.iter().flat_map(|(path, name)| [*path, *name]));
+            names.extend(role.sessions.iter().flat_map(|(name, session)| [*name, *session]));
+        }
+        names.extend(
+            self.identities
+                .iter()
+                .chain(&self.services)
+                .chain(&self.providers),
+        );
+        names.extend(&self.canonical_users);
+        names
+    }
+}
+
+/// All sorts of callers that the elements tell apart, with and without a permissions boundary when one has `NotPrincipal`
+/// (which alone looks at it); `None` when they are too many.
+pub(crate) fn subjects<'a>(elements: impl Iterator<Item = &'a Principals>) -> Option<Vec<Subject>> {
+    let mut named = Named::default();
     let mut bounded = false;
     for element in elements {
-        let principal = match element {
-            PrincipalElement::Principal(principal) => principal,
-            PrincipalElement::NotPrincipal(principal) => {
-                bounded = true;
-                principal
-            }
-        };
-        if let Principal::Listed {
-            aws,
-            service,
-            federated,
-            canonical_user,
-        } = principal
-        {
-            names.extend(
-                [aws, service, federated, canonical_user]
-                    .into_iter()
-                    .flatten()
-                    .map(String::as_str),
-            );
-        }
+        bounded |= element.is_negated();
+        element.listed().iter().for_each(|listed| named.add(listed));
     }
-    if names.len() > MAX_NAMES {
+    let strangers = Strangers { names: named.names() };
+    let base = callers(&named, &strangers);
+    let count = base
+        .len()
+        .checked_mul((1 + named.unique_ids.len()) * (1 + named.canonical_users.len()))?;
+    if count > MAX_SUBJECTS {
         return None;
     }
-    let all: Vec<String> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
-    let strangers = Strangers { all: all.join("\n") };
+    let mut subjects: Vec<Subject> = base.iter().cloned().map(Subject::new).collect();
+    for id in &named.unique_ids {
+        let kind = IdKind::of(id);
+        let may_be = |caller: &&Caller| match caller {
+            Caller::User { .. } | Caller::FederatedUser { .. } => kind.may_be_user(),
+            Caller::RoleSession { .. } => kind.may_be_role(),
+            _ => false,
+        };
+        subjects.extend(base.iter().filter(may_be).map(|caller| Subject {
+            unique_id: Some((*id).to_owned()),
+            ..Subject::new(caller.clone())
+        }));
+    }
+    let without: Vec<Subject> = subjects.clone();
+    for id in &named.canonical_users {
+        let may_be = |subject: &&Subject| {
+            subject.caller.account().is_some() || matches!(subject.caller, Caller::OriginAccessIdentity(_))
+        };
+        subjects.extend(without.iter().filter(may_be).map(|subject| Subject {
+            canonical_user: Some((*id).to_owned()),
+            ..subject.clone()
+        }));
+    }
+    if bounded {
+        let can = subjects
+            .iter()
+            .filter(|subject| subject.caller.can_have_boundary());
+        let more: Vec<Subject> = can
+            .map(|subject| Subject {
+                bounded: true,
+                ..subject.clone()
+            })
+            .collect();
+        subjects.extend(more);
+    }
+    Some(subjects)
+}
+
+/// The callers by their ARNs and names: all that are named, and strangers of every sort.
+fn callers(named: &Named<'_>, strangers: &Strangers<'_>) -> Vec<Caller> {
     let [somebody, any_role, any_session, any_federated] =
         ["somebody", "any-role", "any-session", "any-federated-user"].map(|stem| strangers.name(stem));
+    let stranger = strangers.account();
+    let session = |account: &Account, path: &str, role: &str, session: &str| Caller::RoleSession {
+        account: account.clone(),
+        path: Some(path.to_owned()),
+        role: role.to_owned(),
+        session: Some(session.to_owned()),
+    };
+    let federated = |account: &Account, name: &str, user: &str| Caller::FederatedUser {
+        account: account.clone(),
+        name: name.to_owned(),
+        of_user: Some(user.to_owned()),
+    };
     let mut callers = vec![Caller::Anonymous];
-    let mut accounts: BTreeSet<Account> = BTreeSet::new();
-    let mut of_account = |account: &Account, callers: &mut Vec<Caller>| {
-        if !accounts.insert(account.clone()) {
-            return;
-        }
-        callers.push(Caller::User {
-            account: account.clone(),
-            name: somebody.clone(),
-        });
-        callers.push(Caller::RoleSession {
-            account: account.clone(),
-            role: any_role.clone(),
-            session: Some(any_session.clone()),
-        });
-        callers.push(Caller::Root(account.clone()));
-        callers.push(Caller::FederatedUser {
-            account: account.clone(),
-            name: any_federated.clone(),
-            of_user: None,
-        });
+    // All callers are of the partition that the policies are in. Which one that is their ARNs say.
+    let partitions = if named.partitions.is_empty() {
+        BTreeSet::from(["aws"])
+    } else {
+        named.partitions.clone()
     };
-    let stranger = Account {
-        partition: "aws".to_owned(),
-        id: strangers.account(),
-    };
-    of_account(&stranger, &mut callers);
-    let elsewhere = strangers.name("aws-iso");
-    let (mut users, mut federated_users) = (Vec::new(), Vec::new());
-    for name in &names {
-        // A canonical user id, a service and a provider may be written alike.
-        callers.push(Caller::Service((*name).to_owned()));
-        callers.push(Caller::Federated((*name).to_owned()));
-        callers.push(Caller::CanonicalUser((*name).to_owned()));
-        let Ok(caller) = Caller::parse(name) else { continue };
-        let Some(account) = caller.account().cloned() else {
-            continue;
-        };
-        // An account id means the account in every partition.
-        for partition in [account.partition.as_str(), "aws", "aws-cn", &elsewhere] {
+    for id in std::iter::once(stranger.as_str()).chain(named.accounts.iter().copied()) {
+        for partition in &partitions {
             let account = Account {
-                partition: partition.to_owned(),
-                id: account.id.clone(),
+                partition: (*partition).to_owned(),
+                id: id.to_owned(),
             };
-            of_account(&account, &mut callers);
-        }
-        if let Caller::RoleSession {
-            account,
-            role,
-            session: None,
-        } = &caller
-        {
-            callers.push(Caller::RoleSession {
-                account: account.clone(),
-                role: role.clone(),
-                session: Some(any_session.clone()),
-            });
-        }
-        callers.push(caller.clone());
-        match caller {
-            Caller::User { account, name } => users.push((account, name)),
-            Caller::FederatedUser { account, name, .. } => federated_users.push((account, name)),
-            _ => {}
+            callers.extend([
+                Caller::User {
+                    account: account.clone(),
+                    name: somebody.clone(),
+                },
+                session(&account, "", &any_role, &any_session),
+                Caller::Root(account.clone()),
+                federated(&account, &any_federated, &somebody),
+            ]);
         }
     }
-    if users.len().saturating_mul(federated_users.len()) > MAX_PAIRS {
-        return None;
+    for (account, user) in &named.users {
+        callers.push(Caller::User {
+            account: (*account).clone(),
+            name: (*user).to_owned(),
+        });
+        // A federated session may be named by its own name and by the user who made it.
+        let of_account = named.federated_users.iter().filter(|(other, _)| other == account);
+        let names = of_account.map(|(_, name)| *name).chain([any_federated.as_str()]);
+        callers.extend(names.map(|name| federated(account, name, user)));
     }
-    // A federated session may be named by its own name and by the user who made it.
-    for (account, user) in users {
-        let of_account = federated_users.iter().filter(|(other, _)| *other == account);
-        let named = of_account.map(|(_, name)| name.clone());
-        for name in named.chain([any_federated.clone()]) {
-            callers.push(Caller::FederatedUser {
-                account: account.clone(),
-                name,
-                of_user: Some(user.clone()),
-            });
+    for (account, name) in &named.federated_users {
+        callers.push(federated(account, name, &somebody));
+    }
+    // IAM has one role of a name in an account. When an ARN is listed, the sessions are of that role, whatever its path.
+    for ((account, _), role) in &named.roles {
+        let named_sessions = role.sessions.iter().copied();
+        for (path, name) in &role.paths {
+            callers.push(session(account, path, name, &any_session));
+            // The name as the session's ARN has it; roles are told apart without case.
+            callers.extend(
+                named_sessions
+                    .clone()
+                    .map(|(own, of)| session(account, path, own, of)),
+            );
+        }
+        if role.paths.is_empty() {
+            callers.extend(named_sessions.map(|(own, of)| session(account, "", own, of)));
         }
     }
-    callers.push(Caller::Service(strangers.name("any-service.amazonaws.com")));
-    callers.push(Caller::Federated(strangers.name("any-provider.example.com")));
-    callers.push(Caller::CanonicalUser(strangers.name("any-canonical-user")));
-    let mut pairs: Vec<(Caller, bool)> = callers.iter().map(|caller| (caller.clone(), false)).collect();
-    if bounded {
-        let can = callers.into_iter().filter(Caller::can_have_boundary);
-        pairs.extend(can.map(|caller| (caller, true)));
-    }
-    Some(pairs)
+    let of = |make: fn(String) -> Caller, named: &BTreeSet<&str>, stem: &str| {
+        let names = named.iter().map(|name| (*name).to_owned());
+        names.chain([strangers.name(stem)]).map(make).collect::<Vec<_>>()
+    };
+    callers.extend(of(Caller::Service, &named.services, "any-service.amazonaws.com"));
+    callers.extend(of(
+        Caller::Federated,
+        &named.providers,
+        "any-provider.example.com",
+    ));
+    callers.extend(of(Caller::OriginAccessIdentity, &named.identities, "EANY"));
+    callers
 }

@@ -25,14 +25,57 @@ pub(crate) struct Entry {
     /// Document and statement in the first layer.
     pub(crate) allow: (usize, usize),
     /// Indices of the elements; a negated list is one element.
-    pub(crate) actions: Range<usize>,
-    pub(crate) resources: Range<usize>,
+    pub(crate) actions: Indices,
+    pub(crate) resources: Indices,
     pub(crate) target: Target,
     pub(crate) proof: Proof,
 }
 
+/// Some of the elements of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Indices {
+    Range(Range<usize>),
+    /// In ascending order.
+    Some(Vec<usize>),
+}
+
+impl Indices {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        let (range, list) = match self {
+            Self::Range(range) => (range.clone(), &[][..]),
+            Self::Some(list) => (0..0, list.as_slice()),
+        };
+        range.chain(list.iter().copied())
+    }
+
+    pub(crate) fn first(&self) -> Option<usize> {
+        self.iter().next()
+    }
+
+    /// The patterns of the list; a negated one counts as a whole.
+    pub(crate) fn picks(&self, negated: bool) -> Picks {
+        if negated {
+            Picks::All
+        } else {
+            Picks::Only(self.iter().filter_map(|i| u32::try_from(i).ok()).collect())
+        }
+    }
+}
+
+impl From<Range<usize>> for Indices {
+    fn from(range: Range<usize>) -> Self {
+        Self::Range(range)
+    }
+}
+
+impl FromIterator<usize> for Indices {
+    fn from_iter<T: IntoIterator<Item = usize>>(indices: T) -> Self {
+        Self::Some(indices.into_iter().collect())
+    }
+}
+
 /// What is proved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Target {
     /// Some Allow of the ceiling, or a Deny of the candidate, matches.
     Granted,

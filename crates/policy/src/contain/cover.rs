@@ -6,7 +6,6 @@ use std::sync::LazyLock;
 use crate::{
     arn::ResourcePattern,
     compiled::CompiledStatement,
-    document::{Principal, PrincipalElement},
     elements::{Elements, Key, Language},
     glob::Pattern,
     work::Work,
@@ -94,7 +93,8 @@ impl<'a> Parts<'a> {
 /// far as can be seen without looking into values: each of its conditions is one of theirs.
 pub(super) fn implied(given: &[&CompiledStatement], wanted: &CompiledStatement, work: &mut Work) -> bool {
     let principal = match &wanted.principal {
-        None | Some(PrincipalElement::Principal(Principal::Anyone)) => true,
+        None => true,
+        Some(wanted) if wanted.is_everybody() => true,
         wanted => given.iter().any(|g| g.principal == *wanted),
     };
     principal

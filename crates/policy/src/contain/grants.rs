@@ -4,17 +4,16 @@ use super::{
     Containment, UnknownKind, UnknownReason, Witness,
     bits::Bits,
     certificate::{Certificate, Entry, Proof, Target, used},
-    cover::{Element, Parts, denied_anyway, denied_wholly, implied, parts},
-    pieces::{combinations, near, pick},
+    cover::{Parts, denied_anyway, denied_wholly, implied, parts},
+    near::{Cells, Near, classes},
+    pieces::combinations,
     probe::{Probe, Question, first_look},
-    query::{Picks, Piece, Query},
+    query::{Arities, Picks, Piece, Query},
     solve::{self, Answer, Values},
 };
 use crate::{
-    arn::ResourcePattern,
     compiled::CompiledStatement,
     document::{Document, Effect},
-    glob::Pattern,
     work::Work,
 };
 
@@ -29,6 +28,8 @@ struct Grants<'a> {
     deny_layers: Vec<usize>,
     limits: Vec<Parts<'a>>,
     limit_denies: Vec<Parts<'a>>,
+    /// Of all layers, and the ceiling.
+    documents: Vec<&'a Document>,
     probe: Probe<'a>,
     certificate: Certificate,
 }
@@ -68,6 +69,11 @@ pub(super) fn contains<'a>(
         deny_layers,
         limits,
         limit_denies,
+        documents: layers
+            .iter()
+            .flat_map(|layer| layer.iter().copied())
+            .chain([ceiling])
+            .collect(),
         probe,
         certificate: Certificate::default(),
     };
@@ -121,8 +127,8 @@ impl<'a> Grants<'a> {
     fn entry(&mut self, allow: &Parts<'a>, cells: Cells, target: Target, proof: Proof) {
         self.certificate.entries.push(Entry {
             allow: allow.position,
-            actions: cells.actions.0..cells.actions.1,
-            resources: cells.resources.0..cells.resources.1,
+            actions: cells.actions,
+            resources: cells.resources,
             target,
             proof,
         });
@@ -139,12 +145,6 @@ impl<'a> Grants<'a> {
                     .is_some_and(|n| implied(&[allow.statement], n.statement, work))
             })
             .collect();
-        let limit = |grants: &Self, n: usize| {
-            useful
-                .get(n)
-                .and_then(|n| grants.limits.get(*n))
-                .map(|n| n.position.1)
-        };
         let covers = |grants: &Self, test: &mut dyn FnMut(&Parts<'a>) -> bool| {
             Bits::collect(
                 useful
@@ -160,48 +160,38 @@ impl<'a> Grants<'a> {
             .iter()
             .map(|resource| covers(self, &mut |n| resource.within(n.resources, work)))
             .collect();
+        let limit = |grants: &Self, bits: &Bits| {
+            let n = useful.get(bits.iter().next()?)?;
+            grants.limits.get(*n).map(|n| n.position.1)
+        };
         let of_all_resources = by_resource
             .iter()
             .fold(Bits::full(useful.len()), |all, bits| all.and(bits));
         let of_all = by_action
             .iter()
             .fold(of_all_resources.clone(), |all, bits| all.and(bits));
-        let whole = Cells::all(&actions, &resources);
-        if let Some(n) = of_all.iter().next().and_then(|n| limit(self, n)) {
+        if let Some(n) = limit(self, &of_all) {
+            let whole = Cells::all(&actions, &resources);
             self.entry(allow, whole, Target::Granted, Proof::Allowed(n));
             return Ok(());
         }
-        for (i, (action, bits)) in actions.iter().zip(&by_action).enumerate() {
-            let row = Cells {
-                actions: (i, i + 1),
-                ..whole
-            };
-            if let Some(n) = bits
-                .and(&of_all_resources)
-                .iter()
-                .next()
-                .and_then(|n| limit(self, n))
-            {
+        let mut near = Near::new(allow, self.denies.iter().chain(&self.limits).cloned().collect());
+        let columns = classes(&by_resource, work);
+        for (bits, rows) in classes(&by_action, work) {
+            if let Some(n) = limit(self, &bits.and(&of_all_resources)) {
+                let row = Cells::of(rows, 0..resources.len());
                 self.entry(allow, row, Target::Granted, Proof::Allowed(n));
                 continue;
             }
-            for (j, (resource, of_resource)) in resources.iter().zip(&by_resource).enumerate() {
-                if !work.step() {
-                    return Err(Stop::Unknown(UnknownKind::Budget, question(allow, i, j, None)));
+            for (of_column, columns) in &columns {
+                if let Some(n) = limit(self, &bits.and(of_column)) {
+                    let cells = Cells::of(rows.clone(), columns.iter().copied());
+                    self.entry(allow, cells, Target::Granted, Proof::Allowed(n));
+                    continue;
                 }
-                let cell = Cells {
-                    resources: (j, j + 1),
-                    ..row
-                };
-                let single = bits.and(of_resource).iter().next().and_then(|n| limit(self, n));
-                let proof = match single {
-                    Some(n) => Proof::Allowed(n),
-                    None => match denied_wholly(allow, *action, *resource, &self.denies, work) {
-                        Some(d) => Proof::Denied(self.place(d)),
-                        None => self.search(allow, (i, *action), (j, *resource), None, work)?,
-                    },
-                };
-                self.entry(allow, cell, Target::Granted, proof);
+                for cells in near.groups(&rows, columns, work) {
+                    self.prove_cells(allow, cells, None, &mut near, work)?;
+                }
             }
         }
         Ok(())
@@ -215,54 +205,69 @@ impl<'a> Grants<'a> {
         let (deny, target) = (deny.clone(), Target::Spared(deny.position.1));
         let actions = parts(allow.actions);
         let resources = parts(allow.resources);
-        let whole = Cells::all(&actions, &resources);
-        let hit_actions: Vec<bool> = actions
-            .iter()
-            .map(|a| !a.apart_from(deny.actions, work))
-            .collect();
-        if !hit_actions.contains(&true) {
+        let (hit, missed): (Vec<usize>, Vec<usize>) = (0..actions.len())
+            .partition(|i| actions.get(*i).is_some_and(|a| !a.apart_from(deny.actions, work)));
+        if hit.is_empty() {
+            let whole = Cells::all(&actions, &resources);
             self.entry(allow, whole, target, Proof::OtherActions);
             return Ok(());
         }
-        let hit_resources: Vec<bool> = resources
-            .iter()
-            .map(|r| !r.apart_from(deny.resources, work))
-            .collect();
-        if !hit_resources.contains(&true) {
+        let (hit_resources, missed_resources): (Vec<usize>, Vec<usize>) =
+            (0..resources.len()).partition(|j| {
+                resources
+                    .get(*j)
+                    .is_some_and(|r| !r.apart_from(deny.resources, work))
+            });
+        if hit_resources.is_empty() {
+            let whole = Cells::all(&actions, &resources);
             self.entry(allow, whole, target, Proof::OtherResources);
             return Ok(());
         }
-        for (i, (action, hit)) in actions.iter().zip(hit_actions).enumerate() {
-            let row = Cells {
-                actions: (i, i + 1),
-                ..whole
-            };
-            if !hit {
-                self.entry(allow, row, target, Proof::OtherActions);
-                continue;
-            }
-            for (j, (resource, hit)) in resources.iter().zip(&hit_resources).enumerate() {
-                if !work.step() {
-                    return Err(Stop::Unknown(
-                        UnknownKind::Budget,
-                        question(allow, i, j, Some(&deny)),
-                    ));
-                }
-                let cell = Cells {
-                    resources: (j, j + 1),
-                    ..row
-                };
-                let proof = if *hit {
-                    match denied_anyway(allow, *action, *resource, &deny, &self.denies, work) {
-                        Some(d) => Proof::Denied(self.place(d)),
-                        None => self.search(allow, (i, *action), (j, *resource), Some(&deny), work)?,
-                    }
-                } else {
-                    Proof::OtherResources
-                };
-                self.entry(allow, cell, target, proof);
-            }
+        if !missed.is_empty() {
+            let cells = Cells::of(missed, 0..resources.len());
+            self.entry(allow, cells, target, Proof::OtherActions);
         }
+        if !missed_resources.is_empty() {
+            let cells = Cells::of(hit.clone(), missed_resources);
+            self.entry(allow, cells, target, Proof::OtherResources);
+        }
+        let mut near = Near::new(allow, self.denies.clone());
+        for cells in near.groups(&hit, &hit_resources, work) {
+            self.prove_cells(allow, cells, Some(&deny), &mut near, work)?;
+        }
+        Ok(())
+    }
+
+    /// Cells that lie alike to all statements: by one Deny of the candidate, or by a search.
+    fn prove_cells(
+        &mut self,
+        allow: &Parts<'a>,
+        cells: Cells,
+        deny: Option<&Parts<'a>>,
+        near: &mut Near<'a>,
+        work: &mut Work,
+    ) -> Result<(), Stop> {
+        let (Some(i), Some(j)) = (cells.actions.first(), cells.resources.first()) else {
+            return Ok(());
+        };
+        let question = question(allow, i, j, deny);
+        if !work.step() {
+            return Err(Stop::Unknown(UnknownKind::Budget, question));
+        }
+        let (actions, resources) = (parts(allow.actions), parts(allow.resources));
+        let (Some(action), Some(resource)) = (actions.get(i), resources.get(j)) else {
+            return Ok(());
+        };
+        let denied = match deny {
+            None => denied_wholly(allow, *action, *resource, &self.denies, work),
+            Some(deny) => denied_anyway(allow, *action, *resource, deny, &self.denies, work),
+        };
+        let proof = match denied {
+            Some(d) => Proof::Denied(self.place(d)),
+            None => self.search(allow, &cells, question, deny, near, work)?,
+        };
+        let target = deny.map_or(Target::Granted, |deny| Target::Spared(deny.position.1));
+        self.entry(allow, cells, target, proof);
         Ok(())
     }
 
@@ -279,29 +284,18 @@ impl<'a> Grants<'a> {
 
     /// What no single statement proves.
     fn search(
-        &mut self,
+        &self,
         allow: &Parts<'a>,
-        (i, action): (usize, Element<'a, Pattern>),
-        (j, resource): (usize, Element<'a, ResourcePattern>),
+        cells: &Cells,
+        question: Question,
         deny: Option<&Parts<'a>>,
+        near: &mut Near<'a>,
         work: &mut Work,
     ) -> Result<Proof, Stop> {
-        let question = question(allow, i, j, deny);
         if let Some(witness) = self.probe.guess(&question, work) {
             return Err(Stop::Exceeds(Box::new(witness)));
         }
-        let mut negative: Vec<&Parts<'a>> = self.denies.iter().collect();
-        if deny.is_none() {
-            negative.extend(&self.limits);
-        }
-        let negative: Vec<Piece<'a>> = negative
-            .into_iter()
-            .map(|n| Piece {
-                statement: n.statement,
-                actions: near(n.actions, action, work),
-                resources: near(n.resources, resource, work),
-            })
-            .collect();
+        let negative = near.negative(cells, work);
         let none = |picks: &Picks| *picks == Picks::Only(Vec::new());
         let alive: Vec<usize> = negative
             .iter()
@@ -311,9 +305,10 @@ impl<'a> Grants<'a> {
             .collect();
         let mine = Piece {
             statement: allow.statement,
-            actions: pick(i, allow.actions),
-            resources: pick(j, allow.resources),
+            actions: cells.actions.picks(allow.actions.negated),
+            resources: cells.resources.picks(allow.resources.negated),
         };
+        let arities = self.arities();
         let mut trees = Vec::new();
         let mut kind = None;
         for combination in
@@ -333,15 +328,12 @@ impl<'a> Grants<'a> {
                 .chain(others.iter().map(|o| whole(o.statement)))
                 .chain(deny.map(|e| whole(e.statement)))
                 .collect();
-            let query = Query {
-                positive,
-                negative: negative.clone(),
-            };
+            let query = Query::new(&arities, positive, negative.clone());
             let dimensions = query.dimensions();
             let probe = &self.probe;
             let mut confirm = |parts: &[_], world: &_| {
-                let values = Values::choose(parts, &dimensions, world);
-                probe.confirm_parts(parts, &dimensions, world, &values, &question)
+                let values = Values::choose(parts, dimensions, world);
+                probe.confirm_parts(parts, dimensions, world, &values, &question)
             };
             match solve::solve(&query, &alive, work, &mut confirm) {
                 Answer::Proved(tree) => {
@@ -371,27 +363,16 @@ impl<'a> Grants<'a> {
             None => Err(Stop::Unknown(kind, question)),
         }
     }
+
+    /// How many values keys have, as all documents use them.
+    fn arities(&self) -> Arities<'a> {
+        Arities::new(self.documents.iter().map(|document| document.compiled()))
+    }
 }
 
 /// Work for making a witness read well, and for finding one at all when the search ended without.
 const NICER: u64 = 100_000;
 const LAST_TRY: u64 = 1_000_000;
-
-/// A rectangle of action and resource elements.
-#[derive(Debug, Clone, Copy)]
-struct Cells {
-    actions: (usize, usize),
-    resources: (usize, usize),
-}
-
-impl Cells {
-    fn all<P, R>(actions: &[P], resources: &[R]) -> Self {
-        Self {
-            actions: (0, actions.len()),
-            resources: (0, resources.len()),
-        }
-    }
-}
 
 fn question(allow: &Parts<'_>, action: usize, resource: usize, deny: Option<&Parts<'_>>) -> Question {
     Question {

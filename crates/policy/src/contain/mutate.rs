@@ -2,7 +2,7 @@
 
 use super::{
     Certificate,
-    certificate::{Entry, Proof, Target},
+    certificate::{Entry, Indices, Proof, Target},
     query::{Evidence, Picks},
     solve::{Next, Node, Tree},
 };
@@ -131,13 +131,27 @@ fn shift(number: &mut usize, choose: &mut dyn FnMut(usize) -> usize) {
     };
 }
 
+fn mutate_indices(indices: &mut Indices, choose: &mut dyn FnMut(usize) -> usize) {
+    match indices {
+        Indices::Range(range) if choose(2) == 0 => shift(&mut range.start, choose),
+        Indices::Range(range) => shift(&mut range.end, choose),
+        Indices::Some(list) => {
+            let at = choose(list.len().max(1));
+            match (choose(3), list.get_mut(at)) {
+                (0, Some(_)) => drop(list.remove(at)),
+                (1, Some(index)) => shift(index, choose),
+                _ => list.push(choose(4)),
+            }
+        }
+    }
+}
+
 fn mutate_entry(entry: &mut Entry, choose: &mut dyn FnMut(usize) -> usize) {
     match choose(10) {
         0 => shift(&mut entry.allow.1, choose),
         1 => shift(&mut entry.allow.0, choose),
-        2 => shift(&mut entry.actions.end, choose),
-        3 => shift(&mut entry.resources.end, choose),
-        4 => shift(&mut entry.actions.start, choose),
+        2 => mutate_indices(&mut entry.actions, choose),
+        3 | 4 => mutate_indices(&mut entry.resources, choose),
         5 => {
             entry.target = match entry.target {
                 Target::Granted => Target::Spared(choose(4)),

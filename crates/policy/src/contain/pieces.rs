@@ -22,14 +22,6 @@ pub(super) fn first_part<P>(elements: &Elements<P>) -> Option<Element<'_, P>> {
     }
 }
 
-pub(super) fn pick<P>(element: usize, elements: &Elements<P>) -> Picks {
-    if elements.negated {
-        Picks::All
-    } else {
-        Picks::Only(u32::try_from(element).into_iter().collect())
-    }
-}
-
 /// The patterns of a list that may have something in common with an element.
 pub(super) fn near<P: Language>(elements: &Elements<P>, element: Element<'_, P>, work: &mut Work) -> Picks {
     let Element::One(one, _) = element else {

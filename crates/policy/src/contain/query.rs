@@ -2,16 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::{callers, keys, words};
+use super::{bits::Bits, callers, callers::Subject, keys, words};
 use crate::{
     arn::ResourcePattern,
-    compiled::CompiledStatement,
+    compiled::{Compiled, CompiledStatement},
     condition::atom::Atom,
-    document::PrincipalElement,
     elements::{Elements, Language},
-    keys::{Arity, arity},
+    keys::{Arity, lasting_arity},
     positions::{Letter, Reading, Track, VariableCase, World},
-    principal::Caller,
+    principal::Match,
     variable::Variable,
     work::Work,
 };
@@ -25,6 +24,24 @@ pub(crate) enum Picks {
 }
 
 impl Picks {
+    /// These and those.
+    pub(crate) fn or(self, more: &Self) -> Self {
+        match (self, more) {
+            (Self::All, _) | (_, Self::All) => Self::All,
+            (Self::Only(some), Self::Only(more)) => {
+                let mut all: Vec<u32> = some;
+                if all.is_empty() {
+                    all.clone_from(more);
+                } else if all != *more {
+                    all.extend(more);
+                    all.sort_unstable();
+                    all.dedup();
+                }
+                Self::Only(all)
+            }
+        }
+    }
+
     fn items<'a, P>(&'a self, elements: &'a Elements<P>) -> impl Iterator<Item = &'a P> {
         elements
             .items
@@ -47,13 +64,38 @@ pub(crate) struct Piece<'a> {
     pub(crate) resources: Picks,
 }
 
+/// How many values keys have, as far as that is believed for two documents together.
+#[derive(Debug)]
+pub(crate) struct Arities<'a> {
+    documents: Vec<&'a Compiled>,
+}
+
+impl<'a> Arities<'a> {
+    pub(crate) fn new(documents: impl Iterator<Item = &'a Compiled>) -> Self {
+        Self {
+            documents: documents.collect(),
+        }
+    }
+
+    /// Of a key in lower case.
+    pub(crate) fn of(&self, key: &str) -> Arity {
+        let listed = self.documents.iter().any(|d| d.listed_keys.contains(key));
+        lasting_arity(key, listed)
+    }
+}
+
 /// The question.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Query<'a> {
+    arities: &'a Arities<'a>,
     /// All of these match.
     pub(crate) positive: Vec<Piece<'a>>,
     /// None of these does.
     pub(crate) negative: Vec<Piece<'a>>,
+    /// What any statement looks at, in the order in which it is searched.
+    dimensions: Vec<Dimension>,
+    /// For each negative statement, the dimensions that it looks at.
+    looks: Vec<Bits>,
 }
 
 /// What a request consists of, independent of each other.
@@ -72,7 +114,7 @@ pub(crate) enum Part {
     Action(Vec<Letter>),
     /// `None`: the request has no resource.
     Resource(Option<Vec<Letter>>),
-    Caller(Caller, bool),
+    Caller(Subject),
     Key(Option<keys::Texts>),
 }
 
@@ -97,26 +139,47 @@ pub(crate) enum Evidence {
 pub(crate) const MAX_VARIABLES: usize = 4;
 
 impl<'a> Query<'a> {
+    pub(crate) fn new(arities: &'a Arities<'a>, positive: Vec<Piece<'a>>, negative: Vec<Piece<'a>>) -> Self {
+        let pieces = || positive.iter().chain(&negative).map(|piece| piece.statement);
+        let mut dimensions = vec![Dimension::Action];
+        if pieces().any(|statement| statement.resources.is_some()) {
+            dimensions.push(Dimension::Resource);
+        }
+        if pieces().any(|statement| statement.principal.is_some()) {
+            dimensions.push(Dimension::Caller);
+        }
+        let keys: BTreeSet<&str> = pieces()
+            .flat_map(|statement| &statement.atoms)
+            .map(|atom| atom.key.as_str())
+            .collect();
+        dimensions.extend(keys.into_iter().map(|key| Dimension::Key(key.to_owned())));
+        let looks = negative.iter().map(|piece| {
+            let s = piece.statement;
+            let own: BTreeSet<&str> = s.atoms.iter().map(|atom| atom.key.as_str()).collect();
+            Bits::collect(dimensions.iter().map(|dimension| match dimension {
+                Dimension::Action => !everything(&s.actions),
+                Dimension::Resource => s.resources.as_ref().is_some_and(|r| !everything(r)),
+                Dimension::Caller => s.principal.is_some(),
+                Dimension::Key(key) => own.contains(key.as_str()),
+            }))
+        });
+        let looks = looks.collect();
+        Self {
+            arities,
+            positive,
+            negative,
+            dimensions,
+            looks,
+        }
+    }
+
     fn pieces(&self) -> impl Iterator<Item = &Piece<'a>> {
         self.positive.iter().chain(&self.negative)
     }
 
     /// The dimensions that any statement looks at, in the order in which they are searched.
-    pub(crate) fn dimensions(&self) -> Vec<Dimension> {
-        let mut dimensions = vec![Dimension::Action];
-        if self.pieces().any(|piece| piece.statement.resources.is_some()) {
-            dimensions.push(Dimension::Resource);
-        }
-        if self.pieces().any(|piece| piece.statement.principal.is_some()) {
-            dimensions.push(Dimension::Caller);
-        }
-        let keys: BTreeSet<&str> = self
-            .pieces()
-            .flat_map(|piece| &piece.statement.atoms)
-            .map(|atom| atom.key.as_str())
-            .collect();
-        dimensions.extend(keys.into_iter().map(|key| Dimension::Key(key.to_owned())));
-        dimensions
+    pub(crate) fn dimensions(&self) -> &[Dimension] {
+        &self.dimensions
     }
 
     /// The cases of all variables; `None` when there are too many variables.
@@ -140,7 +203,7 @@ impl<'a> Query<'a> {
         let mut worlds = vec![Vec::new()];
         for key in variables {
             let mut cases = vec![VariableCase::Present, VariableCase::Absent];
-            if arity(key) != Arity::Single {
+            if self.arities.of(key) != Arity::Single {
                 cases.push(VariableCase::List);
             }
             worlds = worlds
@@ -157,28 +220,30 @@ impl<'a> Query<'a> {
         Some(worlds)
     }
 
-    /// Whether a negative statement looks at the dimension.
-    pub(crate) fn looks_at(&self, negative: usize, dimension: &Dimension) -> bool {
-        let Some(piece) = self.negative.get(negative) else {
-            return true;
-        };
-        let s = piece.statement;
-        match dimension {
-            Dimension::Action => !everything(&s.actions),
-            Dimension::Resource => s.resources.as_ref().is_some_and(|r| !everything(r)),
-            Dimension::Caller => s.principal.is_some(),
-            Dimension::Key(key) => s.atoms.iter().any(|atom| atom.key == *key),
-        }
+    /// Whether a negative statement looks at the dimension with this index.
+    fn looks_at(&self, negative: usize, dimension: usize) -> bool {
+        self.looks
+            .get(negative)
+            .is_none_or(|looks| looks.contains(dimension))
+    }
+
+    /// One more than the last dimension that a negative statement looks at.
+    pub(crate) fn looks_until(&self, negative: usize) -> usize {
+        let last = |looks: &Bits| looks.iter().last().map_or(0, |last| last + 1);
+        self.looks.get(negative).map_or(usize::MAX, last)
     }
 
     /// The choices in a dimension that leave out as many of the negative statements as possible.
     pub(crate) fn branches(
         &self,
-        dimension: &Dimension,
+        depth: usize,
         alive: &[usize],
         world: &World,
         work: &mut Work,
     ) -> Result<(Vec<Branch>, Evidence), words::Exhausted> {
+        let Some(dimension) = self.dimensions.get(depth) else {
+            return Ok((Vec::new(), Evidence::Cases));
+        };
         match dimension {
             Dimension::Action => {
                 let answer = words::search(&self.action_words(alive), work)?;
@@ -202,22 +267,27 @@ impl<'a> Query<'a> {
             }
             Dimension::Caller => {
                 let mut branches = Vec::new();
-                for (kept, caller, bounded) in self.by_caller(alive, work)? {
-                    add_smallest(
-                        &mut branches,
-                        Branch {
-                            kept,
-                            part: Part::Caller(caller, bounded),
-                            doubtful: false,
-                        },
-                    );
+                for (kept, subject) in self.by_caller(alive, work)? {
+                    let branch = Branch {
+                        kept,
+                        part: Part::Caller(subject),
+                        doubtful: false,
+                    };
+                    add_smallest(&mut branches, branch);
                 }
                 Ok((branches, Evidence::Cases))
             }
             Dimension::Key(key) => {
+                let atoms: usize = self.pieces().map(|piece| 1 + piece.statement.atoms.len()).sum();
+                if !work.charge(atoms) {
+                    return Err(words::Exhausted);
+                }
                 let (options, evidence) = keys::options(&self.key(key, alive, world), work)?;
+                if !work.charge(options.len() * alive.len()) {
+                    return Err(words::Exhausted);
+                }
                 let branches = options.into_iter().map(|option| Branch {
-                    kept: self.with_those_not_looking(key, alive, option.kept),
+                    kept: self.with_those_not_looking(depth, alive, &option.kept),
                     part: Part::Key(option.texts),
                     doubtful: option.doubtful,
                 });
@@ -321,35 +391,37 @@ impl<'a> Query<'a> {
         self.positive.iter().all(matches).then(|| kept.collect())
     }
 
-    /// For each caller that the positive statements are about, those alive that are about it, too.
+    /// For each caller that the positive statements may be about, those alive that surely are about it, too.
     fn by_caller(
         &self,
         alive: &[usize],
         work: &mut Work,
-    ) -> Result<Vec<(Vec<usize>, Caller, bool)>, words::Exhausted> {
+    ) -> Result<Vec<(Vec<usize>, Subject)>, words::Exhausted> {
         let elements = || {
             self.pieces()
                 .filter_map(|piece| piece.statement.principal.as_ref())
         };
-        let names: usize = elements().map(PrincipalElement::len).sum();
-        let mut all = Vec::new();
-        for (caller, bounded) in callers::callers(elements()).ok_or(words::Exhausted)? {
-            if !work.charge(8 * names + alive.len() + 1) {
+        let mut all: Vec<(Vec<usize>, Subject)> = Vec::new();
+        for subject in callers::subjects(elements()).ok_or(words::Exhausted)? {
+            let who = subject.who();
+            let cost: usize = elements().map(|element| 4 + 2 * element.cost(who.caller)).sum();
+            if !work.charge(2 * cost + alive.len() + all.len() + 16) {
                 return Err(words::Exhausted);
             }
             let about = |piece: &Piece<'a>| {
                 let principal = piece.statement.principal.as_ref();
-                principal.is_none_or(|element| element.is_about(&caller, bounded))
+                principal.map_or(Match::Yes, |element| element.about(&who))
             };
-            if self.positive.iter().all(about) {
-                let surely = |piece: &Piece<'a>| {
-                    let principal = piece.statement.principal.as_ref();
-                    principal.is_none_or(|element| element.is_surely_about(&caller, bounded))
+            if self.positive.iter().all(|piece| about(piece) != Match::No) {
+                let surely = |i: &&usize| {
+                    let piece = self.negative.get(**i);
+                    piece.is_some_and(|piece| about(piece) == Match::Yes)
                 };
-                let kept = alive
-                    .iter()
-                    .filter(|i| self.negative.get(**i).is_some_and(surely));
-                all.push((kept.copied().collect(), caller, bounded));
+                let kept: Vec<usize> = alive.iter().filter(surely).copied().collect();
+                // Many callers keep the same; the first is the most telling.
+                if !all.iter().any(|(known, _)| *known == kept) {
+                    all.push((kept, subject));
+                }
             }
         }
         Ok(all)
@@ -364,22 +436,21 @@ impl<'a> Query<'a> {
         });
         keys::Key {
             name,
+            arity: self.arities.of(name),
             positive: self.positive.iter().flat_map(on_key).collect(),
             negative: negative.collect(),
             world,
         }
     }
 
-    /// Adds the statements that are alive and have no condition on the key.
-    fn with_those_not_looking(&self, key: &str, alive: &[usize], kept: Vec<usize>) -> Vec<usize> {
-        let looks = |i: usize| {
-            let piece = self.negative.get(i);
-            piece.is_some_and(|piece| piece.statement.atoms.iter().any(|atom| atom.key == key))
-        };
+    /// Adds the statements that are alive and do not look at the dimension.
+    fn with_those_not_looking(&self, depth: usize, alive: &[usize], kept: &[usize]) -> Vec<usize> {
+        let mut kept = kept.iter().copied().peekable();
+        // Both are in ascending order.
         alive
             .iter()
             .copied()
-            .filter(|i| kept.contains(i) || !looks(*i))
+            .filter(|i| kept.next_if_eq(i).is_some() || !self.looks_at(*i, depth))
             .collect()
     }
 }

@@ -72,7 +72,9 @@ type Place = (usize, Vec<usize>);
 
 struct Solver<'q, 'a, W> {
     query: &'q Query<'a>,
-    dimensions: &'q [Dimension],
+    dimensions: usize,
+    /// For each negative statement, one more than the last dimension that it looks at.
+    until: &'q [usize],
     world: &'q World,
     nodes: Vec<Node>,
     /// `None`: open; and whether the way there was doubtful, in which case no request was tried.
@@ -90,8 +92,9 @@ pub(crate) fn solve<W>(
     work: &mut Work,
     confirm: &mut dyn FnMut(&[Part], &World) -> Option<W>,
 ) -> Answer<W> {
-    let dimensions = query.dimensions();
-    let Some(worlds) = query.worlds().filter(|_| dimensions.len() <= MAX_DIMENSIONS) else {
+    let dimensions = query.dimensions().len();
+    let until: Vec<usize> = (0..query.negative.len()).map(|i| query.looks_until(i)).collect();
+    let Some(worlds) = query.worlds().filter(|_| dimensions <= MAX_DIMENSIONS) else {
         return Answer::Exhausted;
     };
     let mut tree = Tree::default();
@@ -99,7 +102,8 @@ pub(crate) fn solve<W>(
     for world in worlds {
         let mut solver = Solver {
             query,
-            dimensions: &dimensions,
+            dimensions,
+            until: &until,
             world: &world,
             nodes: std::mem::take(&mut tree.nodes),
             known: HashMap::new(),
@@ -123,19 +127,18 @@ impl<W> Solver<'_, '_, W> {
     /// `None` when the place is open.
     fn solve(&mut self, place: Place, doubtful: bool, work: &mut Work) -> Result<Option<Next>, Stop<W>> {
         let (depth, alive) = &place;
-        let rest = self.dimensions.get(*depth..).unwrap_or_default();
-        let looks = |i: usize| rest.iter().any(|dimension| self.query.looks_at(i, dimension));
-        if !work.charge(alive.len() * rest.len() + 1) {
+        if !work.charge(alive.len() + 1) {
             return Err(Stop::Exhausted);
         }
+        let looks = |i: usize| self.until.get(i).is_none_or(|until| until > depth);
         if let Some(sure) = alive.iter().find(|i| !looks(**i)) {
             return Ok(Some(Next::Covered(
                 u32::try_from(*sure).map_err(|_| Stop::Exhausted)?,
             )));
         }
-        let Some(dimension) = rest.first() else {
+        if *depth >= self.dimensions {
             return self.confirm_path(doubtful);
-        };
+        }
         if let Some((next, was_doubtful)) = self.known.get(&place)
             && (next.is_some() || doubtful || !was_doubtful)
         {
@@ -143,7 +146,7 @@ impl<W> Solver<'_, '_, W> {
         }
         let (branches, evidence) = self
             .query
-            .branches(dimension, alive, self.world, work)
+            .branches(*depth, alive, self.world, work)
             .map_err(|Exhausted| Stop::Exhausted)?;
         let mut proved = Vec::with_capacity(branches.len());
         let mut open = false;

@@ -107,7 +107,7 @@ codes! {
     AllowNotAction "allow-not-action" Warning "Allow with NotAction: it allows every action that is not listed, of services to come too."
     AllowNotResource "allow-not-resource" Warning "Allow with NotResource: it allows every resource that is not listed."
     AllowAnyone "allow-anyone" Warning "Allow for everybody, without a condition."
-    DeletedPrincipal "deleted-principal" Warning "A unique id, which AWS shows in place of a deleted principal; it names nobody."
+    DeletedPrincipal "deleted-principal" Warning "A unique id: of a user or role that was deleted, or of a living one that nobody can tell by it."
     PlaceholderPrincipal "placeholder-principal" Warning "A federated principal that is neither the ARN of a provider nor a host name; it names nobody."
     VariableIn2008 "variable-in-2008" Warning "What looks like a variable is text in the language of 2008."
     VariableMayHoldWildcards "variable-may-hold-wildcards" Warning "A variable whose value may hold * or ?; AWS does not say whether they are wildcards then."

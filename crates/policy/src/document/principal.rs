@@ -1,14 +1,15 @@
 //! What may stand in a Principal element.
 
 use super::{code::Code, error::quote};
-use crate::principal::Caller;
+use crate::principal::{Caller, Listed};
 
 /// Whether the text is a 12-digit account id.
 pub(crate) fn is_account_id(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Whether the text has the form of an id such as `AROA…`, which AWS shows in place of a deleted user or role.
+/// Whether the text has the form of a unique id such as `AIDA…` or `AROA…`, by which a policy may name a user or role, and
+/// which AWS shows in place of one that was deleted (IAM User Guide, "IAM identifiers").
 pub(crate) fn is_unique_id(text: &str) -> bool {
     text.len() >= 16
         && text.starts_with('A')
@@ -32,8 +33,9 @@ pub(crate) fn missing_parent(text: &str, listed: &[String]) -> Option<String> {
             account,
             role,
             session: Some(_),
+            ..
         } => {
-            let is_role = |other: Caller| matches!(other, Caller::RoleSession { account: of, role: name, session: None } if of == *account && name.eq_ignore_ascii_case(role));
+            let is_role = |other: Caller| matches!(other, Caller::RoleSession { account: of, role: name, session: None, .. } if of == *account && name.eq_ignore_ascii_case(role));
             (!callers().any(is_role))
                 .then(|| format!("arn:{}:iam::{}:role/{role}", account.partition, account.id))
         }
@@ -80,54 +82,23 @@ pub(super) fn check_principal(kind: &str, text: &str) -> Result<(), (Code, Strin
         "Federated" if text.is_empty() => {
             wrong("a federated principal is the ARN of a provider, or its host name")
         }
-        "CanonicalUser" if text.is_empty() || !text.bytes().all(|b| b.is_ascii_hexdigit()) => {
-            wrong("a canonical user id is hexadecimal")
+        // Whether AWS takes capitals for the same id is not known, so there are none.
+        "CanonicalUser"
+            if text.is_empty() || !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) =>
+        {
+            wrong("a canonical user id is hexadecimal, in small letters")
         }
         _ => Ok(()),
     }
 }
 
-/// An account, a user, a role, a session, or the unique id that AWS shows in place of a deleted user or role.
+/// An account, a user, a role, a session, a unique id, or an origin access identity.
 fn check_aws_principal(text: &str) -> Result<(), &'static str> {
-    const SHAPES: &str =
-        "an AWS principal is a 12-digit account id or the ARN of an account root, user, role or session";
-    if is_account_id(text) || is_unique_id(text) {
-        return Ok(());
-    }
-    let mut parts = text.splitn(6, ':');
-    let [
-        Some("arn"),
-        Some(partition),
-        Some(service),
-        Some(""),
-        Some(account),
-        Some(rest),
-    ] = [
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-    ]
-    else {
-        return Err(SHAPES);
-    };
-    let named = |prefix: &str| rest.strip_prefix(prefix).is_some_and(|name| !name.is_empty());
-    let known = match service {
-        "iam" => rest == "root" || named("user/") || named("role/"),
-        "sts" => {
-            named("federated-user/")
-                || rest.strip_prefix("assumed-role/").is_some_and(|rest| {
-                    rest.split_once('/')
-                        .is_some_and(|(role, session)| !role.is_empty() && !session.is_empty())
-                })
-        }
-        _ => false,
-    };
-    if !partition.is_empty() && is_account_id(account) && known && !text.contains([' ', '$']) {
-        Ok(())
-    } else {
-        Err(SHAPES)
+    const SHAPES: &str = "an AWS principal is a 12-digit account id, the ARN of an account root, user, role or session, or a unique id";
+    match Listed::aws(text) {
+        // The only one with spaces.
+        Some(Listed::OriginAccessIdentity(id)) if !id.contains([' ', '$']) => Ok(()),
+        Some(_) if !text.contains([' ', '$']) => Ok(()),
+        _ => Err(SHAPES),
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     condition::atom::Atom,
     elements::Elements,
     glob::Pattern,
+    principal::Principals,
 };
 
 /// Checks and compiles; `positions` are the statements' indices in the source.
@@ -69,7 +70,7 @@ pub(super) fn compile(
         ));
     }
     ParseErrors::check(problems)?;
-    Ok(Compiled { statements: compiled })
+    Ok(Compiled::new(compiled))
 }
 
 pub(super) struct Checker<'a> {
@@ -125,7 +126,7 @@ impl Checker<'_> {
 
     fn statement(&mut self, statement: &Statement, path: &str) -> Option<CompiledStatement> {
         let before = self.problems.len();
-        self.principal(statement.principal.as_ref(), statement.effect, path);
+        let principal = self.principal(statement.principal.as_ref(), statement.effect, path);
         if self.kind == PolicyKind::ResourceControl {
             self.resource_control(statement, path);
         }
@@ -138,14 +139,19 @@ impl Checker<'_> {
         (self.problems.len() == before).then(|| CompiledStatement {
             effect: statement.effect,
             sid: statement.sid.clone(),
-            principal: statement.principal.clone(),
+            principal,
             actions,
             resources,
             atoms,
         })
     }
 
-    fn principal(&mut self, element: Option<&PrincipalElement>, effect: Effect, path: &str) {
+    fn principal(
+        &mut self,
+        element: Option<&PrincipalElement>,
+        effect: Effect,
+        path: &str,
+    ) -> Option<Principals> {
         let (name, principal) = match element {
             Some(PrincipalElement::NotPrincipal(principal)) => ("NotPrincipal", Some(principal)),
             Some(PrincipalElement::Principal(principal)) => ("Principal", Some(principal)),
@@ -184,6 +190,16 @@ impl Checker<'_> {
                 }
             }
             Some(Principal::Anyone) | None => {}
+        }
+        match Principals::new(element?) {
+            Ok(principals) => Some(principals),
+            Err(text) => {
+                if !self.reported(&path) {
+                    let message = format!("{} is no AWS principal", quote(&text));
+                    self.problem(Kind::Principal, Code::InvalidPrincipal, &path, message);
+                }
+                None
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use crate::{
     arn::ResourcePattern,
     compiled::CompiledStatement,
     condition::{Condition, Operator},
-    document::{Document, Effect, PrincipalElement, Statement},
+    document::{Document, Effect, Statement},
     principal::{Caller, Named},
     work::Work,
 };
@@ -237,7 +237,7 @@ fn layer(
                 statement: s,
                 sid: statement.sid.as_deref().map(cut),
                 effect: statement.effect,
-                named: named(statement.principal.as_ref(), prepared.principal),
+                named: named(statement, prepared),
                 mismatches,
             });
         }
@@ -251,11 +251,10 @@ fn layer(
     }
 }
 
-fn named(element: Option<&PrincipalElement>, caller: Option<&Caller>) -> Option<Named> {
-    match (element?, caller?) {
-        (PrincipalElement::Principal(principal), caller) => principal.names(caller),
-        (PrincipalElement::NotPrincipal(_), _) => None,
-    }
+fn named(statement: &CompiledStatement, request: &Prepared<'_>) -> Option<Named> {
+    let element = statement.principal.as_ref()?;
+    let surely = |who| element.names(who).1;
+    (!element.is_negated()).then(|| request.principal.as_ref().and_then(surely))?
 }
 
 fn mismatches(
@@ -267,7 +266,7 @@ fn mismatches(
     if !statement.is_about(request) {
         let caller = request
             .principal
-            .map_or_else(|| "nobody".to_owned(), |caller| cut(&caller.to_string()));
+            .map_or_else(|| "nobody".to_owned(), |who| cut(&who.caller.to_string()));
         return vec![Mismatch::Principal { caller }];
     }
     if !statement.actions.matches_action(&request.action, work) {

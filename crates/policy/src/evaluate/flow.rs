@@ -1,10 +1,11 @@
 //! How AWS puts the policies of a situation together (IAM User Guide, "Policy evaluation logic").
 
 use super::{
-    Decision, Evaluation, Layer, Outcome, Prepared, Request, Rule, Situation, SituationError, reason, rules,
+    Decision, Doubt, Evaluation, Layer, Outcome, Prepared, Request, Rule, Situation, SituationError, reason,
+    rules,
 };
 use crate::{
-    document::{Document, Effect, PrincipalElement},
+    document::{Document, Effect},
     principal::{Caller, Named},
     work::Work,
 };
@@ -56,14 +57,11 @@ impl Situation<'_> {
         let mut work = Work::limited(MAX_STEPS);
         let flow = Flow::new(self, request);
         let evaluation = flow.decide(&mut work);
-        let unknown = evaluation
-            .is_allowed()
-            .then(|| flow.possible_deny(&mut work))
-            .flatten();
+        let doubt = flow.doubt(evaluation.decision, &mut work);
         if work.exhausted() {
             return Err(SituationError::Budget(MAX_STEPS));
         }
-        unknown.map_or(Ok(evaluation), |who| Err(SituationError::UnknownCaller(who)))
+        doubt.map_or(Ok(evaluation), |who| Err(SituationError::UnknownCaller(who)))
     }
 }
 
@@ -209,34 +207,45 @@ impl<'s, 'a> Flow<'s, 'a> {
         }
     }
 
-    /// A principal that a Deny names and that the caller, of whom not everything is known, may be.
-    fn possible_deny(&self, work: &mut Work) -> Option<String> {
-        let caller = self.request.principal.as_ref()?;
-        if rules::always_allowed(self.request, self.situation.session_token) {
-            return None;
-        }
+    /// A principal that a statement names and that the caller, of whom not everything is known, may be, when the decision
+    /// depends on it.
+    fn doubt(&self, decision: Decision, work: &mut Work) -> Option<String> {
+        let who = self.prepared.principal?;
         let documents = self.layers.iter().flat_map(|applying| applying.documents);
-        documents
+        let doubtful = documents
             .flat_map(|document| &document.compiled().statements)
-            .filter(|statement| statement.effect == Effect::Deny)
             .find_map(|statement| {
-                let Some(PrincipalElement::Principal(principal)) = &statement.principal else {
-                    return None;
-                };
-                let named = principal.may_name(caller)?;
-                statement.covers(&self.prepared, work).then(|| named.to_owned())
-            })
+                let element = statement.principal.as_ref().filter(|p| !p.is_negated())?;
+                // The session or the user behind the caller can be given, and who gives neither is not allowed by their names.
+                let listed = element
+                    .uncertain(&who)
+                    .find(|listed| statement.effect == Effect::Deny || listed.is_id())?;
+                statement.covers(&self.prepared, work).then(|| listed.to_string())
+            })?;
+        let other = Self {
+            prepared: Prepared::new(self.request)
+                .bounded(who.bounded)
+                .principals_read(Doubt::Grants),
+            layers: layers(self.situation, self.request),
+            ..*self
+        };
+        (other.decide(work).decision != decision).then_some(doubtful)
     }
 
     /// The Allow of the resource policy that names the caller most directly.
     pub(super) fn grant(&self, work: &mut Work) -> Option<Grant> {
-        let caller = self.request.principal.as_ref()?;
+        let who = self.prepared.principal.as_ref()?;
         let statements = &self.situation.resource?.compiled().statements;
         let mut best: Option<Grant> = None;
         for (i, statement) in statements.iter().enumerate() {
             let named = match &statement.principal {
-                Some(PrincipalElement::Principal(principal)) if statement.effect == Effect::Allow => {
-                    principal.names(caller)
+                Some(element) if statement.effect == Effect::Allow && !element.is_negated() => {
+                    let (possibly, surely) = element.names(who);
+                    if self.prepared.principals == Doubt::Grants {
+                        possibly
+                    } else {
+                        surely
+                    }
                 }
                 _ => None,
             };

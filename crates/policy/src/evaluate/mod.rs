@@ -23,11 +23,11 @@ pub use situation::{Situation, SituationError};
 use crate::{
     arn::{ResourcePattern, Subject},
     compiled::{Compiled, CompiledStatement},
-    condition::atom::Predicate,
-    document::{Document, Effect},
+    condition::atom::{Predicate, Undefined},
+    document::{Document, Effect, is_unique_id},
     elements::{ActionText, Elements},
     glob::Pattern,
-    principal::Caller,
+    principal::{Caller, Id, Match, Who},
     work::Work,
 };
 
@@ -151,10 +151,23 @@ pub(crate) struct Prepared<'a> {
     /// Lower case.
     action: ActionText,
     resource: Subject,
-    principal: Option<&'a Caller>,
-    /// Whether the caller has a permissions boundary.
-    bounded: bool,
+    /// With what is known of the caller's ids.
+    principal: Option<Who<'a>>,
+    /// How a Principal is read of which it is not known whether it means the caller.
+    principals: Doubt,
+    /// How `NotPrincipal` is read where AWS does not define whom it spares, and conditions where it does not define them;
+    /// `None`: as the evaluator takes them.
+    undefined: Option<Doubt>,
     context: &'a Context,
+}
+
+/// How a statement is read that may or may not be about the caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// It denies and does not allow: an error is never an allow.
+    Refuses,
+    /// It allows and does not deny: what is asked is whether something certainly exceeds.
+    Grants,
 }
 
 impl<'a> Prepared<'a> {
@@ -164,16 +177,51 @@ impl<'a> Prepared<'a> {
             spelled_resource: &request.resource,
             action: ActionText::new(&request.action),
             resource: Subject::new(&request.resource),
-            principal: request.principal.as_ref(),
-            bounded: false,
+            principal: request.principal.as_ref().map(|caller| Who {
+                unique_id: unique_id(caller, &request.context),
+                ..Who::new(caller)
+            }),
+            principals: Doubt::Refuses,
+            undefined: None,
             context: &request.context,
         }
     }
 
     /// The same for a caller with a permissions boundary.
-    pub(crate) fn bounded(self, bounded: bool) -> Self {
-        Self { bounded, ..self }
+    pub(crate) fn bounded(mut self, bounded: bool) -> Self {
+        if let Some(who) = &mut self.principal {
+            who.bounded = bounded;
+        }
+        self
     }
+
+    /// The same with Principals read so, of which it is not known whether they mean the caller.
+    pub(crate) fn principals_read(self, principals: Doubt) -> Self {
+        Self { principals, ..self }
+    }
+
+    /// The same with everything read so that is not known or not defined.
+    pub(crate) fn read(self, doubt: Doubt) -> Self {
+        Self {
+            principals: doubt,
+            undefined: Some(doubt),
+            ..self
+        }
+    }
+}
+
+/// The unique id of the caller, which `aws:userid` has when it is given (IAM User Guide, "Principal key values"): of users
+/// alone, of role sessions before the colon.
+fn unique_id<'a>(caller: &Caller, context: &'a Context) -> Id<'a> {
+    let Some([value]) = context.get_lower("aws:userid") else {
+        return Id::Unknown;
+    };
+    let id = match caller {
+        Caller::User { .. } => Some(value.as_str()),
+        Caller::RoleSession { .. } => value.split_once(':').map(|(id, _)| id),
+        _ => None,
+    };
+    id.filter(|id| is_unique_id(id)).map_or(Id::Unknown, Id::Is)
 }
 
 /// What one document says to a request, with the index of the statement.
@@ -203,11 +251,23 @@ impl Compiled {
 impl CompiledStatement {
     /// Whether the statement is about the caller.
     fn is_about(&self, request: &Prepared<'_>) -> bool {
-        match &self.principal {
-            None => true,
-            Some(element) => request
-                .principal
-                .is_some_and(|caller| element.is_about(caller, request.bounded)),
+        let Some(element) = &self.principal else {
+            return true;
+        };
+        let Some(who) = &request.principal else {
+            return false;
+        };
+        match element.about(who) {
+            Match::Yes => true,
+            Match::No => false,
+            Match::Maybe => {
+                let doubt = if element.is_negated() {
+                    request.undefined.unwrap_or(Doubt::Refuses)
+                } else {
+                    request.principals
+                };
+                (self.effect == Effect::Deny) == (doubt == Doubt::Refuses)
+            }
         }
     }
 
@@ -222,8 +282,20 @@ impl CompiledStatement {
                 .resources
                 .as_ref()
                 .is_none_or(|r| r.matches_resource(&request.resource, request.context, work))
-            && self.atoms.iter().all(|atom| atom.holds(request.context, work))
+            && self
+                .atoms
+                .iter()
+                .all(|atom| atom.holds_read(request.context, self.undefined(request), work))
             && self.is_attached(request)
+    }
+
+    /// How conditions of the statement are read that AWS does not define.
+    fn undefined(&self, request: &Prepared<'_>) -> Undefined {
+        match request.undefined {
+            None => Undefined::Ours,
+            Some(doubt) if (self.effect == Effect::Deny) == (doubt == Doubt::Refuses) => Undefined::Holds,
+            Some(_) => Undefined::Fails,
+        }
     }
 
     /// Whether a statement without `Resource` is about the request at all: in the policy of a KMS key it is not (KMS API

@@ -82,7 +82,7 @@ pub(super) fn always_allowed(request: &Request, session_token: bool) -> bool {
     match split(&request.action) {
         (service, name) if service == "sts" && name == "getcalleridentity" => !matches!(
             request.principal,
-            Some(Caller::Anonymous | Caller::Federated(_) | Caller::CanonicalUser(_))
+            Some(Caller::Anonymous | Caller::Federated(_) | Caller::OriginAccessIdentity(_))
         ),
         (service, name) if service == "sts" && name == "getsessiontoken" => {
             matches!(request.principal, Some(Caller::User { .. } | Caller::Root(_))) && !session_token

@@ -25,7 +25,7 @@ const MAX_TEXT_BYTES: usize = 8192;
 ///   policies. Trust policies and KMS key policies must allow, in one of these ways.
 /// * Across accounts, the resource policy must allow, naming the caller in any way, and so must identity policies,
 ///   boundary and session policies.
-/// * Services, identity providers, canonical users and anonymous callers have nothing but the resource policy.
+/// * Services, identity providers, origin access identities and anonymous callers have nothing but the resource policy.
 /// * The root user needs no identity policy. A federated user without session policy has nothing but what resource
 ///   policies give it by name. The rest is in [`Rule`](super::Rule).
 #[derive(Debug, Clone, Default)]
@@ -146,6 +146,9 @@ impl<'a> Situation<'a> {
 
     /// Refuses what does not fit together.
     pub(super) fn check(&self, request: &Request) -> Result<(), SituationError> {
+        if let Some(caller) = request.principal.as_ref().filter(|c| c.is_of_unknown_account()) {
+            return Err(SituationError::UnknownAccount(caller.to_string()));
+        }
         for (name, text) in [("action", &request.action), ("resource", &request.resource)] {
             if text.len() > MAX_TEXT_BYTES {
                 return Err(SituationError::TooLong {
@@ -239,10 +242,16 @@ pub enum SituationError {
     /// The policy of a VPC endpoint is not attached to what is asked for, so its statements say what they are about.
     #[error("a statement of the endpoint's policy has no Resource")]
     EndpointWithoutResource,
-    /// A Deny names a session while the caller is some session of its role, or a user while the caller is a federated user
-    /// of nobody knows whom; and nothing else denies.
-    #[error("a statement denies {0}, and it is not known whether the caller is that one")]
+    /// The decision depends on whether the caller is somebody whom a statement names: a session while the caller is some
+    /// session of its role, a user while the caller is a federated user of nobody knows whom, a unique id or a canonical
+    /// user id while the caller is given by its ARN. (The unique id may be given as `aws:userid`.)
+    #[error("a statement names {0}, and it is not known whether the caller is that one")]
     UnknownCaller(String),
+    /// The caller is given by a unique id or a canonical user id, so its account is not known.
+    #[error(
+        "the account of {0} is not known: give the ARN of the principal, and its unique id as aws:userid"
+    )]
+    UnknownAccount(String),
     /// Only actions `sts:AssumeRole…` on the ARN of a role assume one.
     #[error("{0} does not assume a role")]
     NotAssumeRole(String),

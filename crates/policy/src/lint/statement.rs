@@ -112,7 +112,8 @@ fn principals(element: &PrincipalElement, statement: &Statement, path: &str, fou
     };
     for (i, text) in aws.iter().enumerate().filter(|(_, text)| is_unique_id(text)) {
         let message = format!(
-            "{} is what AWS shows in place of a user or role that was deleted; it names nobody",
+            "{} is the unique id of a user or role: AWS shows it in place of one that was deleted, and takes it for a living \
+             one, whose name and account nobody can see; write the ARN",
             quote(text)
         );
         found.push(Lint::new(

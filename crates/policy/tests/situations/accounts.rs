@@ -157,12 +157,12 @@ fn the_account_of_the_resource_is_given_or_in_its_arn_or_the_caller_s() {
 fn callers_without_account_have_the_resource_policy_only() {
     let full = allow(PolicyKind::Identity, "*");
     let provider = "arn:aws:iam::123456789012:saml-provider/corp";
-    let canonical = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    let identity = "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E127EXAMPLE51Z";
     for (caller, principal) in [
+        (identity, aws(identity)),
         ("*", json!("*")),
         ("logs.amazonaws.com", json!({"Service": "logs.amazonaws.com"})),
         (provider, json!({"Federated": provider})),
-        (canonical, json!({"CanonicalUser": canonical})),
     ] {
         let resource = naming(principal);
         let (boundary, scp) = (silent(PolicyKind::Boundary), silent(PolicyKind::ServiceControl));

@@ -41,7 +41,10 @@ fn not_principal_policy(not_principal: Value) -> deputy_policy::Document {
 fn a_role_is_named_whatever_its_path_and_case() {
     let boundary_free = |principal: &str| named(aws(principal), SESSION);
     assert!(boundary_free("arn:aws:iam::123456789012:role/app"));
-    assert!(boundary_free("arn:aws:iam::123456789012:role/team/x/app"));
+    assert!(
+        boundary_free("arn:aws:iam::123456789012:role/team/x/app"),
+        "the ARN of a session does not show the path of its role"
+    );
     assert!(
         boundary_free("arn:aws:iam::123456789012:role/App"),
         "IAM has no two roles that differ in case only"
@@ -49,10 +52,80 @@ fn a_role_is_named_whatever_its_path_and_case() {
     assert!(!boundary_free("arn:aws:iam::123456789012:role/app/other"));
     assert!(!boundary_free("arn:aws:iam::999999999999:role/app"));
     assert!(!boundary_free("arn:aws-cn:iam::123456789012:role/app"));
-    assert!(
-        !boundary_free("AROAEXAMPLEEXAMPLEEXA"),
-        "the unique id of a deleted role"
+}
+
+#[test]
+fn two_role_arns_that_differ_in_path_are_two_roles() {
+    let team = "arn:aws:iam::123456789012:role/team/app";
+    assert!(named(aws(team), team));
+    assert!(!named(aws("arn:aws:iam::123456789012:role/other/app"), team));
+    assert!(!named(aws(ROLE), team));
+}
+
+#[test]
+fn a_unique_id_is_the_caller_s_when_the_caller_has_it() {
+    let (user, role) = ("AIDAEXAMPLEEXAMPLEEXA", "AROAEXAMPLEEXAMPLEEXA");
+    let ask = |principal: &str, caller: &str, userid: Option<&str>| {
+        let mut request = get(caller);
+        if let Some(userid) = userid {
+            request.context = request.context.with("aws:userid", userid);
+        }
+        let resource = naming(aws(principal));
+        Situation::new().resource_policy(&resource).evaluate(&request)
+    };
+    let decision =
+        |principal: &str, caller: &str, userid: &str| ask(principal, caller, Some(userid)).unwrap().decision;
+    assert_eq!(decision(user, USER, user), Allowed);
+    assert_eq!(decision(user, USER, "AIDAOTHEROTHEROTHEROT"), ImplicitDeny);
+    assert_eq!(decision(role, SESSION, &format!("{role}:s1")), Allowed);
+    assert_eq!(decision(role, SESSION, "AROAOTHEROTHEROTHEROT:s1"), ImplicitDeny);
+    assert_eq!(
+        ask(role, USER, None).unwrap().decision,
+        ImplicitDeny,
+        "AROA is the beginning of a role's id"
     );
+    assert_eq!(
+        ask(user, "ec2.amazonaws.com", None).unwrap().decision,
+        ImplicitDeny
+    );
+    for (principal, caller) in [(user, USER), (role, SESSION), (role, ROLE)] {
+        let answer = ask(principal, caller, None);
+        assert_eq!(answer, Err(SituationError::UnknownCaller(principal.to_owned())));
+    }
+}
+
+#[test]
+fn a_deny_by_unique_id_or_canonical_user_id_may_mean_the_caller() {
+    let canonical = "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be";
+    for (who, element) in [
+        ("AIDAEXAMPLEEXAMPLEEXA", aws("AIDAEXAMPLEEXAMPLEEXA")),
+        (canonical, json!({"CanonicalUser": canonical})),
+    ] {
+        let resource = document(
+            PolicyKind::Resource,
+            json!([
+                {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"},
+                {"Effect": "Deny", "Principal": element, "Action": "s3:*", "Resource": "*"},
+            ]),
+        );
+        let situation = Situation::new().resource_policy(&resource);
+        let answer = situation.evaluate(&get(USER));
+        assert_eq!(answer, Err(SituationError::UnknownCaller(who.to_owned())));
+        let other = request(USER, "ec2:RunInstances", "*");
+        assert!(situation.evaluate(&other).unwrap().is_allowed());
+    }
+}
+
+#[test]
+fn a_caller_of_an_unknown_account_is_not_decided_on() {
+    let resource = naming(json!("*"));
+    for caller in [
+        "AIDAEXAMPLEEXAMPLEEXA",
+        "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be",
+    ] {
+        let answer = Situation::new().resource_policy(&resource).evaluate(&get(caller));
+        assert_eq!(answer, Err(SituationError::UnknownAccount(caller.to_owned())));
+    }
 }
 
 #[test]

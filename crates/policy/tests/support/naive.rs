@@ -284,7 +284,10 @@ fn naming_by(kind: &str, text: &str, ask: &Ask<'_>) -> Option<Naming> {
     if (named.partition, named.account) != (who.partition, who.account) {
         return None;
     }
-    let behind = role_named(&named).is_some_and(|role| role_of(&who) == Some(role))
+    // The ARN of a role shows its path, that of a session does not.
+    let by_path = who.rest.starts_with("role/");
+    let behind = role_named(&named)
+        .is_some_and(|role| role_of(&who) == Some(role) && (!by_path || named.rest == who.rest))
         || ask
             .of_user
             .is_some_and(|user| named.rest == format!("user/{user}"));

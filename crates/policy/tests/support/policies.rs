@@ -38,7 +38,6 @@ const PROVIDERS: &[&str] = &[
     "cognito-identity.amazonaws.com",
     "accounts.google.com",
 ];
-const CANONICAL: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /// An action element.
 pub fn action(c: &mut Choices<'_>, kind: PolicyKind) -> String {
@@ -134,11 +133,10 @@ pub fn principals(c: &mut Choices<'_>, kind: PolicyKind, deny: bool) -> Principa
     let count = c.below(4);
     let mut listed: Vec<(&'static str, String)> = Vec::new();
     for _ in 0..count {
-        let one = match c.below(8) {
+        let one = match c.below(7) {
             0..=4 => ("AWS", *c.pick(AWS)),
             5 => ("Service", *c.pick(SERVICES)),
-            6 => ("Federated", *c.pick(PROVIDERS)),
-            _ => ("CanonicalUser", CANONICAL),
+            _ => ("Federated", *c.pick(PROVIDERS)),
         };
         listed.push((one.0, one.1.to_owned()));
     }

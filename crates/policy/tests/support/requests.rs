@@ -260,40 +260,35 @@ const CALLERS: &[&str] = &[
     "111111111111",
     "arn:aws:iam::111111111111:user/p/a",
     "arn:aws:iam::111111111111:user/c",
-    "arn:aws:iam::111111111111:role/r",
     "arn:aws:sts::111111111111:assumed-role/r/s",
     "arn:aws:sts::111111111111:assumed-role/q/s",
-    "arn:aws:sts::111111111111:federated-user/f",
     "arn:aws:iam::222222222222:user/a",
-    "arn:aws-cn:iam::111111111111:user/a",
     "ec2.amazonaws.com",
     "lambda.amazonaws.com",
     "cognito-identity.amazonaws.com",
     "arn:aws:iam::111111111111:saml-provider/a",
-    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
 ];
 
 /// Every sort of caller; of sessions, every name with everybody who may be behind it.
 pub fn any_caller(c: &mut Choices<'_>) -> Caller {
-    let account = |c: &mut Choices<'_>| Account {
-        partition: (*c.pick(&["aws", "aws", "aws", "aws-iso"])).to_owned(),
+    let account = || Account {
+        partition: "aws".to_owned(),
         id: OWN.to_owned(),
     };
     match c.below(8) {
         0 => Caller::FederatedUser {
-            account: account(c),
+            account: account(),
             name: (*c.pick(&["f", "g"])).to_owned(),
-            of_user: c
-                .pick(&[None, Some("a"), Some("p/a"), Some("b")])
-                .map(str::to_owned),
+            of_user: c.pick(&[Some("a"), Some("p/a"), Some("b")]).map(str::to_owned),
         },
         1 => Caller::RoleSession {
-            account: account(c),
+            path: None,
+            account: account(),
             role: (*c.pick(&["r", "q"])).to_owned(),
-            session: c.pick(&[None, Some("s"), Some("t")]).map(str::to_owned),
+            session: c.pick(&[Some("s"), Some("t")]).map(str::to_owned),
         },
         2 => Caller::User {
-            account: account(c),
+            account: account(),
             name: (*c.pick(&["a", "p/a", "b", "c"])).to_owned(),
         },
         _ => Caller::parse(c.pick::<&str>(CALLERS)).unwrap(),
@@ -331,7 +326,14 @@ pub fn caller_of(c: &mut Choices<'_>, statement: &Statement) -> Caller {
     match &statement.principals {
         Some(principals) if !principals.negated && !principals.listed.is_empty() => {
             let (_, text) = c.pick(&principals.listed);
-            Caller::parse(text).unwrap()
+            let mut caller = Caller::parse(text).unwrap();
+            // Everything is known of the callers here.
+            match &mut caller {
+                Caller::RoleSession { session, .. } if session.is_none() => *session = Some("t".to_owned()),
+                Caller::FederatedUser { of_user, .. } => *of_user = Some("b".to_owned()),
+                _ => {}
+            }
+            caller
         }
         _ => any_caller(c),
     }

@@ -1,19 +1,28 @@
 //! Verifies a [`Certificate`] without searching, and without anything of the search.
 //!
-//! What is trusted is this folder, what documents and conditions mean ([`crate::compiled`], [`crate::condition`],
-//! [`crate::principal`]) and the two questions that patterns answer ([`crate::glob`], [`crate::positions`]).
+//! What is trusted is this folder, what the values of conditions mean ([`crate::condition::atom`]) and the two questions
+//! that patterns answer ([`crate::glob`], [`crate::positions`]). Whom principals mean, how values lie to conditions and
+//! how what AWS does not define is read stands here a second time.
 
+mod conditions;
+mod principals;
 mod product;
 mod tree;
 mod values;
 
-use std::fmt;
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
-use super::certificate::{Certificate, Entry, Proof, Target};
+use super::{
+    bits::Bits,
+    certificate::{Certificate, Entry, Indices, Proof, Target},
+};
 use crate::{
     compiled::CompiledStatement,
-    document::{Document, Effect, Principal, PrincipalElement},
-    elements::{Elements, Language},
+    document::{Document, Effect, Principal, PrincipalElement, Statement},
+    elements::{Elements, Key, Language},
     work::Work,
 };
 
@@ -24,6 +33,13 @@ pub struct CheckError {
     reason: &'static str,
     /// Index of the entry; `None` when something is missing.
     entry: Option<usize>,
+}
+
+impl CheckError {
+    /// Whether the work ran out, so that nothing is known of the certificate.
+    pub(super) fn is_budget(&self) -> bool {
+        self.reason == values::TOO_MUCH
+    }
 }
 
 impl fmt::Display for CheckError {
@@ -50,7 +66,7 @@ fn ensure(holds: bool, reason: &'static str) -> Checked {
 
 /// An element of a list: one pattern, or everything outside of the list.
 enum Element<'a, P> {
-    One(&'a P),
+    One(&'a P, Key),
     Except(&'a Elements<P>),
 }
 
@@ -62,6 +78,16 @@ impl<P> Clone for Element<'_, P> {
 
 impl<P> Copy for Element<'_, P> {}
 
+/// A candidate's layers of documents.
+type Layers<'a> = &'a [&'a [&'a Document]];
+
+/// A statement with what was written.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    compiled: &'a CompiledStatement,
+    written: &'a Statement,
+}
+
 /// Whether the certificate proves that what all layers allow is allowed by the ceiling.
 ///
 /// # Errors
@@ -71,47 +97,113 @@ pub fn check(
     layers: &[&[&Document]],
     ceiling: &Document,
 ) -> Result<(), CheckError> {
+    check_within(certificate, layers, ceiling, &mut Work::unlimited())
+}
+
+/// The same with a limit of work; more is an error.
+pub(super) fn check_within(
+    certificate: &Certificate,
+    layers: Layers<'_>,
+    ceiling: &Document,
+    work: &mut Work,
+) -> Result<(), CheckError> {
     let Some(first) = layers.first() else {
         return Ok(());
     };
+    // Made when a proof by case distinction asks for it; most have none.
+    let mut listed = None;
+    let mut by_claim: HashMap<((usize, usize), Target), Vec<&Entry>> = HashMap::new();
     for (i, entry) in certificate.entries.iter().enumerate() {
-        check_entry(entry, layers, ceiling).map_err(|reason| CheckError {
+        let trees = matches!(entry.proof, Proof::Trees(_));
+        if trees && listed.is_none() {
+            listed = Some(listed_keys(layers, ceiling));
+        }
+        check_entry(entry, layers, ceiling, listed.as_ref(), work).map_err(|reason| CheckError {
             reason,
             entry: Some(i),
         })?;
+        by_claim
+            .entry((entry.allow, entry.target))
+            .or_default()
+            .push(entry);
     }
     let denies = statements(ceiling, Effect::Deny).map(|(e, _)| Target::Spared(e));
     let targets: Vec<Target> = std::iter::once(Target::Granted).chain(denies).collect();
     for (d, document) in first.iter().enumerate() {
         for (s, allow) in statements(document, Effect::Allow) {
             for target in &targets {
-                let of_target = |entry: &&Entry| entry.allow == (d, s) && entry.target == *target;
-                let entries: Vec<&Entry> = certificate.entries.iter().filter(of_target).collect();
-                let proved = (0..elements(&allow.actions).len()).all(|a| {
-                    let (rows, all) = (
-                        entries.iter().filter(|e| e.actions.contains(&a)),
-                        resources(allow),
-                    );
-                    (0..all).all(|r| rows.clone().any(|e| e.resources.contains(&r)))
-                });
+                let entries = by_claim.get(&((d, s), *target)).map_or(&[][..], Vec::as_slice);
+                let proved = covered(
+                    entries,
+                    elements(&allow.compiled.actions).len(),
+                    resources(allow.compiled),
+                    work,
+                );
                 let reason = "an element of the candidate is not proved";
                 ensure(proved, reason).map_err(|reason| CheckError { reason, entry: None })?;
             }
         }
     }
-    Ok(())
+    ensure(!work.exhausted(), values::TOO_MUCH).map_err(|reason| CheckError { reason, entry: None })
 }
 
-fn statements(document: &Document, effect: Effect) -> impl Iterator<Item = (usize, &CompiledStatement)> {
-    let all = document.compiled().statements.iter().enumerate();
-    all.filter(move |(_, statement)| statement.effect == effect)
+/// Whether the entries' rectangles cover so many rows and columns.
+fn covered(entries: &[&Entry], rows: usize, columns: usize, work: &mut Work) -> bool {
+    let whole = |indices: &Indices, count: usize| *indices == Indices::Range(0..count);
+    if entries
+        .iter()
+        .any(|e| whole(&e.actions, rows) && whole(&e.resources, columns))
+    {
+        return true;
+    }
+    let mut of_row: Vec<Bits> = vec![Bits::empty(columns); rows];
+    for entry in entries {
+        let mut some = Bits::empty(columns);
+        entry.resources.iter().for_each(|r| some.insert(r));
+        for row in entry.actions.iter() {
+            if !work.charge(1 + columns / 64) {
+                return false;
+            }
+            if let Some(bits) = of_row.get_mut(row) {
+                *bits = bits.or(&some);
+            }
+        }
+    }
+    let all = Bits::full(columns);
+    of_row.iter().all(|bits| all.is_subset_of(bits))
+}
+
+/// Keys (lower case) that some condition of any document has a set operator on.
+fn listed_keys<'a>(layers: Layers<'a>, ceiling: &'a Document) -> HashSet<&'a str> {
+    let documents = layers
+        .iter()
+        .flat_map(|layer| layer.iter().copied())
+        .chain([ceiling]);
+    let compiled = documents.flat_map(|document| &document.compiled().statements);
+    let atoms = compiled.flat_map(|statement| &statement.atoms);
+    atoms
+        .filter(|atom| atom.has_set_operator())
+        .map(|atom| atom.key.as_str())
+        .collect()
+}
+
+fn statements(document: &Document, effect: Effect) -> impl Iterator<Item = (usize, Source<'_>)> {
+    let all = document
+        .compiled()
+        .statements
+        .iter()
+        .zip(document.statements())
+        .enumerate();
+    all.filter(move |(_, (compiled, _))| compiled.effect == effect)
+        .map(|(s, (compiled, written))| (s, Source { compiled, written }))
 }
 
 fn elements<P>(list: &Elements<P>) -> Vec<Element<'_, P>> {
     if list.negated {
         vec![Element::Except(list)]
     } else {
-        list.items.iter().map(Element::One).collect()
+        let keyed = list.items.iter().zip(&list.keys);
+        keyed.map(|(item, key)| Element::One(item, *key)).collect()
     }
 }
 
@@ -120,41 +212,64 @@ fn resources(statement: &CompiledStatement) -> usize {
     statement
         .resources
         .as_ref()
-        .map_or(1, |list| elements(list).len())
+        .map_or(1, |list| if list.negated { 1 } else { list.items.len() })
 }
 
-fn statement(document: &Document, s: usize, effect: Effect) -> Result<&CompiledStatement, &'static str> {
-    let statement = document.compiled().statements.get(s);
-    statement
+fn statement(document: &Document, s: usize, effect: Effect) -> Result<Source<'_>, &'static str> {
+    let compiled = document.compiled().statements.get(s);
+    let both = compiled
         .filter(|s| s.effect == effect)
+        .zip(document.statements().get(s));
+    both.map(|(compiled, written)| Source { compiled, written })
         .ok_or("it names a statement that is not there")
 }
 
-fn check_entry(entry: &Entry, layers: &[&[&Document]], ceiling: &Document) -> Checked {
+/// The elements with these indices, which must ascend.
+fn chosen<'a, P>(all: &[Element<'a, P>], indices: &Indices) -> Result<Vec<Element<'a, P>>, &'static str> {
+    let mut last = None;
+    let mut chosen = Vec::new();
+    for i in indices.iter() {
+        let in_order = last.is_none_or(|last| last < i);
+        last = Some(i);
+        let element = all.get(i).filter(|_| in_order);
+        chosen.push(*element.ok_or("it names an element that is not there")?);
+    }
+    Ok(chosen)
+}
+
+fn check_entry(
+    entry: &Entry,
+    layers: Layers<'_>,
+    ceiling: &Document,
+    listed: Option<&HashSet<&str>>,
+    work: &mut Work,
+) -> Checked {
     let no_layer = "it names a document that is not there";
     let document = layers
         .first()
         .and_then(|layer| layer.get(entry.allow.0))
         .ok_or(no_layer)?;
-    let allow = statement(document, entry.allow.1, Effect::Allow)?;
+    let source = statement(document, entry.allow.1, Effect::Allow)?;
+    let allow = source.compiled;
     let deny = match entry.target {
         Target::Granted => None,
         Target::Spared(e) => Some(statement(ceiling, e, Effect::Deny)?),
     };
-    let out = "it names an element that is not there";
-    let all = elements(&allow.actions);
-    let actions = all.get(entry.actions.clone()).ok_or(out)?;
-    let all = allow.resources.as_ref().map(elements).unwrap_or_default();
+    let of_actions = elements(&allow.actions);
+    let actions = chosen(&of_actions, &entry.actions)?;
+    let of_resources = allow.resources.as_ref().map(elements).unwrap_or_default();
     let resources = match &allow.resources {
-        Some(_) => all.get(entry.resources.clone()).ok_or(out)?,
-        None => &[],
+        Some(_) => chosen(&of_resources, &entry.resources)?,
+        None => Vec::new(),
     };
+    ensure(work.charge(1 + actions.len() + resources.len()), values::TOO_MUCH)?;
     match (&entry.proof, deny) {
         (Proof::Allowed(n), None) => {
             let n = statement(ceiling, *n, Effect::Allow)?;
-            let includes = actions.iter().all(|a| within(*a, &n.actions)) && resources_within(resources, n);
+            let includes = actions.iter().all(|a| within(*a, &n.compiled.actions, work))
+                && resources_within(&resources, n.compiled, work);
             ensure(
-                includes && implied(&[allow], n),
+                includes && implied(&[source], n, work),
                 "the ceiling's statement does not include it",
             )
         }
@@ -164,43 +279,44 @@ fn check_entry(entry: &Entry, layers: &[&[&Document]], ceiling: &Document) -> Ch
                 .and_then(|layer| layer.get(*d))
                 .ok_or(no_layer)?;
             let d = statement(document, *s, Effect::Deny)?;
-            let by_actions = actions.iter().all(|a| within(*a, &d.actions))
-                || deny.is_some_and(|e| elements(&e.actions).into_iter().all(|a| within(a, &d.actions)));
-            let of_deny = |e: &CompiledStatement| {
+            let of_deny = deny.map(|e| e.compiled);
+            let by_actions = actions.iter().all(|a| within(*a, &d.compiled.actions, work))
+                || of_deny.is_some_and(|e| {
+                    elements(&e.actions)
+                        .into_iter()
+                        .all(|a| within(a, &d.compiled.actions, work))
+                });
+            let mut of_deny_resources = |e: &CompiledStatement| {
                 let list = e.resources.as_ref().map(elements).unwrap_or_default();
-                e.resources.is_some() && resources_within(&list, d)
+                e.resources.is_some() && resources_within(&list, d.compiled, work)
             };
-            let by_resources = resources_within(resources, d) || deny.is_some_and(of_deny);
-            let given: Vec<&CompiledStatement> = std::iter::once(allow).chain(deny).collect();
+            let by_deny = of_deny.is_some_and(&mut of_deny_resources);
+            let by_resources = by_deny || resources_within(&resources, d.compiled, work);
+            let given: Vec<Source<'_>> = std::iter::once(source).chain(deny).collect();
             ensure(
-                by_actions && by_resources && implied(&given, d),
+                by_actions && by_resources && implied(&given, d, work),
                 "the candidate's Deny does not include it",
             )
         }
         (Proof::OtherActions, Some(e)) => ensure(
-            actions.iter().all(|a| apart(*a, &e.actions)),
+            actions.iter().all(|a| apart(*a, &e.compiled.actions, work)),
             "its actions may be denied",
         ),
         (Proof::OtherResources, Some(e)) => {
-            let others = e
-                .resources
-                .as_ref()
-                .is_some_and(|list| resources.iter().all(|r| apart(*r, list)));
+            let list = e.compiled.resources.as_ref();
+            let others = list.is_some_and(|list| resources.iter().all(|r| apart(*r, list, work)));
             ensure(others && !resources.is_empty(), "its resources may be denied")
         }
         (Proof::Trees(trees), deny) => {
-            ensure(
-                entry.actions.len() == 1 && entry.resources.len() == 1,
-                "a tree proves one element",
-            )?;
-            tree::check(
-                trees,
-                layers,
-                ceiling,
-                allow,
-                (entry.actions.start, entry.resources.start),
+            let nothing = HashSet::new();
+            let claim = tree::Claim {
+                allow: source,
+                actions: &entry.actions,
+                resources: &entry.resources,
                 deny,
-            )
+                listed: listed.unwrap_or(&nothing),
+            };
+            tree::check(trees, layers, ceiling, &claim, work)
         }
         (Proof::Allowed(_), Some(_)) | (Proof::OtherActions | Proof::OtherResources, None) => {
             Err("its proof is about something else")
@@ -209,51 +325,73 @@ fn check_entry(entry: &Entry, layers: &[&[&Document]], ceiling: &Document) -> Ch
 }
 
 /// Whether an element lies in what a list describes; for a plain list, in one of its patterns.
-fn within<P: Language>(element: Element<'_, P>, of: &Elements<P>) -> bool {
-    let mut work = Work::unlimited();
+fn within<P: Language>(element: Element<'_, P>, of: &Elements<P>, work: &mut Work) -> bool {
     match (element, of.negated) {
-        (Element::One(one), false) => of.items.iter().any(|item| item.includes(one, &mut work)),
-        (Element::One(one), true) => of.items.iter().all(|item| !item.may_intersect(one, &mut work)),
+        // The list's index only says where to look; what is found is compared.
+        (Element::One(one, key), false) => of.covers(one, key, work),
+        (Element::One(one, key), true) => of
+            .items
+            .iter()
+            .zip(&of.keys)
+            .all(|item| disjoint(item, (one, &key), work)),
         (Element::Except(list), false) => [list, of]
             .iter()
             .any(|list| list.items.iter().any(P::is_everything)),
         (Element::Except(list), true) => of
             .items
             .iter()
-            .all(|item| list.items.iter().any(|mine| mine.includes(item, &mut work))),
+            .zip(&of.keys)
+            .all(|(item, key)| list.covers(item, *key, work)),
     }
 }
 
 /// Whether an element has nothing in common with what a list describes.
-fn apart<P: Language>(element: Element<'_, P>, of: &Elements<P>) -> bool {
-    let mut work = Work::unlimited();
+fn apart<P: Language>(element: Element<'_, P>, of: &Elements<P>, work: &mut Work) -> bool {
     match (element, of.negated) {
-        (Element::One(one), false) => of.items.iter().all(|item| !item.may_intersect(one, &mut work)),
-        (Element::One(one), true) => of.items.iter().any(|item| item.includes(one, &mut work)),
+        (Element::One(one, key), false) => of
+            .items
+            .iter()
+            .zip(&of.keys)
+            .all(|item| disjoint(item, (one, &key), work)),
+        (Element::One(one, key), true) => of.covers(one, key, work),
         (Element::Except(list), false) => of
             .items
             .iter()
-            .all(|item| list.items.iter().any(|mine| mine.includes(item, &mut work))),
+            .zip(&of.keys)
+            .all(|(item, key)| list.covers(item, *key, work)),
         (Element::Except(list), true) => [list, of]
             .iter()
             .any(|list| list.items.iter().any(P::is_everything)),
     }
 }
 
-fn resources_within(resources: &[Element<'_, crate::arn::ResourcePattern>], of: &CompiledStatement) -> bool {
+/// Whether two patterns have nothing in common.
+fn disjoint<P: Language>((a, key): (&P, &Key), (b, other): (&P, &Key), work: &mut Work) -> bool {
+    work.step() && (key.is_of_another_service(*other) || !a.may_intersect(b, work)) && !work.exhausted()
+}
+
+fn resources_within(
+    resources: &[Element<'_, crate::arn::ResourcePattern>],
+    of: &CompiledStatement,
+    work: &mut Work,
+) -> bool {
     of.resources
         .as_ref()
-        .is_none_or(|list| !resources.is_empty() && resources.iter().all(|r| within(*r, list)))
+        .is_none_or(|list| !resources.is_empty() && resources.iter().all(|r| within(*r, list, work)))
 }
 
 /// Whether the principal and all conditions of a statement are among those of others that hold.
-fn implied(given: &[&CompiledStatement], of: &CompiledStatement) -> bool {
+fn implied(given: &[Source<'_>], of: Source<'_>, work: &mut Work) -> bool {
+    let wanted = &of.written.principal;
     let anyone = Some(PrincipalElement::Principal(Principal::Anyone));
-    let principal =
-        of.principal.is_none() || of.principal == anyone || given.iter().any(|g| g.principal == of.principal);
-    principal
-        && of
-            .atoms
+    let principal = wanted.is_none()
+        || *wanted == anyone
+        || given.iter().any(|g| g.written.principal == *wanted)
+        || wanted.as_ref().is_some_and(principals::is_everybody);
+    let mut among = |atom| {
+        given
             .iter()
-            .all(|atom| given.iter().any(|g| g.atoms.contains(atom)))
+            .any(|g| work.charge(1 + g.compiled.atoms.len()) && g.compiled.atoms.contains(atom))
+    };
+    principal && of.compiled.atoms.iter().all(&mut among)
 }

@@ -1,10 +1,13 @@
 //! Verifies that product states are closed: whatever word is read, one is always in a listed state, or nothing more can
 //! come of it.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
-use super::{Checked, ensure, tree::allowed};
-use crate::positions::{Letter, Track};
+use super::{Checked, ensure, tree::Branches, values::TOO_MUCH};
+use crate::{
+    positions::{Letter, Track},
+    work::Work,
+};
 
 /// Index of track and position, sorted.
 pub(super) type State = Box<[(u32, u32)]>;
@@ -21,19 +24,23 @@ impl Literal {
     }
 }
 
-/// The positions of each track of a literal.
-type Positions = Vec<Vec<usize>>;
-
 /// What is known of a literal in a state, of all words that follow.
+#[derive(Clone, Copy, Default)]
 struct Fate {
+    /// Some track accepts every word.
     always: bool,
-    never: bool,
+    /// Some track may accept a word.
+    open: bool,
+    /// Some track accepts the empty word.
     now: bool,
 }
 
 struct Product {
-    /// Literals with the index of their clause: first of the positive ones, then of the negative ones.
-    literals: Vec<(usize, Literal)>,
+    tracks: Vec<Track>,
+    /// For each track, its literal.
+    literal_of: Vec<usize>,
+    /// For each literal its clause, and whether it must be accepted. The positive clauses come first.
+    literals: Vec<(usize, bool)>,
     positive: usize,
     /// The statements that the negative clauses stand for.
     negative: Vec<usize>,
@@ -45,200 +52,202 @@ pub(super) fn check(
     positive: Vec<Vec<Literal>>,
     negative: Vec<(usize, Vec<Literal>)>,
     states: &[State],
-    branches: &[&[usize]],
+    branches: &Branches,
+    work: &mut Work,
 ) -> Checked {
-    if branches.iter().any(|branch| branch.is_empty()) {
+    if branches.has_empty() {
         return Ok(());
     }
-    let count = positive.len();
-    let statements = negative.iter().map(|(i, _)| *i).collect();
-    let clauses = positive
-        .into_iter()
-        .chain(negative.into_iter().map(|(_, clause)| clause))
-        .enumerate();
-    let literals: Vec<(usize, Literal)> = clauses
-        .flat_map(|(c, clause)| clause.into_iter().map(move |literal| (c, literal)))
-        .collect();
-    let product = Product {
-        positive: count,
-        negative: statements,
-        fold: literals
-            .iter()
-            .any(|(_, literal)| literal.tracks.iter().any(Track::folds)),
-        literals,
-    };
-    let listed: HashSet<&State> = states.iter().collect();
-    let closed = |reached: Vec<Positions>| {
-        let state = product.simplified(reached, branches);
+    let product = Product::new(positive, negative);
+    let listed: HashSet<&[(u32, u32)]> = states.iter().map(AsRef::as_ref).collect();
+    let mut reached = Vec::new();
+    product.start(&mut reached);
+    let closed = |reached: &mut Vec<(u32, u32)>, work: &mut Work| {
+        ensure(work.charge(2 * reached.len() + product.literals.len()), TOO_MUCH)?;
         ensure(
-            state.is_none_or(|state| listed.contains(&state)),
+            !product.simplify(reached, branches, work)? || listed.contains(reached.as_slice()),
             "a state is left out",
         )
     };
-    closed(product.start())?;
+    closed(&mut reached, work)?;
     for state in states {
-        let here = product.positions(state);
-        let fates: Vec<Fate> = product.fates(&here);
-        if product.holds(&fates, |fate, accepted| fate.now == accepted) {
+        let fates = product.fates(state);
+        if product.satisfied(&fates, |fate, accepted| fate.now == accepted) {
+            ensure(work.charge(branches.size() + product.literals.len()), TOO_MUCH)?;
             let kept = product.kept(&fates, |fate, accepted| fate.now == accepted);
-            ensure(allowed(&kept, branches), "a word keeps less than every branch")?;
+            ensure(
+                branches.allow(kept.into_iter()),
+                "a word keeps less than every branch",
+            )?;
         }
-        for letter in product.letters(&here) {
-            closed(product.after(&here, letter))?;
+        for letter in product.letters(state) {
+            reached.clear();
+            product.advance(state, letter, &mut reached);
+            closed(&mut reached, work)?;
         }
     }
     Ok(())
 }
 
+fn number(n: u32) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}
+
 impl Product {
-    fn map(&self, mut each: impl FnMut(usize, usize, &Track) -> Vec<usize>) -> Vec<Positions> {
-        let literals = self.literals.iter().enumerate();
-        literals
-            .map(|(l, (_, literal))| {
-                literal
-                    .tracks
-                    .iter()
-                    .enumerate()
-                    .map(|(t, track)| each(l, t, track))
-                    .collect()
-            })
-            .collect()
-    }
-
-    fn start(&self) -> Vec<Positions> {
-        self.map(|_, _, track| {
-            let mut positions = Vec::new();
-            track.start(&mut |p| positions.push(p));
-            positions
-        })
-    }
-
-    fn after(&self, here: &[Positions], letter: Letter) -> Vec<Positions> {
-        self.map(|l, t, track| {
-            let mut positions = Vec::new();
-            for position in here.get(l).and_then(|tracks| tracks.get(t)).into_iter().flatten() {
-                track.advance(*position, letter, &mut |p| positions.push(p));
-            }
-            positions
-        })
-    }
-
-    fn positions(&self, state: &State) -> Vec<Positions> {
-        let mut listed: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-        for (t, position) in state.iter() {
-            listed.entry(*t).or_default().extend(usize::try_from(*position));
-        }
-        let mut index = 0..;
-        self.map(|_, _, _| {
-            index
-                .next()
-                .and_then(|t: u32| listed.get(&t).cloned())
-                .unwrap_or_default()
-        })
-    }
-
-    fn fates(&self, here: &[Positions]) -> Vec<Fate> {
-        let literals = self.literals.iter().zip(here);
-        let fate = |((_, literal), positions): (&(usize, Literal), &Positions)| {
-            let all = || {
-                literal
-                    .tracks
-                    .iter()
-                    .zip(positions)
-                    .flat_map(|(track, ps)| ps.iter().map(move |p| (track, *p)))
-            };
-            let always = all().any(|(track, p)| track.is_everything_from(p));
-            Fate {
-                always,
-                never: all().next().is_none(),
-                now: always || all().any(|(track, p)| p == track.len()),
-            }
+    fn new(positive: Vec<Vec<Literal>>, negative: Vec<(usize, Vec<Literal>)>) -> Self {
+        let mut product = Self {
+            tracks: Vec::new(),
+            literal_of: Vec::new(),
+            literals: Vec::new(),
+            positive: positive.len(),
+            negative: negative.iter().map(|(i, _)| *i).collect(),
+            fold: false,
         };
-        literals.map(fate).collect()
+        let clauses = positive
+            .into_iter()
+            .chain(negative.into_iter().map(|(_, clause)| clause));
+        for (c, clause) in clauses.enumerate() {
+            for literal in clause {
+                product
+                    .literal_of
+                    .extend(literal.tracks.iter().map(|_| product.literals.len()));
+                product.fold |= literal.tracks.iter().any(Track::folds);
+                product.tracks.extend(literal.tracks);
+                product.literals.push((c, literal.accepted));
+            }
+        }
+        product
+    }
+
+    fn start(&self, out: &mut Vec<(u32, u32)>) {
+        for (t, track) in self.tracks.iter().enumerate() {
+            track.start(&mut |p| out.extend(pair(t, p)));
+        }
+    }
+
+    fn advance(&self, state: &State, letter: Letter, out: &mut Vec<(u32, u32)>) {
+        for (t, p) in state.iter() {
+            if let Some(track) = self.tracks.get(number(*t)) {
+                track.advance(number(*p), letter, &mut |q| {
+                    out.extend(u32::try_from(q).ok().map(|q| (*t, q)));
+                });
+            }
+        }
+    }
+
+    fn fates(&self, here: &[(u32, u32)]) -> Vec<Fate> {
+        let mut fates = vec![Fate::default(); self.literals.len()];
+        for (t, p) in here {
+            let (t, p) = (number(*t), number(*p));
+            let Some((track, literal)) = self.tracks.get(t).zip(self.literal_of.get(t)) else {
+                continue;
+            };
+            if let Some(fate) = fates.get_mut(*literal) {
+                let always = track.is_everything_from(p);
+                fate.open = true;
+                fate.always |= always;
+                fate.now |= always || p == track.len();
+            }
+        }
+        fates
     }
 
     /// Whether all literals of the positive clauses are so.
-    fn holds(&self, fates: &[Fate], is: impl Fn(&Fate, bool) -> bool) -> bool {
-        let positive = self
-            .literals
-            .iter()
-            .zip(fates)
-            .filter(|((clause, _), _)| *clause < self.positive);
+    fn satisfied(&self, fates: &[Fate], is: impl Fn(&Fate, bool) -> bool) -> bool {
+        let positive = self.literals.iter().zip(fates);
         positive
-            .into_iter()
-            .all(|((_, literal), fate)| is(fate, literal.accepted))
+            .take_while(|((clause, _), _)| *clause < self.positive)
+            .all(|((_, accepted), fate)| is(fate, *accepted))
+    }
+
+    /// For each negative clause, whether all its literals are so.
+    fn clauses(&self, fates: &[Fate], is: impl Fn(&Fate, bool) -> bool) -> Vec<bool> {
+        let mut so = vec![true; self.negative.len()];
+        for ((clause, accepted), fate) in self.literals.iter().zip(fates) {
+            let of = clause.checked_sub(self.positive).and_then(|n| so.get_mut(n));
+            if let Some(so) = of
+                && !is(fate, *accepted)
+            {
+                *so = false;
+            }
+        }
+        so
     }
 
     /// The statements of which all literals are so.
     fn kept(&self, fates: &[Fate], is: impl Fn(&Fate, bool) -> bool) -> Vec<usize> {
-        let lost = |n: usize| {
-            let mut of_clause = self
-                .literals
-                .iter()
-                .zip(fates)
-                .filter(move |((c, _), _)| *c == self.positive + n);
-            of_clause.any(|((_, literal), fate)| !is(fate, literal.accepted))
-        };
-        self.negative
-            .iter()
-            .enumerate()
-            .filter(|(n, _)| !lost(*n))
-            .map(|(_, i)| *i)
-            .collect()
+        let so = self.clauses(fates, is);
+        let both = self.negative.iter().zip(so);
+        both.filter(|(_, so)| *so).map(|(i, _)| *i).collect()
     }
 
-    /// The state without what makes no difference; `None` when no word follows, or all that follow keep a branch.
-    fn simplified(&self, mut here: Vec<Positions>, branches: &[&[usize]]) -> Option<State> {
-        for ((_, literal), positions) in self.literals.iter().zip(&mut here) {
-            for (track, positions) in literal.tracks.iter().zip(positions) {
-                positions.sort_unstable();
-                positions.dedup();
-                // What a run leads to includes all that stands before it.
-                if let Some(run) = positions.iter().rposition(|p| track.is_at_run(*p)) {
-                    positions.drain(..run);
-                }
+    /// Leaves out of a state what makes no difference; `false` when no word follows, or all that follow keep a branch.
+    fn simplify(
+        &self,
+        here: &mut Vec<(u32, u32)>,
+        branches: &Branches,
+        work: &mut Work,
+    ) -> Result<bool, &'static str> {
+        here.sort_unstable();
+        here.dedup();
+        // What the last run of a track leads to includes all that stands before it.
+        let mut runs: HashMap<u32, u32> = HashMap::new();
+        for (t, p) in here.iter() {
+            let track = self.tracks.get(number(*t));
+            if track.is_some_and(|track| track.is_at_run(number(*p))) {
+                runs.insert(*t, *p);
             }
         }
-        let fates = self.fates(&here);
-        let lost = |fate: &Fate, accepted: bool| if accepted { fate.never } else { fate.always };
-        let sure = |fate: &Fate, accepted: bool| if accepted { fate.always } else { fate.never };
-        if !self.holds(&fates, |fate, accepted| !lost(fate, accepted))
-            || allowed(&self.kept(&fates, sure), branches)
-        {
-            return None;
+        if !runs.is_empty() {
+            here.retain(|(t, p)| runs.get(t).is_none_or(|run| p >= run));
         }
-        let alive = self.kept(&fates, |fate, accepted| !lost(fate, accepted));
-        let (mut state, mut t) = (Vec::new(), 0);
-        for (((clause, literal), positions), fate) in self.literals.iter().zip(here).zip(&fates) {
-            let statement = clause
-                .checked_sub(self.positive)
-                .and_then(|n| self.negative.get(n));
-            let done = statement.is_some_and(|i| !alive.contains(i))
-                || (statement.is_some() && literal.accepted && fate.always);
-            let keep_sign = statement.is_some_and(|i| alive.contains(i)) || !literal.accepted;
-            for (track, positions) in literal.tracks.iter().zip(positions) {
-                // Of what is decided only the sign of it is kept.
-                let keep = |p: &usize| !done || (keep_sign && track.is_everything_from(*p));
-                state.extend(
-                    positions
-                        .into_iter()
-                        .filter(keep)
-                        .filter_map(|p| Some((t, u32::try_from(p).ok()?))),
-                );
-                t += 1;
+        let fates = self.fates(here);
+        let lost = |fate: &Fate, accepted: bool| if accepted { !fate.open } else { fate.always };
+        let sure = |fate: &Fate, accepted: bool| if accepted { fate.always } else { !fate.open };
+        if !self.satisfied(&fates, |fate, accepted| !lost(fate, accepted)) {
+            return Ok(false);
+        }
+        let kept = self.kept(&fates, sure);
+        ensure(work.charge(kept.len()), TOO_MUCH)?;
+        if !kept.is_empty() {
+            ensure(work.charge(branches.size()), TOO_MUCH)?;
+            if branches.allow(kept.into_iter()) {
+                return Ok(false);
             }
         }
-        Some(state.into_boxed_slice())
+        let alive = self.clauses(&fates, |fate, accepted| !lost(fate, accepted));
+        here.retain(|(t, p)| {
+            let t = number(*t);
+            let Some(literal) = self.literal_of.get(t) else {
+                return false;
+            };
+            let (Some((clause, accepted)), Some(fate)) = (self.literals.get(*literal), fates.get(*literal))
+            else {
+                return false;
+            };
+            let Some(n) = clause.checked_sub(self.positive) else {
+                return true;
+            };
+            let alive = alive.get(n).copied().unwrap_or(false);
+            if alive && !(*accepted && fate.always) {
+                return true;
+            }
+            // Of what is decided only the sign of it is kept.
+            let sign = alive || !accepted;
+            sign && self
+                .tracks
+                .get(t)
+                .is_some_and(|track| track.is_everything_from(number(*p)))
+        });
+        Ok(true)
     }
 
     /// Every letter that some track tells from others, and one that none does.
-    fn letters(&self, here: &[Positions]) -> Vec<Letter> {
+    fn letters(&self, here: &State) -> Vec<Letter> {
         let mut letters = Vec::new();
-        for ((_, literal), positions) in self.literals.iter().zip(here) {
-            for (track, positions) in literal.tracks.iter().zip(positions) {
-                positions
-                    .iter()
-                    .for_each(|p| track.expected(*p, &mut |letter| letters.push(letter)));
+        for (t, p) in here.iter() {
+            if let Some(track) = self.tracks.get(number(*t)) {
+                track.expected(number(*p), &mut |letter| letters.push(letter));
             }
         }
         letters.sort_unstable();
@@ -247,12 +256,15 @@ impl Product {
             Letter::Char(c) if self.fold => Letter::Char(crate::glob::fold(*c)),
             letter => *letter,
         };
-        let other = ('!'..='\u{ffff}').map(Letter::Char);
         let known: Vec<Letter> = letters.iter().map(folded).collect();
-        let other = other
-            .into_iter()
-            .find(|other| !letters.contains(other) && !known.contains(&folded(other)));
+        let other = ('!'..='\u{ffff}')
+            .map(Letter::Char)
+            .find(|other| letters.binary_search(other).is_err() && !known.contains(&folded(other)));
         letters.extend(other);
         letters
     }
+}
+
+fn pair(t: usize, p: usize) -> Option<(u32, u32)> {
+    Some((u32::try_from(t).ok()?, u32::try_from(p).ok()?))
 }

@@ -1,25 +1,77 @@
 //! Verifies a case distinction: in every node, every choice must be one of the branches, or keep more than one of them.
 
-use std::collections::{BTreeSet, HashSet};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeSet, HashSet},
+};
 
-use super::{Checked, ensure, product, statements, values};
+use super::{
+    Checked, Layers, Source, ensure,
+    principals::{self, Person},
+    product, statements,
+    values::{self, TOO_MUCH},
+};
 use crate::{
+    arn::ResourcePattern,
     compiled::CompiledStatement,
     condition::atom::Atom,
     contain::{
-        certificate::Combination,
+        certificate::{Combination, Indices},
         query::{Evidence, Picks},
         solve::{Next, Node, Tree},
     },
-    document::{Document, Effect, Principal, PrincipalElement},
+    document::{Document, Effect},
     elements::{Elements, Language},
-    keys::{Arity, arity},
+    keys::{Arity, lasting_arity},
     positions::{Reading, Track, VariableCase, World},
-    principal::{Account, Caller},
+    work::Work,
 };
+
+/// Sets of statements: the branches of a case distinction.
+#[derive(Debug)]
+pub(super) struct Branches {
+    lists: Vec<Vec<usize>>,
+    /// One more than the largest index.
+    until: usize,
+}
+
+impl Branches {
+    pub(super) fn new(lists: impl Iterator<Item = Vec<usize>>) -> Self {
+        let lists: Vec<Vec<usize>> = lists.collect();
+        let until = lists
+            .iter()
+            .flatten()
+            .max()
+            .map_or(0, |max| max.saturating_add(1));
+        Self { lists, until }
+    }
+
+    /// How many statements are listed.
+    pub(super) fn size(&self) -> usize {
+        self.lists.iter().map(|list| 1 + list.len()).sum()
+    }
+
+    pub(super) fn has_empty(&self) -> bool {
+        self.lists.iter().any(Vec::is_empty)
+    }
+
+    /// Whether some branch keeps no more than was kept.
+    pub(super) fn allow(&self, kept: impl Iterator<Item = usize>) -> bool {
+        // A certificate may name any number; there are not more statements than this.
+        let mut is_kept = vec![false; self.until.min(1 << 20)];
+        for i in kept {
+            if let Some(kept) = is_kept.get_mut(i) {
+                *kept = true;
+            }
+        }
+        let has = |i: &usize| is_kept.get(*i).copied().unwrap_or(false);
+        self.lists.iter().any(|list| list.iter().all(has))
+    }
+}
 
 /// A statement with the patterns of it that count.
 struct Part<'a> {
+    source: Source<'a>,
     statement: &'a CompiledStatement,
     actions: Picks,
     resources: Picks,
@@ -37,17 +89,37 @@ struct Question<'a> {
     positive: Vec<Part<'a>>,
     negative: Vec<Part<'a>>,
     dimensions: Vec<Dimension<'a>>,
+    /// Keys that some condition of any document has a set operator on.
+    listed: &'a HashSet<&'a str>,
+    people: OnceCell<Option<Vec<Person>>>,
+}
+
+/// A walk through a tree in one case of the variables.
+struct Walk<'t> {
+    tree: &'t Tree,
+    world: &'t World,
+    /// The nodes that were verified.
+    known: HashSet<u32>,
+}
+
+/// What a proof by case distinction is about: elements of an Allow, and the ceiling's Deny in question.
+pub(super) struct Claim<'a> {
+    pub(super) allow: Source<'a>,
+    pub(super) actions: &'a Indices,
+    pub(super) resources: &'a Indices,
+    pub(super) deny: Option<Source<'a>>,
+    pub(super) listed: &'a HashSet<&'a str>,
 }
 
 pub(super) fn check(
     trees: &[Combination],
-    layers: &[&[&Document]],
+    layers: Layers<'_>,
     ceiling: &Document,
-    allow: &CompiledStatement,
-    (action, resource): (usize, usize),
-    deny: Option<&CompiledStatement>,
+    claim: &Claim<'_>,
+    work: &mut Work,
 ) -> Checked {
-    let mut combinations: Vec<Vec<((usize, usize), &CompiledStatement)>> = vec![Vec::new()];
+    let deny = claim.deny;
+    let mut combinations: Vec<Vec<((usize, usize), Source<'_>)>> = vec![Vec::new()];
     for layer in layers.iter().skip(1) {
         let allows: Vec<_> = layer
             .iter()
@@ -56,6 +128,8 @@ pub(super) fn check(
                 statements(document, Effect::Allow).map(move |(s, allow)| ((d, s), allow))
             })
             .collect();
+        let count = combinations.len().saturating_mul(allows.len());
+        ensure(count <= 1 << 13 && work.charge(count), TOO_MUCH)?;
         combinations = combinations
             .iter()
             .flat_map(|some| {
@@ -70,7 +144,7 @@ pub(super) fn check(
         .flat_map(|layer| layer.iter())
         .flat_map(|d| statements(d, Effect::Deny));
     let limits = statements(ceiling, Effect::Allow).filter(|_| deny.is_none());
-    let negative: Vec<&CompiledStatement> = denies.chain(limits).map(|(_, statement)| statement).collect();
+    let negative: Vec<Source<'_>> = denies.chain(limits).map(|(_, statement)| statement).collect();
     for combination in combinations {
         let of_combination =
             |tree: &&Combination| tree.0.iter().eq(combination.iter().map(|(place, _)| place));
@@ -78,23 +152,18 @@ pub(super) fn check(
             .iter()
             .find(of_combination)
             .ok_or("a combination of layers is not proved")?;
-        let whole = |statement| Part {
-            statement,
-            actions: Picks::All,
-            resources: Picks::All,
-        };
-        let mine = Part {
-            statement: allow,
-            actions: one(action, allow.actions.negated),
-            resources: one(
-                resource,
-                allow.resources.as_ref().is_some_and(|list| list.negated),
-            ),
-        };
-        let others = combination.iter().map(|(_, statement)| whole(*statement));
+        let allow = claim.allow.compiled;
+        let mine = Part::new(
+            claim.allow,
+            claim.actions.picks(allow.actions.negated),
+            claim
+                .resources
+                .picks(allow.resources.as_ref().is_some_and(|list| list.negated)),
+        );
+        let others = combination.iter().map(|(_, statement)| Part::whole(*statement));
         let positive: Vec<Part<'_>> = std::iter::once(mine)
             .chain(others)
-            .chain(deny.map(whole))
+            .chain(deny.map(Part::whole))
             .collect();
         ensure(
             used.len() == negative.len(),
@@ -103,21 +172,24 @@ pub(super) fn check(
         let negative = negative
             .iter()
             .zip(used)
-            .map(|(statement, (actions, resources))| Part {
-                statement,
-                actions: actions.clone(),
-                resources: resources.clone(),
-            });
-        Question::new(positive, negative.collect())?.check(tree)?;
+            .map(|(source, (actions, resources))| Part::new(*source, actions.clone(), resources.clone()));
+        Question::new(positive, negative.collect(), claim.listed)?.check(tree, work)?;
     }
     Ok(())
 }
 
-fn one(element: usize, negated: bool) -> Picks {
-    if negated {
-        Picks::All
-    } else {
-        Picks::Only(u32::try_from(element).into_iter().collect())
+impl<'a> Part<'a> {
+    fn whole(source: Source<'a>) -> Self {
+        Self::new(source, Picks::All, Picks::All)
+    }
+
+    fn new(source: Source<'a>, actions: Picks, resources: Picks) -> Self {
+        Self {
+            source,
+            statement: source.compiled,
+            actions,
+            resources,
+        }
     }
 }
 
@@ -127,15 +199,18 @@ fn items<'a, P>(list: &'a Elements<P>, picks: &'a Picks) -> impl Iterator<Item =
         .enumerate()
         .filter_map(move |(i, item)| match picks {
             Picks::All => Some(item),
-            Picks::Only(some) => some
-                .iter()
-                .any(|pick| usize::try_from(*pick) == Ok(i))
+            Picks::Only(some) => u32::try_from(i)
+                .is_ok_and(|i| some.binary_search(&i).is_ok())
                 .then_some(item),
         })
 }
 
 impl<'a> Question<'a> {
-    fn new(positive: Vec<Part<'a>>, negative: Vec<Part<'a>>) -> Result<Self, &'static str> {
+    fn new(
+        positive: Vec<Part<'a>>,
+        negative: Vec<Part<'a>>,
+        listed: &'a HashSet<&'a str>,
+    ) -> Result<Self, &'static str> {
         // Some patterns of a list are less than all; of a negated list they would be more.
         let may_pick = |part: &Part<'a>| {
             let negated = part.statement.resources.as_ref().is_some_and(|list| list.negated);
@@ -160,20 +235,29 @@ impl<'a> Question<'a> {
             positive,
             negative,
             dimensions,
+            listed,
+            people: OnceCell::new(),
         })
+    }
+
+    /// Whether requests are believed to have one value of the key at most.
+    fn is_single(&self, key: &str) -> bool {
+        lasting_arity(key, self.listed.contains(key)) == Arity::Single
     }
 
     fn parts(&self) -> impl Iterator<Item = &Part<'a>> {
         self.positive.iter().chain(&self.negative)
     }
 
-    fn check(&self, tree: &Tree) -> Checked {
+    fn check(&self, tree: &Tree, work: &mut Work) -> Checked {
         let mut worlds: Vec<Vec<(String, VariableCase)>> = vec![Vec::new()];
         for key in self.variables() {
-            let cases: &[VariableCase] = match arity(key) {
-                Arity::Single => &[VariableCase::Present, VariableCase::Absent],
-                _ => &[VariableCase::Present, VariableCase::Absent, VariableCase::List],
+            let cases: &[VariableCase] = if self.is_single(key) {
+                &[VariableCase::Present, VariableCase::Absent]
+            } else {
+                &[VariableCase::Present, VariableCase::Absent, VariableCase::List]
             };
+            ensure(worlds.len() <= 1 << 8 && work.charge(worlds.len()), TOO_MUCH)?;
             let with =
                 |world: &Vec<_>, case: &VariableCase| [world.as_slice(), &[(key.to_owned(), *case)]].concat();
             worlds = worlds
@@ -185,7 +269,12 @@ impl<'a> Question<'a> {
         for world in worlds {
             let root = tree.worlds.iter().find(|(case, _)| *case == world);
             let (_, root) = root.ok_or("a case of the variables is not proved")?;
-            self.follow(*root, 0, &all, tree, &world, &mut HashSet::new())?;
+            let mut walk = Walk {
+                tree,
+                world: &world,
+                known: HashSet::new(),
+            };
+            self.follow(*root, 0, &all, &mut walk, work)?;
         }
         Ok(())
     }
@@ -215,30 +304,37 @@ impl<'a> Question<'a> {
         next: Next,
         depth: usize,
         kept: &[usize],
-        tree: &Tree,
-        world: &World,
-        known: &mut HashSet<u32>,
+        walk: &mut Walk<'_>,
+        work: &mut Work,
     ) -> Checked {
+        ensure(work.charge(1 + kept.len()), TOO_MUCH)?;
         match next {
             Next::Covered(sure) => {
                 let sure = usize::try_from(sure).unwrap_or(usize::MAX);
                 let rest = self.dimensions.get(depth..).unwrap_or_default();
-                let matches = |part: &Part<'a>| rest.iter().all(|dimension| !looks_at(part, dimension));
-                let holds = kept.contains(&sure) && self.negative.get(sure).is_some_and(matches);
-                ensure(holds, "a statement that should match may not")
+                let part = self.negative.get(sure).filter(|_| kept.contains(&sure));
+                let part = part.ok_or(MAY_NOT_MATCH)?;
+                ensure(
+                    work.charge(rest.len() * (1 + part.statement.atoms.len())),
+                    TOO_MUCH,
+                )?;
+                let matches = rest.iter().all(|dimension| !looks_at(part, dimension));
+                ensure(matches, MAY_NOT_MATCH)
             }
             Next::Node(id) => {
-                let node = usize::try_from(id).ok().and_then(|id| tree.nodes.get(id));
+                let node = usize::try_from(id).ok().and_then(|id| walk.tree.nodes.get(id));
                 let node = node.ok_or("it leads nowhere")?;
+                ensure(work.charge(node.alive.len()), TOO_MUCH)?;
+                let all: HashSet<&usize> = kept.iter().collect();
                 let fits = usize::try_from(node.dimension) == Ok(depth)
-                    && node.alive.iter().all(|i| kept.contains(i));
+                    && node.alive.iter().all(|i| all.contains(i));
                 ensure(fits, "it leads to a node that is about something else")?;
-                if !known.insert(id) {
+                if !walk.known.insert(id) {
                     return Ok(());
                 }
-                self.check_node(node, depth, world)?;
+                self.check_node(node, depth, walk.world, work)?;
                 for (kept, next) in &node.branches {
-                    self.follow(*next, depth + 1, kept, tree, world, known)?;
+                    self.follow(*next, depth + 1, kept, walk, work)?;
                 }
                 Ok(())
             }
@@ -246,14 +342,14 @@ impl<'a> Question<'a> {
     }
 
     /// Whether every choice in the node's dimension keeps all that one of its branches keeps.
-    fn check_node(&self, node: &Node, depth: usize, world: &World) -> Checked {
+    fn check_node(&self, node: &Node, depth: usize, world: &World, work: &mut Work) -> Checked {
         let parts: Option<Vec<(usize, &Part<'a>)>> = node
             .alive
             .iter()
             .map(|i| Some((*i, self.negative.get(*i)?)))
             .collect();
         let alive = parts.ok_or("it names a statement that is not there")?;
-        let branches: Vec<&[usize]> = node.branches.iter().map(|(kept, _)| kept.as_slice()).collect();
+        let branches = Branches::new(node.branches.iter().map(|(kept, _)| kept.clone()));
         let dimension = self.dimensions.get(depth).ok_or("it has too many dimensions")?;
         match (dimension, &node.evidence) {
             (Dimension::Action, Evidence::Words(states)) => {
@@ -267,25 +363,28 @@ impl<'a> Question<'a> {
                 let well_formed = vec![product::Literal::new(vec![Track::any_action()], true)];
                 let positive = positive.chain([well_formed]).collect();
                 let negative = alive.iter().map(|(i, part)| (*i, clause(part))).collect();
-                product::check(positive, negative, states, &branches)
+                product::check(positive, negative, states, &branches, work)
             }
             (Dimension::Resource, Evidence::Words(states)) => {
-                self.check_resources(&alive, states, &branches, world)
+                self.check_resources(&alive, states, &branches, world, work)
             }
-            (Dimension::Caller, Evidence::Cases) => self.check_callers(&alive, &branches),
+            (Dimension::Caller, Evidence::Cases) => self.check_callers(&alive, &branches, work),
             (Dimension::Key(key), Evidence::Key(evidence)) => {
                 let on_key = |part: &Part<'a>| {
                     let atoms = part.statement.atoms.iter().filter(|atom| atom.key == *key);
                     atoms.collect::<Vec<&Atom>>()
                 };
+                let atoms: usize = self.parts().map(|part| 1 + part.statement.atoms.len()).sum();
+                ensure(work.charge(atoms), TOO_MUCH)?;
                 values::Question {
                     key,
+                    single: self.is_single(key),
                     positive: self.positive.iter().flat_map(on_key).collect(),
                     negative: alive.iter().map(|(i, part)| (*i, on_key(part))).collect(),
                     world,
                     branches: &branches,
                 }
-                .check(evidence)
+                .check(evidence, work)
             }
             _ => Err("its evidence is about something else"),
         }
@@ -295,8 +394,9 @@ impl<'a> Question<'a> {
         &self,
         alive: &[(usize, &Part<'a>)],
         states: &[product::State],
-        branches: &[&[usize]],
+        branches: &Branches,
         world: &World,
+        work: &mut Work,
     ) -> Checked {
         let negated = |part: &Part<'a>| part.statement.resources.as_ref().is_some_and(|list| list.negated);
         let clause = |part: &Part<'a>, reading| {
@@ -309,7 +409,7 @@ impl<'a> Question<'a> {
         // The variables of one pattern list are letters of the word; the rest is read to the candidate's favour.
         let is_exact = |part: &Part<'a>| {
             let list = part.statement.resources.as_ref().filter(|list| !list.negated);
-            list.is_some_and(|list| items(list, &part.resources).any(|pattern| pattern.has_variables()))
+            list.is_some_and(|list| items(list, &part.resources).any(ResourcePattern::has_variables))
         };
         let exact = self.positive.iter().position(is_exact);
         let positive = self.positive.iter().enumerate().map(|(i, part)| {
@@ -334,6 +434,7 @@ impl<'a> Question<'a> {
             negative.collect(),
             states,
             branches,
+            work,
         )?;
         // A request without a resource: only the pattern * matches.
         let matches = |part: &Part<'a>| {
@@ -342,44 +443,36 @@ impl<'a> Question<'a> {
         };
         let kept = alive.iter().filter(|(_, part)| matches(part)).map(|(i, _)| *i);
         ensure(
-            !self.positive.iter().all(matches) || allowed(&kept.collect::<Vec<_>>(), branches),
+            !self.positive.iter().all(matches) || branches.allow(kept),
             "a request without a resource is left out",
         )
     }
 
-    fn check_callers(&self, alive: &[(usize, &Part<'a>)], branches: &[&[usize]]) -> Checked {
-        let elements: Vec<&PrincipalElement> = self
-            .parts()
-            .filter_map(|p| p.statement.principal.as_ref())
-            .collect();
-        for caller in callers(&elements) {
-            for bounded in [false, true] {
-                let about = |part: &Part<'a>| {
-                    part.statement
-                        .principal
-                        .as_ref()
-                        .is_none_or(|element| element.is_about(&caller, bounded))
-                };
-                let surely = |part: &Part<'a>| {
-                    let element = part.statement.principal.as_ref();
-                    element.is_none_or(|element| element.is_surely_about(&caller, bounded))
-                };
-                let kept = alive.iter().filter(|(_, part)| surely(part)).map(|(i, _)| *i);
-                if self.positive.iter().all(about) && !allowed(&kept.collect::<Vec<_>>(), branches) {
-                    return Err("a caller is left out");
-                }
+    fn check_callers(&self, alive: &[(usize, &Part<'a>)], branches: &Branches, work: &mut Work) -> Checked {
+        let elements = || {
+            self.parts()
+                .filter_map(|part| part.source.written.principal.as_ref())
+        };
+        let people = self.people.get_or_init(|| principals::everybody(elements()));
+        let people = people.as_deref().ok_or(TOO_MUCH)?;
+        let size: usize = elements().map(|element| 1 + principals::size(element)).sum();
+        for person in people {
+            ensure(work.charge(4 * size + alive.len() + branches.size()), TOO_MUCH)?;
+            let meant = |part: &Part<'a>| {
+                let element = part.source.written.principal.as_ref();
+                element.map_or((true, true), |element| person.is_meant(element))
+            };
+            if !self.positive.iter().all(|part| meant(part).0) {
+                continue;
             }
+            let kept = alive.iter().filter(|(_, part)| meant(part).1).map(|(i, _)| *i);
+            ensure(branches.allow(kept), "a caller is left out")?;
         }
         Ok(())
     }
 }
 
-/// Whether some branch keeps no more than was kept.
-pub(super) fn allowed(kept: &[usize], branches: &[&[usize]]) -> bool {
-    branches
-        .iter()
-        .any(|branch| branch.iter().all(|i| kept.contains(i)))
-}
+const MAY_NOT_MATCH: &str = "a statement that should match may not";
 
 fn looks_at(part: &Part<'_>, dimension: &Dimension<'_>) -> bool {
     let s = part.statement;
@@ -394,93 +487,4 @@ fn looks_at(part: &Part<'_>, dimension: &Dimension<'_>) -> bool {
         Dimension::Caller => s.principal.is_some(),
         Dimension::Key(key) => s.atoms.iter().any(|atom| atom.key == *key),
     }
-}
-
-/// The callers that are named, in all their forms, and some of every sort that are not.
-fn callers(elements: &[&PrincipalElement]) -> Vec<Caller> {
-    let mut names: BTreeSet<&str> = BTreeSet::new();
-    for element in elements {
-        let (PrincipalElement::Principal(principal) | PrincipalElement::NotPrincipal(principal)) = element;
-        if let Principal::Listed {
-            aws,
-            service,
-            federated,
-            canonical_user,
-        } = principal
-        {
-            names.extend(
-                [aws, service, federated, canonical_user]
-                    .into_iter()
-                    .flatten()
-                    .map(String::as_str),
-            );
-        }
-    }
-    // Longer than every name, so equal to none and part of none.
-    let stranger = "z".repeat(1 + names.iter().map(|name| name.len()).max().unwrap_or(0));
-    let mut accounts = BTreeSet::from([("aws".to_owned(), stranger.clone())]);
-    let mut callers = vec![Caller::Anonymous];
-    for name in names.iter().copied().chain([stranger.as_str()]) {
-        callers.extend(
-            [Caller::Service, Caller::Federated, Caller::CanonicalUser].map(|make| make(name.to_owned())),
-        );
-        let Ok(caller) = Caller::parse(name) else { continue };
-        if let Some(account) = caller.account() {
-            accounts.insert((account.partition.clone(), account.id.clone()));
-            // An account's number means it in any partition.
-            accounts.insert((stranger.clone(), account.id.clone()));
-        }
-        if let Caller::RoleSession { account, role, .. } = &caller {
-            callers.push(Caller::RoleSession {
-                account: account.clone(),
-                role: role.clone(),
-                session: Some(stranger.clone()),
-            });
-        }
-        callers.push(caller);
-    }
-    // Sessions that users made, with every name that one may have.
-    let of_users: Vec<Caller> = callers
-        .iter()
-        .filter_map(|caller| match caller {
-            Caller::User { account, name } => Some((account, name)),
-            _ => None,
-        })
-        .flat_map(|(account, user)| {
-            let named = callers.iter().filter_map(|caller| match caller {
-                Caller::FederatedUser { name, .. } => Some(name),
-                _ => None,
-            });
-            named.chain([&stranger]).map(move |name| Caller::FederatedUser {
-                account: account.clone(),
-                name: name.clone(),
-                of_user: Some(user.clone()),
-            })
-        })
-        .collect();
-    callers.extend(of_users);
-    for (partition, id) in accounts {
-        let account = || Account {
-            partition: partition.clone(),
-            id: id.clone(),
-        };
-        callers.extend([
-            Caller::Root(account()),
-            Caller::User {
-                account: account(),
-                name: stranger.clone(),
-            },
-            Caller::RoleSession {
-                account: account(),
-                role: stranger.clone(),
-                session: Some(stranger.clone()),
-            },
-            Caller::FederatedUser {
-                account: account(),
-                name: stranger.clone(),
-                of_user: None,
-            },
-        ]);
-    }
-    callers
 }

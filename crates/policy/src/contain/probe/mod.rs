@@ -8,9 +8,11 @@ mod polish;
 pub(in crate::contain) use first::first_look;
 
 use self::near::{HEAD, instance, near_actions, own_action, simple_context};
+use std::cell::OnceCell;
+
 use super::{
     Witness,
-    callers::callers,
+    callers::{Subject, subjects},
     contexts::contexts,
     names,
     query::{Dimension, Part},
@@ -19,9 +21,9 @@ use super::{
 use crate::{
     compiled::CompiledStatement,
     document::{ActionElement, Document, PolicyKind, ResourceElement},
-    evaluate::{Context, Outcome, Prepared, Request},
+    evaluate::{Context, Doubt, Outcome, Prepared, Request},
     positions::{VariableCase, World},
-    principal::Caller,
+    principal::{Caller, Match},
     work::Work,
 };
 
@@ -69,6 +71,8 @@ pub(in crate::contain) struct Probe<'a> {
     /// Of all layers, the first one's first.
     documents: Vec<&'a Document>,
     ceiling: &'a Document,
+    /// All sorts of callers, when somebody asked; none when they are too many.
+    subjects: OnceCell<Vec<Subject>>,
 }
 
 impl<'a> Probe<'a> {
@@ -77,6 +81,7 @@ impl<'a> Probe<'a> {
             layers,
             documents: layers.iter().flat_map(|layer| layer.iter().copied()).collect(),
             ceiling,
+            subjects: OnceCell::new(),
         }
     }
 
@@ -184,7 +189,7 @@ impl<'a> Probe<'a> {
             principal: None,
             context: Context::new(),
         };
-        let mut bounded = false;
+        let mut subject = None;
         for (v, (key, case)) in world.iter().enumerate() {
             match case {
                 VariableCase::Absent => {}
@@ -196,10 +201,7 @@ impl<'a> Probe<'a> {
             match (part, dimension) {
                 (Part::Action(word), _) => request.action = values.text(word),
                 (Part::Resource(Some(word)), _) => request.resource = values.text(word),
-                (Part::Caller(caller, of_bounded), _) => {
-                    request.principal = Some(caller.clone());
-                    bounded = *of_bounded;
-                }
+                (Part::Caller(caller), _) => subject = Some(caller),
                 (Part::Key(Some(texts)), Dimension::Key(key)) => {
                     request.context.set(self.spelled(key), values.texts(texts));
                 }
@@ -213,9 +215,19 @@ impl<'a> Probe<'a> {
         {
             own.clone_into(&mut request.action);
         }
-        self.exceeds(&request, bounded, &mut work)?;
-        self.polish(&mut request, bounded, &mut work);
-        self.smallest(request, bounded, &mut work)
+        let bounded = subject.is_some_and(Subject::is_bounded);
+        // Of what is known of the caller a witness says only what is certain.
+        let descriptions = subject.map_or_else(
+            || vec![None],
+            |subject| subject.descriptions().into_iter().map(Some).collect(),
+        );
+        descriptions.into_iter().find_map(|caller| {
+            request.principal = caller;
+            self.exceeds(&request, bounded, &mut work)?;
+            let mut request = request.clone();
+            self.polish(&mut request, bounded, &mut work);
+            self.smallest(request, bounded, &mut work)
+        })
     }
 
     /// A condition key the way some statement spells it.
@@ -239,24 +251,33 @@ impl<'a> Probe<'a> {
         let Some(element) = &statement.principal else {
             return ask(None, false);
         };
-        let statements = self
-            .documents
+        let about = |subject: &&Subject| element.about(&subject.who()) == Match::Yes;
+        self.subjects()
             .iter()
-            .chain([&self.ceiling])
-            .flat_map(|d| &d.compiled().statements);
-        callers(statements.filter_map(|statement| statement.principal.as_ref()))?
-            .into_iter()
-            .filter(|(caller, bounded)| element.is_about(caller, *bounded))
+            .filter(about)
             .take(most)
-            .find_map(|(caller, bounded)| ask(Some(caller), bounded))
+            .find_map(|subject| {
+                let mut descriptions = subject.descriptions().into_iter();
+                descriptions.find_map(|caller| ask(Some(caller), subject.is_bounded()))
+            })
     }
 
-    /// Whether the candidate allows the request and the ceiling does not; where in the first layer it is allowed.
+    fn subjects(&self) -> &[Subject] {
+        self.subjects.get_or_init(|| {
+            let documents = self.documents.iter().chain([&self.ceiling]);
+            let statements = documents.flat_map(|d| &d.compiled().statements);
+            subjects(statements.filter_map(|statement| statement.principal.as_ref())).unwrap_or_default()
+        })
+    }
+
+    /// Whether the candidate certainly allows the request and the ceiling certainly does not, whoever the caller is of whom
+    /// not everything is known; where in the first layer it is allowed.
     fn exceeds(&self, request: &Request, bounded: bool, work: &mut Work) -> Option<(usize, usize)> {
-        let prepared = Prepared::new(request).bounded(bounded);
+        let prepared = Prepared::new(request).bounded(bounded).read(Doubt::Grants);
         if let Outcome::Allowed(_) = self.ceiling.compiled().outcome(&prepared, work) {
             return None;
         }
+        let prepared = prepared.read(Doubt::Refuses);
         let mut first = None;
         for layer in self.layers {
             let mut allowed = None;

@@ -13,25 +13,17 @@ use crate::{
 
 /// A type with an order or without patterns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Class {
+pub(super) enum Class {
     Numbers,
     Dates,
     Binary,
     Addresses,
 }
 
-pub(crate) const CLASSES: &[Class] = &[Class::Numbers, Class::Dates, Class::Binary, Class::Addresses];
-
-/// A text that stands for a piece.
-#[derive(Debug, Clone)]
-pub(crate) struct Point {
-    pub(crate) text: String,
-    /// It is not of the type.
-    pub(crate) other: bool,
-}
+pub(super) const CLASSES: &[Class] = &[Class::Numbers, Class::Dates, Class::Binary, Class::Addresses];
 
 /// The type of a value set; `None` for texts, which have patterns.
-pub(crate) fn class(set: &Values) -> Option<Class> {
+pub(super) fn class(set: &Values) -> Option<Class> {
     match set {
         Values::Numbers(..) => Some(Class::Numbers),
         Values::Dates(..) => Some(Class::Dates),
@@ -41,12 +33,8 @@ pub(crate) fn class(set: &Values) -> Option<Class> {
     }
 }
 
-pub(crate) fn is_typed(set: &Values) -> bool {
-    class(set).is_some()
-}
-
 /// Whether all values of a key of this type are of the class.
-pub(crate) fn is_of_type(class: Class, of: KeyType) -> bool {
+pub(super) fn is_of_type(class: Class, of: KeyType) -> bool {
     matches!(
         (class, of),
         (Class::Numbers, KeyType::Numeric)
@@ -55,9 +43,9 @@ pub(crate) fn is_of_type(class: Class, of: KeyType) -> bool {
     )
 }
 
-/// Texts for all pieces; `with_other`: also one that is not of the type.
-pub(crate) fn points(class: Class, sets: &[&Values], with_other: bool) -> Vec<Point> {
-    let texts: Vec<String> = match class {
+/// Texts for all pieces.
+pub(super) fn points(class: Class, sets: &[&Values]) -> Vec<String> {
+    match class {
         Class::Numbers => ordered(sets, 10_i128.pow(18))
             .into_iter()
             .map(value::decimal_text)
@@ -68,13 +56,7 @@ pub(crate) fn points(class: Class, sets: &[&Values], with_other: bool) -> Vec<Po
             .collect(),
         Class::Binary => binaries(sets),
         Class::Addresses => addresses(sets),
-    };
-    let points = texts.into_iter().map(|text| Point { text, other: false });
-    let other = with_other.then(|| Point {
-        text: "something-else".to_owned(),
-        other: true,
-    });
-    points.chain(other).collect()
+    }
 }
 
 /// Every threshold, one value between any two, one below and one above; `unit` is the distance that reads best.

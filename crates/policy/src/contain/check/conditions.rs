@@ -1,0 +1,120 @@
+//! What conditions say of values of a kind. Written apart from [`crate::condition::case`].
+
+use crate::condition::{
+    SetOperator,
+    atom::{Atom, Predicate, Values},
+};
+
+/// Where values lie towards a value set, as a set of these: some value is in it, is another one of its type, or is of
+/// another type.
+pub(super) type Places = u8;
+
+pub(super) const IN: Places = 1;
+pub(super) const OUT: Places = 2;
+pub(super) const ALIEN: Places = 4;
+
+/// The types for which AWS does not define a negated comparison with a text of another one.
+pub(super) const TYPES: usize = 4;
+
+/// The index of the type of a value set, if it has one of these types.
+pub(super) fn type_of(values: &Values) -> Option<usize> {
+    match values {
+        Values::Numbers(..) => Some(0),
+        Values::Dates(..) => Some(1),
+        Values::Addresses(_) => Some(2),
+        Values::Arns(_) => Some(3),
+        Values::Strings(_) | Values::Folded(_) | Values::Bool { .. } | Values::Binary(_) => None,
+    }
+}
+
+/// One way to read what AWS does not define. Both policies are read in the same way.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Way {
+    /// A comparison without set operator looks at all values of a list; otherwise it fails.
+    pub(super) lists: bool,
+    /// `ForAnyValue:…IfExists` holds when the key is absent.
+    pub(super) absent: bool,
+    /// Statements without `Resource` are about nothing.
+    pub(super) unattached: bool,
+    /// For each type: a negated comparison fails for a text of another type.
+    pub(super) aliens_fail: [bool; TYPES],
+}
+
+/// All ways in which a key may be absent.
+pub(super) fn ways_of_absence() -> Vec<Way> {
+    let ways = [(false, false), (true, false), (false, true), (true, true)];
+    let way = |(absent, unattached)| Way {
+        absent,
+        unattached,
+        ..Way::default()
+    };
+    ways.map(way).to_vec()
+}
+
+/// All ways for values; with lists read in two ways where that matters, and the types that matter.
+pub(super) fn ways(lists: bool, types: [bool; TYPES]) -> Vec<Way> {
+    let mut ways = vec![Way::default()];
+    let mut double = |change: &dyn Fn(&mut Way)| {
+        let mut more = ways.clone();
+        more.iter_mut().for_each(change);
+        ways.extend(more);
+    };
+    if lists {
+        double(&|way| way.lists = true);
+    }
+    for (i, matters) in types.into_iter().enumerate() {
+        if matters {
+            double(&|way| {
+                way.aliens_fail
+                    .iter_mut()
+                    .skip(i)
+                    .take(1)
+                    .for_each(|fails| *fails = true)
+            });
+        }
+    }
+    ways
+}
+
+/// Whether a condition holds for `count` values (2: several) that lie so towards its value set.
+pub(super) fn holds(atom: &Atom, count: usize, places: Places, way: Way) -> bool {
+    let Predicate::Compare {
+        set,
+        negated,
+        if_exists,
+        values,
+    } = &atom.predicate
+    else {
+        return match &atom.predicate {
+            Predicate::Presence { absent, .. } if count == 0 => *absent,
+            Predicate::Presence { present, .. } => *present,
+            Predicate::Attached => !way.unattached,
+            Predicate::Compare { .. } => false,
+        };
+    };
+    if count == 0 {
+        return match set {
+            Some(SetOperator::ForAllValues) => true,
+            Some(SetOperator::ForAnyValue) => *if_exists && way.absent,
+            None => *negated || *if_exists,
+        };
+    }
+    let aliens_fail = type_of(values)
+        .and_then(|of| way.aliens_fail.get(of))
+        .copied()
+        .unwrap_or(false);
+    // Which values pass.
+    let passing = match (*negated, aliens_fail) {
+        (false, _) => IN,
+        (true, true) => OUT,
+        (true, false) => OUT | ALIEN,
+    };
+    let (all, some) = (places & !passing == 0, places & passing != 0);
+    match set {
+        Some(SetOperator::ForAllValues) => all,
+        Some(SetOperator::ForAnyValue) => some,
+        None if count == 1 => all,
+        None if way.lists && *negated => all,
+        None => way.lists && some,
+    }
+}

@@ -1,0 +1,336 @@
+//! The dimension of one condition key: absent, one value, or a list.
+
+mod kinds;
+mod points;
+mod texts;
+
+use std::collections::{HashMap, HashSet};
+
+use self::kinds::Kind;
+use super::{
+    bits::Bits,
+    words::{Exhausted, State},
+};
+use crate::{
+    condition::{
+        atom::{Atom, Predicate, Values},
+        case::{Reading, Seen, Type, Types},
+    },
+    keys::Arity,
+    positions::{Letter, VariableCase, World},
+    work::Work,
+};
+
+/// The question: the conditions on one key.
+pub(crate) struct Key<'a> {
+    /// Lower case.
+    pub(crate) name: &'a str,
+    pub(crate) arity: Arity,
+    /// Conditions that must hold.
+    pub(crate) positive: Vec<&'a Atom>,
+    /// For each negative statement that is alive, its conditions on the key.
+    pub(crate) negative: Vec<(usize, Vec<&'a Atom>)>,
+    pub(crate) world: &'a World,
+}
+
+/// Values of the key.
+pub(crate) type Texts = Vec<Vec<Letter>>;
+
+/// A way to be, and the statements (by their indices) whose conditions on the key then hold.
+pub(crate) struct Choice {
+    pub(crate) kept: Vec<usize>,
+    /// `None`: absent.
+    pub(crate) texts: Option<Texts>,
+    /// AWS does not say that it is so.
+    pub(crate) doubtful: bool,
+}
+
+/// What a certificate says about the texts of a key.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Evidence {
+    /// For each question about texts: closed states, and for each kind of text in which value sets it surely is (bit 2*i*), or
+    /// surely is not (bit 2*i* + 1). None when the values are spelled out, so that the kinds are plain to see.
+    pub(crate) texts: Vec<(Vec<State>, Vec<Bits>)>,
+}
+
+/// Lists are made of so many kinds of texts at most.
+const MAX_LISTS: usize = 4096;
+
+/// The value sets of conditions, each once.
+struct Sets<'a> {
+    sets: Vec<&'a Values>,
+    index: HashMap<u64, Vec<usize>>,
+}
+
+impl<'a> Sets<'a> {
+    fn new() -> Self {
+        Self {
+            sets: Vec::new(),
+            index: HashMap::new(),
+        }
+    }
+
+    /// The index of the condition's values, which are added when they are new; `None` for conditions without values.
+    fn add(&mut self, atom: &'a Atom) -> Option<usize> {
+        let Predicate::Compare { values, .. } = &atom.predicate else {
+            return None;
+        };
+        let same = self.index.entry(atom.fingerprint).or_default();
+        let known = same.iter().find(|i| self.sets.get(**i) == Some(&values));
+        Some(known.copied().unwrap_or_else(|| {
+            same.push(self.sets.len());
+            self.sets.push(values);
+            self.sets.len() - 1
+        }))
+    }
+}
+
+/// A way for the key to be: absent, or values with how they lie.
+struct Way<'p> {
+    profile: Option<&'p Profile>,
+    count: usize,
+    texts: Option<Texts>,
+}
+
+impl Way<'_> {
+    const ABSENT: Self = Self {
+        profile: None,
+        count: 0,
+        texts: None,
+    };
+}
+
+/// A condition with the index of its values.
+struct Located<'a> {
+    atom: &'a Atom,
+    set: Option<usize>,
+}
+
+/// How the values of a key (one, or the several of a list) lie to the value sets: for each set whether some value is in it,
+/// whether some is another one of its type, and whether some is of another type.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Profile {
+    inside: Bits,
+    outside: Bits,
+    other: Bits,
+}
+
+impl Profile {
+    fn join(&self, more: &Self) -> Self {
+        Self {
+            inside: self.inside.or(&more.inside),
+            outside: self.outside.or(&more.outside),
+            other: self.other.or(&more.other),
+        }
+    }
+}
+
+/// The located conditions, and what was found so far.
+struct Options<'k, 'a> {
+    key: &'k Key<'a>,
+    sets: Vec<&'a Values>,
+    positive: Vec<Located<'a>>,
+    /// In the order of `key.negative`.
+    negative: Vec<Vec<Located<'a>>>,
+    atoms: usize,
+    /// Types of sets that some negated comparison uses, by set.
+    undefined: Vec<Option<Type>>,
+    /// Whether some comparison has no set operator.
+    plain: bool,
+    /// Whether some statement has no `Resource`.
+    attached: bool,
+    found: Vec<(Bits, bool, Option<Texts>)>,
+}
+
+/// The smallest sets of statements that hold for some values of the key.
+pub(crate) fn options(key: &Key<'_>, work: &mut Work) -> Result<(Vec<Choice>, Evidence), Exhausted> {
+    let mut options = Options::new(key, work)?;
+    let case = key
+        .world
+        .iter()
+        .find(|(name, _)| name == key.name)
+        .map(|(_, case)| *case);
+    if matches!(case, None | Some(VariableCase::Absent)) {
+        options.consider(&Way::ABSENT, &Reading::OF_ABSENT, false, work)?;
+        if options.attached {
+            options.consider(&Way::ABSENT, &Reading::UNATTACHED, true, work)?;
+        }
+    }
+    if case == Some(VariableCase::Absent) {
+        return Ok((options.choices(), Evidence::default()));
+    }
+    let (kinds, evidence) = kinds::kinds(key, &options.sets, &options.undefined, work)?;
+    if case != Some(VariableCase::List) {
+        for kind in &kinds {
+            let readings = options.readings(&kind.profile, false);
+            let way = Way {
+                profile: Some(&kind.profile),
+                count: 1,
+                texts: Some(vec![kind.text.clone()]),
+            };
+            options.consider(&way, &readings, false, work)?;
+        }
+    }
+    if key.arity != Arity::Single && case != Some(VariableCase::Present) {
+        for (profile, texts) in lists(&kinds, work)? {
+            let readings = options.readings(&profile, options.plain);
+            let way = Way {
+                profile: Some(&profile),
+                count: 2,
+                texts: Some(texts),
+            };
+            options.consider(&way, &readings, false, work)?;
+        }
+    }
+    Ok((options.choices(), evidence))
+}
+
+impl<'k, 'a> Options<'k, 'a> {
+    fn new(key: &'k Key<'a>, work: &mut Work) -> Result<Self, Exhausted> {
+        let mut sets = Sets::new();
+        let mut locate = |atoms: &[&'a Atom]| {
+            let located = atoms.iter().map(|atom| Located {
+                atom,
+                set: sets.add(atom),
+            });
+            located.collect::<Vec<_>>()
+        };
+        let positive = locate(&key.positive);
+        let negative: Vec<Vec<Located<'a>>> = key.negative.iter().map(|(_, atoms)| locate(atoms)).collect();
+        let all = || positive.iter().chain(negative.iter().flatten());
+        let atoms = all().count();
+        if !work.charge(8 * atoms) {
+            return Err(Exhausted);
+        }
+        let mut undefined = vec![None; sets.sets.len()];
+        for located in all() {
+            if let (Some(of), Some(set)) = (located.atom.undefined_for_others_than(), located.set)
+                && let Some(undefined) = undefined.get_mut(set)
+            {
+                *undefined = Some(of);
+            }
+        }
+        let plain = all().any(|located| located.atom.is_plain_comparison());
+        let attached = all().any(|located| located.atom.predicate == Predicate::Attached);
+        Ok(Self {
+            key,
+            sets: sets.sets,
+            atoms,
+            undefined,
+            plain,
+            attached,
+            positive,
+            negative,
+            found: Vec::new(),
+        })
+    }
+
+    /// All readings that may differ for such values, the evaluator's first.
+    fn readings(&self, profile: &Profile, plain: bool) -> Vec<Reading> {
+        let undefined = self.undefined.iter().enumerate();
+        let types = undefined
+            .filter(|(set, _)| profile.other.contains(*set))
+            .filter_map(|(_, of)| *of)
+            .fold(Types::NONE, Types::with);
+        Reading::of_values(types, plain).collect()
+    }
+
+    /// Adds a way to be under each reading. Where the readings differ, nobody knows which one is so.
+    fn consider(
+        &mut self,
+        way: &Way<'_>,
+        readings: &[Reading],
+        doubtful: bool,
+        work: &mut Work,
+    ) -> Result<(), Exhausted> {
+        if !work.charge((self.atoms + 1) * readings.len()) {
+            return Err(Exhausted);
+        }
+        let holds = |located: &Located<'_>, reading: Reading| {
+            let is = |bits: fn(&Profile) -> &Bits| {
+                way.profile
+                    .zip(located.set)
+                    .is_some_and(|(profile, set)| bits(profile).contains(set))
+            };
+            let seen = Seen {
+                count: way.count,
+                inside: is(|profile| &profile.inside),
+                outside: is(|profile| &profile.outside),
+                other: is(|profile| &profile.other),
+            };
+            located.atom.holds_for(seen, reading)
+        };
+        let mut outcomes: Vec<Option<Bits>> = Vec::with_capacity(readings.len());
+        for reading in readings {
+            let outcome = self
+                .positive
+                .iter()
+                .all(|located| holds(located, *reading))
+                .then(|| {
+                    let all = |atoms: &Vec<Located<'_>>| atoms.iter().all(|located| holds(located, *reading));
+                    Bits::collect(self.negative.iter().map(all))
+                });
+            if !outcomes.contains(&outcome) {
+                outcomes.push(outcome);
+            }
+        }
+        let doubtful = doubtful || outcomes.len() > 1;
+        for kept in outcomes.into_iter().flatten() {
+            if !work.charge(self.found.len() * (1 + self.negative.len() / 64)) {
+                return Err(Exhausted);
+            }
+            let worse =
+                |(known, in_doubt, _): &(Bits, bool, _)| known.is_subset_of(&kept) && (!in_doubt || doubtful);
+            if !self.found.iter().any(worse) {
+                self.found
+                    .retain(|(known, in_doubt, _)| !(kept.is_subset_of(known) && (*in_doubt || !doubtful)));
+                self.found.push((kept, doubtful, way.texts.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    fn choices(self) -> Vec<Choice> {
+        let negative = &self.key.negative;
+        let choice = |(kept, doubtful, texts): (Bits, bool, Option<Texts>)| Choice {
+            kept: kept
+                .iter()
+                .filter_map(|n| negative.get(n).map(|(i, _)| *i))
+                .collect(),
+            texts,
+            doubtful,
+        };
+        self.found.into_iter().map(choice).collect()
+    }
+}
+
+/// The lists of several values that the sets tell apart.
+fn lists(kinds: &[Kind], work: &mut Work) -> Result<Vec<(Profile, Texts)>, Exhausted> {
+    let mut seen: HashSet<Profile> = HashSet::new();
+    let mut lists: Vec<(Profile, Texts)> = Vec::new();
+    for kind in kinds {
+        if seen.insert(kind.profile.clone()) {
+            lists.push((kind.profile.clone(), vec![kind.text.clone(), kind.text.clone()]));
+        }
+    }
+    let singles = lists.len();
+    let mut next = 0;
+    while let Some((profile, texts)) = lists.get(next).cloned() {
+        for kind in kinds {
+            if !work.charge(8 + kind.text.len() + texts.len()) || lists.len() > MAX_LISTS {
+                return Err(Exhausted);
+            }
+            let joined = profile.join(&kind.profile);
+            if !seen.insert(joined.clone()) {
+                continue;
+            }
+            // The first two were one and the same.
+            let kept = if next < singles { 1 } else { texts.len() };
+            let mut texts: Texts = texts.iter().take(kept).cloned().collect();
+            texts.push(kind.text.clone());
+            lists.push((joined, texts));
+        }
+        next += 1;
+    }
+    Ok(lists)
+}

@@ -1,0 +1,228 @@
+//! The texts that patterns tell apart.
+
+use std::collections::HashMap;
+
+use super::Key;
+use crate::{
+    condition::atom::{Atom, Values},
+    contain::{
+        bits::Bits,
+        words::{Clause, Exhausted, Literal, Words},
+    },
+    keys::{Arity, KeyType, value_type},
+    positions::{self, Track, World},
+    work::Work,
+};
+
+/// A text, the sets that it is in, and whether it is an ARN.
+pub(super) struct Spelled {
+    pub(super) text: String,
+    pub(super) inside: Vec<usize>,
+    pub(super) is_arn: bool,
+}
+
+/// All kinds of texts when every value of every set is spelled out: each value, and what is none of them. `None` when the
+/// values are patterns, have variables or ignore case, or the key has flags.
+pub(super) fn spelled_out(
+    key: &str,
+    sets: &[&Values],
+    asks_arn: bool,
+    work: &mut Work,
+) -> Result<Option<Vec<Spelled>>, Exhausted> {
+    if value_type(key) == Some(KeyType::Bool) {
+        return Ok(None);
+    }
+    let mut by_text: HashMap<String, Vec<usize>> = HashMap::new();
+    for (i, set) in sets.iter().enumerate() {
+        let Some(texts) = literals(set) else {
+            return Ok(None);
+        };
+        for text in texts {
+            if !work.charge(1 + text.len()) {
+                return Err(Exhausted);
+            }
+            let inside = by_text.entry(text).or_default();
+            if inside.last() != Some(&i) {
+                inside.push(i);
+            }
+        }
+    }
+    let mut by_sets: HashMap<(Vec<usize>, bool), String> = HashMap::new();
+    let fresh = |stem: &str| {
+        let mut texts = std::iter::once(stem.to_owned()).chain((2..).map(|n| format!("{stem}{n}")));
+        texts.find(|text| !by_text.contains_key(text)).unwrap_or_default()
+    };
+    let mut others = vec![(Vec::new(), fresh("something-else"))];
+    if asks_arn {
+        others.push((Vec::new(), fresh("arn:aws:s3:::something-else")));
+    }
+    for (text, inside) in by_text {
+        let is_arn = !asks_arn || is_arn(&text);
+        let best = by_sets.entry((inside, is_arn)).or_insert_with(|| text.clone());
+        // The same answer every time, whatever the order of the map.
+        if text < *best {
+            *best = text;
+        }
+    }
+    for (inside, text) in others {
+        let is_arn = !asks_arn || is_arn(&text);
+        by_sets.entry((inside, is_arn)).or_insert(text);
+    }
+    let spelled = by_sets
+        .into_iter()
+        .map(|((inside, is_arn), text)| Spelled { text, inside, is_arn });
+    let mut spelled: Vec<Spelled> = spelled.collect();
+    spelled.sort_by(|a, b| (&a.inside, &a.text).cmp(&(&b.inside, &b.text)));
+    Ok(Some(spelled))
+}
+
+/// The texts of a set whose values are spelled out.
+fn literals(set: &Values) -> Option<Vec<String>> {
+    match set {
+        Values::Strings(patterns) => patterns.iter().map(|pattern| pattern.as_literal()).collect(),
+        Values::Arns(patterns) => patterns
+            .iter()
+            .map(|arn| {
+                let parts: Option<Vec<String>> = arn.parts().map(|part| part.as_literal()).collect();
+                Some(parts?.join(":"))
+            })
+            .collect(),
+        _ => None,
+    }
+}
+
+/// Whether a text is an ARN: `arn`, and five more parts.
+fn is_arn(text: &str) -> bool {
+    text.starts_with("arn:") && text.matches(':').count() >= 5
+}
+
+/// The value set whose variables are letters: that of a condition that must hold.
+fn designated(key: &Key<'_>, sets: &[&Values]) -> Option<usize> {
+    let with_variables = key.positive.iter().filter(|atom| !atom.variables().is_empty());
+    let set = with_variables
+        .filter_map(|atom: &&Atom| atom.must_be_within())
+        .next()?;
+    sets.iter().position(|known| *known == set)
+}
+
+/// Questions for the words engine: in which of the sets is a text? Two clauses for each set, surely in and surely not in;
+/// at the end, when it is asked, two for whether it is an ARN.
+///
+/// With variables there are two questions, about texts inside of the designated set and about those outside of it.
+pub(super) fn questions(key: &Key<'_>, sets: &[&Values], asks_arn: bool) -> Vec<Words> {
+    let Some(exact) = designated(key, sets) else {
+        return vec![with_clauses(key, sets, None, asks_arn)];
+    };
+    let literal = |reading, accepted| {
+        let tracks = sets
+            .get(exact)
+            .map_or_else(Vec::new, |set| tracks(set, key.world, reading));
+        vec![Literal { tracks, accepted }]
+    };
+    let mut inside = with_clauses(key, sets, Some((exact, true)), asks_arn);
+    inside.positive.push(literal(positions::Reading::Exact, true));
+    if key.arity == Arity::Single {
+        // Then the condition itself excludes the others.
+        return vec![inside];
+    }
+    let mut outside = with_clauses(key, sets, Some((exact, false)), asks_arn);
+    outside.positive.push(literal(positions::Reading::Surely, false));
+    vec![inside, outside]
+}
+
+/// The clauses for all sets; of one it may be known whether the text is inside.
+fn with_clauses(key: &Key<'_>, sets: &[&Values], known: Option<(usize, bool)>, asks_arn: bool) -> Words {
+    let mut words = Words::default();
+    if value_type(key.name) == Some(KeyType::Bool) {
+        let tracks = vec![Track::folded("true"), Track::folded("false")];
+        words.positive.push(vec![Literal {
+            tracks,
+            accepted: true,
+        }]);
+    }
+    let never = || -> Clause {
+        vec![Literal {
+            tracks: Vec::new(),
+            accepted: true,
+        }]
+    };
+    for (i, set) in sets.iter().enumerate() {
+        let literal = |reading, accepted| -> Clause {
+            vec![Literal {
+                tracks: tracks(set, key.world, reading),
+                accepted,
+            }]
+        };
+        let both = match known {
+            Some((k, true)) if k == i => [Vec::new(), never()],
+            Some((k, false)) if k == i => [never(), Vec::new()],
+            _ => [
+                literal(positions::Reading::Surely, true),
+                literal(positions::Reading::Maybe, false),
+            ],
+        };
+        words.negative.extend(both);
+    }
+    if asks_arn {
+        // A variable's value may have colons: where one is a letter of the text, it may be an ARN or not.
+        for (reading, accepted) in [
+            (positions::Reading::Surely, true),
+            (positions::Reading::Maybe, false),
+        ] {
+            words.negative.push(vec![Literal {
+                tracks: vec![Track::any_arn_read(reading)],
+                accepted,
+            }]);
+        }
+    }
+    words
+}
+
+/// The tracks of a set of texts; none for sets of other things.
+fn tracks(set: &Values, world: &World, reading: positions::Reading) -> Vec<Track> {
+    match set {
+        Values::Strings(patterns) | Values::Folded(patterns) => patterns
+            .iter()
+            .filter_map(|p| Track::text(p, world, reading))
+            .collect(),
+        Values::Arns(patterns) => patterns
+            .iter()
+            .filter_map(|p| Track::arn(p, world, reading))
+            .collect(),
+        Values::Bool { yes, no } => {
+            let flags = [(*yes, "true"), (*no, "false")];
+            flags
+                .into_iter()
+                .filter(|(flag, _)| *flag)
+                .map(|(_, text)| Track::folded(text))
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The ways in which a text can be in the sets, given what is sure of it; `None` when there are too many.
+pub(super) fn assignments(sets: usize, kept: &Bits) -> Option<Vec<Bits>> {
+    let mut ways: Vec<Vec<bool>> = vec![Vec::with_capacity(sets)];
+    for i in 0..sets {
+        // Variables may leave open whether it is inside.
+        let inside = kept.contains(2 * i);
+        let open = !inside && !kept.contains(2 * i + 1);
+        if open {
+            if ways.len() >= 1024 {
+                return None;
+            }
+            let mut others = ways.clone();
+            others.iter_mut().for_each(|way| way.push(true));
+            ways.iter_mut().for_each(|way| way.push(false));
+            ways.extend(others);
+        } else {
+            ways.iter_mut().for_each(|way| way.push(inside));
+        }
+    }
+    Some(
+        ways.into_iter()
+            .map(|way| Bits::collect(way.into_iter()))
+            .collect(),
+    )
+}

@@ -1,0 +1,170 @@
+//! How the elements of an Allow lie to other statements: cells that lie alike to all of them share one proof.
+
+use std::collections::HashMap;
+
+use super::{
+    bits::Bits,
+    certificate::Indices,
+    cover::{Element, Parts, parts},
+    pieces::near,
+    query::{Picks, Piece},
+};
+use crate::{elements::Language, work::Work};
+
+/// A rectangle of action and resource elements.
+#[derive(Debug, Clone)]
+pub(super) struct Cells {
+    pub(super) actions: Indices,
+    pub(super) resources: Indices,
+}
+
+impl Cells {
+    pub(super) fn all<P, R>(actions: &[P], resources: &[R]) -> Self {
+        Self {
+            actions: Indices::from(0..actions.len()),
+            resources: Indices::from(0..resources.len()),
+        }
+    }
+
+    pub(super) fn of(
+        actions: impl IntoIterator<Item = usize>,
+        resources: impl IntoIterator<Item = usize>,
+    ) -> Self {
+        Self {
+            actions: actions.into_iter().collect(),
+            resources: resources.into_iter().collect(),
+        }
+    }
+}
+
+/// The indices of equal values, in the order of the first of each.
+pub(super) fn classes(values: &[Bits], work: &mut Work) -> Vec<(Bits, Vec<usize>)> {
+    let mut index: HashMap<&Bits, usize> = HashMap::new();
+    let mut classes: Vec<(Bits, Vec<usize>)> = Vec::new();
+    for (i, bits) in values.iter().enumerate() {
+        if !work.step() {
+            break;
+        }
+        let class = *index.entry(bits).or_insert(classes.len());
+        match classes.get_mut(class) {
+            Some((_, of_class)) => of_class.push(i),
+            None => classes.push((bits.clone(), vec![i])),
+        }
+    }
+    classes
+}
+
+/// How one element lies to every statement.
+struct Lie {
+    /// Statements that include it.
+    covered: Bits,
+    /// Statements that may have something in common with it.
+    met: Bits,
+    /// Their patterns that may.
+    picks: Vec<Picks>,
+}
+
+impl Lie {
+    fn new<'a, P: Language + 'a>(
+        element: Element<'_, P>,
+        lists: impl Iterator<Item = &'a crate::elements::Elements<P>> + Clone,
+        work: &mut Work,
+    ) -> Self {
+        let covered = Bits::collect(lists.clone().map(|list| element.within(list, work)));
+        let picks: Vec<Picks> = lists.map(|list| near(list, element, work)).collect();
+        Self {
+            covered,
+            met: Bits::collect(picks.iter().map(|picks| *picks != Picks::Only(Vec::new()))),
+            picks,
+        }
+    }
+
+    /// Every statement includes it or has nothing in common with it.
+    fn is_clean(&self) -> bool {
+        self.covered == self.met
+    }
+}
+
+/// The statements that may remove an Allow's requests, and how its elements lie to them, found out when it is asked.
+pub(super) struct Near<'a> {
+    allow: Parts<'a>,
+    statements: Vec<Parts<'a>>,
+    actions: HashMap<usize, Lie>,
+    resources: HashMap<usize, Lie>,
+}
+
+impl<'a> Near<'a> {
+    pub(super) fn new(allow: &Parts<'a>, statements: Vec<Parts<'a>>) -> Self {
+        Self {
+            allow: allow.clone(),
+            statements,
+            actions: HashMap::new(),
+            resources: HashMap::new(),
+        }
+    }
+
+    fn look(&mut self, rows: &[usize], columns: &[usize], work: &mut Work) {
+        let (actions, resources) = (parts(self.allow.actions), parts(self.allow.resources));
+        for i in rows {
+            if let Some(action) = actions.get(*i) {
+                let lists = self.statements.iter().map(|n| n.actions);
+                self.actions
+                    .entry(*i)
+                    .or_insert_with(|| Lie::new(*action, lists, work));
+            }
+        }
+        for j in columns {
+            if let Some(resource) = resources.get(*j) {
+                let lists = self.statements.iter().map(|n| n.resources);
+                self.resources
+                    .entry(*j)
+                    .or_insert_with(|| Lie::new(*resource, lists, work));
+            }
+        }
+    }
+
+    /// The cells in groups that lie alike. An element that some statement includes in part stands alone.
+    pub(super) fn groups(&mut self, rows: &[usize], columns: &[usize], work: &mut Work) -> Vec<Cells> {
+        self.look(rows, columns, work);
+        let alike = |all: &[usize], lies: &HashMap<usize, Lie>| {
+            let mut index: HashMap<&Bits, usize> = HashMap::new();
+            let mut groups: Vec<Vec<usize>> = Vec::new();
+            for i in all {
+                let known = lies.get(i).filter(|lie| lie.is_clean());
+                let group = known.map_or(groups.len(), |lie| {
+                    *index.entry(&lie.covered).or_insert(groups.len())
+                });
+                match groups.get_mut(group) {
+                    Some(group) => group.push(*i),
+                    None => groups.push(vec![*i]),
+                }
+            }
+            groups
+        };
+        let rows = alike(rows, &self.actions);
+        let columns = alike(columns, &self.resources);
+        let cells = rows.iter().flat_map(|rows| {
+            columns
+                .iter()
+                .map(|columns| Cells::of(rows.iter().copied(), columns.iter().copied()))
+        });
+        cells.collect()
+    }
+
+    /// The statements with the patterns that may have something in common with the cells.
+    pub(super) fn negative(&mut self, cells: &Cells, work: &mut Work) -> Vec<Piece<'a>> {
+        let (rows, columns): (Vec<usize>, Vec<usize>) =
+            (cells.actions.iter().collect(), cells.resources.iter().collect());
+        self.look(&rows, &columns, work);
+        let union = |all: &[usize], lies: &HashMap<usize, Lie>, n: usize| {
+            let picks = all.iter().filter_map(|i| lies.get(i)?.picks.get(n));
+            picks.fold(Picks::Only(Vec::new()), |sum, more| sum.or(more))
+        };
+        let piece = |(n, statement): (usize, &Parts<'a>)| Piece {
+            statement: statement.statement,
+            actions: union(&rows, &self.actions, n),
+            resources: union(&columns, &self.resources, n),
+        };
+        self.statements.iter().enumerate().map(piece).collect()
+    }
+}
