@@ -1,6 +1,6 @@
 //! The agent's side of the agent–broker protocol, version 1 (`docs/contracts.md`).
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,22 +8,18 @@ use http::header::{ACCEPT, AUTHORIZATION, ETAG, HOST, HeaderValue, IF_NONE_MATCH
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::{Body as _, Incoming};
-use hyper::client::conn::http1::{self, SendRequest};
+use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::binding::Binding;
 use crate::credential::MAX_BODY;
 use crate::dial::Dialer;
+use crate::pool::{Pool, Sender};
 use crate::problem::Problem;
 use crate::token::TokenFile;
 
-/// How long an idle connection is used again. Longer, and some load balancer or conntrack table on the way has
-/// forgotten it without telling.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Most idle connections kept: one binding at a time is the rule.
-const MAX_IDLE: usize = 2;
 /// How long the broker may take to answer on a used connection. It promises an answer within a second; one that
 /// is silent for two is a connection whose other end is gone.
 const REUSED_TIMEOUT: Duration = Duration::from_secs(2);
@@ -73,14 +69,7 @@ pub struct BrokerClient {
     dialer: Dialer,
     token: Arc<TokenFile>,
     host: HeaderValue,
-    idle: Mutex<Vec<Idle>>,
-}
-
-type Sender = SendRequest<Empty<Bytes>>;
-
-struct Idle {
-    sender: Sender,
-    since: Instant,
+    pool: Pool,
 }
 
 impl BrokerClient {
@@ -99,7 +88,7 @@ impl BrokerClient {
             dialer,
             token,
             host,
-            idle: Mutex::default(),
+            pool: Pool::default(),
         }
     }
 
@@ -129,17 +118,6 @@ impl BrokerClient {
         request.body(Empty::new()).map_err(malformed)
     }
 
-    /// An idle connection that still seems alive.
-    async fn reuse(&self) -> Option<Sender> {
-        loop {
-            let Idle { mut sender, since } =
-                self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
-            if since.elapsed() < IDLE_TIMEOUT && !sender.is_closed() && sender.ready().await.is_ok() {
-                return Some(sender);
-            }
-        }
-    }
-
     async fn open(&self) -> Result<Sender, Problem> {
         let stream = self.dialer.dial().await.map_err(|error| {
             Problem::unavailable(
@@ -159,16 +137,6 @@ impl BrokerClient {
         Ok(sender)
     }
 
-    fn keep(&self, sender: Sender) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < MAX_IDLE && !sender.is_closed() {
-            idle.push(Idle {
-                sender,
-                since: Instant::now(),
-            });
-        }
-    }
-
     /// Sends on a used connection if there is one, and once more on a new one if that turns out dead: the
     /// request is a GET, so sending it twice is harmless.
     async fn send(
@@ -177,7 +145,7 @@ impl BrokerClient {
         etag: Option<&HeaderValue>,
     ) -> Result<(Sender, Response<Incoming>), Problem> {
         let attempt = async {
-            let mut sender = self.reuse().await?;
+            let mut sender = self.pool.take().await?;
             let request = self.request(binding, etag).ok()?;
             let response = sender.send_request(request).await.ok()?;
             Some((sender, response))
@@ -210,7 +178,7 @@ impl Source for BrokerClient {
             Err(Problem::unavailable("BrokerSilent", message))
         });
         if body.is_ok() {
-            self.keep(sender);
+            self.pool.keep(sender);
         }
         match head.status {
             StatusCode::OK => {

@@ -15,6 +15,7 @@ pub mod credential;
 pub mod dial;
 pub mod keeper;
 pub mod log;
+mod pool;
 pub mod problem;
 pub mod readiness;
 pub mod server;

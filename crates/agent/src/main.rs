@@ -59,15 +59,36 @@ fn ready() -> ExitCode {
     }
 }
 
+#[cfg(target_os = "linux")]
+fn forbid_dumps() -> rustix::io::Result<()> {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    setrlimit(Resource::Core, none)
+}
+
+/// A fault ends the agent, and the kubelet starts it again: half of one would serve nobody. Its place is said and not
+/// its message, which may hold what was being read.
+fn end_by_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        eprintln!("deputy-agent: ended by a panic at {place}");
+        std::process::abort();
+    }));
+}
+
 fn run() -> ExitCode {
+    end_by_panics();
     let config = match Config::read(variable) {
         Ok(config) => config,
         Err(error) => return fail(BAD_INPUT, error),
     };
     // No core dumps, no ptrace by other processes of the same user: this memory holds credentials.
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
-    {
+    if let Err(error) = forbid_dumps() {
         return fail(FAILED, format_args!("cannot forbid core dumps: {error}"));
     }
     // Blocking threads only resolve the broker's name.

@@ -1,0 +1,138 @@
+//! Idle connections to the broker, kept for a moment: a pod asks once in a while, and ten thousand pods that each kept a
+//! connection for as long as it lasts would fill every broker.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::client::conn::http1::SendRequest;
+use tokio::time::{Instant, sleep};
+
+/// Sends requests on one connection. Dropped, it closes the connection.
+pub type Sender = SendRequest<Empty<Bytes>>;
+
+/// How long an idle connection is kept. Long enough for the bindings of a pod's start and for a retry; the broker closes
+/// idle ones after ten seconds, so it is never the first.
+const IDLE: Duration = Duration::from_secs(3);
+/// Most idle connections kept: one binding at a time is the rule.
+const MAX_IDLE: usize = 2;
+
+struct Idle {
+    sender: Sender,
+    since: Instant,
+}
+
+/// Idle connections.
+#[derive(Default)]
+pub struct Pool {
+    idle: Arc<Mutex<Vec<Idle>>>,
+}
+
+impl Pool {
+    /// An idle connection that still seems alive.
+    pub async fn take(&self) -> Option<Sender> {
+        loop {
+            let Idle { mut sender, since } = lock(&self.idle).pop()?;
+            if since.elapsed() < IDLE && !sender.is_closed() && sender.ready().await.is_ok() {
+                return Some(sender);
+            }
+        }
+    }
+
+    /// Keeps a connection until it is taken, or was idle for three seconds: then it is closed, whether or not anything
+    /// is ever asked again.
+    pub fn keep(&self, sender: Sender) {
+        {
+            let mut idle = lock(&self.idle);
+            if idle.len() >= MAX_IDLE || sender.is_closed() {
+                return;
+            }
+            idle.push(Idle {
+                sender,
+                since: Instant::now(),
+            });
+        }
+        let idle = Arc::clone(&self.idle);
+        tokio::spawn(async move {
+            sleep(IDLE).await;
+            lock(&idle).retain(|one| one.since.elapsed() < IDLE);
+        });
+    }
+}
+
+fn lock(idle: &Mutex<Vec<Idle>>) -> MutexGuard<'_, Vec<Idle>> {
+    idle.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+    use http_body_util::BodyExt as _;
+    use hyper::Response;
+    use hyper::client::conn::http1::handshake;
+    use hyper::service::service_fn;
+    use hyper_util::rt::TokioIo;
+    use tokio::task::JoinHandle;
+
+    use super::*;
+
+    /// A connection that one request was sent on, and its other end, which is done when it is closed.
+    async fn used() -> (Sender, JoinHandle<Instant>) {
+        let (client, server) = tokio::io::duplex(4096);
+        let answer =
+            service_fn(|_| async { Ok::<_, std::convert::Infallible>(Response::new(Empty::<Bytes>::new())) });
+        let served = tokio::spawn(async move {
+            let connection =
+                hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(server), answer);
+            connection.await.ok();
+            Instant::now()
+        });
+        let (mut sender, connection) = handshake(TokioIo::new(client)).await.unwrap();
+        tokio::spawn(connection);
+        let request = Request::get("/").header("host", "x").body(Empty::new()).unwrap();
+        let response = sender.send_request(request).await.unwrap();
+        response.into_body().collect().await.unwrap();
+        (sender, served)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_is_closed_although_nothing_is_asked_any_more() {
+        let pool = Pool::default();
+        let start = Instant::now();
+        let (sender, closed) = used().await;
+        pool.keep(sender);
+        assert_eq!(closed.await.unwrap() - start, IDLE);
+        assert!(pool.take().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_in_use_is_not_closed_and_is_idle_anew_after_it() {
+        let pool = Pool::default();
+        let (sender, closed) = used().await;
+        let start = Instant::now();
+        pool.keep(sender);
+        sleep(IDLE - Duration::from_secs(1)).await;
+        let sender = pool.take().await.unwrap();
+        sleep(Duration::from_secs(10)).await;
+        assert!(!closed.is_finished());
+        pool.keep(sender);
+        assert_eq!(closed.await.unwrap() - start, IDLE * 2 + Duration::from_secs(9));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_are_kept_and_the_last_one_is_used_first() {
+        let pool = Pool::default();
+        let mut ends = Vec::new();
+        for _ in 0..3 {
+            let (sender, closed) = used().await;
+            pool.keep(sender);
+            ends.push(closed);
+            sleep(Duration::from_millis(100)).await;
+        }
+        assert!(ends[2].is_finished(), "a third one is not kept");
+        let _last = pool.take().await.unwrap();
+        let _first = pool.take().await.unwrap();
+        assert!(pool.take().await.is_none());
+    }
+}
