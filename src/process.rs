@@ -4,7 +4,9 @@ use std::{future::Future, net::SocketAddr, time::Duration};
 
 use clap::Args;
 use deputy_delegation::ClusterName;
-use deputy_runtime::{client, health, lease, metrics::Metrics, shutdown::Shutdown, telemetry};
+use deputy_runtime::{
+    client, contain, health, lease, metrics::Metrics, process, serve, shutdown::Shutdown, telemetry,
+};
 
 use crate::exit::{Answer, Failure, Outcome};
 
@@ -23,6 +25,9 @@ pub struct Common {
     /// Where health and metrics are served, without TLS
     #[arg(long, env = "DEPUTY_ADMIN_ADDRESS", default_value = "127.0.0.1:8080")]
     pub admin_address: SocketAddr,
+    /// Where health is served for the kubelet, without TLS and apart from everything else; nowhere by default
+    #[arg(long, env = "DEPUTY_PROBES_ADDRESS")]
+    pub probes_address: Option<SocketAddr>,
     /// Seconds between the signal to stop and the end of serving, while Services forget this pod
     #[arg(long, env = "DEPUTY_DRAIN_SECONDS", default_value_t = 5)]
     pub drain_seconds: u64,
@@ -48,6 +53,9 @@ pub struct Started {
 /// Begins a process of this `mode`.
 pub async fn start(common: &Common, mode: &'static str) -> Result<Started, Failure> {
     telemetry::init().map_err(Failure::process)?;
+    contain::install();
+    process::forbid_dumps().map_err(Failure::process)?;
+    let files = process::raise_open_files();
     client::install_crypto_provider().map_err(Failure::process)?;
     let shutdown =
         Shutdown::from_signals(Duration::from_secs(common.drain_seconds)).map_err(Failure::process)?;
@@ -56,18 +64,21 @@ pub async fn start(common: &Common, mode: &'static str) -> Result<Started, Failu
     let client = client::kube_client(&format!("deputy-{mode}/{}", env!("CARGO_PKG_VERSION")))
         .await
         .map_err(Failure::process)?;
-    let admin = health::serve_admin(
-        common.admin_address,
-        readiness.clone(),
-        metrics.clone(),
-        shutdown.clone(),
-    );
-    tokio::spawn(async move {
-        if let Err(error) = admin.await {
-            tracing::error!(%error, "health and metrics are not served");
-        }
-    });
-    tracing::info!(mode, cluster = %common.cluster_name, version = env!("CARGO_PKG_VERSION"), "started");
+    let health = health::Health {
+        readiness: readiness.clone(),
+        liveness: health::Liveness::new(),
+    };
+    health.liveness.watch_runtime();
+    if let Some(address) = common.probes_address {
+        health::serve_probes(address, health.clone(), metrics.clone(), shutdown.clone())
+            .map_err(Failure::process)?;
+    }
+    let listener = serve::bind(common.admin_address)
+        .await
+        .map_err(Failure::process)?;
+    let admin = health::serve_admin(listener, health, metrics.clone(), shutdown.clone());
+    tokio::spawn(admin);
+    tracing::info!(mode, cluster = %common.cluster_name, version = env!("CARGO_PKG_VERSION"), files, "started");
     let identity = common.pod_name.clone().unwrap_or_else(lease::default_identity);
     Ok(Started {
         client,

@@ -194,6 +194,22 @@ fn types_with_secrets_cannot_be_printed() {
     }
 }
 
+/// The agent's listener on loopback has limits of its own.
+#[test]
+fn every_listener_of_a_process_is_an_endpoint() {
+    let mut found = Vec::new();
+    for part in ["runtime", "admission", "controller", "broker", "index", "aws"] {
+        for source in sources(&format!("crates/{part}")) {
+            let listens = |line: &str| line.contains("TcpListener::bind") || line.contains(".listen(");
+            let lines = source.code();
+            if lines.iter().any(|(_, line)| listens(line)) && !source.path.contains("fake_server") {
+                found.push(source.path);
+            }
+        }
+    }
+    assert_eq!(found, ["crates/runtime/src/serve/listen.rs"]);
+}
+
 #[test]
 fn files_are_short_enough_to_be_read() {
     let is_test = |path: &Path| {

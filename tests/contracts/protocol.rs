@@ -137,5 +137,7 @@ fn the_ports_and_paths_are_in_the_code_and_in_the_chart() {
             "{process} in the chart"
         );
     }
-    assert!(golden.contains("{name: admin, containerPort: 8080}"));
+    for (port, number) in [("admin", 8080), ("probes", 8081)] {
+        assert!(golden.contains(&format!("{{name: {port}, containerPort: {number}}}")));
+    }
 }

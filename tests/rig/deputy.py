@@ -64,6 +64,7 @@ class Deputy:
         self.rendered: Rendered
         self._ports = {name: free_port() for name in _LISTENS}
         self._admin: dict[str, int] = {}
+        self._probes: dict[str, int] = {}
 
     @property
     def broker_address(self) -> str:
@@ -141,6 +142,7 @@ class Deputy:
             "POD_NAME": f"deputy-{name}-{replica or '0'}",
             "KUBECONFIG": str(self.cluster.kubeconfig_for_service_account(NAMESPACE, account)),
             "DEPUTY_ADMIN_ADDRESS": f"127.0.0.1:{self._admin.setdefault(name + replica, free_port())}",
+            "DEPUTY_PROBES_ADDRESS": f"127.0.0.1:{self._probes.setdefault(name + replica, free_port())}",
             "DEPUTY_DRAIN_SECONDS": "0",
             # No identity of this machine's owner, whatever is configured.
             "AWS_CONFIG_FILE": "/dev/null",

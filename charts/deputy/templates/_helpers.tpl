@@ -118,11 +118,14 @@ spec:
               valueFrom: {fieldRef: {fieldPath: metadata.name}}
             - name: DEPUTY_LOG
               value: {{ $root.Values.logLevel | quote }}
+            # Both families of addresses; on a node without IPv6 the processes fall back to 0.0.0.0.
             - name: DEPUTY_ADMIN_ADDRESS
-              value: 0.0.0.0:8080
+              value: "[::]:8080"
+            - name: DEPUTY_PROBES_ADDRESS
+              value: "[::]:8081"
             {{- if .port }}
             - name: DEPUTY_LISTEN
-              value: 0.0.0.0:{{ .port }}
+              value: "[::]:{{ .port }}"
             {{- end }}
             {{- range .env }}
             - name: {{ .name }}
@@ -133,16 +136,17 @@ spec:
             {{- end }}
           ports:
             - {name: admin, containerPort: 8080}
+            - {name: probes, containerPort: 8081}
             {{- if .port }}
             - {name: https, containerPort: {{ .port }}}
             {{- end }}
           livenessProbe:
-            httpGet: {path: /healthz, port: admin}
+            httpGet: {path: /healthz, port: probes}
             periodSeconds: 10
             timeoutSeconds: 5
             failureThreshold: 6
           readinessProbe:
-            httpGet: {path: /readyz, port: admin}
+            httpGet: {path: /readyz, port: probes}
             periodSeconds: 2
             timeoutSeconds: 2
           {{- with .values.resources }}

@@ -10,7 +10,7 @@ use deputy_index::{WatchError, Watched, World};
 use deputy_runtime::{
     health::Readiness,
     metrics::Metrics,
-    serve::{self, Limits, ServeError},
+    serve::{self, Endpoint, ServeError},
     shutdown::Shutdown,
     tls::{
         Authority, AuthorityConfig, AuthorityError, AuthorityPolicy, WebhookKind, follow_bundle_config_map,
@@ -118,9 +118,10 @@ pub async fn run(
     let reviewer = reviewer(&config, client, world, &readiness, &metrics, &shutdown);
     let serving = serve::serve_tls(
         listener,
+        Endpoint::Webhook,
         authority.server_config(),
         server::router(reviewer),
-        Limits::default(),
+        metrics.clone(),
         shutdown.clone(),
     );
     tokio::select! {

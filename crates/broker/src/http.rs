@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use deputy_delegation::ObjectName;
+use deputy_runtime::serve::Accepted;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -18,7 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     issuer::Issued,
-    service::{Answer, Broker, Problem},
+    service::{Answer, Broker, Problem, Reply},
 };
 
 /// On every answer: an agent of another version knows whom it talks to.
@@ -53,25 +54,37 @@ async fn answer(broker: &Broker, headers: &HeaderMap, binding: Option<&ObjectNam
     let began = Instant::now();
     let (response, code) = match bearer(headers) {
         None => (problem(&Problem::no_token()), "InvalidToken"),
-        Some(token) => match broker.credentials(token, binding).await {
-            Answer::Credentials(issued, account) => {
-                let etag = etag(&issued);
-                if headers
-                    .get(header::IF_NONE_MATCH)
-                    .is_some_and(|h| h.as_bytes() == etag.as_bytes())
-                {
-                    (not_modified(&etag), "NotModified")
-                } else {
-                    (credentials(&issued, account.as_str(), &etag), "OK")
-                }
+        Some(token) => {
+            let Reply { answer, accepted } = broker.credentials(token, binding).await;
+            let (mut response, code) = respond(headers, &answer);
+            if accepted {
+                // Who proved who asks may keep the connection.
+                response.extensions_mut().insert(Accepted);
             }
-            Answer::Problem(p) => (problem(&p), p.code),
-        },
+            (response, code)
+        }
     };
     broker
         .metrics()
         .answered(response.status().as_u16(), code, began.elapsed());
     response
+}
+
+fn respond(headers: &HeaderMap, answer: &Answer) -> (Response, &'static str) {
+    match answer {
+        Answer::Credentials(issued, account) => {
+            let etag = etag(issued);
+            if headers
+                .get(header::IF_NONE_MATCH)
+                .is_some_and(|h| h.as_bytes() == etag.as_bytes())
+            {
+                (not_modified(&etag), "NotModified")
+            } else {
+                (credentials(issued, account.as_str(), &etag), "OK")
+            }
+        }
+        Answer::Problem(p) => (problem(p), p.code),
+    }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

@@ -109,21 +109,7 @@ fn broker(world: Arc<World>, api_is_away: bool, sts: Arc<dyn Sts>) -> Router {
 
 /// Sends a request written as text; gives the response written as text, headers in order.
 async fn exchange(router: &Router, request: &str) -> String {
-    let (head, _) = request.split_once("\n\n").unwrap_or((request, ""));
-    let mut lines = head.lines();
-    let mut first = lines.next().unwrap().split(' ');
-    let mut builder = http::Request::builder()
-        .method(first.next().unwrap())
-        .uri(first.next().unwrap());
-    for line in lines {
-        let (name, value) = line.split_once(": ").unwrap();
-        builder = builder.header(name, value);
-    }
-    let response = router
-        .clone()
-        .oneshot(builder.body(Body::empty()).unwrap())
-        .await
-        .unwrap();
+    let response = send(router, request).await;
     let (head, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     let mut headers: Vec<String> = head
@@ -138,6 +124,24 @@ async fn exchange(router: &Router, request: &str) -> String {
         headers.join("\n"),
         String::from_utf8(body.to_vec()).unwrap()
     )
+}
+
+async fn send(router: &Router, request: &str) -> Response {
+    let (head, _) = request.split_once("\n\n").unwrap_or((request, ""));
+    let mut lines = head.lines();
+    let mut first = lines.next().unwrap().split(' ');
+    let mut builder = http::Request::builder()
+        .method(first.next().unwrap())
+        .uri(first.next().unwrap());
+    for line in lines {
+        let (name, value) = line.split_once(": ").unwrap();
+        builder = builder.header(name, value);
+    }
+    router
+        .clone()
+        .oneshot(builder.body(Body::empty()).unwrap())
+        .await
+        .unwrap()
 }
 
 fn golden(name: &str, found: &str) {
@@ -296,5 +300,34 @@ async fn sts_away_for_fifty_minutes_is_not_noticed_although_nobody_knows_then_wh
     for _ in 0..50 {
         tokio::time::advance(std::time::Duration::from_secs(60)).await;
         assert_eq!(exchange(&router, REQUEST).await, first);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_who_proved_who_asks_may_keep_the_connection() {
+    let fixed = || Arc::new(FixedSts::default());
+    let good = broker(world(), false, fixed());
+    let empty = world();
+    empty.reset(Watched::Bindings, []);
+    let refusing = broker(empty, false, fixed());
+    let away = broker(world(), true, fixed());
+    let token = |token: &str| format!("GET /v1/credentials\nauthorization: Bearer {token}");
+    for (router, request, status, accepted) in [
+        (&good, token("a.b.c"), 200, true),
+        (&refusing, token("a.b.c"), 403, true),
+        (&good, token("q.q.q"), 401, false),
+        (&good, token("x.y.z"), 401, false),
+        (&good, token("rubbish"), 401, false),
+        (&good, "GET /v1/credentials".to_owned(), 401, false),
+        (&good, "GET /\nauthorization: Bearer a.b.c".to_owned(), 404, false),
+        (&away, token("a.b.c"), 503, false),
+    ] {
+        let response = send(router, &request).await;
+        let kept = response.extensions().get::<Accepted>().is_some();
+        assert_eq!(
+            (response.status().as_u16(), kept),
+            (status, accepted),
+            "{request}"
+        );
     }
 }

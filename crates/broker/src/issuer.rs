@@ -15,6 +15,7 @@ use std::{
 
 use deputy_aws::{AwsError, Session, Sts};
 use deputy_delegation::{model::ObjectId, session::SessionRequest};
+use deputy_runtime::contain::contained;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::{
@@ -276,7 +277,11 @@ impl Issuer {
         state.in_flight.insert(key.clone(), rx.clone());
         let (this, key, sts) = (self.clone(), key.clone(), sts.clone());
         tokio::spawn(async move {
-            let result = this.call(&key, renewal, &sts, purpose).await;
+            let Ok(result) = contained(this.call(&key, renewal, &sts, purpose)).await else {
+                // Whoever waits hears that it takes longer; the next request begins anew.
+                this.state.lock().in_flight.remove(&key);
+                return;
+            };
             {
                 let mut state = this.state.lock();
                 state.in_flight.remove(&key);

@@ -16,6 +16,7 @@ struct FakeSts {
     calls: AtomicUsize,
     hold: Option<Notify>,
     broken: std::sync::atomic::AtomicBool,
+    panics: std::sync::atomic::AtomicBool,
 }
 
 #[async_trait]
@@ -25,6 +26,7 @@ impl Sts for FakeSts {
         if let Some(hold) = &self.hold {
             hold.notified().await;
         }
+        assert!(!self.panics.load(Ordering::SeqCst), "a fault");
         if self.broken.load(Ordering::SeqCst) {
             return Err(AwsError::new("AssumeRole", ErrorClass::Service, "out of order"));
         }
@@ -356,4 +358,17 @@ async fn what_is_asked_for_is_renewed_by_the_ticker_and_what_is_not_is_forgotten
     pass(3000).await;
     issuer.tend();
     assert_eq!(issuer.kept(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_panics_is_no_answer_and_the_next_request_begins_anew() {
+    let issuer = Issuer::with_clock(IssuerOptions::default(), Arc::new(|_, _| {}), now);
+    let fake = Arc::new(FakeSts::default());
+    let sts: Arc<dyn Sts> = fake.clone();
+    fake.panics.store(true, Ordering::SeqCst);
+    let outcome = issuer.session(&key("aa"), Renewal::Shared, &sts).await;
+    assert!(matches!(outcome, Err(IssueError::Slow)));
+    assert!(issuer.state.lock().in_flight.is_empty());
+    fake.panics.store(false, Ordering::SeqCst);
+    assert!(issuer.session(&key("aa"), Renewal::Shared, &sts).await.is_ok());
 }

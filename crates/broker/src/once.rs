@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, hash::Hash, sync::Arc, time::Duration};
 
+use deputy_runtime::contain::{Panicked, contained};
 use parking_lot::Mutex;
 use tokio::{sync::watch, time::Instant};
 
@@ -93,11 +94,22 @@ where
         state.slots.insert(key.clone(), Slot::Running(rx.clone()));
         let this = self.clone();
         tokio::spawn(async move {
-            let value = work.await;
-            this.store(key, value.clone(), keep(&value));
-            tx.send_replace(Some(value));
+            match contained(work).await {
+                Ok(value) => {
+                    this.store(key, value.clone(), keep(&value));
+                    tx.send_replace(Some(value));
+                }
+                // Whoever waits hears that there will be no answer; the next one begins anew.
+                Err(Panicked) => this.forget(&key),
+            }
         });
         rx
+    }
+
+    fn forget(&self, key: &K) {
+        let mut state = self.state.lock();
+        state.running = state.running.saturating_sub(1);
+        state.slots.remove(key);
     }
 
     fn store(&self, key: K, value: V, keep: Duration) {
@@ -172,6 +184,20 @@ mod tests {
             assert_eq!(other.await.unwrap(), Some(0));
         }
         assert_eq!(calls.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_that_panics_is_no_answer_and_takes_no_place_for_ever() {
+        let (once, calls) = (Once::new(10), Arc::new(AtomicUsize::new(0)));
+        for _ in 0..MOST_RUNNING + 1 {
+            assert_eq!(
+                once.get("a", || async { panic!("a fault") }, |_: &usize| KEPT)
+                    .await,
+                None
+            );
+        }
+        assert_eq!(once.state.lock().running, 0);
+        assert_eq!(once.get("a", counted(&calls), |_| KEPT).await, Some(0));
     }
 
     #[tokio::test(start_paused = true)]

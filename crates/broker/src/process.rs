@@ -12,7 +12,7 @@ use deputy_index::{Watched, World, watch};
 use deputy_runtime::{
     health::Readiness,
     metrics::Metrics,
-    serve::{self, Limits, ServeError, serve_tls},
+    serve::{self, Endpoint, ServeError, serve_tls},
     shutdown::Shutdown,
     tls::{Authority, AuthorityConfig, AuthorityError, AuthorityPolicy, publish_bundle_config_map},
 };
@@ -132,9 +132,10 @@ pub async fn run(
     let listener = serve::bind(config.listen).await?;
     let serving = serve_tls(
         listener,
+        Endpoint::Broker,
         authority.server_config(),
         http::router(broker.clone()),
-        Limits::default(),
+        metrics.clone(),
         shutdown,
     );
     tokio::select! {

@@ -1,6 +1,13 @@
 //! One request from beginning to end: who asks, what they get, and the record of it.
 
-use std::{fmt::Display, sync::Arc, time::Duration};
+use std::{
+    fmt::Display,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::http::StatusCode;
 use deputy_aws::{AwsError, ErrorClass, Sts};
@@ -18,6 +25,14 @@ use crate::{
 
 /// How long a caller waits at most, all together: the SDKs give up after a second.
 const ANSWER_WITHIN: Duration = Duration::from_millis(950);
+
+/// The answer to a request.
+pub struct Reply {
+    /// What it comes to.
+    pub answer: Answer,
+    /// Whether the token was accepted, whatever came of it.
+    pub accepted: bool,
+}
 
 /// What a request comes to.
 pub enum Answer {
@@ -133,21 +148,28 @@ impl Broker {
     }
 
     /// Credentials for the holder of `token`, by the binding of this name or by its default one.
-    pub async fn credentials(&self, token: &str, binding: Option<&ObjectName>) -> Answer {
-        match tokio::time::timeout(ANSWER_WITHIN, self.in_time(token, binding)).await {
+    pub async fn credentials(&self, token: &str, binding: Option<&ObjectName>) -> Reply {
+        let accepted = AtomicBool::new(false);
+        let answer = match tokio::time::timeout(ANSWER_WITHIN, self.in_time(token, binding, &accepted)).await
+        {
             Ok(answer) => answer,
             Err(_) => Answer::Problem(Problem::again(
                 "NotReady",
                 "no answer in time; the next request may have it",
             )),
+        };
+        Reply {
+            answer,
+            accepted: accepted.into_inner(),
         }
     }
 
-    async fn in_time(&self, token: &str, binding: Option<&ObjectName>) -> Answer {
+    async fn in_time(&self, token: &str, binding: Option<&ObjectName>, accepted: &AtomicBool) -> Answer {
         let identity = match self.verifier.verify(token).await {
             Ok(identity) => identity,
             Err(error) => return Answer::Problem(self.not_accepted(&error)),
         };
+        accepted.store(true, Ordering::Relaxed);
         let grant = match resolve(&self.world, &identity, binding) {
             Resolution::Session(grant) => grant,
             other => return Answer::Problem(self.refuse(&identity, &other)),

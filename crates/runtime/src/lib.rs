@@ -4,9 +4,11 @@
 //! Nothing in this crate knows what Deputy decides.
 
 pub mod client;
+pub mod contain;
 pub mod health;
 pub mod lease;
 pub mod metrics;
+pub mod process;
 pub mod serve;
 pub mod shutdown;
 pub mod telemetry;

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -18,6 +19,8 @@ type CertificateLabels = [(&'static str, String); 2];
 pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
     certificate_expiry: Family<CertificateLabels, Gauge>,
+    connections: Family<[(&'static str, &'static str); 1], Gauge>,
+    connections_cut: Family<[(&'static str, &'static str); 2], Counter>,
 }
 
 /// Metrics could not be written as text.
@@ -56,9 +59,23 @@ impl Metrics {
             "When a certificate of this process expires, in seconds since the Unix epoch",
             certificate_expiry.clone(),
         );
+        let connections = Family::default();
+        registry.register(
+            "connections",
+            "Open connections of a listener",
+            Family::clone(&connections),
+        );
+        let connections_cut = Family::default();
+        registry.register(
+            "connections_cut",
+            "Connections of a listener that a limit ended or refused",
+            Family::clone(&connections_cut),
+        );
         Self {
             registry: Arc::new(Mutex::new(registry)),
             certificate_expiry,
+            connections,
+            connections_cut,
         }
     }
 
@@ -89,6 +106,20 @@ impl Metrics {
             .set(unix_seconds);
     }
 
+    /// So many more (or fewer) connections of a listener are open.
+    pub(crate) fn connections(&self, endpoint: &'static str, change: i64) {
+        self.connections
+            .get_or_create(&[("endpoint", endpoint)])
+            .inc_by(change);
+    }
+
+    /// A limit ended a connection of a listener, or refused it.
+    pub(crate) fn connection_cut(&self, endpoint: &'static str, reason: &'static str) {
+        self.connections_cut
+            .get_or_create(&[("endpoint", endpoint), ("reason", reason)])
+            .inc();
+    }
+
     /// Forgets the certificate `role` of the authority in `secret`.
     pub(crate) fn certificate_gone(&self, secret: &str, role: &str) {
         self.certificate_expiry
@@ -99,7 +130,6 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use prometheus_client::metrics::counter::Counter;
 
     #[test]
     fn metrics_of_every_part_are_rendered_under_the_prefix() {
@@ -112,6 +142,9 @@ mod tests {
         metrics.certificate_expires("deputy-webhook-ca", "leaf", 1_800_000_000);
         metrics.certificate_expires("deputy-webhook-ca", "next", 1_900_000_000);
         metrics.certificate_gone("deputy-webhook-ca", "next");
+        metrics.connections("webhook", 2);
+        metrics.connections("webhook", -1);
+        metrics.connection_cut("webhook", "idle");
         insta::assert_snapshot!(
             metrics
                 .render()

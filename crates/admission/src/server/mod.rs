@@ -15,6 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
+use deputy_runtime::contain::attempt;
 use http::{StatusCode, header};
 use serde_json::json;
 
@@ -129,10 +130,12 @@ impl Reviewer {
     async fn decide(self: Arc<Self>, body: &Read) -> Result<Verdict, ReviewError> {
         let bytes = body.bytes.clone();
         let task = tokio::task::spawn_blocking(move || {
-            review::parse(&bytes).and_then(|request| validate::review(&self.facts, &request))
+            attempt(|| review::parse(&bytes).and_then(|request| validate::review(&self.facts, &request)))
         });
         task.await
-            .unwrap_or_else(|_| Ok(Verdict::failed("deputy failed to decide")))
+            .ok()
+            .and_then(Result::ok)
+            .unwrap_or_else(|| Ok(Verdict::failed("deputy failed to decide")))
     }
 
     fn count(&self, endpoint: &'static str, request: &Request<'_>, verdict: &Verdict) {

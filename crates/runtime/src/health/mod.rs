@@ -1,5 +1,7 @@
-//! Liveness, readiness and metrics on a plain HTTP port of their own, so that a probe works before (and does not
-//! depend on) TLS.
+//! Liveness and readiness, for the kubelet and for people, and metrics: on plain HTTP ports of their own, so that a
+//! probe works before (and does not depend on) TLS.
+
+mod liveness;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,8 +16,10 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::metrics::Metrics;
-use crate::serve::{self, Limits, ServeError};
+use crate::serve::{self, Endpoint, ServeError};
+
 use crate::shutdown::Shutdown;
+pub use liveness::Liveness;
 
 /// What the process waits for before it can do its job, by name.
 #[derive(Debug, Clone, Default)]
@@ -104,32 +108,83 @@ impl ReadyHandle {
     }
 }
 
-/// The routes `/healthz`, `/readyz` and `/metrics`.
-pub fn router(readiness: Readiness, metrics: Metrics) -> Router {
+/// What is said about a process.
+#[derive(Clone)]
+pub struct Health {
+    /// Whether it can do its job.
+    pub readiness: Readiness,
+    /// Whether it gets anything done.
+    pub liveness: Liveness,
+}
+
+/// The routes `/healthz` and `/readyz`.
+fn probes(health: Health) -> Router {
     Router::new()
-        .route("/healthz", get(|| async { Json(json!({"ok": true})) }))
-        .route("/readyz", get(readyz).with_state(readiness))
-        .route("/metrics", get(render_metrics).with_state(metrics))
+        .route("/healthz", get(healthz).with_state(health.liveness))
+        .route("/readyz", get(readyz).with_state(health.readiness))
 }
 
-/// Serves [`router`] on `addr` until `shutdown` stops (it answers through the draining, so that probes see it).
+/// The routes `/healthz`, `/readyz` and `/metrics`.
+pub fn router(health: Health, metrics: Metrics) -> Router {
+    probes(health).route("/metrics", get(render_metrics).with_state(metrics))
+}
+
+/// Serves [`router`] on `listener`, for people and Prometheus, until `shutdown` stops (it answers through the draining,
+/// so that probes see it).
 pub async fn serve_admin(
-    addr: SocketAddr,
-    readiness: Readiness,
+    listener: TcpListener,
+    health: Health,
     metrics: Metrics,
     shutdown: Shutdown,
 ) -> Result<(), ServeError> {
-    serve_admin_on(serve::bind(addr).await?, readiness, metrics, shutdown).await
+    let router = router(health, metrics.clone());
+    serve::serve_plain(listener, Endpoint::Admin, router, metrics, shutdown).await
 }
 
-/// Like [`serve_admin`], on a listener that is bound already.
-pub async fn serve_admin_on(
-    listener: TcpListener,
-    readiness: Readiness,
+/// Serves `/healthz` and `/readyz` on `addr` for the kubelet until `shutdown` stops.
+///
+/// Whoever makes probes fail has the process killed, or taken out of its Service. So this shares nothing that is
+/// bounded with what the network can reach: a port of its own (no NetworkPolicy need open it: traffic of the node is
+/// let in anyway), a queue and a table of connections of its own, and a thread of its own, which answers also while
+/// every other one is held.
+///
+/// # Errors
+/// [`ServeError`]: the address can't be listened on.
+pub fn serve_probes(
+    addr: SocketAddr,
+    health: Health,
     metrics: Metrics,
     shutdown: Shutdown,
 ) -> Result<(), ServeError> {
-    serve::serve_plain(listener, router(readiness, metrics), Limits::admin(), shutdown).await
+    let bind = move |source| ServeError::Bind { addr, source };
+    let listener = serve::listen(addr)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(bind)?;
+    std::thread::Builder::new()
+        .name("probes".to_owned())
+        .spawn(move || {
+            let outcome = runtime.block_on(async {
+                let listener = TcpListener::from_std(listener).map_err(bind)?;
+                serve::serve_plain(listener, Endpoint::Probes, probes(health), metrics, shutdown).await
+            });
+            if let Err(error) = outcome {
+                // Nobody probes it any more: it is killed and begins anew.
+                tracing::error!(%error, "probes are not served");
+            }
+        })
+        .map_err(bind)?;
+    Ok(())
+}
+
+async fn healthz(State(liveness): State<Liveness>) -> Response {
+    let stuck = liveness.stuck();
+    if stuck.is_empty() {
+        return Json(json!({"ok": true})).into_response();
+    }
+    let body = Json(json!({"ok": false, "stuck": stuck}));
+    (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
 }
 
 async fn readyz(State(readiness): State<Readiness>) -> Response {
@@ -166,7 +221,14 @@ mod tests {
     use tower::ServiceExt as _;
 
     async fn get(readiness: &Readiness, path: &str) -> (StatusCode, String) {
-        let router = router(readiness.clone(), Metrics::new("webhook"));
+        let health = Health {
+            readiness: readiness.clone(),
+            liveness: Liveness::new(),
+        };
+        ask(router(health, Metrics::new("webhook")), path).await
+    }
+
+    async fn ask(router: Router, path: &str) -> (StatusCode, String) {
         let request = Request::get(path).body(Body::empty()).unwrap();
         let response = router.oneshot(request).await.unwrap();
         let status = response.status();
@@ -230,5 +292,64 @@ mod tests {
             body.contains("deputy_build_info{") && body.ends_with("# EOF\n"),
             "{body}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_process_that_is_stuck_says_where() {
+        let health = Health {
+            readiness: Readiness::new(),
+            liveness: Liveness::new(),
+        };
+        let liveness = &health.liveness;
+        liveness.register("runtime", || Ok(()));
+        assert_eq!(ask(probes(health.clone()), "/healthz").await.0, StatusCode::OK);
+        liveness.register("reconcile", || Err("nothing ended for 300 s".to_owned()));
+        let (status, body) = ask(probes(health.clone()), "/healthz").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(
+            serde_json::from_str::<Value>(&body).unwrap(),
+            json!({"ok": false, "stuck": {"reconcile": "nothing ended for 300 s"}})
+        );
+        assert_eq!(
+            ask(probes(health), "/metrics").await.0,
+            StatusCode::NOT_FOUND,
+            "probes get no metrics"
+        );
+    }
+
+    /// Everything else of the process may be held: its one thread is here.
+    #[tokio::test]
+    async fn probes_are_answered_while_the_runtime_of_the_process_does_nothing_else() {
+        use std::io::{Read as _, Write as _};
+        let shutdown = Shutdown::manual();
+        let health = Health {
+            readiness: Readiness::with_shutdown(shutdown.clone()),
+            liveness: Liveness::new(),
+        };
+        // A port that was free a moment ago.
+        let addr = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        serve_probes(addr, health, Metrics::new("webhook"), shutdown.clone()).unwrap();
+        let idle: Vec<_> = (0..200)
+            .map(|_| std::net::TcpStream::connect(addr).unwrap())
+            .collect();
+        for path in ["/healthz", "/readyz"] {
+            let mut stream = std::net::TcpStream::connect(addr).unwrap();
+            stream
+                .set_read_timeout(Some(std::time::Duration::from_secs(10)))
+                .unwrap();
+            write!(
+                stream,
+                "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+            )
+            .unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+        }
+        drop(idle);
+        shutdown.stop();
     }
 }

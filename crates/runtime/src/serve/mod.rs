@@ -1,75 +1,54 @@
 //! HTTP/1 and HTTP/2 servers, plain or over TLS, in which a client that is slow, silent or hostile costs one
-//! connection and blocks nobody: every connection, its handshake included, is a task of its own with deadlines.
+//! connection and blocks nobody.
+//!
+//! - Connections are always accepted. When there are as many as there may be, the longest idle one goes, of the address
+//!   that has most (`table`).
+//! - Each connection is a task of its own, and whatever it waits for has a deadline (`activity`), the same for both
+//!   protocols: handshake, first request, idle, response, write, age.
+//! - What each listener grants is said in one place ([`Endpoint`]).
 
-use std::collections::HashMap;
-use std::io;
+mod activity;
+mod connection;
+mod io;
+mod limits;
+mod listen;
+mod table;
+
+use std::future::Future;
 use std::io::ErrorKind::{ConnectionAborted, ConnectionReset};
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
+use rustix::io::Errno;
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
-use tower::ServiceExt as _;
+use tokio_util::task::TaskTracker;
 
+pub use limits::{Endpoint, Limits};
+pub use listen::bind;
+pub(crate) use listen::listen;
+
+use crate::contain::contained;
+use crate::metrics::Metrics;
+use crate::process::open_files;
 use crate::shutdown::Shutdown;
+use connection::Connection;
+use table::{Entry, Table};
 
-/// The pause after a failed `accept` (too many open files, …), so that the failure is no busy loop.
+/// The pause after a failed `accept`, so that the failure is no busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
-const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(20);
-const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);
-const HTTP2_STREAMS: u32 = 250;
+/// The pause in which a connection that was closed gives its file back.
+const FILE_PAUSE: Duration = Duration::from_millis(5);
 
-/// What one server grants its clients.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    /// Connections at a time; further ones wait in the listener's queue.
-    pub connections: usize,
-    /// Connections at a time of one address; further ones are closed, so that one client can't take all of them.
-    pub connections_per_peer: usize,
-    /// From the accepted connection to the end of the TLS handshake.
-    pub handshake_timeout: Duration,
-    /// From the end of the handshake or of a response to the end of the next request's head (HTTP/1), so both the
-    /// longest idle time of a kept connection and the bound on a head that arrives byte by byte.
-    pub header_timeout: Duration,
-    /// Bytes of a request's head. At least 8,192.
-    pub header_bytes: u32,
-    /// How long requests in flight may take when the process stops.
-    pub drain_timeout: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: 4096,
-            connections_per_peer: 256,
-            handshake_timeout: Duration::from_secs(5),
-            header_timeout: Duration::from_secs(75),
-            header_bytes: 32 * 1024,
-            drain_timeout: Duration::from_secs(5),
-        }
-    }
-}
-
-impl Limits {
-    /// For probes and metrics.
-    pub(crate) fn admin() -> Self {
-        Self {
-            connections: 64,
-            header_bytes: 8 * 1024,
-            ..Self::default()
-        }
-    }
-}
+/// An extension of a response: the request proved who asks, so its connection may be kept. Needed where an
+/// [`Endpoint`] says how long connections without such a request live.
+#[derive(Debug, Clone, Copy)]
+pub struct Accepted;
 
 /// A server could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +60,7 @@ pub enum ServeError {
         addr: SocketAddr,
         /// What the operating system said.
         #[source]
-        source: io::Error,
+        source: std::io::Error,
     },
 }
 
@@ -94,230 +73,172 @@ impl ServeError {
     }
 }
 
-/// Listens on `addr`. Clients may connect from now on, and wait until the listener is served.
-pub async fn bind(addr: SocketAddr) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(addr)
-        .await
-        .map_err(|source| ServeError::Bind { addr, source })
-}
-
-/// Serves `router` over TLS until `shutdown` stops and the requests in flight are answered.
+/// Serves `router` over TLS until `shutdown` stops and the requests in flight are answered. The protocols (ALPN) are the
+/// endpoint's.
 ///
-/// The client's address is in the request's extensions as `ConnectInfo<SocketAddr>`.
+/// The client's address is in the request's extensions as `ConnectInfo<SocketAddr>`, an IPv4 address as such also on a
+/// socket for both families.
 pub async fn serve_tls(
     listener: TcpListener,
+    endpoint: Endpoint,
     config: Arc<ServerConfig>,
     router: Router,
-    limits: Limits,
+    metrics: Metrics,
     shutdown: Shutdown,
 ) -> Result<(), ServeError> {
-    serve(
-        listener,
-        Some(TlsAcceptor::from(config)),
-        router,
+    let limits = endpoint.limits();
+    let tls = acceptor(&config, &limits);
+    Server {
+        endpoint,
         limits,
+        tls: Some(tls),
+        router,
+        metrics,
         shutdown,
-    )
-    .await
+    }
+    .run(listener)
+    .await;
+    Ok(())
 }
 
 /// Serves `router` over plain HTTP/1 until `shutdown` stops and the requests in flight are answered.
 pub async fn serve_plain(
     listener: TcpListener,
+    endpoint: Endpoint,
     router: Router,
-    limits: Limits,
+    metrics: Metrics,
     shutdown: Shutdown,
 ) -> Result<(), ServeError> {
-    serve(listener, None, router, limits, shutdown).await
-}
-
-async fn serve(
-    listener: TcpListener,
-    tls: Option<TlsAcceptor>,
-    router: Router,
-    limits: Limits,
-    shutdown: Shutdown,
-) -> Result<(), ServeError> {
-    let permits = Arc::new(Semaphore::new(limits.connections));
-    let graceful = GracefulShutdown::new();
-    let peers = Peers::default();
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = shutdown.stopped() => break,
-            accepted = accept(&listener, &permits) => accepted,
-        };
-        let (permit, stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            // The client's doing: it costs the others nothing.
-            Err(error) if matches!(error.kind(), ConnectionAborted | ConnectionReset) => continue,
-            Err(error) => {
-                tracing::warn!(%error, "failed to accept a connection");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
-        let Some(place) = peers.enter(peer.ip(), limits.connections_per_peer) else {
-            tracing::debug!(%peer, most = limits.connections_per_peer, "too many connections of one address");
-            continue;
-        };
-        let connection = Connection {
-            peer,
-            router: router.clone(),
-            limits: limits.clone(),
-            watcher: graceful.watcher(),
-            shutdown: shutdown.clone(),
-        };
-        let tls = tls.clone();
-        tokio::spawn(async move {
-            connection.run(stream, tls).await;
-            drop(place);
-            drop(permit);
-        });
+    Server {
+        endpoint,
+        limits: endpoint.limits(),
+        tls: None,
+        router,
+        metrics,
+        shutdown,
     }
-    drop(listener);
-    if tokio::time::timeout(limits.drain_timeout, graceful.shutdown())
-        .await
-        .is_err()
-    {
-        tracing::warn!(
-            seconds = limits.drain_timeout.as_secs(),
-            "requests in flight were cut off"
-        );
-    }
+    .run(listener)
+    .await;
     Ok(())
 }
 
-/// How many connections each address has.
-#[derive(Debug, Clone, Default)]
-struct Peers(Arc<Mutex<HashMap<IpAddr, usize>>>);
+fn acceptor(config: &ServerConfig, limits: &Limits) -> TlsAcceptor {
+    let mut config = config.clone();
+    config.alpn_protocols = match limits.http2_streams {
+        Some(_) => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        None => vec![b"http/1.1".to_vec()],
+    };
+    TlsAcceptor::from(Arc::new(config))
+}
 
-impl Peers {
-    /// A place among `most`, given back when dropped.
-    fn enter(&self, peer: IpAddr, most: usize) -> Option<Place> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(peer).or_insert(0);
-        if *count >= most {
-            return None;
+/// Where connections come from: the network, or a test.
+trait Listener {
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    fn next(&self) -> impl Future<Output = std::io::Result<(Self::Stream, SocketAddr)>> + Send;
+}
+
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+
+    async fn next(&self) -> std::io::Result<(TcpStream, SocketAddr)> {
+        let (stream, peer) = self.accept().await?;
+        if let Err(error) = stream.set_nodelay(true) {
+            // The client may be gone already; its task finds out.
+            tracing::debug!(%peer, %error, "failed to set TCP_NODELAY");
         }
-        *count += 1;
-        Some(Place {
-            peer,
-            peers: self.clone(),
-        })
+        Ok((stream, listen::canonical(peer)))
     }
 }
 
-struct Place {
-    peer: IpAddr,
-    peers: Peers,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut counts = self.peers.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.peer) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                counts.remove(&self.peer);
-            }
-        }
-    }
-}
-
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> io::Result<(tokio::sync::OwnedSemaphorePermit, TcpStream, SocketAddr)> {
-    let permit = Arc::clone(permits)
-        .acquire_owned()
-        .await
-        .map_err(io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
-    if let Err(error) = stream.set_nodelay(true) {
-        // The client may be gone already; its task finds out.
-        tracing::debug!(%peer, %error, "failed to set TCP_NODELAY");
-    }
-    Ok((permit, stream, peer))
-}
-
-struct Connection {
-    peer: SocketAddr,
-    router: Router,
+struct Server {
+    endpoint: Endpoint,
     limits: Limits,
-    watcher: Watcher,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    metrics: Metrics,
     shutdown: Shutdown,
 }
 
-impl Connection {
-    async fn run(self, stream: TcpStream, tls: Option<TlsAcceptor>) {
-        let Some(tls) = tls else {
-            return self.serve(stream, false).await;
-        };
-        let handshake = tokio::time::timeout(self.limits.handshake_timeout, tls.accept(stream));
-        let result = tokio::select! {
-            result = handshake => result,
-            // Nobody waits for an answer yet, so there is nothing to finish.
-            () = self.shutdown.stopped() => return,
-        };
-        match result {
-            Ok(Ok(stream)) => {
-                let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                self.serve(stream, http2).await;
+impl Server {
+    async fn run(self, listener: impl Listener) {
+        let limits = Arc::new(self.limits.clone().within(open_files()));
+        let table = Table::new(limits.connections, limits.connections_per_peer);
+        let tasks = TaskTracker::new();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = self.shutdown.stopped() => break,
+                accepted = listener.next() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => self.take(stream, peer, &limits, &table, &tasks),
+                // The client's doing: it costs the others nothing.
+                Err(error) if matches!(error.kind(), ConnectionAborted | ConnectionReset) => {}
+                Err(error) => self.no_connection(&error, &table).await,
             }
-            Ok(Err(error)) => tracing::debug!(peer = %self.peer, %error, "TLS handshake failed"),
-            Err(_) => tracing::debug!(peer = %self.peer, "TLS handshake timed out"),
+        }
+        drop(listener);
+        tasks.close();
+        if tokio::time::timeout(limits.drain, tasks.wait()).await.is_err() {
+            let seconds = limits.drain.as_secs();
+            tracing::warn!(
+                endpoint = self.endpoint.as_str(),
+                seconds,
+                "requests in flight were cut off"
+            );
+            table.evict_all();
         }
     }
 
-    /// Serves one connection. The protocol is decided by ALPN alone: sniffing it would wait for the client's first
-    /// bytes without a deadline.
-    async fn serve<S>(self, stream: S, http2: bool)
+    fn take<S>(&self, stream: S, peer: SocketAddr, limits: &Arc<Limits>, table: &Table, tasks: &TaskTracker)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let Self {
-            peer,
-            router,
-            limits,
-            watcher,
-            shutdown: _,
-        } = self;
-        let mut builder = Builder::new(TokioExecutor::new());
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.header_timeout)
-            .max_buf_size(
-                usize::try_from(limits.header_bytes)
-                    .unwrap_or(usize::MAX)
-                    .max(8192),
-            );
-        builder
-            .http2()
-            .timer(TokioTimer::new())
-            .keep_alive_interval(HTTP2_PING_INTERVAL)
-            .keep_alive_timeout(HTTP2_PING_TIMEOUT)
-            .max_concurrent_streams(HTTP2_STREAMS)
-            .max_header_list_size(limits.header_bytes);
-        let builder = if http2 {
-            builder.http2_only()
-        } else {
-            builder.http1_only()
+        let endpoint = self.endpoint.as_str();
+        let place = match table.enter(peer.ip(), Instant::now()) {
+            Entry::Entered(place) => place,
+            Entry::Refused => {
+                tracing::debug!(%peer, endpoint, "every connection is in use");
+                self.metrics.connection_cut(endpoint, "refused");
+                return;
+            }
         };
-        let service = router.map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
-            request.map(axum::body::Body::new)
+        self.metrics.connections(endpoint, 1);
+        let connection = Connection {
+            peer,
+            router: self.router.clone(),
+            limits: Arc::clone(limits),
+            activity: Arc::clone(&place.activity),
+            shutdown: self.shutdown.clone(),
+        };
+        let (tls, metrics) = (self.tls.clone(), self.metrics.clone());
+        tasks.spawn(async move {
+            match contained(connection.run(stream, tls)).await {
+                Ok(None) => {}
+                Ok(Some(cut)) => {
+                    tracing::debug!(%peer, endpoint, reason = cut.as_str(), "connection closed");
+                    metrics.connection_cut(endpoint, cut.as_str());
+                }
+                Err(_) => metrics.connection_cut(endpoint, "panic"),
+            }
+            metrics.connections(endpoint, -1);
+            drop(place);
         });
-        let connection = builder
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
-            .into_owned();
-        if let Err(error) = watcher.watch(connection).await {
-            tracing::debug!(%peer, error, "connection ended with an error");
-        }
+    }
+
+    async fn no_connection(&self, error: &std::io::Error, table: &Table) {
+        let endpoint = self.endpoint.as_str();
+        tracing::warn!(endpoint, %error, "failed to accept a connection");
+        let errno = Errno::from_io_error(error);
+        let no_file = errno == Some(Errno::MFILE) || errno == Some(Errno::NFILE);
+        let pause = if no_file && table.evict_longest_idle() {
+            FILE_PAUSE
+        } else {
+            ACCEPT_PAUSE
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 
 #[cfg(test)]
-#[path = "serve_tests.rs"]
 mod tests;

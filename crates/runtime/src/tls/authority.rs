@@ -110,12 +110,11 @@ impl Authority {
             leaf: ArcSwapOption::empty(),
         });
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let mut server_config = ServerConfig::builder_with_provider(provider)
+        let server_config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
             .map_err(AuthorityError::Tls)?
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(LeafResolver(Arc::clone(&shared))));
-        server_config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Self {
             shared,
             server_config: Arc::new(server_config),
@@ -127,7 +126,7 @@ impl Authority {
         self.shared.bundle.subscribe()
     }
 
-    /// A TLS configuration (1.2 and 1.3, `h2` and `http/1.1`) that always serves with the newest leaf.
+    /// A TLS configuration (1.2 and 1.3) that always serves with the newest leaf. The server adds its protocols.
     pub fn server_config(&self) -> Arc<ServerConfig> {
         Arc::clone(&self.server_config)
     }

@@ -193,7 +193,7 @@ impl Ca {
         }
         params
             .subject_alt_names
-            .extend(ips.iter().copied().map(SanType::IpAddress));
+            .extend(ips.iter().map(|ip| SanType::IpAddress(ip.to_canonical())));
         let issuer =
             Issuer::from_ca_cert_der(&self.certificate.der, &self.key).map_err(CertificateError::Make)?;
         let certificate = params

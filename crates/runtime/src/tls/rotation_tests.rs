@@ -212,13 +212,14 @@ fn a_leaf_never_outlives_its_authority_and_tolerates_clocks_five_minutes_behind(
 fn a_leaf_is_for_its_names_and_addresses_only() {
     let (_, set) = keep(&mut SecretData::new(), &POLICY, start());
     let names = [NAME.to_owned(), "deputy-webhook".to_owned()];
-    let ips = ["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()];
+    // The last one is how a socket for both families shows an address of IPv4.
+    let ips = ["127.0.0.1", "::1", "::ffff:10.0.0.1"].map(|ip| ip.parse().unwrap());
     let leaf = set
         .current
         .sign(NAME, &names, &ips, POLICY.leaf_lifetime, start())
         .unwrap();
     let trusts = |name| bundle_trusts(set.bundle().as_bytes(), &leaf.certificate, name, start()).unwrap();
-    for name in [NAME, "deputy-webhook", "127.0.0.1", "::1"] {
+    for name in [NAME, "deputy-webhook", "127.0.0.1", "::1", "10.0.0.1"] {
         assert!(trusts(name), "{name}");
     }
     for name in ["deputy-broker.deputy.svc", "127.0.0.2", "svc"] {

@@ -1,9 +1,11 @@
 use std::future::IntoFuture as _;
 
+use axum::extract::ConnectInfo;
 use axum::routing::get;
 use http::{Request, StatusCode, Version};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Bytes;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -12,13 +14,17 @@ use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+mod hostile;
+
+use std::io;
+
 use super::*;
 use crate::tls::authority::tests::{authority_for_tests, rotate_for_tests};
 use crate::tls::{Authority, Bundle};
 
 const NAME: &str = "deputy-webhook.deputy.svc";
 
-struct Server {
+struct Running {
     addr: SocketAddr,
     authority: Authority,
     shutdown: Shutdown,
@@ -26,37 +32,53 @@ struct Server {
     arrived: Arc<Notify>,
     /// Lets requests for `/slow` end.
     finish: Arc<Notify>,
-    task: JoinHandle<Result<(), ServeError>>,
+    task: JoinHandle<()>,
 }
 
-async fn server(limits: Limits) -> Server {
-    let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+fn router(arrived: Arc<Notify>, finish: Arc<Notify>) -> Router {
+    Router::new()
+        .route(
+            "/",
+            get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.ip().to_string() })
+                .post(|body: axum::body::Bytes| async move { body.len().to_string() }),
+        )
+        .route(
+            "/accepted",
+            get(|| async { (axum::Extension(Accepted), "accepted") }),
+        )
+        .route("/large", get(|| async { vec![b'x'; 1024 * 1024] }))
+        .route("/hangs", get(|| async { std::future::pending::<&str>().await }))
+        .route("/panics", get(|| async { panic!("a fault") as &str }))
+        .route(
+            "/slow",
+            get(|| async move {
+                arrived.notify_one();
+                finish.notified().await;
+                "slow"
+            }),
+        )
+}
+
+async fn server(limits: Limits) -> Running {
+    server_on("127.0.0.1:0", limits).await
+}
+
+async fn server_on(addr: &str, limits: Limits) -> Running {
+    let listener = bind(addr.parse().unwrap()).await.unwrap();
     let addr = listener.local_addr().unwrap();
     let authority = authority_for_tests();
     let shutdown = Shutdown::manual();
     let (arrived, finish) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (on_arrival, on_finish) = (Arc::clone(&arrived), Arc::clone(&finish));
-    let router = Router::new()
-        .route(
-            "/",
-            get(|ConnectInfo(peer): ConnectInfo<SocketAddr>| async move { peer.ip().to_string() }),
-        )
-        .route(
-            "/slow",
-            get(|| async move {
-                on_arrival.notify_one();
-                on_finish.notified().await;
-                "slow"
-            }),
-        );
-    let task = tokio::spawn(serve_tls(
-        listener,
-        authority.server_config(),
-        router,
+    let server = Server {
+        endpoint: Endpoint::Webhook,
+        tls: Some(acceptor(&authority.server_config(), &limits)),
         limits,
-        shutdown.clone(),
-    ));
-    Server {
+        router: router(Arc::clone(&arrived), Arc::clone(&finish)),
+        metrics: Metrics::new("webhook"),
+        shutdown: shutdown.clone(),
+    };
+    let task = tokio::spawn(server.run(listener));
+    Running {
         addr,
         authority,
         shutdown,
@@ -66,7 +88,7 @@ async fn server(limits: Limits) -> Server {
     }
 }
 
-impl Server {
+impl Running {
     fn bundle(&self) -> Bundle {
         self.authority.bundle().borrow().clone()
     }
@@ -82,6 +104,15 @@ async fn connect(
     name: &str,
     alpn: &[&str],
 ) -> io::Result<TlsStream<TcpStream>> {
+    secure(TcpStream::connect(addr).await?, bundle, name, alpn).await
+}
+
+async fn secure<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    bundle: &str,
+    name: &str,
+    alpn: &[&str],
+) -> io::Result<TlsStream<S>> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(bundle.as_bytes()) {
         roots.add(certificate.unwrap()).unwrap();
@@ -93,14 +124,16 @@ async fn connect(
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-    let stream = TcpStream::connect(addr).await?;
     TlsConnector::from(Arc::new(config))
         .connect(ServerName::try_from(name.to_owned()).unwrap(), stream)
         .await
 }
 
 /// Sends one request and returns status and body.
-async fn request(stream: TlsStream<TcpStream>, path: &str) -> (StatusCode, Version, String) {
+async fn request<S>(stream: TlsStream<S>, path: &str) -> (StatusCode, Version, String)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
     let request = Request::get(format!("https://{NAME}{path}"))
         .header("host", NAME)
@@ -127,7 +160,7 @@ async fn request(stream: TlsStream<TcpStream>, path: &str) -> (StatusCode, Versi
 
 #[tokio::test]
 async fn a_client_that_trusts_the_bundle_is_served_over_both_protocols() {
-    let server = server(Limits::default()).await;
+    let server = server(Endpoint::Webhook.limits()).await;
     for (alpn, version) in [
         (&["http/1.1"][..], Version::HTTP_11),
         (&["h2", "http/1.1"], Version::HTTP_2),
@@ -143,7 +176,7 @@ async fn a_client_that_trusts_the_bundle_is_served_over_both_protocols() {
 
 #[tokio::test]
 async fn a_client_that_expects_another_name_or_authority_refuses_the_server() {
-    let server = server(Limits::default()).await;
+    let server = server(Endpoint::Webhook.limits()).await;
     let error = connect(server.addr, &server.bundle(), "deputy-broker.deputy.svc", &[])
         .await
         .unwrap_err();
@@ -155,7 +188,7 @@ async fn a_client_that_expects_another_name_or_authority_refuses_the_server() {
 
 #[tokio::test]
 async fn new_connections_get_a_new_certificate_and_the_overlapping_bundle_trusts_both() {
-    let server = server(Limits::default()).await;
+    let server = server(Endpoint::Webhook.limits()).await;
     let old = server.bundle();
     let before = server.connect().await.unwrap();
     rotate_for_tests(&server.authority);
@@ -179,7 +212,7 @@ async fn new_connections_get_a_new_certificate_and_the_overlapping_bundle_trusts
 
 #[tokio::test]
 async fn silent_and_hostile_clients_do_not_keep_others_waiting() {
-    let server = server(Limits::default()).await;
+    let server = server(Endpoint::Webhook.limits()).await;
     let mut silent = Vec::new();
     for _ in 0..50 {
         silent.push(TcpStream::connect(server.addr).await.unwrap());
@@ -203,46 +236,10 @@ async fn silent_and_hostile_clients_do_not_keep_others_waiting() {
 }
 
 #[tokio::test]
-async fn a_silent_client_is_cut_off_and_frees_its_place() {
-    let limits = Limits {
-        connections: 1,
-        handshake_timeout: Duration::from_millis(50),
-        ..Limits::default()
-    };
-    let server = server(limits).await;
-    let mut silent = TcpStream::connect(server.addr).await.unwrap();
-    // Waits in the queue until the silent one is cut off.
-    assert_eq!(
-        request(server.connect().await.unwrap(), "/").await.0,
-        StatusCode::OK
-    );
-    assert_eq!(silent.read(&mut [0; 16]).await.unwrap_or(0), 0, "closed");
-}
-
-#[tokio::test]
-async fn a_client_that_is_silent_after_the_handshake_is_cut_off() {
-    let server = server(Limits {
-        header_timeout: Duration::from_millis(50),
-        ..Limits::default()
-    })
-    .await;
-    let mut stream = server.connect().await.unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nhost:").await.unwrap();
-    let mut answer = Vec::new();
-    // Ends although the client does not.
-    stream.read_to_end(&mut answer).await.ok();
-    let answer = String::from_utf8(answer).unwrap();
-    assert!(
-        answer.is_empty() || answer.starts_with("HTTP/1.1 408"),
-        "{answer}"
-    );
-}
-
-#[tokio::test]
 async fn a_head_above_the_limit_is_refused() {
     let server = server(Limits {
         header_bytes: 8192,
-        ..Limits::default()
+        ..Endpoint::Webhook.limits()
     })
     .await;
     let mut stream = server.connect().await.unwrap();
@@ -258,14 +255,14 @@ async fn a_head_above_the_limit_is_refused() {
 
 #[tokio::test]
 async fn requests_in_flight_are_answered_when_the_process_stops() {
-    let Server {
+    let Running {
         addr,
         authority,
         shutdown,
         arrived,
         finish,
         task,
-    } = server(Limits::default()).await;
+    } = server(Endpoint::Webhook.limits()).await;
     let bundle = authority.bundle().borrow().clone();
     let idle = connect(addr, &bundle, NAME, &["http/1.1"]).await.unwrap();
     let busy = connect(addr, &bundle, NAME, &["http/1.1"]).await.unwrap();
@@ -283,7 +280,7 @@ async fn requests_in_flight_are_answered_when_the_process_stops() {
     shutdown.stop();
     finish.notify_one();
     assert_eq!(answer.await.unwrap().2, "slow");
-    task.await.unwrap().unwrap();
+    task.await.unwrap();
     drop(idle);
     assert!(TcpStream::connect(addr).await.is_err());
 }
@@ -291,34 +288,49 @@ async fn requests_in_flight_are_answered_when_the_process_stops() {
 #[tokio::test]
 async fn a_request_that_never_ends_does_not_keep_the_process() {
     let server = server(Limits {
-        drain_timeout: Duration::from_millis(50),
-        ..Limits::default()
+        drain: Duration::from_millis(50),
+        ..Endpoint::Webhook.limits()
     })
     .await;
     let stream = server.connect().await.unwrap();
     let stuck = tokio::spawn(request(stream, "/slow"));
     server.arrived.notified().await;
     server.shutdown.stop();
-    server.task.await.unwrap().unwrap();
+    server.task.await.unwrap();
     stuck.abort();
 }
 
 #[tokio::test]
-async fn an_address_in_use_is_an_error_that_names_it() {
-    let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
-    let addr = listener.local_addr().unwrap();
-    let error = bind(addr).await.unwrap_err();
-    assert_eq!(error.to_string(), format!("failed to listen on {addr}"));
+async fn a_client_of_ipv4_is_known_by_its_address_on_a_socket_for_both_families() {
+    let server = server_on("[::]:0", Endpoint::Webhook.limits()).await;
+    let addr = SocketAddr::from(([127, 0, 0, 1], server.addr.port()));
+    let stream = connect(addr, &server.bundle(), NAME, &["http/1.1"])
+        .await
+        .unwrap();
+    assert_eq!(request(stream, "/").await.2, "127.0.0.1");
 }
 
-#[test]
-fn one_address_has_so_many_places_and_gives_them_back() {
-    let peers = Peers::default();
-    let (one, other) = ([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
-    let places: Vec<_> = (0..3).filter_map(|_| peers.enter(one, 2)).collect();
-    assert_eq!(places.len(), 2);
-    assert!(peers.enter(other, 2).is_some());
-    drop(places);
-    assert!(peers.enter(one, 2).is_some());
-    assert!(peers.0.lock().unwrap().is_empty());
+#[tokio::test]
+async fn a_panic_in_one_request_ends_that_request() {
+    let server = server(Endpoint::Webhook.limits()).await;
+    for alpn in [&["http/1.1"][..], &["h2"]] {
+        let stream = connect(server.addr, &server.bundle(), NAME, alpn).await.unwrap();
+        assert_eq!(
+            request(stream, "/panics").await.0,
+            StatusCode::INTERNAL_SERVER_ERROR
+        );
+        let stream = connect(server.addr, &server.bundle(), NAME, alpn).await.unwrap();
+        assert_eq!(request(stream, "/").await.0, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn a_listener_of_http_1_alone_offers_nothing_else() {
+    let server = server(Endpoint::Broker.limits()).await;
+    let both = connect(server.addr, &server.bundle(), NAME, &["h2", "http/1.1"])
+        .await
+        .unwrap();
+    assert_eq!(both.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
+    let refused = connect(server.addr, &server.bundle(), NAME, &["h2"]).await;
+    assert!(refused.is_err(), "HTTP/2 alone");
 }
