@@ -12,6 +12,7 @@ mod keys;
 pub mod lint;
 mod positions;
 mod principal;
+pub mod reference;
 mod variable;
 mod work;
 

@@ -1,0 +1,184 @@
+//! What AWS's Service Authorization Reference says: which actions there are, which resources each of them takes, which
+//! condition keys it has, and what values those have.
+//!
+//! The reference is AWS's statement about one day: services get actions and resource types every week, and it has gaps.
+//! So nothing that allows or proves anything may rest on the absence of something here; it is for messages, for lints, and
+//! for examples that exist. [`date`] belongs into every message.
+//!
+//! The table is `reference.txt`, which `hack/service-reference` writes and which explains its form in its head. The text
+//! stays as it is in memory; a service is decoded when somebody asks for it.
+
+#![cfg_attr(
+    not(test),
+    allow(dead_code, reason = "lints, witnesses and delegation ask it next")
+)]
+
+mod parse;
+mod service;
+mod shape;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::{LazyLock, OnceLock};
+
+pub(crate) use service::{Action, ConditionKey, Matches, Service};
+#[cfg_attr(not(test), allow(unused_imports, reason = "see above"))]
+pub(crate) use shape::Shape;
+
+use crate::glob::Pattern;
+
+static TEXT: &str = include_str!("reference.txt");
+
+static TABLE: LazyLock<Table> = LazyLock::new(|| Table::read(TEXT));
+
+/// The day that the table is of, such as `2026-09-26`.
+///
+/// AWS publishes the Service Authorization Reference; actions, resource types and condition keys that are newer are not in
+/// the table.
+pub fn date() -> &'static str {
+    TABLE.date
+}
+
+/// What the table was made from: a package and its version.
+pub fn source() -> &'static str {
+    TABLE.source
+}
+
+/// Where the services are in the text.
+struct Table {
+    date: &'static str,
+    source: &'static str,
+    /// The letters that stand for the verbs of actions.
+    verbs: parse::Verbs,
+    /// Keys of no service: those of identity providers, and those that a service has but does not list;
+    /// sorted.
+    strangers: Vec<ConditionKey>,
+    /// Sorted by name.
+    services: Vec<Block>,
+}
+
+/// The lines of a service.
+struct Block {
+    name: &'static str,
+    text: &'static str,
+    service: OnceLock<Service>,
+    /// Sorted.
+    keys: OnceLock<Vec<ConditionKey>>,
+}
+
+impl Table {
+    fn read(text: &'static str) -> Self {
+        let (head, rest) = text.split_once("\n=").unwrap_or((text, ""));
+        let mut table = Self {
+            date: "",
+            source: "",
+            verbs: parse::Verbs::default(),
+            strangers: Vec::new(),
+            services: Vec::with_capacity(512),
+        };
+        for line in head.lines() {
+            match line.split_once(' ') {
+                Some(("date", date)) => table.date = date,
+                Some(("version", source)) => table.source = source,
+                Some(("verbs", verbs)) => table.verbs = parse::Verbs::read(verbs),
+                Some((tag, key)) if tag.starts_with('x') => {
+                    table.strangers.push(ConditionKey::read(
+                        tag.get(1..).unwrap_or_default(),
+                        key.to_owned(),
+                    ));
+                }
+                _ => {}
+            }
+        }
+        for block in rest.split("\n=") {
+            let (name, text) = block.split_once('\n').unwrap_or((block, ""));
+            table.services.push(Block {
+                name,
+                text,
+                service: OnceLock::new(),
+                keys: OnceLock::new(),
+            });
+        }
+        table
+    }
+
+    fn block(&self, service: &str) -> Option<&Block> {
+        let at = self
+            .services
+            .binary_search_by(|block| block.name.bytes().cmp(lower(service)))
+            .ok()?;
+        self.services.get(at)
+    }
+}
+
+impl Block {
+    fn service(&'static self) -> &'static Service {
+        self.service
+            .get_or_init(|| parse::service(self.name, self.text, &TABLE.verbs))
+    }
+
+    fn keys(&self) -> &[ConditionKey] {
+        self.keys.get_or_init(|| parse::keys(self.name, self.text))
+    }
+}
+
+fn lower(text: &str) -> impl Iterator<Item = u8> {
+    text.bytes().map(|byte| byte.to_ascii_lowercase())
+}
+
+/// A service by the prefix of its actions, in any case: `s3`. `None` when the reference has no such service.
+pub(crate) fn service(prefix: &str) -> Option<&'static Service> {
+    TABLE.block(prefix).map(Block::service)
+}
+
+/// All services, in the order of their prefixes. Each is decoded when the iterator comes to it.
+pub(crate) fn services() -> impl Iterator<Item = &'static Service> {
+    TABLE.services.iter().map(Block::service)
+}
+
+/// An action as written in a policy, in any case: `s3:GetObject`. `None` when the reference does not have it, or not its
+/// service.
+pub(crate) fn action(text: &str) -> Option<Action> {
+    let (prefix, name) = text.split_once(':')?;
+    service(prefix)?.action(name)
+}
+
+/// The actions that match a pattern of a policy's `Action`, in the order of services and names.
+///
+/// It is lazy: whoever wants one takes one. Only the services that the pattern can match are decoded, which for `*` are
+/// all of them, one after the other.
+pub(crate) fn actions_matching(pattern: &Pattern) -> impl Iterator<Item = Action> {
+    let matches = Matches::new(pattern);
+    let blocks: &'static [Block] = match matches.service() {
+        Some(service) => match TABLE.block(service) {
+            Some(block) => std::slice::from_ref(block),
+            None => &[],
+        },
+        None => &TABLE.services,
+    };
+    blocks
+        .iter()
+        .flat_map(move |block| matches.clone().of(block.service()))
+}
+
+/// What the reference says of a condition key of a service or identity provider, such as `s3:prefix`, in lower case.
+/// `None` when it does not have the key. Global keys (`aws:`) are not in the table.
+pub(crate) fn condition_key(key: &str) -> Option<&'static ConditionKey> {
+    let (prefix, _) = key.split_once(':')?;
+    let own = TABLE.block(prefix).and_then(|block| find(block.keys(), key));
+    own.or_else(|| find(&TABLE.strangers, key))
+}
+
+/// Whether the reference has a service whose condition keys begin so (`s3`), in any case.
+pub(crate) fn has_keys_of(prefix: &str) -> bool {
+    TABLE.block(prefix).is_some_and(|block| !block.keys().is_empty())
+}
+
+/// The key among `keys`, which are sorted, that is meant: spelled out, or with `*` for text of the policy's author.
+fn find<'a>(keys: &'a [ConditionKey], key: &str) -> Option<&'a ConditionKey> {
+    match keys.binary_search_by(|known| known.lower.as_str().cmp(key)) {
+        Ok(at) => keys.get(at),
+        Err(_) => keys.iter().find(|known| known.is_of(key)),
+    }
+}
