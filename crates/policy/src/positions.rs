@@ -82,7 +82,7 @@ impl Track {
         }
     }
 
-    /// Every ARN: `arn` and five more parts. [`Reading::Surely`]: whatever the values of variables in the text are.
+    /// Every ARN: `arn` and five more parts, of which the partition and the service are not empty. [`Reading::Surely`]: whatever the values of variables in the text are.
     pub(crate) fn any_arn_read(reading: Reading) -> Self {
         Self {
             wide: reading == Reading::Maybe,
@@ -93,7 +93,10 @@ impl Track {
     /// Every ARN without variables.
     pub(crate) fn any_arn() -> Self {
         let mut steps: Vec<Step> = "arn:".chars().map(Step::Char).collect();
-        for _ in 0..4 {
+        for _ in 0..2 {
+            steps.extend([Step::One(false), Step::Many(false), Step::Char(':')]);
+        }
+        for _ in 0..2 {
             steps.extend([Step::Many(false), Step::Char(':')]);
         }
         steps.push(Step::Many(true));

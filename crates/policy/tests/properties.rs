@@ -148,7 +148,7 @@ proptest! {
     }
 
     #[test]
-    fn a_witness_convinces_both_evaluators(words in words()) {
+    fn a_witness_is_possible_and_convinces_both_evaluators(words in words()) {
         let pair = pair(&mut Choices::words(&words));
         let documents = pair.documents().unwrap();
         let layers: Vec<Vec<&Document>> = documents.layers.iter().map(|layer| layer.iter().collect()).collect();

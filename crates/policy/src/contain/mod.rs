@@ -6,12 +6,14 @@
 //! condition key ([`keys`]).
 
 mod answer;
+mod arns;
 mod bits;
 mod callers;
 mod certificate;
 mod check;
 mod contexts;
 pub(crate) mod cover;
+mod forms;
 mod grants;
 mod keys;
 #[cfg(debug_assertions)]

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use super::{
+    forms::Form,
     keys,
     query::{Dimension, Evidence, Part, Query},
     words::Exhausted,
@@ -210,14 +211,15 @@ impl Values {
                 _ => None,
             }
         };
-        let values = world.iter().map(|(key, _)| {
-            let usual = if key == "aws:username" {
-                "somebody"
-            } else {
-                "something"
-            };
-            chosen(key).unwrap_or_else(|| usual.to_owned())
-        });
+        let usual = |key: &str| {
+            Form::of(key)
+                .examples()
+                .first()
+                .map_or_else(String::new, |text| (*text).to_owned())
+        };
+        let values = world
+            .iter()
+            .map(|(key, _)| chosen(key).unwrap_or_else(|| usual(key)));
         Self {
             values: values.collect(),
         }

@@ -1,11 +1,16 @@
-//! Context values worth trying in a witness.
+//! Context values worth trying in a witness: values that the key can have.
 
+use super::{
+    arns::{self, HEAD},
+    forms::Form,
+};
 use crate::{
     condition::{
         atom::{Atom, Predicate, Values},
-        value,
+        value::{self, Cidr},
     },
     evaluate::Context,
+    keys::{Arity, arity},
     work::Work,
 };
 
@@ -15,9 +20,10 @@ pub(super) type Choice = Option<Vec<String>>;
 /// So many values of one condition are tried.
 const MAX_VALUES: usize = 6;
 
-/// What a key could be, judging by the conditions on it. Values that do not fit the type of a condition on the key are
-/// left out, because AWS does not say what they do.
+/// What a key could be, judging by its type and the conditions on it. Values that do not fit the type of a condition on
+/// the key are left out, because AWS does not say what they do. `key` is in lower case.
 pub(super) fn choices(key: &str, atoms: &[&Atom], context: &Context) -> Vec<Choice> {
+    let form = Form::of(key);
     let mut texts: Vec<String> = Vec::new();
     let mut typed = false;
     let mut lists = false;
@@ -27,10 +33,11 @@ pub(super) fn choices(key: &str, atoms: &[&Atom], context: &Context) -> Vec<Choi
         };
         lists |= set.is_some();
         typed |= !matches!(values, Values::Strings(_) | Values::Folded(_));
-        samples(values, context, &mut texts);
+        samples(values, form, context, &mut texts);
     }
-    if !typed {
-        texts.push(fresh(key));
+    texts.retain(|text| form.has(text));
+    if form.is_typed() || !typed {
+        texts.extend(form.examples().iter().map(|text| (*text).to_owned()));
     }
     texts.truncate(48);
     let mut unique: Vec<String> = Vec::with_capacity(texts.len());
@@ -41,7 +48,7 @@ pub(super) fn choices(key: &str, atoms: &[&Atom], context: &Context) -> Vec<Choi
     }
     let mut choices = vec![None];
     choices.extend(unique.iter().map(|text| Some(vec![text.clone()])));
-    if lists {
+    if lists && arity(key) != Arity::Single {
         choices.extend(unique.windows(2).map(|pair| Some(pair.to_vec())));
         if let (Some(first), Some(last)) = (unique.first(), unique.last()) {
             choices.push(Some(vec![first.clone(), last.clone()]));
@@ -50,40 +57,23 @@ pub(super) fn choices(key: &str, atoms: &[&Atom], context: &Context) -> Vec<Choi
     choices
 }
 
-/// A value that nobody is likely to have written.
-fn fresh(key: &str) -> String {
-    match key {
-        "aws:username" => "somebody".to_owned(),
-        "aws:requestedregion" => "eu-south-2".to_owned(),
-        "aws:principalaccount" | "aws:sourceaccount" | "aws:resourceaccount" => "999999999999".to_owned(),
-        _ => "something-else".to_owned(),
-    }
-}
-
-fn samples(values: &Values, context: &Context, texts: &mut Vec<String>) {
+/// Values inside and outside of a set.
+fn samples(values: &Values, form: Form, context: &Context, texts: &mut Vec<String>) {
     let mut add = |text: Option<String>| texts.extend(text);
     match values {
         Values::Strings(patterns) | Values::Folded(patterns) => {
             for pattern in patterns.iter().take(MAX_VALUES) {
-                add(pattern.instance(context, "a", 'a'));
                 if pattern.has_wildcards() {
-                    add(pattern.instance(context, "", 'b'));
-                    add(pattern.instance(context, "zz", 'z'));
+                    form.instances(pattern, context, &mut add);
+                } else {
+                    add(pattern.instance(context, "", 'a'));
                 }
             }
         }
         Values::Arns(patterns) => {
             for arn in patterns.iter().take(MAX_VALUES) {
                 for run in ["a", "zz"] {
-                    let head: Option<Vec<String>> = arn
-                        .head
-                        .iter()
-                        .map(|part| part.instance(context, run, 'a'))
-                        .collect();
-                    let rest = arn.rest.instance(context, run, 'a');
-                    add(head
-                        .zip(rest)
-                        .map(|(head, rest)| format!("{}:{rest}", head.join(":"))));
+                    add(arns::instance(arn, context, HEAD, run));
                 }
             }
             add(Some("arn:aws:iam::999999999999:role/something-else".to_owned()));
@@ -117,6 +107,9 @@ fn samples(values: &Values, context: &Context, texts: &mut Vec<String>) {
         Values::Addresses(ranges) => {
             for range in ranges.iter().take(MAX_VALUES) {
                 add(Some(range.first()));
+            }
+            for range in ranges.iter().take(MAX_VALUES) {
+                add(Cidr::after(range));
             }
             add(Some("198.51.100.7".to_owned()));
             add(Some("2001:db8::7".to_owned()));

@@ -21,6 +21,7 @@ pub mod naive;
 pub mod naive_values;
 pub mod pairs;
 pub mod policies;
+pub mod possible;
 pub mod requests;
 pub mod soak;
 pub mod targets;

@@ -11,6 +11,7 @@ use super::{
     flow::scene,
     naive::Answer,
     pairs::{Pair, pair},
+    possible::impossible,
     requests::{empty_request, group, keys_of, neighbours},
 };
 
@@ -191,8 +192,11 @@ impl Counts {
     }
 }
 
-/// A witness must convince both evaluators.
+/// A witness must be possible, and convince both evaluators.
 pub fn confirm(pair: &Pair, request: &Request, bounded: bool) -> Result<(), String> {
+    if let Some(why) = impossible(pair.kind(), request) {
+        return Err(format!("the witness {request:?} is impossible: {why}"));
+    }
     let candidate = decide_naively(&pair.values(), request, bounded);
     let ceiling = decide_naively(&[vec![pair.ceiling.to_value()]], request, bounded);
     if (candidate == Answer::Allowed) && (ceiling != Answer::Allowed) {

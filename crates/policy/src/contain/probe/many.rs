@@ -2,12 +2,15 @@
 
 use super::{
     MAX_ACTIONS, MAX_RESOURCES, Probe, Question,
-    near::{HEAD, OTHER_HEAD, action_instances, instance, overlap, own_action},
+    near::{action_instances, own_action},
 };
 use crate::{
     arn::{ResourcePattern, Subject},
     compiled::CompiledStatement,
-    contain::names,
+    contain::{
+        arns::{HEAD, OTHER_HEADS, instance, overlap},
+        names,
+    },
     document::{ActionElement, Document, Effect},
     elements::ActionText,
     evaluate::Context,
@@ -120,7 +123,11 @@ impl Probe<'_> {
                 for run in ["a", "", "any/thing", "zz:z"] {
                     texts.extend(instance(arn, context, HEAD, run));
                 }
-                texts.extend(instance(arn, context, OTHER_HEAD, "a"));
+                texts.extend(
+                    OTHER_HEADS
+                        .iter()
+                        .filter_map(|head| instance(arn, context, *head, "a")),
+                );
             }
             None => {
                 for pattern in denied.iter().filter_map(ResourcePattern::arn).take(4) {

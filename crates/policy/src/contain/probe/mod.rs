@@ -1,17 +1,19 @@
 //! The search for a witness: requests made from the patterns and values at hand, each confirmed by the evaluator.
 
 mod first;
+mod found;
 mod many;
 mod near;
 mod polish;
 
 pub(in crate::contain) use first::first_look;
 
-use self::near::{HEAD, instance, near_actions, own_action, simple_context};
 use std::cell::OnceCell;
 
+use self::near::{near_actions, own_action, simple_context};
 use super::{
     Witness,
+    arns::{HEAD, instance},
     callers::{Subject, subjects},
     contexts::contexts,
     names,
@@ -65,6 +67,9 @@ impl Question {
 
 const MAX_ACTIONS: usize = 12;
 const MAX_RESOURCES: usize = 12;
+
+/// Work for making one witness possible, and for making it read well.
+const POLISH: u64 = 200_000;
 
 pub(in crate::contain) struct Probe<'a> {
     layers: &'a [&'a [&'a Document]],
@@ -129,8 +134,7 @@ impl<'a> Probe<'a> {
             request.action = action;
             let found = self.with_callers(statement, 3, |caller, bounded| {
                 request.principal = caller;
-                let place = self.exceeds(&request, bounded, work)?;
-                Some(witness(request.clone(), bounded, place))
+                Some(self.found(request.clone(), bounded, work)?.witness())
             });
             if found.is_some() {
                 return found;
@@ -161,8 +165,9 @@ impl<'a> Probe<'a> {
                     };
                     let found = self.with_callers(statement, 4, |caller, bounded| {
                         request.principal = caller;
-                        self.exceeds(&request, bounded, work)?;
-                        self.smallest(request.clone(), bounded, work)
+                        let mut found = self.found(request.clone(), bounded, work)?;
+                        self.polish(&mut found, &mut Work::limited(POLISH));
+                        Some(found.witness())
                     });
                     if found.is_some() {
                         return found;
@@ -223,10 +228,12 @@ impl<'a> Probe<'a> {
         );
         descriptions.into_iter().find_map(|caller| {
             request.principal = caller;
-            self.exceeds(&request, bounded, &mut work)?;
-            let mut request = request.clone();
-            self.polish(&mut request, bounded, &mut work);
-            self.smallest(request, bounded, &mut work)
+            let mut found = self.found(request.clone(), bounded, &mut work)?;
+            if !self.fit(&mut found, &mut Work::limited(POLISH)) {
+                return None;
+            }
+            self.polish(&mut found, &mut Work::limited(POLISH));
+            Some(found.witness())
         })
     }
 
@@ -292,16 +299,5 @@ impl<'a> Probe<'a> {
             first = first.or(Some(allowed));
         }
         first.filter(|_| !work.exhausted())
-    }
-}
-
-fn witness(request: Request, bounded: bool, candidate: (usize, usize)) -> Witness {
-    Witness {
-        action: request.action,
-        resource: request.resource,
-        principal: request.principal,
-        bounded,
-        context: request.context,
-        candidate,
     }
 }

@@ -4,10 +4,10 @@ use std::cell::LazyCell;
 
 use super::Question;
 use crate::{
-    arn::ArnPattern,
     compiled::CompiledStatement,
     condition::atom::Atom,
     contain::{
+        forms::Form,
         names,
         values::{choices, holding},
     },
@@ -38,7 +38,10 @@ pub(super) fn simple_context(
         .chain(atoms.iter().flat_map(|atom| atom.variables()))
     {
         if !atoms.iter().any(|atom| atom.key == variable.key) {
-            context.set(&*variable.spelled, ["somebody"]);
+            context.set(
+                &*variable.spelled,
+                Form::of(&variable.key).examples().first().copied(),
+            );
         }
     }
     for (i, atom) in atoms.iter().enumerate() {
@@ -129,38 +132,4 @@ pub(super) fn action_instances(text: &str) -> Vec<String> {
 
 fn action_instance(text: &str, run: &str) -> Option<String> {
     action_pattern(text, false)?.instance(&Context::new(), run, 'a')
-}
-
-/// What stands for a lone `*` in the partition, the service, the region and the account.
-pub(super) const HEAD: [&str; 5] = ["arn", "aws", "s3", "us-east-1", "123456789012"];
-
-/// Another choice, for limits on regions and accounts.
-pub(super) const OTHER_HEAD: [&str; 5] = ["arn", "aws-cn", "s3", "eu-south-2", "999999999999"];
-
-pub(super) fn instance(arn: &ArnPattern, context: &Context, usual: [&str; 5], run: &str) -> Option<String> {
-    let mut text = String::with_capacity(96);
-    for (part, usual) in arn.head.iter().zip(usual) {
-        let fits = || {
-            let letters: Vec<char> = usual.chars().collect();
-            part.has_wildcards() && part.matches(&letters, context, &mut Work::unlimited())
-        };
-        if part.is_universal() || fits() {
-            text.push_str(usual);
-        } else {
-            part.write_instance(context, "1", '1', &mut text)?;
-        }
-        text.push(':');
-    }
-    arn.rest.write_instance(context, run, 'a', &mut text)?;
-    Some(text)
-}
-
-pub(super) fn overlap(a: &ArnPattern, b: &ArnPattern, context: &Context) -> Option<String> {
-    let mut text = String::new();
-    for ((x, y), usual) in a.head.iter().zip(&b.head).zip(HEAD) {
-        text.push_str(&x.overlap(y, context)?.instance(context, usual, 'a')?);
-        text.push(':');
-    }
-    text.push_str(&a.rest.overlap(&b.rest, context)?.instance(context, "a", 'a')?);
-    Some(text)
 }

@@ -1,65 +1,116 @@
-//! Making a request that exceeds read well.
+//! Making a request that exceeds possible, and making it read well.
 
-use super::{Probe, witness};
-use crate::{contain::Witness, evaluate::Request, work::Work};
+use super::{Probe, found::Found};
+use crate::{
+    condition::atom::Atom,
+    contain::{arns::parts_of, forms::Form, values::choices},
+    work::Work,
+};
 
 impl Probe<'_> {
-    /// Puts usual names where the shortest ones were found.
-    pub(super) fn polish(&self, request: &mut Request, bounded: bool, work: &mut Work) {
-        let mut keep = |request: &mut Request, changed: Request| {
-            let exceeds = self.exceeds(&changed, bounded, work).is_some();
-            if exceeds {
-                *request = changed;
-            }
-            exceeds
-        };
-        let mut parts: Vec<String> = request.resource.splitn(6, ':').map(str::to_owned).collect();
-        let service = request.action.split(':').next().unwrap_or("s3").to_owned();
-        for (i, usual) in ["arn", "aws", &service, "us-east-1", "123456789012", "any"]
-            .into_iter()
-            .enumerate()
-        {
-            let Some(part) = parts.get_mut(i).filter(|part| i == 5 || part.len() == 1) else {
+    /// Replaces values that their keys can't have; `false` when one of another type than its key's is needed.
+    ///
+    /// The exact search takes every text for possible where conditions compare texts. What an account id, a region or a
+    /// name of IAM looks like it does not know either, but there a value that a policy spells out is left as it is.
+    pub(super) fn fit(&self, found: &mut Found, work: &mut Work) -> bool {
+        for (key, values) in found.request().context.clone().iter() {
+            let lower = key.to_lowercase();
+            let form = Form::of(&lower);
+            if values.iter().all(|text| form.has(text)) {
                 continue;
-            };
-            let found = match i {
-                5 if part.is_empty() || part.ends_with(['/', ':']) => format!("{part}{usual}"),
-                5 => continue,
-                _ => usual.to_owned(),
-            };
-            let short = std::mem::replace(part, found);
-            let mut changed = request.clone();
-            changed.resource = parts.join(":");
-            if !keep(request, changed)
-                && let Some(part) = parts.get_mut(i)
-            {
-                *part = short;
+            }
+            let atoms: Vec<&Atom> = self.atoms_on(&lower).collect();
+            let samples = choices(&lower, &atoms, &found.request().context);
+            let fits = samples
+                .into_iter()
+                .flatten()
+                .filter(|sample| sample.len() == 1)
+                .any(|sample| {
+                    let possible = values.iter().map(|text| {
+                        if form.has(text) {
+                            text
+                        } else {
+                            sample.first().unwrap_or(text)
+                        }
+                    });
+                    self.change(found, work, |request| request.context.set(key, possible))
+                });
+            if !fits && form.is_typed() {
+                return false;
             }
         }
-        let empty: Vec<String> = request
-            .context
-            .iter()
-            .filter(|(_, values)| values.iter().any(String::is_empty))
-            .map(|(key, _)| key.to_owned())
-            .collect();
-        for key in empty {
-            let mut changed = request.clone();
-            changed.context.set(key, ["something-else"]);
-            keep(request, changed);
+        true
+    }
+
+    /// Puts usual names where the shortest ones were found, and leaves out context keys that are not needed.
+    pub(super) fn polish(&self, found: &mut Found, work: &mut Work) {
+        self.polish_resource(found, work);
+        for (key, values) in found.request().context.clone().iter() {
+            if self.change(found, work, |request| request.context.remove(key)) {
+                continue;
+            }
+            if values.iter().any(String::is_empty) {
+                for text in Form::of(&key.to_lowercase()).examples() {
+                    if self.change(found, work, |request| request.context.set(key, [*text])) {
+                        break;
+                    }
+                }
+            }
         }
     }
 
-    /// Leaves out context keys that are not needed.
-    pub(super) fn smallest(&self, mut request: Request, bounded: bool, work: &mut Work) -> Option<Witness> {
-        let keys: Vec<String> = request.context.iter().map(|(key, _)| key.to_owned()).collect();
-        for key in keys {
-            let mut smaller = request.clone();
-            smaller.context.remove(&key);
-            if self.exceeds(&smaller, bounded, work).is_some() {
-                request = smaller;
+    /// Replaces the parts of an ARN that the exact search made as short as possible. `*` is no ARN: it stands for no
+    /// resource, and in trust policies for the role.
+    fn polish_resource(&self, found: &mut Found, work: &mut Work) {
+        let service = found
+            .request()
+            .action
+            .split(':')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        for i in 1..6 {
+            let parts: Vec<&str> = found.request().resource.splitn(6, ':').collect();
+            let Some(part) = parts.get(i).copied() else {
+                return;
+            };
+            let (region, account) = parts_of(
+                parts
+                    .get(2)
+                    .copied()
+                    .filter(|part| part.len() > 1)
+                    .unwrap_or(&service),
+            );
+            let short = part.len() <= 1;
+            let names: &[&str] = match i {
+                1 if short => &["aws"],
+                2 if short => &[&service],
+                3 if short => &[region],
+                4 if short => &[account],
+                5 if part.is_empty() || part.ends_with(['/', ':']) => &["any", "one", "x"],
+                _ => continue,
+            };
+            let before = if i == 5 { part } else { "" };
+            let texts = names.iter().map(|name| {
+                let part = format!("{before}{name}");
+                let mut parts = parts.clone();
+                parts.splice(i..=i, [part.as_str()]);
+                parts.join(":")
+            });
+            for text in texts.collect::<Vec<_>>() {
+                if self.change(found, work, |request| request.resource = text) {
+                    break;
+                }
             }
         }
-        let place = self.exceeds(&request, bounded, work)?;
-        Some(witness(request, bounded, place))
+    }
+
+    /// The conditions on a key (in lower case), of all documents.
+    fn atoms_on<'k>(&'k self, key: &'k str) -> impl Iterator<Item = &'k Atom> {
+        let documents = self.documents.iter().chain([&self.ceiling]);
+        documents
+            .flat_map(|document| &document.compiled().statements)
+            .flat_map(|statement| &statement.atoms)
+            .filter(move |atom| atom.key == key)
     }
 }

@@ -1,0 +1,200 @@
+//! Witnesses: requests that there can be, and that read well.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
+
+use deputy_policy::{Containment, Document, PolicyKind, Witness, contains};
+use serde_json::{Value, json};
+
+fn policy(statements: Value) -> Document {
+    Document::from_value(
+        &json!({"Version": "2012-10-17", "Statement": statements}),
+        PolicyKind::Identity,
+    )
+    .unwrap()
+}
+
+/// Allows everything under each of the conditions.
+fn when(conditions: &[Value]) -> Document {
+    let statements: Vec<Value> = conditions
+        .iter()
+        .map(|condition| json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*", "Condition": condition}))
+        .collect();
+    policy(json!(statements))
+}
+
+#[track_caller]
+fn exceeds(candidate: &Document, ceiling: &Document) -> Witness {
+    match contains(&[candidate], ceiling) {
+        Containment::Exceeds(witness) => witness,
+        other => panic!("{} in {}: {other:?}", candidate.to_json(), ceiling.to_json()),
+    }
+}
+
+#[track_caller]
+fn value(witness: &Witness, key: &str) -> String {
+    match witness.context.get(key) {
+        Some([value]) => value.clone(),
+        other => panic!("{key}: {other:?} in {witness}"),
+    }
+}
+
+#[test]
+fn a_typed_key_has_values_of_its_type_only() {
+    for (key, low, high) in [
+        (
+            "aws:SecureTransport",
+            json!({"Bool": {"aws:SecureTransport": "true"}}),
+            json!({"Bool": {"aws:SecureTransport": "false"}}),
+        ),
+        (
+            "s3:max-keys",
+            json!({"NumericLessThan": {"s3:max-keys": "10"}}),
+            json!({"NumericGreaterThanEquals": {"s3:max-keys": "10"}}),
+        ),
+        (
+            "aws:CurrentTime",
+            json!({"DateLessThan": {"aws:CurrentTime": "2030-01-01"}}),
+            json!({"DateGreaterThanEquals": {"aws:CurrentTime": "2030-01-01"}}),
+        ),
+        (
+            "aws:SourceIp",
+            json!({"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}),
+            json!({"IpAddress": {"aws:SourceIp": "::/0"}}),
+        ),
+    ] {
+        let given = when(&[json!({"Null": {key: "false"}})]);
+        let both = when(&[low.clone(), high.clone()]);
+        let answer = contains(&[&given], &both);
+        assert!(answer.is_contained(), "{key}: {answer:?}");
+        // Each half alone is less, and the witness is in the other one.
+        for half in [low, high] {
+            let witness = exceeds(&given, &when(&[half]));
+            value(&witness, key);
+        }
+    }
+}
+
+#[test]
+fn texts_for_typed_keys_are_of_the_type() {
+    let possible = |key: &str, text: &str| match key {
+        "aws:SecureTransport" => text == "true" || text == "false",
+        "s3:max-keys" => text.parse::<f64>().is_ok(),
+        "aws:CurrentTime" => text.parse::<i64>().is_ok() || text.starts_with("20"),
+        "aws:SourceIp" => text.parse::<std::net::IpAddr>().is_ok(),
+        "aws:PrincipalArn" => text.starts_with("arn:aws:") && text.matches(':').count() >= 5,
+        "aws:PrincipalAccount" => text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()),
+        "aws:RequestedRegion" => text.matches('-').count() >= 2,
+        "aws:username" => !text.is_empty(),
+        other => panic!("{other}"),
+    };
+    for (key, other) in [
+        ("aws:SecureTransport", "true"),
+        ("s3:max-keys", "5"),
+        ("aws:CurrentTime", "2020-01-01"),
+        ("aws:SourceIp", "10.0.0.1"),
+        ("aws:PrincipalArn", "arn:aws:iam::123456789012:role/r"),
+        ("aws:PrincipalAccount", "123456789012"),
+        ("aws:RequestedRegion", "us-east-1"),
+        ("aws:username", "Maria"),
+    ] {
+        let ceiling = when(&[
+            json!({"StringEquals": {key: other}}),
+            json!({"Null": {key: "true"}}),
+        ]);
+        let beginning: String = other.chars().take(6).collect();
+        for wish in [
+            json!({}),
+            json!({"Null": {key: "false"}}),
+            json!({"StringNotEquals": {key: other}}),
+            json!({"StringLike": {key: "*"}}),
+            json!({"StringLike": {key: format!("{beginning}*")}}),
+            json!({"StringLike": {key: format!("*{beginning}*")}}),
+        ] {
+            match contains(&[&when(std::slice::from_ref(&wish))], &ceiling) {
+                Containment::Exceeds(witness) => {
+                    let value = value(&witness, key);
+                    assert!(possible(key, &value), "{wish}: {witness}");
+                }
+                // No other value begins so.
+                Containment::Contained(_) if key == "aws:SecureTransport" => {}
+                other => panic!("{key} {wish}: {other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_of_one_value_gets_no_list() {
+    let given = when(&[json!({"ForAllValues:StringEquals": {"aws:PrincipalTag/a": ["x", "y"]}})]);
+    let ceiling = when(&[json!({"StringEqualsIfExists": {"aws:PrincipalTag/a": "x"}})]);
+    assert_eq!(value(&exceeds(&given, &ceiling), "aws:PrincipalTag/a"), "y");
+}
+
+#[test]
+fn the_resource_of_a_trust_policy_is_a_star() {
+    let trust = |condition: Value| {
+        let statement =
+            json!({"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole", "Condition": condition});
+        let document = json!({"Version": "2012-10-17", "Statement": statement});
+        Document::from_value(&document, PolicyKind::Trust).unwrap()
+    };
+    for (candidate, ceiling) in [
+        (json!({}), json!({"StringEquals": {"sts:ExternalId": "a"}})),
+        (
+            json!({"StringLike": {"sts:ExternalId": "a*"}}),
+            json!({"StringLike": {"sts:ExternalId": "a?"}}),
+        ),
+        (
+            json!({"StringLike": {"sts:ExternalId": "?a*"}}),
+            json!({"StringNotLike": {"sts:ExternalId": "*b*"}}),
+        ),
+    ] {
+        let witness = exceeds(&trust(candidate), &trust(ceiling));
+        assert_eq!(witness.resource, "*", "{witness}");
+    }
+}
+
+#[test]
+fn arns_have_the_parts_that_requests_have() {
+    // Only the exact search finds these: no statement's own words exceed.
+    for (candidate, ceiling) in [
+        ("*", vec!["arn:aws:s3:::*", "arn:aws:iam::*:*"]),
+        (
+            "arn:*:dynamodb:*:*:table/*",
+            vec!["arn:*:dynamodb:*:*:table/?", "arn:*:dynamodb:*:*:table/??*x"],
+        ),
+        ("arn:aws:s3:::*", vec!["arn:aws:s3:::a*", "arn:aws:s3:::b*"]),
+        ("arn:aws:s3:*:*:*", vec!["arn:aws:s3:::?"]),
+        ("arn:aws:sqs:eu-*:*:*", vec!["arn:aws:sqs:eu-*:*:?"]),
+        ("arn:aws:sqs:*-1:12*:*", vec!["arn:aws:sqs:*:*:?"]),
+        ("arn:aws:iam::*:user/*", vec!["arn:aws:iam::*:user/a*"]),
+    ] {
+        let allow =
+            |resources: Value| policy(json!({"Effect": "Allow", "Action": "*", "Resource": resources}));
+        let witness = exceeds(&allow(json!(candidate)), &allow(json!(ceiling)));
+        if witness.resource == "*" {
+            continue;
+        }
+        let parts: Vec<&str> = witness.resource.splitn(6, ':').collect();
+        let [arn, partition, service, region, account, rest] = parts.as_slice() else {
+            panic!("{witness}");
+        };
+        assert_eq!((*arn, *partition), ("arn", "aws"), "{witness}");
+        assert!(!service.is_empty() && !rest.is_empty(), "{witness}");
+        let (regional, owned) = match *service {
+            "s3" => (false, false),
+            "iam" => (false, true),
+            _ => (true, true),
+        };
+        assert_eq!(region.is_empty(), !regional, "{witness}");
+        assert_eq!(account.is_empty(), !owned, "{witness}");
+        assert!(!regional || region.matches('-').count() == 2, "{witness}");
+        assert!(!owned || account.len() == 12, "{witness}");
+    }
+}
