@@ -157,6 +157,48 @@ def test_a_killed_webhook_comes_back_with_the_same_authority(scenario, team):
     team.role("uploader", READ)
 
 
+BROKER_CA = f"/api/v1/namespaces/{NAMESPACE}/secrets/deputy-broker-ca"
+
+
+def emptied(scenario) -> dict:
+    """The Secret of the broker's authority as a replacing tool leaves it: as the chart renders it."""
+    found = scenario.admin.get(BROKER_CA)
+    scenario.admin.replace(BROKER_CA, {k: v for k, v in found.items() if k != "data"})
+    return found["data"]
+
+
+def test_an_emptied_authority_is_written_back_by_the_broker_that_serves_with_it(scenario, team):
+    bundle = scenario.deputy.broker_bundle()
+    data = emptied(scenario)
+    wait_until(lambda: scenario.admin.get(BROKER_CA).get("data") == data, "the authority is back", 10)
+    assert scenario.deputy.broker_bundle() == bundle
+    team.granted("uploader", READ)
+    # An agent that begins now trusts it.
+    agent = scenario.deputy.start_agent(team.pod())
+    agent.wait_ready()
+    agent.stop()
+
+
+def test_a_broker_that_begins_without_an_authority_waits_while_pods_trust_one(scenario, team):
+    bundle = scenario.deputy.broker_bundle()
+    scenario.deputy.kill("broker")
+    data = emptied(scenario)
+    scenario.deputy.start_process("broker", wait=False)
+
+    def refused() -> str:
+        return (scenario.deputy.unready("broker") or {}).get("serving-certificate", "")
+
+    wait_until(lambda: "restore the Secret's data from a backup" in refused(), "the broker says what is wrong", 20)
+    assert not scenario.admin.get(BROKER_CA).get("data")
+    assert scenario.deputy.broker_bundle() == bundle
+    scenario.admin.patch(BROKER_CA, {"data": data})
+    scenario.deputy.wait_ready("broker")
+    assert scenario.deputy.broker_bundle() == bundle
+    team.granted("uploader", READ)
+    team.pod()
+    team.wait_answer(200)
+
+
 def test_all_processes_killed_at_once_come_back(scenario, team):
     team.granted("uploader", READ)
     team.pod()

@@ -143,6 +143,8 @@ fn authority_config(config: &WebhookConfig) -> AuthorityConfig {
         policy: AuthorityPolicy::WEBHOOK,
         dns_names: vec![host.clone(), format!("{host}.cluster.local")],
         ips: config.extra_sans.clone(),
+        // The API server is told by the webhook configurations.
+        pinned_in: None,
     }
 }
 

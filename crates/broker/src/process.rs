@@ -81,6 +81,7 @@ pub async fn run(
             policy: AuthorityPolicy::BROKER,
             dns_names: names.to_vec(),
             ips: config.extra_sans.clone(),
+            pinned_in: Some(config.bundle.clone()),
         },
         &readiness,
         &metrics,

@@ -19,6 +19,7 @@ type CertificateLabels = [(&'static str, String); 2];
 pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
     certificate_expiry: Family<CertificateLabels, Gauge>,
+    authority_refreshes: Family<[(&'static str, String); 2], Counter>,
     connections: Family<[(&'static str, &'static str); 1], Gauge>,
     connections_cut: Family<[(&'static str, &'static str); 2], Counter>,
 }
@@ -59,6 +60,12 @@ impl Metrics {
             "When a certificate of this process expires, in seconds since the Unix epoch",
             certificate_expiry.clone(),
         );
+        let authority_refreshes = Family::default();
+        registry.register(
+            "authority_refreshes",
+            "Looks at the Secret of an authority, by what came of them",
+            Family::clone(&authority_refreshes),
+        );
         let connections = Family::default();
         registry.register(
             "connections",
@@ -74,6 +81,7 @@ impl Metrics {
         Self {
             registry: Arc::new(Mutex::new(registry)),
             certificate_expiry,
+            authority_refreshes,
             connections,
             connections_cut,
         }
@@ -104,6 +112,13 @@ impl Metrics {
         self.certificate_expiry
             .get_or_create(&[("authority", secret.to_owned()), ("certificate", role.to_owned())])
             .set(unix_seconds);
+    }
+
+    /// The Secret of an authority was looked at, and this came of it.
+    pub(crate) fn authority_refreshed(&self, secret: &str, outcome: &'static str) {
+        self.authority_refreshes
+            .get_or_create(&[("authority", secret.to_owned()), ("outcome", outcome.to_owned())])
+            .inc();
     }
 
     /// So many more (or fewer) connections of a listener are open.

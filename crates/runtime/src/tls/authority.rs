@@ -1,16 +1,14 @@
 //! The authority of this process: keeps its Secret filled, its leaf fresh and its bundle known.
 
-use std::future::Future;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use futures::{Stream, StreamExt as _};
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Secret;
-use kube::Api;
-use kube::api::PostParams;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
+use kube::{Api, ResourceExt as _};
 use rustls::ServerConfig;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -18,18 +16,19 @@ use rustls_pki_types::CertificateDer;
 use tokio::sync::watch;
 
 use super::certificate::Leaf;
-use super::rotation::{AuthorityError, CaSet, plan};
+use super::pinned::{ABANDON_ANNOTATION, Pinned};
+use super::rotation::{AuthorityError, CaSet, Circumstances, SecretData, plan, wipe};
+use super::store::{ApiStore, SecretStore, WriteError};
 use super::{AuthorityPolicy, Bundle};
 use crate::health::{Readiness, ReadyHandle};
 use crate::metrics::Metrics;
 use crate::shutdown::Shutdown;
-use crate::watch::{changes, describe};
+use crate::watch::changes;
 
 /// How often lifetimes are compared with the wall clock. Timers alone stand still while the machine is suspended.
 const TICK: Duration = Duration::from_secs(60);
 /// The pause before another try while there is nothing to serve with.
 const FIRST_TRIES: Duration = Duration::from_secs(2);
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often one round starts over because another replica wrote first.
 const CONFLICTS: usize = 5;
 
@@ -48,6 +47,9 @@ pub struct AuthorityConfig {
     pub dns_names: Vec<String>,
     /// The addresses of the server.
     pub ips: Vec<IpAddr>,
+    /// The ConfigMap with its bundle, where clients keep what they were once given: its authority is never replaced
+    /// silently. `None`: clients are told of a new one at once.
+    pub pinned_in: Option<String>,
 }
 
 impl AuthorityConfig {
@@ -72,13 +74,15 @@ struct Shared {
     config: AuthorityConfig,
     bundle: watch::Sender<Bundle>,
     leaf: ArcSwapOption<Leaf>,
+    /// The authority that this replica serves with, to be written back should its Secret lose it.
+    held: Mutex<Option<Arc<CaSet>>>,
 }
 
 impl Authority {
     /// Starts to keep the authority in its Secret. Returns at once; until there is a certificate, handshakes fail
     /// and the condition `serving-certificate` of `readiness` is not met.
     ///
-    /// Rights, each on the one Secret by name: `get`, `watch`, `update`.
+    /// Rights, each on the one Secret by name: `get`, `watch`, `update`; `get` on the ConfigMap that clients' bundle is in.
     pub fn start(
         client: kube::Client,
         config: AuthorityConfig,
@@ -86,11 +90,13 @@ impl Authority {
         metrics: &Metrics,
         shutdown: &Shutdown,
     ) -> Result<Self, AuthorityError> {
-        let api = Api::<Secret>::namespaced(client, &config.namespace);
-        let changes = changes(api.clone(), &config.secret_name);
+        let secrets = Api::<Secret>::namespaced(client.clone(), &config.namespace);
+        let changes = changes(secrets.clone(), &config.secret_name);
         let store = ApiStore {
-            api,
+            secrets,
             name: config.secret_name.clone(),
+            config_maps: Api::<ConfigMap>::namespaced(client, &config.namespace),
+            pinned_in: config.pinned_in.clone(),
         };
         let authority = Self::new(config)?;
         let keeper = Keeper {
@@ -108,6 +114,7 @@ impl Authority {
             config,
             bundle: watch::Sender::new(Bundle::from("")),
             leaf: ArcSwapOption::empty(),
+            held: Mutex::default(),
         });
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let server_config = ServerConfig::builder_with_provider(provider)
@@ -147,8 +154,12 @@ impl Authority {
 }
 
 impl Shared {
+    fn held(&self) -> Option<Arc<CaSet>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Serves with an authority: signs a leaf when that is due and makes its bundle known.
-    fn adopt(&self, set: &CaSet, now: Timestamp) -> Result<(), AuthorityError> {
+    fn adopt(&self, set: &Arc<CaSet>, now: Timestamp) -> Result<(), AuthorityError> {
         let fresh = self.leaf.load().as_ref().is_some_and(|leaf| {
             leaf.issuer == set.current.certificate.der && !leaf.is_due(now) && !leaf.is_expired(now)
         });
@@ -173,6 +184,7 @@ impl Shared {
             tracing::info!(secret = self.config.secret_name, not_after = %leaf.not_after, "serving certificate renewed");
             self.leaf.store(Some(Arc::new(leaf)));
         }
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(set));
         // After the leaf: whoever hears of a bundle finds a certificate that it verifies.
         let bundle = set.bundle();
         self.bundle.send_if_modified(|current| {
@@ -199,58 +211,6 @@ impl ResolvesServerCert for LeafResolver {
     }
 }
 
-/// Why a write was refused.
-pub(super) enum WriteError {
-    /// Another replica wrote first.
-    Conflict,
-    Other(AuthorityError),
-}
-
-/// The Secret with optimistic concurrency.
-pub(super) trait SecretStore: Send + Sync + 'static {
-    fn get(&self) -> impl Future<Output = Result<Secret, AuthorityError>> + Send;
-    fn replace(&self, secret: &Secret) -> impl Future<Output = Result<(), WriteError>> + Send;
-}
-
-struct ApiStore {
-    api: Api<Secret>,
-    name: String,
-}
-
-impl SecretStore for ApiStore {
-    async fn get(&self) -> Result<Secret, AuthorityError> {
-        match tokio::time::timeout(CALL_TIMEOUT, self.api.get_opt(&self.name)).await {
-            Ok(Ok(Some(secret))) => Ok(secret),
-            Ok(Ok(None)) => Err(AuthorityError::NoSecret),
-            Ok(Err(error)) => Err(AuthorityError::Api {
-                action: "get",
-                message: describe(&error),
-            }),
-            Err(_) => Err(no_answer("get")),
-        }
-    }
-
-    async fn replace(&self, secret: &Secret) -> Result<(), WriteError> {
-        let parameters = PostParams::default();
-        match tokio::time::timeout(CALL_TIMEOUT, self.api.replace(&self.name, &parameters, secret)).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(kube::Error::Api(status))) if status.is_conflict() => Err(WriteError::Conflict),
-            Ok(Err(error)) => Err(WriteError::Other(AuthorityError::Api {
-                action: "update",
-                message: describe(&error),
-            })),
-            Err(_) => Err(WriteError::Other(no_answer("update"))),
-        }
-    }
-}
-
-fn no_answer(action: &'static str) -> AuthorityError {
-    AuthorityError::Api {
-        action,
-        message: format!("no answer within {} s", CALL_TIMEOUT.as_secs()),
-    }
-}
-
 /// The task that keeps the Secret and the leaf.
 pub(super) struct Keeper<S> {
     store: S,
@@ -271,10 +231,14 @@ impl<S: SecretStore> Keeper<S> {
                     error = %Chain(&error),
                     "the certificate authority could not be refreshed"
                 );
+                self.metrics
+                    .authority_refreshed(&self.shared.config.secret_name, error.category());
                 if !self.can_serve(now) {
                     self.ready.not_ready(Chain(&error).to_string());
                 }
             } else {
+                self.metrics
+                    .authority_refreshed(&self.shared.config.secret_name, "ok");
                 self.ready.ready();
             }
             let pause = if self.can_serve(now) { TICK } else { FIRST_TRIES };
@@ -302,38 +266,66 @@ impl<S: SecretStore> Keeper<S> {
             secret_name,
             ..
         } = &self.shared.config;
-        let mut failed = None;
         for _ in 0..CONFLICTS {
             let mut secret = self.store.get().await?;
             let data = secret.data.take().unwrap_or_default();
-            let plan = plan(&data, common_name, policy, now)?;
+            let held = self.shared.held();
+            let pinned = self.pinned(&data, held.as_deref()).await?;
+            let circumstances = Circumstances {
+                common_name,
+                policy,
+                held: held.as_deref(),
+                pinned,
+                abandoned: secret.annotations().get(ABANDON_ANNOTATION).map(String::as_str),
+                now,
+            };
+            let plan = plan(&data, circumstances)?;
             // First what is stored: a write that fails must not keep this replica from serving.
-            if let Some(stored) = &plan.stored {
+            if let Some(stored) = plan.stored {
                 self.serve(stored, now)?;
             }
             let Some((transition, set)) = plan.write else {
                 return Ok(());
             };
             secret.data = Some(set.merged_into(data));
-            match self.store.replace(&secret).await {
+            let written = self.store.replace(&secret).await;
+            wipe(secret.data.take().unwrap_or_default());
+            match written {
                 Ok(()) => {
                     tracing::info!(secret = secret_name, ?transition, "certificate authority written");
-                    return self.serve(&set, now);
+                    return self.serve(set, now);
                 }
-                Err(WriteError::Conflict) => failed = Some("other replicas keep writing first"),
+                Err(WriteError::Conflict) => {}
                 Err(WriteError::Other(error)) => return Err(error),
             }
         }
-        failed.map_or(Ok(()), |message| {
-            Err(AuthorityError::Api {
-                action: "update",
-                message: message.to_owned(),
-            })
+        Err(AuthorityError::Api {
+            action: "update the Secret",
+            message: "other replicas keep writing first".to_owned(),
         })
     }
 
-    fn serve(&self, set: &CaSet, now: Timestamp) -> Result<(), AuthorityError> {
-        self.shared.adopt(set, now)?;
+    /// What clients trust, read only where it matters: this replica holds no authority yet, or the Secret holds another.
+    async fn pinned(&self, data: &SecretData, held: Option<&CaSet>) -> Result<Pinned, AuthorityError> {
+        if self.shared.config.pinned_in.is_none() {
+            return Ok(Pinned::nothing());
+        }
+        if let Some(held) = held {
+            let pinned = Pinned::by(held);
+            let goes_on = match CaSet::parse(data) {
+                Ok(Some(stored)) => pinned.allows(&stored),
+                Ok(None) | Err(_) => true,
+            };
+            if goes_on {
+                return Ok(pinned);
+            }
+        }
+        self.store.pinned().await
+    }
+
+    fn serve(&self, set: CaSet, now: Timestamp) -> Result<(), AuthorityError> {
+        let set = Arc::new(set);
+        self.shared.adopt(&set, now)?;
         let secret = &self.shared.config.secret_name;
         if let Some(leaf) = self.shared.leaf.load().as_ref() {
             self.metrics

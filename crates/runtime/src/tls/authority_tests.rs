@@ -15,6 +15,7 @@ fn config() -> AuthorityConfig {
         policy: AuthorityPolicy::WEBHOOK,
         dns_names: vec![NAME.to_owned()],
         ips: Vec::new(),
+        pinned_in: None,
     }
 }
 
@@ -29,11 +30,16 @@ pub(crate) fn authority_for_tests() -> Authority {
 /// Gives the authority a new certificate, as if its Secret had been emptied.
 pub(crate) fn rotate_for_tests(authority: &Authority) {
     let now = Timestamp::now();
-    let (_, set) = plan(&SecretData::new(), "test", &AuthorityPolicy::WEBHOOK, now)
-        .unwrap()
-        .write
-        .unwrap();
-    authority.shared.adopt(&set, now).unwrap();
+    let circumstances = Circumstances {
+        common_name: "test",
+        policy: &AuthorityPolicy::WEBHOOK,
+        held: None,
+        pinned: Pinned::nothing(),
+        abandoned: None,
+        now,
+    };
+    let (_, set) = plan(&SecretData::new(), circumstances).unwrap().write.unwrap();
+    authority.shared.adopt(&Arc::new(set), now).unwrap();
 }
 
 /// One Secret whose writes need the version that was read.
@@ -46,6 +52,9 @@ struct State {
     data: SecretData,
     version: u64,
     reject_writes: bool,
+    /// The bundle in the ConfigMap.
+    published: String,
+    annotation: Option<String>,
 }
 
 impl Memory {
@@ -70,7 +79,18 @@ impl SecretStore for Memory {
             ..Secret::default()
         };
         secret.metadata.resource_version = Some(state.version.to_string());
+        let annotation = state.annotation.clone();
+        secret.metadata.annotations =
+            annotation.map(|value| [(ABANDON_ANNOTATION.to_owned(), value)].into_iter().collect());
         Ok(secret)
+    }
+
+    async fn pinned(&self) -> Result<Pinned, AuthorityError> {
+        let published = self.0.lock().unwrap().published.clone();
+        Ok(match published.as_str() {
+            "" => Pinned::nothing(),
+            text => Pinned::Known(super::super::certificate::parse_bundle(text.as_bytes()).unwrap()),
+        })
     }
 
     async fn replace(&self, secret: &Secret) -> Result<(), WriteError> {
@@ -93,8 +113,12 @@ impl SecretStore for Memory {
 }
 
 fn replica(store: &Memory) -> (Keeper<Memory>, Authority, Readiness, Metrics) {
+    replica_of(store, config())
+}
+
+fn replica_of(store: &Memory, config: AuthorityConfig) -> (Keeper<Memory>, Authority, Readiness, Metrics) {
     let (readiness, metrics) = (Readiness::new(), Metrics::new("webhook"));
-    let authority = Authority::new(config()).unwrap();
+    let authority = Authority::new(config).unwrap();
     let keeper = Keeper {
         store: store.clone(),
         shared: Arc::clone(&authority.shared),
@@ -264,4 +288,67 @@ fn the_resolver_shows_no_key() {
         format!("{:?}", LeafResolver(Arc::clone(&authority_for_tests().shared))),
         "LeafResolver"
     );
+}
+
+/// A broker: its bundle is in a ConfigMap, and in pods.
+fn broker(store: &Memory) -> (Keeper<Memory>, Authority, Readiness, Metrics) {
+    let config = AuthorityConfig {
+        policy: AuthorityPolicy::BROKER,
+        pinned_in: Some("deputy-broker-bundle".to_owned()),
+        ..config()
+    };
+    replica_of(store, config)
+}
+
+#[tokio::test]
+async fn an_emptied_secret_gets_its_authority_back_from_a_replica_that_runs() {
+    let store = Memory::empty();
+    let (keeper, authority, ..) = broker(&store);
+    keeper.refresh(later(0)).await.unwrap();
+    let (bundle, leaf) = (authority.bundle().borrow().clone(), authority.leaf());
+    let data = store.0.lock().unwrap().data.clone();
+    for _ in 0..3 {
+        store.0.lock().unwrap().data.clear();
+        store.0.lock().unwrap().version += 1;
+        keeper.refresh(later(0)).await.unwrap();
+        assert_eq!(store.0.lock().unwrap().data, data);
+    }
+    assert_eq!(
+        (authority.bundle().borrow().clone(), authority.leaf()),
+        (bundle, leaf)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_begins_with_an_empty_secret_waits_while_pods_trust_another_authority() {
+    let store = Memory::empty();
+    let (keeper, authority, ..) = broker(&store);
+    keeper.refresh(Timestamp::now()).await.unwrap();
+    let trusted = authority.bundle().borrow().to_string();
+    drop(keeper);
+    {
+        let mut state = store.0.lock().unwrap();
+        state.data.clear();
+        state.published = trusted.clone();
+    }
+    let (keeper, authority, readiness, metrics) = broker(&store);
+    let shutdown = Shutdown::manual();
+    let task = tokio::spawn(keeper.run(futures::stream::pending(), shutdown.clone()));
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert!(store.0.lock().unwrap().data.is_empty());
+    let said = readiness.unmet()["serving-certificate"].clone();
+    assert!(said.contains("restore the Secret's data from a backup"), "{said}");
+    assert!(metrics.render().unwrap().contains("outcome=\"pinned\""));
+    // As the sentence says.
+    let (_, rest) = said.split_once(&format!("{ABANDON_ANNOTATION}: ")).unwrap();
+    let print = rest.split(' ').next().unwrap().to_owned();
+    store.0.lock().unwrap().annotation = Some(print);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert!(readiness.is_ready());
+    assert!(
+        authority.bundle().borrow().contains(trusted.trim()),
+        "the root of before stays in the bundle"
+    );
+    shutdown.stop();
+    task.await.unwrap();
 }

@@ -16,6 +16,9 @@ use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName, UnixTime};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
+use zeroize::{Zeroize as _, Zeroizing};
+
+use super::rotation::AuthorityError;
 
 /// How far the clocks of clients may be behind.
 const LEEWAY: Duration = Duration::from_secs(5 * 60);
@@ -129,6 +132,12 @@ impl CaCertificate {
     }
 }
 
+impl Drop for Ca {
+    fn drop(&mut self) {
+        self.key.zeroize();
+    }
+}
+
 /// An authority that can sign. Neither printed nor serialised but into its Secret.
 pub(super) struct Ca {
     pub(super) certificate: CaCertificate,
@@ -164,6 +173,17 @@ impl Ca {
             return Err(CertificateError::KeyMismatch);
         }
         Ok(Self { certificate, key })
+    }
+
+    /// The same authority once more.
+    pub(super) fn copy(&self) -> Result<Self, AuthorityError> {
+        let der = Zeroizing::new(self.key.serialize_der());
+        let key = KeyPair::try_from(der.as_slice())
+            .map_err(|error| AuthorityError::Issue(CertificateError::Make(error)))?;
+        Ok(Self {
+            certificate: self.certificate.clone(),
+            key,
+        })
     }
 
     pub(super) fn key_pem(&self) -> String {

@@ -15,7 +15,7 @@ use crate::shutdown::Shutdown;
 use crate::watch::changes;
 
 /// The key of the ConfigMap that holds the bundle.
-const BUNDLE_KEY: &str = "ca.crt";
+pub(super) const BUNDLE_KEY: &str = "ca.crt";
 
 /// Keeps the key `ca.crt` of the ConfigMap `name` equal to the bundle, until `shutdown` stops.
 ///

@@ -6,12 +6,15 @@
 pub(crate) mod authority;
 mod certificate;
 mod config_map;
+mod pinned;
 mod publish;
 mod rotation;
+mod store;
 
 pub use authority::{Authority, AuthorityConfig};
 pub use certificate::{CertificateError, bundle_trusts};
 pub use config_map::{follow_bundle_config_map, publish_bundle_config_map};
+pub use pinned::ABANDON_ANNOTATION;
 pub use publish::{PublishError, WebhookKind, publish_ca_bundle};
 pub use rotation::AuthorityError;
 
@@ -42,7 +45,7 @@ impl AuthorityPolicy {
         leaf_lifetime: DAY.saturating_mul(7),
         settle: Duration::from_secs(60 * 60),
     };
-    /// An authority of ten years: pods keep the bundle they were started with, so a next authority is published
+    /// An authority of ten years, which is never replaced silently ([`AuthorityConfig::pinned_in`]): pods keep the bundle they were started with, so a next authority is published
     /// for twenty months before it signs.
     pub const BROKER: Self = Self {
         ca_lifetime: DAY.saturating_mul(3652),

@@ -14,8 +14,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use k8s_openapi::ByteString;
+use zeroize::Zeroize as _;
 
 use super::certificate::{Ca, CaCertificate, CertificateError, after, parse_bundle};
+use super::pinned::{ABANDON_ANNOTATION, Pinned};
 use super::{AuthorityPolicy, Bundle};
 
 const CURRENT_CERTIFICATE: &str = "ca.crt";
@@ -30,8 +32,9 @@ pub(super) type SecretData = BTreeMap<String, ByteString>;
 /// An authority that can't be used. Nothing in it is secret.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
-    /// The Secret holds something else than an authority. It is never overwritten: emptying it makes a new one.
-    #[error("key {key:?} of the Secret is not usable; delete the Secret's data to have a new authority made")]
+    /// The Secret holds something else than an authority. It is not overwritten, except by a replica that holds the
+    /// authority that was there.
+    #[error("key {key:?} of the Secret is not usable; restore the Secret's data from a backup")]
     Corrupt {
         /// The key in the Secret.
         key: &'static str,
@@ -40,7 +43,7 @@ pub enum AuthorityError {
         source: CertificateError,
     },
     /// One of two keys that belong together is not there.
-    #[error("the Secret has no key {missing:?}; delete the Secret's data to have a new authority made")]
+    #[error("the Secret has no key {missing:?}; restore the Secret's data from a backup")]
     Incomplete {
         /// The key that is missing.
         missing: &'static str,
@@ -48,11 +51,31 @@ pub enum AuthorityError {
     /// The Secret does not exist. The chart makes it; this process may not.
     #[error("the Secret does not exist; the chart creates it")]
     NoSecret,
+    /// Clients trust another authority than there is, and nobody said that they may lose it.
+    #[error(
+        "the Secret holds {found}, and running pods trust the authority with the fingerprint {trusted}: restore the \
+         Secret's data from a backup. Only if it is lost for good: the annotation {ABANDON_ANNOTATION}: {trusted} on \
+         the Secret gives it up, and no pod that runs gets another credential until it is created anew"
+    )]
+    Pinned {
+        /// What is in the Secret.
+        found: &'static str,
+        /// The SHA-256 fingerprint of the root that clients trust.
+        trusted: String,
+    },
+    /// Which authority clients trust is not known, so none is made.
+    #[error("the Secret holds {found}, and which authority running pods trust is not known: {why}")]
+    PinsUnknown {
+        /// What is in the Secret.
+        found: &'static str,
+        /// Why not.
+        why: String,
+    },
     /// A new certificate could not be made.
     #[error("failed to issue a certificate")]
     Issue(#[source] CertificateError),
     /// The API server did not do what was asked.
-    #[error("failed to {action} the Secret: {message}")]
+    #[error("failed to {action}: {message}")]
     Api {
         /// What was asked.
         action: &'static str,
@@ -71,6 +94,8 @@ impl AuthorityError {
             Self::Corrupt { .. } => "corrupt",
             Self::Incomplete { .. } => "incomplete",
             Self::NoSecret => "no-secret",
+            Self::Pinned { .. } => "pinned",
+            Self::PinsUnknown { .. } => "pins-unknown",
             Self::Issue(_) => "issue",
             Self::Api { .. } => "api",
             Self::Tls(_) => "tls",
@@ -91,6 +116,8 @@ pub(super) struct CaSet {
 pub(super) enum Transition {
     /// The Secret is empty: make an authority.
     Create,
+    /// The Secret lost the authority that this replica serves with: put it back.
+    Restore,
     /// The current one expired without a successor: make another.
     Replace,
     /// Make the next one and publish it.
@@ -130,6 +157,15 @@ impl CaSet {
         }
     }
 
+    /// The same again: keys are not copied by accident.
+    fn copy(&self) -> Result<Self, AuthorityError> {
+        Ok(Self {
+            current: self.current.copy()?,
+            next: self.next.as_ref().map(Ca::copy).transpose()?,
+            retired: self.retired.clone(),
+        })
+    }
+
     /// What the Secret that held `data` should hold: other keys stay.
     pub(super) fn merged_into(&self, mut data: SecretData) -> SecretData {
         data.retain(|key, _| !KEYS.contains(&key.as_str()));
@@ -147,16 +183,18 @@ impl CaSet {
         data
     }
 
-    /// What clients should trust.
+    /// What clients should trust, the one that signs first.
+    pub(super) fn certificates(&self) -> impl Iterator<Item = &CaCertificate> {
+        let next = self.next.iter().map(|next| &next.certificate);
+        std::iter::once(&self.current.certificate)
+            .chain(next)
+            .chain(&self.retired)
+    }
+
+    /// The same as PEM.
     pub(super) fn bundle(&self) -> Bundle {
-        let mut bundle = self.current.certificate.pem.clone();
-        if let Some(next) = &self.next {
-            bundle.push_str(&next.certificate.pem);
-        }
-        self.retired
-            .iter()
-            .for_each(|retired| bundle.push_str(&retired.pem));
-        bundle.into()
+        let text: String = self.certificates().map(|one| one.pem.as_str()).collect();
+        text.into()
     }
 
     /// What is due at `now`.
@@ -200,10 +238,10 @@ impl CaSet {
             (Transition::Create | Transition::Replace, _) => (new()?, None),
             (Transition::Prepare, _) => (current, Some(new()?)),
             (Transition::Switch, Some(next)) => {
-                retired.push(current.certificate);
+                retired.push(current.certificate.clone());
                 (next, None)
             }
-            (Transition::Switch | Transition::Prune, next) => (current, next),
+            (Transition::Switch | Transition::Prune | Transition::Restore, next) => (current, next),
         };
         retired.retain(|retired| !retired.is_expired(now));
         Ok(Self {
@@ -216,41 +254,88 @@ impl CaSet {
 
 /// The set in a Secret and what is due, done: the set to use now, and the set to write when that differs.
 pub(super) struct Plan {
-    /// What the Secret holds. `None` when it is empty.
+    /// What the Secret holds. `None` when it holds nothing that can be used.
     pub(super) stored: Option<CaSet>,
     /// What to write into it.
     pub(super) write: Option<(Transition, CaSet)>,
 }
 
+/// What is to be thought of beside the Secret.
+pub(super) struct Circumstances<'a> {
+    pub(super) common_name: &'a str,
+    pub(super) policy: &'a AuthorityPolicy,
+    /// What this replica serves with.
+    pub(super) held: Option<&'a CaSet>,
+    /// What clients trust.
+    pub(super) pinned: Pinned,
+    /// The fingerprint of the authority that somebody gave up.
+    pub(super) abandoned: Option<&'a str>,
+    pub(super) now: Timestamp,
+}
+
 /// Reads a Secret and decides what to write into it.
-pub(super) fn plan(
-    data: &SecretData,
-    common_name: &str,
-    policy: &AuthorityPolicy,
-    now: Timestamp,
-) -> Result<Plan, AuthorityError> {
-    let Some(stored) = CaSet::parse(data)? else {
-        let current = Ca::generate(common_name, policy.ca_lifetime, now).map_err(AuthorityError::Issue)?;
-        let set = CaSet {
-            current,
-            next: None,
-            retired: Vec::new(),
-        };
-        return Ok(Plan {
-            stored: None,
-            write: Some((Transition::Create, set)),
-        });
-    };
-    let write = match (stored.due(policy, now), CaSet::parse(data)?) {
-        (Some(transition), Some(copy)) => {
-            Some((transition, copy.apply(transition, common_name, policy, now)?))
+pub(super) fn plan(data: &SecretData, circumstances: Circumstances<'_>) -> Result<Plan, AuthorityError> {
+    let Circumstances {
+        common_name,
+        policy,
+        held,
+        pinned,
+        abandoned,
+        now,
+    } = circumstances;
+    let given_up = abandoned.is_some() && pinned.let_go("", abandoned).is_ok();
+    let stored = match (CaSet::parse(data), held) {
+        (Ok(Some(stored)), _) => stored,
+        // Whoever emptied or damaged it did not mean to cut off every client.
+        (Ok(None) | Err(_), Some(held)) if !given_up => {
+            return Ok(Plan {
+                stored: None,
+                write: Some((Transition::Restore, held.copy()?)),
+            });
         }
-        _ => None,
+        (Ok(None), _) => {
+            pinned.let_go("no authority", abandoned)?;
+            let current =
+                Ca::generate(common_name, policy.ca_lifetime, now).map_err(AuthorityError::Issue)?;
+            let set = CaSet {
+                current,
+                next: None,
+                // Other replicas may serve with them for a moment.
+                retired: pinned.into_roots(),
+            };
+            return Ok(Plan {
+                stored: None,
+                write: Some((Transition::Create, set)),
+            });
+        }
+        (Err(damaged), _) => return Err(damaged),
+    };
+    if !pinned.allows(&stored) {
+        pinned.let_go("another authority", abandoned)?;
+    }
+    let due = stored.due(policy, now);
+    if due == Some(Transition::Replace) {
+        // However old it is by this clock.
+        pinned.let_go("an authority that has expired", abandoned)?;
+    }
+    let write = match due {
+        Some(transition) => Some((
+            transition,
+            stored.copy()?.apply(transition, common_name, policy, now)?,
+        )),
+        None => None,
     };
     Ok(Plan {
         stored: Some(stored),
         write,
     })
+}
+
+/// Overwrites what held keys.
+pub(super) fn wipe(data: SecretData) {
+    for (_, ByteString(mut bytes)) in data {
+        bytes.zeroize();
+    }
 }
 
 type Slot = Option<(Ca, Vec<CaCertificate>)>;

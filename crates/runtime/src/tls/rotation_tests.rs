@@ -1,6 +1,9 @@
 use std::time::Duration;
 
+use rustls_pki_types::CertificateDer;
+
 use super::super::bundle_trusts;
+use super::super::pinned::fingerprint;
 use super::*;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -12,11 +15,23 @@ fn start() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().unwrap()
 }
 
+/// A replica that begins: it holds nothing, and nobody trusts anything yet.
+fn cold<'a>(policy: &'a AuthorityPolicy, now: Timestamp) -> Circumstances<'a> {
+    Circumstances {
+        common_name: "Deputy webhook CA",
+        policy,
+        held: None,
+        pinned: Pinned::nothing(),
+        abandoned: None,
+        now,
+    }
+}
+
 /// What a replica does with the Secret at `now`; returns the set it serves with.
 fn keep(data: &mut SecretData, policy: &AuthorityPolicy, now: Timestamp) -> (Vec<Transition>, CaSet) {
     let mut transitions = Vec::new();
     loop {
-        let plan = plan(data, "Deputy webhook CA", policy, now).unwrap();
+        let plan = plan(data, cold(policy, now)).unwrap();
         match plan.write {
             Some((transition, set)) => {
                 *data = set.merged_into(std::mem::take(data));
@@ -239,7 +254,7 @@ fn a_damaged_secret_is_an_error_that_names_the_key() {
     let message = |change: &dyn Fn(&mut SecretData)| {
         let mut data = good.clone();
         change(&mut data);
-        let error = plan(&data, "x", &POLICY, start())
+        let error = plan(&data, cold(&POLICY, start()))
             .err()
             .expect("a damaged Secret was accepted");
         let source = std::error::Error::source(&error)
@@ -286,7 +301,7 @@ fn the_certificate_of_a_leaf_is_no_authority() {
         CURRENT_CERTIFICATE,
         &super::super::certificate::to_pem(&leaf.certificate),
     );
-    let error = plan(&data, "x", &POLICY, start()).err().unwrap();
+    let error = plan(&data, cold(&POLICY, start())).err().unwrap();
     assert!(matches!(
         error,
         AuthorityError::Corrupt {
@@ -294,4 +309,185 @@ fn the_certificate_of_a_leaf_is_no_authority() {
             source: CertificateError::NotAnAuthority
         }
     ));
+}
+
+/// A replica that holds what is in `held`.
+fn holding<'a>(held: &'a CaSet, now: Timestamp) -> Circumstances<'a> {
+    Circumstances {
+        held: Some(held),
+        pinned: Pinned::by(held),
+        ..cold(&AuthorityPolicy::BROKER, now)
+    }
+}
+
+fn filled() -> (SecretData, CaSet) {
+    let mut data = SecretData::new();
+    let (_, set) = keep(&mut data, &AuthorityPolicy::BROKER, start());
+    (data, set)
+}
+
+fn roots(set: &CaSet) -> Vec<CertificateDer<'static>> {
+    set.certificates().map(|one| one.der.clone()).collect()
+}
+
+/// Every way to lose what a Secret held, by hand, by a tool or by a disk.
+fn losses(good: &SecretData) -> Vec<(&'static str, SecretData)> {
+    let changed = |change: &dyn Fn(&mut SecretData)| {
+        let mut data = good.clone();
+        change(&mut data);
+        data
+    };
+    vec![
+        ("emptied", SecretData::new()),
+        (
+            "emptied values",
+            changed(&|data| data.values_mut().for_each(|value| value.0.clear())),
+        ),
+        ("the key is gone", changed(&|data| remove(data, CURRENT_KEY))),
+        (
+            "the certificate is gone",
+            changed(&|data| remove(data, CURRENT_CERTIFICATE)),
+        ),
+        (
+            "rubbish",
+            changed(&|data| set(data, CURRENT_CERTIFICATE, "rubbish")),
+        ),
+    ]
+}
+
+#[test]
+fn a_replica_writes_back_what_its_secret_lost() {
+    let (good, held) = filled();
+    for (what, lost) in losses(&good) {
+        let plan = plan(&lost, holding(&held, start())).unwrap_or_else(|error| panic!("{what}: {error}"));
+        assert!(plan.stored.is_none(), "{what}");
+        let (transition, set) = plan.write.unwrap();
+        assert_eq!(transition, Transition::Restore, "{what}");
+        assert_eq!(set.merged_into(lost), good, "{what}");
+    }
+}
+
+#[test]
+fn a_replica_that_begins_makes_no_authority_while_clients_trust_another() {
+    let (good, trusted) = filled();
+    let print = fingerprint(&trusted.current.certificate.der);
+    for (what, lost) in losses(&good) {
+        let refused = |abandoned: Option<&str>| {
+            let circumstances = Circumstances {
+                pinned: Pinned::by(&trusted),
+                abandoned,
+                ..cold(&AuthorityPolicy::BROKER, start())
+            };
+            plan(&lost, circumstances)
+        };
+        for annotation in [None, Some(""), Some("true"), print.get(..16)] {
+            let error = refused(annotation)
+                .err()
+                .unwrap_or_else(|| panic!("{what}: {annotation:?}"));
+            assert!(
+                ["pinned", "incomplete", "corrupt"].contains(&error.category()),
+                "{what}"
+            );
+            let text = error.to_string();
+            assert!(text.contains("restore the Secret's data"), "{what}: {text}");
+        }
+    }
+    // Empty, and given up: the roots of before stay in the bundle.
+    let circumstances = Circumstances {
+        pinned: Pinned::by(&trusted),
+        abandoned: Some(&print),
+        ..cold(&AuthorityPolicy::BROKER, start())
+    };
+    let (transition, new) = plan(&SecretData::new(), circumstances).unwrap().write.unwrap();
+    assert_eq!(transition, Transition::Create);
+    assert_eq!(roots(&new)[1..], roots(&trusted));
+    assert_ne!(roots(&new)[0], roots(&trusted)[0]);
+}
+
+#[test]
+fn another_authority_in_the_secret_is_not_served_with_until_the_trusted_one_is_given_up() {
+    let (_, trusted) = filled();
+    let (other, _) = filled();
+    let print = fingerprint(&trusted.current.certificate.der);
+    for held in [None, Some(&trusted)] {
+        let found = |abandoned| {
+            let circumstances = Circumstances {
+                held,
+                pinned: Pinned::by(&trusted),
+                abandoned,
+                ..cold(&AuthorityPolicy::BROKER, start())
+            };
+            plan(&other, circumstances)
+        };
+        assert_eq!(found(None).err().unwrap().category(), "pinned");
+        let plan = found(Some(print.as_str())).unwrap();
+        assert!(plan.stored.is_some() && plan.write.is_none());
+    }
+}
+
+#[test]
+fn an_authority_that_goes_on_from_the_trusted_one_is_served_with() {
+    let mut data = SecretData::new();
+    let mut bundles = Vec::new();
+    for day in [0, 2600, 3100] {
+        let now = after(start(), DAY * day);
+        let (_, set) = keep(&mut data, &AuthorityPolicy::BROKER, now);
+        bundles.push(set);
+        // A replica, or a ConfigMap, that knows any earlier state.
+        for earlier in &bundles {
+            let circumstances = Circumstances {
+                pinned: Pinned::by(earlier),
+                ..cold(&AuthorityPolicy::BROKER, now)
+            };
+            assert!(plan(&data, circumstances).unwrap().stored.is_some(), "day {day}");
+        }
+    }
+    assert_eq!(bundles[2].retired.len(), 1, "it was switched");
+}
+
+#[test]
+fn what_clients_trust_must_be_known_before_an_authority_is_made() {
+    let unknown = || Pinned::Unknown("the ConfigMap does not exist".to_owned());
+    let circumstances = |abandoned| Circumstances {
+        pinned: unknown(),
+        abandoned,
+        ..cold(&AuthorityPolicy::BROKER, start())
+    };
+    for abandoned in [None, Some("true")] {
+        let error = plan(&SecretData::new(), circumstances(abandoned)).err().unwrap();
+        assert_eq!(error.category(), "pins-unknown");
+    }
+    // What is there is served with all the same.
+    let (data, _) = filled();
+    assert!(plan(&data, circumstances(None)).unwrap().stored.is_some());
+}
+
+#[test]
+fn a_clock_that_is_decades_ahead_replaces_no_authority_that_clients_trust() {
+    let (data, trusted) = filled();
+    let circumstances = Circumstances {
+        pinned: Pinned::by(&trusted),
+        ..cold(&AuthorityPolicy::BROKER, after(start(), DAY * 20_000))
+    };
+    assert_eq!(plan(&data, circumstances).err().unwrap().category(), "pinned");
+}
+
+#[test]
+fn who_holds_an_authority_makes_another_only_when_it_is_given_up() {
+    let (_, held) = filled();
+    let print = fingerprint(&held.current.certificate.der);
+    let circumstances = Circumstances {
+        abandoned: Some(&print),
+        ..holding(&held, start())
+    };
+    let (transition, new) = plan(&SecretData::new(), circumstances).unwrap().write.unwrap();
+    assert_eq!(transition, Transition::Create);
+    // The same annotation says nothing about the new one.
+    let circumstances = Circumstances {
+        abandoned: Some(&print),
+        ..holding(&new, start())
+    };
+    let (transition, again) = plan(&SecretData::new(), circumstances).unwrap().write.unwrap();
+    assert_eq!(transition, Transition::Restore);
+    assert_eq!(roots(&again), roots(&new));
 }
