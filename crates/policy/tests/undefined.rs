@@ -96,7 +96,7 @@ fn verdicts_hold_under_every_reading(
             );
         }
     }
-    assert!(counts.iter().all(|count| *count > 100), "{counts:?}");
+    assert!(counts.iter().all(|count| *count > 20), "{counts:?}");
     assert!(late * 50 < counts[1], "{late} of {counts:?}");
 }
 
@@ -149,23 +149,39 @@ fn a_lone_star_of_an_arn_operator_is_every_arn_and_perhaps_every_text() {
         Some("y"),
     ];
     let conditions = [
-        ("ArnLike", "*", [Some(false), Some(true), Some(true), None, None]),
+        (
+            "ArnLike",
+            json!("*"),
+            [Some(false), Some(true), Some(true), None, None],
+        ),
         (
             "ArnEqualsIfExists",
-            "*",
+            json!("*"),
             [Some(true), Some(true), Some(true), None, None],
         ),
         (
             "ArnLike",
-            "arn:aws:s3:::a",
+            json!("arn:aws:s3:::a"),
             [false, true, false, false, false].map(Some),
         ),
-        ("StringLike", "x*", [false, false, false, true, false].map(Some)),
-        ("StringLike", "*", [false, true, true, true, true].map(Some)),
-        ("Null", "false", [false, true, true, true, true].map(Some)),
-        ("Null", "true", [true, false, false, false, false].map(Some)),
+        (
+            "StringLike",
+            json!(["arn:aws:s3:::a", "x*"]),
+            [false, true, false, true, false].map(Some),
+        ),
+        (
+            "StringLike",
+            json!("*"),
+            [false, true, true, true, true].map(Some),
+        ),
+        ("Null", json!("false"), [false, true, true, true, true].map(Some)),
+        (
+            "Null",
+            json!("true"),
+            [true, false, false, false, false].map(Some),
+        ),
     ];
-    let statement = |(operator, value, _): &(&str, &str, _)| json!({"Action": "s3:A", "Resource": "*", "Condition": {*operator: {"aws:PrincipalTag/a": value}}});
+    let statement = |(operator, value, _): &(&str, Value, _)| json!({"Action": "s3:A", "Resource": "*", "Condition": {*operator: {"aws:PrincipalTag/a": value}}});
     let statements: Vec<Value> = conditions.iter().map(statement).collect();
     let reading = |every_text: bool| -> Reading {
         let matched = |r: usize| {
