@@ -9,6 +9,7 @@ use crate::{
     document::Version,
     evaluate::Context,
     glob::{Pattern, Syntax},
+    variable::Variable,
     work::Work,
 };
 
@@ -119,6 +120,11 @@ impl ArnPattern {
     pub(crate) fn parts(&self) -> impl Iterator<Item = &Pattern> {
         self.head.iter().chain([&self.rest])
     }
+
+    /// The variables of all parts.
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &Variable> {
+        self.parts().flat_map(Pattern::variables)
+    }
 }
 
 /// A resource pattern of a statement.
@@ -132,7 +138,7 @@ pub(crate) enum ResourcePattern {
 
 impl ResourcePattern {
     /// Reads `*`, an ARN, or the beginning of one that ends in a lone `*`. The service is spelled out; variables stand in the
-    /// last part only.
+    /// last part, or for the region or the account as a whole.
     pub(crate) fn parse(text: &str, version: Version) -> Result<Self, String> {
         if text == "*" {
             return Ok(Self::Any);
@@ -145,7 +151,8 @@ impl ResourcePattern {
             ("region", region),
             ("account", account),
         ] {
-            if !part.variables().is_empty() {
+            let fits = part.sole_variable().is_some_and(|variable| variable.fits(name));
+            if !part.variables().is_empty() && !fits {
                 return Err(format!(
                     "a variable in the {name} of an ARN; AWS expands them after the fifth colon only"
                 ));
@@ -171,7 +178,14 @@ impl ResourcePattern {
 
     /// Whether a variable is in it.
     pub(crate) fn has_variables(&self) -> bool {
-        self.arn().is_some_and(|arn| !arn.rest.variables().is_empty())
+        self.arn().is_some_and(|arn| arn.variables().next().is_some())
+    }
+
+    /// Whether a variable stands for the region or the account. The guide says that none is expanded there, and a policy of
+    /// AWS's own has one: it may be what the variable is, or match nothing.
+    pub(crate) fn has_variable_in_head(&self) -> bool {
+        let in_head = |arn: &ArnPattern| arn.head.iter().any(|part| !part.variables().is_empty());
+        self.arn().is_some_and(in_head)
     }
 
     /// The pattern of the resource part, when there is one.

@@ -366,13 +366,30 @@ impl Pattern {
         Some((parts.try_into().ok()?, self.part(rest)))
     }
 
+    /// Some of the tokens, with the variables that they use.
     fn part(&self, tokens: &[Token]) -> Self {
-        let used = tokens.iter().any(|token| matches!(token, Token::Var(_)));
-        let variables = if used { self.variables.clone() } else { Vec::new() };
+        let mut ids: HashMap<u16, u16> = HashMap::new();
+        let mut variables = Vec::new();
+        let renumbered = tokens.iter().map(|token| match *token {
+            Token::Var(id) => Token::Var(*ids.entry(id).or_insert_with(|| {
+                variables.extend(self.variables.get(usize::from(id)).cloned());
+                // There are no more than in the whole, whose ids have as many bits.
+                u16::try_from(variables.len().saturating_sub(1)).unwrap_or(u16::MAX)
+            })),
+            token => token,
+        });
         Self {
-            tokens: tokens.to_vec(),
+            tokens: renumbered.collect(),
             variables,
             fold: self.fold,
+        }
+    }
+
+    /// The variable, when the pattern is one and nothing else.
+    pub(crate) fn sole_variable(&self) -> Option<&Variable> {
+        match self.tokens.as_slice() {
+            [Token::Var(id)] => self.variables.get(usize::from(*id)),
+            _ => None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     arn::{ArnPattern, ResourcePattern},
     glob::{Pattern, Token, fold},
-    variable::Variable,
+    variable::{Variable, is_word},
 };
 
 /// One position of a track.
@@ -15,6 +15,15 @@ enum Step {
     Many(bool),
     /// The value of a variable, as one letter of its own.
     Var(u16),
+    /// The same for a value that has no colon.
+    Word(u16),
+}
+
+impl Step {
+    /// Whether a run of it may have a colon.
+    fn takes_a_colon(self) -> bool {
+        !matches!(self, Self::Many(false) | Self::Word(_))
+    }
 }
 
 /// A letter of a word: a character, or the whole value of a variable, whatever it is.
@@ -22,6 +31,8 @@ enum Step {
 pub(crate) enum Letter {
     Char(char),
     Var(u16),
+    /// The value of a variable that has no colon ([`crate::variable::is_word`]).
+    Word(u16),
 }
 
 /// What a variable is in the case that is looked at.
@@ -128,7 +139,8 @@ impl Track {
         }
         let mut steps = Vec::new();
         // A value with a colon would not stay in its part, so nothing is sure there.
-        let of_head = |part: &Pattern| reading == Reading::Surely && !part.variables().is_empty();
+        let of_head =
+            |part: &Pattern| reading == Reading::Surely && !part.variables().iter().all(Variable::is_word);
         if pattern.head.iter().any(of_head) {
             return None;
         }
@@ -181,29 +193,34 @@ impl Track {
     }
 
     fn is_run(&self, step: Step) -> bool {
-        matches!(step, Step::Many(_)) || (self.wide && matches!(step, Step::Var(_)))
+        matches!(step, Step::Many(_)) || (self.wide && matches!(step, Step::Var(_) | Step::Word(_)))
     }
 
     /// The positions after a letter.
     pub(crate) fn advance(&self, position: usize, letter: Letter, out: &mut impl FnMut(usize)) {
         let Some(step) = self.steps.get(position) else {
             // A value may end anywhere, also here.
-            if self.wide && matches!(letter, Letter::Var(_)) {
+            if self.wide && !matches!(letter, Letter::Char(_)) {
                 out(position);
             }
             return;
         };
         match letter {
             // The value may be consumed by any of the steps that follow, whole or in parts.
-            Letter::Var(_) if self.wide => (position..=self.steps.len()).for_each(out),
+            Letter::Var(_) | Letter::Word(_) if self.wide => (position..=self.steps.len()).for_each(out),
             Letter::Var(v) => match step {
                 // The value may have a colon.
                 Step::Many(true) => self.arrive(position, out),
                 Step::Var(w) if *w == v => self.arrive(position + 1, out),
                 _ => {}
             },
+            Letter::Word(v) => match step {
+                Step::Many(_) => self.arrive(position, out),
+                Step::Word(w) if *w == v => self.arrive(position + 1, out),
+                _ => {}
+            },
             Letter::Char(c) => match step {
-                step if self.is_run(*step) && (c != ':' || *step != Step::Many(false)) => {
+                step if self.is_run(*step) && (c != ':' || step.takes_a_colon()) => {
                     self.arrive(position, out);
                 }
                 Step::One(colon) if *colon || c != ':' => self.arrive(position + 1, out),
@@ -234,7 +251,8 @@ impl Track {
                 .for_each(|c| out(Letter::Char(c))),
             Some(Step::Char(c)) => out(Letter::Char(*c)),
             Some(Step::Var(v)) if !self.wide => out(Letter::Var(*v)),
-            Some(Step::One(false) | Step::Many(false)) => out(Letter::Char(':')),
+            Some(Step::Word(v)) if !self.wide => out(Letter::Word(*v)),
+            Some(Step::One(false) | Step::Many(false) | Step::Word(_)) => out(Letter::Char(':')),
             _ => {}
         }
     }
@@ -271,7 +289,11 @@ fn append(steps: &mut Vec<Step>, pattern: &Pattern, world: &World, colon: bool) 
                 let index = world.iter().position(|(key, _)| *key == variable.key)?;
                 match world.get(index)?.1 {
                     VariableCase::List => return None,
-                    VariableCase::Present => steps.push(Step::Var(u16::try_from(index).ok()?)),
+                    VariableCase::Present => {
+                        let index = u16::try_from(index).ok()?;
+                        let word = is_word(&variable.key);
+                        steps.push(if word { Step::Word(index) } else { Step::Var(index) });
+                    }
                     VariableCase::Absent => {
                         let default = variable.default.as_ref()?;
                         let folded = |c: char| if pattern.folds() { fold(c) } else { c };

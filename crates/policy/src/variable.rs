@@ -27,6 +27,33 @@ pub(crate) fn is_multi_valued(key: &str) -> bool {
     keys::arity(&key.to_lowercase()) == Arity::Multi
 }
 
+/// Variables that can stand for the region or the account of an ARN: what they stand for has no colon (IAM User Guide, "AWS
+/// global condition context keys"). In lower case, with the part.
+const WORDS: &[(&str, &str)] = &[
+    ("aws:principalaccount", "account"),
+    ("aws:requestedregion", "region"),
+    ("aws:resourceaccount", "account"),
+    ("aws:sourceaccount", "account"),
+    ("aws:vpceaccount", "account"),
+];
+
+/// Whether no value of the key has a colon. `key` is in lower case.
+pub(crate) fn is_word(key: &str) -> bool {
+    WORDS.iter().any(|(known, _)| *known == key)
+}
+
+impl Variable {
+    /// Whether it can stand for this part of an ARN.
+    pub(crate) fn fits(&self, part: &str) -> bool {
+        self.default.is_none() && WORDS.contains(&(self.key.as_str(), part))
+    }
+
+    /// Whether what stands for it has no colon.
+    pub(crate) fn is_word(&self) -> bool {
+        is_word(&self.key) && self.default.as_ref().is_none_or(|text| !text.contains(':'))
+    }
+}
+
 /// Reads the text between `${` and `}`.
 pub(crate) fn parse(inner: &str) -> Result<Expansion, String> {
     match inner {

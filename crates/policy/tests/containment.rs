@@ -735,3 +735,17 @@ fn conditions_on_a_services_list_key_are_not_taken_for_contradictions() {
             "StringEquals": {"s3:prefix": "secret/"}}}]));
     contained(&list, &not_elsewhere);
 }
+
+#[test]
+fn an_account_that_is_a_variable_is_some_account() {
+    let like = |value: &str| when(json!({"ArnLike": {"aws:PrincipalArn": value}}));
+    let own = like("arn:aws:iam::${aws:PrincipalAccount}:role/x");
+    contained(&own, &own);
+    contained(&own, &like("arn:aws:iam::*:role/x"));
+    contained(&own, &like("arn:aws:iam::${aws:PrincipalAccount}:role/*"));
+    exceeds(&own, &like("arn:aws:iam::111122223333:role/x"));
+    exceeds(&like("arn:aws:iam::111122223333:role/x"), &own);
+    // What another variable stands for may have colons.
+    let named = like("arn:aws:iam::${aws:username}:role/x");
+    assert!(!contains(&[&named], &like("arn:aws:iam::*:role/x")).is_contained());
+}

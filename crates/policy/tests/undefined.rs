@@ -12,7 +12,7 @@
 
 mod support;
 
-use deputy_policy::{Document, PolicyKind};
+use deputy_policy::{Context, Decision, Document, Layers, PolicyKind, Request, evaluate};
 use serde_json::{Value, json};
 use support::engine::{Verdict, contain};
 
@@ -197,4 +197,83 @@ fn a_lone_star_of_an_arn_operator_is_every_arn_and_perhaps_every_text() {
         &[reading(false)],
         &[reading(true)],
     );
+}
+
+#[test]
+fn a_variable_for_the_account_is_what_it_stands_for_or_matches_nothing() {
+    let resources = [
+        "arn:aws:s3::${aws:PrincipalAccount}:x",
+        "arn:aws:s3::${aws:PrincipalAccount}:*",
+        "arn:aws:s3::*:x",
+        "arn:aws:s3::1:x",
+        "*",
+    ];
+    let statement = |resource: &&str| json!({"Action": "s3:A", "Resource": resource});
+    let statements: Vec<Value> = resources.iter().map(statement).collect();
+    // Account and rest of the resource, and the caller's account.
+    let callers = [None, Some("1"), Some("2"), Some("3")];
+    let requests = ["1", "2"].iter().flat_map(|account| {
+        let rests = ["x", "y"].iter();
+        rests.flat_map(move |rest| callers.map(|caller| (*account, *rest, caller)))
+    });
+    let requests: Vec<_> = requests.collect();
+    let reading = |expanded: bool| -> Reading {
+        let matched = |(account, rest, caller): &(&str, &str, Option<&str>)| {
+            let own = expanded && *caller == Some(account);
+            vec![
+                own && *rest == "x",
+                own,
+                *rest == "x",
+                *account == "1" && *rest == "x",
+                true,
+            ]
+        };
+        requests.iter().map(matched).collect()
+    };
+    verdicts_hold_under_every_reading(
+        PolicyKind::Identity,
+        &statements,
+        &[reading(true), reading(false)],
+        &[],
+    );
+}
+
+/// What an identity policy of these statements decides.
+fn decision(statements: Value, resource: &str, context: Context) -> Decision {
+    let value = json!({"Version": "2012-10-17", "Statement": statements});
+    let document = Document::from_value(&value, PolicyKind::Identity).unwrap();
+    let layers = Layers {
+        identity: &[&document],
+        ..Layers::default()
+    };
+    let request = Request {
+        action: "kms:Decrypt".to_owned(),
+        resource: resource.to_owned(),
+        principal: None,
+        context,
+    };
+    evaluate(&layers, &request).decision
+}
+
+#[test]
+fn what_is_not_defined_does_not_allow_and_does_deny() {
+    let own = json!({"Effect": "Allow", "Action": "kms:*", "Resource": "arn:*:kms:*:${aws:PrincipalAccount}:key/*"});
+    let mut not_own = own.clone();
+    not_own["Effect"] = json!("Deny");
+    let all = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
+    let key = "arn:aws:kms:us-east-1:123456789012:key/k";
+    let caller = |account: &str| Context::new().with("aws:PrincipalAccount", account);
+    for (statements, account, expected) in [
+        (json!([own]), "123456789012", Decision::ImplicitDeny),
+        (json!([own]), "999999999999", Decision::ImplicitDeny),
+        (json!([all, not_own]), "123456789012", Decision::ExplicitDeny),
+        (json!([all, not_own]), "999999999999", Decision::Allowed),
+        (json!([all, own]), "123456789012", Decision::Allowed),
+    ] {
+        assert_eq!(
+            decision(statements.clone(), key, caller(account)),
+            expected,
+            "{statements} {account}"
+        );
+    }
 }

@@ -118,7 +118,7 @@ fn by_key<'a>(
         .flatten()
         .filter_map(|s| s.resources.as_ref());
     for arn in resources.flat_map(|r| &r.items).filter_map(ResourcePattern::arn) {
-        for variable in arn.rest.variables() {
+        for variable in arn.variables() {
             use_variable(&mut keys, variable);
         }
     }

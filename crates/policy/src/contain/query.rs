@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{bits::Bits, callers, callers::Subject, keys, words};
 use crate::{
-    arn::ResourcePattern,
+    arn::{ArnPattern, ResourcePattern},
     compiled::{Compiled, CompiledStatement},
     condition::atom::Atom,
     elements::{Elements, Language},
@@ -193,7 +193,7 @@ impl<'a> Query<'a> {
                 .flat_map(|r| piece.resources.items(r));
             let of_resources = resources
                 .filter_map(ResourcePattern::arn)
-                .flat_map(|arn| arn.rest.variables());
+                .flat_map(ArnPattern::variables);
             let of_values = piece.statement.atoms.iter().flat_map(Atom::variables);
             variables.extend(of_resources.chain(of_values).map(|v: &Variable| v.key.as_str()));
         }

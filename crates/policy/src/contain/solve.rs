@@ -235,7 +235,7 @@ impl Values {
         for letter in word {
             match letter {
                 Letter::Char(c) => text.push(*c),
-                Letter::Var(v) => text.push_str(self.get(usize::from(*v))),
+                Letter::Var(v) | Letter::Word(v) => text.push_str(self.get(usize::from(*v))),
             }
         }
         text
@@ -250,7 +250,7 @@ fn plain_text(word: &[Letter]) -> Option<String> {
     word.iter()
         .map(|letter| match letter {
             Letter::Char(c) => Some(*c),
-            Letter::Var(_) => None,
+            Letter::Var(_) | Letter::Word(_) => None,
         })
         .collect()
 }

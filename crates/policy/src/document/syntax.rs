@@ -100,6 +100,10 @@ pub(super) fn resource(text: &str, version: Version, negated: bool) -> Result<Re
         refusal.suggestion = complete_arn(text, version);
         refusal
     })?;
+    if negated && pattern.has_variable_in_head() {
+        let message = "a variable before the fifth colon of an ARN in NotResource, where AWS expands none";
+        return Err(Refusal::new(Code::VariableInArnHead, message));
+    }
     let unresolved = |arn: &crate::arn::ArnPattern| arn.rest.variables().iter().any(|v| v.default.is_none());
     if negated && pattern.arn().is_some_and(unresolved) {
         return Err(Refusal::new(

@@ -6,7 +6,7 @@ use super::{
     flow::{Flow, MAX_STEPS, Needs, Side},
 };
 use crate::{
-    arn::ResourcePattern,
+    arn::{ArnPattern, ResourcePattern},
     compiled::CompiledStatement,
     condition::{Condition, Operator},
     document::{Document, Effect, Statement},
@@ -275,13 +275,18 @@ fn mismatches(
         }];
     }
     if let Some(resources) = &statement.resources
-        && !resources.matches_resource(&request.resource, request.context, work)
+        && !resources.matches_resource(
+            &request.resource,
+            request.context,
+            statement.must_be_sure(request),
+            work,
+        )
     {
         let mut without_value: Vec<String> = resources
             .items
             .iter()
             .filter_map(ResourcePattern::arn)
-            .flat_map(|arn| arn.rest.variables())
+            .flat_map(ArnPattern::variables)
             .filter(|v| v.default.is_none() && !matches!(request.context.get_lower(&v.key), Some([_])))
             .map(|v| cut(&v.spelled))
             .take(MAX_VALUES)

@@ -277,11 +277,12 @@ impl CompiledStatement {
 
     /// Whether the statement matches, whoever asks.
     fn covers(&self, request: &Prepared<'_>, work: &mut Work) -> bool {
+        let sure = self.must_be_sure(request);
         self.actions.matches_action(&request.action, work)
             && self
                 .resources
                 .as_ref()
-                .is_none_or(|r| r.matches_resource(&request.resource, request.context, work))
+                .is_none_or(|r| r.matches_resource(&request.resource, request.context, sure, work))
             && self
                 .atoms
                 .iter()
@@ -295,6 +296,16 @@ impl CompiledStatement {
             None => Undefined::Ours,
             Some(doubt) if (self.effect == Effect::Deny) == (doubt == Doubt::Refuses) => Undefined::Holds,
             Some(_) => Undefined::Fails,
+        }
+    }
+
+    /// Whether the statement matches only the resources that it matches whatever undefined constructs mean. The evaluator
+    /// takes it that such a construct does not allow and does deny.
+    fn must_be_sure(&self, request: &Prepared<'_>) -> bool {
+        match self.undefined(request) {
+            Undefined::Ours => self.effect == Effect::Allow,
+            Undefined::Holds => false,
+            Undefined::Fails => true,
         }
     }
 
@@ -320,10 +331,17 @@ impl Elements<Pattern> {
 }
 
 impl Elements<ResourcePattern> {
-    pub(crate) fn matches_resource(&self, resource: &Subject, context: &Context, work: &mut Work) -> bool {
-        self.items
-            .iter()
-            .any(|pattern| pattern.matches(resource, context, work))
+    /// `sure`: only what matches whatever undefined constructs mean.
+    pub(crate) fn matches_resource(
+        &self,
+        resource: &Subject,
+        context: &Context,
+        sure: bool,
+        work: &mut Work,
+    ) -> bool {
+        // No list that is negated has a variable in the head.
+        let mut patterns = self.items.iter();
+        patterns.any(|p| !(sure && p.has_variable_in_head()) && p.matches(resource, context, work))
             != self.negated
     }
 }

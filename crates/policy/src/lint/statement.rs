@@ -66,6 +66,11 @@ pub(super) fn lint(
     redundant(texts, items, &at, found);
     for (i, text) in texts.iter().enumerate() {
         variables(document.version(), text, || format!("{at}[{i}]"), found);
+        if items.get(i).is_some_and(ResourcePattern::has_variable_in_head) {
+            let message = "AWS's guide says that no variable is expanded before the fifth colon; one of its own policies has \
+                           one, and what it means there is not known";
+            found.push(Lint::new(Code::VariableInAccount, format!("{at}[{i}]"), message));
+        }
     }
     if never_matches(document, statement) {
         let message = "its conditions contradict each other, so no request can match it";

@@ -285,7 +285,7 @@ impl<'a> Question<'a> {
         for part in self.parts() {
             if let Some(list) = &part.statement.resources {
                 let arns = items(list, &part.resources).filter_map(|pattern| pattern.arn());
-                keys.extend(arns.flat_map(|arn| arn.rest.variables()).map(|v| v.key.as_str()));
+                keys.extend(arns.flat_map(|arn| arn.variables()).map(|v| v.key.as_str()));
             }
             keys.extend(
                 part.statement

@@ -156,7 +156,7 @@ impl Probe<'_> {
             let subject = Subject::new(&text);
             let matches = match mine {
                 Some(pattern) => pattern.matches(&subject, context, work),
-                None => elements.matches_resource(&subject, context, work),
+                None => elements.matches_resource(&subject, context, false, work),
             };
             if matches && !kept.contains(&text) {
                 kept.push(text);

@@ -26,6 +26,7 @@ use crate::{
     evaluate::{Context, Doubt, Outcome, Prepared, Request},
     positions::{VariableCase, World},
     principal::{Caller, Match},
+    variable::Variable,
     work::Work,
 };
 
@@ -111,8 +112,8 @@ impl<'a> Probe<'a> {
             .as_ref()
             .filter(|resources| !resources.negated)
             .and_then(|resources| resources.items.get(question.resource)?.arn());
-        let variables = arn.map_or(&[][..], |arn| arn.rest.variables());
-        let context = simple_context(statement, deny, variables, work)?;
+        let variables: Vec<&Variable> = arn.iter().flat_map(|arn| arn.variables()).collect();
+        let context = simple_context(statement, deny, &variables, work)?;
         let mut request = Request {
             action: String::new(),
             resource: "*".to_owned(),

@@ -23,7 +23,7 @@ use crate::{
 pub(super) fn simple_context(
     statement: &CompiledStatement,
     deny: Option<&CompiledStatement>,
-    variables: &[Variable],
+    variables: &[&Variable],
     work: &mut Work,
 ) -> Option<Context> {
     let mut context = Context::new();
@@ -35,6 +35,7 @@ pub(super) fn simple_context(
     // Values that others are made of come first.
     for variable in variables
         .iter()
+        .copied()
         .chain(atoms.iter().flat_map(|atom| atom.variables()))
     {
         if !atoms.iter().any(|atom| atom.key == variable.key) {
