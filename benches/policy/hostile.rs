@@ -8,6 +8,8 @@ use peak_alloc::PeakAlloc;
 
 #[path = "../../crates/policy/tests/support/hostile.rs"]
 mod hostile;
+#[path = "../../crates/policy/tests/support/hostile_statements.rs"]
+mod hostile_statements;
 #[path = "../../crates/policy/tests/support/hostile_texts.rs"]
 mod hostile_texts;
 
@@ -34,7 +36,9 @@ fn main() {
             missed(memory <= MEBIBYTES)
         )
     };
-    for (name, candidate, ceiling) in hostile::pairs() {
+    let statements = hostile_statements::pairs().into_iter();
+    let statements = statements.map(|(name, _, candidate, ceiling)| (name, candidate, ceiling));
+    for (name, candidate, ceiling) in hostile::pairs().into_iter().chain(statements) {
         let memory = peak(|| contains(&[&candidate], &ceiling));
         let (time, answer) = shortest(10, || contains(&[&candidate], &ceiling));
         row(

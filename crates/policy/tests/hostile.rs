@@ -11,6 +11,8 @@
 
 #[path = "support/hostile.rs"]
 mod hostile;
+#[path = "support/hostile_statements.rs"]
+mod hostile_statements;
 
 use deputy_policy::{Budget, Containment, UnknownKind, contains, contains_within};
 
@@ -40,6 +42,21 @@ fn without_a_budget_nothing_is_known() {
             let answer = contains_within(&[&[&candidate]], &ceiling, Budget::updates(updates));
             let allowed = matches!(answer, Containment::Unknown(_) | Containment::Exceeds(_));
             assert!(allowed, "{name} with {updates}: {answer:?}");
+        }
+    }
+}
+
+#[test]
+fn many_statements_end_in_an_answer() {
+    for (name, contained, candidate, ceiling) in hostile_statements::pairs() {
+        let answer = contains(&[&candidate], &ceiling);
+        match &answer {
+            Containment::Contained(_) => assert!(contained, "{name}: contained"),
+            Containment::Exceeds(witness) => assert!(!contained, "{name}: exceeds: {witness}"),
+            Containment::Unknown(reason) if contained => {
+                assert_eq!(reason.kind, UnknownKind::Budget, "{name}: {reason}")
+            }
+            Containment::Unknown(_) => {}
         }
     }
 }

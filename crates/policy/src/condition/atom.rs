@@ -68,6 +68,23 @@ impl Values {
         }
     }
 
+    /// Whether everything in `other` is in `self`, whatever the values of variables are; `true` is certain. Long lists are
+    /// not compared.
+    pub(crate) fn includes(&self, other: &Self, work: &mut Work) -> bool {
+        if self.len().saturating_mul(other.len()) > MAX_COMPARED || !work.charge(1 + other.len()) {
+            return false;
+        }
+        match (self, other) {
+            (Self::Strings(a), Self::Strings(b)) | (Self::Folded(a), Self::Folded(b)) => {
+                b.iter().all(|b| a.iter().any(|a| a.includes(b, work)))
+            }
+            (Self::Arns(a), Self::Arns(b)) => b.iter().all(|b| a.iter().any(|a| a.includes(b, work))),
+            (Self::Addresses(a), Self::Addresses(b)) => b.iter().all(|b| a.iter().any(|a| a.includes(b))),
+            (Self::Binary(a), Self::Binary(b)) => b.iter().all(|b| a.contains(b)),
+            _ => false,
+        }
+    }
+
     /// Whether a text is of the type that the values are of; there are no other texts for texts, flags and bytes, of which
     /// no negated comparison asks for the type.
     fn is_of_type(&self, text: &str) -> bool {
@@ -120,6 +137,9 @@ impl Values {
         }
     }
 }
+
+/// So many pairs of values are compared one by one.
+const MAX_COMPARED: usize = 1 << 14;
 
 /// How a condition is read where AWS does not define it: a negated comparison with a text of another type, a comparison
 /// without set operator with a list, `ForAnyValue:…IfExists` on an absent key.
@@ -223,6 +243,42 @@ impl Atom {
     /// Whether it has `ForAllValues` or `ForAnyValue`.
     pub(crate) fn has_set_operator(&self) -> bool {
         matches!(self.predicate, Predicate::Compare { set: Some(_), .. })
+    }
+
+    /// Whether this holds whenever the other condition does: the same comparison of one key with more values, or for a
+    /// negated one with fewer. `true` is certain, in every reading of what AWS does not define.
+    pub(crate) fn follows_from(&self, other: &Self, work: &mut Work) -> bool {
+        if self.key != other.key {
+            return false;
+        }
+        if self.fingerprint == other.fingerprint && self.predicate == other.predicate {
+            return true;
+        }
+        let (
+            Predicate::Compare {
+                set,
+                negated,
+                if_exists,
+                values,
+            },
+            Predicate::Compare {
+                set: of_other,
+                negated: other_negated,
+                if_exists: other_if_exists,
+                values: other_values,
+            },
+        ) = (&self.predicate, &other.predicate)
+        else {
+            return false;
+        };
+        if (set, negated) != (of_other, other_negated) || (*other_if_exists && !if_exists) {
+            return false;
+        }
+        if *negated {
+            other_values.includes(values, work)
+        } else {
+            values.includes(other_values, work)
+        }
     }
 
     /// What the value is in when the condition holds and the key has one value.

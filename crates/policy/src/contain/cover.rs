@@ -90,7 +90,7 @@ impl<'a> Parts<'a> {
 }
 
 /// Whether whoever and whatever the given statements are about satisfies the principal and the conditions of `wanted`, as
-/// far as can be seen without looking into values: each of its conditions is one of theirs.
+/// far as can be seen one by one: each of its conditions follows from one of theirs.
 pub(super) fn implied(given: &[&CompiledStatement], wanted: &CompiledStatement, work: &mut Work) -> bool {
     let principal = match &wanted.principal {
         None => true,
@@ -99,9 +99,9 @@ pub(super) fn implied(given: &[&CompiledStatement], wanted: &CompiledStatement, 
     };
     principal
         && wanted.atoms.iter().all(|w| {
-            given
-                .iter()
-                .any(|g| work.charge(1 + g.atoms.len()) && g.atoms.contains(w))
+            given.iter().any(|g| {
+                work.charge(1 + g.atoms.len()) && g.atoms.iter().any(|atom| w.follows_from(atom, work))
+            })
         })
 }
 

@@ -45,16 +45,17 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// At most so many updates of positions in patterns, about ten nanoseconds each.
+    /// At most so many updates of positions in patterns, or as much other work; a few nanoseconds each. As much again may be
+    /// spent on verifying what was found.
     pub const fn updates(updates: u64) -> Self {
         Self { updates }
     }
 }
 
 impl Default for Budget {
-    /// Some ten milliseconds: fit for an admission webhook.
+    /// Some ten milliseconds, and no input that is known takes 50: fit for an admission webhook.
     fn default() -> Self {
-        Self::updates(1_500_000)
+        Self::updates(3_000_000)
     }
 }
 

@@ -1,8 +1,11 @@
 //! What conditions say of values of a kind. Written apart from [`crate::condition::case`].
 
-use crate::condition::{
-    SetOperator,
-    atom::{Atom, Predicate, Values},
+use crate::{
+    condition::{
+        SetOperator,
+        atom::{Atom, Predicate, Values},
+    },
+    work::Work,
 };
 
 /// Where values lie towards a value set, as a set of these: some value is in it, is another one of its type, or is of
@@ -116,5 +119,58 @@ pub(super) fn holds(atom: &Atom, count: usize, places: Places, way: Way) -> bool
         None if count == 1 => all,
         None if way.lists && *negated => all,
         None => way.lists && some,
+    }
+}
+
+/// Whether a condition holds whenever another one does: it is the same, or the same comparison with values among which all
+/// of the other's are (negated: which are all among the other's).
+pub(super) fn follows(wanted: &Atom, given: &Atom, work: &mut Work) -> bool {
+    if !work.step() || wanted.key != given.key {
+        return false;
+    }
+    let (wide, narrow) = match (&wanted.predicate, &given.predicate) {
+        (wanted, given) if wanted == given => return true,
+        (
+            Predicate::Compare {
+                set,
+                negated,
+                if_exists,
+                values,
+            },
+            Predicate::Compare {
+                set: given_set,
+                negated: given_negated,
+                if_exists: given_if_exists,
+                values: given_values,
+            },
+        ) => {
+            let same = set == given_set && negated == given_negated;
+            // Where the key is absent IfExists holds.
+            if !same || (*given_if_exists && !*if_exists) {
+                return false;
+            }
+            if *negated {
+                (given_values, values)
+            } else {
+                (values, given_values)
+            }
+        }
+        _ => return false,
+    };
+    if !work.charge(narrow.len()) {
+        return false;
+    }
+    match (wide, narrow) {
+        (Values::Strings(wide), Values::Strings(narrow)) | (Values::Folded(wide), Values::Folded(narrow)) => {
+            narrow.iter().all(|n| wide.iter().any(|w| w.includes(n, work)))
+        }
+        (Values::Arns(wide), Values::Arns(narrow)) => {
+            narrow.iter().all(|n| wide.iter().any(|w| w.includes(n, work)))
+        }
+        (Values::Addresses(wide), Values::Addresses(narrow)) => {
+            narrow.iter().all(|n| wide.iter().any(|w| w.includes(n)))
+        }
+        (Values::Binary(wide), Values::Binary(narrow)) => narrow.iter().all(|n| wide.contains(n)),
+        _ => false,
     }
 }

@@ -380,7 +380,7 @@ fn resources_within(
         .is_none_or(|list| !resources.is_empty() && resources.iter().all(|r| within(*r, list, work)))
 }
 
-/// Whether the principal and all conditions of a statement are among those of others that hold.
+/// Whether the principal of a statement is that of one that matches, and all its conditions follow from those that hold.
 fn implied(given: &[Source<'_>], of: Source<'_>, work: &mut Work) -> bool {
     let wanted = &of.written.principal;
     let anyone = Some(PrincipalElement::Principal(Principal::Anyone));
@@ -389,9 +389,12 @@ fn implied(given: &[Source<'_>], of: Source<'_>, work: &mut Work) -> bool {
         || given.iter().any(|g| g.written.principal == *wanted)
         || wanted.as_ref().is_some_and(principals::is_everybody);
     let mut among = |atom| {
-        given
-            .iter()
-            .any(|g| work.charge(1 + g.compiled.atoms.len()) && g.compiled.atoms.contains(atom))
+        given.iter().any(|g| {
+            g.compiled
+                .atoms
+                .iter()
+                .any(|own| conditions::follows(atom, own, work))
+        })
     };
     principal && of.compiled.atoms.iter().all(&mut among)
 }

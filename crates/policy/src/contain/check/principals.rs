@@ -1,6 +1,6 @@
 //! Whom Principal elements mean, by the texts that a person may be called by. Written apart from [`crate::principal`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::document::{Principal, PrincipalElement};
 
@@ -9,10 +9,87 @@ use crate::document::{Principal, PrincipalElement};
 pub(super) struct Person {
     sort: Sort,
     /// What means them under `AWS`, `Service`, `Federated` or `CanonicalUser`, and how closely.
-    names: Vec<(Kind, String, Closeness)>,
-    /// Beginnings of the ARNs of all sessions of the role, in lower case.
-    sessions_of_role: Option<String>,
+    names: Vec<Name>,
+    /// Account and name of the role whose session it is, in the form of [`role_of_session`].
+    role: Option<String>,
     bounded: bool,
+}
+
+/// A text that means somebody.
+#[derive(Debug, Clone)]
+struct Name {
+    kind: Kind,
+    text: String,
+    how: Closeness,
+    /// The text with the name of the role in small letters, for sessions: AWS does not say whether its case counts there.
+    perhaps: Option<String>,
+}
+
+/// A Principal or `NotPrincipal` element by its texts.
+pub(super) struct Lists {
+    negated: bool,
+    /// With the names of roles in small letters, of which an account has no two that differ in case.
+    texts: HashSet<(Kind, String)>,
+    /// Sessions with the name of the role in small letters.
+    sessions: HashSet<String>,
+    /// The roles of the sessions.
+    roles: HashSet<String>,
+    everybody: bool,
+    every_provider: bool,
+}
+
+impl Lists {
+    pub(super) fn new(element: &PrincipalElement) -> Self {
+        let (negated, principal) = split(element);
+        let all = texts(principal);
+        let sessions = || {
+            all.iter()
+                .filter(|(kind, _)| *kind == Kind::Aws)
+                .map(|(_, text)| *text)
+        };
+        Self {
+            negated,
+            texts: all.iter().map(|(kind, text)| (*kind, of_role(text))).collect(),
+            sessions: sessions().filter_map(of_session).collect(),
+            roles: sessions().filter_map(role_of_session).collect(),
+            everybody: all.contains(&(Kind::Aws, "*")),
+            every_provider: all.contains(&(Kind::Provider, "*")),
+        }
+    }
+
+    /// How many texts there are.
+    pub(super) fn len(&self) -> usize {
+        self.texts.len()
+    }
+}
+
+/// The ARN of a role with its name, not its path, in small letters; other texts as they are.
+fn of_role(text: &str) -> String {
+    let start = text
+        .find(":role/")
+        .and_then(|_| text.rfind('/'))
+        .map_or(text.len(), |at| at + 1);
+    match text.split_at_checked(start) {
+        Some((path, name)) => format!("{path}{}", name.to_ascii_lowercase()),
+        None => text.to_owned(),
+    }
+}
+
+/// The ARN of a session with the name of its role in small letters.
+fn of_session(text: &str) -> Option<String> {
+    let (head, rest) = text.split_once(":assumed-role/")?;
+    let (role, session) = rest.split_once('/')?;
+    Some(format!(
+        "{head}:assumed-role/{}/{session}",
+        role.to_ascii_lowercase()
+    ))
+}
+
+/// The ARN of a session without the session.
+fn role_of_session(text: &str) -> Option<String> {
+    let (head, rest) = text.split_once(":assumed-role/")?;
+    let (role, _) = rest.split_once('/')?;
+    Some(format!("{head}:assumed-role/{}", role.to_ascii_lowercase()))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +102,7 @@ enum Sort {
     Else,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
     Aws,
     Service,
@@ -77,23 +154,24 @@ pub(super) fn is_everybody(element: &PrincipalElement) -> bool {
     !negated && texts(principal).contains(&(Kind::Aws, "*"))
 }
 
-/// How many texts an element has.
-pub(super) fn size(element: &PrincipalElement) -> usize {
-    texts(split(element).1).len()
-}
-
 impl Person {
     fn new(sort: Sort) -> Self {
         Self {
             sort,
-            names: vec![(Kind::Aws, "*".to_owned(), Closeness::Exact)],
-            sessions_of_role: None,
+            names: Vec::new(),
+            role: None,
             bounded: false,
         }
     }
 
-    fn called(mut self, kind: Kind, text: impl Into<String>, how: Closeness) -> Self {
-        self.names.push((kind, text.into(), how));
+    fn called(mut self, kind: Kind, text: impl AsRef<str>, how: Closeness) -> Self {
+        let text = text.as_ref();
+        self.names.push(Name {
+            kind,
+            text: of_role(text),
+            how,
+            perhaps: of_session(text),
+        });
         self
     }
 
@@ -107,53 +185,49 @@ impl Person {
 
     /// A session of a role; `iam` and `sts` are the beginnings of ARNs in the account.
     fn session(mut self, (iam, sts): (&str, &str), path: &str, role: &str, session: &str) -> Self {
-        let sessions = format!("{sts}:assumed-role/{role}/");
-        self.sessions_of_role = Some(sessions.to_lowercase());
+        let arn = format!("{sts}:assumed-role/{role}/{session}");
+        self.role = role_of_session(&arn);
         self.called(Kind::Aws, format!("{iam}:role/{path}{role}"), Closeness::Behind)
-            .called(Kind::Aws, format!("{sessions}{session}"), Closeness::Exact)
+            .called(Kind::Aws, arn, Closeness::Exact)
     }
 
-    /// The closest way in which the texts mean the person, for sure and perhaps.
-    fn closeness(&self, texts: &[(Kind, &str)]) -> (Option<Closeness>, Option<Closeness>) {
-        let (mut sure, mut perhaps) = (None, None);
-        for (kind, text) in texts {
-            for (own, name, how) in self.names.iter().filter(|(own, ..)| own == kind) {
-                match same(*own, text, name) {
-                    Same::Yes => {
-                        sure = sure.max(Some(*how));
-                        perhaps = perhaps.max(Some(*how));
-                    }
-                    Same::Perhaps => perhaps = perhaps.max(Some(*how)),
-                    Same::No => {}
-                }
+    /// How many look-ups a question about the person takes.
+    pub(super) fn cost(&self) -> usize {
+        4 * self.names.len()
+    }
+
+    /// The names that a list has for sure, and those that it has perhaps.
+    fn found<'s>(&'s self, lists: &'s Lists) -> impl Iterator<Item = (Closeness, bool)> + 's {
+        let everybody = lists.everybody.then_some((Closeness::Exact, true));
+        let provider = self.names.iter().any(|name| name.kind == Kind::Provider);
+        let provider = (provider && lists.every_provider).then_some((Closeness::Exact, true));
+        let names = self.names.iter().filter_map(|name| {
+            let key = (name.kind, name.text.clone());
+            if lists.texts.contains(&key) {
+                return Some((name.how, true));
             }
-        }
-        (sure, perhaps)
+            let perhaps = name.perhaps.as_ref().filter(|_| name.kind == Kind::Aws)?;
+            lists.sessions.contains(perhaps).then_some((name.how, false))
+        });
+        everybody.into_iter().chain(provider).chain(names)
     }
 
     /// Whether a statement with the element may be about the person, and whether it surely is.
-    pub(super) fn is_meant(&self, element: &PrincipalElement) -> (bool, bool) {
-        let (negated, principal) = split(element);
-        let texts = texts(principal);
-        let (sure, perhaps) = self.closeness(&texts);
-        if !negated {
-            return (perhaps.is_some(), sure.is_some());
+    pub(super) fn is_meant(&self, lists: &Lists) -> (bool, bool) {
+        let found: Vec<(Closeness, bool)> = self.found(lists).collect();
+        let sure = || found.iter().filter(|(_, sure)| *sure).map(|(how, _)| *how);
+        let perhaps = found.iter().map(|(how, _)| *how).max();
+        if !lists.negated {
+            return (perhaps.is_some(), sure().next().is_some());
         }
         if self.bounded {
             return (true, true);
         }
-        let lists = |how| {
-            texts.iter().any(|(kind, text)| {
-                (*text == "*" && *kind == Kind::Aws)
-                    || self.names.iter().any(|(own, name, of)| {
-                        own == kind && *of == how && same(*own, text, name) == Same::Yes
-                    })
-            })
-        };
+        let has = |how| lists.everybody || sure().any(|of| of == how);
         let (account, behind, exact) = (
-            lists(Closeness::Account),
-            lists(Closeness::Behind),
-            lists(Closeness::Exact),
+            has(Closeness::Account),
+            has(Closeness::Behind),
+            has(Closeness::Exact),
         );
         // The guide: list the account, and the role of a session, too; else whether somebody is spared is not defined.
         let (surely_spared, perhaps_spared) = match self.sort {
@@ -161,57 +235,16 @@ impl Person {
             Sort::User => (account && exact, perhaps == Some(Closeness::Exact)),
             Sort::Federated => (account && exact, perhaps > Some(Closeness::Account)),
             Sort::Session => {
-                let one_by_one = texts.iter().any(|(kind, text)| {
-                    let start = self.sessions_of_role.as_deref().unwrap_or_default();
-                    *kind == Kind::Aws && text.to_lowercase().starts_with(start)
-                });
+                let one_by_one = self.role.as_ref().is_some_and(|role| lists.roles.contains(role));
                 let by_role = perhaps == Some(Closeness::Behind) && !one_by_one;
                 (
                     account && behind && exact,
                     perhaps == Some(Closeness::Exact) || by_role,
                 )
             }
-            Sort::Else => (sure.is_some(), perhaps.is_some()),
+            Sort::Else => (sure().next().is_some(), perhaps.is_some()),
         };
         (!surely_spared, !perhaps_spared)
-    }
-}
-
-#[derive(PartialEq, Eq)]
-enum Same {
-    Yes,
-    Perhaps,
-    No,
-}
-
-/// Whether a listed text is a name. The names of roles are compared without case: in the ARN of a role surely, in that of a
-/// session perhaps.
-fn same(kind: Kind, text: &str, name: &str) -> Same {
-    if text == name || (kind == Kind::Provider && text == "*") {
-        return Same::Yes;
-    }
-    if kind != Kind::Aws {
-        return Same::No;
-    }
-    let cut = |text: &str, marker: &str| -> Option<(String, String, String)> {
-        let at = text.find(marker)? + marker.len();
-        let (head, rest) = text.split_at_checked(at)?;
-        if marker == ":role/" {
-            let last = rest.rfind('/').map_or(0, |at| at + 1);
-            let (path, role) = rest.split_at_checked(last)?;
-            Some((format!("{head}{path}"), role.to_ascii_lowercase(), String::new()))
-        } else {
-            let (role, session) = rest.split_once('/')?;
-            Some((head.to_owned(), role.to_ascii_lowercase(), session.to_owned()))
-        }
-    };
-    let alike = |marker: &str| cut(text, marker).is_some_and(|text| cut(name, marker) == Some(text));
-    if alike(":role/") {
-        Same::Yes
-    } else if alike(":assumed-role/") {
-        Same::Perhaps
-    } else {
-        Same::No
     }
 }
 
@@ -293,11 +326,7 @@ pub(super) fn everybody<'a>(elements: impl Iterator<Item = &'a PrincipalElement>
     for id in canonical {
         people.extend(bare.iter().filter_map(|person| {
             let how = match person.sort {
-                Sort::Else
-                    if person.names.iter().all(|(kind, ..)| *kind == Kind::Aws) && person.names.len() > 1 =>
-                {
-                    Closeness::Exact
-                }
+                Sort::Else if person.names.iter().any(|name| name.kind == Kind::Aws) => Closeness::Exact,
                 Sort::Else => return None,
                 _ => Closeness::Account,
             };

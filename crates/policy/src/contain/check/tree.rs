@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Checked, Layers, Source, ensure,
-    principals::{self, Person},
+    principals::{self, Lists, Person},
     product, statements,
     values::{self, TOO_MUCH},
 };
@@ -75,6 +75,7 @@ struct Part<'a> {
     statement: &'a CompiledStatement,
     actions: Picks,
     resources: Picks,
+    lists: OnceCell<Option<Lists>>,
 }
 
 /// What a dimension is about.
@@ -189,7 +190,14 @@ impl<'a> Part<'a> {
             statement: source.compiled,
             actions,
             resources,
+            lists: OnceCell::new(),
         }
+    }
+
+    /// Whom the statement is about.
+    fn lists(&self) -> Option<&Lists> {
+        let read = || self.source.written.principal.as_ref().map(Lists::new);
+        self.lists.get_or_init(read).as_ref()
     }
 }
 
@@ -455,13 +463,13 @@ impl<'a> Question<'a> {
         };
         let people = self.people.get_or_init(|| principals::everybody(elements()));
         let people = people.as_deref().ok_or(TOO_MUCH)?;
-        let size: usize = elements().map(|element| 1 + principals::size(element)).sum();
+        let lists = self.parts().filter_map(Part::lists);
+        let size: usize = lists.map(|lists| 1 + lists.len()).sum();
+        ensure(work.charge(64 * people.len() + 16 * size), TOO_MUCH)?;
         for person in people {
-            ensure(work.charge(4 * size + alive.len() + branches.size()), TOO_MUCH)?;
-            let meant = |part: &Part<'a>| {
-                let element = part.source.written.principal.as_ref();
-                element.map_or((true, true), |element| person.is_meant(element))
-            };
+            let looks = (self.positive.len() + alive.len()) * (4 + person.cost());
+            ensure(work.charge(8 * looks + branches.size()), TOO_MUCH)?;
+            let meant = |part: &Part<'a>| part.lists().map_or((true, true), |lists| person.is_meant(lists));
             if !self.positive.iter().all(|part| meant(part).0) {
                 continue;
             }

@@ -99,21 +99,22 @@ fn pieces(
     let none = Bits::empty(count);
     let mut seen: HashSet<Bits> = HashSet::new();
     let mut pieces = Vec::new();
-    for text in points::points(class, values) {
+    let size: usize = values.iter().map(|set| 1 + set.len()).sum();
+    for point in points::points(class, values) {
+        if !work.charge(16 + size) {
+            return Err(Exhausted);
+        }
         let mut inside = none.clone();
         for (i, set) in of_class.iter().zip(values) {
-            if set.accepts(&text, &crate::Context::new(), work) {
+            if point.is_in(set) {
                 inside.insert(*i);
             }
-        }
-        if work.exhausted() {
-            return Err(Exhausted);
         }
         if seen.insert(inside.clone()) {
             let other = none.clone();
             pieces.push((
                 Draft { inside, other },
-                Some(text.chars().map(Letter::Char).collect()),
+                Some(point.text().chars().map(Letter::Char).collect()),
             ));
         }
     }

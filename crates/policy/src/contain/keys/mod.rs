@@ -243,7 +243,7 @@ impl<'k, 'a> Options<'k, 'a> {
         doubtful: bool,
         work: &mut Work,
     ) -> Result<(), Exhausted> {
-        if !work.charge((self.atoms + 1) * readings.len()) {
+        if !work.charge((3 * self.atoms + 8) * readings.len()) {
             return Err(Exhausted);
         }
         let holds = |located: &Located<'_>, reading: Reading| {
@@ -276,7 +276,7 @@ impl<'k, 'a> Options<'k, 'a> {
         }
         let doubtful = doubtful || outcomes.len() > 1;
         for kept in outcomes.into_iter().flatten() {
-            if !work.charge(self.found.len() * (1 + self.negative.len() / 64)) {
+            if !work.charge(4 * self.found.len()) {
                 return Err(Exhausted);
             }
             let worse =

@@ -43,19 +43,52 @@ pub(super) fn is_of_type(class: Class, of: KeyType) -> bool {
     )
 }
 
-/// Texts for all pieces.
-pub(super) fn points(class: Class, sets: &[&Values]) -> Vec<String> {
+/// A value that stands for a piece of its type.
+pub(super) enum Point {
+    Number(i128),
+    Date(i128),
+    Bytes(Vec<u8>),
+    Address(Cidr),
+}
+
+impl Point {
+    /// Whether it is among the values of a set of its type.
+    pub(super) fn is_in(&self, set: &Values) -> bool {
+        match (self, set) {
+            (Self::Number(n), Values::Numbers(compare, values))
+            | (Self::Date(n), Values::Dates(compare, values)) => values.iter().any(|v| compare.holds(*n, *v)),
+            (Self::Bytes(bytes), Values::Binary(values)) => values.contains(bytes),
+            (Self::Address(address), Values::Addresses(ranges)) => {
+                ranges.iter().any(|range| range.includes(address))
+            }
+            _ => false,
+        }
+    }
+
+    /// The value as a request has it.
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::Number(n) => value::decimal_text(*n),
+            Self::Date(n) => value::instant_text(*n),
+            Self::Bytes(bytes) => value::to_base64(bytes),
+            Self::Address(address) => address.first(),
+        }
+    }
+}
+
+/// Values for all pieces.
+pub(super) fn points(class: Class, sets: &[&Values]) -> Vec<Point> {
     match class {
         Class::Numbers => ordered(sets, 10_i128.pow(18))
             .into_iter()
-            .map(value::decimal_text)
+            .map(Point::Number)
             .collect(),
         Class::Dates => ordered(sets, 1_000_000_000)
             .into_iter()
-            .map(value::instant_text)
+            .map(Point::Date)
             .collect(),
-        Class::Binary => binaries(sets),
-        Class::Addresses => addresses(sets),
+        Class::Binary => binaries(sets).into_iter().map(Point::Bytes).collect(),
+        Class::Addresses => addresses(sets).into_iter().map(Point::Address).collect(),
     }
 }
 
@@ -85,7 +118,7 @@ fn ordered(sets: &[&Values], unit: i128) -> Vec<i128> {
 }
 
 /// Every value, and one that is none of them.
-fn binaries(sets: &[&Values]) -> Vec<String> {
+fn binaries(sets: &[&Values]) -> Vec<Vec<u8>> {
     let mut values: Vec<&Vec<u8>> = sets
         .iter()
         .flat_map(|set| match set {
@@ -97,15 +130,11 @@ fn binaries(sets: &[&Values]) -> Vec<String> {
     values.dedup();
     let longest = values.iter().map(|value| value.len()).max().unwrap_or(0);
     let other = vec![b'x'; longest + 1];
-    values
-        .into_iter()
-        .chain([&other])
-        .map(|bytes| value::to_base64(bytes))
-        .collect()
+    values.into_iter().cloned().chain([other]).collect()
 }
 
 /// The first address of every range, the one after every range, and the first of each family.
-fn addresses(sets: &[&Values]) -> Vec<String> {
+fn addresses(sets: &[&Values]) -> Vec<Cidr> {
     let mut texts = vec!["198.51.100.7".to_owned(), "2001:db8::7".to_owned()];
     for set in sets {
         let Values::Addresses(ranges) = set else { continue };
@@ -113,5 +142,5 @@ fn addresses(sets: &[&Values]) -> Vec<String> {
         texts.extend(ranges.iter().filter_map(Cidr::after));
     }
     texts.extend(["0.0.0.0".to_owned(), "::".to_owned()]);
-    texts
+    texts.iter().filter_map(|text| Cidr::parse(text)).collect()
 }
