@@ -40,7 +40,7 @@ check: ## Format, lints and unit tests
 test: tools check verify ## All tests that need no root: format, lints, unit, generated files, real API server, AWS doubles, real clients
 	cargo build --locked --workspace --bins
 	tests/chart/verify
-	$(PYTEST) tests/rig tests/integration
+	$(PYTEST) tests/rig tests/reference tests/integration
 
 # Pods, cgroups and iptables need root. Without it nothing is built for a run that can't be.
 ROOT := $(filter 0,$(shell id -u))

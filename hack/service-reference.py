@@ -8,8 +8,9 @@ import json
 import re
 import sys
 import tarfile
+import zipfile
 
-# Words that many names of actions begin with, and the letter that stands for each. With a plural: `k` + Key is ListKeys.
+# Words that many names of actions begin with, and the letter that stands for each. With a plural: kKey is ListKeys.
 VERBS = {
     "a": ("Associate", ""),
     "b": ("BatchGet", ""),
@@ -40,7 +41,7 @@ VERBS = {
 }
 
 # The reference gives each of these one value, but the name is a plural, or AWS's own policies use the key with
-# ForAllValues. Nothing is claimed of such a key.
+# ForAllValues, or another copy of the reference has them as lists. Nothing is claimed of such a key.
 DOUBTED = {
     "autoscaling:instancetypes",
     "cloud9:permissions",
@@ -50,6 +51,8 @@ DOUBTED = {
     "cognito-identity.amazonaws.com:amr",
     "ecs:container-instances",
     "glue:lakeformationpermissions",
+    "iottwinmaker:destinationtype",
+    "iottwinmaker:sourcetype",
     "lambda:vpcids",
     "route53:vpcs",
     "route53profiles:hostedzonedomains",
@@ -84,8 +87,8 @@ def type_code(key, names):
 def arn_patterns(service, arns):
     """Of each resource type of a service, its ARNs with * for any text and % for text without a slash.
 
-    AWS does not say which names may hold a slash. One that another type of the service goes on after with a slash can't:
-    otherwise nobody could tell the two apart. S3's objects are why a bucket's name holds none.
+    AWS does not say which names may hold a slash. One that another type of the service goes on after with a slash
+    can't: otherwise nobody could tell the two apart. S3's objects are why a bucket's name holds none.
     """
     listed = {name: re.split(r",\s*", text) for name, text in arns.items()}
     every = [re.sub(r"\$\{[^}]*\}", "$", arn) for texts in listed.values() for arn in texts]
@@ -114,8 +117,10 @@ def words(noun):
 
 
 def coded(names):
-    """Names of actions, each with a letter for a common verb. Verbs of one noun share it, and nouns that follow each other
-    share their first words."""
+    """Names of actions, each with a letter for a common verb.
+
+    Verbs of one noun share it, and nouns that follow each other share their first words.
+    """
     verbs = collections.defaultdict(str)
     plain = []
     for name in sorted(names):
@@ -200,7 +205,41 @@ def service_lines(service, actions, keys, types, said):
         yield f"a{taken};{keyed} " + " ".join(coded(names))
 
 
-def main(path):
+def unite(services, documents):
+    """Adds the resource types and condition keys that AWS's other documents for a prefix give to an action.
+
+    `services` has one entry for a prefix, with the last document's word on it; `documents` has them all. Actions and keys
+    that are only in `documents` are older than `services`, and stay away.
+    """
+    for document in documents:
+        if document["prefix"] not in services:
+            continue
+        actions, keys, types = services[document["prefix"]]
+        known = {open_key(key) for key in keys}
+
+        def named(names):
+            return [name for name in names if open_key(name).lower() in known]
+
+        there = {item["resource"].lower(): item for item in document["resources"]}
+        for item in document["privileges"]:
+            action = actions.get(item["privilege"].lower())
+            if action is None:
+                continue
+            taken = {of["name"].lower() for of in action["resourceTypes"]}
+            for row in item["resource_types"]:
+                action["conditionKeys"] += named(row["condition_keys"])
+                name = row["resource_type"].rstrip("*").lower()
+                if not name or name in taken:
+                    continue
+                if name not in types:
+                    of = there[name]
+                    keyed = named(of["condition_keys"])
+                    types[name] = {"key": of["resource"], "arn": of["arn"], "conditionKeys": keyed}
+                taken.add(name)
+                action["resourceTypes"].append({"name": name, "conditionKeys": []})
+
+
+def main(path, other):
     with tarfile.open(path) as package:
         def read(name):
             return json.load(package.extractfile(f"package/{name}"))
@@ -210,10 +249,14 @@ def main(path):
             service: [read(f"data/{part}/{service}.json") for part in ("actions", "conditionKeys", "resourceTypes")]
             for service in sorted(read("data/services.json"))
         }
+    with zipfile.ZipFile(other) as wheel:
+        unite(services, json.loads(wheel.read("parliament/iam_definition.json")))
+        addition = re.search(r"ol_parliament-([0-9.]+)-", other)[1]
     print(f"""\
 # Actions, resource types and condition keys of AWS's services.
 # Source: AWS Service Authorization Reference, as read by {about["name"]} {about["version"]} (npm, MIT License,
-# Copyright 2024 Act Security). Written by hack/service-reference.
+# Copyright 2024 Act Security), and for prefixes with several documents by ol-parliament {addition} (PyPI, BSD-3-Clause,
+# Copyright 2019 Duo Security). Written by hack/service-reference.
 #
 # xTYPE KEY          a condition key of no service. * in a key is any text. TYPE: S string, A ARN, B boolean, N number,
 #                    D date, I address; with * a list of them; with ? AWS's sources disagree on that; ? alone: also on it
@@ -251,4 +294,4 @@ verbs {" ".join(f"{letter}={verb}{'+' + plural if plural else ''}" for letter, (
             print(line)
 
 
-main(sys.argv[1])
+main(*sys.argv[1:])

@@ -97,6 +97,7 @@ pub(super) fn service(prefix: &'static str, text: &'static str, verbs: &Verbs) -
                     Some(key) => ConditionKey {
                         name: name.to_owned(),
                         lower: name.to_lowercase(),
+                        open: name.find('*'),
                         ..*key
                     },
                     None => ConditionKey::read("?", name.to_owned()),

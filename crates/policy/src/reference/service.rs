@@ -52,6 +52,8 @@ pub(crate) struct ConditionKey {
     pub(crate) name: String,
     /// The same in lower case.
     pub(super) lower: String,
+    /// Where its `*` is.
+    pub(super) open: Option<usize>,
     /// How many values it has.
     pub(crate) arity: Arity,
     /// Of which type they are, when AWS's sources agree.
@@ -77,6 +79,7 @@ impl ConditionKey {
         };
         Self {
             lower: name.to_lowercase(),
+            open: name.find('*'),
             name,
             arity: if value_type.is_some() {
                 arity
@@ -89,13 +92,16 @@ impl ConditionKey {
 
     /// Whether a key in lower case is this one, with any text but none for its `*`.
     pub(crate) fn is_of(&self, key: &str) -> bool {
-        match self.lower.split_once('*') {
-            None => self.lower == key,
-            Some((before, after)) => key
-                .strip_prefix(before)
-                .and_then(|rest| rest.strip_suffix(after))
-                .is_some_and(|free| !free.is_empty()),
-        }
+        let Some(before) = self.open else {
+            return self.lower == key;
+        };
+        let Some((before, after)) = self.lower.split_at_checked(before) else {
+            return false;
+        };
+        let after = after.strip_prefix('*').unwrap_or_default();
+        key.strip_prefix(before)
+            .and_then(|rest| rest.strip_suffix(after))
+            .is_some_and(|free| !free.is_empty())
     }
 }
 

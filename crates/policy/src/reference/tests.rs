@@ -91,7 +91,7 @@ fn every_line_is_short_for_something() {
             "{line}"
         );
     }
-    // Fits: see the page on benchmarks for what it costs to load.
+    // It is linked into every process.
     assert!(TEXT.len() < 400_000, "{}", TEXT.len());
 }
 
