@@ -1,5 +1,7 @@
 //! The permissions boundary that repeats a limit's ceiling in AWS, and what a limit may not contain.
 
+use std::collections::BTreeSet;
+
 use deputy_policy::{
     ActionElement, Document, Effect, PolicyKind, ResourceElement, Statement, Version, escalation,
     tag_variables,
@@ -110,12 +112,7 @@ pub fn check_limit(_cluster: &ClusterName, limit: &Limit) -> Vec<Violation> {
     };
 
     for found in escalation(&limit.ceiling) {
-        let action = found.action.to_ascii_lowercase();
-        let acknowledged = limit
-            .acknowledge_escalation
-            .iter()
-            .any(|pattern| wildcard_match(&pattern.to_ascii_lowercase(), &action));
-        if !acknowledged {
+        if !is_acknowledged(&limit.acknowledge_escalation, found.action) {
             add(
                 Reason::Escalation,
                 format!("spec.ceiling.{}", found.path),
@@ -157,9 +154,22 @@ pub fn check_limit(_cluster: &ClusterName, limit: &Limit) -> Vec<Violation> {
     violations
 }
 
+/// Whether a limit with these patterns in `acknowledgeEscalation` allows an action such as `iam:PassRole` knowingly. Case does
+/// not matter.
+#[must_use]
+pub fn is_acknowledged(patterns: &BTreeSet<String>, action: &str) -> bool {
+    let action = action.to_ascii_lowercase();
+    patterns
+        .iter()
+        .any(|pattern| wildcard_match(&pattern.to_ascii_lowercase(), &action))
+}
+
+/// Whether no tenant can set the tag that a policy variable of `key` takes its value from.
+///
 /// Tags of the session's principal with Deputy's prefix come from the broker. The same tag on a resource or in a request
 /// comes from whoever may tag there.
-fn is_set_by_deputy_alone(key: &str, tag: &str) -> bool {
+#[must_use]
+pub fn is_set_by_deputy_alone(key: &str, tag: &str) -> bool {
     let (key, tag) = (key.to_ascii_lowercase(), tag.to_ascii_lowercase());
     key.starts_with("aws:principaltag/") && tag.starts_with("deputy-")
 }

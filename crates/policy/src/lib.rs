@@ -8,6 +8,7 @@ pub mod document;
 mod elements;
 pub mod evaluate;
 mod glob;
+mod helm;
 mod keys;
 pub mod lint;
 mod positions;

@@ -127,6 +127,7 @@ fn cases() -> Vec<(
         ("unquoted-number", Identity, condition(r#""StringEquals":{"aws:SourceAccount":123456789012}"#), Some("\"123456789012\""), "123456789012"),
         ("unquoted-number", Identity, condition(r#""StringEquals":{"aws:SourceAccount":12345678901}"#), None, "12345678901"),
         ("unquoted-number", Identity, condition(r#""NumericEquals":{"s3:max-keys":0.12345678901234567}"#), Some("\"0.12345678901234567\""), "0.12345678901234567"),
+        ("unquoted-number", Identity, condition(r#""StringEquals":{"aws:SourceAccount":1.23456789012e+11}"#), Some("\"123456789012\""), "1.23456789012e+11"),
         ("invalid-number", Identity, condition(r#""NumericEquals":{"s3:max-keys":"1e3"}"#), None, "\"1e3\""),
         ("invalid-date", Identity, condition(r#""DateLessThan":{"aws:CurrentTime":"2023-02-29"}"#), None, "\"2023-02-29\""),
         ("invalid-bool", Identity, condition(r#""Bool":{"aws:SecureTransport":"True "}"#), Some("true"), "\"True \""),
@@ -160,6 +161,9 @@ fn cases() -> Vec<(
         ("plain-operator-on-service-list", Identity, condition(r#""StringEquals":{"dynamodb:LeadingKeys":"a"}"#), None, "\"dynamodb:LeadingKeys\""),
         ("operator-type-mismatch", Identity, condition(r#""StringEquals":{"aws:SourceIp":"10.0.0.0/8"}"#), None, "\"aws:SourceIp\""),
         ("operator-type-mismatch", Identity, condition(r#""NumericEquals":{"aws:CurrentTime":"1"}"#), None, "\"aws:CurrentTime\""),
+        ("helm-number", Identity, condition(r#""StringEquals":{"aws:SourceAccount":"1.23456789012e+11"}"#), Some("123456789012"), "\"1.23456789012e+11\""),
+        ("helm-number", Identity, condition(r#""StringEquals":{"aws:SourceAccount":["x","1.2345678901e+10"]}"#), None, "\"1.2345678901e+10\""),
+        ("helm-number", Identity, resource("arn:aws:sqs:eu-west-1:1.23456789012e+11:q"), Some("arn:aws:sqs:eu-west-1:123456789012:q"), "\"arn:aws:sqs:eu-west-1:1.23456789012e+11:q\""),
         ("address-bits-beyond-prefix", Identity, condition(r#""IpAddress":{"aws:SourceIp":"10.1.2.3/8"}"#), Some("10.0.0.0/8"), "\"10.1.2.3/8\""),
     ]
 }

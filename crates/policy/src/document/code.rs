@@ -120,6 +120,7 @@ codes! {
     RedundantIfExists "redundant-if-exists" Warning "IfExists on an operator that holds anyway when the key is absent."
     PlainOperatorOnServiceList "plain-operator-on-service-list" Warning "No set operator on a key that AWS's reference gives several values; engines read it differently."
     OperatorTypeMismatch "operator-type-mismatch" Warning "An operator of another type than the key's values."
+    HelmNumber "helm-number" Warning "A number as Helm prints one that is not in quotes where it is set, such as 1.23456789012e+11 for an account id."
     AddressBitsBeyondPrefix "address-bits-beyond-prefix" Warning "Bits of an address range after its prefix, which count for nothing."
 }
 

@@ -3,6 +3,7 @@
 use std::{fmt, ops::Range};
 
 use super::{code::Code, span::Locator};
+use crate::helm::printed;
 
 /// The class of a [`ParseError`]; bounded, fit for metrics and tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -111,6 +112,21 @@ impl ParseError {
     /// With the bytes of the source that it is about.
     pub(crate) fn at(mut self, span: Option<Range<usize>>) -> Self {
         self.span = span;
+        self
+    }
+
+    /// When it is about a text or number with a number in it as Helm prints it: that too.
+    fn explain_number(mut self, source: &str) -> Self {
+        let value = self.span.clone().and_then(|span| source.get(span));
+        let scalar =
+            value.filter(|value| value.starts_with(|c: char| c == '"' || c == '-' || c.is_ascii_digit()));
+        if let Some((value, number)) = scalar.and_then(|value| Some((value, printed(value)?))) {
+            self.message = format!("{}; {}", self.message, number.message(value));
+            let quoted = number
+                .repaired(value)
+                .filter(|_| self.code == Code::UnquotedNumber);
+            self.suggestion = self.suggestion.or(quoted.map(|digits| format!("\"{digits}\"")));
+        }
         self
     }
 
@@ -237,7 +253,7 @@ impl ParseErrors {
                 return problem;
             }
             let span = locator.find(&problem.path, problem.code.is_about_a_key());
-            problem.at(span)
+            problem.at(span).explain_number(source)
         };
         Self(self.0.into_iter().map(locate).collect())
     }

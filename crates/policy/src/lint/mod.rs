@@ -4,6 +4,7 @@
 
 mod ceiling;
 mod condition;
+mod helm;
 mod statement;
 
 use std::ops::Range;
@@ -65,6 +66,7 @@ pub fn lint(document: &Document, source: Option<&str>) -> Vec<Lint> {
         let path = format!("Statement[{i}]");
         statement::lint(document, statement, compiled, &path, &mut found);
         condition::lint(document, statement, &path, &mut found);
+        helm::lint(statement, &path, &mut found);
     }
     if document.kind() == PolicyKind::Boundary {
         of_ceiling(document, &mut found);
