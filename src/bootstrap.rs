@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::{
     exit::{Answer, Failure, Outcome},
-    input,
+    input::{manifests, named, once},
+    output,
 };
 
 #[derive(Debug, Subcommand)]
@@ -33,9 +34,10 @@ pub struct Arguments {
 
 pub fn run(command: &Command) -> Outcome {
     let Command::Aws(arguments) = command;
+    once(named("--filename", &arguments.files))?;
     let mut accounts = Vec::new();
     for file in &arguments.files {
-        for manifest in input::manifests(file)? {
+        for manifest in manifests(file)? {
             if manifest.get("kind").and_then(Value::as_str) == Some("AWSAccount") {
                 accounts.push(manifest);
             }
@@ -86,6 +88,6 @@ pub fn run(command: &Command) -> Outcome {
     if let (false, Some(fields)) = (ambient.is_empty(), out.as_object_mut()) {
         fields.insert("ambientIdentities".into(), ambient.into());
     }
-    println!("{out:#}");
+    output::print(format_args!("{out:#}"))?;
     Ok(Answer::Yes)
 }

@@ -1,23 +1,23 @@
 //! `deputy crds`
 
-use std::io::Write;
-
 use clap::Args;
 use deputy_api::crds::{crds, crds_yaml};
 
-use crate::exit::{Answer, Failure, Outcome};
+use crate::{
+    exit::{Answer, Failure, Outcome},
+    output::Output,
+};
 
 #[derive(Debug, Args)]
 pub struct Arguments {}
 
 pub fn run(_arguments: &Arguments) -> Outcome {
-    let mut out = std::io::stdout().lock();
+    let mut out = Output::new();
     for crd in crds() {
         let text = crds_yaml(&crd.spec.names.plural)
             .ok_or_else(|| Failure::process("a definition can't be written"))?;
-        out.write_all(b"---\n")
-            .and_then(|()| out.write_all(text.as_bytes()))
-            .map_err(Failure::process)?;
+        out.write(format_args!("---\n{text}"))?;
     }
+    out.flush()?;
     Ok(Answer::Yes)
 }

@@ -1,6 +1,6 @@
 //! Exit codes: a contract (docs/contracts.md).
 
-use std::process::ExitCode;
+use std::{io::Write as _, process::ExitCode};
 
 /// What a command that answers a question found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,8 @@ pub fn code(outcome: &Outcome) -> ExitCode {
         Ok(Answer::Yes) => ExitCode::SUCCESS,
         Ok(Answer::No) => ExitCode::from(1),
         Err(failure) => {
-            eprintln!("deputy: {failure}");
+            // Not `eprintln!`, which panics when standard error is closed; nobody is left to be told then.
+            drop(writeln!(std::io::stderr(), "deputy: {failure}"));
             ExitCode::from(match failure {
                 Failure::Input(_) => 2,
                 Failure::Process(_) => 3,

@@ -1,33 +1,89 @@
-//! Reading manifests as `kubectl` does: YAML or JSON, several documents a file, and no key twice.
+//! Reading what people hand over: files and standard input, within a limit, as UTF-8.
 
-use std::{io::Read, path::Path};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 
-use serde_json::Value;
+use crate::{exit::Failure, text};
 
-use crate::exit::Failure;
+/// The most that is read of one file; the API server takes 3 MiB of one object, and a file may hold many.
+pub const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
 
-/// The most that is read of one file; the API server takes 3 MiB of one object.
-const MAX_BYTES: u64 = 16 * 1024 * 1024;
+/// Whether a path is standard input: `-`, or one of the names that the system has for it.
+pub fn is_standard_input(path: &Path) -> bool {
+    ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]
+        .iter()
+        .any(|name| path == Path::new(name))
+}
 
-/// All documents of a file; `-` is standard input.
-pub fn manifests(path: &Path) -> Result<Vec<Value>, Failure> {
-    let failed = |e: &dyn std::fmt::Display| Failure::input(format!("{}: {e}", path.display()));
-    let mut text = String::new();
-    let input: Box<dyn Read> = if path == Path::new("-") {
-        Box::new(std::io::stdin())
-    } else {
-        Box::new(std::fs::File::open(path).map_err(|e| failed(&e))?)
-    };
-    input
-        .take(MAX_BYTES + 1)
-        .read_to_string(&mut text)
-        .map_err(|e| failed(&e))?;
-    if text.len() as u64 > MAX_BYTES {
-        return Err(Failure::input(format!(
-            "{}: more than {MAX_BYTES} bytes",
-            path.display()
-        )));
+/// Refuses arguments of which two would read standard input: the second one would find it empty. Asked before anything is
+/// read.
+///
+/// # Errors
+/// A sentence with both arguments.
+pub fn once<'a>(arguments: impl IntoIterator<Item = (&'a str, &'a Path)>) -> Result<(), Failure> {
+    let mut from_input = arguments
+        .into_iter()
+        .filter(|(_, path)| is_standard_input(path))
+        .map(|(name, _)| name);
+    match (from_input.next(), from_input.next()) {
+        (Some(first), Some(second)) => Err(Failure::input(format!(
+            "{first} and {second} would both read standard input, which can be read once; name a file for one of them"
+        ))),
+        _ => Ok(()),
     }
-    let documents: Vec<Value> = serde_saphyr::from_multiple(&text).map_err(|e| failed(&e))?;
+}
+
+/// Arguments of one name for [`once`].
+pub fn named<'a>(name: &'a str, paths: &'a [PathBuf]) -> impl Iterator<Item = (&'a str, &'a Path)> {
+    paths.iter().map(move |path| (name, path.as_path()))
+}
+
+/// What reads `path`; `-` is standard input.
+///
+/// # Errors
+/// When it can't be opened, with the path.
+pub fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
+    if path == Path::new("-") {
+        return Ok(Box::new(std::io::stdin()));
+    }
+    let file = std::fs::File::open(path).map_err(|e| failed(path, &e))?;
+    Ok(Box::new(file))
+}
+
+/// The whole of `path`.
+///
+/// # Errors
+/// When it can't be read, has more than [`MAX_FILE_BYTES`], or is not UTF-8 without byte order mark.
+pub fn read(path: &Path) -> Result<String, Failure> {
+    let mut bytes = Vec::new();
+    open(path)?
+        .take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| failed(path, &e))?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        let message = format!("more than {MAX_FILE_BYTES} bytes, which is the most that is read of a file");
+        return Err(failed(path, &message));
+    }
+    match text::decode(&bytes) {
+        Ok(_) => String::from_utf8(bytes).map_err(|e| failed(path, &e)),
+        Err(not_text) => Err(failed(path, &not_text)),
+    }
+}
+
+/// A failure about a file.
+pub fn failed(path: &Path, what: &dyn std::fmt::Display) -> Failure {
+    Failure::input(format!("{}: {what}", path.display()))
+}
+
+/// The manifests of a file as `kubectl` reads them: YAML or JSON, several documents a file, and no key twice.
+///
+/// # Errors
+/// What [`read`] refuses, and what is not YAML.
+pub fn manifests(path: &Path) -> Result<Vec<serde_json::Value>, Failure> {
+    let text = read(path)?;
+    let documents: Vec<serde_json::Value> =
+        serde_saphyr::from_multiple(&text).map_err(|e| failed(path, &e))?;
     Ok(documents.into_iter().filter(|d| !d.is_null()).collect())
 }

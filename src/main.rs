@@ -6,8 +6,10 @@ mod controllers;
 mod crds;
 mod exit;
 mod input;
+mod output;
 mod policy;
 mod process;
+mod text;
 mod webhook;
 
 use std::process::ExitCode;

@@ -7,18 +7,23 @@ use std::{
 
 use clap::Args;
 use deputy_policy::{Containment, Document, Locator, PolicyKind, Witness, contains_layers};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::Serialize;
 
 use super::{
-    Batch, Type, batch, read_document, read_text,
+    Type,
+    batch::{self, Members, batch},
+    read_document,
     report::{Source, place},
 };
-use crate::exit::{Answer, Failure, Outcome};
+use crate::{
+    exit::{Answer, Failure, Outcome},
+    input::{is_standard_input, named, once, read},
+    output::print,
+};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The policy that is asked for (JSON)
+    /// The policy that is asked for (JSON); - is standard input
     #[arg(required_unless_present = "batch")]
     candidate: Option<PathBuf>,
     /// What may be granted at most (JSON)
@@ -27,37 +32,33 @@ pub struct Arguments {
     /// What the candidate is used as; the ceiling is one of the same sort
     #[arg(long, value_enum, default_value_t)]
     r#type: Type,
-    /// The permissions boundary of whoever has the candidate (JSON): only what both allow counts
-    #[arg(long, value_name = "FILE", conflicts_with = "batch")]
+    /// The permissions boundary of whoever has the candidate: only what both allow counts
+    #[arg(long, value_name = "FILE")]
     boundary: Option<PathBuf>,
-    /// A session policy (JSON): only what the candidate and the session's policies allow counts; may be repeated
-    #[arg(long, value_name = "FILE", conflicts_with = "batch")]
+    /// A session policy: only what the candidate and the session's policies allow counts; may be repeated
+    #[arg(long, value_name = "FILE")]
     session: Vec<PathBuf>,
-    #[command(flatten)]
-    batch: Batch,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line<'a> {
-    #[serde(default)]
-    id: serde_json::Value,
-    // The text as it is: a parsed value would have lost duplicate keys.
-    #[serde(borrow)]
-    candidate: &'a RawValue,
-    #[serde(borrow)]
-    ceiling: &'a RawValue,
-    #[serde(default, rename = "type")]
-    kind: Type,
+    /// JSON lines in, JSON lines out, in the same order; - is standard input
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    batch: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
 struct Verdict {
-    id: serde_json::Value,
     verdict: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     witness: Option<WitnessOut>,
     reason: String,
+}
+
+impl batch::Answer for Verdict {
+    fn invalid(reason: String) -> Self {
+        Self {
+            verdict: "invalid",
+            witness: None,
+            reason,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -86,7 +87,7 @@ impl From<&Witness> for WitnessOut {
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
-    if let Some(path) = &arguments.batch.batch {
+    if let Some(path) = &arguments.batch {
         return batch(path, answer);
     }
     let (Some(candidate), Some(ceiling)) = (&arguments.candidate, &arguments.ceiling) else {
@@ -97,6 +98,13 @@ pub fn run(arguments: &Arguments) -> Outcome {
     if layered && arguments.r#type != Type::Identity {
         return Err(Failure::input("--boundary and --session go with --type identity"));
     }
+    let files = [("CANDIDATE", candidate.as_path()), ("CEILING", ceiling)].into_iter();
+    let boundary = arguments.boundary.as_slice();
+    once(
+        files
+            .chain(named("--boundary", boundary))
+            .chain(named("--session", &arguments.session)),
+    )?;
     let document = read_document(candidate, kind)?;
     let boundary = arguments
         .boundary
@@ -118,19 +126,20 @@ pub fn run(arguments: &Arguments) -> Outcome {
         .collect();
     match contains_layers(&layers, &ceiling) {
         Containment::Contained(_) => {
-            println!("contained");
+            print("contained")?;
             Ok(Answer::Yes)
         }
         Containment::Exceeds(witness) => {
-            println!("exceeds: {witness}");
+            let mut said = format!("exceeds: {witness}");
             let (_, statement) = witness.candidate;
-            if candidate != Path::new("-") {
-                println!("allowed by {}", statement_at(candidate, statement)?);
+            if !is_standard_input(candidate) {
+                said += &format!("\nallowed by {}", statement_at(candidate, statement)?);
             }
+            print(said)?;
             Ok(Answer::No)
         }
         Containment::Unknown(reason) => {
-            println!("unknown: {reason}");
+            print(format_args!("unknown: {reason}"))?;
             Ok(Answer::No)
         }
     }
@@ -138,7 +147,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
 
 /// `FILE:LINE:COLUMN: Statement[i]`
 fn statement_at(path: &Path, statement: usize) -> Result<String, Failure> {
-    let (name, text) = (path.display().to_string(), read_text(path)?);
+    let (name, text) = (path.display().to_string(), read(path)?);
     let element = format!("Statement[{statement}]");
     let span = Locator::new(&text).find(&element, false);
     let place = place(
@@ -160,38 +169,14 @@ fn kinds(of: Type) -> (PolicyKind, PolicyKind) {
     }
 }
 
-fn answer(line: &str) -> Verdict {
-    let line: Line<'_> = match serde_json::from_str(line) {
-        Ok(line) => line,
-        Err(e) => {
-            return Verdict {
-                id: serde_json::Value::Null,
-                verdict: "invalid",
-                witness: None,
-                reason: e.to_string(),
-            };
-        }
-    };
-    let (verdict, witness, reason) = judge(&line);
-    Verdict {
-        id: line.id,
-        verdict,
-        witness,
-        reason,
-    }
-}
-
-fn judge(line: &Line<'_>) -> (&'static str, Option<WitnessOut>, String) {
-    let (kind, of_ceiling) = kinds(line.kind);
-    let candidate = match Document::parse(line.candidate.get(), kind) {
-        Ok(d) => d,
-        Err(e) => return ("invalid", None, format!("candidate: {e}")),
-    };
-    let ceiling = match Document::parse(line.ceiling.get(), of_ceiling) {
-        Ok(d) => d,
-        Err(e) => return ("invalid", None, format!("ceiling: {e}")),
-    };
-    match contains_layers(&[&[&candidate]], &ceiling) {
+fn answer(line: &mut Members<'_>) -> Result<Verdict, String> {
+    let (candidate, ceiling) = (line.required("candidate")?, line.required("ceiling")?);
+    let (kind, of_ceiling) = kinds(line.word("type", Type::default())?);
+    line.done()?;
+    // The text as it is: a parsed value would have lost duplicate keys.
+    let candidate = Document::parse(candidate.get(), kind).map_err(|e| format!("candidate: {e}"))?;
+    let ceiling = Document::parse(ceiling.get(), of_ceiling).map_err(|e| format!("ceiling: {e}"))?;
+    let (verdict, witness, reason) = match contains_layers(&[&[&candidate]], &ceiling) {
         Containment::Contained(_) => (
             "contained",
             None,
@@ -203,5 +188,10 @@ fn judge(line: &Line<'_>) -> (&'static str, Option<WitnessOut>, String) {
             format!("the candidate allows {w}, the ceiling does not"),
         ),
         Containment::Unknown(reason) => ("unknown", None, reason.to_string()),
-    }
+    };
+    Ok(Verdict {
+        verdict,
+        witness,
+        reason,
+    })
 }

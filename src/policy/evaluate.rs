@@ -1,57 +1,63 @@
 //! `deputy policy evaluate`
 
+mod request;
 mod wire;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use deputy_policy::{Caller, Context, Decision, Document, PolicyKind, Request, Situation};
+use deputy_policy::{Decision, Document, PolicyKind, Request, Situation};
 
-use super::{Batch, batch, read_document};
-use crate::exit::{Answer, Failure, Outcome};
+use super::{batch::batch, read_document};
+use crate::{
+    exit::{Answer, Failure, Outcome},
+    input::{named, once},
+    output,
+};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// `service:Action`
-    #[arg(long, required_unless_present = "batch")]
+    /// service:Action
+    #[arg(long, required_unless_present = "batch", conflicts_with = "batch")]
     action: Option<String>,
     /// ARN, or * for actions that have none
-    #[arg(long, required_unless_present = "batch")]
+    #[arg(long, required_unless_present = "batch", conflicts_with = "batch")]
     resource: Option<String>,
     /// Who asks: the ARN of a user, role, session or root, a service such as ec2.amazonaws.com, or * for anonymous;
     /// without it only the policies on the principal's own side are looked at
-    #[arg(long, value_name = "ARN")]
+    #[arg(long, value_name = "ARN", conflicts_with = "batch")]
     principal: Option<String>,
     /// Account that owns the resource; by default the one in its ARN, else the principal's
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", conflicts_with = "batch")]
     resource_account: Option<String>,
     /// A context key and its value; may be repeated, also for one key
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, value_name = "KEY=VALUE", conflicts_with = "batch")]
     context: Vec<String>,
-    /// Identity policy (JSON); may be repeated
-    #[arg(long, value_name = "FILE")]
+    /// Identity policy (JSON), - is standard input; may be repeated
+    #[arg(long, value_name = "FILE", conflicts_with = "batch")]
     identity: Vec<PathBuf>,
-    /// Policy of the resource, or trust policy of the role that is assumed (JSON)
-    #[arg(long, value_name = "FILE")]
+    /// Policy of the resource, or trust policy of the role that is assumed
+    #[arg(long, value_name = "FILE", conflicts_with = "batch")]
     resource_policy: Option<PathBuf>,
-    /// Permissions boundary (JSON); of several, each must allow
-    #[arg(long, value_name = "FILE")]
+    /// Permissions boundary; of several, each must allow
+    #[arg(long, value_name = "FILE", conflicts_with = "batch")]
     boundary: Vec<PathBuf>,
-    /// Session policy (JSON); may be repeated
-    #[arg(long, value_name = "FILE")]
+    /// Session policy; may be repeated
+    #[arg(long, value_name = "FILE", conflicts_with = "batch")]
     session: Vec<PathBuf>,
-    /// Service control policies (JSON) of one level of the organisation, separated by commas; repeated for each level,
-    /// root first
-    #[arg(long, value_name = "FILE,…")]
+    /// Service control policies of one level of the organisation, separated by commas; repeated for each level, root
+    /// first
+    #[arg(long, value_name = "FILE,…", conflicts_with = "batch")]
     scps: Vec<String>,
     /// Resource control policies, likewise
-    #[arg(long, value_name = "FILE,…")]
+    #[arg(long, value_name = "FILE,…", conflicts_with = "batch")]
     rcps: Vec<String>,
     /// Say what every statement of every policy has to say
     #[arg(long)]
     explain: bool,
-    #[command(flatten)]
-    batch: Batch,
+    /// JSON lines in, JSON lines out, in the same order; - is standard input
+    #[arg(long, value_name = "FILE")]
+    batch: Option<PathBuf>,
 }
 
 /// The policies of one question.
@@ -80,69 +86,75 @@ struct Answered {
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
-    if let Some(path) = &arguments.batch.batch {
+    if let Some(path) = &arguments.batch {
         return batch(path, |line| wire::answer(line, arguments.explain));
     }
     let (Some(action), Some(resource)) = (&arguments.action, &arguments.resource) else {
         return Err(Failure::input("needs --action and --resource, or --batch"));
     };
+    let (scps, rcps) = (levels(&arguments.scps), levels(&arguments.rcps));
+    let several = [
+        ("--identity", arguments.identity.as_slice()),
+        ("--resource-policy", arguments.resource_policy.as_slice()),
+        ("--boundary", &arguments.boundary),
+        ("--session", &arguments.session),
+    ];
+    let organisation = scps.iter().map(|level| ("--scps", level.as_slice()));
+    let organisation = organisation.chain(rcps.iter().map(|level| ("--rcps", level.as_slice())));
+    once(
+        several
+            .into_iter()
+            .chain(organisation)
+            .flat_map(|(name, paths)| named(name, paths)),
+    )?;
+
+    let asked = |e: String| Failure::input(format!("--{e}"));
     let parties = Parties {
         principal: arguments.principal.clone(),
         resource_account: arguments.resource_account.clone(),
     };
-    let mut context: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for pair in &arguments.context {
-        let (key, value) = pair
-            .split_once('=')
-            .ok_or_else(|| Failure::input(format!("--context {pair:?}: expected KEY=VALUE")))?;
-        context.entry(key).or_default().push(value);
-    }
-    let mut request = request(action, resource, &parties).map_err(Failure::input)?;
-    for (key, values) in context {
+    let mut request = request::read(action, resource, parties.principal.as_deref()).map_err(asked)?;
+    let pairs = arguments.context.iter().map(|pair| {
+        pair.split_once('=')
+            .ok_or_else(|| asked(format!("context {pair:?}: KEY=VALUE is needed")))
+    });
+    for (key, values) in request::gather(pairs.collect::<Result<Vec<_>, _>>()?) {
+        request::key(key).map_err(asked)?;
         request.context.set(key, values);
     }
-    let policies = read(arguments, &request)?;
+    let policies = Policies {
+        identity: all(&arguments.identity, PolicyKind::Identity)?,
+        resource: all(arguments.resource_policy.as_slice(), resource_kind(&request))?.pop(),
+        boundaries: all(&arguments.boundary, PolicyKind::Boundary)?,
+        session: all(&arguments.session, PolicyKind::Session)?,
+        scps: each(&scps, PolicyKind::ServiceControl)?,
+        rcps: each(&rcps, PolicyKind::ResourceControl)?,
+    };
     let answered = policies
         .answer(&request, &parties, arguments.explain)
         .map_err(Failure::input)?;
-    match answered.explanation {
-        Some(explanation) => println!("{explanation}"),
-        None => println!("{}: {}", word(answered.decision), answered.reason),
-    }
+    output::print(
+        answered
+            .explanation
+            .unwrap_or_else(|| format!("{}: {}", word(answered.decision), answered.reason)),
+    )?;
     Ok(match answered.decision {
         Decision::Allowed => Answer::Yes,
         Decision::ExplicitDeny | Decision::ImplicitDeny => Answer::No,
     })
 }
 
-fn read(arguments: &Arguments, request: &Request) -> Result<Policies, Failure> {
-    let all = |paths: &[PathBuf], kind| {
-        paths
-            .iter()
-            .map(|p| read_document(p, kind))
-            .collect::<Result<Vec<_>, _>>()
-    };
-    let levels = |levels: &[String], kind| {
-        levels
-            .iter()
-            .map(|level| {
-                let files: Vec<PathBuf> = level.split(',').map(PathBuf::from).collect();
-                all(&files, kind)
-            })
-            .collect::<Result<Vec<_>, _>>()
-    };
-    Ok(Policies {
-        identity: all(&arguments.identity, PolicyKind::Identity)?,
-        resource: arguments
-            .resource_policy
-            .as_deref()
-            .map(|path| read_document(path, resource_kind(request)))
-            .transpose()?,
-        boundaries: all(&arguments.boundary, PolicyKind::Boundary)?,
-        session: all(&arguments.session, PolicyKind::Session)?,
-        scps: levels(&arguments.scps, PolicyKind::ServiceControl)?,
-        rcps: levels(&arguments.rcps, PolicyKind::ResourceControl)?,
-    })
+fn levels(arguments: &[String]) -> Vec<Vec<PathBuf>> {
+    let files = |level: &String| level.split(',').map(PathBuf::from).collect();
+    arguments.iter().map(files).collect()
+}
+
+fn all(paths: &[PathBuf], kind: PolicyKind) -> Result<Vec<Document>, Failure> {
+    paths.iter().map(|path| read_document(path, kind)).collect()
+}
+
+fn each(levels: &[Vec<PathBuf>], kind: PolicyKind) -> Result<Vec<Vec<Document>>, Failure> {
+    levels.iter().map(|level| all(level, kind)).collect()
 }
 
 /// The policy of a role is its trust policy.
@@ -152,15 +164,6 @@ fn resource_kind(request: &Request) -> PolicyKind {
     } else {
         PolicyKind::Resource
     }
-}
-
-fn request(action: &str, resource: &str, parties: &Parties) -> Result<Request, String> {
-    Ok(Request {
-        action: action.to_owned(),
-        resource: resource.to_owned(),
-        principal: parties.principal.as_deref().map(Caller::parse).transpose()?,
-        context: Context::new(),
-    })
 }
 
 impl Policies {

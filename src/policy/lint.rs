@@ -4,28 +4,33 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use deputy_policy::{Document, Lint, PolicyKind, lint};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::Serialize;
 
 use super::{
-    Batch, Type, batch, read_text,
+    Type,
+    batch::{self, Members, batch},
     report::{Finding, Source, Style, text},
 };
-use crate::exit::{Answer, Failure, Outcome};
+use crate::{
+    exit::{Answer, Failure, Outcome},
+    input,
+    output::Output,
+};
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The policy (JSON)
+    /// The policy (JSON), - is standard input
     #[arg(required_unless_present = "batch")]
     file: Option<PathBuf>,
     /// What it is used as; a boundary is also looked at as the ceiling of a limit
     #[arg(long, value_enum, default_value_t)]
     r#type: Type,
     /// How the findings are written
-    #[arg(long, value_enum, default_value_t, conflicts_with = "batch")]
+    #[arg(long, value_enum, default_value_t)]
     format: Format,
-    #[command(flatten)]
-    batch: Batch,
+    /// JSON lines in, JSON lines out, in the same order; - is standard input
+    #[arg(long, value_name = "FILE", exclusive = true)]
+    batch: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -37,24 +42,9 @@ enum Format {
     Json,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line<'a> {
-    #[serde(default)]
-    id: serde_json::Value,
-    // The text as it is: a parsed value would have lost duplicate keys.
-    #[serde(borrow)]
-    policy: &'a RawValue,
-    #[serde(default, rename = "type")]
-    kind: Type,
-}
-
 /// The answer about one policy: a contract (docs/contracts.md).
 #[derive(Serialize)]
 struct Answered {
-    /// In a batch.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<serde_json::Value>,
     valid: bool,
     /// As AWS counts it, of a valid policy.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,14 +56,21 @@ struct Answered {
 }
 
 impl Answered {
-    fn new(id: Option<serde_json::Value>, size: Option<usize>, findings: Vec<Lint>, text: &str) -> Self {
-        let findings = findings.into_iter().map(|f| Finding::new(f, text)).collect();
+    fn new(size: Option<usize>, findings: Vec<Lint>, text: &str) -> Self {
         Self {
-            id,
             valid: size.is_some(),
             size,
-            findings,
+            findings: findings.into_iter().map(|f| Finding::new(f, text)).collect(),
             reason: None,
+        }
+    }
+}
+
+impl batch::Answer for Answered {
+    fn invalid(reason: String) -> Self {
+        Self {
+            reason: Some(reason),
+            ..Self::new(None, Vec::new(), "")
         }
     }
 }
@@ -87,20 +84,21 @@ fn look(text: &str, kind: PolicyKind) -> (Option<usize>, Vec<Lint>) {
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
-    if let Some(path) = &arguments.batch.batch {
+    if let Some(path) = &arguments.batch {
         return batch(path, answer);
     }
     let Some(file) = &arguments.file else {
         return Err(Failure::input("needs FILE, or --batch"));
     };
-    let policy = read_text(file)?;
+    let policy = input::read(file)?;
     let (size, findings) = look(&policy, arguments.r#type.into());
     let name = file.display().to_string();
+    let mut out = Output::new();
     match arguments.format {
         Format::Json => {
             let count = findings.len();
-            let json = serde_json::to_string(&Answered::new(None, size, findings, &policy));
-            println!("{}", json.map_err(Failure::process)?);
+            out.json(&Answered::new(size, findings, &policy))?;
+            out.flush()?;
             match (size, count) {
                 (None, _) => Err(Failure::input(format!("{name} is refused: {count} problems"))),
                 (Some(_), 0) => Ok(Answer::Yes),
@@ -115,11 +113,12 @@ pub fn run(arguments: &Arguments) -> Outcome {
             let Some(size) = size else {
                 return Err(super::refused(&findings, &source));
             };
-            print!("{}", text(&findings, &source, Style::of(&std::io::stdout())));
-            println!(
-                "{size} characters as AWS counts them, {} findings",
-                findings.len()
-            );
+            out.write(text(&findings, &source, Style::of(&std::io::stdout())))?;
+            let found = findings.len();
+            out.line(format_args!(
+                "{size} characters as AWS counts them, {found} findings"
+            ))?;
+            out.flush()?;
             Ok(if findings.is_empty() {
                 Answer::Yes
             } else {
@@ -129,16 +128,11 @@ pub fn run(arguments: &Arguments) -> Outcome {
     }
 }
 
-fn answer(line: &str) -> Answered {
-    let line: Line<'_> = match serde_json::from_str(line) {
-        Ok(line) => line,
-        Err(e) => {
-            let mut unreadable = Answered::new(Some(serde_json::Value::Null), None, Vec::new(), "");
-            unreadable.reason = Some(e.to_string());
-            return unreadable;
-        }
-    };
-    let policy = line.policy.get();
-    let (size, findings) = look(policy, line.kind.into());
-    Answered::new(Some(line.id), size, findings, policy)
+fn answer(line: &mut Members<'_>) -> Result<Answered, String> {
+    let policy = line.required("policy")?.get();
+    let kind = line.word("type", Type::default())?;
+    line.done()?;
+    // The text as it is: a parsed value would have lost duplicate keys.
+    let (size, findings) = look(policy, kind.into());
+    Ok(Answered::new(size, findings, policy))
 }

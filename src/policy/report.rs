@@ -6,6 +6,8 @@ use deputy_policy::{Lint, Severity};
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report};
 use serde::Serialize;
 
+use crate::text::position;
+
 /// Width of what is drawn on a terminal.
 const WIDTH: usize = 100;
 
@@ -97,13 +99,6 @@ pub fn place(source: &Source<'_>, span: Option<&Range<usize>>) -> String {
         Some((line, column)) => format!("{}:{line}:{column}", source.name),
         None => source.name.to_owned(),
     }
-}
-
-fn position(text: &str, at: usize) -> Option<(usize, usize)> {
-    let before = text.get(..at)?;
-    let line = before.matches('\n').count() + 1;
-    let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
-    Some((line, column))
 }
 
 fn drawn(finding: &Lint, source: &Source<'_>, colour: bool, out: &mut String) {

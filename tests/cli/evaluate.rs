@@ -295,7 +295,7 @@ fn service_linked_roles_are_known_by_the_path_of_their_arn() {
 
 #[test]
 fn files_are_evaluated_like_lines() {
-    let file = |name: &str, document: &Value| File::new(name, &document.to_string());
+    let file = |name: &str, document: &Value| File::new(name, document.to_string());
     let (s3, ec2) = (
         file("evaluate-s3", &allow("s3:*")),
         file("evaluate-ec2", &allow("ec2:*")),

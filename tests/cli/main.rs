@@ -8,9 +8,13 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod batch;
 mod bootstrap;
 mod evaluate;
+mod input;
 mod lint;
+mod pipe;
 mod policy;
+mod request;
 mod run;
 mod whole;

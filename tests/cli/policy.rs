@@ -48,8 +48,8 @@ fn contains_answers_every_line_in_order() {
             "invalid"
         ]
     );
-    let ids: Vec<_> = answers.iter().map(|a| &a["id"]).collect();
-    assert_eq!(ids[..4], [&json!("a"), &json!("b"), &json!("c"), &json!("d")]);
+    let ids: Vec<_> = answers.iter().map(|a| a["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["a", "b", "c", "d", "e", "f", "g", "h"]);
     assert!(
         answers
             .iter()
@@ -131,13 +131,6 @@ fn a_key_given_twice_is_invalid_and_named() {
         reason.starts_with("candidate: ") && reason.contains("Version"),
         "{reason}"
     );
-}
-
-#[test]
-fn a_batch_with_a_line_without_end_stops() {
-    let Done { code, err, .. } = deputy(&["policy", "contains", "--batch", "-"], &"x".repeat(2 << 20));
-    assert_eq!(code, 2);
-    assert!(err.contains("a line of more than 1048576 bytes"), "{err}");
 }
 
 #[test]

@@ -14,6 +14,11 @@ pub struct Done {
 
 /// Runs `deputy` with `arguments` and `input`, in the root of the repository and with no environment.
 pub fn deputy(arguments: &[&str], input: &str) -> Done {
+    deputy_on(arguments, input.as_bytes().to_vec())
+}
+
+/// The same with input that need not be text.
+pub fn deputy_on(arguments: &[&str], input: Vec<u8>) -> Done {
     let mut child = Command::new(env!("CARGO_BIN_EXE_deputy"))
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -24,9 +29,8 @@ pub fn deputy(arguments: &[&str], input: &str) -> Done {
         .spawn()
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    let text = input.to_owned();
     // A child that does not read to the end closes the pipe.
-    let writer = std::thread::spawn(move || drop(stdin.write_all(text.as_bytes())));
+    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
     let Output {
         status,
         stdout,
@@ -44,7 +48,7 @@ pub fn deputy(arguments: &[&str], input: &str) -> Done {
 pub struct File(std::path::PathBuf);
 
 impl File {
-    pub fn new(name: &str, text: &str) -> Self {
+    pub fn new(name: &str, text: impl AsRef<[u8]>) -> Self {
         let path = std::env::temp_dir().join(format!("deputy-cli-{}-{name}", std::process::id()));
         std::fs::write(&path, text).unwrap();
         Self(path)

@@ -1,193 +1,131 @@
 //! The batch form: one JSON object a line in, one a line out (docs/contracts.md).
 
-use std::{collections::HashSet, fmt};
+use std::collections::HashSet;
 
 use deputy_policy::{Document, PolicyKind};
-use serde::{
-    Deserialize, Serialize,
-    de::{Deserializer, Error as _, MapAccess, Visitor},
-};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Parties, Policies, request, resource_kind, word};
-
-// The text of policies as it is: a parsed value would have lost duplicate keys.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Line<'a> {
-    #[serde(default)]
-    id: serde_json::Value,
-    #[serde(borrow)]
-    request: RequestIn<'a>,
-    #[serde(default, borrow)]
-    identity: Option<Vec<&'a RawValue>>,
-    #[serde(default, borrow)]
-    resource_policy: Option<&'a RawValue>,
-    #[serde(default, borrow)]
-    boundaries: Option<Vec<&'a RawValue>>,
-    #[serde(default, borrow)]
-    session: Option<Vec<&'a RawValue>>,
-    #[serde(default, borrow)]
-    scps: Option<Vec<Vec<&'a RawValue>>>,
-    #[serde(default, borrow)]
-    rcps: Option<Vec<Vec<&'a RawValue>>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct RequestIn<'a> {
-    action: String,
-    resource: String,
-    #[serde(default)]
-    resource_account: Option<String>,
-    #[serde(default)]
-    principal: Option<String>,
-    #[serde(default, borrow)]
-    context: ContextIn<'a>,
-}
-
-/// What is left of a line that is not understood.
-#[derive(Deserialize)]
-struct OnlyId {
-    #[serde(default)]
-    id: serde_json::Value,
-}
+use super::{Answered, Parties, Policies, request, resource_kind, word};
+use crate::policy::batch::{self, Members, list, name_of, short, text};
 
 #[derive(Serialize)]
 pub(super) struct LineOut {
-    id: serde_json::Value,
     decision: &'static str,
     reason: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<String>,
 }
 
-/// Keys, each once whatever the case, and their values as JSON text.
-#[derive(Default)]
-struct ContextIn<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for ContextIn<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Keys).map(Self)
-    }
-}
-
-struct Keys;
-
-impl<'de> Visitor<'de> for Keys {
-    type Value = Vec<(String, &'de RawValue)>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of context keys")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let (mut entries, mut seen) = (Vec::new(), HashSet::new());
-        while let Some((key, value)) = map.next_entry::<String, &'de RawValue>()? {
-            if !seen.insert(key.to_lowercase()) {
-                return Err(A::Error::custom(format!(
-                    "the context key {key:?} is there twice (case does not matter)"
-                )));
-            }
-            entries.push((key, value));
+impl batch::Answer for LineOut {
+    fn invalid(reason: String) -> Self {
+        Self {
+            decision: "invalid",
+            reason,
+            explanation: None,
         }
-        Ok(entries)
-    }
-}
-
-/// The values of a key: one or a list of strings, booleans and numbers.
-fn values(json: &RawValue) -> Option<Vec<String>> {
-    if !json.get().starts_with('[') {
-        return Some(vec![scalar(json)?]);
-    }
-    let list: Vec<&RawValue> = serde_json::from_str(json.get()).ok()?;
-    list.into_iter().map(scalar).collect()
-}
-
-/// Numbers keep their text: 1.10 is not 1.1, and an account id not a float.
-fn scalar(json: &RawValue) -> Option<String> {
-    let text = json.get();
-    match text.bytes().next()? {
-        b'"' => serde_json::from_str(text).ok(),
-        b't' | b'f' | b'-' | b'0'..=b'9' => Some(text.to_owned()),
-        _ => None,
     }
 }
 
 /// Answers one line, whatever it holds.
-pub(super) fn answer(line: &str, explain: bool) -> LineOut {
-    let invalid = |id, reason| LineOut {
-        id,
-        decision: "invalid",
-        reason,
-        explanation: None,
-    };
-    let line: Line<'_> = match serde_json::from_str(line) {
-        Ok(parsed) => parsed,
-        Err(e) => {
-            let id = serde_json::from_str::<OnlyId>(line).map_or(serde_json::Value::Null, |l| l.id);
-            return invalid(id, e.to_string());
-        }
-    };
-    match judge(&line, explain) {
-        Ok(answered) => LineOut {
-            id: line.id,
-            decision: word(answered.decision),
-            reason: answered.reason,
-            explanation: answered.explanation,
-        },
-        Err(reason) => invalid(line.id, reason),
-    }
+pub(super) fn answer(line: &mut Members<'_>, explain: bool) -> Result<LineOut, String> {
+    let answered = judge(line, explain)?;
+    Ok(LineOut {
+        decision: word(answered.decision),
+        reason: answered.reason,
+        explanation: answered.explanation,
+    })
 }
 
-fn judge(line: &Line<'_>, explain: bool) -> Result<super::Answered, String> {
+fn judge(line: &mut Members<'_>, explain: bool) -> Result<Answered, String> {
+    let mut asked = line.object("request")?;
+    let (action, resource) = (asked.required_text("action")?, asked.required_text("resource")?);
     let parties = Parties {
-        principal: line.request.principal.clone(),
-        resource_account: line.request.resource_account.clone(),
+        principal: asked.optional_text("principal")?,
+        resource_account: asked.optional_text("resourceAccount")?,
     };
-    let mut request = request(&line.request.action, &line.request.resource, &parties)
-        .map_err(|e| format!("request.principal: {e}"))?;
-    for (key, json) in &line.request.context.0 {
-        let values = values(json).ok_or_else(|| {
-            format!("request.context: {key:?} is neither a string, boolean or number nor a list of those")
+    let context = asked.optional_object("context")?;
+    asked.done()?;
+    let mut request = request::read(&action, &resource, parties.principal.as_deref())
+        .map_err(|e| format!("request.{e}"))?;
+    let mut seen = HashSet::new();
+    for (key, value) in context.map_or_else(Vec::new, Members::rest) {
+        request::key(&key).map_err(|e| format!("request.{e}"))?;
+        if !seen.insert(key.to_lowercase()) {
+            let key = short(&key);
+            return Err(format!(
+                "request.context has the key {key} more than once (case does not matter)"
+            ));
+        }
+        let values = values(value).map_err(|found| {
+            let key = short(&key);
+            format!(
+                "request.context: {key} is {found}; text, a boolean, a number or a list of those is needed"
+            )
         })?;
-        request.context.set(key.as_str(), values);
+        request.context.set(key, values);
     }
+    // Taken before anything is read, so that every member is known when one is not.
+    let [identity, boundaries, session, resource_policy, scps, rcps] = [
+        "identity",
+        "boundaries",
+        "session",
+        "resourcePolicy",
+        "scps",
+        "rcps",
+    ]
+    .map(|name| line.optional(name));
+    line.done()?;
+    let resource = resource_policy.map(|policy| document("resourcePolicy", policy, resource_kind(&request)));
     let policies = Policies {
-        identity: list("identity", line.identity.as_deref(), PolicyKind::Identity)?,
-        resource: line
-            .resource_policy
-            .map(|text| {
-                Document::parse(text.get(), resource_kind(&request))
-                    .map_err(|e| format!("resourcePolicy: {e}"))
-            })
-            .transpose()?,
-        boundaries: list("boundaries", line.boundaries.as_deref(), PolicyKind::Boundary)?,
-        session: list("session", line.session.as_deref(), PolicyKind::Session)?,
-        scps: levels("scps", line.scps.as_deref(), PolicyKind::ServiceControl)?,
-        rcps: levels("rcps", line.rcps.as_deref(), PolicyKind::ResourceControl)?,
+        identity: documents("identity", identity, PolicyKind::Identity)?,
+        resource: resource.transpose()?,
+        boundaries: documents("boundaries", boundaries, PolicyKind::Boundary)?,
+        session: documents("session", session, PolicyKind::Session)?,
+        scps: levels("scps", scps, PolicyKind::ServiceControl)?,
+        rcps: levels("rcps", rcps, PolicyKind::ResourceControl)?,
     };
     policies.answer(&request, &parties, explain)
 }
 
-fn list(name: &str, texts: Option<&[&RawValue]>, kind: PolicyKind) -> Result<Vec<Document>, String> {
-    texts
-        .unwrap_or_default()
-        .iter()
-        .enumerate()
-        .map(|(i, text)| Document::parse(text.get(), kind).map_err(|e| format!("{name}[{i}]: {e}")))
+/// The values of a key.
+fn values(json: &RawValue) -> Result<Vec<String>, &'static str> {
+    match list(json, "") {
+        Ok(items) => items.into_iter().map(scalar).collect(),
+        Err(_) => Ok(vec![scalar(json)?]),
+    }
+}
+
+/// Numbers keep their text: 1.10 is not 1.1, and an account id not a float.
+fn scalar(json: &RawValue) -> Result<String, &'static str> {
+    match name_of(json) {
+        "text" => text(json, "").map_err(|_| "text with a mistake in it"),
+        "a boolean" | "a number" => Ok(json.get().to_owned()),
+        other => Err(other),
+    }
+}
+
+// The text of policies as it is: a parsed value would have lost duplicate keys.
+fn document(path: &str, policy: &RawValue, kind: PolicyKind) -> Result<Document, String> {
+    Document::parse(policy.get(), kind).map_err(|e| format!("{path}: {e}"))
+}
+
+fn documents(path: &str, policies: Option<&RawValue>, kind: PolicyKind) -> Result<Vec<Document>, String> {
+    let Some(policies) = policies else {
+        return Ok(Vec::new());
+    };
+    let policies = list(policies, path)?.into_iter().enumerate();
+    policies
+        .map(|(i, policy)| document(&format!("{path}[{i}]"), policy, kind))
         .collect()
 }
 
-fn levels(
-    name: &str,
-    levels: Option<&[Vec<&RawValue>]>,
-    kind: PolicyKind,
-) -> Result<Vec<Vec<Document>>, String> {
+fn levels(path: &str, levels: Option<&RawValue>, kind: PolicyKind) -> Result<Vec<Vec<Document>>, String> {
+    let Some(levels) = levels else {
+        return Ok(Vec::new());
+    };
+    let levels = list(levels, path)?.into_iter().enumerate();
     levels
-        .unwrap_or_default()
-        .iter()
-        .enumerate()
-        .map(|(i, level)| list(&format!("{name}[{i}]"), Some(level), kind))
+        .map(|(i, level)| documents(&format!("{path}[{i}]"), Some(level), kind))
         .collect()
 }

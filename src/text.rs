@@ -1,0 +1,120 @@
+//! Bytes to text, and what is said of bytes that are none.
+
+use std::fmt;
+
+/// Why bytes are not read as text. Each is a sentence about "it", the file or line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotText {
+    /// AWS does not take one in a policy, so none is skipped here: what is judged is what would be sent.
+    ByteOrderMark,
+    /// UTF-16 or UTF-32, as some editors and PowerShell write.
+    Wide(&'static str),
+    /// A byte that UTF-8 does not have there.
+    Byte { byte: u8, offset: usize },
+}
+
+impl fmt::Display for NotText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ByteOrderMark => f.write_str(
+                "it begins with a byte order mark (U+FEFF), which AWS does not take; save it as UTF-8 without one",
+            ),
+            Self::Wide(name) => write!(f, "it is {name}; save it as UTF-8 without byte order mark"),
+            Self::Byte { byte, offset } => {
+                write!(
+                    f,
+                    "it is not UTF-8: the byte 0x{byte:02X} at offset {offset}; save it as UTF-8"
+                )
+            }
+        }
+    }
+}
+
+/// UTF-8 without byte order mark.
+///
+/// # Errors
+/// What else it is.
+pub fn decode(bytes: &[u8]) -> Result<&str, NotText> {
+    if bytes.starts_with(b"\xEF\xBB\xBF") {
+        return Err(NotText::ByteOrderMark);
+    }
+    if let Some(name) = wide(bytes) {
+        return Err(NotText::Wide(name));
+    }
+    std::str::from_utf8(bytes).map_err(|error| {
+        let offset = error.valid_up_to();
+        let byte = bytes.get(offset).copied().unwrap_or_default();
+        NotText::Byte { byte, offset }
+    })
+}
+
+/// UTF-16 and UTF-32 by their mark; UTF-16 without one by its first letter, which is of ASCII in what is read here. A
+/// batch is cut at the byte of a line end, so that its later lines begin with the second half of one.
+fn wide(bytes: &[u8]) -> Option<&'static str> {
+    let first = |i: usize| bytes.get(i).copied();
+    match (first(0)?, first(1)?) {
+        (0xFF, 0xFE) if first(2) == Some(0) && first(3) == Some(0) => Some("UTF-32 (little endian)"),
+        (0, 0) if first(2) == Some(0xFE) && first(3) == Some(0xFF) => Some("UTF-32 (big endian)"),
+        (0xFF, 0xFE) => Some("UTF-16 (little endian)"),
+        (0xFE, 0xFF) => Some("UTF-16 (big endian)"),
+        (a, 0) if a.is_ascii() && a != 0 && first(3) == Some(0) => Some("UTF-16"),
+        (0, b) if b.is_ascii() && b != 0 && first(2) == Some(0) => Some("UTF-16"),
+        _ => None,
+    }
+}
+
+/// Line and column of a byte, both from 1; columns are characters.
+pub fn position(text: &str, at: usize) -> Option<(usize, usize)> {
+    let before = text.get(..at)?;
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
+    Some((line, column))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utf16(text: &str, mark: bool, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        let mark = mark.then_some(0xFEFF);
+        mark.into_iter()
+            .chain(text.encode_utf16())
+            .flat_map(bytes)
+            .collect()
+    }
+
+    #[test]
+    fn text_is_read_and_everything_else_is_named() {
+        assert_eq!(decode("{\"a\": \"é\"}".as_bytes()), Ok("{\"a\": \"é\"}"));
+        assert_eq!(decode(b""), Ok(""));
+        // A NUL is a character of UTF-8; JSON and YAML refuse it.
+        assert_eq!(decode(b"\0"), Ok("\0"));
+        assert_eq!(decode(b"{\0}"), Ok("{\0}"));
+        assert_eq!(decode(b"\xEF\xBB\xBF{}"), Err(NotText::ByteOrderMark));
+        for mark in [true, false] {
+            for of in [u16::to_le_bytes as fn(u16) -> [u8; 2], u16::to_be_bytes] {
+                let said = decode(&utf16("{\"a\": 1}", mark, of)).unwrap_err().to_string();
+                assert!(said.starts_with("it is UTF-16"), "{said}");
+            }
+        }
+        let utf32 = b"\xFF\xFE\0\0{\0\0\0";
+        assert_eq!(decode(utf32), Err(NotText::Wide("UTF-32 (little endian)")));
+        let latin1 = decode(b"ab\xE9").unwrap_err();
+        assert_eq!(
+            latin1,
+            NotText::Byte {
+                byte: 0xE9,
+                offset: 2
+            }
+        );
+        assert!(latin1.to_string().contains("0xE9 at offset 2"), "{latin1}");
+        // Cut off within a character.
+        assert_eq!(
+            decode(b"a\xC3"),
+            Err(NotText::Byte {
+                byte: 0xC3,
+                offset: 1
+            })
+        );
+    }
+}
