@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use deputy_api::{AWSAccount, parse_account};
+use deputy_api::{AWSAccount, crds::crd, parse_account};
 use deputy_delegation::{ClusterName, bootstrap};
 use serde_json::{Value, json};
 
 use crate::{
     exit::{Answer, Failure, Outcome},
-    input::{manifests, named, once},
+    input::{named, once},
+    manifests::manifests,
     output,
+    shape::misfits,
 };
 
 #[derive(Debug, Subcommand)]
@@ -52,6 +54,13 @@ pub fn run(command: &Command) -> Outcome {
             accounts.len()
         )));
     };
+    let misfits = crd("awsaccounts").map_or_else(Vec::new, |definition| misfits(&definition, account));
+    if !misfits.is_empty() {
+        let said = misfits
+            .iter()
+            .map(|m| format!("AWSAccount {}: {}", m.path, m.message));
+        return Err(Failure::input(said.collect::<Vec<_>>().join("\n")));
+    }
     let account: AWSAccount =
         serde_json::from_value(account.clone()).map_err(|e| Failure::input(format!("AWSAccount: {e}")))?;
     let account = parse_account(&account).map_err(|violations| {

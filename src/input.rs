@@ -11,7 +11,7 @@ use crate::{exit::Failure, text};
 pub const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Whether a path is standard input: `-`, or one of the names that the system has for it.
-pub fn is_standard_input(path: &Path) -> bool {
+fn is_standard_input(path: &Path) -> bool {
     ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]
         .iter()
         .any(|name| path == Path::new(name))
@@ -75,15 +75,4 @@ pub fn read(path: &Path) -> Result<String, Failure> {
 /// A failure about a file.
 pub fn failed(path: &Path, what: &dyn std::fmt::Display) -> Failure {
     Failure::input(format!("{}: {what}", path.display()))
-}
-
-/// The manifests of a file as `kubectl` reads them: YAML or JSON, several documents a file, and no key twice.
-///
-/// # Errors
-/// What [`read`] refuses, and what is not YAML.
-pub fn manifests(path: &Path) -> Result<Vec<serde_json::Value>, Failure> {
-    let text = read(path)?;
-    let documents: Vec<serde_json::Value> =
-        serde_saphyr::from_multiple(&text).map_err(|e| failed(path, &e))?;
-    Ok(documents.into_iter().filter(|d| !d.is_null()).collect())
 }

@@ -6,11 +6,14 @@ mod controllers;
 mod crds;
 mod exit;
 mod input;
+mod manifests;
 mod output;
 mod policy;
 mod process;
+mod shape;
 mod text;
 mod webhook;
+mod yaml;
 
 use std::process::ExitCode;
 

@@ -1,32 +1,31 @@
 //! `deputy policy contains`
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::PathBuf};
 
 use clap::Args;
-use deputy_policy::{Containment, Document, Locator, PolicyKind, Witness, contains_layers};
+use deputy_policy::{Containment, Document, PolicyKind, Witness, contains_layers};
 use serde::Serialize;
 
 use super::{
     Type,
     batch::{self, Members, batch},
-    read_document,
-    report::{Source, place},
+    report::place,
+    select::{self, Judged},
+    source::File,
 };
 use crate::{
     exit::{Answer, Failure, Outcome},
-    input::{is_standard_input, named, once, read},
-    output::print,
+    input::{named, once},
+    output::Output,
 };
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The policy that is asked for (JSON); - is standard input
+    /// The policy that is asked for, or manifests: each AWSRole (with --type session each AWSRoleBinding, with --type
+    /// boundary each DelegationLimit) is asked about; JSON or YAML, - is standard input
     #[arg(required_unless_present = "batch")]
     candidate: Option<PathBuf>,
-    /// What may be granted at most (JSON)
+    /// What may be granted at most: a policy, or manifests with one DelegationLimit
     #[arg(required_unless_present = "batch")]
     ceiling: Option<PathBuf>,
     /// What the candidate is used as; the ceiling is one of the same sort
@@ -105,59 +104,53 @@ pub fn run(arguments: &Arguments) -> Outcome {
             .chain(named("--boundary", boundary))
             .chain(named("--session", &arguments.session)),
     )?;
-    let document = read_document(candidate, kind)?;
-    let boundary = arguments
-        .boundary
-        .as_deref()
-        .map(|path| read_document(path, PolicyKind::Boundary))
-        .transpose()?;
-    let sessions = arguments.session.iter();
-    let sessions = sessions
-        .map(|path| read_document(path, PolicyKind::Session))
-        .collect::<Result<Vec<_>, _>>()?;
-    let ceiling = read_document(ceiling, of_ceiling)?;
+    let (file, candidates) = select::all(candidate, kind)?;
+    let read = |paths: &[PathBuf], kind| {
+        let read = paths.iter().map(|path| select::one(path, kind));
+        read.collect::<Result<Vec<_>, _>>().map(|read| read.concat())
+    };
+    let boundary = read(boundary, PolicyKind::Boundary)?;
+    let sessions = read(&arguments.session, PolicyKind::Session)?;
+    let ceiling = select::single(ceiling, of_ceiling)?;
 
-    let identity = [&document];
-    let boundary: Vec<&Document> = boundary.iter().collect();
-    let sessions: Vec<&Document> = sessions.iter().collect();
-    let layers: Vec<&[&Document]> = [identity.as_slice(), &boundary, &sessions]
-        .into_iter()
-        .filter(|layer| !layer.is_empty())
-        .collect();
-    match contains_layers(&layers, &ceiling) {
-        Containment::Contained(_) => {
-            print("contained")?;
-            Ok(Answer::Yes)
-        }
-        Containment::Exceeds(witness) => {
-            let mut said = format!("exceeds: {witness}");
-            let (_, statement) = witness.candidate;
-            if !is_standard_input(candidate) {
-                said += &format!("\nallowed by {}", statement_at(candidate, statement)?);
+    let mut out = Output::new();
+    let mut whole = Answer::Yes;
+    for candidate in &candidates {
+        let layers: Vec<Vec<&Document>> = [&candidate.documents, &boundary, &sessions]
+            .into_iter()
+            .filter(|layer| !layer.is_empty())
+            .map(|layer| layer.iter().collect())
+            .collect();
+        let layers: Vec<&[&Document]> = layers.iter().map(Vec::as_slice).collect();
+        let of = candidate
+            .label
+            .as_ref()
+            .map_or_else(String::new, |label| format!("{label}: "));
+        match contains_layers(&layers, &ceiling) {
+            Containment::Contained(_) => out.line(format_args!("{of}contained"))?,
+            Containment::Exceeds(witness) => {
+                whole = Answer::No;
+                out.line(format_args!("{of}exceeds: {witness}"))?;
+                if let Some(place) = allowed_by(&file, candidate, witness.candidate) {
+                    out.line(format_args!("{of}allowed by {place}"))?;
+                }
             }
-            print(said)?;
-            Ok(Answer::No)
-        }
-        Containment::Unknown(reason) => {
-            print(format_args!("unknown: {reason}"))?;
-            Ok(Answer::No)
+            Containment::Unknown(reason) => {
+                whole = Answer::No;
+                out.line(format_args!("{of}unknown: {reason}"))?;
+            }
         }
     }
+    out.flush()?;
+    Ok(whole)
 }
 
 /// `FILE:LINE:COLUMN: Statement[i]`
-fn statement_at(path: &Path, statement: usize) -> Result<String, Failure> {
-    let (name, text) = (path.display().to_string(), read(path)?);
+fn allowed_by(file: &File, candidate: &Judged, (document, statement): (usize, usize)) -> Option<String> {
+    let policy = candidate.policies.get(document)?;
     let element = format!("Statement[{statement}]");
-    let span = Locator::new(&text).find(&element, false);
-    let place = place(
-        &Source {
-            name: &name,
-            text: &text,
-        },
-        span.as_ref(),
-    );
-    Ok(format!("{place}: {element}"))
+    let place = place(&file.source(), policy.find(&element).as_ref());
+    Some(format!("{place}: {}", policy.path_of(&element)))
 }
 
 /// The kinds of candidate and ceiling.

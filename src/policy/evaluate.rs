@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 use deputy_policy::{Decision, Document, PolicyKind, Request, Situation};
 
-use super::{batch::batch, read_document};
+use super::{batch::batch, select};
 use crate::{
     exit::{Answer, Failure, Outcome},
     input::{named, once},
@@ -33,16 +33,16 @@ pub struct Arguments {
     /// A context key and its value; may be repeated, also for one key
     #[arg(long, value_name = "KEY=VALUE", conflicts_with = "batch")]
     context: Vec<String>,
-    /// Identity policy (JSON), - is standard input; may be repeated
+    /// Identity policy, or a manifest with one AWSRole; JSON or YAML, - is standard input; may be repeated
     #[arg(long, value_name = "FILE", conflicts_with = "batch")]
     identity: Vec<PathBuf>,
     /// Policy of the resource, or trust policy of the role that is assumed
     #[arg(long, value_name = "FILE", conflicts_with = "batch")]
     resource_policy: Option<PathBuf>,
-    /// Permissions boundary; of several, each must allow
+    /// Permissions boundary, or a manifest with one DelegationLimit; of several, each must allow
     #[arg(long, value_name = "FILE", conflicts_with = "batch")]
     boundary: Vec<PathBuf>,
-    /// Session policy; may be repeated
+    /// Session policy, or a manifest with one AWSRoleBinding; may be repeated
     #[arg(long, value_name = "FILE", conflicts_with = "batch")]
     session: Vec<PathBuf>,
     /// Service control policies of one level of the organisation, separated by commas; repeated for each level, root
@@ -150,7 +150,8 @@ fn levels(arguments: &[String]) -> Vec<Vec<PathBuf>> {
 }
 
 fn all(paths: &[PathBuf], kind: PolicyKind) -> Result<Vec<Document>, Failure> {
-    paths.iter().map(|path| read_document(path, kind)).collect()
+    let read = paths.iter().map(|path| select::one(path, kind));
+    Ok(read.collect::<Result<Vec<_>, _>>()?.concat())
 }
 
 fn each(levels: &[Vec<PathBuf>], kind: PolicyKind) -> Result<Vec<Vec<Document>>, Failure> {

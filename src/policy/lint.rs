@@ -9,22 +9,24 @@ use serde::Serialize;
 use super::{
     Type,
     batch::{self, Members, batch},
-    report::{Finding, Source, Style, text},
+    report::{Finding, Style, text},
+    source::{File, Policy},
 };
 use crate::{
     exit::{Answer, Failure, Outcome},
-    input,
     output::Output,
 };
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The policy (JSON), - is standard input
+    /// The policy, or manifests: each policy of an AWSRole, AWSRoleBinding or DelegationLimit; JSON or YAML, - is standard
+    /// input
     #[arg(required_unless_present = "batch")]
     file: Option<PathBuf>,
-    /// What it is used as; a boundary is also looked at as the ceiling of a limit
-    #[arg(long, value_enum, default_value_t)]
-    r#type: Type,
+    /// What it is used as, unless a manifest says so; identity by default. A boundary is also looked at as the ceiling of
+    /// a limit
+    #[arg(long, value_enum)]
+    r#type: Option<Type>,
     /// How the findings are written
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -45,6 +47,9 @@ enum Format {
 /// The answer about one policy: a contract (docs/contracts.md).
 #[derive(Serialize)]
 struct Answered {
+    /// Which one, of a manifest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<String>,
     valid: bool,
     /// As AWS counts it, of a valid policy.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,6 +63,7 @@ struct Answered {
 impl Answered {
     fn new(size: Option<usize>, findings: Vec<Lint>, text: &str) -> Self {
         Self {
+            policy: None,
             valid: size.is_some(),
             size,
             findings: findings.into_iter().map(|f| Finding::new(f, text)).collect(),
@@ -75,64 +81,135 @@ impl batch::Answer for Answered {
     }
 }
 
-/// What is found, and the size as AWS counts it when the policy is one.
-fn look(text: &str, kind: PolicyKind) -> (Option<usize>, Vec<Lint>) {
-    match Document::parse(text, kind) {
-        Ok(document) => (Some(document.size()), lint(&document, Some(text))),
-        Err(problems) => (None, problems.iter().map(Lint::from).collect()),
-    }
+/// What was found in one policy of a file.
+struct Looked {
+    /// Which one, of a manifest: `DelegationLimit payments, spec.ceiling`.
+    of: Option<String>,
+    /// As AWS counts it, when it is a policy.
+    size: Option<usize>,
+    findings: Vec<Lint>,
 }
 
 pub fn run(arguments: &Arguments) -> Outcome {
     if let Some(path) = &arguments.batch {
         return batch(path, answer);
     }
-    let Some(file) = &arguments.file else {
+    let Some(path) = &arguments.file else {
         return Err(Failure::input("needs FILE, or --batch"));
     };
-    let policy = input::read(file)?;
-    let (size, findings) = look(&policy, arguments.r#type.into());
-    let name = file.display().to_string();
+    let file = File::read(path)?;
+    let looked = look(&file, arguments.r#type)?;
     let mut out = Output::new();
     match arguments.format {
-        Format::Json => {
-            let count = findings.len();
-            out.json(&Answered::new(size, findings, &policy))?;
-            out.flush()?;
-            match (size, count) {
-                (None, _) => Err(Failure::input(format!("{name} is refused: {count} problems"))),
-                (Some(_), 0) => Ok(Answer::Yes),
-                (Some(_), _) => Ok(Answer::No),
-            }
-        }
-        Format::Text => {
-            let source = Source {
-                name: &name,
-                text: &policy,
-            };
-            let Some(size) = size else {
-                return Err(super::refused(&findings, &source));
-            };
-            out.write(text(&findings, &source, Style::of(&std::io::stdout())))?;
-            let found = findings.len();
-            out.line(format_args!(
-                "{size} characters as AWS counts them, {found} findings"
-            ))?;
-            out.flush()?;
-            Ok(if findings.is_empty() {
-                Answer::Yes
-            } else {
-                Answer::No
-            })
-        }
+        Format::Json => json(looked, &file, &mut out),
+        Format::Text => plain(&looked, &file, &mut out),
     }
+}
+
+/// Looks at every policy of a file.
+fn look(file: &File, r#type: Option<Type>) -> Result<Vec<Looked>, Failure> {
+    let groups = match file.groups() {
+        Ok(groups) => groups,
+        // Around the policies.
+        Err(findings) => {
+            return Ok(vec![Looked {
+                of: None,
+                size: None,
+                findings,
+            }]);
+        }
+    };
+    let mut looked = Vec::new();
+    for policy in groups.iter().flat_map(|group| &group.policies) {
+        let kind = kind(policy, r#type).map_err(|e| Failure::input(format!("{}: {e}", file.name)))?;
+        let (size, findings) = match policy.parse(kind) {
+            Ok(document) => (Some(document.size()), policy.warnings(&document)),
+            Err(problems) => (None, problems),
+        };
+        let of = policy
+            .of
+            .as_ref()
+            .map(|owner| format!("{owner}, {}", policy.path));
+        looked.push(Looked { of, size, findings });
+    }
+    if looked.is_empty() {
+        return Err(Failure::input(format!(
+            "{}: there is no policy in it, neither by itself nor in an AWSRole, AWSRoleBinding or DelegationLimit",
+            file.name
+        )));
+    }
+    Ok(looked)
+}
+
+/// A manifest says itself what its policies are used as.
+fn kind(policy: &Policy, r#type: Option<Type>) -> Result<PolicyKind, String> {
+    let asked = r#type.map(PolicyKind::from);
+    let Some(owner) = &policy.of else {
+        return Ok(asked.unwrap_or(PolicyKind::Identity));
+    };
+    let own = owner.kind.policies();
+    match asked {
+        Some(asked) if asked != own => Err(format!(
+            "the policies of {owner} are of type {}, not {}; leave --type out",
+            Type::word(own),
+            Type::word(asked)
+        )),
+        _ => Ok(own),
+    }
+}
+
+fn json(looked: Vec<Looked>, file: &File, out: &mut Output) -> Outcome {
+    let whole = outcome(&looked);
+    let problems = problems(&looked);
+    for one in looked {
+        out.json(&Answered {
+            policy: one.of,
+            ..Answered::new(one.size, one.findings, &file.text)
+        })?;
+    }
+    out.flush()?;
+    whole.ok_or_else(|| Failure::input(format!("{} is refused: {problems} problems", file.name)))
+}
+
+fn plain(looked: &[Looked], file: &File, out: &mut Output) -> Outcome {
+    let source = file.source();
+    let mut refused = Vec::new();
+    for one in looked {
+        let Some(size) = one.size else {
+            refused.extend(one.findings.iter().cloned());
+            continue;
+        };
+        out.write(text(&one.findings, &source, Style::of(&std::io::stdout())))?;
+        let of = one.of.as_ref().map_or_else(String::new, |of| format!("{of}: "));
+        let found = one.findings.len();
+        out.line(format_args!(
+            "{of}{size} characters as AWS counts them, {found} findings"
+        ))?;
+    }
+    out.flush()?;
+    outcome(looked).ok_or_else(|| super::refused(&refused, &source))
+}
+
+/// `None` when a policy is refused.
+fn outcome(looked: &[Looked]) -> Option<Answer> {
+    let clean = looked.iter().all(|one| one.findings.is_empty());
+    let valid = looked.iter().all(|one| one.size.is_some());
+    valid.then_some(if clean { Answer::Yes } else { Answer::No })
+}
+
+/// How much is wrong with what is refused.
+fn problems(looked: &[Looked]) -> usize {
+    let refused = looked.iter().filter(|one| one.size.is_none());
+    refused.map(|one| one.findings.len()).sum()
 }
 
 fn answer(line: &mut Members<'_>) -> Result<Answered, String> {
     let policy = line.required("policy")?.get();
-    let kind = line.word("type", Type::default())?;
+    let kind = line.word("type", Type::default())?.into();
     line.done()?;
     // The text as it is: a parsed value would have lost duplicate keys.
-    let (size, findings) = look(policy, kind.into());
-    Ok(Answered::new(size, findings, policy))
+    Ok(match Document::parse(policy, kind) {
+        Ok(document) => Answered::new(Some(document.size()), lint(&document, Some(policy)), policy),
+        Err(problems) => Answered::new(None, problems.iter().map(Lint::from).collect(), policy),
+    })
 }

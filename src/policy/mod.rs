@@ -4,18 +4,17 @@ mod batch;
 mod contains;
 mod evaluate;
 mod lint;
+mod manifest;
 mod report;
-
-use std::path::Path;
+mod select;
+mod source;
+mod translate;
 
 use clap::{Subcommand, ValueEnum};
-use deputy_policy::{Document, Lint, PolicyKind};
+use deputy_policy::{Lint, PolicyKind};
 
 use self::report::{Source, Style};
-use crate::{
-    exit::{Failure, Outcome},
-    input,
-};
+use crate::exit::{Failure, Outcome};
 
 /// `deputy policy`
 #[derive(Debug, Subcommand)]
@@ -74,19 +73,19 @@ impl From<Type> for PolicyKind {
     }
 }
 
-fn read_document(path: &Path, kind: PolicyKind) -> Result<Document, Failure> {
-    let text = input::read(path)?;
-    Document::parse(&text, kind).map_err(|problems| {
-        let findings: Vec<Lint> = problems.iter().map(Lint::from).collect();
-        let name = path.display().to_string();
-        refused(
-            &findings,
-            &Source {
-                name: &name,
-                text: &text,
-            },
-        )
-    })
+impl Type {
+    /// The word for a kind, as it is given to `--type`.
+    fn word(kind: PolicyKind) -> &'static str {
+        match kind {
+            PolicyKind::Identity => "identity",
+            PolicyKind::Session => "session",
+            PolicyKind::Boundary => "boundary",
+            PolicyKind::Resource => "resource",
+            PolicyKind::Trust => "trust",
+            PolicyKind::ServiceControl => "scp",
+            PolicyKind::ResourceControl => "rcp",
+        }
+    }
 }
 
 /// The failure of a command whose input is no policy.

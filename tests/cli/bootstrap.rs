@@ -91,3 +91,49 @@ fn what_is_wrong_is_said() {
     let twice = run(&["--cluster-name", "c"], &twice);
     assert_eq!(twice.code, 2, "a key given twice is refused");
 }
+
+/// In the words of YAML and of the reference page, with the field.
+#[test]
+fn an_account_of_another_shape_is_refused_in_plain_words() {
+    let good = "accountID: '123456789012', partition: aws, region: eu-west-1, issuer: {principalARN: 'arn:aws:iam::123456789012:role/b'}";
+    let run = |spec: &str| {
+        let text =
+            format!("apiVersion: deputy.dev/v1alpha1\nkind: AWSAccount\nmetadata: {{name: a}}\n{spec}\n");
+        deputy(&["bootstrap", "aws", "--cluster-name", "c", "-f", "-"], &text)
+    };
+    assert_eq!(run(&format!("spec: {{{good}}}")).code, 0);
+    for (spec, said) in [
+        (String::new(), "AWSAccount spec: it is missing"),
+        (
+            "spec: []".to_owned(),
+            "AWSAccount spec: it is a list; an object is needed",
+        ),
+        ("spec: {}".to_owned(), "AWSAccount spec.accountID: it is missing"),
+        (
+            format!("spec: {{{}}}", good.replace("'123456789012',", "123456789012,")),
+            "AWSAccount spec.accountID: it is the number 123456789012 without quotes; text is needed",
+        ),
+        (
+            format!(
+                "spec: {{{}}}",
+                good.replace('{', "[")
+                    .replace('}', "]")
+                    .replace("principalARN: ", "")
+            ),
+            "AWSAccount spec.issuer: it is a list; an object is needed",
+        ),
+        (
+            format!("spec: {{{good}, isuer: {{}}}}"),
+            "AWSAccount spec.isuer: AWSAccount has no such field",
+        ),
+        (
+            format!("spec: {{{good}, defaults: null}}"),
+            "AWSAccount spec.defaults: it is null; write a value, or leave the field out",
+        ),
+    ] {
+        let Done { code, out, err } = run(&spec);
+        assert_eq!((code, out.as_str()), (2, ""), "{spec}");
+        assert!(err.contains(said), "{spec}: {err}");
+        assert!(!err.contains("struct"), "{err}");
+    }
+}

@@ -13,6 +13,7 @@ mod bootstrap;
 mod evaluate;
 mod input;
 mod lint;
+mod manifest;
 mod pipe;
 mod policy;
 mod request;

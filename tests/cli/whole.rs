@@ -51,3 +51,19 @@ fn a_process_without_a_cluster_name_is_not_started() {
         assert!(done.err.contains("--cluster-name"), "{}", done.err);
     }
 }
+
+/// What the README tells people to type, on the files that it names.
+#[test]
+fn the_commands_of_the_readme_run() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let commands: Vec<Vec<&str>> = readme
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("deputy policy "))
+        .map(|rest| rest.split('#').next().unwrap().split_whitespace().collect())
+        .collect();
+    assert!(commands.len() > 2, "{commands:?}");
+    for command in commands {
+        let done = deputy(&[&["policy"], command.as_slice()].concat(), "");
+        assert!(done.code < 2 && done.err.is_empty(), "{command:?}: {}", done.err);
+    }
+}

@@ -1,0 +1,240 @@
+//! A policy in YAML as the JSON that AWS takes, with where in the YAML each part of it stands.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use deputy_policy::{Code, Lint};
+
+use crate::yaml::{Key, Kind, Node};
+
+/// JSON text made of YAML.
+#[derive(Debug)]
+pub struct Translated {
+    pub json: String,
+    places: Places,
+    /// Values that not every reader of YAML reads alike, by their path within the policy.
+    pub ambiguous: Vec<Lint>,
+}
+
+/// Bytes of the JSON, from the first one on, to bytes of the YAML.
+type Places = BTreeMap<usize, Range<usize>>;
+
+impl Translated {
+    /// Translates `node` of the text `yaml`. A key that is there twice is so in the JSON too.
+    pub fn new(node: &Node, yaml: &str) -> Self {
+        let mut translation = Self {
+            json: String::new(),
+            places: BTreeMap::new(),
+            ambiguous: Vec::new(),
+        };
+        translation.value(node, yaml, "");
+        translation
+    }
+
+    /// The bytes of the YAML that bytes of the JSON come from: of the key or value that begins there, or the last one before.
+    pub fn place(&self, span: &Range<usize>) -> Option<Range<usize>> {
+        let (_, place) = self.places.range(..=span.start).next_back()?;
+        Some(place.clone())
+    }
+
+    fn value(&mut self, node: &Node, yaml: &str, path: &str) {
+        self.places.insert(self.json.len(), node.span.clone());
+        match &node.kind {
+            Kind::Null => self.json.push_str("null"),
+            Kind::Bool(value) => self.boolean(*value, node, yaml, path),
+            Kind::Number(_) => self.number(node, yaml, path),
+            Kind::Text(text) => {
+                if is_plain(node, yaml) && reads_otherwise(text) {
+                    self.disagree(node, path, text, "write it in quotes");
+                }
+                self.text(text);
+            }
+            Kind::List(items) => {
+                self.json.push('[');
+                for (i, item) in items.iter().enumerate() {
+                    self.comma(i);
+                    self.value(item, yaml, &format!("{path}[{i}]"));
+                }
+                self.json.push(']');
+            }
+            Kind::Map(members) => {
+                self.json.push('{');
+                for (i, (key, value)) in members.iter().enumerate() {
+                    self.comma(i);
+                    self.key(key);
+                    self.json.push(':');
+                    let dot = if path.is_empty() { "" } else { "." };
+                    self.value(value, yaml, &format!("{path}{dot}{}", key.name));
+                }
+                self.json.push('}');
+            }
+        }
+    }
+
+    fn comma(&mut self, index: usize) {
+        if index > 0 {
+            self.json.push(',');
+        }
+    }
+
+    fn key(&mut self, key: &Key) {
+        self.places.insert(self.json.len(), key.span.clone());
+        self.text(&key.name);
+    }
+
+    fn text(&mut self, text: &str) {
+        self.json.push_str(&serde_json::Value::from(text).to_string());
+    }
+
+    fn boolean(&mut self, value: bool, node: &Node, yaml: &str, path: &str) {
+        let written = yaml.get(node.span.clone()).unwrap_or_default();
+        if !written.eq_ignore_ascii_case("true") && !written.eq_ignore_ascii_case("false") {
+            self.disagree(
+                node,
+                path,
+                written,
+                &format!("write {value}, or write it in quotes"),
+            );
+        }
+        self.json.push_str(if value { "true" } else { "false" });
+    }
+
+    /// A number as it is written: parsed and printed, an account id would have lost digits.
+    fn number(&mut self, node: &Node, yaml: &str, path: &str) {
+        let written = yaml.get(node.span.clone()).unwrap_or_default();
+        if serde_json::from_str::<serde_json::Number>(written).is_ok() {
+            self.json.push_str(written);
+            return;
+        }
+        self.disagree(node, path, written, "write it in quotes, or in decimal digits");
+        // As text, so that it is not complained of twice.
+        self.text(written);
+    }
+
+    fn disagree(&mut self, node: &Node, path: &str, written: &str, repair: &str) {
+        let message = format!(
+            "YAML readers disagree on what {written} is without quotes (kubectl reads YAML 1.1); {repair}"
+        );
+        self.ambiguous.push(Lint {
+            code: Code::WrongType,
+            path: path.to_owned(),
+            message,
+            suggestion: None,
+            span: Some(node.span.clone()),
+        });
+    }
+}
+
+/// Whether a text stands there without quotes, and not as a block (`|`, `>`), whose first line is its own.
+fn is_plain(node: &Node, yaml: &str) -> bool {
+    let written = yaml.get(node.span.clone()).unwrap_or_default();
+    if written.starts_with(['"', '\'']) {
+        return false;
+    }
+    let before = yaml
+        .get(..node.span.start)
+        .unwrap_or_default()
+        .trim_end_matches([' ', '\t']);
+    let header = before
+        .trim_end()
+        .trim_end_matches(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-'));
+    !(before.ends_with('\n') && header.ends_with(['|', '>']))
+}
+
+/// Whether a plain text is a boolean or number of YAML 1.1 as Go reads it, though it was read as text here.
+fn reads_otherwise(text: &str) -> bool {
+    let boolean = ["y", "n", "yes", "no", "on", "off"];
+    if boolean.iter().any(|word| text.eq_ignore_ascii_case(word)) {
+        return true;
+    }
+    let digits = text.trim_start_matches(['+', '-']).replace('_', "");
+    let radix = |prefix: &str, radix: u32| {
+        let rest = digits.strip_prefix(prefix);
+        rest.is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_digit(radix)))
+    };
+    let number =
+        digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') && digits.parse::<f64>().is_ok();
+    number || radix("0x", 16) || radix("0o", 8) || radix("0b", 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn value() -> impl Strategy<Value = Value> {
+        let word = prop_oneof![
+            "[a-c:#\"'{}\\[\\], |>&*!%@`?é\u{1f512}\n\t-]{0,5}",
+            Just("yes".to_owned()),
+            Just("0x1F".to_owned()),
+            Just("1.5e+11".to_owned()),
+            Just("null".to_owned()),
+            Just("~".to_owned()),
+        ];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            word.clone().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 24, 4, move |inner| {
+            let object = prop::collection::hash_map(word.clone(), inner.clone(), 0..4);
+            prop_oneof![
+                prop::collection::vec(inner, 0..4).prop_map(Value::from),
+                object.prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// The text of every scalar and key of a JSON text, with where it begins.
+    fn scalars(json: &str) -> Vec<(usize, Value)> {
+        let mut found = Vec::new();
+        let mut at = 0;
+        while let Some(rest) = json.get(at..).filter(|rest| !rest.is_empty()) {
+            let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
+            match rest.starts_with(['{', '}', '[', ']', ',', ':']) {
+                true => at += 1,
+                false => {
+                    found.push((at, values.next().unwrap().unwrap()));
+                    at += values.byte_offset();
+                }
+            }
+        }
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_is_the_same_in_yaml_and_every_part_of_it_is_found(value in value()) {
+            let yaml = serde_saphyr::to_string(&value).unwrap();
+            let nodes = crate::yaml::read(&yaml).unwrap();
+            let Some(node) = nodes.first() else {
+                prop_assert_eq!(value, Value::Null);
+                return Ok(());
+            };
+            prop_assert_eq!(&node.to_value(), &value, "{}", yaml);
+            let translated = Translated::new(node, &yaml);
+            prop_assert!(translated.ambiguous.is_empty(), "{}: {:?}", yaml, translated.ambiguous);
+            prop_assert_eq!(serde_json::from_str::<Value>(&translated.json).unwrap(), value, "{}", yaml);
+            for (at, scalar) in scalars(&translated.json) {
+                let place = translated.place(&(at..at + 1)).unwrap();
+                let there = yaml.get(place).unwrap();
+                // Blocks and escapes are written in another way.
+                if there.starts_with('"') && !there.contains('\\') {
+                    prop_assert_eq!(serde_json::from_str::<Value>(there).unwrap(), scalar, "{}", yaml);
+                } else if scalar.is_number() || scalar.is_boolean() {
+                    prop_assert_eq!(there, scalar.to_string(), "{}", yaml);
+                }
+            }
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(yaml in "[a{}\\[\\]\"':,#&*!|>?%@ \n\t<0-9.é-]{0,48}") {
+            for node in crate::yaml::read(&yaml).unwrap_or_default() {
+                let translated = Translated::new(&node, &yaml);
+                prop_assert!(serde_json::from_str::<serde::de::IgnoredAny>(&translated.json).is_ok(), "{}", translated.json);
+            }
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! YAML as a tree that remembers where everything stands, repeated keys included. What it means is said elsewhere:
+//! [`crate::input`] makes plain values of it, [`crate::policy`] policies.
+
+use std::{fmt, ops::Range};
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use serde_saphyr::{DuplicateKeyPolicy, Error, Location, Spanned, budget::BudgetBreach};
+
+/// A value and its bytes in the text.
+#[derive(Debug)]
+pub struct Node {
+    pub kind: Kind,
+    /// Of a scalar all of it, quotes included; of a list or mapping its beginning. Of an alias, what it stands for.
+    pub span: Range<usize>,
+}
+
+/// What a value is, as `kubectl` reads it: `yes` is a boolean, a date is text.
+#[derive(Debug)]
+pub enum Kind {
+    Null,
+    Bool(bool),
+    /// What it is written as is in the text.
+    Number(serde_json::Number),
+    Text(String),
+    List(Vec<Node>),
+    /// In the order of the text, a key as often as it is there.
+    Map(Vec<(Key, Node)>),
+}
+
+/// A key of a mapping.
+#[derive(Debug)]
+pub struct Key {
+    pub name: String,
+    pub span: Range<usize>,
+}
+
+/// Why a text is not read.
+#[derive(Debug)]
+pub struct Problem {
+    pub message: String,
+    /// Line and column, from 1.
+    pub at: Option<(u64, u64)>,
+}
+
+/// The most that aliases may stand for, in values.
+const MAX_REPLAYED: usize = 100_000;
+
+/// Every document of a text; empty ones are left out.
+///
+/// # Errors
+/// What is not YAML, nests more than 64 deep, or has more than 250,000 values or 100,000 by way of aliases.
+pub fn read(text: &str) -> Result<Vec<Node>, Problem> {
+    let options = serde_saphyr::options! {
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        budget: serde_saphyr::budget! { max_depth: 64, max_nodes: 250_000, max_documents: 1_024 },
+        // Aliases may stand for each other: a short text can be a huge tree.
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_REPLAYED },
+    };
+    let documents: Vec<Spanned<Raw>> =
+        serde_saphyr::from_multiple_with_options(text, options).map_err(|e| problem(&e))?;
+    documents
+        .into_iter()
+        .filter(|document| !matches!(document.value, Raw::Null))
+        .map(|document| node(document, text))
+        .collect()
+}
+
+fn problem(error: &Error) -> Problem {
+    let at = error.location().map(|l| (l.line(), l.column()));
+    let cause = cause(error);
+    let message = match cause {
+        Error::Budget { breach, .. } => beyond(breach).to_owned(),
+        Error::AliasReplayLimitExceeded { .. } => {
+            format!("its aliases stand for more than {MAX_REPLAYED} values")
+        }
+        other => {
+            let said = other.to_string();
+            let place = other
+                .location()
+                .map(|l| format!(" at line {}, column {}", l.line(), l.column()));
+            let bare = place.and_then(|place| said.strip_suffix(&place).map(str::to_owned));
+            bare.unwrap_or(said)
+        }
+    };
+    Problem { message, at }
+}
+
+/// The error itself, without what it was wrapped in.
+fn cause(error: &Error) -> &Error {
+    match error.without_snippet() {
+        Error::AliasError { error, .. } => cause(error),
+        other => other,
+    }
+}
+
+fn beyond(breach: &BudgetBreach) -> &'static str {
+    match breach {
+        BudgetBreach::Depth { .. } => "it nests more than 64 deep",
+        BudgetBreach::Nodes { .. } | BudgetBreach::Events { .. } => "it has more than 250,000 values",
+        BudgetBreach::Documents { .. } => "it has more than 1,024 documents",
+        _ => "it has more anchors, aliases, merges or comments than are read of one file",
+    }
+}
+
+/// What the parser hands over, before places are bytes.
+enum Raw {
+    Null,
+    Bool(bool),
+    Number(serde_json::Number),
+    Text(String),
+    List(Vec<Spanned<Raw>>),
+    Map(Vec<(Spanned<Raw>, Spanned<Raw>)>),
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Anything)
+    }
+}
+
+struct Anything;
+
+impl<'de> Visitor<'de> for Anything {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Raw, D::Error> {
+        Raw::deserialize(deserializer)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
+        Ok(Raw::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
+        Ok(Raw::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
+        Ok(Raw::Number(value.into()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Raw, E> {
+        let number = serde_json::Number::from_f64(value);
+        number
+            .map(Raw::Number)
+            .ok_or_else(|| E::custom("a number that is not finite"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
+        Ok(Raw::Text(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Raw, E> {
+        Ok(Raw::Text(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Raw, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = seq.next_element()? {
+            items.push(item);
+        }
+        Ok(Raw::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Raw::Map(members))
+    }
+}
+
+fn node(raw: Spanned<Raw>, text: &str) -> Result<Node, Problem> {
+    let span = bytes(raw.defined, text);
+    let kind = match raw.value {
+        Raw::Null => Kind::Null,
+        Raw::Bool(value) => Kind::Bool(value),
+        Raw::Number(value) => Kind::Number(value),
+        Raw::Text(value) => Kind::Text(value),
+        Raw::List(items) => Kind::List(
+            items
+                .into_iter()
+                .map(|item| node(item, text))
+                .collect::<Result<_, _>>()?,
+        ),
+        Raw::Map(members) => Kind::Map(
+            members
+                .into_iter()
+                .map(|(key, value)| Ok((self::key(key, text)?, node(value, text)?)))
+                .collect::<Result<_, Problem>>()?,
+        ),
+    };
+    Ok(Node { kind, span })
+}
+
+/// A key as `kubectl` makes text of it.
+fn key(raw: Spanned<Raw>, text: &str) -> Result<Key, Problem> {
+    let name = match raw.value {
+        Raw::Text(name) => name,
+        Raw::Null => "null".to_owned(),
+        Raw::Bool(value) => value.to_string(),
+        Raw::Number(value) => value.to_string(),
+        Raw::List(_) | Raw::Map(_) => {
+            return Err(Problem {
+                message: "a key that is no text; JSON, and so IAM and Kubernetes, have none such".to_owned(),
+                at: Some((raw.defined.line(), raw.defined.column())),
+            });
+        }
+    };
+    let span = bytes(raw.defined, text);
+    Ok(Key { name, span })
+}
+
+/// The parser's place as bytes of the text.
+fn bytes(location: Location, text: &str) -> Range<usize> {
+    let span = location.span();
+    let known = span.byte_offset().zip(span.byte_len());
+    let range = known.and_then(|(from, length)| {
+        let from = usize::try_from(from).ok()?;
+        Some(from..from.checked_add(usize::try_from(length).ok()?)?)
+    });
+    // Not seen in texts read as a whole; a place at the beginning is better than none.
+    range
+        .filter(|range| text.get(range.clone()).is_some())
+        .unwrap_or(0..0)
+}
+
+impl Node {
+    /// The members of a mapping.
+    pub fn members(&self) -> &[(Key, Self)] {
+        match &self.kind {
+            Kind::Map(members) => members,
+            _ => &[],
+        }
+    }
+
+    /// The items of a list.
+    pub fn items(&self) -> &[Self] {
+        match &self.kind {
+            Kind::List(items) => items,
+            _ => &[],
+        }
+    }
+
+    /// A member of a mapping; of several with that name the last one.
+    pub fn get(&self, name: &str) -> Option<&Self> {
+        let named = |(key, value)| (key == name).then_some(value);
+        let members = self
+            .members()
+            .iter()
+            .map(|(key, value)| (key.name.as_str(), value));
+        members.rev().find_map(named)
+    }
+
+    /// The value with a path such as `spec.policies[0].name`, or as far as there is one.
+    pub fn find(&self, path: &str) -> &Self {
+        let rest = path.strip_prefix('.').unwrap_or(path);
+        if let Some((index, rest)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            let item = index.parse().ok().and_then(|i: usize| self.items().get(i));
+            return item.map_or(self, |item| item.find(rest));
+        }
+        // Keys may hold dots: the longest one counts.
+        let after = |(key, value)| Some((value, rest.strip_prefix(key)?));
+        let ends = |after: &str| after.is_empty() || after.starts_with(['.', '[']);
+        let members = self
+            .members()
+            .iter()
+            .map(|(key, value)| (key.name.as_str(), value));
+        let found = members
+            .filter_map(after)
+            .filter(|(_, after): &(&Self, &str)| ends(after));
+        match found.min_by_key(|(_, after)| after.len()) {
+            Some((value, after)) if after.len() < rest.len() => value.find(after),
+            _ => self,
+        }
+    }
+
+    /// The text of a scalar that is one.
+    pub fn as_str(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The plain value; of repeated keys the last one counts.
+    pub fn to_value(&self) -> Value {
+        match &self.kind {
+            Kind::Null => Value::Null,
+            Kind::Bool(value) => Value::Bool(*value),
+            Kind::Number(value) => Value::Number(value.clone()),
+            Kind::Text(value) => Value::String(value.clone()),
+            Kind::List(items) => items.iter().map(Self::to_value).collect(),
+            Kind::Map(members) => members
+                .iter()
+                .map(|(key, value)| (key.name.clone(), value.to_value()))
+                .collect(),
+        }
+    }
+
+    /// Every key that is there more than once, with its path such as `spec.policies[0].name`.
+    pub fn repeated_keys(&self) -> Vec<(String, Range<usize>)> {
+        let mut found = Vec::new();
+        self.repeated("", &mut found);
+        found
+    }
+
+    fn repeated(&self, path: &str, found: &mut Vec<(String, Range<usize>)>) {
+        for (i, item) in self.items().iter().enumerate() {
+            item.repeated(&format!("{path}[{i}]"), found);
+        }
+        let mut seen = std::collections::HashSet::new();
+        for (key, value) in self.members() {
+            let dot = if path.is_empty() { "" } else { "." };
+            let path = format!("{path}{dot}{}", key.name);
+            if !seen.insert(key.name.as_str()) {
+                found.push((path.clone(), key.span.clone()));
+            }
+            value.repeated(&path, found);
+        }
+    }
+}
