@@ -220,8 +220,9 @@ mod tests {
             for (at, scalar) in scalars(&translated.json) {
                 let place = translated.place(&(at..at + 1)).unwrap();
                 let there = yaml.get(place).unwrap();
-                // Blocks and escapes are written in another way.
-                if there.starts_with('"') && !there.contains('\\') {
+                // Blocks, which are for text of several lines, and escapes are written in another way.
+                let block = scalar.as_str().is_some_and(|text| text.contains('\n'));
+                if there.starts_with('"') && !there.contains('\\') && !block {
                     prop_assert_eq!(serde_json::from_str::<Value>(there).unwrap(), scalar, "{}", yaml);
                 } else if scalar.is_number() || scalar.is_boolean() {
                     prop_assert_eq!(there, scalar.to_string(), "{}", yaml);
