@@ -61,6 +61,11 @@ pub async fn start(common: &Common, mode: &'static str) -> Result<Started, Failu
         Shutdown::from_signals(Duration::from_secs(common.drain_seconds)).map_err(Failure::process)?;
     let readiness = health::Readiness::with_shutdown(shutdown.clone());
     let metrics = Metrics::new(mode);
+    metrics.register_count(
+        "policy_unverified_certificates",
+        "Proofs of containment that did not verify; each is a fault in Deputy and refused what it was about",
+        deputy_policy::unverified_certificates,
+    );
     let client = client::kube_client(&format!("deputy-{mode}/{}", env!("CARGO_PKG_VERSION")))
         .await
         .map_err(Failure::process)?;

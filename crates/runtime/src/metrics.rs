@@ -1,9 +1,12 @@
 //! The process's metrics, in the OpenMetrics text format, all under the prefix `deputy_`.
 
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -99,6 +102,11 @@ impl Metrics {
         register(&mut registry)
     }
 
+    /// A counter that somebody else keeps and `read` tells. The name goes without prefix and without `_total`.
+    pub fn register_count(&self, name: &'static str, help: &'static str, read: fn() -> u64) {
+        self.root_registry(|registry| registry.register_collector(Box::new(Count { name, help, read })));
+    }
+
     /// All metrics as text.
     pub fn render(&self) -> Result<String, MetricsError> {
         let mut text = String::new();
@@ -142,9 +150,33 @@ impl Metrics {
     }
 }
 
+/// A counter that is read when it is asked for.
+#[derive(Debug)]
+struct Count {
+    name: &'static str,
+    help: &'static str,
+    read: fn() -> u64,
+}
+
+impl Collector for Count {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let counter = ConstCounter::new((self.read)());
+        let metric = encoder.encode_descriptor(self.name, self.help, None, counter.metric_type())?;
+        counter.encode(metric)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_count_is_read_when_it_is_asked_for() {
+        let metrics = Metrics::new("webhook");
+        metrics.register_count("things", "Things", || 7);
+        let text = metrics.render().unwrap();
+        assert!(text.contains("deputy_things_total 7\n"), "{text}");
+    }
 
     #[test]
     fn metrics_of_every_part_are_rendered_under_the_prefix() {
