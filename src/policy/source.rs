@@ -6,8 +6,8 @@ use std::{
     path::Path,
 };
 
-use deputy_delegation::boundary::{is_acknowledged, is_set_by_deputy_alone};
-use deputy_policy::{Code, Document, Lint, PolicyKind, escalation, lint, tag_variables};
+use deputy_delegation::boundary::is_acknowledged;
+use deputy_policy::{Code, Document, Lint, PolicyKind, escalation, lint};
 use serde::de::IgnoredAny;
 
 use super::{
@@ -219,24 +219,17 @@ impl Policy {
         }
     }
 
-    /// The warnings of the policy, with places in the file. Of a limit's ceiling, what the limit acknowledges is not one,
-    /// nor are variables that a tenant can't set.
+    /// The warnings of the policy, with places in the file. Of a limit's ceiling, what the limit acknowledges is not
+    /// one.
     pub fn warnings(&self, document: &Document) -> Vec<Lint> {
         let mut kept = lint(document, Some(self.json()));
         if let Some(owner) = self.of.as_ref().filter(|owner| owner.kind == Kind::Limit) {
-            let (escalations, variables) = (escalation(document), tag_variables(document));
-            let mut escalations = escalations
+            let escalations = escalation(document);
+            // They are listed in the order of the warnings.
+            let mut acknowledged = escalations
                 .iter()
                 .map(|found| is_acknowledged(&owner.acknowledged, found.action));
-            let mut variables = variables
-                .iter()
-                .map(|found| is_set_by_deputy_alone(&found.key, &found.tag));
-            // Both are listed in the order of the warnings.
-            kept.retain(|finding| match finding.code {
-                Code::Escalation => !escalations.next().unwrap_or(false),
-                Code::TagVariable => !variables.next().unwrap_or(false),
-                _ => true,
-            });
+            kept.retain(|finding| finding.code != Code::Escalation || !acknowledged.next().unwrap_or(false));
         }
         kept.into_iter().map(|finding| self.placed(finding)).collect()
     }

@@ -125,16 +125,11 @@ pub fn check_limit(_cluster: &ClusterName, limit: &Limit) -> Vec<Violation> {
         }
     }
     for found in tag_variables(&limit.ceiling) {
-        if !is_set_by_deputy_alone(&found.key, &found.tag) {
-            add(
-                Reason::TenantVariable,
-                format!("spec.ceiling.{}", found.path),
-                format!(
-                    "${{{}}} is a tag that a tenant may be able to set; only aws:PrincipalTag/deputy-… can't be",
-                    found.key
-                ),
-            );
-        }
+        add(
+            Reason::TenantVariable,
+            format!("spec.ceiling.{}", found.path),
+            found.to_string(),
+        );
     }
     let size = limit.ceiling.size();
     if limit.boundary == BoundaryMode::Generated && size > MANAGED_POLICY_QUOTA {
@@ -162,14 +157,4 @@ pub fn is_acknowledged(patterns: &BTreeSet<String>, action: &str) -> bool {
     patterns
         .iter()
         .any(|pattern| wildcard_match(&pattern.to_ascii_lowercase(), &action))
-}
-
-/// Whether no tenant can set the tag that a policy variable of `key` takes its value from.
-///
-/// Tags of the session's principal with Deputy's prefix come from the broker. The same tag on a resource or in a request
-/// comes from whoever may tag there.
-#[must_use]
-pub fn is_set_by_deputy_alone(key: &str, tag: &str) -> bool {
-    let (key, tag) = (key.to_ascii_lowercase(), tag.to_ascii_lowercase());
-    key.starts_with("aws:principaltag/") && tag.starts_with("deputy-")
 }

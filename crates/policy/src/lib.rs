@@ -30,5 +30,7 @@ pub use evaluate::{
     AssumeRoleEvaluation, Context, Decision, Evaluation, Explanation, Layer, Layers, Reason, Request, Rule,
     Situation, SituationError, evaluate, evaluate_trust, explain_layers, explain_trust,
 };
-pub use lint::{Escalation, Lint, TagVariable, escalation, lint, tag_variables};
+pub use lint::{
+    Escalation, Lint, TAGS_OF_DEPUTY, TAGS_WITHIN_NAMESPACE, TagVariable, escalation, lint, tag_variables,
+};
 pub use principal::{Account, Caller, Named};

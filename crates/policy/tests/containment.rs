@@ -10,7 +10,6 @@
 
 use deputy_policy::{
     Containment, Document, Layers, PolicyKind, Request, UnknownKind, Witness, contains, escalation, evaluate,
-    tag_variables,
 };
 use serde_json::{Value, json};
 
@@ -675,33 +674,6 @@ fn only_a_deny_that_covers_everything_takes_an_escalation_back() {
         "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "false"}}});
     assert!(with(conditional) > 20);
     assert!(with(json!({"Effect": "Deny", "Action": "iam:*", "Resource": "arn:aws:iam::*:role/*"})) > 20);
-}
-
-#[test]
-fn variables_from_tags_are_found() {
-    let document = policy(json!({"Effect": "Allow", "Action": "s3:*",
-        "Resource": ["*", "arn:aws:s3:::b/${aws:PrincipalTag/deputy-namespace}/${aws:username}/*"],
-        "Condition": {"StringLike": {"s3:prefix": "${aws:RequestTag/team, 'x'}/*", "aws:PrincipalTag/a": "plain"}}}));
-    let found: Vec<_> = tag_variables(&document)
-        .into_iter()
-        .map(|v| (v.key, v.tag, v.path))
-        .collect();
-    let expected = [
-        (
-            "aws:PrincipalTag/deputy-namespace",
-            "deputy-namespace",
-            "Statement[0].Resource[1]",
-        ),
-        (
-            "aws:RequestTag/team",
-            "team",
-            "Statement[0].Condition.StringLike.s3:prefix[0]",
-        ),
-    ];
-    assert_eq!(
-        found,
-        expected.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned()))
-    );
 }
 
 #[test]

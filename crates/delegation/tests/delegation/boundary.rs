@@ -134,20 +134,48 @@ fn a_ceiling_that_reaches_iam_needs_an_acknowledgement() {
 
 #[test]
 fn tags_in_a_ceiling_are_those_that_deputy_sets_on_the_session() {
-    let with = |variable: &str| {
-        limit(
-            "tags",
-            json!([allow(
-                json!("s3:GetObject"),
-                json!(format!("arn:aws:s3:::b/${{{variable}}}/*"))
-            )]),
-        )
+    let with = |name: &str| {
+        let resource = format!("arn:aws:s3:::b/{name}/*");
+        limit("tags", json!([allow(json!("s3:GetObject"), json!(resource))]))
     };
-    assert_eq!(reasons(&with("aws:PrincipalTag/deputy-namespace")), []);
-    assert_eq!(reasons(&with("aws:PrincipalTag/team")), [Reason::TenantVariable]);
+    for name in [
+        "${aws:PrincipalTag/deputy-namespace}",
+        "${aws:PrincipalTag/deputy-cluster}",
+        "${aws:PrincipalTag/deputy-uid}",
+        "${aws:PrincipalTag/deputy-pod-uid}",
+        "${aws:PrincipalTag/deputy-namespace}/${aws:PrincipalTag/deputy-name}",
+        "${aws:PrincipalTag/deputy-service-account}.${aws:PrincipalTag/deputy-namespace}",
+    ] {
+        assert_eq!(reasons(&with(name)), [], "{name}");
+    }
+    for name in [
+        "${aws:PrincipalTag/team}",
+        "${aws:RequestTag/deputy-namespace}",
+        "${aws:PrincipalTag/deputy-other}",
+        "${aws:PrincipalTag/deputy-kind}",
+        "${aws:PrincipalTag/deputy-name}",
+        "${aws:PrincipalTag/deputy-service-account}",
+        "${aws:PrincipalTag/deputy-namespace}-${aws:PrincipalTag/deputy-name}",
+    ] {
+        assert_eq!(reasons(&with(name)), [Reason::TenantVariable], "{name}");
+    }
+}
+
+#[test]
+fn the_tags_that_may_stand_in_a_ceiling_are_those_of_sessions() {
+    use deputy_delegation::naming;
     assert_eq!(
-        reasons(&with("aws:RequestTag/deputy-namespace")),
-        [Reason::TenantVariable]
+        deputy_policy::TAGS_OF_DEPUTY,
+        [
+            naming::TAG_CLUSTER,
+            naming::TAG_NAMESPACE,
+            naming::TAG_POD_UID,
+            naming::TAG_UID
+        ]
+    );
+    assert_eq!(
+        deputy_policy::TAGS_WITHIN_NAMESPACE,
+        [naming::TAG_NAME, naming::TAG_SERVICE_ACCOUNT]
     );
 }
 

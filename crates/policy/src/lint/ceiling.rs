@@ -1,4 +1,4 @@
-//! What a ceiling should not allow: ways to IAM itself, and variables that a tenant may set.
+//! What a ceiling should not allow: ways to IAM itself.
 
 use std::fmt;
 
@@ -6,10 +6,10 @@ use crate::{
     arn::ResourcePattern,
     compiled::CompiledStatement,
     contain::cover::parts,
-    document::{Document, Effect, ResourceElement, Version},
+    document::{Document, Effect},
     elements::{ActionText, Elements},
     evaluate::Context,
-    glob::{Pattern, Syntax},
+    glob::Pattern,
     work::Work,
 };
 
@@ -72,17 +72,6 @@ impl fmt::Display for Escalation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} allows {}", self.path, self.action)
     }
-}
-
-/// A policy variable that takes its value from a tag.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TagVariable {
-    /// The context key as spelled, such as `aws:PrincipalTag/team`.
-    pub key: String,
-    /// The tag's name, such as `team`.
-    pub tag: String,
-    /// Where, such as `Statement[0].Resource[0]`.
-    pub path: String,
 }
 
 /// The allowed actions that reach IAM itself, in the order of the statements. Conditions on an Allow are not looked at; a
@@ -153,51 +142,4 @@ fn takes_back(deny: &CompiledStatement, allow: &CompiledStatement, name: &str, w
         return false;
     };
     deny.actions.matches_action(&action, work) && parts(allowed).iter().all(|part| part.within(denied, work))
-}
-
-/// The policy variables from tags (`aws:PrincipalTag/…`, `aws:RequestTag/…`, `ec2:ResourceTag/…`), in resources and
-/// condition values.
-pub fn tag_variables(document: &Document) -> Vec<TagVariable> {
-    if document.version() == Version::V2008 {
-        return Vec::new();
-    }
-    let mut found = Vec::new();
-    for (i, statement) in document.statements().iter().enumerate() {
-        let (name, resources) = match &statement.resource {
-            Some(ResourceElement::Resource(list)) => ("Resource", list.as_slice()),
-            Some(ResourceElement::NotResource(list)) => ("NotResource", list.as_slice()),
-            None => ("Resource", &[][..]),
-        };
-        for (j, text) in resources.iter().enumerate() {
-            find_tags(text, &format!("Statement[{i}].{name}[{j}]"), &mut found);
-        }
-        for condition in &statement.conditions {
-            let path = format!(
-                "Statement[{i}].Condition.{}.{}",
-                condition.operator, condition.key
-            );
-            for (j, text) in condition.values.iter().enumerate() {
-                find_tags(text, &format!("{path}[{j}]"), &mut found);
-            }
-        }
-    }
-    found
-}
-
-fn find_tags(text: &str, path: &str, found: &mut Vec<TagVariable>) {
-    let Ok(pattern) = Pattern::parse(text, Syntax::pattern(Version::V2012)) else {
-        return;
-    };
-    for variable in pattern.variables() {
-        let Some((prefix, tag)) = variable.spelled.split_once('/') else {
-            continue;
-        };
-        if prefix.to_lowercase().ends_with("tag") {
-            found.push(TagVariable {
-                key: variable.spelled.clone(),
-                tag: tag.to_owned(),
-                path: path.to_owned(),
-            });
-        }
-    }
 }

@@ -6,10 +6,12 @@ mod ceiling;
 mod condition;
 mod helm;
 mod statement;
+mod tenant;
 
 use std::ops::Range;
 
-pub use ceiling::{Escalation, TagVariable, escalation, tag_variables};
+pub use ceiling::{Escalation, escalation};
+pub use tenant::{TAGS_OF_DEPUTY, TAGS_WITHIN_NAMESPACE, TagVariable, tag_variables};
 
 use crate::document::{Code, Document, Effect, Locator, ParseError, PolicyKind, Severity};
 
@@ -89,7 +91,7 @@ fn of_ceiling(document: &Document, found: &mut Vec<Lint>) {
         found.push(Lint::new(Code::Escalation, escalation.path, message));
     }
     for variable in tag_variables(document) {
-        let message = format!("a tenant may be able to set ${{{}}}", variable.key);
+        let message = variable.to_string();
         found.push(Lint::new(Code::TagVariable, variable.path, message));
     }
 }

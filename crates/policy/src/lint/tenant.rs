@@ -1,0 +1,136 @@
+//! Policy variables whose value a tenant may choose.
+//!
+//! A ceiling with `${aws:PrincipalTag/team}` limits nobody who can set the tag. Tags of the session's principal that begin
+//! with `deputy-` come from Deputy alone; what stands in some of them comes from the tenant all the same.
+
+use std::fmt;
+
+use crate::{
+    document::{Document, ResourceElement, Version},
+    glob::{Pattern, Syntax, Token},
+};
+
+/// Tags of Deputy that say where a session belongs. Neither Kubernetes nor Deputy lets a tenant choose their values, so each
+/// may stand alone.
+pub const TAGS_OF_DEPUTY: &[&str] = &["deputy-cluster", NAMESPACE, "deputy-pod-uid", "deputy-uid"];
+
+/// Tags of Deputy whose values a tenant chooses within a namespace: names of objects. Another namespace may have the same.
+pub const TAGS_WITHIN_NAMESPACE: &[&str] = &["deputy-name", "deputy-service-account"];
+
+const NAMESPACE: &str = "deputy-namespace";
+
+/// A policy variable whose value a tenant may choose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagVariable {
+    /// The context key as spelled, such as `aws:PrincipalTag/team`.
+    pub key: String,
+    /// The tag's name, such as `team`.
+    pub tag: String,
+    /// Where, such as `Statement[0].Resource[0]`.
+    pub path: String,
+    /// Whether it is a tag of Deputy that would be fine beside the namespace.
+    pub needs_namespace: bool,
+}
+
+impl fmt::Display for TagVariable {
+    /// A sentence for people, without the path.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.needs_namespace {
+            return write!(
+                f,
+                "${{{}}} is a name that the tenant chooses, and another namespace may have the same; write \
+                 ${{aws:PrincipalTag/{NAMESPACE}}} into the same value, with a character between them that no namespace has \
+                 in its name, such as /",
+                self.key
+            );
+        }
+        write!(
+            f,
+            "a tenant may be able to set ${{{}}}; nobody but Deputy sets aws:PrincipalTag/{}",
+            self.key,
+            TAGS_OF_DEPUTY.join(", aws:PrincipalTag/")
+        )
+    }
+}
+
+/// The policy variables from tags (`aws:PrincipalTag/…`, `aws:RequestTag/…`, `ec2:ResourceTag/…`) whose value a tenant may
+/// choose, in resources and condition values. Those of [`TAGS_OF_DEPUTY`] are not among them, nor those of
+/// [`TAGS_WITHIN_NAMESPACE`] beside the namespace.
+pub fn tag_variables(document: &Document) -> Vec<TagVariable> {
+    if document.version() == Version::V2008 {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for (i, statement) in document.statements().iter().enumerate() {
+        let (name, resources) = match &statement.resource {
+            Some(ResourceElement::Resource(list)) => ("Resource", list.as_slice()),
+            Some(ResourceElement::NotResource(list)) => ("NotResource", list.as_slice()),
+            None => ("Resource", &[][..]),
+        };
+        for (j, text) in resources.iter().enumerate() {
+            find_tags(text, &format!("Statement[{i}].{name}[{j}]"), &mut found);
+        }
+        for condition in &statement.conditions {
+            let path = format!(
+                "Statement[{i}].Condition.{}.{}",
+                condition.operator, condition.key
+            );
+            for (j, text) in condition.values.iter().enumerate() {
+                find_tags(text, &format!("{path}[{j}]"), &mut found);
+            }
+        }
+    }
+    found
+}
+
+fn find_tags(text: &str, path: &str, found: &mut Vec<TagVariable>) {
+    let Ok(pattern) = Pattern::parse(text, Syntax::pattern(Version::V2012)) else {
+        return;
+    };
+    for (id, variable) in pattern.variables().iter().enumerate() {
+        let (Some((_, tag)), Some((prefix, lower))) =
+            (variable.spelled.split_once('/'), variable.key.split_once('/'))
+        else {
+            continue;
+        };
+        if !prefix.ends_with("tag") {
+            continue;
+        }
+        let of_session = prefix == "aws:principaltag";
+        let within = of_session && TAGS_WITHIN_NAMESPACE.contains(&lower);
+        let fine =
+            (of_session && TAGS_OF_DEPUTY.contains(&lower)) || (within && beside_namespace(&pattern, id));
+        if !fine {
+            found.push(TagVariable {
+                key: variable.spelled.clone(),
+                tag: tag.to_owned(),
+                path: path.to_owned(),
+                needs_namespace: within,
+            });
+        }
+    }
+}
+
+/// Whether every place of the variable is told apart by the namespace: it stands in the same text, and between the two is a
+/// character that no namespace has in its name. With `${namespace}-${name}` the namespace `a` could choose the names of `a-b`.
+fn beside_namespace(pattern: &Pattern, id: usize) -> bool {
+    let is = |token: &Token, wanted: &dyn Fn(usize) -> bool| matches!(token, Token::Var(id) if wanted(usize::from(*id)));
+    let namespace = |id: usize| {
+        let key = pattern.variables().get(id).map(|variable| variable.key.as_str());
+        key.and_then(|key| key.strip_prefix("aws:principaltag/")) == Some(NAMESPACE)
+    };
+    let tokens = pattern.tokens();
+    let places = |wanted: &dyn Fn(usize) -> bool| -> Vec<usize> {
+        let found = tokens.iter().enumerate().filter(|(_, token)| is(token, wanted));
+        found.map(|(at, _)| at).collect()
+    };
+    let namespaces = places(&namespace);
+    places(&|of| of == id).into_iter().all(|at| {
+        namespaces.iter().any(|of| {
+            let between = tokens.get(at.min(*of) + 1..at.max(*of)).unwrap_or_default();
+            between.iter().any(|token| {
+                matches!(token, Token::Char(c) if !c.is_ascii_lowercase() && !c.is_ascii_digit() && *c != '-')
+            })
+        })
+    })
+}
