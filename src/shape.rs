@@ -7,6 +7,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use serde_json::Value;
 
+use crate::yaml::MERGE;
+
 /// Something that does not fit.
 pub struct Misfit {
     /// Such as `spec.policies[0].name`.
@@ -41,6 +43,7 @@ pub fn misfits(definition: &CustomResourceDefinition, object: &Value) -> Vec<Mis
         .map(|path| {
             let pointer = format!("/{}", path.replace(['.', '['], "/").replace(']', ""));
             let message = match object.pointer(&pointer) {
+                _ if path.ends_with(".<<") => MERGE.to_owned(),
                 Some(Value::Null) => "it is null; write a value, or leave the field out".to_owned(),
                 _ => format!("{kind} has no such field"),
             };

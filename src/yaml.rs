@@ -5,7 +5,11 @@ use std::{fmt, ops::Range};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use serde_saphyr::{DuplicateKeyPolicy, Error, Location, Spanned, budget::BudgetBreach};
+use serde_saphyr::{
+    DuplicateKeyPolicy, Error, Location, MergeKeyPolicy, Spanned, Tagged, budget::BudgetBreach,
+};
+
+use crate::text::position;
 
 /// A value and its bytes in the text.
 #[derive(Debug)]
@@ -13,6 +17,8 @@ pub struct Node {
     pub kind: Kind,
     /// Of a scalar all of it, quotes included; of a list or mapping its beginning. Of an alias, what it stands for.
     pub span: Range<usize>,
+    /// A tag such as `!!binary`.
+    pub tag: Option<String>,
 }
 
 /// What a value is, as `kubectl` reads it: `yes` is a boolean, a date is text.
@@ -33,6 +39,10 @@ pub enum Kind {
 pub struct Key {
     pub name: String,
     pub span: Range<usize>,
+    /// Whether it is text, and no number, boolean or null.
+    pub is_text: bool,
+    /// Whether it is `<<`, which merges other mappings in and is not followed here.
+    pub merges: bool,
 }
 
 /// Why a text is not read.
@@ -43,25 +53,44 @@ pub struct Problem {
     pub at: Option<(u64, u64)>,
 }
 
+/// What is said of `<<`. Where a key of the merged mapping stands before it too, kubectl takes the merged value and other
+/// readers that one.
+pub const MERGE: &str =
+    "a merge key (<<); YAML readers disagree on which of two values counts, so write the values out";
+
+/// Next line, line separator, paragraph separator, and the byte order mark, which may end a document.
+const HIDING: [char; 4] = ['\u{85}', '\u{2028}', '\u{2029}', '\u{feff}'];
+
 /// The most that aliases may stand for, in values.
 const MAX_REPLAYED: usize = 100_000;
 
 /// Every document of a text; empty ones are left out.
 ///
 /// # Errors
-/// What is not YAML, nests more than 64 deep, or has more than 250,000 values or 100,000 by way of aliases.
+/// What is not YAML, nests more than 64 deep, or has more than 250,000 values or 100,000 by way of aliases; and characters
+/// that end a line in YAML 1.1, which `kubectl` reads, and not here: they would hide a line in a comment.
 pub fn read(text: &str) -> Result<Vec<Node>, Problem> {
+    if let Some((at, c)) = text.char_indices().find(|(_, c)| HIDING.contains(c)) {
+        return Err(Problem {
+            message: format!(
+                "the character U+{:04X}, which ends a line for some YAML readers",
+                u32::from(c)
+            ),
+            at: position(text, at).map(|(line, column)| (line as u64, column as u64)),
+        });
+    }
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        merge_keys: MergeKeyPolicy::AsOrdinary,
         budget: serde_saphyr::budget! { max_depth: 64, max_nodes: 250_000, max_documents: 1_024 },
         // Aliases may stand for each other: a short text can be a huge tree.
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_REPLAYED },
     };
-    let documents: Vec<Spanned<Raw>> =
+    let documents: Vec<Part> =
         serde_saphyr::from_multiple_with_options(text, options).map_err(|e| problem(&e))?;
     documents
         .into_iter()
-        .filter(|document| !matches!(document.value, Raw::Null))
+        .filter(|document| !matches!(document.0.value, Raw::Null))
         .map(|document| node(document, text))
         .collect()
 }
@@ -103,14 +132,17 @@ fn beyond(breach: &BudgetBreach) -> &'static str {
     }
 }
 
+/// A value, its place, and its tag.
+type Part = Tagged<Spanned<Raw>>;
+
 /// What the parser hands over, before places are bytes.
 enum Raw {
     Null,
     Bool(bool),
     Number(serde_json::Number),
     Text(String),
-    List(Vec<Spanned<Raw>>),
-    Map(Vec<(Spanned<Raw>, Spanned<Raw>)>),
+    List(Vec<Part>),
+    Map(Vec<(Part, Part)>),
 }
 
 impl<'de> Deserialize<'de> for Raw {
@@ -184,7 +216,7 @@ impl<'de> Visitor<'de> for Anything {
     }
 }
 
-fn node(raw: Spanned<Raw>, text: &str) -> Result<Node, Problem> {
+fn node(Tagged(raw, tag): Part, text: &str) -> Result<Node, Problem> {
     let span = bytes(raw.defined, text);
     let kind = match raw.value {
         Raw::Null => Kind::Null,
@@ -204,11 +236,12 @@ fn node(raw: Spanned<Raw>, text: &str) -> Result<Node, Problem> {
                 .collect::<Result<_, Problem>>()?,
         ),
     };
-    Ok(Node { kind, span })
+    Ok(Node { kind, span, tag })
 }
 
 /// A key as `kubectl` makes text of it.
-fn key(raw: Spanned<Raw>, text: &str) -> Result<Key, Problem> {
+fn key(Tagged(raw, tag): Part, text: &str) -> Result<Key, Problem> {
+    let is_text = matches!(raw.value, Raw::Text(_));
     let name = match raw.value {
         Raw::Text(name) => name,
         Raw::Null => "null".to_owned(),
@@ -222,7 +255,14 @@ fn key(raw: Spanned<Raw>, text: &str) -> Result<Key, Problem> {
         }
     };
     let span = bytes(raw.defined, text);
-    Ok(Key { name, span })
+    let plain = text.get(span.clone()) == Some("<<") && tag.is_none();
+    let merges = plain || tag.as_deref().is_some_and(|tag| tag.ends_with("merge"));
+    Ok(Key {
+        name,
+        span,
+        is_text,
+        merges,
+    })
 }
 
 /// The parser's place as bytes of the text.

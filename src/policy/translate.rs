@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::Range};
 
 use deputy_policy::{Code, Lint};
 
-use crate::yaml::{Key, Kind, Node};
+use crate::yaml::{Key, Kind, MERGE, Node};
 
 /// JSON text made of YAML.
 #[derive(Debug)]
@@ -38,13 +38,17 @@ impl Translated {
 
     fn value(&mut self, node: &Node, yaml: &str, path: &str) {
         self.places.insert(self.json.len(), node.span.clone());
+        if let Some(tag) = &node.tag {
+            let message = format!("a tag ({tag}), which YAML readers treat differently; leave it out");
+            self.ambiguous(&node.span, path, message);
+        }
         match &node.kind {
             Kind::Null => self.json.push_str("null"),
             Kind::Bool(value) => self.boolean(*value, node, yaml, path),
             Kind::Number(_) => self.number(node, yaml, path),
             Kind::Text(text) => {
-                if is_plain(node, yaml) && reads_otherwise(text) {
-                    self.disagree(node, path, text, "write it in quotes");
+                if is_plain(&node.span, yaml) && reads_otherwise(text) {
+                    self.disagree(&node.span, path, text, "write it in quotes");
                 }
                 self.text(text);
             }
@@ -60,10 +64,18 @@ impl Translated {
                 self.json.push('{');
                 for (i, (key, value)) in members.iter().enumerate() {
                     self.comma(i);
+                    let dot = if path.is_empty() { "" } else { "." };
+                    let path = format!("{path}{dot}{}", key.name);
+                    let plain = is_plain(&key.span, yaml);
+                    if key.merges {
+                        self.ambiguous(&key.span, &path, MERGE.to_owned());
+                    } else if !key.is_text || plain && reads_otherwise(&key.name) {
+                        let written = yaml.get(key.span.clone()).unwrap_or_default();
+                        self.disagree(&key.span, &path, written, "write it in quotes");
+                    }
                     self.key(key);
                     self.json.push(':');
-                    let dot = if path.is_empty() { "" } else { "." };
-                    self.value(value, yaml, &format!("{path}{dot}{}", key.name));
+                    self.value(value, yaml, &path);
                 }
                 self.json.push('}');
             }
@@ -87,9 +99,9 @@ impl Translated {
 
     fn boolean(&mut self, value: bool, node: &Node, yaml: &str, path: &str) {
         let written = yaml.get(node.span.clone()).unwrap_or_default();
-        if !written.eq_ignore_ascii_case("true") && !written.eq_ignore_ascii_case("false") {
+        if !["true", "True", "TRUE", "false", "False", "FALSE"].contains(&written) {
             self.disagree(
-                node,
+                &node.span,
                 path,
                 written,
                 &format!("write {value}, or write it in quotes"),
@@ -105,33 +117,42 @@ impl Translated {
             self.json.push_str(written);
             return;
         }
-        self.disagree(node, path, written, "write it in quotes, or in decimal digits");
+        self.disagree(
+            &node.span,
+            path,
+            written,
+            "write it in quotes, or in decimal digits",
+        );
         // As text, so that it is not complained of twice.
         self.text(written);
     }
 
-    fn disagree(&mut self, node: &Node, path: &str, written: &str, repair: &str) {
+    fn disagree(&mut self, span: &Range<usize>, path: &str, written: &str, repair: &str) {
         let message = format!(
             "YAML readers disagree on what {written} is without quotes (kubectl reads YAML 1.1); {repair}"
         );
+        self.ambiguous(span, path, message);
+    }
+
+    fn ambiguous(&mut self, span: &Range<usize>, path: &str, message: String) {
         self.ambiguous.push(Lint {
             code: Code::WrongType,
             path: path.to_owned(),
             message,
             suggestion: None,
-            span: Some(node.span.clone()),
+            span: Some(span.clone()),
         });
     }
 }
 
 /// Whether a text stands there without quotes, and not as a block (`|`, `>`), whose first line is its own.
-fn is_plain(node: &Node, yaml: &str) -> bool {
-    let written = yaml.get(node.span.clone()).unwrap_or_default();
+fn is_plain(span: &Range<usize>, yaml: &str) -> bool {
+    let written = yaml.get(span.clone()).unwrap_or_default();
     if written.starts_with(['"', '\'']) {
         return false;
     }
     let before = yaml
-        .get(..node.span.start)
+        .get(..span.start)
         .unwrap_or_default()
         .trim_end_matches([' ', '\t']);
     let header = before
@@ -140,8 +161,11 @@ fn is_plain(node: &Node, yaml: &str) -> bool {
     !(before.ends_with('\n') && header.ends_with(['|', '>']))
 }
 
-/// Whether a plain text is a boolean or number of YAML 1.1 as Go reads it, though it was read as text here.
+/// Whether a plain text is a boolean, number or key of YAML 1.1 as Go reads it, though it was read as text here.
 fn reads_otherwise(text: &str) -> bool {
+    if text.starts_with('?') {
+        return true;
+    }
     let boolean = ["y", "n", "yes", "no", "on", "off"];
     if boolean.iter().any(|word| text.eq_ignore_ascii_case(word)) {
         return true;
@@ -165,7 +189,8 @@ mod tests {
 
     fn value() -> impl Strategy<Value = Value> {
         let word = prop_oneof![
-            "[a-c:#\"'{}\\[\\], |>&*!%@`?é\u{1f512}\n\t-]{0,5}",
+            // Without ?, which the writer leaves without quotes.
+            "[a-c:#\"'{}\\[\\], |>&*!%@`é\u{1f512}\n\t-]{0,5}",
             Just("yes".to_owned()),
             Just("0x1F".to_owned()),
             Just("1.5e+11".to_owned()),

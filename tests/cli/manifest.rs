@@ -106,7 +106,7 @@ fn a_policy_reads_the_same_in_json_and_yaml() {
     );
     let anchors = File::new(
         "anchors.yaml",
-        "Version: \"2012-10-17\"\nStatement:\n- &one\n  Effect: Allow\n  Action: s3:*\n  Resource: \"*\"\n- <<: *one\n  Action: [s3:GetObject]\n",
+        "Version: \"2012-10-17\"\nStatement:\n- Effect: Allow\n  Action: &all [\"s3:*\"]\n  Resource: \"*\"\n- Effect: Allow\n  Action: *all\n  Resource: \"*\"\n",
     );
     let json = File::new(
         "same.json",
@@ -210,7 +210,7 @@ fn findings_point_into_the_yaml() {
 fn what_a_limit_acknowledges_is_no_finding() {
     let ceiling = "Version: \"2012-10-17\"\nStatement:\n- Effect: Allow\n  Action: [iam:CreateRole, iam:PutRolePolicy]\n  Resource: \"*\"\n\
                    - Effect: Allow\n  Action: s3:*\n  Resource: \"arn:aws:s3:::${aws:PrincipalTag/deputy-namespace}/${aws:PrincipalTag/team}\"\n\
-                   - Effect: Allow\n  Action: s3:*\n  Resource: \"arn:aws:s3:::${aws:PrincipalTag/deputy-name}/*\"\n";
+                   - Effect: Allow\n  Action: s3:*\n  Resource: \"arn:aws:s3:::${aws:PrincipalTag/deputy-namespace}/*\"\n";
     let text = limit(ceiling).replace(
         "  ceiling:",
         "  acknowledgeEscalation: [\"IAM:Create*\"]\n  ceiling:",
@@ -418,6 +418,8 @@ fn values_that_readers_of_yaml_disagree_on_are_refused() {
     let run = |text: &str| deputy(&["policy", "lint", "-"], text);
     for value in [
         "yes",
+        "tRue",
+        "?0",
         "No",
         "on",
         "OFF",
@@ -468,6 +470,57 @@ fn values_that_readers_of_yaml_disagree_on_are_refused() {
         assert_eq!(run(&with(value, "NumericEquals")).code, 0, "{value}");
         assert_eq!(run(&with(value, "StringEquals")).code, 2, "{value}");
     }
+}
+
+/// kubectl reads YAML 1.1, and some things in its own way: what would be applied must not differ from what is judged.
+#[test]
+fn what_would_be_applied_otherwise_is_refused() {
+    let run = |text: &str| deputy(&["policy", "lint", "-"], text);
+    let merge =
+        "a merge key (<<); YAML readers disagree on which of two values counts, so write the values out";
+    let merged =
+        format!("{ALLOW}- Action: sqs:*\n  <<: &one {{Effect: Allow, Action: \"*\", Resource: \"*\"}}\n");
+    let cases = [
+        (merged.clone(), format!(":7:3: error[wrong-type]: Statement[1].<<: {merge}")),
+        (limit(&merged), format!(":14:7: error[wrong-type]: spec.ceiling.Statement[1].<<: {merge}")),
+        (
+            limit(ALLOW).replace("spec:\n", "spec:\n  <<: {accounts: [x]}\n"),
+            format!(":5:7: error[unknown-element]: spec.<<: {merge}"),
+        ),
+        (
+            ALLOW.replace("s3:*", "!!binary czM6Kg=="),
+            ":4:20: error[wrong-type]: Statement[0].Action: a tag (tag:yaml.org,2002:binary), which YAML readers treat differently; leave it out".to_owned(),
+        ),
+        (ALLOW.replace("- Effect", "- !one\n  Effect"), "error[wrong-type]: Statement[0]: a tag (!one), ".to_owned()),
+        (ALLOW.replace("s3:*", "s3:* # \u{2028}  NotAction: x"), ":4:18: error[not-json]: ".to_owned()),
+        (ALLOW.replace("s3:*", "s3:* # \u{85}  NotAction: x"), "the character U+0085, which ends a line for some YAML readers".to_owned()),
+        (format!("{ALLOW}---\n\u{feff}{ALLOW}"), "the character U+FEFF, which ends a line for some YAML readers".to_owned()),
+    ];
+    for (text, said) in cases {
+        let Done { code, err, .. } = run(&text);
+        assert_eq!(code, 2, "{text}");
+        assert!(err.contains(&said), "{said}\n{err}");
+    }
+    for key in ["1", "1.5", "0x1F", "true", "yes", "null", "?a"] {
+        let Done { code, err, .. } = run(&format!("{ALLOW}  Condition: {{StringEquals: {{{key}: x}}}}\n"));
+        let said = format!("YAML readers disagree on what {key} is without quotes");
+        assert!(code == 2 && err.contains(&said), "{key}: {err}");
+    }
+    // In quotes, and in an object that has no policies, it is fine.
+    assert_eq!(
+        run(&format!(
+            "{ALLOW}  Condition: {{StringEquals: {{\"a:k\": \"<<\"}}}}\n"
+        ))
+        .code,
+        0
+    );
+    assert_eq!(
+        run(&format!(
+            "apiVersion: v1\nkind: Pod\nspec: {{<<: {{a: !b c}}}}\n---\n{ALLOW}"
+        ))
+        .code,
+        0
+    );
 }
 
 #[test]
