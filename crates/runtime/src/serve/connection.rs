@@ -20,13 +20,17 @@ use hyper::rt::Executor;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use rustls::ServerConfig;
+use rustls::server::Acceptor;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
 use super::activity::{Activity, Cut};
 use super::io::Observed;
+use super::turns::Turns;
 use super::{Accepted, Limits};
 use crate::contain::{Panicked, contained};
 use crate::shutdown::Shutdown;
@@ -42,12 +46,13 @@ pub(super) struct Connection {
     pub(super) router: Router,
     pub(super) limits: Arc<Limits>,
     pub(super) activity: Arc<Activity>,
+    pub(super) turns: Turns,
     pub(super) shutdown: Shutdown,
 }
 
 impl Connection {
     /// Serves until the client or a limit ends it. Gives the limit.
-    pub(super) async fn run<S>(self, stream: S, tls: Option<TlsAcceptor>) -> Option<Cut>
+    pub(super) async fn run<S>(self, stream: S, tls: Option<Arc<ServerConfig>>) -> Option<Cut>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -55,7 +60,7 @@ impl Connection {
             return self.serve(stream, false).await;
         };
         // Nobody waits for an answer yet: there is nothing to finish when the process stops.
-        let handshake = self.guard(pin!(tls.accept(stream)), |_| false).await;
+        let handshake = self.guard(pin!(self.handshake(stream, tls)), |_| false).await;
         match handshake {
             Ok(Ok(stream)) => {
                 let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
@@ -67,6 +72,18 @@ impl Connection {
             }
             Err(cut) => Some(cut),
         }
+    }
+
+    /// Waiting for the client costs nothing; computing takes a turn.
+    async fn handshake<S>(&self, stream: S, tls: Arc<ServerConfig>) -> std::io::Result<TlsStream<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+        let turn = self.turns.take(self.peer.ip()).await;
+        let accepting = hello.into_stream(tls);
+        drop(turn);
+        accepting.await
     }
 
     /// The protocol is decided by ALPN alone: sniffing it would wait for the client's first bytes.

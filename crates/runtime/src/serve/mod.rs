@@ -3,6 +3,7 @@
 //!
 //! - Connections are always accepted. When there are as many as there may be, the longest idle one goes, of the address
 //!   that has most (`table`).
+//! - When more handshakes are asked for than can be computed, the newest goes first, of who had fewest (`turns`).
 //! - Each connection is a task of its own, and whatever it waits for has a deadline (`activity`), the same for both
 //!   protocols: handshake, first request, idle, response, write, age.
 //! - What each listener grants is said in one place ([`Endpoint`]).
@@ -13,6 +14,7 @@ mod io;
 mod limits;
 mod listen;
 mod table;
+mod turns;
 
 use std::future::Future;
 use std::io::ErrorKind::{ConnectionAborted, ConnectionReset};
@@ -26,7 +28,6 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 pub use limits::{Endpoint, Limits};
@@ -39,6 +40,7 @@ use crate::process::open_files;
 use crate::shutdown::Shutdown;
 use connection::Connection;
 use table::{Entry, Table};
+use turns::Turns;
 
 /// The pause after a failed `accept`, so that the failure is no busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -87,7 +89,7 @@ pub async fn serve_tls(
     shutdown: Shutdown,
 ) -> Result<(), ServeError> {
     let limits = endpoint.limits();
-    let tls = acceptor(&config, &limits);
+    let tls = with_protocols(&config, &limits);
     Server {
         endpoint,
         limits,
@@ -122,13 +124,13 @@ pub async fn serve_plain(
     Ok(())
 }
 
-fn acceptor(config: &ServerConfig, limits: &Limits) -> TlsAcceptor {
+fn with_protocols(config: &ServerConfig, limits: &Limits) -> Arc<ServerConfig> {
     let mut config = config.clone();
     config.alpn_protocols = match limits.http2_streams {
         Some(_) => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         None => vec![b"http/1.1".to_vec()],
     };
-    TlsAcceptor::from(Arc::new(config))
+    Arc::new(config)
 }
 
 /// Where connections come from: the network, or a test.
@@ -150,10 +152,15 @@ impl Listener for TcpListener {
     }
 }
 
+/// How many threads can compute at once.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
 struct Server {
     endpoint: Endpoint,
     limits: Limits,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<ServerConfig>>,
     router: Router,
     metrics: Metrics,
     shutdown: Shutdown,
@@ -163,6 +170,7 @@ impl Server {
     async fn run(self, listener: impl Listener) {
         let limits = Arc::new(self.limits.clone().within(open_files()));
         let table = Table::new(limits.connections, limits.connections_per_peer);
+        let turns = Turns::new(threads(), Instant::now());
         let tasks = TaskTracker::new();
         loop {
             let accepted = tokio::select! {
@@ -171,7 +179,7 @@ impl Server {
                 accepted = listener.next() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.take(stream, peer, &limits, &table, &tasks),
+                Ok((stream, peer)) => self.take(stream, peer, &limits, &table, &turns, &tasks),
                 // The client's doing: it costs the others nothing.
                 Err(error) if matches!(error.kind(), ConnectionAborted | ConnectionReset) => {}
                 Err(error) => self.no_connection(&error, &table).await,
@@ -190,8 +198,15 @@ impl Server {
         }
     }
 
-    fn take<S>(&self, stream: S, peer: SocketAddr, limits: &Arc<Limits>, table: &Table, tasks: &TaskTracker)
-    where
+    fn take<S>(
+        &self,
+        stream: S,
+        peer: SocketAddr,
+        limits: &Arc<Limits>,
+        table: &Table,
+        turns: &Turns,
+        tasks: &TaskTracker,
+    ) where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let endpoint = self.endpoint.as_str();
@@ -209,6 +224,7 @@ impl Server {
             router: self.router.clone(),
             limits: Arc::clone(limits),
             activity: Arc::clone(&place.activity),
+            turns: turns.clone(),
             shutdown: self.shutdown.clone(),
         };
         let (tls, metrics) = (self.tls.clone(), self.metrics.clone());

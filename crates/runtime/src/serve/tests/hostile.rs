@@ -47,7 +47,7 @@ impl Rig {
         let is_tls = matches!(endpoint, Endpoint::Webhook | Endpoint::Broker);
         let server = Server {
             endpoint,
-            tls: is_tls.then(|| acceptor(&authority.server_config(), &limits)),
+            tls: is_tls.then(|| with_protocols(&authority.server_config(), &limits)),
             limits: limits.clone(),
             router: router(Arc::default(), Arc::default()),
             metrics: metrics.clone(),

@@ -71,7 +71,7 @@ async fn server_on(addr: &str, limits: Limits) -> Running {
     let (arrived, finish) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let server = Server {
         endpoint: Endpoint::Webhook,
-        tls: Some(acceptor(&authority.server_config(), &limits)),
+        tls: Some(with_protocols(&authority.server_config(), &limits)),
         limits,
         router: router(Arc::clone(&arrived), Arc::clone(&finish)),
         metrics: Metrics::new("webhook"),
