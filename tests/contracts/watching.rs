@@ -44,6 +44,7 @@ fn the_metrics_are_those_of_the_code() {
             .match_indices("r.register(")
             .chain(text.match_indices("registry.register("))
             .chain(text.match_indices("sub_registry("))
+            .chain(text.match_indices("encode_descriptor("))
             .collect::<std::collections::BTreeMap<_, _>>()
         {
             let Some(name) = text[at + call.len()..]
@@ -55,6 +56,8 @@ fn the_metrics_are_those_of_the_code() {
             };
             if call.starts_with("sub_registry") {
                 prefix = format!("deputy_{name}_");
+            } else if call.starts_with("encode_descriptor") {
+                registered.insert(format!("deputy_{name}"));
             } else {
                 registered.insert(format!("{prefix}{name}"));
             }

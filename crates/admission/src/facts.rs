@@ -6,7 +6,7 @@ use deputy_delegation::{
     ClusterName, Decision, NamespaceName, ObjectName, Region, ServiceAccountName,
     model::{Account, Binding, LimitEntry, ObjectId, Role},
 };
-use deputy_index::{Grant, Hypothesis, World};
+use deputy_index::{Grant, Hypothesis, Stale, Watched, World};
 
 use crate::inject::INJECT_LABEL;
 
@@ -28,9 +28,9 @@ impl Facts {
         Self(world)
     }
 
-    /// Whether the index holds all that decisions rest on.
-    pub(crate) fn can_decide(&self) -> bool {
-        self.0.can_decide()
+    /// Whether the index holds all that decisions rest on, and is not too old to decide by.
+    pub(crate) fn current(&self) -> Result<(), Stale> {
+        self.0.current(&Watched::KINDS)
     }
 
     pub(crate) fn cluster(&self) -> &ClusterName {
@@ -115,18 +115,20 @@ impl Facts {
         Some(decision.account.known()?.region.clone())
     }
 
-    /// The injection label of a namespace. The outer `None`: the namespace is not known here.
+    /// The injection label of a namespace. The outer `None`: the namespace is not known here, or what is known is old.
     pub(crate) fn namespace_label(&self, namespace: &NamespaceName) -> Option<Option<String>> {
+        self.0.current(&[Watched::Namespaces]).ok()?;
         let known = self.0.namespace(namespace)?;
         Some(known.labels.get(INJECT_LABEL).cloned())
     }
 
-    /// The injection label of a ServiceAccount. The outer `None`: it is not known here.
+    /// The injection label of a ServiceAccount. The outer `None`: it is not known here, or what is known is old.
     pub(crate) fn service_account_label(
         &self,
         namespace: &NamespaceName,
         account: &ServiceAccountName,
     ) -> Option<Option<String>> {
+        self.0.current(&[Watched::ServiceAccounts]).ok()?;
         let known = self.0.service_account(namespace, account)?;
         Some(known.labels.get(INJECT_LABEL).cloned())
     }

@@ -96,7 +96,7 @@ pub async fn run(
 ) -> Result<(), Error> {
     let listener = serve::bind(config.listen).await?;
     let world = Arc::new(World::new(config.cluster.clone()));
-    await_stores(&world, &readiness);
+    await_stores(&world, &readiness, &metrics);
     let watching = deputy_index::watch(client.clone(), Arc::clone(&world), &Watched::ALL);
     let authority = Authority::start(
         client.clone(),
@@ -148,17 +148,16 @@ fn authority_config(config: &WebhookConfig) -> AuthorityConfig {
     }
 }
 
-/// Each kind is a condition of readiness, met once it is known whole. It stays met while a watch is interrupted: what is
-/// known is still the best there is.
-fn await_stores(world: &Arc<World>, readiness: &Readiness) {
+/// Each kind is a condition of readiness: known whole, and not older than what may be decided by.
+fn await_stores(world: &Arc<World>, readiness: &Readiness, metrics: &Metrics) {
     for kind in Watched::ALL {
-        let ready = readiness.register(format!("store/{}", kind.as_str()));
         let world = Arc::clone(world);
-        tokio::spawn(async move {
-            world.synced(&[kind]).await;
-            ready.ready();
+        readiness.check(format!("store/{}", kind.as_str()), move || {
+            world.current(&[kind]).map_err(|stale| stale.to_string())
         });
     }
+    let world = Arc::clone(world);
+    metrics.world_ages(move || world.ages(&Watched::ALL));
 }
 
 fn reviewer(

@@ -331,3 +331,35 @@ async fn only_who_proved_who_asks_may_keep_the_connection() {
         );
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn on_a_world_that_is_old_what_is_kept_is_given_and_nothing_is_decided() {
+    let iam = Arc::new(FixedSts::default());
+    let (kept, fresh) = (world(), world());
+    let warm = broker(kept.clone(), false, iam.clone());
+    let cold = broker(fresh, false, iam);
+    let refusing = world();
+    refusing.reset(Watched::Bindings, []);
+    let refusing = broker(refusing, false, Arc::new(FixedSts::default()));
+    assert!(exchange(&warm, REQUEST).await.starts_with("200\n"));
+    tokio::time::advance(std::time::Duration::from_secs(31)).await;
+    assert!(
+        exchange(&warm, REQUEST).await.starts_with("200\n"),
+        "it was granted when the world was current"
+    );
+    for (router, what) in [(&cold, "a new session"), (&refusing, "a refusal")] {
+        let answer = exchange(router, REQUEST).await;
+        assert!(answer.starts_with("503\n"), "{what}: {answer}");
+        assert!(
+            answer.contains("nothing new is decided after 30 s"),
+            "{what}: {answer}"
+        );
+    }
+    // Another binding of the same pod would be a new session too.
+    let other = exchange(&warm, &REQUEST.replace("credentials", "credentials/archive")).await;
+    assert!(other.starts_with("503\n"), "{other}");
+    for kind in Watched::KINDS {
+        drop(kept.relist(kind));
+    }
+    assert!(exchange(&cold, REQUEST).await.starts_with("503\n"));
+}

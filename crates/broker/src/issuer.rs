@@ -206,15 +206,17 @@ impl Issuer {
     pub fn kept_session(&self, key: &SessionKey, sts: &Arc<dyn Sts>) -> Option<Arc<Issued>> {
         let now = (self.clock)();
         let mut state = self.state.lock();
-        let entry = state.kept.get(key).cloned()?;
-        if !entry.issued.is_usable(now) {
-            state.kept.remove(key);
-            return None;
-        }
-        entry.used.store(now.as_second(), Ordering::Relaxed);
+        let entry = usable(&mut state, key, now)?;
         if entry.issued.is_due(now) {
             self.renew(&mut state, key, &entry, sts);
         }
+        Some(entry.issued.clone())
+    }
+
+    /// The same, and nothing is renewed: what is known of the cluster is too old for a new session.
+    #[must_use]
+    pub fn kept(&self, key: &SessionKey) -> Option<Arc<Issued>> {
+        let entry = usable(&mut self.state.lock(), key, (self.clock)())?;
         Some(entry.issued.clone())
     }
 
@@ -362,9 +364,20 @@ impl Issuer {
 
     /// Sessions kept: a gauge.
     #[must_use]
-    pub fn kept(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.state.lock().kept.len()
     }
+}
+
+/// What is kept for `key` and still good; asked for now.
+fn usable(state: &mut State, key: &SessionKey, now: Timestamp) -> Option<Arc<Entry>> {
+    let entry = state.kept.get(key).cloned()?;
+    if !entry.issued.is_usable(now) {
+        state.kept.remove(key);
+        return None;
+    }
+    entry.used.store(now.as_second(), Ordering::Relaxed);
+    Some(entry)
 }
 
 #[derive(Clone, Copy)]

@@ -357,7 +357,7 @@ async fn what_is_asked_for_is_renewed_by_the_ticker_and_what_is_not_is_forgotten
     assert_eq!(fake.calls.load(Ordering::SeqCst), 3);
     pass(3000).await;
     issuer.tend();
-    assert_eq!(issuer.kept(), 1);
+    assert_eq!(issuer.count(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -114,15 +114,12 @@ pub async fn run(
         counters,
     ));
 
-    let synced = readiness.register("world");
-    let whole = {
-        let world = world.clone();
-        async move {
-            world.synced(&Watched::KINDS).await;
-            synced.ready();
-            std::future::pending::<()>().await;
-        }
-    };
+    let known = world.clone();
+    readiness.check("world", move || {
+        known.current(&Watched::KINDS).map_err(|stale| stale.to_string())
+    });
+    let known = world.clone();
+    metrics.world_ages(move || known.ages(&Watched::KINDS));
     let tending = async {
         let mut ticker = tokio::time::interval(TEND_EVERY);
         loop {
@@ -142,7 +139,6 @@ pub async fn run(
     tokio::select! {
         outcome = serving => Ok(outcome?),
         ended = watch(client, world, &Watched::KINDS) => Err(ProcessError::Watch(ended.to_string())),
-        () = whole => Ok(()),
         () = tending => Ok(()),
     }
 }

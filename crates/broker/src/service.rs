@@ -12,7 +12,7 @@ use std::{
 use axum::http::StatusCode;
 use deputy_aws::{AwsError, ErrorClass, Sts};
 use deputy_delegation::{AccountId, ObjectName, model::Account, naming};
-use deputy_index::World;
+use deputy_index::{Watched, World};
 use deputy_runtime::audit;
 
 use crate::{
@@ -139,8 +139,11 @@ impl Broker {
 
     /// Renews kept sessions that are due. Called now and then.
     pub(crate) fn tend(&self) {
-        self.issuer.tend();
-        self.metrics.kept(self.issuer.kept());
+        // A renewal is a new session.
+        if self.world.current(&Watched::KINDS).is_ok() {
+            self.issuer.tend();
+        }
+        self.metrics.kept(self.issuer.count());
     }
 
     pub(crate) fn metrics(&self) -> &BrokerMetrics {
@@ -170,11 +173,22 @@ impl Broker {
             Err(error) => return Answer::Problem(self.not_accepted(&error)),
         };
         accepted.store(true, Ordering::Relaxed);
-        let grant = match resolve(&self.world, &identity, binding) {
-            Resolution::Session(grant) => grant,
-            other => return Answer::Problem(self.refuse(&identity, &other)),
+        let current = self.world.current(&Watched::KINDS);
+        let resolution = resolve(&self.world, &identity, binding);
+        let grant = match (resolution, &current) {
+            (Resolution::Session(grant), _) => grant,
+            // Neither a grant nor a refusal may rest on what was true once: an agent drops what it has at a refusal.
+            (_, Err(stale)) => return Answer::Problem(Problem::again("NotReady", stale.to_string())),
+            (other, Ok(())) => return Answer::Problem(self.refuse(&identity, &other)),
         };
-        match self.issue(&grant).await {
+        let issued = match current {
+            Ok(()) => self.issue(&grant).await,
+            Err(stale) => self
+                .issuer
+                .kept(&grant.key)
+                .ok_or_else(|| NoSession::yet(&grant, "NotReady", &stale)),
+        };
+        match issued {
             Ok(issued) => {
                 self.denials.forget(&grant);
                 self.note_delivery(&identity, &grant, &issued);

@@ -4,7 +4,7 @@ use std::{hash::Hash, sync::Arc, time::Duration};
 
 use deputy_aws::{AmbientOptions, Clients};
 use deputy_delegation::{ClusterName, ObjectName, model::ObjectId};
-use deputy_index::{Dirty, Subscription, Watched, World, watch};
+use deputy_index::{Dirty, Subscription, WatchError, Watched, World, watch};
 use deputy_runtime::{
     health::Readiness,
     lease::{LeaseConfig, LeaseError, LeaseTask, campaign},
@@ -51,6 +51,9 @@ pub enum ProcessError {
     /// The Lease can't be renewed: somebody else may hold it.
     #[error("the Lease: {0}")]
     Lease(#[from] LeaseError),
+    /// It can't follow the cluster any more.
+    #[error("watching ended: {0}")]
+    Watch(String),
 }
 
 /// What the two processes have in common.
@@ -58,7 +61,7 @@ struct Process {
     ctx: Arc<Context>,
     changes: Subscription,
     lease: LeaseTask,
-    watches: JoinHandle<()>,
+    watches: JoinHandle<WatchError>,
 }
 
 fn start(
@@ -87,18 +90,13 @@ fn start(
         metrics: counters,
         recorder: Context::recorder(client.clone(), name, Some(config.identity.clone())),
     });
-    let synced = readiness.register("world");
-    let watches = tokio::spawn(async move {
-        let whole = async {
-            world.synced(&Watched::KINDS).await;
-            synced.ready();
-            std::future::pending::<()>().await;
-        };
-        tokio::select! {
-            ended = watch(client, world.clone(), &Watched::KINDS) => tracing::error!(error = %ended, "watching ended"),
-            () = whole => {}
-        }
+    let known = world.clone();
+    readiness.check("world", move || {
+        known.current(&Watched::KINDS).map_err(|stale| stale.to_string())
     });
+    let known = world.clone();
+    metrics.world_ages(move || known.ages(&Watched::KINDS));
+    let watches = tokio::spawn(async move { watch(client, world, &Watched::KINDS).await });
     Process {
         ctx,
         changes,
@@ -223,7 +221,7 @@ async fn supervise(
         ctx,
         changes,
         mut lease,
-        watches,
+        mut watches,
     } = process;
     let routing = async {
         // Half of the world is no ground for decisions.
@@ -253,6 +251,10 @@ async fn supervise(
         () = measuring => Ok(()),
         () = too_long => Ok(()),
         error = lease.failed() => Err(ProcessError::Lease(error)),
+        ended = &mut watches => Err(ProcessError::Watch(match ended {
+            Ok(ended) => ended.to_string(),
+            Err(error) => error.to_string(),
+        })),
     };
     watches.abort();
     if outcome.is_ok()

@@ -185,6 +185,18 @@ impl<K: Clone + Eq + Hash> Queue<K> {
         }
     }
 
+    /// `key` was taken and not worked on: it is the first in turn again.
+    pub fn put_back(&self, key: K) {
+        let mut s = self.state.lock();
+        s.running.remove(&key);
+        s.again.remove(&key);
+        if s.queued.insert(key.clone(), Lane::Change).is_none() {
+            s.changes.push_front(key);
+        }
+        drop(s);
+        self.wake.notify_one();
+    }
+
     /// `key` was worked on.
     pub fn done(&self, key: K, next: Next) {
         let mut s = self.state.lock();
@@ -321,6 +333,22 @@ mod tests {
         queue.add(2);
         assert_eq!(now(&queue).await, Some(2));
         assert_eq!(now(&queue).await, Some(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_that_is_put_back_is_the_first_again() {
+        let queue = Queue::default();
+        queue.add(1);
+        queue.add(2);
+        assert_eq!(now(&queue).await, Some(1));
+        // Something about it changed meanwhile: once is enough.
+        queue.add(1);
+        queue.put_back(1);
+        assert_eq!(now(&queue).await, Some(1));
+        queue.done(1, Next::OnChange);
+        assert_eq!(now(&queue).await, Some(2));
+        queue.done(2, Next::OnChange);
+        assert_eq!(now(&queue).await, None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,6 +2,7 @@
 
 use std::{fmt, future::Future, hash::Hash, sync::Arc, time::Duration};
 
+use deputy_index::Watched;
 use deputy_runtime::shutdown::Shutdown;
 use futures::future::BoxFuture;
 
@@ -45,12 +46,20 @@ pub async fn run<K>(
             // Whoever leads works; what this process knows is for the day it does.
             let next = async {
                 ctx.leadership.wait_until_leader().await;
+                ctx.world.until_current(&Watched::KINDS).await;
                 queue.take().await
             };
             let key = tokio::select! {
                 key = next => key,
                 () = shutdown.draining() => return,
             };
+            // It may have waited long for a key.
+            if let Err(stale) = ctx.world.current(&Watched::KINDS) {
+                tracing::warn!(kind, %key, %stale, "not reconciled");
+                ctx.metrics.reconciled(kind, "stale");
+                queue.put_back(key);
+                continue;
+            }
             let next = match tokio::time::timeout(LONGEST, reconcile(key.clone())).await {
                 Ok(Ok(next)) => {
                     let outcome = if next == Next::Retry { "waiting" } else { "done" };

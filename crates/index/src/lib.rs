@@ -13,10 +13,12 @@ mod decisions;
 mod dependents;
 mod dirty;
 mod entry;
+mod freshness;
 mod limits;
 mod parse;
 mod questions;
 mod state;
+mod tap;
 mod watch;
 mod world;
 
@@ -26,6 +28,7 @@ pub use entry::{
     AccountState, BindingState, Entry, LimitState, Meta, NamespaceInfo, RoleState, ServiceAccountInfo, View,
     Watched,
 };
+pub use freshness::{STALE_AFTER, Stale};
 pub use questions::Counts;
 pub use watch::{WatchError, watch};
 pub use world::{Relist, World};

@@ -4,6 +4,7 @@
 mod changes;
 mod decisions;
 mod questions;
+mod watching;
 
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -1,6 +1,10 @@
 //! Feeds a world from an API server.
 
-use std::sync::Arc;
+use std::{
+    hash::{BuildHasher as _, RandomState},
+    sync::Arc,
+    time::Duration,
+};
 
 use deputy_api::{AWSAccount, AWSRole, AWSRoleBinding, DelegationLimit};
 use futures::{StreamExt as _, future::select_all};
@@ -10,14 +14,52 @@ use kube::{
     api::{DynamicObject, PartialObjectMeta},
     runtime::{
         WatchStreamExt as _,
+        utils::Backoff,
         watcher::{Config, Error, Event, watcher},
     },
 };
 
 use crate::{
     entry::Watched,
+    tap::tapped,
     world::{Relist, World},
 };
+
+/// Seconds after which the API server ends a watch; it is begun anew where it ended. Five seconds later the connection
+/// counts as dead, so a world is never older than 25 s as long as the API server can be reached at all.
+const WATCH_SECONDS: u32 = 20;
+
+fn config() -> Config {
+    Config::default().timeout(WATCH_SECONDS)
+}
+
+/// The pauses between tries. Those of kube grow to 30 s and begin anew only when an object changes, which of some kinds
+/// happens once in a month: a second failure long after the first would make the world stale.
+#[derive(Debug, Default)]
+struct Pauses(u32);
+
+impl Pauses {
+    const FIRST: Duration = Duration::from_millis(1000);
+    const LAST: Duration = Duration::from_millis(5000);
+}
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let pause = Self::FIRST.saturating_mul(1 << self.0.min(8)).min(Self::LAST);
+        self.0 = self.0.saturating_add(1);
+        // Processes that lost the API server together do not come back together. A fresh RandomState is randomly keyed.
+        let part = u32::try_from(RandomState::new().hash_one(0_u8) % 512).unwrap_or_default();
+        Some(pause.saturating_mul(512 + part) / 1024)
+    }
+}
+
+impl Backoff for Pauses {
+    fn reset(&mut self) {
+        self.0 = 0;
+    }
+}
 
 /// A watch ended.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +84,8 @@ impl WatchError {
 }
 
 /// Feeds `world` with `kinds`, until a watch ends, which is the error. Whatever goes wrong with the API server is
-/// tried again, with growing pauses (0.8 to 30 s); the world keeps what it has in the meantime. Cancel safe.
+/// tried again, with growing pauses (0.5 to 5 s); the world keeps what it has in the meantime, and knows how old it is
+/// ([`World::current`]). Cancel safe.
 ///
 /// Deputy's own kinds are read untyped: an object that can't be parsed is an unreadable entry, never a watch that
 /// stands still. Of namespaces and ServiceAccounts only the metadata is asked for.
@@ -58,6 +101,7 @@ pub async fn watch(client: Client, world: Arc<World>, kinds: &[Watched]) -> Watc
 }
 
 async fn one(client: Client, world: Arc<World>, kind: Watched) -> Watched {
+    let client = tapped(client, &world, kind);
     match kind {
         Watched::Accounts => objects(client, AWSAccount::api_resource(), &world, kind).await,
         Watched::Limits => objects(client, DelegationLimit::api_resource(), &world, kind).await,
@@ -78,7 +122,7 @@ async fn one(client: Client, world: Arc<World>, kind: Watched) -> Watched {
 async fn objects(client: Client, resource: kube::core::ApiResource, world: &Arc<World>, kind: Watched) {
     let api: Api<DynamicObject> = Api::all_with(client, &resource);
     let mut relist = None;
-    let mut events = watcher(api, Config::default()).default_backoff().boxed();
+    let mut events = watcher(api, config()).backoff(Pauses::default()).boxed();
     while let Some(event) = events.next().await {
         match event {
             Ok(Event::Init) => relist = Some(world.relist(kind)),
@@ -100,7 +144,7 @@ where
     PartialObjectMeta<K>: serde::de::DeserializeOwned,
 {
     let mut relist = None;
-    let mut events = watcher(api, Config::default()).default_backoff().boxed();
+    let mut events = watcher(api, config()).backoff(Pauses::default()).boxed();
     while let Some(event) = events.next().await {
         match event {
             Ok(Event::Init) => relist = Some(world.relist(kind)),

@@ -14,6 +14,7 @@ use crate::{
     decisions::Decisions,
     dirty::{Dirty, Readers, Subscription},
     entry::{NamespaceInfo, ServiceAccountInfo, Watched},
+    freshness::{Freshness, Heard},
     parse,
     state::{Key, State, subject},
 };
@@ -24,6 +25,7 @@ pub struct World {
     pub(crate) cluster: ClusterName,
     pub(crate) state: RwLock<State>,
     pub(crate) decisions: Decisions,
+    pub(crate) freshness: Freshness,
     readers: Readers,
     synced: watch::Sender<BTreeSet<Watched>>,
 }
@@ -36,6 +38,7 @@ impl World {
             cluster,
             state: RwLock::default(),
             decisions: Decisions::default(),
+            freshness: Freshness::default(),
             readers: Readers::default(),
             synced: watch::Sender::new(BTreeSet::new()),
         }
@@ -227,6 +230,7 @@ impl Relist {
         for key in &gone {
             self.world.remove(key);
         }
+        self.world.freshness.hear(self.kind, Heard::List);
         self.world
             .synced
             .send_if_modified(|synced| synced.insert(self.kind));

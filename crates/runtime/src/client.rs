@@ -4,12 +4,29 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use http::header::USER_AGENT;
+use hyper_timeout::TimeoutConnector;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use kube::client::ConfigExt as _;
+use kube::client::retry::RetryPolicy;
 use kube::config::InferConfigError;
+use tower::retry::RetryLayer;
+use tower::{BoxError, ServiceBuilder};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Above the 290 s after which the API server ends a watch, so that it only ends connections that died unseen.
-const READ_TIMEOUT: Duration = Duration::from_secs(310);
+/// How long a connection may say nothing while an answer is waited for. Watches are asked to end after 25 s at most and
+/// begun anew, so this only ends connections that died unseen.
+const READ_TIMEOUT: Duration = Duration::from_secs(40);
+/// A connection whose other end vanished without a word (a node, a load balancer, a NAT table) is noticed after
+/// `KEEPALIVE` × (`KEEPALIVE_PROBES` + 1) while nothing is sent, and after `UNACKNOWLEDGED` when something is.
+const KEEPALIVE: Duration = Duration::from_secs(5);
+const KEEPALIVE_PROBES: u32 = 3;
+const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
+/// Another try where the API server says that it is busy (429, 503, 504), after what it says or these pauses. Callers
+/// have deadlines of their own.
+const RETRIES: u32 = 5;
+const RETRY_PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(2));
 
 /// No client for the Kubernetes API.
 #[derive(Debug, thiserror::Error)]
@@ -59,9 +76,38 @@ pub async fn kube_client(user_agent: &str) -> Result<kube::Client, ClientError> 
     let agent =
         HeaderValue::from_str(user_agent).map_err(|_| ClientError::UserAgent(user_agent.to_owned()))?;
     config.headers.push((USER_AGENT, agent));
-    config.connect_timeout = Some(CONNECT_TIMEOUT);
-    config.write_timeout = Some(WRITE_TIMEOUT);
-    config.read_timeout = Some(READ_TIMEOUT);
-    config.reset_reader_on_write = true;
-    kube::Client::try_from(config).map_err(|error| ClientError::Build(Box::new(error)))
+    let namespace = config.default_namespace.clone();
+    let build = |error| ClientError::Build(Box::new(error));
+    let https = config
+        .rustls_https_connector_with_connector(connector())
+        .map_err(build)?;
+    let mut connector = TimeoutConnector::new(https);
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    connector.set_write_timeout(Some(WRITE_TIMEOUT));
+    connector.set_read_timeout(Some(READ_TIMEOUT));
+    connector.set_reset_reader_on_write(true);
+    let (first, last) = RETRY_PAUSES;
+    let retries = RetryPolicy::new(first, last, RETRIES, true)
+        .ok()
+        .map(RetryLayer::new);
+    let service = ServiceBuilder::new()
+        .layer(config.base_uri_layer())
+        .option_layer(retries)
+        .option_layer(config.auth_layer().map_err(build)?)
+        .layer(config.extra_headers_layer().map_err(build)?)
+        .map_err(BoxError::from)
+        .service(hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector));
+    Ok(kube::Client::new(service, namespace))
+}
+
+/// Connections to the API server are direct: a proxy of the environment is for AWS alone.
+fn connector() -> HttpConnector {
+    let mut http = HttpConnector::new();
+    http.enforce_http(false);
+    http.set_nodelay(true);
+    http.set_keepalive(Some(KEEPALIVE));
+    http.set_keepalive_interval(Some(KEEPALIVE));
+    http.set_keepalive_retries(Some(KEEPALIVE_PROBES));
+    http.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
+    http
 }

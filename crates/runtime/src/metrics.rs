@@ -1,7 +1,9 @@
 //! The process's metrics, in the OpenMetrics text format, all under the prefix `deputy_`.
 
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::text::encode;
@@ -107,6 +109,15 @@ impl Metrics {
         self.root_registry(|registry| registry.register_collector(Box::new(Count { name, help, read })));
     }
 
+    /// Adds how old what is known of the cluster is, in seconds, computed when it is looked at. What was never read has
+    /// no age and is left out.
+    pub fn world_ages(
+        &self,
+        ages: impl Fn() -> Vec<(&'static str, Option<Duration>)> + Send + Sync + 'static,
+    ) {
+        self.root_registry(|registry| registry.register_collector(Box::new(Ages(Box::new(ages)))));
+    }
+
     /// All metrics as text.
     pub fn render(&self) -> Result<String, MetricsError> {
         let mut text = String::new();
@@ -166,6 +177,35 @@ impl Collector for Count {
     }
 }
 
+type AgesOf = dyn Fn() -> Vec<(&'static str, Option<Duration>)> + Send + Sync;
+
+/// Gauges that are computed when they are asked for.
+struct Ages(Box<AgesOf>);
+
+impl fmt::Debug for Ages {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Ages")
+    }
+}
+
+impl Collector for Ages {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let gauge = Family::<[(&'static str, &'static str); 1], Gauge<f64, AtomicU64>>::default();
+        for (kind, age) in (self.0)() {
+            if let Some(age) = age {
+                gauge.get_or_create(&[("kind", kind)]).set(age.as_secs_f64());
+            }
+        }
+        let metric = encoder.encode_descriptor(
+            "world_age_seconds",
+            "How long ago the API server proved that what is known of a kind is how things are",
+            None,
+            gauge.metric_type(),
+        )?;
+        gauge.encode(metric)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,6 +216,21 @@ mod tests {
         metrics.register_count("things", "Things", || 7);
         let text = metrics.render().unwrap();
         assert!(text.contains("deputy_things_total 7\n"), "{text}");
+    }
+
+    #[test]
+    fn ages_are_those_of_the_moment() {
+        let metrics = Metrics::new("webhook");
+        let age = Arc::new(Mutex::new(None));
+        let asked = Arc::clone(&age);
+        metrics.world_ages(move || vec![("awsroles", *asked.lock().unwrap())]);
+        let line = |text: &str| {
+            text.lines()
+                .any(|l| l == "deputy_world_age_seconds{kind=\"awsroles\"} 2.5")
+        };
+        assert!(!metrics.render().unwrap().contains("deputy_world_age_seconds{"));
+        *age.lock().unwrap() = Some(Duration::from_millis(2500));
+        assert!(line(&metrics.render().unwrap()));
     }
 
     #[test]

@@ -8,10 +8,11 @@ use kube::Api;
 use kube::api::{WatchEvent, WatchParams};
 use serde::de::DeserializeOwned;
 
-/// How long the API server keeps one watch open.
-const WATCH_SECONDS: u32 = 240;
+/// How long the API server keeps one watch open. Five seconds later the connection counts as dead.
+const WATCH_SECONDS: u32 = 20;
+const OVERDUE: Duration = Duration::from_secs(5);
 const FIRST_DELAY: Duration = Duration::from_secs(1);
-const LONGEST_DELAY: Duration = Duration::from_secs(30);
+const LONGEST_DELAY: Duration = Duration::from_secs(10);
 
 /// Yields once for every change of the object `name` (and now and then without one): the reader gets the object
 /// again. Failures are retried for ever, with a growing delay; a reader that must not miss a change also looks at
@@ -47,7 +48,7 @@ where
             };
             // The connection may die unseen: the stream ends by our clock too. A watch that ends is followed by
             // another after a pause, so that a server which ends them at once is not hammered.
-            let end = tokio::time::sleep(Duration::from_secs(u64::from(WATCH_SECONDS) + 15));
+            let end = tokio::time::sleep(Duration::from_secs(u64::from(WATCH_SECONDS)) + OVERDUE);
             let events = events
                 .take_while(|event| std::future::ready(event.is_ok()))
                 .filter_map(|event| async move {

@@ -15,6 +15,7 @@ mod tests;
 use std::{collections::HashMap, sync::LazyLock};
 
 use deputy_delegation::{Reason, Violation};
+use deputy_index::Stale;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::core::admission::Operation;
 use serde::de::DeserializeOwned;
@@ -137,8 +138,8 @@ fn disagreement(kind: Kind, request: &Request<'_>, object: &Value) -> Option<Str
 impl Subject<'_> {
     fn review(&self, facts: &Facts) -> Verdict {
         if self.operation == Operation::Delete {
-            if !facts.can_decide() {
-                return not_read();
+            if let Err(stale) = facts.current() {
+                return not_known(&stale);
             }
             return match self.kind {
                 Kind::Account => account::delete(self, facts),
@@ -156,8 +157,8 @@ impl Subject<'_> {
         if self.kind != Kind::Limit && self.object.pointer("/metadata/deletionTimestamp").is_some() {
             return Verdict::allow().audit("decision", "being deleted");
         }
-        if !facts.can_decide() {
-            return not_read();
+        if let Err(stale) = facts.current() {
+            return not_known(&stale);
         }
         let mut violations = self.unknown_fields();
         violations.extend(self.changed_fields());
@@ -233,8 +234,8 @@ impl Subject<'_> {
     }
 }
 
-fn not_read() -> Verdict {
-    Verdict::failed("deputy has not read all accounts, limits, roles and bindings yet; try again")
+fn not_known(stale: &Stale) -> Verdict {
+    Verdict::failed(format!("deputy can't decide: {stale}; try again"))
 }
 
 fn invalid(field: &str, message: &str) -> Violation {

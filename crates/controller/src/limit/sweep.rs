@@ -66,6 +66,7 @@ pub async fn sweep_for_ever(ctx: &Arc<Context>, shutdown: &Shutdown, changed: &N
         let mut pace = Pace::default();
         loop {
             ctx.leadership.wait_until_leader().await;
+            ctx.world.until_current(&Watched::KINDS).await;
             let explained = sweeper.explained();
             let left = sweeper.sweep(&explained).await.unwrap_or(true);
             let swept = Instant::now();

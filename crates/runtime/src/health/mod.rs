@@ -28,10 +28,22 @@ pub struct Readiness {
     shutdown: Option<Shutdown>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 enum Condition {
     Ready,
     NotReady(String),
+    /// Asked each time.
+    Check(Arc<dyn Fn() -> Result<(), String> + Send + Sync>),
+}
+
+impl std::fmt::Debug for Condition {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Ready => formatter.write_str("Ready"),
+            Self::NotReady(reason) => write!(formatter, "NotReady({reason})"),
+            Self::Check(_) => formatter.write_str("Check"),
+        }
+    }
 }
 
 /// One condition of a [`Readiness`]. Clones are the same condition.
@@ -65,6 +77,15 @@ impl Readiness {
         handle
     }
 
+    /// Adds a condition that is asked each time; its error is for people and must hold no secret. It must answer at once.
+    pub fn check(
+        &self,
+        name: impl AsRef<str>,
+        check: impl Fn() -> Result<(), String> + Send + Sync + 'static,
+    ) {
+        self.set(name.as_ref(), Condition::Check(Arc::new(check)));
+    }
+
     /// Whether every condition is met and the process is not shutting down.
     pub fn is_ready(&self) -> bool {
         self.unmet().is_empty()
@@ -72,14 +93,17 @@ impl Readiness {
 
     /// The conditions that are not met, each with its reason.
     pub fn unmet(&self) -> BTreeMap<String, String> {
-        let mut unmet: BTreeMap<String, String> = self
+        let conditions = self
             .conditions
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .iter()
+            .clone();
+        let mut unmet: BTreeMap<String, String> = conditions
+            .into_iter()
             .filter_map(|(name, condition)| match condition {
                 Condition::Ready => None,
-                Condition::NotReady(reason) => Some((name.clone(), reason.clone())),
+                Condition::NotReady(reason) => Some((name, reason)),
+                Condition::Check(check) => Some((name, check().err()?)),
             })
             .collect();
         if self.shutdown.as_ref().is_some_and(Shutdown::is_draining) {
@@ -259,6 +283,18 @@ mod tests {
             serde_json::from_str::<Value>(&body).unwrap(),
             json!({"ready": true, "notReady": {}})
         );
+    }
+
+    #[tokio::test]
+    async fn a_check_is_asked_each_time() {
+        let readiness = Readiness::new();
+        let (said, says) = tokio::sync::watch::channel(Ok(()));
+        readiness.check("world", move || says.borrow().clone());
+        assert!(readiness.is_ready());
+        said.send(Err("nothing heard for 31 s".to_owned())).unwrap();
+        assert_eq!(readiness.unmet()["world"], "nothing heard for 31 s");
+        said.send(Ok(())).unwrap();
+        assert!(readiness.is_ready());
     }
 
     #[tokio::test]

@@ -52,6 +52,25 @@ async fn on_a_miss_one_live_read_is_final() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn labels_that_are_known_from_long_ago_are_read_live() {
+    let pod = pod(None);
+    let case = Case::new(Live::Label("enabled"), true);
+    case.world
+        .reset(Watched::Namespaces, [meta("payments", None, None)]);
+    case.world.reset(
+        Watched::ServiceAccounts,
+        [meta("uploader", Some("payments"), Some("disabled"))],
+    );
+    let response = case.review("/mutate", &pod_review(&pod)).await;
+    assert!(!is_injected(&patched(&pod, &response)));
+    assert_eq!(case.reads(), 0);
+    tokio::time::advance(std::time::Duration::from_secs(31)).await;
+    let response = case.review("/mutate", &pod_review(&pod)).await;
+    assert!(is_injected(&patched(&pod, &response)));
+    assert_eq!(case.reads(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pod_that_can_not_be_decided_about_is_never_let_in_without_what_it_may_need() {
     for live in [Live::Error, Live::Silence] {
         let case = Case::new(live, true);

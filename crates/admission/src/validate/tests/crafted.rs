@@ -14,6 +14,26 @@ fn nothing_is_decided_before_everything_was_read() {
     update(&facts, &old, &new).allowed();
 }
 
+#[tokio::test(start_paused = true)]
+async fn nothing_is_decided_on_what_is_older_than_thirty_seconds() {
+    let facts = usual();
+    create(&facts, &role(&["s3:GetObject"])).allowed();
+    tokio::time::advance(std::time::Duration::from_secs(31)).await;
+    for answer in [
+        create(&facts, &role(&["s3:GetObject"])),
+        delete(&facts, &limit(&["s3:GetObject", "s3:PutObject"])),
+    ] {
+        let message = answer.denied(500).to_owned();
+        assert!(
+            message.contains("for 31 s; nothing new is decided after 30 s"),
+            "{message}"
+        );
+    }
+    let (old, mut new) = (role(&["s3:GetObject"]), role(&["s3:GetObject"]));
+    new["metadata"]["finalizers"] = json!([]);
+    update(&facts, &old, &new).allowed();
+}
+
 #[test]
 fn kind_and_resource_and_object_must_agree() {
     let good = body("CREATE", Some(&role(&["s3:GetObject"])), None);
