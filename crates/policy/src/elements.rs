@@ -111,6 +111,10 @@ impl Fnv {
     }
 }
 
+/// What it costs to look a pattern up in a list, and to compare it with one of the list, in updates of positions.
+const LOOK_UP: usize = 8;
+pub(crate) const COMPARISON: usize = 8;
+
 /// What is known of a pattern without looking at it again.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Key {
@@ -187,7 +191,7 @@ impl<P: Language> Elements<P> {
 
     /// Whether a pattern of the list includes the element (`negated` is not looked at).
     pub(crate) fn covers(&self, element: &P, key: Key, work: &mut Work) -> bool {
-        if !work.step() {
+        if !work.charge(LOOK_UP) {
             return false;
         }
         if self.same(key).is_some_and(|item| item.includes(element, work)) {
@@ -199,18 +203,15 @@ impl<P: Language> Elements<P> {
 
     /// Whether a pattern of the list may have something in common with the element (`negated` is not looked at).
     pub(crate) fn meets(&self, element: &P, key: Key, work: &mut Work) -> bool {
-        if !work.step() {
+        if !work.charge(LOOK_UP) {
             return true;
         }
+        let mut meet = |item: &P| !work.charge(COMPARISON) || item.may_intersect(element, work);
         if key.group == 0 {
-            return self.items.iter().any(|item| item.may_intersect(element, work));
+            return self.items.iter().any(meet);
         }
-        self.near(key.group, key.literal)
-            .any(|item| item.may_intersect(element, work))
-            || (key.literal.is_none()
-                && self
-                    .literals_of(key.group)
-                    .any(|item| item.may_intersect(element, work)))
+        self.near(key.group, key.literal).any(&mut meet)
+            || (key.literal.is_none() && self.literals_of(key.group).any(meet))
     }
 
     /// Whether a pattern of the list includes each pattern of `others`.

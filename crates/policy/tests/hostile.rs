@@ -16,6 +16,14 @@ mod hostile_statements;
 
 use deputy_policy::{Budget, Containment, UnknownKind, contains, contains_within};
 
+fn word(answer: &Containment) -> &'static str {
+    match answer {
+        Containment::Contained(_) => "contained",
+        Containment::Exceeds(_) => "exceeds",
+        Containment::Unknown(_) => "unknown",
+    }
+}
+
 #[test]
 fn hostile_policies_end_in_an_answer() {
     let really_contained = ["100 kB of resources in themselves", "4,000 values in one pattern"];
@@ -26,12 +34,7 @@ fn hostile_policies_end_in_an_answer() {
             Containment::Exceeds(_) => assert!(!really_contained.contains(&name), "{name}: exceeds"),
             Containment::Unknown(reason) => assert_eq!(reason.kind, UnknownKind::Budget, "{name}: {reason}"),
         }
-        let word = match answer {
-            Containment::Contained(_) => "contained",
-            Containment::Exceeds(_) => "exceeds",
-            Containment::Unknown(_) => "unknown",
-        };
-        eprintln!("{name}: {word}");
+        eprintln!("{name}: {}", word(&answer));
     }
 }
 
@@ -50,6 +53,7 @@ fn without_a_budget_nothing_is_known() {
 fn many_statements_end_in_an_answer() {
     for (name, contained, candidate, ceiling) in hostile_statements::pairs() {
         let answer = contains(&[&candidate], &ceiling);
+        eprintln!("{name}: {}", word(&answer));
         match &answer {
             Containment::Contained(_) => assert!(contained, "{name}: contained"),
             Containment::Exceeds(witness) => assert!(!contained, "{name}: exceeds: {witness}"),

@@ -78,7 +78,11 @@ impl Values {
             (Self::Strings(a), Self::Strings(b)) | (Self::Folded(a), Self::Folded(b)) => {
                 b.iter().all(|b| a.iter().any(|a| a.includes(b, work)))
             }
-            (Self::Arns(a), Self::Arns(b)) => b.iter().all(|b| a.iter().any(|a| a.includes(b, work))),
+            // A variable in a part before the last may have colons, and then AWS may see other parts.
+            (Self::Arns(a), Self::Arns(b)) => b.iter().all(|b| {
+                let fixed = b.head.iter().all(|part| part.variables().is_empty());
+                a.iter().any(|a| a == b || (fixed && a.includes(b, work)))
+            }),
             (Self::Addresses(a), Self::Addresses(b)) => b.iter().all(|b| a.iter().any(|a| a.includes(b))),
             (Self::Binary(a), Self::Binary(b)) => b.iter().all(|b| a.contains(b)),
             _ => false,

@@ -148,6 +148,23 @@ impl<'a> Named<'a> {
         }
     }
 
+    /// How many callers by ARN or name [`callers`] makes at most.
+    fn at_most(&self) -> usize {
+        let of_accounts = 4 * (1 + self.accounts.len()) * self.partitions.len().max(1);
+        let mut federated: BTreeMap<&Account, usize> = BTreeMap::new();
+        for (account, _) in &self.federated_users {
+            *federated.entry(account).or_default() += 1;
+        }
+        let of_user = |account: &Account| 2 + federated.get(account).copied().unwrap_or(0);
+        let of_role = |role: &Role<'_>| (1 + role.paths.len()).saturating_mul(1 + role.sessions.len());
+        let users: usize = self.users.iter().map(|(account, _)| of_user(account)).sum();
+        let roles = self.roles.values().map(of_role).fold(0, usize::saturating_add);
+        let others = self.services.len() + self.providers.len() + self.identities.len();
+        [of_accounts, users, self.federated_users.len(), roles, others, 8]
+            .into_iter()
+            .fold(0, usize::saturating_add)
+    }
+
     fn names(&self) -> BTreeSet<&'a str> {
         let last = |name: &'a str| name.rsplit('/').next().unwrap_or(name);
         let mut names: BTreeSet<&'a str> = self.accounts.clone();
@@ -177,14 +194,12 @@ pub(crate) fn subjects<'a>(elements: impl Iterator<Item = &'a Principals>) -> Op
         bounded |= element.is_negated();
         element.listed().iter().for_each(|listed| named.add(listed));
     }
-    let strangers = Strangers { names: named.names() };
-    let base = callers(&named, &strangers);
-    let count = base
-        .len()
-        .checked_mul((1 + named.unique_ids.len()) * (1 + named.canonical_users.len()))?;
-    if count > MAX_SUBJECTS {
+    let ids = (1 + named.unique_ids.len()).saturating_mul(1 + named.canonical_users.len());
+    if named.at_most().saturating_mul(ids) > MAX_SUBJECTS {
         return None;
     }
+    let strangers = Strangers { names: named.names() };
+    let base = callers(&named, &strangers);
     let mut subjects: Vec<Subject> = base.iter().cloned().map(Subject::new).collect();
     for id in &named.unique_ids {
         let kind = IdKind::of(id);
@@ -269,7 +284,11 @@ fn callers(named: &Named<'_>, strangers: &Strangers<'_>) -> Vec<Caller> {
             name: (*user).to_owned(),
         });
         // A federated session may be named by its own name and by the user who made it.
-        let of_account = named.federated_users.iter().filter(|(other, _)| other == account);
+        let from = (*account, "");
+        let of_account = named
+            .federated_users
+            .range(from..)
+            .take_while(|(other, _)| other == account);
         let names = of_account.map(|(_, name)| *name).chain([any_federated.as_str()]);
         callers.extend(names.map(|name| federated(account, name, user)));
     }

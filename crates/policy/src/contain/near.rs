@@ -70,7 +70,12 @@ impl Lie {
         lists: impl Iterator<Item = &'a crate::elements::Elements<P>> + Clone,
         work: &mut Work,
     ) -> Self {
-        let covered = Bits::collect(lists.clone().map(|list| element.within(list, work)));
+        // What is kept of each statement has its price, too.
+        let covered = Bits::collect(
+            lists
+                .clone()
+                .map(|list| work.charge(8) && element.within(list, work)),
+        );
         let picks: Vec<Picks> = lists.map(|list| near(list, element, work)).collect();
         Self {
             covered,

@@ -5,7 +5,7 @@ use super::{
     query::Picks,
 };
 use crate::{
-    elements::{Elements, Language},
+    elements::{COMPARISON, Elements, Language},
     work::Work,
 };
 
@@ -34,7 +34,7 @@ pub(super) fn near<P: Language>(elements: &Elements<P>, element: Element<'_, P>,
         .items
         .iter()
         .enumerate()
-        .filter(|(_, item)| item.may_intersect(one, work));
+        .filter(|(_, item)| !work.charge(COMPARISON) || item.may_intersect(one, work));
     Picks::Only(meets.filter_map(|(i, _)| u32::try_from(i).ok()).collect())
 }
 

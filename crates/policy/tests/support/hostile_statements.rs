@@ -249,5 +249,87 @@ pub fn pairs() -> Vec<Pair> {
         let account = |n: usize| format!("{n:012}");
         by_principals(&texts(1_000, account), &texts(1_001, account))
     });
+    let owner = |n: usize| format!("arn:aws:iam::{n:012}:user/u{n}");
+    add(
+        "1,000 users of 1,000 accounts in themselves and one more",
+        true,
+        by_principals(&texts(1_000, owner), &texts(1_001, owner)),
+    );
+    let federated = |n: usize| {
+        let rest = if n.is_multiple_of(2) {
+            format!("iam::111111111111:user/u{n}")
+        } else {
+            format!("sts::111111111111:federated-user/f{n}")
+        };
+        format!("arn:aws:{rest}")
+    };
+    add(
+        "1,000 users and 1,000 federated users",
+        true,
+        by_principals(&texts(2_000, federated), &texts(2_001, federated)),
+    );
+    let role = |n: usize| {
+        let rest = if n.is_multiple_of(2) {
+            format!("iam::111111111111:role/p{n}/r")
+        } else {
+            format!("sts::111111111111:assumed-role/r/s{n}")
+        };
+        format!("arn:aws:{rest}")
+    };
+    add(
+        "500 paths and 500 sessions of a role",
+        true,
+        by_principals(&texts(1_000, role), &texts(1_001, role)),
+    );
+    let action = |n: usize| format!("s3:Action{n}");
+    let plain = |action: Value| json!({"Effect": "Allow", "Action": action, "Resource": "*"});
+    add(
+        "3,000 actions in 1,000 statements of three",
+        true,
+        (
+            policy(vec![plain(json!(texts(3_000, action)))]),
+            policy(each(1_000, |n| plain(json!(texts(3, |i| action(3 * n + i)))))),
+        ),
+    );
+    let resource = |n: usize| format!("arn:aws:s3:::b{n}/*");
+    let on = |resource: Value| json!({"Effect": "Allow", "Action": "s3:*", "Resource": resource});
+    add(
+        "1,000 resources in 1,000 statements",
+        true,
+        (
+            policy(vec![on(json!(texts(1_000, resource)))]),
+            policy(each(1_000, |n| on(json!(resource(n))))),
+        ),
+    );
+    let no = |resource: String| json!({"Effect": "Deny", "Action": "s3:*", "Resource": resource});
+    add(
+        "1,000 resources and 1,000 Denys of others",
+        true,
+        (
+            policy(vec![on(json!(texts(1_000, resource)))]),
+            policy(
+                each(1_000, |n| no(format!("arn:aws:s3:::c{n}/*")))
+                    .into_iter()
+                    .chain([on(json!("*"))])
+                    .collect(),
+            ),
+        ),
+    );
+    let conditions = |n: usize| {
+        let keys = (0..30).map(|i| (format!("aws:PrincipalTag/k{i}"), json!(format!("v{}", n * i))));
+        when(
+            "Allow",
+            &json!("s3:*"),
+            json!({"StringEquals": keys.collect::<serde_json::Map<_, _>>()}),
+        )
+    };
+    add(
+        "100 statements of 30 conditions, the other way round",
+        true,
+        (
+            policy(each(100, conditions)),
+            policy(each(100, |n| conditions(99 - n))),
+        ),
+    );
     pairs
 }

@@ -1,6 +1,7 @@
 //! What conditions say of values of a kind. Written apart from [`crate::condition::case`].
 
 use crate::{
+    arn::ArnPattern,
     condition::{
         SetOperator,
         atom::{Atom, Predicate, Values},
@@ -165,7 +166,11 @@ pub(super) fn follows(wanted: &Atom, given: &Atom, work: &mut Work) -> bool {
             narrow.iter().all(|n| wide.iter().any(|w| w.includes(n, work)))
         }
         (Values::Arns(wide), Values::Arns(narrow)) => {
-            narrow.iter().all(|n| wide.iter().any(|w| w.includes(n, work)))
+            // Colons in the value of a variable would make other parts of an ARN.
+            let sure = |n: &ArnPattern| n.head.iter().all(|part| part.variables().is_empty());
+            narrow
+                .iter()
+                .all(|n| wide.iter().any(|w| w == n || (sure(n) && w.includes(n, work))))
         }
         (Values::Addresses(wide), Values::Addresses(narrow)) => {
             narrow.iter().all(|n| wide.iter().any(|w| w.includes(n)))

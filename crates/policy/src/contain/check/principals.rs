@@ -1,6 +1,6 @@
 //! Whom Principal elements mean, by the texts that a person may be called by. Written apart from [`crate::principal`].
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::document::{Principal, PrincipalElement};
 
@@ -290,15 +290,27 @@ pub(super) fn everybody<'a>(elements: impl Iterator<Item = &'a PrincipalElement>
         .chain(arns.iter().map(|[_, _, account, ..]| *account))
         .chain([stranger.as_str()])
         .collect();
+    let most = 2 * super::super::callers::MAX_SUBJECTS;
+    let mut by_account: HashMap<(&str, &str), Vec<[&str; 5]>> = HashMap::new();
+    for arn in &arns {
+        let [partition, _, account, ..] = *arn;
+        by_account.entry((partition, account)).or_default().push(*arn);
+    }
     let mut of_accounts = Vec::new();
     for partition in &partitions {
         for account in &accounts {
+            let arns = by_account
+                .get(&(*partition, *account))
+                .map_or(&[][..], Vec::as_slice);
             let here = |wanted: &'static [&'static str]| {
                 arns.iter()
-                    .filter(move |[p, _, a, kind, _]| p == partition && a == account && wanted.contains(kind))
+                    .filter(move |[_, _, _, kind, _]| wanted.contains(kind))
                     .map(|[.., name]| *name)
             };
-            of_accounts.extend(of_account(partition, account, &here, &stranger));
+            of_accounts.extend(of_account(partition, account, &here, &stranger)?);
+            if of_accounts.len() > most {
+                return None;
+            }
         }
     }
     let mut people = with_ids(of_accounts, aws());
@@ -345,7 +357,7 @@ pub(super) fn everybody<'a>(elements: impl Iterator<Item = &'a PrincipalElement>
             .collect();
         people.extend(bounded);
     }
-    (people.len() <= 2 * super::super::callers::MAX_SUBJECTS).then_some(people)
+    (people.len() <= most).then_some(people)
 }
 
 /// Who there may be in an account; of users and roles with the place for a unique id: of a user, of a role.
@@ -354,13 +366,17 @@ fn of_account<'a, I: Iterator<Item = &'a str>>(
     account: &str,
     named: &dyn Fn(&'static [&'static str]) -> I,
     stranger: &'a str,
-) -> Vec<(Person, Option<bool>)> {
+) -> Option<Vec<(Person, Option<bool>)>> {
+    let most = 2 * super::super::callers::MAX_SUBJECTS;
     let iam = format!("arn:{partition}:iam::{account}");
     let sts = format!("arn:{partition}:sts::{account}");
     let person = |sort| Person::new(sort).of_account(partition, account);
     let mut people = vec![(person(Sort::Root), None)];
     let users: BTreeSet<&str> = named(&["user"]).chain([stranger]).collect();
     let federated: BTreeSet<&str> = named(&["federated-user"]).chain([stranger]).collect();
+    if users.len().saturating_mul(1 + federated.len()) > most {
+        return None;
+    }
     for user in &users {
         let arn = format!("{iam}:user/{user}");
         people.push((
@@ -384,6 +400,9 @@ fn of_account<'a, I: Iterator<Item = &'a str>>(
     let sessions: BTreeSet<(&str, &str)> = named(&["assumed-role"])
         .filter_map(|name| name.split_once('/'))
         .collect();
+    if sessions.len().saturating_mul(1 + roles.len()) > 8 * most {
+        return None;
+    }
     let path = format!("{stranger}/");
     let place = (iam.as_str(), sts.as_str());
     people.push((
@@ -413,7 +432,7 @@ fn of_account<'a, I: Iterator<Item = &'a str>>(
             ));
         }
     }
-    people
+    Some(people)
 }
 
 /// The same people without a unique id that is listed, and with each that may be theirs.

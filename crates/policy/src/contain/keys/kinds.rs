@@ -161,6 +161,9 @@ fn of_texts(
     let values: Vec<&Values> = of_texts.iter().filter_map(|i| sets.get(*i).copied()).collect();
     let asks_arn = !arns.is_empty();
     if let Some(texts) = texts::spelled_out(key.name, &values, asks_arn, work)? {
+        if !work.charge(texts.len().saturating_mul(4 + sets.len() / 8)) {
+            return Err(Exhausted);
+        }
         let drafts = texts.into_iter().map(|spelled| {
             let mut inside = none();
             let sets = spelled.inside.iter().filter_map(|i| of_texts.get(*i));

@@ -197,6 +197,10 @@ fn of_texts(
         kind
     };
     if let Some(texts) = spelled_out(question.key, sets, &members, work)? {
+        ensure(
+            work.charge(texts.len().saturating_mul(4 + sets.len() / 4)),
+            TOO_MUCH,
+        )?;
         let mut kinds: HashSet<Kind> = texts
             .iter()
             .map(|(text, inside)| kind(&|n| inside.contains(&n), is_arn(text)))
