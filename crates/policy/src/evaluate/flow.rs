@@ -215,11 +215,12 @@ impl<'s, 'a> Flow<'s, 'a> {
         let doubtful = documents
             .flat_map(|document| &document.compiled().statements)
             .find_map(|statement| {
-                let element = statement.principal.as_ref().filter(|p| !p.is_negated())?;
+                let element = statement.principal.as_ref()?;
                 // The session or the user behind the caller can be given, and who gives neither is not allowed by their names.
-                let listed = element
-                    .uncertain(&who)
-                    .find(|listed| statement.effect == Effect::Deny || listed.is_id())?;
+                let listed = element.uncertain(&who).find(|listed| {
+                    let deny = statement.effect == Effect::Deny && !element.is_negated();
+                    deny || listed.is_id()
+                })?;
                 statement.covers(&self.prepared, work).then(|| listed.to_string())
             })?;
         let other = Self {

@@ -27,7 +27,7 @@ use crate::{
     document::{Document, Effect, is_unique_id},
     elements::{ActionText, Elements},
     glob::Pattern,
-    principal::{Caller, Id, Match, Who},
+    principal::{Caller, Id, Listed, Match, Who},
     work::Work,
 };
 
@@ -261,7 +261,8 @@ impl CompiledStatement {
             Match::Yes => true,
             Match::No => false,
             Match::Maybe => {
-                let doubt = if element.is_negated() {
+                let by_id = || element.uncertain(who).any(Listed::is_id);
+                let doubt = if element.is_negated() && !by_id() {
                     request.undefined.unwrap_or(Doubt::Refuses)
                 } else {
                     request.principals

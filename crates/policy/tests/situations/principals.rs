@@ -117,6 +117,21 @@ fn a_deny_by_unique_id_or_canonical_user_id_may_mean_the_caller() {
 }
 
 #[test]
+fn not_principal_may_spare_a_caller_by_an_id() {
+    let canonical = "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be";
+    let resource = not_principal_policy(json!({"CanonicalUser": canonical}));
+    let identity = "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E127EXAMPLE51Z";
+    let answer = Situation::new()
+        .resource_policy(&resource)
+        .evaluate(&get(identity));
+    assert_eq!(answer, Err(SituationError::UnknownCaller(canonical.to_owned())));
+    let service = Situation::new()
+        .resource_policy(&resource)
+        .evaluate(&get("logs.amazonaws.com"));
+    assert_eq!(service.unwrap().decision, ExplicitDeny);
+}
+
+#[test]
 fn a_caller_of_an_unknown_account_is_not_decided_on() {
     let resource = naming(json!("*"));
     for caller in [
