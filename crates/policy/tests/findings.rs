@@ -158,7 +158,7 @@ fn cases() -> Vec<(
         ("negated-for-any-value", Identity, condition(r#""ForAnyValue:StringNotEquals":{"aws:TagKeys":"a"}"#), None, "\"aws:TagKeys\""),
         ("for-any-value-if-exists", Identity, condition(r#""ForAnyValue:StringLikeIfExists":{"aws:TagKeys":"a"}"#), None, "\"aws:TagKeys\""),
         ("redundant-if-exists", Identity, condition(r#""StringNotEqualsIfExists":{"s3:prefix":"a"}"#), Some("StringNotEquals"), "\"s3:prefix\""),
-        ("plain-operator-on-service-list", Identity, condition(r#""StringEquals":{"dynamodb:LeadingKeys":"a"}"#), None, "\"dynamodb:LeadingKeys\""),
+        ("plain-operator-on-list-key", Identity, condition(r#""StringEquals":{"dynamodb:LeadingKeys":"a"}"#), None, "\"dynamodb:LeadingKeys\""),
         ("operator-type-mismatch", Identity, condition(r#""StringEquals":{"aws:SourceIp":"10.0.0.0/8"}"#), None, "\"aws:SourceIp\""),
         ("operator-type-mismatch", Identity, condition(r#""NumericEquals":{"aws:CurrentTime":"1"}"#), None, "\"aws:CurrentTime\""),
         ("helm-number", Identity, condition(r#""StringEquals":{"aws:SourceAccount":"1.23456789012e+11"}"#), Some("123456789012"), "\"1.23456789012e+11\""),

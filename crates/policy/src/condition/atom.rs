@@ -168,6 +168,11 @@ pub(crate) enum Predicate {
     /// whether one in the policy of a container is about what the container holds. So it is a condition that holds or
     /// does not, of all such statements alike.
     Attached,
+    /// A statement whose `NotResource` has a variable without default needs a value of it. Without one (or with several) the
+    /// pattern matches no resource, says the guide, so that the statement is about all others; engines differ.
+    Resolved,
+    /// A condition without values, of which AWS does not say whether it holds; the same text holds or does not everywhere.
+    Unsaid,
     /// A comparison.
     Compare {
         set: Option<SetOperator>,
@@ -218,6 +223,36 @@ impl Atom {
             predicate: Predicate::Attached,
             fingerprint: 0,
         }
+    }
+
+    /// The condition of a statement whose `NotResource` has a variable.
+    pub(crate) fn resolved(variable: &Variable) -> Self {
+        Self {
+            key: variable.key.clone(),
+            spelled: variable.spelled.clone(),
+            predicate: Predicate::Resolved,
+            fingerprint: 0,
+        }
+    }
+
+    /// A condition without values.
+    pub(crate) fn unsaid(condition: &Condition) -> Self {
+        // With spaces, which no condition key has.
+        let name = format!("({} {} [])", condition.operator, condition.key.to_lowercase());
+        Self {
+            key: name.clone(),
+            spelled: name,
+            predicate: Predicate::Unsaid,
+            fingerprint: 0,
+        }
+    }
+
+    /// Whether it is no condition of the request's but one of what AWS means ([`Predicate::Attached`] and those after it).
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(
+            self.predicate,
+            Predicate::Attached | Predicate::Resolved | Predicate::Unsaid
+        )
     }
 
     /// The variables in the values.
@@ -311,7 +346,7 @@ impl Atom {
                 Some(_) => *present,
             },
             // Only a statement can tell: see `CompiledStatement::covers`.
-            Predicate::Attached => true,
+            Predicate::Attached | Predicate::Resolved | Predicate::Unsaid => true,
             Predicate::Compare {
                 set,
                 negated,

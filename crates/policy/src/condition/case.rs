@@ -67,8 +67,9 @@ pub(crate) struct Reading {
     pub(crate) any_if_exists: bool,
     /// The types whose negated comparisons hold for a text of another type.
     pub(crate) negated_of_others: Types,
-    /// Statements without `Resource`.
-    pub(crate) attached: bool,
+    /// Whether statements without `Resource` are about what is asked for, `NotResource` with a variable without value matches,
+    /// and conditions without values hold.
+    pub(crate) open: bool,
 }
 
 impl Reading {
@@ -77,7 +78,7 @@ impl Reading {
         plain_of_lists: false,
         any_if_exists: true,
         negated_of_others: Types::ALL,
-        attached: true,
+        open: true,
     };
 
     /// All readings that differ for a key that is absent.
@@ -89,11 +90,10 @@ impl Reading {
         },
     ];
 
-    /// Statements without `Resource` are about nothing. What AWS documents in general is otherwise.
-    pub(crate) const UNATTACHED: [Self; 1] = [Self {
-        attached: false,
-        ..Self::OURS
-    }];
+    /// The same with what is open read the other way.
+    pub(crate) fn closed(self) -> Self {
+        Self { open: false, ..self }
+    }
 
     /// All readings that differ for values that are of another type than these, the evaluator's first. `plain`: the values
     /// are several, and some condition has no set operator.
@@ -132,7 +132,8 @@ impl Atom {
             Predicate::Presence { absent, present } => {
                 return if seen.count == 0 { *absent } else { *present };
             }
-            Predicate::Attached => return reading.attached,
+            Predicate::Attached | Predicate::Unsaid => return reading.open,
+            Predicate::Resolved => return seen.count == 1 || reading.open,
             Predicate::Compare {
                 set,
                 negated,

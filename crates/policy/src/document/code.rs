@@ -65,7 +65,7 @@ codes! {
     NotActionNotAllowed "not-action-not-allowed" Error "NotAction in a resource control policy."
     RcpAllow "rcp-allow" Error "Allow in a resource control policy other than AWS's own RCPFullAWSAccess."
     EmptyElement "empty-element" Error "An empty list, object or string."
-    EmptyConditionValues "empty-condition-values" Error "A condition without values; AWS takes it and does not say what it means."
+    EmptyConditionValues "empty-condition-values" Warning "A condition without values; AWS takes it and does not say what it means."
     WrongType "wrong-type" Error "A value of the wrong JSON type."
     InvalidEffect "invalid-effect" Error "An Effect other than Allow and Deny, in this spelling."
     VersionMissing "version-missing" Error "No Version, which AWS reads as the language of 2008."
@@ -83,7 +83,7 @@ codes! {
     EmptyArnPart "empty-arn-part" Error "An ARN without partition or service."
     VariableInArnHead "variable-in-arn-head" Error "A variable before the fifth colon of an ARN, where AWS expands none, other than an account or a region for the whole part."
     VariableInAccount "variable-in-account" Warning "A variable for the region or the account of an ARN: AWS's guide says that none is expanded there, and one of AWS's own policies has one."
-    VariableInNotResource "variable-in-not-resource" Error "A variable without default in NotResource; AWS does not say what holds when it has no value."
+    VariableInNotResource "variable-in-not-resource" Warning "A variable without default in NotResource: when it has no value, its pattern excludes nothing, or the statement matches nothing."
     InvalidVariable "invalid-variable" Error "A variable that is not closed, not a condition key, or whose default is not plain text in single quotes."
     VariableOfListKey "variable-of-list-key" Error "A variable of a key that can have several values."
     VariableInBool "variable-in-bool" Error "A variable under Bool; AWS's pages disagree on whether it is expanded."
@@ -93,7 +93,7 @@ codes! {
     UnknownOperator "unknown-operator" Error "A condition operator that does not exist, in this spelling."
     NullModifier "null-modifier" Error "Null with a set operator or IfExists."
     InvalidConditionKey "invalid-condition-key" Error "A condition key that is not prefix:name, or has wildcards or variables."
-    PlainOperatorOnListKey "plain-operator-on-list-key" Error "No set operator on a key that AWS documents as a list; engines read it differently."
+    PlainOperatorOnListKey "plain-operator-on-list-key" Warning "No set operator on a key that AWS documents as a list; engines read it differently."
     UnquotedNumber "unquoted-number" Error "A number where text belongs: an account id without quotes has lost its leading zeros."
     InvalidNumber "invalid-number" Error "Not a decimal number of at most 18 digits before and after the point."
     InvalidDate "invalid-date" Error "Neither a date of the W3C profile of ISO 8601 nor seconds since 1970."
@@ -118,7 +118,6 @@ codes! {
     NegatedForAnyValue "negated-for-any-value" Warning "ForAnyValue with a negated operator: it holds as soon as one of the values differs."
     ForAnyValueIfExists "for-any-value-if-exists" Warning "ForAnyValue with IfExists; AWS's pages disagree on what holds when the key is absent."
     RedundantIfExists "redundant-if-exists" Warning "IfExists on an operator that holds anyway when the key is absent."
-    PlainOperatorOnServiceList "plain-operator-on-service-list" Warning "No set operator on a key that AWS's reference gives several values; engines read it differently."
     OperatorTypeMismatch "operator-type-mismatch" Warning "An operator of another type than the key's values."
     HelmNumber "helm-number" Warning "A number as Helm prints one that is not in quotes where it is set, such as 1.23456789012e+11 for an account id."
     AddressBitsBeyondPrefix "address-bits-beyond-prefix" Warning "Bits of an address range after its prefix, which count for nothing."
@@ -153,7 +152,6 @@ impl Code {
                 | Self::NegatedForAnyValue
                 | Self::ForAnyValueIfExists
                 | Self::RedundantIfExists
-                | Self::PlainOperatorOnServiceList
                 | Self::OperatorTypeMismatch
         )
     }

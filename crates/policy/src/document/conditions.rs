@@ -11,10 +11,7 @@ use super::{
     syntax::{about_number, about_operator, about_value},
     validate::Checker,
 };
-use crate::{
-    condition::{Condition, Operator, SetOperator, Test, atom::Atom},
-    keys::is_global_list,
-};
+use crate::condition::{Condition, Operator, Test, atom::Atom};
 
 impl Reader<'_> {
     pub(super) fn conditions(&mut self, value: &Value, path: &str) -> Vec<Condition> {
@@ -64,14 +61,6 @@ impl Reader<'_> {
     fn condition_values(&mut self, operator: Operator, value: &Value, path: &str) -> Vec<String> {
         match value {
             Value::Array(list) => {
-                if list.is_empty() {
-                    self.problem(
-                        Kind::Empty,
-                        Code::EmptyConditionValues,
-                        path,
-                        "the list of values is empty",
-                    );
-                }
                 let mut texts = Vec::with_capacity(list.len());
                 for (i, item) in list.iter().enumerate() {
                     texts.extend(self.condition_value(operator, item, || format!("{path}[{i}]")));
@@ -145,14 +134,7 @@ impl Checker<'_> {
                 );
             }
             if condition.values.is_empty() {
-                if !self.reported(&path) {
-                    self.problem(
-                        Kind::Empty,
-                        Code::EmptyConditionValues,
-                        &path,
-                        "the list of values is empty",
-                    );
-                }
+                atoms.push(Atom::unsaid(condition));
                 continue;
             }
             for (i, value) in condition.values.iter().enumerate() {
@@ -191,26 +173,5 @@ impl Checker<'_> {
                 "Null takes neither prefix nor suffix",
             );
         }
-        let list = is_global_list(&key.to_lowercase());
-        if list && operator.set.is_none() && operator.test != Test::Null {
-            self.problem(
-                Kind::Operator,
-                Code::PlainOperatorOnListKey,
-                path,
-                format!(
-                    "{key} can have several values, for which {operator} is undefined; \
-                     write {}:{operator} or {}:{operator}",
-                    set_name(SetOperator::ForAllValues),
-                    set_name(SetOperator::ForAnyValue)
-                ),
-            );
-        }
-    }
-}
-
-fn set_name(set: SetOperator) -> &'static str {
-    match set {
-        SetOperator::ForAllValues => "ForAllValues",
-        SetOperator::ForAnyValue => "ForAnyValue",
     }
 }

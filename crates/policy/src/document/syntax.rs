@@ -104,14 +104,6 @@ pub(super) fn resource(text: &str, version: Version, negated: bool) -> Result<Re
         let message = "a variable before the fifth colon of an ARN in NotResource, where AWS expands none";
         return Err(Refusal::new(Code::VariableInArnHead, message));
     }
-    let unresolved = |arn: &crate::arn::ArnPattern| arn.rest.variables().iter().any(|v| v.default.is_none());
-    if negated && pattern.arn().is_some_and(unresolved) {
-        return Err(Refusal::new(
-            Code::VariableInNotResource,
-            "a variable without default in NotResource: AWS does not say what holds when it has no value; give it a \
-             default, as in ${aws:username, 'none'}",
-        ));
-    }
     Ok(pattern)
 }
 

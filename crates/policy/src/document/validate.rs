@@ -11,9 +11,9 @@ use super::{
     syntax::{self, Refusal},
 };
 use crate::{
-    arn::ResourcePattern,
+    arn::{ArnPattern, ResourcePattern},
     compiled::{Compiled, CompiledStatement},
-    condition::atom::Atom,
+    condition::atom::{Atom, Predicate},
     elements::Elements,
     glob::Pattern,
     principal::Principals,
@@ -135,6 +135,21 @@ impl Checker<'_> {
         let mut atoms = self.conditions(&statement.conditions, &format!("{path}.Condition"));
         if self.kind == PolicyKind::Resource && statement.resource.is_none() {
             atoms.push(Atom::attached());
+        }
+        let excluded = resources.iter().filter(|resources| resources.negated);
+        let arns = excluded
+            .flat_map(|resources| &resources.items)
+            .filter_map(ResourcePattern::arn);
+        for variable in arns
+            .flat_map(ArnPattern::variables)
+            .filter(|v| v.default.is_none())
+        {
+            if !atoms
+                .iter()
+                .any(|atom| atom.predicate == Predicate::Resolved && atom.key == variable.key)
+            {
+                atoms.push(Atom::resolved(variable));
+            }
         }
         (self.problems.len() == before).then(|| CompiledStatement {
             effect: statement.effect,

@@ -284,10 +284,10 @@ impl CompiledStatement {
                 .resources
                 .as_ref()
                 .is_none_or(|r| r.matches_resource(&request.resource, request.context, sure, work))
-            && self
-                .atoms
-                .iter()
-                .all(|atom| atom.holds_read(request.context, self.undefined(request), work))
+            && self.atoms.iter().all(|atom| match atom.predicate {
+                Predicate::Unsaid => !sure,
+                _ => atom.holds_read(request.context, self.undefined(request), work),
+            })
             && self.is_attached(request)
     }
 

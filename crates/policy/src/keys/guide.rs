@@ -89,20 +89,6 @@ pub(super) const KEYS: &[(&str, Arity, Option<KeyType>)] = &[
     ("www.amazon.com:user_id", Single, Some(Text)),
 ];
 
-/// The lists that the guide itself documents for all services. AWS says that a condition on one needs a set operator
-/// ("Multivalued context keys"), so the dialect has no condition without.
-pub(super) const GLOBAL_LISTS: &[&str] = &[
-    "aws:calledvia",
-    "aws:principalorgpaths",
-    "aws:principalservicenameslist",
-    "aws:resourceorgpaths",
-    "aws:sourceorgpaths",
-    "aws:sourcevpcorgpaths",
-    "aws:tagkeys",
-    "aws:vpceorgpaths",
-    "sts:transitivetagkeys",
-];
-
 /// Keys of strings whose values can hold neither `*` nor `?`: ids that AWS makes, names and tag values of IAM, which has
 /// no wildcards in them (IAM API reference: `[\w+=,.@-]` for names, `[\p{L}\p{Z}\p{N}_.:/=+\-@]` for tags). A tag of
 /// another service, or one that a request asks for, may hold anything.

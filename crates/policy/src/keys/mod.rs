@@ -121,11 +121,6 @@ pub(crate) fn value_type(key: &str) -> Option<KeyType> {
     look_up(key).and_then(|(_, value_type, _)| value_type)
 }
 
-/// Whether the key is one of the lists that the guide documents for all services. `key` is in lower case.
-pub(crate) fn is_global_list(key: &str) -> bool {
-    guide::GLOBAL_LISTS.contains(&key)
-}
-
 /// Whether a value of the key may hold `*` or `?`. `key` is in lower case.
 pub(crate) fn value_may_have_wildcards(key: &str) -> bool {
     let typed = matches!(value_type(key), Some(Bool | Numeric | Date | IpAddress)) || key == "aws:epochtime";

@@ -33,6 +33,11 @@ pub(super) fn lint(document: &Document, statement: &Statement, path: &str, found
     for condition in &statement.conditions {
         let at = format!("{path}.Condition.{}.{}", condition.operator, condition.key);
         let key = condition.key.to_lowercase();
+        if condition.values.is_empty() {
+            let message = "there is no value, and AWS does not say what the condition means then";
+            found.push(Lint::new(Code::EmptyConditionValues, at, message));
+            continue;
+        }
         if allows(statement.effect) && !demanded.contains(&key) {
             absence(condition, &key, &at, found);
         }
@@ -45,6 +50,7 @@ pub(super) fn lint(document: &Document, statement: &Statement, path: &str, found
 fn demands(condition: &Condition) -> bool {
     let operator = condition.operator;
     match operator.test {
+        _ if condition.values.is_empty() => false,
         Test::Null => condition
             .values
             .iter()
@@ -112,7 +118,7 @@ fn operator(condition: &Condition, key: &str, at: &str, found: &mut Vec<Lint>) {
              ForAnyValue:{operator}",
             condition.key
         );
-        found.push(Lint::new(Code::PlainOperatorOnServiceList, at, message));
+        found.push(Lint::new(Code::PlainOperatorOnListKey, at, message));
     }
     if let Some(value_type) = keys::value_type(key).filter(|t| !fits(operator.test, *t)) {
         let message = format!(

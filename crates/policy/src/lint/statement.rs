@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Lint, allows};
 use crate::{
-    arn::ResourcePattern,
+    arn::{ArnPattern, ResourcePattern},
     compiled::CompiledStatement,
     contain::{Budget, Containment, contains_within},
     document::{
@@ -66,6 +66,21 @@ pub(super) fn lint(
     redundant(texts, items, &at, found);
     for (i, text) in texts.iter().enumerate() {
         variables(document.version(), text, || format!("{at}[{i}]"), found);
+        let without_default = |arn: &ArnPattern| arn.variables().any(|v| v.default.is_none());
+        if name == "NotResource"
+            && items
+                .get(i)
+                .and_then(ResourcePattern::arn)
+                .is_some_and(without_default)
+        {
+            let message = "when the variable has no value the pattern excludes nothing, says AWS's guide, and engines differ; \
+                           give it a default, as in ${aws:username, 'none'}";
+            found.push(Lint::new(
+                Code::VariableInNotResource,
+                format!("{at}[{i}]"),
+                message,
+            ));
+        }
         if items.get(i).is_some_and(ResourcePattern::has_variable_in_head) {
             let message = "AWS's guide says that no variable is expanded before the fifth colon; one of its own policies has \
                            one, and what it means there is not known";

@@ -1,5 +1,7 @@
 //! Conditions: operators, keys and values.
 
+use deputy_policy::{Code, lint};
+
 use crate::support::*;
 
 #[test]
@@ -116,17 +118,22 @@ fn condition_keys_are_names_and_unique_without_case() {
 }
 
 #[test]
-fn keys_with_several_values_need_a_set_operator() {
-    let path = "Statement[0].Condition.StringEquals.aws:TagKeys";
-    refuses(
-        &condition(json!({"StringEquals": {"aws:TagKeys": "x"}})),
-        Identity,
-        Kind::Operator,
-        path,
-    );
-    accepts(
-        &condition(json!({"ForAllValues:StringEquals": {"aws:TagKeys": "x"}})),
-        Identity,
-    );
-    accepts(&condition(json!({"Null": {"aws:TagKeys": "true"}})), Identity);
+fn what_engines_read_differently_is_read_and_warned_of() {
+    for (value, code) in [
+        (
+            json!({"StringEquals": {"aws:TagKeys": "x"}}),
+            Code::PlainOperatorOnListKey,
+        ),
+        (
+            json!({"StringEquals": {"aws:username": []}}),
+            Code::EmptyConditionValues,
+        ),
+        (json!({"Null": {"aws:username": []}}), Code::EmptyConditionValues),
+    ] {
+        let document = accepts(&condition(value), Identity);
+        let found: Vec<Code> = lint(&document, None).iter().map(|lint| lint.code).collect();
+        assert_eq!(found, [code]);
+    }
+    let sound = json!({"ForAnyValue:StringEquals": {"aws:TagKeys": "x"}, "Null": {"aws:TagKeys": "false"}});
+    assert_eq!(lint(&accepts(&condition(sound), Identity), None), []);
 }

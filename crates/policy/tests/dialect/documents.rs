@@ -225,13 +225,6 @@ fn empty_lists_are_refused() {
         Kind::Empty,
         path,
     );
-    let path = "Statement[0].Condition.StringEquals.aws:username";
-    refuses(
-        &condition(json!({"StringEquals": {"aws:username": []}})),
-        Identity,
-        Kind::Empty,
-        path,
-    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Actions and resources.
 
-use deputy_policy::{Containment, Context, Layers, Request, contains, evaluate};
+use deputy_policy::{Code, Containment, Context, Layers, Request, contains, evaluate, lint};
 
 use crate::support::*;
 
@@ -104,15 +104,26 @@ fn resources_are_a_star_or_a_complete_arn() {
 }
 
 #[test]
-fn a_variable_in_not_resource_needs_a_default() {
-    let with = |text: &str| statement(json!({"Effect": "Deny", "Action": "s3:*", "NotResource": text}));
+fn a_variable_in_not_resource_is_read_and_warned_of() {
+    let with = |text: &str| {
+        let value = json!({"Effect": "Deny", "Action": "s3:*", "NotResource": text});
+        let document = accepts(&statement(value), Identity);
+        let codes = lint(&document, None).into_iter().map(|lint| lint.code);
+        codes.collect::<Vec<Code>>()
+    };
+    assert_eq!(
+        with("arn:aws:s3:::${aws:username}"),
+        [Code::VariableInNotResource]
+    );
+    assert_eq!(with("arn:aws:s3:::${aws:username, 'none'}"), []);
     refuses(
-        &with("arn:aws:s3:::${aws:username}"),
+        &statement(
+            json!({"Effect": "Deny", "Action": "s3:*", "NotResource": "arn:aws:s3::${aws:PrincipalAccount}:x"}),
+        ),
         Identity,
         Kind::Resource,
         "Statement[0].NotResource[0]",
     );
-    accepts(&with("arn:aws:s3:::${aws:username, 'none'}"), Identity);
 }
 
 /// Whether an identity policy for the resources allows something on the resource.

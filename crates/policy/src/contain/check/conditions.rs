@@ -38,8 +38,9 @@ pub(super) struct Way {
     pub(super) lists: bool,
     /// `ForAnyValue:…IfExists` holds when the key is absent.
     pub(super) absent: bool,
-    /// Statements without `Resource` are about nothing.
-    pub(super) unattached: bool,
+    /// Statements without `Resource` are about nothing, those whose `NotResource` has a variable without value do not match,
+    /// and conditions without values do not hold.
+    pub(super) closed: bool,
     /// For each type: a negated comparison fails for a text of another type.
     pub(super) aliens_fail: [bool; TYPES],
 }
@@ -47,16 +48,16 @@ pub(super) struct Way {
 /// All ways in which a key may be absent.
 pub(super) fn ways_of_absence() -> Vec<Way> {
     let ways = [(false, false), (true, false), (false, true), (true, true)];
-    let way = |(absent, unattached)| Way {
+    let way = |(absent, closed)| Way {
         absent,
-        unattached,
+        closed,
         ..Way::default()
     };
     ways.map(way).to_vec()
 }
 
-/// All ways for values; with lists read in two ways where that matters, and the types that matter.
-pub(super) fn ways(lists: bool, types: [bool; TYPES]) -> Vec<Way> {
+/// All ways for values; with lists read in two ways where that matters, and the types that matter, and with what is `open`.
+pub(super) fn ways(lists: bool, types: [bool; TYPES], open: bool) -> Vec<Way> {
     let mut ways = vec![Way::default()];
     let mut double = |change: &dyn Fn(&mut Way)| {
         let mut more = ways.clone();
@@ -65,6 +66,9 @@ pub(super) fn ways(lists: bool, types: [bool; TYPES]) -> Vec<Way> {
     };
     if lists {
         double(&|way| way.lists = true);
+    }
+    if open {
+        double(&|way| way.closed = true);
     }
     for (i, matters) in types.into_iter().enumerate() {
         if matters {
@@ -92,7 +96,8 @@ pub(super) fn holds(atom: &Atom, count: usize, places: Places, way: Way) -> bool
         return match &atom.predicate {
             Predicate::Presence { absent, .. } if count == 0 => *absent,
             Predicate::Presence { present, .. } => *present,
-            Predicate::Attached => !way.unattached,
+            Predicate::Attached | Predicate::Unsaid => !way.closed,
+            Predicate::Resolved => count == 1 || !way.closed,
             Predicate::Compare { .. } => false,
         };
     };

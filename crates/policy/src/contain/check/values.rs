@@ -115,6 +115,12 @@ impl Question<'_> {
         let plain = conditions
             .all()
             .any(|(atom, _)| matches!(&atom.predicate, Predicate::Compare { set: None, .. }));
+        let open = conditions.all().any(|(atom, _)| {
+            !matches!(
+                atom.predicate,
+                Predicate::Compare { .. } | Predicate::Presence { .. }
+            )
+        });
         if matches!(case, None | Some(VariableCase::Absent)) {
             self.keeps(&conditions, None, 0, &ways_of_absence(), work)?;
         }
@@ -124,7 +130,7 @@ impl Question<'_> {
         let kinds = kinds::kinds(self, &conditions.sets, evidence, work)?;
         if case != Some(VariableCase::List) {
             for kind in &kinds {
-                let ways = ways(false, conditions.undefined(Some(kind)));
+                let ways = ways(false, conditions.undefined(Some(kind)), open);
                 self.keeps(&conditions, Some(kind), 1, &ways, work)?;
             }
         }
@@ -135,7 +141,7 @@ impl Question<'_> {
         let mut seen: HashSet<Kind> = kinds.iter().cloned().collect();
         let mut next: Vec<Kind> = kinds.clone();
         while let Some(list) = next.pop() {
-            let ways = ways(plain, conditions.undefined(Some(&list)));
+            let ways = ways(plain, conditions.undefined(Some(&list)), open);
             self.keeps(&conditions, Some(&list), 2, &ways, work)?;
             for kind in &kinds {
                 ensure(work.charge(8 + list.len()) && seen.len() <= MAX_LISTS, TOO_MUCH)?;

@@ -137,8 +137,8 @@ struct Options<'k, 'a> {
     undefined: Vec<Option<Type>>,
     /// Whether some comparison has no set operator.
     plain: bool,
-    /// Whether some statement has no `Resource`.
-    attached: bool,
+    /// Whether some condition is one of what AWS means.
+    open: bool,
     found: Vec<(Bits, bool, Option<Texts>)>,
 }
 
@@ -151,10 +151,7 @@ pub(crate) fn options(key: &Key<'_>, work: &mut Work) -> Result<(Vec<Choice>, Ev
         .find(|(name, _)| name == key.name)
         .map(|(_, case)| *case);
     if matches!(case, None | Some(VariableCase::Absent)) {
-        options.consider(&Way::ABSENT, &Reading::OF_ABSENT, false, work)?;
-        if options.attached {
-            options.consider(&Way::ABSENT, &Reading::UNATTACHED, true, work)?;
-        }
+        options.consider_open(&Way::ABSENT, &Reading::OF_ABSENT, work)?;
     }
     if case == Some(VariableCase::Absent) {
         return Ok((options.choices(), Evidence::default()));
@@ -179,7 +176,7 @@ pub(crate) fn options(key: &Key<'_>, work: &mut Work) -> Result<(Vec<Choice>, Ev
                 count: 2,
                 texts: Some(texts),
             };
-            options.consider(&way, &readings, false, work)?;
+            options.consider_open(&way, &readings, work)?;
         }
     }
     Ok((options.choices(), evidence))
@@ -211,14 +208,14 @@ impl<'k, 'a> Options<'k, 'a> {
             }
         }
         let plain = all().any(|located| located.atom.is_plain_comparison());
-        let attached = all().any(|located| located.atom.predicate == Predicate::Attached);
+        let open = all().any(|located| located.atom.is_open());
         Ok(Self {
             key,
             sets: sets.sets,
             atoms,
             undefined,
             plain,
-            attached,
+            open,
             positive,
             negative,
             found: Vec::new(),
@@ -233,6 +230,21 @@ impl<'k, 'a> Options<'k, 'a> {
             .filter_map(|(_, of)| *of)
             .fold(Types::NONE, Types::with);
         Reading::of_values(types, plain).collect()
+    }
+
+    /// The same where what is open matters: as AWS documents it, and, in doubt, otherwise.
+    fn consider_open(
+        &mut self,
+        way: &Way<'_>,
+        readings: &[Reading],
+        work: &mut Work,
+    ) -> Result<(), Exhausted> {
+        self.consider(way, readings, false, work)?;
+        if self.open {
+            let others: Vec<Reading> = readings.iter().map(|reading| reading.closed()).collect();
+            self.consider(way, &others, true, work)?;
+        }
+        Ok(())
     }
 
     /// Adds a way to be under each reading. Where the readings differ, nobody knows which one is so.

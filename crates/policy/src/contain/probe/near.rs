@@ -31,7 +31,8 @@ pub(super) fn simple_context(
     if variables.is_empty() && statements().all(|statement| statement.atoms.is_empty()) {
         return Some(context);
     }
-    let atoms: Vec<&Atom> = statements().flat_map(|statement| &statement.atoms).collect();
+    let atoms = statements().flat_map(|statement| &statement.atoms);
+    let atoms: Vec<&Atom> = atoms.filter(|atom| !atom.is_open()).collect();
     // Values that others are made of come first.
     for variable in variables
         .iter()
