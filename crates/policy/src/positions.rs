@@ -31,6 +31,9 @@ impl Step {
 pub(crate) enum Letter {
     Char(char),
     Var(u16),
+    /// A text that is the value of a variable but for case: what a comparison without case takes for the value, and one
+    /// with case may not.
+    Folded(u16),
     /// The value of a variable that has no colon ([`crate::variable::is_word`]).
     Word(u16),
 }
@@ -207,11 +210,18 @@ impl Track {
         };
         match letter {
             // The value may be consumed by any of the steps that follow, whole or in parts.
-            Letter::Var(_) | Letter::Word(_) if self.wide => (position..=self.steps.len()).for_each(out),
+            Letter::Var(_) | Letter::Folded(_) | Letter::Word(_) if self.wide => {
+                (position..=self.steps.len()).for_each(out);
+            }
             Letter::Var(v) => match step {
                 // The value may have a colon.
                 Step::Many(true) => self.arrive(position, out),
                 Step::Var(w) if *w == v => self.arrive(position + 1, out),
+                _ => {}
+            },
+            Letter::Folded(v) => match step {
+                Step::Many(true) => self.arrive(position, out),
+                Step::Var(w) if *w == v && self.fold => self.arrive(position + 1, out),
                 _ => {}
             },
             Letter::Word(v) => match step {
@@ -250,6 +260,7 @@ impl Track {
                 .flatten()
                 .for_each(|c| out(Letter::Char(c))),
             Some(Step::Char(c)) => out(Letter::Char(*c)),
+            Some(Step::Var(v)) if !self.wide && self.fold => out(Letter::Folded(*v)),
             Some(Step::Var(v)) if !self.wide => out(Letter::Var(*v)),
             Some(Step::Word(v)) if !self.wide => out(Letter::Word(*v)),
             Some(Step::One(false) | Step::Many(false) | Step::Word(_)) => out(Letter::Char(':')),

@@ -721,3 +721,16 @@ fn an_account_that_is_a_variable_is_some_account() {
     let named = like("arn:aws:iam::${aws:username}:role/x");
     assert!(!contains(&[&named], &like("arn:aws:iam::*:role/x")).is_contained());
 }
+
+#[test]
+fn a_value_without_case_is_not_the_value() {
+    let on = |operator: &str, value: &str| when(json!({operator: {"s3:prefix": value}}));
+    let (same, alike) = ("StringEquals", "StringEqualsIgnoreCase");
+    for value in ["${aws:username}", "a${aws:username}", "${aws:username, 'b'}/x"] {
+        exceeds(&on(alike, value), &on(same, value));
+        exceeds(&on(alike, value), &on("StringLike", value));
+        contained(&on(same, value), &on(alike, value));
+        contained(&on(alike, value), &on(alike, value));
+    }
+    contained(&on(alike, "${aws:username}"), &on("StringLike", "*"));
+}

@@ -236,6 +236,7 @@ impl Values {
             match letter {
                 Letter::Char(c) => text.push(*c),
                 Letter::Var(v) | Letter::Word(v) => text.push_str(self.get(usize::from(*v))),
+                Letter::Folded(v) => text.push_str(&in_other_case(self.get(usize::from(*v)))),
             }
         }
         text
@@ -246,11 +247,21 @@ impl Values {
     }
 }
 
+/// The text in another case, when it has one.
+fn in_other_case(text: &str) -> String {
+    let upper = text.to_ascii_uppercase();
+    if upper == text {
+        text.to_ascii_lowercase()
+    } else {
+        upper
+    }
+}
+
 fn plain_text(word: &[Letter]) -> Option<String> {
     word.iter()
         .map(|letter| match letter {
             Letter::Char(c) => Some(*c),
-            Letter::Var(_) | Letter::Word(_) => None,
+            Letter::Var(_) | Letter::Folded(_) | Letter::Word(_) => None,
         })
         .collect()
 }
