@@ -12,20 +12,19 @@
 
 mod support;
 
-use deputy_policy::{Caller, Context, Document, PolicyKind, Request};
+use deputy_policy::{Context, Document, PolicyKind};
 use proptest::test_runner::Config;
 use serde_json::{Value, json};
 use support::{
     choices::Choices,
-    engine::{Verdict, contain, decide_naively},
-    naive::Answer,
+    engine::{Asked, Verdict, confirm, contain},
+    naive::{Answer, Readings},
 };
 
 /// Statements to choose from, and for each the requests that it is about.
 struct World {
     kind: PolicyKind,
-    /// With whether the caller has a permissions boundary.
-    requests: Vec<(Request, bool)>,
+    requests: Vec<Asked>,
     statements: Vec<(Value, Bits)>,
     /// Whether conditions of this world are not defined for all requests.
     undefined: bool,
@@ -33,31 +32,23 @@ struct World {
 
 type Bits = Vec<u64>;
 
-fn request(action: &str, resource: &str, context: Context) -> Request {
-    Request {
+fn request(action: &str, resource: &str, context: Context) -> Asked {
+    Asked {
         action: action.to_owned(),
         resource: resource.to_owned(),
-        principal: None,
+        who: None,
         context,
     }
 }
 
 impl World {
     /// `statements` have no Effect.
-    fn new(kind: PolicyKind, requests: Vec<Request>, statements: Vec<Value>) -> Self {
-        let with = |bounded: bool| requests.iter().map(move |request| (request.clone(), bounded));
-        // Only NotPrincipal looks at it.
-        let matters = statements.iter().any(|s| s.get("NotPrincipal").is_some());
-        let requests: Vec<(Request, bool)> = with(false)
-            .chain(with(true).filter(|(request, _)| {
-                matters && request.principal.as_ref().is_some_and(Caller::can_have_boundary)
-            }))
-            .collect();
+    fn new(kind: PolicyKind, requests: Vec<Asked>, statements: Vec<Value>) -> Self {
         let about = |statement: &Value| {
             let document = self::document(&[(statement, "Allow")]);
             let mut bits = vec![0; requests.len().div_ceil(64)];
-            for (i, (request, bounded)) in requests.iter().enumerate() {
-                if decide_naively(&[vec![document.clone()]], request, *bounded) == Answer::Allowed {
+            for (i, request) in requests.iter().enumerate() {
+                if request.decide(&[vec![document.clone()]], &Readings::EVALUATOR) == Answer::Allowed {
                     bits[i / 64] |= 1 << (i % 64);
                 }
             }
@@ -128,11 +119,10 @@ impl World {
             (Verdict::Contained, None) => Ok(true),
             (Verdict::Contained, Some(i)) => fail(format!("contained, but {:?}", self.requests[i])),
             (Verdict::Exceeds(witness, bounded), _) => {
-                let decide = |value: &Value| decide_naively(&[vec![value.clone()]], &witness, bounded);
-                if decide(candidate) == Answer::Allowed && decide(ceiling) != Answer::Allowed {
-                    Ok(false)
-                } else {
-                    fail(format!("exceeds, but not by {witness:?}"))
+                let layers = [vec![candidate.clone()]];
+                match confirm(self.kind, &layers, ceiling, &witness, bounded) {
+                    Ok(()) => Ok(false),
+                    Err(why) => fail(why),
                 }
             }
             (Verdict::Unknown(_), _) if self.undefined => Ok(true),
@@ -191,7 +181,7 @@ fn all_texts(letters: &str, low: usize, high: usize) -> Vec<String> {
 const ANY: &str = "arn:aws:s3:::x";
 
 /// Patterns up to three characters against requests over their letters and one other.
-fn patterns(make: impl Fn(&str) -> Value, ask: impl Fn(&str) -> Request, low: usize) -> World {
+fn patterns(make: impl Fn(&str) -> Value, ask: impl Fn(&str) -> Asked, low: usize) -> World {
     let requests = all_texts("abc", low, 5).iter().map(|text| ask(text)).collect();
     let mut patterns = all_texts("ab*?", low, 3);
     patterns.retain(|pattern| !pattern.contains("**") && !pattern.contains("*?"));
@@ -601,94 +591,4 @@ fn actions_resources_and_conditions_together_are_exact() {
         }
     }
     World::new(PolicyKind::Identity, requests, statements).run(4);
-}
-
-#[test]
-fn principals_are_exact() {
-    principal_world(PolicyKind::Trust, false).run(2);
-}
-
-#[test]
-fn those_whom_not_principal_spares_are_known() {
-    // Not exactly: AWS does not define what becomes of the sessions of a role or user that is listed.
-    principal_world(PolicyKind::Resource, true).undefined().run(16);
-}
-
-fn principal_world(kind: PolicyKind, negated: bool) -> World {
-    let account = "111111111111";
-    let arn = |rest: &str| format!("arn:aws:iam::{account}:{rest}");
-    let session = |rest: &str| format!("arn:aws:sts::{account}:{rest}");
-    let lists = [
-        json!("*"),
-        json!({"AWS": account}),
-        json!({"AWS": [account, arn("user/a")]}),
-        json!({"AWS": arn("user/a")}),
-        json!({"AWS": [account, arn("user/a"), arn("user/b")]}),
-        json!({"AWS": [account, arn("role/r")]}),
-        json!({"AWS": arn("role/r")}),
-        json!({"AWS": [account, arn("role/r"), session("assumed-role/r/s")]}),
-        json!({"AWS": session("assumed-role/r/s")}),
-        json!({"AWS": session("federated-user/f")}),
-        json!({"AWS": [account, session("federated-user/f")]}),
-        json!({"AWS": "222222222222", "Service": "ec2.amazonaws.com"}),
-        json!({"Service": ["ec2.amazonaws.com", "s3.amazonaws.com"]}),
-        json!({"Federated": "accounts.google.com"}),
-    ];
-    let mut statements = Vec::new();
-    for list in &lists {
-        for action in ["sts:a", "sts:*"] {
-            let mut statement = json!({"Principal": list, "Action": action});
-            if kind == PolicyKind::Resource {
-                statement["Resource"] = json!("*");
-            }
-            statements.push(statement.clone());
-            // Everybody who is spared is listed with account and role.
-            if negated && list["AWS"][0] == account {
-                statement.as_object_mut().unwrap().remove("Principal");
-                statement["NotPrincipal"] = list.clone();
-                statements.push(statement);
-            }
-        }
-    }
-    let callers = [
-        "*",
-        account,
-        "222222222222",
-        "333333333333",
-        "arn:aws:iam::111111111111:user/a",
-        "arn:aws:iam::111111111111:user/b",
-        "arn:aws:iam::111111111111:user/c",
-        "arn:aws:iam::111111111111:role/r",
-        "arn:aws:iam::111111111111:role/q",
-        "arn:aws:sts::111111111111:assumed-role/r/s",
-        "arn:aws:sts::111111111111:assumed-role/r/t",
-        "arn:aws:sts::111111111111:assumed-role/q/s",
-        "arn:aws:sts::111111111111:federated-user/f",
-        "arn:aws:sts::111111111111:federated-user/g",
-        "arn:aws:iam::222222222222:user/a",
-        "arn:aws-cn:iam::111111111111:user/a",
-        "ec2.amazonaws.com",
-        "s3.amazonaws.com",
-        "sns.amazonaws.com",
-        "accounts.google.com",
-        "graph.facebook.com",
-    ];
-    let mut callers: Vec<Caller> = callers.iter().map(|text| Caller::parse(text).unwrap()).collect();
-    for (name, user) in [("f", "a"), ("g", "a"), ("f", "c")] {
-        callers.push(Caller::FederatedUser {
-            account: callers[4].account().unwrap().clone(),
-            name: name.to_owned(),
-            of_user: Some(user.to_owned()),
-        });
-    }
-    let mut requests = Vec::new();
-    for caller in callers {
-        for action in ["sts:a", "sts:b"] {
-            requests.push(Request {
-                principal: Some(caller.clone()),
-                ..request(action, &arn("role/x"), Context::new())
-            });
-        }
-    }
-    World::new(kind, requests, statements)
 }

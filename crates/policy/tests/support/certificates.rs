@@ -5,9 +5,8 @@ use deputy_policy::{Containment, Document, check, contains_layers};
 use super::{
     choices::Choices,
     edits::edit,
-    engine::{Verdict, contain},
+    engine::{Verdict, confirm, contain},
     pairs::{Documents, Pair},
-    soak::confirm,
 };
 
 /// What happened to forged certificates.
@@ -69,7 +68,13 @@ pub fn forge(c: &mut Choices<'_>, pair: &Pair, forgeries: &mut Forgeries) -> Res
         forgeries.refused += u64::from(!accepted);
         let verdict = with_layers(&documents, |layers| contain(layers, &documents.ceiling));
         if let Verdict::Exceeds(witness, bounded) = verdict {
-            confirm(&other, &witness, bounded)?;
+            confirm(
+                other.kind(),
+                &other.values(),
+                &other.ceiling.to_value(),
+                &witness,
+                bounded,
+            )?;
             forgeries.on_exceeding += 1;
             if accepted {
                 return Err(format!(

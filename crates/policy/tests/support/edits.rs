@@ -4,9 +4,10 @@ use deputy_policy::PolicyKind;
 
 use super::{
     choices::Choices,
-    model::{Condition, Policy, Statement, key_named},
+    model::{Condition, Key, Policy, Statement},
     policies::{self, without_duplicates},
-    values::{condition_value, tests},
+    profiles::Profile,
+    values::{condition_value, tests, theory_of},
 };
 
 /// Changes one thing; `wider` prefers changes after which an Allow allows more.
@@ -20,7 +21,7 @@ pub fn edit(c: &mut Choices<'_>, policy: &mut Policy, wider: bool) {
         7 => drop_statement(policy, at),
         8 => {
             let deny = !wider && c.chance(1, 2);
-            let more = policies::statement(c, policy.kind, policy.old, deny);
+            let more = policies::statement(c, policy.kind, policy.profile, policy.old, deny);
             policy.statements.push(more);
         }
         9 => {
@@ -43,27 +44,27 @@ pub fn edit(c: &mut Choices<'_>, policy: &mut Policy, wider: bool) {
 
 fn drop_statement(policy: &mut Policy, at: usize) {
     let allows = policy.statements.iter().filter(|s| !s.deny).count();
-    if policy.statements[at].deny || allows > 1 {
+    if policy.statements.len() > 1 && (policy.statements[at].deny || allows > 1) {
         policy.statements.remove(at);
     }
 }
 
 fn principals(c: &mut Choices<'_>, policy: &mut Policy, at: usize, wider: bool) {
-    let kind = policy.kind;
+    let (kind, profile) = (policy.kind, policy.profile);
     let statement = &mut policy.statements[at];
     let deny = statement.deny;
     if let Some(element) = &mut statement.principals {
         if wider && !deny && c.chance(1, 2) {
             element.listed.clear();
         } else {
-            *element = policies::principals(c, kind, deny);
+            *element = policies::principals(c, kind, deny, profile);
         }
     }
 }
 
 /// Changes one action or resource: a letter or wildcard of it, the whole of it, or whether it is there.
 fn element(c: &mut Choices<'_>, policy: &mut Policy, at: usize, wider: bool) {
-    let (kind, old) = (policy.kind, policy.old);
+    let (kind, old, profile) = (policy.kind, policy.old, policy.profile);
     let statement = &mut policy.statements[at];
     let on_action = statement.resources.is_empty() || c.chance(1, 2);
     let (list, head) = if on_action {
@@ -82,9 +83,9 @@ fn element(c: &mut Choices<'_>, policy: &mut Policy, at: usize, wider: bool) {
     match c.below(6) {
         0 => {
             let more = if on_action {
-                policies::action(c, kind)
+                policies::action(c, kind, profile)
             } else {
-                policies::resource(c, !old && !statement.not_resource)
+                policies::resource(c, !old && !statement.not_resource, profile)
             };
             list.push(more);
         }
@@ -138,12 +139,12 @@ fn pattern_edit(c: &mut Choices<'_>, text: &str, colons: usize, wider: bool) -> 
 
 /// Changes, adds or drops a condition.
 fn conditions(c: &mut Choices<'_>, policy: &mut Policy, at: usize, wider: bool) {
-    let old = policy.old;
+    let (old, profile) = (policy.old, policy.profile);
     let statement = &mut policy.statements[at];
     let weaker = wider != statement.deny;
     if statement.conditions.is_empty() || (!weaker && c.chance(1, 4)) {
         if !weaker {
-            statement.conditions.push(policies::condition(c, old));
+            statement.conditions.push(policies::condition(c, old, profile));
         }
     } else {
         let i = c.below(statement.conditions.len());
@@ -161,19 +162,19 @@ fn conditions(c: &mut Choices<'_>, policy: &mut Policy, at: usize, wider: bool) 
 }
 
 fn swap_test(c: &mut Choices<'_>, condition: &mut Condition) {
-    let Some(key) = key_named(&condition.key) else {
-        return;
-    };
+    let key = Key::of(condition);
     let tests = tests(key.theory);
-    if tests.contains(&condition.test) {
-        condition.test = *c.pick::<&str>(tests);
+    if !tests.contains(&condition.test) {
+        return;
+    }
+    let before = theory_of(condition.test);
+    condition.test = *c.pick::<&str>(tests);
+    if theory_of(condition.test) != before {
+        condition.values = vec![condition_value(c, condition.test, &key)];
     }
 }
 
 fn change_values(c: &mut Choices<'_>, condition: &mut Condition, old: bool, weaker: bool) {
-    let Some(key) = key_named(&condition.key) else {
-        return;
-    };
     if condition.test == "Null" {
         let flipped = if condition.values[0] == "true" {
             "false"
@@ -184,7 +185,7 @@ fn change_values(c: &mut Choices<'_>, condition: &mut Condition, old: bool, weak
         return;
     }
     let more = weaker != condition.is_negated();
-    let value = condition_value(c, condition.test, key);
+    let value = condition_value(c, condition.test, &Key::of(condition));
     if old && value.contains("${") {
         return;
     }
@@ -202,16 +203,17 @@ fn change_values(c: &mut Choices<'_>, condition: &mut Condition, old: bool, weak
 fn split(c: &mut Choices<'_>, policy: &mut Policy, at: usize) {
     let original = policy.statements[at].clone();
     let mut other = original.clone();
-    let statement = &mut policy.statements[at];
     let lists = !original.not_action && original.actions.len() > 1;
     let stars = policy.kind != PolicyKind::Trust && !original.not_resource;
+    let profile = policy.profile;
+    let statement = &mut policy.statements[at];
     match c.below(3) {
         0 if lists => {
             let tail = statement.actions.split_off(1);
             other.actions = tail;
         }
         1 if stars && split_star(statement, &mut other) => {}
-        _ => split_by_condition(c, statement, &mut other),
+        _ => split_by_condition(c, statement, &mut other, profile),
     }
     policy.statements.insert(at + 1, other);
 }
@@ -232,7 +234,12 @@ fn split_star(statement: &mut Statement, other: &mut Statement) -> bool {
 }
 
 /// One half has a condition, the other one its opposite.
-fn split_by_condition(c: &mut Choices<'_>, statement: &mut Statement, other: &mut Statement) {
+fn split_by_condition(
+    c: &mut Choices<'_>,
+    statement: &mut Statement,
+    other: &mut Statement,
+    profile: Profile,
+) {
     let plain = |test, key: &str, value: &str| Condition {
         set: "",
         test,
@@ -240,7 +247,19 @@ fn split_by_condition(c: &mut Choices<'_>, statement: &mut Statement, other: &mu
         key: key.to_owned(),
         values: vec![value.to_owned()],
     };
-    let (yes, no) = match c.below(5) {
+    let (mut yes, no) = match c.below(5) {
+        _ if profile == Profile::Mixed => {
+            let (test, not, value) = *c.pick(&[
+                ("NumericEquals", "NumericNotEquals", "5"),
+                ("DateEquals", "DateNotEquals", "2020-01-01"),
+                ("IpAddress", "NotIpAddress", "10.0.0.0/8"),
+                ("ArnLike", "ArnNotLike", "arn:aws:s3:::*"),
+                ("StringLike", "StringNotLike", "4*"),
+                ("NumericLessThan", "NumericGreaterThanEquals", "5"),
+            ]);
+            let key = *c.pick(&["aws:PrincipalTag/t", "a:m"]);
+            (plain(test, key, value), plain(not, key, value))
+        }
         0 => (
             plain("StringEquals", "s3:prefix", "a"),
             plain("StringNotEquals", "s3:prefix", "a"),
@@ -253,17 +272,17 @@ fn split_by_condition(c: &mut Choices<'_>, statement: &mut Statement, other: &mu
             plain("StringLike", "aws:PrincipalTag/a", "a*"),
             plain("StringNotLike", "aws:PrincipalTag/a", "a*"),
         ),
-        3 => {
-            let mut yes = plain("NumericLessThan", "s3:max-keys", "2");
-            yes.if_exists = true;
-            (yes, plain("NumericGreaterThanEquals", "s3:max-keys", "2"))
-        }
-        _ => {
-            let mut yes = plain("IpAddress", "aws:SourceIp", "10.0.0.0/9");
-            yes.if_exists = true;
-            (yes, plain("NotIpAddress", "aws:SourceIp", "10.0.0.0/9"))
-        }
+        3 => (
+            plain("NumericLessThan", "s3:max-keys", "2"),
+            plain("NumericGreaterThanEquals", "s3:max-keys", "2"),
+        ),
+        _ => (
+            plain("IpAddress", "aws:SourceIp", "10.0.0.0/9"),
+            plain("NotIpAddress", "aws:SourceIp", "10.0.0.0/9"),
+        ),
     };
+    // Of a request without the key the positive half does not speak, so that the two would say less than the whole.
+    yes.if_exists = yes.test != "Null" && !c.chance(1, 8);
     statement.conditions.push(yes);
     other.conditions.push(no);
     without_duplicates(&mut statement.conditions);

@@ -1,18 +1,21 @@
 //! The whole decision: policies of every kind that bear on one request, and a second opinion on how AWS puts them together
 //! (IAM User Guide, "Policy evaluation logic"), step by step as the guide has it.
 
-use deputy_policy::{Caller, Decision, Document, PolicyKind, Request, Situation};
+use deputy_policy::{Decision, Document, PolicyKind, Situation, SituationError};
 use serde_json::Value;
 
 use super::{
+    callers,
     choices::Choices,
     edits::edit,
-    engine::asked,
+    engine::Asked,
+    identities::Names,
     model::{Policy, Principals},
-    naive::{self, Answer, Ask, Naming},
+    naive::{self, Answer, Ask, Naming, Readings, Who},
     pairs::Pair,
     policies::{OWN, policy, principals},
-    requests::{Group, any_caller, caller_of, group, keys_of},
+    profiles::Profile,
+    requests::{Group, Size, group, keys_of},
 };
 
 /// Everything that bears on a request.
@@ -29,13 +32,21 @@ pub struct Scene {
 }
 
 /// A scene whose policies are edited copies of one another, and requests.
-pub fn scene(c: &mut Choices<'_>) -> (Scene, Group) {
-    let original = policy(c, PolicyKind::Identity);
+pub fn scene(c: &mut Choices<'_>, profile: Profile) -> (Scene, Group) {
+    // Keys that may be anything are another matter; who asks is this one's.
+    let profile = if profile == Profile::Managed {
+        Profile::Everything
+    } else {
+        profile
+    };
+    let original = policy(c, PolicyKind::Identity, profile);
     let copy = |c: &mut Choices<'_>, kind: PolicyKind| {
         let mut copy = original.clone();
         copy.kind = kind;
         for statement in &mut copy.statements {
-            statement.principals = kind.has_principal().then(|| principals(c, kind, statement.deny));
+            statement.principals = kind
+                .has_principal()
+                .then(|| principals(c, kind, statement.deny, profile));
         }
         for _ in 0..c.below(3) {
             edit(c, &mut copy, true);
@@ -53,7 +64,7 @@ pub fn scene(c: &mut Choices<'_>) -> (Scene, Group) {
     };
     let service_control = (0..*c.pick(&[0, 0, 1, 2])).map(|_| level(c)).collect();
     let resource_control = if c.chance(1, 4) {
-        let mut denies = policy(c, PolicyKind::Identity);
+        let mut denies = policy(c, PolicyKind::Identity, profile);
         denies.kind = PolicyKind::ResourceControl;
         for statement in &mut denies.statements {
             statement.deny = true;
@@ -82,12 +93,14 @@ pub fn scene(c: &mut Choices<'_>) -> (Scene, Group) {
         layers: vec![vec![ceiling.clone()]],
         ceiling,
     };
-    let keys = keys_of(&pair);
-    let mut group = group(c, &pair, &keys);
-    group.callers = vec![Some(any_caller(c)), Some(any_caller(c))];
+    let (keys, names) = (keys_of(&pair), pair.names());
+    let mut group = group(c, &pair, &keys, &names, Size::SMALL);
+    group.callers = vec![Some(callers::any(c, &names)), Some(callers::any(c, &names))];
     if let Some(policy) = &scene.resource {
         let statement = c.pick(&policy.statements);
-        group.callers.push(Some(caller_of(c, statement)));
+        group
+            .callers
+            .push(Some(callers::of_statement(c, statement, &names)));
     }
     (scene, group)
 }
@@ -107,11 +120,14 @@ fn values(policies: &[Policy]) -> Vec<Value> {
 impl Scene {
     /// Whether the policies that go with it fit the caller: only users and sessions have boundaries, and only sessions
     /// have session policies.
-    fn fits(&self, caller: Option<&Caller>) -> bool {
-        match caller {
-            None | Some(Caller::RoleSession { .. } | Caller::FederatedUser { .. }) => true,
-            Some(Caller::User { .. }) => self.session.is_empty(),
-            Some(_) => self.session.is_empty() && self.boundary.is_empty(),
+    fn fits(&self, who: Option<&Who>) -> bool {
+        let Some(who) = who else { return true };
+        if who.role.is_some() || who.user.is_some() {
+            true
+        } else if who.id.is_some() {
+            self.session.is_empty()
+        } else {
+            self.session.is_empty() && self.boundary.is_empty()
         }
     }
 
@@ -140,42 +156,56 @@ impl Scene {
         if let Some(account) = self.management_account {
             situation = situation.management_account(account);
         }
+        let names = Names::of(&values(self.resource.as_slice()));
         let (mut allowed, mut all, mut wrong) = (0, 0, None);
-        let mut request = super::requests::empty_request();
-        group.visit(&mut request, &mut |request| {
-            if !self.fits(request.principal.as_ref()) {
-                return;
+        for asked in group.requests() {
+            if !self.fits(asked.who.as_ref()) {
+                continue;
             }
-            let ours = match situation.evaluate(request).map(|evaluation| evaluation.decision) {
+            let ours = match situation
+                .evaluate(&asked.request())
+                .map(|evaluation| evaluation.decision)
+            {
                 Ok(Decision::Allowed) => Answer::Allowed,
                 Ok(Decision::ExplicitDeny) => Answer::ExplicitDeny,
                 Ok(Decision::ImplicitDeny) => Answer::ImplicitDeny,
+                // Its answer would depend on ids that it does not know.
+                Err(SituationError::UnknownCaller(_)) => continue,
                 Err(e) => {
-                    wrong = Some(format!("{e}: {request:?}"));
-                    return;
+                    wrong = Some(format!("{e}: {asked:?}"));
+                    continue;
                 }
             };
-            let other = self.decide(request);
             all += 1;
             allowed += u64::from(ours == Answer::Allowed);
-            if ours != other {
-                wrong = Some(format!(
-                    "the evaluator says {ours:?}, the second one {other:?} to {request:?}\n{self}"
-                ));
+            for variant in asked.variants(&names) {
+                let other = self.decide(&variant);
+                if ours != other {
+                    wrong = Some(format!(
+                        "the evaluator says {ours:?}, the second one {other:?} to {variant:?}\n{self}"
+                    ));
+                }
             }
-        });
+        }
         wrong.map_or(Ok((allowed, all)), Err)
     }
 
     /// The second opinion.
-    fn decide(&self, request: &Request) -> Answer {
-        let bounded = !self.boundary.is_empty();
-        asked(request, bounded, |ask| {
-            self.steps(ask, request.principal.as_ref())
+    fn decide(&self, asked: &Asked) -> Answer {
+        let who = asked.who.clone().map(|who| Who {
+            bounded: !self.boundary.is_empty(),
+            ..who
+        });
+        self.steps(&Ask {
+            action: &asked.action,
+            resource: &asked.resource,
+            who: who.as_ref(),
+            context: &asked.keys(),
+            readings: &Readings::EVALUATOR,
         })
     }
 
-    fn steps(&self, ask: &Ask<'_>, caller: Option<&Caller>) -> Answer {
+    fn steps(&self, ask: &Ask<'_>) -> Answer {
         let (identity, boundary, session) = (
             values(&self.identity),
             values(&self.boundary),
@@ -184,10 +214,10 @@ impl Scene {
         let resource = values(self.resource.as_slice());
         let levels = |levels: &[Vec<Policy>]| levels.iter().map(|level| values(level)).collect::<Vec<_>>();
         let (mut scps, mut rcps) = (levels(&self.service_control), levels(&self.resource_control));
-        let account = caller.and_then(Caller::account);
+        let account = ask.who.and_then(Who::account);
         // SCPs bind principals of member accounts, RCPs resources of member accounts.
-        let no_account = caller.is_some() && account.is_none();
-        if no_account || (account.is_some() && account.map(|a| a.id.as_str()) == self.management_account) {
+        let no_account = ask.who.is_some() && account.is_none();
+        if no_account || (account.is_some() && account.map(|(_, id)| id) == self.management_account) {
             scps.clear();
         }
         if Some(self.resource_account) == self.management_account {
@@ -201,7 +231,7 @@ impl Scene {
         }
         // Partitions have nothing to do with each other.
         let partition = ask.resource.split(':').nth(1);
-        if account.is_some_and(|a| partition.is_some_and(|p| p != a.partition)) {
+        if account.is_some_and(|(own, _)| partition.is_some_and(|p| p != own)) {
             return Answer::ImplicitDeny;
         }
         let answer = |allowed: bool| {
@@ -220,7 +250,7 @@ impl Scene {
         if no_account {
             return answer(grant.is_some());
         }
-        let same = account.is_none_or(|a| a.id == self.resource_account);
+        let same = account.is_none_or(|(_, id)| id == self.resource_account);
         // 3. The resource policy names the caller itself: nothing else matters.
         if same && grant == Some(Naming::Itself) {
             return Answer::Allowed;
@@ -229,13 +259,13 @@ impl Scene {
             return Answer::ImplicitDeny;
         }
         // 4. Identity policies, unless the resource policy names what is behind the caller; the root user needs none.
-        let root = matches!(caller, Some(Caller::Root(_)));
+        let root = ask.who.is_some_and(Who::is_root);
         let granted = same && grant == Some(Naming::Behind);
         if !granted && !root && !allows(&identity, ask) {
             return Answer::ImplicitDeny;
         }
         // 5. The boundary, and 6. the session policy.
-        let federated = matches!(caller, Some(Caller::FederatedUser { .. }));
+        let federated = ask.who.is_some_and(|who| who.user.is_some());
         let capped = boundary.is_empty() || allows(&boundary, ask);
         let in_session = if session.is_empty() {
             !federated

@@ -11,18 +11,22 @@
     reason = "helpers of tests, of which each uses a part"
 )]
 
+pub mod callers;
 pub mod certificates;
 pub mod choices;
 pub mod edits;
 pub mod engine;
 pub mod flow;
+pub mod identities;
 pub mod model;
 pub mod naive;
-pub mod naive_values;
 pub mod pairs;
 pub mod policies;
 pub mod possible;
+pub mod profiles;
 pub mod requests;
+pub mod samples;
 pub mod soak;
 pub mod targets;
 pub mod values;
+pub mod worlds;

@@ -1,7 +1,11 @@
 //! Policies as the generator makes and edits them, before they become JSON.
 
-use deputy_policy::PolicyKind;
+use std::borrow::Cow;
+
+use deputy_policy::{PolicyKind, Test};
 use serde_json::{Map, Value, json};
+
+use super::{naive, profiles::Profile, values::theory_of};
 
 /// What the values of a context key are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,63 +17,90 @@ pub enum Theory {
     Address,
     Arn,
     Binary,
+    /// Anything: texts of no type, of one and of several.
+    Mixed,
 }
 
 /// A context key that the generator uses.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     pub theory: Theory,
-    /// Whether a request may have several values of it.
-    pub list: bool,
-    /// Whether it has several values by definition, so that conditions need a set operator.
-    pub multi_valued: bool,
+    pub arity: Arity,
 }
 
-const fn key(name: &'static str, theory: Theory) -> Key {
+/// How many values a request may have of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arity {
+    /// One, as the IAM User Guide says.
+    One,
+    /// One today; several where a policy uses a set operator on it.
+    Open,
+    /// Nobody knows.
+    Unknown,
+    /// Several by definition, so that conditions need a set operator.
+    Several,
+}
+
+const fn key(name: &'static str, theory: Theory, arity: Arity) -> Key {
     Key {
-        name,
+        name: Cow::Borrowed(name),
         theory,
-        list: false,
-        multi_valued: false,
+        arity,
     }
 }
 
 /// Few keys, so that conditions of different statements meet.
 pub const KEYS: &[Key] = &[
-    key("aws:PrincipalTag/a", Theory::Text),
-    key("aws:username", Theory::Text),
-    key("s3:prefix", Theory::Text),
-    Key {
-        name: "a:k",
-        theory: Theory::Text,
-        list: true,
-        multi_valued: false,
-    },
-    Key {
-        name: "aws:TagKeys",
-        theory: Theory::Text,
-        list: true,
-        multi_valued: true,
-    },
-    key("aws:MultiFactorAuthAge", Theory::Number),
-    key("s3:max-keys", Theory::Number),
-    key("aws:CurrentTime", Theory::Date),
-    key("aws:SecureTransport", Theory::Bool),
-    key("aws:MultiFactorAuthPresent", Theory::Bool),
-    key("aws:SourceIp", Theory::Address),
-    key("aws:SourceArn", Theory::Arn),
-    Key {
-        name: "a:b",
-        theory: Theory::Binary,
-        list: true,
-        multi_valued: false,
-    },
+    key("aws:PrincipalTag/a", Theory::Text, Arity::One),
+    key("aws:username", Theory::Text, Arity::One),
+    key("s3:prefix", Theory::Text, Arity::Open),
+    key("a:k", Theory::Text, Arity::Unknown),
+    key("aws:TagKeys", Theory::Text, Arity::Several),
+    key("aws:MultiFactorAuthAge", Theory::Number, Arity::One),
+    key("s3:max-keys", Theory::Number, Arity::Open),
+    key("aws:CurrentTime", Theory::Date, Arity::One),
+    key("aws:SecureTransport", Theory::Bool, Arity::One),
+    key("aws:MultiFactorAuthPresent", Theory::Bool, Arity::One),
+    key("aws:SourceIp", Theory::Address, Arity::One),
+    key("aws:SourceArn", Theory::Arn, Arity::One),
+    key("a:b", Theory::Binary, Arity::Unknown),
+];
+
+/// Keys whose values may be anything: tags, and a key that nobody knows.
+pub const MIXED_KEYS: &[Key] = &[
+    key("aws:PrincipalTag/t", Theory::Mixed, Arity::One),
+    key("a:m", Theory::Mixed, Arity::Unknown),
+    key("aws:RequestTag/t", Theory::Mixed, Arity::One),
+    key("aws:SourceIp", Theory::Address, Arity::One),
+    key("s3:max-keys", Theory::Number, Arity::Open),
+    key("aws:CurrentTime", Theory::Date, Arity::One),
+];
+
+/// Keys whose values stand for variables; those of a tag that a request asks for may hold `*` and `?`.
+pub const VARIABLE_KEYS: &[Key] = &[
+    key("aws:username", Theory::Text, Arity::One),
+    key("aws:PrincipalTag/a", Theory::Text, Arity::One),
+    key("aws:RequestTag/w", Theory::Text, Arity::One),
+    key("s3:prefix", Theory::Text, Arity::Open),
+    key("aws:SourceArn", Theory::Arn, Arity::One),
 ];
 
 /// The key with this name, whatever the case.
 pub fn key_named(name: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.name.eq_ignore_ascii_case(name))
+    let mut all = KEYS.iter().chain(MIXED_KEYS).chain(VARIABLE_KEYS);
+    all.find(|key| key.name.eq_ignore_ascii_case(name))
+}
+
+impl Key {
+    /// The key of a condition, which some policy of others than ours may have invented.
+    pub fn of(condition: &Condition) -> Self {
+        key_named(&condition.key).cloned().unwrap_or_else(|| Self {
+            name: Cow::Owned(condition.key.clone()),
+            theory: theory_of(condition.test),
+            arity: Arity::Open,
+        })
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +114,26 @@ pub struct Condition {
 }
 
 impl Condition {
+    fn read(operator: &str, key: &str, values: Vec<String>) -> Option<Self> {
+        let sets = ["ForAllValues:", "ForAnyValue:"];
+        let set = sets
+            .into_iter()
+            .find(|set| operator.starts_with(set))
+            .unwrap_or("");
+        let rest = operator.strip_prefix(set)?;
+        let test = rest.strip_suffix("IfExists").unwrap_or(rest);
+        Some(Self {
+            set,
+            test: Test::ALL
+                .iter()
+                .map(|test| test.as_str())
+                .find(|known| *known == test)?,
+            if_exists: test != rest,
+            key: key.to_owned(),
+            values,
+        })
+    }
+
     pub fn operator(&self) -> String {
         format!(
             "{}{}{}",
@@ -118,12 +169,27 @@ pub struct Statement {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     pub kind: PolicyKind,
+    pub profile: Profile,
     /// Version 2008-10-17, in which nothing is a variable.
     pub old: bool,
     pub statements: Vec<Statement>,
 }
 
 impl Policy {
+    /// Reads a policy in the language of 2012, as far as the model goes.
+    pub fn from_value(value: &Value, kind: PolicyKind, profile: Profile) -> Option<Self> {
+        let statements = naive::statements(value);
+        Some(Self {
+            kind,
+            profile,
+            old: false,
+            statements: statements
+                .into_iter()
+                .map(Statement::from_value)
+                .collect::<Option<_>>()?,
+        })
+    }
+
     pub fn to_value(&self) -> Value {
         let statements: Vec<Value> = self.statements.iter().map(Statement::to_value).collect();
         let version = if self.old { "2008-10-17" } else { "2012-10-17" };
@@ -139,6 +205,30 @@ fn one_or_more(texts: &[String]) -> Value {
 }
 
 impl Statement {
+    fn from_value(value: &Value) -> Option<Self> {
+        let list = |name: &str| value.get(name).map(naive::texts);
+        let mut conditions = Vec::new();
+        for (operator, keys) in value
+            .get("Condition")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
+            for (key, values) in keys.as_object()? {
+                conditions.push(Condition::read(operator, key, naive::texts(values))?);
+            }
+        }
+        Some(Self {
+            deny: value["Effect"] == "Deny",
+            principals: None,
+            not_action: value.get("NotAction").is_some(),
+            actions: list("Action").or_else(|| list("NotAction"))?,
+            not_resource: value.get("NotResource").is_some(),
+            resources: list("Resource").or_else(|| list("NotResource"))?,
+            conditions,
+        })
+    }
+
     fn to_value(&self) -> Value {
         let mut object = Map::new();
         let mut set = |name: &str, value| object.insert(name.to_owned(), value);

@@ -3,7 +3,10 @@
 use deputy_policy::{Document, PolicyKind};
 use serde_json::Value;
 
-use super::{choices::Choices, edits::edit, model::Policy, policies::policy};
+use super::{
+    choices::Choices, edits::edit, identities::Names, model::Policy, policies::policy, profiles::Profile,
+    samples,
+};
 
 /// A candidate (layers of policies: a request needs an Allow of each) and a ceiling.
 #[derive(Debug, Clone)]
@@ -22,17 +25,14 @@ pub struct Documents {
 const LAYERS: [PolicyKind; 3] = [PolicyKind::Identity, PolicyKind::Boundary, PolicyKind::Session];
 
 /// A pair: mostly one layer of one document, whose edited copy is the ceiling.
-pub fn pair(c: &mut Choices<'_>) -> Pair {
-    let kind = *c.pick(&[
-        PolicyKind::Identity,
-        PolicyKind::Identity,
-        PolicyKind::Identity,
-        PolicyKind::Identity,
-        PolicyKind::Resource,
-        PolicyKind::Trust,
-    ]);
-    let mut original = policy(c, kind);
-    let layered = kind == PolicyKind::Identity && c.chance(1, 5);
+pub fn pair(c: &mut Choices<'_>, profile: Profile) -> Pair {
+    let kind = *c.pick(profile.kinds());
+    let mut original = if profile == Profile::Managed {
+        samples::pick(c)
+    } else {
+        policy(c, kind, profile)
+    };
+    let layered = kind == PolicyKind::Identity && c.chance(profile.layered(), 10);
     let count = if layered { c.between(2, 3) } else { 1 };
     let mut layers = Vec::new();
     for kind in &LAYERS[..count] {
@@ -61,6 +61,7 @@ pub fn pair(c: &mut Choices<'_>) -> Pair {
         } else {
             kind
         },
+        profile,
         old: original.old,
         statements: all,
     };
@@ -71,7 +72,14 @@ pub fn pair(c: &mut Choices<'_>) -> Pair {
         edit(c, &mut ceiling, wider);
     }
     if c.chance(1, 12) {
-        ceiling = policy(c, ceiling.kind);
+        ceiling = if profile == Profile::Managed {
+            Policy {
+                kind: ceiling.kind,
+                ..samples::pick(c)
+            }
+        } else {
+            policy(c, ceiling.kind, profile)
+        };
     }
     Pair { layers, ceiling }
 }
@@ -89,6 +97,12 @@ impl Pair {
     pub fn values(&self) -> Vec<Vec<Value>> {
         let values = |layer: &Vec<Policy>| layer.iter().map(Policy::to_value).collect();
         self.layers.iter().map(values).collect()
+    }
+
+    /// Whom the policies name.
+    pub fn names(&self) -> Names {
+        let values: Vec<Value> = self.policies().map(Policy::to_value).collect();
+        Names::of(&values)
     }
 
     /// The documents, or why one is refused.

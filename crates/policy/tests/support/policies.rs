@@ -4,7 +4,8 @@ use deputy_policy::PolicyKind;
 
 use super::{
     choices::Choices,
-    model::{Condition, KEYS, Policy, Principals, Statement},
+    model::{Arity, Condition, Policy, Principals, Statement},
+    profiles::Profile,
     values::{self, PATH, condition_value, pattern, tests},
 };
 
@@ -15,7 +16,8 @@ pub const OWN: &str = "111111111111";
 const ROLE: &str = "arn:aws:iam::111111111111:role/r";
 const ROOT: &str = "arn:aws:iam::111111111111:root";
 
-/// Who may be listed as an AWS principal.
+/// Who may be listed as an AWS principal: accounts in both spellings, users, roles with and without path, sessions, unique
+/// ids of users and roles, an origin access identity.
 const AWS: &[&str] = &[
     OWN,
     ROOT,
@@ -30,17 +32,61 @@ const AWS: &[&str] = &[
     "arn:aws:sts::111111111111:federated-user/f",
     "222222222222",
     "arn:aws-cn:iam::111111111111:user/a",
+    "AIDAUSERNUMBERONE001",
+    "AIDAUSERNUMBERTWO002",
+    "AROAROLENUMBERONE001",
+    "arn:aws:iam::111111111111:role/R",
+    "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity EONE",
 ];
+/// Without what only policies about principals have.
+const FEW_AWS: usize = 13;
 const SERVICES: &[&str] = &["ec2.amazonaws.com", "s3.amazonaws.com"];
 const PROVIDERS: &[&str] = &[
     "arn:aws:iam::111111111111:oidc-provider/oidc.example.com/a",
     "arn:aws:iam::111111111111:saml-provider/a",
     "cognito-identity.amazonaws.com",
     "accounts.google.com",
+    "*",
+];
+const CANONICAL: &[&str] = &[
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+    "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff",
+];
+
+/// Words of policies that people write.
+const MANAGED_ACTIONS: &[&str] = &[
+    "s3:GetObject",
+    "s3:Get*",
+    "s3:*",
+    "s3:ListBucket",
+    "ec2:Describe*",
+    "ec2:*",
+    "ec2:RunInstances",
+    "iam:PassRole",
+    "iam:Get*",
+    "logs:CreateLogGroup",
+    "logs:*",
+    "kms:Decrypt",
+    "sqs:SendMessage",
+    "*",
+];
+const MANAGED_RESOURCES: &[&str] = &[
+    "*",
+    "arn:aws:s3:::*",
+    "arn:aws:s3:::reports/*",
+    "arn:aws:s3:::reports/2026/*",
+    "arn:aws:ec2:*:*:instance/*",
+    "arn:aws:ec2:*:111122223333:instance/*",
+    "arn:aws:iam::*:role/service-*",
+    "arn:aws:logs:*:*:log-group:/aws/*",
+    "arn:aws:kms:eu-west-1:111122223333:key/*",
 ];
 
 /// An action element.
-pub fn action(c: &mut Choices<'_>, kind: PolicyKind) -> String {
+pub fn action(c: &mut Choices<'_>, kind: PolicyKind, profile: Profile) -> String {
+    if profile == Profile::Managed {
+        return (*c.pick(MANAGED_ACTIONS)).to_owned();
+    }
     let service = match kind {
         PolicyKind::Trust => "sts",
         _ => *c.pick(&["s3", "s3", "s3", "ec2"]),
@@ -58,15 +104,22 @@ pub fn action(c: &mut Choices<'_>, kind: PolicyKind) -> String {
 }
 
 /// A resource element.
-pub fn resource(c: &mut Choices<'_>, variables: bool) -> String {
+pub fn resource(c: &mut Choices<'_>, variables: bool, profile: Profile) -> String {
+    if profile == Profile::Managed {
+        return (*c.pick(MANAGED_RESOURCES)).to_owned();
+    }
     if c.chance(1, 12) {
         return "*".to_owned();
     }
     let region = *c.pick(&["", "", "r", "*", "r*"]);
     let account = *c.pick(&["", "", "1", "*", "?"]);
     let service = if c.chance(1, 10) { "ec2" } else { "s3" };
+    if c.chance(1, 16) {
+        return (*c.pick(&["arn:aws:s3:*", "arn:aws:s3:r:*", "arn:*:s3:*"])).to_owned();
+    }
     let mut rest = pattern(c, PATH, 0, 4);
-    if variables && c.chance(1, 8) {
+    let often = if profile == Profile::Variables { 4 } else { 1 };
+    if variables && c.chance(often, 8) {
         rest.push_str(values::variable(c));
         rest.push_str(&pattern(c, PATH, 0, 1));
     }
@@ -74,17 +127,18 @@ pub fn resource(c: &mut Choices<'_>, variables: bool) -> String {
 }
 
 /// A condition.
-pub fn condition(c: &mut Choices<'_>, old: bool) -> Condition {
-    // Texts are the hardest, so they are half of all.
+pub fn condition(c: &mut Choices<'_>, old: bool, profile: Profile) -> Condition {
+    let keys = profile.keys();
+    // Texts are the hardest and stand first, so they are half of all; as are tags with values of any type.
     let key = if c.chance(1, 2) {
-        c.pick(KEYS)
+        c.pick(keys)
     } else {
-        c.pick(&KEYS[..5])
+        c.pick(&keys[..keys.len() * 2 / 5])
     };
     let name = if c.chance(1, 10) {
         key.name.to_uppercase()
     } else {
-        key.name.to_owned()
+        key.name.to_string()
     };
     if c.chance(1, 8) {
         return Condition {
@@ -95,19 +149,20 @@ pub fn condition(c: &mut Choices<'_>, old: bool) -> Condition {
             values: vec![(*c.pick(&["true", "false"])).to_owned()],
         };
     }
-    // Comparing numbers, dates and addresses as texts is rare, and legal.
-    let as_text = c.chance(1, 20);
+    // Comparing numbers, dates and addresses as texts is legal, and rare but where it is asked for.
+    let others = if profile == Profile::Mixed { 5 } else { 1 };
+    let as_text = c.chance(others, 20);
     let test = *c.pick(if as_text {
         &["StringEquals", "StringLike", "StringNotEquals"]
     } else {
         tests(key.theory)
     });
-    let set = if key.multi_valued {
-        *c.pick(&["ForAnyValue:", "ForAllValues:"])
-    } else if key.list {
-        *c.pick(&["", "ForAnyValue:", "ForAllValues:"])
-    } else {
-        ""
+    let set = match key.arity {
+        Arity::Several => *c.pick(&["ForAnyValue:", "ForAllValues:"]),
+        Arity::Unknown => *c.pick(&["", "ForAnyValue:", "ForAllValues:"]),
+        // Legal, and rare.
+        _ if c.chance(1, 16) => *c.pick(&["ForAnyValue:", "ForAllValues:"]),
+        _ => "",
     };
     let count = c.between(1, 2);
     let mut values: Vec<String> = (0..count).map(|_| condition_value(c, test, key)).collect();
@@ -128,32 +183,44 @@ pub fn condition(c: &mut Choices<'_>, old: bool) -> Condition {
 }
 
 /// Principals of a statement. Only a Deny has a `NotPrincipal`, and in a trust policy not even that one.
-pub fn principals(c: &mut Choices<'_>, kind: PolicyKind, deny: bool) -> Principals {
+pub fn principals(c: &mut Choices<'_>, kind: PolicyKind, deny: bool, profile: Profile) -> Principals {
     let negated = deny && kind != PolicyKind::Trust && c.chance(1, 4);
     let count = c.below(4);
+    let all = profile == Profile::Principals || profile == Profile::Trust;
     let mut listed: Vec<(&'static str, String)> = Vec::new();
     for _ in 0..count {
-        let one = match c.below(7) {
-            0..=4 => ("AWS", *c.pick(AWS)),
+        let one = match c.below(if all { 10 } else { 8 }) {
+            0..=4 if all => ("AWS", *c.pick(AWS)),
+            0..=4 => ("AWS", *c.pick(&AWS[..FEW_AWS])),
             5 => ("Service", *c.pick(SERVICES)),
-            _ => ("Federated", *c.pick(PROVIDERS)),
+            6 => ("Federated", *c.pick(PROVIDERS)),
+            7 => ("CanonicalUser", *c.pick(CANONICAL)),
+            // Unique ids.
+            _ => ("AWS", *c.pick(&AWS[FEW_AWS..FEW_AWS + 3])),
         };
         listed.push((one.0, one.1.to_owned()));
     }
     if negated {
-        // NotPrincipal lists the account of everybody it spares, and the role of every session.
+        // NotPrincipal should list the account of everybody it spares, and the role of every session.
         let within = |text: &str| listed.iter().any(|(_, one)| one.contains(text));
         let mut parents = Vec::new();
         if within(":assumed-role/r/") {
-            parents.push(ROLE);
+            parents.push(("AWS", ROLE));
         }
         if within(":111111111111:") {
-            parents.push(ROOT);
+            parents.push(if all && c.chance(1, 4) {
+                ("CanonicalUser", CANONICAL[0])
+            } else {
+                ("AWS", ROOT)
+            });
         }
         if within("arn:aws-cn:") {
-            parents.push("arn:aws-cn:iam::111111111111:root");
+            parents.push(("AWS", "arn:aws-cn:iam::111111111111:root"));
         }
-        listed.extend(parents.into_iter().map(|text| ("AWS", text.to_owned())));
+        if all && !parents.is_empty() && c.chance(1, 4) {
+            parents.remove(0);
+        }
+        listed.extend(parents.into_iter().map(|(kind, text)| (kind, text.to_owned())));
         if listed.is_empty() {
             listed.push(("Service", SERVICES[0].to_owned()));
         }
@@ -175,22 +242,30 @@ pub fn without_duplicates(conditions: &mut Vec<Condition>) {
 }
 
 /// A statement.
-pub fn statement(c: &mut Choices<'_>, kind: PolicyKind, old: bool, deny: bool) -> Statement {
+pub fn statement(
+    c: &mut Choices<'_>,
+    kind: PolicyKind,
+    profile: Profile,
+    old: bool,
+    deny: bool,
+) -> Statement {
     let some = |c: &mut Choices<'_>| c.between(1, 2);
-    let actions = (0..some(c)).map(|_| action(c, kind)).collect();
-    let resources: Vec<String> = if kind == PolicyKind::Trust {
+    let actions = (0..some(c)).map(|_| action(c, kind, profile)).collect();
+    // Some resource policies are about what they are attached to.
+    let attached = kind == PolicyKind::Resource && c.chance(1, 10);
+    let resources: Vec<String> = if kind == PolicyKind::Trust || attached {
         Vec::new()
     } else {
-        (0..some(c)).map(|_| resource(c, !old)).collect()
+        (0..some(c)).map(|_| resource(c, !old, profile)).collect()
     };
     // What NotResource makes of a variable without value is not known.
     let variables = resources.iter().any(|resource| resource.contains("${"));
-    let count = *c.pick(&[0, 0, 1, 1, 2, 3]);
-    let mut conditions = (0..count).map(|_| condition(c, old)).collect();
+    let count = *c.pick(profile.conditions());
+    let mut conditions = (0..count).map(|_| condition(c, old, profile)).collect();
     without_duplicates(&mut conditions);
     Statement {
         deny,
-        principals: kind.has_principal().then(|| principals(c, kind, deny)),
+        principals: kind.has_principal().then(|| principals(c, kind, deny, profile)),
         not_action: c.chance(1, 8),
         actions,
         not_resource: !variables && !resources.is_empty() && c.chance(1, 10),
@@ -200,17 +275,18 @@ pub fn statement(c: &mut Choices<'_>, kind: PolicyKind, old: bool, deny: bool) -
 }
 
 /// A policy; the first statement allows.
-pub fn policy(c: &mut Choices<'_>, kind: PolicyKind) -> Policy {
+pub fn policy(c: &mut Choices<'_>, kind: PolicyKind, profile: Profile) -> Policy {
     let old = matches!(kind, PolicyKind::Resource | PolicyKind::Trust) && c.chance(1, 8);
     let count = c.between(1, 3);
     let statements = (0..count)
         .map(|i| {
             let deny = i > 0 && c.chance(1, 2);
-            statement(c, kind, old, deny)
+            statement(c, kind, profile, old, deny)
         })
         .collect();
     Policy {
         kind,
+        profile,
         old,
         statements,
     }

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use deputy_policy::{PolicyKind, Request};
 
 use super::{
-    model::{Theory, key_named},
-    naive_values::{compare_dates, compare_numbers},
+    model::{Arity, Theory, key_named},
+    naive::values::{compare_dates, compare_numbers, is_arn},
 };
 
 /// Why there can't be such a request, if there can't.
@@ -22,10 +22,9 @@ pub fn impossible(kind: PolicyKind, request: &Request) -> Option<String> {
         return Some(format!("{} is no ARN", request.resource));
     }
     for (name, values) in request.context.iter() {
-        let Some(key) = key_named(name) else {
-            return Some(format!("nobody asks for {name}"));
-        };
-        if values.len() > 1 && !key.list {
+        // Of keys of other people's policies nothing is known.
+        let Some(key) = key_named(name) else { continue };
+        if values.len() > 1 && key.arity == Arity::One {
             return Some(format!("{name} has one value, not {values:?}"));
         }
         if let Some(value) = values.iter().find(|value| !is_of(key.theory, value)) {
@@ -38,11 +37,11 @@ pub fn impossible(kind: PolicyKind, request: &Request) -> Option<String> {
 /// Whether a text is a value of this type. AWS has no type for keys of bytes, so they may hold any text.
 fn is_of(theory: Theory, text: &str) -> bool {
     match theory {
-        Theory::Text | Theory::Binary => true,
+        Theory::Text | Theory::Binary | Theory::Mixed => true,
         Theory::Number => compare_numbers(text, "0").is_some(),
         Theory::Date => compare_dates(text, "2020").is_some(),
         Theory::Bool => ["true", "false"].contains(&text.to_lowercase().as_str()),
         Theory::Address => text.parse::<IpAddr>().is_ok(),
-        Theory::Arn => text.starts_with("arn:") && text.matches(':').count() >= 5,
+        Theory::Arn => is_arn(text),
     }
 }

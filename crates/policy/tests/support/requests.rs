@@ -1,126 +1,206 @@
 //! Requests made from policies: what a statement is about, and what lies next to it.
 
-use deputy_policy::{Account, Caller, Context, Request};
+use deputy_policy::{Context, PolicyKind};
 
 use super::{
+    callers,
     choices::Choices,
-    model::{Key, Policy, Statement, Theory, key_named},
+    engine::Asked,
+    identities::Names,
+    model::{Arity, Condition, Key, Policy, Statement, Theory, key_named},
+    naive::Who,
     pairs::Pair,
-    policies::OWN,
     values::{self, LETTERS, PATH, edited, edited_value, instance, request_value, satisfying},
 };
 
-/// Requests that share a context.
+/// All requests that can be made of some contexts, actions, resources and callers.
 pub struct Group {
-    pub context: Context,
+    pub contexts: Vec<Context>,
     pub actions: Vec<String>,
     pub resources: Vec<String>,
-    pub callers: Vec<Option<Caller>>,
+    pub callers: Vec<Option<Who>>,
+}
+
+/// How many of each a group has.
+#[derive(Debug, Clone, Copy)]
+pub struct Size {
+    pub contexts: usize,
+    pub actions: usize,
+    pub resources: usize,
+    pub callers: usize,
+}
+
+impl Size {
+    pub const SMALL: Self = Self {
+        contexts: 1,
+        actions: 3,
+        resources: 4,
+        callers: 3,
+    };
+    pub const LARGE: Self = Self {
+        contexts: 6,
+        actions: 8,
+        resources: 8,
+        callers: 8,
+    };
 }
 
 impl Group {
-    pub fn len(&self) -> usize {
-        self.actions.len() * self.resources.len() * self.callers.len()
-    }
-
-    /// Calls `visit` with every request; `request` is written over.
-    pub fn visit(&self, request: &mut Request, visit: &mut dyn FnMut(&Request)) {
-        request.context = self.context.clone();
-        for caller in &self.callers {
-            request.principal.clone_from(caller);
-            for resource in &self.resources {
-                request.resource.clone_from(resource);
-                for action in &self.actions {
-                    request.action.clone_from(action);
-                    visit(request);
+    /// Every request.
+    pub fn requests(&self) -> Vec<Asked> {
+        let mut all = Vec::new();
+        for context in &self.contexts {
+            for who in &self.callers {
+                for resource in &self.resources {
+                    all.extend(self.actions.iter().map(|action| Asked {
+                        action: action.clone(),
+                        resource: resource.clone(),
+                        who: who.clone(),
+                        context: context.clone(),
+                    }));
                 }
             }
         }
-    }
-}
-
-pub fn empty_request() -> Request {
-    Request {
-        action: String::new(),
-        resource: String::new(),
-        principal: None,
-        context: Context::new(),
+        all
     }
 }
 
 /// The keys that the policies of a pair mention, in conditions and as variables.
-pub fn keys_of(pair: &Pair) -> Vec<&'static Key> {
-    let mut keys: Vec<&'static Key> = Vec::new();
-    let mut add = |name: &str| {
-        if let Some(key) = key_named(name)
-            && !keys.contains(&key)
+pub fn keys_of(pair: &Pair) -> Vec<Key> {
+    let mut keys: Vec<Key> = Vec::new();
+    let mut add = |key: &Key| {
+        if !keys
+            .iter()
+            .any(|known| known.name.eq_ignore_ascii_case(&key.name))
         {
-            keys.push(key);
+            keys.push(key.clone());
         }
     };
-    for statement in pair.policies().flat_map(|policy| &policy.statements) {
-        let mut variables = statement.resources.iter().any(|text| text.contains("${"));
-        for condition in &statement.conditions {
-            add(&condition.key);
-            variables |= condition.values.iter().any(|text| text.contains("${"));
+    let statements = || pair.policies().flat_map(|policy| &policy.statements);
+    for statement in statements() {
+        let conditions = statement.conditions.iter();
+        conditions.clone().for_each(|condition| add(&Key::of(condition)));
+        let texts = conditions
+            .flat_map(|condition| &condition.values)
+            .chain(&statement.resources);
+        for name in texts.flat_map(|text| variables_in(text)) {
+            add(&key_named(name).cloned().unwrap_or_else(|| Key {
+                name: name.to_owned().into(),
+                theory: Theory::Text,
+                arity: Arity::One,
+            }));
         }
-        if variables {
-            add("aws:username");
-            add("aws:PrincipalTag/a");
+    }
+    // What has one value today may have several once somebody asks for each of them.
+    let asks = |condition: &Condition, key: &Key| {
+        !condition.set.is_empty() && condition.key.eq_ignore_ascii_case(&key.name)
+    };
+    for key in &mut keys {
+        let mut conditions = statements().flat_map(|statement| &statement.conditions);
+        if key.arity == Arity::Open && !conditions.any(|condition| asks(condition, key)) {
+            key.arity = Arity::One;
         }
     }
     keys
 }
 
-/// Requests about one statement of the candidate, mostly, or of the ceiling.
-pub fn group(c: &mut Choices<'_>, pair: &Pair, keys: &[&'static Key]) -> Group {
+/// The names of the variables in a text.
+fn variables_in(text: &str) -> Vec<&str> {
+    let inside = text.split("${").skip(1).filter_map(|rest| rest.split_once('}'));
+    let names = inside.map(|(inside, _)| inside.split(',').next().unwrap());
+    names.filter(|name| !matches!(*name, "*" | "?" | "$")).collect()
+}
+
+fn is_list(key: &Key) -> bool {
+    key.arity != Arity::One
+}
+
+/// Requests about a statement of the candidate, mostly, or of the ceiling.
+pub fn group(c: &mut Choices<'_>, pair: &Pair, keys: &[Key], names: &Names, size: Size) -> Group {
     let policy: &Policy = if c.chance(1, 4) {
         &pair.ceiling
     } else {
         let layer = c.pick(&pair.layers);
         c.pick(layer)
     };
-    let allows: Vec<&Statement> = policy.statements.iter().filter(|s| !s.deny).collect();
-    let statement = if allows.is_empty() || c.chance(1, 6) {
-        c.pick(&policy.statements)
-    } else {
-        c.pick(&allows)
-    };
-    let context = context(c, statement, keys);
-    let mut actions = Vec::new();
-    let mut resources = Vec::new();
-    for i in 0..3 {
-        let action = action(c, statement);
-        actions.push(if i == 2 { near_action(c, &action) } else { action });
+    let statement = some_statement(c, policy);
+    let mut contexts = vec![context(c, statement, keys)];
+    while contexts.len() < size.contexts {
+        let other = if keys.is_empty() {
+            break;
+        } else if c.chance(1, 2) {
+            let (last, key) = (c.pick(&contexts).clone(), c.pick(keys));
+            near_context(c, &last, key)
+        } else {
+            context(c, statement, keys)
+        };
+        contexts.push(other);
     }
-    for i in 0..4 {
-        let resource = resource(c, statement, &context, policy.old);
-        resources.push(if i == 3 {
+    let mut actions = Vec::new();
+    for i in 0..size.actions {
+        let statement = if i % 4 == 1 {
+            some_statement(c, &pair.ceiling)
+        } else {
+            statement
+        };
+        let action = action(c, statement);
+        actions.push(if i % 3 == 2 {
+            near_action(c, &action)
+        } else {
+            action
+        });
+    }
+    let mut resources = Vec::new();
+    for i in 0..size.resources {
+        let statement = if i % 4 == 1 {
+            some_statement(c, &pair.ceiling)
+        } else {
+            statement
+        };
+        let context = &contexts[i % contexts.len()];
+        let resource = resource(c, statement, context, policy.old);
+        resources.push(if i % 4 == 3 {
             near_resource(c, &resource)
         } else {
             resource
         });
     }
-    actions.dedup();
-    resources.dedup();
-    if statement.resources.is_empty() {
+    for list in [&mut actions, &mut resources] {
+        list.sort();
+        list.dedup();
+    }
+    if policy.kind == PolicyKind::Trust {
         resources = vec!["arn:aws:iam::111111111111:role/r".to_owned()];
     }
     let callers = if policy.kind.has_principal() {
-        let fused = fused(c, pair).unwrap_or_else(|| any_caller(c));
-        vec![Some(caller_of(c, statement)), Some(any_caller(c)), Some(fused)]
+        let mut callers: Vec<Option<Who>> = Vec::new();
+        while callers.len() < size.callers {
+            callers.push(Some(callers::of_statement(c, statement, names)));
+            callers.push(Some(callers::any(c, names)));
+        }
+        callers
     } else {
         vec![None]
     };
     Group {
-        context,
+        contexts,
         actions,
         resources,
         callers,
     }
 }
 
-fn context(c: &mut Choices<'_>, statement: &Statement, keys: &[&'static Key]) -> Context {
+/// An Allow, mostly.
+fn some_statement<'a>(c: &mut Choices<'_>, policy: &'a Policy) -> &'a Statement {
+    let allows: Vec<&Statement> = policy.statements.iter().filter(|s| !s.deny).collect();
+    if allows.is_empty() || c.chance(1, 6) {
+        c.pick(&policy.statements)
+    } else {
+        c.pick::<&Statement>(&allows)
+    }
+}
+
+fn context(c: &mut Choices<'_>, statement: &Statement, keys: &[Key]) -> Context {
     let mut context = Context::new();
     for key in keys {
         if c.chance(1, 2) {
@@ -128,7 +208,8 @@ fn context(c: &mut Choices<'_>, statement: &Statement, keys: &[&'static Key]) ->
         }
     }
     for condition in &statement.conditions {
-        let Some(key) = key_named(&condition.key) else {
+        let named = |key: &&Key| key.name.eq_ignore_ascii_case(&condition.key);
+        let Some(key) = keys.iter().find(named) else {
             continue;
         };
         let wanted = {
@@ -136,21 +217,21 @@ fn context(c: &mut Choices<'_>, statement: &Statement, keys: &[&'static Key]) ->
             satisfying(c, condition, key, &value_of)
         };
         match wanted {
-            Some(value) if key.list && c.chance(1, 3) => {
+            Some(value) if is_list(key) && c.chance(1, 3) => {
                 let other = request_value(c, key.theory);
                 let both = if condition.set == "ForAnyValue:" {
                     vec![value, other]
                 } else {
                     vec![value.clone(), value]
                 };
-                context.set(key.name, both);
+                context.set(key.name.as_ref(), both);
             }
-            Some(value) => context.set(key.name, [value]),
-            None => context = without(&context, key.name),
+            Some(value) => context.set(key.name.as_ref(), [value]),
+            None => context = without(&context, &key.name),
         }
     }
     if !keys.is_empty() && c.chance(1, 4) {
-        let key = *c.pick(keys);
+        let key = c.pick(keys);
         context = near_context(c, &context, key);
     }
     context
@@ -161,9 +242,17 @@ fn one_value(context: &Context, name: &str) -> Option<String> {
 }
 
 fn set(c: &mut Choices<'_>, context: &mut Context, key: &Key) {
-    let count = if key.list { c.below(3) } else { 1 };
-    let values: Vec<String> = (0..count).map(|_| request_value(c, key.theory)).collect();
-    context.set(key.name, values);
+    let count = if is_list(key) { c.below(3) } else { 1 };
+    let values: Vec<String> = (0..count).map(|_| value_of(c, key)).collect();
+    context.set(key.name.as_ref(), values);
+}
+
+/// A value of a request. Only those of tags that a request asks for hold wildcards, among the keys of variables.
+fn value_of(c: &mut Choices<'_>, key: &Key) -> String {
+    if key.name.eq_ignore_ascii_case("aws:RequestTag/w") && c.chance(1, 2) {
+        return (*c.pick(&["*", "?", "a*", "*b", "?a"])).to_owned();
+    }
+    request_value(c, key.theory)
 }
 
 pub fn without(context: &Context, name: &str) -> Context {
@@ -179,18 +268,18 @@ pub fn without(context: &Context, name: &str) -> Context {
 /// The context with one value changed, given or taken away.
 pub fn near_context(c: &mut Choices<'_>, context: &Context, key: &Key) -> Context {
     let mut out = context.clone();
-    match context.get(key.name) {
+    match context.get(&key.name) {
         None => set(c, &mut out, key),
-        Some(_) if c.chance(1, 3) => return without(context, key.name),
+        Some(_) if c.chance(1, 3) => return without(context, &key.name),
         Some(values) => {
             let mut values = values.to_vec();
-            if values.is_empty() || (key.list && c.chance(1, 3)) {
-                values.push(request_value(c, key.theory));
+            if values.is_empty() || (is_list(key) && c.chance(1, 3)) {
+                values.push(value_of(c, key));
             } else {
                 let i = c.below(values.len());
                 values[i] = edited_value(c, &values[i], key.theory);
             }
-            out.set(key.name, values);
+            out.set(key.name.as_ref(), values);
         }
     }
     out
@@ -224,7 +313,7 @@ pub fn near_action(c: &mut Choices<'_>, action: &str) -> String {
 
 fn resource(c: &mut Choices<'_>, statement: &Statement, context: &Context, old: bool) -> String {
     if statement.resources.is_empty() {
-        return "*".to_owned();
+        return format!("arn:aws:s3:::{}", values::word(c, PATH, 0, 2));
     }
     let element = c.pick(&statement.resources);
     if element == "*" || statement.not_resource {
@@ -234,8 +323,12 @@ fn resource(c: &mut Choices<'_>, statement: &Statement, context: &Context, old: 
         return format!("arn:aws:s3:::{}", values::word(c, PATH, 0, 4));
     }
     // Wildcards of the first five parts stand for parts, which hold no colon.
-    let start = element.match_indices(':').nth(4).map_or(0, |(at, _)| at + 1);
-    let (head, rest) = element.split_at(start);
+    let padded = format!(
+        "{element}{}",
+        ":*".repeat(5_usize.saturating_sub(element.matches(':').count()))
+    );
+    let start = padded.match_indices(':').nth(4).map_or(0, |(at, _)| at + 1);
+    let (head, rest) = padded.split_at(start);
     let head = instance(c, head, &['r', '1'], true, false, &|_| None);
     let rest = instance(c, rest, PATH, true, !old, &|name| one_value(context, name));
     format!("{head}{rest}")
@@ -254,143 +347,68 @@ pub fn near_resource(c: &mut Choices<'_>, resource: &str) -> String {
     format!("{head}{}", edited(c, rest, PATH))
 }
 
-const CALLERS: &[&str] = &[
-    "arn:aws:iam::111111111111:user/a",
-    "*",
-    "111111111111",
-    "arn:aws:iam::111111111111:user/p/a",
-    "arn:aws:iam::111111111111:user/c",
-    "arn:aws:sts::111111111111:assumed-role/r/s",
-    "arn:aws:sts::111111111111:assumed-role/q/s",
-    "arn:aws:iam::222222222222:user/a",
-    "ec2.amazonaws.com",
-    "lambda.amazonaws.com",
-    "cognito-identity.amazonaws.com",
-    "arn:aws:iam::111111111111:saml-provider/a",
-];
-
-/// Every sort of caller; of sessions, every name with everybody who may be behind it.
-pub fn any_caller(c: &mut Choices<'_>) -> Caller {
-    let account = || Account {
-        partition: "aws".to_owned(),
-        id: OWN.to_owned(),
-    };
-    match c.below(8) {
-        0 => Caller::FederatedUser {
-            account: account(),
-            name: (*c.pick(&["f", "g"])).to_owned(),
-            of_user: c.pick(&[Some("a"), Some("p/a"), Some("b")]).map(str::to_owned),
-        },
-        1 => Caller::RoleSession {
-            path: None,
-            account: account(),
-            role: (*c.pick(&["r", "q"])).to_owned(),
-            session: c.pick(&[Some("s"), Some("t")]).map(str::to_owned),
-        },
-        2 => Caller::User {
-            account: account(),
-            name: (*c.pick(&["a", "p/a", "b", "c"])).to_owned(),
-        },
-        _ => Caller::parse(c.pick::<&str>(CALLERS)).unwrap(),
-    }
-}
-
-/// A session that the pair names in two ways: a listed federated user of a listed user.
-fn fused(c: &mut Choices<'_>, pair: &Pair) -> Option<Caller> {
-    let principals = pair
-        .policies()
-        .flat_map(|policy| &policy.statements)
-        .filter_map(|s| s.principals.as_ref());
-    let (mut sessions, mut users) = (Vec::new(), Vec::new());
-    for (_, text) in principals.flat_map(|principals| &principals.listed) {
-        match Caller::parse(text) {
-            Ok(Caller::FederatedUser { account, name, .. }) => sessions.push((account, name)),
-            Ok(Caller::User { account, name }) => users.push((account, name)),
-            _ => {}
-        }
-    }
-    if sessions.is_empty() || users.is_empty() {
-        return None;
-    }
-    let (account, name) = c.pick(&sessions).clone();
-    let (_, user) = c.pick(&users).clone();
-    Some(Caller::FederatedUser {
-        account,
-        name,
-        of_user: Some(user),
-    })
-}
-
-/// Somebody that the statement names, when it names anybody.
-pub fn caller_of(c: &mut Choices<'_>, statement: &Statement) -> Caller {
-    match &statement.principals {
-        Some(principals) if !principals.negated && !principals.listed.is_empty() => {
-            let (_, text) = c.pick(&principals.listed);
-            let mut caller = Caller::parse(text).unwrap();
-            // Everything is known of the callers here.
-            match &mut caller {
-                Caller::RoleSession { session, .. } if session.is_none() => *session = Some("t".to_owned()),
-                Caller::FederatedUser { of_user, .. } => *of_user = Some("b".to_owned()),
-                _ => {}
-            }
-            caller
-        }
-        _ => any_caller(c),
-    }
-}
-
-/// Every request that differs in one letter or one value, for the measure of nearness.
-pub fn neighbours(request: &Request, pair: &Pair, keys: &[&'static Key]) -> Vec<Request> {
+/// Every request that differs in one letter, one value or in who asks, for the measure of nearness.
+pub fn neighbours(
+    c: &mut Choices<'_>,
+    asked: &Asked,
+    pair: &Pair,
+    keys: &[Key],
+    names: &Names,
+) -> Vec<Asked> {
     let mut out = Vec::new();
-    let (service, name) = request.action.split_once(':').unwrap_or(("s3", "a"));
-    let head = request
+    let (service, name) = asked.action.split_once(':').unwrap_or(("s3", "a"));
+    let head = asked
         .resource
         .match_indices(':')
         .nth(4)
         .map_or(0, |(at, _)| at + 1);
-    let (head, rest) = request.resource.split_at(head);
+    let (head, rest) = asked.resource.split_at(head);
     for name in one_edit(name, ACTION_LETTERS)
         .into_iter()
         .filter(|name| !name.is_empty())
     {
         let action = format!("{service}:{name}");
-        out.push(Request {
+        out.push(Asked {
             action,
-            ..request.clone()
+            ..asked.clone()
         });
     }
     if !head.is_empty() {
         for rest in one_edit(rest, PATH) {
             let resource = format!("{head}{rest}");
-            out.push(Request {
+            out.push(Asked {
                 resource,
-                ..request.clone()
+                ..asked.clone()
             });
         }
     }
+    for _ in 0..if asked.who.is_some() { 8 } else { 0 } {
+        let who = Some(callers::any(c, names));
+        out.push(Asked { who, ..asked.clone() });
+    }
     for key in keys {
         let mut values: Vec<Vec<String>> = vec![Vec::new()];
-        let given = request.context.get(key.name).unwrap_or_default();
+        let given = asked.context.get(&key.name).unwrap_or_default();
         if let [text] = given
-            && matches!(key.theory, Theory::Text)
+            && key.theory == Theory::Text
         {
             values.extend(one_edit(text, LETTERS).into_iter().map(|text| vec![text]));
         }
         let conditions = pair.ceiling.statements.iter().flat_map(|s| &s.conditions);
-        for condition in conditions.filter(|one| one.key.eq_ignore_ascii_case(key.name)) {
+        for condition in conditions.filter(|one| one.key.eq_ignore_ascii_case(&key.name)) {
             for value in &condition.values {
                 let edges = values::edges(value, key.theory);
                 values.extend(edges.into_iter().map(|text| vec![text]));
             }
         }
         for values in values {
-            let mut context = without(&request.context, key.name);
+            let mut context = without(&asked.context, &key.name);
             if !values.is_empty() {
-                context.set(key.name, values);
+                context.set(key.name.as_ref(), values);
             }
-            out.push(Request {
+            out.push(Asked {
                 context,
-                ..request.clone()
+                ..asked.clone()
             });
         }
     }

@@ -1,21 +1,28 @@
 //! The long run: pairs without end, each *contained* held against requests, each *exceeds* against both evaluators.
 
-use std::fmt;
+use std::{fmt, ops::AddAssign};
 
-use deputy_policy::{Document, Request};
+use deputy_policy::{Context, Document};
+use serde_json::Value;
 
 use super::{
     certificates::{Forgeries, forge},
     choices::Choices,
-    engine::{Verdict, contain, decide, decide_naively},
+    engine::{Asked, Verdict, confirm, contain, decide, keys},
     flow::scene,
-    naive::Answer,
+    identities::Names,
+    model::Key,
+    naive::{
+        Answer, Open, Readings,
+        grid::{self, Questions, Side},
+        readings::open_ones,
+    },
     pairs::{Pair, pair},
-    possible::impossible,
-    requests::{empty_request, group, keys_of, neighbours},
+    profiles::{Profile, Thresholds},
+    requests::{Group, Size, group, keys_of, neighbours},
 };
 
-/// What a run has seen.
+/// What a run of one profile has seen.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Counts {
     pub policies: u64,
@@ -25,35 +32,52 @@ pub struct Counts {
     pub contained: u64,
     pub exceeds: u64,
     pub unknown: u64,
-    /// Requests held against a *contained*.
+    /// Requests held against a *contained*, each in one world.
     pub checks: u64,
     /// Of these, allowed by the candidate.
     pub allowed: u64,
+    /// Contained pairs of which no request was allowed.
+    pub idle: u64,
     /// Requests looked at for nearness, and those of which one edit changes the ceiling's decision.
     pub measured: u64,
     pub near: u64,
-    /// Decisions compared with the second evaluator.
+    /// Decisions of the crate's evaluator compared with the second one's.
     pub compared: u64,
+    /// Answers to many requests at once compared with the second evaluator's plain ones.
+    pub plain: u64,
     /// Whole decisions (accounts, organisation, resource policy) compared with it.
     pub situations: u64,
     pub forgeries: Forgeries,
 }
 
-/// So many groups of requests for one contained pair; a dozen requests each, three dozen with callers.
-const GROUPS: usize = 48;
-/// One group in so many is measured and compared with the second evaluator.
-const SAMPLE: u64 = 64;
+/// So many groups of requests for one contained pair.
+const GROUPS: usize = 6;
+/// In each context the requests are decided in so many worlds, when there are several.
+const WORLDS: usize = 2;
+/// One pair in so many is measured and compared with the crate's evaluator.
+const SAMPLE: u64 = 8;
+
+/// A pair with what is asked about it again and again.
+struct Case<'a> {
+    pair: &'a Pair,
+    layers: Vec<Vec<Value>>,
+    ceiling: Value,
+    keys: Vec<Key>,
+    names: Names,
+    open: Open,
+}
 
 impl Counts {
     /// Takes one pair through everything; the error says what contradicts what.
-    pub fn trial(&mut self, seed: u64) -> Result<(), String> {
+    pub fn trial(&mut self, seed: u64, profile: Profile) -> Result<(), String> {
         let mut c = Choices::seeded(seed);
-        let pair = pair(&mut c);
+        let pair = pair(&mut c, profile);
+        let with_seed = |e: String| format!("profile {}, seed {seed}: {e}", profile.name());
         self.pair(&mut c, &pair)
-            .map_err(|e| format!("seed {seed}: {e}\n{pair}"))?;
-        if self.pairs.is_multiple_of(SAMPLE) {
-            let (scene, group) = scene(&mut c);
-            let (_, count) = scene.compare(&group).map_err(|e| format!("seed {seed}: {e}"))?;
+            .map_err(|e| with_seed(format!("{e}\n{pair}")))?;
+        if self.pairs.is_multiple_of(8 * SAMPLE) {
+            let (scene, group) = scene(&mut c, profile);
+            let (_, count) = scene.compare(&group).map_err(with_seed)?;
             self.situations += count;
         }
         Ok(())
@@ -72,97 +96,152 @@ impl Counts {
             .map(|layer| layer.iter().collect())
             .collect();
         let layers: Vec<&[&Document]> = layers.iter().map(Vec::as_slice).collect();
-        let ceiling = &documents.ceiling;
-        let verdict = contain(&layers, ceiling);
-        let keys = keys_of(pair);
-        let sampled = self.pairs.is_multiple_of(SAMPLE / 8);
-        let groups = match &verdict {
+        let verdict = contain(&layers, &documents.ceiling);
+        let case = Case::of(pair);
+        let sampled = self.pairs.is_multiple_of(SAMPLE);
+        match &verdict {
             Verdict::Contained => {
                 self.contained += 1;
-                GROUPS
+                self.hold(c, &case, sampled)?;
+                if sampled {
+                    forge(c, pair, &mut self.forgeries)?;
+                }
             }
             Verdict::Exceeds(witness, bounded) => {
                 self.exceeds += 1;
-                confirm(pair, witness, *bounded)?;
-                usize::from(sampled)
+                confirm(pair.kind(), &case.layers, &case.ceiling, witness, *bounded)?;
             }
             Verdict::Unproved(why) => return Err(why.clone()),
-            Verdict::Unknown(_) => {
-                self.unknown += 1;
-                usize::from(sampled)
-            }
-        };
-        let contained = verdict == Verdict::Contained;
-        if contained && sampled {
-            forge(c, pair, &mut self.forgeries)?;
+            Verdict::Unknown(_) => self.unknown += 1,
         }
-        let mut request = empty_request();
-        for i in 0..groups {
-            let group = group(c, pair, &keys);
-            let sampled = sampled && i == 0;
-            let mut wrong = None;
-            let mut pick = c.below(group.len());
-            group.visit(&mut request, &mut |request| {
-                let allowed = decide(&layers, request) == Answer::Allowed;
-                if contained {
-                    self.checks += 1;
-                    self.allowed += u64::from(allowed);
-                    if allowed && decide(&[&[ceiling]], request) != Answer::Allowed {
-                        wrong = Some(format!("contained, but the ceiling does not allow {request:?}"));
-                    }
-                }
-                if sampled {
-                    wrong = wrong
-                        .take()
-                        .or_else(|| self.compare(pair, &documents.ceiling, &layers, request));
-                    if contained && pick == 0 {
-                        self.measure(pair, ceiling, request, &keys);
-                    }
-                    pick = pick.wrapping_sub(1);
-                }
-            });
-            if let Some(wrong) = wrong {
-                return Err(wrong);
+        if sampled {
+            let group = group(c, pair, &case.keys, &case.names, Size::SMALL);
+            for asked in group.requests() {
+                self.compare(pair, &case.names, &documents.ceiling, &layers, &asked)?;
             }
         }
         Ok(())
     }
 
-    /// Both evaluators on the candidate and the ceiling.
+    /// Holds a contained pair against requests.
+    fn hold(&mut self, c: &mut Choices<'_>, case: &Case<'_>, sampled: bool) -> Result<(), String> {
+        if case.names.lists_a_role_twice() && !open_ones() {
+            return Ok(());
+        }
+        let before = self.allowed;
+        for i in 0..GROUPS {
+            let group = group(c, case.pair, &case.keys, &case.names, Size::LARGE);
+            self.hold_group(c, case, &group, sampled && i == 0)?;
+        }
+        self.idle += u64::from(self.allowed == before);
+        Ok(())
+    }
+
+    fn hold_group(
+        &mut self,
+        c: &mut Choices<'_>,
+        case: &Case<'_>,
+        group: &Group,
+        sampled: bool,
+    ) -> Result<(), String> {
+        let questions = Questions {
+            actions: &group.actions,
+            resources: &group.resources,
+            callers: &group.callers,
+        };
+        let layers: Vec<Vec<&Value>> = case.layers.iter().map(|layer| layer.iter().collect()).collect();
+        let candidate = Side::new(&layers, &questions);
+        let ceiling = Side::new(&[vec![&case.ceiling]], &questions);
+        let size = grid::size(&questions);
+        for context in &group.contexts {
+            let keys = keys(context);
+            for _ in 0..WORLDS.min(case.open.worlds()) {
+                let readings = Readings::draw(c, &case.open);
+                let allowed = candidate.allowed(&questions, &keys, &readings);
+                let limit = ceiling.allowed(&questions, &keys, &readings);
+                for (i, (allowed, limit)) in allowed.iter().zip(&limit).enumerate() {
+                    self.checks += size;
+                    self.allowed += u64::from(allowed.count_ones());
+                    let asked = |bit| asked_at(group, context, i, bit);
+                    let wrong = allowed & !limit;
+                    if wrong != 0 {
+                        let asked = asked(wrong.trailing_zeros());
+                        return Err(format!(
+                            "contained, but the ceiling does not allow {asked:?} with {readings:?}"
+                        ));
+                    }
+                }
+                if sampled {
+                    let i = c.below(group.callers.len());
+                    let bits = (allowed[i], limit[i]);
+                    self.look_closer(c, case, (group, context, i), bits, &readings)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares one request of a grid with the plain answers, and measures how near it is to the edge.
+    fn look_closer(
+        &mut self,
+        c: &mut Choices<'_>,
+        case: &Case<'_>,
+        (group, context, caller): (&Group, &Context, usize),
+        (allowed, limit): (u64, u64),
+        readings: &Readings,
+    ) -> Result<(), String> {
+        let (action, resource) = (c.below(group.actions.len()), c.below(group.resources.len()));
+        let bit = grid::bit_of(action, resource);
+        let asked = asked_at(group, context, caller, bit);
+        let only = [vec![case.ceiling.clone()]];
+        for (what, layers, bits) in [
+            ("candidate", &case.layers[..], allowed),
+            ("ceiling", &only, limit),
+        ] {
+            self.plain += 1;
+            let plain = asked.decide(layers, readings) == Answer::Allowed;
+            if plain != (bits >> bit & 1 == 1) {
+                return Err(format!(
+                    "the grid and the plain evaluator differ on the {what}: {asked:?} with {readings:?}"
+                ));
+            }
+        }
+        self.measured += 1;
+        let here = limit >> bit & 1 == 1;
+        let other = |near: &Asked| (near.decide(&only, readings) == Answer::Allowed) != here;
+        let all = neighbours(c, &asked, case.pair, &case.keys, &case.names);
+        self.near += u64::from(all.iter().any(other));
+        Ok(())
+    }
+
+    /// Both evaluators on the candidate and the ceiling. The crate's does not know every id of the caller: what it allows is
+    /// allowed whatever they are, and where none is listed both say the same.
     pub fn compare(
         &mut self,
         pair: &Pair,
+        names: &Names,
         ceiling: &Document,
         layers: &[&[&Document]],
-        request: &Request,
-    ) -> Option<String> {
-        self.compared += 2;
-        let values = pair.values();
+        asked: &Asked,
+    ) -> Result<(), String> {
         let limit = [vec![pair.ceiling.to_value()]];
-        let answers = [
-            (decide(layers, request), decide_naively(&values, request, false)),
-            (
-                decide(&[&[ceiling]], request),
-                decide_naively(&limit, request, false),
-            ),
-        ];
-        answers
-            .iter()
-            .find(|(a, b)| a != b)
-            .map(|(a, b)| format!("the evaluator says {a:?}, the second one {b:?} to {request:?}"))
-    }
-
-    fn measure(
-        &mut self,
-        pair: &Pair,
-        ceiling: &Document,
-        request: &Request,
-        keys: &[&'static super::model::Key],
-    ) {
-        self.measured += 1;
-        let here = decide(&[&[ceiling]], request) == Answer::Allowed;
-        let other = |near: &Request| (decide(&[&[ceiling]], near) == Answer::Allowed) != here;
-        self.near += u64::from(neighbours(request, pair, keys).iter().any(other));
+        let request = asked.request();
+        let variants = asked.variants(names);
+        for (ours, layers) in [
+            (decide(layers, &request), &pair.values()[..]),
+            (decide(&[&[ceiling]], &request), &limit),
+        ] {
+            self.compared += 1;
+            for variant in &variants {
+                let second = variant.decide(layers, &Readings::EVALUATOR);
+                if ours != second && (variants.len() == 1 || ours == Answer::Allowed) {
+                    return Err(format!(
+                        "the evaluator says {ours:?}, the second one {second:?} to {variant:?}"
+                    ));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Percent of the checked requests that the candidate allows.
@@ -176,35 +255,65 @@ impl Counts {
     }
 
     /// Whether the run says something.
-    pub fn vacuous(&self) -> Option<String> {
-        let wrong = |what: &str| Some(format!("the run says too little: {what}"));
-        if self.allowed_percent() < 30.0 {
-            wrong("less than 30 % of the requests are allowed by the candidate")
-        } else if self.near_percent() < 10.0 {
-            wrong("less than 10 % of the requests are one edit from the ceiling's edge")
-        } else if self.refused * 20 > self.pairs {
-            wrong("more than 5 % of the pairs have a document that the dialect refuses")
-        } else if self.contained * 10 < self.pairs || self.exceeds * 10 < self.pairs {
-            wrong("less than 10 % of the pairs are contained, or exceed")
-        } else {
-            None
-        }
+    pub fn vacuous(&self, thresholds: Thresholds) -> Option<String> {
+        let Thresholds {
+            allowed,
+            near,
+            contained,
+            exceeds,
+        } = thresholds;
+        let least = [
+            (
+                "of the requests are allowed by the candidate",
+                self.allowed_percent(),
+                allowed,
+            ),
+            (
+                "of the requests are one edit from the ceiling's edge",
+                self.near_percent(),
+                near,
+            ),
+            (
+                "of the pairs are contained",
+                percent(self.contained, self.pairs),
+                contained,
+            ),
+            ("of the pairs exceed", percent(self.exceeds, self.pairs), exceeds),
+            (
+                "of the pairs are read by the dialect",
+                percent(self.pairs - self.refused, self.pairs),
+                95.0,
+            ),
+        ];
+        least
+            .iter()
+            .find(|(_, reached, least)| reached < least)
+            .map(|(what, reached, least)| format!("only {reached:.1} % {what}, not {least} %"))
     }
 }
 
-/// A witness must be possible, and convince both evaluators.
-pub fn confirm(pair: &Pair, request: &Request, bounded: bool) -> Result<(), String> {
-    if let Some(why) = impossible(pair.kind(), request) {
-        return Err(format!("the witness {request:?} is impossible: {why}"));
+fn asked_at(group: &Group, context: &Context, caller: usize, bit: u32) -> Asked {
+    let (action, resource) = grid::pair_at(bit);
+    Asked {
+        action: group.actions[action].clone(),
+        resource: group.resources[resource].clone(),
+        who: group.callers[caller].clone(),
+        context: context.clone(),
     }
-    let candidate = decide_naively(&pair.values(), request, bounded);
-    let ceiling = decide_naively(&[vec![pair.ceiling.to_value()]], request, bounded);
-    if (candidate == Answer::Allowed) && (ceiling != Answer::Allowed) {
-        Ok(())
-    } else {
-        Err(format!(
-            "the second evaluator says {candidate:?} for the candidate and {ceiling:?} for the ceiling to the witness {request:?}"
-        ))
+}
+
+impl<'a> Case<'a> {
+    fn of(pair: &'a Pair) -> Self {
+        let layers = pair.values();
+        let ceiling = pair.ceiling.to_value();
+        Self {
+            keys: keys_of(pair),
+            names: pair.names(),
+            open: Open::of(layers.iter().flatten().chain([&ceiling])),
+            pair,
+            layers,
+            ceiling,
+        }
     }
 }
 
@@ -212,31 +321,63 @@ fn percent(part: u64, whole: u64) -> f64 {
     100.0 * part as f64 / whole.max(1) as f64
 }
 
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.policies += other.policies;
+        self.pairs += other.pairs;
+        self.refused += other.refused;
+        self.contained += other.contained;
+        self.exceeds += other.exceeds;
+        self.unknown += other.unknown;
+        self.checks += other.checks;
+        self.allowed += other.allowed;
+        self.idle += other.idle;
+        self.measured += other.measured;
+        self.near += other.near;
+        self.compared += other.compared;
+        self.plain += other.plain;
+        self.situations += other.situations;
+        self.forgeries.tried += other.forgeries.tried;
+        self.forgeries.refused += other.forgeries.refused;
+        self.forgeries.on_exceeding += other.forgeries.on_exceeding;
+    }
+}
+
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "policies               {}", self.policies)?;
+        let decided = self.contained + self.exceeds + self.unknown;
         writeln!(
             f,
-            "pairs                  {} ({} contained, {} exceed, {} unknown, {} refused by the dialect)",
-            self.pairs, self.contained, self.exceeds, self.unknown, self.refused
+            "  pairs        {} ({} contained, {} exceed, {} unknown = {:.2} %, {} refused by the dialect)",
+            self.pairs,
+            self.contained,
+            self.exceeds,
+            self.unknown,
+            percent(self.unknown, decided),
+            self.refused
         )?;
-        writeln!(f, "request checks         {}", self.checks)?;
-        writeln!(f, "allowed by candidate   {:.1} %", self.allowed_percent())?;
         writeln!(
             f,
-            "one edit from the edge {:.1} % of {} measured",
+            "  requests     {} ({:.1} % allowed by the candidate; of {:.1} % of the contained pairs none is)",
+            self.checks,
+            self.allowed_percent(),
+            percent(self.idle, self.contained)
+        )?;
+        writeln!(
+            f,
+            "  near         {:.1} % of {} measured are one edit from the ceiling's edge",
             self.near_percent(),
             self.measured
         )?;
         writeln!(
             f,
-            "forged certificates    {} ({} refused; {} on pairs that exceed, all refused)",
+            "  certificates {} forged ({} refused; {} on pairs that exceed, all refused)",
             self.forgeries.tried, self.forgeries.refused, self.forgeries.on_exceeding
         )?;
         write!(
             f,
-            "decisions compared with the second evaluator {}, whole situations {}",
-            self.compared, self.situations
+            "  compared     {} decisions of both evaluators, {} whole situations, {} answers of the grid",
+            self.compared, self.situations, self.plain
         )
     }
 }

@@ -1,15 +1,16 @@
 //! What the fuzz targets do with their bytes; tests/corpus.rs replays the corpora with the same functions.
 
-use deputy_policy::{Context, Document, PolicyKind, Request};
+use deputy_policy::{Context, Document, PolicyKind};
 use serde_json::{Value, json};
 
 use super::{
     certificates::{Forgeries, forge},
     choices::Choices,
-    engine::{contain, decide, decide_naively},
+    engine::{Asked, contain, decide},
     model::Theory,
-    naive::Answer,
+    naive::{Answer, Readings},
     pairs::pair,
+    profiles::Profile,
     soak::Counts,
     values::{tests, theory_of},
 };
@@ -66,22 +67,22 @@ fn lines<const N: usize>(data: &[u8]) -> Option<[&str; N]> {
     lines.iter().all(short).then(|| lines.try_into().ok())?
 }
 
-fn ask(resource: &str, context: Context) -> Request {
-    Request {
+fn ask(resource: &str, context: Context) -> Asked {
+    Asked {
         action: "s3:a".to_owned(),
         resource: resource.to_owned(),
-        principal: None,
+        who: None,
         context,
     }
 }
 
-fn agree(value: &Value, request: &Request) {
+fn agree(value: &Value, asked: &Asked) {
     let Ok(document) = Document::from_value(value, PolicyKind::Identity) else {
         return;
     };
-    let ours = decide(&[&[&document]], request);
-    let other = decide_naively(&[vec![value.clone()]], request, false);
-    assert_eq!(ours, other, "{value} {request:?}");
+    let ours = decide(&[&[&document]], &asked.request());
+    let other = asked.decide(&[vec![value.clone()]], &Readings::EVALUATOR);
+    assert_eq!(ours, other, "{value} {asked:?}");
 }
 
 /// A pattern, a text and the value of a variable, one a line: both evaluators agree whether they match.
@@ -110,7 +111,7 @@ pub fn glob(data: &[u8]) {
         &statement(json!({"Condition": {"StringNotEquals": {"s3:prefix": pattern}}})),
         &request,
     );
-    let named = Request {
+    let named = Asked {
         action: format!("s3:{text}"),
         ..request
     };
@@ -146,7 +147,8 @@ pub fn condition(data: &[u8]) {
     let read = |value: &Value| Document::from_value(value, PolicyKind::Identity).ok();
     let request = ask("*", Context::new().with("a:k", given));
     let same = ask("*", Context::new().with("a:k", value));
-    let allows = |document: &Document, request: &Request| decide(&[&[document]], request) == Answer::Allowed;
+    let allows =
+        |document: &Document, asked: &Asked| decide(&[&[document]], &asked.request()) == Answer::Allowed;
     for test in deputy_policy::Test::ALL {
         let test = test.as_str();
         let json = policy(test, value);
@@ -175,10 +177,22 @@ pub fn condition(data: &[u8]) {
     }
 }
 
+/// What the pair is about. Those of AWS are not there when a corpus is replayed elsewhere.
+fn profile(c: &mut Choices<'_>) -> Profile {
+    let all = || {
+        Profile::ALL
+            .into_iter()
+            .filter(|profile| *profile != Profile::Managed)
+    };
+    let all: Vec<Profile> = [Profile::Everything].into_iter().chain(all()).collect();
+    *c.pick(&all)
+}
+
 /// A pair made from the bytes: what `make soak` checks.
 pub fn contains(data: &[u8]) {
     let mut c = Choices::bytes(data);
-    let pair = pair(&mut c);
+    let profile = profile(&mut c);
+    let pair = pair(&mut c, profile);
     let mut counts = Counts::default();
     if let Err(wrong) = counts.pair(&mut c, &pair) {
         panic!("{wrong}\n{pair}");
@@ -188,7 +202,8 @@ pub fn contains(data: &[u8]) {
 /// A pair made from the bytes, and its certificate changed and held against pairs next to it.
 pub fn certificate(data: &[u8]) {
     let mut c = Choices::bytes(data);
-    let pair = pair(&mut c);
+    let profile = profile(&mut c);
+    let pair = pair(&mut c, profile);
     if let Err(wrong) = forge(&mut c, &pair, &mut Forgeries::default()) {
         panic!("{wrong}\nforged from\n{pair}");
     }

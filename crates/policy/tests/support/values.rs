@@ -30,11 +30,36 @@ pub fn pattern(c: &mut Choices<'_>, letters: &[char], low: usize, high: usize) -
         .collect()
 }
 
+/// Texts of no type, of one and of several: `4` is a number and a date (four seconds after 1970), `2020` a number, a date
+/// and base64, `true` a truth value and base64.
+pub const MIXED: &[&str] = &[
+    "zz",
+    "4",
+    "5",
+    "4.5",
+    "",
+    "1577836800",
+    "2020-01-01",
+    "2020",
+    "10.0.0.1",
+    "11.0.0.0",
+    "::1",
+    "arn:aws:s3:::a",
+    "arn:aws:s3:::b",
+    "true",
+    "YQ==",
+    "-1",
+    "4a",
+];
+/// Patterns for them.
+const MIXED_PATTERNS: &[&str] = &["4*", "*", "zz", "?", "arn:*", "2*", "*.*", "10.0.0.?", "*a"];
+
 const VARIABLES: &[&str] = &[
     "${aws:username}",
     "${aws:PrincipalTag/a}",
     "${aws:username, 'a'}",
     "${AWS:UserName}",
+    "${aws:RequestTag/w}",
     "${*}",
     "${?}",
 ];
@@ -118,6 +143,28 @@ pub fn tests(theory: Theory) -> &'static [&'static str] {
         Theory::Address => &["IpAddress", "NotIpAddress"],
         Theory::Arn => &["ArnLike", "ArnEquals", "ArnNotLike", "ArnNotEquals"],
         Theory::Binary => &["BinaryEquals"],
+        Theory::Mixed => &[
+            "NumericNotEquals",
+            "NumericEquals",
+            "NumericLessThan",
+            "NumericGreaterThanEquals",
+            "DateNotEquals",
+            "DateEquals",
+            "DateLessThan",
+            "DateGreaterThanEquals",
+            "NotIpAddress",
+            "IpAddress",
+            "ArnNotLike",
+            "ArnLike",
+            "ArnNotEquals",
+            "StringEquals",
+            "StringNotEquals",
+            "StringLike",
+            "StringNotLike",
+            "StringEqualsIgnoreCase",
+            "Bool",
+            "BinaryEquals",
+        ],
     }
 }
 
@@ -137,6 +184,16 @@ pub fn theory_of(test: &str) -> Theory {
 /// A value for a condition with this test on a key.
 pub fn condition_value(c: &mut Choices<'_>, test: &str, key: &Key) -> String {
     let theory = theory_of(test);
+    if key.theory == Theory::Mixed {
+        // Values that several types share.
+        match theory {
+            Theory::Text if test.contains("Like") => return (*c.pick(MIXED_PATTERNS)).to_owned(),
+            Theory::Text => return (*c.pick(MIXED)).to_owned(),
+            Theory::Number => return (*c.pick(&["5", "4", "1577836800", "2020", "4.5"])).to_owned(),
+            Theory::Date => return (*c.pick(&["2020-01-01", "1577836800", "4", "2020"])).to_owned(),
+            _ => {}
+        }
+    }
     if theory == Theory::Text && key.theory != Theory::Text {
         return request_value(c, key.theory);
     }
@@ -150,11 +207,11 @@ pub fn condition_value(c: &mut Choices<'_>, test: &str, key: &Key) -> String {
         Theory::Address => (*c.pick(RANGES)).to_owned(),
         Theory::Arn => (*c.pick(ARN_PATTERNS)).to_owned(),
         Theory::Binary => (*c.pick(BYTES)).to_owned(),
+        Theory::Mixed => (*c.pick(MIXED)).to_owned(),
     }
 }
 
-/// A value that a request may have; of the key's type, because AWS does not say what a negated comparison makes of
-/// others.
+/// A value that a request may have: of the key's type, when the key has one.
 pub fn request_value(c: &mut Choices<'_>, theory: Theory) -> String {
     match theory {
         Theory::Text => word(c, LETTERS, 0, 3),
@@ -172,6 +229,7 @@ pub fn request_value(c: &mut Choices<'_>, theory: Theory) -> String {
         .to_owned(),
         Theory::Arn => (*c.pick(ARN_VALUES)).to_owned(),
         Theory::Binary => (*c.pick(BYTES)).to_owned(),
+        Theory::Mixed => (*c.pick(MIXED)).to_owned(),
     }
 }
 
@@ -327,6 +385,7 @@ pub fn edges(value: &str, theory: Theory) -> Vec<String> {
                 address(high.wrapping_add(1), v6),
             ]
         }),
+        Theory::Mixed => MIXED.iter().map(|text| (*text).to_owned()).collect(),
         Theory::Text | Theory::Arn | Theory::Binary => Vec::new(),
     }
 }

@@ -1,0 +1,400 @@
+//! A second evaluator, written from the rules of the IAM User Guide as plainly as possible: on JSON values, without any
+//! code of the crate, without cleverness and without regard to speed. Where the crate's evaluator and this one differ,
+//! one of them is wrong. Where the guide leaves open what holds, it takes the [`Readings`] that it is told.
+
+pub mod grid;
+pub mod readings;
+pub mod values;
+pub mod who;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+pub use readings::{Class, Lists, Open, Readings};
+use values::{address_in_range, bytes_of_base64, compare_dates, compare_numbers, is_address, is_arn};
+pub use who::{Naming, Who};
+
+/// A request.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    pub action: &'a str,
+    pub resource: &'a str,
+    pub who: Option<&'a Who>,
+    pub context: &'a Keys,
+    pub readings: &'a Readings,
+}
+
+/// Context keys in lower case with their values.
+pub type Keys = BTreeMap<String, Vec<String>>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    Allowed,
+    ExplicitDeny,
+    ImplicitDeny,
+}
+
+/// Any Deny that applies denies; else every layer must have an Allow that applies.
+pub fn decide(layers: &[Vec<&Value>], ask: &Ask<'_>) -> Answer {
+    if layers.iter().any(|layer| denies(layer, ask)) {
+        return Answer::ExplicitDeny;
+    }
+    if layers.iter().all(|layer| allows(layer, ask)) {
+        Answer::Allowed
+    } else {
+        Answer::ImplicitDeny
+    }
+}
+
+/// Whether a Deny of one of the documents applies.
+pub fn denies(documents: &[&Value], ask: &Ask<'_>) -> bool {
+    documents
+        .iter()
+        .any(|document| some_applies(document, "Deny", ask))
+}
+
+/// Whether an Allow of one of the documents applies.
+pub fn allows(documents: &[&Value], ask: &Ask<'_>) -> bool {
+    documents
+        .iter()
+        .any(|document| some_applies(document, "Allow", ask))
+}
+
+/// How the most direct Allow of a resource policy that applies names the caller.
+pub fn grant(document: &Value, ask: &Ask<'_>) -> Option<Naming> {
+    statements(document)
+        .into_iter()
+        .filter(|statement| statement["Effect"] == "Allow" && statement_applies(document, statement, ask))
+        .filter_map(|statement| who::naming(&statement["Principal"], ask.who?, ask.readings))
+        .max()
+}
+
+fn some_applies(document: &Value, effect: &str, ask: &Ask<'_>) -> bool {
+    statements(document)
+        .iter()
+        .any(|statement| statement["Effect"] == *effect && statement_applies(document, statement, ask))
+}
+
+pub fn statements(document: &Value) -> Vec<&Value> {
+    match &document["Statement"] {
+        Value::Array(list) => list.iter().collect(),
+        one => vec![one],
+    }
+}
+
+/// A string or a list of strings; numbers and booleans as they are written.
+pub fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(list) => list.iter().flat_map(texts).collect(),
+        Value::String(text) => vec![text.clone()],
+        other => vec![other.to_string()],
+    }
+}
+
+fn statement_applies(document: &Value, statement: &Value, ask: &Ask<'_>) -> bool {
+    let variables = has_variables(document);
+    actions_match(statement, ask.action)
+        && resources_match(statement, variables, ask.resource, ask.context, ask.readings)
+        && principals_match(statement, ask.who, ask.readings)
+        && conditions_hold(statement, variables, ask.context, ask.readings)
+}
+
+/// Version 2008-10-17, and no Version, have no variables.
+pub fn has_variables(document: &Value) -> bool {
+    document["Version"] == "2012-10-17"
+}
+
+/// Whether one of the list matches, or none of the list of the negated element; nothing when neither is there.
+fn either(statement: &Value, name: &str, negated: &str, matches: impl Fn(&str) -> bool) -> Option<bool> {
+    let any = |list: &Value| texts(list).iter().any(|text| matches(text));
+    match (statement.get(name), statement.get(negated)) {
+        (Some(list), _) => Some(any(list)),
+        (_, Some(list)) => Some(!any(list)),
+        _ => None,
+    }
+}
+
+pub fn actions_match(statement: &Value, action: &str) -> bool {
+    let asked: Vec<char> = action.to_lowercase().chars().collect();
+    let matches = |pattern: &str| glob(&tokens(&pattern.to_lowercase(), true, None), &asked);
+    either(statement, "Action", "NotAction", matches).unwrap_or(false)
+}
+
+pub fn resources_match(
+    statement: &Value,
+    variables: bool,
+    resource: &str,
+    context: &Keys,
+    readings: &Readings,
+) -> bool {
+    let expand = Expand { context, readings };
+    let matches = |pattern: &str| {
+        // "JSON policy elements: Resource": what ends early in a star is every ARN that begins so.
+        let parts = pattern.split(':').count();
+        let padded = if pattern.ends_with(":*") && parts < 6 {
+            format!("{pattern}{}", ":*".repeat(6 - parts))
+        } else {
+            pattern.to_owned()
+        };
+        pattern == "*" || same_arn(&tokens(&padded, true, variables.then_some(expand)), resource)
+    };
+    // A trust policy is about its own role, and another one without Resource about what it is attached to; but not
+    // everywhere.
+    either(statement, "Resource", "NotResource", matches).unwrap_or(readings.attached)
+}
+
+pub fn principals_match(statement: &Value, who: Option<&Who>, readings: &Readings) -> bool {
+    match (statement.get("Principal"), statement.get("NotPrincipal")) {
+        (Some(element), _) => who.is_some_and(|who| who::naming(element, who, readings).is_some()),
+        (_, Some(element)) => who.is_some_and(|who| !who::spares(element, who, readings)),
+        _ => true,
+    }
+}
+
+// Patterns
+
+/// One element of a pattern.
+pub enum Token {
+    Letter(char),
+    One,
+    Run,
+    /// The value of a variable, which is no pattern; nothing when there is no value.
+    Value(Option<Vec<char>>),
+}
+
+/// Where the values of variables come from.
+#[derive(Clone, Copy)]
+struct Expand<'a> {
+    context: &'a Keys,
+    readings: &'a Readings,
+}
+
+fn tokens(pattern: &str, wildcards: bool, variables: Option<Expand<'_>>) -> Vec<Token> {
+    let chars: Vec<char> = pattern.chars().collect();
+    let wild = |c: char| match c {
+        '*' if wildcards => Token::Run,
+        '?' if wildcards => Token::One,
+        c => Token::Letter(c),
+    };
+    let mut out = Vec::new();
+    let mut i = 0;
+    while i < chars.len() {
+        if let Some(expand) = variables
+            && chars[i] == '$'
+            && chars.get(i + 1) == Some(&'{')
+        {
+            let end = (i..chars.len()).find(|j| chars[*j] == '}').unwrap();
+            let inside: String = chars[i + 2..end].iter().collect();
+            match inside.as_str() {
+                "*" | "?" | "$" => out.push(Token::Letter(chars[i + 2])),
+                name => match variable(name, expand.context) {
+                    Some(value) if wildcards && expand.readings.wildcards => {
+                        let plain = |c: &char| !matches!(c, '*' | '?');
+                        for run in value.chunk_by(|a, b| plain(a) && plain(b)) {
+                            out.push(match run {
+                                [c] if !plain(c) => wild(*c),
+                                run => Token::Value(Some(run.to_vec())),
+                            });
+                        }
+                    }
+                    value => out.push(Token::Value(value)),
+                },
+            }
+            i = end + 1;
+            continue;
+        }
+        out.push(wild(chars[i]));
+        i += 1;
+    }
+    out
+}
+
+/// The only value of the key, else the default.
+fn variable(inside: &str, context: &Keys) -> Option<Vec<char>> {
+    let (name, default) = match inside.find(',') {
+        Some(comma) => {
+            let quoted = inside[comma + 1..].trim();
+            (&inside[..comma], Some(quoted.trim_matches('\'').to_owned()))
+        }
+        None => (inside, None),
+    };
+    let value = match context.get(&name.to_lowercase()) {
+        Some(values) if values.len() == 1 => Some(values[0].clone()),
+        Some(values) if values.len() > 1 => None,
+        _ => default,
+    };
+    value.map(|text| text.chars().collect())
+}
+
+pub fn glob(pattern: &[Token], text: &[char]) -> bool {
+    match pattern.first() {
+        None => text.is_empty(),
+        Some(Token::Letter(c)) => text.first() == Some(c) && glob(&pattern[1..], &text[1..]),
+        Some(Token::One) => !text.is_empty() && glob(&pattern[1..], &text[1..]),
+        Some(Token::Run) => (0..=text.len()).any(|n| glob(&pattern[1..], &text[n..])),
+        Some(Token::Value(None)) => false,
+        Some(Token::Value(Some(value))) => {
+            text.starts_with(value) && glob(&pattern[1..], &text[value.len()..])
+        }
+    }
+}
+
+/// Six parts, compared one by one; only the last one may hold colons.
+fn same_arn(pattern: &[Token], text: &str) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let mut from = 0;
+    for (i, part) in parts.iter().enumerate() {
+        let part: Vec<char> = part.chars().collect();
+        let to = if i == 5 {
+            Some(pattern.len())
+        } else {
+            (from..pattern.len()).find(|j| matches!(pattern[*j], Token::Letter(':')))
+        };
+        let Some(to) = to else { return false };
+        if !glob(&pattern[from..to], &part) {
+            return false;
+        }
+        from = to + 1;
+    }
+    parts.len() == 6
+}
+
+// Conditions
+
+pub fn conditions_hold(statement: &Value, variables: bool, context: &Keys, readings: &Readings) -> bool {
+    let Some(operators) = statement.get("Condition").and_then(Value::as_object) else {
+        return true;
+    };
+    let expand = Expand { context, readings };
+    operators.iter().all(|(operator, keys)| {
+        let mut keys = keys.as_object().unwrap().iter();
+        keys.all(|(key, values)| {
+            condition_holds(
+                operator,
+                key,
+                &texts(values),
+                variables.then_some(expand),
+                context,
+                readings,
+            )
+        })
+    })
+}
+
+fn condition_holds(
+    operator: &str,
+    key: &str,
+    values: &[String],
+    variables: Option<Expand<'_>>,
+    context: &Keys,
+    readings: &Readings,
+) -> bool {
+    let (set, operator) = operator.split_once(':').unwrap_or(("", operator));
+    let (operator, if_exists) = match operator.strip_suffix("IfExists") {
+        Some(operator) => (operator, true),
+        None => (operator, false),
+    };
+    // A key with an empty list is an absent key.
+    let given = context.get(&key.to_lowercase()).filter(|list| !list.is_empty());
+    if operator == "Null" {
+        let absent = if given.is_none() { "true" } else { "false" };
+        return values.iter().any(|value| value.to_lowercase() == absent);
+    }
+    // "StringNotLike" is true when "StringLike" is false for every value.
+    let negated = operator.contains("Not");
+    let positive = operator.replace("Not", "");
+    let matches = |text: &String| {
+        values
+            .iter()
+            .any(|value| value_matches(&positive, text, value, variables, readings))
+    };
+    let passes = |text: &String| {
+        match not_of_type(&positive, text) {
+            // Not a number, say, so it is not equal to one; or it can't be compared.
+            Some(class) if negated && !matches(text) => readings.negated(class),
+            _ => matches(text) != negated,
+        }
+    };
+    match (set, given) {
+        ("ForAllValues", None) => true,
+        ("ForAllValues", Some(list)) => list.iter().all(passes),
+        ("ForAnyValue", None) => if_exists && readings.any_if_exists,
+        ("ForAnyValue", Some(list)) => list.iter().any(passes),
+        (_, None) => negated || if_exists,
+        (_, Some(list)) if list.len() == 1 => passes(&list[0]),
+        (_, Some(list)) => match (readings.lists, negated) {
+            (Lists::Never, _) | (Lists::NeverEqual, false) => false,
+            (Lists::NeverEqual, true) => true,
+            (Lists::Some, false) => list.iter().any(passes),
+            (Lists::Some, true) => list.iter().all(passes),
+        },
+    }
+}
+
+/// The class of an operator (without `Not`), when the text is not of its type.
+fn not_of_type(operator: &str, text: &str) -> Option<Class> {
+    let (class, of_type) = if operator.starts_with("Numeric") {
+        (Class::Number, compare_numbers(text, text).is_some())
+    } else if operator.starts_with("Date") {
+        (Class::Date, compare_dates(text, text).is_some())
+    } else if operator == "IpAddress" {
+        (Class::Address, is_address(text))
+    } else if operator.starts_with("Arn") {
+        (Class::Arn, is_arn(text))
+    } else {
+        return None;
+    };
+    (!of_type).then_some(class)
+}
+
+/// Whether the request's value matches the policy's under an operator that is not negated.
+fn value_matches(
+    operator: &str,
+    text: &str,
+    value: &str,
+    variables: Option<Expand<'_>>,
+    readings: &Readings,
+) -> bool {
+    use std::cmp::Ordering::{Equal, Greater, Less};
+    let chars: Vec<char> = text.chars().collect();
+    let ordered = |order: Option<std::cmp::Ordering>, name: &str| match name {
+        "Equals" => order == Some(Equal),
+        "LessThan" => order == Some(Less),
+        "LessThanEquals" => matches!(order, Some(Less | Equal)),
+        "GreaterThan" => order == Some(Greater),
+        "GreaterThanEquals" => matches!(order, Some(Greater | Equal)),
+        other => panic!("{other}"),
+    };
+    match operator {
+        "StringEquals" => glob(&tokens(value, false, variables), &chars),
+        "StringLike" => glob(&tokens(value, true, variables), &chars),
+        "StringEqualsIgnoreCase" => {
+            let lower = |token| match token {
+                Token::Letter(c) => Token::Letter(c.to_lowercase().next().unwrap()),
+                Token::Value(Some(value)) => {
+                    let text: String = value.into_iter().collect();
+                    Token::Value(Some(text.to_lowercase().chars().collect()))
+                }
+                other => other,
+            };
+            let pattern: Vec<Token> = tokens(value, false, variables).into_iter().map(lower).collect();
+            let text: Vec<char> = text.to_lowercase().chars().collect();
+            glob(&pattern, &text)
+        }
+        "ArnEquals" | "ArnLike" if value == "*" => is_arn(text) || readings.star_is_any_text,
+        "ArnEquals" | "ArnLike" => same_arn(&tokens(value, true, variables), text),
+        "Bool" => text.to_lowercase() == value.to_lowercase(),
+        "BinaryEquals" => bytes_of_base64(text).is_some_and(|bytes| bytes_of_base64(value) == Some(bytes)),
+        "IpAddress" => address_in_range(text, value),
+        _ => {
+            if let Some(name) = operator.strip_prefix("Numeric") {
+                ordered(compare_numbers(text, value), name)
+            } else if let Some(name) = operator.strip_prefix("Date") {
+                ordered(compare_dates(text, value), name)
+            } else {
+                panic!("{operator}")
+            }
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! What AWS leaves open, and the ways in which it may be meant.
+
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use super::texts;
+use crate::support::choices::Choices;
+
+/// What a comparison without set operator makes of a key with several values (IAM User Guide, "Multivalued context keys":
+/// such a condition needs a set operator; what holds without one is not said).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lists {
+    /// It never holds.
+    Never,
+    /// It never holds, and its negation always does.
+    NeverEqual,
+    /// It holds when some value passes; its negation, when none does.
+    Some,
+}
+
+/// Operators that compare values of one type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    Number,
+    Date,
+    Address,
+    Arn,
+}
+
+/// How one world reads it all. A request is decided in one world, so both policies are read alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Readings {
+    pub lists: Lists,
+    /// Whether `ForAnyValue:…IfExists` holds when the key is absent.
+    pub any_if_exists: bool,
+    /// Whether a negated comparison holds for a text that is not of the operator's type, for each [`Class`].
+    pub negated: [bool; 4],
+    /// Whether `*` and `?` in the value of a variable are wildcards where the pattern may have some.
+    pub wildcards: bool,
+    /// Whether the names of roles in the ARNs of sessions are compared without case.
+    pub session_case: bool,
+    /// Whether statements without `Resource` are about anything.
+    pub attached: bool,
+    /// Whether a lone `*` under an ARN operator matches texts that are no ARNs.
+    pub star_is_any_text: bool,
+    pub sparing: Sparing,
+}
+
+/// Whom `NotPrincipal` spares when not everybody is listed whom the guide asks for ("AWS might validate the account first,
+/// then the role, and then the assumed-role user").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sparing {
+    /// The account is validated, so it must be listed.
+    pub account_first: bool,
+    /// The role of a session is validated, so it must be listed.
+    pub role_first: bool,
+    /// A role of which no session is listed stands for its sessions, and a user for its federated sessions.
+    pub parent_stands: bool,
+}
+
+impl Readings {
+    /// That of the crate's evaluator, which has to take one.
+    pub const EVALUATOR: Self = Self {
+        lists: Lists::Never,
+        any_if_exists: true,
+        negated: [true; 4],
+        wildcards: false,
+        session_case: false,
+        attached: true,
+        star_is_any_text: false,
+        sparing: Sparing {
+            account_first: true,
+            role_first: true,
+            parent_stands: false,
+        },
+    };
+
+    pub fn negated(&self, class: Class) -> bool {
+        self.negated[class as usize]
+    }
+
+    /// One of the worlds in which the documents may be read differently.
+    pub fn draw(c: &mut Choices<'_>, open: &Open) -> Self {
+        let mut readings = Self::EVALUATOR;
+        for (i, question) in QUESTIONS.iter().enumerate() {
+            if open.0[i] {
+                let ways = question.ways;
+                (question.set)(&mut readings, c.below(ways));
+            }
+        }
+        readings
+    }
+
+    /// All worlds in which the documents may be read differently.
+    pub fn all(open: &Open) -> Vec<Self> {
+        let mut all = vec![Self::EVALUATOR];
+        for (i, question) in QUESTIONS.iter().enumerate() {
+            if open.0[i] {
+                all = all
+                    .iter()
+                    .flat_map(|readings| {
+                        (0..question.ways).map(|way| {
+                            let mut readings = *readings;
+                            (question.set)(&mut readings, way);
+                            readings
+                        })
+                    })
+                    .collect();
+            }
+        }
+        all
+    }
+}
+
+/// One thing that AWS leaves open: in how many ways it may be read, and what may stand in a document for it to matter.
+struct Question {
+    ways: usize,
+    set: fn(&mut Readings, usize),
+    asked_by: fn(&Seen) -> bool,
+    /// The first way is what AWS says in general; the others are what some service may do.
+    documented: bool,
+}
+
+/// Whether to ask also what the engine does not hold under yet ("Open" in docs/assurance.md).
+pub fn open_ones() -> bool {
+    static ASKED: LazyLock<bool> = LazyLock::new(|| std::env::var_os("SOAK_OPEN").is_some());
+    *ASKED
+}
+
+const QUESTIONS: &[Question] = &[
+    Question {
+        ways: 2,
+        set: |r, way| r.lists = [Lists::Never, Lists::Some][way],
+        asked_by: |seen| seen.plain && seen.set,
+        documented: false,
+    },
+    Question {
+        ways: 2,
+        set: |r, way| {
+            if way == 1 {
+                r.lists = Lists::NeverEqual;
+            }
+        },
+        asked_by: |seen| seen.plain && seen.set && open_ones(),
+        documented: false,
+    },
+    Question {
+        ways: 2,
+        set: |r, way| r.any_if_exists = way == 0,
+        asked_by: |seen| seen.any_if_exists,
+        documented: false,
+    },
+    Question {
+        ways: 2,
+        set: |r, way| r.negated[Class::Number as usize] = way == 0,
+        asked_by: |seen| seen.negated[Class::Number as usize],
+        documented: false,
+    },
+    Question {
+        ways: 2,
+        set: |r, way| r.negated[Class::Date as usize] = way == 0,
+        asked_by: |seen| seen.negated[Class::Date as usize],
+        documented: false,
+    },
+    Question {
+        ways: 2,
+        set: |r, way| r.negated[Class::Address as usize] = way == 0,
+        asked_by: |seen| seen.negated[Class::Address as usize],
+        documented: false,
+    },
+    Question {
+        ways: 2,
+        set: |r, way| r.negated[Class::Arn as usize] = way == 0,
+        asked_by: |seen| seen.negated[Class::Arn as usize],
+        documented: false,
+    },
+    Question {
+        ways: 2,
+        set: |r, way| r.wildcards = way == 1,
+        asked_by: |seen| seen.variables && (!seen.variables_both_ways || open_ones()),
+        documented: false,
+    },
+    Question {
+        ways: 2,
+        set: |r, way| r.session_case = way == 1,
+        asked_by: |seen| seen.sessions,
+        documented: false,
+    },
+    Question {
+        ways: 2,
+        set: |r, way| r.attached = way == 0,
+        asked_by: |seen| seen.with_resource && seen.without_resource,
+        documented: true,
+    },
+    Question {
+        ways: 2,
+        set: |r, way| r.star_is_any_text = way == 1,
+        asked_by: |seen| seen.lone_star,
+        documented: true,
+    },
+    Question {
+        ways: 2,
+        set: |r, way| r.sparing.account_first = way == 0,
+        asked_by: |seen| seen.not_principal,
+        documented: false,
+    },
+    Question {
+        ways: 2,
+        set: |r, way| r.sparing.role_first = way == 0,
+        asked_by: |seen| seen.not_principal,
+        documented: false,
+    },
+    Question {
+        ways: 2,
+        set: |r, way| r.sparing.parent_stands = way == 1,
+        asked_by: |seen| seen.not_principal,
+        documented: false,
+    },
+];
+
+/// The questions that some documents ask.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Open([bool; QUESTIONS.len()]);
+
+/// What stands in the documents.
+#[derive(Default)]
+struct Seen {
+    plain: bool,
+    set: bool,
+    any_if_exists: bool,
+    negated: [bool; 4],
+    variables: bool,
+    /// A variable in a value that has no wildcards, and one in a value that may have some.
+    variables_both_ways: bool,
+    equals_variable: bool,
+    like_variable: bool,
+    sessions: bool,
+    not_principal: bool,
+    with_resource: bool,
+    without_resource: bool,
+    lone_star: bool,
+}
+
+impl Open {
+    /// The questions that the documents may ask of some request.
+    pub fn of<'a>(documents: impl IntoIterator<Item = &'a Value>) -> Self {
+        let mut seen = Seen::default();
+        for document in documents {
+            for statement in super::statements(document) {
+                seen.statement(statement);
+            }
+        }
+        let mut open = [false; QUESTIONS.len()];
+        for (open, question) in open.iter_mut().zip(QUESTIONS) {
+            *open = (question.asked_by)(&seen);
+        }
+        Self(open)
+    }
+
+    /// Without what AWS says in general.
+    pub fn undocumented(mut self) -> Self {
+        for (open, question) in self.0.iter_mut().zip(QUESTIONS) {
+            *open &= !question.documented;
+        }
+        self
+    }
+
+    /// In how many worlds the documents are read.
+    pub fn worlds(&self) -> usize {
+        let open = self.0.iter().zip(QUESTIONS).filter(|(open, _)| **open);
+        open.map(|(_, question)| question.ways).product()
+    }
+}
+
+impl Seen {
+    fn statement(&mut self, statement: &Value) {
+        self.not_principal |= statement.get("NotPrincipal").is_some();
+        let element = statement.get("Principal").or(statement.get("NotPrincipal"));
+        self.sessions |= element.is_some_and(|element| element.to_string().contains(":assumed-role/"));
+        let resource = statement.get("Resource").or(statement.get("NotResource"));
+        self.with_resource |= resource.is_some();
+        self.without_resource |= resource.is_none();
+        for name in ["Resource", "NotResource", "Condition"] {
+            let text = statement.get(name).map(Value::to_string).unwrap_or_default();
+            self.variables |= text.contains("${");
+        }
+        let conditions = statement.get("Condition").and_then(Value::as_object);
+        for (operator, keys) in conditions.into_iter().flatten() {
+            let of_keys = || keys.as_object().into_iter().flatten();
+            let star = of_keys()
+                .flat_map(|(_, list)| texts(list))
+                .any(|value| value == "*");
+            self.lone_star |= operator.contains("Arn") && star;
+            // Keys that the guide does not document may have several values.
+            self.set |= of_keys().any(|(key, _)| !key.to_lowercase().starts_with("aws:"));
+            if keys.to_string().contains("${") {
+                self.equals_variable |=
+                    operator.contains("StringEquals") || operator.contains("StringNotEquals");
+                self.like_variable |= operator.contains("Like") || operator.contains("Arn");
+            }
+            self.variables_both_ways = self.equals_variable && self.like_variable;
+            let (set, test) = operator.split_once(':').unwrap_or(("", operator));
+            self.set |= !set.is_empty();
+            self.plain |= set.is_empty() && test != "Null";
+            self.any_if_exists |= set == "ForAnyValue" && test.ends_with("IfExists");
+            for (class, start) in [
+                (Class::Number, "NumericNot"),
+                (Class::Date, "DateNot"),
+                (Class::Address, "NotIp"),
+                (Class::Arn, "ArnNot"),
+            ] {
+                self.negated[class as usize] |= test.starts_with(start);
+            }
+        }
+    }
+}
