@@ -115,12 +115,12 @@ fn wildcards_exceed_with_an_action_that_is_named_well() {
     );
     assert_eq!(
         witness.to_string(),
-        "s3:ListBucket on arn:aws:s3:::productionapp/a"
+        "s3:PutObjectAcl on arn:aws:s3:::productionapp/a"
     );
     let witness = exceeds(&allow(json!("iam:*"), json!("*")), &ceiling);
     assert_eq!(
         witness.to_string(),
-        "iam:CreateUser on arn:aws:iam::123456789012:role/any"
+        "iam:CreateUser on arn:aws:iam::123456789012:user/any"
     );
     let everything = exceeds(&allow(json!("*"), json!("*")), &ceiling);
     assert!(everything.action.contains(':'), "{everything}");

@@ -190,11 +190,124 @@ fn arns_have_the_parts_that_requests_have() {
         let (regional, owned) = match *service {
             "s3" => (false, false),
             "iam" => (false, true),
+            // An image of AWS's.
+            "ec2" => (true, false),
             _ => (true, true),
         };
         assert_eq!(region.is_empty(), !regional, "{witness}");
         assert_eq!(account.is_empty(), !owned, "{witness}");
         assert!(!regional || region.matches('-').count() == 2, "{witness}");
         assert!(!owned || account.len() == 12, "{witness}");
+    }
+}
+
+/// What the witness says of a statement's actions and resources, in a ceiling.
+#[track_caller]
+fn named(candidate: (Value, Value), ceiling: Value) -> String {
+    let (actions, resources) = candidate;
+    let wish = policy(json!({"Effect": "Allow", "Action": actions, "Resource": resources}));
+    exceeds(&wish, &policy(ceiling)).to_string()
+}
+
+#[test]
+fn witnesses_name_actions_that_exist_on_resources_that_they_take() {
+    let nothing = json!({"Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*"});
+    let all = |effect: &str, action: Value, resource: Value| json!({"Effect": effect, "Action": action, "Resource": resource});
+    let but = |deny: Value| json!([{"Effect": "Allow", "Action": "*", "Resource": "*"}, deny]);
+    for (actions, resources, ceiling, expected) in [
+        // A literal action on everything: the simplest type that it takes, or none.
+        (
+            json!("sqs:SendMessage"),
+            json!("*"),
+            nothing.clone(),
+            "sqs:SendMessage on arn:aws:sqs:us-east-1:123456789012:any",
+        ),
+        (
+            json!("ec2:DescribeInstances"),
+            json!("*"),
+            nothing.clone(),
+            "ec2:DescribeInstances on *",
+        ),
+        (
+            json!("iam:GetUser"),
+            json!("*"),
+            nothing.clone(),
+            "iam:GetUser on arn:aws:iam::123456789012:user/any",
+        ),
+        // Wildcards stand for an action that there is.
+        (
+            json!("guardduty:Get*"),
+            json!("*"),
+            nothing.clone(),
+            "guardduty:GetAdministratorAccount on *",
+        ),
+        (
+            json!("s3:*"),
+            json!("arn:aws:s3:::b"),
+            nothing.clone(),
+            "s3:ListBucket on arn:aws:s3:::b",
+        ),
+        (
+            json!("s3:*"),
+            json!("arn:aws:s3:::b/*"),
+            nothing.clone(),
+            "s3:GetObject on arn:aws:s3:::b/a",
+        ),
+        // Of several elements, a pair that fits.
+        (
+            json!(["s3:GetObject", "s3:ListBucket"]),
+            json!(["arn:aws:s3:::b", "arn:aws:s3:::b/*"]),
+            nothing.clone(),
+            "s3:GetObject on arn:aws:s3:::b/a",
+        ),
+        (
+            json!(["s3:GetObject", "s3:ListBucket"]),
+            json!(["arn:aws:s3:::b", "arn:aws:s3:::b/*"]),
+            all("Allow", json!("s3:GetObject"), json!("*")),
+            "s3:ListBucket on arn:aws:s3:::b",
+        ),
+        // What only the exact search finds.
+        (
+            json!("iam:*AccessKey*"),
+            json!("*"),
+            all(
+                "Allow",
+                json!([
+                    "iam:CreateAccessKey",
+                    "iam:DeleteAccessKey",
+                    "iam:ListAccessKeys",
+                    "iam:Update*"
+                ]),
+                json!("*"),
+            ),
+            "iam:GetAccessKeyLastUsed on arn:aws:iam::123456789012:user/any",
+        ),
+        (
+            json!("*"),
+            json!("*"),
+            json!({"Effect": "Allow", "NotAction": "kms:*", "Resource": "*"}),
+            "kms:Decrypt on arn:aws:kms:us-east-1:123456789012:key/any",
+        ),
+        (
+            json!("s3:*"),
+            json!("arn:aws:s3:::*"),
+            but(all("Deny", json!("s3:*Tagging"), json!("arn:aws:s3:::logs/*"))),
+            "s3:DeleteObjectTagging on arn:aws:s3:::logs/a",
+        ),
+        // What nobody has heard of is left as it is.
+        (
+            json!("s3:NoSuchThing"),
+            json!("arn:aws:s3:::b"),
+            nothing.clone(),
+            "s3:NoSuchThing on arn:aws:s3:::b",
+        ),
+        (
+            json!("nosuchservice:*"),
+            json!("*"),
+            nothing,
+            "nosuchservice:Any on arn:aws:nosuchservice:us-east-1:123456789012:any",
+        ),
+    ] {
+        assert_eq!(named((actions, resources), ceiling), expected);
     }
 }

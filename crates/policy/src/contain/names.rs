@@ -1,10 +1,14 @@
-//! Readable names for witnesses: well-known actions, and a plausible resource for each service.
+//! Readable names for witnesses: well-known actions, and a resource of a type that an action takes.
+
+use super::arns::{HEAD, parts_of};
+use crate::reference::Action;
 
 /// Well-known actions, the most telling first. Only a stock of examples: nothing is decided by it.
 pub(super) const ACTIONS: &[&str] = &[
     "s3:GetObject",
     "s3:PutObject",
     "s3:DeleteObject",
+    "s3:PutObjectAcl",
     "s3:ListBucket",
     "s3:ListAllMyBuckets",
     "s3:CreateBucket",
@@ -66,23 +70,21 @@ pub(super) const ACTIONS: &[&str] = &[
     "organizations:LeaveOrganization",
 ];
 
-/// Resources that an action of the service could be about; last `*`, what a request without a resource is about.
-pub(super) fn resources_of(service: &str) -> [String; 3] {
-    let usual = match service {
-        "s3" => "arn:aws:s3:::anybucket/a",
-        "iam" | "sts" => "arn:aws:iam::123456789012:role/any",
-        "dynamodb" => "arn:aws:dynamodb:us-east-1:123456789012:table/any",
-        "lambda" => "arn:aws:lambda:us-east-1:123456789012:function:any",
-        "ec2" => "arn:aws:ec2:us-east-1:123456789012:instance/i-0123456789abcdef0",
-        "kms" => "arn:aws:kms:us-east-1:123456789012:key/any",
-        "secretsmanager" => "arn:aws:secretsmanager:us-east-1:123456789012:secret:any",
-        _ => "",
-    };
-    let regional = format!("arn:aws:{service}:us-east-1:123456789012:any");
-    let usual = if usual.is_empty() {
-        regional.clone()
-    } else {
-        usual.to_owned()
-    };
-    [usual, regional, "*".to_owned()]
+/// What stands for a name.
+pub(super) const ANY: &str = "any";
+
+/// A resource that an action could be about: of the simplest type that it takes, `*` when it takes none, and something of
+/// its service when AWS's reference does not have it (`known`).
+pub(super) fn resource_of(action: &str, known: Option<Action>) -> String {
+    let [_, partition, _, region, account] = HEAD;
+    if let Some(known) = known {
+        let shapes = known.resource_types().flat_map(|of| &of.shapes);
+        return shapes.min_by_key(|shape| shape.size()).map_or_else(
+            || "*".to_owned(),
+            |shape| shape.instance(partition, region, account, ANY),
+        );
+    }
+    let service = action.split(':').next().unwrap_or_default();
+    let (region, account) = parts_of(service);
+    format!("arn:{partition}:{service}:{region}:{account}:{ANY}")
 }

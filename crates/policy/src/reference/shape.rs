@@ -64,6 +64,11 @@ impl Shape {
         service
     }
 
+    /// Letters of the form: the shorter, the simpler.
+    pub(crate) fn size(&self) -> usize {
+        self.text.len()
+    }
+
     /// As a pattern of a policy: `arn:*:s3:::*/*`. It takes somewhat more than the form: names without a slash become `*`.
     pub(crate) fn pattern(&self) -> String {
         self.text.replace('%', "*")

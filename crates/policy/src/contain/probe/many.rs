@@ -14,6 +14,7 @@ use crate::{
     document::{ActionElement, Document, Effect},
     elements::ActionText,
     evaluate::Context,
+    reference,
     work::Work,
 };
 
@@ -80,7 +81,7 @@ impl Probe<'_> {
     }
 
     /// Some of the actions that the ceiling and the candidate's Denys are written with: edges run along them.
-    fn written_actions(&self) -> Vec<String> {
+    pub(super) fn written_actions(&self) -> Vec<String> {
         let documents = self.documents.iter().copied().chain([self.ceiling]);
         let lists = documents
             .flat_map(Document::statements)
@@ -110,7 +111,6 @@ impl Probe<'_> {
             .items
             .get(question.resource)
             .filter(|_| !elements.negated);
-        let service = action.split(':').next().unwrap_or_default();
         let mut texts = Vec::new();
         let denied = deny
             .and_then(|deny| deny.resources.as_ref())
@@ -133,7 +133,10 @@ impl Probe<'_> {
                 for pattern in denied.iter().filter_map(ResourcePattern::arn).take(4) {
                     texts.extend(instance(pattern, context, HEAD, "a"));
                 }
-                texts.extend(names::resources_of(service));
+                texts.extend([
+                    names::resource_of(action, reference::action(action)),
+                    "*".to_owned(),
+                ]);
             }
         }
         // What the other statements are written with: just inside and outside of their edges.

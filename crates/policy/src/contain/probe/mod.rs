@@ -3,6 +3,7 @@
 mod first;
 mod found;
 mod many;
+mod naming;
 mod near;
 mod polish;
 
@@ -10,7 +11,11 @@ pub(in crate::contain) use first::first_look;
 
 use std::cell::OnceCell;
 
-use self::near::{near_actions, own_action, simple_context};
+use self::{
+    found::Found,
+    naming::Naming,
+    near::{near_actions, own_action, simple_context},
+};
 use super::{
     Witness,
     arns::{HEAD, instance},
@@ -26,6 +31,7 @@ use crate::{
     evaluate::{Context, Doubt, Outcome, Prepared, Request},
     positions::{VariableCase, World},
     principal::{Caller, Match},
+    reference,
     variable::Variable,
     work::Work,
 };
@@ -121,21 +127,27 @@ impl<'a> Probe<'a> {
             context,
         };
         for action in near_actions(own) {
+            let known = reference::action(&action);
             match &statement.resources {
                 None => {}
                 Some(elements) if elements.negated => return None,
                 Some(_) => match arn {
                     Some(arn) => request.resource = instance(arn, &request.context, HEAD, "a")?,
-                    None => {
-                        let service = action.split(':').next().unwrap_or_default();
-                        [request.resource, ..] = names::resources_of(service);
-                    }
+                    None => request.resource = names::resource_of(&action, known),
                 },
             }
             request.action = action;
             let found = self.with_callers(statement, 3, |caller, bounded| {
                 request.principal = caller;
-                Some(self.found(request.clone(), bounded, work)?.witness())
+                let mut found = self.found(request.clone(), bounded, work)?;
+                let mut work = Work::limited(POLISH);
+                let named = match (known, arn) {
+                    // Made for it.
+                    (Some(_), None) => Naming::Fits,
+                    (known, _) => Naming::on(known, &request.resource, &mut work),
+                };
+                self.name(&mut found, named, question, &mut work);
+                Some(found.witness())
             });
             if found.is_some() {
                 return found;
@@ -167,7 +179,7 @@ impl<'a> Probe<'a> {
                     let found = self.with_callers(statement, 4, |caller, bounded| {
                         request.principal = caller;
                         let mut found = self.found(request.clone(), bounded, work)?;
-                        self.polish(&mut found, &mut Work::limited(POLISH));
+                        self.present(&mut found, question);
                         Some(found.witness())
                     });
                     if found.is_some() {
@@ -233,9 +245,17 @@ impl<'a> Probe<'a> {
             if !self.fit(&mut found, &mut Work::limited(POLISH)) {
                 return None;
             }
-            self.polish(&mut found, &mut Work::limited(POLISH));
+            self.present(&mut found, question);
             Some(found.witness())
         })
+    }
+
+    /// Makes a request that exceeds read well.
+    fn present(&self, found: &mut Found, question: &Question) {
+        self.polish(found, &mut Work::limited(POLISH));
+        let mut work = Work::limited(POLISH);
+        let named = Naming::of(found.request(), &mut work);
+        self.name(found, named, question, &mut work);
     }
 
     /// A condition key the way some statement spells it.

@@ -15,6 +15,7 @@ use crate::{
     elements::ActionText,
     evaluate::Context,
     glob::{Pattern, Syntax},
+    reference::{self, Action},
     variable::Variable,
     work::Work,
 };
@@ -106,11 +107,17 @@ pub(super) fn near_actions(own: &str) -> impl Iterator<Item = String> {
         "service:Action",
     ];
     let any = any.into_iter().filter(move |_| everything).map(str::to_owned);
+    // What AWS's reference has for it, looked up when nobody well known exceeds.
+    let existing = std::iter::once_with(move || if wild { action_pattern(own, true) } else { None })
+        .flatten()
+        .flat_map(|pattern| reference::actions_matching(&pattern).take(3).collect::<Vec<_>>())
+        .map(Action::text);
     plain
         .then(|| own.to_owned())
         .into_iter()
         .chain(any)
         .chain(known.filter(stands_for).take(6).map(|known| (*known).to_owned()))
+        .chain(existing)
         .chain(std::iter::once_with(move || if wild { action_instance(own, "Any") } else { None }).flatten())
 }
 
