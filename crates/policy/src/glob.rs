@@ -281,6 +281,29 @@ impl Pattern {
         }
     }
 
+    /// The only variable of the pattern, and the text that it would have to stand for to match the same as `other`, which is
+    /// spelled out there. Only a guess; whoever uses it confirms.
+    pub(crate) fn stands_for(&self, other: &Self) -> Option<(&Variable, String)> {
+        let at = self
+            .tokens
+            .iter()
+            .position(|token| matches!(token, Token::Var(_)))?;
+        let (before, rest) = self.tokens.split_at_checked(at)?;
+        let ([Token::Var(id), after @ ..], [variable]) = (rest, self.variables.as_slice()) else {
+            return None;
+        };
+        let middle = other.tokens.strip_prefix(before)?.strip_suffix(after)?;
+        let text: Option<String> = middle
+            .iter()
+            .map(|token| match token {
+                Token::Char(c) => Some(*c),
+                _ => None,
+            })
+            .collect();
+        let text = text.filter(|text| *id == 0 && !text.is_empty())?;
+        Some((variable, text))
+    }
+
     /// A text that matches, with `run` for every `*` and `one` for every `?`; `None` when a variable has no value.
     pub(crate) fn instance(&self, context: &Context, run: &str, one: char) -> Option<String> {
         let mut text = String::with_capacity(self.tokens.len() + run.len());

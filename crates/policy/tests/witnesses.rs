@@ -311,3 +311,42 @@ fn witnesses_name_actions_that_exist_on_resources_that_they_take() {
         assert_eq!(named((actions, resources), ceiling), expected);
     }
 }
+
+#[test]
+fn a_variable_may_be_the_name_that_is_written_out() {
+    let own = policy(json!([
+        {"Effect": "Allow", "Action": "iam:GetUser", "Resource": "arn:aws:iam::*:user/${aws:username}"}
+    ]));
+    let lena = "arn:aws:iam::444455556666:user/Lena";
+    for ceiling in [
+        json!([{"Effect": "Allow", "Action": "iam:*", "NotResource": lena}]),
+        json!([
+            {"Effect": "Allow", "Action": "iam:*", "Resource": "*"},
+            {"Effect": "Deny", "Action": "iam:*", "Resource": lena},
+        ]),
+    ] {
+        let witness = exceeds(&own, &policy(ceiling));
+        assert_eq!(value(&witness, "aws:username"), "Lena");
+        assert_eq!(witness.resource, lena);
+    }
+}
+
+#[test]
+fn what_cannot_be_decided_names_the_keys_in_question() {
+    let candidate = policy(json!([{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]));
+    let ceiling = when(&[
+        json!({"NumericEquals": {"aws:PrincipalTag/Rank": "5"}}),
+        json!({"NumericNotEquals": {"aws:PrincipalTag/Rank": "5"}}),
+    ]);
+    let answer = deputy_policy::contains(&[&candidate], &ceiling);
+    let deputy_policy::Containment::Unknown(reason) = answer else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(reason.keys, ["aws:PrincipalTag/Rank"]);
+    assert!(
+        reason
+            .to_string()
+            .ends_with("(in question: aws:PrincipalTag/Rank)"),
+        "{reason}"
+    );
+}

@@ -83,6 +83,9 @@ pub struct UnknownReason {
     pub ceiling: Option<usize>,
     /// The construct, such as `s3:Get* on arn:aws:s3:::a/*`.
     pub construct: String,
+    /// The condition keys that the question looks at, as spelled, in conditions and as variables: what an undecided answer
+    /// depends on is among them. At most eight.
+    pub keys: Vec<String>,
 }
 
 impl fmt::Display for UnknownReason {
@@ -97,16 +100,16 @@ impl fmt::Display for UnknownReason {
             (UnknownKind::Budget, _) => {
                 f.write_str("stays within the ceiling: the policies take too much work to compare")
             }
-            (UnknownKind::Undecided, Some(deny)) => write!(
-                f,
-                "avoids what statement {deny} of the ceiling denies: that depends on a variable's value, on how keys are \
-                 related, or on what AWS does not define"
-            ),
-            (UnknownKind::Undecided, None) => {
-                f.write_str(
-                    "stays within the ceiling: that depends on a variable's value, on how keys are related, or on what AWS \
-                     does not define",
-                )
+            (UnknownKind::Undecided, deny) => {
+                match deny {
+                    Some(deny) => write!(f, "avoids what statement {deny} of the ceiling denies")?,
+                    None => f.write_str("stays within the ceiling")?,
+                }
+                f.write_str(": that depends on a variable's value, on how keys are related, or on what AWS does not define")?;
+                if self.keys.is_empty() {
+                    return Ok(());
+                }
+                write!(f, " (in question: {})", self.keys.join(", "))
             }
             (UnknownKind::Unverified, _) => f.write_str(
                 "stays within the ceiling: a proof was found that does not verify, which is a fault in Deputy; please \

@@ -9,11 +9,15 @@ use crate::{
     condition::atom::Atom,
     document::{Document, Effect},
     evaluate::Context,
+    glob::Pattern,
     variable::Variable,
     work::Work,
 };
 
 const MAX_KEYS: usize = 64;
+/// So many patterns are looked at for what a variable could stand for, and so many texts are kept.
+const MAX_PATTERNS: usize = 64;
+const MAX_LITERALS: usize = 4;
 const MAX_VARIATIONS: usize = 24;
 const MAX_VARIATIONS_OF_A_KEY: usize = 6;
 
@@ -33,6 +37,8 @@ struct Key<'a> {
     variable: bool,
     /// Values of the key are made from other keys.
     dependent: bool,
+    /// As a variable the key could stand for these: what is written where it stands in other patterns.
+    literals: Vec<String>,
 }
 
 /// Contexts in which all conditions of the statement (and of `deny`) hold, the most telling first.
@@ -117,9 +123,24 @@ fn by_key<'a>(
         .into_iter()
         .flatten()
         .filter_map(|s| s.resources.as_ref());
+    let documents = candidate.iter().copied().chain([ceiling]);
+    let others: Vec<&Pattern> = documents
+        .flat_map(|document| &document.compiled().statements)
+        .filter_map(|other| other.resources.as_ref())
+        .flat_map(|r| &r.items)
+        .filter_map(ResourcePattern::arn)
+        .map(|arn| &arn.rest)
+        .take(MAX_PATTERNS)
+        .collect();
     for arn in resources.flat_map(|r| &r.items).filter_map(ResourcePattern::arn) {
         for variable in arn.variables() {
             use_variable(&mut keys, variable);
+        }
+        for (variable, text) in others.iter().filter_map(|other| arn.rest.stands_for(other)) {
+            let key = keys.entry(&variable.key).or_default();
+            if key.literals.len() < MAX_LITERALS && !key.literals.contains(&text) {
+                key.literals.push(text);
+            }
         }
     }
     keys
@@ -145,7 +166,11 @@ impl Key<'_> {
             .copied()
             .collect();
         let mut ranked = Vec::new();
-        for choice in choices(&self.spelled.to_lowercase(), &all, base) {
+        let literals = self.literals.iter().map(|text| Some(vec![text.clone()]));
+        for choice in choices(&self.spelled.to_lowercase(), &all, base)
+            .into_iter()
+            .chain(literals)
+        {
             let length = choice.iter().flatten().map(String::len).sum();
             if !work.charge(length) {
                 break;

@@ -37,7 +37,7 @@ struct Grants<'a> {
 /// There is an answer before everything is proved.
 enum Stop {
     Exceeds(Box<Witness>),
-    Unknown(UnknownKind, Question),
+    Unknown(UnknownKind, Question, Vec<String>),
 }
 
 pub(super) fn contains<'a>(
@@ -80,12 +80,17 @@ pub(super) fn contains<'a>(
     match grants.prove(work) {
         Ok(()) if !work.exhausted() => Containment::Contained(grants.certificate),
         Err(Stop::Exceeds(witness)) => Containment::Exceeds(*witness),
-        Ok(()) => unknown(UnknownKind::Budget, None, first),
-        Err(Stop::Unknown(kind, question)) => unknown(kind, Some(&question), first),
+        Ok(()) => unknown(UnknownKind::Budget, None, Vec::new(), first),
+        Err(Stop::Unknown(kind, question, keys)) => unknown(kind, Some(&question), keys, first),
     }
 }
 
-fn unknown(kind: UnknownKind, question: Option<&Question>, candidate: &[&Document]) -> Containment {
+fn unknown(
+    kind: UnknownKind,
+    question: Option<&Question>,
+    keys: Vec<String>,
+    candidate: &[&Document],
+) -> Containment {
     Containment::Unknown(UnknownReason {
         kind,
         candidate: question.map_or((0, 0), |question| question.statement),
@@ -94,6 +99,7 @@ fn unknown(kind: UnknownKind, question: Option<&Question>, candidate: &[&Documen
             || "the policy".to_owned(),
             |question| question.describe(candidate),
         ),
+        keys,
     })
 }
 
@@ -252,7 +258,7 @@ impl<'a> Grants<'a> {
         };
         let question = question(allow, i, j, deny);
         if !work.step() {
-            return Err(Stop::Unknown(UnknownKind::Budget, question));
+            return Err(Stop::Unknown(UnknownKind::Budget, question, Vec::new()));
         }
         let (actions, resources) = (parts(allow.actions), parts(allow.resources));
         let (Some(action), Some(resource)) = (actions.get(i), resources.get(j)) else {
@@ -311,8 +317,9 @@ impl<'a> Grants<'a> {
         let arities = self.arities();
         let mut trees = Vec::new();
         let mut kind = None;
-        for combination in
-            combinations(&self.others).ok_or_else(|| Stop::Unknown(UnknownKind::Budget, question.clone()))?
+        let mut keys = Vec::new();
+        for combination in combinations(&self.others)
+            .ok_or_else(|| Stop::Unknown(UnknownKind::Budget, question.clone(), Vec::new()))?
         {
             let whole = |statement: &'a CompiledStatement| Piece {
                 statement,
@@ -348,7 +355,10 @@ impl<'a> Grants<'a> {
                     let nicer = self.probe.search(&question, &mut Work::limited(NICER));
                     return Err(Stop::Exceeds(Box::new(nicer.unwrap_or(witness))));
                 }
-                Answer::Open => kind = Some(UnknownKind::Undecided),
+                Answer::Open => {
+                    kind = Some(UnknownKind::Undecided);
+                    keys = self.probe.keys_in_question(&query);
+                }
                 Answer::Exhausted => {
                     kind = Some(UnknownKind::Budget);
                     break;
@@ -360,7 +370,7 @@ impl<'a> Grants<'a> {
         };
         match self.probe.search(&question, &mut Work::limited(LAST_TRY)) {
             Some(witness) => Err(Stop::Exceeds(Box::new(witness))),
-            None => Err(Stop::Unknown(kind, question)),
+            None => Err(Stop::Unknown(kind, question, keys)),
         }
     }
 

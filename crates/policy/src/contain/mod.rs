@@ -84,6 +84,7 @@ pub fn contains_within(layers: &[&[&Document]], ceiling: &Document, budget: Budg
             candidate: (0, 0),
             ceiling: None,
             construct: "the policy".to_owned(),
+            keys: Vec::new(),
         });
     }
     verified(
@@ -119,6 +120,7 @@ fn verified(answer: Containment, layers: &[&[&Document]], ceiling: &Document, bu
         candidate: (0, 0),
         ceiling: None,
         construct: "the policy".to_owned(),
+        keys: Vec::new(),
     })
 }
 

@@ -182,21 +182,24 @@ impl<'a> Query<'a> {
         &self.dimensions
     }
 
-    /// The cases of all variables; `None` when there are too many variables.
-    pub(crate) fn worlds(&self) -> Option<Vec<Vec<(String, VariableCase)>>> {
+    /// The keys that are used as variables, lower case.
+    pub(crate) fn variables(&self) -> BTreeSet<&str> {
         let mut variables: BTreeSet<&str> = BTreeSet::new();
         for piece in self.pieces() {
-            let resources = piece
-                .statement
-                .resources
-                .iter()
-                .flat_map(|r| piece.resources.items(r));
-            let of_resources = resources
-                .filter_map(ResourcePattern::arn)
-                .flat_map(ArnPattern::variables);
+            let resources = piece.statement.resources.iter();
+            let arns = resources
+                .flat_map(|r| piece.resources.items(r))
+                .filter_map(ResourcePattern::arn);
+            let of_resources = arns.flat_map(ArnPattern::variables);
             let of_values = piece.statement.atoms.iter().flat_map(Atom::variables);
             variables.extend(of_resources.chain(of_values).map(|v: &Variable| v.key.as_str()));
         }
+        variables
+    }
+
+    /// The cases of all variables; `None` when there are too many variables.
+    pub(crate) fn worlds(&self) -> Option<Vec<Vec<(String, VariableCase)>>> {
+        let variables = self.variables();
         if variables.len() > MAX_VARIABLES {
             return None;
         }

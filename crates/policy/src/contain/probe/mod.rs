@@ -9,7 +9,7 @@ mod polish;
 
 pub(in crate::contain) use first::first_look;
 
-use std::cell::OnceCell;
+use std::{cell::OnceCell, collections::BTreeSet};
 
 use self::{
     found::Found,
@@ -22,7 +22,7 @@ use super::{
     callers::{Subject, subjects},
     contexts::contexts,
     names,
-    query::{Dimension, Part},
+    query::{Dimension, Part, Query},
     solve,
 };
 use crate::{
@@ -256,6 +256,19 @@ impl<'a> Probe<'a> {
         let mut work = Work::limited(POLISH);
         let named = Naming::of(found.request(), &mut work);
         self.name(found, named, question, &mut work);
+    }
+
+    /// The condition keys that a question looks at, at most eight, as spelled.
+    pub(in crate::contain) fn keys_in_question(&self, query: &Query<'_>) -> Vec<String> {
+        let of_conditions = query.dimensions().iter().filter_map(|dimension| match dimension {
+            Dimension::Key(key) => Some(key.as_str()),
+            _ => None,
+        });
+        let keys: BTreeSet<&str> = query.variables().into_iter().chain(of_conditions).collect();
+        let spelled = keys
+            .into_iter()
+            .map(|key| self.spelled(key).chars().take(128).collect());
+        spelled.take(8).collect()
     }
 
     /// A condition key the way some statement spells it.
