@@ -332,6 +332,32 @@ fn a_variable_may_be_the_name_that_is_written_out() {
 }
 
 #[test]
+fn a_variable_stands_for_nothing_that_its_key_cannot_be() {
+    for (variable, never, perhaps) in [
+        ("aws:SourceIp", "secret", "10.0.0.7"),
+        ("aws:CurrentTime", "secret", "2030-01-01"),
+        ("aws:PrincipalAccount", "secret", "444455556666"),
+        ("aws:RequestedRegion", "secret", "eu-west-1"),
+        ("aws:username", "a/b", "Lena"),
+    ] {
+        let candidate = policy(json!({"Effect": "Allow", "Action": "s3:GetObject",
+            "Resource": format!("arn:aws:s3:::b/${{{variable}}}")}));
+        let but = |name: &str| {
+            policy(json!([
+                {"Effect": "Allow", "Action": "s3:*", "Resource": "*"},
+                {"Effect": "Deny", "Action": "s3:*", "Resource": format!("arn:aws:s3:::b/{name}")},
+            ]))
+        };
+        let answer = contains(&[&candidate], &but(never));
+        assert!(
+            !matches!(answer, Containment::Exceeds(_)),
+            "{variable}: {answer:?}"
+        );
+        assert_eq!(value(&exceeds(&candidate, &but(perhaps)), variable), perhaps);
+    }
+}
+
+#[test]
 fn what_cannot_be_decided_names_the_keys_in_question() {
     let candidate = policy(json!([{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]));
     let ceiling = when(&[

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::values::{Choice, choices, holding};
+use super::{
+    forms::Form,
+    values::{Choice, choices, holding},
+};
 use crate::{
     arn::ResourcePattern,
     compiled::CompiledStatement,
@@ -166,11 +169,11 @@ impl Key<'_> {
             .copied()
             .collect();
         let mut ranked = Vec::new();
-        let literals = self.literals.iter().map(|text| Some(vec![text.clone()]));
-        for choice in choices(&self.spelled.to_lowercase(), &all, base)
-            .into_iter()
-            .chain(literals)
-        {
+        let name = self.spelled.to_lowercase();
+        let form = Form::of(&name);
+        let literals = self.literals.iter().filter(|text| form.has(text));
+        let literals = literals.map(|text| Some(vec![text.clone()]));
+        for choice in choices(&name, &all, base).into_iter().chain(literals) {
             let length = choice.iter().flatten().map(String::len).sum();
             if !work.charge(length) {
                 break;
