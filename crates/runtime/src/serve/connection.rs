@@ -32,7 +32,7 @@ use super::activity::{Activity, Cut};
 use super::io::Observed;
 use super::turns::Turns;
 use super::{Accepted, Limits};
-use crate::contain::{Panicked, contained};
+use crate::contain::{Panicked, attempt, contained};
 use crate::shutdown::Shutdown;
 
 /// How often a peer of HTTP/2 is asked whether it is alive, and how long it may take.
@@ -74,16 +74,25 @@ impl Connection {
         }
     }
 
-    /// Waiting for the client costs nothing; computing takes a turn.
+    /// Waiting for the client costs nothing; computing takes a turn, and a thread on which it holds up nothing else: the
+    /// requests of others are answered meanwhile, and whoever comes is seen before whose turn it is is decided.
     async fn handshake<S>(&self, stream: S, tls: Arc<ServerConfig>) -> std::io::Result<TlsStream<S>>
     where
-        S: AsyncRead + AsyncWrite + Unpin,
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
         let turn = self.turns.take(self.peer.ip()).await;
-        let accepting = hello.into_stream(tls);
-        drop(turn);
-        accepting.await
+        let compute = move || {
+            let accepting = attempt(|| hello.into_stream(tls));
+            drop(turn);
+            accepting
+        };
+        let computed = tokio::task::spawn_blocking(compute).await;
+        computed
+            .ok()
+            .and_then(Result::ok)
+            .ok_or_else(|| std::io::Error::other("a fault in the handshake"))?
+            .await
     }
 
     /// The protocol is decided by ALPN alone: sniffing it would wait for the client's first bytes.

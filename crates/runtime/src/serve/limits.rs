@@ -89,7 +89,7 @@ impl Endpoint {
             },
             // Agents send one request in a while. Where addresses are translated, those of a node share one.
             Self::Broker => Limits {
-                connections: 4096,
+                connections: 2048,
                 connections_per_peer: 256,
                 handshake: seconds(5),
                 unaccepted: Some(seconds(5)),
@@ -222,8 +222,8 @@ mod tests {
     #[test]
     fn a_process_with_few_files_takes_fewer_connections() {
         for (files, connections, per_peer) in [
-            (u64::MAX, 4096, 256),
-            (65_536, 4096, 256),
+            (u64::MAX, 2048, 256),
+            (65_536, 2048, 256),
             (1024, 768, 192),
             (256, 16, 4),
             (0, 16, 4),
