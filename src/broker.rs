@@ -37,7 +37,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Started {
         client,
         shutdown,
-        readiness,
+        health,
         metrics,
         ..
     } = start(&arguments.common, "broker").await?;
@@ -51,7 +51,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
         bundle: arguments.bundle.clone(),
         allow_instance_metadata: arguments.aws.allow_instance_metadata,
     };
-    deputy_broker::run(config, client, shutdown, readiness, metrics)
+    deputy_broker::run(config, client, shutdown, health.readiness, metrics)
         .await
         .map_err(Failure::process)
 }

@@ -33,11 +33,11 @@ pub async fn controller(arguments: &Arguments) -> Result<(), Failure> {
     let Started {
         client,
         shutdown,
-        readiness,
+        health,
         metrics,
         ..
     } = started;
-    run_controller(config, client, shutdown, readiness, metrics)
+    run_controller(config, client, shutdown, health, metrics)
         .await
         .map_err(Failure::process)
 }
@@ -48,11 +48,11 @@ pub async fn limits(arguments: &Arguments) -> Result<(), Failure> {
     let Started {
         client,
         shutdown,
-        readiness,
+        health,
         metrics,
         ..
     } = started;
-    run_limits(config, client, shutdown, readiness, metrics)
+    run_limits(config, client, shutdown, health, metrics)
         .await
         .map_err(Failure::process)
 }

@@ -45,7 +45,7 @@ pub struct Aws {
 pub struct Started {
     pub client: kube::Client,
     pub shutdown: Shutdown,
-    pub readiness: health::Readiness,
+    pub health: health::Health,
     pub metrics: Metrics,
     pub identity: String,
 }
@@ -59,7 +59,6 @@ pub async fn start(common: &Common, mode: &'static str) -> Result<Started, Failu
     client::install_crypto_provider().map_err(Failure::process)?;
     let shutdown =
         Shutdown::from_signals(Duration::from_secs(common.drain_seconds)).map_err(Failure::process)?;
-    let readiness = health::Readiness::with_shutdown(shutdown.clone());
     let metrics = Metrics::new(mode);
     metrics.register_count(
         "policy_unverified_certificates",
@@ -70,7 +69,7 @@ pub async fn start(common: &Common, mode: &'static str) -> Result<Started, Failu
         .await
         .map_err(Failure::process)?;
     let health = health::Health {
-        readiness: readiness.clone(),
+        readiness: health::Readiness::with_shutdown(shutdown.clone()),
         liveness: health::Liveness::new(),
     };
     health.liveness.watch_runtime();
@@ -81,14 +80,14 @@ pub async fn start(common: &Common, mode: &'static str) -> Result<Started, Failu
     let listener = serve::bind(common.admin_address)
         .await
         .map_err(Failure::process)?;
-    let admin = health::serve_admin(listener, health, metrics.clone(), shutdown.clone());
+    let admin = health::serve_admin(listener, health.clone(), metrics.clone(), shutdown.clone());
     tokio::spawn(admin);
     tracing::info!(mode, cluster = %common.cluster_name, version = env!("CARGO_PKG_VERSION"), files, "started");
     let identity = common.pod_name.clone().unwrap_or_else(lease::default_identity);
     Ok(Started {
         client,
         shutdown,
-        readiness,
+        health,
         metrics,
         identity,
     })

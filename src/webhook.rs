@@ -49,7 +49,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
     let Started {
         client,
         shutdown,
-        readiness,
+        health,
         metrics,
         ..
     } = start(&arguments.common, "webhook").await?;
@@ -66,7 +66,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
         broker_bundle: arguments.broker_bundle.clone(),
         extra_sans: arguments.extra_sans.clone(),
     };
-    deputy_admission::run(config, client, shutdown, readiness, metrics)
+    deputy_admission::run(config, client, shutdown, health.readiness, metrics)
         .await
         .map_err(Failure::process)
 }

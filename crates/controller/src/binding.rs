@@ -12,6 +12,7 @@ use deputy_delegation::{
     model::{Binding, ObjectId},
     naming,
 };
+use deputy_index::World;
 use jiff::Timestamp;
 
 use crate::{
@@ -34,6 +35,23 @@ struct Standing {
     shadowed: bool,
 }
 
+fn standing(world: &World, binding: &Binding) -> Standing {
+    let role = ObjectId {
+        namespace: binding.id.namespace.clone(),
+        name: binding.role.clone(),
+    };
+    let is_default = |subject| {
+        let default = world.default_binding(&binding.id.namespace, subject);
+        default.is_none_or(|d| d.binding.id == binding.id)
+    };
+    Standing {
+        role_ready: world
+            .role(&role)
+            .is_some_and(|r| r.state.ready && r.state.observed_generation == r.meta.generation),
+        shadowed: !binding.subjects.iter().any(is_default),
+    }
+}
+
 impl BindingController {
     /// A controller in `ctx`.
     #[must_use]
@@ -54,22 +72,27 @@ impl BindingController {
             return Ok(Next::OnChange);
         }
         let parsed = objects::parse::<AWSRoleBinding, _>(&object, convert::parse_binding);
-        let decision = match &parsed {
-            Ok(binding) => self.ctx.world.decide_binding_with(binding),
-            Err(violations) => Decision::Refused(violations.clone()),
+        let parsed = parsed.map(Arc::new);
+        let (decision, standing) = match &parsed {
+            Ok(binding) => {
+                let binding = Arc::clone(binding);
+                let decide =
+                    move |world: &World| (world.decide_binding_with(&binding), standing(world, &binding));
+                self.ctx.decide(decide).await?
+            }
+            Err(violations) => {
+                let nowhere = Standing {
+                    role_ready: false,
+                    shadowed: false,
+                };
+                (Decision::Refused(violations.clone()), nowhere)
+            }
         };
         let old: AWSRoleBindingStatus = objects::status_of(&object);
         let mut new = old.clone();
         if let Ok(binding) = &parsed {
             new.role_arn = self.role_arn(binding).or(new.role_arn);
         }
-        let standing = parsed.as_ref().map_or(
-            Standing {
-                role_ready: false,
-                shadowed: false,
-            },
-            |b| self.standing(b),
-        );
         write(
             &mut new,
             &decision,
@@ -92,24 +115,6 @@ impl BindingController {
             }
         }
         Ok(Next::OnChange)
-    }
-
-    fn standing(&self, binding: &Binding) -> Standing {
-        let world = &self.ctx.world;
-        let role = ObjectId {
-            namespace: binding.id.namespace.clone(),
-            name: binding.role.clone(),
-        };
-        let is_default = |subject| {
-            let default = world.default_binding(&binding.id.namespace, subject);
-            default.is_none_or(|d| d.binding.id == binding.id)
-        };
-        Standing {
-            role_ready: world
-                .role(&role)
-                .is_some_and(|r| r.state.ready && r.state.observed_generation == r.meta.generation),
-            shadowed: !binding.subjects.iter().any(is_default),
-        }
     }
 
     fn role_arn(&self, binding: &Binding) -> Option<String> {

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use deputy_aws::Clients;
 use deputy_delegation::ClusterName;
 use deputy_index::World;
-use deputy_runtime::lease::Leadership;
+use deputy_runtime::{
+    contain::{Panicked, attempt},
+    lease::Leadership,
+};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
@@ -14,7 +17,9 @@ use kube::{
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
 
-use crate::metrics::ControllerMetrics;
+use tokio::sync::Semaphore;
+
+use crate::{error::Error, metrics::ControllerMetrics, progress::Progress};
 
 /// Shared by the controllers of a process. Only *dereference*, *apply* and *status* use the clients.
 pub struct Context {
@@ -32,6 +37,10 @@ pub struct Context {
     pub metrics: ControllerMetrics,
     /// Writes events.
     pub recorder: Recorder,
+    /// Leave to compute decisions, for as many at a time as there are processors.
+    pub deciding: Arc<Semaphore>,
+    /// Whether decisions come to an end.
+    pub decisions: Progress,
 }
 
 impl Context {
@@ -45,6 +54,36 @@ impl Context {
                 instance,
             },
         )
+    }
+
+    /// As many decisions at a time as there are processors.
+    #[must_use]
+    pub fn processors() -> Arc<Semaphore> {
+        let count = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Arc::new(Semaphore::new(count))
+    }
+
+    /// Decides something about the world on a thread where computing holds nobody up: the Lease is renewed and probes are
+    /// answered meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Fault`] when the decision panicked.
+    pub async fn decide<T: Send + 'static>(
+        &self,
+        decide: impl FnOnce(&World) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        // The semaphore is never closed.
+        let permit = Arc::clone(&self.deciding).acquire_owned().await.ok();
+        let (world, begun) = (Arc::clone(&self.world), self.decisions.begin());
+        let task = tokio::task::spawn_blocking(move || {
+            let decided = attempt(|| decide(&world));
+            drop((permit, begun));
+            decided
+        });
+        match task.await {
+            Ok(Ok(decided)) => Ok(decided),
+            Ok(Err(Panicked)) | Err(_) => Err(Error::Fault),
+        }
     }
 
     /// The time by this machine's clock: for conditions only.

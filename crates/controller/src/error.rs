@@ -12,6 +12,9 @@ pub enum Error {
     /// This process holds the Lease no more, or not long enough for another call.
     #[error("the Lease has too little time left for a call to AWS")]
     NotLeader,
+    /// A panic; its place is in the log.
+    #[error("a fault in this program; its log says where")]
+    Fault,
 }
 
 impl Error {
@@ -23,6 +26,7 @@ impl Error {
             Self::Kube(_) => "api-server",
             Self::Name(_) => "name",
             Self::NotLeader => "not-leader",
+            Self::Fault => "fault",
         }
     }
 }

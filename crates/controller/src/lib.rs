@@ -13,6 +13,7 @@ mod limit;
 mod metrics;
 mod objects;
 mod process;
+mod progress;
 mod queue;
 mod role;
 mod verified;

@@ -6,7 +6,7 @@ use deputy_aws::{AmbientOptions, Clients};
 use deputy_delegation::{ClusterName, ObjectName, model::ObjectId};
 use deputy_index::{Dirty, Subscription, WatchError, Watched, World, watch};
 use deputy_runtime::{
-    health::Readiness,
+    health::Health,
     lease::{LeaseConfig, LeaseError, LeaseTask, campaign},
     metrics::Metrics,
     shutdown::Shutdown,
@@ -20,6 +20,7 @@ use crate::{
     context::Context,
     limit::{LimitController, sweep_for_ever},
     metrics::ControllerMetrics,
+    progress::Progress,
     queue::Queue,
     role::RoleController,
     work,
@@ -51,6 +52,9 @@ pub enum ProcessError {
     /// The Lease can't be renewed: somebody else may hold it.
     #[error("the Lease: {0}")]
     Lease(#[from] LeaseError),
+    /// There is work, and nothing gets done.
+    #[error("{0}")]
+    Stuck(String),
     /// It can't follow the cluster any more.
     #[error("watching ended: {0}")]
     Watch(String),
@@ -62,13 +66,14 @@ struct Process {
     changes: Subscription,
     lease: LeaseTask,
     watches: JoinHandle<WatchError>,
+    health: Health,
 }
 
 fn start(
     config: &ProcessConfig,
     name: &'static str,
     client: Client,
-    readiness: &Readiness,
+    health: Health,
     metrics: &Metrics,
 ) -> Process {
     let counters = ControllerMetrics::register(metrics);
@@ -89,9 +94,11 @@ fn start(
         leadership,
         metrics: counters,
         recorder: Context::recorder(client.clone(), name, Some(config.identity.clone())),
+        deciding: Context::processors(),
+        decisions: Progress::new("decisions"),
     });
     let known = world.clone();
-    readiness.check("world", move || {
+    health.readiness.check("world", move || {
         known.current(&Watched::KINDS).map_err(|stale| stale.to_string())
     });
     let known = world.clone();
@@ -102,6 +109,7 @@ fn start(
         changes,
         lease,
         watches,
+        health,
     }
 }
 
@@ -113,13 +121,14 @@ pub async fn run_controller(
     config: ProcessConfig,
     client: Client,
     shutdown: Shutdown,
-    readiness: Readiness,
+    health: Health,
     metrics: Metrics,
 ) -> Result<(), ProcessError> {
-    let process = start(&config, "deputy-controller", client, &readiness, &metrics);
+    let process = start(&config, "deputy-controller", client, health, &metrics);
     let ctx = process.ctx.clone();
     let (accounts, roles, bindings): (Queue<ObjectName>, Queue<ObjectId>, Queue<ObjectId>) =
         Default::default();
+    let [of_accounts, of_roles, of_bindings] = ["AWSAccount", "AWSRole", "AWSRoleBinding"].map(Progress::new);
     let work = {
         let (account, role, binding) = (
             Arc::new(AccountController::new(ctx.clone())),
@@ -129,27 +138,29 @@ pub async fn run_controller(
         let account = work::reconcile(account, |c, k| async move { c.reconcile(&k).await });
         let role = work::reconcile(role, |c, k| async move { c.reconcile(&k).await });
         let binding = work::reconcile(binding, |c, k| async move { c.reconcile(&k).await });
+        let run = (ctx.clone(), shutdown.clone());
         let (accounts, roles, bindings) = (accounts.clone(), roles.clone(), bindings.clone());
-        let (ctx, shutdown) = (ctx.clone(), shutdown.clone());
+        let progress = (of_accounts.clone(), of_roles.clone(), of_bindings.clone());
         async move {
+            let (ctx, stop) = run;
             tokio::join!(
-                work::run("AWSAccount", accounts, &ctx, &shutdown, 2, account),
-                work::run("AWSRole", roles, &ctx, &shutdown, WORKERS, role),
-                work::run("AWSRoleBinding", bindings, &ctx, &shutdown, WORKERS, binding),
+                work::run(progress.0, accounts, ctx.clone(), stop.clone(), 2, account),
+                work::run(progress.1, roles, ctx.clone(), stop.clone(), WORKERS, role),
+                work::run(progress.2, bindings, ctx, stop, WORKERS, binding),
             );
         }
     };
-    let gauge = || {
-        ctx.metrics.waiting("AWSAccount", accounts.depth());
-        ctx.metrics.waiting("AWSRole", roles.depth());
-        ctx.metrics.waiting("AWSRoleBinding", bindings.depth());
-    };
+    let waiting = [
+        (of_accounts, depth_of(&accounts)),
+        (of_roles, depth_of(&roles)),
+        (of_bindings, depth_of(&bindings)),
+    ];
     let route = |dirty: Dirty, news: News| {
         dirty.accounts.into_iter().for_each(|k| news.put(&accounts, k));
         dirty.roles.into_iter().for_each(|k| news.put(&roles, k));
         dirty.bindings.into_iter().for_each(|k| news.put(&bindings, k));
     };
-    supervise(process, shutdown, work, gauge, route).await
+    supervise(process, shutdown, work, waiting.into(), route).await
 }
 
 /// Runs `deputy limits` until it is told to stop.
@@ -160,26 +171,28 @@ pub async fn run_limits(
     config: ProcessConfig,
     client: Client,
     shutdown: Shutdown,
-    readiness: Readiness,
+    health: Health,
     metrics: Metrics,
 ) -> Result<(), ProcessError> {
-    let process = start(&config, "deputy-limits", client, &readiness, &metrics);
+    let process = start(&config, "deputy-limits", client, health, &metrics);
     let ctx = process.ctx.clone();
     let limits: Queue<ObjectName> = Queue::default();
+    let of_limits = Progress::new("DelegationLimit");
     let (changed, gone) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let work = {
         let controller = Arc::new(LimitController::new(ctx.clone()));
         let reconcile = work::reconcile(controller, |c, k| async move { c.reconcile(&k).await });
         let (limits, changed, gone) = (limits.clone(), changed.clone(), gone.clone());
+        let progress = of_limits.clone();
         let (ctx, shutdown) = (ctx.clone(), shutdown.clone());
         async move {
             tokio::join!(
-                work::run("DelegationLimit", limits, &ctx, &shutdown, 2, reconcile),
+                work::run(progress, limits, ctx.clone(), shutdown.clone(), 2, reconcile),
                 sweep_for_ever(&ctx, &shutdown, &changed, &gone)
             );
         }
     };
-    let gauge = || ctx.metrics.waiting("DelegationLimit", limits.depth());
+    let waiting = vec![(of_limits, depth_of(&limits))];
     let route = |dirty: Dirty, news: News| {
         changed.notify_one();
         if dirty.limits.iter().any(|name| ctx.world.limit(name).is_none()) {
@@ -187,7 +200,7 @@ pub async fn run_limits(
         }
         dirty.limits.into_iter().for_each(|k| news.put(&limits, k));
     };
-    supervise(process, shutdown, work, gauge, route).await
+    supervise(process, shutdown, work, waiting, route).await
 }
 
 /// Whether what is routed has changed, or is what was there when the process began.
@@ -206,6 +219,14 @@ impl News {
     }
 }
 
+/// How many keys wait in a queue.
+type Depth = Box<dyn Fn() -> usize + Send>;
+
+fn depth_of<K: Clone + Eq + Hash + Send + 'static>(queue: &Queue<K>) -> Depth {
+    let queue = queue.clone();
+    Box::new(move || queue.depth())
+}
+
 /// Routes changes into queues and lets the workers work, until the process is told to stop or loses its Lease.
 ///
 /// Told to stop, the workers finish what they have in hand, and only then the Lease is given up: a call to AWS that is
@@ -214,7 +235,7 @@ async fn supervise(
     process: Process,
     shutdown: Shutdown,
     work: impl Future<Output = ()>,
-    gauge: impl Fn(),
+    waiting: Vec<(Progress, Depth)>,
     route: impl Fn(Dirty, News),
 ) -> Result<(), ProcessError> {
     let Process {
@@ -222,7 +243,14 @@ async fn supervise(
         changes,
         mut lease,
         mut watches,
+        health,
     } = process;
+    let mut watched: Vec<Progress> = waiting.iter().map(|(progress, _)| progress.clone()).collect();
+    watched.push(ctx.decisions.clone());
+    for progress in watched.clone() {
+        let name = format!("progress/{}", progress.what());
+        health.liveness.register(name, move || progress.check());
+    }
     let routing = async {
         // Half of the world is no ground for decisions.
         ctx.world.synced(&Watched::KINDS).await;
@@ -238,7 +266,17 @@ async fn supervise(
         loop {
             ticker.tick().await;
             ctx.metrics.leader(ctx.leadership.is_leader());
-            gauge();
+            let should_work = ctx.leadership.is_leader() && ctx.world.current(&Watched::KINDS).is_ok();
+            for (progress, depth) in &waiting {
+                let depth = depth();
+                ctx.metrics.waiting(progress.what(), depth);
+                progress.look(depth, should_work);
+            }
+            ctx.decisions.look(0, true);
+            // Whoever is stuck gives the Lease up: the other replica may not be.
+            if let Some(stuck) = watched.iter().find_map(|p| p.check().err()) {
+                break ProcessError::Stuck(stuck);
+            }
         }
     };
     let too_long = async {
@@ -248,7 +286,7 @@ async fn supervise(
     let outcome = tokio::select! {
         () = work => Ok(()),
         () = routing => Ok(()),
-        () = measuring => Ok(()),
+        stuck = measuring => Err(stuck),
         () = too_long => Ok(()),
         error = lease.failed() => Err(ProcessError::Lease(error)),
         ended = &mut watches => Err(ProcessError::Watch(match ended {

@@ -3,12 +3,17 @@
 use std::{fmt, future::Future, hash::Hash, sync::Arc, time::Duration};
 
 use deputy_index::Watched;
-use deputy_runtime::shutdown::Shutdown;
+use deputy_runtime::{
+    contain::{Panicked, contained},
+    shutdown::Shutdown,
+};
 use futures::future::BoxFuture;
+use tokio::task::JoinSet;
 
 use crate::{
     context::Context,
     error::Error,
+    progress::Progress,
     queue::{Next, Queue},
 };
 
@@ -30,59 +35,100 @@ where
 }
 
 /// Works on the queue with `workers` tasks until the process drains; what is in hand then is finished. A panic in a
-/// reconciliation would end the process: none is caught.
+/// reconciliation ends that one: an object that brings it about must not keep all others from being looked at.
 pub async fn run<K>(
-    kind: &'static str,
+    progress: Progress,
     queue: Queue<K>,
-    ctx: &Context,
-    shutdown: &Shutdown,
+    ctx: Arc<Context>,
+    shutdown: Shutdown,
     workers: usize,
     reconcile: Reconcile<K>,
 ) where
     K: Clone + Eq + Hash + fmt::Display + Send + Sync + 'static,
 {
-    let worker = || async {
+    // Each a task of its own: what one computes holds up no other, and not the Lease.
+    let mut tasks = JoinSet::new();
+    for _ in 0..workers {
+        let worker = Worker {
+            kind: progress.what(),
+            progress: progress.clone(),
+            queue: queue.clone(),
+            ctx: Arc::clone(&ctx),
+            reconcile: Arc::clone(&reconcile),
+        };
+        let shutdown = shutdown.clone();
+        tasks.spawn(async move { worker.run(&shutdown).await });
+    }
+    while tasks.join_next().await.is_some() {}
+}
+
+struct Worker<K> {
+    kind: &'static str,
+    progress: Progress,
+    queue: Queue<K>,
+    ctx: Arc<Context>,
+    reconcile: Reconcile<K>,
+}
+
+impl<K: Clone + Eq + Hash + fmt::Display> Worker<K> {
+    async fn run(&self, shutdown: &Shutdown) {
         loop {
-            // Whoever leads works; what this process knows is for the day it does.
-            let next = async {
-                ctx.leadership.wait_until_leader().await;
-                ctx.world.until_current(&Watched::KINDS).await;
-                queue.take().await
-            };
             let key = tokio::select! {
-                key = next => key,
+                key = self.take() => key,
                 () = shutdown.draining() => return,
             };
             // It may have waited long for a key.
-            if let Err(stale) = ctx.world.current(&Watched::KINDS) {
-                tracing::warn!(kind, %key, %stale, "not reconciled");
-                ctx.metrics.reconciled(kind, "stale");
-                queue.put_back(key);
+            if let Err(stale) = self.ctx.world.current(&Watched::KINDS) {
+                tracing::warn!(kind = self.kind, %key, %stale, "not reconciled");
+                self.ctx.metrics.reconciled(self.kind, "stale");
+                self.queue.put_back(key);
                 continue;
             }
-            let next = match tokio::time::timeout(LONGEST, reconcile(key.clone())).await {
-                Ok(Ok(next)) => {
-                    let outcome = if next == Next::Retry { "waiting" } else { "done" };
-                    ctx.metrics.reconciled(kind, outcome);
-                    next
-                }
-                Ok(Err(error)) => {
-                    ctx.metrics.reconciled(kind, error.category());
-                    if matches!(error.category(), "conflict" | "not-leader") {
-                        tracing::debug!(kind, %key, %error, "again");
-                    } else {
-                        tracing::warn!(kind, %key, %error, "not reconciled");
-                    }
-                    Next::Retry
-                }
-                Err(_) => {
-                    ctx.metrics.reconciled(kind, "timeout");
-                    tracing::warn!(kind, %key, seconds = LONGEST.as_secs(), "not reconciled in time");
-                    Next::Retry
-                }
-            };
-            queue.done(key, next);
+            let begun = self.progress.begin();
+            let next = self.reconcile(&key).await;
+            drop(begun);
+            self.queue.done(key, next);
         }
-    };
-    futures::future::join_all((0..workers).map(|_| worker())).await;
+    }
+
+    /// Whoever leads works; what this process knows is for the day it does.
+    async fn take(&self) -> K {
+        self.ctx.leadership.wait_until_leader().await;
+        self.ctx.world.until_current(&Watched::KINDS).await;
+        self.queue.take().await
+    }
+
+    async fn reconcile(&self, key: &K) -> Next {
+        let kind = self.kind;
+        let work = contained((self.reconcile)(key.clone()));
+        match tokio::time::timeout(LONGEST, work).await {
+            Ok(Ok(Ok(next))) => {
+                let outcome = if next == Next::Retry { "waiting" } else { "done" };
+                self.ctx.metrics.reconciled(kind, outcome);
+                next
+            }
+            Ok(Ok(Err(error))) => self.failed(key, &error),
+            Ok(Err(Panicked)) => self.failed(key, &Error::Fault),
+            Err(_) => {
+                self.ctx.metrics.reconciled(kind, "timeout");
+                tracing::warn!(kind, %key, seconds = LONGEST.as_secs(), "not reconciled in time");
+                Next::Retry
+            }
+        }
+    }
+
+    fn failed(&self, key: &K, error: &Error) -> Next {
+        let kind = self.kind;
+        self.ctx.metrics.reconciled(kind, error.category());
+        if matches!(error.category(), "conflict" | "not-leader") {
+            tracing::debug!(kind, %key, %error, "again");
+        } else {
+            tracing::warn!(kind, %key, %error, "not reconciled");
+        }
+        Next::Retry
+    }
 }
+
+#[cfg(test)]
+#[path = "work_tests.rs"]
+mod tests;

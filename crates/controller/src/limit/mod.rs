@@ -120,10 +120,10 @@ impl LimitController {
         }
         let old: DelegationLimitStatus = objects::status_of(&object);
         let mut new = old.clone();
-        let parsed = objects::parse::<DelegationLimit, _>(&object, convert::parse_limit);
+        let parsed = objects::parse::<DelegationLimit, _>(&object, convert::parse_limit).map(Arc::new);
         let trouble = match &parsed {
             Err(violations) => vec![Trouble::invalid(violations)],
-            Ok(limit) => match ceiling::check_limit(&self.ctx.cluster, limit).as_slice() {
+            Ok(limit) => match self.violations(limit).await?.as_slice() {
                 [] => {
                     let found = self.boundaries(limit, &old).await?;
                     new.boundaries = found.there;
@@ -134,7 +134,8 @@ impl LimitController {
         };
         new.observed_generation = object.metadata.generation;
         if let Ok(limit) = &parsed {
-            new.grants = counts(&self.ctx.world, &limit.name);
+            let name = limit.name.clone();
+            new.grants = self.ctx.decide(move |world| counts(world, &name)).await?;
         }
         let changed = set_ready(&mut new, &trouble, object.metadata.generation, self.ctx.now());
         if objects::write_status(&api, &object, &old, &new).await? && changed {
@@ -145,6 +146,13 @@ impl LimitController {
         } else {
             Next::After(DRIFT_INTERVAL)
         })
+    }
+
+    async fn violations(&self, limit: &Arc<Limit>) -> Result<Vec<Violation>, Error> {
+        let (cluster, limit) = (self.ctx.cluster.clone(), Arc::clone(limit));
+        self.ctx
+            .decide(move |_| ceiling::check_limit(&cluster, &limit))
+            .await
     }
 
     async fn announce(&self, object: &DynamicObject, status: &DelegationLimitStatus) {

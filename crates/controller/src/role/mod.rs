@@ -17,7 +17,7 @@ use deputy_delegation::{
     model::{Account, Limit, LimitEntry, ObjectId, Role},
     naming,
 };
-use deputy_index::Entry;
+use deputy_index::{Entry, World};
 use kube::{Api, api::DynamicObject};
 use parking_lot::Mutex;
 
@@ -87,6 +87,15 @@ impl Outcome {
     }
 }
 
+/// Whether any binding of the role is accepted. What is remembered of a binding counts as long as nothing it rests on
+/// has changed.
+fn is_bound(world: &World, id: &ObjectId) -> bool {
+    world.bindings_of_role(id).iter().any(|b| {
+        let decided = world.decide_binding(&b.id);
+        decided.is_some_and(|d| d.decision.is_accepted())
+    })
+}
+
 impl RoleController {
     /// A controller in `ctx`.
     #[must_use]
@@ -123,7 +132,11 @@ impl RoleController {
         let parsed = objects::parse::<AWSRole, _>(&subject.object, convert::parse_role);
         let (role, decision) = match parsed {
             Ok(role) => {
-                let decision = self.ctx.world.decide_role_with(&role);
+                let decide = move |world: &World| {
+                    let decision = world.decide_role_with(&role);
+                    (role, decision)
+                };
+                let (role, decision) = self.ctx.decide(decide).await?;
                 (Some(role), decision)
             }
             Err(violations) => (None, Decision::Refused(violations)),
@@ -161,7 +174,8 @@ impl RoleController {
         decision: &Decision,
     ) -> Result<Option<Outcome>, Error> {
         let ours = Ownership::of(&self.ctx.cluster, account, &subject.id, &subject.uid);
-        let bound = self.is_bound(&subject.id);
+        let id = subject.id.clone();
+        let bound = self.ctx.decide(move |world| is_bound(world, &id)).await?;
         // What it was before it could not be read any more must still be made unusable.
         let target = role.map_or(Target::Suspend, |role| {
             let limit = self.boundary_of(decision);
@@ -261,15 +275,6 @@ impl RoleController {
         let progress = of_stopped(ours.name.as_str(), stopped).ok_or(Error::NotLeader)?;
         tracing::warn!(role = %subject.id, ?stopped, "not as it should be");
         Ok(Outcome::of(progress))
-    }
-
-    /// Whether any binding of the role is accepted.
-    fn is_bound(&self, id: &ObjectId) -> bool {
-        let world = &self.ctx.world;
-        world
-            .bindings_of_role(id)
-            .iter()
-            .any(|b| world.decide_binding_with(b).is_accepted())
     }
 
     /// The limit whose boundary the role carries, with what its status says is in AWS.

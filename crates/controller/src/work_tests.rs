@@ -1,0 +1,194 @@
+use std::{
+    convert::Infallible,
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+};
+
+use deputy_aws::{AmbientOptions, Clients};
+use deputy_delegation::ClusterName;
+use deputy_index::World;
+use deputy_runtime::{
+    lease::{LeaseConfig, LeaseTask, campaign},
+    metrics::Metrics,
+};
+use http_body_util::{BodyExt as _, Full};
+use kube::{Client, client::Body};
+use parking_lot::Mutex;
+
+use super::*;
+use crate::metrics::ControllerMetrics;
+
+/// An API server that has nothing but takes whatever is written: the Lease is ours.
+fn client() -> Client {
+    let answer = |request: http::Request<Body>| async move {
+        let (head, body) = request.into_parts();
+        let (status, text) = if head.method == http::Method::GET {
+            let status =
+                r#"{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}"#;
+            (404, status.into())
+        } else {
+            (200, body.collect().await.unwrap().to_bytes())
+        };
+        let response = http::Response::builder()
+            .status(status)
+            .body(Full::new(text))
+            .unwrap();
+        Ok::<_, Infallible>(response)
+    };
+    Client::new(tower::service_fn(answer), "default")
+}
+
+struct Rig {
+    ctx: Arc<Context>,
+    shutdown: Shutdown,
+    queue: Queue<usize>,
+    done: Arc<AtomicUsize>,
+    /// Renewed until it is dropped.
+    _lease: LeaseTask,
+}
+
+impl Rig {
+    async fn new() -> Self {
+        let world = Arc::new(World::new(ClusterName::new("demo").unwrap()));
+        for kind in Watched::KINDS {
+            world.reset(kind, []);
+        }
+        let lease = LeaseConfig::new("deputy".to_owned(), "deputy-controller", "pod-0".to_owned());
+        let (leadership, lease) = campaign(client(), lease);
+        let ctx = Context {
+            cluster: ClusterName::new("demo").unwrap(),
+            client: client(),
+            aws: Arc::new(Clients::new(AmbientOptions::default())),
+            world,
+            leadership,
+            metrics: ControllerMetrics::register(&Metrics::new("controller")),
+            recorder: Context::recorder(client(), "deputy-controller", None),
+            deciding: Context::processors(),
+            decisions: Progress::new("decisions"),
+        };
+        ctx.leadership.wait_until_leader().await;
+        Self {
+            ctx: Arc::new(ctx),
+            shutdown: Shutdown::manual(),
+            queue: Queue::default(),
+            done: Arc::default(),
+            _lease: lease,
+        }
+    }
+
+    /// Works with two workers; `work` runs before a key counts as done.
+    fn work<F>(&self, work: impl Fn(usize) -> F + Send + Sync + 'static) -> Progress
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let done = Arc::clone(&self.done);
+        let reconcile: Reconcile<usize> = Arc::new(move |key| {
+            let (work, done) = (work(key), Arc::clone(&done));
+            Box::pin(async move {
+                work.await;
+                done.fetch_add(1, Ordering::SeqCst);
+                Ok(Next::OnChange)
+            })
+        });
+        let progress = Progress::new("AWSRole");
+        let (ctx, queue, shutdown) = (Arc::clone(&self.ctx), self.queue.clone(), self.shutdown.clone());
+        tokio::spawn(run(progress.clone(), queue, ctx, shutdown, 2, reconcile));
+        progress
+    }
+
+    async fn until_done(&self, count: usize) {
+        while self.done.load(Ordering::SeqCst) < count {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// As it was, all workers were one task: the first to compute for ever held up all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn a_reconciliation_that_holds_its_thread_holds_up_no_other() {
+    let rig = Rig::new().await;
+    let (hold, held) = mpsc::channel::<()>();
+    let held = Arc::new(Mutex::new(held));
+    rig.work(move |key| {
+        let held = Arc::clone(&held);
+        async move {
+            if key == 0 {
+                held.lock().recv().ok();
+            }
+        }
+    });
+    for key in 0..50 {
+        rig.queue.add(key);
+    }
+    rig.until_done(49).await;
+    assert!(rig.ctx.leadership.is_leader());
+    drop(hold);
+    rig.until_done(50).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_brings_about_a_panic_keeps_no_other_from_being_looked_at() {
+    let rig = Rig::new().await;
+    rig.work(|key| async move {
+        assert_ne!(key, 3, "a fault");
+    });
+    for key in 0..10 {
+        rig.queue.add(key);
+    }
+    rig.until_done(9).await;
+    // It is tried again, with pauses.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    rig.queue.add(20);
+    rig.until_done(10).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_reconciled_on_a_world_that_is_old() {
+    let rig = Rig::new().await;
+    rig.work(|_| async {});
+    rig.queue.add(1);
+    rig.until_done(1).await;
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    // The workers wait for keys already.
+    rig.queue.add(2);
+    rig.queue.add(3);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(rig.done.load(Ordering::SeqCst), 1);
+    assert_eq!(rig.queue.depth(), 2, "they are not lost");
+    for kind in Watched::KINDS {
+        rig.ctx.world.reset(kind, []);
+    }
+    rig.until_done(3).await;
+}
+
+#[tokio::test]
+async fn a_decision_that_takes_long_holds_up_nothing_but_itself() {
+    let rig = Rig::new().await;
+    let (release, released) = mpsc::channel::<()>();
+    let ctx = Arc::clone(&rig.ctx);
+    let deciding = tokio::spawn(async move { ctx.decide(move |_| released.recv().is_err()).await });
+    // On the one thread there is, everything else goes on.
+    rig.work(|_| async {});
+    rig.queue.add(1);
+    rig.until_done(1).await;
+    assert!(!deciding.is_finished());
+    drop(release);
+    assert!(deciding.await.unwrap().unwrap());
+    let fault = rig.ctx.decide(|_| -> () { panic!("a fault") }).await;
+    assert_eq!(fault.unwrap_err().category(), "fault");
+}
+
+#[tokio::test(start_paused = true)]
+async fn reconciliations_that_never_end_are_told_and_their_deadline_ends_them() {
+    let rig = Rig::new().await;
+    let progress = rig.work(|_| std::future::pending());
+    for kind in Watched::KINDS {
+        rig.ctx.world.reset(kind, []);
+    }
+    rig.queue.add(1);
+    tokio::time::sleep(LONGEST + Duration::from_secs(1)).await;
+    progress.look(rig.queue.depth(), true);
+    assert_eq!(progress.check(), Ok(()), "it was ended, and is tried again");
+}
