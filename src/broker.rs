@@ -6,6 +6,7 @@ use clap::Args;
 use deputy_broker::BrokerConfig;
 
 use crate::{
+    cluster::Duty,
     exit::Failure,
     process::{Aws, Common, Started, start},
 };
@@ -40,7 +41,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
         health,
         metrics,
         ..
-    } = start(&arguments.common, "broker").await?;
+    } = start(&arguments.common, "broker", Duty::Reads).await?;
     let config = BrokerConfig {
         cluster: arguments.common.cluster_name.clone(),
         namespace: arguments.common.namespace.clone(),

@@ -4,6 +4,7 @@ use clap::Args;
 use deputy_controller::{ProcessConfig, run_controller, run_limits};
 
 use crate::{
+    cluster::Duty,
     exit::Failure,
     process::{Aws, Common, Started, start},
 };
@@ -28,7 +29,7 @@ impl Arguments {
 }
 
 pub async fn controller(arguments: &Arguments) -> Result<(), Failure> {
-    let started = start(&arguments.common, "controller").await?;
+    let started = start(&arguments.common, "controller", Duty::Remembers).await?;
     let config = arguments.config(&started);
     let Started {
         client,
@@ -43,7 +44,7 @@ pub async fn controller(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 pub async fn limits(arguments: &Arguments) -> Result<(), Failure> {
-    let started = start(&arguments.common, "limits").await?;
+    let started = start(&arguments.common, "limits", Duty::Waits).await?;
     let config = arguments.config(&started);
     let Started {
         client,

@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod broker;
+mod cluster;
 mod controllers;
 mod crds;
 mod exit;

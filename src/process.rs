@@ -8,7 +8,10 @@ use deputy_runtime::{
     client, contain, health, lease, metrics::Metrics, process, serve, shutdown::Shutdown, telemetry,
 };
 
-use crate::exit::{Answer, Failure, Outcome};
+use crate::{
+    cluster::{Cluster, Duty},
+    exit::{Answer, Failure, Outcome},
+};
 
 /// Flags of every process. The chart sets them by environment.
 #[derive(Debug, Args)]
@@ -19,6 +22,9 @@ pub struct Common {
     /// The namespace this process runs in
     #[arg(long, env = "POD_NAMESPACE", default_value = "deputy-system")]
     pub namespace: String,
+    /// The ConfigMap in which the cluster remembers its name towards AWS
+    #[arg(long, env = "DEPUTY_CLUSTER_CONFIG_MAP", default_value = "deputy-cluster")]
+    pub cluster_config_map: String,
     /// The name of this pod; made up where there is none
     #[arg(long, env = "POD_NAME")]
     pub pod_name: Option<String>,
@@ -51,7 +57,7 @@ pub struct Started {
 }
 
 /// Begins a process of this `mode`.
-pub async fn start(common: &Common, mode: &'static str) -> Result<Started, Failure> {
+pub async fn start(common: &Common, mode: &'static str, duty: Duty) -> Result<Started, Failure> {
     telemetry::init().map_err(Failure::process)?;
     contain::install();
     process::forbid_dumps().map_err(Failure::process)?;
@@ -83,6 +89,15 @@ pub async fn start(common: &Common, mode: &'static str) -> Result<Started, Failu
     let admin = health::serve_admin(listener, health.clone(), metrics.clone(), shutdown.clone());
     tokio::spawn(admin);
     tracing::info!(mode, cluster = %common.cluster_name, version = env!("CARGO_PKG_VERSION"), files, "started");
+    let cluster = Cluster {
+        client: client.clone(),
+        namespace: &common.namespace,
+        config_map: &common.cluster_config_map,
+        name: &common.cluster_name,
+        duty,
+    };
+    let ready = health.readiness.register("cluster-name");
+    cluster.admit(&ready, &shutdown).await.map_err(Failure::process)?;
     let identity = common.pod_name.clone().unwrap_or_else(lease::default_identity);
     Ok(Started {
         client,

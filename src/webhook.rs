@@ -7,6 +7,7 @@ use deputy_admission::WebhookConfig;
 use deputy_delegation::NamespaceName;
 
 use crate::{
+    cluster::Duty,
     exit::Failure,
     process::{Common, Started, start},
 };
@@ -52,7 +53,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
         health,
         metrics,
         ..
-    } = start(&arguments.common, "webhook").await?;
+    } = start(&arguments.common, "webhook", Duty::Reads).await?;
     let config = WebhookConfig {
         listen: arguments.listen,
         cluster: arguments.common.cluster_name.clone(),

@@ -155,3 +155,36 @@ fn chart() -> String {
         .map(|e| fs::read_to_string(e.unwrap().path()).unwrap())
         .collect()
 }
+
+/// Helm and the processes take the same cluster names.
+#[test]
+fn the_chart_takes_the_cluster_names_that_the_processes_take() {
+    let schema = fs::read_to_string(root().join("charts/deputy/values.schema.json")).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    let rule = &schema["properties"]["clusterName"];
+    let longest = usize::try_from(rule["maxLength"].as_u64().unwrap()).unwrap();
+    assert_eq!(rule["minLength"], 1);
+    // A lower-case DNS label, as below.
+    assert_eq!(rule["pattern"], "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$");
+    let takes = |name: &str| deputy_delegation::ClusterName::new(name).is_ok();
+    assert!(
+        takes(&"a".repeat(longest)) && !takes(&"a".repeat(longest + 1)),
+        "{longest}"
+    );
+    for (name, expected) in [
+        ("a", true),
+        ("1", true),
+        ("a-1", true),
+        ("a--b", true),
+        ("", false),
+        ("-a", false),
+        ("a-", false),
+        ("A", false),
+        ("a.b", false),
+        ("a_b", false),
+        ("a/b", false),
+        ("ä", false),
+    ] {
+        assert_eq!(takes(name), expected, "{name:?}");
+    }
+}

@@ -10,6 +10,7 @@ from rig.aws import Credentials, policy
 from rig.cluster import service_account_user
 from rig.deputy import NAMESPACE
 from rig.freezer import Freezer
+from rig.ports import free_port
 from rig.proc import wait_until
 
 from .scenario import API, LIST, READ, binding, document, limit
@@ -268,3 +269,27 @@ def test_of_two_controllers_one_writes_and_the_other_takes_over(scenario, team):
     team.role("four", READ)
     assert writers(mark) == {first.access_key_id}
     scenario.iam().delete_access_key(UserName="deputy-provisioner", AccessKeyId=second.access_key_id)
+
+
+def test_a_process_that_is_started_with_another_cluster_name_does_not_begin(scenario, team):
+    team.granted("uploader", READ)
+    roles = scenario.roles_in_aws()
+    remembered = scenario.admin.get(f"/api/v1/namespaces/{NAMESPACE}/configmaps/deputy-cluster")
+    assert remembered["data"] == {"clusterName": scenario.deputy.cluster_name}
+    for name in ("controller", "limits", "broker", "webhook"):
+        # The other replica, as in a rollout: the right ones go on.
+        more = {"DEPUTY_CLUSTER_NAME": "renamed", "DEPUTY_LISTEN": f"127.0.0.1:{free_port()}"}
+        process = scenario.deputy.start_process(name, wait=False, replica="-renamed", **more)
+
+        def says(name: str = name) -> str:
+            return (scenario.deputy.unready(f"{name}-renamed") or {}).get("cluster-name", "")
+
+        try:
+            said = wait_until(lambda: "was started with clusterName" in says() and says(), "it says why", 20)  # noqa: B023
+            assert f"{len(roles)} IAM roles of AWSRoles" in said and 'Start it with clusterName "demo"' in said
+        finally:
+            process.stop()
+            del scenario.deputy.processes[f"{name}-renamed"]
+    assert scenario.roles_in_aws() == roles
+    team.pod()
+    team.wait_answer(200)
