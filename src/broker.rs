@@ -35,6 +35,7 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let proxy = Aws::proxy()?;
     let Started {
         client,
         shutdown,
@@ -51,6 +52,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
         ca_secret: arguments.ca_secret.clone(),
         bundle: arguments.bundle.clone(),
         allow_instance_metadata: arguments.aws.allow_instance_metadata,
+        proxy,
     };
     deputy_broker::run(config, client, shutdown, health.readiness, metrics)
         .await

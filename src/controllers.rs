@@ -1,6 +1,7 @@
 //! `deputy controller` and `deputy limits`
 
 use clap::Args;
+use deputy_aws::Proxy;
 use deputy_controller::{ProcessConfig, run_controller, run_limits};
 
 use crate::{
@@ -18,19 +19,21 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    fn config(&self, started: &Started) -> ProcessConfig {
+    fn config(&self, started: &Started, proxy: Option<Proxy>) -> ProcessConfig {
         ProcessConfig {
             cluster: self.common.cluster_name.clone(),
             namespace: self.common.namespace.clone(),
             identity: started.identity.clone(),
             allow_instance_metadata: self.aws.allow_instance_metadata,
+            proxy,
         }
     }
 }
 
 pub async fn controller(arguments: &Arguments) -> Result<(), Failure> {
+    let proxy = Aws::proxy()?;
     let started = start(&arguments.common, "controller", Duty::Remembers).await?;
-    let config = arguments.config(&started);
+    let config = arguments.config(&started, proxy);
     let Started {
         client,
         shutdown,
@@ -44,8 +47,9 @@ pub async fn controller(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 pub async fn limits(arguments: &Arguments) -> Result<(), Failure> {
+    let proxy = Aws::proxy()?;
     let started = start(&arguments.common, "limits", Duty::Waits).await?;
-    let config = arguments.config(&started);
+    let config = arguments.config(&started, proxy);
     let Started {
         client,
         shutdown,

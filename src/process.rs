@@ -3,6 +3,7 @@
 use std::{future::Future, net::SocketAddr, time::Duration};
 
 use clap::Args;
+use deputy_aws::Proxy;
 use deputy_delegation::ClusterName;
 use deputy_runtime::{
     client, contain, health, lease, metrics::Metrics, process, serve, shutdown::Shutdown, telemetry,
@@ -45,6 +46,14 @@ pub struct Aws {
     /// Use the node's own AWS identity (instance metadata) where there is no other. Every pod of the node may have it too
     #[arg(long, env = "DEPUTY_ALLOW_INSTANCE_METADATA")]
     pub allow_instance_metadata: bool,
+}
+
+impl Aws {
+    /// The proxy of the environment. It is for AWS alone.
+    pub fn proxy() -> Result<Option<Proxy>, Failure> {
+        Proxy::from_variables(|name| std::env::var(name).ok())
+            .map_err(|error| Failure::input(error.to_string()))
+    }
 }
 
 /// A process that has begun.

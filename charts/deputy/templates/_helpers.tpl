@@ -45,7 +45,7 @@ app.kubernetes.io/component: {{ .name }}
 
 {{/*
 ServiceAccount, Deployment and PodDisruptionBudget of one component.
-Arguments: root, name, values, env (a list), port (TLS; optional).
+Arguments: root, name, values, env (a list), port (TLS; optional), aws (whether it calls AWS; optional).
 */}}
 {{- define "deputy.workload" -}}
 {{- $root := .root }}
@@ -126,6 +126,13 @@ spec:
             {{- if .port }}
             - name: DEPUTY_LISTEN
               value: "[::]:{{ .port }}"
+            {{- end }}
+            {{- if and .aws $root.Values.proxy.httpsProxy }}
+            # For calls to AWS alone.
+            - name: HTTPS_PROXY
+              value: {{ $root.Values.proxy.httpsProxy | quote }}
+            - name: NO_PROXY
+              value: {{ $root.Values.proxy.noProxy | quote }}
             {{- end }}
             {{- range .env }}
             - name: {{ .name }}

@@ -12,10 +12,6 @@ use aws_config::{
 };
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_async::{rt::sleep::TokioSleep, time::SystemTimeSource};
-use aws_smithy_http_client::{
-    Builder,
-    tls::{Provider, rustls_provider::CryptoMode},
-};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use deputy_delegation::{
     model::{Account, AssumeRole, Endpoints},
@@ -26,6 +22,7 @@ use crate::{
     budget::{BudgetSettings, CallBudget},
     identity::{self, AssumedIdentity},
     observe::{CallObserver, IgnoreCalls},
+    proxy::{Proxy, http_client},
     sdk::{Caller, IamClients, SdkPolicies, SdkRoles, SdkSts},
     traits::{Policies, Roles, Sts},
 };
@@ -86,6 +83,8 @@ pub struct AmbientOptions {
     pub budget: BudgetSettings,
     /// Who hears of every call.
     pub observer: Arc<dyn CallObserver>,
+    /// The proxy through which AWS is reached; directly without one.
+    pub proxy: Option<Proxy>,
 }
 
 impl Default for AmbientOptions {
@@ -97,6 +96,7 @@ impl Default for AmbientOptions {
             sts_attempts: 2,
             budget: BudgetSettings::default(),
             observer: Arc::new(IgnoreCalls),
+            proxy: None,
         }
     }
 }
@@ -143,10 +143,8 @@ impl Clients {
     #[must_use]
     pub fn new(options: AmbientOptions) -> Self {
         Self {
+            http: http_client(options.proxy.clone()),
             options,
-            http: Builder::new()
-                .tls_provider(Provider::Rustls(CryptoMode::Ring))
-                .build_https(),
             ambient: None,
             budgets: Mutex::default(),
             roles: Mutex::default(),

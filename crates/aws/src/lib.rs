@@ -15,6 +15,7 @@ mod identity;
 #[cfg(any(test, feature = "test-support"))]
 pub mod model;
 mod observe;
+mod proxy;
 mod sdk;
 mod traits;
 
@@ -22,6 +23,7 @@ pub use budget::{BudgetSettings, CallBudget};
 pub use clients::{AmbientOptions, Clients, Timeouts};
 pub use error::{AwsError, ErrorClass};
 pub use observe::{CallObserver, CallReport, IgnoreCalls};
+pub use proxy::{Proxy, ProxyError};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use traits::{
     CallerIdentity, Credentials, ListedPolicy, ListedRole, NewPolicy, ObservedPolicy, Policies,

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use deputy_aws::{AmbientOptions, Clients, Timeouts};
+use deputy_aws::{AmbientOptions, Clients, Proxy, Timeouts};
 use deputy_delegation::ClusterName;
 use deputy_index::{Watched, World, watch};
 use deputy_runtime::{
@@ -41,6 +41,8 @@ pub struct BrokerConfig {
     pub bundle: String,
     /// Whether the identity of the node may be used towards AWS.
     pub allow_instance_metadata: bool,
+    /// The proxy through which AWS is reached.
+    pub proxy: Option<Proxy>,
 }
 
 /// Why the broker has to end.
@@ -96,6 +98,7 @@ pub async fn run(
     let counters = BrokerMetrics::register(&metrics);
     let options = AmbientOptions {
         allow_instance_metadata: config.allow_instance_metadata,
+        proxy: config.proxy.clone(),
         observer: Arc::new(counters.clone()),
         // The caller hears "try again" after a second; the call itself may take longer, and its answer is kept.
         timeouts: Timeouts {

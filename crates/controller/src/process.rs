@@ -2,7 +2,7 @@
 
 use std::{hash::Hash, sync::Arc, time::Duration};
 
-use deputy_aws::{AmbientOptions, Clients};
+use deputy_aws::{AmbientOptions, Clients, Proxy};
 use deputy_delegation::{ClusterName, ObjectName, model::ObjectId};
 use deputy_index::{Dirty, Subscription, WatchError, Watched, World, watch};
 use deputy_runtime::{
@@ -44,6 +44,8 @@ pub struct ProcessConfig {
     pub identity: String,
     /// Whether the identity of the node may be used towards AWS.
     pub allow_instance_metadata: bool,
+    /// The proxy through which AWS is reached.
+    pub proxy: Option<Proxy>,
 }
 
 /// Why a process has to end.
@@ -79,6 +81,7 @@ fn start(
     let counters = ControllerMetrics::register(metrics);
     let options = AmbientOptions {
         allow_instance_metadata: config.allow_instance_metadata,
+        proxy: config.proxy.clone(),
         observer: counters.observer(),
         ..AmbientOptions::default()
     };
