@@ -100,34 +100,25 @@ impl ArnPattern {
             && self.rest.matches(rest, context, work)
     }
 
-    /// Whether everything in `other` is in `self`, whatever the values of variables are; `true` is certain.
+    /// Whether everything in `other` is in `self`, if what variables of the first five parts stand for stays in its part;
+    /// `true` is certain then.
     pub(crate) fn includes(&self, other: &Self, work: &mut Work) -> bool {
-        // Of what may leave its part only the same is included.
-        let includes = |a: &Pattern, b: &Pattern, work: &mut Work| {
-            if leaves_its_part(a) || leaves_its_part(b) {
-                a == b
-            } else {
-                a.includes(b, work)
-            }
-        };
         (self.lone_star || !other.lone_star)
             && self
                 .head
                 .iter()
                 .zip(&other.head)
-                .all(|(a, b)| includes(a, b, work))
+                .all(|(a, b)| a.includes(b, work))
             && self.rest.includes(&other.rest, work)
     }
 
-    /// Whether something may be in both; `false` is certain.
+    /// Whether something may be in both; `false` is certain under the same condition.
     pub(crate) fn may_intersect(&self, other: &Self, work: &mut Work) -> bool {
-        let mut parts = self.head.iter().zip(&other.head);
-        let unsure = self.lone_star || other.lone_star;
-        unsure
-            || parts
-                .clone()
-                .any(|(a, b)| leaves_its_part(a) || leaves_its_part(b))
-            || (parts.all(|(a, b)| a.may_intersect(b, work)) && self.rest.may_intersect(&other.rest, work))
+        self.head
+            .iter()
+            .zip(&other.head)
+            .all(|(a, b)| a.may_intersect(b, work))
+            && self.rest.may_intersect(&other.rest, work)
     }
 
     /// All six parts.
@@ -139,11 +130,6 @@ impl ArnPattern {
     pub(crate) fn variables(&self) -> impl Iterator<Item = &Variable> {
         self.parts().flat_map(Pattern::variables)
     }
-}
-
-/// Whether a variable of a part may stand for text with a colon; AWS does not say whether that stays in the part.
-fn leaves_its_part(part: &Pattern) -> bool {
-    !part.variables().iter().all(Variable::is_word)
 }
 
 /// A resource pattern of a statement.

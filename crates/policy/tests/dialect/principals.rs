@@ -73,3 +73,24 @@ fn principal_builders_make_what_the_parser_reads() {
         Some(PrincipalElement::Principal(Principal::aws(["123456789012"])))
     );
 }
+
+#[test]
+fn an_origin_access_identity_is_the_only_principal_with_spaces() {
+    let bucket = |arn: &str| {
+        statement(
+            json!({"Effect": "Allow", "Principal": {"AWS": arn}, "Action": "s3:GetObject",
+            "Resource": "arn:aws:s3:::b/*"}),
+        )
+    };
+    let identity = "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E127EXAMPLE51Z";
+    accepts(&bucket(identity), Resource);
+    for text in [
+        "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity ",
+        "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E1 E2",
+        "arn:aws:iam::cloudfront:user/Somebody",
+        "arn:aws:iam::123456789012:user/CloudFront Origin Access Identity E127EXAMPLE51Z",
+    ] {
+        let path = "Statement[0].Principal.AWS[0]";
+        refuses(&bucket(text), Resource, Kind::Principal, path);
+    }
+}
