@@ -68,8 +68,8 @@ TYPES = {"String": "S", "ARN": "A", "Bool": "B", "Numeric": "N", "Date": "D", "I
 
 
 def open_key(key):
-    """A key with * for the text that the policy's author chooses: ${TagKey}, <key>."""
-    return re.sub(r"\$\{[^}]*\}|<[^>]*>", "*", key)
+    """A key with * for the text that the policy's author chooses: ${TagKey}, <key>, tag-key, or nothing after a slash."""
+    return re.sub(r"\$\{[^}]*\}|<[^>]*>|(?<=/)tag-key$|(?<=/)$", "*", key)
 
 
 def type_code(key, names):
@@ -205,14 +205,19 @@ def service_lines(service, actions, keys, types, said):
         yield f"a{taken};{keyed} " + " ".join(coded(names))
 
 
-def unite(services, documents):
-    """Adds the resource types and condition keys that AWS's other documents for a prefix give to an action.
+def listed(items):
+    return items.values() if isinstance(items, dict) else items
 
-    `services` has one entry for a prefix, with the last document's word on it; `documents` has them all. Actions and keys
-    that are only in `documents` are older than `services`, and stay away.
+
+def unite(services, documents):
+    """Adds the resource types and condition keys that another copy of the reference gives to an action.
+
+    AWS has several documents for some prefixes, and `services` only the last one's word on an action; and a resource type
+    that AWS took off an action lately may still be one. Actions and keys that are only in `documents` are older than
+    `services`, and stay away.
     """
-    for document in documents:
-        if document["prefix"] not in services:
+    for document in listed(documents):
+        if not isinstance(document, dict) or document["prefix"] not in services:
             continue
         actions, keys, types = services[document["prefix"]]
         known = {open_key(key) for key in keys}
@@ -220,26 +225,28 @@ def unite(services, documents):
         def named(names):
             return [name for name in names if open_key(name).lower() in known]
 
-        there = {item["resource"].lower(): item for item in document["resources"]}
-        for item in document["privileges"]:
+        there = {item["resource"].lower(): item for item in listed(document["resources"])}
+        for item in listed(document["privileges"]):
             action = actions.get(item["privilege"].lower())
             if action is None:
                 continue
             taken = {of["name"].lower() for of in action["resourceTypes"]}
-            for row in item["resource_types"]:
+            for row in listed(item["resource_types"]):
                 action["conditionKeys"] += named(row["condition_keys"])
                 name = row["resource_type"].rstrip("*").lower()
                 if not name or name in taken:
                     continue
                 if name not in types:
-                    of = there[name]
+                    of = there.get(name)
+                    if of is None:
+                        continue
                     keyed = named(of["condition_keys"])
                     types[name] = {"key": of["resource"], "arn": of["arn"], "conditionKeys": keyed}
                 taken.add(name)
                 action["resourceTypes"].append({"name": name, "conditionKeys": []})
 
 
-def main(path, other):
+def main(path, *others):
     with tarfile.open(path) as package:
         def read(name):
             return json.load(package.extractfile(f"package/{name}"))
@@ -249,14 +256,18 @@ def main(path, other):
             service: [read(f"data/{part}/{service}.json") for part in ("actions", "conditionKeys", "resourceTypes")]
             for service in sorted(read("data/services.json"))
         }
-    with zipfile.ZipFile(other) as wheel:
-        unite(services, json.loads(wheel.read("parliament/iam_definition.json")))
-        addition = re.search(r"ol_parliament-([0-9.]+)-", other)[1]
+    additions = []
+    for other in others:
+        with zipfile.ZipFile(other) as wheel:
+            [name] = [name for name in wheel.namelist() if re.search("/iam[-_]definition.json$", name)]
+            unite(services, json.loads(wheel.read(name)))
+        name, release = re.search(r"(\w+)-([0-9.]+)-[^/]*$", other).groups()
+        additions.append(f"{name.replace('_', '-')} {release}")
     print(f"""\
 # Actions, resource types and condition keys of AWS's services.
 # Source: AWS Service Authorization Reference, as read by {about["name"]} {about["version"]} (npm, MIT License,
-# Copyright 2024 Act Security), and for prefixes with several documents by ol-parliament {addition} (PyPI, BSD-3-Clause,
-# Copyright 2019 Duo Security). Written by hack/service-reference.
+# Copyright 2024 Act Security); what its actions take besides, by {" and ".join(additions)} (PyPI,
+# BSD-3-Clause, Copyright 2019 Duo Security; MIT License, Copyright 2019 Salesforce.com). Written by hack/service-reference.
 #
 # xTYPE KEY          a condition key of no service. * in a key is any text. TYPE: S string, A ARN, B boolean, N number,
 #                    D date, I address; with * a list of them; with ? AWS's sources disagree on that; ? alone: also on it

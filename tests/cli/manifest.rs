@@ -155,8 +155,8 @@ fn a_policy_reads_the_same_in_json_and_yaml() {
 #[test]
 fn findings_point_into_the_yaml() {
     let text = limit(
-        "Version: \"2012-10-17\"\nStatement:\n- Effect: Allow\n  Action: s3:GetObject # é\n  Resource:\n  - s3:::b\n\
-         - {Effect: Allow, Action: \"s3:GetObject\", Resource: 'arn:aws:s3:::é', Condition: {StringEquals: {\"s3:prefix\": \"home/*\"}}}\n\
+        "Version: \"2012-10-17\"\nStatement:\n- Effect: Allow\n  Action: s3:ListBucket # é\n  Resource:\n  - s3:::b\n\
+         - {Effect: Allow, Action: \"s3:ListBucket\", Resource: 'arn:aws:s3:::é', Condition: {StringEquals: {\"s3:prefix\": \"home/*\"}}}\n\
          - Effect: Allow\n  Action: &a [iam:CreateRole]\n  Resource: \"*\"\n- Effect: Allow\n  Action: *a\n  Resource: \"*\"\n  Sid: >-\n    a\n    b\n",
     );
     let file = File::new("findings.yaml", &text);
@@ -187,7 +187,7 @@ fn findings_point_into_the_yaml() {
     assert_eq!(lines.len(), 4, "{out}");
     assert!(
         lines[0].starts_with(&format!(
-            "{path}:14:115: warning[wildcard-in-equals]: spec.ceiling.Statement[1].Condition.StringEquals.s3:prefix[0]: "
+            "{path}:14:116: warning[wildcard-in-equals]: spec.ceiling.Statement[1].Condition.StringEquals.s3:prefix[0]: "
         )),
         "{out}"
     );
@@ -203,7 +203,7 @@ fn findings_point_into_the_yaml() {
     let span = &answer["findings"][0]["span"];
     let bytes = |member: &str| usize::try_from(span[member].as_u64().unwrap()).unwrap();
     assert_eq!(&good[bytes("start")..bytes("end")], "\"home/*\"");
-    assert_eq!((bytes("line"), bytes("column")), (14, 115));
+    assert_eq!((bytes("line"), bytes("column")), (14, 116));
 }
 
 #[test]

@@ -35,7 +35,7 @@ Belief = tuple[str, str | None]  # arity (one, many, unknown), type
 
 
 def open_key(key: str) -> str:
-    return re.sub(r"\$\{[^}]*\}|<[^>]*>", "*", key).lower()
+    return re.sub(r"\$\{[^}]*\}|<[^>]*>|(?<=/)tag-key$|(?<=/)$", "*", key).lower()
 
 
 def believed() -> dict[str, Belief]:

@@ -120,6 +120,13 @@ codes! {
     RedundantIfExists "redundant-if-exists" Warning "IfExists on an operator that holds anyway when the key is absent."
     OperatorTypeMismatch "operator-type-mismatch" Warning "An operator of another type than the key's values."
     HelmNumber "helm-number" Warning "A number as Helm prints one that is not in quotes where it is set, such as 1.23456789012e+11 for an account id."
+    UnknownAction "unknown-action" Warning "An action of a known service that AWS's service reference does not have, or a pattern that none of its actions matches."
+    UnknownService "unknown-service" Warning "An action of a service that AWS's service reference does not have."
+    ActionWithoutResource "action-without-resource" Warning "An action that takes none of the statement's resources, by AWS's service reference."
+    UnknownConditionKey "unknown-condition-key" Warning "A condition key of a known service that AWS's service reference does not have, or nearly a global one."
+    VariableOfUnknownKey "variable-of-unknown-key" Warning "A variable of such a key; it never has a value."
+    ConditionKeyOfOtherAction "condition-key-of-other-action" Warning "A condition key of a service that none of the statement's actions has, by AWS's service reference."
+    TemplateSyntax "template-syntax" Warning "Text of a template language that IAM takes as it stands: Terraform's &{…} and $${…}, or {{…}}."
     AddressBitsBeyondPrefix "address-bits-beyond-prefix" Warning "Bits of an address range after its prefix, which count for nothing."
 }
 
@@ -153,6 +160,8 @@ impl Code {
                 | Self::ForAnyValueIfExists
                 | Self::RedundantIfExists
                 | Self::OperatorTypeMismatch
+                | Self::UnknownConditionKey
+                | Self::ConditionKeyOfOtherAction
         )
     }
 }

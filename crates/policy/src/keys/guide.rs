@@ -1,10 +1,13 @@
 //! Condition keys as the IAM User Guide has them ("AWS global condition context keys", "IAM and AWS STS condition context
-//! keys"), on 2026-11-22.
+//! keys").
 
 use super::{
     Arity::{self, Multi, Single},
     KeyType::{self, Arn, Bool, Date, IpAddress, Numeric, String as Text},
 };
+
+/// The day that the guide was read.
+pub(crate) const DATE: &str = "2026-11-22";
 
 /// Keys from the guide. `*` stands for any text.
 pub(super) const KEYS: &[(&str, Arity, Option<KeyType>)] = &[

@@ -12,6 +12,8 @@ use std::{collections::HashMap, sync::LazyLock};
 
 use crate::reference;
 
+pub(crate) use guide::DATE as GUIDE_DATE;
+
 /// How many values a key has in a request that has it at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Arity {
@@ -119,6 +121,17 @@ pub(crate) fn lasting_arity(key: &str, set_operator_used: bool) -> Arity {
 /// The type of a key's values, when it is known. `key` is in lower case.
 pub(crate) fn value_type(key: &str) -> Option<KeyType> {
     look_up(key).and_then(|(_, value_type, _)| value_type)
+}
+
+/// Whether the guide has the key. `key` is in lower case.
+pub(crate) fn is_of_guide(key: &str) -> bool {
+    in_guide(key).is_some()
+}
+
+/// The global keys of the guide, in lower case; `/*` stands for the name of a tag.
+pub(crate) fn global_keys() -> impl Iterator<Item = &'static str> {
+    let keys = guide::KEYS.iter().map(|(key, ..)| *key);
+    keys.filter(|key| key.starts_with("aws:"))
 }
 
 /// Whether a value of the key may hold `*` or `?`. `key` is in lower case.

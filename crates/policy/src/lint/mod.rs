@@ -1,19 +1,32 @@
 //! Lints: what a document probably does not mean, although it is in the dialect.
 //!
 //! Only rules that are certain are here: each follows from the language as AWS documents it, or from what AWS leaves open.
+//! Those that compare with AWS's service reference are as certain as it is, and name its date.
 
+mod apis;
 mod ceiling;
 mod condition;
 mod helm;
+mod nearest;
+mod reference;
 mod statement;
+mod template;
 mod tenant;
+mod unknown;
 
 use std::ops::Range;
 
 pub use ceiling::{Escalation, escalation};
 pub use tenant::{TAGS_OF_DEPUTY, TAGS_WITHIN_NAMESPACE, TagVariable, tag_variables};
 
-use crate::document::{Code, Document, Effect, Locator, ParseError, PolicyKind, Severity};
+use crate::{
+    document::{Code, Document, Effect, Locator, ParseError, PolicyKind, Severity},
+    work::Work,
+};
+
+/// So many position updates are spent on comparing a document with AWS's service reference. What comes after is not
+/// compared.
+const REFERENCE: u64 = 20_000_000;
 
 /// One finding: a refusal or a warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,12 +76,23 @@ impl From<&ParseError> for Lint {
 /// every warning says which bytes it is about. Of a [`PolicyKind::Boundary`], the warnings for ceilings come with it.
 pub fn lint(document: &Document, source: Option<&str>) -> Vec<Lint> {
     let mut found = Vec::new();
+    let mut work = Work::limited(REFERENCE);
     let statements = document.statements().iter().zip(&document.compiled().statements);
     for (i, (statement, compiled)) in statements.enumerate() {
         let path = format!("Statement[{i}]");
         statement::lint(document, statement, compiled, &path, &mut found);
         condition::lint(document, statement, &path, &mut found);
         helm::lint(statement, &path, &mut found);
+        template::lint(statement, &path, &mut found);
+        let listed = reference::lint(statement, compiled, &path, &mut work, &mut found);
+        unknown::lint(
+            statement,
+            document.version(),
+            &listed,
+            &path,
+            &mut work,
+            &mut found,
+        );
     }
     if document.kind() == PolicyKind::Boundary {
         of_ceiling(document, &mut found);

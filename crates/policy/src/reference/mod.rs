@@ -18,11 +18,6 @@
 //!
 //! After that an action or a key is found in 0.1 to 0.3 µs.
 
-#![cfg_attr(
-    not(test),
-    allow(dead_code, reason = "lints, witnesses and delegation ask it next")
-)]
-
 mod parse;
 mod service;
 mod shape;
@@ -32,8 +27,7 @@ mod tests;
 
 use std::sync::{LazyLock, OnceLock};
 
-pub(crate) use service::{Action, ConditionKey, Matches, Service};
-#[cfg_attr(not(test), allow(unused_imports, reason = "see above"))]
+pub(crate) use service::{Action, ConditionKey, Matches, ResourceType, Service};
 pub(crate) use shape::Shape;
 
 use crate::glob::Pattern;
@@ -143,8 +137,14 @@ pub(crate) fn service(prefix: &str) -> Option<&'static Service> {
 }
 
 /// All services, in the order of their prefixes. Each is decoded when the iterator comes to it.
+#[cfg(test)]
 pub(crate) fn services() -> impl Iterator<Item = &'static Service> {
     TABLE.services.iter().map(Block::service)
+}
+
+/// The prefixes of all services.
+pub(crate) fn prefixes() -> impl Iterator<Item = &'static str> {
+    TABLE.services.iter().map(|block| block.name)
 }
 
 /// An action as written in a policy, in any case: `s3:GetObject`. `None` when the reference does not have it, or not its
@@ -178,11 +178,6 @@ pub(crate) fn condition_key(key: &str) -> Option<&'static ConditionKey> {
     let (prefix, _) = key.split_once(':')?;
     let own = TABLE.block(prefix).and_then(|block| find(block.keys(), key));
     own.or_else(|| find(&TABLE.strangers, key))
-}
-
-/// Whether the reference has a service whose condition keys begin so (`s3`), in any case.
-pub(crate) fn has_keys_of(prefix: &str) -> bool {
-    TABLE.block(prefix).is_some_and(|block| !block.keys().is_empty())
 }
 
 /// The key among `keys`, which are sorted, that is meant: spelled out, or with `*` for text of the policy's author.

@@ -90,6 +90,16 @@ impl ConditionKey {
         }
     }
 
+    /// The name in lower case.
+    pub(crate) fn lower(&self) -> &str {
+        &self.lower
+    }
+
+    /// Whether a part of it is text of the policy's author.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
     /// Whether a key in lower case is this one, with any text but none for its `*`.
     pub(crate) fn is_of(&self, key: &str) -> bool {
         let Some(before) = self.open else {
@@ -102,6 +112,14 @@ impl ConditionKey {
         key.strip_prefix(before)
             .and_then(|rest| rest.strip_suffix(after))
             .is_some_and(|free| !free.is_empty())
+    }
+}
+
+impl ResourceType {
+    /// What its ARNs look like, for people: `arn:*:s3:::*`.
+    pub(crate) fn shapes(&self) -> String {
+        let shapes: Vec<String> = self.shapes.iter().map(Shape::to_string).collect();
+        shapes.join(" or ")
     }
 }
 
@@ -174,6 +192,11 @@ impl Action {
         numbers.sort_unstable();
         numbers.dedup();
         numbers.into_iter().filter_map(|at| self.service.keys.get(at))
+    }
+
+    /// The same for actions that take the same resource types and have the same condition keys.
+    pub(crate) fn family(self) -> impl Eq + std::hash::Hash {
+        (std::ptr::from_ref(self.service), self.entry.group)
     }
 
     fn group(self) -> Option<&'static Group> {

@@ -59,6 +59,7 @@ impl Shape {
     }
 
     /// The service in the ARN, `*` for any. It is not always the service whose actions take it.
+    #[cfg(test)]
     pub(crate) fn service(&self) -> &str {
         let [_, _, service, ..] = self.parts();
         service
@@ -105,12 +106,31 @@ impl Shape {
     /// Whether a pattern of a policy may match an ARN of this form; `false` is certain as far as the reference goes, unless
     /// `work` has run out.
     pub(crate) fn may_meet(&self, pattern: &ArnPattern, work: &mut Work) -> bool {
-        let [_, _, service, region, account, rest] = self.parts();
+        let [.., rest] = self.parts();
+        self.head_meets(pattern) && meets(pattern.rest.tokens(), rest, work)
+    }
+
+    /// Whether a pattern of a policy may match an ARN of this form in which all names are `*` or empty, as services make
+    /// them up for requests about all resources of a type.
+    pub(crate) fn may_list(&self, pattern: &ArnPattern, work: &mut Work) -> bool {
+        let [.., rest] = self.parts();
+        self.head_meets(pattern)
+            && ["*", ""].into_iter().any(|name| {
+                let pieces = rest.split(['*', '%']).collect::<Vec<_>>();
+                let text: Vec<char> = pieces.join(name).chars().collect();
+                pattern.rest.variables().is_empty() && pattern.rest.matches(&text, &Context::new(), work)
+            })
+    }
+
+    /// Whether service, region and account may agree.
+    fn head_meets(&self, pattern: &ArnPattern) -> bool {
+        let [_, _, service, region, account, _] = self.parts();
         let [_, _, of_service, of_region, of_account] = &pattern.head;
         let head = [(service, of_service), (region, of_region), (account, of_account)];
         head.into_iter().all(|(part, of)| {
-            part == "*" || of.is_universal() || of.as_literal().is_some_and(|text| text == part)
-        }) && meets(pattern.rest.tokens(), rest, work)
+            // What is neither spelled out nor a lone * may be anything.
+            part == "*" || of.as_literal().is_none_or(|text| text == part)
+        })
     }
 }
 
