@@ -4,7 +4,11 @@ use super::{
     choices::Choices,
     identities::{Names, OTHER_CANONICAL, OTHER_ROLE_ID, OTHER_USER_ID, STRANGER},
     model::Statement,
-    naive::{Who, readings::open_ones, who::Arn},
+    naive::{
+        Who,
+        readings::{Unheld, asks},
+        who::Arn,
+    },
 };
 
 /// One of the listed texts that fit, or another one; often a listed one.
@@ -123,7 +127,7 @@ fn session(c: &mut Choices<'_>, names: &Names, role: &str, given: Option<&str>) 
         in_account(listed, &stem) && last.eq_ignore_ascii_case(name)
     };
     let listed: Vec<&String> = names.roles.iter().filter(of_name).collect();
-    let role = if (listed.is_empty() || open_ones()) && c.chance(1, 4) {
+    let role = if (listed.is_empty() || asks(Unheld::Paths)) && c.chance(1, 4) {
         format!("{stem}other/{name}")
     } else if listed.is_empty() {
         role.to_owned()

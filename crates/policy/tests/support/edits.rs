@@ -5,6 +5,7 @@ use deputy_policy::PolicyKind;
 use super::{
     choices::Choices,
     model::{Condition, Key, Policy, Statement},
+    naive::readings::in_variable,
     policies::{self, without_duplicates},
     profiles::Profile,
     values::{condition_value, tests, theory_of},
@@ -101,7 +102,8 @@ fn pattern_edit(c: &mut Choices<'_>, text: &str, colons: usize, wider: bool) -> 
     } else {
         &['a', 'b', '/', ':']
     };
-    let start = text.match_indices(':').nth(colons - 1).map(|(at, _)| at + 1);
+    let mut outside = text.match_indices(':').filter(|(at, _)| !in_variable(text, *at));
+    let start = outside.nth(colons - 1).map(|(at, _)| at + 1);
     let Some(start) = start else {
         // A lone star.
         return if wider || colons != 1 {
@@ -111,7 +113,7 @@ fn pattern_edit(c: &mut Choices<'_>, text: &str, colons: usize, wider: bool) -> 
         };
     };
     let (head, rest) = text.split_at(start);
-    if colons == 5 && c.chance(1, 6) {
+    if colons == 5 && !head.contains("${") && c.chance(1, 6) {
         let parts: Vec<&str> = head.split(':').collect();
         let part = |text: &str| if wider || text.is_empty() { "*" } else { "" }.to_owned();
         return format!("arn:aws:{}:{}:{}:{rest}", parts[2], part(parts[3]), parts[4]);
@@ -182,6 +184,12 @@ fn change_values(c: &mut Choices<'_>, condition: &mut Condition, old: bool, weak
             "true"
         };
         condition.values = vec![flipped.to_owned()];
+        return;
+    }
+    if condition.values.is_empty() {
+        condition
+            .values
+            .push(condition_value(c, condition.test, &Key::of(condition)));
         return;
     }
     let more = weaker != condition.is_negated();

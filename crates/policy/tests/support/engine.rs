@@ -8,7 +8,11 @@ use serde_json::Value;
 
 use super::{
     identities::Names,
-    naive::{self, Answer, Ask, Keys, Open, Readings, Who, readings::open_ones, who::Arn},
+    naive::{
+        self, Answer, Ask, Keys, Open, Readings, Who,
+        readings::{Unheld, asks},
+        who::Arn,
+    },
     possible::impossible,
 };
 
@@ -278,7 +282,7 @@ pub fn confirm(
     for who in everybody {
         if let Some((partition, _)) = who.as_ref().and_then(Who::account)
             && !names.partitions.contains(partition)
-            && (partition != "aws" || open_ones())
+            && (partition != "aws" || asks(Unheld::Partition))
         {
             return Err(format!("the policies are not in the partition of {request:?}"));
         }

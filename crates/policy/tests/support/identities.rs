@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::naive::{
     self, Who,
-    readings::open_ones,
+    readings::{Unheld, asks},
     who::{Arn, is_account, listed},
 };
 
@@ -156,7 +156,7 @@ impl Names {
             Some(name.split('/').next()?.to_owned())
         });
         for name in of_sessions.collect::<Vec<_>>() {
-            if open_ones() || !listed.iter().any(|role| role.eq_ignore_ascii_case(&name)) {
+            if asks(Unheld::Paths) || !listed.iter().any(|role| role.eq_ignore_ascii_case(&name)) {
                 all.insert(arn(&name));
                 all.insert(arn(&format!("{OTHER_PATH}/{name}")));
             }

@@ -82,6 +82,7 @@ pub const VARIABLE_KEYS: &[Key] = &[
     key("aws:username", Theory::Text, Arity::One),
     key("aws:PrincipalTag/a", Theory::Text, Arity::One),
     key("aws:RequestTag/w", Theory::Text, Arity::One),
+    key("aws:PrincipalAccount", Theory::Text, Arity::One),
     key("s3:prefix", Theory::Text, Arity::Open),
     key("aws:SourceArn", Theory::Arn, Arity::One),
 ];

@@ -5,6 +5,7 @@ use deputy_policy::PolicyKind;
 use super::{
     choices::Choices,
     model::{Arity, Condition, Policy, Principals, Statement},
+    naive::readings::has_head_variable,
     profiles::Profile,
     values::{self, PATH, condition_value, pattern, tests},
 };
@@ -112,7 +113,10 @@ pub fn resource(c: &mut Choices<'_>, variables: bool, profile: Profile) -> Strin
         return "*".to_owned();
     }
     let region = *c.pick(&["", "", "r", "*", "r*"]);
-    let account = *c.pick(&["", "", "1", "*", "?"]);
+    let mut account = *c.pick(&["", "", "1", "*", "?"]);
+    if variables && profile == Profile::Variables && c.chance(1, 8) {
+        account = *c.pick(&["${aws:PrincipalAccount}", OWN, "*"]);
+    }
     let service = if c.chance(1, 10) { "ec2" } else { "s3" };
     if c.chance(1, 16) {
         return (*c.pick(&["arn:aws:s3:*", "arn:aws:s3:r:*", "arn:*:s3:*"])).to_owned();
@@ -158,7 +162,13 @@ pub fn condition(c: &mut Choices<'_>, old: bool, profile: Profile) -> Condition 
         tests(key.theory)
     });
     let set = match key.arity {
-        Arity::Several => *c.pick(&["ForAnyValue:", "ForAllValues:"]),
+        Arity::Several => *c.pick(&[
+            "ForAnyValue:",
+            "ForAllValues:",
+            "ForAnyValue:",
+            "ForAllValues:",
+            "",
+        ]),
         Arity::Unknown => *c.pick(&["", "ForAnyValue:", "ForAllValues:"]),
         // Legal, and rare.
         _ if c.chance(1, 16) => *c.pick(&["ForAnyValue:", "ForAllValues:"]),
@@ -170,7 +180,10 @@ pub fn condition(c: &mut Choices<'_>, old: bool, profile: Profile) -> Condition 
         values.retain(|value| !value.contains("${"));
     }
     values.dedup();
-    if values.is_empty() {
+    // AWS takes it and does not say what it means.
+    if c.chance(1, 40) {
+        values.clear();
+    } else if values.is_empty() {
         values.push(condition_value(&mut Choices::words(&[]), test, key));
     }
     Condition {
@@ -258,8 +271,8 @@ pub fn statement(
     } else {
         (0..some(c)).map(|_| resource(c, !old, profile)).collect()
     };
-    // What NotResource makes of a variable without value is not known.
-    let variables = resources.iter().any(|resource| resource.contains("${"));
+    // A variable for the account is refused there.
+    let variables = resources.iter().any(|resource| has_head_variable(resource));
     let count = *c.pick(profile.conditions());
     let mut conditions = (0..count).map(|_| condition(c, old, profile)).collect();
     without_duplicates(&mut conditions);

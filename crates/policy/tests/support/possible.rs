@@ -6,6 +6,7 @@ use deputy_policy::{PolicyKind, Request};
 
 use super::{
     model::{Arity, Theory, key_named},
+    naive::readings::{Unheld, asks},
     naive::values::{compare_dates, compare_numbers, is_arn},
 };
 
@@ -26,6 +27,12 @@ pub fn impossible(kind: PolicyKind, request: &Request) -> Option<String> {
         let Some(key) = key_named(name) else { continue };
         if values.len() > 1 && key.arity == Arity::One {
             return Some(format!("{name} has one value, not {values:?}"));
+        }
+        // Names of IAM hold none.
+        let wild = |value: &&String| value.contains(['*', '?']);
+        if asks(Unheld::Names) && name.eq_ignore_ascii_case("aws:username") && values.iter().any(|v| wild(&v))
+        {
+            return Some(format!("no user is named {values:?}"));
         }
         if let Some(value) = values.iter().find(|value| !is_of(key.theory, value)) {
             return Some(format!("{name} can't be {value:?}"));

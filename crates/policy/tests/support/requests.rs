@@ -8,7 +8,10 @@ use super::{
     engine::Asked,
     identities::Names,
     model::{Arity, Condition, Key, Policy, Statement, Theory, key_named},
-    naive::Who,
+    naive::{
+        Who,
+        readings::{Unheld, asks, in_variable},
+    },
     pairs::Pair,
     values::{self, LETTERS, PATH, edited, edited_value, instance, request_value, satisfying},
 };
@@ -93,7 +96,8 @@ pub fn keys_of(pair: &Pair) -> Vec<Key> {
     }
     // What has one value today may have several once somebody asks for each of them.
     let asks = |condition: &Condition, key: &Key| {
-        !condition.set.is_empty() && condition.key.eq_ignore_ascii_case(&key.name)
+        let said = !condition.values.is_empty() || asks(Unheld::Empty);
+        !condition.set.is_empty() && said && condition.key.eq_ignore_ascii_case(&key.name)
     };
     for key in &mut keys {
         let mut conditions = statements().flat_map(|statement| &statement.conditions);
@@ -250,7 +254,10 @@ fn set(c: &mut Choices<'_>, context: &mut Context, key: &Key) {
 /// A value of a request. Only those of tags that a request asks for hold wildcards, among the keys of variables.
 fn value_of(c: &mut Choices<'_>, key: &Key) -> String {
     if key.name.eq_ignore_ascii_case("aws:RequestTag/w") && c.chance(1, 2) {
-        return (*c.pick(&["*", "?", "a*", "*b", "?a"])).to_owned();
+        return (*c.pick(&["*", "?", "a*", "*b", "?a", "1:a"])).to_owned();
+    }
+    if key.name.eq_ignore_ascii_case("aws:PrincipalAccount") {
+        return (*c.pick(&["111111111111", "222222222222"])).to_owned();
     }
     request_value(c, key.theory)
 }
@@ -327,9 +334,12 @@ fn resource(c: &mut Choices<'_>, statement: &Statement, context: &Context, old: 
         "{element}{}",
         ":*".repeat(5_usize.saturating_sub(element.matches(':').count()))
     );
-    let start = padded.match_indices(':').nth(4).map_or(0, |(at, _)| at + 1);
+    let colons = padded
+        .match_indices(':')
+        .filter(|(at, _)| !in_variable(&padded, *at));
+    let start = colons.map(|(at, _)| at + 1).nth(4).unwrap_or(0);
     let (head, rest) = padded.split_at(start);
-    let head = instance(c, head, &['r', '1'], true, false, &|_| None);
+    let head = instance(c, head, &['r', '1'], true, !old, &|name| one_value(context, name));
     let rest = instance(c, rest, PATH, true, !old, &|name| one_value(context, name));
     format!("{head}{rest}")
 }

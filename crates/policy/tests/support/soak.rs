@@ -15,7 +15,7 @@ use super::{
     naive::{
         Answer, Open, Readings,
         grid::{self, Questions, Side},
-        readings::open_ones,
+        readings::{Unheld, asks},
     },
     pairs::{Pair, pair},
     profiles::{Profile, Thresholds},
@@ -125,7 +125,7 @@ impl Counts {
 
     /// Holds a contained pair against requests.
     fn hold(&mut self, c: &mut Choices<'_>, case: &Case<'_>, sampled: bool) -> Result<(), String> {
-        if case.names.lists_a_role_twice() && !open_ones() {
+        if case.names.lists_a_role_twice() && !asks(Unheld::Paths) {
             return Ok(());
         }
         let before = self.allowed;

@@ -84,6 +84,7 @@ const ARN_PATTERNS: &[&str] = &[
     "arn:*:*:*:*:?",
     "arn:aws:s3:::${aws:username}",
     "*",
+    "arn:aws:sns:r:${aws:RequestTag/w}:a",
 ];
 const DATES: &[&str] = &[
     "2020-01-01",
@@ -287,6 +288,9 @@ pub fn satisfying(
     key: &Key,
     value_of: &dyn Fn(&str) -> Option<String>,
 ) -> Option<String> {
+    if condition.values.is_empty() {
+        return Some(request_value(c, key.theory));
+    }
     let value = c.pick(&condition.values).clone();
     if condition.test == "Null" {
         return (value != "true").then(|| request_value(c, key.theory));

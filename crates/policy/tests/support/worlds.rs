@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 use super::{
     engine::{Asked, Verdict, contain, meant},
     identities::Names,
-    naive::{Answer, Open, Readings, Who, readings::open_ones},
+    naive::{
+        Answer, Open, Readings, Who,
+        readings::{Unheld, asks},
+    },
     possible::impossible,
 };
 
@@ -207,7 +210,8 @@ impl World {
         for candidate in candidates {
             for ceiling in ceilings {
                 if !take()
-                    || (Names::of([&candidate.value, &ceiling.value]).lists_a_role_twice() && !open_ones())
+                    || (Names::of([&candidate.value, &ceiling.value]).lists_a_role_twice()
+                        && !asks(Unheld::Paths))
                 {
                     continue;
                 }
@@ -239,7 +243,7 @@ impl World {
                     Verdict::Unknown(_) if truth == Truth::Depends => tally.unknown += 1,
                     Verdict::Unknown(why) => match named(candidate, ceiling) {
                         Some(_) => tally.named += 1,
-                        None if truth == Truth::Exceeds && !open_ones() => {
+                        None if truth == Truth::Exceeds && !asks(Unheld::Missed) => {
                             tally.missed += 1;
                             if tally.missed == 1 {
                                 eprintln!(
@@ -297,7 +301,7 @@ impl World {
         let there = |asked: &Asked| asked.who.as_ref().is_none_or(|who| fits(who, roles));
         // Some questions are about a part of the pair, and a witness to them may be of a role that the pair does not list.
         let some = column.iter().any(|(asked, _)| there(asked));
-        if column.is_empty() || (open_ones() && !some) {
+        if column.is_empty() || (asks(Unheld::Paths) && !some) {
             return Err(format!("nobody can be the caller of {witness:?}"));
         }
         let worlds = self.readings.len();
@@ -324,7 +328,7 @@ impl World {
 fn fits(who: &Who, roles: &BTreeSet<String>) -> bool {
     let last = |arn: &str| arn.rsplit('/').next().unwrap().to_lowercase();
     let Some(role) = &who.role else { return true };
-    open_ones() || roles.contains(role) || !roles.iter().any(|listed| last(listed) == last(role))
+    asks(Unheld::Paths) || roles.contains(role) || !roles.iter().any(|listed| last(listed) == last(role))
 }
 
 /// A policy with what it allows in every world.

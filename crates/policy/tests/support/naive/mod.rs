@@ -2,6 +2,7 @@
 //! code of the crate, without cleverness and without regard to speed. Where the crate's evaluator and this one differ,
 //! one of them is wrong. Where the guide leaves open what holds, it takes the [`Readings`] that it is told.
 
+pub mod conditions;
 pub mod grid;
 pub mod readings;
 pub mod values;
@@ -11,8 +12,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+pub use conditions::conditions_hold;
+use readings::has_head_variable;
 pub use readings::{Class, Lists, Open, Readings};
-use values::{address_in_range, bytes_of_base64, compare_dates, compare_numbers, is_address, is_arn};
 pub use who::{Naming, Who};
 
 /// A request.
@@ -129,7 +131,20 @@ pub fn resources_match(
     readings: &Readings,
 ) -> bool {
     let expand = Expand { context, readings };
+    // "Policy variables": a pattern with a variable without value matches nothing, so that NotResource excludes nothing.
+    let without_value = |pattern: &String| {
+        let tokens = tokens(pattern, true, variables.then_some(expand));
+        tokens.iter().any(|token| matches!(token, Token::Value(None)))
+    };
+    let negated = statement.get("NotResource").map(texts).unwrap_or_default();
+    if !readings.unresolved && negated.iter().any(without_value) {
+        return false;
+    }
     let matches = |pattern: &str| {
+        // Nor is one expanded before the last part; a policy of AWS's own has one there.
+        if variables && has_head_variable(pattern) && !readings.in_head.by(statement) {
+            return false;
+        }
         // "JSON policy elements: Resource": what ends early in a star is every ARN that begins so.
         let parts = pattern.split(':').count();
         let padded = if pattern.ends_with(":*") && parts < 6 {
@@ -189,7 +204,7 @@ fn tokens(pattern: &str, wildcards: bool, variables: Option<Expand<'_>>) -> Vec<
             match inside.as_str() {
                 "*" | "?" | "$" => out.push(Token::Letter(chars[i + 2])),
                 name => match variable(name, expand.context) {
-                    Some(value) if wildcards && expand.readings.wildcards => {
+                    Some(value) if wildcards && expand.readings.wildcards && !is_plain(name) => {
                         let plain = |c: &char| !matches!(c, '*' | '?');
                         for run in value.chunk_by(|a, b| plain(a) && plain(b)) {
                             out.push(match run {
@@ -208,6 +223,15 @@ fn tokens(pattern: &str, wildcards: bool, variables: Option<Expand<'_>>) -> Vec<
         i += 1;
     }
     out
+}
+
+/// Whether the values of the variable's key hold no wildcards: names and tags of IAM (IAM API reference: `[\w+=,.@-]`,
+/// `[\p{L}\p{Z}\p{N}_.:/=+\-@]`), and numbers of accounts.
+fn is_plain(variable: &str) -> bool {
+    let name = variable.split(',').next().unwrap().to_lowercase();
+    ["aws:username", "aws:principaltag/", "aws:principalaccount"]
+        .iter()
+        .any(|plain| name.starts_with(plain))
 }
 
 /// The only value of the key, else the default.
@@ -258,143 +282,4 @@ fn same_arn(pattern: &[Token], text: &str) -> bool {
         from = to + 1;
     }
     parts.len() == 6
-}
-
-// Conditions
-
-pub fn conditions_hold(statement: &Value, variables: bool, context: &Keys, readings: &Readings) -> bool {
-    let Some(operators) = statement.get("Condition").and_then(Value::as_object) else {
-        return true;
-    };
-    let expand = Expand { context, readings };
-    operators.iter().all(|(operator, keys)| {
-        let mut keys = keys.as_object().unwrap().iter();
-        keys.all(|(key, values)| {
-            condition_holds(
-                operator,
-                key,
-                &texts(values),
-                variables.then_some(expand),
-                context,
-                readings,
-            )
-        })
-    })
-}
-
-fn condition_holds(
-    operator: &str,
-    key: &str,
-    values: &[String],
-    variables: Option<Expand<'_>>,
-    context: &Keys,
-    readings: &Readings,
-) -> bool {
-    let (set, operator) = operator.split_once(':').unwrap_or(("", operator));
-    let (operator, if_exists) = match operator.strip_suffix("IfExists") {
-        Some(operator) => (operator, true),
-        None => (operator, false),
-    };
-    // A key with an empty list is an absent key.
-    let given = context.get(&key.to_lowercase()).filter(|list| !list.is_empty());
-    if operator == "Null" {
-        let absent = if given.is_none() { "true" } else { "false" };
-        return values.iter().any(|value| value.to_lowercase() == absent);
-    }
-    // "StringNotLike" is true when "StringLike" is false for every value.
-    let negated = operator.contains("Not");
-    let positive = operator.replace("Not", "");
-    let matches = |text: &String| {
-        values
-            .iter()
-            .any(|value| value_matches(&positive, text, value, variables, readings))
-    };
-    let passes = |text: &String| {
-        match not_of_type(&positive, text) {
-            // Not a number, say, so it is not equal to one; or it can't be compared.
-            Some(class) if negated && !matches(text) => readings.negated(class),
-            _ => matches(text) != negated,
-        }
-    };
-    match (set, given) {
-        ("ForAllValues", None) => true,
-        ("ForAllValues", Some(list)) => list.iter().all(passes),
-        ("ForAnyValue", None) => if_exists && readings.any_if_exists,
-        ("ForAnyValue", Some(list)) => list.iter().any(passes),
-        (_, None) => negated || if_exists,
-        (_, Some(list)) if list.len() == 1 => passes(&list[0]),
-        (_, Some(list)) => match (readings.lists, negated) {
-            (Lists::Never, _) | (Lists::NeverEqual, false) => false,
-            (Lists::NeverEqual, true) => true,
-            (Lists::Some, false) => list.iter().any(passes),
-            (Lists::Some, true) => list.iter().all(passes),
-        },
-    }
-}
-
-/// The class of an operator (without `Not`), when the text is not of its type.
-fn not_of_type(operator: &str, text: &str) -> Option<Class> {
-    let (class, of_type) = if operator.starts_with("Numeric") {
-        (Class::Number, compare_numbers(text, text).is_some())
-    } else if operator.starts_with("Date") {
-        (Class::Date, compare_dates(text, text).is_some())
-    } else if operator == "IpAddress" {
-        (Class::Address, is_address(text))
-    } else if operator.starts_with("Arn") {
-        (Class::Arn, is_arn(text))
-    } else {
-        return None;
-    };
-    (!of_type).then_some(class)
-}
-
-/// Whether the request's value matches the policy's under an operator that is not negated.
-fn value_matches(
-    operator: &str,
-    text: &str,
-    value: &str,
-    variables: Option<Expand<'_>>,
-    readings: &Readings,
-) -> bool {
-    use std::cmp::Ordering::{Equal, Greater, Less};
-    let chars: Vec<char> = text.chars().collect();
-    let ordered = |order: Option<std::cmp::Ordering>, name: &str| match name {
-        "Equals" => order == Some(Equal),
-        "LessThan" => order == Some(Less),
-        "LessThanEquals" => matches!(order, Some(Less | Equal)),
-        "GreaterThan" => order == Some(Greater),
-        "GreaterThanEquals" => matches!(order, Some(Greater | Equal)),
-        other => panic!("{other}"),
-    };
-    match operator {
-        "StringEquals" => glob(&tokens(value, false, variables), &chars),
-        "StringLike" => glob(&tokens(value, true, variables), &chars),
-        "StringEqualsIgnoreCase" => {
-            let lower = |token| match token {
-                Token::Letter(c) => Token::Letter(c.to_lowercase().next().unwrap()),
-                Token::Value(Some(value)) => {
-                    let text: String = value.into_iter().collect();
-                    Token::Value(Some(text.to_lowercase().chars().collect()))
-                }
-                other => other,
-            };
-            let pattern: Vec<Token> = tokens(value, false, variables).into_iter().map(lower).collect();
-            let text: Vec<char> = text.to_lowercase().chars().collect();
-            glob(&pattern, &text)
-        }
-        "ArnEquals" | "ArnLike" if value == "*" => is_arn(text) || readings.star_is_any_text,
-        "ArnEquals" | "ArnLike" => same_arn(&tokens(value, true, variables), text),
-        "Bool" => text.to_lowercase() == value.to_lowercase(),
-        "BinaryEquals" => bytes_of_base64(text).is_some_and(|bytes| bytes_of_base64(value) == Some(bytes)),
-        "IpAddress" => address_in_range(text, value),
-        _ => {
-            if let Some(name) = operator.strip_prefix("Numeric") {
-                ordered(compare_numbers(text, value), name)
-            } else if let Some(name) = operator.strip_prefix("Date") {
-                ordered(compare_dates(text, value), name)
-            } else {
-                panic!("{operator}")
-            }
-        }
-    }
 }

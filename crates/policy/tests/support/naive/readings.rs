@@ -19,6 +19,26 @@ pub enum Lists {
     Some,
 }
 
+/// Whether something is meant of which AWS does not say it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meant {
+    Yes,
+    No,
+    /// In a Deny, and not in an Allow. No world is so; it is what an evaluator has to take that must not allow too much.
+    Refused,
+}
+
+impl Meant {
+    /// Whether it is meant in a statement.
+    pub fn by(self, statement: &Value) -> bool {
+        match self {
+            Self::Yes => true,
+            Self::No => false,
+            Self::Refused => statement["Effect"] == "Deny",
+        }
+    }
+}
+
 /// Operators that compare values of one type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
@@ -44,6 +64,14 @@ pub struct Readings {
     pub attached: bool,
     /// Whether a lone `*` under an ARN operator matches texts that are no ARNs.
     pub star_is_any_text: bool,
+    /// Whether `NotResource` with a variable without value excludes nothing by it; else the statement matches nothing.
+    pub unresolved: bool,
+    /// Whether a variable for the region or account of a resource is expanded; else the pattern matches nothing.
+    pub in_head: Meant,
+    /// Whether conditions without values hold: those of one half of all texts, and those of the other half.
+    pub unsaid: [Meant; 2],
+    /// Whether a colon in the value of a variable of an ARN comparison begins another part.
+    pub colons: bool,
     pub sparing: Sparing,
 }
 
@@ -69,6 +97,10 @@ impl Readings {
         session_case: false,
         attached: true,
         star_is_any_text: false,
+        unresolved: true,
+        in_head: Meant::Refused,
+        unsaid: [Meant::Refused; 2],
+        colons: false,
         sparing: Sparing {
             account_first: true,
             role_first: true,
@@ -122,10 +154,30 @@ struct Question {
     documented: bool,
 }
 
-/// Whether to ask also what the engine does not hold under yet ("Open" in docs/assurance.md).
-pub fn open_ones() -> bool {
-    static ASKED: LazyLock<bool> = LazyLock::new(|| std::env::var_os("SOAK_OPEN").is_some());
-    *ASKED
+/// What the engine does not hold under yet ("Open" in docs/assurance.md); asked only when `SOAK_OPEN` names it, or is `all`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unheld {
+    /// A negated comparison without set operator holds for every list.
+    Lists,
+    /// Wildcards in a variable's value, where one policy compares with them and the other one without.
+    Wildcards,
+    /// Callers are of the partitions that the whole pair names, not of those that a question names.
+    Partition,
+    /// The role of a session may have any path, whatever paths are listed.
+    Paths,
+    /// Witnesses give no user a name with `*` or `?`.
+    Names,
+    /// A set operator without values makes a list of a service's key, too.
+    Empty,
+    /// A request that surely exceeds is found also when another one depends on an id.
+    Missed,
+}
+
+/// Whether this is to be asked.
+pub fn asks(unheld: Unheld) -> bool {
+    static NAMES: LazyLock<String> = LazyLock::new(|| std::env::var("SOAK_OPEN").unwrap_or_default());
+    let name = format!("{unheld:?}").to_lowercase();
+    NAMES.split(',').any(|asked| asked == "all" || asked == name)
 }
 
 const QUESTIONS: &[Question] = &[
@@ -142,7 +194,7 @@ const QUESTIONS: &[Question] = &[
                 r.lists = Lists::NeverEqual;
             }
         },
-        asked_by: |seen| seen.plain && seen.set && open_ones(),
+        asked_by: |seen| seen.plain && seen.set && asks(Unheld::Lists),
         documented: false,
     },
     Question {
@@ -178,7 +230,7 @@ const QUESTIONS: &[Question] = &[
     Question {
         ways: 2,
         set: |r, way| r.wildcards = way == 1,
-        asked_by: |seen| seen.variables && (!seen.variables_both_ways || open_ones()),
+        asked_by: |seen| seen.variables && (!seen.variables_both_ways || asks(Unheld::Wildcards)),
         documented: false,
     },
     Question {
@@ -192,6 +244,30 @@ const QUESTIONS: &[Question] = &[
         set: |r, way| r.attached = way == 0,
         asked_by: |seen| seen.with_resource && seen.without_resource,
         documented: true,
+    },
+    Question {
+        ways: 2,
+        set: |r, way| r.unresolved = way == 0,
+        asked_by: |seen| seen.not_resource_variable,
+        documented: true,
+    },
+    Question {
+        ways: 2,
+        set: |r, way| r.in_head = [Meant::Yes, Meant::No][way],
+        asked_by: |seen| seen.head_variable,
+        documented: false,
+    },
+    Question {
+        ways: 4,
+        set: |r, way| r.unsaid = [way & 1, way >> 1].map(|bit| [Meant::Yes, Meant::No][bit]),
+        asked_by: |seen| seen.without_values,
+        documented: false,
+    },
+    Question {
+        ways: 2,
+        set: |r, way| r.colons = way == 1,
+        asked_by: |seen| seen.head_variable,
+        documented: false,
     },
     Question {
         ways: 2,
@@ -240,6 +316,10 @@ struct Seen {
     with_resource: bool,
     without_resource: bool,
     lone_star: bool,
+    not_resource_variable: bool,
+    /// A variable before the fifth colon of an ARN.
+    head_variable: bool,
+    without_values: bool,
 }
 
 impl Open {
@@ -285,6 +365,13 @@ impl Seen {
             let text = statement.get(name).map(Value::to_string).unwrap_or_default();
             self.variables |= text.contains("${");
         }
+        let unresolved = statement
+            .get("NotResource")
+            .map(Value::to_string)
+            .unwrap_or_default();
+        self.not_resource_variable |= unresolved.contains("${");
+        let resources = resource.map(texts).unwrap_or_default();
+        self.head_variable |= resources.iter().any(|text| has_head_variable(text));
         let conditions = statement.get("Condition").and_then(Value::as_object);
         for (operator, keys) in conditions.into_iter().flatten() {
             let of_keys = || keys.as_object().into_iter().flatten();
@@ -292,8 +379,12 @@ impl Seen {
                 .flat_map(|(_, list)| texts(list))
                 .any(|value| value == "*");
             self.lone_star |= operator.contains("Arn") && star;
-            // Keys that the guide does not document may have several values.
-            self.set |= of_keys().any(|(key, _)| !key.to_lowercase().starts_with("aws:"));
+            self.without_values |= of_keys().any(|(_, list)| texts(list).is_empty());
+            let mut all = of_keys().flat_map(|(_, list)| texts(list));
+            self.head_variable |= operator.contains("Arn") && all.any(|text| has_head_variable(&text));
+            // Keys that the guide does not document may have several values; some that it does have several.
+            let may_be_list = |key: &str| !key.starts_with("aws:") || key == "aws:tagkeys";
+            self.set |= of_keys().any(|(key, _)| may_be_list(&key.to_lowercase()));
             if keys.to_string().contains("${") {
                 self.equals_variable |=
                     operator.contains("StringEquals") || operator.contains("StringNotEquals");
@@ -314,4 +405,19 @@ impl Seen {
             }
         }
     }
+}
+
+/// Whether a variable stands before the fifth colon that is in none.
+pub fn has_head_variable(text: &str) -> bool {
+    let end = text
+        .match_indices(':')
+        .filter(|(at, _)| !in_variable(text, *at))
+        .nth(4);
+    text[..end.map_or(0, |(at, _)| at)].contains("${")
+}
+
+pub fn in_variable(text: &str, at: usize) -> bool {
+    text[..at]
+        .rfind("${")
+        .is_some_and(|open| !text[open..at].contains('}'))
 }
