@@ -226,9 +226,13 @@ class Demo:
         tell("A role in a namespace without a limit:")
         without = load_manifests((REFUSED / "without-a-limit.yaml").read_text())
         self.cluster.apply(without[:1])
-        said = self.refused(yaml.safe_dump(without[1]))
-        show(said)
-        expect("playground" in said, "the refusal should name the namespace")
+        out = self.cluster.kubectl("apply", "-f", "-", input=yaml.safe_dump(without[1]))
+        show(out.stdout + out.stderr)
+        expect("playground" in out.stderr and "NoLimit" in out.stderr, "a warning should name the namespace")
+        path = "/apis/deputy.dev/v1alpha1/namespaces/playground/awsroles/reader"
+        wait_condition(self.cluster, path, "Accepted", "False", "NoLimit")
+        expect(not [name for name in self.mine() if "playground" in name], "nothing should be in AWS for it")
+        tell("It is stored, so that tools may apply limits and roles in any order; nothing is made in AWS for it.")
 
     def narrow_and_restore(self) -> None:
         chapter("The limit is narrowed to ListBucket")

@@ -1,6 +1,7 @@
 """What the webhook lets in and refuses, on the API server."""
 
 import copy
+import itertools
 import json
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from rig.apiclient import ApiError
 from rig.proc import wait_until
 
-from .scenario import API, BUCKET, ELSEWHERE, LIST, READ, Team, binding, document, limit, role
+from .scenario import API, BUCKET, ELSEWHERE, LIST, READ, WRITE, Team, binding, collection, document, limit, role
 
 
 def test_a_refusal_lists_every_violation_with_field_limit_and_witness(scenario, team):
@@ -28,10 +29,47 @@ def test_a_refusal_lists_every_violation_with_field_limit_and_witness(scenario, 
     assert {c["reason"] for c in error.status["details"]["causes"]} == {"ExceedsLimit"}
 
 
-def test_a_role_in_a_namespace_without_a_limit_is_refused(scenario, new_team):
+def test_a_role_without_a_limit_is_stored_with_a_warning_and_nothing_is_made(scenario, new_team):
     outside = new_team(limit=False)
-    error = scenario.refusal(role(outside.name, "reader", READ))
-    assert error.code == 403 and outside.name in error.message and "DelegationLimit" in error.message
+    wants = role(outside.name, "uploader", READ)
+    for warnings in (
+        scenario.try_create(wants),
+        scenario.admin.warnings("POST", f"{collection(wants)}?fieldValidation=Strict", wants),
+    ):
+        assert warnings[0] == "NoLimit: nothing is granted until a DelegationLimit applies", warnings
+        assert outside.name in warnings[1] and "DelegationLimit" in warnings[1], warnings
+    scenario.wait(outside.role_path(), "Accepted", "False", "NoLimit")
+    outside.wait_role(status="False")
+    assert not [name for name in scenario.roles_in_aws() if outside.name in name]
+    # And all of it comes about once the limit is there.
+    outside.limit()
+    outside.wait_role()
+
+
+def test_limit_role_and_binding_are_applied_in_any_order_without_waiting(scenario, new_team):
+    """As Helm and GitOps tools do: everything first as a dry run, then all at once, in whatever order."""
+    for order in itertools.permutations(range(3)):
+        team = new_team(limit=False)
+        objects = [
+            limit(team.name, [team.name]),
+            role(team.name, "uploader", READ),
+            binding(team.name, "uploader", "uploader", "uploader"),
+        ]
+        for i in order:
+            scenario.try_create(objects[i])
+        for i in order:
+            scenario.create(objects[i])
+        team.wait_role()
+        team.wait_binding()
+
+
+def test_a_refusal_for_a_limit_is_never_one_of_a_moment_ago(scenario, team):
+    """A limit is widened, and in the same breath a role asks for it: twenty times, without a wait."""
+    for i in range(20):
+        bucket = {**READ, "Resource": f"arn:aws:s3:::bucket-{i}/*"}
+        scenario.admin.patch(team.limit_path, {"spec": {"ceiling": document(LIST, WRITE, bucket)}})
+        assert scenario.try_create(role(team.name, "uploader", bucket)) == []
+        scenario.admin.patch(team.limit_path, {"spec": {"ceiling": document(LIST, WRITE)}})
 
 
 def test_a_binding_may_come_before_its_role_and_grants_when_that_is_there(scenario, team):

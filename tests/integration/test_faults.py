@@ -64,7 +64,7 @@ def test_a_boundary_that_can_not_be_written_holds_its_roles_back(scenario, new_t
     scenario.create(limit(team.name, [team.name]))
     condition = team.wait_limit("False", "AccessDenied")
     assert "CreatePolicy" in condition["message"] and fault.hits
-    wait_until(lambda: scenario.create(role(team.name, "uploader", READ)), "the limit known to the webhook", 10)
+    scenario.create(role(team.name, "uploader", READ))
     team.wait_role(status="False", reason="BoundaryNotReady")
     assert not [r for r in scenario.roles_in_aws() if team.name in r]
     scenario.aws.recorder.clear_faults()

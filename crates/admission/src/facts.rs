@@ -6,7 +6,7 @@ use deputy_delegation::{
     ClusterName, Decision, NamespaceName, ObjectName, Region, ServiceAccountName,
     model::{Account, Binding, LimitEntry, ObjectId, Role},
 };
-use deputy_index::{Grant, Hypothesis, Stale, Watched, World};
+use deputy_index::{Grant, Hypothesis, Seen, Stale, Watched, World};
 
 use crate::inject::INJECT_LABEL;
 
@@ -19,42 +19,59 @@ pub(crate) struct Impact {
     pub(crate) suspended: Vec<String>,
 }
 
-/// The index.
+/// The index, and what was looked up beside it.
 #[derive(Clone)]
-pub(crate) struct Facts(Arc<World>);
+pub(crate) struct Facts {
+    world: Arc<World>,
+    seen: Option<Seen>,
+}
 
 impl Facts {
     pub(crate) fn new(world: Arc<World>) -> Self {
-        Self(world)
+        Self { world, seen: None }
+    }
+
+    /// The same, deciding by what was seen just now.
+    pub(crate) fn as_seen(&self, seen: Seen) -> Self {
+        Self {
+            world: Arc::clone(&self.world),
+            seen: Some(seen),
+        }
     }
 
     /// Whether the index holds all that decisions rest on, and is not too old to decide by.
     pub(crate) fn current(&self) -> Result<(), Stale> {
-        self.0.current(&Watched::KINDS)
+        self.world.current(&Watched::KINDS)
     }
 
     pub(crate) fn cluster(&self) -> &ClusterName {
-        self.0.cluster()
+        self.world.cluster()
     }
 
     /// Decides about a role as it would be.
     pub(crate) fn decide_role(&self, role: &Role) -> Decision {
-        self.0.decide_role_with(role)
+        match &self.seen {
+            Some(seen) => self.world.decide_role_as_seen(role, seen),
+            None => self.world.decide_role_with(role),
+        }
     }
 
     /// Decides about a binding as it would be.
     pub(crate) fn decide_binding(&self, binding: &Binding) -> Decision {
-        self.0.decide_binding_with(binding)
+        match &self.seen {
+            Some(seen) => self.world.decide_binding_as_seen(binding, seen),
+            None => self.world.decide_binding_with(binding),
+        }
     }
 
     /// An account that is there and can be read.
     pub(crate) fn account(&self, name: &ObjectName) -> Option<Arc<Account>> {
-        self.0.account(name).known().cloned()
+        self.world.account(name).known().cloned()
     }
 
     /// Roles in an account, also those that are being deleted: their IAM roles are still there.
     pub(crate) fn roles_in(&self, account: &ObjectName) -> Vec<ObjectId> {
-        self.0.roles_of_account(account)
+        self.world.roles_of_account(account)
     }
 
     /// What would become of grants with `new` in place of the limit `name`, or without it.
@@ -73,7 +90,7 @@ impl Facts {
     }
 
     fn impact(&self, hypothesis: Hypothesis<'_>) -> Impact {
-        let found = self.0.suspended_by(hypothesis);
+        let found = self.world.suspended_by(hypothesis);
         let name = |grant: &Grant| match grant {
             Grant::Role(id) => format!("AWSRole {id}"),
             Grant::Binding(id) => format!("AWSRoleBinding {id}"),
@@ -90,7 +107,7 @@ impl Facts {
         namespace: &NamespaceName,
         account: &ServiceAccountName,
     ) -> Option<Arc<Binding>> {
-        self.0.default_binding(namespace, account).map(|d| d.binding)
+        self.world.default_binding(namespace, account).map(|d| d.binding)
     }
 
     /// The region of the account of a binding of a ServiceAccount: of the one of that name, else of its default one.
@@ -106,19 +123,19 @@ impl Facts {
                     namespace: namespace.clone(),
                     name: ObjectName::new(name).ok()?,
                 };
-                self.0
+                self.world
                     .decide_binding(&id)
                     .filter(|d| d.binding.subjects.contains(account))?
             }
-            None => self.0.default_binding(namespace, account)?,
+            None => self.world.default_binding(namespace, account)?,
         };
         Some(decision.account.known()?.region.clone())
     }
 
     /// The injection label of a namespace. The outer `None`: the namespace is not known here, or what is known is old.
     pub(crate) fn namespace_label(&self, namespace: &NamespaceName) -> Option<Option<String>> {
-        self.0.current(&[Watched::Namespaces]).ok()?;
-        let known = self.0.namespace(namespace)?;
+        self.world.current(&[Watched::Namespaces]).ok()?;
+        let known = self.world.namespace(namespace)?;
         Some(known.labels.get(INJECT_LABEL).cloned())
     }
 
@@ -128,8 +145,8 @@ impl Facts {
         namespace: &NamespaceName,
         account: &ServiceAccountName,
     ) -> Option<Option<String>> {
-        self.0.current(&[Watched::ServiceAccounts]).ok()?;
-        let known = self.0.service_account(namespace, account)?;
+        self.world.current(&[Watched::ServiceAccounts]).ok()?;
+        let known = self.world.service_account(namespace, account)?;
         Some(known.labels.get(INJECT_LABEL).cloned())
     }
 }

@@ -85,7 +85,7 @@ impl AdmissionMetrics {
             );
             r.register(
                 "live_reads",
-                "Reads of the API server because the index did not know a namespace or ServiceAccount",
+                "Reads of the API server: of a namespace or ServiceAccount that the index did not know, of limits before a refusal",
                 this.live_reads.clone(),
             );
         });

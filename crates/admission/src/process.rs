@@ -24,6 +24,7 @@ use crate::{
     broker,
     facts::Facts,
     inject::InjectionConfig,
+    live::Live,
     metrics::AdmissionMetrics,
     mutate::Mutator,
     server::{self, Reviewer},
@@ -194,6 +195,7 @@ fn reviewer(
     let facts = Facts::new(world);
     Reviewer {
         facts: facts.clone(),
+        live: Live::new(client.clone(), metrics.clone()),
         mutator: Mutator {
             facts,
             client,

@@ -16,6 +16,8 @@ use kube::core::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
+use crate::live::LookAgain;
+
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";
 /// Longer ones the API server cuts, or leaves out.
@@ -141,6 +143,7 @@ pub(crate) struct Verdict {
     warnings: Vec<String>,
     audit: BTreeMap<&'static str, String>,
     patch: Vec<Value>,
+    look_again: Option<Box<LookAgain>>,
 }
 
 /// Why not.
@@ -160,6 +163,7 @@ impl Verdict {
             warnings: Vec::new(),
             audit: BTreeMap::new(),
             patch: Vec::new(),
+            look_again: None,
         }
     }
 
@@ -219,6 +223,22 @@ impl Verdict {
     pub(crate) fn audit(mut self, key: &'static str, value: impl Into<String>) -> Self {
         self.audit.insert(key, cut(&value.into(), MAX_AUDIT_CHARS));
         self
+    }
+
+    /// Resting on what the index may not know yet: to be decided again by what is seen there now.
+    pub(crate) fn resting_on(mut self, what: LookAgain) -> Self {
+        self.look_again = Some(Box::new(what));
+        self
+    }
+
+    /// What to look up before this is the answer.
+    pub(crate) fn look_again(&self) -> Option<&LookAgain> {
+        self.look_again.as_deref()
+    }
+
+    /// Whether it is a no.
+    pub(crate) fn is_denied(&self) -> bool {
+        self.denial.is_some()
     }
 
     /// With RFC 6902 operations.

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 
 use crate::{
     entry::{Entry, RoleState, Watched},
+    look::Seen,
     state::State,
     world::World,
 };
@@ -125,6 +126,17 @@ impl State {
             limits: Arc::clone(&limits.limits),
             account_version: stored.map_or(0, |a| a.version),
             limits_version: limits.version,
+        }
+    }
+}
+
+impl Seen {
+    fn facts(&self, account: &ObjectName) -> Facts {
+        Facts {
+            account: self.account(account),
+            limits: Arc::clone(&self.limits),
+            account_version: 0,
+            limits_version: 0,
         }
     }
 }
@@ -254,6 +266,23 @@ impl World {
             let facts = role.known().map(|role| state.facts(&role.account));
             (role, facts)
         };
+        self.about_binding(binding, &role, facts.as_ref())
+    }
+
+    /// The same as [`World::decide_role_with`], by what was seen instead of what the world holds.
+    pub fn decide_role_as_seen(&self, role: &Role, seen: &Seen) -> Decision {
+        self.about_role(role, &seen.facts(&role.account))
+    }
+
+    /// The same as [`World::decide_binding_with`], by what was seen instead of what the world holds. A role that was not
+    /// looked up is taken from the world.
+    pub fn decide_binding_as_seen(&self, binding: &Binding, seen: &Seen) -> Decision {
+        let id = binding.role_id();
+        let role = seen.role(&id).unwrap_or_else(|| {
+            let state = self.state.read();
+            state.roles.get(&id).map_or(Entry::Missing, |r| r.view.granting())
+        });
+        let facts = role.known().map(|role| seen.facts(&role.account));
         self.about_binding(binding, &role, facts.as_ref())
     }
 

@@ -3,6 +3,7 @@
 //! - [`World`] is the state: accounts, limits, roles, bindings, namespaces and ServiceAccounts. It is fed object by
 //!   object and knows no client, so every test of it is pure.
 //! - [`watch()`] feeds a world from an API server.
+//! - [`look()`] sees limits and accounts once, for who is about to refuse.
 //! - [`Subscription`] tells controllers what has to be decided again.
 //!
 //! Webhook, controllers and broker all ask the same world, so they all decide alike. Two rules hold throughout: an
@@ -15,6 +16,7 @@ mod dirty;
 mod entry;
 mod freshness;
 mod limits;
+mod look;
 mod parse;
 mod questions;
 mod state;
@@ -29,6 +31,7 @@ pub use entry::{
     Watched,
 };
 pub use freshness::{STALE_AFTER, Stale};
+pub use look::{LookError, Seen, look, look_for_role};
 pub use questions::Counts;
 pub use watch::{WatchError, watch};
 pub use world::{Relist, World};

@@ -22,6 +22,7 @@ use serde_json::json;
 use crate::{
     body::{BodyError, Budget, Read},
     facts::Facts,
+    live::Live,
     metrics::AdmissionMetrics,
     mutate::Mutator,
     review::{self, Request, ReviewError, Verdict},
@@ -38,6 +39,7 @@ const MARGIN: Duration = Duration::from_millis(200);
 pub(crate) struct Reviewer {
     pub(crate) facts: Facts,
     pub(crate) mutator: Mutator,
+    pub(crate) live: Live,
     pub(crate) metrics: AdmissionMetrics,
     pub(crate) budget: Budget,
 }
@@ -116,7 +118,7 @@ impl Reviewer {
         let review = review::parse(&body.bytes)?;
         let decided = match endpoint {
             "mutate" => tokio::time::timeout(time, self.mutator.review(&review)).await,
-            _ => tokio::time::timeout(time, Arc::clone(&self).decide(&body)).await,
+            _ => tokio::time::timeout(time, self.decide(&body)).await,
         };
         let verdict = match decided {
             Ok(verdict) => verdict?,
@@ -126,18 +128,24 @@ impl Reviewer {
         verdict.into_json(&review.uid).map_err(Unreadable::Answer)
     }
 
-    /// Decides on a thread of its own: a limit over ten thousand grants takes longer than others should wait.
-    async fn decide(self: Arc<Self>, body: &Read) -> Result<Verdict, ReviewError> {
-        let bytes = body.bytes.clone();
-        let task = tokio::task::spawn_blocking(move || {
-            attempt(|| review::parse(&bytes).and_then(|request| validate::review(&self.facts, &request)))
-        });
-        task.await
-            .ok()
-            .and_then(Result::ok)
-            .unwrap_or_else(|| Ok(Verdict::failed("deputy failed to decide")))
+    /// Decides by the index, and what the index may be behind with a second time by what is there now. A refusal for a
+    /// limit that could not be looked up is none; trying again is.
+    async fn decide(&self, body: &Read) -> Result<Verdict, ReviewError> {
+        let verdict = decide_by(self.facts.clone(), body).await?;
+        let Some(what) = verdict.look_again() else {
+            return Ok(verdict);
+        };
+        match self.live.look(what).await {
+            Ok(seen) => decide_by(self.facts.as_seen(seen), body).await,
+            Err(error) if verdict.is_denied() => {
+                tracing::warn!(%error, "nothing could be looked up before a refusal");
+                Ok(Verdict::failed(format!(
+                    "deputy can't say whether a limit refuses this: {error}; try again"
+                )))
+            }
+            Err(_) => Ok(verdict),
+        }
     }
-
     fn count(&self, endpoint: &'static str, request: &Request<'_>, verdict: &Verdict) {
         let kind = validate::Kind::of(request).map_or_else(
             || {
@@ -152,6 +160,18 @@ impl Reviewer {
         self.metrics
             .reviewed(endpoint, kind, request.operation(), verdict.outcome());
     }
+}
+
+/// Decides on a thread of its own: a limit over ten thousand grants takes longer than others should wait.
+async fn decide_by(facts: Facts, body: &Read) -> Result<Verdict, ReviewError> {
+    let bytes = body.bytes.clone();
+    let task = tokio::task::spawn_blocking(move || {
+        attempt(|| review::parse(&bytes).and_then(|request| validate::review(&facts, &request)))
+    });
+    task.await
+        .ok()
+        .and_then(Result::ok)
+        .unwrap_or_else(|| Ok(Verdict::failed("deputy failed to decide")))
 }
 
 /// How long the answer may take: the API server says how long it waits as `?timeout=10s`.

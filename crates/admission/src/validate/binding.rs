@@ -6,6 +6,7 @@ use deputy_delegation::model::Binding;
 use super::{Subject, role};
 use crate::{
     facts::Facts,
+    live::LookAgain,
     review::{Verdict, cut},
 };
 
@@ -17,10 +18,9 @@ pub(super) fn review(subject: &Subject<'_>, facts: &Facts) -> Verdict {
         Ok(binding) => binding,
         Err(refusal) => return refusal,
     };
-    let decision = facts.decide_binding(&binding);
-    let refused = matches!(decision, deputy_delegation::Decision::Refused(_));
-    let verdict = role::answer(subject, decision);
-    if refused {
+    let behind = LookAgain::Role(binding.role_id());
+    let verdict = role::answer(subject, facts.decide_binding(&binding), behind);
+    if verdict.is_denied() {
         return verdict;
     }
     shadowed(facts, &binding)

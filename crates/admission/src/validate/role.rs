@@ -3,18 +3,16 @@
 use std::sync::Arc;
 
 use deputy_api::{AWSRole, convert};
-use deputy_delegation::Decision;
+use deputy_delegation::{Decision, Reason};
 
 use super::{Subject, brake};
-use crate::{facts::Facts, review::Verdict};
+use crate::{facts::Facts, live::LookAgain, review::Verdict};
 
 pub(super) fn review(subject: &Subject<'_>, facts: &Facts) -> Verdict {
     match subject.parse::<AWSRole, _>(convert::parse_role) {
         Ok(role) => {
-            let decision = facts.decide_role(&role);
-            let refused = matches!(decision, Decision::Refused(_));
-            let verdict = answer(subject, decision);
-            if refused {
+            let verdict = answer(subject, facts.decide_role(&role), LookAgain::Limits);
+            if verdict.is_denied() {
                 return verdict;
             }
             // Its bindings may have relied on more, such as a longer session.
@@ -24,8 +22,10 @@ pub(super) fn review(subject: &Subject<'_>, facts: &Facts) -> Verdict {
     }
 }
 
-/// A decision as a verdict. What can't be decided yet is let in: it grants nothing until it is accepted.
-pub(super) fn answer(subject: &Subject<'_>, decision: Decision) -> Verdict {
+/// A decision as a verdict. What can't be decided yet is let in, and so is what no limit speaks of yet: it grants nothing
+/// until it is accepted, and tools apply a limit and the roles under it in any order. `behind` is what the decision rests on
+/// that the index may be behind with.
+pub(super) fn answer(subject: &Subject<'_>, decision: Decision, behind: LookAgain) -> Verdict {
     match decision {
         Decision::Accepted(accepted) => {
             let limits: Vec<_> = accepted.limits.iter().map(|l| l.as_str()).collect();
@@ -37,21 +37,62 @@ pub(super) fn answer(subject: &Subject<'_>, decision: Decision) -> Verdict {
                 None => verdict,
             }
         }
+        Decision::Refused(violations) if violations.iter().all(|v| v.reason == Reason::NoLimit) => violations
+            .iter()
+            .fold(
+                Verdict::allow()
+                    .audit("decision", "pending")
+                    .audit("reasons", Reason::NoLimit.as_str()),
+                |verdict, violation| {
+                    verdict
+                        .warn("NoLimit: nothing is granted until a DelegationLimit applies")
+                        .warn(violation.message.as_str())
+                },
+            )
+            .resting_on(behind),
         Decision::Refused(violations) => {
+            let final_anyway = violations.iter().all(|v| is_about_the_object_alone(v.reason));
             let mut reasons: Vec<_> = violations.iter().map(|v| v.reason.as_str()).collect();
             reasons.dedup();
-            Verdict::refused(&subject.title(), &violations)
+            let verdict = Verdict::refused(&subject.title(), &violations)
                 .audit("decision", "refused")
-                .audit("reasons", reasons.join(","))
+                .audit("reasons", reasons.join(","));
+            if final_anyway {
+                verdict
+            } else {
+                verdict.resting_on(behind)
+            }
         }
         Decision::Undecided(missing) => {
             let names: Vec<_> = missing.iter().map(|m| m.as_str()).collect();
             let verdict = Verdict::allow()
                 .audit("decision", "undecided")
                 .audit("missing", names.join(","));
-            missing.iter().fold(verdict, |verdict, fact| {
-                verdict.warn(format!("{fact}; nothing is granted until it does"))
-            })
+            missing
+                .iter()
+                .fold(verdict, |verdict, fact| {
+                    verdict.warn(format!("{fact}; nothing is granted until it does"))
+                })
+                .resting_on(behind)
         }
+    }
+}
+
+/// Whether a violation is one whatever limits and accounts there are.
+fn is_about_the_object_alone(reason: Reason) -> bool {
+    match reason {
+        Reason::Structure => true,
+        Reason::NoLimit
+        | Reason::LimitInvalid
+        | Reason::BoundaryOverlap
+        | Reason::AccountInvalid
+        | Reason::RoleInvalid
+        | Reason::ExceedsLimit
+        | Reason::ContainmentUnknown
+        | Reason::TooLarge
+        | Reason::Duration
+        | Reason::SessionTag
+        | Reason::Escalation
+        | Reason::TenantVariable => false,
     }
 }

@@ -1,6 +1,7 @@
 //! The server, from the first byte of a request to the last of the answer.
 
 mod hostile;
+mod looks;
 mod pods;
 
 use std::{
@@ -82,6 +83,7 @@ impl Case {
         let facts = Facts::new(Arc::clone(&world));
         let router = server::router(Reviewer {
             facts: facts.clone(),
+            live: crate::live::Live::new(client(live, Arc::clone(&reads)), own.clone()),
             mutator: Mutator {
                 facts,
                 client: client(live, Arc::clone(&reads)),

@@ -42,6 +42,13 @@ fn a_binding_may_come_before_its_role() {
 }
 
 #[test]
+fn a_binding_may_come_before_the_limit_of_its_role() {
+    let facts = facts(&[account(), role(&["s3:GetObject"])]);
+    let answer = create(&facts, &binding("uploader", None));
+    assert!(answer.allowed()[0].starts_with("NoLimit"), "{answer:?}");
+}
+
+#[test]
 fn what_is_certainly_wrong_is_refused_even_before_the_role_is_there() {
     let mut object = binding("uploader", None);
     object["spec"]["session"]["tags"] = json!({"deputy-namespace": "other"});

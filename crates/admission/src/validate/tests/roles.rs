@@ -62,9 +62,33 @@ fn fields_that_nobody_knows_are_refused_because_they_may_have_been_restrictions(
 }
 
 #[test]
-fn without_a_limit_nothing_may_be_granted() {
+fn a_role_may_come_before_its_limit_and_grants_nothing_until_then() {
     let answer = create(&facts(&[account()]), &role(&["s3:GetObject"]));
-    assert!(answer.denied(403).contains("NoLimit"), "{answer:?}");
+    let warnings = answer.allowed();
+    assert_eq!(
+        warnings[0],
+        "NoLimit: nothing is granted until a DelegationLimit applies"
+    );
+    assert!(
+        warnings[1]
+            .contains("no DelegationLimit applies to namespace \"payments\" in account \"production\""),
+        "{warnings:?}"
+    );
+    assert_eq!(
+        (answer.audit("decision"), answer.audit("reasons")),
+        ("pending", "NoLimit")
+    );
+}
+
+#[test]
+fn what_is_wrong_in_itself_is_refused_also_before_the_limit() {
+    let mut object = role(&["s3:GetObject"]);
+    let resources: Vec<_> = (0..400)
+        .map(|i| format!("arn:aws:s3:::productionapp/{i:04}"))
+        .collect();
+    object["spec"]["policies"][0]["document"]["Statement"][0]["Resource"] = json!(resources);
+    let answer = create(&facts(&[account()]), &object);
+    assert!(answer.denied(403).contains("TooLarge"), "{answer:?}");
 }
 
 #[test]

@@ -1,0 +1,165 @@
+//! One look at the API server, beside the world that follows it.
+//!
+//! A watch is some milliseconds behind. Where somebody has just made a limit and then a role, that is enough for a
+//! refusal which is not true any more; so who is about to refuse looks once. What was seen is never put into a world: it
+//! may be older than what the watch brings meanwhile, and a limit that is gone would be there again.
+
+use std::{collections::HashMap, sync::Arc};
+
+use deputy_api::{AWSAccount, AWSRole, DelegationLimit};
+use deputy_delegation::{
+    ObjectName,
+    model::{Account, LimitEntry, ObjectId, Role},
+};
+use kube::{
+    Api, Client, CustomResourceExt as _,
+    api::{DynamicObject, ListParams},
+};
+
+use crate::{
+    entry::{Entry, Watched},
+    parse,
+};
+
+/// Objects in one answer of the API server.
+const PAGE: u32 = 500;
+/// So many pages are read: 10,000 limits, or accounts.
+const MAX_PAGES: usize = 20;
+
+/// Accounts and limits as they were at one moment, and a role if one was looked up.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    pub(crate) limits: Arc<[LimitEntry]>,
+    accounts: Arc<HashMap<ObjectName, Entry<Account>>>,
+    role: Option<(ObjectId, Entry<Role>)>,
+}
+
+/// What could not be seen.
+#[derive(Debug, thiserror::Error)]
+pub enum LookError {
+    /// The API server gave no list.
+    #[error("{kind} can't be listed: {source}")]
+    List {
+        /// Which kind.
+        kind: &'static str,
+        /// Why.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// There are more than anybody reads for one answer.
+    #[error("there are more than {} {kind}", PAGE as usize * MAX_PAGES)]
+    TooMany {
+        /// Of this kind.
+        kind: &'static str,
+    },
+}
+
+impl LookError {
+    /// The class, for metrics.
+    #[must_use]
+    pub fn category(&self) -> &'static str {
+        match self {
+            Self::List { .. } => "List",
+            Self::TooMany { .. } => "TooMany",
+        }
+    }
+}
+
+impl Seen {
+    /// These limits and accounts.
+    #[must_use]
+    pub fn of(limits: Vec<DynamicObject>, accounts: Vec<DynamicObject>) -> Self {
+        let limits = limits.into_iter().filter_map(|object| {
+            let name = parse::name(&object.metadata)?;
+            Some(parse::limit(&name, object))
+        });
+        let accounts = accounts.into_iter().filter_map(|object| {
+            let name = parse::name(&object.metadata)?;
+            Some((name, granting(object)))
+        });
+        Self {
+            limits: limits.collect(),
+            accounts: Arc::new(accounts.collect()),
+            role: None,
+        }
+    }
+
+    /// With a role, or with the knowledge that it is not there.
+    #[must_use]
+    pub fn with_role(mut self, id: ObjectId, role: Option<DynamicObject>) -> Self {
+        self.role = Some((id, role.map_or(Entry::Missing, granting)));
+        self
+    }
+
+    pub(crate) fn account(&self, name: &ObjectName) -> Entry<Account> {
+        self.accounts.get(name).cloned().unwrap_or(Entry::Missing)
+    }
+
+    /// The role, if it is the one that was looked up.
+    pub(crate) fn role(&self, id: &ObjectId) -> Option<Entry<Role>> {
+        let (known, role) = self.role.as_ref()?;
+        (known == id).then(|| role.clone())
+    }
+}
+
+/// As far as it grants anything: what is being deleted does not.
+fn granting<T: parse::Parse>(mut object: DynamicObject) -> Entry<T> {
+    if object.metadata.deletion_timestamp.is_some() {
+        return Entry::Missing;
+    }
+    match parse::spec(&mut object) {
+        Ok(parsed) => Entry::Known(parsed),
+        Err(why) => Entry::Unreadable(why),
+    }
+}
+
+/// All limits and accounts, from the API server. Cancel safe; has no deadline of its own.
+///
+/// # Errors
+/// When they can't be listed, or there are too many.
+pub async fn look(client: &Client) -> Result<Seen, LookError> {
+    let (limits, accounts) = futures::try_join!(
+        all(client, DelegationLimit::api_resource(), Watched::Limits.as_str()),
+        all(client, AWSAccount::api_resource(), Watched::Accounts.as_str()),
+    )?;
+    Ok(Seen::of(limits, accounts))
+}
+
+/// A role, from the API server. Asked for as a list of one: that is the right that whoever watches has.
+///
+/// # Errors
+/// When it can't be listed.
+pub async fn look_for_role(client: &Client, id: &ObjectId) -> Result<Option<DynamicObject>, LookError> {
+    let api: Api<DynamicObject> =
+        Api::namespaced_with(client.clone(), id.namespace.as_str(), &AWSRole::api_resource());
+    let params = ListParams::default()
+        .fields(&format!("metadata.name={}", id.name))
+        .limit(1);
+    let list = api.list(&params).await.map_err(|source| LookError::List {
+        kind: Watched::Roles.as_str(),
+        source: Box::new(source),
+    })?;
+    Ok(list.items.into_iter().next())
+}
+
+async fn all(
+    client: &Client,
+    resource: kube::core::ApiResource,
+    kind: &'static str,
+) -> Result<Vec<DynamicObject>, LookError> {
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+    let mut objects = Vec::new();
+    let mut params = ListParams::default().limit(PAGE);
+    for _ in 0..MAX_PAGES {
+        let page = api.list(&params).await.map_err(|source| LookError::List {
+            kind,
+            source: Box::new(source),
+        })?;
+        objects.extend(page.items);
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => params = params.continue_token(&token),
+            None => return Ok(objects),
+        }
+    }
+    Err(LookError::TooMany { kind })
+}
