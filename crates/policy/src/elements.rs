@@ -214,6 +214,26 @@ impl<P: Language> Elements<P> {
             || (key.literal.is_none() && self.literals_of(key.group).any(meet))
     }
 
+    /// The indices of the patterns that may have something in common with the element, in order (`negated` is not looked at);
+    /// when the work runs out, some that do not.
+    pub(crate) fn meeting(&self, element: &P, key: Key, work: &mut Work) -> Vec<usize> {
+        let meets = |i: &usize, work: &mut Work| {
+            let item = self.items.get(*i);
+            item.is_some_and(|item| !work.charge(COMPARISON) || item.may_intersect(element, work))
+        };
+        if key.group == 0 {
+            return (0..self.items.len()).filter(|i| meets(i, work)).collect();
+        }
+        let literals = key.literal.is_none().then(|| self.literal_indices(key.group));
+        let mut meeting: Vec<usize> = self
+            .near_indices(key.group, key.literal)
+            .chain(literals.into_iter().flatten())
+            .filter(|i| meets(i, work))
+            .collect();
+        meeting.sort_unstable();
+        meeting
+    }
+
     /// Whether a pattern of the list includes each pattern of `others`.
     pub(crate) fn covers_all(&self, others: &Self, work: &mut Work) -> bool {
         others
@@ -232,6 +252,11 @@ impl<P: Language> Elements<P> {
     /// The patterns that could include or match a text or pattern of a service: `*`, those of the service with
     /// wildcards, and the literals with that hash.
     pub(crate) fn near(&self, group: u64, literal: Option<u64>) -> impl Iterator<Item = &P> {
+        self.near_indices(group, literal)
+            .filter_map(|i| self.items.get(i))
+    }
+
+    fn near_indices(&self, group: u64, literal: Option<u64>) -> impl Iterator<Item = usize> {
         let equal = literal.map(|hash| {
             let from = self
                 .literals
@@ -247,19 +272,17 @@ impl<P: Language> Elements<P> {
         let same = same
             .take_while(move |(g, _)| *g == group && group != 0)
             .map(|(_, i)| *i);
-        equal
-            .into_iter()
-            .flatten()
-            .chain(everything)
-            .chain(same)
-            .filter_map(|i| self.items.get(i))
+        equal.into_iter().flatten().chain(everything).chain(same)
     }
 
     fn literals_of(&self, group: u64) -> impl Iterator<Item = &P> {
+        self.literal_indices(group).filter_map(|i| self.items.get(i))
+    }
+
+    fn literal_indices(&self, group: u64) -> impl Iterator<Item = usize> {
         let from = self.literals.partition_point(|(g, _, _)| *g < group);
         let rest = self.literals.get(from..).unwrap_or_default().iter();
-        rest.take_while(move |(g, _, _)| *g == group)
-            .filter_map(|(_, _, i)| self.items.get(*i))
+        rest.take_while(move |(g, _, _)| *g == group).map(|(_, _, i)| *i)
     }
 }
 

@@ -597,6 +597,33 @@ fn statements_that_only_together_cover_contain() {
     contained(&when(json!({})), &by_number);
 }
 
+/// More variables than one question may have ([`UnknownKind::Budget`]), most of them of statements that have nothing to do
+/// with it.
+#[test]
+fn variables_of_other_services_do_not_count() {
+    let of = |n: usize, action: &str| {
+        json!({"Effect": "Allow", "Action": format!("svc{n}:{action}"), "Resource": "*",
+            "Condition": {"StringEquals": {"aws:RequestedRegion": format!("${{aws:PrincipalTag/t{n}}}")}}})
+    };
+    let others: Vec<Value> = (0..12).map(|n| of(n, "*")).collect();
+    let with = |more: &[Value]| policy(json!([others.as_slice(), more].concat()));
+    let tagged = |effect: &str| {
+        json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*",
+            "Condition": {effect: {"aws:PrincipalTag/team": "a"}}})
+    };
+    let all = json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"});
+    let ceiling = with(&[tagged("StringEquals"), tagged("StringNotEquals")]);
+    contained(&policy(json!([of(3, "Get"), all])), &ceiling);
+    let half = with(&[tagged("StringEquals")]);
+    assert_eq!(exceeds(&with(&[all]), &half).action, "s3:GetObject");
+    // A Deny of one of the other services is no Deny of this one.
+    let denied = json!({"Effect": "Deny", "Action": "svc1:*", "Resource": "*",
+        "Condition": {"StringEquals": {"aws:SourceArn": "${aws:PrincipalTag/x}${aws:PrincipalTag/y}${aws:PrincipalTag/z}"}}});
+    let candidate = policy(json!([denied, {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]));
+    contained(&candidate, &ceiling);
+    assert_eq!(exceeds(&candidate, &half).action, "s3:GetObject");
+}
+
 #[test]
 fn policies_with_and_without_principals_are_not_compared() {
     let trust = json!({"Version": "2012-10-17", "Statement":

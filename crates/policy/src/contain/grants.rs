@@ -195,6 +195,13 @@ impl<'a> Grants<'a> {
                     self.entry(allow, cells, Target::Granted, Proof::Allowed(n));
                     continue;
                 }
+                // How all of them lie to all statements takes long; what exceeds is often seen at once.
+                if let (Some(i), Some(j)) = (rows.first(), columns.first())
+                    && rows.len() * columns.len() > 1
+                    && let Some(witness) = self.probe.guess(&question(allow, *i, *j, None), work)
+                {
+                    return Err(Stop::Exceeds(Box::new(witness)));
+                }
                 for cells in near.groups(&rows, columns, work) {
                     self.prove_cells(allow, cells, None, &mut near, work)?;
                 }

@@ -5,7 +5,7 @@ use super::{
     query::Picks,
 };
 use crate::{
-    elements::{COMPARISON, Elements, Language},
+    elements::{Elements, Language},
     work::Work,
 };
 
@@ -24,18 +24,14 @@ pub(super) fn first_part<P>(elements: &Elements<P>) -> Option<Element<'_, P>> {
 
 /// The patterns of a list that may have something in common with an element.
 pub(super) fn near<P: Language>(elements: &Elements<P>, element: Element<'_, P>, work: &mut Work) -> Picks {
-    let Element::One(one, _) = element else {
+    let Element::One(one, key) = element else {
         return Picks::All;
     };
     if elements.negated {
         return Picks::All;
     }
-    let meets = elements
-        .items
-        .iter()
-        .enumerate()
-        .filter(|(_, item)| !work.charge(COMPARISON) || item.may_intersect(one, work));
-    Picks::Only(meets.filter_map(|(i, _)| u32::try_from(i).ok()).collect())
+    let meeting = elements.meeting(one, key, work).into_iter();
+    Picks::Only(meeting.filter_map(|i| u32::try_from(i).ok()).collect())
 }
 
 /// One Allow of each of the other layers, by index; `None` when there are too many combinations.

@@ -64,6 +64,17 @@ pub(crate) struct Piece<'a> {
     pub(crate) resources: Picks,
 }
 
+impl Piece<'_> {
+    /// Whether it matches no request, because none of its patterns counts.
+    fn is_void(&self) -> bool {
+        let s = self.statement;
+        let void = |picks: &Picks, negated: bool| !negated && *picks == Picks::Only(Vec::new());
+        let of_resources = s.resources.as_ref();
+        void(&self.actions, s.actions.negated)
+            || of_resources.is_some_and(|r| void(&self.resources, r.negated))
+    }
+}
+
 /// How many values keys have, as far as that is believed for two documents together.
 #[derive(Debug)]
 pub(crate) struct Arities<'a> {
@@ -140,7 +151,8 @@ pub(crate) const MAX_VARIABLES: usize = 4;
 
 impl<'a> Query<'a> {
     pub(crate) fn new(arities: &'a Arities<'a>, positive: Vec<Piece<'a>>, negative: Vec<Piece<'a>>) -> Self {
-        let pieces = || positive.iter().chain(&negative).map(|piece| piece.statement);
+        let live = || negative.iter().filter(|piece| !piece.is_void());
+        let pieces = || positive.iter().chain(live()).map(|piece| piece.statement);
         let mut dimensions = vec![Dimension::Action];
         if pieces().any(|statement| statement.resources.is_some()) {
             dimensions.push(Dimension::Resource);
@@ -173,8 +185,10 @@ impl<'a> Query<'a> {
         }
     }
 
+    /// Those that matter; of the others neither the keys nor the variables do.
     fn pieces(&self) -> impl Iterator<Item = &Piece<'a>> {
-        self.positive.iter().chain(&self.negative)
+        let live = self.negative.iter().filter(|piece| !piece.is_void());
+        self.positive.iter().chain(live)
     }
 
     /// The dimensions that any statement looks at, in the order in which they are searched.

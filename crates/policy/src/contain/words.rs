@@ -261,23 +261,25 @@ impl<'a> Search<'a> {
     fn drop_superfluous(&self, items: &mut Vec<(u32, u32)>) {
         items.sort_unstable();
         items.dedup();
-        let mut from: HashMap<u32, u32> = HashMap::new();
-        let mut several = false;
-        let mut last = None;
-        for (t, position) in items.iter() {
-            several |= last == Some(*t);
-            last = Some(*t);
-            if self
-                .tracks
-                .get(index(*t))
-                .is_some_and(|track| track.is_at_run(index(*position)))
-            {
-                from.insert(*t, *position);
+        // Moved to the front one by one; a position at a run takes the place of all that were moved of its track.
+        let (mut kept, mut of_track, mut track) = (0, 0, None);
+        for i in 0..items.len() {
+            let Some((t, position)) = items.get(i).copied() else {
+                break;
+            };
+            if track != Some(t) {
+                (track, of_track) = (Some(t), kept);
             }
+            let runs = |track: &&Track| track.is_at_run(index(position));
+            if self.tracks.get(index(t)).is_some_and(runs) {
+                kept = of_track;
+            }
+            if let Some(place) = items.get_mut(kept) {
+                *place = (t, position);
+            }
+            kept += 1;
         }
-        if several && !from.is_empty() {
-            items.retain(|(t, position)| from.get(t).is_none_or(|from| position >= from));
-        }
+        items.truncate(kept);
     }
 
     fn everything(&self, track: u32, position: u32) -> bool {

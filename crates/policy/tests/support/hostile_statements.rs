@@ -331,5 +331,51 @@ pub fn pairs() -> Vec<Pair> {
             policy(each(100, |n| conditions(99 - n))),
         ),
     );
+    let names = |n: usize| format!("s{n}:Get*");
+    add(
+        "3,000 actions of 1,000 services, half of them under a condition",
+        false,
+        (
+            policy(vec![plain(json!(texts(3_000, |n| format!(
+                "s{}:Get{n}*",
+                n % 1_000
+            ))))]),
+            policy(vec![
+                plain(json!(texts(500, names))),
+                when(
+                    "Allow",
+                    &json!(texts(1_000, names)),
+                    json!({"StringEquals": {tag: "a"}}),
+                ),
+            ]),
+        ),
+    );
+    let words = |from: u8| -> Vec<String> {
+        let letters = (from..from + 24).map(char::from);
+        letters.map(|c| format!("s3:*Obj{c}*Data*")).collect()
+    };
+    let but = |denied: Vec<String>| {
+        let some = json!(["s3:Get*", "s3:Put*", "s3:List*", "s3:Create*", "s3:Delete*"]);
+        policy(vec![
+            plain(some),
+            json!({"Effect": "Deny", "Action": denied, "Resource": "*"}),
+        ])
+    };
+    add(
+        "a Deny of 24 floating actions in one of 23 and all of the last",
+        false,
+        (
+            but(words(b'a')),
+            but([words(b'a'), vec!["s3:*ObjzData*".to_owned()]].concat()),
+        ),
+    );
+    add(
+        "a Deny of 25 floating actions in one of 24",
+        true,
+        (
+            but([words(b'a'), vec!["s3:*Objz*".to_owned()]].concat()),
+            but(words(b'a')),
+        ),
+    );
     pairs
 }

@@ -1,7 +1,7 @@
 //! Verifies that product states are closed: whatever word is read, one is always in a listed state, or nothing more can
 //! come of it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use super::{Checked, ensure, tree::Branches, values::TOO_MUCH};
 use crate::{
@@ -191,16 +191,17 @@ impl Product {
         here.sort_unstable();
         here.dedup();
         // What the last run of a track leads to includes all that stands before it.
-        let mut runs: HashMap<u32, u32> = HashMap::new();
-        for (t, p) in here.iter() {
+        let mut at_run = None;
+        here.reverse();
+        here.retain(|(t, p)| {
+            let before = at_run == Some(*t);
             let track = self.tracks.get(number(*t));
             if track.is_some_and(|track| track.is_at_run(number(*p))) {
-                runs.insert(*t, *p);
+                at_run = Some(*t);
             }
-        }
-        if !runs.is_empty() {
-            here.retain(|(t, p)| runs.get(t).is_none_or(|run| p >= run));
-        }
+            !before
+        });
+        here.reverse();
         let fates = self.fates(here);
         let lost = |fate: &Fate, accepted: bool| if accepted { !fate.open } else { fate.always };
         let sure = |fate: &Fate, accepted: bool| if accepted { fate.always } else { !fate.open };

@@ -194,6 +194,18 @@ impl<'a> Part<'a> {
         }
     }
 
+    /// Whether the statement can match at all with the patterns that count. Of one that must not match and cannot nothing
+    /// else needs to be looked at.
+    fn may_match(&self) -> bool {
+        let s = self.statement;
+        let some = |picks: &Picks| !matches!(picks, Picks::Only(list) if list.is_empty());
+        let by_resource = s
+            .resources
+            .as_ref()
+            .is_none_or(|list| list.negated || some(&self.resources));
+        by_resource && (s.actions.negated || some(&self.actions))
+    }
+
     /// Whom the statement is about.
     fn lists(&self) -> Option<&Lists> {
         let read = || self.source.written.principal.as_ref().map(Lists::new);
@@ -226,7 +238,8 @@ impl<'a> Question<'a> {
                 && (part.resources == Picks::All || !negated)
         };
         ensure(negative.iter().all(may_pick), "it uses a part of a negated list")?;
-        let all = || positive.iter().chain(&negative).map(|part| part.statement);
+        let counting = || negative.iter().filter(|part| part.may_match());
+        let all = || positive.iter().chain(counting()).map(|part| part.statement);
         let keys: BTreeSet<&str> = all()
             .flat_map(|s| &s.atoms)
             .map(|atom| atom.key.as_str())
@@ -254,7 +267,8 @@ impl<'a> Question<'a> {
     }
 
     fn parts(&self) -> impl Iterator<Item = &Part<'a>> {
-        self.positive.iter().chain(&self.negative)
+        let counting = self.negative.iter().filter(|part| part.may_match());
+        self.positive.iter().chain(counting)
     }
 
     fn check(&self, tree: &Tree, work: &mut Work) -> Checked {
@@ -273,7 +287,12 @@ impl<'a> Question<'a> {
                 .flat_map(|w| cases.iter().map(|case| with(w, case)).collect::<Vec<_>>())
                 .collect();
         }
-        let all: Vec<usize> = (0..self.negative.len()).collect();
+        let counting = self
+            .negative
+            .iter()
+            .enumerate()
+            .filter(|(_, part)| part.may_match());
+        let all: Vec<usize> = counting.map(|(i, _)| i).collect();
         for world in worlds {
             let root = tree.worlds.iter().find(|(case, _)| *case == world);
             let (_, root) = root.ok_or("a case of the variables is not proved")?;
