@@ -71,13 +71,14 @@ struct Call {
     done: watch::Receiver<Option<Result<(), FetchError>>>,
 }
 
-/// What was last logged about a binding: only changes are.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What was last logged about a binding: only changes are. Another cause is a change, too: who looks for the reason of a
+/// failure reads the last line. The code stands for it, for messages may differ in every answer.
+#[derive(Clone, PartialEq, Eq)]
 enum State {
     New,
     Good,
-    Refused,
-    Unavailable,
+    Refused(String),
+    Unavailable(String),
 }
 
 impl Slot {
@@ -263,12 +264,13 @@ impl<S: Source> Keeper<S> {
         let binding = binding.to_string();
         let state = match outcome {
             Ok(()) => State::Good,
-            Err(FetchError::Refused(_)) => State::Refused,
-            Err(FetchError::Unavailable(_)) => State::Unavailable,
+            Err(FetchError::Refused(problem)) => State::Refused(problem.code.clone()),
+            Err(FetchError::Unavailable(problem)) => State::Unavailable(problem.code.clone()),
         };
-        if std::mem::replace(&mut slot.state, state) == state {
+        if slot.state == state {
             return;
         }
+        slot.state = state;
         match (outcome, &slot.kept) {
             (Ok(()), Some(Kept { credential, .. })) => {
                 let expiration = credential.expiration().to_string();

@@ -23,12 +23,24 @@ pub struct Problem {
     pub retry_after: Option<u32>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Wire {
+/// What the broker says.
+#[derive(Deserialize)]
+struct Heard {
     #[serde(rename = "Code", default)]
     code: String,
     #[serde(rename = "Message", default)]
     message: String,
+}
+
+/// What the SDKs are told, in both spellings: those of Go and Python read the first, that of Java only the second.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(rename = "Code")]
+    upper_code: &'a str,
+    #[serde(rename = "Message")]
+    upper_message: &'a str,
+    code: &'a str,
+    message: &'a str,
 }
 
 impl Problem {
@@ -50,7 +62,7 @@ impl Problem {
     /// Reads the broker's `{"Code","Message"}`. What is missing, malformed or too long is replaced or cut:
     /// the status alone decides, the text is for people.
     pub fn from_broker(status: StatusCode, body: &[u8]) -> Self {
-        let wire = serde_json::from_slice::<Wire>(body).ok();
+        let wire = serde_json::from_slice::<Heard>(body).ok();
         let code = wire
             .as_ref()
             .map(|w| w.code.as_str())
@@ -72,14 +84,16 @@ impl Problem {
         Self::new(status, code, message)
     }
 
-    /// The body `{"Code","Message"}`.
+    /// The body `{"Code","Message","code","message"}`.
     pub fn body(&self) -> Bytes {
-        let wire = Wire {
-            code: self.code.clone(),
-            message: self.message.clone(),
+        let told = Told {
+            upper_code: &self.code,
+            upper_message: &self.message,
+            code: &self.code,
+            message: &self.message,
         };
-        // Two strings always serialize; should that ever change, the status still tells the caller.
-        serde_json::to_vec(&wire).map(Bytes::from).unwrap_or_default()
+        // Strings always serialize; should that ever change, the status still tells the caller.
+        serde_json::to_vec(&told).map(Bytes::from).unwrap_or_default()
     }
 }
 
@@ -91,7 +105,10 @@ mod tests {
     fn the_brokers_words_are_passed_on() {
         let p = Problem::from_broker(StatusCode::FORBIDDEN, br#"{"Code":"NoBinding","Message":"none"}"#);
         assert_eq!((p.code.as_str(), p.message.as_str()), ("NoBinding", "none"));
-        assert_eq!(p.body(), r#"{"Code":"NoBinding","Message":"none"}"#);
+        assert_eq!(
+            p.body(),
+            r#"{"Code":"NoBinding","Message":"none","code":"NoBinding","message":"none"}"#
+        );
     }
 
     #[test]

@@ -165,14 +165,14 @@ impl<S: Source> Endpoint<S> {
         let (Some(presented), None) = (values.next(), values.next()) else {
             return unauthorized(
                 "the Authorization header must be given once, with the content of the file that \
-                 AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names",
+                 AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names; an SDK that sends none is too old to know that variable",
             );
         };
         match self.token.accepts(presented.as_bytes()) {
             Ok(true) => Ok(()),
             Ok(false) => unauthorized(
                 "the Authorization header is not the content of the file that \
-                 AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names",
+                 AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names, as it is there, without \"Bearer\" before it",
             ),
             Err(error) => Err(Problem::unavailable(error.category(), error.to_string())),
         }
@@ -184,18 +184,19 @@ enum Asked {
     Credential(Binding),
 }
 
-/// What a Host header may be. Without a port it means port 80.
+/// What a Host header may be: the endpoint's own address or `localhost`, with its port or without one. RFC 9112 wants
+/// the port, but the AWS common runtime (Mountpoint for S3, the CRT clients of Java, C++ and Python) leaves it out. A page
+/// whose name was made to point here sends that name, and never these.
 fn hosts(listen: SocketAddr) -> Vec<String> {
     let ip = match listen.ip() {
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => format!("[{ip}]"),
     };
     let port = listen.port();
-    let mut hosts = vec![format!("{ip}:{port}"), format!("localhost:{port}")];
-    if port == 80 {
-        hosts.extend([ip, "localhost".to_owned()]);
-    }
-    hosts
+    [ip, "localhost".to_owned()]
+        .into_iter()
+        .flat_map(|host| [format!("{host}:{port}"), host])
+        .collect()
 }
 
 fn is_from_a_proxy(name: &HeaderName) -> bool {
