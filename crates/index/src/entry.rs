@@ -4,6 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use deputy_api::BoundaryStatus;
 use deputy_delegation::{ObjectName, decide::Fact};
+use kube::api::ObjectMeta;
+
+use crate::parse;
 
 /// The kinds that a world holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -201,8 +204,10 @@ pub struct BindingState {
 pub struct NamespaceInfo {
     /// `metadata.uid`.
     pub uid: Option<Arc<str>>,
-    /// Labels in `deputy.dev/`; the others are not kept.
+    /// Labels in `deputy.dev/`, and those of others that injection goes by; the rest is not kept.
     pub labels: BTreeMap<String, String>,
+    /// Annotations of others that injection goes by; the rest is not kept.
+    pub annotations: BTreeMap<String, String>,
     /// Unix seconds of its deletionTimestamp.
     pub terminating_since: Option<i64>,
 }
@@ -212,6 +217,33 @@ pub struct NamespaceInfo {
 pub struct ServiceAccountInfo {
     /// `metadata.uid`.
     pub uid: Option<Arc<str>>,
-    /// Labels in `deputy.dev/`; the others are not kept.
+    /// Labels in `deputy.dev/`, and those of others that injection goes by; the rest is not kept.
     pub labels: BTreeMap<String, String>,
+    /// Annotations of others that injection goes by; the rest is not kept.
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl NamespaceInfo {
+    /// What is kept of a namespace's metadata.
+    #[must_use]
+    pub fn of(meta: &ObjectMeta) -> Self {
+        Self {
+            uid: meta.uid.as_deref().map(Arc::from),
+            labels: parse::labels(meta),
+            annotations: parse::annotations(meta),
+            terminating_since: meta.deletion_timestamp.as_ref().map(|t| t.0.as_second()),
+        }
+    }
+}
+
+impl ServiceAccountInfo {
+    /// What is kept of a ServiceAccount's metadata.
+    #[must_use]
+    pub fn of(meta: &ObjectMeta) -> Self {
+        Self {
+            uid: meta.uid.as_deref().map(Arc::from),
+            labels: parse::labels(meta),
+            annotations: parse::annotations(meta),
+        }
+    }
 }

@@ -104,15 +104,39 @@ pub(crate) fn id(object: &ObjectMeta) -> Option<ObjectId> {
     })
 }
 
-/// Labels of ours: the others are of no interest, and some clusters have many.
+/// Labels of other people by which injection knows that a mesh will put its proxy into a namespace's pods.
+const LABELS_OF_OTHERS: [&str; 2] = ["istio-injection", "istio.io/rev"];
+/// Annotations of other people that injection goes by: who pods are in AWS without Deputy (IAM roles for service accounts),
+/// the mesh of a namespace, and which users its pods may run as (OpenShift).
+const ANNOTATIONS_OF_OTHERS: [&str; 4] = [
+    "eks.amazonaws.com/role-arn",
+    "linkerd.io/inject",
+    "config.linkerd.io/skip-outbound-ports",
+    "openshift.io/sa.scc.uid-range",
+];
+/// Longest value kept, in bytes; an annotation may have 256 KiB. What is longer is none of the values that mean something.
+const MAX_KEPT: usize = 2048;
+
+/// Labels that matter here: some clusters have many others.
 pub(crate) fn labels(object: &ObjectMeta) -> BTreeMap<String, String> {
     let ours = |key: &str| key.strip_prefix(GROUP).is_some_and(|rest| rest.starts_with('/'));
-    object
-        .labels
-        .iter()
+    kept(object.labels.as_ref(), |key| {
+        ours(key) || LABELS_OF_OTHERS.contains(&key)
+    })
+}
+
+/// Annotations that matter here.
+pub(crate) fn annotations(object: &ObjectMeta) -> BTreeMap<String, String> {
+    kept(object.annotations.as_ref(), |key| {
+        ANNOTATIONS_OF_OTHERS.contains(&key)
+    })
+}
+
+fn kept(all: Option<&BTreeMap<String, String>>, is: impl Fn(&str) -> bool) -> BTreeMap<String, String> {
+    all.into_iter()
         .flatten()
-        .filter(|(k, _)| ours(k))
-        .map(|(k, v)| (k.clone(), v.clone()))
+        .filter(|(key, value)| is(key) && value.len() <= MAX_KEPT)
+        .map(|(key, value)| (key.clone(), value.clone()))
         .collect()
 }
 

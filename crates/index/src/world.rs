@@ -78,18 +78,11 @@ impl World {
             Watched::Namespaces => parse::name(meta)
                 .and_then(|name| NamespaceName::new(name.as_str()).ok())
                 .map(|name| {
-                    let info = NamespaceInfo {
-                        uid: meta.uid.as_deref().map(Arc::from),
-                        labels: parse::labels(meta),
-                        terminating_since: meta.deletion_timestamp.as_ref().map(|t| t.0.as_second()),
-                    };
+                    let info = NamespaceInfo::of(meta);
                     self.state.write().put_namespace(name, info)
                 }),
             Watched::ServiceAccounts => subject(meta).map(|subject| {
-                let info = ServiceAccountInfo {
-                    uid: meta.uid.as_deref().map(Arc::from),
-                    labels: parse::labels(meta),
-                };
+                let info = ServiceAccountInfo::of(meta);
                 self.state
                     .write()
                     .service_accounts

@@ -81,16 +81,22 @@ fn what_is_not_in_a_list_is_gone_after_it() {
 }
 
 #[test]
-fn only_our_labels_are_kept() {
+fn only_labels_and_annotations_that_matter_are_kept() {
     let world = empty();
     let mut namespace = made("Namespace", None, "payments", json!(null));
-    namespace["metadata"]["labels"] =
-        json!({"deputy.dev/inject": "enabled", "team": "x", "deputy.devil/x": "y"});
+    namespace["metadata"]["labels"] = json!({"deputy.dev/inject": "enabled", "team": "x", "deputy.devil/x": "y", "istio-injection": "enabled"});
+    namespace["metadata"]["annotations"] = json!({
+        "openshift.io/sa.scc.uid-range": "1000920000/10000", "note": "x", "linkerd.io/inject": "y".repeat(2049)
+    });
     world.reset(Watched::Namespaces, [object(namespace.clone())]);
-    let labels = &world.namespace(&ns("payments")).unwrap().labels;
+    let kept = world.namespace(&ns("payments")).unwrap();
     assert_eq!(
-        labels.iter().collect::<Vec<_>>(),
-        [(&"deputy.dev/inject".to_owned(), &"enabled".to_owned())]
+        kept.labels.keys().collect::<Vec<_>>(),
+        ["deputy.dev/inject", "istio-injection"]
+    );
+    assert_eq!(
+        kept.annotations.keys().collect::<Vec<_>>(),
+        ["openshift.io/sa.scc.uid-range"]
     );
     world.apply(Watched::Namespaces, object(deleting(namespace)));
     assert!(
@@ -100,8 +106,14 @@ fn only_our_labels_are_kept() {
             .terminating_since
             .is_some()
     );
-    let account = made("ServiceAccount", Some("payments"), "app", json!(null));
+    let mut account = made("ServiceAccount", Some("payments"), "app", json!(null));
+    account["metadata"]["annotations"] =
+        json!({"eks.amazonaws.com/role-arn": "arn", "eks.amazonaws.com/audience": "x"});
     world.reset(Watched::ServiceAccounts, [object(account)]);
-    assert!(world.service_account(&ns("payments"), &sa("app")).is_some());
+    let kept = world.service_account(&ns("payments"), &sa("app")).unwrap();
+    assert_eq!(
+        kept.annotations.keys().collect::<Vec<_>>(),
+        ["eks.amazonaws.com/role-arn"]
+    );
     assert!(world.service_account(&ns("payments"), &sa("other")).is_none());
 }
