@@ -173,6 +173,28 @@ def test_a_suspended_role_gets_nothing_and_says_why(scenario, team):
     team.wait_answer(200, timeout=30)
 
 
+def test_a_pod_never_becomes_another_role_because_its_own_is_refused(scenario, team):
+    team.granted("uploader", READ)
+    team.role("z-lister", LIST, wait=False)
+    team.binding("z-lister", "z-lister", "uploader", wait=False)
+    team.wait_role("z-lister")
+    team.wait_trusted("z-lister")
+    team.pod()
+    team.wait_answer(200)
+    # Suspended, then gone: the default stays the default, and the refusal names both.
+    for take_away in (
+        lambda: scenario.admin.patch(team.limit_path, {"spec": {"ceiling": document(LIST)}}),
+        lambda: scenario.admin.delete(team.role_path()),
+    ):
+        mark = scenario.aws.recorder.mark()
+        take_away()
+        message = team.wait_answer(403, timeout=10)["Message"]
+        assert "AWSRoleBinding" in message and f"{team.name}/uploader" in message, message
+        assert "deputy.dev/binding on a pod chooses another: z-lister" in message, message
+        assert not assumed(scenario, team, mark)
+    team.wait_answer(200, path="/v1/credentials/z-lister")
+
+
 def test_a_session_as_sts_is_asked_for_it(scenario, team):
     team.granted("uploader", READ, policy=document(READ), duration="45m", tags={"team": "blue"})
     team.pod("one")

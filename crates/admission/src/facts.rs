@@ -101,7 +101,7 @@ impl Facts {
         }
     }
 
-    /// The binding that a ServiceAccount gets when it names none: the oldest accepted one.
+    /// The binding that a ServiceAccount gets when it names none: the oldest one.
     pub(crate) fn default_binding(
         &self,
         namespace: &NamespaceName,

@@ -8,7 +8,7 @@ const MAX_NAME: usize = 253;
 /// Which binding a credential is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Binding {
-    /// The ServiceAccount's default binding: the oldest accepted one.
+    /// The ServiceAccount's default binding: the oldest one.
     Default,
     /// The binding of that name in the pod's namespace.
     Named(Box<str>),

@@ -39,8 +39,7 @@ pub mod reason {
     pub const ROLE_NOT_READY: &str = "RoleNotReady";
     /// The boundary policy of the limit is not in AWS yet.
     pub const BOUNDARY_NOT_READY: &str = "BoundaryNotReady";
-    /// An older accepted binding is the default of each of its ServiceAccounts; this one is used when asked for by
-    /// name.
+    /// Another binding comes first for each of its ServiceAccounts; this one is used when asked for by name.
     pub const SHADOWED: &str = "Shadowed";
     /// AWS has something of that name that is not ours, or not this object's; it is left alone.
     pub const CONFLICT: &str = "Conflict";

@@ -16,6 +16,9 @@ use crate::{
     token::PodIdentity,
 };
 
+/// Beyond them a refusal stops listing names.
+const NAMES_SHOWN: usize = 8;
+
 /// What a pod asked for comes to.
 pub enum Resolution {
     /// A session may be made.
@@ -86,11 +89,13 @@ pub fn resolve(world: &World, identity: &PodIdentity, wanted: Option<&ObjectName
     let namespace = &identity.namespace;
     let account = &identity.subject.service_account;
     let who = format!("ServiceAccount {namespace}/{account}");
-    let candidates = world.decisions_of_service_account(namespace, account);
     let found = match wanted {
-        // The oldest accepted one; where none is, the oldest tells why.
-        None => candidates.iter().find(|d| d.is_accepted()).or(candidates.first()),
-        Some(name) => candidates.iter().find(|d| d.binding.id.name == *name),
+        // Accepted or not: a pod that runs must not become another role because its own is not to be had.
+        None => world.default_binding(namespace, account),
+        Some(name) => world
+            .decisions_of_service_account(namespace, account)
+            .into_iter()
+            .find(|d| d.binding.id.name == *name),
     };
     let Some(found) = found else {
         let message = match wanted {
@@ -103,7 +108,36 @@ pub fn resolve(world: &World, identity: &PodIdentity, wanted: Option<&ObjectName
             binding: None,
         };
     };
-    judge(world, identity, &who, found)
+    let mut resolution = judge(world, identity, &who, &found);
+    if let Resolution::Refused { message, .. } = &mut resolution
+        && wanted.is_none()
+    {
+        message.push_str(&alternatives(world, identity, &found.binding));
+    }
+    resolution
+}
+
+/// That there are other bindings than the default one, which gives nothing, and how a pod gets one of them.
+fn alternatives(world: &World, identity: &PodIdentity, default: &Binding) -> String {
+    let all = world.bindings_of_service_account(&identity.namespace, &identity.subject.service_account);
+    let others = all.iter().filter(|b| b.id != default.id);
+    let names: Vec<&str> = others.map(|b| b.id.name.as_str()).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    let shown = names
+        .get(..NAMES_SHOWN.min(names.len()))
+        .unwrap_or_default()
+        .join(", ");
+    let more = match names.len().saturating_sub(NAMES_SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        ". It is the oldest of the bindings that name ServiceAccount {}, and so the default of its pods; \
+         annotation deputy.dev/binding on a pod chooses another: {shown}{more}",
+        identity.subject.service_account
+    )
 }
 
 fn judge(world: &World, identity: &PodIdentity, who: &str, found: &BindingDecision) -> Resolution {

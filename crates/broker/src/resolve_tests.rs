@@ -141,7 +141,7 @@ fn a_service_account_that_no_binding_names_gets_nothing_also_by_the_name_of_a_bi
 }
 
 #[test]
-fn the_default_is_the_oldest_accepted_binding_and_others_are_had_by_name() {
+fn the_default_is_the_oldest_binding_and_never_another_one_because_it_is_refused() {
     let world = world();
     world.reset(
         Watched::Roles,
@@ -151,25 +151,40 @@ fn the_default_is_the_oldest_accepted_binding_and_others_are_had_by_name() {
         ],
     );
     let session = json!({});
-    world.reset(
-        Watched::Bindings,
-        [
-            // All of one second: then the name decides.
-            binding_object("a-greedy", "greedy", &session),
-            binding_object("b-first", "uploader", &session),
-            binding_object("c-second", "uploader", &session),
-        ],
-    );
+    // All of one second: then the name decides.
+    let bind = |roles: &[(&str, &str)]| {
+        let objects = roles
+            .iter()
+            .map(|(name, role)| binding_object(name, role, &session));
+        world.reset(Watched::Bindings, objects.collect::<Vec<_>>());
+    };
     let of = |wanted| outcome(&world, "uploader", wanted);
+    bind(&[("b-first", "uploader"), ("c-second", "uploader")]);
     assert_eq!(of(None), ("Session", "payments/b-first".to_owned()));
     assert_eq!(of(Some("c-second")), ("Session", "payments/c-second".to_owned()));
-    assert_eq!(of(Some("a-greedy")).0, "Suspended");
-    // Where none is accepted, the oldest says why.
-    world.reset(
-        Watched::Bindings,
-        [binding_object("a-greedy", "greedy", &session)],
-    );
-    assert_eq!(of(None).0, "Suspended");
+    // Its role is too much, or not there any more: no other binding takes its place, and the refusal names both.
+    for (role, code) in [("greedy", "Suspended"), ("absent", "NotAccepted")] {
+        bind(&[("b-first", role), ("c-second", "uploader")]);
+        let (got, message) = of(None);
+        assert_eq!(got, code);
+        for part in [
+            "AWSRoleBinding payments/b-first",
+            "deputy.dev/binding",
+            "another: c-second",
+        ] {
+            assert!(message.contains(part), "{message}");
+        }
+        assert_eq!(of(Some("c-second")), ("Session", "payments/c-second".to_owned()));
+        // Who named it is told of it alone.
+        assert!(!of(Some("b-first")).1.contains("c-second"));
+    }
+    bind(&[("b-first", "greedy")]);
+    assert!(!of(None).1.contains("another"));
+    let many: Vec<String> = (0..12).map(|i| format!("c{i:02}")).collect();
+    let mut all = vec![("b-first", "greedy")];
+    all.extend(many.iter().map(|name| (name.as_str(), "uploader")));
+    bind(&all);
+    assert!(of(None).1.ends_with("c06, c07 and 4 more"), "{}", of(None).1);
 }
 
 #[test]

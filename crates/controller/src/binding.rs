@@ -168,7 +168,7 @@ fn write(
                     READY,
                     Status::True,
                     reason::SHADOWED,
-                    "an older accepted binding is the default of its ServiceAccounts; pods get this one by the annotation deputy.dev/binding",
+                    "another binding comes first for its ServiceAccounts (older, or of the same second and first by name); pods get this one by the annotation deputy.dev/binding",
                 ),
                 Standing { .. } => set(
                     READY,

@@ -241,7 +241,7 @@ pub struct Binding {
     pub subjects: BTreeSet<ServiceAccountName>,
     /// How a session looks.
     pub session: SessionSpec,
-    /// Unix seconds of creation: the oldest accepted binding of a ServiceAccount is its default. 0 before it is stored.
+    /// Unix seconds of creation: the oldest binding of a ServiceAccount is its default. 0 before it is stored.
     pub created: i64,
 }
 

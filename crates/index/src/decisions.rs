@@ -300,7 +300,9 @@ impl World {
             .collect()
     }
 
-    /// The binding that pods of a ServiceAccount get when they name none: the oldest accepted one.
+    /// The binding that pods of a ServiceAccount get when they name none: the oldest one, and of those made in the same
+    /// second the first by name. Also when it is not accepted: then it gives nothing, for a pod that runs must not become
+    /// another role because of what happens to its own.
     #[must_use]
     pub fn default_binding(
         &self,
@@ -311,7 +313,7 @@ impl World {
         let mut decisions = bindings
             .iter()
             .filter_map(|binding| self.decide_binding(&binding.id));
-        decisions.find(BindingDecision::is_accepted)
+        decisions.next()
     }
 
     /// Accepted and not accepted grants under a limit: roles that it applies to, and their bindings. `None` as long

@@ -48,7 +48,7 @@ fn shadowed(facts: &Facts, binding: &Binding) -> Vec<String> {
         .filter_map(|subject| Some((subject, older(subject)?)))
         .map(|(subject, default)| {
             format!(
-                "Shadowed: {} gets the older {} unless its pods name this one in deputy.dev/binding",
+                "Shadowed: pods of {} get binding {} unless deputy.dev/binding on them names this one",
                 cut(subject.as_str(), 20),
                 cut(default.id.name.as_str(), 20)
             )

@@ -86,7 +86,12 @@ fn a_deleted_account_is_missing_and_decides_nothing() {
     assert!(matches!(world.account(&named("production")), Entry::Missing));
     let missing = MissingFact::AccountNotFound(named("production"));
     assert_eq!(*role_decision(&world), Decision::Undecided(vec![missing]));
-    assert!(world.default_binding(&ns("payments"), &sa("app")).is_none());
+    assert!(
+        !world
+            .default_binding(&ns("payments"), &sa("app"))
+            .unwrap()
+            .is_accepted()
+    );
 }
 
 #[test]
@@ -151,7 +156,7 @@ fn a_limit_that_is_being_deleted_limits_until_it_is_gone() {
 }
 
 #[test]
-fn the_default_binding_is_the_oldest_accepted_one() {
+fn the_default_binding_is_the_oldest_one_accepted_or_not() {
     let world = world();
     world.apply(
         Watched::Roles,
@@ -168,14 +173,17 @@ fn the_default_binding_is_the_oldest_accepted_one() {
         .remove(0);
     // The binding itself is within the limit; its role is not.
     assert!(oldest.decision.is_accepted() && !oldest.is_accepted());
-    assert_eq!(
-        world
-            .default_binding(&ns("payments"), &sa("app"))
-            .unwrap()
-            .binding
-            .id,
-        id("payments", "reader")
+    let default = || world.default_binding(&ns("payments"), &sa("app")).unwrap();
+    assert_eq!(default().binding.id, id("payments", "older"));
+    assert!(!default().is_accepted());
+    // Of the same second: the first by name.
+    let same = with(
+        binding("payments", "also", "reader", &["app"]),
+        "/metadata/creationTimestamp",
+        json!("2020-01-01T00:00:00Z"),
     );
+    world.apply(Watched::Bindings, object(same));
+    assert_eq!(default().binding.id, id("payments", "also"));
 }
 
 #[test]

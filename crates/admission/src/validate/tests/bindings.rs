@@ -85,7 +85,7 @@ fn the_second_binding_of_a_service_account_is_let_in_as_shadowed() {
         let warnings = answer.allowed();
         assert_eq!(
             warnings,
-            ["Shadowed: uploader gets the older first unless its pods name this one in deputy.dev/binding"]
+            ["Shadowed: pods of uploader get binding first unless deputy.dev/binding on them names this one"]
         );
     }
     let older = binding("older", Some("2025-01-02T03:04:05Z"));
