@@ -137,6 +137,7 @@ fn cases() -> Vec<(
         ("invalid-arn-value", Identity, condition(r#""ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*"}"#), None, "\"arn:aws:iam::*\""),
         // Warnings.
         ("escalation", Boundary, action("iam:CreateRole"), None, "\"iam:CreateRole\""),
+        ("open-tag", Boundary, resource("arn:aws:s3:::b/${aws:PrincipalTag/deputy-namespace}*"), None, "\"arn:aws:s3:::b/${aws:PrincipalTag/deputy-namespace}*\""),
         ("tag-variable", Boundary, resource("arn:aws:s3:::${aws:PrincipalTag/team}"), None, "\"arn:aws:s3:::${aws:PrincipalTag/team}\""),
         ("never-matches", Identity, condition(r#""StringEquals":{"aws:username":"a"},"StringLike":{"aws:username":"b*"}"#), None, r#"{"StringEquals":{"aws:username":"a"},"StringLike":{"aws:username":"b*"}}"#),
         ("never-matches", Identity, condition(r#""Null":{"s3:prefix":"true"},"StringEquals":{"s3:prefix":"b"}"#), None, r#"{"Null":{"s3:prefix":"true"},"StringEquals":{"s3:prefix":"b"}}"#),

@@ -102,6 +102,7 @@ codes! {
     InvalidAddress "invalid-address" Error "Neither an IP address nor a range in CIDR notation."
     InvalidArnValue "invalid-arn-value" Error "A value of an ARN operator that is neither * nor an ARN: it has fewer than six parts, or does not begin with arn."
     Escalation "escalation" Warning "A ceiling allows an action that makes or widens permissions."
+    OpenTag "open-tag" Warning "In a ceiling a wildcard stands beside one of Deputy's tags that are names: pay* reaches what payments has."
     TagVariable "tag-variable" Warning "A ceiling has a variable whose value a tenant may choose: a tag, or a name in one of Deputy's tags without its namespace."
     NeverMatches "never-matches" Warning "No request can match the statement: its conditions contradict each other."
     RedundantPattern "redundant-pattern" Warning "A pattern that another one of the list includes."

@@ -118,6 +118,9 @@ fn of_ceiling(document: &Document, found: &mut Vec<Lint>) {
         let message = variable.to_string();
         found.push(Lint::new(Code::TagVariable, variable.path, message));
     }
+    for (path, message) in tenant::open_tags(document) {
+        found.push(Lint::new(Code::OpenTag, path, message));
+    }
 }
 
 fn allows(effect: Effect) -> bool {

@@ -57,10 +57,70 @@ impl fmt::Display for TagVariable {
 /// choose, in resources and condition values. Those of [`TAGS_OF_DEPUTY`] are not among them, nor those of
 /// [`TAGS_WITHIN_NAMESPACE`] beside the namespace.
 pub fn tag_variables(document: &Document) -> Vec<TagVariable> {
-    if document.version() == Version::V2008 {
-        return Vec::new();
-    }
     let mut found = Vec::new();
+    each_text(document, &mut |text, path| find_tags(text, path, &mut found));
+    found
+}
+
+/// The places where a wildcard stands beside a tag of Deputy that is a name, with a sentence for people: what begins or ends
+/// with the name of one namespace belongs to others, too.
+pub(super) fn open_tags(document: &Document) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    each_text(document, &mut |text, path| {
+        let Ok(pattern) = Pattern::parse(text, Syntax::pattern(Version::V2012)) else {
+            return;
+        };
+        for (id, variable) in pattern.variables().iter().enumerate() {
+            let tag = variable.key.strip_prefix("aws:principaltag/");
+            let dots = tag.is_some_and(|tag| TAGS_WITHIN_NAMESPACE.contains(&tag));
+            if tag.is_some_and(|tag| NAMES.contains(&tag)) && beside_wildcard(pattern.tokens(), id, dots) {
+                let message = format!(
+                    "a wildcard beside ${{{}}}: whoever is called pay reaches with ${{…}}* what belongs to payments; put a \
+                     character between them that no such name has, such as /",
+                    variable.spelled
+                );
+                found.push((path.to_owned(), message));
+            }
+        }
+    });
+    found
+}
+
+/// Tags of Deputy of which one value may be a part of another one. The others are ids of one length.
+const NAMES: &[&str] = &[
+    "deputy-cluster",
+    NAMESPACE,
+    "deputy-name",
+    "deputy-service-account",
+];
+
+/// Whether a place of the variable has a wildcard before or behind it, with nothing between them but what such names may have:
+/// those of objects and ServiceAccounts `dots`, too.
+fn beside_wildcard(tokens: &[Token], id: usize, dots: bool) -> bool {
+    fn reaches<'t>(mut tokens: impl Iterator<Item = &'t Token>, dots: bool) -> bool {
+        let stop = tokens.find(|token| match token {
+            Token::Char(c) => !(is_of_a_name(*c) || dots && *c == '.'),
+            Token::One | Token::Many | Token::Var(_) => true,
+        });
+        matches!(stop, Some(Token::One | Token::Many))
+    }
+    tokens.iter().enumerate().any(|(at, token)| {
+        let is_it = matches!(token, Token::Var(of) if usize::from(*of) == id);
+        let (before, rest) = tokens.split_at_checked(at).unwrap_or_default();
+        is_it && (reaches(rest.iter().skip(1), dots) || reaches(before.iter().rev(), dots))
+    })
+}
+
+/// Whether namespaces may have the character in their names (Kubernetes, Object Names and IDs: RFC 1123 labels).
+fn is_of_a_name(c: char) -> bool {
+    c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
+}
+
+/// All resources and condition values in which variables are expanded, with where they stand.
+fn each_text(document: &Document, look: &mut dyn FnMut(&str, &str)) {
+    if document.version() == Version::V2008 {
+        return;
+    }
     for (i, statement) in document.statements().iter().enumerate() {
         let (name, resources) = match &statement.resource {
             Some(ResourceElement::Resource(list)) => ("Resource", list.as_slice()),
@@ -68,7 +128,7 @@ pub fn tag_variables(document: &Document) -> Vec<TagVariable> {
             None => ("Resource", &[][..]),
         };
         for (j, text) in resources.iter().enumerate() {
-            find_tags(text, &format!("Statement[{i}].{name}[{j}]"), &mut found);
+            look(text, &format!("Statement[{i}].{name}[{j}]"));
         }
         for condition in &statement.conditions {
             let path = format!(
@@ -76,11 +136,10 @@ pub fn tag_variables(document: &Document) -> Vec<TagVariable> {
                 condition.operator, condition.key
             );
             for (j, text) in condition.values.iter().enumerate() {
-                find_tags(text, &format!("{path}[{j}]"), &mut found);
+                look(text, &format!("{path}[{j}]"));
             }
         }
     }
-    found
 }
 
 fn find_tags(text: &str, path: &str, found: &mut Vec<TagVariable>) {
@@ -128,9 +187,9 @@ fn beside_namespace(pattern: &Pattern, id: usize) -> bool {
     places(&|of| of == id).into_iter().all(|at| {
         namespaces.iter().any(|of| {
             let between = tokens.get(at.min(*of) + 1..at.max(*of)).unwrap_or_default();
-            between.iter().any(|token| {
-                matches!(token, Token::Char(c) if !c.is_ascii_lowercase() && !c.is_ascii_digit() && *c != '-')
-            })
+            between
+                .iter()
+                .any(|token| matches!(token, Token::Char(c) if !is_of_a_name(*c)))
         })
     })
 }

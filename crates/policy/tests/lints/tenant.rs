@@ -103,6 +103,46 @@ fn names_that_the_tenant_chooses_stand_beside_the_namespace() {
     );
 }
 
+/// With `pay*` the namespace `pay` would reach what `payments` has.
+#[test]
+fn a_wildcard_beside_a_name_is_found() {
+    let open = |value: &str| {
+        let ceiling = json!({"Effect": "Allow", "Action": "s3:GetObject", "Resource": ["*", format!("arn:aws:s3:::{value}")]});
+        let found = findings(PolicyKind::Boundary, &ceiling).into_iter();
+        let open: Vec<_> = found.filter(|lint| lint.code == Code::OpenTag).collect();
+        open.iter()
+            .for_each(|lint| assert_eq!(lint.path, "Statement[0].Resource[1]"));
+        open.len()
+    };
+    for value in [
+        format!("{NAMESPACE}*"),
+        format!("{NAMESPACE}-*"),
+        format!("{NAMESPACE}-data?/x"),
+        format!("*{NAMESPACE}"),
+        format!("data*-{NAMESPACE}/*"),
+        format!("{CLUSTER}*"),
+        format!("{NAMESPACE}/{NAME}*"),
+        format!("{NAMESPACE}/{ACCOUNT}.*"),
+        format!("{NAMESPACE}/{NAMESPACE}*"),
+    ] {
+        assert_eq!(open(&value), 1, "{value}");
+    }
+    for value in [
+        NAMESPACE.to_owned(),
+        format!("{NAMESPACE}/*"),
+        format!("*/{NAMESPACE}/*"),
+        format!("{NAMESPACE}-data/*"),
+        format!("{CLUSTER}-{NAMESPACE}/*"),
+        format!("{NAMESPACE}_*"),
+        format!("{NAMESPACE}.*"),
+        format!("{UID}*"),
+        format!("{POD}-*"),
+        "${aws:username}*".to_owned(),
+    ] {
+        assert_eq!(open(&value), 0, "{value}");
+    }
+}
+
 #[test]
 fn it_is_said_where_and_of_which_tag() {
     let text = json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "s3:*",
