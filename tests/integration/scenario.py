@@ -1,7 +1,8 @@
 """What the tests say about accounts, limits, roles, bindings and pods."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from rig.apiclient import ApiError
 from rig.aws import Aws
@@ -10,6 +11,7 @@ from rig.deputy import PROCESSES, Deputy, wait_condition
 from rig.proc import wait_until
 
 API = "/apis/deputy.dev/v1alpha1"
+HOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/deputy"
 BUCKET = "productionapp"
 ACCOUNT = "production"
 
@@ -129,6 +131,18 @@ class Scenario:
                 self.deputy.start_process(name)
 
     # --- the API server
+
+    @contextmanager
+    def without_validation(self) -> Iterator[None]:
+        """While nobody asks the webhook about objects: its configuration is taken away, and put back."""
+        configuration = self.admin.get(HOOKS)
+        self.admin.delete(HOOKS)
+        try:
+            yield
+        finally:
+            for field in ("uid", "resourceVersion", "creationTimestamp", "managedFields", "generation"):
+                configuration["metadata"].pop(field, None)
+            self.admin.create(HOOKS.rpartition("/")[0], configuration)
 
     def create(self, manifest: Mapping) -> dict:
         """Creates an object, with unknown fields refused as kubectl asks for."""

@@ -48,6 +48,8 @@ BAD = [
     ("AWSAccount", "accountID", "1234567890123", "Too long"),
     ("AWSAccount", "accountID", 123456789012, "must be of type string"),
     ("AWSAccount", "region", "Tokyo", "should match"),
+    ("AWSAccount", "region", "cn-north-1", "region of another partition"),
+    ("AWSAccount", "region", "us-gov-west-1", "region of another partition"),
     ("AWSAccount", "issuer.principalARN", "arn:aws:iam::123456789012:group/x", "should match"),
     ("AWSAccount", "issuer.principalARN", "arn:aws-cn:iam::123456789012:role/x", "must be in spec.partition"),
     ("AWSAccount", "defaults", {"sessionDuration": "29m"}, "30m to 12h"),
@@ -93,7 +95,7 @@ def test_a_bad_value_is_refused_by_the_schema(scenario, kind, field, value, says
 
 
 def test_what_names_something_else_in_aws_can_not_be_changed(scenario, team):
-    scenario.create(scenario.account("immutable"))
+    scenario.create(scenario.account("immutable", accountID="210987654321"))
     team.role(wait=False)
     team.binding(wait=False)
     changes = [

@@ -213,20 +213,15 @@ def test_a_limit_removed_while_the_webhook_is_down_suspends_and_comes_back(scena
     team.pod()
     team.wait_answer(200)
     made = scenario.admin.get(team.limit_path)["spec"]
-    hooks = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/deputy"
-    configuration = scenario.admin.get(hooks)
     scenario.deputy.processes["webhook"].stop()
     with pytest.raises(ApiError):
         scenario.admin.delete(team.limit_path)
     # An administrator in need takes the webhook away.
-    scenario.admin.delete(hooks)
-    scenario.admin.delete(team.limit_path)
-    team.wait_role(status="False", reason="Suspended")
-    team.wait_trusted(trusted=False)
-    assert team.wait_answer(403)["Code"] in ("Suspended", "NotAccepted")
-    for field in ("uid", "resourceVersion", "creationTimestamp", "managedFields", "generation"):
-        configuration["metadata"].pop(field, None)
-    scenario.admin.create(hooks.rpartition("/")[0], configuration)
+    with scenario.without_validation():
+        scenario.admin.delete(team.limit_path)
+        team.wait_role(status="False", reason="Suspended")
+        team.wait_trusted(trusted=False)
+        assert team.wait_answer(403)["Code"] in ("Suspended", "NotAccepted")
     scenario.deputy.start_process("webhook")
     scenario.create({**limit(team.name, [team.name]), "spec": made})
     team.wait_role()
@@ -234,31 +229,67 @@ def test_a_limit_removed_while_the_webhook_is_down_suspends_and_comes_back(scena
     team.wait_answer(200)
 
 
-def test_an_account_that_is_gone_stops_its_roles_and_brings_them_back(scenario, new_team):
-    scenario.create(scenario.account("second", tags={"cost-center": "platform"}))
-    team = new_team(accounts=[ACCOUNT, "second"])
-    team.cluster.create_service_account(team.name, "uploader")
-    team.role("uploader", READ, accountRef={"name": "second"})
-    team.binding()
-    assert {"Key": "cost-center", "Value": "platform"} in team.in_aws()["Tags"]
+def test_an_account_that_is_gone_stops_its_roles_and_brings_them_back(scenario, team):
+    team.granted("uploader", READ)
     team.pod()
     team.wait_answer(200)
-    hooks = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/deputy"
-    configuration = scenario.admin.get(hooks)
-    scenario.admin.delete(hooks)
-    scenario.admin.delete(f"{API}/awsaccounts/second")
-    team.wait_role(status="False", reason="AccountNotFound")
-    assert team.wait_answer(403)["Code"] == "NotAccepted"
-    # Its deletion waits for the account, or nobody would know that the role is still there.
-    scenario.admin.delete(team.role_path())
-    scenario.wait(team.role_path(), "Ready", "False", "Deleting")
-    for field in ("uid", "resourceVersion", "creationTimestamp", "managedFields", "generation"):
-        configuration["metadata"].pop(field, None)
-    scenario.admin.create(hooks.rpartition("/")[0], configuration)
-    scenario.create(scenario.account("second"))
+    spec = scenario.admin.get(f"{API}/awsaccounts/{ACCOUNT}")["spec"]
+    with scenario.without_validation():
+        scenario.admin.delete(f"{API}/awsaccounts/{ACCOUNT}")
+        try:
+            team.wait_role(status="False", reason="AccountNotFound")
+            assert team.wait_answer(403)["Code"] == "NotAccepted"
+            # Its deletion waits for the account, or nobody would know that the role is still there.
+            scenario.admin.delete(team.role_path())
+            scenario.wait(team.role_path(), "Ready", "False", "Deleting")
+        finally:
+            scenario.create({**scenario.account(), "spec": spec})
+    scenario.wait(f"{API}/awsaccounts/{ACCOUNT}", "Ready", "True")
     scenario.wait_gone(team.role_path(), timeout=30)
-    scenario.admin.patch(team.limit_path, {"spec": {"accounts": [ACCOUNT]}})
-    scenario.admin.delete(f"{API}/awsaccounts/second")
+
+
+def test_nothing_is_swept_because_of_a_second_account_object_of_the_same_id(scenario, new_team):
+    team, other = new_team(), new_team()
+    gov = scenario.account("production-gov", partition="aws-us-gov", region="us-gov-west-1")
+    gov["spec"]["issuer"]["principalARN"] = "arn:aws-us-gov:iam::123456789012:user/deputy-broker"
+    error = scenario.refusal(gov)
+    assert error.code == 403 and "is AWSAccount production already" in error.message, error
+    path = f"{API}/awsaccounts/production-gov"
+    with scenario.without_validation():
+        scenario.create(gov)
+        try:
+            condition = scenario.wait(path, "Ready", "False", "DuplicateAccount")
+            assert "production" in condition["message"]
+            scenario.wait(f"{API}/awsaccounts/{ACCOUNT}", "Ready", "True")
+            # A limit that goes has everything swept that nothing explains.
+            scenario.admin.delete(other.limit_path)
+            wait_until(lambda: not [p for p in scenario.policies_in_aws() if other.name in p], "the other's gone", 30)
+            assert [p for p in scenario.policies_in_aws() if team.name in p], "no role has it as its boundary, and it stays"
+            team.role("gov", READ, wait=False, accountRef={"name": "production-gov"})
+            team.wait_role("gov", "False")
+            assert not [r for r in scenario.roles_in_aws() if team.name in r]
+        finally:
+            scenario.admin.delete(path)
+    team.granted("uploader", READ)
+
+
+def test_an_arn_of_another_partition_is_refused_with_the_right_spelling(scenario, new_team):
+    team = new_team(limit=False)
+    china = scenario.account("china", accountID="210987654321", partition="aws-cn", region="cn-north-1")
+    china["spec"]["issuer"]["principalARN"] = "arn:aws-cn:iam::210987654321:user/deputy-broker"
+    scenario.create(china)
+    anything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    scenario.create(limit(team.name, [team.name], anything, accounts=["china"], boundary={"type": "CheckOnly"}))
+
+    def refused() -> bool:
+        error = scenario.refusal(role(team.name, "uploader", READ, accountRef={"name": "china"}))
+        return 'write "arn:aws-cn:s3:::productionapp/*" (Partition)' in error.message
+
+    wait_until(refused, "the account known to the webhook", 10)
+    # The identity that asks is of another account and partition.
+    scenario.wait(f"{API}/awsaccounts/china", "Ready", "False", "AccountMismatch")
+    scenario.admin.delete(team.limit_path)
+    scenario.admin.delete(f"{API}/awsaccounts/china")
 
 
 def test_the_accounts_tags_are_on_its_roles_and_other_peoples_tags_stay(scenario, team):

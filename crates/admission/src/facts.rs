@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use deputy_delegation::{
-    ClusterName, Decision, NamespaceName, ObjectName, Region, ServiceAccountName,
+    AccountId, ClusterName, Decision, NamespaceName, ObjectName, Region, ServiceAccountName,
     model::{Account, Binding, LimitEntry, ObjectId, Role},
 };
 use deputy_index::{Grant, Hypothesis, Seen, Stale, Watched, World};
@@ -67,6 +67,11 @@ impl Facts {
     /// An account that is there and can be read.
     pub(crate) fn account(&self, name: &ObjectName) -> Option<Arc<Account>> {
         self.world.account(name).known().cloned()
+    }
+
+    /// The AWSAccount that counts for an AWS account, if there is one.
+    pub(crate) fn account_of_id(&self, id: &AccountId) -> Option<ObjectName> {
+        self.0.account_of_id(id)
     }
 
     /// Roles in an account, also those that are being deleted: their IAM roles are still there.

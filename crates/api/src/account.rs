@@ -36,6 +36,10 @@ use crate::schema;
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
+    // As `Region::partition` has it.
+    validation = Rule::new("(self.region.startsWith('cn-') ? 'aws-cn' : self.region.startsWith('us-gov-') ? 'aws-us-gov' : self.region.startsWith('us-iso-') ? 'aws-iso' : self.region.startsWith('us-isob-') ? 'aws-iso-b' : self.region.startsWith('eu-isoe-') ? 'aws-iso-e' : self.region.startsWith('us-isof-') ? 'aws-iso-f' : self.region.startsWith('eusc-') ? 'aws-eusc' : self.region.matches('^[a-z][a-z]-[a-z]+-[0-9]+$') ? 'aws' : self.partition) == self.partition")
+        .message("region is a region of another partition than spec.partition, which is aws when it is left out")
+        .field_path(".region"),
     validation = Rule::new("self.issuer.principalARN.startsWith('arn:' + self.partition + ':')")
         .message("issuer.principalARN must be in spec.partition")
         .field_path(".issuer.principalARN"),
@@ -50,7 +54,8 @@ use crate::schema;
         .field_path(".defaults.sessionDuration"),
 )]
 pub struct AWSAccountSpec {
-    /// The account's id: twelve digits, in quotes, or YAML makes it a number and drops leading zeros. Immutable.
+    /// The account's id: twelve digits, in quotes, or YAML makes it a number and drops leading zeros. Immutable. An AWS
+    /// account has one AWSAccount: of two, the older one counts, and the other one grants nothing.
     #[serde(rename = "accountID")]
     #[schemars(length(max = 12), regex(pattern = r"^[0-9]{12}$"))]
     #[x_kube(validation = Rule::new("self == oldSelf").message("accountID is immutable"))]
@@ -62,7 +67,7 @@ pub struct AWSAccountSpec {
     #[x_kube(validation = Rule::new("self == oldSelf").message("partition is immutable"))]
     pub partition: String,
 
-    /// The region whose STS endpoint is called, and `AWS_REGION` of pods that set none.
+    /// The region whose STS endpoint is called, and `AWS_REGION` of pods that set none. A region of the partition.
     #[schemars(length(max = 32), regex(pattern = r"^[a-z0-9]+(-[a-z0-9]+)+$"))]
     pub region: String,
 

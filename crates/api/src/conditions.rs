@@ -55,6 +55,8 @@ pub mod reason {
     pub const AWS_ERROR: &str = "AWSError";
     /// The identity is not in the account that the AWSAccount names.
     pub const ACCOUNT_MISMATCH: &str = "AccountMismatch";
+    /// An older AWSAccount is of the same AWS account: that one counts, and nothing is done by this one.
+    pub const DUPLICATE_ACCOUNT: &str = "DuplicateAccount";
     /// The object is being deleted.
     pub const DELETING: &str = "Deleting";
 }
@@ -75,6 +77,7 @@ pub fn of_decision(reason: Reason) -> &'static str {
         Reason::SessionTag => "SessionTag",
         Reason::Escalation => "Escalation",
         Reason::TenantVariable => "TenantVariable",
+        Reason::Partition => "Partition",
         Reason::Structure => reason::INVALID,
     }
 }

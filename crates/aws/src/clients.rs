@@ -335,6 +335,8 @@ fn iam_region(account: &Account) -> String {
         "aws-us-gov" => "us-gov-west-1",
         "aws-iso" => "us-iso-east-1",
         "aws-iso-b" => "us-isob-east-1",
+        "aws-iso-e" => "eu-isoe-west-1",
+        "aws-iso-f" => "us-isof-south-1",
         "aws-eusc" => "eusc-de-east-1",
         _ => account.region.as_str(),
     }

@@ -62,6 +62,16 @@ impl AccountController {
                 message: list(&violations),
                 next: Next::OnChange,
             },
+            Ok(account) if let Some(owner) = self.older(&account) => Finding {
+                holds: Status::False,
+                reason: reason::DUPLICATE_ACCOUNT,
+                message: format!(
+                    "AWS account {} is AWSAccount {owner} already, which is older and counts: nothing is made or granted by this one. \
+                     Use {owner}, or delete one of the two",
+                    account.id
+                ),
+                next: Next::OnChange,
+            },
             Ok(account) => {
                 let fingerprint = self.verified.fingerprint(&account);
                 // AWS is asked every hour and after every change of the spec, not after every change of the status.
@@ -96,6 +106,12 @@ impl AccountController {
         Ok(found.next)
     }
 
+    /// The AWSAccount of the same AWS account that counts instead of this one.
+    fn older(&self, account: &Account) -> Option<ObjectName> {
+        let owner = self.ctx.world.account_of_id(&account.id)?;
+        (owner != account.name).then_some(owner)
+    }
+
     async fn ask(&self, account: &Account) -> Finding {
         let answer = self.ctx.aws.sts(account).caller_identity().await;
         let (holds, reason, message) = match answer {
@@ -110,6 +126,20 @@ impl AccountController {
                     account.id
                 ),
             ),
+            Ok(caller)
+                if account.provisioner.is_none() && partition(&caller) != account.partition.as_str() =>
+            {
+                (
+                    Status::False,
+                    reason::ACCOUNT_MISMATCH,
+                    format!(
+                        "{} is in partition {}, not in {}: nothing of it is valid there",
+                        who(&caller),
+                        partition(&caller),
+                        account.partition
+                    ),
+                )
+            }
             Ok(caller) => (
                 Status::True,
                 reason::READY,
@@ -132,6 +162,11 @@ impl AccountController {
             next,
         }
     }
+}
+
+/// The partition in the caller's ARN.
+fn partition(caller: &CallerIdentity) -> &str {
+    caller.arn.split(':').nth(1).unwrap_or_default()
 }
 
 /// The caller without the name of its session, which SDKs make up anew each time.

@@ -12,6 +12,7 @@ use crate::{
     model::{Account, BoundaryMode, Limit},
     names::{ClusterName, wildcard_match},
     naming,
+    partition::foreign_arns,
 };
 
 /// The quota of IAM for a managed policy, in characters without white space.
@@ -41,7 +42,8 @@ const DENIED: [&str; 14] = [
 /// The broker's own AssumeRole is made by the issuer, which carries no such boundary.
 ///
 /// # Errors
-/// When it would be larger than the 6,144 characters that AWS takes; the violation says the numbers.
+/// When it would be larger than the 6,144 characters that AWS takes, or names a resource of another partition than the
+/// account's; the violation says the numbers, or the right spelling.
 pub fn compile(cluster: &ClusterName, account: &Account, limit: &Limit) -> Result<Document, Violation> {
     let violation = |reason, message| Violation {
         reason,
@@ -49,6 +51,24 @@ pub fn compile(cluster: &ClusterName, account: &Account, limit: &Limit) -> Resul
         limit: Some(limit.name.clone()),
         message,
     };
+    let foreign = foreign_arns(&limit.ceiling, &account.partition);
+    if let Some(first) = foreign.first() {
+        let more = match foreign.len() {
+            1 => String::new(),
+            n => format!(" ({n} ARNs in all)"),
+        };
+        return Err(Violation {
+            field: format!("spec.ceiling.{}", first.path),
+            ..violation(
+                Reason::Partition,
+                format!(
+                    "{:?} is of another partition than account {}, which is in {}, and AWS takes no boundary policy with it{more}; \
+                     write {:?}, and a limit of its own for each partition",
+                    first.arn, account.name, account.partition, first.corrected
+                ),
+            )
+        });
+    }
     let own = Statement {
         sid: Some("DeputyOwn".to_owned()),
         effect: Effect::Deny,

@@ -25,7 +25,7 @@ pub enum Fact<'a, T> {
     Known(&'a T),
     /// The object does not exist (yet).
     Missing,
-    /// The object is there but can't be read, with the reason.
+    /// The object is there but can't be read, or may not be used, with the reason.
     Unreadable(&'a str),
 }
 
@@ -143,6 +143,8 @@ pub enum Reason {
     Escalation,
     /// A policy variable in a ceiling that a tenant could set.
     TenantVariable,
+    /// An ARN of another partition than the account's, which AWS does not take.
+    Partition,
     /// Any other rule of structure.
     Structure,
 }
@@ -164,6 +166,7 @@ impl Reason {
             Self::SessionTag => "SessionTag",
             Self::Escalation => "Escalation",
             Self::TenantVariable => "TenantVariable",
+            Self::Partition => "Partition",
             Self::Structure => "Structure",
         }
     }

@@ -14,6 +14,7 @@ pub mod decide;
 pub mod model;
 pub mod names;
 pub mod naming;
+mod partition;
 pub mod plan;
 pub mod session;
 pub mod trust;

@@ -158,6 +158,42 @@ string_type! {
     IamPath, "path", "/ or /…/ of letters, digits and .,+@=_-, at most 512 characters", |s| s == "/" || (s.len() <= 512 && s.starts_with('/') && s.ends_with('/') && s.bytes().all(|b| b == b'/' || aws_word(char::from(b).encode_utf8(&mut [0; 4]))) && !s.contains("//"))
 }
 
+/// What the names of regions begin with outside of partition `aws`; from the partitions file of the AWS SDKs.
+const REGION_PREFIXES: [(&str, &str); 7] = [
+    ("cn-", "aws-cn"),
+    ("us-gov-", "aws-us-gov"),
+    ("us-iso-", "aws-iso"),
+    ("us-isob-", "aws-iso-b"),
+    ("eu-isoe-", "aws-iso-e"),
+    ("us-isof-", "aws-iso-f"),
+    ("eusc-", "aws-eusc"),
+];
+
+impl Region {
+    /// The partition that a region of this name is in; `None` for a name of no form that is known.
+    #[must_use]
+    pub fn partition(&self) -> Option<&'static str> {
+        let by_prefix = REGION_PREFIXES
+            .iter()
+            .find(|(prefix, _)| self.0.starts_with(prefix))
+            .map(|(_, partition)| *partition);
+        by_prefix.or_else(|| {
+            // `eu-west-1`: a continent or country in two letters, a direction, a number.
+            let parts: Vec<&str> = self.0.split('-').collect();
+            let [area, place, number] = parts.as_slice() else {
+                return None;
+            };
+            let letters = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase());
+            let usual = area.len() == 2
+                && letters(area)
+                && letters(place)
+                && !number.is_empty()
+                && number.bytes().all(|b| b.is_ascii_digit());
+            usual.then_some("aws")
+        })
+    }
+}
+
 impl TagKey {
     /// Whether the key belongs to Deputy: nobody else may set it. Tag keys are compared ignoring case.
     #[must_use]

@@ -122,7 +122,7 @@ impl State {
         let limits = self.limits.of_account(account);
         let stored = self.accounts.get(account);
         Facts {
-            account: stored.map_or(Entry::Missing, |a| a.view.granting()),
+            account: self.account(account, true),
             limits: Arc::clone(&limits.limits),
             account_version: stored.map_or(0, |a| a.version),
             limits_version: limits.version,
@@ -410,7 +410,10 @@ impl World {
                 facts.limits = state.limits.of_account_with(account, name, limit)
             }
             Hypothesis::Account(name, exchange) if name == account => {
-                facts.account = exchange.map_or(Entry::Missing, |a| Entry::Known(Arc::clone(a)));
+                facts.account = exchange.map_or(Entry::Missing, |a| {
+                    let taken = state.unless_taken(name, &a.id);
+                    taken.unwrap_or_else(|| Entry::Known(Arc::clone(a)))
+                });
             }
             Hypothesis::Account(..) | Hypothesis::Role(..) => {}
         }

@@ -42,7 +42,7 @@ impl Dirty {
             && namespaces.is_empty()
     }
 
-    fn merge(&mut self, other: &Self) {
+    pub(crate) fn merge(&mut self, other: &Self) {
         let Self {
             accounts,
             limits,

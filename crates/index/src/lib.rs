@@ -10,6 +10,7 @@
 //! object that can't be read is *unreadable*, never absent and never an error of the watch (an unreadable limit still
 //! limits); and an account, role or binding that is being deleted grants nothing.
 
+mod claims;
 mod decisions;
 mod dependents;
 mod dirty;

@@ -82,6 +82,13 @@ pub(crate) fn limit(name: &ObjectName, mut object: DynamicObject) -> LimitEntry 
     }
 }
 
+/// The AWS account that an AWSAccount says it is of, also when the rest of it can't be read, and since when it is there.
+pub(crate) fn claim(object: &DynamicObject) -> Option<(i64, Box<str>)> {
+    let id = object.data.pointer("/spec/accountID")?.as_str()?;
+    let made = object.metadata.creation_timestamp.as_ref();
+    Some((made.map_or(i64::MAX, |t| t.0.as_second()), id.into()))
+}
+
 pub(crate) fn meta(object: &ObjectMeta) -> Meta {
     Meta {
         uid: object.uid.as_deref().map(Arc::from),

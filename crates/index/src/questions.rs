@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use deputy_delegation::{
-    NamespaceName, ObjectName, ServiceAccountName,
+    AccountId, NamespaceName, ObjectName, ServiceAccountName,
     model::{Account, Binding, LimitEntry, ObjectId, Role},
 };
 
@@ -35,14 +35,29 @@ pub struct Counts {
 }
 
 impl World {
-    /// An account, also while it is being deleted.
+    /// An account, also while it is being deleted. One whose AWS account an older AWSAccount is of can't be used: it counts
+    /// as unreadable, and says so.
     #[must_use]
     pub fn account(&self, name: &ObjectName) -> Entry<Account> {
-        self.state
-            .read()
-            .accounts
-            .get(name)
-            .map_or(Entry::Missing, |a| a.view.entry())
+        self.state.read().account(name, false)
+    }
+
+    /// An account as it is written, also when it may not be used: to take away what was made by it.
+    #[must_use]
+    pub fn account_as_written(&self, name: &ObjectName) -> Option<Arc<Account>> {
+        self.account_view(name)?.parsed.ok()
+    }
+
+    /// The AWSAccount that counts for an AWS account: the oldest one of that id (then the first by name), readable or not.
+    #[must_use]
+    pub fn account_of_id(&self, id: &AccountId) -> Option<ObjectName> {
+        self.state.read().claims.owner(id.as_str()).cloned()
+    }
+
+    /// Whether the AWSAccount `name` says that it is of this AWS account, readable or not, used or not.
+    #[must_use]
+    pub fn is_of_account(&self, name: &ObjectName, id: &AccountId) -> bool {
+        self.state.read().claims.id(name) == Some(id.as_str())
     }
 
     /// An account with metadata and status.

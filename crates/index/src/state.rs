@@ -7,14 +7,15 @@ use std::{
 };
 
 use deputy_delegation::{
-    NamespaceName, ObjectName, ServiceAccountName,
+    AccountId, NamespaceName, ObjectName, ServiceAccountName,
     model::{Account, Binding, LimitEntry, ObjectId, Role},
 };
 use kube::api::{DynamicObject, ObjectMeta};
 
 use crate::{
+    claims::Claims,
     dirty::Dirty,
-    entry::{AccountState, BindingState, NamespaceInfo, RoleState, ServiceAccountInfo, View, Watched},
+    entry::{AccountState, BindingState, Entry, NamespaceInfo, RoleState, ServiceAccountInfo, View, Watched},
     limits::{Limits, StoredLimit},
     parse,
 };
@@ -41,6 +42,7 @@ pub(crate) struct State {
     /// Counts changes; every stored object has the number of its last one, so a decision knows what it rested on.
     clock: u64,
     pub(crate) accounts: HashMap<ObjectName, Stored<Account, AccountState>>,
+    pub(crate) claims: Claims,
     pub(crate) limits: Limits,
     pub(crate) roles: HashMap<ObjectId, Stored<Role, RoleState>>,
     pub(crate) bindings: HashMap<ObjectId, Stored<Binding, BindingState>>,
@@ -156,15 +158,55 @@ impl State {
     // --- accounts
 
     pub(crate) fn put_account(&mut self, name: ObjectName, object: DynamicObject) -> Dirty {
+        let claim = parse::claim(&object);
         let state = parse::account_state(&object);
         let (view, changed) = view(self.accounts.get(&name).map(|a| &a.view), object, state);
         if changed == Changed::Nothing {
             return Dirty::default();
         }
         let version = self.version(changed, self.accounts.get(&name).map(|a| a.version));
-        let dirty = self.account_dirty(&name);
-        self.accounts.insert(name, Stored { version, view });
+        let mut dirty = self.account_dirty(&name);
+        self.accounts.insert(name.clone(), Stored { version, view });
+        let siblings = self.claims.set(&name, claim);
+        self.touch_accounts(siblings, &mut dirty);
         dirty
+    }
+
+    /// What is said of these accounts is another thing now, although they did not change.
+    fn touch_accounts(&mut self, names: BTreeSet<ObjectName>, dirty: &mut Dirty) {
+        for name in names {
+            let version = self.tick();
+            if let Some(stored) = self.accounts.get_mut(&name) {
+                stored.version = version;
+                dirty.merge(&self.account_dirty(&name));
+            }
+        }
+    }
+
+    /// An account as it may be used: not one whose AWS account an older AWSAccount is of.
+    pub(crate) fn account(&self, name: &ObjectName, granting: bool) -> Entry<Account> {
+        let Some(stored) = self.accounts.get(name) else {
+            return Entry::Missing;
+        };
+        let entry = if granting {
+            stored.view.granting()
+        } else {
+            stored.view.entry()
+        };
+        match &entry {
+            Entry::Known(account) => self.unless_taken(name, &account.id).unwrap_or(entry),
+            Entry::Unreadable(_) | Entry::Missing => entry,
+        }
+    }
+
+    /// Why the account `name` of this id may not be used, if it may not.
+    pub(crate) fn unless_taken(&self, name: &ObjectName, id: &AccountId) -> Option<Entry<Account>> {
+        let owner = self.claims.owner(id.as_str()).filter(|owner| *owner != name)?;
+        let why = format!(
+            "AWS account {id} is AWSAccount {owner} already, which is older: an AWS account has one AWSAccount; use {owner}, or \
+             delete one of the two"
+        );
+        Some(Entry::Unreadable(why.into()))
     }
 
     pub(crate) fn drop_account(&mut self, name: &ObjectName) -> Dirty {
@@ -172,7 +214,10 @@ impl State {
             return Dirty::default();
         }
         self.tick();
-        self.account_dirty(name)
+        let mut dirty = self.account_dirty(name);
+        let siblings = self.claims.set(name, None);
+        self.touch_accounts(siblings, &mut dirty);
+        dirty
     }
 
     // --- limits

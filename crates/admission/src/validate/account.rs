@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use deputy_api::{AWSAccount, convert};
-use deputy_delegation::ObjectName;
+use deputy_delegation::{ObjectName, Reason, Violation, model::Account};
 use serde_json::Value;
 
 use super::{Subject, brake};
@@ -15,10 +15,28 @@ const NAMES_SHOWN: usize = 20;
 pub(super) fn review(subject: &Subject<'_>, facts: &Facts) -> Verdict {
     match subject.parse::<AWSAccount, _>(convert::parse_account) {
         Ok(account) => {
+            if let Some(owner) = facts.account_of_id(&account.id).filter(|o| *o != account.name) {
+                return Verdict::refused(&subject.title(), &[taken(&account, &owner)])
+                    .audit("decision", "refused");
+            }
             let verdict = Verdict::allow().audit("decision", "accepted");
             brake::warn(&facts.impact_of_account(&Arc::new(account)), verdict)
         }
         Err(refusal) => refusal,
+    }
+}
+
+/// Two AWSAccounts of one AWS account would write to the same roles and policies, each its own way.
+fn taken(account: &Account, owner: &ObjectName) -> Violation {
+    Violation {
+        reason: Reason::AccountInvalid,
+        field: "spec.accountID".to_owned(),
+        limit: None,
+        message: format!(
+            "AWS account {} is AWSAccount {owner} already, and has one AWSAccount: use {owner}, or delete it first (its partition and \
+             accountID can't be changed)",
+            account.id
+        ),
     }
 }
 

@@ -26,6 +26,16 @@ pub fn parse_account(object: &AWSAccount) -> Result<Account, Vec<Violation>> {
         IssuerArn::parse(&spec.issuer.principal_arn),
     );
 
+    if let (Some(region), Some(partition)) = (&region, &partition)
+        && let Some(of_region) = region.partition()
+        && of_region != partition.as_str()
+    {
+        let message = format!(
+            "{region} is a region of partition {of_region}, and spec.partition is {partition} (aws when it is left out; it can't be \
+             changed: make the account anew with partition: {of_region})"
+        );
+        findings.push(Reason::Structure, "spec.region", message);
+    }
     if let (Some(issuer), Some(partition)) = (&issuer, &partition)
         && issuer.partition() != partition
     {

@@ -146,6 +146,42 @@ fn identities_of_another_account_or_partition_are_refused() {
 }
 
 #[test]
+fn the_region_is_one_of_the_partition() {
+    for (partition, region, good) in [
+        ("aws", "eu-west-1", true),
+        ("aws", "cn-north-1", false),
+        ("aws", "us-gov-west-1", false),
+        ("aws", "eusc-de-east-1", false),
+        ("aws-cn", "cn-north-1", true),
+        ("aws-cn", "ap-northeast-1", false),
+        ("aws-us-gov", "us-gov-west-1", true),
+        ("aws-us-gov", "us-east-1", false),
+        ("aws-iso", "us-isob-east-1", false),
+        ("aws-new", "us-new-east-1", true),
+        ("aws-new", "eu-west-1", false),
+    ] {
+        let mut object = account();
+        let spec = &mut object["spec"];
+        (spec["partition"], spec["region"]) = (json!(partition), json!(region));
+        spec["issuer"]["principalARN"] = json!(format!("arn:{partition}:iam::123456789012:role/broker"));
+        spec["provisioner"] = json!(null);
+        let parsed = parse_account(&typed(object)).map_err(fields);
+        let expected = one(Reason::Structure, "spec.region");
+        assert_eq!(
+            parsed.map(drop),
+            if good { Ok(()) } else { Err(expected) },
+            "{partition} {region}"
+        );
+    }
+    let wrong = with(account(), "/spec/region", json!("cn-north-1"));
+    let violations = parse_account(&typed(wrong)).unwrap_err();
+    assert!(
+        violations[0].message.contains("partition: aws-cn"),
+        "{violations:?}"
+    );
+}
+
+#[test]
 fn sessions_longer_than_an_hour_need_a_user_as_issuer() {
     let long = with(account(), "/spec/defaults", json!({"sessionDuration": "2h"}));
     assert_eq!(

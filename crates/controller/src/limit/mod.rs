@@ -177,7 +177,7 @@ impl LimitController {
             let account = match self.ctx.world.account(name) {
                 Entry::Known(account) => account,
                 Entry::Unreadable(why) => {
-                    let message = format!("the AWSAccount {name} can't be read: {why}");
+                    let message = format!("the AWSAccount {name} can't be used: {why}");
                     found
                         .trouble
                         .push(Trouble::until_changed(reason::INVALID, message));

@@ -164,7 +164,8 @@ impl Sweeper {
             }
         };
         let mut left = false;
-        for policy in listed.iter().filter(|p| !keep.contains(&p.arn)) {
+        let in_account = listed.iter().filter(|p| is_of(&p.arn, account));
+        for policy in in_account.filter(|p| !keep.contains(&p.arn)) {
             left |= !self.remove(account, policies.as_ref(), policy).await?;
         }
         Ok(left)
@@ -250,15 +251,16 @@ impl Sweeper {
     }
 }
 
-/// Whether a limit asks for a boundary policy in an AWS account: by this AWSAccount, or by another one of the same id.
+/// Whether a policy lives where the AWSAccount says that it is. An identity of another account or partition (the AWSAccount, or
+/// the process, has a wrong one) is shown other policies, which no limit explains and nobody asked to be deleted.
+fn is_of(arn: &PolicyArn, account: &Account) -> bool {
+    arn.account() == &account.id && arn.partition() == &account.partition
+}
+
+/// Whether a limit asks for a boundary policy in an AWS account: by this AWSAccount, or by another one of the same id, may that
+/// be used or not.
 fn explains(world: &World, limit: &Limit, account: &Account) -> bool {
-    let is_it = |name: &ObjectName| {
-        *name == account.name
-            || world
-                .account(name)
-                .known()
-                .is_some_and(|other| other.id == account.id)
-    };
+    let is_it = |name: &ObjectName| *name == account.name || world.is_of_account(name, &account.id);
     limit.boundary == BoundaryMode::Generated && limit.scope.accounts.iter().any(is_it)
 }
 
@@ -275,5 +277,40 @@ mod tests {
         assert_eq!(pace.after(true), SWEEP_AGAIN);
         assert_eq!(pace.after(false), SWEEP_EVERY);
         assert_eq!(pace.after(true), SWEEP_AGAIN);
+    }
+
+    #[test]
+    fn only_what_lives_in_the_account_of_the_object_is_swept() {
+        let account = crate::fixtures::account();
+        for (arn, swept) in [
+            ("arn:aws:iam::123456789012:policy/deputy/demo/limits/x", true),
+            // An identity of another partition or account is shown what is there.
+            (
+                "arn:aws-us-gov:iam::123456789012:policy/deputy/demo/limits/x",
+                false,
+            ),
+            ("arn:aws:iam::210987654321:policy/deputy/demo/limits/x", false),
+        ] {
+            assert_eq!(is_of(&PolicyArn::parse(arn).unwrap(), &account), swept, "{arn}");
+        }
+    }
+
+    #[test]
+    fn a_limit_explains_by_every_account_of_the_id_also_by_one_that_may_not_be_used() {
+        let world = crate::fixtures::world();
+        let mut second = crate::fixtures::account_object();
+        second.metadata.name = Some("second".into());
+        second.metadata.uid = Some("uid-second".into());
+        second.metadata.creation_timestamp = None;
+        world.apply(Watched::Accounts, second);
+        let second = ObjectName::new("second").unwrap();
+        assert!(world.account(&second).known().is_none());
+        let mut limit = crate::fixtures::limit(&["s3:GetObject"]);
+        let account = crate::fixtures::account();
+        assert!(explains(&world, &limit, &account));
+        limit.scope.accounts = BTreeSet::from([second]);
+        assert!(explains(&world, &limit, &account));
+        limit.scope.accounts = BTreeSet::from([ObjectName::new("elsewhere").unwrap()]);
+        assert!(!explains(&world, &limit, &account));
     }
 }

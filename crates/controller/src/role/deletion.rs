@@ -92,12 +92,16 @@ impl RoleController {
         may_be_hidden: bool,
     ) -> Result<Result<(), String>, Error> {
         let Made { uid, account: name } = made;
-        let account = match self.ctx.world.account(name) {
-            Entry::Known(account) => account,
-            Entry::Unreadable(why) => {
+        let account = match (
+            self.ctx.world.account_as_written(name),
+            self.ctx.world.account(name),
+        ) {
+            // Also by one that may not be used: what it made goes.
+            (Some(account), _) | (None, Entry::Known(account)) => account,
+            (None, Entry::Unreadable(why)) => {
                 return Ok(Err(format!("the AWSAccount {name} can't be read: {why}")));
             }
-            Entry::Missing => {
+            (None, Entry::Missing) => {
                 return Ok(Err(format!(
                     "the AWSAccount {name} does not exist, so the IAM role can't be deleted; make the account again, or delete \
                      the IAM role yourself and remove the finalizer {FINALIZER}"

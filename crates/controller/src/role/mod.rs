@@ -144,7 +144,12 @@ impl RoleController {
         let account = subject
             .account_name()
             .map_or(Entry::Missing, |name| self.ctx.world.account(&name));
-        let outcome = match account.known() {
+        // By an account that may not be used things are only taken away.
+        let to_close = subject
+            .account_name()
+            .and_then(|name| self.ctx.world.account_as_written(&name))
+            .filter(|_| matches!(decision, Decision::Refused(_)));
+        let outcome = match account.known().or(to_close.as_ref()) {
             // Without its account nothing can be done about it, and nothing is.
             None => Outcome::of(without_account(&decision, &account)),
             Some(account) => match self
@@ -343,7 +348,7 @@ fn without_account(decision: &Decision, account: &Entry<Account>) -> Progress {
     match (decision, account) {
         (_, Entry::Unreadable(why)) => Progress::waiting(
             of_decision(deputy_delegation::Reason::AccountInvalid),
-            format!("the AWSAccount can't be read: {why}"),
+            format!("the AWSAccount can't be used: {why}"),
         ),
         (Decision::Undecided(missing), _) => {
             let missing: Vec<String> = missing.iter().map(MissingFact::to_string).collect();

@@ -52,6 +52,9 @@ pub(super) fn decide(input: &DecisionInput<'_>, binding: &Binding, role: Fact<'_
         allowed_duration(binding, duration, role, account, &limits, &mut findings);
     }
     allowed_tags(binding, &limits, &mut findings);
+    if let (Some(account), Some(document)) = (account, &binding.session.policy) {
+        role::in_partition(account, document, "spec.session.policy", &mut findings);
+    }
     if let Some(document) = &binding.session.policy {
         let policy = Candidate {
             document,

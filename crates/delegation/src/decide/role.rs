@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use deputy_policy::PolicyKind;
+use deputy_policy::{Document, PolicyKind};
 
 use crate::{
     model::{Account, Kind, Role},
     names::SessionDuration,
     naming,
+    partition::foreign_arns,
     trust::{self, TRUST_POLICY_QUOTA},
 };
 
@@ -32,6 +33,10 @@ pub(super) fn decide(input: &DecisionInput<'_>, role: &Role) -> Decision {
     let account = account(input, role, "spec.accountRef", &mut findings);
     if let Some(account) = account {
         within_quotas(input, account, role, &mut findings);
+        for (index, policy) in role.policies.iter().enumerate() {
+            let field = format!("spec.policies[{index}].document");
+            in_partition(account, &policy.document, &field, &mut findings);
+        }
     }
     let limits = Applicable::find(
         input,
@@ -74,10 +79,35 @@ pub(super) fn account<'a>(
             None
         }
         Fact::Unreadable(error) => {
-            let message = format!("AWSAccount {} can't be read: {error}", role.account);
+            let message = format!("AWSAccount {} can't be used: {error}", role.account);
             findings.refuse(Reason::AccountInvalid, field, message);
             None
         }
+    }
+}
+
+/// How many ARNs of one policy are listed.
+const ARNS_SHOWN: usize = 20;
+
+/// AWS takes no policy that names resources of another partition.
+pub(super) fn in_partition(account: &Account, document: &Document, field: &str, findings: &mut Findings) {
+    let foreign = foreign_arns(document, &account.partition);
+    for found in foreign.iter().take(ARNS_SHOWN) {
+        findings.refuse(
+            Reason::Partition,
+            format!("{field}.{}", found.path),
+            format!(
+                "{:?} is of another partition than account {}, which is in {}; write {:?}",
+                found.arn, account.name, account.partition, found.corrected
+            ),
+        );
+    }
+    if let Some(more) = foreign.len().checked_sub(ARNS_SHOWN).filter(|n| *n > 0) {
+        let message = format!(
+            "names {more} more ARNs of another partition than {}",
+            account.partition
+        );
+        findings.refuse(Reason::Partition, field, message);
     }
 }
 

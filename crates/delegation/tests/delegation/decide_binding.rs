@@ -291,3 +291,20 @@ fn deputys_own_session_tags_count() {
     assert_eq!(violation.reason, Reason::TooLarge);
     assert!(violation.message.contains("51 tags"), "{violation}");
 }
+
+#[test]
+fn a_session_policy_of_another_partition_is_refused_with_the_right_spelling() {
+    let mut binding = binding();
+    let foreign = json!([allow(
+        json!("s3:GetObject"),
+        json!("arn:aws-cn:s3:::productionapp/*")
+    )]);
+    binding.session.policy = Some(document(PolicyKind::Session, foreign));
+    let violations = refused(decided(&binding, &entries([limit("payments", productionapp())])));
+    let found = violations.iter().find(|v| v.reason == Reason::Partition).unwrap();
+    assert_eq!(found.field, "spec.session.policy.Statement[0].Resource[0]");
+    assert!(
+        found.message.contains(r#"write "arn:aws:s3:::productionapp/*""#),
+        "{found}"
+    );
+}

@@ -400,3 +400,68 @@ proptest! {
         }
     }
 }
+
+/// The account in China.
+fn in_china() -> Account {
+    let mut account = account();
+    account.partition = deputy_delegation::Partition::new("aws-cn").unwrap();
+    account.region = deputy_delegation::Region::new("cn-north-1").unwrap();
+    account.issuer =
+        deputy_delegation::IssuerArn::parse("arn:aws-cn:iam::123456789012:role/deputy-broker").unwrap();
+    account
+}
+
+#[test]
+fn an_arn_of_another_partition_is_refused_with_the_right_spelling() {
+    let anything = entries([limit("anything", json!([allow(json!("s3:*"), json!("*"))]))]);
+    let decided = |resources: Value| {
+        let role = role_with(&[("objects", json!([allow(json!("s3:GetObject"), resources)]))]);
+        decided_in(&role, Fact::Known(&in_china()), &anything)
+    };
+    let violations = refused(decided(json!([
+        "arn:aws-cn:s3:::a/*",
+        "arn:aws:s3:::productionapp/*"
+    ])));
+    assert_eq!(violations.len(), 1, "{violations:?}");
+    assert_eq!(violations[0].reason, Reason::Partition);
+    assert_eq!(
+        violations[0].field,
+        "spec.policies[0].document.Statement[0].Resource[1]"
+    );
+    assert!(
+        violations[0]
+            .message
+            .contains(r#"write "arn:aws-cn:s3:::productionapp/*""#),
+        "{violations:?}"
+    );
+    for fine in [json!("arn:aws-cn:s3:::a/*"), json!("arn:*:s3:::a/*"), json!("*")] {
+        assert!(decided(fine.clone()).is_accepted(), "{fine}");
+    }
+    let mut not_resource = allow(json!("s3:GetObject"), json!("*"));
+    not_resource.as_object_mut().unwrap().remove("Resource");
+    not_resource["NotResource"] = json!("arn:aws-us-gov:s3:::b/*");
+    let role = role_with(&[("objects", json!([not_resource]))]);
+    let violations = refused(decided_in(&role, Fact::Known(&in_china()), &anything));
+    assert_eq!(
+        violations[0].field,
+        "spec.policies[0].document.Statement[0].NotResource[0]"
+    );
+    // Many of them are counted.
+    let many: Vec<String> = (0..100).map(|i| format!("arn:aws:s3:::b{i}/*")).collect();
+    let violations = refused(decided(json!(many)));
+    assert_eq!(violations.len(), 21);
+    assert!(violations[20].message.contains("80 more"), "{violations:?}");
+}
+
+#[test]
+fn a_ceiling_of_another_partition_has_no_boundary_in_the_account() {
+    let violations = refused(decided_in(&role(), Fact::Known(&in_china()), &payments()));
+    let limit = violations
+        .iter()
+        .find(|v| v.reason == Reason::LimitInvalid)
+        .unwrap();
+    assert!(
+        limit.message.contains(r#"write "arn:aws-cn:s3:::productionapp""#),
+        "{limit}"
+    );
+}

@@ -174,6 +174,27 @@ fn matches_slowly(pattern: &[u8], text: &[u8]) -> bool {
     }
 }
 
+#[test]
+fn a_region_says_its_partition() {
+    for (region, partition) in [
+        ("eu-west-1", Some("aws")),
+        ("ap-northeast-1", Some("aws")),
+        ("us-east-1", Some("aws")),
+        ("il-central-1", Some("aws")),
+        ("cn-north-1", Some("aws-cn")),
+        ("us-gov-west-1", Some("aws-us-gov")),
+        ("us-iso-east-1", Some("aws-iso")),
+        ("us-isob-east-1", Some("aws-iso-b")),
+        ("eu-isoe-west-1", Some("aws-iso-e")),
+        ("us-isof-south-1", Some("aws-iso-f")),
+        ("eusc-de-east-1", Some("aws-eusc")),
+        ("us-new-east-1", None),
+        ("mars-north-1", None),
+    ] {
+        assert_eq!(Region::new(region).unwrap().partition(), partition, "{region}");
+    }
+}
+
 proptest! {
     #[test]
     fn patterns_match_what_their_definition_says(pattern in "[ab*]{1,8}", name in "[ab]{1,10}") {

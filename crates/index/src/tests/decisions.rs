@@ -286,3 +286,98 @@ fn what_a_narrower_limit_would_suspend_is_counted_before_it_is_there() {
     );
     assert!(role_decision(&world).is_accepted());
 }
+
+/// Of the same AWS account as `production`, made then.
+fn duplicate(name: &str, made: &str) -> Value {
+    with(account(name), "/metadata/creationTimestamp", json!(made))
+}
+
+const LATER: &str = "2026-01-02T03:05:05Z";
+
+#[test]
+fn of_two_accounts_of_one_id_the_older_one_counts() {
+    // Of two of one second, the first by name.
+    for made in [LATER, CREATED] {
+        let world = world();
+        let changes = world.subscribe();
+        world.apply(Watched::Accounts, object(duplicate("second", made)));
+        assert!(!changes.take().unwrap().accounts.contains(&named("production")));
+        assert!(
+            role_decision(&world).is_accepted(),
+            "the older one is not touched"
+        );
+        let Entry::Unreadable(why) = world.account(&named("second")) else {
+            panic!("usable")
+        };
+        assert!(
+            why.contains("123456789012 is AWSAccount production already"),
+            "{why}"
+        );
+        assert_eq!(
+            world.account_of_id(&"123456789012".parse().unwrap()),
+            Some(named("production"))
+        );
+        assert!(world.account_as_written(&named("second")).is_some());
+        assert!(world.is_of_account(&named("second"), &"123456789012".parse().unwrap()));
+
+        let limit = with(
+            limit("payments", &["payments*"], "s3:*"),
+            "/spec/accounts",
+            json!(["production", "second"]),
+        );
+        world.apply(Watched::Limits, object(again(limit)));
+        let under_second = with(
+            role("payments", "other", "s3:GetObject"),
+            "/spec/accountRef/name",
+            json!("second"),
+        );
+        world.apply(Watched::Roles, object(under_second));
+        let other = |world: &World| world.decide_role(&id("payments", "other")).unwrap().1;
+        assert_eq!(reasons(&other(&world)), [Reason::AccountInvalid]);
+
+        // The older one goes: the younger one counts, and whatever was decided by it is decided again.
+        assert!(changes.take().is_some());
+        world.delete(Watched::Accounts, &object(account("production")).metadata);
+        let changed = changes.take().unwrap();
+        assert!(
+            changed.accounts.contains(&named("second")) && changed.roles.contains(&id("payments", "other"))
+        );
+        assert!(other(&world).is_accepted());
+        // And is out of the way when it is back with its age.
+        world.apply(Watched::Accounts, object(account("production")));
+        assert_eq!(reasons(&other(&world)), [Reason::AccountInvalid]);
+    }
+}
+
+#[test]
+fn an_account_that_can_not_be_read_still_holds_its_id() {
+    let world = world();
+    let broken = with(account("production"), "/spec/region", json!("nowhere at all"));
+    world.apply(Watched::Accounts, object(again(broken)));
+    world.apply(Watched::Accounts, object(duplicate("second", LATER)));
+    assert!(matches!(world.account(&named("second")), Entry::Unreadable(_)));
+}
+
+#[test]
+fn an_account_that_is_asked_about_before_it_is_there_is_measured_by_the_same_rule() {
+    let world = world();
+    let second = world.account_as_written(&named("production")).unwrap();
+    let name = named("second");
+    let mut second = (*second).clone();
+    second.name = name.clone();
+    let limit = with(
+        limit("payments", &["payments*"], "s3:*"),
+        "/spec/accounts",
+        json!(["production", "second"]),
+    );
+    world.apply(Watched::Limits, object(again(limit)));
+    let under_second = with(
+        role("payments", "other", "s3:GetObject"),
+        "/spec/accountRef/name",
+        json!("second"),
+    );
+    world.apply(Watched::Roles, object(under_second));
+    let second = Arc::new(second);
+    let suspension = world.suspended_by(Hypothesis::Account(&name, Some(&second)));
+    assert_eq!((suspension.accepted, suspension.suspended.len()), (0, 0));
+}

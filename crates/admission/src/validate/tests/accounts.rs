@@ -55,3 +55,45 @@ fn an_account_with_roles_stays() {
     );
     delete(&usual(), &account()).allowed();
 }
+
+#[test]
+fn a_second_account_of_the_same_id_is_refused_and_the_first_one_goes_on() {
+    let mut second = account();
+    second["metadata"]["name"] = json!("production-gov");
+    second["spec"]["partition"] = json!("aws-us-gov");
+    second["spec"]["region"] = json!("us-gov-west-1");
+    second["spec"]["issuer"]["principalARN"] = json!("arn:aws-us-gov:iam::123456789012:user/deputy-broker");
+    let answer = create(&usual(), &second);
+    assert!(answer.denied(403).contains("is AWSAccount production already"));
+    assert_eq!(answer.fields(), ["spec.accountID"]);
+
+    // Both are there, because the webhook was not asked: the older one is changed as before, the younger one is not.
+    let mut first = account();
+    first["metadata"]["creationTimestamp"] = json!("2026-01-02T03:04:05Z");
+    second["metadata"]["creationTimestamp"] = json!("2026-01-02T03:04:06Z");
+    let both = facts(&[first.clone(), second.clone(), limit(&["s3:GetObject"])]);
+    let changed = |object: &Value| {
+        let mut new = object.clone();
+        new["spec"]["tags"] = json!({"team": "platform"});
+        update(&both, object, &new)
+    };
+    assert!(changed(&first).allowed().is_empty());
+    changed(&second).denied(403);
+    create(&both, &role(&["s3:GetObject"])).allowed();
+    let mut under_second = role(&["s3:GetObject"]);
+    under_second["spec"]["accountRef"]["name"] = json!("production-gov");
+    assert!(
+        create(&both, &under_second)
+            .denied(403)
+            .contains("is AWSAccount production already")
+    );
+    delete(&both, &second).allowed();
+}
+
+#[test]
+fn a_region_of_another_partition_is_refused() {
+    let mut object = account();
+    object["spec"]["region"] = json!("cn-north-1");
+    let answer = create(&facts(&[]), &object);
+    assert!(answer.denied(422).contains("partition: aws-cn"));
+}
