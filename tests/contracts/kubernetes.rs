@@ -102,14 +102,16 @@ fn the_tags_are_those_of_the_code() {
             .map(str::to_owned)
             .collect()
     };
-    use naming::{TAG_CLUSTER, TAG_KIND, TAG_NAME, TAG_NAMESPACE, TAG_POD_UID, TAG_SERVICE_ACCOUNT, TAG_UID};
+    use naming::{
+        TAG_CLUSTER, TAG_KIND, TAG_NAME, TAG_NAMESPACE, TAG_POD_UID, TAG_SERVICE_ACCOUNT, TAG_TAGS, TAG_UID,
+    };
     assert_eq!(
         tags("tags on roles"),
-        [TAG_CLUSTER, TAG_KIND, TAG_NAMESPACE, TAG_NAME, TAG_UID]
+        [TAG_CLUSTER, TAG_KIND, TAG_NAMESPACE, TAG_NAME, TAG_UID, TAG_TAGS]
     );
     assert_eq!(
         tags("tags on boundary"),
-        [TAG_CLUSTER, TAG_KIND, TAG_NAME, TAG_UID]
+        [TAG_CLUSTER, TAG_KIND, TAG_NAME, TAG_UID, TAG_TAGS]
     );
     assert_eq!(
         tags("session tags"),

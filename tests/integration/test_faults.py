@@ -7,7 +7,7 @@ import pytest
 
 from rig.proc import wait_until
 
-from .scenario import LIST, READ, document, limit, role
+from .scenario import ACCOUNT, API, ELSEWHERE, LIST, READ, document, limit, role
 
 
 def of(team):
@@ -74,21 +74,77 @@ def test_a_boundary_that_can_not_be_written_holds_its_roles_back(scenario, new_t
 
 def test_a_boundary_that_can_not_be_widened_keeps_the_grants_under_the_old_one(scenario, team):
     team.granted("uploader", READ)
+    team.pod()
+    team.wait_answer(200)
     scenario.aws.recorder.inject("CreatePolicyVersion", when=of(team), code="Throttling", status=400)
-    scenario.admin.patch(team.limit_path, {"spec": {"ceiling": document(READ, LIST)}})
+    scenario.admin.patch(team.limit_path, {"spec": {"ceiling": document(READ, LIST, ELSEWHERE)}})
     team.wait_limit("False", "Throttled")
     # The role as it is goes on; more may be granted only after the boundary is wider.
     assert team.wait_role()["reason"] == "Ready"
-    assert team.in_aws()["AssumeRolePolicyDocument"]["Statement"][0]["Effect"] == "Allow"
-    more = role(team.name, "uploader", READ, LIST)["spec"]["policies"]
-    scenario.admin.patch(team.role_path(), {"spec": {"policies": more}})
+
+    def is_open() -> bool:
+        return team.in_aws()["AssumeRolePolicyDocument"]["Statement"][0]["Effect"] == "Allow"
+
+    assert is_open()
+
+    def change(*statements: dict) -> None:
+        policies = role(team.name, "uploader", *statements)["spec"]["policies"]
+        scenario.admin.patch(team.role_path(), {"spec": {"policies": policies}})
+
+    change(READ, ELSEWHERE)
     team.wait_role(status="False", reason="BoundaryNotReady")
-    assert "ListBucket" not in json.dumps(team.inline())
+    # What was accepted is not taken away because something else is late, …
+    assert team.inline() == {"deputy": document(READ)}
+    assert is_open() and team.wait_answer(200)
+    # … and what is taken away is taken away at once.
+    one = {**READ, "Resource": "arn:aws:s3:::productionapp/one/*"}
+    change(one)
+    wait_until(lambda: team.inline() == {"deputy": document(one)}, "less", 20)
+    assert is_open()
+    team.wait_role(status="False", reason="BoundaryNotReady")
+    change(READ, ELSEWHERE)
     scenario.aws.recorder.clear_faults()
     team.wait_limit(timeout=30)
     team.wait_role(timeout=30)
     team.wait_trusted()
-    assert "ListBucket" in json.dumps(team.inline())
+    assert "customer-records" in json.dumps(team.inline())
+
+
+def test_tags_that_aws_refuses_hold_up_nothing(scenario, team):
+    team.granted("uploader", LIST, READ)
+    account = f"{API}/awsaccounts/{ACCOUNT}"
+    actions = ("TagRole", "UntagRole", "TagPolicy", "UntagPolicy")
+    scenario.aws.recorder.inject(*actions, when=of(team), code="AccessDenied", status=403)
+    try:
+        scenario.admin.patch(account, {"spec": {"tags": {"cost-center": "one"}}})
+        condition = scenario.wait(team.role_path(), "Tagged", "False", "AccessDenied")
+        assert "iam:TagRole" in condition["message"]
+        scenario.wait(team.limit_path, "Tagged", "False", "AccessDenied")
+        team.wait_role()
+        team.wait_limit()
+        # Everything narrower, and nobody bound any more.
+        change = role(team.name, "uploader", READ)["spec"]["policies"]
+        scenario.admin.patch(team.role_path(), {"spec": {"policies": change}})
+        wait_until(lambda: team.inline() == {"deputy": document(READ)}, "the narrower role", 20)
+        arn = scenario.admin.get(team.role_path())["status"]["boundaryARN"]
+        scenario.admin.patch(team.limit_path, {"spec": {"ceiling": document(READ)}})
+
+        def narrowed() -> bool:
+            version = scenario.iam().get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+            found = scenario.iam().get_policy_version(PolicyArn=arn, VersionId=version)
+            return "s3:ListBucket" not in json.dumps(found["PolicyVersion"]["Document"])
+
+        wait_until(narrowed, "the narrower boundary", 20)
+        scenario.admin.delete(team.binding_path())
+        team.wait_trusted(trusted=False)
+        scenario.aws.recorder.clear_faults()
+        # Another change, and all is tagged.
+        scenario.admin.patch(account, {"spec": {"tags": {"cost-center": "two"}}})
+        scenario.wait(team.role_path(), "Tagged", "True")
+        scenario.wait(team.limit_path, "Tagged", "True")
+        assert {"Key": "cost-center", "Value": "two"} in team.in_aws()["Tags"]
+    finally:
+        scenario.admin.patch(account, {"spec": {"tags": None}})
 
 
 def test_a_deletion_that_aws_refuses_is_told_and_finished_later(scenario, team):

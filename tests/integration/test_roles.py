@@ -292,23 +292,35 @@ def test_an_arn_of_another_partition_is_refused_with_the_right_spelling(scenario
     scenario.admin.delete(f"{API}/awsaccounts/china")
 
 
-def test_the_accounts_tags_are_on_its_roles_and_other_peoples_tags_stay(scenario, team):
+def test_the_accounts_tags_come_and_go_and_other_peoples_tags_stay(scenario, team):
     team.role("uploader", READ)
-    scenario.iam().tag_role(RoleName=team.aws_name(), Tags=[{"Key": "theirs", "Value": "x"}])
+    boundary = scenario.admin.get(team.role_path())["status"]["boundaryARN"]
+    theirs = [{"Key": "theirs", "Value": "x"}]
+    scenario.iam().tag_role(RoleName=team.aws_name(), Tags=theirs)
+    scenario.iam().tag_policy(PolicyArn=boundary, Tags=theirs)
     path = f"{API}/awsaccounts/{ACCOUNT}"
 
-    def tags() -> dict:
-        return {t["Key"]: t["Value"] for t in team.in_aws()["Tags"]}
+    def tags() -> list[dict]:
+        of_policy = scenario.iam().list_policy_tags(PolicyArn=boundary)["Tags"]
+        both = [{t["Key"]: t["Value"] for t in found} for found in (team.in_aws()["Tags"], of_policy)]
+        return [{k: v for k, v in found.items() if not k.startswith("deputy-")} for found in both]
+
+    def become(wanted: dict | None) -> None:
+        scenario.admin.patch(path, {"spec": {"tags": wanted}})
+        expected = {"theirs": "x", **{k: v for k, v in (wanted or {}).items() if v is not None}}
+        wait_until(lambda: tags() == [expected] * 2, f"the tags {expected}", 20)
 
     try:
-        scenario.admin.patch(path, {"spec": {"tags": {"cost-center": "one"}}})
-        wait_until(lambda: tags().get("cost-center") == "one", "the tag", 20)
+        become({"cost-center": "one", "team": "platform"})
+        # A restart remembers which of them are ours.
+        scenario.deputy.restart("controller")
+        scenario.deputy.restart("limits")
+        become({"cost-center": "one", "team": None})
         # IAM knows a key by its letters in any case: the old spelling has to go first.
-        scenario.admin.patch(path, {"spec": {"tags": {"cost-center": None, "Cost-Center": "two"}}})
-        wait_until(lambda: tags().get("Cost-Center") == "two", "the other spelling", 20)
-        assert "cost-center" not in tags() and tags()["theirs"] == "x"
+        become({"cost-center": None, "Cost-Center": "two"})
     finally:
-        scenario.admin.patch(path, {"spec": {"tags": None}})
+        become(None)
+    assert not [t for t in team.in_aws()["Tags"] if t["Key"] == "deputy-tags"]
 
 
 def test_a_binding_of_a_refused_role_is_not_accepted(scenario, team):

@@ -15,6 +15,9 @@ pub const ACCEPTED: &str = "Accepted";
 /// A role is in AWS as it should be.
 pub const PROVISIONED: &str = "Provisioned";
 
+/// A role or boundary policy has the tags that its AWSAccount says. `False` while AWS refuses them, which holds up nothing else.
+pub const TAGGED: &str = "Tagged";
+
 /// Reasons, beside those of a decision ([`of_decision`]).
 pub mod reason {
     /// `Accepted`: every limit that applies accepts.

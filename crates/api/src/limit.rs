@@ -136,7 +136,8 @@ fn default_max_duration() -> String {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct DelegationLimitStatus {
-    /// `Ready`: the limit can be read, and its boundary policies are in AWS as they should be.
+    /// `Ready`: the limit can be read, and its boundary policies are in AWS as they should be. `Tagged`: they
+    /// have the tags of their AWSAccounts; nothing waits for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,

@@ -97,7 +97,8 @@ pub struct RolePolicy {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct AWSRoleStatus {
-    /// `Accepted`: within every limit. `Provisioned`: in AWS as it should be. `Ready`: both.
+    /// `Accepted`: within every limit. `Provisioned`: in AWS as it should be. `Ready`: both. `Tagged`: with the tags of its
+    /// AWSAccount; nothing waits for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,

@@ -11,7 +11,7 @@ use deputy_delegation::{
         Uid,
     },
     naming,
-    plan::{DesiredRole, IamCall, TaggedOwner, plan, plan_deletion, plan_suspension},
+    plan::{DesiredRole, IamCall, Step, TaggedOwner, plan, plan_deletion, plan_suspension},
     session::SessionRequest,
     trust,
 };
@@ -52,6 +52,12 @@ fn class<T>(result: Result<T, AwsError>) -> ErrorClass {
     }
 }
 
+async fn carry_out(roles: &dyn Roles, steps: &[Step]) {
+    for step in steps {
+        roles.execute(&step.call).await.unwrap();
+    }
+}
+
 async fn apply(roles: &dyn Roles, calls: &[IamCall]) {
     for call in calls {
         roles.execute(call).await.unwrap();
@@ -81,7 +87,7 @@ async fn live(world: &World) {
         name: naming::limit_policy_name(&cluster, &limit),
         path: naming::limit_path(&cluster),
         document: ceiling.clone(),
-        tags: naming::limit_tags(&cluster, &limit, Some(&Uid::new("uid-1").unwrap())),
+        tags: naming::limit_tags(&cluster, account, &limit, Some(&Uid::new("uid-1").unwrap())),
     };
     assert_eq!(policies.create_policy(&new).await.unwrap(), boundary);
     assert_eq!(
@@ -130,6 +136,12 @@ async fn live(world: &World) {
         .unwrap();
     let seen = policies.get_policy(&boundary).await.unwrap().unwrap();
     assert_eq!(seen.tags.get("deputy-uid").map(String::as_str), Some("uid-2"));
+    policies
+        .untag_policy(&boundary, &["deputy-uid".into(), "absent".into()])
+        .await
+        .unwrap();
+    let seen = policies.get_policy(&boundary).await.unwrap().unwrap();
+    assert!(!seen.tags.contains_key("deputy-uid") && seen.tags.contains_key("deputy-name"));
 
     // The role: made as planned, and then there is nothing left to plan.
     let name = naming::role_name(&cluster, Kind::AWSRole, &id);
@@ -146,8 +158,11 @@ async fn live(world: &World) {
     };
     assert_eq!(roles.get_role(&name).await.unwrap(), None);
     let calls = plan(&desired, None, TaggedOwner::Gone).unwrap();
-    apply(roles, &calls).await;
-    assert_eq!(class(roles.execute(&calls[0]).await), ErrorClass::AlreadyExists);
+    carry_out(roles, &calls).await;
+    assert_eq!(
+        class(roles.execute(&calls[0].call).await),
+        ErrorClass::AlreadyExists
+    );
     let seen = roles.get_role(&name).await.unwrap().unwrap();
     assert_eq!(seen.arn, naming::role_arn(&cluster, account, &id));
     assert_eq!(seen.boundary, Some(boundary.to_string()));
@@ -211,14 +226,14 @@ async fn live(world: &World) {
 
     // Suspended, and back.
     let calls = plan_suspension(&desired.tags, &name, &path, Some(&seen)).unwrap();
-    apply(roles, &calls).await;
+    carry_out(roles, &calls).await;
     assert_eq!(class(sts.assume_role(&request).await), ErrorClass::AccessDenied);
     let suspended = roles.get_role(&name).await.unwrap().unwrap();
     assert_eq!(
         plan_suspension(&desired.tags, &name, &path, Some(&suspended)).unwrap(),
         []
     );
-    apply(
+    carry_out(
         roles,
         &plan(&desired, Some(&suspended), TaggedOwner::Gone).unwrap(),
     )
@@ -247,7 +262,7 @@ async fn live(world: &World) {
     ];
     apply(roles, &drift).await;
     let drifted = roles.get_role(&name).await.unwrap().unwrap();
-    apply(roles, &plan(&desired, Some(&drifted), TaggedOwner::Gone).unwrap()).await;
+    carry_out(roles, &plan(&desired, Some(&drifted), TaggedOwner::Gone).unwrap()).await;
     let repaired = roles.get_role(&name).await.unwrap().unwrap();
     assert_eq!(plan(&desired, Some(&repaired), TaggedOwner::Gone).unwrap(), []);
     apply(
@@ -286,7 +301,7 @@ async fn live(world: &World) {
         class(policies.delete_policy(&boundary).await),
         ErrorClass::Conflict
     );
-    apply(
+    carry_out(
         roles,
         &plan_deletion(&desired.tags, &name, &path, Some(&untagged)).unwrap(),
     )

@@ -47,6 +47,9 @@ pub trait Policies: Send + Sync {
     /// Adds or changes tags.
     async fn tag_policy(&self, arn: &PolicyArn, tags: &BTreeMap<TagKey, TagValue>) -> Result<(), AwsError>;
 
+    /// Removes tags; keys that are not there are passed over.
+    async fn untag_policy(&self, arn: &PolicyArn, keys: &[String]) -> Result<(), AwsError>;
+
     /// Deletes a policy that nothing uses and that has no version but the default one.
     async fn delete_policy(&self, arn: &PolicyArn) -> Result<(), AwsError>;
 

@@ -258,6 +258,7 @@ fn boundary_writer(scope: &Scope) -> Document {
                     "iam:GetPolicyVersion",
                     "iam:ListPolicyVersions",
                     "iam:TagPolicy",
+                    "iam:UntagPolicy",
                 ],
                 limits,
                 vec![],

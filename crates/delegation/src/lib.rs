@@ -17,6 +17,7 @@ pub mod naming;
 mod partition;
 pub mod plan;
 pub mod session;
+pub mod tags;
 pub mod trust;
 
 pub use decide::{Accepted, Decision, DecisionInput, Grant, MissingFact, Reason, Violation, decide};

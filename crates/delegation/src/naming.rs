@@ -14,6 +14,7 @@ use crate::{
         ClusterName, ExternalId, IamPath, ObjectName, PolicyArn, PolicyName, RoleArn, RoleName, TagKey,
         TagValue, Uid,
     },
+    tags::list_of,
 };
 
 /// The name of Deputy's one inline policy on each role.
@@ -29,6 +30,8 @@ pub const TAG_NAMESPACE: &str = "deputy-namespace";
 pub const TAG_NAME: &str = "deputy-name";
 /// Tag of roles and policies: the uid of their object.
 pub const TAG_UID: &str = "deputy-uid";
+/// Tag of roles and policies: which of the other tags the AWSAccount asked for, six characters for each key.
+pub const TAG_TAGS: &str = "deputy-tags";
 /// Tag of sessions: the ServiceAccount.
 pub const TAG_SERVICE_ACCOUNT: &str = "deputy-service-account";
 /// Tag of sessions of scope Pod: the pod's uid.
@@ -120,7 +123,16 @@ pub fn external_id(cluster: &ClusterName, kind: Kind, id: &ObjectId) -> External
     ))
 }
 
-/// Ownership tags of a role, with the account's own beside them. Tags of the account that only Deputy may set are left out.
+/// The tags that an account asks for on roles and policies, with the list of them. Those that only Deputy may set are left out.
+fn account_tags(account: &Account) -> BTreeMap<TagKey, TagValue> {
+    let asked = account.tags.iter().filter(|(key, _)| !key.is_reserved());
+    let mut tags: BTreeMap<_, _> = asked.map(|(key, value)| (key.clone(), value.clone())).collect();
+    let list = list_of(tags.keys());
+    tags.extend(list);
+    tags
+}
+
+/// Ownership tags of a role, with the account's own beside them.
 #[must_use]
 pub fn role_tags(
     cluster: &ClusterName,
@@ -128,12 +140,7 @@ pub fn role_tags(
     id: &ObjectId,
     uid: &Uid,
 ) -> BTreeMap<TagKey, TagValue> {
-    let mut tags: BTreeMap<_, _> = account
-        .tags
-        .iter()
-        .filter(|(key, _)| !key.is_reserved())
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
+    let mut tags = account_tags(account);
     tags.extend([
         tag(TAG_CLUSTER, cluster.as_str()),
         tag(TAG_KIND, Kind::AWSRole.as_str()),
@@ -144,14 +151,16 @@ pub fn role_tags(
     tags
 }
 
-/// Ownership tags of a boundary policy.
+/// Ownership tags of a boundary policy, with the account's own beside them: many organisations refuse what is not tagged.
 #[must_use]
 pub fn limit_tags(
     cluster: &ClusterName,
+    account: &Account,
     limit: &ObjectName,
     uid: Option<&Uid>,
 ) -> BTreeMap<TagKey, TagValue> {
-    let mut tags = BTreeMap::from([
+    let mut tags = account_tags(account);
+    tags.extend([
         tag(TAG_CLUSTER, cluster.as_str()),
         tag(TAG_KIND, Kind::DelegationLimit.as_str()),
         tag(TAG_NAME, limit.as_str()),

@@ -3,6 +3,9 @@
 //! IAM has no transactions: between two calls everybody sees what is there, and the process may die. So the order is such
 //! that at every moment the role can do no more than it could before or shall do afterwards, and no less than what both
 //! have in common; and that planning again from any point goes on to the same end.
+//!
+//! A call may also be refused for good, by a quota or by a policy of the organisation. So each one says what it is for ([`Nature`]):
+//! nothing keeps what takes away from being done, nothing is given after a failure, and tags hold up neither.
 
 mod order;
 
@@ -13,7 +16,6 @@ use deputy_policy::Document;
 use crate::{
     names::{IamPath, PolicyArn, RoleArn, RoleName, SessionDuration, TagKey, TagValue},
     naming::{INLINE_POLICY, TAG_CLUSTER, TAG_KIND, TAG_NAME, TAG_NAMESPACE, TAG_UID},
-    trust,
 };
 
 /// The role as it should be.
@@ -148,6 +150,50 @@ impl IamCall {
     }
 }
 
+/// What a call is for, and so what becomes of it when another one has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nature {
+    /// It takes something away, or has to be in place before anything is given: who owns the role, its boundary. Made whatever failed
+    /// before.
+    Shrinks,
+    /// It gives something. Not made after a failure.
+    Grows,
+    /// It changes nothing about who may do what: tags of the account. Made last; a refusal is told and holds up nothing.
+    Cosmetic,
+}
+
+/// One call of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The call.
+    pub call: IamCall,
+    /// What it is for.
+    pub nature: Nature,
+}
+
+impl Step {
+    /// A step that takes away.
+    #[must_use]
+    pub fn shrinks(call: IamCall) -> Self {
+        let nature = Nature::Shrinks;
+        Self { call, nature }
+    }
+
+    /// A step that gives.
+    #[must_use]
+    pub fn grows(call: IamCall) -> Self {
+        let nature = Nature::Grows;
+        Self { call, nature }
+    }
+
+    /// A step about tags of the account.
+    #[must_use]
+    pub fn cosmetic(call: IamCall) -> Self {
+        let nature = Nature::Cosmetic;
+        Self { call, nature }
+    }
+}
+
 /// Why a role of that name is left alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Conflict {
@@ -219,14 +265,14 @@ pub fn plan(
     desired: &DesiredRole,
     observed: Option<&ObservedRole>,
     tagged_owner: TaggedOwner,
-) -> Result<Vec<IamCall>, Conflict> {
+) -> Result<Vec<Step>, Conflict> {
     let Some(observed) = observed else {
         return Ok(vec![
             // Usable before it has permissions, which harms nobody: it can't do anything yet.
-            IamCall::CreateRole {
+            Step::grows(IamCall::CreateRole {
                 role: Box::new(desired.clone()),
-            },
-            put_inline(desired),
+            }),
+            Step::grows(put_inline(desired)),
         ]);
     };
     owned(&desired.tags, &desired.name, &desired.path, observed)?;
@@ -236,7 +282,37 @@ pub fn plan(
     Ok(order::update(desired, observed))
 }
 
-/// The calls that delete a role of ours, in IAM's order (policies first). Empty if it is not there.
+/// The half of [`plan`] that may be done while the boundary in AWS is not the one that the limit asks for.
+///
+/// What is there was accepted once. If it is within `ceilings`, the limits as they are now, it stays open, and only what
+/// takes away is done. If it is not, or can't be read, or nothing holds the role and `boundary_is_there` is false (the policy that should
+/// hold it does not exist), nobody may become it. Nothing is made.
+///
+/// # Errors
+/// When the role that is there is not ours.
+pub fn plan_hold(
+    desired: &DesiredRole,
+    observed: Option<&ObservedRole>,
+    ceilings: &[&Document],
+    boundary_is_there: bool,
+) -> Result<Vec<Step>, Conflict> {
+    let Some(observed) = observed else {
+        return Ok(Vec::new());
+    };
+    owned(&desired.tags, &desired.name, &desired.path, observed)?;
+    let held = order::is_held(desired, observed);
+    if !(order::is_within(observed, ceilings) && (held || boundary_is_there)) {
+        return Ok(order::close(&desired.name, observed));
+    }
+    let mut steps = order::update(desired, observed);
+    // From one of Deputy's boundaries to another only when that is as it should be.
+    let moves = |call: &IamCall| held && matches!(call, IamCall::PutRolePermissionsBoundary { .. });
+    steps.retain(|step| step.nature == Nature::Shrinks && !moves(&step.call));
+    Ok(steps)
+}
+
+/// The calls that delete a role of ours, in IAM's order (policies first). Empty if it is not there. Its trust goes first of all: if
+/// something keeps it, nobody can become it meanwhile.
 ///
 /// # Errors
 /// When the role that is there is not ours.
@@ -245,23 +321,23 @@ pub fn plan_deletion(
     name: &RoleName,
     path: &IamPath,
     observed: Option<&ObservedRole>,
-) -> Result<Vec<IamCall>, Conflict> {
+) -> Result<Vec<Step>, Conflict> {
     let Some(observed) = observed else {
         return Ok(Vec::new());
     };
     owned_by_this_object(desired_tags, name, path, observed)?;
-    let mut calls = Vec::new();
+    let mut steps = order::close(name, observed);
     // Deputy's own policy first and foreign inline ones last: if one of them denies, it denies until nothing is left.
     if observed.inline.contains_key(INLINE_POLICY) {
-        calls.push(IamCall::DeleteRolePolicy {
+        steps.push(Step::shrinks(IamCall::DeleteRolePolicy {
             role: name.clone(),
             policy: INLINE_POLICY.to_owned(),
-        });
+        }));
     }
-    calls.extend(order::detach_all(name, observed));
-    calls.extend(order::delete_foreign_inline(name, observed));
-    calls.push(IamCall::DeleteRole { role: name.clone() });
-    Ok(calls)
+    steps.extend(order::detach_all(name, observed));
+    steps.extend(order::delete_foreign_inline(name, observed));
+    steps.push(Step::shrinks(IamCall::DeleteRole { role: name.clone() }));
+    Ok(steps)
 }
 
 /// The calls that make a role unusable and leave everything else: trust becomes deny-only. Empty if it is so already.
@@ -273,19 +349,12 @@ pub fn plan_suspension(
     name: &RoleName,
     path: &IamPath,
     observed: Option<&ObservedRole>,
-) -> Result<Vec<IamCall>, Conflict> {
+) -> Result<Vec<Step>, Conflict> {
     let Some(observed) = observed else {
         return Ok(Vec::new());
     };
     owned_by_this_object(desired_tags, name, path, observed)?;
-    let closed = trust::deny_all();
-    if order::same_trust(&observed.trust, &closed) {
-        return Ok(Vec::new());
-    }
-    Ok(vec![IamCall::UpdateAssumeRolePolicy {
-        role: name.clone(),
-        document: closed.to_json(),
-    }])
+    Ok(order::close(name, observed))
 }
 
 fn put_inline(desired: &DesiredRole) -> IamCall {

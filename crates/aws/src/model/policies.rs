@@ -176,6 +176,17 @@ impl Policies for InMemoryIam {
         })
     }
 
+    async fn untag_policy(&self, arn: &PolicyArn, keys: &[String]) -> Result<(), AwsError> {
+        const UNTAG: &str = "iam:UntagPolicy";
+        self.call(UNTAG, arn.to_string(), None, |state| {
+            state
+                .policy(UNTAG, arn)?
+                .tags
+                .retain(|key, _| !keys.contains(key));
+            Ok(())
+        })
+    }
+
     async fn delete_policy(&self, arn: &PolicyArn) -> Result<(), AwsError> {
         const DELETE: &str = "iam:DeletePolicy";
         self.call(DELETE, arn.to_string(), None, |state| {

@@ -159,6 +159,20 @@ impl Policies for SdkPolicies {
             .map(drop)
     }
 
+    async fn untag_policy(&self, arn: &PolicyArn, keys: &[String]) -> Result<(), AwsError> {
+        let request = self
+            .clients
+            .writes
+            .untag_policy()
+            .policy_arn(arn.to_string())
+            .set_tag_keys(Some(keys.to_vec()))
+            .send();
+        self.caller
+            .call("iam:UntagPolicy", self.clients.write_patience, request)
+            .await
+            .map(drop)
+    }
+
     async fn delete_policy(&self, arn: &PolicyArn) -> Result<(), AwsError> {
         let request = self
             .clients

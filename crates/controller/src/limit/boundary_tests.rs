@@ -24,8 +24,13 @@ fn narrow() -> Wanted {
     wanted(&["s3:GetObject"])
 }
 
+/// The version in force; `NotShown` while anything is left to do.
 async fn ensured(iam: &InMemoryIam, wanted: &Wanted) -> Result<String, Stopped> {
-    ensure(iam, wanted, &|| true).await
+    let in_force = ensure(iam, wanted, &|| true).await?;
+    match in_force.is_complete() {
+        true => Ok(in_force.version_id),
+        false => Err(Stopped::NotShown),
+    }
 }
 
 async fn in_the_end(iam: &InMemoryIam, wanted: &Wanted) -> String {
@@ -147,4 +152,79 @@ async fn no_write_begins_without_the_lease() {
     iam.clear_log();
     assert_eq!(ensure(&iam, &narrow(), &|| false).await, Err(Stopped::NotLeader));
     assert_eq!(iam.writes(), Vec::<&str>::new());
+}
+
+/// Narrowed, with another tag of the account, while five versions are there: everything that there can be to do.
+fn narrow_and_tagged_otherwise() -> Wanted {
+    let (cluster, mut account, limit) = (cluster(), account(), limit(&["s3:GetObject"]));
+    account.tags = [("team".parse().unwrap(), "platform".parse().unwrap())].into();
+    let document = compile(&cluster, &account, &limit).unwrap();
+    Wanted::new(&cluster, &account, &limit, document)
+}
+
+#[tokio::test]
+async fn the_narrower_boundary_lands_whichever_other_call_aws_refuses_for_good() {
+    for operation in [
+        "iam:DeletePolicyVersion",
+        "iam:TagPolicy",
+        "iam:UntagPolicy",
+        "iam:CreatePolicyVersion",
+    ] {
+        for class in [
+            deputy_aws::ErrorClass::AccessDenied,
+            deputy_aws::ErrorClass::Throttled,
+        ] {
+            let iam = iam();
+            ensured(&iam, &wide()).await.unwrap();
+            for _ in 0..3 {
+                iam.create_policy_version(&wide().arn, &wide().policy.document)
+                    .await
+                    .unwrap();
+            }
+            iam.fail(Fault::before(class).of(operation).times(usize::MAX));
+            let wanted = narrow_and_tagged_otherwise();
+            let outcome = ensure(&iam, &wanted, &|| true).await;
+            let observed = iam.get_policy(&wanted.arn).await.unwrap().unwrap();
+            if operation == "iam:CreatePolicyVersion" {
+                assert!(
+                    matches!(outcome, Err(Stopped::NotChanged(_))),
+                    "the shrink itself"
+                );
+                continue;
+            }
+            assert_eq!(
+                observed.document,
+                wanted.policy.document.to_json(),
+                "{operation} {class}"
+            );
+            let in_force = outcome.unwrap();
+            assert_eq!(in_force.version_id, observed.default_version);
+            assert!(!in_force.is_complete(), "{operation} {class}: it is told");
+            assert_eq!(
+                in_force.old_versions.is_some(),
+                operation == "iam:DeletePolicyVersion"
+            );
+            // And once AWS lets it be, all is as it should be.
+            iam.revive();
+            in_the_end(&iam, &wanted).await;
+            settled(&iam, &wanted, operation).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn tags_that_the_account_asks_for_no_more_go_and_those_of_others_stay() {
+    let iam = iam();
+    ensured(&iam, &narrow()).await.unwrap();
+    let theirs = [("theirs".parse().unwrap(), "x".parse().unwrap())].into();
+    iam.tag_policy(&narrow().arn, &theirs).await.unwrap();
+    let wanted = narrow_and_tagged_otherwise();
+    ensured(&iam, &wanted).await.unwrap();
+    let observed = iam.get_policy(&wanted.arn).await.unwrap().unwrap();
+    let tag = |key: &str| observed.tags.get(key).map(String::as_str);
+    assert_eq!(
+        (tag("cost-center"), tag("team"), tag("theirs")),
+        (None, Some("platform"), Some("x"))
+    );
+    settled(&iam, &wanted, "tagged otherwise").await;
 }

@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use deputy_api::{
     BoundaryStatus, DelegationLimit, DelegationLimitStatus, GrantCounts,
-    conditions::{self, READY, Status, of_decision, reason},
+    conditions::{self, READY, Status, TAGGED, of_decision, reason},
     convert,
 };
+use deputy_aws::AwsError;
 use deputy_delegation::{
     ObjectName, Violation, boundary as ceiling,
     model::{Account, BoundaryMode, Limit},
@@ -30,7 +31,7 @@ use crate::{
     queue::Next,
     role::{
         assess::document_hash,
-        status::{list, trouble},
+        status::{LOOK_AGAIN, list, tagged, trouble},
     },
     verified::{DRIFT_INTERVAL, Verified},
 };
@@ -67,6 +68,18 @@ impl Trouble {
         Self::until_changed(reason, list(violations))
     }
 
+    /// The limit is in force, and the former boundary could be again.
+    fn of_old_versions(error: &AwsError) -> Self {
+        let (reason, message) = trouble(error);
+        Self {
+            reason,
+            message: format!(
+                "the limit is in force, and an old version of its boundary policy is not deleted: {message}"
+            ),
+            passing: true,
+        }
+    }
+
     fn of(wanted: &Wanted, stopped: &Stopped) -> Self {
         let arn = &wanted.arn;
         let (reason, message) = match stopped {
@@ -94,6 +107,7 @@ impl Trouble {
 struct Findings {
     there: Vec<BoundaryStatus>,
     trouble: Vec<Trouble>,
+    untagged: Vec<AwsError>,
 }
 
 impl LimitController {
@@ -121,12 +135,14 @@ impl LimitController {
         let old: DelegationLimitStatus = objects::status_of(&object);
         let mut new = old.clone();
         let parsed = objects::parse::<DelegationLimit, _>(&object, convert::parse_limit).map(Arc::new);
+        let mut untagged = Vec::new();
         let trouble = match &parsed {
             Err(violations) => vec![Trouble::invalid(violations)],
             Ok(limit) => match self.violations(limit).await?.as_slice() {
                 [] => {
                     let found = self.boundaries(limit, &old).await?;
                     new.boundaries = found.there;
+                    untagged = found.untagged;
                     found.trouble
                 }
                 violations => vec![Trouble::invalid(violations)],
@@ -137,15 +153,32 @@ impl LimitController {
             let name = limit.name.clone();
             new.grants = self.ctx.decide(move |world| counts(world, &name)).await?;
         }
+        if !new.boundaries.is_empty() {
+            let (holds, reason, message) = tagged(&untagged);
+            let generation = object.metadata.generation;
+            conditions::upsert(
+                &mut new.conditions,
+                TAGGED,
+                holds,
+                reason,
+                &message,
+                generation,
+                self.ctx.now(),
+            );
+        }
         let changed = set_ready(&mut new, &trouble, object.metadata.generation, self.ctx.now());
         if objects::write_status(&api, &object, &old, &new).await? && changed {
             self.announce(&object, &new).await;
         }
-        Ok(if trouble.iter().any(|t| t.passing) {
-            Next::Retry
-        } else {
-            Next::After(DRIFT_INTERVAL)
-        })
+        Ok(
+            if trouble.iter().any(|t| t.passing) || untagged.iter().any(AwsError::is_retryable) {
+                Next::Retry
+            } else if !untagged.is_empty() {
+                Next::After(LOOK_AGAIN)
+            } else {
+                Next::After(DRIFT_INTERVAL)
+            },
+        )
     }
 
     async fn violations(&self, limit: &Arc<Limit>) -> Result<Vec<Violation>, Error> {
@@ -223,13 +256,22 @@ impl LimitController {
         }
         let policies = self.ctx.aws.policies(account);
         match ensure(policies.as_ref(), &wanted, &|| self.ctx.may_write()).await {
-            Ok(version_id) => {
-                self.verified.set(key, fingerprint);
+            Ok(in_force) => {
+                if in_force.is_complete() {
+                    self.verified.set(key, fingerprint);
+                } else {
+                    tracing::warn!(policy = %wanted.arn, ?in_force, "boundary policy in force, but not all as it should be");
+                    self.verified.forget(&key);
+                }
+                found
+                    .trouble
+                    .extend(in_force.old_versions.as_ref().map(Trouble::of_old_versions));
+                found.untagged.extend(in_force.untagged);
                 found.there.push(BoundaryStatus {
                     account: account.name.to_string(),
                     policy_arn: wanted.arn.to_string(),
                     document_hash,
-                    version_id,
+                    version_id: in_force.version_id,
                 });
             }
             Err(Stopped::NotLeader) => return Err(Error::NotLeader),

@@ -1,12 +1,12 @@
 //! *Validate* and *build*: what should become of a role, from everything that was looked up. Pure.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use deputy_delegation::{
     Accepted, ClusterName, Decision, IamPath, RoleName, TagKey, TagValue, Uid, boundary,
     model::{Account, Kind, Limit, ObjectId, Role},
     naming,
-    plan::{self, Conflict, DesiredRole, IamCall, ObservedRole, TaggedOwner},
+    plan::{self, Conflict, DesiredRole, ObservedRole, Step, TaggedOwner},
     trust,
 };
 use deputy_policy::Document;
@@ -38,36 +38,32 @@ impl Ownership {
     ///
     /// # Errors
     /// When it is not ours.
-    pub fn plan_suspension(&self, observed: Option<&ObservedRole>) -> Result<Vec<IamCall>, Conflict> {
-        self.or_adopt(plan::plan_suspension(
-            &self.tags, &self.name, &self.path, observed,
-        ))
+    pub fn plan_suspension(&self, observed: Option<&ObservedRole>) -> Result<Vec<Step>, Conflict> {
+        plan::plan_suspension(&self.tags_for(observed), &self.name, &self.path, observed)
     }
 
     /// What deletes `observed`. Nothing if it is not ours: then nothing of ours is left behind.
     ///
     /// # Errors
     /// None; of the same form as the other plans.
-    pub fn plan_deletion(&self, observed: Option<&ObservedRole>) -> Result<Vec<IamCall>, Conflict> {
-        let planned = plan::plan_deletion(&self.tags, &self.name, &self.path, observed);
-        self.or_adopt(planned).or_else(|_not_ours| Ok(Vec::new()))
+    pub fn plan_deletion(&self, observed: Option<&ObservedRole>) -> Result<Vec<Step>, Conflict> {
+        let planned = plan::plan_deletion(&self.tags_for(observed), &self.name, &self.path, observed);
+        planned.or_else(|_not_ours| Ok(Vec::new()))
     }
 
-    /// A role of a former object of this name is taken over before anything else is done to it. That object is gone: there
-    /// is one of a kind, namespace and name at a time, and this one was read from the API server just now. Left alone, it
-    /// would stay for ever, and with whatever trust it had.
-    fn or_adopt(&self, planned: Result<Vec<IamCall>, Conflict>) -> Result<Vec<IamCall>, Conflict> {
-        let Err(Conflict::OtherUid(_)) = planned else {
-            return planned;
-        };
-        let uid = self
-            .tags
-            .iter()
-            .filter(|(key, _)| key.as_str() == naming::TAG_UID);
-        Ok(vec![IamCall::TagRole {
-            role: self.name.clone(),
-            tags: uid.map(|(key, value)| (key.clone(), value.clone())).collect(),
-        }])
+    /// The tags that make `observed` ours to take away: also with the uid of a former object of this name. That object is gone:
+    /// there is one of a kind, namespace and name at a time, and this one was read from the API server just now. Left alone, its role
+    /// would stay for ever, and with whatever trust it had. It is not tagged anew first: that AWS refuses a tag is no reason to leave a
+    /// role open.
+    fn tags_for(&self, observed: Option<&ObservedRole>) -> BTreeMap<TagKey, TagValue> {
+        let mut tags = self.tags.clone();
+        let former = observed
+            .and_then(|role| role.tags.get(naming::TAG_UID))
+            .and_then(|uid| TagValue::new(uid.as_str()).ok());
+        if let (Some(former), Some(uid)) = (former, tags.get_mut(naming::TAG_UID)) {
+            *uid = former;
+        }
+        tags
     }
 }
 
@@ -76,11 +72,15 @@ impl Ownership {
 pub enum Target {
     /// It should be like this.
     Provision(Box<DesiredRole>),
-    /// It should be like this once AWS has the boundary for it; until then it is nothing new. What is there stays if it
-    /// is so already, and becomes unusable if it is something else: that may be more than the limit allows now.
+    /// It should be like this once AWS has the boundary for it; until then it is nothing new. What is there shrinks to it, and
+    /// stays open if the limits allow it as they are now.
     Hold {
         /// As it should be.
         desired: Box<DesiredRole>,
+        /// The limits that apply.
+        limits: Vec<Arc<Limit>>,
+        /// Whether there is a boundary policy, though not the one that the limit asks for now.
+        boundary_is_there: bool,
         /// What it waits for, for people.
         until: String,
     },
@@ -95,17 +95,18 @@ impl Target {
     ///
     /// # Errors
     /// When it is not ours.
-    pub fn plan(&self, ours: &Ownership, observed: Option<&ObservedRole>) -> Result<Vec<IamCall>, Conflict> {
+    pub fn plan(&self, ours: &Ownership, observed: Option<&ObservedRole>) -> Result<Vec<Step>, Conflict> {
         match self {
-            // See `or_adopt`: whoever else was of this name is gone.
+            // See `tags_for`: whoever else was of this name is gone.
             Self::Provision(desired) => plan::plan(desired, observed, TaggedOwner::Gone),
-            Self::Hold { desired, .. } => {
-                let calls = plan::plan(desired, observed, TaggedOwner::Gone)?;
-                if calls.iter().all(grants_nothing) {
-                    Ok(Vec::new())
-                } else {
-                    ours.plan_suspension(observed)
-                }
+            Self::Hold {
+                desired,
+                limits,
+                boundary_is_there,
+                ..
+            } => {
+                let ceilings: Vec<&Document> = limits.iter().map(|limit| &limit.ceiling).collect();
+                plan::plan_hold(desired, observed, &ceilings, *boundary_is_there)
             }
             Self::Suspend => ours.plan_suspension(observed),
             Self::Wait(_) => Ok(Vec::new()),
@@ -120,14 +121,6 @@ impl Target {
             Self::Suspend | Self::Wait(_) => None,
         }
     }
-}
-
-/// Whether a call changes nothing about who may do what: tags, and how long a session may be.
-fn grants_nothing(call: &IamCall) -> bool {
-    matches!(
-        call,
-        IamCall::TagRole { .. } | IamCall::UntagRole { .. } | IamCall::UpdateRole { .. }
-    )
 }
 
 /// Whether a boundary policy is in AWS, as the status of its limit says: the hashes of the documents there, by account name.
@@ -146,6 +139,8 @@ pub struct RoleFacts<'a> {
     pub ours: &'a Ownership,
     /// Whether any accepted binding names it.
     pub bound: bool,
+    /// The limits that apply.
+    pub limits: &'a [Arc<Limit>],
     /// The limit whose boundary it carries, and what is in AWS of it. `None` when no limit asks for one.
     pub boundary: Option<(&'a Limit, &'a BoundaryHashes)>,
 }
@@ -170,6 +165,7 @@ fn provision(facts: &RoleFacts<'_>, accepted: &Accepted) -> Target {
         role,
         ours,
         bound,
+        limits,
         boundary,
     } = *facts;
     let trust = if bound {
@@ -191,8 +187,10 @@ fn provision(facts: &RoleFacts<'_>, accepted: &Accepted) -> Target {
         tags: ours.tags.clone(),
         max_session_duration: role.max_session_duration,
     });
-    let hold = |until| Target::Hold {
+    let hold = |boundary_is_there, until| Target::Hold {
         desired: desired.clone(),
+        limits: limits.to_vec(),
+        boundary_is_there,
         until,
     };
     match (&accepted.boundary, boundary) {
@@ -201,15 +199,21 @@ fn provision(facts: &RoleFacts<'_>, accepted: &Accepted) -> Target {
             match boundary::compile(cluster, account, limit) {
                 Ok(document) => match in_aws.get(account.name.as_str()) {
                     Some(hash) if *hash == document_hash(&document) => Target::Provision(desired),
-                    Some(_) => hold(format!("{} is being brought up to date", arn(name))),
-                    None => hold(format!("{} is not there yet", arn(name))),
+                    Some(_) => hold(
+                        true,
+                        format!(
+                            "{} is being brought up to date; until then nothing more is granted",
+                            arn(name)
+                        ),
+                    ),
+                    None => hold(false, format!("{} is not there yet", arn(name))),
                 },
                 // A limit that AWS can't hold is none: whatever is there must not be used.
                 Err(_) => Target::Suspend,
             }
         }
         // The decision rests on a limit that was not looked up: it changed in between.
-        (Some(name), _) => hold(format!("limit {name} has changed")),
+        (Some(name), _) => hold(false, format!("limit {name} has changed")),
     }
 }
 

@@ -19,6 +19,7 @@ fn target(bound: bool, in_aws: Option<&str>) -> Target {
         role: &role,
         ours: &ours,
         bound,
+        limits: &[std::sync::Arc::new(limit.clone())],
         boundary: Some((&limit, &hashes)),
     };
     assess(&facts, &world().decide_role_with(&role))
@@ -56,6 +57,7 @@ fn an_accepted_role_is_made_under_the_boundary_that_aws_has() {
             "deputy-kind",
             "deputy-name",
             "deputy-namespace",
+            "deputy-tags",
             "deputy-uid"
         ]
     );
@@ -90,6 +92,7 @@ fn a_refusal_suspends_and_a_missing_fact_waits() {
         role: &role,
         ours: &ours,
         bound: true,
+        limits: &[],
         boundary: None,
     };
     let refused = world().decide_role_with(&role);
@@ -112,6 +115,7 @@ fn a_limit_that_changed_between_decision_and_look_up_is_waited_for() {
         role: &role,
         ours: &ours,
         bound: true,
+        limits: &[],
         boundary: None,
     };
     let accepted = world().decide_role_with(&role);

@@ -31,7 +31,7 @@ async fn iam() -> InMemoryIam {
     let policy = NewPolicy {
         name: naming::limit_policy_name(&cluster(), &limit.name),
         path: naming::limit_path(&cluster()),
-        tags: naming::limit_tags(&cluster(), &limit.name, None),
+        tags: naming::limit_tags(&cluster(), &account, &limit.name, None),
         document: boundary::compile(&cluster(), &account, &limit).unwrap(),
     };
     iam.create_policy(&policy).await.unwrap();
@@ -286,30 +286,284 @@ async fn drift_is_repaired_and_the_unique_id_follows_a_role_that_was_made_again(
     assert!(again.changed && again.role_id.is_some() && again.role_id != first.role_id);
 }
 
+/// `target`, while the boundary of the limit is late.
+fn hold(target: &Target, allowed: &[&str], boundary_is_there: bool) -> Goal {
+    Goal::Is(Target::Hold {
+        desired: Box::new(target.desired().unwrap().clone()),
+        limits: vec![std::sync::Arc::new(limit(allowed))],
+        boundary_is_there,
+        until: "the boundary".into(),
+    })
+}
+
 #[tokio::test]
-async fn without_its_boundary_a_role_that_is_as_it_should_be_stays_and_any_other_is_closed() {
-    let hold = |target: &Target| {
-        Goal::Is(Target::Hold {
-            desired: Box::new(target.desired().unwrap().clone()),
-            until: "the boundary".into(),
-        })
-    };
-    let (reads, writes) = (desired(&["s3:GetObject"], true), desired(&["s3:PutObject"], true));
-    let iam = iam().await;
-    reach(&iam, &hold(&reads)).await.unwrap();
-    assert!(iam.role_names().is_empty(), "nothing is made");
-
-    reach(&iam, &Goal::Is(reads.clone())).await.unwrap();
-    iam.clear_log();
-    reach(&iam, &hold(&reads)).await.unwrap();
-    assert_eq!(iam.writes(), Vec::<&str>::new());
-
-    for _ in 0..2 {
-        reach(&iam, &hold(&writes)).await.unwrap();
-        assert_eq!(iam.writes(), ["iam:UpdateAssumeRolePolicy"]);
+async fn while_its_boundary_is_late_a_role_shrinks_and_does_not_grow() {
+    let both = desired(LIMIT, true);
+    let reads = desired(&["s3:GetObject"], true);
+    let writes = desired(&["s3:PutObject"], true);
+    let unbound = desired(&["s3:GetObject"], false);
+    const UPDATE_TRUST: &str = "iam:UpdateAssumeRolePolicy";
+    for (what, is, wanted, allowed, there, writes) in [
+        ("nothing is made", None, &reads, LIMIT, true, vec![]),
+        ("as it should be", Some(&reads), &reads, LIMIT, true, vec![]),
+        (
+            "as it should be, and the policy is gone",
+            Some(&reads),
+            &reads,
+            LIMIT,
+            false,
+            vec![],
+        ),
+        (
+            "widened: what was accepted stays",
+            Some(&reads),
+            &both,
+            LIMIT,
+            true,
+            vec![],
+        ),
+        (
+            "something else: what was accepted stays",
+            Some(&reads),
+            &writes,
+            LIMIT,
+            true,
+            vec![],
+        ),
+        (
+            "narrowed",
+            Some(&both),
+            &reads,
+            LIMIT,
+            true,
+            vec!["iam:PutRolePolicy"],
+        ),
+        ("unbound", Some(&reads), &unbound, LIMIT, true, vec![UPDATE_TRUST]),
+        ("bound: opened later", Some(&unbound), &reads, LIMIT, true, vec![]),
+        (
+            "more than the limit allows now",
+            Some(&both),
+            &reads,
+            &["s3:GetObject"][..],
+            true,
+            vec![UPDATE_TRUST],
+        ),
+    ] {
+        let iam = iam().await;
+        if let Some(is) = is {
+            reach(&iam, &Goal::Is(is.clone())).await.unwrap();
+        }
+        iam.clear_log();
+        for _ in 0..2 {
+            reach(&iam, &hold(wanted, allowed, there)).await.unwrap();
+            assert_eq!(iam.writes(), writes, "{what}");
+        }
+        // In the end it becomes what it should be.
+        reach(&iam, &Goal::Is(wanted.clone())).await.unwrap();
+        let goals: Vec<Goal> = is.into_iter().chain([wanted]).cloned().map(Goal::Is).collect();
+        settled(&iam, &goals, what).await;
     }
-    reach(&iam, &Goal::Is(writes.clone())).await.unwrap();
-    settled(&iam, &[Goal::Is(reads), Goal::Is(writes)], "held").await;
+}
+
+#[tokio::test]
+async fn without_any_boundary_a_role_is_closed_until_there_is_one() {
+    let reads = desired(&["s3:GetObject"], true);
+    for (there, writes) in [
+        (false, "iam:UpdateAssumeRolePolicy"),
+        (true, "iam:PutRolePermissionsBoundary"),
+    ] {
+        let iam = iam().await;
+        reach(&iam, &Goal::Is(reads.clone())).await.unwrap();
+        iam.tamper(&ours().name, |role| role.boundary = None);
+        iam.clear_log();
+        reach(&iam, &hold(&reads, LIMIT, there)).await.unwrap();
+        assert_eq!(iam.writes(), [writes]);
+    }
+}
+
+#[tokio::test]
+async fn another_issuer_is_trusted_instead_of_the_old_one_while_the_boundary_is_late() {
+    let reads = desired(&["s3:GetObject"], true);
+    let iam = iam().await;
+    reach(&iam, &Goal::Is(reads.clone())).await.unwrap();
+    let Target::Provision(mut desired) = reads else {
+        panic!("provisioned")
+    };
+    let mut account = account();
+    account.issuer = "arn:aws:iam::123456789012:user/another".parse().unwrap();
+    desired.trust = trust::for_issuer(
+        &cluster(),
+        &account,
+        deputy_delegation::model::Kind::AWSRole,
+        &uploader(),
+    );
+    iam.clear_log();
+    reach(&iam, &hold(&Target::Provision(desired.clone()), LIMIT, true))
+        .await
+        .unwrap();
+    assert_eq!(iam.writes(), ["iam:UpdateAssumeRolePolicy"]);
+    assert!(iam.role(&ours().name).unwrap().trust.contains("user/another"));
+}
+
+/// Whether a trust policy in AWS means this.
+fn says(text: &str, document: &deputy_policy::Document) -> bool {
+    let parsed = deputy_policy::Document::parse(text, deputy_policy::PolicyKind::Trust);
+    parsed.is_ok_and(|parsed| parsed.semantically_eq(document))
+}
+
+/// Everything about a role is to change, and most of it to shrink: narrower, unbound, shorter sessions, other tags, and somebody added
+/// what is not ours. Also it was made for a former object.
+async fn much_to_take_away() -> (InMemoryIam, Target) {
+    let iam = iam().await;
+    reach(&iam, &Goal::Is(desired(LIMIT, true))).await.unwrap();
+    iam.tamper(&ours().name, |role| {
+        role.attached
+            .push("arn:aws:iam::aws:policy/AdministratorAccess".into());
+        role.inline.insert("extra".into(), role.inline["deputy"].clone());
+        role.boundary = None;
+        role.max_session_seconds = 43_200;
+        role.tags.insert("deputy-uid".into(), "uid-before".into());
+    });
+    let Target::Provision(mut narrow) = desired(&["s3:GetObject"], false) else {
+        panic!("provisioned")
+    };
+    let mut account = account();
+    account.tags = [("team".parse().unwrap(), "platform".parse().unwrap())].into();
+    narrow.tags = naming::role_tags(&cluster(), &account, &uploader(), &uid("uid-uploader"));
+    (iam, Target::Provision(narrow))
+}
+
+#[tokio::test]
+async fn whichever_call_aws_refuses_for_good_all_else_that_takes_away_is_done() {
+    const CALLS: [&str; 8] = [
+        "iam:UpdateAssumeRolePolicy",
+        "iam:PutRolePermissionsBoundary",
+        "iam:PutRolePolicy",
+        "iam:DeleteRolePolicy",
+        "iam:DetachRolePolicy",
+        "iam:UpdateRole",
+        "iam:TagRole",
+        "iam:UntagRole",
+    ];
+    for class in [
+        ErrorClass::AccessDenied,
+        ErrorClass::LimitExceeded,
+        ErrorClass::Throttled,
+        ErrorClass::Service,
+    ] {
+        let (iam, narrow) = much_to_take_away().await;
+        iam.clear_log();
+        reach(&iam, &Goal::Is(narrow.clone())).await.unwrap();
+        for operation in CALLS {
+            assert!(iam.writes().contains(&operation), "the case has {operation}");
+        }
+        for refused in CALLS {
+            let what = format!("{refused} {class}");
+            let (iam, narrow) = much_to_take_away().await;
+            let before = iam.role(&ours().name).unwrap();
+            iam.fail(Fault::before(class).of(refused).times(usize::MAX));
+            let outcome = reach(&iam, &Goal::Is(narrow.clone())).await;
+            let role = iam.role(&ours().name).unwrap();
+            let wanted = narrow.desired().unwrap();
+            let done = [
+                ("iam:UpdateAssumeRolePolicy", says(&role.trust, &wanted.trust)),
+                ("iam:PutRolePermissionsBoundary", role.boundary.is_some()),
+                (
+                    "iam:PutRolePolicy",
+                    role.inline["deputy"] == wanted.inline.to_json(),
+                ),
+                ("iam:DeleteRolePolicy", !role.inline.contains_key("extra")),
+                ("iam:DetachRolePolicy", role.attached.is_empty()),
+                ("iam:UpdateRole", role.max_session_seconds == 3600),
+                (
+                    "iam:TagRole",
+                    role.tags.get("team").is_some_and(|v| v == "platform"),
+                ),
+                ("iam:UntagRole", !role.tags.contains_key("cost-center")),
+            ];
+            for (operation, is_done) in done {
+                assert_eq!(is_done, operation != refused, "{what}: {operation}");
+            }
+            // Tags of the account are told and no failure; the tag that says whose the role is is one.
+            match (refused, outcome) {
+                ("iam:UntagRole", Ok(converged)) => assert!(!converged.passed_over.is_empty(), "{what}"),
+                (_, Err(Stopped::Failed(error))) => assert_eq!(error.operation(), refused, "{what}"),
+                (_, other) => panic!("{what}: {other:?}"),
+            }
+            assert_eq!(role.unique_id, before.unique_id);
+            iam.revive();
+            reach_in_the_end(&iam, &Goal::Is(narrow.clone())).await;
+            assert!(!reach(&iam, &Goal::Is(narrow)).await.unwrap().changed, "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_given_after_a_call_that_failed() {
+    // Adopted, widened and bound at once; the tag that says whose it is is refused.
+    let iam = iam().await;
+    reach(&iam, &Goal::Is(desired(&["s3:GetObject"], false)))
+        .await
+        .unwrap();
+    iam.tamper(&ours().name, |role| {
+        role.tags.insert("deputy-uid".into(), "uid-before".into());
+    });
+    iam.clear_log();
+    iam.fail(
+        Fault::before(ErrorClass::AccessDenied)
+            .of("iam:TagRole")
+            .times(usize::MAX),
+    );
+    let outcome = reach(&iam, &Goal::Is(desired(LIMIT, true))).await;
+    assert!(matches!(outcome, Err(Stopped::Failed(_))), "{outcome:?}");
+    assert_eq!(iam.writes(), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn tags_of_the_account_that_aws_refuses_keep_nothing_from_being_done() {
+    let iam = iam().await;
+    reach(&iam, &Goal::Is(desired(&["s3:GetObject"], true)))
+        .await
+        .unwrap();
+    let Target::Provision(mut wider) = desired(LIMIT, true) else {
+        panic!("provisioned")
+    };
+    let mut account = account();
+    account
+        .tags
+        .insert("team".parse().unwrap(), "platform".parse().unwrap());
+    wider.tags = naming::role_tags(&cluster(), &account, &uploader(), &uid("uid-uploader"));
+    iam.fail(
+        Fault::before(ErrorClass::AccessDenied)
+            .of("iam:TagRole")
+            .times(usize::MAX),
+    );
+    let converged = reach(&iam, &Goal::Is(Target::Provision(wider.clone())))
+        .await
+        .unwrap();
+    assert_eq!(converged.passed_over.len(), 1);
+    assert_eq!(
+        iam.role(&ours().name).unwrap().inline["deputy"],
+        wider.inline.to_json()
+    );
+}
+
+#[tokio::test]
+async fn a_deletion_that_is_stuck_leaves_a_role_that_nobody_can_become() {
+    for refused in ["iam:DeleteRolePolicy", "iam:DeleteRole"] {
+        let iam = iam().await;
+        reach(&iam, &Goal::Is(desired(LIMIT, true))).await.unwrap();
+        iam.fail(
+            Fault::before(ErrorClass::AccessDenied)
+                .of(refused)
+                .times(usize::MAX),
+        );
+        assert!(matches!(reach(&iam, &Goal::Gone).await, Err(Stopped::Failed(_))));
+        assert!(says(&iam.role(&ours().name).unwrap().trust, &trust::deny_all()));
+        iam.revive();
+        reach_in_the_end(&iam, &Goal::Gone).await;
+        assert!(iam.role_names().is_empty());
+    }
 }
 
 /// A role of our name with another uid on its tag.
@@ -324,16 +578,20 @@ async fn of_a_former_object(iam: &InMemoryIam) {
 }
 
 #[tokio::test]
-async fn a_role_of_a_former_object_is_taken_over_before_it_is_closed_or_deleted() {
+async fn a_role_of_a_former_object_is_closed_and_deleted_as_ours() {
     let iam = iam().await;
     of_a_former_object(&iam).await;
     reach(&iam, &Goal::Is(Target::Suspend)).await.unwrap();
-    assert_eq!(iam.writes(), ["iam:TagRole", "iam:UpdateAssumeRolePolicy"]);
+    assert_eq!(iam.writes(), ["iam:UpdateAssumeRolePolicy"]);
     of_a_former_object(&iam).await;
     reach(&iam, &Goal::Gone).await.unwrap();
     assert_eq!(
         iam.writes(),
-        ["iam:TagRole", "iam:DeleteRolePolicy", "iam:DeleteRole"]
+        [
+            "iam:UpdateAssumeRolePolicy",
+            "iam:DeleteRolePolicy",
+            "iam:DeleteRole"
+        ]
     );
     assert!(iam.role_names().is_empty());
 }

@@ -184,12 +184,14 @@ impl RoleController {
         // What it was before it could not be read any more must still be made unusable.
         let target = role.map_or(Target::Suspend, |role| {
             let limit = self.boundary_of(decision);
+            let limits = self.limits_of(role);
             let facts = RoleFacts {
                 cluster: &self.ctx.cluster,
                 account,
                 role,
                 ours: &ours,
                 bound,
+                limits: &limits,
                 boundary: limit.as_ref().map(|(limit, hashes)| (limit.as_ref(), hashes)),
             };
             assess(&facts, decision)
@@ -224,7 +226,11 @@ impl RoleController {
         let wanted = (target.desired(), &ours, &account.id, &account.endpoints);
         let fingerprint = self.verified.fingerprint(&wanted);
         let done = |role_id| match target.desired() {
-            Some(_) => Progress::Done { bound, role_id },
+            Some(_) => Progress::Done {
+                bound,
+                role_id,
+                untagged: Vec::new(),
+            },
             None => Progress::Suspended { role_id },
         };
         let known_id = objects::status_of::<AWSRoleStatus>(&subject.object).role_id;
@@ -245,6 +251,15 @@ impl RoleController {
                 self.verified.forget(&subject.id);
                 let waiting = Progress::waiting(reason::BOUNDARY_NOT_READY, until);
                 Ok(Some(Outcome::of(waiting)))
+            }
+            (Ok(converged), _) if !converged.passed_over.is_empty() => {
+                // Not as it should be, and to be tried again.
+                self.verified.forget(&subject.id);
+                Ok(Some(Outcome::of(Progress::Done {
+                    bound,
+                    role_id: converged.role_id,
+                    untagged: converged.passed_over,
+                })))
             }
             (Ok(converged), _) => {
                 self.verified.set(subject.id.clone(), fingerprint);
@@ -280,6 +295,17 @@ impl RoleController {
         let progress = of_stopped(ours.name.as_str(), stopped).ok_or(Error::NotLeader)?;
         tracing::warn!(role = %subject.id, ?stopped, "not as it should be");
         Ok(Outcome::of(progress))
+    }
+
+    /// The limits that apply to a role.
+    fn limits_of(&self, role: &Role) -> Vec<Arc<Limit>> {
+        let entries = self.ctx.world.limits_of(&role.id.namespace, &role.account);
+        let valid = entries.into_iter().filter_map(|entry| match entry {
+            LimitEntry::Valid(limit) => Some(limit),
+            // Under one of those nothing was accepted.
+            LimitEntry::Invalid { .. } => None,
+        });
+        valid.collect()
     }
 
     /// The limit whose boundary the role carries, with what its status says is in AWS.

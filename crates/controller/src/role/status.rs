@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use deputy_api::{
     AWSRoleStatus,
-    conditions::{self, ACCEPTED, PROVISIONED, READY, Status, of_decision, reason},
+    conditions::{self, ACCEPTED, PROVISIONED, READY, Status, TAGGED, of_decision, reason},
 };
 use deputy_aws::{AwsError, ErrorClass};
 use deputy_delegation::{Decision, Violation, plan::Conflict};
@@ -14,7 +14,7 @@ use super::converge::Stopped;
 use crate::queue::Next;
 
 /// How often something is looked at again that only somebody else can change, and that nobody tells us of.
-const LOOK_AGAIN: Duration = Duration::from_secs(600);
+pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(600);
 
 /// How far a role has come in AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum Progress {
         bound: bool,
         /// Its unique id in AWS.
         role_id: Option<String>,
+        /// What AWS refused of the account's tags.
+        untagged: Vec<AwsError>,
     },
     /// Refused: unusable, if it is there at all.
     Suspended {
@@ -58,6 +60,8 @@ impl Progress {
     #[must_use]
     pub fn next(&self, trusted_for: Duration) -> Next {
         match self {
+            Self::Done { untagged, .. } if untagged.iter().any(AwsError::is_retryable) => Next::Retry,
+            Self::Done { untagged, .. } if !untagged.is_empty() => Next::After(LOOK_AGAIN),
             Self::Done { .. } | Self::Suspended { .. } => Next::After(trusted_for),
             Self::Waiting { reason, .. } => match *reason {
                 // Another object: its change brings the role back.
@@ -101,6 +105,23 @@ pub fn trouble(error: &AwsError) -> (&'static str, String) {
         (class, None) => format!("{}: {class}: {}", error.operation(), error.message()),
     };
     (reason, message)
+}
+
+/// What is said of the account's tags: AWS may refuse them for ever, and nothing else waits for them.
+#[must_use]
+pub fn tagged(refused: &[AwsError]) -> (Status, &'static str, String) {
+    match refused.first().map(trouble) {
+        None => (
+            Status::True,
+            reason::UP_TO_DATE,
+            "it has the tags of its AWSAccount".to_owned(),
+        ),
+        Some((reason, message)) => (
+            Status::False,
+            reason,
+            format!("not tagged as the AWSAccount says; all else is as it should be: {message}"),
+        ),
+    }
 }
 
 /// The progress that a role of this name which is not as it should be means; `None` when this process may not go on.
@@ -194,7 +215,7 @@ pub fn write_progress(
         );
     };
     match progress {
-        Progress::Done { bound, .. } => {
+        Progress::Done { bound, untagged, .. } => {
             let is_there = "AWS has the role as it should be";
             set(PROVISIONED, Status::True, reason::UP_TO_DATE, is_there);
             let message = if *bound {
@@ -203,6 +224,8 @@ pub fn write_progress(
                 "no accepted binding: nobody can become it"
             };
             set(READY, Status::True, reason::READY, message);
+            let (holds, reason, message) = tagged(untagged);
+            set(TAGGED, holds, reason, &message);
         }
         Progress::Suspended { role_id } => {
             let (reason, message) = if role_id.is_some() {

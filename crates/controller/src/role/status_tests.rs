@@ -33,6 +33,7 @@ fn done(bound: bool) -> Progress {
     Progress::Done {
         bound,
         role_id: Some("AROA1".into()),
+        untagged: Vec::new(),
     }
 }
 
@@ -56,16 +57,17 @@ fn the_conditions_say_what_was_decided_and_how_far_it_came() {
         (
             accepted(),
             done(true),
-            [
+            vec![
                 "Accepted=True WithinLimits",
                 "Provisioned=True UpToDate",
                 "Ready=True Ready",
+                "Tagged=True UpToDate",
             ],
         ),
         (
             refused(),
             suspended(Some("AROA1")),
-            [
+            vec![
                 "Accepted=False ExceedsLimit",
                 "Provisioned=False Suspended",
                 "Ready=False Suspended",
@@ -74,7 +76,7 @@ fn the_conditions_say_what_was_decided_and_how_far_it_came() {
         (
             refused(),
             suspended(None),
-            [
+            vec![
                 "Accepted=False ExceedsLimit",
                 "Provisioned=False NotAccepted",
                 "Ready=False NotAccepted",
@@ -83,7 +85,7 @@ fn the_conditions_say_what_was_decided_and_how_far_it_came() {
         (
             undecided(),
             Progress::waiting(reason::ACCOUNT_NOT_FOUND, "no account"),
-            [
+            vec![
                 "Accepted=Unknown AccountNotFound",
                 "Provisioned=False AccountNotFound",
                 "Ready=False AccountNotFound",
@@ -92,7 +94,7 @@ fn the_conditions_say_what_was_decided_and_how_far_it_came() {
         (
             accepted(),
             Progress::waiting(reason::BOUNDARY_NOT_READY, "soon"),
-            [
+            vec![
                 "Accepted=True WithinLimits",
                 "Provisioned=False BoundaryNotReady",
                 "Ready=False BoundaryNotReady",
@@ -182,4 +184,27 @@ fn what_only_a_change_helps_is_not_tried_over_and_over() {
             "{reason}"
         );
     }
+}
+
+#[test]
+fn tags_that_aws_refuses_are_told_and_the_role_is_ready() {
+    let refused = |class| Progress::Done {
+        bound: true,
+        role_id: Some("AROA1".into()),
+        untagged: vec![AwsError::new(
+            "iam:TagRole",
+            class,
+            "an organisation's tag policy",
+        )],
+    };
+    let denied = refused(ErrorClass::AccessDenied);
+    let conditions = conditions_of(&accepted(), &denied);
+    assert!(conditions.contains(&"Ready=True Ready".to_owned()));
+    assert!(conditions.contains(&"Tagged=False AccessDenied".to_owned()));
+    // Nobody tells us when the policy changes; what passes is tried again soon.
+    assert_eq!(denied.next(Duration::from_secs(3600)), Next::After(LOOK_AGAIN));
+    assert_eq!(
+        refused(ErrorClass::Throttled).next(Duration::from_secs(3600)),
+        Next::Retry
+    );
 }

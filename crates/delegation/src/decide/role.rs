@@ -23,7 +23,7 @@ pub const ROLE_POLICIES_QUOTA: usize = 10_240;
 /// The most tags that IAM takes on a role, and STS in a session.
 pub const TAGS_QUOTA: usize = 50;
 /// The tags that Deputy sets on each role.
-const OWN_TAGS: usize = 5;
+const OWN_TAGS: usize = 6;
 /// The longest name of a policy in `spec.policies`; IAM's for a policy.
 const POLICY_NAME_MAX: usize = 128;
 

@@ -1,17 +1,16 @@
 //! The order of the calls that change a role of ours.
 
-use std::collections::BTreeMap;
-
-use deputy_policy::{Document, Effect, PolicyKind, Statement};
+use deputy_policy::{Document, Effect, PolicyKind, Statement, contains};
 
 use crate::{
     decide::ROLE_POLICIES_QUOTA,
-    names::{PolicyArn, RoleName, TagKey, TagValue},
+    names::{PolicyArn, RoleName},
     naming::INLINE_POLICY,
+    tags::TagChanges,
     trust,
 };
 
-use super::{DesiredRole, IamCall, ObservedRole, put_inline};
+use super::{DesiredRole, IamCall, ObservedRole, Step, put_inline};
 
 /// How a change of the trust policy relates to what is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,17 +24,26 @@ enum TrustChange {
     Other,
 }
 
-/// The calls for a role that is there and ours.
-pub(super) fn update(desired: &DesiredRole, observed: &ObservedRole) -> Vec<IamCall> {
+/// How a change of the inline policy relates to what is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InlineChange {
+    None,
+    /// It certainly allows nothing that is not allowed now.
+    Shrinks,
+    /// It may allow more.
+    Grows,
+}
+
+/// The steps for a role that is there and ours: what takes away, what has to be in place, what gives, tags.
+pub(super) fn update(desired: &DesiredRole, observed: &ObservedRole) -> Vec<Step> {
     let role = &desired.name;
-    let permissions = permissions(desired, observed);
     let set_trust = |document: &Document| IamCall::UpdateAssumeRolePolicy {
         role: role.clone(),
         document: document.to_json(),
     };
+    let tags = TagChanges::between(&desired.tags, &observed.tags);
+    let permissions = permissions(desired, observed, own_tags(role, &tags));
 
-    // Ownership first: whatever happens later, the tags say whose role it is.
-    let mut calls = tags(desired, observed);
     let (before, after) = match trust_change(&observed.trust, &desired.trust) {
         TrustChange::None => (None, None),
         TrustChange::Shrinks => (Some(set_trust(&desired.trust)), None),
@@ -45,53 +53,69 @@ pub(super) fn update(desired: &DesiredRole, observed: &ObservedRole) -> Vec<IamC
             Some(set_trust(&trust::deny_all())),
             Some(set_trust(&desired.trust)),
         ),
+        // It takes the role from those who should not have it; the others get what is there.
         TrustChange::Other => (Some(set_trust(&desired.trust)), None),
     };
-    calls.extend(before);
-    calls.extend(permissions);
-    if observed.max_session_seconds != desired.max_session_duration.as_seconds() {
-        calls.push(IamCall::UpdateRole {
-            role: role.clone(),
-            max_session_duration: desired.max_session_duration,
-        });
+    let mut steps: Vec<Step> = before.into_iter().map(Step::shrinks).collect();
+    let wanted = desired.max_session_duration.as_seconds();
+    let lasts = IamCall::UpdateRole {
+        role: role.clone(),
+        max_session_duration: desired.max_session_duration,
+    };
+    if observed.max_session_seconds > wanted {
+        steps.push(Step::shrinks(lasts.clone()));
     }
-    calls.extend(after);
-    calls
+    steps.extend(permissions);
+    steps.extend(after.into_iter().map(Step::grows));
+    if observed.max_session_seconds < wanted {
+        steps.push(Step::grows(lasts));
+    }
+    steps.extend(account_tags(role, tags));
+    steps
 }
 
-/// The calls on boundary and policies.
+/// Makes a role unusable, and leaves everything else. Nothing if it is so already.
+pub(super) fn close(role: &RoleName, observed: &ObservedRole) -> Vec<Step> {
+    let closed = trust::deny_all();
+    if same(&observed.trust, &closed, PolicyKind::Trust) {
+        return Vec::new();
+    }
+    vec![Step::shrinks(IamCall::UpdateAssumeRolePolicy {
+        role: role.clone(),
+        document: closed.to_json(),
+    })]
+}
+
+/// The steps on boundary, ownership and policies.
 ///
 /// A boundary that is missing or not one of Deputy's comes first: nothing may grow without it. One of Deputy's that is
 /// replaced by another comes last: the new policy is within the new ceiling and so safe under either, while the old
 /// policy is not known to be within the new ceiling's reach.
 ///
-/// The inline policy is written before foreign policies go: what both grant is never missing, and what a foreign policy
-/// denies stays denied. Unless they would not fit into IAM's quota together.
-fn permissions(desired: &DesiredRole, observed: &ObservedRole) -> Vec<IamCall> {
+/// An inline policy that certainly allows less is written before the tags say whose the role is, any other afterwards. It is written
+/// before foreign policies go: what both grant is never missing, and what a foreign policy denies stays denied. Unless they would not
+/// fit into IAM's quota together.
+fn permissions(desired: &DesiredRole, observed: &ObservedRole, ownership: Vec<Step>) -> Vec<Step> {
     let role = &desired.name;
-    let mut first = Vec::new();
-    let mut last = Vec::new();
+    let mut steps = Vec::new();
+    let mut last = None;
     if let Some(boundary) = &desired.boundary
         && observed.boundary.as_deref() != Some(boundary.to_string().as_str())
     {
-        let set = IamCall::PutRolePermissionsBoundary {
+        let set = Step::shrinks(IamCall::PutRolePermissionsBoundary {
             role: role.clone(),
             boundary: boundary.clone(),
-        };
-        if is_one_of_deputys(observed.boundary.as_deref(), boundary) {
-            last.push(set);
+        });
+        if is_held(desired, observed) {
+            last = Some(set);
         } else {
-            first.push(set);
+            steps.push(set);
         }
     }
 
-    let mut calls = first;
     let mut foreign = delete_foreign_inline(role, observed);
-    let written = observed
-        .inline
-        .get(INLINE_POLICY)
-        .is_some_and(|text| same(text, &desired.inline, PolicyKind::Identity));
-    if !written {
+    let change = inline_change(desired, observed);
+    if change != InlineChange::None {
         let foreign_size: usize = observed
             .inline
             .iter()
@@ -99,14 +123,59 @@ fn permissions(desired: &DesiredRole, observed: &ObservedRole) -> Vec<IamCall> {
             .map(|(_, text)| text.chars().filter(|c| !c.is_whitespace()).count())
             .sum();
         if foreign_size.saturating_add(desired.inline.size()) > ROLE_POLICIES_QUOTA {
-            calls.append(&mut foreign);
+            steps.append(&mut foreign);
         }
-        calls.push(put_inline(desired));
     }
-    calls.extend(detach_all(role, observed));
-    calls.extend(foreign);
-    calls.extend(last);
-    calls
+    match change {
+        InlineChange::None => steps.extend(ownership),
+        InlineChange::Shrinks => {
+            steps.push(Step::shrinks(put_inline(desired)));
+            steps.extend(ownership);
+        }
+        InlineChange::Grows => {
+            steps.extend(ownership);
+            steps.push(Step::grows(put_inline(desired)));
+        }
+    }
+    steps.extend(detach_all(role, observed));
+    steps.extend(foreign);
+    steps.extend(last);
+    steps
+}
+
+fn inline_change(desired: &DesiredRole, observed: &ObservedRole) -> InlineChange {
+    let Some(text) = observed.inline.get(INLINE_POLICY) else {
+        return InlineChange::Grows;
+    };
+    if same(text, &desired.inline, PolicyKind::Identity) {
+        return InlineChange::None;
+    }
+    // What it is measured by is a ceiling.
+    let ceiling = Document::parse(text, PolicyKind::Boundary);
+    match ceiling.is_ok_and(|ceiling| contains(&[&desired.inline], &ceiling).is_contained()) {
+        true => InlineChange::Shrinks,
+        false => InlineChange::Grows,
+    }
+}
+
+/// Whether the inline policy that is there is certainly within all of these ceilings. None is within everything.
+pub(super) fn is_within(observed: &ObservedRole, ceilings: &[&Document]) -> bool {
+    let Some(text) = observed.inline.get(INLINE_POLICY) else {
+        return true;
+    };
+    Document::parse(text, PolicyKind::Identity).is_ok_and(|inline| {
+        ceilings
+            .iter()
+            .all(|ceiling| contains(&[&inline], ceiling).is_contained())
+    })
+}
+
+/// Whether the role has a boundary of Deputy's: the one that it should have, or one of another limit.
+pub(super) fn is_held(desired: &DesiredRole, observed: &ObservedRole) -> bool {
+    let Some(boundary) = &desired.boundary else {
+        return false;
+    };
+    is_one_of_deputys(observed.boundary.as_deref(), boundary)
 }
 
 /// Whether `observed` is the boundary policy of another limit: same account, same path.
@@ -118,7 +187,7 @@ fn is_one_of_deputys(observed: Option<&str>, desired: &PolicyArn) -> bool {
 
 /// Deletes of the inline policies that Deputy did not write; those that deny something last, so that they deny it until
 /// whatever would grant it is gone.
-pub(super) fn delete_foreign_inline(role: &RoleName, observed: &ObservedRole) -> Vec<IamCall> {
+pub(super) fn delete_foreign_inline(role: &RoleName, observed: &ObservedRole) -> Vec<Step> {
     let mut foreign: Vec<_> = observed
         .inline
         .iter()
@@ -127,70 +196,68 @@ pub(super) fn delete_foreign_inline(role: &RoleName, observed: &ObservedRole) ->
     foreign.sort_by_key(|(_, text)| text.contains("Deny"));
     foreign
         .into_iter()
-        .map(|(name, _)| IamCall::DeleteRolePolicy {
-            role: role.clone(),
-            policy: name.clone(),
+        .map(|(name, _)| {
+            Step::shrinks(IamCall::DeleteRolePolicy {
+                role: role.clone(),
+                policy: name.clone(),
+            })
         })
         .collect()
 }
 
 /// Detaches of the managed policies: Deputy attaches none.
-pub(super) fn detach_all(role: &RoleName, observed: &ObservedRole) -> Vec<IamCall> {
+pub(super) fn detach_all(role: &RoleName, observed: &ObservedRole) -> Vec<Step> {
     observed
         .attached
         .iter()
-        .map(|arn| IamCall::DetachRolePolicy {
-            role: role.clone(),
-            policy_arn: arn.clone(),
+        .map(|arn| {
+            Step::shrinks(IamCall::DetachRolePolicy {
+                role: role.clone(),
+                policy_arn: arn.clone(),
+            })
         })
         .collect()
 }
 
-/// Tags of others are left alone unless they have the key of one of ours in another spelling, which AWS takes for the
-/// same key.
-fn tags(desired: &DesiredRole, observed: &ObservedRole) -> Vec<IamCall> {
-    let mut calls = Vec::new();
-    let colliding: Vec<_> = observed
-        .tags
-        .keys()
-        .filter(|key| {
-            !desired.tags.contains_key(key.as_str())
-                && desired
-                    .tags
-                    .keys()
-                    .any(|ours| ours.as_str().eq_ignore_ascii_case(key))
-        })
-        .cloned()
-        .collect();
-    if !colliding.is_empty() {
-        calls.push(IamCall::UntagRole {
-            role: desired.name.clone(),
-            keys: colliding,
-        });
+/// The tags that say whose the role is.
+fn own_tags(role: &RoleName, changes: &TagChanges) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if !changes.remove_own.is_empty() {
+        steps.push(Step::shrinks(IamCall::UntagRole {
+            role: role.clone(),
+            keys: changes.remove_own.clone(),
+        }));
     }
-    let differing: BTreeMap<TagKey, TagValue> = desired
-        .tags
-        .iter()
-        .filter(|(key, value)| observed.tags.get(key.as_str()).map(String::as_str) != Some(value.as_str()))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    if !differing.is_empty() {
-        calls.push(IamCall::TagRole {
-            role: desired.name.clone(),
-            tags: differing,
-        });
+    if !changes.set_own.is_empty() {
+        steps.push(Step::shrinks(IamCall::TagRole {
+            role: role.clone(),
+            tags: changes.set_own.clone(),
+        }));
     }
-    calls
+    steps
+}
+
+/// The tags that the account asks for, and those that it asks for no more.
+fn account_tags(role: &RoleName, changes: TagChanges) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if !changes.remove.is_empty() {
+        steps.push(Step::cosmetic(IamCall::UntagRole {
+            role: role.clone(),
+            keys: changes.remove,
+        }));
+    }
+    if !changes.set.is_empty() {
+        steps.push(Step::cosmetic(IamCall::TagRole {
+            role: role.clone(),
+            tags: changes.set,
+        }));
+    }
+    steps
 }
 
 /// Whether the text that AWS returned means the same as `document`. Text that can't be read is something else.
 fn same(text: &str, document: &Document, kind: PolicyKind) -> bool {
     Document::parse(text, kind).is_ok_and(|observed| observed.semantically_eq(document))
-}
-
-/// Whether the trust policy text that AWS returned means the same as `trust`.
-pub(super) fn same_trust(text: &str, trust: &Document) -> bool {
-    same(text, trust, PolicyKind::Trust)
 }
 
 fn trust_change(observed: &str, desired: &Document) -> TrustChange {

@@ -306,7 +306,7 @@ fn sizes_are_measured_on_what_is_sent() {
 #[test]
 fn too_many_tags_of_the_account_are_refused_before_aws_does() {
     let account = Account {
-        tags: (0..46)
+        tags: (0..45)
             .map(|i| tag(&format!("t{i}"), "x"))
             .collect::<BTreeMap<_, _>>(),
         ..account()

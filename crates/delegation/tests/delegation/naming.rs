@@ -74,6 +74,7 @@ fn a_role_carries_its_owner_and_the_tags_of_the_account() {
             "deputy-kind=AWSRole",
             "deputy-name=uploader",
             "deputy-namespace=payments",
+            "deputy-tags=iebbhu",
             "deputy-uid=0b8a5d1c-6ea1-4f8e-9c1e-2a3b4c5d6e7f",
         ]
     );
@@ -86,16 +87,28 @@ fn the_account_cannot_set_tags_of_deputy_in_any_spelling() {
         .tags
         .extend([tag("deputy-namespace", "evil"), tag("Deputy-Cluster", "evil")]);
     let tags = role_tags(&cluster(), &account, &uploader(), &uid());
-    assert_eq!(tags.len(), 6);
+    assert_eq!(tags.len(), 7);
     assert!(tags.values().all(|value| value.as_str() != "evil"));
 }
 
 #[test]
 fn a_boundary_policy_carries_its_limit() {
-    let tags = limit_tags(&cluster(), &object("payments"), None);
+    let tags = limit_tags(&cluster(), &account(), &object("payments"), None);
     let keys: Vec<_> = tags.keys().map(TagKey::as_str).collect();
-    assert_eq!(keys, ["deputy-cluster", "deputy-kind", "deputy-name"]);
-    assert_eq!(limit_tags(&cluster(), &object("payments"), Some(&uid())).len(), 4);
+    assert_eq!(
+        keys,
+        [
+            "cost-center",
+            "deputy-cluster",
+            "deputy-kind",
+            "deputy-name",
+            "deputy-tags"
+        ]
+    );
+    assert_eq!(
+        limit_tags(&cluster(), &account(), &object("payments"), Some(&uid())).len(),
+        6
+    );
 }
 
 fn label(max: usize) -> impl Strategy<Value = String> {

@@ -33,6 +33,37 @@ fn tags() -> BTreeMap<TagKey, TagValue> {
     naming::role_tags(&cluster(), &account(), &uploader(), &uid())
 }
 
+fn calls(steps: Vec<Step>) -> Vec<IamCall> {
+    steps.into_iter().map(|step| step.call).collect()
+}
+
+/// The calls alone; what they are for is asked where it matters.
+fn plan(
+    desired: &DesiredRole,
+    observed: Option<&ObservedRole>,
+    owner: TaggedOwner,
+) -> Result<Vec<IamCall>, Conflict> {
+    deputy_delegation::plan::plan(desired, observed, owner).map(calls)
+}
+
+fn plan_deletion(
+    tags: &BTreeMap<TagKey, TagValue>,
+    name: &RoleName,
+    path: &IamPath,
+    observed: Option<&ObservedRole>,
+) -> Result<Vec<IamCall>, Conflict> {
+    deputy_delegation::plan::plan_deletion(tags, name, path, observed).map(calls)
+}
+
+fn plan_suspension(
+    tags: &BTreeMap<TagKey, TagValue>,
+    name: &RoleName,
+    path: &IamPath,
+    observed: Option<&ObservedRole>,
+) -> Result<Vec<IamCall>, Conflict> {
+    deputy_delegation::plan::plan_suspension(tags, name, path, observed).map(calls)
+}
+
 fn identity(actions: &Actions) -> Value {
     let actions: Vec<_> = actions.iter().map(|a| json!(a)).collect();
     json!({"Version": "2012-10-17", "Statement": [allow(json!(actions), json!("*"))]})
@@ -516,7 +547,162 @@ fn planned(desired: &DesiredRole, aws: Option<&ObservedRole>) -> Vec<IamCall> {
     plan(desired, aws, TaggedOwner::Gone).unwrap()
 }
 
+/// The account asked for these tags when the role was made.
+fn tagged(keys: &[&str]) -> BTreeMap<TagKey, TagValue> {
+    let mut account = account();
+    account.tags = keys.iter().map(|key| tag(key, "x")).collect();
+    naming::role_tags(&cluster(), &account, &uploader(), &uid())
+}
+
+fn keys(role: &ObservedRole) -> Vec<&str> {
+    let theirs = role.tags.keys().map(String::as_str);
+    theirs.filter(|key| !key.starts_with("deputy-")).collect()
+}
+
+#[test]
+fn tags_that_the_account_asks_for_no_more_go_and_those_of_others_stay() {
+    for (before, after) in [
+        (&["a", "b"][..], &["b"][..]),
+        (&["a", "b"], &["c"]),
+        (&["a"], &[]),
+        (&[], &["a"]),
+        (&["Team"], &["team"]),
+        (&["a"], &["a"]),
+    ] {
+        let with = |keys| DesiredRole {
+            tags: tagged(keys),
+            ..desired()
+        };
+        let mut start = observed(&with(before));
+        start.tags.insert("theirs".to_owned(), "x".to_owned());
+        let target = with(after);
+        // Stopped after any call, or with any one call refused, the next plans go on to the same end.
+        let first = plan(&target, Some(&start), TaggedOwner::Gone).unwrap();
+        for stop in 0..=first.len() {
+            for refused in [None].into_iter().chain((0..stop).map(Some)) {
+                let mut aws = Some(start.clone());
+                for (index, call) in first.iter().enumerate().take(stop) {
+                    if Some(index) != refused {
+                        apply(call, &mut aws);
+                    }
+                }
+                for _ in 0..3 {
+                    for call in plan(&target, aws.as_ref(), TaggedOwner::Gone).unwrap() {
+                        apply(&call, &mut aws);
+                    }
+                }
+                let end = aws.unwrap();
+                let mut wanted: Vec<&str> = after.iter().copied().chain(["theirs"]).collect();
+                wanted.sort_unstable();
+                assert_eq!(
+                    keys(&end),
+                    wanted,
+                    "{before:?} to {after:?}, stopped after {stop}, without {refused:?}"
+                );
+                assert_eq!(plan(&target, Some(&end), TaggedOwner::Gone), Ok(vec![]));
+                // What the account once asked for and is back by another hand is theirs.
+                let mut theirs = end.clone();
+                theirs.tags.insert("a".to_owned(), "theirs".to_owned());
+                if !after.contains(&"a") {
+                    assert_eq!(plan(&target, Some(&theirs), TaggedOwner::Gone), Ok(vec![]));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn forty_tags_that_are_all_exchanged_fit_into_the_list() {
+    let many = |prefix: &str| -> BTreeMap<TagKey, TagValue> {
+        let names: Vec<String> = (0..40)
+            .map(|i| format!("{prefix}{i}{}", "x".repeat(100)))
+            .collect();
+        tagged(&names.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let before = DesiredRole {
+        tags: many("before"),
+        ..desired()
+    };
+    let after = DesiredRole {
+        tags: many("after"),
+        ..desired()
+    };
+    let mut aws = Some(observed(&before));
+    for _ in 0..3 {
+        for call in plan(&after, aws.as_ref(), TaggedOwner::Gone).unwrap() {
+            apply(&call, &mut aws);
+            assert!(aws.as_ref().unwrap().tags.values().all(|v| v.len() <= 256));
+        }
+    }
+    let end = aws.unwrap();
+    assert_eq!(keys(&end).len(), 40);
+    assert!(keys(&end).iter().all(|key| key.starts_with("after")));
+}
+
+#[test]
+fn what_a_step_is_for_decides_what_becomes_of_it_after_a_failure() {
+    let natures = |desired: &DesiredRole, aws: &ObservedRole| -> Vec<(Nature, &'static str)> {
+        let steps = deputy_delegation::plan::plan(desired, Some(aws), TaggedOwner::Gone).unwrap();
+        steps.iter().map(|s| (s.nature, s.call.action())).collect()
+    };
+    let wide = desired_with(&BTreeSet::from(["s3:GetObject", "s3:PutObject"]));
+    let mut aws = observed(&wide);
+    aws.tags.insert("deputy-uid".to_owned(), FORMER_UID.to_owned());
+    aws.tags.remove("cost-center");
+    // Narrower: before the tag that says whose it is.
+    assert_eq!(
+        natures(&desired(), &aws),
+        [
+            (Nature::Shrinks, "iam:PutRolePolicy"),
+            (Nature::Shrinks, "iam:TagRole"),
+            (Nature::Cosmetic, "iam:TagRole"),
+        ]
+    );
+    // Wider, or something else: after it.
+    for actions in [
+        &["s3:GetObject", "s3:PutObject", "s3:ListBucket"][..],
+        &["s3:ListBucket"],
+    ] {
+        let other = desired_with(&actions.iter().copied().collect());
+        assert_eq!(
+            natures(&other, &aws),
+            [
+                (Nature::Shrinks, "iam:TagRole"),
+                (Nature::Grows, "iam:PutRolePolicy"),
+                (Nature::Cosmetic, "iam:TagRole"),
+            ]
+        );
+    }
+}
+
 proptest! {
+    #[test]
+    fn what_is_done_while_the_boundary_is_late_gives_nobody_more(
+        desired in desired_strategy(),
+        start in observed_strategy(),
+        there in prop::bool::ANY,
+    ) {
+        prop_assume!(desired.boundary.is_some() && start.boundary.as_deref() != Some(BY_HAND));
+        let ceiling = deputy_policy::Document::from_value(&identity(&within(desired.boundary.as_ref().map(ToString::to_string).as_deref())), PolicyKind::Boundary).unwrap();
+        let steps = plan_hold(&desired, Some(&start), &[&ceiling], there).unwrap();
+        let (before, mut aws) = (start.clone(), Some(start));
+        for step in steps {
+            apply(&step.call, &mut aws);
+            let now = aws.as_ref().unwrap();
+            prop_assert!(permissions(now).is_subset(&permissions(&before)) || now.inline.len() < before.inline.len(), "{step:?}");
+            let opened: Vec<_> = trusted(now).difference(&trusted(&before)).copied().collect();
+            prop_assert!(opened.is_empty() || opened == [ISSUER], "{step:?}");
+        }
+        let end = aws.unwrap();
+        // Who is trusted now can do no more than the limit allows, whoever it was before.
+        if !trusted(&end).is_empty() {
+            let ours = end.inline.get(naming::INLINE_POLICY).cloned();
+            let role = ObservedRole { inline: ours.map(|text| (naming::INLINE_POLICY.to_owned(), text)).into_iter().collect(), ..end.clone() };
+            prop_assert!(permissions(&role).is_subset(&within(desired.boundary.as_ref().map(ToString::to_string).as_deref())));
+            prop_assert!(end.inline.keys().all(|name| name == naming::INLINE_POLICY) && end.attached.is_empty());
+        }
+    }
+
     #[test]
     fn stopped_after_any_call_the_next_plan_goes_on_to_the_end(
         desired in desired_strategy(),
