@@ -182,6 +182,26 @@ def test_a_limit_in_use_is_not_deleted_by_mistake(scenario, team):
     team.wait_trusted(trusted=False)
 
 
+def test_a_limit_whose_boundary_roles_carry_stays_generated(scenario, new_team):
+    team = new_team()
+    team.role("uploader", READ)
+    check_only = {"spec": {"boundary": {"type": "CheckOnly"}}}
+
+    def refused() -> bool:
+        try:
+            scenario.admin.patch(f"{team.limit_path}?dryRun=All", check_only)
+        except ApiError as error:
+            return "needs boundary.type Generated" in error.message and f"{team.name}/uploader" in error.message
+        return False
+
+    wait_until(refused, "the role known", 10)
+    # Alone, one that only checks lets nothing be made, and says so at once.
+    other = new_team(limit=False)
+    scenario.create(limit(other.name, [other.name], boundary={"type": "CheckOnly"}))
+    error = scenario.refusal(role(other.name, "uploader", READ))
+    assert "(NoBoundary)" in error.message and "boundary type Generated" in error.message, error
+
+
 def test_an_account_in_use_is_not_deleted(scenario, team):
     team.role(wait=False)
     path = f"{API}/awsaccounts/production"

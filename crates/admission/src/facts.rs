@@ -1,6 +1,6 @@
 //! What reviews ask of the index.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use deputy_delegation::{
     AccountId, ClusterName, Decision, NamespaceName, ObjectName, Region, ServiceAccountName,
@@ -13,10 +13,21 @@ use crate::inject::INJECT_LABEL;
 /// What a change would take away.
 #[derive(Debug)]
 pub(crate) struct Impact {
-    /// Grants (roles and bindings) concerned that are accepted now.
+    /// Grants (roles and bindings) that the change may matter to.
+    pub(crate) concerned: usize,
+    /// How many of them were looked at in time.
+    pub(crate) looked_at: usize,
+    /// Those looked at that are accepted now.
     pub(crate) accepted: usize,
     /// Names of those that would not be accepted afterwards, in order.
     pub(crate) suspended: Vec<String>,
+}
+
+impl Impact {
+    /// Whether all grants were looked at in time. If not, at least those named would be suspended.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.looked_at >= self.concerned
+    }
 }
 
 /// The index, and what was looked up beside it.
@@ -24,11 +35,24 @@ pub(crate) struct Impact {
 pub(crate) struct Facts {
     world: Arc<World>,
     seen: Option<Seen>,
+    deadline: Option<Instant>,
 }
 
 impl Facts {
     pub(crate) fn new(world: Arc<World>) -> Self {
-        Self { world, seen: None }
+        Self {
+            world,
+            seen: None,
+            deadline: None,
+        }
+    }
+
+    /// The same, with a time after which no further grant is looked at.
+    pub(crate) fn until(self, deadline: Instant) -> Self {
+        Self {
+            deadline: Some(deadline),
+            ..self
+        }
     }
 
     /// The same, deciding by what was seen just now.
@@ -36,6 +60,7 @@ impl Facts {
         Self {
             world: Arc::clone(&self.world),
             seen: Some(seen),
+            deadline: self.deadline,
         }
     }
 
@@ -71,7 +96,7 @@ impl Facts {
 
     /// The AWSAccount that counts for an AWS account, if there is one.
     pub(crate) fn account_of_id(&self, id: &AccountId) -> Option<ObjectName> {
-        self.0.account_of_id(id)
+        self.world.account_of_id(id)
     }
 
     /// Roles in an account, also those that are being deleted: their IAM roles are still there.
@@ -95,12 +120,14 @@ impl Facts {
     }
 
     fn impact(&self, hypothesis: Hypothesis<'_>) -> Impact {
-        let found = self.world.suspended_by(hypothesis);
+        let found = self.world.suspended_by(hypothesis, self.deadline);
         let name = |grant: &Grant| match grant {
             Grant::Role(id) => format!("AWSRole {id}"),
             Grant::Binding(id) => format!("AWSRoleBinding {id}"),
         };
         Impact {
+            concerned: found.concerned,
+            looked_at: found.looked_at,
             accepted: found.accepted,
             suspended: found.suspended.iter().map(name).collect(),
         }

@@ -71,6 +71,7 @@ pub fn of_decision(reason: Reason) -> &'static str {
         Reason::NoLimit => "NoLimit",
         Reason::LimitInvalid => "LimitInvalid",
         Reason::BoundaryOverlap => "BoundaryOverlap",
+        Reason::NoBoundary => "NoBoundary",
         Reason::AccountInvalid => "AccountInvalid",
         Reason::RoleInvalid => "RoleInvalid",
         Reason::ExceedsLimit => "ExceedsLimit",

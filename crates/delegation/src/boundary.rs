@@ -102,7 +102,7 @@ pub fn compile(cluster: &ClusterName, account: &Account, limit: &Limit) -> Resul
 }
 
 /// The resources of Deputy itself in `account`.
-fn own_resources(cluster: &ClusterName, account: &Account) -> Vec<String> {
+pub(crate) fn own_resources(cluster: &ClusterName, account: &Account) -> Vec<String> {
     let in_account = format!("arn:{}:iam::{}", account.partition, account.id);
     let path = naming::role_path(cluster);
     let mut own = vec![

@@ -125,7 +125,9 @@ pub enum Reason {
     LimitInvalid,
     /// More than one limit that applies carries a boundary.
     BoundaryOverlap,
-    /// The account can't be read.
+    /// Limits apply, and none of them has a boundary: AWS would hold the role to nothing.
+    NoBoundary,
+    /// The account can't be read, or may not be used.
     AccountInvalid,
     /// The role can't be read.
     RoleInvalid,
@@ -157,6 +159,7 @@ impl Reason {
             Self::NoLimit => "NoLimit",
             Self::LimitInvalid => "LimitInvalid",
             Self::BoundaryOverlap => "BoundaryOverlap",
+            Self::NoBoundary => "NoBoundary",
             Self::AccountInvalid => "AccountInvalid",
             Self::RoleInvalid => "RoleInvalid",
             Self::ExceedsLimit => "ExceedsLimit",

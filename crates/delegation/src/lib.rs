@@ -10,6 +10,7 @@
 
 pub mod bootstrap;
 pub mod boundary;
+mod checked;
 pub mod decide;
 pub mod model;
 pub mod names;

@@ -7,6 +7,8 @@ use std::{
 
 use deputy_policy::{Document, ParseErrors};
 
+pub use crate::checked::Checked;
+
 use crate::names::{
     AccountId, ExternalId, IssuerArn, NamespaceName, NamespacePattern, ObjectName, Partition, Region,
     RoleArn, ServiceAccountName, SessionDuration, TagKey, TagValue, Uid,
@@ -103,6 +105,8 @@ pub struct Limit {
     pub session_tags: BTreeMap<TagKey, BTreeSet<TagValue>>,
     /// Actions reaching IAM itself that this limit knowingly allows (lower-cased `service:action` patterns as written).
     pub acknowledge_escalation: BTreeSet<String>,
+    /// What was found wrong with it so far.
+    pub checked: Checked,
 }
 
 /// Namespaces and accounts that a limit names. It applies where both match.

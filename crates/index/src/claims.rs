@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use deputy_delegation::ObjectName;
+use deputy_delegation::{AccountId, ObjectName, model::Account};
+
+use crate::entry::Entry;
 
 /// Since when, and which: the order in which AWSAccounts of one id count.
 type Age = (i64, ObjectName);
@@ -27,6 +29,16 @@ impl Claims {
     /// The id that an AWSAccount names.
     pub(crate) fn id(&self, name: &ObjectName) -> Option<&str> {
         self.by_name.get(name).map(|(_, id)| id.as_ref())
+    }
+
+    /// Why the AWSAccount `name` of this id may not be used, if it may not: an entry that can't be read.
+    pub(crate) fn unless_taken(&self, name: &ObjectName, id: &AccountId) -> Option<Entry<Account>> {
+        let owner = self.owner(id.as_str()).filter(|owner| *owner != name)?;
+        let why = format!(
+            "AWS account {id} is AWSAccount {owner} already, which is older: an AWS account has one AWSAccount; use {owner}, or \
+             delete one of the two"
+        );
+        Some(Entry::Unreadable(why.into()))
     }
 
     /// Sets what an AWSAccount names. Gives the others for which something else counts now.

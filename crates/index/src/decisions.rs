@@ -1,7 +1,7 @@
 //! What is decided about the grants of a world. Every answer comes from [`decide`]; this only looks its facts up, and
 //! remembers answers as long as no fact changes.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use deputy_delegation::{
     Decision, DecisionInput, ObjectName, decide,
@@ -102,10 +102,22 @@ pub enum Hypothesis<'a> {
 /// What a change would take away.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Suspension {
-    /// Grants concerned that are accepted now.
+    /// Grants that the change may matter to.
+    pub concerned: usize,
+    /// How many of them were looked at: all, unless the time was over before.
+    pub looked_at: usize,
+    /// Those looked at that are accepted now.
     pub accepted: usize,
     /// Those of them that would no longer be, in order.
     pub suspended: Vec<Grant>,
+}
+
+impl Suspension {
+    /// Whether every grant was looked at. If not, at least these would be suspended.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.looked_at >= self.concerned
+    }
 }
 
 /// What a decision about a role rests on, beside the role.
@@ -339,11 +351,28 @@ impl World {
     }
 
     /// What a change would suspend. Looks only at grants that the object concerns, before or after.
+    /// With a `deadline`, as far as it gets until then.
     #[must_use]
-    pub fn suspended_by(&self, hypothesis: Hypothesis<'_>) -> Suspension {
-        let mut suspension = Suspension::default();
-        for id in self.concerned(hypothesis) {
+    pub fn suspended_by(&self, hypothesis: Hypothesis<'_>, deadline: Option<Instant>) -> Suspension {
+        let roles = self.concerned(hypothesis);
+        let counted = matches!(hypothesis, Hypothesis::Limit(..) | Hypothesis::Account(..));
+        let mut suspension = Suspension {
+            concerned: {
+                let state = self.state.read();
+                let bindings = |id| state.bindings_by_role.get(id).map_or(0, Vec::len);
+                roles.iter().map(|id| usize::from(counted) + bindings(id)).sum()
+            },
+            ..Suspension::default()
+        };
+        let is_over = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        for id in roles {
+            if is_over() {
+                break;
+            }
+            suspension.looked_at += usize::from(counted);
+            let indexed = self.state.read().bindings_by_role.get(&id).map_or(0, Vec::len);
             let Some((role, now)) = self.decide_role(&id) else {
+                suspension.looked_at += indexed;
                 continue;
             };
             let own = matches!(hypothesis, Hypothesis::Role(..));
@@ -369,7 +398,14 @@ impl World {
             if !own {
                 note(now.is_accepted(), role_after, Grant::Role(id.clone()));
             }
-            for binding in self.bindings_of_role(&id) {
+            let bindings = self.bindings_of_role(&id);
+            // Those that can't be read, or are on their way out, grant nothing.
+            suspension.looked_at += indexed.saturating_sub(bindings.len());
+            for binding in bindings {
+                if is_over() {
+                    break;
+                }
+                suspension.looked_at += 1;
                 let Some(was) = self.decide_binding(&binding.id) else {
                     continue;
                 };
@@ -411,7 +447,7 @@ impl World {
             }
             Hypothesis::Account(name, exchange) if name == account => {
                 facts.account = exchange.map_or(Entry::Missing, |a| {
-                    let taken = state.unless_taken(name, &a.id);
+                    let taken = state.claims.unless_taken(name, &a.id);
                     taken.unwrap_or_else(|| Entry::Known(Arc::clone(a)))
                 });
             }

@@ -17,6 +17,7 @@ use kube::{
 };
 
 use crate::{
+    claims::Claims,
     entry::{Entry, Watched},
     parse,
 };
@@ -73,9 +74,19 @@ impl Seen {
             let name = parse::name(&object.metadata)?;
             Some(parse::limit(&name, object))
         });
+        let mut claims = Claims::default();
+        for object in &accounts {
+            if let Some(name) = parse::name(&object.metadata) {
+                claims.set(&name, parse::claim(object));
+            }
+        }
         let accounts = accounts.into_iter().filter_map(|object| {
             let name = parse::name(&object.metadata)?;
-            Some((name, granting(object)))
+            let entry = granting(object);
+            let taken = entry
+                .known()
+                .and_then(|a: &Arc<Account>| claims.unless_taken(&name, &a.id));
+            Some((name, taken.unwrap_or(entry)))
         });
         Self {
             limits: limits.collect(),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use deputy_delegation::{
-    AccountId, NamespaceName, ObjectName, ServiceAccountName,
+    NamespaceName, ObjectName, ServiceAccountName,
     model::{Account, Binding, LimitEntry, ObjectId, Role},
 };
 use kube::api::{DynamicObject, ObjectMeta};
@@ -194,19 +194,9 @@ impl State {
             stored.view.entry()
         };
         match &entry {
-            Entry::Known(account) => self.unless_taken(name, &account.id).unwrap_or(entry),
+            Entry::Known(account) => self.claims.unless_taken(name, &account.id).unwrap_or(entry),
             Entry::Unreadable(_) | Entry::Missing => entry,
         }
-    }
-
-    /// Why the account `name` of this id may not be used, if it may not.
-    pub(crate) fn unless_taken(&self, name: &ObjectName, id: &AccountId) -> Option<Entry<Account>> {
-        let owner = self.claims.owner(id.as_str()).filter(|owner| *owner != name)?;
-        let why = format!(
-            "AWS account {id} is AWSAccount {owner} already, which is older: an AWS account has one AWSAccount; use {owner}, or \
-             delete one of the two"
-        );
-        Some(Entry::Unreadable(why.into()))
     }
 
     pub(crate) fn drop_account(&mut self, name: &ObjectName) -> Dirty {

@@ -34,6 +34,9 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// What the way back takes: an answer later than the API server waits is none.
 const MARGIN: Duration = Duration::from_millis(200);
 
+/// The part of the time for an answer in which grants are counted.
+const COUNTING_SHARE: f64 = 0.6;
+
 /// What answers reviews.
 #[derive(Clone)]
 pub(crate) struct Reviewer {
@@ -118,7 +121,11 @@ impl Reviewer {
         let review = review::parse(&body.bytes)?;
         let decided = match endpoint {
             "mutate" => tokio::time::timeout(time, self.mutator.review(&review)).await,
-            _ => tokio::time::timeout(time, self.decide(&body)).await,
+            _ => {
+                // Counting what a limit would suspend ends in time to say how far it came.
+                let deadline = Instant::now() + time.mul_f64(COUNTING_SHARE);
+                tokio::time::timeout(time, self.decide(&body, deadline)).await
+            }
         };
         let verdict = match decided {
             Ok(verdict) => verdict?,
@@ -130,13 +137,14 @@ impl Reviewer {
 
     /// Decides by the index, and what the index may be behind with a second time by what is there now. A refusal for a
     /// limit that could not be looked up is none; trying again is.
-    async fn decide(&self, body: &Read) -> Result<Verdict, ReviewError> {
-        let verdict = decide_by(self.facts.clone(), body).await?;
+    async fn decide(&self, body: &Read, deadline: Instant) -> Result<Verdict, ReviewError> {
+        let facts = self.facts.clone().until(deadline);
+        let verdict = decide_by(facts.clone(), body).await?;
         let Some(what) = verdict.look_again() else {
             return Ok(verdict);
         };
         match self.live.look(what).await {
-            Ok(seen) => decide_by(self.facts.as_seen(seen), body).await,
+            Ok(seen) => decide_by(facts.as_seen(seen), body).await,
             Err(error) if verdict.is_denied() => {
                 tracing::warn!(%error, "nothing could be looked up before a refusal");
                 Ok(Verdict::failed(format!(

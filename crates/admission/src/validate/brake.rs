@@ -13,9 +13,13 @@ const FREE_PERCENT: usize = 5;
 const NAMES_SHOWN: usize = 20;
 
 /// Whether a change of a limit that suspends `impact` may be made without being meant.
+///
+/// What was not counted to the end is not small.
 pub(super) fn is_small(impact: &Impact) -> bool {
     let suspended = impact.suspended.len();
-    suspended <= FREE || suspended.saturating_mul(100) <= impact.accepted.saturating_mul(FREE_PERCENT)
+    impact.is_complete()
+        && (suspended <= FREE
+            || suspended.saturating_mul(100) <= impact.accepted.saturating_mul(FREE_PERCENT))
 }
 
 /// `verdict`, unless more would be suspended than `small` allows and the annotation does not say that it is meant.
@@ -29,25 +33,41 @@ pub(super) fn hold(
     let count = impact.suspended.len();
     let said = subject.annotation(ACCEPT_SUSPENDING);
     let accepted = said.and_then(|n| n.trim().parse::<usize>().ok());
-    if count == 0 {
+    if count == 0 && impact.is_complete() {
         return match said {
             // It would accept a later change too.
             Some(_) => verdict.warn(format!("annotation {ACCEPT_SUSPENDING} is not needed; remove it")),
             None => verdict,
         };
     }
-    let meant = accepted.is_some_and(|n| n >= count);
+    // More than all there are can't be suspended: whoever accepts so many need not wait until they are counted.
+    let most = if impact.is_complete() {
+        count
+    } else {
+        impact.concerned
+    };
+    let meant = accepted.is_some_and(|n| n >= most);
+    let counted = if impact.is_complete() {
+        count.to_string()
+    } else {
+        format!("at least {count}")
+    };
     let verdict = if small || meant {
         verdict
     } else {
         return Verdict::forbidden(refusal(subject, what, impact, said))
             .audit("decision", "refused")
-            .audit("suspends", count.to_string());
+            .audit("suspends", counted);
     };
-    let verdict = verdict
-        .audit("suspends", count.to_string())
-        .warn(format!("suspends {count} of {} grants", impact.accepted));
-    named(impact, verdict)
+    let verdict = if impact.is_complete() {
+        verdict.warn(format!("suspends {count} of {} grants", impact.accepted))
+    } else {
+        verdict.warn(format!(
+            "suspends at least {count} grants; {} of the {} under it were looked at in the time there is",
+            impact.looked_at, impact.concerned
+        ))
+    };
+    named(impact, verdict.audit("suspends", counted))
 }
 
 /// `verdict` with the names of what would be suspended as warnings.
@@ -66,14 +86,28 @@ pub(super) fn warn(impact: &Impact, verdict: Verdict) -> Verdict {
 
 fn refusal(subject: &Subject<'_>, what: &str, impact: &Impact, said: Option<&str>) -> String {
     let count = impact.suspended.len();
-    let mut text = format!(
-        "{} {what} {count} of the {} grants under it. If that is meant, annotate it with {ACCEPT_SUSPENDING}: \"{count}\"",
-        subject.title(),
-        impact.accepted,
-    );
+    let mut text = if impact.is_complete() {
+        format!(
+            "{} {what} {count} of the {} grants under it. If that is meant, annotate it with {ACCEPT_SUSPENDING}: \"{count}\"",
+            subject.title(),
+            impact.accepted,
+        )
+    } else {
+        format!(
+            "{} {what} at least {count} grants: {} of the {} under it were looked at in the time there is. If any number is meant, \
+             annotate it with {ACCEPT_SUSPENDING}: \"{}\"",
+            subject.title(),
+            impact.looked_at,
+            impact.concerned,
+            impact.concerned,
+        )
+    };
     if let Some(said) = said {
         let said: String = said.chars().take(20).collect();
         text.push_str(&format!(" (it says {said:?})"));
+    }
+    if count == 0 {
+        return text;
     }
     text.push_str(". Suspended would be:");
     for name in impact.suspended.iter().take(NAMES_SHOWN) {

@@ -35,12 +35,27 @@ pub(super) fn review(subject: &Subject<'_>, facts: &Facts) -> Verdict {
             verdict.warn(format!("AWSAccount {name} does not exist, or can't be read"))
         });
     let name = limit.name.clone();
+    let loses_boundary = limit.boundary == BoundaryMode::CheckOnly && had_boundary(subject);
     let impact = facts.impact_of_limit(&name, Some(&LimitEntry::Valid(Arc::new(limit))));
+    // Grants would carry a boundary that nobody maintains. None of them is free.
+    if loses_boundary {
+        let what = "needs boundary.type Generated while roles carry its boundary and no other limit with one applies to them: \
+                    as CheckOnly it would suspend";
+        return brake::hold(subject, what, &impact, false, verdict);
+    }
     let what = match subject.operation {
         Operation::Create => "would suspend",
         _ => "would, changed like this, suspend",
     };
     brake::hold(subject, what, &impact, brake::is_small(&impact), verdict)
+}
+
+/// Whether the limit had a boundary before the change; also when that can't be read.
+fn had_boundary(subject: &Subject<'_>) -> bool {
+    subject.old.is_some_and(|old| {
+        let mode = old.pointer("/spec/boundary/type").and_then(Value::as_str);
+        mode.is_none_or(|mode| mode != "CheckOnly")
+    })
 }
 
 /// What is wrong with the limit itself, and with its boundary policy in each account.

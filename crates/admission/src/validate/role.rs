@@ -85,6 +85,7 @@ fn is_about_the_object_alone(reason: Reason) -> bool {
         Reason::NoLimit
         | Reason::LimitInvalid
         | Reason::BoundaryOverlap
+        | Reason::NoBoundary
         | Reason::AccountInvalid
         | Reason::RoleInvalid
         | Reason::ExceedsLimit
@@ -93,6 +94,7 @@ fn is_about_the_object_alone(reason: Reason) -> bool {
         | Reason::Duration
         | Reason::SessionTag
         | Reason::Escalation
-        | Reason::TenantVariable => false,
+        | Reason::TenantVariable
+        | Reason::Partition => false,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use deputy_delegation::{
     NamespacePattern, ObjectName, Reason, Violation,
-    model::{BoundaryMode, Limit, LimitScope},
+    model::{BoundaryMode, Checked, Limit, LimitScope},
 };
 use deputy_policy::PolicyKind;
 use serde_json::Value;
@@ -83,6 +83,7 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Vec<Violation>> {
             max_session_duration: max_session_duration?,
             session_tags,
             acknowledge_escalation,
+            checked: Checked::default(),
         })
     })();
     findings.finish(limit)

@@ -8,7 +8,7 @@ use crate::{
     names::{NamespaceName, ObjectName},
 };
 
-use super::{DecisionInput, Reason, findings::Findings};
+use super::{DecisionInput, Reason, Violation, findings::Findings};
 
 /// How many problems of an invalid limit a refusal repeats; the limit's own status lists all.
 const LIMIT_PROBLEMS_SHOWN: usize = 3;
@@ -45,6 +45,7 @@ impl<'a> Applicable<'a> {
         }
 
         let mut limits = Vec::new();
+        let all_readable = entries.iter().all(|e| matches!(e, LimitEntry::Valid(_)));
         for entry in entries {
             match entry {
                 LimitEntry::Invalid { name, error, .. } => findings.refuse_under(
@@ -67,6 +68,22 @@ impl<'a> Applicable<'a> {
             .with_boundary()
             .map(|limit| limit.name.as_str())
             .collect();
+        if with_boundary.is_empty() && all_readable && !applicable.limits.is_empty() {
+            let names: Vec<_> = applicable
+                .limits
+                .iter()
+                .map(|limit| limit.name.as_str())
+                .collect();
+            findings.refuse(
+                Reason::NoBoundary,
+                field,
+                format!(
+                    "of the DelegationLimits that apply ({}) none has a boundary, so AWS itself would hold the role to nothing, and \
+                     none is made; one of them needs boundary type Generated",
+                    names.join(", ")
+                ),
+            );
+        }
         if with_boundary.len() > 1 {
             findings.refuse(
                 Reason::BoundaryOverlap,
@@ -233,13 +250,22 @@ fn check(
     field: &str,
     findings: &mut Findings,
 ) {
-    let mut problems = boundary::check_limit(input.cluster, limit);
-    if let Some(account) = account
-        && limit.boundary == BoundaryMode::Generated
-        && problems.is_empty()
-    {
-        problems.extend(boundary::compile(input.cluster, account, limit).err());
-    }
+    // The same for every grant under the limit, and found once.
+    let alone = limit
+        .checked
+        .alone(|| boundary::check_limit(input.cluster, limit));
+    let in_account = account
+        .filter(|_| limit.boundary == BoundaryMode::Generated && alone.is_empty())
+        .and_then(|account| {
+            let key = (
+                account.name.clone(),
+                boundary::own_resources(input.cluster, account),
+            );
+            limit
+                .checked
+                .in_account(key, || boundary::compile(input.cluster, account, limit).err())
+        });
+    let problems: Vec<&Violation> = alone.iter().chain(&in_account).collect();
     if problems.is_empty() {
         return;
     }

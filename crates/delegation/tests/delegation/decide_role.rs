@@ -173,6 +173,48 @@ fn of_several_limits_every_one_must_accept() {
 }
 
 #[test]
+fn limits_without_a_boundary_alone_let_nothing_be_made() {
+    let limits = entries([check_only("b", productionapp()), check_only("a", productionapp())]);
+    let violations = refused(decided(&role(), &limits));
+    assert_eq!(violations.len(), 1, "{violations:?}");
+    assert_eq!(violations[0].reason, Reason::NoBoundary);
+    let message = &violations[0].message;
+    assert!(
+        message.contains("(a, b)") && message.contains("boundary type Generated"),
+        "{message}"
+    );
+    // One that can't be read may have one.
+    let broken = LimitEntry::Invalid {
+        name: object("broken"),
+        scope: None,
+        error: "no".to_owned(),
+    };
+    assert_eq!(
+        reasons(decided(&role(), &[limits, vec![broken]].concat())),
+        [Reason::LimitInvalid]
+    );
+}
+
+#[test]
+fn what_was_found_about_a_limit_is_not_taken_for_another_value_of_it() {
+    let anything = json!([allow(json!("*"), json!("*"))]);
+    let wide = limit("payments", anything);
+    assert_eq!(
+        reasons(decided(&role(), &entries([wide.clone()]))),
+        [Reason::LimitInvalid]
+    );
+    let mut mended = wide.clone();
+    mended.ceiling = limit("payments", productionapp()).ceiling;
+    assert!(decided(&role(), &entries([mended.clone()])).is_accepted());
+    // Nor what was found in one account for another one of its name.
+    let shared = entries([mended]);
+    assert!(decided(&role(), &shared).is_accepted());
+    let china = decided_in(&role(), Fact::Known(&in_china()), &shared);
+    assert!(reasons(china).contains(&Reason::LimitInvalid));
+    assert!(decided(&role(), &shared).is_accepted());
+}
+
+#[test]
 fn two_limits_with_a_boundary_do_not_fit_on_one_role() {
     let limits = entries([limit("b", productionapp()), limit("a", productionapp())]);
     let violations = refused(decided(&role(), &limits));
@@ -353,7 +395,10 @@ fn limits_strategy() -> impl Strategy<Value = Vec<Limit>> {
         ceilings
             .into_iter()
             .enumerate()
-            .map(|(i, ceiling)| check_only(&format!("l{i}"), ceiling))
+            .map(|(i, ceiling)| match i {
+                0 => limit("l0", ceiling),
+                _ => check_only(&format!("l{i}"), ceiling),
+            })
             .collect()
     })
 }

@@ -97,6 +97,7 @@ pub fn limit(name: &str, ceiling: Value) -> Limit {
         max_session_duration: SessionDuration::HOUR,
         session_tags: BTreeMap::new(),
         acknowledge_escalation: BTreeSet::new(),
+        checked: Checked::default(),
     }
 }
 

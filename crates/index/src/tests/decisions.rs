@@ -247,7 +247,7 @@ fn what_a_narrower_limit_would_suspend_is_counted_before_it_is_there() {
     );
     let narrower = entry(limit("payments", &["payments*"], "s3:ListBucket"));
     let name = named("payments");
-    let suspension = world.suspended_by(Hypothesis::Limit(&name, Some(&narrower)));
+    let suspension = world.suspended_by(Hypothesis::Limit(&name, Some(&narrower)), None);
     let reader = id("payments", "reader");
     assert_eq!(suspension.accepted, 3);
     assert_eq!(
@@ -263,7 +263,7 @@ fn what_a_narrower_limit_would_suspend_is_counted_before_it_is_there() {
         Hypothesis::Account(&account, None),
     ] {
         assert_eq!(
-            world.suspended_by(hypothesis).suspended.len(),
+            world.suspended_by(hypothesis, None).suspended.len(),
             3,
             "{hypothesis:?}"
         );
@@ -272,14 +272,14 @@ fn what_a_narrower_limit_would_suspend_is_counted_before_it_is_there() {
     let second = named("second");
     assert!(
         world
-            .suspended_by(Hypothesis::Limit(&name, Some(&wider)))
+            .suspended_by(Hypothesis::Limit(&name, Some(&wider)), None)
             .suspended
             .is_empty()
     );
     let stricter = entry(limit("second", &["payments"], "s3:ListBucket"));
     assert_eq!(
         world
-            .suspended_by(Hypothesis::Limit(&second, Some(&stricter)))
+            .suspended_by(Hypothesis::Limit(&second, Some(&stricter)), None)
             .suspended
             .len(),
         2
@@ -378,6 +378,48 @@ fn an_account_that_is_asked_about_before_it_is_there_is_measured_by_the_same_rul
     );
     world.apply(Watched::Roles, object(under_second));
     let second = Arc::new(second);
-    let suspension = world.suspended_by(Hypothesis::Account(&name, Some(&second)));
+    let suspension = world.suspended_by(Hypothesis::Account(&name, Some(&second)), None);
     assert_eq!((suspension.accepted, suspension.suspended.len()), (0, 0));
+}
+
+#[test]
+fn counting_ends_when_the_time_is_over_and_says_how_far_it_came() {
+    let world = world();
+    for i in 0..20 {
+        world.apply(
+            Watched::Roles,
+            object(role("payments", &format!("r{i}"), "s3:GetObject")),
+        );
+    }
+    let narrower = entry(limit("payments", &["payments*"], "s3:ListBucket"));
+    let name = named("payments");
+    let hypothesis = Hypothesis::Limit(&name, Some(&narrower));
+    let all = world.suspended_by(hypothesis, None);
+    assert_eq!((all.concerned, all.looked_at, all.suspended.len()), (22, 22, 22));
+    assert!(all.is_complete());
+    let none = world.suspended_by(hypothesis, Some(std::time::Instant::now()));
+    assert_eq!((none.concerned, none.looked_at, none.suspended.len()), (22, 0, 0));
+    assert!(!none.is_complete());
+    // What is on its way out, or can't be read, does not make a count that never ends.
+    world.apply(
+        Watched::Bindings,
+        object(deleting(binding("payments", "reader", "reader", &["app"]))),
+    );
+    world.apply(
+        Watched::Roles,
+        object(again(with(
+            role("payments", "r1", "s3:GetObject"),
+            "/spec/policies",
+            json!([]),
+        ))),
+    );
+    world.apply(
+        Watched::Roles,
+        object(deleting(role("payments", "r2", "s3:GetObject"))),
+    );
+    assert!(world.suspended_by(hypothesis, None).is_complete());
+    // A change of a role counts its bindings alone.
+    let reader = id("payments", "reader");
+    let of_role = world.suspended_by(Hypothesis::Role(&reader, None), None);
+    assert!(of_role.is_complete());
 }

@@ -143,8 +143,73 @@ fn a_limit_whose_grants_another_one_accepts_too_may_go() {
     second["metadata"]["name"] = json!("second");
     second["spec"]["boundary"] = json!({"type": "CheckOnly"});
     let first = limit(&["s3:GetObject"]);
-    let facts = facts(&[account(), first.clone(), second, role(&["s3:GetObject"])]);
-    assert!(delete(&facts, &first).allowed().is_empty());
+    let facts = facts(&[account(), first.clone(), second.clone(), role(&["s3:GetObject"])]);
+    assert!(delete(&facts, &second).allowed().is_empty());
+    // Not the one whose boundary they carry.
+    assert!(delete(&facts, &first).denied(403).contains("payments/uploader"));
+}
+
+#[test]
+fn a_limit_whose_boundary_is_in_use_keeps_it() {
+    let old = limit(&["s3:GetObject", "s3:PutObject"]);
+    let mut new = old.clone();
+    new["spec"]["boundary"] = json!({"type": "CheckOnly"});
+    // Even one grant: it would go on under a boundary that nobody maintains, if it went on.
+    let message = update(&with_roles(1), &old, &new);
+    let message = message.denied(403);
+    assert!(
+        message.contains("needs boundary.type Generated") && message.contains("payments/r000"),
+        "{message}"
+    );
+    update(&with_roles(1), &old, &accepting(new.clone(), "1")).allowed();
+    assert!(update(&with_roles(0), &old, &new).allowed().is_empty());
+    // The default is Generated.
+    let mut by_default = old.clone();
+    by_default["spec"].as_object_mut().unwrap().remove("boundary");
+    update(&with_roles(1), &by_default, &new).denied(403);
+    // A role under it would not be made.
+    let facts = facts(&[account(), new.clone()]);
+    let answer = create(&facts, &role(&["s3:GetObject"]));
+    assert!(
+        answer
+            .denied(403)
+            .contains("one of them needs boundary type Generated"),
+        "{answer:?}"
+    );
+}
+
+/// What is left of the time: nothing.
+fn hurried(facts: &Facts) -> Facts {
+    facts.clone().until(std::time::Instant::now())
+}
+
+#[test]
+fn a_limit_is_narrowed_and_deleted_however_many_grants_there_are_to_count() {
+    let facts = with_roles(300);
+    let old = limit(&["s3:GetObject", "s3:PutObject"]);
+    let new = limit(&["s3:GetObject"]);
+    let answer = update(&hurried(&facts), &old, &new);
+    let message = answer.denied(403);
+    assert!(
+        message.contains("at least 0 grants: 0 of the 300") && message.contains("accept-suspending: \"300\""),
+        "{message}"
+    );
+    for (said, allowed) in [("299", false), ("300", true), ("100000", true)] {
+        let answer = update(&hurried(&facts), &old, &accepting(new.clone(), said));
+        assert_eq!(answer.0["allowed"], allowed, "{said}: {answer:?}");
+        let answer = delete(&hurried(&facts), &accepting(old.clone(), said));
+        assert_eq!(answer.0["allowed"], allowed, "{said}: {answer:?}");
+    }
+    // Some were counted, and it is said that there may be more.
+    let some = facts
+        .clone()
+        .until(std::time::Instant::now() + std::time::Duration::from_millis(5));
+    let answer = update(&some, &old, &new);
+    let message = answer.denied(403);
+    assert!(
+        message.contains("at least") || message.contains("300 of the 300"),
+        "{message}"
+    );
 }
 
 #[test]
