@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use crate::{
     document::Version,
     evaluate::Context,
-    glob::{Pattern, Syntax},
+    glob::{Inside, Pattern, Syntax},
     variable::Variable,
     work::Work,
 };
@@ -90,14 +90,24 @@ impl ArnPattern {
     }
 
     pub(crate) fn matches(&self, subject: &Subject, context: &Context, work: &mut Work) -> bool {
+        self.matches_read(subject, context, Inside::Literal, work)
+    }
+
+    pub(crate) fn matches_read(
+        &self,
+        subject: &Subject,
+        context: &Context,
+        inside: Inside,
+        work: &mut Work,
+    ) -> bool {
         let Some((parts, rest)) = subject.parts() else {
             return false;
         };
         self.head
             .iter()
             .zip(parts)
-            .all(|(pattern, part)| pattern.matches(part, context, work))
-            && self.rest.matches(rest, context, work)
+            .all(|(pattern, part)| pattern.matches_read(part, context, inside, work))
+            && self.rest.matches_read(rest, context, inside, work)
     }
 
     /// Whether everything in `other` is in `self`, if what variables of the first five parts stand for stays in its part;
@@ -175,9 +185,19 @@ impl ResourcePattern {
     }
 
     pub(crate) fn matches(&self, subject: &Subject, context: &Context, work: &mut Work) -> bool {
+        self.matches_read(subject, context, Inside::Literal, work)
+    }
+
+    pub(crate) fn matches_read(
+        &self,
+        subject: &Subject,
+        context: &Context,
+        inside: Inside,
+        work: &mut Work,
+    ) -> bool {
         match self {
             Self::Any => true,
-            Self::Arn(arn) => arn.matches(subject, context, work),
+            Self::Arn(arn) => arn.matches_read(subject, context, inside, work),
         }
     }
 

@@ -32,9 +32,8 @@ pub(crate) struct Compiled {
 impl Compiled {
     pub(crate) fn new(statements: Vec<CompiledStatement>) -> Self {
         let atoms = statements.iter().flat_map(|statement| &statement.atoms);
-        let listed = atoms.filter(|atom| atom.has_set_operator());
         Self {
-            listed_keys: listed.map(|atom| atom.key.clone()).collect(),
+            listed_keys: atoms.filter_map(Atom::listed_key).map(str::to_owned).collect(),
             statements,
         }
     }

@@ -45,6 +45,14 @@ impl Syntax {
     }
 }
 
+/// How `*` and `?` inside the value of a variable are read, of which AWS does not say whether they are wildcards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Inside {
+    Literal,
+    /// Where wildcards count. What is matched so is never less.
+    Wildcards,
+}
+
 /// A pattern in normal form: runs of wildcards have their `?` first and at most one `*`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Pattern {
@@ -79,7 +87,7 @@ impl Pattern {
                 let (inner, after) = after
                     .split_once('}')
                     .ok_or_else(|| "a variable is opened by ${ and never closed".to_owned())?;
-                match variable::parse(inner)? {
+                match variable::parse(inner, syntax.wildcards)? {
                     Expansion::Literal(c) => tokens.push(Token::Char(c)),
                     Expansion::Variable(variable) => {
                         let next =
@@ -182,6 +190,17 @@ impl Pattern {
     /// Whether the text matches. Wildcard characters inside the value of a variable are literal; a variable without
     /// value and default matches nothing. For a folding pattern the text must be folded.
     pub(crate) fn matches(&self, text: &[char], context: &Context, work: &mut Work) -> bool {
+        self.matches_read(text, context, Inside::Literal, work)
+    }
+
+    /// The same with wildcard characters inside the value of a variable read so.
+    pub(crate) fn matches_read(
+        &self,
+        text: &[char],
+        context: &Context,
+        inside: Inside,
+        work: &mut Work,
+    ) -> bool {
         let accept = |token: Token, c: &char| match token {
             Token::Char(expected) => expected == *c,
             Token::One => true,
@@ -193,7 +212,7 @@ impl Pattern {
         if !work.charge(self.expanded_len(context)) {
             return false;
         }
-        let Some(tokens) = self.expand(context) else {
+        let Some(tokens) = self.expand(context, inside) else {
             return false;
         };
         run(&tokens, text, |token| token == Token::Many, accept, work)
@@ -212,7 +231,7 @@ impl Pattern {
     }
 
     /// The tokens with variables replaced by their values.
-    fn expand(&self, context: &Context) -> Option<Vec<Token>> {
+    fn expand(&self, context: &Context, inside: Inside) -> Option<Vec<Token>> {
         let mut tokens = Vec::with_capacity(self.tokens.len());
         for token in &self.tokens {
             let Token::Var(id) = token else {
@@ -221,17 +240,18 @@ impl Pattern {
             };
             let variable = self.variables.get(usize::from(*id))?;
             let value = resolve(variable, context)?;
-            tokens.extend(
-                value
-                    .chars()
-                    .map(|c| Token::Char(if self.fold { fold(c) } else { c })),
-            );
+            tokens.extend(value.chars().map(|c| match c {
+                '*' if variable.wild && inside == Inside::Wildcards => Token::Many,
+                '?' if variable.wild && inside == Inside::Wildcards => Token::One,
+                c => Token::Char(if self.fold { fold(c) } else { c }),
+            }));
         }
         Some(tokens)
     }
 
     /// Whether everything that `other` matches is matched by `self`, whatever the values of the variables: a variable
-    /// is a letter that only `*` and itself accept. Exact without `?`, sound with it.
+    /// is a letter that only `*` and itself accept. Where wildcards count, what its value matches may be more than the value.
+    /// Exact without `?`, sound with it.
     pub(crate) fn includes(&self, other: &Self, work: &mut Work) -> bool {
         let accept = |token: Token, letter: &Token| match (token, *letter) {
             (Token::Char(a), Token::Char(b)) => a == b,
@@ -241,7 +261,7 @@ impl Pattern {
                     self.variables.get(usize::from(a)),
                     other.variables.get(usize::from(b)),
                 ) {
-                    (Some(a), Some(b)) => a.key == b.key && a.default == b.default,
+                    (Some(a), Some(b)) => a.key == b.key && a.default == b.default && (a.wild || !b.wild),
                     _ => false,
                 }
             }
@@ -281,29 +301,6 @@ impl Pattern {
         }
     }
 
-    /// The only variable of the pattern, and the text that it would have to stand for to match the same as `other`, which is
-    /// spelled out there. Only a guess; whoever uses it confirms.
-    pub(crate) fn stands_for(&self, other: &Self) -> Option<(&Variable, String)> {
-        let at = self
-            .tokens
-            .iter()
-            .position(|token| matches!(token, Token::Var(_)))?;
-        let (before, rest) = self.tokens.split_at_checked(at)?;
-        let ([Token::Var(id), after @ ..], [variable]) = (rest, self.variables.as_slice()) else {
-            return None;
-        };
-        let middle = other.tokens.strip_prefix(before)?.strip_suffix(after)?;
-        let text: Option<String> = middle
-            .iter()
-            .map(|token| match token {
-                Token::Char(c) => Some(*c),
-                _ => None,
-            })
-            .collect();
-        let text = text.filter(|text| *id == 0 && !text.is_empty())?;
-        Some((variable, text))
-    }
-
     /// A text that matches, with `run` for every `*` and `one` for every `?`; `None` when a variable has no value.
     pub(crate) fn instance(&self, context: &Context, run: &str, one: char) -> Option<String> {
         let mut text = String::with_capacity(self.tokens.len() + run.len());
@@ -331,50 +328,6 @@ impl Pattern {
             }
         }
         Some(())
-    }
-
-    /// A pattern whose texts match both, when both have a `*`: the longer beginning, the middles one after the other,
-    /// the longer end. Only a guess when `?` and letters meet; whoever uses it confirms.
-    pub(crate) fn overlap(&self, other: &Self, context: &Context) -> Option<Self> {
-        let a = self.expand(context)?;
-        let b = other.expand(context)?;
-        let star = |tokens: &[Token]| {
-            let first = tokens.iter().position(|t| *t == Token::Many)?;
-            let last = tokens.iter().rposition(|t| *t == Token::Many)?;
-            Some((
-                tokens.get(..first)?.to_vec(),
-                tokens.get(first..=last)?.to_vec(),
-                tokens.get(last + 1..)?.to_vec(),
-            ))
-        };
-        let tokens = match (star(&a), star(&b)) {
-            (Some((pre_a, mid_a, post_a)), Some((pre_b, mid_b, post_b))) => {
-                let longer = |x: Vec<Token>, y: Vec<Token>| if x.len() >= y.len() { (x, y) } else { (y, x) };
-                let pick = |x: Token, y: Option<&Token>| {
-                    if x == Token::One {
-                        y.copied().unwrap_or(x)
-                    } else {
-                        x
-                    }
-                };
-                let (pre, short) = longer(pre_a, pre_b);
-                let pre = pre.into_iter().enumerate().map(|(i, x)| pick(x, short.get(i)));
-                let (post, short) = longer(post_a, post_b);
-                let skip = post.len() - short.len();
-                let post = post
-                    .into_iter()
-                    .enumerate()
-                    .map(|(i, x)| pick(x, i.checked_sub(skip).and_then(|i| short.get(i))));
-                pre.chain(mid_a).chain(mid_b).chain(post).collect()
-            }
-            (None, _) => a,
-            (_, None) => b,
-        };
-        Some(Self {
-            tokens: normalise(tokens),
-            variables: Vec::new(),
-            fold: self.fold,
-        })
     }
 
     /// Splits at the first `parts - 1` colons; `None` when there are fewer.
@@ -492,5 +445,6 @@ fn run<T>(
         .all(|token| star(*token))
 }
 
+mod guesses;
 #[cfg(test)]
 mod tests;

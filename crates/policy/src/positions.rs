@@ -17,6 +17,8 @@ enum Step {
     Var(u16),
     /// The same for a value that has no colon.
     Word(u16),
+    /// The value of a variable where AWS may take what is in it for a pattern ([`Variable::wild`]).
+    Like(u16),
 }
 
 impl Step {
@@ -36,6 +38,9 @@ pub(crate) enum Letter {
     Folded(u16),
     /// The value of a variable that has no colon ([`crate::variable::is_word`]).
     Word(u16),
+    /// A text that the value of a variable matches if it is taken for a pattern, as the value itself does: what such a pattern
+    /// takes for the value, and a comparison without wildcards may not.
+    Like(u16),
 }
 
 /// What a variable is in the case that is looked at.
@@ -196,7 +201,8 @@ impl Track {
     }
 
     fn is_run(&self, step: Step) -> bool {
-        matches!(step, Step::Many(_)) || (self.wide && matches!(step, Step::Var(_) | Step::Word(_)))
+        let value = matches!(step, Step::Var(_) | Step::Word(_) | Step::Like(_));
+        matches!(step, Step::Many(_)) || (self.wide && value)
     }
 
     /// The positions after a letter.
@@ -210,13 +216,18 @@ impl Track {
         };
         match letter {
             // The value may be consumed by any of the steps that follow, whole or in parts.
-            Letter::Var(_) | Letter::Folded(_) | Letter::Word(_) if self.wide => {
+            Letter::Var(_) | Letter::Folded(_) | Letter::Word(_) | Letter::Like(_) if self.wide => {
                 (position..=self.steps.len()).for_each(out);
             }
             Letter::Var(v) => match step {
                 // The value may have a colon.
                 Step::Many(true) => self.arrive(position, out),
-                Step::Var(w) if *w == v => self.arrive(position + 1, out),
+                Step::Var(w) | Step::Like(w) if *w == v => self.arrive(position + 1, out),
+                _ => {}
+            },
+            Letter::Like(v) => match step {
+                Step::Many(true) => self.arrive(position, out),
+                Step::Like(w) if *w == v => self.arrive(position + 1, out),
                 _ => {}
             },
             Letter::Folded(v) => match step {
@@ -263,6 +274,7 @@ impl Track {
             Some(Step::Var(v)) if !self.wide && self.fold => out(Letter::Folded(*v)),
             Some(Step::Var(v)) if !self.wide => out(Letter::Var(*v)),
             Some(Step::Word(v)) if !self.wide => out(Letter::Word(*v)),
+            Some(Step::Like(v)) if !self.wide => out(Letter::Like(*v)),
             Some(Step::One(false) | Step::Many(false) | Step::Word(_)) => out(Letter::Char(':')),
             _ => {}
         }
@@ -302,8 +314,11 @@ fn append(steps: &mut Vec<Step>, pattern: &Pattern, world: &World, colon: bool) 
                     VariableCase::List => return None,
                     VariableCase::Present => {
                         let index = u16::try_from(index).ok()?;
-                        let word = is_word(&variable.key);
-                        steps.push(if word { Step::Word(index) } else { Step::Var(index) });
+                        steps.push(match (is_word(&variable.key), variable.wild) {
+                            (true, _) => Step::Word(index),
+                            (false, true) => Step::Like(index),
+                            (false, false) => Step::Var(index),
+                        });
                     }
                     VariableCase::Absent => {
                         let default = variable.default.as_ref()?;

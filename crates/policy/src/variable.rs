@@ -11,6 +11,8 @@ pub(crate) struct Variable {
     pub(crate) spelled: String,
     /// The default, when given.
     pub(crate) default: Option<String>,
+    /// Whether its value may hold `*` or `?` and stands where wildcards count: AWS does not say whether they are some then.
+    pub(crate) wild: bool,
 }
 
 /// What follows `${`.
@@ -54,8 +56,8 @@ impl Variable {
     }
 }
 
-/// Reads the text between `${` and `}`.
-pub(crate) fn parse(inner: &str) -> Result<Expansion, String> {
+/// Reads the text between `${` and `}`; `wildcards` says whether `*` and `?` are wildcards around it.
+pub(crate) fn parse(inner: &str, wildcards: bool) -> Result<Expansion, String> {
     match inner {
         "*" => return Ok(Expansion::Literal('*')),
         "?" => return Ok(Expansion::Literal('?')),
@@ -86,8 +88,10 @@ pub(crate) fn parse(inner: &str) -> Result<Expansion, String> {
     if is_multi_valued(key) {
         return Err(format!("{key} can have several values and can't be a variable"));
     }
+    let lower = key.to_lowercase();
     Ok(Expansion::Variable(Variable {
-        key: key.to_lowercase(),
+        wild: wildcards && keys::value_may_have_wildcards(&lower),
+        key: lower,
         spelled: key.to_owned(),
         default,
     }))

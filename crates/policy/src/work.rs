@@ -31,6 +31,18 @@ impl Work {
         self.left > 0
     }
 
+    /// A part of what is left, at most so much. What is left of it is to be given back.
+    pub(crate) fn take(&mut self, most: u64) -> Self {
+        let part = self.left.min(most);
+        self.left -= part;
+        Self::limited(part)
+    }
+
+    /// Takes back a part.
+    pub(crate) fn give_back(&mut self, part: Self) {
+        self.left = self.left.saturating_add(part.left);
+    }
+
     /// Whether the limit was reached; answers given since then mean nothing.
     pub(crate) fn exhausted(&self) -> bool {
         self.left == 0

@@ -12,9 +12,12 @@
 
 mod support;
 
-use deputy_policy::{Document, PolicyKind};
+use deputy_policy::PolicyKind;
 use serde_json::{Value, json};
-use support::engine::{Verdict, confirm, contain};
+use support::expect::{
+    May::{self, BeContained, NotBeContained, OnlyBeUnknown, OnlyExceed},
+    hold,
+};
 
 const BOB: &str = "arn:aws:iam::444455556666:user/bob";
 const ACCOUNT: &str = "444455556666";
@@ -23,39 +26,6 @@ const USER_ID: &str = "AIDAEXAMPLEOFAUSER01";
 const ROLE_ID: &str = "AROAEXAMPLEOFAROLE01";
 const CANONICAL: &str = "7be4dcbbb2ab5b6f7f6bd5f8c0c37a4eaf6ac5b5a8db2f4d6e3e1c0f9a8b7c6d";
 const IDENTITY: &str = "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity E2EXAMPLE";
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum May {
-    BeContained,
-    NotBeContained,
-    OnlyExceed,
-    OnlyBeUnknown,
-}
-use May::{BeContained, NotBeContained, OnlyBeUnknown, OnlyExceed};
-
-fn policy(statements: Vec<Value>) -> Value {
-    json!({"Version": "2012-10-17", "Statement": statements})
-}
-
-#[track_caller]
-fn hold(kind: PolicyKind, candidate: Vec<Value>, ceiling: Vec<Value>, may: May) {
-    let (candidate, ceiling) = (policy(candidate), policy(ceiling));
-    let read = |value: &Value| Document::from_value(value, kind).unwrap();
-    let verdict = contain(&[&[&read(&candidate)]], &read(&ceiling));
-    let right = match &verdict {
-        Verdict::Contained => may == BeContained,
-        Verdict::Unproved(why) => panic!("{why}: {candidate} in {ceiling}"),
-        Verdict::Exceeds(witness, bounded) => {
-            confirm(kind, &[vec![candidate.clone()]], &ceiling, witness, *bounded).unwrap();
-            matches!(may, NotBeContained | OnlyExceed)
-        }
-        Verdict::Unknown(_) => matches!(may, NotBeContained | OnlyBeUnknown),
-    };
-    assert!(
-        right,
-        "{verdict:?}, but it may {may:?}\ncandidate {candidate}\nceiling   {ceiling}"
-    );
-}
 
 fn about(effect: &str, principal: &Value, action: &str) -> Value {
     json!({"Effect": effect, "Principal": principal, "Action": action, "Resource": "arn:aws:s3:::b/*"})

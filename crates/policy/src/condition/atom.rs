@@ -10,7 +10,7 @@ use crate::{
     arn::{ArnPattern, Subject},
     document::Version,
     evaluate::Context,
-    glob::{Pattern, Syntax, fold},
+    glob::{Inside, Pattern, Syntax, fold},
     variable::Variable,
     work::Work,
 };
@@ -101,8 +101,9 @@ impl Values {
         }
     }
 
-    /// Whether one value of the request is in the set. A text that is not of the operator's type is in no set.
-    pub(crate) fn accepts(&self, text: &str, context: &Context, work: &mut Work) -> bool {
+    /// Whether one value of the request is in the set, with the values of variables read so. A text that is not of the
+    /// operator's type is in no set.
+    fn accepts(&self, text: &str, context: &Context, inside: Inside, work: &mut Work) -> bool {
         if !work.charge(self.len().saturating_add(text.len())) {
             return false;
         }
@@ -111,7 +112,7 @@ impl Values {
                 let chars: Vec<char> = text.chars().collect();
                 patterns
                     .iter()
-                    .any(|pattern| pattern.matches(&chars, context, work))
+                    .any(|pattern| pattern.matches_read(&chars, context, inside, work))
             }
             Self::Folded(patterns) => {
                 let chars: Vec<char> = text.chars().map(fold).collect();
@@ -123,7 +124,7 @@ impl Values {
                 let subject = Subject::new(text);
                 patterns
                     .iter()
-                    .any(|pattern| pattern.matches(&subject, context, work))
+                    .any(|pattern| pattern.matches_read(&subject, context, inside, work))
             }
             Self::Numbers(compare, values) => {
                 value::decimal(text).is_some_and(|request| values.iter().any(|v| compare.holds(request, *v)))
@@ -146,7 +147,7 @@ impl Values {
 const MAX_COMPARED: usize = 1 << 14;
 
 /// How a condition is read where AWS does not define it: a negated comparison with a text of another type, a comparison
-/// without set operator with a list, `ForAnyValue:…IfExists` on an absent key.
+/// without set operator with a list, `ForAnyValue:…IfExists` on an absent key, wildcards in the value of a variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Undefined {
     /// As the evaluator takes it.
@@ -155,6 +156,16 @@ pub(crate) enum Undefined {
     Holds,
     /// It does not hold, unless it does in every reading.
     Fails,
+}
+
+impl Undefined {
+    /// How wildcards in the value of a variable are read, of a list of patterns that may be negated.
+    pub(crate) fn inside(self, negated: bool) -> Inside {
+        match (self, negated) {
+            (Self::Holds, false) | (Self::Fails, true) => Inside::Wildcards,
+            (Self::Ours, _) | (Self::Holds, true) | (Self::Fails, false) => Inside::Literal,
+        }
+    }
 }
 
 /// What a condition says.
@@ -172,7 +183,10 @@ pub(crate) enum Predicate {
     /// pattern matches no resource, says the guide, so that the statement is about all others; engines differ.
     Resolved,
     /// A condition without values, of which AWS does not say whether it holds; the same text holds or does not everywhere.
-    Unsaid,
+    Unsaid {
+        /// The key, lower case, when a set operator says that it may have several values.
+        listed: Option<String>,
+    },
     /// A comparison.
     Compare {
         set: Option<SetOperator>,
@@ -238,11 +252,13 @@ impl Atom {
     /// A condition without values.
     pub(crate) fn unsaid(condition: &Condition) -> Self {
         // With spaces, which no condition key has.
-        let name = format!("({} {} [])", condition.operator, condition.key.to_lowercase());
+        let key = condition.key.to_lowercase();
+        let name = format!("({} {key} [])", condition.operator);
+        let listed = condition.operator.set.map(|_| key);
         Self {
             key: name.clone(),
             spelled: name,
-            predicate: Predicate::Unsaid,
+            predicate: Predicate::Unsaid { listed },
             fingerprint: 0,
         }
     }
@@ -251,7 +267,7 @@ impl Atom {
     pub(crate) fn is_open(&self) -> bool {
         matches!(
             self.predicate,
-            Predicate::Attached | Predicate::Resolved | Predicate::Unsaid
+            Predicate::Attached | Predicate::Resolved | Predicate::Unsaid { .. }
         )
     }
 
@@ -279,9 +295,13 @@ impl Atom {
         matches!(self.predicate, Predicate::Compare { set: None, .. })
     }
 
-    /// Whether it has `ForAllValues` or `ForAnyValue`.
-    pub(crate) fn has_set_operator(&self) -> bool {
-        matches!(self.predicate, Predicate::Compare { set: Some(_), .. })
+    /// The key (lower case), when the condition has `ForAllValues` or `ForAnyValue` on it.
+    pub(crate) fn listed_key(&self) -> Option<&str> {
+        match &self.predicate {
+            Predicate::Compare { set: Some(_), .. } => Some(&self.key),
+            Predicate::Unsaid { listed } => listed.as_deref(),
+            _ => None,
+        }
     }
 
     /// Whether this holds whenever the other condition does: the same comparison of one key with more values, or for a
@@ -346,26 +366,27 @@ impl Atom {
                 Some(_) => *present,
             },
             // Only a statement can tell: see `CompiledStatement::covers`.
-            Predicate::Attached | Predicate::Resolved | Predicate::Unsaid => true,
+            Predicate::Attached | Predicate::Resolved | Predicate::Unsaid { .. } => true,
             Predicate::Compare {
                 set,
                 negated,
                 if_exists,
                 values: accepted,
             } => {
+                let inside = undefined.inside(*negated);
                 let mut passes = |text: &String| {
                     if *negated && undefined == Undefined::Fails && !accepted.is_of_type(text) {
                         return false;
                     }
-                    accepted.accepts(text, context, work) != *negated
+                    accepted.accepts(text, context, inside, work) != *negated
                 };
                 match (set, values) {
                     (None, None | Some([])) => *negated || *if_exists,
                     (None, Some([value])) => passes(value),
                     // AWS does not say what several values mean here; iam-simulate found that it does not match.
                     (None, Some(_)) if undefined != Undefined::Holds => false,
-                    (None, Some(values)) if *negated => values.iter().all(passes),
-                    (None, Some(values)) => values.iter().any(passes),
+                    // Where an equality does not hold of a list, its negation may hold of every one.
+                    (None, Some(values)) => *negated || values.iter().any(passes),
                     (Some(SetOperator::ForAllValues), None) => true,
                     (Some(SetOperator::ForAllValues), Some(values)) => values.iter().all(passes),
                     (Some(SetOperator::ForAnyValue), None | Some([])) => {

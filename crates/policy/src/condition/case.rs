@@ -57,12 +57,22 @@ impl Types {
     }
 }
 
+/// What a comparison without set operator makes of a list. AWS does not say; engines do the one or the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Plain {
+    /// It never holds, nor does its negation: what the evaluator takes.
+    Fails,
+    /// It never holds, so that its negation always does.
+    Differs,
+    /// It holds when some value passes, its negation when all do.
+    LooksAtEach,
+}
+
 /// How undefined constructs are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Reading {
-    /// A comparison without set operator holds for a list when some value passes, a negated one when all do; otherwise it
-    /// never holds for a list, which is what the evaluator takes. AWS does not say; engines do the one or the other.
-    pub(crate) plain_of_lists: bool,
+    /// A comparison without set operator of a list.
+    pub(crate) plain_of_lists: Plain,
     /// `ForAnyValue:…IfExists` when the key is absent.
     pub(crate) any_if_exists: bool,
     /// The types whose negated comparisons hold for a text of another type.
@@ -75,7 +85,7 @@ pub(crate) struct Reading {
 impl Reading {
     /// The evaluator's.
     pub(crate) const OURS: Self = Self {
-        plain_of_lists: false,
+        plain_of_lists: Plain::Fails,
         any_if_exists: true,
         negated_of_others: Types::ALL,
         open: true,
@@ -103,11 +113,11 @@ impl Reading {
                 negated_of_others: Types::ALL.without(not_so),
                 ..Self::OURS
             };
-            let other = Self {
-                plain_of_lists: true,
+            let others = [Plain::Differs, Plain::LooksAtEach].map(|plain_of_lists| Self {
+                plain_of_lists,
                 ..ours
-            };
-            std::iter::once(ours).chain(plain.then_some(other))
+            });
+            std::iter::once(ours).chain(others.into_iter().filter(move |_| plain))
         })
     }
 }
@@ -132,7 +142,7 @@ impl Atom {
             Predicate::Presence { absent, present } => {
                 return if seen.count == 0 { *absent } else { *present };
             }
-            Predicate::Attached | Predicate::Unsaid => return reading.open,
+            Predicate::Attached | Predicate::Unsaid { .. } => return reading.open,
             Predicate::Resolved => return seen.count == 1 || reading.open,
             Predicate::Compare {
                 set,
@@ -161,9 +171,12 @@ impl Atom {
             Some(SetOperator::ForAllValues) => all,
             Some(SetOperator::ForAnyValue) => some,
             None if seen.count == 1 => all,
-            None if !reading.plain_of_lists => false,
-            None if negated => all,
-            None => some,
+            None => match (reading.plain_of_lists, negated) {
+                (Plain::Fails, _) | (Plain::Differs, false) => false,
+                (Plain::Differs, true) => true,
+                (Plain::LooksAtEach, false) => some,
+                (Plain::LooksAtEach, true) => all,
+            },
         }
     }
 

@@ -45,6 +45,18 @@ impl fmt::Display for Witness {
         write!(f, "{} on {}", self.action, self.resource)?;
         if let Some(caller) = &self.principal {
             write!(f, " by {caller}")?;
+            // The ARN of a session does not show the path of its role.
+            if let Caller::RoleSession {
+                account,
+                path: Some(path),
+                role,
+                session: Some(_),
+            } = caller
+                && !path.is_empty()
+            {
+                let (partition, id) = (&account.partition, &account.id);
+                write!(f, " (a session of arn:{partition}:iam::{id}:role/{path}{role})")?;
+            }
             if self.bounded {
                 f.write_str(" (who has a permissions boundary)")?;
             }
@@ -83,8 +95,9 @@ pub struct UnknownReason {
     pub ceiling: Option<usize>,
     /// The construct, such as `s3:Get* on arn:aws:s3:::a/*`.
     pub construct: String,
-    /// The condition keys that the question looks at, as spelled, in conditions and as variables: what an undecided answer
-    /// depends on is among them. At most eight.
+    /// The condition keys, as spelled, in conditions and as variables, that an undecided answer depends on: those on which AWS
+    /// leaves open what a condition means, when nothing else is in the way, else those that the question looks at. At most
+    /// eight.
     pub keys: Vec<String>,
 }
 

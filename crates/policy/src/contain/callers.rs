@@ -97,7 +97,7 @@ impl Strangers<'_> {
 /// What the elements name.
 #[derive(Default)]
 struct Named<'a> {
-    partitions: BTreeSet<&'a str>,
+    everywhere: Everywhere<'a>,
     /// By their numbers.
     accounts: BTreeSet<&'a str>,
     /// Account, and name with path.
@@ -120,7 +120,6 @@ struct Role<'a> {
 
 impl<'a> Named<'a> {
     fn add(&mut self, listed: &'a Listed) {
-        self.partitions.extend(listed.partition());
         self.accounts.extend(listed.account_id());
         match listed {
             Listed::User(account, name) => drop(self.users.insert((account, name))),
@@ -150,7 +149,7 @@ impl<'a> Named<'a> {
 
     /// How many callers by ARN or name [`callers`] makes at most.
     fn at_most(&self) -> usize {
-        let of_accounts = 4 * (1 + self.accounts.len()) * self.partitions.len().max(1);
+        let of_accounts = 4 * (1 + self.accounts.len()) * self.everywhere.partitions.len().max(1);
         let mut federated: BTreeMap<&Account, usize> = BTreeMap::new();
         for (account, _) in &self.federated_users {
             *federated.entry(account).or_default() += 1;
@@ -185,10 +184,41 @@ impl<'a> Named<'a> {
     }
 }
 
+/// What all documents say of callers, also where a question is about some of them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Everywhere<'a> {
+    /// The partitions that callers are in.
+    partitions: BTreeSet<&'a str>,
+    /// Accounts and names (in lower case) of roles that are listed with a path.
+    with_path: BTreeSet<(&'a Account, String)>,
+}
+
+impl<'a> Everywhere<'a> {
+    /// `elements` are all that there are.
+    pub(crate) fn of(elements: impl Iterator<Item = &'a Principals>) -> Self {
+        let mut everywhere = Self::default();
+        for listed in elements.flat_map(Principals::listed) {
+            everywhere.partitions.extend(listed.partition());
+            if let Listed::Role(account, path, name) = listed
+                && !path.is_empty()
+            {
+                everywhere.with_path.insert((account, name.to_ascii_lowercase()));
+            }
+        }
+        everywhere
+    }
+}
+
 /// All sorts of callers that the elements tell apart, with and without a permissions boundary when one has `NotPrincipal`
 /// (which alone looks at it); `None` when they are too many.
-pub(crate) fn subjects<'a>(elements: impl Iterator<Item = &'a Principals>) -> Option<Vec<Subject>> {
-    let mut named = Named::default();
+pub(crate) fn subjects<'a>(
+    elements: impl Iterator<Item = &'a Principals>,
+    everywhere: &Everywhere<'a>,
+) -> Option<Vec<Subject>> {
+    let mut named = Named {
+        everywhere: everywhere.clone(),
+        ..Named::default()
+    };
     let mut bounded = false;
     for element in elements {
         bounded |= element.is_negated();
@@ -240,8 +270,14 @@ pub(crate) fn subjects<'a>(elements: impl Iterator<Item = &'a Principals>) -> Op
 
 /// The callers by their ARNs and names: all that are named, and strangers of every sort.
 fn callers(named: &Named<'_>, strangers: &Strangers<'_>) -> Vec<Caller> {
-    let [somebody, any_role, any_session, any_federated] =
-        ["somebody", "any-role", "any-session", "any-federated-user"].map(|stem| strangers.name(stem));
+    let [somebody, any_role, any_session, any_federated, any_path] = [
+        "somebody",
+        "any-role",
+        "any-session",
+        "any-federated-user",
+        "any-path",
+    ]
+    .map(|stem| strangers.name(stem));
     let stranger = strangers.account();
     let session = |account: &Account, path: &str, role: &str, session: &str| Caller::RoleSession {
         account: account.clone(),
@@ -256,10 +292,10 @@ fn callers(named: &Named<'_>, strangers: &Strangers<'_>) -> Vec<Caller> {
     };
     let mut callers = vec![Caller::Anonymous];
     // All callers are of the partition that the policies are in. Which one that is their ARNs say.
-    let partitions = if named.partitions.is_empty() {
+    let partitions = if named.everywhere.partitions.is_empty() {
         BTreeSet::from(["aws"])
     } else {
-        named.partitions.clone()
+        named.everywhere.partitions.clone()
     };
     for id in std::iter::once(stranger.as_str()).chain(named.accounts.iter().copied()) {
         for partition in &partitions {
@@ -295,8 +331,11 @@ fn callers(named: &Named<'_>, strangers: &Strangers<'_>) -> Vec<Caller> {
     for (account, name) in &named.federated_users {
         callers.push(federated(account, name, &somebody));
     }
-    // IAM has one role of a name in an account. When an ARN is listed, the sessions are of that role, whatever its path.
-    for ((account, _), role) in &named.roles {
+    // IAM has one role of a name in an account ("IAM identifiers"), and the ARN of a session does not show its path. A session
+    // that is listed is of the role that is listed with this name and without path, since no policy is saved that names a
+    // role which does not exist ("Principal"). Where paths matter, because one is listed with it, the role may have any.
+    for (key, role) in &named.roles {
+        let (account, _) = key;
         let named_sessions = role.sessions.iter().copied();
         for (path, name) in &role.paths {
             callers.push(session(account, path, name, &any_session));
@@ -307,7 +346,10 @@ fn callers(named: &Named<'_>, strangers: &Strangers<'_>) -> Vec<Caller> {
                     .map(|(own, of)| session(account, path, own, of)),
             );
         }
-        if role.paths.is_empty() {
+        if named.everywhere.with_path.contains(key) {
+            let path = format!("{any_path}/");
+            callers.extend(named_sessions.map(|(own, of)| session(account, &path, own, of)));
+        } else if role.paths.is_empty() {
             callers.extend(named_sessions.map(|(own, of)| session(account, "", own, of)));
         }
     }

@@ -10,8 +10,10 @@ use crate::{
     document::Version,
     evaluate::Context,
     glob::{Pattern, Syntax, Token},
-    keys::{KeyType, value_type},
+    keys::{KeyType, value_may_have_wildcards, value_type},
 };
+
+const WILDCARDS: [char; 2] = ['*', '?'];
 
 /// Digits of an account id.
 const ACCOUNT_DIGITS: usize = 12;
@@ -28,6 +30,8 @@ static SOME_ARNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| {
 pub(super) enum Form {
     /// Any text.
     Text,
+    /// A text without `*` and `?`.
+    Plain,
     Type(KeyType),
     /// [`ACCOUNT_DIGITS`] digits.
     Account,
@@ -49,7 +53,8 @@ impl Form {
                 Self::Name
             }
             key => match value_type(key) {
-                None | Some(KeyType::String) => Self::Text,
+                None | Some(KeyType::String) if value_may_have_wildcards(key) => Self::Text,
+                None | Some(KeyType::String) => Self::Plain,
                 Some(of) => Self::Type(of),
             },
         }
@@ -60,10 +65,16 @@ impl Form {
         matches!(self, Self::Type(_))
     }
 
+    /// Whether it is certain that no request has the value: it is of another type, or holds what the key's values can't hold.
+    pub(super) fn excludes(self, text: &str) -> bool {
+        !self.has(text) && (self.is_typed() || text.contains(WILDCARDS))
+    }
+
     /// Whether a request can have the value.
     pub(super) fn has(self, text: &str) -> bool {
         match self {
             Self::Text | Self::Type(KeyType::String) => true,
+            Self::Plain => !text.contains(WILDCARDS),
             Self::Type(KeyType::Bool) => {
                 text.eq_ignore_ascii_case("true") || text.eq_ignore_ascii_case("false")
             }
@@ -90,7 +101,7 @@ impl Form {
             }
         };
         match self {
-            Self::Text | Self::Name | Self::Type(KeyType::String | KeyType::Bool) => {
+            Self::Text | Self::Plain | Self::Name | Self::Type(KeyType::String | KeyType::Bool) => {
                 add(pattern.instance(context, "a", 'a'));
                 add(pattern.instance(context, "", 'b'));
                 add(pattern.instance(context, "zz", 'z'));
@@ -122,7 +133,7 @@ impl Form {
     /// Values that nobody is likely to have written, the most likely one to read well first.
     pub(super) fn examples(self) -> &'static [&'static str] {
         match self {
-            Self::Text | Self::Type(KeyType::String) => &["something-else"],
+            Self::Text | Self::Plain | Self::Type(KeyType::String) => &["something-else"],
             Self::Type(KeyType::Bool) => &["true", "false"],
             Self::Type(KeyType::Numeric) => &["1", "0"],
             Self::Type(KeyType::Date) => &["2001-02-03T04:05:06Z"],
@@ -186,6 +197,8 @@ mod tests {
             ("aws:requestedregion", "us-gov-west-1", "something-else"),
             ("aws:username", "a.b@c", "a/b"),
             ("aws:username", "a", ""),
+            ("aws:principaltag/team", "a/b", "a*"),
+            ("aws:principalorgid", "o-a", "o-?"),
         ] {
             assert!(Form::of(key).has(yes), "{key}={yes}");
             assert!(!Form::of(key).has(no), "{key}={no}");

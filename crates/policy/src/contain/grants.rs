@@ -29,9 +29,11 @@ struct Grants<'a> {
     limits: Vec<Parts<'a>>,
     limit_denies: Vec<Parts<'a>>,
     /// Of all layers, and the ceiling.
-    documents: Vec<&'a Document>,
+    arities: Arities<'a>,
     probe: Probe<'a>,
     certificate: Certificate,
+    /// The first question that has no answer. The search goes on: another one may exceed.
+    open: Option<Stop>,
 }
 
 /// There is an answer before everything is proved.
@@ -69,13 +71,16 @@ pub(super) fn contains<'a>(
         deny_layers,
         limits,
         limit_denies,
-        documents: layers
-            .iter()
-            .flat_map(|layer| layer.iter().copied())
-            .chain([ceiling])
-            .collect(),
+        arities: Arities::new(
+            layers
+                .iter()
+                .flat_map(|layer| layer.iter())
+                .chain([&ceiling])
+                .map(|document| document.compiled()),
+        ),
         probe,
         certificate: Certificate::default(),
+        open: None,
     };
     match grants.prove(work) {
         Ok(()) if !work.exhausted() => Containment::Contained(grants.certificate),
@@ -127,6 +132,16 @@ impl<'a> Grants<'a> {
                 self.prove_spared(allow, e, work)?;
             }
         }
+        self.open.take().map_or(Ok(()), Err)
+    }
+
+    /// A question without answer: the search ends with the first one when there is no work left.
+    fn leave_open(&mut self, stop: Stop, work: &Work) -> Result<(), Stop> {
+        let first = self.open.take().unwrap_or(stop);
+        if work.exhausted() {
+            return Err(first);
+        }
+        self.open = Some(first);
         Ok(())
     }
 
@@ -265,7 +280,7 @@ impl<'a> Grants<'a> {
         };
         let question = question(allow, i, j, deny);
         if !work.step() {
-            return Err(Stop::Unknown(UnknownKind::Budget, question, Vec::new()));
+            return self.leave_open(Stop::Unknown(UnknownKind::Budget, question, Vec::new()), work);
         }
         let (actions, resources) = (parts(allow.actions), parts(allow.resources));
         let (Some(action), Some(resource)) = (actions.get(i), resources.get(j)) else {
@@ -277,7 +292,11 @@ impl<'a> Grants<'a> {
         };
         let proof = match denied {
             Some(d) => Proof::Denied(self.place(d)),
-            None => self.search(allow, &cells, question, deny, near, work)?,
+            None => match self.search(allow, &cells, question, deny, near, work) {
+                Ok(proof) => proof,
+                Err(Stop::Exceeds(witness)) => return Err(Stop::Exceeds(witness)),
+                Err(stop) => return self.leave_open(stop, work),
+            },
         };
         let target = deny.map_or(Target::Granted, |deny| Target::Spared(deny.position.1));
         self.entry(allow, cells, target, proof);
@@ -321,7 +340,6 @@ impl<'a> Grants<'a> {
             actions: cells.actions.picks(allow.actions.negated),
             resources: cells.resources.picks(allow.resources.negated),
         };
-        let arities = self.arities();
         let mut trees = Vec::new();
         let mut kind = None;
         let mut keys = Vec::new();
@@ -342,7 +360,7 @@ impl<'a> Grants<'a> {
                 .chain(others.iter().map(|o| whole(o.statement)))
                 .chain(deny.map(|e| whole(e.statement)))
                 .collect();
-            let query = Query::new(&arities, positive, negative.clone());
+            let query = Query::new(&self.arities, positive, negative.clone());
             let dimensions = query.dimensions();
             let probe = &self.probe;
             let mut confirm = |parts: &[_], world: &_| {
@@ -362,9 +380,9 @@ impl<'a> Grants<'a> {
                     let nicer = self.probe.search(&question, &mut Work::limited(NICER));
                     return Err(Stop::Exceeds(Box::new(nicer.unwrap_or(witness))));
                 }
-                Answer::Open => {
+                Answer::Open(doubts) => {
                     kind = Some(UnknownKind::Undecided);
-                    keys = self.probe.keys_in_question(&query);
+                    keys = self.probe.keys_in_question(&query, doubts.as_ref());
                 }
                 Answer::Exhausted => {
                     kind = Some(UnknownKind::Budget);
@@ -375,15 +393,20 @@ impl<'a> Grants<'a> {
         let Some(kind) = kind else {
             return Ok(Proof::Trees(trees));
         };
-        match self.probe.search(&question, &mut Work::limited(LAST_TRY)) {
+        // Only the first one has work of its own.
+        let mut last = if self.open.is_none() {
+            Work::limited(LAST_TRY)
+        } else {
+            work.take(LAST_TRY)
+        };
+        let found = self.probe.search(&question, &mut last);
+        if self.open.is_some() {
+            work.give_back(last);
+        }
+        match found {
             Some(witness) => Err(Stop::Exceeds(Box::new(witness))),
             None => Err(Stop::Unknown(kind, question, keys)),
         }
-    }
-
-    /// How many values keys have, as all documents use them.
-    fn arities(&self) -> Arities<'a> {
-        Arities::new(self.documents.iter().map(|document| document.compiled()))
     }
 }
 

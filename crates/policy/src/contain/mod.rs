@@ -6,6 +6,7 @@
 //! condition key ([`keys`]).
 
 mod answer;
+mod arities;
 mod arns;
 mod bits;
 mod callers;
@@ -20,6 +21,7 @@ mod keys;
 mod mutate;
 mod names;
 mod near;
+mod picks;
 mod pieces;
 mod probe;
 mod query;

@@ -2,98 +2,21 @@
 
 use std::collections::BTreeSet;
 
+pub(crate) use super::{
+    arities::Arities,
+    picks::{Picks, Piece},
+};
 use super::{bits::Bits, callers, callers::Subject, keys, words};
 use crate::{
     arn::{ArnPattern, ResourcePattern},
-    compiled::{Compiled, CompiledStatement},
     condition::atom::Atom,
     elements::{Elements, Language},
-    keys::{Arity, lasting_arity},
+    keys::Arity,
     positions::{Letter, Reading, Track, VariableCase, World},
-    principal::Match,
+    principal::{Match, Who},
     variable::Variable,
     work::Work,
 };
-
-/// Some of the patterns of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Picks {
-    All,
-    /// These, by index.
-    Only(Vec<u32>),
-}
-
-impl Picks {
-    /// These and those.
-    pub(crate) fn or(self, more: &Self) -> Self {
-        match (self, more) {
-            (Self::All, _) | (_, Self::All) => Self::All,
-            (Self::Only(some), Self::Only(more)) => {
-                let mut all: Vec<u32> = some;
-                if all.is_empty() {
-                    all.clone_from(more);
-                } else if all != *more {
-                    all.extend(more);
-                    all.sort_unstable();
-                    all.dedup();
-                }
-                Self::Only(all)
-            }
-        }
-    }
-
-    fn items<'a, P>(&'a self, elements: &'a Elements<P>) -> impl Iterator<Item = &'a P> {
-        elements
-            .items
-            .iter()
-            .enumerate()
-            .filter_map(move |(i, item)| match self {
-                Self::All => Some(item),
-                Self::Only(list) => u32::try_from(i)
-                    .is_ok_and(|i| list.binary_search(&i).is_ok())
-                    .then_some(item),
-            })
-    }
-}
-
-/// A statement, or the part of it with these actions and resources only.
-#[derive(Debug, Clone)]
-pub(crate) struct Piece<'a> {
-    pub(crate) statement: &'a CompiledStatement,
-    pub(crate) actions: Picks,
-    pub(crate) resources: Picks,
-}
-
-impl Piece<'_> {
-    /// Whether it matches no request, because none of its patterns counts.
-    fn is_void(&self) -> bool {
-        let s = self.statement;
-        let void = |picks: &Picks, negated: bool| !negated && *picks == Picks::Only(Vec::new());
-        let of_resources = s.resources.as_ref();
-        void(&self.actions, s.actions.negated)
-            || of_resources.is_some_and(|r| void(&self.resources, r.negated))
-    }
-}
-
-/// How many values keys have, as far as that is believed for two documents together.
-#[derive(Debug)]
-pub(crate) struct Arities<'a> {
-    documents: Vec<&'a Compiled>,
-}
-
-impl<'a> Arities<'a> {
-    pub(crate) fn new(documents: impl Iterator<Item = &'a Compiled>) -> Self {
-        Self {
-            documents: documents.collect(),
-        }
-    }
-
-    /// Of a key in lower case.
-    pub(crate) fn of(&self, key: &str) -> Arity {
-        let listed = self.documents.iter().any(|d| d.listed_keys.contains(key));
-        lasting_arity(key, listed)
-    }
-}
 
 /// The question.
 #[derive(Debug, Clone)]
@@ -418,11 +341,12 @@ impl<'a> Query<'a> {
             self.pieces()
                 .filter_map(|piece| piece.statement.principal.as_ref())
         };
-        let mut all: Vec<(Vec<usize>, Subject)> = Vec::new();
-        for subject in callers::subjects(elements()).ok_or(words::Exhausted)? {
+        let mut all: Vec<(Vec<usize>, Subject, bool)> = Vec::new();
+        let everywhere = &self.arities.everywhere;
+        for subject in callers::subjects(elements(), everywhere).ok_or(words::Exhausted)? {
             let who = subject.who();
             let cost: usize = elements().map(|element| 4 + 2 * element.cost(who.caller)).sum();
-            if !work.charge(2 * cost + alive.len() + all.len() + 16) {
+            if !work.charge(4 * cost + alive.len() + all.len() + 16) {
                 return Err(words::Exhausted);
             }
             let about = |piece: &Piece<'a>| {
@@ -435,13 +359,43 @@ impl<'a> Query<'a> {
                     piece.is_some_and(|piece| about(piece) == Match::Yes)
                 };
                 let kept: Vec<usize> = alive.iter().filter(surely).copied().collect();
-                // Many callers keep the same; the first is the most telling.
-                if !all.iter().any(|(known, _)| *known == kept) {
-                    all.push((kept, subject));
+                // Many callers keep the same. The first of whom a witness can say enough is the most telling.
+                match all.iter_mut().find(|(known, ..)| *known == kept) {
+                    Some((.., true)) => {}
+                    Some(known) => {
+                        if self.can_be_told(&subject, alive, &kept) {
+                            *known = (kept, subject, true);
+                        }
+                    }
+                    None => {
+                        let told = self.can_be_told(&subject, alive, &kept);
+                        all.push((kept, subject, told));
+                    }
                 }
             }
         }
-        Ok(all)
+        Ok(all
+            .into_iter()
+            .map(|(kept, subject, _)| (kept, subject))
+            .collect())
+    }
+
+    /// Whether what a witness can say of a caller is enough: the positive statements are surely about them, and those alive that
+    /// are not kept surely are not.
+    fn can_be_told(&self, subject: &Subject, alive: &[usize], kept: &[usize]) -> bool {
+        subject.descriptions().iter().any(|caller| {
+            let who = Who {
+                bounded: subject.is_bounded(),
+                ..Who::new(caller)
+            };
+            let is = |piece: &Piece<'a>, wanted| {
+                let principal = piece.statement.principal.as_ref();
+                principal.map_or(Match::Yes, |element| element.about(&who)) == wanted
+            };
+            let mut others = alive.iter().filter(|i| !kept.contains(i));
+            self.positive.iter().all(|piece| is(piece, Match::Yes))
+                && others.all(|i| self.negative.get(*i).is_some_and(|piece| is(piece, Match::No)))
+        })
     }
 
     /// The conditions on a key.

@@ -3,7 +3,7 @@
 //! The parts of a request are independent, so what is left to ask after some dimensions depends only on the statements
 //! that have matched in all of them. Every answer *no* leaves a tree behind that [`super::check`] verifies.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{
     forms::Form,
@@ -51,8 +51,9 @@ pub(crate) enum Answer<W> {
     Proved(Tree),
     /// There is one, and it was confirmed.
     Found(W),
-    /// Requests seemed to be possible, but none was confirmed: what the search is not exact about.
-    Open,
+    /// Requests seemed to be possible, but none was confirmed: what the search is not exact about. The dimensions in which
+    /// AWS leaves open what a condition means, when each of these requests depends on one.
+    Open(Option<BTreeSet<usize>>),
     /// The work or the memory ran out.
     Exhausted,
 }
@@ -62,6 +63,9 @@ const MAX_DIMENSIONS: usize = 128;
 
 /// So many requests are tried before the answer is [`Answer::Open`].
 const MAX_ATTEMPTS: usize = 128;
+
+/// What it costs to try one, for each statement.
+const ATTEMPT: usize = 16;
 
 enum Stop<W> {
     Found(W),
@@ -82,6 +86,10 @@ struct Solver<'q, 'a, W> {
     known: HashMap<Place, (Option<Next>, bool)>,
     path: Vec<Part>,
     attempts: usize,
+    /// The dimensions of doubtful branches that are open.
+    doubts: &'q mut BTreeSet<usize>,
+    /// Whether something else is open.
+    unconfirmed: &'q mut bool,
     confirm: &'q mut dyn FnMut(&[Part], &World) -> Option<W>,
 }
 
@@ -100,6 +108,7 @@ pub(crate) fn solve<W>(
     };
     let mut tree = Tree::default();
     let mut open = false;
+    let (mut doubts, mut unconfirmed) = (BTreeSet::new(), false);
     for world in worlds {
         let mut solver = Solver {
             query,
@@ -110,6 +119,8 @@ pub(crate) fn solve<W>(
             known: HashMap::new(),
             path: Vec::new(),
             attempts: MAX_ATTEMPTS,
+            doubts: &mut doubts,
+            unconfirmed: &mut unconfirmed,
             confirm: &mut *confirm,
         };
         let next = solver.solve((0, alive.to_vec()), false, work);
@@ -121,7 +132,11 @@ pub(crate) fn solve<W>(
             Err(Stop::Exhausted) => return Answer::Exhausted,
         }
     }
-    if open { Answer::Open } else { Answer::Proved(tree) }
+    if open {
+        Answer::Open((!unconfirmed).then_some(doubts))
+    } else {
+        Answer::Proved(tree)
+    }
 }
 
 impl<W> Solver<'_, '_, W> {
@@ -138,7 +153,7 @@ impl<W> Solver<'_, '_, W> {
             )));
         }
         if *depth >= self.dimensions {
-            return self.confirm_path(doubtful);
+            return self.confirm_path(doubtful, work);
         }
         if let Some((next, was_doubtful)) = self.known.get(&place)
             && (next.is_some() || doubtful || !was_doubtful)
@@ -161,7 +176,12 @@ impl<W> Solver<'_, '_, W> {
             self.path.pop();
             match next? {
                 Some(next) => proved.push((branch.kept, next)),
-                None => open = true,
+                None => {
+                    open = true;
+                    if branch.doubtful {
+                        self.doubts.insert(*depth);
+                    }
+                }
             }
         }
         let next = if open {
@@ -181,11 +201,18 @@ impl<W> Solver<'_, '_, W> {
     }
 
     /// All dimensions are chosen and no negative statement matches.
-    fn confirm_path(&mut self, doubtful: bool) -> Result<Option<Next>, Stop<W>> {
-        if doubtful || self.attempts == 0 {
+    fn confirm_path(&mut self, doubtful: bool, work: &mut Work) -> Result<Option<Next>, Stop<W>> {
+        if doubtful {
+            return Ok(None);
+        }
+        *self.unconfirmed = true;
+        if self.attempts == 0 {
             return Ok(None);
         }
         self.attempts -= 1;
+        if !work.charge(ATTEMPT * self.until.len()) {
+            return Err(Stop::Exhausted);
+        }
         match (self.confirm)(&self.path, self.world) {
             Some(request) => Err(Stop::Found(request)),
             None => Ok(None),
@@ -235,7 +262,9 @@ impl Values {
         for letter in word {
             match letter {
                 Letter::Char(c) => text.push(*c),
-                Letter::Var(v) | Letter::Word(v) => text.push_str(self.get(usize::from(*v))),
+                Letter::Var(v) | Letter::Word(v) | Letter::Like(v) => {
+                    text.push_str(self.get(usize::from(*v)))
+                }
                 Letter::Folded(v) => text.push_str(&in_other_case(self.get(usize::from(*v)))),
             }
         }
@@ -261,7 +290,7 @@ fn plain_text(word: &[Letter]) -> Option<String> {
     word.iter()
         .map(|letter| match letter {
             Letter::Char(c) => Some(*c),
-            Letter::Var(_) | Letter::Folded(_) | Letter::Word(_) => None,
+            Letter::Var(_) | Letter::Folded(_) | Letter::Word(_) | Letter::Like(_) => None,
         })
         .collect()
 }

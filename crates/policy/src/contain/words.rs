@@ -356,7 +356,7 @@ impl<'a> Search<'a> {
     fn folds_to_nothing(&self, other: Letter, letters: &[Letter]) -> bool {
         let folds = |letter: Letter| match letter {
             Letter::Char(c) => Some(crate::glob::fold(c)),
-            Letter::Var(_) | Letter::Folded(_) | Letter::Word(_) => None,
+            Letter::Var(_) | Letter::Folded(_) | Letter::Word(_) | Letter::Like(_) => None,
         };
         let cased = self
             .slots

@@ -203,7 +203,7 @@ fn about_variables(text: &str, version: Version) -> Option<Code> {
         let Some((inner, after)) = after.split_once('}') else {
             return Some(Code::InvalidVariable);
         };
-        if variable::parse(inner).is_err() {
+        if variable::parse(inner, false).is_err() {
             let key = inner.split_once(',').map_or(inner, |(key, _)| key);
             return Some(if variable::is_multi_valued(key) {
                 Code::VariableOfListKey

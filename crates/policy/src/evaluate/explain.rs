@@ -275,12 +275,7 @@ fn mismatches(
         }];
     }
     if let Some(resources) = &statement.resources
-        && !resources.matches_resource(
-            &request.resource,
-            request.context,
-            statement.must_be_sure(request),
-            work,
-        )
+        && !statement.is_about_resource(resources, request, work)
     {
         let mut without_value: Vec<String> = resources
             .items

@@ -26,7 +26,7 @@ use crate::{
     condition::atom::{Predicate, Undefined},
     document::{Document, Effect, is_unique_id},
     elements::{ActionText, Elements},
-    glob::Pattern,
+    glob::{Inside, Pattern},
     principal::{Caller, Id, Listed, Match, Who},
     work::Work,
 };
@@ -283,12 +283,26 @@ impl CompiledStatement {
             && self
                 .resources
                 .as_ref()
-                .is_none_or(|r| r.matches_resource(&request.resource, request.context, sure, work))
+                .is_none_or(|resources| self.is_about_resource(resources, request, work))
             && self.atoms.iter().all(|atom| match atom.predicate {
-                Predicate::Unsaid => !sure,
+                Predicate::Unsaid { .. } => !sure,
                 _ => atom.holds_read(request.context, self.undefined(request), work),
             })
             && self.is_attached(request)
+    }
+
+    /// Whether the resource is among these of the statement.
+    fn is_about_resource(
+        &self,
+        resources: &Elements<ResourcePattern>,
+        request: &Prepared<'_>,
+        work: &mut Work,
+    ) -> bool {
+        let read = (
+            self.must_be_sure(request),
+            self.undefined(request).inside(resources.negated),
+        );
+        resources.matches_resource(&request.resource, request.context, read, work)
     }
 
     /// How conditions of the statement are read that AWS does not define.
@@ -332,17 +346,18 @@ impl Elements<Pattern> {
 }
 
 impl Elements<ResourcePattern> {
-    /// `sure`: only what matches whatever undefined constructs mean.
+    /// `sure`: only what matches whatever undefined constructs mean; and how values of variables are read.
     pub(crate) fn matches_resource(
         &self,
         resource: &Subject,
         context: &Context,
-        sure: bool,
+        (sure, inside): (bool, Inside),
         work: &mut Work,
     ) -> bool {
         // No list that is negated has a variable in the head.
         let mut patterns = self.items.iter();
-        patterns.any(|p| !(sure && p.has_variable_in_head()) && p.matches(resource, context, work))
+        patterns
+            .any(|p| !(sure && p.has_variable_in_head()) && p.matches_read(resource, context, inside, work))
             != self.negated
     }
 }

@@ -94,17 +94,17 @@ pub(super) const KEYS: &[(&str, Arity, Option<KeyType>)] = &[
 
 /// Keys of strings whose values can hold neither `*` nor `?`: ids that AWS makes, names and tag values of IAM, which has
 /// no wildcards in them (IAM API reference: `[\w+=,.@-]` for names, `[\p{L}\p{Z}\p{N}_.:/=+\-@]` for tags). A tag of
-/// another service, or one that a request asks for, may hold anything.
+/// another service, or one that a request asks for, may hold anything; and so may the path of a role or user
+/// (`[\u0021-\u007E]`), and with it `aws:PrincipalArn`.
 pub(super) const PLAIN_TEXTS: &[&str] = &[
     "aws:calledviafirst",
     "aws:calledvialast",
     "aws:ec2instancesourcevpc",
-    "aws:federatedprovider",
     "aws:principalaccount",
-    "aws:principalarn",
     "aws:principalorgid",
     "aws:principalservicename",
     "aws:principaltype",
+    "aws:requestedregion",
     "aws:resourceaccount",
     "aws:resourceorgid",
     "aws:sourceaccount",

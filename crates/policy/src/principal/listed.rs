@@ -176,6 +176,8 @@ impl Listed {
             | Self::Role(account, ..)
             | Self::Session(account, ..)
             | Self::FederatedUser(account, _) => Some(&account.partition),
+            // As its name says.
+            Self::OriginAccessIdentity(_) => Some("aws"),
             _ => None,
         }
     }

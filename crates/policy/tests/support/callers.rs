@@ -4,11 +4,7 @@ use super::{
     choices::Choices,
     identities::{Names, OTHER_CANONICAL, OTHER_ROLE_ID, OTHER_USER_ID, STRANGER},
     model::Statement,
-    naive::{
-        Who,
-        readings::{Unheld, asks},
-        who::Arn,
-    },
+    naive::{Who, who::Arn},
 };
 
 /// One of the listed texts that fit, or another one; often a listed one.
@@ -120,15 +116,15 @@ fn session(c: &mut Choices<'_>, names: &Names, role: &str, given: Option<&str>) 
     let listed = names.sessions.iter().filter(|text| in_account(text, &stem));
     let session = given.map_or_else(|| one_of(c, listed, &format!("{stem}u")), str::to_owned);
     let id = one_of(c, names.role_ids.iter(), OTHER_ROLE_ID);
-    // Where the role of this name is listed, it is that one.
     let stem = format!("arn:{}:iam::{}:role/", arn.partition, arn.account);
     let of_name = |listed: &&String| {
         let last = listed.rsplit('/').next().unwrap();
         in_account(listed, &stem) && last.eq_ignore_ascii_case(name)
     };
     let listed: Vec<&String> = names.roles.iter().filter(of_name).collect();
-    let role = if (listed.is_empty() || asks(Unheld::Paths)) && c.chance(1, 4) {
-        format!("{stem}other/{name}")
+    let other = format!("{stem}other/{name}");
+    let role = if c.chance(1, 4) && names.may_exist(&other) {
+        other
     } else if listed.is_empty() {
         role.to_owned()
     } else {

@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::naive::{
     self, Who,
-    readings::{Unheld, asks},
     who::{Arn, is_account, listed},
 };
 
@@ -97,13 +96,6 @@ impl Names {
         set.insert(text.to_owned());
     }
 
-    /// Whether a role is listed with two paths, and sessions besides, whose ARNs do not show of which it is.
-    pub fn lists_a_role_twice(&self) -> bool {
-        let mut names: Vec<String> = self.roles.iter().map(|role| last(role).to_lowercase()).collect();
-        names.sort();
-        !self.sessions.is_empty() && names.windows(2).any(|two| two[0] == two[1])
-    }
-
     fn user_ids(&self) -> Vec<String> {
         of_set(&self.user_ids, OTHER_USER_ID)
     }
@@ -141,25 +133,39 @@ impl Names {
         set.iter().filter(of).cloned().collect()
     }
 
-    /// The roles of an account: those that are listed, and one that is not. A name of which only sessions are listed is that of
-    /// a role without path; of a name that is listed with a path the roles are the listed ones.
+    /// Whether the role of a listed session can be this one, whose ARN nobody lists. An account has one role of a name, and
+    /// policies name roles that exist ("Principal": others are not saved); but when paths play a part, a name may be that
+    /// of a role with any.
+    pub fn may_exist(&self, role: &str) -> bool {
+        let name = |arn: &str| {
+            let (account, rest) = arn.split_once(":role/").unwrap();
+            (account.to_owned(), last(rest).to_lowercase())
+        };
+        let mut alike = self
+            .roles
+            .iter()
+            .filter(|listed| name(listed) == name(role))
+            .peekable();
+        let with_path = |listed: &String| listed.matches('/').count() > 1;
+        alike.peek().is_none() || self.roles.contains(role) || alike.any(with_path)
+    }
+
+    /// The roles of an account: those that are listed, and one that is not. The role of a session that is listed may have a
+    /// path, which the ARN of the session does not show.
     fn roles_of(&self, partition: &str, account: &str) -> Vec<String> {
         let arn = |name: &str| format!("arn:{partition}:iam::{account}:role/{name}");
         let mut all: BTreeSet<String> = self
             .of_account(&self.roles, partition, account)
             .into_iter()
             .collect();
-        let listed: Vec<String> = all.iter().map(|role| last(role).to_owned()).collect();
         let of_sessions = self.of_account(&self.sessions, partition, account);
         let of_sessions = of_sessions.iter().filter_map(|session| {
             let (_, _, name) = named(session, "assumed-role/")?;
             Some(name.split('/').next()?.to_owned())
         });
-        for name in of_sessions.collect::<Vec<_>>() {
-            if asks(Unheld::Paths) || !listed.iter().any(|role| role.eq_ignore_ascii_case(&name)) {
-                all.insert(arn(&name));
-                all.insert(arn(&format!("{OTHER_PATH}/{name}")));
-            }
+        for name in of_sessions {
+            let roles = [arn(&name), arn(&format!("{OTHER_PATH}/{name}"))];
+            all.extend(roles.into_iter().filter(|role| self.may_exist(role)));
         }
         all.insert(arn("other-role"));
         all.into_iter().collect()

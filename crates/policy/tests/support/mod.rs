@@ -16,6 +16,7 @@ pub mod certificates;
 pub mod choices;
 pub mod edits;
 pub mod engine;
+pub mod expect;
 pub mod flow;
 pub mod identities;
 pub mod model;

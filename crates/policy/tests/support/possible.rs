@@ -6,7 +6,7 @@ use deputy_policy::{PolicyKind, Request};
 
 use super::{
     model::{Arity, Theory, key_named},
-    naive::readings::{Unheld, asks},
+    naive::is_plain,
     naive::values::{compare_dates, compare_numbers, is_arn},
 };
 
@@ -28,11 +28,8 @@ pub fn impossible(kind: PolicyKind, request: &Request) -> Option<String> {
         if values.len() > 1 && key.arity == Arity::One {
             return Some(format!("{name} has one value, not {values:?}"));
         }
-        // Names of IAM hold none.
-        let wild = |value: &&String| value.contains(['*', '?']);
-        if asks(Unheld::Names) && name.eq_ignore_ascii_case("aws:username") && values.iter().any(|v| wild(&v))
-        {
-            return Some(format!("no user is named {values:?}"));
+        if is_plain(name) && values.iter().any(|value| value.contains(['*', '?'])) {
+            return Some(format!("{name} has no wildcards, as in {values:?}"));
         }
         if let Some(value) = values.iter().find(|value| !is_of(key.theory, value)) {
             return Some(format!("{name} can't be {value:?}"));

@@ -8,10 +8,7 @@ use super::{
     engine::Asked,
     identities::Names,
     model::{Arity, Condition, Key, Policy, Statement, Theory, key_named},
-    naive::{
-        Who,
-        readings::{Unheld, asks, in_variable},
-    },
+    naive::{Who, readings::in_variable},
     pairs::Pair,
     values::{self, LETTERS, PATH, edited, edited_value, instance, request_value, satisfying},
 };
@@ -96,8 +93,7 @@ pub fn keys_of(pair: &Pair) -> Vec<Key> {
     }
     // What has one value today may have several once somebody asks for each of them.
     let asks = |condition: &Condition, key: &Key| {
-        let said = !condition.values.is_empty() || asks(Unheld::Empty);
-        !condition.set.is_empty() && said && condition.key.eq_ignore_ascii_case(&key.name)
+        !condition.set.is_empty() && condition.key.eq_ignore_ascii_case(&key.name)
     };
     for key in &mut keys {
         let mut conditions = statements().flat_map(|statement| &statement.conditions);

@@ -15,7 +15,6 @@ use super::{
     naive::{
         Answer, Open, Readings,
         grid::{self, Questions, Side},
-        readings::{Unheld, asks},
     },
     pairs::{Pair, pair},
     profiles::{Profile, Thresholds},
@@ -125,9 +124,6 @@ impl Counts {
 
     /// Holds a contained pair against requests.
     fn hold(&mut self, c: &mut Choices<'_>, case: &Case<'_>, sampled: bool) -> Result<(), String> {
-        if case.names.lists_a_role_twice() && !asks(Unheld::Paths) {
-            return Ok(());
-        }
         let before = self.allowed;
         for i in 0..GROUPS {
             let group = group(c, case.pair, &case.keys, &case.names, Size::LARGE);

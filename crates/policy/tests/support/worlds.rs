@@ -9,10 +9,7 @@ use serde_json::{Value, json};
 use super::{
     engine::{Asked, Verdict, contain, meant},
     identities::Names,
-    naive::{
-        Answer, Open, Readings, Who,
-        readings::{Unheld, asks},
-    },
+    naive::{Answer, Open, Readings},
     possible::impossible,
 };
 
@@ -156,11 +153,11 @@ impl World {
             .collect()
     }
 
-    /// The requests that there can be when the roles exist that a pair lists: a name has one role at a time.
-    fn possible(&self, roles: &BTreeSet<String>) -> Bits {
+    /// The requests that there can be when a pair lists these roles.
+    fn possible(&self, names: &Names) -> Bits {
         let mut bits = vec![0; self.requests.len().div_ceil(64)];
         for (i, request) in self.requests.iter().enumerate() {
-            if request.who.as_ref().is_none_or(|who| fits(who, roles)) {
+            if fits(request, names) {
                 bits[i / 64] |= 1 << (i % 64);
             }
         }
@@ -206,20 +203,22 @@ impl World {
     ) -> Result<Tally, String> {
         let mut tally = Tally::default();
         let mut witnesses: HashMap<String, Column> = HashMap::new();
-        let mut possible: HashMap<BTreeSet<String>, Bits> = HashMap::new();
+        let mut possible: HashMap<BTreeSet<String>, (Names, Bits)> = HashMap::new();
         for candidate in candidates {
             for ceiling in ceilings {
-                if !take()
-                    || (Names::of([&candidate.value, &ceiling.value]).lists_a_role_twice()
-                        && !asks(Unheld::Paths))
-                {
+                if !take() {
                     continue;
                 }
                 let verdict = contain(&[&[&candidate.document]], &ceiling.document);
                 let roles: BTreeSet<String> = candidate.roles.union(&ceiling.roles).cloned().collect();
-                let possible = possible
-                    .entry(roles.clone())
-                    .or_insert_with(|| self.possible(&roles));
+                let (names, possible) = possible.entry(roles.clone()).or_insert_with(|| {
+                    let names = Names {
+                        roles,
+                        ..Names::default()
+                    };
+                    let possible = self.possible(&names);
+                    (names, possible)
+                });
                 let (truth, counterexample) = self.truth(candidate, ceiling, possible);
                 let fail = |what: String| {
                     Err(format!(
@@ -235,7 +234,7 @@ impl World {
                         let seen = witnesses
                             .entry(format!("{witness:?} {bounded}"))
                             .or_insert_with(|| self.column(&witness, bounded));
-                        if let Err(why) = self.confirm(seen, candidate, ceiling, &witness, &roles) {
+                        if let Err(why) = self.confirm(seen, candidate, ceiling, &witness, names) {
                             return fail(why);
                         }
                     }
@@ -243,7 +242,7 @@ impl World {
                     Verdict::Unknown(_) if truth == Truth::Depends => tally.unknown += 1,
                     Verdict::Unknown(why) => match named(candidate, ceiling) {
                         Some(_) => tally.named += 1,
-                        None if truth == Truth::Exceeds && !asks(Unheld::Missed) => {
+                        None if truth == Truth::Exceeds => {
                             tally.missed += 1;
                             if tally.missed == 1 {
                                 eprintln!(
@@ -293,19 +292,16 @@ impl World {
         candidate: &Judged,
         ceiling: &Judged,
         witness: &Request,
-        roles: &BTreeSet<String>,
+        names: &Names,
     ) -> Result<(), String> {
         if let Some(why) = impossible(self.kind, witness) {
             return Err(format!("the witness {witness:?} is impossible: {why}"));
         }
-        let there = |asked: &Asked| asked.who.as_ref().is_none_or(|who| fits(who, roles));
-        // Some questions are about a part of the pair, and a witness to them may be of a role that the pair does not list.
-        let some = column.iter().any(|(asked, _)| there(asked));
-        if column.is_empty() || (asks(Unheld::Paths) && !some) {
+        if !column.iter().any(|(asked, _)| fits(asked, names)) {
             return Err(format!("nobody can be the caller of {witness:?}"));
         }
         let worlds = self.readings.len();
-        for (_, answers) in column.iter().filter(|(asked, _)| !some || there(asked)) {
+        for (_, answers) in column.iter().filter(|(asked, _)| fits(asked, names)) {
             for (world, about) in (0..worlds).zip(answers) {
                 let allowed = |policy: &Policy| {
                     let some = |effect| policy.iter().any(|(deny, i)| *deny == effect && about[*i]);
@@ -323,12 +319,10 @@ impl World {
     }
 }
 
-/// Whether there can be such a caller when these roles exist: a name has one role at a time, and of those that are listed
-/// any may be the one.
-fn fits(who: &Who, roles: &BTreeSet<String>) -> bool {
-    let last = |arn: &str| arn.rsplit('/').next().unwrap().to_lowercase();
-    let Some(role) = &who.role else { return true };
-    asks(Unheld::Paths) || roles.contains(role) || !roles.iter().any(|listed| last(listed) == last(role))
+/// Whether there can be such a caller when a pair lists these roles.
+fn fits(asked: &Asked, names: &Names) -> bool {
+    let role = asked.who.as_ref().and_then(|who| who.role.as_ref());
+    role.is_none_or(|role| names.may_exist(role))
 }
 
 /// A policy with what it allows in every world.

@@ -34,8 +34,8 @@ pub(super) fn type_of(values: &Values) -> Option<usize> {
 /// One way to read what AWS does not define. Both policies are read in the same way.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Way {
-    /// A comparison without set operator looks at all values of a list; otherwise it fails.
-    pub(super) lists: bool,
+    /// What a comparison without set operator makes of a list.
+    lists: Lists,
     /// `ForAnyValue:…IfExists` holds when the key is absent.
     pub(super) absent: bool,
     /// Statements without `Resource` are about nothing, those whose `NotResource` has a variable without value do not match,
@@ -43,6 +43,15 @@ pub(super) struct Way {
     pub(super) closed: bool,
     /// For each type: a negated comparison fails for a text of another type.
     pub(super) aliens_fail: [bool; TYPES],
+}
+
+/// Whether a comparison without set operator fails for lists, whether only its negation holds, or whether every value counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Lists {
+    #[default]
+    Fail,
+    AreUnequal,
+    Count,
 }
 
 /// All ways in which a key may be absent.
@@ -56,17 +65,23 @@ pub(super) fn ways_of_absence() -> Vec<Way> {
     ways.map(way).to_vec()
 }
 
-/// All ways for values; with lists read in two ways where that matters, and the types that matter, and with what is `open`.
+/// All ways for values; with lists read in each way where that matters, and the types that matter, and with what is `open`.
 pub(super) fn ways(lists: bool, types: [bool; TYPES], open: bool) -> Vec<Way> {
-    let mut ways = vec![Way::default()];
+    let of_lists: &[Lists] = if lists {
+        &[Lists::Fail, Lists::AreUnequal, Lists::Count]
+    } else {
+        &[Lists::Fail]
+    };
+    let way = |lists: &Lists| Way {
+        lists: *lists,
+        ..Way::default()
+    };
+    let mut ways: Vec<Way> = of_lists.iter().map(way).collect();
     let mut double = |change: &dyn Fn(&mut Way)| {
         let mut more = ways.clone();
         more.iter_mut().for_each(change);
         ways.extend(more);
     };
-    if lists {
-        double(&|way| way.lists = true);
-    }
     if open {
         double(&|way| way.closed = true);
     }
@@ -96,7 +111,7 @@ pub(super) fn holds(atom: &Atom, count: usize, places: Places, way: Way) -> bool
         return match &atom.predicate {
             Predicate::Presence { absent, .. } if count == 0 => *absent,
             Predicate::Presence { present, .. } => *present,
-            Predicate::Attached | Predicate::Unsaid => !way.closed,
+            Predicate::Attached | Predicate::Unsaid { .. } => !way.closed,
             Predicate::Resolved => count == 1 || !way.closed,
             Predicate::Compare { .. } => false,
         };
@@ -123,8 +138,12 @@ pub(super) fn holds(atom: &Atom, count: usize, places: Places, way: Way) -> bool
         Some(SetOperator::ForAllValues) => all,
         Some(SetOperator::ForAnyValue) => some,
         None if count == 1 => all,
-        None if way.lists && *negated => all,
-        None => way.lists && some,
+        None => match way.lists {
+            Lists::Fail => false,
+            Lists::AreUnequal => *negated,
+            Lists::Count if *negated => all,
+            Lists::Count => some,
+        },
     }
 }
 

@@ -4,14 +4,17 @@
 //! that patterns answer ([`crate::glob`], [`crate::positions`]). Whom principals mean, how values lie to conditions and
 //! how what AWS does not define is read stands here a second time.
 
+mod branches;
 mod conditions;
 mod principals;
 mod product;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod values;
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     fmt,
 };
 
@@ -111,14 +114,14 @@ pub(super) fn check_within(
         return Ok(());
     };
     // Made when a proof by case distinction asks for it; most have none.
-    let mut listed = None;
+    let mut whole = None;
     let mut by_claim: HashMap<((usize, usize), Target), Vec<&Entry>> = HashMap::new();
     for (i, entry) in certificate.entries.iter().enumerate() {
         let trees = matches!(entry.proof, Proof::Trees(_));
-        if trees && listed.is_none() {
-            listed = Some(listed_keys(layers, ceiling));
+        if trees && whole.is_none() {
+            whole = Some(Whole::of(layers, ceiling));
         }
-        check_entry(entry, layers, ceiling, listed.as_ref(), work).map_err(|reason| CheckError {
+        check_entry(entry, layers, ceiling, whole.as_ref(), work).map_err(|reason| CheckError {
             reason,
             entry: Some(i),
         })?;
@@ -173,18 +176,34 @@ fn covered(entries: &[&Entry], rows: usize, columns: usize, work: &mut Work) -> 
     of_row.iter().all(|bits| all.is_subset_of(bits))
 }
 
-/// Keys (lower case) that some condition of any document has a set operator on.
-fn listed_keys<'a>(layers: Layers<'a>, ceiling: &'a Document) -> HashSet<&'a str> {
-    let documents = layers
-        .iter()
-        .flat_map(|layer| layer.iter().copied())
-        .chain([ceiling]);
-    let compiled = documents.flat_map(|document| &document.compiled().statements);
-    let atoms = compiled.flat_map(|statement| &statement.atoms);
-    atoms
-        .filter(|atom| atom.has_set_operator())
-        .map(|atom| atom.key.as_str())
-        .collect()
+/// What all documents say together.
+struct Whole<'a> {
+    /// Keys (lower case) that some condition has a set operator on.
+    listed: HashSet<String>,
+    /// Where callers are.
+    partitions: BTreeSet<&'a str>,
+    /// Roles that may have any path.
+    wandering: HashSet<String>,
+}
+
+impl<'a> Whole<'a> {
+    fn of(layers: Layers<'a>, ceiling: &'a Document) -> Self {
+        let documents = layers
+            .iter()
+            .flat_map(|layer| layer.iter().copied())
+            .chain([ceiling]);
+        let statements: Vec<&Statement> = documents.flat_map(Document::statements).collect();
+        let conditions = statements.iter().flat_map(|statement| &statement.conditions);
+        let listed = conditions.filter(|condition| condition.operator.set.is_some());
+        let principals = statements
+            .iter()
+            .filter_map(|statement| statement.principal.as_ref());
+        Self {
+            listed: listed.map(|condition| condition.key.to_lowercase()).collect(),
+            partitions: principals::partitions(principals.clone()),
+            wandering: principals::wandering(principals),
+        }
+    }
 }
 
 fn statements(document: &Document, effect: Effect) -> impl Iterator<Item = (usize, Source<'_>)> {
@@ -241,7 +260,7 @@ fn check_entry(
     entry: &Entry,
     layers: Layers<'_>,
     ceiling: &Document,
-    listed: Option<&HashSet<&str>>,
+    whole: Option<&Whole<'_>>,
     work: &mut Work,
 ) -> Checked {
     let no_layer = "it names a document that is not there";
@@ -308,13 +327,13 @@ fn check_entry(
             ensure(others && !resources.is_empty(), "its resources may be denied")
         }
         (Proof::Trees(trees), deny) => {
-            let nothing = HashSet::new();
+            let whole = whole.ok_or("it has no case distinction")?;
             let claim = tree::Claim {
                 allow: source,
                 actions: &entry.actions,
                 resources: &entry.resources,
                 deny,
-                listed: listed.unwrap_or(&nothing),
+                whole,
             };
             tree::check(trees, layers, ceiling, &claim, work)
         }

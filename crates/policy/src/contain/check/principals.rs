@@ -265,9 +265,38 @@ fn id_of(text: &str) -> Option<(bool, bool)> {
     is_id.then(|| (!text.starts_with("AROA"), !text.starts_with("AIDA")))
 }
 
-/// Everybody that the elements tell apart: who is named, in every combination of names that may be one's, and strangers.
-/// `None` when they are too many.
-pub(super) fn everybody<'a>(elements: impl Iterator<Item = &'a PrincipalElement>) -> Option<Vec<Person>> {
+/// Where everybody is: in the partitions of all ARNs that are listed, and in that of most when none is.
+pub(super) fn partitions<'a>(elements: impl Iterator<Item = &'a PrincipalElement>) -> BTreeSet<&'a str> {
+    let all = elements.flat_map(|element| texts(split(element).1));
+    let of_arns = all.filter_map(|(kind, text)| {
+        let mut parts = text.split(':');
+        let named = kind == Kind::Aws && parts.next() == Some("arn");
+        parts.next().filter(|_| named)
+    });
+    let mut partitions: BTreeSet<&str> = of_arns.collect();
+    if partitions.is_empty() {
+        partitions.insert("aws");
+    }
+    partitions
+}
+
+/// The roles that are listed with a path: their ARNs without it, the name in small letters.
+pub(super) fn wandering<'a>(elements: impl Iterator<Item = &'a PrincipalElement>) -> HashSet<String> {
+    let all = elements.flat_map(|element| texts(split(element).1));
+    let of_role = |(kind, text): (Kind, &str)| {
+        let (account, rest) = text.split_once(":role/").filter(|_| kind == Kind::Aws)?;
+        let (_, name) = rest.rsplit_once('/')?;
+        Some(format!("{account}:role/{}", name.to_ascii_lowercase()))
+    };
+    all.filter_map(of_role).collect()
+}
+
+/// Everybody in these partitions that the elements tell apart: who is named, in every combination of names that may be one's,
+/// and strangers; `wandering` roles may have any path. `None` when they are too many.
+pub(super) fn everybody<'a>(
+    elements: impl Iterator<Item = &'a PrincipalElement>,
+    (partitions, wandering): (&BTreeSet<&str>, &HashSet<String>),
+) -> Option<Vec<Person>> {
     let (mut all, mut negated) = (Vec::new(), false);
     for element in elements {
         negated |= split(element).0;
@@ -281,10 +310,6 @@ pub(super) fn everybody<'a>(elements: impl Iterator<Item = &'a PrincipalElement>
             .map(|(_, text)| *text)
     };
     let arns: Vec<[&str; 5]> = aws().filter_map(arn).collect();
-    let mut partitions: BTreeSet<&str> = arns.iter().map(|[partition, ..]| *partition).collect();
-    if partitions.is_empty() {
-        partitions.insert("aws");
-    }
     let numbers = aws().filter(|text| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()));
     let accounts: BTreeSet<&str> = numbers
         .chain(arns.iter().map(|[_, _, account, ..]| *account))
@@ -297,7 +322,7 @@ pub(super) fn everybody<'a>(elements: impl Iterator<Item = &'a PrincipalElement>
         by_account.entry((partition, account)).or_default().push(*arn);
     }
     let mut of_accounts = Vec::new();
-    for partition in &partitions {
+    for partition in partitions {
         for account in &accounts {
             let arns = by_account
                 .get(&(*partition, *account))
@@ -307,7 +332,7 @@ pub(super) fn everybody<'a>(elements: impl Iterator<Item = &'a PrincipalElement>
                     .filter(move |[_, _, _, kind, _]| wanted.contains(kind))
                     .map(|[.., name]| *name)
             };
-            of_accounts.extend(of_account(partition, account, &here, &stranger)?);
+            of_accounts.extend(of_account(partition, account, &here, (&stranger, wandering))?);
             if of_accounts.len() > most {
                 return None;
             }
@@ -365,7 +390,7 @@ fn of_account<'a, I: Iterator<Item = &'a str>>(
     partition: &str,
     account: &str,
     named: &dyn Fn(&'static [&'static str]) -> I,
-    stranger: &'a str,
+    (stranger, wandering): (&'a str, &HashSet<String>),
 ) -> Option<Vec<(Person, Option<bool>)>> {
     let most = 2 * super::super::callers::MAX_SUBJECTS;
     let iam = format!("arn:{partition}:iam::{account}");
@@ -416,13 +441,14 @@ fn of_account<'a, I: Iterator<Item = &'a str>>(
         ));
     }
     for (role, session) in &sessions {
-        // An account has one role of a name: when its ARN is listed, the session is of that one, whatever its path.
+        // An account has one role of a name. It is the one that is listed; where it is listed with a path, it may have another.
         let mut paths: Vec<&str> = roles
             .iter()
             .filter(|(_, name)| name.eq_ignore_ascii_case(role))
             .map(|(of, _)| *of)
             .collect();
-        if paths.is_empty() {
+        let anywhere = wandering.contains(&format!("{iam}:role/{}", role.to_ascii_lowercase()));
+        if paths.is_empty() || anywhere {
             paths.push(&path);
         }
         for of in paths {

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::{Checked, ensure, tree::Branches, values::TOO_MUCH};
+use super::{Checked, branches::Branches, ensure, values::TOO_MUCH};
 use crate::{
     positions::{Letter, Track},
     work::Work,

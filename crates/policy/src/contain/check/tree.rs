@@ -6,7 +6,9 @@ use std::{
 };
 
 use super::{
-    Checked, Layers, Source, ensure,
+    Checked, Layers, Source, Whole,
+    branches::Branches,
+    ensure,
     principals::{self, Lists, Person},
     product, statements,
     values::{self, TOO_MUCH},
@@ -26,48 +28,6 @@ use crate::{
     positions::{Reading, Track, VariableCase, World},
     work::Work,
 };
-
-/// Sets of statements: the branches of a case distinction.
-#[derive(Debug)]
-pub(super) struct Branches {
-    lists: Vec<Vec<usize>>,
-    /// One more than the largest index.
-    until: usize,
-}
-
-impl Branches {
-    pub(super) fn new(lists: impl Iterator<Item = Vec<usize>>) -> Self {
-        let lists: Vec<Vec<usize>> = lists.collect();
-        let until = lists
-            .iter()
-            .flatten()
-            .max()
-            .map_or(0, |max| max.saturating_add(1));
-        Self { lists, until }
-    }
-
-    /// How many statements are listed.
-    pub(super) fn size(&self) -> usize {
-        self.lists.iter().map(|list| 1 + list.len()).sum()
-    }
-
-    pub(super) fn has_empty(&self) -> bool {
-        self.lists.iter().any(Vec::is_empty)
-    }
-
-    /// Whether some branch keeps no more than was kept.
-    pub(super) fn allow(&self, kept: impl Iterator<Item = usize>) -> bool {
-        // A certificate may name any number; there are not more statements than this.
-        let mut is_kept = vec![false; self.until.min(1 << 20)];
-        for i in kept {
-            if let Some(kept) = is_kept.get_mut(i) {
-                *kept = true;
-            }
-        }
-        let has = |i: &usize| is_kept.get(*i).copied().unwrap_or(false);
-        self.lists.iter().any(|list| list.iter().all(has))
-    }
-}
 
 /// A statement with the patterns of it that count.
 struct Part<'a> {
@@ -90,8 +50,7 @@ struct Question<'a> {
     positive: Vec<Part<'a>>,
     negative: Vec<Part<'a>>,
     dimensions: Vec<Dimension<'a>>,
-    /// Keys that some condition of any document has a set operator on.
-    listed: &'a HashSet<&'a str>,
+    whole: &'a Whole<'a>,
     people: OnceCell<Option<Vec<Person>>>,
 }
 
@@ -109,7 +68,7 @@ pub(super) struct Claim<'a> {
     pub(super) actions: &'a Indices,
     pub(super) resources: &'a Indices,
     pub(super) deny: Option<Source<'a>>,
-    pub(super) listed: &'a HashSet<&'a str>,
+    pub(super) whole: &'a Whole<'a>,
 }
 
 pub(super) fn check(
@@ -174,7 +133,7 @@ pub(super) fn check(
             .iter()
             .zip(used)
             .map(|(source, (actions, resources))| Part::new(*source, actions.clone(), resources.clone()));
-        Question::new(positive, negative.collect(), claim.listed)?.check(tree, work)?;
+        Question::new(positive, negative.collect(), claim.whole)?.check(tree, work)?;
     }
     Ok(())
 }
@@ -229,7 +188,7 @@ impl<'a> Question<'a> {
     fn new(
         positive: Vec<Part<'a>>,
         negative: Vec<Part<'a>>,
-        listed: &'a HashSet<&'a str>,
+        whole: &'a Whole<'a>,
     ) -> Result<Self, &'static str> {
         // Some patterns of a list are less than all; of a negated list they would be more.
         let may_pick = |part: &Part<'a>| {
@@ -256,14 +215,14 @@ impl<'a> Question<'a> {
             positive,
             negative,
             dimensions,
-            listed,
+            whole,
             people: OnceCell::new(),
         })
     }
 
     /// Whether requests are believed to have one value of the key at most.
     fn is_single(&self, key: &str) -> bool {
-        lasting_arity(key, self.listed.contains(key)) == Arity::Single
+        lasting_arity(key, self.whole.listed.contains(key)) == Arity::Single
     }
 
     fn parts(&self) -> impl Iterator<Item = &Part<'a>> {
@@ -480,7 +439,14 @@ impl<'a> Question<'a> {
             self.parts()
                 .filter_map(|part| part.source.written.principal.as_ref())
         };
-        let people = self.people.get_or_init(|| principals::everybody(elements()));
+        let Whole {
+            partitions,
+            wandering,
+            ..
+        } = self.whole;
+        let people = self
+            .people
+            .get_or_init(|| principals::everybody(elements(), (partitions, wandering)));
         let people = people.as_deref().ok_or(TOO_MUCH)?;
         let lists = self.parts().filter_map(Part::lists);
         let size: usize = lists.map(|lists| 1 + lists.len()).sum();

@@ -7,9 +7,9 @@ use std::collections::{HashMap, HashSet};
 use self::kinds::Kind;
 use super::{
     Checked,
+    branches::Branches,
     conditions::{ALIEN, Places, TYPES, Way, holds, type_of, ways, ways_of_absence},
     ensure,
-    tree::Branches,
 };
 use crate::{
     condition::atom::{Atom, Predicate, Values},

@@ -14,6 +14,7 @@ use crate::{
     document::{ActionElement, Document, Effect},
     elements::ActionText,
     evaluate::Context,
+    glob::Inside,
     reference,
     work::Work,
 };
@@ -159,7 +160,7 @@ impl Probe<'_> {
             let subject = Subject::new(&text);
             let matches = match mine {
                 Some(pattern) => pattern.matches(&subject, context, work),
-                None => elements.matches_resource(&subject, context, false, work),
+                None => elements.matches_resource(&subject, context, (false, Inside::Literal), work),
             };
             if matches && !kept.contains(&text) {
                 kept.push(text);

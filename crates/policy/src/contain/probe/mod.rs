@@ -19,7 +19,7 @@ use self::{
 use super::{
     Witness,
     arns::{HEAD, instance},
-    callers::{Subject, subjects},
+    callers::{Everywhere, Subject, subjects},
     contexts::contexts,
     names,
     query::{Dimension, Part, Query},
@@ -258,13 +258,19 @@ impl<'a> Probe<'a> {
         self.name(found, named, question, &mut work);
     }
 
-    /// The condition keys that a question looks at, at most eight, as spelled.
-    pub(in crate::contain) fn keys_in_question(&self, query: &Query<'_>) -> Vec<String> {
-        let of_conditions = query.dimensions().iter().filter_map(|dimension| match dimension {
-            Dimension::Key(key) => Some(key.as_str()),
+    /// The condition keys that a question looks at, or those of some of its dimensions; at most eight, as spelled.
+    pub(in crate::contain) fn keys_in_question(
+        &self,
+        query: &Query<'_>,
+        only: Option<&BTreeSet<usize>>,
+    ) -> Vec<String> {
+        let dimensions = query.dimensions().iter().enumerate();
+        let of_conditions = dimensions.filter_map(|(i, dimension)| match dimension {
+            Dimension::Key(key) if only.is_none_or(|only| only.contains(&i)) => Some(key.as_str()),
             _ => None,
         });
-        let keys: BTreeSet<&str> = query.variables().into_iter().chain(of_conditions).collect();
+        let variables = query.variables().into_iter().filter(|_| only.is_none());
+        let keys: BTreeSet<&str> = variables.chain(of_conditions).collect();
         let spelled = keys
             .into_iter()
             .map(|key| self.spelled(key).chars().take(128).collect());
@@ -307,7 +313,8 @@ impl<'a> Probe<'a> {
         self.subjects.get_or_init(|| {
             let documents = self.documents.iter().chain([&self.ceiling]);
             let statements = documents.flat_map(|d| &d.compiled().statements);
-            subjects(statements.filter_map(|statement| statement.principal.as_ref())).unwrap_or_default()
+            let elements = statements.filter_map(|statement| statement.principal.as_ref());
+            subjects(elements.clone(), &Everywhere::of(elements)).unwrap_or_default()
         })
     }
 

@@ -8,7 +8,8 @@ use crate::{
 };
 
 impl Probe<'_> {
-    /// Replaces values that their keys can't have; `false` when one of another type than its key's is needed.
+    /// Replaces values that their keys can't have; `false` when one of another type than its key's is needed, or one with a
+    /// `*` or `?` that no value of its key holds.
     ///
     /// The exact search takes every text for possible where conditions compare texts. What an account id, a region or a
     /// name of IAM looks like it does not know either, but there a value that a policy spells out is left as it is.
@@ -35,7 +36,7 @@ impl Probe<'_> {
                     });
                     self.change(found, work, |request| request.context.set(key, possible))
                 });
-            if !fits && form.is_typed() {
+            if !fits && values.iter().any(|text| form.excludes(text)) {
                 return false;
             }
         }

@@ -227,7 +227,7 @@ fn tokens(pattern: &str, wildcards: bool, variables: Option<Expand<'_>>) -> Vec<
 
 /// Whether the values of the variable's key hold no wildcards: names and tags of IAM (IAM API reference: `[\w+=,.@-]`,
 /// `[\p{L}\p{Z}\p{N}_.:/=+\-@]`), and numbers of accounts.
-fn is_plain(variable: &str) -> bool {
+pub fn is_plain(variable: &str) -> bool {
     let name = variable.split(',').next().unwrap().to_lowercase();
     ["aws:username", "aws:principaltag/", "aws:principalaccount"]
         .iter()

@@ -1,7 +1,5 @@
 //! What AWS leaves open, and the ways in which it may be meant.
 
-use std::sync::LazyLock;
-
 use serde_json::Value;
 
 use super::texts;
@@ -154,47 +152,11 @@ struct Question {
     documented: bool,
 }
 
-/// What the engine does not hold under yet ("Open" in docs/assurance.md); asked only when `SOAK_OPEN` names it, or is `all`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unheld {
-    /// A negated comparison without set operator holds for every list.
-    Lists,
-    /// Wildcards in a variable's value, where one policy compares with them and the other one without.
-    Wildcards,
-    /// Callers are of the partitions that the whole pair names, not of those that a question names.
-    Partition,
-    /// The role of a session may have any path, whatever paths are listed.
-    Paths,
-    /// Witnesses give no user a name with `*` or `?`.
-    Names,
-    /// A set operator without values makes a list of a service's key, too.
-    Empty,
-    /// A request that surely exceeds is found also when another one depends on an id.
-    Missed,
-}
-
-/// Whether this is to be asked.
-pub fn asks(unheld: Unheld) -> bool {
-    static NAMES: LazyLock<String> = LazyLock::new(|| std::env::var("SOAK_OPEN").unwrap_or_default());
-    let name = format!("{unheld:?}").to_lowercase();
-    NAMES.split(',').any(|asked| asked == "all" || asked == name)
-}
-
 const QUESTIONS: &[Question] = &[
     Question {
-        ways: 2,
-        set: |r, way| r.lists = [Lists::Never, Lists::Some][way],
+        ways: 3,
+        set: |r, way| r.lists = [Lists::Never, Lists::NeverEqual, Lists::Some][way],
         asked_by: |seen| seen.plain && seen.set,
-        documented: false,
-    },
-    Question {
-        ways: 2,
-        set: |r, way| {
-            if way == 1 {
-                r.lists = Lists::NeverEqual;
-            }
-        },
-        asked_by: |seen| seen.plain && seen.set && asks(Unheld::Lists),
         documented: false,
     },
     Question {
@@ -230,7 +192,7 @@ const QUESTIONS: &[Question] = &[
     Question {
         ways: 2,
         set: |r, way| r.wildcards = way == 1,
-        asked_by: |seen| seen.variables && (!seen.variables_both_ways || asks(Unheld::Wildcards)),
+        asked_by: |seen| seen.variables,
         documented: false,
     },
     Question {
@@ -307,10 +269,6 @@ struct Seen {
     any_if_exists: bool,
     negated: [bool; 4],
     variables: bool,
-    /// A variable in a value that has no wildcards, and one in a value that may have some.
-    variables_both_ways: bool,
-    equals_variable: bool,
-    like_variable: bool,
     sessions: bool,
     not_principal: bool,
     with_resource: bool,
@@ -385,12 +343,6 @@ impl Seen {
             // Keys that the guide does not document may have several values; some that it does have several.
             let may_be_list = |key: &str| !key.starts_with("aws:") || key == "aws:tagkeys";
             self.set |= of_keys().any(|(key, _)| may_be_list(&key.to_lowercase()));
-            if keys.to_string().contains("${") {
-                self.equals_variable |=
-                    operator.contains("StringEquals") || operator.contains("StringNotEquals");
-                self.like_variable |= operator.contains("Like") || operator.contains("Arn");
-            }
-            self.variables_both_ways = self.equals_variable && self.like_variable;
             let (set, test) = operator.split_once(':').unwrap_or(("", operator));
             self.set |= !set.is_empty();
             self.plain |= set.is_empty() && test != "Null";

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{
     super::{
+        branches::Branches,
         conditions::{ALIEN, IN, OUT, Places},
         ensure, product,
         product::Literal,
-        tree::Branches,
     },
     Question, TOO_MUCH,
 };
