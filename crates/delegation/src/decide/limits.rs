@@ -202,18 +202,23 @@ fn report(
 }
 
 fn why_unknown(reason: &UnknownReason) -> String {
+    let keys = if reason.keys.is_empty() {
+        String::new()
+    } else {
+        format!(" (condition keys in question: {})", reason.keys.join(", "))
+    };
     match (reason.kind, reason.ceiling) {
         (UnknownKind::Budget, _) => "the policies take too much work to compare".to_owned(),
         (UnknownKind::Undecided, Some(deny)) => {
-            format!("it may reach what Statement[{deny}] of the ceiling denies")
+            format!("it may reach what Statement[{deny}] of the ceiling denies{keys}")
         }
-        (UnknownKind::Undecided, None) => {
-            "whether the ceiling covers it depends on a variable's value, on how keys are related, or on what AWS \
-             does not define"
-                .to_owned()
-        }
+        (UnknownKind::Undecided, None) => format!(
+            "whether the ceiling covers it depends on a variable's value, on how keys are related, or on what AWS does not \
+             define{keys}"
+        ),
         (UnknownKind::Unverified, _) => {
-            "a proof was found that does not verify: a fault in Deputy, please report it with both policies".to_owned()
+            "a proof was found that does not verify: a fault in Deputy, please report it with both policies"
+                .to_owned()
         }
         (UnknownKind::Unsupported, _) => "policies of these kinds are not compared".to_owned(),
     }

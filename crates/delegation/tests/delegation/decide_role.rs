@@ -100,6 +100,34 @@ fn a_role_that_exceeds_its_limit_is_refused_with_a_witness_and_its_place() {
 }
 
 #[test]
+fn what_cannot_be_proved_is_refused_with_the_condition_keys_in_question() {
+    let vpc = json!({"StringLike": {"aws:SourceVpc": "vpc-*"}});
+    let when = |more: Option<(&str, &str)>| {
+        let mut statement = get_from("productionapp")[0].clone();
+        statement["Condition"] = vpc.clone();
+        if let Some((operator, value)) = more {
+            statement["Condition"][operator] = json!({"aws:PrincipalTag/Rank": value});
+        }
+        statement
+    };
+    let ceiling = json!([
+        when(Some(("NumericEquals", "5"))),
+        when(Some(("NumericNotEquals", "5"))),
+    ]);
+    let role = role_with(&[("objects", json!([when(None)]))]);
+    let violations = refused(decided(&role, &entries([check_only("payments", ceiling)])));
+    assert_eq!(violations.len(), 1, "{violations:?}");
+    let violation = &violations[0];
+    assert_eq!(violation.reason, Reason::ContainmentUnknown);
+    assert!(
+        violation
+            .message
+            .ends_with("(condition keys in question: aws:PrincipalTag/Rank)"),
+        "{violation}"
+    );
+}
+
+#[test]
 fn every_policy_that_exceeds_every_limit_is_listed() {
     let role = role_with(&[
         ("a", get_from("one")),
