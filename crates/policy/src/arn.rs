@@ -23,7 +23,9 @@ pub(crate) struct Subject {
 
 impl Subject {
     pub(crate) fn new(text: &str) -> Self {
-        let chars: Vec<char> = text.chars().collect();
+        // Most have no other characters than ASCII, and there is one allocation.
+        let mut chars = Vec::with_capacity(text.len());
+        chars.extend(text.chars());
         let mut colons = chars
             .iter()
             .enumerate()

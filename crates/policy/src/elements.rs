@@ -296,7 +296,8 @@ pub(crate) struct ActionText {
 
 impl ActionText {
     pub(crate) fn new(action: &str) -> Self {
-        let chars: Vec<char> = action.chars().map(fold).collect();
+        let mut chars = Vec::with_capacity(action.len());
+        chars.extend(action.chars().map(fold));
         let mut hash = Fnv::default();
         let mut group = 0;
         for c in &chars {

@@ -158,7 +158,7 @@ pub(crate) fn action(text: &str) -> Option<Action> {
 ///
 /// It is lazy: whoever wants one takes one. Only the services that the pattern can match are decoded, which for `*` are
 /// all of them, one after the other.
-pub(crate) fn actions_matching(pattern: &Pattern) -> impl Iterator<Item = Action> {
+pub(crate) fn actions_matching(pattern: &Pattern) -> impl Iterator<Item = Action> + use<> {
     let matches = Matches::new(pattern);
     let blocks: &'static [Block] = match matches.service() {
         Some(service) => match TABLE.block(service) {

@@ -171,7 +171,7 @@ impl Action {
 
     /// As a policy writes it: `s3:GetObject`.
     pub(crate) fn text(self) -> String {
-        format!("{}:{}", self.service.prefix, self.entry.name)
+        [self.service.prefix, ":", &self.entry.name].concat()
     }
 
     /// The resource types that it takes. None: its requests have no resource, so only `*` allows it.
@@ -212,21 +212,31 @@ pub(crate) struct Matches {
     service: Option<String>,
     /// What every matching name begins with, in lower case.
     begin: String,
-    /// Whether this is all: the name has to be equal.
-    literal: bool,
+    /// What may come after the beginning.
+    rest: Rest,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    Nothing,
+    Anything,
+    /// As the pattern says.
+    Some,
 }
 
 impl Matches {
     pub(crate) fn new(pattern: &Pattern) -> Self {
-        let mut text = String::new();
-        let mut literal = true;
-        for token in pattern.tokens() {
-            let Token::Char(c) = token else {
-                literal = false;
-                break;
-            };
+        let mut text = String::with_capacity(pattern.tokens().len());
+        let mut tokens = pattern.tokens();
+        while let [Token::Char(c), after @ ..] = tokens {
             text.push(fold(*c));
+            tokens = after;
         }
+        let rest = match tokens {
+            [] => Rest::Nothing,
+            [Token::Many] => Rest::Anything,
+            _ => Rest::Some,
+        };
         let (service, begin) = match text.split_once(':') {
             Some((service, begin)) => (Some(service.to_owned()), begin.to_owned()),
             None => (None, String::new()),
@@ -235,7 +245,7 @@ impl Matches {
             pattern: pattern.clone(),
             service,
             begin,
-            literal,
+            rest,
         }
     }
 
@@ -263,8 +273,11 @@ impl Matches {
     }
 
     fn takes(&self, service: &Service, name: &str) -> bool {
-        if self.literal {
-            return name.len() == self.begin.len();
+        match self.rest {
+            Rest::Nothing => return name.len() == self.begin.len(),
+            // Without a colon before it the wildcard is not only about the name.
+            Rest::Anything if self.service.is_some() => return true,
+            Rest::Anything | Rest::Some => {}
         }
         let text: Vec<char> = service
             .prefix

@@ -78,14 +78,27 @@ impl Shape {
     /// An ARN of this form, with `name` for every name. Partition, region and account go where the form has them.
     pub(crate) fn instance(&self, partition: &str, region: &str, account: &str, name: &str) -> String {
         let [arn, _, service, of_region, of_account, rest] = self.parts();
-        let fill = |part: &str, with: &str| part.replace(['*', '%'], with);
-        let service = fill(service, name);
-        let region = fill(of_region, region);
-        let account = fill(of_account, account);
-        format!(
-            "{arn}:{partition}:{service}:{region}:{account}:{}",
-            fill(rest, name)
-        )
+        let parts = [
+            (arn, ""),
+            ("*", partition),
+            (service, name),
+            (of_region, region),
+            (of_account, account),
+            (rest, name),
+        ];
+        let mut text = String::with_capacity(128);
+        for (i, (part, with)) in parts.into_iter().enumerate() {
+            if i > 0 {
+                text.push(':');
+            }
+            for c in part.chars() {
+                match c {
+                    '*' | '%' => text.push_str(with),
+                    c => text.push(c),
+                }
+            }
+        }
+        text
     }
 
     /// Whether an ARN has this form.

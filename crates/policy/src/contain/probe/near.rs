@@ -110,7 +110,7 @@ pub(super) fn near_actions(own: &str) -> impl Iterator<Item = String> {
     // What AWS's reference has for it, looked up when nobody well known exceeds.
     let existing = std::iter::once_with(move || if wild { action_pattern(own, true) } else { None })
         .flatten()
-        .flat_map(|pattern| reference::actions_matching(&pattern).take(3).collect::<Vec<_>>())
+        .flat_map(|pattern| reference::actions_matching(&pattern).take(3))
         .map(Action::text);
     plain
         .then(|| own.to_owned())
