@@ -45,8 +45,8 @@ fn injection(criterion: &mut Criterion) {
     };
     let config = InjectionConfig {
         agent_image: "registry.example.com/deputy@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef".into(),
-        broker_url: "https://deputy-broker.deputy.svc:8443".into(),
-        broker_address: Some("10.96.7.7:8443".into()),
+        broker_url: "https://deputy-broker.deputy.svc:7418".into(),
+        broker_address: Some("10.96.7.7:7418".into()),
         broker_ca: "-----BEGIN CERTIFICATE-----\n".to_owned() + &"A".repeat(700) + "\n-----END CERTIFICATE-----\n",
         own_namespace: NamespaceName::new("deputy").unwrap(),
     };

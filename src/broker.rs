@@ -18,7 +18,7 @@ pub struct Arguments {
     #[command(flatten)]
     aws: Aws,
     /// Where agents are served, with TLS
-    #[arg(long, env = "DEPUTY_LISTEN", default_value = "127.0.0.1:8443")]
+    #[arg(long, env = "DEPUTY_LISTEN", default_value = "127.0.0.1:7418")]
     listen: SocketAddr,
     /// The Service in front of the brokers
     #[arg(long, env = "DEPUTY_SERVICE", default_value = "deputy-broker")]

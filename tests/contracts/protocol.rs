@@ -130,7 +130,7 @@ fn the_ports_and_paths_are_in_the_code_and_in_the_chart() {
     }
     let golden =
         std::fs::read_to_string(crate::page::root().join("tests/chart/golden/minimal.yaml")).unwrap();
-    for (process, port) in [("webhook", "9443"), ("broker", "8443")] {
+    for (process, port) in [("webhook", "9443"), ("broker", "7418")] {
         assert!(row("Ports and URLs of the processes", &format!("`deputy {process}`"))[1].starts_with(port));
         assert!(
             golden.contains(&format!("{{name: https, containerPort: {port}}}")),

@@ -87,9 +87,9 @@ def test_the_pod_as_stored(scenario, new_team):
     assert agent["restartPolicy"] == "Always" and agent["startupProbe"]["exec"]["command"][-1] == "ready"
     assert agent["resources"]["requests"] == {"cpu": "5m", "memory": "16Mi"}
     env = variables(agent)
-    assert env["DEPUTY_BROKER_URL"] == "https://deputy-broker.deputy-system.svc:8443"
+    assert env["DEPUTY_BROKER_URL"] == "https://deputy-broker.deputy-system.svc:7418"
     service = scenario.admin.get("/api/v1/namespaces/deputy-system/services/deputy-broker")
-    assert env["DEPUTY_BROKER_ADDRESS"] == f"{service['spec']['clusterIP']}:8443"
+    assert env["DEPUTY_BROKER_ADDRESS"] == f"{service['spec']['clusterIP']}:7418"
     assert env["DEPUTY_BROKER_CA"] == scenario.deputy.broker_bundle()
     assert env["DEPUTY_BINDINGS"] == "" and env["DEPUTY_WAIT_FOR"] == "credential"
 

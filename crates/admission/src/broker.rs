@@ -10,18 +10,18 @@ use tokio::sync::watch;
 use crate::inject::InjectionConfig;
 
 /// The port of the broker's Service.
-const PORT: u16 = 8443;
+const PORT: u16 = 7418;
 /// A Service's address stays for its life; it is looked at again because the Service may be made again.
 const TICK: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_secs(2);
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// `https://<service>.<namespace>.svc:8443`
+/// `https://<service>.<namespace>.svc:7418`
 pub(crate) fn url(service: &str, namespace: &str) -> String {
     format!("https://{service}.{namespace}.svc:{PORT}")
 }
 
-/// `<cluster address>:8443`; `None` for a headless Service, which has no address.
+/// `<cluster address>:7418`; `None` for a headless Service, which has no address.
 fn address(service: &Service) -> Option<String> {
     let ip = service.spec.as_ref()?.cluster_ip.as_deref()?;
     let ip: std::net::IpAddr = ip.parse().ok()?;
@@ -127,8 +127,8 @@ mod tests {
 
     #[test]
     fn the_address_of_a_service_is_its_cluster_address() {
-        assert_eq!(address(&service(json!("10.96.0.77"))).unwrap(), "10.96.0.77:8443");
-        assert_eq!(address(&service(json!("fd00::1"))).unwrap(), "[fd00::1]:8443");
+        assert_eq!(address(&service(json!("10.96.0.77"))).unwrap(), "10.96.0.77:7418");
+        assert_eq!(address(&service(json!("fd00::1"))).unwrap(), "[fd00::1]:7418");
         assert_eq!(address(&service(json!("None"))), None);
         assert_eq!(address(&service(json!(null))), None);
     }
@@ -150,11 +150,11 @@ mod tests {
         bundle.send_replace("PEM".into());
         known.changed().await.unwrap();
         assert!(known.borrow_and_update().is_none());
-        address.send_replace(Some(Some("10.96.0.77:8443".into())));
+        address.send_replace(Some(Some("10.96.0.77:7418".into())));
         known.changed().await.unwrap();
         let config = known.borrow_and_update().clone().unwrap();
         assert_eq!(config.broker_ca, "PEM");
-        assert_eq!(config.broker_address.as_deref(), Some("10.96.0.77:8443"));
-        assert_eq!(config.broker_url, "https://deputy-broker.deputy-system.svc:8443");
+        assert_eq!(config.broker_address.as_deref(), Some("10.96.0.77:7418"));
+        assert_eq!(config.broker_url, "https://deputy-broker.deputy-system.svc:7418");
     }
 }

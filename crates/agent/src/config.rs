@@ -237,7 +237,7 @@ mod tests {
                 .find(|(n, _)| *n == name)
                 .map(|(_, value)| (*value).to_owned());
             changed.or_else(|| match name {
-                "DEPUTY_BROKER_URL" => Some("https://deputy-broker.deputy.svc:8443".to_owned()),
+                "DEPUTY_BROKER_URL" => Some("https://deputy-broker.deputy.svc:7418".to_owned()),
                 "DEPUTY_BROKER_CA" => Some(format!("{pem}{pem}")),
                 _ => None,
             })
@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(config.wait_for, WaitFor::Credential);
         assert_eq!(
             (config.broker.host.as_str(), config.broker.port),
-            ("deputy-broker.deputy.svc", 8443)
+            ("deputy-broker.deputy.svc", 7418)
         );
         assert_eq!(config.broker.address, None);
         assert_eq!(config.broker.ca.len(), 2);
@@ -297,17 +297,17 @@ mod tests {
             ("DEPUTY_BROKER_URL", "", "is not set"),
             (
                 "DEPUTY_BROKER_URL",
-                "http://broker:8443",
+                "http://broker:7418",
                 "does not start with https://",
             ),
-            ("DEPUTY_BROKER_URL", "broker:8443", "does not start with https://"),
-            ("DEPUTY_BROKER_URL", "https://u@broker:8443", "nothing more"),
-            ("DEPUTY_BROKER_URL", "https://broker:8443/v1", "nothing more"),
-            ("DEPUTY_BROKER_URL", "https://broker:8443/?q", "nothing more"),
-            ("DEPUTY_BROKER_URL", "https://bro_ker!:8443", "certificate"),
+            ("DEPUTY_BROKER_URL", "broker:7418", "does not start with https://"),
+            ("DEPUTY_BROKER_URL", "https://u@broker:7418", "nothing more"),
+            ("DEPUTY_BROKER_URL", "https://broker:7418/v1", "nothing more"),
+            ("DEPUTY_BROKER_URL", "https://broker:7418/?q", "nothing more"),
+            ("DEPUTY_BROKER_URL", "https://bro_ker!:7418", "certificate"),
             ("DEPUTY_BROKER_URL", "https://broker:99999", "invalid port"),
             ("DEPUTY_BROKER_URL", "https://broker:0", "invalid port"),
-            ("DEPUTY_BROKER_ADDRESS", "broker:8443", "is not IP:PORT"),
+            ("DEPUTY_BROKER_ADDRESS", "broker:7418", "is not IP:PORT"),
             ("DEPUTY_BROKER_ADDRESS", "10.0.0.1", "is not IP:PORT"),
             ("DEPUTY_BROKER_CA", "", "is not set"),
             ("DEPUTY_BROKER_CA", "hello", "holds no certificate"),
@@ -328,13 +328,13 @@ mod tests {
     #[test]
     fn a_broker_by_address_is_fine() {
         let config = read(&[
-            ("DEPUTY_BROKER_URL", "https://[::1]:8443"),
-            ("DEPUTY_BROKER_ADDRESS", "10.0.0.1:8443"),
+            ("DEPUTY_BROKER_URL", "https://[::1]:7418"),
+            ("DEPUTY_BROKER_ADDRESS", "10.0.0.1:7418"),
             ("DEPUTY_LISTEN", "[::1]:7419"),
         ])
         .unwrap();
         assert_eq!(config.broker.host, "::1");
         assert!(matches!(config.broker.server_name, ServerName::IpAddress(_)));
-        assert_eq!(config.broker.address.unwrap().to_string(), "10.0.0.1:8443");
+        assert_eq!(config.broker.address.unwrap().to_string(), "10.0.0.1:7418");
     }
 }

@@ -26,9 +26,9 @@ pub const SIDECAR: &str = "deputy-agent";
 pub struct InjectionConfig {
     /// Image of the sidecar, best by digest.
     pub agent_image: String,
-    /// `https://<service>.<namespace>.svc:8443`
+    /// `https://<service>.<namespace>.svc:7418`
     pub broker_url: String,
-    /// `<cluster address>:8443`, for pods whose DNS can't resolve the name.
+    /// `<cluster address>:7418`, for pods whose DNS can't resolve the name.
     pub broker_address: Option<String>,
     /// PEM bundle of the broker's authority.
     pub broker_ca: String,

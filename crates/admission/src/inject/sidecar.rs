@@ -10,7 +10,7 @@ pub(super) const TOKEN_FILE: &str = "/var/run/secrets/deputy.dev/serviceaccount/
 pub(super) const AUDIENCE: &str = "deputy";
 pub(super) const ENDPOINT: &str = "http://127.0.0.1:7419/v1/credentials";
 /// The broker's port, which meshes must not redirect: the agent speaks TLS to it by itself.
-pub(super) const BROKER_PORT: &str = "8443";
+pub(super) const BROKER_PORT: &str = "7418";
 /// A day. A long life carries pods through an outage of the API server, and is safe: the broker checks that the pod lives.
 const TOKEN_SECONDS: u32 = 86_400;
 /// Ten times what it needs: a leak ends the sidecar, not its neighbours.

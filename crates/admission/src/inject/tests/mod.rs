@@ -10,8 +10,8 @@ use super::*;
 fn config() -> InjectionConfig {
     InjectionConfig {
         agent_image: "example.com/deputy-agent@sha256:0000".into(),
-        broker_url: "https://deputy-broker.deputy-system.svc:8443".into(),
-        broker_address: Some("10.96.0.77:8443".into()),
+        broker_url: "https://deputy-broker.deputy-system.svc:7418".into(),
+        broker_address: Some("10.96.0.77:7418".into()),
         broker_ca: "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n".into(),
         own_namespace: NamespaceName::new("deputy-system").unwrap(),
     }
@@ -309,11 +309,11 @@ fn ports_that_a_mesh_must_not_redirect_are_added_to_those_already_there() {
     let (out, _) = Case::enabled().applied(&p);
     assert_eq!(
         out["metadata"]["annotations"]["traffic.sidecar.istio.io/excludeOutboundPorts"],
-        "5432,8443"
+        "5432,7418"
     );
     assert_eq!(
         out["metadata"]["annotations"]["config.linkerd.io/skip-outbound-ports"],
-        "8443"
+        "7418"
     );
 }
 

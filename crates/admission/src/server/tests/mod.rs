@@ -72,7 +72,7 @@ impl Case {
         let config = known.then(|| {
             Arc::new(InjectionConfig {
                 agent_image: "example.com/deputy@sha256:0000".into(),
-                broker_url: "https://deputy-broker.deputy-system.svc:8443".into(),
+                broker_url: "https://deputy-broker.deputy-system.svc:7418".into(),
                 broker_address: None,
                 broker_ca: "PEM".into(),
                 own_namespace: NamespaceName::new("deputy-system").unwrap(),
