@@ -3,8 +3,11 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use deputy_admission::inject::{Injection, InjectionConfig, PodFacts, inject};
+use deputy_admission::inject::{
+    AgentSettings, Amounts, Injection, InjectionConfig, MeshDefaults, PodFacts, Resources, RunAs, inject,
+};
 use deputy_delegation::{NamespaceName, Region};
+use deputy_index::{NamespaceInfo, ServiceAccountInfo};
 use serde_json::{Value, json};
 
 fn pod(bytes: usize) -> Vec<u8> {
@@ -39,12 +42,22 @@ fn injection(criterion: &mut Criterion) {
     let of_region = |_: Option<&str>| Some(region.clone());
     let facts = PodFacts {
         namespace: &namespace,
-        service_account_label: None,
-        namespace_label: Some("enabled"),
+        namespace_info: &NamespaceInfo::default(),
+        service_account: &ServiceAccountInfo::default(),
         region: &of_region,
     };
     let config = InjectionConfig {
-        agent_image: "registry.example.com/deputy@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef".into(),
+        agent: AgentSettings {
+            image: "registry.example.com/deputy@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef".into(),
+            port: 7419,
+            resources: Resources {
+                cpu: Amounts { request: "5m".parse().ok(), limit: None },
+                memory: Amounts { request: "16Mi".parse().ok(), limit: "64Mi".parse().ok() },
+            },
+            run_as: RunAs::Uid(65_532),
+            default_region: None,
+            mesh: MeshDefaults::default(),
+        },
         broker_url: "https://deputy-broker.deputy.svc:7418".into(),
         broker_address: Some("10.96.7.7:7418".into()),
         broker_ca: "-----BEGIN CERTIFICATE-----\n".to_owned() + &"A".repeat(700) + "\n-----END CERTIFICATE-----\n",

@@ -37,7 +37,7 @@ enum Command {
     /// Run the controller of limits, which writes boundary policies
     Limits(controllers::Arguments),
     /// Run the admission webhook
-    Webhook(webhook::Arguments),
+    Webhook(Box<webhook::Arguments>),
     /// Run the broker, which hands out credentials
     Broker(broker::Arguments),
     /// Print the custom resource definitions

@@ -40,9 +40,14 @@ fn the_fixed_values_of_a_pod_are_in_the_webhook() {
         values.starts_with(&format!("http://{}", deputy_agent::config::DEFAULT_LISTEN)),
         "{values}"
     );
+    let port = deputy_agent::config::DEFAULT_LISTEN.rsplit_once(':').unwrap().1;
+    let golden =
+        std::fs::read_to_string(crate::page::root().join("tests/chart/golden/minimal.yaml")).unwrap();
     assert!(
-        webhook.contains("127.0.0.1:7419"),
-        "the webhook sends pods elsewhere"
+        golden.contains(&format!(
+            "- name: DEPUTY_AGENT_PORT\n              value: \"{port}\""
+        )),
+        "the chart sends pods elsewhere"
     );
     let token = row("What a pod gets", "`AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE`");
     assert_eq!(codes(&token[1]), [deputy_agent::config::DEFAULT_TOKEN_FILE]);

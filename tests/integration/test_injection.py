@@ -85,7 +85,12 @@ def test_the_pod_as_stored(scenario, new_team):
     agent = sidecar(pod)
     assert [c["name"] for c in spec["initContainers"]] == ["deputy-agent", "prepare"]
     assert agent["restartPolicy"] == "Always" and agent["startupProbe"]["exec"]["command"][-1] == "ready"
-    assert agent["resources"]["requests"] == {"cpu": "5m", "memory": "16Mi"}
+    assert agent["resources"] == {"requests": {"cpu": "5m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}}
+    # The application has the token for the Kubernetes API; the agent has its own in that one's place.
+    api_token = "/var/run/secrets/kubernetes.io/serviceaccount"
+    mounts = {c["name"]: {m["mountPath"]: m["name"] for m in c["volumeMounts"]} for c in [agent, *spec["containers"]]}
+    assert mounts.pop("deputy-agent")[api_token] == "deputy-token"
+    assert all(of[api_token].startswith("kube-api-access") for of in mounts.values()), mounts
     env = variables(agent)
     assert env["DEPUTY_BROKER_URL"] == "https://deputy-broker.deputy-system.svc:7418"
     service = scenario.admin.get("/api/v1/namespaces/deputy-system/services/deputy-broker")
@@ -132,7 +137,10 @@ def test_what_the_user_set_is_kept(scenario, new_team):
     assert env["AWS_REGION"] == "eu-north-1" and env["AWS_EC2_METADATA_DISABLED"] == "false"
     assert env["AWS_CONTAINER_CREDENTIALS_FULL_URI"]
     pod = create(team, "default-region", container={"env": [{"name": "AWS_DEFAULT_REGION", "value": "eu-north-1"}]})
-    assert "AWS_REGION" not in variables(pod["spec"]["containers"][0])
+    assert variables(pod["spec"]["containers"][0])["AWS_REGION"] == "eu-north-1"
+    pod = create(team, "env-from", container={"envFrom": [{"configMapRef": {"name": "settings"}}]})
+    env = variables(pod["spec"]["containers"][0])
+    assert not {"AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EC2_METADATA_DISABLED"} & set(env), env
 
 
 def test_a_pod_with_irsa_variables_is_left_alone(scenario, new_team):

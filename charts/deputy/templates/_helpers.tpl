@@ -100,9 +100,11 @@ spec:
       terminationGracePeriodSeconds: 30
       securityContext:
         runAsNonRoot: true
-        runAsUser: 65532
-        runAsGroup: 65532
-        fsGroup: 65532
+        {{- with $root.Values.runAsUser }}
+        runAsUser: {{ int64 . }}
+        runAsGroup: {{ int64 . }}
+        fsGroup: {{ int64 . }}
+        {{- end }}
         seccompProfile: {type: RuntimeDefault}
       containers:
         - name: {{ .name }}

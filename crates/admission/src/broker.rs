@@ -119,6 +119,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::inject::{AgentSettings, MeshDefaults, Resources, RunAs};
 
     fn service(ip: serde_json::Value) -> Service {
         serde_json::from_value(json!({"metadata": {"name": "deputy-broker"}, "spec": {"clusterIP": ip}}))
@@ -136,7 +137,14 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_injected_before_bundle_and_address_are_known() {
         let template = InjectionConfig {
-            agent_image: "example.com/deputy".into(),
+            agent: AgentSettings {
+                image: "example.com/deputy".into(),
+                port: 7419,
+                resources: Resources::default(),
+                run_as: RunAs::Image,
+                default_region: None,
+                mesh: MeshDefaults::default(),
+            },
             broker_url: url("deputy-broker", "deputy-system"),
             broker_address: None,
             broker_ca: String::new(),

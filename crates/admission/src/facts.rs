@@ -6,9 +6,9 @@ use deputy_delegation::{
     AccountId, ClusterName, Decision, NamespaceName, ObjectName, Region, ServiceAccountName,
     model::{Account, Binding, LimitEntry, ObjectId, Role},
 };
-use deputy_index::{Grant, Hypothesis, Seen, Stale, Watched, World};
-
-use crate::inject::INJECT_LABEL;
+use deputy_index::{
+    BindingDecision, Grant, Hypothesis, NamespaceInfo, Seen, ServiceAccountInfo, Stale, Watched, World,
+};
 
 /// What a change would take away.
 #[derive(Debug)]
@@ -142,43 +142,59 @@ impl Facts {
         self.world.default_binding(namespace, account).map(|d| d.binding)
     }
 
-    /// The region of the account of a binding of a ServiceAccount: of the one of that name, else of its default one.
+    /// The region of the account of a binding of a ServiceAccount: of the one of that name, else of its default one. Where
+    /// that is not known yet, the region of the accounts that the namespace's limits name, when there is but one.
     pub(crate) fn region(
         &self,
         namespace: &NamespaceName,
         account: &ServiceAccountName,
         name: Option<&str>,
     ) -> Option<Region> {
-        let decision = match name {
-            Some(name) => {
-                let id = ObjectId {
-                    namespace: namespace.clone(),
-                    name: ObjectName::new(name).ok()?,
-                };
-                self.world
-                    .decide_binding(&id)
-                    .filter(|d| d.binding.subjects.contains(account))?
-            }
-            None => self.world.default_binding(namespace, account)?,
+        let decision = match name.map(ObjectName::new) {
+            Some(name) => name.ok().and_then(|name| {
+                let namespace = namespace.clone();
+                let found = self.world.decide_binding(&ObjectId { namespace, name })?;
+                found.binding.subjects.contains(account).then_some(found)
+            }),
+            None => self.world.default_binding(namespace, account),
         };
-        Some(decision.account.known()?.region.clone())
+        decision
+            .and_then(|d: BindingDecision| Some(d.account.known()?.region.clone()))
+            .or_else(|| self.region_of_limits(namespace))
     }
 
-    /// The injection label of a namespace. The outer `None`: the namespace is not known here, or what is known is old.
-    pub(crate) fn namespace_label(&self, namespace: &NamespaceName) -> Option<Option<String>> {
+    fn region_of_limits(&self, namespace: &NamespaceName) -> Option<Region> {
+        let mut regions = self
+            .world
+            .accounts()
+            .into_iter()
+            .filter(|account| {
+                let limits = self.world.limits(account);
+                limits
+                    .iter()
+                    .any(|l| matches!(l, LimitEntry::Valid(_)) && l.applies(namespace, account))
+            })
+            .map(|account| Some(self.account(&account)?.region.clone()));
+        // One that can't be read may have another.
+        let first = regions.next()??;
+        regions
+            .all(|region| region.as_ref() == Some(&first))
+            .then_some(first)
+    }
+
+    /// What is kept of a namespace; `None`: it is not known here, or what is known is old.
+    pub(crate) fn namespace(&self, namespace: &NamespaceName) -> Option<Arc<NamespaceInfo>> {
         self.world.current(&[Watched::Namespaces]).ok()?;
-        let known = self.world.namespace(namespace)?;
-        Some(known.labels.get(INJECT_LABEL).cloned())
+        self.world.namespace(namespace)
     }
 
-    /// The injection label of a ServiceAccount. The outer `None`: it is not known here, or what is known is old.
-    pub(crate) fn service_account_label(
+    /// What is kept of a ServiceAccount; `None`: it is not known here, or what is known is old.
+    pub(crate) fn service_account(
         &self,
         namespace: &NamespaceName,
         account: &ServiceAccountName,
-    ) -> Option<Option<String>> {
+    ) -> Option<Arc<ServiceAccountInfo>> {
         self.world.current(&[Watched::ServiceAccounts]).ok()?;
-        let known = self.world.service_account(namespace, account)?;
-        Some(known.labels.get(INJECT_LABEL).cloned())
+        self.world.service_account(namespace, account)
     }
 }

@@ -1,7 +1,7 @@
 //! Admission: the review server, validation of Deputy's kinds, and pod injection.
 //!
-//! It writes nothing but its certificates and calls no AWS (invariant 4): a review is answered from the index and, on a
-//! miss or before a refusal for a limit, one live read.
+//! It writes nothing but its certificates and calls no AWS (invariant 4): a review is answered
+//! from the index and, on a miss or before a refusal for a limit, one live read.
 //!
 //! - [`run`]: the process `deputy webhook`.
 //! - [`inject`]: whether a pod gets the sidecar, and the patch. Pure.

@@ -3,14 +3,21 @@
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 
 use deputy_delegation::{NamespaceName, ServiceAccountName};
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
-use kube::{Api, Client, ResourceExt as _, core::admission::Operation};
+use deputy_index::{NamespaceInfo, ServiceAccountInfo};
+use k8s_openapi::{
+    api::core::v1::{Namespace, ServiceAccount},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
+use kube::{Api, Client, core::admission::Operation};
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::sync::watch;
 
 use crate::{
     facts::Facts,
-    inject::{INJECT_LABEL, Injection, InjectionConfig, PodFacts, SkipReason, inject},
+    inject::{
+        Asked, INJECT_LABEL, Injection, InjectionConfig, PodFacts, SIDECAR, SkipReason, TOKEN_VOLUME, asked,
+        inject,
+    },
     metrics::AdmissionMetrics,
     review::{Request, ReviewError, Verdict},
 };
@@ -31,7 +38,7 @@ pub(crate) struct Mutator {
     pub(crate) metrics: AdmissionMetrics,
 }
 
-/// As much of a pod as says whether it asks.
+/// As much of a pod as says whether it asks, and whether it has anything of ours already.
 #[derive(Deserialize)]
 struct PodHead<'a> {
     #[serde(borrow, default)]
@@ -51,11 +58,21 @@ struct PodMeta<'a> {
 struct PodSpec<'a> {
     #[serde(borrow, default)]
     service_account_name: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    init_containers: Option<Vec<Named<'a>>>,
+    #[serde(borrow, default)]
+    volumes: Option<Vec<Named<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct Named<'a> {
+    #[serde(borrow, default)]
+    name: Option<Cow<'a, str>>,
 }
 
 /// A fact about a pod could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("the injection label of {what} could not be read: {why}")]
+#[error("what injection goes by could not be read: {what}: {why}")]
 struct LiveReadError {
     what: String,
     why: String,
@@ -100,21 +117,30 @@ impl Mutator {
         let Some(head) = request.view::<PodHead<'_>>()? else {
             return Ok(Verdict::bad_request("the request holds no pod"));
         };
-        let labels = match self.labels(&head, &namespace).await {
-            Ok(labels) => labels,
+        let own = head.label();
+        let carries = head.carries_ours();
+        if own == Some("disabled") && !carries {
+            return Ok(self.skipped(SkipReason::Disabled, Verdict::allow()));
+        }
+        let around = match self.around(&head, &namespace).await {
+            Ok(around) => around,
             Err(error) => {
                 tracing::warn!(%error, "a pod could not be decided about");
                 return Ok(Verdict::failed(format!(
-                    "{error}; try again, or label the pod deputy.dev/inject: enabled or disabled"
+                    "{error}; try again, or label the pod {INJECT_LABEL}: disabled"
                 )));
             }
         };
-        if labels.decisive(&head) != Some("enabled") {
-            let reason = match labels.decisive(&head) {
-                Some("disabled") => SkipReason::Disabled,
-                _ => SkipReason::NotLabelled,
-            };
-            return Ok(self.skipped(reason, Verdict::allow()));
+        let region = |binding: Option<&str>| self.facts.region(&namespace, &around.account, binding);
+        let facts = PodFacts {
+            namespace: &namespace,
+            namespace_info: &around.namespace_info,
+            service_account: &around.service_account,
+            region: &region,
+        };
+        // Most pods ask for nothing, and are answered without being parsed whole.
+        if !carries && matches!(asked(own, &facts), Ok(Asked::Nothing)) {
+            return Ok(self.skipped(SkipReason::NotLabelled, Verdict::allow()));
         }
         let Some(config) = self.injection.borrow().clone() else {
             return Ok(Verdict::failed(
@@ -123,13 +149,6 @@ impl Mutator {
         };
         let Some(pod) = request.object()? else {
             return Ok(Verdict::bad_request("the request holds no pod"));
-        };
-        let region = |binding: Option<&str>| self.facts.region(&namespace, &labels.account, binding);
-        let facts = PodFacts {
-            namespace: &namespace,
-            service_account_label: labels.of_account.as_deref(),
-            namespace_label: labels.of_namespace.as_deref(),
-            region: &region,
         };
         Ok(match inject(&pod, &facts, &config) {
             Injection::Skipped {
@@ -161,52 +180,52 @@ impl Mutator {
         verdict.audit("injection", format!("skipped: {}", reason.as_str()))
     }
 
-    /// The labels that decide, as far as they are needed: the pod's own wins, then its ServiceAccount's.
-    async fn labels(&self, head: &PodHead<'_>, namespace: &NamespaceName) -> Result<Labels, LiveReadError> {
+    /// What stands around the pod: its ServiceAccount and its namespace.
+    async fn around(&self, head: &PodHead<'_>, namespace: &NamespaceName) -> Result<Around, LiveReadError> {
         let named = head.spec.as_ref().and_then(|s| s.service_account_name.as_deref());
         let named = named.filter(|n| !n.is_empty()).unwrap_or(DEFAULT_ACCOUNT);
         let account = ServiceAccountName::new(named).map_err(|error| LiveReadError {
             what: "the pod's ServiceAccount".to_owned(),
             why: error.to_string(),
         })?;
-        let mut labels = Labels {
-            account,
-            of_account: None,
-            of_namespace: None,
-        };
-        if head.label().is_some() {
-            return Ok(labels);
-        }
         // Together: two reads one after the other could take twice as long.
-        let (of_account, of_namespace) = futures::join!(
-            self.label_of_account(namespace, &labels.account),
-            self.label_of_namespace(namespace)
+        let (service_account, namespace_info) = futures::join!(
+            self.service_account(namespace, &account),
+            self.namespace(namespace)
         );
-        labels.of_account = of_account?;
-        if labels.of_account.is_none() {
-            labels.of_namespace = of_namespace?;
-        }
-        Ok(labels)
+        Ok(Around {
+            service_account: service_account?,
+            namespace_info: namespace_info?,
+            account,
+        })
     }
 
-    async fn label_of_namespace(&self, namespace: &NamespaceName) -> Result<Option<String>, LiveReadError> {
-        if let Some(label) = self.facts.namespace_label(namespace) {
-            return Ok(label);
+    async fn namespace(&self, namespace: &NamespaceName) -> Result<Arc<NamespaceInfo>, LiveReadError> {
+        if let Some(known) = self.facts.namespace(namespace) {
+            return Ok(known);
         }
         let api: Api<Namespace> = Api::all(self.client.clone());
-        self.live("Namespace", namespace.as_str(), &api).await
+        let found = self.live("Namespace", namespace.as_str(), &api).await?;
+        Ok(Arc::new(
+            found.map(|meta| NamespaceInfo::of(&meta)).unwrap_or_default(),
+        ))
     }
 
-    async fn label_of_account(
+    async fn service_account(
         &self,
         namespace: &NamespaceName,
         account: &ServiceAccountName,
-    ) -> Result<Option<String>, LiveReadError> {
-        if let Some(label) = self.facts.service_account_label(namespace, account) {
-            return Ok(label);
+    ) -> Result<Arc<ServiceAccountInfo>, LiveReadError> {
+        if let Some(known) = self.facts.service_account(namespace, account) {
+            return Ok(known);
         }
         let api: Api<ServiceAccount> = Api::namespaced(self.client.clone(), namespace.as_str());
-        self.live("ServiceAccount", account.as_str(), &api).await
+        let found = self.live("ServiceAccount", account.as_str(), &api).await?;
+        Ok(Arc::new(
+            found
+                .map(|meta| ServiceAccountInfo::of(&meta))
+                .unwrap_or_default(),
+        ))
     }
 
     /// The answer of a live read is final: what it does not find is not there.
@@ -215,7 +234,7 @@ impl Mutator {
         kind: &'static str,
         name: &str,
         api: &Api<K>,
-    ) -> Result<Option<String>, LiveReadError>
+    ) -> Result<Option<ObjectMeta>, LiveReadError>
     where
         K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned,
     {
@@ -224,7 +243,7 @@ impl Mutator {
             Ok(Ok(found)) => {
                 let outcome = if found.is_some() { "found" } else { "not-found" };
                 self.metrics.live_read(kind, outcome);
-                return Ok(found.and_then(|o| o.labels().get(INJECT_LABEL).cloned()));
+                return Ok(found.map(|o| o.metadata));
             }
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no answer within {} ms", LIVE_READ_TIMEOUT.as_millis()),
@@ -242,19 +261,23 @@ impl PodHead<'_> {
         let labels = self.metadata.as_ref()?.labels.as_ref()?;
         labels.get(INJECT_LABEL).map(AsRef::as_ref)
     }
-}
 
-/// The labels beside the pod's own. Those that do not matter are left out.
-struct Labels {
-    account: ServiceAccountName,
-    of_account: Option<String>,
-    of_namespace: Option<String>,
-}
-
-impl Labels {
-    fn decisive<'a>(&'a self, head: &'a PodHead<'_>) -> Option<&'a str> {
-        head.label()
-            .or(self.of_account.as_deref())
-            .or(self.of_namespace.as_deref())
+    /// Whether the pod may have something of ours: it came through here before, now or as a stored pod.
+    fn carries_ours(&self) -> bool {
+        let has = |list: Option<&Vec<Named<'_>>>, name: &str| {
+            list.into_iter()
+                .flatten()
+                .any(|n| n.name.as_deref() == Some(name))
+        };
+        self.spec.as_ref().is_some_and(|spec| {
+            has(spec.init_containers.as_ref(), SIDECAR) || has(spec.volumes.as_ref(), TOKEN_VOLUME)
+        })
     }
+}
+
+/// What stands around a pod.
+struct Around {
+    account: ServiceAccountName,
+    service_account: Arc<ServiceAccountInfo>,
+    namespace_info: Arc<NamespaceInfo>,
 }

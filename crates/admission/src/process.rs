@@ -23,7 +23,7 @@ use crate::{
     body::Budget,
     broker,
     facts::Facts,
-    inject::InjectionConfig,
+    inject::{AgentSettings, InjectionConfig},
     live::Live,
     metrics::AdmissionMetrics,
     mutate::Mutator,
@@ -47,8 +47,8 @@ pub struct WebhookConfig {
     pub mutating_configuration: String,
     /// `DEPUTY_VALIDATING_CONFIGURATION`
     pub validating_configuration: String,
-    /// `DEPUTY_AGENT_IMAGE`: of the sidecar.
-    pub agent_image: String,
+    /// `DEPUTY_AGENT_*`: how sidecars are.
+    pub agent: AgentSettings,
     /// `DEPUTY_BROKER_SERVICE`
     pub broker_service: String,
     /// `DEPUTY_BROKER_BUNDLE`: the ConfigMap with the broker's public bundle.
@@ -185,7 +185,7 @@ fn reviewer(
         shutdown.clone(),
     );
     let template = InjectionConfig {
-        agent_image: config.agent_image.clone(),
+        agent: config.agent.clone(),
         broker_url: broker::url(&config.broker_service, namespace),
         broker_address: None,
         broker_ca: String::new(),

@@ -20,8 +20,9 @@ use crate::live::LookAgain;
 
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";
-/// Longer ones the API server cuts, or leaves out.
-const MAX_WARNING_CHARS: usize = 120;
+/// Longer ones the API server may cut.
+/// <https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#response>
+const MAX_WARNING_CHARS: usize = 256;
 const MAX_WARNINGS: usize = 32;
 const MAX_AUDIT_CHARS: usize = 1024;
 /// What a refusal lists; the API server sends it back to whoever wrote the object.

@@ -1,9 +1,16 @@
 //! Reading a pod that may hold anything: every accessor answers "absent" for what is not of the expected shape.
+//!
+//! What a former pass of ours put in (the API server asks twice where other webhooks change the pod between; a stored pod
+//! may be created again) is told apart here, so that every question is about the pod as its author wrote it.
 
 use deputy_delegation::NamespaceName;
+use deputy_index::{NamespaceInfo, ServiceAccountInfo};
 use serde_json::Value;
 
-use super::RegionOf;
+use super::{
+    RegionOf, SIDECAR,
+    sidecar::{self, TOKEN_DIR, TOKEN_VOLUME},
+};
 
 /// The label that asks for injection, or forbids it: `enabled` or `disabled`.
 pub const INJECT_LABEL: &str = "deputy.dev/inject";
@@ -13,10 +20,10 @@ pub const INJECT_LABEL: &str = "deputy.dev/inject";
 pub struct PodFacts<'a> {
     /// The namespace of the request (the object may not carry it yet).
     pub namespace: &'a NamespaceName,
-    /// The value of [`INJECT_LABEL`] on its ServiceAccount.
-    pub service_account_label: Option<&'a str>,
-    /// The value of [`INJECT_LABEL`] on its namespace.
-    pub namespace_label: Option<&'a str>,
+    /// What is kept of that namespace.
+    pub namespace_info: &'a NamespaceInfo,
+    /// What is kept of the pod's ServiceAccount.
+    pub service_account: &'a ServiceAccountInfo,
     /// The region of the account of a binding.
     pub region: RegionOf<'a>,
 }
@@ -29,8 +36,6 @@ pub(super) enum List {
 }
 
 impl List {
-    pub(super) const ALL: [Self; 2] = [Self::Init, Self::Main];
-
     pub(super) fn key(self) -> &'static str {
         match self {
             Self::Init => "initContainers",
@@ -41,11 +46,31 @@ impl List {
 
 pub(super) struct PodView<'a> {
     pod: &'a Value,
+    pub(super) facts: &'a PodFacts<'a>,
+    /// Those of the pod's author and of other webhooks.
+    containers: Vec<Container<'a>>,
+    /// Where our sidecar is among the init containers: nowhere or once, in pods that the API server would store.
+    sidecars: Vec<usize>,
 }
 
 impl<'a> PodView<'a> {
-    pub(super) fn new(pod: &'a Value) -> Self {
-        Self { pod }
+    pub(super) fn new(pod: &'a Value, facts: &'a PodFacts<'a>) -> Self {
+        let mut view = Self {
+            pod,
+            facts,
+            containers: Vec::new(),
+            sidecars: Vec::new(),
+        };
+        for list in [List::Init, List::Main] {
+            for (index, value) in view.list(list).unwrap_or_default().iter().enumerate() {
+                if list == List::Init && sidecar::is_ours(value) {
+                    view.sidecars.push(index);
+                } else {
+                    view.containers.push(Container::new(list, index, value));
+                }
+            }
+        }
+        view
     }
 
     fn meta(&self, map: &str, key: &str) -> Option<&'a str> {
@@ -57,11 +82,8 @@ impl<'a> PodView<'a> {
     pub(super) fn annotation(&self, key: &str) -> Option<&'a str> {
         self.meta("annotations", key)
     }
-    pub(super) fn has_annotations(&self) -> bool {
-        self.pod
-            .get("metadata")
-            .and_then(|m| m.get("annotations"))
-            .is_some_and(Value::is_object)
+    pub(super) fn annotations(&self) -> Option<&'a serde_json::Map<String, Value>> {
+        self.pod.get("metadata")?.get("annotations")?.as_object()
     }
 
     pub(super) fn spec(&self, key: &str) -> Option<&'a Value> {
@@ -71,15 +93,12 @@ impl<'a> PodView<'a> {
         self.spec("hostNetwork").and_then(Value::as_bool).unwrap_or(false)
     }
     pub(super) fn windows(&self) -> bool {
-        let os = self
-            .spec("os")
-            .and_then(|os| os.get("name"))
-            .and_then(Value::as_str);
-        let selected = self
-            .spec("nodeSelector")
-            .and_then(|s| s.get("kubernetes.io/os"))
-            .and_then(Value::as_str);
-        os == Some("windows") || selected == Some("windows")
+        let text = |of: &str, key: &str| self.spec(of).and_then(|o| o.get(key)).and_then(Value::as_str);
+        text("os", "name") == Some("windows") || text("nodeSelector", "kubernetes.io/os") == Some("windows")
+    }
+    /// The uid that containers run as when they say none.
+    pub(super) fn run_as_user(&self) -> Option<u64> {
+        self.spec("securityContext")?.get("runAsUser")?.as_u64()
     }
 
     /// The list as it is; `None` when the key is absent.
@@ -89,47 +108,105 @@ impl<'a> PodView<'a> {
     pub(super) fn volumes(&self) -> Option<&'a [Value]> {
         self.spec("volumes")?.as_array().map(Vec::as_slice)
     }
-    pub(super) fn containers(&self) -> impl Iterator<Item = (List, usize, Container<'a>)> + use<'a, '_> {
-        List::ALL.into_iter().flat_map(|list| {
-            self.list(list)
-                .unwrap_or_default()
-                .iter()
-                .enumerate()
-                .map(move |(i, c)| (list, i, Container(c)))
-        })
+    pub(super) fn containers(&self) -> impl Iterator<Item = &Container<'a>> {
+        self.containers.iter()
+    }
+    pub(super) fn sidecars(&self) -> &[usize] {
+        &self.sidecars
     }
 
-    /// IRSA's webhook, or the user, has already said who the pod is. The SDKs look there first.
-    pub(super) fn has_irsa(&self) -> bool {
-        self.containers().any(|(_, _, c)| {
-            c.env("AWS_ROLE_ARN").is_some() && c.env("AWS_WEB_IDENTITY_TOKEN_FILE").is_some()
-        })
+    /// Whether anything is in the pod that a former pass put there.
+    pub(super) fn holds_ours(&self) -> bool {
+        !self.sidecars.is_empty()
+            || self
+                .volumes()
+                .unwrap_or_default()
+                .iter()
+                .any(sidecar::is_our_volume)
+            || self.containers.iter().any(|c| !c.ours.is_empty())
+    }
+
+    /// A container that bears the sidecar's name and is none of ours.
+    pub(super) fn impostor(&self) -> Option<&Container<'a>> {
+        self.containers.iter().find(|c| c.name() == SIDECAR)
     }
 }
 
-#[derive(Clone, Copy)]
-pub(super) struct Container<'a>(&'a Value);
+/// A container of somebody else's.
+pub(super) struct Container<'a> {
+    pub(super) list: List,
+    pub(super) index: usize,
+    value: &'a Value,
+    /// Which entries of its environment a former pass put there, in order.
+    pub(super) ours: Vec<usize>,
+}
 
 impl<'a> Container<'a> {
-    pub(super) fn name(self) -> &'a str {
-        self.0.get("name").and_then(Value::as_str).unwrap_or_default()
+    fn new(list: List, index: usize, value: &'a Value) -> Self {
+        let mut container = Self {
+            list,
+            index,
+            value,
+            ours: Vec::new(),
+        };
+        container.ours = super::credentials::ours(container.array("env").unwrap_or_default());
+        container
     }
-    pub(super) fn image(self) -> &'a str {
-        self.0.get("image").and_then(Value::as_str).unwrap_or_default()
+
+    /// Its place in the pod, as a JSON pointer.
+    pub(super) fn path(&self) -> String {
+        format!("/spec/{}/{}", self.list.key(), self.index)
     }
-    pub(super) fn has(self, key: &str) -> bool {
-        self.0.get(key).is_some_and(Value::is_array)
+    pub(super) fn name(&self) -> &'a str {
+        self.text("name").unwrap_or_default()
     }
-    fn items(self, key: &str) -> impl Iterator<Item = &'a Value> {
-        self.0.get(key).and_then(Value::as_array).into_iter().flatten()
+    pub(super) fn text(&self, key: &str) -> Option<&'a str> {
+        self.value.get(key).and_then(Value::as_str)
     }
-    /// The entry of an environment variable, whatever its source.
-    pub(super) fn env(self, name: &str) -> Option<&'a Value> {
-        self.items("env")
+    /// The array as it is; `None` when it is absent.
+    pub(super) fn array(&self, key: &str) -> Option<&'a [Value]> {
+        self.value.get(key)?.as_array().map(Vec::as_slice)
+    }
+
+    /// Its environment but for what is ours.
+    fn environment(&self) -> impl Iterator<Item = &'a Value> {
+        let all = self.array("env").unwrap_or_default().iter().enumerate();
+        all.filter(|(i, _)| !self.ours.contains(i))
+            .map(|(_, entry)| entry)
+    }
+    /// The entry of an environment variable, whatever its source, unless it is ours.
+    pub(super) fn env(&self, name: &str) -> Option<&'a Value> {
+        self.environment()
             .find(|e| e.get("name").and_then(Value::as_str) == Some(name))
     }
-    pub(super) fn mounts(self, path: &str) -> Option<&'a Value> {
-        self.items("volumeMounts")
-            .find(|m| m.get("mountPath").and_then(Value::as_str) == Some(path))
+    /// The value of a variable that is written out, unless it is ours.
+    pub(super) fn literal(&self, name: &str) -> Option<&'a str> {
+        self.env(name)?.get("value")?.as_str()
+    }
+    /// Whether variables come from a ConfigMap or Secret as a whole, so that their names can't be seen here.
+    pub(super) fn has_env_from(&self) -> bool {
+        self.array("envFrom").is_some_and(|sources| !sources.is_empty())
+    }
+
+    /// The volume mounted where the token belongs, unless it is ours.
+    pub(super) fn in_the_tokens_place(&self) -> Option<&'a Value> {
+        let mounts = self.array("volumeMounts").unwrap_or_default();
+        mounts.iter().find(|m| {
+            m.get("mountPath").and_then(Value::as_str) == Some(TOKEN_DIR)
+                && m.get("name").and_then(Value::as_str) != Some(TOKEN_VOLUME)
+        })
+    }
+    pub(super) fn resource(&self, key: &str, name: &str) -> Option<&'a str> {
+        self.value.get("resources")?.get(key)?.get(name)?.as_str()
+    }
+    /// Whether it says that it listens on a TCP port.
+    pub(super) fn listens_on(&self, port: u16) -> bool {
+        self.array("ports").unwrap_or_default().iter().any(|p| {
+            let is_tcp = p
+                .get("protocol")
+                .and_then(Value::as_str)
+                .is_none_or(|t| t == "TCP");
+            is_tcp && p.get("containerPort").and_then(Value::as_u64) == Some(port.into())
+        })
     }
 }

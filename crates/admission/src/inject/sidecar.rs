@@ -2,21 +2,44 @@
 
 use serde_json::{Value, json};
 
-use super::{InjectionConfig, SIDECAR};
+use super::{InjectionConfig, RunAs, SIDECAR, options::Options, pod::PodView};
 
-pub(super) const TOKEN_VOLUME: &str = "deputy-token";
+pub(crate) const TOKEN_VOLUME: &str = "deputy-token";
 pub(super) const TOKEN_DIR: &str = "/var/run/secrets/deputy.dev/serviceaccount";
 pub(super) const TOKEN_FILE: &str = "/var/run/secrets/deputy.dev/serviceaccount/token";
-pub(super) const AUDIENCE: &str = "deputy";
-pub(super) const ENDPOINT: &str = "http://127.0.0.1:7419/v1/credentials";
-/// The broker's port, which meshes must not redirect: the agent speaks TLS to it by itself.
+const AUDIENCE: &str = "deputy";
+/// Where the API server's ServiceAccount plugin mounts a token for the Kubernetes API, in every container that has nothing
+/// mounted there.
+const API_TOKEN_DIR: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+/// The broker's port, which meshes must not redirect: one that nobody else uses, so that nobody else is exempted.
 pub(super) const BROKER_PORT: &str = "7418";
+/// A variable that every sidecar of every release has, by which it is known.
+const BROKER_URL: &str = "DEPUTY_BROKER_URL";
 /// A day. A long life carries pods through an outage of the API server, and is safe: the broker checks that the pod lives.
 const TOKEN_SECONDS: u32 = 86_400;
-/// Ten times what it needs: a leak ends the sidecar, not its neighbours.
-const MEMORY_LIMIT: &str = "64Mi";
-/// Any uid but root; the same as the image's own, said explicitly because `runAsNonRoot` of the pod may apply to it.
-const UID: u32 = 65_532;
+/// The image's own user. Said where the pod's would be root, which `runAsNonRoot` forbids.
+const IMAGE_UID: u32 = 65_532;
+
+/// Whether an init container is a sidecar of ours, of any release.
+pub(super) fn is_ours(container: &Value) -> bool {
+    let named = |value: &Value, wanted: &str| value.get("name").and_then(Value::as_str) == Some(wanted);
+    let env = container.get("env").and_then(Value::as_array);
+    named(container, SIDECAR) && env.into_iter().flatten().any(|e| named(e, BROKER_URL))
+}
+
+/// Whether a volume is that of the token.
+pub(super) fn is_our_volume(volume: &Value) -> bool {
+    is_named_as_ours(volume)
+        && volume
+            .pointer("/projected/sources/0/serviceAccountToken/audience")
+            .and_then(Value::as_str)
+            == Some(AUDIENCE)
+}
+
+/// Whether a volume bears the name of the token's.
+pub(super) fn is_named_as_ours(volume: &Value) -> bool {
+    volume.get("name").and_then(Value::as_str) == Some(TOKEN_VOLUME)
+}
 
 pub(super) fn token_volume() -> Value {
     json!({
@@ -32,64 +55,82 @@ pub(super) fn token_mount() -> Value {
     json!({"name": TOKEN_VOLUME, "mountPath": TOKEN_DIR, "readOnly": true})
 }
 
-/// What the pod's annotations ask of the sidecar.
-pub(super) struct SidecarOptions<'a> {
-    pub(super) bindings: &'a [&'a str],
-    pub(super) wait_for: &'a str,
-    pub(super) cpu_request: &'a str,
-    pub(super) memory_request: &'a str,
-}
-
-/// A request above the limit would make the pod invalid.
-fn memory_limit(request: &str) -> &str {
-    let more = bytes(request)
-        .zip(bytes(MEMORY_LIMIT))
-        .is_some_and(|(request, limit)| request > limit);
-    if more { request } else { MEMORY_LIMIT }
-}
-
-/// A quantity of memory in bytes.
-fn bytes(quantity: &str) -> Option<f64> {
-    let number = quantity.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let factor = match quantity.get(number.len()..)? {
-        "" => 1.0,
-        "m" => 1e-3,
-        "k" => 1e3,
-        "M" => 1e6,
-        "G" => 1e9,
-        "Ki" => 1024.0,
-        "Mi" => 1_048_576.0,
-        "Gi" => 1_073_741_824.0,
-        _ => return None,
-    };
-    number.parse::<f64>().ok().map(|n| n * factor)
-}
-
-pub(super) fn sidecar(config: &InjectionConfig, options: &SidecarOptions<'_>) -> Value {
+/// The sidecar as it is to be.
+pub(super) fn sidecar(
+    view: &PodView<'_>,
+    config: &InjectionConfig,
+    options: &Options<'_>,
+    bindings: &str,
+) -> Value {
     let mut env = vec![
-        json!({"name": "DEPUTY_BROKER_URL", "value": config.broker_url}),
+        json!({"name": BROKER_URL, "value": config.broker_url}),
         json!({"name": "DEPUTY_BROKER_CA", "value": config.broker_ca}),
-        json!({"name": "DEPUTY_BINDINGS", "value": options.bindings.join(",")}),
+        json!({"name": "DEPUTY_BINDINGS", "value": bindings}),
         json!({"name": "DEPUTY_WAIT_FOR", "value": options.wait_for}),
+        json!({"name": "DEPUTY_LISTEN", "value": format!("127.0.0.1:{}", options.port)}),
     ];
     if let Some(address) = &config.broker_address {
         env.insert(1, json!({"name": "DEPUTY_BROKER_ADDRESS", "value": address}));
     }
-    json!({
+    let mut sidecar = json!({
         "name": SIDECAR,
-        "image": config.agent_image,
+        "image": config.agent.image,
         "command": ["/deputy-agent"],
         // A native sidecar: starts before the application's containers, ends after them, and lets Jobs complete.
         "restartPolicy": "Always",
         "env": env,
         // The listener is on loopback, which the kubelet can't reach: hence exec. Ten minutes, then the container is started again.
         "startupProbe": {"exec": {"command": ["/deputy-agent", "ready"]}, "periodSeconds": 1, "timeoutSeconds": 2, "failureThreshold": 600},
-        "resources": {"requests": {"cpu": options.cpu_request, "memory": options.memory_request}, "limits": {"memory": memory_limit(options.memory_request)}},
-        "securityContext": {
-            "runAsNonRoot": true, "runAsUser": UID, "runAsGroup": UID,
-            "readOnlyRootFilesystem": true, "allowPrivilegeEscalation": false,
-            "capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"}
-        },
-        "volumeMounts": [token_mount()],
-    })
+        "securityContext": security_context(view, config.agent.run_as),
+        "volumeMounts": [
+            token_mount(),
+            // In place of the token for the Kubernetes API: the agent has no use for that one.
+            {"name": TOKEN_VOLUME, "mountPath": API_TOKEN_DIR, "readOnly": true},
+        ],
+    });
+    if let Some(fields) = sidecar.as_object_mut()
+        && options.resources.as_object().is_some_and(|r| !r.is_empty())
+    {
+        fields.insert("resources".to_owned(), options.resources.clone());
+    }
+    sidecar
+}
+
+/// Everything that the strictest Pod Security Standard asks for.
+fn security_context(view: &PodView<'_>, run_as: RunAs) -> Value {
+    let mut context = json!({
+        "runAsNonRoot": true, "readOnlyRootFilesystem": true, "allowPrivilegeEscalation": false,
+        "capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"}
+    });
+    // The group is the image's own then, as it is for every container that OpenShift gives a user of its range.
+    let of_namespace = first_of_range(view);
+    let configured = match run_as {
+        RunAs::Uid(uid) => Some(uid),
+        RunAs::Image if view.run_as_user() == Some(0) => Some(IMAGE_UID),
+        RunAs::Image => None,
+    };
+    if let (Some(uid), Some(fields)) = (of_namespace.or(configured), context.as_object_mut()) {
+        fields.insert("runAsUser".to_owned(), json!(uid));
+        if of_namespace.is_none() {
+            fields.insert("runAsGroup".to_owned(), json!(uid));
+        }
+    }
+    context
+}
+
+/// The first of the users that a namespace's pods may run as, in OpenShift: `1000920000/10000` or `1000920000-1000929999`.
+/// <https://docs.openshift.com/container-platform/latest/authentication/managing-security-context-constraints.html>
+fn first_of_range(view: &PodView<'_>) -> Option<u32> {
+    let range = view
+        .facts
+        .namespace_info
+        .annotations
+        .get("openshift.io/sa.scc.uid-range")?;
+    range
+        .split(['/', '-'])
+        .next()?
+        .trim()
+        .parse()
+        .ok()
+        .filter(|uid| *uid > 0)
 }

@@ -1,15 +1,30 @@
-//! Injection, pod by pod.
+//! Injection, pod by pod: what a table of cases (`tests/injection`) would say less clearly.
 
+mod order;
 mod properties;
 
+use std::collections::BTreeMap;
+
 use deputy_delegation::{NamespaceName, Region};
+use deputy_index::{NamespaceInfo, ServiceAccountInfo};
 use serde_json::{Value, json};
 
 use super::*;
 
-fn config() -> InjectionConfig {
+pub(super) fn config() -> InjectionConfig {
+    let quantity = |text: &str| Some(text.parse().unwrap());
+    let mut resources = Resources::default();
+    (resources.cpu.request, resources.memory.request) = (quantity("5m"), quantity("16Mi"));
+    resources.memory.limit = quantity("64Mi");
     InjectionConfig {
-        agent_image: "example.com/deputy-agent@sha256:0000".into(),
+        agent: AgentSettings {
+            image: "example.com/deputy-agent:0.2.0".into(),
+            port: 7419,
+            resources,
+            run_as: RunAs::Uid(65_532),
+            default_region: None,
+            mesh: MeshDefaults::default(),
+        },
         broker_url: "https://deputy-broker.deputy-system.svc:7418".into(),
         broker_address: Some("10.96.0.77:7418".into()),
         broker_ca: "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n".into(),
@@ -19,17 +34,31 @@ fn config() -> InjectionConfig {
 
 struct Case {
     namespace: NamespaceName,
-    service_account: Option<&'static str>,
-    namespace_label: Option<&'static str>,
+    namespace_info: NamespaceInfo,
+    service_account: ServiceAccountInfo,
     region: Option<Region>,
+}
+
+fn labelled(value: Option<&str>) -> BTreeMap<String, String> {
+    let label = value.map(|v| (INJECT_LABEL.to_owned(), v.to_owned()));
+    label.into_iter().collect()
 }
 
 impl Case {
     fn enabled() -> Self {
+        Self::of(None, Some("enabled"))
+    }
+    fn of(service_account: Option<&str>, namespace: Option<&str>) -> Self {
         Self {
             namespace: NamespaceName::new("payments").unwrap(),
-            service_account: None,
-            namespace_label: Some("enabled"),
+            namespace_info: NamespaceInfo {
+                labels: labelled(namespace),
+                ..NamespaceInfo::default()
+            },
+            service_account: ServiceAccountInfo {
+                labels: labelled(service_account),
+                ..ServiceAccountInfo::default()
+            },
             region: Some(Region::new("ap-northeast-1").unwrap()),
         }
     }
@@ -37,8 +66,8 @@ impl Case {
         let region = |_: Option<&str>| self.region.clone();
         let facts = PodFacts {
             namespace: &self.namespace,
-            service_account_label: self.service_account,
-            namespace_label: self.namespace_label,
+            namespace_info: &self.namespace_info,
+            service_account: &self.service_account,
             region: &region,
         };
         inject(pod, &facts, &config())
@@ -81,45 +110,6 @@ fn env_of(container: &Value, name: &str) -> Option<String> {
         .iter()
         .find(|e| e["name"] == name)
         .map(|e| e["value"].as_str().unwrap().to_owned())
-}
-
-#[test]
-fn an_injected_pod_is_what_the_contract_says() {
-    let (pod, warnings) = Case::enabled().applied(&pod());
-    assert!(warnings.is_empty());
-    insta::assert_json_snapshot!("injected_pod", pod);
-}
-
-#[test]
-fn the_label_of_the_pod_wins_over_the_service_account_and_that_over_the_namespace() {
-    let labelled = |value: Option<&str>| {
-        let mut p = pod();
-        if let Some(v) = value {
-            p["metadata"]["labels"][INJECT_LABEL] = json!(v);
-        }
-        p
-    };
-    for (on_pod, on_account, on_namespace, injected) in [
-        (Some("enabled"), Some("disabled"), Some("disabled"), true),
-        (Some("disabled"), Some("enabled"), Some("enabled"), false),
-        (None, Some("enabled"), Some("disabled"), true),
-        (None, Some("disabled"), Some("enabled"), false),
-        (None, None, Some("enabled"), true),
-        (None, None, None, false),
-        // A typing mistake is not an "enabled".
-        (Some("true"), None, None, false),
-    ] {
-        let case = Case {
-            service_account: on_account,
-            namespace_label: on_namespace,
-            ..Case::enabled()
-        };
-        let got = matches!(case.run(&labelled(on_pod)), Injection::Injected { .. });
-        assert_eq!(
-            got, injected,
-            "pod {on_pod:?}, account {on_account:?}, namespace {on_namespace:?}"
-        );
-    }
 }
 
 #[test]
@@ -184,78 +174,17 @@ fn pods_that_can_not_be_injected_are_left_alone_with_the_reason() {
 }
 
 #[test]
-fn a_skipped_pod_that_asked_says_so_in_an_annotation_and_a_warning() {
-    let mut p = pod();
-    p["spec"]["hostNetwork"] = json!(true);
-    let Injection::Skipped { patch, warnings, .. } = Case::enabled().run(&p) else {
-        panic!()
-    };
-    assert_eq!(warnings.len(), 1);
-    assert_eq!(
-        apply(&p, patch)["metadata"]["annotations"][INJECTED_ANNOTATION],
-        "skipped: host-network"
-    );
-}
-
-#[test]
-fn what_the_user_set_is_kept_and_warned_about() {
-    let mut p = pod();
-    p["spec"]["containers"][0]["env"] = json!([
-        {"name": "AWS_CONTAINER_CREDENTIALS_FULL_URI", "value": "http://127.0.0.1:1/mine"},
-        {"name": "AWS_DEFAULT_REGION", "value": "eu-west-1"},
-        {"name": "AWS_ACCESS_KEY_ID", "valueFrom": {"secretKeyRef": {"name": "x", "key": "y"}}}
-    ]);
-    let (out, warnings) = Case::enabled().applied(&p);
-    let app = &out["spec"]["containers"][0];
-    assert_eq!(
-        env_of(app, "AWS_CONTAINER_CREDENTIALS_FULL_URI").unwrap(),
-        "http://127.0.0.1:1/mine"
-    );
-    assert!(
-        app["env"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .all(|e| e["name"] != "AWS_REGION")
-    );
-    assert_eq!(warnings.len(), 2, "{warnings:?}");
-}
-
-#[test]
-fn a_binding_can_be_named_for_the_pod_and_for_one_container() {
-    let mut p = pod();
-    p["metadata"]["annotations"] =
-        json!({"deputy.dev/binding": "writer", "deputy.dev/binding.reader": "reader"});
-    p["spec"]["containers"] = json!([{"name": "app", "image": "a"}, {"name": "reader", "image": "b"}]);
-    let (out, _) = Case::enabled().applied(&p);
-    let uri = |i: usize| {
-        env_of(
-            &out["spec"]["containers"][i],
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-        )
-        .unwrap()
-    };
-    assert_eq!(uri(0), "http://127.0.0.1:7419/v1/credentials/writer");
-    assert_eq!(uri(1), "http://127.0.0.1:7419/v1/credentials/reader");
-    assert_eq!(
-        env_of(&out["spec"]["initContainers"][0], "DEPUTY_BINDINGS").unwrap(),
-        "writer,reader"
-    );
-
-    p["metadata"]["annotations"] = json!({"deputy.dev/binding.reader": "reader"});
-    let (out, _) = Case::enabled().applied(&p);
-    assert_eq!(
-        env_of(&out["spec"]["initContainers"][0], "DEPUTY_BINDINGS").unwrap(),
-        ",reader"
-    );
-}
-
-#[test]
 fn nonsense_in_annotations_is_refused_with_its_name() {
     for (key, value) in [
         ("deputy.dev/binding", "../../x"),
         ("deputy.dev/binding.app", "A B"),
         ("deputy.dev/wait-for", "never"),
+        ("deputy.dev/wait-for ", "credential"),
+        ("deputy.dev/agent-port", "7419x"),
+        ("deputy.dev/agent-port", "1023"),
+        ("deputy.dev/agent-port", "65536"),
+        ("deputy.dev/agent-cpu-limit", "none"),
+        ("deputy.dev/accept-suspending", "1"),
         ("deputy.dev/agent-cpu-request", "lots"),
         ("deputy.dev/agent-memory-request", "-1Mi"),
     ] {
@@ -266,55 +195,6 @@ fn nonsense_in_annotations_is_refused_with_its_name() {
             other => panic!("{key}: {other:?}"),
         }
     }
-}
-
-#[test]
-fn a_container_that_takes_the_sidecars_name_is_refused() {
-    for list in ["initContainers", "containers"] {
-        let mut p = pod();
-        p["spec"][list] = json!([{"name": "deputy-agent", "image": "evil"}, {"name": "app", "image": "a"}]);
-        assert!(
-            matches!(Case::enabled().run(&p), Injection::Refused { .. }),
-            "{list}"
-        );
-    }
-}
-
-#[test]
-fn the_sidecar_comes_first_but_after_a_mesh() {
-    let mut p = pod();
-    p["spec"]["initContainers"] =
-        json!([{"name": "istio-init"}, {"name": "istio-proxy"}, {"name": "migrate"}]);
-    let (out, _) = Case::enabled().applied(&p);
-    let names: Vec<_> = out["spec"]["initContainers"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|c| c["name"].as_str().unwrap())
-        .collect();
-    assert_eq!(names, ["istio-init", "istio-proxy", "deputy-agent", "migrate"]);
-    assert!(
-        env_of(
-            &out["spec"]["initContainers"][3],
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI"
-        )
-        .is_some()
-    );
-}
-
-#[test]
-fn ports_that_a_mesh_must_not_redirect_are_added_to_those_already_there() {
-    let mut p = pod();
-    p["metadata"]["annotations"] = json!({"traffic.sidecar.istio.io/excludeOutboundPorts": "5432"});
-    let (out, _) = Case::enabled().applied(&p);
-    assert_eq!(
-        out["metadata"]["annotations"]["traffic.sidecar.istio.io/excludeOutboundPorts"],
-        "5432,7418"
-    );
-    assert_eq!(
-        out["metadata"]["annotations"]["config.linkerd.io/skip-outbound-ports"],
-        "7418"
-    );
 }
 
 #[test]
@@ -372,50 +252,133 @@ fn one_pod_can_use_64_bindings_and_not_one_more() {
 }
 
 #[test]
+fn the_label_of_the_pod_wins_over_the_service_account_and_that_over_the_namespace() {
+    let of = |value: Option<&str>| {
+        let mut p = pod();
+        if let Some(v) = value {
+            p["metadata"]["labels"][INJECT_LABEL] = json!(v);
+        }
+        p
+    };
+    let (yes, no, odd) = (Some("enabled"), Some("disabled"), Some("true"));
+    for (on_pod, on_account, on_namespace, outcome) in [
+        (yes, no, no, "injected"),
+        (no, yes, yes, "skipped"),
+        (None, yes, no, "injected"),
+        (None, no, yes, "skipped"),
+        (None, None, yes, "injected"),
+        (None, None, None, "skipped"),
+        // A typing mistake is refused where it decides.
+        (odd, None, None, "refused"),
+        (odd, yes, yes, "refused"),
+        (None, odd, yes, "refused"),
+        (None, None, odd, "refused"),
+        (yes, odd, odd, "injected"),
+        (None, no, odd, "skipped"),
+    ] {
+        let got = match Case::of(on_account, on_namespace).run(&of(on_pod)) {
+            Injection::Injected { .. } => "injected",
+            Injection::Skipped { .. } => "skipped",
+            Injection::Refused { .. } => "refused",
+        };
+        assert_eq!(
+            got, outcome,
+            "pod {on_pod:?}, account {on_account:?}, namespace {on_namespace:?}"
+        );
+    }
+}
+
+#[test]
 fn each_container_is_told_the_region_of_its_own_binding() {
     let mut p = pod();
     p["metadata"]["annotations"] = json!({"deputy.dev/binding.reader": "reader"});
     p["spec"]["containers"] = json!([{"name": "app", "image": "a"}, {"name": "reader", "image": "b"}]);
-    let namespace = NamespaceName::new("payments").unwrap();
+    let case = Case::enabled();
     let region = |binding: Option<&str>| binding.is_some().then(|| Region::new("eu-west-1").unwrap());
     let facts = PodFacts {
-        namespace: &namespace,
-        service_account_label: None,
-        namespace_label: Some("enabled"),
+        namespace: &case.namespace,
+        namespace_info: &case.namespace_info,
+        service_account: &case.service_account,
         region: &region,
     };
     let Injection::Injected { patch, .. } = inject(&p, &facts, &config()) else {
         panic!()
     };
     let out = apply(&p, patch);
-    assert_eq!(env_of(&out["spec"]["containers"][0], "AWS_REGION"), None);
-    assert_eq!(
-        env_of(&out["spec"]["containers"][1], "AWS_REGION").unwrap(),
-        "eu-west-1"
-    );
+    let region = |i: usize| env_of(&out["spec"]["containers"][i], "AWS_REGION");
+    assert_eq!((region(0), region(1).as_deref()), (None, Some("eu-west-1")));
 }
 
+/// Every way to say a region, with the binding's known and not.
 #[test]
-fn a_volume_that_takes_the_tokens_name_is_refused() {
-    let mut p = pod();
-    p["spec"]["volumes"] = json!([{"name": "deputy-token", "emptyDir": {}}]);
-    match Case::enabled().run(&p) {
-        Injection::Refused { message } => assert!(message.contains("deputy-token"), "{message}"),
-        other => panic!("{other:?}"),
+fn the_region_comes_from_the_author_else_from_the_binding_else_from_nowhere() {
+    let value = |name: &str| json!({"name": name, "value": "eu-west-1"});
+    let from = |name: &str| json!({"name": name, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}});
+    let (one, other) = ("AWS_REGION", "AWS_DEFAULT_REGION");
+    let ways = [
+        ("none", json!([]), true, 0),
+        ("one", json!([value(one)]), false, 2),
+        ("other", json!([value(other)]), false, 2),
+        ("both", json!([value(one), from(other)]), false, 2),
+        ("from", json!([from(one)]), false, 2),
+        ("empty", json!([{"name": one, "value": ""}]), false, 1),
+        ("refers", json!([{"name": one, "value": "$(X)"}]), false, 1),
+    ];
+    for known in [true, false] {
+        for env_from in [true, false] {
+            for (name, env, takes_known, own) in &ways {
+                let mut p = pod();
+                p["spec"]["containers"][0]["env"] = env.clone();
+                if env_from {
+                    p["spec"]["containers"][0]["envFrom"] = json!([{"configMapRef": {"name": "c"}}]);
+                }
+                let case = Case {
+                    region: known.then(|| Region::new("ap-northeast-1").unwrap()),
+                    ..Case::enabled()
+                };
+                let (out, warnings) = case.applied(&p);
+                let env = out["spec"]["containers"][0]["env"].as_array().unwrap();
+                let count = |n: &str| env.iter().filter(|e| e["name"] == n).count();
+                let regions = count(one) + count(other);
+                let authors = p["spec"]["containers"][0]["env"].as_array().unwrap().len();
+                let expected = match (env_from, *takes_known && known) {
+                    (true, _) => authors,
+                    (false, true) => 2,
+                    (false, false) => *own,
+                };
+                let about = format!("{name}, known {known}, envFrom {env_from}");
+                assert_eq!(regions, expected, "{about}");
+                assert!(count(one) < 2 && count(other) < 2, "{about}");
+                // Only where a region is certain.
+                let certain = !env_from && regions > 0 && *name != "empty";
+                assert_eq!(count("AWS_EC2_METADATA_DISABLED") == 1, certain, "{about}");
+                let warned = (env_from && known && *name == "none") || (!env_from && *name == "refers");
+                assert_eq!(!warnings.is_empty(), warned, "{about}: {warnings:?}");
+            }
+        }
     }
 }
 
 #[test]
-fn the_sidecars_memory_limit_is_never_below_its_request() {
-    for (request, limit) in [
-        ("16Mi", "64Mi"),
-        ("64Mi", "64Mi"),
-        ("65Mi", "65Mi"),
-        ("1G", "1G"),
-        ("67108864", "64Mi"),
+fn a_limit_is_never_below_its_request() {
+    for (annotations, request, limit) in [
+        (json!({"deputy.dev/agent-memory-request": "16Mi"}), "16Mi", "64Mi"),
+        (json!({"deputy.dev/agent-memory-request": "65Mi"}), "65Mi", "65Mi"),
+        (json!({"deputy.dev/agent-memory-request": "1G"}), "1G", "1G"),
+        (
+            json!({"deputy.dev/agent-memory-request": "67108864"}),
+            "67108864",
+            "64Mi",
+        ),
+        (json!({"deputy.dev/agent-memory-limit": "8Mi"}), "8Mi", "8Mi"),
+        (
+            json!({"deputy.dev/agent-memory-limit": "128Mi", "deputy.dev/agent-memory-request": "128Mi"}),
+            "128Mi",
+            "128Mi",
+        ),
     ] {
         let mut p = pod();
-        p["metadata"]["annotations"] = json!({"deputy.dev/agent-memory-request": request});
+        p["metadata"]["annotations"] = annotations;
         let (out, _) = Case::enabled().applied(&p);
         let resources = &out["spec"]["initContainers"][0]["resources"];
         assert_eq!(resources["requests"]["memory"], request);

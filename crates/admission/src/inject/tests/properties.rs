@@ -10,8 +10,8 @@ fn container() -> impl Strategy<Value = Value> {
             "X",
             "AWS_REGION",
             "AWS_DEFAULT_REGION",
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
             "AWS_ROLE_ARN",
+            "AWS_EC2_METADATA_DISABLED",
         ]),
         0..3,
     ));
@@ -75,7 +75,7 @@ proptest! {
                     prop_assert_eq!(&b[key], &a[key]);
                 }
                 let kept = b["env"].as_array().cloned().unwrap_or_default();
-                prop_assert_eq!(&a["env"].as_array().unwrap()[..kept.len()], &kept[..]);
+                prop_assert!(a["env"].as_array().unwrap().ends_with(&kept));
             }
         }
     }

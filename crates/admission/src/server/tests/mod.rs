@@ -28,7 +28,7 @@ use tower::ServiceExt as _;
 use crate::{
     body::{Budget, MAX_BODY},
     facts::Facts,
-    inject::InjectionConfig,
+    inject::{AgentSettings, InjectionConfig, MeshDefaults, Resources, RunAs},
     metrics::AdmissionMetrics,
     mutate::Mutator,
     server::{self, Reviewer},
@@ -71,7 +71,14 @@ impl Case {
         let reads = Arc::new(AtomicUsize::new(0));
         let config = known.then(|| {
             Arc::new(InjectionConfig {
-                agent_image: "example.com/deputy@sha256:0000".into(),
+                agent: AgentSettings {
+                    image: "example.com/deputy@sha256:0000".into(),
+                    port: 7419,
+                    resources: Resources::default(),
+                    run_as: RunAs::Image,
+                    default_region: None,
+                    mesh: MeshDefaults::default(),
+                },
                 broker_url: "https://deputy-broker.deputy-system.svc:7418".into(),
                 broker_address: None,
                 broker_ca: "PEM".into(),
@@ -100,6 +107,14 @@ impl Case {
             metrics,
             router,
         }
+    }
+
+    /// The namespace `payments` and its ServiceAccount `uploader`, with these labels.
+    fn known(&self, of_account: Option<&str>, of_namespace: Option<&str>) {
+        self.world
+            .reset(Watched::Namespaces, [meta("payments", None, of_namespace)]);
+        let account = meta("uploader", Some("payments"), of_account);
+        self.world.reset(Watched::ServiceAccounts, [account]);
     }
 
     fn reads(&self) -> usize {

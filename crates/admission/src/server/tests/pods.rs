@@ -5,6 +5,7 @@ use super::*;
 #[tokio::test]
 async fn a_pod_that_asks_gets_the_patch_in_base64_without_any_read() {
     let case = Case::new(Live::Error, true);
+    case.known(None, None);
     let pod = pod(Some("enabled"));
     let response = case.review("/mutate?timeout=5s", &pod_review(&pod)).await;
     assert!(is_injected(&patched(&pod, &response)));
@@ -81,10 +82,12 @@ async fn a_pod_that_can_not_be_decided_about_is_never_let_in_without_what_it_may
         );
         let message = response["status"]["message"].as_str().unwrap();
         assert!(
-            message.contains("ServiceAccount uploader could not be read"),
+            message.contains("could not be read: ServiceAccount uploader"),
             "{message}"
         );
-        // Its own label decides without anybody else's.
+        // Who asks may have an IAM role by its ServiceAccount; who declines is asked nothing.
+        let response = case.review("/mutate", &pod_review(&pod(Some("enabled")))).await;
+        assert_eq!(response["status"]["code"], 500);
         let disabled = pod(Some("disabled"));
         let response = case.review("/mutate", &pod_review(&disabled)).await;
         assert_eq!(patched(&disabled, &response), disabled);
@@ -129,6 +132,34 @@ async fn a_pod_that_can_not_be_injected_is_let_in_and_says_why() {
     let annotation = &patched(&pod, &response)["metadata"]["annotations"]["deputy.dev/injected"];
     assert_eq!(annotation, "skipped: host-network");
     assert!(response["warnings"][0].as_str().unwrap().contains("hostNetwork"));
+}
+
+#[tokio::test]
+async fn warnings_are_an_annotation_of_the_pod() {
+    for host_network in [false, true] {
+        let case = Case::new(Live::Nothing, true);
+        let mut pod = pod(Some("enabled"));
+        pod["spec"]["containers"][0]["env"] = json!([{"name": "AWS_PROFILE", "value": "x"}]);
+        pod["spec"]["hostNetwork"] = json!(host_network);
+        let response = case.review("/mutate", &pod_review(&pod)).await;
+        let annotation = &patched(&pod, &response)["metadata"]["annotations"]["deputy.dev/injected-warnings"];
+        assert_eq!(annotation, &response["warnings"][0]);
+    }
+}
+
+#[tokio::test]
+async fn a_stored_pod_that_nobody_asks_to_inject_loses_what_it_carries() {
+    let case = Case::new(Live::Nothing, true);
+    let asks = pod(Some("enabled"));
+    let mut stored = patched(&asks, &case.review("/mutate", &pod_review(&asks)).await);
+    assert!(is_injected(&stored));
+    for label in [None, Some("disabled")] {
+        stored["metadata"]["labels"] = label.map_or(json!({}), |l| json!({"deputy.dev/inject": l}));
+        let response = case.review("/mutate", &pod_review(&stored)).await;
+        let out = patched(&stored, &response);
+        assert!(!is_injected(&out));
+        assert!(!out["spec"].to_string().contains("deputy"), "{out}");
+    }
 }
 
 #[tokio::test]
@@ -179,10 +210,10 @@ async fn the_region_of_the_binding_is_told_when_it_is_known() {
     for (annotation, account, region) in [
         (None, "uploader", Some("ap-northeast-1")),
         (Some("b"), "uploader", Some("ap-northeast-1")),
-        (Some("other"), "uploader", None),
-        // The binding of somebody else is none.
-        (Some("b"), "somebody", None),
-        (None, "somebody", None),
+        // Not known yet: the only account of the namespace's limits.
+        (Some("other"), "uploader", Some("ap-northeast-1")),
+        (Some("b"), "somebody", Some("ap-northeast-1")),
+        (None, "somebody", Some("ap-northeast-1")),
     ] {
         let mut pod = pod(Some("enabled"));
         pod["spec"]["serviceAccountName"] = json!(account);

@@ -1,0 +1,233 @@
+//! What a container gets: the variables by which SDKs find the agent.
+//!
+//! They stand together at the beginning of its environment: the endpoint first, the token's file last, and what depends on
+//! them between. Others may then refer to them, and a later pass knows its own by these two.
+
+use deputy_delegation::Region;
+use serde_json::{Value, json};
+
+use super::{
+    cut,
+    options::Options,
+    pod::{Container, PodFacts},
+    sidecar::{TOKEN_DIR, TOKEN_FILE},
+};
+
+const ENDPOINT: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+const REGION: &str = "AWS_REGION";
+const DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
+const NO_METADATA: &str = "AWS_EC2_METADATA_DISABLED";
+const ROLE: &str = "AWS_ROLE_ARN";
+const WEB_IDENTITY: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
+
+/// The agent's address but for the port.
+const AGENT: &str = "http://127.0.0.1:";
+const PATH: &str = "/v1/credentials";
+
+/// Why a container is left as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Own {
+    /// IRSA's variables, which all SDKs prefer.
+    WebIdentity,
+    /// Another provider of container credentials, such as EKS Pod Identity.
+    Provider(&'static str),
+    /// Something else is where the token would be.
+    Mount,
+}
+
+impl Own {
+    /// What to tell who created the pod.
+    pub(super) fn warning(self, container: &str) -> String {
+        let container = cut(container);
+        match self {
+            Self::WebIdentity => format!(
+                "deputy: container {container} is left as it is: it sets {ROLE} and {WEB_IDENTITY}, which SDKs use first"
+            ),
+            Self::Provider(name) => {
+                format!("deputy: container {container} is left as it is: it sets {name} itself")
+            }
+            Self::Mount => {
+                format!(
+                    "deputy: container {container} is left as it is: it mounts something else at {TOKEN_DIR}"
+                )
+            }
+        }
+    }
+}
+
+/// The credentials that a container brings along; it then gets none of ours, for half of two providers is no provider.
+pub(super) fn own(container: &Container<'_>) -> Option<Own> {
+    if container.env(ROLE).is_some() && container.env(WEB_IDENTITY).is_some() {
+        return Some(Own::WebIdentity);
+    }
+    if let Some(name) = [ENDPOINT, TOKEN]
+        .into_iter()
+        .find(|name| container.env(name).is_some())
+    {
+        return Some(Own::Provider(name));
+    }
+    container.in_the_tokens_place().map(|_| Own::Mount)
+}
+
+/// Which entries of an environment are ours. Where both ends are there but not what belongs between them, somebody has
+/// sorted the variables: then only the ends are certain.
+pub(super) fn ours(env: &[Value]) -> Vec<usize> {
+    let first = env
+        .iter()
+        .position(|e| name(e) == ENDPOINT && value(e).is_some_and(is_our_endpoint));
+    let last = env
+        .iter()
+        .position(|e| name(e) == TOKEN && value(e) == Some(TOKEN_FILE));
+    let (Some(first), Some(last)) = (first, last) else {
+        return Vec::new();
+    };
+    let between = |i: usize| {
+        env.get(i)
+            .is_some_and(|e| [REGION, DEFAULT_REGION, NO_METADATA].contains(&name(e)))
+    };
+    if first < last && (first + 1..last).all(between) {
+        (first..=last).collect()
+    } else {
+        vec![first.min(last), first.max(last)]
+    }
+}
+
+fn name(entry: &Value) -> &str {
+    entry.get("name").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn value(entry: &Value) -> Option<&str> {
+    entry.get("value").and_then(Value::as_str)
+}
+
+fn is_our_endpoint(value: &str) -> bool {
+    value
+        .strip_prefix(AGENT)
+        .and_then(|rest| rest.split_once('/'))
+        .is_some_and(|(port, path)| {
+            port.parse::<u16>().is_ok() && (path == "v1/credentials" || path.starts_with("v1/credentials/"))
+        })
+}
+
+/// The variables of a container, in order; and what to tell who created the pod.
+pub(super) fn variables(
+    container: &Container<'_>,
+    options: &Options<'_>,
+    default_region: Option<&Region>,
+    facts: &PodFacts<'_>,
+    warnings: &mut Vec<String>,
+) -> Vec<Value> {
+    let binding = options.binding_of(container.name());
+    let mut uri = format!("{AGENT}{}{PATH}", options.port);
+    if let Some(binding) = binding {
+        uri = format!("{uri}/{binding}");
+    }
+    let mut all = vec![json!({"name": ENDPOINT, "value": uri})];
+    let known = (facts.region)(binding).or_else(|| default_region.cloned());
+    let has_region = region(container, known, &mut all, warnings);
+    // Without a region of its own, an SDK may have to ask the instance metadata service for it.
+    if has_region && container.env(NO_METADATA).is_none() {
+        all.push(json!({"name": NO_METADATA, "value": "true"}));
+    }
+    all.push(json!({"name": TOKEN, "value": TOKEN_FILE}));
+    warn(container, warnings);
+    all
+}
+
+/// Adds the region that a container lacks. Whether it is known to have one in the end.
+///
+/// A variable of `env` wins over one of `envFrom`, whose names can't be seen here: so beside `envFrom` nothing is added.
+fn region(
+    container: &Container<'_>,
+    known: Option<Region>,
+    all: &mut Vec<Value>,
+    warnings: &mut Vec<String>,
+) -> bool {
+    let name = cut(container.name());
+    let own = (container.env(REGION), container.env(DEFAULT_REGION));
+    if container.has_env_from() {
+        if own == (None, None) && known.is_some() {
+            warnings.push(format!(
+                "deputy: container {name} has envFrom, which may bring a region: {REGION} is not set; write it into env if none comes"
+            ));
+        }
+        return false;
+    }
+    // boto3 and the command line read only the second, Java and others only the first.
+    match own {
+        (Some(_), Some(_)) => true,
+        (Some(set), None) | (None, Some(set)) => {
+            let missing = if own.0.is_some() { DEFAULT_REGION } else { REGION };
+            let text = value(set);
+            if text == Some("") {
+                return false;
+            }
+            // What it refers to may stand further down.
+            if text.is_some_and(|t| t.contains("$(")) {
+                warnings.push(format!(
+                    "deputy: container {name} does not set {missing}, which some SDKs read instead of the region it sets"
+                ));
+            } else {
+                let mut same = set.clone();
+                if let Some(entry) = same.as_object_mut() {
+                    entry.insert("name".to_owned(), json!(missing));
+                }
+                all.push(same);
+            }
+            true
+        }
+        (None, None) => match known {
+            Some(region) => {
+                all.push(json!({"name": REGION, "value": region.to_string()}));
+                all.push(json!({"name": DEFAULT_REGION, "value": region.to_string()}));
+                true
+            }
+            None => false,
+        },
+    }
+}
+
+/// What is legal and probably not meant.
+fn warn(container: &Container<'_>, warnings: &mut Vec<String>) {
+    let name = cut(container.name());
+    // RELATIVE_URI wins over FULL_URI in every SDK; static keys and a profile win over both.
+    for other in [
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_PROFILE",
+    ] {
+        if container.env(other).is_some() {
+            warnings.push(format!(
+                "deputy: container {name} sets {other}, which SDKs use instead of its binding"
+            ));
+        }
+    }
+    if container
+        .env(NO_METADATA)
+        .is_some_and(|e| value(e) != Some("true"))
+    {
+        warnings.push(format!(
+            "deputy: container {name} sets {NO_METADATA} itself; kept as it is"
+        ));
+    }
+    let proxy = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
+        .into_iter()
+        .find(|proxy| container.literal(proxy).is_some_and(|v| !v.is_empty()));
+    let direct = ["NO_PROXY", "no_proxy"]
+        .into_iter()
+        .filter_map(|n| container.literal(n))
+        .flat_map(|list| list.split(','))
+        .any(|part| ["127.0.0.1", "127.0.0.0/8", "*"].contains(&part.trim()));
+    let unseen = ["NO_PROXY", "no_proxy"]
+        .into_iter()
+        .any(|n| container.env(n).is_some() && container.literal(n).is_none());
+    if let Some(proxy) = proxy
+        && !direct
+        && !unseen
+    {
+        warnings.push(format!(
+            "deputy: container {name} sets {proxy} without 127.0.0.1 in NO_PROXY: some clients would send its token to that proxy"
+        ));
+    }
+}

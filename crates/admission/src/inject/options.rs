@@ -1,0 +1,133 @@
+//! What a pod's annotations say, checked.
+
+use std::collections::BTreeSet;
+
+use deputy_delegation::ObjectName;
+use serde_json::Value;
+
+use super::{INJECTED_ANNOTATION, InjectionConfig, cut, pod::PodView, resources};
+
+const BINDING: &str = "deputy.dev/binding";
+const WAIT_FOR: &str = "deputy.dev/wait-for";
+const PORT: &str = "deputy.dev/agent-port";
+/// The most bindings that an agent takes (`DEPUTY_BINDINGS`).
+const MAX_BINDINGS: usize = 64;
+/// Below it the agent may not listen: it has no capabilities.
+const LOWEST_PORT: u16 = 1024;
+
+/// What is asked of the injection.
+pub(super) struct Options<'a> {
+    pod_binding: Option<&'a str>,
+    by_container: Vec<(&'a str, &'a str)>,
+    pub(super) wait_for: &'a str,
+    /// Where the agent listens.
+    pub(super) port: u16,
+    /// The sidecar's `resources`.
+    pub(super) resources: Value,
+}
+
+impl<'a> Options<'a> {
+    /// Reads the annotations. One that says nothing, or nothing that makes sense, is an error: a typing mistake must not
+    /// become another binding.
+    pub(super) fn read(view: &PodView<'a>, config: &InjectionConfig) -> Result<Self, String> {
+        let mut options = Self {
+            pod_binding: None,
+            by_container: Vec::new(),
+            wait_for: "credential",
+            port: config.agent.port,
+            resources: resources::of(view, &config.agent.resources)?,
+        };
+        for (key, value) in view.annotations().into_iter().flatten() {
+            let (Some(name), Some(value)) = (key.strip_prefix("deputy.dev/"), value.as_str()) else {
+                continue;
+            };
+            options.take(key, name, value)?;
+        }
+        let clash = view.containers().find(|c| c.listens_on(options.port));
+        if let Some(container) = clash {
+            return Err(format!(
+                "container {} has containerPort {}, where deputy's agent listens; annotation {PORT} gives the agent another port",
+                cut(container.name()),
+                options.port
+            ));
+        }
+        Ok(options)
+    }
+
+    fn take(&mut self, key: &'a str, name: &'a str, value: &'a str) -> Result<(), String> {
+        let binding = || {
+            ObjectName::new(value)
+                .map(|_| value)
+                .map_err(|e| format!("annotation {key}: {:?} is no name of a binding: {e}", cut(value)))
+        };
+        match name {
+            "binding" => self.pod_binding = Some(binding()?),
+            "wait-for" if ["credential", "listener"].contains(&value) => self.wait_for = value,
+            "wait-for" => {
+                return Err(format!(
+                    "annotation {WAIT_FOR}: {:?} is neither credential nor listener",
+                    cut(value)
+                ));
+            }
+            "agent-port" => {
+                let port = value.parse().ok().filter(|port| *port >= LOWEST_PORT);
+                self.port = port.ok_or_else(|| {
+                    format!(
+                        "annotation {PORT}: {:?} is no port from {LOWEST_PORT} to 65535",
+                        cut(value)
+                    )
+                })?;
+            }
+            _ => match name.strip_prefix("binding.") {
+                // That there is such a container is asked when all webhooks are through (the policy `deputy-injection`):
+                // another one may bring it.
+                Some(container) => self.by_container.push((container, binding()?)),
+                None if resources::ANNOTATIONS.contains(&key) => {}
+                // What this or another release writes itself.
+                None if key.starts_with(INJECTED_ANNOTATION) => {}
+                None => {
+                    return Err(format!(
+                        "annotation {}: there is no such annotation; there are {BINDING}, {BINDING}.CONTAINER, {WAIT_FOR}, {PORT}, {}",
+                        key.chars().take(128).collect::<String>(),
+                        resources::ANNOTATIONS.join(", ")
+                    ));
+                }
+            },
+        }
+        Ok(())
+    }
+
+    /// The binding that a container uses; `None`: the default one.
+    pub(super) fn binding_of(&self, container: &str) -> Option<&'a str> {
+        self.by_container
+            .iter()
+            .find(|(c, _)| *c == container)
+            .map(|(_, b)| *b)
+            .or(self.pod_binding)
+    }
+
+    /// Every binding that one of `containers` uses, as `DEPUTY_BINDINGS` says it. An empty name stands for the default one;
+    /// the empty list means it alone.
+    pub(super) fn used<'c>(&self, containers: impl Iterator<Item = &'c str>) -> Result<String, String> {
+        let mut bindings = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut default_used = false;
+        for container in containers {
+            match self.binding_of(container) {
+                Some(name) if seen.insert(name) => bindings.push(name),
+                Some(_) => {}
+                None => default_used = true,
+            }
+        }
+        if default_used && !bindings.is_empty() {
+            bindings.insert(0, "");
+        }
+        if bindings.len() > MAX_BINDINGS {
+            return Err(format!(
+                "the pod's containers use {} bindings (annotations {BINDING} and {BINDING}.CONTAINER); one pod can use {MAX_BINDINGS}",
+                bindings.len()
+            ));
+        }
+        Ok(bindings.join(","))
+    }
+}
