@@ -75,7 +75,7 @@ fn webhook_controller_and_broker_decide_through_the_index() {
 }
 
 #[test]
-fn admission_writes_nothing() {
+fn admission_writes_nothing_but_events() {
     let verbs = [
         "create",
         "replace",
@@ -88,8 +88,11 @@ fn admission_writes_nothing() {
     ];
     for source in sources("crates/admission") {
         for (number, line) in source.code() {
-            let writes = line.contains(".await") && verbs.iter().any(|v| line.contains(&format!(".{v}(")));
-            assert!(!writes, "{}:{number}: {line}", source.path);
+            let writes = ["api.", ".await"].iter().any(|w| line.contains(w))
+                && verbs.iter().any(|v| line.contains(&format!(".{v}(")));
+            let event = source.path.ends_with("admission/src/events.rs")
+                && line.contains("api.create(&params, &event)");
+            assert!(!writes || event, "{}:{number}: {line}", source.path);
         }
     }
 }

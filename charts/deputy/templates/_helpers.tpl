@@ -255,6 +255,7 @@ failurePolicy: {{ .Values.webhook.pods.failurePolicy }}
 matchPolicy: Equivalent
 # Injectors that run later add containers that need the environment too.
 reinvocationPolicy: IfNeeded
-sideEffects: None
+# The event about a warning is left out in a dry run.
+sideEffects: NoneOnDryRun
 timeoutSeconds: {{ .Values.webhook.pods.timeoutSeconds }}
 {{- end }}

@@ -1,6 +1,6 @@
 //! Admission: the review server, validation of Deputy's kinds, and pod injection.
 //!
-//! It writes nothing but its certificates and calls no AWS (invariant 4): a review is answered
+//! It writes nothing but its certificates and events about warnings, and calls no AWS (invariant 4): a review is answered
 //! from the index and, on a miss or before a refusal for a limit, one live read.
 //!
 //! - [`run`]: the process `deputy webhook`.
@@ -9,6 +9,7 @@
 
 mod body;
 mod broker;
+mod events;
 mod facts;
 pub mod inject;
 mod live;

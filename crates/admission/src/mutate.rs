@@ -6,13 +6,15 @@ use deputy_delegation::{NamespaceName, ServiceAccountName};
 use deputy_index::{NamespaceInfo, ServiceAccountInfo};
 use k8s_openapi::{
     api::core::v1::{Namespace, ServiceAccount},
-    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
 use kube::{Api, Client, core::admission::Operation};
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::{
+    events::{Events, Notice},
     facts::Facts,
     inject::{
         Asked, INJECT_LABEL, Injection, InjectionConfig, PodFacts, SIDECAR, SkipReason, TOKEN_VOLUME, asked,
@@ -36,6 +38,8 @@ pub(crate) struct Mutator {
     pub(crate) injection: watch::Receiver<Option<Arc<InjectionConfig>>>,
     pub(crate) own_namespace: NamespaceName,
     pub(crate) metrics: AdmissionMetrics,
+    /// Tells the owners of pods.
+    pub(crate) events: Events,
 }
 
 /// As much of a pod as says whether it asks, and whether it has anything of ours already.
@@ -156,12 +160,14 @@ impl Mutator {
                 warnings,
                 patch,
             } => {
+                self.tell(request, &namespace, &pod, &warnings);
                 let verdict = warnings.into_iter().fold(Verdict::allow(), Verdict::warn);
                 self.skipped(reason, verdict.patch(patch))
             }
             Injection::Injected { patch, warnings } => {
                 let reason = if patch.is_empty() { "unchanged" } else { "patched" };
                 self.metrics.injection("injected", reason);
+                self.tell(request, &namespace, &pod, &warnings);
                 warnings
                     .into_iter()
                     .fold(Verdict::allow(), Verdict::warn)
@@ -173,6 +179,27 @@ impl Mutator {
                 Verdict::forbidden(message).audit("injection", "refused")
             }
         })
+    }
+
+    /// Warnings go to whoever creates the pod, which is mostly a controller: its object is told, too. A refusal it tells
+    /// by itself.
+    fn tell(&self, request: &Request<'_>, namespace: &NamespaceName, pod: &Value, warnings: &[String]) {
+        if warnings.is_empty() || request.dry_run() {
+            return;
+        }
+        let owners = pod.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+        let owner = owners
+            .into_iter()
+            .flatten()
+            .filter_map(|o| OwnerReference::deserialize(o).ok())
+            .find(|o| o.controller == Some(true));
+        if let Some(owner) = owner {
+            self.events.tell(Notice {
+                namespace: namespace.clone(),
+                owner,
+                text: warnings.join("\n"),
+            });
+        }
     }
 
     fn skipped(&self, reason: SkipReason, verdict: Verdict) -> Verdict {

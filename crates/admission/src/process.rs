@@ -22,6 +22,7 @@ use kube::Client;
 use crate::{
     body::Budget,
     broker,
+    events::Events,
     facts::Facts,
     inject::{AgentSettings, InjectionConfig},
     live::Live,
@@ -198,6 +199,7 @@ fn reviewer(
         live: Live::new(client.clone(), metrics.clone()),
         mutator: Mutator {
             facts,
+            events: Events::start(client.clone(), shutdown.clone()),
             client,
             injection: broker::injection(template, bundle, address),
             own_namespace: config.namespace.clone(),

@@ -52,6 +52,8 @@ pub(crate) struct Request<'a> {
     #[serde(default)]
     pub(crate) namespace: Option<String>,
     pub(crate) operation: Operation,
+    #[serde(default)]
+    dry_run: Option<bool>,
     #[serde(borrow, default)]
     object: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -111,6 +113,11 @@ impl<'a> Request<'a> {
     /// The whole object as it was.
     pub(crate) fn old_object(&self) -> Result<Option<Value>, ReviewError> {
         read("oldObject", self.old_object)
+    }
+
+    /// Nothing of it will be stored, so nothing may be written because of it.
+    pub(crate) fn dry_run(&self) -> bool {
+        self.dry_run.unwrap_or(false)
     }
 
     /// A bounded name of the operation.

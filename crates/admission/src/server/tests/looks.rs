@@ -91,6 +91,7 @@ impl Looking {
                 client,
                 injection: watch::channel(None).1,
                 own_namespace: NamespaceName::new("deputy-system").unwrap(),
+                events: Events::channel().0,
                 metrics: metrics.clone(),
             },
             metrics,

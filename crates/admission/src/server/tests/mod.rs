@@ -22,11 +22,12 @@ use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use kube::Client;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tower::ServiceExt as _;
 
 use crate::{
     body::{Budget, MAX_BODY},
+    events::{Events, Notice},
     facts::Facts,
     inject::{AgentSettings, InjectionConfig, MeshDefaults, Resources, RunAs},
     metrics::AdmissionMetrics,
@@ -49,6 +50,7 @@ struct Case {
     reads: Arc<AtomicUsize>,
     metrics: Metrics,
     router: Router,
+    told: mpsc::Receiver<Notice>,
 }
 
 fn meta(name: &str, namespace: Option<&str>, label: Option<&str>) -> kube::api::DynamicObject {
@@ -85,6 +87,7 @@ impl Case {
                 own_namespace: NamespaceName::new("deputy-system").unwrap(),
             })
         });
+        let (events, told) = Events::channel();
         let metrics = Metrics::new("webhook");
         let own = AdmissionMetrics::register(&metrics);
         let facts = Facts::new(Arc::clone(&world));
@@ -97,6 +100,7 @@ impl Case {
                 injection: watch::channel(config).1,
                 own_namespace: NamespaceName::new("deputy-system").unwrap(),
                 metrics: own.clone(),
+                events,
             },
             metrics: own,
             budget: Budget::default(),
@@ -106,6 +110,7 @@ impl Case {
             reads,
             metrics,
             router,
+            told,
         }
     }
 

@@ -135,15 +135,38 @@ async fn a_pod_that_can_not_be_injected_is_let_in_and_says_why() {
 }
 
 #[tokio::test]
-async fn warnings_are_an_annotation_of_the_pod() {
-    for host_network in [false, true] {
-        let case = Case::new(Live::Nothing, true);
+async fn warnings_go_to_the_pod_and_to_its_owner_but_not_of_a_dry_run() {
+    let owners = json!([
+        {"apiVersion": "v1", "kind": "Other", "name": "o", "uid": "1"},
+        {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "app-1", "uid": "2", "controller": true}
+    ]);
+    for (owned, dry_run, host_network) in [
+        (true, false, false),
+        (true, false, true),
+        (true, true, false),
+        (false, false, false),
+    ] {
+        let mut case = Case::new(Live::Nothing, true);
         let mut pod = pod(Some("enabled"));
         pod["spec"]["containers"][0]["env"] = json!([{"name": "AWS_PROFILE", "value": "x"}]);
         pod["spec"]["hostNetwork"] = json!(host_network);
-        let response = case.review("/mutate", &pod_review(&pod)).await;
+        if owned {
+            pod["metadata"]["ownerReferences"] = owners.clone();
+        }
+        let mut review = pod_review(&pod);
+        review["request"]["dryRun"] = json!(dry_run);
+        let response = case.review("/mutate", &review).await;
+        let warning = response["warnings"][0].as_str().unwrap();
         let annotation = &patched(&pod, &response)["metadata"]["annotations"]["deputy.dev/injected-warnings"];
-        assert_eq!(annotation, &response["warnings"][0]);
+        assert_eq!(annotation, warning);
+        match case.told.try_recv() {
+            Ok(notice) => {
+                assert!(owned && !dry_run);
+                assert_eq!((notice.owner.uid.as_str(), notice.text.as_str()), ("2", warning));
+                assert_eq!(notice.namespace.as_str(), "payments");
+            }
+            Err(_) => assert!(!owned || dry_run),
+        }
     }
 }
 
