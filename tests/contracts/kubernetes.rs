@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, fs};
 
+use deputy_admission::inject::SkipReason;
 use deputy_api::{GROUP, VERSION, crds::crds};
 use deputy_delegation::naming;
 
@@ -148,6 +149,45 @@ fn paths_names_and_the_external_id_follow_the_page() {
         .replace("<name>", "uploader");
     let (readable, hash) = name.split_at(name.len() - 16);
     assert_eq!((readable.to_owned() + "<hash>", hash.len()), (pattern, 16));
+}
+
+/// A pod that the webhook leaves alone, and the policies that come after it, go by one list.
+#[test]
+fn the_policies_let_in_what_the_webhook_leaves_alone() {
+    let words: Vec<String> = SkipReason::ANNOTATED
+        .iter()
+        .map(|r| format!("skipped: {}", r.as_str()))
+        .collect();
+    let golden = fs::read_to_string(root().join("tests/chart/golden/minimal.yaml")).unwrap();
+    let lists: Vec<Vec<&str>> = golden
+        .split("variables.says in [")
+        .skip(1)
+        .map(|rest| {
+            rest.split(']')
+                .next()
+                .unwrap()
+                .split('\'')
+                .skip(1)
+                .step_by(2)
+                .collect()
+        })
+        .collect();
+    assert_eq!(
+        lists.len(),
+        2,
+        "the policies for labels of pods and namespaces, and of ServiceAccounts"
+    );
+    for list in lists {
+        assert_eq!(list, words);
+    }
+    let listed = row(NAMES, "annotations the webhook sets")[1].clone();
+    for reason in SkipReason::ANNOTATED {
+        assert!(
+            codes(&listed).contains(&reason.as_str()),
+            "docs/contracts.md lacks {}",
+            reason.as_str()
+        );
+    }
 }
 
 fn chart() -> String {

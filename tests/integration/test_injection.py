@@ -46,20 +46,28 @@ def test_the_labels_of_pod_service_account_and_namespace_decide_in_this_order(sc
         (labelled, "default", {}, True),
         (labelled, "default", DISABLED, False),
         (labelled, "on", {}, True),
+        (labelled, "off", {}, False),
     ]
     for number, (team, account, labels, injected) in enumerate(cases):
         pod = create(team, f"p{number}", account, labels)
         assert (sidecar(pod) is not None) is injected, (team.name, account, labels)
-        assert pod["metadata"].get("annotations", {}).get("deputy.dev/injected") == ("v1" if injected else None)
+        # The policy that stands in for the webhook can't see what a ServiceAccount declines: the webhook says so.
+        declined = "skipped: disabled" if account == "off" and not labels else None
+        says = pod["metadata"].get("annotations", {}).get("deputy.dev/injected")
+        assert says == ("v1" if injected else declined)
 
 
-def test_a_service_account_that_opts_out_of_its_namespaces_injection(scenario, new_team):
-    # The policy that stands in for the webhook can't see ServiceAccounts, so the pod has to say it itself.
-    team = new_team(limit=False, inject=True)
-    scenario.cluster.create_service_account(team.name, "off", DISABLED)
-    with pytest.raises(ApiError, match="deputy.dev/inject: disabled itself"):
-        create(team, "app", "off")
-    assert sidecar(create(team, "app", "off", DISABLED)) is None
+def test_another_value_of_the_label_is_refused_wherever_it_stands(scenario, new_team):
+    labelled, plain = new_team(limit=False, inject=True), new_team(limit=False, inject=False)
+    for value in ("true", "Enabled", ""):
+        wrong = {"deputy.dev/inject": value}
+        for team in (labelled, plain):
+            with pytest.raises(ApiError, match="of the pod is .*says enabled or disabled"):
+                create(team, labels=wrong)
+        with pytest.raises(ApiError, match="says enabled or disabled"):
+            scenario.cluster.create_service_account(plain.name, "typo", wrong)
+        with pytest.raises(ApiError, match="says enabled or disabled"):
+            scenario.admin.patch(f"/api/v1/namespaces/{plain.name}", {"metadata": {"labels": wrong}})
 
 
 def test_a_pod_of_a_service_account_made_a_moment_ago_is_injected(scenario, new_team):

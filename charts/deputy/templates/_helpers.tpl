@@ -242,6 +242,35 @@ subjects:
   expression: "!('kubernetes.io/config.mirror' in object.metadata.?annotations.orValue({}))"
 {{- end }}
 
+{{/* What the policies ask of a pod that is to get credentials: `settled`, and what it is made of. */}}
+{{- define "deputy.injectionVariables" -}}
+- name: containers
+  expression: (object.spec.containers + object.spec.?initContainers.orValue([])).filter(c, c.name != 'deputy-agent')
+- name: says
+  expression: object.metadata.?annotations[?'deputy.dev/injected'].orValue('')
+- name: injected
+  expression: >-
+    variables.says == 'v1' && object.spec.?initContainers.orValue([]).exists(c, c.name == 'deputy-agent')
+# Why the webhook left a pod alone that asks: its own list (tests/contracts).
+- name: skipped
+  expression: >-
+    variables.says in ['skipped: disabled', 'skipped: host-network', 'skipped: windows', 'skipped: irsa', 'skipped: own-credentials']
+# Pods that can't be injected: they pass unless they carry the label themselves.
+- name: impossible
+  expression: >-
+    object.spec.?hostNetwork.orValue(false) ? 'it uses the network of its node'
+    : object.spec.?os.?name.orValue('') == 'windows'
+    || object.spec.?nodeSelector[?'kubernetes.io/os'].orValue('') == 'windows' ? 'it is a Windows pod'
+    : ''
+# Pods with IAM roles for service accounts in every container are left alone, with the webhook and without.
+- name: webIdentity
+  expression: >-
+    variables.containers.all(c,
+    ['AWS_ROLE_ARN', 'AWS_WEB_IDENTITY_TOKEN_FILE'].all(name, c.?env.orValue([]).exists(e, e.name == name)))
+- name: settled
+  expression: variables.injected || variables.skipped || variables.webIdentity || variables.impossible != ''
+{{- end }}
+
 {{/* What both webhooks for pods have in common. */}}
 {{- define "deputy.podWebhook" -}}
 clientConfig:
