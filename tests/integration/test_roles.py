@@ -320,7 +320,7 @@ def test_the_accounts_tags_come_and_go_and_other_peoples_tags_stay(scenario, tea
         become({"cost-center": None, "Cost-Center": "two"})
     finally:
         become(None)
-    assert not [t for t in team.in_aws()["Tags"] if t["Key"] == "deputy-tags"]
+    wait_until(lambda: "deputy-tags" not in str(team.in_aws()["Tags"]), "the list gone", 20)
 
 
 def test_a_binding_of_a_refused_role_is_not_accepted(scenario, team):

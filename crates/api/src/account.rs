@@ -179,7 +179,9 @@ pub struct EndpointsSpec {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct AWSAccountStatus {
-    /// `Ready`: the account can be read, and AWS answered as the identities it names.
+    /// `Ready`: the account can be read, and no identity of Deputy's is known to be missing or another one. `IssuerReady` (of
+    /// `deputy broker`), `ProvisionerReady` (of `deputy controller`) and `BoundaryWriterReady` (of `deputy limits`): the identity is there,
+    /// who it is, and whether it is the one named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,

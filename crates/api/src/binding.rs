@@ -148,6 +148,7 @@ pub enum SessionScope {
 #[serde(rename_all = "camelCase")]
 pub struct AWSRoleBindingStatus {
     /// `Accepted`: within every limit. `Ready`: pods of its ServiceAccounts get credentials.
+    /// `SessionsIssued`: whether STS gives sessions by it; there once it refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,

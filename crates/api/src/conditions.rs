@@ -18,6 +18,15 @@ pub const PROVISIONED: &str = "Provisioned";
 /// A role or boundary policy has the tags that its AWSAccount says. `False` while AWS refuses them, which holds up nothing else.
 pub const TAGGED: &str = "Tagged";
 
+/// An account: the broker is the issuer that it names, as AWS says. Written by `deputy broker`.
+pub const ISSUER_READY: &str = "IssuerReady";
+/// An account: the identity that writes roles is there, and the one that it names. Written by `deputy controller`.
+pub const PROVISIONER_READY: &str = "ProvisionerReady";
+/// An account: the identity that writes boundary policies is there, and the one that it names. Written by `deputy limits`.
+pub const BOUNDARY_WRITER_READY: &str = "BoundaryWriterReady";
+/// A binding: STS gives sessions by it. Absent until it once refused. Written by `deputy broker`.
+pub const SESSIONS_ISSUED: &str = "SessionsIssued";
+
 /// Reasons, beside those of a decision ([`of_decision`]).
 pub mod reason {
     /// `Accepted`: every limit that applies accepts.
@@ -56,8 +65,18 @@ pub mod reason {
     pub const UNAVAILABLE: &str = "Unavailable";
     /// AWS refused the call for another reason; the message has it.
     pub const AWS_ERROR: &str = "AWSError";
-    /// The identity is not in the account that the AWSAccount names.
+    /// The identity is not in the account, or not in the partition, that the AWSAccount names.
     pub const ACCOUNT_MISMATCH: &str = "AccountMismatch";
+    /// The identity is not the one that the AWSAccount names.
+    pub const IDENTITY_MISMATCH: &str = "IdentityMismatch";
+    /// The process has no identity in AWS.
+    pub const NO_CREDENTIALS: &str = "NoCredentials";
+    /// The broker is not the issuer that the account names: nobody gets credentials of it.
+    pub const ISSUER_NOT_READY: &str = "IssuerNotReady";
+    /// Session policy and tags together are larger than AWS takes in a session.
+    pub const PACKED_POLICY_TOO_LARGE: &str = "PackedPolicyTooLarge";
+    /// The account's region is not enabled in the AWS account.
+    pub const REGION_DISABLED: &str = "RegionDisabled";
     /// An older AWSAccount is of the same AWS account: that one counts, and nothing is done by this one.
     pub const DUPLICATE_ACCOUNT: &str = "DuplicateAccount";
     /// The object is being deleted.

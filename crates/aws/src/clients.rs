@@ -20,6 +20,7 @@ use deputy_delegation::{
 
 use crate::{
     budget::{BudgetSettings, CallBudget},
+    caller::Identity,
     identity::{self, AssumedIdentity},
     observe::{CallObserver, IgnoreCalls},
     proxy::{Proxy, http_client},
@@ -135,6 +136,9 @@ pub struct Clients {
     roles: Cache<dyn Roles>,
     policies: Cache<dyn Policies>,
     sts: Cache<dyn Sts>,
+    /// STS as the identities that an account names.
+    provisioners: Cache<dyn Sts>,
+    boundary_writers: Cache<dyn Sts>,
 }
 
 impl Clients {
@@ -150,6 +154,8 @@ impl Clients {
             roles: Mutex::default(),
             policies: Mutex::default(),
             sts: Mutex::default(),
+            provisioners: Mutex::default(),
+            boundary_writers: Mutex::default(),
         }
     }
 
@@ -208,11 +214,30 @@ impl Clients {
         })
     }
 
+    /// STS as one of the three identities: to ask who it is.
+    #[must_use]
+    pub fn identity(&self, account: &Account, identity: Identity) -> Arc<dyn Sts> {
+        let (cache, assumed) = match identity {
+            Identity::Issuer => return self.sts(account),
+            Identity::Provisioner => (&self.provisioners, account.provisioner.as_ref()),
+            Identity::BoundaryWriter => (&self.boundary_writers, account.boundary_writer.as_ref()),
+        };
+        cached(cache, account, assumed, || {
+            let config = self.sts_config(account, self.credentials(account, assumed));
+            Arc::new(SdkSts::new(
+                aws_sdk_sts::Client::new(&config),
+                self.caller(account, false),
+            ))
+        })
+    }
+
     /// Forgets the clients of an account that is no longer there.
     pub fn forget(&self, account: &deputy_delegation::names::ObjectName) {
         lock(&self.roles).remove(account.as_str());
         lock(&self.policies).remove(account.as_str());
-        lock(&self.sts).remove(account.as_str());
+        for sts in [&self.sts, &self.provisioners, &self.boundary_writers] {
+            lock(sts).remove(account.as_str());
+        }
     }
 
     /// How long calls may take.
@@ -237,14 +262,7 @@ impl Clients {
 
     fn iam(&self, account: &Account, identity: Option<&AssumeRole>) -> IamClients {
         let timeouts = &self.options.timeouts;
-        let ambient = self.ambient_identity(account);
-        let credentials = match identity {
-            None => ambient,
-            Some(role) => SharedCredentialsProvider::new(AssumedIdentity::new(
-                aws_sdk_sts::Client::new(&self.sts_config(account, ambient)),
-                role.clone(),
-            )),
-        };
+        let credentials = self.credentials(account, identity);
         let base = self.base(credentials, iam_region(account), account.endpoints.iam.as_deref());
         let reads = base
             .to_builder()
@@ -262,6 +280,18 @@ impl Clients {
             writes: aws_sdk_iam::Client::new(&writes),
             read_patience: timeouts.iam_read_patience,
             write_patience: timeouts.iam_write_patience,
+        }
+    }
+
+    /// The ambient identity, or the one that is assumed from there.
+    fn credentials(&self, account: &Account, identity: Option<&AssumeRole>) -> SharedCredentialsProvider {
+        let ambient = self.ambient_identity(account);
+        match identity {
+            None => ambient,
+            Some(role) => SharedCredentialsProvider::new(AssumedIdentity::new(
+                aws_sdk_sts::Client::new(&self.sts_config(account, ambient)),
+                role.clone(),
+            )),
         }
     }
 

@@ -155,6 +155,20 @@ impl ErrorClass {
         }
     }
 
+    /// The reason in a condition: fewer than there are classes. A contract.
+    #[must_use]
+    pub fn condition_reason(self) -> &'static str {
+        match self {
+            Self::AccessDenied => "AccessDenied",
+            Self::NoCredentials => "NoCredentials",
+            Self::Throttled => "Throttled",
+            Self::LimitExceeded => "QuotaExceeded",
+            Self::Unreachable | Self::Service => "Unavailable",
+            Self::PackedPolicyTooLarge => "PackedPolicyTooLarge",
+            _ => "AWSError",
+        }
+    }
+
     /// Whether the same call may succeed in a moment although nobody changes anything.
     #[must_use]
     pub fn is_retryable(self) -> bool {
@@ -271,6 +285,19 @@ impl AwsError {
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
+    }
+    /// For a condition: what failed, and what AWS says. The same each time: what differs from call to call, such as the request
+    /// id, would make each try a change of the object.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match (self.class, self.code()) {
+            (ErrorClass::Throttled, Some("CallBudget")) => format!(
+                "{}: Deputy calls this account no faster than AWS let it lately",
+                self.operation
+            ),
+            (class, Some(code)) => format!("{}: {class} ({code}): {}", self.operation, self.message),
+            (class, None) => format!("{}: {class}: {}", self.operation, self.message),
+        }
     }
     /// See [`ErrorClass::is_retryable`].
     #[must_use]

@@ -7,6 +7,7 @@
 //! - `model` (feature `test-support`): an IAM and STS in memory, with the behaviours that no local double has.
 
 mod budget;
+mod caller;
 mod clients;
 #[cfg(test)]
 mod conformance;
@@ -20,6 +21,7 @@ mod sdk;
 mod traits;
 
 pub use budget::{BudgetSettings, CallBudget};
+pub use caller::{Identity, IdentityProblem, identify};
 pub use clients::{AmbientOptions, Clients, Timeouts};
 pub use error::{AwsError, ErrorClass};
 pub use observe::{CallObserver, CallReport, IgnoreCalls};

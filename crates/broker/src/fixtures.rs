@@ -6,7 +6,8 @@ use std::sync::{
 };
 
 use deputy_delegation::{
-    ClusterName, NamespaceName, ObjectName, PodName, ServiceAccountName, Uid, model::Account,
+    ClusterName, NamespaceName, ObjectName, PodName, ServiceAccountName, Uid,
+    model::{Account, ObjectId},
     session::Subject,
 };
 use deputy_index::{Watched, World};
@@ -62,6 +63,13 @@ pub fn binding_object(name: &str, role: &str, session: &Value) -> DynamicObject 
     let spec =
         json!({"roleRef": {"kind": "AWSRole", "name": role}, "subjects": subjects, "session": session});
     object("AWSRoleBinding", Some("payments"), name, &spec, &json!({}))
+}
+
+pub fn binding_id(name: &str) -> ObjectId {
+    ObjectId {
+        namespace: NamespaceName::new("payments").unwrap(),
+        name: ObjectName::new(name).unwrap(),
+    }
 }
 
 pub fn account() -> Account {

@@ -217,6 +217,19 @@ async fn the_exchanges_of_version_1() {
 }
 
 #[tokio::test]
+async fn a_region_that_is_not_enabled_is_no_role_that_is_still_being_made() {
+    let sts = Arc::new(FixedSts::default());
+    let disabled = AwsError::new("sts:AssumeRole", ErrorClass::AccessDenied, "as AWS says");
+    *sts.error.lock().unwrap() = Some(disabled.with_code("RegionDisabledException"));
+    let answer = exchange(&broker(world(), false, sts), REQUEST).await;
+    assert!(answer.starts_with("403\n"), "{answer}");
+    assert!(
+        answer.contains("region ap-northeast-1 of AWSAccount production is not enabled"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
 async fn the_request_of_released_agents_is_taken() {
     let agents = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../agent/tests/golden/request-v1.txt");
     let request = fs::read_to_string(agents)

@@ -2,8 +2,8 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use deputy_aws::{AwsError, CallerIdentity, ErrorClass, Sts};
-use deputy_delegation::{IamEntity, IssuerArn, ObjectName, model::Account};
+use deputy_aws::{AwsError, ErrorClass, Identity, IdentityProblem, Sts, identify};
+use deputy_delegation::{IssuerArn, ObjectName, model::Account};
 use parking_lot::Mutex;
 
 use crate::once::Once;
@@ -25,7 +25,8 @@ pub struct IssuerCheck {
 
 #[derive(Clone)]
 enum Verdict {
-    Issuer,
+    /// It is, and who that is.
+    Issuer(Arc<str>),
     WasIssuer,
     Not(IdentityError),
 }
@@ -35,7 +36,7 @@ impl Verdict {
     fn keep(&self) -> Duration {
         match self {
             // Identities of a process change with its deployment.
-            Self::Issuer => Duration::from_secs(600),
+            Self::Issuer(_) => Duration::from_secs(600),
             Self::WasIssuer => Duration::from_secs(30),
             Self::Not(IdentityError::Mismatch(_)) => Duration::from_secs(5),
             Self::Not(IdentityError::Aws(_)) => Duration::from_secs(1),
@@ -68,13 +69,27 @@ impl IssuerCheck {
     /// # Errors
     /// [`IdentityError`]; asked about again a few seconds later.
     pub async fn check(&self, account: &Account, sts: &Arc<dyn Sts>) -> Result<(), IdentityError> {
+        self.who(account, sts).await.map(drop)
+    }
+
+    /// The same, with who that is; `None` while AWS can't say it again.
+    ///
+    /// # Errors
+    /// [`IdentityError`]; asked about again a few seconds later.
+    pub async fn who(
+        &self,
+        account: &Account,
+        sts: &Arc<dyn Sts>,
+    ) -> Result<Option<Arc<str>>, IdentityError> {
         let key = (account.name.clone(), account.issuer.clone());
         let work = {
-            let (key, sts, proven) = (key.clone(), sts.clone(), self.proven.clone());
-            move || async move { ask(&key, sts.as_ref(), &proven).await }
+            let (account, key) = (account.clone(), key.clone());
+            let (sts, proven) = (sts.clone(), self.proven.clone());
+            move || async move { ask(&account, &key, sts.as_ref(), &proven).await }
         };
         match self.answers.get(key, work, Verdict::keep).await {
-            Some(Verdict::Issuer | Verdict::WasIssuer) => Ok(()),
+            Some(Verdict::Issuer(who)) => Ok(Some(who)),
+            Some(Verdict::WasIssuer) => Ok(None),
             Some(Verdict::Not(error)) => Err(error),
             None => Err(IdentityError::Aws(Arc::new(AwsError::new(
                 "sts:GetCallerIdentity",
@@ -85,45 +100,21 @@ impl IssuerCheck {
     }
 }
 
-async fn ask(key: &Key, sts: &dyn Sts, proven: &Mutex<HashSet<Key>>) -> Verdict {
-    let (account, issuer) = key;
-    match sts.caller_identity().await {
-        Ok(caller) if is_issuer(&caller, issuer) => {
+async fn ask(account: &Account, key: &Key, sts: &dyn Sts, proven: &Mutex<HashSet<Key>>) -> Verdict {
+    match identify(account, Identity::Issuer, sts.caller_identity().await) {
+        Ok(who) => {
             proven.lock().insert(key.clone());
-            Verdict::Issuer
+            Verdict::Issuer(who.into())
         }
-        Ok(caller) => {
+        Err(IdentityProblem::Elsewhere(message) | IdentityProblem::Other(message)) => {
             proven.lock().remove(key);
-            Verdict::Not(IdentityError::Mismatch(format!(
-                "IssuerMismatch: AWSAccount {account} names {issuer} as its issuer, and the broker is {}",
-                caller.arn
-            )))
+            Verdict::Not(IdentityError::Mismatch(format!("IssuerMismatch: {message}")))
         }
-        Err(error) if proven.lock().contains(key) => {
-            tracing::warn!(%account, %error, "the broker's identity was not checked again");
+        Err(IdentityProblem::Aws(error)) if proven.lock().contains(key) => {
+            tracing::warn!(account = %account.name, %error, "the broker's identity was not checked again");
             Verdict::WasIssuer
         }
-        Err(error) => Verdict::Not(IdentityError::Aws(Arc::new(error))),
-    }
-}
-
-/// A role's session has another ARN than the role, and not its path.
-fn is_issuer(caller: &CallerIdentity, issuer: &IssuerArn) -> bool {
-    if caller.account != *issuer.account() {
-        return false;
-    }
-    match issuer.entity() {
-        IamEntity::User => caller.arn == issuer.to_string(),
-        IamEntity::Role => {
-            let prefix = format!(
-                "arn:{}:sts::{}:assumed-role/{}/",
-                issuer.partition(),
-                issuer.account(),
-                issuer.name()
-            );
-            caller.arn.starts_with(&prefix)
-        }
-        IamEntity::Policy => false,
+        Err(IdentityProblem::Aws(error)) => Verdict::Not(IdentityError::Aws(Arc::new(error))),
     }
 }
 
@@ -131,6 +122,7 @@ fn is_issuer(caller: &CallerIdentity, issuer: &IssuerArn) -> bool {
 mod tests {
     use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+    use deputy_aws::CallerIdentity;
     use deputy_delegation::AccountId;
 
     use super::*;
@@ -142,37 +134,6 @@ mod tests {
             arn: arn.into(),
             user_id: "x".into(),
         }
-    }
-
-    #[test]
-    fn a_session_of_the_role_is_the_issuer_whatever_its_path() {
-        let issuer = IssuerArn::parse("arn:aws:iam::123456789012:role/infra/deputy-broker").unwrap();
-        for (arn, expected) in [
-            ("arn:aws:sts::123456789012:assumed-role/deputy-broker/s", true),
-            ("arn:aws:sts::123456789012:assumed-role/deputy-broker-2/s", false),
-            ("arn:aws:sts::999999999999:assumed-role/deputy-broker/s", false),
-            ("arn:aws-cn:sts::123456789012:assumed-role/deputy-broker/s", false),
-            ("arn:aws:iam::123456789012:user/deputy-broker", false),
-        ] {
-            assert_eq!(is_issuer(&caller(arn), &issuer), expected, "{arn}");
-        }
-    }
-
-    #[test]
-    fn a_user_is_the_issuer_by_its_whole_arn() {
-        let issuer = IssuerArn::parse("arn:aws:iam::123456789012:user/deputy-broker").unwrap();
-        assert!(is_issuer(
-            &caller("arn:aws:iam::123456789012:user/deputy-broker"),
-            &issuer
-        ));
-        assert!(!is_issuer(
-            &caller("arn:aws:iam::123456789012:user/other/deputy-broker"),
-            &issuer
-        ));
-        assert!(!is_issuer(
-            &caller("arn:aws:sts::123456789012:federated-user/deputy-broker"),
-            &issuer
-        ));
     }
 
     /// An STS that counts its calls and can be away.

@@ -14,6 +14,7 @@ mod issuer;
 mod metrics;
 mod once;
 mod process;
+mod report;
 mod resolve;
 mod service;
 pub mod token;

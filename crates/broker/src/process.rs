@@ -17,6 +17,7 @@ use deputy_runtime::{
     tls::{Authority, AuthorityConfig, AuthorityError, AuthorityPolicy, publish_bundle_config_map},
 };
 use kube::Client;
+use tokio::time::MissedTickBehavior;
 
 use crate::{http, metrics::BrokerMetrics, service::Broker};
 
@@ -130,6 +131,17 @@ pub async fn run(
             broker.tend();
         }
     };
+    let reported = client.clone();
+    let (reporting, told) = (broker.clone(), client.clone());
+    let identifying = async {
+        let mut ticker = tokio::time::interval(TEND_EVERY);
+        ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        reporting.world_synced().await;
+        loop {
+            ticker.tick().await;
+            reporting.say_who_it_is(&told).await;
+        }
+    };
     let listener = serve::bind(config.listen).await?;
     let serving = serve_tls(
         listener,
@@ -143,5 +155,7 @@ pub async fn run(
         outcome = serving => Ok(outcome?),
         ended = watch(client, world, &Watched::KINDS) => Err(ProcessError::Watch(ended.to_string())),
         () = tending => Ok(()),
+        () = identifying => Ok(()),
+        () = broker.reports().write_for_ever(&reported) => Ok(()),
     }
 }

@@ -10,15 +10,19 @@ use std::{
 };
 
 use axum::http::StatusCode;
+use deputy_api::conditions::{Status, reason};
 use deputy_aws::{AwsError, ErrorClass, Sts};
 use deputy_delegation::{AccountId, ObjectName, model::Account, naming};
-use deputy_index::{Watched, World};
+use deputy_index::{Entry, Watched, World};
 use deputy_runtime::audit;
+use kube::Client;
+use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{
     identity::{IdentityError, IssuerCheck},
     issuer::{IssueError, Issued, Issuer, IssuerOptions, SessionKey},
     metrics::BrokerMetrics,
+    report::{Reports, Saying, say_of_account},
     resolve::{Denials, Grant, RefusalCode, Resolution, resolve},
     token::{PodIdentity, TokenApi, TokenError, Verifier},
 };
@@ -97,6 +101,17 @@ const LONGEST_SESSION: Duration = Duration::from_secs(12 * 3600);
 /// How often the same refusal of the same pod is in the audit log.
 const SAME_REFUSAL: Duration = Duration::from_secs(60);
 
+/// Accounts that are asked about at a time who the broker is there.
+const IDENTITIES_AT_ONCE: usize = 8;
+
+fn saying(holds: Status, reason: &str, message: String) -> Saying {
+    Saying {
+        holds,
+        reason: reason.to_owned(),
+        message,
+    }
+}
+
 /// STS in the region of an account.
 pub(crate) type StsOf = Box<dyn Fn(&Account) -> Arc<dyn Sts> + Send + Sync>;
 
@@ -112,6 +127,7 @@ pub struct Broker {
     delivered: moka::sync::Cache<(String, String), ()>,
     /// Refusals that are in the audit log already.
     refused: moka::sync::Cache<Refused, ()>,
+    reports: Reports,
     metrics: BrokerMetrics,
 }
 
@@ -133,6 +149,7 @@ impl Broker {
                 .max_capacity(50_000)
                 .time_to_live(SAME_REFUSAL)
                 .build(),
+            reports: Reports::default(),
             metrics,
         }
     }
@@ -144,6 +161,58 @@ impl Broker {
             self.issuer.tend();
         }
         self.metrics.kept(self.issuer.count());
+    }
+
+    /// Waits until the cluster has been read.
+    pub(crate) async fn world_synced(&self) {
+        self.world.synced(&Watched::KINDS).await;
+    }
+
+    /// Which bindings STS refuses.
+    pub(crate) fn reports(&self) -> &Reports {
+        &self.reports
+    }
+
+    /// Says of every account whether this process is its issuer.
+    pub(crate) async fn say_who_it_is(self: &Arc<Self>, client: &Client) {
+        if self.world.current(&Watched::KINDS).is_err() {
+            return;
+        }
+        self.reports.remember(&self.world);
+        let turns = Arc::new(Semaphore::new(IDENTITIES_AT_ONCE));
+        let mut asking = JoinSet::new();
+        for name in self.world.accounts() {
+            let Entry::Known(account) = self.world.account(&name) else {
+                continue;
+            };
+            let (this, client, turns) = (Arc::clone(self), client.clone(), Arc::clone(&turns));
+            asking.spawn(async move {
+                // Never closed: an error only means that nobody waits in line.
+                let _turn = turns.acquire().await.ok();
+                let sts = (this.sts)(&account);
+                let saying = match this.issuers.who(&account, &sts).await {
+                    // As it was.
+                    Ok(None) => return,
+                    Ok(Some(who)) => saying(Status::True, reason::READY, format!("deputy broker is {who}")),
+                    Err(IdentityError::Mismatch(message)) => {
+                        saying(Status::False, reason::IDENTITY_MISMATCH, message)
+                    }
+                    Err(IdentityError::Aws(error)) => {
+                        let holds = if error.is_retryable() {
+                            Status::Unknown
+                        } else {
+                            Status::False
+                        };
+                        let message = format!("AWS does not say who deputy broker is: {}", error.sentence());
+                        saying(holds, error.class().condition_reason(), message)
+                    }
+                };
+                if let Err(error) = say_of_account(&client, &this.world, &name, &saying).await {
+                    tracing::warn!(account = %name, %error, "its condition was not written");
+                }
+            });
+        }
+        while asking.join_next().await.is_some() {}
     }
 
     pub(crate) fn metrics(&self) -> &BrokerMetrics {
@@ -191,6 +260,7 @@ impl Broker {
         match issued {
             Ok(issued) => {
                 self.denials.forget(&grant);
+                self.reports.issued(&grant.binding.id);
                 self.note_delivery(&identity, &grant, &issued);
                 Answer::Credentials(issued, grant.account.id.clone())
             }
@@ -219,9 +289,32 @@ impl Broker {
     }
 
     fn of_sts(&self, grant: &Grant, error: &AwsError) -> NoSession {
+        let answer = self.meaning(grant, error);
+        if matches!(answer, NoSession::Refused(Resolution::Refused { .. })) {
+            self.reports.refused(&grant.binding.id, error);
+        }
+        answer
+    }
+
+    fn meaning(&self, grant: &Grant, error: &AwsError) -> NoSession {
         let text = error.to_string();
         match error.class() {
             ErrorClass::Throttled => NoSession::yet(grant, "Throttled", error),
+            // Not a role that is not known everywhere yet: somebody has to enable the region, or name another one.
+            ErrorClass::AccessDenied
+                if error
+                    .code()
+                    .is_some_and(|c| c.starts_with(reason::REGION_DISABLED)) =>
+            {
+                NoSession::Refused(Resolution::Refused {
+                    code: RefusalCode::AccessDenied,
+                    message: format!(
+                        "the region {} of AWSAccount {} is not enabled in the AWS account: {text}",
+                        grant.account.region, grant.account.name
+                    ),
+                    binding: Some(grant.binding.id.clone()),
+                })
+            }
             // Also a duration that is more than the role's, which is being changed.
             ErrorClass::AccessDenied | ErrorClass::NotFound | ErrorClass::InvalidInput => {
                 NoSession::Refused(self.denials.judge(grant, &text))

@@ -1,21 +1,22 @@
-//! The controller of AWSAccount: says whether the account can be read and AWS answers.
+//! The controller of AWSAccount: says whether the account can be read, counts, and what the three identities of Deputy are.
 
 use std::sync::Arc;
 
 use deputy_api::{
     AWSAccount, AWSAccountStatus,
-    conditions::{self, READY, Status, reason},
+    conditions::{self, BOUNDARY_WRITER_READY, ISSUER_READY, PROVISIONER_READY, READY, Status, reason},
     convert,
 };
-use deputy_aws::CallerIdentity;
+use deputy_aws::Identity;
 use deputy_delegation::{ObjectName, model::Account};
 
 use crate::{
     context::{Context, reference},
     error::Error,
+    identity::{Finding, ask},
     objects,
     queue::Next,
-    role::status::{list, trouble},
+    role::status::list,
     verified::{DRIFT_INTERVAL, Verified},
 };
 
@@ -23,14 +24,6 @@ use crate::{
 pub struct AccountController {
     ctx: Arc<Context>,
     verified: Verified<ObjectName>,
-}
-
-/// What is said about an account, and when it is looked at again.
-struct Finding {
-    holds: Status,
-    reason: &'static str,
-    message: String,
-    next: Next,
 }
 
 impl AccountController {
@@ -55,55 +48,53 @@ impl AccountController {
             return Ok(Next::OnChange);
         };
         let old: AWSAccountStatus = objects::status_of(&object);
-        let found = match objects::parse::<AWSAccount, _>(&object, convert::parse_account) {
-            Err(violations) => Finding {
-                holds: Status::False,
-                reason: reason::INVALID,
-                message: list(&violations),
-                next: Next::OnChange,
-            },
-            Ok(account) if let Some(owner) = self.older(&account) => Finding {
-                holds: Status::False,
-                reason: reason::DUPLICATE_ACCOUNT,
-                message: format!(
-                    "AWS account {} is AWSAccount {owner} already, which is older and counts: nothing is made or granted by this one. \
-                     Use {owner}, or delete one of the two",
-                    account.id
-                ),
-                next: Next::OnChange,
-            },
-            Ok(account) => {
-                let fingerprint = self.verified.fingerprint(&account);
-                // AWS is asked every hour and after every change of the spec, not after every change of the status.
-                let left = self.verified.holds(name, fingerprint);
-                if let Some(left) = left.filter(|_| conditions::is_true(&old.conditions, READY)) {
-                    return Ok(Next::After(left));
-                }
-                let found = self.ask(&account).await;
-                if found.holds == Status::True {
-                    self.verified.set(name.clone(), fingerprint);
-                }
-                found
-            }
-        };
         let mut new = old.clone();
         let generation = object.metadata.generation;
         new.observed_generation = generation;
-        let changed = conditions::upsert(
-            &mut new.conditions,
-            READY,
-            found.holds,
-            found.reason,
-            &found.message,
-            generation,
-            self.ctx.now(),
-        );
+        let (ready, next) = match objects::parse::<AWSAccount, _>(&object, convert::parse_account) {
+            Err(violations) => (
+                Finding {
+                    holds: Status::False,
+                    reason: reason::INVALID,
+                    message: list(&violations),
+                },
+                Next::OnChange,
+            ),
+            Ok(account) if let Some(owner) = self.older(&account) => (
+                Finding {
+                    holds: Status::False,
+                    reason: reason::DUPLICATE_ACCOUNT,
+                    message: format!(
+                        "AWS account {} is AWSAccount {owner} already, which is older and counts: nothing is made or granted by this \
+                         one. Use {owner}, or delete one of the two",
+                        account.id
+                    ),
+                },
+                Next::OnChange,
+            ),
+            Ok(account) => {
+                let next = self.provisioner(&account, &mut new, generation).await;
+                (summary(&new, generation), next)
+            }
+        };
+        let mut set = |type_, found: &Finding| {
+            conditions::upsert(
+                &mut new.conditions,
+                type_,
+                found.holds,
+                found.reason,
+                &found.message,
+                generation,
+                self.ctx.now(),
+            )
+        };
+        let changed = set(READY, &ready);
         if objects::write_status(&api, &object, &old, &new).await? && changed {
             let about = reference::<AWSAccount>(&object);
-            let warning = found.holds != Status::True;
-            self.ctx.tell(&about, warning, found.reason, &found.message).await;
+            let warning = ready.holds != Status::True;
+            self.ctx.tell(&about, warning, ready.reason, &ready.message).await;
         }
-        Ok(found.next)
+        Ok(next)
     }
 
     /// The AWSAccount of the same AWS account that counts instead of this one.
@@ -112,95 +103,140 @@ impl AccountController {
         (owner != account.name).then_some(owner)
     }
 
-    async fn ask(&self, account: &Account) -> Finding {
-        let answer = self.ctx.aws.sts(account).caller_identity().await;
-        let (holds, reason, message) = match answer {
-            // With a role to assume, the ambient identity may live anywhere.
-            Ok(caller) if account.provisioner.is_none() && caller.account != account.id => (
-                Status::False,
-                reason::ACCOUNT_MISMATCH,
-                format!(
-                    "{} is in account {}, not in {}",
-                    who(&caller),
-                    caller.account,
-                    account.id
-                ),
-            ),
-            Ok(caller)
-                if account.provisioner.is_none() && partition(&caller) != account.partition.as_str() =>
-            {
-                (
-                    Status::False,
-                    reason::ACCOUNT_MISMATCH,
-                    format!(
-                        "{} is in partition {}, not in {}: nothing of it is valid there",
-                        who(&caller),
-                        partition(&caller),
-                        account.partition
-                    ),
-                )
-            }
-            Ok(caller) => (
-                Status::True,
-                reason::READY,
-                format!("AWS answers {}", who(&caller)),
-            ),
-            Err(error) => {
-                let (reason, message) = trouble(&error);
-                (Status::False, reason, message)
-            }
-        };
-        let next = if holds == Status::True {
-            Next::After(DRIFT_INTERVAL)
-        } else {
-            Next::Retry
-        };
-        Finding {
-            holds,
-            reason,
-            message,
-            next,
+    /// Says who writes the roles of an account. AWS is asked every hour and after every change of the spec, not after every
+    /// change of the status.
+    async fn provisioner(
+        &self,
+        account: &Account,
+        status: &mut AWSAccountStatus,
+        generation: Option<i64>,
+    ) -> Next {
+        let said = conditions::find(&status.conditions, PROVISIONER_READY)
+            .is_some_and(|c| c.status == "True" && c.observed_generation == generation);
+        let fingerprint = self.verified.fingerprint(account);
+        if let Some(left) = self.verified.holds(&account.name, fingerprint).filter(|_| said) {
+            return Next::After(left);
         }
+        let found = ask(&self.ctx, account, Identity::Provisioner).await;
+        conditions::upsert(
+            &mut status.conditions,
+            PROVISIONER_READY,
+            found.holds,
+            found.reason,
+            &found.message,
+            generation,
+            self.ctx.now(),
+        );
+        if found.holds == Status::True {
+            self.verified.set(account.name.clone(), fingerprint);
+            return Next::After(DRIFT_INTERVAL);
+        }
+        Next::Retry
     }
 }
 
-/// The partition in the caller's ARN.
-fn partition(caller: &CallerIdentity) -> &str {
-    caller.arn.split(':').nth(1).unwrap_or_default()
+/// `Ready` from what is said of the identities: a process that has not said anything about this spec yet is not waited for, so
+/// that each is started when it is.
+fn summary(status: &AWSAccountStatus, generation: Option<i64>) -> Finding {
+    let said = [PROVISIONER_READY, BOUNDARY_WRITER_READY, ISSUER_READY].map(|type_| {
+        conditions::find(&status.conditions, type_).filter(|c| c.observed_generation == generation)
+    });
+    let wrong: Vec<_> = said.iter().flatten().filter(|c| c.status == "False").collect();
+    match wrong.first() {
+        Some(first) => Finding {
+            holds: Status::False,
+            reason: known_reason(&first.reason),
+            message: wrong
+                .iter()
+                .map(|c| c.message.as_str())
+                .collect::<Vec<_>>()
+                .join("\n"),
+        },
+        None => Finding {
+            holds: Status::True,
+            reason: reason::READY,
+            message: "AWS answers the identities of Deputy as the account names them".to_owned(),
+        },
+    }
 }
 
-/// The caller without the name of its session, which SDKs make up anew each time.
-fn who(caller: &CallerIdentity) -> &str {
-    match caller.arn.rsplit_once('/') {
-        Some((role, _session)) if caller.arn.contains(":assumed-role/") => role,
-        _ => &caller.arn,
-    }
+/// A reason that another process wrote, as one of those there are.
+fn known_reason(text: &str) -> &'static str {
+    [
+        reason::ACCOUNT_MISMATCH,
+        reason::IDENTITY_MISMATCH,
+        reason::NO_CREDENTIALS,
+        reason::ACCESS_DENIED,
+        reason::THROTTLED,
+        reason::UNAVAILABLE,
+    ]
+    .into_iter()
+    .find(|known| *known == text)
+    .unwrap_or(reason::AWS_ERROR)
 }
 
 #[cfg(test)]
 mod tests {
-    use deputy_delegation::AccountId;
+    use jiff::Timestamp;
 
     use super::*;
 
     #[test]
-    fn the_message_about_a_role_does_not_change_with_its_sessions() {
-        for (arn, expected) in [
+    fn an_account_is_ready_as_long_as_no_identity_is_known_to_be_wrong() {
+        let status_of = |said: &[(&str, Status, &str, i64)]| {
+            let mut status = AWSAccountStatus::default();
+            for (type_, holds, reason, generation) in said {
+                let message = format!("{type_} says {reason}");
+                conditions::upsert(
+                    &mut status.conditions,
+                    type_,
+                    *holds,
+                    reason,
+                    &message,
+                    Some(*generation),
+                    Timestamp::UNIX_EPOCH,
+                );
+            }
+            summary(&status, Some(2))
+        };
+        let ready = (PROVISIONER_READY, Status::True, "Ready", 2);
+        for (said, holds, reason) in [
+            (vec![ready], Status::True, "Ready"),
             (
-                "arn:aws:sts::123456789012:assumed-role/deputy-controller/17000000000",
-                "arn:aws:sts::123456789012:assumed-role/deputy-controller",
+                vec![ready, (ISSUER_READY, Status::True, "Ready", 2)],
+                Status::True,
+                "Ready",
+            ),
+            // The most likely first mistake: seen from the account.
+            (
+                vec![ready, (ISSUER_READY, Status::False, "IdentityMismatch", 2)],
+                Status::False,
+                "IdentityMismatch",
             ),
             (
-                "arn:aws:iam::123456789012:user/infra/deputy-controller",
-                "arn:aws:iam::123456789012:user/infra/deputy-controller",
+                vec![ready, (BOUNDARY_WRITER_READY, Status::False, "NoCredentials", 2)],
+                Status::False,
+                "NoCredentials",
+            ),
+            // STS is away for a while, or it was said of another spec.
+            (
+                vec![ready, (ISSUER_READY, Status::Unknown, "Unavailable", 2)],
+                Status::True,
+                "Ready",
+            ),
+            (
+                vec![ready, (ISSUER_READY, Status::False, "IdentityMismatch", 1)],
+                Status::True,
+                "Ready",
             ),
         ] {
-            let caller = CallerIdentity {
-                account: AccountId::new("123456789012").unwrap(),
-                arn: arn.into(),
-                user_id: "x".into(),
-            };
-            assert_eq!(who(&caller), expected);
+            let found = status_of(&said);
+            assert_eq!((found.holds, found.reason), (holds, reason), "{said:?}");
         }
+        let both = status_of(&[
+            (PROVISIONER_READY, Status::False, "AccountMismatch", 2),
+            (ISSUER_READY, Status::False, "NoCredentials", 2),
+        ]);
+        assert_eq!(both.message.lines().count(), 2, "{}", both.message);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use deputy_api::{
     AWSRoleBinding, AWSRoleBindingStatus,
-    conditions::{self, ACCEPTED, READY, Status, of_decision, reason},
+    conditions::{self, ACCEPTED, READY, SESSIONS_ISSUED, Status, of_decision, reason},
     convert,
 };
 use deputy_delegation::{
@@ -29,10 +29,12 @@ pub struct BindingController {
 }
 
 /// What is said about a binding beside its decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Standing {
     role_ready: bool,
     shadowed: bool,
+    /// Why the broker can make no session of the account at all.
+    no_issuer: Option<String>,
 }
 
 fn standing(world: &World, binding: &Binding) -> Standing {
@@ -49,7 +51,15 @@ fn standing(world: &World, binding: &Binding) -> Standing {
             .role(&role)
             .is_some_and(|r| r.state.ready && r.state.observed_generation == r.meta.generation),
         shadowed: !binding.subjects.iter().any(is_default),
+        no_issuer: no_issuer(world, &role),
     }
+}
+
+/// What the broker says of its identity in the account of a role, if it is not the issuer.
+fn no_issuer(world: &World, role: &ObjectId) -> Option<String> {
+    let role = world.role(role)?.parsed.ok()?;
+    let issuer = world.account_view(&role.account)?.state.issuer.clone()?;
+    (issuer.status.as_ref() == "False").then(|| issuer.message.into())
 }
 
 impl BindingController {
@@ -80,13 +90,7 @@ impl BindingController {
                     move |world: &World| (world.decide_binding_with(&binding), standing(world, &binding));
                 self.ctx.decide(decide).await?
             }
-            Err(violations) => {
-                let nowhere = Standing {
-                    role_ready: false,
-                    shadowed: false,
-                };
-                (Decision::Refused(violations.clone()), nowhere)
-            }
+            Err(violations) => (Decision::Refused(violations.clone()), Standing::default()),
         };
         let old: AWSRoleBindingStatus = objects::status_of(&object);
         let mut new = old.clone();
@@ -96,7 +100,7 @@ impl BindingController {
         write(
             &mut new,
             &decision,
-            standing,
+            &standing,
             object.metadata.generation,
             self.ctx.now(),
         );
@@ -125,14 +129,29 @@ impl BindingController {
     }
 }
 
+/// A reason that the broker wrote, as one of those there are.
+fn known_reason(text: &str) -> &'static str {
+    [
+        reason::PACKED_POLICY_TOO_LARGE,
+        reason::REGION_DISABLED,
+        reason::ACCESS_DENIED,
+    ]
+    .into_iter()
+    .find(|known| *known == text)
+    .unwrap_or(reason::AWS_ERROR)
+}
+
 fn write(
     status: &mut AWSRoleBindingStatus,
     decision: &Decision,
-    standing: Standing,
+    standing: &Standing,
     generation: Option<i64>,
     now: Timestamp,
 ) {
     status.observed_generation = generation;
+    let refused = conditions::find(&status.conditions, SESSIONS_ISSUED)
+        .filter(|c| c.status == "False" && c.observed_generation == generation)
+        .map(|c| (known_reason(&c.reason), c.message.clone()));
     let mut set = |type_, holds, reason, message: &str| {
         conditions::upsert(
             &mut status.conditions,
@@ -153,10 +172,13 @@ fn write(
                 reason::WITHIN_LIMITS,
                 &format!("within {}", limits.join(", ")),
             );
-            match standing {
-                Standing {
-                    role_ready: false, ..
-                } => {
+            match (standing, refused) {
+                (
+                    Standing {
+                        role_ready: false, ..
+                    },
+                    _,
+                ) => {
                     set(
                         READY,
                         Status::False,
@@ -164,13 +186,25 @@ fn write(
                         "the role is not ready; see its conditions",
                     );
                 }
-                Standing { shadowed: true, .. } => set(
+                (
+                    Standing {
+                        no_issuer: Some(why), ..
+                    },
+                    _,
+                ) => set(
+                    READY,
+                    Status::False,
+                    reason::ISSUER_NOT_READY,
+                    &format!("no session can be made: {why}"),
+                ),
+                (_, Some((reason, message))) => set(READY, Status::False, reason, &message),
+                (Standing { shadowed: true, .. }, None) => set(
                     READY,
                     Status::True,
                     reason::SHADOWED,
                     "another binding comes first for its ServiceAccounts (older, or of the same second and first by name); pods get this one by the annotation deputy.dev/binding",
                 ),
-                Standing { .. } => set(
+                (Standing { .. }, None) => set(
                     READY,
                     Status::True,
                     reason::READY,
@@ -217,8 +251,12 @@ mod tests {
 
     fn summary(decision: &Decision, role_ready: bool, shadowed: bool) -> [String; 2] {
         let mut status = AWSRoleBindingStatus::default();
-        let standing = Standing { role_ready, shadowed };
-        write(&mut status, decision, standing, Some(1), Timestamp::UNIX_EPOCH);
+        let standing = Standing {
+            role_ready,
+            shadowed,
+            ..Standing::default()
+        };
+        write(&mut status, decision, &standing, Some(1), Timestamp::UNIX_EPOCH);
         [ACCEPTED, READY].map(|type_| {
             let condition = conditions::find(&status.conditions, type_).unwrap();
             format!("{} {}", condition.status, condition.reason)
@@ -266,6 +304,51 @@ mod tests {
             ),
         ] {
             assert_eq!(summary(decision, role_ready, shadowed), expected);
+        }
+    }
+
+    #[test]
+    fn a_binding_by_which_no_session_can_be_made_is_not_ready_and_says_why() {
+        let accepted = Decision::Accepted(Accepted {
+            limits: vec![ObjectName::new("payments").unwrap()],
+            boundary: None,
+        });
+        let refused = |reason: &str, generation| {
+            let mut status = AWSRoleBindingStatus::default();
+            conditions::upsert(
+                &mut status.conditions,
+                SESSIONS_ISSUED,
+                Status::False,
+                reason,
+                "112 % of what AWS takes",
+                Some(generation),
+                Timestamp::UNIX_EPOCH,
+            );
+            status
+        };
+        let ready = Standing {
+            role_ready: true,
+            ..Standing::default()
+        };
+        let stranger = Standing {
+            no_issuer: Some("the broker is somebody else".into()),
+            ..ready.clone()
+        };
+        for (mut status, standing, expected) in [
+            (
+                refused("PackedPolicyTooLarge", 2),
+                &ready,
+                "False PackedPolicyTooLarge",
+            ),
+            (refused("RegionDisabled", 2), &ready, "False RegionDisabled"),
+            (refused("Whatever", 2), &ready, "False AWSError"),
+            // Of the spec before: nobody has asked since.
+            (refused("PackedPolicyTooLarge", 1), &ready, "True Ready"),
+            (AWSRoleBindingStatus::default(), &stranger, "False IssuerNotReady"),
+        ] {
+            write(&mut status, &accepted, standing, Some(2), Timestamp::UNIX_EPOCH);
+            let found = conditions::find(&status.conditions, READY).unwrap();
+            assert_eq!(format!("{} {}", found.status, found.reason), expected);
         }
     }
 }

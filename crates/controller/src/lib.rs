@@ -9,6 +9,7 @@ mod context;
 mod error;
 #[cfg(test)]
 mod fixtures;
+mod identity;
 mod limit;
 mod metrics;
 mod objects;

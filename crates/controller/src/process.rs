@@ -18,6 +18,7 @@ use crate::{
     account::AccountController,
     binding::BindingController,
     context::Context,
+    identity::BoundaryWriterController,
     limit::{LimitController, sweep_for_ever},
     metrics::ControllerMetrics,
     progress::Progress,
@@ -179,29 +180,34 @@ pub async fn run_limits(
 ) -> Result<(), ProcessError> {
     let process = start(&config, "deputy-limits", client, health, &metrics);
     let ctx = process.ctx.clone();
-    let limits: Queue<ObjectName> = Queue::default();
-    let of_limits = Progress::new("DelegationLimit");
+    let (limits, accounts): (Queue<ObjectName>, Queue<ObjectName>) = Default::default();
+    let [of_limits, of_accounts] = ["DelegationLimit", "AWSAccount"].map(Progress::new);
     let (changed, gone) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let work = {
         let controller = Arc::new(LimitController::new(ctx.clone()));
         let reconcile = work::reconcile(controller, |c, k| async move { c.reconcile(&k).await });
-        let (limits, changed, gone) = (limits.clone(), changed.clone(), gone.clone());
-        let progress = of_limits.clone();
+        let writer = Arc::new(BoundaryWriterController::new(ctx.clone()));
+        let identify = work::reconcile(writer, |c, k| async move { c.reconcile(&k).await });
+        let (limits, accounts) = (limits.clone(), accounts.clone());
+        let (changed, gone) = (changed.clone(), gone.clone());
+        let progress = (of_limits.clone(), of_accounts.clone());
         let (ctx, shutdown) = (ctx.clone(), shutdown.clone());
         async move {
             tokio::join!(
-                work::run(progress, limits, ctx.clone(), shutdown.clone(), 2, reconcile),
+                work::run(progress.0, limits, ctx.clone(), shutdown.clone(), 2, reconcile),
+                work::run(progress.1, accounts, ctx.clone(), shutdown.clone(), 2, identify),
                 sweep_for_ever(&ctx, &shutdown, &changed, &gone)
             );
         }
     };
-    let waiting = vec![(of_limits, depth_of(&limits))];
+    let waiting = vec![(of_limits, depth_of(&limits)), (of_accounts, depth_of(&accounts))];
     let route = |dirty: Dirty, news: News| {
         changed.notify_one();
         if dirty.limits.iter().any(|name| ctx.world.limit(name).is_none()) {
             gone.notify_one();
         }
         dirty.limits.into_iter().for_each(|k| news.put(&limits, k));
+        dirty.accounts.into_iter().for_each(|k| news.put(&accounts, k));
     };
     supervise(process, shutdown, work, waiting, route).await
 }

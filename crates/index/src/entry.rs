@@ -152,6 +152,21 @@ impl<T, S> View<T, S> {
 pub struct AccountState {
     /// Condition `Ready` is True.
     pub ready: bool,
+    /// Conditions about Deputy's identities that are False.
+    pub without: Vec<&'static str>,
+    /// Condition `IssuerReady`, if it is about the spec as it is now.
+    pub issuer: Option<IssuerState>,
+}
+
+/// What the broker says of its identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuerState {
+    /// True, False, or Unknown.
+    pub status: Box<str>,
+    /// For machines.
+    pub reason: Box<str>,
+    /// For people.
+    pub message: Box<str>,
 }
 
 /// What is kept of the status of a limit.
@@ -197,6 +212,8 @@ pub struct RoleState {
 pub struct BindingState {
     /// Condition `Ready` is True.
     pub ready: bool,
+    /// Condition `SessionsIssued` is False: its reason.
+    pub refused: Option<Box<str>>,
 }
 
 /// What is kept of a namespace.

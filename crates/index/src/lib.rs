@@ -28,8 +28,8 @@ mod world;
 pub use decisions::{BindingDecision, Grant, Hypothesis, Suspension};
 pub use dirty::{Dirty, Subscription};
 pub use entry::{
-    AccountState, BindingState, Entry, LimitState, Meta, NamespaceInfo, RoleState, ServiceAccountInfo, View,
-    Watched,
+    AccountState, BindingState, Entry, IssuerState, LimitState, Meta, NamespaceInfo, RoleState,
+    ServiceAccountInfo, View, Watched,
 };
 pub use freshness::{STALE_AFTER, Stale};
 pub use look::{LookError, Seen, look, look_for_role};

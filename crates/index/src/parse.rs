@@ -15,7 +15,7 @@ use kube::api::{DynamicObject, ObjectMeta};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::entry::{AccountState, BindingState, LimitState, Meta, RoleState};
+use crate::entry::{AccountState, BindingState, IssuerState, LimitState, Meta, RoleState};
 
 /// The longest reason that is kept for an unreadable object, in characters.
 const MAX_REASON_CHARS: usize = 2000;
@@ -158,8 +158,23 @@ fn status<S: DeserializeOwned + Default>(object: &DynamicObject) -> S {
 
 pub(crate) fn account_state(object: &DynamicObject) -> AccountState {
     let status: AWSAccountStatus = status(object);
+    let identities = [
+        conditions::ISSUER_READY,
+        conditions::PROVISIONER_READY,
+        conditions::BOUNDARY_WRITER_READY,
+    ];
+    let is_false =
+        |type_: &&str| conditions::find(&status.conditions, type_).is_some_and(|c| c.status == "False");
+    let issuer = conditions::find(&status.conditions, conditions::ISSUER_READY)
+        .filter(|c| c.observed_generation == object.metadata.generation);
     AccountState {
         ready: conditions::is_true(&status.conditions, conditions::READY),
+        without: identities.into_iter().filter(is_false).collect(),
+        issuer: issuer.map(|c| IssuerState {
+            status: c.status.as_str().into(),
+            reason: c.reason.as_str().into(),
+            message: c.message.as_str().into(),
+        }),
     }
 }
 
@@ -189,8 +204,11 @@ pub(crate) fn role_state(object: &DynamicObject) -> RoleState {
 
 pub(crate) fn binding_state(object: &DynamicObject) -> BindingState {
     let status: AWSRoleBindingStatus = status(object);
+    let refused =
+        conditions::find(&status.conditions, conditions::SESSIONS_ISSUED).filter(|c| c.status == "False");
     BindingState {
         ready: conditions::is_true(&status.conditions, conditions::READY),
+        refused: refused.map(|c| c.reason.as_str().into()),
     }
 }
 

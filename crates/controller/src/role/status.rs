@@ -6,7 +6,7 @@ use deputy_api::{
     AWSRoleStatus,
     conditions::{self, ACCEPTED, PROVISIONED, READY, Status, TAGGED, of_decision, reason},
 };
-use deputy_aws::{AwsError, ErrorClass};
+use deputy_aws::AwsError;
 use deputy_delegation::{Decision, Violation, plan::Conflict};
 use jiff::Timestamp;
 
@@ -89,22 +89,7 @@ pub fn of_error(error: &AwsError) -> Progress {
 /// the request id, would make each try a change of the object.
 #[must_use]
 pub fn trouble(error: &AwsError) -> (&'static str, String) {
-    let reason = match error.class() {
-        ErrorClass::AccessDenied | ErrorClass::NoCredentials => reason::ACCESS_DENIED,
-        ErrorClass::Throttled => reason::THROTTLED,
-        ErrorClass::LimitExceeded => reason::QUOTA_EXCEEDED,
-        ErrorClass::Unreachable | ErrorClass::Service => reason::UNAVAILABLE,
-        _ => reason::AWS_ERROR,
-    };
-    let message = match (error.class(), error.code()) {
-        (ErrorClass::Throttled, Some("CallBudget")) => format!(
-            "{}: Deputy calls this account no faster than AWS let it lately",
-            error.operation()
-        ),
-        (class, Some(code)) => format!("{}: {class} ({code}): {}", error.operation(), error.message()),
-        (class, None) => format!("{}: {class}: {}", error.operation(), error.message()),
-    };
-    (reason, message)
+    (error.class().condition_reason(), error.sentence())
 }
 
 /// What is said of the account's tags: AWS may refuse them for ever, and nothing else waits for them.

@@ -1,3 +1,4 @@
+use deputy_aws::ErrorClass;
 use deputy_delegation::{Accepted, MissingFact, ObjectName, Reason};
 
 use super::*;

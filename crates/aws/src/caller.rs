@@ -1,0 +1,273 @@
+//! Who Deputy is in AWS, against who an account says it should be. Pure.
+
+use deputy_delegation::{IamEntity, IssuerArn, RoleArn, model::Account};
+
+use crate::{error::AwsError, traits::CallerIdentity};
+
+/// The three identities of an account, each of another process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Identity {
+    /// `deputy broker`: hands out sessions.
+    Issuer,
+    /// `deputy controller`: writes roles.
+    Provisioner,
+    /// `deputy limits`: writes boundary policies.
+    BoundaryWriter,
+}
+
+impl Identity {
+    /// The process that has it.
+    #[must_use]
+    pub fn process(self) -> &'static str {
+        match self {
+            Self::Issuer => "deputy broker",
+            Self::Provisioner => "deputy controller",
+            Self::BoundaryWriter => "deputy limits",
+        }
+    }
+}
+
+/// Why an identity is not as the account says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IdentityProblem {
+    /// It is in another account or partition; the sentence says which.
+    Elsewhere(String),
+    /// It is another one than the account names; the sentence says both.
+    Other(String),
+    /// AWS does not say who it is, or refuses it.
+    Aws(AwsError),
+}
+
+/// Who the process is, for people, if it is who `account` says it should be. `answer` is what AWS says to it.
+///
+/// # Errors
+/// [`IdentityProblem`].
+pub fn identify(
+    account: &Account,
+    identity: Identity,
+    answer: Result<CallerIdentity, AwsError>,
+) -> Result<String, IdentityProblem> {
+    let caller = answer.map_err(IdentityProblem::Aws)?;
+    let (process, who) = (identity.process(), caller.principal());
+    if caller.partition() != account.partition.as_str() {
+        return Err(IdentityProblem::Elsewhere(format!(
+            "{process} is {who} in partition {}, and the account is in {}: no identity of one is known in the other",
+            caller.partition(),
+            account.partition
+        )));
+    }
+    let named = match identity {
+        Identity::Issuer => Some((caller.is(&account.issuer), account.issuer.to_string())),
+        Identity::Provisioner => account
+            .provisioner
+            .as_ref()
+            .map(|a| (caller.is_session_of(&a.role), a.role.to_string())),
+        Identity::BoundaryWriter => account
+            .boundary_writer
+            .as_ref()
+            .map(|a| (caller.is_session_of(&a.role), a.role.to_string())),
+    };
+    match named {
+        Some((true, _)) => {}
+        Some((false, named)) => {
+            return Err(IdentityProblem::Other(format!(
+                "AWSAccount {} names {named}, and {process} is {who}",
+                account.name
+            )));
+        }
+        // What it makes lives where it does.
+        None if caller.account != account.id => {
+            return Err(IdentityProblem::Elsewhere(format!(
+                "{process} is {who} in account {}, not in {}",
+                caller.account, account.id
+            )));
+        }
+        None => {}
+    }
+    Ok(who.to_owned())
+}
+
+impl CallerIdentity {
+    /// The partition in its ARN.
+    #[must_use]
+    pub fn partition(&self) -> &str {
+        self.arn.split(':').nth(1).unwrap_or_default()
+    }
+
+    /// Its ARN without the name of its session, which SDKs make up anew each time.
+    #[must_use]
+    pub fn principal(&self) -> &str {
+        match self.arn.rsplit_once('/') {
+            Some((role, _session)) if self.arn.contains(":assumed-role/") => role,
+            _ => &self.arn,
+        }
+    }
+
+    /// Whether it is this principal: the user, or a session of the role. A role's session has another ARN than the role, and
+    /// not its path.
+    #[must_use]
+    pub fn is(&self, principal: &IssuerArn) -> bool {
+        match principal.entity() {
+            IamEntity::User => self.account == *principal.account() && self.arn == principal.to_string(),
+            IamEntity::Role => self.is_session(
+                principal.partition().as_str(),
+                principal.account().as_str(),
+                principal.name(),
+            ),
+            IamEntity::Policy => false,
+        }
+    }
+
+    /// Whether it is a session of this role.
+    #[must_use]
+    pub fn is_session_of(&self, role: &RoleArn) -> bool {
+        self.is_session(role.partition().as_str(), role.account().as_str(), role.name())
+    }
+
+    fn is_session(&self, partition: &str, account: &str, name: &str) -> bool {
+        let prefix = format!("arn:{partition}:sts::{account}:assumed-role/{name}/");
+        self.account.as_str() == account && self.arn.starts_with(&prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use deputy_delegation::{
+        AccountId, ObjectName, Partition, Region, SessionDuration,
+        model::{AssumeRole, Endpoints},
+    };
+
+    use super::*;
+    use crate::error::ErrorClass;
+
+    fn caller(arn: &str) -> CallerIdentity {
+        CallerIdentity {
+            account: AccountId::new(arn.split(':').nth(4).unwrap()).unwrap(),
+            arn: arn.into(),
+            user_id: "x".into(),
+        }
+    }
+
+    fn account() -> Account {
+        let assume = |name: &str| {
+            Some(AssumeRole {
+                role: RoleArn::parse(&format!("arn:aws:iam::123456789012:role/infra/{name}")).unwrap(),
+                external_id: None,
+            })
+        };
+        Account {
+            name: ObjectName::new("production").unwrap(),
+            id: AccountId::new("123456789012").unwrap(),
+            partition: Partition::new("aws").unwrap(),
+            region: Region::new("eu-west-1").unwrap(),
+            issuer: IssuerArn::parse("arn:aws:iam::123456789012:role/infra/deputy-broker").unwrap(),
+            provisioner: assume("deputy-provisioner"),
+            boundary_writer: None,
+            default_session_duration: SessionDuration::HOUR,
+            tags: BTreeMap::new(),
+            endpoints: Endpoints::default(),
+        }
+    }
+
+    #[test]
+    fn each_identity_is_the_one_named_or_it_is_said_who_it_is() {
+        const SESSION: &str = "arn:aws:sts::123456789012:assumed-role";
+        let table = [
+            (
+                Identity::Issuer,
+                format!("{SESSION}/deputy-broker/s"),
+                Ok("deputy-broker"),
+            ),
+            // The forgotten annotation: another one of Deputy's own.
+            (
+                Identity::Issuer,
+                format!("{SESSION}/deputy-provisioner/s"),
+                Err("names arn:aws:iam::123456789012:role/infra/deputy-broker, and deputy broker is"),
+            ),
+            (
+                Identity::Issuer,
+                format!("{SESSION}/deputy-broker-2/s"),
+                Err("deputy-broker-2"),
+            ),
+            (
+                Identity::Issuer,
+                "arn:aws:sts::999999999999:assumed-role/deputy-broker/s".into(),
+                Err("999999999999"),
+            ),
+            (
+                Identity::Issuer,
+                "arn:aws-cn:sts::123456789012:assumed-role/deputy-broker/s".into(),
+                Err("partition aws-cn"),
+            ),
+            (
+                Identity::Issuer,
+                "arn:aws:iam::123456789012:user/deputy-broker".into(),
+                Err("user/deputy-broker"),
+            ),
+            (
+                Identity::Provisioner,
+                format!("{SESSION}/deputy-provisioner/s"),
+                Ok("deputy-provisioner"),
+            ),
+            (
+                Identity::Provisioner,
+                format!("{SESSION}/node/i-1"),
+                Err("deputy controller is"),
+            ),
+            // None is named: whoever it is, it is of the account.
+            (
+                Identity::BoundaryWriter,
+                format!("{SESSION}/anybody/s"),
+                Ok("anybody"),
+            ),
+            (
+                Identity::BoundaryWriter,
+                "arn:aws:iam::123456789012:user/anybody".into(),
+                Ok("anybody"),
+            ),
+            (
+                Identity::BoundaryWriter,
+                "arn:aws:sts::999999999999:assumed-role/anybody/s".into(),
+                Err("in account 999999999999, not in 123456789012"),
+            ),
+            (
+                Identity::BoundaryWriter,
+                "arn:aws-us-gov:iam::123456789012:user/anybody".into(),
+                Err("partition aws-us-gov"),
+            ),
+        ];
+        for (identity, arn, expected) in table {
+            let found = identify(&account(), identity, Ok(caller(&arn)));
+            match (found, expected) {
+                (Ok(who), Ok(part)) => assert!(who.ends_with(part), "{arn}: {who}"),
+                (Err(IdentityProblem::Elsewhere(text) | IdentityProblem::Other(text)), Err(part)) => {
+                    assert!(text.contains(part), "{arn}: {text}");
+                }
+                (found, _) => panic!("{identity:?} {arn}: {found:?}"),
+            }
+        }
+        let none = AwsError::new("sts:GetCallerIdentity", ErrorClass::NoCredentials, "none");
+        assert_eq!(
+            identify(&account(), Identity::Issuer, Err(none.clone())),
+            Err(IdentityProblem::Aws(none))
+        );
+    }
+
+    #[test]
+    fn the_name_of_a_session_is_left_out() {
+        for (arn, expected) in [
+            (
+                "arn:aws:sts::123456789012:assumed-role/deputy-controller/17000000000",
+                "arn:aws:sts::123456789012:assumed-role/deputy-controller",
+            ),
+            (
+                "arn:aws:iam::123456789012:user/infra/deputy-controller",
+                "arn:aws:iam::123456789012:user/infra/deputy-controller",
+            ),
+        ] {
+            assert_eq!(caller(arn).principal(), expected);
+        }
+    }
+}
