@@ -107,8 +107,7 @@ fn a_refusal_names_what_is_refused_and_by_whom() {
         (
             "NotAccepted",
             |w| {
-                let more = json!({"policy": {"Version": "2012-10-17", "Statement": [
-                    {"Effect": "Allow", "Action": "s3:DeleteObject", "Resource": "*"}]}});
+                let more = json!({"tags": {"team": "red"}});
                 w.reset(Watched::Bindings, [binding_object("uploader", "uploader", &more)]);
             },
             &["AWSRoleBinding payments/uploader", "limit payments"],

@@ -4,8 +4,12 @@
 //! containment in the order of the limits' names.
 
 mod binding;
+mod containment;
+mod excess;
 mod findings;
+mod known;
 mod limits;
+mod nearest;
 mod role;
 
 pub use binding::SESSION_POLICY_QUOTA;

@@ -12,8 +12,10 @@ use crate::{
 
 use super::{
     Decision, DecisionInput, Fact, MissingFact, Reason,
+    containment::{Candidate, Granted},
     findings::Findings,
-    limits::{Applicable, Candidate},
+    known::Known,
+    limits::Applicable,
     role::{self, TAGS_QUOTA},
 };
 
@@ -61,7 +63,13 @@ pub(super) fn decide(input: &DecisionInput<'_>, binding: &Binding, role: Fact<'_
             title: "the session policy's".to_owned(),
             field: "spec.session.policy".to_owned(),
         };
-        limits.contain(&[policy], &mut findings);
+        let of_role: Vec<_> = role.policies.iter().map(|policy| &policy.document).collect();
+        let granted = Granted {
+            policies: &[policy],
+            role: Some(&of_role),
+            known: Known::of(input.cluster, &role.id),
+        };
+        limits.contain(&granted, &mut findings);
     }
     findings.decision(Some(limits))
 }

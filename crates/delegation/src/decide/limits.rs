@@ -1,6 +1,4 @@
-//! Which limits apply, and containment under each.
-
-use deputy_policy::{Containment, Document, Effect, UnknownKind, UnknownReason, contains};
+//! Which limits apply, and whether they can be applied together.
 
 use crate::{
     boundary,
@@ -8,7 +6,7 @@ use crate::{
     names::{NamespaceName, ObjectName},
 };
 
-use super::{DecisionInput, Reason, Violation, findings::Findings};
+use super::{DecisionInput, Reason, Violation, containment::Granted, findings::Findings};
 
 /// How many problems of an invalid limit a refusal repeats; the limit's own status lists all.
 const LIMIT_PROBLEMS_SHOWN: usize = 3;
@@ -110,141 +108,12 @@ impl<'a> Applicable<'a> {
         self.with_boundary().next().map(|limit| &limit.name)
     }
 
-    /// Whether `policies` (one layer: a Deny in one holds for all) stay within every ceiling.
-    pub(super) fn contain(&self, policies: &[Candidate<'_>], findings: &mut Findings) {
-        let documents: Vec<_> = policies.iter().map(|policy| policy.document).collect();
+    /// Whether what is granted stays within every ceiling.
+    pub(super) fn contain(&self, granted: &Granted<'_>, findings: &mut Findings) {
         for limit in &self.limits {
-            let whole = contains(&documents, &limit.ceiling);
-            if whole.is_contained() {
-                continue;
-            }
-            // Something is too much. Asked policy by policy, each with the denies of the others, every one that is too
-            // much gets its own violation.
-            let mut found = false;
-            for index in 0..policies.len() {
-                let with_denies = with_denies_of_others(policies, index);
-                let documents: Vec<_> = with_denies.iter().collect();
-                found |= report(
-                    policies,
-                    limit,
-                    &contains(&documents, &limit.ceiling),
-                    index,
-                    findings,
-                );
-            }
-            if !found {
-                report(policies, limit, &whole, 0, findings);
-            }
+            granted.within(limit, findings);
         }
     }
-}
-
-/// One policy of a grant, and how people find it.
-pub(super) struct Candidate<'a> {
-    pub(super) document: &'a Document,
-    /// `policy "objects"`
-    pub(super) title: String,
-    /// `spec.policies[0].document`
-    pub(super) field: String,
-}
-
-/// Adds the violation that `answer` says, if it is one. Document 0 of the question was policy `first`.
-fn report(
-    policies: &[Candidate<'_>],
-    limit: &Limit,
-    answer: &Containment,
-    first: usize,
-    findings: &mut Findings,
-) -> bool {
-    let place = |(document, statement): (usize, usize)| {
-        let policy = policies.get(first.saturating_add(document));
-        policy.map_or_else(
-            || ("the grant".to_owned(), "spec".to_owned()),
-            |policy| {
-                (
-                    format!("{} Statement[{statement}]", policy.title),
-                    format!("{}.Statement[{statement}]", policy.field),
-                )
-            },
-        )
-    };
-    match answer {
-        Containment::Contained(_) => false,
-        Containment::Exceeds(witness) => {
-            let (title, field) = place(witness.candidate);
-            findings.refuse_under(
-                &limit.name,
-                Reason::ExceedsLimit,
-                field,
-                format!(
-                    "{title} grants {witness}, which limit {:?} does not allow",
-                    limit.name.as_str()
-                ),
-            );
-            true
-        }
-        Containment::Unknown(reason) => {
-            let (title, field) = place(reason.candidate);
-            findings.refuse_under(
-                &limit.name,
-                Reason::ContainmentUnknown,
-                field,
-                format!(
-                    "{title} ({}) can't be proved to stay within limit {:?}: {}",
-                    reason.construct,
-                    limit.name.as_str(),
-                    why_unknown(reason)
-                ),
-            );
-            true
-        }
-    }
-}
-
-fn why_unknown(reason: &UnknownReason) -> String {
-    let keys = if reason.keys.is_empty() {
-        String::new()
-    } else {
-        format!(" (condition keys in question: {})", reason.keys.join(", "))
-    };
-    match (reason.kind, reason.ceiling) {
-        (UnknownKind::Budget, _) => "the policies take too much work to compare".to_owned(),
-        (UnknownKind::Undecided, Some(deny)) => {
-            format!("it may reach what Statement[{deny}] of the ceiling denies{keys}")
-        }
-        (UnknownKind::Undecided, None) => format!(
-            "whether the ceiling covers it depends on a variable's value, on how keys are related, or on what AWS does not \
-             define{keys}"
-        ),
-        (UnknownKind::Unverified, _) => {
-            "a proof was found that does not verify: a fault in Deputy, please report it with both policies"
-                .to_owned()
-        }
-        (UnknownKind::Unsupported, _) => "policies of these kinds are not compared".to_owned(),
-    }
-}
-
-/// Policy `index` and what the others deny.
-fn with_denies_of_others(policies: &[Candidate<'_>], index: usize) -> Vec<Document> {
-    let mut documents: Vec<_> = policies
-        .get(index)
-        .map(|policy| policy.document.clone())
-        .into_iter()
-        .collect();
-    for (other, policy) in policies.iter().enumerate() {
-        let denies: Vec<_> = policy
-            .document
-            .statements()
-            .iter()
-            .filter(|statement| other != index && statement.effect == Effect::Deny)
-            .cloned()
-            .collect();
-        if !denies.is_empty() {
-            // Left out on an error: fewer denies only make the question stricter.
-            documents.extend(Document::new(policy.document.version(), denies, policy.document.kind()).ok());
-        }
-    }
-    documents
 }
 
 /// A limit that is wrong in itself allows nothing.

@@ -14,8 +14,10 @@ use crate::{
 
 use super::{
     Decision, DecisionInput, Fact, MissingFact, Reason,
+    containment::{Candidate, Granted},
     findings::Findings,
-    limits::{Applicable, Candidate},
+    known::Known,
+    limits::Applicable,
 };
 
 /// The quota of IAM for all inline policies of a role together, in characters without white space.
@@ -56,7 +58,12 @@ pub(super) fn decide(input: &DecisionInput<'_>, role: &Role) -> Decision {
             field: format!("spec.policies[{index}].document"),
         })
         .collect();
-    limits.contain(&policies, &mut findings);
+    let granted = Granted {
+        policies: &policies,
+        role: None,
+        known: Known::of(input.cluster, &role.id),
+    };
+    limits.contain(&granted, &mut findings);
     findings.decision(Some(limits))
 }
 

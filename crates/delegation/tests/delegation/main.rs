@@ -4,6 +4,8 @@
 mod bootstrap;
 mod boundary;
 mod decide_binding;
+mod decide_everyday;
+mod decide_messages;
 mod decide_role;
 mod model;
 mod names;

@@ -158,10 +158,7 @@ fn a_limit_that_is_being_deleted_limits_until_it_is_gone() {
 #[test]
 fn the_default_binding_is_the_oldest_one_accepted_or_not() {
     let world = world();
-    world.apply(
-        Watched::Roles,
-        object(role("payments", "writer", "ec2:RunInstances")),
-    );
+    world.apply(Watched::Roles, object(role("payments", "writer", "*")));
     let older = with(
         binding("payments", "older", "writer", &["app"]),
         "/metadata/creationTimestamp",

@@ -2,8 +2,9 @@
 //! condition keys it has, and what values those have.
 //!
 //! The reference is AWS's statement about one day: services get actions and resource types every week, and it has gaps.
-//! So nothing that allows or proves anything may rest on the absence of something here; it is for messages, for lints, and
-//! for examples that exist. [`date`] belongs into every message.
+//! So nothing that allows or proves anything may rest on the absence of something here alone; it is for messages, for lints,
+//! for examples that exist, and for what a permissions boundary holds in AWS ([`impossible()`]). [`date`] belongs into every
+//! message.
 //!
 //! The table is `reference.txt`, which `hack/service-reference` writes and which explains its form in its head. The text
 //! stays as it is in memory; a service is decoded when somebody asks for it. Measured on 2026-11-28, optimised, on one
@@ -18,6 +19,7 @@
 //!
 //! After that an action or a key is found in 0.1 to 0.3 µs.
 
+mod impossible;
 mod parse;
 mod service;
 mod shape;
@@ -27,6 +29,7 @@ mod tests;
 
 use std::sync::{LazyLock, OnceLock};
 
+pub use impossible::{has_action, impossible};
 pub(crate) use service::{Action, ConditionKey, Matches, ResourceType, Service};
 pub(crate) use shape::Shape;
 

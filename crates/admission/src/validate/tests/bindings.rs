@@ -64,7 +64,10 @@ fn a_session_tag_or_policy_beyond_the_limit_is_refused_with_all_that_is_wrong() 
     let mut object = binding("uploader", None);
     object["spec"]["session"]["tags"] = json!({"team": "payments"});
     object["spec"]["session"]["policy"] = policy(&["s3:DeleteObject"], "*");
-    let answer = create(&with_role(&[]), &object);
+    // Within a role that stays within, no session policy is too much.
+    assert_eq!(create(&with_role(&[]), &object).denied(403).lines().count(), 2);
+    let wide = facts(&[account(), limit(&["s3:GetObject"]), role(&["s3:*"])]);
+    let answer = create(&wide, &object);
     let message = answer.denied(403);
     assert!(
         message.contains("SessionTag") && message.contains("ExceedsLimit"),

@@ -1,0 +1,241 @@
+//! Containment of a grant under a limit, and what is said when it is not.
+
+use deputy_policy::{Containment, Document, Effect, UnknownKind, UnknownReason, contains_layers, reference};
+
+use crate::model::{BoundaryMode, Limit};
+
+use super::{
+    Reason,
+    excess::{Comparison, Excess},
+    findings::Findings,
+    known::Known,
+    nearest::nearest,
+};
+
+/// Parts of a grant that are listed for one limit; more are counted.
+const MAX_LISTED: usize = 16;
+
+/// One policy of a grant, and how people find it.
+pub(super) struct Candidate<'a> {
+    pub(super) document: &'a Document,
+    /// `policy "objects"`
+    pub(super) title: String,
+    /// `spec.policies[0].document`
+    pub(super) field: String,
+}
+
+/// What is granted: one layer of policies (a Deny in one holds for all), and what else has to allow it.
+pub(super) struct Granted<'a> {
+    pub(super) policies: &'a [Candidate<'a>],
+    /// The role, when `policies` are a session's.
+    pub(super) role: Option<&'a [&'a Document]>,
+    /// What is known of every request.
+    pub(super) known: Known<'a>,
+}
+
+impl Granted<'_> {
+    /// Adds a violation for each part that exceeds the limit's ceiling, or may.
+    pub(super) fn within(&self, limit: &Limit, findings: &mut Findings) {
+        let ceiling = self.known.put_in(&limit.ceiling);
+        let put_in = |document| self.known.put_in(document).into_owned();
+        let policies: Vec<Document> = self.policies.iter().map(|p| put_in(p.document)).collect();
+        let role: Vec<Document> = self.role.into_iter().flatten().map(|d| put_in(d)).collect();
+        let all: Vec<&Document> = policies.iter().chain(&role).chain([ceiling.as_ref()]).collect();
+        let known = self.known.layer(&all);
+        let known: Vec<Vec<&Document>> = known.iter().map(|layer| vec![layer]).collect();
+        let compare = |first: &[&Document], others: &[Vec<&Document>]| {
+            Compared::new(first, others, &ceiling, limit.boundary)
+        };
+
+        let first: Vec<&Document> = policies.iter().collect();
+        let mut compared = compare(&first, &known);
+        let mut others = known.clone();
+        if self.role.is_some() {
+            let role: Vec<&Document> = role.iter().collect();
+            // A session has what the role *and* its policy allow: where one of them stays within, both do.
+            if compared.answer.is_contained() || compare(&role, &known).answer.is_contained() {
+                return;
+            }
+            others.push(role);
+            compared = compare(&first, &others);
+        }
+        if compared.answer.is_contained() {
+            return;
+        }
+        let mut denies: Vec<Document> = policies.iter().filter_map(denies_of).collect();
+        denies.extend(compared.impossible);
+        let comparison = Comparison {
+            policies: &policies,
+            denies: &denies,
+            others: &others,
+            ceiling: &ceiling,
+        };
+        self.report(limit, &ceiling, &compared.answer, &comparison, findings);
+    }
+
+    fn report(
+        &self,
+        limit: &Limit,
+        ceiling: &Document,
+        whole: &Containment,
+        comparison: &Comparison<'_>,
+        findings: &mut Findings,
+    ) {
+        let mut excesses = comparison.excesses();
+        if excesses.found.is_empty() && excesses.open.is_empty() {
+            // Only the whole was too much work, or it is known of it alone.
+            match whole {
+                Containment::Contained(_) => {}
+                Containment::Exceeds(witness) => excesses.found.push(Excess {
+                    policy: witness.candidate.0,
+                    statement: witness.candidate.1,
+                    element: None,
+                    witness: witness.clone(),
+                }),
+                Containment::Unknown(reason) => {
+                    let (policy, statement) = reason.candidate;
+                    excesses.open.push((policy, statement, reason.clone()));
+                }
+            }
+        }
+        let name = limit.name.as_str();
+        for excess in excesses.found.iter().take(MAX_LISTED) {
+            let (title, field) = self.place(excess.policy, excess.statement);
+            let field = match &excess.element {
+                Some(element) => format!("{field}.{element}"),
+                None => field,
+            };
+            let witness = &excess.witness;
+            findings.refuse_under(
+                &limit.name,
+                Reason::ExceedsLimit,
+                field,
+                format!(
+                    "{title} grants {witness}, which limit {name:?} does not allow: {}",
+                    nearest(ceiling, witness)
+                ),
+            );
+        }
+        for (policy, statement, reason) in excesses.open.iter().take(MAX_LISTED) {
+            let (title, field) = self.place(*policy, *statement);
+            findings.refuse_under(
+                &limit.name,
+                Reason::ContainmentUnknown,
+                field,
+                format!(
+                    "{title} ({}) can't be proved to stay within limit {name:?}: {}",
+                    reason.construct,
+                    why_unknown(reason)
+                ),
+            );
+        }
+        let more =
+            excesses.found.len().saturating_sub(MAX_LISTED) + excesses.open.len().saturating_sub(MAX_LISTED);
+        if more > 0 || excesses.not_asked > 0 {
+            let not_asked = match excesses.not_asked {
+                0 => String::new(),
+                n => format!("; {n} statements were not looked at"),
+            };
+            findings.refuse_under(
+                &limit.name,
+                Reason::ExceedsLimit,
+                self.policies.first().map_or("spec", |p| p.field.as_str()),
+                format!("and {more} more under limit {name:?}{not_asked}"),
+            );
+        }
+    }
+
+    /// How people find a statement.
+    fn place(&self, policy: usize, statement: usize) -> (String, String) {
+        self.policies.get(policy).map_or_else(
+            || ("the grant".to_owned(), "spec".to_owned()),
+            |policy| {
+                (
+                    format!("{} Statement[{statement}]", policy.title),
+                    format!("{}.Statement[{statement}]", policy.field),
+                )
+            },
+        )
+    }
+}
+
+/// An answer, and what was left out of the question.
+struct Compared {
+    answer: Containment,
+    /// Requests that AWS can't make, as denies.
+    impossible: Option<Document>,
+}
+
+impl Compared {
+    /// Requests that AWS can't make do not count where a boundary in AWS holds the same ceiling: the reference that says so may
+    /// be behind.
+    fn new(
+        first: &[&Document],
+        others: &[Vec<&Document>],
+        ceiling: &Document,
+        boundary: BoundaryMode,
+    ) -> Self {
+        let ask = |first: &[&Document]| {
+            let layers: Vec<&[&Document]> = std::iter::once(first)
+                .chain(others.iter().map(Vec::as_slice))
+                .collect();
+            contains_layers(&layers, ceiling)
+        };
+        let answer = ask(first);
+        let impossible = match boundary {
+            BoundaryMode::Generated if !answer.is_contained() => reference::impossible(first),
+            BoundaryMode::Generated | BoundaryMode::CheckOnly => None,
+        };
+        match impossible {
+            None => Self {
+                answer,
+                impossible: None,
+            },
+            Some(impossible) => {
+                let possible: Vec<&Document> = first.iter().copied().chain([&impossible]).collect();
+                Self {
+                    answer: ask(&possible),
+                    impossible: Some(impossible),
+                }
+            }
+        }
+    }
+}
+
+/// What a policy denies.
+fn denies_of(policy: &Document) -> Option<Document> {
+    let denies: Vec<_> = policy
+        .statements()
+        .iter()
+        .filter(|statement| statement.effect == Effect::Deny)
+        .cloned()
+        .collect();
+    if denies.is_empty() {
+        return None;
+    }
+    // Left out on an error: fewer denies only make the question stricter.
+    Document::new(policy.version(), denies, policy.kind()).ok()
+}
+
+fn why_unknown(reason: &UnknownReason) -> String {
+    let keys = if reason.keys.is_empty() {
+        String::new()
+    } else {
+        format!(" (condition keys in question: {})", reason.keys.join(", "))
+    };
+    match (reason.kind, reason.ceiling) {
+        (UnknownKind::Budget, _) => "the policies take too much work to compare".to_owned(),
+        (UnknownKind::Undecided, Some(deny)) => {
+            format!("it may reach what Statement[{deny}] of the ceiling denies{keys}")
+        }
+        (UnknownKind::Undecided, None) => format!(
+            "whether the ceiling covers it depends on a variable's value, on how keys are related, or on what AWS does not \
+             define{keys}"
+        ),
+        (UnknownKind::Unverified, _) => {
+            "a proof was found that does not verify: a fault in Deputy, please report it with both policies"
+                .to_owned()
+        }
+        (UnknownKind::Unsupported, _) => "policies of these kinds are not compared".to_owned(),
+    }
+}

@@ -1,0 +1,194 @@
+//! What a refusal says: everything that is too much, what the limit allows instead.
+
+use deputy_delegation::{Decision, DecisionInput, Grant, Reason, Violation, decide, decide::Fact, model::*};
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+fn violations(role: &Role, limits: &[LimitEntry]) -> Vec<Violation> {
+    let decision = decide(&DecisionInput {
+        cluster: &cluster(),
+        grant: Grant::Role(role),
+        account: Fact::Known(&account()),
+        limits,
+    });
+    match decision {
+        Decision::Refused(violations) => violations,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+fn under(ceiling: Value) -> Vec<LimitEntry> {
+    entries([limit("payments", ceiling)])
+}
+
+fn fields(violations: &[Violation]) -> Vec<&str> {
+    violations
+        .iter()
+        .map(|v| v.field.trim_start_matches("spec.policies[0].document."))
+        .collect()
+}
+
+#[test]
+fn every_statement_and_every_element_that_exceeds_is_listed_with_a_request() {
+    let objects = "arn:aws:s3:::productionapp/*";
+    let role = role_with(&[(
+        "objects",
+        json!([
+            allow(json!("s3:GetObject"), json!(objects)),
+            allow(
+                json!([
+                    "s3:GetObject",
+                    "s3:PutObjectAcl",
+                    "s3:PutObject",
+                    "s3:PutObjectTagging"
+                ]),
+                json!(objects)
+            ),
+            deny(json!("s3:*"), json!("*")),
+            allow(json!("dynamodb:*"), json!("*")),
+            allow(
+                json!("s3:GetObject"),
+                json!([
+                    objects,
+                    "arn:aws:s3:::one/*",
+                    "arn:aws:s3:::productionapp/x/*",
+                    "arn:aws:s3:::two/*"
+                ])
+            ),
+            allow(
+                json!(["s3:PutObject", "s3:GetObjectAcl"]),
+                json!([objects, "arn:aws:s3:::three/*"])
+            ),
+        ]),
+    )]);
+    // The Deny takes everything of S3 away: what is left is one statement.
+    assert_eq!(
+        fields(&violations(&role, &under(productionapp()))),
+        ["Statement[3]"]
+    );
+
+    let mut without_deny = role.clone();
+    let statements: Vec<Value> = role.policies[0].document.to_value()["Statement"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|s| s["Effect"] == "Allow")
+        .cloned()
+        .collect();
+    without_deny.policies[0].document = document(deputy_policy::PolicyKind::Identity, json!(statements));
+    let found = violations(&without_deny, &under(productionapp()));
+    assert_eq!(
+        fields(&found),
+        [
+            "Statement[1].Action[1]",
+            "Statement[1].Action[3]",
+            "Statement[2]",
+            "Statement[3].Resource[1]",
+            "Statement[3].Resource[3]",
+            "Statement[4].Action[0]",
+            "Statement[4].Action[1]",
+        ],
+        "{found:#?}"
+    );
+    assert!(
+        found
+            .iter()
+            .all(|v| v.reason == Reason::ExceedsLimit && v.message.contains(" grants "))
+    );
+}
+
+#[test]
+fn what_is_not_listed_is_counted() {
+    let buckets: Vec<_> = (0..40).map(|i| format!("arn:aws:s3:::bucket-{i}/*")).collect();
+    let role = role_with(&[("objects", json!([allow(json!("s3:GetObject"), json!(buckets))]))]);
+    let found = violations(&role, &under(productionapp()));
+    assert_eq!(found.len(), 17, "{found:#?}");
+    assert_eq!(found[16].message, "and 24 more under limit \"payments\"");
+    // So many statements that not all are asked about.
+    let statements: Vec<_> = (0..200)
+        .map(|i| allow(json!("s3:GetObject"), json!(format!("arn:aws:s3:::b{i}/*"))))
+        .collect();
+    let mut role = role_with(&[("objects", json!(statements))]);
+    role.policies[0].name = "objects".to_owned();
+    let found = violations(&role, &under(productionapp()));
+    let last = found.last().unwrap();
+    assert_eq!(
+        last.message,
+        "and 176 more under limit \"payments\"; 8 statements were not looked at"
+    );
+}
+
+#[test]
+fn a_refusal_says_what_the_limit_does_allow() {
+    let list = |condition: Value| {
+        let mut statement = allow(json!("s3:ListBucket"), json!("arn:aws:s3:::corp-data-lake"));
+        statement["Condition"] = condition;
+        statement
+    };
+    let get = |bucket: &str| allow(json!("s3:GetObject"), json!(format!("arn:aws:s3:::{bucket}/*")));
+    let mut named = get("productionapp");
+    named["Sid"] = json!("ReadObjects");
+    let many: Vec<_> = (0..5).map(|i| format!("arn:aws:s3:::part-{i}/*")).collect();
+    for (wants, ceiling, says) in [
+        (
+            allow(json!("s3:ListBucket"), json!("arn:aws:s3:::corp-data-lake")),
+            json!([
+                get("x"),
+                list(json!({"StringLike": {"s3:prefix": ["team-data/*", "shared/*"]}}))
+            ]),
+            "its Statement[1] allows that only with StringLike s3:prefix \"team-data/*\" or \"shared/*\"",
+        ),
+        (
+            allow(json!("s3:ListBucket"), json!("arn:aws:s3:::corp-data-lake")),
+            json!([list(json!({
+                "StringEquals": {"s3:prefix": "a"},
+                "Null": {"aws:PrincipalOrgID": "false"},
+            }))]),
+            "its Statement[0] allows that only with some aws:PrincipalOrgID and StringEquals s3:prefix \"a\"",
+        ),
+        (
+            get("other"),
+            json!([get("elsewhere"), named]),
+            "its Statement[0] allows s3:GetObject only on arn:aws:s3:::elsewhere/*",
+        ),
+        (
+            get("productionapp-eu"),
+            json!([get("elsewhere"), named]),
+            "its Statement[1] (ReadObjects) allows s3:GetObject only on arn:aws:s3:::productionapp/*",
+        ),
+        (
+            get("elsewhere"),
+            json!([allow(json!("s3:GetObject"), json!(many))]),
+            "only on arn:aws:s3:::part-0/*, arn:aws:s3:::part-1/*, arn:aws:s3:::part-2/* (and 2 more)",
+        ),
+        (
+            allow(json!("s3:DeleteObject"), json!("arn:aws:s3:::productionapp/*")),
+            json!([named]),
+            "its Statement[0] (ReadObjects) allows only s3:GetObject there",
+        ),
+        (
+            allow(json!("sqs:SendMessage"), json!("*")),
+            json!([named]),
+            "nothing in it is about sqs:SendMessage or that resource",
+        ),
+        (
+            get("productionapp"),
+            json!([
+                get("productionapp"),
+                deny(json!("s3:*"), json!("arn:aws:s3:::productionapp/*")),
+            ]),
+            "its Statement[1] denies that",
+        ),
+        (
+            allow(json!("s3:GetObjekt"), json!("arn:aws:s3:::productionapp/*")),
+            json!([named]),
+            "(s3:GetObjekt is not in AWS's service reference of 20",
+        ),
+    ] {
+        let role = role_with(&[("objects", json!([wants]))]);
+        let found = violations(&role, &under(ceiling));
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(found[0].message.contains(says), "{}\n{says}", found[0].message);
+    }
+}
