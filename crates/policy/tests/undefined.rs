@@ -84,8 +84,7 @@ fn verdicts_hold_under_every_reading(
                 Verdict::Unproved(why) => panic!("{why}"),
             };
             counts[expected] += 1;
-            // The first question without answer ends the search, also when a later one would exceed; and two lists that are
-            // negated may have a variable whose values are not compared.
+            // Two lists that are negated may have a variable whose values are not compared.
             if found == 2 && expected != 2 {
                 open += 1;
                 continue;
@@ -99,6 +98,7 @@ fn verdicts_hold_under_every_reading(
             );
         }
     }
+    eprintln!("{open} of {counts:?}");
     assert!(counts.iter().all(|count| *count > 20), "{counts:?}");
     assert!(
         open * 100 <= unknown * (counts[0] + counts[1]),
@@ -141,7 +141,7 @@ fn statements_without_resource_are_about_what_the_policy_is_attached_to_or_about
         &statements,
         &[reading(true)],
         &[reading(false)],
-        1,
+        0,
     );
 }
 
@@ -208,7 +208,7 @@ fn a_lone_star_of_an_arn_operator_is_every_arn_and_perhaps_every_text() {
         &statements,
         &[reading(false)],
         &[reading(true)],
-        1,
+        0,
     );
 }
 
@@ -248,7 +248,7 @@ fn a_variable_for_the_account_is_what_it_stands_for_or_matches_nothing() {
         &statements,
         &[reading(true), reading(false)],
         &[],
-        1,
+        0,
     );
 }
 
@@ -288,7 +288,7 @@ fn a_variable_without_value_in_not_resource_excludes_nothing_or_keeps_the_statem
         &statements,
         &[reading(true)],
         &[reading(false)],
-        5,
+        2,
     );
 }
 
@@ -308,7 +308,7 @@ fn a_condition_without_values_holds_or_does_not() {
     };
     let readings = [(true, true), (true, false), (false, true), (false, false)];
     let readings = readings.map(|(equals, differs)| reading(equals, differs));
-    verdicts_hold_under_every_reading(PolicyKind::Identity, &statements, &readings, &[], 3);
+    verdicts_hold_under_every_reading(PolicyKind::Identity, &statements, &readings, &[], 2);
 }
 
 /// What an identity policy of these statements decides.
