@@ -196,6 +196,7 @@ fn warn(container: &Container<'_>, warnings: &mut Vec<String>) {
         "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
         "AWS_ACCESS_KEY_ID",
         "AWS_PROFILE",
+        "AWS_DEFAULT_PROFILE",
     ] {
         if container.env(other).is_some() {
             warnings.push(format!(

@@ -192,7 +192,9 @@ impl<'a> Container<'a> {
     pub(super) fn in_the_tokens_place(&self) -> Option<&'a Value> {
         let mounts = self.array("volumeMounts").unwrap_or_default();
         mounts.iter().find(|m| {
-            m.get("mountPath").and_then(Value::as_str) == Some(TOKEN_DIR)
+            let path = m.get("mountPath").and_then(Value::as_str);
+            // The API server takes `a` and `a/` for two places.
+            path.is_some_and(|p| p.trim_end_matches('/') == TOKEN_DIR)
                 && m.get("name").and_then(Value::as_str) != Some(TOKEN_VOLUME)
         })
     }
