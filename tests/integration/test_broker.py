@@ -112,11 +112,32 @@ def test_the_token_of_a_deleted_pod_ends_within_seconds(scenario, team):
     token = scenario.cluster.pod_token(team.name, "app")
     now = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}
     scenario.admin.call("DELETE", f"/api/v1/namespaces/{team.name}/pods/app", now)
-    wait_until(lambda: scenario.deputy.ask_broker(token)[0] == 401, "401", 10)
+    wait_until(lambda: scenario.deputy.ask_broker(token)[0] in (401, 403), "no", 10)
     # A new pod of the name is another pod.
     team.pod()
-    assert scenario.deputy.ask_broker(token)[0] == 401
+    assert scenario.deputy.ask_broker(token)[0] in (401, 403)
     assert team.ask()[0] == 200
+
+
+@pytest.mark.parametrize("phase", ["Succeeded", "Failed"])
+def test_a_pod_that_has_ended_gets_nothing(scenario, team, phase):
+    team.granted("uploader", READ)
+    team.pod()
+    team.wait_answer(200)
+    pod = f"/api/v1/namespaces/{team.name}/pods/app"
+    scenario.admin.patch(f"{pod}/status", {"status": {"phase": phase}})
+    assert team.wait_answer(403, timeout=10)["Code"] == "PodGone"
+
+
+def test_a_binding_before_its_role_is_not_yet_and_one_whose_role_is_gone_is_no(scenario, team):
+    team.binding(wait=False)
+    team.pod()
+    assert "does not exist" in team.wait_answer(503)["Message"]
+    team.role("uploader", READ)
+    team.wait_answer(200)
+    scenario.admin.delete(team.role_path())
+    scenario.wait_gone(team.role_path(), timeout=30)
+    assert team.wait_answer(403)["Code"] == "NotAccepted"
 
 
 def test_a_binding_is_resolved_by_name_and_only_for_its_subjects(scenario, team):

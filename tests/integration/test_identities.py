@@ -42,12 +42,16 @@ def test_a_broker_that_is_not_the_issuer_is_seen_from_account_and_binding(scenar
     team.wait_trusted()
 
 
-REFUSALS = {"PackedPolicyTooLarge": ("PackedPolicyTooLarge", 400), "RegionDisabled": ("RegionDisabledException", 403)}
+# The code and status of STS, and of the broker.
+REFUSALS = {
+    "PackedPolicyTooLarge": ("PackedPolicyTooLarge", 400, 403),
+    "RegionDisabled": ("RegionDisabledException", 403, 503),
+}
 
 
 @pytest.mark.parametrize("reason", REFUSALS)
 def test_a_session_that_aws_does_not_make_is_told_by_its_binding(scenario, team, reason):
-    code, status = REFUSALS[reason]
+    code, status, answer = REFUSALS[reason]
     team.granted("uploader", READ)
     team.pod()
     scenario.aws.recorder.inject(
@@ -58,7 +62,7 @@ def test_a_session_that_aws_does_not_make_is_told_by_its_binding(scenario, team,
         message="Packed size of session policy consumes 112% of allotted space.",
     )
     mark = scenario.aws.recorder.mark()
-    assert "112%" in team.wait_answer(403)["Message"]
+    assert "112%" in team.wait_answer(answer)["Message"]
     condition = team.wait_binding(status="False", reason=reason)
     assert "112%" in condition["message"]
     events = f"/apis/events.k8s.io/v1/namespaces/{team.name}/events"

@@ -48,7 +48,7 @@ pub enum Fetched {
 /// Why a call brought nothing.
 #[derive(Clone)]
 pub enum FetchError {
-    /// The broker decided: there is no credential, and what is held must go (401, 403).
+    /// The broker decided: there is no credential, and what is held must go (403).
     Refused(Problem),
     /// Nothing was decided: unreachable, overloaded, or an answer that makes no sense.
     Unavailable(Problem),
@@ -188,11 +188,13 @@ impl Source for BrokerClient {
             }
             StatusCode::NOT_MODIFIED if etag.is_some() => Ok(Fetched::NotModified),
             // Decided by the status: a body that was cut off or too large does not soften a refusal.
-            status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+            status @ StatusCode::FORBIDDEN => {
                 let body = body.unwrap_or_default();
                 Err(FetchError::Refused(Problem::from_broker(status, &body)))
             }
-            status if status.is_server_error() => {
+            // Who this pod is could not be told just now: the API server says so too while it rotates keys or lags behind. Nothing
+            // was decided, and what is held stays.
+            status if status.is_server_error() || status == StatusCode::UNAUTHORIZED => {
                 let body = body.unwrap_or_default();
                 let problem = Problem::from_broker(status, &body);
                 Err(FetchError::Unavailable(Problem {

@@ -4,7 +4,7 @@
 //! - What was confirmed within [`FRESH`] is served at once.
 //! - What is older is confirmed with the broker first, and served unconfirmed when the broker does not answer
 //!   within [`REVALIDATION_WAIT`], can't be reached, or fails: an outage of the broker is no outage of the pod.
-//! - A refusal (401, 403) drops it: a removed grant stops.
+//! - A refusal (403) drops it: a removed grant stops. That the broker could not tell who asks (401) is none.
 //! - What is about to expire is never served.
 //! - Any number of callers share one call to the broker. The call belongs to none of them, so one that goes
 //!   away harms nobody, and an answer that comes after they gave up serves the next.

@@ -98,6 +98,17 @@ async fn a_slow_broker_means_503_and_then_the_credential() {
 }
 
 #[tokio::test]
+async fn a_broker_that_can_not_tell_who_asks_decides_nothing() {
+    let authority = Authority::new();
+    let broker = Broker::start(&authority, "localhost").await;
+    let unknown = r#"{"Code":"InvalidToken","Message":"the API server does not accept the token"}"#;
+    broker.then(401, &[], unknown);
+    let agent = Setup::to(&broker, &authority).start().await;
+    let answer = agent.credentials().await;
+    assert_eq!((answer.status(), answer.code().as_str()), (503, "InvalidToken"));
+}
+
+#[tokio::test]
 async fn the_brokers_refusal_is_passed_on_in_its_words() {
     let authority = Authority::new();
     let broker = Broker::start(&authority, "localhost").await;

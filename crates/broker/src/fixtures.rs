@@ -59,10 +59,20 @@ pub fn role_object(name: &str, action: &str, role_id: Option<&str>) -> DynamicOb
 
 /// A binding of a role to the ServiceAccount `uploader`, with this session.
 pub fn binding_object(name: &str, role: &str, session: &Value) -> DynamicObject {
+    let status = json!({"roleARN": "arn:aws:iam::123456789012:role/deputy/demo/uploader"});
+    bound(name, role, session, &status)
+}
+
+/// A binding whose role was never there.
+pub fn early_binding_object(name: &str, role: &str) -> DynamicObject {
+    bound(name, role, &json!({}), &json!({}))
+}
+
+fn bound(name: &str, role: &str, session: &Value, status: &Value) -> DynamicObject {
     let subjects = json!([{"kind": "ServiceAccount", "name": "uploader"}]);
     let spec =
         json!({"roleRef": {"kind": "AWSRole", "name": role}, "subjects": subjects, "session": session});
-    object("AWSRoleBinding", Some("payments"), name, &spec, &json!({}))
+    object("AWSRoleBinding", Some("payments"), name, &spec, status)
 }
 
 pub fn binding_id(name: &str) -> ObjectId {

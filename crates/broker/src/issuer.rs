@@ -340,8 +340,9 @@ impl Issuer {
         Ok(issued)
     }
 
-    /// Renews what is due and was asked for since it was made, and forgets what has ended. Called by a ticker.
-    pub fn tend(&self) {
+    /// Renews what is due and was asked for since it was made, if it is `granted` still, and forgets what has ended. Called by a
+    /// ticker. A renewal is a new session: it is decided like one.
+    pub fn tend(&self, granted: impl Fn(&SessionKey) -> bool) {
         let now = (self.clock)();
         let mut state = self.state.lock();
         state.kept.retain(|_, e| e.issued.is_usable(now));
@@ -357,8 +358,16 @@ impl Issuer {
             })
             .map(|(k, e)| (k.clone(), e.clone()))
             .collect();
+        // Others ask for sessions while that is decided.
+        drop(state);
         for (key, entry) in due {
-            self.renew(&mut state, &key, &entry, &entry.sts);
+            let granted = granted(&key);
+            let mut state = self.state.lock();
+            if granted {
+                self.renew(&mut state, &key, &entry, &entry.sts);
+            } else {
+                state.kept.remove(&key);
+            }
         }
     }
 

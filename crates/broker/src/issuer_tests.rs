@@ -257,7 +257,7 @@ async fn sts_away_for_fifty_minutes_is_not_noticed_and_no_expired_credential_is_
     assert!(issuer.session(&key("s1"), Renewal::Shared, &sts).await.is_ok());
     fake.broken.store(true, Ordering::SeqCst);
     pass(50 * 60).await;
-    issuer.tend();
+    issuer.tend(|_| true);
     settle().await;
     assert!(issuer.session(&key("s1"), Renewal::Shared, &sts).await.is_ok());
     settle().await;
@@ -352,11 +352,32 @@ async fn what_is_asked_for_is_renewed_by_the_ticker_and_what_is_not_is_forgotten
     pass(10).await;
     assert!(issuer.session(&key("used"), Renewal::Shared, &sts).await.is_ok());
     pass(600).await;
-    issuer.tend();
+    issuer.tend(|_| true);
     settle().await;
     assert_eq!(fake.calls.load(Ordering::SeqCst), 3);
     pass(3000).await;
-    issuer.tend();
+    issuer.tend(|_| true);
+    assert_eq!(issuer.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_granted_no_more_is_not_renewed_and_forgotten() {
+    let fake = Arc::new(FakeSts::default());
+    let sts: Arc<dyn Sts> = fake.clone();
+    let (issuer, _) = issuer();
+    for name in ["granted", "ended"] {
+        assert!(issuer.session(&key(name), Renewal::Shared, &sts).await.is_ok());
+    }
+    pass(10).await;
+    for name in ["granted", "ended"] {
+        assert!(issuer.session(&key(name), Renewal::Shared, &sts).await.is_ok());
+    }
+    pass(600).await;
+    let granted = key("granted");
+    issuer.tend(|key| *key == granted);
+    settle().await;
+    // Two sessions, and one of them anew.
+    assert_eq!(fake.calls.load(Ordering::SeqCst), 3);
     assert_eq!(issuer.count(), 1);
 }
 

@@ -32,6 +32,13 @@ pub enum Resolution {
         /// The binding concerned, if there is one.
         binding: Option<ObjectId>,
     },
+    /// AWS refuses a session although the grant is accepted. What the pod holds is not concerned.
+    DeniedByAws {
+        /// For people.
+        message: String,
+        /// The binding concerned.
+        binding: ObjectId,
+    },
     /// Not yet.
     NotReady {
         /// For people.
@@ -147,6 +154,15 @@ fn judge(world: &World, identity: &PodIdentity, who: &str, found: &BindingDecisi
         message,
         binding: Some(binding.id.clone()),
     };
+    // A binding may come before its role. One whose role, or account, was there and is gone was revoked.
+    let had_role = world.binding(&binding.id).is_some_and(|b| b.state.had_role);
+    let pending = |message: String| {
+        if had_role {
+            refused(RefusalCode::NotAccepted, message)
+        } else {
+            Resolution::NotReady { message }
+        }
+    };
     let role_name = format!("AWSRole {}/{}", binding.id.namespace, binding.role);
     // The role first: what is wrong with it is wrong with every binding of it.
     match found.role_decision.as_deref() {
@@ -169,10 +185,7 @@ fn judge(world: &World, identity: &PodIdentity, who: &str, found: &BindingDecisi
                 Decision::Refused(violations) => list(violations),
                 Decision::Accepted(_) => format!("{role_name} can't be decided about yet"),
             };
-            return refused(
-                RefusalCode::NotAccepted,
-                format!("AWSRoleBinding {}: {why}", binding.id),
-            );
+            return pending(format!("AWSRoleBinding {}: {why}", binding.id));
         }
     }
     match found.decision.as_ref() {
@@ -187,10 +200,7 @@ fn judge(world: &World, identity: &PodIdentity, who: &str, found: &BindingDecisi
         }
         Decision::Undecided(missing) => {
             let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
-            return refused(
-                RefusalCode::NotAccepted,
-                format!("AWSRoleBinding {}: {}", binding.id, missing.join("; ")),
-            );
+            return pending(format!("AWSRoleBinding {}: {}", binding.id, missing.join("; ")));
         }
     }
     let (Some(role), Some(account)) = (found.role.known(), found.account.known()) else {
@@ -255,10 +265,13 @@ struct Denied {
     last: Instant,
 }
 
-/// Since when AWS refuses which role: the object by name and uid.
+/// A role by name and uid, and the binding by which it was asked for: what AWS says to one says nothing about another.
+type Asked = (ObjectId, String, ObjectId);
+
+/// Since when AWS refuses which role by which binding.
 #[derive(Default)]
 pub struct Denials {
-    since: Mutex<HashMap<(ObjectId, String), Denied>>,
+    since: Mutex<HashMap<Asked, Denied>>,
 }
 
 impl Denials {
@@ -267,8 +280,9 @@ impl Denials {
         self.since.lock().remove(&Self::key(grant));
     }
 
-    fn key(grant: &Grant) -> (ObjectId, String) {
-        (grant.role.id.clone(), grant.key.role_uid.clone())
+    fn key(grant: &Grant) -> Asked {
+        let binding = grant.binding.id.clone();
+        (grant.role.id.clone(), grant.key.role_uid.clone(), binding)
     }
 
     /// What a refusal of AWS means for a grant: "not yet" for the first two minutes, "no" afterwards.
@@ -294,13 +308,12 @@ impl Denials {
                 message: format!("{role} is being made or changed, or AWS refuses it: {message}"),
             }
         } else {
-            Resolution::Refused {
-                code: RefusalCode::AccessDenied,
+            Resolution::DeniedByAws {
                 message: format!(
                     "AWS refuses a session of {role} (AWSRoleBinding {}): {message}",
                     grant.binding.id
                 ),
-                binding: Some(grant.binding.id.clone()),
+                binding: grant.binding.id.clone(),
             }
         }
     }

@@ -3,7 +3,9 @@ use deputy_index::Watched;
 use serde_json::json;
 
 use super::*;
-use crate::fixtures::{account_object, binding_object, limit_object, pod_of, role_object, world};
+use crate::fixtures::{
+    account_object, binding_object, early_binding_object, limit_object, pod_of, role_object, world,
+};
 
 fn named(name: &str) -> ObjectName {
     ObjectName::new(name).unwrap()
@@ -14,6 +16,7 @@ fn outcome(world: &World, service_account: &str, wanted: Option<&str>) -> (&'sta
     match resolve(world, &pod_of(service_account), wanted.map(named).as_ref()) {
         Resolution::Session(grant) => ("Session", grant.binding.id.to_string()),
         Resolution::Refused { code, message, .. } => (code.as_str(), message),
+        Resolution::DeniedByAws { message, .. } => ("AccessDenied", message),
         Resolution::NotReady { message } => ("NotReady", message),
     }
 }
@@ -61,7 +64,25 @@ type Change = fn(&std::sync::Arc<World>);
 
 #[test]
 fn a_refusal_names_what_is_refused_and_by_whom() {
-    let table: [(&str, Change, &[&str]); 8] = [
+    let table: [(&str, Change, &[&str]); 10] = [
+        // A binding may come before its role, and before the account.
+        (
+            "NotReady",
+            |w| {
+                w.reset(Watched::Roles, []);
+                w.reset(Watched::Bindings, [early_binding_object("uploader", "uploader")]);
+            },
+            &["AWSRole payments/uploader does not exist"],
+        ),
+        (
+            "NotReady",
+            |w| {
+                w.reset(Watched::Accounts, []);
+                w.reset(Watched::Bindings, [early_binding_object("uploader", "uploader")]);
+            },
+            &["AWSAccount production does not exist"],
+        ),
+        // What was there and is gone was revoked.
         (
             "NoBinding",
             |w| w.reset(Watched::Bindings, []),
@@ -202,6 +223,7 @@ async fn a_refusal_of_aws_is_not_yet_for_two_minutes_and_no_afterwards() {
     let (denials, grant) = (Denials::default(), grant(&world()));
     let judged = || match denials.judge(&grant, "AccessDenied") {
         Resolution::NotReady { .. } => "NotReady",
+        Resolution::DeniedByAws { .. } => "AccessDenied",
         Resolution::Refused { code, .. } => code.as_str(),
         Resolution::Session(_) => "Session",
     };
@@ -215,4 +237,34 @@ async fn a_refusal_of_aws_is_not_yet_for_two_minutes_and_no_afterwards() {
     assert_eq!(judged(), "NotReady");
     tokio::time::advance(FORGOTTEN_AFTER).await;
     assert_eq!(judged(), "NotReady");
+}
+
+#[test]
+fn a_renewal_is_decided_like_a_first_session() {
+    let table: [(&str, bool, Change); 7] = [
+        ("as it was", true, |_| {}),
+        ("the binding is gone", false, |w| w.reset(Watched::Bindings, [])),
+        ("the role is gone", false, |w| w.reset(Watched::Roles, [])),
+        ("the account is gone", false, |w| w.reset(Watched::Accounts, [])),
+        ("the limit is narrower", false, |w| {
+            w.reset(Watched::Limits, [limit_object("s3:ListBucket")]);
+        }),
+        ("the role was made again in AWS", false, |w| {
+            w.reset(
+                Watched::Roles,
+                [role_object("uploader", "s3:GetObject", Some("AROA2"))],
+            );
+        }),
+        ("the binding was made again", false, |w| {
+            let mut again = binding_object("uploader", "uploader", &json!({}));
+            again.metadata.uid = Some("uid-again".into());
+            w.reset(Watched::Bindings, [again]);
+        }),
+    ];
+    for (what, expected, change) in table {
+        let world = world();
+        let key = grant(&world).key.clone();
+        change(&world);
+        assert_eq!(crate::service::is_granted(&world, &key), expected, "{what}");
+    }
 }

@@ -12,7 +12,7 @@ use std::{
 use axum::http::StatusCode;
 use deputy_api::conditions::{Status, reason};
 use deputy_aws::{AwsError, ErrorClass, Sts};
-use deputy_delegation::{AccountId, ObjectName, model::Account, naming};
+use deputy_delegation::{AccountId, ObjectName, Uid, model::Account, naming};
 use deputy_index::{Entry, Watched, World};
 use deputy_runtime::audit;
 use kube::Client;
@@ -96,6 +96,8 @@ impl Problem {
 /// A refusal: pod uid, code, binding. A pod that is refused asks again and again.
 pub(crate) type Refused = (String, &'static str, String);
 
+/// When a pod that AWS refuses asks again, in seconds.
+const DENIED_RETRY: u32 = 5;
 /// The longest life of a session, and so of the memory of its deliveries.
 const LONGEST_SESSION: Duration = Duration::from_secs(12 * 3600);
 /// How often the same refusal of the same pod is in the audit log.
@@ -158,7 +160,7 @@ impl Broker {
     pub(crate) fn tend(&self) {
         // A renewal is a new session.
         if self.world.current(&Watched::KINDS).is_ok() {
-            self.issuer.tend();
+            self.issuer.tend(|key| is_granted(&self.world, key));
         }
         self.metrics.kept(self.issuer.count());
     }
@@ -290,7 +292,10 @@ impl Broker {
 
     fn of_sts(&self, grant: &Grant, error: &AwsError) -> NoSession {
         let answer = self.meaning(grant, error);
-        if matches!(answer, NoSession::Refused(Resolution::Refused { .. })) {
+        if matches!(
+            answer,
+            NoSession::Refused(Resolution::Refused { .. } | Resolution::DeniedByAws { .. })
+        ) {
             self.reports.refused(&grant.binding.id, error);
         }
         answer
@@ -306,13 +311,12 @@ impl Broker {
                     .code()
                     .is_some_and(|c| c.starts_with(reason::REGION_DISABLED)) =>
             {
-                NoSession::Refused(Resolution::Refused {
-                    code: RefusalCode::AccessDenied,
+                NoSession::Refused(Resolution::DeniedByAws {
                     message: format!(
                         "the region {} of AWSAccount {} is not enabled in the AWS account: {text}",
                         grant.account.region, grant.account.name
                     ),
-                    binding: Some(grant.binding.id.clone()),
+                    binding: grant.binding.id.clone(),
                 })
             }
             // Also a duration that is more than the role's, which is being changed.
@@ -372,6 +376,15 @@ impl Broker {
                 Problem::new(StatusCode::FORBIDDEN, code.as_str(), message.clone())
             }
             Resolution::NotReady { message } => Problem::again("NotReady", message.clone()),
+            // Not ours to decide: what a pod holds may be good for AWS still, and AWS may say yes again.
+            Resolution::DeniedByAws { message, binding } => {
+                let code = RefusalCode::AccessDenied.as_str();
+                self.note_refusal(Some(identity), code, Some(&binding.to_string()), message);
+                Problem {
+                    retry_after: Some(DENIED_RETRY),
+                    ..Problem::again(code, message.clone())
+                }
+            }
             Resolution::Session(_) => Problem::unavailable("a session was expected"),
         }
     }
@@ -381,7 +394,11 @@ impl Broker {
         let text = error.to_string();
         match error {
             TokenError::Unavailable(_) => return Problem::again("Unavailable", text),
-            TokenError::PodGone(pod) => self.note_refusal(Some(pod), "InvalidToken", None, &text),
+            // Decided: nobody may have anything by this token any more.
+            TokenError::PodGone(pod) => {
+                self.note_refusal(Some(pod), "PodGone", None, &text);
+                return Problem::new(StatusCode::FORBIDDEN, "PodGone", text);
+            }
             // Whose it is nobody knows: one line a minute for each reason there is.
             _ => self.note_refusal(None, "InvalidToken", Some(error.category()), &text),
         }
@@ -415,6 +432,21 @@ impl Broker {
             reason = message,
         );
     }
+}
+
+/// Whether a session of `key` would be given now: its binding and role are there, the same ones, and accepted.
+pub(crate) fn is_granted(world: &World, key: &SessionKey) -> bool {
+    world.decide_binding(&key.binding).is_some_and(|found| {
+        let uid = |uid: Option<&Uid>| uid.map(Uid::as_str).unwrap_or_default().to_owned();
+        let role_id = found.role_state.as_ref().and_then(|state| state.role_id.clone());
+        found.is_accepted()
+            && uid(found.binding.uid.as_ref()) == key.binding_uid
+            && found
+                .role
+                .known()
+                .is_some_and(|role| uid(role.uid.as_ref()) == key.role_uid)
+            && role_id.as_deref() == Some(key.role_id.as_str())
+    })
 }
 
 /// Why no session was made.

@@ -1,7 +1,8 @@
 //! Who asks: the pod behind a projected ServiceAccount token, as the API server's TokenReview says.
 //!
 //! TokenReview checks signature, expiry and audience, and for a token bound to a pod that this very pod (by uid) exists;
-//! but the API server keeps its answers for ten seconds. So the pod is looked at once more, and that answer is kept so
+//! but the API server keeps its answers for ten seconds, and says nothing of a pod that has ended: a finished Job's pod stays for
+//! days. So the pod is looked at once more, and that answer is kept so
 //! shortly that a token dies within five seconds of its pod: that is why a token may live a day. A token without a pod is
 //! nobody's credential here.
 
@@ -9,11 +10,9 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use deputy_delegation::{NameError, NamespaceName, PodName, ServiceAccountName, Uid, session::Subject};
-use k8s_openapi::api::{
-    authentication::v1::{TokenReview, TokenReviewSpec, TokenReviewStatus},
-    core::v1::Pod,
-};
+use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, TokenReviewStatus};
 use kube::{Api, Client, api::PostParams};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use zeroize::Zeroizing;
@@ -72,8 +71,8 @@ pub enum TokenError {
     /// Valid, but bound to no pod: anybody with access to the API could hold it.
     #[error("the token is bound to no pod; only tokens that the kubelet projects into a pod are accepted")]
     NoPod,
-    /// Valid, but its pod is gone, or another one has its name.
-    #[error("pod {}/{} with uid {} does not exist any more", .0.namespace, .0.subject.pod, .0.subject.pod_uid)]
+    /// Valid, but its pod has ended or is gone, or another one has its name.
+    #[error("pod {}/{} with uid {} has ended, or does not exist any more", .0.namespace, .0.subject.pod, .0.subject.pod_uid)]
     PodGone(Arc<PodIdentity>),
     /// The API server names something that can't be.
     #[error(transparent)]
@@ -110,7 +109,8 @@ pub trait TokenApi: Send + Sync {
     /// [`TokenError::Unavailable`].
     async fn review(&self, token: &str) -> Result<TokenReviewStatus, TokenError>;
 
-    /// The uid of the pod of this name, if there is one.
+    /// The uid of the pod of this name, if there is one that has not ended (`Succeeded`, `Failed`). One that is on its way out has
+    /// not: what runs in it may need credentials until its end.
     ///
     /// # Errors
     /// [`TokenError::Unavailable`].
@@ -128,22 +128,73 @@ impl TokenApi for Client {
             },
             ..TokenReview::default()
         };
-        let answer = in_time(api.create(&PostParams::default(), &review)).await?;
+        let answer = in_time(api.create(&PostParams::default(), &review))
+            .await
+            .map_err(|error| match error {
+                Question::NotFound => TokenError::Unavailable("404 NotFound".to_owned()),
+                Question::Failed(why) => TokenError::Unavailable(why),
+            })?;
         Ok(answer.status.unwrap_or_default())
     }
 
     async fn pod_uid(&self, namespace: &NamespaceName, pod: &PodName) -> Result<Option<String>, TokenError> {
-        let api: Api<Pod> = Api::namespaced(self.clone(), namespace.as_str());
-        let found = in_time(api.get_metadata_opt(pod.as_str())).await?;
-        Ok(found.and_then(|pod| pod.metadata.uid))
+        // Both names are DNS labels or subdomains: nothing in them means anything in a path.
+        let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}");
+        let request = http::Request::get(path)
+            .body(Vec::new())
+            .map_err(|_| TokenError::Unavailable("the question could not be put".into()))?;
+        let found = in_time(self.request::<SeenPod>(request)).await;
+        match found {
+            Ok(pod) => Ok(pod.uid_unless_ended()),
+            Err(Question::NotFound) => Ok(None),
+            Err(Question::Failed(why)) => Err(TokenError::Unavailable(why)),
+        }
     }
 }
 
-async fn in_time<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, TokenError> {
-    tokio::time::timeout(API_TIMEOUT, call)
-        .await
-        .map_err(|_| TokenError::Unavailable(format!("no answer within {} ms", API_TIMEOUT.as_millis())))?
-        .map_err(|e| TokenError::Unavailable(status_of(&e)))
+/// What is read of a pod; all else is passed over.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct SeenPod {
+    metadata: SeenMetadata,
+    status: SeenStatus,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct SeenMetadata {
+    uid: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct SeenStatus {
+    phase: Option<String>,
+}
+
+impl SeenPod {
+    fn uid_unless_ended(self) -> Option<String> {
+        let ended = matches!(self.status.phase.as_deref(), Some("Succeeded" | "Failed"));
+        self.metadata.uid.filter(|_| !ended)
+    }
+}
+
+/// Why a question has no answer.
+enum Question {
+    NotFound,
+    Failed(String),
+}
+
+async fn in_time<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Question> {
+    match tokio::time::timeout(API_TIMEOUT, call).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(kube::Error::Api(status))) if status.is_not_found() => Err(Question::NotFound),
+        Ok(Err(error)) => Err(Question::Failed(status_of(&error))),
+        Err(_) => Err(Question::Failed(format!(
+            "no answer within {} ms",
+            API_TIMEOUT.as_millis()
+        ))),
+    }
 }
 
 /// Asks the API server, once for any number of concurrent callers with one token.

@@ -184,3 +184,37 @@ async fn an_api_server_out_of_reach_refuses_nobody_and_is_asked_again() {
     tokio::time::advance(AWAY_FOR).await;
     assert!(verifier.verify("a.b.c").await.is_ok());
 }
+
+#[test]
+fn a_pod_that_has_ended_is_nobody() {
+    for (pod, alive) in [
+        (
+            r#"{"metadata": {"uid": "0af1"}, "status": {"phase": "Pending"}}"#,
+            true,
+        ),
+        (
+            r#"{"metadata": {"uid": "0af1"}, "spec": {"containers": []}, "status": {"phase": "Running", "podIP": "10.0.0.1"}}"#,
+            true,
+        ),
+        (
+            r#"{"metadata": {"uid": "0af1"}, "status": {"phase": "Unknown"}}"#,
+            true,
+        ),
+        // Its containers may need credentials until their end.
+        (
+            r#"{"metadata": {"uid": "0af1", "deletionTimestamp": "2026-01-01T00:00:00Z"}, "status": {"phase": "Running"}}"#,
+            true,
+        ),
+        (
+            r#"{"metadata": {"uid": "0af1"}, "status": {"phase": "Succeeded"}}"#,
+            false,
+        ),
+        (
+            r#"{"metadata": {"uid": "0af1"}, "status": {"phase": "Failed", "reason": "Evicted"}}"#,
+            false,
+        ),
+    ] {
+        let seen: SeenPod = serde_json::from_str(pod).unwrap();
+        assert_eq!(seen.uid_unless_ended().is_some(), alive, "{pod}");
+    }
+}

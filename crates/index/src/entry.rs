@@ -214,6 +214,8 @@ pub struct BindingState {
     pub ready: bool,
     /// Condition `SessionsIssued` is False: its reason.
     pub refused: Option<Box<str>>,
+    /// `status.roleARN` is set: its role was there once.
+    pub had_role: bool,
 }
 
 /// What is kept of a namespace.

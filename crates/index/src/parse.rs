@@ -209,6 +209,7 @@ pub(crate) fn binding_state(object: &DynamicObject) -> BindingState {
     BindingState {
         ready: conditions::is_true(&status.conditions, conditions::READY),
         refused: refused.map(|c| c.reason.as_str().into()),
+        had_role: status.role_arn.is_some(),
     }
 }
 
