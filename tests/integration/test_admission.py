@@ -162,7 +162,7 @@ def test_two_bindings_for_one_service_account_are_told_and_the_older_one_is_the_
     team.granted()
     team.role("other", READ)
     warnings = scenario.try_create(binding(team.name, "z-second", "other", "uploader"))
-    assert any(w.startswith("Shadowed: pods of uploader get binding uploader") for w in warnings), warnings
+    assert any(w.startswith("Shadowed: pods of uploader get another binding") for w in warnings), warnings
     team.binding("z-second", "other", "uploader", wait=False)
     team.wait_binding("z-second", "True", "Shadowed")
     team.wait_binding("uploader", "True", "Ready")

@@ -10,6 +10,8 @@ use deputy_index::{
     BindingDecision, Grant, Hypothesis, NamespaceInfo, Seen, ServiceAccountInfo, Stale, Watched, World,
 };
 
+use crate::validate::Kind;
+
 /// What a change would take away.
 #[derive(Debug)]
 pub(crate) struct Impact {
@@ -92,6 +94,21 @@ impl Facts {
     /// An account that is there and can be read.
     pub(crate) fn account(&self, name: &ObjectName) -> Option<Arc<Account>> {
         self.world.account(name).known().cloned()
+    }
+
+    /// The uid of a stored object.
+    pub(crate) fn uid(&self, kind: Kind, namespace: &str, name: &str) -> Option<Arc<str>> {
+        let name = ObjectName::new(name).ok()?;
+        let id = |name| {
+            let namespace = NamespaceName::new(namespace).ok()?;
+            Some(ObjectId { namespace, name })
+        };
+        match kind {
+            Kind::Account => self.world.account_view(&name)?.meta.uid,
+            Kind::Limit => self.world.limit(&name)?.1.uid,
+            Kind::Role => self.world.role(&id(name)?)?.meta.uid,
+            Kind::Binding => self.world.binding(&id(name)?)?.meta.uid,
+        }
     }
 
     /// The AWSAccount that counts for an AWS account, if there is one.

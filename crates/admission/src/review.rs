@@ -161,6 +161,8 @@ struct Denial {
     reason: &'static str,
     message: String,
     causes: Vec<StatusCause>,
+    /// The kind and the name that it is about.
+    about: Option<(&'static str, String)>,
 }
 
 impl Verdict {
@@ -182,6 +184,7 @@ impl Verdict {
                 reason,
                 message,
                 causes,
+                about: None,
             })),
             ..Self::allow()
         }
@@ -217,6 +220,14 @@ impl Verdict {
     pub(crate) fn unreadable(subject: &str, violations: &[Violation]) -> Self {
         let message = list(&format!("{subject} is invalid"), violations);
         Self::no(422, "Invalid", message, causes(violations))
+    }
+
+    /// About an object: kubectl says which one was refused by what is said here, not by the message.
+    pub(crate) fn about(mut self, kind: &'static str, name: &str) -> Self {
+        if let Some(denial) = &mut self.denial {
+            denial.about = Some((kind, name.to_owned()));
+        }
+        self
     }
 
     /// With a warning to whoever wrote the object.
@@ -291,13 +302,14 @@ impl Verdict {
 impl Denial {
     fn into_status(self) -> Status {
         let status = Status::failure(&self.message, self.reason).with_code(self.code);
-        if self.causes.is_empty() {
+        if self.causes.is_empty() && self.about.is_none() {
             return status;
         }
+        let (kind, name) = self.about.unwrap_or_default();
         status.with_details(StatusDetails {
-            name: String::new(),
-            group: String::new(),
-            kind: String::new(),
+            name,
+            group: if kind.is_empty() { "" } else { deputy_api::GROUP }.to_owned(),
+            kind: kind.to_owned(),
             uid: String::new(),
             causes: self.causes,
             retry_after_seconds: 0,

@@ -122,7 +122,12 @@ impl LimitScope {
     /// Whether the limit applies to grants of `namespace` in `account`.
     #[must_use]
     pub fn applies(&self, namespace: &NamespaceName, account: &ObjectName) -> bool {
-        self.accounts.contains(account) && self.namespaces.iter().any(|p| p.matches(namespace))
+        self.accounts.contains(account) && self.names(namespace)
+    }
+    /// Whether it applies to grants of `namespace` in the accounts that it names.
+    #[must_use]
+    pub fn names(&self, namespace: &NamespaceName) -> bool {
+        self.namespaces.iter().any(|p| p.matches(namespace))
     }
 }
 
@@ -149,6 +154,14 @@ impl LimitEntry {
         match self {
             Self::Valid(limit) => &limit.name,
             Self::Invalid { name, .. } => name,
+        }
+    }
+    /// Where it applies, as far as that can be read.
+    #[must_use]
+    pub fn scope(&self) -> Option<&LimitScope> {
+        match self {
+            Self::Valid(limit) => Some(&limit.scope),
+            Self::Invalid { scope, .. } => scope.as_ref(),
         }
     }
     /// Whether it applies to grants of `namespace` in `account`.

@@ -130,12 +130,23 @@ struct Facts {
 }
 
 impl State {
-    fn facts(&self, account: &ObjectName) -> Facts {
-        let limits = self.limits.of_account(account);
+    fn facts(&self, role: &Role) -> Facts {
+        let account = &role.account;
+        let of_account = self.limits.of_account(account);
+        // Where none applies, the refusal names the accounts in which others do.
+        let applies = of_account
+            .limits
+            .iter()
+            .any(|l| l.applies(&role.id.namespace, account));
+        let limits = if applies {
+            of_account.clone()
+        } else {
+            self.limits.all()
+        };
         let stored = self.accounts.get(account);
         Facts {
             account: self.account(account, true),
-            limits: Arc::clone(&limits.limits),
+            limits: limits.limits,
             account_version: stored.map_or(0, |a| a.version),
             limits_version: limits.version,
         }
@@ -143,9 +154,9 @@ impl State {
 }
 
 impl Seen {
-    fn facts(&self, account: &ObjectName) -> Facts {
+    fn facts(&self, role: &Role) -> Facts {
         Facts {
-            account: self.account(account),
+            account: self.account(&role.account),
             limits: Arc::clone(&self.limits),
             account_version: 0,
             limits_version: 0,
@@ -194,7 +205,7 @@ impl World {
             let state = self.state.read();
             let stored = state.roles.get(id)?;
             let role = Arc::clone(stored.view.granting().known()?);
-            let facts = state.facts(&role.account);
+            let facts = state.facts(&role);
             (role, stored.version, facts)
         };
         let decision = self.stored_role(id, &role, version, &facts);
@@ -220,7 +231,7 @@ impl World {
             let role_id = binding.role_id();
             let stored_role = state.roles.get(&role_id);
             let role = stored_role.map_or(Entry::Missing, |r| r.view.granting());
-            let facts = role.known().map(|role| state.facts(&role.account));
+            let facts = role.known().map(|role| state.facts(role));
             let role_version = stored_role.map_or(0, |r| r.version);
             let role_state = stored_role.map(|r| Arc::clone(&r.view.state));
             (
@@ -261,7 +272,7 @@ impl World {
         if !self.can_decide() {
             return Decision::Undecided(Vec::new());
         }
-        let facts = self.state.read().facts(&role.account);
+        let facts = self.state.read().facts(role);
         self.about_role(role, &facts)
     }
 
@@ -275,7 +286,7 @@ impl World {
             let state = self.state.read();
             let id = binding.role_id();
             let role = state.roles.get(&id).map_or(Entry::Missing, |r| r.view.granting());
-            let facts = role.known().map(|role| state.facts(&role.account));
+            let facts = role.known().map(|role| state.facts(role));
             (role, facts)
         };
         self.about_binding(binding, &role, facts.as_ref())
@@ -283,7 +294,7 @@ impl World {
 
     /// The same as [`World::decide_role_with`], by what was seen instead of what the world holds.
     pub fn decide_role_as_seen(&self, role: &Role, seen: &Seen) -> Decision {
-        self.about_role(role, &seen.facts(&role.account))
+        self.about_role(role, &seen.facts(role))
     }
 
     /// The same as [`World::decide_binding_with`], by what was seen instead of what the world holds. A role that was not
@@ -294,7 +305,7 @@ impl World {
             let state = self.state.read();
             state.roles.get(&id).map_or(Entry::Missing, |r| r.view.granting())
         });
-        let facts = role.known().map(|role| seen.facts(&role.account));
+        let facts = role.known().map(|role| seen.facts(role));
         self.about_binding(binding, &role, facts.as_ref())
     }
 
@@ -380,9 +391,7 @@ impl World {
                 Hypothesis::Role(_, role) => role.map_or(Entry::Missing, |r| Entry::Known(Arc::clone(r))),
                 Hypothesis::Limit(..) | Hypothesis::Account(..) => Entry::Known(Arc::clone(&role)),
             };
-            let facts = exchanged
-                .known()
-                .map(|role| self.facts_with(&role.account, hypothesis));
+            let facts = exchanged.known().map(|role| self.facts_with(role, hypothesis));
             let role_after = match (exchanged.known(), &facts) {
                 (Some(role), Some(facts)) => self.about_role(role, facts).is_accepted(),
                 _ => false,
@@ -438,9 +447,10 @@ impl World {
         }
     }
 
-    fn facts_with(&self, account: &ObjectName, hypothesis: Hypothesis<'_>) -> Facts {
+    fn facts_with(&self, role: &Role, hypothesis: Hypothesis<'_>) -> Facts {
+        let account = &role.account;
         let state = self.state.read();
-        let mut facts = state.facts(account);
+        let mut facts = state.facts(role);
         match hypothesis {
             Hypothesis::Limit(name, limit) => {
                 facts.limits = state.limits.of_account_with(account, name, limit)

@@ -37,6 +37,7 @@ impl State {
         };
         for entry in entries {
             self.role_dependents(self.roles_under(entry).iter(), &mut dirty);
+            self.role_dependents(self.roles_told_of(entry).into_iter(), &mut dirty);
         }
         dirty
     }
@@ -54,6 +55,22 @@ impl State {
             Some(scope) => scope.accounts.iter().flat_map(of).collect(),
             None => self.roles_by_account.keys().flat_map(of).collect(),
         }
+    }
+
+    /// Roles without a limit in namespaces that this one names: their refusal says in which accounts there are limits.
+    fn roles_told_of(&self, limit: &LimitEntry) -> Vec<&ObjectId> {
+        let Some(scope) = scope(limit) else {
+            return Vec::new();
+        };
+        let without = |account: &ObjectName, id: &ObjectId| {
+            let limits = self.limits.of_account(account).limits.iter();
+            scope.names(&id.namespace) && !limits.into_iter().any(|l| l.applies(&id.namespace, account))
+        };
+        let elsewhere = self.roles_by_account.iter();
+        elsewhere
+            .filter(|(account, _)| !scope.accounts.contains(*account))
+            .flat_map(|(account, ids)| ids.iter().filter(move |id| without(account, id)))
+            .collect()
     }
 
     pub(crate) fn role_dirty(&self, id: &ObjectId) -> Dirty {

@@ -43,12 +43,23 @@ pub(crate) struct Limits {
     by_account: HashMap<ObjectName, LimitSet>,
     /// Those with no readable scope: they apply in accounts that no limit names, too.
     everywhere: LimitSet,
+    /// The number of the last change of any.
+    changed: u64,
 }
 
 impl Limits {
     /// Those that may apply in an account.
     pub(crate) fn of_account(&self, account: &ObjectName) -> &LimitSet {
         self.by_account.get(account).unwrap_or(&self.everywhere)
+    }
+
+    /// All of them, wherever they apply.
+    pub(crate) fn all(&self) -> LimitSet {
+        LimitSet {
+            // As `everywhere`: while neither has changed, both lead to the same answers.
+            version: 2 * self.changed + 1,
+            limits: self.by_name.values().map(|l| l.entry.clone()).collect(),
+        }
     }
 
     /// Those that may apply in an account, with one exchanged or left out.
@@ -75,6 +86,7 @@ impl Limits {
         limit: Option<StoredLimit>,
         version: u64,
     ) -> Option<StoredLimit> {
+        self.changed = version;
         let new_scope = limit.as_ref().map(|l| scope(&l.entry).cloned());
         let old = match limit {
             Some(limit) => self.by_name.insert(name.clone(), limit),
@@ -130,8 +142,5 @@ impl Limits {
 
 /// Where a limit applies; `None`: everywhere.
 pub(crate) fn scope(entry: &LimitEntry) -> Option<&LimitScope> {
-    match entry {
-        LimitEntry::Valid(limit) => Some(&limit.scope),
-        LimitEntry::Invalid { scope, .. } => scope.as_ref(),
-    }
+    entry.scope()
 }

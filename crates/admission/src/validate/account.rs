@@ -20,7 +20,7 @@ pub(super) fn review(subject: &Subject<'_>, facts: &Facts) -> Verdict {
                     .audit("decision", "refused");
             }
             let verdict = Verdict::allow().audit("decision", "accepted");
-            brake::warn(&facts.impact_of_account(&Arc::new(account)), verdict)
+            brake::warn(subject, &facts.impact_of_account(&Arc::new(account)), verdict)
         }
         Err(refusal) => refusal,
     }
@@ -55,6 +55,9 @@ pub(super) fn delete(subject: &Subject<'_>, facts: &Facts) -> Verdict {
         subject.title(),
         roles.len()
     );
+    if !subject.tells_names {
+        return Verdict::forbidden(format!("{text} {}", brake::WHERE)).audit("decision", "refused");
+    }
     for role in roles.iter().take(NAMES_SHOWN) {
         text.push_str(&format!("\n- {role}"));
     }

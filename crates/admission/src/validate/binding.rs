@@ -3,7 +3,7 @@
 use deputy_api::{AWSRoleBinding, convert};
 use deputy_delegation::model::Binding;
 
-use super::{Subject, role};
+use super::{Subject, findings, role};
 use crate::{
     facts::Facts,
     live::LookAgain,
@@ -20,17 +20,18 @@ pub(super) fn review(subject: &Subject<'_>, facts: &Facts) -> Verdict {
     };
     let behind = LookAgain::Role(binding.role_id());
     let verdict = role::answer(subject, facts.decide_binding(&binding), behind);
+    let verdict = findings::of_binding(&binding, verdict);
     if verdict.is_denied() {
         return verdict;
     }
-    shadowed(facts, &binding)
+    shadowed(subject, facts, &binding)
         .into_iter()
         .take(NAMES_SHOWN)
         .fold(verdict, Verdict::warn)
 }
 
 /// ServiceAccounts whose default is, and stays, another binding.
-fn shadowed(facts: &Facts, binding: &Binding) -> Vec<String> {
+fn shadowed(subject: &Subject<'_>, facts: &Facts, binding: &Binding) -> Vec<String> {
     // Not stored yet: younger than all that are.
     let age = |b: &Binding| {
         (
@@ -38,6 +39,7 @@ fn shadowed(facts: &Facts, binding: &Binding) -> Vec<String> {
             b.id.name.clone(),
         )
     };
+    let tells = subject.tells_names;
     let older = |subject| {
         let default = facts.default_binding(&binding.id.namespace, subject)?;
         (default.id != binding.id && age(&default) < age(binding)).then_some(default)
@@ -47,10 +49,14 @@ fn shadowed(facts: &Facts, binding: &Binding) -> Vec<String> {
         .iter()
         .filter_map(|subject| Some((subject, older(subject)?)))
         .map(|(subject, default)| {
+            let other = if tells {
+                format!("binding {}", cut(default.id.name.as_str(), 63))
+            } else {
+                "another binding (kubectl get awsrolebindings says which)".to_owned()
+            };
             format!(
-                "Shadowed: pods of {} get binding {} unless deputy.dev/binding on them names this one",
-                cut(subject.as_str(), 20),
-                cut(default.id.name.as_str(), 20)
+                "Shadowed: pods of {} get {other} unless deputy.dev/binding on them names this one",
+                cut(subject.as_str(), 63),
             )
         })
         .collect()

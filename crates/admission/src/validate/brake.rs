@@ -11,6 +11,8 @@ const FREE: usize = 5;
 const FREE_PERCENT: usize = 5;
 /// Names in a refusal and in the warnings.
 const NAMES_SHOWN: usize = 20;
+/// Instead of names, for who has not shown that names may be told.
+pub(super) const WHERE: &str = "which there are, says: kubectl get awsroles,awsrolebindings -A";
 
 /// Whether a change of a limit that suspends `impact` may be made without being meant.
 ///
@@ -67,20 +69,23 @@ pub(super) fn hold(
             impact.looked_at, impact.concerned
         ))
     };
-    named(impact, verdict.audit("suspends", counted))
+    named(subject, impact, verdict.audit("suspends", counted))
 }
 
 /// `verdict` with the names of what would be suspended as warnings.
-fn named(impact: &Impact, verdict: Verdict) -> Verdict {
+fn named(subject: &Subject<'_>, impact: &Impact, verdict: Verdict) -> Verdict {
+    if !subject.tells_names {
+        return verdict.warn(format!("suspends grants; {WHERE}"));
+    }
     let names = impact.suspended.iter().take(NAMES_SHOWN);
     names.fold(verdict, |verdict, name| verdict.warn(format!("suspends {name}")))
 }
 
 /// `verdict` with a warning for each grant that a change of something else than a limit would suspend.
-pub(super) fn warn(impact: &Impact, verdict: Verdict) -> Verdict {
+pub(super) fn warn(subject: &Subject<'_>, impact: &Impact, verdict: Verdict) -> Verdict {
     match impact.suspended.len() {
         0 => verdict,
-        count => named(impact, verdict.audit("suspends", count.to_string())),
+        count => named(subject, impact, verdict.audit("suspends", count.to_string())),
     }
 }
 
@@ -108,6 +113,9 @@ fn refusal(subject: &Subject<'_>, what: &str, impact: &Impact, said: Option<&str
     }
     if count == 0 {
         return text;
+    }
+    if !subject.tells_names {
+        return format!("{text}. {WHERE}");
     }
     text.push_str(". Suspended would be:");
     for name in impact.suspended.iter().take(NAMES_SHOWN) {

@@ -10,7 +10,7 @@ use deputy_delegation::{
 use kube::core::admission::Operation;
 use serde_json::Value;
 
-use super::{Subject, brake};
+use super::{Subject, brake, findings};
 use crate::{facts::Facts, review::Verdict};
 
 /// Beyond them warnings stop naming accounts that don't exist.
@@ -34,6 +34,7 @@ pub(super) fn review(subject: &Subject<'_>, facts: &Facts) -> Verdict {
         .fold(Verdict::allow().audit("decision", "accepted"), |verdict, name| {
             verdict.warn(format!("AWSAccount {name} does not exist, or can't be read"))
         });
+    let verdict = findings::of_limit(&limit, verdict);
     let name = limit.name.clone();
     let loses_boundary = limit.boundary == BoundaryMode::CheckOnly && had_boundary(subject);
     let impact = facts.impact_of_limit(&name, Some(&LimitEntry::Valid(Arc::new(limit))));

@@ -6,6 +6,7 @@
 mod account;
 mod binding;
 mod brake;
+mod findings;
 mod limit;
 mod role;
 
@@ -80,6 +81,11 @@ pub(crate) struct Subject<'a> {
     object: &'a Value,
     /// As it was.
     old: Option<&'a Value>,
+    /// Whether names of other objects may be told: whoever asks has shown the object as it is stored.
+    ///
+    /// The API server proves itself to nobody, so anybody who reaches the webhook may ask. What is asked about an object that
+    /// is there comes with its uid, a random number that only those know who may read the object.
+    tells_names: bool,
 }
 
 /// Answers a request to `/validate`.
@@ -115,8 +121,24 @@ pub(crate) fn review(facts: &Facts, request: &Request<'_>) -> Result<Verdict, Re
         operation: request.operation.clone(),
         object,
         old: old.as_ref(),
+        tells_names: old.as_ref().is_some_and(|old| is_as_stored(kind, old, facts)),
     };
-    Ok(subject.review(facts))
+    let name = object.pointer("/metadata/name").and_then(Value::as_str);
+    Ok(subject
+        .review(facts)
+        .about(kind.as_str(), name.unwrap_or_default()))
+}
+
+/// Whether an object has the uid of the stored one of its name.
+fn is_as_stored(kind: Kind, object: &Value, facts: &Facts) -> bool {
+    let text = |pointer: &str| {
+        object
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let stored = facts.uid(kind, text("/metadata/namespace"), text("/metadata/name"));
+    stored.is_some_and(|uid| !uid.is_empty() && *uid == *text("/metadata/uid"))
 }
 
 /// What the object says of itself must be what the request says of it.

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use deputy_api::{AWSRole, convert};
 use deputy_delegation::{Decision, Reason};
 
-use super::{Subject, brake};
+use super::{Subject, brake, findings};
 use crate::{facts::Facts, live::LookAgain, review::Verdict};
 
 pub(super) fn review(subject: &Subject<'_>, facts: &Facts) -> Verdict {
     match subject.parse::<AWSRole, _>(convert::parse_role) {
         Ok(role) => {
             let verdict = answer(subject, facts.decide_role(&role), LookAgain::Limits);
+            let verdict = findings::of_role(&role, verdict);
             if verdict.is_denied() {
                 return verdict;
             }
             // Its bindings may have relied on more, such as a longer session.
-            brake::warn(&facts.impact_of_role(&Arc::new(role)), verdict)
+            brake::warn(subject, &facts.impact_of_role(&Arc::new(role)), verdict)
         }
         Err(refusal) => refusal,
     }

@@ -1,15 +1,19 @@
 //! Which limits apply, and whether they can be applied together.
 
+use std::collections::BTreeSet;
+
 use crate::{
     boundary,
     model::{Account, BoundaryMode, Limit, LimitEntry},
     names::{NamespaceName, ObjectName},
 };
 
-use super::{DecisionInput, Reason, Violation, containment::Granted, findings::Findings};
+use super::{DecisionInput, Fact, Reason, Violation, containment::Granted, findings::Findings};
 
 /// How many problems of an invalid limit a refusal repeats; the limit's own status lists all.
 const LIMIT_PROBLEMS_SHOWN: usize = 3;
+/// How many accounts a refusal names.
+const ACCOUNTS_SHOWN: usize = 8;
 
 /// The limits that apply and can be read, by name.
 pub(super) struct Applicable<'a> {
@@ -34,12 +38,7 @@ impl<'a> Applicable<'a> {
             .collect();
         entries.sort_by_key(|entry| entry.name());
         if entries.is_empty() {
-            findings.refuse(
-                Reason::NoLimit,
-                field,
-                format!("no DelegationLimit applies to namespace {namespace:?} in account {account:?}, so nothing may be granted there",
-                    namespace = namespace.as_str(), account = account.as_str()),
-            );
+            findings.refuse(Reason::NoLimit, field, no_limit(input, namespace, account));
         }
 
         let mut limits = Vec::new();
@@ -114,6 +113,35 @@ impl<'a> Applicable<'a> {
             granted.within(limit, findings);
         }
     }
+}
+
+/// That nothing applies, and what does: most often another account is meant.
+fn no_limit(input: &DecisionInput<'_>, namespace: &NamespaceName, account: &ObjectName) -> String {
+    let mut text = format!(
+        "no DelegationLimit applies to namespace {:?} in account {:?}, so nothing may be granted there",
+        namespace.as_str(),
+        account.as_str()
+    );
+    if matches!(input.account, Fact::Missing) {
+        text.push_str("; there is no such AWSAccount");
+    }
+    let scopes = input.limits.iter().filter_map(LimitEntry::scope);
+    let accounts: BTreeSet<&str> = scopes
+        .filter(|scope| scope.names(namespace))
+        .flat_map(|scope| &scope.accounts)
+        .map(ObjectName::as_str)
+        .collect();
+    if !accounts.is_empty() {
+        let shown: Vec<_> = accounts.iter().copied().take(ACCOUNTS_SHOWN).collect();
+        text.push_str(&format!(
+            "; limits of the namespace are for: {}",
+            shown.join(", ")
+        ));
+        if let Some(more) = accounts.len().checked_sub(ACCOUNTS_SHOWN).filter(|n| *n > 0) {
+            text.push_str(&format!(" and {more} more"));
+        }
+    }
+    text
 }
 
 /// A limit that is wrong in itself allows nothing.

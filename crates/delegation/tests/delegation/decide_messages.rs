@@ -192,3 +192,39 @@ fn a_refusal_says_what_the_limit_does_allow() {
         assert!(found[0].message.contains(says), "{}\n{says}", found[0].message);
     }
 }
+
+#[test]
+fn where_no_limit_applies_the_accounts_in_which_others_do_are_named() {
+    let mut role = role();
+    role.account = object("prod");
+    let said = |account: Fact<'_, Account>, limits: &[LimitEntry]| {
+        let decision = decide(&DecisionInput {
+            cluster: &cluster(),
+            grant: Grant::Role(&role),
+            account,
+            limits,
+        });
+        match decision {
+            Decision::Refused(violations) => violations[0].message.clone(),
+            other => panic!("not refused: {other:?}"),
+        }
+    };
+    let mut elsewhere = limit("orders", productionapp());
+    elsewhere.scope.namespaces = vec![deputy_delegation::NamespacePattern::new("orders").unwrap()];
+    elsewhere.scope.accounts = [object("orders-account")].into();
+    let limits = entries([limit("payments", productionapp()), elsewhere]);
+    assert_eq!(
+        said(Fact::Missing, &limits),
+        "no DelegationLimit applies to namespace \"payments\" in account \"prod\", so nothing may be granted there; there is no \
+         such AWSAccount; limits of the namespace are for: production"
+    );
+    let known = Account {
+        name: object("prod"),
+        ..account()
+    };
+    assert!(
+        said(Fact::Known(&known), &limits)
+            .ends_with("granted there; limits of the namespace are for: production")
+    );
+    assert!(said(Fact::Known(&known), &[]).ends_with("so nothing may be granted there"));
+}

@@ -420,3 +420,36 @@ fn counting_ends_when_the_time_is_over_and_says_how_far_it_came() {
     let of_role = world.suspended_by(Hypothesis::Role(&reader, None), None);
     assert!(of_role.is_complete());
 }
+
+#[test]
+fn a_role_without_a_limit_is_told_where_there_is_one_and_told_again_when_that_changes() {
+    let world = world();
+    let elsewhere = with(
+        role("payments", "lost", "s3:GetObject"),
+        "/spec/accountRef",
+        json!({"name": "prod"}),
+    );
+    world.apply(Watched::Roles, object(elsewhere));
+    let said = || match &*world.decide_role(&id("payments", "lost")).unwrap().1 {
+        Decision::Refused(violations) => violations[0].message.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert!(
+        said().ends_with("; limits of the namespace are for: production"),
+        "{}",
+        said()
+    );
+    let changes = world.subscribe();
+    let more = with(
+        limit("more", &["payments"], "s3:*"),
+        "/spec/accounts",
+        json!(["staging"]),
+    );
+    world.apply(Watched::Limits, object(more));
+    assert!(
+        said().ends_with("; limits of the namespace are for: production, staging"),
+        "{}",
+        said()
+    );
+    assert!(changes.take().unwrap().roles.contains(&id("payments", "lost")));
+}

@@ -88,7 +88,9 @@ fn the_second_binding_of_a_service_account_is_let_in_as_shadowed() {
         let warnings = answer.allowed();
         assert_eq!(
             warnings,
-            ["Shadowed: pods of uploader get binding first unless deputy.dev/binding on them names this one"]
+            [
+                "Shadowed: pods of uploader get another binding (kubectl get awsrolebindings says which) unless deputy.dev/binding on them names this one"
+            ]
         );
     }
     let older = binding("older", Some("2025-01-02T03:04:05Z"));

@@ -3,7 +3,9 @@
 mod accounts;
 mod bindings;
 mod crafted;
+mod findings;
 mod limits;
+mod names;
 mod properties;
 mod roles;
 
@@ -22,7 +24,7 @@ const ROLE_NAME: &str = "uploader";
 
 fn account() -> Value {
     json!({
-        "apiVersion": "deputy.dev/v1alpha1", "kind": "AWSAccount", "metadata": {"name": "production"},
+        "apiVersion": "deputy.dev/v1alpha1", "kind": "AWSAccount", "metadata": {"name": "production", "uid": "6c0a9a6e-0000-0000-0000-000000000002"},
         "spec": {
             "accountID": "123456789012", "partition": "aws", "region": "ap-northeast-1",
             "issuer": {"principalARN": "arn:aws:iam::123456789012:role/deputy-broker"},
@@ -52,7 +54,7 @@ fn limit(actions: &[&str]) -> Value {
 fn role_of(namespace: &str, name: &str, actions: &[&str]) -> Value {
     json!({
         "apiVersion": "deputy.dev/v1alpha1", "kind": "AWSRole",
-        "metadata": {"name": name, "namespace": namespace},
+        "metadata": {"name": name, "namespace": namespace, "uid": "6c0a9a6e-0000-0000-0000-000000000003"},
         "spec": {
             "accountRef": {"name": "production"},
             "policies": [{"name": "objects", "document": policy(actions, "arn:aws:s3:::productionapp/*")}],
@@ -152,7 +154,7 @@ impl Answer {
         let warnings = self.0["warnings"].as_array().cloned().unwrap_or_default();
         let warnings: Vec<_> = warnings.iter().map(|w| w.as_str().unwrap().to_owned()).collect();
         assert!(
-            warnings.len() <= 32 && warnings.iter().all(|w| w.chars().count() <= 120),
+            warnings.len() <= 32 && warnings.iter().all(|w| w.chars().count() <= 256),
             "{warnings:?}"
         );
         warnings

@@ -1,0 +1,66 @@
+//! Warnings about policies that are let in or refused: what a document probably does not mean. The same findings as those of
+//! `deputy policy lint`.
+
+use deputy_delegation::{
+    boundary::is_acknowledged,
+    model::{Binding, Limit, Role},
+};
+use deputy_policy::{Code, Document, escalation, lint};
+
+use crate::review::Verdict;
+
+/// Findings of one object that are told; more are counted.
+const SHOWN: usize = 10;
+
+pub(super) fn of_role(role: &Role, verdict: Verdict) -> Verdict {
+    let documents = role.policies.iter().map(|policy| &policy.document);
+    let named = documents.enumerate().map(|(i, document)| {
+        let found = lint(document, None);
+        found
+            .into_iter()
+            .map(move |lint| format!("policies[{i}] {}: {}", lint.path, lint.message))
+    });
+    tell(named.flatten().collect(), verdict)
+}
+
+pub(super) fn of_binding(binding: &Binding, verdict: Verdict) -> Verdict {
+    let found = binding.session.policy.iter().flat_map(|d| lint(d, None));
+    tell(
+        found
+            .map(|lint| format!("session.policy {}: {}", lint.path, lint.message))
+            .collect(),
+        verdict,
+    )
+}
+
+/// What reaches IAM knowingly is no finding.
+pub(super) fn of_limit(limit: &Limit, verdict: Verdict) -> Verdict {
+    let meant = |path: &str| is_meant(&limit.ceiling, path, limit);
+    let found = lint(&limit.ceiling, None);
+    tell(
+        found
+            .into_iter()
+            .filter(|lint| lint.code != Code::Escalation || !meant(&lint.path))
+            .map(|lint| format!("ceiling {}: {}", lint.path, lint.message))
+            .collect(),
+        verdict,
+    )
+}
+
+fn is_meant(ceiling: &Document, path: &str, limit: &Limit) -> bool {
+    escalation(ceiling)
+        .iter()
+        .filter(|found| found.path == path)
+        .all(|found| is_acknowledged(&limit.acknowledge_escalation, found.action))
+}
+
+fn tell(found: Vec<String>, verdict: Verdict) -> Verdict {
+    let more = found.len().saturating_sub(SHOWN);
+    let verdict = found.into_iter().take(SHOWN).fold(verdict, Verdict::warn);
+    match more {
+        0 => verdict,
+        more => verdict.warn(format!(
+            "and {more} more findings: deputy policy lint FILE lists them"
+        )),
+    }
+}
