@@ -15,7 +15,7 @@ const ODD: &str = r#"{
       "Effect": "Allow",
       "Action": "s3:GetObject",
       "Resource": ["arn:aws:s3:::b/*"],
-      "Condition": {"StringEquals": {"aws:userid": "home/*"}}
+      "Condition": {"StringEquals": {"aws:Referer": "home/*"}}
     }
   ]
 }
@@ -35,9 +35,9 @@ fn a_warning_is_a_line_with_its_place() {
     let Done { code, out, err } = deputy(&["policy", "lint", file.path()], "");
     assert_eq!((code, err.as_str()), (1, ""));
     let wanted = format!(
-        "{}:9:52: warning[wildcard-in-equals]: Statement[1].Condition.StringEquals.aws:userid[0]: \
+        "{}:9:53: warning[wildcard-in-equals]: Statement[1].Condition.StringEquals.aws:Referer[0]: \
          the * of \"home/*\" is text; StringLike and StringNotLike have wildcards\n\
-         236 characters as AWS counts them, 1 findings\n",
+         237 characters as AWS counts them, 1 findings\n",
         file.path()
     );
     assert_eq!(out, wanted);
@@ -71,13 +71,13 @@ fn findings_are_json_when_asked() {
     let finding = json!({
         "code": "wildcard-in-equals",
         "severity": "warning",
-        "path": "Statement[1].Condition.StringEquals.aws:userid[0]",
+        "path": "Statement[1].Condition.StringEquals.aws:Referer[0]",
         "message": "the * of \"home/*\" is text; StringLike and StringNotLike have wildcards",
-        "span": {"start": start, "end": start + 8, "line": 9, "column": 52},
+        "span": {"start": start, "end": start + 8, "line": 9, "column": 53},
     });
     assert_eq!(
         json_of(&out),
-        json!({"valid": true, "size": 236, "findings": [finding]})
+        json!({"valid": true, "size": 237, "findings": [finding]})
     );
 
     let file = File::new("json-refused", refused());
