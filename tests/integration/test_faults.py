@@ -142,7 +142,7 @@ def test_tags_that_aws_refuses_hold_up_nothing(scenario, team):
         scenario.admin.patch(account, {"spec": {"tags": {"cost-center": "two"}}})
         scenario.wait(team.role_path(), "Tagged", "True")
         scenario.wait(team.limit_path, "Tagged", "True")
-        assert {"Key": "cost-center", "Value": "two"} in team.in_aws()["Tags"]
+        wait_until(lambda: {"Key": "cost-center", "Value": "two"} in team.in_aws()["Tags"], "the other tag", 20)
     finally:
         scenario.admin.patch(account, {"spec": {"tags": None}})
 

@@ -122,6 +122,11 @@ pub async fn ensure(
                     return Err(Stopped::NotLeader);
                 }
                 match policies.create_policy(&wanted.policy).await {
+                    // Of an identity in another account or partition than the AWSAccount says.
+                    Ok(made) if made != wanted.arn => {
+                        tracing::error!(%made, wanted = %wanted.arn, "boundary policy made elsewhere");
+                        return Err(Stopped::NotShown);
+                    }
                     Ok(_) => {
                         tracing::info!(policy = %wanted.arn, "boundary policy made");
                         // The first version of every policy.

@@ -228,3 +228,12 @@ async fn tags_that_the_account_asks_for_no_more_go_and_those_of_others_stay() {
     );
     settled(&iam, &wanted, "tagged otherwise").await;
 }
+
+#[tokio::test]
+async fn a_policy_that_is_made_in_another_partition_is_not_said_to_be_in_force() {
+    let account = account();
+    let gov = InMemoryIam::new("aws-us-gov".parse().unwrap(), account.id);
+    for _ in 0..2 {
+        assert_eq!(ensured(&gov, &wide()).await, Err(Stopped::NotShown));
+    }
+}
