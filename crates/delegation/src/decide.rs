@@ -17,6 +17,7 @@ pub use role::{ROLE_POLICIES_QUOTA, TAGS_QUOTA};
 
 use std::fmt;
 
+use self::findings::Findings;
 use crate::{
     model::{Account, Binding, LimitEntry, ObjectId, Role},
     names::{ClusterName, ObjectName},
@@ -218,8 +219,18 @@ impl fmt::Display for MissingFact {
 ///
 /// A violation that is certain refuses also while other facts are missing.
 pub fn decide(input: &DecisionInput<'_>) -> Decision {
+    decided(input, Findings::new(true))
+}
+
+/// Whether [`decide`] accepts. What exceeds a limit is not looked for part by part, which takes most of the time of a refusal.
+#[must_use]
+pub fn accepts(input: &DecisionInput<'_>) -> bool {
+    decided(input, Findings::new(false)).is_accepted()
+}
+
+fn decided(input: &DecisionInput<'_>, findings: Findings) -> Decision {
     match input.grant {
-        Grant::Role(role) => role::decide(input, role),
-        Grant::Binding { binding, role } => binding::decide(input, binding, role),
+        Grant::Role(role) => role::decide(input, role, findings),
+        Grant::Binding { binding, role } => binding::decide(input, binding, role, findings),
     }
 }

@@ -21,5 +21,5 @@ pub mod session;
 pub mod tags;
 pub mod trust;
 
-pub use decide::{Accepted, Decision, DecisionInput, Grant, MissingFact, Reason, Violation, decide};
+pub use decide::{Accepted, Decision, DecisionInput, Grant, MissingFact, Reason, Violation, accepts, decide};
 pub use names::*;

@@ -4,8 +4,8 @@
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use deputy_delegation::{
-    Decision, DecisionInput, ObjectName, decide,
-    decide::Grant as Question,
+    Decision, DecisionInput, ObjectName, accepts, decide,
+    decide::{Fact, Grant as Question},
     model::{Account, Binding, LimitEntry, ObjectId, Role},
     names::{NamespaceName, ServiceAccountName},
 };
@@ -173,25 +173,37 @@ impl World {
     }
 
     fn about_role(&self, role: &Role, facts: &Facts) -> Decision {
-        decide(&DecisionInput {
+        decide(&self.question_of_role(role, facts))
+    }
+
+    fn question_of_role<'a>(&'a self, role: &'a Role, facts: &'a Facts) -> DecisionInput<'a> {
+        DecisionInput {
             cluster: &self.cluster,
             grant: Question::Role(role),
             account: facts.account.as_fact(),
             limits: &facts.limits,
-        })
+        }
     }
 
     fn about_binding(&self, binding: &Binding, role: &Entry<Role>, facts: Option<&Facts>) -> Decision {
-        let account = facts.map_or(&Entry::Missing, |f| &f.account);
-        decide(&DecisionInput {
+        decide(&self.question_of_binding(binding, role, facts))
+    }
+
+    fn question_of_binding<'a>(
+        &'a self,
+        binding: &'a Binding,
+        role: &'a Entry<Role>,
+        facts: Option<&'a Facts>,
+    ) -> DecisionInput<'a> {
+        DecisionInput {
             cluster: &self.cluster,
             grant: Question::Binding {
                 binding,
                 role: role.as_fact(),
             },
-            account: account.as_fact(),
+            account: facts.map_or(Fact::Missing, |f| f.account.as_fact()),
             limits: facts.map_or(&[], |f| &f.limits),
-        })
+        }
     }
 
     /// Decides about a stored role. `None` when it is not there, can't be read or is being deleted, and as long as
@@ -393,7 +405,7 @@ impl World {
             };
             let facts = exchanged.known().map(|role| self.facts_with(role, hypothesis));
             let role_after = match (exchanged.known(), &facts) {
-                (Some(role), Some(facts)) => self.about_role(role, facts).is_accepted(),
+                (Some(role), Some(facts)) => accepts(&self.question_of_role(role, facts)),
                 _ => false,
             };
             let mut note = |was: bool, will_be: bool, grant: Grant| {
@@ -420,9 +432,7 @@ impl World {
                 };
                 let after = role_after
                     && was.is_accepted()
-                    && self
-                        .about_binding(&binding, &exchanged, facts.as_ref())
-                        .is_accepted();
+                    && accepts(&self.question_of_binding(&binding, &exchanged, facts.as_ref()));
                 note(was.is_accepted(), after, Grant::Binding(binding.id.clone()));
             }
         }

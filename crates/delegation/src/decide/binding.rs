@@ -26,8 +26,12 @@ const SHORTEST_SECONDS: u32 = 30 * 60;
 
 const DURATION: &str = "spec.session.duration";
 
-pub(super) fn decide(input: &DecisionInput<'_>, binding: &Binding, role: Fact<'_, Role>) -> Decision {
-    let mut findings = Findings::default();
+pub(super) fn decide(
+    input: &DecisionInput<'_>,
+    binding: &Binding,
+    role: Fact<'_, Role>,
+    mut findings: Findings,
+) -> Decision {
     structure(binding, &mut findings);
     let Some(role) = known_role(binding, role, &mut findings) else {
         // Without its role the account is not known either, nor which limits apply.

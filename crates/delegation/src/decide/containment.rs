@@ -1,5 +1,7 @@
 //! Containment of a grant under a limit, and what is said when it is not.
 
+use std::borrow::Cow;
+
 use deputy_policy::{Containment, Document, Effect, UnknownKind, UnknownReason, contains_layers, reference};
 
 use crate::model::{BoundaryMode, Limit};
@@ -37,21 +39,30 @@ impl Granted<'_> {
     /// Adds a violation for each part that exceeds the limit's ceiling, or may.
     pub(super) fn within(&self, limit: &Limit, findings: &mut Findings) {
         let ceiling = self.known.put_in(&limit.ceiling);
-        let put_in = |document| self.known.put_in(document).into_owned();
-        let policies: Vec<Document> = self.policies.iter().map(|p| put_in(p.document)).collect();
-        let role: Vec<Document> = self.role.into_iter().flatten().map(|d| put_in(d)).collect();
-        let all: Vec<&Document> = policies.iter().chain(&role).chain([ceiling.as_ref()]).collect();
+        let policies: Vec<Cow<'_, Document>> = self
+            .policies
+            .iter()
+            .map(|p| self.known.put_in(p.document))
+            .collect();
+        let role: Vec<Cow<'_, Document>> = self
+            .role
+            .into_iter()
+            .flatten()
+            .map(|d| self.known.put_in(d))
+            .collect();
+        let all = policies.iter().chain(&role).chain([&ceiling]);
+        let all: Vec<&Document> = all.map(AsRef::as_ref).collect();
         let known = self.known.layer(&all);
         let known: Vec<Vec<&Document>> = known.iter().map(|layer| vec![layer]).collect();
         let compare = |first: &[&Document], others: &[Vec<&Document>]| {
             Compared::new(first, others, &ceiling, limit.boundary)
         };
 
-        let first: Vec<&Document> = policies.iter().collect();
+        let first: Vec<&Document> = policies.iter().map(AsRef::as_ref).collect();
         let mut compared = compare(&first, &known);
         let mut others = known.clone();
         if self.role.is_some() {
-            let role: Vec<&Document> = role.iter().collect();
+            let role: Vec<&Document> = role.iter().map(AsRef::as_ref).collect();
             // A session has what the role *and* its policy allow: where one of them stays within, both do.
             if compared.answer.is_contained() || compare(&role, &known).answer.is_contained() {
                 return;
@@ -62,10 +73,14 @@ impl Granted<'_> {
         if compared.answer.is_contained() {
             return;
         }
-        let mut denies: Vec<Document> = policies.iter().filter_map(denies_of).collect();
+        if !findings.lists() {
+            findings.refuse_under(&limit.name, Reason::ExceedsLimit, "spec", "not within the limit");
+            return;
+        }
+        let mut denies: Vec<Document> = first.iter().filter_map(|policy| denies_of(policy)).collect();
         denies.extend(compared.impossible);
         let comparison = Comparison {
-            policies: &policies,
+            policies: &first,
             denies: &denies,
             others: &others,
             ceiling: &ceiling,

@@ -39,7 +39,7 @@ pub(super) struct Excesses {
 /// A grant and a ceiling.
 pub(super) struct Comparison<'a> {
     /// The policies.
-    pub(super) policies: &'a [Document],
+    pub(super) policies: &'a [&'a Document],
     /// What their statements grant is only granted if these do not deny it.
     pub(super) denies: &'a [Document],
     /// Other layers, each of which has to allow it, too.

@@ -5,13 +5,28 @@ use crate::names::ObjectName;
 use super::{Accepted, Decision, MissingFact, Reason, Violation, limits::Applicable};
 
 /// Violations and missing facts, in the order in which they were found.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Findings {
+    lists: bool,
     violations: Vec<Violation>,
     missing: Vec<MissingFact>,
 }
 
 impl Findings {
+    /// Nothing yet. `lists`: whether all that is too much is wanted, or only whether anything is.
+    pub(super) fn new(lists: bool) -> Self {
+        Self {
+            lists,
+            violations: Vec::new(),
+            missing: Vec::new(),
+        }
+    }
+
+    /// Whether all that is too much is wanted.
+    pub(super) fn lists(&self) -> bool {
+        self.lists
+    }
+
     /// A rule that no limit sets is broken.
     pub(super) fn refuse(&mut self, reason: Reason, field: impl Into<String>, message: impl Into<String>) {
         self.violations.push(Violation {

@@ -29,8 +29,7 @@ const OWN_TAGS: usize = 6;
 /// The longest name of a policy in `spec.policies`; IAM's for a policy.
 const POLICY_NAME_MAX: usize = 128;
 
-pub(super) fn decide(input: &DecisionInput<'_>, role: &Role) -> Decision {
-    let mut findings = Findings::default();
+pub(super) fn decide(input: &DecisionInput<'_>, role: &Role, mut findings: Findings) -> Decision {
     structure(role, &mut findings);
     let account = account(input, role, "spec.accountRef", &mut findings);
     if let Some(account) = account {

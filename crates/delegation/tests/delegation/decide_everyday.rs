@@ -1,6 +1,6 @@
 //! What everybody writes and does no harm: tags that have one value, sessions that only take away, requests that do not exist.
 
-use deputy_delegation::{Decision, DecisionInput, Grant, decide, decide::Fact, model::*};
+use deputy_delegation::{Decision, DecisionInput, Grant, accepts, decide, decide::Fact, model::*};
 use deputy_policy::{Context, Document, Layers, PolicyKind, Request, evaluate};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -415,6 +415,23 @@ proptest! {
                 let can = allows(&[&role.policies[0].document], Some(&[&session]), &request);
                 prop_assert!(!can || allows(&[&limit.ceiling], None, &request), "{request:?}");
             }
+        }
+    }
+
+    #[test]
+    fn accepting_and_deciding_are_one(wants in policies(), of_session in policies(), ceiling in ceilings()) {
+        let role = role_with(&[("p", json!(wants))]);
+        let limits = entries([limit("l", json!(ceiling))]);
+        let mut bound = binding();
+        bound.session.policy = Some(document(PolicyKind::Session, json!(of_session)));
+        for grant in [Grant::Role(&role), Grant::Binding { binding: &bound, role: Fact::Known(&role) }] {
+            let input = DecisionInput {
+                cluster: &cluster(),
+                grant,
+                account: Fact::Known(&account()),
+                limits: &limits,
+            };
+            prop_assert_eq!(accepts(&input), decide(&input).is_accepted());
         }
     }
 
