@@ -31,6 +31,11 @@ impl Work {
         self.left > 0
     }
 
+    /// Leaves no more than so much.
+    pub(crate) fn cut(&mut self, most: u64) {
+        self.left = self.left.min(most);
+    }
+
     /// A part of what is left, at most so much. What is left of it is to be given back.
     pub(crate) fn take(&mut self, most: u64) -> Self {
         let part = self.left.min(most);

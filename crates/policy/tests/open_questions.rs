@@ -164,6 +164,15 @@ fn a_list_may_differ_from_every_value() {
         ],
         BeContained,
     );
+    // No witness rests on what `[x, y]` is either.
+    identity(
+        vec![when(
+            "Allow",
+            &json!({"ForAnyValue:StringEquals": {"a:k": "x"}, "ForAnyValue:StringLike": {"a:k": "y"}}),
+        )],
+        vec![when("Allow", &condition("StringNotEquals"))],
+        OnlyBeUnknown,
+    );
     // Only who says that `[y, x]` differs has to look for what covers it.
     identity(
         vec![when("Allow", &condition("StringNotEquals"))],

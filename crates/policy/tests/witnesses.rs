@@ -359,10 +359,12 @@ fn a_variable_stands_for_nothing_that_its_key_cannot_be() {
 
 #[test]
 fn what_cannot_be_decided_names_the_keys_in_question() {
-    let candidate = policy(json!([{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]));
+    // Not the other one, which both policies look at.
+    let vpc = json!({"aws:SourceVpc": "vpc-*"});
+    let candidate = when(&[json!({"StringLike": vpc})]);
     let ceiling = when(&[
-        json!({"NumericEquals": {"aws:PrincipalTag/Rank": "5"}}),
-        json!({"NumericNotEquals": {"aws:PrincipalTag/Rank": "5"}}),
+        json!({"StringLike": vpc, "NumericEquals": {"aws:PrincipalTag/Rank": "5"}}),
+        json!({"StringLike": vpc, "NumericNotEquals": {"aws:PrincipalTag/Rank": "5"}}),
     ]);
     let answer = deputy_policy::contains(&[&candidate], &ceiling);
     let deputy_policy::Containment::Unknown(reason) = answer else {

@@ -136,7 +136,10 @@ impl<'a> Grants<'a> {
     }
 
     /// A question without answer: the search ends with the first one when there is no work left.
-    fn leave_open(&mut self, stop: Stop, work: &Work) -> Result<(), Stop> {
+    fn leave_open(&mut self, stop: Stop, work: &mut Work) -> Result<(), Stop> {
+        if self.open.is_none() {
+            work.cut(GO_ON);
+        }
         let first = self.open.take().unwrap_or(stop);
         if work.exhausted() {
             return Err(first);
@@ -412,6 +415,8 @@ impl<'a> Grants<'a> {
 
 /// Work for making a witness read well, and for finding one at all when the search ended without.
 const NICER: u64 = 100_000;
+/// What may be spent behind the first question without answer: there are few more, or many alike.
+const GO_ON: u64 = 1_000_000;
 const LAST_TRY: u64 = 1_000_000;
 
 fn question(allow: &Parts<'_>, action: usize, resource: usize, deny: Option<&Parts<'_>>) -> Question {
