@@ -209,6 +209,19 @@ fn a_set_operator_without_values_makes_a_list_of_a_key_too() {
     identity(vec![always()], asked, NotBeContained);
 }
 
+#[test]
+fn what_covers_only_lists_is_needed_of_a_key_that_may_become_one() {
+    let condition = |operator: &str| json!({operator: {"s3:prefix": "x"}});
+    identity(
+        vec![when("Allow", &condition("ForAnyValue:StringEquals"))],
+        vec![
+            when("Allow", &condition("ForAllValues:StringEquals")),
+            when("Allow", &condition("ForAnyValue:StringNotEquals")),
+        ],
+        BeContained,
+    );
+}
+
 fn about(effect: &str, principal: &str, action: &str) -> Value {
     json!({"Effect": effect, "Principal": {"AWS": principal}, "Action": action, "Resource": "*"})
 }
