@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("scenario")
 
 def test_the_definitions_are_accepted_without_a_warning(scenario):
     definitions = scenario.deputy.rendered.definitions
-    assert len(scenario.deputy.rendered.crd_names()) == 4
+    assert len(scenario.deputy.rendered.crd_names()) == 5
     for definition in definitions:
         path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{definition['metadata']['name']}"
         path += "?fieldManager=probe&force=true&dryRun=All&fieldValidation=Strict"

@@ -15,7 +15,9 @@ from .scenario import API
 
 # Granted and not always used by this suite, with the reason why it is granted all the same.
 _SERIES = "kube's event recorder counts an event up instead of writing it again, when it is told twice of one version"
+_APPLIES = "a server-side apply that makes the object is a patch, for which the API server wants the right to create too"
 REVIEWED_RBAC = {name: {("patch", "events.k8s.io/events"): _SERIES} for name in ("controller", "limits")}
+REVIEWED_RBAC["limits"][("create", "deputy.dev/namespacelimits")] = _APPLIES
 
 
 def test_everything_deleted_leaves_nothing_in_aws(scenario):

@@ -5,7 +5,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use kube::CustomResourceExt as _;
 
-use crate::{AWSAccount, AWSRole, AWSRoleBinding, DelegationLimit};
+use crate::{AWSAccount, AWSRole, AWSRoleBinding, DelegationLimit, NamespaceLimit};
 
 /// The definitions of all kinds.
 #[must_use]
@@ -15,6 +15,7 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         AWSRole::crd(),
         AWSRoleBinding::crd(),
         DelegationLimit::crd(),
+        NamespaceLimit::crd(),
     ];
     for crd in &mut crds {
         let kept = if crd.spec.names.kind == "AWSRoleBinding" {

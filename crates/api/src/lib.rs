@@ -1,7 +1,7 @@
 //! Deputy's kinds (`deputy.dev/v1alpha1`), their custom resource definitions, and their conversion into what
 //! [`deputy_delegation`] decides about.
 //!
-//! - [`AWSAccount`], [`DelegationLimit`], [`AWSRole`], [`AWSRoleBinding`]: the kinds.
+//! - [`AWSAccount`], [`DelegationLimit`], [`AWSRole`], [`AWSRoleBinding`]: the kinds; [`NamespaceLimit`], a limit for its namespaces to read.
 //! - [`conditions`]: types and reasons of the conditions in their status, and how one is written.
 //! - [`convert`]: a kind becomes a [`deputy_delegation::model`] type, or a list of every field that is wrong.
 //! - [`crds`]: the definitions, as in `crds/`.
@@ -23,6 +23,7 @@ pub mod conditions;
 pub mod convert;
 pub mod crds;
 mod limit;
+mod namespace_limit;
 pub mod reference;
 mod role;
 mod schema;
@@ -41,6 +42,7 @@ pub use limit::{
     BoundarySpec, BoundaryStatus, BoundaryType, DelegationLimit, DelegationLimitSpec, DelegationLimitStatus,
     GrantCounts, LimitSessionSpec,
 };
+pub use namespace_limit::{NamespaceLimit, NamespaceLimitSpec};
 pub use role::{AWSRole, AWSRoleSpec, AWSRoleStatus, AccountRef, RolePolicy};
 
 /// The API group of every kind.

@@ -19,7 +19,7 @@ use crate::{
     binding::BindingController,
     context::Context,
     identity::BoundaryWriterController,
-    limit::{LimitController, sweep_for_ever},
+    limit::{LimitController, copy_for_ever, sweep_for_ever},
     metrics::ControllerMetrics,
     progress::Progress,
     queue::Queue,
@@ -33,6 +33,15 @@ const WORKERS: usize = 8;
 const LAST_WORK: Duration = Duration::from_secs(8);
 /// How often gauges are set.
 const GAUGE_EVERY: Duration = Duration::from_secs(5);
+
+/// What `deputy limits` watches: also the namespaces, for the copies of limits in them. Nothing is decided by those.
+const WITH_NAMESPACES: [Watched; 5] = [
+    Watched::Accounts,
+    Watched::Limits,
+    Watched::Roles,
+    Watched::Bindings,
+    Watched::Namespaces,
+];
 
 /// What both processes are told.
 #[derive(Debug, Clone)]
@@ -78,6 +87,7 @@ fn start(
     client: Client,
     health: Health,
     metrics: &Metrics,
+    kinds: &'static [Watched],
 ) -> Process {
     let counters = ControllerMetrics::register(metrics);
     let options = AmbientOptions {
@@ -106,8 +116,8 @@ fn start(
         known.current(&Watched::KINDS).map_err(|stale| stale.to_string())
     });
     let known = world.clone();
-    metrics.world_ages(move || known.ages(&Watched::KINDS));
-    let watches = tokio::spawn(async move { watch(client, world, &Watched::KINDS).await });
+    metrics.world_ages(move || known.ages(kinds));
+    let watches = tokio::spawn(async move { watch(client, world, kinds).await });
     Process {
         ctx,
         changes,
@@ -128,7 +138,14 @@ pub async fn run_controller(
     health: Health,
     metrics: Metrics,
 ) -> Result<(), ProcessError> {
-    let process = start(&config, "deputy-controller", client, health, &metrics);
+    let process = start(
+        &config,
+        "deputy-controller",
+        client,
+        health,
+        &metrics,
+        &Watched::KINDS,
+    );
     let ctx = process.ctx.clone();
     let (accounts, roles, bindings): (Queue<ObjectName>, Queue<ObjectId>, Queue<ObjectId>) =
         Default::default();
@@ -178,11 +195,19 @@ pub async fn run_limits(
     health: Health,
     metrics: Metrics,
 ) -> Result<(), ProcessError> {
-    let process = start(&config, "deputy-limits", client, health, &metrics);
+    let process = start(
+        &config,
+        "deputy-limits",
+        client,
+        health,
+        &metrics,
+        &WITH_NAMESPACES,
+    );
     let ctx = process.ctx.clone();
     let (limits, accounts): (Queue<ObjectName>, Queue<ObjectName>) = Default::default();
     let [of_limits, of_accounts] = ["DelegationLimit", "AWSAccount"].map(Progress::new);
     let (changed, gone) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let scopes_changed = Arc::new(Notify::new());
     let work = {
         let controller = Arc::new(LimitController::new(ctx.clone()));
         let reconcile = work::reconcile(controller, |c, k| async move { c.reconcile(&k).await });
@@ -190,19 +215,24 @@ pub async fn run_limits(
         let identify = work::reconcile(writer, |c, k| async move { c.reconcile(&k).await });
         let (limits, accounts) = (limits.clone(), accounts.clone());
         let (changed, gone) = (changed.clone(), gone.clone());
+        let scopes_changed = scopes_changed.clone();
         let progress = (of_limits.clone(), of_accounts.clone());
         let (ctx, shutdown) = (ctx.clone(), shutdown.clone());
         async move {
             tokio::join!(
                 work::run(progress.0, limits, ctx.clone(), shutdown.clone(), 2, reconcile),
                 work::run(progress.1, accounts, ctx.clone(), shutdown.clone(), 2, identify),
-                sweep_for_ever(&ctx, &shutdown, &changed, &gone)
+                sweep_for_ever(&ctx, &shutdown, &changed, &gone),
+                copy_for_ever(&ctx, &shutdown, &scopes_changed)
             );
         }
     };
     let waiting = vec![(of_limits, depth_of(&limits)), (of_accounts, depth_of(&accounts))];
     let route = |dirty: Dirty, news: News| {
         changed.notify_one();
+        if !dirty.limits.is_empty() || !dirty.namespaces.is_empty() {
+            scopes_changed.notify_one();
+        }
         if dirty.limits.iter().any(|name| ctx.world.limit(name).is_none()) {
             gone.notify_one();
         }

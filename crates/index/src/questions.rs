@@ -188,6 +188,17 @@ impl World {
         self.state.read().namespaces.get(name).cloned()
     }
 
+    /// Names of all namespaces that are not being deleted, in order.
+    #[must_use]
+    pub fn living_namespaces(&self) -> Vec<NamespaceName> {
+        let state = self.state.read();
+        let living = state
+            .namespaces
+            .iter()
+            .filter(|(_, info)| info.terminating_since.is_none());
+        sorted(living.map(|(name, _)| name))
+    }
+
     /// A ServiceAccount; `None`: not there, or not in the cache yet.
     #[must_use]
     pub fn service_account(

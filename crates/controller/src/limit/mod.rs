@@ -4,6 +4,7 @@
 //! write, so that a stolen controller can't widen its cage.
 
 pub mod boundary;
+mod copies;
 mod sweep;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use deputy_delegation::{
 use deputy_index::{Entry, World};
 use kube::api::DynamicObject;
 
+pub use copies::copy_for_ever;
 pub use sweep::sweep_for_ever;
 
 use self::boundary::{Stopped, Wanted, ensure};
