@@ -43,9 +43,9 @@ def test_what_nobody_means_is_taken_with_a_warning_that_names_it(scenario, wide,
     statement, says = FINDINGS[what]
     warnings = scenario.try_create(role(wide.name, "odd", statement))
     found = [w for w in warnings if says in w]
-    assert found and all(w.startswith("policies[0] Statement[0]") for w in found), warnings
+    assert found and all(w.startswith("AWSRole odd: policies[0] Statement[0]") for w in found), warnings
     ceiling = scenario.try_create(limit("odd", ["somewhere"], statement))
-    assert any(w.startswith("ceiling Statement[0]") and says in w for w in ceiling), ceiling
+    assert any(w.startswith("DelegationLimit odd: ceiling Statement[0]") and says in w for w in ceiling), ceiling
 
 
 # What real controllers have, in our words: within a limit that says the same.

@@ -222,8 +222,12 @@ impl Verdict {
         Self::no(422, "Invalid", message, causes(violations))
     }
 
-    /// About an object: kubectl says which one was refused by what is said here, not by the message.
+    /// About an object: kubectl says which one was refused by what is said here, not by the message; and of a warning it
+    /// says nothing, so that in a file of ten objects it has to say for itself whose it is.
     pub(crate) fn about(mut self, kind: &'static str, name: &str) -> Self {
+        for warning in &mut self.warnings {
+            *warning = cut(&format!("{kind} {name}: {warning}"), MAX_WARNING_CHARS);
+        }
         if let Some(denial) = &mut self.denial {
             denial.about = Some((kind, name.to_owned()));
         }

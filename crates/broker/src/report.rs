@@ -65,7 +65,7 @@ impl Reports {
             self.any.store(true, Ordering::Relaxed);
         }
         let message = format!("AWS gives no session: {}", error.sentence());
-        tracing::warn!(%binding, reason, message, "no session can be made");
+        tracing::warn!(%binding, reason, detail = message, "no session can be made");
         self.say(binding, Status::False, reason, message);
     }
 
@@ -173,7 +173,7 @@ pub(crate) async fn say_of_account(
     }
     let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::erase::<AWSAccount>(&()));
     if set_condition(&api, name.as_str(), ISSUER_READY, saying).await? && saying.holds != Status::True {
-        tracing::warn!(account = %name, reason = saying.reason, message = saying.message, "no session of this account can be made");
+        tracing::warn!(account = %name, reason = saying.reason, detail = saying.message, "no session of this account can be made");
     }
     Ok(())
 }

@@ -115,7 +115,7 @@ impl BoundaryWriterController {
             self.ctx.now(),
         );
         if objects::write_status(&api, &object, &old, &new).await? && found.holds != Status::True {
-            tracing::warn!(account = %name, reason = found.reason, message = found.message, "this process is not who the account says");
+            tracing::warn!(account = %name, reason = found.reason, detail = found.message, "this process is not who the account says");
         }
         Ok(if found.holds == Status::True {
             self.verified.set(name.clone(), fingerprint);

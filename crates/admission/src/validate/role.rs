@@ -38,19 +38,26 @@ pub(super) fn answer(subject: &Subject<'_>, decision: Decision, behind: LookAgai
                 None => verdict,
             }
         }
-        Decision::Refused(violations) if violations.iter().all(|v| v.reason == Reason::NoLimit) => violations
-            .iter()
-            .fold(
-                Verdict::allow()
-                    .audit("decision", "pending")
-                    .audit("reasons", Reason::NoLimit.as_str()),
-                |verdict, violation| {
-                    verdict
-                        .warn("NoLimit: nothing is granted until a DelegationLimit applies")
-                        .warn(violation.message.as_str())
-                },
-            )
-            .resting_on(behind),
+        Decision::Refused(violations) if violations.iter().all(|v| awaited(v.reason).is_some()) => {
+            let mut reasons: Vec<_> = violations.iter().map(|v| v.reason).collect();
+            reasons.dedup();
+            let names: Vec<_> = reasons.iter().map(|reason| reason.as_str()).collect();
+            let verdict = Verdict::allow()
+                .audit("decision", "pending")
+                .audit("reasons", names.join(","));
+            let awaited = reasons
+                .iter()
+                .filter_map(|reason| Some((reason, awaited(*reason)?)));
+            let verdict = awaited.fold(verdict, |verdict, (reason, what)| {
+                verdict.warn(format!("{}: nothing is granted until {what}", reason.as_str()))
+            });
+            violations
+                .iter()
+                .fold(verdict, |verdict, violation| {
+                    verdict.warn(violation.message.as_str())
+                })
+                .resting_on(behind)
+        }
         Decision::Refused(violations) => {
             let final_anyway = violations.iter().all(|v| is_about_the_object_alone(v.reason));
             let mut reasons: Vec<_> = violations.iter().map(|v| v.reason.as_str()).collect();
@@ -76,6 +83,15 @@ pub(super) fn answer(subject: &Subject<'_>, decision: Decision, behind: LookAgai
                 })
                 .resting_on(behind)
         }
+    }
+}
+
+/// What is not there yet when a violation says no more than that.
+fn awaited(reason: Reason) -> Option<&'static str> {
+    match reason {
+        Reason::NoLimit => Some("a DelegationLimit applies"),
+        Reason::NoBoundary => Some("a DelegationLimit with boundary type Generated applies"),
+        _ => None,
     }
 }
 

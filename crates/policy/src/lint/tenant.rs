@@ -76,7 +76,7 @@ pub(super) fn open_tags(document: &Document) -> Vec<(String, String)> {
             if tag.is_some_and(|tag| NAMES.contains(&tag)) && beside_wildcard(pattern.tokens(), id, dots) {
                 let message = format!(
                     "a wildcard beside ${{{}}}: whoever is called pay reaches with ${{…}}* what belongs to payments; put a \
-                     character between them that no such name has, such as /",
+                     character between them that no such name has, such as / or _",
                     variable.spelled
                 );
                 found.push((path.to_owned(), message));

@@ -325,7 +325,7 @@ impl<K: WebhookConfiguration> CaBundle<'_, K> {
             }
             // A test that does not hold is answered with 422: another replica was faster.
             Ok(Err(kube::Error::Api(status))) if status.is_conflict() || status.is_invalid() => {
-                tracing::debug!(object, message = status.message, "the CA bundle was not patched");
+                tracing::debug!(object, detail = status.message, "the CA bundle was not patched");
                 Ok(())
             }
             Ok(Err(source)) => Err(error(describe(&source))),

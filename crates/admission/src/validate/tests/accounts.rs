@@ -42,7 +42,10 @@ fn a_change_of_an_account_that_suspends_grants_names_them() {
     bound["spec"]["session"]["duration"] = json!("2h");
     let facts = facts(&[old.clone(), limit, role, bound]);
     let warnings = update(&facts, &old, &account()).allowed();
-    assert_eq!(warnings, ["suspends AWSRoleBinding payments/nightly"]);
+    assert_eq!(
+        warnings,
+        ["AWSAccount production: suspends AWSRoleBinding payments/nightly"]
+    );
 }
 
 #[test]

@@ -14,7 +14,10 @@ fn a_role_whose_binding_needs_longer_sessions_is_let_in_with_a_warning() {
     bound["spec"]["session"]["duration"] = json!("2h");
     let facts = facts(&[account, limit, long.clone(), bound]);
     let warnings = update(&facts, &long, &role(&["s3:GetObject"])).allowed();
-    assert_eq!(warnings, ["suspends AWSRoleBinding payments/nightly"]);
+    assert_eq!(
+        warnings,
+        ["AWSRole uploader: suspends AWSRoleBinding payments/nightly"]
+    );
 }
 
 fn with_role(more: &[Value]) -> Facts {
@@ -36,7 +39,9 @@ fn a_binding_may_come_before_its_role() {
     let warnings = answer.allowed();
     assert_eq!(
         warnings,
-        ["AWSRole payments/uploader does not exist; nothing is granted until it does"]
+        [
+            "AWSRoleBinding uploader: AWSRole payments/uploader does not exist; nothing is granted until it does"
+        ]
     );
     assert_eq!(answer.audit("missing"), "RoleNotFound");
 }
@@ -45,7 +50,7 @@ fn a_binding_may_come_before_its_role() {
 fn a_binding_may_come_before_the_limit_of_its_role() {
     let facts = facts(&[account(), role(&["s3:GetObject"])]);
     let answer = create(&facts, &binding("uploader", None));
-    assert!(answer.allowed()[0].starts_with("NoLimit"), "{answer:?}");
+    assert!(answer.allowed()[0].contains(": NoLimit: "), "{answer:?}");
 }
 
 #[test]
@@ -89,7 +94,7 @@ fn the_second_binding_of_a_service_account_is_let_in_as_shadowed() {
         assert_eq!(
             warnings,
             [
-                "Shadowed: pods of uploader get another binding (kubectl get awsrolebindings says which) unless deputy.dev/binding on them names this one"
+                "AWSRoleBinding second: Shadowed: pods of uploader get another binding (kubectl get awsrolebindings says which) unless deputy.dev/binding on them names this one"
             ]
         );
     }

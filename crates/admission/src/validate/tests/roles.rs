@@ -67,7 +67,7 @@ fn a_role_may_come_before_its_limit_and_grants_nothing_until_then() {
     let warnings = answer.allowed();
     assert_eq!(
         warnings[0],
-        "NoLimit: nothing is granted until a DelegationLimit applies"
+        "AWSRole uploader: NoLimit: nothing is granted until a DelegationLimit applies"
     );
     assert!(
         warnings[1]
@@ -77,6 +77,31 @@ fn a_role_may_come_before_its_limit_and_grants_nothing_until_then() {
     assert_eq!(
         (answer.audit("decision"), answer.audit("reasons")),
         ("pending", "NoLimit")
+    );
+}
+
+/// The limit with the boundary may come in the same file, and tools dry-run all of it first.
+#[test]
+fn a_role_may_come_before_the_limit_that_has_a_boundary() {
+    let mut alone = limit(&["s3:GetObject"]);
+    alone["spec"]["boundary"] = json!({"type": "CheckOnly"});
+    let facts = facts(&[account(), alone]);
+    let answer = create(&facts, &role(&["s3:GetObject"]));
+    let warnings = answer.allowed();
+    assert!(
+        warnings[0]
+            .ends_with("nothing is granted until a DelegationLimit with boundary type Generated applies"),
+        "{warnings:?}"
+    );
+    assert_eq!(
+        (answer.audit("decision"), answer.audit("reasons")),
+        ("pending", "NoBoundary")
+    );
+    // What exceeds a limit that is there is no matter of order.
+    assert!(
+        create(&facts, &role(&["s3:PutObject"]))
+            .denied(403)
+            .contains("s3:PutObject")
     );
 }
 
@@ -97,7 +122,7 @@ fn a_role_may_come_before_its_account() {
     let warnings = answer.allowed();
     assert_eq!(
         warnings,
-        ["AWSAccount production does not exist; nothing is granted until it does"]
+        ["AWSRole uploader: AWSAccount production does not exist; nothing is granted until it does"]
     );
     assert_eq!(answer.audit("missing"), "AccountNotFound");
 }
