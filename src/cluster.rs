@@ -157,7 +157,9 @@ impl Cluster<'_> {
             "this process was started with clusterName {:?}, and this cluster is {other:?} in AWS (ConfigMap {}/{}): under \
              /deputy/{other}/ are {left}, which nobody would look after any more, with open trust policies. Start it with \
              clusterName {other:?}. Only when all of that is deleted in AWS: remove the key {KEY} of that ConfigMap",
-            self.name, self.namespace, self.config_map
+            self.name.as_str(),
+            self.namespace,
+            self.config_map
         )
     }
 

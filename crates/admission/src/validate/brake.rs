@@ -12,7 +12,7 @@ const FREE_PERCENT: usize = 5;
 /// Names in a refusal and in the warnings.
 const NAMES_SHOWN: usize = 20;
 /// Instead of names, for who has not shown that names may be told.
-pub(super) const WHERE: &str = "which there are, says: kubectl get awsroles,awsrolebindings -A";
+pub(super) const WHERE: &str = "kubectl get awsroles,awsrolebindings -A shows which there are";
 
 /// Whether a change of a limit that suspends `impact` may be made without being meant.
 ///
