@@ -5,7 +5,7 @@ use deputy_delegation::{
     boundary::is_acknowledged,
     model::{Binding, Limit, Role},
 };
-use deputy_policy::{Code, Document, escalation, lint};
+use deputy_policy::{Code, escalation, lint};
 
 use crate::review::Verdict;
 
@@ -35,7 +35,11 @@ pub(super) fn of_binding(binding: &Binding, verdict: Verdict) -> Verdict {
 
 /// What reaches IAM knowingly is no finding.
 pub(super) fn of_limit(limit: &Limit, verdict: Verdict) -> Verdict {
-    let meant = |path: &str| is_meant(&limit.ceiling, path, limit);
+    let escalations = escalation(&limit.ceiling);
+    let meant = |path: &str| {
+        let mut at = escalations.iter().filter(|found| found.path == path);
+        at.all(|found| is_acknowledged(&limit.acknowledge_escalation, found.action))
+    };
     let found = lint(&limit.ceiling, None);
     tell(
         found
@@ -45,13 +49,6 @@ pub(super) fn of_limit(limit: &Limit, verdict: Verdict) -> Verdict {
             .collect(),
         verdict,
     )
-}
-
-fn is_meant(ceiling: &Document, path: &str, limit: &Limit) -> bool {
-    escalation(ceiling)
-        .iter()
-        .filter(|found| found.path == path)
-        .all(|found| is_acknowledged(&limit.acknowledge_escalation, found.action))
 }
 
 fn tell(found: Vec<String>, verdict: Verdict) -> Verdict {
