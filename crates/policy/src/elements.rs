@@ -206,32 +206,32 @@ impl<P: Language> Elements<P> {
         if !work.charge(LOOK_UP) {
             return true;
         }
-        let mut meet = |item: &P| !work.charge(COMPARISON) || item.may_intersect(element, work);
-        if key.group == 0 {
-            return self.items.iter().any(meet);
-        }
-        self.near(key.group, key.literal).any(&mut meet)
-            || (key.literal.is_none() && self.literals_of(key.group).any(meet))
+        self.candidates(key).any(|i| self.meets_at(i, element, work))
     }
 
     /// The indices of the patterns that may have something in common with the element, in order (`negated` is not looked at);
     /// when the work runs out, some that do not.
     pub(crate) fn meeting(&self, element: &P, key: Key, work: &mut Work) -> Vec<usize> {
-        let meets = |i: &usize, work: &mut Work| {
-            let item = self.items.get(*i);
-            item.is_some_and(|item| !work.charge(COMPARISON) || item.may_intersect(element, work))
-        };
-        if key.group == 0 {
-            return (0..self.items.len()).filter(|i| meets(i, work)).collect();
-        }
-        let literals = key.literal.is_none().then(|| self.literal_indices(key.group));
-        let mut meeting: Vec<usize> = self
-            .near_indices(key.group, key.literal)
-            .chain(literals.into_iter().flatten())
-            .filter(|i| meets(i, work))
-            .collect();
+        let meeting = self.candidates(key);
+        let mut meeting: Vec<usize> = meeting.filter(|i| self.meets_at(*i, element, work)).collect();
         meeting.sort_unstable();
         meeting
+    }
+
+    /// Whether the pattern with this index may have something in common with the element, or the work has run out.
+    fn meets_at(&self, i: usize, element: &P, work: &mut Work) -> bool {
+        let item = self.items.get(i);
+        item.is_some_and(|item| !work.charge(COMPARISON) || item.may_intersect(element, work))
+    }
+
+    /// The indices of the patterns that are not of another service or another text than a pattern with this key.
+    fn candidates(&self, key: Key) -> impl Iterator<Item = usize> {
+        let of_service = key.group != 0;
+        let all = if of_service { 0..0 } else { 0..self.items.len() };
+        let near = of_service.then(|| self.near_indices(key.group, key.literal));
+        let literals = (of_service && key.literal.is_none()).then(|| self.literal_indices(key.group));
+        all.chain(near.into_iter().flatten())
+            .chain(literals.into_iter().flatten())
     }
 
     /// Whether a pattern of the list includes each pattern of `others`.
@@ -273,10 +273,6 @@ impl<P: Language> Elements<P> {
             .take_while(move |(g, _)| *g == group && group != 0)
             .map(|(_, i)| *i);
         equal.into_iter().flatten().chain(everything).chain(same)
-    }
-
-    fn literals_of(&self, group: u64) -> impl Iterator<Item = &P> {
-        self.literal_indices(group).filter_map(|i| self.items.get(i))
     }
 
     fn literal_indices(&self, group: u64) -> impl Iterator<Item = usize> {
