@@ -10,7 +10,7 @@
 //!
 //! The rules of a field are stated twice, on purpose: in the schema, so that the API server refuses at once and says
 //! where; and in the conversion, because what is read may have been stored under an older definition or never have
-//! seen an API server at all (`deputy check`).
+//! seen an API server at all (`deputy bootstrap aws`).
 
 #![expect(
     clippy::duplicated_attributes,

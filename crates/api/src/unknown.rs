@@ -1,8 +1,8 @@
 //! Fields that a definition does not know.
 //!
 //! The API server refuses them for `kubectl`, which asks for strict validation, and silently drops them for others. A
-//! mistyped restriction (`sesion:`) would then vanish. `deputy check` reads files that no API server has seen; there
-//! this is the only guard.
+//! mistyped restriction (`sesion:`) would then vanish. The webhook refuses such fields; for files that no API server has seen
+//! (`deputy bootstrap aws`, `deputy policy`) this is the only guard.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,

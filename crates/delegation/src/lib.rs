@@ -2,7 +2,7 @@
 //!
 //! - [`names`]: the typed names and ARNs everything else speaks in; made once at the edge.
 //! - [`model`]: accounts, limits, roles and bindings as the decision sees them.
-//! - [`decide`]: the one function behind webhook, controllers, broker and `deputy check`.
+//! - [`decide`]: the one function behind webhook, controllers and broker.
 //! - [`naming`]: what an object is called in AWS, computable offline.
 //! - [`trust`], [`boundary`], [`session`]: the documents and requests that an accepted grant becomes.
 //! - [`plan`]: the IAM calls that lead from what AWS has to what is wanted.
