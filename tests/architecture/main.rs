@@ -9,6 +9,7 @@
 )]
 
 mod code;
+mod commits;
 mod dependencies;
 mod documents;
 mod files;

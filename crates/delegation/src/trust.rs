@@ -14,7 +14,7 @@ use crate::{
 /// The quota of IAM for a trust policy in an account that asked for no more, in characters without white space.
 pub const TRUST_POLICY_QUOTA: usize = 2_048;
 
-/// Trust for sessions that the broker makes (DESIGN §4): the issuer, this external id, these request tags.
+/// Trust for sessions that the broker makes: the issuer, this external id, these request tags.
 ///
 /// The principal is the issuer's account and the issuer is a condition: IAM stores a role or user principal as its unique
 /// id, and a trust policy that names it would be dead after it is made again. AWS refuses with this a broker that was

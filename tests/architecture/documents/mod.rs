@@ -3,6 +3,7 @@
 mod absent;
 mod commands;
 mod exceptions;
+mod glossary;
 mod names;
 mod page;
 mod paths;
