@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{
     commands::commands_of,
+    names::chart_has,
     page::{page, tracked},
 };
 use crate::files::{root, sources};
@@ -24,11 +25,15 @@ enum Absent {
     Code(&'static str, &'static str),
     /// A text in the templates of the chart.
     Chart(&'static str),
+    /// A value of the chart.
+    ChartValue(&'static str),
+    /// A default of a value of the chart.
+    Default(&'static str),
     /// A text anywhere in the tests.
     Test(&'static str),
 }
 
-use Absent::{Chart, Code, Command, Field, Kind, Test, Value as Choice};
+use Absent::{Chart, ChartValue, Code, Command, Default, Field, Kind, Test, Value as Choice};
 
 /// Words of the list, and what is not there by them.
 const ABSENT: &[(&str, &[Absent])] = &[
@@ -76,6 +81,14 @@ const ABSENT: &[(&str, &[Absent])] = &[
     ("`PrincipalReplaced`", &[Code("api", "PrincipalReplaced")]),
     ("`deputy check`", &[Command("check")]),
     ("`deputy explain`", &[Command("explain")]),
+    ("`spec.existing`", &[Field("AWSRole", "spec.existing")]),
+    ("`deputy name`", &[Command("name")]),
+    ("A published image", &[Default("image.repository")]),
+    (
+        "`PodMonitor`",
+        &[Chart("kind: PodMonitor"), Chart("kind: PrometheusRule")],
+    ),
+    ("on the network of the node", &[ChartValue("webhook.hostNetwork")]),
     ("DaemonSet", &[Chart("kind: DaemonSet")]),
     ("Fargate", &[Test("fargate")]),
     (
@@ -147,6 +160,13 @@ fn present(what: &Absent) -> Option<String> {
             .find(|s| s.code().iter().any(|(_, line)| line.contains(text)))
             .map(|s| s.path),
         Chart(text) => find("charts/deputy/templates/", text),
+        ChartValue(name) => chart_has(name).then(|| format!("{name} in the chart")),
+        Default(name) => {
+            let text = fs::read_to_string(root().join("charts/deputy/values.yaml")).unwrap();
+            let values: Value = serde_saphyr::from_str(&text).unwrap();
+            let pointer = format!("/{}", name.replace('.', "/"));
+            values.pointer(&pointer).map(|v| format!("{name}: {v}"))
+        }
         Test(text) => find("tests/e2e/", text),
     }
 }
@@ -195,6 +215,8 @@ fn what_is_there_is_found() {
         Command("crds"),
         Code("delegation", "PrincipalTag"),
         Chart("kind: Deployment"),
+        ChartValue("webhook.replicas"),
+        Default("webhook.replicas"),
         Test("kubelet"),
     ] {
         assert!(present(&what).is_some());

@@ -320,3 +320,45 @@ fn the_reasons_of_operations_are_those_of_the_contracts() {
     }
     assert!(found > 15, "{found} reasons were found");
 }
+
+/// What `/readyz` lists is explained.
+#[test]
+fn the_readiness_conditions_are_those_of_operations() {
+    let code: String = tracked()
+        .iter()
+        .filter(|t| {
+            t.ends_with(".rs")
+                && !t.contains("/tests/")
+                && !t.ends_with("tests.rs")
+                && !t.starts_with("tests/")
+        })
+        .map(|t| fs::read_to_string(root().join(t)).unwrap_or_default())
+        .map(|t| t.split("#[cfg(test)]").next().unwrap().to_owned())
+        .collect();
+    let mut registered = BTreeSet::new();
+    for call in ["readiness.register(", "readiness.check("] {
+        for (at, _) in code.match_indices(call) {
+            let argument = code[at + call.len()..].trim_start();
+            let argument = argument.strip_prefix("format!(").unwrap_or(argument);
+            if let Some(name) = argument
+                .strip_prefix('"')
+                .and_then(|a| a.split(['"', '/', '{']).next())
+            {
+                registered.insert(name.to_owned());
+            }
+        }
+    }
+    let listed: BTreeSet<String> = page("docs/operations.md")
+        .section("Does it work?")
+        .lines()
+        .filter_map(|l| l.strip_prefix("| `"))
+        .flat_map(|l| {
+            let cell = l.split(" | ").next().unwrap();
+            let names = cell
+                .split("`, `")
+                .map(|n| n.trim_end_matches('`').split('/').next().unwrap().to_owned());
+            names.collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(listed, registered, "left: docs/operations.md, right: the code");
+}

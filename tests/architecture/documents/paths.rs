@@ -114,6 +114,36 @@ fn exists(path: &str, base: &str) -> bool {
     is_there(path) || tracked().iter().any(below)
 }
 
+/// Comments in code send readers to documents, too.
+#[test]
+fn the_documents_that_code_names_exist() {
+    let (mut found, mut wrong) = (0, Vec::new());
+    let is_code = |t: &&String| !t.ends_with(".md") && !t.starts_with("tests/architecture/");
+    for file in tracked().iter().filter(is_code) {
+        let Ok(text) = fs::read_to_string(root().join(file)) else {
+            continue;
+        };
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && !"._-/".contains(c));
+        for word in words.filter(|w| w.ends_with(".md") && w.len() > ".md".len() && !w.starts_with('-')) {
+            let name = word.trim_start_matches(['.', '/']);
+            // Other projects' pages have folders of their own.
+            let ours = !name.contains('/')
+                || ["docs/", "tests/", "crates/", "charts/"]
+                    .iter()
+                    .any(|f| name.starts_with(f));
+            if ours {
+                found += 1;
+                let below = |t: &String| t.ends_with(&format!("/{name}"));
+                if !is_there(name) && !tracked().iter().any(below) {
+                    wrong.push(format!("{file} names {word}"));
+                }
+            }
+        }
+    }
+    assert!(found > 30, "{found} documents are named");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn a_path_is_told_from_other_code() {
     let cases = [
