@@ -67,7 +67,7 @@ bench: ## Measure, and write the table of docs/benchmarks.md (Z3_QUESTIONS=30 of
 
 .PHONY: soak
 soak: ## Hold verdicts of containment against random requests (SOAK_SECONDS=60 or SOAK_CHECKS, SOAK_SEED, SOAK_PROFILE)
-	cargo run --locked --release --manifest-path soak/Cargo.toml --target-dir "$${CARGO_TARGET_DIR:-target}/soak"
+	cargo run --locked --profile soak -p deputy-policy-testing --bin soak
 
 # The nightly compiler, for the fuzzing instrumentation only.
 FUZZ_TARGETS := document glob arn condition contains certificate

@@ -4,14 +4,8 @@ use std::time::Duration;
 
 use deputy_policy::{Document, PolicyKind, contains};
 use deputy_policy_benches::{duration, missed, row, shortest, word};
+use deputy_policy_testing::hostile::{self, statements, texts};
 use peak_alloc::PeakAlloc;
-
-#[path = "../../crates/policy/tests/support/hostile.rs"]
-mod hostile;
-#[path = "../../crates/policy/tests/support/hostile_statements.rs"]
-mod hostile_statements;
-#[path = "../../crates/policy/tests/support/hostile_texts.rs"]
-mod hostile_texts;
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
@@ -36,9 +30,9 @@ fn main() {
             missed(memory <= MEBIBYTES)
         )
     };
-    let statements = hostile_statements::pairs().into_iter();
-    let statements = statements.map(|(name, _, candidate, ceiling)| (name, candidate, ceiling));
-    for (name, candidate, ceiling) in hostile::pairs().into_iter().chain(statements) {
+    let of_statements = statements::pairs().into_iter();
+    let of_statements = of_statements.map(|(name, _, candidate, ceiling)| (name, candidate, ceiling));
+    for (name, candidate, ceiling) in hostile::pairs().into_iter().chain(of_statements) {
         let memory = peak(|| contains(&[&candidate], &ceiling));
         let (time, answer) = shortest(10, || contains(&[&candidate], &ceiling));
         row(
@@ -48,15 +42,22 @@ fn main() {
         );
     }
     // What comes before: the texts have to be read.
-    let texts: Vec<(PolicyKind, String)> = hostile::pairs()
+    let documents: Vec<(PolicyKind, String)> = hostile::pairs()
         .iter()
         .flat_map(|(_, candidate, ceiling)| [candidate, ceiling])
         .map(|document| (document.kind(), document.to_json()))
-        .chain(hostile_texts::texts().into_iter().map(|(_, text)| (PolicyKind::Identity, text)))
+        .chain(
+            texts::texts()
+                .into_iter()
+                .map(|(_, text)| (PolicyKind::Identity, text)),
+        )
         .collect();
     let read = |(kind, text): &(PolicyKind, String)| Document::parse(text, *kind);
-    let memory = texts.iter().map(|text| peak(|| read(text))).fold(0.0, f64::max);
-    let time = texts.iter().map(|text| shortest(10, || read(text)).0).max();
+    let memory = documents
+        .iter()
+        .map(|text| peak(|| read(text)))
+        .fold(0.0, f64::max);
+    let time = documents.iter().map(|text| shortest(10, || read(text)).0).max();
     let time = time.unwrap_or_default();
     row(
         "hostile: parsing the worst of these documents, and of texts made for that",

@@ -1,6 +1,4 @@
+//! A pattern and an ARN.
 #![no_main]
 
-#[path = "../../crates/policy/tests/support/mod.rs"]
-mod support;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| support::targets::arn(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| deputy_policy_testing::targets::arn(data));

@@ -1,6 +1,4 @@
+//! A pair made from the bytes, and its certificate changed.
 #![no_main]
 
-#[path = "../../crates/policy/tests/support/mod.rs"]
-mod support;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| support::targets::certificate(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| deputy_policy_testing::targets::certificate(data));

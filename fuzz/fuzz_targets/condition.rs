@@ -1,6 +1,4 @@
+//! Two values under every typed operator.
 #![no_main]
 
-#[path = "../../crates/policy/tests/support/mod.rs"]
-mod support;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| support::targets::condition(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| deputy_policy_testing::targets::condition(data));

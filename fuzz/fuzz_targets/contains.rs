@@ -1,6 +1,4 @@
+//! A pair of policies made from the bytes.
 #![no_main]
 
-#[path = "../../crates/policy/tests/support/mod.rs"]
-mod support;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| support::targets::contains(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| deputy_policy_testing::targets::contains(data));

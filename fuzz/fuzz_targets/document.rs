@@ -1,6 +1,4 @@
+//! Any text, read as a policy document of every kind.
 #![no_main]
 
-#[path = "../../crates/policy/tests/support/mod.rs"]
-mod support;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| support::targets::document(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| deputy_policy_testing::targets::document(data));

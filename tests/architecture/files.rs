@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 /// The root of the repository.
@@ -74,6 +75,26 @@ pub fn manifests() -> Vec<PathBuf> {
         .unwrap()
         .map(|e| e.unwrap().path().join("Cargo.toml"));
     crates.chain([root().join("Cargo.toml")]).collect()
+}
+
+/// All files in git, or about to be, whose names end so: those of the workspaces beside this one too.
+pub fn tracked(ending: &str) -> Vec<PathBuf> {
+    let done = Command::new("git")
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let names = String::from_utf8(done.stdout).unwrap();
+    let named = names.split('\0').filter(|name| name.ends_with(ending));
+    let mut found: Vec<_> = named
+        .map(|name| root().join(name))
+        .filter(|p| p.exists())
+        .collect();
+    found.sort();
+    found.dedup();
+    assert!(!found.is_empty(), "no {ending}");
+    found
 }
 
 /// All Rust files below a folder of ours. Of the root package only `src`, `tests` and `benches`.

@@ -13,3 +13,4 @@ mod commits;
 mod dependencies;
 mod documents;
 mod files;
+mod testing;

@@ -10,14 +10,12 @@
     reason = "helpers of tests"
 )]
 
-mod support;
-
 use deputy_policy::PolicyKind;
-use serde_json::{Value, json};
-use support::expect::{
+use deputy_policy_testing::expect::{
     May::{self, BeContained, NotBeContained, OnlyBeUnknown, OnlyExceed},
     hold,
 };
+use serde_json::{Value, json};
 
 const BOB: &str = "arn:aws:iam::444455556666:user/bob";
 const ACCOUNT: &str = "444455556666";

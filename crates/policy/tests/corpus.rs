@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-mod support;
-
 use std::{fs, path::Path};
 
-use support::targets::TARGETS;
+use deputy_policy_testing::targets::TARGETS;
 
 #[test]
 fn the_fuzz_targets_hold_on_their_corpora() {

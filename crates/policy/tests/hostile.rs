@@ -9,12 +9,8 @@
     reason = "helpers of tests"
 )]
 
-#[path = "support/hostile.rs"]
-mod hostile;
-#[path = "support/hostile_statements.rs"]
-mod hostile_statements;
-
 use deputy_policy::{Budget, Containment, UnknownKind, contains, contains_within};
+use deputy_policy_testing::hostile::{self, statements};
 
 fn word(answer: &Containment) -> &'static str {
     match answer {
@@ -51,7 +47,7 @@ fn without_a_budget_nothing_is_known() {
 
 #[test]
 fn many_statements_end_in_an_answer() {
-    for (name, contained, candidate, ceiling) in hostile_statements::pairs() {
+    for (name, contained, candidate, ceiling) in statements::pairs() {
         let answer = contains(&[&candidate], &ceiling);
         eprintln!("{name}: {}", word(&answer));
         match &answer {

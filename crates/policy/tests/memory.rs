@@ -8,10 +8,8 @@
 )]
 
 use deputy_policy::{Document, PolicyKind, document::MAX_TEXT_BYTES};
+use deputy_policy_testing::hostile::texts::texts;
 use peak_alloc::PeakAlloc;
-
-#[path = "support/hostile_texts.rs"]
-mod hostile_texts;
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
@@ -21,7 +19,7 @@ const MEBIBYTES: usize = 32;
 
 #[test]
 fn the_largest_texts_are_read_or_refused_in_bounded_memory() {
-    for (name, text) in hostile_texts::texts() {
+    for (name, text) in texts() {
         assert!(text.len() > MAX_TEXT_BYTES - 64, "{name}: {} bytes", text.len());
         let before = ALLOCATOR.current_usage();
         ALLOCATOR.reset_peak_usage();

@@ -10,15 +10,13 @@
     reason = "helpers of tests"
 )]
 
-mod support;
-
 use deputy_policy::{Context, PolicyKind};
+use deputy_policy_testing::{
+    engine::KnownRequest,
+    small_worlds::{ChosenStatements, JudgedPolicy, SmallWorld, Tally, request, some_of},
+};
 use proptest::test_runner::Config;
 use serde_json::{Value, json};
-use support::{
-    engine::Asked,
-    worlds::{Judged, Policy, Tally, World, request, some_of},
-};
 
 /// Operators with a value, by the type of what they compare.
 const TYPES: &[(&str, &[(&str, &str)])] = &[
@@ -98,7 +96,7 @@ const NAMED: &[&str] = &[
     "a comparison without set operator on a key that may be a list",
 ];
 
-fn named(key: &str, candidate: &Judged, ceiling: &Judged) -> Option<&'static str> {
+fn named(key: &str, candidate: &JudgedPolicy, ceiling: &JudgedPolicy) -> Option<&'static str> {
     if key == "a:m" {
         return Some(NAMED[1]);
     }
@@ -149,9 +147,12 @@ const ALLOW: bool = false;
 const DENY: bool = true;
 
 /// Policies of one and two statements.
-fn policies(conditions: usize, both: std::ops::Range<usize>) -> (Vec<Policy>, Vec<Policy>) {
+fn policies(
+    conditions: usize,
+    both: std::ops::Range<usize>,
+) -> (Vec<ChosenStatements>, Vec<ChosenStatements>) {
     let single = 1..=conditions;
-    let mut small: Vec<Policy> = vec![vec![(ALLOW, 0)]];
+    let mut small: Vec<ChosenStatements> = vec![vec![(ALLOW, 0)]];
     small.extend(single.clone().map(|a| vec![(ALLOW, a)]));
     small.extend(single.clone().map(|a| vec![(ALLOW, 0), (DENY, a)]));
     small.extend(both.map(|a| vec![(ALLOW, a)]));
@@ -167,12 +168,12 @@ fn policies(conditions: usize, both: std::ops::Range<usize>) -> (Vec<Policy>, Ve
     (small, large)
 }
 
-fn run(key: &str, conditions: &[(String, Value)], requests: Vec<Asked>, at_most: usize) -> Tally {
+fn run(key: &str, conditions: &[(String, Value)], requests: Vec<KnownRequest>, at_most: usize) -> Tally {
     let (statements, both) = statements(conditions, key);
     let end = statements.len();
     // Each value is a request of its own.
-    let alike = |asked: &Asked| vec![format!("{:?}", asked.context)];
-    let world = World::new(PolicyKind::Identity, statements, requests, alike);
+    let alike = |asked: &KnownRequest| vec![format!("{:?}", asked.context)];
+    let world = SmallWorld::new(PolicyKind::Identity, statements, requests, alike);
     let (small, large) = policies(conditions.len(), both..end);
     let (candidates, ceilings) = (world.documents(small), world.documents(large));
     let take = some_of(candidates.len() * ceilings.len(), at_most);
@@ -190,7 +191,7 @@ fn with_if_exists(operators: &[(&str, &str)]) -> Vec<(String, Value)> {
         .collect()
 }
 
-fn asked(key: &str, values: &[&str]) -> Asked {
+fn asked(key: &str, values: &[&str]) -> KnownRequest {
     let mut context = Context::new();
     if !values.is_empty() {
         context.set(key, values.to_vec());
@@ -215,7 +216,7 @@ fn operators_of_two_types_on_a_key_that_may_be_anything() {
                     .flat_map(|a| several.iter().map(move |b| vec![*a, *b])),
             );
         }
-        let requests: Vec<Asked> = values.iter().map(|values| asked(key, values)).collect();
+        let requests: Vec<KnownRequest> = values.iter().map(|values| asked(key, values)).collect();
         for (i, (_, a)) in TYPES.iter().enumerate() {
             for (_, b) in &TYPES[i..] {
                 let mut conditions = with_if_exists(a);

@@ -9,14 +9,12 @@
     reason = "helpers of tests"
 )]
 
-mod support;
-
 use deputy_policy::{Containment, Document, PolicyKind, contains};
-use serde_json::{Value, json};
-use support::expect::{
+use deputy_policy_testing::expect::{
     May::{self, BeContained, NotBeContained, OnlyBeUnknown, OnlyExceed},
     hold,
 };
+use serde_json::{Value, json};
 
 fn statement(effect: &str, resource: &str, condition: &Value) -> Value {
     json!({"Effect": effect, "Action": "s3:GetObject", "Resource": resource, "Condition": condition})

@@ -9,31 +9,29 @@
     reason = "helpers of tests"
 )]
 
-mod support;
-
 use std::collections::BTreeSet;
 
-#[cfg(debug_assertions)]
-use deputy_policy::{Containment, check, contains_layers};
-use deputy_policy::{Document, PolicyKind};
+use deputy_policy::{Containment, Document, PolicyKind, check, contains_layers};
+use deputy_policy_testing::generate::{
+    edits::edit,
+    model::{PolicyDraft, StatementDraft},
+    pairs::{PairDraft, pair},
+    policies::{policy, statement},
+    profiles::SoakProfile,
+    requests::{GroupSize, group, keys_of},
+};
+use deputy_policy_testing::{
+    choices::Choices,
+    engine::{CheckedVerdict, confirm, contain},
+    forge::{Forgeries, forge},
+    situations::scene,
+    soak::SoakCounts,
+};
 use proptest::{
     prelude::*,
     test_runner::{Config, RngAlgorithm, TestError, TestRng, TestRunner},
 };
 use serde_json::json;
-use support::{
-    certificates::{Forgeries, forge},
-    choices::Choices,
-    edits::edit,
-    engine::{Verdict, confirm, contain},
-    flow::scene,
-    model::{Policy, Statement},
-    pairs::{Pair, pair},
-    policies::{policy, statement},
-    profiles::Profile,
-    requests::{Size, group, keys_of},
-    soak::Counts,
-};
 
 /// Decisions for the generators. Fewer and smaller numbers make smaller policies, so shrinking works.
 fn words() -> impl Strategy<Value = Vec<u32>> {
@@ -56,19 +54,19 @@ const KINDS: [PolicyKind; 5] = [
     PolicyKind::Boundary,
 ];
 
-fn read(policy: &Policy) -> Document {
+fn read(policy: &PolicyDraft) -> Document {
     let value = policy.to_value();
     Document::from_value(&value, policy.kind).unwrap_or_else(|e| panic!("{value}: {e}"))
 }
 
 /// One document against another one.
-fn within(candidate: &Policy, ceiling: &Policy) -> Verdict {
+fn within(candidate: &PolicyDraft, ceiling: &PolicyDraft) -> CheckedVerdict {
     contain(&[&[&read(candidate)]], &read(ceiling))
 }
 
 /// A profile whose policies are of this kind, or one of all kinds.
-fn of_kind(c: &mut Choices<'_>, kind: PolicyKind) -> Profile {
-    use Profile::{Everything, Mixed, Patterns, Principals, Trust, Variables};
+fn of_kind(c: &mut Choices<'_>, kind: PolicyKind) -> SoakProfile {
+    use SoakProfile::{Everything, Mixed, Patterns, Principals, Trust, Variables};
     *c.pick(match kind {
         PolicyKind::Trust => &[Everything, Trust],
         PolicyKind::Resource => &[Everything, Principals],
@@ -77,8 +75,8 @@ fn of_kind(c: &mut Choices<'_>, kind: PolicyKind) -> Profile {
 }
 
 /// A pair of any profile but that of AWS's policies.
-fn any_pair(c: &mut Choices<'_>) -> Pair {
-    use Profile::{Conditions, Everything, Layers, Mixed, Patterns, Principals, Trust, Variables};
+fn any_pair(c: &mut Choices<'_>) -> PairDraft {
+    use SoakProfile::{Conditions, Everything, Layers, Mixed, Patterns, Principals, Trust, Variables};
     let profile = *c.pick(&[
         Everything, Everything, Mixed, Principals, Trust, Variables, Conditions, Layers, Patterns,
     ]);
@@ -86,10 +84,10 @@ fn any_pair(c: &mut Choices<'_>) -> Pair {
 }
 
 /// Three policies, each an edited copy of the one before.
-fn chain(c: &mut Choices<'_>, kind: PolicyKind) -> [Policy; 3] {
+fn chain(c: &mut Choices<'_>, kind: PolicyKind) -> [PolicyDraft; 3] {
     let profile = of_kind(c, kind);
     let a = policy(c, kind, profile);
-    let next = |c: &mut Choices<'_>, policy: &Policy| {
+    let next = |c: &mut Choices<'_>, policy: &PolicyDraft| {
         let mut copy = policy.clone();
         for _ in 0..c.below(3) {
             let wider = !c.chance(1, 4);
@@ -139,14 +137,14 @@ proptest! {
         let mut c = Choices::words(&words);
         let profile = of_kind(&mut c, kind);
         let policy = policy(&mut c, kind, profile);
-        prop_assert_eq!(within(&policy, &policy), Verdict::Contained);
+        prop_assert_eq!(within(&policy, &policy), CheckedVerdict::Contained);
     }
 
     #[test]
     fn a_further_allow_of_the_ceiling_does_not_narrow_it(words in words(), kind in prop::sample::select(&KINDS)) {
         let mut c = Choices::words(&words);
         let [a, mut b, _] = chain(&mut c, kind);
-        if within(&a, &b) == Verdict::Contained {
+        if within(&a, &b) == CheckedVerdict::Contained {
             b.statements.push(statement(&mut c, kind, b.profile, b.old, false));
             let answer = within(&a, &b);
             prop_assert!(!answer.exceeds(), "{answer:?}");
@@ -157,7 +155,7 @@ proptest! {
     fn a_further_deny_of_the_candidate_does_not_widen_it(words in words(), kind in prop::sample::select(&KINDS)) {
         let mut c = Choices::words(&words);
         let [mut a, b, _] = chain(&mut c, kind);
-        if within(&a, &b) == Verdict::Contained {
+        if within(&a, &b) == CheckedVerdict::Contained {
             a.statements.push(statement(&mut c, kind, a.profile, a.old, true));
             let answer = within(&a, &b);
             prop_assert!(!answer.exceeds(), "{answer:?}");
@@ -168,7 +166,7 @@ proptest! {
     fn containment_is_transitive_where_it_is_decided(words in words(), kind in prop::sample::select(&KINDS)) {
         let [a, b, d] = chain(&mut Choices::words(&words), kind);
         let (ab, bd, ad) = (within(&a, &b), within(&b, &d), within(&a, &d));
-        let contained = |verdict: &Verdict| *verdict == Verdict::Contained;
+        let contained = |verdict: &CheckedVerdict| *verdict == CheckedVerdict::Contained;
         prop_assert!(!(contained(&ab) && contained(&bd) && ad.exceeds()), "{ad:?}");
     }
 
@@ -178,13 +176,13 @@ proptest! {
         let documents = pair.documents().unwrap();
         let layers: Vec<Vec<&Document>> = documents.layers.iter().map(|layer| layer.iter().collect()).collect();
         let layers: Vec<&[&Document]> = layers.iter().map(Vec::as_slice).collect();
-        if let Verdict::Exceeds(witness, bounded) = contain(&layers, &documents.ceiling) {
+        if let CheckedVerdict::Exceeds(witness, bounded) = contain(&layers, &documents.ceiling) {
             confirm(pair.kind(), &pair.values(), &pair.ceiling.to_value(), &witness, bounded).map_err(|e| TestCaseError::fail(format!("{e}\n{pair}")))?;
         }
     }
 }
 
-fn both_agree(c: &mut Choices<'_>, pair: &Pair) -> Result<(), String> {
+fn both_agree(c: &mut Choices<'_>, pair: &PairDraft) -> Result<(), String> {
     let documents = pair.documents()?;
     let layers: Vec<Vec<&Document>> = documents
         .layers
@@ -193,9 +191,9 @@ fn both_agree(c: &mut Choices<'_>, pair: &Pair) -> Result<(), String> {
         .collect();
     let layers: Vec<&[&Document]> = layers.iter().map(Vec::as_slice).collect();
     let (keys, names) = (keys_of(pair), pair.names());
-    let mut counts = Counts::default();
+    let mut counts = SoakCounts::default();
     for _ in 0..4 {
-        for asked in group(c, pair, &keys, &names, Size::SMALL).requests() {
+        for asked in group(c, pair, &keys, &names, GroupSize::SMALL).requests() {
             counts.compare(pair, &names, &documents.ceiling, &layers, &asked)?;
         }
     }
@@ -207,7 +205,7 @@ fn both_evaluators_agree_on_the_whole_decision() {
     let (mut allowed, mut all, mut refused) = (0, 0, 0);
     let scenes = u64::from(Config::default().cases) * 4;
     for seed in 0..scenes {
-        let (scene, group) = scene(&mut Choices::seeded(seed), Profile::Everything);
+        let (scene, group) = scene(&mut Choices::seeded(seed), SoakProfile::Everything);
         match scene.compare(&group) {
             Ok((of_scene, requests)) => {
                 allowed += of_scene;
@@ -230,8 +228,8 @@ fn both_evaluators_agree_on_the_whole_decision() {
 fn no_sampled_request_contradicts_contained() {
     let pairs = u64::from(Config::default().cases);
     let seed = std::env::var("SOAK_SEED").map_or(1, |seed| seed.parse().unwrap());
-    for profile in Profile::ALL {
-        let mut counts = Counts::default();
+    for profile in SoakProfile::ALL {
+        let mut counts = SoakCounts::default();
         for trial in 0..pairs {
             if let Err(wrong) = counts.trial(seed + trial, profile) {
                 panic!("{wrong}");
@@ -267,7 +265,6 @@ fn no_forged_certificate_proves_what_exceeds() {
 }
 
 /// What is left out is missed, and what is claimed besides is noticed.
-#[cfg(debug_assertions)]
 #[test]
 fn a_certificate_with_something_wrong_is_refused() {
     let mut tried = 0;
@@ -355,7 +352,7 @@ fn the_generator_uses_the_whole_language() {
     }
 }
 
-fn elements_of(statement: &Statement, seen: &mut BTreeSet<String>) {
+fn elements_of(statement: &StatementDraft, seen: &mut BTreeSet<String>) {
     let mut note = |what: &str| seen.insert(what.to_owned());
     note(if statement.deny { "Deny" } else { "Allow" });
     if statement.not_action {
@@ -393,9 +390,10 @@ fn shrinking_finds_small_counterexamples() {
         let policy = policy(
             &mut Choices::words(&words),
             PolicyKind::Identity,
-            Profile::Everything,
+            SoakProfile::Everything,
         );
-        let negated = |s: &Statement| s.deny && s.conditions.iter().any(|one| one.test == "StringNotLike");
+        let negated =
+            |s: &StatementDraft| s.deny && s.conditions.iter().any(|one| one.test == "StringNotLike");
         prop_assert!(!policy.statements.iter().any(negated));
         Ok(())
     });
@@ -405,7 +403,7 @@ fn shrinking_finds_small_counterexamples() {
     let small = policy(
         &mut Choices::words(&words),
         PolicyKind::Identity,
-        Profile::Everything,
+        SoakProfile::Everything,
     )
     .to_value()
     .to_string();

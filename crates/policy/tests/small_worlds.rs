@@ -10,21 +10,19 @@
     reason = "helpers of tests"
 )]
 
-mod support;
-
 use deputy_policy::{Context, Document, PolicyKind};
+use deputy_policy_testing::{
+    choices::Choices,
+    engine::{CheckedVerdict, KnownRequest, confirm, contain},
+    naive::{NaiveDecision, Readings},
+};
 use proptest::test_runner::Config;
 use serde_json::{Value, json};
-use support::{
-    choices::Choices,
-    engine::{Asked, Verdict, confirm, contain},
-    naive::{Answer, Readings},
-};
 
 /// Statements to choose from, and for each the requests that it is about.
 struct World {
     kind: PolicyKind,
-    requests: Vec<Asked>,
+    requests: Vec<KnownRequest>,
     statements: Vec<(Value, Bits)>,
     /// Whether conditions of this world are not defined for all requests.
     undefined: bool,
@@ -32,8 +30,8 @@ struct World {
 
 type Bits = Vec<u64>;
 
-fn request(action: &str, resource: &str, context: Context) -> Asked {
-    Asked {
+fn request(action: &str, resource: &str, context: Context) -> KnownRequest {
+    KnownRequest {
         action: action.to_owned(),
         resource: resource.to_owned(),
         who: None,
@@ -43,12 +41,12 @@ fn request(action: &str, resource: &str, context: Context) -> Asked {
 
 impl World {
     /// `statements` have no Effect.
-    fn new(kind: PolicyKind, requests: Vec<Asked>, statements: Vec<Value>) -> Self {
+    fn new(kind: PolicyKind, requests: Vec<KnownRequest>, statements: Vec<Value>) -> Self {
         let about = |statement: &Value| {
             let document = self::document(&[(statement, "Allow")]);
             let mut bits = vec![0; requests.len().div_ceil(64)];
             for (i, request) in requests.iter().enumerate() {
-                if request.decide(&[vec![document.clone()]], &Readings::EVALUATOR) == Answer::Allowed {
+                if request.decide(&[vec![document.clone()]], &Readings::EVALUATOR) == NaiveDecision::Allowed {
                     bits[i / 64] |= 1 << (i % 64);
                 }
             }
@@ -116,18 +114,18 @@ impl World {
         let verdict = contain(&[&[&read(candidate)?]], &read(ceiling)?);
         let fail = |what: String| Err(format!("{what}\ncandidate {candidate}\nceiling {ceiling}"));
         match (verdict, counterexample) {
-            (Verdict::Contained, None) => Ok(true),
-            (Verdict::Contained, Some(i)) => fail(format!("contained, but {:?}", self.requests[i])),
-            (Verdict::Exceeds(witness, bounded), _) => {
+            (CheckedVerdict::Contained, None) => Ok(true),
+            (CheckedVerdict::Contained, Some(i)) => fail(format!("contained, but {:?}", self.requests[i])),
+            (CheckedVerdict::Exceeds(witness, bounded), _) => {
                 let layers = [vec![candidate.clone()]];
                 match confirm(self.kind, &layers, ceiling, &witness, bounded) {
                     Ok(()) => Ok(false),
                     Err(why) => fail(why),
                 }
             }
-            (Verdict::Unknown(_), _) if self.undefined => Ok(true),
-            (Verdict::Unproved(why), _) => fail(why),
-            (Verdict::Unknown(why), _) => fail(format!("unknown: {why}")),
+            (CheckedVerdict::Unknown(_), _) if self.undefined => Ok(true),
+            (CheckedVerdict::Unproved(why), _) => fail(why),
+            (CheckedVerdict::Unknown(why), _) => fail(format!("unknown: {why}")),
         }
     }
 
@@ -181,7 +179,7 @@ fn all_texts(letters: &str, low: usize, high: usize) -> Vec<String> {
 const ANY: &str = "arn:aws:s3:::x";
 
 /// Patterns up to three characters against requests over their letters and one other.
-fn patterns(make: impl Fn(&str) -> Value, ask: impl Fn(&str) -> Asked, low: usize) -> World {
+fn patterns(make: impl Fn(&str) -> Value, ask: impl Fn(&str) -> KnownRequest, low: usize) -> World {
     let requests = all_texts("abc", low, 5).iter().map(|text| ask(text)).collect();
     let mut patterns = all_texts("ab*?", low, 3);
     patterns.retain(|pattern| !pattern.contains("**") && !pattern.contains("*?"));

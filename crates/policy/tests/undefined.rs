@@ -10,11 +10,9 @@
     reason = "helpers of tests"
 )]
 
-mod support;
-
 use deputy_policy::{Context, Decision, Document, Layers, PolicyKind, Request, evaluate};
+use deputy_policy_testing::engine::{CheckedVerdict, contain};
 use serde_json::{Value, json};
-use support::engine::{Verdict, contain};
 
 /// All policies of one or two of the statements, each as Allow and as Deny, with the statements by index.
 fn policies(kind: PolicyKind, statements: &[Value]) -> Vec<(Document, Vec<(bool, usize)>)> {
@@ -77,11 +75,11 @@ fn verdicts_hold_under_every_reading(
                 0
             };
             let found = match &verdict {
-                Verdict::Contained => 0,
-                Verdict::Exceeds(..) => 1,
-                Verdict::Unknown(why) if why.contains("does not verify") => panic!("{why}"),
-                Verdict::Unknown(_) => 2,
-                Verdict::Unproved(why) => panic!("{why}"),
+                CheckedVerdict::Contained => 0,
+                CheckedVerdict::Exceeds(..) => 1,
+                CheckedVerdict::Unknown(why) if why.contains("does not verify") => panic!("{why}"),
+                CheckedVerdict::Unknown(_) => 2,
+                CheckedVerdict::Unproved(why) => panic!("{why}"),
             };
             counts[expected] += 1;
             // Two lists that are negated may have a variable whose values are not compared.

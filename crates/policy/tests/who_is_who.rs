@@ -11,17 +11,15 @@
     reason = "helpers of tests"
 )]
 
-mod support;
-
 use deputy_policy::{Context, PolicyKind};
+use deputy_policy_testing::generate::identities::CallerNames;
+use deputy_policy_testing::{
+    engine::KnownRequest,
+    naive::KnownCaller,
+    small_worlds::{ChosenStatements, JudgedPolicy, SmallWorld, Tally, document, request, some_of},
+};
 use proptest::test_runner::Config;
 use serde_json::{Value, json};
-use support::{
-    engine::Asked,
-    identities::Names,
-    naive::Who,
-    worlds::{Judged, Policy, Tally, World, document, request, some_of},
-};
 
 const ACCOUNT: &str = "111111111111";
 const ROOT: &str = "arn:aws:iam::111111111111:root";
@@ -87,14 +85,14 @@ fn spared() -> Vec<Value> {
 /// What the README's list of what is not known says of principals.
 const NAMED: &str = "whom NotPrincipal spares when the account or role of who is listed is not listed";
 
-fn named(candidate: &Judged, ceiling: &Judged) -> Option<&'static str> {
+fn named(candidate: &JudgedPolicy, ceiling: &JudgedPolicy) -> Option<&'static str> {
     let both = format!("{}{}", candidate.value, ceiling.value);
     both.contains("NotPrincipal").then_some(NAMED)
 }
 
 /// What a witness can show of a caller: an ARN, perhaps with what is behind it, or an id; never an ARN with an id of which
 /// nobody knows whether it belongs to it.
-fn shown(asked: &Asked) -> Vec<String> {
+fn shown(asked: &KnownRequest) -> Vec<String> {
     let who = asked.who.as_ref().unwrap();
     let bounded = who.bounded;
     let mut all = vec![format!("{} {bounded}", who.name)];
@@ -135,16 +133,20 @@ fn run(kind: PolicyKind, negated: bool) -> Tally {
         .iter()
         .map(|one| document(std::slice::from_ref(one)))
         .collect();
-    let with = |who: Who| Asked {
+    let with = |who: KnownCaller| KnownRequest {
         who: Some(who),
         ..request("sts:a", "arn:aws:iam::111111111111:role/x", Context::new())
     };
-    let requests: Vec<Asked> = Names::of(&documents).everybody().into_iter().map(with).collect();
+    let requests: Vec<KnownRequest> = CallerNames::of(&documents)
+        .everybody()
+        .into_iter()
+        .map(with)
+        .collect();
     eprintln!("{} callers", requests.len());
     let all = statements.len();
-    let world = World::new(kind, statements, requests, shown);
-    let mut small: Vec<Policy> = Vec::new();
-    let mut large: Vec<Policy> = Vec::new();
+    let world = SmallWorld::new(kind, statements, requests, shown);
+    let mut small: Vec<ChosenStatements> = Vec::new();
+    let mut large: Vec<ChosenStatements> = Vec::new();
     for a in 0..named_first {
         small.push(vec![(ALLOW, a)]);
         for b in (0..all).filter(|b| *b != a) {

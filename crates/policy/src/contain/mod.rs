@@ -17,7 +17,7 @@ pub(crate) mod cover;
 mod forms;
 mod grants;
 mod keys;
-#[cfg(debug_assertions)]
+#[cfg(feature = "testing")]
 mod mutate;
 mod names;
 mod near;

@@ -1,4 +1,4 @@
-//! Certificates with something wrong in them, for tests of the checker. Not in release builds.
+//! Certificates with something wrong in them, for tests of the checker. No program is built with the feature `testing`.
 
 use super::{
     Certificate,
@@ -10,7 +10,6 @@ use super::{
 impl Certificate {
     /// The certificate with one thing of it changed, dropped or doubled. `choose` gives a number below its argument,
     /// which is at least 1.
-    #[doc(hidden)]
     #[must_use]
     pub fn mutated(&self, choose: &mut dyn FnMut(usize) -> usize) -> Self {
         let mut entries = self.entries.clone();
@@ -30,7 +29,6 @@ impl Certificate {
     /// Certificates that claim one thing too much, each in another way: a branch less, a branch that keeps more, a
     /// statement that covers although it did not match or looks at more, an element that is taken not to be denied. None
     /// of them proves anything.
-    #[doc(hidden)]
     pub fn broken(&self) -> Vec<Self> {
         let mut all = Vec::new();
         for (i, entry) in self.entries.iter().enumerate() {
