@@ -30,10 +30,19 @@ tools: ## Build etcd, kube-apiserver, kubectl, helm and the Python environments 
 tools-node: tools ## Build what a real node needs besides (once; about 5 minutes on 2 cores)
 	@$(TOOL) build kube-controller-manager kube-scheduler kubelet kube-proxy coredns
 
+# Workspaces of their own: the benchmarks for criterion's features, the fuzz targets for their C++. The stable toolchain builds both.
+BESIDE := benches fuzz
 .PHONY: check
-check: ## Format, lints and unit tests
+check: ## Format, lints and unit tests, of the benchmarks and fuzz targets too
 	cargo fmt --all --check
+	@for workspace in $(BESIDE); do \
+	  (set -x; cargo fmt --all --check --manifest-path $$workspace/Cargo.toml); \
+	done
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	@for workspace in $(BESIDE); do \
+	  (set -x; cargo clippy --locked --workspace --all-targets --manifest-path $$workspace/Cargo.toml \
+	    --target-dir "$${CARGO_TARGET_DIR:-target}/beside" -- -D warnings); \
+	done
 	cargo test --locked --workspace
 
 # The AWS managed policies, on which `make test` insists; `make check` alone takes them when they are there.

@@ -1,5 +1,11 @@
 //! The decision, and a reconciliation that finds nothing to do.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark ends where one of these does"
+)]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};

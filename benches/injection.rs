@@ -1,5 +1,12 @@
 //! Injection of pods: from the bytes of the object to the bytes of the patch.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a benchmark ends where one of these does"
+)]
+
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

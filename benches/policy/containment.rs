@@ -1,6 +1,12 @@
 //! Containment of the AWS managed policies: each in itself, each in ReadOnlyAccess, and random pairs. And the evaluator, on
 //! the requests that were found.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark ends where one of these does"
+)]
+
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};

@@ -2,6 +2,13 @@
 //!
 //! Whatever goes to `docs/benchmarks.md` is printed as a row of a table: what, result, figure. `hack/bench` collects them.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark ends where one of these does"
+)]
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use crate::files::{attributes_of, manifests, root, rust_files, sources};
+use crate::files::{attributes_of, manifests, root, rust_files, sources, tracked};
 
 #[test]
 fn the_pure_crates_ask_no_clock_file_or_socket() {
@@ -41,14 +41,33 @@ fn every_crate_takes_the_lints_of_the_workspace() {
     ] {
         assert!(workspace.contains(lint), "{lint}");
     }
-    for manifest in manifests() {
+    let of_root = lint_tables(&workspace);
+    assert_eq!(of_root.len(), 2, "{of_root:?}");
+    for manifest in tracked("Cargo.toml") {
         let text = fs::read_to_string(&manifest).unwrap();
-        assert!(
-            text.contains("[lints]\nworkspace = true"),
-            "{}",
-            manifest.display()
-        );
+        let path = manifest.display();
+        assert!(text.contains("[lints]\nworkspace = true"), "{path}");
+        // The workspaces of the benchmarks and of the fuzz targets have copies.
+        if text.lines().any(|line| line == "[workspace]") {
+            assert_eq!(
+                lint_tables(&text),
+                of_root,
+                "{path} has other lints than the root"
+            );
+        }
     }
+}
+
+/// The tables of `[workspace.lints]`, without comments.
+fn lint_tables(manifest: &str) -> Vec<String> {
+    let tables = manifest
+        .split("\n[")
+        .filter(|t| t.starts_with("workspace.lints."));
+    let lines = |table: &str| {
+        let kept = table.lines().filter(|l| !l.is_empty() && !l.starts_with('#'));
+        kept.collect::<Vec<_>>().join("\n")
+    };
+    tables.map(lines).collect()
 }
 
 #[test]
