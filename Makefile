@@ -41,7 +41,7 @@ check: ## Format, lints and unit tests, of the benchmarks and fuzz targets too
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	@for workspace in $(BESIDE); do \
 	  (set -x; cargo clippy --locked --workspace --all-targets --manifest-path $$workspace/Cargo.toml \
-	    --target-dir "$${CARGO_TARGET_DIR:-target}/beside" -- -D warnings); \
+	    --target-dir "$${CARGO_TARGET_DIR:-target}" -- -D warnings); \
 	done
 	cargo test --locked --workspace
 
