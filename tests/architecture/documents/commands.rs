@@ -9,7 +9,8 @@ use std::{
 
 use super::{
     exceptions::is_excepted,
-    names::{chart_has, manifests_have},
+    manifests::manifests_have,
+    names::chart_has,
     page::{Page, pages, tracked},
     paths::is_there,
 };
