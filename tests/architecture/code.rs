@@ -175,7 +175,7 @@ fn no_decision_has_a_default() {
             &["Decision", "Accepted", "Grant", "Fact"][..],
         ),
         ("crates/policy/src/contain/answer.rs", &["Containment"][..]),
-        ("crates/policy/src/evaluate/mod.rs", &["Decision"][..]),
+        ("crates/policy/src/evaluate/request.rs", &["Decision"][..]),
         (
             "crates/policy/src/evaluate/reason.rs",
             &["Evaluation", "Reason", "Layer"][..],

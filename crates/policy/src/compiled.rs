@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    arn::ResourcePattern, condition::atom::Atom, document::Effect, elements::Elements, glob::Pattern,
-    principal::Principals,
+    ast::Effect,
+    condition::atom::Atom,
+    pattern::{arn::ResourcePattern, elements::Elements, glob::Pattern},
+    principal::naming::Principals,
 };
 
 /// One statement.

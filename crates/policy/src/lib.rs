@@ -1,35 +1,37 @@
 #![doc = include_str!("../README.md")]
 
-mod arn;
+mod ast;
 mod compiled;
 pub mod condition;
 pub mod contain;
+mod context;
 pub mod document;
-mod elements;
 pub mod evaluate;
-mod glob;
 mod helm;
+mod impossible;
 mod keys;
 pub mod lint;
-mod positions;
+mod pattern;
 mod principal;
 pub mod reference;
-mod variable;
+mod text;
 mod work;
 
-pub use condition::{Condition, Operator, SetOperator, Test};
+pub use ast::{
+    ActionElement, Condition, Effect, Operator, PolicyKind, Principal, PrincipalElement, ResourceElement,
+    SetOperator, Statement, Test, Version,
+};
 pub use contain::{
     Budget, Certificate, CheckError, Containment, UnknownKind, UnknownReason, Witness, check, contains,
     contains_layers, contains_within, unverified_certificates,
 };
-pub use document::{
-    ActionElement, Code, Document, Effect, Locator, ParseError, ParseErrorKind, ParseErrors, PolicyKind,
-    Principal, PrincipalElement, ResourceElement, Severity, Statement, Version,
-};
+pub use context::Context;
+pub use document::{Code, Document, Locator, ParseError, ParseErrorKind, ParseErrors, Severity};
 pub use evaluate::{
-    AssumeRoleEvaluation, Context, Decision, Evaluation, Explanation, Layer, Layers, Reason, Request, Rule,
-    Situation, SituationError, evaluate, evaluate_trust, explain_layers, explain_trust,
+    AssumeRoleEvaluation, Decision, Evaluation, Explanation, Layer, Layers, Reason, Request, Rule, Situation,
+    SituationError, evaluate, evaluate_trust, explain_layers, explain_trust,
 };
+pub use impossible::impossible;
 pub use lint::{
     Escalation, Lint, TAGS_OF_DEPUTY, TAGS_WITHIN_NAMESPACE, TagVariable, escalation, lint, tag_variables,
 };

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use deputy_policy::{Containment, Document, Effect, UnknownKind, UnknownReason, contains_layers, reference};
+use deputy_policy::{Containment, Document, Effect, UnknownKind, UnknownReason, contains_layers, impossible};
 
 use crate::model::{BoundaryMode, Limit};
 
@@ -198,7 +198,7 @@ impl Compared {
         };
         let answer = ask(first);
         let impossible = match boundary {
-            BoundaryMode::Generated if !answer.is_contained() => reference::impossible(first),
+            BoundaryMode::Generated if !answer.is_contained() => impossible(first),
             BoundaryMode::Generated | BoundaryMode::CheckOnly => None,
         };
         match impossible {

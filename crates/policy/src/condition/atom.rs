@@ -2,16 +2,15 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::{
-    Condition, SetOperator, Test,
-    value::{self, Cidr},
-};
+use super::value::{self, Cidr};
 use crate::{
-    arn::{ArnPattern, Subject},
-    document::Version,
-    evaluate::Context,
-    glob::{Inside, Pattern, Syntax, fold},
-    variable::Variable,
+    ast::{Condition, SetOperator, Test, Version},
+    context::Context,
+    pattern::{
+        arn::{ArnPattern, Subject},
+        glob::{Inside, Pattern, Syntax, fold},
+        variable::Variable,
+    },
     work::Work,
 };
 

@@ -3,10 +3,8 @@
 //! The meaning is that of [`Atom::holds`], with what AWS leaves open spelled out: whoever proves something has to prove it
 //! for every [`Reading`].
 
-use super::{
-    SetOperator,
-    atom::{Atom, Predicate, Values},
-};
+use super::atom::{Atom, Predicate, Values};
+use crate::ast::SetOperator;
 
 /// A type of values that a negated comparison is about. AWS does not define it for texts that are of another type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

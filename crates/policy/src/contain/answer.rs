@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::Certificate;
-use crate::{evaluate::Context, principal::Caller};
+use super::certificate::Certificate;
+use crate::{context::Context, principal::caller::Caller};
 
 /// The answer of [`super::contains`]. There is no default: what is not known is not contained.
 #[derive(Debug, Clone)]

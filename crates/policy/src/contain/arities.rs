@@ -1,10 +1,7 @@
 //! What is believed of a question because of all documents together.
 
 use super::callers::Everywhere;
-use crate::{
-    compiled::Compiled,
-    keys::{Arity, lasting_arity},
-};
+use crate::{compiled::Compiled, keys::lasting_arity, reference::condition_key::Arity};
 
 /// What depends on all documents together: how many values keys have, as far as that is believed, and what is known of callers.
 #[derive(Debug)]

@@ -1,9 +1,11 @@
 //! ARNs that patterns match.
 
 use crate::{
-    arn::ArnPattern,
-    evaluate::Context,
-    glob::{Pattern, Token},
+    context::Context,
+    pattern::{
+        arn::ArnPattern,
+        glob::{Pattern, Token},
+    },
     work::Work,
 };
 
@@ -87,7 +89,7 @@ fn part_of(i: usize, part: &Pattern, usual: &str, context: &Context) -> Option<S
     part.instance(context, &"1".repeat(digits), '1')
 }
 
-/// An ARN that may match both patterns; only a guess, as [`crate::glob::Pattern::overlap`] is.
+/// An ARN that may match both patterns; only a guess, as [`crate::pattern::glob::Pattern::overlap`] is.
 pub(super) fn overlap(a: &ArnPattern, b: &ArnPattern, context: &Context) -> Option<String> {
     let mut text = String::new();
     for ((x, y), usual) in a.head.iter().zip(&b.head).zip(HEAD) {

@@ -6,7 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::principal::{Account, Caller, Id, IdKind, Listed, Principals, Who};
+use crate::principal::{
+    account::Account,
+    caller::Caller,
+    listed::{IdKind, Listed},
+    naming::{Id, Principals, Who},
+};
 
 /// More callers than this are not told apart.
 pub(super) const MAX_SUBJECTS: usize = 20_000;

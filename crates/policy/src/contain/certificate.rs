@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{
-    query::{Picks, Piece},
+    picks::{Picks, Piece},
     solve::Tree,
 };
 

@@ -7,13 +7,12 @@ use super::{
     values::{Choice, choices, holding},
 };
 use crate::{
-    arn::ResourcePattern,
+    ast::Effect,
     compiled::CompiledStatement,
     condition::atom::Atom,
-    document::{Document, Effect},
-    evaluate::Context,
-    glob::Pattern,
-    variable::Variable,
+    context::Context,
+    document::Document,
+    pattern::{arn::ResourcePattern, glob::Pattern, variable::Variable},
     work::Work,
 };
 

@@ -4,10 +4,12 @@
 use std::sync::LazyLock;
 
 use crate::{
-    arn::ResourcePattern,
     compiled::CompiledStatement,
-    elements::{Elements, Key, Language},
-    glob::Pattern,
+    pattern::{
+        arn::ResourcePattern,
+        elements::{Elements, Key, Language},
+        glob::Pattern,
+    },
     work::Work,
 };
 

@@ -6,11 +6,12 @@
 use std::sync::LazyLock;
 
 use crate::{
+    ast::Version,
     condition::value::{self, Cidr},
-    document::Version,
-    evaluate::Context,
-    glob::{Pattern, Syntax, Token},
-    keys::{KeyType, value_may_have_wildcards, value_type},
+    context::Context,
+    keys::{value_may_have_wildcards, value_type},
+    pattern::glob::{Pattern, Syntax, Token},
+    reference::condition_key::KeyType,
 };
 
 const WILDCARDS: [char; 2] = ['*', '?'];

@@ -1,21 +1,19 @@
 //! The candidate's Allows, one by one: a proof or a witness for every element.
 
 use super::{
-    Containment, UnknownKind, UnknownReason, Witness,
+    answer::{Containment, UnknownKind, UnknownReason, Witness},
+    arities::Arities,
     bits::Bits,
     certificate::{Certificate, Entry, Proof, Target, used},
     cover::{Parts, denied_anyway, denied_wholly, implied, parts},
     near::{Cells, Near, classes},
+    picks::{Picks, Piece},
     pieces::combinations,
-    probe::{Probe, Question, first_look},
-    query::{Arities, Picks, Piece, Query},
+    probe::{Probe, Question, first::first_look},
+    query::Query,
     solve::{self, Answer, Values},
 };
-use crate::{
-    compiled::CompiledStatement,
-    document::{Document, Effect},
-    work::Work,
-};
+use crate::{ast::Effect, compiled::CompiledStatement, document::Document, work::Work};
 
 /// Everything that a question needs.
 struct Grants<'a> {

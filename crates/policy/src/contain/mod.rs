@@ -5,7 +5,7 @@
 //! dimension by dimension ([`solve`]), with a walk over the product of all patterns ([`words`]) and a theory for each
 //! condition key ([`keys`]).
 
-mod answer;
+pub(crate) mod answer;
 mod arities;
 mod arns;
 mod bits;
@@ -35,10 +35,7 @@ pub use check::{CheckError, check};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{
-    document::{Document, PolicyKind},
-    work::Work,
-};
+use crate::{ast::PolicyKind, document::Document, work::Work};
 
 /// How much work an answer may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

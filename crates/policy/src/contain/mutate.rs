@@ -1,9 +1,9 @@
 //! Certificates with something wrong in them, for tests of the checker. No program is built with the feature `testing`.
 
 use super::{
-    Certificate,
-    certificate::{Entry, Indices, Proof, Target},
-    query::{Evidence, Picks},
+    certificate::{Certificate, Entry, Indices, Proof, Target},
+    picks::Picks,
+    query::Evidence,
     solve::{Next, Node, Tree},
 };
 

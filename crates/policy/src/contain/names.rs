@@ -1,7 +1,7 @@
 //! Readable names for witnesses: well-known actions, and a resource of a type that an action takes.
 
 use super::arns::{HEAD, parts_of};
-use crate::reference::Action;
+use crate::reference::service::Action;
 
 /// Well-known actions, the most telling first. Only a stock of examples: nothing is decided by it.
 pub(super) const ACTIONS: &[&str] = &[

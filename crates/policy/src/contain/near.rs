@@ -6,10 +6,13 @@ use super::{
     bits::Bits,
     certificate::Indices,
     cover::{Element, Parts, parts},
+    picks::{Picks, Piece},
     pieces::near,
-    query::{Picks, Piece},
 };
-use crate::{elements::Language, work::Work};
+use crate::{
+    pattern::elements::{Elements, Language},
+    work::Work,
+};
 
 /// A rectangle of action and resource elements.
 #[derive(Debug, Clone)]
@@ -67,7 +70,7 @@ struct Lie {
 impl Lie {
     fn new<'a, P: Language + 'a>(
         element: Element<'_, P>,
-        lists: impl Iterator<Item = &'a crate::elements::Elements<P>> + Clone,
+        lists: impl Iterator<Item = &'a Elements<P>> + Clone,
         work: &mut Work,
     ) -> Self {
         // What is kept of each statement has its price, too.

@@ -1,6 +1,6 @@
 //! Parts of statements.
 
-use crate::{compiled::CompiledStatement, elements::Elements};
+use crate::{compiled::CompiledStatement, pattern::elements::Elements};
 
 /// Some of the patterns of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,10 +2,10 @@
 
 use super::{
     cover::{Element, Parts},
-    query::Picks,
+    picks::Picks,
 };
 use crate::{
-    elements::{Elements, Language},
+    pattern::elements::{Elements, Language},
     work::Work,
 };
 

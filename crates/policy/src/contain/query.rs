@@ -2,19 +2,22 @@
 
 use std::collections::BTreeSet;
 
-pub(crate) use super::{
-    arities::Arities,
-    picks::{Picks, Piece},
+pub(crate) use super::{arities::Arities, picks::Piece};
+use super::{
+    bits::Bits,
+    callers::{self, Subject},
+    keys, words,
 };
-use super::{bits::Bits, callers, callers::Subject, keys, words};
 use crate::{
-    arn::{ArnPattern, ResourcePattern},
     condition::atom::Atom,
-    elements::{Elements, Language},
-    keys::Arity,
-    positions::{Letter, Reading, Track, VariableCase, World},
-    principal::{Match, Who},
-    variable::Variable,
+    pattern::{
+        arn::{ArnPattern, ResourcePattern},
+        elements::{Elements, Language},
+        track::{Letter, Reading, Track, VariableCase, World},
+        variable::Variable,
+    },
+    principal::naming::{Match, Who},
+    reference::condition_key::Arity,
     work::Work,
 };
 

@@ -12,7 +12,7 @@ use super::{
     words::Exhausted,
 };
 use crate::{
-    positions::{Letter, VariableCase, World},
+    pattern::track::{Letter, VariableCase, World},
     work::Work,
 };
 

@@ -9,8 +9,9 @@ use crate::{
         atom::{Atom, Predicate, Values},
         value::{self, Cidr},
     },
-    evaluate::Context,
-    keys::{Arity, arity},
+    context::Context,
+    keys::arity,
+    reference::condition_key::Arity,
     work::Work,
 };
 

@@ -7,7 +7,10 @@ use std::collections::HashMap;
 
 use super::bits::Bits;
 use crate::{
-    positions::{Letter, Track},
+    pattern::{
+        glob::fold,
+        track::{Letter, Track},
+    },
     work::Work,
 };
 
@@ -355,7 +358,7 @@ impl<'a> Search<'a> {
     /// Whether no letter waited for is this one in another case.
     fn folds_to_nothing(&self, other: Letter, letters: &[Letter]) -> bool {
         let folds = |letter: Letter| match letter {
-            Letter::Char(c) => Some(crate::glob::fold(c)),
+            Letter::Char(c) => Some(fold(c)),
             Letter::Var(_) | Letter::Folded(_) | Letter::Word(_) | Letter::Like(_) => None,
         };
         let cased = self

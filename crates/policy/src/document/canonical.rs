@@ -4,29 +4,31 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{
-    ActionElement, Document, Effect, Principal, PrincipalElement, ResourceElement, Statement, Version,
-    principal::is_account_id,
+use crate::{
+    ast::{
+        ActionElement, Condition, Effect, Operator, Principal, PrincipalElement, ResourceElement, Statement,
+        Test, Version,
+    },
+    principal::account::is_account_id,
 };
-use crate::condition::{Condition, Operator, Test};
 
 /// Compact JSON. Elements stand in the order of the AWS guide, whatever map `serde_json` was built with.
-pub(super) fn to_json(document: &Document) -> String {
+pub(super) fn to_json(version: Version, id: Option<&str>, statements: &[Statement]) -> String {
     let mut out = Writer::default();
     out.begin('{');
-    let version = match document.version() {
+    let version = match version {
         Version::V2008 => "2008-10-17",
         Version::V2012 => "2012-10-17",
     };
     out.key("Version");
     out.string(version);
-    if let Some(id) = document.id() {
+    if let Some(id) = id {
         out.key("Id");
         out.string(id);
     }
     out.key("Statement");
     out.begin('[');
-    for statement in document.statements() {
+    for statement in statements {
         out.item();
         write_statement(&mut out, statement);
     }
@@ -243,9 +245,9 @@ fn condition_meaning(condition: &Condition) -> (Operator, String, BTreeSet<Strin
     (condition.operator, condition.key.to_lowercase(), values)
 }
 
-/// Whether both documents have the same statements in meaning.
-pub(super) fn semantically_eq(a: &Document, b: &Document) -> bool {
-    let left: BTreeSet<Meaning<'_>> = a.statements().iter().map(Meaning::of).collect();
-    let right: BTreeSet<Meaning<'_>> = b.statements().iter().map(Meaning::of).collect();
-    a.version() == b.version() && left == right
+/// Whether both have the same statements in meaning.
+pub(super) fn mean_the_same(a: &[Statement], b: &[Statement]) -> bool {
+    let left: BTreeSet<Meaning<'_>> = a.iter().map(Meaning::of).collect();
+    let right: BTreeSet<Meaning<'_>> = b.iter().map(Meaning::of).collect();
+    left == right
 }

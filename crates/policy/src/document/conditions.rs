@@ -5,13 +5,17 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::{
-    Code, ParseError, ParseErrorKind as Kind,
-    error::quote,
+    code::Code,
+    error::{ParseError, ParseErrorKind as Kind},
     parse::{Reader, name_of},
     syntax::{about_number, about_operator, about_value},
     validate::Checker,
 };
-use crate::condition::{Condition, Operator, Test, atom::Atom};
+use crate::{
+    ast::{Condition, Operator, Test},
+    condition::atom::Atom,
+    text::quote,
+};
 
 impl Reader<'_> {
     pub(super) fn conditions(&mut self, value: &Value, path: &str) -> Vec<Condition> {

@@ -9,12 +9,11 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess,
 use serde_json::{Map, Number, Value};
 
 use super::{
-    Code, MAX_TEXT_BYTES, ParseError, ParseErrorKind as Kind, ParseErrors,
-    error::{Problems, quote},
+    code::Code,
+    error::{ParseError, ParseErrorKind as Kind, ParseErrors, Problems},
+    limits::{MAX_DEPTH, MAX_TEXT_BYTES},
 };
-
-/// A policy nests seven deep: document, statements, statement, conditions, operator, key, values.
-pub(super) const MAX_DEPTH: usize = 12;
+use crate::text::quote;
 
 /// Reads a value; the problems are duplicate keys.
 pub(super) fn read(text: &str) -> Result<(Value, Problems), ParseErrors> {

@@ -3,10 +3,15 @@
 use serde_json::{Map, Value};
 
 use super::{
-    ActionElement, Code, Effect, ParseError, ParseErrorKind as Kind, PolicyKind, Principal, PrincipalElement,
-    ResourceElement, Statement, Version,
-    error::{Problems, quote},
+    code::Code,
+    error::{ParseError, ParseErrorKind as Kind, Problems},
     principal::check_principal,
+};
+use crate::{
+    ast::{
+        ActionElement, Effect, PolicyKind, Principal, PrincipalElement, ResourceElement, Statement, Version,
+    },
+    text::quote,
 };
 
 /// What [`document`] found; only complete when there are no problems.

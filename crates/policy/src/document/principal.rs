@@ -1,20 +1,10 @@
 //! What may stand in a Principal element.
 
-use super::{code::Code, error::quote};
-use crate::principal::{Caller, Listed};
-
-/// Whether the text is a 12-digit account id.
-pub(crate) fn is_account_id(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
-}
-
-/// Whether the text has the form of a unique id such as `AIDA…` or `AROA…`, by which a policy may name a user or role, and
-/// which AWS shows in place of one that was deleted (IAM User Guide, "IAM identifiers").
-pub(crate) fn is_unique_id(text: &str) -> bool {
-    text.len() >= 16
-        && text.starts_with('A')
-        && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
-}
+use super::code::Code;
+use crate::{
+    principal::{account::is_account_id, caller::Caller, listed::Listed},
+    text::quote,
+};
 
 /// What a `NotPrincipal` list that names this lacks: the account, or the role of a session.
 pub(crate) fn missing_parent(text: &str, listed: &[String]) -> Option<String> {

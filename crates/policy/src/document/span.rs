@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, ops::Range};
 
+use super::limits::MAX_DEPTH;
+
 /// A value of a text that has been read as JSON before.
 struct Node {
     span: Range<usize>,
@@ -116,7 +118,7 @@ impl Walker<'_> {
     }
 
     fn value(&mut self, depth: usize) -> Option<Node> {
-        if depth > super::json::MAX_DEPTH {
+        if depth > MAX_DEPTH {
             return None;
         }
         let first = self.peek()?;

@@ -1,14 +1,18 @@
 //! Actions, resources and condition values: whether they are in the dialect, and what is said of those that are not.
 //!
-//! Patterns are read by [`crate::glob`] and [`crate::arn`]. Only what they refuse is looked at again here, for its name and
+//! Patterns are read by [`glob`](crate::pattern::glob) and [`arn`](crate::pattern::arn). Only what they refuse is looked at again here, for its name and
 //! for what may have been meant; nothing here makes a document acceptable.
 
-use super::{Code, Version, error::quote};
+use super::code::Code;
 use crate::{
-    arn::ResourcePattern,
-    condition::{Condition, Test},
-    glob::{Pattern, Syntax},
-    variable,
+    ast::{Condition, Test, Version},
+    pattern::{
+        arn::ResourcePattern,
+        glob::{Pattern, Syntax},
+        variable,
+    },
+    principal::account::is_account_id,
+    text::quote,
 };
 
 /// What is wrong with a text.
@@ -162,7 +166,7 @@ fn complete_arn(text: &str, version: Version) -> Option<String> {
         && service
             .bytes()
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    let account_fits = account.is_none_or(|a| a.is_empty() || a == "*" || super::is_account_id(a));
+    let account_fits = account.is_none_or(|a| a.is_empty() || a == "*" || is_account_id(a));
     let region_fits = region.is_none_or(|r| !r.contains('/'));
     let reads = complete != text && ResourcePattern::parse(&complete, version).is_ok();
     (named && account_fits && region_fits && !rest.is_empty() && reads).then_some(complete)
@@ -268,7 +272,7 @@ pub(super) fn about_number(number: &serde_json::Number, operator: &str) -> Refus
     );
     let refusal = Refusal::new(Code::UnquotedNumber, message);
     let digits = number.to_string();
-    if super::is_account_id(&digits) {
+    if is_account_id(&digits) {
         refusal.suggest(format!("\"{digits}\""))
     } else {
         refusal

@@ -4,19 +4,24 @@
 use std::collections::HashSet;
 
 use super::{
-    ActionElement, Code, Effect, ParseError, ParseErrorKind as Kind, ParseErrors, PolicyKind, Principal,
-    PrincipalElement, ResourceElement, Statement, Version,
-    error::{Problems, quote},
+    code::Code,
+    error::{ParseError, ParseErrorKind as Kind, ParseErrors, Problems},
     principal::check_principal,
     syntax::{self, Refusal},
 };
 use crate::{
-    arn::{ArnPattern, ResourcePattern},
+    ast::{
+        ActionElement, Effect, PolicyKind, Principal, PrincipalElement, ResourceElement, Statement, Version,
+    },
     compiled::{Compiled, CompiledStatement},
     condition::atom::{Atom, Predicate},
-    elements::Elements,
-    glob::Pattern,
-    principal::Principals,
+    pattern::{
+        arn::{ArnPattern, ResourcePattern},
+        elements::Elements,
+        glob::Pattern,
+    },
+    principal::naming::Principals,
+    text::quote,
 };
 
 /// Checks and compiles; `positions` are the statements' indices in the source.

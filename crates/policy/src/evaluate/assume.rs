@@ -2,7 +2,14 @@
 
 use std::fmt;
 
-use super::{Decision, Evaluation, Explanation, Request, Situation, SituationError, rules};
+use super::{
+    explain::Explanation,
+    reason::Evaluation,
+    request::{Decision, Request},
+    rules,
+    situation::{Situation, SituationError},
+};
+use crate::text::quote;
 
 /// The answers to the questions that one call of `sts:AssumeRole`, `sts:AssumeRoleWithSAML` or
 /// `sts:AssumeRoleWithWebIdentity` asks; the call fails when one is no.
@@ -92,8 +99,8 @@ fn steps(request: &Request) -> Result<Vec<Request>, SituationError> {
     if !request.assumes_role() {
         return Err(SituationError::NotAssumeRole(format!(
             "{} on {}",
-            crate::document::quote(&request.action),
-            crate::document::quote(&request.resource)
+            quote(&request.action),
+            quote(&request.resource)
         )));
     }
     let step = |action: &str| Request {

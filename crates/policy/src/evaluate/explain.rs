@@ -1,16 +1,19 @@
 //! Why: what every statement of every layer says to a request. Made on demand only; evaluation does not pay for it.
 
 use super::{
-    Decision, Evaluation, Layer, Layers, Prepared, Request, Situation, SituationError, evaluate,
-    evaluate_trust,
     flow::{Flow, MAX_STEPS, Needs, Side},
+    layers::{evaluate, evaluate_trust},
+    matching::Prepared,
+    reason::{Evaluation, Layer},
+    request::{Decision, Layers, Request},
+    situation::{Situation, SituationError},
 };
 use crate::{
-    arn::{ArnPattern, ResourcePattern},
+    ast::{Condition, Effect, Operator, Statement},
     compiled::CompiledStatement,
-    condition::{Condition, Operator},
-    document::{Document, Effect, Statement},
-    principal::{Caller, Named},
+    document::Document,
+    pattern::arn::{ArnPattern, ResourcePattern},
+    principal::{caller::Caller, naming::Named},
     work::Work,
 };
 

@@ -1,12 +1,17 @@
 //! How AWS puts the policies of a situation together (IAM User Guide, "Policy evaluation logic").
 
 use super::{
-    Decision, Doubt, Evaluation, Layer, Outcome, Prepared, Request, Rule, Situation, SituationError, reason,
+    applying::{Applying, layers, resource_account},
+    layers::reason,
+    matching::{Doubt, Outcome, Prepared},
+    reason::{Evaluation, Layer, Rule},
+    request::{Decision, Request},
     rules,
+    situation::{Situation, SituationError},
 };
 use crate::{
-    document::{Document, Effect},
-    principal::{Caller, Named},
+    ast::Effect,
+    principal::{caller::Caller, naming::Named},
     work::Work,
 };
 
@@ -24,14 +29,6 @@ pub(super) enum Side {
     Same,
     /// Another account owns it.
     Other,
-}
-
-/// One kind of policy that applies.
-pub(super) struct Applying<'s, 'a> {
-    pub(super) layer: Layer,
-    pub(super) documents: &'s [&'a Document],
-    /// Index of the first document.
-    pub(super) first: usize,
 }
 
 /// Which layers must allow.
@@ -63,56 +60,6 @@ impl Situation<'_> {
         }
         doubt.map_or(Ok(evaluation), |who| Err(SituationError::UnknownCaller(who)))
     }
-}
-
-/// The layers that apply, in the order in which AWS looks at them.
-pub(super) fn layers<'s, 'a>(situation: &'s Situation<'a>, request: &Request) -> Vec<Applying<'s, 'a>> {
-    let mut layers = Vec::new();
-    let mut add = |layer, documents: &'s [&'a Document], first| {
-        layers.push(Applying {
-            layer,
-            documents,
-            first,
-        });
-    };
-    let account = request.principal.as_ref().and_then(Caller::account);
-    let managed = |id: Option<&str>| id.is_some() && id == situation.management_account.as_deref();
-    let bound = request.principal.is_none() || account.is_some();
-    if !situation.service_linked {
-        if !managed(resource_account(situation, request)) {
-            for (level, documents) in situation.resource_control.iter().enumerate() {
-                add(Layer::ResourceControl(level), documents, 0);
-            }
-        }
-        if bound && !managed(account.map(|a| a.id.as_str())) {
-            for (level, documents) in situation.service_control.iter().enumerate() {
-                add(Layer::ServiceControl(level), documents, 0);
-            }
-        }
-    }
-    if situation.endpoint.is_some() {
-        add(Layer::Endpoint, situation.endpoint.as_slice(), 0);
-    }
-    if situation.resource.is_some() {
-        let trust = rules::is_trust_question(request);
-        let layer = if trust { Layer::Trust } else { Layer::Resource };
-        add(layer, situation.resource.as_slice(), 0);
-    }
-    add(Layer::Identity, &situation.identity, 0);
-    for (i, boundary) in situation.boundaries.iter().enumerate() {
-        add(Layer::Boundary, std::slice::from_ref(boundary), i);
-    }
-    if !situation.session.is_empty() {
-        add(Layer::Session, &situation.session, 0);
-    }
-    layers
-}
-
-/// The account that owns the resource, as far as it is known.
-fn resource_account<'s>(situation: &'s Situation<'_>, request: &'s Request) -> Option<&'s str> {
-    let in_arn = || rules::ResourceArn::split(&request.resource)?.account_id();
-    let own = || Some(request.principal.as_ref()?.account()?.id.as_str());
-    situation.resource_account.as_deref().or_else(in_arn).or_else(own)
 }
 
 /// One evaluation.

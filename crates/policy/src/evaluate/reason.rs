@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Decision;
+use super::request::Decision;
 
 /// What decided: a kind of policy, or a rule of AWS's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

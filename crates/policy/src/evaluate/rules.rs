@@ -1,8 +1,11 @@
 //! Rules of services that hold whatever the policies say (IAM User Guide, "Comparing the AWS STS API operations"; STS API
 //! reference; the reference pages of IAM and KMS).
 
-use super::{Context, Request, Rule};
-use crate::{document::is_account_id, principal::Caller};
+use super::{reason::Rule, request::Request};
+use crate::{
+    context::Context,
+    principal::{account::is_account_id, caller::Caller},
+};
 
 /// The parts of a resource ARN that rules look at.
 pub(super) struct ResourceArn<'a> {

@@ -1,10 +1,9 @@
 //! Everything that bears on a request.
 
-use super::{Layer, Request, rules};
-use crate::document::{Document, PolicyKind, is_account_id, quote};
+use crate::{ast::PolicyKind, document::Document};
 
 /// Longest action and resource that are looked at, in bytes. AWS's longest ARN has 2,048.
-const MAX_TEXT_BYTES: usize = 8192;
+pub(super) const MAX_TEXT_BYTES: usize = 8192;
 
 /// Everything that bears on a request besides the request itself.
 ///
@@ -142,67 +141,6 @@ impl<'a> Situation<'a> {
     pub fn session_token(mut self, is: bool) -> Self {
         self.session_token = is;
         self
-    }
-
-    /// Refuses what does not fit together.
-    pub(super) fn check(&self, request: &Request) -> Result<(), SituationError> {
-        if let Some(caller) = request.principal.as_ref().filter(|c| c.is_of_unknown_account()) {
-            return Err(SituationError::UnknownAccount(caller.to_string()));
-        }
-        for (name, text) in [("action", &request.action), ("resource", &request.resource)] {
-            if text.len() > MAX_TEXT_BYTES {
-                return Err(SituationError::TooLong {
-                    what: name,
-                    bytes: text.len(),
-                });
-            }
-        }
-        for (name, id) in [
-            ("resource", &self.resource_account),
-            ("management", &self.management_account),
-        ] {
-            if let Some(id) = id.as_ref().filter(|id| !is_account_id(id)) {
-                return Err(SituationError::Account {
-                    what: name,
-                    found: quote(id),
-                });
-            }
-        }
-        let resource = if rules::is_trust_question(request) {
-            PolicyKind::Trust
-        } else {
-            PolicyKind::Resource
-        };
-        for applying in super::flow::layers(self, request) {
-            let expected = match applying.layer {
-                Layer::Identity => PolicyKind::Identity,
-                Layer::Boundary => PolicyKind::Boundary,
-                Layer::Session => PolicyKind::Session,
-                Layer::Resource | Layer::Trust => resource,
-                Layer::Endpoint => PolicyKind::Resource,
-                Layer::ServiceControl(_) => PolicyKind::ServiceControl,
-                Layer::ResourceControl(_) => PolicyKind::ResourceControl,
-                Layer::Rule(_) => continue,
-            };
-            if request.principal.is_none() && expected.has_principal() {
-                return Err(SituationError::NoPrincipal(applying.layer.to_string()));
-            }
-            let without_resource = |d: &&Document| d.statements().iter().any(|s| s.resource.is_none());
-            if applying.layer == Layer::Endpoint && applying.documents.iter().any(without_resource) {
-                return Err(SituationError::EndpointWithoutResource);
-            }
-            if let Some(found) = applying.documents.iter().find(|d| d.kind() != expected) {
-                return Err(SituationError::Kind {
-                    layer: applying.layer.to_string(),
-                    found: found.kind(),
-                    expected,
-                });
-            }
-        }
-        if request.principal.is_none() && self.resource_account.is_some() {
-            return Err(SituationError::NoPrincipal("resource's account".to_owned()));
-        }
-        Ok(())
     }
 }
 

@@ -2,8 +2,11 @@
 
 use std::fmt;
 
-use super::{Decision, ExplainedLayer, ExplainedStatement, Explanation, Mismatch, Need};
-use crate::{document::Effect, principal::Named};
+use super::{
+    explain::{ExplainedLayer, ExplainedStatement, Explanation, Mismatch, Need},
+    request::Decision,
+};
+use crate::{ast::Effect, principal::naming::Named};
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

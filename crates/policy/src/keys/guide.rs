@@ -1,7 +1,7 @@
 //! Condition keys as the IAM User Guide has them ("AWS global condition context keys", "IAM and AWS STS condition context
 //! keys").
 
-use super::{
+use crate::reference::condition_key::{
     Arity::{self, Multi, Single},
     KeyType::{self, Arn, Bool, Date, IpAddress, Numeric, String as Text},
 };

@@ -12,29 +12,8 @@ use std::{collections::HashMap, sync::LazyLock};
 
 use crate::reference;
 
+pub(crate) use crate::reference::condition_key::{Arity, KeyType};
 pub(crate) use guide::DATE as GUIDE_DATE;
-
-/// How many values a key has in a request that has it at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Arity {
-    /// One.
-    Single,
-    /// Any number.
-    Multi,
-    /// AWS does not say, or says both.
-    Unknown,
-}
-
-/// The type of a key's values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum KeyType {
-    String,
-    Arn,
-    Bool,
-    Numeric,
-    Date,
-    IpAddress,
-}
 
 use Arity::{Multi, Single, Unknown};
 use KeyType::{Bool, Date, IpAddress, Numeric, String as Text};

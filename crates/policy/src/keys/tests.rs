@@ -2,7 +2,7 @@ use super::*;
 
 /// Every key of the service reference, with some text where the policy's author chooses it.
 fn keys_of_services() -> impl Iterator<Item = String> {
-    let keys = reference::services().flat_map(|service| service.condition_keys());
+    let keys = reference::table::services().flat_map(|service| service.condition_keys());
     keys.map(|key| key.name.to_lowercase().replace('*', "x"))
 }
 

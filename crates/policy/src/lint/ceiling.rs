@@ -3,13 +3,16 @@
 use std::fmt;
 
 use crate::{
-    arn::ResourcePattern,
+    ast::Effect,
     compiled::CompiledStatement,
     contain::cover::parts,
-    document::{Document, Effect},
-    elements::{ActionText, Elements},
-    evaluate::Context,
-    glob::Pattern,
+    context::Context,
+    document::Document,
+    pattern::{
+        arn::ResourcePattern,
+        elements::{ActionText, Elements},
+        glob::Pattern,
+    },
     work::Work,
 };
 

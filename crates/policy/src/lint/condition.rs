@@ -2,11 +2,17 @@
 
 use std::collections::HashSet;
 
-use super::{Lint, allows, statement::variables};
+use super::{
+    finding::{Lint, allows},
+    statement::variables,
+};
 use crate::{
-    condition::{Condition, SetOperator, Test, value::Cidr},
-    document::{Code, Document, Statement, quote},
-    keys::{self, Arity, KeyType},
+    ast::{Condition, SetOperator, Statement, Test},
+    condition::value::Cidr,
+    document::{Document, code::Code},
+    keys,
+    reference::condition_key::{Arity, KeyType},
+    text::quote,
 };
 
 /// Keys that every request has (IAM User Guide, "AWS global condition context keys").

@@ -1,8 +1,9 @@
 //! Numbers that Helm printed into a text.
 
-use super::Lint;
+use super::finding::Lint;
 use crate::{
-    document::{Code, Principal, PrincipalElement, ResourceElement, Statement},
+    ast::{Principal, PrincipalElement, ResourceElement, Statement},
+    document::code::Code,
     helm::printed,
 };
 

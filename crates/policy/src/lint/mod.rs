@@ -6,6 +6,7 @@
 mod apis;
 mod ceiling;
 mod condition;
+mod finding;
 mod helm;
 mod nearest;
 mod reference;
@@ -14,63 +15,19 @@ mod template;
 mod tenant;
 mod unknown;
 
-use std::ops::Range;
-
 pub use ceiling::{Escalation, escalation};
+pub use finding::Lint;
 pub use tenant::{TAGS_OF_DEPUTY, TAGS_WITHIN_NAMESPACE, TagVariable, tag_variables};
 
 use crate::{
-    document::{Code, Document, Effect, Locator, ParseError, PolicyKind, Severity},
+    ast::PolicyKind,
+    document::{Document, code::Code, span::Locator},
     work::Work,
 };
 
 /// So many position updates are spent on comparing a document with AWS's service reference. What comes after is not
 /// compared.
 const REFERENCE: u64 = 20_000_000;
-
-/// One finding: a refusal or a warning.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lint {
-    /// Its name.
-    pub code: Code,
-    /// Where, such as `Statement[0].Action[1]`.
-    pub path: String,
-    /// A sentence for people, without the path.
-    pub message: String,
-    /// The text that should stand there instead (without quotes), when there is only one that can be meant.
-    pub suggestion: Option<String>,
-    /// The bytes of the source that it is about, when the source is known.
-    pub span: Option<Range<usize>>,
-}
-
-impl Lint {
-    fn new(code: Code, path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            code,
-            path: path.into(),
-            message: message.into(),
-            suggestion: None,
-            span: None,
-        }
-    }
-
-    /// How bad it is.
-    pub fn severity(&self) -> Severity {
-        self.code.severity()
-    }
-}
-
-impl From<&ParseError> for Lint {
-    fn from(problem: &ParseError) -> Self {
-        Self {
-            code: problem.code(),
-            path: problem.path().to_owned(),
-            message: problem.message().to_owned(),
-            suggestion: problem.suggestion().map(str::to_owned),
-            span: problem.span(),
-        }
-    }
-}
 
 /// The warnings of a document, statement by statement. `source` is the text that the document was read from; with it,
 /// every warning says which bytes it is about. Of a [`PolicyKind::Boundary`], the warnings for ceilings come with it.
@@ -121,8 +78,4 @@ fn of_ceiling(document: &Document, found: &mut Vec<Lint>) {
     for (path, message) in tenant::open_tags(document) {
         found.push(Lint::new(Code::OpenTag, path, message));
     }
-}
-
-fn allows(effect: Effect) -> bool {
-    effect == Effect::Allow
 }

@@ -1,8 +1,8 @@
 //! What was probably meant by a name that does not exist.
 
-use super::{Lint, apis};
+use super::{apis, finding::Lint};
 use crate::{
-    reference::{self, Service},
+    reference::{self, service::Service},
     work::Work,
 };
 

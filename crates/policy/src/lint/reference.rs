@@ -6,13 +6,22 @@
 
 use std::collections::HashMap;
 
-use super::{Lint, nearest};
+use super::{finding::Lint, nearest};
 use crate::{
-    arn::{ArnPattern, ResourcePattern},
+    ast::{ActionElement, ResourceElement, Statement},
     compiled::CompiledStatement,
-    document::{ActionElement, Code, ResourceElement, Statement, quote},
-    glob::Pattern,
-    reference::{self, Action, ResourceType, Service, date},
+    document::code::Code,
+    pattern::{
+        arn::{ArnPattern, ResourcePattern},
+        glob::Pattern,
+        known::actions_matching,
+    },
+    reference::{
+        self,
+        service::{Action, ResourceType, Service},
+        table::date,
+    },
+    text::quote,
     work::Work,
 };
 
@@ -86,7 +95,7 @@ fn actions(text: &str, pattern: &Pattern, at: &str, work: &mut Work, found: &mut
     if !work.charge(candidates.saturating_mul(pattern.tokens().len())) {
         return Listed::Unknown;
     }
-    let matching: Vec<Action> = reference::actions_matching(pattern).collect();
+    let matching: Vec<Action> = actions_matching(pattern).collect();
     if !matching.is_empty() {
         return Listed::Known(matching);
     }

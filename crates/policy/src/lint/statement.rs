@@ -2,18 +2,26 @@
 
 use std::collections::HashMap;
 
-use super::{Lint, allows};
+use super::finding::{Lint, allows};
 use crate::{
-    arn::{ArnPattern, ResourcePattern},
-    compiled::CompiledStatement,
-    contain::{Budget, Containment, contains_within},
-    document::{
-        ActionElement, Code, Document, Effect, PolicyKind, Principal, PrincipalElement, ResourceElement,
-        Statement, Version, is_provider, is_unique_id, missing_parent, quote,
+    ast::{
+        ActionElement, Effect, PolicyKind, Principal, PrincipalElement, ResourceElement, Statement, Version,
     },
-    elements::Language,
-    glob::{Pattern, Syntax},
+    compiled::CompiledStatement,
+    contain::{Budget, answer::Containment, contains_within},
+    document::{
+        Document,
+        code::Code,
+        principal::{is_provider, missing_parent},
+    },
     keys,
+    pattern::{
+        arn::{ArnPattern, ResourcePattern},
+        elements::Language,
+        glob::{Pattern, Syntax},
+    },
+    principal::listed::is_unique_id,
+    text::quote,
     work::Work,
 };
 

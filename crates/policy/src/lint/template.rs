@@ -1,7 +1,11 @@
 //! What a template language should have expanded, or what is spelled as it is there.
 
-use super::Lint;
-use crate::document::{Code, ResourceElement, Statement, quote};
+use super::finding::Lint;
+use crate::{
+    ast::{ResourceElement, Statement},
+    document::code::Code,
+    text::quote,
+};
 
 pub(super) fn lint(statement: &Statement, path: &str, found: &mut Vec<Lint>) {
     let mut look = |texts: &[String], at: &str| {

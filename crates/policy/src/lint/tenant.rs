@@ -6,8 +6,9 @@
 use std::fmt;
 
 use crate::{
-    document::{Document, ResourceElement, Version},
-    glob::{Pattern, Syntax, Token},
+    ast::{ResourceElement, Version},
+    document::Document,
+    pattern::glob::{Pattern, Syntax, Token},
 };
 
 /// Tags of Deputy that say where a session belongs. Neither Kubernetes nor Deputy lets a tenant choose their values, so each

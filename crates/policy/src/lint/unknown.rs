@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 
-use super::{Lint, nearest, reference::Listed};
+use super::{finding::Lint, nearest, reference::Listed};
 use crate::{
-    condition::Condition,
-    document::{Code, ResourceElement, Statement, Version, quote},
-    glob::{Pattern, Syntax},
+    ast::{Condition, ResourceElement, Statement, Version},
+    document::code::Code,
     keys,
-    reference::{self, ConditionKey, date},
+    pattern::glob::{Pattern, Syntax},
+    reference::{self, condition_key::ConditionKey, table::date},
+    text::quote,
     work::Work,
 };
 

@@ -2,24 +2,14 @@
 
 use std::fmt;
 
-use super::Listed;
-use crate::evaluate::Context;
+use super::{
+    account::{Account, ORIGIN_ACCESS_IDENTITY, last},
+    listed::Listed,
+};
+use crate::{context::Context, text::quote};
 
 /// Bytes of a principal that are read at most; AWS's longest ARN of a role has less than 700.
 const MAX_PRINCIPAL_BYTES: usize = 2048;
-
-/// What stands before the id of an origin access identity (CloudFront Developer Guide, "Restrict access with OAI").
-pub(super) const ORIGIN_ACCESS_IDENTITY: &str =
-    "arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity ";
-
-/// An AWS account in its partition (`aws`, `aws-cn`, `aws-us-gov`, …).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Account {
-    /// The partition.
-    pub partition: String,
-    /// Twelve digits.
-    pub id: String,
-}
 
 /// Who makes a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -88,7 +78,7 @@ impl Caller {
             ));
         }
         if let Some(listed) = Listed::aws(text) {
-            return Ok(listed.into_caller());
+            return Ok(listed.into());
         }
         let provider = |text: &str| {
             let name = text.splitn(6, ':').nth(5).unwrap_or_default();
@@ -200,13 +190,8 @@ fn unknown(text: &str) -> String {
     format!(
         "{} is no principal: write an account id, the ARN of an account root, user, role, role session, federated user or \
          identity provider, a unique id such as AIDA…, a service such as ec2.amazonaws.com, or *",
-        crate::document::quote(text)
+        quote(text)
     )
-}
-
-/// The name at the end of a path.
-pub(super) fn last(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
 }
 
 impl fmt::Display for Caller {
@@ -245,6 +230,55 @@ impl fmt::Display for Caller {
             | Self::Service(name)
             | Self::Federated(name)
             | Self::CanonicalUser(name) => f.write_str(name),
+        }
+    }
+}
+
+impl From<Listed> for Caller {
+    /// Who asks when this is given as the principal of a request: of an account its root user, of a role one of its
+    /// sessions.
+    fn from(listed: Listed) -> Self {
+        match listed {
+            Listed::Everybody => Self::Anonymous,
+            Listed::AccountId(id) => Self::Root(Account {
+                partition: "aws".to_owned(),
+                id,
+            }),
+            Listed::Root(account) => Self::Root(account),
+            Listed::User(account, name) => Self::User { account, name },
+            Listed::Role(account, path, role) => Self::RoleSession {
+                account,
+                path: Some(path),
+                role,
+                session: None,
+            },
+            Listed::Session(account, role, session) => Self::RoleSession {
+                account,
+                path: None,
+                role,
+                session: Some(session),
+            },
+            Listed::FederatedUser(account, name) => Self::FederatedUser {
+                account,
+                name,
+                of_user: None,
+            },
+            Listed::UniqueId(id) => Self::UniqueId(id),
+            Listed::OriginAccessIdentity(id) => Self::OriginAccessIdentity(id),
+            Listed::CanonicalUser(id) => Self::CanonicalUser(id),
+            Listed::Service(name) => Self::Service(name),
+            Listed::Federated(name) => Self::Federated(name),
+            Listed::EveryProvider => Self::Federated("*".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AccountId(id) => f.write_str(id),
+            Self::EveryProvider => f.write_str("*"),
+            other => Caller::from(other.clone()).fmt(f),
         }
     }
 }

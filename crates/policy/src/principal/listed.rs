@@ -1,12 +1,6 @@
 //! One principal of a list, read once.
 
-use std::fmt;
-
-use super::{
-    Account, Caller,
-    caller::{ORIGIN_ACCESS_IDENTITY, last},
-};
-use crate::document::{is_account_id, is_unique_id};
+use super::account::{Account, ORIGIN_ACCESS_IDENTITY, is_account_id, last};
 
 /// A principal as a policy lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -126,43 +120,6 @@ impl Listed {
         })
     }
 
-    /// Who asks when this is given as the principal of a request: of an account its root user, of a role one of its
-    /// sessions.
-    pub(super) fn into_caller(self) -> Caller {
-        match self {
-            Self::Everybody => Caller::Anonymous,
-            Self::AccountId(id) => Caller::Root(Account {
-                partition: "aws".to_owned(),
-                id,
-            }),
-            Self::Root(account) => Caller::Root(account),
-            Self::User(account, name) => Caller::User { account, name },
-            Self::Role(account, path, role) => Caller::RoleSession {
-                account,
-                path: Some(path),
-                role,
-                session: None,
-            },
-            Self::Session(account, role, session) => Caller::RoleSession {
-                account,
-                path: None,
-                role,
-                session: Some(session),
-            },
-            Self::FederatedUser(account, name) => Caller::FederatedUser {
-                account,
-                name,
-                of_user: None,
-            },
-            Self::UniqueId(id) => Caller::UniqueId(id),
-            Self::OriginAccessIdentity(id) => Caller::OriginAccessIdentity(id),
-            Self::CanonicalUser(id) => Caller::CanonicalUser(id),
-            Self::Service(name) => Caller::Service(name),
-            Self::Federated(name) => Caller::Federated(name),
-            Self::EveryProvider => Caller::Federated("*".to_owned()),
-        }
-    }
-
     /// Whether it is an id that does not show whose it is.
     pub(crate) fn is_id(&self) -> bool {
         matches!(self, Self::UniqueId(_) | Self::CanonicalUser(_))
@@ -196,12 +153,10 @@ impl Listed {
     }
 }
 
-impl fmt::Display for Listed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AccountId(id) => f.write_str(id),
-            Self::EveryProvider => f.write_str("*"),
-            other => other.clone().into_caller().fmt(f),
-        }
-    }
+/// Whether the text has the form of a unique id such as `AIDA…` or `AROA…`, by which a policy may name a user or role, and
+/// which AWS shows in place of one that was deleted (IAM User Guide, "IAM identifiers").
+pub(crate) fn is_unique_id(text: &str) -> bool {
+    text.len() >= 16
+        && text.starts_with('A')
+        && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }

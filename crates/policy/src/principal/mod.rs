@@ -1,10 +1,10 @@
 //! Who makes a request, and whether a Principal element means them.
 
-mod caller;
-mod listed;
-mod naming;
+pub(crate) mod account;
+pub(crate) mod caller;
+pub(crate) mod listed;
+pub(crate) mod naming;
 
-pub use caller::{Account, Caller};
-pub(crate) use listed::{IdKind, Listed};
+pub use account::Account;
+pub use caller::Caller;
 pub use naming::Named;
-pub(crate) use naming::{Id, Match, Principals, Who};

@@ -4,10 +4,11 @@
 //! A policy may list any of these, and which of them belong together only AWS knows. So there are three answers.
 
 use super::{
-    Account, Caller,
+    account::Account,
+    caller::Caller,
     listed::{IdKind, Listed},
 };
-use crate::document::{Principal, PrincipalElement};
+use crate::ast::{Principal, PrincipalElement};
 
 /// How a Principal element means a caller; the order is that of strength (IAM User Guide, "Policy evaluation logic").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

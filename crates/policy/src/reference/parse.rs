@@ -3,8 +3,8 @@
 //! The file is part of the program and a test reads all of it, so a line that is not understood is passed over.
 
 use super::{
-    lower,
-    service::{ActionEntry, ConditionKey, Group, ResourceType, Service},
+    condition_key::ConditionKey,
+    service::{ActionEntry, Group, ResourceType, Service, lower},
     shape::Shape,
 };
 
@@ -80,7 +80,13 @@ fn own_keys(service: &str, line: &str, keys: &mut Vec<ConditionKey>) {
     );
 }
 
-pub(super) fn service(prefix: &'static str, text: &'static str, verbs: &Verbs) -> Service {
+/// Reads the lines of a service; `known` finds condition keys of other services, which lines of `f` name.
+pub(super) fn service(
+    prefix: &'static str,
+    text: &'static str,
+    verbs: &Verbs,
+    known: impl Fn(&str) -> Option<&'static ConditionKey>,
+) -> Service {
     let mut service = Service {
         prefix,
         actions: Vec::new(),
@@ -93,7 +99,7 @@ pub(super) fn service(prefix: &'static str, text: &'static str, verbs: &Verbs) -
             Some("k") => own_keys(prefix, line, &mut service.keys),
             Some("f") => {
                 let names = line.split(' ').skip(1);
-                let known = |name: &str| match super::condition_key(&name.to_lowercase()) {
+                let foreign = |name: &str| match known(&name.to_lowercase()) {
                     Some(key) => ConditionKey {
                         name: name.to_owned(),
                         lower: name.to_lowercase(),
@@ -102,7 +108,7 @@ pub(super) fn service(prefix: &'static str, text: &'static str, verbs: &Verbs) -
                     },
                     None => ConditionKey::read("?", name.to_owned()),
                 };
-                service.keys.extend(names.map(known));
+                service.keys.extend(names.map(foreign));
             }
             Some("t") => service.types.extend(resource_type(prefix, line)),
             Some("a") => actions(line, verbs, &mut service),

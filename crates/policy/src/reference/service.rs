@@ -1,12 +1,6 @@
 //! A service of the reference, decoded.
 
-use super::{lower, shape::Shape};
-use crate::{
-    evaluate::Context,
-    glob::{Pattern, Token, fold},
-    keys::{Arity, KeyType},
-    work::Work,
-};
+use super::{condition_key::ConditionKey, shape::Shape};
 
 /// A service.
 #[derive(Debug)]
@@ -45,76 +39,6 @@ pub(crate) struct ResourceType {
     pub(super) keys: Vec<usize>,
 }
 
-/// A condition key of the reference.
-#[derive(Debug)]
-pub(crate) struct ConditionKey {
-    /// As AWS spells it, with `*` for text of the policy's author: `s3:ExistingObjectTag/*`.
-    pub(crate) name: String,
-    /// The same in lower case.
-    pub(super) lower: String,
-    /// Where its `*` is.
-    pub(super) open: Option<usize>,
-    /// How many values it has.
-    pub(crate) arity: Arity,
-    /// Of which type they are, when AWS's sources agree.
-    pub(crate) value_type: Option<KeyType>,
-}
-
-impl ConditionKey {
-    /// `code` is what the head of the table says of types.
-    pub(super) fn read(code: &str, name: String) -> Self {
-        let arity = match code.get(1..) {
-            Some("") => Arity::Single,
-            Some("*") => Arity::Multi,
-            _ => Arity::Unknown,
-        };
-        let value_type = match code.get(..1) {
-            Some("S") => Some(KeyType::String),
-            Some("A") => Some(KeyType::Arn),
-            Some("B") => Some(KeyType::Bool),
-            Some("N") => Some(KeyType::Numeric),
-            Some("D") => Some(KeyType::Date),
-            Some("I") => Some(KeyType::IpAddress),
-            _ => None,
-        };
-        Self {
-            lower: name.to_lowercase(),
-            open: name.find('*'),
-            name,
-            arity: if value_type.is_some() {
-                arity
-            } else {
-                Arity::Unknown
-            },
-            value_type,
-        }
-    }
-
-    /// The name in lower case.
-    pub(crate) fn lower(&self) -> &str {
-        &self.lower
-    }
-
-    /// Whether a part of it is text of the policy's author.
-    pub(crate) fn is_open(&self) -> bool {
-        self.open.is_some()
-    }
-
-    /// Whether a key in lower case is this one, with any text but none for its `*`.
-    pub(crate) fn is_of(&self, key: &str) -> bool {
-        let Some(before) = self.open else {
-            return self.lower == key;
-        };
-        let Some((before, after)) = self.lower.split_at_checked(before) else {
-            return false;
-        };
-        let after = after.strip_prefix('*').unwrap_or_default();
-        key.strip_prefix(before)
-            .and_then(|rest| rest.strip_suffix(after))
-            .is_some_and(|free| !free.is_empty())
-    }
-}
-
 impl ResourceType {
     /// What its ARNs look like, for people: `arn:*:s3:::*`.
     pub(crate) fn shapes(&self) -> String {
@@ -137,6 +61,21 @@ impl Service {
     pub(crate) fn actions(&'static self) -> impl Iterator<Item = Action> {
         self.actions
             .iter()
+            .map(move |entry| Action { service: self, entry })
+    }
+
+    /// The actions whose names begin with this text (in lower case), sorted by name but for case.
+    pub(crate) fn actions_beginning_with(&'static self, begin: String) -> impl Iterator<Item = Action> {
+        let from = self
+            .actions
+            .partition_point(|entry| lower(&entry.name).lt(begin.bytes()));
+        let entries = self.actions.get(from..).unwrap_or_default();
+        entries
+            .iter()
+            .take_while(move |entry| {
+                let start = entry.name.get(..begin.len());
+                start.is_some_and(|start| start.eq_ignore_ascii_case(&begin))
+            })
             .map(move |entry| Action { service: self, entry })
     }
 
@@ -204,90 +143,7 @@ impl Action {
     }
 }
 
-/// A pattern of actions, ready to be held against the names of a service.
-#[derive(Debug, Clone)]
-pub(crate) struct Matches {
-    pattern: Pattern,
-    /// The service, when the pattern spells it out.
-    service: Option<String>,
-    /// What every matching name begins with, in lower case.
-    begin: String,
-    /// What may come after the beginning.
-    rest: Rest,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Rest {
-    Nothing,
-    Anything,
-    /// As the pattern says.
-    Some,
-}
-
-impl Matches {
-    pub(crate) fn new(pattern: &Pattern) -> Self {
-        let mut text = String::with_capacity(pattern.tokens().len());
-        let mut tokens = pattern.tokens();
-        while let [Token::Char(c), after @ ..] = tokens {
-            text.push(fold(*c));
-            tokens = after;
-        }
-        let rest = match tokens {
-            [] => Rest::Nothing,
-            [Token::Many] => Rest::Anything,
-            _ => Rest::Some,
-        };
-        let (service, begin) = match text.split_once(':') {
-            Some((service, begin)) => (Some(service.to_owned()), begin.to_owned()),
-            None => (None, String::new()),
-        };
-        Self {
-            pattern: pattern.clone(),
-            service,
-            begin,
-            rest,
-        }
-    }
-
-    pub(super) fn service(&self) -> Option<&str> {
-        self.service.as_deref()
-    }
-
-    /// The actions of a service that match.
-    pub(super) fn of(self, service: &'static Service) -> impl Iterator<Item = Action> {
-        let from = service
-            .actions
-            .partition_point(|entry| lower(&entry.name).lt(self.begin.bytes()));
-        let entries = service.actions.get(from..).unwrap_or_default();
-        let begin = self.begin.clone();
-        entries
-            .iter()
-            .take_while(move |entry| {
-                entry
-                    .name
-                    .get(..begin.len())
-                    .is_some_and(|start| start.eq_ignore_ascii_case(&begin))
-            })
-            .filter(move |entry| self.takes(service, &entry.name))
-            .map(move |entry| Action { service, entry })
-    }
-
-    fn takes(&self, service: &Service, name: &str) -> bool {
-        match self.rest {
-            Rest::Nothing => return name.len() == self.begin.len(),
-            // Without a colon before it the wildcard is not only about the name.
-            Rest::Anything if self.service.is_some() => return true,
-            Rest::Anything | Rest::Some => {}
-        }
-        let text: Vec<char> = service
-            .prefix
-            .chars()
-            .chain([':'])
-            .chain(name.chars())
-            .map(fold)
-            .collect();
-        // Names have at most some hundred characters, and a policy's text is bounded.
-        self.pattern
-            .matches(&text, &Context::new(), &mut Work::unlimited())
-    }
+/// The letters of a text in lower case, as names are sorted and compared.
+pub(super) fn lower(text: &str) -> impl Iterator<Item = u8> {
+    text.bytes().map(|byte| byte.to_ascii_lowercase())
 }

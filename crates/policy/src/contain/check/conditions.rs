@@ -1,11 +1,9 @@
 //! What conditions say of values of a kind. Written apart from [`crate::condition::case`].
 
 use crate::{
-    arn::ArnPattern,
-    condition::{
-        SetOperator,
-        atom::{Atom, Predicate, Values},
-    },
+    ast::SetOperator,
+    condition::atom::{Atom, Predicate, Values},
+    pattern::arn::ArnPattern,
     work::Work,
 };
 

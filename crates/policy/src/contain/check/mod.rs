@@ -1,7 +1,7 @@
 //! Verifies a [`Certificate`] without searching, and without anything of the search.
 //!
 //! What is trusted is this folder, what the values of conditions mean ([`crate::condition::atom`]) and the two questions
-//! that patterns answer ([`crate::glob`], [`crate::positions`]). Whom principals mean, how values lie to conditions and
+//! that patterns answer ([`crate::pattern::glob`], [`crate::pattern::track`]). Whom principals mean, how values lie to conditions and
 //! how what AWS does not define is read stands here a second time.
 
 mod branches;
@@ -23,9 +23,13 @@ use super::{
     certificate::{Certificate, Entry, Indices, Proof, Target},
 };
 use crate::{
+    ast::{Effect, Principal, PrincipalElement, Statement},
     compiled::CompiledStatement,
-    document::{Document, Effect, Principal, PrincipalElement, Statement},
-    elements::{Elements, Key, Language},
+    document::Document,
+    pattern::{
+        arn::ResourcePattern,
+        elements::{Elements, Key, Language},
+    },
     work::Work,
 };
 
@@ -390,7 +394,7 @@ fn disjoint<P: Language>((a, key): (&P, &Key), (b, other): (&P, &Key), work: &mu
 }
 
 fn resources_within(
-    resources: &[Element<'_, crate::arn::ResourcePattern>],
+    resources: &[Element<'_, ResourcePattern>],
     of: &CompiledStatement,
     work: &mut Work,
 ) -> bool {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::document::{Principal, PrincipalElement};
+use crate::ast::{Principal, PrincipalElement};
 
 /// Somebody who may ask, with everything that policies may list of them.
 #[derive(Debug, Clone)]

@@ -5,7 +5,10 @@ use std::collections::HashSet;
 
 use super::{Checked, branches::Branches, ensure, values::TOO_MUCH};
 use crate::{
-    positions::{Letter, Track},
+    pattern::{
+        glob::fold,
+        track::{Letter, Track},
+    },
     work::Work,
 };
 
@@ -254,7 +257,7 @@ impl Product {
         letters.sort_unstable();
         letters.dedup();
         let folded = |letter: &Letter| match letter {
-            Letter::Char(c) if self.fold => Letter::Char(crate::glob::fold(*c)),
+            Letter::Char(c) if self.fold => Letter::Char(fold(*c)),
             letter => *letter,
         };
         let known: Vec<Letter> = letters.iter().map(folded).collect();

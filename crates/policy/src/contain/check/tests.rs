@@ -8,7 +8,7 @@ use super::{
     principals::{Lists, everybody},
     *,
 };
-use crate::document::PolicyKind;
+use crate::ast::PolicyKind;
 
 fn document(statements: serde_json::Value) -> Document {
     let value = json!({"Version": "2012-10-17", "Statement": statements});

@@ -14,18 +14,23 @@ use super::{
     values::{self, TOO_MUCH},
 };
 use crate::{
-    arn::ResourcePattern,
+    ast::Effect,
     compiled::CompiledStatement,
     condition::atom::Atom,
     contain::{
         certificate::{Combination, Indices},
-        query::{Evidence, Picks},
+        picks::Picks,
+        query::Evidence,
         solve::{Next, Node, Tree},
     },
-    document::{Document, Effect},
-    elements::{Elements, Language},
-    keys::{Arity, lasting_arity},
-    positions::{Reading, Track, VariableCase, World},
+    document::Document,
+    keys::lasting_arity,
+    pattern::{
+        arn::ResourcePattern,
+        elements::{Elements, Language},
+        track::{Reading, Track, VariableCase, World},
+    },
+    reference::condition_key::Arity,
     work::Work,
 };
 

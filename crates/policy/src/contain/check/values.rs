@@ -14,7 +14,7 @@ use super::{
 use crate::{
     condition::atom::{Atom, Predicate, Values},
     contain::keys::Evidence,
-    positions::{VariableCase, World},
+    pattern::track::{VariableCase, World},
     work::Work,
 };
 

@@ -9,8 +9,9 @@ use crate::{
         bits::Bits,
         words::{self, Exhausted},
     },
-    keys::{KeyType, value_type},
-    positions::Letter,
+    keys::value_type,
+    pattern::track::Letter,
+    reference::condition_key::KeyType,
     work::Work,
 };
 

@@ -16,8 +16,8 @@ use crate::{
         atom::{Atom, Predicate, Values},
         case::{Reading, Seen, Type, Types},
     },
-    keys::Arity,
-    positions::{Letter, VariableCase, World},
+    pattern::track::{Letter, VariableCase, World},
+    reference::condition_key::Arity,
     work::Work,
 };
 

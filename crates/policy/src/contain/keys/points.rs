@@ -8,7 +8,7 @@ use crate::{
         atom::Values,
         value::{self, Cidr},
     },
-    keys::KeyType,
+    reference::condition_key::KeyType,
 };
 
 /// A type with an order or without patterns.

@@ -9,8 +9,9 @@ use crate::{
         bits::Bits,
         words::{Clause, Exhausted, Literal, Words},
     },
-    keys::{Arity, KeyType, value_type},
-    positions::{self, Track, World},
+    keys::value_type,
+    pattern::track::{self, Track, World},
+    reference::condition_key::{Arity, KeyType},
     work::Work,
 };
 
@@ -120,13 +121,13 @@ pub(super) fn questions(key: &Key<'_>, sets: &[&Values], asks_arn: bool) -> Vec<
         vec![Literal { tracks, accepted }]
     };
     let mut inside = with_clauses(key, sets, Some((exact, true)), asks_arn);
-    inside.positive.push(literal(positions::Reading::Exact, true));
+    inside.positive.push(literal(track::Reading::Exact, true));
     if key.arity == Arity::Single {
         // Then the condition itself excludes the others.
         return vec![inside];
     }
     let mut outside = with_clauses(key, sets, Some((exact, false)), asks_arn);
-    outside.positive.push(literal(positions::Reading::Surely, false));
+    outside.positive.push(literal(track::Reading::Surely, false));
     vec![inside, outside]
 }
 
@@ -157,18 +158,15 @@ fn with_clauses(key: &Key<'_>, sets: &[&Values], known: Option<(usize, bool)>, a
             Some((k, true)) if k == i => [Vec::new(), never()],
             Some((k, false)) if k == i => [never(), Vec::new()],
             _ => [
-                literal(positions::Reading::Surely, true),
-                literal(positions::Reading::Maybe, false),
+                literal(track::Reading::Surely, true),
+                literal(track::Reading::Maybe, false),
             ],
         };
         words.negative.extend(both);
     }
     if asks_arn {
         // A variable's value may have colons: where one is a letter of the text, it may be an ARN or not.
-        for (reading, accepted) in [
-            (positions::Reading::Surely, true),
-            (positions::Reading::Maybe, false),
-        ] {
+        for (reading, accepted) in [(track::Reading::Surely, true), (track::Reading::Maybe, false)] {
             words.negative.push(vec![Literal {
                 tracks: vec![Track::any_arn_read(reading)],
                 accepted,
@@ -179,7 +177,7 @@ fn with_clauses(key: &Key<'_>, sets: &[&Values], known: Option<(usize, bool)>, a
 }
 
 /// The tracks of a set of texts; none for sets of other things.
-fn tracks(set: &Values, world: &World, reading: positions::Reading) -> Vec<Track> {
+fn tracks(set: &Values, world: &World, reading: track::Reading) -> Vec<Track> {
     match set {
         Values::Strings(patterns) | Values::Folded(patterns) => patterns
             .iter()

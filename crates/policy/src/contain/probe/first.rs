@@ -2,8 +2,9 @@
 
 use super::{Probe, Question};
 use crate::{
-    contain::{Witness, cover::Element, pieces::first_part},
-    document::{Document, Effect},
+    ast::Effect,
+    contain::{answer::Witness, cover::Element, pieces::first_part},
+    document::Document,
     work::Work,
 };
 

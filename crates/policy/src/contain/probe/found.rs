@@ -1,7 +1,7 @@
 //! A request that exceeds, and changes of it that still do.
 
 use super::Probe;
-use crate::{contain::Witness, evaluate::Request, work::Work};
+use crate::{contain::answer::Witness, evaluate::request::Request, work::Work};
 
 /// A request that the evaluator has confirmed: the candidate allows it and the ceiling does not.
 #[derive(Debug, Clone)]

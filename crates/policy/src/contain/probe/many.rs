@@ -5,16 +5,19 @@ use super::{
     near::{action_instances, own_action},
 };
 use crate::{
-    arn::{ResourcePattern, Subject},
+    ast::{ActionElement, Effect},
     compiled::CompiledStatement,
     contain::{
         arns::{HEAD, OTHER_HEADS, instance, overlap},
         names,
     },
-    document::{ActionElement, Document, Effect},
-    elements::ActionText,
-    evaluate::Context,
-    glob::Inside,
+    context::Context,
+    document::Document,
+    pattern::{
+        arn::{ResourcePattern, Subject},
+        elements::ActionText,
+        glob::Inside,
+    },
     reference,
     work::Work,
 };

@@ -1,13 +1,11 @@
 //! The search for a witness: requests made from the patterns and values at hand, each confirmed by the evaluator.
 
-mod first;
+pub(in crate::contain) mod first;
 mod found;
 mod many;
 mod naming;
 mod near;
 mod polish;
-
-pub(in crate::contain) use first::first_look;
 
 use std::{cell::OnceCell, collections::BTreeSet};
 
@@ -17,7 +15,7 @@ use self::{
     near::{near_actions, own_action, simple_context},
 };
 use super::{
-    Witness,
+    answer::Witness,
     arns::{HEAD, instance},
     callers::{Everywhere, Subject, subjects},
     contexts::contexts,
@@ -26,13 +24,20 @@ use super::{
     solve,
 };
 use crate::{
+    ast::{ActionElement, PolicyKind, ResourceElement},
     compiled::CompiledStatement,
-    document::{ActionElement, Document, PolicyKind, ResourceElement},
-    evaluate::{Context, Doubt, Outcome, Prepared, Request},
-    positions::{VariableCase, World},
-    principal::{Caller, Match},
+    context::Context,
+    document::Document,
+    evaluate::{
+        matching::{Doubt, Outcome, Prepared},
+        request::Request,
+    },
+    pattern::{
+        track::{VariableCase, World},
+        variable::Variable,
+    },
+    principal::{caller::Caller, naming::Match},
     reference,
-    variable::Variable,
     work::Work,
 };
 

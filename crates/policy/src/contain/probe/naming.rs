@@ -4,16 +4,21 @@
 
 use super::{Probe, Question, found::Found, near::own_action};
 use crate::{
-    arn::{ArnPattern, ResourcePattern},
+    ast::{ActionElement, Version},
     compiled::CompiledStatement,
     contain::{
         arns::{self, HEAD, overlap},
         names::{ACTIONS, ANY},
     },
-    document::{ActionElement, Document, Version},
-    elements::{ActionText, Elements},
-    evaluate::{Context, Request},
-    reference::{self, Action, Shape},
+    context::Context,
+    document::Document,
+    evaluate::request::Request,
+    pattern::{
+        arn::{ArnPattern, ResourcePattern},
+        elements::{ActionText, Elements},
+        known::actions_matching,
+    },
+    reference::{self, service::Action, shape::Shape},
     work::Work,
 };
 
@@ -140,7 +145,7 @@ impl Probe<'_> {
             });
             known
                 .filter_map(|name| reference::action(name))
-                .chain(reference::actions_matching(pattern).take(MAX_ACTIONS))
+                .chain(actions_matching(pattern).take(MAX_ACTIONS))
         }))
     }
 

@@ -4,6 +4,7 @@ use std::cell::LazyCell;
 
 use super::Question;
 use crate::{
+    ast::ActionElement,
     compiled::CompiledStatement,
     condition::atom::Atom,
     contain::{
@@ -11,12 +12,15 @@ use crate::{
         names,
         values::{choices, holding},
     },
-    document::{ActionElement, Document},
-    elements::ActionText,
-    evaluate::Context,
-    glob::{Pattern, Syntax},
-    reference::{self, Action},
-    variable::Variable,
+    context::Context,
+    document::Document,
+    pattern::{
+        elements::ActionText,
+        glob::{Pattern, Syntax},
+        known::actions_matching,
+        variable::Variable,
+    },
+    reference::service::Action,
     work::Work,
 };
 
@@ -110,7 +114,7 @@ pub(super) fn near_actions(own: &str) -> impl Iterator<Item = String> {
     // What AWS's reference has for it, looked up when nobody well known exceeds.
     let existing = std::iter::once_with(move || if wild { action_pattern(own, true) } else { None })
         .flatten()
-        .flat_map(|pattern| reference::actions_matching(&pattern).take(3))
+        .flat_map(|pattern| actions_matching(&pattern).take(3))
         .map(Action::text);
     plain
         .then(|| own.to_owned())

@@ -2,23 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::{
-    super::{
-        branches::Branches,
-        conditions::{ALIEN, IN, OUT, Places},
-        ensure, product,
-        product::Literal,
-    },
-    Question, TOO_MUCH,
-};
+use super::{Question, TOO_MUCH};
 use crate::{
     condition::{
         atom::{Predicate, Values},
         value::Cidr,
     },
-    contain::keys::Evidence,
-    keys::{KeyType, value_type},
-    positions::{Reading, Track},
+    contain::{
+        check::{
+            branches::Branches,
+            conditions::{ALIEN, IN, OUT, Places},
+            ensure,
+            product::{self, Literal},
+        },
+        keys::Evidence,
+    },
+    keys::value_type,
+    pattern::track::{Reading, Track},
+    reference::condition_key::KeyType,
     work::Work,
 };
 

@@ -1,10 +1,11 @@
 //! Lists of action or resource patterns, indexed by service so that long lists are not compared pair by pair.
 
-use crate::{
+use super::{
     arn::ResourcePattern,
+    fnv::Fnv,
     glob::{Pattern, fold},
-    work::Work,
 };
+use crate::work::Work;
 
 /// A set of texts given by a pattern.
 pub(crate) trait Language {
@@ -92,22 +93,6 @@ impl Language for ResourcePattern {
         arn.parts().fold(1, |hash, part| {
             hash.rotate_left(7).wrapping_mul(0x0000_0100_0000_01b3) ^ part.hash_whole()
         })
-    }
-}
-
-/// The Fowler–Noll–Vo hash, here only to find candidates; whatever it finds is compared.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Fnv(pub(crate) u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Fnv {
-    pub(crate) fn add(&mut self, value: u32) {
-        self.0 = (self.0 ^ u64::from(value)).wrapping_mul(0x0000_0100_0000_01b3);
     }
 }
 

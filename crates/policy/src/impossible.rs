@@ -2,10 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, action, actions_matching, shape::Shape};
 use crate::{
-    arn::{ArnPattern, ResourcePattern},
-    document::{ActionElement, Document, Effect, ResourceElement, Statement},
+    ast::{ActionElement, Effect, ResourceElement, Statement},
+    document::Document,
+    pattern::{
+        arn::{ArnPattern, ResourcePattern},
+        glob,
+        known::actions_matching,
+    },
+    reference::{service::Action, shape::Shape, table::action},
     work::Work,
 };
 
@@ -20,7 +25,7 @@ const MAX_ACTIONS: usize = 8_192;
 /// Everybody writes `Action: [s3:ListBucket, s3:GetObject], Resource: [BUCKET, BUCKET/*]`; no request gets a bucket as an
 /// object. An action that the reference does not have, and one that is `*`, is left as it stands.
 ///
-/// The reference is of one day ([`super::date`]). So this may only be used where something else in AWS, such as a permissions
+/// The reference is of one day ([`crate::reference::date`]). So this may only be used where something else in AWS, such as a permissions
 /// boundary, holds what is compared.
 pub fn impossible(documents: &[&Document]) -> Option<Document> {
     let first = documents.first()?;
@@ -69,17 +74,12 @@ pub fn impossible(documents: &[&Document]) -> Option<Document> {
     Document::new(first.version(), denies, first.kind()).ok()
 }
 
-/// Whether AWS's service reference has an action such as `s3:GetObject`, in any case.
-pub fn has_action(text: &str) -> bool {
-    action(text).is_some()
-}
-
 /// What the entries of `Action` stand for, of those that name their service.
 fn known_actions(statement: &Statement, work: &mut Work) -> Vec<Action> {
     let ActionElement::Action(texts) = &statement.action else {
         return Vec::new();
     };
-    let syntax = crate::glob::Syntax {
+    let syntax = glob::Syntax {
         wildcards: true,
         variables: false,
         fold: true,
@@ -94,7 +94,7 @@ fn known_actions(statement: &Statement, work: &mut Work) -> Vec<Action> {
             known.extend(action(text));
             continue;
         }
-        if let Ok(pattern) = crate::glob::Pattern::parse(text, syntax) {
+        if let Ok(pattern) = glob::Pattern::parse(text, syntax) {
             let matching: Vec<Action> = actions_matching(&pattern).collect();
             if !work.charge(matching.len()) {
                 break;

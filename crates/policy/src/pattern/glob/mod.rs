@@ -2,13 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::{
-    document::Version,
-    elements::Fnv,
-    evaluate::Context,
+use super::{
+    fnv::Fnv,
     variable::{self, Expansion, Variable},
-    work::Work,
 };
+use crate::{ast::Version, context::Context, work::Work};
 
 /// One position of a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -5,13 +5,11 @@
 
 use std::borrow::Cow;
 
-use crate::{
-    document::Version,
-    evaluate::Context,
+use super::{
     glob::{Inside, Pattern, Syntax},
     variable::Variable,
-    work::Work,
 };
+use crate::{ast::Version, context::Context, work::Work};
 
 /// A text split for comparison with ARN patterns.
 #[derive(Debug, Clone)]

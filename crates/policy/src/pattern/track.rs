@@ -1,6 +1,6 @@
 //! Patterns run letter by letter, as sets of positions: what the product search and the certificate checker walk over.
 
-use crate::{
+use super::{
     arn::{ArnPattern, ResourcePattern},
     glob::{Pattern, Token, fold},
     variable::{Variable, is_word},
@@ -36,7 +36,7 @@ pub(crate) enum Letter {
     /// A text that is the value of a variable but for case: what a comparison without case takes for the value, and one
     /// with case may not.
     Folded(u16),
-    /// The value of a variable that has no colon ([`crate::variable::is_word`]).
+    /// The value of a variable that has no colon ([`super::variable::is_word`]).
     Word(u16),
     /// A text that the value of a variable matches if it is taken for a pattern, as the value itself does: what such a pattern
     /// takes for the value, and a comparison without wildcards may not.

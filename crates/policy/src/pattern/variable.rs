@@ -1,6 +1,6 @@
 //! Policy variables: `${key}`, `${key, 'default'}`, and the literals `${*}`, `${?}`, `${$}`.
 
-use crate::keys::{self, Arity};
+use crate::{keys, reference::condition_key::Arity};
 
 /// A variable: the context key it takes its value from, and what stands for it when the key is absent.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

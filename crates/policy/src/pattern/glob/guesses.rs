@@ -1,7 +1,7 @@
 //! Texts and patterns that are worth trying; whoever uses them confirms.
 
 use super::{Inside, Pattern, Token, normalise};
-use crate::{evaluate::Context, variable::Variable};
+use crate::{context::Context, pattern::variable::Variable};
 
 impl Pattern {
     /// The only variable of the pattern, and the text that it would have to stand for to match the same as `other`, which is
