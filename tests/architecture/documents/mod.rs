@@ -6,6 +6,7 @@ mod exceptions;
 mod glossary;
 mod manifests;
 mod names;
+mod numbers;
 mod page;
 mod paths;
 
