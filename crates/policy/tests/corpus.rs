@@ -14,6 +14,10 @@ fn the_fuzz_targets_hold_on_their_corpora() {
         let mut count = 0;
         for file in files {
             let path = file.unwrap().path();
+            // Fuzzers name files by a hash; here the name says what the target makes of it (`not-json-07`, `date-1`).
+            let name = path.file_name().unwrap().to_str().unwrap();
+            let is_hash = name.len() == 40 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+            assert!(!is_hash, "{} is named by a hash", path.display());
             // The output of a failing test says which one it was.
             println!("{}", path.display());
             target(&fs::read(&path).unwrap());
