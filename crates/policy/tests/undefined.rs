@@ -104,8 +104,9 @@ fn verdicts_hold_under_every_reading(
     );
 }
 
+/// It is about what the policy is attached to, or about nothing.
 #[test]
-fn statements_without_resource_are_about_what_the_policy_is_attached_to_or_about_nothing() {
+fn a_statement_without_resource_has_two_readings() {
     let statement = |action: &str, resource: Option<&str>| {
         let mut statement = json!({"Principal": "*", "Action": action});
         if let Some(resource) = resource {
@@ -250,8 +251,9 @@ fn a_variable_for_the_account_is_what_it_stands_for_or_matches_nothing() {
     );
 }
 
+/// It excludes nothing, or it keeps the statement from matching.
 #[test]
-fn a_variable_without_value_in_not_resource_excludes_nothing_or_keeps_the_statement_from_matching() {
+fn a_valueless_variable_in_not_resource_has_two_readings() {
     let statements = vec![
         json!({"Action": "s3:A", "NotResource": "arn:aws:s3:::h/${aws:username}"}),
         json!({"Action": "s3:A", "NotResource": ["arn:aws:s3:::h/a", "arn:aws:s3:::h/${aws:username}"]}),

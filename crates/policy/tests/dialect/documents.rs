@@ -105,7 +105,7 @@ fn thousands_of_problems_are_counted_not_listed() {
 }
 
 #[test]
-fn the_version_must_be_2012_except_for_resource_policies_and_trust_policies() {
+fn the_version_must_be_2012_except_in_resource_and_trust_policies() {
     let with = |version: Value| json!({"Version": version, "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]});
     for kind in [Identity, Session, Boundary] {
         for version in [json!("2008-10-17"), json!("2012-10-18"), json!(2012), json!(null)] {

@@ -64,7 +64,7 @@ fn across_accounts_both_sides_must_allow_however_the_caller_is_named() {
 }
 
 #[test]
-fn across_accounts_boundary_and_session_policy_cap_even_who_is_named_directly() {
+fn across_accounts_boundary_and_session_cap_who_is_named_directly() {
     let full = allow(PolicyKind::Identity, "s3:*");
     let (boundary, session) = (silent(PolicyKind::Boundary), silent(PolicyKind::Session));
     for principal in [aws(SESSION), aws(ROLE), json!("*")] {
@@ -105,7 +105,7 @@ fn a_root_user_needs_the_other_account_s_leave_only() {
 }
 
 #[test]
-fn service_control_policies_bind_the_caller_s_account_and_resource_control_policies_the_resource_s() {
+fn scps_bind_the_callers_account_and_rcps_the_resources() {
     let (full, resource) = (allow(PolicyKind::Identity, "s3:*"), naming(aws(USER)));
     let both = foreign().resource_policy(&resource).identity([&full]);
     let scp = allow(PolicyKind::ServiceControl, "ec2:*");

@@ -112,7 +112,7 @@ fn across_accounts_both_sides_must_allow() {
 }
 
 #[test]
-fn boundary_and_session_policy_cap_a_role_session_that_assumes_another_role() {
+fn boundary_and_session_cap_a_session_that_assumes_a_role() {
     let trust = trusting(aws(ROLE));
     let (boundary, session) = (silent(PolicyKind::Boundary), silent(PolicyKind::Session));
     let situation = Situation::new().resource_policy(&trust);

@@ -61,7 +61,7 @@ fn carol(action: &str, resource: &str) -> Request {
 }
 
 #[test]
-fn carol_reaches_productionapp_by_the_bucket_policy_without_session_policy() {
+fn carol_reaches_productionapp_by_the_bucket_policy_alone() {
     let (user, bucket) = (token_app(), for_carol());
     let situation = Situation::new().identity([&user]).resource_policy(&bucket);
     for action in OBJECT_ACTIONS {
@@ -103,7 +103,7 @@ fn carol_without_session_policy_and_without_bucket_policy_has_nothing() {
 }
 
 #[test]
-fn carol_with_a_session_policy_has_both_the_intersection_and_the_bucket_policy() {
+fn carol_in_a_session_has_the_intersection_and_the_bucket_policy() {
     let (user, bucket) = (token_app(), for_carol());
     let session = productionapp(PolicyKind::Session, &["s3:GetObject"]);
     let situation = Situation::new()

@@ -180,7 +180,7 @@ fn resource_control_policies_only_deny() {
 }
 
 #[test]
-fn resource_control_policies_do_not_bind_resources_of_the_management_account() {
+fn rcps_do_not_bind_resources_of_the_management_account() {
     let (full, denying) = (allow(PolicyKind::Identity, "*"), rcp_deny());
     let situation = Situation::new().identity([&full]).resource_control([[&denying]]);
     let theirs = {

@@ -223,7 +223,7 @@ fn not_principal_denies_everybody_but_the_user_with_its_account() {
 }
 
 #[test]
-fn not_principal_spares_a_session_when_account_role_and_session_are_listed() {
+fn not_principal_spares_a_session_listed_with_role_and_account() {
     assert!(!denied(json!({"AWS": [SESSION, ROLE, ROOT]}), SESSION));
     assert!(!denied(json!({"AWS": [SESSION, ROLE, ACCOUNT]}), SESSION));
     for missing in [[ROLE, ROOT], [SESSION, ROOT], [SESSION, ROLE]] {

@@ -34,7 +34,7 @@ fn get_session_token_needs_no_permission_and_cannot_be_denied() {
 }
 
 #[test]
-fn credentials_of_get_session_token_reach_little_of_sts_and_iam_with_mfa_only() {
+fn get_session_token_reaches_little_of_sts_and_iam_only_with_mfa() {
     let full = allow(PolicyKind::Identity, "*");
     let situation = Situation::new().identity([&full]).session_token(true);
     let ask = |action: &str| decide(&situation, &request(USER, action, "*"));

@@ -183,7 +183,7 @@ fn a_resource_policy_stands_for_what_its_principal_says() {
 }
 
 #[test]
-fn an_explicit_deny_of_any_layer_wins_over_a_resource_policy_that_names_the_caller() {
+fn a_deny_of_any_layer_wins_over_a_policy_that_names_the_caller() {
     let resource = naming(aws(SESSION));
     let base = Situation::new().resource_policy(&resource);
     let (i, b, s) = (
