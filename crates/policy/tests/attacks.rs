@@ -2,14 +2,6 @@
 //! with the answers that are right. The certificate of every *contained* is checked, and every witness by the second
 //! evaluator, whoever is meant and however the pair is read.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests"
-)]
-
 use deputy_policy::PolicyKind;
 use deputy_policy_testing::expect::{
     May::{self, BeContained, NotBeContained, OnlyBeUnknown, OnlyExceed},

@@ -1,13 +1,5 @@
 //! AWS's own verdicts (CheckNoNewAccess) on pairs of policies, when they are at hand.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests"
-)]
-
 use std::path::PathBuf;
 
 use deputy_policy::{Containment, Document, PolicyKind, contains};

@@ -1,12 +1,6 @@
 //! Containment: pairs of policies with the answer that must come, and what a witness says.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use deputy_policy::{
     Containment, Document, Layers, PolicyKind, Request, UnknownKind, Witness, contains, escalation, evaluate,

@@ -1,7 +1,5 @@
 //! The corpora of the fuzz targets, replayed.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
-
 use std::{fs, path::Path};
 
 use deputy_policy_testing::targets::TARGETS;

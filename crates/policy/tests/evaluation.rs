@@ -1,12 +1,6 @@
 //! The evaluator, line by line of the AWS guide.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use deputy_policy::{
     Caller, Context, Decision, Document, Layer, Layers, PolicyKind, Request, evaluate, evaluate_trust,

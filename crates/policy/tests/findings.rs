@@ -1,13 +1,6 @@
 //! The names of refusals and warnings, what is suggested instead, and where in the source they point: contracts.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::string_slice,
-    reason = "helpers of tests"
-)]
+#![expect(clippy::string_slice, reason = "helpers of tests")]
 
 use std::collections::BTreeSet;
 

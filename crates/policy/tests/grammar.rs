@@ -1,7 +1,7 @@
 //! The grammar, rule by rule, as the IAM User Guide has it ("Grammar of the IAM JSON policy language", "IAM JSON policy
 //! elements reference"): what is read, and what it is read as.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

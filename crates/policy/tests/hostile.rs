@@ -1,14 +1,6 @@
 //! Policies made to take long end in an answer, and never in a wrong *contained*. How long they take is measured by
 //! `make bench`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests"
-)]
-
 use deputy_policy::{Budget, Containment, UnknownKind, contains, contains_within};
 use deputy_policy_testing::hostile::{self, statements};
 

@@ -1,13 +1,7 @@
 //! Every AWS managed policy is read, and contained in itself. The policies are not part of the repository: `hack/bench-data`
 //! takes them from moto, `make test` runs it and demands them (`DEPUTY_MANAGED_POLICIES`).
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::{fs, path::PathBuf};
 

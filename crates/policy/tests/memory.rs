@@ -1,12 +1,5 @@
 //! How much memory a text can make the parser take. A test binary of its own, because it counts every allocation.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "helpers of tests"
-)]
-
 use deputy_policy::{Document, PolicyKind, document::MAX_TEXT_BYTES};
 use deputy_policy_testing::hostile::texts::texts;
 use peak_alloc::PeakAlloc;

@@ -2,9 +2,8 @@
 //! every value of a small universe, under every reading of what AWS does not define. `PROPTEST_CASES` makes the runs
 //! longer; from 8192 on every pair is looked at.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "helpers of tests"

@@ -1,13 +1,7 @@
 //! Cases in the spirit of AWS's published checks for new access: a reference that says what may be, and candidates that stay
 //! within it or do not.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use deputy_policy::{Containment, Document, PolicyKind, check, contains};
 use serde_json::{Value, json};

@@ -1,14 +1,6 @@
 //! What AWS leaves open, in pairs that hang on it: a *contained* holds under every reading, and a request that exceeds does so
 //! under every one.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests"
-)]
-
 use deputy_policy::{Containment, Document, PolicyKind, contains};
 use deputy_policy_testing::expect::{
     May::{self, BeContained, NotBeContained, OnlyBeUnknown, OnlyExceed},

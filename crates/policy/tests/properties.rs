@@ -1,13 +1,7 @@
 //! Properties of documents, of the evaluator and of containment, on random policies that are near to each other.
 //! `PROPTEST_CASES` makes the runs longer; `make soak` makes the longest.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use std::collections::BTreeSet;
 

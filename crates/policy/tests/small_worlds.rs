@@ -2,9 +2,8 @@
 //! counterexample, an *exceeds* that the second evaluator does not confirm and any *unknown* fail. `PROPTEST_CASES` makes
 //! the runs longer.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "helpers of tests"

@@ -2,9 +2,8 @@
 //! reading; *exceeds* has a request that exceeds under the reading that AWS documents, or, where it documents none, under
 //! every one; what is left is *unknown*. Held against all small policies of such constructs.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "helpers of tests"

@@ -3,13 +3,7 @@
 //! everybody there is, with the unique ids and canonical user ids given to every user, role, account and identity, and to
 //! none. `PROPTEST_CASES` makes the runs longer.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use deputy_policy::{Context, PolicyKind};
 use deputy_policy_testing::generate::identities::CallerNames;

@@ -1,12 +1,6 @@
 //! Witnesses: requests that there can be, and that read well.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use deputy_policy::{Containment, Document, PolicyKind, Witness, contains};
 use serde_json::{Value, json};

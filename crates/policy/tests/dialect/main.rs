@@ -1,6 +1,6 @@
 //! What documents are accepted, and what is said about those that are not.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

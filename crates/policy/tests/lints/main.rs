@@ -1,12 +1,6 @@
 //! What lint says, and what it does not say, rule by rule.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "helpers of tests"
-)]
+#![expect(clippy::panic, clippy::indexing_slicing, reason = "helpers of tests")]
 
 mod actions;
 mod bounds;

@@ -1,8 +1,7 @@
 //! Whole decisions, as the AWS guide describes them.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "helpers of tests"
