@@ -1,6 +1,6 @@
 //! The documents: every Markdown file that git tracks.
 
-use std::{fs, process::Command, sync::OnceLock};
+use std::{fs, path::Path, process::Command, sync::OnceLock};
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
@@ -56,22 +56,58 @@ pub fn page(path: &str) -> &'static Page {
         .unwrap_or_else(|| panic!("there is no {path}"))
 }
 
-/// Paths of all files that git tracks, or would if they were added.
+/// Paths of all files that git tracks, or would if they were added. Without git, as in an unpacked archive: of all that are there.
 pub fn tracked() -> &'static [String] {
     static FILES: OnceLock<Vec<String>> = OnceLock::new();
     FILES.get_or_init(|| {
         let done = Command::new("git")
             .args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"])
             .current_dir(root())
-            .output()
-            .unwrap();
-        let listed = String::from_utf8(done.stdout).unwrap();
-        listed
-            .split('\0')
-            .filter(|p| !p.is_empty())
-            .map(str::to_owned)
-            .collect()
+            .output();
+        match done {
+            Ok(done) if done.status.success() && !done.stdout.is_empty() => {
+                let listed = String::from_utf8(done.stdout).unwrap();
+                listed
+                    .split('\0')
+                    .filter(|p| !p.is_empty())
+                    .map(str::to_owned)
+                    .collect()
+            }
+            _ => found_below(root()),
+        }
     })
+}
+
+/// Files below a folder, but for what is built and what is hidden.
+fn found_below(folder: &Path) -> Vec<String> {
+    let (mut open, mut found) = (vec![folder.to_owned()], Vec::new());
+    while let Some(folder) = open.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            let is_hidden = name.starts_with('.') && ![".ci", ".gitignore"].contains(&name.as_str());
+            if is_hidden || name == "target" {
+                continue;
+            }
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                found.push(path.strip_prefix(root()).unwrap().display().to_string());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn without_git_the_same_documents_are_found() {
+    let all = found_below(root());
+    let missed: Vec<_> = tracked()
+        .iter()
+        .filter(|p| p.ends_with(".md") && !all.contains(p))
+        .collect();
+    assert!(missed.is_empty(), "{missed:?}");
 }
 
 impl Page {
