@@ -22,7 +22,7 @@ pub struct Page {
 
 pub struct Span {
     pub code: String,
-    /// The folder of the crate with which the paragraph or row begins, such as `crates/policy`; else empty.
+    /// The folder of the crate with which its heading, paragraph or row begins, such as `crates/policy`; else empty.
     pub of_crate: String,
 }
 
@@ -121,11 +121,11 @@ impl Page {
             anchors: Vec::new(),
         };
         let (mut block, mut heading): (Option<Block>, Option<String>) = (None, None);
-        let (mut of_crate, mut begins) = (String::new(), false);
+        let (mut of_heading, mut of_crate, mut begins) = (String::new(), String::new(), false);
         for event in Parser::new_ext(text, Options::ENABLE_TABLES) {
             match event {
                 Event::Start(Tag::Paragraph | Tag::TableRow | Tag::TableHead | Tag::Item) => {
-                    of_crate.clear();
+                    of_crate.clone_from(&of_heading);
                     begins = true;
                 }
                 Event::Start(Tag::CodeBlock(kind)) => {
@@ -139,7 +139,11 @@ impl Page {
                     });
                 }
                 Event::End(TagEnd::CodeBlock) => page.blocks.extend(block.take()),
-                Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
+                Event::Start(Tag::Heading { .. }) => {
+                    heading = Some(String::new());
+                    of_heading.clear();
+                    begins = true;
+                }
                 Event::End(TagEnd::Heading(_)) => {
                     let name = anchor(&heading.take().unwrap());
                     let same = page.anchors.iter().filter(|a| **a == name).count();
@@ -159,12 +163,16 @@ impl Page {
                     begins = false;
                 }
                 Event::Code(code) => {
+                    if heading.is_some() {
+                        of_crate.clear();
+                    }
                     if begins && code.starts_with("crates/") {
                         of_crate = code.trim_end_matches('/').to_owned();
                     }
                     begins = false;
                     if let Some(heading) = &mut heading {
                         heading.push_str(&code);
+                        of_heading.clone_from(&of_crate);
                     }
                     page.spans.push(Span {
                         code: code.into_string(),
@@ -211,9 +219,9 @@ fn anchor(heading: &str) -> String {
 fn a_page_is_read_as_people_see_it() {
     let page = Page::parse(
         "docs/x.md",
-        "# A `b` c: d\n\n**`crates/policy`**: `glob.rs`, [see](y.md#z)\n\n| `a\\|b` | c |\n|---|---|\n\n```sh\nmake x\n```\n\n# a b c d\n",
+        "# A `b` c: d\n\n**`crates/policy`**: `glob.rs`, [see](y.md#z)\n\n| `a\\|b` | c |\n|---|---|\n\n```sh\nmake x\n```\n\n# a b c d\n\n### `crates/aws`\n\n- `x.rs`\n\n## C\n\n`y.rs`\n",
     );
-    assert_eq!(page.anchors, ["a-b-c-d", "a-b-c-d-1"]);
+    assert_eq!(page.anchors, ["a-b-c-d", "a-b-c-d-1", "cratesaws", "c"]);
     let spans: Vec<_> = page
         .spans
         .iter()
@@ -225,7 +233,10 @@ fn a_page_is_read_as_people_see_it() {
             ("b", ""),
             ("crates/policy", "crates/policy"),
             ("glob.rs", "crates/policy"),
-            ("a|b", "")
+            ("a|b", ""),
+            ("crates/aws", "crates/aws"),
+            ("x.rs", "crates/aws"),
+            ("y.rs", "")
         ]
     );
     assert_eq!(page.links, ["y.md#z"]);
