@@ -13,6 +13,11 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "deputy.dev/",
         "the prefix of annotations, no folder",
     ),
+    (
+        "docs/operations.md",
+        "RLIMIT_NOFILE",
+        "the kernel's name, which the code has from a library",
+    ),
 ];
 
 /// Whether a document may name `what`.
