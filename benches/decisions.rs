@@ -12,8 +12,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use deputy_api::{AWSAccount, AWSRole, DelegationLimit, parse_account, parse_limit, parse_role};
 use deputy_benches::root;
 use deputy_delegation::{
-    ClusterName, DecisionInput, Grant, ObjectName, Uid, boundary, decide,
-    decide::Fact,
+    ClusterName, DecisionInput, Fact, Grant, ObjectName, Uid, boundary, decide,
     model::{Account, Kind, Limit, LimitEntry, Role},
     naming,
     plan::{DesiredRole, ObservedRole, TaggedOwner, plan},

@@ -171,9 +171,10 @@ fn every_write_to_aws_asks_the_lease_first() {
 fn no_decision_has_a_default() {
     for (path, types) in [
         (
-            "crates/delegation/src/decide.rs",
-            &["Decision", "Accepted", "Grant", "Fact"][..],
+            "crates/delegation/src/decision.rs",
+            &["Decision", "Accepted", "Violations", "Fact"][..],
         ),
+        ("crates/delegation/src/decide.rs", &["Grant"][..]),
         ("crates/policy/src/contain/answer.rs", &["Containment"][..]),
         ("crates/policy/src/evaluate/request.rs", &["Decision"][..]),
         (

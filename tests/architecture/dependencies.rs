@@ -208,7 +208,7 @@ fn the_crates_are_in_layers() {
         ("deputy-delegation", vec!["policy"]),
         ("deputy-api", vec!["policy", "delegation"]),
         ("deputy-index", vec!["policy", "delegation", "api"]),
-        ("deputy-aws", vec!["policy", "delegation"]),
+        ("deputy-aws", vec!["policy", "delegation", "api"]),
         ("deputy-runtime", vec![]),
         (
             "deputy-admission",

@@ -2,32 +2,40 @@
 
 use std::collections::BTreeSet;
 
+use deputy_api::conditions::{ConditionReason, ConditionType};
+
 use crate::page::{codes, literals, rows, section, source};
 
 #[test]
 fn the_reasons_are_those_of_the_code() {
-    let text = source("crates/api");
-    let (_, conditions) = text.split_once("pub mod reason {").unwrap();
-    let reasons: BTreeSet<String> = conditions
-        .split("match reason {")
-        .next()
-        .into_iter()
-        .flat_map(|consts| consts.split("pub const ").skip(1))
-        .filter_map(|c| c.split('"').nth(1).map(str::to_owned))
-        .take_while(|name| name.starts_with(|c: char| c.is_ascii_uppercase()))
-        .collect();
-    let (_, decisions) = conditions.split_once("match reason {").unwrap();
-    let decisions = decisions.split('}').next().unwrap();
-    let wanted: BTreeSet<String> = reasons
-        .into_iter()
-        .chain(literals(decisions).into_iter().map(str::to_owned))
-        .collect();
-    let listed: BTreeSet<String> = rows("Conditions")
+    let wanted: BTreeSet<&str> = ConditionReason::ALL.iter().map(|r| r.as_str()).collect();
+    let rows = rows("Conditions");
+    let listed: BTreeSet<&str> = rows
         .iter()
-        .filter(|r| !r[0].starts_with("AWS"))
-        .flat_map(|r| codes(&r[0]).into_iter().map(str::to_owned).collect::<Vec<_>>())
+        .filter(|r| !is_about_a_kind(r))
+        .flat_map(|r| codes(&r[0]))
         .collect();
-    assert_eq!(listed, wanted, "left: docs/contracts.md, right: crates/api");
+    assert_eq!(listed, wanted, "left: docs/contracts.md, right: ConditionReason");
+}
+
+#[test]
+fn the_types_of_conditions_are_those_of_the_code() {
+    let wanted: BTreeSet<&str> = ConditionType::ALL.iter().map(|t| t.as_str()).collect();
+    let rows = rows("Conditions");
+    let listed: BTreeSet<&str> = rows
+        .iter()
+        .filter(|r| is_about_a_kind(r))
+        .flat_map(|r| codes(&r[1]))
+        .filter(|word| !word.starts_with("deputy "))
+        .collect();
+    assert_eq!(listed, wanted, "left: docs/contracts.md, right: ConditionType");
+}
+
+/// Whether a row says which conditions a kind has, and not what a reason means.
+fn is_about_a_kind(row: &[String]) -> bool {
+    ["AWS", "DelegationLimit"]
+        .iter()
+        .any(|kind| row[0].starts_with(kind))
 }
 
 #[test]

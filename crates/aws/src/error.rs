@@ -8,6 +8,7 @@ use aws_smithy_runtime_api::{
     http::Headers,
 };
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use deputy_api::conditions::ConditionReason;
 
 /// Messages are cut to this many characters: enough for every message of AWS that is worth reading, fit for a condition.
 const MAX_MESSAGE: usize = 500;
@@ -48,6 +49,29 @@ pub enum ErrorClass {
     InvalidInput,
     /// Anything else, also an answer that makes no sense.
     Other,
+}
+
+impl From<ErrorClass> for ConditionReason {
+    /// Fewer than there are classes: as many as whoever reads a condition does something else about.
+    fn from(class: ErrorClass) -> Self {
+        match class {
+            ErrorClass::AccessDenied => Self::AccessDenied,
+            ErrorClass::NoCredentials => Self::NoCredentials,
+            ErrorClass::Throttled => Self::Throttled,
+            ErrorClass::LimitExceeded => Self::QuotaExceeded,
+            ErrorClass::Unreachable | ErrorClass::Service => Self::Unavailable,
+            ErrorClass::PackedPolicyTooLarge => Self::PackedPolicyTooLarge,
+            ErrorClass::NotFound
+            | ErrorClass::AlreadyExists
+            | ErrorClass::Conflict
+            | ErrorClass::InvalidPrincipal
+            | ErrorClass::MalformedPolicy
+            | ErrorClass::ExpiredCredentials
+            | ErrorClass::InvalidCredentials
+            | ErrorClass::InvalidInput
+            | ErrorClass::Other => Self::AWSError,
+        }
+    }
 }
 
 impl ErrorClass {
@@ -155,18 +179,10 @@ impl ErrorClass {
         }
     }
 
-    /// The reason in a condition: fewer than there are classes. A contract.
+    /// The reason in a condition, as text.
     #[must_use]
     pub fn condition_reason(self) -> &'static str {
-        match self {
-            Self::AccessDenied => "AccessDenied",
-            Self::NoCredentials => "NoCredentials",
-            Self::Throttled => "Throttled",
-            Self::LimitExceeded => "QuotaExceeded",
-            Self::Unreachable | Self::Service => "Unavailable",
-            Self::PackedPolicyTooLarge => "PackedPolicyTooLarge",
-            _ => "AWSError",
-        }
+        ConditionReason::from(self).as_str()
     }
 
     /// Whether the same call may succeed in a moment although nobody changes anything.

@@ -12,7 +12,7 @@ use std::{
 
 use deputy_api::{
     AWSAccount, AWSRoleBinding,
-    conditions::{self, ISSUER_READY, SESSIONS_ISSUED, Status, reason},
+    conditions::{ConditionReason, ConditionType, Conditions, Status},
 };
 use deputy_aws::{AwsError, ErrorClass};
 use deputy_delegation::{ObjectName, model::ObjectId};
@@ -36,14 +36,14 @@ const BETWEEN_WRITES: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Saying {
     pub(crate) holds: Status,
-    pub(crate) reason: String,
+    pub(crate) reason: ConditionReason,
     pub(crate) message: String,
 }
 
 /// Which bindings STS refuses, and what of that is not written yet.
 #[derive(Default)]
 pub(crate) struct Reports {
-    refused: Mutex<HashMap<ObjectId, String>>,
+    refused: Mutex<HashMap<ObjectId, ConditionReason>>,
     /// Whether there is any: asked at every request.
     any: AtomicBool,
     pending: Mutex<HashMap<ObjectId, Saying>>,
@@ -56,16 +56,16 @@ impl Reports {
         let reason = reason_of(error);
         {
             let mut refused = self.refused.lock();
-            if refused.get(binding).is_some_and(|known| known == reason)
+            if refused.get(binding).is_some_and(|known| *known == reason)
                 || (refused.len() >= MOST_REFUSED && !refused.contains_key(binding))
             {
                 return;
             }
-            refused.insert(binding.clone(), reason.to_owned());
+            refused.insert(binding.clone(), reason);
             self.any.store(true, Ordering::Relaxed);
         }
         let message = format!("AWS gives no session: {}", error.sentence());
-        tracing::warn!(%binding, reason, detail = message, "no session can be made");
+        tracing::warn!(%binding, reason = reason.as_str(), detail = message, "no session can be made");
         self.say(binding, Status::False, reason, message);
     }
 
@@ -85,7 +85,7 @@ impl Reports {
             self.say(
                 binding,
                 Status::True,
-                reason::READY,
+                ConditionReason::Ready,
                 "STS gives sessions".to_owned(),
             );
         }
@@ -94,21 +94,21 @@ impl Reports {
     /// What was said of these before this process began.
     pub(crate) fn remember(&self, world: &World) {
         for id in world.bindings() {
-            let said = world.binding(&id).and_then(|b| b.state.refused.clone());
+            let said = world.binding(&id).and_then(|b| b.state.refused);
             if let Some(reason) = said {
                 let mut refused = self.refused.lock();
                 if refused.len() < MOST_REFUSED {
-                    refused.entry(id).or_insert_with(|| reason.into());
+                    refused.entry(id).or_insert(reason);
                     self.any.store(true, Ordering::Relaxed);
                 }
             }
         }
     }
 
-    fn say(&self, binding: &ObjectId, holds: Status, reason: &str, message: String) {
+    fn say(&self, binding: &ObjectId, holds: Status, reason: ConditionReason, message: String) {
         let saying = Saying {
             holds,
-            reason: reason.to_owned(),
+            reason,
             message,
         };
         self.pending.lock().insert(binding.clone(), saying);
@@ -129,7 +129,9 @@ impl Reports {
                     id.namespace.as_str(),
                     &ApiResource::erase::<AWSRoleBinding>(&()),
                 );
-                if let Err(error) = set_condition(&api, id.name.as_str(), SESSIONS_ISSUED, &saying).await {
+                if let Err(error) =
+                    set_condition(&api, id.name.as_str(), ConditionType::SessionsIssued, &saying).await
+                {
                     tracing::warn!(binding = %id, %error, "its condition was not written");
                     // Unless something newer is to be said.
                     self.pending.lock().entry(id).or_insert(saying);
@@ -142,15 +144,21 @@ impl Reports {
     }
 }
 
+/// Whether STS says that the region is not enabled in the AWS account: `RegionDisabledException`.
+pub(crate) fn is_region_disabled(error: &AwsError) -> bool {
+    error
+        .code()
+        .is_some_and(|code| code.starts_with("RegionDisabled"))
+}
+
 /// The reason in a condition for what STS says.
-fn reason_of(error: &AwsError) -> &'static str {
-    let code = error.code().unwrap_or_default();
-    if code.starts_with(reason::REGION_DISABLED) {
-        return reason::REGION_DISABLED;
+fn reason_of(error: &AwsError) -> ConditionReason {
+    if is_region_disabled(error) {
+        return ConditionReason::RegionDisabled;
     }
     match error.class() {
-        ErrorClass::AccessDenied | ErrorClass::NotFound => reason::ACCESS_DENIED,
-        class => class.condition_reason(),
+        ErrorClass::AccessDenied | ErrorClass::NotFound => ConditionReason::AccessDenied,
+        class => class.into(),
     }
 }
 
@@ -166,14 +174,16 @@ pub(crate) async fn say_of_account(
 ) -> Result<(), kube::Error> {
     let said = world.account_view(name).and_then(|a| a.state.issuer.clone());
     let same = said.is_some_and(|s| {
-        *s.status == *saying.holds.as_str() && *s.reason == *saying.reason && *s.message == *saying.message
+        s.status == saying.holds && s.reason == Some(saying.reason) && *s.message == *saying.message
     });
     if same {
         return Ok(());
     }
     let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::erase::<AWSAccount>(&()));
-    if set_condition(&api, name.as_str(), ISSUER_READY, saying).await? && saying.holds != Status::True {
-        tracing::warn!(account = %name, reason = saying.reason, detail = saying.message, "no session of this account can be made");
+    if set_condition(&api, name.as_str(), ConditionType::IssuerReady, saying).await?
+        && saying.holds != Status::True
+    {
+        tracing::warn!(account = %name, reason = saying.reason.as_str(), detail = saying.message, "no session of this account can be made");
     }
     Ok(())
 }
@@ -182,7 +192,7 @@ pub(crate) async fn say_of_account(
 async fn set_condition(
     api: &Api<DynamicObject>,
     name: &str,
-    type_: &str,
+    type_: ConditionType,
     saying: &Saying,
 ) -> Result<bool, kube::Error> {
     let Some(object) = api.get_opt(name).await? else {
@@ -191,14 +201,11 @@ async fn set_condition(
     let Some(mut conditions) = conditions_of(&object.data) else {
         return Ok(false);
     };
-    let changed = conditions::upsert(
-        &mut conditions,
+    let changed = Conditions::new(&mut conditions, object.metadata.generation, Timestamp::now()).set(
         type_,
         saying.holds,
-        &saying.reason,
+        saying.reason,
         &saying.message,
-        object.metadata.generation,
-        Timestamp::now(),
     );
     if !changed {
         return Ok(false);
@@ -250,7 +257,7 @@ mod tests {
         }
         let said = reports.take();
         assert_eq!(said.len(), 1);
-        assert_eq!(said[&binding].reason, "PackedPolicyTooLarge");
+        assert_eq!(said[&binding].reason, ConditionReason::PackedPolicyTooLarge);
         assert!(said[&binding].message.contains("112%"), "{said:?}");
         reports.refused(&binding, &packed());
         assert!(reports.take().is_empty());
@@ -278,7 +285,7 @@ mod tests {
             (ErrorClass::InvalidInput, "ValidationError", "AWSError"),
             (ErrorClass::MalformedPolicy, "MalformedPolicyDocument", "AWSError"),
         ] {
-            assert_eq!(of(class, code), expected, "{code}");
+            assert_eq!(of(class, code).as_str(), expected, "{code}");
         }
     }
 }

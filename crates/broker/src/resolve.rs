@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use deputy_delegation::{
-    Decision, ObjectName, Violation,
+    Decision, ObjectName,
     model::{Account, Binding, ObjectId, Role, SessionScope},
     session,
 };
@@ -168,21 +168,16 @@ fn judge(world: &World, identity: &PodIdentity, who: &str, found: &BindingDecisi
     match found.role_decision.as_deref() {
         Some(Decision::Refused(violations)) => {
             let message = format!(
-                "{role_name} of AWSRoleBinding {} is suspended: {}",
-                binding.id,
-                list(violations)
+                "{role_name} of AWSRoleBinding {} is suspended: {violations}",
+                binding.id
             );
             return refused(RefusalCode::Suspended, message);
         }
         Some(Decision::Accepted(_)) => {}
         Some(Decision::Undecided(_)) | None => {
             let why = match found.decision.as_ref() {
-                Decision::Undecided(missing) => missing
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join("; "),
-                Decision::Refused(violations) => list(violations),
+                Decision::Undecided(missing) => missing.to_string(),
+                Decision::Refused(violations) => violations.to_string(),
                 Decision::Accepted(_) => format!("{role_name} can't be decided about yet"),
             };
             return pending(format!("AWSRoleBinding {}: {why}", binding.id));
@@ -191,16 +186,11 @@ fn judge(world: &World, identity: &PodIdentity, who: &str, found: &BindingDecisi
     match found.decision.as_ref() {
         Decision::Accepted(_) => {}
         Decision::Refused(violations) => {
-            let message = format!(
-                "AWSRoleBinding {} is not accepted: {}",
-                binding.id,
-                list(violations)
-            );
+            let message = format!("AWSRoleBinding {} is not accepted: {violations}", binding.id);
             return refused(RefusalCode::NotAccepted, message);
         }
         Decision::Undecided(missing) => {
-            let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
-            return pending(format!("AWSRoleBinding {}: {}", binding.id, missing.join("; ")));
+            return pending(format!("AWSRoleBinding {}: {missing}", binding.id));
         }
     }
     let (Some(role), Some(account)) = (found.role.known(), found.account.known()) else {
@@ -241,14 +231,6 @@ fn judge(world: &World, identity: &PodIdentity, who: &str, found: &BindingDecisi
             SessionScope::Pod => Renewal::Single,
         },
     }))
-}
-
-fn list(violations: &[Violation]) -> String {
-    violations
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("; ")
 }
 
 /// How long AWS may refuse a role before it counts as a "no": IAM takes a while to be the same everywhere.

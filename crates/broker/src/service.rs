@@ -10,7 +10,7 @@ use std::{
 };
 
 use axum::http::StatusCode;
-use deputy_api::conditions::{Status, reason};
+use deputy_api::conditions::{ConditionReason, Status};
 use deputy_aws::{AwsError, ErrorClass, Sts};
 use deputy_delegation::{AccountId, ObjectName, Uid, model::Account, naming};
 use deputy_index::{Entry, Watched, World};
@@ -22,7 +22,7 @@ use crate::{
     identity::{IdentityError, IssuerCheck},
     issuer::{IssueError, Issued, Issuer, IssuerOptions, SessionKey},
     metrics::BrokerMetrics,
-    report::{Reports, Saying, say_of_account},
+    report::{Reports, Saying, is_region_disabled, say_of_account},
     resolve::{Denials, Grant, RefusalCode, Resolution, resolve},
     token::{PodIdentity, TokenApi, TokenError, Verifier},
 };
@@ -106,10 +106,10 @@ const SAME_REFUSAL: Duration = Duration::from_secs(60);
 /// Accounts that are asked about at a time who the broker is there.
 const IDENTITIES_AT_ONCE: usize = 8;
 
-fn saying(holds: Status, reason: &str, message: String) -> Saying {
+fn saying(holds: Status, reason: ConditionReason, message: String) -> Saying {
     Saying {
         holds,
-        reason: reason.to_owned(),
+        reason,
         message,
     }
 }
@@ -195,9 +195,13 @@ impl Broker {
                 let saying = match this.issuers.who(&account, &sts).await {
                     // As it was.
                     Ok(None) => return,
-                    Ok(Some(who)) => saying(Status::True, reason::READY, format!("deputy broker is {who}")),
+                    Ok(Some(who)) => saying(
+                        Status::True,
+                        ConditionReason::Ready,
+                        format!("deputy broker is {who}"),
+                    ),
                     Err(IdentityError::Mismatch(message)) => {
-                        saying(Status::False, reason::IDENTITY_MISMATCH, message)
+                        saying(Status::False, ConditionReason::IdentityMismatch, message)
                     }
                     Err(IdentityError::Aws(error)) => {
                         let holds = if error.is_retryable() {
@@ -206,7 +210,7 @@ impl Broker {
                             Status::False
                         };
                         let message = format!("AWS does not say who deputy broker is: {}", error.sentence());
-                        saying(holds, error.class().condition_reason(), message)
+                        saying(holds, error.class().into(), message)
                     }
                 };
                 if let Err(error) = say_of_account(&client, &this.world, &name, &saying).await {
@@ -306,11 +310,7 @@ impl Broker {
         match error.class() {
             ErrorClass::Throttled => NoSession::yet(grant, "Throttled", error),
             // Not a role that is not known everywhere yet: somebody has to enable the region, or name another one.
-            ErrorClass::AccessDenied
-                if error
-                    .code()
-                    .is_some_and(|c| c.starts_with(reason::REGION_DISABLED)) =>
-            {
+            ErrorClass::AccessDenied if is_region_disabled(error) => {
                 NoSession::Refused(Resolution::DeniedByAws {
                     message: format!(
                         "the region {} of AWSAccount {} is not enabled in the AWS account: {text}",

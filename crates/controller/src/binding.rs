@@ -59,7 +59,7 @@ fn standing(world: &World, binding: &Binding) -> Standing {
 fn no_issuer(world: &World, role: &ObjectId) -> Option<String> {
     let role = world.role(role)?.parsed.ok()?;
     let issuer = world.account_view(&role.account)?.state.issuer.clone()?;
-    (issuer.status.as_ref() == "False").then(|| issuer.message.into())
+    (issuer.status == Status::False).then(|| issuer.message.into())
 }
 
 impl BindingController {
@@ -269,13 +269,16 @@ mod tests {
             limits: vec![ObjectName::new("payments").unwrap()],
             boundary: None,
         });
-        let refused = Decision::Refused(vec![Violation {
-            reason: Reason::Duration,
-            field: "spec.session.duration".into(),
-            limit: None,
-            message: "too long".into(),
-        }]);
-        let without = |missing| Decision::Undecided(vec![missing]);
+        let refused = Decision::Refused(
+            Violation {
+                reason: Reason::Duration,
+                field: "spec.session.duration".into(),
+                limit: None,
+                message: "too long".into(),
+            }
+            .into(),
+        );
+        let without = |missing: MissingFact| Decision::Undecided(missing.into());
         let no_role = without(MissingFact::RoleNotFound(uploader()));
         let no_account = without(MissingFact::AccountNotFound(
             ObjectName::new("production").unwrap(),

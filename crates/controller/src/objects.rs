@@ -1,6 +1,6 @@
 //! Reading and writing our objects without trusting their shape: an object that its type can't hold is still there.
 
-use deputy_delegation::{NamespaceName, Violation};
+use deputy_delegation::{NamespaceName, Reason, Violation, Violations};
 use kube::{
     Api, Client, Resource,
     api::{ApiResource, DynamicObject, Patch, PatchParams},
@@ -31,17 +31,12 @@ where
 /// Every violation; also when it does not even have the shape of its kind.
 pub fn parse<K: DeserializeOwned, T>(
     object: &DynamicObject,
-    parse: impl FnOnce(&K) -> Result<T, Vec<Violation>>,
-) -> Result<T, Vec<Violation>> {
+    parse: impl FnOnce(&K) -> Result<T, Violations>,
+) -> Result<T, Violations> {
     let typed: Result<K, _> = serde_json::to_value(object).and_then(serde_json::from_value);
     match typed {
         Ok(typed) => parse(&typed),
-        Err(e) => Err(vec![Violation {
-            reason: deputy_delegation::Reason::Structure,
-            field: "spec".into(),
-            limit: None,
-            message: e.to_string(),
-        }]),
+        Err(e) => Err(Violation::new(Reason::Structure, "spec", e.to_string()).into()),
     }
 }
 

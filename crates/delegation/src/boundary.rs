@@ -8,7 +8,7 @@ use deputy_policy::{
 };
 
 use crate::{
-    decide::{Reason, Violation},
+    decision::{Reason, Violation},
     model::{Account, BoundaryMode, Limit},
     names::{ClusterName, wildcard_match},
     naming,
@@ -120,7 +120,7 @@ pub(crate) fn own_resources(cluster: &ClusterName, account: &Account) -> Vec<Str
 /// What is wrong with a limit by itself: escalation without acknowledgement, tenant-settable variables, sizes, reserved tags.
 /// Nothing may be granted under a limit for which this is not empty.
 #[must_use]
-pub fn check_limit(_cluster: &ClusterName, limit: &Limit) -> Vec<Violation> {
+pub fn check_limit(limit: &Limit) -> Vec<Violation> {
     let mut violations = Vec::new();
     let mut add = |reason, field: String, message: String| {
         violations.push(Violation {

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use crate::{decide::Violation, names::ObjectName};
+use crate::{decision::Violation, names::ObjectName};
 
 /// Accounts that a limit is remembered to fit into; a limit names at most 256.
 const ACCOUNTS_MAX: usize = 512;

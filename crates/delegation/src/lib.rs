@@ -2,6 +2,7 @@
 //!
 //! - [`names`]: the typed names and ARNs everything else speaks in; made once at the edge.
 //! - [`model`]: accounts, limits, roles and bindings as the decision sees them.
+//! - [`decision`]: the words of an answer: accepted, refused with every violation, undecided.
 //! - [`decide`]: the one function behind webhook, controllers and broker.
 //! - [`naming`]: what an object is called in AWS, computable offline.
 //! - [`trust`], [`boundary`], [`session`]: the documents and requests that an accepted grant becomes.
@@ -12,6 +13,7 @@ pub mod bootstrap;
 pub mod boundary;
 mod checked;
 pub mod decide;
+pub mod decision;
 pub mod model;
 pub mod names;
 pub mod naming;
@@ -21,5 +23,6 @@ pub mod session;
 pub mod tags;
 pub mod trust;
 
-pub use decide::{Accepted, Decision, DecisionInput, Grant, MissingFact, Reason, Violation, accepts, decide};
+pub use decide::{DecisionInput, Grant, accepts, decide};
+pub use decision::{Accepted, Decision, Fact, MissingFact, MissingFacts, Reason, Violation, Violations};
 pub use names::*;

@@ -4,8 +4,7 @@
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use deputy_delegation::{
-    Decision, DecisionInput, ObjectName, accepts, decide,
-    decide::{Fact, Grant as Question},
+    Decision, DecisionInput, Fact, Grant as Question, MissingFacts, ObjectName, accepts, decide,
     model::{Account, Binding, LimitEntry, ObjectId, Role},
     names::{NamespaceName, ServiceAccountName},
 };
@@ -282,7 +281,7 @@ impl World {
     /// [`World::can_decide`] is false.
     pub fn decide_role_with(&self, role: &Role) -> Decision {
         if !self.can_decide() {
-            return Decision::Undecided(Vec::new());
+            return Decision::Undecided(MissingFacts::UNKNOWN);
         }
         let facts = self.state.read().facts(role);
         self.about_role(role, &facts)
@@ -292,7 +291,7 @@ impl World {
     /// long as [`World::can_decide`] is false. Whether its role is accepted is another question.
     pub fn decide_binding_with(&self, binding: &Binding) -> Decision {
         if !self.can_decide() {
-            return Decision::Undecided(Vec::new());
+            return Decision::Undecided(MissingFacts::UNKNOWN);
         }
         let (role, facts) = {
             let state = self.state.read();

@@ -2,8 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use deputy_api::BoundaryStatus;
-use deputy_delegation::{ObjectName, decide::Fact};
+use deputy_api::{
+    BoundaryStatus,
+    conditions::{ConditionReason, ConditionType, Status},
+};
+use deputy_delegation::{Fact, ObjectName};
 use kube::api::ObjectMeta;
 
 use crate::parse;
@@ -153,7 +156,7 @@ pub struct AccountState {
     /// Condition `Ready` is True.
     pub ready: bool,
     /// Conditions about Deputy's identities that are False.
-    pub without: Vec<&'static str>,
+    pub without: Vec<ConditionType>,
     /// Condition `IssuerReady`, if it is about the spec as it is now.
     pub issuer: Option<IssuerState>,
 }
@@ -161,10 +164,10 @@ pub struct AccountState {
 /// What the broker says of its identity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuerState {
-    /// True, False, or Unknown.
-    pub status: Box<str>,
-    /// For machines.
-    pub reason: Box<str>,
+    /// Whether it is the issuer that the account names.
+    pub status: Status,
+    /// `None`: one that this version does not know.
+    pub reason: Option<ConditionReason>,
     /// For people.
     pub message: Box<str>,
 }
@@ -212,8 +215,8 @@ pub struct RoleState {
 pub struct BindingState {
     /// Condition `Ready` is True.
     pub ready: bool,
-    /// Condition `SessionsIssued` is False: its reason.
-    pub refused: Option<Box<str>>,
+    /// Condition `SessionsIssued` is False: its reason. One that this version does not know is [`ConditionReason::AWSError`].
+    pub refused: Option<ConditionReason>,
     /// `status.roleARN` is set: its role was there once.
     pub had_role: bool,
 }

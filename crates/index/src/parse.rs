@@ -4,11 +4,13 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use deputy_api::{
     AWSAccount, AWSAccountStatus, AWSRole, AWSRoleBinding, AWSRoleBindingStatus, AWSRoleStatus,
-    DelegationLimit, DelegationLimitStatus, GROUP, conditions, convert::scope_of, parse_account,
-    parse_binding, parse_limit, parse_role,
+    DelegationLimit, DelegationLimitStatus, GROUP,
+    conditions::{self, ConditionReason, ConditionType, Status},
+    convert::scope_of,
+    parse_account, parse_binding, parse_limit, parse_role,
 };
 use deputy_delegation::{
-    NamespaceName, ObjectName, Violation,
+    NamespaceName, ObjectName, Violations,
     model::{Account, Binding, LimitEntry, ObjectId, Role},
 };
 use kube::api::{DynamicObject, ObjectMeta};
@@ -25,14 +27,14 @@ pub(crate) trait Parse: Sized {
     /// Of the custom resource.
     type Spec: DeserializeOwned;
     /// Reads metadata and spec.
-    fn parse(meta: ObjectMeta, spec: Self::Spec) -> Result<Self, Vec<Violation>>;
+    fn parse(meta: ObjectMeta, spec: Self::Spec) -> Result<Self, Violations>;
 }
 
 macro_rules! parse {
     ($model:ty, $kind:ident, $spec:ty, $parse:ident) => {
         impl Parse for $model {
             type Spec = $spec;
-            fn parse(metadata: ObjectMeta, spec: Self::Spec) -> Result<Self, Vec<Violation>> {
+            fn parse(metadata: ObjectMeta, spec: Self::Spec) -> Result<Self, Violations> {
                 $parse(&$kind {
                     metadata,
                     spec,
@@ -66,7 +68,7 @@ pub(crate) fn spec<T: Parse>(object: &mut DynamicObject) -> Result<Arc<T>, Arc<s
     let metadata = std::mem::take(&mut object.metadata);
     T::parse(metadata, spec)
         .map(Arc::new)
-        .map_err(|violations| cut(&sentence(&violations)))
+        .map_err(|violations| cut(&violations.messages().to_string()))
 }
 
 /// Reads a limit. One that can't be read still limits, as far as its scope can be read, or everywhere.
@@ -159,20 +161,21 @@ fn status<S: DeserializeOwned + Default>(object: &DynamicObject) -> S {
 pub(crate) fn account_state(object: &DynamicObject) -> AccountState {
     let status: AWSAccountStatus = status(object);
     let identities = [
-        conditions::ISSUER_READY,
-        conditions::PROVISIONER_READY,
-        conditions::BOUNDARY_WRITER_READY,
+        ConditionType::IssuerReady,
+        ConditionType::ProvisionerReady,
+        ConditionType::BoundaryWriterReady,
     ];
-    let is_false =
-        |type_: &&str| conditions::find(&status.conditions, type_).is_some_and(|c| c.status == "False");
-    let issuer = conditions::find(&status.conditions, conditions::ISSUER_READY)
+    let is_false = |type_: &ConditionType| {
+        conditions::find(&status.conditions, *type_).is_some_and(|c| c.status == Status::False.as_str())
+    };
+    let issuer = conditions::find(&status.conditions, ConditionType::IssuerReady)
         .filter(|c| c.observed_generation == object.metadata.generation);
     AccountState {
-        ready: conditions::is_true(&status.conditions, conditions::READY),
+        ready: conditions::is_true(&status.conditions, ConditionType::Ready),
         without: identities.into_iter().filter(is_false).collect(),
         issuer: issuer.map(|c| IssuerState {
-            status: c.status.as_str().into(),
-            reason: c.reason.as_str().into(),
+            status: Status::from_word(&c.status).unwrap_or(Status::Unknown),
+            reason: ConditionReason::from_word(&c.reason),
             message: c.message.as_str().into(),
         }),
     }
@@ -181,7 +184,7 @@ pub(crate) fn account_state(object: &DynamicObject) -> AccountState {
 pub(crate) fn limit_state(object: &DynamicObject) -> LimitState {
     let status: DelegationLimitStatus = status(object);
     LimitState {
-        ready: conditions::is_true(&status.conditions, conditions::READY),
+        ready: conditions::is_true(&status.conditions, ConditionType::Ready),
         observed_generation: status.observed_generation.unwrap_or_default(),
         boundaries: status.boundaries,
     }
@@ -190,10 +193,10 @@ pub(crate) fn limit_state(object: &DynamicObject) -> LimitState {
 pub(crate) fn role_state(object: &DynamicObject) -> RoleState {
     let status: AWSRoleStatus = status(object);
     let current = status.observed_generation == object.metadata.generation;
-    let ready = conditions::find(&status.conditions, conditions::READY);
+    let ready = conditions::find(&status.conditions, ConditionType::Ready);
     RoleState {
-        provisioned: current && conditions::is_true(&status.conditions, conditions::PROVISIONED),
-        ready: current && conditions::is_true(&status.conditions, conditions::READY),
+        provisioned: current && conditions::is_true(&status.conditions, ConditionType::Provisioned),
+        ready: current && conditions::is_true(&status.conditions, ConditionType::Ready),
         reason: ready.map(|c| c.reason.as_str().into()),
         since: ready.map_or(0, |c| c.last_transition_time.0.as_second()),
         observed_generation: status.observed_generation.unwrap_or_default(),
@@ -204,21 +207,13 @@ pub(crate) fn role_state(object: &DynamicObject) -> RoleState {
 
 pub(crate) fn binding_state(object: &DynamicObject) -> BindingState {
     let status: AWSRoleBindingStatus = status(object);
-    let refused =
-        conditions::find(&status.conditions, conditions::SESSIONS_ISSUED).filter(|c| c.status == "False");
+    let refused = conditions::find(&status.conditions, ConditionType::SessionsIssued)
+        .filter(|c| c.status == Status::False.as_str());
     BindingState {
-        ready: conditions::is_true(&status.conditions, conditions::READY),
-        refused: refused.map(|c| c.reason.as_str().into()),
+        ready: conditions::is_true(&status.conditions, ConditionType::Ready),
+        refused: refused.map(|c| ConditionReason::from_word(&c.reason).unwrap_or(ConditionReason::AWSError)),
         had_role: status.role_arn.is_some(),
     }
-}
-
-fn sentence(violations: &[Violation]) -> String {
-    let each: Vec<String> = violations
-        .iter()
-        .map(|v| format!("{}: {}", v.field, v.message))
-        .collect();
-    each.join("; ")
 }
 
 fn cut(text: &str) -> Arc<str> {

@@ -9,7 +9,7 @@ mod watching;
 use std::{collections::BTreeSet, sync::Arc};
 
 use deputy_delegation::{
-    Decision, MissingFact, NamespaceName, ObjectName, Reason, ServiceAccountName,
+    Decision, MissingFact, MissingFacts, NamespaceName, ObjectName, Reason, ServiceAccountName,
     model::{LimitEntry, ObjectId},
     names::ClusterName,
 };

@@ -28,16 +28,12 @@ pub(super) fn review(subject: &Subject<'_>, facts: &Facts) -> Verdict {
 
 /// Two AWSAccounts of one AWS account would write to the same roles and policies, each its own way.
 fn taken(account: &Account, owner: &ObjectName) -> Violation {
-    Violation {
-        reason: Reason::AccountInvalid,
-        field: "spec.accountID".to_owned(),
-        limit: None,
-        message: format!(
-            "AWS account {} is AWSAccount {owner} already, and has one AWSAccount: use {owner}, or delete it first (its partition and \
-             accountID can't be changed)",
-            account.id
-        ),
-    }
+    let message = format!(
+        "AWS account {} is AWSAccount {owner} already, and has one AWSAccount: use {owner}, or delete it first (its partition and \
+         accountID can't be changed)",
+        account.id
+    );
+    Violation::new(Reason::AccountInvalid, "spec.accountID", message)
 }
 
 /// An account with roles stays: without it they could not even be deleted in AWS.

@@ -61,7 +61,7 @@ fn had_boundary(subject: &Subject<'_>) -> bool {
 
 /// What is wrong with the limit itself, and with its boundary policy in each account.
 fn problems(facts: &Facts, limit: &Limit) -> Vec<Violation> {
-    let violations = boundary::check_limit(facts.cluster(), limit);
+    let violations = boundary::check_limit(limit);
     if !violations.is_empty() || limit.boundary != BoundaryMode::Generated {
         return violations;
     }

@@ -15,7 +15,7 @@ mod tests;
 
 use std::{collections::HashMap, sync::LazyLock};
 
-use deputy_delegation::{Reason, Violation};
+use deputy_delegation::{Reason, Violation, Violations};
 use deputy_index::Stale;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::core::admission::Operation;
@@ -215,7 +215,7 @@ impl Subject<'_> {
     }
 
     /// The object read as `K` and parsed, or the refusal.
-    fn parse<K, T>(&self, parse: impl FnOnce(&K) -> Result<T, Vec<Violation>>) -> Result<T, Verdict>
+    fn parse<K, T>(&self, parse: impl FnOnce(&K) -> Result<T, Violations>) -> Result<T, Verdict>
     where
         K: DeserializeOwned,
     {
@@ -261,12 +261,7 @@ fn not_known(stale: &Stale) -> Verdict {
 }
 
 fn invalid(field: &str, message: &str) -> Violation {
-    Violation {
-        reason: Reason::Structure,
-        field: field.to_owned(),
-        limit: None,
-        message: message.to_owned(),
-    }
+    Violation::new(Reason::Structure, field, message)
 }
 
 /// The definitions; made once, because that takes a while.

@@ -2,7 +2,7 @@
 
 use deputy_delegation::{
     AccountId, ExternalId, IamEntity, IssuerArn, Partition, Reason, Region, RoleArn, SessionDuration,
-    Violation,
+    Violations,
     model::{Account, AssumeRole, Endpoints},
 };
 
@@ -13,7 +13,7 @@ use crate::{AWSAccount, IdentitySpec};
 ///
 /// # Errors
 /// Every field that is wrong.
-pub fn parse_account(object: &AWSAccount) -> Result<Account, Vec<Violation>> {
+pub fn parse_account(object: &AWSAccount) -> Result<Account, Violations> {
     let spec = &object.spec;
     let mut findings = Findings::default();
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use deputy_delegation::{
-    ObjectName, ServiceAccountName, Violation,
+    ObjectName, ServiceAccountName, Violations,
     model::{self, Binding, SessionSpec},
 };
 use deputy_policy::PolicyKind;
@@ -17,7 +17,7 @@ use crate::{AWSRoleBinding, RoleRefKind, SessionScope, SubjectKind};
 ///
 /// # Errors
 /// Every field that is wrong.
-pub fn parse_binding(object: &AWSRoleBinding) -> Result<Binding, Vec<Violation>> {
+pub fn parse_binding(object: &AWSRoleBinding) -> Result<Binding, Violations> {
     let spec = &object.spec;
     let mut findings = Findings::default();
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use deputy_delegation::{
-    NamespacePattern, ObjectName, Reason, Violation,
+    NamespacePattern, ObjectName, Reason, Violations,
     model::{BoundaryMode, Checked, Limit, LimitScope},
 };
 use deputy_policy::PolicyKind;
@@ -16,7 +16,7 @@ use crate::{BoundaryType, DelegationLimit};
 ///
 /// # Errors
 /// Every field that is wrong.
-pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Vec<Violation>> {
+pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
     let spec = &object.spec;
     let mut findings = Findings::default();
 

@@ -15,7 +15,7 @@ use std::{
 };
 
 use deputy_delegation::{
-    ObjectName, Reason, SessionDuration, TagKey, TagValue, Uid, Violation,
+    ObjectName, Reason, SessionDuration, TagKey, TagValue, Uid, Violation, Violations,
     model::{Account, Binding, Limit, ObjectId, Role},
     names::NamespaceName,
 };
@@ -29,25 +29,25 @@ pub use self::{
 use crate::{AWSAccount, AWSRole, AWSRoleBinding, DelegationLimit};
 
 impl TryFrom<&AWSAccount> for Account {
-    type Error = Vec<Violation>;
+    type Error = Violations;
     fn try_from(object: &AWSAccount) -> Result<Self, Self::Error> {
         parse_account(object)
     }
 }
 impl TryFrom<&DelegationLimit> for Limit {
-    type Error = Vec<Violation>;
+    type Error = Violations;
     fn try_from(object: &DelegationLimit) -> Result<Self, Self::Error> {
         parse_limit(object)
     }
 }
 impl TryFrom<&AWSRole> for Role {
-    type Error = Vec<Violation>;
+    type Error = Violations;
     fn try_from(object: &AWSRole) -> Result<Self, Self::Error> {
         parse_role(object)
     }
 }
 impl TryFrom<&AWSRoleBinding> for Binding {
-    type Error = Vec<Violation>;
+    type Error = Violations;
     fn try_from(object: &AWSRoleBinding) -> Result<Self, Self::Error> {
         parse_binding(object)
     }
@@ -76,12 +76,7 @@ struct Findings(Vec<Violation>);
 
 impl Findings {
     fn push(&mut self, reason: Reason, field: impl Into<String>, message: impl Display) {
-        self.0.push(Violation {
-            reason,
-            field: field.into(),
-            limit: None,
-            message: message.to_string(),
-        });
+        self.0.push(Violation::new(reason, field, message.to_string()));
     }
 
     /// The value, or a note of why there is none.
@@ -92,17 +87,12 @@ impl Findings {
     }
 
     /// `value`, when nothing is wrong. Whoever calls it has a value exactly then.
-    fn finish<T>(self, value: Option<T>) -> Result<T, Vec<Violation>> {
-        match value {
-            Some(value) if self.0.is_empty() => Ok(value),
+    fn finish<T>(self, value: Option<T>) -> Result<T, Violations> {
+        match (value, Violations::from_vec(self.0)) {
+            (Some(value), None) => Ok(value),
+            (_, Some(violations)) => Err(violations),
             // No value and no finding would be a refusal that says nothing.
-            None if self.0.is_empty() => Err(vec![Violation {
-                reason: Reason::Structure,
-                field: String::new(),
-                limit: None,
-                message: "can't be read".to_owned(),
-            }]),
-            _ => Err(self.0),
+            (None, None) => Err(Violation::new(Reason::Structure, "", "can't be read").into()),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use deputy_delegation::{
-    ObjectName, Reason, Violation,
+    ObjectName, Reason, Violations,
     model::{NamedPolicy, Role},
 };
 use deputy_policy::PolicyKind;
@@ -15,7 +15,7 @@ use crate::AWSRole;
 ///
 /// # Errors
 /// Every field that is wrong.
-pub fn parse_role(object: &AWSRole) -> Result<Role, Vec<Violation>> {
+pub fn parse_role(object: &AWSRole) -> Result<Role, Violations> {
     let spec = &object.spec;
     let mut findings = Findings::default();
 

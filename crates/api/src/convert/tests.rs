@@ -1,7 +1,7 @@
 //! Conversions, from JSON as an API server stores it.
 
 use deputy_delegation::{
-    Reason, Violation,
+    Reason, Violations,
     model::{BoundaryMode, SessionScope},
 };
 use serde::de::DeserializeOwned;
@@ -82,7 +82,7 @@ fn typed<T: DeserializeOwned>(object: Value) -> T {
     serde_json::from_value(object).unwrap()
 }
 
-fn fields(violations: Vec<Violation>) -> Vec<(Reason, String)> {
+fn fields(violations: Violations) -> Vec<(Reason, String)> {
     violations.into_iter().map(|v| (v.reason, v.field)).collect()
 }
 

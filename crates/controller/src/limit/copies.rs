@@ -54,7 +54,7 @@ fn wanted(world: &World) -> Copies {
         let stays = world
             .limit(&limit.name)
             .is_some_and(|(_, meta, _)| !meta.terminating);
-        if !stays || !ceiling::check_limit(world.cluster(), &limit).is_empty() {
+        if !stays || !ceiling::check_limit(&limit).is_empty() {
             continue;
         }
         let Ok(spec) = serde_json::to_value(shown(&limit)) else {

@@ -184,10 +184,8 @@ impl LimitController {
     }
 
     async fn violations(&self, limit: &Arc<Limit>) -> Result<Vec<Violation>, Error> {
-        let (cluster, limit) = (self.ctx.cluster.clone(), Arc::clone(limit));
-        self.ctx
-            .decide(move |_| ceiling::check_limit(&cluster, &limit))
-            .await
+        let limit = Arc::clone(limit);
+        self.ctx.decide(move |_| ceiling::check_limit(&limit)).await
     }
 
     async fn announce(&self, object: &DynamicObject, status: &DelegationLimitStatus) {

@@ -98,7 +98,7 @@ fn a_refusal_suspends_and_a_missing_fact_waits() {
     let refused = world().decide_role_with(&role);
     assert!(matches!(refused, Decision::Refused(_)));
     assert_eq!(assess(&facts, &refused), Target::Suspend);
-    let missing = Decision::Undecided(vec![MissingFact::AccountNotFound(account.name.clone())]);
+    let missing = Decision::Undecided(MissingFact::AccountNotFound(account.name.clone()).into());
     assert_eq!(
         assess(&facts, &missing),
         Target::Wait("AWSAccount production does not exist".into())

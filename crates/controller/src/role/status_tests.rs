@@ -16,18 +16,19 @@ fn accepted() -> Decision {
 }
 
 fn refused() -> Decision {
-    Decision::Refused(vec![Violation {
-        reason: Reason::ExceedsLimit,
-        field: "spec.policies[0].document.Statement[0]".into(),
-        limit: Some(ObjectName::new("payments").unwrap()),
-        message: "grants s3:DeleteObject".into(),
-    }])
+    Decision::Refused(
+        Violation {
+            reason: Reason::ExceedsLimit,
+            field: "spec.policies[0].document.Statement[0]".into(),
+            limit: Some(ObjectName::new("payments").unwrap()),
+            message: "grants s3:DeleteObject".into(),
+        }
+        .into(),
+    )
 }
 
 fn undecided() -> Decision {
-    Decision::Undecided(vec![MissingFact::AccountNotFound(
-        ObjectName::new("production").unwrap(),
-    )])
+    Decision::Undecided(MissingFact::AccountNotFound(ObjectName::new("production").unwrap()).into())
 }
 
 fn done(bound: bool) -> Progress {

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use deputy_policy::PolicyKind;
 
 use crate::{
+    decision::{Decision, Fact, MissingFact, Reason},
     model::{Account, Binding, Role},
     names::{IamEntity, SessionDuration},
     session,
 };
 
 use super::{
-    Decision, DecisionInput, Fact, MissingFact, Reason,
+    DecisionInput,
     containment::{Candidate, Granted},
     findings::Findings,
     known::Known,
@@ -75,7 +76,7 @@ pub(super) fn decide(
         };
         limits.contain(&granted, &mut findings);
     }
-    findings.decision(Some(limits))
+    findings.decision(limits.accepted())
 }
 
 fn structure(binding: &Binding, findings: &mut Findings) {

@@ -4,10 +4,12 @@ use std::borrow::Cow;
 
 use deputy_policy::{Containment, Document, Effect, UnknownKind, UnknownReason, contains_layers, impossible};
 
-use crate::model::{BoundaryMode, Limit};
+use crate::{
+    decision::Reason,
+    model::{BoundaryMode, Limit},
+};
 
 use super::{
-    Reason,
     excess::{Comparison, Excess},
     findings::Findings,
     known::Known,

@@ -1,8 +1,9 @@
 //! What a decision has found so far.
 
-use crate::names::ObjectName;
-
-use super::{Accepted, Decision, MissingFact, Reason, Violation, limits::Applicable};
+use crate::{
+    decision::{Accepted, Decision, MissingFact, Reason, Violation, Violations},
+    names::ObjectName,
+};
 
 /// Violations and missing facts, in the order in which they were found.
 #[derive(Debug)]
@@ -29,12 +30,7 @@ impl Findings {
 
     /// A rule that no limit sets is broken.
     pub(super) fn refuse(&mut self, reason: Reason, field: impl Into<String>, message: impl Into<String>) {
-        self.violations.push(Violation {
-            reason,
-            field: field.into(),
-            limit: None,
-            message: message.into(),
-        });
+        self.violations.push(Violation::new(reason, field, message));
     }
 
     /// A limit is exceeded, or can't be applied.
@@ -45,12 +41,8 @@ impl Findings {
         field: impl Into<String>,
         message: impl Into<String>,
     ) {
-        self.violations.push(Violation {
-            reason,
-            field: field.into(),
-            limit: Some(limit.clone()),
-            message: message.into(),
-        });
+        self.violations
+            .push(Violation::new(reason, field, message).under(limit));
     }
 
     /// A fact is not known yet.
@@ -58,24 +50,18 @@ impl Findings {
         self.missing.push(fact);
     }
 
-    /// The decision: refused when anything is wrong, undecided when anything is missing, else accepted under `limits`.
-    /// Without limits nothing is ever accepted: who could not look them up has found something else to report.
-    pub(super) fn decision(mut self, limits: Option<Applicable<'_>>) -> Decision {
+    /// The decision: refused when anything is wrong, undecided when anything is missing, else what rests on `accepted`.
+    /// Without it nothing is ever accepted: who could not look the limits up has found something else to report.
+    pub(super) fn decision(mut self, accepted: Option<Accepted>) -> Decision {
         if self.violations.is_empty() && self.missing.is_empty() {
-            match limits.filter(|applicable| !applicable.limits.is_empty()) {
-                Some(applicable) => {
-                    return Decision::Accepted(Accepted {
-                        boundary: applicable.boundary().cloned(),
-                        limits: applicable.limits.iter().map(|limit| limit.name.clone()).collect(),
-                    });
-                }
+            match accepted {
+                Some(accepted) => return Decision::Accepted(accepted),
                 None => self.refuse(Reason::NoLimit, "spec", "no DelegationLimit was applied"),
             }
         }
-        if self.violations.is_empty() {
-            Decision::Undecided(self.missing)
-        } else {
-            Decision::Refused(self.violations)
+        match Violations::from_vec(self.violations) {
+            Some(violations) => Decision::Refused(violations),
+            None => Decision::Undecided(self.missing.into()),
         }
     }
 }

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use crate::{
     boundary,
+    decision::{Accepted, Fact, Reason, Violation},
     model::{Account, BoundaryMode, Limit, LimitEntry},
     names::{NamespaceName, ObjectName},
 };
 
-use super::{DecisionInput, Fact, Reason, Violation, containment::Granted, findings::Findings};
+use super::{DecisionInput, containment::Granted, findings::Findings};
 
 /// How many problems of an invalid limit a refusal repeats; the limit's own status lists all.
 const LIMIT_PROBLEMS_SHOWN: usize = 3;
@@ -102,9 +103,13 @@ impl<'a> Applicable<'a> {
             .filter(|limit| limit.boundary == BoundaryMode::Generated)
     }
 
-    /// The one limit whose boundary a role carries.
-    pub(super) fn boundary(&self) -> Option<&ObjectName> {
-        self.with_boundary().next().map(|limit| &limit.name)
+    /// On what an acceptance would rest. `None` without limits: nothing is ever accepted under none.
+    pub(super) fn accepted(&self) -> Option<Accepted> {
+        let limits: Vec<_> = self.limits.iter().map(|limit| limit.name.clone()).collect();
+        (!limits.is_empty()).then(|| Accepted {
+            limits,
+            boundary: self.with_boundary().next().map(|limit| limit.name.clone()),
+        })
     }
 
     /// Whether what is granted stays within every ceiling.
@@ -153,9 +158,7 @@ fn check(
     findings: &mut Findings,
 ) {
     // The same for every grant under the limit, and found once.
-    let alone = limit
-        .checked
-        .alone(|| boundary::check_limit(input.cluster, limit));
+    let alone = limit.checked.alone(|| boundary::check_limit(limit));
     let in_account = account
         .filter(|_| limit.boundary == BoundaryMode::Generated && alone.is_empty())
         .and_then(|account| {

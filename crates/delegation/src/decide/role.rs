@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use deputy_policy::{Document, PolicyKind};
 
 use crate::{
+    decision::{Decision, Fact, MissingFact, Reason},
     model::{Account, Kind, Role},
     names::SessionDuration,
     naming,
@@ -13,7 +14,7 @@ use crate::{
 };
 
 use super::{
-    Decision, DecisionInput, Fact, MissingFact, Reason,
+    DecisionInput,
     containment::{Candidate, Granted},
     findings::Findings,
     known::Known,
@@ -63,7 +64,7 @@ pub(super) fn decide(input: &DecisionInput<'_>, role: &Role, mut findings: Findi
         known: Known::of(input.cluster, &role.id),
     };
     limits.contain(&granted, &mut findings);
-    findings.decision(Some(limits))
+    findings.decision(limits.accepted())
 }
 
 /// The account of `role`, if it is known.

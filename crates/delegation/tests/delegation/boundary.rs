@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::*;
 
 fn reasons(limit: &Limit) -> Vec<Reason> {
-    check_limit(&cluster(), limit).iter().map(|v| v.reason).collect()
+    check_limit(limit).iter().map(|v| v.reason).collect()
 }
 
 fn full_account() -> Account {
@@ -118,7 +118,7 @@ fn a_ceiling_that_reaches_iam_needs_an_acknowledgement() {
         acknowledge_escalation: acknowledged.iter().map(|a| (*a).to_owned()).collect(),
         ..limit("iam", json!([allow(json!("iam:CreateRole"), json!("*"))]))
     };
-    let problems = check_limit(&cluster(), &with(&[]));
+    let problems = check_limit(&with(&[]));
     assert_eq!(problems.len(), 1);
     assert_eq!(problems[0].reason, Reason::Escalation);
     assert!(

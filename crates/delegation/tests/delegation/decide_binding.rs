@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use deputy_delegation::{
-    Decision, DecisionInput, Grant, MissingFact, Reason, Violation, decide, decide::Fact, model::*, names::*,
+    Decision, DecisionInput, Fact, Grant, MissingFact, Reason, Violation, decide, model::*, names::*,
 };
 use deputy_policy::PolicyKind;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ fn decided(binding: &Binding, limits: &[LimitEntry]) -> Decision {
 
 fn refused(decision: Decision) -> Vec<Violation> {
     match decision {
-        Decision::Refused(violations) => violations,
+        Decision::Refused(violations) => violations.to_vec(),
         other => panic!("not refused: {other:?}"),
     }
 }
@@ -66,11 +66,11 @@ fn a_plain_binding_is_accepted() {
 fn a_binding_may_come_before_its_role_and_its_account() {
     assert_eq!(
         decided_with(&binding(), Fact::Missing, Fact::Missing, &payments()),
-        Decision::Undecided(vec![MissingFact::RoleNotFound(uploader())])
+        Decision::Undecided(MissingFact::RoleNotFound(uploader()).into())
     );
     assert_eq!(
         decided_with(&binding(), Fact::Known(&role()), Fact::Missing, &payments()),
-        Decision::Undecided(vec![MissingFact::AccountNotFound(object("production"))])
+        Decision::Undecided(MissingFact::AccountNotFound(object("production")).into())
     );
 }
 

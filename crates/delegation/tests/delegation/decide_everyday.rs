@@ -1,6 +1,6 @@
 //! What everybody writes and does no harm: tags that have one value, sessions that only take away, requests that do not exist.
 
-use deputy_delegation::{Decision, DecisionInput, Grant, accepts, decide, decide::Fact, model::*};
+use deputy_delegation::{Decision, DecisionInput, Fact, Grant, accepts, decide, model::*};
 use deputy_policy::{Context, Document, Layers, PolicyKind, Request, evaluate};
 use proptest::prelude::*;
 use serde_json::{Value, json};

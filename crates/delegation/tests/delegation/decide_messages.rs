@@ -1,6 +1,6 @@
 //! What a refusal says: everything that is too much, what the limit allows instead.
 
-use deputy_delegation::{Decision, DecisionInput, Grant, Reason, Violation, decide, decide::Fact, model::*};
+use deputy_delegation::{Decision, DecisionInput, Fact, Grant, Reason, Violation, decide, model::*};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -13,7 +13,7 @@ fn violations(role: &Role, limits: &[LimitEntry]) -> Vec<Violation> {
         limits,
     });
     match decision {
-        Decision::Refused(violations) => violations,
+        Decision::Refused(violations) => violations.to_vec(),
         other => panic!("not refused: {other:?}"),
     }
 }

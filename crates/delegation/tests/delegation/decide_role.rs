@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use deputy_delegation::{
-    Accepted, Decision, DecisionInput, Grant, MissingFact, Reason, Violation, decide, decide::Fact, model::*,
+    Accepted, Decision, DecisionInput, Fact, Grant, MissingFact, Reason, Violation, decide, model::*,
 };
 use deputy_policy::{Context, Layers, Request, evaluate};
 use proptest::prelude::*;
@@ -24,7 +24,7 @@ fn decided(role: &Role, limits: &[LimitEntry]) -> Decision {
 
 fn refused(decision: Decision) -> Vec<Violation> {
     match decision {
-        Decision::Refused(violations) => violations,
+        Decision::Refused(violations) => violations.to_vec(),
         other => panic!("not refused: {other:?}"),
     }
 }
@@ -290,7 +290,7 @@ fn a_limit_that_reaches_iam_unacknowledged_refuses_what_it_covers() {
 fn an_unknown_account_leaves_a_sound_role_undecided() {
     assert_eq!(
         decided_in(&role(), Fact::Missing, &payments()),
-        Decision::Undecided(vec![MissingFact::AccountNotFound(object("production"))])
+        Decision::Undecided(MissingFact::AccountNotFound(object("production")).into())
     );
 }
 

@@ -37,7 +37,10 @@ fn nothing_is_decided_before_every_kind_has_been_read_whole() {
     let role = world.role(&id("payments", "reader")).unwrap().parsed.unwrap();
     assert!(world.decide_role(&role.id).is_none());
     assert!(world.decide_binding(&id("payments", "reader")).is_none());
-    assert_eq!(world.decide_role_with(&role), Decision::Undecided(vec![]));
+    assert_eq!(
+        world.decide_role_with(&role),
+        Decision::Undecided(MissingFacts::UNKNOWN)
+    );
     // A second limit of the same list, which had not arrived.
     let limits = [
         limit("payments", &["payments"], "s3:*"),
@@ -85,7 +88,7 @@ fn a_deleted_account_is_missing_and_decides_nothing() {
     world.delete(Watched::Accounts, &object(account("production")).metadata);
     assert!(matches!(world.account(&named("production")), Entry::Missing));
     let missing = MissingFact::AccountNotFound(named("production"));
-    assert_eq!(*role_decision(&world), Decision::Undecided(vec![missing]));
+    assert_eq!(*role_decision(&world), Decision::Undecided(missing.into()));
     assert!(
         !world
             .default_binding(&ns("payments"), &sa("app"))
@@ -225,7 +228,7 @@ fn candidates_are_decided_as_if_they_were_stored() {
     let decision = world.decide_binding_with(&deputy_api::parse_binding(&before_its_role).unwrap());
     assert_eq!(
         decision,
-        Decision::Undecided(vec![MissingFact::RoleNotFound(id("payments", "later"))])
+        Decision::Undecided(MissingFact::RoleNotFound(id("payments", "later")).into())
     );
     assert!(world.role(&role.id).is_none());
 }
