@@ -12,7 +12,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use deputy_api::{AWSAccount, AWSRole, DelegationLimit, parse_account, parse_limit, parse_role};
 use deputy_benches::root;
 use deputy_delegation::{
-    ClusterName, DecisionInput, Fact, Grant, ObjectName, Uid, boundary, decide,
+    ClusterName, DecisionInput, Fact, GrantSpec, ObjectName, Uid, boundary, decide,
     model::{Account, Kind, Limit, LimitEntry, Role},
     naming,
     plan::{DesiredRole, ObservedRole, TaggedOwner, plan},
@@ -73,7 +73,7 @@ fn decisions(criterion: &mut Criterion) {
             b.iter(|| {
                 let input = DecisionInput {
                     cluster: &example.cluster,
-                    grant: Grant::Role(black_box(&example.role)),
+                    grant: GrantSpec::Role(black_box(&example.role)),
                     account: Fact::Known(&example.account),
                     limits: &limits,
                 };
@@ -122,7 +122,7 @@ fn reconciliation(criterion: &mut Criterion) {
         b.iter(|| {
             let input = DecisionInput {
                 cluster: &cluster,
-                grant: Grant::Role(black_box(&role)),
+                grant: GrantSpec::Role(black_box(&role)),
                 account: Fact::Known(&account),
                 limits: &limits,
             };

@@ -174,7 +174,7 @@ fn no_decision_has_a_default() {
             "crates/delegation/src/decision.rs",
             &["Decision", "Accepted", "Violations", "Fact"][..],
         ),
-        ("crates/delegation/src/decide.rs", &["Grant"][..]),
+        ("crates/delegation/src/decide/mod.rs", &["GrantSpec"][..]),
         ("crates/policy/src/contain/answer.rs", &["Containment"][..]),
         ("crates/policy/src/evaluate/request.rs", &["Decision"][..]),
         (

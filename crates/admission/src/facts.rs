@@ -7,7 +7,8 @@ use deputy_delegation::{
     model::{Account, Binding, LimitEntry, ObjectId, Role},
 };
 use deputy_index::{
-    BindingDecision, Grant, Hypothesis, NamespaceInfo, Seen, ServiceAccountInfo, Stale, Watched, World,
+    BindingDecision, GrantRef, Index, NamespaceInfo, ProposedChange, ResourceKind, Seen, ServiceAccountInfo,
+    Stale,
 };
 
 use crate::validate::Kind;
@@ -35,15 +36,15 @@ impl Impact {
 /// The index, and what was looked up beside it.
 #[derive(Clone)]
 pub(crate) struct Facts {
-    world: Arc<World>,
+    index: Arc<Index>,
     seen: Option<Seen>,
     deadline: Option<Instant>,
 }
 
 impl Facts {
-    pub(crate) fn new(world: Arc<World>) -> Self {
+    pub(crate) fn new(index: Arc<Index>) -> Self {
         Self {
-            world,
+            index,
             seen: None,
             deadline: None,
         }
@@ -60,7 +61,7 @@ impl Facts {
     /// The same, deciding by what was seen just now.
     pub(crate) fn as_seen(&self, seen: Seen) -> Self {
         Self {
-            world: Arc::clone(&self.world),
+            index: Arc::clone(&self.index),
             seen: Some(seen),
             deadline: self.deadline,
         }
@@ -68,32 +69,32 @@ impl Facts {
 
     /// Whether the index holds all that decisions rest on, and is not too old to decide by.
     pub(crate) fn current(&self) -> Result<(), Stale> {
-        self.world.current(&Watched::KINDS)
+        self.index.current(&ResourceKind::KINDS)
     }
 
     pub(crate) fn cluster(&self) -> &ClusterName {
-        self.world.cluster()
+        self.index.cluster()
     }
 
     /// Decides about a role as it would be.
     pub(crate) fn decide_role(&self, role: &Role) -> Decision {
         match &self.seen {
-            Some(seen) => self.world.decide_role_as_seen(role, seen),
-            None => self.world.decide_role_with(role),
+            Some(seen) => self.index.decide_role_as_seen(role, seen),
+            None => self.index.decide_role_with(role),
         }
     }
 
     /// Decides about a binding as it would be.
     pub(crate) fn decide_binding(&self, binding: &Binding) -> Decision {
         match &self.seen {
-            Some(seen) => self.world.decide_binding_as_seen(binding, seen),
-            None => self.world.decide_binding_with(binding),
+            Some(seen) => self.index.decide_binding_as_seen(binding, seen),
+            None => self.index.decide_binding_with(binding),
         }
     }
 
     /// An account that is there and can be read.
     pub(crate) fn account(&self, name: &ObjectName) -> Option<Arc<Account>> {
-        self.world.account(name).known().cloned()
+        self.index.account(name).known().cloned()
     }
 
     /// The uid of a stored object.
@@ -104,43 +105,43 @@ impl Facts {
             Some(ObjectId { namespace, name })
         };
         match kind {
-            Kind::Account => self.world.account_view(&name)?.meta.uid,
-            Kind::Limit => self.world.limit(&name)?.1.uid,
-            Kind::Role => self.world.role(&id(name)?)?.meta.uid,
-            Kind::Binding => self.world.binding(&id(name)?)?.meta.uid,
+            Kind::Account => self.index.account_view(&name)?.meta.uid,
+            Kind::Limit => self.index.limit(&name)?.1.uid,
+            Kind::Role => self.index.role(&id(name)?)?.meta.uid,
+            Kind::Binding => self.index.binding(&id(name)?)?.meta.uid,
         }
     }
 
     /// The AWSAccount that counts for an AWS account, if there is one.
     pub(crate) fn account_of_id(&self, id: &AccountId) -> Option<ObjectName> {
-        self.world.account_of_id(id)
+        self.index.account_of_id(id)
     }
 
     /// Roles in an account, also those that are being deleted: their IAM roles are still there.
     pub(crate) fn roles_in(&self, account: &ObjectName) -> Vec<ObjectId> {
-        self.world.roles_of_account(account)
+        self.index.roles_of_account(account)
     }
 
     /// What would become of grants with `new` in place of the limit `name`, or without it.
     pub(crate) fn impact_of_limit(&self, name: &ObjectName, new: Option<&LimitEntry>) -> Impact {
-        self.impact(Hypothesis::Limit(name, new))
+        self.impact(ProposedChange::Limit(name, new))
     }
 
     /// What would become of grants in an account with `new` in its place.
     pub(crate) fn impact_of_account(&self, new: &Arc<Account>) -> Impact {
-        self.impact(Hypothesis::Account(&new.name, Some(new)))
+        self.impact(ProposedChange::Account(&new.name, Some(new)))
     }
 
     /// What would become of the bindings of a role with `new` in its place.
     pub(crate) fn impact_of_role(&self, new: &Arc<Role>) -> Impact {
-        self.impact(Hypothesis::Role(&new.id, Some(new)))
+        self.impact(ProposedChange::Role(&new.id, Some(new)))
     }
 
-    fn impact(&self, hypothesis: Hypothesis<'_>) -> Impact {
-        let found = self.world.suspended_by(hypothesis, self.deadline);
-        let name = |grant: &Grant| match grant {
-            Grant::Role(id) => format!("AWSRole {id}"),
-            Grant::Binding(id) => format!("AWSRoleBinding {id}"),
+    fn impact(&self, hypothesis: ProposedChange<'_>) -> Impact {
+        let found = self.index.suspended_by(hypothesis, self.deadline);
+        let name = |grant: &GrantRef| match grant {
+            GrantRef::Role(id) => format!("AWSRole {id}"),
+            GrantRef::Binding(id) => format!("AWSRoleBinding {id}"),
         };
         Impact {
             concerned: found.concerned,
@@ -156,7 +157,7 @@ impl Facts {
         namespace: &NamespaceName,
         account: &ServiceAccountName,
     ) -> Option<Arc<Binding>> {
-        self.world.default_binding(namespace, account).map(|d| d.binding)
+        self.index.default_binding(namespace, account).map(|d| d.binding)
     }
 
     /// The region of the account of a binding of a ServiceAccount: of the one of that name, else of its default one. Where
@@ -170,10 +171,10 @@ impl Facts {
         let decision = match name.map(ObjectName::new) {
             Some(name) => name.ok().and_then(|name| {
                 let namespace = namespace.clone();
-                let found = self.world.decide_binding(&ObjectId { namespace, name })?;
+                let found = self.index.decide_binding(&ObjectId { namespace, name })?;
                 found.binding.subjects.contains(account).then_some(found)
             }),
-            None => self.world.default_binding(namespace, account),
+            None => self.index.default_binding(namespace, account),
         };
         decision
             .and_then(|d: BindingDecision| Some(d.account.known()?.region.clone()))
@@ -182,11 +183,11 @@ impl Facts {
 
     fn region_of_limits(&self, namespace: &NamespaceName) -> Option<Region> {
         let mut regions = self
-            .world
+            .index
             .accounts()
             .into_iter()
             .filter(|account| {
-                let limits = self.world.limits(account);
+                let limits = self.index.limits(account);
                 limits
                     .iter()
                     .any(|l| matches!(l, LimitEntry::Valid(_)) && l.applies(namespace, account))
@@ -201,8 +202,8 @@ impl Facts {
 
     /// What is kept of a namespace; `None`: it is not known here, or what is known is old.
     pub(crate) fn namespace(&self, namespace: &NamespaceName) -> Option<Arc<NamespaceInfo>> {
-        self.world.current(&[Watched::Namespaces]).ok()?;
-        self.world.namespace(namespace)
+        self.index.current(&[ResourceKind::Namespaces]).ok()?;
+        self.index.namespace(namespace)
     }
 
     /// What is kept of a ServiceAccount; `None`: it is not known here, or what is known is old.
@@ -211,7 +212,7 @@ impl Facts {
         namespace: &NamespaceName,
         account: &ServiceAccountName,
     ) -> Option<Arc<ServiceAccountInfo>> {
-        self.world.current(&[Watched::ServiceAccounts]).ok()?;
-        self.world.service_account(namespace, account)
+        self.index.current(&[ResourceKind::ServiceAccounts]).ok()?;
+        self.index.service_account(namespace, account)
     }
 }

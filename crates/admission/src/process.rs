@@ -6,7 +6,7 @@ use std::{
 };
 
 use deputy_delegation::{ClusterName, NamespaceName};
-use deputy_index::{WatchError, Watched, World};
+use deputy_index::{Index, ResourceKind, WatchError};
 use deputy_runtime::{
     health::Readiness,
     metrics::Metrics,
@@ -97,9 +97,9 @@ pub async fn run(
     metrics: Metrics,
 ) -> Result<(), Error> {
     let listener = serve::bind(config.listen).await?;
-    let world = Arc::new(World::new(config.cluster.clone()));
-    await_stores(&world, &readiness, &metrics);
-    let watching = deputy_index::watch(client.clone(), Arc::clone(&world), &Watched::ALL);
+    let index = Arc::new(Index::new(config.cluster.clone()));
+    await_stores(&index, &readiness, &metrics);
+    let watching = deputy_index::watch(client.clone(), Arc::clone(&index), &ResourceKind::ALL);
     let authority = Authority::start(
         client.clone(),
         authority_config(&config),
@@ -117,7 +117,7 @@ pub async fn run(
             publish_ca_bundle(client, kind, &name, &authority, &readiness, shutdown).await;
         });
     }
-    let reviewer = reviewer(&config, client, world, &readiness, &metrics, &shutdown);
+    let reviewer = reviewer(&config, client, index, &readiness, &metrics, &shutdown);
     let serving = serve::serve_tls(
         listener,
         Endpoint::Webhook,
@@ -151,21 +151,21 @@ fn authority_config(config: &WebhookConfig) -> AuthorityConfig {
 }
 
 /// Each kind is a condition of readiness: known whole, and not older than what may be decided by.
-fn await_stores(world: &Arc<World>, readiness: &Readiness, metrics: &Metrics) {
-    for kind in Watched::ALL {
-        let world = Arc::clone(world);
+fn await_stores(index: &Arc<Index>, readiness: &Readiness, metrics: &Metrics) {
+    for kind in ResourceKind::ALL {
+        let index = Arc::clone(index);
         readiness.check(format!("store/{}", kind.as_str()), move || {
-            world.current(&[kind]).map_err(|stale| stale.to_string())
+            index.current(&[kind]).map_err(|stale| stale.to_string())
         });
     }
-    let world = Arc::clone(world);
-    metrics.world_ages(move || world.ages(&Watched::ALL));
+    let index = Arc::clone(index);
+    metrics.index_ages(move || index.ages(&ResourceKind::ALL));
 }
 
 fn reviewer(
     config: &WebhookConfig,
     client: Client,
-    world: Arc<World>,
+    index: Arc<Index>,
     readiness: &Readiness,
     metrics: &Metrics,
     shutdown: &Shutdown,
@@ -193,7 +193,7 @@ fn reviewer(
         own_namespace: config.namespace.clone(),
     };
     let metrics = AdmissionMetrics::register(metrics);
-    let facts = Facts::new(world);
+    let facts = Facts::new(index);
     Reviewer {
         facts: facts.clone(),
         live: Live::new(client.clone(), metrics.clone()),

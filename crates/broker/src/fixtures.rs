@@ -1,4 +1,4 @@
-//! What tests of several modules begin with: the objects of `examples/productionapp`, and a world that holds them.
+//! What tests of several modules begin with: the objects of `examples/productionapp`, and an index that holds them.
 
 use std::sync::{
     Arc,
@@ -10,7 +10,7 @@ use deputy_delegation::{
     model::{Account, ObjectId},
     session::Subject,
 };
-use deputy_index::{Watched, World};
+use deputy_index::{Index, ResourceKind};
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
@@ -83,25 +83,25 @@ pub fn binding_id(name: &str) -> ObjectId {
 }
 
 pub fn account() -> Account {
-    let world = world();
-    let account = world.account(&ObjectName::new("production").unwrap());
+    let index = index();
+    let account = index.account(&ObjectName::new("production").unwrap());
     account.known().unwrap().as_ref().clone()
 }
 
 /// The account, a limit on reading, a role that reads and is in AWS, and a binding of it.
-pub fn world() -> Arc<World> {
-    let world = Arc::new(World::new(ClusterName::new("demo").unwrap()));
-    world.reset(Watched::Accounts, [account_object()]);
-    world.reset(Watched::Limits, [limit_object("s3:GetObject")]);
-    world.reset(
-        Watched::Roles,
+pub fn index() -> Arc<Index> {
+    let index = Arc::new(Index::new(ClusterName::new("demo").unwrap()));
+    index.reset(ResourceKind::Accounts, [account_object()]);
+    index.reset(ResourceKind::Limits, [limit_object("s3:GetObject")]);
+    index.reset(
+        ResourceKind::Roles,
         [role_object("uploader", "s3:GetObject", Some("AROA1"))],
     );
-    world.reset(
-        Watched::Bindings,
+    index.reset(
+        ResourceKind::Bindings,
         [binding_object("uploader", "uploader", &json!({}))],
     );
-    world
+    index
 }
 
 /// The pod `uploader-1` of a ServiceAccount.

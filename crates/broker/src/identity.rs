@@ -6,7 +6,7 @@ use deputy_aws::{AwsError, ErrorClass, Identity, IdentityProblem, Sts, identify}
 use deputy_delegation::{IssuerArn, ObjectName, model::Account};
 use parking_lot::Mutex;
 
-use crate::once::Once;
+use crate::single_flight::SingleFlight;
 
 /// Accounts there may be.
 const MOST_ACCOUNTS: usize = 10_000;
@@ -17,7 +17,7 @@ type Key = (ObjectName, IssuerArn);
 /// Remembers which accounts name this process as their issuer.
 #[derive(Clone)]
 pub struct IssuerCheck {
-    answers: Once<Key, Verdict>,
+    answers: SingleFlight<Key, Verdict>,
     /// What was so once. When STS can't say, it is taken to be so still: an identity changes with a deployment, and STS
     /// itself refuses who is not in the trust policy.
     proven: Arc<Mutex<HashSet<Key>>>,
@@ -56,7 +56,7 @@ pub enum IdentityError {
 impl Default for IssuerCheck {
     fn default() -> Self {
         Self {
-            answers: Once::new(MOST_ACCOUNTS),
+            answers: SingleFlight::new(MOST_ACCOUNTS),
             proven: Arc::default(),
         }
     }

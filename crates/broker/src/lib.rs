@@ -12,11 +12,11 @@ mod http;
 mod identity;
 mod issuer;
 mod metrics;
-mod once;
 mod process;
 mod report;
 mod resolve;
 mod service;
+mod single_flight;
 pub mod token;
 
 pub use process::{BrokerConfig, ProcessError, run};

@@ -8,7 +8,7 @@ use std::{
 
 use deputy_aws::{AmbientOptions, Clients, Proxy, Timeouts};
 use deputy_delegation::ClusterName;
-use deputy_index::{Watched, World, watch};
+use deputy_index::{Index, ResourceKind, watch};
 use deputy_runtime::{
     health::Readiness,
     metrics::Metrics,
@@ -109,26 +109,28 @@ pub async fn run(
         },
         ..AmbientOptions::default()
     };
-    let world = Arc::new(World::new(config.cluster.clone()));
+    let index = Arc::new(Index::new(config.cluster.clone()));
     let aws = Clients::new(options);
     let broker = Arc::new(Broker::new(
-        world.clone(),
+        index.clone(),
         Arc::new(client.clone()),
         Box::new(move |account| aws.sts(account)),
         counters,
     ));
 
-    let known = world.clone();
-    readiness.check("world", move || {
-        known.current(&Watched::KINDS).map_err(|stale| stale.to_string())
+    let known = index.clone();
+    readiness.check("index", move || {
+        known
+            .current(&ResourceKind::KINDS)
+            .map_err(|stale| stale.to_string())
     });
-    let known = world.clone();
-    metrics.world_ages(move || known.ages(&Watched::KINDS));
+    let known = index.clone();
+    metrics.index_ages(move || known.ages(&ResourceKind::KINDS));
     let tending = async {
         let mut ticker = tokio::time::interval(TEND_EVERY);
         loop {
             ticker.tick().await;
-            broker.tend();
+            broker.renew_due();
         }
     };
     let reported = client.clone();
@@ -136,7 +138,7 @@ pub async fn run(
     let identifying = async {
         let mut ticker = tokio::time::interval(TEND_EVERY);
         ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        reporting.world_synced().await;
+        reporting.index_synced().await;
         loop {
             ticker.tick().await;
             reporting.say_who_it_is(&told).await;
@@ -153,7 +155,7 @@ pub async fn run(
     );
     tokio::select! {
         outcome = serving => Ok(outcome?),
-        ended = watch(client, world, &Watched::KINDS) => Err(ProcessError::Watch(ended.to_string())),
+        ended = watch(client, index, &ResourceKind::KINDS) => Err(ProcessError::Watch(ended.to_string())),
         () = tending => Ok(()),
         () = identifying => Ok(()),
         () = broker.reports().write_for_ever(&reported) => Ok(()),

@@ -16,7 +16,7 @@ use deputy_api::{
 };
 use deputy_aws::{AwsError, ErrorClass};
 use deputy_delegation::{ObjectName, model::ObjectId};
-use deputy_index::World;
+use deputy_index::Index;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{
@@ -92,9 +92,9 @@ impl Reports {
     }
 
     /// What was said of these before this process began.
-    pub(crate) fn remember(&self, world: &World) {
-        for id in world.bindings() {
-            let said = world.binding(&id).and_then(|b| b.state.refused);
+    pub(crate) fn remember(&self, index: &Index) {
+        for id in index.bindings() {
+            let said = index.binding(&id).and_then(|b| b.state.refused);
             if let Some(reason) = said {
                 let mut refused = self.refused.lock();
                 if refused.len() < MOST_REFUSED {
@@ -168,11 +168,11 @@ fn reason_of(error: &AwsError) -> ConditionReason {
 /// Whatever the API server says.
 pub(crate) async fn say_of_account(
     client: &Client,
-    world: &World,
+    index: &Index,
     name: &ObjectName,
     saying: &Saying,
 ) -> Result<(), kube::Error> {
-    let said = world.account_view(name).and_then(|a| a.state.issuer.clone());
+    let said = index.account_view(name).and_then(|a| a.state.issuer.clone());
     let same = said.is_some_and(|s| {
         s.status == saying.holds && s.reason == Some(saying.reason) && *s.message == *saying.message
     });

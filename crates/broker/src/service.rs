@@ -13,7 +13,7 @@ use axum::http::StatusCode;
 use deputy_api::conditions::{ConditionReason, Status};
 use deputy_aws::{AwsError, ErrorClass, Sts};
 use deputy_delegation::{AccountId, ObjectName, Uid, model::Account, naming};
-use deputy_index::{Entry, Watched, World};
+use deputy_index::{Entry, Index, ResourceKind};
 use deputy_runtime::audit;
 use kube::Client;
 use tokio::{sync::Semaphore, task::JoinSet};
@@ -23,7 +23,7 @@ use crate::{
     issuer::{IssueError, Issued, Issuer, IssuerOptions, SessionKey},
     metrics::BrokerMetrics,
     report::{Reports, Saying, is_region_disabled, say_of_account},
-    resolve::{Denials, Grant, RefusalCode, Resolution, resolve},
+    resolve::{Denials, RefusalCode, Resolution, SessionGrant, resolve},
     token::{PodIdentity, TokenApi, TokenError, Verifier},
 };
 
@@ -119,7 +119,7 @@ pub(crate) type StsOf = Box<dyn Fn(&Account) -> Arc<dyn Sts> + Send + Sync>;
 
 /// The broker.
 pub struct Broker {
-    world: Arc<World>,
+    index: Arc<Index>,
     verifier: Verifier,
     issuer: Issuer,
     sts: StsOf,
@@ -134,10 +134,10 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// A broker that decides by `world`, asks `api` who asks, and makes sessions with `sts`.
-    pub(crate) fn new(world: Arc<World>, api: Arc<dyn TokenApi>, sts: StsOf, metrics: BrokerMetrics) -> Self {
+    /// A broker that decides by `index`, asks `api` who asks, and makes sessions with `sts`.
+    pub(crate) fn new(index: Arc<Index>, api: Arc<dyn TokenApi>, sts: StsOf, metrics: BrokerMetrics) -> Self {
         Self {
-            world,
+            index,
             verifier: Verifier::new(api),
             issuer: Issuer::new(IssuerOptions::default(), Arc::new(note_issued)),
             sts,
@@ -157,17 +157,17 @@ impl Broker {
     }
 
     /// Renews kept sessions that are due. Called now and then.
-    pub(crate) fn tend(&self) {
+    pub(crate) fn renew_due(&self) {
         // A renewal is a new session.
-        if self.world.current(&Watched::KINDS).is_ok() {
-            self.issuer.tend(|key| is_granted(&self.world, key));
+        if self.index.current(&ResourceKind::KINDS).is_ok() {
+            self.issuer.renew_due(|key| is_granted(&self.index, key));
         }
         self.metrics.kept(self.issuer.count());
     }
 
     /// Waits until the cluster has been read.
-    pub(crate) async fn world_synced(&self) {
-        self.world.synced(&Watched::KINDS).await;
+    pub(crate) async fn index_synced(&self) {
+        self.index.synced(&ResourceKind::KINDS).await;
     }
 
     /// Which bindings STS refuses.
@@ -177,14 +177,14 @@ impl Broker {
 
     /// Says of every account whether this process is its issuer.
     pub(crate) async fn say_who_it_is(self: &Arc<Self>, client: &Client) {
-        if self.world.current(&Watched::KINDS).is_err() {
+        if self.index.current(&ResourceKind::KINDS).is_err() {
             return;
         }
-        self.reports.remember(&self.world);
+        self.reports.remember(&self.index);
         let turns = Arc::new(Semaphore::new(IDENTITIES_AT_ONCE));
         let mut asking = JoinSet::new();
-        for name in self.world.accounts() {
-            let Entry::Known(account) = self.world.account(&name) else {
+        for name in self.index.accounts() {
+            let Entry::Known(account) = self.index.account(&name) else {
                 continue;
             };
             let (this, client, turns) = (Arc::clone(self), client.clone(), Arc::clone(&turns));
@@ -213,7 +213,7 @@ impl Broker {
                         saying(holds, error.class().into(), message)
                     }
                 };
-                if let Err(error) = say_of_account(&client, &this.world, &name, &saying).await {
+                if let Err(error) = say_of_account(&client, &this.index, &name, &saying).await {
                     tracing::warn!(account = %name, %error, "its condition was not written");
                 }
             });
@@ -248,8 +248,8 @@ impl Broker {
             Err(error) => return Answer::Problem(self.not_accepted(&error)),
         };
         accepted.store(true, Ordering::Relaxed);
-        let current = self.world.current(&Watched::KINDS);
-        let resolution = resolve(&self.world, &identity, binding);
+        let current = self.index.current(&ResourceKind::KINDS);
+        let resolution = resolve(&self.index, &identity, binding);
         let grant = match (resolution, &current) {
             (Resolution::Session(grant), _) => grant,
             // Neither a grant nor a refusal may rest on what was true once: an agent drops what it has at a refusal.
@@ -276,7 +276,7 @@ impl Broker {
     }
 
     /// What is kept is given without asking anybody: STS may be away.
-    async fn issue(&self, grant: &Grant) -> Result<Arc<Issued>, NoSession> {
+    async fn issue(&self, grant: &SessionGrant) -> Result<Arc<Issued>, NoSession> {
         let sts = (self.sts)(&grant.account);
         if let Some(kept) = self.issuer.kept_session(&grant.key, &sts) {
             return Ok(kept);
@@ -294,7 +294,7 @@ impl Broker {
         }
     }
 
-    fn of_sts(&self, grant: &Grant, error: &AwsError) -> NoSession {
+    fn of_sts(&self, grant: &SessionGrant, error: &AwsError) -> NoSession {
         let answer = self.meaning(grant, error);
         if matches!(
             answer,
@@ -305,7 +305,7 @@ impl Broker {
         answer
     }
 
-    fn meaning(&self, grant: &Grant, error: &AwsError) -> NoSession {
+    fn meaning(&self, grant: &SessionGrant, error: &AwsError) -> NoSession {
         let text = error.to_string();
         match error.class() {
             ErrorClass::Throttled => NoSession::yet(grant, "Throttled", error),
@@ -339,7 +339,7 @@ impl Broker {
     }
 
     /// The first time that a pod is given a session. Later times are revalidations of the same one.
-    fn note_delivery(&self, identity: &PodIdentity, grant: &Grant, issued: &Issued) {
+    fn note_delivery(&self, identity: &PodIdentity, grant: &SessionGrant, issued: &Issued) {
         let key = (
             issued.session.credentials.access_key_id.clone(),
             identity.subject.pod_uid.to_string(),
@@ -435,8 +435,8 @@ impl Broker {
 }
 
 /// Whether a session of `key` would be given now: its binding and role are there, the same ones, and accepted.
-pub(crate) fn is_granted(world: &World, key: &SessionKey) -> bool {
-    world.decide_binding(&key.binding).is_some_and(|found| {
+pub(crate) fn is_granted(index: &Index, key: &SessionKey) -> bool {
+    index.decide_binding(&key.binding).is_some_and(|found| {
         let uid = |uid: Option<&Uid>| uid.map(Uid::as_str).unwrap_or_default().to_owned();
         let role_id = found.role_state.as_ref().and_then(|state| state.role_id.clone());
         found.is_accepted()
@@ -457,7 +457,7 @@ enum NoSession {
 
 impl NoSession {
     /// Another try may bring one.
-    fn yet(grant: &Grant, code: &'static str, why: &dyn Display) -> Self {
+    fn yet(grant: &SessionGrant, code: &'static str, why: &dyn Display) -> Self {
         let message = format!("no session of AWSRole {} yet: {why}", grant.role.id);
         Self::Problem(Problem::again(code, message))
     }

@@ -15,7 +15,7 @@ use crate::{
     error::Error,
     identity::{Finding, ask},
     objects,
-    queue::Next,
+    queue::Requeue,
     role::status::list,
     verified::{DRIFT_INTERVAL, Verified},
 };
@@ -40,12 +40,12 @@ impl AccountController {
     ///
     /// # Errors
     /// [`Error`]; the key is tried again.
-    pub async fn reconcile(&self, name: &ObjectName) -> Result<Next, Error> {
+    pub async fn reconcile(&self, name: &ObjectName) -> Result<Requeue, Error> {
         let api = objects::cluster_wide::<AWSAccount>(&self.ctx.client);
         let Some(object) = api.get_opt(name.as_str()).await? else {
             self.ctx.aws.forget(name);
             self.verified.forget(name);
-            return Ok(Next::OnChange);
+            return Ok(Requeue::AwaitChange);
         };
         let old: AWSAccountStatus = objects::status_of(&object);
         let mut new = old.clone();
@@ -58,7 +58,7 @@ impl AccountController {
                     reason: reason::INVALID,
                     message: list(&violations),
                 },
-                Next::OnChange,
+                Requeue::AwaitChange,
             ),
             Ok(account) if let Some(owner) = self.older(&account) => (
                 Finding {
@@ -70,7 +70,7 @@ impl AccountController {
                         account.id
                     ),
                 },
-                Next::OnChange,
+                Requeue::AwaitChange,
             ),
             Ok(account) => {
                 let next = self.provisioner(&account, &mut new, generation).await;
@@ -92,14 +92,16 @@ impl AccountController {
         if objects::write_status(&api, &object, &old, &new).await? && changed {
             let about = reference::<AWSAccount>(&object);
             let warning = ready.holds != Status::True;
-            self.ctx.tell(&about, warning, ready.reason, &ready.message).await;
+            self.ctx
+                .publish_event(&about, warning, ready.reason, &ready.message)
+                .await;
         }
         Ok(next)
     }
 
     /// The AWSAccount of the same AWS account that counts instead of this one.
     fn older(&self, account: &Account) -> Option<ObjectName> {
-        let owner = self.ctx.world.account_of_id(&account.id)?;
+        let owner = self.ctx.index.account_of_id(&account.id)?;
         (owner != account.name).then_some(owner)
     }
 
@@ -110,12 +112,12 @@ impl AccountController {
         account: &Account,
         status: &mut AWSAccountStatus,
         generation: Option<i64>,
-    ) -> Next {
+    ) -> Requeue {
         let said = conditions::find(&status.conditions, PROVISIONER_READY)
             .is_some_and(|c| c.status == "True" && c.observed_generation == generation);
         let fingerprint = self.verified.fingerprint(account);
         if let Some(left) = self.verified.holds(&account.name, fingerprint).filter(|_| said) {
-            return Next::After(left);
+            return Requeue::After(left);
         }
         let found = ask(&self.ctx, account, Identity::Provisioner).await;
         conditions::upsert(
@@ -129,9 +131,9 @@ impl AccountController {
         );
         if found.holds == Status::True {
             self.verified.set(account.name.clone(), fingerprint);
-            return Next::After(DRIFT_INTERVAL);
+            return Requeue::After(DRIFT_INTERVAL);
         }
-        Next::Retry
+        Requeue::Retry
     }
 }
 

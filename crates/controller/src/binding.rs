@@ -12,14 +12,14 @@ use deputy_delegation::{
     model::{Binding, ObjectId},
     naming,
 };
-use deputy_index::World;
+use deputy_index::Index;
 use jiff::Timestamp;
 
 use crate::{
     context::{Context, reference},
     error::Error,
     objects,
-    queue::Next,
+    queue::Requeue,
     role::status::list,
 };
 
@@ -37,28 +37,28 @@ struct Standing {
     no_issuer: Option<String>,
 }
 
-fn standing(world: &World, binding: &Binding) -> Standing {
+fn standing(index: &Index, binding: &Binding) -> Standing {
     let role = ObjectId {
         namespace: binding.id.namespace.clone(),
         name: binding.role.clone(),
     };
     let is_default = |subject| {
-        let default = world.default_binding(&binding.id.namespace, subject);
+        let default = index.default_binding(&binding.id.namespace, subject);
         default.is_none_or(|d| d.binding.id == binding.id)
     };
     Standing {
-        role_ready: world
+        role_ready: index
             .role(&role)
             .is_some_and(|r| r.state.ready && r.state.observed_generation == r.meta.generation),
         shadowed: !binding.subjects.iter().any(is_default),
-        no_issuer: no_issuer(world, &role),
+        no_issuer: no_issuer(index, &role),
     }
 }
 
 /// What the broker says of its identity in the account of a role, if it is not the issuer.
-fn no_issuer(world: &World, role: &ObjectId) -> Option<String> {
-    let role = world.role(role)?.parsed.ok()?;
-    let issuer = world.account_view(&role.account)?.state.issuer.clone()?;
+fn no_issuer(index: &Index, role: &ObjectId) -> Option<String> {
+    let role = index.role(role)?.parsed.ok()?;
+    let issuer = index.account_view(&role.account)?.state.issuer.clone()?;
     (issuer.status == Status::False).then(|| issuer.message.into())
 }
 
@@ -73,13 +73,13 @@ impl BindingController {
     ///
     /// # Errors
     /// [`Error`]; the key is tried again.
-    pub async fn reconcile(&self, id: &ObjectId) -> Result<Next, Error> {
+    pub async fn reconcile(&self, id: &ObjectId) -> Result<Requeue, Error> {
         let api = objects::namespaced::<AWSRoleBinding>(&self.ctx.client, &id.namespace);
         let Some(object) = api.get_opt(id.name.as_str()).await? else {
-            return Ok(Next::OnChange);
+            return Ok(Requeue::AwaitChange);
         };
         if object.metadata.deletion_timestamp.is_some() {
-            return Ok(Next::OnChange);
+            return Ok(Requeue::AwaitChange);
         }
         let parsed = objects::parse::<AWSRoleBinding, _>(&object, convert::parse_binding);
         let parsed = parsed.map(Arc::new);
@@ -87,7 +87,7 @@ impl BindingController {
             Ok(binding) => {
                 let binding = Arc::clone(binding);
                 let decide =
-                    move |world: &World| (world.decide_binding_with(&binding), standing(world, &binding));
+                    move |index: &Index| (index.decide_binding_with(&binding), standing(index, &binding));
                 self.ctx.decide(decide).await?
             }
             Err(violations) => (Decision::Refused(violations.clone()), Standing::default()),
@@ -114,17 +114,17 @@ impl BindingController {
             {
                 let about = reference::<AWSRoleBinding>(&object);
                 self.ctx
-                    .tell(&about, after.status != "True", &after.reason, &after.message)
+                    .publish_event(&about, after.status != "True", &after.reason, &after.message)
                     .await;
             }
         }
-        Ok(Next::OnChange)
+        Ok(Requeue::AwaitChange)
     }
 
     fn role_arn(&self, binding: &Binding) -> Option<String> {
-        let world = &self.ctx.world;
-        let role = world.role(&binding.role_id())?.granting().known()?.clone();
-        let account = world.account(&role.account).known()?.clone();
+        let index = &self.ctx.index;
+        let role = index.role(&binding.role_id())?.granting().known()?.clone();
+        let account = index.account(&role.account).known()?.clone();
         Some(naming::role_arn(&self.ctx.cluster, &account, &role.id).to_string())
     }
 }

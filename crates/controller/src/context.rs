@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use deputy_aws::Clients;
 use deputy_delegation::ClusterName;
-use deputy_index::World;
+use deputy_index::Index;
 use deputy_runtime::{
     contain::{Panicked, attempt},
     lease::Leadership,
@@ -30,7 +30,7 @@ pub struct Context {
     /// AWS.
     pub aws: Arc<Clients>,
     /// What is known of the cluster.
-    pub world: Arc<World>,
+    pub index: Arc<Index>,
     /// Whether this process may write.
     pub leadership: Leadership,
     /// Counters.
@@ -63,20 +63,20 @@ impl Context {
         Arc::new(Semaphore::new(count))
     }
 
-    /// Decides something about the world on a thread where computing holds nobody up: the Lease is renewed and probes are
+    /// Decides something about the index on a thread where computing holds nobody up: the Lease is renewed and probes are
     /// answered meanwhile.
     ///
     /// # Errors
     /// [`Error::Fault`] when the decision panicked.
     pub async fn decide<T: Send + 'static>(
         &self,
-        decide: impl FnOnce(&World) -> T + Send + 'static,
+        decide: impl FnOnce(&Index) -> T + Send + 'static,
     ) -> Result<T, Error> {
         // The semaphore is never closed.
         let permit = Arc::clone(&self.deciding).acquire_owned().await.ok();
-        let (world, begun) = (Arc::clone(&self.world), self.decisions.begin());
+        let (index, begun) = (Arc::clone(&self.index), self.decisions.begin());
         let task = tokio::task::spawn_blocking(move || {
-            let decided = attempt(|| decide(&world));
+            let decided = attempt(|| decide(&index));
             drop((permit, begun));
             decided
         });
@@ -99,7 +99,7 @@ impl Context {
     }
 
     /// Tells users about `object`. An event that can't be written fails nothing.
-    pub async fn tell(&self, object: &ObjectReference, warning: bool, reason: &str, message: &str) {
+    pub async fn publish_event(&self, object: &ObjectReference, warning: bool, reason: &str, message: &str) {
         let event = Event {
             type_: if warning {
                 EventType::Warning

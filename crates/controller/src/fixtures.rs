@@ -1,4 +1,4 @@
-//! What tests of several modules begin with: the objects of `examples/productionapp`, and a world that holds them.
+//! What tests of several modules begin with: the objects of `examples/productionapp`, and an index that holds them.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use deputy_delegation::{
     ClusterName, NamespaceName, ObjectName, Uid,
     model::{Account, Limit, ObjectId, Role},
 };
-use deputy_index::{Watched, World};
+use deputy_index::{Index, ResourceKind};
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
@@ -81,11 +81,14 @@ pub fn uploader() -> ObjectId {
 }
 
 /// The account, a limit on reading and writing, a role that reads, and a binding of it.
-pub fn world() -> Arc<World> {
-    let world = Arc::new(World::new(cluster()));
-    world.reset(Watched::Accounts, [account_object()]);
-    world.reset(Watched::Limits, [limit_object(&["s3:GetObject", "s3:PutObject"])]);
-    world.reset(Watched::Roles, [role_object(&["s3:GetObject"])]);
-    world.reset(Watched::Bindings, [binding_object("uploader")]);
-    world
+pub fn index() -> Arc<Index> {
+    let index = Arc::new(Index::new(cluster()));
+    index.reset(ResourceKind::Accounts, [account_object()]);
+    index.reset(
+        ResourceKind::Limits,
+        [limit_object(&["s3:GetObject", "s3:PutObject"])],
+    );
+    index.reset(ResourceKind::Roles, [role_object(&["s3:GetObject"])]);
+    index.reset(ResourceKind::Bindings, [binding_object("uploader")]);
+    index
 }

@@ -15,7 +15,7 @@ use crate::{
     context::Context,
     error::Error,
     objects,
-    queue::Next,
+    queue::Requeue,
     role::status::trouble,
     verified::{DRIFT_INTERVAL, Verified},
 };
@@ -83,17 +83,17 @@ impl BoundaryWriterController {
     ///
     /// # Errors
     /// [`Error`]; the key is tried again.
-    pub async fn reconcile(&self, name: &ObjectName) -> Result<Next, Error> {
+    pub async fn reconcile(&self, name: &ObjectName) -> Result<Requeue, Error> {
         let api = objects::cluster_wide::<AWSAccount>(&self.ctx.client);
         let Some(object) = api.get_opt(name.as_str()).await? else {
             self.ctx.aws.forget(name);
             self.verified.forget(name);
-            return Ok(Next::OnChange);
+            return Ok(Requeue::AwaitChange);
         };
         let parsed = objects::parse::<AWSAccount, _>(&object, convert::parse_account);
         // One that can't be read, or does not count, is said to be so by the controller.
-        let (Ok(account), Entry::Known(_)) = (parsed, self.ctx.world.account(name)) else {
-            return Ok(Next::OnChange);
+        let (Ok(account), Entry::Known(_)) = (parsed, self.ctx.index.account(name)) else {
+            return Ok(Requeue::AwaitChange);
         };
         let old: AWSAccountStatus = objects::status_of(&object);
         let generation = object.metadata.generation;
@@ -101,7 +101,7 @@ impl BoundaryWriterController {
             .is_some_and(|c| c.status == "True" && c.observed_generation == generation);
         let fingerprint = self.verified.fingerprint(&account);
         if let Some(left) = self.verified.holds(name, fingerprint).filter(|_| said) {
-            return Ok(Next::After(left));
+            return Ok(Requeue::After(left));
         }
         let found = ask(&self.ctx, &account, Identity::BoundaryWriter).await;
         let mut new = old.clone();
@@ -119,9 +119,9 @@ impl BoundaryWriterController {
         }
         Ok(if found.holds == Status::True {
             self.verified.set(name.clone(), fingerprint);
-            Next::After(DRIFT_INTERVAL)
+            Requeue::After(DRIFT_INTERVAL)
         } else {
-            Next::Retry
+            Requeue::Retry
         })
     }
 }

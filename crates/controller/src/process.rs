@@ -4,7 +4,7 @@ use std::{hash::Hash, sync::Arc, time::Duration};
 
 use deputy_aws::{AmbientOptions, Clients, Proxy};
 use deputy_delegation::{ClusterName, ObjectName, model::ObjectId};
-use deputy_index::{Dirty, Subscription, WatchError, Watched, World, watch};
+use deputy_index::{Dirty, Index, ResourceKind, Subscription, WatchError, watch};
 use deputy_runtime::{
     health::Health,
     lease::{LeaseConfig, LeaseError, LeaseTask, campaign},
@@ -35,12 +35,12 @@ const LAST_WORK: Duration = Duration::from_secs(8);
 const GAUGE_EVERY: Duration = Duration::from_secs(5);
 
 /// What `deputy limits` watches: also the namespaces, for the copies of limits in them. Nothing is decided by those.
-const WITH_NAMESPACES: [Watched; 5] = [
-    Watched::Accounts,
-    Watched::Limits,
-    Watched::Roles,
-    Watched::Bindings,
-    Watched::Namespaces,
+const WITH_NAMESPACES: [ResourceKind; 5] = [
+    ResourceKind::Accounts,
+    ResourceKind::Limits,
+    ResourceKind::Roles,
+    ResourceKind::Bindings,
+    ResourceKind::Namespaces,
 ];
 
 /// What both processes are told.
@@ -87,7 +87,7 @@ fn start(
     client: Client,
     health: Health,
     metrics: &Metrics,
-    kinds: &'static [Watched],
+    kinds: &'static [ResourceKind],
 ) -> Process {
     let counters = ControllerMetrics::register(metrics);
     let options = AmbientOptions {
@@ -96,28 +96,30 @@ fn start(
         observer: counters.observer(),
         ..AmbientOptions::default()
     };
-    let world = Arc::new(World::new(config.cluster.clone()));
-    let changes = world.subscribe();
+    let index = Arc::new(Index::new(config.cluster.clone()));
+    let changes = index.subscribe();
     let lease_config = LeaseConfig::new(config.namespace.clone(), name, config.identity.clone());
     let (leadership, lease) = campaign(client.clone(), lease_config);
     let ctx = Arc::new(Context {
         cluster: config.cluster.clone(),
         client: client.clone(),
         aws: Arc::new(Clients::new(options)),
-        world: world.clone(),
+        index: index.clone(),
         leadership,
         metrics: counters,
         recorder: Context::recorder(client.clone(), name, Some(config.identity.clone())),
         deciding: Context::processors(),
         decisions: Progress::new("decisions"),
     });
-    let known = world.clone();
-    health.readiness.check("world", move || {
-        known.current(&Watched::KINDS).map_err(|stale| stale.to_string())
+    let known = index.clone();
+    health.readiness.check("index", move || {
+        known
+            .current(&ResourceKind::KINDS)
+            .map_err(|stale| stale.to_string())
     });
-    let known = world.clone();
-    metrics.world_ages(move || known.ages(kinds));
-    let watches = tokio::spawn(async move { watch(client, world, kinds).await });
+    let known = index.clone();
+    metrics.index_ages(move || known.ages(kinds));
+    let watches = tokio::spawn(async move { watch(client, index, kinds).await });
     Process {
         ctx,
         changes,
@@ -144,7 +146,7 @@ pub async fn run_controller(
         client,
         health,
         &metrics,
-        &Watched::KINDS,
+        &ResourceKind::KINDS,
     );
     let ctx = process.ctx.clone();
     let (accounts, roles, bindings): (Queue<ObjectName>, Queue<ObjectId>, Queue<ObjectId>) =
@@ -233,7 +235,7 @@ pub async fn run_limits(
         if !dirty.limits.is_empty() || !dirty.namespaces.is_empty() {
             scopes_changed.notify_one();
         }
-        if dirty.limits.iter().any(|name| ctx.world.limit(name).is_none()) {
+        if dirty.limits.iter().any(|name| ctx.index.limit(name).is_none()) {
             gone.notify_one();
         }
         dirty.limits.into_iter().for_each(|k| news.put(&limits, k));
@@ -291,8 +293,8 @@ async fn supervise(
         health.liveness.register(name, move || progress.check());
     }
     let routing = async {
-        // Half of the world is no ground for decisions.
-        ctx.world.synced(&Watched::KINDS).await;
+        // Nothing is decided before every kind has been read whole.
+        ctx.index.synced(&ResourceKind::KINDS).await;
         let mut news = News::Old;
         loop {
             route(changes.next().await, news);
@@ -305,7 +307,7 @@ async fn supervise(
         loop {
             ticker.tick().await;
             ctx.metrics.leader(ctx.leadership.is_leader());
-            let should_work = ctx.leadership.is_leader() && ctx.world.current(&Watched::KINDS).is_ok();
+            let should_work = ctx.leadership.is_leader() && ctx.index.current(&ResourceKind::KINDS).is_ok();
             for (progress, depth) in &waiting {
                 let depth = depth();
                 ctx.metrics.waiting(progress.what(), depth);

@@ -21,9 +21,9 @@ const LAST_BACKOFF: Duration = Duration::from_secs(120);
 
 /// When a key is wanted again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub enum Requeue {
     /// When something about it changes.
-    OnChange,
+    AwaitChange,
     /// Then, or when something about it changes.
     After(Duration),
     /// It failed: with growing pauses until it succeeds.
@@ -198,10 +198,10 @@ impl<K: Clone + Eq + Hash> Queue<K> {
     }
 
     /// `key` was worked on.
-    pub fn done(&self, key: K, next: Next) {
+    pub fn done(&self, key: K, next: Requeue) {
         let mut s = self.state.lock();
         s.running.remove(&key);
-        if next != Next::Retry {
+        if next != Requeue::Retry {
             s.failures.remove(&key);
         }
         if s.again.remove(&key) {
@@ -211,9 +211,9 @@ impl<K: Clone + Eq + Hash> Queue<K> {
             return;
         }
         let (pause, lane) = match next {
-            Next::OnChange => return,
-            Next::After(pause) => (pause, Lane::Routine),
-            Next::Retry => {
+            Requeue::AwaitChange => return,
+            Requeue::After(pause) => (pause, Lane::Routine),
+            Requeue::Retry => {
                 let failures = s.failures.entry(key.clone()).or_insert(0);
                 let pause = FIRST_BACKOFF
                     .saturating_mul(1u32 << (*failures).min(10))
@@ -263,9 +263,9 @@ mod tests {
         assert_eq!(now(&queue).await, Some(7));
         queue.add(7);
         assert_eq!(now(&queue).await, None);
-        queue.done(7, Next::OnChange);
+        queue.done(7, Requeue::AwaitChange);
         assert_eq!(now(&queue).await, Some(7));
-        queue.done(7, Next::OnChange);
+        queue.done(7, Requeue::AwaitChange);
         assert_eq!(now(&queue).await, None);
     }
 
@@ -278,15 +278,15 @@ mod tests {
             let before = Instant::now();
             assert_eq!(queue.take().await, 1);
             pauses.push(before.elapsed().as_millis());
-            queue.done(1, Next::Retry);
+            queue.done(1, Requeue::Retry);
         }
         assert_eq!(pauses[..5], [0, 500, 1000, 2000, 4000]);
         assert_eq!(*pauses.last().unwrap(), LAST_BACKOFF.as_millis());
         assert_eq!(queue.take().await, 1);
-        queue.done(1, Next::OnChange);
+        queue.done(1, Requeue::AwaitChange);
         queue.add(1);
         assert_eq!(queue.take().await, 1);
-        queue.done(1, Next::Retry);
+        queue.done(1, Requeue::Retry);
         let before = Instant::now();
         assert_eq!(queue.take().await, 1);
         assert_eq!(before.elapsed(), FIRST_BACKOFF);
@@ -297,11 +297,11 @@ mod tests {
         let queue = Queue::default();
         queue.add(1);
         assert_eq!(queue.take().await, 1);
-        queue.done(1, Next::After(Duration::from_secs(600)));
+        queue.done(1, Requeue::After(Duration::from_secs(600)));
         assert_eq!(now(&queue).await, None);
         queue.add(1);
         assert_eq!(now(&queue).await, Some(1));
-        queue.done(1, Next::OnChange);
+        queue.done(1, Requeue::AwaitChange);
         tokio::time::advance(Duration::from_secs(700)).await;
         assert_eq!(now(&queue).await, None);
     }
@@ -317,7 +317,7 @@ mod tests {
         let mut order = Vec::new();
         while let Some(key) = now(&queue).await {
             order.push(key);
-            queue.done(key, Next::OnChange);
+            queue.done(key, Requeue::AwaitChange);
         }
         assert_eq!(order, [9, 3, 1, 2]);
         assert_eq!(queue.depth(), 0);
@@ -328,7 +328,7 @@ mod tests {
         let queue = Queue::default();
         queue.add(1);
         assert_eq!(queue.take().await, 1);
-        queue.done(1, Next::After(Duration::from_secs(60)));
+        queue.done(1, Requeue::After(Duration::from_secs(60)));
         tokio::time::advance(Duration::from_secs(61)).await;
         queue.add(2);
         assert_eq!(now(&queue).await, Some(2));
@@ -345,9 +345,9 @@ mod tests {
         queue.add(1);
         queue.put_back(1);
         assert_eq!(now(&queue).await, Some(1));
-        queue.done(1, Next::OnChange);
+        queue.done(1, Requeue::AwaitChange);
         assert_eq!(now(&queue).await, Some(2));
-        queue.done(2, Next::OnChange);
+        queue.done(2, Requeue::AwaitChange);
         assert_eq!(now(&queue).await, None);
     }
 

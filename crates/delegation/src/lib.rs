@@ -23,6 +23,6 @@ pub mod session;
 pub mod tags;
 pub mod trust;
 
-pub use decide::{DecisionInput, Grant, accepts, decide};
+pub use decide::{DecisionInput, GrantSpec, accepts, decide};
 pub use decision::{Accepted, Decision, Fact, MissingFact, MissingFacts, Reason, Violation, Violations};
 pub use names::*;

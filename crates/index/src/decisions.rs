@@ -1,20 +1,20 @@
-//! What is decided about the grants of a world. Every answer comes from [`decide`]; this only looks its facts up, and
+//! What is decided about the grants of an index. Every answer comes from [`decide`]; this only looks its facts up, and
 //! remembers answers as long as no fact changes.
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use deputy_delegation::{
-    Decision, DecisionInput, Fact, Grant as Question, MissingFacts, ObjectName, accepts, decide,
+    Decision, DecisionInput, Fact, GrantSpec, MissingFacts, ObjectName, accepts, decide,
     model::{Account, Binding, LimitEntry, ObjectId, Role},
     names::{NamespaceName, ServiceAccountName},
 };
 use parking_lot::Mutex;
 
 use crate::{
-    entry::{Entry, RoleState, Watched},
+    entry::{Entry, ResourceKind, RoleState},
+    index::Index,
     look::Seen,
     state::State,
-    world::World,
 };
 
 /// The numbers of the changes that the facts came with: role, account, limits.
@@ -80,16 +80,16 @@ impl BindingDecision {
 
 /// A grant by name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Grant {
+pub enum GrantRef {
     /// A role.
     Role(ObjectId),
     /// A binding.
     Binding(ObjectId),
 }
 
-/// The world with one object exchanged, or without it.
+/// The index with one object exchanged, or without it.
 #[derive(Debug, Clone, Copy)]
-pub enum Hypothesis<'a> {
+pub enum ProposedChange<'a> {
     /// A limit.
     Limit(&'a ObjectName, Option<&'a LimitEntry>),
     /// An account.
@@ -108,7 +108,7 @@ pub struct Suspension {
     /// Those looked at that are accepted now.
     pub accepted: usize,
     /// Those of them that would no longer be, in order.
-    pub suspended: Vec<Grant>,
+    pub suspended: Vec<GrantRef>,
 }
 
 impl Suspension {
@@ -163,12 +163,12 @@ impl Seen {
     }
 }
 
-impl World {
+impl Index {
     /// Whether decisions can be made at all: once all of Deputy's kinds have been read whole. With half of the limits too
     /// much would be accepted, and with half of the bindings too much be taken away.
     #[must_use]
     pub fn can_decide(&self) -> bool {
-        self.is_synced(&Watched::KINDS)
+        self.is_synced(&ResourceKind::KINDS)
     }
 
     fn about_role(&self, role: &Role, facts: &Facts) -> Decision {
@@ -178,7 +178,7 @@ impl World {
     fn question_of_role<'a>(&'a self, role: &'a Role, facts: &'a Facts) -> DecisionInput<'a> {
         DecisionInput {
             cluster: &self.cluster,
-            grant: Question::Role(role),
+            grant: GrantSpec::Role(role),
             account: facts.account.as_fact(),
             limits: &facts.limits,
         }
@@ -196,7 +196,7 @@ impl World {
     ) -> DecisionInput<'a> {
         DecisionInput {
             cluster: &self.cluster,
-            grant: Question::Binding {
+            grant: GrantSpec::Binding {
                 binding,
                 role: role.as_fact(),
             },
@@ -206,7 +206,7 @@ impl World {
     }
 
     /// Decides about a stored role. `None` when it is not there, can't be read or is being deleted, and as long as
-    /// [`World::can_decide`] is false.
+    /// [`Index::can_decide`] is false.
     #[must_use]
     pub fn decide_role(&self, id: &ObjectId) -> Option<(Arc<Role>, Arc<Decision>)> {
         if !self.can_decide() {
@@ -229,7 +229,7 @@ impl World {
     }
 
     /// Decides about a stored binding and its role. `None` when the binding is not there, can't be read or is being
-    /// deleted, and as long as [`World::can_decide`] is false.
+    /// deleted, and as long as [`Index::can_decide`] is false.
     #[must_use]
     pub fn decide_binding(&self, id: &ObjectId) -> Option<BindingDecision> {
         if !self.can_decide() {
@@ -278,7 +278,7 @@ impl World {
     }
 
     /// Decides about a role as if it were stored. Undecided, without saying what is missing, as long as
-    /// [`World::can_decide`] is false.
+    /// [`Index::can_decide`] is false.
     pub fn decide_role_with(&self, role: &Role) -> Decision {
         if !self.can_decide() {
             return Decision::Undecided(MissingFacts::UNKNOWN);
@@ -288,7 +288,7 @@ impl World {
     }
 
     /// Decides about a binding as if it were stored. Its role may come later: then the answer is undecided, as it is as
-    /// long as [`World::can_decide`] is false. Whether its role is accepted is another question.
+    /// long as [`Index::can_decide`] is false. Whether its role is accepted is another question.
     pub fn decide_binding_with(&self, binding: &Binding) -> Decision {
         if !self.can_decide() {
             return Decision::Undecided(MissingFacts::UNKNOWN);
@@ -303,13 +303,13 @@ impl World {
         self.about_binding(binding, &role, facts.as_ref())
     }
 
-    /// The same as [`World::decide_role_with`], by what was seen instead of what the world holds.
+    /// The same as [`Index::decide_role_with`], by what was seen instead of what the index holds.
     pub fn decide_role_as_seen(&self, role: &Role, seen: &Seen) -> Decision {
         self.about_role(role, &seen.facts(role))
     }
 
-    /// The same as [`World::decide_binding_with`], by what was seen instead of what the world holds. A role that was not
-    /// looked up is taken from the world.
+    /// The same as [`Index::decide_binding_with`], by what was seen instead of what the index holds. A role that was not
+    /// looked up is taken from the index.
     pub fn decide_binding_as_seen(&self, binding: &Binding, seen: &Seen) -> Decision {
         let id = binding.role_id();
         let role = seen.role(&id).unwrap_or_else(|| {
@@ -351,7 +351,7 @@ impl World {
     }
 
     /// Accepted and not accepted grants under a limit: roles that it applies to, and their bindings. `None` as long
-    /// as [`World::can_decide`] is false.
+    /// as [`Index::can_decide`] is false.
     #[must_use]
     pub fn grant_counts(&self, limit: &ObjectName) -> Option<(usize, usize)> {
         if !self.can_decide() {
@@ -375,9 +375,12 @@ impl World {
     /// What a change would suspend. Looks only at grants that the object concerns, before or after.
     /// With a `deadline`, as far as it gets until then.
     #[must_use]
-    pub fn suspended_by(&self, hypothesis: Hypothesis<'_>, deadline: Option<Instant>) -> Suspension {
+    pub fn suspended_by(&self, hypothesis: ProposedChange<'_>, deadline: Option<Instant>) -> Suspension {
         let roles = self.concerned(hypothesis);
-        let counted = matches!(hypothesis, Hypothesis::Limit(..) | Hypothesis::Account(..));
+        let counted = matches!(
+            hypothesis,
+            ProposedChange::Limit(..) | ProposedChange::Account(..)
+        );
         let mut suspension = Suspension {
             concerned: {
                 let state = self.state.read();
@@ -397,17 +400,17 @@ impl World {
                 suspension.looked_at += indexed;
                 continue;
             };
-            let own = matches!(hypothesis, Hypothesis::Role(..));
+            let own = matches!(hypothesis, ProposedChange::Role(..));
             let exchanged = match hypothesis {
-                Hypothesis::Role(_, role) => role.map_or(Entry::Missing, |r| Entry::Known(Arc::clone(r))),
-                Hypothesis::Limit(..) | Hypothesis::Account(..) => Entry::Known(Arc::clone(&role)),
+                ProposedChange::Role(_, role) => role.map_or(Entry::Missing, |r| Entry::Known(Arc::clone(r))),
+                ProposedChange::Limit(..) | ProposedChange::Account(..) => Entry::Known(Arc::clone(&role)),
             };
             let facts = exchanged.known().map(|role| self.facts_with(role, hypothesis));
             let role_after = match (exchanged.known(), &facts) {
                 (Some(role), Some(facts)) => accepts(&self.question_of_role(role, facts)),
                 _ => false,
             };
-            let mut note = |was: bool, will_be: bool, grant: Grant| {
+            let mut note = |was: bool, will_be: bool, grant: GrantRef| {
                 if was {
                     suspension.accepted += 1;
                     if !will_be {
@@ -416,7 +419,7 @@ impl World {
                 }
             };
             if !own {
-                note(now.is_accepted(), role_after, Grant::Role(id.clone()));
+                note(now.is_accepted(), role_after, GrantRef::Role(id.clone()));
             }
             let bindings = self.bindings_of_role(&id);
             // Those that can't be read, or are on their way out, grant nothing.
@@ -432,7 +435,7 @@ impl World {
                 let after = role_after
                     && was.is_accepted()
                     && accepts(&self.question_of_binding(&binding, &exchanged, facts.as_ref()));
-                note(was.is_accepted(), after, Grant::Binding(binding.id.clone()));
+                note(was.is_accepted(), after, GrantRef::Binding(binding.id.clone()));
             }
         }
         suspension.suspended.sort();
@@ -440,11 +443,11 @@ impl World {
     }
 
     /// Roles that a change may matter to.
-    fn concerned(&self, hypothesis: Hypothesis<'_>) -> Vec<ObjectId> {
+    fn concerned(&self, hypothesis: ProposedChange<'_>) -> Vec<ObjectId> {
         match hypothesis {
-            Hypothesis::Account(name, _) => self.roles_of_account(name),
-            Hypothesis::Role(id, _) => vec![id.clone()],
-            Hypothesis::Limit(name, after) => {
+            ProposedChange::Account(name, _) => self.roles_of_account(name),
+            ProposedChange::Role(id, _) => vec![id.clone()],
+            ProposedChange::Limit(name, after) => {
                 let state = self.state.read();
                 let before = state.limits.by_name.get(name).map(|l| &l.entry);
                 let mut roles = std::collections::BTreeSet::new();
@@ -456,21 +459,21 @@ impl World {
         }
     }
 
-    fn facts_with(&self, role: &Role, hypothesis: Hypothesis<'_>) -> Facts {
+    fn facts_with(&self, role: &Role, hypothesis: ProposedChange<'_>) -> Facts {
         let account = &role.account;
         let state = self.state.read();
         let mut facts = state.facts(role);
         match hypothesis {
-            Hypothesis::Limit(name, limit) => {
+            ProposedChange::Limit(name, limit) => {
                 facts.limits = state.limits.of_account_with(account, name, limit)
             }
-            Hypothesis::Account(name, exchange) if name == account => {
+            ProposedChange::Account(name, exchange) if name == account => {
                 facts.account = exchange.map_or(Entry::Missing, |a| {
                     let taken = state.claims.unless_taken(name, &a.id);
                     taken.unwrap_or_else(|| Entry::Known(Arc::clone(a)))
                 });
             }
-            Hypothesis::Account(..) | Hypothesis::Role(..) => {}
+            ProposedChange::Account(..) | ProposedChange::Role(..) => {}
         }
         facts
     }

@@ -11,9 +11,9 @@ use kube::api::ObjectMeta;
 
 use crate::parse;
 
-/// The kinds that a world holds.
+/// The kinds that an index holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Watched {
+pub enum ResourceKind {
     /// `AWSAccount`.
     Accounts,
     /// `DelegationLimit`.
@@ -28,7 +28,7 @@ pub enum Watched {
     ServiceAccounts,
 }
 
-impl Watched {
+impl ResourceKind {
     /// Deputy's own kinds: what decisions depend on.
     pub const KINDS: [Self; 4] = [Self::Accounts, Self::Limits, Self::Roles, Self::Bindings];
     /// All.

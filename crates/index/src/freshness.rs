@@ -1,4 +1,4 @@
-//! How old the world is: when the API server last proved, for each kind, that what is known is how things are.
+//! How old the index is: when the API server last proved, for each kind, that what is known is how things are.
 //!
 //! What proves it: a whole list; an event or bookmark of a watch; the end of a watch as the server announced it (all
 //! events before it have arrived); and the beginning of a watch, once the events that were missed have had a moment to
@@ -9,13 +9,13 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::{entry::Watched, world::World};
+use crate::{entry::ResourceKind, index::Index};
 
-/// Nobody decides anything new on a world that is older. Watches are ended and begun anew well within it.
+/// Nobody decides anything new on an index that is older. Watches are ended and begun anew well within it.
 pub const STALE_AFTER: Duration = Duration::from_secs(30);
 /// How long the events that were missed take after a watch has begun: the API server has them in memory.
 const CATCHING_UP: Duration = Duration::from_secs(1);
-/// How often somebody who waits for a current world looks again.
+/// How often somebody who waits for a current index looks again.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// What the API server said about a kind.
@@ -70,14 +70,14 @@ impl Proof {
 
 /// When each kind was last proved.
 #[derive(Debug, Default)]
-pub(crate) struct Freshness(Mutex<BTreeMap<Watched, Proof>>);
+pub(crate) struct Freshness(Mutex<BTreeMap<ResourceKind, Proof>>);
 
 impl Freshness {
-    pub(crate) fn hear(&self, kind: Watched, heard: Heard) {
+    pub(crate) fn hear(&self, kind: ResourceKind, heard: Heard) {
         self.0.lock().entry(kind).or_default().hear(heard, Instant::now());
     }
 
-    fn age(&self, kind: Watched) -> Option<Duration> {
+    fn age(&self, kind: ResourceKind) -> Option<Duration> {
         let now = Instant::now();
         let last = self.0.lock().get(&kind)?.last(now)?;
         Some(now.saturating_duration_since(last))
@@ -88,7 +88,7 @@ impl Freshness {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stale {
     /// The kind.
-    pub kind: Watched,
+    pub kind: ResourceKind,
     /// How old it is. `None`: it was never read.
     pub age: Option<Duration>,
 }
@@ -108,19 +108,19 @@ impl fmt::Display for Stale {
     }
 }
 
-impl World {
+impl Index {
     /// How long ago the API server proved that what is known of a kind is how things are. `None`: it was never read.
     #[must_use]
-    pub fn age(&self, kind: Watched) -> Option<Duration> {
+    pub fn age(&self, kind: ResourceKind) -> Option<Duration> {
         self.freshness.age(kind)
     }
 
     /// That a kind is known and not older than [`STALE_AFTER`]. Grants that were made before may be served on an older
-    /// world; nothing new may be granted, written or accepted.
+    /// index; nothing new may be granted, written or accepted.
     ///
     /// # Errors
     /// [`Stale`] names the first kind that is not.
-    pub fn current(&self, kinds: &[Watched]) -> Result<(), Stale> {
+    pub fn current(&self, kinds: &[ResourceKind]) -> Result<(), Stale> {
         for kind in kinds {
             let age = self.age(*kind);
             if age.is_none_or(|age| age > STALE_AFTER) || !self.is_synced(&[*kind]) {
@@ -134,7 +134,7 @@ impl World {
     }
 
     /// Waits until all kinds given are current.
-    pub async fn until_current(&self, kinds: &[Watched]) {
+    pub async fn until_current(&self, kinds: &[ResourceKind]) {
         while self.current(kinds).is_err() {
             tokio::time::sleep(LOOK).await;
         }
@@ -142,7 +142,7 @@ impl World {
 
     /// The age of each kind given, by its name: a gauge.
     #[must_use]
-    pub fn ages(&self, kinds: &[Watched]) -> Vec<(&'static str, Option<Duration>)> {
+    pub fn ages(&self, kinds: &[ResourceKind]) -> Vec<(&'static str, Option<Duration>)> {
         kinds
             .iter()
             .map(|kind| (kind.as_str(), self.age(*kind)))
@@ -209,29 +209,29 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_world_is_current_for_thirty_seconds() {
-        let world = std::sync::Arc::new(World::new(deputy_delegation::ClusterName::new("demo").unwrap()));
-        let kinds = [Watched::Roles, Watched::Limits];
-        let never = world.current(&kinds).unwrap_err();
+    async fn a_index_is_current_for_thirty_seconds() {
+        let index = std::sync::Arc::new(Index::new(deputy_delegation::ClusterName::new("demo").unwrap()));
+        let kinds = [ResourceKind::Roles, ResourceKind::Limits];
+        let never = index.current(&kinds).unwrap_err();
         assert_eq!(
             never.to_string(),
             "the awsroles of the cluster have not been read yet"
         );
-        world.reset(Watched::Roles, []);
-        assert_eq!(world.current(&kinds).unwrap_err().kind, Watched::Limits);
+        index.reset(ResourceKind::Roles, []);
+        assert_eq!(index.current(&kinds).unwrap_err().kind, ResourceKind::Limits);
         tokio::time::advance(seconds(10)).await;
-        world.reset(Watched::Limits, []);
-        assert_eq!(world.current(&kinds), Ok(()));
+        index.reset(ResourceKind::Limits, []);
+        assert_eq!(index.current(&kinds), Ok(()));
         tokio::time::advance(seconds(20)).await;
-        assert_eq!(world.current(&kinds), Ok(()));
+        assert_eq!(index.current(&kinds), Ok(()));
         tokio::time::advance(seconds(1)).await;
-        let stale = world.current(&kinds).unwrap_err();
+        let stale = index.current(&kinds).unwrap_err();
         assert_eq!(
             stale.to_string(),
             "the API server has said nothing about awsroles for 31 s; nothing new is decided after 30 s"
         );
         assert_eq!(
-            world.ages(&kinds),
+            index.ages(&kinds),
             [
                 ("awsroles", Some(seconds(31))),
                 ("delegationlimits", Some(seconds(21)))
@@ -239,12 +239,12 @@ mod tests {
         );
         // Whoever waits goes on when it is.
         let waiting = {
-            let world = std::sync::Arc::clone(&world);
-            tokio::spawn(async move { world.until_current(&kinds).await })
+            let index = std::sync::Arc::clone(&index);
+            tokio::spawn(async move { index.until_current(&kinds).await })
         };
         tokio::time::sleep(seconds(5)).await;
         assert!(!waiting.is_finished());
-        world.reset(Watched::Roles, []);
+        index.reset(ResourceKind::Roles, []);
         waiting.await.unwrap();
     }
 }

@@ -1,12 +1,12 @@
 //! What the cluster holds, parsed once and indexed by the questions that are asked of it.
 //!
-//! - [`World`] is the state: accounts, limits, roles, bindings, namespaces and ServiceAccounts. It is fed object by
+//! - [`Index`] is the state: accounts, limits, roles, bindings, namespaces and ServiceAccounts. It is fed object by
 //!   object and knows no client, so every test of it is pure.
-//! - [`watch()`] feeds a world from an API server.
+//! - [`watch()`] feeds an index from an API server.
 //! - [`look()`] sees limits and accounts once, for who is about to refuse.
 //! - [`Subscription`] tells controllers what has to be decided again.
 //!
-//! Webhook, controllers and broker all ask the same world, so they all decide alike. Two rules hold throughout: an
+//! Webhook, controllers and broker all ask the same index, so they all decide alike. Two rules hold throughout: an
 //! object that can't be read is *unreadable*, never absent and never an error of the watch (an unreadable limit still
 //! limits); and an account, role or binding that is being deleted grants nothing.
 
@@ -16,6 +16,7 @@ mod dependents;
 mod dirty;
 mod entry;
 mod freshness;
+mod index;
 mod limits;
 mod look;
 mod parse;
@@ -23,19 +24,18 @@ mod questions;
 mod state;
 mod tap;
 mod watch;
-mod world;
 
-pub use decisions::{BindingDecision, Grant, Hypothesis, Suspension};
+pub use decisions::{BindingDecision, GrantRef, ProposedChange, Suspension};
 pub use dirty::{Dirty, Subscription};
 pub use entry::{
-    AccountState, BindingState, Entry, IssuerState, LimitState, Meta, NamespaceInfo, RoleState,
-    ServiceAccountInfo, View, Watched,
+    AccountState, BindingState, Entry, IssuerState, LimitState, Meta, NamespaceInfo, ResourceKind, RoleState,
+    ServiceAccountInfo, View,
 };
 pub use freshness::{STALE_AFTER, Stale};
+pub use index::{Index, Reset};
 pub use look::{LookError, Seen, look, look_for_role};
 pub use questions::Counts;
 pub use watch::{WatchError, watch};
-pub use world::{Relist, World};
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
-//! One look at the API server, beside the world that follows it.
+//! One look at the API server, beside the index that follows it.
 //!
 //! A watch is some milliseconds behind. Where somebody has just made a limit and then a role, that is enough for a
-//! refusal which is not true any more; so who is about to refuse looks once. What was seen is never put into a world: it
+//! refusal which is not true any more; so who is about to refuse looks once. What was seen is never put into an index: it
 //! may be older than what the watch brings meanwhile, and a limit that is gone would be there again.
 
 use std::{collections::HashMap, sync::Arc};
@@ -18,7 +18,7 @@ use kube::{
 
 use crate::{
     claims::Claims,
-    entry::{Entry, Watched},
+    entry::{Entry, ResourceKind},
     parse,
 };
 
@@ -130,8 +130,16 @@ fn granting<T: parse::Parse>(mut object: DynamicObject) -> Entry<T> {
 /// When they can't be listed, or there are too many.
 pub async fn look(client: &Client) -> Result<Seen, LookError> {
     let (limits, accounts) = futures::try_join!(
-        all(client, DelegationLimit::api_resource(), Watched::Limits.as_str()),
-        all(client, AWSAccount::api_resource(), Watched::Accounts.as_str()),
+        all(
+            client,
+            DelegationLimit::api_resource(),
+            ResourceKind::Limits.as_str()
+        ),
+        all(
+            client,
+            AWSAccount::api_resource(),
+            ResourceKind::Accounts.as_str()
+        ),
     )?;
     Ok(Seen::of(limits, accounts))
 }
@@ -147,7 +155,7 @@ pub async fn look_for_role(client: &Client, id: &ObjectId) -> Result<Option<Dyna
         .fields(&format!("metadata.name={}", id.name))
         .limit(1);
     let list = api.list(&params).await.map_err(|source| LookError::List {
-        kind: Watched::Roles.as_str(),
+        kind: ResourceKind::Roles.as_str(),
         source: Box::new(source),
     })?;
     Ok(list.items.into_iter().next())

@@ -1,4 +1,4 @@
-//! Plain questions to a world. Those that need a decision are in [`crate::decisions`].
+//! Plain questions to an index. Those that need a decision are in [`crate::decisions`].
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::{
         AccountState, BindingState, Entry, LimitState, Meta, NamespaceInfo, RoleState, ServiceAccountInfo,
         View,
     },
-    world::World,
+    index::Index,
 };
 
 /// How many objects are held, readable or not.
@@ -34,7 +34,7 @@ pub struct Counts {
     pub unreadable: usize,
 }
 
-impl World {
+impl Index {
     /// An account, also while it is being deleted. One whose AWS account an older AWSAccount is of can't be used: it counts
     /// as unreadable, and says so.
     #[must_use]

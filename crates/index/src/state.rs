@@ -1,4 +1,4 @@
-//! The maps and indexes of a world, and what a change of one object means for others.
+//! The maps and indexes of an index, and what a change of one object means for others.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -15,7 +15,9 @@ use kube::api::{DynamicObject, ObjectMeta};
 use crate::{
     claims::Claims,
     dirty::Dirty,
-    entry::{AccountState, BindingState, Entry, NamespaceInfo, RoleState, ServiceAccountInfo, View, Watched},
+    entry::{
+        AccountState, BindingState, Entry, NamespaceInfo, ResourceKind, RoleState, ServiceAccountInfo, View,
+    },
     limits::{Limits, StoredLimit},
     parse,
 };
@@ -67,14 +69,14 @@ pub(crate) enum Key {
 }
 
 impl Key {
-    pub(crate) fn of(kind: Watched, meta: &ObjectMeta) -> Option<Self> {
+    pub(crate) fn of(kind: ResourceKind, meta: &ObjectMeta) -> Option<Self> {
         Some(match kind {
-            Watched::Accounts => Self::Account(parse::name(meta)?),
-            Watched::Limits => Self::Limit(parse::name(meta)?),
-            Watched::Roles => Self::Role(parse::id(meta)?),
-            Watched::Bindings => Self::Binding(parse::id(meta)?),
-            Watched::Namespaces => Self::Namespace(NamespaceName::new(meta.name.as_deref()?).ok()?),
-            Watched::ServiceAccounts => Self::ServiceAccount(subject(meta)?),
+            ResourceKind::Accounts => Self::Account(parse::name(meta)?),
+            ResourceKind::Limits => Self::Limit(parse::name(meta)?),
+            ResourceKind::Roles => Self::Role(parse::id(meta)?),
+            ResourceKind::Bindings => Self::Binding(parse::id(meta)?),
+            ResourceKind::Namespaces => Self::Namespace(NamespaceName::new(meta.name.as_deref()?).ok()?),
+            ResourceKind::ServiceAccounts => Self::ServiceAccount(subject(meta)?),
         })
     }
 }
@@ -142,14 +144,14 @@ impl State {
         self.bindings.get(&id)?.view.granting().known().cloned()
     }
 
-    pub(crate) fn keys(&self, kind: Watched) -> Box<dyn Iterator<Item = Key> + '_> {
+    pub(crate) fn keys(&self, kind: ResourceKind) -> Box<dyn Iterator<Item = Key> + '_> {
         match kind {
-            Watched::Accounts => Box::new(self.accounts.keys().cloned().map(Key::Account)),
-            Watched::Limits => Box::new(self.limits.by_name.keys().cloned().map(Key::Limit)),
-            Watched::Roles => Box::new(self.roles.keys().cloned().map(Key::Role)),
-            Watched::Bindings => Box::new(self.bindings.keys().cloned().map(Key::Binding)),
-            Watched::Namespaces => Box::new(self.namespaces.keys().cloned().map(Key::Namespace)),
-            Watched::ServiceAccounts => {
+            ResourceKind::Accounts => Box::new(self.accounts.keys().cloned().map(Key::Account)),
+            ResourceKind::Limits => Box::new(self.limits.by_name.keys().cloned().map(Key::Limit)),
+            ResourceKind::Roles => Box::new(self.roles.keys().cloned().map(Key::Role)),
+            ResourceKind::Bindings => Box::new(self.bindings.keys().cloned().map(Key::Binding)),
+            ResourceKind::Namespaces => Box::new(self.namespaces.keys().cloned().map(Key::Namespace)),
+            ResourceKind::ServiceAccounts => {
                 Box::new(self.service_accounts.keys().cloned().map(Key::ServiceAccount))
             }
         }

@@ -1,4 +1,4 @@
-//! A client that tells the world what its watches hear. The watcher of kube hides what proves that a watch is alive
+//! A client that tells the index what its watches hear. The watcher of kube hides what proves that a watch is alive
 //! (bookmarks, the beginning and the end of a watch), so it is seen on the wire.
 
 use std::{
@@ -12,14 +12,14 @@ use http::{Request, Response};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use kube::{Client, client::Body};
 
-use crate::{entry::Watched, freshness::Heard, world::World};
+use crate::{entry::ResourceKind, freshness::Heard, index::Index};
 
 /// `client`, whose watches are those of `kind`.
-pub(crate) fn tapped(client: Client, world: &Arc<World>, kind: Watched) -> Client {
+pub(crate) fn tapped(client: Client, index: &Arc<Index>, kind: ResourceKind) -> Client {
     let namespace = client.default_namespace().to_owned();
     let tap = Tap {
         client,
-        world: Arc::clone(world),
+        index: Arc::clone(index),
         kind,
     };
     Client::new(tap, namespace)
@@ -28,8 +28,8 @@ pub(crate) fn tapped(client: Client, world: &Arc<World>, kind: Watched) -> Clien
 #[derive(Clone)]
 struct Tap {
     client: Client,
-    world: Arc<World>,
-    kind: Watched,
+    index: Arc<Index>,
+    kind: ResourceKind,
 }
 
 impl tower::Service<Request<Body>> for Tap {
@@ -49,7 +49,7 @@ impl tower::Service<Request<Body>> for Tap {
             let response = this.client.send(request).await?;
             let heeds = is_watch && response.status().is_success();
             if heeds {
-                this.world.freshness.hear(this.kind, Heard::Began);
+                this.index.freshness.hear(this.kind, Heard::Began);
             }
             Ok(response.map(|body| Heeded {
                 body,
@@ -81,7 +81,7 @@ impl HttpBody for Heeded {
             Poll::Ready(Some(Err(_))) | Poll::Pending => None,
         };
         if let (Some(heard), Some(tap)) = (heard, &self.tap) {
-            tap.world.freshness.hear(tap.kind, heard);
+            tap.index.freshness.hear(tap.kind, heard);
         }
         polled
     }

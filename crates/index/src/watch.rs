@@ -1,4 +1,4 @@
-//! Feeds a world from an API server.
+//! Feeds an index from an API server.
 
 use std::{
     hash::{BuildHasher as _, RandomState},
@@ -20,13 +20,13 @@ use kube::{
 };
 
 use crate::{
-    entry::Watched,
+    entry::ResourceKind,
+    index::{Index, Reset},
     tap::tapped,
-    world::{Relist, World},
 };
 
 /// Seconds after which the API server ends a watch; it is begun anew where it ended. Five seconds later the connection
-/// counts as dead, so a world is never older than 25 s as long as the API server can be reached at all.
+/// counts as dead, so an index is never older than 25 s as long as the API server can be reached at all.
 const WATCH_SECONDS: u32 = 20;
 
 fn config() -> Config {
@@ -34,7 +34,7 @@ fn config() -> Config {
 }
 
 /// The pauses between tries. Those of kube grow to 30 s and begin anew only when an object changes, which of some kinds
-/// happens once in a month: a second failure long after the first would make the world stale.
+/// happens once in a month: a second failure long after the first would make the index stale.
 #[derive(Debug, Default)]
 struct Pauses(u32);
 
@@ -83,90 +83,90 @@ impl WatchError {
     }
 }
 
-/// Feeds `world` with `kinds`, until a watch ends, which is the error. Whatever goes wrong with the API server is
-/// tried again, with growing pauses (0.5 to 5 s); the world keeps what it has in the meantime, and knows how old it is
-/// ([`World::current`]). Cancel safe.
+/// Feeds `index` with `kinds`, until a watch ends, which is the error. Whatever goes wrong with the API server is
+/// tried again, with growing pauses (0.5 to 5 s); the index keeps what it has in the meantime, and knows how old it is
+/// ([`Index::current`]). Cancel safe.
 ///
 /// Deputy's own kinds are read untyped: an object that can't be parsed is an unreadable entry, never a watch that
 /// stands still. Of namespaces and ServiceAccounts only the metadata is asked for.
-pub async fn watch(client: Client, world: Arc<World>, kinds: &[Watched]) -> WatchError {
+pub async fn watch(client: Client, index: Arc<Index>, kinds: &[ResourceKind]) -> WatchError {
     if kinds.is_empty() {
         return WatchError::NothingToWatch;
     }
     let watches = kinds
         .iter()
-        .map(|kind| Box::pin(one(client.clone(), Arc::clone(&world), *kind)));
+        .map(|kind| Box::pin(one(client.clone(), Arc::clone(&index), *kind)));
     let (ended, ..) = select_all(watches).await;
     WatchError::Ended(ended.as_str())
 }
 
-async fn one(client: Client, world: Arc<World>, kind: Watched) -> Watched {
-    let client = tapped(client, &world, kind);
+async fn one(client: Client, index: Arc<Index>, kind: ResourceKind) -> ResourceKind {
+    let client = tapped(client, &index, kind);
     match kind {
-        Watched::Accounts => objects(client, AWSAccount::api_resource(), &world, kind).await,
-        Watched::Limits => objects(client, DelegationLimit::api_resource(), &world, kind).await,
-        Watched::Roles => objects(client, AWSRole::api_resource(), &world, kind).await,
-        Watched::Bindings => objects(client, AWSRoleBinding::api_resource(), &world, kind).await,
-        Watched::Namespaces => {
+        ResourceKind::Accounts => objects(client, AWSAccount::api_resource(), &index, kind).await,
+        ResourceKind::Limits => objects(client, DelegationLimit::api_resource(), &index, kind).await,
+        ResourceKind::Roles => objects(client, AWSRole::api_resource(), &index, kind).await,
+        ResourceKind::Bindings => objects(client, AWSRoleBinding::api_resource(), &index, kind).await,
+        ResourceKind::Namespaces => {
             let api: Api<PartialObjectMeta<Namespace>> = Api::all(client);
-            metadata(api, &world, kind).await;
+            metadata(api, &index, kind).await;
         }
-        Watched::ServiceAccounts => {
+        ResourceKind::ServiceAccounts => {
             let api: Api<PartialObjectMeta<ServiceAccount>> = Api::all(client);
-            metadata(api, &world, kind).await;
+            metadata(api, &index, kind).await;
         }
     }
     kind
 }
 
-async fn objects(client: Client, resource: kube::core::ApiResource, world: &Arc<World>, kind: Watched) {
+async fn objects(client: Client, resource: kube::core::ApiResource, index: &Arc<Index>, kind: ResourceKind) {
     let api: Api<DynamicObject> = Api::all_with(client, &resource);
-    let mut relist = None;
+    let mut begin_reset = None;
     let mut events = watcher(api, config()).backoff(Pauses::default()).boxed();
     while let Some(event) = events.next().await {
         match event {
-            Ok(Event::Init) => relist = Some(world.relist(kind)),
-            Ok(Event::InitApply(object)) => match &mut relist {
-                Some(relist) => relist.apply(object),
-                None => world.apply(kind, object),
+            Ok(Event::Init) => begin_reset = Some(index.begin_reset(kind)),
+            Ok(Event::InitApply(object)) => match &mut begin_reset {
+                Some(begin_reset) => begin_reset.apply(object),
+                None => index.apply(kind, object),
             },
-            Ok(Event::InitDone) => done(relist.take(), kind),
-            Ok(Event::Apply(object)) => world.apply(kind, object),
-            Ok(Event::Delete(object)) => world.delete(kind, &object.metadata),
+            Ok(Event::InitDone) => done(begin_reset.take(), kind),
+            Ok(Event::Apply(object)) => index.apply(kind, object),
+            Ok(Event::Delete(object)) => index.delete(kind, &object.metadata),
             Err(error) => warn(kind, &error),
         }
     }
 }
 
-async fn metadata<K>(api: Api<PartialObjectMeta<K>>, world: &Arc<World>, kind: Watched)
+async fn metadata<K>(api: Api<PartialObjectMeta<K>>, index: &Arc<Index>, kind: ResourceKind)
 where
     PartialObjectMeta<K>: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + Send + 'static,
     PartialObjectMeta<K>: serde::de::DeserializeOwned,
 {
-    let mut relist = None;
+    let mut begin_reset = None;
     let mut events = watcher(api, config()).backoff(Pauses::default()).boxed();
     while let Some(event) = events.next().await {
         match event {
-            Ok(Event::Init) => relist = Some(world.relist(kind)),
-            Ok(Event::InitApply(object)) => match &mut relist {
-                Some(relist) => relist.apply_metadata(&object.metadata),
-                None => world.apply_metadata(kind, &object.metadata),
+            Ok(Event::Init) => begin_reset = Some(index.begin_reset(kind)),
+            Ok(Event::InitApply(object)) => match &mut begin_reset {
+                Some(begin_reset) => begin_reset.apply_metadata(&object.metadata),
+                None => index.apply_metadata(kind, &object.metadata),
             },
-            Ok(Event::InitDone) => done(relist.take(), kind),
-            Ok(Event::Apply(object)) => world.apply_metadata(kind, &object.metadata),
-            Ok(Event::Delete(object)) => world.delete(kind, &object.metadata),
+            Ok(Event::InitDone) => done(begin_reset.take(), kind),
+            Ok(Event::Apply(object)) => index.apply_metadata(kind, &object.metadata),
+            Ok(Event::Delete(object)) => index.delete(kind, &object.metadata),
             Err(error) => warn(kind, &error),
         }
     }
 }
 
-fn done(relist: Option<Relist>, kind: Watched) {
-    if let Some(relist) = relist {
-        relist.finish();
+fn done(begin_reset: Option<Reset>, kind: ResourceKind) {
+    if let Some(begin_reset) = begin_reset {
+        begin_reset.finish();
         tracing::debug!(kind = kind.as_str(), "list read");
     }
 }
 
-fn warn(kind: Watched, error: &Error) {
+fn warn(kind: ResourceKind, error: &Error) {
     tracing::warn!(kind = kind.as_str(), %error, "watch failed; trying again");
 }

@@ -111,7 +111,7 @@ impl Metrics {
 
     /// Adds how old what is known of the cluster is, in seconds, computed when it is looked at. What was never read has
     /// no age and is left out.
-    pub fn world_ages(
+    pub fn index_ages(
         &self,
         ages: impl Fn() -> Vec<(&'static str, Option<Duration>)> + Send + Sync + 'static,
     ) {
@@ -197,7 +197,7 @@ impl Collector for Ages {
             }
         }
         let metric = encoder.encode_descriptor(
-            "world_age_seconds",
+            "index_age_seconds",
             "How long ago the API server proved that what is known of a kind is how things are",
             None,
             gauge.metric_type(),
@@ -223,12 +223,12 @@ mod tests {
         let metrics = Metrics::new("webhook");
         let age = Arc::new(Mutex::new(None));
         let asked = Arc::clone(&age);
-        metrics.world_ages(move || vec![("awsroles", *asked.lock().unwrap())]);
+        metrics.index_ages(move || vec![("awsroles", *asked.lock().unwrap())]);
         let line = |text: &str| {
             text.lines()
-                .any(|l| l == "deputy_world_age_seconds{kind=\"awsroles\"} 2.5")
+                .any(|l| l == "deputy_index_age_seconds{kind=\"awsroles\"} 2.5")
         };
-        assert!(!metrics.render().unwrap().contains("deputy_world_age_seconds{"));
+        assert!(!metrics.render().unwrap().contains("deputy_index_age_seconds{"));
         *age.lock().unwrap() = Some(Duration::from_millis(2500));
         assert!(line(&metrics.render().unwrap()));
     }

@@ -8,7 +8,7 @@ use deputy_delegation::{
     NamespaceName, ObjectName, boundary as ceiling,
     model::{BoundaryMode, Limit, LimitEntry, ObjectId},
 };
-use deputy_index::{Watched, World};
+use deputy_index::{Index, ResourceKind};
 use deputy_runtime::shutdown::Shutdown;
 use kube::{
     Api, Resource as _,
@@ -27,7 +27,7 @@ const US: &str = "deputy";
 /// Who owns the fields of a copy.
 const FIELD_MANAGER: &str = "deputy-limits";
 /// What copies depend on.
-const KINDS: [Watched; 2] = [Watched::Limits, Watched::Namespaces];
+const KINDS: [ResourceKind; 2] = [ResourceKind::Limits, ResourceKind::Namespaces];
 /// The longest call to the API server. Shorter than what is left of the Lease after a renewal.
 const CALL: Duration = Duration::from_secs(5);
 /// Changes of limits and namespaces come in numbers: so long they are gathered.
@@ -46,12 +46,12 @@ type Copies = BTreeMap<ObjectId, Arc<Value>>;
 
 /// The copies that there should be: of limits that are in force, in namespaces that are there. A limit that can't be read, is refused by
 /// the controllers, or is being deleted has none.
-fn wanted(world: &World) -> Copies {
-    let namespaces = world.living_namespaces();
+fn wanted(index: &Index) -> Copies {
+    let namespaces = index.living_namespaces();
     let mut copies = Copies::new();
-    for entry in world.all_limits() {
+    for entry in index.all_limits() {
         let LimitEntry::Valid(limit) = entry else { continue };
-        let stays = world
+        let stays = index
             .limit(&limit.name)
             .is_some_and(|(_, meta, _)| !meta.terminating);
         if !stays || !ceiling::check_limit(&limit).is_empty() {
@@ -185,11 +185,11 @@ struct Round {
 pub async fn copy_for_ever(ctx: &Arc<Context>, shutdown: &Shutdown, changed: &Notify) {
     let for_ever = async {
         // A namespace that is not known yet is not one that is gone.
-        ctx.world.synced(&KINDS).await;
+        ctx.index.synced(&KINDS).await;
         let mut pace = Pace::default();
         loop {
             ctx.leadership.wait_until_leader().await;
-            ctx.world.until_current(&KINDS).await;
+            ctx.index.until_current(&KINDS).await;
             let Ok(copies) = ctx.decide(wanted).await else {
                 tokio::time::sleep(pace.after(true)).await;
                 continue;

@@ -1,15 +1,15 @@
 //! Which copies there should be, and what is done about those that there are.
 
-use deputy_index::Watched;
+use deputy_index::ResourceKind;
 
 use super::*;
 use crate::fixtures::{limit_object, object, policy};
 
-/// A world with these namespaces; of those with a `!` somebody has asked for the deletion.
-fn world(namespaces: &[&str], limits: Vec<DynamicObject>) -> Arc<World> {
-    let world = crate::fixtures::world();
-    world.reset(
-        Watched::Namespaces,
+/// An index with these namespaces; of those with a `!` somebody has asked for the deletion.
+fn index(namespaces: &[&str], limits: Vec<DynamicObject>) -> Arc<Index> {
+    let index = crate::fixtures::index();
+    index.reset(
+        ResourceKind::Namespaces,
         namespaces.iter().map(|name| {
             let mut metadata = json!({"name": name.trim_end_matches('!')});
             if name.ends_with('!') {
@@ -19,8 +19,8 @@ fn world(namespaces: &[&str], limits: Vec<DynamicObject>) -> Arc<World> {
                 .unwrap()
         }),
     );
-    world.reset(Watched::Limits, limits);
-    world
+    index.reset(ResourceKind::Limits, limits);
+    index
 }
 
 fn limit(name: &str, namespaces: &[&str], ceiling: Value) -> DynamicObject {
@@ -58,14 +58,14 @@ fn diff(wanted: &Copies, existing: &[DynamicObject]) -> Vec<Write> {
 
 #[test]
 fn each_namespace_that_a_limit_names_has_a_copy_of_what_is_said_about_it() {
-    let world = world(
+    let index = index(
         &["payments", "team-a", "team-b", "team-c!", "other"],
         vec![
             limit_object(&["s3:GetObject"]),
             limit("teams", &["team-*", "pay*"], policy(&["s3:GetObject"])),
         ],
     );
-    let copies = wanted(&world);
+    let copies = wanted(&index);
     assert_eq!(
         ids(&copies),
         [
@@ -106,17 +106,17 @@ fn a_limit_that_is_not_in_force_is_shown_nowhere() {
         json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "iam:CreateUser", "Resource": "*"}}),
     );
     let good = limit("good", &["*"], policy(&["s3:GetObject"]));
-    let world = world(&["payments"], vec![leaving, unreadable, refused, good]);
-    assert_eq!(ids(&wanted(&world)), ["payments/good"]);
+    let index = index(&["payments"], vec![leaving, unreadable, refused, good]);
+    assert_eq!(ids(&wanted(&index)), ["payments/good"]);
 }
 
 #[test]
 fn what_is_as_it_should_be_is_not_written() {
-    let world = world(
+    let index = index(
         &["a", "b"],
         vec![limit("teams", &["*"], policy(&["s3:GetObject"]))],
     );
-    let wanted = wanted(&world);
+    let wanted = wanted(&index);
     let existing: Vec<_> = wanted.iter().map(|(id, spec)| stored(id, spec)).collect();
     assert_eq!(existing.len(), 2);
     assert_eq!(diff(&wanted, &existing), []);
@@ -124,8 +124,8 @@ fn what_is_as_it_should_be_is_not_written() {
 
 #[test]
 fn what_differs_is_put_right_and_what_is_too_much_goes() {
-    let world = world(&["a"], vec![limit("teams", &["a"], policy(&["s3:GetObject"]))]);
-    let wanted = wanted(&world);
+    let index = index(&["a"], vec![limit("teams", &["a"], policy(&["s3:GetObject"]))]);
+    let wanted = wanted(&index);
     let (id, spec) = wanted.first_key_value().unwrap();
     let apply = vec![Write::Apply(id.clone(), Arc::clone(spec))];
     assert_eq!(diff(&wanted, &[]), apply, "missing");

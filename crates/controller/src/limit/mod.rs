@@ -19,7 +19,7 @@ use deputy_delegation::{
     ObjectName, Violation, boundary as ceiling,
     model::{Account, BoundaryMode, Limit},
 };
-use deputy_index::{Entry, World};
+use deputy_index::{Entry, Index};
 use kube::api::DynamicObject;
 
 pub use copies::copy_for_ever;
@@ -30,7 +30,7 @@ use crate::{
     context::{Context, reference},
     error::Error,
     objects,
-    queue::Next,
+    queue::Requeue,
     role::{
         assess::document_hash,
         status::{LOOK_AGAIN, list, tagged, trouble},
@@ -126,13 +126,13 @@ impl LimitController {
     ///
     /// # Errors
     /// [`Error`]; the key is tried again.
-    pub async fn reconcile(&self, name: &ObjectName) -> Result<Next, Error> {
+    pub async fn reconcile(&self, name: &ObjectName) -> Result<Requeue, Error> {
         let api = objects::cluster_wide::<DelegationLimit>(&self.ctx.client);
         let Some(object) = api.get_opt(name.as_str()).await? else {
-            return Ok(Next::OnChange);
+            return Ok(Requeue::AwaitChange);
         };
         if object.metadata.deletion_timestamp.is_some() {
-            return Ok(Next::OnChange);
+            return Ok(Requeue::AwaitChange);
         }
         let old: DelegationLimitStatus = objects::status_of(&object);
         let mut new = old.clone();
@@ -153,7 +153,7 @@ impl LimitController {
         new.observed_generation = object.metadata.generation;
         if let Ok(limit) = &parsed {
             let name = limit.name.clone();
-            new.grants = self.ctx.decide(move |world| counts(world, &name)).await?;
+            new.grants = self.ctx.decide(move |index| counts(index, &name)).await?;
         }
         if !new.boundaries.is_empty() {
             let (holds, reason, message) = tagged(&untagged);
@@ -174,11 +174,11 @@ impl LimitController {
         }
         Ok(
             if trouble.iter().any(|t| t.passing) || untagged.iter().any(AwsError::is_retryable) {
-                Next::Retry
+                Requeue::Retry
             } else if !untagged.is_empty() {
-                Next::After(LOOK_AGAIN)
+                Requeue::After(LOOK_AGAIN)
             } else {
-                Next::After(DRIFT_INTERVAL)
+                Requeue::After(DRIFT_INTERVAL)
             },
         )
     }
@@ -195,7 +195,7 @@ impl LimitController {
         let about = reference::<DelegationLimit>(object);
         let warning = ready.status != "True";
         self.ctx
-            .tell(&about, warning, &ready.reason, &ready.message)
+            .publish_event(&about, warning, &ready.reason, &ready.message)
             .await;
     }
 
@@ -207,7 +207,7 @@ impl LimitController {
             return Ok(found);
         }
         for name in &limit.scope.accounts {
-            let account = match self.ctx.world.account(name) {
+            let account = match self.ctx.index.account(name) {
                 Entry::Known(account) => account,
                 Entry::Unreadable(why) => {
                     let message = format!("the AWSAccount {name} can't be used: {why}");
@@ -315,8 +315,8 @@ fn set_ready(
 }
 
 /// Roles and bindings under a limit, by whether they are accepted.
-fn counts(world: &World, limit: &ObjectName) -> Option<GrantCounts> {
-    let (accepted, suspended) = world.grant_counts(limit)?;
+fn counts(index: &Index, limit: &ObjectName) -> Option<GrantCounts> {
+    let (accepted, suspended) = index.grant_counts(limit)?;
     let number = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
     Some(GrantCounts {
         accepted: number(accepted),

@@ -9,7 +9,7 @@ use deputy_delegation::{
     model::{Account, BoundaryMode, Kind, Limit, LimitEntry},
     naming,
 };
-use deputy_index::{Watched, World};
+use deputy_index::{Index, ResourceKind};
 use deputy_runtime::shutdown::Shutdown;
 use tokio::{sync::Notify, time::Instant};
 
@@ -62,11 +62,11 @@ pub async fn sweep_for_ever(ctx: &Arc<Context>, shutdown: &Shutdown, changed: &N
     let sweeper = Sweeper::new(ctx.clone());
     let for_ever = async {
         // A limit that is not known yet is not one that is gone.
-        ctx.world.synced(&Watched::KINDS).await;
+        ctx.index.synced(&ResourceKind::KINDS).await;
         let mut pace = Pace::default();
         loop {
             ctx.leadership.wait_until_leader().await;
-            ctx.world.until_current(&Watched::KINDS).await;
+            ctx.index.until_current(&ResourceKind::KINDS).await;
             let explained = sweeper.explained();
             let left = sweeper.sweep(&explained).await.unwrap_or(true);
             let swept = Instant::now();
@@ -111,8 +111,8 @@ impl Sweeper {
 
     /// The ARNs that limits explain, by account. `None` while a limit can't be read: what it means to keep is not known.
     fn explained(&self) -> Explained {
-        let world = &self.ctx.world;
-        let limits = world.all_limits();
+        let index = &self.ctx.index;
+        let limits = index.all_limits();
         let readable: Option<Vec<&Arc<Limit>>> = limits
             .iter()
             .map(|limit| match limit {
@@ -120,14 +120,14 @@ impl Sweeper {
                 LimitEntry::Invalid { .. } => None,
             })
             .collect();
-        let accounts = world.accounts();
+        let accounts = index.accounts();
         let known = accounts
             .iter()
-            .filter_map(|name| world.account(name).known().cloned());
+            .filter_map(|name| index.account(name).known().cloned());
         known
             .map(|account| {
                 let arns = readable.as_ref().map(|limits| {
-                    let wanted = limits.iter().filter(|limit| explains(world, limit, &account));
+                    let wanted = limits.iter().filter(|limit| explains(index, limit, &account));
                     wanted
                         .map(|limit| naming::boundary_arn(&self.ctx.cluster, &account, &limit.name))
                         .collect()
@@ -230,7 +230,7 @@ impl Sweeper {
         };
         let parsed = objects::parse::<DelegationLimit, _>(&object, convert::parse_limit);
         Ok(parsed.map_or(true, |limit| {
-            explains(&self.ctx.world, &limit, account)
+            explains(&self.ctx.index, &limit, account)
                 && naming::boundary_arn(&self.ctx.cluster, account, &limit.name) == *arn
         }))
     }
@@ -259,8 +259,8 @@ fn is_of(arn: &PolicyArn, account: &Account) -> bool {
 
 /// Whether a limit asks for a boundary policy in an AWS account: by this AWSAccount, or by another one of the same id, may that
 /// be used or not.
-fn explains(world: &World, limit: &Limit, account: &Account) -> bool {
-    let is_it = |name: &ObjectName| *name == account.name || world.is_of_account(name, &account.id);
+fn explains(index: &Index, limit: &Limit, account: &Account) -> bool {
+    let is_it = |name: &ObjectName| *name == account.name || index.is_of_account(name, &account.id);
     limit.boundary == BoundaryMode::Generated && limit.scope.accounts.iter().any(is_it)
 }
 
@@ -297,20 +297,20 @@ mod tests {
 
     #[test]
     fn a_limit_explains_by_every_account_of_the_id_also_by_one_that_may_not_be_used() {
-        let world = crate::fixtures::world();
+        let index = crate::fixtures::index();
         let mut second = crate::fixtures::account_object();
         second.metadata.name = Some("second".into());
         second.metadata.uid = Some("uid-second".into());
         second.metadata.creation_timestamp = None;
-        world.apply(Watched::Accounts, second);
+        index.apply(ResourceKind::Accounts, second);
         let second = ObjectName::new("second").unwrap();
-        assert!(world.account(&second).known().is_none());
+        assert!(index.account(&second).known().is_none());
         let mut limit = crate::fixtures::limit(&["s3:GetObject"]);
         let account = crate::fixtures::account();
-        assert!(explains(&world, &limit, &account));
+        assert!(explains(&index, &limit, &account));
         limit.scope.accounts = BTreeSet::from([second]);
-        assert!(explains(&world, &limit, &account));
+        assert!(explains(&index, &limit, &account));
         limit.scope.accounts = BTreeSet::from([ObjectName::new("elsewhere").unwrap()]);
-        assert!(!explains(&world, &limit, &account));
+        assert!(!explains(&index, &limit, &account));
     }
 }

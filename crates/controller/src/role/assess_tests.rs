@@ -1,7 +1,7 @@
 use deputy_delegation::{MissingFact, ObjectName};
 
 use super::*;
-use crate::fixtures::{account, cluster, limit, role, uid, uploader, world};
+use crate::fixtures::{account, cluster, index, limit, role, uid, uploader};
 
 const READ_WRITE: &[&str] = &["s3:GetObject", "s3:PutObject"];
 
@@ -22,7 +22,7 @@ fn target(bound: bool, in_aws: Option<&str>) -> Target {
         limits: &[std::sync::Arc::new(limit.clone())],
         boundary: Some((&limit, &hashes)),
     };
-    assess(&facts, &world().decide_role_with(&role))
+    assess(&facts, &index().decide_role_with(&role))
 }
 
 fn hash_of_the_boundary() -> String {
@@ -95,7 +95,7 @@ fn a_refusal_suspends_and_a_missing_fact_waits() {
         limits: &[],
         boundary: None,
     };
-    let refused = world().decide_role_with(&role);
+    let refused = index().decide_role_with(&role);
     assert!(matches!(refused, Decision::Refused(_)));
     assert_eq!(assess(&facts, &refused), Target::Suspend);
     let missing = Decision::Undecided(MissingFact::AccountNotFound(account.name.clone()).into());
@@ -118,7 +118,7 @@ fn a_limit_that_changed_between_decision_and_look_up_is_waited_for() {
         limits: &[],
         boundary: None,
     };
-    let accepted = world().decide_role_with(&role);
+    let accepted = index().decide_role_with(&role);
     assert!(accepted.is_accepted());
     assert!(matches!(assess(&facts, &accepted), Target::Hold { .. }));
 }

@@ -13,7 +13,7 @@ use super::{
     converge::converge,
     status::{self, Progress, of_stopped},
 };
-use crate::{context::reference, error::Error, objects, queue::Next};
+use crate::{context::reference, error::Error, objects, queue::Requeue};
 
 /// How long a terminating namespace is held up by a role that can't be deleted. The tags in AWS are the record then.
 const HOLD_NAMESPACE: Duration = Duration::from_secs(600);
@@ -21,10 +21,10 @@ const HOLD_NAMESPACE: Duration = Duration::from_secs(600);
 const SPREADS_WITHIN_SECONDS: i64 = 60;
 
 impl RoleController {
-    pub(super) async fn delete(&self, subject: &Subject) -> Result<Next, Error> {
+    pub(super) async fn delete(&self, subject: &Subject) -> Result<Requeue, Error> {
         self.verified.forget(&subject.id);
         if !subject.has_finalizer() {
-            return Ok(Next::OnChange);
+            return Ok(Requeue::AwaitChange);
         }
         let removed = match subject.account_name() {
             Some(account) => {
@@ -41,32 +41,32 @@ impl RoleController {
         if let Err(why) = removed {
             if !self.namespace_waited_long_enough(subject).await? {
                 self.say_what_keeps_it(subject, why).await?;
-                return Ok(Next::Retry);
+                return Ok(Requeue::Retry);
             }
             tracing::warn!(role = %subject.id, why, "finalizer dropped: the namespace has been terminating for 10 minutes");
             let about = reference::<AWSRole>(&subject.object);
-            self.ctx.tell(&about, true, "Orphaned", &why).await;
+            self.ctx.publish_event(&about, true, "Orphaned", &why).await;
         }
         // First: once the finalizer is off, the object may be gone, and another one of its name there.
         self.made.lock().remove(&subject.id);
         objects::set_finalizer(&subject.api, &subject.object, FINALIZER, false).await?;
-        Ok(Next::OnChange)
+        Ok(Requeue::AwaitChange)
     }
 
     /// Deletes the role of an object that is gone although it had a finalizer, or lost it.
-    pub(super) async fn remove_orphan(&self, id: &ObjectId) -> Result<Next, Error> {
+    pub(super) async fn remove_orphan(&self, id: &ObjectId) -> Result<Requeue, Error> {
         let Some(made) = self.made.lock().get(id).cloned() else {
-            return Ok(Next::OnChange);
+            return Ok(Requeue::AwaitChange);
         };
         match self.remove_from_aws(id, &made, false).await? {
             Ok(()) => {
                 tracing::info!(role = %id, "its object was gone: the IAM role is deleted");
                 self.made.lock().remove(id);
-                Ok(Next::OnChange)
+                Ok(Requeue::AwaitChange)
             }
             Err(why) => {
                 tracing::warn!(role = %id, why, "its object is gone, and the IAM role is not");
-                Ok(Next::Retry)
+                Ok(Requeue::Retry)
             }
         }
     }
@@ -79,7 +79,7 @@ impl RoleController {
         status::write_progress(&mut new, &progress, generation, self.ctx.now());
         if objects::write_status(&subject.api, &subject.object, &old, &new).await? {
             let about = reference::<AWSRole>(&subject.object);
-            self.ctx.tell(&about, true, reason::DELETING, &why).await;
+            self.ctx.publish_event(&about, true, reason::DELETING, &why).await;
         }
         Ok(())
     }
@@ -93,8 +93,8 @@ impl RoleController {
     ) -> Result<Result<(), String>, Error> {
         let Made { uid, account: name } = made;
         let account = match (
-            self.ctx.world.account_as_written(name),
-            self.ctx.world.account(name),
+            self.ctx.index.account_as_written(name),
+            self.ctx.index.account(name),
         ) {
             // Also by one that may not be used: what it made goes.
             (Some(account), _) | (None, Entry::Known(account)) => account,

@@ -17,7 +17,7 @@ use deputy_delegation::{
     model::{Account, Limit, LimitEntry, ObjectId, Role},
     naming,
 };
-use deputy_index::{Entry, World};
+use deputy_index::{Entry, Index};
 use kube::{Api, api::DynamicObject};
 use parking_lot::Mutex;
 
@@ -30,7 +30,7 @@ use crate::{
     context::{Context, reference},
     error::Error,
     objects,
-    queue::Next,
+    queue::Requeue,
     verified::{DRIFT_INTERVAL, Fingerprint, Verified},
 };
 
@@ -77,7 +77,7 @@ impl Subject {
 /// What came of a role, and how long that is trusted.
 struct Outcome {
     progress: Progress,
-    next: Next,
+    next: Requeue,
 }
 
 impl Outcome {
@@ -89,9 +89,9 @@ impl Outcome {
 
 /// Whether any binding of the role is accepted. What is remembered of a binding counts as long as nothing it rests on
 /// has changed.
-fn is_bound(world: &World, id: &ObjectId) -> bool {
-    world.bindings_of_role(id).iter().any(|b| {
-        let decided = world.decide_binding(&b.id);
+fn is_bound(index: &Index, id: &ObjectId) -> bool {
+    index.bindings_of_role(id).iter().any(|b| {
+        let decided = index.decide_binding(&b.id);
         decided.is_some_and(|d| d.decision.is_accepted())
     })
 }
@@ -111,7 +111,7 @@ impl RoleController {
     ///
     /// # Errors
     /// [`Error`]; the key is tried again.
-    pub async fn reconcile(&self, id: &ObjectId) -> Result<Next, Error> {
+    pub async fn reconcile(&self, id: &ObjectId) -> Result<Requeue, Error> {
         let api = objects::namespaced::<AWSRole>(&self.ctx.client, &id.namespace);
         let Some(object) = api.get_opt(id.name.as_str()).await? else {
             self.verified.forget(id);
@@ -132,8 +132,8 @@ impl RoleController {
         let parsed = objects::parse::<AWSRole, _>(&subject.object, convert::parse_role);
         let (role, decision) = match parsed {
             Ok(role) => {
-                let decide = move |world: &World| {
-                    let decision = world.decide_role_with(&role);
+                let decide = move |index: &Index| {
+                    let decision = index.decide_role_with(&role);
                     (role, decision)
                 };
                 let (role, decision) = self.ctx.decide(decide).await?;
@@ -143,11 +143,11 @@ impl RoleController {
         };
         let account = subject
             .account_name()
-            .map_or(Entry::Missing, |name| self.ctx.world.account(&name));
+            .map_or(Entry::Missing, |name| self.ctx.index.account(&name));
         // By an account that may not be used things are only taken away.
         let to_close = subject
             .account_name()
-            .and_then(|name| self.ctx.world.account_as_written(&name))
+            .and_then(|name| self.ctx.index.account_as_written(&name))
             .filter(|_| matches!(decision, Decision::Refused(_)));
         let outcome = match account.known().or(to_close.as_ref()) {
             // Without its account nothing can be done about it, and nothing is.
@@ -157,7 +157,7 @@ impl RoleController {
                 .await?
             {
                 Some(outcome) => outcome,
-                None => return Ok(Next::OnChange),
+                None => return Ok(Requeue::AwaitChange),
             },
         };
         self.report(
@@ -180,7 +180,7 @@ impl RoleController {
     ) -> Result<Option<Outcome>, Error> {
         let ours = Ownership::of(&self.ctx.cluster, account, &subject.id, &subject.uid);
         let id = subject.id.clone();
-        let bound = self.ctx.decide(move |world| is_bound(world, &id)).await?;
+        let bound = self.ctx.decide(move |index| is_bound(index, &id)).await?;
         // What it was before it could not be read any more must still be made unusable.
         let target = role.map_or(Target::Suspend, |role| {
             let limit = self.boundary_of(decision);
@@ -288,7 +288,7 @@ impl RoleController {
             tracing::warn!(role = %subject.id, %error, "drift not looked for");
             return Ok(Outcome {
                 progress: as_it_was,
-                next: Next::Retry,
+                next: Requeue::Retry,
             });
         }
         self.verified.forget(&subject.id);
@@ -299,7 +299,7 @@ impl RoleController {
 
     /// The limits that apply to a role.
     fn limits_of(&self, role: &Role) -> Vec<Arc<Limit>> {
-        let entries = self.ctx.world.limits_of(&role.id.namespace, &role.account);
+        let entries = self.ctx.index.limits_of(&role.id.namespace, &role.account);
         let valid = entries.into_iter().filter_map(|entry| match entry {
             LimitEntry::Valid(limit) => Some(limit),
             // Under one of those nothing was accepted.
@@ -313,7 +313,7 @@ impl RoleController {
         let Decision::Accepted(accepted) = decision else {
             return None;
         };
-        let (entry, _, state) = self.ctx.world.limit(accepted.boundary.as_ref()?)?;
+        let (entry, _, state) = self.ctx.index.limit(accepted.boundary.as_ref()?)?;
         let LimitEntry::Valid(limit) = entry else {
             return None;
         };
@@ -365,7 +365,7 @@ async fn announce(ctx: &Context, subject: &Subject, old: &AWSRoleStatus, new: &A
             _ => &after.message,
         };
         let about = reference::<AWSRole>(&subject.object);
-        ctx.tell(&about, after.status != "True", &after.reason, message)
+        ctx.publish_event(&about, after.status != "True", &after.reason, message)
             .await;
     }
 }

@@ -11,7 +11,7 @@ use deputy_delegation::{Decision, Violation, plan::Conflict};
 use jiff::Timestamp;
 
 use super::converge::Stopped;
-use crate::queue::Next;
+use crate::queue::Requeue;
 
 /// How often something is looked at again that only somebody else can change, and that nobody tells us of.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(600);
@@ -58,22 +58,22 @@ impl Progress {
 
     /// When the role is looked at again, if AWS was seen to have it `trusted_for` from now.
     #[must_use]
-    pub fn next(&self, trusted_for: Duration) -> Next {
+    pub fn next(&self, trusted_for: Duration) -> Requeue {
         match self {
-            Self::Done { untagged, .. } if untagged.iter().any(AwsError::is_retryable) => Next::Retry,
-            Self::Done { untagged, .. } if !untagged.is_empty() => Next::After(LOOK_AGAIN),
-            Self::Done { .. } | Self::Suspended { .. } => Next::After(trusted_for),
+            Self::Done { untagged, .. } if untagged.iter().any(AwsError::is_retryable) => Requeue::Retry,
+            Self::Done { untagged, .. } if !untagged.is_empty() => Requeue::After(LOOK_AGAIN),
+            Self::Done { .. } | Self::Suspended { .. } => Requeue::After(trusted_for),
             Self::Waiting { reason, .. } => match *reason {
                 // Another object: its change brings the role back.
-                reason::ACCOUNT_NOT_FOUND | reason::BOUNDARY_NOT_READY => Next::After(LOOK_AGAIN),
+                reason::ACCOUNT_NOT_FOUND | reason::BOUNDARY_NOT_READY => Requeue::After(LOOK_AGAIN),
                 // Somebody has to do something in AWS, and nothing tells us when.
-                reason::CONFLICT | reason::QUOTA_EXCEEDED => Next::After(LOOK_AGAIN),
+                reason::CONFLICT | reason::QUOTA_EXCEEDED => Requeue::After(LOOK_AGAIN),
                 other if other == of_decision(deputy_delegation::Reason::AccountInvalid) => {
-                    Next::After(LOOK_AGAIN)
+                    Requeue::After(LOOK_AGAIN)
                 }
-                _ => Next::Retry,
+                _ => Requeue::Retry,
             },
-            Self::Deleting { .. } => Next::Retry,
+            Self::Deleting { .. } => Requeue::Retry,
         }
     }
 }

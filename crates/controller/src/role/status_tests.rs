@@ -163,7 +163,7 @@ fn every_class_of_error_has_a_reason_that_is_a_contract() {
 #[test]
 fn what_only_a_change_helps_is_not_tried_over_and_over() {
     let trusted = Duration::from_secs(1800);
-    assert_eq!(done(true).next(trusted), Next::After(trusted));
+    assert_eq!(done(true).next(trusted), Requeue::After(trusted));
     for reason in [
         reason::ACCOUNT_NOT_FOUND,
         reason::BOUNDARY_NOT_READY,
@@ -172,7 +172,7 @@ fn what_only_a_change_helps_is_not_tried_over_and_over() {
         of_decision(Reason::AccountInvalid),
     ] {
         let next = Progress::waiting(reason, "").next(trusted);
-        assert_eq!(next, Next::After(LOOK_AGAIN), "{reason}");
+        assert_eq!(next, Requeue::After(LOOK_AGAIN), "{reason}");
     }
     for reason in [
         reason::UNAVAILABLE,
@@ -182,7 +182,7 @@ fn what_only_a_change_helps_is_not_tried_over_and_over() {
     ] {
         assert_eq!(
             Progress::waiting(reason, "").next(trusted),
-            Next::Retry,
+            Requeue::Retry,
             "{reason}"
         );
     }
@@ -204,9 +204,9 @@ fn tags_that_aws_refuses_are_told_and_the_role_is_ready() {
     assert!(conditions.contains(&"Ready=True Ready".to_owned()));
     assert!(conditions.contains(&"Tagged=False AccessDenied".to_owned()));
     // Nobody tells us when the policy changes; what passes is tried again soon.
-    assert_eq!(denied.next(Duration::from_secs(3600)), Next::After(LOOK_AGAIN));
+    assert_eq!(denied.next(Duration::from_secs(3600)), Requeue::After(LOOK_AGAIN));
     assert_eq!(
         refused(ErrorClass::Throttled).next(Duration::from_secs(3600)),
-        Next::Retry
+        Requeue::Retry
     );
 }

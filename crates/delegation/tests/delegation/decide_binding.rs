@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use deputy_delegation::{
-    Decision, DecisionInput, Fact, Grant, MissingFact, Reason, Violation, decide, model::*, names::*,
+    Decision, DecisionInput, Fact, GrantSpec, MissingFact, Reason, Violation, decide, model::*, names::*,
 };
 use deputy_policy::PolicyKind;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ fn decided_with(
 ) -> Decision {
     decide(&DecisionInput {
         cluster: &cluster(),
-        grant: Grant::Binding { binding, role },
+        grant: GrantSpec::Binding { binding, role },
         account,
         limits,
     })

@@ -1,6 +1,6 @@
 //! What everybody writes and does no harm: tags that have one value, sessions that only take away, requests that do not exist.
 
-use deputy_delegation::{Decision, DecisionInput, Fact, Grant, accepts, decide, model::*};
+use deputy_delegation::{Decision, DecisionInput, Fact, GrantSpec, accepts, decide, model::*};
 use deputy_policy::{Context, Document, Layers, PolicyKind, Request, evaluate};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::support::*;
 fn decided(role: &Role, limits: &[LimitEntry]) -> Decision {
     decide(&DecisionInput {
         cluster: &cluster(),
-        grant: Grant::Role(role),
+        grant: GrantSpec::Role(role),
         account: Fact::Known(&account()),
         limits,
     })
@@ -163,7 +163,7 @@ fn a_session_policy_that_only_takes_away_is_no_excess() {
     let about = |role: &Role| {
         decide(&DecisionInput {
             cluster: &cluster(),
-            grant: Grant::Binding {
+            grant: GrantSpec::Binding {
                 binding: &bound,
                 role: Fact::Known(role),
             },
@@ -186,7 +186,7 @@ fn a_session_policy_that_only_takes_away_is_no_excess() {
     bound.session.policy = Some(document(PolicyKind::Session, only));
     let narrowed = decide(&DecisionInput {
         cluster: &cluster(),
-        grant: Grant::Binding {
+        grant: GrantSpec::Binding {
             binding: &bound,
             role: Fact::Known(&wide),
         },
@@ -406,7 +406,7 @@ proptest! {
         bound.session.policy = Some(session.clone());
         let decision = decide(&DecisionInput {
             cluster: &cluster(),
-            grant: Grant::Binding { binding: &bound, role: Fact::Known(&role) },
+            grant: GrantSpec::Binding { binding: &bound, role: Fact::Known(&role) },
             account: Fact::Known(&account()),
             limits: &beside_a_boundary(limit.clone()),
         });
@@ -424,7 +424,7 @@ proptest! {
         let limits = entries([limit("l", json!(ceiling))]);
         let mut bound = binding();
         bound.session.policy = Some(document(PolicyKind::Session, json!(of_session)));
-        for grant in [Grant::Role(&role), Grant::Binding { binding: &bound, role: Fact::Known(&role) }] {
+        for grant in [GrantSpec::Role(&role), GrantSpec::Binding { binding: &bound, role: Fact::Known(&role) }] {
             let input = DecisionInput {
                 cluster: &cluster(),
                 grant,

@@ -1,6 +1,6 @@
 //! What a refusal says: everything that is too much, what the limit allows instead.
 
-use deputy_delegation::{Decision, DecisionInput, Fact, Grant, Reason, Violation, decide, model::*};
+use deputy_delegation::{Decision, DecisionInput, Fact, GrantSpec, Reason, Violation, decide, model::*};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -8,7 +8,7 @@ use crate::support::*;
 fn violations(role: &Role, limits: &[LimitEntry]) -> Vec<Violation> {
     let decision = decide(&DecisionInput {
         cluster: &cluster(),
-        grant: Grant::Role(role),
+        grant: GrantSpec::Role(role),
         account: Fact::Known(&account()),
         limits,
     });
@@ -200,7 +200,7 @@ fn where_no_limit_applies_the_accounts_in_which_others_do_are_named() {
     let said = |account: Fact<'_, Account>, limits: &[LimitEntry]| {
         let decision = decide(&DecisionInput {
             cluster: &cluster(),
-            grant: Grant::Role(&role),
+            grant: GrantSpec::Role(&role),
             account,
             limits,
         });

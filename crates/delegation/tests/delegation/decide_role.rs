@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use deputy_delegation::{
-    Accepted, Decision, DecisionInput, Fact, Grant, MissingFact, Reason, Violation, decide, model::*,
+    Accepted, Decision, DecisionInput, Fact, GrantSpec, MissingFact, Reason, Violation, decide, model::*,
 };
 use deputy_policy::{Context, Layers, Request, evaluate};
 use proptest::prelude::*;
@@ -12,7 +12,7 @@ use crate::support::*;
 fn decided_in(role: &Role, account: Fact<'_, Account>, limits: &[LimitEntry]) -> Decision {
     decide(&DecisionInput {
         cluster: &cluster(),
-        grant: Grant::Role(role),
+        grant: GrantSpec::Role(role),
         account,
         limits,
     })

@@ -4,19 +4,22 @@ use super::*;
 
 #[test]
 fn an_unreadable_limit_without_scope_holds_in_accounts_that_no_limit_names() {
-    let world = empty();
-    world.apply(
-        Watched::Limits,
+    let index = empty();
+    index.apply(
+        ResourceKind::Limits,
         object(made("DelegationLimit", None, "broken", json!("what"))),
     );
-    assert_eq!(world.limits(&named("elsewhere")).len(), 1);
-    world.delete(Watched::Limits, &object(limit("broken", &["x"], "s3:*")).metadata);
-    assert!(world.limits(&named("elsewhere")).is_empty());
+    assert_eq!(index.limits(&named("elsewhere")).len(), 1);
+    index.delete(
+        ResourceKind::Limits,
+        &object(limit("broken", &["x"], "s3:*")).metadata,
+    );
+    assert!(index.limits(&named("elsewhere")).is_empty());
 }
 
 #[test]
 fn bindings_are_in_the_order_of_their_age_and_then_of_their_names() {
-    let world = world();
+    let index = index();
     let at = |name: &str, created: &str| {
         with(
             binding("payments", name, "reader", &["app"]),
@@ -24,16 +27,16 @@ fn bindings_are_in_the_order_of_their_age_and_then_of_their_names() {
             json!(created),
         )
     };
-    world.apply(Watched::Bindings, object(at("zulu", "2025-01-01T00:00:00Z")));
-    world.apply(Watched::Bindings, object(at("bravo", CREATED)));
+    index.apply(ResourceKind::Bindings, object(at("zulu", "2025-01-01T00:00:00Z")));
+    index.apply(ResourceKind::Bindings, object(at("bravo", CREATED)));
     let order = ["zulu", "bravo", "reader"];
     assert_eq!(
-        names(&world.bindings_of_service_account(&ns("payments"), &sa("app"))),
+        names(&index.bindings_of_service_account(&ns("payments"), &sa("app"))),
         order
     );
-    assert_eq!(names(&world.bindings_of_role(&id("payments", "reader"))), order);
+    assert_eq!(names(&index.bindings_of_role(&id("payments", "reader"))), order);
     assert!(
-        world
+        index
             .bindings_of_service_account(&ns("other"), &sa("app"))
             .is_empty()
     );
@@ -41,55 +44,58 @@ fn bindings_are_in_the_order_of_their_age_and_then_of_their_names() {
 
 #[test]
 fn a_changed_subject_leaves_no_trace_in_the_index() {
-    let world = world();
-    world.apply(
-        Watched::Bindings,
+    let index = index();
+    index.apply(
+        ResourceKind::Bindings,
         object(again(binding("payments", "reader", "reader", &["other"]))),
     );
     assert!(
-        world
+        index
             .bindings_of_service_account(&ns("payments"), &sa("app"))
             .is_empty()
     );
     assert_eq!(
-        world
+        index
             .bindings_of_service_account(&ns("payments"), &sa("other"))
             .len(),
         1
     );
-    world.delete(
-        Watched::Bindings,
+    index.delete(
+        ResourceKind::Bindings,
         &object(binding("payments", "reader", "reader", &[])).metadata,
     );
     assert!(
-        world
+        index
             .bindings_of_service_account(&ns("payments"), &sa("other"))
             .is_empty()
     );
-    assert!(world.bindings_of_role(&id("payments", "reader")).is_empty());
+    assert!(index.bindings_of_role(&id("payments", "reader")).is_empty());
 }
 
 #[test]
 fn what_is_not_in_a_list_is_gone_after_it() {
-    let world = world();
-    world.reset(Watched::Roles, [object(role("payments", "new", "s3:GetObject"))]);
-    assert!(world.role(&id("payments", "reader")).is_none());
+    let index = index();
+    index.reset(
+        ResourceKind::Roles,
+        [object(role("payments", "new", "s3:GetObject"))],
+    );
+    assert!(index.role(&id("payments", "reader")).is_none());
     assert_eq!(
-        world.roles_of_account(&named("production")),
+        index.roles_of_account(&named("production")),
         [id("payments", "new")]
     );
 }
 
 #[test]
 fn only_labels_and_annotations_that_matter_are_kept() {
-    let world = empty();
+    let index = empty();
     let mut namespace = made("Namespace", None, "payments", json!(null));
     namespace["metadata"]["labels"] = json!({"deputy.dev/inject": "enabled", "team": "x", "deputy.devil/x": "y", "istio-injection": "enabled"});
     namespace["metadata"]["annotations"] = json!({
         "openshift.io/sa.scc.uid-range": "1000920000/10000", "note": "x", "linkerd.io/inject": "y".repeat(2049)
     });
-    world.reset(Watched::Namespaces, [object(namespace.clone())]);
-    let kept = world.namespace(&ns("payments")).unwrap();
+    index.reset(ResourceKind::Namespaces, [object(namespace.clone())]);
+    let kept = index.namespace(&ns("payments")).unwrap();
     assert_eq!(
         kept.labels.keys().collect::<Vec<_>>(),
         ["deputy.dev/inject", "istio-injection"]
@@ -98,9 +104,9 @@ fn only_labels_and_annotations_that_matter_are_kept() {
         kept.annotations.keys().collect::<Vec<_>>(),
         ["openshift.io/sa.scc.uid-range"]
     );
-    world.apply(Watched::Namespaces, object(deleting(namespace)));
+    index.apply(ResourceKind::Namespaces, object(deleting(namespace)));
     assert!(
-        world
+        index
             .namespace(&ns("payments"))
             .unwrap()
             .terminating_since
@@ -109,11 +115,11 @@ fn only_labels_and_annotations_that_matter_are_kept() {
     let mut account = made("ServiceAccount", Some("payments"), "app", json!(null));
     account["metadata"]["annotations"] =
         json!({"eks.amazonaws.com/role-arn": "arn", "eks.amazonaws.com/audience": "x"});
-    world.reset(Watched::ServiceAccounts, [object(account)]);
-    let kept = world.service_account(&ns("payments"), &sa("app")).unwrap();
+    index.reset(ResourceKind::ServiceAccounts, [object(account)]);
+    let kept = index.service_account(&ns("payments"), &sa("app")).unwrap();
     assert_eq!(
         kept.annotations.keys().collect::<Vec<_>>(),
         ["eks.amazonaws.com/role-arn"]
     );
-    assert!(world.service_account(&ns("payments"), &sa("other")).is_none());
+    assert!(index.service_account(&ns("payments"), &sa("other")).is_none());
 }

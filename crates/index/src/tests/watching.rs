@@ -1,4 +1,4 @@
-//! A world fed by an API server that is slow, silent or away, by a clock that is turned by hand.
+//! An index fed by an API server that is slow, silent or away, by a clock that is turned by hand.
 
 use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
@@ -91,40 +91,40 @@ fn bookmark() -> Value {
 }
 
 struct Fed {
-    world: Arc<World>,
+    index: Arc<Index>,
     start: Instant,
 }
 
 async fn feed(server: &Arc<Server>) -> Fed {
-    let world = Arc::new(World::new(ClusterName::new("demo").unwrap()));
-    let (client, fed) = (server.client(), Arc::clone(&world));
+    let index = Arc::new(Index::new(ClusterName::new("demo").unwrap()));
+    let (client, fed) = (server.client(), Arc::clone(&index));
     let start = Instant::now();
-    tokio::spawn(async move { watch(client, fed, &[Watched::Roles]).await });
-    world.synced(&[Watched::Roles]).await;
-    Fed { world, start }
+    tokio::spawn(async move { watch(client, fed, &[ResourceKind::Roles]).await });
+    index.synced(&[ResourceKind::Roles]).await;
+    Fed { index, start }
 }
 
 impl Fed {
     fn has_role(&self) -> bool {
         !self
-            .world
+            .index
             .roles_of_account(&ObjectName::new("production").unwrap())
             .is_empty()
     }
 
-    /// Looks every half second until `second`; gives the oldest that the world was.
+    /// Looks every half second until `second`; gives the oldest that the index was.
     async fn oldest_until(&self, second: u64) -> u64 {
         let mut oldest = Duration::ZERO;
         while self.start.elapsed() < Duration::from_secs(second) {
             tokio::time::sleep(Duration::from_millis(500)).await;
-            oldest = oldest.max(self.world.age(Watched::Roles).unwrap());
+            oldest = oldest.max(self.index.age(ResourceKind::Roles).unwrap());
         }
         oldest.as_secs()
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_world_in_which_nothing_changes_stays_current() {
+async fn a_index_in_which_nothing_changes_stays_current() {
     let server = Server::new([]);
     let fed = feed(&server).await;
     let oldest = fed.oldest_until(3600).await;
@@ -146,22 +146,22 @@ async fn what_a_frozen_connection_keeps_to_itself_is_known_within_thirty_seconds
         let oldest = fed.oldest_until(until).await;
         assert!(!fed.has_role(), "{first:?}");
         assert!(oldest <= 26, "{first:?}: {oldest} s");
-        assert_eq!(fed.world.current(&[Watched::Roles]), Ok(()));
+        assert_eq!(fed.index.current(&[ResourceKind::Roles]), Ok(()));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_nothing_answers_the_world_grows_old_and_is_current_soon_after() {
+async fn while_nothing_answers_the_index_grows_old_and_is_current_soon_after() {
     let server = Server::new([]);
     let fed = feed(&server).await;
     *server.is_away.lock() = true;
     assert!(fed.oldest_until(100).await >= 70);
     assert_eq!(
-        fed.world.current(&[Watched::Roles]).unwrap_err().kind,
-        Watched::Roles
+        fed.index.current(&[ResourceKind::Roles]).unwrap_err().kind,
+        ResourceKind::Roles
     );
     assert!(fed.has_role(), "it keeps what it has");
     *server.is_away.lock() = false;
     tokio::time::sleep(Duration::from_secs(7)).await;
-    assert_eq!(fed.world.current(&[Watched::Roles]), Ok(()));
+    assert_eq!(fed.index.current(&[ResourceKind::Roles]), Ok(()));
 }

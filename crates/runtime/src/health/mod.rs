@@ -289,10 +289,10 @@ mod tests {
     async fn a_check_is_asked_each_time() {
         let readiness = Readiness::new();
         let (said, says) = tokio::sync::watch::channel(Ok(()));
-        readiness.check("world", move || says.borrow().clone());
+        readiness.check("index", move || says.borrow().clone());
         assert!(readiness.is_ready());
         said.send(Err("nothing heard for 31 s".to_owned())).unwrap();
-        assert_eq!(readiness.unmet()["world"], "nothing heard for 31 s");
+        assert_eq!(readiness.unmet()["index"], "nothing heard for 31 s");
         said.send(Ok(())).unwrap();
         assert!(readiness.is_ready());
     }

@@ -72,17 +72,17 @@ struct Looking {
 
 impl Looking {
     fn new(known: &[Value], there: Option<Vec<Value>>) -> Self {
-        let world = Arc::new(World::new(ClusterName::new("prod-1").unwrap()));
-        for kind in Watched::ALL {
+        let index = Arc::new(Index::new(ClusterName::new("prod-1").unwrap()));
+        for kind in ResourceKind::ALL {
             let of_kind = known
                 .iter()
                 .filter(|o| format!("{}s", o["kind"].as_str().unwrap().to_lowercase()) == kind.as_str());
-            world.reset(kind, of_kind.map(|o| serde_json::from_value(o.clone()).unwrap()));
+            index.reset(kind, of_kind.map(|o| serde_json::from_value(o.clone()).unwrap()));
         }
         let looks = Arc::new(AtomicUsize::new(0));
         let client = api_server(there, Arc::clone(&looks));
         let metrics = AdmissionMetrics::register(&Metrics::new("webhook"));
-        let facts = Facts::new(world);
+        let facts = Facts::new(index);
         let router = server::router(Reviewer {
             facts: facts.clone(),
             live: crate::live::Live::new(client.clone(), metrics.clone()),

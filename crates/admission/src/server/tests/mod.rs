@@ -16,7 +16,7 @@ use axum::{Router, body::Body};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use deputy_delegation::{ClusterName, NamespaceName};
-use deputy_index::{Watched, World};
+use deputy_index::{Index, ResourceKind};
 use deputy_runtime::metrics::Metrics;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
@@ -46,7 +46,7 @@ enum Live {
 }
 
 struct Case {
-    world: Arc<World>,
+    index: Arc<Index>,
     reads: Arc<AtomicUsize>,
     metrics: Metrics,
     router: Router,
@@ -66,9 +66,9 @@ fn meta(name: &str, namespace: Option<&str>, label: Option<&str>) -> kube::api::
 
 impl Case {
     fn new(live: Live, known: bool) -> Self {
-        let world = Arc::new(World::new(ClusterName::new("prod-1").unwrap()));
-        for kind in Watched::ALL {
-            world.reset(kind, []);
+        let index = Arc::new(Index::new(ClusterName::new("prod-1").unwrap()));
+        for kind in ResourceKind::ALL {
+            index.reset(kind, []);
         }
         let reads = Arc::new(AtomicUsize::new(0));
         let config = known.then(|| {
@@ -90,7 +90,7 @@ impl Case {
         let (events, told) = Events::channel();
         let metrics = Metrics::new("webhook");
         let own = AdmissionMetrics::register(&metrics);
-        let facts = Facts::new(Arc::clone(&world));
+        let facts = Facts::new(Arc::clone(&index));
         let router = server::router(Reviewer {
             facts: facts.clone(),
             live: crate::live::Live::new(client(live, Arc::clone(&reads)), own.clone()),
@@ -106,7 +106,7 @@ impl Case {
             budget: Budget::default(),
         });
         Self {
-            world,
+            index,
             reads,
             metrics,
             router,
@@ -116,10 +116,10 @@ impl Case {
 
     /// The namespace `payments` and its ServiceAccount `uploader`, with these labels.
     fn known(&self, of_account: Option<&str>, of_namespace: Option<&str>) {
-        self.world
-            .reset(Watched::Namespaces, [meta("payments", None, of_namespace)]);
+        self.index
+            .reset(ResourceKind::Namespaces, [meta("payments", None, of_namespace)]);
         let account = meta("uploader", Some("payments"), of_account);
-        self.world.reset(Watched::ServiceAccounts, [account]);
+        self.index.reset(ResourceKind::ServiceAccounts, [account]);
     }
 
     fn reads(&self) -> usize {

@@ -22,10 +22,10 @@ async fn labels_come_from_the_index_and_the_service_account_wins_over_the_namesp
         (None, None, false),
     ] {
         let case = Case::new(Live::Error, true);
-        case.world
-            .reset(Watched::Namespaces, [meta("payments", None, of_namespace)]);
-        case.world.reset(
-            Watched::ServiceAccounts,
+        case.index
+            .reset(ResourceKind::Namespaces, [meta("payments", None, of_namespace)]);
+        case.index.reset(
+            ResourceKind::ServiceAccounts,
             [meta("uploader", Some("payments"), of_account)],
         );
         let pod = pod(None);
@@ -39,8 +39,8 @@ async fn labels_come_from_the_index_and_the_service_account_wins_over_the_namesp
 async fn on_a_miss_one_live_read_is_final() {
     let pod = pod(None);
     let case = Case::new(Live::Label("enabled"), true);
-    case.world
-        .reset(Watched::Namespaces, [meta("payments", None, None)]);
+    case.index
+        .reset(ResourceKind::Namespaces, [meta("payments", None, None)]);
     let response = case.review("/mutate", &pod_review(&pod)).await;
     assert!(is_injected(&patched(&pod, &response)));
     assert_eq!(case.reads(), 1);
@@ -56,10 +56,10 @@ async fn on_a_miss_one_live_read_is_final() {
 async fn labels_that_are_known_from_long_ago_are_read_live() {
     let pod = pod(None);
     let case = Case::new(Live::Label("enabled"), true);
-    case.world
-        .reset(Watched::Namespaces, [meta("payments", None, None)]);
-    case.world.reset(
-        Watched::ServiceAccounts,
+    case.index
+        .reset(ResourceKind::Namespaces, [meta("payments", None, None)]);
+    case.index.reset(
+        ResourceKind::ServiceAccounts,
         [meta("uploader", Some("payments"), Some("disabled"))],
     );
     let response = case.review("/mutate", &pod_review(&pod)).await;
@@ -97,10 +97,10 @@ async fn a_pod_that_can_not_be_decided_about_is_never_let_in_without_what_it_may
 #[tokio::test]
 async fn a_pod_without_service_account_has_the_default_one() {
     let case = Case::new(Live::Error, true);
-    case.world
-        .reset(Watched::Namespaces, [meta("payments", None, None)]);
-    case.world.reset(
-        Watched::ServiceAccounts,
+    case.index
+        .reset(ResourceKind::Namespaces, [meta("payments", None, None)]);
+    case.index.reset(
+        ResourceKind::ServiceAccounts,
         [meta("default", Some("payments"), Some("enabled"))],
     );
     for account in [Value::Null, json!("")] {
@@ -206,25 +206,25 @@ async fn the_region_of_the_binding_is_told_when_it_is_known() {
     };
     let object = |value: Value| serde_json::from_value::<kube::api::DynamicObject>(value).unwrap();
     let api = "deputy.dev/v1alpha1";
-    case.world.reset(
-        Watched::Accounts,
+    case.index.reset(
+        ResourceKind::Accounts,
         [object(json!({"apiVersion": api, "kind": "AWSAccount",
         "metadata": {"name": "production"},
         "spec": {"accountID": "123456789012", "region": "ap-northeast-1",
             "issuer": {"principalARN": "arn:aws:iam::123456789012:role/deputy-broker"}}}))],
     );
-    case.world.reset(Watched::Limits, [object(json!({"apiVersion": api, "kind": "DelegationLimit",
+    case.index.reset(ResourceKind::Limits, [object(json!({"apiVersion": api, "kind": "DelegationLimit",
         "metadata": {"name": "payments"},
         "spec": {"namespaces": ["payments"], "accounts": ["production"], "ceiling": document("arn:aws:s3:::b/*")}}))]);
-    case.world.reset(
-        Watched::Roles,
+    case.index.reset(
+        ResourceKind::Roles,
         [object(json!({"apiVersion": api, "kind": "AWSRole",
         "metadata": {"name": "r", "namespace": "payments"},
         "spec": {"accountRef": {"name": "production"},
             "policies": [{"name": "p", "document": document("arn:aws:s3:::b/x")}]}}))],
     );
-    case.world.reset(
-        Watched::Bindings,
+    case.index.reset(
+        ResourceKind::Bindings,
         [object(json!({"apiVersion": api, "kind": "AWSRoleBinding",
         "metadata": {"name": "b", "namespace": "payments", "creationTimestamp": "2026-01-02T03:04:05Z"},
         "spec": {"roleRef": {"kind": "AWSRole", "name": "r"},

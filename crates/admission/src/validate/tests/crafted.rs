@@ -4,9 +4,9 @@ use super::*;
 
 #[test]
 fn nothing_is_decided_before_everything_was_read() {
-    let world = Arc::new(World::new(ClusterName::new("prod-1").unwrap()));
-    world.reset(Watched::Limits, []);
-    let facts = Facts::new(world);
+    let index = Arc::new(Index::new(ClusterName::new("prod-1").unwrap()));
+    index.reset(ResourceKind::Limits, []);
+    let facts = Facts::new(index);
     create(&facts, &role(&["s3:GetObject"])).denied(500);
     delete(&facts, &limit(&["s3:GetObject"])).denied(500);
     let (old, mut new) = (role(&["s3:GetObject"]), role(&["s3:GetObject"]));

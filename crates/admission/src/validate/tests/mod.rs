@@ -12,7 +12,7 @@ mod roles;
 use std::sync::Arc;
 
 use deputy_delegation::ClusterName;
-use deputy_index::{Watched, World};
+use deputy_index::{Index, ResourceKind};
 use serde_json::{Value, json};
 
 use crate::{
@@ -85,17 +85,17 @@ fn binding(name: &str, created: Option<&str>) -> Value {
 
 /// A cluster that holds these objects.
 fn facts(objects: &[Value]) -> Facts {
-    let world = Arc::new(World::new(ClusterName::new("prod-1").unwrap()));
+    let index = Arc::new(Index::new(ClusterName::new("prod-1").unwrap()));
     for (kind, name) in [
-        (Watched::Accounts, "AWSAccount"),
-        (Watched::Limits, "DelegationLimit"),
-        (Watched::Roles, "AWSRole"),
-        (Watched::Bindings, "AWSRoleBinding"),
+        (ResourceKind::Accounts, "AWSAccount"),
+        (ResourceKind::Limits, "DelegationLimit"),
+        (ResourceKind::Roles, "AWSRole"),
+        (ResourceKind::Bindings, "AWSRoleBinding"),
     ] {
         let of_kind = objects.iter().filter(|o| o["kind"] == name);
-        world.reset(kind, of_kind.map(|o| serde_json::from_value(o.clone()).unwrap()));
+        index.reset(kind, of_kind.map(|o| serde_json::from_value(o.clone()).unwrap()));
     }
-    Facts::new(world)
+    Facts::new(index)
 }
 
 /// The usual one: an account, a limit of get and put, nothing granted.

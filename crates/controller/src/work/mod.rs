@@ -2,7 +2,7 @@
 
 use std::{fmt, future::Future, hash::Hash, sync::Arc, time::Duration};
 
-use deputy_index::Watched;
+use deputy_index::ResourceKind;
 use deputy_runtime::{
     contain::{Panicked, contained},
     shutdown::Shutdown,
@@ -14,14 +14,14 @@ use crate::{
     context::Context,
     error::Error,
     progress::Progress,
-    queue::{Next, Queue},
+    queue::{Queue, Requeue},
 };
 
 /// No reconciliation takes longer: the API client has no deadline of its own.
 const LONGEST: Duration = Duration::from_secs(120);
 
 /// What reconciles one key.
-pub type Reconcile<K> = Arc<dyn Fn(K) -> BoxFuture<'static, Result<Next, Error>> + Send + Sync>;
+pub type Reconcile<K> = Arc<dyn Fn(K) -> BoxFuture<'static, Result<Requeue, Error>> + Send + Sync>;
 
 /// Wraps a reconciling method.
 pub fn reconcile<K, C, F, Fut>(controller: Arc<C>, f: F) -> Reconcile<K>
@@ -29,7 +29,7 @@ where
     K: Send + 'static,
     C: Send + Sync + 'static,
     F: Fn(Arc<C>, K) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<Next, Error>> + Send + 'static,
+    Fut: Future<Output = Result<Requeue, Error>> + Send + 'static,
 {
     Arc::new(move |key| Box::pin(f(controller.clone(), key)))
 }
@@ -78,7 +78,7 @@ impl<K: Clone + Eq + Hash + fmt::Display> Worker<K> {
                 () = shutdown.draining() => return,
             };
             // It may have waited long for a key.
-            if let Err(stale) = self.ctx.world.current(&Watched::KINDS) {
+            if let Err(stale) = self.ctx.index.current(&ResourceKind::KINDS) {
                 tracing::warn!(kind = self.kind, %key, %stale, "not reconciled");
                 self.ctx.metrics.reconciled(self.kind, "stale");
                 self.queue.put_back(key);
@@ -94,16 +94,16 @@ impl<K: Clone + Eq + Hash + fmt::Display> Worker<K> {
     /// Whoever leads works; what this process knows is for the day it does.
     async fn take(&self) -> K {
         self.ctx.leadership.wait_until_leader().await;
-        self.ctx.world.until_current(&Watched::KINDS).await;
+        self.ctx.index.until_current(&ResourceKind::KINDS).await;
         self.queue.take().await
     }
 
-    async fn reconcile(&self, key: &K) -> Next {
+    async fn reconcile(&self, key: &K) -> Requeue {
         let kind = self.kind;
         let work = contained((self.reconcile)(key.clone()));
         match tokio::time::timeout(LONGEST, work).await {
             Ok(Ok(Ok(next))) => {
-                let outcome = if next == Next::Retry { "waiting" } else { "done" };
+                let outcome = if next == Requeue::Retry { "waiting" } else { "done" };
                 self.ctx.metrics.reconciled(kind, outcome);
                 next
             }
@@ -112,12 +112,12 @@ impl<K: Clone + Eq + Hash + fmt::Display> Worker<K> {
             Err(_) => {
                 self.ctx.metrics.reconciled(kind, "timeout");
                 tracing::warn!(kind, %key, seconds = LONGEST.as_secs(), "not reconciled in time");
-                Next::Retry
+                Requeue::Retry
             }
         }
     }
 
-    fn failed(&self, key: &K, error: &Error) -> Next {
+    fn failed(&self, key: &K, error: &Error) -> Requeue {
         let kind = self.kind;
         self.ctx.metrics.reconciled(kind, error.category());
         if matches!(error.category(), "conflict" | "not-leader") {
@@ -125,10 +125,9 @@ impl<K: Clone + Eq + Hash + fmt::Display> Worker<K> {
         } else {
             tracing::warn!(kind, %key, %error, "not reconciled");
         }
-        Next::Retry
+        Requeue::Retry
     }
 }
 
 #[cfg(test)]
-#[path = "work_tests.rs"]
 mod tests;

@@ -342,7 +342,7 @@ impl Issuer {
 
     /// Renews what is due and was asked for since it was made, if it is `granted` still, and forgets what has ended. Called by a
     /// ticker. A renewal is a new session: it is decided like one.
-    pub fn tend(&self, granted: impl Fn(&SessionKey) -> bool) {
+    pub fn renew_due(&self, granted: impl Fn(&SessionKey) -> bool) {
         let now = (self.clock)();
         let mut state = self.state.lock();
         state.kept.retain(|_, e| e.issued.is_usable(now));
@@ -396,5 +396,4 @@ enum Purpose {
 }
 
 #[cfg(test)]
-#[path = "issuer_tests.rs"]
 mod tests;

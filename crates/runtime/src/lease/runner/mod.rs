@@ -416,5 +416,4 @@ impl<S: Store> Campaign<S> {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

@@ -369,5 +369,4 @@ fn pair(
 }
 
 #[cfg(test)]
-#[path = "rotation_tests.rs"]
 mod tests;

@@ -24,7 +24,7 @@ use crate::{
 
 /// What is decided about.
 #[derive(Debug, Clone, Copy)]
-pub enum Grant<'a> {
+pub enum GrantSpec<'a> {
     /// The permissions of a role.
     Role(&'a Role),
     /// A binding, with the role it names.
@@ -42,7 +42,7 @@ pub struct DecisionInput<'a> {
     /// This cluster.
     pub cluster: &'a ClusterName,
     /// The grant.
-    pub grant: Grant<'a>,
+    pub grant: GrantSpec<'a>,
     /// The account that the role names. [`Fact::Missing`] also while the role itself is not known.
     pub account: Fact<'a, Account>,
     /// All limits there are; those that do not apply are passed over.
@@ -64,7 +64,7 @@ pub fn accepts(input: &DecisionInput<'_>) -> bool {
 
 fn decided(input: &DecisionInput<'_>, findings: Findings) -> Decision {
     match input.grant {
-        Grant::Role(role) => role::decide(input, role, findings),
-        Grant::Binding { binding, role } => binding::decide(input, binding, role, findings),
+        GrantSpec::Role(role) => role::decide(input, role, findings),
+        GrantSpec::Binding { binding, role } => binding::decide(input, binding, role, findings),
     }
 }

@@ -1,4 +1,4 @@
-//! The world, fed with objects as an API server sends them. This file has the objects; what is asked of the world is
+//! The index, fed with objects as an API server sends them. This file has the objects; what is asked of the index is
 //! in its modules.
 
 mod changes;
@@ -16,7 +16,7 @@ use deputy_delegation::{
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
-use crate::{Dirty, Entry, Grant, Hypothesis, Watched, World};
+use crate::{Dirty, Entry, GrantRef, Index, ProposedChange, ResourceKind};
 
 const CREATED: &str = "2026-01-02T03:04:05Z";
 
@@ -114,27 +114,27 @@ fn sa(name: &str) -> ServiceAccountName {
     ServiceAccountName::new(name).unwrap()
 }
 
-fn empty() -> Arc<World> {
-    Arc::new(World::new(ClusterName::new("test").unwrap()))
+fn empty() -> Arc<Index> {
+    Arc::new(Index::new(ClusterName::new("test").unwrap()))
 }
 
 /// One account, one limit on payments*, one role and one binding, all accepted.
-fn world() -> Arc<World> {
-    let world = empty();
-    world.reset(Watched::Accounts, [object(account("production"))]);
-    world.reset(
-        Watched::Limits,
+fn index() -> Arc<Index> {
+    let index = empty();
+    index.reset(ResourceKind::Accounts, [object(account("production"))]);
+    index.reset(
+        ResourceKind::Limits,
         [object(limit("payments", &["payments*"], "s3:*"))],
     );
-    world.reset(
-        Watched::Roles,
+    index.reset(
+        ResourceKind::Roles,
         [object(role("payments", "reader", "s3:GetObject"))],
     );
-    world.reset(
-        Watched::Bindings,
+    index.reset(
+        ResourceKind::Bindings,
         [object(binding("payments", "reader", "reader", &["app"]))],
     );
-    world
+    index
 }
 
 fn reasons(decision: &Decision) -> Vec<Reason> {
@@ -144,8 +144,8 @@ fn reasons(decision: &Decision) -> Vec<Reason> {
     }
 }
 
-fn role_decision(world: &World) -> Arc<Decision> {
-    world.decide_role(&id("payments", "reader")).unwrap().1
+fn role_decision(index: &Index) -> Arc<Decision> {
+    index.decide_role(&id("payments", "reader")).unwrap().1
 }
 
 fn names(bindings: &[Arc<deputy_delegation::model::Binding>]) -> Vec<&str> {

@@ -7,7 +7,7 @@ use std::{fs, path::PathBuf, sync::Mutex};
 use async_trait::async_trait;
 use deputy_aws::{AwsError, Credentials, ErrorClass, Session, Sts, model::InMemoryIam};
 use deputy_delegation::{NamespaceName, PodName, session::SessionRequest};
-use deputy_index::{Watched, World};
+use deputy_index::{Index, ResourceKind};
 use deputy_runtime::metrics::Metrics;
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ use tower::ServiceExt as _;
 
 use super::*;
 use crate::{
-    fixtures::{account, binding_object, limit_object, role_object, world},
+    fixtures::{account, binding_object, index, limit_object, role_object},
     metrics::BrokerMetrics,
     token::{TokenApi, TokenError},
 };
@@ -96,11 +96,11 @@ impl Sts for FixedSts {
     }
 }
 
-fn broker(world: Arc<World>, api_is_away: bool, sts: Arc<dyn Sts>) -> Router {
+fn broker(index: Arc<Index>, api_is_away: bool, sts: Arc<dyn Sts>) -> Router {
     let api = Arc::new(Api { away: api_is_away });
     let metrics = BrokerMetrics::register(&Metrics::new("broker"));
     router(Arc::new(Broker::new(
-        world,
+        index,
         api,
         Box::new(move |_| sts.clone()),
         metrics,
@@ -156,15 +156,15 @@ fn golden(name: &str, found: &str) {
     assert_eq!(kept, found, "{}", path.display());
 }
 
-/// What became of the world.
-type Change = fn(&Arc<World>);
+/// What became of the index.
+type Change = fn(&Arc<Index>);
 
 const REQUEST: &str = "GET /v1/credentials\nauthorization: Bearer a.b.c";
 
 #[tokio::test]
 async fn the_exchanges_of_version_1() {
     let fixed = || Arc::new(FixedSts::default());
-    let good = broker(world(), false, fixed());
+    let good = broker(index(), false, fixed());
     let issued = exchange(&good, REQUEST).await;
     golden("issued-v1.txt", &issued);
     let etag = issued.lines().find_map(|l| l.strip_prefix("etag: ")).unwrap();
@@ -182,22 +182,25 @@ async fn the_exchanges_of_version_1() {
     );
     golden(
         "api-server-away-v1.txt",
-        &exchange(&broker(world(), true, fixed()), REQUEST).await,
+        &exchange(&broker(index(), true, fixed()), REQUEST).await,
     );
 
     let changed = |change: Change| {
-        let world = world();
-        change(&world);
-        broker(world, false, fixed())
+        let index = index();
+        change(&index);
+        broker(index, false, fixed())
     };
     let refusals: [(&str, Change); 4] = [
-        ("no-binding-v1.txt", |w| w.reset(Watched::Bindings, [])),
-        ("not-accepted-v1.txt", |w| w.reset(Watched::Roles, [])),
+        ("no-binding-v1.txt", |w| w.reset(ResourceKind::Bindings, [])),
+        ("not-accepted-v1.txt", |w| w.reset(ResourceKind::Roles, [])),
         ("suspended-v1.txt", |w| {
-            w.reset(Watched::Limits, [limit_object("s3:ListBucket")]);
+            w.reset(ResourceKind::Limits, [limit_object("s3:ListBucket")]);
         }),
         ("not-made-v1.txt", |w| {
-            w.reset(Watched::Roles, [role_object("uploader", "s3:GetObject", None)]);
+            w.reset(
+                ResourceKind::Roles,
+                [role_object("uploader", "s3:GetObject", None)],
+            );
         }),
     ];
     for (name, change) in refusals {
@@ -212,7 +215,7 @@ async fn the_exchanges_of_version_1() {
     ] {
         let sts = fixed();
         *sts.error.lock().unwrap() = Some(AwsError::new("sts:AssumeRole", class, "as AWS says"));
-        golden(name, &exchange(&broker(world(), false, sts), REQUEST).await);
+        golden(name, &exchange(&broker(index(), false, sts), REQUEST).await);
     }
 }
 
@@ -221,7 +224,7 @@ async fn a_region_that_is_not_enabled_is_no_role_that_is_still_being_made() {
     let sts = Arc::new(FixedSts::default());
     let disabled = AwsError::new("sts:AssumeRole", ErrorClass::AccessDenied, "as AWS says");
     *sts.error.lock().unwrap() = Some(disabled.with_code("RegionDisabledException"));
-    let answer = exchange(&broker(world(), false, sts), REQUEST).await;
+    let answer = exchange(&broker(index(), false, sts), REQUEST).await;
     // What the pod holds is good still.
     assert!(
         answer.starts_with("503\n") && answer.contains("AccessDenied"),
@@ -240,13 +243,13 @@ async fn the_request_of_released_agents_is_taken() {
         .unwrap()
         .replace("canary-pod-token", "a.b.c");
     assert!(request.starts_with("GET /v1/credentials/archive\n"), "{request}");
-    let world = world();
-    world.reset(
-        Watched::Bindings,
+    let index = index();
+    index.reset(
+        ResourceKind::Bindings,
         [binding_object("archive", "uploader", &json!({}))],
     );
     let answer = exchange(
-        &broker(world, false, Arc::new(FixedSts::default())),
+        &broker(index, false, Arc::new(FixedSts::default())),
         request.trim_end(),
     )
     .await;
@@ -256,7 +259,7 @@ async fn the_request_of_released_agents_is_taken() {
 #[tokio::test]
 async fn whatever_else_is_sent_makes_no_session() {
     let iam = Arc::new(InMemoryIam::new(account().partition, account().id));
-    let router = broker(world(), false, iam.clone());
+    let router = broker(index(), false, iam.clone());
     let authorized = "authorization: Bearer a.b.c";
     for (request, status) in [
         (format!("HEAD /v1/credentials\n{authorized}"), "404"),
@@ -300,7 +303,7 @@ async fn whatever_else_is_sent_makes_no_session() {
 
 #[tokio::test]
 async fn an_etag_that_is_not_the_sessions_brings_the_session() {
-    let router = broker(world(), false, Arc::new(FixedSts::default()));
+    let router = broker(index(), false, Arc::new(FixedSts::default()));
     for tag in ["\"7\"", "*", "W/\"7\"", "garbage"] {
         let answer = exchange(&router, &format!("{REQUEST}\nif-none-match: {tag}")).await;
         assert!(answer.starts_with("200\n"), "{tag}: {answer}");
@@ -310,7 +313,7 @@ async fn an_etag_that_is_not_the_sessions_brings_the_session() {
 #[tokio::test(start_paused = true)]
 async fn sts_away_for_fifty_minutes_is_not_noticed_although_nobody_knows_then_who_the_broker_is() {
     let sts = Arc::new(FixedSts::default());
-    let router = broker(world(), false, sts.clone());
+    let router = broker(index(), false, sts.clone());
     let first = exchange(&router, REQUEST).await;
     assert!(first.starts_with("200\n"), "{first}");
     *sts.error.lock().unwrap() = Some(AwsError::new("sts", ErrorClass::Unreachable, "away"));
@@ -323,11 +326,11 @@ async fn sts_away_for_fifty_minutes_is_not_noticed_although_nobody_knows_then_wh
 #[tokio::test(start_paused = true)]
 async fn only_who_proved_who_asks_may_keep_the_connection() {
     let fixed = || Arc::new(FixedSts::default());
-    let good = broker(world(), false, fixed());
-    let empty = world();
-    empty.reset(Watched::Bindings, []);
+    let good = broker(index(), false, fixed());
+    let empty = index();
+    empty.reset(ResourceKind::Bindings, []);
     let refusing = broker(empty, false, fixed());
-    let away = broker(world(), true, fixed());
+    let away = broker(index(), true, fixed());
     let token = |token: &str| format!("GET /v1/credentials\nauthorization: Bearer {token}");
     for (router, request, status, accepted) in [
         (&good, token("a.b.c"), 200, true),
@@ -350,19 +353,19 @@ async fn only_who_proved_who_asks_may_keep_the_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn on_a_world_that_is_old_what_is_kept_is_given_and_nothing_is_decided() {
+async fn on_an_index_that_is_old_what_is_kept_is_given_and_nothing_is_decided() {
     let iam = Arc::new(FixedSts::default());
-    let (kept, fresh) = (world(), world());
+    let (kept, fresh) = (index(), index());
     let warm = broker(kept.clone(), false, iam.clone());
     let cold = broker(fresh, false, iam);
-    let refusing = world();
-    refusing.reset(Watched::Bindings, []);
+    let refusing = index();
+    refusing.reset(ResourceKind::Bindings, []);
     let refusing = broker(refusing, false, Arc::new(FixedSts::default()));
     assert!(exchange(&warm, REQUEST).await.starts_with("200\n"));
     tokio::time::advance(std::time::Duration::from_secs(31)).await;
     assert!(
         exchange(&warm, REQUEST).await.starts_with("200\n"),
-        "it was granted when the world was current"
+        "it was granted when the index was current"
     );
     for (router, what) in [(&cold, "a new session"), (&refusing, "a refusal")] {
         let answer = exchange(router, REQUEST).await;
@@ -375,8 +378,8 @@ async fn on_a_world_that_is_old_what_is_kept_is_given_and_nothing_is_decided() {
     // Another binding of the same pod would be a new session too.
     let other = exchange(&warm, &REQUEST.replace("credentials", "credentials/archive")).await;
     assert!(other.starts_with("503\n"), "{other}");
-    for kind in Watched::KINDS {
-        drop(kept.relist(kind));
+    for kind in ResourceKind::KINDS {
+        drop(kept.begin_reset(kind));
     }
     assert!(exchange(&cold, REQUEST).await.starts_with("503\n"));
 }

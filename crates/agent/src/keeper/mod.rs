@@ -336,5 +336,4 @@ fn make_room(slots: &mut HashMap<Binding, Slot>, binding: &Binding) -> Result<()
 }
 
 #[cfg(test)]
-#[path = "keeper_tests.rs"]
 mod tests;

@@ -355,5 +355,4 @@ pub(super) async fn call<T>(
 }
 
 #[cfg(test)]
-#[path = "publish_tests.rs"]
 mod tests;

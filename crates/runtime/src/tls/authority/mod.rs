@@ -360,5 +360,4 @@ impl std::fmt::Display for Chain<'_> {
 }
 
 #[cfg(test)]
-#[path = "authority_tests.rs"]
 pub(crate) mod tests;

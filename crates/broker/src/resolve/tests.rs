@@ -1,10 +1,10 @@
 use deputy_delegation::ClusterName;
-use deputy_index::Watched;
+use deputy_index::ResourceKind;
 use serde_json::json;
 
 use super::*;
 use crate::fixtures::{
-    account_object, binding_object, early_binding_object, limit_object, pod_of, role_object, world,
+    account_object, binding_object, early_binding_object, index, limit_object, pod_of, role_object,
 };
 
 fn named(name: &str) -> ObjectName {
@@ -12,8 +12,8 @@ fn named(name: &str) -> ObjectName {
 }
 
 /// The outcome in a word, and what is said about it.
-fn outcome(world: &World, service_account: &str, wanted: Option<&str>) -> (&'static str, String) {
-    match resolve(world, &pod_of(service_account), wanted.map(named).as_ref()) {
+fn outcome(index: &Index, service_account: &str, wanted: Option<&str>) -> (&'static str, String) {
+    match resolve(index, &pod_of(service_account), wanted.map(named).as_ref()) {
         Resolution::Session(grant) => ("Session", grant.binding.id.to_string()),
         Resolution::Refused { code, message, .. } => (code.as_str(), message),
         Resolution::DeniedByAws { message, .. } => ("AccessDenied", message),
@@ -21,16 +21,16 @@ fn outcome(world: &World, service_account: &str, wanted: Option<&str>) -> (&'sta
     }
 }
 
-fn grant(world: &World) -> Box<Grant> {
-    match resolve(world, &pod_of("uploader"), None) {
+fn grant(index: &Index) -> Box<SessionGrant> {
+    match resolve(index, &pod_of("uploader"), None) {
         Resolution::Session(grant) => grant,
-        _ => panic!("{:?}", outcome(world, "uploader", None)),
+        _ => panic!("{:?}", outcome(index, "uploader", None)),
     }
 }
 
 #[test]
 fn a_pod_of_a_bound_service_account_gets_a_session() {
-    let grant = grant(&world());
+    let grant = grant(&index());
     assert_eq!(grant.key.request.session_name.as_str(), "payments.uploader");
     assert_eq!(grant.key.role_id, "AROA1");
     assert_eq!(grant.renewal, Renewal::Shared);
@@ -38,12 +38,12 @@ fn a_pod_of_a_bound_service_account_gets_a_session() {
 
 #[test]
 fn a_session_of_scope_pod_is_the_pods_own() {
-    let world = world();
-    world.reset(
-        Watched::Bindings,
+    let index = index();
+    index.reset(
+        ResourceKind::Bindings,
         [binding_object("uploader", "uploader", &json!({"scope": "Pod"}))],
     );
-    let grant = grant(&world);
+    let grant = grant(&index);
     assert_eq!(
         grant.key.request.session_name.as_str(),
         "payments.uploader.uploader-1"
@@ -53,14 +53,14 @@ fn a_session_of_scope_pod_is_the_pods_own() {
 
 #[test]
 fn nothing_is_said_before_every_kind_has_been_read_whole() {
-    let world = std::sync::Arc::new(World::new(ClusterName::new("demo").unwrap()));
-    world.reset(Watched::Accounts, [account_object()]);
-    world.reset(Watched::Bindings, []);
-    assert_eq!(outcome(&world, "uploader", None).0, "NotReady");
+    let index = std::sync::Arc::new(Index::new(ClusterName::new("demo").unwrap()));
+    index.reset(ResourceKind::Accounts, [account_object()]);
+    index.reset(ResourceKind::Bindings, []);
+    assert_eq!(outcome(&index, "uploader", None).0, "NotReady");
 }
 
-/// What became of the world.
-type Change = fn(&std::sync::Arc<World>);
+/// What became of the index.
+type Change = fn(&std::sync::Arc<Index>);
 
 #[test]
 fn a_refusal_names_what_is_refused_and_by_whom() {
@@ -69,28 +69,34 @@ fn a_refusal_names_what_is_refused_and_by_whom() {
         (
             "NotReady",
             |w| {
-                w.reset(Watched::Roles, []);
-                w.reset(Watched::Bindings, [early_binding_object("uploader", "uploader")]);
+                w.reset(ResourceKind::Roles, []);
+                w.reset(
+                    ResourceKind::Bindings,
+                    [early_binding_object("uploader", "uploader")],
+                );
             },
             &["AWSRole payments/uploader does not exist"],
         ),
         (
             "NotReady",
             |w| {
-                w.reset(Watched::Accounts, []);
-                w.reset(Watched::Bindings, [early_binding_object("uploader", "uploader")]);
+                w.reset(ResourceKind::Accounts, []);
+                w.reset(
+                    ResourceKind::Bindings,
+                    [early_binding_object("uploader", "uploader")],
+                );
             },
             &["AWSAccount production does not exist"],
         ),
         // What was there and is gone was revoked.
         (
             "NoBinding",
-            |w| w.reset(Watched::Bindings, []),
+            |w| w.reset(ResourceKind::Bindings, []),
             &["payments", "uploader"],
         ),
         (
             "NotAccepted",
-            |w| w.reset(Watched::Roles, []),
+            |w| w.reset(ResourceKind::Roles, []),
             &[
                 "AWSRoleBinding payments/uploader",
                 "AWSRole payments/uploader does not exist",
@@ -98,7 +104,7 @@ fn a_refusal_names_what_is_refused_and_by_whom() {
         ),
         (
             "NotAccepted",
-            |w| w.reset(Watched::Accounts, []),
+            |w| w.reset(ResourceKind::Accounts, []),
             &[
                 "AWSRoleBinding payments/uploader",
                 "AWSAccount production does not exist",
@@ -106,12 +112,12 @@ fn a_refusal_names_what_is_refused_and_by_whom() {
         ),
         (
             "Suspended",
-            |w| w.reset(Watched::Limits, [limit_object("s3:ListBucket")]),
+            |w| w.reset(ResourceKind::Limits, [limit_object("s3:ListBucket")]),
             &["AWSRole payments/uploader", "s3:GetObject", "limit payments"],
         ),
         (
             "Suspended",
-            |w| w.reset(Watched::Limits, []),
+            |w| w.reset(ResourceKind::Limits, []),
             &["AWSRole payments/uploader", "no DelegationLimit"],
         ),
         (
@@ -119,7 +125,7 @@ fn a_refusal_names_what_is_refused_and_by_whom() {
             |w| {
                 let too_long = json!({"duration": "12h"});
                 w.reset(
-                    Watched::Bindings,
+                    ResourceKind::Bindings,
                     [binding_object("uploader", "uploader", &too_long)],
                 );
             },
@@ -129,20 +135,28 @@ fn a_refusal_names_what_is_refused_and_by_whom() {
             "NotAccepted",
             |w| {
                 let more = json!({"tags": {"team": "red"}});
-                w.reset(Watched::Bindings, [binding_object("uploader", "uploader", &more)]);
+                w.reset(
+                    ResourceKind::Bindings,
+                    [binding_object("uploader", "uploader", &more)],
+                );
             },
             &["AWSRoleBinding payments/uploader", "limit payments"],
         ),
         (
             "NotReady",
-            |w| w.reset(Watched::Roles, [role_object("uploader", "s3:GetObject", None)]),
+            |w| {
+                w.reset(
+                    ResourceKind::Roles,
+                    [role_object("uploader", "s3:GetObject", None)],
+                )
+            },
             &["AWSRole payments/uploader is not in AWS yet"],
         ),
     ];
     for (code, change, words) in table {
-        let world = world();
-        change(&world);
-        let (found, message) = outcome(&world, "uploader", None);
+        let index = index();
+        change(&index);
+        let (found, message) = outcome(&index, "uploader", None);
         assert_eq!(found, code, "{message}");
         for word in words {
             assert!(message.contains(word), "{code}: {word:?} is not in {message:?}");
@@ -152,19 +166,19 @@ fn a_refusal_names_what_is_refused_and_by_whom() {
 
 #[test]
 fn a_service_account_that_no_binding_names_gets_nothing_also_by_the_name_of_a_binding() {
-    let world = world();
+    let index = index();
     for wanted in [None, Some("uploader"), Some("absent")] {
-        let (code, message) = outcome(&world, "somebody", wanted);
+        let (code, message) = outcome(&index, "somebody", wanted);
         assert_eq!(code, "NoBinding", "{message}");
     }
-    assert_eq!(outcome(&world, "uploader", Some("absent")).0, "NoBinding");
+    assert_eq!(outcome(&index, "uploader", Some("absent")).0, "NoBinding");
 }
 
 #[test]
 fn the_default_is_the_oldest_binding_and_never_another_one_because_it_is_refused() {
-    let world = world();
-    world.reset(
-        Watched::Roles,
+    let index = index();
+    index.reset(
+        ResourceKind::Roles,
         [
             role_object("uploader", "s3:GetObject", Some("AROA1")),
             role_object("greedy", "s3:DeleteObject", None),
@@ -176,9 +190,9 @@ fn the_default_is_the_oldest_binding_and_never_another_one_because_it_is_refused
         let objects = roles
             .iter()
             .map(|(name, role)| binding_object(name, role, &session));
-        world.reset(Watched::Bindings, objects.collect::<Vec<_>>());
+        index.reset(ResourceKind::Bindings, objects.collect::<Vec<_>>());
     };
-    let of = |wanted| outcome(&world, "uploader", wanted);
+    let of = |wanted| outcome(&index, "uploader", wanted);
     bind(&[("b-first", "uploader"), ("c-second", "uploader")]);
     assert_eq!(of(None), ("Session", "payments/b-first".to_owned()));
     assert_eq!(of(Some("c-second")), ("Session", "payments/c-second".to_owned()));
@@ -209,18 +223,18 @@ fn the_default_is_the_oldest_binding_and_never_another_one_because_it_is_refused
 
 #[test]
 fn a_role_or_binding_that_is_made_again_has_sessions_of_its_own() {
-    let before = grant(&world()).key;
-    let world = world();
-    world.reset(
-        Watched::Roles,
+    let before = grant(&index()).key;
+    let index = index();
+    index.reset(
+        ResourceKind::Roles,
         [role_object("uploader", "s3:GetObject", Some("AROA2"))],
     );
-    assert_ne!(grant(&world).key, before);
+    assert_ne!(grant(&index).key, before);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refusal_of_aws_is_not_yet_for_two_minutes_and_no_afterwards() {
-    let (denials, grant) = (Denials::default(), grant(&world()));
+    let (denials, grant) = (Denials::default(), grant(&index()));
     let judged = || match denials.judge(&grant, "AccessDenied") {
         Resolution::NotReady { .. } => "NotReady",
         Resolution::DeniedByAws { .. } => "AccessDenied",
@@ -243,28 +257,32 @@ async fn a_refusal_of_aws_is_not_yet_for_two_minutes_and_no_afterwards() {
 fn a_renewal_is_decided_like_a_first_session() {
     let table: [(&str, bool, Change); 7] = [
         ("as it was", true, |_| {}),
-        ("the binding is gone", false, |w| w.reset(Watched::Bindings, [])),
-        ("the role is gone", false, |w| w.reset(Watched::Roles, [])),
-        ("the account is gone", false, |w| w.reset(Watched::Accounts, [])),
+        ("the binding is gone", false, |w| {
+            w.reset(ResourceKind::Bindings, [])
+        }),
+        ("the role is gone", false, |w| w.reset(ResourceKind::Roles, [])),
+        ("the account is gone", false, |w| {
+            w.reset(ResourceKind::Accounts, [])
+        }),
         ("the limit is narrower", false, |w| {
-            w.reset(Watched::Limits, [limit_object("s3:ListBucket")]);
+            w.reset(ResourceKind::Limits, [limit_object("s3:ListBucket")]);
         }),
         ("the role was made again in AWS", false, |w| {
             w.reset(
-                Watched::Roles,
+                ResourceKind::Roles,
                 [role_object("uploader", "s3:GetObject", Some("AROA2"))],
             );
         }),
         ("the binding was made again", false, |w| {
             let mut again = binding_object("uploader", "uploader", &json!({}));
             again.metadata.uid = Some("uid-again".into());
-            w.reset(Watched::Bindings, [again]);
+            w.reset(ResourceKind::Bindings, [again]);
         }),
     ];
     for (what, expected, change) in table {
-        let world = world();
-        let key = grant(&world).key.clone();
-        change(&world);
-        assert_eq!(crate::service::is_granted(&world, &key), expected, "{what}");
+        let index = index();
+        let key = grant(&index).key.clone();
+        change(&index);
+        assert_eq!(crate::service::is_granted(&index, &key), expected, "{what}");
     }
 }

@@ -182,5 +182,4 @@ fn with_headers(status: StatusCode, etag: Option<&str>, body: Body) -> Response 
 }
 
 #[cfg(test)]
-#[path = "http_tests.rs"]
 mod tests;

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use zeroize::Zeroizing;
 
-use crate::once::Once;
+use crate::single_flight::SingleFlight;
 
 /// The audience of the tokens in pods; a contract.
 pub const AUDIENCE: &str = "deputy";
@@ -202,8 +202,8 @@ async fn in_time<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Resul
 pub struct Verifier {
     api: Arc<dyn TokenApi>,
     questions: Arc<Semaphore>,
-    accepted: Once<[u8; 32], Result<Arc<PodIdentity>, TokenError>>,
-    alive: Once<Uid, Result<(), TokenError>>,
+    accepted: SingleFlight<[u8; 32], Result<Arc<PodIdentity>, TokenError>>,
+    alive: SingleFlight<Uid, Result<(), TokenError>>,
 }
 
 impl Verifier {
@@ -213,8 +213,8 @@ impl Verifier {
         Self {
             api,
             questions: Arc::new(Semaphore::new(CONCURRENT_QUESTIONS)),
-            accepted: Once::new(CAPACITY),
-            alive: Once::new(CAPACITY),
+            accepted: SingleFlight::new(CAPACITY),
+            alive: SingleFlight::new(CAPACITY),
         }
     }
 
@@ -331,5 +331,4 @@ fn identity(status: TokenReviewStatus) -> Result<PodIdentity, TokenError> {
 }
 
 #[cfg(test)]
-#[path = "token_tests.rs"]
 mod tests;

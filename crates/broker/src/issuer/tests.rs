@@ -257,7 +257,7 @@ async fn sts_away_for_fifty_minutes_is_not_noticed_and_no_expired_credential_is_
     assert!(issuer.session(&key("s1"), Renewal::Shared, &sts).await.is_ok());
     fake.broken.store(true, Ordering::SeqCst);
     pass(50 * 60).await;
-    issuer.tend(|_| true);
+    issuer.renew_due(|_| true);
     settle().await;
     assert!(issuer.session(&key("s1"), Renewal::Shared, &sts).await.is_ok());
     settle().await;
@@ -352,11 +352,11 @@ async fn what_is_asked_for_is_renewed_by_the_ticker_and_what_is_not_is_forgotten
     pass(10).await;
     assert!(issuer.session(&key("used"), Renewal::Shared, &sts).await.is_ok());
     pass(600).await;
-    issuer.tend(|_| true);
+    issuer.renew_due(|_| true);
     settle().await;
     assert_eq!(fake.calls.load(Ordering::SeqCst), 3);
     pass(3000).await;
-    issuer.tend(|_| true);
+    issuer.renew_due(|_| true);
     assert_eq!(issuer.count(), 1);
 }
 
@@ -374,7 +374,7 @@ async fn what_is_granted_no_more_is_not_renewed_and_forgotten() {
     }
     pass(600).await;
     let granted = key("granted");
-    issuer.tend(|key| *key == granted);
+    issuer.renew_due(|key| *key == granted);
     settle().await;
     // Two sessions, and one of them anew.
     assert_eq!(fake.calls.load(Ordering::SeqCst), 3);

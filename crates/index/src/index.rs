@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::{
     decisions::Decisions,
     dirty::{Dirty, Readers, Subscription},
-    entry::{NamespaceInfo, ServiceAccountInfo, Watched},
+    entry::{NamespaceInfo, ResourceKind, ServiceAccountInfo},
     freshness::{Freshness, Heard},
     parse,
     state::{Key, State, subject},
@@ -21,17 +21,17 @@ use crate::{
 
 /// What the cluster holds. Shared behind an [`Arc`]; reads are short and never wait for I/O.
 #[derive(Debug)]
-pub struct World {
+pub struct Index {
     pub(crate) cluster: ClusterName,
     pub(crate) state: RwLock<State>,
     pub(crate) decisions: Decisions,
     pub(crate) freshness: Freshness,
     readers: Readers,
-    synced: watch::Sender<BTreeSet<Watched>>,
+    synced: watch::Sender<BTreeSet<ResourceKind>>,
 }
 
-impl World {
-    /// An empty world of a cluster.
+impl Index {
+    /// An empty index of a cluster.
     #[must_use]
     pub fn new(cluster: ClusterName) -> Self {
         Self {
@@ -53,19 +53,21 @@ impl World {
     // --- feeding
 
     /// An object is there, or has changed.
-    pub fn apply(&self, kind: Watched, object: DynamicObject) {
+    pub fn apply(&self, kind: ResourceKind, object: DynamicObject) {
         let dirty = match kind {
-            Watched::Accounts => {
+            ResourceKind::Accounts => {
                 parse::name(&object.metadata).map(|name| self.state.write().put_account(name, object))
             }
-            Watched::Limits => {
+            ResourceKind::Limits => {
                 parse::name(&object.metadata).map(|name| self.state.write().put_limit(name, object))
             }
-            Watched::Roles => parse::id(&object.metadata).map(|id| self.state.write().put_role(id, object)),
-            Watched::Bindings => {
+            ResourceKind::Roles => {
+                parse::id(&object.metadata).map(|id| self.state.write().put_role(id, object))
+            }
+            ResourceKind::Bindings => {
                 parse::id(&object.metadata).map(|id| self.state.write().put_binding(id, object))
             }
-            Watched::Namespaces | Watched::ServiceAccounts => {
+            ResourceKind::Namespaces | ResourceKind::ServiceAccounts => {
                 return self.apply_metadata(kind, &object.metadata);
             }
         };
@@ -73,15 +75,15 @@ impl World {
     }
 
     /// A namespace or ServiceAccount is there, or has changed. Nothing happens for other kinds.
-    pub fn apply_metadata(&self, kind: Watched, meta: &ObjectMeta) {
+    pub fn apply_metadata(&self, kind: ResourceKind, meta: &ObjectMeta) {
         let dirty = match kind {
-            Watched::Namespaces => parse::name(meta)
+            ResourceKind::Namespaces => parse::name(meta)
                 .and_then(|name| NamespaceName::new(name.as_str()).ok())
                 .map(|name| {
                     let info = NamespaceInfo::of(meta);
                     self.state.write().put_namespace(name, info)
                 }),
-            Watched::ServiceAccounts => subject(meta).map(|subject| {
+            ResourceKind::ServiceAccounts => subject(meta).map(|subject| {
                 let info = ServiceAccountInfo::of(meta);
                 self.state
                     .write()
@@ -89,32 +91,34 @@ impl World {
                     .insert(subject, Arc::new(info));
                 Dirty::default()
             }),
-            Watched::Accounts | Watched::Limits | Watched::Roles | Watched::Bindings => return,
+            ResourceKind::Accounts | ResourceKind::Limits | ResourceKind::Roles | ResourceKind::Bindings => {
+                return;
+            }
         };
         self.tell(kind, dirty);
     }
 
     /// An object is gone.
-    pub fn delete(&self, kind: Watched, meta: &ObjectMeta) {
+    pub fn delete(&self, kind: ResourceKind, meta: &ObjectMeta) {
         if let Some(key) = Key::of(kind, meta) {
             self.remove(&key);
         }
     }
 
     /// The whole list of a kind: what is not in it is gone. The kind counts as synced from then on.
-    pub fn reset(self: &Arc<Self>, kind: Watched, objects: impl IntoIterator<Item = DynamicObject>) {
-        let mut relist = self.relist(kind);
+    pub fn reset(self: &Arc<Self>, kind: ResourceKind, objects: impl IntoIterator<Item = DynamicObject>) {
+        let mut begin_reset = self.begin_reset(kind);
         for object in objects {
-            relist.apply(object);
+            begin_reset.apply(object);
         }
-        relist.finish();
+        begin_reset.finish();
     }
 
     /// Begins the whole list of a kind, object by object, so that it is never in memory twice.
     #[must_use]
-    pub fn relist(self: &Arc<Self>, kind: Watched) -> Relist {
-        Relist {
-            world: Arc::clone(self),
+    pub fn begin_reset(self: &Arc<Self>, kind: ResourceKind) -> Reset {
+        Reset {
+            index: Arc::clone(self),
             kind,
             seen: HashSet::new(),
         }
@@ -143,7 +147,7 @@ impl World {
         self.readers.tell(&dirty);
     }
 
-    fn tell(&self, kind: Watched, dirty: Option<Dirty>) {
+    fn tell(&self, kind: ResourceKind, dirty: Option<Dirty>) {
         match dirty {
             Some(dirty) => self.readers.tell(&dirty),
             // The API server checks names by the same rules.
@@ -158,13 +162,13 @@ impl World {
 
     /// Whether the list of every kind given has been read once.
     #[must_use]
-    pub fn is_synced(&self, kinds: &[Watched]) -> bool {
+    pub fn is_synced(&self, kinds: &[ResourceKind]) -> bool {
         self.unsynced(kinds).is_empty()
     }
 
     /// Those of the kinds given that have not been read once.
     #[must_use]
-    pub fn unsynced(&self, kinds: &[Watched]) -> Vec<&'static str> {
+    pub fn unsynced(&self, kinds: &[ResourceKind]) -> Vec<&'static str> {
         let synced = self.synced.borrow();
         kinds
             .iter()
@@ -174,7 +178,7 @@ impl World {
     }
 
     /// Waits until the list of every kind given has been read once.
-    pub async fn synced(&self, kinds: &[Watched]) {
+    pub async fn synced(&self, kinds: &[ResourceKind]) {
         let mut synced = self.synced.subscribe();
         // The sender lives in `self`: there is no error to wait for.
         let _closed = synced
@@ -192,39 +196,39 @@ impl World {
 
 /// The whole list of a kind, arriving object by object.
 #[derive(Debug)]
-pub struct Relist {
-    world: Arc<World>,
-    kind: Watched,
+pub struct Reset {
+    index: Arc<Index>,
+    kind: ResourceKind,
     seen: HashSet<Key>,
 }
 
-impl Relist {
+impl Reset {
     /// The next object.
     pub fn apply(&mut self, object: DynamicObject) {
         self.seen.extend(Key::of(self.kind, &object.metadata));
-        self.world.apply(self.kind, object);
+        self.index.apply(self.kind, object);
     }
 
     /// The next namespace or ServiceAccount.
     pub fn apply_metadata(&mut self, meta: &ObjectMeta) {
         self.seen.extend(Key::of(self.kind, meta));
-        self.world.apply_metadata(self.kind, meta);
+        self.index.apply_metadata(self.kind, meta);
     }
 
     /// That was the last one: what was not among them is gone, and the kind is synced.
     pub fn finish(self) {
         let gone: Vec<Key> = self
-            .world
+            .index
             .state
             .read()
             .keys(self.kind)
             .filter(|key| !self.seen.contains(key))
             .collect();
         for key in &gone {
-            self.world.remove(key);
+            self.index.remove(key);
         }
-        self.world.freshness.hear(self.kind, Heard::List);
-        self.world
+        self.index.freshness.hear(self.kind, Heard::List);
+        self.index
             .synced
             .send_if_modified(|synced| synced.insert(self.kind));
     }

@@ -13,12 +13,12 @@ const FIRST_PURGE: usize = 1024;
 
 /// Answers by key. Whoever asks first begins the work, in a task of its own: a caller who goes away harms nobody, and the
 /// answer is there for the next. Cheap to clone.
-pub struct Once<K, V> {
+pub struct SingleFlight<K, V> {
     state: Arc<Mutex<State<K, V>>>,
     capacity: usize,
 }
 
-impl<K, V> Clone for Once<K, V> {
+impl<K, V> Clone for SingleFlight<K, V> {
     fn clone(&self) -> Self {
         Self {
             state: self.state.clone(),
@@ -40,7 +40,7 @@ enum Slot<V> {
     Known(V, Instant),
 }
 
-impl<K, V> Once<K, V>
+impl<K, V> SingleFlight<K, V>
 where
     K: Clone + Eq + Hash + Send + Sync + 'static,
     V: Clone + Send + Sync + 'static,
@@ -147,30 +147,30 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_is_kept_as_long_as_it_says() {
-        let (once, calls) = (Once::new(10), Arc::new(AtomicUsize::new(0)));
-        assert_eq!(once.get("a", counted(&calls), |_| KEPT).await, Some(0));
+        let (flight, calls) = (SingleFlight::new(10), Arc::new(AtomicUsize::new(0)));
+        assert_eq!(flight.get("a", counted(&calls), |_| KEPT).await, Some(0));
         tokio::time::advance(KEPT - Duration::from_millis(1)).await;
-        assert_eq!(once.get("a", counted(&calls), |_| KEPT).await, Some(0));
+        assert_eq!(flight.get("a", counted(&calls), |_| KEPT).await, Some(0));
         tokio::time::advance(Duration::from_millis(1)).await;
-        assert_eq!(once.get("a", counted(&calls), |_| KEPT).await, Some(1));
-        assert_eq!(once.get("b", counted(&calls), |_| KEPT).await, Some(2));
+        assert_eq!(flight.get("a", counted(&calls), |_| KEPT).await, Some(1));
+        assert_eq!(flight.get("b", counted(&calls), |_| KEPT).await, Some(2));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_thousand_callers_share_one_piece_of_work_also_when_the_first_goes_away() {
-        let (once, calls, gate) = (
-            Once::new(10),
+        let (flight, calls, gate) = (
+            SingleFlight::new(10),
             Arc::new(AtomicUsize::new(0)),
             Arc::new(Notify::new()),
         );
         let ask = || {
-            let (once, calls, gate) = (once.clone(), calls.clone(), gate.clone());
+            let (flight, calls, gate) = (flight.clone(), calls.clone(), gate.clone());
             tokio::spawn(async move {
                 let work = move || async move {
                     gate.notified().await;
                     calls.fetch_add(1, Ordering::SeqCst)
                 };
-                once.get("a", work, |_| KEPT).await
+                flight.get("a", work, |_| KEPT).await
             })
         };
         let first = ask();
@@ -188,24 +188,25 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn work_that_panics_is_no_answer_and_takes_no_place_for_ever() {
-        let (once, calls) = (Once::new(10), Arc::new(AtomicUsize::new(0)));
+        let (flight, calls) = (SingleFlight::new(10), Arc::new(AtomicUsize::new(0)));
         for _ in 0..MOST_RUNNING + 1 {
             assert_eq!(
-                once.get("a", || async { panic!("a fault") }, |_: &usize| KEPT)
+                flight
+                    .get("a", || async { panic!("a fault") }, |_: &usize| KEPT)
                     .await,
                 None
             );
         }
-        assert_eq!(once.state.lock().running, 0);
-        assert_eq!(once.get("a", counted(&calls), |_| KEPT).await, Some(0));
+        assert_eq!(flight.state.lock().running, 0);
+        assert_eq!(flight.get("a", counted(&calls), |_| KEPT).await, Some(0));
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_does_not_fit_is_answered_and_forgotten() {
-        let (once, calls) = (Once::new(1), Arc::new(AtomicUsize::new(0)));
+        let (flight, calls) = (SingleFlight::new(1), Arc::new(AtomicUsize::new(0)));
         for key in ["a", "b", "c"] {
-            assert!(once.get(key, counted(&calls), |_| KEPT).await.is_some());
+            assert!(flight.get(key, counted(&calls), |_| KEPT).await.is_some());
         }
-        assert!(once.state.lock().slots.len() <= 2);
+        assert!(flight.state.lock().slots.len() <= 2);
     }
 }

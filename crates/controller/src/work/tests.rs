@@ -8,7 +8,7 @@ use std::{
 
 use deputy_aws::{AmbientOptions, Clients};
 use deputy_delegation::ClusterName;
-use deputy_index::World;
+use deputy_index::Index;
 use deputy_runtime::{
     lease::{LeaseConfig, LeaseTask, campaign},
     metrics::Metrics,
@@ -51,9 +51,9 @@ struct Rig {
 
 impl Rig {
     async fn new() -> Self {
-        let world = Arc::new(World::new(ClusterName::new("demo").unwrap()));
-        for kind in Watched::KINDS {
-            world.reset(kind, []);
+        let index = Arc::new(Index::new(ClusterName::new("demo").unwrap()));
+        for kind in ResourceKind::KINDS {
+            index.reset(kind, []);
         }
         let lease = LeaseConfig::new("deputy".to_owned(), "deputy-controller", "pod-0".to_owned());
         let (leadership, lease) = campaign(client(), lease);
@@ -61,7 +61,7 @@ impl Rig {
             cluster: ClusterName::new("demo").unwrap(),
             client: client(),
             aws: Arc::new(Clients::new(AmbientOptions::default())),
-            world,
+            index,
             leadership,
             metrics: ControllerMetrics::register(&Metrics::new("controller")),
             recorder: Context::recorder(client(), "deputy-controller", None),
@@ -89,7 +89,7 @@ impl Rig {
             Box::pin(async move {
                 work.await;
                 done.fetch_add(1, Ordering::SeqCst);
-                Ok(Next::OnChange)
+                Ok(Requeue::AwaitChange)
             })
         });
         let progress = Progress::new("AWSRole");
@@ -145,7 +145,7 @@ async fn an_object_that_brings_about_a_panic_keeps_no_other_from_being_looked_at
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_reconciled_on_a_world_that_is_old() {
+async fn nothing_is_reconciled_on_an_index_that_is_old() {
     let rig = Rig::new().await;
     rig.work(|_| async {});
     rig.queue.add(1);
@@ -157,8 +157,8 @@ async fn nothing_is_reconciled_on_a_world_that_is_old() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(rig.done.load(Ordering::SeqCst), 1);
     assert_eq!(rig.queue.depth(), 2, "they are not lost");
-    for kind in Watched::KINDS {
-        rig.ctx.world.reset(kind, []);
+    for kind in ResourceKind::KINDS {
+        rig.ctx.index.reset(kind, []);
     }
     rig.until_done(3).await;
 }
@@ -184,8 +184,8 @@ async fn a_decision_that_takes_long_holds_up_nothing_but_itself() {
 async fn reconciliations_that_never_end_are_told_and_their_deadline_ends_them() {
     let rig = Rig::new().await;
     let progress = rig.work(|_| std::future::pending());
-    for kind in Watched::KINDS {
-        rig.ctx.world.reset(kind, []);
+    for kind in ResourceKind::KINDS {
+        rig.ctx.index.reset(kind, []);
     }
     rig.queue.add(1);
     tokio::time::sleep(LONGEST + Duration::from_secs(1)).await;

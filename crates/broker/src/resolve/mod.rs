@@ -7,7 +7,7 @@ use deputy_delegation::{
     model::{Account, Binding, ObjectId, Role, SessionScope},
     session,
 };
-use deputy_index::{BindingDecision, World};
+use deputy_index::{BindingDecision, Index};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -22,7 +22,7 @@ const NAMES_SHOWN: usize = 8;
 /// What a pod asked for comes to.
 pub enum Resolution {
     /// A session may be made.
-    Session(Box<Grant>),
+    Session(Box<SessionGrant>),
     /// It may not, and will not until somebody changes something.
     Refused {
         /// The machine-readable code of the protocol.
@@ -73,7 +73,7 @@ impl RefusalCode {
 }
 
 /// A session that may be made.
-pub struct Grant {
+pub struct SessionGrant {
     /// Its account.
     pub account: Arc<Account>,
     /// The role.
@@ -87,8 +87,8 @@ pub struct Grant {
 }
 
 /// Resolves what `identity` gets: by the binding of this name, or by the default one.
-pub fn resolve(world: &World, identity: &PodIdentity, wanted: Option<&ObjectName>) -> Resolution {
-    if !world.can_decide() {
+pub fn resolve(index: &Index, identity: &PodIdentity, wanted: Option<&ObjectName>) -> Resolution {
+    if !index.can_decide() {
         return Resolution::NotReady {
             message: "the broker has not read all limits, accounts, roles and bindings yet".into(),
         };
@@ -98,8 +98,8 @@ pub fn resolve(world: &World, identity: &PodIdentity, wanted: Option<&ObjectName
     let who = format!("ServiceAccount {namespace}/{account}");
     let found = match wanted {
         // Accepted or not: a pod that runs must not become another role because its own is not to be had.
-        None => world.default_binding(namespace, account),
-        Some(name) => world
+        None => index.default_binding(namespace, account),
+        Some(name) => index
             .decisions_of_service_account(namespace, account)
             .into_iter()
             .find(|d| d.binding.id.name == *name),
@@ -115,18 +115,18 @@ pub fn resolve(world: &World, identity: &PodIdentity, wanted: Option<&ObjectName
             binding: None,
         };
     };
-    let mut resolution = judge(world, identity, &who, &found);
+    let mut resolution = judge(index, identity, &who, &found);
     if let Resolution::Refused { message, .. } = &mut resolution
         && wanted.is_none()
     {
-        message.push_str(&alternatives(world, identity, &found.binding));
+        message.push_str(&alternatives(index, identity, &found.binding));
     }
     resolution
 }
 
 /// That there are other bindings than the default one, which gives nothing, and how a pod gets one of them.
-fn alternatives(world: &World, identity: &PodIdentity, default: &Binding) -> String {
-    let all = world.bindings_of_service_account(&identity.namespace, &identity.subject.service_account);
+fn alternatives(index: &Index, identity: &PodIdentity, default: &Binding) -> String {
+    let all = index.bindings_of_service_account(&identity.namespace, &identity.subject.service_account);
     let others = all.iter().filter(|b| b.id != default.id);
     let names: Vec<&str> = others.map(|b| b.id.name.as_str()).collect();
     if names.is_empty() {
@@ -147,7 +147,7 @@ fn alternatives(world: &World, identity: &PodIdentity, default: &Binding) -> Str
     )
 }
 
-fn judge(world: &World, identity: &PodIdentity, who: &str, found: &BindingDecision) -> Resolution {
+fn judge(index: &Index, identity: &PodIdentity, who: &str, found: &BindingDecision) -> Resolution {
     let binding = &found.binding;
     let refused = |code, message| Resolution::Refused {
         code,
@@ -155,7 +155,7 @@ fn judge(world: &World, identity: &PodIdentity, who: &str, found: &BindingDecisi
         binding: Some(binding.id.clone()),
     };
     // A binding may come before its role. One whose role, or account, was there and is gone was revoked.
-    let had_role = world.binding(&binding.id).is_some_and(|b| b.state.had_role);
+    let had_role = index.binding(&binding.id).is_some_and(|b| b.state.had_role);
     let pending = |message: String| {
         if had_role {
             refused(RefusalCode::NotAccepted, message)
@@ -199,7 +199,7 @@ fn judge(world: &World, identity: &PodIdentity, who: &str, found: &BindingDecisi
             format!("{role_name} or its AWSAccount can't be read"),
         );
     };
-    let Some(request) = session::request(world.cluster(), account, role, binding, &identity.subject) else {
+    let Some(request) = session::request(index.cluster(), account, role, binding, &identity.subject) else {
         return refused(
             RefusalCode::NoBinding,
             format!("AWSRoleBinding {} does not name {who}", binding.id),
@@ -214,7 +214,7 @@ fn judge(world: &World, identity: &PodIdentity, who: &str, found: &BindingDecisi
     };
     let uid =
         |uid: &Option<deputy_delegation::Uid>| uid.as_ref().map(ToString::to_string).unwrap_or_default();
-    Resolution::Session(Box::new(Grant {
+    Resolution::Session(Box::new(SessionGrant {
         account: account.clone(),
         role: role.clone(),
         binding: binding.clone(),
@@ -258,18 +258,18 @@ pub struct Denials {
 
 impl Denials {
     /// AWS gave a session of this role.
-    pub fn forget(&self, grant: &Grant) {
+    pub fn forget(&self, grant: &SessionGrant) {
         self.since.lock().remove(&Self::key(grant));
     }
 
-    fn key(grant: &Grant) -> Asked {
+    fn key(grant: &SessionGrant) -> Asked {
         let binding = grant.binding.id.clone();
         (grant.role.id.clone(), grant.key.role_uid.clone(), binding)
     }
 
     /// What a refusal of AWS means for a grant: "not yet" for the first two minutes, "no" afterwards.
     #[must_use]
-    pub fn judge(&self, grant: &Grant, message: &str) -> Resolution {
+    pub fn judge(&self, grant: &SessionGrant, message: &str) -> Resolution {
         let now = Instant::now();
         let mut since = self.since.lock();
         if since.len() >= MOST_DENIED {
@@ -302,5 +302,4 @@ impl Denials {
 }
 
 #[cfg(test)]
-#[path = "resolve_tests.rs"]
 mod tests;
