@@ -1,8 +1,10 @@
 //! Manifests in documents and in `examples/`.
 
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command, sync::Arc};
 
-use serde_json::Value;
+use deputy_delegation::{ClusterName, NamespaceName, ObjectName, model::ObjectId};
+use deputy_index::{Index, ResourceKind};
+use serde_json::{Value, json};
 
 use super::page::{page, pages, tracked};
 use crate::files::root;
@@ -184,4 +186,56 @@ fn is_part(part: &Value, whole: &Value) -> bool {
             .all(|(k, v)| whole.get(k).is_some_and(|w| is_part(v, w))),
         None => part == whole,
     }
+}
+
+/// What is decided about the examples, each folder in a cluster of its own beside the account and limit of the first one.
+#[test]
+fn what_the_examples_grant_is_accepted_and_what_is_refused_is_not() {
+    let read = |file: &str| documents(&fs::read_to_string(root().join(file)).unwrap());
+    let mut decided = 0;
+    for (folder, files) in examples() {
+        let mut objects: Vec<Value> = files.iter().flat_map(|f| read(f)).collect();
+        let platform = read("examples/productionapp/10-platform.yaml");
+        let named = |o: &Value| (o["kind"].clone(), o.pointer("/metadata/name").cloned());
+        for object in platform {
+            if !objects.iter().any(|o| named(o) == named(&object)) {
+                objects.push(object);
+            }
+        }
+        let index = Arc::new(Index::new(ClusterName::new("demo").unwrap()));
+        let kinds = [
+            ("AWSAccount", ResourceKind::Accounts),
+            ("DelegationLimit", ResourceKind::Limits),
+            ("AWSRole", ResourceKind::Roles),
+            ("AWSRoleBinding", ResourceKind::Bindings),
+        ];
+        for (kind, resource) in kinds {
+            let of_kind = objects.iter().filter(|o| o["kind"] == kind).cloned();
+            let stored = of_kind.enumerate().map(|(i, mut object)| {
+                object["metadata"]["uid"] = json!(format!("{}-{i}", kind.to_lowercase()));
+                object["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+                serde_json::from_value(object).unwrap()
+            });
+            index.reset(resource, stored.collect::<Vec<_>>());
+        }
+        for object in &objects {
+            let id = || ObjectId {
+                namespace: NamespaceName::new(object["metadata"]["namespace"].as_str().unwrap()).unwrap(),
+                name: ObjectName::new(object["metadata"]["name"].as_str().unwrap()).unwrap(),
+            };
+            let accepted = match object["kind"].as_str().unwrap() {
+                "AWSRole" => index.decide_role(&id()).unwrap().1.is_accepted(),
+                "AWSRoleBinding" => index.decide_binding(&id()).unwrap().is_accepted(),
+                _ => continue,
+            };
+            decided += 1;
+            assert_eq!(
+                accepted,
+                folder != "examples/refused",
+                "{folder}: {}",
+                named(object).1.unwrap()
+            );
+        }
+    }
+    assert!(decided >= 10, "{decided} grants");
 }
