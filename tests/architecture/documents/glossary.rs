@@ -18,7 +18,7 @@ fn the_types_in_the_glossary_exist() {
             let rest = &code[at + definition.len()..];
             // Of a line that only has the name, its macro's text follows.
             !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_')
-                && (!before.starts_with('\n') || rest.starts_with(", \""))
+                && (!before.starts_with('\n') || rest.starts_with(", \"") || rest.starts_with(" {"))
         })
     };
     // A kind is derived from its spec, a name is made by a macro.
