@@ -2,32 +2,30 @@
 
 use std::ops::Range;
 
-use super::{
-    picks::{Picks, Piece},
-    solve::Tree,
-};
+use super::bits::Bits;
+use crate::pattern::track::VariableCase;
 
 /// Index of a layer, of a document in it and of a statement in that.
 pub(crate) type Place = (usize, usize, usize);
 
 /// Proof that every request that all layers of a candidate allow is allowed by a ceiling.
 ///
-/// For every Allow of the candidate's first layer, every pair of its actions and resources, and every target (that the
+/// For every Allow of the candidate's first layer, every pair of its actions and resources, and every goal (that the
 /// ceiling allows it, and that each Deny of the ceiling spares it) there is an entry. [`super::check()`] verifies all.
 #[derive(Debug, Clone, Default)]
 pub struct Certificate {
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<CertificateEntry>,
 }
 
 /// The proof for some actions and resources of one Allow.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
+pub(crate) struct CertificateEntry {
     /// Document and statement in the first layer.
     pub(crate) allow: (usize, usize),
     /// Indices of the elements; a negated list is one element.
     pub(crate) actions: Indices,
     pub(crate) resources: Indices,
-    pub(crate) target: Target,
+    pub(crate) goal: Goal,
     pub(crate) proof: Proof,
 }
 
@@ -76,48 +74,40 @@ impl FromIterator<usize> for Indices {
 
 /// What is proved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Target {
+pub(crate) enum Goal {
     /// Some Allow of the ceiling, or a Deny of the candidate, matches.
-    Granted,
+    Allowed,
     /// This Deny of the ceiling does not match, or a Deny of the candidate does.
-    Spared(usize),
+    NotDenied(usize),
 }
 
 /// How.
 #[derive(Debug, Clone)]
 pub(crate) enum Proof {
     /// This Allow of the ceiling includes all of it.
-    Allowed(usize),
+    ByAllow(usize),
     /// This Deny of the candidate includes all of it.
-    Denied(Place),
+    ByDeny(Place),
     /// The actions have nothing in common with the Deny's.
     OtherActions,
     /// The resources have nothing in common with the Deny's.
     OtherResources,
     /// By case distinction, for every combination of Allows of the other layers (document and statement of each).
-    Trees(Vec<Combination>),
+    ByCases(Vec<Combination>),
 }
 
 /// Document and statement of one Allow of each of the other layers, what the tree uses, and the tree.
-pub(crate) type Combination = (Vec<(usize, usize)>, Used, Tree);
+pub(crate) type Combination = (Vec<(usize, usize)>, Used, CaseTree);
 
 /// Which patterns of each negative statement a tree makes use of; the statements are the candidate's Denys, layer by layer,
-/// and then the ceiling's Allows if the target is [`Target::Granted`].
+/// and then the ceiling's Allows if the goal is [`Goal::Allowed`].
 pub(crate) type Used = Vec<(Picks, Picks)>;
-
-/// The patterns used, statement by statement.
-pub(crate) fn used(negative: &[Piece<'_>]) -> Used {
-    negative
-        .iter()
-        .map(|piece| (piece.actions.clone(), piece.resources.clone()))
-        .collect()
-}
 
 impl Certificate {
     /// How many case distinctions it holds besides single covers; a measure of its size.
     pub fn distinctions(&self) -> usize {
         let trees = self.entries.iter().map(|entry| match &entry.proof {
-            Proof::Trees(trees) => trees.iter().map(|(_, _, tree)| tree.nodes.len()).sum(),
+            Proof::ByCases(trees) => trees.iter().map(|(_, _, tree)| tree.nodes.len()).sum(),
             _ => 0,
         });
         trees.sum()
@@ -128,3 +118,84 @@ impl Certificate {
         self.entries.len()
     }
 }
+
+/// A proof that no request answers the query.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CaseTree {
+    /// For every case of the variables, where to begin.
+    pub(crate) worlds: Vec<(Vec<(String, VariableCase)>, NextCase)>,
+    pub(crate) nodes: Vec<CaseNode>,
+}
+
+/// A case distinction in one dimension.
+#[derive(Debug, Clone)]
+pub(crate) struct CaseNode {
+    /// Index of the dimension.
+    pub(crate) dimension: u32,
+    /// The negative statements that matched so far.
+    pub(crate) alive: Vec<usize>,
+    /// For every choice, a branch that keeps no more.
+    pub(crate) branches: Vec<(Vec<usize>, NextCase)>,
+    pub(crate) evidence: CaseEvidence,
+}
+
+/// Where a branch of a proof leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NextCase {
+    /// This negative statement matches whatever the other dimensions are.
+    Covered(u32),
+    /// Another case distinction.
+    Node(u32),
+}
+
+/// Why the branches are all there are.
+#[derive(Debug, Clone)]
+pub(crate) enum CaseEvidence {
+    /// Closed states of the product of patterns.
+    Words(Vec<ProductState>),
+    /// A finite case distinction that the checker makes again.
+    Cases,
+    Key(KeyEvidence),
+}
+
+/// A product state: index of track (over all literals in order) and position, sorted.
+pub(crate) type ProductState = Box<[(u32, u32)]>;
+
+/// What a certificate says about the texts of a key.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct KeyEvidence {
+    /// For each question about texts: closed states, and for each kind of text in which value sets it surely is (bit 2*i*), or
+    /// surely is not (bit 2*i* + 1). None when the values are spelled out, so that the kinds are plain to see.
+    pub(crate) texts: Vec<(Vec<ProductState>, Vec<Bits>)>,
+}
+
+/// Some of the patterns of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Picks {
+    All,
+    /// These, by index.
+    Only(Vec<u32>),
+}
+
+impl Picks {
+    /// These and those.
+    pub(crate) fn or(self, more: &Self) -> Self {
+        match (self, more) {
+            (Self::All, _) | (_, Self::All) => Self::All,
+            (Self::Only(some), Self::Only(more)) => {
+                let mut all: Vec<u32> = some;
+                if all.is_empty() {
+                    all.clone_from(more);
+                } else if all != *more {
+                    all.extend(more);
+                    all.sort_unstable();
+                    all.dedup();
+                }
+                Self::Only(all)
+            }
+        }
+    }
+}
+
+/// More callers than this are not told apart.
+pub(crate) const MAX_CALLERS: usize = 20_000;

@@ -68,7 +68,7 @@ impl<P: Language> Element<'_, P> {
 
 /// A statement in parts, with where it stands.
 #[derive(Clone)]
-pub(super) struct Parts<'a> {
+pub(super) struct StatementElements<'a> {
     /// Index of the document and of the statement.
     pub(super) position: (usize, usize),
     pub(super) statement: &'a CompiledStatement,
@@ -80,7 +80,7 @@ pub(super) struct Parts<'a> {
 static THE_ROLE: LazyLock<Elements<ResourcePattern>> =
     LazyLock::new(|| Elements::new(false, vec![ResourcePattern::Any]));
 
-impl<'a> Parts<'a> {
+impl<'a> StatementElements<'a> {
     pub(super) fn new(position: (usize, usize), statement: &'a CompiledStatement) -> Self {
         Self {
             position,
@@ -110,13 +110,13 @@ pub(super) fn implied(given: &[&CompiledStatement], wanted: &CompiledStatement, 
 /// The Deny of the candidate that removes all that `e` (a Deny of the ceiling) denies of the candidate's `action` and
 /// `resource`.
 pub(super) fn denied_anyway<'d>(
-    candidate: &Parts<'_>,
+    candidate: &StatementElements<'_>,
     action: Element<'_, Pattern>,
     resource: Element<'_, ResourcePattern>,
-    e: &Parts<'_>,
-    denies: &'d [Parts<'d>],
+    e: &StatementElements<'_>,
+    denies: &'d [StatementElements<'d>],
     work: &mut Work,
-) -> Option<&'d Parts<'d>> {
+) -> Option<&'d StatementElements<'d>> {
     denies.iter().find(|d| {
         implied(&[candidate.statement, e.statement], d.statement, work)
             && (action.within(d.actions, work)
@@ -132,15 +132,25 @@ pub(super) fn denied_anyway<'d>(
 
 /// The Deny of the candidate that removes all of `action` and `resource`.
 pub(super) fn denied_wholly<'d>(
-    candidate: &Parts<'_>,
+    candidate: &StatementElements<'_>,
     action: Element<'_, Pattern>,
     resource: Element<'_, ResourcePattern>,
-    denies: &'d [Parts<'d>],
+    denies: &'d [StatementElements<'d>],
     work: &mut Work,
-) -> Option<&'d Parts<'d>> {
+) -> Option<&'d StatementElements<'d>> {
     denies.iter().find(|d| {
         action.within(d.actions, work)
             && resource.within(d.resources, work)
             && implied(&[candidate.statement], d.statement, work)
     })
+}
+
+/// The element that stands first.
+pub(in crate::contain) fn first_part<P>(elements: &Elements<P>) -> Option<Element<'_, P>> {
+    if elements.negated {
+        Some(Element::Except(elements))
+    } else {
+        let (item, key) = (elements.items.first()?, elements.keys.first()?);
+        Some(Element::One(item, *key))
+    }
 }

@@ -1,33 +1,22 @@
 //! Containment: is everything that a candidate allows allowed by a ceiling?
 //!
-//! Three ways to an answer, cheapest first. Most elements of a candidate are included by a single statement of the ceiling
-//! ([`cover`]). Of most others a request that exceeds is easily guessed ([`probe`]). What is left is searched exactly:
-//! dimension by dimension ([`solve`]), with a walk over the product of all patterns ([`words`]) and a theory for each
-//! condition key ([`keys`]).
+//! [`prove`] goes through the candidate's elements. Three ways lead to an answer, cheapest first. Most elements are
+//! included by a single statement of the ceiling ([`cover`]). Of most others a request that exceeds is easily guessed
+//! ([`probe`]). What is left is searched exactly ([`search`]).
+//!
+//! [`certificate`] is the wall: what was found out leaves the search as a certificate, and [`check()`] verifies it from the
+//! documents alone. Nothing is *contained* that the checker refuses.
 
 pub(crate) mod answer;
-mod arities;
-mod arns;
 mod bits;
-mod callers;
 mod certificate;
 mod check;
-mod contexts;
 pub(crate) mod cover;
-mod forms;
-mod grants;
-mod keys;
 #[cfg(feature = "testing")]
 mod mutate;
-mod names;
-mod near;
-mod picks;
-mod pieces;
 mod probe;
-mod query;
-mod solve;
-mod values;
-mod words;
+mod prove;
+mod search;
 
 pub use answer::{Containment, UnknownKind, UnknownReason, Witness};
 pub use certificate::Certificate;
@@ -87,7 +76,7 @@ pub fn contains_within(layers: &[&[&Document]], ceiling: &Document, budget: Budg
         });
     }
     verified(
-        grants::contains(layers, ceiling, &mut Work::limited(budget.updates)),
+        prove::contains(layers, ceiling, &mut Work::limited(budget.updates)),
         layers,
         ceiling,
         budget,

@@ -1,10 +1,7 @@
 //! Certificates with something wrong in them, for tests of the checker. No program is built with the feature `testing`.
 
-use super::{
-    certificate::{Certificate, Entry, Indices, Proof, Target},
-    picks::Picks,
-    query::Evidence,
-    solve::{Next, Node, Tree},
+use super::certificate::{
+    CaseEvidence, CaseNode, CaseTree, Certificate, CertificateEntry, Goal, Indices, NextCase, Picks, Proof,
 };
 
 impl Certificate {
@@ -44,17 +41,17 @@ impl Certificate {
     }
 }
 
-fn broken_proofs(entry: &Entry) -> Vec<Proof> {
+fn broken_proofs(entry: &CertificateEntry) -> Vec<Proof> {
     let mut proofs = Vec::new();
-    match (&entry.proof, entry.target) {
+    match (&entry.proof, entry.goal) {
         // The search would have seen that they have nothing in common.
-        (Proof::Denied(_) | Proof::Trees(_), Target::Spared(_)) => {
+        (Proof::ByDeny(_) | Proof::ByCases(_), Goal::NotDenied(_)) => {
             proofs.extend([Proof::OtherActions, Proof::OtherResources]);
         }
-        (_, Target::Granted) => proofs.extend([Proof::OtherActions, Proof::OtherResources]),
+        (_, Goal::Allowed) => proofs.extend([Proof::OtherActions, Proof::OtherResources]),
         _ => {}
     }
-    let Proof::Trees(trees) = &entry.proof else {
+    let Proof::ByCases(trees) = &entry.proof else {
         return proofs;
     };
     for (t, (_, used, tree)) in trees.iter().enumerate() {
@@ -69,7 +66,7 @@ fn broken_proofs(entry: &Entry) -> Vec<Proof> {
                 if let Some(place) = trees.get_mut(t).and_then(|(_, _, tree)| tree.nodes.get_mut(n)) {
                     *place = node;
                 }
-                proofs.push(Proof::Trees(trees));
+                proofs.push(Proof::ByCases(trees));
             }
         }
     }
@@ -77,9 +74,9 @@ fn broken_proofs(entry: &Entry) -> Vec<Proof> {
 }
 
 /// The statements kept by each branch, and where it leads.
-type Branches = Vec<(Vec<usize>, Next)>;
+type Branches = Vec<(Vec<usize>, NextCase)>;
 
-fn broken_nodes(node: &Node, statements: usize) -> Vec<Node> {
+fn broken_nodes(node: &CaseNode, statements: usize) -> Vec<CaseNode> {
     let mut nodes = Vec::new();
     for (b, (kept, next)) in node.branches.iter().enumerate() {
         let mut with = |change: &dyn Fn(&mut Branches)| {
@@ -87,19 +84,19 @@ fn broken_nodes(node: &Node, statements: usize) -> Vec<Node> {
             change(&mut node.branches);
             nodes.push(node);
         };
-        let covered = |i: usize| Next::Covered(u32::try_from(i).unwrap_or(u32::MAX));
+        let covered = |i: usize| NextCase::Covered(u32::try_from(i).unwrap_or(u32::MAX));
         let set_next = |branches: &mut Branches, to| {
             if let Some((_, next)) = branches.get_mut(b) {
                 *next = to;
             }
         };
         match next {
-            Next::Covered(_) => {
+            NextCase::Covered(_) => {
                 let other = (0..=statements).find(|i| !kept.contains(i));
                 with(&|branches| set_next(branches, covered(other.unwrap_or(statements))));
             }
             // All that is kept looks at more, or the search would have stopped there.
-            Next::Node(_) => kept
+            NextCase::Node(_) => kept
                 .iter()
                 .for_each(|i| with(&|branches| set_next(branches, covered(*i)))),
         }
@@ -144,29 +141,29 @@ fn mutate_indices(indices: &mut Indices, choose: &mut dyn FnMut(usize) -> usize)
     }
 }
 
-fn mutate_entry(entry: &mut Entry, choose: &mut dyn FnMut(usize) -> usize) {
+fn mutate_entry(entry: &mut CertificateEntry, choose: &mut dyn FnMut(usize) -> usize) {
     match choose(10) {
         0 => shift(&mut entry.allow.1, choose),
         1 => shift(&mut entry.allow.0, choose),
         2 => mutate_indices(&mut entry.actions, choose),
         3 | 4 => mutate_indices(&mut entry.resources, choose),
         5 => {
-            entry.target = match entry.target {
-                Target::Granted => Target::Spared(choose(4)),
-                Target::Spared(_) => Target::Granted,
+            entry.goal = match entry.goal {
+                Goal::Allowed => Goal::NotDenied(choose(4)),
+                Goal::NotDenied(_) => Goal::Allowed,
             };
         }
         6 => {
             entry.proof = match choose(4) {
                 0 => Proof::OtherActions,
                 1 => Proof::OtherResources,
-                2 => Proof::Allowed(choose(4)),
-                _ => Proof::Denied((0, choose(2), choose(4))),
+                2 => Proof::ByAllow(choose(4)),
+                _ => Proof::ByDeny((0, choose(2), choose(4))),
             };
         }
         _ => match &mut entry.proof {
-            Proof::Allowed(n) => shift(n, choose),
-            Proof::Denied((layer, document, statement)) => {
+            Proof::ByAllow(n) => shift(n, choose),
+            Proof::ByDeny((layer, document, statement)) => {
                 shift(
                     match choose(3) {
                         0 => layer,
@@ -177,7 +174,7 @@ fn mutate_entry(entry: &mut Entry, choose: &mut dyn FnMut(usize) -> usize) {
                 );
             }
             Proof::OtherActions | Proof::OtherResources => {}
-            Proof::Trees(trees) => {
+            Proof::ByCases(trees) => {
                 let at = choose(trees.len().max(1));
                 if choose(8) == 0 && at < trees.len() {
                     trees.remove(at);
@@ -206,7 +203,7 @@ fn mutate_picks(picks: &mut Picks, choose: &mut dyn FnMut(usize) -> usize) {
     }
 }
 
-fn mutate_tree(tree: &mut Tree, choose: &mut dyn FnMut(usize) -> usize) {
+fn mutate_tree(tree: &mut CaseTree, choose: &mut dyn FnMut(usize) -> usize) {
     let nodes = tree.nodes.len().max(1);
     match choose(6) {
         0 => drop(tree.worlds.pop()),
@@ -223,16 +220,16 @@ fn mutate_tree(tree: &mut Tree, choose: &mut dyn FnMut(usize) -> usize) {
     }
 }
 
-fn other(nodes: usize, choose: &mut dyn FnMut(usize) -> usize) -> Next {
+fn other(nodes: usize, choose: &mut dyn FnMut(usize) -> usize) -> NextCase {
     let index = |n: usize| u32::try_from(n).unwrap_or(0);
     if choose(2) == 0 {
-        Next::Covered(index(choose(6)))
+        NextCase::Covered(index(choose(6)))
     } else {
-        Next::Node(index(choose(nodes)))
+        NextCase::Node(index(choose(nodes)))
     }
 }
 
-fn mutate_node(node: &mut Node, nodes: usize, choose: &mut dyn FnMut(usize) -> usize) {
+fn mutate_node(node: &mut CaseNode, nodes: usize, choose: &mut dyn FnMut(usize) -> usize) {
     let at = choose(node.branches.len().max(1));
     match choose(7) {
         0 => node.dimension = u32::try_from(choose(6)).unwrap_or(0),
@@ -254,13 +251,13 @@ fn mutate_node(node: &mut Node, nodes: usize, choose: &mut dyn FnMut(usize) -> u
             }
         }
         _ => match &mut node.evidence {
-            Evidence::Words(states) => {
+            CaseEvidence::Words(states) => {
                 let at = choose(states.len().max(1));
                 if at < states.len() {
                     states.remove(at);
                 }
             }
-            Evidence::Key(key) => {
+            CaseEvidence::Key(key) => {
                 let at = choose(key.texts.len().max(1));
                 match key.texts.get_mut(at) {
                     Some((states, _)) if choose(2) == 0 => drop(states.pop()),
@@ -273,7 +270,7 @@ fn mutate_node(node: &mut Node, nodes: usize, choose: &mut dyn FnMut(usize) -> u
                     None => {}
                 }
             }
-            Evidence::Cases => node.evidence = Evidence::Words(Vec::new()),
+            CaseEvidence::Cases => node.evidence = CaseEvidence::Words(Vec::new()),
         },
     }
 }

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::ast::{Principal, PrincipalElement};
+use crate::{
+    ast::{Principal, PrincipalElement},
+    contain::certificate::MAX_CALLERS,
+};
 
 /// Somebody who may ask, with everything that policies may list of them.
 #[derive(Debug, Clone)]
@@ -315,7 +318,7 @@ pub(super) fn everybody<'a>(
         .chain(arns.iter().map(|[_, _, account, ..]| *account))
         .chain([stranger.as_str()])
         .collect();
-    let most = 2 * super::super::callers::MAX_SUBJECTS;
+    let most = 2 * MAX_CALLERS;
     let mut by_account: HashMap<(&str, &str), Vec<[&str; 5]>> = HashMap::new();
     for arn in &arns {
         let [partition, _, account, ..] = *arn;
@@ -392,7 +395,7 @@ fn of_account<'a, I: Iterator<Item = &'a str>>(
     named: &dyn Fn(&'static [&'static str]) -> I,
     (stranger, wandering): (&'a str, &HashSet<String>),
 ) -> Option<Vec<(Person, Option<bool>)>> {
-    let most = 2 * super::super::callers::MAX_SUBJECTS;
+    let most = 2 * MAX_CALLERS;
     let iam = format!("arn:{partition}:iam::{account}");
     let sts = format!("arn:{partition}:sts::{account}");
     let person = |sort| Person::new(sort).of_account(partition, account);

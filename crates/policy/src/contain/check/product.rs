@@ -3,8 +3,12 @@
 
 use std::collections::HashSet;
 
-use super::{Checked, branches::Branches, ensure, values::TOO_MUCH};
+use super::{
+    branches::Branches,
+    error::{Checked, TOO_MUCH, ensure},
+};
 use crate::{
+    contain::certificate::ProductState,
     pattern::{
         glob::fold,
         track::{Letter, Track},
@@ -12,16 +16,13 @@ use crate::{
     work::Work,
 };
 
-/// Index of track and position, sorted.
-pub(super) type State = Box<[(u32, u32)]>;
-
 /// Some track accepts the word, or none does.
-pub(super) struct Literal {
+pub(super) struct ProductLiteral {
     tracks: Vec<Track>,
     accepted: bool,
 }
 
-impl Literal {
+impl ProductLiteral {
     pub(super) fn new(tracks: Vec<Track>, accepted: bool) -> Self {
         Self { tracks, accepted }
     }
@@ -52,9 +53,9 @@ struct Product {
 
 /// Whether every word that satisfies the positive clauses satisfies at least the negative ones of some branch.
 pub(super) fn check(
-    positive: Vec<Vec<Literal>>,
-    negative: Vec<(usize, Vec<Literal>)>,
-    states: &[State],
+    positive: Vec<Vec<ProductLiteral>>,
+    negative: Vec<(usize, Vec<ProductLiteral>)>,
+    states: &[ProductState],
     branches: &Branches,
     work: &mut Work,
 ) -> Checked {
@@ -97,7 +98,7 @@ fn number(n: u32) -> usize {
 }
 
 impl Product {
-    fn new(positive: Vec<Vec<Literal>>, negative: Vec<(usize, Vec<Literal>)>) -> Self {
+    fn new(positive: Vec<Vec<ProductLiteral>>, negative: Vec<(usize, Vec<ProductLiteral>)>) -> Self {
         let mut product = Self {
             tracks: Vec::new(),
             literal_of: Vec::new(),
@@ -128,7 +129,7 @@ impl Product {
         }
     }
 
-    fn advance(&self, state: &State, letter: Letter, out: &mut Vec<(u32, u32)>) {
+    fn advance(&self, state: &ProductState, letter: Letter, out: &mut Vec<(u32, u32)>) {
         for (t, p) in state.iter() {
             if let Some(track) = self.tracks.get(number(*t)) {
                 track.advance(number(*p), letter, &mut |q| {
@@ -247,7 +248,7 @@ impl Product {
     }
 
     /// Every letter that some track tells from others, and one that none does.
-    fn letters(&self, here: &State) -> Vec<Letter> {
+    fn letters(&self, here: &ProductState) -> Vec<Letter> {
         let mut letters = Vec::new();
         for (t, p) in here.iter() {
             if let Some(track) = self.tracks.get(number(*t)) {

@@ -1,6 +1,8 @@
 //! What the checker believes by itself. The search has its own words for it, and a certificate that leaves out what only the
 //! checker would ask for is never made.
 
+use std::collections::{BTreeSet, HashSet};
+
 use serde_json::json;
 
 use super::{
@@ -53,13 +55,16 @@ fn all_documents_say_together_which_keys_are_lists_and_where_callers_are() {
     let (candidate, ceiling) = (document(json!([empty, identity])), document(json!([china])));
     let layer: &[&Document] = &[&candidate];
     let layers = [layer];
-    let whole = Whole::of(&layers, &ceiling);
+    let whole = SharedBeliefs::of(&layers, &ceiling);
     assert_eq!(whole.listed, HashSet::from(["s3:prefix".to_owned()]));
     assert_eq!(whole.partitions, BTreeSet::from(["aws", "aws-cn"]));
-    let whole = Whole::of(&[], &candidate);
+    let whole = SharedBeliefs::of(&[], &candidate);
     assert_eq!(whole.partitions, BTreeSet::from(["aws"]));
     let nobody = document(json!([about(json!("444455556666"))]));
-    assert_eq!(Whole::of(&[], &nobody).partitions, BTreeSet::from(["aws"]));
+    assert_eq!(
+        SharedBeliefs::of(&[], &nobody).partitions,
+        BTreeSet::from(["aws"])
+    );
 }
 
 #[test]
@@ -80,7 +85,7 @@ fn where_paths_matter_a_listed_session_may_be_one_of_a_role_that_is_not_listed()
         };
         let all: &[&Document] = &[&documents[0], &documents[1]];
         let layers = [all];
-        let whole = Whole::of(&layers, &other);
+        let whole = SharedBeliefs::of(&layers, &other);
         let lists: Vec<Lists> = elements().map(Lists::new).collect();
         let people = everybody(elements(), (&whole.partitions, &whole.wandering)).unwrap();
         let meant = |list: usize| {

@@ -6,22 +6,20 @@ use std::{
 };
 
 use super::{
-    Checked, Layers, Source, Whole,
     branches::Branches,
-    ensure,
+    error::{Checked, TOO_MUCH, ensure},
     principals::{self, Lists, Person},
-    product, statements,
-    values::{self, TOO_MUCH},
+    product,
+    shared::SharedBeliefs,
+    source::{Layers, SourceStatement, statements},
+    values::question::KeyQuestion,
 };
 use crate::{
     ast::Effect,
     compiled::CompiledStatement,
     condition::atom::Atom,
-    contain::{
-        certificate::{Combination, Indices},
-        picks::Picks,
-        query::Evidence,
-        solve::{Next, Node, Tree},
+    contain::certificate::{
+        CaseEvidence, CaseNode, CaseTree, Combination, Indices, NextCase, Picks, ProductState,
     },
     document::Document,
     keys::lasting_arity,
@@ -36,7 +34,7 @@ use crate::{
 
 /// A statement with the patterns of it that count.
 struct Part<'a> {
-    source: Source<'a>,
+    source: SourceStatement<'a>,
     statement: &'a CompiledStatement,
     actions: Picks,
     resources: Picks,
@@ -55,13 +53,13 @@ struct Question<'a> {
     positive: Vec<Part<'a>>,
     negative: Vec<Part<'a>>,
     dimensions: Vec<Dimension<'a>>,
-    whole: &'a Whole<'a>,
+    whole: &'a SharedBeliefs<'a>,
     people: OnceCell<Option<Vec<Person>>>,
 }
 
 /// A walk through a tree in one case of the variables.
 struct Walk<'t> {
-    tree: &'t Tree,
+    tree: &'t CaseTree,
     world: &'t World,
     /// The nodes that were verified.
     known: HashSet<u32>,
@@ -69,11 +67,11 @@ struct Walk<'t> {
 
 /// What a proof by case distinction is about: elements of an Allow, and the ceiling's Deny in question.
 pub(super) struct Claim<'a> {
-    pub(super) allow: Source<'a>,
+    pub(super) allow: SourceStatement<'a>,
     pub(super) actions: &'a Indices,
     pub(super) resources: &'a Indices,
-    pub(super) deny: Option<Source<'a>>,
-    pub(super) whole: &'a Whole<'a>,
+    pub(super) deny: Option<SourceStatement<'a>>,
+    pub(super) whole: &'a SharedBeliefs<'a>,
 }
 
 pub(super) fn check(
@@ -84,7 +82,7 @@ pub(super) fn check(
     work: &mut Work,
 ) -> Checked {
     let deny = claim.deny;
-    let mut combinations: Vec<Vec<((usize, usize), Source<'_>)>> = vec![Vec::new()];
+    let mut combinations: Vec<Vec<((usize, usize), SourceStatement<'_>)>> = vec![Vec::new()];
     for layer in layers.iter().skip(1) {
         let allows: Vec<_> = layer
             .iter()
@@ -108,8 +106,11 @@ pub(super) fn check(
         .iter()
         .flat_map(|layer| layer.iter())
         .flat_map(|d| statements(d, Effect::Deny));
-    let limits = statements(ceiling, Effect::Allow).filter(|_| deny.is_none());
-    let negative: Vec<Source<'_>> = denies.chain(limits).map(|(_, statement)| statement).collect();
+    let ceiling_allows = statements(ceiling, Effect::Allow).filter(|_| deny.is_none());
+    let negative: Vec<SourceStatement<'_>> = denies
+        .chain(ceiling_allows)
+        .map(|(_, statement)| statement)
+        .collect();
     for combination in combinations {
         let of_combination =
             |tree: &&Combination| tree.0.iter().eq(combination.iter().map(|(place, _)| place));
@@ -144,11 +145,11 @@ pub(super) fn check(
 }
 
 impl<'a> Part<'a> {
-    fn whole(source: Source<'a>) -> Self {
+    fn whole(source: SourceStatement<'a>) -> Self {
         Self::new(source, Picks::All, Picks::All)
     }
 
-    fn new(source: Source<'a>, actions: Picks, resources: Picks) -> Self {
+    fn new(source: SourceStatement<'a>, actions: Picks, resources: Picks) -> Self {
         Self {
             source,
             statement: source.compiled,
@@ -193,7 +194,7 @@ impl<'a> Question<'a> {
     fn new(
         positive: Vec<Part<'a>>,
         negative: Vec<Part<'a>>,
-        whole: &'a Whole<'a>,
+        whole: &'a SharedBeliefs<'a>,
     ) -> Result<Self, &'static str> {
         // Some patterns of a list are less than all; of a negated list they would be more.
         let may_pick = |part: &Part<'a>| {
@@ -235,7 +236,7 @@ impl<'a> Question<'a> {
         self.positive.iter().chain(counting)
     }
 
-    fn check(&self, tree: &Tree, work: &mut Work) -> Checked {
+    fn check(&self, tree: &CaseTree, work: &mut Work) -> Checked {
         let mut worlds: Vec<Vec<(String, VariableCase)>> = vec![Vec::new()];
         for key in self.variables() {
             let cases: &[VariableCase] = if self.is_single(key) {
@@ -292,7 +293,7 @@ impl<'a> Question<'a> {
     /// Whether what follows holds when these negative statements matched in all dimensions before `depth`.
     fn follow(
         &self,
-        next: Next,
+        next: NextCase,
         depth: usize,
         kept: &[usize],
         walk: &mut Walk<'_>,
@@ -300,7 +301,7 @@ impl<'a> Question<'a> {
     ) -> Checked {
         ensure(work.charge(1 + kept.len()), TOO_MUCH)?;
         match next {
-            Next::Covered(sure) => {
+            NextCase::Covered(sure) => {
                 let sure = usize::try_from(sure).unwrap_or(usize::MAX);
                 let rest = self.dimensions.get(depth..).unwrap_or_default();
                 let part = self.negative.get(sure).filter(|_| kept.contains(&sure));
@@ -312,7 +313,7 @@ impl<'a> Question<'a> {
                 let matches = rest.iter().all(|dimension| !looks_at(part, dimension));
                 ensure(matches, MAY_NOT_MATCH)
             }
-            Next::Node(id) => {
+            NextCase::Node(id) => {
                 let node = usize::try_from(id).ok().and_then(|id| walk.tree.nodes.get(id));
                 let node = node.ok_or("it leads nowhere")?;
                 ensure(work.charge(node.alive.len()), TOO_MUCH)?;
@@ -333,7 +334,7 @@ impl<'a> Question<'a> {
     }
 
     /// Whether every choice in the node's dimension keeps all that one of its branches keeps.
-    fn check_node(&self, node: &Node, depth: usize, world: &World, work: &mut Work) -> Checked {
+    fn check_node(&self, node: &CaseNode, depth: usize, world: &World, work: &mut Work) -> Checked {
         let parts: Option<Vec<(usize, &Part<'a>)>> = node
             .alive
             .iter()
@@ -343,31 +344,31 @@ impl<'a> Question<'a> {
         let branches = Branches::new(node.branches.iter().map(|(kept, _)| kept.clone()));
         let dimension = self.dimensions.get(depth).ok_or("it has too many dimensions")?;
         match (dimension, &node.evidence) {
-            (Dimension::Action, Evidence::Words(states)) => {
+            (Dimension::Action, CaseEvidence::Words(states)) => {
                 let clause = |part: &Part<'a>| {
                     let list = &part.statement.actions;
                     let tracks =
                         items(list, &part.actions).filter_map(|p| Track::text(p, &[], Reading::Exact));
-                    vec![product::Literal::new(tracks.collect(), !list.negated)]
+                    vec![product::ProductLiteral::new(tracks.collect(), !list.negated)]
                 };
                 let positive = self.positive.iter().map(clause);
-                let well_formed = vec![product::Literal::new(vec![Track::any_action()], true)];
+                let well_formed = vec![product::ProductLiteral::new(vec![Track::any_action()], true)];
                 let positive = positive.chain([well_formed]).collect();
                 let negative = alive.iter().map(|(i, part)| (*i, clause(part))).collect();
                 product::check(positive, negative, states, &branches, work)
             }
-            (Dimension::Resource, Evidence::Words(states)) => {
+            (Dimension::Resource, CaseEvidence::Words(states)) => {
                 self.check_resources(&alive, states, &branches, world, work)
             }
-            (Dimension::Caller, Evidence::Cases) => self.check_callers(&alive, &branches, work),
-            (Dimension::Key(key), Evidence::Key(evidence)) => {
+            (Dimension::Caller, CaseEvidence::Cases) => self.check_callers(&alive, &branches, work),
+            (Dimension::Key(key), CaseEvidence::Key(evidence)) => {
                 let on_key = |part: &Part<'a>| {
                     let atoms = part.statement.atoms.iter().filter(|atom| atom.key == *key);
                     atoms.collect::<Vec<&Atom>>()
                 };
                 let atoms: usize = self.parts().map(|part| 1 + part.statement.atoms.len()).sum();
                 ensure(work.charge(atoms), TOO_MUCH)?;
-                values::Question {
+                KeyQuestion {
                     key,
                     single: self.is_single(key),
                     positive: self.positive.iter().flat_map(on_key).collect(),
@@ -384,7 +385,7 @@ impl<'a> Question<'a> {
     fn check_resources(
         &self,
         alive: &[(usize, &Part<'a>)],
-        states: &[product::State],
+        states: &[ProductState],
         branches: &Branches,
         world: &World,
         work: &mut Work,
@@ -394,7 +395,7 @@ impl<'a> Question<'a> {
             let list = part.statement.resources.as_ref();
             list.map_or_else(Vec::new, |list| {
                 let tracks = items(list, &part.resources).filter_map(|p| Track::resource(p, world, reading));
-                vec![product::Literal::new(tracks.collect(), !list.negated)]
+                vec![product::ProductLiteral::new(tracks.collect(), !list.negated)]
             })
         };
         // The variables of one pattern list are letters of the word; the rest is read to the candidate's favour.
@@ -411,7 +412,7 @@ impl<'a> Question<'a> {
             };
             clause(part, if exact == Some(i) { Reading::Exact } else { other })
         });
-        let well_formed = vec![product::Literal::new(vec![Track::any_arn()], true)];
+        let well_formed = vec![product::ProductLiteral::new(vec![Track::any_arn()], true)];
         let negative = alive.iter().map(|(i, part)| {
             let reading = if negated(part) {
                 Reading::Maybe
@@ -444,7 +445,7 @@ impl<'a> Question<'a> {
             self.parts()
                 .filter_map(|part| part.source.written.principal.as_ref())
         };
-        let Whole {
+        let SharedBeliefs {
             partitions,
             wandering,
             ..

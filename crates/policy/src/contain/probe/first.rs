@@ -1,9 +1,12 @@
 //! The first look at two policies.
 
-use super::{Probe, Question};
+use super::{confirm::Probe, question::UnprovedElement};
 use crate::{
     ast::Effect,
-    contain::{answer::Witness, cover::Element, pieces::first_part},
+    contain::{
+        answer::Witness,
+        cover::{Element, first_part},
+    },
     document::Document,
     work::Work,
 };
@@ -19,7 +22,7 @@ pub(in crate::contain) fn first_look(
     work: &mut Work,
 ) -> Option<Witness> {
     let (mut looked, mut guesses) = (0, 0);
-    let limits = &ceiling.compiled().statements;
+    let of_ceiling = &ceiling.compiled().statements;
     let places = documents.iter().enumerate().flat_map(|(d, document)| {
         let statements = document.compiled().statements.iter().enumerate();
         statements.map(move |(s, statement)| ((d, s), statement))
@@ -34,7 +37,7 @@ pub(in crate::contain) fn first_look(
         {
             looked += 1;
             let action = Element::One(action, *key);
-            let mut covers = limits.iter().filter(|n| n.effect == Effect::Allow);
+            let mut covers = of_ceiling.iter().filter(|n| n.effect == Effect::Allow);
             if covers.any(|n| {
                 let resources = n.resources.as_ref().zip(resource);
                 action.within(&n.actions, work)
@@ -42,7 +45,7 @@ pub(in crate::contain) fn first_look(
             }) {
                 continue;
             }
-            let question = Question {
+            let question = UnprovedElement {
                 statement: position,
                 action: i,
                 resource: 0,

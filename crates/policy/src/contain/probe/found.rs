@@ -1,18 +1,18 @@
 //! A request that exceeds, and changes of it that still do.
 
-use super::Probe;
+use super::confirm::Probe;
 use crate::{contain::answer::Witness, evaluate::request::Request, work::Work};
 
 /// A request that the evaluator has confirmed: the candidate allows it and the ceiling does not.
 #[derive(Debug, Clone)]
-pub(super) struct Found {
+pub(super) struct ExceedingRequest {
     request: Request,
     bounded: bool,
     /// Index of the document in the candidate's first layer, and of its statement.
     place: (usize, usize),
 }
 
-impl Found {
+impl ExceedingRequest {
     pub(super) fn request(&self) -> &Request {
         &self.request
     }
@@ -32,9 +32,9 @@ impl Found {
 
 impl Probe<'_> {
     /// The request, if it exceeds.
-    pub(super) fn found(&self, request: Request, bounded: bool, work: &mut Work) -> Option<Found> {
+    pub(super) fn found(&self, request: Request, bounded: bool, work: &mut Work) -> Option<ExceedingRequest> {
         let place = self.exceeds(&request, bounded, work)?;
-        Some(Found {
+        Some(ExceedingRequest {
             request,
             bounded,
             place,
@@ -42,7 +42,12 @@ impl Probe<'_> {
     }
 
     /// Makes the change if the request still exceeds then, and says whether it does.
-    pub(super) fn change(&self, found: &mut Found, work: &mut Work, edit: impl FnOnce(&mut Request)) -> bool {
+    pub(super) fn change(
+        &self,
+        found: &mut ExceedingRequest,
+        work: &mut Work,
+        edit: impl FnOnce(&mut Request),
+    ) -> bool {
         let mut changed = found.request.clone();
         edit(&mut changed);
         let place = self.exceeds(&changed, found.bounded, work);

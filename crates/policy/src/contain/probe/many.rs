@@ -1,16 +1,16 @@
 //! Actions and resources worth trying, when the first guess does not exceed.
 
 use super::{
-    MAX_ACTIONS, MAX_RESOURCES, Probe, Question,
+    MAX_ACTIONS, MAX_RESOURCES,
+    arns::{HEAD, OTHER_HEADS, instance, overlap},
+    confirm::Probe,
+    names,
     near::{action_instances, own_action},
+    question::UnprovedElement,
 };
 use crate::{
     ast::{ActionElement, Effect},
     compiled::CompiledStatement,
-    contain::{
-        arns::{HEAD, OTHER_HEADS, instance, overlap},
-        names,
-    },
     context::Context,
     document::Document,
     pattern::{
@@ -28,7 +28,7 @@ impl Probe<'_> {
         &self,
         document: &Document,
         statement: &CompiledStatement,
-        question: &Question,
+        question: &UnprovedElement,
         deny: Option<&CompiledStatement>,
         work: &mut Work,
     ) -> Vec<String> {
@@ -102,7 +102,7 @@ impl Probe<'_> {
     pub(super) fn resources(
         &self,
         statement: &CompiledStatement,
-        question: &Question,
+        question: &UnprovedElement,
         deny: Option<&CompiledStatement>,
         action: &str,
         context: &Context,

@@ -1,81 +1,49 @@
 //! The search for a witness: requests made from the patterns and values at hand, each confirmed by the evaluator.
 
+mod arns;
+pub(in crate::contain) mod confirm;
+mod contexts;
 pub(in crate::contain) mod first;
+mod forms;
 mod found;
 mod many;
+mod names;
 mod naming;
 mod near;
 mod polish;
+pub(in crate::contain) mod question;
+mod values;
+pub(in crate::contain) mod variables;
 
-use std::{cell::OnceCell, collections::BTreeSet};
+use std::collections::BTreeSet;
 
 use self::{
-    found::Found,
+    arns::{HEAD, instance},
+    confirm::Probe,
+    contexts::contexts,
+    found::ExceedingRequest,
     naming::Naming,
     near::{near_actions, own_action, simple_context},
+    question::UnprovedElement,
+    variables::VariableValues,
 };
 use super::{
     answer::Witness,
-    arns::{HEAD, instance},
-    callers::{Everywhere, Subject, subjects},
-    contexts::contexts,
-    names,
-    query::{Dimension, Part, Query},
-    solve,
+    search::{
+        callers::PossibleCaller,
+        query::{Dimension, Query, RequestPart},
+    },
 };
 use crate::{
-    ast::{ActionElement, PolicyKind, ResourceElement},
-    compiled::CompiledStatement,
     context::Context,
-    document::Document,
-    evaluate::{
-        matching::{Doubt, Outcome, Prepared},
-        request::Request,
-    },
+    evaluate::request::Request,
     pattern::{
         track::{VariableCase, World},
         variable::Variable,
     },
-    principal::{caller::Caller, naming::Match},
     reference,
     work::Work,
 };
-
-/// An element of a candidate's Allow that was not proved.
-#[derive(Debug, Clone)]
-pub(in crate::contain) struct Question {
-    /// Index of the candidate's document and statement.
-    pub(in crate::contain) statement: (usize, usize),
-    /// Index of the action, of the resource.
-    pub(in crate::contain) action: usize,
-    pub(in crate::contain) resource: usize,
-    /// The ceiling's Deny that it may run into; `None` when no Allow of the ceiling covers it.
-    pub(in crate::contain) deny: Option<usize>,
-}
-
-impl Question {
-    /// The element as written.
-    pub(in crate::contain) fn describe(&self, candidate: &[&Document]) -> String {
-        let (document, statement) = self.statement;
-        let document = candidate.get(document);
-        let Some(statement) = document.and_then(|d| d.statements().get(statement)) else {
-            return "the policy".to_owned();
-        };
-        let pick = |list: &[String], i: usize| list.get(i).cloned().unwrap_or_default();
-        let action = match &statement.action {
-            ActionElement::Action(list) => pick(list, self.action),
-            ActionElement::NotAction(list) => format!("everything but {}", list.join(", ")),
-        };
-        let resource = match &statement.resource {
-            Some(ResourceElement::Resource(list)) => pick(list, self.resource),
-            Some(ResourceElement::NotResource(list)) => format!("everything but {}", list.join(", ")),
-            None if document.is_some_and(|d| d.kind() == PolicyKind::Trust) => "the role".to_owned(),
-            None => "what it is attached to".to_owned(),
-        };
-        let text: String = format!("{action} on {resource}").chars().take(300).collect();
-        text
-    }
-}
 
 const MAX_ACTIONS: usize = 12;
 const MAX_RESOURCES: usize = 12;
@@ -83,38 +51,10 @@ const MAX_RESOURCES: usize = 12;
 /// Work for making one witness possible, and for making it read well.
 const POLISH: u64 = 200_000;
 
-pub(in crate::contain) struct Probe<'a> {
-    layers: &'a [&'a [&'a Document]],
-    /// Of all layers, the first one's first.
-    documents: Vec<&'a Document>,
-    ceiling: &'a Document,
-    /// All sorts of callers, when somebody asked; none when they are too many.
-    subjects: OnceCell<Vec<Subject>>,
-}
-
-impl<'a> Probe<'a> {
-    pub(in crate::contain) fn new(layers: &'a [&'a [&'a Document]], ceiling: &'a Document) -> Self {
-        Self {
-            layers,
-            documents: layers.iter().flat_map(|layer| layer.iter().copied()).collect(),
-            ceiling,
-            subjects: OnceCell::new(),
-        }
-    }
-
-    fn statement(&self, question: &Question) -> Option<(&'a Document, &'a CompiledStatement)> {
-        let (d, s) = question.statement;
-        let document = *self.layers.first()?.get(d)?;
-        Some((document, document.compiled().statements.get(s)?))
-    }
-
-    fn deny(&self, question: &Question) -> Option<&'a CompiledStatement> {
-        self.ceiling.compiled().statements.get(question.deny?)
-    }
-
+impl Probe<'_> {
     /// A confirmed request that is near at hand: the element's own words, and nothing in the context that no condition asks
     /// for.
-    pub(in crate::contain) fn guess(&self, question: &Question, work: &mut Work) -> Option<Witness> {
+    pub(in crate::contain) fn guess(&self, question: &UnprovedElement, work: &mut Work) -> Option<Witness> {
         let (document, statement) = self.statement(question)?;
         let deny = self.deny(question);
         let own = own_action(document, question)?;
@@ -162,7 +102,7 @@ impl<'a> Probe<'a> {
     }
 
     /// A confirmed request for which the element exceeds the ceiling, out of many that are tried.
-    pub(in crate::contain) fn search(&self, question: &Question, work: &mut Work) -> Option<Witness> {
+    pub(in crate::contain) fn search(&self, question: &UnprovedElement, work: &mut Work) -> Option<Witness> {
         let (document, statement) = self.statement(question)?;
         let deny = self.deny(question);
         let actions = self.actions(document, statement, question, deny, work);
@@ -199,11 +139,11 @@ impl<'a> Probe<'a> {
     /// The request that a search put together, if it exceeds.
     pub(in crate::contain) fn confirm_parts(
         &self,
-        parts: &[Part],
+        parts: &[RequestPart],
         dimensions: &[Dimension],
         world: &World,
-        values: &solve::Values,
-        question: &Question,
+        values: &VariableValues,
+        question: &UnprovedElement,
     ) -> Option<Witness> {
         let mut work = Work::unlimited();
         let mut request = Request {
@@ -222,13 +162,13 @@ impl<'a> Probe<'a> {
         }
         for (part, dimension) in parts.iter().zip(dimensions) {
             match (part, dimension) {
-                (Part::Action(word), _) => request.action = values.text(word),
-                (Part::Resource(Some(word)), _) => request.resource = values.text(word),
-                (Part::Caller(caller), _) => subject = Some(caller),
-                (Part::Key(Some(texts)), Dimension::Key(key)) => {
+                (RequestPart::Action(word), _) => request.action = values.text(word),
+                (RequestPart::Resource(Some(word)), _) => request.resource = values.text(word),
+                (RequestPart::Caller(caller), _) => subject = Some(caller),
+                (RequestPart::Key(Some(texts)), Dimension::Key(key)) => {
                     request.context.set(self.spelled(key), values.texts(texts));
                 }
-                (Part::Resource(None) | Part::Key(_), _) => {}
+                (RequestPart::Resource(None) | RequestPart::Key(_), _) => {}
             }
         }
         // As it is written, when it is spelled out.
@@ -238,7 +178,7 @@ impl<'a> Probe<'a> {
         {
             own.clone_into(&mut request.action);
         }
-        let bounded = subject.is_some_and(Subject::is_bounded);
+        let bounded = subject.is_some_and(PossibleCaller::is_bounded);
         // Of what is known of the caller a witness says only what is certain.
         let descriptions = subject.map_or_else(
             || vec![None],
@@ -256,7 +196,7 @@ impl<'a> Probe<'a> {
     }
 
     /// Makes a request that exceeds read well.
-    fn present(&self, found: &mut Found, question: &Question) {
+    fn present(&self, found: &mut ExceedingRequest, question: &UnprovedElement) {
         self.polish(found, &mut Work::limited(POLISH));
         let mut work = Work::limited(POLISH);
         let named = Naming::of(found.request(), &mut work);
@@ -280,70 +220,5 @@ impl<'a> Probe<'a> {
             .into_iter()
             .map(|key| self.spelled(key).chars().take(128).collect());
         spelled.take(8).collect()
-    }
-
-    /// A condition key the way some statement spells it.
-    fn spelled<'k>(&'k self, key: &'k str) -> &'k str {
-        let documents = self.documents.iter().chain([&self.ceiling]);
-        let mut atoms = documents
-            .flat_map(|document| &document.compiled().statements)
-            .flat_map(|statement| &statement.atoms);
-        atoms
-            .find(|atom| atom.key == key)
-            .map_or(key, |atom| &atom.spelled)
-    }
-
-    /// Asks for callers that the statement is about, at most so many.
-    fn with_callers<T>(
-        &self,
-        statement: &CompiledStatement,
-        most: usize,
-        mut ask: impl FnMut(Option<Caller>, bool) -> Option<T>,
-    ) -> Option<T> {
-        let Some(element) = &statement.principal else {
-            return ask(None, false);
-        };
-        let about = |subject: &&Subject| element.about(&subject.who()) == Match::Yes;
-        self.subjects()
-            .iter()
-            .filter(about)
-            .take(most)
-            .find_map(|subject| {
-                let mut descriptions = subject.descriptions().into_iter();
-                descriptions.find_map(|caller| ask(Some(caller), subject.is_bounded()))
-            })
-    }
-
-    fn subjects(&self) -> &[Subject] {
-        self.subjects.get_or_init(|| {
-            let documents = self.documents.iter().chain([&self.ceiling]);
-            let statements = documents.flat_map(|d| &d.compiled().statements);
-            let elements = statements.filter_map(|statement| statement.principal.as_ref());
-            subjects(elements.clone(), &Everywhere::of(elements)).unwrap_or_default()
-        })
-    }
-
-    /// Whether the candidate certainly allows the request and the ceiling certainly does not, whoever the caller is of whom
-    /// not everything is known; where in the first layer it is allowed.
-    fn exceeds(&self, request: &Request, bounded: bool, work: &mut Work) -> Option<(usize, usize)> {
-        let prepared = Prepared::new(request).bounded(bounded).read(Doubt::Grants);
-        if let Outcome::Allowed(_) = self.ceiling.compiled().outcome(&prepared, work) {
-            return None;
-        }
-        let prepared = prepared.read(Doubt::Refuses);
-        let mut first = None;
-        for layer in self.layers {
-            let mut allowed = None;
-            for (d, document) in layer.iter().enumerate() {
-                match document.compiled().outcome(&prepared, work) {
-                    Outcome::Denied(_) => return None,
-                    Outcome::Allowed(s) if allowed.is_none() => allowed = Some((d, s)),
-                    Outcome::Allowed(_) | Outcome::Silent => {}
-                }
-            }
-            let allowed = allowed?;
-            first = first.or(Some(allowed));
-        }
-        first.filter(|_| !work.exhausted())
     }
 }

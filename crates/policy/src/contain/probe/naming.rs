@@ -2,14 +2,17 @@
 //!
 //! Only names: whatever is put in is confirmed by the evaluator like every other request.
 
-use super::{Probe, Question, found::Found, near::own_action};
+use super::{
+    arns::{self, HEAD, overlap},
+    confirm::Probe,
+    found::ExceedingRequest,
+    names::{ACTIONS, ANY},
+    near::own_action,
+    question::UnprovedElement,
+};
 use crate::{
     ast::{ActionElement, Version},
     compiled::CompiledStatement,
-    contain::{
-        arns::{self, HEAD, overlap},
-        names::{ACTIONS, ANY},
-    },
     context::Context,
     document::Document,
     evaluate::request::Request,
@@ -73,7 +76,13 @@ fn shapes(action: Action) -> impl Iterator<Item = &'static Shape> {
 impl Probe<'_> {
     /// Puts an action that exists and a resource of a type that it takes where the request has something else, if such a
     /// request of the same statement exceeds, too; at least an action that exists. `named` is how the request is named.
-    pub(super) fn name(&self, found: &mut Found, mut named: Naming, question: &Question, work: &mut Work) {
+    pub(super) fn name(
+        &self,
+        found: &mut ExceedingRequest,
+        mut named: Naming,
+        question: &UnprovedElement,
+        work: &mut Work,
+    ) {
         let Some((document, statement)) = self.statement(question) else {
             return;
         };
@@ -120,7 +129,7 @@ impl Probe<'_> {
         &'s self,
         document: &'s Document,
         statement: &'s CompiledStatement,
-        question: &'s Question,
+        question: &'s UnprovedElement,
         request: &Request,
     ) -> Box<dyn Iterator<Item = Action> + 's> {
         let texts = match document.statements().get(question.statement.1).map(|s| &s.action) {
@@ -176,7 +185,7 @@ impl Probe<'_> {
         &self,
         action: Action,
         statement: &CompiledStatement,
-        question: &Question,
+        question: &UnprovedElement,
         request: &Request,
         work: &mut Work,
     ) -> Vec<String> {

@@ -2,16 +2,16 @@
 
 use std::cell::LazyCell;
 
-use super::Question;
+use super::{
+    forms::Form,
+    names,
+    question::UnprovedElement,
+    values::{choices, holding},
+};
 use crate::{
     ast::ActionElement,
     compiled::CompiledStatement,
     condition::atom::Atom,
-    contain::{
-        forms::Form,
-        names,
-        values::{choices, holding},
-    },
     context::Context,
     document::Document,
     pattern::{
@@ -71,7 +71,7 @@ pub(super) fn simple_context(
 }
 
 /// The action of the element as written; `None` when it is a negated list.
-pub(super) fn own_action<'d>(document: &'d Document, question: &Question) -> Option<&'d str> {
+pub(super) fn own_action<'d>(document: &'d Document, question: &UnprovedElement) -> Option<&'d str> {
     match &document.statements().get(question.statement.1)?.action {
         ActionElement::Action(list) => list.get(question.action).map(String::as_str),
         ActionElement::NotAction(_) => None,

@@ -1,11 +1,7 @@
 //! Making a request that exceeds possible, and making it read well.
 
-use super::{Probe, found::Found};
-use crate::{
-    condition::atom::Atom,
-    contain::{arns::parts_of, forms::Form, values::choices},
-    work::Work,
-};
+use super::{arns::parts_of, confirm::Probe, forms::Form, found::ExceedingRequest, values::choices};
+use crate::{condition::atom::Atom, work::Work};
 
 impl Probe<'_> {
     /// Replaces values that their keys can't have; `false` when one of another type than its key's is needed, or one with a
@@ -13,7 +9,7 @@ impl Probe<'_> {
     ///
     /// The exact search takes every text for possible where conditions compare texts. What an account id, a region or a
     /// name of IAM looks like it does not know either, but there a value that a policy spells out is left as it is.
-    pub(super) fn fit(&self, found: &mut Found, work: &mut Work) -> bool {
+    pub(super) fn fit(&self, found: &mut ExceedingRequest, work: &mut Work) -> bool {
         for (key, values) in found.request().context.clone().iter() {
             let lower = key.to_lowercase();
             let form = Form::of(&lower);
@@ -44,7 +40,7 @@ impl Probe<'_> {
     }
 
     /// Puts usual names where the shortest ones were found, and leaves out context keys that are not needed.
-    pub(super) fn polish(&self, found: &mut Found, work: &mut Work) {
+    pub(super) fn polish(&self, found: &mut ExceedingRequest, work: &mut Work) {
         self.polish_resource(found, work);
         for (key, values) in found.request().context.clone().iter() {
             if self.change(found, work, |request| request.context.remove(key)) {
@@ -62,7 +58,7 @@ impl Probe<'_> {
 
     /// Replaces the parts of an ARN that the exact search made as short as possible. `*` is no ARN: it stands for no
     /// resource, and in trust policies for the role.
-    fn polish_resource(&self, found: &mut Found, work: &mut Work) {
+    fn polish_resource(&self, found: &mut ExceedingRequest, work: &mut Work) {
         let service = found
             .request()
             .action

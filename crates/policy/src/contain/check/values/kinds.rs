@@ -2,20 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::{Question, TOO_MUCH};
+use super::question::KeyQuestion;
 use crate::{
     condition::{
         atom::{Predicate, Values},
         value::Cidr,
     },
     contain::{
+        certificate::KeyEvidence,
         check::{
             branches::Branches,
             conditions::{ALIEN, IN, OUT, Places},
-            ensure,
-            product::{self, Literal},
+            error::{TOO_MUCH, ensure},
+            product::{self, ProductLiteral},
         },
-        keys::Evidence,
     },
     keys::value_type,
     pattern::track::{Reading, Track},
@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// For each value set, where the value lies.
-pub(super) type Kind = Vec<Places>;
+pub(super) type KindPlaces = Vec<Places>;
 
 /// So many kinds are looked at.
 const MAX_KINDS: usize = 1 << 15;
@@ -51,12 +51,12 @@ fn is_typed(key: &str, wanted: u8) -> bool {
 }
 
 pub(super) fn kinds(
-    question: &Question<'_>,
+    question: &KeyQuestion<'_>,
     sets: &[&Values],
-    evidence: &Evidence,
+    evidence: &KeyEvidence,
     work: &mut Work,
-) -> Result<Vec<Kind>, &'static str> {
-    let mut kinds: HashSet<Kind> = of_texts(question, sets, evidence, work)?;
+) -> Result<Vec<KindPlaces>, &'static str> {
+    let mut kinds: HashSet<KindPlaces> = of_texts(question, sets, evidence, work)?;
     for wanted in 0..4 {
         let members: Vec<usize> = (0..sets.len())
             .filter(|i| sets.get(*i).and_then(|set| class(set)) == Some(wanted))
@@ -64,7 +64,7 @@ pub(super) fn kinds(
         if members.is_empty() {
             continue;
         }
-        let mut pieces: BTreeSet<Kind> = BTreeSet::new();
+        let mut pieces: BTreeSet<KindPlaces> = BTreeSet::new();
         for inside in pieces_of(wanted, sets, &members, work)? {
             let mut piece = vec![0; sets.len()];
             for i in &members {
@@ -93,7 +93,7 @@ pub(super) fn kinds(
     Ok(kinds.into_iter().collect())
 }
 
-fn set_at(kind: &mut Kind, i: usize, place: Places) {
+fn set_at(kind: &mut KindPlaces, i: usize, place: Places) {
     if let Some(at) = kind.get_mut(i) {
         *at = place;
     }
@@ -172,11 +172,11 @@ fn pieces_of(
 
 /// The kinds of texts; other sets are left open (0).
 fn of_texts(
-    question: &Question<'_>,
+    question: &KeyQuestion<'_>,
     sets: &[&Values],
-    evidence: &Evidence,
+    evidence: &KeyEvidence,
     work: &mut Work,
-) -> Result<HashSet<Kind>, &'static str> {
+) -> Result<HashSet<KindPlaces>, &'static str> {
     let members: Vec<usize> = (0..sets.len())
         .filter(|i| sets.get(*i).is_some_and(|set| class(set).is_none()))
         .collect();
@@ -202,7 +202,7 @@ fn of_texts(
             work.charge(texts.len().saturating_mul(4 + sets.len() / 4)),
             TOO_MUCH,
         )?;
-        let mut kinds: HashSet<Kind> = texts
+        let mut kinds: HashSet<KindPlaces> = texts
             .iter()
             .map(|(text, inside)| kind(&|n| inside.contains(&n), is_arn(text)))
             .collect();
@@ -247,7 +247,7 @@ fn of_texts(
 }
 
 /// The sets of ARNs that a negated comparison is made with, unless all values of the key are ARNs.
-fn asking_for_arns(question: &Question<'_>, sets: &[&Values]) -> BTreeSet<usize> {
+fn asking_for_arns(question: &KeyQuestion<'_>, sets: &[&Values]) -> BTreeSet<usize> {
     if value_type(question.key) == Some(KeyType::Arn) {
         return BTreeSet::new();
     }
@@ -317,12 +317,17 @@ fn spelled_out(
 }
 
 /// Positive clauses, and negative ones with what they stand for.
-type TextQuestion = (Vec<Vec<Literal>>, Vec<(usize, Vec<Literal>)>);
+type TextQuestion = (Vec<Vec<ProductLiteral>>, Vec<(usize, Vec<ProductLiteral>)>);
 
 /// The questions about texts: two negative clauses for each set, surely inside and surely outside, and two more for being an
 /// ARN when that matters. With variables, the texts inside of a set that must hold are one question, whose letters they
 /// are, and those outside another.
-fn questions(question: &Question<'_>, sets: &[&Values], members: &[usize], arns: bool) -> Vec<TextQuestion> {
+fn questions(
+    question: &KeyQuestion<'_>,
+    sets: &[&Values],
+    members: &[usize],
+    arns: bool,
+) -> Vec<TextQuestion> {
     let own: Vec<&Values> = members.iter().filter_map(|i| sets.get(*i).copied()).collect();
     let must = question
         .positive
@@ -338,13 +343,14 @@ fn questions(question: &Question<'_>, sets: &[&Values], members: &[usize], arns:
             _ => None,
         })
         .next();
-    let make = |set: &Values, reading, accepted| vec![Literal::new(tracks(question, set, reading), accepted)];
-    let never = || vec![Literal::new(Vec::new(), true)];
+    let make =
+        |set: &Values, reading, accepted| vec![ProductLiteral::new(tracks(question, set, reading), accepted)];
+    let never = || vec![ProductLiteral::new(Vec::new(), true)];
     let ask = |inside: Option<bool>| {
         let mut positive = Vec::new();
         if value_type(question.key) == Some(KeyType::Bool) {
             let flags = vec![Track::folded("true"), Track::folded("false")];
-            positive.push(vec![Literal::new(flags, true)]);
+            positive.push(vec![ProductLiteral::new(flags, true)]);
         }
         let mut negative = Vec::new();
         for (n, set) in own.iter().enumerate() {
@@ -363,8 +369,14 @@ fn questions(question: &Question<'_>, sets: &[&Values], members: &[usize], arns:
         }
         if arns {
             let any = |reading| vec![Track::any_arn_read(reading)];
-            negative.push((2 * own.len(), vec![Literal::new(any(Reading::Surely), true)]));
-            negative.push((2 * own.len() + 1, vec![Literal::new(any(Reading::Maybe), false)]));
+            negative.push((
+                2 * own.len(),
+                vec![ProductLiteral::new(any(Reading::Surely), true)],
+            ));
+            negative.push((
+                2 * own.len() + 1,
+                vec![ProductLiteral::new(any(Reading::Maybe), false)],
+            ));
         }
         (positive, negative)
     };
@@ -375,7 +387,7 @@ fn questions(question: &Question<'_>, sets: &[&Values], members: &[usize], arns:
     }
 }
 
-fn tracks(question: &Question<'_>, set: &Values, reading: Reading) -> Vec<Track> {
+fn tracks(question: &KeyQuestion<'_>, set: &Values, reading: Reading) -> Vec<Track> {
     match set {
         Values::Strings(patterns) | Values::Folded(patterns) => patterns
             .iter()

@@ -16,14 +16,14 @@ use crate::{
 };
 
 /// Values of one key: absent, or a list.
-pub(super) type Choice = Option<Vec<String>>;
+pub(super) type ValueChoice = Option<Vec<String>>;
 
 /// So many values of one condition are tried.
 const MAX_VALUES: usize = 6;
 
 /// What a key could be, judging by its type and the conditions on it. Values that do not fit the type of a condition on
 /// the key are left out, because AWS does not say what they do. `key` is in lower case.
-pub(super) fn choices(key: &str, atoms: &[&Atom], context: &Context) -> Vec<Choice> {
+pub(super) fn choices(key: &str, atoms: &[&Atom], context: &Context) -> Vec<ValueChoice> {
     let form = Form::of(key);
     let mut texts: Vec<String> = Vec::new();
     let mut typed = false;
@@ -122,7 +122,7 @@ fn samples(values: &Values, form: Form, context: &Context, texts: &mut Vec<Strin
 pub(super) fn holding(
     atoms: &[&Atom],
     key: &str,
-    choice: &Choice,
+    choice: &ValueChoice,
     context: &mut Context,
     work: &mut Work,
 ) -> usize {

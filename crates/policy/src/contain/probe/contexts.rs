@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     forms::Form,
-    values::{Choice, choices, holding},
+    values::{ValueChoice, choices, holding},
 };
 use crate::{
     ast::Effect,
@@ -58,7 +58,7 @@ pub(super) fn contexts(
     // Variables first, because values are made from them; last the keys whose values are made from others.
     keys.sort_by_key(|key| (key.dependent, !key.variable));
     let mut base = Context::new();
-    let mut variations: Vec<(&str, Choice)> = Vec::new();
+    let mut variations: Vec<(&str, ValueChoice)> = Vec::new();
     for key in &keys {
         let mut ranked = key.choices(&mut base, work).into_iter();
         if let Some(Some(values)) = ranked.next() {
@@ -158,7 +158,7 @@ fn use_variable<'a>(keys: &mut BTreeMap<&'a str, Key<'a>>, variable: &'a Variabl
 
 impl Key<'_> {
     /// What the key can be so that all that must hold holds, the most telling first; absence before presence.
-    fn choices(&self, base: &mut Context, work: &mut Work) -> Vec<Choice> {
+    fn choices(&self, base: &mut Context, work: &mut Work) -> Vec<ValueChoice> {
         let all: Vec<&Atom> = self
             .must
             .iter()

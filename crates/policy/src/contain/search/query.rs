@@ -2,14 +2,19 @@
 
 use std::collections::BTreeSet;
 
-pub(crate) use super::{arities::Arities, picks::Piece};
 use super::{
-    bits::Bits,
-    callers::{self, Subject},
-    keys, words,
+    callers::{self, PossibleCaller},
+    facts::SharedFacts,
+    keys::{
+        self,
+        question::{KeyConditions, KeyTexts},
+    },
+    part::StatementPart,
+    words,
 };
 use crate::{
     condition::atom::Atom,
+    contain::{bits::Bits, certificate::CaseEvidence},
     pattern::{
         arn::{ArnPattern, ResourcePattern},
         elements::{Elements, Language},
@@ -24,11 +29,11 @@ use crate::{
 /// The question.
 #[derive(Debug, Clone)]
 pub(crate) struct Query<'a> {
-    arities: &'a Arities<'a>,
+    arities: &'a SharedFacts<'a>,
     /// All of these match.
-    pub(crate) positive: Vec<Piece<'a>>,
+    pub(crate) positive: Vec<StatementPart<'a>>,
     /// None of these does.
-    pub(crate) negative: Vec<Piece<'a>>,
+    pub(crate) negative: Vec<StatementPart<'a>>,
     /// What any statement looks at, in the order in which it is searched.
     dimensions: Vec<Dimension>,
     /// For each negative statement, the dimensions that it looks at.
@@ -47,36 +52,30 @@ pub(crate) enum Dimension {
 
 /// A choice in one dimension.
 #[derive(Debug, Clone)]
-pub(crate) enum Part {
+pub(crate) enum RequestPart {
     Action(Vec<Letter>),
     /// `None`: the request has no resource.
     Resource(Option<Vec<Letter>>),
-    Caller(Subject),
-    Key(Option<keys::Texts>),
+    Caller(PossibleCaller),
+    Key(Option<KeyTexts>),
 }
 
 /// A choice with the negative statements that match it.
 pub(crate) struct Branch {
     pub(crate) kept: Vec<usize>,
-    pub(crate) part: Part,
+    pub(crate) part: RequestPart,
     pub(crate) doubtful: bool,
-}
-
-/// Why the branches are all there are.
-#[derive(Debug, Clone)]
-pub(crate) enum Evidence {
-    /// Closed states of the product of patterns.
-    Words(Vec<words::State>),
-    /// A finite case distinction that the checker makes again.
-    Cases,
-    Key(keys::Evidence),
 }
 
 /// The cases of the variables: every key that is used as a variable is absent, has one value, or is a list.
 pub(crate) const MAX_VARIABLES: usize = 4;
 
 impl<'a> Query<'a> {
-    pub(crate) fn new(arities: &'a Arities<'a>, positive: Vec<Piece<'a>>, negative: Vec<Piece<'a>>) -> Self {
+    pub(crate) fn new(
+        arities: &'a SharedFacts<'a>,
+        positive: Vec<StatementPart<'a>>,
+        negative: Vec<StatementPart<'a>>,
+    ) -> Self {
         let live = || negative.iter().filter(|piece| !piece.is_void());
         let pieces = || positive.iter().chain(live()).map(|piece| piece.statement);
         let mut dimensions = vec![Dimension::Action];
@@ -112,7 +111,7 @@ impl<'a> Query<'a> {
     }
 
     /// Those that matter; of the others neither the keys nor the variables do.
-    fn pieces(&self) -> impl Iterator<Item = &Piece<'a>> {
+    fn pieces(&self) -> impl Iterator<Item = &StatementPart<'a>> {
         let live = self.negative.iter().filter(|piece| !piece.is_void());
         self.positive.iter().chain(live)
     }
@@ -183,42 +182,42 @@ impl<'a> Query<'a> {
         alive: &[usize],
         world: &World,
         work: &mut Work,
-    ) -> Result<(Vec<Branch>, Evidence), words::Exhausted> {
+    ) -> Result<(Vec<Branch>, CaseEvidence), words::Exhausted> {
         let Some(dimension) = self.dimensions.get(depth) else {
-            return Ok((Vec::new(), Evidence::Cases));
+            return Ok((Vec::new(), CaseEvidence::Cases));
         };
         match dimension {
             Dimension::Action => {
                 let answer = words::search(&self.action_words(alive), work)?;
-                let branches = named(&answer.found, alive, Part::Action);
-                Ok((branches, Evidence::Words(answer.states)))
+                let branches = named(&answer.found, alive, RequestPart::Action);
+                Ok((branches, CaseEvidence::Words(answer.states)))
             }
             Dimension::Resource => {
                 let answer = words::search(&self.resource_words(alive, world), work)?;
-                let mut branches = named(&answer.found, alive, |word| Part::Resource(Some(word)));
+                let mut branches = named(&answer.found, alive, |word| RequestPart::Resource(Some(word)));
                 if let Some(kept) = self.without_resource(alive) {
                     add_smallest(
                         &mut branches,
                         Branch {
                             kept,
-                            part: Part::Resource(None),
+                            part: RequestPart::Resource(None),
                             doubtful: false,
                         },
                     );
                 }
-                Ok((branches, Evidence::Words(answer.states)))
+                Ok((branches, CaseEvidence::Words(answer.states)))
             }
             Dimension::Caller => {
                 let mut branches = Vec::new();
                 for (kept, subject) in self.by_caller(alive, work)? {
                     let branch = Branch {
                         kept,
-                        part: Part::Caller(subject),
+                        part: RequestPart::Caller(subject),
                         doubtful: false,
                     };
                     add_smallest(&mut branches, branch);
                 }
-                Ok((branches, Evidence::Cases))
+                Ok((branches, CaseEvidence::Cases))
             }
             Dimension::Key(key) => {
                 let atoms: usize = self.pieces().map(|piece| 1 + piece.statement.atoms.len()).sum();
@@ -231,31 +230,31 @@ impl<'a> Query<'a> {
                 }
                 let branches = options.into_iter().map(|option| Branch {
                     kept: self.with_those_not_looking(depth, alive, &option.kept),
-                    part: Part::Key(option.texts),
+                    part: RequestPart::Key(option.texts),
                     doubtful: option.doubtful,
                 });
-                Ok((branches.collect(), Evidence::Key(evidence)))
+                Ok((branches.collect(), CaseEvidence::Key(evidence)))
             }
         }
     }
 
     /// The actions as a question of words: all positive statements' patterns accept, those alive are asked for.
-    fn action_words(&self, alive: &[usize]) -> words::Words {
-        let clause = |piece: &Piece<'a>| {
+    fn action_words(&self, alive: &[usize]) -> words::WordQuestion {
+        let clause = |piece: &StatementPart<'a>| {
             let actions = &piece.statement.actions;
             let tracks = piece.actions.items(actions);
-            vec![words::Literal {
+            vec![words::WordLiteral {
                 tracks: tracks
                     .filter_map(|p| Track::text(p, &[], Reading::Exact))
                     .collect(),
                 accepted: !actions.negated,
             }]
         };
-        let well_formed = vec![words::Literal {
+        let well_formed = vec![words::WordLiteral {
             tracks: vec![Track::any_action()],
             accepted: true,
         }];
-        words::Words {
+        words::WordQuestion {
             positive: self.positive.iter().map(clause).chain([well_formed]).collect(),
             negative: alive
                 .iter()
@@ -266,13 +265,13 @@ impl<'a> Query<'a> {
     }
 
     /// The same for resources that are ARNs.
-    fn resource_words(&self, alive: &[usize], world: &World) -> words::Words {
-        let clause = |piece: &Piece<'a>, reading: Reading| {
+    fn resource_words(&self, alive: &[usize], world: &World) -> words::WordQuestion {
+        let clause = |piece: &StatementPart<'a>, reading: Reading| {
             let Some(resources) = &piece.statement.resources else {
                 return Vec::new();
             };
             let tracks = piece.resources.items(resources);
-            vec![words::Literal {
+            vec![words::WordLiteral {
                 tracks: tracks
                     .filter_map(|p| Track::resource(p, world, reading))
                     .collect(),
@@ -280,7 +279,7 @@ impl<'a> Query<'a> {
             }]
         };
         // The one whose variables are letters of the word.
-        let has_variables = |piece: &Piece<'a>| {
+        let has_variables = |piece: &StatementPart<'a>| {
             piece.statement.resources.as_ref().is_some_and(|resources| {
                 !resources.negated
                     && piece
@@ -291,8 +290,9 @@ impl<'a> Query<'a> {
         };
         let exact = self.positive.iter().position(has_variables);
         // What must match is read widely, what must not match narrowly.
-        let negated = |piece: &Piece<'a>| piece.statement.resources.as_ref().is_some_and(|r| r.negated);
-        let well_formed = vec![words::Literal {
+        let negated =
+            |piece: &StatementPart<'a>| piece.statement.resources.as_ref().is_some_and(|r| r.negated);
+        let well_formed = vec![words::WordLiteral {
             tracks: vec![Track::any_arn()],
             accepted: true,
         }];
@@ -314,7 +314,7 @@ impl<'a> Query<'a> {
                 },
             )
         });
-        words::Words {
+        words::WordQuestion {
             positive: positive.chain([well_formed]).collect(),
             negative: negative.collect(),
         }
@@ -322,7 +322,7 @@ impl<'a> Query<'a> {
 
     /// Those alive that match a request without a resource; `None` when the positive ones do not.
     fn without_resource(&self, alive: &[usize]) -> Option<Vec<usize>> {
-        let matches = |piece: &Piece<'a>| {
+        let matches = |piece: &StatementPart<'a>| {
             piece.statement.resources.as_ref().is_none_or(|resources| {
                 piece.resources.items(resources).any(Language::is_everything) != resources.negated
             })
@@ -339,12 +339,12 @@ impl<'a> Query<'a> {
         &self,
         alive: &[usize],
         work: &mut Work,
-    ) -> Result<Vec<(Vec<usize>, Subject)>, words::Exhausted> {
+    ) -> Result<Vec<(Vec<usize>, PossibleCaller)>, words::Exhausted> {
         let elements = || {
             self.pieces()
                 .filter_map(|piece| piece.statement.principal.as_ref())
         };
-        let mut all: Vec<(Vec<usize>, Subject, bool)> = Vec::new();
+        let mut all: Vec<(Vec<usize>, PossibleCaller, bool)> = Vec::new();
         let everywhere = &self.arities.everywhere;
         for subject in callers::subjects(elements(), everywhere).ok_or(words::Exhausted)? {
             let who = subject.who();
@@ -352,7 +352,7 @@ impl<'a> Query<'a> {
             if !work.charge(4 * cost + alive.len() + all.len() + 16) {
                 return Err(words::Exhausted);
             }
-            let about = |piece: &Piece<'a>| {
+            let about = |piece: &StatementPart<'a>| {
                 let principal = piece.statement.principal.as_ref();
                 principal.map_or(Match::Yes, |element| element.about(&who))
             };
@@ -385,13 +385,13 @@ impl<'a> Query<'a> {
 
     /// Whether what a witness can say of a caller is enough: the positive statements are surely about them, and those alive that
     /// are not kept surely are not.
-    fn can_be_told(&self, subject: &Subject, alive: &[usize], kept: &[usize]) -> bool {
+    fn can_be_told(&self, subject: &PossibleCaller, alive: &[usize], kept: &[usize]) -> bool {
         subject.descriptions().iter().any(|caller| {
             let who = Who {
                 bounded: subject.is_bounded(),
                 ..Who::new(caller)
             };
-            let is = |piece: &Piece<'a>, wanted| {
+            let is = |piece: &StatementPart<'a>, wanted| {
                 let principal = piece.statement.principal.as_ref();
                 principal.map_or(Match::Yes, |element| element.about(&who)) == wanted
             };
@@ -402,13 +402,14 @@ impl<'a> Query<'a> {
     }
 
     /// The conditions on a key.
-    fn key<'q>(&'q self, name: &'q str, alive: &[usize], world: &'q World) -> keys::Key<'q> {
-        let on_key = |piece: &'q Piece<'a>| piece.statement.atoms.iter().filter(move |atom| atom.key == name);
+    fn key<'q>(&'q self, name: &'q str, alive: &[usize], world: &'q World) -> KeyConditions<'q> {
+        let on_key =
+            |piece: &'q StatementPart<'a>| piece.statement.atoms.iter().filter(move |atom| atom.key == name);
         let negative = alive.iter().filter_map(|i| {
             let atoms: Vec<&Atom> = on_key(self.negative.get(*i)?).collect();
             (!atoms.is_empty()).then_some((*i, atoms))
         });
-        keys::Key {
+        KeyConditions {
             name,
             arity: self.arities.of(name),
             positive: self.positive.iter().flat_map(on_key).collect(),
@@ -433,8 +434,12 @@ fn everything<P: Language>(elements: &Elements<P>) -> bool {
     !elements.negated && elements.has_everything()
 }
 
-fn named(found: &[words::Found], alive: &[usize], part: impl Fn(Vec<Letter>) -> Part) -> Vec<Branch> {
-    let branch = |f: &words::Found| Branch {
+fn named(
+    found: &[words::FoundWord],
+    alive: &[usize],
+    part: impl Fn(Vec<Letter>) -> RequestPart,
+) -> Vec<Branch> {
+    let branch = |f: &words::FoundWord| Branch {
         kept: f.kept.iter().filter_map(|i| alive.get(i).copied()).collect(),
         part: part(f.word.clone()),
         doubtful: false,

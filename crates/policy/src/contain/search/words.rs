@@ -5,8 +5,8 @@
 
 use std::collections::HashMap;
 
-use super::bits::Bits;
 use crate::{
+    contain::{bits::Bits, certificate::ProductState},
     pattern::{
         glob::fold,
         track::{Letter, Track},
@@ -16,27 +16,24 @@ use crate::{
 
 /// A literal: some track accepts the word, or none does.
 #[derive(Debug, Clone)]
-pub(crate) struct Literal {
+pub(crate) struct WordLiteral {
     pub(crate) tracks: Vec<Track>,
     pub(crate) accepted: bool,
 }
 
 /// All of these must hold.
-pub(crate) type Clause = Vec<Literal>;
+pub(crate) type WordClause = Vec<WordLiteral>;
 
 /// The question: words that satisfy every positive clause, by the negative clauses that they satisfy.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Words {
-    pub(crate) positive: Vec<Clause>,
-    pub(crate) negative: Vec<Clause>,
+pub(crate) struct WordQuestion {
+    pub(crate) positive: Vec<WordClause>,
+    pub(crate) negative: Vec<WordClause>,
 }
-
-/// A product state: index of track (over all literals in order) and position, sorted.
-pub(crate) type State = Box<[(u32, u32)]>;
 
 /// A word and the negative clauses that it surely satisfies.
 #[derive(Debug, Clone)]
-pub(crate) struct Found {
+pub(crate) struct FoundWord {
     pub(crate) kept: Bits,
     pub(crate) word: Vec<Letter>,
 }
@@ -44,9 +41,9 @@ pub(crate) struct Found {
 /// The answer: no word keeps fewer than one of these does. The states are closed under all letters, apart from states
 /// that lead to no word or to none that keeps less.
 #[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) found: Vec<Found>,
-    pub(crate) states: Vec<State>,
+pub(crate) struct FoundWords {
+    pub(crate) found: Vec<FoundWord>,
+    pub(crate) states: Vec<ProductState>,
 }
 
 /// So many positions are kept in memory at most; 12 bytes each with what belongs to them.
@@ -61,7 +58,7 @@ struct Slot<'a> {
     accepted: bool,
     /// Index of the clause among positives and then negatives.
     clause: usize,
-    literal: &'a Literal,
+    literal: &'a WordLiteral,
 }
 
 struct Search<'a> {
@@ -83,12 +80,12 @@ struct Outlook {
     here: Vec<bool>,
 }
 
-pub(crate) fn search(words: &Words, work: &mut Work) -> Result<Answer, Exhausted> {
+pub(crate) fn search(words: &WordQuestion, work: &mut Work) -> Result<FoundWords, Exhausted> {
     let search = Search::new(words);
-    let mut states: Vec<State> = Vec::new();
-    let mut index: HashMap<State, u32> = HashMap::new();
+    let mut states: Vec<ProductState> = Vec::new();
+    let mut index: HashMap<ProductState, u32> = HashMap::new();
     let mut parents: Vec<(u32, Letter)> = Vec::new();
-    let mut found: Vec<Found> = Vec::new();
+    let mut found: Vec<FoundWord> = Vec::new();
     let mut positions = 0;
     if let Some(start) = search.enter(search.start(), &found, work)? {
         index.insert(start.clone(), 0);
@@ -103,12 +100,12 @@ pub(crate) fn search(words: &Words, work: &mut Work) -> Result<Answer, Exhausted
             if !found.iter().any(|f| f.kept.is_subset_of(&kept)) {
                 found.retain(|f| !kept.is_subset_of(&f.kept));
                 let stop = kept.is_empty();
-                found.push(Found {
+                found.push(FoundWord {
                     word: word_to(next, &parents),
                     kept,
                 });
                 if stop {
-                    return Ok(Answer {
+                    return Ok(FoundWords {
                         found,
                         states: Vec::new(),
                     });
@@ -134,7 +131,7 @@ pub(crate) fn search(words: &Words, work: &mut Work) -> Result<Answer, Exhausted
         }
         next += 1;
     }
-    Ok(Answer { found, states })
+    Ok(FoundWords { found, states })
 }
 
 fn word_to(state: usize, parents: &[(u32, Letter)]) -> Vec<Letter> {
@@ -152,7 +149,7 @@ fn word_to(state: usize, parents: &[(u32, Letter)]) -> Vec<Letter> {
 }
 
 impl<'a> Search<'a> {
-    fn new(words: &'a Words) -> Self {
+    fn new(words: &'a WordQuestion) -> Self {
         let mut search = Self {
             slots: Vec::new(),
             tracks: Vec::new(),
@@ -184,7 +181,12 @@ impl<'a> Search<'a> {
         items
     }
 
-    fn step(&self, state: &State, letter: Letter, work: &mut Work) -> Result<Vec<(u32, u32)>, Exhausted> {
+    fn step(
+        &self,
+        state: &ProductState,
+        letter: Letter,
+        work: &mut Work,
+    ) -> Result<Vec<(u32, u32)>, Exhausted> {
         if !work.charge(state.len() + 1) {
             return Err(Exhausted);
         }
@@ -202,9 +204,9 @@ impl<'a> Search<'a> {
     fn enter(
         &self,
         mut items: Vec<(u32, u32)>,
-        found: &[Found],
+        found: &[FoundWord],
         work: &mut Work,
-    ) -> Result<Option<State>, Exhausted> {
+    ) -> Result<Option<ProductState>, Exhausted> {
         if !work.charge(items.len() + self.slots.len()) {
             return Err(Exhausted);
         }
@@ -334,7 +336,7 @@ impl<'a> Search<'a> {
     }
 
     /// The letters that some track waits for, and one that none does.
-    fn letters(&self, state: &State, work: &mut Work) -> Result<Vec<Letter>, Exhausted> {
+    fn letters(&self, state: &ProductState, work: &mut Work) -> Result<Vec<Letter>, Exhausted> {
         let mut letters = Vec::new();
         for (t, position) in state.iter() {
             if let Some(track) = self.tracks.get(index(*t)) {

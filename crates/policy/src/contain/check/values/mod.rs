@@ -1,32 +1,21 @@
 //! Verifies the case distinction on one condition key: absent, every kind of value, every list of such kinds.
 
 mod kinds;
+pub(super) mod question;
 
 use std::collections::{HashMap, HashSet};
 
-use self::kinds::Kind;
+use self::{kinds::KindPlaces, question::KeyQuestion};
 use super::{
-    Checked,
-    branches::Branches,
     conditions::{ALIEN, Places, TYPES, Way, holds, type_of, ways, ways_of_absence},
-    ensure,
+    error::{Checked, TOO_MUCH, ensure},
 };
 use crate::{
     condition::atom::{Atom, Predicate, Values},
-    contain::keys::Evidence,
-    pattern::track::{VariableCase, World},
+    contain::certificate::KeyEvidence,
+    pattern::track::VariableCase,
     work::Work,
 };
-
-pub(super) struct Question<'a> {
-    pub(super) key: &'a str,
-    /// Whether requests are believed to have one value at most.
-    pub(super) single: bool,
-    pub(super) positive: Vec<&'a Atom>,
-    pub(super) negative: Vec<(usize, Vec<&'a Atom>)>,
-    pub(super) world: &'a World,
-    pub(super) branches: &'a Branches,
-}
 
 /// A condition with the index of its value set.
 type Placed<'a> = (&'a Atom, Option<usize>);
@@ -42,10 +31,8 @@ struct Conditions<'a> {
 /// So many lists of kinds are looked at.
 const MAX_LISTS: usize = 8192;
 
-pub(super) const TOO_MUCH: &str = "it takes too much work to verify";
-
 impl<'a> Conditions<'a> {
-    fn of(question: &Question<'a>) -> Self {
+    fn of(question: &KeyQuestion<'a>) -> Self {
         let mut sets: Vec<&Values> = Vec::new();
         let mut index: HashMap<&Values, usize> = HashMap::new();
         let mut place = |atom: &&'a Atom| {
@@ -80,7 +67,7 @@ impl<'a> Conditions<'a> {
     }
 
     /// The types of which a value that is of another one makes a condition undefined.
-    fn undefined(&self, kind: Option<&Kind>) -> [bool; TYPES] {
+    fn undefined(&self, kind: Option<&KindPlaces>) -> [bool; TYPES] {
         let mut types = [false; TYPES];
         for (atom, set) in self.all() {
             let Predicate::Compare {
@@ -104,8 +91,8 @@ impl<'a> Conditions<'a> {
     }
 }
 
-impl Question<'_> {
-    pub(super) fn check(&self, evidence: &Evidence, work: &mut Work) -> Checked {
+impl KeyQuestion<'_> {
+    pub(super) fn check(&self, evidence: &KeyEvidence, work: &mut Work) -> Checked {
         let conditions = Conditions::of(self);
         let case = self
             .world
@@ -138,14 +125,14 @@ impl Question<'_> {
             return Ok(());
         }
         // Every list is one kind after the other.
-        let mut seen: HashSet<Kind> = kinds.iter().cloned().collect();
-        let mut next: Vec<Kind> = kinds.clone();
+        let mut seen: HashSet<KindPlaces> = kinds.iter().cloned().collect();
+        let mut next: Vec<KindPlaces> = kinds.clone();
         while let Some(list) = next.pop() {
             let ways = ways(plain, conditions.undefined(Some(&list)), open);
             self.keeps(&conditions, Some(&list), 2, &ways, work)?;
             for kind in &kinds {
                 ensure(work.charge(8 + list.len()) && seen.len() <= MAX_LISTS, TOO_MUCH)?;
-                let longer: Kind = list.iter().zip(kind).map(|(a, b)| a | b).collect();
+                let longer: KindPlaces = list.iter().zip(kind).map(|(a, b)| a | b).collect();
                 if seen.insert(longer.clone()) {
                     next.push(longer);
                 }
@@ -158,7 +145,7 @@ impl Question<'_> {
     fn keeps(
         &self,
         conditions: &Conditions<'_>,
-        kind: Option<&Kind>,
+        kind: Option<&KindPlaces>,
         count: usize,
         ways: &[Way],
         work: &mut Work,

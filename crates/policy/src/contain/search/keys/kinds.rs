@@ -2,12 +2,17 @@
 
 use std::collections::HashSet;
 
-use super::{Evidence, Key, Profile, points, texts};
+use super::{
+    points,
+    question::{KeyConditions, Profile},
+    texts,
+};
 use crate::{
     condition::{atom::Values, case::Type},
     contain::{
         bits::Bits,
-        words::{self, Exhausted},
+        certificate::KeyEvidence,
+        search::words::{self, Exhausted},
     },
     keys::value_type,
     pattern::track::Letter,
@@ -16,7 +21,7 @@ use crate::{
 };
 
 /// One kind of value, with an example.
-pub(super) struct Kind {
+pub(super) struct ValueKind {
     pub(super) profile: Profile,
     pub(super) text: Vec<Letter>,
 }
@@ -33,11 +38,11 @@ const MAX_KINDS: usize = 1 << 14;
 
 /// The kinds; `undefined` says for each set the type that a negated comparison with it is defined for.
 pub(super) fn kinds(
-    key: &Key<'_>,
+    key: &KeyConditions<'_>,
     sets: &[&Values],
     undefined: &[Option<Type>],
     work: &mut Work,
-) -> Result<(Vec<Kind>, Evidence), Exhausted> {
+) -> Result<(Vec<ValueKind>, KeyEvidence), Exhausted> {
     let (mut kinds, evidence) = of_texts(key, sets, undefined, work)?;
     let texts = sets.iter().any(|set| points::class(set).is_none());
     for class in points::CLASSES {
@@ -70,7 +75,7 @@ pub(super) fn kinds(
         kinds = product;
     }
     let fresh = || "something-else".chars().map(Letter::Char).collect();
-    let kinds = kinds.into_iter().map(|(draft, text)| Kind {
+    let kinds = kinds.into_iter().map(|(draft, text)| ValueKind {
         text: if text.is_empty() && !texts { fresh() } else { text },
         profile: Profile {
             outside: Bits::collect(
@@ -129,11 +134,11 @@ fn pieces(
 
 /// The kinds of texts that texts and patterns tell apart.
 fn of_texts(
-    key: &Key<'_>,
+    key: &KeyConditions<'_>,
     sets: &[&Values],
     undefined: &[Option<Type>],
     work: &mut Work,
-) -> Result<(Drafts, Evidence), Exhausted> {
+) -> Result<(Drafts, KeyEvidence), Exhausted> {
     let none = || Bits::empty(sets.len());
     let of_texts: Vec<usize> = (0..sets.len())
         .filter(|i| sets.get(*i).is_some_and(|set| points::class(set).is_none()))
@@ -143,7 +148,7 @@ fn of_texts(
             inside: none(),
             other: none(),
         };
-        return Ok((vec![(draft, Vec::new())], Evidence::default()));
+        return Ok((vec![(draft, Vec::new())], KeyEvidence::default()));
     }
     // Whether a text is an ARN matters where a negated comparison asks; keys of ARNs have nothing else.
     let arns: Vec<usize> = if value_type(key.name) == Some(KeyType::Arn) {
@@ -175,11 +180,11 @@ fn of_texts(
             };
             (draft, spelled.text.chars().map(Letter::Char).collect())
         });
-        return Ok((drafts.collect(), Evidence::default()));
+        return Ok((drafts.collect(), KeyEvidence::default()));
     }
     let mut seen: HashSet<Draft> = HashSet::new();
     let mut drafts = Vec::new();
-    let mut evidence = Evidence::default();
+    let mut evidence = KeyEvidence::default();
     for words in texts::questions(key, &values, asks_arn) {
         let answer = words::search(&words, work)?;
         for found in &answer.found {

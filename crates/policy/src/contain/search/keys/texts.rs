@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::Key;
+use super::question::KeyConditions;
 use crate::{
     condition::atom::{Atom, Values},
     contain::{
         bits::Bits,
-        words::{Clause, Exhausted, Literal, Words},
+        search::words::{Exhausted, WordClause, WordLiteral, WordQuestion},
     },
     keys::value_type,
     pattern::track::{self, Track, World},
@@ -98,7 +98,7 @@ fn is_arn(text: &str) -> bool {
 }
 
 /// The value set whose variables are letters: that of a condition that must hold.
-fn designated(key: &Key<'_>, sets: &[&Values]) -> Option<usize> {
+fn designated(key: &KeyConditions<'_>, sets: &[&Values]) -> Option<usize> {
     let with_variables = key.positive.iter().filter(|atom| !atom.variables().is_empty());
     let set = with_variables
         .filter_map(|atom: &&Atom| atom.must_be_within())
@@ -110,7 +110,7 @@ fn designated(key: &Key<'_>, sets: &[&Values]) -> Option<usize> {
 /// at the end, when it is asked, two for whether it is an ARN.
 ///
 /// With variables there are two questions, about texts inside of the designated set and about those outside of it.
-pub(super) fn questions(key: &Key<'_>, sets: &[&Values], asks_arn: bool) -> Vec<Words> {
+pub(super) fn questions(key: &KeyConditions<'_>, sets: &[&Values], asks_arn: bool) -> Vec<WordQuestion> {
     let Some(exact) = designated(key, sets) else {
         return vec![with_clauses(key, sets, None, asks_arn)];
     };
@@ -118,7 +118,7 @@ pub(super) fn questions(key: &Key<'_>, sets: &[&Values], asks_arn: bool) -> Vec<
         let tracks = sets
             .get(exact)
             .map_or_else(Vec::new, |set| tracks(set, key.world, reading));
-        vec![Literal { tracks, accepted }]
+        vec![WordLiteral { tracks, accepted }]
     };
     let mut inside = with_clauses(key, sets, Some((exact, true)), asks_arn);
     inside.positive.push(literal(track::Reading::Exact, true));
@@ -132,24 +132,29 @@ pub(super) fn questions(key: &Key<'_>, sets: &[&Values], asks_arn: bool) -> Vec<
 }
 
 /// The clauses for all sets; of one it may be known whether the text is inside.
-fn with_clauses(key: &Key<'_>, sets: &[&Values], known: Option<(usize, bool)>, asks_arn: bool) -> Words {
-    let mut words = Words::default();
+fn with_clauses(
+    key: &KeyConditions<'_>,
+    sets: &[&Values],
+    known: Option<(usize, bool)>,
+    asks_arn: bool,
+) -> WordQuestion {
+    let mut words = WordQuestion::default();
     if value_type(key.name) == Some(KeyType::Bool) {
         let tracks = vec![Track::folded("true"), Track::folded("false")];
-        words.positive.push(vec![Literal {
+        words.positive.push(vec![WordLiteral {
             tracks,
             accepted: true,
         }]);
     }
-    let never = || -> Clause {
-        vec![Literal {
+    let never = || -> WordClause {
+        vec![WordLiteral {
             tracks: Vec::new(),
             accepted: true,
         }]
     };
     for (i, set) in sets.iter().enumerate() {
-        let literal = |reading, accepted| -> Clause {
-            vec![Literal {
+        let literal = |reading, accepted| -> WordClause {
+            vec![WordLiteral {
                 tracks: tracks(set, key.world, reading),
                 accepted,
             }]
@@ -167,7 +172,7 @@ fn with_clauses(key: &Key<'_>, sets: &[&Values], known: Option<(usize, bool)>, a
     if asks_arn {
         // A variable's value may have colons: where one is a letter of the text, it may be an ARN or not.
         for (reading, accepted) in [(track::Reading::Surely, true), (track::Reading::Maybe, false)] {
-            words.negative.push(vec![Literal {
+            words.negative.push(vec![WordLiteral {
                 tracks: vec![Track::any_arn_read(reading)],
                 accepted,
             }]);

@@ -6,19 +6,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::principal::{
-    account::Account,
-    caller::Caller,
-    listed::{IdKind, Listed},
-    naming::{Id, Principals, Who},
+use crate::{
+    contain::certificate::MAX_CALLERS,
+    principal::{
+        account::Account,
+        caller::Caller,
+        listed::{IdKind, Listed},
+        naming::{Id, Principals, Who},
+    },
 };
-
-/// More callers than this are not told apart.
-pub(super) const MAX_SUBJECTS: usize = 20_000;
 
 /// Somebody who may ask: a caller with the ids of it that some policy lists.
 #[derive(Debug, Clone)]
-pub(crate) struct Subject {
+pub(crate) struct PossibleCaller {
     caller: Caller,
     /// `None`: none that is listed.
     unique_id: Option<String>,
@@ -27,7 +27,7 @@ pub(crate) struct Subject {
     bounded: bool,
 }
 
-impl Subject {
+impl PossibleCaller {
     fn new(caller: Caller) -> Self {
         Self {
             caller,
@@ -38,7 +38,7 @@ impl Subject {
     }
 
     /// The caller with everything known.
-    pub(super) fn who(&self) -> Who<'_> {
+    pub(in crate::contain) fn who(&self) -> Who<'_> {
         Who {
             caller: &self.caller,
             unique_id: self.unique_id.as_deref().map_or(Id::Other, Id::Is),
@@ -47,13 +47,13 @@ impl Subject {
         }
     }
 
-    pub(super) fn is_bounded(&self) -> bool {
+    pub(in crate::contain) fn is_bounded(&self) -> bool {
         self.bounded
     }
 
     /// What a witness can say of the caller, the most telling first. An ARN and an id that may belong to it are never said
     /// of one caller, because nobody knows whether they do.
-    pub(super) fn descriptions(&self) -> Vec<Caller> {
+    pub(in crate::contain) fn descriptions(&self) -> Vec<Caller> {
         let mut all = Vec::with_capacity(2);
         all.extend(self.unique_id.clone().map(Caller::UniqueId));
         all.extend(self.canonical_user.clone().map(Caller::CanonicalUser));
@@ -102,7 +102,7 @@ impl Strangers<'_> {
 /// What the elements name.
 #[derive(Default)]
 struct Named<'a> {
-    everywhere: Everywhere<'a>,
+    everywhere: CallerFacts<'a>,
     /// By their numbers.
     accounts: BTreeSet<&'a str>,
     /// Account, and name with path.
@@ -191,14 +191,14 @@ impl<'a> Named<'a> {
 
 /// What all documents say of callers, also where a question is about some of them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Everywhere<'a> {
+pub(crate) struct CallerFacts<'a> {
     /// The partitions that callers are in.
     partitions: BTreeSet<&'a str>,
     /// Accounts and names (in lower case) of roles that are listed with a path.
     with_path: BTreeSet<(&'a Account, String)>,
 }
 
-impl<'a> Everywhere<'a> {
+impl<'a> CallerFacts<'a> {
     /// `elements` are all that there are.
     pub(crate) fn of(elements: impl Iterator<Item = &'a Principals>) -> Self {
         let mut everywhere = Self::default();
@@ -218,8 +218,8 @@ impl<'a> Everywhere<'a> {
 /// (which alone looks at it); `None` when they are too many.
 pub(crate) fn subjects<'a>(
     elements: impl Iterator<Item = &'a Principals>,
-    everywhere: &Everywhere<'a>,
-) -> Option<Vec<Subject>> {
+    everywhere: &CallerFacts<'a>,
+) -> Option<Vec<PossibleCaller>> {
     let mut named = Named {
         everywhere: everywhere.clone(),
         ..Named::default()
@@ -230,12 +230,12 @@ pub(crate) fn subjects<'a>(
         element.listed().iter().for_each(|listed| named.add(listed));
     }
     let ids = (1 + named.unique_ids.len()).saturating_mul(1 + named.canonical_users.len());
-    if named.at_most().saturating_mul(ids) > MAX_SUBJECTS {
+    if named.at_most().saturating_mul(ids) > MAX_CALLERS {
         return None;
     }
     let strangers = Strangers { names: named.names() };
     let base = callers(&named, &strangers);
-    let mut subjects: Vec<Subject> = base.iter().cloned().map(Subject::new).collect();
+    let mut subjects: Vec<PossibleCaller> = base.iter().cloned().map(PossibleCaller::new).collect();
     for id in &named.unique_ids {
         let kind = IdKind::of(id);
         let may_be = |caller: &&Caller| match caller {
@@ -243,17 +243,17 @@ pub(crate) fn subjects<'a>(
             Caller::RoleSession { .. } => kind.may_be_role(),
             _ => false,
         };
-        subjects.extend(base.iter().filter(may_be).map(|caller| Subject {
+        subjects.extend(base.iter().filter(may_be).map(|caller| PossibleCaller {
             unique_id: Some((*id).to_owned()),
-            ..Subject::new(caller.clone())
+            ..PossibleCaller::new(caller.clone())
         }));
     }
-    let without: Vec<Subject> = subjects.clone();
+    let without: Vec<PossibleCaller> = subjects.clone();
     for id in &named.canonical_users {
-        let may_be = |subject: &&Subject| {
+        let may_be = |subject: &&PossibleCaller| {
             subject.caller.account().is_some() || matches!(subject.caller, Caller::OriginAccessIdentity(_))
         };
-        subjects.extend(without.iter().filter(may_be).map(|subject| Subject {
+        subjects.extend(without.iter().filter(may_be).map(|subject| PossibleCaller {
             canonical_user: Some((*id).to_owned()),
             ..subject.clone()
         }));
@@ -262,8 +262,8 @@ pub(crate) fn subjects<'a>(
         let can = subjects
             .iter()
             .filter(|subject| subject.caller.can_have_boundary());
-        let more: Vec<Subject> = can
-            .map(|subject| Subject {
+        let more: Vec<PossibleCaller> = can
+            .map(|subject| PossibleCaller {
                 bounded: true,
                 ..subject.clone()
             })

@@ -2,34 +2,33 @@
 
 use std::collections::HashMap;
 
-use super::{
-    bits::Bits,
-    certificate::Indices,
-    cover::{Element, Parts, parts},
-    picks::{Picks, Piece},
-    pieces::near,
-};
+use super::part::StatementPart;
 use crate::{
+    contain::{
+        bits::Bits,
+        certificate::{Indices, Picks},
+        cover::{Element, StatementElements, parts},
+    },
     pattern::elements::{Elements, Language},
     work::Work,
 };
 
 /// A rectangle of action and resource elements.
 #[derive(Debug, Clone)]
-pub(super) struct Cells {
-    pub(super) actions: Indices,
-    pub(super) resources: Indices,
+pub(in crate::contain) struct Cells {
+    pub(in crate::contain) actions: Indices,
+    pub(in crate::contain) resources: Indices,
 }
 
 impl Cells {
-    pub(super) fn all<P, R>(actions: &[P], resources: &[R]) -> Self {
+    pub(in crate::contain) fn all<P, R>(actions: &[P], resources: &[R]) -> Self {
         Self {
             actions: Indices::from(0..actions.len()),
             resources: Indices::from(0..resources.len()),
         }
     }
 
-    pub(super) fn of(
+    pub(in crate::contain) fn of(
         actions: impl IntoIterator<Item = usize>,
         resources: impl IntoIterator<Item = usize>,
     ) -> Self {
@@ -41,7 +40,7 @@ impl Cells {
 }
 
 /// The indices of equal values, in the order of the first of each.
-pub(super) fn classes(values: &[Bits], work: &mut Work) -> Vec<(Bits, Vec<usize>)> {
+pub(in crate::contain) fn classes(values: &[Bits], work: &mut Work) -> Vec<(Bits, Vec<usize>)> {
     let mut index: HashMap<&Bits, usize> = HashMap::new();
     let mut classes: Vec<(Bits, Vec<usize>)> = Vec::new();
     for (i, bits) in values.iter().enumerate() {
@@ -94,15 +93,18 @@ impl Lie {
 }
 
 /// The statements that may remove an Allow's requests, and how its elements lie to them, found out when it is asked.
-pub(super) struct Near<'a> {
-    allow: Parts<'a>,
-    statements: Vec<Parts<'a>>,
+pub(in crate::contain) struct Overlaps<'a> {
+    allow: StatementElements<'a>,
+    statements: Vec<StatementElements<'a>>,
     actions: HashMap<usize, Lie>,
     resources: HashMap<usize, Lie>,
 }
 
-impl<'a> Near<'a> {
-    pub(super) fn new(allow: &Parts<'a>, statements: Vec<Parts<'a>>) -> Self {
+impl<'a> Overlaps<'a> {
+    pub(in crate::contain) fn new(
+        allow: &StatementElements<'a>,
+        statements: Vec<StatementElements<'a>>,
+    ) -> Self {
         Self {
             allow: allow.clone(),
             statements,
@@ -132,7 +134,12 @@ impl<'a> Near<'a> {
     }
 
     /// The cells in groups that lie alike. An element that some statement includes in part stands alone.
-    pub(super) fn groups(&mut self, rows: &[usize], columns: &[usize], work: &mut Work) -> Vec<Cells> {
+    pub(in crate::contain) fn groups(
+        &mut self,
+        rows: &[usize],
+        columns: &[usize],
+        work: &mut Work,
+    ) -> Vec<Cells> {
         self.look(rows, columns, work);
         let alike = |all: &[usize], lies: &HashMap<usize, Lie>| {
             let mut index: HashMap<&Bits, usize> = HashMap::new();
@@ -160,7 +167,7 @@ impl<'a> Near<'a> {
     }
 
     /// The statements with the patterns that may have something in common with the cells.
-    pub(super) fn negative(&mut self, cells: &Cells, work: &mut Work) -> Vec<Piece<'a>> {
+    pub(in crate::contain) fn negative(&mut self, cells: &Cells, work: &mut Work) -> Vec<StatementPart<'a>> {
         let (rows, columns): (Vec<usize>, Vec<usize>) =
             (cells.actions.iter().collect(), cells.resources.iter().collect());
         self.look(&rows, &columns, work);
@@ -168,11 +175,23 @@ impl<'a> Near<'a> {
             let picks = all.iter().filter_map(|i| lies.get(i)?.picks.get(n));
             picks.fold(Picks::Only(Vec::new()), |sum, more| sum.or(more))
         };
-        let piece = |(n, statement): (usize, &Parts<'a>)| Piece {
+        let piece = |(n, statement): (usize, &StatementElements<'a>)| StatementPart {
             statement: statement.statement,
             actions: union(&rows, &self.actions, n),
             resources: union(&columns, &self.resources, n),
         };
         self.statements.iter().enumerate().map(piece).collect()
     }
+}
+
+/// The patterns of a list that may have something in common with an element.
+fn near<P: Language>(elements: &Elements<P>, element: Element<'_, P>, work: &mut Work) -> Picks {
+    let Element::One(one, key) = element else {
+        return Picks::All;
+    };
+    if elements.negated {
+        return Picks::All;
+    }
+    let meeting = elements.meeting(one, key, work).into_iter();
+    Picks::Only(meeting.filter_map(|i| u32::try_from(i).ok()).collect())
 }

@@ -2,55 +2,34 @@
 
 mod kinds;
 mod points;
+pub(in crate::contain) mod question;
 mod texts;
 
 use std::collections::{HashMap, HashSet};
 
-use self::kinds::Kind;
-use super::{
-    bits::Bits,
-    words::{Exhausted, State},
+use self::{
+    kinds::ValueKind,
+    question::{KeyConditions, KeyTexts, Profile},
 };
+use super::words::Exhausted;
 use crate::{
     condition::{
         atom::{Atom, Predicate, Values},
         case::{Reading, Seen, Type, Types},
     },
-    pattern::track::{Letter, VariableCase, World},
+    contain::{bits::Bits, certificate::KeyEvidence},
+    pattern::track::VariableCase,
     reference::condition_key::Arity,
     work::Work,
 };
 
-/// The question: the conditions on one key.
-pub(crate) struct Key<'a> {
-    /// Lower case.
-    pub(crate) name: &'a str,
-    pub(crate) arity: Arity,
-    /// Conditions that must hold.
-    pub(crate) positive: Vec<&'a Atom>,
-    /// For each negative statement that is alive, its conditions on the key.
-    pub(crate) negative: Vec<(usize, Vec<&'a Atom>)>,
-    pub(crate) world: &'a World,
-}
-
-/// Values of the key.
-pub(crate) type Texts = Vec<Vec<Letter>>;
-
 /// A way to be, and the statements (by their indices) whose conditions on the key then hold.
-pub(crate) struct Choice {
+pub(crate) struct KeyChoice {
     pub(crate) kept: Vec<usize>,
     /// `None`: absent.
-    pub(crate) texts: Option<Texts>,
+    pub(crate) texts: Option<KeyTexts>,
     /// AWS does not say that it is so.
     pub(crate) doubtful: bool,
-}
-
-/// What a certificate says about the texts of a key.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Evidence {
-    /// For each question about texts: closed states, and for each kind of text in which value sets it surely is (bit 2*i*), or
-    /// surely is not (bit 2*i* + 1). None when the values are spelled out, so that the kinds are plain to see.
-    pub(crate) texts: Vec<(Vec<State>, Vec<Bits>)>,
 }
 
 /// Lists are made of so many kinds of texts at most.
@@ -89,7 +68,7 @@ impl<'a> Sets<'a> {
 struct Way<'p> {
     profile: Option<&'p Profile>,
     count: usize,
-    texts: Option<Texts>,
+    texts: Option<KeyTexts>,
 }
 
 impl Way<'_> {
@@ -106,28 +85,9 @@ struct Located<'a> {
     set: Option<usize>,
 }
 
-/// How the values of a key (one, or the several of a list) lie to the value sets: for each set whether some value is in it,
-/// whether some is another one of its type, and whether some is of another type.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Profile {
-    inside: Bits,
-    outside: Bits,
-    other: Bits,
-}
-
-impl Profile {
-    fn join(&self, more: &Self) -> Self {
-        Self {
-            inside: self.inside.or(&more.inside),
-            outside: self.outside.or(&more.outside),
-            other: self.other.or(&more.other),
-        }
-    }
-}
-
 /// The located conditions, and what was found so far.
 struct Options<'k, 'a> {
-    key: &'k Key<'a>,
+    key: &'k KeyConditions<'a>,
     sets: Vec<&'a Values>,
     positive: Vec<Located<'a>>,
     /// In the order of `key.negative`.
@@ -139,11 +99,14 @@ struct Options<'k, 'a> {
     plain: bool,
     /// Whether some condition is one of what AWS means.
     open: bool,
-    found: Vec<(Bits, bool, Option<Texts>)>,
+    found: Vec<(Bits, bool, Option<KeyTexts>)>,
 }
 
 /// The smallest sets of statements that hold for some values of the key.
-pub(crate) fn options(key: &Key<'_>, work: &mut Work) -> Result<(Vec<Choice>, Evidence), Exhausted> {
+pub(crate) fn options(
+    key: &KeyConditions<'_>,
+    work: &mut Work,
+) -> Result<(Vec<KeyChoice>, KeyEvidence), Exhausted> {
     let mut options = Options::new(key, work)?;
     let case = key
         .world
@@ -154,7 +117,7 @@ pub(crate) fn options(key: &Key<'_>, work: &mut Work) -> Result<(Vec<Choice>, Ev
         options.consider_open(&Way::ABSENT, &Reading::OF_ABSENT, work)?;
     }
     if case == Some(VariableCase::Absent) {
-        return Ok((options.choices(), Evidence::default()));
+        return Ok((options.choices(), KeyEvidence::default()));
     }
     let (kinds, evidence) = kinds::kinds(key, &options.sets, &options.undefined, work)?;
     if case != Some(VariableCase::List) {
@@ -183,7 +146,7 @@ pub(crate) fn options(key: &Key<'_>, work: &mut Work) -> Result<(Vec<Choice>, Ev
 }
 
 impl<'k, 'a> Options<'k, 'a> {
-    fn new(key: &'k Key<'a>, work: &mut Work) -> Result<Self, Exhausted> {
+    fn new(key: &'k KeyConditions<'a>, work: &mut Work) -> Result<Self, Exhausted> {
         let mut sets = Sets::new();
         let mut locate = |atoms: &[&'a Atom]| {
             let located = atoms.iter().map(|atom| Located {
@@ -302,9 +265,9 @@ impl<'k, 'a> Options<'k, 'a> {
         Ok(())
     }
 
-    fn choices(self) -> Vec<Choice> {
+    fn choices(self) -> Vec<KeyChoice> {
         let negative = &self.key.negative;
-        let choice = |(kept, doubtful, texts): (Bits, bool, Option<Texts>)| Choice {
+        let choice = |(kept, doubtful, texts): (Bits, bool, Option<KeyTexts>)| KeyChoice {
             kept: kept
                 .iter()
                 .filter_map(|n| negative.get(n).map(|(i, _)| *i))
@@ -317,9 +280,9 @@ impl<'k, 'a> Options<'k, 'a> {
 }
 
 /// The lists of several values that the sets tell apart.
-fn lists(kinds: &[Kind], work: &mut Work) -> Result<Vec<(Profile, Texts)>, Exhausted> {
+fn lists(kinds: &[ValueKind], work: &mut Work) -> Result<Vec<(Profile, KeyTexts)>, Exhausted> {
     let mut seen: HashSet<Profile> = HashSet::new();
-    let mut lists: Vec<(Profile, Texts)> = Vec::new();
+    let mut lists: Vec<(Profile, KeyTexts)> = Vec::new();
     for kind in kinds {
         if seen.insert(kind.profile.clone()) {
             lists.push((kind.profile.clone(), vec![kind.text.clone(), kind.text.clone()]));
@@ -338,7 +301,7 @@ fn lists(kinds: &[Kind], work: &mut Work) -> Result<Vec<(Profile, Texts)>, Exhau
             }
             // The first two were one and the same.
             let kept = if next < singles { 1 } else { texts.len() };
-            let mut texts: Texts = texts.iter().take(kept).cloned().collect();
+            let mut texts: KeyTexts = texts.iter().take(kept).cloned().collect();
             texts.push(kind.text.clone());
             lists.push((joined, texts));
         }
