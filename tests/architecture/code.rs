@@ -116,20 +116,88 @@ fn admission_writes_nothing_but_events() {
     }
 }
 
+/// Each is a folder of `crates/controller/src`, and has the same files.
+const CONTROLLERS: [&str; 4] = ["role", "limit", "account", "binding"];
+
 #[test]
 fn the_pure_steps_of_a_controller_hold_no_client() {
-    for step in ["assess.rs", "status.rs"] {
-        let path = format!("crates/controller/src/role/{step}");
+    let steps = CONTROLLERS.iter().flat_map(|controller| {
+        ["assess.rs", "status.rs"].map(|step| format!("crates/controller/src/{controller}/{step}"))
+    });
+    for path in steps.chain(["crates/controller/src/role/target.rs".to_owned()]) {
         let text = fs::read_to_string(root().join(&path)).unwrap();
         for word in [
             "kube::Client",
             "Client,",
+            "ControllerContext",
             "Api<",
             "async fn",
             ".await",
             "Timestamp::now",
         ] {
             assert!(!text.contains(word), "{path} has {word}");
+        }
+    }
+}
+
+#[test]
+fn a_reconciliation_is_the_same_five_steps_in_every_controller() {
+    for controller in CONTROLLERS {
+        let folder = root().join("crates/controller/src").join(controller);
+        let text = fs::read_to_string(folder.join("mod.rs")).unwrap();
+        let body: Vec<_> = text
+            .lines()
+            .skip_while(|l| !l.contains("pub async fn reconcile("))
+            .take_while(|l| *l != "    }")
+            .map(str::trim)
+            .collect();
+        assert!(!body.is_empty(), "{controller} has no `reconcile`");
+        assert!(body.len() <= 40, "{controller}: {} lines", body.len());
+        let steps: Vec<_> = body
+            .iter()
+            .filter_map(|l| l.strip_prefix("// "))
+            .filter(|l| l.starts_with(|c: char| c.is_ascii_digit()))
+            .collect();
+        assert_eq!(steps.len(), 5, "{controller}: {steps:?}");
+        for (step, expected) in steps.iter().zip([
+            &["1. dereference (clients)"][..],
+            &["2. assess (pure)"],
+            // Where there is no such step, the comment says why.
+            &["3. finalizer (client)", "3. finalizer: none"],
+            &["4. apply (client)", "4. apply: nothing"],
+            &["5. report (client)"],
+        ]) {
+            assert!(
+                expected.iter().any(|e| step.starts_with(e)),
+                "{controller}: {step:?} is none of {expected:?}"
+            );
+        }
+        for file in ["dereference.rs", "assess.rs", "status.rs"] {
+            assert!(folder.join(file).exists(), "{controller} has no {file}");
+        }
+        assert_eq!(
+            folder.join("apply.rs").exists(),
+            steps[3].starts_with("4. apply (client)"),
+            "{controller}: {}",
+            steps[3]
+        );
+    }
+}
+
+#[test]
+fn no_controller_uses_another_one() {
+    for source in sources("crates/controller") {
+        let own = source.path.split('/').nth(3).unwrap_or_default();
+        if !CONTROLLERS.contains(&own) {
+            continue;
+        }
+        for (number, line) in source.code() {
+            let other = CONTROLLERS.iter().find(|other| {
+                **other != own
+                    && (line.contains(&format!("crate::{other}"))
+                        || line.trim_start().starts_with(&format!("{other}::")))
+            });
+            assert!(other.is_none(), "{}:{number}: {line}", source.path);
         }
     }
 }

@@ -12,38 +12,35 @@ use deputy_runtime::{
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
-    Client, Resource,
-    api::DynamicObject,
+    Client,
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
 
 use tokio::sync::Semaphore;
 
-use crate::{error::Error, metrics::ControllerMetrics, progress::Progress};
+use crate::{error::ReconcileError, metrics::ControllerMetrics, progress::WorkProgress};
+
+/// Whether a write to AWS may begin now.
+pub type MayWrite<'a> = &'a (dyn Fn() -> bool + Send + Sync);
 
 /// Shared by the controllers of a process. Only *dereference*, *apply* and *status* use the clients.
-pub struct Context {
-    /// This cluster.
+pub struct ControllerContext {
     pub cluster: ClusterName,
-    /// The API server.
     pub client: Client,
-    /// AWS.
     pub aws: Arc<Clients>,
     /// What is known of the cluster.
     pub index: Arc<Index>,
     /// Whether this process may write.
     pub leadership: Leadership,
-    /// Counters.
     pub metrics: ControllerMetrics,
-    /// Writes events.
     pub recorder: Recorder,
     /// Leave to compute decisions, for as many at a time as there are processors.
     pub deciding: Arc<Semaphore>,
     /// Whether decisions come to an end.
-    pub decisions: Progress,
+    pub decisions: WorkProgress,
 }
 
-impl Context {
+impl ControllerContext {
     /// A recorder that signs as `controller`.
     #[must_use]
     pub fn recorder(client: Client, controller: &str, instance: Option<String>) -> Recorder {
@@ -67,23 +64,21 @@ impl Context {
     /// answered meanwhile.
     ///
     /// # Errors
-    /// [`Error::Fault`] when the decision panicked.
+    /// [`ReconcileError::Panicked`] when the decision panicked.
     pub async fn decide<T: Send + 'static>(
         &self,
         decide: impl FnOnce(&Index) -> T + Send + 'static,
-    ) -> Result<T, Error> {
+    ) -> Result<T, ReconcileError> {
         // The semaphore is never closed.
         let permit = Arc::clone(&self.deciding).acquire_owned().await.ok();
         let (index, begun) = (Arc::clone(&self.index), self.decisions.begin());
+        let span = tracing::Span::current();
         let task = tokio::task::spawn_blocking(move || {
-            let decided = attempt(|| decide(&index));
+            let decided = span.in_scope(|| attempt(|| decide(&index)));
             drop((permit, begun));
             decided
         });
-        match task.await {
-            Ok(Ok(decided)) => Ok(decided),
-            Ok(Err(Panicked)) | Err(_) => Err(Error::Fault),
-        }
+        Ok(task.await.map_err(|_| Panicked)??)
     }
 
     /// The time by this machine's clock: for conditions only.
@@ -115,18 +110,5 @@ impl Context {
         if let Err(error) = self.recorder.publish(&event, object).await {
             tracing::debug!(%error, reason, "event not written");
         }
-    }
-}
-
-/// A reference to an object of kind `K`, for events.
-pub fn reference<K: Resource<DynamicType = ()>>(object: &DynamicObject) -> ObjectReference {
-    ObjectReference {
-        api_version: Some(K::api_version(&()).into_owned()),
-        kind: Some(K::kind(&()).into_owned()),
-        name: object.metadata.name.clone(),
-        namespace: object.metadata.namespace.clone(),
-        uid: object.metadata.uid.clone(),
-        resource_version: object.metadata.resource_version.clone(),
-        ..ObjectReference::default()
     }
 }

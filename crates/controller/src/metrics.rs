@@ -41,7 +41,6 @@ fn buckets() -> Histogram {
 }
 
 impl ControllerMetrics {
-    /// Registers them.
     #[must_use]
     pub fn register(metrics: &Metrics) -> Self {
         let this = Self {

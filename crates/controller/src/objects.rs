@@ -50,24 +50,19 @@ pub fn status_of<S: DeserializeOwned + Default>(object: &DynamicObject) -> S {
         .unwrap_or_default()
 }
 
-/// Writes `new` as the status of `object`, unless it is as it was. Gives whether anything was written.
+/// Writes `status` on the object as it was read: two writers never mix what they found. Gives whether the object is still there.
 ///
 /// # Errors
-/// Whatever the API server says; an object that is gone is none.
-pub async fn write_status<S: Serialize + PartialEq>(
+/// Whatever the API server says: a conflict when the object has changed since it was read.
+pub async fn patch_status(
     api: &Api<DynamicObject>,
     object: &DynamicObject,
-    old: &S,
-    new: &S,
+    status: &impl Serialize,
 ) -> Result<bool, kube::Error> {
     let Some(name) = object.metadata.name.as_deref() else {
         return Ok(false);
     };
-    if old == new {
-        return Ok(false);
-    }
-    // The resource version that was read: two writers never mix their findings.
-    let patch = json!({"metadata": {"resourceVersion": object.metadata.resource_version}, "status": new});
+    let patch = json!({"metadata": {"resourceVersion": object.metadata.resource_version}, "status": status});
     match api
         .patch_status(name, &PatchParams::default(), &Patch::Merge(patch))
         .await

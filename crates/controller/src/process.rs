@@ -1,9 +1,9 @@
 //! The two processes: which watches feed which queues.
 
-use std::{hash::Hash, sync::Arc, time::Duration};
+use std::{fmt, hash::Hash, sync::Arc, time::Duration};
 
-use deputy_aws::{AmbientOptions, Clients, Proxy};
-use deputy_delegation::{ClusterName, ObjectName, model::ObjectId};
+use deputy_aws::{AmbientOptions, Clients, Identity, Proxy};
+use deputy_delegation::ClusterName;
 use deputy_index::{Dirty, Index, ResourceKind, Subscription, WatchError, watch};
 use deputy_runtime::{
     health::Health,
@@ -12,19 +12,23 @@ use deputy_runtime::{
     shutdown::Shutdown,
 };
 use kube::Client;
-use tokio::{sync::Notify, task::JoinHandle, time::MissedTickBehavior};
+use tokio::{
+    sync::Notify,
+    task::{JoinError, JoinHandle},
+    time::MissedTickBehavior,
+};
 
 use crate::{
     account::AccountController,
     binding::BindingController,
-    context::Context,
-    identity::BoundaryWriterController,
+    context::ControllerContext,
+    error::ReconcileError,
     limit::{LimitController, copy_for_ever, sweep_for_ever},
     metrics::ControllerMetrics,
-    progress::Progress,
-    queue::Queue,
+    progress::{NoProgressError, WorkProgress},
+    queue::{Queue, Requeue},
     role::RoleController,
-    work,
+    work::{self, Reconciler},
 };
 
 /// Reconciliations of one kind at once.
@@ -60,21 +64,24 @@ pub struct ProcessConfig {
 
 /// Why a process has to end.
 #[derive(Debug, thiserror::Error)]
-pub enum ProcessError {
+pub enum ControllerError {
     /// The Lease can't be renewed: somebody else may hold it.
     #[error("the Lease: {0}")]
     Lease(#[from] LeaseError),
     /// There is work, and nothing gets done.
-    #[error("{0}")]
-    Stuck(String),
+    #[error(transparent)]
+    Stuck(#[from] NoProgressError),
     /// It can't follow the cluster any more.
     #[error("watching ended: {0}")]
-    Watch(String),
+    Watch(#[from] WatchError),
+    /// What follows the cluster ended by a fault.
+    #[error("watching ended: {0}")]
+    WatchTask(#[from] JoinError),
 }
 
 /// What the two processes have in common.
 struct Process {
-    ctx: Arc<Context>,
+    ctx: Arc<ControllerContext>,
     changes: Subscription,
     lease: LeaseTask,
     watches: JoinHandle<WatchError>,
@@ -100,16 +107,16 @@ fn start(
     let changes = index.subscribe();
     let lease_config = LeaseConfig::new(config.namespace.clone(), name, config.identity.clone());
     let (leadership, lease) = campaign(client.clone(), lease_config);
-    let ctx = Arc::new(Context {
+    let ctx = Arc::new(ControllerContext {
         cluster: config.cluster.clone(),
         client: client.clone(),
         aws: Arc::new(Clients::new(options)),
         index: index.clone(),
         leadership,
         metrics: counters,
-        recorder: Context::recorder(client.clone(), name, Some(config.identity.clone())),
-        deciding: Context::processors(),
-        decisions: Progress::new("decisions"),
+        recorder: ControllerContext::recorder(client.clone(), name, Some(config.identity.clone())),
+        deciding: ControllerContext::processors(),
+        decisions: WorkProgress::new("decisions"),
     });
     let known = index.clone();
     health.readiness.check("index", move || {
@@ -139,7 +146,7 @@ pub async fn run_controller(
     shutdown: Shutdown,
     health: Health,
     metrics: Metrics,
-) -> Result<(), ProcessError> {
+) -> Result<(), ControllerError> {
     let process = start(
         &config,
         "deputy-controller",
@@ -149,41 +156,36 @@ pub async fn run_controller(
         &ResourceKind::KINDS,
     );
     let ctx = process.ctx.clone();
-    let (accounts, roles, bindings): (Queue<ObjectName>, Queue<ObjectId>, Queue<ObjectId>) =
-        Default::default();
-    let [of_accounts, of_roles, of_bindings] = ["AWSAccount", "AWSRole", "AWSRoleBinding"].map(Progress::new);
-    let work = {
-        let (account, role, binding) = (
-            Arc::new(AccountController::new(ctx.clone())),
-            Arc::new(RoleController::new(ctx.clone())),
-            Arc::new(BindingController::new(ctx.clone())),
+    let accounts = KindQueue::new("AWSAccount");
+    let roles = KindQueue::new("AWSRole");
+    let bindings = KindQueue::new("AWSRoleBinding");
+    let account = Arc::new(AccountController::new(ctx.clone(), Identity::Provisioner));
+    let role = Arc::new(RoleController::new(ctx.clone()));
+    let binding = Arc::new(BindingController::new(ctx.clone()));
+    let draining = shutdown.clone();
+    let work = async {
+        tokio::join!(
+            accounts.work(&ctx, &draining, 2, move |key| {
+                let account = account.clone();
+                async move { account.reconcile(&key).await }
+            }),
+            roles.work(&ctx, &draining, WORKERS, move |key| {
+                let role = role.clone();
+                async move { role.reconcile(&key).await }
+            }),
+            bindings.work(&ctx, &draining, WORKERS, move |key| {
+                let binding = binding.clone();
+                async move { binding.reconcile(&key).await }
+            }),
         );
-        let account = work::reconcile(account, |c, k| async move { c.reconcile(&k).await });
-        let role = work::reconcile(role, |c, k| async move { c.reconcile(&k).await });
-        let binding = work::reconcile(binding, |c, k| async move { c.reconcile(&k).await });
-        let run = (ctx.clone(), shutdown.clone());
-        let (accounts, roles, bindings) = (accounts.clone(), roles.clone(), bindings.clone());
-        let progress = (of_accounts.clone(), of_roles.clone(), of_bindings.clone());
-        async move {
-            let (ctx, stop) = run;
-            tokio::join!(
-                work::run(progress.0, accounts, ctx.clone(), stop.clone(), 2, account),
-                work::run(progress.1, roles, ctx.clone(), stop.clone(), WORKERS, role),
-                work::run(progress.2, bindings, ctx, stop, WORKERS, binding),
-            );
-        }
     };
-    let waiting = [
-        (of_accounts, depth_of(&accounts)),
-        (of_roles, depth_of(&roles)),
-        (of_bindings, depth_of(&bindings)),
-    ];
-    let route = |dirty: Dirty, news: News| {
-        dirty.accounts.into_iter().for_each(|k| news.put(&accounts, k));
-        dirty.roles.into_iter().for_each(|k| news.put(&roles, k));
-        dirty.bindings.into_iter().for_each(|k| news.put(&bindings, k));
+    let queues = [accounts.observed(), roles.observed(), bindings.observed()];
+    let route = |dirty: Dirty, origin: Origin| {
+        origin.enqueue(&accounts.queue, dirty.accounts);
+        origin.enqueue(&roles.queue, dirty.roles);
+        origin.enqueue(&bindings.queue, dirty.bindings);
     };
-    supervise(process, shutdown, work, waiting.into(), route).await
+    supervise(process, shutdown, work, queues.into(), route).await
 }
 
 /// Runs `deputy limits` until it is told to stop.
@@ -196,7 +198,7 @@ pub async fn run_limits(
     shutdown: Shutdown,
     health: Health,
     metrics: Metrics,
-) -> Result<(), ProcessError> {
+) -> Result<(), ControllerError> {
     let process = start(
         &config,
         "deputy-limits",
@@ -206,67 +208,107 @@ pub async fn run_limits(
         &WITH_NAMESPACES,
     );
     let ctx = process.ctx.clone();
-    let (limits, accounts): (Queue<ObjectName>, Queue<ObjectName>) = Default::default();
-    let [of_limits, of_accounts] = ["DelegationLimit", "AWSAccount"].map(Progress::new);
-    let (changed, gone) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let scopes_changed = Arc::new(Notify::new());
-    let work = {
-        let controller = Arc::new(LimitController::new(ctx.clone()));
-        let reconcile = work::reconcile(controller, |c, k| async move { c.reconcile(&k).await });
-        let writer = Arc::new(BoundaryWriterController::new(ctx.clone()));
-        let identify = work::reconcile(writer, |c, k| async move { c.reconcile(&k).await });
-        let (limits, accounts) = (limits.clone(), accounts.clone());
-        let (changed, gone) = (changed.clone(), gone.clone());
-        let scopes_changed = scopes_changed.clone();
-        let progress = (of_limits.clone(), of_accounts.clone());
-        let (ctx, shutdown) = (ctx.clone(), shutdown.clone());
-        async move {
-            tokio::join!(
-                work::run(progress.0, limits, ctx.clone(), shutdown.clone(), 2, reconcile),
-                work::run(progress.1, accounts, ctx.clone(), shutdown.clone(), 2, identify),
-                sweep_for_ever(&ctx, &shutdown, &changed, &gone),
-                copy_for_ever(&ctx, &shutdown, &scopes_changed)
-            );
-        }
+    let limits = KindQueue::new("DelegationLimit");
+    let accounts = KindQueue::new("AWSAccount");
+    let limit = Arc::new(LimitController::new(ctx.clone()));
+    let account = Arc::new(AccountController::new(ctx.clone(), Identity::BoundaryWriter));
+    let (changed, limit_gone, scope_changed) = (Notify::new(), Notify::new(), Notify::new());
+    let draining = shutdown.clone();
+    let work = async {
+        tokio::join!(
+            limits.work(&ctx, &draining, 2, move |key| {
+                let limit = limit.clone();
+                async move { limit.reconcile(&key).await }
+            }),
+            accounts.work(&ctx, &draining, 2, move |key| {
+                let account = account.clone();
+                async move { account.reconcile(&key).await }
+            }),
+            sweep_for_ever(&ctx, &draining, &changed, &limit_gone),
+            copy_for_ever(&ctx, &draining, &scope_changed)
+        );
     };
-    let waiting = vec![(of_limits, depth_of(&limits)), (of_accounts, depth_of(&accounts))];
-    let route = |dirty: Dirty, news: News| {
+    let queues = [limits.observed(), accounts.observed()];
+    let route = |dirty: Dirty, origin: Origin| {
         changed.notify_one();
         if !dirty.limits.is_empty() || !dirty.namespaces.is_empty() {
-            scopes_changed.notify_one();
+            scope_changed.notify_one();
         }
         if dirty.limits.iter().any(|name| ctx.index.limit(name).is_none()) {
-            gone.notify_one();
+            limit_gone.notify_one();
         }
-        dirty.limits.into_iter().for_each(|k| news.put(&limits, k));
-        dirty.accounts.into_iter().for_each(|k| news.put(&accounts, k));
+        origin.enqueue(&limits.queue, dirty.limits);
+        origin.enqueue(&accounts.queue, dirty.accounts);
     };
-    supervise(process, shutdown, work, waiting, route).await
+    supervise(process, shutdown, work, queues.into(), route).await
 }
 
-/// Whether what is routed has changed, or is what was there when the process began.
+/// The queue of a kind, and whether its work gets done.
+struct KindQueue<K> {
+    queue: Queue<K>,
+    progress: WorkProgress,
+}
+
+impl<K: Clone + Eq + Hash + fmt::Display + Send + Sync + 'static> KindQueue<K> {
+    fn new(kind: &'static str) -> Self {
+        Self {
+            queue: Queue::default(),
+            progress: WorkProgress::new(kind),
+        }
+    }
+
+    /// Works on the queue until the process drains.
+    async fn work<F>(
+        &self,
+        ctx: &Arc<ControllerContext>,
+        shutdown: &Shutdown,
+        workers: usize,
+        reconcile: impl Fn(K) -> F + Send + Sync + 'static,
+    ) where
+        F: Future<Output = Result<Requeue, ReconcileError>> + Send + 'static,
+    {
+        let reconciler: Reconciler<K> = Arc::new(move |key| Box::pin(reconcile(key)));
+        let (progress, queue) = (self.progress.clone(), self.queue.clone());
+        work::run(
+            progress,
+            queue,
+            ctx.clone(),
+            shutdown.clone(),
+            workers,
+            reconciler,
+        )
+        .await;
+    }
+
+    /// For the gauges and the liveness of the process.
+    fn observed(&self) -> (WorkProgress, Depth) {
+        let queue = self.queue.clone();
+        (self.progress.clone(), Box::new(move || queue.depth()))
+    }
+}
+
+/// Why a key is put into a queue.
 #[derive(Clone, Copy)]
-enum News {
-    Old,
-    New,
+enum Origin {
+    /// It was there when the process began.
+    Start,
+    /// Something about it changed.
+    Change,
 }
 
-impl News {
-    fn put<K: Clone + Eq + Hash>(self, queue: &Queue<K>, key: K) {
-        match self {
-            Self::Old => queue.add_routine(key),
-            Self::New => queue.add(key),
+impl Origin {
+    fn enqueue<K: Clone + Eq + Hash>(self, queue: &Queue<K>, keys: impl IntoIterator<Item = K>) {
+        for key in keys {
+            match self {
+                Self::Start => queue.add_routine(key),
+                Self::Change => queue.add(key),
+            }
         }
     }
 }
 
 /// How many keys wait in a queue.
 type Depth = Box<dyn Fn() -> usize + Send>;
-
-fn depth_of<K: Clone + Eq + Hash + Send + 'static>(queue: &Queue<K>) -> Depth {
-    let queue = queue.clone();
-    Box::new(move || queue.depth())
-}
 
 /// Routes changes into queues and lets the workers work, until the process is told to stop or loses its Lease.
 ///
@@ -276,9 +318,9 @@ async fn supervise(
     process: Process,
     shutdown: Shutdown,
     work: impl Future<Output = ()>,
-    waiting: Vec<(Progress, Depth)>,
-    route: impl Fn(Dirty, News),
-) -> Result<(), ProcessError> {
+    queues: Vec<(WorkProgress, Depth)>,
+    route: impl Fn(Dirty, Origin),
+) -> Result<(), ControllerError> {
     let Process {
         ctx,
         changes,
@@ -286,19 +328,21 @@ async fn supervise(
         mut watches,
         health,
     } = process;
-    let mut watched: Vec<Progress> = waiting.iter().map(|(progress, _)| progress.clone()).collect();
+    let mut watched: Vec<WorkProgress> = queues.iter().map(|(progress, _)| progress.clone()).collect();
     watched.push(ctx.decisions.clone());
     for progress in watched.clone() {
-        let name = format!("progress/{}", progress.what());
-        health.liveness.register(name, move || progress.check());
+        let name = format!("progress/{}", progress.kind());
+        health
+            .liveness
+            .register(name, move || progress.check().map_err(|e| e.to_string()));
     }
     let routing = async {
-        // Nothing is decided before every kind has been read whole.
+        // Nothing is decided before all kinds are known: what is not known yet is not absent.
         ctx.index.synced(&ResourceKind::KINDS).await;
-        let mut news = News::Old;
+        let mut origin = Origin::Start;
         loop {
-            route(changes.next().await, news);
-            news = News::New;
+            route(changes.next().await, origin);
+            origin = Origin::Change;
         }
     };
     let measuring = async {
@@ -308,15 +352,15 @@ async fn supervise(
             ticker.tick().await;
             ctx.metrics.leader(ctx.leadership.is_leader());
             let should_work = ctx.leadership.is_leader() && ctx.index.current(&ResourceKind::KINDS).is_ok();
-            for (progress, depth) in &waiting {
+            for (progress, depth) in &queues {
                 let depth = depth();
-                ctx.metrics.waiting(progress.what(), depth);
-                progress.look(depth, should_work);
+                ctx.metrics.waiting(progress.kind(), depth);
+                progress.observe_queue(depth, should_work);
             }
-            ctx.decisions.look(0, true);
+            ctx.decisions.observe_queue(0, true);
             // Whoever is stuck gives the Lease up: the other replica may not be.
             if let Some(stuck) = watched.iter().find_map(|p| p.check().err()) {
-                break ProcessError::Stuck(stuck);
+                break stuck.into();
             }
         }
     };
@@ -329,18 +373,18 @@ async fn supervise(
         () = routing => Ok(()),
         stuck = measuring => Err(stuck),
         () = too_long => Ok(()),
-        error = lease.failed() => Err(ProcessError::Lease(error)),
-        ended = &mut watches => Err(ProcessError::Watch(match ended {
-            Ok(ended) => ended.to_string(),
-            Err(error) => error.to_string(),
-        })),
+        error = lease.failed() => Err(ControllerError::Lease(error)),
+        ended = &mut watches => Err(match ended {
+            Ok(error) => error.into(),
+            Err(error) => error.into(),
+        }),
     };
     watches.abort();
     if outcome.is_ok()
         && let Err(error) = lease.release().await
     {
         // The next one waits until it runs out.
-        tracing::warn!(%error, "the Lease was not released");
+        tracing::warn!(%error, "failed to release the Lease");
     }
     outcome
 }

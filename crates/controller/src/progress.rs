@@ -16,80 +16,87 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Watches one kind of work. Clones watch the same.
 #[derive(Clone)]
-pub struct Progress(Arc<State>);
+pub struct WorkProgress(Arc<State>);
 
 struct State {
-    what: &'static str,
+    kind: &'static str,
     /// When something last ended, or there was nothing to do.
     last: Mutex<Instant>,
     /// Pieces of work that have begun.
     running: AtomicUsize,
 }
 
-/// A piece of work that has begun.
-pub struct Begun(Progress);
+/// There is work, and none of it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "there is work ({kind}) and none of it has ended for {} s; at most {} s are normal",
+    idle.as_secs(),
+    PATIENCE.as_secs()
+)]
+pub struct NoProgressError {
+    kind: &'static str,
+    idle: Duration,
+}
 
-impl Progress {
-    /// Watches `what`.
+/// A piece of work that has begun.
+pub struct WorkInProgress(WorkProgress);
+
+impl WorkProgress {
+    /// Watches work of this kind.
     #[must_use]
-    pub fn new(what: &'static str) -> Self {
+    pub fn new(kind: &'static str) -> Self {
         Self(Arc::new(State {
-            what,
+            kind,
             last: Mutex::new(Instant::now()),
             running: AtomicUsize::new(0),
         }))
     }
 
-    /// What is watched.
     #[must_use]
-    pub fn what(&self) -> &'static str {
-        self.0.what
+    pub fn kind(&self) -> &'static str {
+        self.0.kind
     }
 
     /// A piece of work begins; it ends when what is returned is dropped.
     #[must_use]
-    pub fn begin(&self) -> Begun {
+    pub fn begin(&self) -> WorkInProgress {
         if self.0.running.fetch_add(1, Ordering::Relaxed) == 0 {
-            self.rest();
+            self.reset();
         }
-        Begun(self.clone())
+        WorkInProgress(self.clone())
     }
 
     /// There is nothing to do, or nobody may do it.
-    pub fn rest(&self) {
+    fn reset(&self) {
         *self.0.last.lock() = Instant::now();
     }
 
     /// Looks at a queue: is there work to be done that should be done?
-    pub fn look(&self, waiting: usize, should_work: bool) {
+    pub fn observe_queue(&self, waiting: usize, should_work: bool) {
         let is_idle = waiting == 0 && self.0.running.load(Ordering::Relaxed) == 0;
         if is_idle || !should_work {
-            self.rest();
+            self.reset();
         }
     }
 
-    /// That nothing has ended for too long.
+    /// Whether work ends.
     ///
     /// # Errors
-    /// How long, for people.
-    pub fn check(&self) -> Result<(), String> {
+    /// [`NoProgressError`]: none has ended for longer than [`PATIENCE`].
+    pub fn check(&self) -> Result<(), NoProgressError> {
         let idle = self.0.last.lock().elapsed();
         if idle <= PATIENCE {
             return Ok(());
         }
-        Err(format!(
-            "there is work ({}) and none of it has ended for {} s; at most {} s are normal",
-            self.0.what,
-            idle.as_secs(),
-            PATIENCE.as_secs()
-        ))
+        let kind = self.0.kind;
+        Err(NoProgressError { kind, idle })
     }
 }
 
-impl Drop for Begun {
+impl Drop for WorkInProgress {
     fn drop(&mut self) {
         self.0.0.running.fetch_sub(1, Ordering::Relaxed);
-        self.0.rest();
+        self.0.reset();
     }
 }
 
@@ -103,18 +110,18 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn work_of_which_nothing_ends_is_stuck() {
-        let progress = Progress::new("AWSRole");
+        let progress = WorkProgress::new("AWSRole");
         pass(1000).await;
-        progress.look(0, true);
+        progress.observe_queue(0, true);
         assert_eq!(progress.check(), Ok(()), "there was nothing to do");
         for _ in 0..36 {
             pass(5).await;
-            progress.look(3, true);
+            progress.observe_queue(3, true);
         }
         assert_eq!(progress.check(), Ok(()));
         pass(1).await;
         assert_eq!(
-            progress.check().unwrap_err(),
+            progress.check().unwrap_err().to_string(),
             "there is work (AWSRole) and none of it has ended for 181 s; at most 180 s are normal"
         );
         // Whatever it comes to, it has ended.
@@ -124,24 +131,24 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_may_not_work_is_not_stuck() {
-        let progress = Progress::new("AWSRole");
+        let progress = WorkProgress::new("AWSRole");
         for _ in 0..100 {
             pass(5).await;
-            progress.look(3, false);
+            progress.observe_queue(3, false);
         }
         assert_eq!(progress.check(), Ok(()));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_has_begun_and_never_ends_is_stuck_also_when_nothing_waits_behind_it() {
-        let progress = Progress::new("decisions");
+    async fn one_piece_of_work_that_never_ends_is_stuck() {
+        let progress = WorkProgress::new("decisions");
         pass(1000).await;
         let begun = progress.begin();
         pass(100).await;
-        progress.look(0, true);
+        progress.observe_queue(0, true);
         assert_eq!(progress.check(), Ok(()));
         pass(81).await;
-        progress.look(0, true);
+        progress.observe_queue(0, true);
         assert!(progress.check().is_err());
         drop(begun);
         assert_eq!(progress.check(), Ok(()));

@@ -1,4 +1,4 @@
-//! What was found to be as it should be, and when: so that a resync without change asks AWS nothing.
+//! What was verified to be as it should be, and when: so that a resync without change asks AWS nothing.
 
 use std::{
     collections::HashMap,
@@ -12,58 +12,69 @@ use tokio::time::Instant;
 /// How long AWS is trusted to be as it was found; then it is read again, and drift repaired.
 pub const DRIFT_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// A fingerprint of what was wanted. It means something to the [`Verified`] that made it, and to nobody else: its key is
-/// made anew with each process, so nobody can write a spec whose fingerprint is that of another.
+/// A fingerprint of what was wanted. It means something to the [`Verified`] whose key made it, and to nobody else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint(u64);
 
-/// By key: what was wanted, and when AWS was seen to have it.
+/// Makes fingerprints. Made anew with each process, so nobody can write a spec whose fingerprint is that of another.
+#[derive(Debug, Default)]
+pub struct FingerprintKey(RandomState);
+
+impl FingerprintKey {
+    /// The fingerprint of `wanted`.
+    pub fn fingerprint(&self, wanted: &impl std::fmt::Debug) -> Fingerprint {
+        // Debug of plain data: complete, and the types need not be hashable.
+        Fingerprint(self.0.hash_one(format!("{wanted:?}")))
+    }
+}
+
+/// By object: what was wanted, and when AWS was seen to have it.
 pub struct Verified<K> {
     seen: Mutex<HashMap<K, (Fingerprint, Instant)>>,
-    state: RandomState,
+    key: FingerprintKey,
 }
 
 impl<K> Default for Verified<K> {
     fn default() -> Self {
         Self {
             seen: Mutex::default(),
-            state: RandomState::new(),
+            key: FingerprintKey::default(),
         }
     }
 }
 
 impl<K: Eq + Hash> Verified<K> {
-    /// The fingerprint of `wanted`.
-    pub fn fingerprint(&self, wanted: &impl std::fmt::Debug) -> Fingerprint {
-        // Debug of plain data: complete, and the types need not be hashable.
-        Fingerprint(self.state.hash_one(format!("{wanted:?}")))
+    /// What makes the fingerprints that are recorded here.
+    #[must_use]
+    pub fn key(&self) -> &FingerprintKey {
+        &self.key
     }
 
-    /// How long it need not be looked at again, if AWS had this less than [`DRIFT_INTERVAL`] ago.
-    pub fn holds(&self, key: &K, fingerprint: Fingerprint) -> Option<Duration> {
+    /// How long it need not be looked at again, if AWS was seen to have this less than [`DRIFT_INTERVAL`] ago.
+    pub fn verified_for(&self, object: &K, fingerprint: Fingerprint) -> Option<Duration> {
         let seen = self.seen.lock();
-        let (known, at) = seen.get(key)?;
+        let (known, at) = seen.get(object)?;
         DRIFT_INTERVAL
             .checked_sub(at.elapsed())
             .filter(|left| *known == fingerprint && !left.is_zero())
     }
 
     /// Whether AWS had this when it was last seen, however long ago.
-    pub fn held(&self, key: &K, fingerprint: Fingerprint) -> bool {
+    pub fn was_verified(&self, object: &K, fingerprint: Fingerprint) -> bool {
         self.seen
             .lock()
-            .get(key)
+            .get(object)
             .is_some_and(|(known, _)| *known == fingerprint)
     }
 
     /// AWS has this now.
-    pub fn set(&self, key: K, fingerprint: Fingerprint) {
-        self.seen.lock().insert(key, (fingerprint, Instant::now()));
+    pub fn record(&self, object: K, fingerprint: Fingerprint) {
+        self.seen.lock().insert(object, (fingerprint, Instant::now()));
     }
 
     /// Nothing is known of it any more.
-    pub fn forget(&self, key: &K) {
-        self.seen.lock().remove(key);
+    pub fn forget(&self, object: &K) {
+        self.seen.lock().remove(object);
     }
 }
 
@@ -72,26 +83,27 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_seen_holds_until_the_drift_interval_is_over_whoever_asks_in_between() {
+    async fn what_was_verified_is_trusted_until_the_drift_interval_is_over() {
         let verified = Verified::default();
-        let print = verified.fingerprint(&"wanted");
-        assert_eq!(verified.holds(&1, print), None);
-        verified.set(1, print);
+        let print = verified.key().fingerprint(&"wanted");
+        assert_eq!(verified.verified_for(&1, print), None);
+        verified.record(1, print);
         tokio::time::advance(DRIFT_INTERVAL / 2).await;
-        assert_eq!(verified.holds(&1, print), Some(DRIFT_INTERVAL / 2));
+        assert_eq!(verified.verified_for(&1, print), Some(DRIFT_INTERVAL / 2));
         tokio::time::advance(DRIFT_INTERVAL / 2).await;
-        assert_eq!(verified.holds(&1, print), None);
-        assert!(verified.held(&1, print));
+        assert_eq!(verified.verified_for(&1, print), None);
+        assert!(verified.was_verified(&1, print));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn something_else_wanted_is_not_what_was_seen() {
+    async fn something_else_wanted_is_not_what_was_verified() {
         let verified = Verified::default();
-        verified.set(1, verified.fingerprint(&"wanted"));
-        let other = verified.fingerprint(&"wanted otherwise");
-        assert_eq!(verified.holds(&1, other), None);
-        assert!(!verified.held(&1, other));
+        let print = |wanted| verified.key().fingerprint(&wanted);
+        verified.record(1, print("wanted"));
+        let other = print("wanted otherwise");
+        assert_eq!(verified.verified_for(&1, other), None);
+        assert!(!verified.was_verified(&1, other));
         verified.forget(&1);
-        assert!(!verified.held(&1, verified.fingerprint(&"wanted")));
+        assert!(!verified.was_verified(&1, print("wanted")));
     }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use data_encoding::HEXLOWER;
 use deputy_policy::{
     ActionElement, Document, Effect, PolicyKind, ResourceElement, Statement, Version, escalation,
     tag_variables,
 };
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     decision::{Reason, Violation},
@@ -115,6 +117,12 @@ pub(crate) fn own_resources(cluster: &ClusterName, account: &Account) -> Vec<Str
     own.sort_unstable();
     own.dedup();
     own
+}
+
+/// SHA-256 of a document's canonical form, in hexadecimal: how a limit's status says which boundary AWS has.
+#[must_use]
+pub fn document_hash(document: &Document) -> String {
+    HEXLOWER.encode(&Sha256::digest(document.to_json().as_bytes()))
 }
 
 /// What is wrong with a limit by itself: escalation without acknowledgement, tenant-settable variables, sizes, reserved tags.

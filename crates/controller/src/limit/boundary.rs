@@ -1,67 +1,20 @@
-//! *Apply*: one boundary policy, read and written until AWS has it as it should be.
+//! One boundary policy, read and written until AWS has it as it should be.
 
-use deputy_aws::{AwsError, ErrorClass, NewPolicy, ObservedPolicy, Policies};
-use deputy_delegation::{
-    ClusterName, PolicyArn, TagKey,
-    model::{Account, Limit},
-    naming,
-    tags::TagChanges,
-};
+use deputy_aws::{AwsError, ErrorClass, ObservedPolicy, Policies};
+use deputy_delegation::{PolicyArn, tags::TagChanges};
 use deputy_policy::{Document, PolicyKind};
 
-use crate::role::converge::MayWrite;
+use super::assess::DesiredBoundary;
+use crate::context::MayWrite;
 
 /// AWS may not show a change at once; that often it is looked at again in one go.
 const LOOKS: usize = 3;
 /// Versions that AWS keeps of a policy.
 const VERSIONS_MAX: usize = 5;
 
-/// A boundary policy as it should be.
+/// A boundary policy whose document is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
-    /// Its ARN.
-    pub arn: PolicyArn,
-    /// All of it.
-    pub policy: NewPolicy,
-}
-
-impl Wanted {
-    /// The boundary of `limit` in `account`, with `document` compiled for it.
-    #[must_use]
-    pub fn new(cluster: &ClusterName, account: &Account, limit: &Limit, document: Document) -> Self {
-        let tags = naming::limit_tags(cluster, account, &limit.name, limit.uid.as_ref());
-        Self {
-            arn: naming::boundary_arn(cluster, account, &limit.name),
-            policy: NewPolicy {
-                name: naming::limit_policy_name(cluster, &limit.name),
-                path: naming::limit_path(cluster),
-                tags,
-                document,
-            },
-        }
-    }
-
-    /// Ours: every tag of ownership but the uid, which a limit that is made again has anew.
-    fn owns(&self, observed: &ObservedPolicy) -> bool {
-        let says_whose = |key: &TagKey| {
-            key.is_reserved() && key.as_str() != naming::TAG_UID && key.as_str() != naming::TAG_TAGS
-        };
-        self.policy
-            .tags
-            .iter()
-            .filter(|(key, _)| says_whose(key))
-            .all(|(key, value)| {
-                observed
-                    .tags
-                    .get(key.as_str())
-                    .is_some_and(|v| v == value.as_str())
-            })
-    }
-}
-
-/// The document is in force.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InForce {
+pub struct AppliedBoundary {
     /// The id of its version.
     pub version_id: String,
     /// Why an old version is still there: it could be selected again.
@@ -70,7 +23,7 @@ pub struct InForce {
     pub untagged: Vec<AwsError>,
 }
 
-impl InForce {
+impl AppliedBoundary {
     fn version(version_id: impl Into<String>) -> Self {
         Self {
             version_id: version_id.into(),
@@ -86,20 +39,26 @@ impl InForce {
     }
 }
 
-/// Why a boundary policy is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stopped {
+/// Why a boundary policy could not be brought to where it should be. Another attempt goes on from where this one ended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BoundaryApplyError {
     /// A policy of that name is there that is not ours.
+    #[error("a policy of this name is not ours, and is left alone")]
     NotOurs,
     /// AWS could not be read: whatever was there is there still, as far as anybody knows.
-    Unread(AwsError),
+    #[error("AWS can't be read")]
+    Read(#[source] AwsError),
     /// AWS refused to make it: it is not there.
-    NotMade(AwsError),
+    #[error("AWS refused to create the policy")]
+    Create(#[source] AwsError),
     /// AWS refused a change of what is there.
-    NotChanged(AwsError),
+    #[error("AWS refused a change of the policy")]
+    Change(#[source] AwsError),
     /// AWS says that it is there, and does not show it.
+    #[error("AWS does not show the policy where it should be")]
     NotShown,
     /// The Lease has too little time left for another write.
+    #[error("the Lease has too little time left for a call to AWS")]
     NotLeader,
 }
 
@@ -108,78 +67,81 @@ pub enum Stopped {
 /// last.
 ///
 /// # Errors
-/// [`Stopped`]; another attempt goes on from where this one ended.
+/// [`BoundaryApplyError`]; another attempt goes on from where this one ended.
 pub async fn ensure(
     policies: &dyn Policies,
-    wanted: &Wanted,
+    desired: &DesiredBoundary,
     may_write: MayWrite<'_>,
-) -> Result<InForce, Stopped> {
+) -> Result<AppliedBoundary, BoundaryApplyError> {
     for _ in 0..LOOKS {
-        let observed = policies.get_policy(&wanted.arn).await.map_err(Stopped::Unread)?;
+        let observed = policies
+            .get_policy(&desired.arn)
+            .await
+            .map_err(BoundaryApplyError::Read)?;
         match observed {
             None => {
                 if !may_write() {
-                    return Err(Stopped::NotLeader);
+                    return Err(BoundaryApplyError::NotLeader);
                 }
-                match policies.create_policy(&wanted.policy).await {
+                match policies.create_policy(&desired.policy).await {
                     // Of an identity in another account or partition than the AWSAccount says.
-                    Ok(made) if made != wanted.arn => {
-                        tracing::error!(%made, wanted = %wanted.arn, "boundary policy made elsewhere");
-                        return Err(Stopped::NotShown);
+                    Ok(created) if created != desired.arn => {
+                        tracing::error!(%created, desired = %desired.arn, "boundary policy created in another account or partition");
+                        return Err(BoundaryApplyError::NotShown);
                     }
                     Ok(_) => {
-                        tracing::info!(policy = %wanted.arn, "boundary policy made");
+                        tracing::info!(policy = %desired.arn, "boundary policy created");
                         // The first version of every policy.
-                        return Ok(InForce::version("v1"));
+                        return Ok(AppliedBoundary::version("v1"));
                     }
                     // Made a moment ago, by a call whose answer was lost: the next look may show it.
                     Err(error) if error.class() == ErrorClass::AlreadyExists => {}
-                    Err(error) => return Err(Stopped::NotMade(error)),
+                    Err(error) => return Err(BoundaryApplyError::Create(error)),
                 }
             }
-            Some(observed) if !wanted.owns(&observed) => return Err(Stopped::NotOurs),
-            Some(observed) => return update(policies, wanted, &observed, may_write).await,
+            Some(observed) if !desired.owns(&observed) => return Err(BoundaryApplyError::NotOurs),
+            Some(observed) => return update(policies, desired, &observed, may_write).await,
         }
     }
-    Err(Stopped::NotShown)
+    Err(BoundaryApplyError::NotShown)
 }
 
 async fn update(
     policies: &dyn Policies,
-    wanted: &Wanted,
+    desired: &DesiredBoundary,
     observed: &ObservedPolicy,
     may_write: MayWrite<'_>,
-) -> Result<InForce, Stopped> {
-    let arn = &wanted.arn;
+) -> Result<AppliedBoundary, BoundaryApplyError> {
+    let arn = &desired.arn;
     let others = observed.versions.iter().filter(|v| !v.is_default);
     let mut old: Vec<&str> = others.map(|v| v.id.as_str()).collect();
     let same = Document::parse(&observed.document, PolicyKind::Boundary)
-        .is_ok_and(|d| d.semantically_eq(&wanted.policy.document));
-    let mut in_force = InForce::version(observed.default_version.as_str());
+        .is_ok_and(|d| d.semantically_eq(&desired.policy.document));
+    let mut applied = AppliedBoundary::version(observed.default_version.as_str());
     if !same {
         if observed.versions.len() >= VERSIONS_MAX {
             make_room(policies, arn, &mut old, may_write).await?;
         }
         if !may_write() {
-            return Err(Stopped::NotLeader);
+            return Err(BoundaryApplyError::NotLeader);
         }
-        in_force.version_id = policies
-            .create_policy_version(arn, &wanted.policy.document)
+        applied.version_id = policies
+            .create_policy_version(arn, &desired.policy.document)
             .await
-            .map_err(Stopped::NotChanged)?;
-        tracing::info!(policy = %arn, version = in_force.version_id, "boundary policy changed");
+            .map_err(BoundaryApplyError::Change)?;
+        tracing::info!(policy = %arn, version = applied.version_id, "boundary policy updated");
         old.push(&observed.default_version);
     }
     for version in old {
         match drop_version(policies, arn, version, may_write).await {
-            Err(Stopped::NotChanged(error)) => {
-                in_force.old_versions.get_or_insert(error);
+            Err(BoundaryApplyError::Change(error)) => {
+                applied.old_versions.get_or_insert(error);
             }
             dropped => dropped?,
         }
     }
-    in_force.untagged = tag(policies, wanted, observed, may_write).await?;
-    Ok(in_force)
+    applied.untagged = tag(policies, desired, observed, may_write).await?;
+    Ok(applied)
 }
 
 /// Deletes one of the old versions, whichever AWS lets go, and takes it out of the list.
@@ -188,7 +150,7 @@ async fn make_room(
     arn: &PolicyArn,
     old: &mut Vec<&str>,
     may_write: MayWrite<'_>,
-) -> Result<(), Stopped> {
+) -> Result<(), BoundaryApplyError> {
     let mut refused = None;
     for (index, version) in old.clone().into_iter().enumerate() {
         match drop_version(policies, arn, version, may_write).await {
@@ -196,7 +158,7 @@ async fn make_room(
                 old.remove(index);
                 return Ok(());
             }
-            Err(Stopped::NotLeader) => return Err(Stopped::NotLeader),
+            Err(BoundaryApplyError::NotLeader) => return Err(BoundaryApplyError::NotLeader),
             Err(stopped) => {
                 refused.get_or_insert(stopped);
             }
@@ -208,13 +170,13 @@ async fn make_room(
 /// Brings the tags to where they should be. Gives what AWS refused.
 async fn tag(
     policies: &dyn Policies,
-    wanted: &Wanted,
+    desired: &DesiredBoundary,
     observed: &ObservedPolicy,
     may_write: MayWrite<'_>,
-) -> Result<Vec<AwsError>, Stopped> {
-    let arn = &wanted.arn;
+) -> Result<Vec<AwsError>, BoundaryApplyError> {
+    let arn = &desired.arn;
     let mut refused = Vec::new();
-    let mut changes = TagChanges::between(&wanted.policy.tags, &observed.tags);
+    let mut changes = TagChanges::between(&desired.policy.tags, &observed.tags);
     let keys: Vec<String> = changes
         .remove_own
         .iter()
@@ -223,13 +185,13 @@ async fn tag(
         .collect();
     if !keys.is_empty() {
         if !may_write() {
-            return Err(Stopped::NotLeader);
+            return Err(BoundaryApplyError::NotLeader);
         }
         match policies.untag_policy(arn, &keys).await {
             Ok(()) => {
                 let mut left = observed.tags.clone();
                 left.retain(|key, _| !keys.contains(key));
-                changes = TagChanges::between(&wanted.policy.tags, &left);
+                changes = TagChanges::between(&desired.policy.tags, &left);
             }
             Err(error) => refused.push(error),
         }
@@ -238,7 +200,7 @@ async fn tag(
     tags.extend(changes.set);
     if !tags.is_empty() {
         if !may_write() {
-            return Err(Stopped::NotLeader);
+            return Err(BoundaryApplyError::NotLeader);
         }
         refused.extend(policies.tag_policy(arn, &tags).await.err());
     }
@@ -251,16 +213,12 @@ pub(super) async fn drop_version(
     arn: &PolicyArn,
     version: &str,
     may_write: MayWrite<'_>,
-) -> Result<(), Stopped> {
+) -> Result<(), BoundaryApplyError> {
     if !may_write() {
-        return Err(Stopped::NotLeader);
+        return Err(BoundaryApplyError::NotLeader);
     }
     match policies.delete_policy_version(arn, version).await {
-        Err(error) if error.class() != ErrorClass::NotFound => Err(Stopped::NotChanged(error)),
+        Err(error) if error.class() != ErrorClass::NotFound => Err(BoundaryApplyError::Change(error)),
         _ => Ok(()),
     }
 }
-
-#[cfg(test)]
-#[path = "boundary_tests.rs"]
-mod tests;

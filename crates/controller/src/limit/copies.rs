@@ -17,13 +17,13 @@ use kube::{
 use serde_json::{Value, json};
 use tokio::{sync::Notify, time::Instant};
 
-use super::sweep::Pace;
-use crate::{context::Context, objects};
+use super::backoff::RoundBackoff;
+use crate::{context::ControllerContext, error::chain, objects};
 
 /// The label of every copy.
-const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+pub(super) const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Its value.
-const US: &str = "deputy";
+pub(super) const US: &str = "deputy";
 /// Who owns the fields of a copy.
 const FIELD_MANAGER: &str = "deputy-limits";
 /// What copies depend on.
@@ -42,11 +42,11 @@ const WRITES_MAX: usize = 1000;
 const COPIES_MAX: usize = 100_000;
 
 /// The `spec` of every copy that there should be.
-type Copies = BTreeMap<ObjectId, Arc<Value>>;
+pub(super) type Copies = BTreeMap<ObjectId, Arc<Value>>;
 
 /// The copies that there should be: of limits that are in force, in namespaces that are there. A limit that can't be read, is refused by
 /// the controllers, or is being deleted has none.
-fn wanted(index: &Index) -> Copies {
+pub(super) fn wanted(index: &Index) -> Copies {
     let namespaces = index.living_namespaces();
     let mut copies = Copies::new();
     for entry in index.all_limits() {
@@ -63,7 +63,7 @@ fn wanted(index: &Index) -> Copies {
         let spec = Arc::new(spec);
         for namespace in namespaces.iter().filter(|n| limit.scope.names(n)) {
             if copies.len() >= COPIES_MAX {
-                tracing::warn!(limit = %limit.name, most = COPIES_MAX, "not every namespace is shown its limits: too many");
+                tracing::warn!(limit = %limit.name, most = COPIES_MAX, "too many NamespaceLimits: some are left out");
                 return copies;
             }
             let id = ObjectId {
@@ -100,7 +100,7 @@ fn shown(limit: &Limit) -> NamespaceLimitSpec {
 
 /// One change of one copy.
 #[derive(Debug, Clone, PartialEq)]
-enum Write {
+pub(super) enum CopyWrite {
     /// Make it, or put it right.
     Apply(ObjectId, Arc<Value>),
     /// It is of no limit, or of none that names its namespace.
@@ -108,13 +108,13 @@ enum Write {
 }
 
 /// Tells what there is from what there should be, page by page.
-struct Comparison {
+pub(super) struct Comparison {
     missing: Copies,
-    writes: Vec<Write>,
+    writes: Vec<CopyWrite>,
 }
 
 impl Comparison {
-    fn with(wanted: &Copies) -> Self {
+    pub(super) fn with(wanted: &Copies) -> Self {
         Self {
             missing: wanted.clone(),
             writes: Vec::new(),
@@ -122,7 +122,7 @@ impl Comparison {
     }
 
     /// Takes in what there is. Each object at most once.
-    fn see(&mut self, existing: &[DynamicObject]) {
+    pub(super) fn see(&mut self, existing: &[DynamicObject]) {
         for object in existing {
             let Some(id) = id_of(object) else { continue };
             let leaves = object.metadata.deletion_timestamp.is_some();
@@ -130,8 +130,8 @@ impl Comparison {
                 // Made again when it is gone.
                 _ if leaves => {}
                 Some(spec) if is_as(object, &spec) => {}
-                Some(spec) => self.writes.push(Write::Apply(id, spec)),
-                None => self.writes.push(Write::Delete(id)),
+                Some(spec) => self.writes.push(CopyWrite::Apply(id, spec)),
+                None => self.writes.push(CopyWrite::Delete(id)),
             }
         }
     }
@@ -142,10 +142,10 @@ impl Comparison {
     }
 
     /// What to change when everything was seen.
-    fn finish(mut self) -> Vec<Write> {
+    pub(super) fn finish(mut self) -> Vec<CopyWrite> {
         let missing = self.missing.into_iter();
         self.writes
-            .extend(missing.map(|(id, spec)| Write::Apply(id, spec)));
+            .extend(missing.map(|(id, spec)| CopyWrite::Apply(id, spec)));
         self.writes
     }
 }
@@ -169,7 +169,7 @@ enum Ended {
     NotLeader,
     #[error("the API server did not answer within {} s", CALL.as_secs())]
     Slow,
-    #[error("API server: {0}")]
+    #[error("a call to the API server failed")]
     Kube(#[from] kube::Error),
 }
 
@@ -182,35 +182,32 @@ struct Round {
 }
 
 /// Keeps the copies, until the process drains: after each change of a limit or a namespace, of which `changed` is told, and now and then.
-pub async fn copy_for_ever(ctx: &Arc<Context>, shutdown: &Shutdown, changed: &Notify) {
+pub async fn copy_for_ever(ctx: &Arc<ControllerContext>, shutdown: &Shutdown, changed: &Notify) {
     let for_ever = async {
         // A namespace that is not known yet is not one that is gone.
         ctx.index.synced(&KINDS).await;
-        let mut pace = Pace::default();
+        let mut backoff = RoundBackoff::default();
         loop {
             ctx.leadership.wait_until_leader().await;
             ctx.index.until_current(&KINDS).await;
             let Ok(copies) = ctx.decide(wanted).await else {
-                tokio::time::sleep(pace.after(true)).await;
+                tokio::time::sleep(backoff.next(true)).await;
                 continue;
             };
             let left = match round(ctx, &copies).await {
                 Ok(round) => {
                     if round.written > 0 {
-                        tracing::info!(
-                            written = round.written,
-                            "what namespaces may be granted is shown there"
-                        );
-                        pace.begin_anew();
+                        tracing::info!(written = round.written, "NamespaceLimits updated");
+                        backoff.reset();
                     }
                     round.left
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "what namespaces may be granted is not shown everywhere");
+                    tracing::warn!(error = %chain(&error), "failed to update NamespaceLimits");
                     true
                 }
             };
-            let until = Instant::now() + pace.after(left);
+            let until = Instant::now() + backoff.next(left);
             let mut gather = GATHER;
             while tokio::time::timeout_at(until, changed.notified()).await.is_ok() {
                 tokio::time::sleep(gather).await;
@@ -218,7 +215,7 @@ pub async fn copy_for_ever(ctx: &Arc<Context>, shutdown: &Shutdown, changed: &No
                 let as_before = ctx.decide(wanted).await.is_ok_and(|now| now == copies);
                 gather = GATHER.max(begun.elapsed().saturating_mul(SHARE));
                 if !as_before {
-                    pace.begin_anew();
+                    backoff.reset();
                     break;
                 }
             }
@@ -231,7 +228,7 @@ pub async fn copy_for_ever(ctx: &Arc<Context>, shutdown: &Shutdown, changed: &No
 }
 
 /// Brings what there is to what there should be, as far as one round goes.
-async fn round(ctx: &Context, wanted: &Copies) -> Result<Round, Ended> {
+async fn round(ctx: &ControllerContext, wanted: &Copies) -> Result<Round, Ended> {
     let resource = ApiResource::erase::<NamespaceLimit>(&());
     let everywhere: Api<DynamicObject> = Api::all_with(ctx.client.clone(), &resource);
     let mut comparison = Comparison::with(wanted);
@@ -260,7 +257,7 @@ async fn round(ctx: &Context, wanted: &Copies) -> Result<Round, Ended> {
             Err(Ended::Kube(kube::Error::Api(status))) if status.is_not_found() => {}
             // About this one: a quota, an admission webhook.
             Err(Ended::Kube(kube::Error::Api(status))) => {
-                tracing::warn!(?write, error = %status.message, "copy of a limit not written");
+                tracing::warn!(?write, error = %status.message, "failed to write NamespaceLimit");
                 round.left = true;
             }
             Err(ended) => return Err(ended),
@@ -269,9 +266,9 @@ async fn round(ctx: &Context, wanted: &Copies) -> Result<Round, Ended> {
     Ok(round)
 }
 
-async fn make(ctx: &Context, write: &Write) -> Result<(), Ended> {
+async fn make(ctx: &ControllerContext, write: &CopyWrite) -> Result<(), Ended> {
     match write {
-        Write::Apply(id, spec) => {
+        CopyWrite::Apply(id, spec) => {
             let copy = json!({
                 "apiVersion": NamespaceLimit::api_version(&()),
                 "kind": NamespaceLimit::kind(&()),
@@ -282,7 +279,7 @@ async fn make(ctx: &Context, write: &Write) -> Result<(), Ended> {
             let params = PatchParams::apply(FIELD_MANAGER).force();
             within(api.patch(id.name.as_str(), &params, &Patch::Apply(copy))).await?;
         }
-        Write::Delete(id) => {
+        CopyWrite::Delete(id) => {
             let api = objects::namespaced::<NamespaceLimit>(&ctx.client, &id.namespace);
             within(api.delete(id.name.as_str(), &DeleteParams::default())).await?;
         }
@@ -296,7 +293,3 @@ async fn within<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result
         Err(_) => Err(Ended::Slow),
     }
 }
-
-#[cfg(test)]
-#[path = "copies_tests.rs"]
-mod tests;

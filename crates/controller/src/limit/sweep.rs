@@ -1,6 +1,6 @@
 //! Boundary policies whose limit is gone, or names their account no more. A limit has no finalizer: the tags are the record.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc};
 
 use deputy_api::{DelegationLimit, convert};
 use deputy_aws::{ErrorClass, ListedPolicy, ObservedPolicy, Policies};
@@ -13,44 +13,15 @@ use deputy_index::{Index, ResourceKind};
 use deputy_runtime::shutdown::Shutdown;
 use tokio::{sync::Notify, time::Instant};
 
-use super::boundary::{Stopped, drop_version};
-use crate::{context::Context, error::Error, objects};
-
-/// Between two sweeps when nothing is left that has to go.
-const SWEEP_EVERY: Duration = Duration::from_secs(600);
-/// The first pause while something is left; doubled with each sweep that changes nothing, up to [`SWEEP_EVERY`].
-const SWEEP_AGAIN: Duration = Duration::from_secs(5);
-
-/// When to sweep: soon after something changed that policies depend on, and with growing pauses while a policy is left
-/// that can't go yet.
-#[derive(Debug)]
-pub struct Pace {
-    pause: Duration,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self { pause: SWEEP_AGAIN }
-    }
-}
-
-impl Pace {
-    /// How long to wait after a sweep that left something or not.
-    pub fn after(&mut self, left: bool) -> Duration {
-        if !left {
-            self.pause = SWEEP_AGAIN;
-            return SWEEP_EVERY;
-        }
-        let pause = self.pause;
-        self.pause = self.pause.saturating_mul(2).min(SWEEP_EVERY);
-        pause
-    }
-
-    /// What is left may be able to go now.
-    pub fn begin_anew(&mut self) {
-        self.pause = SWEEP_AGAIN;
-    }
-}
+use super::{
+    backoff::{FIRST_PAUSE, RoundBackoff},
+    boundary::{BoundaryApplyError, drop_version},
+};
+use crate::{
+    context::ControllerContext,
+    error::{ReconcileError, chain},
+    objects,
+};
 
 /// What policies there should be, in which accounts: a sweep is due when it changes.
 type Explained = Vec<(Arc<Account>, Option<BTreeSet<PolicyArn>>)>;
@@ -58,19 +29,24 @@ type Explained = Vec<(Arc<Account>, Option<BTreeSet<PolicyArn>>)>;
 /// Sweeps after every change of what there should be, and now and then, until the process drains. `changed` is told of every
 /// change of an object: a role that went may have been the last one under a policy. `gone` is told of every limit that is no
 /// more: one that came and went during a sweep leaves a policy, and nothing else that differs.
-pub async fn sweep_for_ever(ctx: &Arc<Context>, shutdown: &Shutdown, changed: &Notify, gone: &Notify) {
+pub async fn sweep_for_ever(
+    ctx: &Arc<ControllerContext>,
+    shutdown: &Shutdown,
+    changed: &Notify,
+    gone: &Notify,
+) {
     let sweeper = Sweeper::new(ctx.clone());
     let for_ever = async {
         // A limit that is not known yet is not one that is gone.
         ctx.index.synced(&ResourceKind::KINDS).await;
-        let mut pace = Pace::default();
+        let mut backoff = RoundBackoff::default();
         loop {
             ctx.leadership.wait_until_leader().await;
             ctx.index.until_current(&ResourceKind::KINDS).await;
             let explained = sweeper.explained();
             let left = sweeper.sweep(&explained).await.unwrap_or(true);
             let swept = Instant::now();
-            let pause = pace.after(left);
+            let pause = backoff.next(left);
             let news = || async {
                 tokio::select! {
                     () = gone.notified() => true,
@@ -79,13 +55,13 @@ pub async fn sweep_for_ever(ctx: &Arc<Context>, shutdown: &Shutdown, changed: &N
             };
             while let Ok(gone) = tokio::time::timeout_at(swept + pause, news()).await {
                 if gone || sweeper.explained() != explained {
-                    pace.begin_anew();
+                    backoff.reset();
                     break;
                 }
                 if left {
                     // Not at once: roles come and go in numbers.
-                    pace.begin_anew();
-                    tokio::time::sleep_until(swept + SWEEP_AGAIN).await;
+                    backoff.reset();
+                    tokio::time::sleep_until(swept + FIRST_PAUSE).await;
                     break;
                 }
             }
@@ -99,13 +75,12 @@ pub async fn sweep_for_ever(ctx: &Arc<Context>, shutdown: &Shutdown, changed: &N
 
 /// Removes policies of ours that no limit explains.
 pub struct Sweeper {
-    ctx: Arc<Context>,
+    ctx: Arc<ControllerContext>,
 }
 
 impl Sweeper {
-    /// A sweeper in `ctx`.
     #[must_use]
-    pub fn new(ctx: Arc<Context>) -> Self {
+    pub fn new(ctx: Arc<ControllerContext>) -> Self {
         Self { ctx }
     }
 
@@ -141,8 +116,8 @@ impl Sweeper {
     /// boundary stays until that role is gone.
     ///
     /// # Errors
-    /// [`Error`]. What AWS says is logged, and counts as something left.
-    async fn sweep(&self, explained: &Explained) -> Result<bool, Error> {
+    /// [`ReconcileError`]. What AWS says is logged, and counts as something left.
+    async fn sweep(&self, explained: &Explained) -> Result<bool, ReconcileError> {
         let mut left = false;
         for (account, keep) in explained {
             left |= match keep {
@@ -153,13 +128,17 @@ impl Sweeper {
         Ok(left)
     }
 
-    async fn sweep_account(&self, account: &Account, keep: &BTreeSet<PolicyArn>) -> Result<bool, Error> {
+    async fn sweep_account(
+        &self,
+        account: &Account,
+        keep: &BTreeSet<PolicyArn>,
+    ) -> Result<bool, ReconcileError> {
         let policies = self.ctx.aws.policies(account);
         let path = naming::limit_path(&self.ctx.cluster);
         let listed = match policies.list_policies(&path).await {
             Ok(listed) => listed,
             Err(error) => {
-                tracing::warn!(account = %account.name, %error, "boundary policies can't be listed");
+                tracing::warn!(account = %account.name, %error, "failed to list boundary policies");
                 return Ok(true);
             }
         };
@@ -177,7 +156,7 @@ impl Sweeper {
         account: &Account,
         policies: &dyn Policies,
         listed: &ListedPolicy,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, ReconcileError> {
         if listed.attachment_count > 0 || listed.boundary_usage_count > 0 {
             return Ok(false);
         }
@@ -186,7 +165,7 @@ impl Sweeper {
             Ok(Some(observed)) => observed,
             Ok(None) => return Ok(true),
             Err(error) => {
-                tracing::warn!(policy = %arn, %error, "boundary policy can't be read");
+                tracing::warn!(policy = %arn, %error, "failed to read boundary policy");
                 return Ok(false);
             }
         };
@@ -205,9 +184,9 @@ impl Sweeper {
                 tracing::info!(policy = %arn, "boundary policy deleted: no limit explains it");
                 Ok(true)
             }
-            Err(Stopped::NotLeader) => Err(Error::NotLeader),
-            Err(stopped) => {
-                tracing::info!(policy = %arn, ?stopped, "boundary policy not deleted yet");
+            Err(BoundaryApplyError::NotLeader) => Err(ReconcileError::NotLeader),
+            Err(error) => {
+                tracing::info!(policy = %arn, error = %chain(&error), "failed to delete boundary policy");
                 Ok(false)
             }
         }
@@ -223,7 +202,12 @@ impl Sweeper {
     }
 
     /// Whether the limit, as the API server has it now, asks for this policy or can't be read.
-    async fn is_wanted(&self, limit: &ObjectName, account: &Account, arn: &PolicyArn) -> Result<bool, Error> {
+    async fn is_wanted(
+        &self,
+        limit: &ObjectName,
+        account: &Account,
+        arn: &PolicyArn,
+    ) -> Result<bool, ReconcileError> {
         let api = objects::cluster_wide::<DelegationLimit>(&self.ctx.client);
         let Some(object) = api.get_opt(limit.as_str()).await? else {
             return Ok(false);
@@ -235,17 +219,21 @@ impl Sweeper {
         }))
     }
 
-    async fn delete(&self, policies: &dyn Policies, observed: &ObservedPolicy) -> Result<(), Stopped> {
+    async fn delete(
+        &self,
+        policies: &dyn Policies,
+        observed: &ObservedPolicy,
+    ) -> Result<(), BoundaryApplyError> {
         let arn = &observed.arn;
         let may_write = || self.ctx.may_write();
         for version in observed.versions.iter().filter(|v| !v.is_default) {
             drop_version(policies, arn, &version.id, &may_write).await?;
         }
         if !self.ctx.may_write() {
-            return Err(Stopped::NotLeader);
+            return Err(BoundaryApplyError::NotLeader);
         }
         match policies.delete_policy(arn).await {
-            Err(error) if error.class() != ErrorClass::NotFound => Err(Stopped::NotChanged(error)),
+            Err(error) if error.class() != ErrorClass::NotFound => Err(BoundaryApplyError::Change(error)),
             _ => Ok(()),
         }
     }
@@ -269,17 +257,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_policy_that_never_goes_is_looked_at_less_and_less_often() {
-        let mut pace = Pace::default();
-        let pauses: Vec<u64> = (0..9).map(|_| pace.after(true).as_secs()).collect();
-        assert_eq!(pauses, [5, 10, 20, 40, 80, 160, 320, 600, 600]);
-        pace.begin_anew();
-        assert_eq!(pace.after(true), SWEEP_AGAIN);
-        assert_eq!(pace.after(false), SWEEP_EVERY);
-        assert_eq!(pace.after(true), SWEEP_AGAIN);
-    }
-
-    #[test]
     fn only_what_lives_in_the_account_of_the_object_is_swept() {
         let account = crate::fixtures::account();
         for (arn, swept) in [
@@ -296,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_explains_by_every_account_of_the_id_also_by_one_that_may_not_be_used() {
+    fn a_limit_explains_by_every_account_of_the_id_used_or_not() {
         let index = crate::fixtures::index();
         let mut second = crate::fixtures::account_object();
         second.metadata.name = Some("second".into());

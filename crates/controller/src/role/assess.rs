@@ -1,228 +1,228 @@
-//! *Validate* and *build*: what should become of a role, from everything that was looked up. Pure.
+//! *Assess*: from everything that was looked up, the one plan for a role: its finalizer, what it is to be in AWS, and the
+//! fingerprint of that. Pure.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use deputy_delegation::{
-    Accepted, ClusterName, Decision, IamPath, RoleName, TagKey, TagValue, Uid, boundary,
-    model::{Account, Kind, Limit, ObjectId, Role},
-    naming,
-    plan::{self, Conflict, DesiredRole, ObservedRole, Step, TaggedOwner},
-    trust,
+use deputy_api::conditions::ConditionReason;
+use deputy_aws::AwsError;
+use deputy_delegation::{Decision, ObjectName, model::Account};
+use deputy_index::Entry;
+
+use super::{
+    FINALIZER,
+    dereference::{PresentRole, RoleInputs, RoleStage},
+    target::{self, Ownership, RoleTarget},
 };
-use deputy_policy::Document;
-use sha2::{Digest, Sha256};
+use crate::verified::{Fingerprint, FingerprintKey};
 
-/// How a role's AWS side is found: by name, and known as ours by path and tags.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ownership {
-    /// Its name.
-    pub name: RoleName,
-    /// Its path.
-    pub path: IamPath,
-    /// The tags that make it ours.
-    pub tags: BTreeMap<TagKey, TagValue>,
+/// What is to be done about a role. Made once, here; the steps after it only carry it out.
+#[derive(Debug)]
+pub struct RolePlan {
+    /// What is done before the first call to AWS.
+    pub finalizer: Finalizer,
+    /// What is done in AWS.
+    pub work: RoleWork,
 }
 
-impl Ownership {
-    /// Of the role of `id` in `account`.
-    #[must_use]
-    pub fn of(cluster: &ClusterName, account: &Account, id: &ObjectId, uid: &Uid) -> Self {
-        Self {
-            name: naming::role_name(cluster, Kind::AWSRole, id),
-            path: naming::role_path(cluster),
-            tags: naming::role_tags(cluster, account, id, uid),
-        }
-    }
-
-    /// What makes `observed` unusable.
-    ///
-    /// # Errors
-    /// When it is not ours.
-    pub fn plan_suspension(&self, observed: Option<&ObservedRole>) -> Result<Vec<Step>, Conflict> {
-        plan::plan_suspension(&self.tags_for(observed), &self.name, &self.path, observed)
-    }
-
-    /// What deletes `observed`. Nothing if it is not ours: then nothing of ours is left behind.
-    ///
-    /// # Errors
-    /// None; of the same form as the other plans.
-    pub fn plan_deletion(&self, observed: Option<&ObservedRole>) -> Result<Vec<Step>, Conflict> {
-        let planned = plan::plan_deletion(&self.tags_for(observed), &self.name, &self.path, observed);
-        planned.or_else(|_not_ours| Ok(Vec::new()))
-    }
-
-    /// The tags that make `observed` ours to take away: also with the uid of a former object of this name. That object is gone:
-    /// there is one of a kind, namespace and name at a time, and this one was read from the API server just now. Left alone, its role
-    /// would stay for ever, and with whatever trust it had. It is not tagged anew first: that AWS refuses a tag is no reason to leave a
-    /// role open.
-    fn tags_for(&self, observed: Option<&ObservedRole>) -> BTreeMap<TagKey, TagValue> {
-        let mut tags = self.tags.clone();
-        let former = observed
-            .and_then(|role| role.tags.get(naming::TAG_UID))
-            .and_then(|uid| TagValue::new(uid.as_str()).ok());
-        if let (Some(former), Some(uid)) = (former, tags.get_mut(naming::TAG_UID)) {
-            *uid = former;
-        }
-        tags
-    }
-}
-
-/// What should become of a role.
+/// What becomes of the finalizer before the first call to AWS. It comes off only when the role in AWS is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// It should be like this.
-    Provision(Box<DesiredRole>),
-    /// It should be like this once AWS has the boundary for it; until then it is nothing new. What is there shrinks to it, and
-    /// stays open if the limits allow it as they are now.
-    Hold {
-        /// As it should be.
-        desired: Box<DesiredRole>,
-        /// The limits that apply.
-        limits: Vec<Arc<Limit>>,
-        /// Whether there is a boundary policy, though not the one that the limit asks for now.
-        boundary_is_there: bool,
-        /// What it waits for, for people.
-        until: String,
+pub enum Finalizer {
+    /// It stays as it is.
+    Keep,
+    /// It is added, unless it is there.
+    Add {
+        /// Where the role will be: what it takes to find it when the object is gone.
+        account: ObjectName,
     },
-    /// Not accepted: whatever is there becomes unusable, and stays.
-    Suspend,
-    /// Nothing can be decided before these facts are known.
-    Wait(String),
 }
 
-impl Target {
-    /// The calls that bring `observed` there.
-    ///
-    /// # Errors
-    /// When it is not ours.
-    pub fn plan(&self, ours: &Ownership, observed: Option<&ObservedRole>) -> Result<Vec<Step>, Conflict> {
-        match self {
-            // See `tags_for`: whoever else was of this name is gone.
-            Self::Provision(desired) => plan::plan(desired, observed, TaggedOwner::Gone),
-            Self::Hold {
-                desired,
-                limits,
-                boundary_is_there,
-                ..
-            } => {
-                let ceilings: Vec<&Document> = limits.iter().map(|limit| &limit.ceiling).collect();
-                plan::plan_hold(desired, observed, &ceilings, *boundary_is_there)
-            }
-            Self::Suspend => ours.plan_suspension(observed),
-            Self::Wait(_) => Ok(Vec::new()),
-        }
-    }
-
-    /// The role as it should be, if it should be there and usable.
-    #[must_use]
-    pub fn desired(&self) -> Option<&DesiredRole> {
-        match self {
-            Self::Provision(desired) | Self::Hold { desired, .. } => Some(desired),
-            Self::Suspend | Self::Wait(_) => None,
-        }
-    }
+/// What is done in AWS.
+#[derive(Debug)]
+pub enum RoleWork {
+    /// Nothing, and AWS is not asked: this is true already.
+    Nothing(RoleOutcome),
+    /// The role is brought to its target.
+    Converge(Box<Convergence>),
 }
 
-/// Whether a boundary policy is in AWS, as the status of its limit says: the hashes of the documents there, by account name.
-pub type BoundaryHashes = BTreeMap<String, String>;
-
-/// Everything that was looked up about a role.
-#[derive(Debug, Clone, Copy)]
-pub struct RoleFacts<'a> {
-    /// This cluster.
-    pub cluster: &'a ClusterName,
-    /// Its account.
-    pub account: &'a Account,
-    /// The role.
-    pub role: &'a Role,
-    /// What makes its AWS side its own.
-    pub ours: &'a Ownership,
-    /// Whether any accepted binding names it.
+/// A role that is to be brought to its target.
+#[derive(Debug)]
+pub struct Convergence {
+    pub account: Arc<Account>,
+    /// Which role, and how it is known as ours.
+    pub ownership: Ownership,
+    pub target: RoleTarget,
+    /// Of the target and of where it is: the same whether the boundary is there or not, so that a role that is as it should be
+    /// is not touched by that.
+    pub fingerprint: Fingerprint,
+    /// Whether somebody may become it.
     pub bound: bool,
-    /// The limits that apply.
-    pub limits: &'a [Arc<Limit>],
-    /// The limit whose boundary it carries, and what is in AWS of it. `None` when no limit asks for one.
-    pub boundary: Option<(&'a Limit, &'a BoundaryHashes)>,
+    /// The unique id that its status has.
+    pub known_role_id: Option<String>,
 }
 
-/// What should become of a role under `decision`.
-#[must_use]
-pub fn assess(facts: &RoleFacts<'_>, decision: &Decision) -> Target {
-    match decision {
-        Decision::Refused(_) => Target::Suspend,
-        Decision::Undecided(missing) => {
-            let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
-            Target::Wait(missing.join("; "))
+/// What is true of a role in AWS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoleOutcome {
+    /// It is as it should be.
+    Provisioned {
+        /// Whether an accepted binding names it: somebody may become it.
+        bound: bool,
+        /// Its unique id in AWS.
+        role_id: Option<String>,
+        /// What AWS refused of the account's tags.
+        untagged: Vec<AwsError>,
+    },
+    /// Refused: unusable, if it is there at all.
+    Suspended {
+        /// Its unique id in AWS; `None` when it is not there.
+        role_id: Option<String>,
+    },
+    /// It is not as it should be.
+    Waiting {
+        reason: ConditionReason,
+        message: String,
+    },
+    /// It is being deleted, and still there.
+    Deleting {
+        /// What keeps it.
+        message: String,
+    },
+    /// It is gone; or what has its name is not ours, and stays.
+    Deleted,
+    /// It is given up: it is still there, and its namespace has waited for it long enough.
+    Orphaned {
+        /// What kept it.
+        message: String,
+    },
+}
+
+impl RoleOutcome {
+    /// A role that waits for `reason`.
+    pub fn waiting(reason: ConditionReason, message: impl Into<String>) -> Self {
+        Self::Waiting {
+            reason,
+            message: message.into(),
         }
-        Decision::Accepted(accepted) => provision(facts, accepted),
     }
 }
 
-fn provision(facts: &RoleFacts<'_>, accepted: &Accepted) -> Target {
-    let RoleFacts {
-        cluster,
-        account,
-        role,
-        ours,
-        bound,
-        limits,
-        boundary,
-    } = *facts;
-    let trust = if bound {
-        trust::for_issuer(cluster, account, Kind::AWSRole, &role.id)
-    } else {
-        trust::deny_all()
-    };
-    let Ok(inline) = role.inline_policy() else {
-        // It was merged for the decision, too: what can't be merged was refused.
-        return Target::Suspend;
-    };
-    let arn = |limit| naming::boundary_arn(cluster, account, limit);
-    let desired = Box::new(DesiredRole {
-        name: ours.name.clone(),
-        path: ours.path.clone(),
-        trust,
-        inline,
-        boundary: accepted.boundary.as_ref().map(arn),
-        tags: ours.tags.clone(),
-        max_session_duration: role.max_session_duration,
-    });
-    let hold = |boundary_is_there, until| Target::Hold {
-        desired: desired.clone(),
-        limits: limits.to_vec(),
-        boundary_is_there,
-        until,
-    };
-    match (&accepted.boundary, boundary) {
-        (None, _) => Target::Provision(desired),
-        (Some(name), Some((limit, in_aws))) if limit.name == *name => {
-            match boundary::compile(cluster, account, limit) {
-                Ok(document) => match in_aws.get(account.name.as_str()) {
-                    Some(hash) if *hash == document_hash(&document) => Target::Provision(desired),
-                    Some(_) => hold(
-                        true,
-                        format!(
-                            "{} is being brought up to date; until then nothing more is granted",
-                            arn(name)
-                        ),
-                    ),
-                    None => hold(false, format!("{} is not there yet", arn(name))),
-                },
-                // A limit that AWS can't hold is none: whatever is there must not be used.
-                Err(_) => Target::Suspend,
-            }
-        }
-        // The decision rests on a limit that was not looked up: it changed in between.
-        (Some(name), _) => hold(false, format!("limit {name} has changed")),
+/// The plan for a role.
+#[must_use]
+pub fn assess(inputs: &RoleInputs, key: &FingerprintKey) -> RolePlan {
+    match &inputs.stage {
+        RoleStage::Present(role) => assess_present(inputs, role, key),
+        RoleStage::Deleting { may_be_hidden } => assess_deletion(inputs, *may_be_hidden, key),
     }
 }
 
-/// SHA-256 of a document's canonical form, in hexadecimal: how a limit's status says what is in AWS.
-#[must_use]
-pub fn document_hash(document: &Document) -> String {
-    data_encoding::HEXLOWER.encode(&Sha256::digest(document.to_json().as_bytes()))
+fn assess_present(inputs: &RoleInputs, present: &PresentRole, key: &FingerprintKey) -> RolePlan {
+    let decision = &present.decision;
+    // By an account that may not be used things are only taken away.
+    let as_written = inputs.account.as_written.as_ref();
+    let to_suspend = as_written.filter(|_| matches!(decision, Decision::Refused(_)));
+    let Some(account) = inputs.account.usable.known().or(to_suspend) else {
+        // Without its account nothing can be done about it, and nothing is.
+        return RolePlan::nothing(without_account(decision, &inputs.account.usable));
+    };
+    let ownership = Ownership::of(&inputs.cluster, account, &inputs.id, &inputs.uid);
+    let target = match (decision, &present.role) {
+        (Decision::Undecided(missing), _) => {
+            return RolePlan::nothing(RoleOutcome::waiting(
+                ConditionReason::Progressing,
+                missing.to_string(),
+            ));
+        }
+        (Decision::Accepted(accepted), Some(role)) => {
+            target::provision(&inputs.cluster, account, &ownership, role, present, accepted)
+        }
+        // What it was before it could not be read any more must still be made unusable.
+        (Decision::Accepted(_), None) | (Decision::Refused(_), _) => RoleTarget::Suspend,
+    };
+    match &target {
+        // Nothing of it was ever in AWS.
+        RoleTarget::Suspend if !inputs.has_finalizer() => {
+            RolePlan::nothing(RoleOutcome::Suspended { role_id: None })
+        }
+        RoleTarget::Hold { until, .. } if !inputs.has_finalizer() => {
+            RolePlan::nothing(RoleOutcome::waiting(ConditionReason::BoundaryNotReady, until))
+        }
+        _ => RolePlan::converge(inputs, account, ownership, target, present.bound, key),
+    }
 }
 
-#[cfg(test)]
-#[path = "assess_tests.rs"]
-mod tests;
+fn assess_deletion(inputs: &RoleInputs, may_be_hidden: bool, key: &FingerprintKey) -> RolePlan {
+    let Some(name) = &inputs.account.name else {
+        // The schema forbids that; no role was ever made of it.
+        return RolePlan::nothing(RoleOutcome::Deleted);
+    };
+    let account = match (&inputs.account.as_written, &inputs.account.usable) {
+        // Also by one that may not be used: what it made goes.
+        (Some(account), _) | (None, Entry::Known(account)) => account,
+        (None, Entry::Unreadable(why)) => {
+            let message = format!("the AWSAccount {name} can't be read: {why}");
+            return RolePlan::nothing(RoleOutcome::Deleting { message });
+        }
+        (None, Entry::Missing) => {
+            let message = format!(
+                "the AWSAccount {name} does not exist, so the IAM role can't be deleted; make the account again, or delete \
+                 the IAM role yourself and remove the finalizer {FINALIZER}"
+            );
+            return RolePlan::nothing(RoleOutcome::Deleting { message });
+        }
+    };
+    let ownership = Ownership::of(&inputs.cluster, account, &inputs.id, &inputs.uid);
+    let target = RoleTarget::Delete { may_be_hidden };
+    RolePlan::converge(inputs, account, ownership, target, false, key)
+}
+
+impl RolePlan {
+    fn nothing(outcome: RoleOutcome) -> Self {
+        Self {
+            finalizer: Finalizer::Keep,
+            work: RoleWork::Nothing(outcome),
+        }
+    }
+
+    fn converge(
+        inputs: &RoleInputs,
+        account: &Arc<Account>,
+        ownership: Ownership,
+        target: RoleTarget,
+        bound: bool,
+        key: &FingerprintKey,
+    ) -> Self {
+        let finalizer = match target {
+            RoleTarget::Provision(_) => Finalizer::Add {
+                account: account.name.clone(),
+            },
+            RoleTarget::Hold { .. } | RoleTarget::Suspend | RoleTarget::Delete { .. } => Finalizer::Keep,
+        };
+        let wanted = (target.desired(), &ownership, &account.id, &account.endpoints);
+        let convergence = Convergence {
+            fingerprint: key.fingerprint(&wanted),
+            account: Arc::clone(account),
+            ownership,
+            target,
+            bound,
+            known_role_id: inputs.known_role_id(),
+        };
+        Self {
+            finalizer,
+            work: RoleWork::Converge(Box::new(convergence)),
+        }
+    }
+}
+
+fn without_account(decision: &Decision, account: &Entry<Account>) -> RoleOutcome {
+    match (decision, account) {
+        (_, Entry::Unreadable(why)) => RoleOutcome::waiting(
+            ConditionReason::AccountInvalid,
+            format!("the AWSAccount can't be used: {why}"),
+        ),
+        (Decision::Undecided(missing), _) => {
+            RoleOutcome::waiting(ConditionReason::AccountNotFound, missing.to_string())
+        }
+        _ => RoleOutcome::waiting(ConditionReason::AccountNotFound, "the AWSAccount does not exist"),
+    }
+}

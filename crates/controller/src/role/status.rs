@@ -1,147 +1,118 @@
-//! *Status*: what is said about a role, and when it is looked at again. Pure; written by the controller when it differs.
-
-use std::time::Duration;
+//! *Status*: what is said about a role, and when it is looked at again. Pure.
 
 use deputy_api::{
     AWSRoleStatus,
-    conditions::{self, ACCEPTED, PROVISIONED, READY, Status, TAGGED, of_decision, reason},
+    conditions::{ConditionReason, ConditionType, Conditions, Status},
 };
 use deputy_aws::AwsError;
-use deputy_delegation::{Decision, Violation, plan::Conflict};
+use deputy_delegation::{Decision, naming};
 use jiff::Timestamp;
 
-use super::converge::Stopped;
-use crate::queue::Requeue;
+use super::{
+    apply::AppliedRole,
+    assess::RoleOutcome,
+    dereference::{RoleInputs, RoleStage},
+};
+use crate::{
+    queue::Requeue,
+    report::{LOOK_AGAIN, tagged},
+};
 
-/// How often something is looked at again that only somebody else can change, and that nobody tells us of.
-pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(600);
-
-/// How far a role has come in AWS.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Progress {
-    /// It is as it should be.
-    Done {
-        /// Whether an accepted binding names it: somebody may become it.
-        bound: bool,
-        /// Its unique id in AWS.
-        role_id: Option<String>,
-        /// What AWS refused of the account's tags.
-        untagged: Vec<AwsError>,
-    },
-    /// Refused: unusable, if it is there at all.
-    Suspended {
-        /// Its unique id in AWS; `None` when it is not there.
-        role_id: Option<String>,
-    },
-    /// It waits: a reason and a message.
-    Waiting {
-        /// For machines.
-        reason: &'static str,
-        /// For people.
-        message: String,
-    },
-    /// It is being deleted, and not gone yet.
-    Deleting {
-        /// What keeps it.
-        message: String,
-    },
+/// When the role is looked at again.
+#[must_use]
+pub fn next_requeue(applied: &AppliedRole) -> Requeue {
+    match &applied.outcome {
+        RoleOutcome::Provisioned { untagged, .. } if untagged.iter().any(AwsError::is_retryable) => {
+            Requeue::Retry
+        }
+        RoleOutcome::Provisioned { untagged, .. } if !untagged.is_empty() => Requeue::After(LOOK_AGAIN),
+        RoleOutcome::Provisioned { .. } | RoleOutcome::Suspended { .. } => {
+            applied.trusted_for.map_or(Requeue::Retry, Requeue::After)
+        }
+        RoleOutcome::Waiting { reason, .. } if waits_for_others(*reason) => Requeue::After(LOOK_AGAIN),
+        RoleOutcome::Waiting { .. } => Requeue::Retry,
+        RoleOutcome::Deleting { .. } => Requeue::Retry,
+        RoleOutcome::Deleted | RoleOutcome::Orphaned { .. } => Requeue::AwaitChange,
+    }
 }
 
-impl Progress {
-    /// The progress that waits for `reason`.
-    pub fn waiting(reason: &'static str, message: impl Into<String>) -> Self {
-        Self::Waiting {
-            reason,
-            message: message.into(),
+/// Whether it takes somebody else, and not another try, to get on: a change of another object, which brings the role back, or something
+/// in AWS, of which nothing tells us. Which of the two it is decides how soon the role is looked at again, so every reason is here.
+fn waits_for_others(reason: ConditionReason) -> bool {
+    use ConditionReason as Reason;
+    match reason {
+        Reason::AccountNotFound
+        | Reason::AccountInvalid
+        | Reason::BoundaryNotReady
+        | Reason::Conflict
+        | Reason::QuotaExceeded => true,
+        Reason::WithinLimits
+        | Reason::UpToDate
+        | Reason::Ready
+        | Reason::Progressing
+        | Reason::Invalid
+        | Reason::NoLimit
+        | Reason::LimitInvalid
+        | Reason::BoundaryOverlap
+        | Reason::NoBoundary
+        | Reason::RoleInvalid
+        | Reason::ExceedsLimit
+        | Reason::ContainmentUnknown
+        | Reason::TooLarge
+        | Reason::Duration
+        | Reason::SessionTag
+        | Reason::Escalation
+        | Reason::TenantVariable
+        | Reason::Partition
+        | Reason::Suspended
+        | Reason::NotAccepted
+        | Reason::RoleNotFound
+        | Reason::RoleNotReady
+        | Reason::Shadowed
+        | Reason::AccessDenied
+        | Reason::Throttled
+        | Reason::Unavailable
+        | Reason::AWSError
+        | Reason::AccountMismatch
+        | Reason::IdentityMismatch
+        | Reason::NoCredentials
+        | Reason::IssuerNotReady
+        | Reason::PackedPolicyTooLarge
+        | Reason::RegionDisabled
+        | Reason::DuplicateAccount
+        | Reason::Deleting => false,
+    }
+}
+
+/// The status of a role whose status was `old`.
+#[must_use]
+pub fn updated(
+    old: &AWSRoleStatus,
+    inputs: &RoleInputs,
+    applied: &AppliedRole,
+    generation: Option<i64>,
+    now: Timestamp,
+) -> AWSRoleStatus {
+    let mut new = old.clone();
+    if let RoleStage::Present(role) = &inputs.stage {
+        write_decision(&mut new, &role.decision, generation, now);
+        if let Some(account) = inputs.account.usable.known() {
+            new.role_arn = Some(naming::role_arn(&inputs.cluster, account, &inputs.id).to_string());
+            if let Decision::Accepted(accepted) = &role.decision {
+                let boundary = accepted.boundary.as_ref();
+                new.boundary_arn =
+                    boundary.map(|l| naming::boundary_arn(&inputs.cluster, account, l).to_string());
+            }
         }
     }
-
-    /// When the role is looked at again, if AWS was seen to have it `trusted_for` from now.
-    #[must_use]
-    pub fn next(&self, trusted_for: Duration) -> Requeue {
-        match self {
-            Self::Done { untagged, .. } if untagged.iter().any(AwsError::is_retryable) => Requeue::Retry,
-            Self::Done { untagged, .. } if !untagged.is_empty() => Requeue::After(LOOK_AGAIN),
-            Self::Done { .. } | Self::Suspended { .. } => Requeue::After(trusted_for),
-            Self::Waiting { reason, .. } => match *reason {
-                // Another object: its change brings the role back.
-                reason::ACCOUNT_NOT_FOUND | reason::BOUNDARY_NOT_READY => Requeue::After(LOOK_AGAIN),
-                // Somebody has to do something in AWS, and nothing tells us when.
-                reason::CONFLICT | reason::QUOTA_EXCEEDED => Requeue::After(LOOK_AGAIN),
-                other if other == of_decision(deputy_delegation::Reason::AccountInvalid) => {
-                    Requeue::After(LOOK_AGAIN)
-                }
-                _ => Requeue::Retry,
-            },
-            Self::Deleting { .. } => Requeue::Retry,
-        }
-    }
+    write_outcome(&mut new, &applied.outcome, generation, now);
+    new
 }
 
-/// The progress that an error of AWS means.
-#[must_use]
-pub fn of_error(error: &AwsError) -> Progress {
-    let (reason, message) = trouble(error);
-    Progress::waiting(reason, message)
-}
-
-/// The reason and the words for an error of AWS. The words are the same each time: what differs from call to call, such as
-/// the request id, would make each try a change of the object.
-#[must_use]
-pub fn trouble(error: &AwsError) -> (&'static str, String) {
-    (error.class().condition_reason(), error.sentence())
-}
-
-/// What is said of the account's tags: AWS may refuse them for ever, and nothing else waits for them.
-#[must_use]
-pub fn tagged(refused: &[AwsError]) -> (Status, &'static str, String) {
-    match refused.first().map(trouble) {
-        None => (
-            Status::True,
-            reason::UP_TO_DATE,
-            "it has the tags of its AWSAccount".to_owned(),
-        ),
-        Some((reason, message)) => (
-            Status::False,
-            reason,
-            format!("not tagged as the AWSAccount says; all else is as it should be: {message}"),
-        ),
-    }
-}
-
-/// The progress that a role of this name which is not as it should be means; `None` when this process may not go on.
-#[must_use]
-pub fn of_stopped(role: &str, stopped: &Stopped) -> Option<Progress> {
-    Some(match stopped {
-        Stopped::Conflict(conflict) => of_conflict(role, conflict),
-        Stopped::Unread(error) | Stopped::Failed(error) => of_error(error),
-        Stopped::NotShown => Progress::waiting(reason::PROGRESSING, "AWS does not show the change yet"),
-        Stopped::NotLeader => return None,
-    })
-}
-
-fn of_conflict(role: &str, conflict: &Conflict) -> Progress {
-    Progress::waiting(
-        reason::CONFLICT,
-        format!("the role {role} is left alone: {conflict}"),
-    )
-}
-
-/// Every violation, one a line.
-#[must_use]
-pub fn list(violations: &[Violation]) -> String {
-    violations
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("\n")
-}
-
-/// Writes the three conditions into `status`, and what is known of the role in AWS.
-pub fn write(
+/// Writes the condition about the decision.
+pub fn write_decision(
     status: &mut AWSRoleStatus,
     decision: &Decision,
-    progress: &Progress,
     generation: Option<i64>,
     now: Timestamp,
 ) {
@@ -149,91 +120,94 @@ pub fn write(
         Decision::Accepted(accepted) => {
             status.limits = accepted.limits.iter().map(ToString::to_string).collect();
             let message = format!("within {}", status.limits.join(", "));
-            (Status::True, reason::WITHIN_LIMITS, message)
+            (Status::True, ConditionReason::WithinLimits, message)
         }
-        Decision::Refused(violations) => {
-            let first = violations
-                .first()
-                .map_or(reason::INVALID, |v| of_decision(v.reason));
-            (Status::False, first, list(violations))
-        }
-        Decision::Undecided(missing) => {
-            let text: Vec<String> = missing.iter().map(ToString::to_string).collect();
-            (Status::Unknown, reason::ACCOUNT_NOT_FOUND, text.join("; "))
-        }
+        Decision::Refused(violations) => (Status::False, violations.into(), format!("{violations:#}")),
+        Decision::Undecided(missing) => (
+            Status::Unknown,
+            ConditionReason::AccountNotFound,
+            missing.to_string(),
+        ),
     };
-    conditions::upsert(
-        &mut status.conditions,
-        ACCEPTED,
+    Conditions::new(&mut status.conditions, generation, now).set(
+        ConditionType::Accepted,
         holds,
         reason,
-        &message,
-        generation,
-        now,
+        message,
     );
-    write_progress(status, progress, generation, now);
 }
 
-/// Writes what is known about AWS alone.
-pub fn write_progress(
+/// Writes the conditions about AWS, and what is known of the role there.
+pub fn write_outcome(
     status: &mut AWSRoleStatus,
-    progress: &Progress,
+    outcome: &RoleOutcome,
     generation: Option<i64>,
     now: Timestamp,
 ) {
     status.observed_generation = generation;
-    match progress {
-        Progress::Done { role_id, .. } | Progress::Suspended { role_id } => {
-            status.role_id.clone_from(role_id);
-        }
-        Progress::Waiting { .. } | Progress::Deleting { .. } => {}
+    if let RoleOutcome::Provisioned { role_id, .. } | RoleOutcome::Suspended { role_id } = outcome {
+        status.role_id.clone_from(role_id);
     }
+    let mut conditions = Conditions::new(&mut status.conditions, generation, now);
     let mut set = |type_, holds, reason, message: &str| {
-        conditions::upsert(
-            &mut status.conditions,
-            type_,
-            holds,
-            reason,
-            message,
-            generation,
-            now,
-        );
+        conditions.set(type_, holds, reason, message);
     };
-    match progress {
-        Progress::Done { bound, untagged, .. } => {
+    match outcome {
+        RoleOutcome::Provisioned { bound, untagged, .. } => {
             let is_there = "AWS has the role as it should be";
-            set(PROVISIONED, Status::True, reason::UP_TO_DATE, is_there);
+            set(
+                ConditionType::Provisioned,
+                Status::True,
+                ConditionReason::UpToDate,
+                is_there,
+            );
             let message = if *bound {
                 "usable by its bindings"
             } else {
                 "no accepted binding: nobody can become it"
             };
-            set(READY, Status::True, reason::READY, message);
-            let (holds, reason, message) = tagged(untagged);
-            set(TAGGED, holds, reason, &message);
+            set(
+                ConditionType::Ready,
+                Status::True,
+                ConditionReason::Ready,
+                message,
+            );
+            let tagged = tagged(untagged);
+            set(
+                ConditionType::Tagged,
+                tagged.status,
+                tagged.reason,
+                &tagged.message,
+            );
         }
-        Progress::Suspended { role_id } => {
+        RoleOutcome::Suspended { role_id } => {
             let (reason, message) = if role_id.is_some() {
                 (
-                    reason::SUSPENDED,
+                    ConditionReason::Suspended,
                     "not accepted: the role stays, and nobody can become it",
                 )
             } else {
-                (reason::NOT_ACCEPTED, "not accepted: nothing is made in AWS")
+                (
+                    ConditionReason::NotAccepted,
+                    "not accepted: nothing is made in AWS",
+                )
             };
-            set(PROVISIONED, Status::False, reason, message);
-            set(READY, Status::False, reason, message);
+            set(ConditionType::Provisioned, Status::False, reason, message);
+            set(ConditionType::Ready, Status::False, reason, message);
         }
-        Progress::Waiting { reason, message } => {
-            set(PROVISIONED, Status::False, reason, message);
-            set(READY, Status::False, reason, message);
+        RoleOutcome::Waiting { reason, message } => {
+            set(ConditionType::Provisioned, Status::False, *reason, message);
+            set(ConditionType::Ready, Status::False, *reason, message);
         }
-        Progress::Deleting { message } => {
-            set(READY, Status::False, reason::DELETING, message);
+        RoleOutcome::Deleting { message } => {
+            set(
+                ConditionType::Ready,
+                Status::False,
+                ConditionReason::Deleting,
+                message,
+            );
         }
+        // The object goes with it.
+        RoleOutcome::Deleted | RoleOutcome::Orphaned { .. } => {}
     }
 }
-
-#[cfg(test)]
-#[path = "status_tests.rs"]
-mod tests;

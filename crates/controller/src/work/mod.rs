@@ -1,19 +1,17 @@
 //! Workers on a queue.
 
-use std::{fmt, future::Future, hash::Hash, sync::Arc, time::Duration};
+use std::{fmt, hash::Hash, sync::Arc, time::Duration};
 
 use deputy_index::ResourceKind;
-use deputy_runtime::{
-    contain::{Panicked, contained},
-    shutdown::Shutdown,
-};
+use deputy_runtime::{contain::contained, shutdown::Shutdown};
 use futures::future::BoxFuture;
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
 use crate::{
-    context::Context,
-    error::Error,
-    progress::Progress,
+    context::ControllerContext,
+    error::{ReconcileError, chain},
+    progress::WorkProgress,
     queue::{Queue, Requeue},
 };
 
@@ -21,28 +19,17 @@ use crate::{
 const LONGEST: Duration = Duration::from_secs(120);
 
 /// What reconciles one key.
-pub type Reconcile<K> = Arc<dyn Fn(K) -> BoxFuture<'static, Result<Requeue, Error>> + Send + Sync>;
-
-/// Wraps a reconciling method.
-pub fn reconcile<K, C, F, Fut>(controller: Arc<C>, f: F) -> Reconcile<K>
-where
-    K: Send + 'static,
-    C: Send + Sync + 'static,
-    F: Fn(Arc<C>, K) -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<Requeue, Error>> + Send + 'static,
-{
-    Arc::new(move |key| Box::pin(f(controller.clone(), key)))
-}
+pub type Reconciler<K> = Arc<dyn Fn(K) -> BoxFuture<'static, Result<Requeue, ReconcileError>> + Send + Sync>;
 
 /// Works on the queue with `workers` tasks until the process drains; what is in hand then is finished. A panic in a
 /// reconciliation ends that one: an object that brings it about must not keep all others from being looked at.
 pub async fn run<K>(
-    progress: Progress,
+    progress: WorkProgress,
     queue: Queue<K>,
-    ctx: Arc<Context>,
+    ctx: Arc<ControllerContext>,
     shutdown: Shutdown,
     workers: usize,
-    reconcile: Reconcile<K>,
+    reconcile: Reconciler<K>,
 ) where
     K: Clone + Eq + Hash + fmt::Display + Send + Sync + 'static,
 {
@@ -50,7 +37,7 @@ pub async fn run<K>(
     let mut tasks = JoinSet::new();
     for _ in 0..workers {
         let worker = Worker {
-            kind: progress.what(),
+            kind: progress.kind(),
             progress: progress.clone(),
             queue: queue.clone(),
             ctx: Arc::clone(&ctx),
@@ -64,10 +51,10 @@ pub async fn run<K>(
 
 struct Worker<K> {
     kind: &'static str,
-    progress: Progress,
+    progress: WorkProgress,
     queue: Queue<K>,
-    ctx: Arc<Context>,
-    reconcile: Reconcile<K>,
+    ctx: Arc<ControllerContext>,
+    reconcile: Reconciler<K>,
 }
 
 impl<K: Clone + Eq + Hash + fmt::Display> Worker<K> {
@@ -77,21 +64,23 @@ impl<K: Clone + Eq + Hash + fmt::Display> Worker<K> {
                 key = self.take() => key,
                 () = shutdown.draining() => return,
             };
+            // In every line about this piece of work, also of the calls that it makes.
+            let span = tracing::info_span!("reconcile", kind = self.kind, object = %key);
             // It may have waited long for a key.
             if let Err(stale) = self.ctx.index.current(&ResourceKind::KINDS) {
-                tracing::warn!(kind = self.kind, %key, %stale, "not reconciled");
+                span.in_scope(|| tracing::warn!(%stale, "reconciliation put off: the index is stale"));
                 self.ctx.metrics.reconciled(self.kind, "stale");
                 self.queue.put_back(key);
                 continue;
             }
             let begun = self.progress.begin();
-            let next = self.reconcile(&key).await;
+            let action = self.reconcile(&key).instrument(span).await;
             drop(begun);
-            self.queue.done(key, next);
+            self.queue.done(key, action);
         }
     }
 
-    /// Whoever leads works; what this process knows is for the day it does.
+    /// Only the leader works. The index of the others is kept up to date all the same, for when they lead.
     async fn take(&self) -> K {
         self.ctx.leadership.wait_until_leader().await;
         self.ctx.index.until_current(&ResourceKind::KINDS).await;
@@ -99,31 +88,35 @@ impl<K: Clone + Eq + Hash + fmt::Display> Worker<K> {
     }
 
     async fn reconcile(&self, key: &K) -> Requeue {
-        let kind = self.kind;
         let work = contained((self.reconcile)(key.clone()));
         match tokio::time::timeout(LONGEST, work).await {
-            Ok(Ok(Ok(next))) => {
-                let outcome = if next == Requeue::Retry { "waiting" } else { "done" };
-                self.ctx.metrics.reconciled(kind, outcome);
-                next
+            Ok(Ok(Ok(action))) => {
+                let outcome = if action == Requeue::Retry {
+                    "waiting"
+                } else {
+                    "done"
+                };
+                self.ctx.metrics.reconciled(self.kind, outcome);
+                action
             }
-            Ok(Ok(Err(error))) => self.failed(key, &error),
-            Ok(Err(Panicked)) => self.failed(key, &Error::Fault),
+            Ok(Ok(Err(error))) => self.failed(&error),
+            Ok(Err(panicked)) => self.failed(&panicked.into()),
             Err(_) => {
-                self.ctx.metrics.reconciled(kind, "timeout");
-                tracing::warn!(kind, %key, seconds = LONGEST.as_secs(), "not reconciled in time");
+                self.ctx.metrics.reconciled(self.kind, "timeout");
+                tracing::warn!(seconds = LONGEST.as_secs(), "reconciliation timed out");
                 Requeue::Retry
             }
         }
     }
 
-    fn failed(&self, key: &K, error: &Error) -> Requeue {
-        let kind = self.kind;
-        self.ctx.metrics.reconciled(kind, error.category());
-        if matches!(error.category(), "conflict" | "not-leader") {
-            tracing::debug!(kind, %key, %error, "again");
+    fn failed(&self, error: &ReconcileError) -> Requeue {
+        let category = error.category();
+        self.ctx.metrics.reconciled(self.kind, category);
+        let error = chain(error);
+        if matches!(category, "conflict" | "not-leader") {
+            tracing::debug!(category, error, "reconciliation put off");
         } else {
-            tracing::warn!(kind, %key, %error, "not reconciled");
+            tracing::warn!(category, error, "failed to reconcile");
         }
         Requeue::Retry
     }

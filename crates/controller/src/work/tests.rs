@@ -41,7 +41,7 @@ fn client() -> Client {
 }
 
 struct Rig {
-    ctx: Arc<Context>,
+    ctx: Arc<ControllerContext>,
     shutdown: Shutdown,
     queue: Queue<usize>,
     done: Arc<AtomicUsize>,
@@ -57,16 +57,16 @@ impl Rig {
         }
         let lease = LeaseConfig::new("deputy".to_owned(), "deputy-controller", "pod-0".to_owned());
         let (leadership, lease) = campaign(client(), lease);
-        let ctx = Context {
+        let ctx = ControllerContext {
             cluster: ClusterName::new("demo").unwrap(),
             client: client(),
             aws: Arc::new(Clients::new(AmbientOptions::default())),
             index,
             leadership,
             metrics: ControllerMetrics::register(&Metrics::new("controller")),
-            recorder: Context::recorder(client(), "deputy-controller", None),
-            deciding: Context::processors(),
-            decisions: Progress::new("decisions"),
+            recorder: ControllerContext::recorder(client(), "deputy-controller", None),
+            deciding: ControllerContext::processors(),
+            decisions: WorkProgress::new("decisions"),
         };
         ctx.leadership.wait_until_leader().await;
         Self {
@@ -79,12 +79,12 @@ impl Rig {
     }
 
     /// Works with two workers; `work` runs before a key counts as done.
-    fn work<F>(&self, work: impl Fn(usize) -> F + Send + Sync + 'static) -> Progress
+    fn work<F>(&self, work: impl Fn(usize) -> F + Send + Sync + 'static) -> WorkProgress
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let done = Arc::clone(&self.done);
-        let reconcile: Reconcile<usize> = Arc::new(move |key| {
+        let reconcile: Reconciler<usize> = Arc::new(move |key| {
             let (work, done) = (work(key), Arc::clone(&done));
             Box::pin(async move {
                 work.await;
@@ -92,7 +92,7 @@ impl Rig {
                 Ok(Requeue::AwaitChange)
             })
         });
-        let progress = Progress::new("AWSRole");
+        let progress = WorkProgress::new("AWSRole");
         let (ctx, queue, shutdown) = (Arc::clone(&self.ctx), self.queue.clone(), self.shutdown.clone());
         tokio::spawn(run(progress.clone(), queue, ctx, shutdown, 2, reconcile));
         progress
@@ -129,7 +129,7 @@ async fn a_reconciliation_that_holds_its_thread_holds_up_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_object_that_brings_about_a_panic_keeps_no_other_from_being_looked_at() {
+async fn an_object_that_causes_a_panic_holds_up_no_other() {
     let rig = Rig::new().await;
     rig.work(|key| async move {
         assert_ne!(key, 3, "a fault");
@@ -189,6 +189,63 @@ async fn reconciliations_that_never_end_are_told_and_their_deadline_ends_them() 
     }
     rig.queue.add(1);
     tokio::time::sleep(LONGEST + Duration::from_secs(1)).await;
-    progress.look(rig.queue.depth(), true);
+    progress.observe_queue(rig.queue.depth(), true);
     assert_eq!(progress.check(), Ok(()), "it was ended, and is tried again");
+}
+
+/// What is logged, as JSON lines.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_line_of_a_reconciliation_names_its_object() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .with_writer(move || writer.clone());
+    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let rig = Rig::new().await;
+    rig.work(|key| async move {
+        tracing::info!(key, "within");
+        assert_ne!(key, 8, "a fault");
+    });
+    rig.queue.add(8);
+    rig.queue.add(7);
+    rig.until_done(1).await;
+    let text = String::from_utf8(log.0.lock().clone()).unwrap();
+    let mut found = Vec::new();
+    for line in text.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let message = line["fields"]["message"].as_str().unwrap().to_owned();
+        if ["within", "failed to reconcile"].contains(&message.as_str()) {
+            let span = &line["span"];
+            assert_eq!(
+                (&span["name"], &span["kind"]),
+                (&"reconcile".into(), &"AWSRole".into()),
+                "{line}"
+            );
+            found.push((message, span["object"].as_str().unwrap().to_owned()));
+        }
+    }
+    found.sort();
+    let line = |message: &str, object: &str| (message.to_owned(), object.to_owned());
+    assert_eq!(
+        found,
+        [
+            line("failed to reconcile", "8"),
+            line("within", "7"),
+            line("within", "8")
+        ]
+    );
 }

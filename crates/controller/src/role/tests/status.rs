@@ -1,7 +1,21 @@
-use deputy_aws::ErrorClass;
-use deputy_delegation::{Accepted, MissingFact, ObjectName, Reason};
+//! What is said about a role.
 
-use super::*;
+use std::time::Duration;
+
+use deputy_api::{AWSRoleStatus, conditions::ConditionReason};
+use deputy_aws::{AwsError, ErrorClass};
+use deputy_delegation::{Accepted, Decision, MissingFact, ObjectName, Reason, Violation};
+use jiff::Timestamp;
+
+use crate::{
+    queue::Requeue,
+    report::{LOOK_AGAIN, reason_of},
+    role::{
+        apply::AppliedRole,
+        assess::RoleOutcome,
+        status::{next_requeue, write_decision, write_outcome},
+    },
+};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap()
@@ -31,18 +45,37 @@ fn undecided() -> Decision {
     Decision::Undecided(MissingFact::AccountNotFound(ObjectName::new("production").unwrap()).into())
 }
 
-fn done(bound: bool) -> Progress {
-    Progress::Done {
+fn done(bound: bool) -> RoleOutcome {
+    RoleOutcome::Provisioned {
         bound,
         role_id: Some("AROA1".into()),
         untagged: Vec::new(),
     }
 }
 
+fn write(
+    status: &mut AWSRoleStatus,
+    decision: &Decision,
+    outcome: &RoleOutcome,
+    generation: Option<i64>,
+    now: Timestamp,
+) {
+    write_decision(status, decision, generation, now);
+    write_outcome(status, outcome, generation, now);
+}
+
+/// When a role is looked at again of which AWS is trusted to be so for a while.
+fn next(outcome: RoleOutcome, trusted_for: Duration) -> Requeue {
+    next_requeue(&AppliedRole {
+        outcome,
+        trusted_for: Some(trusted_for),
+    })
+}
+
 /// Type, status and reason of every condition, in short.
-fn conditions_of(decision: &Decision, progress: &Progress) -> Vec<String> {
+fn conditions_of(decision: &Decision, outcome: &RoleOutcome) -> Vec<String> {
     let mut status = AWSRoleStatus::default();
-    write(&mut status, decision, progress, Some(3), at(10));
+    write(&mut status, decision, outcome, Some(3), at(10));
     assert!(status.conditions.iter().all(|c| c.observed_generation == Some(3)));
     let conditions = status.conditions.iter();
     conditions
@@ -52,7 +85,7 @@ fn conditions_of(decision: &Decision, progress: &Progress) -> Vec<String> {
 
 #[test]
 fn the_conditions_say_what_was_decided_and_how_far_it_came() {
-    let suspended = |id: Option<&str>| Progress::Suspended {
+    let suspended = |id: Option<&str>| RoleOutcome::Suspended {
         role_id: id.map(Into::into),
     };
     let table = [
@@ -86,7 +119,7 @@ fn the_conditions_say_what_was_decided_and_how_far_it_came() {
         ),
         (
             undecided(),
-            Progress::waiting(reason::ACCOUNT_NOT_FOUND, "no account"),
+            RoleOutcome::waiting(ConditionReason::AccountNotFound, "no account"),
             vec![
                 "Accepted=Unknown AccountNotFound",
                 "Provisioned=False AccountNotFound",
@@ -95,7 +128,7 @@ fn the_conditions_say_what_was_decided_and_how_far_it_came() {
         ),
         (
             accepted(),
-            Progress::waiting(reason::BOUNDARY_NOT_READY, "soon"),
+            RoleOutcome::waiting(ConditionReason::BoundaryNotReady, "soon"),
             vec![
                 "Accepted=True WithinLimits",
                 "Provisioned=False BoundaryNotReady",
@@ -103,8 +136,8 @@ fn the_conditions_say_what_was_decided_and_how_far_it_came() {
             ],
         ),
     ];
-    for (decision, progress, expected) in table {
-        assert_eq!(conditions_of(&decision, &progress), expected);
+    for (decision, outcome, expected) in table {
+        assert_eq!(conditions_of(&decision, &outcome), expected);
     }
 }
 
@@ -113,10 +146,10 @@ fn the_unique_id_stays_while_nothing_is_known_and_goes_when_the_role_is_not_ther
     let mut status = AWSRoleStatus::default();
     write(&mut status, &accepted(), &done(true), Some(1), at(1));
     assert_eq!(status.role_id.as_deref(), Some("AROA1"));
-    let waiting = Progress::waiting(reason::UNAVAILABLE, "AWS is away");
+    let waiting = RoleOutcome::waiting(ConditionReason::Unavailable, "AWS is away");
     write(&mut status, &accepted(), &waiting, Some(1), at(2));
     assert_eq!(status.role_id.as_deref(), Some("AROA1"));
-    let gone = Progress::Suspended { role_id: None };
+    let gone = RoleOutcome::Suspended { role_id: None };
     write(&mut status, &refused(), &gone, Some(1), at(3));
     assert_eq!(status.role_id, None);
 }
@@ -135,15 +168,15 @@ fn the_words_of_an_error_are_the_same_each_time() {
     let error =
         |message: &str| AwsError::new("iam:GetRole", ErrorClass::Throttled, message).with_code("CallBudget");
     assert_eq!(
-        trouble(&error("would allow it in 3.1 s")),
-        trouble(&error("would allow it in 7.9 s"))
+        reason_of(&error("would allow it in 3.1 s")),
+        reason_of(&error("would allow it in 7.9 s"))
     );
     let denied =
         AwsError::new("iam:CreateRole", ErrorClass::AccessDenied, "not authorized").with_code("AccessDenied");
     assert_eq!(
-        trouble(&denied),
+        reason_of(&denied),
         (
-            reason::ACCESS_DENIED,
+            ConditionReason::AccessDenied,
             "iam:CreateRole: AccessDenied (AccessDenied): not authorized".to_owned()
         )
     );
@@ -152,36 +185,36 @@ fn the_words_of_an_error_are_the_same_each_time() {
 #[test]
 fn every_class_of_error_has_a_reason_that_is_a_contract() {
     for class in ErrorClass::ALL {
-        let Progress::Waiting { reason, message } = of_error(&AwsError::new("iam:GetRole", class, "x"))
-        else {
-            panic!("{class}");
-        };
-        assert!(!reason.is_empty() && message.contains(class.as_str()), "{class}");
+        let (reason, message) = reason_of(&AwsError::new("iam:GetRole", class, "x"));
+        assert!(
+            !reason.as_str().is_empty() && message.contains(class.as_str()),
+            "{class}"
+        );
     }
 }
 
 #[test]
 fn what_only_a_change_helps_is_not_tried_over_and_over() {
     let trusted = Duration::from_secs(1800);
-    assert_eq!(done(true).next(trusted), Requeue::After(trusted));
+    assert_eq!(next(done(true), trusted), Requeue::After(trusted));
     for reason in [
-        reason::ACCOUNT_NOT_FOUND,
-        reason::BOUNDARY_NOT_READY,
-        reason::CONFLICT,
-        reason::QUOTA_EXCEEDED,
-        of_decision(Reason::AccountInvalid),
+        ConditionReason::AccountNotFound,
+        ConditionReason::BoundaryNotReady,
+        ConditionReason::Conflict,
+        ConditionReason::QuotaExceeded,
+        ConditionReason::AccountInvalid,
     ] {
-        let next = Progress::waiting(reason, "").next(trusted);
-        assert_eq!(next, Requeue::After(LOOK_AGAIN), "{reason}");
+        let action = next(RoleOutcome::waiting(reason, ""), trusted);
+        assert_eq!(action, Requeue::After(LOOK_AGAIN), "{reason}");
     }
     for reason in [
-        reason::UNAVAILABLE,
-        reason::THROTTLED,
-        reason::PROGRESSING,
-        reason::AWS_ERROR,
+        ConditionReason::Unavailable,
+        ConditionReason::Throttled,
+        ConditionReason::Progressing,
+        ConditionReason::AWSError,
     ] {
         assert_eq!(
-            Progress::waiting(reason, "").next(trusted),
+            next(RoleOutcome::waiting(reason, ""), trusted),
             Requeue::Retry,
             "{reason}"
         );
@@ -190,7 +223,7 @@ fn what_only_a_change_helps_is_not_tried_over_and_over() {
 
 #[test]
 fn tags_that_aws_refuses_are_told_and_the_role_is_ready() {
-    let refused = |class| Progress::Done {
+    let refused = |class| RoleOutcome::Provisioned {
         bound: true,
         role_id: Some("AROA1".into()),
         untagged: vec![AwsError::new(
@@ -204,9 +237,12 @@ fn tags_that_aws_refuses_are_told_and_the_role_is_ready() {
     assert!(conditions.contains(&"Ready=True Ready".to_owned()));
     assert!(conditions.contains(&"Tagged=False AccessDenied".to_owned()));
     // Nobody tells us when the policy changes; what passes is tried again soon.
-    assert_eq!(denied.next(Duration::from_secs(3600)), Requeue::After(LOOK_AGAIN));
     assert_eq!(
-        refused(ErrorClass::Throttled).next(Duration::from_secs(3600)),
+        next(denied, Duration::from_secs(3600)),
+        Requeue::After(LOOK_AGAIN)
+    );
+    assert_eq!(
+        next(refused(ErrorClass::Throttled), Duration::from_secs(3600)),
         Requeue::Retry
     );
 }

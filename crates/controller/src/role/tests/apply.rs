@@ -10,12 +10,19 @@ use deputy_aws::{
     ErrorClass, NewPolicy, Policies,
     model::{Fault, InMemoryIam, Lag},
 };
-use deputy_delegation::{boundary, naming, plan::DesiredRole, trust};
+use deputy_delegation::{
+    boundary, naming,
+    plan::{DesiredRole, ObservedRole},
+    trust,
+};
 
-use super::*;
 use crate::{
+    context::MayWrite,
     fixtures::{account, cluster, limit, role, uid, uploader},
-    role::assess::{Ownership, Target},
+    role::{
+        apply::{Converged, RoleApplyError, converge},
+        target::{Ownership, RoleTarget},
+    },
 };
 
 const LIMIT: &[&str] = &["s3:GetObject", "s3:PutObject"];
@@ -39,10 +46,10 @@ async fn iam() -> InMemoryIam {
     iam
 }
 
-fn desired(actions: &[&str], bound: bool) -> Target {
+fn desired(actions: &[&str], bound: bool) -> RoleTarget {
     let ours = ours();
     let role = role(actions);
-    Target::Provision(Box::new(DesiredRole {
+    RoleTarget::Provision(Box::new(DesiredRole {
         name: ours.name,
         path: ours.path,
         trust: if bound {
@@ -65,21 +72,27 @@ fn desired(actions: &[&str], bound: bool) -> Target {
 /// What may become of a role.
 #[derive(Clone)]
 enum Goal {
-    Is(Target),
+    Is(RoleTarget),
     Gone,
 }
 
-async fn reach(iam: &InMemoryIam, goal: &Goal) -> Result<Converged, Stopped> {
+async fn reach(iam: &InMemoryIam, goal: &Goal) -> Result<Converged, RoleApplyError> {
     reach_while(iam, goal, &|| true).await
 }
 
-async fn reach_while(iam: &InMemoryIam, goal: &Goal, may_write: MayWrite<'_>) -> Result<Converged, Stopped> {
+async fn reach_while(
+    iam: &InMemoryIam,
+    goal: &Goal,
+    may_write: MayWrite<'_>,
+) -> Result<Converged, RoleApplyError> {
     let ours = ours();
-    let plan = |observed: Option<&ObservedRole>| match goal {
-        Goal::Is(target) => target.plan(&ours, observed),
-        Goal::Gone => ours.plan_deletion(observed),
+    let gone = RoleTarget::Delete { may_be_hidden: false };
+    let target = match goal {
+        Goal::Is(target) => target,
+        Goal::Gone => &gone,
     };
-    converge(iam, &ours.name, may_write, plan).await
+    let steps = |observed: Option<&ObservedRole>| target.steps(&ours, observed);
+    converge(iam, &ours.name, may_write, steps).await
 }
 
 /// Tries as the queue does, until it works.
@@ -97,7 +110,7 @@ fn lives() -> Vec<(&'static str, Vec<Goal>)> {
     let reads = Goal::Is(desired(&["s3:GetObject"], true));
     let writes = Goal::Is(desired(&["s3:PutObject"], true));
     let unbound = Goal::Is(desired(&["s3:PutObject"], false));
-    let suspended = Goal::Is(Target::Suspend);
+    let suspended = Goal::Is(RoleTarget::Suspend);
     vec![
         ("made", vec![reads.clone()]),
         ("changed", vec![reads.clone(), writes.clone()]),
@@ -121,7 +134,7 @@ fn check(iam: &InMemoryIam, goals: &[Goal], what: &str) {
     let targets: Vec<&DesiredRole> = goals
         .iter()
         .filter_map(|goal| match goal {
-            Goal::Is(Target::Provision(desired)) => Some(desired.as_ref()),
+            Goal::Is(RoleTarget::Provision(desired)) => Some(desired.as_ref()),
             _ => None,
         })
         .collect();
@@ -237,7 +250,7 @@ async fn no_write_begins_without_the_lease() {
             let writes = iam.writes().len();
             assert!(writes <= allowed, "{name}: {writes} writes, {allowed} allowed");
             assert_eq!(
-                outcome == Err(Stopped::NotLeader),
+                outcome == Err(RoleApplyError::NotLeader),
                 asked.load(Ordering::SeqCst) > allowed
             );
             reach_in_the_end(&iam, last).await;
@@ -287,8 +300,8 @@ async fn drift_is_repaired_and_the_unique_id_follows_a_role_that_was_made_again(
 }
 
 /// `target`, while the boundary of the limit is late.
-fn hold(target: &Target, allowed: &[&str], boundary_is_there: bool) -> Goal {
-    Goal::Is(Target::Hold {
+fn hold(target: &RoleTarget, allowed: &[&str], boundary_is_there: bool) -> Goal {
+    Goal::Is(RoleTarget::Hold {
         desired: Box::new(target.desired().unwrap().clone()),
         limits: vec![std::sync::Arc::new(limit(allowed))],
         boundary_is_there,
@@ -386,7 +399,7 @@ async fn another_issuer_is_trusted_instead_of_the_old_one_while_the_boundary_is_
     let reads = desired(&["s3:GetObject"], true);
     let iam = iam().await;
     reach(&iam, &Goal::Is(reads.clone())).await.unwrap();
-    let Target::Provision(mut desired) = reads else {
+    let RoleTarget::Provision(mut desired) = reads else {
         panic!("provisioned")
     };
     let mut account = account();
@@ -398,7 +411,7 @@ async fn another_issuer_is_trusted_instead_of_the_old_one_while_the_boundary_is_
         &uploader(),
     );
     iam.clear_log();
-    reach(&iam, &hold(&Target::Provision(desired.clone()), LIMIT, true))
+    reach(&iam, &hold(&RoleTarget::Provision(desired.clone()), LIMIT, true))
         .await
         .unwrap();
     assert_eq!(iam.writes(), ["iam:UpdateAssumeRolePolicy"]);
@@ -413,7 +426,7 @@ fn says(text: &str, document: &deputy_policy::Document) -> bool {
 
 /// Everything about a role is to change, and most of it to shrink: narrower, unbound, shorter sessions, other tags, and somebody added
 /// what is not ours. Also it was made for a former object.
-async fn much_to_take_away() -> (InMemoryIam, Target) {
+async fn much_to_take_away() -> (InMemoryIam, RoleTarget) {
     let iam = iam().await;
     reach(&iam, &Goal::Is(desired(LIMIT, true))).await.unwrap();
     iam.tamper(&ours().name, |role| {
@@ -424,13 +437,13 @@ async fn much_to_take_away() -> (InMemoryIam, Target) {
         role.max_session_seconds = 43_200;
         role.tags.insert("deputy-uid".into(), "uid-before".into());
     });
-    let Target::Provision(mut narrow) = desired(&["s3:GetObject"], false) else {
+    let RoleTarget::Provision(mut narrow) = desired(&["s3:GetObject"], false) else {
         panic!("provisioned")
     };
     let mut account = account();
     account.tags = [("team".parse().unwrap(), "platform".parse().unwrap())].into();
     narrow.tags = naming::role_tags(&cluster(), &account, &uploader(), &uid("uid-uploader"));
-    (iam, Target::Provision(narrow))
+    (iam, RoleTarget::Provision(narrow))
 }
 
 #[tokio::test]
@@ -486,8 +499,8 @@ async fn whichever_call_aws_refuses_for_good_all_else_that_takes_away_is_done() 
             }
             // Tags of the account are told and no failure; the tag that says whose the role is is one.
             match (refused, outcome) {
-                ("iam:UntagRole", Ok(converged)) => assert!(!converged.passed_over.is_empty(), "{what}"),
-                (_, Err(Stopped::Failed(error))) => assert_eq!(error.operation(), refused, "{what}"),
+                ("iam:UntagRole", Ok(converged)) => assert!(!converged.refused_tags.is_empty(), "{what}"),
+                (_, Err(RoleApplyError::Write(error))) => assert_eq!(error.operation(), refused, "{what}"),
                 (_, other) => panic!("{what}: {other:?}"),
             }
             assert_eq!(role.unique_id, before.unique_id);
@@ -515,7 +528,7 @@ async fn nothing_is_given_after_a_call_that_failed() {
             .times(usize::MAX),
     );
     let outcome = reach(&iam, &Goal::Is(desired(LIMIT, true))).await;
-    assert!(matches!(outcome, Err(Stopped::Failed(_))), "{outcome:?}");
+    assert!(matches!(outcome, Err(RoleApplyError::Write(_))), "{outcome:?}");
     assert_eq!(iam.writes(), Vec::<&str>::new());
 }
 
@@ -525,7 +538,7 @@ async fn tags_of_the_account_that_aws_refuses_keep_nothing_from_being_done() {
     reach(&iam, &Goal::Is(desired(&["s3:GetObject"], true)))
         .await
         .unwrap();
-    let Target::Provision(mut wider) = desired(LIMIT, true) else {
+    let RoleTarget::Provision(mut wider) = desired(LIMIT, true) else {
         panic!("provisioned")
     };
     let mut account = account();
@@ -538,10 +551,10 @@ async fn tags_of_the_account_that_aws_refuses_keep_nothing_from_being_done() {
             .of("iam:TagRole")
             .times(usize::MAX),
     );
-    let converged = reach(&iam, &Goal::Is(Target::Provision(wider.clone())))
+    let converged = reach(&iam, &Goal::Is(RoleTarget::Provision(wider.clone())))
         .await
         .unwrap();
-    assert_eq!(converged.passed_over.len(), 1);
+    assert_eq!(converged.refused_tags.len(), 1);
     assert_eq!(
         iam.role(&ours().name).unwrap().inline["deputy"],
         wider.inline.to_json()
@@ -558,7 +571,10 @@ async fn a_deletion_that_is_stuck_leaves_a_role_that_nobody_can_become() {
                 .of(refused)
                 .times(usize::MAX),
         );
-        assert!(matches!(reach(&iam, &Goal::Gone).await, Err(Stopped::Failed(_))));
+        assert!(matches!(
+            reach(&iam, &Goal::Gone).await,
+            Err(RoleApplyError::Write(_))
+        ));
         assert!(says(&iam.role(&ours().name).unwrap().trust, &trust::deny_all()));
         iam.revive();
         reach_in_the_end(&iam, &Goal::Gone).await;
@@ -581,7 +597,7 @@ async fn of_a_former_object(iam: &InMemoryIam) {
 async fn a_role_of_a_former_object_is_closed_and_deleted_as_ours() {
     let iam = iam().await;
     of_a_former_object(&iam).await;
-    reach(&iam, &Goal::Is(Target::Suspend)).await.unwrap();
+    reach(&iam, &Goal::Is(RoleTarget::Suspend)).await.unwrap();
     assert_eq!(iam.writes(), ["iam:UpdateAssumeRolePolicy"]);
     of_a_former_object(&iam).await;
     reach(&iam, &Goal::Gone).await.unwrap();
@@ -616,10 +632,10 @@ async fn a_role_that_is_not_ours_is_neither_changed_nor_deleted() {
         iam.clear_log();
         for goal in [
             Goal::Is(desired(&["s3:PutObject"], true)),
-            Goal::Is(Target::Suspend),
+            Goal::Is(RoleTarget::Suspend),
         ] {
             assert!(
-                matches!(reach(&iam, &goal).await, Err(Stopped::Conflict(_))),
+                matches!(reach(&iam, &goal).await, Err(RoleApplyError::Conflict(_))),
                 "{tag} {value:?}"
             );
         }
@@ -634,7 +650,7 @@ async fn an_error_of_a_read_is_told_from_one_of_a_write() {
     let iam = iam().await;
     let goal = Goal::Is(desired(&["s3:GetObject"], true));
     iam.fail(Fault::before(ErrorClass::Service).of("iam:GetRole"));
-    assert!(matches!(reach(&iam, &goal).await, Err(Stopped::Unread(_))));
+    assert!(matches!(reach(&iam, &goal).await, Err(RoleApplyError::Read(_))));
     iam.fail(Fault::before(ErrorClass::LimitExceeded).of("iam:CreateRole"));
-    assert!(matches!(reach(&iam, &goal).await, Err(Stopped::Failed(_))));
+    assert!(matches!(reach(&iam, &goal).await, Err(RoleApplyError::Write(_))));
 }

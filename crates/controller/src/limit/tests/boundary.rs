@@ -1,39 +1,47 @@
 //! Boundary policies on an IAM in memory that fails on order.
 
-use deputy_aws::model::{Fault, InMemoryIam, When};
+use deputy_aws::{
+    Policies,
+    model::{Fault, InMemoryIam, When},
+};
 use deputy_delegation::boundary::compile;
 
-use super::*;
-use crate::fixtures::{account, cluster, limit, uid};
+use crate::{
+    fixtures::{account, cluster, limit, uid},
+    limit::{
+        assess::DesiredBoundary,
+        boundary::{BoundaryApplyError, ensure},
+    },
+};
 
 fn iam() -> InMemoryIam {
     let account = account();
     InMemoryIam::new(account.partition, account.id)
 }
 
-fn wanted(actions: &[&str]) -> Wanted {
+fn wanted(actions: &[&str]) -> DesiredBoundary {
     let (cluster, account, limit) = (cluster(), account(), limit(actions));
     let document = compile(&cluster, &account, &limit).unwrap();
-    Wanted::new(&cluster, &account, &limit, document)
+    DesiredBoundary::new(&cluster, &account, &limit, document)
 }
 
-fn wide() -> Wanted {
+fn wide() -> DesiredBoundary {
     wanted(&["s3:GetObject", "s3:PutObject"])
 }
-fn narrow() -> Wanted {
+fn narrow() -> DesiredBoundary {
     wanted(&["s3:GetObject"])
 }
 
 /// The version in force; `NotShown` while anything is left to do.
-async fn ensured(iam: &InMemoryIam, wanted: &Wanted) -> Result<String, Stopped> {
+async fn ensured(iam: &InMemoryIam, wanted: &DesiredBoundary) -> Result<String, BoundaryApplyError> {
     let in_force = ensure(iam, wanted, &|| true).await?;
     match in_force.is_complete() {
         true => Ok(in_force.version_id),
-        false => Err(Stopped::NotShown),
+        false => Err(BoundaryApplyError::NotShown),
     }
 }
 
-async fn in_the_end(iam: &InMemoryIam, wanted: &Wanted) -> String {
+async fn in_the_end(iam: &InMemoryIam, wanted: &DesiredBoundary) -> String {
     for _ in 0..10 {
         if let Ok(version) = ensured(iam, wanted).await {
             return version;
@@ -43,7 +51,7 @@ async fn in_the_end(iam: &InMemoryIam, wanted: &Wanted) -> String {
 }
 
 /// AWS has exactly what is wanted, in one version, and nobody writes again.
-async fn settled(iam: &InMemoryIam, wanted: &Wanted, what: &str) {
+async fn settled(iam: &InMemoryIam, wanted: &DesiredBoundary, what: &str) {
     iam.revive();
     iam.clear_log();
     let version = ensured(iam, wanted).await.unwrap();
@@ -118,7 +126,7 @@ async fn a_policy_of_our_name_without_our_tags_is_left_alone() {
     foreign.tags.clear();
     iam.create_policy(&foreign).await.unwrap();
     iam.clear_log();
-    assert_eq!(ensured(&iam, &narrow()).await, Err(Stopped::NotOurs));
+    assert_eq!(ensured(&iam, &narrow()).await, Err(BoundaryApplyError::NotOurs));
     assert_eq!(iam.writes(), Vec::<&str>::new());
 }
 
@@ -128,7 +136,7 @@ async fn a_policy_of_our_name_at_another_path_is_said_to_be_in_the_way() {
     let mut elsewhere = wide().policy;
     elsewhere.path = deputy_delegation::IamPath::new("/elsewhere/").unwrap();
     iam.create_policy(&elsewhere).await.unwrap();
-    assert_eq!(ensured(&iam, &wide()).await, Err(Stopped::NotShown));
+    assert_eq!(ensured(&iam, &wide()).await, Err(BoundaryApplyError::NotShown));
 }
 
 #[tokio::test]
@@ -138,7 +146,7 @@ async fn a_limit_that_was_made_again_gets_its_uid_onto_the_policy_and_nothing_el
     iam.clear_log();
     let mut again = limit(&["s3:GetObject", "s3:PutObject"]);
     again.uid = Some(uid("another"));
-    let again = Wanted::new(&cluster(), &account(), &again, wide().policy.document);
+    let again = DesiredBoundary::new(&cluster(), &account(), &again, wide().policy.document);
     assert_eq!(ensured(&iam, &again).await.as_deref(), Ok("v1"));
     assert_eq!(iam.writes(), ["iam:TagPolicy"]);
     settled(&iam, &again, "made again").await;
@@ -147,19 +155,25 @@ async fn a_limit_that_was_made_again_gets_its_uid_onto_the_policy_and_nothing_el
 #[tokio::test]
 async fn no_write_begins_without_the_lease() {
     let iam = iam();
-    assert_eq!(ensure(&iam, &wide(), &|| false).await, Err(Stopped::NotLeader));
+    assert_eq!(
+        ensure(&iam, &wide(), &|| false).await,
+        Err(BoundaryApplyError::NotLeader)
+    );
     ensured(&iam, &wide()).await.unwrap();
     iam.clear_log();
-    assert_eq!(ensure(&iam, &narrow(), &|| false).await, Err(Stopped::NotLeader));
+    assert_eq!(
+        ensure(&iam, &narrow(), &|| false).await,
+        Err(BoundaryApplyError::NotLeader)
+    );
     assert_eq!(iam.writes(), Vec::<&str>::new());
 }
 
 /// Narrowed, with another tag of the account, while five versions are there: everything that there can be to do.
-fn narrow_and_tagged_otherwise() -> Wanted {
+fn narrow_and_tagged_otherwise() -> DesiredBoundary {
     let (cluster, mut account, limit) = (cluster(), account(), limit(&["s3:GetObject"]));
     account.tags = [("team".parse().unwrap(), "platform".parse().unwrap())].into();
     let document = compile(&cluster, &account, &limit).unwrap();
-    Wanted::new(&cluster, &account, &limit, document)
+    DesiredBoundary::new(&cluster, &account, &limit, document)
 }
 
 #[tokio::test]
@@ -187,7 +201,7 @@ async fn the_narrower_boundary_lands_whichever_other_call_aws_refuses_for_good()
             let observed = iam.get_policy(&wanted.arn).await.unwrap().unwrap();
             if operation == "iam:CreatePolicyVersion" {
                 assert!(
-                    matches!(outcome, Err(Stopped::NotChanged(_))),
+                    matches!(outcome, Err(BoundaryApplyError::Change(_))),
                     "the shrink itself"
                 );
                 continue;
@@ -234,6 +248,6 @@ async fn a_policy_that_is_made_in_another_partition_is_not_said_to_be_in_force()
     let account = account();
     let gov = InMemoryIam::new("aws-us-gov".parse().unwrap(), account.id);
     for _ in 0..2 {
-        assert_eq!(ensured(&gov, &wide()).await, Err(Stopped::NotShown));
+        assert_eq!(ensured(&gov, &wide()).await, Err(BoundaryApplyError::NotShown));
     }
 }

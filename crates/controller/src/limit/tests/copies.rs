@@ -1,9 +1,16 @@
 //! Which copies there should be, and what is done about those that there are.
 
-use deputy_index::ResourceKind;
+use std::sync::Arc;
 
-use super::*;
-use crate::fixtures::{limit_object, object, policy};
+use deputy_delegation::{NamespaceName, ObjectName, model::ObjectId};
+use deputy_index::{Index, ResourceKind};
+use kube::api::DynamicObject;
+use serde_json::{Value, json};
+
+use crate::{
+    fixtures::{limit_object, object, policy},
+    limit::copies::{Comparison, Copies, CopyWrite, MANAGED_BY, US, wanted},
+};
 
 /// An index with these namespaces; of those with a `!` somebody has asked for the deletion.
 fn index(namespaces: &[&str], limits: Vec<DynamicObject>) -> Arc<Index> {
@@ -49,7 +56,7 @@ fn stored(id: &ObjectId, spec: &Value) -> DynamicObject {
     stored
 }
 
-fn diff(wanted: &Copies, existing: &[DynamicObject]) -> Vec<Write> {
+fn diff(wanted: &Copies, existing: &[DynamicObject]) -> Vec<CopyWrite> {
     let mut comparison = Comparison::with(wanted);
     // However the pages are cut.
     existing.chunks(1).for_each(|page| comparison.see(page));
@@ -127,7 +134,7 @@ fn what_differs_is_put_right_and_what_is_too_much_goes() {
     let index = index(&["a"], vec![limit("teams", &["a"], policy(&["s3:GetObject"]))]);
     let wanted = wanted(&index);
     let (id, spec) = wanted.first_key_value().unwrap();
-    let apply = vec![Write::Apply(id.clone(), Arc::clone(spec))];
+    let apply = vec![CopyWrite::Apply(id.clone(), Arc::clone(spec))];
     assert_eq!(diff(&wanted, &[]), apply, "missing");
 
     let mut wider = (**spec).clone();
@@ -148,7 +155,7 @@ fn what_differs_is_put_right_and_what_is_too_much_goes() {
         let mut foreign = stored(&id, spec);
         foreign.metadata.labels = None;
         let writes = diff(&wanted, &[foreign.clone()]);
-        assert_eq!(writes, [Write::Delete(id), apply[0].clone()]);
+        assert_eq!(writes, [CopyWrite::Delete(id), apply[0].clone()]);
         // Something keeps it; it goes by itself.
         foreign.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-02T03:04:05Z")).unwrap();
         assert_eq!(diff(&wanted, &[foreign]), apply);

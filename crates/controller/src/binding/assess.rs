@@ -1,0 +1,97 @@
+//! *Assess*: from everything that was looked up, what is true of a binding. Pure.
+
+use deputy_api::{
+    AWSRoleBindingStatus,
+    conditions::{self, ConditionReason, ConditionType, Status},
+};
+use deputy_delegation::{Accepted, Decision};
+
+use super::dereference::{BindingFacts, BindingInputs};
+use crate::report::ConditionValue;
+
+/// What is true of a binding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BindingAssessment {
+    /// Whether it is within every limit.
+    pub accepted: ConditionValue,
+    /// Whether pods get credentials by it.
+    pub ready: ConditionValue,
+}
+
+/// What is true of a binding whose status is `old`: there the broker says when STS gives no session.
+#[must_use]
+pub fn assess(inputs: &BindingInputs, old: &AWSRoleBindingStatus) -> BindingAssessment {
+    match &inputs.decision {
+        Decision::Accepted(accepted) => BindingAssessment {
+            accepted: within(accepted),
+            ready: ready(
+                &inputs.facts,
+                refused_session(old, inputs.object.metadata.generation),
+            ),
+        },
+        Decision::Refused(violations) => BindingAssessment {
+            accepted: value(Status::False, violations.into(), format!("{violations:#}")),
+            ready: value(
+                Status::False,
+                ConditionReason::NotAccepted,
+                "not accepted: nobody gets credentials by it",
+            ),
+        },
+        Decision::Undecided(missing) => {
+            let reason = missing.into();
+            BindingAssessment {
+                accepted: value(Status::Unknown, reason, missing.to_string()),
+                ready: value(Status::False, reason, missing.to_string()),
+            }
+        }
+    }
+}
+
+fn value(status: Status, reason: ConditionReason, message: impl Into<String>) -> ConditionValue {
+    ConditionValue {
+        status,
+        reason,
+        message: message.into(),
+    }
+}
+
+fn within(accepted: &Accepted) -> ConditionValue {
+    let limits: Vec<&str> = accepted.limits.iter().map(AsRef::as_ref).collect();
+    let message = format!("within {}", limits.join(", "));
+    value(Status::True, ConditionReason::WithinLimits, message)
+}
+
+/// Whether pods get credentials by an accepted binding: the first thing that keeps them from it.
+fn ready(facts: &BindingFacts, refused_session: Option<ConditionValue>) -> ConditionValue {
+    if !facts.role_ready {
+        let message = "the role is not ready; see its conditions";
+        return value(Status::False, ConditionReason::RoleNotReady, message);
+    }
+    if let Some(why) = &facts.no_issuer {
+        let message = format!("no session can be made: {why}");
+        return value(Status::False, ConditionReason::IssuerNotReady, message);
+    }
+    if let Some(refused) = refused_session {
+        return refused;
+    }
+    if facts.shadowed {
+        let message = "another binding comes first for its ServiceAccounts (older, or of the same second and first by name); pods get this one by the annotation deputy.dev/binding";
+        return value(Status::True, ConditionReason::Shadowed, message);
+    }
+    value(
+        Status::True,
+        ConditionReason::Ready,
+        "pods of its ServiceAccounts get credentials",
+    )
+}
+
+/// Why STS gives no session by the binding as it is now, as the broker says.
+fn refused_session(status: &AWSRoleBindingStatus, generation: Option<i64>) -> Option<ConditionValue> {
+    conditions::find(&status.conditions, ConditionType::SessionsIssued)
+        .filter(|c| c.status == "False" && c.observed_generation == generation)
+        .map(|c| {
+            // Written by a broker that may be newer.
+            let reason = ConditionReason::from_word(&c.reason).unwrap_or(ConditionReason::AWSError);
+            value(Status::False, reason, c.message.clone())
+        })
+}

@@ -1,0 +1,98 @@
+//! *Dereference*: everything that is looked up about a binding. Reads the API server and the index.
+
+use deputy_api::{AWSRoleBinding, conditions::Status, convert};
+use deputy_delegation::{
+    ClusterName, Decision,
+    model::{Binding, ObjectId},
+    naming,
+};
+use deputy_index::Index;
+use kube::api::DynamicObject;
+
+use crate::{context::ControllerContext, error::ReconcileError, objects};
+
+/// Everything that was looked up about a binding.
+#[derive(Debug)]
+pub struct BindingInputs {
+    /// The object as it was just read, not as a watch once showed it.
+    pub object: DynamicObject,
+    /// Whether it is within every limit, and its role.
+    pub decision: Decision,
+    /// What else it depends on.
+    pub facts: BindingFacts,
+}
+
+/// What a binding depends on beside its decision.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BindingFacts {
+    /// Whether the role is ready as it is now.
+    pub role_ready: bool,
+    /// Whether another binding comes first for each of its ServiceAccounts.
+    pub shadowed: bool,
+    /// Why the broker can make no session of the account at all.
+    pub no_issuer: Option<String>,
+    /// The role in AWS; `None` while role or account are not known.
+    pub role_arn: Option<String>,
+}
+
+/// Looks up everything about a binding, and decides about it. `None` when it is gone or being deleted.
+///
+/// # Errors
+/// [`ReconcileError`]: the API server does not answer.
+pub async fn dereference(
+    ctx: &ControllerContext,
+    id: &ObjectId,
+) -> Result<Option<BindingInputs>, ReconcileError> {
+    let api = objects::namespaced::<AWSRoleBinding>(&ctx.client, &id.namespace);
+    let object = api.get_opt(id.name.as_str()).await?;
+    let Some(object) = object.filter(|o| o.metadata.deletion_timestamp.is_none()) else {
+        return Ok(None);
+    };
+    let (decision, facts) = match objects::parse::<AWSRoleBinding, _>(&object, convert::parse_binding) {
+        Ok(binding) => {
+            let cluster = ctx.cluster.clone();
+            let look_up = move |index: &Index| {
+                let decision = index.decide_binding_with(&binding);
+                (decision, BindingFacts::look_up(index, &cluster, &binding))
+            };
+            ctx.decide(look_up).await?
+        }
+        Err(violations) => (Decision::Refused(violations), BindingFacts::default()),
+    };
+    Ok(Some(BindingInputs {
+        object,
+        decision,
+        facts,
+    }))
+}
+
+impl BindingFacts {
+    fn look_up(index: &Index, cluster: &ClusterName, binding: &Binding) -> Self {
+        let role = binding.role_id();
+        let is_default = |subject| {
+            let default = index.default_binding(&binding.id.namespace, subject);
+            default.is_none_or(|d| d.binding.id == binding.id)
+        };
+        Self {
+            role_ready: index
+                .role(&role)
+                .is_some_and(|r| r.state.ready && r.state.observed_generation == r.meta.generation),
+            shadowed: !binding.subjects.iter().any(is_default),
+            no_issuer: no_issuer(index, &role),
+            role_arn: role_arn(index, cluster, &role),
+        }
+    }
+}
+
+/// What the broker says of its identity in the account of a role, if it is not the issuer.
+fn no_issuer(index: &Index, role: &ObjectId) -> Option<String> {
+    let role = index.role(role)?.parsed.ok()?;
+    let issuer = index.account_view(&role.account)?.state.issuer.clone()?;
+    (issuer.status == Status::False).then(|| issuer.message.into())
+}
+
+fn role_arn(index: &Index, cluster: &ClusterName, role: &ObjectId) -> Option<String> {
+    let role = index.role(role)?.granting().known()?.clone();
+    let account = index.account(&role.account).known()?.clone();
+    Some(naming::role_arn(cluster, &account, &role.id).to_string())
+}

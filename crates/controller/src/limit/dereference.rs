@@ -1,0 +1,92 @@
+//! *Dereference*: everything that is looked up about a limit before anything is done. Reads the API server and the index.
+
+use std::sync::Arc;
+
+use deputy_api::{DelegationLimit, GrantCounts, convert};
+use deputy_delegation::{
+    ClusterName, ObjectName, Violations, boundary,
+    model::{Account, BoundaryMode, Limit},
+};
+use deputy_index::{Entry, Index};
+use kube::api::DynamicObject;
+
+use crate::{context::ControllerContext, error::ReconcileError, objects};
+
+/// Everything that was looked up about a limit.
+#[derive(Debug)]
+pub struct LimitInputs {
+    pub cluster: ClusterName,
+    /// The object as it was just read, not as a watch once showed it.
+    pub object: DynamicObject,
+    /// What it says, or why it can't be read.
+    pub limit: Result<ReadableLimit, Violations>,
+}
+
+/// A limit that can be read.
+#[derive(Debug)]
+pub struct ReadableLimit {
+    pub limit: Arc<Limit>,
+    /// Whether it can be in force.
+    pub validity: Result<(), Violations>,
+    /// The accounts in which it has a boundary policy, in the order of their names.
+    pub accounts: Vec<(ObjectName, Entry<Account>)>,
+    /// The roles and bindings under it.
+    pub grants: Option<GrantCounts>,
+}
+
+/// Looks up everything about a limit. `None` when it is gone or being deleted: it has no finalizer, and its policies are swept.
+///
+/// # Errors
+/// [`ReconcileError`]: the API server does not answer.
+pub async fn dereference(
+    ctx: &ControllerContext,
+    name: &ObjectName,
+) -> Result<Option<LimitInputs>, ReconcileError> {
+    let api = objects::cluster_wide::<DelegationLimit>(&ctx.client);
+    let object = api.get_opt(name.as_str()).await?;
+    let Some(object) = object.filter(|o| o.metadata.deletion_timestamp.is_none()) else {
+        return Ok(None);
+    };
+    let limit = match objects::parse::<DelegationLimit, _>(&object, convert::parse_limit) {
+        Ok(limit) => {
+            let limit = Arc::new(limit);
+            Ok(ctx
+                .decide(move |index| ReadableLimit::look_up(index, limit))
+                .await?)
+        }
+        Err(violations) => Err(violations),
+    };
+    Ok(Some(LimitInputs {
+        cluster: ctx.cluster.clone(),
+        object,
+        limit,
+    }))
+}
+
+impl ReadableLimit {
+    fn look_up(index: &Index, limit: Arc<Limit>) -> Self {
+        let names = match limit.boundary {
+            BoundaryMode::Generated => limit.scope.accounts.iter().cloned().collect(),
+            BoundaryMode::CheckOnly => Vec::new(),
+        };
+        Self {
+            validity: Violations::none_of(boundary::check_limit(&limit)),
+            accounts: names
+                .into_iter()
+                .map(|name| (name.clone(), index.account(&name)))
+                .collect(),
+            grants: grant_counts(index, &limit.name),
+            limit,
+        }
+    }
+}
+
+/// Roles and bindings under a limit, by whether they are accepted.
+fn grant_counts(index: &Index, limit: &ObjectName) -> Option<GrantCounts> {
+    let (accepted, suspended) = index.grant_counts(limit)?;
+    let number = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+    Some(GrantCounts {
+        accepted: number(accepted),
+        suspended: number(suspended),
+    })
+}

@@ -1,0 +1,4 @@
+//! Unit tests of what writes for limits.
+
+mod boundary;
+mod copies;

@@ -1,0 +1,219 @@
+//! What all controllers share in saying how an object stands: conditions, the status when it differs, an event when `Ready` changed.
+
+use std::time::Duration;
+
+use deputy_api::{
+    AWSAccountStatus, AWSRoleBindingStatus, AWSRoleStatus, DelegationLimitStatus,
+    conditions::{self, ConditionReason, ConditionType, Conditions, Status},
+};
+use deputy_aws::AwsError;
+use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
+use kube::{Api, Resource, api::DynamicObject};
+use serde::Serialize;
+
+use crate::{context::ControllerContext, error::ReconcileError, objects};
+
+/// How often something is looked at again that only somebody else can change, and that nobody tells us of.
+pub const LOOK_AGAIN: Duration = Duration::from_secs(600);
+
+/// What a condition says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConditionValue {
+    pub status: Status,
+    pub reason: ConditionReason,
+    pub message: String,
+}
+
+impl ConditionValue {
+    /// Writes it as the condition `type_`.
+    pub fn write(&self, conditions: &mut Conditions<'_>, type_: ConditionType) {
+        conditions.set(type_, self.status, self.reason, &self.message);
+    }
+}
+
+/// The reason and the words for an error of AWS. The words are the same each time: what differs from call to call, such as
+/// the request id, would make each try a change of the object.
+#[must_use]
+pub fn reason_of(error: &AwsError) -> (ConditionReason, String) {
+    (error.class().into(), error.sentence())
+}
+
+/// `Tagged`: AWS may refuse the account's tags for ever, and nothing else waits for them.
+#[must_use]
+pub fn tagged(refused: &[AwsError]) -> ConditionValue {
+    match refused.first().map(reason_of) {
+        None => ConditionValue {
+            status: Status::True,
+            reason: ConditionReason::UpToDate,
+            message: "it has the tags of its AWSAccount".to_owned(),
+        },
+        Some((reason, message)) => ConditionValue {
+            status: Status::False,
+            reason,
+            message: format!("not tagged as the AWSAccount says; all else is as it should be: {message}"),
+        },
+    }
+}
+
+pub trait HasConditions {
+    fn conditions(&self) -> &[Condition];
+}
+
+macro_rules! has_conditions {
+    ($($status:ty),+) => {$(
+        impl HasConditions for $status {
+            fn conditions(&self) -> &[Condition] {
+                &self.conditions
+            }
+        }
+    )+};
+}
+has_conditions!(
+    AWSAccountStatus,
+    AWSRoleStatus,
+    AWSRoleBindingStatus,
+    DelegationLimitStatus
+);
+
+/// A reference to an object of kind `K`, for events.
+#[must_use]
+pub fn reference<K: Resource<DynamicType = ()>>(object: &DynamicObject) -> ObjectReference {
+    ObjectReference {
+        api_version: Some(K::api_version(&()).into_owned()),
+        kind: Some(K::kind(&()).into_owned()),
+        name: object.metadata.name.clone(),
+        namespace: object.metadata.namespace.clone(),
+        uid: object.metadata.uid.clone(),
+        resource_version: object.metadata.resource_version.clone(),
+        ..ObjectReference::default()
+    }
+}
+
+/// Writes `new` as the status of `object` when it differs from `old`, and then publishes an event if `Ready` has another status
+/// or reason. Gives whether anything was written.
+///
+/// # Errors
+/// Whatever the API server says; an object that is gone is none.
+pub async fn write_status<K, S>(
+    ctx: &ControllerContext,
+    api: &Api<DynamicObject>,
+    object: &DynamicObject,
+    old: &S,
+    new: &S,
+) -> Result<bool, ReconcileError>
+where
+    K: Resource<DynamicType = ()>,
+    S: HasConditions + Serialize + PartialEq,
+{
+    if old == new || !objects::patch_status(api, object, new).await? {
+        return Ok(false);
+    }
+    if let Some((ready, note)) = change_of_ready(old.conditions(), new.conditions()) {
+        let about = reference::<K>(object);
+        let is_warning = ready.status != "True";
+        ctx.publish_event(&about, is_warning, &ready.reason, note).await;
+    }
+    Ok(true)
+}
+
+/// `Ready`, if it has another status or reason than before, and the words for an event about that.
+fn change_of_ready<'a>(old: &[Condition], new: &'a [Condition]) -> Option<(&'a Condition, &'a str)> {
+    let ready = conditions::find(new, ConditionType::Ready)?;
+    let is_same = |before: &Condition| before.status == ready.status && before.reason == ready.reason;
+    if conditions::find(old, ConditionType::Ready).is_some_and(is_same) {
+        return None;
+    }
+    // `Ready` says only that it is refused; why, says `Accepted`.
+    let refused = conditions::find(new, ConditionType::Accepted)
+        .filter(|accepted| accepted.status == "False" && ready.reason != ConditionReason::Deleting.as_str());
+    Some((
+        ready,
+        refused.map_or(&ready.message, |accepted| &accepted.message),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn conditions_of(values: &[(ConditionType, Status, ConditionReason, &str)]) -> Vec<Condition> {
+        let mut conditions = Vec::new();
+        let mut writer = Conditions::new(&mut conditions, Some(1), Timestamp::UNIX_EPOCH);
+        for (type_, status, reason, message) in values {
+            writer.set(*type_, *status, *reason, message);
+        }
+        conditions
+    }
+
+    #[test]
+    fn an_event_is_published_when_ready_has_another_status_or_reason() {
+        let waiting = |message| {
+            (
+                ConditionType::Ready,
+                Status::False,
+                ConditionReason::Unavailable,
+                message,
+            )
+        };
+        let before = conditions_of(&[waiting("AWS is away")]);
+        for (after, published) in [
+            (waiting("AWS is away"), None),
+            // What AWS says may differ with each call.
+            (waiting("AWS is still away"), None),
+            (
+                (
+                    ConditionType::Ready,
+                    Status::False,
+                    ConditionReason::Throttled,
+                    "slower",
+                ),
+                Some("slower"),
+            ),
+            (
+                (
+                    ConditionType::Ready,
+                    Status::True,
+                    ConditionReason::Ready,
+                    "usable",
+                ),
+                Some("usable"),
+            ),
+            (
+                (
+                    ConditionType::Accepted,
+                    Status::True,
+                    ConditionReason::WithinLimits,
+                    "within",
+                ),
+                None,
+            ),
+        ] {
+            let after = conditions_of(&[after]);
+            let note = change_of_ready(&before, &after).map(|(_, note)| note);
+            assert_eq!(note, published, "{after:?}");
+        }
+        assert!(change_of_ready(&[], &before).is_some(), "the first one");
+    }
+
+    #[test]
+    fn an_event_about_a_refusal_says_what_is_refused() {
+        let accepted = (
+            ConditionType::Accepted,
+            Status::False,
+            ConditionReason::ExceedsLimit,
+            "grants s3:DeleteObject",
+        );
+        for (reason, note) in [
+            (ConditionReason::Suspended, "grants s3:DeleteObject"),
+            (ConditionReason::Deleting, "AWS refuses it"),
+        ] {
+            let after = conditions_of(&[
+                accepted,
+                (ConditionType::Ready, Status::False, reason, "AWS refuses it"),
+            ]);
+            assert_eq!(change_of_ready(&[], &after).unwrap().1, note);
+        }
+    }
+}

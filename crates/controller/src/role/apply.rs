@@ -1,0 +1,309 @@
+//! *Apply*: brings the role in AWS to its target. Reads, plans and writes until there is nothing left to do, each write only while
+//! the Lease allows. The one place that writes roles.
+
+use std::time::Duration;
+
+use deputy_api::conditions::ConditionReason;
+use deputy_aws::{AwsError, Roles};
+use deputy_delegation::{
+    NamespaceName, RoleName,
+    model::ObjectId,
+    plan::{Conflict, IamCall, Nature, ObservedRole, Step},
+};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
+
+use super::{
+    assess::{Convergence, RoleOutcome, RolePlan, RoleWork},
+    dereference::{RoleInputs, RoleStage},
+    target::RoleTarget,
+};
+use crate::{
+    context::{ControllerContext, MayWrite},
+    error::{ReconcileError, chain},
+    report::reason_of,
+    verified::{DRIFT_INTERVAL, Verified},
+};
+
+/// AWS may not show a change at once; that often it is looked at again in one go.
+const LOOKS: usize = 3;
+/// How long a terminating namespace is held up by a role that can't be deleted. The tags in AWS are the record then.
+const HOLD_NAMESPACE: Duration = Duration::from_secs(600);
+
+/// What is now true of a role in AWS. Only [`apply`] makes one: a status can't be made of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppliedRole {
+    pub(super) outcome: RoleOutcome,
+    /// How long AWS is trusted to be as the outcome says, if that is as it should be. `None`: it could not be asked whether that is so
+    /// still.
+    pub(super) trusted_for: Option<Duration>,
+}
+
+impl AppliedRole {
+    fn now(outcome: RoleOutcome) -> Self {
+        Self {
+            outcome,
+            trusted_for: Some(DRIFT_INTERVAL),
+        }
+    }
+}
+
+/// Carries out the plan for a role. AWS is not asked when it was seen to have the role as it should be a short while ago.
+///
+/// # Errors
+/// [`ReconcileError`]. What AWS says is none: it is in the outcome.
+pub async fn apply(
+    ctx: &ControllerContext,
+    verified: &Verified<ObjectId>,
+    inputs: &RoleInputs,
+    plan: &RolePlan,
+) -> Result<AppliedRole, ReconcileError> {
+    let is_deletion = matches!(inputs.stage, RoleStage::Deleting { .. });
+    if is_deletion {
+        verified.forget(&inputs.id);
+    }
+    let applied = match &plan.work {
+        RoleWork::Nothing(outcome) => AppliedRole::now(outcome.clone()),
+        RoleWork::Converge(convergence) => match convergence.verified(verified, &inputs.id) {
+            Some(applied) => applied,
+            None => convergence.carry_out(ctx, verified, &inputs.id).await?,
+        },
+    };
+    match applied.outcome {
+        RoleOutcome::Deleting { message } if inputs.object.is_some() => {
+            let gives_up = namespace_waited_long_enough(ctx, &inputs.id.namespace).await?;
+            Ok(AppliedRole::now(if gives_up {
+                RoleOutcome::Orphaned { message }
+            } else {
+                RoleOutcome::Deleting { message }
+            }))
+        }
+        _ => Ok(applied),
+    }
+}
+
+impl Convergence {
+    /// What is true of the role, if AWS was seen to have it so a short while ago.
+    fn verified(&self, verified: &Verified<ObjectId>, id: &ObjectId) -> Option<AppliedRole> {
+        // Without its id in the status, as after a restore, it has to be looked at.
+        let is_reported = self.known_role_id.is_some() || self.target == RoleTarget::Suspend;
+        let trusted_for = verified
+            .verified_for(id, self.fingerprint)
+            .filter(|_| is_reported)?;
+        Some(AppliedRole {
+            outcome: self.as_it_should_be(self.known_role_id.clone(), Vec::new()),
+            trusted_for: Some(trusted_for),
+        })
+    }
+
+    async fn carry_out(
+        &self,
+        ctx: &ControllerContext,
+        verified: &Verified<ObjectId>,
+        id: &ObjectId,
+    ) -> Result<AppliedRole, ReconcileError> {
+        let name = &self.ownership.name;
+        let roles = ctx.aws.roles(&self.account);
+        let converged = converge(roles.as_ref(), name, &|| ctx.may_write(), |observed| {
+            self.target.steps(&self.ownership, observed)
+        })
+        .await;
+        match converged {
+            Ok(converged) => {
+                if converged.changed {
+                    tracing::info!(aws_role = %name, "role converged");
+                }
+                if self.is_final() && converged.refused_tags.is_empty() {
+                    verified.record(id.clone(), self.fingerprint);
+                } else {
+                    verified.forget(id);
+                }
+                Ok(AppliedRole::now(self.reached(converged)))
+            }
+            Err(RoleApplyError::NotLeader) => {
+                verified.forget(id);
+                Err(ReconcileError::NotLeader)
+            }
+            // Nothing about it has changed but that it was time to look: it is taken to be as it was.
+            Err(RoleApplyError::Read(error))
+                if error.is_retryable() && verified.was_verified(id, self.fingerprint) =>
+            {
+                tracing::warn!(aws_role = %name, %error, "failed to check role for drift");
+                Ok(AppliedRole {
+                    outcome: self.as_it_should_be(self.known_role_id.clone(), Vec::new()),
+                    trusted_for: None,
+                })
+            }
+            Err(error) => {
+                tracing::warn!(aws_role = %name, error = %chain(&error), "failed to apply role");
+                verified.forget(id);
+                Ok(AppliedRole::now(self.failed(&error)))
+            }
+        }
+    }
+
+    /// Whether the role stays as it is when it has reached its target.
+    fn is_final(&self) -> bool {
+        match self.target {
+            RoleTarget::Provision(_) | RoleTarget::Suspend => true,
+            RoleTarget::Hold { .. } | RoleTarget::Delete { .. } => false,
+        }
+    }
+
+    /// What is true of a role that is as it should be, or would be but for the boundary that it waits for.
+    fn as_it_should_be(&self, role_id: Option<String>, untagged: Vec<AwsError>) -> RoleOutcome {
+        match self.target {
+            RoleTarget::Provision(_) | RoleTarget::Hold { .. } => RoleOutcome::Provisioned {
+                bound: self.bound,
+                role_id,
+                untagged,
+            },
+            RoleTarget::Suspend => RoleOutcome::Suspended { role_id },
+            RoleTarget::Delete { .. } => RoleOutcome::Deleted,
+        }
+    }
+
+    /// What is true of a role about which nothing is left to do.
+    fn reached(&self, converged: Converged) -> RoleOutcome {
+        match &self.target {
+            RoleTarget::Hold { until, .. } => RoleOutcome::waiting(ConditionReason::BoundaryNotReady, until),
+            RoleTarget::Delete { .. } if converged.role_id.is_some() => {
+                tracing::warn!(aws_role = %self.ownership.name, "left a role of this name in AWS: it is not ours");
+                RoleOutcome::Deleted
+            }
+            RoleTarget::Delete { may_be_hidden: true } if !converged.changed => RoleOutcome::Deleting {
+                message: "AWS shows no role yet, which may have been made a moment ago".into(),
+            },
+            _ => self.as_it_should_be(converged.role_id, converged.refused_tags),
+        }
+    }
+
+    /// What is true of a role that could not be brought to its target.
+    fn failed(&self, error: &RoleApplyError) -> RoleOutcome {
+        let (reason, message) = match error {
+            RoleApplyError::Conflict(conflict) => (
+                ConditionReason::Conflict,
+                format!("the role {} is left alone: {conflict}", self.ownership.name),
+            ),
+            RoleApplyError::Read(error) | RoleApplyError::Write(error) => reason_of(error),
+            RoleApplyError::NotShown | RoleApplyError::NotLeader => {
+                (ConditionReason::Progressing, error.to_string())
+            }
+        };
+        match self.target {
+            RoleTarget::Delete { .. } => RoleOutcome::Deleting { message },
+            _ => RoleOutcome::Waiting { reason, message },
+        }
+    }
+}
+
+async fn namespace_waited_long_enough(
+    ctx: &ControllerContext,
+    namespace: &NamespaceName,
+) -> Result<bool, ReconcileError> {
+    let api: Api<Namespace> = Api::all(ctx.client.clone());
+    let Some(namespace) = api.get_opt(namespace.as_str()).await? else {
+        return Ok(true);
+    };
+    let Some(since) = namespace.metadata.deletion_timestamp else {
+        return Ok(false);
+    };
+    let waited = ctx.now().as_second() - since.0.as_second();
+    Ok(waited >= i64::try_from(HOLD_NAMESPACE.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// A role about which nothing is left to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Converged {
+    /// Whether anything was written for that.
+    pub changed: bool,
+    /// Its unique id; `None` when there is no role.
+    pub role_id: Option<String>,
+    /// What AWS refused of tags: all else is as it should be.
+    pub refused_tags: Vec<AwsError>,
+}
+
+/// Why a role could not be brought to its target. Another attempt goes on from where this one ended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RoleApplyError {
+    /// Somebody else's role has its name.
+    #[error("the role is left alone")]
+    Conflict(#[source] Conflict),
+    /// AWS could not be read; nothing was written before that.
+    #[error("AWS can't be read")]
+    Read(#[source] AwsError),
+    /// AWS refused a write, or a read after one.
+    #[error("AWS refused a call")]
+    Write(#[source] AwsError),
+    /// AWS does not show what was written.
+    #[error("AWS does not show the change yet")]
+    NotShown,
+    /// The Lease has too little time left for another write.
+    #[error("the Lease has too little time left for a call to AWS")]
+    NotLeader,
+}
+
+/// Brings the role of this name to where `plan` has nothing left to do.
+///
+/// Every round begins with a read, so a write whose outcome is unknown is never repeated blindly: an attempt with a call that
+/// failed is over with its round, and the next one reads first. Within the round nothing more is given, and what takes away is still
+/// done: AWS may refuse the one call for ever. What AWS refuses of tags is passed over.
+///
+/// # Errors
+/// [`RoleApplyError`]; another attempt goes on from where this one ended.
+pub async fn converge(
+    roles: &dyn Roles,
+    name: &RoleName,
+    may_write: MayWrite<'_>,
+    plan: impl Fn(Option<&ObservedRole>) -> Result<Vec<Step>, Conflict> + Send + Sync,
+) -> Result<Converged, RoleApplyError> {
+    let mut changed = false;
+    let mut refused_tags: Vec<(IamCall, AwsError)> = Vec::new();
+    for _ in 0..LOOKS {
+        let observed = roles.get_role(name).await.map_err(|error| {
+            if changed {
+                RoleApplyError::Write(error)
+            } else {
+                RoleApplyError::Read(error)
+            }
+        })?;
+        let mut steps = plan(observed.as_ref()).map_err(RoleApplyError::Conflict)?;
+        steps.retain(|step| refused_tags.iter().all(|(call, _)| *call != step.call));
+        if steps.is_empty() {
+            return Ok(Converged {
+                changed,
+                role_id: observed.map(|role| role.unique_id),
+                refused_tags: refused_tags.into_iter().map(|(_, error)| error).collect(),
+            });
+        }
+        let mut failed = None;
+        for Step { call, nature } in steps {
+            if failed.is_some() && nature == Nature::Grows {
+                continue;
+            }
+            if !may_write() {
+                return Err(RoleApplyError::NotLeader);
+            }
+            let outcome = roles.execute(&call).await;
+            let action = call.action();
+            match outcome {
+                Ok(()) => {
+                    tracing::info!(aws_role = %name, action, "applied a call to the role");
+                    changed = true;
+                }
+                Err(error) => {
+                    tracing::info!(aws_role = %name, action, %error, "failed to apply a call to the role");
+                    if nature == Nature::Cosmetic {
+                        refused_tags.push((call, error));
+                    } else {
+                        failed.get_or_insert(error);
+                    }
+                }
+            }
+        }
+        if let Some(error) = failed {
+            return Err(RoleApplyError::Write(error));
+        }
+    }
+    Err(RoleApplyError::NotShown)
+}

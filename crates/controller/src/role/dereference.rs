@@ -1,0 +1,220 @@
+//! *Dereference*: everything that is looked up about a role before anything is done. Reads the API server and the index.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use deputy_api::{AWSRole, AWSRoleStatus, convert};
+use deputy_delegation::{
+    ClusterName, Decision, NamespaceName, ObjectName, Uid,
+    model::{Account, Limit, LimitEntry, ObjectId, Role},
+};
+use deputy_index::{Entry, Index};
+use kube::{Api, api::DynamicObject};
+
+use super::{FINALIZER, ProvisionedRole};
+use crate::{context::ControllerContext, error::ReconcileError, objects};
+
+/// What IAM may take to show a new role everywhere.
+const PROPAGATION_SECONDS: i64 = 60;
+
+/// What the boundary policies of a limit say in AWS, as its status has it: the hashes of the documents, by account name.
+pub type BoundaryHashes = BTreeMap<String, String>;
+
+/// Everything that was looked up about a role.
+#[derive(Debug)]
+pub struct RoleInputs {
+    pub cluster: ClusterName,
+    pub id: ObjectId,
+    /// Of the object that the role in AWS is made for.
+    pub uid: Uid,
+    /// The object as it was just read, not as a watch once showed it; `None` when it is gone and its role in AWS may not be.
+    pub object: Option<DynamicObject>,
+    pub account: AccountInput,
+    /// Whether it is to be there.
+    pub stage: RoleStage,
+}
+
+/// The AWSAccount that a role names.
+#[derive(Debug)]
+pub struct AccountInput {
+    /// Known also when the rest of the role can't be read.
+    pub name: Option<ObjectName>,
+    /// As it may be used.
+    pub usable: Entry<Account>,
+    /// As it is written, also when it may not be used. By such an account things are only taken away.
+    pub as_written: Option<Arc<Account>>,
+}
+
+/// Where a role is in its life.
+#[derive(Debug)]
+pub enum RoleStage {
+    /// It is there.
+    Present(Box<PresentRole>),
+    /// It is being deleted and has our finalizer, or it is gone.
+    Deleting {
+        /// Whether a role may have been made that reads do not show yet.
+        may_be_hidden: bool,
+    },
+}
+
+/// A role that is there, and what is decided about it.
+#[derive(Debug)]
+pub struct PresentRole {
+    /// `None` when it can't be read; the decision says why.
+    pub role: Option<Role>,
+    /// Whether it is within every limit.
+    pub decision: Decision,
+    /// Whether an accepted binding names it: somebody may become it.
+    pub bound: bool,
+    pub limits: Vec<Arc<Limit>>,
+    /// The limit whose boundary it carries, and what AWS has of it. `None` when no limit asks for one.
+    pub boundary: Option<(Arc<Limit>, BoundaryHashes)>,
+}
+
+impl RoleInputs {
+    /// Whether the object has our finalizer. Without it nothing of the role was ever in AWS.
+    #[must_use]
+    pub fn has_finalizer(&self) -> bool {
+        self.object.as_ref().is_some_and(has_finalizer)
+    }
+
+    /// The unique id that the status has.
+    #[must_use]
+    pub fn known_role_id(&self) -> Option<String> {
+        objects::status_of::<AWSRoleStatus>(self.object.as_ref()?).role_id
+    }
+}
+
+/// The objects of a namespace.
+pub fn api(ctx: &ControllerContext, namespace: &NamespaceName) -> Api<DynamicObject> {
+    objects::namespaced::<AWSRole>(&ctx.client, namespace)
+}
+
+/// Looks up everything about a role. `None` when there is nothing to do: it is gone and `provisioned` has nothing of it, or it is
+/// being deleted and was never in AWS.
+///
+/// # Errors
+/// [`ReconcileError`]: the API server does not answer, or what it says makes no sense.
+pub async fn dereference(
+    ctx: &ControllerContext,
+    provisioned: Option<ProvisionedRole>,
+    id: &ObjectId,
+) -> Result<Option<RoleInputs>, ReconcileError> {
+    let object = api(ctx, &id.namespace).get_opt(id.name.as_str()).await?;
+    let (uid, account, stage) = match (&object, provisioned) {
+        (None, None) => return Ok(None),
+        (None, Some(ProvisionedRole { uid, account })) => {
+            (uid, Some(account), RoleStage::Deleting { may_be_hidden: false })
+        }
+        (Some(object), _) => {
+            let uid = Uid::new(object.metadata.uid.clone().unwrap_or_default())?;
+            let stage = if object.metadata.deletion_timestamp.is_none() {
+                RoleStage::Present(Box::new(present(ctx, object).await?))
+            } else if has_finalizer(object) {
+                let may_be_hidden = may_be_hidden(ctx, object);
+                RoleStage::Deleting { may_be_hidden }
+            } else {
+                return Ok(None);
+            };
+            (uid, account_name(object), stage)
+        }
+    };
+    Ok(Some(RoleInputs {
+        cluster: ctx.cluster.clone(),
+        id: id.clone(),
+        uid,
+        object,
+        account: AccountInput::look_up(&ctx.index, account),
+        stage,
+    }))
+}
+
+impl AccountInput {
+    fn look_up(index: &Index, name: Option<ObjectName>) -> Self {
+        Self {
+            usable: name.as_ref().map_or(Entry::Missing, |name| index.account(name)),
+            as_written: name.as_ref().and_then(|name| index.account_as_written(name)),
+            name,
+        }
+    }
+}
+
+/// Reads a role and decides about it.
+async fn present(ctx: &ControllerContext, object: &DynamicObject) -> Result<PresentRole, ReconcileError> {
+    match objects::parse::<AWSRole, _>(object, convert::parse_role) {
+        Ok(role) => ctx.decide(move |index| PresentRole::look_up(index, role)).await,
+        Err(violations) => Ok(PresentRole {
+            role: None,
+            decision: Decision::Refused(violations),
+            bound: false,
+            limits: Vec::new(),
+            boundary: None,
+        }),
+    }
+}
+
+impl PresentRole {
+    fn look_up(index: &Index, role: Role) -> Self {
+        let decision = index.decide_role_with(&role);
+        Self {
+            bound: is_bound(index, &role.id),
+            limits: limits_of(index, &role),
+            boundary: boundary_of(index, &decision),
+            role: Some(role),
+            decision,
+        }
+    }
+}
+
+/// Whether any binding of the role is accepted. What is remembered of a binding counts as long as nothing it rests on
+/// has changed.
+fn is_bound(index: &Index, id: &ObjectId) -> bool {
+    index.bindings_of_role(id).iter().any(|b| {
+        let decided = index.decide_binding(&b.id);
+        decided.is_some_and(|d| d.decision.is_accepted())
+    })
+}
+
+/// The limits that apply to a role. One that can't be read is left out: under such a limit nothing was accepted.
+fn limits_of(index: &Index, role: &Role) -> Vec<Arc<Limit>> {
+    let entries = index.limits_of(&role.id.namespace, &role.account);
+    let valid = entries.into_iter().filter_map(|entry| match entry {
+        LimitEntry::Valid(limit) => Some(limit),
+        LimitEntry::Invalid { .. } => None,
+    });
+    valid.collect()
+}
+
+/// The limit whose boundary the role carries, with what its status says is in AWS.
+fn boundary_of(index: &Index, decision: &Decision) -> Option<(Arc<Limit>, BoundaryHashes)> {
+    let Decision::Accepted(accepted) = decision else {
+        return None;
+    };
+    let (entry, _, state) = index.limit(accepted.boundary.as_ref()?)?;
+    let LimitEntry::Valid(limit) = entry else {
+        return None;
+    };
+    let hashes = state
+        .boundaries
+        .iter()
+        .map(|b| (b.account.clone(), b.document_hash.clone()))
+        .collect();
+    Some((limit, hashes))
+}
+
+fn has_finalizer(object: &DynamicObject) -> bool {
+    let mut finalizers = object.metadata.finalizers.iter().flatten();
+    finalizers.any(|f| f == FINALIZER)
+}
+
+fn account_name(object: &DynamicObject) -> Option<ObjectName> {
+    let name = object.data.pointer("/spec/accountRef/name")?.as_str()?;
+    ObjectName::new(name).ok()
+}
+
+/// Whether a role may have been made that reads do not show yet: its object is new, and it was never seen.
+fn may_be_hidden(ctx: &ControllerContext, object: &DynamicObject) -> bool {
+    let was_seen = objects::status_of::<AWSRoleStatus>(object).role_id.is_some();
+    let created = object.metadata.creation_timestamp.as_ref();
+    let age = created.map_or(0, |t| ctx.now().as_second() - t.0.as_second());
+    !was_seen && age < PROPAGATION_SECONDS
+}

@@ -1,0 +1,178 @@
+//! What a role is to be in AWS, and how its role there is known as ours. Pure.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use deputy_delegation::{
+    Accepted, ClusterName, IamPath, RoleName, TagKey, TagValue, Uid,
+    boundary::{self, document_hash},
+    model::{Account, Kind, Limit, ObjectId, Role},
+    naming,
+    plan::{self, Conflict, DesiredRole, ObservedRole, Step, TaggedOwner},
+    trust,
+};
+use deputy_policy::Document;
+
+use super::dereference::PresentRole;
+
+/// How a role is found in AWS: by name, and known as ours by path and tags.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ownership {
+    pub name: RoleName,
+    pub path: IamPath,
+    /// The tags that make it ours.
+    pub tags: BTreeMap<TagKey, TagValue>,
+}
+
+impl Ownership {
+    /// Of the role of `id` in `account`.
+    #[must_use]
+    pub fn of(cluster: &ClusterName, account: &Account, id: &ObjectId, uid: &Uid) -> Self {
+        Self {
+            name: naming::role_name(cluster, Kind::AWSRole, id),
+            path: naming::role_path(cluster),
+            tags: naming::role_tags(cluster, account, id, uid),
+        }
+    }
+
+    /// The tags that make `observed` ours to take away: also with the uid of a former object of this name. That object is gone:
+    /// there is one of a kind, namespace and name at a time, and this one was read from the API server just now. Left alone, its role
+    /// would stay for ever, and with whatever trust it had. It is not tagged anew first: that AWS refuses a tag is no reason to leave a
+    /// role open.
+    fn tags_for(&self, observed: Option<&ObservedRole>) -> BTreeMap<TagKey, TagValue> {
+        let mut tags = self.tags.clone();
+        let former = observed
+            .and_then(|role| role.tags.get(naming::TAG_UID))
+            .and_then(|uid| TagValue::new(uid.as_str()).ok());
+        if let (Some(former), Some(uid)) = (former, tags.get_mut(naming::TAG_UID)) {
+            *uid = former;
+        }
+        tags
+    }
+}
+
+/// What a role is to be in AWS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoleTarget {
+    /// It should be like this.
+    Provision(Box<DesiredRole>),
+    /// It should be like this once AWS has the boundary for it; until then it is nothing new. What is there shrinks to it, and
+    /// stays open if the limits allow it as they are now.
+    Hold {
+        /// As it should be.
+        desired: Box<DesiredRole>,
+        limits: Vec<Arc<Limit>>,
+        /// Whether there is a boundary policy, though not the one that the limit asks for now.
+        boundary_is_there: bool,
+        /// What it waits for, for people.
+        until: String,
+    },
+    /// Not accepted: whatever is there becomes unusable, and stays.
+    Suspend,
+    /// Nothing of ours is left.
+    Delete {
+        /// Whether a role may have been made that reads do not show yet: one that is not shown is not taken to be gone.
+        may_be_hidden: bool,
+    },
+}
+
+impl RoleTarget {
+    /// The calls that bring `observed` there.
+    ///
+    /// # Errors
+    /// When it is not ours. Of a deletion that is no error: then nothing of ours is left behind.
+    pub fn steps(
+        &self,
+        ownership: &Ownership,
+        observed: Option<&ObservedRole>,
+    ) -> Result<Vec<Step>, Conflict> {
+        let Ownership { name, path, .. } = ownership;
+        match self {
+            // See `tags_for`: whoever else was of this name is gone.
+            Self::Provision(desired) => plan::plan(desired, observed, TaggedOwner::Gone),
+            Self::Hold {
+                desired,
+                limits,
+                boundary_is_there,
+                ..
+            } => {
+                let ceilings: Vec<&Document> = limits.iter().map(|limit| &limit.ceiling).collect();
+                plan::plan_hold(desired, observed, &ceilings, *boundary_is_there)
+            }
+            Self::Suspend => plan::plan_suspension(&ownership.tags_for(observed), name, path, observed),
+            Self::Delete { .. } => {
+                Ok(
+                    plan::plan_deletion(&ownership.tags_for(observed), name, path, observed)
+                        .unwrap_or_else(|_not_ours| Vec::new()),
+                )
+            }
+        }
+    }
+
+    /// The role as it should be, if it should be there and usable.
+    #[must_use]
+    pub fn desired(&self) -> Option<&DesiredRole> {
+        match self {
+            Self::Provision(desired) | Self::Hold { desired, .. } => Some(desired),
+            Self::Suspend | Self::Delete { .. } => None,
+        }
+    }
+}
+
+/// What an accepted role is to be: made, or held until AWS has the boundary for it.
+#[must_use]
+pub fn provision(
+    cluster: &ClusterName,
+    account: &Account,
+    ownership: &Ownership,
+    role: &Role,
+    present: &PresentRole,
+    accepted: &Accepted,
+) -> RoleTarget {
+    let trust = if present.bound {
+        trust::for_issuer(cluster, account, Kind::AWSRole, &role.id)
+    } else {
+        trust::deny_all()
+    };
+    let Ok(inline) = role.inline_policy() else {
+        // It was merged for the decision, too: what can't be merged was refused.
+        return RoleTarget::Suspend;
+    };
+    let arn = |limit| naming::boundary_arn(cluster, account, limit);
+    let desired = Box::new(DesiredRole {
+        name: ownership.name.clone(),
+        path: ownership.path.clone(),
+        trust,
+        inline,
+        boundary: accepted.boundary.as_ref().map(arn),
+        tags: ownership.tags.clone(),
+        max_session_duration: role.max_session_duration,
+    });
+    let hold = |boundary_is_there, until| RoleTarget::Hold {
+        desired: desired.clone(),
+        limits: present.limits.clone(),
+        boundary_is_there,
+        until,
+    };
+    match (&accepted.boundary, &present.boundary) {
+        (None, _) => RoleTarget::Provision(desired),
+        (Some(name), Some((limit, in_aws))) if limit.name == *name => {
+            match boundary::compile(cluster, account, limit) {
+                Ok(document) => match in_aws.get(account.name.as_str()) {
+                    Some(hash) if *hash == document_hash(&document) => RoleTarget::Provision(desired),
+                    Some(_) => hold(
+                        true,
+                        format!(
+                            "{} is being brought up to date; until then nothing more is granted",
+                            arn(name)
+                        ),
+                    ),
+                    None => hold(false, format!("{} is not there yet", arn(name))),
+                },
+                // A limit that AWS can't hold is none: whatever is there must not be used.
+                Err(_) => RoleTarget::Suspend,
+            }
+        }
+        // The decision rests on a limit that was not looked up: it changed in between.
+        (Some(name), _) => hold(false, format!("limit {name} has changed")),
+    }
+}

@@ -1,0 +1,5 @@
+//! Unit tests of the steps of a role, one file a step.
+
+mod apply;
+mod assess;
+mod status;
