@@ -6,6 +6,15 @@
 //! caller gets while the broker is slow, away or refusing.
 //!
 //! The agent holds no rights of its own: all it can do is what the pod's projected token lets it do.
+//!
+//! # Invariants
+//!
+//! - It stands alone: no Kubernetes client, no AWS SDK, no other crate of Deputy: `the_agent_stands_alone`.
+//! - An expired credential is never served, and after a refusal none: `an_expired_credential_is_never_served`,
+//!   `a_refusal_drops_the_credential`.
+//! - Only the pod's own token, on loopback, gets an answer: `every_other_request_is_refused_without_asking_the_broker`,
+//!   `an_endpoint_reachable_from_outside_the_pod_is_not_opened`.
+//! - No log line holds a secret: `no_log_line_holds_a_secret`.
 
 pub mod agent;
 pub mod binding;

@@ -11,6 +11,15 @@
 //! The rules of a field are stated twice, on purpose: in the schema, so that the API server refuses at once and says
 //! where; and in the conversion, because what is read may have been stored under an older definition or never have
 //! seen an API server at all (`deputy bootstrap aws`).
+//!
+//! # Invariants
+//!
+//! - `crds/` and `docs/reference/` are what the types say: `the_definitions_in_crds_are_those_of_the_types`,
+//!   `the_reference_is_that_of_the_types`.
+//! - Every wrong field of an object is listed, not the first: `every_wrong_field_of_a_limit_is_listed`.
+//! - What narrows a grant is never dropped in silence: null and unknown fields are refused:
+//!   `a_session_or_session_policy_of_null_is_not_taken_for_none`,
+//!   `a_mistyped_restriction_is_found_and_a_policy_is_not_looked_into`.
 
 #![expect(
     clippy::duplicated_attributes,

@@ -5,6 +5,16 @@
 //! - [`AwsError`]: what went wrong, as one of few [classes](ErrorClass) that say what to do about it.
 //! - [`CallBudget`]: how fast an account's IAM is called.
 //! - `model` (feature `test-support`): an IAM and STS in memory, with the behaviours that no local double has.
+//!
+//! # Invariants
+//!
+//! - The AWS SDK is reached from here alone: `only_the_crate_for_aws_reaches_the_sdk`.
+//! - Reads are repeated and writes are not: a write whose answer was lost may have been applied:
+//!   `reads_are_repeated_and_writes_are_not`, `a_write_whose_answer_is_cut_off_may_have_been_applied`.
+//! - Every error has one of few classes that say what to do, and shows no signed request:
+//!   `every_answer_of_aws_has_its_class`, `the_signed_request_that_aws_repeats_is_not_shown`.
+//! - The model in memory and a double live through the same story: `the_model_lives_through_it`,
+//!   `ministack_lives_through_it`.
 
 mod budget;
 mod caller;

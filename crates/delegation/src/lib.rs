@@ -8,6 +8,20 @@
 //! - [`trust`], [`boundary`], [`session`]: the documents and requests that an accepted grant becomes.
 //! - [`plan`]: the IAM calls that lead from what AWS has to what is wanted.
 //! - [`bootstrap`]: the AWS policies that Deputy's own processes need.
+//!
+//! # Invariants
+//!
+//! - Nothing here knows a network, a file, a clock or Kubernetes: `the_pure_crates_ask_no_clock_file_or_socket`.
+//! - What is accepted can do nothing that a limit does not allow:
+//!   `what_is_accepted_can_do_nothing_that_a_limit_does_not_allow`.
+//! - Another limit never widens, and one that can't be read refuses what it covers: `another_limit_never_widens`,
+//!   `a_limit_that_cannot_be_read_refuses_what_it_covers`.
+//! - Sizes are measured on what is sent to AWS: `sizes_are_measured_on_what_is_sent`.
+//! - A plan that stops after any call leaves no more than before or after, and the next one goes on to the same end:
+//!   `at_no_moment_is_there_more_than_before_or_after_nor_less_than_both`,
+//!   `stopped_after_any_call_the_next_plan_goes_on_to_the_end`.
+//! - Names in AWS follow from cluster, kind, namespace and name alone; the longest ones fit into the quota:
+//!   `the_longest_names_fit_into_the_quota`.
 
 pub mod bootstrap;
 pub mod boundary;

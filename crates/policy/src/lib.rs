@@ -1,4 +1,16 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # Invariants
+//!
+//! - Nothing here knows a network, a file, a clock or Kubernetes: `the_pure_crates_ask_no_clock_file_or_socket`.
+//! - An error is never an allow: `Containment` and `Decision` have no default: `no_decision_has_a_default`.
+//! - *Contained* is answered on a certificate that the checker has verified: `no_forged_certificate_proves_what_exceeds`,
+//!   `no_sampled_request_contradicts_contained`.
+//! - *Exceeds* is answered with a request that the evaluator has confirmed:
+//!   `a_witness_is_possible_and_convinces_both_evaluators`.
+//! - What is accepted as a document is written and read again as the same document:
+//!   `canonical_json_parses_to_the_same_document`.
+//! - Texts, work and memory are bounded: `work_runs_out`.
 
 mod ast;
 mod compiled;

@@ -2,6 +2,19 @@
 //! fences writes, a certificate authority in a Secret, and a TLS server that one silent client cannot block.
 //!
 //! Nothing in this crate knows what Deputy decides.
+//!
+//! # Invariants
+//!
+//! - Nothing here knows what Deputy decides: `the_crates_are_in_layers`.
+//! - Every wait of a connection has a deadline, and a full listener lets a newcomer in:
+//!   `nothing_that_a_client_does_or_leaves_keeps_a_connection_beyond_its_limit`,
+//!   `a_listener_that_is_full_of_silent_clients_answers_a_new_one_at_once`.
+//! - Of candidates with any clocks never two hold the Lease:
+//!   `of_candidates_with_any_clocks_and_any_delays_never_two_hold_the_lease`.
+//! - An authority that clients have pinned is never replaced silently:
+//!   `a_replica_that_begins_makes_no_authority_while_clients_trust_another`.
+//! - A panic ends one request, or the process; its message is not logged: `a_panic_in_one_request_ends_that_request`,
+//!   `a_panic_outside_of_a_request_ends_the_process_and_no_message_is_logged`.
 
 pub mod client;
 pub mod contain;

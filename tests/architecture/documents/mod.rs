@@ -4,6 +4,7 @@ mod absent;
 mod commands;
 mod exceptions;
 mod glossary;
+mod invariants;
 mod manifests;
 mod names;
 mod numbers;
