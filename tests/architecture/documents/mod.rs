@@ -6,6 +6,7 @@ mod exceptions;
 mod glossary;
 mod invariants;
 mod manifests;
+mod messages;
 mod names;
 mod numbers;
 mod page;
