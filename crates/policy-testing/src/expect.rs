@@ -4,7 +4,10 @@
 use deputy_policy::{Containment, Document, PolicyKind, check, contains};
 use serde_json::{Value, json};
 
-use crate::engine::{CheckedVerdict, confirm, contain};
+use crate::{
+    engine::{CheckedVerdict, confirm, contain},
+    forge::claims::claiming_more,
+};
 
 /// What an answer may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +31,7 @@ pub fn hold(kind: PolicyKind, candidate: Vec<Value>, ceiling: Vec<Value>, may: M
     let verdict = contain(&[&[&document]], &limit);
     if let Containment::Contained(certificate) = contains(&[&document], &limit) {
         // A proof that lacks something is none.
-        for broken in certificate.broken() {
+        for broken in claiming_more(&certificate) {
             assert!(
                 check(&broken, &[&[&document]], &limit).is_err(),
                 "{candidate} in {ceiling}"

@@ -17,7 +17,11 @@ use deputy_policy_testing::generate::{
 use deputy_policy_testing::{
     choices::Choices,
     engine::{CheckedVerdict, confirm, contain},
-    forge::{Forgeries, forge},
+    forge::{
+        Forgeries,
+        claims::{claiming_more, lacking},
+        forge,
+    },
     situations::scene,
     soak::SoakCounts,
 };
@@ -274,12 +278,8 @@ fn a_certificate_with_something_wrong_is_refused() {
         let Containment::Contained(certificate) = contains_layers(&layers, &documents.ceiling) else {
             continue;
         };
-        let mut wrong = certificate.broken();
-        for entry in 0..certificate.entries() {
-            // The first choice is the entry, the second one to drop it.
-            let mut choices = [entry, 0].into_iter();
-            wrong.push(certificate.mutated(&mut |_| choices.next().unwrap_or(0)));
-        }
+        let mut wrong = claiming_more(&certificate);
+        wrong.extend(lacking(&certificate));
         for (i, forged) in wrong.iter().enumerate() {
             let answer = check(forged, &layers, &documents.ceiling);
             assert!(

@@ -2,7 +2,7 @@
 
 /// A set of indices below a fixed number.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Bits(Vec<u64>);
+pub struct Bits(Vec<u64>);
 
 impl Bits {
     /// The indices below `count` for which the flag is set.
@@ -39,7 +39,8 @@ impl Bits {
         }
     }
 
-    pub(crate) fn remove(&mut self, i: usize) {
+    /// Takes an index out.
+    pub fn remove(&mut self, i: usize) {
         if let Some(word) = self.0.get_mut(i / 64) {
             *word &= !(1 << (i % 64));
         }

@@ -6,7 +6,7 @@ use super::bits::Bits;
 use crate::pattern::track::VariableCase;
 
 /// Index of a layer, of a document in it and of a statement in that.
-pub(crate) type Place = (usize, usize, usize);
+pub type Place = (usize, usize, usize);
 
 /// Proof that every request that all layers of a candidate allow is allowed by a ceiling.
 ///
@@ -19,19 +19,23 @@ pub struct Certificate {
 
 /// The proof for some actions and resources of one Allow.
 #[derive(Debug, Clone)]
-pub(crate) struct CertificateEntry {
+pub struct CertificateEntry {
     /// Document and statement in the first layer.
-    pub(crate) allow: (usize, usize),
+    pub allow: (usize, usize),
     /// Indices of the elements; a negated list is one element.
-    pub(crate) actions: Indices,
-    pub(crate) resources: Indices,
-    pub(crate) goal: Goal,
-    pub(crate) proof: Proof,
+    pub actions: Indices,
+    /// The same.
+    pub resources: Indices,
+    /// What is proved of them.
+    pub goal: Goal,
+    /// By what.
+    pub proof: Proof,
 }
 
 /// Some of the elements of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Indices {
+pub enum Indices {
+    /// Neighbours.
     Range(Range<usize>),
     /// In ascending order.
     Some(Vec<usize>),
@@ -74,7 +78,7 @@ impl FromIterator<usize> for Indices {
 
 /// What is proved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Goal {
+pub enum Goal {
     /// Some Allow of the ceiling, or a Deny of the candidate, matches.
     Allowed,
     /// This Deny of the ceiling does not match, or a Deny of the candidate does.
@@ -83,7 +87,7 @@ pub(crate) enum Goal {
 
 /// How.
 #[derive(Debug, Clone)]
-pub(crate) enum Proof {
+pub enum Proof {
     /// This Allow of the ceiling includes all of it.
     ByAllow(usize),
     /// This Deny of the candidate includes all of it.
@@ -97,11 +101,11 @@ pub(crate) enum Proof {
 }
 
 /// Document and statement of one Allow of each of the other layers, what the tree uses, and the tree.
-pub(crate) type Combination = (Vec<(usize, usize)>, Used, CaseTree);
+pub type Combination = (Vec<(usize, usize)>, Used, CaseTree);
 
 /// Which patterns of each negative statement a tree makes use of; the statements are the candidate's Denys, layer by layer,
 /// and then the ceiling's Allows if the goal is [`Goal::Allowed`].
-pub(crate) type Used = Vec<(Picks, Picks)>;
+pub type Used = Vec<(Picks, Picks)>;
 
 impl Certificate {
     /// How many case distinctions it holds besides single covers; a measure of its size.
@@ -121,27 +125,29 @@ impl Certificate {
 
 /// A proof that no request answers the query.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct CaseTree {
+pub struct CaseTree {
     /// For every case of the variables, where to begin.
-    pub(crate) worlds: Vec<(Vec<(String, VariableCase)>, NextCase)>,
-    pub(crate) nodes: Vec<CaseNode>,
+    pub worlds: Vec<(Vec<(String, VariableCase)>, NextCase)>,
+    /// The case distinctions that lead on to one another.
+    pub nodes: Vec<CaseNode>,
 }
 
 /// A case distinction in one dimension.
 #[derive(Debug, Clone)]
-pub(crate) struct CaseNode {
+pub struct CaseNode {
     /// Index of the dimension.
-    pub(crate) dimension: u32,
+    pub dimension: u32,
     /// The negative statements that matched so far.
-    pub(crate) alive: Vec<usize>,
+    pub alive: Vec<usize>,
     /// For every choice, a branch that keeps no more.
-    pub(crate) branches: Vec<(Vec<usize>, NextCase)>,
-    pub(crate) evidence: CaseEvidence,
+    pub branches: Vec<(Vec<usize>, NextCase)>,
+    /// Why there are no other choices.
+    pub evidence: CaseEvidence,
 }
 
 /// Where a branch of a proof leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum NextCase {
+pub enum NextCase {
     /// This negative statement matches whatever the other dimensions are.
     Covered(u32),
     /// Another case distinction.
@@ -150,28 +156,30 @@ pub(crate) enum NextCase {
 
 /// Why the branches are all there are.
 #[derive(Debug, Clone)]
-pub(crate) enum CaseEvidence {
+pub enum CaseEvidence {
     /// Closed states of the product of patterns.
     Words(Vec<ProductState>),
     /// A finite case distinction that the checker makes again.
     Cases,
+    /// What the checker can't see for itself of the values of a condition key.
     Key(KeyEvidence),
 }
 
 /// A product state: index of track (over all literals in order) and position, sorted.
-pub(crate) type ProductState = Box<[(u32, u32)]>;
+pub type ProductState = Box<[(u32, u32)]>;
 
 /// What a certificate says about the texts of a key.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct KeyEvidence {
+pub struct KeyEvidence {
     /// For each question about texts: closed states, and for each kind of text in which value sets it surely is (bit 2*i*), or
     /// surely is not (bit 2*i* + 1). None when the values are spelled out, so that the kinds are plain to see.
-    pub(crate) texts: Vec<(Vec<ProductState>, Vec<Bits>)>,
+    pub texts: Vec<(Vec<ProductState>, Vec<Bits>)>,
 }
 
 /// Some of the patterns of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Picks {
+pub enum Picks {
+    /// All of them, also of a negated list.
     All,
     /// These, by index.
     Only(Vec<u32>),

@@ -12,11 +12,11 @@ mod bits;
 mod certificate;
 mod check;
 pub(crate) mod cover;
-#[cfg(feature = "testing")]
-mod mutate;
 mod probe;
 mod prove;
 mod search;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use answer::{Containment, UnknownKind, UnknownReason, Witness};
 pub use certificate::Certificate;

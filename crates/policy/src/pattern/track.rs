@@ -45,7 +45,7 @@ pub(crate) enum Letter {
 
 /// What a variable is in the case that is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum VariableCase {
+pub enum VariableCase {
     /// The key is absent: the default holds, and a pattern with a variable without one matches nothing.
     Absent,
     /// The key has one value.

@@ -1,7 +1,11 @@
-//! Certificates that do not belong to what they are checked against.
+//! Certificates with something wrong in them, and certificates of other pairs: what the checker must refuse.
+
+pub mod change;
+pub mod claims;
 
 use deputy_policy::{Containment, Document, check, contains_layers};
 
+use self::change::changed;
 use crate::generate::{
     edits::edit,
     pairs::{PairDocuments, PairDraft},
@@ -55,7 +59,7 @@ pub fn forge(c: &mut Choices<'_>, pair: &PairDraft, forgeries: &mut Forgeries) -
         };
         let mut forged = certificate.clone();
         for _ in 0..c.below(3) {
-            forged = forged.mutated(&mut |n| c.below(n));
+            forged = changed(&forged, c);
         }
         forgeries.tried += 1;
         let accepted = with_layers(&documents, |layers| {

@@ -1,0 +1,24 @@
+//! The parts of a certificate, for `deputy-policy-testing`: it forges certificates and shows what they say. No program is
+//! built with the feature `testing`.
+
+pub use super::{
+    bits::Bits,
+    certificate::{
+        CaseEvidence, CaseNode, CaseTree, CertificateEntry, Combination, Goal, Indices, KeyEvidence,
+        NextCase, Picks, Place, ProductState, Proof, Used,
+    },
+};
+use crate::Certificate;
+pub use crate::pattern::track::VariableCase;
+
+impl Certificate {
+    /// What it rests on.
+    pub fn to_entries(&self) -> Vec<CertificateEntry> {
+        self.entries.clone()
+    }
+
+    /// A certificate that rests on these, whatever they are worth: [`check`](super::check()) tells.
+    pub fn from_entries(entries: Vec<CertificateEntry>) -> Self {
+        Self { entries }
+    }
+}
