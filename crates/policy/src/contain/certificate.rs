@@ -42,7 +42,8 @@ pub enum Indices {
 }
 
 impl Indices {
-    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+    /// The indices.
+    pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         let (range, list) = match self {
             Self::Range(range) => (range.clone(), &[][..]),
             Self::Some(list) => (0..0, list.as_slice()),
