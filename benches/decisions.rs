@@ -97,7 +97,7 @@ fn reconciliation(criterion: &mut Criterion) {
         name: naming::role_name(&cluster, Kind::AWSRole, &role.id),
         path: naming::role_path(&cluster),
         trust: trust::for_issuer(&cluster, &account, Kind::AWSRole, &role.id),
-        inline: role.inline_policy().unwrap(),
+        inline: role.policies.inline().clone(),
         boundary: Some(naming::boundary_arn(&cluster, &account, &limit.name)),
         tags: naming::role_tags(&cluster, &account, &role.id, &uid),
         max_session_duration: role.max_session_duration,

@@ -146,3 +146,13 @@ fn the_ports_and_paths_are_in_the_code_and_in_the_chart() {
         assert!(golden.contains(&format!("{{name: {port}, containerPort: {number}}}")));
     }
 }
+
+#[test]
+fn a_pod_has_as_many_bindings_for_webhook_agent_and_page() {
+    let most = deputy_delegation::quota::BINDINGS_OF_POD;
+    let listed = row("What a pod gets", "`DEPUTY_BINDINGS`");
+    assert!(listed[1].contains(&format!("at most {most};")), "{listed:?}");
+    // The agent stands alone, so it has the number itself.
+    let own = format!("const MAX_BINDINGS: usize = {most};");
+    assert!(source("crates/agent").contains(&own), "the agent lacks {own}");
+}

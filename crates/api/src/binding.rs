@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use deputy_delegation::quota;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -52,7 +53,7 @@ pub struct AWSRoleBindingSpec {
     pub role_ref: RoleRef,
 
     /// Who may become the role: 1 to 100.
-    #[schemars(length(min = 1, max = 100))]
+    #[schemars(length(min = 1, max = "quota::SUBJECTS_OF_BINDING"))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub subjects: Vec<Subject>,
 

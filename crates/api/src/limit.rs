@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use deputy_delegation::quota;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -42,14 +43,14 @@ pub struct DelegationLimitSpec {
     /// Names of namespaces, and patterns on names in which `*` stands for any characters. Never labels, which a
     /// tenant may be able to set.
     #[schemars(
-        length(min = 1, max = 256),
+        length(min = 1, max = "quota::SCOPE_OF_LIMIT"),
         inner(length(min = 1, max = 63), regex(pattern = r"^[a-z0-9*-]+$"))
     )]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub namespaces: Vec<String>,
 
     /// Names of AWSAccounts. The limit applies where namespace and account both match.
-    #[schemars(length(min = 1, max = 256), inner(length(min = 1, max = 253), regex(pattern = schema::SUBDOMAIN)))]
+    #[schemars(length(min = 1, max = "quota::SCOPE_OF_LIMIT"), inner(length(min = 1, max = 253), regex(pattern = schema::SUBDOMAIN)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub accounts: Vec<String>,
 
@@ -70,7 +71,7 @@ pub struct DelegationLimitSpec {
     /// IAM without naming it here is refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
-        length(max = 64),
+        length(max = "quota::ACKNOWLEDGED_OF_LIMIT"),
         inner(
             length(min = 1, max = 128),
             regex(pattern = r"^(\*|[A-Za-z0-9-]+:[A-Za-z0-9*?]+)$")

@@ -1,5 +1,6 @@
 //! `NamespaceLimit`: a limit, as a namespace that it names may read it.
 
+use deputy_delegation::quota;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -28,7 +29,7 @@ use crate::{BoundarySpec, LimitSessionSpec, schema};
 #[serde(rename_all = "camelCase")]
 pub struct NamespaceLimitSpec {
     /// Names of the AWSAccounts in which the limit applies, in order.
-    #[schemars(length(min = 1, max = 256), inner(length(min = 1, max = 253), regex(pattern = schema::SUBDOMAIN)))]
+    #[schemars(length(min = 1, max = "quota::SCOPE_OF_LIMIT"), inner(length(min = 1, max = 253), regex(pattern = schema::SUBDOMAIN)))]
     pub accounts: Vec<String>,
 
     /// What may be granted at most: an IAM policy, in canonical form.

@@ -1,5 +1,6 @@
 //! `AWSRole`: what.
 
+use deputy_delegation::quota;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
@@ -55,7 +56,7 @@ pub struct AWSRoleSpec {
 
     /// The role's permissions, 1 to 10 policies by name. They are compiled into one inline policy, which AWS limits to
     /// 10,240 characters.
-    #[schemars(length(min = 1, max = 10))]
+    #[schemars(length(min = 1, max = "quota::POLICIES_OF_ROLE"))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub policies: Vec<RolePolicy>,
 

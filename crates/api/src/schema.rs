@@ -1,5 +1,6 @@
 //! Schemas that several kinds share, and those that `schemars` can't derive.
 
+use deputy_delegation::quota;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize as _, Deserializer};
 use serde_json::Value;
@@ -42,7 +43,7 @@ pub(crate) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opti
 pub(crate) fn tags(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
-        "maxProperties": 40,
+        "maxProperties": quota::CHOSEN_TAGS,
         "additionalProperties": {"type": "string", "maxLength": 256, "pattern": TAG_VALUE},
     })
 }
@@ -51,11 +52,11 @@ pub(crate) fn tags(_: &mut SchemaGenerator) -> Schema {
 pub(crate) fn tag_values(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
-        "maxProperties": 40,
+        "maxProperties": quota::CHOSEN_TAGS,
         "additionalProperties": {
             "type": "array",
             "minItems": 1,
-            "maxItems": 50,
+            "maxItems": quota::VALUES_OF_TAG,
             "x-kubernetes-list-type": "set",
             "items": {"type": "string", "maxLength": 256, "pattern": TAG_VALUE},
         },

@@ -6,6 +6,7 @@ use deputy_api::{
     crds::{crds, crds_yaml},
     reference::reference_md,
 };
+use deputy_delegation::quota;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -47,5 +48,30 @@ fn the_yaml_of_a_definition_reads_as_the_definition() {
         let yaml = crds_yaml(&crd.spec.names.plural).unwrap();
         let read: serde_json::Value = serde_saphyr::from_str(&yaml).unwrap();
         assert_eq!(read, serde_json::to_value(&crd).unwrap());
+    }
+}
+
+#[test]
+fn durations_in_the_schema_have_the_numbers_of_the_code() {
+    let bounds = |min, max| {
+        format!(
+            "duration(self) >= duration('{}h') && duration(self) <= duration('{}h')",
+            min / 3600,
+            max / 3600
+        )
+        .replace("'0h'", &format!("'{}m'", min / 60))
+    };
+    let session = bounds(quota::SESSION_SECONDS_MIN, quota::SESSION_SECONDS_MAX);
+    let of_role = bounds(quota::MAX_SESSION_SECONDS_MIN, quota::SESSION_SECONDS_MAX);
+    for (plural, rule) in [
+        ("awsaccounts", &session),
+        ("awsrolebindings", &session),
+        ("delegationlimits", &session),
+        ("namespacelimits", &session),
+        ("awsroles", &of_role),
+    ] {
+        let yaml = crds_yaml(plural).unwrap();
+        assert!(yaml.contains(rule.as_str()), "{plural} lacks {rule}");
+        assert_eq!(yaml.matches("duration(self)").count(), 2, "{plural}");
     }
 }

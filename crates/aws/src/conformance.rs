@@ -7,8 +7,8 @@ use aws_sdk_iam::config::{BehaviorVersion, Credentials, Region};
 use deputy_delegation::{
     model::{Account, Kind, ObjectId},
     names::{
-        ClusterName, ExternalId, NamespaceName, ObjectName, SessionDuration, SessionName, TagKey, TagValue,
-        Uid,
+        ClusterName, ExternalId, MaxSessionDuration, NamespaceName, ObjectName, SessionDuration, SessionName,
+        TagKey, TagValue, Uid,
     },
     naming,
     plan::{DesiredRole, IamCall, Step, TaggedOwner, plan, plan_deletion, plan_suspension},
@@ -154,7 +154,7 @@ async fn live(world: &World) {
         inline: Document::parse(NARROWER, PolicyKind::Identity).unwrap(),
         boundary: Some(boundary.clone()),
         tags: naming::role_tags(&cluster, account, &id, &uid),
-        max_session_duration: SessionDuration::from_seconds(7200).unwrap(),
+        max_session_duration: MaxSessionDuration::from_seconds(7200).unwrap(),
     };
     assert_eq!(roles.get_role(&name).await.unwrap(), None);
     let calls = plan(&desired, None, TaggedOwner::Gone).unwrap();
@@ -248,7 +248,7 @@ async fn live(world: &World) {
         },
         IamCall::UpdateRole {
             role: name.clone(),
-            max_session_duration: SessionDuration::HOUR,
+            max_session_duration: MaxSessionDuration::HOUR,
         },
         IamCall::PutRolePolicy {
             role: name.clone(),

@@ -70,8 +70,8 @@ pub fn may_assume(target: &RoleArn) -> Document {
 
 /// A service control policy: only Deputy's own identities change what is under its paths, whoever else is administrator.
 ///
-/// Identities that the account does not name are taken to be roles with the names of [`identities`]. Its grammar is that of
-/// a boundary; AWS takes 5,120 characters.
+/// Identities that the account does not name are taken to be roles with the names of [`identities`]. AWS takes
+/// 5,120 characters.
 #[must_use]
 pub fn service_control_policy(cluster: &ClusterName, account: &Account) -> Document {
     let scope = Scope::new(cluster, account);
@@ -84,7 +84,7 @@ pub fn service_control_policy(cluster: &ClusterName, account: &Account) -> Docum
     let everybody_but =
         |identity: String| vec![Condition::new(Test::ArnNotEquals, "aws:PrincipalArn", [identity])];
     document(
-        PolicyKind::Boundary,
+        PolicyKind::ServiceControl,
         vec![
             deny(
                 "OnlyDeputyWritesRoles",

@@ -15,10 +15,8 @@ use crate::{
     names::{ClusterName, wildcard_match},
     naming,
     partition::foreign_arns,
+    quota::MANAGED_POLICY,
 };
-
-/// The quota of IAM for a managed policy, in characters without white space.
-pub const MANAGED_POLICY_QUOTA: usize = 6_144;
 
 /// What nobody under a limit may do to Deputy's own roles, policies and identities: IAM writes, PassRole and AssumeRole.
 /// Prefixes rather than a list: a write that IAM gets tomorrow is most likely called like those it has.
@@ -88,12 +86,12 @@ pub fn compile(cluster: &ClusterName, account: &Account, limit: &Limit) -> Resul
             )
         })?;
     let size = document.size();
-    if size > MANAGED_POLICY_QUOTA {
+    if size > MANAGED_POLICY {
         return Err(violation(
             Reason::TooLarge,
             format!(
                 "the boundary policy in account {} would have {size} characters ({} of the ceiling, {} of Deputy's own \
-                 deny); AWS takes {MANAGED_POLICY_QUOTA}",
+                 deny); AWS takes {MANAGED_POLICY}",
                 account.name,
                 limit.ceiling.size(),
                 size.saturating_sub(limit.ceiling.size()),
@@ -160,11 +158,11 @@ pub fn check_limit(limit: &Limit) -> Vec<Violation> {
         );
     }
     let size = limit.ceiling.size();
-    if limit.boundary == BoundaryMode::Generated && size > MANAGED_POLICY_QUOTA {
+    if limit.boundary == BoundaryMode::Generated && size > MANAGED_POLICY {
         add(
             Reason::TooLarge,
             "spec.ceiling".to_owned(),
-            format!("has {size} characters; AWS takes {MANAGED_POLICY_QUOTA} in a boundary policy"),
+            format!("has {size} characters; AWS takes {MANAGED_POLICY} in a boundary policy"),
         );
     }
     for key in limit.session_tags.keys().filter(|key| key.is_reserved()) {

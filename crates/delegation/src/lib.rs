@@ -4,6 +4,7 @@
 //! - [`model`]: accounts, limits, roles and bindings as the decision sees them.
 //! - [`decision`]: the words of an answer: accepted, refused with every violation, undecided.
 //! - [`decide`]: the one function behind webhook, controllers and broker.
+//! - [`quota`]: every number that a grant may run into.
 //! - [`naming`]: what an object is called in AWS, computable offline.
 //! - [`trust`], [`boundary`], [`session`]: the documents and requests that an accepted grant becomes.
 //! - [`plan`]: the IAM calls that lead from what AWS has to what is wanted.
@@ -33,6 +34,7 @@ pub mod names;
 pub mod naming;
 mod partition;
 pub mod plan;
+pub mod quota;
 pub mod session;
 pub mod tags;
 pub mod trust;

@@ -102,10 +102,6 @@ pub fn request(
         external_id: naming::external_id(cluster, Kind::AWSRole, &role.id),
         duration: duration(account, binding),
         tags,
-        policy: binding
-            .session
-            .policy
-            .as_ref()
-            .map(deputy_policy::Document::to_json),
+        policy: binding.session.policy.as_ref().map(|policy| policy.to_json()),
     })
 }

@@ -11,9 +11,6 @@ use crate::{
     naming,
 };
 
-/// The quota of IAM for a trust policy in an account that asked for no more, in characters without white space.
-pub const TRUST_POLICY_QUOTA: usize = 2_048;
-
 /// Trust for sessions that the broker makes: the issuer, this external id, these request tags.
 ///
 /// The principal is the issuer's account and the issuer is a condition: IAM stores a role or user principal as its unique

@@ -104,19 +104,19 @@ const NUMBERS: &[(&str, &str, &str)] = &[
     (
         "docs/operations.md",
         "10,240 characters of a role's policies",
-        "ROLE_POLICIES_QUOTA: usize = 10_240;",
+        "ROLE_INLINE_POLICIES: usize = 10_240;",
     ),
     (
         "docs/operations.md",
         "2,048 of a session policy",
-        "SESSION_POLICY_QUOTA: usize = 2_048;",
+        "SESSION_POLICY: usize = 2_048;",
     ),
     (
         "docs/operations.md",
         "6,144 of a boundary",
-        "MANAGED_POLICY_QUOTA: usize = 6_144;",
+        "MANAGED_POLICY: usize = 6_144;",
     ),
-    ("docs/operations.md", "50 tags)", "TAGS_QUOTA: usize = 50;"),
+    ("docs/operations.md", "50 tags)", "TAGS: usize = 50;"),
     (
         "docs/contracts.md",
         "at most 47 characters",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use deputy_delegation::ObjectName;
+use deputy_delegation::{ObjectName, quota};
 use serde_json::Value;
 
 use super::{INJECTED_ANNOTATION, InjectionConfig, cut, pod::PodView, resources};
@@ -11,7 +11,7 @@ const BINDING: &str = "deputy.dev/binding";
 const WAIT_FOR: &str = "deputy.dev/wait-for";
 const PORT: &str = "deputy.dev/agent-port";
 /// The most bindings that an agent takes (`DEPUTY_BINDINGS`).
-const MAX_BINDINGS: usize = 64;
+const MAX_BINDINGS: usize = quota::BINDINGS_OF_POD;
 /// Below it the agent may not listen: it has no capabilities.
 const LOWEST_PORT: u16 = 1024;
 

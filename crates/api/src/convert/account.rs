@@ -6,7 +6,7 @@ use deputy_delegation::{
     model::{Account, AssumeRole, Endpoints},
 };
 
-use super::{Findings, MIN_BROKER_SESSION_SECONDS};
+use super::Findings;
 use crate::{AWSAccount, IdentitySpec};
 
 /// Reads an account.
@@ -25,91 +25,28 @@ pub fn parse_account(object: &AWSAccount) -> Result<Account, Violations> {
         "spec.issuer.principalARN",
         IssuerArn::parse(&spec.issuer.principal_arn),
     );
-
-    if let (Some(region), Some(partition)) = (&region, &partition)
-        && let Some(of_region) = region.partition()
-        && of_region != partition.as_str()
-    {
-        let message = format!(
-            "{region} is a region of partition {of_region}, and spec.partition is {partition} (aws when it is left out; it can't be \
-             changed: make the account anew with partition: {of_region})"
-        );
-        findings.push(Reason::Structure, "spec.region", message);
+    if let Some(partition) = &partition {
+        region_in_partition(region.as_ref(), partition, &mut findings);
+        issuer_in_partition(issuer.as_ref(), partition, &mut findings);
     }
-    if let (Some(issuer), Some(partition)) = (&issuer, &partition)
-        && issuer.partition() != partition
-    {
-        let message = format!(
-            "is in partition {}, the account is in {partition}",
-            issuer.partition()
-        );
-        findings.push(Reason::Structure, "spec.issuer.principalARN", message);
-    }
-
-    let mut identity = |field: &str, spec: &Option<IdentitySpec>| {
-        let spec = &spec.as_ref()?.assume_role;
-        let at = format!("spec.{field}.assumeRole.roleARN");
-        let role = findings.take(&at, RoleArn::parse(&spec.role_arn));
-        if let (Some(role), Some(id), Some(partition)) = (&role, &id, &partition)
-            && (role.account() != id || role.partition() != partition)
-        {
-            let message = format!(
-                "is a role of account {} in partition {}; this is account {id} in {partition}, and what it makes lives where it does",
-                role.account(),
-                role.partition()
-            );
-            findings.push(Reason::Structure, at, message);
-        }
-        let external_id = spec.external_id.as_deref().and_then(|text| {
-            findings.take(
-                format!("spec.{field}.assumeRole.externalID"),
-                ExternalId::new(text),
-            )
-        });
-        Some(AssumeRole {
-            role: role?,
-            external_id,
-        })
-    };
-    let provisioner = identity("provisioner", &spec.provisioner);
-    let boundary_writer = identity("boundaryWriter", &spec.boundary_writer);
-
-    let duration_field = "spec.defaults.sessionDuration";
-    let default_session_duration = findings.duration(
-        duration_field,
-        &spec.defaults.session_duration,
-        MIN_BROKER_SESSION_SECONDS,
+    let place = id.as_ref().zip(partition.as_ref());
+    let provisioner = identity("provisioner", spec.provisioner.as_ref(), place, &mut findings);
+    let boundary_writer = identity(
+        "boundaryWriter",
+        spec.boundary_writer.as_ref(),
+        place,
+        &mut findings,
     );
-    if let (Some(duration), Some(issuer)) = (default_session_duration, &issuer)
-        && issuer.entity() == IamEntity::Role
-        && duration > SessionDuration::HOUR
-    {
-        let message =
-            format!("{duration} is more than 1h, the most that AWS gives when the issuer is a role");
-        findings.push(Reason::Duration, duration_field, message);
-    }
-
+    let default_session_duration =
+        default_duration(&spec.defaults.session_duration, issuer.as_ref(), &mut findings);
     let tags = findings.tags("spec.tags", &spec.tags, |f, at, text| f.tag_value(at, text));
     findings.reserved("spec.tags", Reason::Structure, tags.keys());
-
-    let mut endpoint = |field: &str, url: Option<&String>| {
-        let url = url?;
-        if is_endpoint(url) {
-            return Some(url.clone());
-        }
-        let message = format!(
-            "{:?} is not https://<host>[:port][/path], nor http:// to 127.0.0.1 or [::1]",
-            url.chars().take(80).collect::<String>()
-        );
-        findings.push(Reason::Structure, format!("spec.endpoints.{field}"), message);
-        None
-    };
     let endpoints = spec
         .endpoints
         .as_ref()
         .map_or_else(Endpoints::default, |urls| Endpoints {
-            iam: endpoint("iam", urls.iam.as_ref()),
-            sts: endpoint("sts", urls.sts.as_ref()),
+            iam: endpoint("iam", urls.iam.as_ref(), &mut findings),
+            sts: endpoint("sts", urls.sts.as_ref(), &mut findings),
         });
 
     let account = (|| {
@@ -127,6 +64,89 @@ pub fn parse_account(object: &AWSAccount) -> Result<Account, Violations> {
         })
     })();
     findings.finish(account)
+}
+
+fn region_in_partition(region: Option<&Region>, partition: &Partition, findings: &mut Findings) {
+    let Some((region, of_region)) = region.and_then(|region| Some((region, region.partition()?))) else {
+        return;
+    };
+    if of_region != partition.as_str() {
+        let message = format!(
+            "{region} is a region of partition {of_region}, and spec.partition is {partition} (aws when it is left out; it can't be \
+             changed: make the account anew with partition: {of_region})"
+        );
+        findings.push(Reason::Structure, "spec.region", message);
+    }
+}
+
+fn issuer_in_partition(issuer: Option<&IssuerArn>, partition: &Partition, findings: &mut Findings) {
+    if let Some(other) = issuer
+        .map(IssuerArn::partition)
+        .filter(|other| *other != partition)
+    {
+        let message = format!("is in partition {other}, the account is in {partition}");
+        findings.push(Reason::Structure, "spec.issuer.principalARN", message);
+    }
+}
+
+/// An identity that lives in the account that `place` names, as far as that can be read.
+fn identity(
+    field: &str,
+    spec: Option<&IdentitySpec>,
+    place: Option<(&AccountId, &Partition)>,
+    findings: &mut Findings,
+) -> Option<AssumeRole> {
+    let spec = &spec?.assume_role;
+    let at = format!("spec.{field}.assumeRole.roleARN");
+    let role = findings.take(&at, RoleArn::parse(&spec.role_arn));
+    if let (Some(role), Some((id, partition))) = (&role, place)
+        && (role.account() != id || role.partition() != partition)
+    {
+        let message = format!(
+            "is a role of account {} in partition {}; this is account {id} in {partition}, and what it makes lives where it does",
+            role.account(),
+            role.partition()
+        );
+        findings.push(Reason::Structure, at, message);
+    }
+    let external_id = spec.external_id.as_deref().and_then(|text| {
+        findings.take(
+            format!("spec.{field}.assumeRole.externalID"),
+            ExternalId::new(text),
+        )
+    });
+    Some(AssumeRole {
+        role: role?,
+        external_id,
+    })
+}
+
+fn default_duration(
+    text: &str,
+    issuer: Option<&IssuerArn>,
+    findings: &mut Findings,
+) -> Option<SessionDuration> {
+    let field = "spec.defaults.sessionDuration";
+    let duration = findings.duration(field, SessionDuration::parse(text))?;
+    if issuer.is_some_and(|issuer| issuer.entity() == IamEntity::Role) && duration > SessionDuration::HOUR {
+        let message =
+            format!("{duration} is more than 1h, the most that AWS gives when the issuer is a role");
+        findings.push(Reason::Duration, field, message);
+    }
+    Some(duration)
+}
+
+fn endpoint(field: &str, url: Option<&String>, findings: &mut Findings) -> Option<String> {
+    let url = url?;
+    if is_endpoint(url) {
+        return Some(url.clone());
+    }
+    let message = format!(
+        "{:?} is not https://<host>[:port][/path], nor http:// to 127.0.0.1 or [::1]",
+        url.chars().take(80).collect::<String>()
+    );
+    findings.push(Reason::Structure, format!("spec.endpoints.{field}"), message);
+    None
 }
 
 /// `schema::ENDPOINT`, without a regular-expression engine: requests are signed and carry external ids, so plain text

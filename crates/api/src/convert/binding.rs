@@ -1,15 +1,16 @@
 //! `AWSRoleBinding` → [`Binding`].
 
-use std::collections::BTreeSet;
-
 use deputy_delegation::{
-    ObjectName, ServiceAccountName, Violations,
-    model::{self, Binding, SessionSpec},
+    ObjectName, ServiceAccountName, SessionDuration, Violations,
+    model::{self, Binding, SessionPolicy, SessionSpec, Subjects},
+    quota::SUBJECTS_OF_BINDING,
 };
 use deputy_policy::PolicyKind;
 
-use super::{Findings, MAX_SUBJECTS, MIN_BROKER_SESSION_SECONDS};
+use super::Findings;
 use crate::{AWSRoleBinding, RoleRefKind, SessionScope, SubjectKind};
+
+const SESSION_POLICY: &str = "spec.session.policy";
 
 /// Reads a binding.
 ///
@@ -32,23 +33,35 @@ pub fn parse_binding(object: &AWSRoleBinding) -> Result<Binding, Violations> {
     let RoleRefKind::AWSRole = spec.role_ref.kind;
     let role = findings.take("spec.roleRef.name", ObjectName::new(spec.role_ref.name.as_str()));
 
-    findings.count("spec.subjects", "subjects", spec.subjects.len(), 1, MAX_SUBJECTS);
-    let mut subjects = BTreeSet::new();
-    for (i, subject) in spec.subjects.iter().enumerate().take(MAX_SUBJECTS) {
+    let is_allowed = findings.count(
+        "spec.subjects",
+        "subjects",
+        spec.subjects.len(),
+        1..=SUBJECTS_OF_BINDING,
+    );
+    let mut names = Vec::new();
+    for (i, subject) in spec.subjects.iter().enumerate().take(SUBJECTS_OF_BINDING) {
         let SubjectKind::ServiceAccount = subject.kind;
         let at = format!("spec.subjects[{i}].name");
-        subjects.extend(findings.take(at, ServiceAccountName::new(subject.name.as_str())));
+        names.extend(findings.take(at, ServiceAccountName::new(subject.name.as_str())));
     }
+    // Otherwise it has been said.
+    let subjects = if is_allowed && names.len() == spec.subjects.len() {
+        findings.take("spec.subjects", Subjects::new(names))
+    } else {
+        None
+    };
 
     let session = &spec.session;
     let policy = session
         .policy
         .as_ref()
-        .and_then(|policy| findings.document("spec.session.policy", policy, PolicyKind::Session));
+        .and_then(|policy| findings.document(SESSION_POLICY, policy, PolicyKind::Session))
+        .and_then(|document| findings.take(SESSION_POLICY, SessionPolicy::new(document)));
     let duration = session
         .duration
         .as_deref()
-        .and_then(|text| findings.duration("spec.session.duration", text, MIN_BROKER_SESSION_SECONDS));
+        .and_then(|text| findings.duration("spec.session.duration", SessionDuration::parse(text)));
     let tags = findings.tags("spec.session.tags", &session.tags, |f, at, text| {
         f.tag_value(at, text)
     });
@@ -58,7 +71,7 @@ pub fn parse_binding(object: &AWSRoleBinding) -> Result<Binding, Violations> {
             id: id?,
             uid,
             role: role?,
-            subjects,
+            subjects: subjects?,
             session: SessionSpec {
                 scope: match session.scope {
                     SessionScope::ServiceAccount => model::SessionScope::ServiceAccount,

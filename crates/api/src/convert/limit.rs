@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use deputy_delegation::{
-    NamespacePattern, ObjectName, Reason, Violations,
+    NamespacePattern, ObjectName, Reason, SessionDuration, Violations,
     model::{BoundaryMode, Checked, Limit, LimitScope},
+    quota,
 };
 use deputy_policy::PolicyKind;
 use serde_json::Value;
 
-use super::{Findings, MAX_ACKNOWLEDGED, MAX_SCOPE_ENTRIES, MAX_TAG_VALUES, MIN_BROKER_SESSION_SECONDS};
+use super::Findings;
 use crate::{BoundaryType, DelegationLimit};
 
 /// Reads a limit.
@@ -27,11 +28,10 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
         "spec.namespaces",
         "namespaces",
         spec.namespaces.len(),
-        1,
-        MAX_SCOPE_ENTRIES,
+        1..=quota::SCOPE_OF_LIMIT,
     );
     let mut namespaces = Vec::new();
-    for (i, text) in spec.namespaces.iter().enumerate().take(MAX_SCOPE_ENTRIES) {
+    for (i, text) in spec.namespaces.iter().enumerate().take(quota::SCOPE_OF_LIMIT) {
         let at = format!("spec.namespaces[{i}]");
         namespaces.extend(findings.take(at, NamespacePattern::new(text.as_str())));
     }
@@ -39,11 +39,10 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
         "spec.accounts",
         "accounts",
         spec.accounts.len(),
-        1,
-        MAX_SCOPE_ENTRIES,
+        1..=quota::SCOPE_OF_LIMIT,
     );
     let mut accounts = BTreeSet::new();
-    for (i, text) in spec.accounts.iter().enumerate().take(MAX_SCOPE_ENTRIES) {
+    for (i, text) in spec.accounts.iter().enumerate().take(quota::SCOPE_OF_LIMIT) {
         accounts.extend(findings.take(format!("spec.accounts[{i}]"), ObjectName::new(text.as_str())));
     }
 
@@ -51,16 +50,15 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
 
     let max_session_duration = findings.duration(
         "spec.session.maxDuration",
-        &spec.session.max_duration,
-        MIN_BROKER_SESSION_SECONDS,
+        SessionDuration::parse(&spec.session.max_duration),
     );
     let session_tags = findings.tags(
         "spec.session.tags",
         &spec.session.tags,
         |f, at, values: &Vec<String>| {
-            f.count(at, "values", values.len(), 1, MAX_TAG_VALUES);
+            f.count(at, "values", values.len(), 1..=quota::VALUES_OF_TAG);
             let mut typed = BTreeSet::new();
-            for (i, text) in values.iter().enumerate().take(MAX_TAG_VALUES) {
+            for (i, text) in values.iter().enumerate().take(quota::VALUES_OF_TAG) {
                 typed.extend(f.tag_value(&format!("{at}[{i}]"), text));
             }
             Some(typed)
@@ -92,9 +90,9 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
 /// `service:action` patterns, lower case, as decisions compare them.
 fn acknowledged(findings: &mut Findings, actions: &[String]) -> BTreeSet<String> {
     let field = "spec.acknowledgeEscalation";
-    findings.count(field, "actions", actions.len(), 0, MAX_ACKNOWLEDGED);
+    findings.count(field, "actions", actions.len(), 0..=quota::ACKNOWLEDGED_OF_LIMIT);
     let mut typed = BTreeSet::new();
-    for (i, action) in actions.iter().enumerate().take(MAX_ACKNOWLEDGED) {
+    for (i, action) in actions.iter().enumerate().take(quota::ACKNOWLEDGED_OF_LIMIT) {
         let good = action.len() <= 128
             && (action == "*"
                 || action.split_once(':').is_some_and(|(service, name)| {

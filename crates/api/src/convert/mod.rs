@@ -12,12 +12,14 @@ mod role;
 use std::{
     collections::{BTreeMap, HashMap},
     fmt::Display,
+    ops::RangeInclusive,
 };
 
 use deputy_delegation::{
-    ObjectName, Reason, SessionDuration, TagKey, TagValue, Uid, Violation, Violations,
+    NameError, ObjectName, Reason, TagKey, TagValue, Uid, Violation, Violations,
     model::{Account, Binding, Limit, ObjectId, Role},
     names::NamespaceName,
+    quota,
 };
 use deputy_policy::{Document, ParseErrorKind, PolicyKind};
 use kube::api::ObjectMeta;
@@ -53,28 +55,15 @@ impl TryFrom<&AWSRoleBinding> for Binding {
     }
 }
 
-/// The shortest session through the broker, in seconds: below, every call of an SDK would refresh.
-pub const MIN_BROKER_SESSION_SECONDS: u32 = 1800;
-/// The shortest `MaxSessionDuration` that IAM takes, in seconds.
-pub const MIN_MAX_SESSION_SECONDS: u32 = 3600;
-/// The most tags that one field may set: AWS takes 50 and Deputy needs some of them.
-pub const MAX_TAGS: usize = 40;
-/// The most policies of a role.
-pub const MAX_POLICIES: usize = 10;
-/// The most subjects of a binding.
-pub const MAX_SUBJECTS: usize = 100;
-/// The most namespaces, and the most accounts, of a limit.
-pub const MAX_SCOPE_ENTRIES: usize = 256;
-/// The most acknowledged actions of a limit.
-pub const MAX_ACKNOWLEDGED: usize = 64;
-/// The most values of a session tag of a limit.
-pub const MAX_TAG_VALUES: usize = 50;
-
 /// All violations found so far.
 #[derive(Default)]
 struct Findings(Vec<Violation>);
 
 impl Findings {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn push(&mut self, reason: Reason, field: impl Into<String>, message: impl Display) {
         self.0.push(Violation::new(reason, field, message.to_string()));
     }
@@ -96,14 +85,18 @@ impl Findings {
         }
     }
 
-    fn count(&mut self, field: &str, what: &str, have: usize, min: usize, max: usize) {
-        if have < min || have > max {
+    /// Whether there are as many as there may be.
+    fn count(&mut self, field: &str, what: &str, have: usize, allowed: RangeInclusive<usize>) -> bool {
+        let is_allowed = allowed.contains(&have);
+        if !is_allowed {
+            let (min, max) = (allowed.start(), allowed.end());
             self.push(
                 Reason::Structure,
                 field,
                 format_args!("{have} {what}; it must be {min} to {max}"),
             );
         }
+        is_allowed
     }
 
     fn name(&mut self, meta: &ObjectMeta) -> Option<ObjectName> {
@@ -141,26 +134,11 @@ impl Findings {
         self.take("metadata.uid", Uid::new(uid))
     }
 
-    /// A duration of at least `min` seconds.
-    fn duration(&mut self, field: &str, text: &str, min: u32) -> Option<SessionDuration> {
-        match SessionDuration::parse(text) {
-            Ok(duration) if duration.as_seconds() < min => {
-                let min = SessionDuration::from_seconds(min.into())
-                    .map(|d| d.to_string())
-                    .unwrap_or_default();
-                self.push(
-                    Reason::Duration,
-                    field,
-                    format_args!("{text:?} is shorter than {min}; it must be {min} to 12h"),
-                );
-                None
-            }
-            Ok(duration) => Some(duration),
-            Err(error) => {
-                self.push(Reason::Duration, field, error);
-                None
-            }
-        }
+    /// A duration, of the type that its range makes it.
+    fn duration<T>(&mut self, field: &str, parsed: Result<T, NameError>) -> Option<T> {
+        parsed
+            .map_err(|error| self.push(Reason::Duration, field, error))
+            .ok()
     }
 
     /// A policy document; what is wrong in it is reported below `field`.
@@ -193,10 +171,10 @@ impl Findings {
         tags: &BTreeMap<String, V>,
         mut value: impl FnMut(&mut Self, &str, &V) -> Option<T>,
     ) -> BTreeMap<TagKey, T> {
-        self.count(field, "tags", tags.len(), 0, MAX_TAGS);
+        self.count(field, "tags", tags.len(), 0..=quota::CHOSEN_TAGS);
         let mut seen = HashMap::new();
         let mut typed = BTreeMap::new();
-        for (key, text) in tags.iter().take(MAX_TAGS) {
+        for (key, text) in tags.iter().take(quota::CHOSEN_TAGS) {
             let at = format!("{field}[{key:?}]");
             let Some(key) = self.take(&at, TagKey::new(key.as_str())) else {
                 continue;

@@ -1,14 +1,13 @@
 //! `AWSRole` → [`Role`].
 
-use std::collections::BTreeSet;
-
 use deputy_delegation::{
-    ObjectName, Reason, Violations,
-    model::{NamedPolicy, Role},
+    MaxSessionDuration, ObjectName, RolePolicyName, Violations,
+    model::{NamedPolicy, PolicyList, Role},
+    quota::POLICIES_OF_ROLE,
 };
 use deputy_policy::PolicyKind;
 
-use super::{Findings, MAX_POLICIES, MIN_MAX_SESSION_SECONDS};
+use super::Findings;
 use crate::AWSRole;
 
 /// Reads a role.
@@ -26,30 +25,30 @@ pub fn parse_role(object: &AWSRole) -> Result<Role, Violations> {
         ObjectName::new(spec.account_ref.name.as_str()),
     );
 
-    findings.count("spec.policies", "policies", spec.policies.len(), 1, MAX_POLICIES);
-    let mut names = BTreeSet::new();
-    let mut policies = Vec::new();
-    for (i, policy) in spec.policies.iter().enumerate().take(MAX_POLICIES) {
+    let listed = spec.policies.len();
+    findings.count("spec.policies", "policies", listed, 1..=POLICIES_OF_ROLE);
+    let mut policies = PolicyList::default();
+    for (i, policy) in spec.policies.iter().enumerate().take(POLICIES_OF_ROLE) {
         let at = format!("spec.policies[{i}]");
-        if !is_label(&policy.name) {
-            let shown: String = policy.name.chars().take(80).collect();
-            let message = format!("{shown:?} is not a lower-case DNS label of at most 63 characters");
-            findings.push(Reason::Structure, format!("{at}.name"), message);
-        } else if !names.insert(policy.name.as_str()) {
-            let message = format!("there is another policy named {:?}", policy.name);
-            findings.push(Reason::Structure, format!("{at}.name"), message);
-        }
+        let name = findings.take(format!("{at}.name"), RolePolicyName::new(policy.name.as_str()));
         let document = findings.document(&format!("{at}.document"), &policy.document, PolicyKind::Identity);
-        policies.extend(document.map(|document| NamedPolicy {
-            name: policy.name.clone(),
-            document,
-        }));
+        if let (Some(name), Some(document)) = (name, document) {
+            findings.take(
+                format!("{at}.name"),
+                policies.push(NamedPolicy { name, document }),
+            );
+        }
     }
+    // What is wrong with one of them has been said.
+    let policies = if findings.is_empty() {
+        findings.take("spec.policies", policies.finish())
+    } else {
+        None
+    };
 
     let max_session_duration = findings.duration(
         "spec.maxSessionDuration",
-        &spec.max_session_duration,
-        MIN_MAX_SESSION_SECONDS,
+        MaxSessionDuration::parse(&spec.max_session_duration),
     );
 
     let role = (|| {
@@ -57,18 +56,9 @@ pub fn parse_role(object: &AWSRole) -> Result<Role, Violations> {
             id: id?,
             uid,
             account: account?,
-            policies,
+            policies: policies?,
             max_session_duration: max_session_duration?,
         })
     })();
     findings.finish(role)
-}
-
-fn is_label(text: &str) -> bool {
-    (1..=63).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-        && !text.starts_with('-')
-        && !text.ends_with('-')
 }

@@ -1,7 +1,9 @@
 //! What the model does beyond the common life in `conformance`.
 
 use deputy_delegation::{
-    names::{ExternalId, IamPath, PolicyArn, SessionDuration, SessionName, TagKey, TagValue},
+    names::{
+        ExternalId, IamPath, MaxSessionDuration, PolicyArn, SessionDuration, SessionName, TagKey, TagValue,
+    },
     plan::{DesiredRole, IamCall},
 };
 
@@ -36,7 +38,7 @@ fn create(role: &str, trust: &str) -> IamCall {
                 TagValue::new("demo").unwrap(),
             )]
             .into(),
-            max_session_duration: SessionDuration::HOUR,
+            max_session_duration: MaxSessionDuration::HOUR,
         }),
     }
 }
@@ -218,7 +220,7 @@ async fn sessions_end_at_the_role_s_longest_and_at_an_hour_under_chaining() {
     );
     let longer = IamCall::UpdateRole {
         role: name("one"),
-        max_session_duration: request.duration,
+        max_session_duration: MaxSessionDuration::from_seconds(7200).unwrap(),
     };
     iam.execute(&longer).await.unwrap();
     assert!(iam.assume_role(&request).await.is_ok());

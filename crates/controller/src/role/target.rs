@@ -133,16 +133,12 @@ pub fn provision(
     } else {
         trust::deny_all()
     };
-    let Ok(inline) = role.inline_policy() else {
-        // It was merged for the decision, too: what can't be merged was refused.
-        return RoleTarget::Suspend;
-    };
     let arn = |limit| naming::boundary_arn(cluster, account, limit);
     let desired = Box::new(DesiredRole {
         name: ownership.name.clone(),
         path: ownership.path.clone(),
         trust,
-        inline,
+        inline: role.policies.inline().clone(),
         boundary: accepted.boundary.as_ref().map(arn),
         tags: ownership.tags.clone(),
         max_session_duration: role.max_session_duration,

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use deputy_policy::PolicyKind;
-
 use crate::{
     decision::{Decision, Fact, MissingFact, Reason},
     model::{Account, Binding, Role},
     names::{IamEntity, SessionDuration},
+    quota::{SESSION_POLICY, TAGS},
     session,
 };
 
@@ -17,13 +16,8 @@ use super::{
     findings::Findings,
     known::Known,
     limits::Applicable,
-    role::{self, TAGS_QUOTA},
+    role,
 };
-
-/// The quota of STS for a session policy, in characters without white space.
-pub const SESSION_POLICY_QUOTA: usize = 2_048;
-/// The shortest session through the broker: below, SDKs would refresh at every call.
-const SHORTEST_SECONDS: u32 = 30 * 60;
 
 const DURATION: &str = "spec.session.duration";
 
@@ -33,12 +27,9 @@ pub(super) fn decide(
     role: Fact<'_, Role>,
     mut findings: Findings,
 ) -> Decision {
-    structure(binding, &mut findings);
+    within_quotas(binding, &mut findings);
     let Some(role) = known_role(binding, role, &mut findings) else {
         // Without its role the account is not known either, nor which limits apply.
-        if let Some(duration) = binding.session.duration {
-            long_enough(duration, &mut findings);
-        }
         return findings.decision(None);
     };
     let account = role::account(input, role, "spec.roleRef", &mut findings);
@@ -79,38 +70,24 @@ pub(super) fn decide(
     findings.decision(limits.accepted())
 }
 
-fn structure(binding: &Binding, findings: &mut Findings) {
-    if binding.subjects.is_empty() {
-        findings.refuse(
-            Reason::Structure,
-            "spec.subjects",
-            "at least one subject is needed",
-        );
-    }
+fn within_quotas(binding: &Binding, findings: &mut Findings) {
     if let Some(policy) = &binding.session.policy {
         let size = policy.size();
-        if size > SESSION_POLICY_QUOTA {
+        if size > SESSION_POLICY {
             findings.refuse(
                 Reason::TooLarge,
                 "spec.session.policy",
-                format!("has {size} characters; AWS takes {SESSION_POLICY_QUOTA} in a session policy"),
-            );
-        }
-        if policy.kind() != PolicyKind::Session {
-            findings.refuse(
-                Reason::Structure,
-                "spec.session.policy",
-                "is not a session policy",
+                format!("has {size} characters; AWS takes {SESSION_POLICY} in a session policy"),
             );
         }
     }
     let own = session::own_tags(binding.session.scope);
     let tags = binding.session.tags.len() + own;
-    if tags > TAGS_QUOTA {
+    if tags > TAGS {
         findings.refuse(
             Reason::TooLarge,
             "spec.session.tags",
-            format!("the session would have {tags} tags, {own} of them Deputy's own; AWS takes {TAGS_QUOTA}"),
+            format!("the session would have {tags} tags, {own} of them Deputy's own; AWS takes {TAGS}"),
         );
     }
     let mut keys: BTreeMap<String, &str> = BTreeMap::new();
@@ -147,16 +124,6 @@ fn known_role<'r>(binding: &Binding, role: Fact<'r, Role>, findings: &mut Findin
     }
 }
 
-fn long_enough(duration: SessionDuration, findings: &mut Findings) {
-    if duration.as_seconds() < SHORTEST_SECONDS {
-        findings.refuse(
-            Reason::Duration,
-            DURATION,
-            format!("{duration} is shorter than 30m, the shortest session through the broker"),
-        );
-    }
-}
-
 fn allowed_duration(
     binding: &Binding,
     duration: SessionDuration,
@@ -165,7 +132,6 @@ fn allowed_duration(
     limits: &Applicable<'_>,
     findings: &mut Findings,
 ) {
-    long_enough(duration, findings);
     // Says where a duration comes from that the binding does not name.
     let what = if binding.session.duration.is_some() {
         duration.to_string()
@@ -182,7 +148,7 @@ fn allowed_duration(
         );
         findings.refuse(Reason::Duration, DURATION, message);
     }
-    if duration > role.max_session_duration {
+    if duration.exceeds(role.max_session_duration) {
         let message = format!(
             "{what} is longer than the role's maxSessionDuration {}",
             role.max_session_duration

@@ -1,6 +1,6 @@
 //! The one decision: webhook, controllers, broker and the offline check all call [`decide`].
 //!
-//! Everything that is wrong is listed, in this order: structure and sizes, account, limits, durations and tags,
+//! Everything that is wrong is listed, in this order: sizes, account, limits, durations and tags,
 //! containment in the order of the limits' names.
 
 mod binding;
@@ -11,9 +11,6 @@ mod known;
 mod limits;
 mod nearest;
 mod role;
-
-pub use binding::SESSION_POLICY_QUOTA;
-pub use role::{ROLE_POLICIES_QUOTA, TAGS_QUOTA};
 
 use self::findings::Findings;
 use crate::{

@@ -5,7 +5,7 @@ mod duration;
 mod pattern;
 
 pub use arn::{IamEntity, IssuerArn, PolicyArn, RoleArn};
-pub use duration::SessionDuration;
+pub use duration::{MaxSessionDuration, SessionDuration};
 pub use pattern::NamespacePattern;
 pub(crate) use pattern::wildcard_match;
 
@@ -134,7 +134,12 @@ string_type! {
 }
 string_type! {
     /// An IAM policy name: 1 to 128 of `[\w+=,.@-]`.
-    PolicyName, "policy name", "1 to 128 of letters, digits and _+=,.@-", |s| (1..=128).contains(&s.len()) && aws_word(s)
+    PolicyName, "IAM policy name", "1 to 128 of letters, digits and _+=,.@-", |s| (1..=128).contains(&s.len()) && aws_word(s)
+}
+string_type! {
+    /// The name of a policy in the list of a role. AWS does not see it: all of the list become one inline policy. So the form is
+    /// that of Kubernetes for keys of a list.
+    RolePolicyName, "policy name", "a lower-case DNS label of at most 63 characters", |s| label(s, 63)
 }
 string_type! {
     /// `sts:ExternalId`: 2 to 1,224 of `[\w+=,.@:\/-]`.

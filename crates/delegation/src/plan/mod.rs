@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, fmt};
 use deputy_policy::Document;
 
 use crate::{
-    names::{IamPath, PolicyArn, RoleArn, RoleName, SessionDuration, TagKey, TagValue},
+    names::{IamPath, MaxSessionDuration, PolicyArn, RoleArn, RoleName, TagKey, TagValue},
     naming::{INLINE_POLICY, TAG_CLUSTER, TAG_KIND, TAG_NAME, TAG_NAMESPACE, TAG_UID},
 };
 
@@ -34,7 +34,7 @@ pub struct DesiredRole {
     /// All its tags: the ownership tags, and the account's.
     pub tags: BTreeMap<TagKey, TagValue>,
     /// MaxSessionDuration.
-    pub max_session_duration: SessionDuration,
+    pub max_session_duration: MaxSessionDuration,
 }
 
 /// The role as AWS has it. Documents are the (URL-decoded) text that AWS returned.
@@ -122,7 +122,7 @@ pub enum IamCall {
         /// Which role.
         role: RoleName,
         /// The duration.
-        max_session_duration: SessionDuration,
+        max_session_duration: MaxSessionDuration,
     },
     /// Deletes the (emptied) role.
     DeleteRole {

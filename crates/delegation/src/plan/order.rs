@@ -3,9 +3,9 @@
 use deputy_policy::{Document, Effect, PolicyKind, Statement, contains};
 
 use crate::{
-    decide::ROLE_POLICIES_QUOTA,
     names::{PolicyArn, RoleName},
     naming::INLINE_POLICY,
+    quota::ROLE_INLINE_POLICIES,
     tags::TagChanges,
     trust,
 };
@@ -122,7 +122,7 @@ fn permissions(desired: &DesiredRole, observed: &ObservedRole, ownership: Vec<St
             .filter(|(name, _)| *name != INLINE_POLICY)
             .map(|(_, text)| text.chars().filter(|c| !c.is_whitespace()).count())
             .sum();
-        if foreign_size.saturating_add(desired.inline.size()) > ROLE_POLICIES_QUOTA {
+        if foreign_size.saturating_add(desired.inline.size()) > ROLE_INLINE_POLICIES {
             steps.append(&mut foreign);
         }
     }

@@ -1,7 +1,7 @@
 //! What everybody writes and does no harm: tags that have one value, sessions that only take away, requests that do not exist.
 
 use deputy_delegation::{Decision, DecisionInput, Fact, GrantSpec, accepts, decide, model::*};
-use deputy_policy::{Context, Document, Layers, PolicyKind, Request, evaluate};
+use deputy_policy::{Context, Document, Layers, Request, evaluate};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -159,7 +159,7 @@ fn a_session_policy_that_only_takes_away_is_no_excess() {
         deny(json!("s3:DeleteObject"), json!("*")),
     ]);
     let mut bound = binding();
-    bound.session.policy = Some(document(PolicyKind::Session, everything_but));
+    bound.session.policy = Some(session_policy(everything_but));
     let about = |role: &Role| {
         decide(&DecisionInput {
             cluster: &cluster(),
@@ -183,7 +183,7 @@ fn a_session_policy_that_only_takes_away_is_no_excess() {
         json!("s3:GetObject"),
         json!("arn:aws:s3:::productionapp/*")
     )]);
-    bound.session.policy = Some(document(PolicyKind::Session, only));
+    bound.session.policy = Some(session_policy(only));
     let narrowed = decide(&DecisionInput {
         cluster: &cluster(),
         grant: GrantSpec::Binding {
@@ -402,7 +402,7 @@ proptest! {
         let role = role_with(&[("p", json!(of_role))]);
         let limit = check_only("l", json!(ceiling));
         let mut bound = binding();
-        let session = document(PolicyKind::Session, json!(of_session));
+        let session = session_policy(json!(of_session));
         bound.session.policy = Some(session.clone());
         let decision = decide(&DecisionInput {
             cluster: &cluster(),
@@ -423,7 +423,7 @@ proptest! {
         let role = role_with(&[("p", json!(wants))]);
         let limits = entries([limit("l", json!(ceiling))]);
         let mut bound = binding();
-        bound.session.policy = Some(document(PolicyKind::Session, json!(of_session)));
+        bound.session.policy = Some(session_policy(json!(of_session)));
         for grant in [GrantSpec::Role(&role), GrantSpec::Binding { binding: &bound, role: Fact::Known(&role) }] {
             let input = DecisionInput {
                 cluster: &cluster(),

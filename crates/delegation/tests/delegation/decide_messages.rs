@@ -76,7 +76,8 @@ fn every_statement_and_every_element_that_exceeds_is_listed_with_a_request() {
         .filter(|s| s["Effect"] == "Allow")
         .cloned()
         .collect();
-    without_deny.policies[0].document = document(deputy_policy::PolicyKind::Identity, json!(statements));
+    without_deny.policies =
+        Policies::new([policy(role.policies[0].name.as_str(), json!(statements))]).unwrap();
     let found = violations(&without_deny, &under(productionapp()));
     assert_eq!(
         fields(&found),
@@ -109,8 +110,7 @@ fn what_is_not_listed_is_counted() {
     let statements: Vec<_> = (0..200)
         .map(|i| allow(json!("s3:GetObject"), json!(format!("arn:aws:s3:::b{i}/*"))))
         .collect();
-    let mut role = role_with(&[("objects", json!(statements))]);
-    role.policies[0].name = "objects".to_owned();
+    let role = role_with(&[("objects", json!(statements))]);
     let found = violations(&role, &under(productionapp()));
     let last = found.last().unwrap();
     assert_eq!(

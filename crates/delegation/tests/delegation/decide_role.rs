@@ -320,40 +320,6 @@ fn an_unreadable_or_wrong_account_refuses() {
 }
 
 #[test]
-fn the_structure_of_a_role_is_checked() {
-    let doc = productionapp;
-    let cases: [(Role, Reason, &str); 4] = [
-        (role_with(&[]), Reason::Structure, "spec.policies"),
-        (
-            role_with(&[("", doc())]),
-            Reason::Structure,
-            "spec.policies[0].name",
-        ),
-        (
-            role_with(&[("a", doc()), ("a", doc())]),
-            Reason::Structure,
-            "spec.policies[1].name",
-        ),
-        (
-            Role {
-                max_session_duration: duration("45m"),
-                ..role()
-            },
-            Reason::Duration,
-            "spec.maxSessionDuration",
-        ),
-    ];
-    for (role, reason, field) in cases {
-        let violations = refused(decided(&role, &payments()));
-        assert_eq!(violations.len(), 1, "{violations:?}");
-        assert_eq!(
-            (violations[0].reason, violations[0].field.as_str()),
-            (reason, field)
-        );
-    }
-}
-
-#[test]
 fn sizes_are_measured_on_what_is_sent() {
     let big = |name: &str| {
         let resources: Vec<_> = (0..120)
@@ -367,7 +333,7 @@ fn sizes_are_measured_on_what_is_sent() {
     let violations = refused(decided(&too_big, &payments()));
     assert_eq!(violations.len(), 1, "{violations:?}");
     assert_eq!(violations[0].reason, Reason::TooLarge);
-    let size = too_big.inline_policy().unwrap().size().to_string();
+    let size = too_big.policies.inline().size().to_string();
     for number in [size.as_str(), "10240"] {
         assert!(violations[0].message.contains(number), "{}", violations[0]);
     }
@@ -388,10 +354,14 @@ fn too_many_tags_of_the_account_are_refused_before_aws_does() {
 
 #[test]
 fn a_violation_reads_as_a_sentence_with_its_place() {
-    let violation = refused(decided(&role_with(&[]), &payments())).remove(0);
+    let account = Account {
+        name: object("other"),
+        ..account()
+    };
+    let violation = refused(decided_in(&role(), Fact::Known(&account), &payments())).remove(0);
     assert_eq!(
         violation.to_string(),
-        "spec.policies: at least one policy is needed (Structure)"
+        "spec.accountRef: AWSAccount other was looked up for production (AccountInvalid)"
     );
 }
 

@@ -1,4 +1,5 @@
-use deputy_delegation::model::*;
+use deputy_delegation::{model::*, names::*, quota};
+use deputy_policy::PolicyKind;
 
 use crate::support::*;
 
@@ -35,9 +36,41 @@ fn all_policies_of_a_role_become_one() {
         ("list", productionapp()[0].clone()),
         ("objects", productionapp()[1].clone()),
     ]);
-    let both = document(deputy_policy::PolicyKind::Identity, productionapp());
-    assert!(role.inline_policy().unwrap().semantically_eq(&both));
-    assert!(role_with(&[]).inline_policy().is_err());
+    let both = document(PolicyKind::Identity, productionapp());
+    assert!(role.policies.inline().semantically_eq(&both));
+}
+
+#[test]
+fn policies_of_a_role_follow_every_rule_of_the_list() {
+    let named = |name: &str| policy(name, productionapp());
+    assert_eq!(Policies::new([]), Err(PoliciesError::Count(0)));
+    let many = (0..=quota::POLICIES_OF_ROLE).map(|i| named(&format!("p{i}")));
+    assert_eq!(Policies::new(many), Err(PoliciesError::Count(11)));
+    assert_eq!(
+        Policies::new([named("a"), named("a")]),
+        Err(PoliciesError::Repeated(named("a").name))
+    );
+    let session = NamedPolicy {
+        document: document(PolicyKind::Session, productionapp()),
+        ..named("a")
+    };
+    assert!(matches!(Policies::new([session]), Err(PoliciesError::Kind(_))));
+    for bad in ["", "Objects", "a b", "-a", &"x".repeat(64)] {
+        assert!(RolePolicyName::new(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_binding_names_one_subject_to_a_hundred() {
+    let subjects =
+        |n: usize| Subjects::new((0..n).map(|i| ServiceAccountName::new(format!("sa-{i}")).unwrap()));
+    assert!(subjects(0).is_err() && subjects(101).is_err());
+    assert_eq!(subjects(100).unwrap().len(), 100);
+}
+
+#[test]
+fn a_session_policy_is_of_its_kind() {
+    assert!(SessionPolicy::new(document(PolicyKind::Identity, productionapp())).is_err());
 }
 
 #[test]

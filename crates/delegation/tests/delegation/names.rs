@@ -118,7 +118,7 @@ fn durations_are_read_as_people_write_them() {
         ("90m", 5400),
         ("1h30m", 5400),
         ("3600s", 3600),
-        ("15m", 900),
+        ("30m", 1800),
         ("12h", 43_200),
     ] {
         assert_eq!(
@@ -135,14 +135,20 @@ fn durations_are_read_as_people_write_them() {
         "-1h",
         "1.5h",
         "1 h",
-        "14m",
+        "29m59s",
         "12h1s",
         "1d",
         "99999999999999999999h",
         "1H",
     ] {
         assert!(SessionDuration::parse(bad).is_err(), "{bad}");
+        assert!(MaxSessionDuration::parse(bad).is_err(), "{bad}");
     }
+    assert!(MaxSessionDuration::parse("59m").is_err());
+    assert_eq!(
+        MaxSessionDuration::parse("60m").unwrap(),
+        MaxSessionDuration::HOUR
+    );
 }
 
 #[test]
@@ -203,7 +209,7 @@ proptest! {
     }
 
     #[test]
-    fn a_printed_duration_reads_as_the_same(seconds in 900_u64..=43_200) {
+    fn a_printed_duration_reads_as_the_same(seconds in 1800_u64..=43_200) {
         let duration = SessionDuration::from_seconds(seconds).unwrap();
         prop_assert_eq!(SessionDuration::parse(&duration.to_string()).unwrap(), duration);
     }

@@ -81,7 +81,7 @@ fn desired_with(inline: &Actions) -> DesiredRole {
         inline: deputy_policy::Document::from_value(&identity(inline), PolicyKind::Identity).unwrap(),
         boundary: Some(boundary("a")),
         tags: tags(),
-        max_session_duration: SessionDuration::HOUR,
+        max_session_duration: MaxSessionDuration::HOUR,
     }
 }
 
@@ -483,7 +483,7 @@ fn desired_strategy() -> impl Strategy<Value = DesiredRole> {
             DesiredRole {
                 trust: if open { our_trust() } else { trust::deny_all() },
                 boundary,
-                max_session_duration: SessionDuration::from_seconds(hours * 3600).unwrap(),
+                max_session_duration: MaxSessionDuration::from_seconds(hours * 3600).unwrap(),
                 ..desired_with(&inline)
             }
         })

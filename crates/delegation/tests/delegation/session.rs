@@ -3,7 +3,6 @@ use deputy_delegation::{
     names::*,
     session::{SessionRequest, Subject, request},
 };
-use deputy_policy::PolicyKind;
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -36,7 +35,7 @@ fn requests_are_as_published() {
     let mut pod = binding();
     pod.session = SessionSpec {
         scope: SessionScope::Pod,
-        policy: Some(document(PolicyKind::Session, json!([productionapp()[0].clone()]))),
+        policy: Some(session_policy(json!([productionapp()[0].clone()]))),
         duration: Some(duration("45m")),
         tags: [tag("team", "payments")].into(),
     };
@@ -117,7 +116,7 @@ fn session_names_are_those_of_the_golden_vectors() {
         binding.id.namespace = role.id.namespace.clone();
         let mut subject = subject();
         subject.service_account = ServiceAccountName::new(parts[1]).unwrap();
-        binding.subjects = [subject.service_account.clone()].into();
+        binding.subjects = Subjects::new([subject.service_account.clone()]).unwrap();
         if let Some(pod) = parts.get(2) {
             binding.session.scope = SessionScope::Pod;
             subject.pod = PodName::new(*pod).unwrap();

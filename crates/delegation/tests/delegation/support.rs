@@ -120,15 +120,29 @@ pub fn role_with(policies: &[(&str, Value)]) -> Role {
         id: uploader(),
         uid: Some(uid()),
         account: object("production"),
-        policies: policies
-            .iter()
-            .map(|(name, statements)| NamedPolicy {
-                name: (*name).to_owned(),
-                document: document(PolicyKind::Identity, statements.clone()),
-            })
-            .collect(),
-        max_session_duration: SessionDuration::HOUR,
+        policies: Policies::new(
+            policies
+                .iter()
+                .map(|(name, statements)| policy(name, statements.clone())),
+        )
+        .unwrap(),
+        max_session_duration: MaxSessionDuration::HOUR,
     }
+}
+
+pub fn policy(name: &str, statements: Value) -> NamedPolicy {
+    NamedPolicy {
+        name: RolePolicyName::new(name).unwrap(),
+        document: document(PolicyKind::Identity, statements),
+    }
+}
+
+pub fn subjects(names: &[&str]) -> Subjects {
+    Subjects::new(names.iter().map(|name| ServiceAccountName::new(*name).unwrap())).unwrap()
+}
+
+pub fn session_policy(statements: Value) -> SessionPolicy {
+    SessionPolicy::new(document(PolicyKind::Session, statements)).unwrap()
 }
 
 pub fn role() -> Role {
@@ -140,7 +154,7 @@ pub fn binding() -> Binding {
         id: uploader(),
         uid: Some(uid()),
         role: object("uploader"),
-        subjects: BTreeSet::from([ServiceAccountName::new("uploader").unwrap()]),
+        subjects: subjects(&["uploader"]),
         session: SessionSpec {
             scope: SessionScope::ServiceAccount,
             policy: None,

@@ -1,4 +1,4 @@
-use deputy_delegation::{model::*, names::*, naming, trust::*};
+use deputy_delegation::{model::*, names::*, naming, quota, trust::*};
 use deputy_policy::{Caller, Context, Document, PolicyKind, Request, evaluate_trust};
 
 use crate::support::*;
@@ -146,7 +146,7 @@ fn the_longest_names_fit_into_the_quota() {
     .join(".");
     let cluster = ClusterName::new("c".repeat(32)).unwrap();
     let trust = for_issuer(&cluster, &account(), Kind::AWSRole, &id(&"n".repeat(63), &long));
-    assert!(trust.size() <= TRUST_POLICY_QUOTA, "{}", trust.size());
+    assert!(trust.size() <= quota::TRUST_POLICY, "{}", trust.size());
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn desired(actions: &[&str], bound: bool) -> RoleTarget {
         } else {
             trust::deny_all()
         },
-        inline: role.inline_policy().unwrap(),
+        inline: role.policies.inline().clone(),
         boundary: Some(naming::boundary_arn(&cluster(), &account(), &limit(LIMIT).name)),
         tags: ours.tags,
         max_session_duration: role.max_session_duration,

@@ -1,17 +1,22 @@
 //! Accounts, limits, roles and bindings as the decision sees them: parsed, typed, free of Kubernetes.
 
+mod parts;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-use deputy_policy::{Document, ParseErrors};
+use deputy_policy::Document;
 
+pub use self::parts::{
+    NamedPolicy, Policies, PoliciesError, PolicyKindError, PolicyList, SessionPolicy, Subjects, SubjectsError,
+};
 pub use crate::checked::Checked;
 
 use crate::names::{
-    AccountId, ExternalId, IssuerArn, NamespaceName, NamespacePattern, ObjectName, Partition, Region,
-    RoleArn, ServiceAccountName, SessionDuration, TagKey, TagValue, Uid,
+    AccountId, ExternalId, IssuerArn, MaxSessionDuration, NamespaceName, NamespacePattern, ObjectName,
+    Partition, Region, RoleArn, SessionDuration, TagKey, TagValue, Uid,
 };
 
 /// The kinds that own something in AWS. `as_str` is the word in names, tags and external ids.
@@ -189,15 +194,6 @@ impl std::fmt::Display for ObjectId {
     }
 }
 
-/// One named policy of a role. All of a role's policies become one inline policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamedPolicy {
-    /// Its name in the list.
-    pub name: String,
-    /// Its document ([`deputy_policy::PolicyKind::Identity`]).
-    pub document: Document,
-}
-
 /// What: the permissions of one IAM role (`AWSRole`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Role {
@@ -207,20 +203,10 @@ pub struct Role {
     pub uid: Option<Uid>,
     /// The AWSAccount it lives in.
     pub account: ObjectName,
-    /// At least one.
-    pub policies: Vec<NamedPolicy>,
-    /// `MaxSessionDuration` of the role: 1 to 12 hours.
-    pub max_session_duration: SessionDuration,
-}
-
-impl Role {
-    /// All policies as the one inline policy that is written, under the name [`crate::naming::INLINE_POLICY`].
-    ///
-    /// # Errors
-    /// When there is no policy, or their versions differ.
-    pub fn inline_policy(&self) -> Result<Document, ParseErrors> {
-        Document::merge(self.policies.iter().map(|policy| &policy.document))
-    }
+    /// What it may do.
+    pub policies: Policies,
+    /// `MaxSessionDuration` of the role.
+    pub max_session_duration: MaxSessionDuration,
 }
 
 /// Who shares a session.
@@ -237,8 +223,8 @@ pub enum SessionScope {
 pub struct SessionSpec {
     /// Who shares it.
     pub scope: SessionScope,
-    /// The session gets role ∩ this ([`deputy_policy::PolicyKind::Session`]).
-    pub policy: Option<Document>,
+    /// The session gets role ∩ this.
+    pub policy: Option<SessionPolicy>,
     /// Its life; the account's default if none.
     pub duration: Option<SessionDuration>,
     /// Session tags beside Deputy's own.
@@ -254,8 +240,8 @@ pub struct Binding {
     pub uid: Option<Uid>,
     /// The AWSRole of the same namespace.
     pub role: ObjectName,
-    /// ServiceAccounts of the same namespace; at least one.
-    pub subjects: BTreeSet<ServiceAccountName>,
+    /// Who may become the role.
+    pub subjects: Subjects,
     /// How a session looks.
     pub session: SessionSpec,
     /// Unix seconds of creation: the oldest binding of a ServiceAccount is its default. 0 before it is stored.

@@ -1,0 +1,183 @@
+//! Parts of roles and bindings that are as they must be once they are there: policies, subjects, a session policy.
+
+use std::{collections::BTreeSet, ops::Deref};
+
+use deputy_policy::{Document, ParseErrors, PolicyKind};
+
+use crate::{
+    names::{RolePolicyName, ServiceAccountName},
+    quota,
+};
+
+/// One named policy of a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedPolicy {
+    /// Unique in the role. AWS does not see it.
+    pub name: RolePolicyName,
+    /// A [`PolicyKind::Identity`].
+    pub document: Document,
+}
+
+/// The policies of a role: 1 to [`quota::POLICIES_OF_ROLE`] identity policies, each with a name of its own, and the one inline policy
+/// that they become.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policies {
+    named: Vec<NamedPolicy>,
+    inline: Document,
+}
+
+/// Why policies can't be those of a role.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PoliciesError {
+    /// Too many, or none.
+    #[error("{0} policies; it must be 1 to {max}", max = quota::POLICIES_OF_ROLE)]
+    Count(usize),
+    /// Two have the same name.
+    #[error("there is another policy named {:?}", .0.as_str())]
+    Repeated(RolePolicyName),
+    /// A document of another kind.
+    #[error(transparent)]
+    Kind(#[from] PolicyKindError),
+    /// They can't be one document, such as when their versions differ.
+    #[error("can't become one inline policy: {0}")]
+    Merge(#[source] ParseErrors),
+}
+
+impl Policies {
+    /// Takes a list that was gathered elsewhere.
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub fn new(policies: impl IntoIterator<Item = NamedPolicy>) -> Result<Self, PoliciesError> {
+        let mut list = PolicyList::default();
+        for policy in policies {
+            list.push(policy)?;
+        }
+        list.finish()
+    }
+
+    /// All of them as the one inline policy that is written, under the name [`crate::naming::INLINE_POLICY`].
+    #[must_use]
+    pub fn inline(&self) -> &Document {
+        &self.inline
+    }
+}
+
+impl Deref for Policies {
+    type Target = [NamedPolicy];
+    fn deref(&self) -> &[NamedPolicy] {
+        &self.named
+    }
+}
+
+/// Policies on their way to become [`Policies`]: for who wants to say of each what is wrong with it.
+#[derive(Debug, Default)]
+pub struct PolicyList(Vec<NamedPolicy>);
+
+impl PolicyList {
+    /// The next one.
+    ///
+    /// # Errors
+    /// When its name is taken, or its document is of another kind; it is left out then.
+    pub fn push(&mut self, policy: NamedPolicy) -> Result<(), PoliciesError> {
+        if self.0.iter().any(|other| other.name == policy.name) {
+            return Err(PoliciesError::Repeated(policy.name));
+        }
+        PolicyKindError::unless(&policy.document, PolicyKind::Identity)?;
+        self.0.push(policy);
+        Ok(())
+    }
+
+    /// That was the last one.
+    ///
+    /// # Errors
+    /// When there are too many or none, or they can't be merged.
+    pub fn finish(self) -> Result<Policies, PoliciesError> {
+        let named = self.0;
+        if !(1..=quota::POLICIES_OF_ROLE).contains(&named.len()) {
+            return Err(PoliciesError::Count(named.len()));
+        }
+        let inline =
+            Document::merge(named.iter().map(|policy| &policy.document)).map_err(PoliciesError::Merge)?;
+        Ok(Policies { named, inline })
+    }
+}
+
+/// A document of another kind than is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("is a policy of kind {is:?}; {wanted:?} is needed")]
+pub struct PolicyKindError {
+    is: PolicyKind,
+    wanted: PolicyKind,
+}
+
+impl PolicyKindError {
+    fn unless(document: &Document, wanted: PolicyKind) -> Result<(), Self> {
+        let is = document.kind();
+        if is == wanted {
+            Ok(())
+        } else {
+            Err(Self { is, wanted })
+        }
+    }
+}
+
+/// The policy of a session: a [`PolicyKind::Session`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionPolicy(Document);
+
+impl SessionPolicy {
+    /// This document.
+    ///
+    /// # Errors
+    /// When it is of another kind.
+    pub fn new(document: Document) -> Result<Self, PolicyKindError> {
+        PolicyKindError::unless(&document, PolicyKind::Session).map(|()| Self(document))
+    }
+}
+
+impl Deref for SessionPolicy {
+    type Target = Document;
+    fn deref(&self) -> &Document {
+        &self.0
+    }
+}
+
+/// ServiceAccounts of the binding's namespace: 1 to [`quota::SUBJECTS_OF_BINDING`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subjects(BTreeSet<ServiceAccountName>);
+
+/// Too many subjects, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0} subjects; it must be 1 to {max}", max = quota::SUBJECTS_OF_BINDING)]
+pub struct SubjectsError(usize);
+
+impl Subjects {
+    /// These.
+    ///
+    /// # Errors
+    /// When there are too many or none.
+    pub fn new(names: impl IntoIterator<Item = ServiceAccountName>) -> Result<Self, SubjectsError> {
+        let names: BTreeSet<_> = names.into_iter().collect();
+        if (1..=quota::SUBJECTS_OF_BINDING).contains(&names.len()) {
+            Ok(Self(names))
+        } else {
+            Err(SubjectsError(names.len()))
+        }
+    }
+}
+
+impl Deref for Subjects {
+    type Target = BTreeSet<ServiceAccountName>;
+    fn deref(&self) -> &BTreeSet<ServiceAccountName> {
+        &self.0
+    }
+}
+
+impl<'a> IntoIterator for &'a Subjects {
+    type Item = &'a ServiceAccountName;
+    type IntoIter = std::collections::btree_set::Iter<'a, ServiceAccountName>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}

@@ -1,0 +1,57 @@
+//! Every number that a grant may run into: what AWS takes, and what Deputy takes of it.
+//!
+//! Sizes of policies are in characters without white space, as AWS counts them: those of [`deputy_policy::Document::size`].
+//! The schema of the kinds (`deputy_api`) is made from the same numbers.
+//!
+//! - IAM: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
+//! - STS: <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
+
+/// Characters of all inline policies of a role together. IAM, "Sum of the sizes of all inline policies", role.
+pub const ROLE_INLINE_POLICIES: usize = 10_240;
+
+/// Characters of a managed policy, and so of a permissions boundary. IAM, "Managed policy size".
+pub const MANAGED_POLICY: usize = 6_144;
+
+/// Characters of a session policy. STS AssumeRole, parameter `Policy`.
+pub const SESSION_POLICY: usize = 2_048;
+
+/// Characters of a role's trust policy in an account that asked for no more. IAM, "Role trust policy length".
+pub const TRUST_POLICY: usize = 2_048;
+
+/// Tags of a role, of a policy, and of a session. IAM, "Tags that can be attached to a role"; STS AssumeRole, parameter `Tags.member.N`.
+pub const TAGS: usize = 50;
+
+/// Tags that an account, a limit or a binding may set: AWS takes [`TAGS`], and Deputy needs some of them for its own.
+pub const CHOSEN_TAGS: usize = 40;
+
+/// Seconds of the shortest session through the broker: 30 minutes. STS takes 15 (parameter `DurationSeconds`), but then the SDKs, which
+/// renew some minutes before the end, would do so at every call.
+pub const SESSION_SECONDS_MIN: u32 = 30 * 60;
+
+/// Seconds of the longest session: 12 hours. STS AssumeRole, parameter `DurationSeconds`.
+pub const SESSION_SECONDS_MAX: u32 = 12 * 60 * 60;
+
+/// Seconds of the longest session when the issuer is itself a session of a role: one hour.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining>
+pub const CHAINED_SESSION_SECONDS_MAX: u32 = 60 * 60;
+
+/// Seconds of the shortest `MaxSessionDuration` of a role: one hour. IAM CreateRole; the longest is [`SESSION_SECONDS_MAX`].
+pub const MAX_SESSION_SECONDS_MIN: u32 = 60 * 60;
+
+/// Policies in the list of a role. They become one inline policy, so AWS sets no number.
+pub const POLICIES_OF_ROLE: usize = 10;
+
+/// Subjects of a binding.
+pub const SUBJECTS_OF_BINDING: usize = 100;
+
+/// Namespaces, and accounts, that a limit names.
+pub const SCOPE_OF_LIMIT: usize = 256;
+
+/// Actions that a limit acknowledges.
+pub const ACKNOWLEDGED_OF_LIMIT: usize = 64;
+
+/// Values that a limit allows of one session tag.
+pub const VALUES_OF_TAG: usize = 50;
+
+/// Bindings that the containers of one pod use. The agent keeps a session for each, and has this number itself.
+pub const BINDINGS_OF_POD: usize = 64;
