@@ -1,5 +1,6 @@
 //! JSON lines on standard output. `DEPUTY_LOG` filters them (the syntax of `RUST_LOG`, default `info`); audit
-//! lines are never filtered.
+//! lines are never filtered. `spans` of a line, outermost first, say in which piece of work it was written, so that all lines of that
+//! piece can be joined.
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::{Directive, ParseError};
@@ -55,7 +56,7 @@ where
         .json()
         .flatten_event(true)
         .with_current_span(false)
-        .with_span_list(false)
+        .with_span_list(true)
         .with_env_filter(filter)
         .with_writer(writer)
         .finish())
@@ -115,6 +116,25 @@ mod tests {
         assert_eq!(line["namespace"], "payments");
         assert_eq!(line["pod"], "uploader-1");
         assert!(line["time"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
+    }
+
+    #[test]
+    fn a_line_says_in_which_work_it_was_written() {
+        let lines = lines("", || {
+            tracing::info_span!("reconcile", kind = "AWSRole", object = "payments/uploader").in_scope(|| {
+                tracing::info_span!("aws", operation = "iam:GetRole")
+                    .in_scope(|| tracing::warn!("no answer"));
+            });
+            tracing::info!("outside");
+        });
+        let spans = serde_json::json!([
+            {"name": "reconcile", "kind": "AWSRole", "object": "payments/uploader"},
+            {"name": "aws", "operation": "iam:GetRole"},
+        ]);
+        assert_eq!(lines[0]["spans"], spans);
+        assert_eq!(lines[0]["message"], "no answer");
+        assert_eq!(lines[1]["message"], "outside");
+        assert_eq!(lines[1].get("spans"), None);
     }
 
     #[test]

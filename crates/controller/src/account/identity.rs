@@ -50,7 +50,7 @@ impl CheckedIdentity {
             tracing::warn!(
                 reason = reason.as_str(),
                 detail = message,
-                "this process has not the identity that the account names"
+                "this process does not have the identity that the account names"
             );
         }
     }
