@@ -17,11 +17,12 @@ use deputy_api::{
 use deputy_aws::{AwsError, ErrorClass};
 use deputy_delegation::{ObjectName, model::ObjectId};
 use deputy_index::Index;
+use deputy_runtime::status::patch_status;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{
     Api, Client,
-    api::{ApiResource, DynamicObject, Patch, PatchParams},
+    api::{ApiResource, DynamicObject},
 };
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -210,19 +211,7 @@ async fn set_condition(
     if !changed {
         return Ok(false);
     }
-    // The resource version that was read: what others say meanwhile is not lost.
-    let patch = json!({
-        "metadata": {"resourceVersion": object.metadata.resource_version},
-        "status": {"conditions": conditions},
-    });
-    match api
-        .patch_status(name, &PatchParams::default(), &Patch::Merge(patch))
-        .await
-    {
-        Ok(_) => Ok(true),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(false),
-        Err(error) => Err(error),
-    }
+    patch_status(api, &object, &json!({"conditions": conditions})).await
 }
 
 /// The conditions that an object has; `None` when they can't be read, and so must not be written over.

@@ -6,7 +6,7 @@ use kube::{
     api::{ApiResource, DynamicObject, Patch, PatchParams},
     core::{ClusterResourceScope, NamespaceResourceScope},
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 /// Objects of a namespaced kind.
@@ -48,29 +48,6 @@ pub fn status_of<S: DeserializeOwned + Default>(object: &DynamicObject) -> S {
         .get("status")
         .and_then(|s| serde_json::from_value(s.clone()).ok())
         .unwrap_or_default()
-}
-
-/// Writes `status` on the object as it was read: two writers never mix what they found. Gives whether the object is still there.
-///
-/// # Errors
-/// Whatever the API server says: a conflict when the object has changed since it was read.
-pub async fn patch_status(
-    api: &Api<DynamicObject>,
-    object: &DynamicObject,
-    status: &impl Serialize,
-) -> Result<bool, kube::Error> {
-    let Some(name) = object.metadata.name.as_deref() else {
-        return Ok(false);
-    };
-    let patch = json!({"metadata": {"resourceVersion": object.metadata.resource_version}, "status": status});
-    match api
-        .patch_status(name, &PatchParams::default(), &Patch::Merge(patch))
-        .await
-    {
-        Ok(_) => Ok(true),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(false),
-        Err(error) => Err(error),
-    }
 }
 
 /// Adds or removes a finalizer, on the object as it was read. Gives the object as it is then; `None` when it is gone.

@@ -7,11 +7,12 @@ use deputy_api::{
     conditions::{self, ConditionReason, ConditionType, Conditions, Status},
 };
 use deputy_aws::AwsError;
+use deputy_runtime::status::patch_status;
 use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::{Api, Resource, api::DynamicObject};
 use serde::Serialize;
 
-use crate::{context::ControllerContext, error::ReconcileError, objects};
+use crate::{context::ControllerContext, error::ReconcileError};
 
 /// How often something is looked at again that only somebody else can change, and that nobody tells us of.
 pub const LOOK_AGAIN: Duration = Duration::from_secs(600);
@@ -105,7 +106,7 @@ where
     K: Resource<DynamicType = ()>,
     S: HasConditions + Serialize + PartialEq,
 {
-    if old == new || !objects::patch_status(api, object, new).await? {
+    if old == new || !patch_status(api, object, new).await? {
         return Ok(false);
     }
     if let Some((ready, note)) = change_of_ready(old.conditions(), new.conditions()) {

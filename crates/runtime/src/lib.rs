@@ -24,6 +24,7 @@ pub mod metrics;
 pub mod process;
 pub mod serve;
 pub mod shutdown;
+pub mod status;
 pub mod telemetry;
 pub mod tls;
 pub mod watch;
