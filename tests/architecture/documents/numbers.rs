@@ -17,7 +17,7 @@ const NUMBERS: &[(&str, &str, &str)] = &[
     ("ARCHITECTURE.md", "max(5, 5 %)", "FREE_PERCENT: usize = 5;"),
     (
         "ARCHITECTURE.md",
-        "Fresh (confirmed within 5 s)",
+        "What was confirmed within 5 s",
         "FRESH: Duration = Duration::from_secs(5);",
     ),
     (
