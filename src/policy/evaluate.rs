@@ -6,7 +6,7 @@ mod wire;
 use std::path::PathBuf;
 
 use clap::Args;
-use deputy_policy::{Decision, Document, PolicyKind, Request, Situation};
+use deputy_policy::{AccessDecision, Document, PolicyKind, Request, Situation};
 
 use super::{batch::batch, select};
 use crate::{
@@ -80,7 +80,7 @@ struct Parties {
 
 /// What is answered.
 struct Answered {
-    decision: Decision,
+    decision: AccessDecision,
     reason: String,
     explanation: Option<String>,
 }
@@ -139,8 +139,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
             .unwrap_or_else(|| format!("{}: {}", word(answered.decision), answered.reason)),
     )?;
     Ok(match answered.decision {
-        Decision::Allowed => Answer::Yes,
-        Decision::ExplicitDeny | Decision::ImplicitDeny => Answer::No,
+        AccessDecision::Allowed => Answer::Yes,
+        AccessDecision::ExplicitDeny | AccessDecision::ImplicitDeny => Answer::No,
     })
 }
 
@@ -230,10 +230,10 @@ impl Policies {
     }
 }
 
-fn word(decision: Decision) -> &'static str {
+fn word(decision: AccessDecision) -> &'static str {
     match decision {
-        Decision::Allowed => "allowed",
-        Decision::ExplicitDeny => "explicitDeny",
-        Decision::ImplicitDeny => "implicitDeny",
+        AccessDecision::Allowed => "allowed",
+        AccessDecision::ExplicitDeny => "explicitDeny",
+        AccessDecision::ImplicitDeny => "implicitDeny",
     }
 }

@@ -244,10 +244,10 @@ fn no_decision_has_a_default() {
         ),
         ("crates/delegation/src/decide/mod.rs", &["GrantSpec"][..]),
         ("crates/policy/src/contain/answer.rs", &["Containment"][..]),
-        ("crates/policy/src/evaluate/request.rs", &["Decision"][..]),
+        ("crates/policy/src/evaluate/request.rs", &["AccessDecision"][..]),
         (
             "crates/policy/src/evaluate/reason.rs",
-            &["Evaluation", "Reason", "Layer"][..],
+            &["Evaluation", "EvaluationReason", "Layer"][..],
         ),
         (
             "crates/policy/src/evaluate/assume.rs",

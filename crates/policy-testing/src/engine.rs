@@ -1,7 +1,7 @@
 //! The crate's answers, in the words of the second evaluator, and both side by side.
 
 use deputy_policy::{
-    Account, Caller, Containment, Context, Decision, Document, Layers, PolicyKind, Request, check,
+    AwsAccount, Caller, Containment, Context, AccessDecision, Document, Layers, PolicyKind, Request, check,
     contains_layers, evaluate, evaluate_trust,
 };
 use serde_json::Value;
@@ -83,9 +83,9 @@ pub fn decide(layers: &[&[&Document]], request: &Request) -> NaiveDecision {
         other => panic!("{} layers", other.len()),
     };
     match evaluation.decision {
-        Decision::Allowed => NaiveDecision::Allowed,
-        Decision::ExplicitDeny => NaiveDecision::ExplicitDeny,
-        Decision::ImplicitDeny => NaiveDecision::ImplicitDeny,
+        AccessDecision::Allowed => NaiveDecision::Allowed,
+        AccessDecision::ExplicitDeny => NaiveDecision::ExplicitDeny,
+        AccessDecision::ImplicitDeny => NaiveDecision::ImplicitDeny,
     }
 }
 
@@ -191,7 +191,7 @@ pub fn meant(request: &Request, bounded: bool, names: &CallerNames) -> Vec<Optio
         ..KnownCaller::default()
     };
     let mut role_name = None;
-    let arn = |account: &Account, service: &str, rest: &str| {
+    let arn = |account: &AwsAccount, service: &str, rest: &str| {
         format!("arn:{}:{service}::{}:{rest}", account.partition, account.id)
     };
     match caller {
@@ -230,7 +230,7 @@ pub fn meant(request: &Request, bounded: bool, names: &CallerNames) -> Vec<Optio
         known.id = Some(id.to_owned());
     }
     let fits = |who: &KnownCaller| {
-        let role = |(account, name): &(Account, String)| {
+        let role = |(account, name): &(AwsAccount, String)| {
             let role = who.role.as_deref().and_then(NaiveArn::parse);
             role.is_some_and(|arn| {
                 (arn.partition, arn.account) == (&account.partition, &account.id)

@@ -1,7 +1,7 @@
 //! The whole decision: policies of every kind that bear on one request, and a second opinion on how AWS puts them together
 //! (IAM User Guide, "Policy evaluation logic"), step by step as the guide has it.
 
-use deputy_policy::{Decision, Document, PolicyKind, Situation, SituationError};
+use deputy_policy::{AccessDecision, Document, PolicyKind, Situation, SituationError};
 use serde_json::Value;
 
 use crate::generate::{
@@ -168,9 +168,9 @@ impl Scene {
                 .evaluate(&asked.request())
                 .map(|evaluation| evaluation.decision)
             {
-                Ok(Decision::Allowed) => NaiveDecision::Allowed,
-                Ok(Decision::ExplicitDeny) => NaiveDecision::ExplicitDeny,
-                Ok(Decision::ImplicitDeny) => NaiveDecision::ImplicitDeny,
+                Ok(AccessDecision::Allowed) => NaiveDecision::Allowed,
+                Ok(AccessDecision::ExplicitDeny) => NaiveDecision::ExplicitDeny,
+                Ok(AccessDecision::ImplicitDeny) => NaiveDecision::ImplicitDeny,
                 // Its answer would depend on ids that it does not know.
                 Err(SituationError::UnknownCaller(_)) => continue,
                 Err(e) => {

@@ -6,7 +6,7 @@ use crate::{
     ast::Effect,
     condition::atom::Atom,
     pattern::{arn::ResourcePattern, elements::Elements, glob::Pattern},
-    principal::naming::Principals,
+    principal::naming::PrincipalList,
 };
 
 /// One statement.
@@ -14,7 +14,7 @@ use crate::{
 pub(crate) struct CompiledStatement {
     pub(crate) effect: Effect,
     pub(crate) sid: Option<String>,
-    pub(crate) principal: Option<Principals>,
+    pub(crate) principal: Option<PrincipalList>,
     /// Lower-cased patterns.
     pub(crate) actions: Elements<Pattern>,
     /// `None` in trust policies. A statement of a resource policy that has none is about every resource, on the condition

@@ -40,11 +40,11 @@ pub use contain::{
 pub use context::Context;
 pub use document::{Code, Document, Locator, ParseError, ParseErrorKind, ParseErrors, Severity};
 pub use evaluate::{
-    AssumeRoleEvaluation, Decision, Evaluation, Explanation, Layer, Layers, Reason, Request, Rule, Situation,
+    AssumeRoleEvaluation, AccessDecision, Evaluation, Explanation, Layer, Layers, EvaluationReason, Request, Rule, Situation,
     SituationError, evaluate, evaluate_trust, explain_layers, explain_trust,
 };
 pub use impossible::impossible;
 pub use lint::{
     Escalation, Lint, TAGS_OF_DEPUTY, TAGS_WITHIN_NAMESPACE, TagVariable, escalation, lint, tag_variables,
 };
-pub use principal::{Account, Caller, Named};
+pub use principal::{AwsAccount, Caller, Named};

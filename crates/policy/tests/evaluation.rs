@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use deputy_policy::{
-    Caller, Context, Decision, Document, Layer, Layers, PolicyKind, Request, evaluate, evaluate_trust,
+    Caller, Context, AccessDecision, Document, Layer, Layers, PolicyKind, Request, evaluate, evaluate_trust,
 };
 use serde_json::{Value, json};
 
@@ -82,7 +82,7 @@ fn a_session_policy_that_leaves_out_delete_object_drops_it() {
     let refused = evaluate(&with, &delete);
     assert_eq!(
         (refused.decision, refused.reason.layer),
-        (Decision::ImplicitDeny, Layer::Session)
+        (AccessDecision::ImplicitDeny, Layer::Session)
     );
 }
 
@@ -149,7 +149,7 @@ fn a_boundary_must_allow_too() {
     let refused = evaluate(&layers, &request("ec2:RunInstances", "*", none()));
     assert_eq!(
         (refused.decision, refused.reason.layer),
-        (Decision::ImplicitDeny, Layer::Boundary)
+        (AccessDecision::ImplicitDeny, Layer::Boundary)
     );
 }
 
@@ -169,7 +169,7 @@ fn an_explicit_deny_of_any_layer_wins_and_is_named() {
     let refused = evaluate(&layers, &request("s3:DeleteObject", "*", none()));
     assert_eq!(
         (refused.decision, refused.reason.layer),
-        (Decision::ExplicitDeny, Layer::Session)
+        (AccessDecision::ExplicitDeny, Layer::Session)
     );
     assert_eq!(
         (refused.reason.statement, refused.reason.sid.as_deref()),
@@ -194,7 +194,7 @@ fn the_policies_of_an_identity_are_a_union() {
     assert!(evaluate(&layers, &request("s3:GetObject", "*", none())).is_allowed());
     assert_eq!(
         evaluate(&layers, &request("s3:PutObject", "*", none())).decision,
-        Decision::ExplicitDeny
+        AccessDecision::ExplicitDeny
     );
 }
 
@@ -677,7 +677,7 @@ fn our_trust_policy_refuses_a_confused_broker() {
         let refused = evaluate_trust(&trust, &request);
         assert_eq!(
             (refused.decision, refused.reason.layer),
-            (Decision::ImplicitDeny, Layer::Trust),
+            (AccessDecision::ImplicitDeny, Layer::Trust),
             "{key}"
         );
     }
@@ -748,11 +748,11 @@ fn a_deny_only_trust_policy_lets_nobody_in() {
     );
     assert_eq!(
         evaluate_trust(&trust, &broker("sts:AssumeRole", broker_context())).decision,
-        Decision::ExplicitDeny
+        AccessDecision::ExplicitDeny
     );
     assert_eq!(
         evaluate_trust(&trust, &broker("sts:TagSession", broker_context())).decision,
-        Decision::ImplicitDeny
+        AccessDecision::ImplicitDeny
     );
 }
 

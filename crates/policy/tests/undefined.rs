@@ -9,7 +9,7 @@
     reason = "helpers of tests"
 )]
 
-use deputy_policy::{Context, Decision, Document, Layers, PolicyKind, Request, evaluate};
+use deputy_policy::{Context, AccessDecision, Document, Layers, PolicyKind, Request, evaluate};
 use deputy_policy_testing::engine::{CheckedVerdict, contain};
 use serde_json::{Value, json};
 
@@ -311,7 +311,7 @@ fn a_condition_without_values_holds_or_does_not() {
 }
 
 /// What an identity policy of these statements decides.
-fn decision(statements: Value, resource: &str, context: Context) -> Decision {
+fn decision(statements: Value, resource: &str, context: Context) -> AccessDecision {
     let value = json!({"Version": "2012-10-17", "Statement": statements});
     let document = Document::from_value(&value, PolicyKind::Identity).unwrap();
     let layers = Layers {
@@ -336,11 +336,11 @@ fn what_is_not_defined_does_not_allow_and_does_deny() {
     let key = "arn:aws:kms:us-east-1:123456789012:key/k";
     let caller = |account: &str| Context::new().with("aws:PrincipalAccount", account);
     for (statements, account, expected) in [
-        (json!([own]), "123456789012", Decision::ImplicitDeny),
-        (json!([own]), "999999999999", Decision::ImplicitDeny),
-        (json!([all, not_own]), "123456789012", Decision::ExplicitDeny),
-        (json!([all, not_own]), "999999999999", Decision::Allowed),
-        (json!([all, own]), "123456789012", Decision::Allowed),
+        (json!([own]), "123456789012", AccessDecision::ImplicitDeny),
+        (json!([own]), "999999999999", AccessDecision::ImplicitDeny),
+        (json!([all, not_own]), "123456789012", AccessDecision::ExplicitDeny),
+        (json!([all, not_own]), "999999999999", AccessDecision::Allowed),
+        (json!([all, own]), "123456789012", AccessDecision::Allowed),
     ] {
         assert_eq!(
             decision(statements.clone(), key, caller(account)),
@@ -355,7 +355,7 @@ fn a_condition_without_values_does_not_allow_and_does_deny() {
     let with = |effect: &str| json!({"Effect": effect, "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"aws:username": []}}});
     let all = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
     let ask = |statements| decision(statements, "*", Context::new().with("aws:username", "bob"));
-    assert_eq!(ask(json!([with("Allow")])), Decision::ImplicitDeny);
-    assert_eq!(ask(json!([all, with("Deny")])), Decision::ExplicitDeny);
-    assert_eq!(ask(json!([all, with("Allow")])), Decision::Allowed);
+    assert_eq!(ask(json!([with("Allow")])), AccessDecision::ImplicitDeny);
+    assert_eq!(ask(json!([all, with("Deny")])), AccessDecision::ExplicitDeny);
+    assert_eq!(ask(json!([all, with("Allow")])), AccessDecision::Allowed);
 }

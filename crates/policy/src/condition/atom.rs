@@ -7,7 +7,7 @@ use crate::{
     ast::{Condition, SetOperator, Test, Version},
     context::Context,
     pattern::{
-        arn::{ArnPattern, Subject},
+        arn::{ArnPattern, ArnText},
         glob::{Inside, Pattern, Syntax, fold},
         variable::Variable,
     },
@@ -120,7 +120,7 @@ impl Values {
                     .any(|pattern| pattern.matches(&chars, context, work))
             }
             Self::Arns(patterns) => {
-                let subject = Subject::new(text);
+                let subject = ArnText::new(text);
                 patterns
                     .iter()
                     .any(|pattern| pattern.matches_read(&subject, context, inside, work))

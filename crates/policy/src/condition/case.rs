@@ -1,21 +1,21 @@
 //! What a condition says of all requests of one kind: those without the key, with one value, with a list.
 //!
 //! The meaning is that of [`Atom::holds`], with what AWS leaves open spelled out: whoever proves something has to prove it
-//! for every [`Reading`].
+//! for every [`ConditionReading`].
 
 use super::atom::{Atom, Predicate, Values};
 use crate::ast::SetOperator;
 
 /// A type of values that a negated comparison is about. AWS does not define it for texts that are of another type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Type {
+pub(crate) enum ComparedType {
     Number,
     Date,
     Address,
     Arn,
 }
 
-impl Type {
+impl ComparedType {
     /// The type of what is compared with the values, when texts may be of another one.
     pub(crate) fn of(values: &Values) -> Option<Self> {
         match values {
@@ -31,17 +31,17 @@ impl Type {
 
 /// Some of the types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub(crate) struct Types(u8);
+pub(crate) struct ComparedTypes(u8);
 
-impl Types {
+impl ComparedTypes {
     pub(crate) const NONE: Self = Self(0);
     pub(crate) const ALL: Self = Self(0b1111);
 
-    pub(crate) fn contains(self, one: Type) -> bool {
+    pub(crate) fn contains(self, one: ComparedType) -> bool {
         self.0 >> one as u8 & 1 == 1
     }
 
-    pub(crate) fn with(self, one: Type) -> Self {
+    pub(crate) fn with(self, one: ComparedType) -> Self {
         Self(self.0 | 1 << one as u8)
     }
 
@@ -68,24 +68,24 @@ pub(crate) enum Plain {
 
 /// How undefined constructs are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Reading {
+pub(crate) struct ConditionReading {
     /// A comparison without set operator of a list.
     pub(crate) plain_of_lists: Plain,
     /// `ForAnyValue:…IfExists` when the key is absent.
     pub(crate) any_if_exists: bool,
     /// The types whose negated comparisons hold for a text of another type.
-    pub(crate) negated_of_others: Types,
+    pub(crate) negated_of_others: ComparedTypes,
     /// Whether statements without `Resource` are about what is asked for, `NotResource` with a variable without value matches,
     /// and conditions without values hold.
     pub(crate) open: bool,
 }
 
-impl Reading {
+impl ConditionReading {
     /// The evaluator's.
     pub(crate) const OURS: Self = Self {
         plain_of_lists: Plain::Fails,
         any_if_exists: true,
-        negated_of_others: Types::ALL,
+        negated_of_others: ComparedTypes::ALL,
         open: true,
     };
 
@@ -105,10 +105,10 @@ impl Reading {
 
     /// All readings that differ for values that are of another type than these, the evaluator's first. `plain`: the values
     /// are several, and some condition has no set operator.
-    pub(crate) fn of_values(undefined: Types, plain: bool) -> impl Iterator<Item = Self> {
+    pub(crate) fn of_values(undefined: ComparedTypes, plain: bool) -> impl Iterator<Item = Self> {
         undefined.choices().flat_map(move |not_so| {
             let ours = Self {
-                negated_of_others: Types::ALL.without(not_so),
+                negated_of_others: ComparedTypes::ALL.without(not_so),
                 ..Self::OURS
             };
             let others = [Plain::Differs, Plain::LooksAtEach].map(|plain_of_lists| Self {
@@ -122,7 +122,7 @@ impl Reading {
 
 /// What is known of the values of a key towards the values of one condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Seen {
+pub(crate) struct ObservedValues {
     /// How many values the key has: 0, 1, or 2 for more.
     pub(crate) count: usize,
     /// Some value is one that the condition compares with.
@@ -135,7 +135,7 @@ pub(crate) struct Seen {
 
 impl Atom {
     /// Whether the condition holds for such values.
-    pub(crate) fn holds_for(&self, seen: Seen, reading: Reading) -> bool {
+    pub(crate) fn holds_for(&self, seen: ObservedValues, reading: ConditionReading) -> bool {
         let (set, negated, if_exists, values) = match &self.predicate {
             Predicate::Presence { absent, present } => {
                 return if seen.count == 0 { *absent } else { *present };
@@ -157,7 +157,7 @@ impl Atom {
             };
         }
         let (all, some) = if negated {
-            let others_pass = Type::of(values).is_none_or(|of| reading.negated_of_others.contains(of));
+            let others_pass = ComparedType::of(values).is_none_or(|of| reading.negated_of_others.contains(of));
             (
                 !seen.inside && (others_pass || !seen.other),
                 seen.outside || (others_pass && seen.other),
@@ -179,13 +179,13 @@ impl Atom {
     }
 
     /// The type for which the condition is not defined when a value is of another one.
-    pub(crate) fn undefined_for_others_than(&self) -> Option<Type> {
+    pub(crate) fn undefined_for_others_than(&self) -> Option<ComparedType> {
         match &self.predicate {
             Predicate::Compare {
                 negated: true,
                 values,
                 ..
-            } => Type::of(values),
+            } => ComparedType::of(values),
             _ => None,
         }
     }

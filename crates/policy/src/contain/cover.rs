@@ -7,7 +7,7 @@ use crate::{
     compiled::CompiledStatement,
     pattern::{
         arn::ResourcePattern,
-        elements::{Elements, Key, Language},
+        elements::{Elements, PatternKey, Language},
         glob::Pattern,
     },
     work::Work,
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum Element<'a, P> {
     /// What a pattern matches.
-    One(&'a P, Key),
+    One(&'a P, PatternKey),
     /// What none of the patterns matches.
     Except(&'a Elements<P>),
 }

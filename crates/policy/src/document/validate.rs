@@ -20,7 +20,7 @@ use crate::{
         elements::Elements,
         glob::Pattern,
     },
-    principal::naming::Principals,
+    principal::naming::PrincipalList,
     text::quote,
 };
 
@@ -171,7 +171,7 @@ impl Checker<'_> {
         element: Option<&PrincipalElement>,
         effect: Effect,
         path: &str,
-    ) -> Option<Principals> {
+    ) -> Option<PrincipalList> {
         let (name, principal) = match element {
             Some(PrincipalElement::NotPrincipal(principal)) => ("NotPrincipal", Some(principal)),
             Some(PrincipalElement::Principal(principal)) => ("Principal", Some(principal)),
@@ -211,7 +211,7 @@ impl Checker<'_> {
             }
             Some(Principal::Anyone) | None => {}
         }
-        match Principals::new(element?) {
+        match PrincipalList::new(element?) {
             Ok(principals) => Some(principals),
             Err(text) => {
                 if !self.reported(&path) {

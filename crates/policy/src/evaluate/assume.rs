@@ -5,7 +5,7 @@ use std::fmt;
 use super::{
     explain::Explanation,
     reason::Evaluation,
-    request::{Decision, Request},
+    request::{AccessDecision, Request},
     rules,
     situation::{Situation, SituationError},
 };
@@ -30,16 +30,16 @@ impl AssumeRoleEvaluation {
     /// call itself.
     pub fn deciding(&self) -> Option<(&str, &Evaluation)> {
         let first = |decision| self.steps.iter().find(|(_, step)| step.decision == decision);
-        first(Decision::ExplicitDeny)
-            .or_else(|| first(Decision::ImplicitDeny))
+        first(AccessDecision::ExplicitDeny)
+            .or_else(|| first(AccessDecision::ImplicitDeny))
             .or_else(|| self.steps.first())
             .map(|(action, step)| (action.as_str(), step))
     }
 
     /// The decision on the call.
-    pub fn decision(&self) -> Decision {
+    pub fn decision(&self) -> AccessDecision {
         self.deciding()
-            .map_or(Decision::ImplicitDeny, |(_, step)| step.decision)
+            .map_or(AccessDecision::ImplicitDeny, |(_, step)| step.decision)
     }
 }
 

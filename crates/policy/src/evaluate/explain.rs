@@ -5,7 +5,7 @@ use super::{
     layers::{evaluate, evaluate_trust},
     matching::Prepared,
     reason::{Evaluation, Layer},
-    request::{Decision, Layers, Request},
+    request::{AccessDecision, Layers, Request},
     situation::{Situation, SituationError},
 };
 use crate::{
@@ -41,7 +41,7 @@ pub struct ExplainedLayer {
     /// Whether it had to allow, and why not.
     pub need: Need,
     /// What its statements come to.
-    pub outcome: Decision,
+    pub outcome: AccessDecision,
     /// The statements: all that match, and of the others the first 64.
     pub statements: Vec<ExplainedStatement>,
     /// How many more there are.
@@ -210,7 +210,7 @@ fn layer(
     prepared: &Prepared<'_>,
     work: &mut Work,
 ) -> ExplainedLayer {
-    let mut outcome = Decision::ImplicitDeny;
+    let mut outcome = AccessDecision::ImplicitDeny;
     let (mut statements, mut listed, mut omitted) = (Vec::new(), 0, 0);
     for (d, document) in documents.iter().enumerate() {
         let compiled = &document.compiled().statements;
@@ -218,8 +218,8 @@ fn layer(
             let matches = statement.matches(prepared, work);
             if matches {
                 outcome = match (outcome, statement.effect) {
-                    (Decision::ExplicitDeny, _) | (_, Effect::Deny) => Decision::ExplicitDeny,
-                    _ => Decision::Allowed,
+                    (AccessDecision::ExplicitDeny, _) | (_, Effect::Deny) => AccessDecision::ExplicitDeny,
+                    _ => AccessDecision::Allowed,
                 };
             } else if listed >= MAX_STATEMENTS {
                 omitted += 1;

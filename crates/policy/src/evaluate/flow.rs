@@ -3,9 +3,9 @@
 use super::{
     applying::{Applying, layers, resource_account},
     layers::reason,
-    matching::{Doubt, Outcome, Prepared},
+    matching::{Doubt, DocumentOutcome, Prepared},
     reason::{Evaluation, Layer, Rule},
-    request::{Decision, Request},
+    request::{AccessDecision, Request},
     rules,
     situation::{Situation, SituationError},
 };
@@ -92,7 +92,7 @@ impl<'s, 'a> Flow<'s, 'a> {
 
     pub(super) fn decide(&self, work: &mut Work) -> Evaluation {
         if rules::always_allowed(self.request, self.situation.session_token) {
-            return Evaluation::by_rule(Decision::Allowed, Rule::NoPermissionNeeded);
+            return Evaluation::by_rule(AccessDecision::Allowed, Rule::NoPermissionNeeded);
         }
         // Every Deny before any missing Allow.
         let mut allows = Vec::with_capacity(self.layers.len());
@@ -100,22 +100,22 @@ impl<'s, 'a> Flow<'s, 'a> {
             let mut allow = None;
             for (d, document) in applying.documents.iter().enumerate() {
                 match document.compiled().outcome(&self.prepared, work) {
-                    Outcome::Denied(s) => {
-                        return evaluation(Decision::ExplicitDeny, applying, Some((d, s)));
+                    DocumentOutcome::Denied(s) => {
+                        return evaluation(AccessDecision::ExplicitDeny, applying, Some((d, s)));
                     }
-                    Outcome::Allowed(s) if allow.is_none() => allow = Some((d, s)),
-                    Outcome::Allowed(_) | Outcome::Silent => {}
+                    DocumentOutcome::Allowed(s) if allow.is_none() => allow = Some((d, s)),
+                    DocumentOutcome::Allowed(_) | DocumentOutcome::Silent => {}
                 }
             }
             allows.push(allow);
         }
         if let Some(rule) = rules::refused(self.request, self.situation.session_token) {
-            return Evaluation::by_rule(Decision::ImplicitDeny, rule);
+            return Evaluation::by_rule(AccessDecision::ImplicitDeny, rule);
         }
         let grant = self.grant(work);
         let needs = self.needs(grant.map(|(named, _)| named));
         if needs.resource && self.situation.resource.is_none() {
-            return Evaluation::by_rule(Decision::ImplicitDeny, self.missing_resource_policy());
+            return Evaluation::by_rule(AccessDecision::ImplicitDeny, self.missing_resource_policy());
         }
         let silent = self
             .layers
@@ -123,10 +123,10 @@ impl<'s, 'a> Flow<'s, 'a> {
             .zip(&allows)
             .find(|(applying, allow)| allow.is_none() && needs.must_allow(applying.layer));
         if let Some((applying, _)) = silent {
-            return evaluation(Decision::ImplicitDeny, applying, None);
+            return evaluation(AccessDecision::ImplicitDeny, applying, None);
         }
         if needs.caps && self.situation.session.is_empty() && self.is_federated_user() {
-            return Evaluation::by_rule(Decision::ImplicitDeny, Rule::FederatedUserWithoutSessionPolicy);
+            return Evaluation::by_rule(AccessDecision::ImplicitDeny, Rule::FederatedUserWithoutSessionPolicy);
         }
         self.allowed(needs, grant, &allows)
     }
@@ -140,23 +140,23 @@ impl<'s, 'a> Flow<'s, 'a> {
         if needs.identity
             && let Some((applying, allow)) = granting(|layer| *layer == Layer::Identity)
         {
-            return evaluation(Decision::Allowed, applying, Some(allow));
+            return evaluation(AccessDecision::Allowed, applying, Some(allow));
         }
         if let Some((applying, _)) = granting(|layer| matches!(layer, Layer::Resource | Layer::Trust))
             && let Some((_, statement)) = grant
         {
-            return evaluation(Decision::Allowed, applying, Some((0, statement)));
+            return evaluation(AccessDecision::Allowed, applying, Some((0, statement)));
         }
         match self.request.principal {
-            Some(Caller::Root(_)) => Evaluation::by_rule(Decision::Allowed, Rule::RootUser),
+            Some(Caller::Root(_)) => Evaluation::by_rule(AccessDecision::Allowed, Rule::RootUser),
             // Nobody else comes here: what is needed has been found to allow.
-            _ => Evaluation::by_rule(Decision::ImplicitDeny, Rule::ResourcePolicyMissing),
+            _ => Evaluation::by_rule(AccessDecision::ImplicitDeny, Rule::ResourcePolicyMissing),
         }
     }
 
     /// A principal that a statement names and that the caller, of whom not everything is known, may be, when the decision
     /// depends on it.
-    fn doubt(&self, decision: Decision, work: &mut Work) -> Option<String> {
+    fn doubt(&self, decision: AccessDecision, work: &mut Work) -> Option<String> {
         let who = self.prepared.principal?;
         let documents = self.layers.iter().flat_map(|applying| applying.documents);
         let doubtful = documents
@@ -273,7 +273,7 @@ impl Needs {
 
 /// A decision of a layer; `statement` counts documents from the first of `applying`.
 fn evaluation(
-    decision: Decision,
+    decision: AccessDecision,
     applying: &Applying<'_, '_>,
     statement: Option<(usize, usize)>,
 ) -> Evaluation {

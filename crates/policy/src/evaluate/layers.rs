@@ -1,9 +1,9 @@
 //! The layers that are given, and nothing else: no statement denies, and each layer allows.
 
 use super::{
-    matching::{Outcome, Prepared},
-    reason::{Evaluation, Layer, Reason},
-    request::{Decision, Layers, Request},
+    matching::{DocumentOutcome, Prepared},
+    reason::{Evaluation, Layer, EvaluationReason},
+    request::{AccessDecision, Layers, Request},
 };
 use crate::{document::Document, work::Work};
 
@@ -39,14 +39,14 @@ fn decide(layers: &[(Layer, &[&Document])], request: &Request) -> Evaluation {
         let mut first_allow = None;
         for (d, document) in documents.iter().enumerate() {
             match document.compiled().outcome(&prepared, &mut work) {
-                Outcome::Denied(s) => {
+                DocumentOutcome::Denied(s) => {
                     return Evaluation {
-                        decision: Decision::ExplicitDeny,
+                        decision: AccessDecision::ExplicitDeny,
                         reason: reason(*layer, documents, Some((d, s))),
                     };
                 }
-                Outcome::Allowed(s) if first_allow.is_none() => first_allow = Some((d, s)),
-                Outcome::Allowed(_) | Outcome::Silent => {}
+                DocumentOutcome::Allowed(s) if first_allow.is_none() => first_allow = Some((d, s)),
+                DocumentOutcome::Allowed(_) | DocumentOutcome::Silent => {}
             }
         }
         allowed.push(reason(*layer, documents, first_allow));
@@ -55,16 +55,16 @@ fn decide(layers: &[(Layer, &[&Document])], request: &Request) -> Evaluation {
     let silent = allowed.iter().find(|reason| reason.statement.is_none()).cloned();
     match (silent, allowed.into_iter().next()) {
         (Some(reason), _) => Evaluation {
-            decision: Decision::ImplicitDeny,
+            decision: AccessDecision::ImplicitDeny,
             reason,
         },
         (None, Some(reason)) => Evaluation {
-            decision: Decision::Allowed,
+            decision: AccessDecision::Allowed,
             reason,
         },
         (None, None) => Evaluation {
-            decision: Decision::ImplicitDeny,
-            reason: Reason {
+            decision: AccessDecision::ImplicitDeny,
+            reason: EvaluationReason {
                 layer: Layer::Identity,
                 statement: None,
                 sid: None,
@@ -73,11 +73,11 @@ fn decide(layers: &[(Layer, &[&Document])], request: &Request) -> Evaluation {
     }
 }
 
-pub(super) fn reason(layer: Layer, documents: &[&Document], statement: Option<(usize, usize)>) -> Reason {
+pub(super) fn reason(layer: Layer, documents: &[&Document], statement: Option<(usize, usize)>) -> EvaluationReason {
     let sid = statement
         .and_then(|(d, s)| documents.get(d)?.compiled().statements.get(s))
         .and_then(|statement| statement.sid.clone());
-    Reason {
+    EvaluationReason {
         layer,
         statement,
         sid,

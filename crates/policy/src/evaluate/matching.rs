@@ -7,7 +7,7 @@ use crate::{
     condition::atom::{Predicate, Undefined},
     context::Context,
     pattern::{
-        arn::{ResourcePattern, Subject},
+        arn::{ResourcePattern, ArnText},
         elements::{ActionText, Elements},
         glob::{Inside, Pattern},
     },
@@ -26,7 +26,7 @@ pub(crate) struct Prepared<'a> {
     pub(super) spelled_resource: &'a str,
     /// Lower case.
     pub(super) action: ActionText,
-    pub(super) resource: Subject,
+    pub(super) resource: ArnText,
     /// With what is known of the caller's ids.
     pub(super) principal: Option<Who<'a>>,
     /// How a Principal is read of which it is not known whether it means the caller.
@@ -52,7 +52,7 @@ impl<'a> Prepared<'a> {
             spelled_action: &request.action,
             spelled_resource: &request.resource,
             action: ActionText::new(&request.action),
-            resource: Subject::new(&request.resource),
+            resource: ArnText::new(&request.resource),
             principal: request.principal.as_ref().map(|caller| Who {
                 unique_id: unique_id(caller, &request.context),
                 ..Who::new(caller)
@@ -102,21 +102,21 @@ fn unique_id<'a>(caller: &Caller, context: &'a Context) -> Id<'a> {
 
 /// What one document says to a request, with the index of the statement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum DocumentOutcome {
     Denied(usize),
     Allowed(usize),
     Silent,
 }
 
 impl Compiled {
-    pub(crate) fn outcome(&self, request: &Prepared<'_>, work: &mut Work) -> Outcome {
-        let mut outcome = Outcome::Silent;
+    pub(crate) fn outcome(&self, request: &Prepared<'_>, work: &mut Work) -> DocumentOutcome {
+        let mut outcome = DocumentOutcome::Silent;
         for (i, statement) in self.statements.iter().enumerate() {
-            let relevant = statement.effect == Effect::Deny || outcome == Outcome::Silent;
+            let relevant = statement.effect == Effect::Deny || outcome == DocumentOutcome::Silent;
             if relevant && statement.matches(request, work) {
                 match statement.effect {
-                    Effect::Deny => return Outcome::Denied(i),
-                    Effect::Allow => outcome = Outcome::Allowed(i),
+                    Effect::Deny => return DocumentOutcome::Denied(i),
+                    Effect::Allow => outcome = DocumentOutcome::Allowed(i),
                 }
             }
         }
@@ -225,7 +225,7 @@ impl Elements<ResourcePattern> {
     /// `sure`: only what matches whatever undefined constructs mean; and how values of variables are read.
     pub(crate) fn matches_resource(
         &self,
-        resource: &Subject,
+        resource: &ArnText,
         context: &Context,
         (sure, inside): (bool, Inside),
         work: &mut Work,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::request::Decision;
+use super::request::AccessDecision;
 
 /// What decided: a kind of policy, or a rule of AWS's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -88,7 +88,7 @@ impl Rule {
 
 /// What decided: a statement, the layer in which no statement allows, or a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reason {
+pub struct EvaluationReason {
     /// The layer.
     pub layer: Layer,
     /// Index of the document in its layer, and of the statement in the document; `None` when nothing allows, and for
@@ -102,22 +102,22 @@ pub struct Reason {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evaluation {
     /// The decision.
-    pub decision: Decision,
+    pub decision: AccessDecision,
     /// What decided. Of several layers that do not allow, the first that AWS looks at; of several that do, the one that
     /// grants.
-    pub reason: Reason,
+    pub reason: EvaluationReason,
 }
 
 impl Evaluation {
     /// Whether the request is allowed.
     pub fn is_allowed(&self) -> bool {
-        self.decision == Decision::Allowed
+        self.decision == AccessDecision::Allowed
     }
 
-    pub(super) fn by_rule(decision: Decision, rule: Rule) -> Self {
+    pub(super) fn by_rule(decision: AccessDecision, rule: Rule) -> Self {
         Self {
             decision,
-            reason: Reason {
+            reason: EvaluationReason {
                 layer: Layer::Rule(rule),
                 statement: None,
                 sid: None,
@@ -142,7 +142,7 @@ impl fmt::Display for Layer {
     }
 }
 
-impl fmt::Display for Reason {
+impl fmt::Display for EvaluationReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Layer::Rule(rule) = self.layer {
             return f.write_str(rule.as_str());
@@ -162,10 +162,10 @@ impl fmt::Display for Reason {
 impl fmt::Display for Evaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.decision, self.reason.layer) {
-            (Decision::Allowed, Layer::Rule(rule)) => write!(f, "allowed: {}", rule.as_str()),
-            (Decision::Allowed, _) => write!(f, "allowed by {}", self.reason),
-            (Decision::ExplicitDeny, _) => write!(f, "denied by {}", self.reason),
-            (Decision::ImplicitDeny, _) => write!(f, "not allowed: {}", self.reason),
+            (AccessDecision::Allowed, Layer::Rule(rule)) => write!(f, "allowed: {}", rule.as_str()),
+            (AccessDecision::Allowed, _) => write!(f, "allowed by {}", self.reason),
+            (AccessDecision::ExplicitDeny, _) => write!(f, "denied by {}", self.reason),
+            (AccessDecision::ImplicitDeny, _) => write!(f, "not allowed: {}", self.reason),
         }
     }
 }

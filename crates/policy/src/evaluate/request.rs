@@ -28,7 +28,7 @@ pub struct Layers<'a> {
 
 /// The answer to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Decision {
+pub enum AccessDecision {
     /// Every layer allows and none denies.
     Allowed,
     /// A statement denies.

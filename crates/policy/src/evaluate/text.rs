@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     explain::{ExplainedLayer, ExplainedStatement, Explanation, Mismatch, Need},
-    request::Decision,
+    request::AccessDecision,
 };
 use crate::{ast::Effect, principal::naming::Named};
 
@@ -21,9 +21,9 @@ impl fmt::Display for Explanation {
 impl fmt::Display for ExplainedLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let outcome = match self.outcome {
-            Decision::Allowed => "allows",
-            Decision::ExplicitDeny => "denies",
-            Decision::ImplicitDeny => "is silent",
+            AccessDecision::Allowed => "allows",
+            AccessDecision::ExplicitDeny => "denies",
+            AccessDecision::ImplicitDeny => "is silent",
         };
         write!(f, "  {}: {outcome} ({})", self.layer, self.need)?;
         for statement in &self.statements {

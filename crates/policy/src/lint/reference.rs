@@ -32,7 +32,7 @@ const SHOWN: usize = 3;
 const EACH: usize = 8;
 
 /// What an entry of `Action` stands for.
-pub(super) enum Listed {
+pub(super) enum ListedActions {
     /// Everything.
     All,
     /// What the reference does not have: nothing can be said of it.
@@ -49,7 +49,7 @@ pub(super) fn lint(
     path: &str,
     work: &mut Work,
     found: &mut Vec<Lint>,
-) -> Vec<Listed> {
+) -> Vec<ListedActions> {
     let (name, texts) = match &statement.action {
         ActionElement::Action(texts) => ("Action", texts),
         ActionElement::NotAction(texts) => ("NotAction", texts),
@@ -82,22 +82,22 @@ pub(super) fn lint(
     listed
 }
 
-fn actions(text: &str, pattern: &Pattern, at: &str, work: &mut Work, found: &mut Vec<Lint>) -> Listed {
+fn actions(text: &str, pattern: &Pattern, at: &str, work: &mut Work, found: &mut Vec<Lint>) -> ListedActions {
     let Some((prefix, name)) = text.split_once(':') else {
-        return Listed::All;
+        return ListedActions::All;
     };
     let Some(service) = reference::service(prefix) else {
         found.push(unknown_service(text, prefix, name, at));
-        return Listed::Unknown;
+        return ListedActions::Unknown;
     };
     let wildcards = pattern.has_wildcards();
     let candidates = if wildcards { service.actions().count() } else { 1 };
     if !work.charge(candidates.saturating_mul(pattern.tokens().len())) {
-        return Listed::Unknown;
+        return ListedActions::Unknown;
     }
     let matching: Vec<Action> = actions_matching(pattern).collect();
     if !matching.is_empty() {
-        return Listed::Known(matching);
+        return ListedActions::Known(matching);
     }
     let mut lint = Lint::new(Code::UnknownAction, at, String::new());
     if wildcards {
@@ -112,7 +112,7 @@ fn actions(text: &str, pattern: &Pattern, at: &str, work: &mut Work, found: &mut
         nearest::action(service, name, work).explain(&mut lint);
     }
     found.push(lint);
-    Listed::Unknown
+    ListedActions::Unknown
 }
 
 fn unknown_service(text: &str, prefix: &str, name: &str, at: &str) -> Lint {
@@ -132,7 +132,7 @@ fn unknown_service(text: &str, prefix: &str, name: &str, at: &str) -> Lint {
 
 struct Texts<'a> {
     actions: &'a [String],
-    listed: &'a [Listed],
+    listed: &'a [ListedActions],
     path: &'a str,
 }
 
@@ -145,7 +145,7 @@ fn meetings(texts: &Texts<'_>, resources: &[ResourcePattern], work: &mut Work, f
     let mut seen = Seen::default();
     let mut without = Vec::new();
     for (i, (text, listed)) in texts.actions.iter().zip(texts.listed).enumerate() {
-        let Listed::Known(actions) = listed else { continue };
+        let ListedActions::Known(actions) = listed else { continue };
         if !actions.iter().any(|action| seen.fits(*action, &resources, work)) {
             without.push((i, text, actions));
         }

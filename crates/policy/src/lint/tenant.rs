@@ -8,7 +8,7 @@ use std::fmt;
 use crate::{
     ast::{ResourceElement, Version},
     document::Document,
-    pattern::glob::{Pattern, Syntax, Token},
+    pattern::glob::{Pattern, Syntax, GlobToken},
 };
 
 /// Tags of Deputy that say where a session belongs. Neither Kubernetes nor Deputy lets a tenant choose their values, so each
@@ -97,16 +97,16 @@ const NAMES: &[&str] = &[
 
 /// Whether a place of the variable has a wildcard before or behind it, with nothing between them but what such names may have:
 /// those of objects and ServiceAccounts `dots`, too.
-fn beside_wildcard(tokens: &[Token], id: usize, dots: bool) -> bool {
-    fn reaches<'t>(mut tokens: impl Iterator<Item = &'t Token>, dots: bool) -> bool {
+fn beside_wildcard(tokens: &[GlobToken], id: usize, dots: bool) -> bool {
+    fn reaches<'t>(mut tokens: impl Iterator<Item = &'t GlobToken>, dots: bool) -> bool {
         let stop = tokens.find(|token| match token {
-            Token::Char(c) => !(is_of_a_name(*c) || dots && *c == '.'),
-            Token::One | Token::Many | Token::Var(_) => true,
+            GlobToken::Char(c) => !(is_of_a_name(*c) || dots && *c == '.'),
+            GlobToken::One | GlobToken::Many | GlobToken::Var(_) => true,
         });
-        matches!(stop, Some(Token::One | Token::Many))
+        matches!(stop, Some(GlobToken::One | GlobToken::Many))
     }
     tokens.iter().enumerate().any(|(at, token)| {
-        let is_it = matches!(token, Token::Var(of) if usize::from(*of) == id);
+        let is_it = matches!(token, GlobToken::Var(of) if usize::from(*of) == id);
         let (before, rest) = tokens.split_at_checked(at).unwrap_or_default();
         is_it && (reaches(rest.iter().skip(1), dots) || reaches(before.iter().rev(), dots))
     })
@@ -174,7 +174,7 @@ fn find_tags(text: &str, path: &str, found: &mut Vec<TagVariable>) {
 /// Whether every place of the variable is told apart by the namespace: it stands in the same text, and between the two is a
 /// character that no namespace has in its name. With `${namespace}-${name}` the namespace `a` could choose the names of `a-b`.
 fn beside_namespace(pattern: &Pattern, id: usize) -> bool {
-    let is = |token: &Token, wanted: &dyn Fn(usize) -> bool| matches!(token, Token::Var(id) if wanted(usize::from(*id)));
+    let is = |token: &GlobToken, wanted: &dyn Fn(usize) -> bool| matches!(token, GlobToken::Var(id) if wanted(usize::from(*id)));
     let namespace = |id: usize| {
         let key = pattern.variables().get(id).map(|variable| variable.key.as_str());
         key.and_then(|key| key.strip_prefix("aws:principaltag/")) == Some(NAMESPACE)
@@ -190,7 +190,7 @@ fn beside_namespace(pattern: &Pattern, id: usize) -> bool {
             let between = tokens.get(at.min(*of) + 1..at.max(*of)).unwrap_or_default();
             between
                 .iter()
-                .any(|token| matches!(token, Token::Char(c) if !is_of_a_name(*c)))
+                .any(|token| matches!(token, GlobToken::Char(c) if !is_of_a_name(*c)))
         })
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{finding::Lint, nearest, reference::Listed};
+use super::{finding::Lint, nearest, reference::ListedActions};
 use crate::{
     ast::{Condition, ResourceElement, Statement, Version},
     document::code::Code,
@@ -17,7 +17,7 @@ use crate::{
 pub(super) fn lint(
     statement: &Statement,
     version: Version,
-    listed: &[Listed],
+    listed: &[ListedActions],
     path: &str,
     work: &mut Work,
     found: &mut Vec<Lint>,
@@ -167,7 +167,7 @@ struct Had {
 
 impl Had {
     /// `None` when something is not known of the actions, or they are all there are.
-    fn by(listed: &[Listed]) -> Option<Self> {
+    fn by(listed: &[ListedActions]) -> Option<Self> {
         let mut had = Self {
             spelled_out: HashSet::new(),
             open: Vec::new(),
@@ -175,7 +175,7 @@ impl Had {
         // Many actions have the same keys.
         let mut seen = HashSet::new();
         for listed in listed {
-            let Listed::Known(actions) = listed else {
+            let ListedActions::Known(actions) = listed else {
                 return None;
             };
             for action in actions.iter().filter(|action| seen.insert(action.family())) {

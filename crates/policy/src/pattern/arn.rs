@@ -13,13 +13,13 @@ use crate::{ast::Version, context::Context, work::Work};
 
 /// A text split for comparison with ARN patterns.
 #[derive(Debug, Clone)]
-pub(crate) struct Subject {
+pub(crate) struct ArnText {
     chars: Vec<char>,
     /// Where the first five colons are; `None` when there are fewer.
     colons: Option<[usize; 5]>,
 }
 
-impl Subject {
+impl ArnText {
     pub(crate) fn new(text: &str) -> Self {
         // Most have no other characters than ASCII, and there is one allocation.
         let mut chars = Vec::with_capacity(text.len());
@@ -89,13 +89,13 @@ impl ArnPattern {
         Self::parse(text, version)
     }
 
-    pub(crate) fn matches(&self, subject: &Subject, context: &Context, work: &mut Work) -> bool {
+    pub(crate) fn matches(&self, subject: &ArnText, context: &Context, work: &mut Work) -> bool {
         self.matches_read(subject, context, Inside::Literal, work)
     }
 
     pub(crate) fn matches_read(
         &self,
-        subject: &Subject,
+        subject: &ArnText,
         context: &Context,
         inside: Inside,
         work: &mut Work,
@@ -184,13 +184,13 @@ impl ResourcePattern {
         Ok(Self::Arn(Box::new(arn)))
     }
 
-    pub(crate) fn matches(&self, subject: &Subject, context: &Context, work: &mut Work) -> bool {
+    pub(crate) fn matches(&self, subject: &ArnText, context: &Context, work: &mut Work) -> bool {
         self.matches_read(subject, context, Inside::Literal, work)
     }
 
     pub(crate) fn matches_read(
         &self,
-        subject: &Subject,
+        subject: &ArnText,
         context: &Context,
         inside: Inside,
         work: &mut Work,

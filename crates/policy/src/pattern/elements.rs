@@ -102,13 +102,13 @@ pub(crate) const COMPARISON: usize = 8;
 
 /// What is known of a pattern without looking at it again.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Key {
+pub(crate) struct PatternKey {
     group: u64,
     literal: Option<u64>,
     whole: u64,
 }
 
-impl Key {
+impl PatternKey {
     /// Whether patterns with these keys are of two services, so that they have nothing in common.
     pub(crate) fn is_of_another_service(self, other: Self) -> bool {
         self.group != 0 && other.group != 0 && self.group != other.group
@@ -122,7 +122,7 @@ pub(crate) struct Elements<P> {
     pub(crate) negated: bool,
     pub(crate) items: Vec<P>,
     /// For each item.
-    pub(crate) keys: Vec<Key>,
+    pub(crate) keys: Vec<PatternKey>,
     /// Group and index of the items with wildcards or variables, sorted; group 0 is `*`.
     open: Vec<(u64, usize)>,
     /// Group, hash and index of the others, sorted.
@@ -134,9 +134,9 @@ pub(crate) struct Elements<P> {
 impl<P: Language> Elements<P> {
     pub(crate) fn new(negated: bool, items: Vec<P>) -> Self {
         let (mut open, mut literals, mut wholes) = (Vec::new(), Vec::new(), Vec::new());
-        let keys: Vec<Key> = items
+        let keys: Vec<PatternKey> = items
             .iter()
-            .map(|item| Key {
+            .map(|item| PatternKey {
                 group: item.group(),
                 literal: item.literal(),
                 whole: item.whole(),
@@ -165,7 +165,7 @@ impl<P: Language> Elements<P> {
     }
 
     /// The pattern itself, when it is in the list and has wildcards or variables.
-    fn same(&self, key: Key) -> Option<&P> {
+    fn same(&self, key: PatternKey) -> Option<&P> {
         if key.literal.is_some() {
             return None;
         }
@@ -175,7 +175,7 @@ impl<P: Language> Elements<P> {
     }
 
     /// Whether a pattern of the list includes the element (`negated` is not looked at).
-    pub(crate) fn covers(&self, element: &P, key: Key, work: &mut Work) -> bool {
+    pub(crate) fn covers(&self, element: &P, key: PatternKey, work: &mut Work) -> bool {
         if !work.charge(LOOK_UP) {
             return false;
         }
@@ -187,7 +187,7 @@ impl<P: Language> Elements<P> {
     }
 
     /// Whether a pattern of the list may have something in common with the element (`negated` is not looked at).
-    pub(crate) fn meets(&self, element: &P, key: Key, work: &mut Work) -> bool {
+    pub(crate) fn meets(&self, element: &P, key: PatternKey, work: &mut Work) -> bool {
         if !work.charge(LOOK_UP) {
             return true;
         }
@@ -196,7 +196,7 @@ impl<P: Language> Elements<P> {
 
     /// The indices of the patterns that may have something in common with the element, in order (`negated` is not looked at);
     /// when the work runs out, some that do not.
-    pub(crate) fn meeting(&self, element: &P, key: Key, work: &mut Work) -> Vec<usize> {
+    pub(crate) fn meeting(&self, element: &P, key: PatternKey, work: &mut Work) -> Vec<usize> {
         let meeting = self.candidates(key);
         let mut meeting: Vec<usize> = meeting.filter(|i| self.meets_at(*i, element, work)).collect();
         meeting.sort_unstable();
@@ -210,7 +210,7 @@ impl<P: Language> Elements<P> {
     }
 
     /// The indices of the patterns that are not of another service or another text than a pattern with this key.
-    fn candidates(&self, key: Key) -> impl Iterator<Item = usize> {
+    fn candidates(&self, key: PatternKey) -> impl Iterator<Item = usize> {
         let of_service = key.group != 0;
         let all = if of_service { 0..0 } else { 0..self.items.len() };
         let near = of_service.then(|| self.near_indices(key.group, key.literal));

@@ -2,7 +2,7 @@
 
 use super::{
     arn::{ArnPattern, ResourcePattern},
-    glob::{Pattern, Token, fold},
+    glob::{Pattern, GlobToken, fold},
     variable::{Variable, is_word},
 };
 
@@ -55,16 +55,16 @@ pub enum VariableCase {
 }
 
 /// The variables of a question by key (lower case, sorted), each with its case; the index is the letter.
-pub(crate) type World = [(String, VariableCase)];
+pub(crate) type VariableCases = [(String, VariableCase)];
 
 /// How a track treats variables, whose values nobody knows.
 ///
-/// A question has one pattern whose variables are letters of the word ([`Reading::Exact`]): a text that the pattern
+/// A question has one pattern whose variables are letters of the word ([`VariableReading::Exact`]): a text that the pattern
 /// matches with the values *w* is such a word with *w* put in for the letters. Every other pattern is then asked either
 /// what it surely matches or what it may match. (Facts: with two exact patterns `b${v}` and `bab*` seem to have nothing in
 /// common, but `v` may be `ab`.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reading {
+pub(crate) enum VariableReading {
     /// Variables are letters.
     Exact,
     /// What is matched for all values of the variables: letters are matched by themselves and by `*`.
@@ -101,10 +101,10 @@ impl Track {
         }
     }
 
-    /// Every ARN: `arn` and five more parts, of which the partition and the service are not empty. [`Reading::Surely`]: whatever the values of variables in the text are.
-    pub(crate) fn any_arn_read(reading: Reading) -> Self {
+    /// Every ARN: `arn` and five more parts, of which the partition and the service are not empty. [`VariableReading::Surely`]: whatever the values of variables in the text are.
+    pub(crate) fn any_arn_read(reading: VariableReading) -> Self {
         Self {
-            wide: reading == Reading::Maybe,
+            wide: reading == VariableReading::Maybe,
             ..Self::any_arn()
         }
     }
@@ -127,28 +127,28 @@ impl Track {
     }
 
     /// A pattern of text; `None` when it matches nothing in this world.
-    pub(crate) fn text(pattern: &Pattern, world: &World, reading: Reading) -> Option<Self> {
+    pub(crate) fn text(pattern: &Pattern, world: &VariableCases, reading: VariableReading) -> Option<Self> {
         let mut steps = Vec::with_capacity(pattern.tokens().len());
         append(&mut steps, pattern, world, true)?;
         Some(Self {
             steps,
             fold: pattern.folds(),
-            wide: reading == Reading::Maybe,
+            wide: reading == VariableReading::Maybe,
         })
     }
 
     /// An ARN pattern.
-    pub(crate) fn arn(pattern: &ArnPattern, world: &World, reading: Reading) -> Option<Self> {
+    pub(crate) fn arn(pattern: &ArnPattern, world: &VariableCases, reading: VariableReading) -> Option<Self> {
         if pattern.lone_star {
             return Some(match reading {
-                Reading::Surely => Self::any_arn(),
-                Reading::Exact | Reading::Maybe => Self::everything(),
+                VariableReading::Surely => Self::any_arn(),
+                VariableReading::Exact | VariableReading::Maybe => Self::everything(),
             });
         }
         let mut steps = Vec::new();
         // A value with a colon would not stay in its part, so nothing is sure there.
         let of_head =
-            |part: &Pattern| reading == Reading::Surely && !part.variables().iter().all(Variable::is_word);
+            |part: &Pattern| reading == VariableReading::Surely && !part.variables().iter().all(Variable::is_word);
         if pattern.head.iter().any(of_head) {
             return None;
         }
@@ -160,12 +160,12 @@ impl Track {
         Some(Self {
             steps,
             fold: false,
-            wide: reading == Reading::Maybe,
+            wide: reading == VariableReading::Maybe,
         })
     }
 
     /// A resource pattern, as far as ARNs go.
-    pub(crate) fn resource(pattern: &ResourcePattern, world: &World, reading: Reading) -> Option<Self> {
+    pub(crate) fn resource(pattern: &ResourcePattern, world: &VariableCases, reading: VariableReading) -> Option<Self> {
         match pattern {
             ResourcePattern::Any => Some(Self::everything()),
             ResourcePattern::Arn(arn) => Self::arn(arn, world, reading),
@@ -301,13 +301,13 @@ fn variants(c: char) -> [Option<char>; 3] {
     [Some(c), upper, sign]
 }
 
-fn append(steps: &mut Vec<Step>, pattern: &Pattern, world: &World, colon: bool) -> Option<()> {
+fn append(steps: &mut Vec<Step>, pattern: &Pattern, world: &VariableCases, colon: bool) -> Option<()> {
     for token in pattern.tokens() {
         match token {
-            Token::Char(c) => steps.push(Step::Char(*c)),
-            Token::One => steps.push(Step::One(colon)),
-            Token::Many => steps.push(Step::Many(colon)),
-            Token::Var(id) => {
+            GlobToken::Char(c) => steps.push(Step::Char(*c)),
+            GlobToken::One => steps.push(Step::One(colon)),
+            GlobToken::Many => steps.push(Step::Many(colon)),
+            GlobToken::Var(id) => {
                 let variable: &Variable = pattern.variables().get(usize::from(*id))?;
                 let index = world.iter().position(|(key, _)| *key == variable.key)?;
                 match world.get(index)?.1 {

@@ -2,7 +2,7 @@
 
 /// An AWS account in its partition (`aws`, `aws-cn`, `aws-us-gov`, …).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Account {
+pub struct AwsAccount {
     /// The partition.
     pub partition: String,
     /// Twelve digits.

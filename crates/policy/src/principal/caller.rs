@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    account::{Account, ORIGIN_ACCESS_IDENTITY, last},
+    account::{AwsAccount, ORIGIN_ACCESS_IDENTITY, last},
     listed::Listed,
 };
 use crate::{context::Context, text::quote};
@@ -17,18 +17,18 @@ pub enum Caller {
     /// Nobody that AWS knows.
     Anonymous,
     /// The root user of an account.
-    Root(Account),
+    Root(AwsAccount),
     /// An IAM user.
     User {
         /// Its account.
-        account: Account,
+        account: AwsAccount,
         /// Path and name, such as `division/bob`; case matters.
         name: String,
     },
     /// A session of a role.
     RoleSession {
         /// The role's account.
-        account: Account,
+        account: AwsAccount,
         /// The role's path without the first slash, such as `team/` or nothing, when it is known: a session's ARN does not
         /// have it.
         path: Option<String>,
@@ -40,7 +40,7 @@ pub enum Caller {
     /// A session made with `sts:GetFederationToken`.
     FederatedUser {
         /// The account.
-        account: Account,
+        account: AwsAccount,
         /// The name given to the session.
         name: String,
         /// Path and name of the IAM user that made the session, when it is known.
@@ -112,7 +112,7 @@ impl Caller {
     }
 
     /// The account, for callers that belong to one.
-    pub fn account(&self) -> Option<&Account> {
+    pub fn account(&self) -> Option<&AwsAccount> {
         match self {
             Self::Root(account)
             | Self::User { account, .. }
@@ -240,7 +240,7 @@ impl From<Listed> for Caller {
     fn from(listed: Listed) -> Self {
         match listed {
             Listed::Everybody => Self::Anonymous,
-            Listed::AccountId(id) => Self::Root(Account {
+            Listed::AccountId(id) => Self::Root(AwsAccount {
                 partition: "aws".to_owned(),
                 id,
             }),

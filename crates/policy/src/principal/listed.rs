@@ -1,6 +1,6 @@
 //! One principal of a list, read once.
 
-use super::account::{Account, ORIGIN_ACCESS_IDENTITY, is_account_id, last};
+use super::account::{AwsAccount, ORIGIN_ACCESS_IDENTITY, is_account_id, last};
 
 /// A principal as a policy lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -12,15 +12,15 @@ pub(crate) enum Listed {
     /// An account by its number, in the partition that the policy is in.
     AccountId(String),
     /// An account by the ARN of its root, which means the whole account (IAM User Guide, "AWS account principals").
-    Root(Account),
+    Root(AwsAccount),
     /// A user; the name has its path.
-    User(Account, String),
+    User(AwsAccount, String),
     /// A role: account, path (`a/b/` or nothing), name.
-    Role(Account, String, String),
+    Role(AwsAccount, String, String),
     /// A session of a role: account, role, session.
-    Session(Account, String, String),
+    Session(AwsAccount, String, String),
     /// A session made with `sts:GetFederationToken`.
-    FederatedUser(Account, String),
+    FederatedUser(AwsAccount, String),
     /// A user or role by its unique id.
     UniqueId(String),
     /// An origin access identity by its id.
@@ -93,7 +93,7 @@ impl Listed {
         if partition.is_empty() || !is_account_id(id) {
             return None;
         }
-        let account = Account {
+        let account = AwsAccount {
             partition: partition.to_owned(),
             id: id.to_owned(),
         };

@@ -5,6 +5,6 @@ pub(crate) mod caller;
 pub(crate) mod listed;
 pub(crate) mod naming;
 
-pub use account::Account;
+pub use account::AwsAccount;
 pub use caller::Caller;
 pub use naming::Named;

@@ -4,7 +4,7 @@
 //! A policy may list any of these, and which of them belong together only AWS knows. So there are three answers.
 
 use super::{
-    account::Account,
+    account::AwsAccount,
     caller::Caller,
     listed::{IdKind, Listed},
 };
@@ -88,7 +88,7 @@ fn maybe_if(possible: bool) -> Match {
 impl Listed {
     /// Whether this means the caller, and how.
     pub(crate) fn names(&self, who: &Who<'_>) -> (Match, Named) {
-        let account = |of: &Account| who.caller.account().map(|account| account == of);
+        let account = |of: &AwsAccount| who.caller.account().map(|account| account == of);
         match self {
             Self::Everybody => (Match::Yes, Named::Directly),
             Self::EveryProvider => (
@@ -141,7 +141,7 @@ impl Listed {
     }
 }
 
-fn named_by_user(of: &Account, name: &str, who: &Who<'_>) -> (Match, Named) {
+fn named_by_user(of: &AwsAccount, name: &str, who: &Who<'_>) -> (Match, Named) {
     match who.caller {
         Caller::User { account, name: own } => (yes_if(account == of && own == name), Named::Directly),
         Caller::FederatedUser { account, of_user, .. } => {
@@ -158,7 +158,7 @@ fn named_by_user(of: &Account, name: &str, who: &Who<'_>) -> (Match, Named) {
 
 /// IAM lets no two roles of an account differ in case only. Two ARNs that differ in path are two roles, of which only one
 /// can exist; a caller whose path is not known has whichever there is.
-fn named_by_role(of: &Account, path: &str, name: &str, caller: &Caller) -> Match {
+fn named_by_role(of: &AwsAccount, path: &str, name: &str, caller: &Caller) -> Match {
     match caller {
         Caller::RoleSession {
             account,
@@ -173,7 +173,7 @@ fn named_by_role(of: &Account, path: &str, name: &str, caller: &Caller) -> Match
     }
 }
 
-fn named_by_session(of: &Account, role: &str, session: &str, caller: &Caller) -> Match {
+fn named_by_session(of: &AwsAccount, role: &str, session: &str, caller: &Caller) -> Match {
     match caller {
         Caller::RoleSession {
             account,
@@ -235,13 +235,13 @@ fn named_by_canonical_user(id: &str, who: &Who<'_>) -> (Match, Named) {
 
 /// A Principal or `NotPrincipal` element, read once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Principals {
+pub(crate) struct PrincipalList {
     negated: bool,
     /// Sorted by the number of the account, then by the rest; those of no account first.
     listed: Vec<Listed>,
 }
 
-impl Principals {
+impl PrincipalList {
     /// Reads an element; the error is the text that is no AWS principal.
     pub(crate) fn new(element: &PrincipalElement) -> Result<Self, String> {
         let (negated, principal) = match element {

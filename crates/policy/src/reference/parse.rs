@@ -4,7 +4,7 @@
 
 use super::{
     condition_key::ConditionKey,
-    service::{ActionEntry, Group, ResourceType, Service, lower},
+    service::{ActionEntry, ActionGroup, ResourceType, Service, lower},
     shape::Shape,
 };
 
@@ -141,7 +141,7 @@ fn actions(line: &str, verbs: &Verbs, service: &mut Service) {
     };
     let (types, keys) = group.split_once(';').unwrap_or((group, ""));
     let group = service.groups.len();
-    service.groups.push(Group {
+    service.groups.push(ActionGroup {
         types: numbers(types),
         keys: numbers(keys),
     });

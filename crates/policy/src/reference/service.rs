@@ -9,7 +9,7 @@ pub(crate) struct Service {
     pub(crate) prefix: &'static str,
     /// Sorted by name but for case.
     pub(super) actions: Vec<ActionEntry>,
-    pub(super) groups: Vec<Group>,
+    pub(super) groups: Vec<ActionGroup>,
     pub(super) types: Vec<ResourceType>,
     /// Its own keys, then those of others that its actions have.
     pub(super) keys: Vec<ConditionKey>,
@@ -24,7 +24,7 @@ pub(super) struct ActionEntry {
 
 /// Actions that take the same resource types and have the same condition keys, by their numbers.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(super) struct ActionGroup {
     pub(super) types: Vec<usize>,
     pub(super) keys: Vec<usize>,
 }
@@ -138,7 +138,7 @@ impl Action {
         (std::ptr::from_ref(self.service), self.entry.group)
     }
 
-    fn group(self) -> Option<&'static Group> {
+    fn group(self) -> Option<&'static ActionGroup> {
         self.service.groups.get(self.entry.group)
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{LazyLock, OnceLock};
 
 pub(super) static TEXT: &str = include_str!("reference.txt");
 
-pub(super) static TABLE: LazyLock<Table> = LazyLock::new(|| Table::read(TEXT));
+pub(super) static TABLE: LazyLock<ReferenceTable> = LazyLock::new(|| ReferenceTable::read(TEXT));
 
 /// The day that the table is of, such as `2026-09-26`.
 ///
@@ -25,7 +25,7 @@ pub fn source() -> &'static str {
 }
 
 /// Where the services are in the text.
-pub(super) struct Table {
+pub(super) struct ReferenceTable {
     date: &'static str,
     source: &'static str,
     /// The letters that stand for the verbs of actions.
@@ -46,7 +46,7 @@ pub(super) struct Block {
     keys: OnceLock<Vec<ConditionKey>>,
 }
 
-impl Table {
+impl ReferenceTable {
     fn read(text: &'static str) -> Self {
         let (head, rest) = text.split_once("\n=").unwrap_or((text, ""));
         let mut table = Self {

@@ -1,13 +1,13 @@
 //! Accounts: whose resource it is, and callers without account.
 
 use deputy_policy::{
-    Context, Decision, Document, Layer, PolicyKind, Request, Rule, Situation, SituationError,
+    Context, AccessDecision, Document, Layer, PolicyKind, Request, Rule, Situation, SituationError,
 };
 use serde_json::json;
 
 use crate::support::*;
 
-use Decision::{Allowed, ExplicitDeny, ImplicitDeny};
+use AccessDecision::{Allowed, ExplicitDeny, ImplicitDeny};
 
 fn foreign<'a>() -> Situation<'a> {
     Situation::new().resource_account(OTHER)

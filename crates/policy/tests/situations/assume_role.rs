@@ -1,11 +1,11 @@
 //! Assuming a role, with all that is passed on the way.
 
-use deputy_policy::{Context, Decision, Document, Layer, PolicyKind, Rule, Situation, SituationError};
+use deputy_policy::{Context, AccessDecision, Document, Layer, PolicyKind, Rule, Situation, SituationError};
 use serde_json::json;
 
 use crate::support::*;
 
-use Decision::{Allowed, ExplicitDeny, ImplicitDeny};
+use AccessDecision::{Allowed, ExplicitDeny, ImplicitDeny};
 
 const TARGET: &str = "arn:aws:iam::123456789012:role/target";
 const FOREIGN: &str = "arn:aws:iam::999999999999:role/target";
@@ -18,7 +18,7 @@ fn trusts(principal: &str, actions: &[&str]) -> Document {
     trust(json!({"Effect": "Allow", "Principal": aws(principal), "Action": actions}))
 }
 
-fn assume(situation: &Situation<'_>, caller: &str, role: &str, context: Context) -> Decision {
+fn assume(situation: &Situation<'_>, caller: &str, role: &str, context: Context) -> AccessDecision {
     situation
         .assume_role(&with(caller, "sts:AssumeRole", role, context))
         .unwrap()

@@ -1,7 +1,7 @@
 //! Why a decision was made.
 
 use deputy_policy::{
-    Context, Decision, Layer, Layers, Named, PolicyKind, Situation,
+    Context, AccessDecision, Layer, Layers, Named, PolicyKind, Situation,
     evaluate::{Mismatch, Need},
     explain_layers, explain_trust,
 };
@@ -35,7 +35,7 @@ fn every_statement_of_every_layer_says_why_it_does_not_match() {
     let explained = situation
         .explain(&with(USER, "s3:GetObject", OBJECT, context))
         .unwrap();
-    assert_eq!(explained.evaluation.decision, Decision::ImplicitDeny);
+    assert_eq!(explained.evaluation.decision, AccessDecision::ImplicitDeny);
     let outcomes: Vec<_> = explained
         .layers
         .iter()
@@ -44,9 +44,9 @@ fn every_statement_of_every_layer_says_why_it_does_not_match() {
     assert_eq!(
         outcomes,
         [
-            (Layer::Resource, Need::SameAccount, Decision::ImplicitDeny),
-            (Layer::Identity, Need::MustAllow, Decision::ImplicitDeny),
-            (Layer::Boundary, Need::MustAllow, Decision::Allowed),
+            (Layer::Resource, Need::SameAccount, AccessDecision::ImplicitDeny),
+            (Layer::Identity, Need::MustAllow, AccessDecision::ImplicitDeny),
+            (Layer::Boundary, Need::MustAllow, AccessDecision::Allowed),
         ]
     );
     let of_identity = &explained.layers[1].statements;
@@ -100,8 +100,8 @@ fn an_explanation_says_what_denies_and_what_was_not_needed() {
         .identity([&everything, &no])
         .explain(&get(SESSION))
         .unwrap();
-    assert_eq!(denied.evaluation.decision, Decision::ExplicitDeny);
-    assert_eq!(denied.layers[1].outcome, Decision::ExplicitDeny);
+    assert_eq!(denied.evaluation.decision, AccessDecision::ExplicitDeny);
+    assert_eq!(denied.layers[1].outcome, AccessDecision::ExplicitDeny);
     assert!(
         denied.to_string().contains("document 1 statement 0 denies"),
         "{denied}"
@@ -130,7 +130,7 @@ fn the_decision_of_an_explanation_is_that_of_the_evaluation() {
                 let needed_is_silent = explained
                     .layers
                     .iter()
-                    .any(|l| l.need == Need::MustAllow && l.outcome != Decision::Allowed);
+                    .any(|l| l.need == Need::MustAllow && l.outcome != AccessDecision::Allowed);
                 assert!(
                     !(needed_is_silent && explained.evaluation.is_allowed()),
                     "{explained}"
@@ -221,8 +221,8 @@ fn each_step_of_assuming_a_role_is_explained() {
     assert_eq!(
         decisions,
         [
-            ("sts:AssumeRole", Decision::Allowed),
-            ("sts:TagSession", Decision::ImplicitDeny)
+            ("sts:AssumeRole", AccessDecision::Allowed),
+            ("sts:TagSession", AccessDecision::ImplicitDeny)
         ]
     );
 }

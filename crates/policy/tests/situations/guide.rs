@@ -1,11 +1,11 @@
 //! The examples of the IAM User Guide.
 
-use deputy_policy::{Context, Decision, Document, Layer, PolicyKind, Request, Rule, Situation};
+use deputy_policy::{Context, AccessDecision, Document, Layer, PolicyKind, Request, Rule, Situation};
 use serde_json::json;
 
 use crate::support::*;
 
-use Decision::{Allowed, ExplicitDeny, ImplicitDeny};
+use AccessDecision::{Allowed, ExplicitDeny, ImplicitDeny};
 
 const BUCKET: &str = "arn:aws:s3:::productionapp";
 const TOKEN_APP: &str = "arn:aws:iam::123456789012:user/token-app";

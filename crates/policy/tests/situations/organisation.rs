@@ -1,11 +1,11 @@
 //! Service control and resource control policies.
 
-use deputy_policy::{Decision, Document, Layer, PolicyKind, Situation};
+use deputy_policy::{AccessDecision, Document, Layer, PolicyKind, Situation};
 use serde_json::json;
 
 use crate::support::*;
 
-use Decision::{Allowed, ExplicitDeny, ImplicitDeny};
+use AccessDecision::{Allowed, ExplicitDeny, ImplicitDeny};
 
 fn scp(action: &str) -> Document {
     allow(PolicyKind::ServiceControl, action)

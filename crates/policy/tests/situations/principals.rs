@@ -1,11 +1,11 @@
 //! Whom a Principal or NotPrincipal element means.
 
-use deputy_policy::{Caller, Decision, PolicyKind, Request, Situation, SituationError};
+use deputy_policy::{Caller, AccessDecision, PolicyKind, Request, Situation, SituationError};
 use serde_json::{Value, json};
 
 use crate::support::*;
 
-use Decision::{Allowed, ExplicitDeny, ImplicitDeny};
+use AccessDecision::{Allowed, ExplicitDeny, ImplicitDeny};
 
 fn named(principal: Value, caller: &str) -> bool {
     let resource = naming(principal);

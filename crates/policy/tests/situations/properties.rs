@@ -1,6 +1,6 @@
 //! What holds of every situation.
 
-use deputy_policy::{Caller, Context, Decision, Document, Layer, PolicyKind, Request, Rule, Situation};
+use deputy_policy::{Caller, Context, AccessDecision, Document, Layer, PolicyKind, Request, Rule, Situation};
 use proptest::{prelude::*, sample::select};
 use serde_json::{Value, json};
 
@@ -36,7 +36,7 @@ impl Case {
         situation
     }
 
-    fn decision(&self) -> Decision {
+    fn decision(&self) -> AccessDecision {
         decision(&self.situation(), &self.request)
     }
 }
@@ -210,13 +210,13 @@ proptest! {
                 .find(|s| (s.document, s.statement) == (document, statement));
             prop_assert!(found.is_some_and(|s| s.mismatches.is_empty()), "{}", explained);
         }
-        if evaluation.decision == Decision::ExplicitDeny {
+        if evaluation.decision == AccessDecision::ExplicitDeny {
             let layer = explained.layers.iter().find(|layer| layer.layer == evaluation.reason.layer);
-            prop_assert!(layer.is_some_and(|l| l.outcome == Decision::ExplicitDeny) || evaluation.reason.layer == Layer::Boundary);
+            prop_assert!(layer.is_some_and(|l| l.outcome == AccessDecision::ExplicitDeny) || evaluation.reason.layer == Layer::Boundary);
         }
         for layer in &explained.layers {
-            let denies = layer.outcome == Decision::ExplicitDeny;
-            prop_assert!(!denies || evaluation.decision == Decision::ExplicitDeny || is_free(&case), "{}", explained);
+            let denies = layer.outcome == AccessDecision::ExplicitDeny;
+            prop_assert!(!denies || evaluation.decision == AccessDecision::ExplicitDeny || is_free(&case), "{}", explained);
         }
     }
 
@@ -226,11 +226,11 @@ proptest! {
         more["Effect"] = json!("Deny");
         let (before, mut after) = (case.decision(), case);
         after.identity.push(document(PolicyKind::Identity, more.clone()));
-        prop_assert!(before == Decision::Allowed || after.decision() != Decision::Allowed);
+        prop_assert!(before == AccessDecision::Allowed || after.decision() != AccessDecision::Allowed);
         let session = document(PolicyKind::Session, more);
         if !after.session.is_empty() {
             after.session.push(session);
-            prop_assert!(before == Decision::Allowed || after.decision() != Decision::Allowed);
+            prop_assert!(before == AccessDecision::Allowed || after.decision() != AccessDecision::Allowed);
         }
     }
 
@@ -241,7 +241,7 @@ proptest! {
         let before = case.decision();
         let mut after = case;
         after.identity.push(document(PolicyKind::Identity, more));
-        prop_assert!(before != Decision::Allowed || after.decision() == Decision::Allowed);
+        prop_assert!(before != AccessDecision::Allowed || after.decision() == AccessDecision::Allowed);
     }
 
     #[test]
@@ -252,7 +252,7 @@ proptest! {
         resource_level in policies(PolicyKind::ResourceControl),
     ) {
         let before = case.decision();
-        let narrower = |after: Case| before == Decision::Allowed || after.decision() != Decision::Allowed;
+        let narrower = |after: Case| before == AccessDecision::Allowed || after.decision() != AccessDecision::Allowed;
         let mut bounded = case.clone();
         bounded.boundaries.push(boundary);
         prop_assert!(narrower(bounded));
@@ -265,7 +265,7 @@ proptest! {
         let of_account = |id| Case { account: Some(id), ..case.clone() }.decision();
         let own = case.request.principal.as_ref().unwrap().account().map(|a| a.id.clone());
         if own.as_deref() == Some(ACCOUNT) {
-            prop_assert!(of_account(ACCOUNT) == Decision::Allowed || of_account(OTHER) != Decision::Allowed);
+            prop_assert!(of_account(ACCOUNT) == AccessDecision::Allowed || of_account(OTHER) != AccessDecision::Allowed);
         }
     }
 

@@ -1,11 +1,11 @@
 //! What STS, IAM and KMS decide whatever the policies say.
 
-use deputy_policy::{Context, Decision, Layer, PolicyKind, Rule, Situation};
+use deputy_policy::{Context, AccessDecision, Layer, PolicyKind, Rule, Situation};
 use serde_json::json;
 
 use crate::support::*;
 
-use Decision::{Allowed, ExplicitDeny, ImplicitDeny};
+use AccessDecision::{Allowed, ExplicitDeny, ImplicitDeny};
 
 #[test]
 fn nobody_can_be_denied_get_caller_identity() {

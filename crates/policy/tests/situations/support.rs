@@ -1,6 +1,6 @@
 //! Short ways to say who asks for what under which policies.
 
-use deputy_policy::{Caller, Context, Decision, Document, Evaluation, PolicyKind, Request, Situation};
+use deputy_policy::{Caller, Context, AccessDecision, Document, Evaluation, PolicyKind, Request, Situation};
 use serde_json::{Value, json};
 
 pub const ACCOUNT: &str = "123456789012";
@@ -88,6 +88,6 @@ pub fn decide(situation: &Situation<'_>, request: &Request) -> Evaluation {
     situation.evaluate(request).unwrap()
 }
 
-pub fn decision(situation: &Situation<'_>, request: &Request) -> Decision {
+pub fn decision(situation: &Situation<'_>, request: &Request) -> AccessDecision {
     decide(situation, request).decision
 }

@@ -1,23 +1,23 @@
 //! What a resource policy's principal makes of silent policies on the caller's side, in one account (IAM User Guide,
 //! "Policy evaluation logic", "How permissions boundaries interact").
 
-use deputy_policy::{Decision, Layer, PolicyKind, Request, Rule, Situation};
+use deputy_policy::{AccessDecision, Layer, PolicyKind, Request, Rule, Situation};
 use serde_json::{Value, json};
 
 use crate::support::*;
 
-use Decision::{Allowed, ImplicitDeny};
+use AccessDecision::{Allowed, ImplicitDeny};
 
 struct Row {
     name: &'static str,
     principal: Value,
     request: Request,
     /// With identity policies silent; of federated users the session policy allows.
-    identity: Decision,
+    identity: AccessDecision,
     /// Identity allows, boundary silent.
-    boundary: Decision,
+    boundary: AccessDecision,
     /// Identity allows, session policy silent; none for users.
-    session: Option<Decision>,
+    session: Option<AccessDecision>,
 }
 
 fn table() -> Vec<Row> {
@@ -212,7 +212,7 @@ fn a_deny_of_any_layer_wins_over_a_policy_that_names_the_caller() {
         let refused = decide(&situation, &get(SESSION));
         assert_eq!(
             (refused.decision, refused.reason.layer),
-            (Decision::ExplicitDeny, layer)
+            (AccessDecision::ExplicitDeny, layer)
         );
         assert_eq!(refused.reason.statement, Some((0, 0)));
     }
@@ -377,7 +377,7 @@ fn the_root_user_needs_no_policy() {
     );
     assert_eq!(
         decision(&Situation::new().resource_policy(&denying), &get(ROOT)),
-        Decision::ExplicitDeny
+        AccessDecision::ExplicitDeny
     );
 }
 

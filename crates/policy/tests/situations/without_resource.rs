@@ -1,7 +1,7 @@
 //! Statements of resource policies without Resource: they are about what the policy is attached to (IAM User Guide, "JSON
 //! policy document structure"). ECR refuses any other.
 
-use deputy_policy::{Decision, PolicyKind, Situation, SituationError, evaluate::Mismatch};
+use deputy_policy::{AccessDecision, PolicyKind, Situation, SituationError, evaluate::Mismatch};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -25,11 +25,11 @@ fn the_policy_of_a_repository_is_about_the_repository() {
         let context = deputy_policy::Context::new().with("aws:PrincipalAccount", ACCOUNT);
         decision(&situation, &with(caller, action, REPOSITORY, context))
     };
-    assert_eq!(ask(SESSION, "ecr:BatchGetImage"), Decision::Allowed);
-    assert_eq!(ask(SESSION, "ecr:PutImage"), Decision::ImplicitDeny);
-    assert_eq!(ask(USER, "ecr:BatchGetImage"), Decision::ImplicitDeny);
+    assert_eq!(ask(SESSION, "ecr:BatchGetImage"), AccessDecision::Allowed);
+    assert_eq!(ask(SESSION, "ecr:PutImage"), AccessDecision::ImplicitDeny);
+    assert_eq!(ask(USER, "ecr:BatchGetImage"), AccessDecision::ImplicitDeny);
     let from_elsewhere = request(SESSION, "ecr:BatchGetImage", REPOSITORY);
-    assert_eq!(decision(&situation, &from_elsewhere), Decision::ExplicitDeny);
+    assert_eq!(decision(&situation, &from_elsewhere), AccessDecision::ExplicitDeny);
 }
 
 #[test]
@@ -43,8 +43,8 @@ fn in_the_policy_of_a_kms_key_it_has_no_effect() {
             let situation = Situation::new().resource_policy(policy);
             situation.explain(&request(SESSION, "kms:Decrypt", KEY)).unwrap()
         };
-        assert_eq!(ask(&alone).evaluation.decision, Decision::ImplicitDeny);
-        assert_eq!(ask(&beside).evaluation.decision, Decision::Allowed);
+        assert_eq!(ask(&alone).evaluation.decision, AccessDecision::ImplicitDeny);
+        assert_eq!(ask(&beside).evaluation.decision, AccessDecision::Allowed);
         let statements = &ask(&alone).layers[0].statements;
         assert_eq!(statements[0].mismatches, [Mismatch::NoResource]);
         assert!(ask(&alone).to_string().contains("it has no Resource"));

@@ -34,9 +34,9 @@ impl fmt::Display for CheckError {
 impl std::error::Error for CheckError {}
 
 /// What a part of the check says: nothing, or what is wrong.
-pub(super) type Checked = Result<(), &'static str>;
+pub(super) type CheckResult = Result<(), &'static str>;
 
-pub(super) fn ensure(holds: bool, reason: &'static str) -> Checked {
+pub(super) fn ensure(holds: bool, reason: &'static str) -> CheckResult {
     if holds { Ok(()) } else { Err(reason) }
 }
 

@@ -7,14 +7,14 @@ use crate::{
     contain::certificate::Indices,
     pattern::{
         arn::ResourcePattern,
-        elements::{Elements, Key, Language},
+        elements::{Elements, PatternKey, Language},
     },
     work::Work,
 };
 
 /// An element of a list: one pattern, or everything outside of the list.
 pub(super) enum CheckedElement<'a, P> {
-    One(&'a P, Key),
+    One(&'a P, PatternKey),
     Except(&'a Elements<P>),
 }
 
@@ -93,7 +93,7 @@ pub(super) fn apart<P: Language>(element: CheckedElement<'_, P>, of: &Elements<P
 }
 
 /// Whether two patterns have nothing in common.
-pub(super) fn disjoint<P: Language>((a, key): (&P, &Key), (b, other): (&P, &Key), work: &mut Work) -> bool {
+pub(super) fn disjoint<P: Language>((a, key): (&P, &PatternKey), (b, other): (&P, &PatternKey), work: &mut Work) -> bool {
     work.step() && (key.is_of_another_service(*other) || !a.may_intersect(b, work)) && !work.exhausted()
 }
 

@@ -22,10 +22,10 @@ pub use error::CheckError;
 use std::collections::HashMap;
 
 use self::{
-    error::{Checked, TOO_MUCH, ensure},
+    error::{CheckResult, TOO_MUCH, ensure},
     inclusion::{apart, chosen, elements, implied, resources_within, within},
     shared::SharedBeliefs,
-    source::{Layers, SourceStatement, statement, statements},
+    source::{CandidateLayers, SourceStatement, statement, statements},
 };
 use super::{
     bits::Bits,
@@ -48,7 +48,7 @@ pub fn check(
 /// The same with a limit of work; more is an error.
 pub(super) fn check_within(
     certificate: &Certificate,
-    layers: Layers<'_>,
+    layers: CandidateLayers<'_>,
     ceiling: &Document,
     work: &mut Work,
 ) -> Result<(), CheckError> {
@@ -125,11 +125,11 @@ fn resources(statement: &CompiledStatement) -> usize {
 
 fn check_entry(
     entry: &CertificateEntry,
-    layers: Layers<'_>,
+    layers: CandidateLayers<'_>,
     ceiling: &Document,
     whole: Option<&SharedBeliefs<'_>>,
     work: &mut Work,
-) -> Checked {
+) -> CheckResult {
     let no_layer = "it names a document that is not there";
     let document = layers
         .first()

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::{
     branches::Branches,
-    error::{Checked, TOO_MUCH, ensure},
+    error::{CheckResult, TOO_MUCH, ensure},
 };
 use crate::{
     contain::certificate::ProductState,
@@ -58,7 +58,7 @@ pub(super) fn check(
     states: &[ProductState],
     branches: &Branches,
     work: &mut Work,
-) -> Checked {
+) -> CheckResult {
     if branches.has_empty() {
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::{principals, source::Layers};
+use super::{principals, source::CandidateLayers};
 use crate::{ast::Statement, document::Document};
 
 /// What all documents say together.
@@ -16,7 +16,7 @@ pub(super) struct SharedBeliefs<'a> {
 }
 
 impl<'a> SharedBeliefs<'a> {
-    pub(super) fn of(layers: Layers<'a>, ceiling: &'a Document) -> Self {
+    pub(super) fn of(layers: CandidateLayers<'a>, ceiling: &'a Document) -> Self {
         let documents = layers
             .iter()
             .flat_map(|layer| layer.iter().copied())

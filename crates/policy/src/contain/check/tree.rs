@@ -7,11 +7,11 @@ use std::{
 
 use super::{
     branches::Branches,
-    error::{Checked, TOO_MUCH, ensure},
+    error::{CheckResult, TOO_MUCH, ensure},
     principals::{self, Lists, Person},
     product,
     shared::SharedBeliefs,
-    source::{Layers, SourceStatement, statements},
+    source::{CandidateLayers, SourceStatement, statements},
     values::question::KeyQuestion,
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
     pattern::{
         arn::ResourcePattern,
         elements::{Elements, Language},
-        track::{Reading, Track, VariableCase, World},
+        track::{VariableReading, Track, VariableCase, VariableCases},
     },
     reference::condition_key::Arity,
     work::Work,
@@ -60,7 +60,7 @@ struct Question<'a> {
 /// A walk through a tree in one case of the variables.
 struct Walk<'t> {
     tree: &'t CaseTree,
-    world: &'t World,
+    world: &'t VariableCases,
     /// The nodes that were verified.
     known: HashSet<u32>,
 }
@@ -76,11 +76,11 @@ pub(super) struct Claim<'a> {
 
 pub(super) fn check(
     trees: &[Combination],
-    layers: Layers<'_>,
+    layers: CandidateLayers<'_>,
     ceiling: &Document,
     claim: &Claim<'_>,
     work: &mut Work,
-) -> Checked {
+) -> CheckResult {
     let deny = claim.deny;
     let mut combinations: Vec<Vec<((usize, usize), SourceStatement<'_>)>> = vec![Vec::new()];
     for layer in layers.iter().skip(1) {
@@ -236,7 +236,7 @@ impl<'a> Question<'a> {
         self.positive.iter().chain(counting)
     }
 
-    fn check(&self, tree: &CaseTree, work: &mut Work) -> Checked {
+    fn check(&self, tree: &CaseTree, work: &mut Work) -> CheckResult {
         let mut worlds: Vec<Vec<(String, VariableCase)>> = vec![Vec::new()];
         for key in self.variables() {
             let cases: &[VariableCase] = if self.is_single(key) {
@@ -298,7 +298,7 @@ impl<'a> Question<'a> {
         kept: &[usize],
         walk: &mut Walk<'_>,
         work: &mut Work,
-    ) -> Checked {
+    ) -> CheckResult {
         ensure(work.charge(1 + kept.len()), TOO_MUCH)?;
         match next {
             NextCase::Covered(sure) => {
@@ -334,7 +334,7 @@ impl<'a> Question<'a> {
     }
 
     /// Whether every choice in the node's dimension keeps all that one of its branches keeps.
-    fn check_node(&self, node: &CaseNode, depth: usize, world: &World, work: &mut Work) -> Checked {
+    fn check_node(&self, node: &CaseNode, depth: usize, world: &VariableCases, work: &mut Work) -> CheckResult {
         let parts: Option<Vec<(usize, &Part<'a>)>> = node
             .alive
             .iter()
@@ -348,7 +348,7 @@ impl<'a> Question<'a> {
                 let clause = |part: &Part<'a>| {
                     let list = &part.statement.actions;
                     let tracks =
-                        items(list, &part.actions).filter_map(|p| Track::text(p, &[], Reading::Exact));
+                        items(list, &part.actions).filter_map(|p| Track::text(p, &[], VariableReading::Exact));
                     vec![product::ProductLiteral::new(tracks.collect(), !list.negated)]
                 };
                 let positive = self.positive.iter().map(clause);
@@ -387,9 +387,9 @@ impl<'a> Question<'a> {
         alive: &[(usize, &Part<'a>)],
         states: &[ProductState],
         branches: &Branches,
-        world: &World,
+        world: &VariableCases,
         work: &mut Work,
-    ) -> Checked {
+    ) -> CheckResult {
         let negated = |part: &Part<'a>| part.statement.resources.as_ref().is_some_and(|list| list.negated);
         let clause = |part: &Part<'a>, reading| {
             let list = part.statement.resources.as_ref();
@@ -406,18 +406,18 @@ impl<'a> Question<'a> {
         let exact = self.positive.iter().position(is_exact);
         let positive = self.positive.iter().enumerate().map(|(i, part)| {
             let other = if negated(part) {
-                Reading::Surely
+                VariableReading::Surely
             } else {
-                Reading::Maybe
+                VariableReading::Maybe
             };
-            clause(part, if exact == Some(i) { Reading::Exact } else { other })
+            clause(part, if exact == Some(i) { VariableReading::Exact } else { other })
         });
         let well_formed = vec![product::ProductLiteral::new(vec![Track::any_arn()], true)];
         let negative = alive.iter().map(|(i, part)| {
             let reading = if negated(part) {
-                Reading::Maybe
+                VariableReading::Maybe
             } else {
-                Reading::Surely
+                VariableReading::Surely
             };
             (*i, clause(part, reading))
         });
@@ -440,7 +440,7 @@ impl<'a> Question<'a> {
         )
     }
 
-    fn check_callers(&self, alive: &[(usize, &Part<'a>)], branches: &Branches, work: &mut Work) -> Checked {
+    fn check_callers(&self, alive: &[(usize, &Part<'a>)], branches: &Branches, work: &mut Work) -> CheckResult {
         let elements = || {
             self.parts()
                 .filter_map(|part| part.source.written.principal.as_ref())

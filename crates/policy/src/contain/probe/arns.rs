@@ -4,7 +4,7 @@ use crate::{
     context::Context,
     pattern::{
         arn::ArnPattern,
-        glob::{Pattern, Token},
+        glob::{Pattern, GlobToken},
     },
     work::Work,
 };
@@ -83,7 +83,7 @@ fn part_of(i: usize, part: &Pattern, usual: &str, context: &Context) -> Option<S
     let fixed = part
         .tokens()
         .iter()
-        .filter(|token| **token != Token::Many)
+        .filter(|token| **token != GlobToken::Many)
         .count();
     let digits = if i == 4 { 12_usize.saturating_sub(fixed) } else { 1 };
     part.instance(context, &"1".repeat(digits), '1')

@@ -8,7 +8,7 @@ use crate::{
     contain::search::callers::{CallerFacts, PossibleCaller, subjects},
     document::Document,
     evaluate::{
-        matching::{Doubt, Outcome, Prepared},
+        matching::{Doubt, DocumentOutcome, Prepared},
         request::Request,
     },
     principal::{caller::Caller, naming::Match},
@@ -97,7 +97,7 @@ impl<'a> Probe<'a> {
         work: &mut Work,
     ) -> Option<(usize, usize)> {
         let prepared = Prepared::new(request).bounded(bounded).read(Doubt::Grants);
-        if let Outcome::Allowed(_) = self.ceiling.compiled().outcome(&prepared, work) {
+        if let DocumentOutcome::Allowed(_) = self.ceiling.compiled().outcome(&prepared, work) {
             return None;
         }
         let prepared = prepared.read(Doubt::Refuses);
@@ -106,9 +106,9 @@ impl<'a> Probe<'a> {
             let mut allowed = None;
             for (d, document) in layer.iter().enumerate() {
                 match document.compiled().outcome(&prepared, work) {
-                    Outcome::Denied(_) => return None,
-                    Outcome::Allowed(s) if allowed.is_none() => allowed = Some((d, s)),
-                    Outcome::Allowed(_) | Outcome::Silent => {}
+                    DocumentOutcome::Denied(_) => return None,
+                    DocumentOutcome::Allowed(s) if allowed.is_none() => allowed = Some((d, s)),
+                    DocumentOutcome::Allowed(_) | DocumentOutcome::Silent => {}
                 }
             }
             let allowed = allowed?;

@@ -10,7 +10,7 @@ use crate::{
     condition::value::{self, Cidr},
     context::Context,
     keys::{value_may_have_wildcards, value_type},
-    pattern::glob::{Pattern, Syntax, Token},
+    pattern::glob::{Pattern, Syntax, GlobToken},
     reference::condition_key::KeyType,
 };
 
@@ -117,7 +117,7 @@ impl Form {
             Self::Type(KeyType::Date) => fill(&["1", "01", "", "1-01", "01-01", "-01-01T00:00:00Z"], '1'),
             Self::Region => fill(&["1", "", "west-1", "eu-west-1"], '1'),
             Self::Account => {
-                let fixed = pattern.tokens().iter().filter(|token| **token != Token::Many);
+                let fixed = pattern.tokens().iter().filter(|token| **token != GlobToken::Many);
                 let digits = "0".repeat(ACCOUNT_DIGITS.saturating_sub(fixed.count()));
                 fill(&[&digits], '0');
             }
@@ -150,15 +150,15 @@ impl Form {
 /// A text that a pattern without variables matches: `run` for its last `*`, nothing for the others.
 fn with_last_run(pattern: &Pattern, run: &str, one: char) -> Option<String> {
     let tokens = pattern.tokens();
-    let last = tokens.iter().rposition(|token| *token == Token::Many);
+    let last = tokens.iter().rposition(|token| *token == GlobToken::Many);
     let mut text = String::new();
     for (i, token) in tokens.iter().enumerate() {
         match token {
-            Token::Char(c) => text.push(*c),
-            Token::One => text.push(one),
-            Token::Many if Some(i) == last => text.push_str(run),
-            Token::Many => {}
-            Token::Var(_) => return None,
+            GlobToken::Char(c) => text.push(*c),
+            GlobToken::One => text.push(one),
+            GlobToken::Many if Some(i) == last => text.push_str(run),
+            GlobToken::Many => {}
+            GlobToken::Var(_) => return None,
         }
     }
     Some(text)

@@ -14,7 +14,7 @@ use crate::{
     context::Context,
     document::Document,
     pattern::{
-        arn::{ResourcePattern, Subject},
+        arn::{ResourcePattern, ArnText},
         elements::ActionText,
         glob::Inside,
     },
@@ -160,7 +160,7 @@ impl Probe<'_> {
             if !work.charge(text.len()) {
                 break;
             }
-            let subject = Subject::new(&text);
+            let subject = ArnText::new(&text);
             let matches = match mine {
                 Some(pattern) => pattern.matches(&subject, context, work),
                 None => elements.matches_resource(&subject, context, (false, Inside::Literal), work),

@@ -38,7 +38,7 @@ use crate::{
     context::Context,
     evaluate::request::Request,
     pattern::{
-        track::{VariableCase, World},
+        track::{VariableCase, VariableCases},
         variable::Variable,
     },
     reference,
@@ -141,7 +141,7 @@ impl Probe<'_> {
         &self,
         parts: &[RequestPart],
         dimensions: &[Dimension],
-        world: &World,
+        world: &VariableCases,
         values: &VariableValues,
         question: &UnprovedElement,
     ) -> Option<Witness> {

@@ -6,7 +6,7 @@ use crate::{
         keys::question::KeyTexts,
         query::{Dimension, RequestPart},
     },
-    pattern::track::{Letter, World},
+    pattern::track::{Letter, VariableCases},
 };
 
 /// The value that stands for a variable, and the text of a word with such values put in.
@@ -16,7 +16,7 @@ pub(crate) struct VariableValues {
 
 impl VariableValues {
     /// Values for all variables of a world: what the key was chosen to be, or something harmless.
-    pub(crate) fn choose(parts: &[RequestPart], dimensions: &[Dimension], world: &World) -> Self {
+    pub(crate) fn choose(parts: &[RequestPart], dimensions: &[Dimension], world: &VariableCases) -> Self {
         let chosen = |key: &str| {
             let (_, part) = dimensions
                 .iter()

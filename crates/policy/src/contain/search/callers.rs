@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     contain::certificate::MAX_CALLERS,
     principal::{
-        account::Account,
+        account::AwsAccount,
         caller::Caller,
         listed::{IdKind, Listed},
-        naming::{Id, Principals, Who},
+        naming::{Id, PrincipalList, Who},
     },
 };
 
@@ -106,10 +106,10 @@ struct Named<'a> {
     /// By their numbers.
     accounts: BTreeSet<&'a str>,
     /// Account, and name with path.
-    users: BTreeSet<(&'a Account, &'a str)>,
-    federated_users: BTreeSet<(&'a Account, &'a str)>,
+    users: BTreeSet<(&'a AwsAccount, &'a str)>,
+    federated_users: BTreeSet<(&'a AwsAccount, &'a str)>,
     /// Account and name in lower case, to paths and names as spelled, and to sessions with the role's name as spelled.
-    roles: BTreeMap<(&'a Account, String), Role<'a>>,
+    roles: BTreeMap<(&'a AwsAccount, String), Role<'a>>,
     unique_ids: BTreeSet<&'a str>,
     canonical_users: BTreeSet<&'a str>,
     identities: BTreeSet<&'a str>,
@@ -155,11 +155,11 @@ impl<'a> Named<'a> {
     /// How many callers by ARN or name [`callers`] makes at most.
     fn at_most(&self) -> usize {
         let of_accounts = 4 * (1 + self.accounts.len()) * self.everywhere.partitions.len().max(1);
-        let mut federated: BTreeMap<&Account, usize> = BTreeMap::new();
+        let mut federated: BTreeMap<&AwsAccount, usize> = BTreeMap::new();
         for (account, _) in &self.federated_users {
             *federated.entry(account).or_default() += 1;
         }
-        let of_user = |account: &Account| 2 + federated.get(account).copied().unwrap_or(0);
+        let of_user = |account: &AwsAccount| 2 + federated.get(account).copied().unwrap_or(0);
         let of_role = |role: &Role<'_>| (1 + role.paths.len()).saturating_mul(1 + role.sessions.len());
         let users: usize = self.users.iter().map(|(account, _)| of_user(account)).sum();
         let roles = self.roles.values().map(of_role).fold(0, usize::saturating_add);
@@ -195,14 +195,14 @@ pub(crate) struct CallerFacts<'a> {
     /// The partitions that callers are in.
     partitions: BTreeSet<&'a str>,
     /// Accounts and names (in lower case) of roles that are listed with a path.
-    with_path: BTreeSet<(&'a Account, String)>,
+    with_path: BTreeSet<(&'a AwsAccount, String)>,
 }
 
 impl<'a> CallerFacts<'a> {
     /// `elements` are all that there are.
-    pub(crate) fn of(elements: impl Iterator<Item = &'a Principals>) -> Self {
+    pub(crate) fn of(elements: impl Iterator<Item = &'a PrincipalList>) -> Self {
         let mut everywhere = Self::default();
-        for listed in elements.flat_map(Principals::listed) {
+        for listed in elements.flat_map(PrincipalList::listed) {
             everywhere.partitions.extend(listed.partition());
             if let Listed::Role(account, path, name) = listed
                 && !path.is_empty()
@@ -217,7 +217,7 @@ impl<'a> CallerFacts<'a> {
 /// All sorts of callers that the elements tell apart, with and without a permissions boundary when one has `NotPrincipal`
 /// (which alone looks at it); `None` when they are too many.
 pub(crate) fn subjects<'a>(
-    elements: impl Iterator<Item = &'a Principals>,
+    elements: impl Iterator<Item = &'a PrincipalList>,
     everywhere: &CallerFacts<'a>,
 ) -> Option<Vec<PossibleCaller>> {
     let mut named = Named {
@@ -284,13 +284,13 @@ fn callers(named: &Named<'_>, strangers: &Strangers<'_>) -> Vec<Caller> {
     ]
     .map(|stem| strangers.name(stem));
     let stranger = strangers.account();
-    let session = |account: &Account, path: &str, role: &str, session: &str| Caller::RoleSession {
+    let session = |account: &AwsAccount, path: &str, role: &str, session: &str| Caller::RoleSession {
         account: account.clone(),
         path: Some(path.to_owned()),
         role: role.to_owned(),
         session: Some(session.to_owned()),
     };
-    let federated = |account: &Account, name: &str, user: &str| Caller::FederatedUser {
+    let federated = |account: &AwsAccount, name: &str, user: &str| Caller::FederatedUser {
         account: account.clone(),
         name: name.to_owned(),
         of_user: Some(user.to_owned()),
@@ -304,7 +304,7 @@ fn callers(named: &Named<'_>, strangers: &Strangers<'_>) -> Vec<Caller> {
     };
     for id in std::iter::once(stranger.as_str()).chain(named.accounts.iter().copied()) {
         for partition in &partitions {
-            let account = Account {
+            let account = AwsAccount {
                 partition: (*partition).to_owned(),
                 id: id.to_owned(),
             };

@@ -18,7 +18,7 @@ use crate::{
     pattern::{
         arn::{ArnPattern, ResourcePattern},
         elements::{Elements, Language},
-        track::{Letter, Reading, Track, VariableCase, World},
+        track::{Letter, VariableReading, Track, VariableCase, VariableCases},
         variable::Variable,
     },
     principal::naming::{Match, Who},
@@ -180,7 +180,7 @@ impl<'a> Query<'a> {
         &self,
         depth: usize,
         alive: &[usize],
-        world: &World,
+        world: &VariableCases,
         work: &mut Work,
     ) -> Result<(Vec<Branch>, CaseEvidence), words::Exhausted> {
         let Some(dimension) = self.dimensions.get(depth) else {
@@ -245,7 +245,7 @@ impl<'a> Query<'a> {
             let tracks = piece.actions.items(actions);
             vec![words::WordLiteral {
                 tracks: tracks
-                    .filter_map(|p| Track::text(p, &[], Reading::Exact))
+                    .filter_map(|p| Track::text(p, &[], VariableReading::Exact))
                     .collect(),
                 accepted: !actions.negated,
             }]
@@ -265,8 +265,8 @@ impl<'a> Query<'a> {
     }
 
     /// The same for resources that are ARNs.
-    fn resource_words(&self, alive: &[usize], world: &World) -> words::WordQuestion {
-        let clause = |piece: &StatementPart<'a>, reading: Reading| {
+    fn resource_words(&self, alive: &[usize], world: &VariableCases) -> words::WordQuestion {
+        let clause = |piece: &StatementPart<'a>, reading: VariableReading| {
             let Some(resources) = &piece.statement.resources else {
                 return Vec::new();
             };
@@ -298,9 +298,9 @@ impl<'a> Query<'a> {
         }];
         let positive = self.positive.iter().enumerate().map(|(i, piece)| {
             let reading = match (exact == Some(i), negated(piece)) {
-                (true, _) => Reading::Exact,
-                (false, false) => Reading::Maybe,
-                (false, true) => Reading::Surely,
+                (true, _) => VariableReading::Exact,
+                (false, false) => VariableReading::Maybe,
+                (false, true) => VariableReading::Surely,
             };
             clause(piece, reading)
         });
@@ -308,9 +308,9 @@ impl<'a> Query<'a> {
             clause(
                 piece,
                 if negated(piece) {
-                    Reading::Maybe
+                    VariableReading::Maybe
                 } else {
-                    Reading::Surely
+                    VariableReading::Surely
                 },
             )
         });
@@ -402,7 +402,7 @@ impl<'a> Query<'a> {
     }
 
     /// The conditions on a key.
-    fn key<'q>(&'q self, name: &'q str, alive: &[usize], world: &'q World) -> KeyConditions<'q> {
+    fn key<'q>(&'q self, name: &'q str, alive: &[usize], world: &'q VariableCases) -> KeyConditions<'q> {
         let on_key =
             |piece: &'q StatementPart<'a>| piece.statement.atoms.iter().filter(move |atom| atom.key == name);
         let negative = alive.iter().filter_map(|i| {

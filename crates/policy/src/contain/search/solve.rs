@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     contain::certificate::{CaseNode, CaseTree, NextCase},
-    pattern::track::World,
+    pattern::track::VariableCases,
     work::Work,
 };
 
@@ -50,7 +50,7 @@ struct Solver<'q, 'a, W> {
     dimensions: usize,
     /// For each negative statement, one more than the last dimension that it looks at.
     until: &'q [usize],
-    world: &'q World,
+    world: &'q VariableCases,
     nodes: Vec<CaseNode>,
     /// `None`: open; and whether the way there was doubtful, in which case no request was tried.
     known: HashMap<Place, (Option<NextCase>, bool)>,
@@ -60,7 +60,7 @@ struct Solver<'q, 'a, W> {
     doubts: &'q mut BTreeSet<usize>,
     /// Whether something else is open.
     unconfirmed: &'q mut bool,
-    confirm: &'q mut dyn FnMut(&[RequestPart], &World) -> Option<W>,
+    confirm: &'q mut dyn FnMut(&[RequestPart], &VariableCases) -> Option<W>,
 }
 
 /// Searches; `alive` are the negative statements to begin with, and `confirm` makes a request of the parts and says whether
@@ -69,7 +69,7 @@ pub(crate) fn solve<W>(
     query: &Query<'_>,
     alive: &[usize],
     work: &mut Work,
-    confirm: &mut dyn FnMut(&[RequestPart], &World) -> Option<W>,
+    confirm: &mut dyn FnMut(&[RequestPart], &VariableCases) -> Option<W>,
 ) -> Solution<W> {
     let dimensions = query.dimensions().len();
     let until: Vec<usize> = (0..query.negative.len()).map(|i| query.looks_until(i)).collect();

@@ -1,6 +1,6 @@
 //! Texts and patterns that are worth trying; whoever uses them confirms.
 
-use super::{Inside, Pattern, Token, normalise};
+use super::{Inside, Pattern, GlobToken, normalise};
 use crate::{context::Context, pattern::variable::Variable};
 
 impl Pattern {
@@ -10,16 +10,16 @@ impl Pattern {
         let at = self
             .tokens
             .iter()
-            .position(|token| matches!(token, Token::Var(_)))?;
+            .position(|token| matches!(token, GlobToken::Var(_)))?;
         let (before, rest) = self.tokens.split_at_checked(at)?;
-        let ([Token::Var(id), after @ ..], [variable]) = (rest, self.variables.as_slice()) else {
+        let ([GlobToken::Var(id), after @ ..], [variable]) = (rest, self.variables.as_slice()) else {
             return None;
         };
         let middle = other.tokens.strip_prefix(before)?.strip_suffix(after)?;
         let text: Option<String> = middle
             .iter()
             .map(|token| match token {
-                Token::Char(c) => Some(*c),
+                GlobToken::Char(c) => Some(*c),
                 _ => None,
             })
             .collect();
@@ -32,9 +32,9 @@ impl Pattern {
     pub(crate) fn overlap(&self, other: &Self, context: &Context) -> Option<Self> {
         let a = self.expand(context, Inside::Literal)?;
         let b = other.expand(context, Inside::Literal)?;
-        let star = |tokens: &[Token]| {
-            let first = tokens.iter().position(|t| *t == Token::Many)?;
-            let last = tokens.iter().rposition(|t| *t == Token::Many)?;
+        let star = |tokens: &[GlobToken]| {
+            let first = tokens.iter().position(|t| *t == GlobToken::Many)?;
+            let last = tokens.iter().rposition(|t| *t == GlobToken::Many)?;
             Some((
                 tokens.get(..first)?.to_vec(),
                 tokens.get(first..=last)?.to_vec(),
@@ -43,9 +43,9 @@ impl Pattern {
         };
         let tokens = match (star(&a), star(&b)) {
             (Some((pre_a, mid_a, post_a)), Some((pre_b, mid_b, post_b))) => {
-                let longer = |x: Vec<Token>, y: Vec<Token>| if x.len() >= y.len() { (x, y) } else { (y, x) };
-                let pick = |x: Token, y: Option<&Token>| {
-                    if x == Token::One {
+                let longer = |x: Vec<GlobToken>, y: Vec<GlobToken>| if x.len() >= y.len() { (x, y) } else { (y, x) };
+                let pick = |x: GlobToken, y: Option<&GlobToken>| {
+                    if x == GlobToken::One {
                         y.copied().unwrap_or(x)
                     } else {
                         x

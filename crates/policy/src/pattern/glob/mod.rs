@@ -10,7 +10,7 @@ use crate::{ast::Version, context::Context, work::Work};
 
 /// One position of a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Token {
+pub(crate) enum GlobToken {
     /// This character.
     Char(char),
     /// `?`: exactly one character.
@@ -54,7 +54,7 @@ pub(crate) enum Inside {
 /// A pattern in normal form: runs of wildcards have their `?` first and at most one `*`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Pattern {
-    tokens: Vec<Token>,
+    tokens: Vec<GlobToken>,
     variables: Vec<Variable>,
     fold: bool,
 }
@@ -86,7 +86,7 @@ impl Pattern {
                     .split_once('}')
                     .ok_or_else(|| "a variable is opened by ${ and never closed".to_owned())?;
                 match variable::parse(inner, syntax.wildcards)? {
-                    Expansion::Literal(c) => tokens.push(Token::Char(c)),
+                    Expansion::Literal(c) => tokens.push(GlobToken::Char(c)),
                     Expansion::Variable(variable) => {
                         let next =
                             u16::try_from(variables.len()).map_err(|_| "too many variables".to_owned())?;
@@ -94,17 +94,17 @@ impl Pattern {
                         if id == next {
                             variables.push(variable);
                         }
-                        tokens.push(Token::Var(id));
+                        tokens.push(GlobToken::Var(id));
                     }
                 }
                 rest = after;
                 continue;
             }
             tokens.push(match c {
-                '*' if syntax.wildcards => Token::Many,
-                '?' if syntax.wildcards => Token::One,
-                c if syntax.fold => Token::Char(fold(c)),
-                c => Token::Char(c),
+                '*' if syntax.wildcards => GlobToken::Many,
+                '?' if syntax.wildcards => GlobToken::One,
+                c if syntax.fold => GlobToken::Char(fold(c)),
+                c => GlobToken::Char(c),
             });
             rest = rest.get(c.len_utf8()..).unwrap_or_default();
         }
@@ -117,7 +117,7 @@ impl Pattern {
 
     /// Whether the pattern is a lone `*`.
     pub(crate) fn is_universal(&self) -> bool {
-        self.tokens == [Token::Many]
+        self.tokens == [GlobToken::Many]
     }
 
     /// The only text that matches, when there are neither wildcards nor variables.
@@ -125,7 +125,7 @@ impl Pattern {
         self.tokens
             .iter()
             .map(|token| {
-                if let Token::Char(c) = token {
+                if let GlobToken::Char(c) = token {
                     Some(*c)
                 } else {
                     None
@@ -140,8 +140,8 @@ impl Pattern {
         let mut hash = Fnv::default();
         for token in &self.tokens {
             match token {
-                Token::Char(c) if Some(*c) == end => return Some(hash.0),
-                Token::Char(c) => hash.add(u32::from(*c)),
+                GlobToken::Char(c) if Some(*c) == end => return Some(hash.0),
+                GlobToken::Char(c) => hash.add(u32::from(*c)),
                 _ => return None,
             }
         }
@@ -154,17 +154,17 @@ impl Pattern {
         for token in &self.tokens {
             // Beyond all characters, which end at U+10FFFF.
             hash.add(match token {
-                Token::Char(c) => u32::from(*c),
-                Token::One => 0x0020_0000,
-                Token::Many => 0x0020_0001,
-                Token::Var(id) => 0x0040_0000 | u32::from(*id),
+                GlobToken::Char(c) => u32::from(*c),
+                GlobToken::One => 0x0020_0000,
+                GlobToken::Many => 0x0020_0001,
+                GlobToken::Var(id) => 0x0040_0000 | u32::from(*id),
             });
         }
         hash.0
     }
 
     /// The positions.
-    pub(crate) fn tokens(&self) -> &[Token] {
+    pub(crate) fn tokens(&self) -> &[GlobToken] {
         &self.tokens
     }
 
@@ -182,7 +182,7 @@ impl Pattern {
     pub(crate) fn has_wildcards(&self) -> bool {
         self.tokens
             .iter()
-            .any(|token| matches!(token, Token::One | Token::Many))
+            .any(|token| matches!(token, GlobToken::One | GlobToken::Many))
     }
 
     /// Whether the text matches. Wildcard characters inside the value of a variable are literal; a variable without
@@ -199,13 +199,13 @@ impl Pattern {
         inside: Inside,
         work: &mut Work,
     ) -> bool {
-        let accept = |token: Token, c: &char| match token {
-            Token::Char(expected) => expected == *c,
-            Token::One => true,
-            Token::Many | Token::Var(_) => false,
+        let accept = |token: GlobToken, c: &char| match token {
+            GlobToken::Char(expected) => expected == *c,
+            GlobToken::One => true,
+            GlobToken::Many | GlobToken::Var(_) => false,
         };
         if self.variables.is_empty() {
-            return run(&self.tokens, text, |token| token == Token::Many, accept, work);
+            return run(&self.tokens, text, |token| token == GlobToken::Many, accept, work);
         }
         if !work.charge(self.expanded_len(context)) {
             return false;
@@ -213,13 +213,13 @@ impl Pattern {
         let Some(tokens) = self.expand(context, inside) else {
             return false;
         };
-        run(&tokens, text, |token| token == Token::Many, accept, work)
+        run(&tokens, text, |token| token == GlobToken::Many, accept, work)
     }
 
     /// Bytes that variables expand to; values may be long, and there may be many places for them.
     fn expanded_len(&self, context: &Context) -> usize {
         let lengths = self.tokens.iter().map(|token| match token {
-            Token::Var(id) => self.variables.get(usize::from(*id)),
+            GlobToken::Var(id) => self.variables.get(usize::from(*id)),
             _ => None,
         });
         lengths
@@ -229,19 +229,19 @@ impl Pattern {
     }
 
     /// The tokens with variables replaced by their values.
-    fn expand(&self, context: &Context, inside: Inside) -> Option<Vec<Token>> {
+    fn expand(&self, context: &Context, inside: Inside) -> Option<Vec<GlobToken>> {
         let mut tokens = Vec::with_capacity(self.tokens.len());
         for token in &self.tokens {
-            let Token::Var(id) = token else {
+            let GlobToken::Var(id) = token else {
                 tokens.push(*token);
                 continue;
             };
             let variable = self.variables.get(usize::from(*id))?;
             let value = resolve(variable, context)?;
             tokens.extend(value.chars().map(|c| match c {
-                '*' if variable.wild && inside == Inside::Wildcards => Token::Many,
-                '?' if variable.wild && inside == Inside::Wildcards => Token::One,
-                c => Token::Char(if self.fold { fold(c) } else { c }),
+                '*' if variable.wild && inside == Inside::Wildcards => GlobToken::Many,
+                '?' if variable.wild && inside == Inside::Wildcards => GlobToken::One,
+                c => GlobToken::Char(if self.fold { fold(c) } else { c }),
             }));
         }
         Some(tokens)
@@ -251,10 +251,10 @@ impl Pattern {
     /// is a letter that only `*` and itself accept. Where wildcards count, what its value matches may be more than the value.
     /// Exact without `?`, sound with it.
     pub(crate) fn includes(&self, other: &Self, work: &mut Work) -> bool {
-        let accept = |token: Token, letter: &Token| match (token, *letter) {
-            (Token::Char(a), Token::Char(b)) => a == b,
-            (Token::One, Token::Char(_) | Token::One) => true,
-            (Token::Var(a), Token::Var(b)) => {
+        let accept = |token: GlobToken, letter: &GlobToken| match (token, *letter) {
+            (GlobToken::Char(a), GlobToken::Char(b)) => a == b,
+            (GlobToken::One, GlobToken::Char(_) | GlobToken::One) => true,
+            (GlobToken::Var(a), GlobToken::Var(b)) => {
                 match (
                     self.variables.get(usize::from(a)),
                     other.variables.get(usize::from(b)),
@@ -268,7 +268,7 @@ impl Pattern {
         run(
             &self.tokens,
             &other.tokens,
-            |token| token == Token::Many,
+            |token| token == GlobToken::Many,
             accept,
             work,
         )
@@ -277,9 +277,9 @@ impl Pattern {
     /// Whether some text may match both, for some values of the variables. `false` is certain.
     pub(crate) fn may_intersect(&self, other: &Self, work: &mut Work) -> bool {
         let (a, b) = (self.tokens.as_slice(), other.tokens.as_slice());
-        let open = |token: Token| matches!(token, Token::Many | Token::Var(_));
-        let agree = |x: Token, y: Token| match (x, y) {
-            (Token::Char(x), Token::Char(y)) => x == y,
+        let open = |token: GlobToken| matches!(token, GlobToken::Many | GlobToken::Var(_));
+        let agree = |x: GlobToken, y: GlobToken| match (x, y) {
+            (GlobToken::Char(x), GlobToken::Char(y)) => x == y,
             _ => true,
         };
         match (a.iter().any(|t| open(*t)), b.iter().any(|t| open(*t))) {
@@ -288,7 +288,7 @@ impl Pattern {
             (false, true) => run(b, a, open, |x, y| agree(x, *y), work),
             // Between the ends either can absorb whatever the other wants, so only the ends can disagree.
             (true, true) => {
-                let closed = |(x, y): &(&Token, &Token)| !open(**x) && !open(**y);
+                let closed = |(x, y): &(&GlobToken, &GlobToken)| !open(**x) && !open(**y);
                 a.iter().zip(b).take_while(closed).all(|(x, y)| agree(*x, *y))
                     && a.iter()
                         .rev()
@@ -316,10 +316,10 @@ impl Pattern {
     ) -> Option<()> {
         for token in &self.tokens {
             match token {
-                Token::Char(c) => text.push(*c),
-                Token::One => text.push(one),
-                Token::Many => text.push_str(run),
-                Token::Var(id) => {
+                GlobToken::Char(c) => text.push(*c),
+                GlobToken::One => text.push(one),
+                GlobToken::Many => text.push_str(run),
+                GlobToken::Var(id) => {
                     let value = resolve(self.variables.get(usize::from(*id))?, context)?;
                     text.extend(value.chars().map(|c| if self.fold { fold(c) } else { c }));
                 }
@@ -333,7 +333,7 @@ impl Pattern {
         let mut rest = self.tokens.as_slice();
         let mut parts = Vec::with_capacity(N);
         for _ in 0..N {
-            let colon = rest.iter().position(|token| *token == Token::Char(':'))?;
+            let colon = rest.iter().position(|token| *token == GlobToken::Char(':'))?;
             parts.push(self.part(rest.get(..colon)?));
             rest = rest.get(colon + 1..)?;
         }
@@ -341,11 +341,11 @@ impl Pattern {
     }
 
     /// Some of the tokens, with the variables that they use.
-    fn part(&self, tokens: &[Token]) -> Self {
+    fn part(&self, tokens: &[GlobToken]) -> Self {
         let mut ids: HashMap<u16, u16> = HashMap::new();
         let mut variables = Vec::new();
         let renumbered = tokens.iter().map(|token| match *token {
-            Token::Var(id) => Token::Var(*ids.entry(id).or_insert_with(|| {
+            GlobToken::Var(id) => GlobToken::Var(*ids.entry(id).or_insert_with(|| {
                 variables.extend(self.variables.get(usize::from(id)).cloned());
                 // There are no more than in the whole, whose ids have as many bits.
                 u16::try_from(variables.len().saturating_sub(1)).unwrap_or(u16::MAX)
@@ -362,7 +362,7 @@ impl Pattern {
     /// The variable, when the pattern is one and nothing else.
     pub(crate) fn sole_variable(&self) -> Option<&Variable> {
         match self.tokens.as_slice() {
-            [Token::Var(id)] => self.variables.get(usize::from(*id)),
+            [GlobToken::Var(id)] => self.variables.get(usize::from(*id)),
             _ => None,
         }
     }
@@ -378,23 +378,23 @@ fn resolve<'a>(variable: &'a Variable, context: &'a Context) -> Option<&'a str> 
 }
 
 /// Runs of wildcards become their `?`s followed by one `*`.
-fn normalise(tokens: Vec<Token>) -> Vec<Token> {
+fn normalise(tokens: Vec<GlobToken>) -> Vec<GlobToken> {
     let mut out = Vec::with_capacity(tokens.len());
     let mut star = false;
     for token in tokens {
         match token {
-            Token::Many => star = true,
-            Token::One => out.push(Token::One),
+            GlobToken::Many => star = true,
+            GlobToken::One => out.push(GlobToken::One),
             token => {
                 if std::mem::take(&mut star) {
-                    out.push(Token::Many);
+                    out.push(GlobToken::Many);
                 }
                 out.push(token);
             }
         }
     }
     if star {
-        out.push(Token::Many);
+        out.push(GlobToken::Many);
     }
     out
 }
@@ -402,10 +402,10 @@ fn normalise(tokens: Vec<Token>) -> Vec<Token> {
 /// Greedy two-pointer matching: on a mismatch only the latest star is extended, because an earlier one can absorb
 /// nothing that the later can't.
 fn run<T>(
-    pattern: &[Token],
+    pattern: &[GlobToken],
     text: &[T],
-    star: impl Fn(Token) -> bool,
-    accept: impl Fn(Token, &T) -> bool,
+    star: impl Fn(GlobToken) -> bool,
+    accept: impl Fn(GlobToken, &T) -> bool,
     work: &mut Work,
 ) -> bool {
     let (mut p, mut t) = (0, 0);

@@ -4,8 +4,8 @@
 mod tests;
 
 use super::{
-    arn::{ArnPattern, ResourcePattern, Subject},
-    glob::{Pattern, Token, fold},
+    arn::{ArnPattern, ResourcePattern, ArnText},
+    glob::{Pattern, GlobToken, fold},
 };
 use crate::{
     ast::Version,
@@ -51,13 +51,13 @@ impl Matches {
     pub(crate) fn new(pattern: &Pattern) -> Self {
         let mut text = String::with_capacity(pattern.tokens().len());
         let mut tokens = pattern.tokens();
-        while let [Token::Char(c), after @ ..] = tokens {
+        while let [GlobToken::Char(c), after @ ..] = tokens {
             text.push(fold(*c));
             tokens = after;
         }
         let rest = match tokens {
             [] => Rest::Nothing,
-            [Token::Many] => Rest::Anything,
+            [GlobToken::Many] => Rest::Anything,
             _ => Rest::Some,
         };
         let (service, begin) = match text.split_once(':') {
@@ -136,8 +136,8 @@ impl Shape {
         };
         // The pattern lets slashes into all names.
         let [.., rest] = self.parts();
-        let name: Vec<Token> = name.chars().map(Token::Char).collect();
-        pattern.matches(&Subject::new(arn), &Context::new(), work) && meets(&name, rest, work)
+        let name: Vec<GlobToken> = name.chars().map(GlobToken::Char).collect();
+        pattern.matches(&ArnText::new(arn), &Context::new(), work) && meets(&name, rest, work)
     }
 
     /// Whether a pattern of a policy may match an ARN of this form; `false` is certain as far as the reference goes, unless
@@ -172,7 +172,7 @@ impl Shape {
 }
 
 /// Whether some text matches both. Goes through all pairs of positions, row by row; a variable may be any text.
-fn meets(tokens: &[Token], form: &str, work: &mut Work) -> bool {
+fn meets(tokens: &[GlobToken], form: &str, work: &mut Work) -> bool {
     let form: Vec<Piece> = form.chars().map(Piece::of).collect();
     if !work.charge((tokens.len() + 1).saturating_mul(form.len() + 1)) {
         return true;
@@ -195,18 +195,18 @@ fn meets(tokens: &[Token], form: &str, work: &mut Work) -> bool {
                 }
             };
             let piece = form.get(j).copied();
-            let open = matches!(token, Some(Token::Many | Token::Var(_)));
+            let open = matches!(token, Some(GlobToken::Many | GlobToken::Var(_)));
             // A name may be empty, and so may what a wildcard stands for; what one of them takes, the other may give.
             if matches!(piece, Some(Piece::Any | Piece::Segment)) || (open && piece.is_some()) {
                 reach(&mut row, j + 1);
             }
-            let slash = token == Some(Token::Char('/'));
+            let slash = token == Some(GlobToken::Char('/'));
             match (token, piece) {
-                (Some(Token::Many | Token::Var(_)), _) => reach(&mut next, j),
+                (Some(GlobToken::Many | GlobToken::Var(_)), _) => reach(&mut next, j),
                 (Some(_), Some(Piece::Any)) => reach(&mut next, j),
                 (Some(_), Some(Piece::Segment)) if !slash => reach(&mut next, j),
-                (Some(Token::Char(a)), Some(Piece::Char(b))) if a == b => reach(&mut next, j + 1),
-                (Some(Token::One), Some(Piece::Char(_))) => reach(&mut next, j + 1),
+                (Some(GlobToken::Char(a)), Some(Piece::Char(b))) if a == b => reach(&mut next, j + 1),
+                (Some(GlobToken::One), Some(Piece::Char(_))) => reach(&mut next, j + 1),
                 _ => {}
             }
         }

@@ -171,7 +171,7 @@ fn what_meets_is_what_has_a_common_text() {
             let policy = format!("arn:p:s:::{word}");
             let resource = ResourcePattern::parse(&policy, Version::V2012).unwrap();
             let common = takes.iter().any(|text| {
-                let subject = Subject::new(&format!("arn:p:s:::{text}"));
+                let subject = ArnText::new(&format!("arn:p:s:::{text}"));
                 resource.matches(&subject, &Context::new(), &mut Work::unlimited())
             });
             pairs += 1;

@@ -18,7 +18,7 @@ use crate::{
         },
     },
     keys::value_type,
-    pattern::track::{Reading, Track},
+    pattern::track::{VariableReading, Track},
     reference::condition_key::KeyType,
     work::Work,
 };
@@ -358,12 +358,12 @@ fn questions(
             let (a, b) = match known {
                 Some(true) => (Vec::new(), never()),
                 Some(false) => (never(), Vec::new()),
-                None => (make(set, Reading::Surely, true), make(set, Reading::Maybe, false)),
+                None => (make(set, VariableReading::Surely, true), make(set, VariableReading::Maybe, false)),
             };
             negative.extend([(2 * n, a), (2 * n + 1, b)]);
             match known {
-                Some(true) => positive.push(make(set, Reading::Exact, true)),
-                Some(false) => positive.push(make(set, Reading::Surely, false)),
+                Some(true) => positive.push(make(set, VariableReading::Exact, true)),
+                Some(false) => positive.push(make(set, VariableReading::Surely, false)),
                 None => {}
             }
         }
@@ -371,11 +371,11 @@ fn questions(
             let any = |reading| vec![Track::any_arn_read(reading)];
             negative.push((
                 2 * own.len(),
-                vec![ProductLiteral::new(any(Reading::Surely), true)],
+                vec![ProductLiteral::new(any(VariableReading::Surely), true)],
             ));
             negative.push((
                 2 * own.len() + 1,
-                vec![ProductLiteral::new(any(Reading::Maybe), false)],
+                vec![ProductLiteral::new(any(VariableReading::Maybe), false)],
             ));
         }
         (positive, negative)
@@ -387,7 +387,7 @@ fn questions(
     }
 }
 
-fn tracks(question: &KeyQuestion<'_>, set: &Values, reading: Reading) -> Vec<Track> {
+fn tracks(question: &KeyQuestion<'_>, set: &Values, reading: VariableReading) -> Vec<Track> {
     match set {
         Values::Strings(patterns) | Values::Folded(patterns) => patterns
             .iter()

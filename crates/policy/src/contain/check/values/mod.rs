@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use self::{kinds::KindPlaces, question::KeyQuestion};
 use super::{
     conditions::{ALIEN, Places, TYPES, Way, holds, type_of, ways, ways_of_absence},
-    error::{Checked, TOO_MUCH, ensure},
+    error::{CheckResult, TOO_MUCH, ensure},
 };
 use crate::{
     condition::atom::{Atom, Predicate, Values},
@@ -92,7 +92,7 @@ impl<'a> Conditions<'a> {
 }
 
 impl KeyQuestion<'_> {
-    pub(super) fn check(&self, evidence: &KeyEvidence, work: &mut Work) -> Checked {
+    pub(super) fn check(&self, evidence: &KeyEvidence, work: &mut Work) -> CheckResult {
         let conditions = Conditions::of(self);
         let case = self
             .world
@@ -149,7 +149,7 @@ impl KeyQuestion<'_> {
         count: usize,
         ways: &[Way],
         work: &mut Work,
-    ) -> Checked {
+    ) -> CheckResult {
         let places = |set: &Option<usize>| -> Places {
             kind.zip(*set)
                 .and_then(|(kind, set)| kind.get(set))

@@ -1,6 +1,6 @@
 //! What is verified of one condition key.
 
-use crate::{condition::atom::Atom, contain::check::branches::Branches, pattern::track::World};
+use crate::{condition::atom::Atom, contain::check::branches::Branches, pattern::track::VariableCases};
 
 pub(in crate::contain::check) struct KeyQuestion<'a> {
     pub(in crate::contain::check) key: &'a str,
@@ -8,6 +8,6 @@ pub(in crate::contain::check) struct KeyQuestion<'a> {
     pub(in crate::contain::check) single: bool,
     pub(in crate::contain::check) positive: Vec<&'a Atom>,
     pub(in crate::contain::check) negative: Vec<(usize, Vec<&'a Atom>)>,
-    pub(in crate::contain::check) world: &'a World,
+    pub(in crate::contain::check) world: &'a VariableCases,
     pub(in crate::contain::check) branches: &'a Branches,
 }

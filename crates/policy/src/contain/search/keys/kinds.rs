@@ -8,7 +8,7 @@ use super::{
     texts,
 };
 use crate::{
-    condition::{atom::Values, case::Type},
+    condition::{atom::Values, case::ComparedType},
     contain::{
         bits::Bits,
         certificate::KeyEvidence,
@@ -40,7 +40,7 @@ const MAX_KINDS: usize = 1 << 14;
 pub(super) fn kinds(
     key: &KeyConditions<'_>,
     sets: &[&Values],
-    undefined: &[Option<Type>],
+    undefined: &[Option<ComparedType>],
     work: &mut Work,
 ) -> Result<(Vec<ValueKind>, KeyEvidence), Exhausted> {
     let (mut kinds, evidence) = of_texts(key, sets, undefined, work)?;
@@ -136,7 +136,7 @@ fn pieces(
 fn of_texts(
     key: &KeyConditions<'_>,
     sets: &[&Values],
-    undefined: &[Option<Type>],
+    undefined: &[Option<ComparedType>],
     work: &mut Work,
 ) -> Result<(Drafts, KeyEvidence), Exhausted> {
     let none = || Bits::empty(sets.len());
@@ -154,7 +154,7 @@ fn of_texts(
     let arns: Vec<usize> = if value_type(key.name) == Some(KeyType::Arn) {
         Vec::new()
     } else {
-        let of_arns = |i: &usize| undefined.get(*i) == Some(&Some(Type::Arn));
+        let of_arns = |i: &usize| undefined.get(*i) == Some(&Some(ComparedType::Arn));
         of_texts.iter().copied().filter(of_arns).collect()
     };
     let others = |is_arn: bool| {

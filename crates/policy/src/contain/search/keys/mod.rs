@@ -15,7 +15,7 @@ use super::words::Exhausted;
 use crate::{
     condition::{
         atom::{Atom, Predicate, Values},
-        case::{Reading, Seen, Type, Types},
+        case::{ConditionReading, ObservedValues, ComparedType, ComparedTypes},
     },
     contain::{bits::Bits, certificate::KeyEvidence},
     pattern::track::VariableCase,
@@ -94,7 +94,7 @@ struct Options<'k, 'a> {
     negative: Vec<Vec<Located<'a>>>,
     atoms: usize,
     /// Types of sets that some negated comparison uses, by set.
-    undefined: Vec<Option<Type>>,
+    undefined: Vec<Option<ComparedType>>,
     /// Whether some comparison has no set operator.
     plain: bool,
     /// Whether some condition is one of what AWS means.
@@ -114,7 +114,7 @@ pub(crate) fn options(
         .find(|(name, _)| name == key.name)
         .map(|(_, case)| *case);
     if matches!(case, None | Some(VariableCase::Absent)) {
-        options.consider_open(&Way::ABSENT, &Reading::OF_ABSENT, work)?;
+        options.consider_open(&Way::ABSENT, &ConditionReading::OF_ABSENT, work)?;
     }
     if case == Some(VariableCase::Absent) {
         return Ok((options.choices(), KeyEvidence::default()));
@@ -186,25 +186,25 @@ impl<'k, 'a> Options<'k, 'a> {
     }
 
     /// All readings that may differ for such values, the evaluator's first.
-    fn readings(&self, profile: &Profile, plain: bool) -> Vec<Reading> {
+    fn readings(&self, profile: &Profile, plain: bool) -> Vec<ConditionReading> {
         let undefined = self.undefined.iter().enumerate();
         let types = undefined
             .filter(|(set, _)| profile.other.contains(*set))
             .filter_map(|(_, of)| *of)
-            .fold(Types::NONE, Types::with);
-        Reading::of_values(types, plain).collect()
+            .fold(ComparedTypes::NONE, ComparedTypes::with);
+        ConditionReading::of_values(types, plain).collect()
     }
 
     /// The same where what is open matters: as AWS documents it, and, in doubt, otherwise.
     fn consider_open(
         &mut self,
         way: &Way<'_>,
-        readings: &[Reading],
+        readings: &[ConditionReading],
         work: &mut Work,
     ) -> Result<(), Exhausted> {
         self.consider(way, readings, false, work)?;
         if self.open {
-            let others: Vec<Reading> = readings.iter().map(|reading| reading.closed()).collect();
+            let others: Vec<ConditionReading> = readings.iter().map(|reading| reading.closed()).collect();
             self.consider(way, &others, true, work)?;
         }
         Ok(())
@@ -214,20 +214,20 @@ impl<'k, 'a> Options<'k, 'a> {
     fn consider(
         &mut self,
         way: &Way<'_>,
-        readings: &[Reading],
+        readings: &[ConditionReading],
         doubtful: bool,
         work: &mut Work,
     ) -> Result<(), Exhausted> {
         if !work.charge((3 * self.atoms + 8) * readings.len()) {
             return Err(Exhausted);
         }
-        let holds = |located: &Located<'_>, reading: Reading| {
+        let holds = |located: &Located<'_>, reading: ConditionReading| {
             let is = |bits: fn(&Profile) -> &Bits| {
                 way.profile
                     .zip(located.set)
                     .is_some_and(|(profile, set)| bits(profile).contains(set))
             };
-            let seen = Seen {
+            let seen = ObservedValues {
                 count: way.count,
                 inside: is(|profile| &profile.inside),
                 outside: is(|profile| &profile.outside),

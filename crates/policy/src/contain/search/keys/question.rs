@@ -3,7 +3,7 @@
 use crate::{
     condition::atom::Atom,
     contain::bits::Bits,
-    pattern::track::{Letter, World},
+    pattern::track::{Letter, VariableCases},
     reference::condition_key::Arity,
 };
 
@@ -16,7 +16,7 @@ pub(crate) struct KeyConditions<'a> {
     pub(crate) positive: Vec<&'a Atom>,
     /// For each negative statement that is alive, its conditions on the key.
     pub(crate) negative: Vec<(usize, Vec<&'a Atom>)>,
-    pub(crate) world: &'a World,
+    pub(crate) world: &'a VariableCases,
 }
 
 /// Values of the key.

@@ -10,7 +10,7 @@ use crate::{
         search::words::{Exhausted, WordClause, WordLiteral, WordQuestion},
     },
     keys::value_type,
-    pattern::track::{self, Track, World},
+    pattern::track::{self, Track, VariableCases},
     reference::condition_key::{Arity, KeyType},
     work::Work,
 };
@@ -121,13 +121,13 @@ pub(super) fn questions(key: &KeyConditions<'_>, sets: &[&Values], asks_arn: boo
         vec![WordLiteral { tracks, accepted }]
     };
     let mut inside = with_clauses(key, sets, Some((exact, true)), asks_arn);
-    inside.positive.push(literal(track::Reading::Exact, true));
+    inside.positive.push(literal(track::VariableReading::Exact, true));
     if key.arity == Arity::Single {
         // Then the condition itself excludes the others.
         return vec![inside];
     }
     let mut outside = with_clauses(key, sets, Some((exact, false)), asks_arn);
-    outside.positive.push(literal(track::Reading::Surely, false));
+    outside.positive.push(literal(track::VariableReading::Surely, false));
     vec![inside, outside]
 }
 
@@ -163,15 +163,15 @@ fn with_clauses(
             Some((k, true)) if k == i => [Vec::new(), never()],
             Some((k, false)) if k == i => [never(), Vec::new()],
             _ => [
-                literal(track::Reading::Surely, true),
-                literal(track::Reading::Maybe, false),
+                literal(track::VariableReading::Surely, true),
+                literal(track::VariableReading::Maybe, false),
             ],
         };
         words.negative.extend(both);
     }
     if asks_arn {
         // A variable's value may have colons: where one is a letter of the text, it may be an ARN or not.
-        for (reading, accepted) in [(track::Reading::Surely, true), (track::Reading::Maybe, false)] {
+        for (reading, accepted) in [(track::VariableReading::Surely, true), (track::VariableReading::Maybe, false)] {
             words.negative.push(vec![WordLiteral {
                 tracks: vec![Track::any_arn_read(reading)],
                 accepted,
@@ -182,7 +182,7 @@ fn with_clauses(
 }
 
 /// The tracks of a set of texts; none for sets of other things.
-fn tracks(set: &Values, world: &World, reading: track::Reading) -> Vec<Track> {
+fn tracks(set: &Values, world: &VariableCases, reading: track::VariableReading) -> Vec<Track> {
     match set {
         Values::Strings(patterns) | Values::Folded(patterns) => patterns
             .iter()
