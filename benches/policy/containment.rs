@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use deputy_policy::{Containment, Document, Layers, Request, contains, evaluate};
+use deputy_policy::{Candidate, Containment, Document, Layers, Request, contains, evaluate};
 use deputy_policy_benches::{
     Figure, MANAGED_POLICY_CHARACTERS, Verdicts, duration, managed_policies, row, shortest,
 };
@@ -26,7 +26,7 @@ fn containment(criterion: &mut Criterion) {
 
     let mut selves = Verdicts::default();
     for document in &small {
-        selves.measure(20, || contains(&[document], document));
+        selves.measure(20, || contains(&Candidate::new(&[document]), document));
     }
     selves.print(
         &format!("{small_policies}, each in itself"),
@@ -40,7 +40,7 @@ fn containment(criterion: &mut Criterion) {
     if let Some((_, read_only)) = all.iter().find(|(name, _)| name == "ReadOnlyAccess") {
         let mut verdicts = Verdicts::default();
         for document in &small {
-            verdicts.measure(5, || contains(&[document], read_only));
+            verdicts.measure(5, || contains(&Candidate::new(&[document]), read_only));
         }
         let size = read_only.size();
         verdicts.print(
@@ -52,7 +52,7 @@ fn containment(criterion: &mut Criterion) {
     let pairs = random_pairs(100_000, all.len());
     let mut verdicts = Verdicts::default();
     for (a, b) in &pairs {
-        verdicts.measure(1, || contains(&[&all[*a].1], &all[*b].1));
+        verdicts.measure(1, || contains(&Candidate::new(&[&all[*a].1]), &all[*b].1));
     }
     verdicts.print(
         "random pairs of managed policies, once each",
@@ -66,14 +66,14 @@ fn containment(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("containment");
     group.throughput(Throughput::Elements(small.len() as u64));
     group.bench_function("each managed policy in itself", |b| {
-        b.iter(|| small.iter().filter(|d| contains(&[d], d).is_contained()).count());
+        b.iter(|| small.iter().filter(|d| contains(&Candidate::new(&[d]), d).is_contained()).count());
     });
     let some = &pairs[..1000];
     group.throughput(Throughput::Elements(some.len() as u64));
     group.bench_function("1,000 random pairs", |b| {
         b.iter(|| {
             some.iter()
-                .filter(|(x, y)| contains(&[&all[*x].1], &all[*y].1).is_contained())
+                .filter(|(x, y)| contains(&Candidate::new(&[&all[*x].1]), &all[*y].1).is_contained())
                 .count()
         });
     });
@@ -88,7 +88,7 @@ fn evaluation(criterion: &mut Criterion, all: &[(String, Document)], pairs: &[(u
         .iter()
         .filter_map(|(a, b)| {
             let (candidate, ceiling) = (&all.get(*a)?.1, &all.get(*b)?.1);
-            let Containment::Exceeds(witness) = contains(&[candidate], ceiling) else {
+            let Containment::Exceeds(witness) = contains(&Candidate::new(&[candidate]), ceiling) else {
                 return None;
             };
             let request = Request {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deputy_policy::{Document, PolicyKind, contains};
+use deputy_policy::{Candidate, Document, PolicyKind, contains};
 use deputy_policy_benches::{duration, missed, row, shortest, word};
 use deputy_policy_testing::hostile::{self, statements, texts};
 use peak_alloc::PeakAlloc;
@@ -33,8 +33,8 @@ fn main() {
     let of_statements = statements::pairs().into_iter();
     let of_statements = of_statements.map(|(name, _, candidate, ceiling)| (name, candidate, ceiling));
     for (name, candidate, ceiling) in hostile::pairs().into_iter().chain(of_statements) {
-        let memory = peak(|| contains(&[&candidate], &ceiling));
-        let (time, answer) = shortest(10, || contains(&[&candidate], &ceiling));
+        let memory = peak(|| contains(&Candidate::new(&[&candidate]), &ceiling));
+        let (time, answer) = shortest(10, || contains(&Candidate::new(&[&candidate]), &ceiling));
         row(
             &format!("hostile: {}", name.replace('*', "\\*")),
             &format!("*{}*, {}, {memory:.2} MiB", word(&answer), duration(time)),

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Write};
 
-use deputy_policy::{Document, PolicyKind, contains};
+use deputy_policy::{Candidate, Document, PolicyKind, contains};
 use deputy_policy_benches::{shortest, word};
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
@@ -27,7 +27,7 @@ fn main() -> io::Result<()> {
         );
         let answer = match parsed {
             (Ok(candidate), Ok(ceiling)) => {
-                let (time, answer) = shortest(5, || contains(&[&candidate], &ceiling));
+                let (time, answer) = shortest(5, || contains(&Candidate::new(&[&candidate]), &ceiling));
                 json!({"id": line.id, "verdict": word(&answer), "nanoseconds": time.as_nanos() as u64})
             }
             _ => json!({"id": line.id, "verdict": "invalid", "nanoseconds": 0}),

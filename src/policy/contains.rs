@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use clap::Args;
-use deputy_policy::{Containment, Document, PolicyKind, Witness, contains_layers};
+use deputy_policy::{Candidate, Containment, Document, PolicyKind, StatementRef, Witness, contains};
 use serde::Serialize;
 
 use super::{
@@ -116,17 +116,18 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let mut out = Output::new();
     let mut whole = Answer::Yes;
     for candidate in &candidates {
-        let layers: Vec<Vec<&Document>> = [&candidate.documents, &boundary, &sessions]
-            .into_iter()
-            .filter(|layer| !layer.is_empty())
-            .map(|layer| layer.iter().collect())
-            .collect();
-        let layers: Vec<&[&Document]> = layers.iter().map(Vec::as_slice).collect();
+        let identity: Vec<&Document> = candidate.documents.iter().collect();
+        let mut compared = Candidate::new(&identity);
+        for layer in [&boundary, &sessions] {
+            if !layer.is_empty() {
+                compared = compared.layer(&layer.iter().collect::<Vec<_>>());
+            }
+        }
         let of = candidate
             .label
             .as_ref()
             .map_or_else(String::new, |label| format!("{label}: "));
-        match contains_layers(&layers, &ceiling) {
+        match contains(&compared, &ceiling) {
             Containment::Contained(_) => out.line(format_args!("{of}contained"))?,
             Containment::Exceeds(witness) => {
                 whole = Answer::No;
@@ -146,9 +147,9 @@ pub fn run(arguments: &Arguments) -> Outcome {
 }
 
 /// `FILE:LINE:COLUMN: Statement[i]`
-fn allowed_by(file: &File, candidate: &Judged, (document, statement): (usize, usize)) -> Option<String> {
-    let policy = candidate.policies.get(document)?;
-    let element = format!("Statement[{statement}]");
+fn allowed_by(file: &File, candidate: &Judged, at: StatementRef) -> Option<String> {
+    let policy = candidate.policies.get(at.document)?;
+    let element = format!("Statement[{}]", at.statement);
     let place = place(&file.source(), policy.find(&element).as_ref());
     Some(format!("{place}: {}", policy.path_of(&element)))
 }
@@ -169,7 +170,7 @@ fn answer(line: &mut Members<'_>) -> Result<Verdict, String> {
     // The text as it is: a parsed value would have lost duplicate keys.
     let candidate = Document::parse(candidate.get(), kind).map_err(|e| format!("candidate: {e}"))?;
     let ceiling = Document::parse(ceiling.get(), of_ceiling).map_err(|e| format!("ceiling: {e}"))?;
-    let (verdict, witness, reason) = match contains_layers(&[&[&candidate]], &ceiling) {
+    let (verdict, witness, reason) = match contains(&Candidate::new(&[&candidate]), &ceiling) {
         Containment::Contained(_) => (
             "contained",
             None,

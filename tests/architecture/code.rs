@@ -81,7 +81,7 @@ fn webhook_controller_and_broker_decide_through_the_index() {
         for source in &own {
             for (number, line) in source.code() {
                 let own_decision = line.contains("delegation::decide(")
-                    || line.contains("contains(&[")
+                    || line.contains("Candidate::new(")
                     || line.contains("DecisionInput");
                 assert!(
                     !own_decision,

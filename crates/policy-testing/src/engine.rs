@@ -1,8 +1,8 @@
 //! The crate's answers, in the words of the second evaluator, and both side by side.
 
 use deputy_policy::{
-    AwsAccount, Caller, Containment, Context, AccessDecision, Document, Layers, PolicyKind, Request, check,
-    contains_layers, evaluate, evaluate_trust,
+    AccessDecision, AwsAccount, Caller, Candidate, Containment, Context, Document, Layers, PolicyKind,
+    Request, check, contains, evaluate, evaluate_trust,
 };
 use serde_json::Value;
 
@@ -30,10 +30,10 @@ impl CheckedVerdict {
     }
 }
 
-/// Whether the layers stay within the ceiling.
-pub fn contain(layers: &[&[&Document]], ceiling: &Document) -> CheckedVerdict {
-    match contains_layers(layers, ceiling) {
-        Containment::Contained(certificate) => match check(&certificate, layers, ceiling) {
+/// Whether the candidate stays within the ceiling.
+pub fn contain(candidate: &Candidate<'_>, ceiling: &Document) -> CheckedVerdict {
+    match contains(candidate, ceiling) {
+        Containment::Contained(certificate) => match check(&certificate, candidate, ceiling) {
             Ok(()) => CheckedVerdict::Contained,
             Err(why) => CheckedVerdict::Unproved(why.to_string()),
         },

@@ -1,7 +1,7 @@
 //! Pairs with the answers that are right. The certificate of every *contained* is checked, and every witness by the second
 //! evaluator, whoever is meant and however the pair is read.
 
-use deputy_policy::{Containment, Document, PolicyKind, check, contains};
+use deputy_policy::{Candidate, Containment, Document, PolicyKind, check, contains};
 use serde_json::{Value, json};
 
 use crate::{
@@ -28,12 +28,12 @@ pub fn hold(kind: PolicyKind, candidate: Vec<Value>, ceiling: Vec<Value>, may: M
     let (candidate, ceiling) = (policy(candidate), policy(ceiling));
     let read = |value: &Value| Document::from_value(value, kind).unwrap();
     let (document, limit) = (read(&candidate), read(&ceiling));
-    let verdict = contain(&[&[&document]], &limit);
-    if let Containment::Contained(certificate) = contains(&[&document], &limit) {
+    let verdict = contain(&Candidate::new(&[&document]), &limit);
+    if let Containment::Contained(certificate) = contains(&Candidate::new(&[&document]), &limit) {
         // A proof that lacks something is none.
         for broken in claiming_more(&certificate) {
             assert!(
-                check(&broken, &[&[&document]], &limit).is_err(),
+                check(&broken, &Candidate::new(&[&document]), &limit).is_err(),
                 "{candidate} in {ceiling}"
             );
         }

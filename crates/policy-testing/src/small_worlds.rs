@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use deputy_policy::{Context, Document, PolicyKind, Request};
+use deputy_policy::{Candidate, Context, Document, PolicyKind, Request};
 use serde_json::{Value, json};
 
 use crate::generate::identities::CallerNames;
@@ -214,7 +214,7 @@ impl SmallWorld {
                 if !take() {
                     continue;
                 }
-                let verdict = contain(&[&[&candidate.document]], &ceiling.document);
+                let verdict = contain(&Candidate::new(&[&candidate.document]), &ceiling.document);
                 let roles: BTreeSet<String> = candidate.roles.union(&ceiling.roles).cloned().collect();
                 let (names, possible) = possible.entry(roles.clone()).or_insert_with(|| {
                     let names = CallerNames {

@@ -97,7 +97,7 @@ impl SoakCounts {
             .map(|layer| layer.iter().collect())
             .collect();
         let layers: Vec<&[&Document]> = layers.iter().map(Vec::as_slice).collect();
-        let verdict = contain(&layers, &documents.ceiling);
+        let verdict = contain(&documents.candidate(), &documents.ceiling);
         let case = Case::of(pair);
         let sampled = self.pairs.is_multiple_of(SAMPLE);
         match &verdict {

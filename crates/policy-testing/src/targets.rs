@@ -1,6 +1,6 @@
 //! What the fuzz targets do with their bytes; tests/corpus.rs replays the corpora with the same functions.
 
-use deputy_policy::{Context, Document, PolicyKind};
+use deputy_policy::{Candidate, Context, Document, PolicyKind};
 use serde_json::{Value, json};
 
 use crate::generate::{
@@ -56,7 +56,7 @@ pub fn document(data: &[u8]) {
         assert!(again.semantically_eq(&document));
         let value: Value = serde_json::from_str(text).unwrap();
         assert_eq!(Document::from_value(&value, kind).unwrap(), document);
-        let answer = contain(&[&[&document]], &document);
+        let answer = contain(&Candidate::new(&[&document]), &document);
         assert!(!answer.exceeds(), "{answer:?}");
     }
 }

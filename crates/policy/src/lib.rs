@@ -3,7 +3,7 @@
 //! # Invariants
 //!
 //! - Nothing here knows a network, a file, a clock or Kubernetes: `the_pure_crates_ask_no_clock_file_or_socket`.
-//! - An error is never an allow: `Containment` and `Decision` have no default: `no_decision_has_a_default`.
+//! - An error is never an allow: `Containment` and `AccessDecision` have no default: `no_decision_has_a_default`.
 //! - *Contained* is answered on a certificate that the checker has verified: `no_forged_certificate_proves_what_exceeds`,
 //!   `no_sampled_request_contradicts_contained`.
 //! - *Exceeds* is answered with a request that the evaluator has confirmed:
@@ -34,14 +34,16 @@ pub use ast::{
     SetOperator, Statement, Test, Version,
 };
 pub use contain::{
-    Budget, Certificate, CheckError, Containment, UnknownKind, UnknownReason, Witness, check, contains,
-    contains_layers, contains_within, unverified_certificates,
+    Budget, Candidate, Certificate, CheckError, Containment, UnknownKind, UnknownReason, Witness, check,
+    contains, unverified_certificates,
 };
 pub use context::Context;
-pub use document::{Code, Document, Locator, ParseError, ParseErrorKind, ParseErrors, Severity};
+pub use document::{
+    Code, Document, Locator, ParseError, ParseErrorKind, ParseErrors, Severity, StatementRef,
+};
 pub use evaluate::{
-    AssumeRoleEvaluation, AccessDecision, Evaluation, Explanation, Layer, Layers, EvaluationReason, Request, Rule, Situation,
-    SituationError, evaluate, evaluate_trust, explain_layers, explain_trust,
+    AccessDecision, AssumeRoleEvaluation, Evaluation, EvaluationReason, Explanation, Layer, Layers, Request,
+    Rule, Situation, SituationError, evaluate, evaluate_trust, explain_layers, explain_trust,
 };
 pub use impossible::impossible;
 pub use lint::{

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use deputy_policy::{Containment, Document, PolicyKind, contains};
+use deputy_policy::{Candidate, Containment, Document, PolicyKind, contains};
 
 /// Pairs that AWS published, beside the checkout; not part of the repository.
 fn pairs() -> Option<String> {
@@ -48,7 +48,7 @@ fn the_verdicts_of_aws_are_ours() {
         let verdict = field("verdict");
         let parse = |name: &str| Document::from_value(&pair[name], kind);
         let answer = match (parse("candidate"), parse("reference")) {
-            (Ok(candidate), Ok(ceiling)) => match contains(&[&candidate], &ceiling) {
+            (Ok(candidate), Ok(ceiling)) => match contains(&Candidate::new(&[&candidate]), &ceiling) {
                 Containment::Contained(_) => "contained".to_owned(),
                 Containment::Exceeds(_) => "exceeds".to_owned(),
                 Containment::Unknown(reason) => {
@@ -78,7 +78,10 @@ fn the_verdicts_of_aws_are_ours() {
                     parse("reference").unwrap(),
                 );
                 assert!(
-                    matches!(contains(&[&meant], &ceiling), Containment::Exceeds(_)),
+                    matches!(
+                        contains(&Candidate::new(&[&meant]), &ceiling),
+                        Containment::Exceeds(_)
+                    ),
                     "{n}"
                 );
             }

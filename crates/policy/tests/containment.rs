@@ -3,7 +3,8 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 use deputy_policy::{
-    Containment, Document, Layers, PolicyKind, Request, UnknownKind, Witness, contains, escalation, evaluate,
+    Candidate, Containment, Document, Layers, PolicyKind, Request, StatementRef, UnknownKind, Witness,
+    contains, escalation, evaluate,
 };
 use serde_json::{Value, json};
 
@@ -28,7 +29,7 @@ fn when(condition: Value) -> Document {
 
 #[track_caller]
 fn contained(candidate: &Document, ceiling: &Document) {
-    let answer = contains(&[candidate], ceiling);
+    let answer = contains(&Candidate::new(&[candidate]), ceiling);
     assert!(
         answer.is_contained(),
         "{} in {}: {answer:?}",
@@ -39,7 +40,7 @@ fn contained(candidate: &Document, ceiling: &Document) {
 
 #[track_caller]
 fn exceeds(candidate: &Document, ceiling: &Document) -> Witness {
-    match contains(&[candidate], ceiling) {
+    match contains(&Candidate::new(&[candidate]), ceiling) {
         Containment::Exceeds(witness) => {
             let request = Request {
                 action: witness.action.clone(),
@@ -85,7 +86,13 @@ fn another_bucket_exceeds_with_a_readable_witness() {
     let candidate = allow(json!("s3:GetObject"), json!("arn:aws:s3:::otherbucket/*"));
     let witness = exceeds(&candidate, &productionapp());
     assert_eq!(witness.to_string(), "s3:GetObject on arn:aws:s3:::otherbucket/a");
-    assert_eq!(witness.candidate, (0, 0));
+    assert_eq!(
+        witness.candidate,
+        StatementRef {
+            document: 0,
+            statement: 0
+        }
+    );
 }
 
 #[test]
@@ -181,10 +188,16 @@ fn patterns_within_patterns() {
 fn every_document_of_the_candidate_counts() {
     let good = productionapp();
     let bad = allow(json!("s3:GetObject"), json!("arn:aws:s3:::other/*"));
-    let Containment::Exceeds(witness) = contains(&[&good, &bad], &productionapp()) else {
+    let Containment::Exceeds(witness) = contains(&Candidate::new(&[&good, &bad]), &productionapp()) else {
         panic!("not exceeded")
     };
-    assert_eq!(witness.candidate, (1, 0));
+    assert_eq!(
+        witness.candidate,
+        StatementRef {
+            document: 1,
+            statement: 0
+        }
+    );
 }
 
 #[test]
@@ -195,8 +208,11 @@ fn a_deny_of_the_candidate_holds_for_all_its_documents() {
         {"Effect": "Allow", "Action": "*", "Resource": "*"},
         {"Effect": "Deny", "Action": "s3:PutObject", "Resource": "*"},
     ]));
-    assert!(contains(&[&wide, &deny], &ceiling).is_contained());
-    assert!(matches!(contains(&[&wide], &ceiling), Containment::Exceeds(_)));
+    assert!(contains(&Candidate::new(&[&wide, &deny]), &ceiling).is_contained());
+    assert!(matches!(
+        contains(&Candidate::new(&[&wide]), &ceiling),
+        Containment::Exceeds(_)
+    ));
 }
 
 #[test]
@@ -428,7 +444,10 @@ fn what_aws_does_not_define_is_unknown() {
             json!({"ArnNotLike": {"aws:PrincipalTag/t": "arn:aws:s3:::a"}}),
         ),
     ] {
-        let answer = contains(&[&when(candidate.clone())], &when(ceiling.clone()));
+        let answer = contains(
+            &Candidate::new(&[&when(candidate.clone())]),
+            &when(ceiling.clone()),
+        );
         assert!(
             matches!(answer, Containment::Unknown(_)),
             "{candidate} in {ceiling}: {answer:?}"
@@ -623,8 +642,8 @@ fn policies_with_and_without_principals_are_not_compared() {
     let trust = json!({"Version": "2012-10-17", "Statement":
         {"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}});
     let trust = Document::from_value(&trust, PolicyKind::Trust).unwrap();
-    assert!(contains(&[&trust], &trust).is_contained());
-    let Containment::Unknown(reason) = contains(&[&trust], &when(json!({}))) else {
+    assert!(contains(&Candidate::new(&[&trust]), &trust).is_contained());
+    let Containment::Unknown(reason) = contains(&Candidate::new(&[&trust]), &when(json!({}))) else {
         panic!("decided")
     };
     assert_eq!(reason.kind, UnknownKind::Unsupported);
@@ -632,7 +651,7 @@ fn policies_with_and_without_principals_are_not_compared() {
 
 #[test]
 fn nothing_is_contained_in_everything() {
-    assert!(contains(&[], &productionapp()).is_contained());
+    assert!(contains(&Candidate::new(&[]), &productionapp()).is_contained());
 }
 
 /// Statements of patterns that make naive comparisons explode.
@@ -647,8 +666,8 @@ fn adversarial(statements: usize, letter: char) -> Document {
 #[test]
 fn adversarial_policies_end_in_an_answer() {
     let (a, b) = (adversarial(64, 'a'), adversarial(64, 'b'));
-    assert!(!contains(&[&a], &b).is_contained());
-    assert!(!contains(&[&b], &adversarial(63, 'b')).is_contained());
+    assert!(!contains(&Candidate::new(&[&a]), &b).is_contained());
+    assert!(!contains(&Candidate::new(&[&b]), &adversarial(63, 'b')).is_contained());
 }
 
 #[test]
@@ -705,7 +724,7 @@ fn conditions_on_a_services_list_key_are_not_taken_for_contradictions() {
         "StringEquals": {"kms:GrantOperations": "Decrypt"}, "StringLike": {"kms:GrantOperations": "Enc*"}}}]),
     );
     let s3 = allow(json!("s3:*"), json!("*"));
-    assert!(!contains(&[&both], &s3).is_contained());
+    assert!(!contains(&Candidate::new(&[&both]), &s3).is_contained());
 
     let read = policy(
         json!([{"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": "*", "Condition": {
@@ -715,7 +734,7 @@ fn conditions_on_a_services_list_key_are_not_taken_for_contradictions() {
         {"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"},
         {"Effect": "Deny", "Action": "dynamodb:*", "Resource": "*", "Condition": {
             "StringEquals": {"dynamodb:Attributes": "secret"}}}]));
-    assert!(!contains(&[&read], &no_secrets).is_contained());
+    assert!(!contains(&Candidate::new(&[&read]), &no_secrets).is_contained());
 
     // A key that certainly has one value still proves it.
     let list = policy(
@@ -740,7 +759,7 @@ fn an_account_that_is_a_variable_is_some_account() {
     exceeds(&like("arn:aws:iam::111122223333:role/x"), &own);
     // What another variable stands for may have colons.
     let named = like("arn:aws:iam::${aws:username}:role/x");
-    assert!(!contains(&[&named], &like("arn:aws:iam::*:role/x")).is_contained());
+    assert!(!contains(&Candidate::new(&[&named]), &like("arn:aws:iam::*:role/x")).is_contained());
 }
 
 #[test]

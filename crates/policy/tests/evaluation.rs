@@ -3,7 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use deputy_policy::{
-    Caller, Context, AccessDecision, Document, Layer, Layers, PolicyKind, Request, evaluate, evaluate_trust,
+    AccessDecision, Caller, Context, Document, Layer, Layers, PolicyKind, Request, StatementRef, evaluate,
+    evaluate_trust,
 };
 use serde_json::{Value, json};
 
@@ -173,7 +174,13 @@ fn an_explicit_deny_of_any_layer_wins_and_is_named() {
     );
     assert_eq!(
         (refused.reason.statement, refused.reason.sid.as_deref()),
-        (Some((0, 1)), Some("NoDelete"))
+        (
+            Some(StatementRef {
+                document: 0,
+                statement: 1
+            }),
+            Some("NoDelete")
+        )
     );
     assert_eq!(
         refused.to_string(),

@@ -10,8 +10,8 @@
 )]
 
 use deputy_policy::{
-    ActionElement, Caller, Code, Context, Document, Operator, PolicyKind, Principal, PrincipalElement,
-    Request, ResourceElement, SetOperator, Test, Version, contains, evaluate_trust, lint,
+    ActionElement, Caller, Candidate, Code, Context, Document, Operator, PolicyKind, Principal,
+    PrincipalElement, Request, ResourceElement, SetOperator, Test, Version, contains, evaluate_trust, lint,
 };
 use serde_json::{Value, json};
 
@@ -119,8 +119,14 @@ fn a_trust_policy_of_2008_has_no_variables() {
         let other = if name == "bob" { "${aws:username}" } else { "bob" };
         assert!(!evaluate_trust(document, &request(other)).is_allowed());
     }
-    assert!(contains(&[&old], &none).is_contained() && contains(&[&none], &old).is_contained());
-    assert!(!contains(&[&old], &new).is_contained() && !contains(&[&new], &old).is_contained());
+    assert!(
+        contains(&Candidate::new(&[&old]), &none).is_contained()
+            && contains(&Candidate::new(&[&none]), &old).is_contained()
+    );
+    assert!(
+        !contains(&Candidate::new(&[&old]), &new).is_contained()
+            && !contains(&Candidate::new(&[&new]), &old).is_contained()
+    );
     assert_eq!(lint(&old, None)[0].code, Code::VariableIn2008);
 }
 

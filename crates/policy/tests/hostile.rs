@@ -1,7 +1,7 @@
 //! Policies made to take long end in an answer, and never in a wrong *contained*. How long they take is measured by
 //! `make bench`.
 
-use deputy_policy::{Budget, Containment, UnknownKind, contains, contains_within};
+use deputy_policy::{Budget, Candidate, Containment, UnknownKind, contains};
 use deputy_policy_testing::hostile::{self, statements};
 
 fn word(answer: &Containment) -> &'static str {
@@ -16,7 +16,7 @@ fn word(answer: &Containment) -> &'static str {
 fn hostile_policies_end_in_an_answer() {
     let really_contained = ["100 kB of resources in themselves", "4,000 values in one pattern"];
     for (name, candidate, ceiling) in hostile::pairs() {
-        let answer = contains(&[&candidate], &ceiling);
+        let answer = contains(&Candidate::new(&[&candidate]), &ceiling);
         match &answer {
             Containment::Contained(_) => assert!(really_contained.contains(&name), "{name}: contained"),
             Containment::Exceeds(_) => assert!(!really_contained.contains(&name), "{name}: exceeds"),
@@ -30,7 +30,10 @@ fn hostile_policies_end_in_an_answer() {
 fn without_a_budget_nothing_is_known() {
     for (name, candidate, ceiling) in hostile::pairs() {
         for updates in [0, 1, 10, 1000] {
-            let answer = contains_within(&[&[&candidate]], &ceiling, Budget::updates(updates));
+            let answer = contains(
+                &Candidate::new(&[&candidate]).budget(Budget::updates(updates)),
+                &ceiling,
+            );
             let allowed = matches!(answer, Containment::Unknown(_) | Containment::Exceeds(_));
             assert!(allowed, "{name} with {updates}: {answer:?}");
         }
@@ -40,7 +43,7 @@ fn without_a_budget_nothing_is_known() {
 #[test]
 fn many_statements_end_in_an_answer() {
     for (name, contained, candidate, ceiling) in statements::pairs() {
-        let answer = contains(&[&candidate], &ceiling);
+        let answer = contains(&Candidate::new(&[&candidate]), &ceiling);
         eprintln!("{name}: {}", word(&answer));
         match &answer {
             Containment::Contained(_) => assert!(contained, "{name}: contained"),

@@ -5,7 +5,7 @@
 
 use std::{fs, path::PathBuf};
 
-use deputy_policy::{Containment, Document, PolicyKind, check, contains};
+use deputy_policy::{Candidate, Containment, Document, PolicyKind, check, contains};
 use serde_json::{Map, Value};
 
 /// The policies by name.
@@ -46,9 +46,13 @@ fn every_managed_policy_is_read_and_contained_in_itself() {
         };
         let again = Document::parse(&document.to_json(), PolicyKind::Identity);
         assert_eq!(again.as_ref(), Ok(&document), "{name}");
-        match contains(&[&document], &document) {
+        match contains(&Candidate::new(&[&document]), &document) {
             Containment::Contained(certificate) => {
-                assert_eq!(check(&certificate, &[&[&document]], &document), Ok(()), "{name}");
+                assert_eq!(
+                    check(&certificate, &Candidate::new(&[&document]), &document),
+                    Ok(()),
+                    "{name}"
+                );
             }
             other => problems.push(format!("{name} in itself: {other:?}")),
         }

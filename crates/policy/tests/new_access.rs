@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use deputy_policy::{Containment, Document, PolicyKind, check, contains};
+use deputy_policy::{Candidate, Containment, Document, PolicyKind, check, contains};
 use serde_json::{Value, json};
 
 fn document(kind: PolicyKind, statements: &Value) -> Document {
@@ -14,9 +14,9 @@ fn document(kind: PolicyKind, statements: &Value) -> Document {
 /// What the witness says, or `contained`; a certificate must hold.
 fn verdict(kind: PolicyKind, reference: &Value, candidate: &Value) -> String {
     let (candidate, reference) = (document(kind, candidate), document(kind, reference));
-    match contains(&[&candidate], &reference) {
+    match contains(&Candidate::new(&[&candidate]), &reference) {
         Containment::Contained(certificate) => {
-            check(&certificate, &[&[&candidate]], &reference).unwrap();
+            check(&certificate, &Candidate::new(&[&candidate]), &reference).unwrap();
             "contained".to_owned()
         }
         Containment::Exceeds(witness) => witness.to_string(),

@@ -1,7 +1,7 @@
 //! What AWS leaves open, in pairs that hang on it: a *contained* holds under every reading, and a request that exceeds does so
 //! under every one.
 
-use deputy_policy::{Containment, Document, PolicyKind, contains};
+use deputy_policy::{Candidate, Containment, Document, PolicyKind, contains};
 use deputy_policy_testing::expect::{
     May::{self, BeContained, NotBeContained, OnlyBeUnknown, OnlyExceed},
     hold,
@@ -279,7 +279,7 @@ fn the_role_of_a_session_may_have_any_path_where_paths_matter() {
                 json!({"Version": "2012-10-17", "Statement": [about("Allow", principal, "s3:GetObject")]});
             Document::from_value(&value, PolicyKind::Resource).unwrap()
         };
-        contains(&[&document(session)], &document(&role("prod/")))
+        contains(&Candidate::new(&[&document(session)]), &document(&role("prod/")))
     };
     let Containment::Exceeds(witness) = answer else {
         panic!("{answer:?}");

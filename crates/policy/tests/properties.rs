@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use deputy_policy::{Containment, Document, PolicyKind, check, contains_layers};
+use deputy_policy::{Candidate, Containment, Document, PolicyKind, check, contains};
 use deputy_policy_testing::generate::{
     edits::edit,
     model::{PolicyDraft, StatementDraft},
@@ -59,7 +59,7 @@ fn read(policy: &PolicyDraft) -> Document {
 
 /// One document against another one.
 fn within(candidate: &PolicyDraft, ceiling: &PolicyDraft) -> CheckedVerdict {
-    contain(&[&[&read(candidate)]], &read(ceiling))
+    contain(&Candidate::new(&[&read(candidate)]), &read(ceiling))
 }
 
 /// A profile whose policies are of this kind, or one of all kinds.
@@ -172,9 +172,7 @@ proptest! {
     fn a_witness_is_possible_and_convinces_both_evaluators(words in words()) {
         let pair = any_pair(&mut Choices::words(&words));
         let documents = pair.documents().unwrap();
-        let layers: Vec<Vec<&Document>> = documents.layers.iter().map(|layer| layer.iter().collect()).collect();
-        let layers: Vec<&[&Document]> = layers.iter().map(Vec::as_slice).collect();
-        if let CheckedVerdict::Exceeds(witness, bounded) = contain(&layers, &documents.ceiling) {
+        if let CheckedVerdict::Exceeds(witness, bounded) = contain(&documents.candidate(), &documents.ceiling) {
             confirm(pair.kind(), &pair.values(), &pair.ceiling.to_value(), &witness, bounded).map_err(|e| TestCaseError::fail(format!("{e}\n{pair}")))?;
         }
     }
@@ -269,19 +267,14 @@ fn a_certificate_with_something_wrong_is_refused() {
     for seed in 0..u64::from(Config::default().cases) * 2 {
         let pair = any_pair(&mut Choices::seeded(seed));
         let documents = pair.documents().unwrap();
-        let layers: Vec<Vec<&Document>> = documents
-            .layers
-            .iter()
-            .map(|layer| layer.iter().collect())
-            .collect();
-        let layers: Vec<&[&Document]> = layers.iter().map(Vec::as_slice).collect();
-        let Containment::Contained(certificate) = contains_layers(&layers, &documents.ceiling) else {
+        let candidate = documents.candidate();
+        let Containment::Contained(certificate) = contains(&candidate, &documents.ceiling) else {
             continue;
         };
         let mut wrong = claiming_more(&certificate);
         wrong.extend(lacking(&certificate));
         for (i, forged) in wrong.iter().enumerate() {
-            let answer = check(forged, &layers, &documents.ceiling);
+            let answer = check(forged, &candidate, &documents.ceiling);
             assert!(
                 answer.is_err(),
                 "seed {seed}, forgery {i} of {certificate:?}: {forged:?}\n{pair}"

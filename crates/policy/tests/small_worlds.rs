@@ -9,7 +9,7 @@
     reason = "helpers of tests"
 )]
 
-use deputy_policy::{Context, Document, PolicyKind};
+use deputy_policy::{Candidate, Context, Document, PolicyKind};
 use deputy_policy_testing::{
     choices::Choices,
     engine::{CheckedVerdict, KnownRequest, confirm, contain},
@@ -110,7 +110,7 @@ impl World {
             .map(|(word, (a, l))| word * 64 + (a & !l).trailing_zeros() as usize);
         let read =
             |value: &Value| Document::from_value(value, self.kind).map_err(|e| format!("{value}: {e}"));
-        let verdict = contain(&[&[&read(candidate)?]], &read(ceiling)?);
+        let verdict = contain(&Candidate::new(&[&read(candidate)?]), &read(ceiling)?);
         let fail = |what: String| Err(format!("{what}\ncandidate {candidate}\nceiling {ceiling}"));
         match (verdict, counterexample) {
             (CheckedVerdict::Contained, None) => Ok(true),

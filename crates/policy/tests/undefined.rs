@@ -9,7 +9,7 @@
     reason = "helpers of tests"
 )]
 
-use deputy_policy::{Context, AccessDecision, Document, Layers, PolicyKind, Request, evaluate};
+use deputy_policy::{AccessDecision, Candidate, Context, Document, Layers, PolicyKind, Request, evaluate};
 use deputy_policy_testing::engine::{CheckedVerdict, contain};
 use serde_json::{Value, json};
 
@@ -62,7 +62,7 @@ fn verdicts_hold_under_every_reading(
                 allowed(of_candidate, matched) && !allowed(of_ceiling, matched)
             };
             let mut requests = 0..sure[0].len();
-            let verdict = contain(&[&[candidate]], ceiling);
+            let verdict = contain(&Candidate::new(&[candidate]), ceiling);
             let expected = if requests
                 .clone()
                 .any(|r| sure.iter().all(|reading| exceeds(reading, r)))
@@ -338,7 +338,11 @@ fn what_is_not_defined_does_not_allow_and_does_deny() {
     for (statements, account, expected) in [
         (json!([own]), "123456789012", AccessDecision::ImplicitDeny),
         (json!([own]), "999999999999", AccessDecision::ImplicitDeny),
-        (json!([all, not_own]), "123456789012", AccessDecision::ExplicitDeny),
+        (
+            json!([all, not_own]),
+            "123456789012",
+            AccessDecision::ExplicitDeny,
+        ),
         (json!([all, not_own]), "999999999999", AccessDecision::Allowed),
         (json!([all, own]), "123456789012", AccessDecision::Allowed),
     ] {

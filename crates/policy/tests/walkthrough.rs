@@ -11,7 +11,8 @@
 use std::{fmt::Write, fs, path::Path};
 
 use deputy_policy::{
-    Certificate, Containment, Context, Decision, Document, Layers, PolicyKind, Request, check,
+    AccessDecision, Candidate, Certificate, Containment, Context, Document, Layers, PolicyKind, Request,
+    check,
     contain::testing::{CaseEvidence, CaseTree, NextCase, Proof},
     contains, evaluate,
 };
@@ -56,7 +57,7 @@ impl Page {
     }
 
     fn certificate(&self) -> Certificate {
-        match contains(&[&self.candidate()], &self.ceiling()) {
+        match contains(&Candidate::new(&[&self.candidate()]), &self.ceiling()) {
             Containment::Contained(certificate) => certificate,
             other => panic!("{other:?}"),
         }
@@ -72,7 +73,7 @@ fn allows(document: &Document, request: &Request) -> bool {
         identity: &[document],
         ..Layers::default()
     };
-    evaluate(&layers, request).decision == Decision::Allowed
+    evaluate(&layers, request).decision == AccessDecision::Allowed
 }
 
 /// A certificate as the page shows it, roots first.
@@ -84,7 +85,7 @@ fn shown(certificate: &Certificate) -> String {
         writeln!(
             out,
             "entry {i}: statement {}, actions {actions:?}, resources {resources:?}",
-            entry.allow.1
+            entry.allow.statement
         )
         .unwrap();
         writeln!(out, "goal: {:?}", entry.goal).unwrap();
@@ -93,7 +94,7 @@ fn shown(certificate: &Certificate) -> String {
             continue;
         };
         writeln!(out, "proof: by cases").unwrap();
-        trees.iter().for_each(|(_, _, tree)| show_tree(tree, &mut out));
+        trees.iter().for_each(|of| show_tree(&of.tree, &mut out));
     }
     out
 }
@@ -133,7 +134,12 @@ fn the_page_shows_the_certificate() {
     let page = Page::read();
     let certificate = page.certificate();
     assert_eq!(shown(&certificate), page.block("certificate"));
-    check(&certificate, &[&[&page.candidate()]], &page.ceiling()).unwrap();
+    check(
+        &certificate,
+        &Candidate::new(&[&page.candidate()]),
+        &page.ceiling(),
+    )
+    .unwrap();
 }
 
 #[test]
@@ -143,7 +149,7 @@ fn no_statement_of_the_page_covers_alone() {
     for statement in ceiling["Statement"].as_array().unwrap() {
         let alone = json!({"Version": "2012-10-17", "Statement": statement});
         let alone = Document::from_value(&alone, PolicyKind::Boundary).unwrap();
-        let answer = contains(&[&page.candidate()], &alone);
+        let answer = contains(&Candidate::new(&[&page.candidate()]), &alone);
         assert!(matches!(answer, Containment::Exceeds(_)), "{answer:?}");
     }
 }
@@ -154,7 +160,7 @@ fn with_tree(certificate: &Certificate, change: impl Fn(&mut CaseTree)) -> Certi
     let Proof::ByCases(trees) = &mut entries[0].proof else {
         panic!("it is not by cases");
     };
-    change(&mut trees[0].2);
+    change(&mut trees[0].tree);
     Certificate::from_entries(entries)
 }
 
@@ -201,7 +207,7 @@ fn the_page_says_why_forged_certificates_are_refused() {
     ];
     let mut lines = String::new();
     for (what, forged) in forged {
-        let why = match check(&forged, &[&[&candidate]], &ceiling) {
+        let why = match check(&forged, &Candidate::new(&[&candidate]), &ceiling) {
             Ok(()) => "it is accepted".to_owned(),
             Err(why) => why.to_string(),
         };
@@ -209,7 +215,10 @@ fn the_page_says_why_forged_certificates_are_refused() {
     }
     assert_eq!(lines, page.block("forged"));
     for forged in claiming_more(&certificate).iter().chain(&lacking(&certificate)) {
-        assert!(check(forged, &[&[&candidate]], &ceiling).is_err(), "{forged:?}");
+        assert!(
+            check(forged, &Candidate::new(&[&candidate]), &ceiling).is_err(),
+            "{forged:?}"
+        );
     }
 }
 
@@ -275,7 +284,7 @@ fn what_the_page_names_is_in_the_files_that_it_names() {
 fn the_gap_of_the_page_has_the_witness_of_the_page() {
     let page = Page::read();
     let gap = page.document("gap", PolicyKind::Boundary);
-    let Containment::Exceeds(witness) = contains(&[&page.candidate()], &gap) else {
+    let Containment::Exceeds(witness) = contains(&Candidate::new(&[&page.candidate()]), &gap) else {
         panic!("it is contained");
     };
     assert_eq!(witness.to_string() + "\n", page.block("witness"));

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use deputy_policy::{Containment, Document, PolicyKind, Witness, contains};
+use deputy_policy::{Candidate, Containment, Document, PolicyKind, Witness, contains};
 use serde_json::{Value, json};
 
 fn policy(statements: Value) -> Document {
@@ -24,7 +24,7 @@ fn when(conditions: &[Value]) -> Document {
 
 #[track_caller]
 fn exceeds(candidate: &Document, ceiling: &Document) -> Witness {
-    match contains(&[candidate], ceiling) {
+    match contains(&Candidate::new(&[candidate]), ceiling) {
         Containment::Exceeds(witness) => witness,
         other => panic!("{} in {}: {other:?}", candidate.to_json(), ceiling.to_json()),
     }
@@ -64,7 +64,7 @@ fn a_typed_key_has_values_of_its_type_only() {
     ] {
         let given = when(&[json!({"Null": {key: "false"}})]);
         let both = when(&[low.clone(), high.clone()]);
-        let answer = contains(&[&given], &both);
+        let answer = contains(&Candidate::new(&[&given]), &both);
         assert!(answer.is_contained(), "{key}: {answer:?}");
         // Each half alone is less, and the witness is in the other one.
         for half in [low, high] {
@@ -110,7 +110,7 @@ fn texts_for_typed_keys_are_of_the_type() {
             json!({"StringLike": {key: format!("{beginning}*")}}),
             json!({"StringLike": {key: format!("*{beginning}*")}}),
         ] {
-            match contains(&[&when(std::slice::from_ref(&wish))], &ceiling) {
+            match contains(&Candidate::new(&[&when(std::slice::from_ref(&wish))]), &ceiling) {
                 Containment::Exceeds(witness) => {
                     let value = value(&witness, key);
                     assert!(possible(key, &value), "{wish}: {witness}");
@@ -342,7 +342,7 @@ fn a_variable_stands_for_nothing_that_its_key_cannot_be() {
                 {"Effect": "Deny", "Action": "s3:*", "Resource": format!("arn:aws:s3:::b/{name}")},
             ]))
         };
-        let answer = contains(&[&candidate], &but(never));
+        let answer = contains(&Candidate::new(&[&candidate]), &but(never));
         assert!(
             !matches!(answer, Containment::Exceeds(_)),
             "{variable}: {answer:?}"
@@ -360,7 +360,7 @@ fn what_cannot_be_decided_names_the_keys_in_question() {
         json!({"StringLike": vpc, "NumericEquals": {"aws:PrincipalTag/Rank": "5"}}),
         json!({"StringLike": vpc, "NumericNotEquals": {"aws:PrincipalTag/Rank": "5"}}),
     ]);
-    let answer = deputy_policy::contains(&[&candidate], &ceiling);
+    let answer = deputy_policy::contains(&Candidate::new(&[&candidate]), &ceiling);
     let deputy_policy::Containment::Unknown(reason) = answer else {
         panic!("{answer:?}");
     };

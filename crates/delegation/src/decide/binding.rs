@@ -12,7 +12,7 @@ use crate::{
 
 use super::{
     DecisionInput,
-    containment::{Candidate, Granted},
+    containment::{Granted, GrantedPolicy},
     findings::Findings,
     known::Known,
     limits::Applicable,
@@ -54,7 +54,7 @@ pub(super) fn decide(
         role::in_partition(account, document, "spec.session.policy", &mut findings);
     }
     if let Some(document) = &binding.session.policy {
-        let policy = Candidate {
+        let policy = GrantedPolicy {
             document,
             title: "the session policy's".to_owned(),
             field: "spec.session.policy".to_owned(),

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use deputy_policy::{Containment, Document, Effect, UnknownKind, UnknownReason, contains_layers, impossible};
+use deputy_policy::{
+    Candidate, Containment, Document, Effect, UnknownKind, UnknownReason, contains, impossible,
+};
 
 use crate::{
     decision::Reason,
@@ -20,7 +22,7 @@ use super::{
 const MAX_LISTED: usize = 16;
 
 /// One policy of a grant, and how people find it.
-pub(super) struct Candidate<'a> {
+pub(super) struct GrantedPolicy<'a> {
     pub(super) document: &'a Document,
     /// `policy "objects"`
     pub(super) title: String,
@@ -30,7 +32,7 @@ pub(super) struct Candidate<'a> {
 
 /// What is granted: one layer of policies (a Deny in one holds for all), and what else has to allow it.
 pub(super) struct Granted<'a> {
-    pub(super) policies: &'a [Candidate<'a>],
+    pub(super) policies: &'a [GrantedPolicy<'a>],
     /// The role, when `policies` are a session's.
     pub(super) role: Option<&'a [&'a Document]>,
     /// What is known of every request.
@@ -104,14 +106,14 @@ impl Granted<'_> {
             match whole {
                 Containment::Contained(_) => {}
                 Containment::Exceeds(witness) => excesses.found.push(Excess {
-                    policy: witness.candidate.0,
-                    statement: witness.candidate.1,
+                    policy: witness.candidate.document,
+                    statement: witness.candidate.statement,
                     element: None,
                     witness: witness.clone(),
                 }),
                 Containment::Unknown(reason) => {
-                    let (policy, statement) = reason.candidate;
-                    excesses.open.push((policy, statement, reason.clone()));
+                    let at = reason.candidate;
+                    excesses.open.push((at.document, at.statement, reason.clone()));
                 }
             }
         }
@@ -193,10 +195,11 @@ impl Compared {
         boundary: BoundaryMode,
     ) -> Self {
         let ask = |first: &[&Document]| {
-            let layers: Vec<&[&Document]> = std::iter::once(first)
-                .chain(others.iter().map(Vec::as_slice))
-                .collect();
-            contains_layers(&layers, ceiling)
+            let candidate = Candidate::new(first);
+            let candidate = others
+                .iter()
+                .fold(candidate, |candidate, layer| candidate.layer(layer));
+            contains(&candidate, ceiling)
         };
         let answer = ask(first);
         let impossible = match boundary {

@@ -5,8 +5,8 @@
 //! the whole.
 
 use deputy_policy::{
-    ActionElement, Budget, Containment, Document, Effect, Layers, Request, ResourceElement, Statement,
-    UnknownReason, Witness, contains_within, evaluate,
+    ActionElement, Budget, Candidate, Containment, Document, Effect, Layers, Request, ResourceElement,
+    Statement, UnknownReason, Witness, contains, evaluate,
 };
 
 /// So many questions are asked for one limit, with so much work each: at most some ten milliseconds.
@@ -130,10 +130,10 @@ impl Comparison<'_> {
         statement.sid = None;
         let alone = Document::new(document.version(), vec![statement], document.kind()).ok()?;
         let first: Vec<&Document> = std::iter::once(&alone).chain(self.denies).collect();
-        let layers: Vec<&[&Document]> = std::iter::once(first.as_slice())
-            .chain(self.others.iter().map(Vec::as_slice))
-            .collect();
-        Some(contains_within(&layers, self.ceiling, WORK))
+        let candidate = Candidate::new(&first).budget(WORK);
+        let others = self.others.iter();
+        let candidate = others.fold(candidate, |candidate, layer| candidate.layer(layer));
+        Some(contains(&candidate, self.ceiling))
     }
 }
 

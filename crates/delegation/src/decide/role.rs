@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     DecisionInput,
-    containment::{Candidate, Granted},
+    containment::{Granted, GrantedPolicy},
     findings::Findings,
     known::Known,
     limits::Applicable,
@@ -44,7 +44,7 @@ pub(super) fn decide(input: &DecisionInput<'_>, role: &Role, mut findings: Findi
         .policies
         .iter()
         .enumerate()
-        .map(|(index, policy)| Candidate {
+        .map(|(index, policy)| GrantedPolicy {
             document: &policy.document,
             title: format!("policy {:?}", policy.name.as_str()),
             field: format!("spec.policies[{index}].document"),

@@ -1,6 +1,6 @@
 //! The order of the calls that change a role of ours.
 
-use deputy_policy::{Document, Effect, PolicyKind, Statement, contains};
+use deputy_policy::{Candidate, Document, Effect, PolicyKind, Statement, contains};
 
 use crate::{
     names::{PolicyArn, RoleName},
@@ -152,7 +152,8 @@ fn inline_change(desired: &DesiredRole, observed: &ObservedRole) -> InlineChange
     }
     // What it is measured by is a ceiling.
     let ceiling = Document::parse(text, PolicyKind::Boundary);
-    match ceiling.is_ok_and(|ceiling| contains(&[&desired.inline], &ceiling).is_contained()) {
+    match ceiling.is_ok_and(|ceiling| contains(&Candidate::new(&[&desired.inline]), &ceiling).is_contained())
+    {
         true => InlineChange::Shrinks,
         false => InlineChange::Grows,
     }
@@ -166,7 +167,7 @@ pub(super) fn is_within(observed: &ObservedRole, ceilings: &[&Document]) -> bool
     Document::parse(text, PolicyKind::Identity).is_ok_and(|inline| {
         ceilings
             .iter()
-            .all(|ceiling| contains(&[&inline], ceiling).is_contained())
+            .all(|ceiling| contains(&Candidate::new(&[&inline]), ceiling).is_contained())
     })
 }
 

@@ -1,9 +1,10 @@
 //! One thing of a certificate changed, dropped or doubled; it may still prove what it is held against.
 
 use deputy_policy::{
-    Certificate,
+    Certificate, StatementRef,
     contain::testing::{
-        CaseEvidence, CaseNode, CaseTree, CertificateEntry, Goal, Indices, NextCase, Picks, Proof,
+        CaseEvidence, CaseNode, CaseTree, CertificateEntry, Combination, Goal, Indices, LayerStatementRef,
+        NextCase, Picks, Proof,
     },
 };
 
@@ -53,8 +54,8 @@ fn change_indices(indices: &mut Indices, c: &mut Choices<'_>) {
 
 fn change_entry(entry: &mut CertificateEntry, c: &mut Choices<'_>) {
     match c.below(10) {
-        0 => shift(&mut entry.allow.1, c),
-        1 => shift(&mut entry.allow.0, c),
+        0 => shift(&mut entry.allow.statement, c),
+        1 => shift(&mut entry.allow.document, c),
         2 => change_indices(&mut entry.actions, c),
         3 | 4 => change_indices(&mut entry.resources, c),
         5 => {
@@ -68,17 +69,23 @@ fn change_entry(entry: &mut CertificateEntry, c: &mut Choices<'_>) {
                 0 => Proof::OtherActions,
                 1 => Proof::OtherResources,
                 2 => Proof::ByAllow(c.below(4)),
-                _ => Proof::ByDeny((0, c.below(2), c.below(4))),
+                _ => Proof::ByDeny(LayerStatementRef {
+                    layer: 0,
+                    statement: StatementRef {
+                        document: c.below(2),
+                        statement: c.below(4),
+                    },
+                }),
             };
         }
         _ => match &mut entry.proof {
             Proof::ByAllow(n) => shift(n, c),
-            Proof::ByDeny((layer, document, statement)) => {
+            Proof::ByDeny(LayerStatementRef { layer, statement }) => {
                 shift(
                     match c.below(3) {
                         0 => layer,
-                        1 => document,
-                        _ => statement,
+                        1 => &mut statement.document,
+                        _ => &mut statement.statement,
                     },
                     c,
                 );
@@ -88,9 +95,9 @@ fn change_entry(entry: &mut CertificateEntry, c: &mut Choices<'_>) {
                 let at = c.below(trees.len().max(1));
                 if c.below(8) == 0 && at < trees.len() {
                     trees.remove(at);
-                } else if let Some((others, used, tree)) = trees.get_mut(at) {
+                } else if let Some(Combination { allows, used, tree }) = trees.get_mut(at) {
                     match c.below(8) {
-                        0 => others.clear(),
+                        0 => allows.clear(),
                         1 => {
                             let used = used.get_mut(c.below(4));
                             if let Some((actions, resources)) = used {

@@ -2,7 +2,7 @@
 
 use deputy_policy::{
     Certificate,
-    contain::testing::{CaseNode, CertificateEntry, Goal, NextCase, Proof},
+    contain::testing::{CaseNode, CertificateEntry, Combination, Goal, NextCase, Proof},
 };
 
 /// The certificate without each of its entries in turn.
@@ -43,11 +43,11 @@ fn broken_proofs(entry: &CertificateEntry) -> Vec<Proof> {
     let Proof::ByCases(trees) = &entry.proof else {
         return proofs;
     };
-    for (t, (_, used, tree)) in trees.iter().enumerate() {
+    for (t, Combination { used, tree, .. }) in trees.iter().enumerate() {
         for n in 0..tree.nodes.len() {
             for node in broken_nodes(&tree.nodes[n], used.len()) {
                 let mut trees = trees.clone();
-                trees[t].2.nodes[n] = node;
+                trees[t].tree.nodes[n] = node;
                 proofs.push(Proof::ByCases(trees));
             }
         }

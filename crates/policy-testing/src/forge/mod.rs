@@ -3,13 +3,10 @@
 pub mod change;
 pub mod claims;
 
-use deputy_policy::{Containment, Document, check, contains_layers};
+use deputy_policy::{Containment, check, contains};
 
 use self::change::changed;
-use crate::generate::{
-    edits::edit,
-    pairs::{PairDocuments, PairDraft},
-};
+use crate::generate::{edits::edit, pairs::PairDraft};
 use crate::{
     choices::Choices,
     engine::{CheckedVerdict, confirm, contain},
@@ -24,23 +21,13 @@ pub struct Forgeries {
     pub on_exceeding: u64,
 }
 
-fn with_layers<T>(documents: &PairDocuments, run: impl FnOnce(&[&[&Document]]) -> T) -> T {
-    let layers: Vec<Vec<&Document>> = documents
-        .layers
-        .iter()
-        .map(|layer| layer.iter().collect())
-        .collect();
-    let layers: Vec<&[&Document]> = layers.iter().map(Vec::as_slice).collect();
-    run(&layers)
-}
-
 /// The certificate of a contained pair, changed, is held against pairs next to it. None of them may exceed if the checker
 /// accepts it.
 pub fn forge(c: &mut Choices<'_>, pair: &PairDraft, forgeries: &mut Forgeries) -> Result<(), String> {
     let Ok(documents) = pair.documents() else {
         return Ok(());
     };
-    let answer = with_layers(&documents, |layers| contains_layers(layers, &documents.ceiling));
+    let answer = contains(&documents.candidate(), &documents.ceiling);
     let Containment::Contained(certificate) = answer else {
         return Ok(());
     };
@@ -62,11 +49,9 @@ pub fn forge(c: &mut Choices<'_>, pair: &PairDraft, forgeries: &mut Forgeries) -
             forged = changed(&forged, c);
         }
         forgeries.tried += 1;
-        let accepted = with_layers(&documents, |layers| {
-            check(&forged, layers, &documents.ceiling).is_ok()
-        });
+        let accepted = check(&forged, &documents.candidate(), &documents.ceiling).is_ok();
         forgeries.refused += u64::from(!accepted);
-        let verdict = with_layers(&documents, |layers| contain(layers, &documents.ceiling));
+        let verdict = contain(&documents.candidate(), &documents.ceiling);
         if let CheckedVerdict::Exceeds(witness, bounded) = verdict {
             confirm(
                 other.kind(),

@@ -1,6 +1,6 @@
 //! Candidates and ceilings that are near to each other.
 
-use deputy_policy::{Document, PolicyKind};
+use deputy_policy::{Candidate, Document, PolicyKind};
 use serde_json::Value;
 
 use super::{
@@ -20,6 +20,18 @@ pub struct PairDraft {
 pub struct PairDocuments {
     pub layers: Vec<Vec<Document>>,
     pub ceiling: Document,
+}
+
+impl PairDocuments {
+    /// What is compared with the ceiling.
+    pub fn candidate(&self) -> Candidate<'_> {
+        let layers: Vec<Vec<&Document>> = self.layers.iter().map(|layer| layer.iter().collect()).collect();
+        let (first, others) = layers.split_first().unwrap();
+        let candidate = Candidate::new(first);
+        others
+            .iter()
+            .fold(candidate, |candidate, layer| candidate.layer(layer))
+    }
 }
 
 /// What a candidate's layer is, from the first to the last.

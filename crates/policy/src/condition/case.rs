@@ -157,7 +157,8 @@ impl Atom {
             };
         }
         let (all, some) = if negated {
-            let others_pass = ComparedType::of(values).is_none_or(|of| reading.negated_of_others.contains(of));
+            let others_pass =
+                ComparedType::of(values).is_none_or(|of| reading.negated_of_others.contains(of));
             (
                 !seen.inside && (others_pass || !seen.other),
                 seen.outside || (others_pass && seen.other),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::certificate::Certificate;
-use crate::{context::Context, principal::caller::Caller};
+use crate::{context::Context, document::place::StatementRef, principal::caller::Caller};
 
 /// The answer of [`super::contains`]. There is no default: what is not known is not contained.
 #[derive(Debug, Clone)]
@@ -36,8 +36,8 @@ pub struct Witness {
     pub bounded: bool,
     /// Context keys that the request has; all others are absent.
     pub context: Context,
-    /// Index of the document in the candidate's first layer, and of its statement that allows the request.
-    pub candidate: (usize, usize),
+    /// The statement of the candidate's first layer that allows the request.
+    pub candidate: StatementRef,
 }
 
 impl fmt::Display for Witness {
@@ -89,8 +89,8 @@ pub enum UnknownKind {
 pub struct UnknownReason {
     /// The class.
     pub kind: UnknownKind,
-    /// Index of the candidate's document and of its statement.
-    pub candidate: (usize, usize),
+    /// The statement of the candidate's first layer.
+    pub candidate: StatementRef,
     /// Index of the ceiling's Deny statement, when the question was about one.
     pub ceiling: Option<usize>,
     /// The construct, such as `s3:Get* on arn:aws:s3:::a/*`.
@@ -103,7 +103,7 @@ pub struct UnknownReason {
 
 impl fmt::Display for UnknownReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (document, statement) = self.candidate;
+        let StatementRef { document, statement } = self.candidate;
         write!(
             f,
             "it could not be decided whether {} (statement {statement} of document {document}) ",

@@ -3,10 +3,16 @@
 use std::ops::Range;
 
 use super::bits::Bits;
-use crate::pattern::track::VariableCase;
+use crate::{document::place::StatementRef, pattern::track::VariableCase};
 
-/// Index of a layer, of a document in it and of a statement in that.
-pub type Place = (usize, usize, usize);
+/// A statement of one of the candidate's layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LayerStatementRef {
+    /// Index of the layer; the identity policies are the first.
+    pub layer: usize,
+    /// The statement in the layer.
+    pub statement: StatementRef,
+}
 
 /// Proof that every request that all layers of a candidate allow is allowed by a ceiling.
 ///
@@ -20,8 +26,8 @@ pub struct Certificate {
 /// The proof for some actions and resources of one Allow.
 #[derive(Debug, Clone)]
 pub struct CertificateEntry {
-    /// Document and statement in the first layer.
-    pub allow: (usize, usize),
+    /// An Allow of the first layer.
+    pub allow: StatementRef,
     /// Indices of the elements; a negated list is one element.
     pub actions: Indices,
     /// The same.
@@ -92,17 +98,25 @@ pub enum Proof {
     /// This Allow of the ceiling includes all of it.
     ByAllow(usize),
     /// This Deny of the candidate includes all of it.
-    ByDeny(Place),
+    ByDeny(LayerStatementRef),
     /// The actions have nothing in common with the Deny's.
     OtherActions,
     /// The resources have nothing in common with the Deny's.
     OtherResources,
-    /// By case distinction, for every combination of Allows of the other layers (document and statement of each).
+    /// By case distinction, for every combination of Allows of the other layers.
     ByCases(Vec<Combination>),
 }
 
-/// Document and statement of one Allow of each of the other layers, what the tree uses, and the tree.
-pub type Combination = (Vec<(usize, usize)>, Used, CaseTree);
+/// The proof for one combination of Allows of the other layers.
+#[derive(Debug, Clone)]
+pub struct Combination {
+    /// One Allow of each of the other layers.
+    pub allows: Vec<StatementRef>,
+    /// Which patterns the tree makes use of.
+    pub used: Used,
+    /// The case distinctions.
+    pub tree: CaseTree,
+}
 
 /// Which patterns of each negative statement a tree makes use of; the statements are the candidate's Denys, layer by layer,
 /// and then the ceiling's Allows if the goal is [`Goal::Allowed`].
@@ -112,7 +126,7 @@ impl Certificate {
     /// How many case distinctions it holds besides single covers; a measure of its size.
     pub fn distinctions(&self) -> usize {
         let trees = self.entries.iter().map(|entry| match &entry.proof {
-            Proof::ByCases(trees) => trees.iter().map(|(_, _, tree)| tree.nodes.len()).sum(),
+            Proof::ByCases(trees) => trees.iter().map(|of| of.tree.nodes.len()).sum(),
             _ => 0,
         });
         trees.sum()

@@ -5,9 +5,10 @@ use std::sync::LazyLock;
 
 use crate::{
     compiled::CompiledStatement,
+    document::place::StatementRef,
     pattern::{
         arn::ResourcePattern,
-        elements::{Elements, PatternKey, Language},
+        elements::{Elements, Language, PatternKey},
         glob::Pattern,
     },
     work::Work,
@@ -69,8 +70,7 @@ impl<P: Language> Element<'_, P> {
 /// A statement in parts, with where it stands.
 #[derive(Clone)]
 pub(super) struct StatementElements<'a> {
-    /// Index of the document and of the statement.
-    pub(super) position: (usize, usize),
+    pub(super) position: StatementRef,
     pub(super) statement: &'a CompiledStatement,
     pub(super) actions: &'a Elements<Pattern>,
     pub(super) resources: &'a Elements<ResourcePattern>,
@@ -81,7 +81,7 @@ static THE_ROLE: LazyLock<Elements<ResourcePattern>> =
     LazyLock::new(|| Elements::new(false, vec![ResourcePattern::Any]));
 
 impl<'a> StatementElements<'a> {
-    pub(super) fn new(position: (usize, usize), statement: &'a CompiledStatement) -> Self {
+    pub(super) fn new(position: StatementRef, statement: &'a CompiledStatement) -> Self {
         Self {
             position,
             statement,

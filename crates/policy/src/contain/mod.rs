@@ -9,6 +9,7 @@
 
 pub(crate) mod answer;
 mod bits;
+pub(crate) mod candidate;
 mod certificate;
 mod check;
 pub(crate) mod cover;
@@ -19,68 +20,42 @@ mod search;
 pub mod testing;
 
 pub use answer::{Containment, UnknownKind, UnknownReason, Witness};
+pub use candidate::{Budget, Candidate};
 pub use certificate::Certificate;
 pub use check::{CheckError, check};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{ast::PolicyKind, document::Document, work::Work};
+use crate::{
+    ast::PolicyKind,
+    document::{Document, place::StatementRef},
+    work::Work,
+};
 
-/// How much work an answer may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget {
-    updates: u64,
-}
-
-impl Budget {
-    /// At most so many updates of positions in patterns, or as much other work; a few nanoseconds each. As much again may be
-    /// spent on verifying what was found.
-    pub const fn updates(updates: u64) -> Self {
-        Self { updates }
-    }
-}
-
-impl Default for Budget {
-    /// Some ten milliseconds, and no input that is known takes 50: fit for an admission webhook.
-    fn default() -> Self {
-        Self::updates(3_000_000)
-    }
-}
-
-/// Whether the union of the candidate's documents (one layer: the Denys of each hold for all) stays within the ceiling.
+/// Whether everything that the candidate allows is allowed by the ceiling.
 ///
 /// Exact within the default [`Budget`], apart from what AWS does not define: see the crate's README.
-pub fn contains(candidate: &[&Document], ceiling: &Document) -> Containment {
-    contains_layers(&[candidate], ceiling)
-}
-
-/// Whether what all layers allow together stays within the ceiling: identity policies ∩ permissions boundary ∩ session
-/// policies. Each layer is the union of its documents. Without layers nothing is allowed, and nothing exceeds.
-pub fn contains_layers(layers: &[&[&Document]], ceiling: &Document) -> Containment {
-    contains_within(layers, ceiling, Budget::default())
-}
-
-/// The same with another budget.
-pub fn contains_within(layers: &[&[&Document]], ceiling: &Document, budget: Budget) -> Containment {
-    let of_candidate = layers.iter().flat_map(|layer| layer.iter());
-    if !of_candidate
-        .clone()
-        .all(|document| comparable(document.kind(), ceiling.kind()))
-    {
-        return Containment::Unknown(UnknownReason {
-            kind: UnknownKind::Unsupported,
-            candidate: (0, 0),
-            ceiling: None,
-            construct: "the policy".to_owned(),
-            keys: Vec::new(),
-        });
+pub fn contains(candidate: &Candidate<'_>, ceiling: &Document) -> Containment {
+    let mut documents = candidate.layers().iter().flatten();
+    if !documents.all(|document| comparable(document.kind(), ceiling.kind())) {
+        return unknown(UnknownKind::Unsupported);
     }
-    verified(
-        prove::contains(layers, ceiling, &mut Work::limited(budget.updates)),
-        layers,
-        ceiling,
-        budget,
-    )
+    let answer = prove::contains(candidate.layers(), ceiling, &mut Work::limited(candidate.work()));
+    verified(answer, candidate, ceiling)
+}
+
+/// No answer about the policy as a whole.
+fn unknown(kind: UnknownKind) -> Containment {
+    Containment::Unknown(UnknownReason {
+        kind,
+        candidate: StatementRef {
+            document: 0,
+            statement: 0,
+        },
+        ceiling: None,
+        construct: "the policy".to_owned(),
+        keys: Vec::new(),
+    })
 }
 
 static UNVERIFIED: AtomicU64 = AtomicU64::new(0);
@@ -91,25 +66,19 @@ pub fn unverified_certificates() -> u64 {
 }
 
 /// The answer, when the checker agrees: nothing is *contained* because the search says so.
-fn verified(answer: Containment, layers: &[&[&Document]], ceiling: &Document, budget: Budget) -> Containment {
+fn verified(answer: Containment, candidate: &Candidate<'_>, ceiling: &Document) -> Containment {
     let Containment::Contained(certificate) = &answer else {
         return answer;
     };
-    let kind = match check::check_within(certificate, layers, ceiling, &mut Work::limited(budget.updates)) {
-        Ok(()) => return answer,
-        Err(error) if error.is_budget() => UnknownKind::Budget,
+    let mut work = Work::limited(candidate.work());
+    match check::check_within(certificate, candidate.layers(), ceiling, &mut work) {
+        Ok(()) => answer,
+        Err(error) if error.is_budget() => unknown(UnknownKind::Budget),
         Err(_) => {
             UNVERIFIED.fetch_add(1, Ordering::Relaxed);
-            UnknownKind::Unverified
+            unknown(UnknownKind::Unverified)
         }
-    };
-    Containment::Unknown(UnknownReason {
-        kind,
-        candidate: (0, 0),
-        ceiling: None,
-        construct: "the policy".to_owned(),
-        keys: Vec::new(),
-    })
+    }
 }
 
 /// Whether policies of these kinds speak of the same requests.

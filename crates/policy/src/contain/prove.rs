@@ -3,7 +3,7 @@
 use super::{
     answer::{Containment, UnknownKind, UnknownReason, Witness},
     bits::Bits,
-    certificate::{Certificate, CertificateEntry, Combination, Goal, Picks, Proof},
+    certificate::{Certificate, CertificateEntry, Combination, Goal, LayerStatementRef, Picks, Proof},
     cover::{StatementElements, denied_anyway, denied_wholly, implied, parts},
     probe::{confirm::Probe, first::first_look, question::UnprovedElement, variables::VariableValues},
     search::{
@@ -15,7 +15,11 @@ use super::{
         solve::{self, Solution},
     },
 };
-use crate::{ast::Effect, document::Document, work::Work};
+use crate::{
+    ast::Effect,
+    document::{Document, place::StatementRef},
+    work::Work,
+};
 
 /// What the proof of one pair of policies works with.
 struct Prover<'a> {
@@ -44,7 +48,7 @@ enum Stop {
 }
 
 pub(super) fn contains<'a>(
-    layers: &'a [&'a [&'a Document]],
+    layers: &'a [Vec<&'a Document>],
     ceiling: &'a Document,
     work: &mut Work,
 ) -> Containment {
@@ -95,7 +99,13 @@ fn unknown(
 ) -> Containment {
     Containment::Unknown(UnknownReason {
         kind,
-        candidate: element.map_or((0, 0), |element| element.statement),
+        candidate: element.map_or(
+            StatementRef {
+                document: 0,
+                statement: 0,
+            },
+            |element| element.statement,
+        ),
         ceiling: element.and_then(|element| element.deny),
         construct: element.map_or_else(|| "the policy".to_owned(), |element| element.describe(candidate)),
         keys,
@@ -107,7 +117,13 @@ fn split<'a>(documents: &[&'a Document]) -> (Vec<StatementElements<'a>>, Vec<Sta
     let (mut allows, mut denies) = (Vec::new(), Vec::new());
     for (d, document) in documents.iter().enumerate() {
         for (s, statement) in document.compiled().statements.iter().enumerate() {
-            let parts = StatementElements::new((d, s), statement);
+            let parts = StatementElements::new(
+                StatementRef {
+                    document: d,
+                    statement: s,
+                },
+                statement,
+            );
             match statement.effect {
                 Effect::Allow => allows.push(parts),
                 Effect::Deny => denies.push(parts),
@@ -186,7 +202,7 @@ impl<'a> Prover<'a> {
             .collect();
         let first_of = |prover: &Self, bits: &Bits| {
             let n = useful.get(bits.iter().next()?)?;
-            prover.ceiling_allows.get(*n).map(|n| n.position.1)
+            prover.ceiling_allows.get(*n).map(|n| n.position.statement)
         };
         let of_all_resources = by_resource
             .iter()
@@ -242,7 +258,7 @@ impl<'a> Prover<'a> {
         let Some(deny) = self.ceiling_denies.get(e) else {
             return Ok(());
         };
-        let (deny, goal) = (deny.clone(), Goal::NotDenied(deny.position.1));
+        let (deny, goal) = (deny.clone(), Goal::NotDenied(deny.position.statement));
         let actions = parts(allow.actions);
         let resources = parts(allow.resources);
         let (hit, missed): (Vec<usize>, Vec<usize>) = (0..actions.len())
@@ -311,23 +327,23 @@ impl<'a> Prover<'a> {
                 Err(stop) => return self.leave_open(stop, work),
             },
         };
-        let goal = deny.map_or(Goal::Allowed, |deny| Goal::NotDenied(deny.position.1));
+        let goal = deny.map_or(Goal::Allowed, |deny| Goal::NotDenied(deny.position.statement));
         self.record(allow, cells, goal, proof);
         Ok(())
     }
 
-    /// Layer, document and statement of one of the candidate's Denys.
-    fn place(&self, deny: &StatementElements<'_>) -> (usize, usize, usize) {
-        let (d, s) = deny.position;
+    fn place(&self, deny: &StatementElements<'_>) -> LayerStatementRef {
         let index = self
             .candidate_denies
             .iter()
             .position(|known| std::ptr::eq(known.statement, deny.statement));
-        let layer = index
-            .and_then(|i| self.layer_of_deny.get(i))
-            .copied()
-            .unwrap_or(0);
-        (layer, d, s)
+        LayerStatementRef {
+            layer: index
+                .and_then(|i| self.layer_of_deny.get(i))
+                .copied()
+                .unwrap_or(0),
+            statement: deny.position,
+        }
     }
 
     /// What no single statement proves: one tree of cases for every way in which the other layers may allow.
@@ -398,7 +414,8 @@ impl<'a> Prover<'a> {
         match solve::solve(&query, &question.alive, work, &mut confirm) {
             Solution::Proved(tree) => {
                 let allows = others.iter().map(|other| other.position).collect();
-                Ok((allows, used(&query.negative), tree))
+                let used = used(&query.negative);
+                Ok(Combination { allows, used, tree })
             }
             Solution::Found(witness) => {
                 // A request that is made of usual names may read better than the shortest one.
@@ -503,6 +520,6 @@ fn unproved(
         statement: allow.position,
         action,
         resource,
-        deny: deny.map(|e| e.position.1),
+        deny: deny.map(|e| e.position.statement),
     }
 }

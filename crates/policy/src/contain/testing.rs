@@ -5,7 +5,7 @@ pub use super::{
     bits::Bits,
     certificate::{
         CaseEvidence, CaseNode, CaseTree, CertificateEntry, Combination, Goal, Indices, KeyEvidence,
-        NextCase, Picks, Place, ProductState, Proof, Used,
+        LayerStatementRef, NextCase, Picks, ProductState, Proof, Used,
     },
 };
 use crate::Certificate;

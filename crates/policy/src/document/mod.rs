@@ -7,6 +7,7 @@ pub(crate) mod error;
 mod json;
 mod limits;
 mod parse;
+pub(crate) mod place;
 pub(crate) mod principal;
 pub(crate) mod span;
 mod syntax;
@@ -22,6 +23,7 @@ use std::{
 pub use code::{Code, Severity};
 pub use error::{ParseError, ParseErrorKind, ParseErrors};
 pub use limits::MAX_TEXT_BYTES;
+pub use place::StatementRef;
 pub use span::Locator;
 
 use self::error::Problems;

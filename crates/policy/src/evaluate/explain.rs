@@ -129,7 +129,7 @@ impl Situation<'_> {
         let evaluation = self.evaluate(request)?;
         let mut work = Work::limited(2 * MAX_STEPS);
         let flow = Flow::new(self, request);
-        let grant = flow.grant(&mut work).map(|(named, _)| named);
+        let grant = flow.grant(&mut work).map(|grant| grant.named);
         let needs = flow.needs(grant);
         let layers = flow
             .layers

@@ -3,7 +3,7 @@
 use super::{
     applying::{Applying, layers, resource_account},
     layers::reason,
-    matching::{Doubt, DocumentOutcome, Prepared},
+    matching::{DocumentOutcome, Doubt, Prepared},
     reason::{Evaluation, Layer, Rule},
     request::{AccessDecision, Request},
     rules,
@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     ast::Effect,
+    document::place::StatementRef,
     principal::{caller::Caller, naming::Named},
     work::Work,
 };
@@ -40,8 +41,13 @@ pub(super) struct Needs {
     pub(super) caps: bool,
 }
 
-/// A statement of the resource policy that allows, with how it names the caller.
-pub(super) type Grant = (Named, usize);
+/// An Allow of the resource policy that matches, with how it names the caller.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ResourceAllow {
+    pub(super) named: Named,
+    /// Index of the statement.
+    pub(super) statement: usize,
+}
 
 impl Situation<'_> {
     /// Decides a request.
@@ -101,9 +107,21 @@ impl<'s, 'a> Flow<'s, 'a> {
             for (d, document) in applying.documents.iter().enumerate() {
                 match document.compiled().outcome(&self.prepared, work) {
                     DocumentOutcome::Denied(s) => {
-                        return evaluation(AccessDecision::ExplicitDeny, applying, Some((d, s)));
+                        return evaluation(
+                            AccessDecision::ExplicitDeny,
+                            applying,
+                            Some(StatementRef {
+                                document: d,
+                                statement: s,
+                            }),
+                        );
                     }
-                    DocumentOutcome::Allowed(s) if allow.is_none() => allow = Some((d, s)),
+                    DocumentOutcome::Allowed(s) if allow.is_none() => {
+                        allow = Some(StatementRef {
+                            document: d,
+                            statement: s,
+                        })
+                    }
                     DocumentOutcome::Allowed(_) | DocumentOutcome::Silent => {}
                 }
             }
@@ -113,7 +131,7 @@ impl<'s, 'a> Flow<'s, 'a> {
             return Evaluation::by_rule(AccessDecision::ImplicitDeny, rule);
         }
         let grant = self.grant(work);
-        let needs = self.needs(grant.map(|(named, _)| named));
+        let needs = self.needs(grant.map(|grant| grant.named));
         if needs.resource && self.situation.resource.is_none() {
             return Evaluation::by_rule(AccessDecision::ImplicitDeny, self.missing_resource_policy());
         }
@@ -126,13 +144,21 @@ impl<'s, 'a> Flow<'s, 'a> {
             return evaluation(AccessDecision::ImplicitDeny, applying, None);
         }
         if needs.caps && self.situation.session.is_empty() && self.is_federated_user() {
-            return Evaluation::by_rule(AccessDecision::ImplicitDeny, Rule::FederatedUserWithoutSessionPolicy);
+            return Evaluation::by_rule(
+                AccessDecision::ImplicitDeny,
+                Rule::FederatedUserWithoutSessionPolicy,
+            );
         }
         self.allowed(needs, grant, &allows)
     }
 
     /// Nothing stands against it; says what grants it.
-    fn allowed(&self, needs: Needs, grant: Option<Grant>, allows: &[Option<(usize, usize)>]) -> Evaluation {
+    fn allowed(
+        &self,
+        needs: Needs,
+        grant: Option<ResourceAllow>,
+        allows: &[Option<StatementRef>],
+    ) -> Evaluation {
         let granting = |layer: fn(&Layer) -> bool| {
             let (applying, allow) = self.layers.iter().zip(allows).find(|(a, _)| layer(&a.layer))?;
             Some((applying, (*allow)?))
@@ -143,9 +169,16 @@ impl<'s, 'a> Flow<'s, 'a> {
             return evaluation(AccessDecision::Allowed, applying, Some(allow));
         }
         if let Some((applying, _)) = granting(|layer| matches!(layer, Layer::Resource | Layer::Trust))
-            && let Some((_, statement)) = grant
+            && let Some(ResourceAllow { statement, .. }) = grant
         {
-            return evaluation(AccessDecision::Allowed, applying, Some((0, statement)));
+            return evaluation(
+                AccessDecision::Allowed,
+                applying,
+                Some(StatementRef {
+                    document: 0,
+                    statement,
+                }),
+            );
         }
         match self.request.principal {
             Some(Caller::Root(_)) => Evaluation::by_rule(AccessDecision::Allowed, Rule::RootUser),
@@ -181,10 +214,10 @@ impl<'s, 'a> Flow<'s, 'a> {
     }
 
     /// The Allow of the resource policy that names the caller most directly.
-    pub(super) fn grant(&self, work: &mut Work) -> Option<Grant> {
+    pub(super) fn grant(&self, work: &mut Work) -> Option<ResourceAllow> {
         let who = self.prepared.principal.as_ref()?;
         let statements = &self.situation.resource?.compiled().statements;
-        let mut best: Option<Grant> = None;
+        let mut best: Option<ResourceAllow> = None;
         for (i, statement) in statements.iter().enumerate() {
             let named = match &statement.principal {
                 Some(element) if statement.effect == Effect::Allow && !element.is_negated() => {
@@ -198,10 +231,10 @@ impl<'s, 'a> Flow<'s, 'a> {
                 _ => None,
             };
             if let Some(named) = named
-                && best.is_none_or(|(found, _)| found < named)
+                && best.is_none_or(|found| found.named < named)
                 && statement.matches(&self.prepared, work)
             {
-                best = Some((named, i));
+                best = Some(ResourceAllow { named, statement: i });
             }
         }
         best
@@ -275,9 +308,12 @@ impl Needs {
 fn evaluation(
     decision: AccessDecision,
     applying: &Applying<'_, '_>,
-    statement: Option<(usize, usize)>,
+    statement: Option<StatementRef>,
 ) -> Evaluation {
     let mut reason = reason(applying.layer, applying.documents, statement);
-    reason.statement = statement.map(|(d, s)| (d + applying.first, s));
+    reason.statement = statement.map(|at| StatementRef {
+        document: at.document + applying.first,
+        ..at
+    });
     Evaluation { decision, reason }
 }

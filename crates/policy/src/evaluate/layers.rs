@@ -2,10 +2,13 @@
 
 use super::{
     matching::{DocumentOutcome, Prepared},
-    reason::{Evaluation, Layer, EvaluationReason},
+    reason::{Evaluation, EvaluationReason, Layer},
     request::{AccessDecision, Layers, Request},
 };
-use crate::{document::Document, work::Work};
+use crate::{
+    document::{Document, place::StatementRef},
+    work::Work,
+};
 
 /// Decides a request of a principal in the resource's own account, without resource policy: no statement denies, and
 /// the identity policies, the boundary (when there is one) and the session policies (when there are any) each allow.
@@ -42,10 +45,22 @@ fn decide(layers: &[(Layer, &[&Document])], request: &Request) -> Evaluation {
                 DocumentOutcome::Denied(s) => {
                     return Evaluation {
                         decision: AccessDecision::ExplicitDeny,
-                        reason: reason(*layer, documents, Some((d, s))),
+                        reason: reason(
+                            *layer,
+                            documents,
+                            Some(StatementRef {
+                                document: d,
+                                statement: s,
+                            }),
+                        ),
                     };
                 }
-                DocumentOutcome::Allowed(s) if first_allow.is_none() => first_allow = Some((d, s)),
+                DocumentOutcome::Allowed(s) if first_allow.is_none() => {
+                    first_allow = Some(StatementRef {
+                        document: d,
+                        statement: s,
+                    })
+                }
                 DocumentOutcome::Allowed(_) | DocumentOutcome::Silent => {}
             }
         }
@@ -73,9 +88,19 @@ fn decide(layers: &[(Layer, &[&Document])], request: &Request) -> Evaluation {
     }
 }
 
-pub(super) fn reason(layer: Layer, documents: &[&Document], statement: Option<(usize, usize)>) -> EvaluationReason {
+pub(super) fn reason(
+    layer: Layer,
+    documents: &[&Document],
+    statement: Option<StatementRef>,
+) -> EvaluationReason {
     let sid = statement
-        .and_then(|(d, s)| documents.get(d)?.compiled().statements.get(s))
+        .and_then(|at| {
+            documents
+                .get(at.document)?
+                .compiled()
+                .statements
+                .get(at.statement)
+        })
         .and_then(|statement| statement.sid.clone());
     EvaluationReason {
         layer,

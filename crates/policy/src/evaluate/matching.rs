@@ -7,7 +7,7 @@ use crate::{
     condition::atom::{Predicate, Undefined},
     context::Context,
     pattern::{
-        arn::{ResourcePattern, ArnText},
+        arn::{ArnText, ResourcePattern},
         elements::{ActionText, Elements},
         glob::{Inside, Pattern},
     },

@@ -20,6 +20,6 @@ pub use explain::{
     ExplainedLayer, ExplainedStatement, Explanation, Mismatch, Need, explain_layers, explain_trust,
 };
 pub use layers::{evaluate, evaluate_trust};
-pub use reason::{Evaluation, Layer, EvaluationReason, Rule};
+pub use reason::{Evaluation, EvaluationReason, Layer, Rule};
 pub use request::{AccessDecision, Layers, Request};
 pub use situation::{Situation, SituationError};

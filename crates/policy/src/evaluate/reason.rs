@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::request::AccessDecision;
+use crate::document::place::StatementRef;
 
 /// What decided: a kind of policy, or a rule of AWS's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -91,9 +92,8 @@ impl Rule {
 pub struct EvaluationReason {
     /// The layer.
     pub layer: Layer,
-    /// Index of the document in its layer, and of the statement in the document; `None` when nothing allows, and for
-    /// rules.
-    pub statement: Option<(usize, usize)>,
+    /// The statement among the documents of the layer; `None` when nothing allows, and for rules.
+    pub statement: Option<StatementRef>,
     /// The statement's Sid, when it has one.
     pub sid: Option<String>,
 }
@@ -147,7 +147,7 @@ impl fmt::Display for EvaluationReason {
         if let Layer::Rule(rule) = self.layer {
             return f.write_str(rule.as_str());
         }
-        let Some((document, statement)) = self.statement else {
+        let Some(StatementRef { document, statement }) = self.statement else {
             return write!(f, "no statement of the {} allows it", self.layer);
         };
         write!(f, "statement {statement} of {} document {document}", self.layer)?;

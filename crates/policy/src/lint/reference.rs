@@ -145,7 +145,9 @@ fn meetings(texts: &Texts<'_>, resources: &[ResourcePattern], work: &mut Work, f
     let mut seen = Seen::default();
     let mut without = Vec::new();
     for (i, (text, listed)) in texts.actions.iter().zip(texts.listed).enumerate() {
-        let ListedActions::Known(actions) = listed else { continue };
+        let ListedActions::Known(actions) = listed else {
+            continue;
+        };
         if !actions.iter().any(|action| seen.fits(*action, &resources, work)) {
             without.push((i, text, actions));
         }

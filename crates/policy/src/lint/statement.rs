@@ -8,7 +8,11 @@ use crate::{
         ActionElement, Effect, PolicyKind, Principal, PrincipalElement, ResourceElement, Statement, Version,
     },
     compiled::CompiledStatement,
-    contain::{Budget, answer::Containment, contains_within},
+    contain::{
+        answer::Containment,
+        candidate::{Budget, Candidate},
+        contains,
+    },
     document::{
         Document,
         code::Code,
@@ -251,7 +255,10 @@ fn never_matches(document: &Document, statement: &Statement) -> bool {
         return false;
     };
     matches!(
-        contains_within(&[&[&under_conditions]], &nothing, CONTRADICTION),
+        contains(
+            &Candidate::new(&[&under_conditions]).budget(CONTRADICTION),
+            &nothing
+        ),
         Containment::Contained(_)
     )
 }

@@ -8,7 +8,7 @@ use std::fmt;
 use crate::{
     ast::{ResourceElement, Version},
     document::Document,
-    pattern::glob::{Pattern, Syntax, GlobToken},
+    pattern::glob::{GlobToken, Pattern, Syntax},
 };
 
 /// Tags of Deputy that say where a session belongs. Neither Kubernetes nor Deputy lets a tenant choose their values, so each

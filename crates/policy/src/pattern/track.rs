@@ -2,7 +2,7 @@
 
 use super::{
     arn::{ArnPattern, ResourcePattern},
-    glob::{Pattern, GlobToken, fold},
+    glob::{GlobToken, Pattern, fold},
     variable::{Variable, is_word},
 };
 
@@ -147,8 +147,9 @@ impl Track {
         }
         let mut steps = Vec::new();
         // A value with a colon would not stay in its part, so nothing is sure there.
-        let of_head =
-            |part: &Pattern| reading == VariableReading::Surely && !part.variables().iter().all(Variable::is_word);
+        let of_head = |part: &Pattern| {
+            reading == VariableReading::Surely && !part.variables().iter().all(Variable::is_word)
+        };
         if pattern.head.iter().any(of_head) {
             return None;
         }
@@ -165,7 +166,11 @@ impl Track {
     }
 
     /// A resource pattern, as far as ARNs go.
-    pub(crate) fn resource(pattern: &ResourcePattern, world: &VariableCases, reading: VariableReading) -> Option<Self> {
+    pub(crate) fn resource(
+        pattern: &ResourcePattern,
+        world: &VariableCases,
+        reading: VariableReading,
+    ) -> Option<Self> {
         match pattern {
             ResourcePattern::Any => Some(Self::everything()),
             ResourcePattern::Arn(arn) => Self::arn(arn, world, reading),

@@ -1,6 +1,6 @@
 //! Actions and resources.
 
-use deputy_policy::{Code, Containment, Context, Layers, Request, contains, evaluate, lint};
+use deputy_policy::{Candidate, Code, Containment, Context, Layers, Request, contains, evaluate, lint};
 
 use crate::support::*;
 
@@ -191,7 +191,7 @@ fn a_short_arn_that_ends_in_a_star_is_every_arn_that_begins_so() {
 fn patterns_are_contained_by_what_they_match() {
     let within = |a: &str, b: &str| {
         let read = |text: &str| accepts(&get_object(json!(text)), Identity);
-        match contains(&[&read(a)], &read(b)) {
+        match contains(&Candidate::new(&[&read(a)]), &read(b)) {
             Containment::Contained(_) => true,
             Containment::Exceeds(witness) => {
                 assert!(reaches(a, &witness.resource) && !reaches(b, &witness.resource));

@@ -1,7 +1,7 @@
 //! Accounts: whose resource it is, and callers without account.
 
 use deputy_policy::{
-    Context, AccessDecision, Document, Layer, PolicyKind, Request, Rule, Situation, SituationError,
+    AccessDecision, Context, Document, Layer, PolicyKind, Request, Rule, Situation, SituationError,
 };
 use serde_json::json;
 

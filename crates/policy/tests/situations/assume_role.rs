@@ -1,6 +1,6 @@
 //! Assuming a role, with all that is passed on the way.
 
-use deputy_policy::{Context, AccessDecision, Document, Layer, PolicyKind, Rule, Situation, SituationError};
+use deputy_policy::{AccessDecision, Context, Document, Layer, PolicyKind, Rule, Situation, SituationError};
 use serde_json::json;
 
 use crate::support::*;

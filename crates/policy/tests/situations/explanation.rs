@@ -1,7 +1,7 @@
 //! Why a decision was made.
 
 use deputy_policy::{
-    Context, AccessDecision, Layer, Layers, Named, PolicyKind, Situation,
+    AccessDecision, Context, Layer, Layers, Named, PolicyKind, Situation,
     evaluate::{Mismatch, Need},
     explain_layers, explain_trust,
 };

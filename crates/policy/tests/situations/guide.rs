@@ -1,6 +1,6 @@
 //! The examples of the IAM User Guide.
 
-use deputy_policy::{Context, AccessDecision, Document, Layer, PolicyKind, Request, Rule, Situation};
+use deputy_policy::{AccessDecision, Context, Document, Layer, PolicyKind, Request, Rule, Situation};
 use serde_json::json;
 
 use crate::support::*;

@@ -1,6 +1,6 @@
 //! Service control and resource control policies.
 
-use deputy_policy::{AccessDecision, Document, Layer, PolicyKind, Situation};
+use deputy_policy::{AccessDecision, Document, Layer, PolicyKind, Situation, StatementRef};
 use serde_json::json;
 
 use crate::support::*;
@@ -70,7 +70,13 @@ fn a_deny_of_any_level_denies() {
             (refused.decision, refused.reason.layer),
             (ExplicitDeny, Layer::ServiceControl(position))
         );
-        assert_eq!(refused.reason.statement, Some((1, 0)));
+        assert_eq!(
+            refused.reason.statement,
+            Some(StatementRef {
+                document: 1,
+                statement: 0
+            })
+        );
         assert!(decide(&situation, &request(USER, "s3:PutObject", OBJECT)).is_allowed());
     }
 }

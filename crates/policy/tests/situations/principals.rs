@@ -1,6 +1,6 @@
 //! Whom a Principal or NotPrincipal element means.
 
-use deputy_policy::{Caller, AccessDecision, PolicyKind, Request, Situation, SituationError};
+use deputy_policy::{AccessDecision, Caller, PolicyKind, Request, Situation, SituationError};
 use serde_json::{Value, json};
 
 use crate::support::*;

@@ -1,6 +1,8 @@
 //! What holds of every situation.
 
-use deputy_policy::{Caller, Context, AccessDecision, Document, Layer, PolicyKind, Request, Rule, Situation};
+use deputy_policy::{
+    AccessDecision, Caller, Context, Document, Layer, PolicyKind, Request, Rule, Situation, StatementRef,
+};
 use proptest::{prelude::*, sample::select};
 use serde_json::{Value, json};
 
@@ -201,7 +203,7 @@ proptest! {
         let evaluation = decide(&case.situation(), &case.request);
         let explained = case.situation().explain(&case.request).unwrap();
         prop_assert_eq!(&explained.evaluation, &evaluation);
-        if let Some((document, statement)) = evaluation.reason.statement {
+        if let Some(StatementRef { document, statement }) = evaluation.reason.statement {
             let found = explained
                 .layers
                 .iter()

@@ -1,6 +1,6 @@
 //! What STS, IAM and KMS decide whatever the policies say.
 
-use deputy_policy::{Context, AccessDecision, Layer, PolicyKind, Rule, Situation};
+use deputy_policy::{AccessDecision, Context, Layer, PolicyKind, Rule, Situation};
 use serde_json::json;
 
 use crate::support::*;

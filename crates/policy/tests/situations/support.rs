@@ -1,6 +1,6 @@
 //! Short ways to say who asks for what under which policies.
 
-use deputy_policy::{Caller, Context, AccessDecision, Document, Evaluation, PolicyKind, Request, Situation};
+use deputy_policy::{AccessDecision, Caller, Context, Document, Evaluation, PolicyKind, Request, Situation};
 use serde_json::{Value, json};
 
 pub const ACCOUNT: &str = "123456789012";

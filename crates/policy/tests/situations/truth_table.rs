@@ -1,7 +1,7 @@
 //! What a resource policy's principal makes of silent policies on the caller's side, in one account (IAM User Guide,
 //! "Policy evaluation logic", "How permissions boundaries interact").
 
-use deputy_policy::{AccessDecision, Layer, PolicyKind, Request, Rule, Situation};
+use deputy_policy::{AccessDecision, Layer, PolicyKind, Request, Rule, Situation, StatementRef};
 use serde_json::{Value, json};
 
 use crate::support::*;
@@ -214,7 +214,13 @@ fn a_deny_of_any_layer_wins_over_a_policy_that_names_the_caller() {
             (refused.decision, refused.reason.layer),
             (AccessDecision::ExplicitDeny, layer)
         );
-        assert_eq!(refused.reason.statement, Some((0, 0)));
+        assert_eq!(
+            refused.reason.statement,
+            Some(StatementRef {
+                document: 0,
+                statement: 0
+            })
+        );
     }
 }
 
@@ -278,7 +284,13 @@ fn identity_policies_are_a_union_and_enough_in_one_account() {
             (allowed.decision, allowed.reason.layer),
             (Allowed, Layer::Identity)
         );
-        assert_eq!(allowed.reason.statement, Some((1, 0)));
+        assert_eq!(
+            allowed.reason.statement,
+            Some(StatementRef {
+                document: 1,
+                statement: 0
+            })
+        );
     }
 }
 
@@ -301,7 +313,10 @@ fn of_several_boundaries_each_must_allow() {
     let refused = decide(&situation.boundaries([&s3, &no_put]), &put);
     assert_eq!(
         refused.reason.statement,
-        Some((1, 0)),
+        Some(StatementRef {
+            document: 1,
+            statement: 0
+        }),
         "the second boundary's first statement"
     );
 }

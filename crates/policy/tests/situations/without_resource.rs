@@ -29,7 +29,10 @@ fn the_policy_of_a_repository_is_about_the_repository() {
     assert_eq!(ask(SESSION, "ecr:PutImage"), AccessDecision::ImplicitDeny);
     assert_eq!(ask(USER, "ecr:BatchGetImage"), AccessDecision::ImplicitDeny);
     let from_elsewhere = request(SESSION, "ecr:BatchGetImage", REPOSITORY);
-    assert_eq!(decision(&situation, &from_elsewhere), AccessDecision::ExplicitDeny);
+    assert_eq!(
+        decision(&situation, &from_elsewhere),
+        AccessDecision::ExplicitDeny
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::{
     contain::certificate::Indices,
     pattern::{
         arn::ResourcePattern,
-        elements::{Elements, PatternKey, Language},
+        elements::{Elements, Language, PatternKey},
     },
     work::Work,
 };
@@ -93,7 +93,11 @@ pub(super) fn apart<P: Language>(element: CheckedElement<'_, P>, of: &Elements<P
 }
 
 /// Whether two patterns have nothing in common.
-pub(super) fn disjoint<P: Language>((a, key): (&P, &PatternKey), (b, other): (&P, &PatternKey), work: &mut Work) -> bool {
+pub(super) fn disjoint<P: Language>(
+    (a, key): (&P, &PatternKey),
+    (b, other): (&P, &PatternKey),
+    work: &mut Work,
+) -> bool {
     work.step() && (key.is_of_another_service(*other) || !a.may_intersect(b, work)) && !work.exhausted()
 }
 

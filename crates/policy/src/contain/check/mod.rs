@@ -29,20 +29,26 @@ use self::{
 };
 use super::{
     bits::Bits,
+    candidate::Candidate,
     certificate::{Certificate, CertificateEntry, Goal, Indices, Proof},
 };
-use crate::{ast::Effect, compiled::CompiledStatement, document::Document, work::Work};
+use crate::{
+    ast::Effect,
+    compiled::CompiledStatement,
+    document::{Document, place::StatementRef},
+    work::Work,
+};
 
-/// Whether the certificate proves that what all layers allow is allowed by the ceiling.
+/// Whether the certificate proves that what the candidate allows is allowed by the ceiling. Takes whatever work it needs.
 ///
 /// # Errors
 /// What does not hold, or what is not proved at all.
 pub fn check(
     certificate: &Certificate,
-    layers: &[&[&Document]],
+    candidate: &Candidate<'_>,
     ceiling: &Document,
 ) -> Result<(), CheckError> {
-    check_within(certificate, layers, ceiling, &mut Work::unlimited())
+    check_within(certificate, candidate.layers(), ceiling, &mut Work::unlimited())
 }
 
 /// The same with a limit of work; more is an error.
@@ -57,7 +63,7 @@ pub(super) fn check_within(
     };
     // Made when a proof by case distinction asks for it; most have none.
     let mut whole = None;
-    let mut by_claim: HashMap<((usize, usize), Goal), Vec<&CertificateEntry>> = HashMap::new();
+    let mut by_claim: HashMap<(StatementRef, Goal), Vec<&CertificateEntry>> = HashMap::new();
     for (i, entry) in certificate.entries.iter().enumerate() {
         let trees = matches!(entry.proof, Proof::ByCases(_));
         if trees && whole.is_none() {
@@ -73,8 +79,12 @@ pub(super) fn check_within(
     let goals: Vec<Goal> = std::iter::once(Goal::Allowed).chain(denies).collect();
     for (d, document) in first.iter().enumerate() {
         for (s, allow) in statements(document, Effect::Allow) {
+            let place = StatementRef {
+                document: d,
+                statement: s,
+            };
             for goal in &goals {
-                let entries = by_claim.get(&((d, s), *goal)).map_or(&[][..], Vec::as_slice);
+                let entries = by_claim.get(&(place, *goal)).map_or(&[][..], Vec::as_slice);
                 let proved = covered(
                     entries,
                     elements(&allow.compiled.actions).len(),
@@ -133,9 +143,9 @@ fn check_entry(
     let no_layer = "it names a document that is not there";
     let document = layers
         .first()
-        .and_then(|layer| layer.get(entry.allow.0))
+        .and_then(|layer| layer.get(entry.allow.document))
         .ok_or(no_layer)?;
-    let source = statement(document, entry.allow.1, Effect::Allow)?;
+    let source = statement(document, entry.allow.statement, Effect::Allow)?;
     let allow = source.compiled;
     let deny = match entry.goal {
         Goal::Allowed => None,
@@ -159,12 +169,12 @@ fn check_entry(
                 "the ceiling's statement does not include it",
             )
         }
-        (Proof::ByDeny((layer, d, s)), deny) => {
+        (Proof::ByDeny(place), deny) => {
             let document = layers
-                .get(*layer)
-                .and_then(|layer| layer.get(*d))
+                .get(place.layer)
+                .and_then(|layer| layer.get(place.statement.document))
                 .ok_or(no_layer)?;
-            let d = statement(document, *s, Effect::Deny)?;
+            let d = statement(document, place.statement.statement, Effect::Deny)?;
             let of_deny = deny.map(|e| e.compiled);
             let by_actions = actions.iter().all(|a| within(*a, &d.compiled.actions, work))
                 || of_deny.is_some_and(|e| {

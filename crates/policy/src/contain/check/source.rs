@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// A candidate's layers of documents.
-pub(super) type CandidateLayers<'a> = &'a [&'a [&'a Document]];
+pub(super) type CandidateLayers<'a> = &'a [Vec<&'a Document>];
 
 /// A statement with what was written.
 #[derive(Clone, Copy)]

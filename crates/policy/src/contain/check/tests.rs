@@ -54,7 +54,7 @@ fn all_documents_say_together_which_keys_are_lists_and_where_callers_are() {
     ));
     let (candidate, ceiling) = (document(json!([empty, identity])), document(json!([china])));
     let layer: &[&Document] = &[&candidate];
-    let layers = [layer];
+    let layers = [layer.to_vec()];
     let whole = SharedBeliefs::of(&layers, &ceiling);
     assert_eq!(whole.listed, HashSet::from(["s3:prefix".to_owned()]));
     assert_eq!(whole.partitions, BTreeSet::from(["aws", "aws-cn"]));
@@ -84,7 +84,7 @@ fn where_paths_matter_a_listed_session_may_be_one_of_a_role_that_is_not_listed()
                 .filter_map(|d| d.statements()[0].principal.as_ref())
         };
         let all: &[&Document] = &[&documents[0], &documents[1]];
-        let layers = [all];
+        let layers = [all.to_vec()];
         let whole = SharedBeliefs::of(&layers, &other);
         let lists: Vec<Lists> = elements().map(Lists::new).collect();
         let people = everybody(elements(), (&whole.partitions, &whole.wandering)).unwrap();

@@ -21,12 +21,12 @@ use crate::{
     contain::certificate::{
         CaseEvidence, CaseNode, CaseTree, Combination, Indices, NextCase, Picks, ProductState,
     },
-    document::Document,
+    document::{Document, place::StatementRef},
     keys::lasting_arity,
     pattern::{
         arn::ResourcePattern,
         elements::{Elements, Language},
-        track::{VariableReading, Track, VariableCase, VariableCases},
+        track::{Track, VariableCase, VariableCases, VariableReading},
     },
     reference::condition_key::Arity,
     work::Work,
@@ -82,13 +82,21 @@ pub(super) fn check(
     work: &mut Work,
 ) -> CheckResult {
     let deny = claim.deny;
-    let mut combinations: Vec<Vec<((usize, usize), SourceStatement<'_>)>> = vec![Vec::new()];
+    let mut combinations: Vec<Vec<(StatementRef, SourceStatement<'_>)>> = vec![Vec::new()];
     for layer in layers.iter().skip(1) {
         let allows: Vec<_> = layer
             .iter()
             .enumerate()
             .flat_map(|(d, document)| {
-                statements(document, Effect::Allow).map(move |(s, allow)| ((d, s), allow))
+                statements(document, Effect::Allow).map(move |(s, allow)| {
+                    (
+                        StatementRef {
+                            document: d,
+                            statement: s,
+                        },
+                        allow,
+                    )
+                })
             })
             .collect();
         let count = combinations.len().saturating_mul(allows.len());
@@ -112,9 +120,13 @@ pub(super) fn check(
         .map(|(_, statement)| statement)
         .collect();
     for combination in combinations {
-        let of_combination =
-            |tree: &&Combination| tree.0.iter().eq(combination.iter().map(|(place, _)| place));
-        let (_, used, tree) = trees
+        let of_combination = |proved: &&Combination| {
+            proved
+                .allows
+                .iter()
+                .eq(combination.iter().map(|(place, _)| place))
+        };
+        let Combination { used, tree, .. } = trees
             .iter()
             .find(of_combination)
             .ok_or("a combination of layers is not proved")?;
@@ -334,7 +346,13 @@ impl<'a> Question<'a> {
     }
 
     /// Whether every choice in the node's dimension keeps all that one of its branches keeps.
-    fn check_node(&self, node: &CaseNode, depth: usize, world: &VariableCases, work: &mut Work) -> CheckResult {
+    fn check_node(
+        &self,
+        node: &CaseNode,
+        depth: usize,
+        world: &VariableCases,
+        work: &mut Work,
+    ) -> CheckResult {
         let parts: Option<Vec<(usize, &Part<'a>)>> = node
             .alive
             .iter()
@@ -347,8 +365,8 @@ impl<'a> Question<'a> {
             (Dimension::Action, CaseEvidence::Words(states)) => {
                 let clause = |part: &Part<'a>| {
                     let list = &part.statement.actions;
-                    let tracks =
-                        items(list, &part.actions).filter_map(|p| Track::text(p, &[], VariableReading::Exact));
+                    let tracks = items(list, &part.actions)
+                        .filter_map(|p| Track::text(p, &[], VariableReading::Exact));
                     vec![product::ProductLiteral::new(tracks.collect(), !list.negated)]
                 };
                 let positive = self.positive.iter().map(clause);
@@ -410,7 +428,14 @@ impl<'a> Question<'a> {
             } else {
                 VariableReading::Maybe
             };
-            clause(part, if exact == Some(i) { VariableReading::Exact } else { other })
+            clause(
+                part,
+                if exact == Some(i) {
+                    VariableReading::Exact
+                } else {
+                    other
+                },
+            )
         });
         let well_formed = vec![product::ProductLiteral::new(vec![Track::any_arn()], true)];
         let negative = alive.iter().map(|(i, part)| {
@@ -440,7 +465,12 @@ impl<'a> Question<'a> {
         )
     }
 
-    fn check_callers(&self, alive: &[(usize, &Part<'a>)], branches: &Branches, work: &mut Work) -> CheckResult {
+    fn check_callers(
+        &self,
+        alive: &[(usize, &Part<'a>)],
+        branches: &Branches,
+        work: &mut Work,
+    ) -> CheckResult {
         let elements = || {
             self.parts()
                 .filter_map(|part| part.source.written.principal.as_ref())

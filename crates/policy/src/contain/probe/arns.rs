@@ -4,7 +4,7 @@ use crate::{
     context::Context,
     pattern::{
         arn::ArnPattern,
-        glob::{Pattern, GlobToken},
+        glob::{GlobToken, Pattern},
     },
     work::Work,
 };

@@ -6,9 +6,9 @@ use super::question::UnprovedElement;
 use crate::{
     compiled::CompiledStatement,
     contain::search::callers::{CallerFacts, PossibleCaller, subjects},
-    document::Document,
+    document::{Document, place::StatementRef},
     evaluate::{
-        matching::{Doubt, DocumentOutcome, Prepared},
+        matching::{DocumentOutcome, Doubt, Prepared},
         request::Request,
     },
     principal::{caller::Caller, naming::Match},
@@ -16,7 +16,7 @@ use crate::{
 };
 
 pub(in crate::contain) struct Probe<'a> {
-    pub(super) layers: &'a [&'a [&'a Document]],
+    pub(super) layers: &'a [Vec<&'a Document>],
     /// Of all layers, the first one's first.
     pub(super) documents: Vec<&'a Document>,
     pub(super) ceiling: &'a Document,
@@ -25,7 +25,7 @@ pub(in crate::contain) struct Probe<'a> {
 }
 
 impl<'a> Probe<'a> {
-    pub(in crate::contain) fn new(layers: &'a [&'a [&'a Document]], ceiling: &'a Document) -> Self {
+    pub(in crate::contain) fn new(layers: &'a [Vec<&'a Document>], ceiling: &'a Document) -> Self {
         Self {
             layers,
             documents: layers.iter().flat_map(|layer| layer.iter().copied()).collect(),
@@ -38,9 +38,9 @@ impl<'a> Probe<'a> {
         &self,
         question: &UnprovedElement,
     ) -> Option<(&'a Document, &'a CompiledStatement)> {
-        let (d, s) = question.statement;
-        let document = *self.layers.first()?.get(d)?;
-        Some((document, document.compiled().statements.get(s)?))
+        let StatementRef { document, statement } = question.statement;
+        let document = *self.layers.first()?.get(document)?;
+        Some((document, document.compiled().statements.get(statement)?))
     }
 
     pub(super) fn deny(&self, question: &UnprovedElement) -> Option<&'a CompiledStatement> {
@@ -90,12 +90,7 @@ impl<'a> Probe<'a> {
 
     /// Whether the candidate certainly allows the request and the ceiling certainly does not, whoever the caller is of whom
     /// not everything is known; where in the first layer it is allowed.
-    pub(super) fn exceeds(
-        &self,
-        request: &Request,
-        bounded: bool,
-        work: &mut Work,
-    ) -> Option<(usize, usize)> {
+    pub(super) fn exceeds(&self, request: &Request, bounded: bool, work: &mut Work) -> Option<StatementRef> {
         let prepared = Prepared::new(request).bounded(bounded).read(Doubt::Grants);
         if let DocumentOutcome::Allowed(_) = self.ceiling.compiled().outcome(&prepared, work) {
             return None;
@@ -107,7 +102,12 @@ impl<'a> Probe<'a> {
             for (d, document) in layer.iter().enumerate() {
                 match document.compiled().outcome(&prepared, work) {
                     DocumentOutcome::Denied(_) => return None,
-                    DocumentOutcome::Allowed(s) if allowed.is_none() => allowed = Some((d, s)),
+                    DocumentOutcome::Allowed(s) if allowed.is_none() => {
+                        allowed = Some(StatementRef {
+                            document: d,
+                            statement: s,
+                        });
+                    }
                     DocumentOutcome::Allowed(_) | DocumentOutcome::Silent => {}
                 }
             }

@@ -7,7 +7,7 @@ use crate::{
         answer::Witness,
         cover::{Element, first_part},
     },
-    document::Document,
+    document::{Document, place::StatementRef},
     work::Work,
 };
 
@@ -25,7 +25,15 @@ pub(in crate::contain) fn first_look(
     let of_ceiling = &ceiling.compiled().statements;
     let places = documents.iter().enumerate().flat_map(|(d, document)| {
         let statements = document.compiled().statements.iter().enumerate();
-        statements.map(move |(s, statement)| ((d, s), statement))
+        statements.map(move |(s, statement)| {
+            (
+                StatementRef {
+                    document: d,
+                    statement: s,
+                },
+                statement,
+            )
+        })
     });
     let allows = places.filter(|(_, statement)| statement.effect == Effect::Allow);
     for (position, allow) in allows.take(FIRST_LOOK) {

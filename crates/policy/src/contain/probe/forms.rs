@@ -10,7 +10,7 @@ use crate::{
     condition::value::{self, Cidr},
     context::Context,
     keys::{value_may_have_wildcards, value_type},
-    pattern::glob::{Pattern, Syntax, GlobToken},
+    pattern::glob::{GlobToken, Pattern, Syntax},
     reference::condition_key::KeyType,
 };
 

@@ -1,15 +1,17 @@
 //! A request that exceeds, and changes of it that still do.
 
 use super::confirm::Probe;
-use crate::{contain::answer::Witness, evaluate::request::Request, work::Work};
+use crate::{
+    contain::answer::Witness, document::place::StatementRef, evaluate::request::Request, work::Work,
+};
 
 /// A request that the evaluator has confirmed: the candidate allows it and the ceiling does not.
 #[derive(Debug, Clone)]
 pub(super) struct ExceedingRequest {
     request: Request,
     bounded: bool,
-    /// Index of the document in the candidate's first layer, and of its statement.
-    place: (usize, usize),
+    /// The statement of the candidate's first layer that allows it.
+    place: StatementRef,
 }
 
 impl ExceedingRequest {

@@ -14,7 +14,7 @@ use crate::{
     context::Context,
     document::Document,
     pattern::{
-        arn::{ResourcePattern, ArnText},
+        arn::{ArnText, ResourcePattern},
         elements::ActionText,
         glob::Inside,
     },

@@ -132,7 +132,11 @@ impl Probe<'_> {
         question: &'s UnprovedElement,
         request: &Request,
     ) -> Box<dyn Iterator<Item = Action> + 's> {
-        let texts = match document.statements().get(question.statement.1).map(|s| &s.action) {
+        let texts = match document
+            .statements()
+            .get(question.statement.statement)
+            .map(|s| &s.action)
+        {
             Some(ActionElement::Action(list)) => list.as_slice(),
             _ => &[],
         };

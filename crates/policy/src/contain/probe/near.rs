@@ -72,7 +72,7 @@ pub(super) fn simple_context(
 
 /// The action of the element as written; `None` when it is a negated list.
 pub(super) fn own_action<'d>(document: &'d Document, question: &UnprovedElement) -> Option<&'d str> {
-    match &document.statements().get(question.statement.1)?.action {
+    match &document.statements().get(question.statement.statement)?.action {
         ActionElement::Action(list) => list.get(question.action).map(String::as_str),
         ActionElement::NotAction(_) => None,
     }

@@ -2,14 +2,13 @@
 
 use crate::{
     ast::{ActionElement, PolicyKind, ResourceElement},
-    document::Document,
+    document::{Document, place::StatementRef},
 };
 
 /// An element of a candidate's Allow that was not proved.
 #[derive(Debug, Clone)]
 pub(in crate::contain) struct UnprovedElement {
-    /// Index of the candidate's document and statement.
-    pub(in crate::contain) statement: (usize, usize),
+    pub(in crate::contain) statement: StatementRef,
     /// Index of the action, of the resource.
     pub(in crate::contain) action: usize,
     pub(in crate::contain) resource: usize,
@@ -20,7 +19,7 @@ pub(in crate::contain) struct UnprovedElement {
 impl UnprovedElement {
     /// The element as written.
     pub(in crate::contain) fn describe(&self, candidate: &[&Document]) -> String {
-        let (document, statement) = self.statement;
+        let StatementRef { document, statement } = self.statement;
         let document = candidate.get(document);
         let Some(statement) = document.and_then(|d| d.statements().get(statement)) else {
             return "the policy".to_owned();

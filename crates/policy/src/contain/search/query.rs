@@ -18,7 +18,7 @@ use crate::{
     pattern::{
         arn::{ArnPattern, ResourcePattern},
         elements::{Elements, Language},
-        track::{Letter, VariableReading, Track, VariableCase, VariableCases},
+        track::{Letter, Track, VariableCase, VariableCases, VariableReading},
         variable::Variable,
     },
     principal::naming::{Match, Who},

@@ -1,6 +1,6 @@
 //! Texts and patterns that are worth trying; whoever uses them confirms.
 
-use super::{Inside, Pattern, GlobToken, normalise};
+use super::{GlobToken, Inside, Pattern, normalise};
 use crate::{context::Context, pattern::variable::Variable};
 
 impl Pattern {
@@ -43,7 +43,8 @@ impl Pattern {
         };
         let tokens = match (star(&a), star(&b)) {
             (Some((pre_a, mid_a, post_a)), Some((pre_b, mid_b, post_b))) => {
-                let longer = |x: Vec<GlobToken>, y: Vec<GlobToken>| if x.len() >= y.len() { (x, y) } else { (y, x) };
+                let longer =
+                    |x: Vec<GlobToken>, y: Vec<GlobToken>| if x.len() >= y.len() { (x, y) } else { (y, x) };
                 let pick = |x: GlobToken, y: Option<&GlobToken>| {
                     if x == GlobToken::One {
                         y.copied().unwrap_or(x)

@@ -4,8 +4,8 @@
 mod tests;
 
 use super::{
-    arn::{ArnPattern, ResourcePattern, ArnText},
-    glob::{Pattern, GlobToken, fold},
+    arn::{ArnPattern, ArnText, ResourcePattern},
+    glob::{GlobToken, Pattern, fold},
 };
 use crate::{
     ast::Version,

@@ -18,7 +18,7 @@ use crate::{
         },
     },
     keys::value_type,
-    pattern::track::{VariableReading, Track},
+    pattern::track::{Track, VariableReading},
     reference::condition_key::KeyType,
     work::Work,
 };
@@ -358,7 +358,10 @@ fn questions(
             let (a, b) = match known {
                 Some(true) => (Vec::new(), never()),
                 Some(false) => (never(), Vec::new()),
-                None => (make(set, VariableReading::Surely, true), make(set, VariableReading::Maybe, false)),
+                None => (
+                    make(set, VariableReading::Surely, true),
+                    make(set, VariableReading::Maybe, false),
+                ),
             };
             negative.extend([(2 * n, a), (2 * n + 1, b)]);
             match known {

@@ -15,7 +15,7 @@ use super::words::Exhausted;
 use crate::{
     condition::{
         atom::{Atom, Predicate, Values},
-        case::{ConditionReading, ObservedValues, ComparedType, ComparedTypes},
+        case::{ComparedType, ComparedTypes, ConditionReading, ObservedValues},
     },
     contain::{bits::Bits, certificate::KeyEvidence},
     pattern::track::VariableCase,

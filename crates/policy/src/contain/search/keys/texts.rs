@@ -127,7 +127,9 @@ pub(super) fn questions(key: &KeyConditions<'_>, sets: &[&Values], asks_arn: boo
         return vec![inside];
     }
     let mut outside = with_clauses(key, sets, Some((exact, false)), asks_arn);
-    outside.positive.push(literal(track::VariableReading::Surely, false));
+    outside
+        .positive
+        .push(literal(track::VariableReading::Surely, false));
     vec![inside, outside]
 }
 
@@ -171,7 +173,10 @@ fn with_clauses(
     }
     if asks_arn {
         // A variable's value may have colons: where one is a letter of the text, it may be an ARN or not.
-        for (reading, accepted) in [(track::VariableReading::Surely, true), (track::VariableReading::Maybe, false)] {
+        for (reading, accepted) in [
+            (track::VariableReading::Surely, true),
+            (track::VariableReading::Maybe, false),
+        ] {
             words.negative.push(vec![WordLiteral {
                 tracks: vec![Track::any_arn_read(reading)],
                 accepted,
