@@ -8,7 +8,7 @@ use deputy_delegation::{ClusterName, bootstrap};
 use serde_json::{Value, json};
 
 use crate::{
-    exit::{Answer, Failure, Outcome},
+    exit::{CommandAnswer, CommandResult, Failure},
     input::{named, once},
     manifests::manifests,
     output,
@@ -16,13 +16,13 @@ use crate::{
 };
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub enum BootstrapCommand {
     /// Print the AWS policies of Deputy's processes as JSON
-    Aws(Arguments),
+    Aws(BootstrapArguments),
 }
 
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub struct BootstrapArguments {
     /// The name of the cluster, as in the chart's clusterName
     #[arg(long, env = "DEPUTY_CLUSTER_NAME")]
     cluster_name: ClusterName,
@@ -34,8 +34,8 @@ pub struct Arguments {
     account: Option<String>,
 }
 
-pub fn run(command: &Command) -> Outcome {
-    let Command::Aws(arguments) = command;
+pub fn run(command: &BootstrapCommand) -> CommandResult {
+    let BootstrapCommand::Aws(arguments) = command;
     once(named("--filename", &arguments.files))?;
     let mut accounts = Vec::new();
     for file in &arguments.files {
@@ -98,5 +98,5 @@ pub fn run(command: &Command) -> Outcome {
         fields.insert("ambientIdentities".into(), ambient.into());
     }
     output::print(format_args!("{out:#}"))?;
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }

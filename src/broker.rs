@@ -12,7 +12,7 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub struct BrokerArguments {
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
@@ -34,7 +34,7 @@ pub struct Arguments {
     bundle: String,
 }
 
-pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
+pub async fn run(arguments: &BrokerArguments) -> Result<(), Failure> {
     let proxy = Aws::proxy()?;
     let Started {
         client,

@@ -85,7 +85,10 @@ impl Cluster<'_> {
             };
             ready.not_ready(why.clone());
             if why != said {
-                tracing::error!(error = why, "this process does not begin");
+                tracing::error!(
+                    error = why,
+                    "failed to start: cluster name not confirmed, retrying"
+                );
                 said.clone_from(&why);
             }
             tokio::select! {
@@ -144,7 +147,7 @@ impl Cluster<'_> {
             api.replace(self.config_map, &parameters, &object),
         )
         .await?;
-        tracing::info!(cluster = %self.name, config_map = self.config_map, "the name of this cluster is remembered");
+        tracing::info!(cluster = %self.name, config_map = self.config_map, "cluster name recorded");
         Ok(())
     }
 

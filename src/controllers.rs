@@ -1,8 +1,12 @@
 //! `deputy controller` and `deputy limits`
 
+use std::fmt::Display;
+
 use clap::Args;
 use deputy_aws::Proxy;
 use deputy_controller::{ProcessConfig, run_controller, run_limits};
+use deputy_runtime::{health::Health, metrics::Metrics, shutdown::Shutdown};
+use kube::Client;
 
 use crate::{
     cluster::Duty,
@@ -11,14 +15,14 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub struct ControllerArguments {
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
     aws: Aws,
 }
 
-impl Arguments {
+impl ControllerArguments {
     fn config(&self, started: &Started, proxy: Option<Proxy>) -> ProcessConfig {
         ProcessConfig {
             cluster: self.common.cluster_name.clone(),
@@ -30,25 +34,29 @@ impl Arguments {
     }
 }
 
-pub async fn controller(arguments: &Arguments) -> Result<(), Failure> {
-    let proxy = Aws::proxy()?;
-    let started = start(&arguments.common, "controller", Duty::Remembers).await?;
-    let config = arguments.config(&started, proxy);
-    let Started {
-        client,
-        shutdown,
-        health,
-        metrics,
-        ..
-    } = started;
-    run_controller(config, client, shutdown, health, metrics)
-        .await
-        .map_err(Failure::process)
+pub async fn controller(arguments: &ControllerArguments) -> Result<(), Failure> {
+    run(arguments, "controller", Duty::Remembers, run_controller).await
 }
 
-pub async fn limits(arguments: &Arguments) -> Result<(), Failure> {
+pub async fn limits(arguments: &ControllerArguments) -> Result<(), Failure> {
+    run(arguments, "limits", Duty::Waits, run_limits).await
+}
+
+/// Begins the process of this `mode` and hands it over to `process`. The proxy is read first: a wrong one is a mistake of
+/// the command line, whatever else is wrong.
+async fn run<P, F, E>(
+    arguments: &ControllerArguments,
+    mode: &'static str,
+    duty: Duty,
+    process: P,
+) -> Result<(), Failure>
+where
+    P: FnOnce(ProcessConfig, Client, Shutdown, Health, Metrics) -> F,
+    F: Future<Output = Result<(), E>>,
+    E: Display,
+{
     let proxy = Aws::proxy()?;
-    let started = start(&arguments.common, "limits", Duty::Waits).await?;
+    let started = start(&arguments.common, mode, duty).await?;
     let config = arguments.config(&started, proxy);
     let Started {
         client,
@@ -57,7 +65,7 @@ pub async fn limits(arguments: &Arguments) -> Result<(), Failure> {
         metrics,
         ..
     } = started;
-    run_limits(config, client, shutdown, health, metrics)
+    process(config, client, shutdown, health, metrics)
         .await
         .map_err(Failure::process)
 }

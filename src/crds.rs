@@ -4,14 +4,14 @@ use clap::Args;
 use deputy_api::crds::{crds, crds_yaml};
 
 use crate::{
-    exit::{Answer, Failure, Outcome},
+    exit::{CommandAnswer, CommandResult, Failure},
     output::Output,
 };
 
 #[derive(Debug, Args)]
-pub struct Arguments {}
+pub struct CrdsArguments {}
 
-pub fn run(_arguments: &Arguments) -> Outcome {
+pub fn run(_arguments: &CrdsArguments) -> CommandResult {
     let mut out = Output::new();
     for crd in crds() {
         let text = crds_yaml(&crd.spec.names.plural)
@@ -19,5 +19,5 @@ pub fn run(_arguments: &Arguments) -> Outcome {
         out.write(format_args!("---\n{text}"))?;
     }
     out.flush()?;
-    Ok(Answer::Yes)
+    Ok(CommandAnswer::Yes)
 }

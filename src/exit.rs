@@ -4,7 +4,7 @@ use std::{io::Write as _, process::ExitCode};
 
 /// What a command that answers a question found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum CommandAnswer {
     /// Done; accepted, contained, allowed.
     Yes,
     /// Refused, exceeds, unknown, denied.
@@ -32,13 +32,13 @@ impl Failure {
 }
 
 /// What every command comes to.
-pub type Outcome = Result<Answer, Failure>;
+pub type CommandResult = Result<CommandAnswer, Failure>;
 
 /// The process's exit code for `outcome`; the reason of a failure goes to standard error.
-pub fn code(outcome: &Outcome) -> ExitCode {
+pub fn code(outcome: &CommandResult) -> ExitCode {
     match outcome {
-        Ok(Answer::Yes) => ExitCode::SUCCESS,
-        Ok(Answer::No) => ExitCode::from(1),
+        Ok(CommandAnswer::Yes) => ExitCode::SUCCESS,
+        Ok(CommandAnswer::No) => ExitCode::from(1),
         Err(failure) => {
             // Not `eprintln!`, which panics when standard error is closed; nobody is left to be told then.
             drop(writeln!(std::io::stderr(), "deputy: {failure}"));

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::exit::{Failure, Outcome};
+use crate::exit::{CommandResult, Failure};
 
 /// RoleBinding for AWS
 #[derive(Debug, Parser)]
@@ -33,28 +33,28 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the controller of accounts, roles and bindings
-    Controller(controllers::Arguments),
+    Controller(controllers::ControllerArguments),
     /// Run the controller of limits, which writes boundary policies
-    Limits(controllers::Arguments),
+    Limits(controllers::ControllerArguments),
     /// Run the admission webhook
-    Webhook(Box<webhook::Arguments>),
+    Webhook(Box<webhook::WebhookArguments>),
     /// Run the broker, which hands out credentials
-    Broker(broker::Arguments),
+    Broker(broker::BrokerArguments),
     /// Print the custom resource definitions
-    Crds(crds::Arguments),
+    Crds(crds::CrdsArguments),
     /// Print what must exist in AWS before Deputy runs
     #[command(subcommand)]
-    Bootstrap(bootstrap::Command),
+    Bootstrap(bootstrap::BootstrapCommand),
     /// Ask the policy engine
     #[command(subcommand)]
-    Policy(policy::Command),
+    Policy(policy::PolicyCommand),
 }
 
 fn main() -> ExitCode {
     exit::code(&run(&Cli::parse().command))
 }
 
-fn run(command: &Command) -> Outcome {
+fn run(command: &Command) -> CommandResult {
     match command {
         Command::Controller(a) => process::block_on(controllers::controller(a)),
         Command::Limits(a) => process::block_on(controllers::limits(a)),

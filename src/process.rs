@@ -11,7 +11,7 @@ use deputy_runtime::{
 
 use crate::{
     cluster::{Cluster, Duty},
-    exit::{Answer, Failure, Outcome},
+    exit::{CommandAnswer, CommandResult, Failure},
 };
 
 /// Flags of every process. The chart sets them by environment.
@@ -118,7 +118,7 @@ pub async fn start(common: &Common, mode: &'static str, duty: Duty) -> Result<St
 }
 
 /// Runs a process to its end.
-pub fn block_on(process: impl Future<Output = Result<(), Failure>>) -> Outcome {
+pub fn block_on(process: impl Future<Output = Result<(), Failure>>) -> CommandResult {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -126,5 +126,5 @@ pub fn block_on(process: impl Future<Output = Result<(), Failure>>) -> Outcome {
     let outcome = runtime.block_on(process);
     // A task that still runs holds no answer anybody waits for.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    outcome.map(|()| Answer::Yes)
+    outcome.map(|()| CommandAnswer::Yes)
 }

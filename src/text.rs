@@ -1,50 +1,36 @@
 //! Bytes to text, and what is said of bytes that are none.
 
-use std::fmt;
-
 /// Why bytes are not read as text. Each is a sentence about "it", the file or line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NotText {
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TextError {
     /// AWS does not take one in a policy, so none is skipped here: what is judged is what would be sent.
+    #[error(
+        "it begins with a byte order mark (U+FEFF), which AWS does not take; save it as UTF-8 without one"
+    )]
     ByteOrderMark,
     /// UTF-16 or UTF-32, as some editors and PowerShell write.
+    #[error("it is {0}; save it as UTF-8 without byte order mark")]
     Wide(&'static str),
     /// A byte that UTF-8 does not have there.
+    #[error("it is not UTF-8: the byte 0x{byte:02X} at offset {offset}; save it as UTF-8")]
     Byte { byte: u8, offset: usize },
-}
-
-impl fmt::Display for NotText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::ByteOrderMark => f.write_str(
-                "it begins with a byte order mark (U+FEFF), which AWS does not take; save it as UTF-8 without one",
-            ),
-            Self::Wide(name) => write!(f, "it is {name}; save it as UTF-8 without byte order mark"),
-            Self::Byte { byte, offset } => {
-                write!(
-                    f,
-                    "it is not UTF-8: the byte 0x{byte:02X} at offset {offset}; save it as UTF-8"
-                )
-            }
-        }
-    }
 }
 
 /// UTF-8 without byte order mark.
 ///
 /// # Errors
 /// What else it is.
-pub fn decode(bytes: &[u8]) -> Result<&str, NotText> {
+pub fn decode(bytes: &[u8]) -> Result<&str, TextError> {
     if bytes.starts_with(b"\xEF\xBB\xBF") {
-        return Err(NotText::ByteOrderMark);
+        return Err(TextError::ByteOrderMark);
     }
     if let Some(name) = wide(bytes) {
-        return Err(NotText::Wide(name));
+        return Err(TextError::Wide(name));
     }
     std::str::from_utf8(bytes).map_err(|error| {
         let offset = error.valid_up_to();
         let byte = bytes.get(offset).copied().unwrap_or_default();
-        NotText::Byte { byte, offset }
+        TextError::Byte { byte, offset }
     })
 }
 
@@ -90,7 +76,7 @@ mod tests {
         // A NUL is a character of UTF-8; JSON and YAML refuse it.
         assert_eq!(decode(b"\0"), Ok("\0"));
         assert_eq!(decode(b"{\0}"), Ok("{\0}"));
-        assert_eq!(decode(b"\xEF\xBB\xBF{}"), Err(NotText::ByteOrderMark));
+        assert_eq!(decode(b"\xEF\xBB\xBF{}"), Err(TextError::ByteOrderMark));
         for mark in [true, false] {
             for of in [u16::to_le_bytes as fn(u16) -> [u8; 2], u16::to_be_bytes] {
                 let said = decode(&utf16("{\"a\": 1}", mark, of)).unwrap_err().to_string();
@@ -98,11 +84,11 @@ mod tests {
             }
         }
         let utf32 = b"\xFF\xFE\0\0{\0\0\0";
-        assert_eq!(decode(utf32), Err(NotText::Wide("UTF-32 (little endian)")));
+        assert_eq!(decode(utf32), Err(TextError::Wide("UTF-32 (little endian)")));
         let latin1 = decode(b"ab\xE9").unwrap_err();
         assert_eq!(
             latin1,
-            NotText::Byte {
+            TextError::Byte {
                 byte: 0xE9,
                 offset: 2
             }
@@ -111,7 +97,7 @@ mod tests {
         // Cut off within a character.
         assert_eq!(
             decode(b"a\xC3"),
-            Err(NotText::Byte {
+            Err(TextError::Byte {
                 byte: 0xC3,
                 offset: 1
             })

@@ -16,7 +16,7 @@ use crate::{
 };
 
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub struct WebhookArguments {
     #[command(flatten)]
     common: Common,
     /// Where reviews arrive, with TLS
@@ -107,7 +107,7 @@ impl Agent {
     }
 }
 
-pub async fn run(arguments: &Arguments) -> Result<(), Failure> {
+pub async fn run(arguments: &WebhookArguments) -> Result<(), Failure> {
     let namespace = NamespaceName::new(arguments.common.namespace.as_str())?;
     let Started {
         client,

@@ -13,8 +13,8 @@ use crate::text::position;
 
 /// A value and its bytes in the text.
 #[derive(Debug)]
-pub struct Node {
-    pub kind: Kind,
+pub struct YamlNode {
+    pub kind: YamlKind,
     /// Of a scalar all of it, quotes included; of a list or mapping its beginning. Of an alias, what it stands for.
     pub span: Range<usize>,
     /// A tag such as `!!binary`.
@@ -23,20 +23,20 @@ pub struct Node {
 
 /// What a value is, as `kubectl` reads it: `yes` is a boolean, a date is text.
 #[derive(Debug)]
-pub enum Kind {
+pub enum YamlKind {
     Null,
     Bool(bool),
     /// What it is written as is in the text.
     Number(serde_json::Number),
     Text(String),
-    List(Vec<Node>),
+    List(Vec<YamlNode>),
     /// In the order of the text, a key as often as it is there.
-    Map(Vec<(Key, Node)>),
+    Map(Vec<(YamlKey, YamlNode)>),
 }
 
 /// A key of a mapping.
 #[derive(Debug)]
-pub struct Key {
+pub struct YamlKey {
     pub name: String,
     pub span: Range<usize>,
     /// Whether it is text, and no number, boolean or null.
@@ -46,8 +46,9 @@ pub struct Key {
 }
 
 /// Why a text is not read.
-#[derive(Debug)]
-pub struct Problem {
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct YamlError {
     pub message: String,
     /// Line and column, from 1.
     pub at: Option<(u64, u64)>,
@@ -69,9 +70,9 @@ const MAX_REPLAYED: usize = 100_000;
 /// # Errors
 /// What is not YAML, nests more than 64 deep, or has more than 250,000 values or 100,000 by way of aliases; and characters
 /// that end a line in YAML 1.1, which `kubectl` reads, and not here: they would hide a line in a comment.
-pub fn read(text: &str) -> Result<Vec<Node>, Problem> {
+pub fn read(text: &str) -> Result<Vec<YamlNode>, YamlError> {
     if let Some((at, c)) = text.char_indices().find(|(_, c)| HIDING.contains(c)) {
-        return Err(Problem {
+        return Err(YamlError {
             message: format!(
                 "the character U+{:04X}, which ends a line for some YAML readers",
                 u32::from(c)
@@ -95,7 +96,7 @@ pub fn read(text: &str) -> Result<Vec<Node>, Problem> {
         .collect()
 }
 
-fn problem(error: &Error) -> Problem {
+fn problem(error: &Error) -> YamlError {
     let at = error.location().map(|l| (l.line(), l.column()));
     let cause = cause(error);
     let message = match cause {
@@ -112,7 +113,7 @@ fn problem(error: &Error) -> Problem {
             bare.unwrap_or(said)
         }
     };
-    Problem { message, at }
+    YamlError { message, at }
 }
 
 /// The error itself, without what it was wrapped in.
@@ -216,31 +217,31 @@ impl<'de> Visitor<'de> for Anything {
     }
 }
 
-fn node(Tagged(raw, tag): Part, text: &str) -> Result<Node, Problem> {
+fn node(Tagged(raw, tag): Part, text: &str) -> Result<YamlNode, YamlError> {
     let span = bytes(raw.defined, text);
     let kind = match raw.value {
-        Raw::Null => Kind::Null,
-        Raw::Bool(value) => Kind::Bool(value),
-        Raw::Number(value) => Kind::Number(value),
-        Raw::Text(value) => Kind::Text(value),
-        Raw::List(items) => Kind::List(
+        Raw::Null => YamlKind::Null,
+        Raw::Bool(value) => YamlKind::Bool(value),
+        Raw::Number(value) => YamlKind::Number(value),
+        Raw::Text(value) => YamlKind::Text(value),
+        Raw::List(items) => YamlKind::List(
             items
                 .into_iter()
                 .map(|item| node(item, text))
                 .collect::<Result<_, _>>()?,
         ),
-        Raw::Map(members) => Kind::Map(
+        Raw::Map(members) => YamlKind::Map(
             members
                 .into_iter()
                 .map(|(key, value)| Ok((self::key(key, text)?, node(value, text)?)))
-                .collect::<Result<_, Problem>>()?,
+                .collect::<Result<_, YamlError>>()?,
         ),
     };
-    Ok(Node { kind, span, tag })
+    Ok(YamlNode { kind, span, tag })
 }
 
 /// A key as `kubectl` makes text of it.
-fn key(Tagged(raw, tag): Part, text: &str) -> Result<Key, Problem> {
+fn key(Tagged(raw, tag): Part, text: &str) -> Result<YamlKey, YamlError> {
     let is_text = matches!(raw.value, Raw::Text(_));
     let name = match raw.value {
         Raw::Text(name) => name,
@@ -248,7 +249,7 @@ fn key(Tagged(raw, tag): Part, text: &str) -> Result<Key, Problem> {
         Raw::Bool(value) => value.to_string(),
         Raw::Number(value) => value.to_string(),
         Raw::List(_) | Raw::Map(_) => {
-            return Err(Problem {
+            return Err(YamlError {
                 message: "a key that is no text; JSON, and so IAM and Kubernetes, have none such".to_owned(),
                 at: Some((raw.defined.line(), raw.defined.column())),
             });
@@ -257,7 +258,7 @@ fn key(Tagged(raw, tag): Part, text: &str) -> Result<Key, Problem> {
     let span = bytes(raw.defined, text);
     let plain = text.get(span.clone()) == Some("<<") && tag.is_none();
     let merges = plain || tag.as_deref().is_some_and(|tag| tag.ends_with("merge"));
-    Ok(Key {
+    Ok(YamlKey {
         name,
         span,
         is_text,
@@ -279,11 +280,11 @@ fn bytes(location: Location, text: &str) -> Range<usize> {
         .unwrap_or(0..0)
 }
 
-impl Node {
+impl YamlNode {
     /// The members of a mapping.
-    pub fn members(&self) -> &[(Key, Self)] {
+    pub fn members(&self) -> &[(YamlKey, Self)] {
         match &self.kind {
-            Kind::Map(members) => members,
+            YamlKind::Map(members) => members,
             _ => &[],
         }
     }
@@ -291,7 +292,7 @@ impl Node {
     /// The items of a list.
     pub fn items(&self) -> &[Self] {
         match &self.kind {
-            Kind::List(items) => items,
+            YamlKind::List(items) => items,
             _ => &[],
         }
     }
@@ -332,7 +333,7 @@ impl Node {
     /// The text of a scalar that is one.
     pub fn as_str(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Text(text) => Some(text),
+            YamlKind::Text(text) => Some(text),
             _ => None,
         }
     }
@@ -340,12 +341,12 @@ impl Node {
     /// The plain value; of repeated keys the last one counts.
     pub fn to_value(&self) -> Value {
         match &self.kind {
-            Kind::Null => Value::Null,
-            Kind::Bool(value) => Value::Bool(*value),
-            Kind::Number(value) => Value::Number(value.clone()),
-            Kind::Text(value) => Value::String(value.clone()),
-            Kind::List(items) => items.iter().map(Self::to_value).collect(),
-            Kind::Map(members) => members
+            YamlKind::Null => Value::Null,
+            YamlKind::Bool(value) => Value::Bool(*value),
+            YamlKind::Number(value) => Value::Number(value.clone()),
+            YamlKind::Text(value) => Value::String(value.clone()),
+            YamlKind::List(items) => items.iter().map(Self::to_value).collect(),
+            YamlKind::Map(members) => members
                 .iter()
                 .map(|(key, value)| (key.name.clone(), value.to_value()))
                 .collect(),

@@ -7,20 +7,20 @@ use deputy_policy::{Candidate, Containment, Document, PolicyKind, StatementRef, 
 use serde::Serialize;
 
 use super::{
-    Type,
     batch::{self, Members, batch},
     report::place,
     select::{self, Judged},
     source::File,
+    types::PolicyType,
 };
 use crate::{
-    exit::{Answer, Failure, Outcome},
+    exit::{CommandAnswer, CommandResult, Failure},
     input::{named, once},
     output::Output,
 };
 
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub struct ContainsArguments {
     /// The policy that is asked for, or manifests: each AWSRole (with --type session each AWSRoleBinding, with --type
     /// boundary each DelegationLimit) is asked about; JSON or YAML, - is standard input
     #[arg(required_unless_present = "batch")]
@@ -30,7 +30,7 @@ pub struct Arguments {
     ceiling: Option<PathBuf>,
     /// What the candidate is used as; the ceiling is one of the same sort
     #[arg(long, value_enum, default_value_t)]
-    r#type: Type,
+    r#type: PolicyType,
     /// The permissions boundary of whoever has the candidate: only what both allow counts
     #[arg(long, value_name = "FILE")]
     boundary: Option<PathBuf>,
@@ -50,7 +50,7 @@ struct Verdict {
     reason: String,
 }
 
-impl batch::Answer for Verdict {
+impl batch::BatchAnswer for Verdict {
     fn invalid(reason: String) -> Self {
         Self {
             verdict: "invalid",
@@ -85,7 +85,7 @@ impl From<&Witness> for WitnessOut {
     }
 }
 
-pub fn run(arguments: &Arguments) -> Outcome {
+pub fn run(arguments: &ContainsArguments) -> CommandResult {
     if let Some(path) = &arguments.batch {
         return batch(path, answer);
     }
@@ -94,7 +94,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     };
     let (kind, of_ceiling) = kinds(arguments.r#type);
     let layered = arguments.boundary.is_some() || !arguments.session.is_empty();
-    if layered && arguments.r#type != Type::Identity {
+    if layered && arguments.r#type != PolicyType::Identity {
         return Err(Failure::input("--boundary and --session go with --type identity"));
     }
     let files = [("CANDIDATE", candidate.as_path()), ("CEILING", ceiling)].into_iter();
@@ -114,7 +114,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
     let ceiling = select::single(ceiling, of_ceiling)?;
 
     let mut out = Output::new();
-    let mut whole = Answer::Yes;
+    let mut whole = CommandAnswer::Yes;
     for candidate in &candidates {
         let identity: Vec<&Document> = candidate.documents.iter().collect();
         let mut compared = Candidate::new(&identity);
@@ -130,14 +130,14 @@ pub fn run(arguments: &Arguments) -> Outcome {
         match contains(&compared, &ceiling) {
             Containment::Contained(_) => out.line(format_args!("{of}contained"))?,
             Containment::Exceeds(witness) => {
-                whole = Answer::No;
+                whole = CommandAnswer::No;
                 out.line(format_args!("{of}exceeds: {witness}"))?;
                 if let Some(place) = allowed_by(&file, candidate, witness.candidate) {
                     out.line(format_args!("{of}allowed by {place}"))?;
                 }
             }
             Containment::Unknown(reason) => {
-                whole = Answer::No;
+                whole = CommandAnswer::No;
                 out.line(format_args!("{of}unknown: {reason}"))?;
             }
         }
@@ -155,17 +155,22 @@ fn allowed_by(file: &File, candidate: &Judged, at: StatementRef) -> Option<Strin
 }
 
 /// The kinds of candidate and ceiling.
-fn kinds(of: Type) -> (PolicyKind, PolicyKind) {
+fn kinds(of: PolicyType) -> (PolicyKind, PolicyKind) {
     let candidate = of.into();
     match of {
-        Type::Identity | Type::Session | Type::Boundary => (candidate, PolicyKind::Boundary),
-        Type::Resource | Type::Trust | Type::ServiceControl | Type::ResourceControl => (candidate, candidate),
+        PolicyType::Identity | PolicyType::Session | PolicyType::Boundary => {
+            (candidate, PolicyKind::Boundary)
+        }
+        PolicyType::Resource
+        | PolicyType::Trust
+        | PolicyType::ServiceControl
+        | PolicyType::ResourceControl => (candidate, candidate),
     }
 }
 
 fn answer(line: &mut Members<'_>) -> Result<Verdict, String> {
     let (candidate, ceiling) = (line.required("candidate")?, line.required("ceiling")?);
-    let (kind, of_ceiling) = kinds(line.word("type", Type::default())?);
+    let (kind, of_ceiling) = kinds(line.word("type", PolicyType::default())?);
     line.done()?;
     // The text as it is: a parsed value would have lost duplicate keys.
     let candidate = Document::parse(candidate.get(), kind).map_err(|e| format!("candidate: {e}"))?;

@@ -7,18 +7,18 @@ use deputy_policy::{Document, Lint, PolicyKind, lint};
 use serde::Serialize;
 
 use super::{
-    Type,
     batch::{self, Members, batch},
-    report::{Finding, Style, text},
+    report::{self, ReportedFinding, Style, text},
     source::{File, Policy},
+    types::PolicyType,
 };
 use crate::{
-    exit::{Answer, Failure, Outcome},
+    exit::{CommandAnswer, CommandResult, Failure},
     output::Output,
 };
 
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub struct LintArguments {
     /// The policy, or manifests: each policy of an AWSRole, AWSRoleBinding or DelegationLimit; JSON or YAML, - is standard
     /// input
     #[arg(required_unless_present = "batch")]
@@ -26,7 +26,7 @@ pub struct Arguments {
     /// What it is used as, unless a manifest says so; identity by default. A boundary is also looked at as the ceiling of
     /// a limit
     #[arg(long, value_enum)]
-    r#type: Option<Type>,
+    r#type: Option<PolicyType>,
     /// How the findings are written
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -54,7 +54,7 @@ struct Answered {
     /// As AWS counts it, of a valid policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<usize>,
-    findings: Vec<Finding>,
+    findings: Vec<ReportedFinding>,
     /// Why a line could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
@@ -66,13 +66,16 @@ impl Answered {
             policy: None,
             valid: size.is_some(),
             size,
-            findings: findings.into_iter().map(|f| Finding::new(f, text)).collect(),
+            findings: findings
+                .into_iter()
+                .map(|f| ReportedFinding::new(f, text))
+                .collect(),
             reason: None,
         }
     }
 }
 
-impl batch::Answer for Answered {
+impl batch::BatchAnswer for Answered {
     fn invalid(reason: String) -> Self {
         Self {
             reason: Some(reason),
@@ -90,7 +93,7 @@ struct Looked {
     findings: Vec<Lint>,
 }
 
-pub fn run(arguments: &Arguments) -> Outcome {
+pub fn run(arguments: &LintArguments) -> CommandResult {
     if let Some(path) = &arguments.batch {
         return batch(path, answer);
     }
@@ -107,7 +110,7 @@ pub fn run(arguments: &Arguments) -> Outcome {
 }
 
 /// Looks at every policy of a file.
-fn look(file: &File, r#type: Option<Type>) -> Result<Vec<Looked>, Failure> {
+fn look(file: &File, r#type: Option<PolicyType>) -> Result<Vec<Looked>, Failure> {
     let groups = match file.groups() {
         Ok(groups) => groups,
         // Around the policies.
@@ -142,7 +145,7 @@ fn look(file: &File, r#type: Option<Type>) -> Result<Vec<Looked>, Failure> {
 }
 
 /// A manifest says itself what its policies are used as.
-fn kind(policy: &Policy, r#type: Option<Type>) -> Result<PolicyKind, String> {
+fn kind(policy: &Policy, r#type: Option<PolicyType>) -> Result<PolicyKind, String> {
     let asked = r#type.map(PolicyKind::from);
     let Some(owner) = &policy.of else {
         return Ok(asked.unwrap_or(PolicyKind::Identity));
@@ -151,14 +154,14 @@ fn kind(policy: &Policy, r#type: Option<Type>) -> Result<PolicyKind, String> {
     match asked {
         Some(asked) if asked != own => Err(format!(
             "the policies of {owner} are of type {}, not {}; leave --type out",
-            Type::word(own),
-            Type::word(asked)
+            PolicyType::word(own),
+            PolicyType::word(asked)
         )),
         _ => Ok(own),
     }
 }
 
-fn json(looked: Vec<Looked>, file: &File, out: &mut Output) -> Outcome {
+fn json(looked: Vec<Looked>, file: &File, out: &mut Output) -> CommandResult {
     let whole = outcome(&looked);
     let problems = problems(&looked);
     for one in looked {
@@ -171,7 +174,7 @@ fn json(looked: Vec<Looked>, file: &File, out: &mut Output) -> Outcome {
     whole.ok_or_else(|| Failure::input(format!("{} is refused: {problems} problems", file.name)))
 }
 
-fn plain(looked: &[Looked], file: &File, out: &mut Output) -> Outcome {
+fn plain(looked: &[Looked], file: &File, out: &mut Output) -> CommandResult {
     let source = file.source();
     let mut refused = Vec::new();
     for one in looked {
@@ -187,14 +190,18 @@ fn plain(looked: &[Looked], file: &File, out: &mut Output) -> Outcome {
         ))?;
     }
     out.flush()?;
-    outcome(looked).ok_or_else(|| super::refused(&refused, &source))
+    outcome(looked).ok_or_else(|| report::refused(&refused, &source))
 }
 
 /// `None` when a policy is refused.
-fn outcome(looked: &[Looked]) -> Option<Answer> {
+fn outcome(looked: &[Looked]) -> Option<CommandAnswer> {
     let clean = looked.iter().all(|one| one.findings.is_empty());
     let valid = looked.iter().all(|one| one.size.is_some());
-    valid.then_some(if clean { Answer::Yes } else { Answer::No })
+    valid.then_some(if clean {
+        CommandAnswer::Yes
+    } else {
+        CommandAnswer::No
+    })
 }
 
 /// How much is wrong with what is refused.
@@ -205,7 +212,7 @@ fn problems(looked: &[Looked]) -> usize {
 
 fn answer(line: &mut Members<'_>) -> Result<Answered, String> {
     let policy = line.required("policy")?.get();
-    let kind = line.word("type", Type::default())?.into();
+    let kind = line.word("type", PolicyType::default())?.into();
     line.done()?;
     // The text as it is: a parsed value would have lost duplicate keys.
     Ok(match Document::parse(policy, kind) {

@@ -7,12 +7,12 @@ use deputy_policy::{Code, Lint, PolicyKind};
 
 use crate::{
     shape::{Sort, misfits},
-    yaml::Node,
+    yaml::YamlNode,
 };
 
 /// The kinds that have policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ManifestKind {
     /// `AWSRole`: each `spec.policies[].document`.
     Role,
     /// `AWSRoleBinding`: `spec.session.policy`.
@@ -21,7 +21,7 @@ pub enum Kind {
     Limit,
 }
 
-impl Kind {
+impl ManifestKind {
     pub const ALL: [Self; 3] = [Self::Role, Self::Binding, Self::Limit];
 
     pub fn name(self) -> &'static str {
@@ -51,40 +51,43 @@ impl Kind {
 }
 
 /// An object of one of these kinds.
-pub struct Object<'a> {
-    pub kind: Kind,
+pub struct ManifestObject<'a> {
+    pub kind: ManifestKind,
     /// `NAMESPACE/NAME`, or the name alone.
     pub name: String,
     /// Its policies and their paths.
-    pub policies: Vec<(String, &'a Node)>,
+    pub policies: Vec<(String, &'a YamlNode)>,
     /// `spec.acknowledgeEscalation`, lower case.
     pub acknowledged: BTreeSet<String>,
 }
 
 /// What a document of a file is.
-pub enum Document<'a> {
+pub enum ManifestDocument<'a> {
     /// Neither `apiVersion` nor `kind`.
-    Policy(&'a Node),
-    Object(Object<'a>),
+    Policy(&'a YamlNode),
+    Object(ManifestObject<'a>),
 }
 
 /// The documents of a file, those of a `List` one by one. Other kinds of objects are left out.
-pub fn documents<'a>(nodes: &'a [Node], problems: &mut Vec<Lint>) -> Vec<Document<'a>> {
+pub fn documents<'a>(nodes: &'a [YamlNode], problems: &mut Vec<Lint>) -> Vec<ManifestDocument<'a>> {
     let mut found = Vec::new();
     for node in nodes {
         let (version, kind) = (node.get("apiVersion"), node.get("kind"));
         if version.is_none() && kind.is_none() {
-            found.push(Document::Policy(node));
+            found.push(ManifestDocument::Policy(node));
             continue;
         }
-        let text = |of: Option<&'a Node>| of.and_then(Node::as_str);
+        let text = |of: Option<&'a YamlNode>| of.and_then(YamlNode::as_str);
         let (Some(version), Some(kind)) = (text(version), text(kind)) else {
             let message = "a manifest has an apiVersion and a kind, both text; a policy has neither";
             problems.push(problem(Code::WrongType, "", message, node.span.clone()));
             continue;
         };
         if (version, kind) == ("v1", "List") {
-            found.extend(documents(node.get("items").map_or(&[], Node::items), problems));
+            found.extend(documents(
+                node.get("items").map_or(&[], YamlNode::items),
+                problems,
+            ));
             continue;
         }
         repeated(node, kind, problems);
@@ -104,8 +107,8 @@ pub fn documents<'a>(nodes: &'a [Node], problems: &mut Vec<Lint>) -> Vec<Documen
             ));
             continue;
         }
-        match Kind::ALL.into_iter().find(|known| known.name() == kind) {
-            Some(kind) => found.push(Document::Object(object(kind, node, problems))),
+        match ManifestKind::ALL.into_iter().find(|known| known.name() == kind) {
+            Some(kind) => found.push(ManifestDocument::Object(object(kind, node, problems))),
             None if kind == "AWSAccount" => {}
             None => {
                 let message = format!(
@@ -124,11 +127,11 @@ pub fn documents<'a>(nodes: &'a [Node], problems: &mut Vec<Lint>) -> Vec<Documen
 }
 
 /// Keys that are there twice, but for those of policies, which are looked at as such.
-fn repeated(node: &Node, kind: &str, problems: &mut Vec<Lint>) {
-    let of_policy = |path: &str| match Kind::ALL.into_iter().find(|known| known.name() == kind) {
-        Some(Kind::Role) => path.starts_with("spec.policies[") && path.contains("].document."),
-        Some(Kind::Binding) => path.starts_with("spec.session.policy."),
-        Some(Kind::Limit) => path.starts_with("spec.ceiling."),
+fn repeated(node: &YamlNode, kind: &str, problems: &mut Vec<Lint>) {
+    let of_policy = |path: &str| match ManifestKind::ALL.into_iter().find(|known| known.name() == kind) {
+        Some(ManifestKind::Role) => path.starts_with("spec.policies[") && path.contains("].document."),
+        Some(ManifestKind::Binding) => path.starts_with("spec.session.policy."),
+        Some(ManifestKind::Limit) => path.starts_with("spec.ceiling."),
         None => false,
     };
     for (path, span) in node.repeated_keys() {
@@ -139,7 +142,7 @@ fn repeated(node: &Node, kind: &str, problems: &mut Vec<Lint>) {
     }
 }
 
-fn object<'a>(kind: Kind, node: &'a Node, problems: &mut Vec<Lint>) -> Object<'a> {
+fn object<'a>(kind: ManifestKind, node: &'a YamlNode, problems: &mut Vec<Lint>) -> ManifestObject<'a> {
     let field = |path: &str| path.split('.').try_fold(node, |node, field| node.get(field));
     let before = problems.len();
     if let Some(definition) = crd(kind.plural()) {
@@ -155,15 +158,15 @@ fn object<'a>(kind: Kind, node: &'a Node, problems: &mut Vec<Lint>) -> Object<'a
     }
     let mut policies = Vec::new();
     match kind {
-        Kind::Limit => {
+        ManifestKind::Limit => {
             policies.extend(field("spec.ceiling").map(|policy| ("spec.ceiling".to_owned(), policy)))
         }
-        Kind::Binding => {
+        ManifestKind::Binding => {
             let policy = field("spec.session.policy");
             policies.extend(policy.map(|policy| ("spec.session.policy".to_owned(), policy)));
         }
-        Kind::Role => {
-            let listed = field("spec.policies").map_or(&[][..], Node::items);
+        ManifestKind::Role => {
+            let listed = field("spec.policies").map_or(&[][..], YamlNode::items);
             for (i, policy) in listed.iter().enumerate() {
                 let path = format!("spec.policies[{i}].document");
                 policies.extend(policy.get("document").map(|document| (path, document)));
@@ -171,10 +174,10 @@ fn object<'a>(kind: Kind, node: &'a Node, problems: &mut Vec<Lint>) -> Object<'a
         }
     }
     let needed = match kind {
-        Kind::Role => Some("spec.policies"),
-        Kind::Limit => Some("spec.ceiling"),
+        ManifestKind::Role => Some("spec.policies"),
+        ManifestKind::Limit => Some("spec.ceiling"),
         // A session without policy gets all of the role.
-        Kind::Binding => None,
+        ManifestKind::Binding => None,
     };
     if let Some(path) = needed.filter(|_| policies.is_empty() && problems.len() == before) {
         let message = format!("the {} has no policy", kind.name());
@@ -185,24 +188,24 @@ fn object<'a>(kind: Kind, node: &'a Node, problems: &mut Vec<Lint>) -> Object<'a
             node.find(path).span.clone(),
         ));
     }
-    let acknowledged = field("spec.acknowledgeEscalation").map_or(&[][..], Node::items);
-    Object {
+    let acknowledged = field("spec.acknowledgeEscalation").map_or(&[][..], YamlNode::items);
+    ManifestObject {
         kind,
         name: name(node),
         policies,
         acknowledged: acknowledged
             .iter()
-            .filter_map(Node::as_str)
+            .filter_map(YamlNode::as_str)
             .map(str::to_lowercase)
             .collect(),
     }
 }
 
-fn name(node: &Node) -> String {
+fn name(node: &YamlNode) -> String {
     let text = |field| {
         node.get("metadata")
             .and_then(|m| m.get(field))
-            .and_then(Node::as_str)
+            .and_then(YamlNode::as_str)
     };
     let name = text("name").unwrap_or("(without a name)");
     text("namespace").map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"))

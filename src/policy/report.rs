@@ -6,13 +6,13 @@ use deputy_policy::{Lint, Severity};
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report};
 use serde::Serialize;
 
-use crate::text::position;
+use crate::{exit::Failure, text::position};
 
 /// Width of what is drawn on a terminal.
 const WIDTH: usize = 100;
 
 /// A policy and what it is called.
-pub struct Source<'a> {
+pub struct ReportSource<'a> {
     pub name: &'a str,
     pub text: &'a str,
 }
@@ -39,7 +39,7 @@ impl Style {
 }
 
 /// The findings as text, each with a line end.
-pub fn text(findings: &[Lint], source: &Source<'_>, style: Style) -> String {
+pub fn text(findings: &[Lint], source: &ReportSource<'_>, style: Style) -> String {
     let mut out = String::new();
     for finding in findings {
         match style {
@@ -50,7 +50,13 @@ pub fn text(findings: &[Lint], source: &Source<'_>, style: Style) -> String {
     out
 }
 
-fn plain(finding: &Lint, source: &Source<'_>, out: &mut String) {
+/// The failure of a command whose input is no policy.
+pub fn refused(findings: &[Lint], source: &ReportSource<'_>) -> Failure {
+    let shown = text(findings, source, Style::of(&std::io::stderr()));
+    Failure::input(format!("{} is refused\n{}", source.name, shown.trim_end()))
+}
+
+fn plain(finding: &Lint, source: &ReportSource<'_>, out: &mut String) {
     out.push_str(&place(source, finding.span.as_ref()));
     let colon = if finding.path.is_empty() { "" } else { ": " };
     let severity = finding.severity().as_str();
@@ -94,14 +100,14 @@ fn harmless(text: &str) -> String {
 }
 
 /// `FILE:LINE:COLUMN`, both from 1; columns are characters.
-pub fn place(source: &Source<'_>, span: Option<&Range<usize>>) -> String {
+pub fn place(source: &ReportSource<'_>, span: Option<&Range<usize>>) -> String {
     match span.and_then(|span| position(source.text, span.start)) {
         Some((line, column)) => format!("{}:{line}:{column}", source.name),
         None => source.name.to_owned(),
     }
 }
 
-fn drawn(finding: &Lint, source: &Source<'_>, colour: bool, out: &mut String) {
+fn drawn(finding: &Lint, source: &ReportSource<'_>, colour: bool, out: &mut String) {
     let at = if finding.path.is_empty() { "" } else { ": " };
     let title = format!("{}{at}{}", printable(&finding.path), printable(&finding.message));
     let mut diagnostic = MietteDiagnostic::new(title)
@@ -132,7 +138,7 @@ fn drawn(finding: &Lint, source: &Source<'_>, colour: bool, out: &mut String) {
 
 /// A finding as JSON: a contract (docs/contracts.md).
 #[derive(Serialize)]
-pub struct Finding {
+pub struct ReportedFinding {
     code: &'static str,
     severity: &'static str,
     path: String,
@@ -152,7 +158,7 @@ struct Span {
     column: usize,
 }
 
-impl Finding {
+impl ReportedFinding {
     pub fn new(finding: Lint, text: &str) -> Self {
         let span = finding.span.as_ref().and_then(|span| {
             let (line, column) = position(text, span.start)?;
@@ -189,7 +195,7 @@ mod tests {
 
     #[test]
     fn a_line_says_where_and_what_to_write() {
-        let source = Source {
+        let source = ReportSource {
             name: "p.json",
             text: TEXT,
         };
@@ -216,7 +222,7 @@ mod tests {
                 let findings: Vec<Lint> = problems.iter().map(Lint::from).collect();
                 let shown = text(
                     &findings,
-                    &Source {
+                    &ReportSource {
                         name: "p",
                         text: policy,
                     },
@@ -229,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_drawing_shows_the_line_and_colours_only_when_asked() {
-        let source = Source {
+        let source = ReportSource {
             name: "p.json",
             text: TEXT,
         };

@@ -5,9 +5,9 @@ use std::{io::Write as _, path::Path};
 use deputy_policy::{Code, Document, Lint, PolicyKind};
 
 use super::{
-    Type, refused,
-    report::{Style, text},
-    source::{File, Group, Policy},
+    report::{Style, refused, text},
+    source::{File, Policy, PolicyGroup},
+    types::PolicyType,
 };
 use crate::exit::Failure;
 
@@ -80,7 +80,7 @@ pub fn one(path: &Path, kind: PolicyKind) -> Result<Vec<Document>, Failure> {
             Err(Failure::input(format!(
                 "{}: one {} policy is needed here, there are {}; put each into a file of its own",
                 file.name,
-                Type::word(kind),
+                PolicyType::word(kind),
                 labels.join(", ")
             )))
         }
@@ -115,8 +115,8 @@ fn documents(policies: &[Policy], kind: PolicyKind, problems: &mut Vec<Lint>) ->
     documents
 }
 
-fn nothing(file: &File, kind: PolicyKind, others: &[Group]) -> Failure {
-    let word = Type::word(kind);
+fn nothing(file: &File, kind: PolicyKind, others: &[PolicyGroup]) -> Failure {
+    let word = PolicyType::word(kind);
     let there: Vec<String> = others
         .iter()
         .filter_map(|group| {
@@ -125,7 +125,7 @@ fn nothing(file: &File, kind: PolicyKind, others: &[Group]) -> Failure {
                 [] => format!("{owner} without one"),
                 _ => format!(
                     "{owner}, whose policies are of type {}",
-                    Type::word(owner.kind.policies())
+                    PolicyType::word(owner.kind.policies())
                 ),
             })
         })

@@ -11,8 +11,8 @@ use deputy_policy::{Code, Document, Lint, PolicyKind, escalation, lint};
 use serde::de::IgnoredAny;
 
 use super::{
-    manifest::{self, Kind},
-    report::Source,
+    manifest::{self, ManifestKind},
+    report::ReportSource,
     translate::Translated,
 };
 use crate::{exit::Failure, input, yaml};
@@ -26,7 +26,7 @@ pub struct File {
 }
 
 /// What is judged together: the policies of an object, or the one that stands alone in its document.
-pub struct Group {
+pub struct PolicyGroup {
     pub of: Option<Owner>,
     /// None, of a binding without session policy.
     pub policies: Vec<Policy>,
@@ -44,7 +44,7 @@ pub struct Policy {
 /// An object with policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
-    pub kind: Kind,
+    pub kind: ManifestKind,
     /// `NAMESPACE/NAME`, or the name alone.
     pub name: String,
     acknowledged: BTreeSet<String>,
@@ -78,8 +78,8 @@ impl File {
     }
 
     /// Its name and text, for messages.
-    pub fn source(&self) -> Source<'_> {
-        Source {
+    pub fn source(&self) -> ReportSource<'_> {
+        ReportSource {
             name: &self.name,
             text: &self.text,
         }
@@ -89,9 +89,9 @@ impl File {
     ///
     /// # Errors
     /// What is wrong with the file around its policies.
-    pub fn groups(&self) -> Result<Vec<Group>, Vec<Lint>> {
+    pub fn groups(&self) -> Result<Vec<PolicyGroup>, Vec<Lint>> {
         if self.is_policy_in_json() {
-            return Ok(vec![Group::alone(Text::Own(self.text.clone()))]);
+            return Ok(vec![PolicyGroup::alone(Text::Own(self.text.clone()))]);
         }
         let nodes = yaml::read(&self.text).map_err(|problem| vec![self.not_yaml(&problem)])?;
         let mut problems = Vec::new();
@@ -101,8 +101,8 @@ impl File {
         }
         let translated = |node| Text::Translated(Translated::new(node, &self.text));
         let group = |document| match document {
-            manifest::Document::Policy(node) => Group::alone(translated(node)),
-            manifest::Document::Object(object) => {
+            manifest::ManifestDocument::Policy(node) => PolicyGroup::alone(translated(node)),
+            manifest::ManifestDocument::Object(object) => {
                 let owner = Owner {
                     kind: object.kind,
                     name: object.name,
@@ -113,7 +113,7 @@ impl File {
                     path,
                     text: translated(node),
                 });
-                Group {
+                PolicyGroup {
                     policies: policies.collect(),
                     of: Some(owner),
                 }
@@ -138,7 +138,7 @@ impl File {
         self.text.trim_start().starts_with(['{', '['])
     }
 
-    fn not_yaml(&self, problem: &yaml::Problem) -> Lint {
+    fn not_yaml(&self, problem: &yaml::YamlError) -> Lint {
         let template = if self.text.contains("{{") {
             "; a Helm template has to be rendered first (helm template)"
         } else {
@@ -171,7 +171,7 @@ impl File {
     }
 }
 
-impl Group {
+impl PolicyGroup {
     fn alone(text: Text) -> Self {
         let policy = Policy {
             of: None,
@@ -223,7 +223,7 @@ impl Policy {
     /// one.
     pub fn warnings(&self, document: &Document) -> Vec<Lint> {
         let mut kept = lint(document, Some(self.json()));
-        if let Some(owner) = self.of.as_ref().filter(|owner| owner.kind == Kind::Limit) {
+        if let Some(owner) = self.of.as_ref().filter(|owner| owner.kind == ManifestKind::Limit) {
             let escalations = escalation(document);
             // They are listed in the order of the warnings.
             let mut acknowledged = escalations

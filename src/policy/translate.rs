@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::Range};
 
 use deputy_policy::{Code, Lint};
 
-use crate::yaml::{Key, Kind, MERGE, Node};
+use crate::yaml::{MERGE, YamlKey, YamlKind, YamlNode};
 
 /// JSON text made of YAML.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ type Places = BTreeMap<usize, Range<usize>>;
 
 impl Translated {
     /// Translates `node` of the text `yaml`. A key that is there twice is so in the JSON too.
-    pub fn new(node: &Node, yaml: &str) -> Self {
+    pub fn new(node: &YamlNode, yaml: &str) -> Self {
         let mut translation = Self {
             json: String::new(),
             places: BTreeMap::new(),
@@ -36,23 +36,23 @@ impl Translated {
         Some(place.clone())
     }
 
-    fn value(&mut self, node: &Node, yaml: &str, path: &str) {
+    fn value(&mut self, node: &YamlNode, yaml: &str, path: &str) {
         self.places.insert(self.json.len(), node.span.clone());
         if let Some(tag) = &node.tag {
             let message = format!("a tag ({tag}), which YAML readers treat differently; leave it out");
             self.ambiguous(&node.span, path, message);
         }
         match &node.kind {
-            Kind::Null => self.json.push_str("null"),
-            Kind::Bool(value) => self.boolean(*value, node, yaml, path),
-            Kind::Number(_) => self.number(node, yaml, path),
-            Kind::Text(text) => {
+            YamlKind::Null => self.json.push_str("null"),
+            YamlKind::Bool(value) => self.boolean(*value, node, yaml, path),
+            YamlKind::Number(_) => self.number(node, yaml, path),
+            YamlKind::Text(text) => {
                 if is_plain(&node.span, yaml) && reads_otherwise(text) {
                     self.disagree(&node.span, path, text, "write it in quotes");
                 }
                 self.text(text);
             }
-            Kind::List(items) => {
+            YamlKind::List(items) => {
                 self.json.push('[');
                 for (i, item) in items.iter().enumerate() {
                     self.comma(i);
@@ -60,7 +60,7 @@ impl Translated {
                 }
                 self.json.push(']');
             }
-            Kind::Map(members) => {
+            YamlKind::Map(members) => {
                 self.json.push('{');
                 for (i, (key, value)) in members.iter().enumerate() {
                     self.comma(i);
@@ -88,7 +88,7 @@ impl Translated {
         }
     }
 
-    fn key(&mut self, key: &Key) {
+    fn key(&mut self, key: &YamlKey) {
         self.places.insert(self.json.len(), key.span.clone());
         self.text(&key.name);
     }
@@ -97,7 +97,7 @@ impl Translated {
         self.json.push_str(&serde_json::Value::from(text).to_string());
     }
 
-    fn boolean(&mut self, value: bool, node: &Node, yaml: &str, path: &str) {
+    fn boolean(&mut self, value: bool, node: &YamlNode, yaml: &str, path: &str) {
         let written = yaml.get(node.span.clone()).unwrap_or_default();
         if !["true", "True", "TRUE", "false", "False", "FALSE"].contains(&written) {
             self.disagree(
@@ -111,7 +111,7 @@ impl Translated {
     }
 
     /// A number as it is written: parsed and printed, an account id would have lost digits.
-    fn number(&mut self, node: &Node, yaml: &str, path: &str) {
+    fn number(&mut self, node: &YamlNode, yaml: &str, path: &str) {
         let written = yaml.get(node.span.clone()).unwrap_or_default();
         if serde_json::from_str::<serde_json::Number>(written).is_ok() {
             self.json.push_str(written);

@@ -2,7 +2,8 @@
 
 use serde_json::value::RawValue;
 
-use super::MAX_LINE_BYTES;
+/// The longest line that is read, in bytes without its end: two documents of AWS's largest size and a request fit.
+pub const MAX_LINE_BYTES: usize = 1024 * 1024;
 
 /// Deeper ids are not answered: readers of JSON have limits, and an answer that can't be read helps nobody.
 pub const MAX_DEPTH: usize = 64;

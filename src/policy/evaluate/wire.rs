@@ -6,7 +6,10 @@ use deputy_policy::{Document, PolicyKind};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Answered, Parties, Policies, request, resource_kind, word};
+use super::{
+    policies::{Answered, Parties, Policies, resource_kind, word},
+    request,
+};
 use crate::policy::batch::{self, Members, list, name_of, short, text};
 
 #[derive(Serialize)]
@@ -17,7 +20,7 @@ pub(super) struct LineOut {
     explanation: Option<String>,
 }
 
-impl batch::Answer for LineOut {
+impl batch::BatchAnswer for LineOut {
     fn invalid(reason: String) -> Self {
         Self {
             decision: "invalid",

@@ -1,22 +1,24 @@
 //! `deputy policy evaluate`
 
+mod policies;
 mod request;
 mod wire;
 
 use std::path::PathBuf;
 
 use clap::Args;
-use deputy_policy::{AccessDecision, Document, PolicyKind, Request, Situation};
+use deputy_policy::{AccessDecision, Document, PolicyKind};
 
+use self::policies::{Parties, Policies, resource_kind, word};
 use super::{batch::batch, select};
 use crate::{
-    exit::{Answer, Failure, Outcome},
+    exit::{CommandAnswer, CommandResult, Failure},
     input::{named, once},
     output,
 };
 
 #[derive(Debug, Args)]
-pub struct Arguments {
+pub struct EvaluateArguments {
     /// service:Action
     #[arg(long, required_unless_present = "batch", conflicts_with = "batch")]
     action: Option<String>,
@@ -60,32 +62,7 @@ pub struct Arguments {
     batch: Option<PathBuf>,
 }
 
-/// The policies of one question.
-#[derive(Debug, Default)]
-struct Policies {
-    identity: Vec<Document>,
-    resource: Option<Document>,
-    boundaries: Vec<Document>,
-    session: Vec<Document>,
-    scps: Vec<Vec<Document>>,
-    rcps: Vec<Vec<Document>>,
-}
-
-/// Who asks, as given.
-#[derive(Debug, Default)]
-struct Parties {
-    principal: Option<String>,
-    resource_account: Option<String>,
-}
-
-/// What is answered.
-struct Answered {
-    decision: AccessDecision,
-    reason: String,
-    explanation: Option<String>,
-}
-
-pub fn run(arguments: &Arguments) -> Outcome {
+pub fn run(arguments: &EvaluateArguments) -> CommandResult {
     if let Some(path) = &arguments.batch {
         return batch(path, |line| wire::answer(line, arguments.explain));
     }
@@ -139,8 +116,8 @@ pub fn run(arguments: &Arguments) -> Outcome {
             .unwrap_or_else(|| format!("{}: {}", word(answered.decision), answered.reason)),
     )?;
     Ok(match answered.decision {
-        AccessDecision::Allowed => Answer::Yes,
-        AccessDecision::ExplicitDeny | AccessDecision::ImplicitDeny => Answer::No,
+        AccessDecision::Allowed => CommandAnswer::Yes,
+        AccessDecision::ExplicitDeny | AccessDecision::ImplicitDeny => CommandAnswer::No,
     })
 }
 
@@ -156,84 +133,4 @@ fn all(paths: &[PathBuf], kind: PolicyKind) -> Result<Vec<Document>, Failure> {
 
 fn each(levels: &[Vec<PathBuf>], kind: PolicyKind) -> Result<Vec<Vec<Document>>, Failure> {
     levels.iter().map(|level| all(level, kind)).collect()
-}
-
-/// The policy of a role is its trust policy.
-fn resource_kind(request: &Request) -> PolicyKind {
-    if request.asks_trust_policy() {
-        PolicyKind::Trust
-    } else {
-        PolicyKind::Resource
-    }
-}
-
-impl Policies {
-    fn situation(&self, parties: &Parties) -> Situation<'_> {
-        let mut situation = Situation::new()
-            .identity(&self.identity)
-            .boundaries(&self.boundaries)
-            .session(&self.session)
-            .service_control(&self.scps)
-            .resource_control(&self.rcps);
-        if let Some(document) = &self.resource {
-            situation = situation.resource_policy(document);
-        }
-        if let Some(id) = &parties.resource_account {
-            situation = situation.resource_account(id);
-        }
-        // Sessions do not show their role's path; the ARN of the role does.
-        let principal = parties.principal.as_deref().unwrap_or_default();
-        situation.service_linked(principal.contains(":role/aws-service-role/"))
-    }
-
-    /// A call that assumes a role asks about session tags and source identity too. Without a principal only the action
-    /// itself is asked about.
-    fn answer(&self, request: &Request, parties: &Parties, explain: bool) -> Result<Answered, String> {
-        let situation = self.situation(parties);
-        if request.principal.is_some() && request.assumes_role() {
-            let call = situation.assume_role(request).map_err(|e| e.to_string())?;
-            let (action, step) = call.deciding().ok_or("nothing was asked")?;
-            let reason = if action == request.action {
-                step.reason.to_string()
-            } else {
-                format!("{action}: {}", step.reason)
-            };
-            let explanation = if explain {
-                let steps = situation
-                    .explain_assume_role(request)
-                    .map_err(|e| e.to_string())?;
-                let texts: Vec<String> = steps.iter().map(|(a, e)| format!("{a}: {e}")).collect();
-                Some(texts.join("\n"))
-            } else {
-                None
-            };
-            return Ok(Answered {
-                decision: step.decision,
-                reason,
-                explanation,
-            });
-        }
-        if explain {
-            let explained = situation.explain(request).map_err(|e| e.to_string())?;
-            return Ok(Answered {
-                decision: explained.evaluation.decision,
-                reason: explained.evaluation.reason.to_string(),
-                explanation: Some(explained.to_string()),
-            });
-        }
-        let evaluation = situation.evaluate(request).map_err(|e| e.to_string())?;
-        Ok(Answered {
-            decision: evaluation.decision,
-            reason: evaluation.reason.to_string(),
-            explanation: None,
-        })
-    }
-}
-
-fn word(decision: AccessDecision) -> &'static str {
-    match decision {
-        AccessDecision::Allowed => "allowed",
-        AccessDecision::ExplicitDeny => "explicitDeny",
-        AccessDecision::ImplicitDeny => "implicitDeny",
-    }
 }
