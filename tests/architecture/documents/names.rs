@@ -240,3 +240,45 @@ fn the_readiness_conditions_are_those_of_operations() {
         .collect();
     assert_eq!(listed, registered, "left: docs/operations.md, right: the code");
 }
+
+/// Types, kinds and reasons, such as `Index` or `plan::Nature`: what was renamed has its new name in documents, too.
+#[test]
+fn the_words_in_capitals_that_documents_name_exist() {
+    let code: String = tracked()
+        .iter()
+        .filter(|p| {
+            !p.ends_with(".md") && !p.starts_with("fuzz/corpus") && !p.starts_with("tests/architecture")
+        })
+        .filter_map(|p| fs::read_to_string(root().join(p)).ok())
+        .collect();
+    let words: BTreeSet<&str> = code
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .collect();
+    let is_name = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_uppercase())
+            && part.chars().any(|c| c.is_ascii_lowercase())
+            && part.chars().all(|c| c.is_ascii_alphanumeric())
+    };
+    let (mut found, mut wrong) = (0, Vec::new());
+    for page in pages() {
+        for span in &page.spans {
+            let parts: Vec<_> = span.code.split("::").collect();
+            if !parts.iter().any(|p| is_name(p))
+                || span.code.contains([' ', '/', '.', ':']) && parts.len() == 1
+            {
+                continue;
+            }
+            let is_path = |part: &&str| part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            if !parts.iter().all(|p| is_path(&p)) {
+                continue;
+            }
+            found += 1;
+            let unknown = parts.iter().find(|p| !words.contains(*p));
+            if unknown.is_some() && !is_excepted(&page.path, &span.code) {
+                wrong.push(format!("{} names {}, and no code does", page.path, span.code));
+            }
+        }
+    }
+    assert!(found > 300, "{found} names");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
