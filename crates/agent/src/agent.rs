@@ -11,10 +11,10 @@ use tokio::task::JoinSet;
 use crate::broker::BrokerClient;
 use crate::config::Config;
 use crate::dial::{Dialer, TlsSetupError};
-use crate::keeper::Keeper;
+use crate::keeper::CredentialKeeper;
 use crate::log::Log;
-use crate::readiness::{Readiness, fetch_first};
-use crate::server::{Endpoint, serve};
+use crate::readiness::{StartupReadiness, fetch_first};
+use crate::server::{CredentialEndpoint, serve};
 use crate::token::TokenFile;
 
 /// An agent that listens but does not serve yet.
@@ -84,8 +84,8 @@ impl Agent {
         } = self;
         let token = Arc::new(TokenFile::new(&config.token_file));
         let broker = BrokerClient::new(dialer, Arc::clone(&token));
-        let keeper = Keeper::new(broker, Arc::new(Timestamp::now), log.clone());
-        let readiness = Arc::new(Readiness::new(config.wait_for, &config.bindings));
+        let keeper = CredentialKeeper::new(broker, Arc::new(Timestamp::now), log.clone());
+        let readiness = Arc::new(StartupReadiness::new(config.wait_for, &config.bindings));
         log.info(
             "Listening",
             &[
@@ -101,7 +101,7 @@ impl Agent {
         for binding in config.bindings {
             first.spawn(fetch_first(Arc::clone(&keeper), Arc::clone(&readiness), binding));
         }
-        let endpoint = Arc::new(Endpoint::new(keeper, readiness, token, address));
+        let endpoint = Arc::new(CredentialEndpoint::new(keeper, readiness, token, address));
         serve(listener, endpoint, stop).await;
         log.info("Stopped", &[]);
     }

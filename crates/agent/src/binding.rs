@@ -4,10 +4,12 @@ use std::fmt;
 
 /// Longest name of a Kubernetes object (DNS-1123 subdomain), in bytes.
 const MAX_NAME: usize = 253;
+/// Most bindings of one pod: named in `DEPUTY_BINDINGS`, or kept at a time.
+pub const MAX_BINDINGS: usize = 64;
 
 /// Which binding a credential is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Binding {
+pub enum SelectedBinding {
     /// The ServiceAccount's default binding: the oldest one.
     Default,
     /// The binding of that name in the pod's namespace.
@@ -21,7 +23,7 @@ pub enum Binding {
 )]
 pub struct InvalidName;
 
-impl Binding {
+impl SelectedBinding {
     /// Reads the name of a binding; the empty text is the default one.
     ///
     /// # Errors
@@ -66,7 +68,7 @@ impl Binding {
     }
 }
 
-impl fmt::Display for Binding {
+impl fmt::Display for SelectedBinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
@@ -82,7 +84,10 @@ mod tests {
     #[test]
     fn only_names_that_kubernetes_allows_are_bindings() {
         for good in ["uploader", "a", "a-b.c9", &"a".repeat(253)] {
-            assert_eq!(Binding::parse(good).unwrap(), Binding::Named(good.into()));
+            assert_eq!(
+                SelectedBinding::parse(good).unwrap(),
+                SelectedBinding::Named(good.into())
+            );
         }
         for bad in [
             "Uploader",
@@ -97,17 +102,20 @@ mod tests {
             "a?x",
             &"a".repeat(254),
         ] {
-            assert!(Binding::parse(bad).is_err(), "{bad}");
+            assert!(SelectedBinding::parse(bad).is_err(), "{bad}");
         }
-        assert_eq!(Binding::parse("").unwrap(), Binding::Default);
+        assert_eq!(SelectedBinding::parse("").unwrap(), SelectedBinding::Default);
     }
 
     #[test]
     fn a_path_is_matched_exactly() {
-        assert_eq!(Binding::from_path("/v1/credentials"), Some(Binding::Default));
         assert_eq!(
-            Binding::from_path("/v1/credentials/x"),
-            Some(Binding::Named("x".into()))
+            SelectedBinding::from_path("/v1/credentials"),
+            Some(SelectedBinding::Default)
+        );
+        assert_eq!(
+            SelectedBinding::from_path("/v1/credentials/x"),
+            Some(SelectedBinding::Named("x".into()))
         );
         for bad in [
             "/v1/credentials/",
@@ -117,14 +125,14 @@ mod tests {
             "/",
             "",
         ] {
-            assert_eq!(Binding::from_path(bad), None, "{bad}");
+            assert_eq!(SelectedBinding::from_path(bad), None, "{bad}");
         }
     }
 
     #[test]
     fn the_path_of_a_binding_leads_back_to_it() {
-        for binding in [Binding::Default, Binding::Named("x.y".into())] {
-            assert_eq!(Binding::from_path(&binding.path()), Some(binding));
+        for binding in [SelectedBinding::Default, SelectedBinding::Named("x.y".into())] {
+            assert_eq!(SelectedBinding::from_path(&binding.path()), Some(binding));
         }
     }
 }

@@ -13,11 +13,11 @@ use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use crate::binding::Binding;
+use crate::binding::SelectedBinding;
 use crate::credential::MAX_BODY;
 use crate::dial::Dialer;
 use crate::pool::{Pool, Sender};
-use crate::problem::Problem;
+use crate::problem::AgentProblem;
 use crate::token::TokenFile;
 
 /// How long the broker may take to answer on a used connection. It promises an answer within a second; one that
@@ -49,17 +49,17 @@ pub enum Fetched {
 #[derive(Clone)]
 pub enum FetchError {
     /// The broker decided: there is no credential, and what is held must go (403).
-    Refused(Problem),
+    Refused(AgentProblem),
     /// Nothing was decided: unreachable, overloaded, or an answer that makes no sense.
-    Unavailable(Problem),
+    Unavailable(AgentProblem),
 }
 
 /// Where credentials come from: the broker, or a script in tests.
-pub trait Source: Send + Sync + 'static {
+pub trait CredentialSource: Send + Sync + 'static {
     /// Asks for the credential of `binding`. `etag` belongs to the one held.
     fn fetch(
         &self,
-        binding: &Binding,
+        binding: &SelectedBinding,
         etag: Option<HeaderValue>,
     ) -> impl Future<Output = Result<Fetched, FetchError>> + Send;
 }
@@ -94,17 +94,18 @@ impl BrokerClient {
 
     fn request(
         &self,
-        binding: &Binding,
+        binding: &SelectedBinding,
         etag: Option<&HeaderValue>,
-    ) -> Result<Request<Empty<Bytes>>, Problem> {
+    ) -> Result<Request<Empty<Bytes>>, AgentProblem> {
         let token = self
             .token
             .current()
-            .map_err(|error| Problem::unavailable(error.category(), error.to_string()))?;
+            .map_err(|error| AgentProblem::unavailable(error.category(), error.to_string()))?;
         let mut bearer = Zeroizing::new(Vec::with_capacity(token.len().saturating_add(7)));
         bearer.extend_from_slice(b"Bearer ");
         bearer.extend_from_slice(&token);
-        let malformed = |_| Problem::unavailable("Internal", "the request to the broker could not be made");
+        let malformed =
+            |_| AgentProblem::unavailable("Internal", "the request to the broker could not be made");
         let mut authorization = HeaderValue::from_bytes(&bearer).map_err(|e| malformed(e.into()))?;
         authorization.set_sensitive(true);
         let mut request = Request::get(binding.path())
@@ -118,9 +119,9 @@ impl BrokerClient {
         request.body(Empty::new()).map_err(malformed)
     }
 
-    async fn open(&self) -> Result<Sender, Problem> {
+    async fn open(&self) -> Result<Sender, AgentProblem> {
         let stream = self.dialer.dial().await.map_err(|error| {
-            Problem::unavailable(
+            AgentProblem::unavailable(
                 "BrokerUnreachable",
                 format!("the Deputy broker can't be reached: {error}"),
             )
@@ -141,9 +142,9 @@ impl BrokerClient {
     /// request is a GET, so sending it twice is harmless.
     async fn send(
         &self,
-        binding: &Binding,
+        binding: &SelectedBinding,
         etag: Option<&HeaderValue>,
-    ) -> Result<(Sender, Response<Incoming>), Problem> {
+    ) -> Result<(Sender, Response<Incoming>), AgentProblem> {
         let attempt = async {
             let mut sender = self.pool.take().await?;
             let request = self.request(binding, etag).ok()?;
@@ -159,15 +160,19 @@ impl BrokerClient {
             .await
             .map_err(|_| {
                 let message = format!("the Deputy broker did not answer in {ANSWER_TIMEOUT:?}");
-                Problem::unavailable("BrokerSilent", message)
+                AgentProblem::unavailable("BrokerSilent", message)
             })?
             .map_err(|error| lost(&error))?;
         Ok((sender, response))
     }
 }
 
-impl Source for BrokerClient {
-    async fn fetch(&self, binding: &Binding, etag: Option<HeaderValue>) -> Result<Fetched, FetchError> {
+impl CredentialSource for BrokerClient {
+    async fn fetch(
+        &self,
+        binding: &SelectedBinding,
+        etag: Option<HeaderValue>,
+    ) -> Result<Fetched, FetchError> {
         let (sender, response) = self
             .send(binding, etag.as_ref())
             .await
@@ -175,7 +180,7 @@ impl Source for BrokerClient {
         let (head, body) = response.into_parts();
         let body = timeout(BODY_TIMEOUT, read(body)).await.unwrap_or_else(|_| {
             let message = format!("the Deputy broker's answer was not complete after {BODY_TIMEOUT:?}");
-            Err(Problem::unavailable("BrokerSilent", message))
+            Err(AgentProblem::unavailable("BrokerSilent", message))
         });
         if body.is_ok() {
             self.pool.keep(sender);
@@ -190,14 +195,14 @@ impl Source for BrokerClient {
             // Decided by the status: a body that was cut off or too large does not soften a refusal.
             status @ StatusCode::FORBIDDEN => {
                 let body = body.unwrap_or_default();
-                Err(FetchError::Refused(Problem::from_broker(status, &body)))
+                Err(FetchError::Refused(AgentProblem::from_broker(status, &body)))
             }
             // Who this pod is could not be told just now: the API server says so too while it rotates keys or lags behind. Nothing
             // was decided, and what is held stays.
             status if status.is_server_error() || status == StatusCode::UNAUTHORIZED => {
                 let body = body.unwrap_or_default();
-                let problem = Problem::from_broker(status, &body);
-                Err(FetchError::Unavailable(Problem {
+                let problem = AgentProblem::from_broker(status, &body);
+                Err(FetchError::Unavailable(AgentProblem {
                     status: StatusCode::SERVICE_UNAVAILABLE,
                     retry_after: retry_after(&head.headers),
                     ..problem
@@ -208,7 +213,7 @@ impl Source for BrokerClient {
                     "the Deputy broker answered {}, which means nothing here",
                     status.as_u16()
                 );
-                Err(FetchError::Unavailable(Problem::unavailable(
+                Err(FetchError::Unavailable(AgentProblem::unavailable(
                     "BrokerError",
                     message,
                 )))
@@ -217,8 +222,8 @@ impl Source for BrokerClient {
     }
 }
 
-fn lost(error: &hyper::Error) -> Problem {
-    Problem::unavailable(
+fn lost(error: &hyper::Error) -> AgentProblem {
+    AgentProblem::unavailable(
         "BrokerLost",
         format!("the connection to the Deputy broker broke: {error}"),
     )
@@ -229,9 +234,9 @@ fn retry_after(headers: &HeaderMap) -> Option<u32> {
 }
 
 /// Reads a body of at most [`MAX_BODY`] bytes into a buffer that is wiped.
-async fn read(mut body: Incoming) -> Result<Zeroizing<Vec<u8>>, Problem> {
+async fn read(mut body: Incoming) -> Result<Zeroizing<Vec<u8>>, AgentProblem> {
     let too_large = || {
-        Problem::unavailable(
+        AgentProblem::unavailable(
             "BrokerError",
             format!("the broker's answer has more than {MAX_BODY} bytes"),
         )

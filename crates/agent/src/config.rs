@@ -7,8 +7,7 @@ use http::Uri;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, ServerName};
 
-use crate::binding::Binding;
-use crate::keeper::MAX_BINDINGS;
+use crate::binding::{MAX_BINDINGS, SelectedBinding};
 
 /// Where the agent listens unless told otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:7419";
@@ -28,7 +27,7 @@ pub enum WaitFor {
 
 /// The broker as the agent reaches it.
 #[derive(Clone, Debug)]
-pub struct BrokerConfig {
+pub struct BrokerEndpoint {
     /// Host of `DEPUTY_BROKER_URL`: resolved, and always the name that the broker's certificate must have.
     pub host: String,
     /// Port of `DEPUTY_BROKER_URL`.
@@ -49,9 +48,9 @@ pub struct Config {
     /// The projected token.
     pub token_file: PathBuf,
     /// The broker.
-    pub broker: BrokerConfig,
+    pub broker: BrokerEndpoint,
     /// The bindings to fetch on start, without repetition.
-    pub bindings: Vec<Binding>,
+    pub bindings: Vec<SelectedBinding>,
     /// What readiness means.
     pub wait_for: WaitFor,
 }
@@ -83,7 +82,7 @@ impl Config {
         let listen = listen(get("DEPUTY_LISTEN"))?;
         let token_file =
             get("DEPUTY_TOKEN_FILE").map_or_else(|| PathBuf::from(DEFAULT_TOKEN_FILE), PathBuf::from);
-        let broker = BrokerConfig::parse(
+        let broker = BrokerEndpoint::parse(
             &get("DEPUTY_BROKER_URL").ok_or_else(|| ConfigError::new("DEPUTY_BROKER_URL", "is not set"))?,
             get("DEPUTY_BROKER_ADDRESS").as_deref(),
             &get("DEPUTY_BROKER_CA").ok_or_else(|| ConfigError::new("DEPUTY_BROKER_CA", "is not set"))?,
@@ -136,11 +135,11 @@ pub fn listen(value: Option<String>) -> Result<SocketAddr, ConfigError> {
     Ok(address)
 }
 
-fn bindings(value: &str) -> Result<Vec<Binding>, ConfigError> {
+fn bindings(value: &str) -> Result<Vec<SelectedBinding>, ConfigError> {
     const NAME: &str = "DEPUTY_BINDINGS";
     let mut bindings = Vec::new();
     for name in value.split(',') {
-        let binding = Binding::parse(name.trim())
+        let binding = SelectedBinding::parse(name.trim())
             .map_err(|error| ConfigError::new(NAME, format!("{name:?} is {error}")))?;
         if !bindings.contains(&binding) {
             bindings.push(binding);
@@ -156,7 +155,7 @@ fn bindings(value: &str) -> Result<Vec<Binding>, ConfigError> {
     Ok(bindings)
 }
 
-impl BrokerConfig {
+impl BrokerEndpoint {
     /// Reads the URL, the optional `IP:PORT` and the PEM bundle of the broker.
     ///
     /// # Errors
@@ -253,7 +252,7 @@ mod tests {
             config.token_file.to_str(),
             Some("/var/run/secrets/deputy.dev/serviceaccount/token")
         );
-        assert_eq!(config.bindings, [Binding::Default]);
+        assert_eq!(config.bindings, [SelectedBinding::Default]);
         assert_eq!(config.wait_for, WaitFor::Credential);
         assert_eq!(
             (config.broker.host.as_str(), config.broker.port),
@@ -265,18 +264,18 @@ mod tests {
 
     #[test]
     fn an_empty_name_among_bindings_is_the_default_one_and_repetitions_count_once() {
-        let named = |name: &str| Binding::Named(name.into());
+        let named = |name: &str| SelectedBinding::Named(name.into());
         assert_eq!(
             read(&[("DEPUTY_BINDINGS", "a,b,a")]).unwrap().bindings,
             [named("a"), named("b")]
         );
         assert_eq!(
             read(&[("DEPUTY_BINDINGS", ",a")]).unwrap().bindings,
-            [Binding::Default, named("a")]
+            [SelectedBinding::Default, named("a")]
         );
         assert_eq!(
             read(&[("DEPUTY_BINDINGS", "")]).unwrap().bindings,
-            [Binding::Default]
+            [SelectedBinding::Default]
         );
     }
 

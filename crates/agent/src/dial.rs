@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::config::BrokerConfig;
+use crate::config::BrokerEndpoint;
 
 /// How long a way to the broker may take, name resolution and TLS included, when it is the last one left.
 const ROUTE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -25,7 +25,7 @@ const AVOID_NAME: Duration = Duration::from_secs(60);
 
 /// Opens TLS connections to the broker.
 pub struct Dialer {
-    broker: BrokerConfig,
+    broker: BrokerEndpoint,
     tls: TlsConnector,
     avoid_name_until: Mutex<Option<Instant>>,
 }
@@ -62,7 +62,7 @@ impl Dialer {
     ///
     /// # Errors
     /// [`TlsSetupError`] names the certificate that is none.
-    pub fn new(broker: BrokerConfig) -> Result<Self, TlsSetupError> {
+    pub fn new(broker: BrokerEndpoint) -> Result<Self, TlsSetupError> {
         let mut roots = RootCertStore::empty();
         for (index, certificate) in broker.ca.iter().enumerate() {
             roots
@@ -85,7 +85,7 @@ impl Dialer {
     }
 
     /// The broker this dialer goes to.
-    pub fn broker(&self) -> &BrokerConfig {
+    pub fn broker(&self) -> &BrokerEndpoint {
         &self.broker
     }
 

@@ -12,7 +12,7 @@ const MAX_MESSAGE: usize = 1024;
 /// An answer other than a credential: a status, a code for programs, a message for people. It never holds a
 /// secret; the SDKs print it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct AgentProblem {
     /// The HTTP status: 4xx for what will not work, 503 for what may work when tried again.
     pub status: StatusCode,
     /// A word for programs.
@@ -43,7 +43,7 @@ struct Told<'a> {
     message: &'a str,
 }
 
-impl Problem {
+impl AgentProblem {
     /// A problem of `status`.
     pub fn new(status: StatusCode, code: &str, message: impl Into<String>) -> Self {
         Self {
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn the_brokers_words_are_passed_on() {
-        let p = Problem::from_broker(StatusCode::FORBIDDEN, br#"{"Code":"NoBinding","Message":"none"}"#);
+        let p = AgentProblem::from_broker(StatusCode::FORBIDDEN, br#"{"Code":"NoBinding","Message":"none"}"#);
         assert_eq!((p.code.as_str(), p.message.as_str()), ("NoBinding", "none"));
         assert_eq!(
             p.body(),
@@ -120,12 +120,12 @@ mod tests {
             br#"{"Code":1}"#,
             br#"{"Code":"a b\n"}"#,
         ] {
-            let p = Problem::from_broker(StatusCode::FORBIDDEN, body);
+            let p = AgentProblem::from_broker(StatusCode::FORBIDDEN, body);
             assert_eq!(p.code, "BrokerError");
             assert_eq!(p.message, "the broker answered 403 without a message");
         }
         let long = format!(r#"{{"Code":"X","Message":"a\n\u0000{}"}}"#, "b".repeat(5000));
-        let p = Problem::from_broker(StatusCode::FORBIDDEN, long.as_bytes());
+        let p = AgentProblem::from_broker(StatusCode::FORBIDDEN, long.as_bytes());
         assert_eq!(p.message.len(), MAX_MESSAGE);
         assert!(p.message.starts_with("abb"));
     }

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::binding::Binding;
-use crate::broker::Source;
+use crate::binding::SelectedBinding;
+use crate::broker::CredentialSource;
 use crate::config::WaitFor;
-use crate::keeper::Keeper;
-use crate::problem::Problem;
+use crate::keeper::CredentialKeeper;
+use crate::problem::AgentProblem;
 
 /// First and longest pause between tries while the broker is unavailable.
 const UNAVAILABLE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
@@ -26,14 +26,14 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_PROBE: u64 = 16 * 1024;
 
 /// Which first credentials are still missing, and why.
-pub struct Readiness {
+pub struct StartupReadiness {
     wait_for: WaitFor,
-    missing: Mutex<BTreeMap<Binding, String>>,
+    missing: Mutex<BTreeMap<SelectedBinding, String>>,
 }
 
-impl Readiness {
+impl StartupReadiness {
     /// All of `bindings` are missing.
-    pub fn new(wait_for: WaitFor, bindings: &[Binding]) -> Self {
+    pub fn new(wait_for: WaitFor, bindings: &[SelectedBinding]) -> Self {
         let missing = bindings
             .iter()
             .map(|b| (b.clone(), "not asked for yet".to_owned()))
@@ -48,7 +48,7 @@ impl Readiness {
     ///
     /// # Errors
     /// 503 with every binding whose first credential is missing, and why.
-    pub fn check(&self) -> Result<(), Problem> {
+    pub fn check(&self) -> Result<(), AgentProblem> {
         let missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
         if self.wait_for == WaitFor::Listener || missing.is_empty() {
             return Ok(());
@@ -58,10 +58,10 @@ impl Readiness {
             .map(|(binding, reason)| format!("{binding} binding: {reason}"))
             .collect();
         let message = format!("waiting for the first credential; {}", reasons.join("; "));
-        Err(Problem::unavailable("NotReady", message))
+        Err(AgentProblem::unavailable("NotReady", message))
     }
 
-    fn note(&self, binding: &Binding, problem: &Problem) {
+    fn note(&self, binding: &SelectedBinding, problem: &AgentProblem) {
         let reason = format!("{}: {}", problem.code, problem.message);
         self.missing
             .lock()
@@ -69,7 +69,7 @@ impl Readiness {
             .insert(binding.clone(), reason);
     }
 
-    fn there(&self, binding: &Binding) {
+    fn there(&self, binding: &SelectedBinding) {
         self.missing
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -78,7 +78,11 @@ impl Readiness {
 }
 
 /// Asks for the credential of `binding` until it is there.
-pub async fn fetch_first<S: Source>(keeper: Arc<Keeper<S>>, readiness: Arc<Readiness>, binding: Binding) {
+pub async fn fetch_first<S: CredentialSource>(
+    keeper: Arc<CredentialKeeper<S>>,
+    readiness: Arc<StartupReadiness>,
+    binding: SelectedBinding,
+) {
     let mut tries = 0;
     let mut refused = None;
     loop {

@@ -25,11 +25,11 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 
-use crate::binding::Binding;
-use crate::broker::Source;
-use crate::keeper::Keeper;
-use crate::problem::Problem;
-use crate::readiness::Readiness;
+use crate::binding::SelectedBinding;
+use crate::broker::CredentialSource;
+use crate::keeper::CredentialKeeper;
+use crate::problem::AgentProblem;
+use crate::readiness::StartupReadiness;
 use crate::token::{MAX_TOKEN, TokenFile};
 
 /// Most connections at a time; more wait in the listener's queue.
@@ -49,18 +49,18 @@ const MAX_TARGET: usize = 300;
 const DRAIN: Duration = Duration::from_secs(2);
 
 /// What requests are answered from.
-pub struct Endpoint<S> {
-    keeper: Arc<Keeper<S>>,
-    readiness: Arc<Readiness>,
+pub struct CredentialEndpoint<S> {
+    keeper: Arc<CredentialKeeper<S>>,
+    readiness: Arc<StartupReadiness>,
     token: Arc<TokenFile>,
     hosts: Vec<String>,
 }
 
-impl<S: Source> Endpoint<S> {
+impl<S: CredentialSource> CredentialEndpoint<S> {
     /// An endpoint that is reached at `listen` and under no other name than `localhost`.
     pub fn new(
-        keeper: Arc<Keeper<S>>,
-        readiness: Arc<Readiness>,
+        keeper: Arc<CredentialKeeper<S>>,
+        readiness: Arc<StartupReadiness>,
         token: Arc<TokenFile>,
         listen: SocketAddr,
     ) -> Self {
@@ -75,7 +75,7 @@ impl<S: Source> Endpoint<S> {
     /// Answers one request.
     pub async fn answer<B: Body>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         match self.check(request) {
-            Ok(Asked::Readiness) => match self.readiness.check() {
+            Ok(Asked::Startup) => match self.readiness.check() {
                 Ok(()) => json(
                     StatusCode::OK,
                     Bytes::from_static(b"{\"Code\":\"Ready\",\"Message\":\"ready\"}"),
@@ -103,8 +103,8 @@ impl<S: Source> Endpoint<S> {
     }
 
     /// The order matters: a request that came from elsewhere learns nothing about what exists here.
-    fn check<B: Body>(&self, request: &Request<B>) -> Result<Asked, Problem> {
-        let bad = |message: &str| Problem::new(StatusCode::BAD_REQUEST, "BadRequest", message);
+    fn check<B: Body>(&self, request: &Request<B>) -> Result<Asked, AgentProblem> {
+        let bad = |message: &str| AgentProblem::new(StatusCode::BAD_REQUEST, "BadRequest", message);
         let headers = request.headers();
         let size = headers.iter().fold(0_usize, |sum, (name, value)| {
             sum.saturating_add(name.as_str().len())
@@ -127,7 +127,7 @@ impl<S: Source> Endpoint<S> {
         }
         if request.method() != Method::GET {
             let message = "only GET is served";
-            return Err(Problem::new(
+            return Err(AgentProblem::new(
                 StatusCode::METHOD_NOT_ALLOWED,
                 "MethodNotAllowed",
                 message,
@@ -137,14 +137,14 @@ impl<S: Source> Endpoint<S> {
             return Err(bad("a request with a body is not served"));
         }
         let target_length = uri.path_and_query().map_or(0, |target| target.as_str().len());
-        let not_found = || Problem::new(StatusCode::NOT_FOUND, "NotFound", "no such path");
+        let not_found = || AgentProblem::new(StatusCode::NOT_FOUND, "NotFound", "no such path");
         if target_length > MAX_TARGET || uri.query().is_some() {
             return Err(not_found());
         }
         if uri.path() == "/readyz" {
-            return Ok(Asked::Readiness);
+            return Ok(Asked::Startup);
         }
-        let binding = Binding::from_path(uri.path()).ok_or_else(not_found)?;
+        let binding = SelectedBinding::from_path(uri.path()).ok_or_else(not_found)?;
         self.authorize(headers)?;
         Ok(Asked::Credential(binding))
     }
@@ -158,9 +158,14 @@ impl<S: Source> Endpoint<S> {
     }
 
     /// The token verbatim: SDKs add no scheme.
-    fn authorize(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        let unauthorized =
-            |message: &str| Err(Problem::new(StatusCode::UNAUTHORIZED, "Unauthorized", message));
+    fn authorize(&self, headers: &HeaderMap) -> Result<(), AgentProblem> {
+        let unauthorized = |message: &str| {
+            Err(AgentProblem::new(
+                StatusCode::UNAUTHORIZED,
+                "Unauthorized",
+                message,
+            ))
+        };
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let (Some(presented), None) = (values.next(), values.next()) else {
             return unauthorized(
@@ -174,14 +179,14 @@ impl<S: Source> Endpoint<S> {
                 "the Authorization header is not the content of the file that \
                  AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE names, as it is there, without \"Bearer\" before it",
             ),
-            Err(error) => Err(Problem::unavailable(error.category(), error.to_string())),
+            Err(error) => Err(AgentProblem::unavailable(error.category(), error.to_string())),
         }
     }
 }
 
 enum Asked {
-    Readiness,
-    Credential(Binding),
+    Startup,
+    Credential(SelectedBinding),
 }
 
 /// What a Host header may be: the endpoint's own address or `localhost`, with its port or without one. RFC 9112 wants
@@ -212,7 +217,7 @@ fn json(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
     response
 }
 
-fn problem_response(problem: &Problem) -> Response<Full<Bytes>> {
+fn problem_response(problem: &AgentProblem) -> Response<Full<Bytes>> {
     let mut response = json(problem.status, problem.body());
     if let Some(seconds) = problem.retry_after {
         response
@@ -223,9 +228,9 @@ fn problem_response(problem: &Problem) -> Response<Full<Bytes>> {
 }
 
 /// Serves `endpoint` on `listener` until `stop` is over, then for at most two seconds what is under way.
-pub async fn serve<S: Source>(
+pub async fn serve<S: CredentialSource>(
     listener: TcpListener,
-    endpoint: Arc<Endpoint<S>>,
+    endpoint: Arc<CredentialEndpoint<S>>,
     stop: impl Future<Output = ()> + Send,
 ) {
     let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));

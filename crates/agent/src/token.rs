@@ -14,11 +14,11 @@ use zeroize::Zeroizing;
 pub const MAX_TOKEN: usize = 16 * 1024;
 
 /// A token. It has no `Debug`: it is a secret.
-pub type Token = Arc<Zeroizing<Vec<u8>>>;
+pub type PodToken = Arc<Zeroizing<Vec<u8>>>;
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
-pub enum TokenError {
+pub enum TokenFileError {
     /// The file can't be read.
     #[error("token file {path}: {source}")]
     Io {
@@ -35,7 +35,7 @@ pub enum TokenError {
     Malformed(PathBuf),
 }
 
-impl TokenError {
+impl TokenFileError {
     /// A bounded name for logs.
     pub fn category(&self) -> &'static str {
         match self {
@@ -56,8 +56,8 @@ pub struct TokenFile {
 #[derive(Default)]
 struct State {
     stamp: Option<Stamp>,
-    current: Option<Token>,
-    previous: Option<Token>,
+    current: Option<PodToken>,
+    previous: Option<PodToken>,
 }
 
 /// What tells one version of the file from the next. The inode is in it: a symlink swap within the same
@@ -93,14 +93,14 @@ impl TokenFile {
     /// The token in the file now. When the file can't be read for a moment, the last one that could.
     ///
     /// # Errors
-    /// [`TokenError`] when there never was a token.
-    pub fn current(&self) -> Result<Token, TokenError> {
+    /// [`TokenFileError`] when there never was a token.
+    pub fn current(&self) -> Result<PodToken, TokenFileError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let refreshed = refresh(&self.path, &mut state);
         match (&state.current, refreshed) {
             (Some(token), _) => Ok(Arc::clone(token)),
             (None, Err(error)) => Err(error),
-            (None, Ok(())) => Err(TokenError::Malformed(self.path.clone())),
+            (None, Ok(())) => Err(TokenFileError::Malformed(self.path.clone())),
         }
     }
 
@@ -108,8 +108,8 @@ impl TokenFile {
     /// nothing about where they differ.
     ///
     /// # Errors
-    /// [`TokenError`] when there never was a token to compare with.
-    pub fn accepts(&self, presented: &[u8]) -> Result<bool, TokenError> {
+    /// [`TokenFileError`] when there never was a token to compare with.
+    pub fn accepts(&self, presented: &[u8]) -> Result<bool, TokenFileError> {
         let current = self.current()?;
         let previous = self
             .state
@@ -125,8 +125,8 @@ impl TokenFile {
 
 /// Reads the file again if it changed. Files of the projected volume are in memory: both the look and the
 /// read take microseconds.
-fn refresh(path: &Path, state: &mut State) -> Result<(), TokenError> {
-    let io = |source| TokenError::Io {
+fn refresh(path: &Path, state: &mut State) -> Result<(), TokenFileError> {
+    let io = |source| TokenFileError::Io {
         path: path.to_owned(),
         source,
     };
@@ -144,8 +144,8 @@ fn refresh(path: &Path, state: &mut State) -> Result<(), TokenError> {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, TokenError> {
-    let io = |source| TokenError::Io {
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, TokenFileError> {
+    let io = |source| TokenFileError::Io {
         path: path.to_owned(),
         source,
     };
@@ -158,12 +158,12 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, TokenError> {
         .read_to_end(&mut content)
         .map_err(io)?;
     if content.len() > MAX_TOKEN {
-        return Err(TokenError::TooLarge(path.to_owned()));
+        return Err(TokenFileError::TooLarge(path.to_owned()));
     }
     // A newline at the end, as an editor makes it, can't travel in a header anyway.
     let token = Zeroizing::new(content.trim_ascii_end().to_vec());
     if token.is_empty() || !token.iter().all(u8::is_ascii_graphic) {
-        return Err(TokenError::Malformed(path.to_owned()));
+        return Err(TokenFileError::Malformed(path.to_owned()));
     }
     Ok(token)
 }
@@ -252,13 +252,13 @@ mod tests {
     #[test]
     fn without_a_token_nothing_is_accepted_not_even_nothing() {
         let (dir, file) = volume();
-        assert!(matches!(file.accepts(b""), Err(TokenError::Io { .. })));
+        assert!(matches!(file.accepts(b""), Err(TokenFileError::Io { .. })));
         rotate(dir.path(), "1", "\n");
-        assert!(matches!(file.accepts(b""), Err(TokenError::Malformed(_))));
+        assert!(matches!(file.accepts(b""), Err(TokenFileError::Malformed(_))));
         rotate(dir.path(), "2", "a b");
-        assert!(matches!(file.accepts(b"a b"), Err(TokenError::Malformed(_))));
+        assert!(matches!(file.accepts(b"a b"), Err(TokenFileError::Malformed(_))));
         rotate(dir.path(), "3", &"a".repeat(MAX_TOKEN + 1));
-        assert!(matches!(file.accepts(b"a"), Err(TokenError::TooLarge(_))));
+        assert!(matches!(file.accepts(b"a"), Err(TokenFileError::TooLarge(_))));
         rotate(dir.path(), "4", &"a".repeat(MAX_TOKEN));
         assert!(file.current().is_ok());
     }

@@ -4,9 +4,9 @@ mod support;
 
 use std::sync::Arc;
 
-use deputy_agent::binding::Binding;
-use deputy_agent::broker::{BrokerClient, Fetched, Source as _};
-use deputy_agent::config::BrokerConfig;
+use deputy_agent::binding::SelectedBinding;
+use deputy_agent::broker::{BrokerClient, CredentialSource as _, Fetched};
+use deputy_agent::config::BrokerEndpoint;
 use deputy_agent::dial::Dialer;
 use deputy_agent::token::TokenFile;
 use deputy_agent::{WaitFor, readiness};
@@ -45,10 +45,12 @@ async fn the_request_to_the_broker_is_that_of_protocol_version_1() {
     let agent = Setup::to(&broker, &authority).start().await;
     let token = Arc::new(TokenFile::new(&agent.token_file));
     let setup = Setup::to(&broker, &authority);
-    let dialer = Dialer::new(BrokerConfig::parse(&setup.url, None, &setup.ca).unwrap()).unwrap();
+    let dialer = Dialer::new(BrokerEndpoint::parse(&setup.url, None, &setup.ca).unwrap()).unwrap();
     let client = BrokerClient::new(dialer, token);
     let etag = Some(HeaderValue::from_static("\"7\""));
-    let fetched = client.fetch(&Binding::Named("archive".into()), etag).await;
+    let fetched = client
+        .fetch(&SelectedBinding::Named("archive".into()), etag)
+        .await;
     assert!(matches!(fetched, Ok(Fetched::NotModified)));
 
     let seen = broker.seen().pop().unwrap();
@@ -261,7 +263,7 @@ async fn ready_is_when_every_binding_in_use_has_its_first_credential() {
         r#"{"Code":"NotReady","Message":"the role is being made"}"#,
     );
     let gate = broker.hold();
-    let bindings = vec![Binding::Default, Binding::Named("archive".into())];
+    let bindings = vec![SelectedBinding::Default, SelectedBinding::Named("archive".into())];
     let setup = Setup {
         bindings,
         wait_for: WaitFor::Credential,
@@ -298,7 +300,7 @@ async fn waiting_for_the_listener_only_is_ready_at_once() {
     let broker = Broker::start(&authority, "localhost").await;
     broker.then(403, &[], "");
     let setup = Setup {
-        bindings: vec![Binding::Default],
+        bindings: vec![SelectedBinding::Default],
         ..Setup::to(&broker, &authority)
     };
     let agent = setup.start().await;

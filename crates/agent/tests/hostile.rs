@@ -385,7 +385,7 @@ async fn an_endpoint_reachable_from_outside_the_pod_is_not_opened() {
         let config = deputy_agent::Config {
             listen: outside.parse().unwrap(),
             token_file: "/nonexistent".into(),
-            broker: deputy_agent::config::BrokerConfig::parse("https://b", None, &authority.pem()).unwrap(),
+            broker: deputy_agent::config::BrokerEndpoint::parse("https://b", None, &authority.pem()).unwrap(),
             bindings: Vec::new(),
             wait_for: deputy_agent::WaitFor::Listener,
         };

@@ -30,4 +30,4 @@ mod service;
 mod single_flight;
 pub mod token;
 
-pub use process::{BrokerConfig, ProcessError, run};
+pub use process::{BrokerConfig, BrokerError, run};

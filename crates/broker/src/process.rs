@@ -48,7 +48,7 @@ pub struct BrokerConfig {
 
 /// Why the broker has to end.
 #[derive(Debug, thiserror::Error)]
-pub enum ProcessError {
+pub enum BrokerError {
     /// It can't serve.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -63,14 +63,14 @@ pub enum ProcessError {
 /// Runs the broker until it is told to stop.
 ///
 /// # Errors
-/// [`ProcessError`]: the process must end, and begin anew.
+/// [`BrokerError`]: the process must end, and begin anew.
 pub async fn run(
     config: BrokerConfig,
     client: Client,
     shutdown: Shutdown,
     readiness: Readiness,
     metrics: Metrics,
-) -> Result<(), ProcessError> {
+) -> Result<(), BrokerError> {
     let names = [
         format!("{}.{}.svc", config.service, config.namespace),
         format!("{}.{}.svc.cluster.local", config.service, config.namespace),
@@ -155,7 +155,7 @@ pub async fn run(
     );
     tokio::select! {
         outcome = serving => Ok(outcome?),
-        ended = watch(client, index, &ResourceKind::KINDS) => Err(ProcessError::Watch(ended.to_string())),
+        ended = watch(client, index, &ResourceKind::KINDS) => Err(BrokerError::Watch(ended.to_string())),
         () = tending => Ok(()),
         () = identifying => Ok(()),
         () = broker.reports().write_for_ever(&reported) => Ok(()),

@@ -33,22 +33,22 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(950);
 /// The answer to a request.
 pub struct Reply {
     /// What it comes to.
-    pub answer: Answer,
+    pub answer: BrokerAnswer,
     /// Whether the token was accepted, whatever came of it.
     pub accepted: bool,
 }
 
 /// What a request comes to.
-pub enum Answer {
+pub enum BrokerAnswer {
     /// Credentials, of this account.
     Credentials(Arc<Issued>, AccountId),
     /// None.
-    Problem(Problem),
+    Problem(BrokerProblem),
 }
 
 /// Why there are no credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct BrokerProblem {
     /// Of the answer.
     pub status: StatusCode,
     /// For machines; a contract.
@@ -59,7 +59,7 @@ pub struct Problem {
     pub retry_after: Option<u32>,
 }
 
-impl Problem {
+impl BrokerProblem {
     fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
@@ -231,7 +231,7 @@ impl Broker {
         let answer = match tokio::time::timeout(ANSWER_WITHIN, self.in_time(token, binding, &accepted)).await
         {
             Ok(answer) => answer,
-            Err(_) => Answer::Problem(Problem::again(
+            Err(_) => BrokerAnswer::Problem(BrokerProblem::again(
                 "NotReady",
                 "no answer in time; the next request may have it",
             )),
@@ -242,10 +242,15 @@ impl Broker {
         }
     }
 
-    async fn in_time(&self, token: &str, binding: Option<&ObjectName>, accepted: &AtomicBool) -> Answer {
+    async fn in_time(
+        &self,
+        token: &str,
+        binding: Option<&ObjectName>,
+        accepted: &AtomicBool,
+    ) -> BrokerAnswer {
         let identity = match self.verifier.verify(token).await {
             Ok(identity) => identity,
-            Err(error) => return Answer::Problem(self.not_accepted(&error)),
+            Err(error) => return BrokerAnswer::Problem(self.not_accepted(&error)),
         };
         accepted.store(true, Ordering::Relaxed);
         let current = self.index.current(&ResourceKind::KINDS);
@@ -253,8 +258,10 @@ impl Broker {
         let grant = match (resolution, &current) {
             (Resolution::Session(grant), _) => grant,
             // Neither a grant nor a refusal may rest on what was true once: an agent drops what it has at a refusal.
-            (_, Err(stale)) => return Answer::Problem(Problem::again("NotReady", stale.to_string())),
-            (other, Ok(())) => return Answer::Problem(self.refuse(&identity, &other)),
+            (_, Err(stale)) => {
+                return BrokerAnswer::Problem(BrokerProblem::again("NotReady", stale.to_string()));
+            }
+            (other, Ok(())) => return BrokerAnswer::Problem(self.refuse(&identity, &other)),
         };
         let issued = match current {
             Ok(()) => self.issue(&grant).await,
@@ -268,10 +275,10 @@ impl Broker {
                 self.denials.forget(&grant);
                 self.reports.issued(&grant.binding.id);
                 self.note_delivery(&identity, &grant, &issued);
-                Answer::Credentials(issued, grant.account.id.clone())
+                BrokerAnswer::Credentials(issued, grant.account.id.clone())
             }
-            Err(NoSession::Problem(problem)) => Answer::Problem(problem),
-            Err(NoSession::Refused(refused)) => Answer::Problem(self.refuse(&identity, &refused)),
+            Err(NoSession::Problem(problem)) => BrokerAnswer::Problem(problem),
+            Err(NoSession::Refused(refused)) => BrokerAnswer::Problem(self.refuse(&identity, &refused)),
         }
     }
 
@@ -364,7 +371,7 @@ impl Broker {
     }
 
     /// The problem that a resolution other than a session is, with its audit line.
-    fn refuse(&self, identity: &PodIdentity, resolution: &Resolution) -> Problem {
+    fn refuse(&self, identity: &PodIdentity, resolution: &Resolution) -> BrokerProblem {
         match resolution {
             Resolution::Refused {
                 code,
@@ -373,36 +380,36 @@ impl Broker {
             } => {
                 let binding = binding.as_ref().map(ToString::to_string);
                 self.note_refusal(Some(identity), code.as_str(), binding.as_deref(), message);
-                Problem::new(StatusCode::FORBIDDEN, code.as_str(), message.clone())
+                BrokerProblem::new(StatusCode::FORBIDDEN, code.as_str(), message.clone())
             }
-            Resolution::NotReady { message } => Problem::again("NotReady", message.clone()),
+            Resolution::NotReady { message } => BrokerProblem::again("NotReady", message.clone()),
             // Not ours to decide: what a pod holds may be good for AWS still, and AWS may say yes again.
             Resolution::DeniedByAws { message, binding } => {
                 let code = RefusalCode::AccessDenied.as_str();
                 self.note_refusal(Some(identity), code, Some(&binding.to_string()), message);
-                Problem {
+                BrokerProblem {
                     retry_after: Some(DENIED_RETRY),
-                    ..Problem::again(code, message.clone())
+                    ..BrokerProblem::again(code, message.clone())
                 }
             }
-            Resolution::Session(_) => Problem::unavailable("a session was expected"),
+            Resolution::Session(_) => BrokerProblem::unavailable("a session was expected"),
         }
     }
 
     /// The problem that a token which is not accepted is, with its audit line.
-    fn not_accepted(&self, error: &TokenError) -> Problem {
+    fn not_accepted(&self, error: &TokenError) -> BrokerProblem {
         let text = error.to_string();
         match error {
-            TokenError::Unavailable(_) => return Problem::again("Unavailable", text),
+            TokenError::Unavailable(_) => return BrokerProblem::again("Unavailable", text),
             // Decided: nobody may have anything by this token any more.
             TokenError::PodGone(pod) => {
                 self.note_refusal(Some(pod), "PodGone", None, &text);
-                return Problem::new(StatusCode::FORBIDDEN, "PodGone", text);
+                return BrokerProblem::new(StatusCode::FORBIDDEN, "PodGone", text);
             }
             // Whose it is nobody knows: one line a minute for each reason there is.
             _ => self.note_refusal(None, "InvalidToken", Some(error.category()), &text),
         }
-        Problem::new(StatusCode::UNAUTHORIZED, "InvalidToken", text)
+        BrokerProblem::new(StatusCode::UNAUTHORIZED, "InvalidToken", text)
     }
 
     fn note_refusal(
@@ -451,7 +458,7 @@ pub(crate) fn is_granted(index: &Index, key: &SessionKey) -> bool {
 
 /// Why no session was made.
 enum NoSession {
-    Problem(Problem),
+    Problem(BrokerProblem),
     Refused(Resolution),
 }
 
@@ -459,7 +466,7 @@ impl NoSession {
     /// Another try may bring one.
     fn yet(grant: &SessionGrant, code: &'static str, why: &dyn Display) -> Self {
         let message = format!("no session of AWSRole {} yet: {why}", grant.role.id);
-        Self::Problem(Problem::again(code, message))
+        Self::Problem(BrokerProblem::again(code, message))
     }
 }
 

@@ -18,11 +18,11 @@ use http::header::HeaderValue;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::binding::Binding;
-use crate::broker::{FetchError, Fetched, Source};
+use crate::binding::{MAX_BINDINGS, SelectedBinding};
+use crate::broker::{CredentialSource, FetchError, Fetched};
 use crate::credential::{Credential, WallClock};
 use crate::log::Log;
-use crate::problem::Problem;
+use crate::problem::AgentProblem;
 
 /// How long a confirmation by the broker is good for.
 pub const FRESH: Duration = Duration::from_secs(5);
@@ -35,25 +35,23 @@ pub const CALL_LIMIT: Duration = Duration::from_secs(10);
 /// After a refusal, and after a failure with something to serve, the broker is left alone this long: SDKs ask
 /// three or four times in a row.
 pub const PAUSE: Duration = Duration::from_secs(1);
-/// Most bindings kept at a time.
-pub const MAX_BINDINGS: usize = 64;
 
 /// What callers get: the body of a 200, or what to say instead.
-pub type Answer = Result<Bytes, Problem>;
+pub type CredentialAnswer = Result<Bytes, AgentProblem>;
 
 /// The credentials of this pod. See the module.
-pub struct Keeper<S> {
+pub struct CredentialKeeper<S> {
     source: S,
     clock: WallClock,
     log: Log,
-    slots: Mutex<HashMap<Binding, Slot>>,
+    slots: Mutex<HashMap<SelectedBinding, Slot>>,
 }
 
 struct Slot {
     kept: Option<Kept>,
     call: Option<Call>,
     /// The last refusal and until when it is repeated without asking.
-    refusal: Option<Problem>,
+    refusal: Option<AgentProblem>,
     paused_until: Option<Instant>,
     state: State,
     used: Instant,
@@ -94,7 +92,7 @@ impl Slot {
     }
 }
 
-impl<S: Source> Keeper<S> {
+impl<S: CredentialSource> CredentialKeeper<S> {
     /// A keeper with nothing in it.
     pub fn new(source: S, clock: WallClock, log: Log) -> Arc<Self> {
         Arc::new(Self {
@@ -108,8 +106,8 @@ impl<S: Source> Keeper<S> {
     /// The credential of `binding`, or why there is none, within [`FIRST_WAIT`].
     ///
     /// # Errors
-    /// The [`Problem`] to answer with: the broker's refusal, or 503.
-    pub async fn get(self: &Arc<Self>, binding: &Binding) -> Answer {
+    /// The [`AgentProblem`] to answer with: the broker's refusal, or 503.
+    pub async fn get(self: &Arc<Self>, binding: &SelectedBinding) -> CredentialAnswer {
         let (mut call, holds) = {
             let mut slots = self.lock();
             make_room(&mut slots, binding)?;
@@ -148,9 +146,9 @@ impl<S: Source> Keeper<S> {
                 let message = format!(
                     "the broker has not answered yet for the {binding} binding; the request to it goes on, try again"
                 );
-                Err(Problem {
+                Err(AgentProblem {
                     retry_after: Some(1),
-                    ..Problem::unavailable("NotReady", message)
+                    ..AgentProblem::unavailable("NotReady", message)
                 })
             }
         }
@@ -166,7 +164,7 @@ impl<S: Source> Keeper<S> {
     }
 
     /// The call to the broker that is under way for `slot`, or a new one.
-    fn call(self: &Arc<Self>, binding: &Binding, slot: &mut Slot) -> Call {
+    fn call(self: &Arc<Self>, binding: &SelectedBinding, slot: &mut Slot) -> Call {
         // A call whose task is gone without an outcome will never have one.
         if let Some(call) = slot.call.as_ref().filter(|call| call.done.has_changed().is_ok()) {
             return call.clone();
@@ -184,7 +182,7 @@ impl<S: Source> Keeper<S> {
                 .await
                 .unwrap_or_else(|_| {
                     let message = format!("the Deputy broker did not answer in {CALL_LIMIT:?}");
-                    Err(FetchError::Unavailable(Problem::unavailable(
+                    Err(FetchError::Unavailable(AgentProblem::unavailable(
                         "BrokerSilent",
                         message,
                     )))
@@ -198,7 +196,7 @@ impl<S: Source> Keeper<S> {
     /// Takes in what a call brought.
     fn settle(
         &self,
-        binding: &Binding,
+        binding: &SelectedBinding,
         started: Instant,
         result: Result<Fetched, FetchError>,
     ) -> Result<(), FetchError> {
@@ -235,14 +233,14 @@ impl<S: Source> Keeper<S> {
             // It expired while the broker said that it is current.
             (Fetched::NotModified, None) => {
                 let message = "the broker confirmed a credential that has expired here";
-                return Err(FetchError::Unavailable(Problem::unavailable(
+                return Err(FetchError::Unavailable(AgentProblem::unavailable(
                     "BrokerError",
                     message,
                 )));
             }
             (Fetched::Credential { body, etag }, kept) => {
                 let credential = Credential::parse(&body, (self.clock)()).map_err(|error| {
-                    FetchError::Unavailable(Problem::unavailable("BrokerError", error.to_string()))
+                    FetchError::Unavailable(AgentProblem::unavailable("BrokerError", error.to_string()))
                 })?;
                 let is_new = kept
                     .as_ref()
@@ -260,7 +258,7 @@ impl<S: Source> Keeper<S> {
         Ok(())
     }
 
-    fn log_change(&self, binding: &Binding, slot: &mut Slot, outcome: &Result<(), FetchError>) {
+    fn log_change(&self, binding: &SelectedBinding, slot: &mut Slot, outcome: &Result<(), FetchError>) {
         let binding = binding.to_string();
         let state = match outcome {
             Ok(()) => State::Good,
@@ -307,13 +305,16 @@ impl<S: Source> Keeper<S> {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Binding, Slot>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<SelectedBinding, Slot>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Sees to it that a slot for `binding` fits: names come from the application, which may make up any number.
-fn make_room(slots: &mut HashMap<Binding, Slot>, binding: &Binding) -> Result<(), Problem> {
+fn make_room(
+    slots: &mut HashMap<SelectedBinding, Slot>,
+    binding: &SelectedBinding,
+) -> Result<(), AgentProblem> {
     if slots.len() < MAX_BINDINGS || slots.contains_key(binding) {
         return Ok(());
     }
@@ -330,7 +331,7 @@ fn make_room(slots: &mut HashMap<Binding, Slot>, binding: &Binding) -> Result<()
         }
         None => {
             let message = format!("{MAX_BINDINGS} bindings are being fetched at once, the most there can be");
-            Err(Problem::unavailable("TooManyBindings", message))
+            Err(AgentProblem::unavailable("TooManyBindings", message))
         }
     }
 }

@@ -23,8 +23,8 @@ struct Script {
     etags: Mutex<Vec<Option<String>>>,
 }
 
-impl Source for Script {
-    async fn fetch(&self, _: &Binding, etag: Option<HeaderValue>) -> Result<Fetched, FetchError> {
+impl CredentialSource for Script {
+    async fn fetch(&self, _: &SelectedBinding, etag: Option<HeaderValue>) -> Result<Fetched, FetchError> {
         self.etags
             .lock()
             .unwrap()
@@ -41,7 +41,7 @@ impl Source for Script {
 }
 
 struct Fixture {
-    keeper: Arc<Keeper<Script>>,
+    keeper: Arc<CredentialKeeper<Script>>,
     log: Written,
 }
 
@@ -63,7 +63,7 @@ impl Fixture {
         let (start, wall) = (Instant::now(), START.parse::<Timestamp>().unwrap());
         let clock = move || wall + SignedDuration::try_from(start.elapsed()).unwrap();
         let log = Written::default();
-        let keeper = Keeper::new(Script::default(), Arc::new(clock), Log::new(log.clone()));
+        let keeper = CredentialKeeper::new(Script::default(), Arc::new(clock), Log::new(log.clone()));
         Self { keeper, log }
     }
 
@@ -82,7 +82,7 @@ impl Fixture {
 
     /// The access key id served, or the code of the problem.
     async fn get(&self) -> String {
-        short(self.keeper.get(&Binding::Default).await)
+        short(self.keeper.get(&SelectedBinding::Default).await)
     }
 
     fn etags(&self) -> Vec<Option<String>> {
@@ -103,7 +103,7 @@ impl Fixture {
     }
 }
 
-fn short(answer: Answer) -> String {
+fn short(answer: CredentialAnswer) -> String {
     match answer {
         Ok(body) => {
             let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
@@ -134,7 +134,7 @@ fn not_modified() -> Result<Fetched, FetchError> {
 
 fn refused(status: u16) -> Result<Fetched, FetchError> {
     let status = StatusCode::from_u16(status).unwrap();
-    Err(FetchError::Refused(Problem::new(
+    Err(FetchError::Refused(AgentProblem::new(
         status,
         "NoBinding",
         "no binding",
@@ -142,7 +142,7 @@ fn refused(status: u16) -> Result<Fetched, FetchError> {
 }
 
 fn unavailable() -> Result<Fetched, FetchError> {
-    Err(FetchError::Unavailable(Problem::unavailable(
+    Err(FetchError::Unavailable(AgentProblem::unavailable(
         "Unavailable",
         "later",
     )))
@@ -312,7 +312,7 @@ async fn a_thousand_first_callers_share_one_call() {
     let mut callers = tokio::task::JoinSet::new();
     for _ in 0..1000 {
         let keeper = Arc::clone(&f.keeper);
-        callers.spawn(async move { short(keeper.get(&Binding::Default).await) });
+        callers.spawn(async move { short(keeper.get(&SelectedBinding::Default).await) });
     }
     let answers = callers.join_all().await;
     assert!(answers.len() == 1000 && answers.iter().all(|a| a == "K1"));
@@ -323,7 +323,7 @@ async fn a_thousand_first_callers_share_one_call() {
 async fn a_caller_that_goes_away_harms_nobody() {
     let f = Fixture::new().then(50, credential("K1"));
     let keeper = Arc::clone(&f.keeper);
-    let first = tokio::spawn(async move { short(keeper.get(&Binding::Default).await) });
+    let first = tokio::spawn(async move { short(keeper.get(&SelectedBinding::Default).await) });
     sleep(Duration::from_millis(10)).await;
     first.abort();
     assert_eq!(f.get().await, "K1");
@@ -361,7 +361,7 @@ async fn made_up_names_do_not_fill_the_memory_nor_push_out_a_credential() {
     assert_eq!(f.get().await, "K1");
     for n in 0..MAX_BINDINGS * 3 {
         f.expect(0, refused(403));
-        let name = Binding::parse(&format!("made-up-{n}")).unwrap();
+        let name = SelectedBinding::parse(&format!("made-up-{n}")).unwrap();
         assert_eq!(short(f.keeper.get(&name).await), "403 NoBinding");
     }
     assert_eq!(f.keeper.lock().len(), MAX_BINDINGS);
@@ -388,7 +388,7 @@ async fn the_log_holds_the_access_key_id_and_no_secret() {
 
 #[tokio::test(start_paused = true)]
 async fn another_cause_is_logged_and_the_same_one_once() {
-    let because = |code: &str| Err(FetchError::Unavailable(Problem::unavailable(code, "later")));
+    let because = |code: &str| Err(FetchError::Unavailable(AgentProblem::unavailable(code, "later")));
     let f = Fixture::new()
         .then(0, refused(403))
         .then(0, refused(403))

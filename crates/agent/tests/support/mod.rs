@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use deputy_agent::Agent;
-use deputy_agent::binding::Binding;
-use deputy_agent::config::{BrokerConfig, Config, WaitFor};
+use deputy_agent::binding::SelectedBinding;
+use deputy_agent::config::{BrokerEndpoint, Config, WaitFor};
 use deputy_agent::log::Log;
 use http::{HeaderMap, Request, Response};
 use http_body_util::Full;
@@ -180,7 +180,7 @@ pub struct Setup {
     pub url: String,
     pub address: Option<SocketAddr>,
     pub ca: String,
-    pub bindings: Vec<Binding>,
+    pub bindings: Vec<SelectedBinding>,
     pub wait_for: WaitFor,
 }
 
@@ -201,7 +201,7 @@ impl Setup {
         let token_file = dir.path().join("token");
         std::fs::write(&token_file, TOKEN).unwrap();
         let address = self.address.map(|a| a.to_string());
-        let broker = BrokerConfig::parse(&self.url, address.as_deref(), &self.ca).unwrap();
+        let broker = BrokerEndpoint::parse(&self.url, address.as_deref(), &self.ca).unwrap();
         let config = Config {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             token_file: token_file.clone(),

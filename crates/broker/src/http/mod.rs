@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use deputy_delegation::ObjectName;
-use deputy_runtime::serve::Accepted;
+use deputy_runtime::serve::AcceptedConnection;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     issuer::Issued,
-    service::{Answer, Broker, Problem, Reply},
+    service::{Broker, BrokerAnswer, BrokerProblem, Reply},
 };
 
 /// On every answer: an agent of another version knows whom it talks to.
@@ -43,9 +43,9 @@ async fn handle(State(broker): State<Arc<Broker>>, method: Method, uri: Uri, hea
         // A name that needs escapes is none.
         Some(Ok(name)) => match ObjectName::new(name) {
             Ok(name) => Some(name),
-            Err(_) => return problem(&Problem::not_found()),
+            Err(_) => return problem(&BrokerProblem::not_found()),
         },
-        Some(Err(_)) | None => return problem(&Problem::not_found()),
+        Some(Err(_)) | None => return problem(&BrokerProblem::not_found()),
     };
     answer(&broker, &headers, binding.as_ref()).await
 }
@@ -53,13 +53,13 @@ async fn handle(State(broker): State<Arc<Broker>>, method: Method, uri: Uri, hea
 async fn answer(broker: &Broker, headers: &HeaderMap, binding: Option<&ObjectName>) -> Response {
     let began = Instant::now();
     let (response, code) = match bearer(headers) {
-        None => (problem(&Problem::no_token()), "InvalidToken"),
+        None => (problem(&BrokerProblem::no_token()), "InvalidToken"),
         Some(token) => {
             let Reply { answer, accepted } = broker.credentials(token, binding).await;
             let (mut response, code) = respond(headers, &answer);
             if accepted {
                 // Who proved who asks may keep the connection.
-                response.extensions_mut().insert(Accepted);
+                response.extensions_mut().insert(AcceptedConnection);
             }
             (response, code)
         }
@@ -70,9 +70,9 @@ async fn answer(broker: &Broker, headers: &HeaderMap, binding: Option<&ObjectNam
     response
 }
 
-fn respond(headers: &HeaderMap, answer: &Answer) -> (Response, &'static str) {
+fn respond(headers: &HeaderMap, answer: &BrokerAnswer) -> (Response, &'static str) {
     match answer {
-        Answer::Credentials(issued, account) => {
+        BrokerAnswer::Credentials(issued, account) => {
             let etag = etag(issued);
             if headers
                 .get(header::IF_NONE_MATCH)
@@ -83,7 +83,7 @@ fn respond(headers: &HeaderMap, answer: &Answer) -> (Response, &'static str) {
                 (credentials(issued, account.as_str(), &etag), "OK")
             }
         }
-        Answer::Problem(p) => (problem(p), p.code),
+        BrokerAnswer::Problem(p) => (problem(p), p.code),
     }
 }
 
@@ -137,7 +137,9 @@ fn credentials(issued: &Issued, account: &str, etag: &str) -> Response {
     match serde_json::to_vec(&out).map(Zeroizing::new) {
         // Best effort: the copy that the HTTP library makes is not wiped.
         Ok(body) => with_headers(StatusCode::OK, Some(etag), Body::from(body.to_vec())),
-        Err(_) => problem(&Problem::unavailable("the credentials could not be written")),
+        Err(_) => problem(&BrokerProblem::unavailable(
+            "the credentials could not be written",
+        )),
     }
 }
 
@@ -154,7 +156,7 @@ struct ProblemOut<'a> {
     message: &'a str,
 }
 
-fn problem(p: &Problem) -> Response {
+fn problem(p: &BrokerProblem) -> Response {
     let body = serde_json::to_vec(&ProblemOut {
         code: p.code,
         message: &p.message,

@@ -343,7 +343,7 @@ async fn only_who_proved_who_asks_may_keep_the_connection() {
         (&away, token("a.b.c"), 503, false),
     ] {
         let response = send(router, &request).await;
-        let kept = response.extensions().get::<Accepted>().is_some();
+        let kept = response.extensions().get::<AcceptedConnection>().is_some();
         assert_eq!(
             (response.status().as_u16(), kept),
             (status, accepted),

@@ -15,7 +15,7 @@ const LONGEST_DURATION: Duration = Duration::from_secs(300);
 
 /// What a candidate may do with a Lease that it has just read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ElectionVerdict {
     /// Nobody holds it, or who did has not renewed it in time: write ourselves in.
     Acquire,
     /// We hold it: renew it.
@@ -40,11 +40,13 @@ pub fn evaluate(
     observed: Instant,
     now: Instant,
     duration: Duration,
-) -> Verdict {
-    let Some(spec) = spec else { return Verdict::Acquire };
+) -> ElectionVerdict {
+    let Some(spec) = spec else {
+        return ElectionVerdict::Acquire;
+    };
     let holder = match spec.holder_identity.as_deref() {
-        None | Some("") => return Verdict::Acquire,
-        Some(holder) if holder == identity => return Verdict::Renew,
+        None | Some("") => return ElectionVerdict::Acquire,
+        Some(holder) if holder == identity => return ElectionVerdict::Renew,
         Some(holder) => holder,
     };
     let duration = spec
@@ -56,9 +58,9 @@ pub fn evaluate(
         });
     let until = observed + duration;
     if now >= until {
-        Verdict::Acquire
+        ElectionVerdict::Acquire
     } else {
-        Verdict::Wait {
+        ElectionVerdict::Wait {
             holder: holder.to_owned(),
             until,
         }
@@ -67,7 +69,7 @@ pub fn evaluate(
 
 /// What a candidate does next.
 #[derive(Debug, PartialEq)]
-pub(super) enum Step {
+pub(super) enum ElectionStep {
     Create(Box<Lease>),
     Replace(Box<Lease>),
     Wait { holder: String },
@@ -93,10 +95,10 @@ impl Election {
     }
 
     /// Decides on the Lease as just read. `wall` is written into it for people to read.
-    pub(super) fn decide(&mut self, lease: Option<Lease>, now: Instant, wall: Timestamp) -> Step {
+    pub(super) fn decide(&mut self, lease: Option<Lease>, now: Instant, wall: Timestamp) -> ElectionStep {
         let Some(mut lease) = lease else {
             self.observed = None;
-            return Step::Create(Box::new(self.fresh(wall)));
+            return ElectionStep::Create(Box::new(self.fresh(wall)));
         };
         let version = lease.metadata.resource_version.clone();
         let observed = match &self.observed {
@@ -106,17 +108,17 @@ impl Election {
         self.observed = Some((version, observed));
         let spec = lease.spec.as_ref();
         match evaluate(spec, &self.config.identity, observed, now, self.config.duration) {
-            Verdict::Wait { holder, .. } => Step::Wait { holder },
-            Verdict::Renew => {
+            ElectionVerdict::Wait { holder, .. } => ElectionStep::Wait { holder },
+            ElectionVerdict::Renew => {
                 let acquired = spec.and_then(|spec| spec.acquire_time.clone());
                 let transitions = spec.and_then(|spec| spec.lease_transitions).unwrap_or_default();
                 lease.spec = Some(self.spec(acquired.unwrap_or(MicroTime(wall)), transitions, wall));
-                Step::Replace(Box::new(lease))
+                ElectionStep::Replace(Box::new(lease))
             }
-            Verdict::Acquire => {
+            ElectionVerdict::Acquire => {
                 let transitions = spec.and_then(|spec| spec.lease_transitions).unwrap_or_default();
                 lease.spec = Some(self.spec(MicroTime(wall), transitions.saturating_add(1), wall));
-                Step::Replace(Box::new(lease))
+                ElectionStep::Replace(Box::new(lease))
             }
         }
     }

@@ -9,7 +9,7 @@
 mod election;
 mod runner;
 
-pub use election::{Verdict, evaluate};
+pub use election::{ElectionVerdict, evaluate};
 pub use runner::{Leadership, LeaseError, LeaseTask, campaign, default_identity};
 
 use std::time::Duration;

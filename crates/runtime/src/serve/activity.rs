@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Limits;
+use super::limits::ListenerLimits;
 
 /// How long a connection that is being closed may stay open with nothing in flight.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -158,7 +158,7 @@ impl Activity {
     }
 
     /// When it is cut off if nothing changes, and why. [`Cut::Age`] asks it to close; the others end it.
-    pub(super) fn deadline(&self, limits: &Limits) -> (Instant, Cut) {
+    pub(super) fn deadline(&self, limits: &ListenerLimits) -> (Instant, Cut) {
         let state = self.state();
         let Some(secured) = state.secured else {
             return (state.opened + limits.handshake, Cut::Handshake);
@@ -196,11 +196,11 @@ impl Activity {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Endpoint;
+    use super::super::limits::Endpoint;
     use super::*;
 
     /// Seconds from the beginning, and why.
-    fn due(activity: &Activity, start: Instant, limits: &Limits) -> (u64, Cut) {
+    fn due(activity: &Activity, start: Instant, limits: &ListenerLimits) -> (u64, Cut) {
         let (at, cut) = activity.deadline(limits);
         ((at - start).as_secs(), cut)
     }

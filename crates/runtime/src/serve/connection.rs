@@ -30,8 +30,8 @@ use tower::ServiceExt as _;
 
 use super::activity::{Activity, Cut};
 use super::io::Observed;
+use super::limits::ListenerLimits;
 use super::turns::Turns;
-use super::{Accepted, Limits};
 use crate::contain::{Panicked, attempt, contained};
 use crate::shutdown::Shutdown;
 
@@ -41,10 +41,15 @@ const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of HTTP/2 that wait for the client to take them. Larger responses wait where they are made.
 const HTTP2_SEND_BUFFER: usize = 64 * 1024;
 
+/// An extension of a response: the request proved who asks, so its connection may be kept. Needed where an
+/// [`Endpoint`](super::Endpoint) says how long connections without such a request live.
+#[derive(Debug, Clone, Copy)]
+pub struct AcceptedConnection;
+
 pub(super) struct Connection {
     pub(super) peer: SocketAddr,
     pub(super) router: Router,
-    pub(super) limits: Arc<Limits>,
+    pub(super) limits: Arc<ListenerLimits>,
     pub(super) activity: Arc<Activity>,
     pub(super) turns: Turns,
     pub(super) shutdown: Shutdown,
@@ -239,7 +244,7 @@ impl hyper::service::Service<Request<Incoming>> for Requests {
                 Ok(Err(never)) => match never {},
                 Err(Panicked) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
             };
-            if response.extensions().get::<Accepted>().is_some() {
+            if response.extensions().get::<AcceptedConnection>().is_some() {
                 flight.activity.accept();
             }
             Ok(response.map(|body| InFlight {

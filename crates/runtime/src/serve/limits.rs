@@ -18,14 +18,14 @@ pub enum Endpoint {
 
 /// What one server grants its clients. Every wait of a connection is bounded by one of these, whatever the protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
+pub struct ListenerLimits {
     /// Connections at a time. One more closes the longest idle one of the address that has most.
     pub connections: usize,
     /// Connections at a time of one address. One more closes its own longest idle one.
     pub connections_per_peer: usize,
     /// From the accepted connection to the end of the TLS handshake.
     pub handshake: Duration,
-    /// How long a connection lives on which no request was [accepted](super::Accepted), where requests carry a proof of
+    /// How long a connection lives on which no request was [accepted](super::AcceptedConnection), where requests carry a proof of
     /// who asks. `None`: they carry none.
     pub unaccepted: Option<Duration>,
     /// From the end of the handshake to the end of the first request's head (with HTTP/2 this includes the preface), and
@@ -68,11 +68,11 @@ impl Endpoint {
     }
 
     /// What it grants.
-    pub fn limits(self) -> Limits {
+    pub fn limits(self) -> ListenerLimits {
         let seconds = Duration::from_secs;
         match self {
             // API servers come from few addresses, keep their connections, and send many requests on each.
-            Self::Webhook => Limits {
+            Self::Webhook => ListenerLimits {
                 connections: 1024,
                 connections_per_peer: 128,
                 handshake: seconds(5),
@@ -88,7 +88,7 @@ impl Endpoint {
                 drain: seconds(5),
             },
             // Agents send one request in a while. Where addresses are translated, those of a node share one.
-            Self::Broker => Limits {
+            Self::Broker => ListenerLimits {
                 connections: 2048,
                 connections_per_peer: 256,
                 handshake: seconds(5),
@@ -103,7 +103,7 @@ impl Endpoint {
                 http2_streams: None,
                 drain: seconds(5),
             },
-            Self::Admin => Limits {
+            Self::Admin => ListenerLimits {
                 connections: 64,
                 connections_per_peer: 8,
                 handshake: seconds(5),
@@ -118,7 +118,7 @@ impl Endpoint {
                 drain: seconds(1),
             },
             // A connection for each probe, and two probes.
-            Self::Probes => Limits {
+            Self::Probes => ListenerLimits {
                 connections: 64,
                 connections_per_peer: 8,
                 handshake: seconds(2),
@@ -136,7 +136,7 @@ impl Endpoint {
     }
 }
 
-impl Limits {
+impl ListenerLimits {
     /// The same with no more connections than a process that may have so many files open can hold.
     pub(super) fn within(mut self, open_files: u64) -> Self {
         let room = usize::try_from(open_files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
@@ -169,7 +169,7 @@ mod tests {
         let seconds = Duration::from_secs;
         for endpoint in Endpoint::ALL {
             let name = endpoint.as_str();
-            let Limits {
+            let ListenerLimits {
                 connections,
                 connections_per_peer,
                 handshake,

@@ -6,7 +6,28 @@ use std::net::{Ipv4Addr, SocketAddr};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
-use super::ServeError;
+/// A server could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address can't be listened on.
+    #[error("failed to listen on {addr}")]
+    Bind {
+        /// The address.
+        addr: SocketAddr,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl ServeError {
+    /// A bounded name for metrics and events.
+    pub fn category(&self) -> &'static str {
+        match self {
+            Self::Bind { .. } => "bind",
+        }
+    }
+}
 
 /// Connections that wait to be accepted; the kernel's own limit (`net.core.somaxconn`, 4096 since Linux 5.4) holds too.
 const BACKLOG: i32 = 4096;

@@ -10,7 +10,7 @@ use super::activity::Activity;
 
 /// The open connections. Clones are the same table.
 #[derive(Clone)]
-pub(super) struct Table {
+pub(super) struct ConnectionTable {
     inner: Arc<Mutex<Inner>>,
     most: usize,
     most_of_a_peer: usize,
@@ -24,22 +24,22 @@ struct Inner {
 }
 
 /// The place of one connection, given back when dropped.
-pub(super) struct Place {
-    table: Table,
+pub(super) struct ConnectionSlot {
+    table: ConnectionTable,
     peer: IpAddr,
     number: u64,
     pub(super) activity: Arc<Activity>,
 }
 
 /// What a newcomer meets.
-pub(super) enum Entry {
+pub(super) enum ConnectionEntry {
     /// A place, perhaps that of a connection that was evicted for it.
-    Entered(Place),
+    Entered(ConnectionSlot),
     /// Everything is in use by requests in flight, and nobody has more connections than the newcomer's address.
     Refused,
 }
 
-impl Table {
+impl ConnectionTable {
     pub(super) fn new(most: usize, most_of_a_peer: usize) -> Self {
         Self {
             inner: Arc::default(),
@@ -54,18 +54,18 @@ impl Table {
 
     /// Takes a place for a new connection of `peer`. Never waits: when the table is full, the longest idle connection
     /// goes, of the address that has most, so that whoever takes many loses his own first.
-    pub(super) fn enter(&self, peer: IpAddr, now: Instant) -> Entry {
+    pub(super) fn enter(&self, peer: IpAddr, now: Instant) -> ConnectionEntry {
         let mut inner = self.inner();
         let own = inner.peers.get(&peer).map_or(0, BTreeMap::len);
         let victim = if own >= self.most_of_a_peer {
             match inner.longest_idle_of(peer) {
                 Some(victim) => Some(victim),
-                None => return Entry::Refused,
+                None => return ConnectionEntry::Refused,
             }
         } else if inner.count >= self.most {
             match inner.longest_idle().or_else(|| inner.longest_open(own)) {
                 Some(victim) => Some(victim),
-                None => return Entry::Refused,
+                None => return ConnectionEntry::Refused,
             }
         } else {
             None
@@ -82,13 +82,13 @@ impl Table {
             .entry(peer)
             .or_default()
             .insert(number, Arc::clone(&activity));
-        let place = Place {
+        let place = ConnectionSlot {
             table: self.clone(),
             peer,
             number,
             activity,
         };
-        Entry::Entered(place)
+        ConnectionEntry::Entered(place)
     }
 
     /// Makes room although there are fewer than may be: the process has no file left. Gives whether there was one to close.
@@ -174,7 +174,7 @@ fn longest_idle<'a>(
         .min()
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         // Nothing is there any more when it was evicted.
         self.table.inner().remove(self.peer, self.number);
@@ -206,15 +206,15 @@ mod tests {
         }
     }
 
-    fn enter(table: &Table, peer: IpAddr, clock: &mut Clock) -> Option<Place> {
+    fn enter(table: &ConnectionTable, peer: IpAddr, clock: &mut Clock) -> Option<ConnectionSlot> {
         match table.enter(peer, clock.next()) {
-            Entry::Entered(place) => Some(place),
-            Entry::Refused => None,
+            ConnectionEntry::Entered(place) => Some(place),
+            ConnectionEntry::Refused => None,
         }
     }
 
-    fn gone(places: &[Place]) -> Vec<usize> {
-        let evicted = |place: &Place| place.activity.evicted.is_cancelled();
+    fn gone(places: &[ConnectionSlot]) -> Vec<usize> {
+        let evicted = |place: &ConnectionSlot| place.activity.evicted.is_cancelled();
         (0..places.len())
             .filter(|index| evicted(&places[*index]))
             .collect()
@@ -222,7 +222,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_takes_too_many_loses_his_own_longest_idle_connection() {
-        let (table, mut clock) = (Table::new(MOST, OF_A_PEER), Clock::new());
+        let (table, mut clock) = (ConnectionTable::new(MOST, OF_A_PEER), Clock::new());
         let other = enter(&table, peer(2), &mut clock).unwrap();
         let mut places: Vec<_> = (0..OF_A_PEER)
             .map(|_| enter(&table, peer(1), &mut clock).unwrap())
@@ -245,7 +245,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_table_lets_in_whoever_comes_and_the_heaviest_pays() {
-        let (table, mut clock) = (Table::new(MOST, OF_A_PEER), Clock::new());
+        let (table, mut clock) = (ConnectionTable::new(MOST, OF_A_PEER), Clock::new());
         // The longest idle of all, and alone.
         let quiet = enter(&table, peer(9), &mut clock).unwrap();
         let few: Vec<_> = (0..3)
@@ -266,7 +266,7 @@ mod tests {
 
     #[tokio::test]
     async fn where_each_has_one_the_longest_idle_goes() {
-        let (table, mut clock) = (Table::new(MOST, OF_A_PEER), Clock::new());
+        let (table, mut clock) = (ConnectionTable::new(MOST, OF_A_PEER), Clock::new());
         let mut places: Vec<_> = (0..MOST)
             .map(|index| enter(&table, peer(index as u8), &mut clock).unwrap())
             .collect();
@@ -279,7 +279,7 @@ mod tests {
 
     #[tokio::test]
     async fn requests_in_flight_of_the_heaviest_yield_to_a_newcomer_and_no_others_do() {
-        let (table, mut clock) = (Table::new(MOST, OF_A_PEER), Clock::new());
+        let (table, mut clock) = (ConnectionTable::new(MOST, OF_A_PEER), Clock::new());
         let busy = |last: u8, clock: &mut Clock| {
             let place = enter(&table, peer(last), clock).unwrap();
             place.activity.begin(clock.next());
@@ -310,7 +310,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_process_without_a_file_left_closes_what_is_idle() {
-        let (table, mut clock) = (Table::new(MOST, OF_A_PEER), Clock::new());
+        let (table, mut clock) = (ConnectionTable::new(MOST, OF_A_PEER), Clock::new());
         assert!(!table.evict_longest_idle());
         let places = [
             enter(&table, peer(1), &mut clock).unwrap(),

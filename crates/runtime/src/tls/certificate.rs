@@ -18,8 +18,6 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, Server
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::rotation::AuthorityError;
-
 /// How far the clocks of clients may be behind.
 const LEEWAY: Duration = Duration::from_secs(5 * 60);
 /// The last second that X.509 can name: 9999-12-31T23:59:59Z.
@@ -176,10 +174,9 @@ impl Ca {
     }
 
     /// The same authority once more.
-    pub(super) fn copy(&self) -> Result<Self, AuthorityError> {
+    pub(super) fn copy(&self) -> Result<Self, CertificateError> {
         let der = Zeroizing::new(self.key.serialize_der());
-        let key = KeyPair::try_from(der.as_slice())
-            .map_err(|error| AuthorityError::Issue(CertificateError::Make(error)))?;
+        let key = KeyPair::try_from(der.as_slice()).map_err(CertificateError::Make)?;
         Ok(Self {
             certificate: self.certificate.clone(),
             key,

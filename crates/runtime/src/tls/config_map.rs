@@ -8,8 +8,8 @@ use kube::api::PostParams;
 use tokio::sync::watch;
 
 use super::Bundle;
+use super::bundle_call::{PublishError, TICK, backoff, call};
 use super::certificate::parse_bundle;
-use super::publish::{PublishError, TICK, backoff, call};
 use crate::health::Readiness;
 use crate::shutdown::Shutdown;
 use crate::watch::changes;

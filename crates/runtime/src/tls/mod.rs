@@ -4,19 +4,21 @@
 //! given the current and the next authority long before the next one signs anything.
 
 pub(crate) mod authority;
+mod bundle_call;
 mod certificate;
 mod config_map;
+mod error;
 mod pinned;
 mod publish;
 mod rotation;
 mod store;
 
 pub use authority::{Authority, AuthorityConfig};
+pub use bundle_call::PublishError;
 pub use certificate::{CertificateError, bundle_trusts};
 pub use config_map::{follow_bundle_config_map, publish_bundle_config_map};
-pub use pinned::ABANDON_ANNOTATION;
-pub use publish::{PublishError, WebhookKind, publish_ca_bundle};
-pub use rotation::AuthorityError;
+pub use error::{ABANDON_ANNOTATION, AuthorityError};
+pub use publish::{WebhookKind, publish_ca_bundle};
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -6,11 +6,7 @@ use rustls_pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
 
 use super::certificate::CaCertificate;
-use super::rotation::{AuthorityError, CaSet};
-
-/// The annotation on the Secret that lets go of an authority: its value is the fingerprint of the root that clients
-/// trust. Bound to that one root, so one that is left there says nothing about the next.
-pub const ABANDON_ANNOTATION: &str = "deputy.dev/abandon-authority";
+use super::error::AuthorityError;
 
 /// What clients trust already, as far as it is known.
 pub(super) enum Pinned {
@@ -25,9 +21,9 @@ impl Pinned {
         Self::Known(Vec::new())
     }
 
-    /// What a set tells clients to trust.
-    pub(super) fn by(set: &CaSet) -> Self {
-        Self::Known(set.certificates().cloned().collect())
+    /// Clients trust the certificates of an authority that is served with, the one that signs first.
+    pub(super) fn by<'a>(certificates: impl Iterator<Item = &'a CaCertificate>) -> Self {
+        Self::Known(certificates.cloned().collect())
     }
 
     fn roots(&self) -> &[CaCertificate] {
@@ -37,13 +33,10 @@ impl Pinned {
         }
     }
 
-    /// Whether `set` is the authority that clients trust, or goes on from it.
-    pub(super) fn allows(&self, set: &CaSet) -> bool {
+    /// Whether `certificates` are those of the authority that clients trust, or of one that goes on from it.
+    pub(super) fn allows<'a>(&self, mut certificates: impl Iterator<Item = &'a CaCertificate>) -> bool {
         let roots = self.roots();
-        roots.is_empty()
-            || set
-                .certificates()
-                .any(|one| roots.iter().any(|root| root.der == one.der))
+        roots.is_empty() || certificates.any(|one| roots.iter().any(|root| root.der == one.der))
     }
 
     /// Leave to use an authority that clients do not trust: there is none that they do, or `annotation` names it.

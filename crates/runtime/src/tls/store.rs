@@ -9,8 +9,8 @@ use kube::api::PostParams;
 
 use super::certificate::parse_bundle;
 use super::config_map::BUNDLE_KEY;
+use super::error::AuthorityError;
 use super::pinned::Pinned;
-use super::rotation::AuthorityError;
 use crate::watch::describe;
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);

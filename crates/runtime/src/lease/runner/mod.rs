@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::LeaseConfig;
-use super::election::{Election, Step};
+use super::election::{Election, ElectionStep};
 use crate::watch::describe;
 
 /// The pause before another try when one failed.
@@ -359,9 +359,9 @@ impl<S: Store> Campaign<S> {
         let sent = Instant::now();
         let wall = Timestamp::now();
         let written = match self.election.decide(lease, sent, wall) {
-            Step::Wait { holder } => return Round::Waiting { holder },
-            Step::Create(lease) => self.store.create(&lease).await,
-            Step::Replace(lease) => self.store.replace(&lease).await,
+            ElectionStep::Wait { holder } => return Round::Waiting { holder },
+            ElectionStep::Create(lease) => self.store.create(&lease).await,
+            ElectionStep::Replace(lease) => self.store.replace(&lease).await,
         };
         match written {
             Ok(()) => {

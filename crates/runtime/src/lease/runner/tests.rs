@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 use k8s_openapi::api::coordination::v1::LeaseSpec;
 use proptest::prelude::*;
 
-use super::super::election::Verdict;
+use super::super::election::ElectionVerdict;
 use super::super::evaluate;
 use super::*;
 
@@ -27,9 +27,9 @@ fn verdict(spec: Option<&LeaseSpec>, seconds: u64) -> &'static str {
     let observed = Instant::now();
     let now = observed + Duration::from_secs(seconds);
     match evaluate(spec, "me", observed, now, DURATION) {
-        Verdict::Acquire => "acquire",
-        Verdict::Renew => "renew",
-        Verdict::Wait { holder, until } => {
+        ElectionVerdict::Acquire => "acquire",
+        ElectionVerdict::Renew => "renew",
+        ElectionVerdict::Wait { holder, until } => {
             assert_eq!(holder, "other");
             assert!(until > now);
             "wait"
@@ -79,11 +79,11 @@ fn taking_a_lease_over_counts_a_transition_and_renewing_does_not() {
     let now = Instant::now();
     let wall = Timestamp::UNIX_EPOCH;
     let mut election = Election::new(config("me"));
-    let Step::Create(created) = election.decide(None, now, wall) else {
+    let ElectionStep::Create(created) = election.decide(None, now, wall) else {
         panic!("not created")
     };
     assert_eq!(created.spec.as_ref().unwrap().lease_transitions, Some(0));
-    let Step::Replace(renewed) = election.decide(Some(*created), now, wall + SECOND) else {
+    let ElectionStep::Replace(renewed) = election.decide(Some(*created), now, wall + SECOND) else {
         panic!("not renewed")
     };
     let spec = renewed.spec.as_ref().unwrap();
@@ -93,7 +93,8 @@ fn taking_a_lease_over_counts_a_transition_and_renewing_does_not() {
     );
     assert_eq!(spec.renew_time.as_ref().unwrap().0, wall + SECOND);
     let released = election.released(*renewed, wall).unwrap();
-    let Step::Replace(taken) = Election::new(config("other")).decide(Some(released), now, wall) else {
+    let ElectionStep::Replace(taken) = Election::new(config("other")).decide(Some(released), now, wall)
+    else {
         panic!("not taken")
     };
     let spec = taken.spec.as_ref().unwrap();
@@ -164,7 +165,7 @@ struct Candidate {
     election: Election,
     skew: jiff::SignedDuration,
     read: Option<Option<Lease>>,
-    sent: Option<(Step, Instant)>,
+    sent: Option<(ElectionStep, Instant)>,
     held: Option<Instant>,
 }
 
@@ -204,9 +205,9 @@ proptest! {
                     let candidate = &mut candidates[who];
                     let Some((step, sent)) = candidate.sent.take() else { continue };
                     let written = match step {
-                        Step::Create(lease) => server.create(*lease),
-                        Step::Replace(lease) => server.replace(*lease),
-                        Step::Wait { .. } => false,
+                        ElectionStep::Create(lease) => server.create(*lease),
+                        ElectionStep::Replace(lease) => server.replace(*lease),
+                        ElectionStep::Wait { .. } => false,
                     };
                     if written && !answer_lost {
                         candidate.held = Some(sent + DURATION);
@@ -230,8 +231,8 @@ proptest! {
                     candidates[who] = Candidate::new(format!("candidate-{generation}"), skew);
                     generation += 1;
                     match sent {
-                        Some((Step::Create(lease), _)) => drop(server.create(*lease)),
-                        Some((Step::Replace(lease), _)) => drop(server.replace(*lease)),
+                        Some((ElectionStep::Create(lease), _)) => drop(server.create(*lease)),
+                        Some((ElectionStep::Replace(lease), _)) => drop(server.replace(*lease)),
                         _ => {}
                     }
                 }

@@ -16,8 +16,9 @@ use rustls_pki_types::CertificateDer;
 use tokio::sync::watch;
 
 use super::certificate::Leaf;
-use super::pinned::{ABANDON_ANNOTATION, Pinned};
-use super::rotation::{AuthorityError, CaSet, Circumstances, SecretData, plan, wipe};
+use super::error::{ABANDON_ANNOTATION, AuthorityError};
+use super::pinned::Pinned;
+use super::rotation::{CaSet, Circumstances, SecretData, plan, wipe};
 use super::store::{ApiStore, SecretStore, WriteError};
 use super::{AuthorityPolicy, Bundle};
 use crate::health::{Readiness, ReadyHandle};
@@ -99,7 +100,7 @@ impl Authority {
             pinned_in: config.pinned_in.clone(),
         };
         let authority = Self::new(config)?;
-        let keeper = Keeper {
+        let keeper = AuthorityKeeper {
             store,
             shared: Arc::clone(&authority.shared),
             ready: readiness.register("serving-certificate"),
@@ -212,14 +213,14 @@ impl ResolvesServerCert for LeafResolver {
 }
 
 /// The task that keeps the Secret and the leaf.
-pub(super) struct Keeper<S> {
+pub(super) struct AuthorityKeeper<S> {
     store: S,
     shared: Arc<Shared>,
     ready: ReadyHandle,
     metrics: Metrics,
 }
 
-impl<S: SecretStore> Keeper<S> {
+impl<S: SecretStore> AuthorityKeeper<S> {
     async fn run(self, changes: impl Stream<Item = ()> + Send, shutdown: Shutdown) {
         let mut changes = std::pin::pin!(changes.fuse());
         loop {
@@ -311,9 +312,9 @@ impl<S: SecretStore> Keeper<S> {
             return Ok(Pinned::nothing());
         }
         if let Some(held) = held {
-            let pinned = Pinned::by(held);
+            let pinned = Pinned::by(held.certificates());
             let goes_on = match CaSet::parse(data) {
-                Ok(Some(stored)) => pinned.allows(&stored),
+                Ok(Some(stored)) => pinned.allows(stored.certificates()),
                 Ok(None) | Err(_) => true,
             };
             if goes_on {

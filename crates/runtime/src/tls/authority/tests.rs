@@ -112,14 +112,17 @@ impl SecretStore for Memory {
     }
 }
 
-fn replica(store: &Memory) -> (Keeper<Memory>, Authority, Readiness, Metrics) {
+fn replica(store: &Memory) -> (AuthorityKeeper<Memory>, Authority, Readiness, Metrics) {
     replica_of(store, config())
 }
 
-fn replica_of(store: &Memory, config: AuthorityConfig) -> (Keeper<Memory>, Authority, Readiness, Metrics) {
+fn replica_of(
+    store: &Memory,
+    config: AuthorityConfig,
+) -> (AuthorityKeeper<Memory>, Authority, Readiness, Metrics) {
     let (readiness, metrics) = (Readiness::new(), Metrics::new("webhook"));
     let authority = Authority::new(config).unwrap();
-    let keeper = Keeper {
+    let keeper = AuthorityKeeper {
         store: store.clone(),
         shared: Arc::clone(&authority.shared),
         ready: readiness.register("serving-certificate"),
@@ -291,7 +294,7 @@ fn the_resolver_shows_no_key() {
 }
 
 /// A broker: its bundle is in a ConfigMap, and in pods.
-fn broker(store: &Memory) -> (Keeper<Memory>, Authority, Readiness, Metrics) {
+fn broker(store: &Memory) -> (AuthorityKeeper<Memory>, Authority, Readiness, Metrics) {
     let config = AuthorityConfig {
         policy: AuthorityPolicy::BROKER,
         pinned_in: Some("deputy-broker-bundle".to_owned()),

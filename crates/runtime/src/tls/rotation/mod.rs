@@ -17,7 +17,8 @@ use k8s_openapi::ByteString;
 use zeroize::Zeroize as _;
 
 use super::certificate::{Ca, CaCertificate, CertificateError, after, parse_bundle};
-use super::pinned::{ABANDON_ANNOTATION, Pinned};
+use super::error::AuthorityError;
+use super::pinned::Pinned;
 use super::{AuthorityPolicy, Bundle};
 
 const CURRENT_CERTIFICATE: &str = "ca.crt";
@@ -28,80 +29,6 @@ const KEYS: [&str; 4] = [CURRENT_CERTIFICATE, CURRENT_KEY, NEXT_CERTIFICATE, NEX
 
 /// What a Secret holds.
 pub(super) type SecretData = BTreeMap<String, ByteString>;
-
-/// An authority that can't be used. Nothing in it is secret.
-#[derive(Debug, thiserror::Error)]
-pub enum AuthorityError {
-    /// The Secret holds something else than an authority. It is not overwritten, except by a replica that holds the
-    /// authority that was there.
-    #[error("key {key:?} of the Secret is not usable; restore the Secret's data from a backup")]
-    Corrupt {
-        /// The key in the Secret.
-        key: &'static str,
-        /// What is wrong with it.
-        #[source]
-        source: CertificateError,
-    },
-    /// One of two keys that belong together is not there.
-    #[error("the Secret has no key {missing:?}; restore the Secret's data from a backup")]
-    Incomplete {
-        /// The key that is missing.
-        missing: &'static str,
-    },
-    /// The Secret does not exist. The chart makes it; this process may not.
-    #[error("the Secret does not exist; the chart creates it")]
-    NoSecret,
-    /// Clients trust another authority than there is, and nobody said that they may lose it.
-    #[error(
-        "the Secret holds {found}, and running pods trust the authority with the fingerprint {trusted}: restore the \
-         Secret's data from a backup. Only if it is lost for good: the annotation {ABANDON_ANNOTATION}: {trusted} on \
-         the Secret gives it up, and no pod that runs gets another credential until it is created anew"
-    )]
-    Pinned {
-        /// What is in the Secret.
-        found: &'static str,
-        /// The SHA-256 fingerprint of the root that clients trust.
-        trusted: String,
-    },
-    /// Which authority clients trust is not known, so none is made.
-    #[error("the Secret holds {found}, and which authority running pods trust is not known: {why}")]
-    PinsUnknown {
-        /// What is in the Secret.
-        found: &'static str,
-        /// Why not.
-        why: String,
-    },
-    /// A new certificate could not be made.
-    #[error("failed to issue a certificate")]
-    Issue(#[source] CertificateError),
-    /// The API server did not do what was asked.
-    #[error("failed to {action}: {message}")]
-    Api {
-        /// What was asked.
-        action: &'static str,
-        /// What it said.
-        message: String,
-    },
-    /// The TLS configuration is not accepted.
-    #[error("failed to configure TLS")]
-    Tls(#[source] rustls::Error),
-}
-
-impl AuthorityError {
-    /// A bounded name for metrics and events.
-    pub fn category(&self) -> &'static str {
-        match self {
-            Self::Corrupt { .. } => "corrupt",
-            Self::Incomplete { .. } => "incomplete",
-            Self::NoSecret => "no-secret",
-            Self::Pinned { .. } => "pinned",
-            Self::PinsUnknown { .. } => "pins-unknown",
-            Self::Issue(_) => "issue",
-            Self::Api { .. } => "api",
-            Self::Tls(_) => "tls",
-        }
-    }
-}
 
 /// The authorities in a Secret.
 pub(super) struct CaSet {
@@ -160,8 +87,13 @@ impl CaSet {
     /// The same again: keys are not copied by accident.
     fn copy(&self) -> Result<Self, AuthorityError> {
         Ok(Self {
-            current: self.current.copy()?,
-            next: self.next.as_ref().map(Ca::copy).transpose()?,
+            current: self.current.copy().map_err(AuthorityError::Issue)?,
+            next: self
+                .next
+                .as_ref()
+                .map(Ca::copy)
+                .transpose()
+                .map_err(AuthorityError::Issue)?,
             retired: self.retired.clone(),
         })
     }
@@ -310,7 +242,7 @@ pub(super) fn plan(data: &SecretData, circumstances: Circumstances<'_>) -> Resul
         }
         (Err(damaged), _) => return Err(damaged),
     };
-    if !pinned.allows(&stored) {
+    if !pinned.allows(stored.certificates()) {
         pinned.let_go("another authority", abandoned)?;
     }
     let due = stored.due(policy, now);

@@ -315,7 +315,7 @@ fn the_certificate_of_a_leaf_is_no_authority() {
 fn holding<'a>(held: &'a CaSet, now: Timestamp) -> Circumstances<'a> {
     Circumstances {
         held: Some(held),
-        pinned: Pinned::by(held),
+        pinned: Pinned::by(held.certificates()),
         ..cold(&AuthorityPolicy::BROKER, now)
     }
 }
@@ -374,7 +374,7 @@ fn a_replica_that_begins_makes_no_authority_while_clients_trust_another() {
     for (what, lost) in losses(&good) {
         let refused = |abandoned: Option<&str>| {
             let circumstances = Circumstances {
-                pinned: Pinned::by(&trusted),
+                pinned: Pinned::by(trusted.certificates()),
                 abandoned,
                 ..cold(&AuthorityPolicy::BROKER, start())
             };
@@ -394,7 +394,7 @@ fn a_replica_that_begins_makes_no_authority_while_clients_trust_another() {
     }
     // Empty, and given up: the roots of before stay in the bundle.
     let circumstances = Circumstances {
-        pinned: Pinned::by(&trusted),
+        pinned: Pinned::by(trusted.certificates()),
         abandoned: Some(&print),
         ..cold(&AuthorityPolicy::BROKER, start())
     };
@@ -413,7 +413,7 @@ fn another_authority_in_the_secret_is_not_served_with_until_the_trusted_one_is_g
         let found = |abandoned| {
             let circumstances = Circumstances {
                 held,
-                pinned: Pinned::by(&trusted),
+                pinned: Pinned::by(trusted.certificates()),
                 abandoned,
                 ..cold(&AuthorityPolicy::BROKER, start())
             };
@@ -436,7 +436,7 @@ fn an_authority_that_goes_on_from_the_trusted_one_is_served_with() {
         // A replica, or a ConfigMap, that knows any earlier state.
         for earlier in &bundles {
             let circumstances = Circumstances {
-                pinned: Pinned::by(earlier),
+                pinned: Pinned::by(earlier.certificates()),
                 ..cold(&AuthorityPolicy::BROKER, now)
             };
             assert!(plan(&data, circumstances).unwrap().stored.is_some(), "day {day}");
@@ -466,7 +466,7 @@ fn what_clients_trust_must_be_known_before_an_authority_is_made() {
 fn a_clock_that_is_decades_ahead_replaces_no_authority_that_clients_trust() {
     let (data, trusted) = filled();
     let circumstances = Circumstances {
-        pinned: Pinned::by(&trusted),
+        pinned: Pinned::by(trusted.certificates()),
         ..cold(&AuthorityPolicy::BROKER, after(start(), DAY * 20_000))
     };
     assert_eq!(plan(&data, circumstances).err().unwrap().category(), "pinned");

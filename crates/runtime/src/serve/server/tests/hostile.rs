@@ -24,7 +24,7 @@ impl Listener for Incoming {
 
 struct Rig {
     endpoint: Endpoint,
-    limits: Limits,
+    limits: ListenerLimits,
     authority: Authority,
     connect: mpsc::Sender<(DuplexStream, SocketAddr)>,
     metrics: Metrics,
@@ -40,7 +40,7 @@ impl Rig {
         Self::with(endpoint, endpoint.limits())
     }
 
-    fn with(endpoint: Endpoint, limits: Limits) -> Self {
+    fn with(endpoint: Endpoint, limits: ListenerLimits) -> Self {
         let authority = authority_for_tests();
         let (connect, incoming) = mpsc::channel(16);
         let (metrics, shutdown) = (Metrics::new("test"), Shutdown::manual());
@@ -385,7 +385,7 @@ async fn a_listener_that_is_full_of_silent_clients_answers_a_new_one_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_for_an_answer_is_not_closed_for_others_that_are_idle() {
-    let limits = Limits {
+    let limits = ListenerLimits {
         connections: 8,
         connections_per_peer: 4,
         ..Endpoint::Broker.limits()

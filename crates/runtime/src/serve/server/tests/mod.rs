@@ -19,6 +19,7 @@ mod hostile;
 use std::io;
 
 use super::*;
+use crate::serve::{AcceptedConnection, bind};
 use crate::tls::authority::tests::{authority_for_tests, rotate_for_tests};
 use crate::tls::{Authority, Bundle};
 
@@ -44,7 +45,7 @@ fn router(arrived: Arc<Notify>, finish: Arc<Notify>) -> Router {
         )
         .route(
             "/accepted",
-            get(|| async { (axum::Extension(Accepted), "accepted") }),
+            get(|| async { (axum::Extension(AcceptedConnection), "accepted") }),
         )
         .route("/large", get(|| async { vec![b'x'; 1024 * 1024] }))
         .route("/hangs", get(|| async { std::future::pending::<&str>().await }))
@@ -59,11 +60,11 @@ fn router(arrived: Arc<Notify>, finish: Arc<Notify>) -> Router {
         )
 }
 
-async fn server(limits: Limits) -> Running {
+async fn server(limits: ListenerLimits) -> Running {
     server_on("127.0.0.1:0", limits).await
 }
 
-async fn server_on(addr: &str, limits: Limits) -> Running {
+async fn server_on(addr: &str, limits: ListenerLimits) -> Running {
     let listener = bind(addr.parse().unwrap()).await.unwrap();
     let addr = listener.local_addr().unwrap();
     let authority = authority_for_tests();
@@ -237,7 +238,7 @@ async fn silent_and_hostile_clients_do_not_keep_others_waiting() {
 
 #[tokio::test]
 async fn a_head_above_the_limit_is_refused() {
-    let server = server(Limits {
+    let server = server(ListenerLimits {
         header_bytes: 8192,
         ..Endpoint::Webhook.limits()
     })
@@ -287,7 +288,7 @@ async fn requests_in_flight_are_answered_when_the_process_stops() {
 
 #[tokio::test]
 async fn a_request_that_never_ends_does_not_keep_the_process() {
-    let server = server(Limits {
+    let server = server(ListenerLimits {
         drain: Duration::from_millis(50),
         ..Endpoint::Webhook.limits()
     })
