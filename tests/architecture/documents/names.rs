@@ -268,8 +268,8 @@ fn the_words_in_capitals_that_documents_name_exist() {
             {
                 continue;
             }
-            let is_path = |part: &&str| part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-            if !parts.iter().all(|p| is_path(&p)) {
+            let is_path = |part: &str| part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+            if !parts.iter().all(|p| is_path(p)) {
                 continue;
             }
             found += 1;
