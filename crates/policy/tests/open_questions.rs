@@ -66,6 +66,30 @@ fn names_of_iam_hold_no_wildcards() {
     }
 }
 
+/// ArnNotLike is defined for ARNs: what holds for a value that may be none, AWS does not say.
+#[test]
+fn a_value_that_a_variable_may_make_no_arn_is_not_surely_one() {
+    let tag = |operator: &str, value: &str| json!({operator: {"aws:PrincipalTag/t": value}});
+    for (value, sure) in [
+        ("${aws:username}", false),
+        ("${aws:RequestTag/w}:aws:s3:::a", false),
+        ("arn:aws:s3:${aws:RequestTag/w}", false),
+        ("arn:aws:${aws:RequestTag/w}s3:::a", false),
+        ("arn:aws:s3:::${aws:username}", true),
+        ("arn:aws:s3:::a", true),
+    ] {
+        for arn in ["arn:aws:sns:*:*:x", "arn:*:*:*:*:*"] {
+            for (like, unlike) in [("ArnLike", "ArnNotLike"), ("ArnEquals", "ArnNotEquals")] {
+                identity(
+                    vec![when("Allow", &tag("StringEquals", value))],
+                    vec![when("Allow", &tag(like, arn)), when("Allow", &tag(unlike, arn))],
+                    if sure { BeContained } else { OnlyBeUnknown },
+                );
+            }
+        }
+    }
+}
+
 #[test]
 fn what_a_variable_matches_may_be_more_than_its_value() {
     let pairs = [
