@@ -104,12 +104,12 @@ fn show_tree(tree: &CaseTree, out: &mut String) {
         NextCase::Covered(statement) => format!("statement {statement} covers"),
         NextCase::Node(node) => format!("node {node}"),
     };
-    for (world, first) in &tree.worlds {
-        let world: Vec<_> = world
+    for (cases, first) in &tree.roots {
+        let cases: Vec<_> = cases
             .iter()
             .map(|(key, case)| format!("{key} {case:?}"))
             .collect();
-        writeln!(out, "{}: {}", world.join(", "), next(first)).unwrap();
+        writeln!(out, "{}: {}", cases.join(", "), next(first)).unwrap();
     }
     for (n, node) in tree.nodes.iter().enumerate().rev() {
         let evidence = match &node.evidence {
@@ -199,8 +199,8 @@ fn the_page_says_why_forged_certificates_are_refused() {
             }),
         ),
         (
-            "the world of an absent name left out",
-            branches(&|tree| drop(tree.worlds.pop())),
+            "the case of an absent name left out",
+            branches(&|tree| drop(tree.roots.pop())),
         ),
         ("statement 0 includes all", Certificate::from_entries(by_one)),
         ("no entry", Certificate::default()),

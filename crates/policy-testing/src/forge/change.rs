@@ -123,9 +123,9 @@ fn change_picks(picks: &mut Picks, c: &mut Choices<'_>) {
 fn change_tree(tree: &mut CaseTree, c: &mut Choices<'_>) {
     let nodes = tree.nodes.len().max(1);
     match c.below(6) {
-        0 => drop(tree.worlds.pop()),
+        0 => drop(tree.roots.pop()),
         1 => {
-            if let Some((_, next)) = tree.worlds.first_mut() {
+            if let Some((_, next)) = tree.roots.first_mut() {
                 *next = other(nodes, c);
             }
         }

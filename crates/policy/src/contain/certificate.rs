@@ -17,7 +17,7 @@ pub struct LayerStatementRef {
 /// Proof that every request that all layers of a candidate allow is allowed by a ceiling.
 ///
 /// For every Allow of the candidate's first layer, every pair of its actions and resources, and every goal (that the
-/// ceiling allows it, and that each Deny of the ceiling spares it) there is an entry. [`super::check()`] verifies all.
+/// ceiling allows it, and that no Deny of the ceiling denies it) there is an entry. [`super::check()`] verifies all.
 #[derive(Debug, Clone, Default)]
 pub struct Certificate {
     pub(crate) entries: Vec<CertificateEntry>,
@@ -142,7 +142,7 @@ impl Certificate {
 #[derive(Debug, Clone, Default)]
 pub struct CaseTree {
     /// For every case of the variables, where to begin.
-    pub worlds: Vec<(Vec<(String, VariableCase)>, NextCase)>,
+    pub roots: Vec<(Vec<(String, VariableCase)>, NextCase)>,
     /// The case distinctions that lead on to one another.
     pub nodes: Vec<CaseNode>,
 }

@@ -13,7 +13,7 @@ use crate::{
 /// One finding: a refusal or a warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lint {
-    /// Its name.
+    /// The kind of finding: a contract, listed in the README.
     pub code: Code,
     /// Where, such as `Statement[0].Action[1]`.
     pub path: String,

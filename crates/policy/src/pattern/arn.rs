@@ -147,7 +147,6 @@ impl ArnPattern {
 pub(crate) enum ResourcePattern {
     /// `*`: every resource, and requests that have none.
     Any,
-    /// An ARN.
     Arn(Box<ArnPattern>),
 }
 

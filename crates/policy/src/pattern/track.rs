@@ -82,7 +82,7 @@ pub(crate) struct Track {
 }
 
 impl Track {
-    /// Everything.
+    /// The pattern `*`.
     pub(crate) fn everything() -> Self {
         Self {
             steps: vec![Step::Many(true)],
@@ -101,7 +101,8 @@ impl Track {
         }
     }
 
-    /// Every ARN: `arn` and five more parts, of which the partition and the service are not empty. [`VariableReading::Surely`]: whatever the values of variables in the text are.
+    /// Every ARN: `arn` and five more parts, of which the partition and the service are not empty. With
+    /// [`VariableReading::Surely`], whatever the values of variables in the text are.
     pub(crate) fn any_arn_read(reading: VariableReading) -> Self {
         Self {
             wide: reading == VariableReading::Maybe,
@@ -126,10 +127,10 @@ impl Track {
         }
     }
 
-    /// A pattern of text; `None` when it matches nothing in this world.
-    pub(crate) fn text(pattern: &Pattern, world: &VariableCases, reading: VariableReading) -> Option<Self> {
+    /// A pattern of text; `None` when it matches nothing in this case of the variables.
+    pub(crate) fn text(pattern: &Pattern, cases: &VariableCases, reading: VariableReading) -> Option<Self> {
         let mut steps = Vec::with_capacity(pattern.tokens().len());
-        append(&mut steps, pattern, world, true)?;
+        append(&mut steps, pattern, cases, true)?;
         Some(Self {
             steps,
             fold: pattern.folds(),
@@ -137,8 +138,8 @@ impl Track {
         })
     }
 
-    /// An ARN pattern.
-    pub(crate) fn arn(pattern: &ArnPattern, world: &VariableCases, reading: VariableReading) -> Option<Self> {
+    /// An ARN pattern; `None` when it matches nothing in this case of the variables, or nothing for sure.
+    pub(crate) fn arn(pattern: &ArnPattern, cases: &VariableCases, reading: VariableReading) -> Option<Self> {
         if pattern.lone_star {
             return Some(match reading {
                 VariableReading::Surely => Self::any_arn(),
@@ -154,10 +155,10 @@ impl Track {
             return None;
         }
         for part in &pattern.head {
-            append(&mut steps, part, world, false)?;
+            append(&mut steps, part, cases, false)?;
             steps.push(Step::Char(':'));
         }
-        append(&mut steps, &pattern.rest, world, true)?;
+        append(&mut steps, &pattern.rest, cases, true)?;
         Some(Self {
             steps,
             fold: false,
@@ -168,12 +169,12 @@ impl Track {
     /// A resource pattern, as far as ARNs go.
     pub(crate) fn resource(
         pattern: &ResourcePattern,
-        world: &VariableCases,
+        cases: &VariableCases,
         reading: VariableReading,
     ) -> Option<Self> {
         match pattern {
             ResourcePattern::Any => Some(Self::everything()),
-            ResourcePattern::Arn(arn) => Self::arn(arn, world, reading),
+            ResourcePattern::Arn(arn) => Self::arn(arn, cases, reading),
         }
     }
 
@@ -210,7 +211,9 @@ impl Track {
         matches!(step, Step::Many(_)) || (self.wide && value)
     }
 
-    /// The positions after a letter.
+    /// The positions after a letter. A letter for the value of a variable is taken by a run that may have a colon, or by a step
+    /// for the same variable; a comparison that is stricter than the letter says (with case, without wildcards) does not take
+    /// it.
     pub(crate) fn advance(&self, position: usize, letter: Letter, out: &mut impl FnMut(usize)) {
         let Some(step) = self.steps.get(position) else {
             // A value may end anywhere, also here.
@@ -258,7 +261,8 @@ impl Track {
         }
     }
 
-    /// Whether a position makes earlier ones superfluous: what follows a run accepts all that would have got there.
+    /// Whether a position makes earlier ones of the same track superfluous. Two positions that are reached by the same text are
+    /// in the same part of an ARN, and what leads from the earlier one to the run can be taken by the run.
     pub(crate) fn is_at_run(&self, position: usize) -> bool {
         self.steps.get(position).is_some_and(|step| self.is_run(*step))
     }
@@ -269,6 +273,9 @@ impl Track {
     }
 
     /// The letters that lead on from a position otherwise than an unexpected character does.
+    ///
+    /// INVARIANT: two letters that no position of a set expects lead to the same positions, or the walk over letters would not
+    /// be complete.
     pub(crate) fn expected(&self, position: usize, out: &mut impl FnMut(Letter)) {
         match self.steps.get(position) {
             Some(Step::Char(c)) if self.fold => variants(*c)
@@ -306,7 +313,7 @@ fn variants(c: char) -> [Option<char>; 3] {
     [Some(c), upper, sign]
 }
 
-fn append(steps: &mut Vec<Step>, pattern: &Pattern, world: &VariableCases, colon: bool) -> Option<()> {
+fn append(steps: &mut Vec<Step>, pattern: &Pattern, cases: &VariableCases, colon: bool) -> Option<()> {
     for token in pattern.tokens() {
         match token {
             GlobToken::Char(c) => steps.push(Step::Char(*c)),
@@ -314,8 +321,8 @@ fn append(steps: &mut Vec<Step>, pattern: &Pattern, world: &VariableCases, colon
             GlobToken::Many => steps.push(Step::Many(colon)),
             GlobToken::Var(id) => {
                 let variable: &Variable = pattern.variables().get(usize::from(*id))?;
-                let index = world.iter().position(|(key, _)| *key == variable.key)?;
-                match world.get(index)?.1 {
+                let index = cases.iter().position(|(key, _)| *key == variable.key)?;
+                match cases.get(index)?.1 {
                     VariableCase::List => return None,
                     VariableCase::Present => {
                         let index = u16::try_from(index).ok()?;

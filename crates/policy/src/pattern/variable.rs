@@ -20,7 +20,6 @@ pub(crate) struct Variable {
 pub(crate) enum Expansion {
     /// One of `*`, `?`, `$` meant literally.
     Literal(char),
-    /// A variable.
     Variable(Variable),
 }
 

@@ -103,7 +103,7 @@ impl Action {
         &self.entry.name
     }
 
-    /// The service.
+    /// The service whose action it is; its resources may be of another one.
     pub(crate) fn service(self) -> &'static Service {
         self.service
     }

@@ -59,6 +59,7 @@ pub(super) fn check(
     branches: &Branches,
     work: &mut Work,
 ) -> CheckResult {
+    // A branch that keeps nothing is below whatever a word keeps.
     if branches.has_empty() {
         return Ok(());
     }
@@ -66,6 +67,10 @@ pub(super) fn check(
     let listed: HashSet<&[(u32, u32)]> = states.iter().map(AsRef::as_ref).collect();
     let mut reached = Vec::new();
     product.start(&mut reached);
+    // INVARIANT: the start and whatever a listed state leads to is listed, or is decided (no word follows, or all that follow
+    // keep a branch). By induction over the length of the word every word ends in a listed state or passes a decided one, so
+    // it is enough to look at listed states. Nothing is taken from the certificate unseen: a state too many costs work, a state
+    // too few is an error.
     let closed = |reached: &mut Vec<(u32, u32)>, work: &mut Work| {
         ensure(work.charge(2 * reached.len() + product.literals.len()), TOO_MUCH)?;
         ensure(
@@ -207,6 +212,7 @@ impl Product {
         });
         here.reverse();
         let fates = self.fates(here);
+        // Of all words that follow: `lost` says that none satisfies the literal, `sure` that each does.
         let lost = |fate: &Fate, accepted: bool| if accepted { !fate.open } else { fate.always };
         let sure = |fate: &Fate, accepted: bool| if accepted { fate.always } else { !fate.open };
         if !self.satisfied(&fates, |fate, accepted| !lost(fate, accepted)) {
@@ -220,6 +226,8 @@ impl Product {
                 return Ok(false);
             }
         }
+        // The search makes states smaller in the same way, or they would not be found in its list. That they may be made
+        // smaller rests on what is written here: what is dropped decides nothing, because the sign of it stays.
         let alive = self.clauses(&fates, |fate, accepted| !lost(fate, accepted));
         here.retain(|(t, p)| {
             let t = number(*t);

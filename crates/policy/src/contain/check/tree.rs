@@ -60,7 +60,7 @@ struct Question<'a> {
 /// A walk through a tree in one case of the variables.
 struct Walk<'t> {
     tree: &'t CaseTree,
-    world: &'t VariableCases,
+    cases: &'t VariableCases,
     /// The nodes that were verified.
     known: HashSet<u32>,
 }
@@ -119,6 +119,8 @@ pub(super) fn check(
         .chain(ceiling_allows)
         .map(|(_, statement)| statement)
         .collect();
+    // INVARIANT: the combinations are made here, from the documents: a request needs an Allow of every layer, so it needs one
+    // of these combinations.
     for combination in combinations {
         let of_combination = |proved: &&Combination| {
             proved
@@ -249,19 +251,19 @@ impl<'a> Question<'a> {
     }
 
     fn check(&self, tree: &CaseTree, work: &mut Work) -> CheckResult {
-        let mut worlds: Vec<Vec<(String, VariableCase)>> = vec![Vec::new()];
+        let mut every: Vec<Vec<(String, VariableCase)>> = vec![Vec::new()];
         for key in self.variables() {
-            let cases: &[VariableCase] = if self.is_single(key) {
+            let of_key: &[VariableCase] = if self.is_single(key) {
                 &[VariableCase::Present, VariableCase::Absent]
             } else {
                 &[VariableCase::Present, VariableCase::Absent, VariableCase::List]
             };
-            ensure(worlds.len() <= 1 << 8 && work.charge(worlds.len()), TOO_MUCH)?;
+            ensure(every.len() <= 1 << 8 && work.charge(every.len()), TOO_MUCH)?;
             let with =
-                |world: &Vec<_>, case: &VariableCase| [world.as_slice(), &[(key.to_owned(), *case)]].concat();
-            worlds = worlds
+                |cases: &Vec<_>, case: &VariableCase| [cases.as_slice(), &[(key.to_owned(), *case)]].concat();
+            every = every
                 .iter()
-                .flat_map(|w| cases.iter().map(|case| with(w, case)).collect::<Vec<_>>())
+                .flat_map(|some| of_key.iter().map(|case| with(some, case)).collect::<Vec<_>>())
                 .collect();
         }
         let counting = self
@@ -270,12 +272,13 @@ impl<'a> Question<'a> {
             .enumerate()
             .filter(|(_, part)| part.may_match());
         let all: Vec<usize> = counting.map(|(i, _)| i).collect();
-        for world in worlds {
-            let root = tree.worlds.iter().find(|(case, _)| *case == world);
+        // INVARIANT: the cases are made here, from the documents. A certificate that leaves one out proves nothing.
+        for cases in every {
+            let root = tree.roots.iter().find(|(case, _)| *case == cases);
             let (_, root) = root.ok_or("a case of the variables is not proved")?;
             let mut walk = Walk {
                 tree,
-                world: &world,
+                cases: &cases,
                 known: HashSet::new(),
             };
             self.follow(*root, 0, &all, &mut walk, work)?;
@@ -313,6 +316,8 @@ impl<'a> Question<'a> {
     ) -> CheckResult {
         ensure(work.charge(1 + kept.len()), TOO_MUCH)?;
         match next {
+            // The statement matched in every dimension before, and looks at none of those that are left: it matches, and the
+            // request is not one that exceeds.
             NextCase::Covered(sure) => {
                 let sure = usize::try_from(sure).unwrap_or(usize::MAX);
                 let rest = self.dimensions.get(depth..).unwrap_or_default();
@@ -329,14 +334,18 @@ impl<'a> Question<'a> {
                 let node = usize::try_from(id).ok().and_then(|id| walk.tree.nodes.get(id));
                 let node = node.ok_or("it leads nowhere")?;
                 ensure(work.charge(node.alive.len()), TOO_MUCH)?;
+                // INVARIANT: a node is verified for the statements that it lists, and here at least these have matched. What
+                // else has matched only helps.
                 let all: HashSet<&usize> = kept.iter().collect();
                 let fits = usize::try_from(node.dimension) == Ok(depth)
                     && node.alive.iter().all(|i| all.contains(i));
                 ensure(fits, "it leads to a node that is about something else")?;
+                // A node that was verified in this case of the variables stays so. A cycle can't be a proof by itself: a
+                // node is of one dimension, and `fits` lets each way go on to the next dimension only.
                 if !walk.known.insert(id) {
                     return Ok(());
                 }
-                self.check_node(node, depth, walk.world, work)?;
+                self.check_node(node, depth, walk.cases, work)?;
                 for (kept, next) in &node.branches {
                     self.follow(*next, depth + 1, kept, walk, work)?;
                 }
@@ -350,7 +359,7 @@ impl<'a> Question<'a> {
         &self,
         node: &CaseNode,
         depth: usize,
-        world: &VariableCases,
+        cases: &VariableCases,
         work: &mut Work,
     ) -> CheckResult {
         let parts: Option<Vec<(usize, &Part<'a>)>> = node
@@ -376,7 +385,7 @@ impl<'a> Question<'a> {
                 product::check(positive, negative, states, &branches, work)
             }
             (Dimension::Resource, CaseEvidence::Words(states)) => {
-                self.check_resources(&alive, states, &branches, world, work)
+                self.check_resources(&alive, states, &branches, cases, work)
             }
             (Dimension::Caller, CaseEvidence::Cases) => self.check_callers(&alive, &branches, work),
             (Dimension::Key(key), CaseEvidence::Key(evidence)) => {
@@ -391,7 +400,7 @@ impl<'a> Question<'a> {
                     single: self.is_single(key),
                     positive: self.positive.iter().flat_map(on_key).collect(),
                     negative: alive.iter().map(|(i, part)| (*i, on_key(part))).collect(),
-                    world,
+                    cases,
                     branches: &branches,
                 }
                 .check(evidence, work)
@@ -405,14 +414,14 @@ impl<'a> Question<'a> {
         alive: &[(usize, &Part<'a>)],
         states: &[ProductState],
         branches: &Branches,
-        world: &VariableCases,
+        cases: &VariableCases,
         work: &mut Work,
     ) -> CheckResult {
         let negated = |part: &Part<'a>| part.statement.resources.as_ref().is_some_and(|list| list.negated);
         let clause = |part: &Part<'a>, reading| {
             let list = part.statement.resources.as_ref();
             list.map_or_else(Vec::new, |list| {
-                let tracks = items(list, &part.resources).filter_map(|p| Track::resource(p, world, reading));
+                let tracks = items(list, &part.resources).filter_map(|p| Track::resource(p, cases, reading));
                 vec![product::ProductLiteral::new(tracks.collect(), !list.negated)]
             })
         };

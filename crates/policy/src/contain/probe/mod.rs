@@ -141,7 +141,7 @@ impl Probe<'_> {
         &self,
         parts: &[RequestPart],
         dimensions: &[Dimension],
-        world: &VariableCases,
+        cases: &VariableCases,
         values: &VariableValues,
         question: &UnprovedElement,
     ) -> Option<Witness> {
@@ -153,7 +153,7 @@ impl Probe<'_> {
             context: Context::new(),
         };
         let mut subject = None;
-        for (v, (key, case)) in world.iter().enumerate() {
+        for (v, (key, case)) in cases.iter().enumerate() {
             match case {
                 VariableCase::Absent => {}
                 VariableCase::Present => request.context.set(key, [values.get(v)]),

@@ -15,8 +15,8 @@ pub(crate) struct VariableValues {
 }
 
 impl VariableValues {
-    /// Values for all variables of a world: what the key was chosen to be, or something harmless.
-    pub(crate) fn choose(parts: &[RequestPart], dimensions: &[Dimension], world: &VariableCases) -> Self {
+    /// A value for every variable: what the key was chosen to be, or something harmless.
+    pub(crate) fn choose(parts: &[RequestPart], dimensions: &[Dimension], cases: &VariableCases) -> Self {
         let chosen = |key: &str| {
             let (_, part) = dimensions
                 .iter()
@@ -33,7 +33,7 @@ impl VariableValues {
                 .first()
                 .map_or_else(String::new, |text| (*text).to_owned())
         };
-        let values = world
+        let values = cases
             .iter()
             .map(|(key, _)| chosen(key).unwrap_or_else(|| usual(key)));
         Self {

@@ -1,4 +1,4 @@
-//! How the elements of an Allow lie to other statements: cells that lie alike to all of them share one proof.
+//! How the elements of an Allow overlap with other statements: cells that overlap alike with all of them share one proof.
 
 use std::collections::HashMap;
 
@@ -56,8 +56,8 @@ pub(in crate::contain) fn classes(values: &[Bits], work: &mut Work) -> Vec<(Bits
     classes
 }
 
-/// How one element lies to every statement.
-struct Lie {
+/// How one element overlaps with every statement.
+struct ElementOverlap {
     /// Statements that include it.
     covered: Bits,
     /// Statements that may have something in common with it.
@@ -66,7 +66,7 @@ struct Lie {
     picks: Vec<Picks>,
 }
 
-impl Lie {
+impl ElementOverlap {
     fn new<'a, P: Language + 'a>(
         element: Element<'_, P>,
         lists: impl Iterator<Item = &'a Elements<P>> + Clone,
@@ -86,18 +86,20 @@ impl Lie {
         }
     }
 
-    /// Every statement includes it or has nothing in common with it.
+    /// Every statement includes it or has nothing in common with it, so that elements with the same `covered` can't be told
+    /// apart by any statement.
     fn is_clean(&self) -> bool {
         self.covered == self.met
     }
 }
 
-/// The statements that may remove an Allow's requests, and how its elements lie to them, found out when it is asked.
+/// The statements that may remove an Allow's requests, and how its elements overlap with them. An element is compared with
+/// all statements when it is first asked for: most are proved without.
 pub(in crate::contain) struct Overlaps<'a> {
     allow: StatementElements<'a>,
     statements: Vec<StatementElements<'a>>,
-    actions: HashMap<usize, Lie>,
-    resources: HashMap<usize, Lie>,
+    actions: HashMap<usize, ElementOverlap>,
+    resources: HashMap<usize, ElementOverlap>,
 }
 
 impl<'a> Overlaps<'a> {
@@ -120,7 +122,7 @@ impl<'a> Overlaps<'a> {
                 let lists = self.statements.iter().map(|n| n.actions);
                 self.actions
                     .entry(*i)
-                    .or_insert_with(|| Lie::new(*action, lists, work));
+                    .or_insert_with(|| ElementOverlap::new(*action, lists, work));
             }
         }
         for j in columns {
@@ -128,12 +130,12 @@ impl<'a> Overlaps<'a> {
                 let lists = self.statements.iter().map(|n| n.resources);
                 self.resources
                     .entry(*j)
-                    .or_insert_with(|| Lie::new(*resource, lists, work));
+                    .or_insert_with(|| ElementOverlap::new(*resource, lists, work));
             }
         }
     }
 
-    /// The cells in groups that lie alike. An element that some statement includes in part stands alone.
+    /// The cells in groups that overlap alike with all statements. An element that some statement includes in part stands alone.
     pub(in crate::contain) fn groups(
         &mut self,
         rows: &[usize],
@@ -141,13 +143,13 @@ impl<'a> Overlaps<'a> {
         work: &mut Work,
     ) -> Vec<Cells> {
         self.look(rows, columns, work);
-        let alike = |all: &[usize], lies: &HashMap<usize, Lie>| {
+        let alike = |all: &[usize], overlaps: &HashMap<usize, ElementOverlap>| {
             let mut index: HashMap<&Bits, usize> = HashMap::new();
             let mut groups: Vec<Vec<usize>> = Vec::new();
             for i in all {
-                let known = lies.get(i).filter(|lie| lie.is_clean());
-                let group = known.map_or(groups.len(), |lie| {
-                    *index.entry(&lie.covered).or_insert(groups.len())
+                let known = overlaps.get(i).filter(|overlap| overlap.is_clean());
+                let group = known.map_or(groups.len(), |overlap| {
+                    *index.entry(&overlap.covered).or_insert(groups.len())
                 });
                 match groups.get_mut(group) {
                     Some(group) => group.push(*i),
@@ -171,8 +173,8 @@ impl<'a> Overlaps<'a> {
         let (rows, columns): (Vec<usize>, Vec<usize>) =
             (cells.actions.iter().collect(), cells.resources.iter().collect());
         self.look(&rows, &columns, work);
-        let union = |all: &[usize], lies: &HashMap<usize, Lie>, n: usize| {
-            let picks = all.iter().filter_map(|i| lies.get(i)?.picks.get(n));
+        let union = |all: &[usize], overlaps: &HashMap<usize, ElementOverlap>, n: usize| {
+            let picks = all.iter().filter_map(|i| overlaps.get(i)?.picks.get(n));
             picks.fold(Picks::Only(Vec::new()), |sum, more| sum.or(more))
         };
         let piece = |(n, statement): (usize, &StatementElements<'a>)| StatementPart {

@@ -29,7 +29,7 @@ use crate::{
 /// The question.
 #[derive(Debug, Clone)]
 pub(crate) struct Query<'a> {
-    arities: &'a SharedFacts<'a>,
+    facts: &'a SharedFacts<'a>,
     /// All of these match.
     pub(crate) positive: Vec<StatementPart<'a>>,
     /// None of these does.
@@ -72,10 +72,11 @@ pub(crate) const MAX_VARIABLES: usize = 4;
 
 impl<'a> Query<'a> {
     pub(crate) fn new(
-        arities: &'a SharedFacts<'a>,
+        facts: &'a SharedFacts<'a>,
         positive: Vec<StatementPart<'a>>,
         negative: Vec<StatementPart<'a>>,
     ) -> Self {
+        // A statement of which no pattern counts matches nothing, so what it looks at does not matter.
         let live = || negative.iter().filter(|piece| !piece.is_void());
         let pieces = || positive.iter().chain(live()).map(|piece| piece.statement);
         let mut dimensions = vec![Dimension::Action];
@@ -102,7 +103,7 @@ impl<'a> Query<'a> {
         });
         let looks = looks.collect();
         Self {
-            arities,
+            facts,
             positive,
             negative,
             dimensions,
@@ -137,29 +138,29 @@ impl<'a> Query<'a> {
     }
 
     /// The cases of all variables; `None` when there are too many variables.
-    pub(crate) fn worlds(&self) -> Option<Vec<Vec<(String, VariableCase)>>> {
+    pub(crate) fn variable_cases(&self) -> Option<Vec<Vec<(String, VariableCase)>>> {
         let variables = self.variables();
         if variables.len() > MAX_VARIABLES {
             return None;
         }
-        let mut worlds = vec![Vec::new()];
+        let mut all = vec![Vec::new()];
         for key in variables {
-            let mut cases = vec![VariableCase::Present, VariableCase::Absent];
-            if self.arities.of(key) != Arity::Single {
-                cases.push(VariableCase::List);
+            let mut of_key = vec![VariableCase::Present, VariableCase::Absent];
+            if self.facts.of(key) != Arity::Single {
+                of_key.push(VariableCase::List);
             }
-            worlds = worlds
+            all = all
                 .iter()
-                .flat_map(|world: &Vec<(String, VariableCase)>| {
-                    cases.iter().map(move |case| {
-                        let mut world = world.clone();
-                        world.push((key.to_owned(), *case));
-                        world
+                .flat_map(|cases: &Vec<(String, VariableCase)>| {
+                    of_key.iter().map(move |case| {
+                        let mut cases = cases.clone();
+                        cases.push((key.to_owned(), *case));
+                        cases
                     })
                 })
                 .collect();
         }
-        Some(worlds)
+        Some(all)
     }
 
     /// Whether a negative statement looks at the dimension with this index.
@@ -180,20 +181,22 @@ impl<'a> Query<'a> {
         &self,
         depth: usize,
         alive: &[usize],
-        world: &VariableCases,
+        cases: &VariableCases,
         work: &mut Work,
     ) -> Result<(Vec<Branch>, CaseEvidence), words::Exhausted> {
         let Some(dimension) = self.dimensions.get(depth) else {
             return Ok((Vec::new(), CaseEvidence::Cases));
         };
         match dimension {
+            // Each arm gives the smallest sets of statements that some choice keeps. What keeps more leads to nothing that
+            // what keeps less does not lead to.
             Dimension::Action => {
                 let answer = words::search(&self.action_words(alive), work)?;
                 let branches = named(&answer.found, alive, RequestPart::Action);
                 Ok((branches, CaseEvidence::Words(answer.states)))
             }
             Dimension::Resource => {
-                let answer = words::search(&self.resource_words(alive, world), work)?;
+                let answer = words::search(&self.resource_words(alive, cases), work)?;
                 let mut branches = named(&answer.found, alive, |word| RequestPart::Resource(Some(word)));
                 if let Some(kept) = self.without_resource(alive) {
                     add_smallest(
@@ -224,7 +227,7 @@ impl<'a> Query<'a> {
                 if !work.charge(atoms) {
                     return Err(words::Exhausted);
                 }
-                let (options, evidence) = keys::options(&self.key(key, alive, world), work)?;
+                let (options, evidence) = keys::options(&self.key(key, alive, cases), work)?;
                 if !work.charge(options.len() * alive.len()) {
                     return Err(words::Exhausted);
                 }
@@ -265,7 +268,7 @@ impl<'a> Query<'a> {
     }
 
     /// The same for resources that are ARNs.
-    fn resource_words(&self, alive: &[usize], world: &VariableCases) -> words::WordQuestion {
+    fn resource_words(&self, alive: &[usize], cases: &VariableCases) -> words::WordQuestion {
         let clause = |piece: &StatementPart<'a>, reading: VariableReading| {
             let Some(resources) = &piece.statement.resources else {
                 return Vec::new();
@@ -273,7 +276,7 @@ impl<'a> Query<'a> {
             let tracks = piece.resources.items(resources);
             vec![words::WordLiteral {
                 tracks: tracks
-                    .filter_map(|p| Track::resource(p, world, reading))
+                    .filter_map(|p| Track::resource(p, cases, reading))
                     .collect(),
                 accepted: !resources.negated,
             }]
@@ -289,7 +292,9 @@ impl<'a> Query<'a> {
             })
         };
         let exact = self.positive.iter().position(has_variables);
-        // What must match is read widely, what must not match narrowly.
+        // INVARIANT: a request that exceeds for some values of the variables is a word of this question. So what must match
+        // is read as widely as some value allows, and what must not match as narrowly as all values demand; a negated list
+        // turns that around.
         let negated =
             |piece: &StatementPart<'a>| piece.statement.resources.as_ref().is_some_and(|r| r.negated);
         let well_formed = vec![words::WordLiteral {
@@ -345,7 +350,7 @@ impl<'a> Query<'a> {
                 .filter_map(|piece| piece.statement.principal.as_ref())
         };
         let mut all: Vec<(Vec<usize>, PossibleCaller, bool)> = Vec::new();
-        let everywhere = &self.arities.everywhere;
+        let everywhere = &self.facts.everywhere;
         for subject in callers::subjects(elements(), everywhere).ok_or(words::Exhausted)? {
             let who = subject.who();
             let cost: usize = elements().map(|element| 4 + 2 * element.cost(who.caller)).sum();
@@ -402,7 +407,7 @@ impl<'a> Query<'a> {
     }
 
     /// The conditions on a key.
-    fn key<'q>(&'q self, name: &'q str, alive: &[usize], world: &'q VariableCases) -> KeyConditions<'q> {
+    fn key<'q>(&'q self, name: &'q str, alive: &[usize], cases: &'q VariableCases) -> KeyConditions<'q> {
         let on_key =
             |piece: &'q StatementPart<'a>| piece.statement.atoms.iter().filter(move |atom| atom.key == name);
         let negative = alive.iter().filter_map(|i| {
@@ -411,10 +416,10 @@ impl<'a> Query<'a> {
         });
         KeyConditions {
             name,
-            arity: self.arities.of(name),
+            arity: self.facts.of(name),
             positive: self.positive.iter().flat_map(on_key).collect(),
             negative: negative.collect(),
-            world,
+            cases,
         }
     }
 

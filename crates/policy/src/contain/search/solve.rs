@@ -50,7 +50,7 @@ struct Solver<'q, 'a, W> {
     dimensions: usize,
     /// For each negative statement, one more than the last dimension that it looks at.
     until: &'q [usize],
-    world: &'q VariableCases,
+    cases: &'q VariableCases,
     nodes: Vec<CaseNode>,
     /// `None`: open; and whether the way there was doubtful, in which case no request was tried.
     known: HashMap<Place, (Option<NextCase>, bool)>,
@@ -73,18 +73,20 @@ pub(crate) fn solve<W>(
 ) -> Solution<W> {
     let dimensions = query.dimensions().len();
     let until: Vec<usize> = (0..query.negative.len()).map(|i| query.looks_until(i)).collect();
-    let Some(worlds) = query.worlds().filter(|_| dimensions <= MAX_DIMENSIONS) else {
+    let Some(every) = query.variable_cases().filter(|_| dimensions <= MAX_DIMENSIONS) else {
         return Solution::Exhausted;
     };
     let mut tree = CaseTree::default();
     let mut open = false;
     let (mut doubts, mut unconfirmed) = (BTreeSet::new(), false);
-    for world in worlds {
+    // One search for each case of the variables. Nodes are shared by number, answers are not: what a pattern with a variable
+    // matches depends on the case.
+    for cases in every {
         let mut solver = Solver {
             query,
             dimensions,
             until: &until,
-            world: &world,
+            cases: &cases,
             nodes: std::mem::take(&mut tree.nodes),
             known: HashMap::new(),
             path: Vec::new(),
@@ -96,7 +98,7 @@ pub(crate) fn solve<W>(
         let next = solver.solve((0, alive.to_vec()), false, work);
         tree.nodes = solver.nodes;
         match next {
-            Ok(Some(next)) => tree.worlds.push((world, next)),
+            Ok(Some(next)) => tree.roots.push((cases, next)),
             Ok(None) => open = true,
             Err(Stop::Found(request)) => return Solution::Found(request),
             Err(Stop::Exhausted) => return Solution::Exhausted,
@@ -116,6 +118,8 @@ impl<W> Solver<'_, '_, W> {
         if !work.charge(alive.len() + 1) {
             return Err(Stop::Exhausted);
         }
+        // A statement that looks at none of the dimensions that are left and has matched in all others matches the request,
+        // whatever is chosen now: the branch ends here, proved.
         let looks = |i: usize| self.until.get(i).is_none_or(|until| until > depth);
         if let Some(sure) = alive.iter().find(|i| !looks(**i)) {
             return Ok(Some(NextCase::Covered(
@@ -125,6 +129,8 @@ impl<W> Solver<'_, '_, W> {
         if *depth >= self.dimensions {
             return self.confirm_path(doubtful, work);
         }
+        // Dimensions are independent, so a place that was reached before has the same answer. The one exception is a place
+        // that was left open on a doubtful way: no request was tried there, so on a sure way it is looked at again.
         if let Some((next, was_doubtful)) = self.known.get(&place)
             && (next.is_some() || doubtful || !was_doubtful)
         {
@@ -132,7 +138,7 @@ impl<W> Solver<'_, '_, W> {
         }
         let (branches, evidence) = self
             .query
-            .branches(*depth, alive, self.world, work)
+            .branches(*depth, alive, self.cases, work)
             .map_err(|Exhausted| Stop::Exhausted)?;
         let mut proved = Vec::with_capacity(branches.len());
         let mut open = false;
@@ -144,6 +150,7 @@ impl<W> Solver<'_, '_, W> {
                 work,
             );
             self.path.pop();
+            // The other branches are still looked at when one is open: one of them may lead to a request that exceeds.
             match next? {
                 Some(next) => proved.push((branch.kept, next)),
                 None => {
@@ -154,6 +161,8 @@ impl<W> Solver<'_, '_, W> {
                 }
             }
         }
+        // INVARIANT: a node is made only when every branch is proved, and its branches are made before it. So a tree has no
+        // cycle, and a root that exists is a proof.
         let next = if open {
             None
         } else {
@@ -172,6 +181,7 @@ impl<W> Solver<'_, '_, W> {
 
     /// All dimensions are chosen and no negative statement matches.
     fn confirm_path(&mut self, doubtful: bool, work: &mut Work) -> Result<Option<NextCase>, Stop<W>> {
+        // The way rests on a reading that AWS does not document, so no request of it certainly exceeds.
         if doubtful {
             return Ok(None);
         }
@@ -183,7 +193,7 @@ impl<W> Solver<'_, '_, W> {
         if !work.charge(ATTEMPT * self.until.len()) {
             return Err(Stop::Exhausted);
         }
-        match (self.confirm)(&self.path, self.world) {
+        match (self.confirm)(&self.path, self.cases) {
             Some(request) => Err(Stop::Found(request)),
             None => Ok(None),
         }

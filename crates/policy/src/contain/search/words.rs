@@ -93,12 +93,17 @@ pub(crate) fn search(words: &WordQuestion, work: &mut Work) -> Result<FoundWords
         states.push(start);
     }
     let mut next = 0;
+    // Breadth first, so that the word that is found for a set of clauses is a shortest one.
+    // INVARIANT: every state that a state before `next` leads to is in `states`, was found to lead to no word, or leads to
+    // none that keeps less than one of `found`. That is what "closed" means to the checker.
     while let Some(state) = states.get(next).cloned() {
         let outlook = search.outlook(&state);
         if search.accepts(&outlook) {
             let kept = search.kept(&outlook);
             if !found.iter().any(|f| f.kept.is_subset_of(&kept)) {
                 found.retain(|f| !kept.is_subset_of(&f.kept));
+                // No set is smaller than the empty one. No states are needed as evidence: a branch that keeps nothing is
+                // below every other.
                 let stop = kept.is_empty();
                 found.push(FoundWord {
                     word: word_to(next, &parents),
@@ -112,6 +117,8 @@ pub(crate) fn search(words: &WordQuestion, work: &mut Work) -> Result<FoundWords
                 }
             }
         }
+        // INVARIANT: `letters` has every letter that some track tells from others, and one that stands for all the rest. So
+        // what holds after these letters holds after every letter.
         for letter in search.letters(&state, work)? {
             let reached = search.step(&state, letter, work)?;
             let Some(reached) = search.enter(reached, &found, work)? else {
@@ -212,6 +219,7 @@ impl<'a> Search<'a> {
         }
         self.drop_superfluous(&mut items);
         let outlook = self.outlook(&items);
+        // Clauses that no continuation satisfies. A state in which a positive one is lost leads to no word.
         let mut lost = vec![false; self.clauses];
         for (s, slot) in self.slots.iter().enumerate() {
             let flags = if slot.accepted {
@@ -228,6 +236,8 @@ impl<'a> Search<'a> {
         if lost.iter().take(self.positives).any(|lost| *lost) {
             return Ok(None);
         }
+        // Negative clauses that every continuation satisfies. When some word that was found keeps no more than these, no
+        // continuation can keep less than it, and the state is not worth entering.
         let mut sure = Bits::full(self.clauses - self.positives);
         for (s, slot) in self.slots.iter().enumerate() {
             let flags = if slot.accepted {
@@ -242,7 +252,10 @@ impl<'a> Search<'a> {
         if found.iter().any(|f| f.kept.is_subset_of(&sure)) {
             return Ok(None);
         }
-        // Nothing more is to be learnt of a negative clause that no continuation satisfies, and of a literal that all do.
+        // Two states that differ only in what is decided are one: without this there would be a state for every way in which
+        // a clause was lost. What is decided are negative clauses that no continuation satisfies, and literals that every
+        // continuation satisfies.
+        // INVARIANT: the outlook of the smaller state is the same as that of the whole.
         items.retain(|(t, position)| {
             let Some(s) = self.slot_of.get(index(*t)).copied() else {
                 return false;
@@ -262,7 +275,8 @@ impl<'a> Search<'a> {
         Ok(Some(items.into_boxed_slice()))
     }
 
-    /// Sorts, and drops the positions of a track before the last one at a run.
+    /// Sorts, and drops the positions of a track before the last one at a run ([`Track::is_at_run`]): whatever they accept is
+    /// accepted from the run, too. It keeps the number of states small, because after a `*` the past does not matter.
     fn drop_superfluous(&self, items: &mut Vec<(u32, u32)>) {
         items.sort_unstable();
         items.dedup();
@@ -335,7 +349,7 @@ impl<'a> Search<'a> {
         kept
     }
 
-    /// The letters that some track waits for, and one that none does.
+    /// The letters that some track waits for, and one that none does: all others lead where that one leads.
     fn letters(&self, state: &ProductState, work: &mut Work) -> Result<Vec<Letter>, Exhausted> {
         let mut letters = Vec::new();
         for (t, position) in state.iter() {

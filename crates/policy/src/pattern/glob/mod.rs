@@ -11,7 +11,7 @@ use crate::{ast::Version, context::Context, work::Work};
 /// One position of a pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum GlobToken {
-    /// This character.
+    /// The character itself; of a pattern that folds, in lower case.
     Char(char),
     /// `?`: exactly one character.
     One,
@@ -72,7 +72,6 @@ pub(crate) fn fold(c: char) -> char {
 }
 
 impl Pattern {
-    /// Reads a pattern.
     pub(crate) fn parse(text: &str, syntax: Syntax) -> Result<Self, String> {
         let mut tokens = Vec::with_capacity(text.len());
         let mut variables: Vec<Variable> = Vec::new();
@@ -163,7 +162,7 @@ impl Pattern {
         hash.0
     }
 
-    /// The positions.
+    /// The tokens; a position of the pattern is an index of them.
     pub(crate) fn tokens(&self) -> &[GlobToken] {
         &self.tokens
     }
@@ -173,7 +172,6 @@ impl Pattern {
         self.fold
     }
 
-    /// The variables.
     pub(crate) fn variables(&self) -> &[Variable] {
         &self.variables
     }

@@ -106,7 +106,6 @@ impl Matches {
 /// A piece of a form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Piece {
-    /// This character.
     Char(char),
     /// Any text.
     Any,

@@ -394,11 +394,11 @@ fn tracks(question: &KeyQuestion<'_>, set: &Values, reading: VariableReading) ->
     match set {
         Values::Strings(patterns) | Values::Folded(patterns) => patterns
             .iter()
-            .filter_map(|p| Track::text(p, question.world, reading))
+            .filter_map(|p| Track::text(p, question.cases, reading))
             .collect(),
         Values::Arns(patterns) => patterns
             .iter()
-            .filter_map(|p| Track::arn(p, question.world, reading))
+            .filter_map(|p| Track::arn(p, question.cases, reading))
             .collect(),
         Values::Bool { yes, no } => {
             let (yes, no) = (

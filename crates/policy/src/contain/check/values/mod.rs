@@ -95,7 +95,7 @@ impl KeyQuestion<'_> {
     pub(super) fn check(&self, evidence: &KeyEvidence, work: &mut Work) -> CheckResult {
         let conditions = Conditions::of(self);
         let case = self
-            .world
+            .cases
             .iter()
             .find(|(key, _)| key == self.key)
             .map(|(_, case)| *case);

@@ -8,6 +8,6 @@ pub(in crate::contain::check) struct KeyQuestion<'a> {
     pub(in crate::contain::check) single: bool,
     pub(in crate::contain::check) positive: Vec<&'a Atom>,
     pub(in crate::contain::check) negative: Vec<(usize, Vec<&'a Atom>)>,
-    pub(in crate::contain::check) world: &'a VariableCases,
+    pub(in crate::contain::check) cases: &'a VariableCases,
     pub(in crate::contain::check) branches: &'a Branches,
 }

@@ -109,10 +109,11 @@ pub(crate) fn options(
 ) -> Result<(Vec<KeyChoice>, KeyEvidence), Exhausted> {
     let mut options = Options::new(key, work)?;
     let case = key
-        .world
+        .cases
         .iter()
         .find(|(name, _)| name == key.name)
         .map(|(_, case)| *case);
+    // A key that is used as a variable has a case already, and only what fits it is looked at.
     if matches!(case, None | Some(VariableCase::Absent)) {
         options.consider_open(&Way::ABSENT, &ConditionReading::OF_ABSENT, work)?;
     }
@@ -131,6 +132,7 @@ pub(crate) fn options(
             options.consider(&way, &readings, false, work)?;
         }
     }
+    // INVARIANT: a list is left out only where AWS says that the key has one value at most.
     if key.arity != Arity::Single && case != Some(VariableCase::Present) {
         for (profile, texts) in lists(&kinds, work)? {
             let readings = options.readings(&profile, options.plain);
@@ -235,6 +237,8 @@ impl<'k, 'a> Options<'k, 'a> {
             };
             located.atom.holds_for(seen, reading)
         };
+        // What follows from each reading: nothing, when a positive condition fails, else the negative statements whose
+        // conditions all hold.
         let mut outcomes: Vec<Option<Bits>> = Vec::with_capacity(readings.len());
         for reading in readings {
             let outcome = self
@@ -249,11 +253,15 @@ impl<'k, 'a> Options<'k, 'a> {
                 outcomes.push(outcome);
             }
         }
+        // INVARIANT: every outcome is kept, those in doubt too, since a proof must hold for each. A witness is only made of
+        // those on which all readings agree.
         let doubtful = doubtful || outcomes.len() > 1;
         for kept in outcomes.into_iter().flatten() {
             if !work.charge(4 * self.found.len()) {
                 return Err(Exhausted);
             }
+            // An outcome that keeps more than a known one asks nothing new, but a sure outcome is not given up for a doubtful
+            // one: only from a sure one a witness can be made.
             let worse =
                 |(known, in_doubt, _): &(Bits, bool, _)| known.is_subset_of(&kept) && (!in_doubt || doubtful);
             if !self.found.iter().any(worse) {
@@ -289,6 +297,8 @@ fn lists(kinds: &[ValueKind], work: &mut Work) -> Result<Vec<(Profile, KeyTexts)
         }
     }
     let singles = lists.len();
+    // All unions of kinds: conditions look at a list only through which kinds of values are in it.
+    // INVARIANT: when the loop ends, `lists` is closed under adding a value of any kind.
     let mut next = 0;
     while let Some((profile, texts)) = lists.get(next).cloned() {
         for kind in kinds {

@@ -16,7 +16,7 @@ pub(crate) struct KeyConditions<'a> {
     pub(crate) positive: Vec<&'a Atom>,
     /// For each negative statement that is alive, its conditions on the key.
     pub(crate) negative: Vec<(usize, Vec<&'a Atom>)>,
-    pub(crate) world: &'a VariableCases,
+    pub(crate) cases: &'a VariableCases,
 }
 
 /// Values of the key.

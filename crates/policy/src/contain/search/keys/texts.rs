@@ -117,7 +117,7 @@ pub(super) fn questions(key: &KeyConditions<'_>, sets: &[&Values], asks_arn: boo
     let literal = |reading, accepted| {
         let tracks = sets
             .get(exact)
-            .map_or_else(Vec::new, |set| tracks(set, key.world, reading));
+            .map_or_else(Vec::new, |set| tracks(set, key.cases, reading));
         vec![WordLiteral { tracks, accepted }]
     };
     let mut inside = with_clauses(key, sets, Some((exact, true)), asks_arn);
@@ -157,7 +157,7 @@ fn with_clauses(
     for (i, set) in sets.iter().enumerate() {
         let literal = |reading, accepted| -> WordClause {
             vec![WordLiteral {
-                tracks: tracks(set, key.world, reading),
+                tracks: tracks(set, key.cases, reading),
                 accepted,
             }]
         };
@@ -187,15 +187,15 @@ fn with_clauses(
 }
 
 /// The tracks of a set of texts; none for sets of other things.
-fn tracks(set: &Values, world: &VariableCases, reading: track::VariableReading) -> Vec<Track> {
+fn tracks(set: &Values, cases: &VariableCases, reading: track::VariableReading) -> Vec<Track> {
     match set {
         Values::Strings(patterns) | Values::Folded(patterns) => patterns
             .iter()
-            .filter_map(|p| Track::text(p, world, reading))
+            .filter_map(|p| Track::text(p, cases, reading))
             .collect(),
         Values::Arns(patterns) => patterns
             .iter()
-            .filter_map(|p| Track::arn(p, world, reading))
+            .filter_map(|p| Track::arn(p, cases, reading))
             .collect(),
         Values::Bool { yes, no } => {
             let flags = [(*yes, "true"), (*no, "false")];
