@@ -340,3 +340,28 @@ fn a_request_that_exceeds_is_found_behind_a_question_without_answer() {
         OnlyExceed,
     );
 }
+
+/// AWS does not say whether it expands a variable before it splits an ARN into parts.
+#[test]
+fn a_variable_before_the_fifth_colon_may_have_colons() {
+    let of = |text: &str| json!({"StringEquals": {"aws:SourceArn": text}});
+    for region in [
+        "${aws:RequestTag/r}",
+        "${aws:RequestTag/r}*",
+        "${aws:RequestTag/r}${aws:PrincipalAccount}",
+        "?${aws:RequestTag/r}*",
+    ] {
+        let unlike = json!({"ArnNotLike": {"aws:SourceArn": format!("arn:aws:s3:{region}:x:y")}});
+        let (one, other) = ("arn:aws:s3:a:x:y", "arn:aws:s3:ab:c:x:y");
+        identity(
+            vec![when("Allow", &of(one))],
+            vec![when("Allow", &unlike)],
+            NotBeContained,
+        );
+        identity(
+            vec![when("Allow", &of(other))],
+            vec![when("Allow", &unlike)],
+            OnlyBeUnknown,
+        );
+    }
+}

@@ -261,10 +261,14 @@ impl Track {
         }
     }
 
-    /// Whether a position makes earlier ones of the same track superfluous. Two positions that are reached by the same text are
-    /// in the same part of an ARN, and what leads from the earlier one to the run can be taken by the run.
+    /// Whether a position makes earlier ones of the same track superfluous, because what they accept is accepted from here, too.
+    ///
+    /// INVARIANT: what leads from an earlier position to the run can be taken by the run. Two positions that are reached by the
+    /// same text are in the same part of an ARN, so it has no colon, unless a variable of the part is read widely: its value may
+    /// have one, which the run of a part does not take.
     pub(crate) fn is_at_run(&self, position: usize) -> bool {
-        self.steps.get(position).is_some_and(|step| self.is_run(*step))
+        let takes_all = |step: &Step| self.is_run(*step) && (!self.wide || step.takes_a_colon());
+        self.steps.get(position).is_some_and(takes_all)
     }
 
     /// Whether every word is accepted from here on, whatever the variables are.
