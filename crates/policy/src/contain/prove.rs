@@ -3,7 +3,7 @@
 use super::{
     answer::{Containment, UnknownKind, UnknownReason, Witness},
     bits::Bits,
-    certificate::{Certificate, CertificateEntry, Combination, Goal, LayerStatementRef, Picks, Proof},
+    certificate::{Certificate, CertificateEntry, Combination, Goal, LayerStatementRef, Proof},
     cover::{StatementElements, denied_anyway, denied_wholly, implied, parts},
     probe::{confirm::Probe, first::first_look, question::UnprovedElement, variables::VariableValues},
     search::{
@@ -12,6 +12,7 @@ use super::{
         facts::SharedFacts,
         part::{StatementPart, used},
         query::Query,
+        question::CellQuestion,
         solve::{self, Solution},
     },
 };
@@ -360,7 +361,7 @@ impl<'a> Prover<'a> {
         if let Some(witness) = self.probe.guess(&element, work) {
             return Err(Stop::Exceeds(Box::new(witness)));
         }
-        let question = Question::new(allow, cells, deny, overlaps, work);
+        let question = CellQuestion::new(allow, cells, deny, overlaps, work);
         let Some(combinations) = combinations(&self.other_layers) else {
             return Err(Stop::Unknown(UnknownKind::Budget, element, Vec::new()));
         };
@@ -395,7 +396,7 @@ impl<'a> Prover<'a> {
     /// The search for one combination of Allows of the other layers.
     fn solve(
         &self,
-        question: &Question<'a>,
+        question: &CellQuestion<'a>,
         others: &[&StatementElements<'a>],
         element: &UnprovedElement,
         work: &mut Work,
@@ -450,48 +451,6 @@ impl<'a> Prover<'a> {
         match found {
             Some(witness) => Stop::Exceeds(Box::new(witness)),
             None => Stop::Unknown(kind, element, keys),
-        }
-    }
-}
-
-/// What is asked about some cells: is there a request that all of the first match and none of the others?
-struct Question<'a> {
-    /// The Allow, with the elements of the cells only.
-    own: StatementPart<'a>,
-    /// The ceiling's Deny in question.
-    deny: Option<StatementPart<'a>>,
-    /// The statements that may remove such a request, with the patterns that overlap with the cells: the candidate's Denys,
-    /// and the ceiling's Allows unless a Deny is in question.
-    negative: Vec<StatementPart<'a>>,
-    /// Those of which some pattern overlaps.
-    alive: Vec<usize>,
-}
-
-impl<'a> Question<'a> {
-    fn new(
-        allow: &StatementElements<'a>,
-        cells: &Cells,
-        deny: Option<&StatementElements<'a>>,
-        overlaps: &mut Overlaps<'a>,
-        work: &mut Work,
-    ) -> Self {
-        let negative = overlaps.negative(cells, work);
-        let none = |picks: &Picks| *picks == Picks::Only(Vec::new());
-        let alive = negative
-            .iter()
-            .enumerate()
-            .filter(|(_, part)| !none(&part.actions) && !none(&part.resources))
-            .map(|(n, _)| n)
-            .collect();
-        Self {
-            own: StatementPart {
-                statement: allow.statement,
-                actions: cells.actions.picks(allow.actions.negated),
-                resources: cells.resources.picks(allow.resources.negated),
-            },
-            deny: deny.map(|deny| StatementPart::whole(deny.statement)),
-            negative,
-            alive,
         }
     }
 }

@@ -8,6 +8,7 @@ mod branches;
 mod conditions;
 mod error;
 mod inclusion;
+mod part;
 mod principals;
 mod product;
 mod shared;

@@ -8,7 +8,8 @@ use std::{
 use super::{
     branches::Branches,
     error::{CheckResult, TOO_MUCH, ensure},
-    principals::{self, Lists, Person},
+    part::{CheckedDimension, CheckedPart, items, looks_at},
+    principals::{self, Person},
     product,
     shared::SharedBeliefs,
     source::{CandidateLayers, SourceStatement, statements},
@@ -16,7 +17,6 @@ use super::{
 };
 use crate::{
     ast::Effect,
-    compiled::CompiledStatement,
     condition::atom::Atom,
     contain::certificate::{
         CaseEvidence, CaseNode, CaseTree, Combination, Indices, NextCase, Picks, ProductState,
@@ -25,34 +25,17 @@ use crate::{
     keys::lasting_arity,
     pattern::{
         arn::ResourcePattern,
-        elements::{Elements, Language},
+        elements::Language,
         track::{Track, VariableCase, VariableCases, VariableReading},
     },
     reference::condition_key::Arity,
     work::Work,
 };
 
-/// A statement with the patterns of it that count.
-struct Part<'a> {
-    source: SourceStatement<'a>,
-    statement: &'a CompiledStatement,
-    actions: Picks,
-    resources: Picks,
-    lists: OnceCell<Option<Lists>>,
-}
-
-/// What a dimension is about.
-enum Dimension<'a> {
-    Action,
-    Resource,
-    Caller,
-    Key(&'a str),
-}
-
 struct Question<'a> {
-    positive: Vec<Part<'a>>,
-    negative: Vec<Part<'a>>,
-    dimensions: Vec<Dimension<'a>>,
+    positive: Vec<CheckedPart<'a>>,
+    negative: Vec<CheckedPart<'a>>,
+    dimensions: Vec<CheckedDimension<'a>>,
     whole: &'a SharedBeliefs<'a>,
     people: OnceCell<Option<Vec<Person>>>,
 }
@@ -133,85 +116,40 @@ pub(super) fn check(
             .find(of_combination)
             .ok_or("a combination of layers is not proved")?;
         let allow = claim.allow.compiled;
-        let mine = Part::new(
+        let mine = CheckedPart::new(
             claim.allow,
             claim.actions.picks(allow.actions.negated),
             claim
                 .resources
                 .picks(allow.resources.as_ref().is_some_and(|list| list.negated)),
         );
-        let others = combination.iter().map(|(_, statement)| Part::whole(*statement));
-        let positive: Vec<Part<'_>> = std::iter::once(mine)
+        let others = combination
+            .iter()
+            .map(|(_, statement)| CheckedPart::whole(*statement));
+        let positive: Vec<CheckedPart<'_>> = std::iter::once(mine)
             .chain(others)
-            .chain(deny.map(Part::whole))
+            .chain(deny.map(CheckedPart::whole))
             .collect();
         ensure(
             used.len() == negative.len(),
             "it does not say which patterns it uses",
         )?;
-        let negative = negative
-            .iter()
-            .zip(used)
-            .map(|(source, (actions, resources))| Part::new(*source, actions.clone(), resources.clone()));
+        let negative = negative.iter().zip(used).map(|(source, (actions, resources))| {
+            CheckedPart::new(*source, actions.clone(), resources.clone())
+        });
         Question::new(positive, negative.collect(), claim.whole)?.check(tree, work)?;
     }
     Ok(())
 }
 
-impl<'a> Part<'a> {
-    fn whole(source: SourceStatement<'a>) -> Self {
-        Self::new(source, Picks::All, Picks::All)
-    }
-
-    fn new(source: SourceStatement<'a>, actions: Picks, resources: Picks) -> Self {
-        Self {
-            source,
-            statement: source.compiled,
-            actions,
-            resources,
-            lists: OnceCell::new(),
-        }
-    }
-
-    /// Whether the statement can match at all with the patterns that count. Of one that must not match and cannot nothing
-    /// else needs to be looked at.
-    fn may_match(&self) -> bool {
-        let s = self.statement;
-        let some = |picks: &Picks| !matches!(picks, Picks::Only(list) if list.is_empty());
-        let by_resource = s
-            .resources
-            .as_ref()
-            .is_none_or(|list| list.negated || some(&self.resources));
-        by_resource && (s.actions.negated || some(&self.actions))
-    }
-
-    /// Whom the statement is about.
-    fn lists(&self) -> Option<&Lists> {
-        let read = || self.source.written.principal.as_ref().map(Lists::new);
-        self.lists.get_or_init(read).as_ref()
-    }
-}
-
-fn items<'a, P>(list: &'a Elements<P>, picks: &'a Picks) -> impl Iterator<Item = &'a P> {
-    list.items
-        .iter()
-        .enumerate()
-        .filter_map(move |(i, item)| match picks {
-            Picks::All => Some(item),
-            Picks::Only(some) => u32::try_from(i)
-                .is_ok_and(|i| some.binary_search(&i).is_ok())
-                .then_some(item),
-        })
-}
-
 impl<'a> Question<'a> {
     fn new(
-        positive: Vec<Part<'a>>,
-        negative: Vec<Part<'a>>,
+        positive: Vec<CheckedPart<'a>>,
+        negative: Vec<CheckedPart<'a>>,
         whole: &'a SharedBeliefs<'a>,
     ) -> Result<Self, &'static str> {
         // Some patterns of a list are less than all; of a negated list they would be more.
-        let may_pick = |part: &Part<'a>| {
+        let may_pick = |part: &CheckedPart<'a>| {
             let negated = part.statement.resources.as_ref().is_some_and(|list| list.negated);
             (part.actions == Picks::All || !part.statement.actions.negated)
                 && (part.resources == Picks::All || !negated)
@@ -223,14 +161,18 @@ impl<'a> Question<'a> {
             .flat_map(|s| &s.atoms)
             .map(|atom| atom.key.as_str())
             .collect();
-        let mut dimensions = vec![Dimension::Action];
+        let mut dimensions = vec![CheckedDimension::Action];
         dimensions.extend(
             all()
                 .any(|s| s.resources.is_some())
-                .then_some(Dimension::Resource),
+                .then_some(CheckedDimension::Resource),
         );
-        dimensions.extend(all().any(|s| s.principal.is_some()).then_some(Dimension::Caller));
-        dimensions.extend(keys.into_iter().map(Dimension::Key));
+        dimensions.extend(
+            all()
+                .any(|s| s.principal.is_some())
+                .then_some(CheckedDimension::Caller),
+        );
+        dimensions.extend(keys.into_iter().map(CheckedDimension::Key));
         Ok(Self {
             positive,
             negative,
@@ -245,7 +187,7 @@ impl<'a> Question<'a> {
         lasting_arity(key, self.whole.listed.contains(key)) == Arity::Single
     }
 
-    fn parts(&self) -> impl Iterator<Item = &Part<'a>> {
+    fn parts(&self) -> impl Iterator<Item = &CheckedPart<'a>> {
         let counting = self.negative.iter().filter(|part| part.may_match());
         self.positive.iter().chain(counting)
     }
@@ -362,7 +304,7 @@ impl<'a> Question<'a> {
         cases: &VariableCases,
         work: &mut Work,
     ) -> CheckResult {
-        let parts: Option<Vec<(usize, &Part<'a>)>> = node
+        let parts: Option<Vec<(usize, &CheckedPart<'a>)>> = node
             .alive
             .iter()
             .map(|i| Some((*i, self.negative.get(*i)?)))
@@ -371,8 +313,8 @@ impl<'a> Question<'a> {
         let branches = Branches::new(node.branches.iter().map(|(kept, _)| kept.clone()));
         let dimension = self.dimensions.get(depth).ok_or("it has too many dimensions")?;
         match (dimension, &node.evidence) {
-            (Dimension::Action, CaseEvidence::Words(states)) => {
-                let clause = |part: &Part<'a>| {
+            (CheckedDimension::Action, CaseEvidence::Words(states)) => {
+                let clause = |part: &CheckedPart<'a>| {
                     let list = &part.statement.actions;
                     let tracks = items(list, &part.actions)
                         .filter_map(|p| Track::text(p, &[], VariableReading::Exact));
@@ -384,12 +326,12 @@ impl<'a> Question<'a> {
                 let negative = alive.iter().map(|(i, part)| (*i, clause(part))).collect();
                 product::check(positive, negative, states, &branches, work)
             }
-            (Dimension::Resource, CaseEvidence::Words(states)) => {
+            (CheckedDimension::Resource, CaseEvidence::Words(states)) => {
                 self.check_resources(&alive, states, &branches, cases, work)
             }
-            (Dimension::Caller, CaseEvidence::Cases) => self.check_callers(&alive, &branches, work),
-            (Dimension::Key(key), CaseEvidence::Key(evidence)) => {
-                let on_key = |part: &Part<'a>| {
+            (CheckedDimension::Caller, CaseEvidence::Cases) => self.check_callers(&alive, &branches, work),
+            (CheckedDimension::Key(key), CaseEvidence::Key(evidence)) => {
+                let on_key = |part: &CheckedPart<'a>| {
                     let atoms = part.statement.atoms.iter().filter(|atom| atom.key == *key);
                     atoms.collect::<Vec<&Atom>>()
                 };
@@ -411,14 +353,15 @@ impl<'a> Question<'a> {
 
     fn check_resources(
         &self,
-        alive: &[(usize, &Part<'a>)],
+        alive: &[(usize, &CheckedPart<'a>)],
         states: &[ProductState],
         branches: &Branches,
         cases: &VariableCases,
         work: &mut Work,
     ) -> CheckResult {
-        let negated = |part: &Part<'a>| part.statement.resources.as_ref().is_some_and(|list| list.negated);
-        let clause = |part: &Part<'a>, reading| {
+        let negated =
+            |part: &CheckedPart<'a>| part.statement.resources.as_ref().is_some_and(|list| list.negated);
+        let clause = |part: &CheckedPart<'a>, reading| {
             let list = part.statement.resources.as_ref();
             list.map_or_else(Vec::new, |list| {
                 let tracks = items(list, &part.resources).filter_map(|p| Track::resource(p, cases, reading));
@@ -426,7 +369,7 @@ impl<'a> Question<'a> {
             })
         };
         // The variables of one pattern list are letters of the word; the rest is read to the candidate's favour.
-        let is_exact = |part: &Part<'a>| {
+        let is_exact = |part: &CheckedPart<'a>| {
             let list = part.statement.resources.as_ref().filter(|list| !list.negated);
             list.is_some_and(|list| items(list, &part.resources).any(ResourcePattern::has_variables))
         };
@@ -463,7 +406,7 @@ impl<'a> Question<'a> {
             work,
         )?;
         // A request without a resource: only the pattern * matches.
-        let matches = |part: &Part<'a>| {
+        let matches = |part: &CheckedPart<'a>| {
             let list = part.statement.resources.as_ref();
             list.is_none_or(|list| items(list, &part.resources).any(Language::is_everything) != list.negated)
         };
@@ -476,7 +419,7 @@ impl<'a> Question<'a> {
 
     fn check_callers(
         &self,
-        alive: &[(usize, &Part<'a>)],
+        alive: &[(usize, &CheckedPart<'a>)],
         branches: &Branches,
         work: &mut Work,
     ) -> CheckResult {
@@ -493,13 +436,14 @@ impl<'a> Question<'a> {
             .people
             .get_or_init(|| principals::everybody(elements(), (partitions, wandering)));
         let people = people.as_deref().ok_or(TOO_MUCH)?;
-        let lists = self.parts().filter_map(Part::lists);
+        let lists = self.parts().filter_map(CheckedPart::lists);
         let size: usize = lists.map(|lists| 1 + lists.len()).sum();
         ensure(work.charge(64 * people.len() + 16 * size), TOO_MUCH)?;
         for person in people {
             let looks = (self.positive.len() + alive.len()) * (4 + person.cost());
             ensure(work.charge(8 * looks + branches.size()), TOO_MUCH)?;
-            let meant = |part: &Part<'a>| part.lists().map_or((true, true), |lists| person.is_meant(lists));
+            let meant =
+                |part: &CheckedPart<'a>| part.lists().map_or((true, true), |lists| person.is_meant(lists));
             if !self.positive.iter().all(|part| meant(part).0) {
                 continue;
             }
@@ -511,18 +455,3 @@ impl<'a> Question<'a> {
 }
 
 const MAY_NOT_MATCH: &str = "a statement that should match may not";
-
-fn looks_at(part: &Part<'_>, dimension: &Dimension<'_>) -> bool {
-    let s = part.statement;
-    match dimension {
-        Dimension::Action => {
-            s.actions.negated || !items(&s.actions, &part.actions).any(Language::is_everything)
-        }
-        Dimension::Resource => s
-            .resources
-            .as_ref()
-            .is_some_and(|list| list.negated || !items(list, &part.resources).any(Language::is_everything)),
-        Dimension::Caller => s.principal.is_some(),
-        Dimension::Key(key) => s.atoms.iter().any(|atom| atom.key == *key),
-    }
-}

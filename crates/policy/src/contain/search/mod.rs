@@ -8,5 +8,6 @@ pub(in crate::contain) mod facts;
 pub(in crate::contain) mod keys;
 pub(in crate::contain) mod part;
 pub(in crate::contain) mod query;
+pub(in crate::contain) mod question;
 pub(in crate::contain) mod solve;
 mod words;
