@@ -40,6 +40,9 @@ def test_a_role_says_what_aws_says_and_heals(scenario, team, what, action):
     assert condition["message"] and injected.hits
     assert scenario.admin.get(team.role_path())["metadata"]["finalizers"] == ["deputy.dev/role"]
     recorder.clear_faults()
+    if reason == "QuotaExceeded":
+        # Nothing tells when there is room again: it is looked at after ten minutes, or when its object changes.
+        scenario.admin.patch(team.role_path(), {"spec": {"maxSessionDuration": "2h"}})
     team.wait_role(timeout=30)
     assert team.inline() == {"deputy": document(READ)}
 

@@ -57,19 +57,19 @@ impl CheckedIdentity {
 }
 
 /// Asks AWS who this process is, as the plan says. AWS is asked every hour and after every change of the spec, not after every change
-/// of the status; `said`: whether the status says already that it is who it should be.
+/// of the status; `is_reported`: whether the status says already that it is who it should be.
 pub async fn check_identity(
     ctx: &ControllerContext,
     verified: &Verified<ObjectName>,
     identity: Identity,
     plan: &AccountPlan<'_>,
-    said: bool,
+    is_reported: bool,
 ) -> CheckedIdentity {
     let AccountPlan::Identify { account, fingerprint } = plan else {
         return CheckedIdentity::NotAsked;
     };
     let trusted_for = verified.verified_for(&account.name, *fingerprint);
-    if let Some(trusted_for) = trusted_for.filter(|_| said) {
+    if let Some(trusted_for) = trusted_for.filter(|_| is_reported) {
         return CheckedIdentity::Verified(trusted_for);
     }
     let answer = ctx.aws.identity(account, identity).caller_identity().await;

@@ -54,8 +54,8 @@ impl AccountController {
         let plan = assess(&inputs, self.verified.key());
         // 3. finalizer: none. An account has nothing in AWS of its own.
         // 4. apply: nothing is written to AWS, which is only asked who this process is (client)
-        let said = status::says_identity(&old, &inputs, self.identity);
-        let checked = check_identity(&self.ctx, &self.verified, self.identity, &plan, said).await;
+        let is_reported = status::reports_identity(&old, &inputs, self.identity);
+        let checked = check_identity(&self.ctx, &self.verified, self.identity, &plan, is_reported).await;
         // 5. report (client)
         let new = status::updated(&old, &inputs, self.identity, &plan, &checked, self.ctx.now());
         let api = objects::cluster_wide::<AWSAccount>(&self.ctx.client);

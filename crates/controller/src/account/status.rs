@@ -21,7 +21,7 @@ fn condition_of(identity: Identity) -> ConditionType {
 
 /// Whether `status` says of the account as it is now that the process is who it should be.
 #[must_use]
-pub fn says_identity(status: &AWSAccountStatus, inputs: &AccountInputs, identity: Identity) -> bool {
+pub fn reports_identity(status: &AWSAccountStatus, inputs: &AccountInputs, identity: Identity) -> bool {
     conditions::find(&status.conditions, condition_of(identity))
         .is_some_and(|c| c.status == "True" && c.observed_generation == inputs.object.metadata.generation)
 }

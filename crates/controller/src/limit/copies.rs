@@ -16,6 +16,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 use tokio::{sync::Notify, time::Instant};
+use tracing::Instrument as _;
 
 use super::backoff::RoundBackoff;
 use crate::{context::ControllerContext, error::chain, objects};
@@ -108,12 +109,12 @@ pub(super) enum CopyWrite {
 }
 
 /// Tells what there is from what there should be, page by page.
-pub(super) struct Comparison {
+pub(super) struct CopyComparison {
     missing: Copies,
     writes: Vec<CopyWrite>,
 }
 
-impl Comparison {
+impl CopyComparison {
     pub(super) fn with(wanted: &Copies) -> Self {
         Self {
             missing: wanted.clone(),
@@ -194,7 +195,10 @@ pub async fn copy_for_ever(ctx: &Arc<ControllerContext>, shutdown: &Shutdown, ch
                 tokio::time::sleep(backoff.next(true)).await;
                 continue;
             };
-            let left = match round(ctx, &copies).await {
+            let left = match round(ctx, &copies)
+                .instrument(tracing::info_span!("copies"))
+                .await
+            {
                 Ok(round) => {
                     if round.written > 0 {
                         tracing::info!(written = round.written, "NamespaceLimits updated");
@@ -231,7 +235,7 @@ pub async fn copy_for_ever(ctx: &Arc<ControllerContext>, shutdown: &Shutdown, ch
 async fn round(ctx: &ControllerContext, wanted: &Copies) -> Result<Round, Ended> {
     let resource = ApiResource::erase::<NamespaceLimit>(&());
     let everywhere: Api<DynamicObject> = Api::all_with(ctx.client.clone(), &resource);
-    let mut comparison = Comparison::with(wanted);
+    let mut comparison = CopyComparison::with(wanted);
     let mut params = ListParams::default().limit(PAGE);
     let writes = loop {
         let page = within(everywhere.list(&params)).await?;

@@ -12,6 +12,7 @@ use deputy_delegation::{
 use deputy_index::{Index, ResourceKind};
 use deputy_runtime::shutdown::Shutdown;
 use tokio::{sync::Notify, time::Instant};
+use tracing::Instrument as _;
 
 use super::{
     backoff::{FIRST_PAUSE, RoundBackoff},
@@ -44,7 +45,14 @@ pub async fn sweep_for_ever(
             ctx.leadership.wait_until_leader().await;
             ctx.index.until_current(&ResourceKind::KINDS).await;
             let explained = sweeper.explained();
-            let left = sweeper.sweep(&explained).await.unwrap_or(true);
+            let span = tracing::info_span!("sweep");
+            let left = match sweeper.sweep(&explained).instrument(span).await {
+                Ok(left) => left,
+                Err(error) => {
+                    tracing::warn!(error = chain(&error), "failed to sweep boundary policies");
+                    true
+                }
+            };
             let swept = Instant::now();
             let pause = backoff.next(left);
             let news = || async {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     fixtures::{limit_object, object, policy},
-    limit::copies::{Comparison, Copies, CopyWrite, MANAGED_BY, US, wanted},
+    limit::copies::{Copies, CopyComparison, CopyWrite, MANAGED_BY, US, wanted},
 };
 
 /// An index with these namespaces; of those with a `!` somebody has asked for the deletion.
@@ -57,7 +57,7 @@ fn stored(id: &ObjectId, spec: &Value) -> DynamicObject {
 }
 
 fn diff(wanted: &Copies, existing: &[DynamicObject]) -> Vec<CopyWrite> {
-    let mut comparison = Comparison::with(wanted);
+    let mut comparison = CopyComparison::with(wanted);
     // However the pages are cut.
     existing.chunks(1).for_each(|page| comparison.see(page));
     comparison.finish()
