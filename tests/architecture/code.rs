@@ -242,7 +242,7 @@ fn no_decision_has_a_default() {
             "crates/delegation/src/decision.rs",
             &["Decision", "Accepted", "Violations", "Fact"][..],
         ),
-        ("crates/delegation/src/decide/mod.rs", &["GrantSpec"][..]),
+        ("crates/delegation/src/decide/input.rs", &["GrantSpec"][..]),
         ("crates/policy/src/contain/answer.rs", &["Containment"][..]),
         ("crates/policy/src/evaluate/request.rs", &["AccessDecision"][..]),
         (

@@ -11,7 +11,7 @@ use deputy_index::{
     Stale,
 };
 
-use crate::validate::Kind;
+use crate::kind::DeputyKind;
 
 /// What a change would take away.
 #[derive(Debug)]
@@ -98,17 +98,17 @@ impl Facts {
     }
 
     /// The uid of a stored object.
-    pub(crate) fn uid(&self, kind: Kind, namespace: &str, name: &str) -> Option<Arc<str>> {
+    pub(crate) fn uid(&self, kind: DeputyKind, namespace: &str, name: &str) -> Option<Arc<str>> {
         let name = ObjectName::new(name).ok()?;
         let id = |name| {
             let namespace = NamespaceName::new(namespace).ok()?;
             Some(ObjectId { namespace, name })
         };
         match kind {
-            Kind::Account => self.index.account_view(&name)?.meta.uid,
-            Kind::Limit => self.index.limit(&name)?.1.uid,
-            Kind::Role => self.index.role(&id(name)?)?.meta.uid,
-            Kind::Binding => self.index.binding(&id(name)?)?.meta.uid,
+            DeputyKind::Account => self.index.account_view(&name)?.meta.uid,
+            DeputyKind::Limit => self.index.limit(&name)?.1.uid,
+            DeputyKind::Role => self.index.role(&id(name)?)?.meta.uid,
+            DeputyKind::Binding => self.index.binding(&id(name)?)?.meta.uid,
         }
     }
 

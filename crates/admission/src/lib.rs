@@ -25,6 +25,7 @@ mod broker;
 mod events;
 mod facts;
 pub mod inject;
+mod kind;
 mod live;
 mod metrics;
 mod mutate;

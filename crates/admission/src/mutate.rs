@@ -234,7 +234,9 @@ impl Mutator {
         let api: Api<Namespace> = Api::all(self.client.clone());
         let found = self.live("Namespace", namespace.as_str(), &api).await?;
         Ok(Arc::new(
-            found.map(|meta| NamespaceInfo::of(&meta)).unwrap_or_default(),
+            found
+                .map(|meta| NamespaceInfo::from_meta(&meta))
+                .unwrap_or_default(),
         ))
     }
 
@@ -250,7 +252,7 @@ impl Mutator {
         let found = self.live("ServiceAccount", account.as_str(), &api).await?;
         Ok(Arc::new(
             found
-                .map(|meta| ServiceAccountInfo::of(&meta))
+                .map(|meta| ServiceAccountInfo::from_meta(&meta))
                 .unwrap_or_default(),
         ))
     }

@@ -109,8 +109,8 @@ impl Case {
         let region = |_: Option<&str>| self.region.as_deref().map(|r| Region::new(r).unwrap());
         let facts = PodFacts {
             namespace: &namespace,
-            namespace_info: &NamespaceInfo::of(&self.namespace.object()),
-            service_account: &ServiceAccountInfo::of(&self.service_account.object()),
+            namespace_info: &NamespaceInfo::from_meta(&self.namespace.object()),
+            service_account: &ServiceAccountInfo::from_meta(&self.service_account.object()),
             region: &region,
         };
         inject(pod, &facts, &self.config())

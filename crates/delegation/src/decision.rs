@@ -4,7 +4,7 @@
 
 use std::{fmt, ops::Deref};
 
-use crate::{model::ObjectId, names::ObjectName};
+use crate::names::{ObjectId, ObjectName};
 
 /// A fact that may not be known: absent is not the same as unreadable.
 #[derive(Debug)]

@@ -17,6 +17,8 @@ use crate::{
     tags::list_of,
 };
 
+pub use crate::tags::TAG_TAGS;
+
 /// The name of Deputy's one inline policy on each role.
 pub const INLINE_POLICY: &str = "deputy";
 
@@ -30,8 +32,6 @@ pub const TAG_NAMESPACE: &str = "deputy-namespace";
 pub const TAG_NAME: &str = "deputy-name";
 /// Tag of roles and policies: the uid of their object.
 pub const TAG_UID: &str = "deputy-uid";
-/// Tag of roles and policies: which of the other tags the AWSAccount asked for, six characters for each key.
-pub const TAG_TAGS: &str = "deputy-tags";
 /// Tag of sessions: the ServiceAccount.
 pub const TAG_SERVICE_ACCOUNT: &str = "deputy-service-account";
 /// Tag of sessions of scope Pod: the pod's uid.

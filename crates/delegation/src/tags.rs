@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use data_encoding::BASE32_NOPAD;
 use sha2::{Digest, Sha256};
 
-use crate::{
-    names::{TagKey, TagValue},
-    naming::TAG_TAGS,
-};
+use crate::names::{TagKey, TagValue};
+
+/// Tag of roles and policies: which of the other tags the AWSAccount asked for, six characters for each key.
+pub const TAG_TAGS: &str = "deputy-tags";
 
 /// Characters of the list for each key: 30 bits in base32. Keys themselves would not fit: one may have 128 characters, a tag's value 256.
 const MARK_CHARS: usize = 6;

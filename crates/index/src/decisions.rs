@@ -1,57 +1,21 @@
 //! What is decided about the grants of an index. Every answer comes from [`decide`]; this only looks its facts up, and
 //! remembers answers as long as no fact changes.
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{sync::Arc, time::Instant};
 
 use deputy_delegation::{
     Decision, DecisionInput, Fact, GrantSpec, MissingFacts, ObjectName, accepts, decide,
     model::{Account, Binding, LimitEntry, ObjectId, Role},
     names::{NamespaceName, ServiceAccountName},
 };
-use parking_lot::Mutex;
 
 use crate::{
+    decided::remembered,
     entry::{Entry, ResourceKind, RoleState},
     index::Index,
     look::Seen,
     state::State,
 };
-
-/// The numbers of the changes that the facts came with: role, account, limits.
-type RoleKey = [u64; 3];
-/// The same with the binding in front.
-type BindingKey = [u64; 4];
-
-/// Answers given, with the facts that they rest on.
-#[derive(Debug, Default)]
-pub(crate) struct Decisions {
-    roles: Mutex<HashMap<ObjectId, (RoleKey, Arc<Decision>)>>,
-    bindings: Mutex<HashMap<ObjectId, (BindingKey, Arc<Decision>)>>,
-}
-
-impl Decisions {
-    pub(crate) fn forget_role(&self, id: &ObjectId) {
-        self.roles.lock().remove(id);
-    }
-    pub(crate) fn forget_binding(&self, id: &ObjectId) {
-        self.bindings.lock().remove(id);
-    }
-}
-
-/// The answer for the facts of `key`, from memory if they are the same. The lock is not held while deciding.
-fn remembered<K: PartialEq + Copy>(
-    memory: &Mutex<HashMap<ObjectId, (K, Arc<Decision>)>>,
-    id: &ObjectId,
-    key: K,
-    answer: impl FnOnce() -> Decision,
-) -> Arc<Decision> {
-    if let Some((_, decision)) = memory.lock().get(id).filter(|(known, _)| *known == key) {
-        return Arc::clone(decision);
-    }
-    let decision = Arc::new(answer());
-    memory.lock().insert(id.clone(), (key, Arc::clone(&decision)));
-    decision
-}
 
 /// Everything about one binding, looked up at one moment.
 #[derive(Debug, Clone)]

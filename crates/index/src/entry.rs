@@ -7,9 +7,6 @@ use deputy_api::{
     conditions::{ConditionReason, ConditionType, Status},
 };
 use deputy_delegation::{Fact, ObjectName};
-use kube::api::ObjectMeta;
-
-use crate::parse;
 
 /// The kinds that an index holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -243,29 +240,4 @@ pub struct ServiceAccountInfo {
     pub labels: BTreeMap<String, String>,
     /// Annotations of others that injection goes by; the rest is not kept.
     pub annotations: BTreeMap<String, String>,
-}
-
-impl NamespaceInfo {
-    /// What is kept of a namespace's metadata.
-    #[must_use]
-    pub fn of(meta: &ObjectMeta) -> Self {
-        Self {
-            uid: meta.uid.as_deref().map(Arc::from),
-            labels: parse::labels(meta),
-            annotations: parse::annotations(meta),
-            terminating_since: meta.deletion_timestamp.as_ref().map(|t| t.0.as_second()),
-        }
-    }
-}
-
-impl ServiceAccountInfo {
-    /// What is kept of a ServiceAccount's metadata.
-    #[must_use]
-    pub fn of(meta: &ObjectMeta) -> Self {
-        Self {
-            uid: meta.uid.as_deref().map(Arc::from),
-            labels: parse::labels(meta),
-            annotations: parse::annotations(meta),
-        }
-    }
 }

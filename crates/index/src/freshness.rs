@@ -9,14 +9,12 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::{entry::ResourceKind, index::Index};
+use crate::entry::ResourceKind;
 
 /// Nobody decides anything new on an index that is older. Watches are ended and begun anew well within it.
 pub const STALE_AFTER: Duration = Duration::from_secs(30);
 /// How long the events that were missed take after a watch has begun: the API server has them in memory.
 const CATCHING_UP: Duration = Duration::from_secs(1);
-/// How often somebody who waits for a current index looks again.
-const LOOK: Duration = Duration::from_millis(250);
 
 /// What the API server said about a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +75,7 @@ impl Freshness {
         self.0.lock().entry(kind).or_default().hear(heard, Instant::now());
     }
 
-    fn age(&self, kind: ResourceKind) -> Option<Duration> {
+    pub(crate) fn age(&self, kind: ResourceKind) -> Option<Duration> {
         let now = Instant::now();
         let last = self.0.lock().get(&kind)?.last(now)?;
         Some(now.saturating_duration_since(last))
@@ -108,51 +106,10 @@ impl fmt::Display for Stale {
     }
 }
 
-impl Index {
-    /// How long ago the API server proved that what is known of a kind is how things are. `None`: it was never read.
-    #[must_use]
-    pub fn age(&self, kind: ResourceKind) -> Option<Duration> {
-        self.freshness.age(kind)
-    }
-
-    /// That a kind is known and not older than [`STALE_AFTER`]. Grants that were made before may be served on an older
-    /// index; nothing new may be granted, written or accepted.
-    ///
-    /// # Errors
-    /// [`Stale`] names the first kind that is not.
-    pub fn current(&self, kinds: &[ResourceKind]) -> Result<(), Stale> {
-        for kind in kinds {
-            let age = self.age(*kind);
-            if age.is_none_or(|age| age > STALE_AFTER) || !self.is_synced(&[*kind]) {
-                return Err(Stale {
-                    kind: *kind,
-                    age: age.filter(|_| self.is_synced(&[*kind])),
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// Waits until all kinds given are current.
-    pub async fn until_current(&self, kinds: &[ResourceKind]) {
-        while self.current(kinds).is_err() {
-            tokio::time::sleep(LOOK).await;
-        }
-    }
-
-    /// The age of each kind given, by its name: a gauge.
-    #[must_use]
-    pub fn ages(&self, kinds: &[ResourceKind]) -> Vec<(&'static str, Option<Duration>)> {
-        kinds
-            .iter()
-            .map(|kind| (kind.as_str(), self.age(*kind)))
-            .collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::index::Index;
 
     fn seconds(seconds: u64) -> Duration {
         Duration::from_secs(seconds)

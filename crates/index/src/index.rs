@@ -11,7 +11,7 @@ use parking_lot::RwLock;
 use tokio::sync::watch;
 
 use crate::{
-    decisions::Decisions,
+    decided::Decisions,
     dirty::{Dirty, Readers, Subscription},
     entry::{NamespaceInfo, ResourceKind, ServiceAccountInfo},
     freshness::{Freshness, Heard},
@@ -80,11 +80,11 @@ impl Index {
             ResourceKind::Namespaces => parse::name(meta)
                 .and_then(|name| NamespaceName::new(name.as_str()).ok())
                 .map(|name| {
-                    let info = NamespaceInfo::of(meta);
+                    let info = NamespaceInfo::from_meta(meta);
                     self.state.write().put_namespace(name, info)
                 }),
             ResourceKind::ServiceAccounts => subject(meta).map(|subject| {
-                let info = ServiceAccountInfo::of(meta);
+                let info = ServiceAccountInfo::from_meta(meta);
                 self.state
                     .write()
                     .service_accounts

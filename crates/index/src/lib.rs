@@ -21,6 +21,8 @@
 //! - An answer from memory is never older than its facts: `an_answer_from_memory_is_never_older_than_its_facts`.
 
 mod claims;
+mod current;
+mod decided;
 mod decisions;
 mod dependents;
 mod dirty;

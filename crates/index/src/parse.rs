@@ -17,7 +17,9 @@ use kube::api::{DynamicObject, ObjectMeta};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::entry::{AccountState, BindingState, IssuerState, LimitState, Meta, RoleState};
+use crate::entry::{
+    AccountState, BindingState, IssuerState, LimitState, Meta, NamespaceInfo, RoleState, ServiceAccountInfo,
+};
 
 /// The longest reason that is kept for an unreadable object, in characters.
 const MAX_REASON_CHARS: usize = 2000;
@@ -139,6 +141,31 @@ pub(crate) fn annotations(object: &ObjectMeta) -> BTreeMap<String, String> {
     kept(object.annotations.as_ref(), |key| {
         ANNOTATIONS_OF_OTHERS.contains(&key)
     })
+}
+
+impl NamespaceInfo {
+    /// What is kept of a namespace's metadata.
+    #[must_use]
+    pub fn from_meta(meta: &ObjectMeta) -> Self {
+        Self {
+            uid: meta.uid.as_deref().map(Arc::from),
+            labels: labels(meta),
+            annotations: annotations(meta),
+            terminating_since: meta.deletion_timestamp.as_ref().map(|t| t.0.as_second()),
+        }
+    }
+}
+
+impl ServiceAccountInfo {
+    /// What is kept of a ServiceAccount's metadata.
+    #[must_use]
+    pub fn from_meta(meta: &ObjectMeta) -> Self {
+        Self {
+            uid: meta.uid.as_deref().map(Arc::from),
+            labels: labels(meta),
+            annotations: annotations(meta),
+        }
+    }
 }
 
 fn kept(all: Option<&BTreeMap<String, String>>, is: impl Fn(&str) -> bool) -> BTreeMap<String, String> {

@@ -22,6 +22,7 @@ use serde_json::json;
 use crate::{
     body::{BodyError, Budget, Read},
     facts::Facts,
+    kind::DeputyKind,
     live::Live,
     metrics::AdmissionMetrics,
     mutate::Mutator,
@@ -155,7 +156,7 @@ impl Reviewer {
         }
     }
     fn count(&self, endpoint: &'static str, request: &Request<'_>, verdict: &Verdict) {
-        let kind = validate::Kind::of(request).map_or_else(
+        let kind = DeputyKind::from_request(request).map_or_else(
             || {
                 if request.kind.kind == "Pod" {
                     "Pod"
@@ -163,7 +164,7 @@ impl Reviewer {
                     "other"
                 }
             },
-            validate::Kind::as_str,
+            DeputyKind::as_str,
         );
         self.metrics
             .reviewed(endpoint, kind, request.operation(), verdict.outcome());

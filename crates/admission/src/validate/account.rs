@@ -6,21 +6,21 @@ use deputy_api::{AWSAccount, convert};
 use deputy_delegation::{ObjectName, Reason, Violation, model::Account};
 use serde_json::Value;
 
-use super::{Subject, brake};
+use super::{blast_radius, object::ReviewedObject};
 use crate::{facts::Facts, review::Verdict};
 
 /// Names in a refusal.
 const NAMES_SHOWN: usize = 20;
 
-pub(super) fn review(subject: &Subject<'_>, facts: &Facts) -> Verdict {
-    match subject.parse::<AWSAccount, _>(convert::parse_account) {
+pub(super) fn review(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
+    match reviewed.parse::<AWSAccount, _>(convert::parse_account) {
         Ok(account) => {
             if let Some(owner) = facts.account_of_id(&account.id).filter(|o| *o != account.name) {
-                return Verdict::refused(&subject.title(), &[taken(&account, &owner)])
+                return Verdict::refused(&reviewed.title(), &[taken(&account, &owner)])
                     .audit("decision", "refused");
             }
             let verdict = Verdict::allow().audit("decision", "accepted");
-            brake::warn(subject, &facts.impact_of_account(&Arc::new(account)), verdict)
+            blast_radius::warn(reviewed, &facts.impact_of_account(&Arc::new(account)), verdict)
         }
         Err(refusal) => refusal,
     }
@@ -37,8 +37,8 @@ fn taken(account: &Account, owner: &ObjectName) -> Violation {
 }
 
 /// An account with roles stays: without it they could not even be deleted in AWS.
-pub(super) fn delete(subject: &Subject<'_>, facts: &Facts) -> Verdict {
-    let name = subject.object.pointer("/metadata/name").and_then(Value::as_str);
+pub(super) fn delete(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
+    let name = reviewed.object.pointer("/metadata/name").and_then(Value::as_str);
     let Some(name) = name.and_then(|n| ObjectName::new(n).ok()) else {
         return Verdict::allow();
     };
@@ -48,11 +48,11 @@ pub(super) fn delete(subject: &Subject<'_>, facts: &Facts) -> Verdict {
     }
     let mut text = format!(
         "{} is in use by {} AWSRoles; delete them first:",
-        subject.title(),
+        reviewed.title(),
         roles.len()
     );
-    if !subject.tells_names {
-        return Verdict::forbidden(format!("{text} {}", brake::WHERE)).audit("decision", "refused");
+    if !reviewed.tells_names {
+        return Verdict::forbidden(format!("{text} {}", blast_radius::WHERE)).audit("decision", "refused");
     }
     for role in roles.iter().take(NAMES_SHOWN) {
         text.push_str(&format!("\n- {role}"));

@@ -3,7 +3,7 @@
 use deputy_api::{AWSRoleBinding, convert};
 use deputy_delegation::model::Binding;
 
-use super::{Subject, findings, role};
+use super::{lints, object::ReviewedObject, role};
 use crate::{
     facts::Facts,
     live::LookAgain,
@@ -13,25 +13,25 @@ use crate::{
 /// Beyond them a warning stops listing names.
 const NAMES_SHOWN: usize = 8;
 
-pub(super) fn review(subject: &Subject<'_>, facts: &Facts) -> Verdict {
-    let binding = match subject.parse::<AWSRoleBinding, _>(convert::parse_binding) {
+pub(super) fn review(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
+    let binding = match reviewed.parse::<AWSRoleBinding, _>(convert::parse_binding) {
         Ok(binding) => binding,
         Err(refusal) => return refusal,
     };
     let behind = LookAgain::Role(binding.role_id());
-    let verdict = role::answer(subject, facts.decide_binding(&binding), behind);
-    let verdict = findings::of_binding(&binding, verdict);
+    let verdict = role::answer(reviewed, facts.decide_binding(&binding), behind);
+    let verdict = lints::warn_about_binding(&binding, verdict);
     if verdict.is_denied() {
         return verdict;
     }
-    shadowed(subject, facts, &binding)
+    shadowed(reviewed, facts, &binding)
         .into_iter()
         .take(NAMES_SHOWN)
         .fold(verdict, Verdict::warn)
 }
 
 /// ServiceAccounts whose default is, and stays, another binding.
-fn shadowed(subject: &Subject<'_>, facts: &Facts, binding: &Binding) -> Vec<String> {
+fn shadowed(reviewed: &ReviewedObject<'_>, facts: &Facts, binding: &Binding) -> Vec<String> {
     // Not stored yet: younger than all that are.
     let age = |b: &Binding| {
         (
@@ -39,7 +39,7 @@ fn shadowed(subject: &Subject<'_>, facts: &Facts, binding: &Binding) -> Vec<Stri
             b.id.name.clone(),
         )
     };
-    let tells = subject.tells_names;
+    let tells = reviewed.tells_names;
     let older = |subject| {
         let default = facts.default_binding(&binding.id.namespace, subject)?;
         (default.id != binding.id && age(&default) < age(binding)).then_some(default)

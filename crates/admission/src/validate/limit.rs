@@ -10,20 +10,20 @@ use deputy_delegation::{
 use kube::core::admission::Operation;
 use serde_json::Value;
 
-use super::{Subject, brake, findings};
+use super::{blast_radius, lints, object::ReviewedObject};
 use crate::{facts::Facts, review::Verdict};
 
 /// Beyond them warnings stop naming accounts that don't exist.
 const ACCOUNTS_SHOWN: usize = 5;
 
-pub(super) fn review(subject: &Subject<'_>, facts: &Facts) -> Verdict {
-    let limit = match subject.parse::<DelegationLimit, _>(convert::parse_limit) {
+pub(super) fn review(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
+    let limit = match reviewed.parse::<DelegationLimit, _>(convert::parse_limit) {
         Ok(limit) => limit,
         Err(refusal) => return refusal,
     };
     let violations = problems(facts, &limit);
     if !violations.is_empty() {
-        return Verdict::refused(&subject.title(), &violations).audit("decision", "refused");
+        return Verdict::refused(&reviewed.title(), &violations).audit("decision", "refused");
     }
     let verdict = limit
         .scope
@@ -34,26 +34,26 @@ pub(super) fn review(subject: &Subject<'_>, facts: &Facts) -> Verdict {
         .fold(Verdict::allow().audit("decision", "accepted"), |verdict, name| {
             verdict.warn(format!("AWSAccount {name} does not exist, or can't be read"))
         });
-    let verdict = findings::of_limit(&limit, verdict);
+    let verdict = lints::warn_about_limit(&limit, verdict);
     let name = limit.name.clone();
-    let loses_boundary = limit.boundary == BoundaryMode::CheckOnly && had_boundary(subject);
+    let loses_boundary = limit.boundary == BoundaryMode::CheckOnly && had_boundary(reviewed);
     let impact = facts.impact_of_limit(&name, Some(&LimitEntry::Valid(Arc::new(limit))));
     // Grants would carry a boundary that nobody maintains. None of them is free.
     if loses_boundary {
         let what = "needs boundary.type Generated while roles carry its boundary and no other limit with one applies to them: \
                     as CheckOnly it would suspend";
-        return brake::hold(subject, what, &impact, false, verdict);
+        return blast_radius::guard(reviewed, what, &impact, false, verdict);
     }
-    let what = match subject.operation {
+    let what = match reviewed.operation {
         Operation::Create => "would suspend",
         _ => "would, changed like this, suspend",
     };
-    brake::hold(subject, what, &impact, brake::is_small(&impact), verdict)
+    blast_radius::guard(reviewed, what, &impact, blast_radius::is_small(&impact), verdict)
 }
 
 /// Whether the limit had a boundary before the change; also when that can't be read.
-fn had_boundary(subject: &Subject<'_>) -> bool {
-    subject.old.is_some_and(|old| {
+fn had_boundary(reviewed: &ReviewedObject<'_>) -> bool {
+    reviewed.old.is_some_and(|old| {
         let mode = old.pointer("/spec/boundary/type").and_then(Value::as_str);
         mode.is_none_or(|mode| mode != "CheckOnly")
     })
@@ -75,16 +75,16 @@ fn problems(facts: &Facts, limit: &Limit) -> Vec<Violation> {
 }
 
 /// A limit that grants rest on stays. Where another limit accepts them too, they don't.
-pub(super) fn delete(subject: &Subject<'_>, facts: &Facts) -> Verdict {
-    let name = subject.object.pointer("/metadata/name").and_then(Value::as_str);
+pub(super) fn delete(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
+    let name = reviewed.object.pointer("/metadata/name").and_then(Value::as_str);
     let Some(name) = name.and_then(|n| ObjectName::new(n).ok()) else {
         // Nothing can rest on an object that can't be named.
         return Verdict::allow();
     };
     let impact = facts.impact_of_limit(&name, None);
     let verdict = Verdict::allow().audit("decision", "deleted");
-    brake::hold(
-        subject,
+    blast_radius::guard(
+        reviewed,
         "is in use: its deletion would suspend",
         &impact,
         false,

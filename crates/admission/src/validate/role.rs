@@ -5,19 +5,19 @@ use std::sync::Arc;
 use deputy_api::{AWSRole, convert};
 use deputy_delegation::{Decision, Reason};
 
-use super::{Subject, brake, findings};
+use super::{blast_radius, lints, object::ReviewedObject};
 use crate::{facts::Facts, live::LookAgain, review::Verdict};
 
-pub(super) fn review(subject: &Subject<'_>, facts: &Facts) -> Verdict {
-    match subject.parse::<AWSRole, _>(convert::parse_role) {
+pub(super) fn review(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
+    match reviewed.parse::<AWSRole, _>(convert::parse_role) {
         Ok(role) => {
-            let verdict = answer(subject, facts.decide_role(&role), LookAgain::Limits);
-            let verdict = findings::of_role(&role, verdict);
+            let verdict = answer(reviewed, facts.decide_role(&role), LookAgain::Limits);
+            let verdict = lints::warn_about_role(&role, verdict);
             if verdict.is_denied() {
                 return verdict;
             }
             // Its bindings may have relied on more, such as a longer session.
-            brake::warn(subject, &facts.impact_of_role(&Arc::new(role)), verdict)
+            blast_radius::warn(reviewed, &facts.impact_of_role(&Arc::new(role)), verdict)
         }
         Err(refusal) => refusal,
     }
@@ -26,7 +26,7 @@ pub(super) fn review(subject: &Subject<'_>, facts: &Facts) -> Verdict {
 /// A decision as a verdict. What can't be decided yet is let in, and so is what no limit speaks of yet: it grants nothing
 /// until it is accepted, and tools apply a limit and the roles under it in any order. `behind` is what the decision rests on
 /// that the index may be behind with.
-pub(super) fn answer(subject: &Subject<'_>, decision: Decision, behind: LookAgain) -> Verdict {
+pub(super) fn answer(reviewed: &ReviewedObject<'_>, decision: Decision, behind: LookAgain) -> Verdict {
     match decision {
         Decision::Accepted(accepted) => {
             let limits: Vec<_> = accepted.limits.iter().map(|l| l.as_str()).collect();
@@ -62,7 +62,7 @@ pub(super) fn answer(subject: &Subject<'_>, decision: Decision, behind: LookAgai
             let final_anyway = violations.iter().all(|v| is_about_the_object_alone(v.reason));
             let mut reasons: Vec<_> = violations.iter().map(|v| v.reason.as_str()).collect();
             reasons.dedup();
-            let verdict = Verdict::refused(&subject.title(), &violations)
+            let verdict = Verdict::refused(&reviewed.title(), &violations)
                 .audit("decision", "refused")
                 .audit("reasons", reasons.join(","));
             if final_anyway {

@@ -8,7 +8,6 @@ mod words;
 
 use std::fmt;
 
-use deputy_delegation::Reason;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
@@ -73,13 +72,13 @@ fn put(conditions: &mut Vec<Condition>, mut new: Condition) -> bool {
 
 /// The condition of a type.
 #[must_use]
-pub fn find(conditions: &[Condition], type_: impl AsRef<str>) -> Option<&Condition> {
-    conditions.iter().find(|c| c.type_ == type_.as_ref())
+pub fn find(conditions: &[Condition], type_: ConditionType) -> Option<&Condition> {
+    conditions.iter().find(|c| c.type_ == type_.as_str())
 }
 
 /// Whether the condition of a type is `True`. Absent is not true.
 #[must_use]
-pub fn is_true(conditions: &[Condition], type_: impl AsRef<str>) -> bool {
+pub fn is_true(conditions: &[Condition], type_: ConditionType) -> bool {
     find(conditions, type_).is_some_and(|c| c.status == Status::True.as_str())
 }
 
@@ -88,109 +87,6 @@ fn cut(message: String) -> String {
         Some((end, _)) => format!("{} … (cut)", message.get(..end).unwrap_or_default()),
         None => message,
     }
-}
-
-// What follows are the words above as text, for callers that do not write with [`Conditions`] yet.
-
-/// [`ConditionType::Ready`] as text.
-pub const READY: &str = ConditionType::Ready.as_str();
-/// [`ConditionType::Accepted`] as text.
-pub const ACCEPTED: &str = ConditionType::Accepted.as_str();
-/// [`ConditionType::Provisioned`] as text.
-pub const PROVISIONED: &str = ConditionType::Provisioned.as_str();
-/// [`ConditionType::Tagged`] as text.
-pub const TAGGED: &str = ConditionType::Tagged.as_str();
-/// [`ConditionType::IssuerReady`] as text.
-pub const ISSUER_READY: &str = ConditionType::IssuerReady.as_str();
-/// [`ConditionType::ProvisionerReady`] as text.
-pub const PROVISIONER_READY: &str = ConditionType::ProvisionerReady.as_str();
-/// [`ConditionType::BoundaryWriterReady`] as text.
-pub const BOUNDARY_WRITER_READY: &str = ConditionType::BoundaryWriterReady.as_str();
-/// [`ConditionType::SessionsIssued`] as text.
-pub const SESSIONS_ISSUED: &str = ConditionType::SessionsIssued.as_str();
-
-/// [`ConditionReason`]s as text.
-pub mod reason {
-    use super::ConditionReason;
-    /// [`ConditionReason::WithinLimits`].
-    pub const WITHIN_LIMITS: &str = ConditionReason::WithinLimits.as_str();
-    /// [`ConditionReason::UpToDate`].
-    pub const UP_TO_DATE: &str = ConditionReason::UpToDate.as_str();
-    /// [`ConditionReason::Ready`].
-    pub const READY: &str = ConditionReason::Ready.as_str();
-    /// [`ConditionReason::Progressing`].
-    pub const PROGRESSING: &str = ConditionReason::Progressing.as_str();
-    /// [`ConditionReason::Invalid`].
-    pub const INVALID: &str = ConditionReason::Invalid.as_str();
-    /// [`ConditionReason::Suspended`].
-    pub const SUSPENDED: &str = ConditionReason::Suspended.as_str();
-    /// [`ConditionReason::NotAccepted`].
-    pub const NOT_ACCEPTED: &str = ConditionReason::NotAccepted.as_str();
-    /// [`ConditionReason::AccountNotFound`].
-    pub const ACCOUNT_NOT_FOUND: &str = ConditionReason::AccountNotFound.as_str();
-    /// [`ConditionReason::RoleNotFound`].
-    pub const ROLE_NOT_FOUND: &str = ConditionReason::RoleNotFound.as_str();
-    /// [`ConditionReason::RoleNotReady`].
-    pub const ROLE_NOT_READY: &str = ConditionReason::RoleNotReady.as_str();
-    /// [`ConditionReason::BoundaryNotReady`].
-    pub const BOUNDARY_NOT_READY: &str = ConditionReason::BoundaryNotReady.as_str();
-    /// [`ConditionReason::Shadowed`].
-    pub const SHADOWED: &str = ConditionReason::Shadowed.as_str();
-    /// [`ConditionReason::Conflict`].
-    pub const CONFLICT: &str = ConditionReason::Conflict.as_str();
-    /// [`ConditionReason::AccessDenied`].
-    pub const ACCESS_DENIED: &str = ConditionReason::AccessDenied.as_str();
-    /// [`ConditionReason::Throttled`].
-    pub const THROTTLED: &str = ConditionReason::Throttled.as_str();
-    /// [`ConditionReason::QuotaExceeded`].
-    pub const QUOTA_EXCEEDED: &str = ConditionReason::QuotaExceeded.as_str();
-    /// [`ConditionReason::Unavailable`].
-    pub const UNAVAILABLE: &str = ConditionReason::Unavailable.as_str();
-    /// [`ConditionReason::AWSError`].
-    pub const AWS_ERROR: &str = ConditionReason::AWSError.as_str();
-    /// [`ConditionReason::AccountMismatch`].
-    pub const ACCOUNT_MISMATCH: &str = ConditionReason::AccountMismatch.as_str();
-    /// [`ConditionReason::IdentityMismatch`].
-    pub const IDENTITY_MISMATCH: &str = ConditionReason::IdentityMismatch.as_str();
-    /// [`ConditionReason::NoCredentials`].
-    pub const NO_CREDENTIALS: &str = ConditionReason::NoCredentials.as_str();
-    /// [`ConditionReason::IssuerNotReady`].
-    pub const ISSUER_NOT_READY: &str = ConditionReason::IssuerNotReady.as_str();
-    /// [`ConditionReason::PackedPolicyTooLarge`].
-    pub const PACKED_POLICY_TOO_LARGE: &str = ConditionReason::PackedPolicyTooLarge.as_str();
-    /// [`ConditionReason::RegionDisabled`].
-    pub const REGION_DISABLED: &str = ConditionReason::RegionDisabled.as_str();
-    /// [`ConditionReason::DuplicateAccount`].
-    pub const DUPLICATE_ACCOUNT: &str = ConditionReason::DuplicateAccount.as_str();
-    /// [`ConditionReason::Deleting`].
-    pub const DELETING: &str = ConditionReason::Deleting.as_str();
-}
-
-/// The condition reason of a violation, as text.
-#[must_use]
-pub fn of_decision(reason: Reason) -> &'static str {
-    ConditionReason::from(reason).as_str()
-}
-
-/// Sets a condition by text. Returns whether anything changed.
-pub fn upsert(
-    conditions: &mut Vec<Condition>,
-    type_: &str,
-    status: Status,
-    reason: &str,
-    message: &str,
-    observed_generation: Option<i64>,
-    now: Timestamp,
-) -> bool {
-    let condition = Condition {
-        type_: type_.to_owned(),
-        status: status.to_string(),
-        reason: reason.to_owned(),
-        message: cut(message.to_owned()),
-        observed_generation,
-        last_transition_time: Time(now),
-    };
-    put(conditions, condition)
 }
 
 #[cfg(test)]

@@ -179,12 +179,6 @@ impl ErrorClass {
         }
     }
 
-    /// The reason in a condition, as text.
-    #[must_use]
-    pub fn condition_reason(self) -> &'static str {
-        ConditionReason::from(self).as_str()
-    }
-
     /// Whether the same call may succeed in a moment although nobody changes anything.
     #[must_use]
     pub fn is_retryable(self) -> bool {

@@ -11,9 +11,9 @@ use crate::{
 };
 
 use super::{
-    DecisionInput,
     containment::{Granted, GrantedPolicy},
     findings::Findings,
+    input::DecisionInput,
     known::Known,
     limits::Applicable,
     role,

@@ -9,7 +9,7 @@ use crate::{
     names::{NamespaceName, ObjectName},
 };
 
-use super::{DecisionInput, containment::Granted, findings::Findings};
+use super::{containment::Granted, findings::Findings, input::DecisionInput};
 
 /// How many problems of an invalid limit a refusal repeats; the limit's own status lists all.
 const LIMIT_PROBLEMS_SHOWN: usize = 3;

@@ -12,7 +12,7 @@ use deputy_policy::Document;
 pub use self::parts::{
     NamedPolicy, Policies, PoliciesError, PolicyKindError, PolicyList, SessionPolicy, Subjects, SubjectsError,
 };
-pub use crate::checked::Checked;
+pub use crate::{checked::Checked, names::ObjectId};
 
 use crate::names::{
     AccountId, ExternalId, IssuerArn, MaxSessionDuration, NamespaceName, NamespacePattern, ObjectName,
@@ -176,21 +176,6 @@ impl LimitEntry {
             Self::Valid(limit) => limit.scope.applies(namespace, account),
             Self::Invalid { scope, .. } => scope.as_ref().is_none_or(|s| s.applies(namespace, account)),
         }
-    }
-}
-
-/// The name of an object in a namespace.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ObjectId {
-    /// Its namespace.
-    pub namespace: NamespaceName,
-    /// Its name.
-    pub name: ObjectName,
-}
-
-impl std::fmt::Display for ObjectId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
     }
 }
 

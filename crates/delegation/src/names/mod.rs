@@ -163,6 +163,21 @@ string_type! {
     IamPath, "path", "/ or /…/ of letters, digits and .,+@=_-, at most 512 characters", |s| s == "/" || (s.len() <= 512 && s.starts_with('/') && s.ends_with('/') && s.bytes().all(|b| b == b'/' || aws_word(char::from(b).encode_utf8(&mut [0; 4]))) && !s.contains("//"))
 }
 
+/// The name of an object in a namespace.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId {
+    /// Its namespace.
+    pub namespace: NamespaceName,
+    /// Its name.
+    pub name: ObjectName,
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
 /// What the names of regions begin with outside of partition `aws`; from the partitions file of the AWS SDKs.
 const REGION_PREFIXES: [(&str, &str); 7] = [
     ("cn-", "aws-cn"),

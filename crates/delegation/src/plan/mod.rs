@@ -7,192 +7,23 @@
 //! A call may also be refused for good, by a quota or by a policy of the organisation. So each one says what it is for ([`Nature`]):
 //! nothing keeps what takes away from being done, nothing is given after a failure, and tags hold up neither.
 
+mod call;
 mod order;
+mod role;
 
 use std::{collections::BTreeMap, fmt};
 
 use deputy_policy::Document;
 
-use crate::{
-    names::{IamPath, MaxSessionDuration, PolicyArn, RoleArn, RoleName, TagKey, TagValue},
-    naming::{INLINE_POLICY, TAG_CLUSTER, TAG_KIND, TAG_NAME, TAG_NAMESPACE, TAG_UID},
+pub use self::{
+    call::{IamCall, Nature, Step},
+    role::{DesiredRole, ObservedRole},
 };
 
-/// The role as it should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DesiredRole {
-    /// Its name.
-    pub name: RoleName,
-    /// Its path.
-    pub path: IamPath,
-    /// Its trust policy.
-    pub trust: Document,
-    /// Its one inline policy.
-    pub inline: Document,
-    /// Its permissions boundary.
-    pub boundary: Option<PolicyArn>,
-    /// All its tags: the ownership tags, and the account's.
-    pub tags: BTreeMap<TagKey, TagValue>,
-    /// MaxSessionDuration.
-    pub max_session_duration: MaxSessionDuration,
-}
-
-/// The role as AWS has it. Documents are the (URL-decoded) text that AWS returned.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObservedRole {
-    /// Its ARN.
-    pub arn: RoleArn,
-    /// Its unique id, `AROA…`.
-    pub unique_id: String,
-    /// Trust policy text.
-    pub trust: String,
-    /// Inline policies by name.
-    pub inline: BTreeMap<String, String>,
-    /// ARNs of attached managed policies (Deputy attaches none).
-    pub attached: Vec<String>,
-    /// ARN of the permissions boundary.
-    pub boundary: Option<String>,
-    /// Tags as they are.
-    pub tags: BTreeMap<String, String>,
-    /// MaxSessionDuration in seconds.
-    pub max_session_seconds: u32,
-}
-
-/// One call to IAM that changes something.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum IamCall {
-    /// Carries path, trust, boundary, tags and duration in one call.
-    CreateRole {
-        /// All of it but the inline policy.
-        role: Box<DesiredRole>,
-    },
-    /// Replaces the trust policy.
-    UpdateAssumeRolePolicy {
-        /// Which role.
-        role: RoleName,
-        /// Canonical JSON.
-        document: String,
-    },
-    /// Writes an inline policy.
-    PutRolePolicy {
-        /// Which role.
-        role: RoleName,
-        /// Which policy.
-        policy: String,
-        /// Canonical JSON.
-        document: String,
-    },
-    /// Removes an inline policy.
-    DeleteRolePolicy {
-        /// Which role.
-        role: RoleName,
-        /// Which policy.
-        policy: String,
-    },
-    /// Detaches a managed policy (somebody attached it).
-    DetachRolePolicy {
-        /// Which role.
-        role: RoleName,
-        /// Its ARN as AWS gave it.
-        policy_arn: String,
-    },
-    /// Sets the permissions boundary.
-    PutRolePermissionsBoundary {
-        /// Which role.
-        role: RoleName,
-        /// The boundary policy.
-        boundary: PolicyArn,
-    },
-    /// Adds or changes tags.
-    TagRole {
-        /// Which role.
-        role: RoleName,
-        /// The tags to set.
-        tags: BTreeMap<TagKey, TagValue>,
-    },
-    /// Removes tags.
-    UntagRole {
-        /// Which role.
-        role: RoleName,
-        /// Keys as AWS gave them.
-        keys: Vec<String>,
-    },
-    /// Sets MaxSessionDuration.
-    UpdateRole {
-        /// Which role.
-        role: RoleName,
-        /// The duration.
-        max_session_duration: MaxSessionDuration,
-    },
-    /// Deletes the (emptied) role.
-    DeleteRole {
-        /// Which role.
-        role: RoleName,
-    },
-}
-
-impl IamCall {
-    /// The IAM action, such as `iam:CreateRole`.
-    #[must_use]
-    pub fn action(&self) -> &'static str {
-        match self {
-            Self::CreateRole { .. } => "iam:CreateRole",
-            Self::UpdateAssumeRolePolicy { .. } => "iam:UpdateAssumeRolePolicy",
-            Self::PutRolePolicy { .. } => "iam:PutRolePolicy",
-            Self::DeleteRolePolicy { .. } => "iam:DeleteRolePolicy",
-            Self::DetachRolePolicy { .. } => "iam:DetachRolePolicy",
-            Self::PutRolePermissionsBoundary { .. } => "iam:PutRolePermissionsBoundary",
-            Self::TagRole { .. } => "iam:TagRole",
-            Self::UntagRole { .. } => "iam:UntagRole",
-            Self::UpdateRole { .. } => "iam:UpdateRole",
-            Self::DeleteRole { .. } => "iam:DeleteRole",
-        }
-    }
-}
-
-/// What a call is for, and so what becomes of it when another one has failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nature {
-    /// It takes something away, or has to be in place before anything is given: who owns the role, its boundary. Made whatever failed
-    /// before.
-    Shrinks,
-    /// It gives something. Not made after a failure.
-    Grows,
-    /// It changes nothing about who may do what: tags of the account. Made last; a refusal is told and holds up nothing.
-    Cosmetic,
-}
-
-/// One call of a plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
-    /// The call.
-    pub call: IamCall,
-    /// What it is for.
-    pub nature: Nature,
-}
-
-impl Step {
-    /// A step that takes away.
-    #[must_use]
-    pub fn shrinks(call: IamCall) -> Self {
-        let nature = Nature::Shrinks;
-        Self { call, nature }
-    }
-
-    /// A step that gives.
-    #[must_use]
-    pub fn grows(call: IamCall) -> Self {
-        let nature = Nature::Grows;
-        Self { call, nature }
-    }
-
-    /// A step about tags of the account.
-    #[must_use]
-    pub fn cosmetic(call: IamCall) -> Self {
-        let nature = Nature::Cosmetic;
-        Self { call, nature }
-    }
-}
+use crate::{
+    names::{IamPath, RoleName, TagKey, TagValue},
+    naming::{INLINE_POLICY, TAG_CLUSTER, TAG_KIND, TAG_NAME, TAG_NAMESPACE, TAG_UID},
+};
 
 /// Why a role of that name is left alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -272,7 +103,7 @@ pub fn plan(
             Step::grows(IamCall::CreateRole {
                 role: Box::new(desired.clone()),
             }),
-            Step::grows(put_inline(desired)),
+            Step::grows(order::put_inline(desired)),
         ]);
     };
     owned(&desired.tags, &desired.name, &desired.path, observed)?;
@@ -355,14 +186,6 @@ pub fn plan_suspension(
     };
     owned_by_this_object(desired_tags, name, path, observed)?;
     Ok(order::close(name, observed))
-}
-
-fn put_inline(desired: &DesiredRole) -> IamCall {
-    IamCall::PutRolePolicy {
-        role: desired.name.clone(),
-        policy: INLINE_POLICY.to_owned(),
-        document: desired.inline.to_json(),
-    }
 }
 
 /// Whether `observed` is the role of an object of our name in our cluster, by path and tags.

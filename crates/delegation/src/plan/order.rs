@@ -10,7 +10,10 @@ use crate::{
     trust,
 };
 
-use super::{DesiredRole, IamCall, ObservedRole, Step, put_inline};
+use super::{
+    call::{IamCall, Step},
+    role::{DesiredRole, ObservedRole},
+};
 
 /// How a change of the trust policy relates to what is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +35,15 @@ enum InlineChange {
     Shrinks,
     /// It may allow more.
     Grows,
+}
+
+/// Writes the one inline policy.
+pub(super) fn put_inline(desired: &DesiredRole) -> IamCall {
+    IamCall::PutRolePolicy {
+        role: desired.name.clone(),
+        policy: INLINE_POLICY.to_owned(),
+        document: desired.inline.to_json(),
+    }
 }
 
 /// The steps for a role that is there and ours: what takes away, what has to be in place, what gives, tags.

@@ -1,4 +1,4 @@
-//! `DelegationLimit`, and the brake on it.
+//! `DelegationLimit`, and the guard of its blast radius.
 
 use super::*;
 

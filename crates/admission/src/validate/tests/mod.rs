@@ -3,8 +3,8 @@
 mod accounts;
 mod bindings;
 mod crafted;
-mod findings;
 mod limits;
+mod lints;
 mod names;
 mod properties;
 mod roles;

@@ -9,10 +9,10 @@ use deputy_policy::{Code, escalation, lint};
 
 use crate::review::Verdict;
 
-/// Findings of one object that are told; more are counted.
+/// Findings of one object that are shown; more are counted.
 const SHOWN: usize = 10;
 
-pub(super) fn of_role(role: &Role, verdict: Verdict) -> Verdict {
+pub(super) fn warn_about_role(role: &Role, verdict: Verdict) -> Verdict {
     let documents = role.policies.iter().map(|policy| &policy.document);
     let named = documents.enumerate().map(|(i, document)| {
         let found = lint(document, None);
@@ -20,12 +20,12 @@ pub(super) fn of_role(role: &Role, verdict: Verdict) -> Verdict {
             .into_iter()
             .map(move |lint| format!("policies[{i}] {}: {}", lint.path, lint.message))
     });
-    tell(named.flatten().collect(), verdict)
+    warn(named.flatten().collect(), verdict)
 }
 
-pub(super) fn of_binding(binding: &Binding, verdict: Verdict) -> Verdict {
+pub(super) fn warn_about_binding(binding: &Binding, verdict: Verdict) -> Verdict {
     let found = binding.session.policy.iter().flat_map(|d| lint(d, None));
-    tell(
+    warn(
         found
             .map(|lint| format!("session.policy {}: {}", lint.path, lint.message))
             .collect(),
@@ -34,14 +34,14 @@ pub(super) fn of_binding(binding: &Binding, verdict: Verdict) -> Verdict {
 }
 
 /// What reaches IAM knowingly is no finding.
-pub(super) fn of_limit(limit: &Limit, verdict: Verdict) -> Verdict {
+pub(super) fn warn_about_limit(limit: &Limit, verdict: Verdict) -> Verdict {
     let escalations = escalation(&limit.ceiling);
     let meant = |path: &str| {
         let mut at = escalations.iter().filter(|found| found.path == path);
         at.all(|found| is_acknowledged(&limit.acknowledge_escalation, found.action))
     };
     let found = lint(&limit.ceiling, None);
-    tell(
+    warn(
         found
             .into_iter()
             .filter(|lint| lint.code != Code::Escalation || !meant(&lint.path))
@@ -51,7 +51,7 @@ pub(super) fn of_limit(limit: &Limit, verdict: Verdict) -> Verdict {
     )
 }
 
-fn tell(found: Vec<String>, verdict: Verdict) -> Verdict {
+fn warn(found: Vec<String>, verdict: Verdict) -> Verdict {
     let more = found.len().saturating_sub(SHOWN);
     let verdict = found.into_iter().take(SHOWN).fold(verdict, Verdict::warn);
     match more {

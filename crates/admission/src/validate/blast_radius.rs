@@ -1,6 +1,6 @@
-//! The brake on limits: what would suspend many grants at once has to be meant.
+//! The guard of the blast radius: a change of a limit that would suspend many grants at once has to be meant.
 
-use super::Subject;
+use super::object::ReviewedObject;
 use crate::{facts::Impact, review::Verdict};
 
 /// The annotation that says how many suspended grants are meant.
@@ -25,15 +25,15 @@ pub(super) fn is_small(impact: &Impact) -> bool {
 }
 
 /// `verdict`, unless more would be suspended than `small` allows and the annotation does not say that it is meant.
-pub(super) fn hold(
-    subject: &Subject<'_>,
+pub(super) fn guard(
+    reviewed: &ReviewedObject<'_>,
     what: &str,
     impact: &Impact,
     small: bool,
     verdict: Verdict,
 ) -> Verdict {
     let count = impact.suspended.len();
-    let said = subject.annotation(ACCEPT_SUSPENDING);
+    let said = reviewed.annotation(ACCEPT_SUSPENDING);
     let accepted = said.and_then(|n| n.trim().parse::<usize>().ok());
     if count == 0 && impact.is_complete() {
         return match said {
@@ -57,7 +57,7 @@ pub(super) fn hold(
     let verdict = if small || meant {
         verdict
     } else {
-        return Verdict::forbidden(refusal(subject, what, impact, said))
+        return Verdict::forbidden(refusal(reviewed, what, impact, said))
             .audit("decision", "refused")
             .audit("suspends", counted);
     };
@@ -69,12 +69,12 @@ pub(super) fn hold(
             impact.looked_at, impact.concerned
         ))
     };
-    named(subject, impact, verdict.audit("suspends", counted))
+    named(reviewed, impact, verdict.audit("suspends", counted))
 }
 
 /// `verdict` with the names of what would be suspended as warnings.
-fn named(subject: &Subject<'_>, impact: &Impact, verdict: Verdict) -> Verdict {
-    if !subject.tells_names {
+fn named(reviewed: &ReviewedObject<'_>, impact: &Impact, verdict: Verdict) -> Verdict {
+    if !reviewed.tells_names {
         return verdict.warn(format!("suspends grants; {WHERE}"));
     }
     let names = impact.suspended.iter().take(NAMES_SHOWN);
@@ -82,26 +82,26 @@ fn named(subject: &Subject<'_>, impact: &Impact, verdict: Verdict) -> Verdict {
 }
 
 /// `verdict` with a warning for each grant that a change of something else than a limit would suspend.
-pub(super) fn warn(subject: &Subject<'_>, impact: &Impact, verdict: Verdict) -> Verdict {
+pub(super) fn warn(reviewed: &ReviewedObject<'_>, impact: &Impact, verdict: Verdict) -> Verdict {
     match impact.suspended.len() {
         0 => verdict,
-        count => named(subject, impact, verdict.audit("suspends", count.to_string())),
+        count => named(reviewed, impact, verdict.audit("suspends", count.to_string())),
     }
 }
 
-fn refusal(subject: &Subject<'_>, what: &str, impact: &Impact, said: Option<&str>) -> String {
+fn refusal(reviewed: &ReviewedObject<'_>, what: &str, impact: &Impact, said: Option<&str>) -> String {
     let count = impact.suspended.len();
     let mut text = if impact.is_complete() {
         format!(
             "{} {what} {count} of the {} grants under it. If that is meant, annotate it with {ACCEPT_SUSPENDING}: \"{count}\"",
-            subject.title(),
+            reviewed.title(),
             impact.accepted,
         )
     } else {
         format!(
             "{} {what} at least {count} grants: {} of the {} under it were looked at in the time there is. If any number is meant, \
              annotate it with {ACCEPT_SUSPENDING}: \"{}\"",
-            subject.title(),
+            reviewed.title(),
             impact.looked_at,
             impact.concerned,
             impact.concerned,
@@ -114,7 +114,7 @@ fn refusal(subject: &Subject<'_>, what: &str, impact: &Impact, said: Option<&str
     if count == 0 {
         return text;
     }
-    if !subject.tells_names {
+    if !reviewed.tells_names {
         return format!("{text}. {WHERE}");
     }
     text.push_str(". Suspended would be:");

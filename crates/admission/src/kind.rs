@@ -1,0 +1,49 @@
+//! Which of Deputy's kinds a review is about.
+
+use crate::review::Request;
+
+/// A kind that is validated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DeputyKind {
+    Account,
+    Limit,
+    Role,
+    Binding,
+}
+
+impl DeputyKind {
+    const ALL: [Self; 4] = [Self::Account, Self::Limit, Self::Role, Self::Binding];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Account => "AWSAccount",
+            Self::Limit => "DelegationLimit",
+            Self::Role => "AWSRole",
+            Self::Binding => "AWSRoleBinding",
+        }
+    }
+    pub(crate) fn plural(self) -> &'static str {
+        match self {
+            Self::Account => "awsaccounts",
+            Self::Limit => "delegationlimits",
+            Self::Role => "awsroles",
+            Self::Binding => "awsrolebindings",
+        }
+    }
+    pub(crate) fn namespaced(self) -> bool {
+        matches!(self, Self::Role | Self::Binding)
+    }
+
+    /// The kind that the request is about. `None` unless kind and resource both say so.
+    pub(crate) fn from_request(request: &Request<'_>) -> Option<Self> {
+        let (kind, resource) = (&request.kind, &request.resource);
+        Self::ALL.into_iter().find(|k| {
+            kind.group == deputy_api::GROUP
+                && kind.version == deputy_api::VERSION
+                && kind.kind == k.as_str()
+                && resource.group == kind.group
+                && resource.version == kind.version
+                && resource.resource == k.plural()
+        })
+    }
+}

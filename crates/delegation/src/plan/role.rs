@@ -1,0 +1,47 @@
+//! A role as it should be, and as it is.
+
+use std::collections::BTreeMap;
+
+use deputy_policy::Document;
+
+use crate::names::{IamPath, MaxSessionDuration, PolicyArn, RoleArn, RoleName, TagKey, TagValue};
+
+/// The role as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DesiredRole {
+    /// Its name.
+    pub name: RoleName,
+    /// Its path.
+    pub path: IamPath,
+    /// Its trust policy.
+    pub trust: Document,
+    /// Its one inline policy.
+    pub inline: Document,
+    /// Its permissions boundary.
+    pub boundary: Option<PolicyArn>,
+    /// All its tags: the ownership tags, and the account's.
+    pub tags: BTreeMap<TagKey, TagValue>,
+    /// MaxSessionDuration.
+    pub max_session_duration: MaxSessionDuration,
+}
+
+/// The role as AWS has it. Documents are the (URL-decoded) text that AWS returned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedRole {
+    /// Its ARN.
+    pub arn: RoleArn,
+    /// Its unique id, `AROA…`.
+    pub unique_id: String,
+    /// Trust policy text.
+    pub trust: String,
+    /// Inline policies by name.
+    pub inline: BTreeMap<String, String>,
+    /// ARNs of attached managed policies (Deputy attaches none).
+    pub attached: Vec<String>,
+    /// ARN of the permissions boundary.
+    pub boundary: Option<String>,
+    /// Tags as they are.
+    pub tags: BTreeMap<String, String>,
+    /// MaxSessionDuration in seconds.
+    pub max_session_seconds: u32,
+}

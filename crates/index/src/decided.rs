@@ -1,0 +1,42 @@
+//! Answers that were given, kept as long as the facts that they rest on do not change.
+
+use std::{collections::HashMap, sync::Arc};
+
+use deputy_delegation::{Decision, model::ObjectId};
+use parking_lot::Mutex;
+
+/// The numbers of the changes that the facts came with: role, account, limits.
+pub(crate) type RoleKey = [u64; 3];
+/// The same with the binding in front.
+pub(crate) type BindingKey = [u64; 4];
+
+/// Answers given, with the facts that they rest on.
+#[derive(Debug, Default)]
+pub(crate) struct Decisions {
+    pub(crate) roles: Mutex<HashMap<ObjectId, (RoleKey, Arc<Decision>)>>,
+    pub(crate) bindings: Mutex<HashMap<ObjectId, (BindingKey, Arc<Decision>)>>,
+}
+
+impl Decisions {
+    pub(crate) fn forget_role(&self, id: &ObjectId) {
+        self.roles.lock().remove(id);
+    }
+    pub(crate) fn forget_binding(&self, id: &ObjectId) {
+        self.bindings.lock().remove(id);
+    }
+}
+
+/// The answer for the facts of `key`, from memory if they are the same. The lock is not held while deciding.
+pub(crate) fn remembered<K: PartialEq + Copy>(
+    memory: &Mutex<HashMap<ObjectId, (K, Arc<Decision>)>>,
+    id: &ObjectId,
+    key: K,
+    answer: impl FnOnce() -> Decision,
+) -> Arc<Decision> {
+    if let Some((_, decision)) = memory.lock().get(id).filter(|(known, _)| *known == key) {
+        return Arc::clone(decision);
+    }
+    let decision = Arc::new(answer());
+    memory.lock().insert(id.clone(), (key, Arc::clone(&decision)));
+    decision
+}
