@@ -48,44 +48,8 @@ fn write_statement(out: &mut Writer, statement: &Statement) {
         Effect::Allow => "Allow",
         Effect::Deny => "Deny",
     });
-    let principal = statement.principal.as_ref().map(|element| match element {
-        PrincipalElement::Principal(principal) => ("Principal", principal),
-        PrincipalElement::NotPrincipal(principal) => ("NotPrincipal", principal),
-    });
-    match principal {
-        None => {}
-        Some((name, Principal::Anyone)) => {
-            // Means the same as "*", which IAM refuses in a trust policy.
-            out.key(name);
-            out.begin('{');
-            out.key("AWS");
-            out.string("*");
-            out.end('}');
-        }
-        Some((
-            name,
-            Principal::Listed {
-                aws,
-                service,
-                federated,
-                canonical_user,
-            },
-        )) => {
-            out.key(name);
-            out.begin('{');
-            for (name, list) in [
-                ("AWS", aws),
-                ("Service", service),
-                ("Federated", federated),
-                ("CanonicalUser", canonical_user),
-            ] {
-                if !list.is_empty() {
-                    out.key(name);
-                    out.strings(list);
-                }
-            }
-            out.end('}');
-        }
+    if let Some(element) = &statement.principal {
+        write_principal(out, element);
     }
     let (name, actions) = match &statement.action {
         ActionElement::Action(actions) => ("Action", actions),
@@ -118,6 +82,41 @@ fn write_statement(out: &mut Writer, statement: &Statement) {
             out.end('}');
         }
         out.end('}');
+    }
+    out.end('}');
+}
+
+fn write_principal(out: &mut Writer, element: &PrincipalElement) {
+    let (name, principal) = match element {
+        PrincipalElement::Principal(principal) => ("Principal", principal),
+        PrincipalElement::NotPrincipal(principal) => ("NotPrincipal", principal),
+    };
+    out.key(name);
+    out.begin('{');
+    match principal {
+        Principal::Anyone => {
+            // Means the same as "*", which IAM refuses in a trust policy.
+            out.key("AWS");
+            out.string("*");
+        }
+        Principal::Listed {
+            aws,
+            service,
+            federated,
+            canonical_user,
+        } => {
+            for (name, list) in [
+                ("AWS", aws),
+                ("Service", service),
+                ("Federated", federated),
+                ("CanonicalUser", canonical_user),
+            ] {
+                if !list.is_empty() {
+                    out.key(name);
+                    out.strings(list);
+                }
+            }
+        }
     }
     out.end('}');
 }

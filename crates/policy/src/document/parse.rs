@@ -209,46 +209,8 @@ impl Reader<'_> {
         self.only_known(object, path, &known);
         let at = |name: &str| format!("{path}.{name}");
         let sid = object.get("Sid").and_then(|sid| self.string(sid, &at("Sid")));
-        let effect = match object.get("Effect").map(Value::as_str) {
-            Some(Some("Allow")) => Some(Effect::Allow),
-            Some(Some("Deny")) => Some(Effect::Deny),
-            None => {
-                self.problem(
-                    Kind::MissingElement,
-                    Code::MissingElement,
-                    &at("Effect"),
-                    "a statement has an Effect",
-                );
-                None
-            }
-            Some(other) => {
-                let found = other.map_or_else(|| "that is not a string".to_owned(), quote);
-                let message = format!("the Effect is \"Allow\" or \"Deny\" (case matters), not {found}");
-                let near = ["Allow", "Deny"]
-                    .into_iter()
-                    .find(|name| other.is_some_and(|text| text.eq_ignore_ascii_case(name)));
-                self.correct(Kind::Type, Code::InvalidEffect, &at("Effect"), message, near);
-                None
-            }
-        };
-        let principal = match (object.get("Principal"), object.get("NotPrincipal")) {
-            (Some(_), Some(_)) => {
-                self.problem(
-                    Kind::ForbiddenElement,
-                    Code::ExclusiveElements,
-                    path,
-                    "Principal and NotPrincipal exclude each other",
-                );
-                None
-            }
-            (Some(value), None) => self
-                .principal(value, &at("Principal"))
-                .map(PrincipalElement::Principal),
-            (None, Some(value)) => self
-                .principal(value, &at("NotPrincipal"))
-                .map(PrincipalElement::NotPrincipal),
-            (None, None) => None,
-        };
+        let effect = self.effect(object.get("Effect"), &at("Effect"));
+        let principal = self.principal_element(object, path);
         let action = self.one_of(object, path, "Action", "NotAction", true);
         let resource = self.one_of(object, path, "Resource", "NotResource", false);
         let conditions = object
@@ -270,6 +232,53 @@ impl Reader<'_> {
             }),
             conditions: conditions.unwrap_or_default(),
         })
+    }
+
+    fn effect(&mut self, value: Option<&Value>, path: &str) -> Option<Effect> {
+        match value.map(Value::as_str) {
+            Some(Some("Allow")) => Some(Effect::Allow),
+            Some(Some("Deny")) => Some(Effect::Deny),
+            None => {
+                self.problem(
+                    Kind::MissingElement,
+                    Code::MissingElement,
+                    path,
+                    "a statement has an Effect",
+                );
+                None
+            }
+            Some(other) => {
+                let found = other.map_or_else(|| "that is not a string".to_owned(), quote);
+                let message = format!("the Effect is \"Allow\" or \"Deny\" (case matters), not {found}");
+                let near = ["Allow", "Deny"]
+                    .into_iter()
+                    .find(|name| other.is_some_and(|text| text.eq_ignore_ascii_case(name)));
+                self.correct(Kind::Type, Code::InvalidEffect, path, message, near);
+                None
+            }
+        }
+    }
+
+    fn principal_element(&mut self, object: &Map<String, Value>, path: &str) -> Option<PrincipalElement> {
+        let at = |name: &str| format!("{path}.{name}");
+        match (object.get("Principal"), object.get("NotPrincipal")) {
+            (Some(_), Some(_)) => {
+                self.problem(
+                    Kind::ForbiddenElement,
+                    Code::ExclusiveElements,
+                    path,
+                    "Principal and NotPrincipal exclude each other",
+                );
+                None
+            }
+            (Some(value), None) => self
+                .principal(value, &at("Principal"))
+                .map(PrincipalElement::Principal),
+            (None, Some(value)) => self
+                .principal(value, &at("NotPrincipal"))
+                .map(PrincipalElement::NotPrincipal),
+            (None, None) => None,
+        }
     }
 
     /// Exactly one of an element and its negation; the flag says that it is the negation.

@@ -24,7 +24,7 @@ use std::collections::HashMap;
 
 use self::{
     error::{CheckResult, TOO_MUCH, ensure},
-    inclusion::{apart, chosen, elements, implied, resources_within, within},
+    inclusion::{CheckedElement, apart, chosen, elements, implied, resources_within, within},
     shared::SharedBeliefs,
     source::{CandidateLayers, SourceStatement, statement, statements},
 };
@@ -37,6 +37,7 @@ use crate::{
     ast::Effect,
     compiled::CompiledStatement,
     document::{Document, place::StatementRef},
+    pattern::{arn::ResourcePattern, glob::Pattern},
     work::Work,
 };
 
@@ -176,22 +177,10 @@ fn check_entry(
                 .and_then(|layer| layer.get(place.statement.document))
                 .ok_or(no_layer)?;
             let d = statement(document, place.statement.statement, Effect::Deny)?;
-            let of_deny = deny.map(|e| e.compiled);
-            let by_actions = actions.iter().all(|a| within(*a, &d.compiled.actions, work))
-                || of_deny.is_some_and(|e| {
-                    elements(&e.actions)
-                        .into_iter()
-                        .all(|a| within(a, &d.compiled.actions, work))
-                });
-            let mut of_deny_resources = |e: &CompiledStatement| {
-                let list = e.resources.as_ref().map(elements).unwrap_or_default();
-                e.resources.is_some() && resources_within(&list, d.compiled, work)
-            };
-            let by_deny = of_deny.is_some_and(&mut of_deny_resources);
-            let by_resources = by_deny || resources_within(&resources, d.compiled, work);
+            let includes = includes_what_is_denied(d, &actions, &resources, deny, work);
             let given: Vec<SourceStatement<'_>> = std::iter::once(source).chain(deny).collect();
             ensure(
-                by_actions && by_resources && implied(&given, d, work),
+                includes && implied(&given, d, work),
                 "the candidate's Deny does not include it",
             )
         }
@@ -219,4 +208,28 @@ fn check_entry(
             Err("its proof is about something else")
         }
     }
+}
+
+/// Whether the candidate's Deny `d` includes the elements, or of actions and of resources what the ceiling's Deny in question
+/// denies: a request that is in question is in both.
+fn includes_what_is_denied(
+    d: SourceStatement<'_>,
+    actions: &[CheckedElement<'_, Pattern>],
+    resources: &[CheckedElement<'_, ResourcePattern>],
+    of_ceiling: Option<SourceStatement<'_>>,
+    work: &mut Work,
+) -> bool {
+    let of_ceiling = of_ceiling.map(|e| e.compiled);
+    let by_actions = actions.iter().all(|a| within(*a, &d.compiled.actions, work))
+        || of_ceiling.is_some_and(|e| {
+            elements(&e.actions)
+                .into_iter()
+                .all(|a| within(a, &d.compiled.actions, work))
+        });
+    let mut of_its_resources = |e: &CompiledStatement| {
+        let list = e.resources.as_ref().map(elements).unwrap_or_default();
+        e.resources.is_some() && resources_within(&list, d.compiled, work)
+    };
+    let by_ceiling = of_ceiling.is_some_and(&mut of_its_resources);
+    by_actions && (by_ceiling || resources_within(resources, d.compiled, work))
 }

@@ -65,34 +65,7 @@ pub(super) fn check(
     work: &mut Work,
 ) -> CheckResult {
     let deny = claim.deny;
-    let mut combinations: Vec<Vec<(StatementRef, SourceStatement<'_>)>> = vec![Vec::new()];
-    for layer in layers.iter().skip(1) {
-        let allows: Vec<_> = layer
-            .iter()
-            .enumerate()
-            .flat_map(|(d, document)| {
-                statements(document, Effect::Allow).map(move |(s, allow)| {
-                    (
-                        StatementRef {
-                            document: d,
-                            statement: s,
-                        },
-                        allow,
-                    )
-                })
-            })
-            .collect();
-        let count = combinations.len().saturating_mul(allows.len());
-        ensure(count <= 1 << 13 && work.charge(count), TOO_MUCH)?;
-        combinations = combinations
-            .iter()
-            .flat_map(|some| {
-                allows
-                    .iter()
-                    .map(move |allow| [some.as_slice(), &[*allow]].concat())
-            })
-            .collect();
-    }
+    let combinations = combinations(layers, work)?;
     let denies = layers
         .iter()
         .flat_map(|layer| layer.iter())
@@ -140,6 +113,45 @@ pub(super) fn check(
         Question::new(positive, negative.collect(), claim.whole)?.check(tree, work)?;
     }
     Ok(())
+}
+
+/// An Allow of one of the other layers, and where it stands.
+type PlacedAllow<'a> = (StatementRef, SourceStatement<'a>);
+
+/// Every way to take one Allow of each of the other layers.
+fn combinations<'a>(
+    layers: CandidateLayers<'a>,
+    work: &mut Work,
+) -> Result<Vec<Vec<PlacedAllow<'a>>>, &'static str> {
+    let mut combinations: Vec<Vec<PlacedAllow<'a>>> = vec![Vec::new()];
+    for layer in layers.iter().skip(1) {
+        let allows: Vec<_> = layer
+            .iter()
+            .enumerate()
+            .flat_map(|(d, document)| {
+                statements(document, Effect::Allow).map(move |(s, allow)| {
+                    (
+                        StatementRef {
+                            document: d,
+                            statement: s,
+                        },
+                        allow,
+                    )
+                })
+            })
+            .collect();
+        let count = combinations.len().saturating_mul(allows.len());
+        ensure(count <= 1 << 13 && work.charge(count), TOO_MUCH)?;
+        combinations = combinations
+            .iter()
+            .flat_map(|some| {
+                allows
+                    .iter()
+                    .map(move |allow| [some.as_slice(), &[*allow]].concat())
+            })
+            .collect();
+    }
+    Ok(combinations)
 }
 
 impl<'a> Question<'a> {
