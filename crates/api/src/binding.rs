@@ -55,7 +55,7 @@ pub struct AWSRoleBindingSpec {
     /// Who may become the role: 1 to 100.
     #[schemars(length(min = 1, max = "quota::SUBJECTS_OF_BINDING"))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
-    pub subjects: Vec<Subject>,
+    pub subjects: Vec<SubjectSpec>,
 
     /// How a session looks.
     #[serde(default)]
@@ -84,7 +84,7 @@ pub enum RoleRefKind {
 /// Who may become a role.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
-pub struct Subject {
+pub struct SubjectSpec {
     /// The kind of subject.
     pub kind: SubjectKind,
 
@@ -107,7 +107,7 @@ pub enum SubjectKind {
 pub struct BindingSessionSpec {
     /// `ServiceAccount`: its pods share a session. `Pod`: each pod has its own, and CloudTrail shows which.
     #[serde(default)]
-    pub scope: SessionScope,
+    pub scope: SessionScopeSpec,
 
     /// An IAM policy in IAM's own spelling: the session gets what the role and this policy both allow. Absent: all of
     /// the role; null is refused.
@@ -136,7 +136,7 @@ pub struct BindingSessionSpec {
 
 /// Who shares a session.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SessionScope {
+pub enum SessionScopeSpec {
     /// All pods of the ServiceAccount.
     #[default]
     ServiceAccount,

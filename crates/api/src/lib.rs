@@ -44,7 +44,7 @@ pub use account::{
 };
 pub use binding::{
     AWSRoleBinding, AWSRoleBindingSpec, AWSRoleBindingStatus, BindingSessionSpec, RoleRef, RoleRefKind,
-    SessionScope, Subject, SubjectKind,
+    SessionScopeSpec, SubjectKind, SubjectSpec,
 };
 pub use convert::{parse_account, parse_binding, parse_limit, parse_role};
 pub use limit::{

@@ -8,7 +8,7 @@ use std::sync::{
 use deputy_delegation::{
     ClusterName, NamespaceName, ObjectName, PodName, ServiceAccountName, Uid,
     model::{Account, ObjectId},
-    session::Subject,
+    session::SessionSubject,
 };
 use deputy_index::{Index, ResourceKind};
 use kube::api::DynamicObject;
@@ -108,7 +108,7 @@ pub fn index() -> Arc<Index> {
 pub fn pod_of(service_account: &str) -> PodIdentity {
     PodIdentity {
         namespace: NamespaceName::new("payments").unwrap(),
-        subject: Subject {
+        subject: SessionSubject {
             service_account: ServiceAccountName::new(service_account).unwrap(),
             pod: PodName::new("uploader-1").unwrap(),
             pod_uid: Uid::new("0af1").unwrap(),

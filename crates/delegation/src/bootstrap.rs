@@ -22,7 +22,7 @@ pub const BOUNDARY_WRITER: &str = "deputy-boundary-writer";
 
 /// One identity and what it may do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct ProcessIdentity {
     /// Suggested name, such as `deputy-provisioner`.
     pub name: &'static str,
     /// Which process uses it.
@@ -33,20 +33,20 @@ pub struct Identity {
 
 /// The identities of an account, least privilege each: [`BROKER`], [`PROVISIONER`], [`BOUNDARY_WRITER`], in this order.
 #[must_use]
-pub fn identities(cluster: &ClusterName, account: &Account) -> Vec<Identity> {
+pub fn identities(cluster: &ClusterName, account: &Account) -> Vec<ProcessIdentity> {
     let scope = Scope::new(cluster, account);
     vec![
-        Identity {
+        ProcessIdentity {
             name: BROKER,
             process: "deputy broker",
             policy: broker(&scope),
         },
-        Identity {
+        ProcessIdentity {
             name: PROVISIONER,
             process: "deputy controller",
             policy: provisioner(&scope),
         },
-        Identity {
+        ProcessIdentity {
             name: BOUNDARY_WRITER,
             process: "deputy limits",
             policy: boundary_writer(&scope),

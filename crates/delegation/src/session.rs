@@ -13,7 +13,7 @@ use crate::{
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
+pub struct SessionSubject {
     /// Its ServiceAccount (of the binding's namespace).
     pub service_account: ServiceAccountName,
     /// The pod.
@@ -65,7 +65,7 @@ pub fn request(
     account: &Account,
     role: &Role,
     binding: &Binding,
-    subject: &Subject,
+    subject: &SessionSubject,
 ) -> Option<SessionRequest> {
     let namespace = &binding.id.namespace;
     let together = role.account == account.name

@@ -10,7 +10,7 @@ use deputy_delegation::{
 use crate::{
     dirty::Dirty,
     limits::scope,
-    state::{State, Subject},
+    state::{ServiceAccountKey, State},
 };
 
 impl State {
@@ -104,7 +104,12 @@ impl State {
 
     /// `subjects` are those whose bindings are in already: without them, many bindings of one ServiceAccount would be
     /// gone through as often as there are.
-    fn binding_and_siblings(&self, id: ObjectId, subjects: &mut HashSet<Subject>, dirty: &mut Dirty) {
+    fn binding_and_siblings(
+        &self,
+        id: ObjectId,
+        subjects: &mut HashSet<ServiceAccountKey>,
+        dirty: &mut Dirty,
+    ) {
         if let Some(Ok(binding)) = self.bindings.get(&id).map(|b| &b.view.parsed) {
             for service_account in &binding.subjects {
                 let subject = (id.namespace.clone(), service_account.clone());

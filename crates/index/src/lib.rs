@@ -15,7 +15,7 @@
 //! - Nothing is decided before every kind has been read whole:
 //!   `nothing_is_decided_before_every_kind_has_been_read_whole`.
 //! - Nothing is decided on what the API server has not confirmed for 30 s:
-//!   `what_a_frozen_connection_keeps_to_itself_is_known_within_thirty_seconds`.
+//!   `a_frozen_connection_is_noticed_within_thirty_seconds`.
 //! - An object that can't be read is unreadable, never absent:
 //!   `a_limit_that_can_not_be_read_still_limits_where_it_applies`.
 //! - An answer from memory is never older than its facts: `an_answer_from_memory_is_never_older_than_its_facts`.

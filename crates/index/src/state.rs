@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// A ServiceAccount by namespace and name.
-pub(crate) type Subject = (NamespaceName, ServiceAccountName);
+pub(crate) type ServiceAccountKey = (NamespaceName, ServiceAccountName);
 
 /// A sorted list without duplicates. Most have one entry, for which a tree would allocate eleven times as much; there is
 /// one for each role and each ServiceAccount.
@@ -53,9 +53,9 @@ pub(crate) struct State {
     /// Readable bindings by role, oldest first, also those being deleted.
     pub(crate) bindings_by_role: HashMap<ObjectId, Sorted<Age>>,
     /// Readable bindings by subject, oldest first, also those being deleted.
-    pub(crate) bindings_by_subject: HashMap<Subject, Sorted<Age>>,
+    pub(crate) bindings_by_subject: HashMap<ServiceAccountKey, Sorted<Age>>,
     pub(crate) namespaces: HashMap<NamespaceName, Arc<NamespaceInfo>>,
-    pub(crate) service_accounts: HashMap<Subject, Arc<ServiceAccountInfo>>,
+    pub(crate) service_accounts: HashMap<ServiceAccountKey, Arc<ServiceAccountInfo>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -65,7 +65,7 @@ pub(crate) enum Key {
     Role(ObjectId),
     Binding(ObjectId),
     Namespace(NamespaceName),
-    ServiceAccount(Subject),
+    ServiceAccount(ServiceAccountKey),
 }
 
 impl Key {
@@ -81,7 +81,7 @@ impl Key {
     }
 }
 
-pub(crate) fn subject(meta: &ObjectMeta) -> Option<Subject> {
+pub(crate) fn subject(meta: &ObjectMeta) -> Option<ServiceAccountKey> {
     let namespace = NamespaceName::new(meta.namespace.as_deref()?).ok()?;
     Some((namespace, ServiceAccountName::new(meta.name.as_deref()?).ok()?))
 }

@@ -8,7 +8,7 @@ use deputy_delegation::{
 use deputy_policy::PolicyKind;
 
 use super::Findings;
-use crate::{AWSRoleBinding, RoleRefKind, SessionScope, SubjectKind};
+use crate::{AWSRoleBinding, RoleRefKind, SessionScopeSpec, SubjectKind};
 
 const SESSION_POLICY: &str = "spec.session.policy";
 
@@ -74,8 +74,8 @@ pub fn parse_binding(object: &AWSRoleBinding) -> Result<Binding, Violations> {
             subjects: subjects?,
             session: SessionSpec {
                 scope: match session.scope {
-                    SessionScope::ServiceAccount => model::SessionScope::ServiceAccount,
-                    SessionScope::Pod => model::SessionScope::Pod,
+                    SessionScopeSpec::ServiceAccount => model::SessionScope::ServiceAccount,
+                    SessionScopeSpec::Pod => model::SessionScope::Pod,
                 },
                 policy,
                 duration,

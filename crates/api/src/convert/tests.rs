@@ -322,7 +322,7 @@ fn every_wrong_field_of_a_binding_is_listed() {
 }
 
 #[test]
-fn kinds_of_subjects_and_roles_that_come_later_are_not_read_as_something_else() {
+fn kinds_that_come_later_are_not_read_as_something_else() {
     for (pointer, value) in [
         ("/spec/subjects/0/kind", json!("AWSPrincipal")),
         ("/spec/roleRef/kind", json!("ClusterAWSRole")),

@@ -9,7 +9,9 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use deputy_delegation::{NameError, NamespaceName, PodName, ServiceAccountName, Uid, session::Subject};
+use deputy_delegation::{
+    NameError, NamespaceName, PodName, ServiceAccountName, Uid, session::SessionSubject,
+};
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, TokenReviewStatus};
 use kube::{Api, Client, api::PostParams};
 use serde::Deserialize;
@@ -47,7 +49,7 @@ pub struct PodIdentity {
     /// Its namespace.
     pub namespace: NamespaceName,
     /// Its ServiceAccount, name and uid.
-    pub subject: Subject,
+    pub subject: SessionSubject,
 }
 
 /// Why a token is not accepted.
@@ -322,7 +324,7 @@ fn identity(status: TokenReviewStatus) -> Result<PodIdentity, TokenError> {
     };
     Ok(PodIdentity {
         namespace: NamespaceName::new(namespace)?,
-        subject: Subject {
+        subject: SessionSubject {
             service_account: ServiceAccountName::new(account)?,
             pod: PodName::new(only(POD_NAME)?)?,
             pod_uid: Uid::new(only(POD_UID)?)?,

@@ -10,7 +10,8 @@ use std::{
 use deputy_policy::Document;
 
 pub use self::parts::{
-    NamedPolicy, Policies, PoliciesError, PolicyKindError, PolicyList, SessionPolicy, Subjects, SubjectsError,
+    NamedPolicy, PolicyKindError, PolicyList, RolePolicies, RolePoliciesError, SessionPolicy, Subjects,
+    SubjectsError,
 };
 pub use crate::{checked::Checked, names::ObjectId};
 
@@ -189,7 +190,7 @@ pub struct Role {
     /// The AWSAccount it lives in.
     pub account: ObjectName,
     /// What it may do.
-    pub policies: Policies,
+    pub policies: RolePolicies,
     /// `MaxSessionDuration` of the role.
     pub max_session_duration: MaxSessionDuration,
 }

@@ -21,14 +21,14 @@ pub struct NamedPolicy {
 /// The policies of a role: 1 to [`quota::POLICIES_OF_ROLE`] identity policies, each with a name of its own, and the one inline policy
 /// that they become.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Policies {
+pub struct RolePolicies {
     named: Vec<NamedPolicy>,
     inline: Document,
 }
 
 /// Why policies can't be those of a role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PoliciesError {
+pub enum RolePoliciesError {
     /// Too many, or none.
     #[error("{0} policies; it must be 1 to {max}", max = quota::POLICIES_OF_ROLE)]
     Count(usize),
@@ -43,12 +43,12 @@ pub enum PoliciesError {
     Merge(#[source] ParseErrors),
 }
 
-impl Policies {
+impl RolePolicies {
     /// Takes a list that was gathered elsewhere.
     ///
     /// # Errors
     /// The first rule that it breaks.
-    pub fn new(policies: impl IntoIterator<Item = NamedPolicy>) -> Result<Self, PoliciesError> {
+    pub fn new(policies: impl IntoIterator<Item = NamedPolicy>) -> Result<Self, RolePoliciesError> {
         let mut list = PolicyList::default();
         for policy in policies {
             list.push(policy)?;
@@ -63,14 +63,14 @@ impl Policies {
     }
 }
 
-impl Deref for Policies {
+impl Deref for RolePolicies {
     type Target = [NamedPolicy];
     fn deref(&self) -> &[NamedPolicy] {
         &self.named
     }
 }
 
-/// Policies on their way to become [`Policies`]: for who wants to say of each what is wrong with it.
+/// Policies on their way to become [`RolePolicies`]: for who wants to say of each what is wrong with it.
 #[derive(Debug, Default)]
 pub struct PolicyList(Vec<NamedPolicy>);
 
@@ -79,9 +79,9 @@ impl PolicyList {
     ///
     /// # Errors
     /// When its name is taken, or its document is of another kind; it is left out then.
-    pub fn push(&mut self, policy: NamedPolicy) -> Result<(), PoliciesError> {
+    pub fn push(&mut self, policy: NamedPolicy) -> Result<(), RolePoliciesError> {
         if self.0.iter().any(|other| other.name == policy.name) {
-            return Err(PoliciesError::Repeated(policy.name));
+            return Err(RolePoliciesError::Repeated(policy.name));
         }
         PolicyKindError::unless(&policy.document, PolicyKind::Identity)?;
         self.0.push(policy);
@@ -92,14 +92,14 @@ impl PolicyList {
     ///
     /// # Errors
     /// When there are too many or none, or they can't be merged.
-    pub fn finish(self) -> Result<Policies, PoliciesError> {
+    pub fn finish(self) -> Result<RolePolicies, RolePoliciesError> {
         let named = self.0;
         if !(1..=quota::POLICIES_OF_ROLE).contains(&named.len()) {
-            return Err(PoliciesError::Count(named.len()));
+            return Err(RolePoliciesError::Count(named.len()));
         }
         let inline =
-            Document::merge(named.iter().map(|policy| &policy.document)).map_err(PoliciesError::Merge)?;
-        Ok(Policies { named, inline })
+            Document::merge(named.iter().map(|policy| &policy.document)).map_err(RolePoliciesError::Merge)?;
+        Ok(RolePolicies { named, inline })
     }
 }
 

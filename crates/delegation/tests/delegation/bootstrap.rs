@@ -94,7 +94,7 @@ fn the_provisioner_creates_only_tagged_roles_with_a_boundary_of_a_limit() {
 }
 
 #[test]
-fn the_provisioner_makes_every_call_of_a_plan_on_a_bounded_role_of_its_own() {
+fn the_provisioner_may_make_every_call_on_a_bounded_role() {
     let provisioner = policy(PROVISIONER);
     let boundary = boundary();
     for action in [

@@ -221,7 +221,7 @@ fn a_session_is_no_longer_than_its_role_and_its_limits_say() {
 }
 
 #[test]
-fn the_default_duration_of_the_account_is_judged_like_a_binding_of_its_own() {
+fn the_default_duration_of_the_account_is_judged_as_well() {
     let mut limit = limit("payments", productionapp());
     limit.max_session_duration = duration("30m");
     let violation = only(decided(&binding(), &entries([limit])));
@@ -312,7 +312,7 @@ fn deputys_own_session_tags_count() {
 }
 
 #[test]
-fn a_session_policy_of_another_partition_is_refused_with_the_right_spelling() {
+fn a_session_policy_of_another_partition_is_refused() {
     let mut binding = binding();
     let foreign = json!([allow(
         json!("s3:GetObject"),

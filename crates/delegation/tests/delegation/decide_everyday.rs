@@ -205,7 +205,7 @@ fn everyday(actions: Value) -> Value {
 }
 
 #[test]
-fn a_request_that_aws_can_not_make_is_no_excess_where_a_boundary_holds_the_limit() {
+fn an_impossible_request_is_no_excess_where_a_boundary_holds() {
     let role = role_with(&[("objects", everyday(json!(["s3:ListBucket", "s3:GetObject"])))]);
     assert!(decided(&role, &entries([limit("payments", productionapp())])).is_accepted());
     // Without a boundary nothing in AWS would hold it if the reference were behind.
@@ -374,7 +374,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn what_is_accepted_by_its_tags_can_do_nothing_that_the_limit_does_not_allow(
+    fn what_is_accepted_by_its_tags_stays_within_the_limit(
         wants in policies(), ceiling in ceilings(), generated in any::<bool>(),
     ) {
         let role = role_with(&[("p", json!(wants))]);

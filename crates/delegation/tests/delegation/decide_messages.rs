@@ -30,7 +30,7 @@ fn fields(violations: &[Violation]) -> Vec<&str> {
 }
 
 #[test]
-fn every_statement_and_every_element_that_exceeds_is_listed_with_a_request() {
+fn every_part_that_exceeds_is_listed_with_a_request() {
     let objects = "arn:aws:s3:::productionapp/*";
     let role = role_with(&[(
         "objects",
@@ -77,7 +77,7 @@ fn every_statement_and_every_element_that_exceeds_is_listed_with_a_request() {
         .cloned()
         .collect();
     without_deny.policies =
-        Policies::new([policy(role.policies[0].name.as_str(), json!(statements))]).unwrap();
+        RolePolicies::new([policy(role.policies[0].name.as_str(), json!(statements))]).unwrap();
     let found = violations(&without_deny, &under(productionapp()));
     assert_eq!(
         fields(&found),

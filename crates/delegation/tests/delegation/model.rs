@@ -43,18 +43,21 @@ fn all_policies_of_a_role_become_one() {
 #[test]
 fn policies_of_a_role_follow_every_rule_of_the_list() {
     let named = |name: &str| policy(name, productionapp());
-    assert_eq!(Policies::new([]), Err(PoliciesError::Count(0)));
+    assert_eq!(RolePolicies::new([]), Err(RolePoliciesError::Count(0)));
     let many = (0..=quota::POLICIES_OF_ROLE).map(|i| named(&format!("p{i}")));
-    assert_eq!(Policies::new(many), Err(PoliciesError::Count(11)));
+    assert_eq!(RolePolicies::new(many), Err(RolePoliciesError::Count(11)));
     assert_eq!(
-        Policies::new([named("a"), named("a")]),
-        Err(PoliciesError::Repeated(named("a").name))
+        RolePolicies::new([named("a"), named("a")]),
+        Err(RolePoliciesError::Repeated(named("a").name))
     );
     let session = NamedPolicy {
         document: document(PolicyKind::Session, productionapp()),
         ..named("a")
     };
-    assert!(matches!(Policies::new([session]), Err(PoliciesError::Kind(_))));
+    assert!(matches!(
+        RolePolicies::new([session]),
+        Err(RolePoliciesError::Kind(_))
+    ));
     for bad in ["", "Objects", "a b", "-a", &"x".repeat(64)] {
         assert!(RolePolicyName::new(bad).is_err(), "{bad}");
     }

@@ -757,7 +757,7 @@ proptest! {
     }
 
     #[test]
-    fn a_boundary_that_is_not_deputys_is_replaced_before_permissions_are_written(
+    fn a_foreign_boundary_is_replaced_before_permissions_are_written(
         desired in desired_strategy(),
         mut start in observed_strategy(),
     ) {

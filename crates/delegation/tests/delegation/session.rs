@@ -1,14 +1,14 @@
 use deputy_delegation::{
     model::*,
     names::*,
-    session::{SessionRequest, Subject, request},
+    session::{SessionRequest, SessionSubject, request},
 };
 use serde_json::{Value, json};
 
 use crate::support::*;
 
-fn subject() -> Subject {
-    Subject {
+fn subject() -> SessionSubject {
+    SessionSubject {
         service_account: ServiceAccountName::new("uploader").unwrap(),
         pod: PodName::new("uploader-6d4cf56db6-x2x7k").unwrap(),
         pod_uid: Uid::new("11111111-2222-3333-4444-555555555555").unwrap(),
@@ -47,13 +47,14 @@ fn requests_are_as_published() {
 
 #[test]
 fn pods_of_a_service_account_share_a_session_unless_the_scope_is_pod() {
-    let other = Subject {
+    let other = SessionSubject {
         pod: PodName::new("uploader-6d4cf56db6-aaaaa").unwrap(),
         pod_uid: Uid::new("99999999-2222-3333-4444-555555555555").unwrap(),
         ..subject()
     };
-    let ask =
-        |binding: &Binding, subject: &Subject| request(&cluster(), &account(), &role(), binding, subject);
+    let ask = |binding: &Binding, subject: &SessionSubject| {
+        request(&cluster(), &account(), &role(), binding, subject)
+    };
     let mut binding = binding();
     assert_eq!(ask(&binding, &subject()), ask(&binding, &other));
     binding.session.scope = SessionScope::Pod;
@@ -62,7 +63,7 @@ fn pods_of_a_service_account_share_a_session_unless_the_scope_is_pod() {
 
 #[test]
 fn who_is_no_subject_gets_nothing() {
-    let stranger = Subject {
+    let stranger = SessionSubject {
         service_account: ServiceAccountName::new("other").unwrap(),
         ..subject()
     };

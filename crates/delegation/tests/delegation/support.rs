@@ -120,7 +120,7 @@ pub fn role_with(policies: &[(&str, Value)]) -> Role {
         id: uploader(),
         uid: Some(uid()),
         account: object("production"),
-        policies: Policies::new(
+        policies: RolePolicies::new(
             policies
                 .iter()
                 .map(|(name, statements)| policy(name, statements.clone())),

@@ -9,7 +9,7 @@ fn dirty(index: &Index, change: impl FnOnce()) -> Dirty {
 }
 
 #[test]
-fn a_change_of_a_limit_makes_dirty_what_it_applied_to_and_what_it_applies_to() {
+fn a_changed_limit_makes_dirty_what_it_applied_to_before_and_after() {
     let index = index();
     index.apply(
         ResourceKind::Roles,
@@ -115,7 +115,7 @@ fn the_status_of_a_role_is_kept_as_far_as_it_is_about_its_spec() {
 }
 
 #[tokio::test]
-async fn whoever_waits_hears_that_a_kind_has_been_read_and_that_something_changed() {
+async fn whoever_waits_hears_of_synced_kinds_and_changes() {
     let index = empty();
     let subscription = index.subscribe();
     let (waiting, feeding) = (Arc::clone(&index), Arc::clone(&index));

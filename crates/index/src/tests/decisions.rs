@@ -365,7 +365,7 @@ fn an_account_that_can_not_be_read_still_holds_its_id() {
 }
 
 #[test]
-fn an_account_that_is_asked_about_before_it_is_there_is_measured_by_the_same_rule() {
+fn an_account_before_it_is_stored_is_measured_by_the_same_rule() {
     let index = index();
     let second = index.account_as_written(&named("production")).unwrap();
     let name = named("second");
@@ -431,7 +431,7 @@ fn counting_ends_when_the_time_is_over_and_says_how_far_it_came() {
 }
 
 #[test]
-fn a_role_without_a_limit_is_told_where_there_is_one_and_told_again_when_that_changes() {
+fn a_role_without_a_limit_hears_where_there_is_one() {
     let index = index();
     let elsewhere = with(
         role("payments", "lost", "s3:GetObject"),

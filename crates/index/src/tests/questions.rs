@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn an_unreadable_limit_without_scope_holds_in_accounts_that_no_limit_names() {
+fn an_unreadable_limit_without_scope_holds_in_every_account() {
     let index = empty();
     index.apply(
         ResourceKind::Limits,

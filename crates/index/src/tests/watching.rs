@@ -137,7 +137,7 @@ async fn a_index_in_which_nothing_changes_stays_current() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_frozen_connection_keeps_to_itself_is_known_within_thirty_seconds() {
+async fn a_frozen_connection_is_noticed_within_thirty_seconds() {
     // The watch says nothing any more, at once or after a while; the next one tells what was missed.
     for first in [vec![], vec![(15, bookmark())]] {
         let server = Server::new([(first.clone(), None), (vec![(0, gone())], Some(20))]);

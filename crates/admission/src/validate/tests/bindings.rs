@@ -65,7 +65,7 @@ fn what_is_certainly_wrong_is_refused_even_before_the_role_is_there() {
 }
 
 #[test]
-fn a_session_tag_or_policy_beyond_the_limit_is_refused_with_all_that_is_wrong() {
+fn a_session_beyond_the_limit_is_refused_with_all_that_is_wrong() {
     let mut object = binding("uploader", None);
     object["spec"]["session"]["tags"] = json!({"team": "payments"});
     object["spec"]["session"]["policy"] = policy(&["s3:DeleteObject"], "*");

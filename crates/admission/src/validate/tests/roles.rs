@@ -14,7 +14,7 @@ fn a_role_within_its_limit_is_let_in_and_the_audit_names_the_limit() {
 }
 
 #[test]
-fn a_refusal_says_everything_that_is_too_much_with_a_request_that_proves_it() {
+fn a_refusal_lists_all_that_is_too_much_with_a_request() {
     let mut object = role(&["s3:GetObject", "s3:DeleteObject"]);
     let other = json!({"name": "other", "document": policy(&["s3:*"], "arn:aws:s3:::elsewhere/*")});
     object["spec"]["policies"].as_array_mut().unwrap().push(other);
@@ -49,7 +49,7 @@ fn a_role_of_another_shape_is_invalid() {
 }
 
 #[test]
-fn fields_that_nobody_knows_are_refused_because_they_may_have_been_restrictions() {
+fn fields_that_nobody_knows_are_refused() {
     let mut object = role(&["s3:GetObject"]);
     object["spec"]["policys"] = json!([]);
     object["spec"]["maxSessionDuration"] = Value::Null;
