@@ -7,7 +7,7 @@
 //!
 //! - Nothing here knows what Deputy decides: `the_crates_are_in_layers`.
 //! - Every wait of a connection has a deadline, and a full listener lets a newcomer in:
-//!   `nothing_that_a_client_does_or_leaves_keeps_a_connection_beyond_its_limit`,
+//!   `no_client_keeps_a_connection_beyond_its_limit`,
 //!   `a_listener_that_is_full_of_silent_clients_answers_a_new_one_at_once`.
 //! - Of candidates with any clocks never two hold the Lease:
 //!   `of_candidates_with_any_clocks_and_any_delays_never_two_hold_the_lease`.
@@ -18,6 +18,7 @@
 
 pub mod client;
 pub mod contain;
+pub mod error;
 pub mod health;
 pub mod lease;
 pub mod metrics;

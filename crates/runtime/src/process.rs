@@ -57,7 +57,7 @@ pub fn raise_open_files() -> u64 {
             maximum: limit.maximum,
         };
         if let Err(error) = setrlimit(Resource::Nofile, raised) {
-            tracing::warn!(%error, "the limit of open files is not raised");
+            tracing::warn!(%error, "failed to raise limit of open files");
         }
     }
     open_files()

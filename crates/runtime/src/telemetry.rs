@@ -2,9 +2,11 @@
 //! lines are never filtered. `spans` of a line, outermost first, say in which piece of work it was written, so that all lines of that
 //! piece can be joined.
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::{Directive, ParseError};
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::filter::{Directive, ParseError, filter_fn};
+use tracing_subscriber::fmt::format::{Format, Json, JsonFields};
+use tracing_subscriber::fmt::{self, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 /// The variable that holds the filter.
 pub const FILTER_VARIABLE: &str = "DEPUTY_LOG";
@@ -43,23 +45,39 @@ pub fn init() -> Result<(), TelemetryError> {
         .map_err(|_| TelemetryError::AlreadySet)
 }
 
-fn subscriber<W>(filter: &str, writer: W) -> Result<impl tracing::Subscriber + use<W>, TelemetryError>
+/// What [`init`] logs by, with `filter` in the syntax of `RUST_LOG` (empty: `info`) and to `writer`.
+///
+/// A line has its fields at the top, and in `spans`, outermost first, the name and the fields of the spans that it was
+/// written in: what all lines of one piece of work have in common. Audit lines have their own fields and nothing else.
+///
+/// # Errors
+/// [`TelemetryError::Filter`].
+pub fn subscriber<W>(filter: &str, writer: W) -> Result<impl tracing::Subscriber + use<W>, TelemetryError>
 where
-    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+    W: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
 {
     let filter = if filter.trim().is_empty() { "info" } else { filter };
     let mut filter = EnvFilter::try_new(filter).map_err(TelemetryError::Filter)?;
     for directive in FIXED_DIRECTIVES {
         filter = filter.add_directive(directive.parse::<Directive>().map_err(TelemetryError::Filter)?);
     }
-    Ok(tracing_subscriber::fmt()
+    let audit = json()
+        .with_span_list(false)
+        .with_writer(writer.clone())
+        .with_filter(filter_fn(|metadata| metadata.target() == AUDIT_TARGET));
+    let log = json()
+        .with_span_list(true)
+        .with_writer(writer)
+        .with_filter(filter_fn(|metadata| metadata.target() != AUDIT_TARGET));
+    Ok(tracing_subscriber::registry().with(filter).with(audit).with(log))
+}
+
+/// Lines with the fields of the event at the top.
+fn json<S>() -> fmt::Layer<S, JsonFields, Format<Json>> {
+    fmt::Layer::default()
         .json()
         .flatten_event(true)
         .with_current_span(false)
-        .with_span_list(true)
-        .with_env_filter(filter)
-        .with_writer(writer)
-        .finish())
 }
 
 /// Writes one audit line: `audit!(event = "SessionIssued", namespace = "payments", pod = %name)`. The fields are
@@ -135,6 +153,36 @@ mod tests {
         assert_eq!(lines[0]["message"], "no answer");
         assert_eq!(lines[1]["message"], "outside");
         assert_eq!(lines[1].get("spans"), None);
+    }
+
+    #[test]
+    fn a_line_has_the_fields_of_its_spans_and_an_audit_line_only_its_own() {
+        let lines = lines("", || {
+            let outer = tracing::info_span!("credentials", pod_uid = tracing::field::Empty);
+            let _outer = outer.enter();
+            outer.record("pod_uid", "0af1");
+            let _inner = tracing::info_span!("aws", operation = "sts:AssumeRole").entered();
+            tracing::info!(attempt = 1, "calling");
+            audit!(event = "SessionIssued", pod_uid = "0af1");
+        });
+        assert_eq!(
+            lines[0]["spans"],
+            serde_json::json!([
+                {"name": "credentials", "pod_uid": "0af1"},
+                {"name": "aws", "operation": "sts:AssumeRole"},
+            ])
+        );
+        assert_eq!(
+            (&lines[0]["message"], &lines[0]["attempt"]),
+            (&"calling".into(), &1.into())
+        );
+        assert_eq!(lines.len(), 2);
+        let fields: Vec<_> = lines[1].as_object().unwrap().keys().cloned().collect();
+        let of_audit = ["timestamp", "level", "target", "time", "event", "pod_uid"];
+        assert!(
+            fields.iter().all(|field| of_audit.contains(&field.as_str())),
+            "{fields:?}"
+        );
     }
 
     #[test]

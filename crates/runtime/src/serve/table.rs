@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn requests_in_flight_of_the_heaviest_yield_to_a_newcomer_and_no_others_do() {
+    async fn only_requests_of_the_heaviest_yield_to_a_newcomer() {
         let (table, mut clock) = (ConnectionTable::new(MOST, OF_A_PEER), Clock::new());
         let busy = |last: u8, clock: &mut Clock| {
             let place = enter(&table, peer(last), clock).unwrap();

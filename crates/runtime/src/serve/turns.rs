@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_had_fewest_goes_before_who_had_many_and_is_even_again_after_two_seconds() {
+    async fn who_had_fewest_turns_goes_first_for_two_seconds() {
         let rig = Rig::new(1);
         for _ in 0..5 {
             drop(rig.turns.take(peer(1)).await);

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use super::Bundle;
 use super::bundle_call::{PublishError, TICK, backoff, call};
 use super::certificate::parse_bundle;
+use crate::error::chain;
 use crate::health::Readiness;
 use crate::shutdown::Shutdown;
 use crate::watch::changes;
@@ -39,7 +40,11 @@ pub async fn publish_bundle_config_map(
             Err(error) => {
                 failures += 1;
                 if !matches!(error, PublishError::Conflict { .. }) {
-                    tracing::warn!(category = error.category(), %error, "the bundle is not published; trying again");
+                    tracing::warn!(
+                        category = error.category(),
+                        error = chain(&error),
+                        "failed to publish bundle"
+                    );
                 }
                 backoff(failures)
             }
@@ -71,7 +76,7 @@ async fn write_config_map(api: &Api<ConfigMap>, name: &str, bundle: &str) -> Res
         api.replace(name, &PostParams::default(), &config_map),
     )
     .await?;
-    tracing::info!(config_map = name, "the bundle is published");
+    tracing::info!(config_map = name, "bundle published");
     Ok(())
 }
 
@@ -108,9 +113,13 @@ pub fn follow_bundle_config_map(
                 }
                 Err(error) => {
                     failures += 1;
-                    tracing::warn!(category = error.category(), %error, "the broker's bundle can't be read; trying again");
+                    tracing::warn!(
+                        category = error.category(),
+                        error = chain(&error),
+                        "failed to read broker bundle"
+                    );
                     if sender.borrow().is_empty() {
-                        ready.not_ready(error.to_string());
+                        ready.not_ready(chain(&error));
                     }
                     backoff(failures)
                 }

@@ -16,9 +16,11 @@ use crate::watch::describe;
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why a write was refused.
+#[derive(Debug, thiserror::Error)]
 pub(super) enum WriteError {
-    /// Another replica wrote first.
+    #[error("another replica wrote the Secret first")]
     Conflict,
+    #[error(transparent)]
     Other(AuthorityError),
 }
 

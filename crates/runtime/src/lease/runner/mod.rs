@@ -225,11 +225,12 @@ fn start(store: impl Store, config: LeaseConfig) -> (Leadership, LeaseTask) {
 }
 
 /// Why the store refused.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 enum StoreError {
-    /// Somebody else wrote first.
+    #[error("somebody else wrote it first")]
     Conflict,
-    /// Anything else; the outcome of a write is unknown.
+    /// Anything else; the outcome of a write is unknown. Without the body of the response.
+    #[error("{0}")]
     Other(String),
 }
 
@@ -318,7 +319,7 @@ impl<S: Store> Campaign<S> {
                         });
                     }
                     if waiting_for.as_ref() != Some(&holder) {
-                        tracing::info!(lease = self.lease, holder, "waiting for the Lease");
+                        tracing::info!(lease = self.lease, holder, "waiting for lease");
                         waiting_for = Some(holder);
                     }
                     self.election.config().retry_period
@@ -353,7 +354,7 @@ impl<S: Store> Campaign<S> {
     async fn round(&mut self) -> Round {
         let lease = match self.store.get().await {
             Ok(lease) => lease,
-            Err(error) => return self.failed("read", error),
+            Err(error) => return self.failed("read", &error),
         };
         // Counted from before the write is sent: whoever sees it sees it later.
         let sent = Instant::now();
@@ -366,7 +367,7 @@ impl<S: Store> Campaign<S> {
         match written {
             Ok(()) => {
                 if self.renewed.is_none() {
-                    tracing::info!(lease = self.lease, "acquired the Lease");
+                    tracing::info!(lease = self.lease, "lease acquired");
                 }
                 let duration = self.election.config().duration;
                 self.renewed = Some(sent);
@@ -377,15 +378,12 @@ impl<S: Store> Campaign<S> {
                 }));
                 Round::Held
             }
-            Err(error) => self.failed("write", error),
+            Err(error) => self.failed("write", &error),
         }
     }
 
-    fn failed(&mut self, action: &str, error: StoreError) -> Round {
-        self.last_failure = match error {
-            StoreError::Conflict => format!("{action}: somebody else wrote it first"),
-            StoreError::Other(message) => format!("{action}: {message}"),
-        };
+    fn failed(&mut self, action: &str, error: &StoreError) -> Round {
+        self.last_failure = format!("{action}: {error}");
         tracing::warn!(
             lease = self.lease,
             error = self.last_failure,
@@ -405,10 +403,10 @@ impl<S: Store> Campaign<S> {
             }
         };
         match tokio::time::timeout(ROUND_TIMEOUT, release).await {
-            Ok(Ok(true)) => tracing::info!(lease = self.lease, "released the Lease"),
+            Ok(Ok(true)) => tracing::info!(lease = self.lease, "lease released"),
             Ok(Ok(false)) => {}
             // It runs out by itself.
-            Ok(Err(error)) => tracing::warn!(lease = self.lease, ?error, "failed to release the Lease"),
+            Ok(Err(error)) => tracing::warn!(lease = self.lease, %error, "failed to release the Lease"),
             Err(_) => tracing::warn!(lease = self.lease, "failed to release the Lease in time"),
         }
         Ok(())

@@ -38,7 +38,7 @@ fn verdict(spec: Option<&LeaseSpec>, seconds: u64) -> &'static str {
 }
 
 #[test]
-fn a_lease_is_taken_only_when_nobody_holds_it_or_it_ran_out_before_our_eyes() {
+fn a_lease_is_taken_only_when_free_or_seen_to_run_out() {
     assert_eq!(verdict(None, 0), "acquire");
     assert_eq!(verdict(Some(&LeaseSpec::default()), 0), "acquire");
     assert_eq!(verdict(Some(&held_by("", Some(15))), 0), "acquire");

@@ -21,6 +21,7 @@ use super::pinned::Pinned;
 use super::rotation::{CaSet, Circumstances, SecretData, plan, wipe};
 use super::store::{ApiStore, SecretStore, WriteError};
 use super::{AuthorityPolicy, Bundle};
+use crate::error::chain;
 use crate::health::{Readiness, ReadyHandle};
 use crate::metrics::Metrics;
 use crate::shutdown::Shutdown;
@@ -229,13 +230,13 @@ impl<S: SecretStore> AuthorityKeeper<S> {
                 tracing::error!(
                     secret = self.shared.config.secret_name,
                     category = error.category(),
-                    error = %Chain(&error),
-                    "the certificate authority could not be refreshed"
+                    error = chain(&error),
+                    "failed to refresh certificate authority"
                 );
                 self.metrics
                     .authority_refreshed(&self.shared.config.secret_name, error.category());
                 if !self.can_serve(now) {
-                    self.ready.not_ready(Chain(&error).to_string());
+                    self.ready.not_ready(chain(&error));
                 }
             } else {
                 self.metrics
@@ -293,7 +294,7 @@ impl<S: SecretStore> AuthorityKeeper<S> {
             wipe(secret.data.take().unwrap_or_default());
             match written {
                 Ok(()) => {
-                    tracing::info!(secret = secret_name, ?transition, "certificate authority written");
+                    tracing::info!(secret = secret_name, ?transition, "certificate authority stored");
                     return self.serve(set, now);
                 }
                 Err(WriteError::Conflict) => {}
@@ -340,21 +341,6 @@ impl<S: SecretStore> AuthorityKeeper<S> {
                     .certificate_expires(secret, "next", next.certificate.not_after.as_second())
             }
             None => self.metrics.certificate_gone(secret, "next"),
-        }
-        Ok(())
-    }
-}
-
-/// An error with its causes in one line.
-struct Chain<'a>(&'a dyn std::error::Error);
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(error) = source {
-            write!(formatter, ": {error}")?;
-            source = error.source();
         }
         Ok(())
     }

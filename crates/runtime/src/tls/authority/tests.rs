@@ -160,7 +160,7 @@ async fn replicas_that_start_together_agree_on_one_authority() {
 }
 
 #[tokio::test]
-async fn through_years_of_rotation_every_replica_serves_what_the_other_ones_bundle_trusts() {
+async fn through_years_of_rotation_every_bundle_trusts_every_replica() {
     let store = Memory::empty();
     let (one, one_authority, ..) = replica(&store);
     let (two, two_authority, ..) = replica(&store);
@@ -323,7 +323,7 @@ async fn an_emptied_secret_gets_its_authority_back_from_a_replica_that_runs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broker_that_begins_with_an_empty_secret_waits_while_pods_trust_another_authority() {
+async fn an_empty_secret_is_not_filled_while_pods_trust_another_authority() {
     let store = Memory::empty();
     let (keeper, authority, ..) = broker(&store);
     keeper.refresh(Timestamp::now()).await.unwrap();

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 use super::authority::Authority;
 use super::bundle_call::{CALL_TIMEOUT, PublishError, TICK, backoff, call};
 use super::certificate::bundle_trusts;
+use crate::error::chain;
 use crate::health::{Readiness, ReadyHandle};
 use crate::shutdown::Shutdown;
 use crate::watch::{changes, describe};
@@ -197,11 +198,15 @@ impl<K: WebhookConfiguration> CaBundle<'_, K> {
                     PAUSE
                 }
                 Err(error) => {
-                    tracing::warn!(category = error.category(), %error, "the CA bundle is not published; trying again");
+                    tracing::warn!(
+                        category = error.category(),
+                        error = chain(&error),
+                        "failed to publish CA bundle"
+                    );
                     // What was verified stays so while the API server is away.
                     if !verified || matches!(error, PublishError::Missing { .. }) {
                         verified = false;
-                        self.ready.not_ready(error.to_string());
+                        self.ready.not_ready(chain(&error));
                     }
                     backoff(failures)
                 }
@@ -257,12 +262,16 @@ impl<K: WebhookConfiguration> CaBundle<'_, K> {
         let request = self.api.patch(self.name, &parameters, &operations);
         match tokio::time::timeout(CALL_TIMEOUT, request).await {
             Ok(Ok(_)) => {
-                tracing::info!(object, "the CA bundle is published");
+                tracing::info!(object, "CA bundle published");
                 Ok(())
             }
             // A test that does not hold is answered with 422: another replica was faster.
             Ok(Err(kube::Error::Api(status))) if status.is_conflict() || status.is_invalid() => {
-                tracing::debug!(object, detail = status.message, "the CA bundle was not patched");
+                tracing::debug!(
+                    object,
+                    detail = status.message,
+                    "CA bundle not patched: the configuration was changed meanwhile"
+                );
                 Ok(())
             }
             Ok(Err(source)) => Err(error(describe(&source))),

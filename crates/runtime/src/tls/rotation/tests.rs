@@ -185,7 +185,7 @@ fn an_expired_authority_is_replaced_at_once() {
 }
 
 #[test]
-fn an_authority_made_by_a_clock_that_is_ahead_does_not_sign_before_its_time() {
+fn an_authority_from_a_clock_ahead_does_not_sign_before_its_time() {
     let mut data = SecretData::new();
     keep(&mut data, &POLICY, start());
     keep(&mut data, &POLICY, after(start(), DAY * 250));
@@ -195,7 +195,7 @@ fn an_authority_made_by_a_clock_that_is_ahead_does_not_sign_before_its_time() {
 }
 
 #[test]
-fn a_leaf_never_outlives_its_authority_and_tolerates_clocks_five_minutes_behind() {
+fn a_leaf_ends_with_its_authority_and_tolerates_late_clocks() {
     let mut data = SecretData::new();
     let (_, set) = keep(&mut data, &POLICY, start());
     let late = after(start(), DAY * 364);
@@ -405,7 +405,7 @@ fn a_replica_that_begins_makes_no_authority_while_clients_trust_another() {
 }
 
 #[test]
-fn another_authority_in_the_secret_is_not_served_with_until_the_trusted_one_is_given_up() {
+fn another_authority_is_not_used_until_the_trusted_one_is_given_up() {
     let (_, trusted) = filled();
     let (other, _) = filled();
     let print = fingerprint(&trusted.current.certificate.der);

@@ -303,7 +303,7 @@ async fn gone(rig: &Rig) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_that_a_client_does_or_leaves_keeps_a_connection_beyond_its_limit() {
+async fn no_client_keeps_a_connection_beyond_its_limit() {
     for endpoint in Endpoint::ALL {
         for does in ALL {
             let rig = Rig::new(endpoint);

@@ -188,7 +188,7 @@ async fn a_client_that_expects_another_name_or_authority_refuses_the_server() {
 }
 
 #[tokio::test]
-async fn new_connections_get_a_new_certificate_and_the_overlapping_bundle_trusts_both() {
+async fn new_connections_get_a_new_certificate_and_the_bundle_trusts_both() {
     let server = server(Endpoint::Webhook.limits()).await;
     let old = server.bundle();
     let before = server.connect().await.unwrap();
