@@ -87,8 +87,8 @@ fn the_brokers_codes_are_those_of_the_page() {
     }
     // Every constructor of a problem, and every code of a refusal.
     let said: BTreeSet<String> = broker
-        .split("Problem::again(")
-        .chain(broker.split("Self::again("))
+        .split("Problem::retry(")
+        .chain(broker.split("Self::retry("))
         .skip(1)
         .filter_map(|rest| {
             rest.trim_start()

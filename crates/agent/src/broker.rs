@@ -46,11 +46,13 @@ pub enum Fetched {
 }
 
 /// Why a call brought nothing.
-#[derive(Clone)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum FetchError {
     /// The broker decided: there is no credential, and what is held must go (403).
+    #[error(transparent)]
     Refused(AgentProblem),
     /// Nothing was decided: unreachable, overloaded, or an answer that makes no sense.
+    #[error(transparent)]
     Unavailable(AgentProblem),
 }
 

@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_name_among_bindings_is_the_default_one_and_repetitions_count_once() {
+    fn an_empty_name_is_the_default_binding_and_repetitions_count_once() {
         let named = |name: &str| SelectedBinding::Named(name.into());
         assert_eq!(
             read(&[("DEPUTY_BINDINGS", "a,b,a")]).unwrap().bindings,

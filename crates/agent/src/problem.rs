@@ -11,7 +11,8 @@ const MAX_MESSAGE: usize = 1024;
 
 /// An answer other than a credential: a status, a code for programs, a message for people. It never holds a
 /// secret; the SDKs print it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
 pub struct AgentProblem {
     /// The HTTP status: 4xx for what will not work, 503 for what may work when tried again.
     pub status: StatusCode,

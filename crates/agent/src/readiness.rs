@@ -69,7 +69,7 @@ impl StartupReadiness {
             .insert(binding.clone(), reason);
     }
 
-    fn there(&self, binding: &SelectedBinding) {
+    fn fetched(&self, binding: &SelectedBinding) {
         self.missing
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -87,7 +87,7 @@ pub async fn fetch_first<S: CredentialSource>(
     let mut refused = None;
     loop {
         let problem = match keeper.get(&binding).await {
-            Ok(_) => return readiness.there(&binding),
+            Ok(_) => return readiness.fetched(&binding),
             Err(problem) => problem,
         };
         readiness.note(&binding, &problem);
@@ -118,12 +118,31 @@ fn jittered(pause: Duration) -> Duration {
     pause.saturating_mul(512 + part) / 1024
 }
 
+/// Why the application may not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// The agent says why.
+    #[error("{0}")]
+    NotReady(String),
+    /// The agent does not answer.
+    #[error("no answer from the agent on {address}: {source}")]
+    NoAnswer {
+        /// Where it was asked.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Whatever answers there is no agent.
+    #[error("no HTTP answer from the agent on {0}")]
+    NotHttp(SocketAddr),
+}
+
 /// `deputy-agent ready`: asks the agent at `address` whether the application may start.
 ///
 /// # Errors
-/// Why not, in one sentence.
-pub fn probe(address: SocketAddr) -> Result<(), String> {
-    let failed = |error: std::io::Error| format!("no answer from the agent on {address}: {error}");
+/// [`ProbeError`].
+pub fn probe(address: SocketAddr) -> Result<(), ProbeError> {
+    let failed = |source| ProbeError::NoAnswer { address, source };
     let mut stream = TcpStream::connect_timeout(&address, PROBE_TIMEOUT).map_err(failed)?;
     stream.set_read_timeout(Some(PROBE_TIMEOUT)).map_err(failed)?;
     stream.set_write_timeout(Some(PROBE_TIMEOUT)).map_err(failed)?;
@@ -138,7 +157,7 @@ pub fn probe(address: SocketAddr) -> Result<(), String> {
     let (head, body) = response.split_once("\r\n\r\n").unwrap_or((&response, ""));
     match head.split(' ').nth(1) {
         Some("200") => Ok(()),
-        Some(_) if !body.is_empty() => Err(body.to_owned()),
-        _ => Err(format!("no HTTP answer from the agent on {address}")),
+        Some(_) if !body.is_empty() => Err(ProbeError::NotReady(body.to_owned())),
+        _ => Err(ProbeError::NotHttp(address)),
     }
 }

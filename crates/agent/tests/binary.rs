@@ -1,6 +1,6 @@
 //! The binary as the kubelet runs it.
 
-#![allow(clippy::unwrap_used, reason = "test code outside a #[test] function")]
+#![expect(clippy::unwrap_used, reason = "test code outside a #[test] function")]
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

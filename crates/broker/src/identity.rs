@@ -4,6 +4,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use deputy_aws::{AwsError, ErrorClass, Identity, IdentityProblem, Sts, identify};
 use deputy_delegation::{IssuerArn, ObjectName, model::Account};
+use deputy_runtime::error::chain;
 use parking_lot::Mutex;
 
 use crate::single_flight::SingleFlight;
@@ -17,21 +18,21 @@ type Key = (ObjectName, IssuerArn);
 /// Remembers which accounts name this process as their issuer.
 #[derive(Clone)]
 pub struct IssuerCheck {
-    answers: SingleFlight<Key, Verdict>,
+    answers: SingleFlight<Key, IssuerAnswer>,
     /// What was so once. When STS can't say, it is taken to be so still: an identity changes with a deployment, and STS
     /// itself refuses who is not in the trust policy.
     proven: Arc<Mutex<HashSet<Key>>>,
 }
 
 #[derive(Clone)]
-enum Verdict {
+enum IssuerAnswer {
     /// It is, and who that is.
     Issuer(Arc<str>),
     WasIssuer,
     Not(IdentityError),
 }
 
-impl Verdict {
+impl IssuerAnswer {
     /// How long it is trusted.
     fn keep(&self) -> Duration {
         match self {
@@ -45,11 +46,13 @@ impl Verdict {
 }
 
 /// Why sessions of an account can't be made.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum IdentityError {
     /// AWS did not answer.
+    #[error(transparent)]
     Aws(Arc<AwsError>),
     /// Somebody else is the issuer.
+    #[error("{0}")]
     Mismatch(String),
 }
 
@@ -87,10 +90,10 @@ impl IssuerCheck {
             let (sts, proven) = (sts.clone(), self.proven.clone());
             move || async move { ask(&account, &key, sts.as_ref(), &proven).await }
         };
-        match self.answers.get(key, work, Verdict::keep).await {
-            Some(Verdict::Issuer(who)) => Ok(Some(who)),
-            Some(Verdict::WasIssuer) => Ok(None),
-            Some(Verdict::Not(error)) => Err(error),
+        match self.answers.get(key, work, IssuerAnswer::keep).await {
+            Some(IssuerAnswer::Issuer(who)) => Ok(Some(who)),
+            Some(IssuerAnswer::WasIssuer) => Ok(None),
+            Some(IssuerAnswer::Not(error)) => Err(error),
             None => Err(IdentityError::Aws(Arc::new(AwsError::new(
                 "sts:GetCallerIdentity",
                 ErrorClass::Other,
@@ -100,21 +103,21 @@ impl IssuerCheck {
     }
 }
 
-async fn ask(account: &Account, key: &Key, sts: &dyn Sts, proven: &Mutex<HashSet<Key>>) -> Verdict {
+async fn ask(account: &Account, key: &Key, sts: &dyn Sts, proven: &Mutex<HashSet<Key>>) -> IssuerAnswer {
     match identify(account, Identity::Issuer, sts.caller_identity().await) {
         Ok(who) => {
             proven.lock().insert(key.clone());
-            Verdict::Issuer(who.into())
+            IssuerAnswer::Issuer(who.into())
         }
         Err(IdentityProblem::Elsewhere(message) | IdentityProblem::Other(message)) => {
             proven.lock().remove(key);
-            Verdict::Not(IdentityError::Mismatch(format!("IssuerMismatch: {message}")))
+            IssuerAnswer::Not(IdentityError::Mismatch(format!("IssuerMismatch: {message}")))
         }
         Err(IdentityProblem::Aws(error)) if proven.lock().contains(key) => {
-            tracing::warn!(account = %account.name, %error, "the broker's identity was not checked again");
-            Verdict::WasIssuer
+            tracing::warn!(account = %account.name, error = chain(&error), "failed to check the broker's identity");
+            IssuerAnswer::WasIssuer
         }
-        Err(IdentityProblem::Aws(error)) => Verdict::Not(IdentityError::Aws(Arc::new(error))),
+        Err(IdentityProblem::Aws(error)) => IssuerAnswer::Not(IdentityError::Aws(Arc::new(error))),
     }
 }
 
@@ -217,7 +220,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn another_identity_is_a_mismatch_that_names_both_and_is_not_asked_about_at_once() {
+    async fn another_identity_is_a_mismatch_that_names_both() {
         let (fake, sts) = sts("arn:aws:iam::123456789012:user/somebody");
         let (check, account) = (IssuerCheck::default(), crate::fixtures::account());
         for _ in 0..3 {

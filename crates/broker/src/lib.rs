@@ -4,7 +4,8 @@
 //! - [`resolve`]: a pod becomes a session request, or a refusal.
 //! - [`issuer`]: a session request becomes a session: once, kept, renewed.
 //! - [`identity`]: whether this process is the issuer that the account names.
-//! - [`service`], [`http`]: one request, and the protocol that agents speak.
+//! - [`service`], [`http`]: one request, and the protocol that agents speak; [`problem`] its answers that are no
+//!   credentials, [`audit`] the record of it.
 //!
 //! # Invariants
 //!
@@ -13,16 +14,18 @@
 //! - Grants are decided for each request; on an index that is old nothing is decided:
 //!   `on_an_index_that_is_old_what_is_kept_is_given_and_nothing_is_decided`.
 //! - The default binding is the oldest one, and never another because that is refused:
-//!   `the_default_is_the_oldest_binding_and_never_another_one_because_it_is_refused`.
+//!   `the_default_is_the_oldest_binding_also_when_that_is_refused`.
 //! - Any number of callers are one call to STS: `a_thousand_callers_share_one_call_and_one_audit_record`.
 //! - Whatever is sent that is no request of the protocol makes no session: `whatever_else_is_sent_makes_no_session`.
 
+mod audit;
 #[cfg(test)]
 mod fixtures;
 mod http;
 mod identity;
 mod issuer;
 mod metrics;
+mod problem;
 mod process;
 mod report;
 mod resolve;

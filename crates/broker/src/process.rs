@@ -22,7 +22,10 @@ use tokio::time::MissedTickBehavior;
 use crate::{http, metrics::BrokerMetrics, service::Broker};
 
 /// How often kept sessions are looked at for renewal.
-const TEND_EVERY: Duration = Duration::from_secs(15);
+const RENEW_INTERVAL: Duration = Duration::from_secs(15);
+/// How often accounts are looked at: whether this process is their issuer.
+const ISSUER_INTERVAL: Duration = Duration::from_secs(15);
+
 /// What the broker is told.
 #[derive(Debug, Clone)]
 pub struct BrokerConfig {
@@ -71,7 +74,44 @@ pub async fn run(
     readiness: Readiness,
     metrics: Metrics,
 ) -> Result<(), BrokerError> {
-    let names = [
+    let authority = start_authority(&config, &client, &readiness, &metrics, &shutdown)?;
+    let counters = BrokerMetrics::register(&metrics);
+    let index = Arc::new(Index::new(config.cluster.clone()));
+    let aws = Clients::new(aws_options(&config, &counters));
+    let broker = Arc::new(Broker::new(
+        index.clone(),
+        Arc::new(client.clone()),
+        Box::new(move |account| aws.sts(account)),
+        counters,
+    ));
+    observe(&index, &readiness, &metrics);
+    let listener = serve::bind(config.listen).await?;
+    let serving = serve_tls(
+        listener,
+        Endpoint::Broker,
+        authority.server_config(),
+        http::router(broker.clone()),
+        metrics,
+        shutdown,
+    );
+    tokio::select! {
+        outcome = serving => Ok(outcome?),
+        ended = watch(client.clone(), index, &ResourceKind::KINDS) => Err(BrokerError::Watch(ended.to_string())),
+        () = renew(&broker) => Ok(()),
+        () = report_issuers(&broker, &client) => Ok(()),
+        () = broker.reports().run(&client) => Ok(()),
+    }
+}
+
+/// The certificate that agents verify, and its bundle on its way to them.
+fn start_authority(
+    config: &BrokerConfig,
+    client: &Client,
+    readiness: &Readiness,
+    metrics: &Metrics,
+    shutdown: &Shutdown,
+) -> Result<Authority, AuthorityError> {
+    let dns_names = vec![
         format!("{}.{}.svc", config.service, config.namespace),
         format!("{}.{}.svc.cluster.local", config.service, config.namespace),
     ];
@@ -82,22 +122,22 @@ pub async fn run(
             secret_name: config.ca_secret.clone(),
             common_name: "deputy broker".into(),
             policy: AuthorityPolicy::BROKER,
-            dns_names: names.to_vec(),
+            dns_names,
             ips: config.extra_sans.clone(),
             pinned_in: Some(config.bundle.clone()),
         },
-        &readiness,
-        &metrics,
-        &shutdown,
+        readiness,
+        metrics,
+        shutdown,
     )?;
-    tokio::spawn({
-        let (client, namespace, name) = (client.clone(), config.namespace.clone(), config.bundle.clone());
-        let (bundle, shutdown) = (authority.bundle(), shutdown.clone());
-        async move { publish_bundle_config_map(client, &namespace, &name, bundle, shutdown).await }
-    });
+    let (client, namespace, name) = (client.clone(), config.namespace.clone(), config.bundle.clone());
+    let (bundle, shutdown) = (authority.bundle(), shutdown.clone());
+    tokio::spawn(async move { publish_bundle_config_map(client, &namespace, &name, bundle, shutdown).await });
+    Ok(authority)
+}
 
-    let counters = BrokerMetrics::register(&metrics);
-    let options = AmbientOptions {
+fn aws_options(config: &BrokerConfig, counters: &BrokerMetrics) -> AmbientOptions {
+    AmbientOptions {
         allow_instance_metadata: config.allow_instance_metadata,
         proxy: config.proxy.clone(),
         observer: Arc::new(counters.clone()),
@@ -108,56 +148,37 @@ pub async fn run(
             ..Timeouts::default()
         },
         ..AmbientOptions::default()
-    };
-    let index = Arc::new(Index::new(config.cluster.clone()));
-    let aws = Clients::new(options);
-    let broker = Arc::new(Broker::new(
-        index.clone(),
-        Arc::new(client.clone()),
-        Box::new(move |account| aws.sts(account)),
-        counters,
-    ));
+    }
+}
 
-    let known = index.clone();
+/// Makes the age of the index a condition of readiness, and a metric.
+fn observe(index: &Arc<Index>, readiness: &Readiness, metrics: &Metrics) {
+    let known = Arc::clone(index);
     readiness.check("index", move || {
         known
             .current(&ResourceKind::KINDS)
             .map_err(|stale| stale.to_string())
     });
-    let known = index.clone();
+    let known = Arc::clone(index);
     metrics.index_ages(move || known.ages(&ResourceKind::KINDS));
-    let tending = async {
-        let mut ticker = tokio::time::interval(TEND_EVERY);
-        loop {
-            ticker.tick().await;
-            broker.renew_due();
-        }
-    };
-    let reported = client.clone();
-    let (reporting, told) = (broker.clone(), client.clone());
-    let identifying = async {
-        let mut ticker = tokio::time::interval(TEND_EVERY);
-        ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        reporting.index_synced().await;
-        loop {
-            ticker.tick().await;
-            reporting.say_who_it_is(&told).await;
-        }
-    };
-    let listener = serve::bind(config.listen).await?;
-    let serving = serve_tls(
-        listener,
-        Endpoint::Broker,
-        authority.server_config(),
-        http::router(broker.clone()),
-        metrics.clone(),
-        shutdown,
-    );
-    tokio::select! {
-        outcome = serving => Ok(outcome?),
-        ended = watch(client, index, &ResourceKind::KINDS) => Err(BrokerError::Watch(ended.to_string())),
-        () = tending => Ok(()),
-        () = identifying => Ok(()),
-        () = broker.reports().write_for_ever(&reported) => Ok(()),
+}
+
+/// Renews kept sessions. Never ends.
+async fn renew(broker: &Broker) {
+    let mut ticker = tokio::time::interval(RENEW_INTERVAL);
+    loop {
+        ticker.tick().await;
+        broker.renew_due();
+    }
+}
+
+/// Keeps the accounts' condition `IssuerReady`. Never ends.
+async fn report_issuers(broker: &Arc<Broker>, client: &Client) {
+    let mut ticker = tokio::time::interval(ISSUER_INTERVAL);
+    ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    broker.index_synced().await;
+    loop {
+        ticker.tick().await;
+        broker.report_issuers(client).await;
     }
 }

@@ -17,6 +17,7 @@ use deputy_api::{
 use deputy_aws::{AwsError, ErrorClass};
 use deputy_delegation::{ObjectName, model::ObjectId};
 use deputy_index::Index;
+use deputy_runtime::error::chain;
 use deputy_runtime::status::patch_status;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -33,10 +34,10 @@ const MOST_REFUSED: usize = 10_000;
 /// Between two writes: a cluster with ten thousand bindings that are refused at once is not answered by as many writes a second.
 const BETWEEN_WRITES: Duration = Duration::from_millis(100);
 
-/// What is to be said.
+/// A condition that is to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Saying {
-    pub(crate) holds: Status,
+pub(crate) struct ConditionReport {
+    pub(crate) status: Status,
     pub(crate) reason: ConditionReason,
     pub(crate) message: String,
 }
@@ -47,7 +48,7 @@ pub(crate) struct Reports {
     refused: Mutex<HashMap<ObjectId, ConditionReason>>,
     /// Whether there is any: asked at every request.
     any: AtomicBool,
-    pending: Mutex<HashMap<ObjectId, Saying>>,
+    pending: Mutex<HashMap<ObjectId, ConditionReport>>,
     wake: Notify,
 }
 
@@ -66,8 +67,12 @@ impl Reports {
             self.any.store(true, Ordering::Relaxed);
         }
         let message = format!("AWS gives no session: {}", error.sentence());
-        tracing::warn!(%binding, reason = reason.as_str(), detail = message, "no session can be made");
-        self.say(binding, Status::False, reason, message);
+        tracing::warn!(
+            reason = reason.as_str(),
+            detail = message,
+            "failed to issue session"
+        );
+        self.enqueue(binding, Status::False, reason, message);
     }
 
     /// STS gave a session by this binding.
@@ -82,8 +87,8 @@ impl Reports {
             was
         };
         if was_refused {
-            tracing::info!(%binding, "sessions can be made again");
-            self.say(
+            tracing::info!("session issued after refusals");
+            self.enqueue(
                 binding,
                 Status::True,
                 ConditionReason::Ready,
@@ -92,8 +97,8 @@ impl Reports {
         }
     }
 
-    /// What was said of these before this process began.
-    pub(crate) fn remember(&self, index: &Index) {
+    /// Reads from the bindings' conditions which were refused before this process began.
+    pub(crate) fn load(&self, index: &Index) {
         for id in index.bindings() {
             let said = index.binding(&id).and_then(|b| b.state.refused);
             if let Some(reason) = said {
@@ -106,36 +111,36 @@ impl Reports {
         }
     }
 
-    fn say(&self, binding: &ObjectId, holds: Status, reason: ConditionReason, message: String) {
-        let saying = Saying {
-            holds,
+    fn enqueue(&self, binding: &ObjectId, status: Status, reason: ConditionReason, message: String) {
+        let condition = ConditionReport {
+            status,
             reason,
             message,
         };
-        self.pending.lock().insert(binding.clone(), saying);
+        self.pending.lock().insert(binding.clone(), condition);
         self.wake.notify_one();
     }
 
-    fn take(&self) -> HashMap<ObjectId, Saying> {
+    fn take(&self) -> HashMap<ObjectId, ConditionReport> {
         std::mem::take(&mut *self.pending.lock())
     }
 
-    /// Writes what is to be said, for ever.
-    pub(crate) async fn write_for_ever(&self, client: &Client) {
+    /// Writes the conditions that are pending. Never ends.
+    pub(crate) async fn run(&self, client: &Client) {
         loop {
             self.wake.notified().await;
-            for (id, saying) in self.take() {
+            for (id, condition) in self.take() {
                 let api: Api<DynamicObject> = Api::namespaced_with(
                     client.clone(),
                     id.namespace.as_str(),
                     &ApiResource::erase::<AWSRoleBinding>(&()),
                 );
                 if let Err(error) =
-                    set_condition(&api, id.name.as_str(), ConditionType::SessionsIssued, &saying).await
+                    set_condition(&api, id.name.as_str(), ConditionType::SessionsIssued, &condition).await
                 {
-                    tracing::warn!(binding = %id, %error, "its condition was not written");
-                    // Unless something newer is to be said.
-                    self.pending.lock().entry(id).or_insert(saying);
+                    tracing::warn!(binding = %id, error = chain(&error), "failed to write condition");
+                    // Unless there is a newer one.
+                    self.pending.lock().entry(id).or_insert(condition);
                     self.wake.notify_one();
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
@@ -163,28 +168,28 @@ fn reason_of(error: &AwsError) -> ConditionReason {
     }
 }
 
-/// Says of an account whether the broker is its issuer, if that is not what it says already.
+/// Writes into an account whether the broker is its issuer, if that is not what it says already.
 ///
 /// # Errors
 /// Whatever the API server says.
-pub(crate) async fn say_of_account(
+pub(crate) async fn write_issuer_condition(
     client: &Client,
     index: &Index,
     name: &ObjectName,
-    saying: &Saying,
+    condition: &ConditionReport,
 ) -> Result<(), kube::Error> {
     let said = index.account_view(name).and_then(|a| a.state.issuer.clone());
     let same = said.is_some_and(|s| {
-        s.status == saying.holds && s.reason == Some(saying.reason) && *s.message == *saying.message
+        s.status == condition.status && s.reason == Some(condition.reason) && *s.message == *condition.message
     });
     if same {
         return Ok(());
     }
     let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::erase::<AWSAccount>(&()));
-    if set_condition(&api, name.as_str(), ConditionType::IssuerReady, saying).await?
-        && saying.holds != Status::True
+    if set_condition(&api, name.as_str(), ConditionType::IssuerReady, condition).await?
+        && condition.status != Status::True
     {
-        tracing::warn!(account = %name, reason = saying.reason.as_str(), detail = saying.message, "no session of this account can be made");
+        tracing::warn!(account = %name, reason = condition.reason.as_str(), detail = condition.message, "failed to verify issuer of account");
     }
     Ok(())
 }
@@ -194,7 +199,7 @@ async fn set_condition(
     api: &Api<DynamicObject>,
     name: &str,
     type_: ConditionType,
-    saying: &Saying,
+    condition: &ConditionReport,
 ) -> Result<bool, kube::Error> {
     let Some(object) = api.get_opt(name).await? else {
         return Ok(false);
@@ -204,9 +209,9 @@ async fn set_condition(
     };
     let changed = Conditions::new(&mut conditions, object.metadata.generation, Timestamp::now()).set(
         type_,
-        saying.holds,
-        saying.reason,
-        &saying.message,
+        condition.status,
+        condition.reason,
+        &condition.message,
     );
     if !changed {
         return Ok(false);
@@ -251,7 +256,7 @@ mod tests {
         reports.refused(&binding, &packed());
         assert!(reports.take().is_empty());
         reports.issued(&binding);
-        assert_eq!(reports.take()[&binding].holds, Status::True);
+        assert_eq!(reports.take()[&binding].status, Status::True);
         reports.issued(&binding);
         assert!(reports.take().is_empty());
     }

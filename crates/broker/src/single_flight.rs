@@ -5,6 +5,7 @@ use std::{collections::HashMap, hash::Hash, sync::Arc, time::Duration};
 use deputy_runtime::contain::{Panicked, contained};
 use parking_lot::Mutex;
 use tokio::{sync::watch, time::Instant};
+use tracing::Instrument as _;
 
 /// Pieces of work under way at most: garbage must not queue up before what matters.
 const MOST_RUNNING: usize = 4096;
@@ -93,7 +94,7 @@ where
         state.running = state.running.saturating_add(1);
         state.slots.insert(key.clone(), Slot::Running(rx.clone()));
         let this = self.clone();
-        tokio::spawn(async move {
+        let work = async move {
             match contained(work).await {
                 Ok(value) => {
                     this.store(key, value.clone(), keep(&value));
@@ -102,7 +103,9 @@ where
                 // Whoever waits hears that there will be no answer; the next one begins anew.
                 Err(Panicked) => this.forget(&key),
             }
-        });
+        };
+        // Its lines are those of the request that asked first.
+        tokio::spawn(work.in_current_span());
         rx
     }
 
@@ -157,7 +160,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_thousand_callers_share_one_piece_of_work_also_when_the_first_goes_away() {
+    async fn a_thousand_callers_share_one_piece_of_work() {
         let (flight, calls, gate) = (
             SingleFlight::new(10),
             Arc::new(AtomicUsize::new(0)),

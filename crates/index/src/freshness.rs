@@ -91,6 +91,8 @@ pub struct Stale {
     pub age: Option<Duration>,
 }
 
+impl std::error::Error for Stale {}
+
 impl fmt::Display for Stale {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = self.kind.as_str();

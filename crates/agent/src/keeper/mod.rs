@@ -205,7 +205,7 @@ impl<S: CredentialSource> CredentialKeeper<S> {
         slot.call = None;
         slot.refusal = None;
         slot.paused_until = None;
-        let outcome = self.take_in(slot, started, result);
+        let outcome = self.store(slot, started, result);
         let pause = Instant::now().checked_add(PAUSE);
         match &outcome {
             Ok(()) => {}
@@ -221,7 +221,7 @@ impl<S: CredentialSource> CredentialKeeper<S> {
         outcome
     }
 
-    fn take_in(
+    fn store(
         &self,
         slot: &mut Slot,
         started: Instant,

@@ -19,7 +19,8 @@ use zeroize::Zeroizing;
 
 use crate::{
     issuer::Issued,
-    service::{Broker, BrokerAnswer, BrokerProblem, Reply},
+    problem::BrokerProblem,
+    service::{Broker, BrokerAnswer, Reply},
 };
 
 /// On every answer: an agent of another version knows whom it talks to.

@@ -311,7 +311,7 @@ async fn an_etag_that_is_not_the_sessions_brings_the_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sts_away_for_fifty_minutes_is_not_noticed_although_nobody_knows_then_who_the_broker_is() {
+async fn an_unknown_identity_does_not_end_kept_sessions() {
     let sts = Arc::new(FixedSts::default());
     let router = broker(index(), false, sts.clone());
     let first = exchange(&router, REQUEST).await;
@@ -321,6 +321,67 @@ async fn sts_away_for_fifty_minutes_is_not_noticed_although_nobody_knows_then_wh
         tokio::time::advance(std::time::Duration::from_secs(60)).await;
         assert_eq!(exchange(&router, REQUEST).await, first);
     }
+}
+
+/// Says so when it is called.
+struct LoggingSts(FixedSts);
+
+#[async_trait]
+impl Sts for LoggingSts {
+    async fn assume_role(&self, request: &SessionRequest) -> Result<Session, AwsError> {
+        tokio::task::yield_now().await;
+        tracing::info!("calling STS");
+        self.0.assume_role(request).await
+    }
+    async fn caller_identity(&self) -> Result<deputy_aws::CallerIdentity, AwsError> {
+        tracing::info!("asking who the broker is");
+        self.0.caller_identity().await
+    }
+}
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn every_log_line_of_a_request_names_pod_and_binding() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = deputy_runtime::telemetry::subscriber("debug", move || writer.clone()).unwrap();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let sts = FixedSts::default();
+    let refusal = AwsError::new("sts:AssumeRole", ErrorClass::PackedPolicyTooLarge, "as AWS says");
+    *sts.error.lock().unwrap() = Some(refusal);
+    let router = broker(index(), false, Arc::new(LoggingSts(sts)));
+    let answer = exchange(&router, REQUEST).await;
+    assert!(answer.starts_with("403\n"), "{answer}");
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<serde_json::Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let (audit, lines): (Vec<_>, Vec<_>) = lines.into_iter().partition(|l| l["target"] == "audit");
+    // The last two are of tasks of their own.
+    for message in [
+        "failed to issue session",
+        "asking who the broker is",
+        "calling STS",
+    ] {
+        assert!(lines.iter().any(|l| l["message"] == message), "{message}: {text}");
+    }
+    let span = json!({"name": "credentials", "pod_uid": "0af1", "binding": "payments/uploader"});
+    for line in &lines {
+        assert_eq!(line["spans"], json!([span]), "{line}");
+    }
+    assert_eq!(audit.len(), 1, "{text}");
+    assert!(audit[0].get("spans").is_none(), "{text}");
+    assert!(!text.contains("a.b.c") && !text.contains("canary"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]

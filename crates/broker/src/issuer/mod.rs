@@ -22,6 +22,7 @@ use tokio::{
     sync::{Semaphore, watch},
     time::Instant,
 };
+use tracing::Instrument as _;
 
 /// Under which key a session is shared: every parameter of the call, and the object the role belongs to, so that a role
 /// deleted and made again under the same name gets sessions of its own.
@@ -108,11 +109,13 @@ impl Issued {
 }
 
 /// Why there is no session.
-#[derive(Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum IssueError {
-    /// STS has not answered yet; the call goes on.
+    /// No answer within [`IssuerOptions::answer_within`].
+    #[error("STS has not answered yet; the call goes on")]
     Slow,
     /// STS answered with an error, or could not be reached.
+    #[error(transparent)]
     Aws(Arc<AwsError>),
 }
 
@@ -278,7 +281,7 @@ impl Issuer {
         let (tx, rx) = watch::channel(None);
         state.in_flight.insert(key.clone(), rx.clone());
         let (this, key, sts) = (self.clone(), key.clone(), sts.clone());
-        tokio::spawn(async move {
+        let work = async move {
             let Ok(result) = contained(this.call(&key, renewal, &sts, purpose)).await else {
                 // Whoever waits hears that it takes longer; the next request begins anew.
                 this.state.lock().in_flight.remove(&key);
@@ -299,7 +302,9 @@ impl Issuer {
             }
             // Nobody may be waiting any more; the session is kept all the same.
             tx.send_replace(Some(result));
-        });
+        };
+        // The lines of the call are those of the request that began it.
+        tokio::spawn(work.in_current_span());
         rx
     }
 

@@ -215,7 +215,7 @@ async fn every_parameter_is_part_of_the_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shared_session_is_renewed_after_a_sixth_of_its_life_and_a_single_one_at_half() {
+async fn a_shared_session_is_renewed_at_a_sixth_a_single_one_at_half() {
     for (renewal, early, late) in [(Renewal::Shared, 599, 1), (Renewal::Single, 1799, 1)] {
         let fake = Arc::new(FakeSts::default());
         let sts: Arc<dyn Sts> = fake.clone();
@@ -250,7 +250,7 @@ async fn a_shared_session_is_renewed_after_a_sixth_of_its_life_and_a_single_one_
 }
 
 #[tokio::test(start_paused = true)]
-async fn sts_away_for_fifty_minutes_is_not_noticed_and_no_expired_credential_is_served() {
+async fn fifty_minutes_without_sts_are_not_noticed() {
     let fake = Arc::new(FakeSts::default());
     let sts: Arc<dyn Sts> = fake.clone();
     let (issuer, _) = issuer();
@@ -299,7 +299,7 @@ async fn a_request_that_failed_is_not_repeated_at_every_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_renewal_that_fails_is_tried_less_and_less_often_while_the_session_is_served() {
+async fn a_renewal_that_fails_is_tried_less_and_less_often() {
     let fake = Arc::new(FakeSts::default());
     let sts: Arc<dyn Sts> = fake.clone();
     let (issuer, _) = issuer();
@@ -338,7 +338,7 @@ async fn a_clock_that_is_set_back_makes_no_session_live_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_asked_for_is_renewed_by_the_ticker_and_what_is_not_is_forgotten() {
+async fn only_what_is_asked_for_is_renewed_by_the_ticker() {
     let fake = Arc::new(FakeSts::default());
     let sts: Arc<dyn Sts> = fake.clone();
     let (issuer, _) = issuer();

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use deputy_delegation::{
-    Decision, ObjectName,
+    Decision, ObjectName, Uid,
     model::{Account, Binding, ObjectId, Role, SessionScope},
     session,
 };
@@ -19,11 +19,11 @@ use crate::{
 /// Beyond them a refusal stops listing names.
 const NAMES_SHOWN: usize = 8;
 
-/// What a pod asked for comes to.
-pub enum Resolution {
-    /// A session may be made.
-    Session(Box<SessionGrant>),
-    /// It may not, and will not until somebody changes something.
+/// Why a pod gets no session.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ResolveError {
+    /// It is not granted, and will not be until somebody changes something.
+    #[error("{message}")]
     Refused {
         /// The machine-readable code of the protocol.
         code: RefusalCode,
@@ -33,6 +33,7 @@ pub enum Resolution {
         binding: Option<ObjectId>,
     },
     /// AWS refuses a session although the grant is accepted. What the pod holds is not concerned.
+    #[error("{message}")]
     DeniedByAws {
         /// For people.
         message: String,
@@ -40,6 +41,7 @@ pub enum Resolution {
         binding: ObjectId,
     },
     /// Not yet.
+    #[error("{message}")]
     NotReady {
         /// For people.
         message: String,
@@ -87,11 +89,18 @@ pub struct SessionGrant {
 }
 
 /// Resolves what `identity` gets: by the binding of this name, or by the default one.
-pub fn resolve(index: &Index, identity: &PodIdentity, wanted: Option<&ObjectName>) -> Resolution {
+///
+/// # Errors
+/// [`ResolveError::NotReady`] and [`ResolveError::Refused`]; what AWS says is not asked.
+pub fn resolve(
+    index: &Index,
+    identity: &PodIdentity,
+    wanted: Option<&ObjectName>,
+) -> Result<Box<SessionGrant>, ResolveError> {
     if !index.can_decide() {
-        return Resolution::NotReady {
+        return Err(ResolveError::NotReady {
             message: "the broker has not read all limits, accounts, roles and bindings yet".into(),
-        };
+        });
     }
     let namespace = &identity.namespace;
     let account = &identity.subject.service_account;
@@ -109,19 +118,19 @@ pub fn resolve(index: &Index, identity: &PodIdentity, wanted: Option<&ObjectName
             None => format!("no AWSRoleBinding in namespace {namespace} names {who}"),
             Some(name) => format!("there is no AWSRoleBinding {namespace}/{name} that names {who}"),
         };
-        return Resolution::Refused {
+        return Err(ResolveError::Refused {
             code: RefusalCode::NoBinding,
             message,
             binding: None,
-        };
+        });
     };
-    let mut resolution = judge(index, identity, &who, &found);
-    if let Resolution::Refused { message, .. } = &mut resolution
+    let mut resolved = session_grant(index, identity, &who, &found);
+    if let Err(ResolveError::Refused { message, .. }) = &mut resolved
         && wanted.is_none()
     {
         message.push_str(&alternatives(index, identity, &found.binding));
     }
-    resolution
+    resolved
 }
 
 /// That there are other bindings than the default one, which gives nothing, and how a pod gets one of them.
@@ -147,74 +156,35 @@ fn alternatives(index: &Index, identity: &PodIdentity, default: &Binding) -> Str
     )
 }
 
-fn judge(index: &Index, identity: &PodIdentity, who: &str, found: &BindingDecision) -> Resolution {
+/// The session that a binding grants, if its role and it are accepted and the role is in AWS.
+fn session_grant(
+    index: &Index,
+    identity: &PodIdentity,
+    who: &str,
+    found: &BindingDecision,
+) -> Result<Box<SessionGrant>, ResolveError> {
     let binding = &found.binding;
-    let refused = |code, message| Resolution::Refused {
-        code,
-        message,
-        binding: Some(binding.id.clone()),
-    };
-    // A binding may come before its role. One whose role, or account, was there and is gone was revoked.
-    let had_role = index.binding(&binding.id).is_some_and(|b| b.state.had_role);
-    let pending = |message: String| {
-        if had_role {
-            refused(RefusalCode::NotAccepted, message)
-        } else {
-            Resolution::NotReady { message }
-        }
-    };
-    let role_name = format!("AWSRole {}/{}", binding.id.namespace, binding.role);
-    // The role first: what is wrong with it is wrong with every binding of it.
-    match found.role_decision.as_deref() {
-        Some(Decision::Refused(violations)) => {
-            let message = format!(
-                "{role_name} of AWSRoleBinding {} is suspended: {violations}",
-                binding.id
-            );
-            return refused(RefusalCode::Suspended, message);
-        }
-        Some(Decision::Accepted(_)) => {}
-        Some(Decision::Undecided(_)) | None => {
-            let why = match found.decision.as_ref() {
-                Decision::Undecided(missing) => missing.to_string(),
-                Decision::Refused(violations) => violations.to_string(),
-                Decision::Accepted(_) => format!("{role_name} can't be decided about yet"),
-            };
-            return pending(format!("AWSRoleBinding {}: {why}", binding.id));
-        }
-    }
-    match found.decision.as_ref() {
-        Decision::Accepted(_) => {}
-        Decision::Refused(violations) => {
-            let message = format!("AWSRoleBinding {} is not accepted: {violations}", binding.id);
-            return refused(RefusalCode::NotAccepted, message);
-        }
-        Decision::Undecided(missing) => {
-            return pending(format!("AWSRoleBinding {}: {missing}", binding.id));
-        }
-    }
+    check_decisions(index, found)?;
     let (Some(role), Some(account)) = (found.role.known(), found.account.known()) else {
-        return refused(
-            RefusalCode::NotAccepted,
-            format!("{role_name} or its AWSAccount can't be read"),
-        );
+        let message = format!("{} or its AWSAccount can't be read", role_name(binding));
+        return Err(refused(binding, RefusalCode::NotAccepted, message));
     };
     let Some(request) = session::request(index.cluster(), account, role, binding, &identity.subject) else {
-        return refused(
-            RefusalCode::NoBinding,
-            format!("AWSRoleBinding {} does not name {who}", binding.id),
-        );
+        let message = format!("AWSRoleBinding {} does not name {who}", binding.id);
+        return Err(refused(binding, RefusalCode::NoBinding, message));
     };
     let state = found.role_state.as_deref();
     let Some(role_id) = state.and_then(|s| s.role_id.as_deref()) else {
         let why = state.and_then(|s| s.reason.as_deref()).unwrap_or("Progressing");
-        return Resolution::NotReady {
-            message: format!("{role_name} is not in AWS yet ({why}); see its conditions"),
-        };
+        return Err(ResolveError::NotReady {
+            message: format!(
+                "{} is not in AWS yet ({why}); see its conditions",
+                role_name(binding)
+            ),
+        });
     };
-    let uid =
-        |uid: &Option<deputy_delegation::Uid>| uid.as_ref().map(ToString::to_string).unwrap_or_default();
-    Resolution::Session(Box::new(SessionGrant {
+    let uid = |uid: &Option<Uid>| uid.as_ref().map(ToString::to_string).unwrap_or_default();
+    Ok(Box::new(SessionGrant {
         account: account.clone(),
         role: role.clone(),
         binding: binding.clone(),
@@ -231,6 +201,74 @@ fn judge(index: &Index, identity: &PodIdentity, who: &str, found: &BindingDecisi
             SessionScope::Pod => Renewal::Single,
         },
     }))
+}
+
+/// Whether role and binding are accepted. The role first: what is wrong with it is wrong with every binding of it.
+fn check_decisions(index: &Index, found: &BindingDecision) -> Result<(), ResolveError> {
+    let binding = &found.binding;
+    // A binding may come before its role. One whose role, or account, was there and is gone was revoked.
+    let pending = |why: String| {
+        let message = format!("AWSRoleBinding {}: {why}", binding.id);
+        if index.binding(&binding.id).is_some_and(|b| b.state.had_role) {
+            Err(refused(binding, RefusalCode::NotAccepted, message))
+        } else {
+            Err(ResolveError::NotReady { message })
+        }
+    };
+    match found.role_decision.as_deref() {
+        Some(Decision::Accepted(_)) => {}
+        Some(Decision::Refused(violations)) => {
+            let role = role_name(binding);
+            let message = format!(
+                "{role} of AWSRoleBinding {} is suspended: {violations}",
+                binding.id
+            );
+            return Err(refused(binding, RefusalCode::Suspended, message));
+        }
+        Some(Decision::Undecided(_)) | None => {
+            return pending(match found.decision.as_ref() {
+                Decision::Undecided(missing) => missing.to_string(),
+                Decision::Refused(violations) => violations.to_string(),
+                Decision::Accepted(_) => format!("{} can't be decided about yet", role_name(binding)),
+            });
+        }
+    }
+    match found.decision.as_ref() {
+        Decision::Accepted(_) => Ok(()),
+        Decision::Refused(violations) => {
+            let message = format!("AWSRoleBinding {} is not accepted: {violations}", binding.id);
+            Err(refused(binding, RefusalCode::NotAccepted, message))
+        }
+        Decision::Undecided(missing) => pending(missing.to_string()),
+    }
+}
+
+fn refused(binding: &Binding, code: RefusalCode, message: String) -> ResolveError {
+    ResolveError::Refused {
+        code,
+        message,
+        binding: Some(binding.id.clone()),
+    }
+}
+
+fn role_name(binding: &Binding) -> String {
+    format!("AWSRole {}/{}", binding.id.namespace, binding.role)
+}
+
+/// Whether a session of `key` would be given now: its binding and role are there, the same ones, and accepted.
+#[must_use]
+pub fn is_granted(index: &Index, key: &SessionKey) -> bool {
+    index.decide_binding(&key.binding).is_some_and(|found| {
+        let uid = |uid: Option<&Uid>| uid.map(Uid::as_str).unwrap_or_default().to_owned();
+        let role_id = found.role_state.as_ref().and_then(|state| state.role_id.clone());
+        found.is_accepted()
+            && uid(found.binding.uid.as_ref()) == key.binding_uid
+            && found
+                .role
+                .known()
+                .is_some_and(|role| uid(role.uid.as_ref()) == key.role_uid)
+            && role_id.as_deref() == Some(key.role_id.as_str())
+    })
 }
 
 /// How long AWS may refuse a role before it counts as a "no": IAM takes a while to be the same everywhere.
@@ -269,7 +307,7 @@ impl Denials {
 
     /// What a refusal of AWS means for a grant: "not yet" for the first two minutes, "no" afterwards.
     #[must_use]
-    pub fn judge(&self, grant: &SessionGrant, message: &str) -> Resolution {
+    pub fn classify(&self, grant: &SessionGrant, message: &str) -> ResolveError {
         let now = Instant::now();
         let mut since = self.since.lock();
         if since.len() >= MOST_DENIED {
@@ -286,11 +324,11 @@ impl Denials {
         denied.last = now;
         let role = &grant.key.request.role;
         if denied.first.elapsed() < GRACE {
-            Resolution::NotReady {
+            ResolveError::NotReady {
                 message: format!("{role} is being made or changed, or AWS refuses it: {message}"),
             }
         } else {
-            Resolution::DeniedByAws {
+            ResolveError::DeniedByAws {
                 message: format!(
                     "AWS refuses a session of {role} (AWSRoleBinding {}): {message}",
                     grant.binding.id

@@ -14,17 +14,17 @@ fn named(name: &str) -> ObjectName {
 /// The outcome in a word, and what is said about it.
 fn outcome(index: &Index, service_account: &str, wanted: Option<&str>) -> (&'static str, String) {
     match resolve(index, &pod_of(service_account), wanted.map(named).as_ref()) {
-        Resolution::Session(grant) => ("Session", grant.binding.id.to_string()),
-        Resolution::Refused { code, message, .. } => (code.as_str(), message),
-        Resolution::DeniedByAws { message, .. } => ("AccessDenied", message),
-        Resolution::NotReady { message } => ("NotReady", message),
+        Ok(grant) => ("Session", grant.binding.id.to_string()),
+        Err(ResolveError::Refused { code, message, .. }) => (code.as_str(), message),
+        Err(ResolveError::DeniedByAws { message, .. }) => ("AccessDenied", message),
+        Err(ResolveError::NotReady { message }) => ("NotReady", message),
     }
 }
 
 fn grant(index: &Index) -> Box<SessionGrant> {
     match resolve(index, &pod_of("uploader"), None) {
-        Resolution::Session(grant) => grant,
-        _ => panic!("{:?}", outcome(index, "uploader", None)),
+        Ok(grant) => grant,
+        Err(_) => panic!("{:?}", outcome(index, "uploader", None)),
     }
 }
 
@@ -165,7 +165,7 @@ fn a_refusal_names_what_is_refused_and_by_whom() {
 }
 
 #[test]
-fn a_service_account_that_no_binding_names_gets_nothing_also_by_the_name_of_a_binding() {
+fn an_unbound_service_account_gets_nothing_by_any_name() {
     let index = index();
     for wanted in [None, Some("uploader"), Some("absent")] {
         let (code, message) = outcome(&index, "somebody", wanted);
@@ -175,7 +175,7 @@ fn a_service_account_that_no_binding_names_gets_nothing_also_by_the_name_of_a_bi
 }
 
 #[test]
-fn the_default_is_the_oldest_binding_and_never_another_one_because_it_is_refused() {
+fn the_default_is_the_oldest_binding_also_when_that_is_refused() {
     let index = index();
     index.reset(
         ResourceKind::Roles,
@@ -235,11 +235,10 @@ fn a_role_or_binding_that_is_made_again_has_sessions_of_its_own() {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_of_aws_is_not_yet_for_two_minutes_and_no_afterwards() {
     let (denials, grant) = (Denials::default(), grant(&index()));
-    let judged = || match denials.judge(&grant, "AccessDenied") {
-        Resolution::NotReady { .. } => "NotReady",
-        Resolution::DeniedByAws { .. } => "AccessDenied",
-        Resolution::Refused { code, .. } => code.as_str(),
-        Resolution::Session(_) => "Session",
+    let judged = || match denials.classify(&grant, "AccessDenied") {
+        ResolveError::NotReady { .. } => "NotReady",
+        ResolveError::DeniedByAws { .. } => "AccessDenied",
+        ResolveError::Refused { code, .. } => code.as_str(),
     };
     assert_eq!(judged(), "NotReady");
     tokio::time::advance(GRACE - Duration::from_secs(1)).await;
@@ -283,6 +282,6 @@ fn a_renewal_is_decided_like_a_first_session() {
         let index = index();
         let key = grant(&index).key.clone();
         change(&index);
-        assert_eq!(crate::service::is_granted(&index, &key), expected, "{what}");
+        assert_eq!(is_granted(&index, &key), expected, "{what}");
     }
 }

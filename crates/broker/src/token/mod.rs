@@ -132,10 +132,7 @@ impl TokenApi for Client {
         };
         let answer = in_time(api.create(&PostParams::default(), &review))
             .await
-            .map_err(|error| match error {
-                Question::NotFound => TokenError::Unavailable("404 NotFound".to_owned()),
-                Question::Failed(why) => TokenError::Unavailable(why),
-            })?;
+            .map_err(|error| TokenError::Unavailable(error.to_string()))?;
         Ok(answer.status.unwrap_or_default())
     }
 
@@ -148,8 +145,8 @@ impl TokenApi for Client {
         let found = in_time(self.request::<SeenPod>(request)).await;
         match found {
             Ok(pod) => Ok(pod.uid_unless_ended()),
-            Err(Question::NotFound) => Ok(None),
-            Err(Question::Failed(why)) => Err(TokenError::Unavailable(why)),
+            Err(QuestionError::NotFound) => Ok(None),
+            Err(QuestionError::Failed(why)) => Err(TokenError::Unavailable(why)),
         }
     }
 }
@@ -181,18 +178,21 @@ impl SeenPod {
     }
 }
 
-/// Why a question has no answer.
-enum Question {
+/// Why a question to the API server has no answer. Without the request, which holds the token.
+#[derive(Debug, thiserror::Error)]
+enum QuestionError {
+    #[error("404 NotFound")]
     NotFound,
+    #[error("{0}")]
     Failed(String),
 }
 
-async fn in_time<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Question> {
+async fn in_time<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, QuestionError> {
     match tokio::time::timeout(API_TIMEOUT, call).await {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(kube::Error::Api(status))) if status.is_not_found() => Err(Question::NotFound),
-        Ok(Err(error)) => Err(Question::Failed(status_of(&error))),
-        Err(_) => Err(Question::Failed(format!(
+        Ok(Err(kube::Error::Api(status))) if status.is_not_found() => Err(QuestionError::NotFound),
+        Ok(Err(error)) => Err(QuestionError::Failed(status_of(&error))),
+        Err(_) => Err(QuestionError::Failed(format!(
             "no answer within {} ms",
             API_TIMEOUT.as_millis()
         ))),

@@ -1,0 +1,56 @@
+//! The answers of the protocol that are no credentials: status, code, message (docs/contracts.md).
+
+use axum::http::StatusCode;
+
+/// Why there are no credentials.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code}: {message}")]
+pub struct BrokerProblem {
+    /// Of the answer.
+    pub status: StatusCode,
+    /// For machines; a contract.
+    pub code: &'static str,
+    /// For people. Never a secret.
+    pub message: String,
+    /// Seconds, where another try is worth it.
+    pub retry_after: Option<u32>,
+}
+
+impl BrokerProblem {
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            retry_after: None,
+        }
+    }
+
+    /// 503 `code`: another try in a second may bring one.
+    pub(crate) fn retry(code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            retry_after: Some(1),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
+        }
+    }
+
+    pub(crate) fn not_found() -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "NotFound",
+            "GET /v1/credentials or /v1/credentials/<binding>",
+        )
+    }
+
+    pub(crate) fn no_token() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "InvalidToken",
+            "one header Authorization: Bearer <token> is expected",
+        )
+    }
+
+    pub(crate) fn unavailable(message: impl Into<String>) -> Self {
+        Self::retry("Unavailable", message)
+    }
+}
