@@ -1,6 +1,7 @@
 //! The parts of a certificate, for `deputy-policy-testing`: it forges certificates and shows what they say. No program is
 //! built with the feature `testing`.
 
+use super::certificate::Certificate;
 pub use super::{
     bits::Bits,
     certificate::{
@@ -8,7 +9,6 @@ pub use super::{
         LayerStatementRef, NextCase, Picks, ProductState, Proof, Used,
     },
 };
-use crate::Certificate;
 pub use crate::pattern::track::VariableCase;
 
 impl Certificate {
