@@ -1,21 +1,20 @@
 //! The agent put together.
 
-use std::future::Future;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::{future::Future, net::SocketAddr, sync::Arc};
 
 use jiff::Timestamp;
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::{net::TcpListener, task::JoinSet};
 
-use crate::broker::BrokerClient;
-use crate::config::Config;
-use crate::dial::{Dialer, TlsSetupError};
-use crate::keeper::CredentialKeeper;
-use crate::log::Log;
-use crate::readiness::{StartupReadiness, fetch_first};
-use crate::server::{CredentialEndpoint, serve};
-use crate::token::TokenFile;
+use crate::{
+    broker::BrokerClient,
+    config::Config,
+    dial::{Dialer, TlsSetupError},
+    keeper::CredentialKeeper,
+    log::Log,
+    readiness::{StartupReadiness, fetch_first},
+    server::{CredentialEndpoint, serve},
+    token::TokenFile,
+};
 
 /// An agent that listens but does not serve yet.
 pub struct Agent {

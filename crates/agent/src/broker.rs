@@ -1,24 +1,29 @@
 //! The agent's side of the agent–broker protocol, version 1 (`docs/contracts.md`).
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, ETAG, HOST, HeaderValue, IF_NONE_MATCH, RETRY_AFTER, USER_AGENT};
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{
+    HeaderMap, Request, Response, StatusCode,
+    header::{ACCEPT, AUTHORIZATION, ETAG, HOST, HeaderValue, IF_NONE_MATCH, RETRY_AFTER, USER_AGENT},
+};
 use http_body_util::{BodyExt as _, Empty};
-use hyper::body::{Body as _, Incoming};
-use hyper::client::conn::http1;
+use hyper::{
+    body::{Body as _, Incoming},
+    client::conn::http1,
+};
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use crate::binding::SelectedBinding;
-use crate::credential::MAX_BODY;
-use crate::dial::Dialer;
-use crate::pool::{Pool, Sender};
-use crate::problem::AgentProblem;
-use crate::token::TokenFile;
+use crate::{
+    binding::SelectedBinding,
+    credential::MAX_BODY,
+    dial::Dialer,
+    pool::{Pool, Sender},
+    problem::AgentProblem,
+    token::TokenFile,
+};
 
 /// How long the broker may take to answer on a used connection. It promises an answer within a second; one that
 /// is silent for two is a connection whose other end is gone.

@@ -1,11 +1,9 @@
 //! The agent's configuration: environment variables that the pod webhook sets.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use http::Uri;
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 
 use crate::binding::{MAX_BINDINGS, SelectedBinding};
 

@@ -1,7 +1,6 @@
 //! A credential as the broker gives it and as the SDKs read it: checked once, then kept as the bytes to serve.
 
-use std::borrow::Cow;
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};

@@ -2,16 +2,18 @@
 //! the name. Either way the certificate must name the host of `DEPUTY_BROKER_URL` and chain to
 //! `DEPUTY_BROKER_CA`, so a wrong address or a hostile DNS answer gets no token.
 
-use std::fmt;
-use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::{
+    fmt, io,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use rustls::{ClientConfig, RootCertStore};
-use tokio::net::{TcpStream, lookup_host};
-use tokio::time::{Instant, timeout};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
+use tokio::{
+    net::{TcpStream, lookup_host},
+    time::{Instant, timeout},
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::config::BrokerEndpoint;
 

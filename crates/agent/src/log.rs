@@ -1,8 +1,10 @@
 //! Log lines: one small JSON object a line, for changes of state only. Callers pass no secret; an access key
 //! id is none.
 
-use std::io::Write;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    io::Write,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use serde_json::{Map, Value};
 

@@ -4,8 +4,7 @@
 
 use std::process::ExitCode;
 
-use deputy_agent::log::Log;
-use deputy_agent::{Agent, Config, config, readiness};
+use deputy_agent::{Agent, Config, config, log::Log, readiness};
 use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "usage: deputy-agent [serve | ready | --version]

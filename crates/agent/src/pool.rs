@@ -1,8 +1,10 @@
 //! Idle connections to the broker, kept for a moment: a pod asks once in a while, and ten thousand pods that each kept a
 //! connection for as long as it lasts would fill every broker.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http_body_util::Empty;
@@ -69,9 +71,7 @@ fn lock(idle: &Mutex<Vec<Idle>>) -> MutexGuard<'_, Vec<Idle>> {
 mod tests {
     use http::Request;
     use http_body_util::BodyExt as _;
-    use hyper::Response;
-    use hyper::client::conn::http1::handshake;
-    use hyper::service::service_fn;
+    use hyper::{Response, client::conn::http1::handshake, service::service_fn};
     use hyper_util::rt::TokioIo;
     use tokio::task::JoinHandle;
 

@@ -1,20 +1,21 @@
 //! The first credentials: fetched on start, so that the application finds them there, and reported on
 //! `/readyz`, which the startup probe asks.
 
-use std::collections::BTreeMap;
-use std::hash::{BuildHasher as _, RandomState};
-use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    hash::{BuildHasher as _, RandomState},
+    io::{Read as _, Write as _},
+    net::{SocketAddr, TcpStream},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use http::StatusCode;
 
-use crate::binding::SelectedBinding;
-use crate::broker::CredentialSource;
-use crate::config::WaitFor;
-use crate::keeper::CredentialKeeper;
-use crate::problem::AgentProblem;
+use crate::{
+    binding::SelectedBinding, broker::CredentialSource, config::WaitFor, keeper::CredentialKeeper,
+    problem::AgentProblem,
+};
 
 /// First and longest pause between tries while the broker is unavailable.
 const UNAVAILABLE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));

@@ -4,33 +4,45 @@
 //! `Host` (DNS rebinding), of the headers that proxies add (a request forwarded from elsewhere), of the method,
 //! and of the token, which only who can read the pod's files has.
 
-use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
-use std::time::Duration;
+use std::{
+    future::Future,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
-use http::header::{
-    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, FORWARDED, HOST, HeaderName, HeaderValue,
-    RETRY_AFTER, VIA,
+use http::{
+    HeaderMap, Method, Request, Response, StatusCode,
+    header::{
+        ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, FORWARDED, HOST, HeaderName,
+        HeaderValue, RETRY_AFTER, VIA,
+    },
 };
-use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::Full;
-use hyper::body::{Body, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::time::{sleep, timeout};
+use hyper::{
+    body::{Body, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use tokio::{
+    net::TcpListener,
+    sync::Semaphore,
+    time::{sleep, timeout},
+};
 
-use crate::binding::SelectedBinding;
-use crate::broker::CredentialSource;
-use crate::keeper::CredentialKeeper;
-use crate::problem::AgentProblem;
-use crate::readiness::StartupReadiness;
-use crate::token::{MAX_TOKEN, TokenFile};
+use crate::{
+    binding::SelectedBinding,
+    broker::CredentialSource,
+    keeper::CredentialKeeper,
+    problem::AgentProblem,
+    readiness::StartupReadiness,
+    token::{MAX_TOKEN, TokenFile},
+};
 
 /// Most connections at a time; more wait in the listener's queue.
 const MAX_CONNECTIONS: usize = 1024;

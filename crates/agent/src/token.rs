@@ -1,11 +1,13 @@
 //! The pod's projected ServiceAccount token: what callers must present, and what the agent presents to the
 //! broker.
 
-use std::fs::{File, Metadata};
-use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    fs::{File, Metadata},
+    io::Read as _,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;

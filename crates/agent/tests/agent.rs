@@ -4,12 +4,15 @@ mod support;
 
 use std::sync::Arc;
 
-use deputy_agent::binding::SelectedBinding;
-use deputy_agent::broker::{BrokerClient, CredentialSource as _, Fetched};
-use deputy_agent::config::BrokerEndpoint;
-use deputy_agent::dial::Dialer;
-use deputy_agent::token::TokenFile;
-use deputy_agent::{WaitFor, readiness};
+use deputy_agent::{
+    WaitFor,
+    binding::SelectedBinding,
+    broker::{BrokerClient, CredentialSource as _, Fetched},
+    config::BrokerEndpoint,
+    dial::Dialer,
+    readiness,
+    token::TokenFile,
+};
 use http::HeaderValue;
 use support::{Authority, Broker, Setup, TOKEN, ask_and_stay, credential};
 

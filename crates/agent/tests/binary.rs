@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "test code outside a #[test] function")]
 
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    process::{Child, ChildStdout, Command, Output, Stdio},
+};
 
 fn agent(environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_deputy-agent"));

@@ -17,6 +17,8 @@
 //!   `the_default_is_the_oldest_binding_also_when_that_is_refused`.
 //! - Any number of callers are one call to STS: `a_thousand_callers_share_one_call_and_one_audit_record`.
 //! - Whatever is sent that is no request of the protocol makes no session: `whatever_else_is_sent_makes_no_session`.
+//! - Every log line of a request names its pod and binding, and none holds a secret:
+//!   `every_log_line_of_a_request_names_pod_and_binding`.
 
 mod audit;
 #[cfg(test)]

@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use http::HeaderValue;
-use http::header::USER_AGENT;
+use http::{HeaderValue, header::USER_AGENT};
 use hyper_timeout::TimeoutConnector;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use kube::client::ConfigExt as _;
-use kube::client::retry::RetryPolicy;
-use kube::config::InferConfigError;
-use tower::retry::RetryLayer;
-use tower::{BoxError, ServiceBuilder};
+use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioExecutor};
+use kube::{
+    client::{ConfigExt as _, retry::RetryPolicy},
+    config::InferConfigError,
+};
+use tower::{BoxError, ServiceBuilder, retry::RetryLayer};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -5,11 +5,13 @@
 //! the keeper of an authority) is gone. So work that belongs to one request runs [`contained`], and the hook of
 //! [`install`] ends the process for any other panic.
 
-use std::any::Any;
-use std::cell::Cell;
-use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
-use std::task::Poll;
+use std::{
+    any::Any,
+    cell::Cell,
+    future::{Future, poll_fn},
+    panic::{AssertUnwindSafe, Location, catch_unwind},
+    task::Poll,
+};
 
 thread_local! {
     /// How many containments this thread is in.

@@ -2,11 +2,15 @@
 //! lines are never filtered. `spans` of a line, outermost first, say in which piece of work it was written, so that all lines of that
 //! piece can be joined.
 
-use tracing_subscriber::filter::{Directive, ParseError, filter_fn};
-use tracing_subscriber::fmt::format::{Format, Json, JsonFields};
-use tracing_subscriber::fmt::{self, MakeWriter};
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _};
+use tracing_subscriber::{
+    EnvFilter, Layer as _,
+    filter::{Directive, ParseError, filter_fn},
+    fmt::{
+        self, MakeWriter,
+        format::{Format, Json, JsonFields},
+    },
+    layer::SubscriberExt as _,
+};
 
 /// The variable that holds the filter.
 pub const FILTER_VARIABLE: &str = "DEPUTY_LOG";
@@ -96,8 +100,10 @@ macro_rules! audit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
-    use std::sync::{Arc, Mutex};
+    use std::{
+        io::Write,
+        sync::{Arc, Mutex},
+    };
 
     #[derive(Clone, Default)]
     struct Buffer(Arc<Mutex<Vec<u8>>>);

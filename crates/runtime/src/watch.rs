@@ -1,11 +1,12 @@
 //! Following one named object with nothing but the right to watch it.
 
-use std::fmt::Debug;
-use std::time::Duration;
+use std::{fmt::Debug, time::Duration};
 
 use futures::{Stream, StreamExt as _, stream};
-use kube::Api;
-use kube::api::{WatchEvent, WatchParams};
+use kube::{
+    Api,
+    api::{WatchEvent, WatchParams},
+};
 use serde::de::DeserializeOwned;
 
 /// How long the API server keeps one watch open. Five seconds later the connection counts as dead.

@@ -9,20 +9,26 @@
 //! - Any number of callers share one call to the broker. The call belongs to none of them, so one that goes
 //!   away harms nobody, and an answer that comes after they gave up serves the next.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::header::HeaderValue;
-use tokio::sync::watch;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout, timeout_at},
+};
 
-use crate::binding::{MAX_BINDINGS, SelectedBinding};
-use crate::broker::{CredentialSource, FetchError, Fetched};
-use crate::credential::{Credential, WallClock};
-use crate::log::Log;
-use crate::problem::AgentProblem;
+use crate::{
+    binding::{MAX_BINDINGS, SelectedBinding},
+    broker::{CredentialSource, FetchError, Fetched},
+    credential::{Credential, WallClock},
+    log::Log,
+    problem::AgentProblem,
+};
 
 /// How long a confirmation by the broker is good for.
 pub const FRESH: Duration = Duration::from_secs(5);

@@ -7,27 +7,32 @@
     reason = "test code outside a #[test] function"
 )]
 
-use std::collections::VecDeque;
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::VecDeque,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
 
 use bytes::Bytes;
-use deputy_agent::Agent;
-use deputy_agent::binding::SelectedBinding;
-use deputy_agent::config::{BrokerEndpoint, Config, WaitFor};
-use deputy_agent::log::Log;
+use deputy_agent::{
+    Agent,
+    binding::SelectedBinding,
+    config::{BrokerEndpoint, Config, WaitFor},
+    log::Log,
+};
 use http::{HeaderMap, Request, Response};
 use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
+use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, oneshot};
-use tokio::task::JoinHandle;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    sync::{Notify, oneshot},
+    task::JoinHandle,
+};
 
 pub const TOKEN: &str = "canary-pod-token";
 

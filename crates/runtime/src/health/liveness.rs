@@ -1,8 +1,10 @@
 //! Whether the process still gets anything done. One that does not is killed and begins anew.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 /// How often a runtime shows that it runs tasks.
 const BEAT: Duration = Duration::from_secs(1);

@@ -3,20 +3,26 @@
 
 mod liveness;
 
-use std::collections::BTreeMap;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
-use axum::{Json, Router};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::metrics::Metrics;
-use crate::serve::{self, Endpoint, ServeError};
+use crate::{
+    metrics::Metrics,
+    serve::{self, Endpoint, ServeError},
+};
 
 use crate::shutdown::Shutdown;
 pub use liveness::Liveness;
@@ -238,8 +244,7 @@ async fn render_metrics(State(metrics): State<Metrics>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::body::Body;
-    use axum::http::Request;
+    use axum::{body::Body, http::Request};
     use http_body_util::BodyExt as _;
     use serde_json::Value;
     use tower::ServiceExt as _;

@@ -1,39 +1,47 @@
 //! One connection, from its handshake to its end.
 
-use std::convert::Infallible;
-use std::future::Future;
-use std::net::SocketAddr;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::{
+    convert::Infallible,
+    future::Future,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::ConnectInfo;
-use axum::response::IntoResponse as _;
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::ConnectInfo,
+    response::IntoResponse as _,
+};
 use futures::future::BoxFuture;
 use http::StatusCode;
 use http_body::{Frame, SizeHint};
-use hyper::body::Incoming;
-use hyper::rt::Executor;
-use hyper::{Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
-use rustls::ServerConfig;
-use rustls::server::Acceptor;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::Instant;
-use tokio_rustls::LazyConfigAcceptor;
-use tokio_rustls::server::TlsStream;
+use hyper::{Request, Response, body::Incoming, rt::Executor};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::conn::auto::Builder,
+};
+use rustls::{ServerConfig, server::Acceptor};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::Instant,
+};
+use tokio_rustls::{LazyConfigAcceptor, server::TlsStream};
 use tower::ServiceExt as _;
 
-use super::activity::{Activity, Cut};
-use super::io::Observed;
-use super::limits::ListenerLimits;
-use super::turns::Turns;
-use crate::contain::{Panicked, attempt, contained};
-use crate::shutdown::Shutdown;
+use super::{
+    activity::{Activity, Cut},
+    io::Observed,
+    limits::ListenerLimits,
+    turns::Turns,
+};
+use crate::{
+    contain::{Panicked, attempt, contained},
+    shutdown::Shutdown,
+};
 
 /// How often a peer of HTTP/2 is asked whether it is alive, and how long it may take.
 const HTTP2_PING_INTERVAL: Duration = Duration::from_secs(20);

@@ -5,13 +5,14 @@
 //! at all would be served any more. So the newest goes first, and before that, whoever had the fewest handshakes in the
 //! last seconds: a client that asks for many pays with its own.
 
-use std::collections::{BTreeMap, HashMap};
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-use tokio::sync::oneshot;
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
 /// Handshakes are counted in windows of this length, the present one and the one before.
 const WINDOW: Duration = Duration::from_secs(1);

@@ -1,8 +1,7 @@
 //! Calls to the API server that bring a bundle to where clients read it: their deadline, their errors, and the pauses
 //! between them.
 
-use std::future::Future;
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use super::certificate::CertificateError;
 use crate::watch::describe;

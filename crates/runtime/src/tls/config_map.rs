@@ -3,17 +3,15 @@
 
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::Api;
-use kube::api::PostParams;
+use kube::{Api, api::PostParams};
 use tokio::sync::watch;
 
-use super::Bundle;
-use super::bundle_call::{PublishError, TICK, backoff, call};
-use super::certificate::parse_bundle;
-use crate::error::chain;
-use crate::health::Readiness;
-use crate::shutdown::Shutdown;
-use crate::watch::changes;
+use super::{
+    Bundle,
+    bundle_call::{PublishError, TICK, backoff, call},
+    certificate::parse_bundle,
+};
+use crate::{error::chain, health::Readiness, shutdown::Shutdown, watch::changes};
 
 /// The key of the ConfigMap that holds the bundle.
 pub(super) const BUNDLE_KEY: &str = "ca.crt";

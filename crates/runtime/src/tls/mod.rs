@@ -20,8 +20,7 @@ pub use config_map::{follow_bundle_config_map, publish_bundle_config_map};
 pub use error::{ABANDON_ANNOTATION, AuthorityError};
 pub use publish::{WebhookKind, publish_ca_bundle};
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

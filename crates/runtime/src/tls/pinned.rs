@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use rustls_pki_types::CertificateDer;
 use sha2::{Digest as _, Sha256};
 
-use super::certificate::CaCertificate;
-use super::error::AuthorityError;
+use super::{certificate::CaCertificate, error::AuthorityError};
 
 /// What clients trust already, as far as it is known.
 pub(super) enum Pinned {

@@ -1,16 +1,11 @@
 //! The Secret of an authority, and the ConfigMap by which clients came to trust it, in the API server.
 
-use std::future::Future;
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::Api;
-use kube::api::PostParams;
+use kube::{Api, api::PostParams};
 
-use super::certificate::parse_bundle;
-use super::config_map::BUNDLE_KEY;
-use super::error::AuthorityError;
-use super::pinned::Pinned;
+use super::{certificate::parse_bundle, config_map::BUNDLE_KEY, error::AuthorityError, pinned::Pinned};
 use crate::watch::describe;
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);

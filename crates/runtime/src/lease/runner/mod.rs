@@ -1,19 +1,17 @@
 //! The election against the API server.
 
-use std::future::Future;
-use std::time::Duration;
+use std::{future::Future, time::Duration};
 
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
-use kube::Api;
-use kube::api::PostParams;
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use kube::{Api, api::PostParams};
+use tokio::{sync::watch, task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::LeaseConfig;
-use super::election::{Election, ElectionStep};
+use super::{
+    LeaseConfig,
+    election::{Election, ElectionStep},
+};
 use crate::watch::describe;
 
 /// The pause before another try when one failed.

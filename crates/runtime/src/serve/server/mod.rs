@@ -1,28 +1,31 @@
 //! The servers: accepting connections, a place for each, and the end of all of them.
 
-use std::future::Future;
-use std::io::ErrorKind::{ConnectionAborted, ConnectionReset};
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::{
+    future::Future,
+    io::ErrorKind::{ConnectionAborted, ConnectionReset},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::Router;
 use rustix::io::Errno;
 use rustls::ServerConfig;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::Instant;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    time::Instant,
+};
 use tokio_util::task::TaskTracker;
 
-use super::connection::Connection;
-use super::limits::{Endpoint, ListenerLimits};
-use super::listen::{ServeError, canonical};
-use super::table::{ConnectionEntry, ConnectionTable};
-use super::turns::Turns;
-use crate::contain::contained;
-use crate::metrics::Metrics;
-use crate::process::open_files;
-use crate::shutdown::Shutdown;
+use super::{
+    connection::Connection,
+    limits::{Endpoint, ListenerLimits},
+    listen::{ServeError, canonical},
+    table::{ConnectionEntry, ConnectionTable},
+    turns::Turns,
+};
+use crate::{contain::contained, metrics::Metrics, process::open_files, shutdown::Shutdown};
 
 /// The pause after a failed `accept`, so that the failure is no busy loop.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);

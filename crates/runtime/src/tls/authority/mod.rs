@@ -1,31 +1,39 @@
 //! The authority of this process: keeps its Secret filled, its leaf fresh and its bundle known.
 
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::{
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use arc_swap::ArcSwapOption;
 use futures::{Stream, StreamExt as _};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, ResourceExt as _};
-use rustls::ServerConfig;
-use rustls::server::{ClientHello, ResolvesServerCert};
-use rustls::sign::CertifiedKey;
+use rustls::{
+    ServerConfig,
+    server::{ClientHello, ResolvesServerCert},
+    sign::CertifiedKey,
+};
 use rustls_pki_types::CertificateDer;
 use tokio::sync::watch;
 
-use super::certificate::Leaf;
-use super::error::{ABANDON_ANNOTATION, AuthorityError};
-use super::pinned::Pinned;
-use super::rotation::{CaSet, Circumstances, SecretData, plan, wipe};
-use super::store::{ApiStore, SecretStore, WriteError};
-use super::{AuthorityPolicy, Bundle};
-use crate::error::chain;
-use crate::health::{Readiness, ReadyHandle};
-use crate::metrics::Metrics;
-use crate::shutdown::Shutdown;
-use crate::watch::changes;
+use super::{
+    AuthorityPolicy, Bundle,
+    certificate::Leaf,
+    error::{ABANDON_ANNOTATION, AuthorityError},
+    pinned::Pinned,
+    rotation::{CaSet, Circumstances, SecretData, plan, wipe},
+    store::{ApiStore, SecretStore, WriteError},
+};
+use crate::{
+    error::chain,
+    health::{Readiness, ReadyHandle},
+    metrics::Metrics,
+    shutdown::Shutdown,
+    watch::changes,
+};
 
 /// How often lifetimes are compared with the wall clock. Timers alone stand still while the machine is suspended.
 const TICK: Duration = Duration::from_secs(60);

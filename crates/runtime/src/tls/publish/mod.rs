@@ -1,27 +1,34 @@
 //! Bringing the bundle to the API server through our webhook configurations.
 
-use std::fmt::Debug;
-use std::time::Duration;
+use std::{fmt::Debug, time::Duration};
 
 use futures::StreamExt as _;
 use jiff::Timestamp;
-use k8s_openapi::ByteString;
-use k8s_openapi::api::admissionregistration::v1::{
-    MutatingWebhookConfiguration, ValidatingWebhookConfiguration, WebhookClientConfig,
+use k8s_openapi::{
+    ByteString,
+    api::admissionregistration::v1::{
+        MutatingWebhookConfiguration, ValidatingWebhookConfiguration, WebhookClientConfig,
+    },
 };
-use kube::api::{Patch, PatchParams};
-use kube::{Api, Resource, ResourceExt as _};
+use kube::{
+    Api, Resource, ResourceExt as _,
+    api::{Patch, PatchParams},
+};
 use rustls_pki_types::CertificateDer;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::authority::Authority;
-use super::bundle_call::{CALL_TIMEOUT, PublishError, TICK, backoff, call};
-use super::certificate::bundle_trusts;
-use crate::error::chain;
-use crate::health::{Readiness, ReadyHandle};
-use crate::shutdown::Shutdown;
-use crate::watch::{changes, describe};
+use super::{
+    authority::Authority,
+    bundle_call::{CALL_TIMEOUT, PublishError, TICK, backoff, call},
+    certificate::bundle_trusts,
+};
+use crate::{
+    error::chain,
+    health::{Readiness, ReadyHandle},
+    shutdown::Shutdown,
+    watch::{changes, describe},
+};
 
 /// The pause while what is published does not verify our certificate.
 const PAUSE: Duration = Duration::from_secs(1);

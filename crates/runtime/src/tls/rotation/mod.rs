@@ -16,10 +16,12 @@ use jiff::Timestamp;
 use k8s_openapi::ByteString;
 use zeroize::Zeroize as _;
 
-use super::certificate::{Ca, CaCertificate, CertificateError, after, parse_bundle};
-use super::error::AuthorityError;
-use super::pinned::Pinned;
-use super::{AuthorityPolicy, Bundle};
+use super::{
+    AuthorityPolicy, Bundle,
+    certificate::{Ca, CaCertificate, CertificateError, after, parse_bundle},
+    error::AuthorityError,
+    pinned::Pinned,
+};
 
 const CURRENT_CERTIFICATE: &str = "ca.crt";
 const CURRENT_KEY: &str = "ca.key";

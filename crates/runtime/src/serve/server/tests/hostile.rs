@@ -1,10 +1,8 @@
 //! What hostile, broken and merely many clients do, to every listener there is, by a clock that is turned by hand.
 
-use std::net::IpAddr;
-use std::pin::Pin;
+use std::{net::IpAddr, pin::Pin};
 
-use tokio::io::DuplexStream;
-use tokio::sync::mpsc;
+use tokio::{io::DuplexStream, sync::mpsc};
 
 use super::*;
 

@@ -1,27 +1,33 @@
 use std::future::IntoFuture as _;
 
-use axum::extract::ConnectInfo;
-use axum::routing::get;
+use axum::{extract::ConnectInfo, routing::get};
 use http::{Request, StatusCode, Version};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Bytes;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
-use rustls::{ClientConfig, RootCertStore};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::sync::Notify;
-use tokio::task::JoinHandle;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    sync::Notify,
+    task::JoinHandle,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
 
 mod hostile;
 
 use std::io;
 
 use super::*;
-use crate::serve::{AcceptedConnection, bind};
-use crate::tls::authority::tests::{authority_for_tests, rotate_for_tests};
-use crate::tls::{Authority, Bundle};
+use crate::{
+    serve::{AcceptedConnection, bind},
+    tls::{
+        Authority, Bundle,
+        authority::tests::{authority_for_tests, rotate_for_tests},
+    },
+};
 
 const NAME: &str = "deputy-webhook.deputy.svc";
 
