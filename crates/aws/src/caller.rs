@@ -6,7 +6,7 @@ use crate::{error::AwsError, traits::CallerIdentity};
 
 /// The three identities of an account, each of another process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Identity {
+pub enum ProcessIdentity {
     /// `deputy broker`: hands out sessions.
     Issuer,
     /// `deputy controller`: writes roles.
@@ -15,7 +15,7 @@ pub enum Identity {
     BoundaryWriter,
 }
 
-impl Identity {
+impl ProcessIdentity {
     /// The process that has it.
     #[must_use]
     pub fn process(self) -> &'static str {
@@ -28,41 +28,44 @@ impl Identity {
 }
 
 /// Why an identity is not as the account says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum IdentityProblem {
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdentifyError {
     /// It is in another account or partition; the sentence says which.
+    #[error("{0}")]
     Elsewhere(String),
     /// It is another one than the account names; the sentence says both.
+    #[error("{0}")]
     Other(String),
     /// AWS does not say who it is, or refuses it.
-    Aws(AwsError),
+    #[error(transparent)]
+    Aws(#[from] AwsError),
 }
 
 /// Who the process is, for people, if it is who `account` says it should be. `answer` is what AWS says to it.
 ///
 /// # Errors
-/// [`IdentityProblem`].
+/// [`IdentifyError`].
 pub fn identify(
     account: &Account,
-    identity: Identity,
+    identity: ProcessIdentity,
     answer: Result<CallerIdentity, AwsError>,
-) -> Result<String, IdentityProblem> {
-    let caller = answer.map_err(IdentityProblem::Aws)?;
+) -> Result<String, IdentifyError> {
+    let caller = answer?;
     let (process, who) = (identity.process(), caller.principal());
     if caller.partition() != account.partition.as_str() {
-        return Err(IdentityProblem::Elsewhere(format!(
+        return Err(IdentifyError::Elsewhere(format!(
             "{process} is {who} in partition {}, and the account is in {}: no identity of one is known in the other",
             caller.partition(),
             account.partition
         )));
     }
     let named = match identity {
-        Identity::Issuer => Some((caller.is(&account.issuer), account.issuer.to_string())),
-        Identity::Provisioner => account
+        ProcessIdentity::Issuer => Some((caller.is(&account.issuer), account.issuer.to_string())),
+        ProcessIdentity::Provisioner => account
             .provisioner
             .as_ref()
             .map(|a| (caller.is_session_of(&a.role), a.role.to_string())),
-        Identity::BoundaryWriter => account
+        ProcessIdentity::BoundaryWriter => account
             .boundary_writer
             .as_ref()
             .map(|a| (caller.is_session_of(&a.role), a.role.to_string())),
@@ -70,14 +73,14 @@ pub fn identify(
     match named {
         Some((true, _)) => {}
         Some((false, named)) => {
-            return Err(IdentityProblem::Other(format!(
+            return Err(IdentifyError::Other(format!(
                 "AWSAccount {} names {named}, and {process} is {who}",
                 account.name
             )));
         }
         // What it makes lives where it does.
         None if caller.account != account.id => {
-            return Err(IdentityProblem::Elsewhere(format!(
+            return Err(IdentifyError::Elsewhere(format!(
                 "{process} is {who} in account {}, not in {}",
                 caller.account, account.id
             )));
@@ -176,64 +179,64 @@ mod tests {
         const SESSION: &str = "arn:aws:sts::123456789012:assumed-role";
         let table = [
             (
-                Identity::Issuer,
+                ProcessIdentity::Issuer,
                 format!("{SESSION}/deputy-broker/s"),
                 Ok("deputy-broker"),
             ),
             // The forgotten annotation: another one of Deputy's own.
             (
-                Identity::Issuer,
+                ProcessIdentity::Issuer,
                 format!("{SESSION}/deputy-provisioner/s"),
                 Err("names arn:aws:iam::123456789012:role/infra/deputy-broker, and deputy broker is"),
             ),
             (
-                Identity::Issuer,
+                ProcessIdentity::Issuer,
                 format!("{SESSION}/deputy-broker-2/s"),
                 Err("deputy-broker-2"),
             ),
             (
-                Identity::Issuer,
+                ProcessIdentity::Issuer,
                 "arn:aws:sts::999999999999:assumed-role/deputy-broker/s".into(),
                 Err("999999999999"),
             ),
             (
-                Identity::Issuer,
+                ProcessIdentity::Issuer,
                 "arn:aws-cn:sts::123456789012:assumed-role/deputy-broker/s".into(),
                 Err("partition aws-cn"),
             ),
             (
-                Identity::Issuer,
+                ProcessIdentity::Issuer,
                 "arn:aws:iam::123456789012:user/deputy-broker".into(),
                 Err("user/deputy-broker"),
             ),
             (
-                Identity::Provisioner,
+                ProcessIdentity::Provisioner,
                 format!("{SESSION}/deputy-provisioner/s"),
                 Ok("deputy-provisioner"),
             ),
             (
-                Identity::Provisioner,
+                ProcessIdentity::Provisioner,
                 format!("{SESSION}/node/i-1"),
                 Err("deputy controller is"),
             ),
             // None is named: whoever it is, it is of the account.
             (
-                Identity::BoundaryWriter,
+                ProcessIdentity::BoundaryWriter,
                 format!("{SESSION}/anybody/s"),
                 Ok("anybody"),
             ),
             (
-                Identity::BoundaryWriter,
+                ProcessIdentity::BoundaryWriter,
                 "arn:aws:iam::123456789012:user/anybody".into(),
                 Ok("anybody"),
             ),
             (
-                Identity::BoundaryWriter,
+                ProcessIdentity::BoundaryWriter,
                 "arn:aws:sts::999999999999:assumed-role/anybody/s".into(),
                 Err("in account 999999999999, not in 123456789012"),
             ),
             (
-                Identity::BoundaryWriter,
+                ProcessIdentity::BoundaryWriter,
                 "arn:aws-us-gov:iam::123456789012:user/anybody".into(),
                 Err("partition aws-us-gov"),
             ),
@@ -242,7 +245,7 @@ mod tests {
             let found = identify(&account(), identity, Ok(caller(&arn)));
             match (found, expected) {
                 (Ok(who), Ok(part)) => assert!(who.ends_with(part), "{arn}: {who}"),
-                (Err(IdentityProblem::Elsewhere(text) | IdentityProblem::Other(text)), Err(part)) => {
+                (Err(IdentifyError::Elsewhere(text) | IdentifyError::Other(text)), Err(part)) => {
                     assert!(text.contains(part), "{arn}: {text}");
                 }
                 (found, _) => panic!("{identity:?} {arn}: {found:?}"),
@@ -250,8 +253,8 @@ mod tests {
         }
         let none = AwsError::new("sts:GetCallerIdentity", ErrorClass::NoCredentials, "none");
         assert_eq!(
-            identify(&account(), Identity::Issuer, Err(none.clone())),
-            Err(IdentityProblem::Aws(none))
+            identify(&account(), ProcessIdentity::Issuer, Err(none.clone())),
+            Err(IdentifyError::Aws(none))
         );
     }
 

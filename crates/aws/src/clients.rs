@@ -20,11 +20,11 @@ use deputy_delegation::{
 
 use crate::{
     budget::{BudgetSettings, CallBudget},
-    caller::Identity,
+    caller::ProcessIdentity,
     identity::{self, AssumedIdentity},
     observe::{CallObserver, IgnoreCalls},
     proxy::{Proxy, http_client},
-    sdk::{Caller, IamClients, SdkPolicies, SdkRoles, SdkSts},
+    sdk::{ApiCaller, IamClients, SdkPolicies, SdkRoles, SdkSts},
     traits::{Policies, Roles, Sts},
 };
 
@@ -216,11 +216,11 @@ impl Clients {
 
     /// STS as one of the three identities: to ask who it is.
     #[must_use]
-    pub fn identity(&self, account: &Account, identity: Identity) -> Arc<dyn Sts> {
+    pub fn identity(&self, account: &Account, identity: ProcessIdentity) -> Arc<dyn Sts> {
         let (cache, assumed) = match identity {
-            Identity::Issuer => return self.sts(account),
-            Identity::Provisioner => (&self.provisioners, account.provisioner.as_ref()),
-            Identity::BoundaryWriter => (&self.boundary_writers, account.boundary_writer.as_ref()),
+            ProcessIdentity::Issuer => return self.sts(account),
+            ProcessIdentity::Provisioner => (&self.provisioners, account.provisioner.as_ref()),
+            ProcessIdentity::BoundaryWriter => (&self.boundary_writers, account.boundary_writer.as_ref()),
         };
         cached(cache, account, assumed, || {
             let config = self.sts_config(account, self.credentials(account, assumed));
@@ -246,14 +246,14 @@ impl Clients {
         &self.options.timeouts
     }
 
-    fn caller(&self, account: &Account, budgeted: bool) -> Caller {
+    fn caller(&self, account: &Account, budgeted: bool) -> ApiCaller {
         let budget = budgeted.then(|| {
             lock(&self.budgets)
                 .entry(account.id.clone())
                 .or_insert_with(|| Arc::new(CallBudget::new(self.options.budget)))
                 .clone()
         });
-        Caller {
+        ApiCaller {
             account: account.id.clone(),
             budget,
             observer: self.options.observer.clone(),

@@ -19,7 +19,7 @@ use deputy_policy::{Document, PolicyKind};
 
 use crate::{
     AmbientOptions, AwsError, Clients, ErrorClass, NewPolicy, Policies, Roles, Sts, model::InMemoryIam,
-    sdk::wire_tests::account,
+    sdk::tests::account,
 };
 
 /// AWS, or what stands for it.

@@ -13,11 +13,16 @@ use aws_credential_types::{
     provider::{self, ProvideCredentials, error::CredentialsError, future},
 };
 use deputy_delegation::model::AssumeRole;
+use tracing::Instrument;
 
-use crate::error::{AwsError, ErrorClass};
+use crate::{
+    error::{AwsError, ErrorClass},
+    sdk,
+};
 
 /// `RoleSessionName` of Deputy's own sessions.
 const SESSION_NAME: &str = "deputy";
+const OPERATION: &str = "sts:AssumeRole";
 
 /// The ambient identity, in the order of every AWS SDK: environment, profile, web identity, container. Instance
 /// metadata only if `instance_metadata`: it is the node's identity, and whoever can run a pod there has it too. (A profile
@@ -65,7 +70,6 @@ impl AssumedIdentity {
     }
 
     async fn load(&self) -> provider::Result {
-        const OPERATION: &str = "sts:AssumeRole";
         let output = self
             .client
             .assume_role()
@@ -116,7 +120,8 @@ impl ProvideCredentials for AssumedIdentity {
     where
         Self: 'a,
     {
-        future::ProvideCredentials::new(self.load())
+        let span = sdk::span(OPERATION, self.role.role.account());
+        future::ProvideCredentials::new(self.load().instrument(span))
     }
 }
 

@@ -89,7 +89,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{AmbientOptions, Clients, ErrorClass, sdk::wire_tests::account};
+    use crate::{AmbientOptions, Clients, ErrorClass, sdk::tests::account};
 
     fn proxy(variables: &[(&str, &str)]) -> Result<Option<Proxy>, ProxyError> {
         Proxy::from_variables(|name| {

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use deputy_aws::{AwsError, ErrorClass, Identity, IdentityProblem, Sts, identify};
+use deputy_aws::{AwsError, ErrorClass, IdentifyError, ProcessIdentity, Sts, identify};
 use deputy_delegation::{IssuerArn, ObjectName, model::Account};
 use deputy_runtime::error::chain;
 use parking_lot::Mutex;
@@ -104,20 +104,20 @@ impl IssuerCheck {
 }
 
 async fn ask(account: &Account, key: &Key, sts: &dyn Sts, proven: &Mutex<HashSet<Key>>) -> IssuerAnswer {
-    match identify(account, Identity::Issuer, sts.caller_identity().await) {
+    match identify(account, ProcessIdentity::Issuer, sts.caller_identity().await) {
         Ok(who) => {
             proven.lock().insert(key.clone());
             IssuerAnswer::Issuer(who.into())
         }
-        Err(IdentityProblem::Elsewhere(message) | IdentityProblem::Other(message)) => {
+        Err(IdentifyError::Elsewhere(message) | IdentifyError::Other(message)) => {
             proven.lock().remove(key);
             IssuerAnswer::Not(IdentityError::Mismatch(format!("IssuerMismatch: {message}")))
         }
-        Err(IdentityProblem::Aws(error)) if proven.lock().contains(key) => {
+        Err(IdentifyError::Aws(error)) if proven.lock().contains(key) => {
             tracing::warn!(account = %account.name, error = chain(&error), "failed to check the broker's identity");
             IssuerAnswer::WasIssuer
         }
-        Err(IdentityProblem::Aws(error)) => IssuerAnswer::Not(IdentityError::Aws(Arc::new(error))),
+        Err(IdentifyError::Aws(error)) => IssuerAnswer::Not(IdentityError::Aws(Arc::new(error))),
     }
 }
 

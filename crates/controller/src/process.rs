@@ -2,7 +2,7 @@
 
 use std::{fmt, hash::Hash, sync::Arc, time::Duration};
 
-use deputy_aws::{AmbientOptions, Clients, Identity, Proxy};
+use deputy_aws::{AmbientOptions, Clients, ProcessIdentity, Proxy};
 use deputy_delegation::ClusterName;
 use deputy_index::{Dirty, Index, ResourceKind, Subscription, WatchError, watch};
 use deputy_runtime::{
@@ -159,7 +159,7 @@ pub async fn run_controller(
     let accounts = KindQueue::new("AWSAccount");
     let roles = KindQueue::new("AWSRole");
     let bindings = KindQueue::new("AWSRoleBinding");
-    let account = Arc::new(AccountController::new(ctx.clone(), Identity::Provisioner));
+    let account = Arc::new(AccountController::new(ctx.clone(), ProcessIdentity::Provisioner));
     let role = Arc::new(RoleController::new(ctx.clone()));
     let binding = Arc::new(BindingController::new(ctx.clone()));
     let draining = shutdown.clone();
@@ -211,7 +211,10 @@ pub async fn run_limits(
     let limits = KindQueue::new("DelegationLimit");
     let accounts = KindQueue::new("AWSAccount");
     let limit = Arc::new(LimitController::new(ctx.clone()));
-    let account = Arc::new(AccountController::new(ctx.clone(), Identity::BoundaryWriter));
+    let account = Arc::new(AccountController::new(
+        ctx.clone(),
+        ProcessIdentity::BoundaryWriter,
+    ));
     let (changed, limit_gone, scope_changed) = (Notify::new(), Notify::new(), Notify::new());
     let draining = shutdown.clone();
     let work = async {

@@ -7,7 +7,9 @@
 mod faults;
 mod policies;
 mod principals;
+mod refusals;
 mod roles;
+mod state;
 mod sts;
 #[cfg(test)]
 mod tests;
@@ -19,84 +21,22 @@ use std::{
 };
 
 use deputy_delegation::{
-    names::{AccountId, Partition, PolicyArn, RoleArn, RoleName},
+    names::{AccountId, IamPath, Partition, PolicyArn, RoleArn, RoleName},
     plan::ObservedRole,
-    session::SessionRequest,
 };
 use deputy_policy::{Document, Layers, PolicyKind, Request, evaluate};
 use jiff::Timestamp;
 
-pub use self::faults::{Fault, When};
-use self::{faults::Faults, policies::StoredPolicy, principals::Principals};
-use crate::error::{AwsError, ErrorClass};
-
-/// How far reads lag behind writes, counted in calls.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Lag {
-    /// How many reads of a new role say that it is not there; AssumeRole on it is refused as long.
-    pub role_reads: u32,
-    /// How many trust policies with a new principal are refused as invalid.
-    pub principal_saves: u32,
-    /// How many AssumeRole calls still see the trust policy of before.
-    pub trust_reads: u32,
-}
-
-/// Limits of the account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Quotas {
-    /// Characters of a trust policy, white space not counted.
-    pub trust_policy_size: u32,
-    /// Characters of all inline policies of a role, white space not counted.
-    pub role_policy_size: u32,
-    /// Characters of a managed policy, white space not counted.
-    pub managed_policy_size: u32,
-    /// Versions of a managed policy.
-    pub versions_per_policy: u32,
-    /// Roles there may be.
-    pub roles: u32,
-    /// Customer-managed policies there may be.
-    pub policies: u32,
-}
-
-impl Default for Quotas {
-    /// What an account has that asked for no more.
-    fn default() -> Self {
-        Self {
-            trust_policy_size: 2048,
-            role_policy_size: 10_240,
-            managed_policy_size: 6144,
-            versions_per_policy: 5,
-            roles: 1000,
-            policies: 1500,
-        }
-    }
-}
-
-/// One call that was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoggedCall {
-    /// Such as `iam:CreateRole`.
-    pub operation: &'static str,
-    /// ARN or name of what it was about.
-    pub target: String,
-    /// Whether it changed something: also when its answer was lost.
-    pub applied: bool,
-    /// `ok`, or the category of the error that the caller saw.
-    pub outcome: &'static str,
-    /// The role after a change of it; `None` after its deletion.
-    pub role_after: Option<ObservedRole>,
-}
-
-/// A session that was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IssuedSession {
-    /// What was asked for.
-    pub request: SessionRequest,
-    /// Which credentials it has.
-    pub access_key_id: String,
-    /// When it ends.
-    pub expiration: Timestamp,
-}
+use self::{
+    faults::Faults,
+    principals::KnownPrincipals,
+    state::{State, StoredRole},
+};
+pub use self::{
+    faults::{Fault, When},
+    state::{IssuedSession, Lag, LoggedCall, Quotas},
+};
+use crate::error::AwsError;
 
 /// The account: implements [`Roles`](crate::Roles), [`Policies`](crate::Policies) and [`Sts`](crate::Sts).
 pub struct InMemoryIam {
@@ -105,36 +45,12 @@ pub struct InMemoryIam {
     state: Mutex<State>,
 }
 
-struct State {
-    roles: BTreeMap<RoleName, StoredRole>,
-    policies: BTreeMap<PolicyArn, StoredPolicy>,
-    principals: Principals,
-    sessions: Vec<IssuedSession>,
-    log: Vec<LoggedCall>,
-    faults: Faults,
-    lag: Lag,
-    quotas: Quotas,
-    caller: String,
-    sts_delay: Duration,
-    now: Option<Timestamp>,
-    serial: u64,
-}
-
-struct StoredRole {
-    /// With the trust policy as stored: principals as unique ids.
-    role: ObservedRole,
-    created: Timestamp,
-    hidden_reads: u32,
-    /// The trust policy before the last change, and how many AssumeRole calls still see it.
-    stale_trust: Option<(String, u32)>,
-}
-
 impl InMemoryIam {
     /// An empty account with AWS's default quotas, called by its IAM user `deputy-broker`.
     #[must_use]
     pub fn new(partition: Partition, account: AccountId) -> Self {
         let caller = format!("arn:{partition}:iam::{account}:user/deputy-broker");
-        let mut principals = Principals::default();
+        let mut principals = KnownPrincipals::default();
         principals.add(&caller, "AIDA00000000000000000".to_owned(), 0);
         Self {
             partition,
@@ -324,7 +240,7 @@ impl InMemoryIam {
         Ok(evaluate(&layers, request).is_allowed())
     }
 
-    fn role_arn(&self, path: &deputy_delegation::names::IamPath, name: &RoleName) -> RoleArn {
+    fn role_arn(&self, path: &IamPath, name: &RoleName) -> RoleArn {
         RoleArn::of(&self.partition, &self.account, path, name)
     }
 
@@ -365,75 +281,5 @@ impl InMemoryIam {
             role_after,
         });
         result
-    }
-}
-
-impl State {
-    fn now(&self) -> Timestamp {
-        self.now.unwrap_or_else(Timestamp::now)
-    }
-
-    fn serial(&mut self) -> u64 {
-        self.serial += 1;
-        self.serial
-    }
-
-    fn unique_id(&mut self, prefix: &str) -> String {
-        format!("{prefix}{:017}", self.serial())
-    }
-
-    /// The role with its trust policy as IAM shows it.
-    fn shown(&self, name: &RoleName) -> Option<ObservedRole> {
-        let stored = self.roles.get(name)?;
-        Some(ObservedRole {
-            trust: self.principals.shown(&stored.role.trust),
-            ..stored.role.clone()
-        })
-    }
-
-    fn existing(&mut self, operation: &'static str, name: &RoleName) -> Result<&mut StoredRole, AwsError> {
-        self.roles
-            .get_mut(name)
-            .ok_or_else(|| no_such_role(operation, name))
-    }
-}
-
-fn no_such_role(operation: &'static str, name: &RoleName) -> AwsError {
-    AwsError::new(
-        operation,
-        ErrorClass::NotFound,
-        &format!("The role with name {name} cannot be found."),
-    )
-    .with_code("NoSuchEntity")
-}
-
-fn over_quota(operation: &'static str, quota: &str, limit: u32) -> AwsError {
-    AwsError::new(
-        operation,
-        ErrorClass::LimitExceeded,
-        &format!("Cannot exceed quota for {quota}: {limit}"),
-    )
-    .with_code("LimitExceeded")
-}
-
-/// Characters as IAM counts them against its limits: white space is free.
-fn size(document: &str) -> u32 {
-    u32::try_from(document.chars().filter(|c| !c.is_whitespace()).count()).unwrap_or(u32::MAX)
-}
-
-fn within(operation: &'static str, quota: &str, limit: u32, size: u32) -> Result<(), AwsError> {
-    if size > limit {
-        return Err(over_quota(operation, quota, limit));
-    }
-    Ok(())
-}
-
-fn well_formed(operation: &'static str, document: &str) -> Result<(), AwsError> {
-    match serde_json::from_str::<serde_json::Value>(document) {
-        Ok(serde_json::Value::Object(_)) => Ok(()),
-        _ => Err(
-            AwsError::new(operation, ErrorClass::MalformedPolicy, "Syntax errors in policy.")
-                .with_code("MalformedPolicyDocument"),
-        ),
     }
 }

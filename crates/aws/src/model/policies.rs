@@ -6,50 +6,15 @@ use async_trait::async_trait;
 use deputy_delegation::names::{IamPath, PolicyArn, TagKey, TagValue};
 use deputy_policy::Document;
 
-use super::{InMemoryIam, State, over_quota, size, within};
+use super::{
+    InMemoryIam,
+    refusals::{over_quota, size, within},
+    state::StoredPolicy,
+};
 use crate::{
     error::{AwsError, ErrorClass},
     traits::{ListedPolicy, NewPolicy, ObservedPolicy, Policies, PolicyVersion},
 };
-
-pub(super) struct StoredPolicy {
-    tags: BTreeMap<String, String>,
-    /// By number: `v1`, `v2`, …; numbers are not used again.
-    versions: BTreeMap<u32, String>,
-    default: u32,
-    latest: u32,
-}
-
-impl StoredPolicy {
-    pub(super) fn default_document(&self) -> &str {
-        self.versions.get(&self.default).map_or("", String::as_str)
-    }
-}
-
-impl State {
-    fn policy(&mut self, operation: &'static str, arn: &PolicyArn) -> Result<&mut StoredPolicy, AwsError> {
-        self.policies.get_mut(arn).ok_or_else(|| {
-            AwsError::new(
-                operation,
-                ErrorClass::NotFound,
-                &format!("Policy {arn} was not found."),
-            )
-            .with_code("NoSuchEntity")
-        })
-    }
-
-    /// How many roles it is attached to, and how many have it as boundary.
-    fn uses(&self, arn: &PolicyArn) -> (u32, u32) {
-        let arn = arn.to_string();
-        let count = |used: &dyn Fn(&deputy_delegation::plan::ObservedRole) -> bool| {
-            u32::try_from(self.roles.values().filter(|stored| used(&stored.role)).count()).unwrap_or(u32::MAX)
-        };
-        (
-            count(&|role| role.attached.contains(&arn)),
-            count(&|role| role.boundary.as_ref() == Some(&arn)),
-        )
-    }
-}
 
 fn conflict(operation: &'static str, message: &str) -> AwsError {
     AwsError::new(operation, ErrorClass::Conflict, message).with_code("DeleteConflict")

@@ -1,4 +1,4 @@
-//! Principals in trust policies: stored as unique ids, shown as ARNs while they live.
+//! KnownPrincipals in trust policies: stored as unique ids, shown as ARNs while they live.
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
 
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use crate::error::{AwsError, ErrorClass};
 
 /// The users and roles there are, in any account.
 #[derive(Default)]
-pub(super) struct Principals(BTreeMap<String, Principal>);
+pub(super) struct KnownPrincipals(BTreeMap<String, Principal>);
 
 struct Principal {
     id: String,
@@ -17,7 +17,7 @@ struct Principal {
     unknown_for: u32,
 }
 
-impl Principals {
+impl KnownPrincipals {
     pub(super) fn add(&mut self, arn: &str, id: String, unknown_for: u32) {
         self.0
             .entry(arn.to_owned())

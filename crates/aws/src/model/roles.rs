@@ -8,7 +8,11 @@ use deputy_delegation::{
     plan::{DesiredRole, IamCall, ObservedRole},
 };
 
-use super::{InMemoryIam, State, StoredRole, over_quota, size, well_formed, within};
+use super::{
+    InMemoryIam,
+    refusals::{over_quota, size, well_formed, within},
+    state::{State, StoredRole},
+};
 use crate::{
     error::{AwsError, ErrorClass},
     traits::{ListedRole, Roles},

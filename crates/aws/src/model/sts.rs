@@ -5,7 +5,10 @@ use deputy_delegation::{names::RoleName, session::SessionRequest};
 use deputy_policy::{Caller, Context, Document, PolicyKind, Request, evaluate_trust};
 use jiff::SignedDuration;
 
-use super::{InMemoryIam, IssuedSession, State};
+use super::{
+    InMemoryIam,
+    state::{IssuedSession, State},
+};
 use crate::{
     error::{AwsError, ErrorClass},
     traits::{CallerIdentity, Credentials, Session, Sts},

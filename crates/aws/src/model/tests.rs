@@ -5,10 +5,11 @@ use deputy_delegation::{
         ExternalId, IamPath, MaxSessionDuration, PolicyArn, SessionDuration, SessionName, TagKey, TagValue,
     },
     plan::{DesiredRole, IamCall},
+    session::SessionRequest,
 };
 
 use super::*;
-use crate::{NewPolicy, Policies, Roles, Sts};
+use crate::{ErrorClass, NewPolicy, Policies, Roles, Sts};
 
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":["sts:AssumeRole","sts:TagSession"]}]}"#;
 const INLINE: &str =

@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkErro
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use deputy_delegation::names::AccountId;
 use tokio::time::Instant;
+use tracing::{Instrument, Span};
 
 pub(crate) use self::{policies::SdkPolicies, roles::SdkRoles, sts::SdkSts};
 use crate::{
@@ -38,16 +39,31 @@ pub(crate) struct IamClients {
 
 /// What every call passes through: budget before, report after.
 #[derive(Clone)]
-pub(crate) struct Caller {
+pub(crate) struct ApiCaller {
     pub(crate) account: AccountId,
     /// None for STS: its limit is hundreds of calls a second, and the broker has a budget of its own.
     pub(crate) budget: Option<Arc<CallBudget>>,
     pub(crate) observer: Arc<dyn CallObserver>,
 }
 
-impl Caller {
-    /// Waits for the budget, makes the call, tells the budget and the observer how it went.
+impl ApiCaller {
+    /// Waits for the budget, makes the call, reports to the budget and the observer how it went. All of it, the client's
+    /// repetitions included, is within the span `aws`.
     async fn call<T, E>(
+        &self,
+        operation: &'static str,
+        patience: Duration,
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
+    ) -> Result<T, AwsError>
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        self.budgeted(operation, patience, request)
+            .instrument(span(operation, &self.account))
+            .await
+    }
+
+    async fn budgeted<T, E>(
         &self,
         operation: &'static str,
         patience: Duration,
@@ -80,11 +96,16 @@ impl Caller {
             waited,
         };
         if let Err(error) = &result {
-            tracing::debug!(account = %self.account, %error, "AWS call failed");
+            tracing::debug!(%error, "AWS call failed");
         }
         self.observer.finished(&report);
         result
     }
+}
+
+/// The span of one call to AWS. It names the operation and the account, and nothing that is sent.
+pub(crate) fn span(operation: &'static str, account: &AccountId) -> Span {
+    tracing::info_span!("aws", operation, account = %account)
 }
 
 /// `Ok(None)` instead of "there is no such entity".
@@ -150,6 +171,4 @@ macro_rules! pages {
 use pages;
 
 #[cfg(test)]
-mod fake_server;
-#[cfg(test)]
-pub(crate) mod wire_tests;
+pub(crate) mod tests;

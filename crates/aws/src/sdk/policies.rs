@@ -7,7 +7,7 @@ use aws_sdk_iam::types::PolicyScopeType;
 use deputy_delegation::names::{IamPath, PolicyArn, TagKey, TagValue};
 use deputy_policy::Document;
 
-use super::{Caller, IamClients, decode, found, pages, senseless};
+use super::{ApiCaller, IamClients, decode, found, pages, senseless};
 use crate::{
     error::AwsError,
     traits::{ListedPolicy, NewPolicy, ObservedPolicy, Policies, PolicyVersion},
@@ -15,11 +15,11 @@ use crate::{
 
 pub(crate) struct SdkPolicies {
     clients: IamClients,
-    caller: Caller,
+    caller: ApiCaller,
 }
 
 impl SdkPolicies {
-    pub(crate) fn new(clients: IamClients, caller: Caller) -> Self {
+    pub(crate) fn new(clients: IamClients, caller: ApiCaller) -> Self {
         Self { clients, caller }
     }
 

@@ -1,15 +1,17 @@
 //! [`Roles`] over the SDK.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, error::Error as StdError};
 
 use async_trait::async_trait;
 use aws_sdk_iam::types::Role;
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use deputy_delegation::{
     names::{IamPath, RoleArn, RoleName},
     plan::{IamCall, ObservedRole},
 };
 
-use super::{Caller, IamClients, decode, found, pages, senseless};
+use super::{ApiCaller, IamClients, decode, found, pages, senseless};
 use crate::{
     error::AwsError,
     traits::{ListedRole, Roles},
@@ -17,12 +19,25 @@ use crate::{
 
 pub(crate) struct SdkRoles {
     clients: IamClients,
-    caller: Caller,
+    caller: ApiCaller,
 }
 
 impl SdkRoles {
-    pub(crate) fn new(clients: IamClients, caller: Caller) -> Self {
+    pub(crate) fn new(clients: IamClients, caller: ApiCaller) -> Self {
         Self { clients, caller }
+    }
+
+    /// Makes a call that changes something, once. What it answers says no more than that it was done.
+    async fn write<T, E>(
+        &self,
+        operation: &'static str,
+        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
+    ) -> Result<(), AwsError>
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        let patience = self.clients.write_patience;
+        self.caller.call(operation, patience, request).await.map(drop)
     }
 
     async fn inline_policies(&self, name: &RoleName) -> Result<BTreeMap<String, String>, AwsError> {
@@ -128,7 +143,7 @@ impl Roles for SdkRoles {
     }
 
     async fn execute(&self, call: &IamCall) -> Result<(), AwsError> {
-        let (iam, operation, patience) = (&self.clients.writes, call.action(), self.clients.write_patience);
+        let (iam, operation) = (&self.clients.writes, call.action());
         match call {
             IamCall::CreateRole { role } => {
                 let request = iam
@@ -140,7 +155,7 @@ impl Roles for SdkRoles {
                     .set_tags(Some(decode::to_tags(operation, &role.tags)?))
                     .max_session_duration(signed(operation, role.max_session_duration.as_seconds())?)
                     .send();
-                self.caller.call(operation, patience, request).await.map(drop)
+                self.write(operation, request).await
             }
             IamCall::UpdateAssumeRolePolicy { role, document } => {
                 let request = iam
@@ -148,7 +163,7 @@ impl Roles for SdkRoles {
                     .role_name(role.as_str())
                     .policy_document(document)
                     .send();
-                self.caller.call(operation, patience, request).await.map(drop)
+                self.write(operation, request).await
             }
             IamCall::PutRolePolicy {
                 role,
@@ -161,7 +176,7 @@ impl Roles for SdkRoles {
                     .policy_name(policy)
                     .policy_document(document)
                     .send();
-                self.caller.call(operation, patience, request).await.map(drop)
+                self.write(operation, request).await
             }
             IamCall::DeleteRolePolicy { role, policy } => {
                 let request = iam
@@ -169,7 +184,7 @@ impl Roles for SdkRoles {
                     .role_name(role.as_str())
                     .policy_name(policy)
                     .send();
-                self.caller.call(operation, patience, request).await.map(drop)
+                self.write(operation, request).await
             }
             IamCall::DetachRolePolicy { role, policy_arn } => {
                 let request = iam
@@ -177,7 +192,7 @@ impl Roles for SdkRoles {
                     .role_name(role.as_str())
                     .policy_arn(policy_arn)
                     .send();
-                self.caller.call(operation, patience, request).await.map(drop)
+                self.write(operation, request).await
             }
             IamCall::PutRolePermissionsBoundary { role, boundary } => {
                 let request = iam
@@ -185,7 +200,7 @@ impl Roles for SdkRoles {
                     .role_name(role.as_str())
                     .permissions_boundary(boundary.to_string())
                     .send();
-                self.caller.call(operation, patience, request).await.map(drop)
+                self.write(operation, request).await
             }
             IamCall::TagRole { role, tags } => {
                 let request = iam
@@ -193,7 +208,7 @@ impl Roles for SdkRoles {
                     .role_name(role.as_str())
                     .set_tags(Some(decode::to_tags(operation, tags)?))
                     .send();
-                self.caller.call(operation, patience, request).await.map(drop)
+                self.write(operation, request).await
             }
             IamCall::UntagRole { role, keys } => {
                 let request = iam
@@ -201,7 +216,7 @@ impl Roles for SdkRoles {
                     .role_name(role.as_str())
                     .set_tag_keys(Some(keys.clone()))
                     .send();
-                self.caller.call(operation, patience, request).await.map(drop)
+                self.write(operation, request).await
             }
             IamCall::UpdateRole {
                 role,
@@ -212,11 +227,11 @@ impl Roles for SdkRoles {
                     .role_name(role.as_str())
                     .max_session_duration(signed(operation, max_session_duration.as_seconds())?)
                     .send();
-                self.caller.call(operation, patience, request).await.map(drop)
+                self.write(operation, request).await
             }
             IamCall::DeleteRole { role } => {
                 let request = iam.delete_role().role_name(role.as_str()).send();
-                self.caller.call(operation, patience, request).await.map(drop)
+                self.write(operation, request).await
             }
         }
     }

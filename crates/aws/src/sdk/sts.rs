@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use aws_sdk_sts::types::Tag;
 use deputy_delegation::{names::AccountId, session::SessionRequest};
 
-use super::{Caller, decode, senseless};
+use super::{ApiCaller, decode, senseless};
 use crate::{
     error::AwsError,
     traits::{CallerIdentity, Credentials, Session, Sts},
@@ -14,11 +14,11 @@ use crate::{
 
 pub(crate) struct SdkSts {
     client: aws_sdk_sts::Client,
-    caller: Caller,
+    caller: ApiCaller,
 }
 
 impl SdkSts {
-    pub(crate) fn new(client: aws_sdk_sts::Client, caller: Caller) -> Self {
+    pub(crate) fn new(client: aws_sdk_sts::Client, caller: ApiCaller) -> Self {
         Self { client, caller }
     }
 }

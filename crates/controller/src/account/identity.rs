@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use deputy_api::conditions::{ConditionReason, Status};
-use deputy_aws::{Identity, IdentityProblem, identify};
+use deputy_aws::{IdentifyError, ProcessIdentity, identify};
 use deputy_delegation::ObjectName;
 
 use super::assess::AccountPlan;
@@ -61,7 +61,7 @@ impl CheckedIdentity {
 pub async fn check_identity(
     ctx: &ControllerContext,
     verified: &Verified<ObjectName>,
-    identity: Identity,
+    identity: ProcessIdentity,
     plan: &AccountPlan<'_>,
     is_reported: bool,
 ) -> CheckedIdentity {
@@ -81,7 +81,7 @@ pub async fn check_identity(
 }
 
 /// What is said of an identity.
-fn condition(identity: Identity, found: Result<String, IdentityProblem>) -> ConditionValue {
+fn condition(identity: ProcessIdentity, found: Result<String, IdentifyError>) -> ConditionValue {
     let process = identity.process();
     let (status, reason, message) = match found {
         Ok(principal) => (
@@ -89,11 +89,9 @@ fn condition(identity: Identity, found: Result<String, IdentityProblem>) -> Cond
             ConditionReason::Ready,
             format!("{process} is {principal}"),
         ),
-        Err(IdentityProblem::Elsewhere(message)) => {
-            (Status::False, ConditionReason::AccountMismatch, message)
-        }
-        Err(IdentityProblem::Other(message)) => (Status::False, ConditionReason::IdentityMismatch, message),
-        Err(IdentityProblem::Aws(error)) => {
+        Err(IdentifyError::Elsewhere(message)) => (Status::False, ConditionReason::AccountMismatch, message),
+        Err(IdentifyError::Other(message)) => (Status::False, ConditionReason::IdentityMismatch, message),
+        Err(IdentifyError::Aws(error)) => {
             let (reason, message) = reason_of(&error);
             let message = format!("AWS does not say who {process} is: {message}");
             (Status::False, reason, message)

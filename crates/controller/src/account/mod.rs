@@ -12,7 +12,7 @@ mod status;
 use std::sync::Arc;
 
 use deputy_api::{AWSAccount, AWSAccountStatus};
-use deputy_aws::Identity;
+use deputy_aws::ProcessIdentity;
 use deputy_delegation::ObjectName;
 
 use self::{assess::assess, dereference::dereference, identity::check_identity};
@@ -23,14 +23,14 @@ use crate::{
 /// Reconciles accounts as the process with one of their identities.
 pub struct AccountController {
     ctx: Arc<ControllerContext>,
-    identity: Identity,
+    identity: ProcessIdentity,
     verified: Verified<ObjectName>,
 }
 
 impl AccountController {
     /// A controller in `ctx`, of the process that has `identity`.
     #[must_use]
-    pub fn new(ctx: Arc<ControllerContext>, identity: Identity) -> Self {
+    pub fn new(ctx: Arc<ControllerContext>, identity: ProcessIdentity) -> Self {
         Self {
             ctx,
             identity,

@@ -4,24 +4,28 @@ use deputy_api::{
     AWSAccountStatus,
     conditions::{self, ConditionReason, ConditionType, Conditions, Status},
 };
-use deputy_aws::Identity;
+use deputy_aws::ProcessIdentity;
 use jiff::Timestamp;
 
 use super::{assess::AccountPlan, dereference::AccountInputs, identity::CheckedIdentity};
 use crate::report::ConditionValue;
 
 /// The condition about an identity.
-fn condition_of(identity: Identity) -> ConditionType {
+fn condition_of(identity: ProcessIdentity) -> ConditionType {
     match identity {
-        Identity::Issuer => ConditionType::IssuerReady,
-        Identity::Provisioner => ConditionType::ProvisionerReady,
-        Identity::BoundaryWriter => ConditionType::BoundaryWriterReady,
+        ProcessIdentity::Issuer => ConditionType::IssuerReady,
+        ProcessIdentity::Provisioner => ConditionType::ProvisionerReady,
+        ProcessIdentity::BoundaryWriter => ConditionType::BoundaryWriterReady,
     }
 }
 
 /// Whether `status` says of the account as it is now that the process is who it should be.
 #[must_use]
-pub fn reports_identity(status: &AWSAccountStatus, inputs: &AccountInputs, identity: Identity) -> bool {
+pub fn reports_identity(
+    status: &AWSAccountStatus,
+    inputs: &AccountInputs,
+    identity: ProcessIdentity,
+) -> bool {
     conditions::find(&status.conditions, condition_of(identity))
         .is_some_and(|c| c.status == "True" && c.observed_generation == inputs.object.metadata.generation)
 }
@@ -31,7 +35,7 @@ pub fn reports_identity(status: &AWSAccountStatus, inputs: &AccountInputs, ident
 pub fn updated(
     old: &AWSAccountStatus,
     inputs: &AccountInputs,
-    identity: Identity,
+    identity: ProcessIdentity,
     plan: &AccountPlan<'_>,
     checked: &CheckedIdentity,
     now: Timestamp,
@@ -44,7 +48,7 @@ pub fn updated(
     if let CheckedIdentity::Asked(value) = checked {
         set(&mut new, condition_of(identity), value);
     }
-    if identity == Identity::Provisioner {
+    if identity == ProcessIdentity::Provisioner {
         new.observed_generation = generation;
         let ready = match plan {
             AccountPlan::Refuse(value) => value.clone(),

@@ -13,7 +13,7 @@ use tokio::{
 
 /// What the server does with one request.
 #[derive(Clone)]
-pub(super) enum Answer {
+pub(super) enum CannedAnswer {
     Body(u16, String),
     /// Reads the request and closes the connection.
     Hangup,
@@ -28,7 +28,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) async fn start(answers: impl IntoIterator<Item = Answer>) -> Self {
+    pub(super) async fn start(answers: impl IntoIterator<Item = CannedAnswer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -40,17 +40,21 @@ impl Server {
                 tokio::spawn(async move {
                     while let Some(request) = read_request(&mut stream).await {
                         log.lock().unwrap().push(request);
-                        let answer = answers.lock().unwrap().pop_front().unwrap_or(Answer::Hangup);
+                        let answer = answers
+                            .lock()
+                            .unwrap()
+                            .pop_front()
+                            .unwrap_or(CannedAnswer::Hangup);
                         match answer {
-                            Answer::Body(status, body) => {
+                            CannedAnswer::Body(status, body) => {
                                 let text = format!(
                                     "HTTP/1.1 {status} X\r\ncontent-type: text/xml\r\nx-amzn-requestid: request-7\r\ncontent-length: {}\r\n\r\n{body}",
                                     body.len()
                                 );
                                 stream.write_all(text.as_bytes()).await.unwrap();
                             }
-                            Answer::Hangup => return,
-                            Answer::Silence => std::future::pending().await,
+                            CannedAnswer::Hangup => return,
+                            CannedAnswer::Silence => std::future::pending().await,
                         }
                     }
                 });

@@ -1,5 +1,9 @@
 //! The clients against a server of canned answers: what goes over the wire, how often, and what comes of the answer.
 
+mod fake_server;
+mod spans;
+mod sts;
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -7,21 +11,21 @@ use std::{
 
 use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError, future};
 use deputy_delegation::{
-    model::{Account, AssumeRole, Endpoints},
+    model::{Account, Endpoints},
     names::{
-        AccountId, ExternalId, IamPath, IssuerArn, ObjectName, Partition, PolicyName, Region, RoleArn,
-        RoleName, SessionDuration, SessionName, TagKey, TagValue,
+        AccountId, IamPath, IssuerArn, ObjectName, Partition, PolicyName, Region, RoleName, SessionDuration,
+        TagKey, TagValue,
     },
     plan::IamCall,
-    session::SessionRequest,
 };
 use deputy_policy::{Document, PolicyKind};
 use tokio::net::TcpListener;
 
-use super::fake_server::{Answer, Server};
-use crate::{
-    AmbientOptions, CallObserver, CallReport, Clients, ErrorClass, ExposeSecret, NewPolicy, Timeouts,
+use self::{
+    fake_server::{CannedAnswer, Server},
+    sts::with_provisioner,
 };
+use crate::{AmbientOptions, CallObserver, CallReport, Clients, ErrorClass, NewPolicy, Timeouts};
 
 /// The account whose endpoints are `server`.
 fn at(server: &Server) -> Account {
@@ -76,8 +80,8 @@ fn delete() -> IamCall {
     IamCall::DeleteRole { role: role_name() }
 }
 
-fn error(status: u16, code: &str, message: &str) -> Answer {
-    Answer::Body(
+fn error(status: u16, code: &str, message: &str) -> CannedAnswer {
+    CannedAnswer::Body(
         status,
         format!(
             "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error><RequestId>request-7</RequestId></ErrorResponse>"
@@ -85,8 +89,8 @@ fn error(status: u16, code: &str, message: &str) -> Answer {
     )
 }
 
-fn ok(operation: &str, result: &str) -> Answer {
-    Answer::Body(
+fn ok(operation: &str, result: &str) -> CannedAnswer {
+    CannedAnswer::Body(
         200,
         format!(
             r#"<{operation}Response xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><{operation}Result>{result}</{operation}Result></{operation}Response>"#
@@ -192,12 +196,12 @@ async fn reads_are_repeated_and_writes_are_not() {
         (throttled, ErrorClass::Throttled, false),
         (error(500, "ServiceFailure", "x"), ErrorClass::Service, true),
         (
-            Answer::Body(503, "<html>busy</html>".into()),
+            CannedAnswer::Body(503, "<html>busy</html>".into()),
             ErrorClass::Service,
             true,
         ),
-        (Answer::Hangup, ErrorClass::Unreachable, true),
-        (Answer::Silence, ErrorClass::Unreachable, true),
+        (CannedAnswer::Hangup, ErrorClass::Unreachable, true),
+        (CannedAnswer::Silence, ErrorClass::Unreachable, true),
         (
             error(409, "DeleteConflict", "Cannot delete entity"),
             ErrorClass::Conflict,
@@ -219,7 +223,7 @@ async fn reads_are_repeated_and_writes_are_not() {
 
 #[tokio::test]
 async fn a_write_whose_answer_is_cut_off_may_have_been_applied() {
-    let server = Server::start([Answer::Body(200, "<CreatePolicyResponse><Crea".into())]).await;
+    let server = Server::start([CannedAnswer::Body(200, "<CreatePolicyResponse><Crea".into())]).await;
     let document =
         r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#;
     let policy = NewPolicy {
@@ -278,127 +282,6 @@ async fn what_aws_says_is_kept_with_its_request_id() {
         "iam:DeleteRole: LimitExceeded (LimitExceeded, request request-7): Cannot exceed quota for RolesPerAccount: 1000"
     );
     assert_eq!(*calls.0.lock().unwrap(), [("iam:DeleteRole", "LimitExceeded")]);
-}
-
-fn session_request() -> SessionRequest {
-    SessionRequest {
-        role: RoleArn::parse("arn:aws:iam::123456789012:role/deputy/demo/deputy.payments.uploader-abc")
-            .unwrap(),
-        session_name: SessionName::new("payments.uploader").unwrap(),
-        external_id: ExternalId::new("demo/payments/AWSRole/uploader").unwrap(),
-        duration: SessionDuration::HOUR,
-        tags: [(
-            TagKey::new("deputy-cluster").unwrap(),
-            TagValue::new("demo").unwrap(),
-        )]
-        .into(),
-        policy: Some("{}".to_owned()),
-    }
-}
-
-fn assumed(key: &str) -> Answer {
-    ok(
-        "AssumeRole",
-        &format!(
-            "<Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2126-11-21T01:00:00Z</Expiration></Credentials>\
-             <AssumedRoleUser><AssumedRoleId>AROAEXAMPLE:payments.uploader</AssumedRoleId><Arn>arn:aws:sts::123456789012:assumed-role/r/payments.uploader</Arn></AssumedRoleUser>"
-        ),
-    )
-}
-
-#[tokio::test]
-async fn assume_role_sends_every_parameter_to_the_regional_sts() {
-    let server = Server::start([assumed("ASIA1")]).await;
-    let session = clients(Arc::default())
-        .sts(&at(&server))
-        .assume_role(&session_request())
-        .await
-        .unwrap();
-    assert_eq!(session.credentials.access_key_id, "ASIA1");
-    assert_eq!(session.credentials.secret_access_key.expose_secret(), "s");
-    assert_eq!(session.credentials.session_token.expose_secret(), "t");
-    assert_eq!(session.expiration.to_string(), "2126-11-21T01:00:00Z");
-    assert_eq!(session.role_unique_id(), "AROAEXAMPLE");
-
-    let request = &server.requests()[0];
-    assert!(request.contains("/ap-northeast-1/sts/aws4_request"), "{request}");
-    let form = request.split_once("\r\n\r\n").unwrap().1;
-    assert_eq!(
-        form,
-        "Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fdeputy%2Fdemo%2Fdeputy.payments.uploader-abc\
-         &RoleSessionName=payments.uploader&Policy=%7B%7D&DurationSeconds=3600\
-         &Tags.member.1.Key=deputy-cluster&Tags.member.1.Value=demo&ExternalId=demo%2Fpayments%2FAWSRole%2Fuploader"
-    );
-}
-
-#[tokio::test]
-async fn empty_credentials_are_an_error() {
-    let server = Server::start([assumed("")]).await;
-    let result = clients(Arc::default())
-        .sts(&at(&server))
-        .assume_role(&session_request())
-        .await;
-    assert_eq!(result.err().unwrap().class(), ErrorClass::Other);
-}
-
-fn with_provisioner(account: Account) -> Account {
-    Account {
-        provisioner: Some(AssumeRole {
-            role: RoleArn::parse("arn:aws:iam::123456789012:role/deputy-provisioner").unwrap(),
-            external_id: Some(ExternalId::new("ours").unwrap()),
-        }),
-        ..account
-    }
-}
-
-#[tokio::test]
-async fn the_provisioner_is_assumed_once_for_many_calls() {
-    let server = Server::start([
-        assumed("ASIA2"),
-        ok("DeleteRole", ""),
-        error(404, "NoSuchEntity", ""),
-    ])
-    .await;
-    let account = with_provisioner(at(&server));
-    let clients = clients(Arc::default());
-    clients.roles(&account).execute(&delete()).await.unwrap();
-    assert_eq!(
-        clients.roles(&account).get_role(&role_name()).await.unwrap(),
-        None
-    );
-    let requests = server.requests();
-    assert_eq!(requests.len(), 3);
-    assert!(requests[0].contains("&ExternalId=ours"), "{}", requests[0]);
-    assert!(requests[0].contains("Credential=AKIAEXAMPLE/"), "{}", requests[0]);
-    for request in &requests[1..] {
-        assert!(request.contains("Credential=ASIA2/"), "{request}");
-    }
-}
-
-#[tokio::test]
-async fn a_provisioner_that_may_not_be_assumed_is_named() {
-    let server = Server::start([error(
-        403,
-        "AccessDenied",
-        "not authorized to perform: sts:AssumeRole",
-    )])
-    .await;
-    let account = with_provisioner(at(&server));
-    let error = clients(Arc::default())
-        .roles(&account)
-        .execute(&delete())
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (error.class(), error.operation(), error.outcome_unknown()),
-        (ErrorClass::AccessDenied, "sts:AssumeRole", false)
-    );
-    assert!(
-        error
-            .message()
-            .starts_with("assuming arn:aws:iam::123456789012:role/deputy-provisioner: "),
-        "{error}"
-    );
 }
 
 #[derive(Debug)]
