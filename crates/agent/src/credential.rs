@@ -97,7 +97,7 @@ impl Credential {
         // Cut, not rounded: never later than what AWS said.
         let expiration =
             Timestamp::from_second(expiration.as_second()).map_err(|_| CredentialError::Expiration)?;
-        if !lives(expiration, now) {
+        if !is_usable(expiration, now) {
             return Err(CredentialError::Expired(expiration));
         }
         let access_key_id = wire.access_key_id.clone().into_owned();
@@ -134,12 +134,12 @@ impl Credential {
     }
 
     /// Whether it may still be handed out.
-    pub fn lives(&self, now: Timestamp) -> bool {
-        lives(self.expiration, now)
+    pub fn is_usable(&self, now: Timestamp) -> bool {
+        is_usable(self.expiration, now)
     }
 }
 
-fn lives(expiration: Timestamp, now: Timestamp) -> bool {
+fn is_usable(expiration: Timestamp, now: Timestamp) -> bool {
     expiration.duration_since(now) > EXPIRY_MARGIN
 }
 

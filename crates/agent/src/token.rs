@@ -73,7 +73,7 @@ struct Stamp {
 }
 
 impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
+    fn from_metadata(metadata: &Metadata) -> Self {
         Self {
             device: metadata.dev(),
             inode: metadata.ino(),
@@ -133,7 +133,7 @@ fn refresh(path: &Path, state: &mut State) -> Result<(), TokenFileError> {
         source,
     };
     let metadata = std::fs::metadata(path).map_err(io)?;
-    let stamp = Stamp::of(&metadata);
+    let stamp = Stamp::from_metadata(&metadata);
     if state.stamp.as_ref() == Some(&stamp) {
         return Ok(());
     }

@@ -72,14 +72,14 @@ impl IssuerCheck {
     /// # Errors
     /// [`IdentityError`]; asked about again a few seconds later.
     pub async fn check(&self, account: &Account, sts: &Arc<dyn Sts>) -> Result<(), IdentityError> {
-        self.who(account, sts).await.map(drop)
+        self.identity(account, sts).await.map(drop)
     }
 
     /// The same, with who that is; `None` while AWS can't say it again.
     ///
     /// # Errors
     /// [`IdentityError`]; asked about again a few seconds later.
-    pub async fn who(
+    pub async fn identity(
         &self,
         account: &Account,
         sts: &Arc<dyn Sts>,
@@ -88,7 +88,7 @@ impl IssuerCheck {
         let work = {
             let (account, key) = (account.clone(), key.clone());
             let (sts, proven) = (sts.clone(), self.proven.clone());
-            move || async move { ask(&account, &key, sts.as_ref(), &proven).await }
+            move || async move { query_identity(&account, &key, sts.as_ref(), &proven).await }
         };
         match self.answers.get(key, work, IssuerAnswer::keep).await {
             Some(IssuerAnswer::Issuer(who)) => Ok(Some(who)),
@@ -103,7 +103,12 @@ impl IssuerCheck {
     }
 }
 
-async fn ask(account: &Account, key: &Key, sts: &dyn Sts, proven: &Mutex<HashSet<Key>>) -> IssuerAnswer {
+async fn query_identity(
+    account: &Account,
+    key: &Key,
+    sts: &dyn Sts,
+    proven: &Mutex<HashSet<Key>>,
+) -> IssuerAnswer {
     match identify(account, ProcessIdentity::Issuer, sts.caller_identity().await) {
         Ok(who) => {
             proven.lock().insert(key.clone());

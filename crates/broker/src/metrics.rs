@@ -74,7 +74,7 @@ impl BrokerMetrics {
     }
 
     /// So many sessions are kept.
-    pub fn kept(&self, count: usize) {
+    pub fn set_cached(&self, count: usize) {
         self.kept.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 }

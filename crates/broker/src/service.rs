@@ -124,7 +124,7 @@ impl Broker {
         if self.index.current(&ResourceKind::KINDS).is_ok() {
             self.issuer.renew_due(|key| is_granted(&self.index, key));
         }
-        self.metrics.kept(self.issuer.count());
+        self.metrics.set_cached(self.issuer.count());
     }
 
     /// Waits until the cluster has been read.
@@ -154,7 +154,7 @@ impl Broker {
                 // Never closed: an error only means that nobody waits in line.
                 let _permit = permits.acquire().await.ok();
                 let sts = (this.sts)(&account);
-                let Some(condition) = issuer_condition(this.issuers.who(&account, &sts).await) else {
+                let Some(condition) = issuer_condition(this.issuers.identity(&account, &sts).await) else {
                     return;
                 };
                 if let Err(error) = write_issuer_condition(&client, &this.index, &name, &condition).await {
@@ -215,7 +215,7 @@ impl Broker {
             Ok(()) => self.session(&grant).await,
             Err(stale) => self
                 .issuer
-                .kept(&grant.key)
+                .cached(&grant.key)
                 .ok_or_else(|| SessionError::not_yet(&grant, "NotReady", stale)),
         };
         let issued = issued.map_err(|error| match error {
@@ -232,7 +232,7 @@ impl Broker {
     /// What is kept is given without asking anybody: STS may be away.
     async fn session(&self, grant: &SessionGrant) -> Result<Arc<Issued>, SessionError> {
         let sts = (self.sts)(&grant.account);
-        if let Some(kept) = self.issuer.kept_session(&grant.key, &sts) {
+        if let Some(kept) = self.issuer.cached_session(&grant.key, &sts) {
             return Ok(kept);
         }
         if let Err(error) = self.issuers.check(&grant.account, &sts).await {

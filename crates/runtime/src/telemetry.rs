@@ -4,7 +4,7 @@
 
 use tracing_subscriber::{
     EnvFilter, Layer as _,
-    filter::{Directive, ParseError, filter_fn},
+    filter::{Directive, FilterExt as _, LevelFilter, ParseError, filter_fn},
     fmt::{
         self, MakeWriter,
         format::{Format, Json, JsonFields},
@@ -17,9 +17,9 @@ pub const FILTER_VARIABLE: &str = "DEPUTY_LOG";
 /// The target of audit lines.
 pub const AUDIT_TARGET: &str = "audit";
 
-/// What must hold whatever the filter says: audit lines are written, and kube's client, which logs the body of a
-/// response that it cannot read (it may be a Secret), is silent below errors.
-const FIXED_DIRECTIVES: [&str; 2] = ["audit=info", "kube_client::client=error"];
+/// What must hold whatever the filter says: kube's client, which logs the body of a response that it cannot read (it may
+/// be a Secret), is silent below errors.
+const FIXED_DIRECTIVES: [&str; 1] = ["kube_client::client=error"];
 
 /// Logging could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -68,12 +68,19 @@ where
     let audit = json()
         .with_span_list(false)
         .with_writer(writer.clone())
-        .with_filter(filter_fn(|metadata| metadata.target() == AUDIT_TARGET));
-    let log = json()
-        .with_span_list(true)
-        .with_writer(writer)
-        .with_filter(filter_fn(|metadata| metadata.target() != AUDIT_TARGET));
-    Ok(tracing_subscriber::registry().with(filter).with(audit).with(log))
+        .with_filter(
+            filter_fn(|metadata| metadata.target() == AUDIT_TARGET).with_max_level_hint(LevelFilter::INFO),
+        );
+    // Spans are no lines: a filter that asks for fewer lines must not take the context of those that are left.
+    let spans = filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with("deputy"))
+        .with_max_level_hint(LevelFilter::INFO);
+    let no_audit = filter_fn(|metadata| metadata.target() != AUDIT_TARGET);
+    let log = json().with_span_list(true).with_writer(writer).with_filter(
+        filter
+            .or(spans)
+            .and(no_audit.with_max_level_hint(LevelFilter::TRACE)),
+    );
+    Ok(tracing_subscriber::registry().with(audit).with(log))
 }
 
 /// Lines with the fields of the event at the top.
@@ -143,22 +150,44 @@ mod tests {
     }
 
     #[test]
-    fn a_line_says_in_which_work_it_was_written() {
-        let lines = lines("", || {
-            tracing::info_span!("reconcile", kind = "AWSRole", object = "payments/uploader").in_scope(|| {
-                tracing::info_span!("aws", operation = "iam:GetRole")
-                    .in_scope(|| tracing::warn!("no answer"));
+    fn a_line_names_its_spans_whatever_the_filter_says() {
+        for filter in ["", "warn", "error,deputy_runtime=warn"] {
+            let lines = lines(filter, || {
+                tracing::info_span!("reconcile", kind = "AWSRole", object = "payments/uploader").in_scope(
+                    || {
+                        tracing::info_span!("aws", operation = "iam:GetRole")
+                            .in_scope(|| tracing::warn!("no answer"));
+                    },
+                );
+                tracing::warn!("outside");
             });
-            tracing::info!("outside");
-        });
-        let spans = serde_json::json!([
-            {"name": "reconcile", "kind": "AWSRole", "object": "payments/uploader"},
-            {"name": "aws", "operation": "iam:GetRole"},
-        ]);
-        assert_eq!(lines[0]["spans"], spans);
-        assert_eq!(lines[0]["message"], "no answer");
-        assert_eq!(lines[1]["message"], "outside");
-        assert_eq!(lines[1].get("spans"), None);
+            let spans = serde_json::json!([
+                {"name": "reconcile", "kind": "AWSRole", "object": "payments/uploader"},
+                {"name": "aws", "operation": "iam:GetRole"},
+            ]);
+            assert_eq!(lines.len(), 2, "{filter}");
+            assert_eq!(lines[0]["spans"], spans, "{filter}");
+            assert_eq!(lines[0]["message"], "no answer");
+            assert_eq!(lines[1]["message"], "outside");
+            assert_eq!(lines[1].get("spans"), None);
+        }
+    }
+
+    #[test]
+    fn a_filter_says_which_lines_there_are() {
+        let log = || {
+            tracing::info!("info");
+            tracing::debug!("debug");
+        };
+        for (filter, expected) in [
+            ("off", 0),
+            ("warn", 0),
+            ("", 1),
+            ("debug", 2),
+            ("deputy_runtime=debug", 2),
+        ] {
+            assert_eq!(lines(filter, log).len(), expected, "{filter}");
+        }
     }
 
     #[test]

@@ -163,7 +163,11 @@ impl<S: CredentialSource> CredentialKeeper<S> {
     /// What of `slot` may be served now. What may not is dropped.
     fn usable(&self, slot: &mut Slot) -> Option<Bytes> {
         let now = (self.clock)();
-        if slot.kept.as_ref().is_some_and(|kept| !kept.credential.lives(now)) {
+        if slot
+            .kept
+            .as_ref()
+            .is_some_and(|kept| !kept.credential.is_usable(now))
+        {
             slot.kept = None;
         }
         slot.kept.as_ref().map(|kept| kept.credential.body())

@@ -206,7 +206,7 @@ impl Issuer {
 
     /// The session that is kept for `key`, if it is still good. Renewed in the background when it is due: whoever asks
     /// has an answer already.
-    pub fn kept_session(&self, key: &SessionKey, sts: &Arc<dyn Sts>) -> Option<Arc<Issued>> {
+    pub fn cached_session(&self, key: &SessionKey, sts: &Arc<dyn Sts>) -> Option<Arc<Issued>> {
         let now = (self.clock)();
         let mut state = self.state.lock();
         let entry = usable(&mut state, key, now)?;
@@ -218,7 +218,7 @@ impl Issuer {
 
     /// The same, and nothing is renewed: what is known of the cluster is too old for a new session.
     #[must_use]
-    pub fn kept(&self, key: &SessionKey) -> Option<Arc<Issued>> {
+    pub fn cached(&self, key: &SessionKey) -> Option<Arc<Issued>> {
         let entry = usable(&mut self.state.lock(), key, (self.clock)())?;
         Some(entry.issued.clone())
     }
@@ -233,7 +233,7 @@ impl Issuer {
         renewal: Renewal,
         sts: &Arc<dyn Sts>,
     ) -> Result<Arc<Issued>, IssueError> {
-        if let Some(issued) = self.kept_session(key, sts) {
+        if let Some(issued) = self.cached_session(key, sts) {
             return Ok(issued);
         }
         let mut outcome = {

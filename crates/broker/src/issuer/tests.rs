@@ -327,7 +327,7 @@ async fn a_clock_that_is_set_back_makes_no_session_live_longer() {
         .unwrap();
     pass(3000).await;
     set_clock(-3000);
-    assert!(issuer.kept_session(&key("s1"), &sts).is_some());
+    assert!(issuer.cached_session(&key("s1"), &sts).is_some());
     pass(541).await;
     let second = issuer
         .session(&key("s1"), Renewal::Shared, &sts)

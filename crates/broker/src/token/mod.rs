@@ -204,8 +204,8 @@ async fn in_time<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Resul
 pub struct Verifier {
     api: Arc<dyn TokenApi>,
     questions: Arc<Semaphore>,
-    accepted: SingleFlight<[u8; 32], Result<Arc<PodIdentity>, TokenError>>,
-    alive: SingleFlight<Uid, Result<(), TokenError>>,
+    reviewed: SingleFlight<[u8; 32], Result<Arc<PodIdentity>, TokenError>>,
+    living_pods: SingleFlight<Uid, Result<(), TokenError>>,
 }
 
 impl Verifier {
@@ -215,8 +215,8 @@ impl Verifier {
         Self {
             api,
             questions: Arc::new(Semaphore::new(CONCURRENT_QUESTIONS)),
-            accepted: SingleFlight::new(CAPACITY),
-            alive: SingleFlight::new(CAPACITY),
+            reviewed: SingleFlight::new(CAPACITY),
+            living_pods: SingleFlight::new(CAPACITY),
         }
     }
 
@@ -242,7 +242,7 @@ impl Verifier {
         };
         let ended_early = || TokenError::Unavailable("the check ended early".into());
         let pod = self
-            .accepted
+            .reviewed
             .get(key, review, |answer| keep(answer, ACCEPTED_FOR))
             .await
             .ok_or_else(ended_early)??;
@@ -258,7 +258,7 @@ impl Verifier {
                 }
             }
         };
-        self.alive
+        self.living_pods
             .get(pod.subject.pod_uid.clone(), look, |answer| {
                 keep(answer, ALIVE_FOR)
             })

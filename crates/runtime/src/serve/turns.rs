@@ -90,7 +90,7 @@ impl Turns {
         recent.roll(Instant::now());
         let newest_first = waiting.iter().rev();
         let next = newest_first
-            .min_by_key(|(_, one)| recent.of(one.peer))
+            .min_by_key(|(_, one)| recent.turns_of(one.peer))
             .map(|(number, _)| *number);
         let Some(one) = next.and_then(|number| waiting.remove(&number)) else {
             state.free = state.free.saturating_add(1);
@@ -120,7 +120,7 @@ impl Recent {
         *count = count.saturating_add(1);
     }
 
-    fn of(&self, peer: IpAddr) -> u32 {
+    fn turns_of(&self, peer: IpAddr) -> u32 {
         let count = |window: &HashMap<IpAddr, u32>| window.get(&peer).copied().unwrap_or(0);
         count(&self.now).saturating_add(count(&self.before))
     }

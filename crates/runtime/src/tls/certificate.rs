@@ -114,14 +114,17 @@ impl CaCertificate {
     }
 
     /// When it was made.
-    pub(super) fn made(&self) -> Timestamp {
+    pub(super) fn created(&self) -> Timestamp {
         after(self.not_before, LEEWAY)
     }
 
     /// Which part of its life is over at `now`, when that is at least `numerator`/`denominator`.
     pub(super) fn has_lived(&self, now: Timestamp, numerator: i64, denominator: i64) -> bool {
-        let life = self.not_after.as_second().saturating_sub(self.made().as_second());
-        let age = now.as_second().saturating_sub(self.made().as_second());
+        let life = self
+            .not_after
+            .as_second()
+            .saturating_sub(self.created().as_second());
+        let age = now.as_second().saturating_sub(self.created().as_second());
         age.saturating_mul(denominator) >= life.saturating_mul(numerator)
     }
 

@@ -141,7 +141,7 @@ impl CaSet {
             None => {}
             Some(next) => {
                 let next = &next.certificate;
-                let settled = now >= after(next.made(), policy.settle) && current.has_lived(now, 5, 6);
+                let settled = now >= after(next.created(), policy.settle) && current.has_lived(now, 5, 6);
                 // A replica with a clock far ahead may have made it; it does not sign before its time.
                 if next.not_before <= now && (settled || current.is_expired(now)) {
                     return Some(Transition::Switch);
