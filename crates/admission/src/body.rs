@@ -27,12 +27,12 @@ const MAX_VALUES: usize = 150_000;
 
 /// Memory that bodies may take.
 #[derive(Debug, Clone)]
-pub(crate) struct Budget {
+pub(crate) struct BodyMemory {
     pages: Arc<Semaphore>,
     large: Arc<Semaphore>,
 }
 
-impl Default for Budget {
+impl Default for BodyMemory {
     fn default() -> Self {
         Self {
             pages: Arc::new(Semaphore::new(PAGES)),
@@ -76,7 +76,7 @@ impl BodyError {
     }
 }
 
-impl Budget {
+impl BodyMemory {
     /// Reads `body`. Memory is taken as the body arrives, so a client that announces much and sends little holds little.
     pub(crate) async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Read, BodyError> {
         if !is_json(headers) {
@@ -180,7 +180,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_of_the_largest_size_is_read_and_one_byte_more_is_not() {
-        let budget = Budget::default();
+        let budget = BodyMemory::default();
         let read = budget.read(&headers(), chunks(3, 1024 * 1024)).await.unwrap();
         assert_eq!(read.bytes.len(), MAX_BODY);
         let error = budget.read(&headers(), chunks(3, 1024 * 1024 + 1)).await;
@@ -190,7 +190,7 @@ mod tests {
     #[tokio::test]
     async fn an_endless_body_is_given_up_at_the_limit() {
         let endless = stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(&[b'x'; 65536])));
-        let error = Budget::default()
+        let error = BodyMemory::default()
             .read(&headers(), Body::from_stream(endless))
             .await;
         assert!(matches!(error, Err(BodyError::TooLarge)));
@@ -198,7 +198,7 @@ mod tests {
 
     #[tokio::test]
     async fn memory_comes_back_when_a_body_is_dropped_or_refused() {
-        let budget = Budget::default();
+        let budget = BodyMemory::default();
         let read = budget.read(&headers(), chunks(1, 10_000)).await.unwrap();
         assert_eq!(budget.pages.available_permits(), PAGES - 3);
         drop(read);
@@ -208,7 +208,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_finds_no_memory_waits_and_is_turned_away_in_time() {
-        let budget = Budget::default();
+        let budget = BodyMemory::default();
         let all = u32::try_from(PAGES).unwrap();
         let _taken = Arc::clone(&budget.pages).acquire_many_owned(all).await.unwrap();
         let error = budget.read(&headers(), chunks(1, 1)).await;
@@ -217,7 +217,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_stops_arriving_is_given_up() {
-        let error = Budget::default()
+        let error = BodyMemory::default()
             .read(
                 &headers(),
                 Body::from_stream(stream::pending::<Result<Bytes, std::io::Error>>()),
@@ -229,15 +229,15 @@ mod tests {
     #[tokio::test]
     async fn a_body_of_commas_is_refused_before_anybody_parses_it() {
         let bomb = format!("[{}0]", "0,".repeat(1_000_000));
-        let error = Budget::default().read(&headers(), bomb.into()).await;
+        let error = BodyMemory::default().read(&headers(), bomb.into()).await;
         assert!(matches!(error, Err(BodyError::TooMany)));
         let text = format!("{{\"a\": \"{}\\\"\"}}", ",".repeat(1_000_000));
-        assert!(Budget::default().read(&headers(), text.into()).await.is_ok());
+        assert!(BodyMemory::default().read(&headers(), text.into()).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
     async fn large_bodies_wait_for_each_other_and_small_ones_for_nobody() {
-        let budget = Budget::default();
+        let budget = BodyMemory::default();
         let large = || chunks(2, LARGE);
         let first = budget.read(&headers(), large()).await.unwrap();
         let _second = budget.read(&headers(), large()).await.unwrap();

@@ -59,7 +59,10 @@ pub(crate) fn follow_service(
             };
             let pause = if why.is_some() { PAUSE } else { TICK };
             if let Some(why) = why {
-                tracing::warn!(error = why, "the broker's address is not known; trying again");
+                tracing::warn!(
+                    error = why,
+                    "failed to read the address of the broker's Service, retrying"
+                );
                 if sender.borrow().is_none() {
                     ready.not_ready(why);
                 }

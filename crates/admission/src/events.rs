@@ -81,8 +81,8 @@ impl Events {
         (Self { queue, told }, receiver)
     }
 
-    /// Tells later, or never when too much is to be told.
-    pub(crate) fn tell(&self, mut notice: Notice) {
+    /// Publishes later, or never when too much is to be told.
+    pub(crate) fn publish(&self, mut notice: Notice) {
         let owner = &notice.owner;
         let is_long = |text: &String| text.len() > MAX_OWNER;
         if [&owner.api_version, &owner.kind, &owner.name, &owner.uid]
@@ -95,7 +95,7 @@ impl Events {
         notice.text.truncate(end);
         // The place first: what finds none must not count as told.
         let Ok(place) = self.queue.try_reserve() else {
-            tracing::debug!("an event about a pod's owner is left out: too many at once");
+            tracing::debug!("event dropped: queue full");
             return;
         };
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -137,8 +137,8 @@ async fn write(client: &Client, notice: &Notice) {
     let written = tokio::time::timeout(CALL_TIMEOUT, api.create(&params, &event)).await;
     match written {
         Ok(Ok(_)) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "event not written"),
-        Err(_) => tracing::debug!("event not written: no answer"),
+        Ok(Err(error)) => tracing::debug!(%error, "failed to publish event"),
+        Err(_) => tracing::debug!("failed to publish event: no answer"),
     }
 }
 
@@ -220,7 +220,7 @@ mod tests {
     #[tokio::test]
     async fn an_event_is_about_the_owner_and_short_enough() {
         let (events, mut receiver) = Events::channel();
-        events.tell(of("1", &"é".repeat(1000)));
+        events.publish(of("1", &"é".repeat(1000)));
         let event = event(&receiver.try_recv().unwrap());
         let note = event.note.unwrap();
         assert!((MAX_NOTE - 1..=MAX_NOTE).contains(&note.len()));
@@ -234,7 +234,7 @@ mod tests {
             (Some("ReplicaSet"), Some("1"), Some("payments"))
         );
         // What no object can be called is nobody's name.
-        events.tell(of(&"x".repeat(MAX_OWNER + 1), "a"));
+        events.publish(of(&"x".repeat(MAX_OWNER + 1), "a"));
         assert!(receiver.try_recv().is_err());
     }
 
@@ -242,15 +242,15 @@ mod tests {
     async fn more_than_the_queue_holds_is_left_out_without_waiting_and_told_later() {
         let (events, mut receiver) = Events::channel();
         for i in 0..3 * QUEUE {
-            events.tell(notice(&format!("n{i}"), "1", "a"));
+            events.publish(notice(&format!("n{i}"), "1", "a"));
         }
         let mut told = Vec::new();
         while let Ok(notice) = receiver.try_recv() {
             told.push(notice.namespace.to_string());
         }
         assert_eq!(told.len(), QUEUE);
-        events.tell(notice(&format!("n{QUEUE}"), "1", "a"));
-        events.tell(notice("n0", "1", "a"));
+        events.publish(notice(&format!("n{QUEUE}"), "1", "a"));
+        events.publish(notice("n0", "1", "a"));
         assert_eq!(
             receiver.try_recv().unwrap().namespace.as_str(),
             format!("n{QUEUE}")

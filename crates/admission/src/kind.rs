@@ -1,6 +1,6 @@
 //! Which of Deputy's kinds a review is about.
 
-use crate::review::Request;
+use crate::review::ReviewRequest;
 
 /// A kind that is validated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl DeputyKind {
     }
 
     /// The kind that the request is about. `None` unless kind and resource both say so.
-    pub(crate) fn from_request(request: &Request<'_>) -> Option<Self> {
+    pub(crate) fn from_request(request: &ReviewRequest<'_>) -> Option<Self> {
         let (kind, resource) = (&request.kind, &request.resource);
         Self::ALL.into_iter().find(|k| {
             kind.group == deputy_api::GROUP

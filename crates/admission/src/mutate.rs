@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
 
-use deputy_delegation::{NamespaceName, ServiceAccountName};
+use deputy_delegation::{NameError, NamespaceName, ServiceAccountName};
 use deputy_index::{NamespaceInfo, ServiceAccountInfo};
 use k8s_openapi::{
     api::core::v1::{Namespace, ServiceAccount},
@@ -21,7 +21,7 @@ use crate::{
         inject,
     },
     metrics::AdmissionMetrics,
-    review::{Request, ReviewError, Verdict},
+    review::{ReviewError, ReviewRequest, Verdict},
 };
 
 /// How long one live read may take. The API server gives the whole review 5 s.
@@ -76,10 +76,21 @@ struct Named<'a> {
 
 /// A fact about a pod could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("what injection goes by could not be read: {what}: {why}")]
+#[error("what injection goes by could not be read: {what}: {cause}")]
 struct LiveReadError {
     what: String,
-    why: String,
+    #[source]
+    cause: LiveReadCause,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum LiveReadCause {
+    #[error(transparent)]
+    Name(#[from] NameError),
+    #[error(transparent)]
+    ApiServer(#[from] kube::Error),
+    #[error("no answer within {} ms", LIVE_READ_TIMEOUT.as_millis())]
+    TimedOut,
 }
 
 impl Mutator {
@@ -89,23 +100,14 @@ impl Mutator {
     /// Ignore for a webhook that is *away*, and the admission policy that stands in for it can't see ServiceAccounts. So
     /// a pod whose ServiceAccount asks for credentials would start without them. It costs little: the API server calls
     /// us, so it can nearly always be read, only what no watch has brought yet is read at all, and controllers try again.
-    pub(crate) async fn review(&self, request: &Request<'_>) -> Result<Verdict, ReviewError> {
-        let (kind, resource) = (&request.kind, &request.resource);
-        let is_pod = kind.group.is_empty()
-            && kind.version == "v1"
-            && kind.kind == "Pod"
-            && resource.group.is_empty()
-            && resource.version == "v1"
-            && resource.resource == "pods";
-        if !is_pod {
+    pub(crate) async fn review(&self, request: &ReviewRequest<'_>) -> Result<Verdict, ReviewError> {
+        if !is_about_a_pod(request) {
             return Ok(Verdict::bad_request(format!(
                 "deputy injects pods; the request is about kind {} as resource {}.{}",
-                kind.kind, resource.resource, resource.group
+                request.kind.kind, request.resource.resource, request.resource.group
             )));
         }
-        if request.operation != Operation::Create
-            || request.sub_resource.as_deref().is_some_and(|s| !s.is_empty())
-        {
+        if !creates(request) {
             return Ok(Verdict::allow());
         }
         let Some(namespace) = request
@@ -121,29 +123,37 @@ impl Mutator {
         let Some(head) = request.view::<PodHead<'_>>()? else {
             return Ok(Verdict::bad_request("the request holds no pod"));
         };
-        let own = head.label();
-        let carries = head.carries_ours();
-        if own == Some("disabled") && !carries {
+        if head.label() == Some("disabled") && !head.carries_ours() {
             return Ok(self.skipped(SkipReason::Disabled, Verdict::allow()));
         }
-        let around = match self.around(&head, &namespace).await {
-            Ok(around) => around,
+        match self.around(&head, &namespace).await {
+            Ok(around) => self.review_pod(request, &head, &namespace, &around),
             Err(error) => {
-                tracing::warn!(%error, "a pod could not be decided about");
-                return Ok(Verdict::failed(format!(
+                tracing::warn!(%error, "failed to decide about a pod");
+                Ok(Verdict::failed(format!(
                     "{error}; try again, or label the pod {INJECT_LABEL}: disabled"
-                )));
+                )))
             }
-        };
-        let region = |binding: Option<&str>| self.facts.region(&namespace, &around.account, binding);
+        }
+    }
+
+    /// Decides about a pod by what stands around it.
+    fn review_pod(
+        &self,
+        request: &ReviewRequest<'_>,
+        head: &PodHead<'_>,
+        namespace: &NamespaceName,
+        around: &Around,
+    ) -> Result<Verdict, ReviewError> {
+        let region = |binding: Option<&str>| self.facts.region(namespace, &around.account, binding);
         let facts = PodFacts {
-            namespace: &namespace,
+            namespace,
             namespace_info: &around.namespace_info,
             service_account: &around.service_account,
             region: &region,
         };
         // Most pods ask for nothing, and are answered without being parsed whole.
-        if !carries && matches!(asked(own, &facts), Ok(Asked::Nothing)) {
+        if !head.carries_ours() && matches!(asked(head.label(), &facts), Ok(Asked::Nothing)) {
             return Ok(self.skipped(SkipReason::NotLabelled, Verdict::allow()));
         }
         let Some(config) = self.injection.borrow().clone() else {
@@ -160,14 +170,14 @@ impl Mutator {
                 warnings,
                 patch,
             } => {
-                self.tell(request, &namespace, &pod, &warnings);
+                self.publish_warnings(request, namespace, &pod, &warnings);
                 let verdict = warnings.into_iter().fold(Verdict::allow(), Verdict::warn);
                 self.skipped(reason, verdict.patch(patch))
             }
             Injection::Injected { patch, warnings } => {
                 let reason = if patch.is_empty() { "unchanged" } else { "patched" };
                 self.metrics.injection("injected", reason);
-                self.tell(request, &namespace, &pod, &warnings);
+                self.publish_warnings(request, namespace, &pod, &warnings);
                 warnings
                     .into_iter()
                     .fold(Verdict::allow(), Verdict::warn)
@@ -183,7 +193,13 @@ impl Mutator {
 
     /// Warnings go to whoever creates the pod, which is mostly a controller: its object is told, too. A refusal it tells
     /// by itself.
-    fn tell(&self, request: &Request<'_>, namespace: &NamespaceName, pod: &Value, warnings: &[String]) {
+    fn publish_warnings(
+        &self,
+        request: &ReviewRequest<'_>,
+        namespace: &NamespaceName,
+        pod: &Value,
+        warnings: &[String],
+    ) {
         if warnings.is_empty() || request.dry_run() {
             return;
         }
@@ -194,7 +210,7 @@ impl Mutator {
             .filter_map(|o| OwnerReference::deserialize(o).ok())
             .find(|o| o.controller == Some(true));
         if let Some(owner) = owner {
-            self.events.tell(Notice {
+            self.events.publish(Notice {
                 namespace: namespace.clone(),
                 owner,
                 text: warnings.join("\n"),
@@ -213,7 +229,7 @@ impl Mutator {
         let named = named.filter(|n| !n.is_empty()).unwrap_or(DEFAULT_ACCOUNT);
         let account = ServiceAccountName::new(named).map_err(|error| LiveReadError {
             what: "the pod's ServiceAccount".to_owned(),
-            why: error.to_string(),
+            cause: error.into(),
         })?;
         // Together: two reads one after the other could take twice as long.
         let (service_account, namespace_info) = futures::join!(
@@ -268,21 +284,36 @@ impl Mutator {
         K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + DeserializeOwned,
     {
         let read = tokio::time::timeout(LIVE_READ_TIMEOUT, api.get_metadata_opt(name)).await;
-        let why = match read {
+        let cause = match read {
             Ok(Ok(found)) => {
                 let outcome = if found.is_some() { "found" } else { "not-found" };
                 self.metrics.live_read(kind, outcome);
                 return Ok(found.map(|o| o.metadata));
             }
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("no answer within {} ms", LIVE_READ_TIMEOUT.as_millis()),
+            Ok(Err(error)) => error.into(),
+            Err(_) => LiveReadCause::TimedOut,
         };
         self.metrics.live_read(kind, "error");
         Err(LiveReadError {
             what: format!("{kind} {name}"),
-            why,
+            cause,
         })
     }
+}
+
+fn is_about_a_pod(request: &ReviewRequest<'_>) -> bool {
+    let (kind, resource) = (&request.kind, &request.resource);
+    kind.group.is_empty()
+        && kind.version == "v1"
+        && kind.kind == "Pod"
+        && resource.group.is_empty()
+        && resource.version == "v1"
+        && resource.resource == "pods"
+}
+
+/// Whether it makes a pod: nothing else is injected.
+fn creates(request: &ReviewRequest<'_>) -> bool {
+    request.operation == Operation::Create && request.sub_resource.as_deref().is_none_or(str::is_empty)
 }
 
 impl PodHead<'_> {

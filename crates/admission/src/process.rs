@@ -20,7 +20,7 @@ use deputy_runtime::{
 use kube::Client;
 
 use crate::{
-    body::Budget,
+    body::BodyMemory,
     broker,
     events::Events,
     facts::Facts,
@@ -206,6 +206,6 @@ fn reviewer(
             metrics: metrics.clone(),
         },
         metrics,
-        budget: Budget::default(),
+        memory: BodyMemory::default(),
     }
 }

@@ -15,6 +15,7 @@ use kube::core::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
+use tracing::Span;
 
 use crate::live::LookAgain;
 
@@ -28,6 +29,8 @@ const MAX_AUDIT_CHARS: usize = 1024;
 /// What a refusal lists; the API server sends it back to whoever wrote the object.
 const MAX_LISTED: usize = 100;
 const MAX_LISTED_CHARS: usize = 2048;
+/// Of a field of the span. Names of kinds have at most 63, uids 36.
+const MAX_FIELD_CHARS: usize = 64;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -35,13 +38,13 @@ struct Review<'a> {
     api_version: String,
     kind: String,
     #[serde(borrow)]
-    request: Option<Request<'a>>,
+    request: Option<ReviewRequest<'a>>,
 }
 
 /// What the API server asks.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Request<'a> {
+pub(crate) struct ReviewRequest<'a> {
     pub(crate) uid: String,
     pub(crate) kind: GroupVersionKind,
     pub(crate) resource: GroupVersionResource,
@@ -72,6 +75,7 @@ pub(crate) enum ReviewError {
     #[error("the request's {field} is not readable: {error}")]
     Object {
         field: &'static str,
+        #[source]
         error: serde_json::Error,
     },
 }
@@ -89,7 +93,7 @@ impl ReviewError {
 }
 
 /// Reads a review.
-pub(crate) fn parse(bytes: &[u8]) -> Result<Request<'_>, ReviewError> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<ReviewRequest<'_>, ReviewError> {
     let review: Review<'_> = serde_json::from_slice(bytes)?;
     if review.api_version != API_VERSION || review.kind != KIND {
         let shown: String = format!("{} {}", review.api_version, review.kind)
@@ -101,7 +105,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Request<'_>, ReviewError> {
     review.request.ok_or(ReviewError::NoRequest)
 }
 
-impl<'a> Request<'a> {
+impl<'a> ReviewRequest<'a> {
     /// The object as far as `T` looks at it. `None` when the request carries none.
     pub(crate) fn view<T: Deserialize<'a>>(&self) -> Result<Option<T>, ReviewError> {
         read("object", self.object)
@@ -118,6 +122,16 @@ impl<'a> Request<'a> {
     /// Nothing of it will be stored, so nothing may be written because of it.
     pub(crate) fn dry_run(&self) -> bool {
         self.dry_run.unwrap_or(false)
+    }
+
+    /// The span of its review: what joins all lines about it, here and in the API server's audit log. What the API server
+    /// sends is cut, and of the object nothing is in it.
+    pub(crate) fn span(&self) -> Span {
+        let (uid, kind) = (
+            cut(&self.uid, MAX_FIELD_CHARS),
+            cut(&self.kind.kind, MAX_FIELD_CHARS),
+        );
+        tracing::info_span!("review", uid, kind, operation = self.operation())
     }
 
     /// A bounded name of the operation.

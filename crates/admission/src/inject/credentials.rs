@@ -7,23 +7,15 @@ use deputy_delegation::Region;
 use serde_json::{Value, json};
 
 use super::{
-    cut,
     options::Options,
+    ours::{
+        AGENT, DEFAULT_REGION, ENDPOINT, NO_METADATA, PATH, REGION, TOKEN, TOKEN_DIR, TOKEN_FILE, cut, value,
+    },
     pod::{Container, PodFacts},
-    sidecar::{TOKEN_DIR, TOKEN_FILE},
 };
 
-const ENDPOINT: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
-const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
-const REGION: &str = "AWS_REGION";
-const DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
-const NO_METADATA: &str = "AWS_EC2_METADATA_DISABLED";
 const ROLE: &str = "AWS_ROLE_ARN";
 const WEB_IDENTITY: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
-
-/// The agent's address but for the port.
-const AGENT: &str = "http://127.0.0.1:";
-const PATH: &str = "/v1/credentials";
 
 /// Why a container is left as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,46 +60,6 @@ pub(super) fn own(container: &Container<'_>) -> Option<Own> {
         return Some(Own::Provider(name));
     }
     container.in_the_tokens_place().map(|_| Own::Mount)
-}
-
-/// Which entries of an environment are ours. Where both ends are there but not what belongs between them, somebody has
-/// sorted the variables: then only the ends are certain.
-pub(super) fn ours(env: &[Value]) -> Vec<usize> {
-    let first = env
-        .iter()
-        .position(|e| name(e) == ENDPOINT && value(e).is_some_and(is_our_endpoint));
-    let last = env
-        .iter()
-        .position(|e| name(e) == TOKEN && value(e) == Some(TOKEN_FILE));
-    let (Some(first), Some(last)) = (first, last) else {
-        return Vec::new();
-    };
-    let between = |i: usize| {
-        env.get(i)
-            .is_some_and(|e| [REGION, DEFAULT_REGION, NO_METADATA].contains(&name(e)))
-    };
-    if first < last && (first + 1..last).all(between) {
-        (first..=last).collect()
-    } else {
-        vec![first.min(last), first.max(last)]
-    }
-}
-
-fn name(entry: &Value) -> &str {
-    entry.get("name").and_then(Value::as_str).unwrap_or_default()
-}
-
-fn value(entry: &Value) -> Option<&str> {
-    entry.get("value").and_then(Value::as_str)
-}
-
-fn is_our_endpoint(value: &str) -> bool {
-    value
-        .strip_prefix(AGENT)
-        .and_then(|rest| rest.split_once('/'))
-        .is_some_and(|(port, path)| {
-            port.parse::<u16>().is_ok() && (path == "v1/credentials" || path.starts_with("v1/credentials/"))
-        })
 }
 
 /// The variables of a container, in order; and what to tell who created the pod.

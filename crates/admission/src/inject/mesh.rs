@@ -3,8 +3,8 @@
 //! A pod's annotation takes the place of what the namespace or the mesh says, so ours starts from that.
 
 use super::{
+    ours::BROKER_PORT,
     pod::{Container, PodView},
-    sidecar::BROKER_PORT,
 };
 
 /// What meshes leave alone everywhere, for pods whose annotation would otherwise forget it.

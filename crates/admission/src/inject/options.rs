@@ -5,7 +5,12 @@ use std::collections::BTreeSet;
 use deputy_delegation::{ObjectName, quota};
 use serde_json::Value;
 
-use super::{INJECTED_ANNOTATION, InjectionConfig, cut, pod::PodView, resources};
+use super::{
+    config::InjectionConfig,
+    ours::{INJECTED_ANNOTATION, cut},
+    pod::PodView,
+    resources,
+};
 
 const BINDING: &str = "deputy.dev/binding";
 const WAIT_FOR: &str = "deputy.dev/wait-for";

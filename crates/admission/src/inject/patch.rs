@@ -3,10 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{
-    INJECTED_ANNOTATION, Injection, InjectionConfig, SIDECAR, SkipReason, credentials, mesh,
+    config::InjectionConfig,
+    credentials, mesh,
     options::Options,
+    ours::{self, INJECTED_ANNOTATION, SIDECAR, TOKEN_DIR, TOKEN_VOLUME},
+    outcome::SkipReason,
     pod::{Container, List, PodView},
-    sidecar::{self, TOKEN_DIR, TOKEN_VOLUME},
+    sidecar,
     today::{self, SIDECAR_ANNOTATION, holds},
 };
 
@@ -131,7 +134,7 @@ impl<'a> Builder<'a> {
     fn volume(&mut self, is_wanted: bool) {
         let wanted = sidecar::token_volume();
         let present = self.view.volumes();
-        let ours: Vec<usize> = indexes(present.unwrap_or_default(), sidecar::is_our_volume);
+        let ours: Vec<usize> = indexes(present.unwrap_or_default(), ours::is_our_volume);
         let is_there = |i: &usize| present.and_then(|v| v.get(*i)).is_some_and(|v| holds(v, &wanted));
         if is_wanted && ours.len() == 1 && ours.iter().all(is_there) {
             return;
@@ -229,11 +232,7 @@ pub(super) fn without(
     let mut b = Builder::new(view);
     let carried = view.holds_ours();
     if carried {
-        let has_volume = view
-            .volumes()
-            .unwrap_or_default()
-            .iter()
-            .any(sidecar::is_our_volume);
+        let has_volume = view.volumes().unwrap_or_default().iter().any(ours::is_our_volume);
         let token = if has_volume {
             Token::Gone
         } else {
@@ -259,38 +258,8 @@ pub(super) fn without(
     b.ops
 }
 
-/// The answer for a pod that is to be injected.
-pub(super) fn injected(view: &PodView<'_>, config: &InjectionConfig) -> Injection {
-    if view.list(List::Main).unwrap_or_default().is_empty() {
-        // Not a pod the API server would store; it says so better than we could.
-        return Injection::Injected {
-            patch: Vec::new(),
-            warnings: Vec::new(),
-        };
-    }
-    let mut warnings = Vec::new();
-    let own: Vec<Option<credentials::Own>> = view.containers().map(credentials::own).collect();
-    // Not for a mesh's containers alone, which bring nothing and ask for nothing: the pod would wait for our credential
-    // and use the other.
-    let wants = |(c, own): (&Container<'_>, &Option<credentials::Own>)| {
-        own.is_none() && !mesh::is_of_a_mesh(c.name())
-    };
-    if own.iter().any(Option::is_some) && !view.containers().zip(&own).any(wants) {
-        let by_irsa = own.iter().flatten().all(|o| *o == credentials::Own::WebIdentity);
-        let reason = if by_irsa {
-            SkipReason::Irsa
-        } else {
-            SkipReason::OwnCredentials
-        };
-        return super::skipped(view, config, reason);
-    }
-    match build(view, config, &own, &mut warnings) {
-        Ok(patch) => Injection::Injected { patch, warnings },
-        Err(message) => Injection::Refused { message },
-    }
-}
-
-fn build(
+/// The patch that gives a pod all of ours. `own` is what each container brings of its own.
+pub(super) fn injected(
     view: &PodView<'_>,
     config: &InjectionConfig,
     own: &[Option<credentials::Own>],
@@ -341,7 +310,7 @@ fn refuse_what_is_reserved(view: &PodView<'_>) -> Result<(), String> {
                 .collect::<String>()
         ));
     }
-    let foreign = |v: &Value| sidecar::is_named_as_ours(v) && !sidecar::is_our_volume(v);
+    let foreign = |v: &Value| ours::is_named_as_ours(v) && !ours::is_our_volume(v);
     if view.volumes().unwrap_or_default().iter().any(foreign) {
         return Err(format!(
             "the volume name {TOKEN_VOLUME} is reserved in pods that deputy injects; spec.volumes has one that is something else"

@@ -3,17 +3,15 @@
 //! What a former pass of ours put in (the API server asks twice where other webhooks change the pod between; a stored pod
 //! may be created again) is told apart here, so that every question is about the pod as its author wrote it.
 
-use deputy_delegation::NamespaceName;
+use deputy_delegation::{NamespaceName, Region};
 use deputy_index::{NamespaceInfo, ServiceAccountInfo};
 use serde_json::Value;
 
-use super::{
-    RegionOf, SIDECAR,
-    sidecar::{self, TOKEN_DIR, TOKEN_VOLUME},
-};
+use super::ours::{self, SIDECAR, TOKEN_DIR, TOKEN_VOLUME};
 
-/// The label that asks for injection, or forbids it: `enabled` or `disabled`.
-pub const INJECT_LABEL: &str = "deputy.dev/inject";
+/// The region of the account of a binding of the pod's ServiceAccount (of the default binding when no name is given), or
+/// what else is known at admission of where its pods belong.
+pub type RegionOf<'a> = &'a dyn Fn(Option<&str>) -> Option<Region>;
 
 /// What is known about a pod beside its own text.
 #[derive(Clone, Copy)]
@@ -63,7 +61,7 @@ impl<'a> PodView<'a> {
         };
         for list in [List::Init, List::Main] {
             for (index, value) in view.list(list).unwrap_or_default().iter().enumerate() {
-                if list == List::Init && sidecar::is_ours(value) {
+                if list == List::Init && ours::is_our_sidecar(value) {
                     view.sidecars.push(index);
                 } else {
                     view.containers.push(Container::new(list, index, value));
@@ -118,11 +116,7 @@ impl<'a> PodView<'a> {
     /// Whether anything is in the pod that a former pass put there.
     pub(super) fn holds_ours(&self) -> bool {
         !self.sidecars.is_empty()
-            || self
-                .volumes()
-                .unwrap_or_default()
-                .iter()
-                .any(sidecar::is_our_volume)
+            || self.volumes().unwrap_or_default().iter().any(ours::is_our_volume)
             || self.containers.iter().any(|c| !c.ours.is_empty())
     }
 
@@ -149,7 +143,7 @@ impl<'a> Container<'a> {
             value,
             ours: Vec::new(),
         };
-        container.ours = super::credentials::ours(container.array("env").unwrap_or_default());
+        container.ours = ours::our_variables(container.array("env").unwrap_or_default());
         container
     }
 

@@ -2,44 +2,20 @@
 
 use serde_json::{Value, json};
 
-use super::{InjectionConfig, RunAs, SIDECAR, options::Options, pod::PodView};
+use super::{
+    config::{InjectionConfig, RunAs},
+    options::Options,
+    ours::{AUDIENCE, BROKER_URL, SIDECAR, TOKEN_DIR, TOKEN_VOLUME},
+    pod::PodView,
+};
 
-pub(crate) const TOKEN_VOLUME: &str = "deputy-token";
-pub(super) const TOKEN_DIR: &str = "/var/run/secrets/deputy.dev/serviceaccount";
-pub(super) const TOKEN_FILE: &str = "/var/run/secrets/deputy.dev/serviceaccount/token";
-const AUDIENCE: &str = "deputy";
 /// Where the API server's ServiceAccount plugin mounts a token for the Kubernetes API, in every container that has nothing
 /// mounted there.
 const API_TOKEN_DIR: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
-/// The broker's port, which meshes must not redirect: one that nobody else uses, so that nobody else is exempted.
-pub(super) const BROKER_PORT: &str = "7418";
-/// A variable that every sidecar of every release has, by which it is known.
-const BROKER_URL: &str = "DEPUTY_BROKER_URL";
 /// A day. A long life carries pods through an outage of the API server, and is safe: the broker checks that the pod lives.
 const TOKEN_SECONDS: u32 = 86_400;
 /// The image's own user. Said where the pod's would be root, which `runAsNonRoot` forbids.
 const IMAGE_UID: u32 = 65_532;
-
-/// Whether an init container is a sidecar of ours, of any release.
-pub(super) fn is_ours(container: &Value) -> bool {
-    let named = |value: &Value, wanted: &str| value.get("name").and_then(Value::as_str) == Some(wanted);
-    let env = container.get("env").and_then(Value::as_array);
-    named(container, SIDECAR) && env.into_iter().flatten().any(|e| named(e, BROKER_URL))
-}
-
-/// Whether a volume is that of the token.
-pub(super) fn is_our_volume(volume: &Value) -> bool {
-    is_named_as_ours(volume)
-        && volume
-            .pointer("/projected/sources/0/serviceAccountToken/audience")
-            .and_then(Value::as_str)
-            == Some(AUDIENCE)
-}
-
-/// Whether a volume bears the name of the token's.
-pub(super) fn is_named_as_ours(volume: &Value) -> bool {
-    volume.get("name").and_then(Value::as_str) == Some(TOKEN_VOLUME)
-}
 
 pub(super) fn token_volume() -> Value {
     json!({

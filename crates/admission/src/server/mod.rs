@@ -18,15 +18,16 @@ use axum::{
 use deputy_runtime::contain::attempt;
 use http::{StatusCode, header};
 use serde_json::json;
+use tracing::{Instrument, Span};
 
 use crate::{
-    body::{BodyError, Budget, Read},
+    body::{BodyError, BodyMemory, Read},
     facts::Facts,
     kind::DeputyKind,
     live::Live,
     metrics::AdmissionMetrics,
     mutate::Mutator,
-    review::{self, Request, ReviewError, Verdict},
+    review::{self, ReviewError, ReviewRequest, Verdict},
     validate,
 };
 
@@ -45,7 +46,7 @@ pub(crate) struct Reviewer {
     pub(crate) mutator: Mutator,
     pub(crate) live: Live,
     pub(crate) metrics: AdmissionMetrics,
-    pub(crate) budget: Budget,
+    pub(crate) memory: BodyMemory,
 }
 
 /// The routes.
@@ -58,7 +59,7 @@ pub(crate) fn router(reviewer: Reviewer) -> Router {
 
 /// Why a request gets no review as an answer.
 #[derive(Debug, thiserror::Error)]
-enum Unreadable {
+enum UnreadableError {
     #[error(transparent)]
     Body(#[from] BodyError),
     #[error(transparent)]
@@ -67,7 +68,7 @@ enum Unreadable {
     Answer(#[source] serde_json::Error),
 }
 
-impl Unreadable {
+impl UnreadableError {
     fn category(&self) -> &'static str {
         match self {
             Self::Body(error) => error.category(),
@@ -115,25 +116,26 @@ impl Reviewer {
         self: Arc<Self>,
         endpoint: &'static str,
         request: HttpRequest,
-    ) -> Result<Vec<u8>, Unreadable> {
+    ) -> Result<Vec<u8>, UnreadableError> {
         let (head, body) = request.into_parts();
         let time = timeout(head.uri.query());
-        let body = self.budget.read(&head.headers, Body::new(body)).await?;
+        let body = self.memory.read(&head.headers, Body::new(body)).await?;
         let review = review::parse(&body.bytes)?;
-        let decided = match endpoint {
-            "mutate" => tokio::time::timeout(time, self.mutator.review(&review)).await,
-            _ => {
-                // Counting what a limit would suspend ends in time to say how far it came.
-                let deadline = Instant::now() + time.mul_f64(COUNTING_SHARE);
-                tokio::time::timeout(time, self.decide(&body, deadline)).await
+        let span = review.span();
+        let decided = async {
+            if endpoint == "mutate" {
+                return tokio::time::timeout(time, self.mutator.review(&review)).await;
             }
+            // Counting what a limit would suspend ends in time to say how far it came.
+            let deadline = Instant::now() + time.mul_f64(COUNTING_SHARE);
+            tokio::time::timeout(time, self.decide(&body, deadline)).await
         };
-        let verdict = match decided {
+        let verdict = match decided.instrument(span).await {
             Ok(verdict) => verdict?,
             Err(_) => Verdict::timed_out(format!("deputy found no answer within {} ms", time.as_millis())),
         };
         self.count(endpoint, &review, &verdict);
-        verdict.into_json(&review.uid).map_err(Unreadable::Answer)
+        verdict.into_json(&review.uid).map_err(UnreadableError::Answer)
     }
 
     /// Decides by the index, and what the index may be behind with a second time by what is there now. A refusal for a
@@ -147,7 +149,7 @@ impl Reviewer {
         match self.live.look(what).await {
             Ok(seen) => decide_by(facts.as_seen(seen), body).await,
             Err(error) if verdict.is_denied() => {
-                tracing::warn!(%error, "nothing could be looked up before a refusal");
+                tracing::warn!(%error, "failed to look up what a refusal rests on");
                 Ok(Verdict::failed(format!(
                     "deputy can't say whether a limit refuses this: {error}; try again"
                 )))
@@ -155,7 +157,7 @@ impl Reviewer {
             Err(_) => Ok(verdict),
         }
     }
-    fn count(&self, endpoint: &'static str, request: &Request<'_>, verdict: &Verdict) {
+    fn count(&self, endpoint: &'static str, request: &ReviewRequest<'_>, verdict: &Verdict) {
         let kind = DeputyKind::from_request(request).map_or_else(
             || {
                 if request.kind.kind == "Pod" {
@@ -173,8 +175,10 @@ impl Reviewer {
 
 /// Decides on a thread of its own: a limit over ten thousand grants takes longer than others should wait.
 async fn decide_by(facts: Facts, body: &Read) -> Result<Verdict, ReviewError> {
-    let bytes = body.bytes.clone();
+    let (bytes, span) = (body.bytes.clone(), Span::current());
     let task = tokio::task::spawn_blocking(move || {
+        // Another thread knows nothing of the review's span.
+        let _within = span.enter();
         attempt(|| review::parse(&bytes).and_then(|request| validate::review(&facts, &request)))
     });
     task.await

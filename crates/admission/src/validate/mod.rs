@@ -22,11 +22,11 @@ use self::object::ReviewedObject;
 use crate::{
     facts::Facts,
     kind::DeputyKind,
-    review::{Request, ReviewError, Verdict},
+    review::{ReviewError, ReviewRequest, Verdict},
 };
 
 /// Answers a request to `/validate`.
-pub(crate) fn review(facts: &Facts, request: &Request<'_>) -> Result<Verdict, ReviewError> {
+pub(crate) fn review(facts: &Facts, request: &ReviewRequest<'_>) -> Result<Verdict, ReviewError> {
     let Some(kind) = DeputyKind::from_request(request) else {
         return Ok(Verdict::bad_request(format!(
             "deputy does not validate kind {} ({}/{}) as resource {}.{} ({})",
@@ -77,7 +77,7 @@ fn is_as_stored(kind: DeputyKind, object: &Value, facts: &Facts) -> bool {
 }
 
 /// What the object says of itself must be what the request says of it.
-fn disagreement(kind: DeputyKind, request: &Request<'_>, object: &Value) -> Option<String> {
+fn disagreement(kind: DeputyKind, request: &ReviewRequest<'_>, object: &Value) -> Option<String> {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
     let api_version = format!("{}/{}", deputy_api::GROUP, deputy_api::VERSION);
     if text("/kind") != Some(kind.as_str()) || text("/apiVersion") != Some(&api_version) {

@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::inject::{credentials, image, mesh};
+use crate::inject::{image, mesh, ours};
 
 type Change = fn(&mut Value);
 
@@ -243,7 +243,7 @@ fn check(pod: &Value, about: &str) {
     }
     for container in init.iter().chain(main).filter(|c| c["name"] != SIDECAR) {
         let env = container["env"].as_array().cloned().unwrap_or_default();
-        let ours = credentials::ours(&env);
+        let ours = ours::our_variables(&env);
         let mounts = container["volumeMounts"].as_array().cloned().unwrap_or_default();
         let mounted = mounts.iter().filter(|m| m["name"] == TOKEN_VOLUME).count();
         let name = &container["name"];

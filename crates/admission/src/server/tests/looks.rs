@@ -95,7 +95,7 @@ impl Looking {
                 metrics: metrics.clone(),
             },
             metrics,
-            budget: Budget::default(),
+            memory: BodyMemory::default(),
         });
         Self { router, looks }
     }

@@ -3,6 +3,7 @@
 mod hostile;
 mod looks;
 mod pods;
+mod spans;
 
 use std::{
     convert::Infallible,
@@ -26,7 +27,7 @@ use tokio::sync::{mpsc, watch};
 use tower::ServiceExt as _;
 
 use crate::{
-    body::{Budget, MAX_BODY},
+    body::{BodyMemory, MAX_BODY},
     events::{Events, Notice},
     facts::Facts,
     inject::{AgentSettings, InjectionConfig, MeshDefaults, Resources, RunAs},
@@ -103,7 +104,7 @@ impl Case {
                 events,
             },
             metrics: own,
-            budget: Budget::default(),
+            memory: BodyMemory::default(),
         });
         Self {
             index,

@@ -1,0 +1,116 @@
+//! Whether a pod gets the sidecar: the label, what stands against it, and what its containers bring of their own.
+
+use serde_json::Value;
+
+use super::{
+    config::InjectionConfig,
+    credentials,
+    label::{Asked, asked},
+    mesh,
+    ours::INJECT_LABEL,
+    outcome::{Injection, SkipReason},
+    patch,
+    pod::{Container, List, PodFacts, PodView},
+};
+
+/// Decides about `pod` (the object as the API server sent it) and makes the patch.
+pub fn inject(pod: &Value, facts: &PodFacts<'_>, config: &InjectionConfig) -> Injection {
+    let view = PodView::new(pod, facts);
+    match skip(&view, facts, config) {
+        Ok(None) => injected(&view, config),
+        Ok(Some(reason)) => skipped(&view, config, reason),
+        Err(message) => Injection::Refused { message },
+    }
+}
+
+/// The answer for a pod that gets nothing.
+fn skipped(view: &PodView<'_>, config: &InjectionConfig, reason: SkipReason) -> Injection {
+    let untouched = matches!(reason, SkipReason::OwnNamespace | SkipReason::MirrorPod);
+    let carried = !untouched && view.holds_ours();
+    let mut warnings: Vec<String> = reason.warning().map(str::to_owned).into_iter().collect();
+    if carried && reason == SkipReason::NotLabelled {
+        warnings.push(format!(
+            "deputy: the sidecar that came with the pod is taken out: no label {INJECT_LABEL} asks for it (kubectl debug drops a pod's labels without --keep-labels)"
+        ));
+    }
+    // The policy which refuses uninjected pods sees the labels of pod and namespace, and this.
+    let by_account = reason == SkipReason::Disabled
+        && view.label(INJECT_LABEL).is_none()
+        && view.facts.service_account.labels.contains_key(INJECT_LABEL);
+    let says = carried || by_account || reason.warning().is_some();
+    Injection::Skipped {
+        reason,
+        patch: if says {
+            patch::without(view, config, reason, &warnings)
+        } else {
+            Vec::new()
+        },
+        warnings,
+    }
+}
+
+fn skip(
+    view: &PodView<'_>,
+    facts: &PodFacts<'_>,
+    config: &InjectionConfig,
+) -> Result<Option<SkipReason>, String> {
+    if *facts.namespace == config.own_namespace {
+        return Ok(Some(SkipReason::OwnNamespace));
+    }
+    if view.annotation("kubernetes.io/config.mirror").is_some() {
+        return Ok(Some(SkipReason::MirrorPod));
+    }
+    let own = view.label(INJECT_LABEL);
+    match asked(own, facts)? {
+        Asked::Nothing => return Ok(Some(SkipReason::NotLabelled)),
+        Asked::No => return Ok(Some(SkipReason::Disabled)),
+        Asked::Yes => {}
+    }
+    Ok(if facts.namespace.as_str() == "kube-system" && own.is_none() {
+        Some(SkipReason::KubeSystem)
+    } else if view.host_network() {
+        Some(SkipReason::HostNetwork)
+    } else if view.windows() {
+        Some(SkipReason::Windows)
+    } else if facts
+        .service_account
+        .annotations
+        .contains_key("eks.amazonaws.com/role-arn")
+    {
+        // By the ServiceAccount and not by the variables: those come from a webhook that may run after this one.
+        Some(SkipReason::Irsa)
+    } else {
+        None
+    })
+}
+
+/// The answer for a pod that is to be injected.
+fn injected(view: &PodView<'_>, config: &InjectionConfig) -> Injection {
+    if view.list(List::Main).unwrap_or_default().is_empty() {
+        // Not a pod the API server would store; it says so better than we could.
+        return Injection::Injected {
+            patch: Vec::new(),
+            warnings: Vec::new(),
+        };
+    }
+    let mut warnings = Vec::new();
+    let own: Vec<Option<credentials::Own>> = view.containers().map(credentials::own).collect();
+    // Not for a mesh's containers alone, which bring nothing and ask for nothing: the pod would wait for our credential
+    // and use the other.
+    let wants = |(c, own): (&Container<'_>, &Option<credentials::Own>)| {
+        own.is_none() && !mesh::is_of_a_mesh(c.name())
+    };
+    if own.iter().any(Option::is_some) && !view.containers().zip(&own).any(wants) {
+        let by_irsa = own.iter().flatten().all(|o| *o == credentials::Own::WebIdentity);
+        let reason = if by_irsa {
+            SkipReason::Irsa
+        } else {
+            SkipReason::OwnCredentials
+        };
+        return skipped(view, config, reason);
+    }
+    match patch::injected(view, config, &own, &mut warnings) {
+        Ok(patch) => Injection::Injected { patch, warnings },
+        Err(message) => Injection::Refused { message },
+    }
+}

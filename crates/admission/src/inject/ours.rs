@@ -1,0 +1,94 @@
+//! What is Deputy's in a pod: its names, and how a later pass knows it again.
+
+use serde_json::Value;
+
+/// The label that asks for injection, or forbids it: `enabled` or `disabled`.
+pub const INJECT_LABEL: &str = "deputy.dev/inject";
+/// The annotation with which the webhook says what it did: `v1`, or `skipped: <why>`. What else it writes begins with it.
+pub const INJECTED_ANNOTATION: &str = "deputy.dev/injected";
+/// The sidecar's name; reserved in injected pods.
+pub const SIDECAR: &str = "deputy-agent";
+pub(crate) const TOKEN_VOLUME: &str = "deputy-token";
+pub(super) const TOKEN_DIR: &str = "/var/run/secrets/deputy.dev/serviceaccount";
+pub(super) const TOKEN_FILE: &str = "/var/run/secrets/deputy.dev/serviceaccount/token";
+pub(super) const AUDIENCE: &str = "deputy";
+/// The broker's port, which meshes must not redirect: one that nobody else uses, so that nobody else is exempted.
+pub(super) const BROKER_PORT: &str = "7418";
+/// A variable that every sidecar of every release has, by which it is known.
+pub(super) const BROKER_URL: &str = "DEPUTY_BROKER_URL";
+
+pub(super) const ENDPOINT: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+pub(super) const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+pub(super) const REGION: &str = "AWS_REGION";
+pub(super) const DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
+pub(super) const NO_METADATA: &str = "AWS_EC2_METADATA_DISABLED";
+
+/// The agent's address but for the port.
+pub(super) const AGENT: &str = "http://127.0.0.1:";
+pub(super) const PATH: &str = "/v1/credentials";
+
+/// Whether an init container is a sidecar of ours, of any release.
+pub(super) fn is_our_sidecar(container: &Value) -> bool {
+    let named = |value: &Value, wanted: &str| value.get("name").and_then(Value::as_str) == Some(wanted);
+    let env = container.get("env").and_then(Value::as_array);
+    named(container, SIDECAR) && env.into_iter().flatten().any(|e| named(e, BROKER_URL))
+}
+
+/// Whether a volume is that of the token.
+pub(super) fn is_our_volume(volume: &Value) -> bool {
+    is_named_as_ours(volume)
+        && volume
+            .pointer("/projected/sources/0/serviceAccountToken/audience")
+            .and_then(Value::as_str)
+            == Some(AUDIENCE)
+}
+
+/// Whether a volume bears the name of the token's.
+pub(super) fn is_named_as_ours(volume: &Value) -> bool {
+    volume.get("name").and_then(Value::as_str) == Some(TOKEN_VOLUME)
+}
+
+/// Which entries of an environment are ours. Where both ends are there but not what belongs between them, somebody has
+/// sorted the variables: then only the ends are certain.
+pub(super) fn our_variables(env: &[Value]) -> Vec<usize> {
+    let first = env
+        .iter()
+        .position(|e| name(e) == ENDPOINT && value(e).is_some_and(is_our_endpoint));
+    let last = env
+        .iter()
+        .position(|e| name(e) == TOKEN && value(e) == Some(TOKEN_FILE));
+    let (Some(first), Some(last)) = (first, last) else {
+        return Vec::new();
+    };
+    let between = |i: usize| {
+        env.get(i)
+            .is_some_and(|e| [REGION, DEFAULT_REGION, NO_METADATA].contains(&name(e)))
+    };
+    if first < last && (first + 1..last).all(between) {
+        (first..=last).collect()
+    } else {
+        vec![first.min(last), first.max(last)]
+    }
+}
+
+pub(super) fn name(entry: &Value) -> &str {
+    entry.get("name").and_then(Value::as_str).unwrap_or_default()
+}
+
+pub(super) fn value(entry: &Value) -> Option<&str> {
+    entry.get("value").and_then(Value::as_str)
+}
+
+pub(super) fn is_our_endpoint(value: &str) -> bool {
+    value
+        .strip_prefix(AGENT)
+        .and_then(|rest| rest.split_once('/'))
+        .is_some_and(|(port, path)| {
+            port.parse::<u16>().is_ok() && (path == "v1/credentials" || path.starts_with("v1/credentials/"))
+        })
+}
+
+/// Enough of a name or value to know it by.
+pub(super) fn cut(text: &str) -> String {
+    text.chars().take(64).collect()
+}
