@@ -37,7 +37,7 @@ pub enum StartError {
     /// The address can't be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
-        /// The address.
+        /// `DEPUTY_LISTEN`.
         address: SocketAddr,
         /// What the system said.
         source: std::io::Error,

@@ -41,7 +41,7 @@ const MAX_ETAG: usize = 256;
 pub enum Fetched {
     /// 200: a new credential, not yet checked.
     Credential {
-        /// The response body.
+        /// The response body, at most [`MAX_BODY`] bytes.
         body: Zeroizing<Vec<u8>>,
         /// What to send in `If-None-Match` next time.
         etag: Option<HeaderValue>,
@@ -71,7 +71,7 @@ pub trait CredentialSource: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Fetched, FetchError>> + Send;
 }
 
-/// The broker.
+/// Reaches the broker over HTTP/1.1 and TLS.
 pub struct BrokerClient {
     dialer: Dialer,
     token: Arc<TokenFile>,

@@ -43,9 +43,9 @@ pub struct BrokerEndpoint {
 pub struct Config {
     /// The loopback address to listen on.
     pub listen: SocketAddr,
-    /// The projected token.
+    /// `DEPUTY_TOKEN_FILE`: the ServiceAccount token that the kubelet projects and rotates.
     pub token_file: PathBuf,
-    /// The broker.
+    /// Where the broker is, and how it proves that it is the broker.
     pub broker: BrokerEndpoint,
     /// The bindings to fetch on start, without repetition.
     pub bindings: Vec<SelectedBinding>,

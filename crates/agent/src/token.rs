@@ -24,7 +24,7 @@ pub enum TokenFileError {
     /// The file can't be read.
     #[error("token file {path}: {source}")]
     Io {
-        /// The file.
+        /// `DEPUTY_TOKEN_FILE`.
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,

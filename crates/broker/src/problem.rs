@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct BrokerProblem {
-    /// Of the answer.
+    /// Of the HTTP response: 401, 403, 404 or 503.
     pub status: StatusCode,
     /// For machines; a contract.
     pub code: &'static str,

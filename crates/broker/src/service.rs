@@ -89,7 +89,7 @@ fn issuer_condition(who: Result<Option<Arc<str>>, IdentityError>) -> Option<Cond
 /// STS in the region of an account.
 pub(crate) type StsOf = Box<dyn Fn(&Account) -> Arc<dyn Sts> + Send + Sync>;
 
-/// The broker.
+/// Answers requests for credentials, and keeps what makes the next answer cheap: reviews of tokens, sessions, refusals.
 pub struct Broker {
     index: Arc<Index>,
     verifier: Verifier,
@@ -335,9 +335,8 @@ enum SessionError {
     /// Another try may bring one.
     #[error("no session of AWSRole {role} yet: {source}")]
     NotYet {
-        /// The role.
         role: ObjectId,
-        /// Of the protocol.
+        /// The code of the protocol (docs/contracts.md).
         code: &'static str,
         source: Box<dyn std::error::Error + Send + Sync>,
     },

@@ -13,6 +13,8 @@
 //!   `of_candidates_with_any_clocks_and_any_delays_never_two_hold_the_lease`.
 //! - An authority that clients have pinned is never replaced silently:
 //!   `a_replica_that_begins_makes_no_authority_while_clients_trust_another`.
+//! - No filter of logs silences the audit log, or takes the spans from a line: `no_filter_silences_the_audit`,
+//!   `a_line_names_its_spans_whatever_the_filter_says`.
 //! - A panic ends one request, or the process; its message is not logged: `a_panic_in_one_request_ends_that_request`,
 //!   `a_panic_outside_of_a_request_ends_the_process_and_no_message_is_logged`.
 

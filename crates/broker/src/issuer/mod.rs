@@ -32,7 +32,6 @@ pub struct SessionKey {
     pub request: SessionRequest,
     /// The AWSRole.
     pub role: ObjectId,
-    /// The binding.
     pub binding: ObjectId,
     /// The uid of the AWSRole.
     pub role_uid: String,
@@ -77,7 +76,6 @@ impl Default for IssuerOptions {
 
 /// A session, with what was noted when it was made.
 pub struct Issued {
-    /// The credentials.
     pub session: Session,
     /// When STS made it, by our clock.
     pub made: Timestamp,

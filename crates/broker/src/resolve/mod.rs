@@ -76,11 +76,8 @@ impl RefusalCode {
 
 /// A session that may be made.
 pub struct SessionGrant {
-    /// Its account.
     pub account: Arc<Account>,
-    /// The role.
     pub role: Arc<Role>,
-    /// The binding.
     pub binding: Arc<Binding>,
     /// Under which it is shared.
     pub key: SessionKey,

@@ -1,10 +1,9 @@
 //! Who asks: the pod behind a projected ServiceAccount token, as the API server's TokenReview says.
 //!
 //! TokenReview checks signature, expiry and audience, and for a token bound to a pod that this very pod (by uid) exists;
-//! but the API server keeps its answers for ten seconds, and says nothing of a pod that has ended: a finished Job's pod stays for
-//! days. So the pod is looked at once more, and that answer is kept so
-//! shortly that a token dies within five seconds of its pod: that is why a token may live a day. A token without a pod is
-//! nobody's credential here.
+//! but the API server keeps its answers for ten seconds, and says nothing of a pod that has ended: a finished Job's pod
+//! stays for days. So the pod is looked at once more, and that answer is kept so shortly that a token dies within five
+//! seconds of its pod: that is why a token may live a day. A token that is bound to no pod is refused.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -46,7 +45,7 @@ const POD_UID: &str = "authentication.kubernetes.io/pod-uid";
 /// A pod that proved who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PodIdentity {
-    /// Its namespace.
+    /// Of the pod and of its ServiceAccount.
     pub namespace: NamespaceName,
     /// Its ServiceAccount, name and uid.
     pub subject: SessionSubject,

@@ -26,7 +26,7 @@ pub(super) enum Cut {
     Age,
     /// Another connection needed its place.
     Evicted,
-    /// The process stops.
+    /// The process stops during the handshake: nothing was in flight.
     Stopped,
 }
 

@@ -42,7 +42,7 @@ pub enum CertificateError {
     /// Larger than what is read.
     #[error("{bytes} bytes of PEM are more than the {PEM_BYTES} that are read")]
     TooLarge {
-        /// The size found.
+        /// The size of the text.
         bytes: usize,
     },
     /// More certificates than what is read.

@@ -27,7 +27,7 @@ pub enum LeaseError {
     RenewDeadline {
         /// Namespace and name.
         lease: String,
-        /// The deadline.
+        /// [`LeaseConfig::renew_deadline`], in seconds.
         seconds: u64,
         /// The last failure.
         last: String,
