@@ -1,6 +1,6 @@
 //! The invariants of ARCHITECTURE.md that show in dependencies, sources and documents.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,

@@ -1,6 +1,6 @@
 //! The command line as others call it: exact lines in and out, and exit codes (docs/contracts.md).
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,

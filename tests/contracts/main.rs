@@ -1,6 +1,6 @@
 //! docs/contracts.md against the code: each table is read, and each value looked for where the code has it.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,

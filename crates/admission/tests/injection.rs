@@ -3,7 +3,7 @@
 //!
 //! Of the sidecar and the token's volume only what is not as in `plain` is shown there.
 
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,

@@ -6,7 +6,7 @@ use crate::{error::AwsError, traits::CallerIdentity};
 
 /// The three identities of an account, each of another process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProcessIdentity {
+pub enum AccountIdentity {
     /// `deputy broker`: hands out sessions.
     Issuer,
     /// `deputy controller`: writes roles.
@@ -15,7 +15,7 @@ pub enum ProcessIdentity {
     BoundaryWriter,
 }
 
-impl ProcessIdentity {
+impl AccountIdentity {
     /// The process that has it.
     #[must_use]
     pub fn process(self) -> &'static str {
@@ -47,7 +47,7 @@ pub enum IdentifyError {
 /// [`IdentifyError`].
 pub fn identify(
     account: &Account,
-    identity: ProcessIdentity,
+    identity: AccountIdentity,
     answer: Result<CallerIdentity, AwsError>,
 ) -> Result<String, IdentifyError> {
     let caller = answer?;
@@ -60,12 +60,12 @@ pub fn identify(
         )));
     }
     let named = match identity {
-        ProcessIdentity::Issuer => Some((caller.is(&account.issuer), account.issuer.to_string())),
-        ProcessIdentity::Provisioner => account
+        AccountIdentity::Issuer => Some((caller.is(&account.issuer), account.issuer.to_string())),
+        AccountIdentity::Provisioner => account
             .provisioner
             .as_ref()
             .map(|a| (caller.is_session_of(&a.role), a.role.to_string())),
-        ProcessIdentity::BoundaryWriter => account
+        AccountIdentity::BoundaryWriter => account
             .boundary_writer
             .as_ref()
             .map(|a| (caller.is_session_of(&a.role), a.role.to_string())),
@@ -179,64 +179,64 @@ mod tests {
         const SESSION: &str = "arn:aws:sts::123456789012:assumed-role";
         let table = [
             (
-                ProcessIdentity::Issuer,
+                AccountIdentity::Issuer,
                 format!("{SESSION}/deputy-broker/s"),
                 Ok("deputy-broker"),
             ),
             // The forgotten annotation: another one of Deputy's own.
             (
-                ProcessIdentity::Issuer,
+                AccountIdentity::Issuer,
                 format!("{SESSION}/deputy-provisioner/s"),
                 Err("names arn:aws:iam::123456789012:role/infra/deputy-broker, and deputy broker is"),
             ),
             (
-                ProcessIdentity::Issuer,
+                AccountIdentity::Issuer,
                 format!("{SESSION}/deputy-broker-2/s"),
                 Err("deputy-broker-2"),
             ),
             (
-                ProcessIdentity::Issuer,
+                AccountIdentity::Issuer,
                 "arn:aws:sts::999999999999:assumed-role/deputy-broker/s".into(),
                 Err("999999999999"),
             ),
             (
-                ProcessIdentity::Issuer,
+                AccountIdentity::Issuer,
                 "arn:aws-cn:sts::123456789012:assumed-role/deputy-broker/s".into(),
                 Err("partition aws-cn"),
             ),
             (
-                ProcessIdentity::Issuer,
+                AccountIdentity::Issuer,
                 "arn:aws:iam::123456789012:user/deputy-broker".into(),
                 Err("user/deputy-broker"),
             ),
             (
-                ProcessIdentity::Provisioner,
+                AccountIdentity::Provisioner,
                 format!("{SESSION}/deputy-provisioner/s"),
                 Ok("deputy-provisioner"),
             ),
             (
-                ProcessIdentity::Provisioner,
+                AccountIdentity::Provisioner,
                 format!("{SESSION}/node/i-1"),
                 Err("deputy controller is"),
             ),
             // None is named: whoever it is, it is of the account.
             (
-                ProcessIdentity::BoundaryWriter,
+                AccountIdentity::BoundaryWriter,
                 format!("{SESSION}/anybody/s"),
                 Ok("anybody"),
             ),
             (
-                ProcessIdentity::BoundaryWriter,
+                AccountIdentity::BoundaryWriter,
                 "arn:aws:iam::123456789012:user/anybody".into(),
                 Ok("anybody"),
             ),
             (
-                ProcessIdentity::BoundaryWriter,
+                AccountIdentity::BoundaryWriter,
                 "arn:aws:sts::999999999999:assumed-role/anybody/s".into(),
                 Err("in account 999999999999, not in 123456789012"),
             ),
             (
-                ProcessIdentity::BoundaryWriter,
+                AccountIdentity::BoundaryWriter,
                 "arn:aws-us-gov:iam::123456789012:user/anybody".into(),
                 Err("partition aws-us-gov"),
             ),
@@ -253,7 +253,7 @@ mod tests {
         }
         let none = AwsError::new("sts:GetCallerIdentity", ErrorClass::NoCredentials, "none");
         assert_eq!(
-            identify(&account(), ProcessIdentity::Issuer, Err(none.clone())),
+            identify(&account(), AccountIdentity::Issuer, Err(none.clone())),
             Err(IdentifyError::Aws(none))
         );
     }

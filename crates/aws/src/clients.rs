@@ -20,7 +20,7 @@ use deputy_delegation::{
 
 use crate::{
     budget::{BudgetSettings, CallBudget},
-    caller::ProcessIdentity,
+    caller::AccountIdentity,
     identity::{self, AssumedIdentity},
     observe::{CallObserver, IgnoreCalls},
     proxy::{Proxy, http_client},
@@ -216,11 +216,11 @@ impl Clients {
 
     /// STS as one of the three identities: to ask who it is.
     #[must_use]
-    pub fn identity(&self, account: &Account, identity: ProcessIdentity) -> Arc<dyn Sts> {
+    pub fn identity(&self, account: &Account, identity: AccountIdentity) -> Arc<dyn Sts> {
         let (cache, assumed) = match identity {
-            ProcessIdentity::Issuer => return self.sts(account),
-            ProcessIdentity::Provisioner => (&self.provisioners, account.provisioner.as_ref()),
-            ProcessIdentity::BoundaryWriter => (&self.boundary_writers, account.boundary_writer.as_ref()),
+            AccountIdentity::Issuer => return self.sts(account),
+            AccountIdentity::Provisioner => (&self.provisioners, account.provisioner.as_ref()),
+            AccountIdentity::BoundaryWriter => (&self.boundary_writers, account.boundary_writer.as_ref()),
         };
         cached(cache, account, assumed, || {
             let config = self.sts_config(account, self.credentials(account, assumed));

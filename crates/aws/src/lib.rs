@@ -31,7 +31,7 @@ mod sdk;
 mod traits;
 
 pub use budget::{BudgetSettings, CallBudget};
-pub use caller::{IdentifyError, ProcessIdentity, identify};
+pub use caller::{AccountIdentity, IdentifyError, identify};
 pub use clients::{AmbientOptions, Clients, Timeouts};
 pub use error::{AwsError, ErrorClass};
 pub use observe::{CallObserver, CallReport, IgnoreCalls};

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use deputy_aws::{AwsError, ErrorClass, IdentifyError, ProcessIdentity, Sts, identify};
+use deputy_aws::{AccountIdentity, AwsError, ErrorClass, IdentifyError, Sts, identify};
 use deputy_delegation::{IssuerArn, ObjectName, model::Account};
 use deputy_runtime::error::chain;
 use parking_lot::Mutex;
@@ -109,7 +109,7 @@ async fn query_identity(
     sts: &dyn Sts,
     proven: &Mutex<HashSet<Key>>,
 ) -> IssuerAnswer {
-    match identify(account, ProcessIdentity::Issuer, sts.caller_identity().await) {
+    match identify(account, AccountIdentity::Issuer, sts.caller_identity().await) {
         Ok(who) => {
             proven.lock().insert(key.clone());
             IssuerAnswer::Issuer(who.into())

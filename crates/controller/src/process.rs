@@ -2,7 +2,7 @@
 
 use std::{fmt, hash::Hash, sync::Arc, time::Duration};
 
-use deputy_aws::{AmbientOptions, Clients, ProcessIdentity, Proxy};
+use deputy_aws::{AccountIdentity, AmbientOptions, Clients, Proxy};
 use deputy_delegation::ClusterName;
 use deputy_index::{Dirty, Index, ResourceKind, Subscription, WatchError, watch};
 use deputy_runtime::{
@@ -159,7 +159,7 @@ pub async fn run_controller(
     let accounts = KindQueue::new("AWSAccount");
     let roles = KindQueue::new("AWSRole");
     let bindings = KindQueue::new("AWSRoleBinding");
-    let account = Arc::new(AccountController::new(ctx.clone(), ProcessIdentity::Provisioner));
+    let account = Arc::new(AccountController::new(ctx.clone(), AccountIdentity::Provisioner));
     let role = Arc::new(RoleController::new(ctx.clone()));
     let binding = Arc::new(BindingController::new(ctx.clone()));
     let draining = shutdown.clone();
@@ -213,7 +213,7 @@ pub async fn run_limits(
     let limit = Arc::new(LimitController::new(ctx.clone()));
     let account = Arc::new(AccountController::new(
         ctx.clone(),
-        ProcessIdentity::BoundaryWriter,
+        AccountIdentity::BoundaryWriter,
     ));
     let (changed, limit_gone, scope_changed) = (Notify::new(), Notify::new(), Notify::new());
     let draining = shutdown.clone();

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use clap::Args;
 use deputy_policy::{AccessDecision, Document, PolicyKind};
 
-use self::policies::{Parties, Policies, resource_kind, word};
+use self::policies::{EvaluatedPolicies, Parties, resource_kind, word};
 use super::{batch::batch, select};
 use crate::{
     exit::{CommandAnswer, CommandResult, Failure},
@@ -99,7 +99,7 @@ pub fn run(arguments: &EvaluateArguments) -> CommandResult {
         request::key(key).map_err(asked)?;
         request.context.set(key, values);
     }
-    let policies = Policies {
+    let policies = EvaluatedPolicies {
         identity: all(&arguments.identity, PolicyKind::Identity)?,
         resource: all(arguments.resource_policy.as_slice(), resource_kind(&request))?.pop(),
         boundaries: all(&arguments.boundary, PolicyKind::Boundary)?,

@@ -4,7 +4,7 @@ use deputy_policy::{AccessDecision, Document, PolicyKind, Request, Situation};
 
 /// The policies of one question.
 #[derive(Debug, Default)]
-pub(super) struct Policies {
+pub(super) struct EvaluatedPolicies {
     pub(super) identity: Vec<Document>,
     pub(super) resource: Option<Document>,
     pub(super) boundaries: Vec<Document>,
@@ -36,7 +36,7 @@ pub(super) fn resource_kind(request: &Request) -> PolicyKind {
     }
 }
 
-impl Policies {
+impl EvaluatedPolicies {
     fn situation(&self, parties: &Parties) -> Situation<'_> {
         let mut situation = Situation::new()
             .identity(&self.identity)

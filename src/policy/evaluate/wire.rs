@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::{
-    policies::{Answered, Parties, Policies, resource_kind, word},
+    policies::{Answered, EvaluatedPolicies, Parties, resource_kind, word},
     request,
 };
 use crate::policy::batch::{self, Members, list, name_of, short, text};
@@ -80,7 +80,7 @@ fn judge(line: &mut Members<'_>, explain: bool) -> Result<Answered, String> {
     .map(|name| line.optional(name));
     line.done()?;
     let resource = resource_policy.map(|policy| document("resourcePolicy", policy, resource_kind(&request)));
-    let policies = Policies {
+    let policies = EvaluatedPolicies {
         identity: documents("identity", identity, PolicyKind::Identity)?,
         resource: resource.transpose()?,
         boundaries: documents("boundaries", boundaries, PolicyKind::Boundary)?,

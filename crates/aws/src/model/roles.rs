@@ -11,7 +11,7 @@ use deputy_delegation::{
 use super::{
     InMemoryIam,
     refusals::{over_quota, size, well_formed, within},
-    state::{State, StoredRole},
+    state::{AccountState, StoredRole},
 };
 use crate::{
     error::{AwsError, ErrorClass},
@@ -72,7 +72,7 @@ impl Roles for InMemoryIam {
 }
 
 impl InMemoryIam {
-    fn apply(&self, state: &mut State, call: &IamCall) -> Result<(), AwsError> {
+    fn apply(&self, state: &mut AccountState, call: &IamCall) -> Result<(), AwsError> {
         let operation = call.action();
         match call {
             IamCall::CreateRole { role } => self.create(state, operation, role),
@@ -177,7 +177,12 @@ impl InMemoryIam {
         }
     }
 
-    fn create(&self, state: &mut State, operation: &'static str, role: &DesiredRole) -> Result<(), AwsError> {
+    fn create(
+        &self,
+        state: &mut AccountState,
+        operation: &'static str,
+        role: &DesiredRole,
+    ) -> Result<(), AwsError> {
         let clash = |name: &RoleName| name.as_str().eq_ignore_ascii_case(role.name.as_str());
         if state.roles.keys().any(clash) {
             return Err(AwsError::new(
@@ -236,7 +241,7 @@ impl InMemoryIam {
 
     fn storable_trust(
         &self,
-        state: &mut State,
+        state: &mut AccountState,
         operation: &'static str,
         document: &str,
     ) -> Result<String, AwsError> {
@@ -253,7 +258,7 @@ impl InMemoryIam {
     }
 }
 
-fn attachable(state: &State, operation: &'static str, policy: &PolicyArn) -> Result<(), AwsError> {
+fn attachable(state: &AccountState, operation: &'static str, policy: &PolicyArn) -> Result<(), AwsError> {
     if state.policies.contains_key(policy) {
         Ok(())
     } else {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use deputy_api::conditions::{ConditionReason, Status};
-use deputy_aws::{IdentifyError, ProcessIdentity, identify};
+use deputy_aws::{AccountIdentity, IdentifyError, identify};
 use deputy_delegation::ObjectName;
 
 use super::assess::AccountPlan;
@@ -61,7 +61,7 @@ impl CheckedIdentity {
 pub async fn check_identity(
     ctx: &ControllerContext,
     verified: &Verified<ObjectName>,
-    identity: ProcessIdentity,
+    identity: AccountIdentity,
     plan: &AccountPlan<'_>,
     is_reported: bool,
 ) -> CheckedIdentity {
@@ -81,7 +81,7 @@ pub async fn check_identity(
 }
 
 /// What is said of an identity.
-fn condition(identity: ProcessIdentity, found: Result<String, IdentifyError>) -> ConditionValue {
+fn condition(identity: AccountIdentity, found: Result<String, IdentifyError>) -> ConditionValue {
     let process = identity.process();
     let (status, reason, message) = match found {
         Ok(principal) => (

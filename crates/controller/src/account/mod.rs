@@ -12,7 +12,7 @@ mod status;
 use std::sync::Arc;
 
 use deputy_api::{AWSAccount, AWSAccountStatus};
-use deputy_aws::ProcessIdentity;
+use deputy_aws::AccountIdentity;
 use deputy_delegation::ObjectName;
 
 use self::{assess::assess, dereference::dereference, identity::check_identity};
@@ -23,14 +23,14 @@ use crate::{
 /// Reconciles accounts as the process with one of their identities.
 pub struct AccountController {
     ctx: Arc<ControllerContext>,
-    identity: ProcessIdentity,
+    identity: AccountIdentity,
     verified: Verified<ObjectName>,
 }
 
 impl AccountController {
     /// A controller in `ctx`, of the process that has `identity`.
     #[must_use]
-    pub fn new(ctx: Arc<ControllerContext>, identity: ProcessIdentity) -> Self {
+    pub fn new(ctx: Arc<ControllerContext>, identity: AccountIdentity) -> Self {
         Self {
             ctx,
             identity,

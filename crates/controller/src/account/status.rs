@@ -4,18 +4,18 @@ use deputy_api::{
     AWSAccountStatus,
     conditions::{self, ConditionReason, ConditionType, Conditions, Status},
 };
-use deputy_aws::ProcessIdentity;
+use deputy_aws::AccountIdentity;
 use jiff::Timestamp;
 
 use super::{assess::AccountPlan, dereference::AccountInputs, identity::CheckedIdentity};
 use crate::report::ConditionValue;
 
 /// The condition about an identity.
-fn condition_of(identity: ProcessIdentity) -> ConditionType {
+fn condition_of(identity: AccountIdentity) -> ConditionType {
     match identity {
-        ProcessIdentity::Issuer => ConditionType::IssuerReady,
-        ProcessIdentity::Provisioner => ConditionType::ProvisionerReady,
-        ProcessIdentity::BoundaryWriter => ConditionType::BoundaryWriterReady,
+        AccountIdentity::Issuer => ConditionType::IssuerReady,
+        AccountIdentity::Provisioner => ConditionType::ProvisionerReady,
+        AccountIdentity::BoundaryWriter => ConditionType::BoundaryWriterReady,
     }
 }
 
@@ -24,7 +24,7 @@ fn condition_of(identity: ProcessIdentity) -> ConditionType {
 pub fn reports_identity(
     status: &AWSAccountStatus,
     inputs: &AccountInputs,
-    identity: ProcessIdentity,
+    identity: AccountIdentity,
 ) -> bool {
     conditions::find(&status.conditions, condition_of(identity))
         .is_some_and(|c| c.status == "True" && c.observed_generation == inputs.object.metadata.generation)
@@ -35,7 +35,7 @@ pub fn reports_identity(
 pub fn updated(
     old: &AWSAccountStatus,
     inputs: &AccountInputs,
-    identity: ProcessIdentity,
+    identity: AccountIdentity,
     plan: &AccountPlan<'_>,
     checked: &CheckedIdentity,
     now: Timestamp,
@@ -48,7 +48,7 @@ pub fn updated(
     if let CheckedIdentity::Asked(value) = checked {
         set(&mut new, condition_of(identity), value);
     }
-    if identity == ProcessIdentity::Provisioner {
+    if identity == AccountIdentity::Provisioner {
         new.observed_generation = generation;
         let ready = match plan {
             AccountPlan::Refuse(value) => value.clone(),
