@@ -8,7 +8,7 @@ use std::{
 
 use deputy_aws::{AmbientOptions, Clients, Proxy, Timeouts};
 use deputy_delegation::ClusterName;
-use deputy_index::{Index, ResourceKind, watch};
+use deputy_index::{Index, ResourceKind, WatchError, watch};
 use deputy_runtime::{
     health::Readiness,
     metrics::Metrics,
@@ -60,7 +60,7 @@ pub enum BrokerError {
     Authority(#[from] AuthorityError),
     /// It can't follow the cluster any more.
     #[error("watching ended: {0}")]
-    Watch(String),
+    Watch(#[from] WatchError),
 }
 
 /// Runs the broker until it is told to stop.
@@ -96,7 +96,7 @@ pub async fn run(
     );
     tokio::select! {
         outcome = serving => Ok(outcome?),
-        ended = watch(client.clone(), index, &ResourceKind::KINDS) => Err(BrokerError::Watch(ended.to_string())),
+        ended = watch(client.clone(), index, &ResourceKind::KINDS) => Err(ended.into()),
         () = renew(&broker) => Ok(()),
         () = report_issuers(&broker, &client) => Ok(()),
         () = broker.reports().run(&client) => Ok(()),
