@@ -56,5 +56,5 @@ pub async fn run(arguments: &BrokerArguments) -> Result<(), Failure> {
     };
     deputy_broker::run(config, client, shutdown, health.readiness, metrics)
         .await
-        .map_err(Failure::process)
+        .map_err(Failure::error)
 }

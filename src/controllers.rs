@@ -1,7 +1,5 @@
 //! `deputy controller` and `deputy limits`
 
-use std::fmt::Display;
-
 use clap::Args;
 use deputy_aws::Proxy;
 use deputy_controller::{ProcessConfig, run_controller, run_limits};
@@ -53,7 +51,7 @@ async fn run<P, F, E>(
 where
     P: FnOnce(ProcessConfig, Client, Shutdown, Health, Metrics) -> F,
     F: Future<Output = Result<(), E>>,
-    E: Display,
+    E: std::error::Error,
 {
     let proxy = Aws::proxy()?;
     let started = start(&arguments.common, mode, duty).await?;
@@ -67,5 +65,5 @@ where
     } = started;
     process(config, client, shutdown, health, metrics)
         .await
-        .map_err(Failure::process)
+        .map_err(Failure::error)
 }

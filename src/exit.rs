@@ -29,6 +29,11 @@ impl Failure {
     pub fn process(message: impl std::fmt::Display) -> Self {
         Self::Process(message.to_string())
     }
+
+    /// The process can't begin or go on, for this error and its causes.
+    pub fn error(error: impl std::error::Error) -> Self {
+        Self::Process(deputy_runtime::error::chain(&error))
+    }
 }
 
 /// What every command comes to.
@@ -47,5 +52,21 @@ pub fn code(outcome: &CommandResult) -> ExitCode {
                 Failure::Process(_) => 3,
             })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_that_ends_the_process_names_its_cause() {
+        let source = std::io::Error::other("address in use");
+        let addr = "127.0.0.1:8443".parse().unwrap();
+        let failure = Failure::error(deputy_runtime::serve::ServeError::Bind { addr, source });
+        let Failure::Process(message) = failure else {
+            panic!("a fault of the process")
+        };
+        assert_eq!(message, "failed to listen on 127.0.0.1:8443: address in use");
     }
 }

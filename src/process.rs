@@ -67,13 +67,13 @@ pub struct Started {
 
 /// Begins a process of this `mode`.
 pub async fn start(common: &Common, mode: &'static str, duty: Duty) -> Result<Started, Failure> {
-    telemetry::init().map_err(Failure::process)?;
+    telemetry::init().map_err(Failure::error)?;
     contain::install();
-    process::forbid_dumps().map_err(Failure::process)?;
+    process::forbid_dumps().map_err(Failure::error)?;
     let files = process::raise_open_files();
-    client::install_crypto_provider().map_err(Failure::process)?;
+    client::install_crypto_provider().map_err(Failure::error)?;
     let shutdown =
-        Shutdown::from_signals(Duration::from_secs(common.drain_seconds)).map_err(Failure::process)?;
+        Shutdown::from_signals(Duration::from_secs(common.drain_seconds)).map_err(Failure::error)?;
     let metrics = Metrics::new(mode);
     metrics.register_count(
         "policy_unverified_certificates",
@@ -82,7 +82,7 @@ pub async fn start(common: &Common, mode: &'static str, duty: Duty) -> Result<St
     );
     let client = client::kube_client(&format!("deputy-{mode}/{}", env!("CARGO_PKG_VERSION")))
         .await
-        .map_err(Failure::process)?;
+        .map_err(Failure::error)?;
     let health = health::Health {
         readiness: health::Readiness::with_shutdown(shutdown.clone()),
         liveness: health::Liveness::new(),
@@ -90,11 +90,9 @@ pub async fn start(common: &Common, mode: &'static str, duty: Duty) -> Result<St
     health.liveness.watch_runtime();
     if let Some(address) = common.probes_address {
         health::serve_probes(address, health.clone(), metrics.clone(), shutdown.clone())
-            .map_err(Failure::process)?;
+            .map_err(Failure::error)?;
     }
-    let listener = serve::bind(common.admin_address)
-        .await
-        .map_err(Failure::process)?;
+    let listener = serve::bind(common.admin_address).await.map_err(Failure::error)?;
     let admin = health::serve_admin(listener, health.clone(), metrics.clone(), shutdown.clone());
     tokio::spawn(admin);
     tracing::info!(mode, cluster = %common.cluster_name, version = env!("CARGO_PKG_VERSION"), files, "started");
@@ -122,7 +120,7 @@ pub fn block_on(process: impl Future<Output = Result<(), Failure>>) -> CommandRe
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(Failure::process)?;
+        .map_err(Failure::error)?;
     let outcome = runtime.block_on(process);
     // A task that still runs holds no answer anybody waits for.
     runtime.shutdown_timeout(Duration::from_secs(1));

@@ -131,5 +131,5 @@ pub async fn run(arguments: &WebhookArguments) -> Result<(), Failure> {
     };
     deputy_admission::run(config, client, shutdown, health.readiness, metrics)
         .await
-        .map_err(Failure::process)
+        .map_err(Failure::error)
 }
