@@ -12,9 +12,9 @@
 //! - Nothing is written but events and the certificate; AWS can't be reached: `admission_writes_nothing_but_events`,
 //!   `the_webhook_cannot_reach_aws`.
 //! - A pod has all of Deputy's, once and as of today, or nothing of it:
-//!   `with_any_other_webhooks_in_any_order_a_pod_has_all_of_ours_once_or_nothing`.
+//!   `with_any_webhooks_a_pod_has_all_of_ours_once_or_nothing`.
 //! - A pod that can't be decided about is not let in without what it may need:
-//!   `a_pod_that_can_not_be_decided_about_is_never_let_in_without_what_it_may_need`.
+//!   `an_undecided_pod_is_never_let_in_without_what_it_may_need`.
 //! - Names of others are told only to who shows the object as it is stored:
 //!   `names_of_others_are_told_only_to_who_shows_the_object_as_it_is_stored`.
 //! - No review, pod or object makes it panic or takes memory without bound: `no_pod_however_odd_makes_injection_panic`,

@@ -252,7 +252,7 @@ fn one_pod_can_use_64_bindings_and_not_one_more() {
 }
 
 #[test]
-fn the_label_of_the_pod_wins_over_the_service_account_and_that_over_the_namespace() {
+fn the_pods_label_wins_then_the_accounts_then_the_namespaces() {
     let of = |value: Option<&str>| {
         let mut p = pod();
         if let Some(v) = value {
@@ -311,7 +311,7 @@ fn each_container_is_told_the_region_of_its_own_binding() {
 
 /// Every way to say a region, with the binding's known and not.
 #[test]
-fn the_region_comes_from_the_author_else_from_the_binding_else_from_nowhere() {
+fn the_region_is_the_authors_else_the_bindings_else_none() {
     let value = |name: &str| json!({"name": name, "value": "eu-west-1"});
     let from = |name: &str| json!({"name": name, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}});
     let (one, other) = ("AWS_REGION", "AWS_DEFAULT_REGION");

@@ -166,7 +166,7 @@ async fn nothing_is_looked_up_for_what_the_index_accepts() {
 }
 
 #[tokio::test]
-async fn a_limit_that_the_index_does_not_know_yet_or_knows_as_narrower_refuses_nothing() {
+async fn a_limit_that_the_index_is_behind_with_refuses_nothing() {
     let there = vec![account(), limit("s3:*")];
     for known in [
         vec![account(), limit("s3:ListBucket")],
@@ -198,7 +198,7 @@ async fn a_limit_that_is_gone_or_narrower_by_now_counts_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_limit_or_account_that_is_being_deleted_counts_as_it_does_in_the_index() {
+async fn what_is_being_deleted_counts_as_it_does_in_the_index() {
     let mut leaving = account();
     leaving["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
     let looking = Looking::new(&[], Some(vec![leaving, limit("s3:*")]));
@@ -229,7 +229,7 @@ async fn a_binding_is_asked_about_by_its_role_as_it_is() {
 }
 
 #[tokio::test]
-async fn while_nothing_can_be_looked_up_nothing_is_refused_for_a_limit_nor_let_in() {
+async fn without_a_look_nothing_is_refused_for_a_limit_nor_let_in() {
     tokio::time::pause();
     let looking = Looking::new(&[account(), limit("s3:ListBucket")], None);
     let answer = looking.create(&role("s3:GetObject")).await;

@@ -14,7 +14,7 @@ async fn a_pod_that_asks_gets_the_patch_in_base64_without_any_read() {
 }
 
 #[tokio::test]
-async fn labels_come_from_the_index_and_the_service_account_wins_over_the_namespace() {
+async fn labels_come_from_the_index_the_accounts_before_the_namespaces() {
     for (of_account, of_namespace, injected) in [
         (Some("enabled"), Some("disabled"), true),
         (Some("disabled"), Some("enabled"), false),
@@ -72,7 +72,7 @@ async fn labels_that_are_known_from_long_ago_are_read_live() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pod_that_can_not_be_decided_about_is_never_let_in_without_what_it_may_need() {
+async fn an_undecided_pod_is_never_let_in_without_what_it_may_need() {
     for live in [Live::Error, Live::Silence] {
         let case = Case::new(live, true);
         let response = case.review("/mutate", &pod_review(&pod(None))).await;
