@@ -13,6 +13,8 @@
 //!   `reads_are_repeated_and_writes_are_not`, `a_write_whose_answer_is_cut_off_may_have_been_applied`.
 //! - Every error has one of few classes that say what to do, and shows no signed request:
 //!   `every_answer_of_aws_has_its_class`, `the_signed_request_that_aws_repeats_is_not_shown`.
+//! - Every line about a call names its operation and account, and no secret:
+//!   `every_line_of_a_call_names_its_operation_and_account`.
 //! - The model in memory and a double live through the same story: `the_model_lives_through_it`,
 //!   `ministack_lives_through_it`.
 

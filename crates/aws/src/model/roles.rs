@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use deputy_delegation::{
-    names::{IamPath, PolicyArn, RoleName},
+    names::{IamPath, PolicyArn, RoleName, TagKey, TagValue},
     plan::{DesiredRole, IamCall, ObservedRole},
 };
 
@@ -89,24 +89,7 @@ impl InMemoryIam {
                 role,
                 policy,
                 document,
-            } => {
-                well_formed(operation, document)?;
-                let limit = state.quotas.role_policy_size;
-                let inline = &mut state.existing(operation, role)?.role.inline;
-                let others = inline
-                    .iter()
-                    .filter(|(name, _)| *name != policy)
-                    .map(|(_, d)| size(d))
-                    .sum::<u32>();
-                within(
-                    operation,
-                    "RolePolicySize",
-                    limit,
-                    others.saturating_add(size(document)),
-                )?;
-                inline.insert(policy.clone(), document.clone());
-                Ok(())
-            }
+            } => state.put_policy(operation, role, policy, document),
             IamCall::DeleteRolePolicy { role, policy } => {
                 match state.existing(operation, role)?.role.inline.remove(policy) {
                     Some(_) => Ok(()),
@@ -132,20 +115,7 @@ impl InMemoryIam {
                 state.existing(operation, role)?.role.boundary = Some(boundary.to_string());
                 Ok(())
             }
-            IamCall::TagRole { role, tags } => {
-                let have = &mut state.existing(operation, role)?.role.tags;
-                let mut all = have.clone();
-                for (key, value) in tags {
-                    // Keys are kept as they are written, and are the same ignoring case.
-                    all.retain(|k, _| !k.eq_ignore_ascii_case(key.as_str()));
-                    all.insert(key.to_string(), value.to_string());
-                }
-                if all.len() > MAX_TAGS {
-                    return Err(over_quota(operation, "TagsPerRole", 50));
-                }
-                *have = all;
-                Ok(())
-            }
+            IamCall::TagRole { role, tags } => state.tag(operation, role, tags),
             IamCall::UntagRole { role, keys } => {
                 let tags = &mut state.existing(operation, role)?.role.tags;
                 tags.retain(|k, _| !keys.iter().any(|key| key.eq_ignore_ascii_case(k)));
@@ -159,21 +129,7 @@ impl InMemoryIam {
                 state.existing(operation, role)?.role.max_session_seconds = seconds;
                 Ok(())
             }
-            IamCall::DeleteRole { role } => {
-                let stored = &state.existing(operation, role)?.role;
-                if !stored.inline.is_empty() || !stored.attached.is_empty() {
-                    return Err(AwsError::new(
-                        operation,
-                        ErrorClass::Conflict,
-                        "Cannot delete entity, must delete policies first.",
-                    )
-                    .with_code("DeleteConflict"));
-                }
-                let arn = stored.arn.to_string();
-                state.roles.remove(role);
-                state.principals.remove(&arn);
-                Ok(())
-            }
+            IamCall::DeleteRole { role } => state.delete(operation, role),
         }
     }
 
@@ -255,6 +211,69 @@ impl InMemoryIam {
         state
             .principals
             .stored(operation, self.partition.as_str(), document)
+    }
+}
+
+impl AccountState {
+    fn put_policy(
+        &mut self,
+        operation: &'static str,
+        role: &RoleName,
+        policy: &str,
+        document: &str,
+    ) -> Result<(), AwsError> {
+        well_formed(operation, document)?;
+        let limit = self.quotas.role_policy_size;
+        let inline = &mut self.existing(operation, role)?.role.inline;
+        let others = inline
+            .iter()
+            .filter(|(name, _)| name.as_str() != policy)
+            .map(|(_, d)| size(d))
+            .sum::<u32>();
+        within(
+            operation,
+            "RolePolicySize",
+            limit,
+            others.saturating_add(size(document)),
+        )?;
+        inline.insert(policy.to_owned(), document.to_owned());
+        Ok(())
+    }
+
+    fn tag(
+        &mut self,
+        operation: &'static str,
+        role: &RoleName,
+        tags: &BTreeMap<TagKey, TagValue>,
+    ) -> Result<(), AwsError> {
+        let have = &mut self.existing(operation, role)?.role.tags;
+        let mut all = have.clone();
+        for (key, value) in tags {
+            // Keys are kept as they are written, and are the same ignoring case.
+            all.retain(|k, _| !k.eq_ignore_ascii_case(key.as_str()));
+            all.insert(key.to_string(), value.to_string());
+        }
+        if all.len() > MAX_TAGS {
+            return Err(over_quota(operation, "TagsPerRole", 50));
+        }
+        *have = all;
+        Ok(())
+    }
+
+    fn delete(&mut self, operation: &'static str, role: &RoleName) -> Result<(), AwsError> {
+        let stored = &self.existing(operation, role)?.role;
+        if !stored.inline.is_empty() || !stored.attached.is_empty() {
+            return Err(AwsError::new(
+                operation,
+                ErrorClass::Conflict,
+                "Cannot delete entity, must delete policies first.",
+            )
+            .with_code("DeleteConflict"));
+        }
+        let arn = stored.arn.to_string();
+        self.roles.remove(role);
+        self.principals.remove(&arn);
+        Ok(())
     }
 }
 
