@@ -58,6 +58,7 @@ async fn a_request_as_an_sdk_sends_it_gets_the_credential() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one table, a row a request")]
 async fn every_other_request_is_refused_without_asking_the_broker() {
     let (broker, agent) = agent().await;
     let port = agent.address.port();

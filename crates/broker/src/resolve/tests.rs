@@ -63,6 +63,7 @@ fn nothing_is_said_before_every_kind_has_been_read_whole() {
 type Change = fn(&std::sync::Arc<Index>);
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table, a row a refusal")]
 fn a_refusal_names_what_is_refused_and_by_whom() {
     let table: [(&str, Change, &[&str]); 10] = [
         // A binding may come before its role, and before the account.

@@ -173,6 +173,7 @@ const ALL: [Does; 13] = [
 
 impl Does {
     /// Does it until the server ends the connection. The path is one whose answer says that it was accepted.
+    #[expect(clippy::too_many_lines, reason = "one match, an arm a client")]
     async fn run(self, rig: &Rig) {
         let one = peer(1);
         let h1 = || rig.open(one, "http/1.1");
