@@ -30,7 +30,7 @@ use jiff::Timestamp;
 use self::{
     faults::Faults,
     principals::KnownPrincipals,
-    state::{AccountState, StoredRole},
+    state::{ModelState, StoredRole},
 };
 pub use self::{
     faults::{Fault, When},
@@ -42,7 +42,7 @@ use crate::error::AwsError;
 pub struct InMemoryIam {
     partition: Partition,
     account: AccountId,
-    state: Mutex<AccountState>,
+    state: Mutex<ModelState>,
 }
 
 impl InMemoryIam {
@@ -55,7 +55,7 @@ impl InMemoryIam {
         Self {
             partition,
             account,
-            state: Mutex::new(AccountState {
+            state: Mutex::new(ModelState {
                 roles: BTreeMap::new(),
                 policies: BTreeMap::new(),
                 principals,
@@ -244,7 +244,7 @@ impl InMemoryIam {
         RoleArn::of(&self.partition, &self.account, path, name)
     }
 
-    fn lock(&self) -> MutexGuard<'_, AccountState> {
+    fn lock(&self) -> MutexGuard<'_, ModelState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -254,7 +254,7 @@ impl InMemoryIam {
         operation: &'static str,
         target: String,
         role: Option<&RoleName>,
-        work: impl FnOnce(&mut AccountState) -> Result<T, AwsError>,
+        work: impl FnOnce(&mut ModelState) -> Result<T, AwsError>,
     ) -> Result<T, AwsError> {
         let is_write = !["iam:Get", "iam:List", "sts:"]
             .iter()

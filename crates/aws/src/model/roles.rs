@@ -11,7 +11,7 @@ use deputy_delegation::{
 use super::{
     InMemoryIam,
     refusals::{over_quota, size, well_formed, within},
-    state::{AccountState, StoredRole},
+    state::{ModelState, StoredRole},
 };
 use crate::{
     error::{AwsError, ErrorClass},
@@ -72,7 +72,7 @@ impl Roles for InMemoryIam {
 }
 
 impl InMemoryIam {
-    fn apply(&self, state: &mut AccountState, call: &IamCall) -> Result<(), AwsError> {
+    fn apply(&self, state: &mut ModelState, call: &IamCall) -> Result<(), AwsError> {
         let operation = call.action();
         match call {
             IamCall::CreateRole { role } => self.create(state, operation, role),
@@ -135,7 +135,7 @@ impl InMemoryIam {
 
     fn create(
         &self,
-        state: &mut AccountState,
+        state: &mut ModelState,
         operation: &'static str,
         role: &DesiredRole,
     ) -> Result<(), AwsError> {
@@ -197,7 +197,7 @@ impl InMemoryIam {
 
     fn storable_trust(
         &self,
-        state: &mut AccountState,
+        state: &mut ModelState,
         operation: &'static str,
         document: &str,
     ) -> Result<String, AwsError> {
@@ -214,7 +214,7 @@ impl InMemoryIam {
     }
 }
 
-impl AccountState {
+impl ModelState {
     fn put_policy(
         &mut self,
         operation: &'static str,
@@ -277,7 +277,7 @@ impl AccountState {
     }
 }
 
-fn attachable(state: &AccountState, operation: &'static str, policy: &PolicyArn) -> Result<(), AwsError> {
+fn attachable(state: &ModelState, operation: &'static str, policy: &PolicyArn) -> Result<(), AwsError> {
     if state.policies.contains_key(policy) {
         Ok(())
     } else {

@@ -80,7 +80,7 @@ pub struct IssuedSession {
     pub expiration: Timestamp,
 }
 
-pub(super) struct AccountState {
+pub(super) struct ModelState {
     pub(super) roles: BTreeMap<RoleName, StoredRole>,
     pub(super) policies: BTreeMap<PolicyArn, StoredPolicy>,
     pub(super) principals: KnownPrincipals,
@@ -112,7 +112,7 @@ pub(super) struct StoredPolicy {
     pub(super) latest: u32,
 }
 
-impl AccountState {
+impl ModelState {
     pub(super) fn now(&self) -> Timestamp {
         self.now.unwrap_or_else(Timestamp::now)
     }
@@ -152,7 +152,7 @@ impl StoredPolicy {
     }
 }
 
-impl AccountState {
+impl ModelState {
     pub(super) fn policy(
         &mut self,
         operation: &'static str,

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::{
     InMemoryIam,
-    state::{AccountState, IssuedSession},
+    state::{IssuedSession, ModelState},
 };
 use crate::{
     error::{AwsError, ErrorClass},
@@ -50,7 +50,7 @@ impl Sts for InMemoryIam {
 }
 
 impl InMemoryIam {
-    fn assume(&self, state: &mut AccountState, request: &SessionRequest) -> Result<Session, AwsError> {
+    fn assume(&self, state: &mut ModelState, request: &SessionRequest) -> Result<Session, AwsError> {
         let denied = || {
             AwsError::new(
                 ASSUME,
@@ -126,7 +126,7 @@ impl InMemoryIam {
         })
     }
 
-    fn trust_request(&self, state: &AccountState, request: &SessionRequest, action: &str) -> Request {
+    fn trust_request(&self, state: &ModelState, request: &SessionRequest, action: &str) -> Request {
         let mut context = Context::new()
             .with("sts:ExternalId", request.external_id.as_str())
             .with("sts:RoleSessionName", request.session_name.as_str())
@@ -155,11 +155,7 @@ impl InMemoryIam {
     }
 }
 
-fn check_parameters(
-    state: &AccountState,
-    request: &SessionRequest,
-    role_seconds: u32,
-) -> Result<(), AwsError> {
+fn check_parameters(state: &ModelState, request: &SessionRequest, role_seconds: u32) -> Result<(), AwsError> {
     let seconds = request.duration.as_seconds();
     let invalid =
         |message| AwsError::new(ASSUME, ErrorClass::InvalidInput, message).with_code("ValidationError");
