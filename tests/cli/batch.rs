@@ -41,6 +41,7 @@ fn reason(line: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn a_line_that_cannot_be_read_is_answered_and_the_next_one_is_read() {
     let utf16: Vec<u8> = "{\"id\": 1}".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let deep = |deep: usize| format!("{{\"id\":7,\"x\":{}{}}}", "[".repeat(deep), "]".repeat(deep));
@@ -254,6 +255,7 @@ fn an_id_comes_back_as_it_was_written() {
 
 /// What is said is in the words of JSON and of the contract, never in those of our types.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn what_is_wrong_is_said_in_the_words_of_the_contract() {
     let said = |command: &str, line: &str| reason(&answers(command, line)[0]);
     for (command, line, wanted) in [

@@ -294,6 +294,7 @@ fn service_linked_roles_are_known_by_the_path_of_their_arn() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn files_are_evaluated_like_lines() {
     let file = |name: &str, document: &Value| File::new(name, document.to_string());
     let (s3, ec2) = (

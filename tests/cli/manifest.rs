@@ -324,6 +324,7 @@ fn what_is_asked_for_and_not_there_is_said() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn what_is_wrong_with_a_manifest_is_refused_where_it_stands() {
     let good = limit(ALLOW);
     let cases = [

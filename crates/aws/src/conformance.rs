@@ -64,6 +64,7 @@ async fn apply(roles: &dyn Roles, calls: &[IamCall]) {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one life of a role, told in its order")]
 async fn live(world: &World) {
     let World {
         roles,
