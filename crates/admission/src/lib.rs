@@ -15,7 +15,7 @@
 //!   `with_any_webhooks_a_pod_has_all_of_ours_once_or_nothing`.
 //! - A pod that can't be decided about is not let in without what it may need:
 //!   `an_undecided_pod_is_never_let_in_without_what_it_may_need`.
-//! - Names of others are told only to who shows the object as it is stored:
+//! - An answer names other people's objects only to a person who shows, by its uid, that they can read the stored object:
 //!   `names_of_others_are_told_only_to_who_shows_the_object_as_it_is_stored`.
 //! - Every line about a review names it, and nothing of its object: `every_line_of_a_review_names_it`.
 //! - No review, pod or object makes it panic or takes memory without bound: `no_pod_however_odd_makes_injection_panic`,

@@ -9,15 +9,15 @@
 //!
 //! # Invariants
 //!
-//! - Only a living pod's token is answered, and by that token alone it is told who asks: `a_pods_token_names_its_pod`,
+//! - Only the token of a living pod is answered, and nothing but the token says who asks: `a_pods_token_names_its_pod`,
 //!   `a_token_dies_within_five_seconds_of_its_pod`.
 //! - Grants are decided for each request; on an index that is old nothing is decided:
 //!   `on_an_index_that_is_old_what_is_kept_is_given_and_nothing_is_decided`.
 //! - The default binding is the oldest one, and never another because that is refused:
 //!   `the_default_is_the_oldest_binding_also_when_that_is_refused`.
-//! - Any number of callers are one call to STS: `a_thousand_callers_share_one_call_and_one_audit_record`.
+//! - Any number of callers share one call to STS: `a_thousand_callers_share_one_call_and_one_audit_record`.
 //! - Whatever is sent that is no request of the protocol makes no session: `whatever_else_is_sent_makes_no_session`.
-//! - Every log line of a request names its pod and binding, and none holds a secret:
+//! - Every log line of a request names its pod and binding as soon as they are known, and none holds a secret:
 //!   `every_log_line_of_a_request_names_pod_and_binding`.
 
 mod audit;

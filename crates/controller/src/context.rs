@@ -23,7 +23,7 @@ use crate::{error::ReconcileError, metrics::ControllerMetrics, progress::WorkPro
 /// Whether a write to AWS may begin now.
 pub type MayWrite<'a> = &'a (dyn Fn() -> bool + Send + Sync);
 
-/// Shared by the controllers of a process. Only *dereference*, *apply* and *status* use the clients.
+/// Shared by the controllers of a process. Only *dereference*, the finalizer, *apply* and *report* use the clients.
 pub struct ControllerContext {
     pub cluster: ClusterName,
     pub client: Client,

@@ -1,8 +1,13 @@
 //! Verifies a [`Certificate`] without searching, and without anything of the search.
 //!
-//! What is trusted is this folder, what the values of conditions mean ([`crate::condition::atom`]) and the two questions
-//! that patterns answer ([`crate::pattern::glob`], [`crate::pattern::track`]). Whom principals mean, how values lie to conditions and
-//! how what AWS does not define is read stands here a second time.
+//! What is trusted beside this folder:
+//! - what the values of conditions mean ([`crate::condition::atom`], [`crate::condition::value`]);
+//! - what patterns match, and elements and ARNs made of them ([`crate::pattern::glob`], [`crate::pattern::track`],
+//!   [`crate::pattern::elements`], [`crate::pattern::arn`]);
+//! - what is believed of condition keys ([`crate::keys::value_type`], [`crate::keys::lasting_arity`], in the words of
+//!   [`crate::reference::condition_key`]).
+//!
+//! Whom principals mean, how values lie to conditions and how what AWS does not define is read stands here a second time.
 
 mod branches;
 mod conditions;
