@@ -11,7 +11,7 @@ use deputy_delegation::{
 
 use crate::{
     decided::remembered,
-    entry::{Entry, ResourceKind, RoleState},
+    entry::{Entry, ResourceKind, RoleState, UnreadableBinding},
     index::Index,
     look::Seen,
     state::State,
@@ -312,6 +312,38 @@ impl Index {
             .iter()
             .filter_map(|binding| self.decide_binding(&binding.id));
         decisions.next()
+    }
+
+    /// The binding that can't be read and may come before [`Index::default_binding`], with every reason why it can't be read. As
+    /// long as there is one, pods that name no binding get nothing: they must not become another role because of it.
+    #[must_use]
+    pub fn unreadable_default(
+        &self,
+        namespace: &NamespaceName,
+        service_account: &ServiceAccountName,
+    ) -> Option<(ObjectId, Arc<str>)> {
+        let oldest = self.bindings_of_service_account(namespace, service_account);
+        let first = oldest.first().map(|binding| (binding.created, &binding.id.name));
+        let state = self.state.read();
+        let unreadable = state.unreadable_bindings.get(namespace)?.iter();
+        let may_name = |binding: &UnreadableBinding| {
+            let subjects = binding.subjects.as_ref();
+            subjects.is_none_or(|subjects| subjects.contains(service_account))
+        };
+        unreadable
+            .filter(|(name, binding)| {
+                may_name(binding) && first.is_none_or(|first| (binding.created, *name) < first)
+            })
+            .find_map(|(name, _)| {
+                let id = ObjectId {
+                    namespace: namespace.clone(),
+                    name: name.clone(),
+                };
+                match &state.bindings.get(&id)?.view.granting() {
+                    Entry::Unreadable(why) => Some((id, Arc::clone(why))),
+                    Entry::Known(_) | Entry::Missing => None,
+                }
+            })
     }
 
     /// Accepted and not accepted grants under a limit: roles that it applies to, and their bindings. `None` as long

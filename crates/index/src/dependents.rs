@@ -122,6 +122,15 @@ impl State {
                 }
             }
         }
+        // One that can't be read may be the oldest one of any ServiceAccount.
+        let unreadable = self.unreadable_bindings.get(&id.namespace);
+        if unreadable.is_some_and(|bindings| bindings.contains_key(&id.name)) {
+            let of_namespace = self
+                .bindings
+                .keys()
+                .filter(|other| other.namespace == id.namespace);
+            dirty.bindings.extend(of_namespace.cloned());
+        }
         dirty.bindings.insert(id);
     }
 

@@ -1,12 +1,15 @@
 //! What is kept of each object: parsed, and no more than somebody asks for.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use deputy_api::{
     BoundaryStatus,
     conditions::{ConditionReason, ConditionType, Status},
 };
-use deputy_delegation::{Fact, ObjectName};
+use deputy_delegation::{Fact, ObjectName, ServiceAccountName};
 
 /// The kinds that an index holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -240,4 +243,13 @@ pub struct ServiceAccountInfo {
     pub labels: BTreeMap<String, String>,
     /// Annotations of others that injection goes by; the rest is not kept.
     pub annotations: BTreeMap<String, String>,
+}
+
+/// What is known of a binding that can't be read.
+#[derive(Debug)]
+pub(crate) struct UnreadableBinding {
+    /// When it was made, in seconds since 1970.
+    pub(crate) created: i64,
+    /// The ServiceAccounts that it names; `None`: it may name any.
+    pub(crate) subjects: Option<BTreeSet<ServiceAccountName>>,
 }

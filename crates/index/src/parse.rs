@@ -6,7 +6,7 @@ use deputy_api::{
     AWSAccount, AWSAccountStatus, AWSRole, AWSRoleBinding, AWSRoleBindingStatus, AWSRoleStatus,
     DelegationLimit, DelegationLimitStatus, GROUP,
     conditions::{self, ConditionReason, ConditionType, Status},
-    convert::scope_of,
+    convert::{scope_of, subjects_of},
     parse_account, parse_binding, parse_limit, parse_role,
 };
 use deputy_delegation::{
@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use crate::entry::{
     AccountState, BindingState, IssuerState, LimitState, Meta, NamespaceInfo, RoleState, ServiceAccountInfo,
+    UnreadableBinding,
 };
 
 /// The longest reason that is kept for an unreadable object, in characters.
@@ -83,6 +84,15 @@ pub(crate) fn limit(name: &ObjectName, mut object: DynamicObject) -> LimitEntry 
             scope,
             error: error.to_string(),
         },
+    }
+}
+
+/// What counts of a binding if it can't be read: since when it is there, and whom it may name.
+pub(crate) fn unreadable_binding(object: &DynamicObject) -> UnreadableBinding {
+    let made = object.metadata.creation_timestamp.as_ref();
+    UnreadableBinding {
+        created: made.map_or(0, |t| t.0.as_second()),
+        subjects: subjects_of(&object.data),
     }
 }
 

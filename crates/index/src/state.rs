@@ -1,7 +1,7 @@
 //! The maps and indexes of an index, and what a change of one object means for others.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     hash::Hash,
     sync::Arc,
 };
@@ -16,7 +16,8 @@ use crate::{
     claims::Claims,
     dirty::Dirty,
     entry::{
-        AccountState, BindingState, Entry, NamespaceInfo, ResourceKind, RoleState, ServiceAccountInfo, View,
+        AccountState, BindingState, Entry, NamespaceInfo, ResourceKind, RoleState, ServiceAccountInfo,
+        UnreadableBinding, View,
     },
     limits::{Limits, StoredLimit},
     parse,
@@ -54,6 +55,8 @@ pub(crate) struct State {
     pub(crate) bindings_by_role: HashMap<ObjectId, Sorted<Age>>,
     /// Readable bindings by subject, oldest first, also those being deleted.
     pub(crate) bindings_by_subject: HashMap<ServiceAccountKey, Sorted<Age>>,
+    /// Bindings that can't be read, by namespace.
+    pub(crate) unreadable_bindings: HashMap<NamespaceName, BTreeMap<ObjectName, UnreadableBinding>>,
     pub(crate) namespaces: HashMap<NamespaceName, Arc<NamespaceInfo>>,
     pub(crate) service_accounts: HashMap<ServiceAccountKey, Arc<ServiceAccountInfo>>,
 }
@@ -304,6 +307,7 @@ impl State {
 
     pub(crate) fn put_binding(&mut self, id: ObjectId, object: DynamicObject) -> Dirty {
         let state = parse::binding_state(&object);
+        let if_unreadable = parse::unreadable_binding(&object);
         let (view, changed) = view(self.bindings.get(&id).map(|b| &b.view), object, state);
         match changed {
             Changed::Nothing => return Dirty::default(),
@@ -329,6 +333,9 @@ impl State {
                 let subject = (id.namespace.clone(), service_account.clone());
                 insert_sorted(&mut self.bindings_by_subject, subject, age.clone());
             }
+        } else {
+            let of_namespace = self.unreadable_bindings.entry(id.namespace.clone());
+            of_namespace.or_default().insert(id.name.clone(), if_unreadable);
         }
         self.bindings.insert(id.clone(), Stored { version, view });
         let after = self.binding_dirty(&id);
@@ -350,6 +357,12 @@ impl State {
     }
 
     fn unindex_binding(&mut self, id: &ObjectId) {
+        if let Some(of_namespace) = self.unreadable_bindings.get_mut(&id.namespace) {
+            of_namespace.remove(&id.name);
+            if of_namespace.is_empty() {
+                self.unreadable_bindings.remove(&id.namespace);
+            }
+        }
         let Some(Ok(binding)) = self.bindings.get(id).map(|b| b.view.parsed.clone()) else {
             return;
         };

@@ -1,11 +1,14 @@
 //! `AWSRoleBinding` → [`Binding`].
 
+use std::collections::BTreeSet;
+
 use deputy_delegation::{
     ObjectName, ServiceAccountName, SessionDuration, Violations,
     model::{self, Binding, SessionPolicy, SessionSpec, Subjects},
     quota::SUBJECTS_OF_BINDING,
 };
 use deputy_policy::PolicyKind;
+use serde_json::Value;
 
 use super::Findings;
 use crate::{AWSRoleBinding, RoleRefKind, SessionScopeSpec, SubjectKind};
@@ -85,4 +88,22 @@ pub fn parse_binding(object: &AWSRoleBinding) -> Result<Binding, Violations> {
         })
     })();
     findings.finish(binding)
+}
+
+/// The ServiceAccounts that a binding names, read from the raw object: for a binding that can't be read otherwise, and may
+/// still be the oldest one of theirs.
+///
+/// `None` when a subject can't be read either: it may be any ServiceAccount of the namespace.
+#[must_use]
+pub fn subjects_of(object: &Value) -> Option<BTreeSet<ServiceAccountName>> {
+    let subjects = object.get("spec")?.get("subjects")?.as_array()?;
+    let mut found = BTreeSet::new();
+    for subject in subjects {
+        let (kind, name) = (subject.get("kind")?.as_str()?, subject.get("name")?.as_str()?);
+        // A kind that another version knows is no ServiceAccount.
+        if kind == "ServiceAccount" {
+            found.insert(ServiceAccountName::new(name).ok()?);
+        }
+    }
+    (!subjects.is_empty()).then_some(found)
 }

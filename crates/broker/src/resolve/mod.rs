@@ -102,6 +102,18 @@ pub fn resolve(
     let namespace = &identity.namespace;
     let account = &identity.subject.service_account;
     let who = format!("ServiceAccount {namespace}/{account}");
+    if wanted.is_none()
+        && let Some((id, why)) = index.unreadable_default(namespace, account)
+    {
+        return Err(ResolveError::Refused {
+            code: RefusalCode::NotAccepted,
+            message: format!(
+                "AWSRoleBinding {id} can't be read, and may be the oldest one of {who}: {why}. Mend or delete it, or name \
+                 another binding by the annotation deputy.dev/binding"
+            ),
+            binding: None,
+        });
+    }
     let found = match wanted {
         // Accepted or not: a pod that runs must not become another role because its own is not to be had.
         None => index.default_binding(namespace, account),

@@ -223,6 +223,25 @@ fn the_default_is_the_oldest_binding_also_when_that_is_refused() {
 }
 
 #[test]
+fn a_pod_gets_nothing_by_default_while_an_older_binding_can_not_be_read() {
+    let index = index();
+    let mut older = binding_object("a-older", "uploader", &json!({}));
+    older.data["spec"]["roleRef"]["kind"] = json!("AnotherKind");
+    index.apply(ResourceKind::Bindings, older.clone());
+    let (code, message) = outcome(&index, "uploader", None);
+    assert_eq!(code, "NotAccepted");
+    assert!(
+        message.contains("AWSRoleBinding payments/a-older can't be read"),
+        "{message}"
+    );
+    // One that it names is another question.
+    let named = ObjectName::new("uploader").unwrap();
+    assert!(resolve(&index, &pod_of("uploader"), Some(&named)).is_ok());
+    index.delete(ResourceKind::Bindings, &older.metadata);
+    assert!(resolve(&index, &pod_of("uploader"), None).is_ok());
+}
+
+#[test]
 fn a_role_or_binding_that_is_made_again_has_sessions_of_its_own() {
     let before = grant(&index()).key;
     let index = index();

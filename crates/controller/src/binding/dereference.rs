@@ -70,8 +70,10 @@ impl BindingFacts {
     fn look_up(index: &Index, cluster: &ClusterName, binding: &Binding) -> Self {
         let role = binding.role_id();
         let is_default = |subject| {
-            let default = index.default_binding(&binding.id.namespace, subject);
+            let namespace = &binding.id.namespace;
+            let default = index.default_binding(namespace, subject);
             default.is_none_or(|d| d.binding.id == binding.id)
+                && index.unreadable_default(namespace, subject).is_none()
         };
         Self {
             role_ready: index

@@ -193,6 +193,66 @@ fn the_default_binding_is_the_oldest_one_accepted_or_not() {
 }
 
 #[test]
+fn an_older_binding_that_can_not_be_read_keeps_others_from_being_the_default() {
+    let index = index();
+    let default_of = |account: &str| {
+        let unreadable = index.unreadable_default(&ns("payments"), &sa(account));
+        unreadable.map(|(id, _)| id.name.to_string())
+    };
+    assert_eq!(default_of("app"), None);
+    for (name, created, subjects, keeps) in [
+        (
+            "older",
+            "2020-01-01T00:00:00Z",
+            json!([{"kind": "ServiceAccount", "name": "app"}]),
+            true,
+        ),
+        (
+            "younger",
+            "2099-01-01T00:00:00Z",
+            json!([{"kind": "ServiceAccount", "name": "app"}]),
+            false,
+        ),
+        (
+            "of-another",
+            "2020-01-01T00:00:00Z",
+            json!([{"kind": "ServiceAccount", "name": "job"}]),
+            false,
+        ),
+        (
+            "of-a-group",
+            "2020-01-01T00:00:00Z",
+            json!([{"kind": "Group", "name": "app"}]),
+            false,
+        ),
+        (
+            "of-anybody",
+            "2020-01-01T00:00:00Z",
+            json!([{"kind": "ServiceAccount", "name": 7}]),
+            true,
+        ),
+        ("without-list", "2020-01-01T00:00:00Z", json!({}), true),
+    ] {
+        let mut unreadable = binding("payments", name, "reader", &["app"]);
+        unreadable["metadata"]["creationTimestamp"] = json!(created);
+        unreadable["spec"]["subjects"] = subjects;
+        unreadable["spec"]["roleRef"]["kind"] = json!("AnotherKind");
+        let unreadable = object(unreadable);
+        index.apply(ResourceKind::Bindings, unreadable.clone());
+        let expected = keeps.then(|| name.to_owned());
+        assert_eq!(default_of("app"), expected, "{name}");
+        index.delete(ResourceKind::Bindings, &unreadable.metadata);
+        assert_eq!(default_of("app"), None, "{name} is gone");
+    }
+    // The status of the others depends on it.
+    let mut unreadable = binding("payments", "older", "reader", &["app"]);
+    unreadable["spec"]["roleRef"]["kind"] = json!("AnotherKind");
+    let changes = index.subscribe();
+    index.apply(ResourceKind::Bindings, object(unreadable));
+    assert!(changes.take().unwrap().bindings.len() > 1);
+}
+
+#[test]
 fn an_answer_from_memory_is_never_older_than_its_facts() {
     let index = index();
     assert!(role_decision(&index).is_accepted());
