@@ -91,7 +91,7 @@ pub fn reference<K: Resource<DynamicType = ()>>(object: &DynamicObject) -> Objec
 }
 
 /// Writes `new` as the status of `object` when it differs from `old`, and then publishes an event if `Ready` has another status
-/// or reason. Gives whether anything was written.
+/// or reason, or something else keeps an object from being deleted. Gives whether anything was written.
 ///
 /// # Errors
 /// Whatever the API server says; an object that is gone is none.
@@ -117,16 +117,22 @@ where
     Ok(true)
 }
 
-/// `Ready`, if it has another status or reason than before, and the words for an event about that.
+/// `Ready`, if it has another status or reason than before, and the words for an event about that. What keeps an object from
+/// being deleted has one reason only, so there another message counts, too.
 fn change_of_ready<'a>(old: &[Condition], new: &'a [Condition]) -> Option<(&'a Condition, &'a str)> {
     let ready = conditions::find(new, ConditionType::Ready)?;
-    let is_same = |before: &Condition| before.status == ready.status && before.reason == ready.reason;
+    let is_deletion = ready.reason == ConditionReason::Deleting.as_str();
+    let is_same = |before: &Condition| {
+        before.status == ready.status
+            && before.reason == ready.reason
+            && (!is_deletion || before.message == ready.message)
+    };
     if conditions::find(old, ConditionType::Ready).is_some_and(is_same) {
         return None;
     }
     // `Ready` says only that it is refused; why, says `Accepted`.
     let refused = conditions::find(new, ConditionType::Accepted)
-        .filter(|accepted| accepted.status == "False" && ready.reason != ConditionReason::Deleting.as_str());
+        .filter(|accepted| accepted.status == "False" && !is_deletion);
     Some((
         ready,
         refused.map_or(&ready.message, |accepted| &accepted.message),
@@ -196,6 +202,26 @@ mod tests {
             assert_eq!(note, published, "{after:?}");
         }
         assert!(change_of_ready(&[], &before).is_some(), "the first one");
+    }
+
+    #[test]
+    fn an_event_says_what_keeps_an_object_from_being_deleted_now() {
+        let deleting = |message| {
+            let ready = (
+                ConditionType::Ready,
+                Status::False,
+                ConditionReason::Deleting,
+                message,
+            );
+            conditions_of(&[ready])
+        };
+        let before = deleting("AWS shows no role yet");
+        let after = deleting("AWS refuses iam:DeleteRole");
+        assert_eq!(change_of_ready(&before, &before), None);
+        assert_eq!(
+            change_of_ready(&before, &after).unwrap().1,
+            "AWS refuses iam:DeleteRole"
+        );
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! `AWSRole` → [`Role`].
 
+use std::collections::BTreeSet;
+
 use deputy_delegation::{
     MaxSessionDuration, ObjectName, RolePolicyName, Violations,
-    model::{NamedPolicy, PolicyList, Role},
+    model::{NamedPolicy, PolicyList, Role, RolePoliciesError},
     quota::POLICIES_OF_ROLE,
 };
 use deputy_policy::PolicyKind;
@@ -28,16 +30,19 @@ pub fn parse_role(object: &AWSRole) -> Result<Role, Violations> {
     let listed = spec.policies.len();
     findings.count("spec.policies", "policies", listed, 1..=POLICIES_OF_ROLE);
     let mut policies = PolicyList::default();
+    let mut names = BTreeSet::new();
     for (i, policy) in spec.policies.iter().enumerate().take(POLICIES_OF_ROLE) {
         let at = format!("spec.policies[{i}]");
         let name = findings.take(format!("{at}.name"), RolePolicyName::new(policy.name.as_str()));
         let document = findings.document(&format!("{at}.document"), &policy.document, PolicyKind::Identity);
-        if let (Some(name), Some(document)) = (name, document) {
-            findings.take(
-                format!("{at}.name"),
-                policies.push(NamedPolicy { name, document }),
-            );
-        }
+        let Some(name) = name else { continue };
+        // A name that is taken is said beside whatever is wrong with the document.
+        let pushed = match document {
+            _ if !names.insert(name.clone()) => Err(RolePoliciesError::Repeated(name)),
+            Some(document) => policies.push(NamedPolicy { name, document }),
+            None => Ok(()),
+        };
+        findings.take(format!("{at}.name"), pushed);
     }
     // What is wrong with one of them has been said.
     let policies = if findings.is_empty() {
