@@ -13,4 +13,6 @@ mod commits;
 mod dependencies;
 mod documents;
 mod files;
+mod modules;
+mod style;
 mod testing;

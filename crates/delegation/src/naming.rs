@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use crate::{
     model::{Account, Kind, ObjectId},
     names::{
-        ClusterName, ExternalId, IamPath, ObjectName, PolicyArn, PolicyName, RoleArn, RoleName, TagKey,
-        TagValue, Uid,
+        ClusterName, ExternalId, FromValidParts, IamPath, ObjectName, PolicyArn, PolicyName, RoleArn,
+        RoleName, TagKey, TagValue, Uid,
     },
     tags::list_of,
 };

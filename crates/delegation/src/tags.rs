@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use data_encoding::BASE32_NOPAD;
 use sha2::{Digest, Sha256};
 
-use crate::names::{TagKey, TagValue};
+use crate::names::{FromValidParts, TagKey, TagValue};
 
 /// Tag of roles and policies: which of the other tags the AWSAccount asked for, six characters for each key.
 pub const TAG_TAGS: &str = "deputy-tags";

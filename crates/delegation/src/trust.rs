@@ -72,7 +72,7 @@ pub fn deny_all() -> Document {
 }
 
 /// The document of `kind` that denies everything to everybody.
-#[allow(
+#[expect(
     clippy::expect_used,
     reason = "a constant document for each kind, built by a test; there is no safer value to fall back to"
 )]

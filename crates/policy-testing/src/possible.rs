@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use deputy_policy::{PolicyKind, Request};
 
-use crate::generate::model::{KeyArity, Theory, key_named};
+use crate::generate::keys::{KeyArity, Theory, key_named};
 use crate::{
     naive::is_plain,
     naive::values::{compare_dates, compare_numbers, is_arn},

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::generate::{
     identities::CallerNames,
-    model::GeneratedKey,
+    keys::GeneratedKey,
     pairs::{PairDraft, pair},
     profiles::{SoakProfile, Thresholds},
     requests::{GroupSize, RequestGroup, group, keys_of, neighbours},

@@ -4,10 +4,10 @@ use deputy_policy::{Candidate, Context, Document, PolicyKind};
 use serde_json::{Value, json};
 
 use crate::generate::{
-    model::Theory,
+    keys::{Theory, theory_of},
     pairs::pair,
     profiles::SoakProfile,
-    values::{tests, theory_of},
+    values::tests,
 };
 use crate::{
     choices::Choices,

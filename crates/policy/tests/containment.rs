@@ -309,6 +309,7 @@ fn not_action_and_not_resource() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn conditions_that_follow() {
     for (stronger, weaker) in [
         (

@@ -9,8 +9,7 @@ use deputy_delegation::{Decision, ObjectName, model::Account};
 use deputy_index::Entry;
 
 use super::{
-    FINALIZER,
-    dereference::{PresentRole, RoleInputs, RoleStage},
+    dereference::{FINALIZER, PresentRole, RoleInputs, RoleStage},
     target::{self, Ownership, RoleTarget},
 };
 use crate::verified::{Fingerprint, FingerprintKey};

@@ -10,8 +10,17 @@ use deputy_delegation::{
 use deputy_index::{Entry, Index};
 use kube::{Api, api::DynamicObject};
 
-use super::{FINALIZER, ProvisionedRole};
 use crate::{context::ControllerContext, error::ReconcileError, objects};
+
+/// On a role from before the first call to AWS until its IAM role is gone; a contract.
+pub const FINALIZER: &str = "deputy.dev/role";
+
+/// What it takes to find a role in AWS whose object is gone.
+#[derive(Debug, Clone)]
+pub struct ProvisionedRole {
+    pub uid: Uid,
+    pub account: ObjectName,
+}
 
 /// What IAM may take to show a new role everywhere.
 const PROPAGATION_SECONDS: i64 = 60;

@@ -15,20 +15,17 @@ mod tests;
 use std::{collections::HashMap, sync::Arc};
 
 use deputy_api::AWSRole;
-use deputy_delegation::{ObjectName, Uid, model::ObjectId};
+use deputy_delegation::model::ObjectId;
 use parking_lot::Mutex;
 
 use self::{
     apply::{AppliedRole, apply},
     assess::{Finalizer, RoleOutcome, RolePlan, assess},
-    dereference::{RoleInputs, api, dereference},
+    dereference::{FINALIZER, ProvisionedRole, RoleInputs, api, dereference},
 };
 use crate::{
     context::ControllerContext, error::ReconcileError, objects, queue::Requeue, report, verified::Verified,
 };
-
-/// On a role from before the first call to AWS until its IAM role is gone; a contract.
-pub const FINALIZER: &str = "deputy.dev/role";
 
 /// Reconciles roles.
 pub struct RoleController {
@@ -37,13 +34,6 @@ pub struct RoleController {
     /// Roles that may be in AWS because of this process. A finalizer alone does not hold them: the API server lets a deletion
     /// that is under way already go through although a finalizer was added, and accepted, in between.
     provisioned: Mutex<HashMap<ObjectId, ProvisionedRole>>,
-}
-
-/// What it takes to find a role in AWS whose object is gone.
-#[derive(Debug, Clone)]
-struct ProvisionedRole {
-    uid: Uid,
-    account: ObjectName,
 }
 
 impl RoleController {

@@ -31,6 +31,12 @@ impl NameError {
     }
 }
 
+/// Names that Deputy composes.
+pub(crate) trait FromValidParts {
+    /// Joins parts that are valid names themselves, so that the whole follows this type's rule by construction.
+    fn from_valid_parts(text: String) -> Self;
+}
+
 macro_rules! string_type {
     ($(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $check:expr) => {
         $(#[$doc])*
@@ -47,15 +53,15 @@ macro_rules! string_type {
                 let check: fn(&str) -> bool = $check;
                 if check(&text) { Ok(Self(text)) } else { Err(NameError::new($what, &text, $rule)) }
             }
-            /// Joins parts that are valid names themselves, so that the whole follows this type's rule by construction.
-            #[allow(dead_code, reason = "made for every type, needed for those that Deputy composes")]
-            pub(crate) fn from_valid_parts(text: String) -> Self {
-                debug_assert!(Self::new(text.as_str()).is_ok(), "{}: {text}", $what);
-                Self(text)
-            }
             /// The text itself.
             #[must_use]
             pub fn as_str(&self) -> &str { &self.0 }
+        }
+        impl FromValidParts for $name {
+            fn from_valid_parts(text: String) -> Self {
+                debug_assert!(Self::new(text.as_str()).is_ok(), "{}: {text}", $what);
+                Self(text)
+            }
         }
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&self.0) }

@@ -40,6 +40,7 @@ fn with(mut statement: Value, condition: Value) -> Value {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn the_tags_of_deputy_have_one_value_in_a_namespace() {
     let tag = |name: &str| format!("${{aws:PrincipalTag/{name}}}");
     let namespace = tag("deputy-namespace");

@@ -3,10 +3,11 @@
 use deputy_policy::PolicyKind;
 
 use super::{
-    model::{ConditionDraft, GeneratedKey, PolicyDraft, StatementDraft},
+    keys::{GeneratedKey, theory_of},
+    model::{ConditionDraft, PolicyDraft, StatementDraft},
     policies::{self, without_duplicates},
     profiles::SoakProfile,
-    values::{condition_value, tests, theory_of},
+    values::{condition_value, tests},
 };
 use crate::{choices::Choices, naive::readings::in_variable};
 

@@ -4,6 +4,7 @@
 pub mod callers;
 pub mod edits;
 pub mod identities;
+pub mod keys;
 pub mod model;
 pub mod pairs;
 pub mod policies;

@@ -3,7 +3,8 @@
 use deputy_policy::PolicyKind;
 
 use super::{
-    model::{ConditionDraft, KeyArity, PolicyDraft, PrincipalsDraft, StatementDraft},
+    keys::KeyArity,
+    model::{ConditionDraft, PolicyDraft, PrincipalsDraft, StatementDraft},
     profiles::SoakProfile,
     values::{self, PATH, condition_value, pattern, tests},
 };

@@ -3,7 +3,7 @@
 
 use deputy_policy::PolicyKind;
 
-use super::model::{GeneratedKey, KEYS, MIXED_KEYS, VARIABLE_KEYS};
+use super::keys::{GeneratedKey, KEYS, MIXED_KEYS, VARIABLE_KEYS};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SoakProfile {

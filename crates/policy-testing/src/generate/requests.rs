@@ -5,7 +5,8 @@ use deputy_policy::{Context, PolicyKind};
 use super::{
     callers,
     identities::CallerNames,
-    model::{ConditionDraft, GeneratedKey, KeyArity, PolicyDraft, StatementDraft, Theory, key_named},
+    keys::{GeneratedKey, KeyArity, Theory, key_named},
+    model::{ConditionDraft, PolicyDraft, StatementDraft},
     pairs::PairDraft,
     values::{self, LETTERS, PATH, edited, edited_value, instance, request_value, satisfying},
 };

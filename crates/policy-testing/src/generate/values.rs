@@ -2,7 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::model::{ConditionDraft, GeneratedKey, Theory};
+use super::{
+    keys::{GeneratedKey, Theory, theory_of},
+    model::ConditionDraft,
+};
 use crate::choices::Choices;
 
 /// Letters of names and values: few, one of them in both cases.
@@ -164,19 +167,6 @@ pub fn tests(theory: Theory) -> &'static [&'static str] {
             "Bool",
             "BinaryEquals",
         ],
-    }
-}
-
-/// The theory that a test belongs to.
-pub fn theory_of(test: &str) -> Theory {
-    match test {
-        "Bool" => Theory::Bool,
-        "BinaryEquals" => Theory::Binary,
-        "IpAddress" | "NotIpAddress" => Theory::Address,
-        test if test.starts_with("Numeric") => Theory::Number,
-        test if test.starts_with("Date") => Theory::Date,
-        test if test.starts_with("Arn") => Theory::Arn,
-        _ => Theory::Text,
     }
 }
 

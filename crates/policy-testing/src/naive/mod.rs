@@ -5,6 +5,7 @@
 pub mod conditions;
 pub mod grid;
 pub mod readings;
+mod text;
 pub mod values;
 pub mod who;
 
@@ -15,6 +16,7 @@ use serde_json::Value;
 pub use conditions::conditions_hold;
 use readings::has_head_variable;
 pub use readings::{ComparisonClass, ListReading, OpenQuestions, Readings};
+pub use text::{statements, texts};
 pub use who::{KnownCaller, NamedAs};
 
 /// A request.
@@ -76,22 +78,6 @@ fn some_applies(document: &Value, effect: &str, ask: &NaiveRequest<'_>) -> bool 
     statements(document)
         .iter()
         .any(|statement| statement["Effect"] == *effect && statement_applies(document, statement, ask))
-}
-
-pub fn statements(document: &Value) -> Vec<&Value> {
-    match &document["Statement"] {
-        Value::Array(list) => list.iter().collect(),
-        one => vec![one],
-    }
-}
-
-/// A string or a list of strings; numbers and booleans as they are written.
-pub fn texts(value: &Value) -> Vec<String> {
-    match value {
-        Value::Array(list) => list.iter().flat_map(texts).collect(),
-        Value::String(text) => vec![text.clone()],
-        other => vec![other.to_string()],
-    }
 }
 
 fn statement_applies(document: &Value, statement: &Value, ask: &NaiveRequest<'_>) -> bool {

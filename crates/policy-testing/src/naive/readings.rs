@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::texts;
+use super::text::{statements, texts};
 use crate::choices::Choices;
 
 /// What a comparison without set operator makes of a key with several values (IAM User Guide, "Multivalued context keys":
@@ -285,7 +285,7 @@ impl OpenQuestions {
     pub fn of<'a>(documents: impl IntoIterator<Item = &'a Value>) -> Self {
         let mut seen = Seen::default();
         for document in documents {
-            for statement in super::statements(document) {
+            for statement in statements(document) {
                 seen.statement(statement);
             }
         }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{
     readings::{Readings, Sparing},
-    texts,
+    text::texts,
 };
 
 /// A principal as it is in AWS, with every name that a policy may know it by.

@@ -20,6 +20,7 @@ struct Row {
     session: Option<AccessDecision>,
 }
 
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn table() -> Vec<Row> {
     let row = |name, principal, request, identity, boundary, session| Row {
         name,

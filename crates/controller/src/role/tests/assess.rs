@@ -16,9 +16,8 @@ use deputy_index::Entry;
 use crate::{
     fixtures::{account, cluster, index, limit, role, role_object, uid, uploader},
     role::{
-        FINALIZER,
         assess::{Finalizer, RoleOutcome, RolePlan, RoleWork, assess},
-        dereference::{AccountInput, BoundaryHashes, PresentRole, RoleInputs, RoleStage},
+        dereference::{AccountInput, BoundaryHashes, FINALIZER, PresentRole, RoleInputs, RoleStage},
         target::RoleTarget,
     },
     verified::FingerprintKey,

@@ -142,7 +142,7 @@ fn the_conditions_say_what_was_decided_and_how_far_it_came() {
 }
 
 #[test]
-fn the_unique_id_stays_while_nothing_is_known_and_goes_when_the_role_is_not_there() {
+fn the_unique_id_stays_while_nothing_is_known_and_goes_with_the_role() {
     let mut status = AWSRoleStatus::default();
     write(&mut status, &accepted(), &done(true), Some(1), at(1));
     assert_eq!(status.role_id.as_deref(), Some("AROA1"));

@@ -1,8 +1,6 @@
 //! Requests that the endpoint must refuse, over a real socket, byte by byte.
 
-mod support;
-
-use support::{Authority, Broker, Running, Setup, TOKEN, credential};
+use crate::support::{Authority, Broker, Running, Setup, TOKEN, credential};
 
 async fn agent() -> (Broker, Running) {
     let authority = Authority::new();

@@ -1,9 +1,8 @@
 //! The agent against a broker over TLS: what a pod sees of rotation, refusal and outage.
 
-mod support;
-
 use std::sync::Arc;
 
+use crate::support::{Authority, Broker, Setup, TOKEN, ask_and_stay, credential};
 use deputy_agent::{
     WaitFor,
     binding::SelectedBinding,
@@ -14,7 +13,6 @@ use deputy_agent::{
     token::TokenFile,
 };
 use http::HeaderValue;
-use support::{Authority, Broker, Setup, TOKEN, ask_and_stay, credential};
 
 #[tokio::test]
 async fn a_rotated_token_works_at_once_and_the_one_before_still_does() {
@@ -66,7 +64,7 @@ async fn the_request_to_the_broker_is_that_of_protocol_version_1() {
     let request = format!("GET {}\n{}", seen.path, headers.concat())
         .replace(&format!("localhost:{}", broker.address.port()), "localhost:PORT")
         .replace(env!("CARGO_PKG_VERSION"), "VERSION");
-    assert_eq!(request, include_str!("golden/request-v1.txt"));
+    assert_eq!(request, include_str!("../golden/request-v1.txt"));
 }
 
 #[tokio::test]

@@ -1,12 +1,5 @@
 //! A broker to talk to, and an agent in front of it, both on loopback in this process.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "test code outside a #[test] function"
-)]
-
 use std::{
     collections::VecDeque,
     net::{Ipv4Addr, SocketAddr},

@@ -1,0 +1,11 @@
+//! The agent in front of a broker, over real sockets.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail by panicking"
+)]
+
+mod hostile;
+mod outage;
+mod support;

@@ -1,0 +1,137 @@
+//! Who Deputy is in AWS, against who an account says it should be. Pure.
+
+use deputy_delegation::{IamEntity, IssuerArn, RoleArn, model::Account};
+
+use crate::{error::AwsError, traits::CallerIdentity};
+
+/// The three identities of an account, each of another process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountIdentity {
+    /// `deputy broker`: hands out sessions.
+    Issuer,
+    /// `deputy controller`: writes roles.
+    Provisioner,
+    /// `deputy limits`: writes boundary policies.
+    BoundaryWriter,
+}
+
+impl AccountIdentity {
+    /// The process that has it.
+    #[must_use]
+    pub fn process(self) -> &'static str {
+        match self {
+            Self::Issuer => "deputy broker",
+            Self::Provisioner => "deputy controller",
+            Self::BoundaryWriter => "deputy limits",
+        }
+    }
+}
+
+/// Why an identity is not as the account says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdentifyError {
+    /// It is in another account or partition; the sentence says which.
+    #[error("{0}")]
+    Elsewhere(String),
+    /// It is another one than the account names; the sentence says both.
+    #[error("{0}")]
+    Other(String),
+    /// AWS does not say who it is, or refuses it.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+}
+
+/// Who the process is, for people, if it is who `account` says it should be. `answer` is what AWS says to it.
+///
+/// # Errors
+/// [`IdentifyError`].
+pub fn identify(
+    account: &Account,
+    identity: AccountIdentity,
+    answer: Result<CallerIdentity, AwsError>,
+) -> Result<String, IdentifyError> {
+    let caller = answer?;
+    let (process, who) = (identity.process(), caller.principal());
+    if caller.partition() != account.partition.as_str() {
+        return Err(IdentifyError::Elsewhere(format!(
+            "{process} is {who} in partition {}, and the account is in {}: no identity of one is known in the other",
+            caller.partition(),
+            account.partition
+        )));
+    }
+    let named = match identity {
+        AccountIdentity::Issuer => Some((caller.is(&account.issuer), account.issuer.to_string())),
+        AccountIdentity::Provisioner => account
+            .provisioner
+            .as_ref()
+            .map(|a| (caller.is_session_of(&a.role), a.role.to_string())),
+        AccountIdentity::BoundaryWriter => account
+            .boundary_writer
+            .as_ref()
+            .map(|a| (caller.is_session_of(&a.role), a.role.to_string())),
+    };
+    match named {
+        Some((true, _)) => {}
+        Some((false, named)) => {
+            return Err(IdentifyError::Other(format!(
+                "AWSAccount {} names {named}, and {process} is {who}",
+                account.name
+            )));
+        }
+        // What it makes lives where it does.
+        None if caller.account != account.id => {
+            return Err(IdentifyError::Elsewhere(format!(
+                "{process} is {who} in account {}, not in {}",
+                caller.account, account.id
+            )));
+        }
+        None => {}
+    }
+    Ok(who.to_owned())
+}
+
+impl CallerIdentity {
+    /// The partition in its ARN.
+    #[must_use]
+    pub fn partition(&self) -> &str {
+        self.arn.split(':').nth(1).unwrap_or_default()
+    }
+
+    /// Its ARN without the name of its session, which SDKs make up anew each time.
+    #[must_use]
+    pub fn principal(&self) -> &str {
+        match self.arn.rsplit_once('/') {
+            Some((role, _session)) if self.arn.contains(":assumed-role/") => role,
+            _ => &self.arn,
+        }
+    }
+
+    /// Whether it is this principal: the user, or a session of the role. A role's session has another ARN than the role, and
+    /// not its path.
+    #[must_use]
+    pub fn is(&self, principal: &IssuerArn) -> bool {
+        match principal.entity() {
+            IamEntity::User => self.account == *principal.account() && self.arn == principal.to_string(),
+            IamEntity::Role => self.is_session(
+                principal.partition().as_str(),
+                principal.account().as_str(),
+                principal.name(),
+            ),
+            IamEntity::Policy => false,
+        }
+    }
+
+    /// Whether it is a session of this role.
+    #[must_use]
+    pub fn is_session_of(&self, role: &RoleArn) -> bool {
+        self.is_session(role.partition().as_str(), role.account().as_str(), role.name())
+    }
+
+    fn is_session(&self, partition: &str, account: &str, name: &str) -> bool {
+        let prefix = format!("arn:{partition}:sts::{account}:assumed-role/{name}/");
+        self.account.as_str() == account && self.arn.starts_with(&prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests;

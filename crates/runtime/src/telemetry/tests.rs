@@ -1,0 +1,137 @@
+use super::*;
+use std::{
+    io::Write,
+    sync::{Arc, Mutex},
+};
+
+#[derive(Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Buffer {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn lines(filter: &str, log: impl FnOnce()) -> Vec<serde_json::Value> {
+    let buffer = Buffer::default();
+    let writer = buffer.clone();
+    tracing::subscriber::with_default(subscriber(filter, move || writer.clone()).unwrap(), log);
+    let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn an_audit_line_has_its_fields_at_the_top() {
+    let lines = lines("", || {
+        let pod = "uploader-1";
+        audit!(event = "SessionIssued", namespace = "payments", pod = %pod);
+    });
+    assert_eq!(lines.len(), 1);
+    let line = &lines[0];
+    assert_eq!(line["target"], "audit");
+    assert_eq!(line["event"], "SessionIssued");
+    assert_eq!(line["namespace"], "payments");
+    assert_eq!(line["pod"], "uploader-1");
+    assert!(line["time"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok());
+}
+
+#[test]
+fn a_line_names_its_spans_whatever_the_filter_says() {
+    for filter in ["", "warn", "error,deputy_runtime=warn"] {
+        let lines = lines(filter, || {
+            tracing::info_span!("reconcile", kind = "AWSRole", object = "payments/uploader").in_scope(|| {
+                tracing::info_span!("aws", operation = "iam:GetRole")
+                    .in_scope(|| tracing::warn!("no answer"));
+            });
+            tracing::warn!("outside");
+        });
+        let spans = serde_json::json!([
+            {"name": "reconcile", "kind": "AWSRole", "object": "payments/uploader"},
+            {"name": "aws", "operation": "iam:GetRole"},
+        ]);
+        assert_eq!(lines.len(), 2, "{filter}");
+        assert_eq!(lines[0]["spans"], spans, "{filter}");
+        assert_eq!(lines[0]["message"], "no answer");
+        assert_eq!(lines[1]["message"], "outside");
+        assert_eq!(lines[1].get("spans"), None);
+    }
+}
+
+#[test]
+fn a_filter_says_which_lines_there_are() {
+    let log = || {
+        tracing::info!("info");
+        tracing::debug!("debug");
+    };
+    for (filter, expected) in [
+        ("off", 0),
+        ("warn", 0),
+        ("", 1),
+        ("debug", 2),
+        ("deputy_runtime=debug", 2),
+    ] {
+        assert_eq!(lines(filter, log).len(), expected, "{filter}");
+    }
+}
+
+#[test]
+fn a_line_has_the_fields_of_its_spans_and_an_audit_line_only_its_own() {
+    let lines = lines("", || {
+        let outer = tracing::info_span!("credentials", pod_uid = tracing::field::Empty);
+        let _outer = outer.enter();
+        outer.record("pod_uid", "0af1");
+        let _inner = tracing::info_span!("aws", operation = "sts:AssumeRole").entered();
+        tracing::info!(attempt = 1, "calling");
+        audit!(event = "SessionIssued", pod_uid = "0af1");
+    });
+    assert_eq!(
+        lines[0]["spans"],
+        serde_json::json!([
+            {"name": "credentials", "pod_uid": "0af1"},
+            {"name": "aws", "operation": "sts:AssumeRole"},
+        ])
+    );
+    assert_eq!(
+        (&lines[0]["message"], &lines[0]["attempt"]),
+        (&"calling".into(), &1.into())
+    );
+    assert_eq!(lines.len(), 2);
+    let fields: Vec<_> = lines[1].as_object().unwrap().keys().cloned().collect();
+    let of_audit = ["timestamp", "level", "target", "time", "event", "pod_uid"];
+    assert!(
+        fields.iter().all(|field| of_audit.contains(&field.as_str())),
+        "{fields:?}"
+    );
+}
+
+#[test]
+fn no_filter_silences_the_audit() {
+    for filter in ["off", "error", "audit=off", "audit=error,debug"] {
+        assert_eq!(lines(filter, || audit!(event = "Refused")).len(), 1, "{filter}");
+    }
+}
+
+#[test]
+fn no_filter_makes_the_kubernetes_client_log_response_bodies() {
+    for filter in ["trace", "kube_client=trace", "kube_client::client=trace"] {
+        let lines = lines(
+            filter,
+            || tracing::warn!(target: "kube_client::client", "a response body"),
+        );
+        assert!(lines.is_empty(), "{filter}");
+    }
+}
+
+#[test]
+fn a_filter_that_does_not_parse_is_an_error() {
+    assert!(matches!(
+        subscriber("a=b=c", std::io::sink),
+        Err(TelemetryError::Filter(_))
+    ));
+}
