@@ -66,7 +66,12 @@ fn containment(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("containment");
     group.throughput(Throughput::Elements(small.len() as u64));
     group.bench_function("each managed policy in itself", |b| {
-        b.iter(|| small.iter().filter(|d| contains(&Candidate::new(&[d]), d).is_contained()).count());
+        b.iter(|| {
+            small
+                .iter()
+                .filter(|d| contains(&Candidate::new(&[d]), d).is_contained())
+                .count()
+        });
     });
     let some = &pairs[..1000];
     group.throughput(Throughput::Elements(some.len() as u64));
