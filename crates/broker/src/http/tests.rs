@@ -357,6 +357,8 @@ async fn every_log_line_of_a_request_names_pod_and_binding() {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = deputy_runtime::telemetry::subscriber("debug", move || writer.clone()).unwrap();
+    // With one subscriber alone, a line that another thread reaches first counts as switched off for this one, too.
+    let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
     let _guard = tracing::subscriber::set_default(subscriber);
     let sts = FixedSts::default();
     let refusal = AwsError::new("sts:AssumeRole", ErrorClass::PackedPolicyTooLarge, "as AWS says");
