@@ -322,10 +322,10 @@ impl Index {
         namespace: &NamespaceName,
         service_account: &ServiceAccountName,
     ) -> Option<(ObjectId, Arc<str>)> {
-        let oldest = self.bindings_of_service_account(namespace, service_account);
-        let first = oldest.first().map(|binding| (binding.created, &binding.id.name));
         let state = self.state.read();
         let unreadable = state.unreadable_bindings.get(namespace)?.iter();
+        let oldest = state.granting_bindings(namespace, service_account).next();
+        let first = oldest.as_ref().map(|binding| (binding.created, &binding.id.name));
         let may_name = |binding: &UnreadableBinding| {
             let subjects = binding.subjects.as_ref();
             subjects.is_none_or(|subjects| subjects.contains(service_account))

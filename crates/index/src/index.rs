@@ -107,11 +107,11 @@ impl Index {
 
     /// The whole list of a kind: what is not in it is gone. The kind counts as synced from then on.
     pub fn reset(self: &Arc<Self>, kind: ResourceKind, objects: impl IntoIterator<Item = DynamicObject>) {
-        let mut begin_reset = self.begin_reset(kind);
+        let mut reset = self.begin_reset(kind);
         for object in objects {
-            begin_reset.apply(object);
+            reset.apply(object);
         }
-        begin_reset.finish();
+        reset.finish();
     }
 
     /// Begins the whole list of a kind, object by object, so that it is never in memory twice.

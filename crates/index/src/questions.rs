@@ -152,10 +152,7 @@ impl Index {
         service_account: &ServiceAccountName,
     ) -> Vec<Arc<Binding>> {
         let state = self.state.read();
-        let subject = (namespace.clone(), service_account.clone());
-        let ages = state.bindings_by_subject.get(&subject).into_iter().flatten();
-        ages.filter_map(|(_, name)| state.granting_binding(namespace, name))
-            .collect()
+        state.granting_bindings(namespace, service_account).collect()
     }
 
     /// Roles of an account, in order, also those being deleted.

@@ -134,6 +134,17 @@ impl State {
         self.clock
     }
 
+    /// Bindings that name a ServiceAccount, as far as they grant anything, oldest first.
+    pub(crate) fn granting_bindings(
+        &self,
+        namespace: &NamespaceName,
+        service_account: &ServiceAccountName,
+    ) -> impl Iterator<Item = Arc<Binding>> {
+        let subject = (namespace.clone(), service_account.clone());
+        let ages = self.bindings_by_subject.get(&subject).into_iter().flatten();
+        ages.filter_map(|(_, name)| self.granting_binding(namespace, name))
+    }
+
     /// A binding as far as it grants anything.
     pub(crate) fn granting_binding(
         &self,

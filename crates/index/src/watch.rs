@@ -121,16 +121,16 @@ async fn one(client: Client, index: Arc<Index>, kind: ResourceKind) -> ResourceK
 
 async fn objects(client: Client, resource: kube::core::ApiResource, index: &Arc<Index>, kind: ResourceKind) {
     let api: Api<DynamicObject> = Api::all_with(client, &resource);
-    let mut begin_reset = None;
+    let mut reset = None;
     let mut events = watcher(api, config()).backoff(Pauses::default()).boxed();
     while let Some(event) = events.next().await {
         match event {
-            Ok(Event::Init) => begin_reset = Some(index.begin_reset(kind)),
-            Ok(Event::InitApply(object)) => match &mut begin_reset {
-                Some(begin_reset) => begin_reset.apply(object),
+            Ok(Event::Init) => reset = Some(index.begin_reset(kind)),
+            Ok(Event::InitApply(object)) => match &mut reset {
+                Some(reset) => reset.apply(object),
                 None => index.apply(kind, object),
             },
-            Ok(Event::InitDone) => done(begin_reset.take(), kind),
+            Ok(Event::InitDone) => done(reset.take(), kind),
             Ok(Event::Apply(object)) => index.apply(kind, object),
             Ok(Event::Delete(object)) => index.delete(kind, &object.metadata),
             Err(error) => warn(kind, &error),
@@ -143,16 +143,16 @@ where
     PartialObjectMeta<K>: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + Send + 'static,
     PartialObjectMeta<K>: serde::de::DeserializeOwned,
 {
-    let mut begin_reset = None;
+    let mut reset = None;
     let mut events = watcher(api, config()).backoff(Pauses::default()).boxed();
     while let Some(event) = events.next().await {
         match event {
-            Ok(Event::Init) => begin_reset = Some(index.begin_reset(kind)),
-            Ok(Event::InitApply(object)) => match &mut begin_reset {
-                Some(begin_reset) => begin_reset.apply_metadata(&object.metadata),
+            Ok(Event::Init) => reset = Some(index.begin_reset(kind)),
+            Ok(Event::InitApply(object)) => match &mut reset {
+                Some(reset) => reset.apply_metadata(&object.metadata),
                 None => index.apply_metadata(kind, &object.metadata),
             },
-            Ok(Event::InitDone) => done(begin_reset.take(), kind),
+            Ok(Event::InitDone) => done(reset.take(), kind),
             Ok(Event::Apply(object)) => index.apply_metadata(kind, &object.metadata),
             Ok(Event::Delete(object)) => index.delete(kind, &object.metadata),
             Err(error) => warn(kind, &error),
@@ -160,9 +160,9 @@ where
     }
 }
 
-fn done(begin_reset: Option<Reset>, kind: ResourceKind) {
-    if let Some(begin_reset) = begin_reset {
-        begin_reset.finish();
+fn done(reset: Option<Reset>, kind: ResourceKind) {
+    if let Some(reset) = reset {
+        reset.finish();
         tracing::debug!(kind = kind.as_str(), "list read");
     }
 }
