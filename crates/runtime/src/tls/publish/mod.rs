@@ -59,12 +59,11 @@ pub async fn publish_ca_bundle(
     readiness: &Readiness,
     shutdown: Shutdown,
 ) {
+    let ready = readiness.register(format!("webhook-ca-bundle/{kind:?}/{name}"));
     match kind {
         WebhookKind::Validating => {
-            let ready = readiness.register(format!("webhook-ca-bundle/Validating/{name}"));
-            let api = Api::<ValidatingWebhookConfiguration>::all(client);
-            CaBundle {
-                api,
+            CaBundle::<ValidatingWebhookConfiguration> {
+                api: Api::all(client),
                 name,
                 authority,
                 ready,
@@ -73,10 +72,8 @@ pub async fn publish_ca_bundle(
             .await;
         }
         WebhookKind::Mutating => {
-            let ready = readiness.register(format!("webhook-ca-bundle/Mutating/{name}"));
-            let api = Api::<MutatingWebhookConfiguration>::all(client);
-            CaBundle {
-                api,
+            CaBundle::<MutatingWebhookConfiguration> {
+                api: Api::all(client),
                 name,
                 authority,
                 ready,
