@@ -42,6 +42,19 @@ pub fn chart_has(name: &str) -> bool {
     true
 }
 
+/// The text of every file but documents, inputs of the fuzz targets and these tests.
+fn all_but_documents() -> String {
+    let is_read = |path: &&String| {
+        !path.ends_with(".md") && !path.starts_with("fuzz/corpus") && !path.starts_with("tests/architecture")
+    };
+    let files = tracked();
+    let texts = files
+        .iter()
+        .filter(is_read)
+        .filter_map(|path| fs::read_to_string(root().join(path)).ok());
+    texts.collect()
+}
+
 #[test]
 fn the_readme_asks_for_the_versions_that_are_needed() {
     let text = &page("README.md").text;
@@ -114,13 +127,7 @@ fn the_chart_values_that_documents_name_exist() {
 
 #[test]
 fn the_variables_and_metrics_that_documents_name_exist() {
-    let code: String = tracked()
-        .iter()
-        .filter(|p| {
-            !p.ends_with(".md") && !p.starts_with("fuzz/corpus") && !p.starts_with("tests/architecture")
-        })
-        .filter_map(|p| fs::read_to_string(root().join(p)).ok())
-        .collect();
+    let code = all_but_documents();
     let contracts = &page("docs/contracts.md").section("Metrics");
     let mut wrong = Vec::new();
     let (mut variables, mut metrics) = (0, 0);
@@ -244,13 +251,7 @@ fn the_readiness_conditions_are_those_of_operations() {
 /// Types, kinds and reasons, such as `Index` or `plan::Nature`: what was renamed has its new name in documents, too.
 #[test]
 fn the_words_in_capitals_that_documents_name_exist() {
-    let code: String = tracked()
-        .iter()
-        .filter(|p| {
-            !p.ends_with(".md") && !p.starts_with("fuzz/corpus") && !p.starts_with("tests/architecture")
-        })
-        .filter_map(|p| fs::read_to_string(root().join(p)).ok())
-        .collect();
+    let code = all_but_documents();
     let words: BTreeSet<&str> = code
         .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
         .collect();

@@ -152,6 +152,16 @@ struct Question {
     documented: bool,
 }
 
+/// Whether a negated comparison of this class holds for what has no value of its type.
+const fn negated<const CLASS: usize>() -> Question {
+    Question {
+        ways: 2,
+        set: |r, way| r.negated[CLASS] = way == 0,
+        asked_by: |seen| seen.negated[CLASS],
+        documented: false,
+    }
+}
+
 const QUESTIONS: &[Question] = &[
     Question {
         ways: 3,
@@ -165,30 +175,10 @@ const QUESTIONS: &[Question] = &[
         asked_by: |seen| seen.any_if_exists,
         documented: false,
     },
-    Question {
-        ways: 2,
-        set: |r, way| r.negated[ComparisonClass::Number as usize] = way == 0,
-        asked_by: |seen| seen.negated[ComparisonClass::Number as usize],
-        documented: false,
-    },
-    Question {
-        ways: 2,
-        set: |r, way| r.negated[ComparisonClass::Date as usize] = way == 0,
-        asked_by: |seen| seen.negated[ComparisonClass::Date as usize],
-        documented: false,
-    },
-    Question {
-        ways: 2,
-        set: |r, way| r.negated[ComparisonClass::Address as usize] = way == 0,
-        asked_by: |seen| seen.negated[ComparisonClass::Address as usize],
-        documented: false,
-    },
-    Question {
-        ways: 2,
-        set: |r, way| r.negated[ComparisonClass::Arn as usize] = way == 0,
-        asked_by: |seen| seen.negated[ComparisonClass::Arn as usize],
-        documented: false,
-    },
+    negated::<{ ComparisonClass::Number as usize }>(),
+    negated::<{ ComparisonClass::Date as usize }>(),
+    negated::<{ ComparisonClass::Address as usize }>(),
+    negated::<{ ComparisonClass::Arn as usize }>(),
     Question {
         ways: 2,
         set: |r, way| r.wildcards = way == 1,

@@ -26,7 +26,7 @@ pub(crate) mod shape;
 pub(crate) mod table;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub(crate) use table::{action, condition_key, prefixes, service};
 pub use table::{date, has_action, source};

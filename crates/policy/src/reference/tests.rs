@@ -205,7 +205,7 @@ fn shapes_are_those_of_the_reference() {
     );
 }
 
-fn shape(of: &str, name: &str) -> &'static Shape {
+pub(crate) fn shape(of: &str, name: &str) -> &'static Shape {
     let types = service(of).unwrap().resource_types();
     types
         .iter()

@@ -1,7 +1,10 @@
 use super::*;
 use crate::{
     pattern::glob::Syntax,
-    reference::table::{service, services},
+    reference::{
+        table::{service, services},
+        tests::shape,
+    },
 };
 
 fn pattern(text: &str) -> Pattern {
@@ -72,17 +75,6 @@ fn the_form_of_every_resource_type_is_a_pattern() {
         }
     }
     assert!(shapes > 1000, "{shapes}");
-}
-
-fn shape(of: &str, name: &str) -> &'static Shape {
-    let types = service(of).unwrap().resource_types();
-    types
-        .iter()
-        .find(|of| of.name == name)
-        .unwrap()
-        .shapes
-        .first()
-        .unwrap()
 }
 
 fn meets(shape: &Shape, text: &str) -> bool {
