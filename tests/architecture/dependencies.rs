@@ -203,8 +203,9 @@ fn the_agent_stands_alone() {
 fn the_crates_are_in_layers() {
     let below = BTreeMap::from([
         ("deputy-policy", vec![]),
-        // Of tests alone: no other line has it.
+        // These two are of tests alone: no other line has them.
         ("deputy-policy-testing", vec!["policy"]),
+        ("deputy-log-testing", vec![]),
         ("deputy-delegation", vec!["policy"]),
         ("deputy-api", vec!["policy", "delegation"]),
         ("deputy-index", vec!["policy", "delegation", "api"]),

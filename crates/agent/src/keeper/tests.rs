@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use deputy_log_testing::CapturedLog;
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::sleep;
@@ -42,27 +43,14 @@ impl CredentialSource for Script {
 
 struct Fixture {
     keeper: Arc<CredentialKeeper<Script>>,
-    log: Written,
-}
-
-#[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+    log: CapturedLog,
 }
 
 impl Fixture {
     fn new() -> Self {
         let (start, wall) = (Instant::now(), START.parse::<Timestamp>().unwrap());
         let clock = move || wall + SignedDuration::try_from(start.elapsed()).unwrap();
-        let log = Written::default();
+        let log = CapturedLog::default();
         let keeper = CredentialKeeper::new(Script::default(), Arc::new(clock), Log::new(log.clone()));
         Self { keeper, log }
     }
@@ -94,7 +82,7 @@ impl Fixture {
     }
 
     fn events(&self) -> Vec<String> {
-        let text = String::from_utf8(self.log.0.lock().unwrap().clone()).unwrap();
+        let text = self.log.text();
         let event = |line: &str| {
             let line: serde_json::Value = serde_json::from_str(line).unwrap();
             line["event"].as_str().unwrap().to_owned()
@@ -378,7 +366,7 @@ async fn the_log_holds_the_access_key_id_and_no_secret() {
         f.get().await;
         pass(6).await;
     }
-    let text = String::from_utf8(f.log.0.lock().unwrap().clone()).unwrap();
+    let text = f.log.text();
     assert_eq!(f.events(), ["CredentialCurrent", "CredentialCurrent"]);
     assert!(
         text.contains("\"K1\"") && text.contains("\"K2\"") && !text.contains("canary"),
@@ -399,7 +387,7 @@ async fn another_cause_is_logged_and_the_same_one_once() {
         f.get().await;
         pass(2).await;
     }
-    let text = String::from_utf8(f.log.0.lock().unwrap().clone()).unwrap();
+    let text = f.log.text();
     let codes: Vec<String> = text
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["code"].to_string())

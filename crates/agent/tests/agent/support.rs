@@ -14,6 +14,7 @@ use deputy_agent::{
     config::{BrokerEndpoint, Config, WaitFor},
     log::Log,
 };
+use deputy_log_testing::CapturedLog;
 use http::{HeaderMap, Request, Response};
 use http_body_util::Full;
 use hyper::{body::Incoming, service::service_fn};
@@ -207,7 +208,7 @@ impl Setup {
             bindings: self.bindings,
             wait_for: self.wait_for,
         };
-        let log = Written::default();
+        let log = CapturedLog::default();
         let agent = Agent::bind(config, Log::new(log.clone())).await.unwrap();
         let address = agent.address();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -225,30 +226,11 @@ impl Setup {
     }
 }
 
-#[derive(Clone, Default)]
-pub struct Written(Arc<Mutex<Vec<u8>>>);
-
-impl Written {
-    pub fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl std::io::Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 /// An agent that serves.
 pub struct Running {
     pub address: SocketAddr,
     pub token_file: PathBuf,
-    pub log: Written,
+    pub log: CapturedLog,
     stop: Option<oneshot::Sender<()>>,
     task: Option<JoinHandle<()>>,
     _dir: tempfile::TempDir,

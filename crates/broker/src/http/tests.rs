@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use deputy_aws::{AwsError, Credentials, ErrorClass, Session, Sts, model::InMemoryIam};
 use deputy_delegation::{NamespaceName, PodName, session::SessionRequest};
 use deputy_index::{Index, ResourceKind};
+use deputy_log_testing::CapturedLog;
 use deputy_runtime::metrics::Metrics;
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
@@ -339,26 +340,10 @@ impl Sts for LoggingSts {
     }
 }
 
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn every_log_line_of_a_request_names_pod_and_binding() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = deputy_runtime::telemetry::subscriber("debug", move || writer.clone()).unwrap();
-    // With one subscriber alone, a line that another thread reaches first counts as switched off for this one, too.
-    let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
+    let log = CapturedLog::default();
+    let subscriber = deputy_runtime::telemetry::subscriber("debug", log.clone()).unwrap();
     let _guard = tracing::subscriber::set_default(subscriber);
     let sts = FixedSts::default();
     let refusal = AwsError::new("sts:AssumeRole", ErrorClass::PackedPolicyTooLarge, "as AWS says");
@@ -366,9 +351,8 @@ async fn every_log_line_of_a_request_names_pod_and_binding() {
     let router = broker(index(), false, Arc::new(LoggingSts(sts)));
     let answer = exchange(&router, REQUEST).await;
     assert!(answer.starts_with("403\n"), "{answer}");
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    let lines: Vec<serde_json::Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
-    let (audit, lines): (Vec<_>, Vec<_>) = lines.into_iter().partition(|l| l["target"] == "audit");
+    let text = log.text();
+    let (audit, lines): (Vec<_>, Vec<_>) = log.lines().into_iter().partition(|l| l["target"] == "audit");
     // The last two are of tasks of their own.
     for message in [
         "failed to issue session",

@@ -9,6 +9,7 @@ use std::{
 use deputy_aws::{AmbientOptions, Clients};
 use deputy_delegation::ClusterName;
 use deputy_index::Index;
+use deputy_log_testing::CapturedLog;
 use deputy_runtime::{
     lease::{LeaseConfig, LeaseTask, campaign},
     metrics::Metrics,
@@ -193,30 +194,10 @@ async fn reconciliations_that_never_end_are_told_and_their_deadline_ends_them() 
     assert_eq!(progress.check(), Ok(()), "it was ended, and is tried again");
 }
 
-/// What is logged, as JSON lines.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn every_line_of_a_reconciliation_names_its_object() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .with_writer(move || writer.clone());
-    // With one subscriber alone, a line that another thread reaches first counts as switched off for this one, too.
-    let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
-    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let log = CapturedLog::default();
+    let _guard = tracing::subscriber::set_default(log.subscriber());
     let rig = Rig::new().await;
     rig.work(|key| async move {
         tracing::info!(key, "within");
@@ -225,10 +206,8 @@ async fn every_line_of_a_reconciliation_names_its_object() {
     rig.queue.add(8);
     rig.queue.add(7);
     rig.until_done(1).await;
-    let text = String::from_utf8(log.0.lock().clone()).unwrap();
     let mut found = Vec::new();
-    for line in text.lines() {
-        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+    for line in log.lines() {
         let message = line["fields"]["message"].as_str().unwrap().to_owned();
         if ["within", "failed to reconcile"].contains(&message.as_str()) {
             let span = &line["span"];

@@ -1,31 +1,11 @@
+use deputy_log_testing::CapturedLog;
+
 use super::*;
-use std::{
-    io::Write,
-    sync::{Arc, Mutex},
-};
-
-#[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Buffer {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 fn lines(filter: &str, log: impl FnOnce()) -> Vec<serde_json::Value> {
-    let buffer = Buffer::default();
-    let writer = buffer.clone();
-    // With one subscriber alone, a line that another thread reaches first counts as switched off for this one, too.
-    let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
-    tracing::subscriber::with_default(subscriber(filter, move || writer.clone()).unwrap(), log);
-    let text = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    let captured = CapturedLog::default();
+    tracing::subscriber::with_default(subscriber(filter, captured.clone()).unwrap(), log);
+    captured.lines()
 }
 
 #[test]

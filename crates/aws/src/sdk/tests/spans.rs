@@ -1,10 +1,8 @@
 //! Which call to AWS a line of the log is about.
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-};
+use std::sync::Arc;
 
+use deputy_log_testing::CapturedLog;
 use serde_json::{Value, json};
 
 use super::{
@@ -14,42 +12,14 @@ use super::{
     sts::{assumed, session_request, with_provisioner},
 };
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn lines(&self) -> Vec<Value> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        text.lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 fn aws(operation: &str) -> Value {
     json!({"name": "aws", "operation": operation, "account": "123456789012"})
 }
 
 #[tokio::test]
 async fn every_line_of_a_call_names_its_operation_and_account() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .json()
-        .with_max_level(tracing::Level::DEBUG)
-        .with_writer(move || writer.clone());
-    // With one subscriber alone, a line that another thread reaches first counts as switched off for this one, too.
-    let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
-    let _guard = tracing::subscriber::set_default(subscriber.finish());
+    let log = CapturedLog::default();
+    let _guard = tracing::subscriber::set_default(log.subscriber());
 
     // A read, repeated once; a write that is refused; a session; and a write with another identity.
     let server = Server::start([
