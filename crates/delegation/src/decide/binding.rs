@@ -6,7 +6,7 @@ use crate::{
     decision::{Decision, Fact, MissingFact, Reason},
     model::{Account, Binding, Role},
     names::{IamEntity, SessionDuration},
-    quota::{SESSION_POLICY, TAGS},
+    quota::{CHAINED_SESSION_SECONDS_MAX, SESSION_POLICY, TAGS},
     session,
 };
 
@@ -140,7 +140,7 @@ fn allowed_duration(
     };
     if let Some(account) = account
         && account.issuer.entity() == IamEntity::Role
-        && duration > SessionDuration::HOUR
+        && duration.as_seconds() > CHAINED_SESSION_SECONDS_MAX
     {
         let message = format!(
             "{what} is longer than 1h, the most that AWS gives when the issuer is a role ({}: role chaining)",
