@@ -101,6 +101,22 @@ pub struct UnknownReason {
     pub keys: Vec<String>,
 }
 
+impl UnknownReason {
+    /// About the policy as a whole: no statement of it is the cause.
+    pub(super) fn of_policy(kind: UnknownKind) -> Self {
+        Self {
+            kind,
+            candidate: StatementRef {
+                document: 0,
+                statement: 0,
+            },
+            ceiling: None,
+            construct: "the policy".to_owned(),
+            keys: Vec::new(),
+        }
+    }
+}
+
 impl fmt::Display for UnknownReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let StatementRef { document, statement } = self.candidate;

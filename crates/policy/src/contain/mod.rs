@@ -26,11 +26,7 @@ pub use check::{CheckError, check};
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{
-    ast::PolicyKind,
-    document::{Document, place::StatementRef},
-    work::Work,
-};
+use crate::{ast::PolicyKind, document::Document, work::Work};
 
 /// Whether everything that the candidate allows is allowed by the ceiling.
 ///
@@ -46,16 +42,7 @@ pub fn contains(candidate: &Candidate<'_>, ceiling: &Document) -> Containment {
 
 /// No answer about the policy as a whole.
 fn unknown(kind: UnknownKind) -> Containment {
-    Containment::Unknown(UnknownReason {
-        kind,
-        candidate: StatementRef {
-            document: 0,
-            statement: 0,
-        },
-        ceiling: None,
-        construct: "the policy".to_owned(),
-        keys: Vec::new(),
-    })
+    Containment::Unknown(UnknownReason::of_policy(kind))
 }
 
 static UNVERIFIED: AtomicU64 = AtomicU64::new(0);

@@ -87,28 +87,22 @@ pub(super) fn contains<'a>(
         // INVARIANT: answers that were given after the work ran out mean nothing, so nothing is contained then.
         Ok(()) if !work.exhausted() => Containment::Contained(prover.certificate),
         Err(Stop::Exceeds(witness)) => Containment::Exceeds(*witness),
-        Ok(()) => unknown(UnknownKind::Budget, None, Vec::new(), first),
-        Err(Stop::Unknown(kind, element, keys)) => unknown(kind, Some(&element), keys, first),
+        Ok(()) => Containment::Unknown(UnknownReason::of_policy(UnknownKind::Budget)),
+        Err(Stop::Unknown(kind, element, keys)) => unknown(kind, &element, keys, first),
     }
 }
 
 fn unknown(
     kind: UnknownKind,
-    element: Option<&UnprovedElement>,
+    element: &UnprovedElement,
     keys: Vec<String>,
     candidate: &[&Document],
 ) -> Containment {
     Containment::Unknown(UnknownReason {
         kind,
-        candidate: element.map_or(
-            StatementRef {
-                document: 0,
-                statement: 0,
-            },
-            |element| element.statement,
-        ),
-        ceiling: element.and_then(|element| element.deny),
-        construct: element.map_or_else(|| "the policy".to_owned(), |element| element.describe(candidate)),
+        candidate: element.statement,
+        ceiling: element.deny,
+        construct: element.describe(candidate),
         keys,
     })
 }
