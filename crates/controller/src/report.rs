@@ -26,6 +26,14 @@ pub struct ConditionValue {
 }
 
 impl ConditionValue {
+    pub fn new(status: Status, reason: ConditionReason, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            reason,
+            message: message.into(),
+        }
+    }
+
     /// Writes it as the condition `type_`.
     pub fn write(&self, conditions: &mut Conditions<'_>, type_: ConditionType) {
         conditions.set(type_, self.status, self.reason, &self.message);
@@ -43,16 +51,16 @@ pub fn reason_of(error: &AwsError) -> (ConditionReason, String) {
 #[must_use]
 pub fn tagged(refused: &[AwsError]) -> ConditionValue {
     match refused.first().map(reason_of) {
-        None => ConditionValue {
-            status: Status::True,
-            reason: ConditionReason::UpToDate,
-            message: "it has the tags of its AWSAccount".to_owned(),
-        },
-        Some((reason, message)) => ConditionValue {
-            status: Status::False,
+        None => ConditionValue::new(
+            Status::True,
+            ConditionReason::UpToDate,
+            "it has the tags of its AWSAccount",
+        ),
+        Some((reason, message)) => ConditionValue::new(
+            Status::False,
             reason,
-            message: format!("not tagged as the AWSAccount says; all else is as it should be: {message}"),
-        },
+            format!("not tagged as the AWSAccount says; all else is as it should be: {message}"),
+        ),
     }
 }
 

@@ -25,13 +25,8 @@ pub enum AccountPlan<'a> {
 /// The plan for an account.
 #[must_use]
 pub fn assess<'a>(inputs: &'a AccountInputs, key: &FingerprintKey) -> AccountPlan<'a> {
-    let refuse = |reason, message| {
-        AccountPlan::Refuse(ConditionValue {
-            status: Status::False,
-            reason,
-            message,
-        })
-    };
+    let refuse =
+        |reason, message: String| AccountPlan::Refuse(ConditionValue::new(Status::False, reason, message));
     match (&inputs.account, &inputs.superseded_by) {
         (Err(violations), _) => refuse(ConditionReason::Invalid, format!("{violations:#}")),
         (Ok(account), Some(owner)) => refuse(

@@ -97,9 +97,5 @@ fn condition(identity: AccountIdentity, found: Result<String, IdentifyError>) ->
             (Status::False, reason, message)
         }
     };
-    ConditionValue {
-        status,
-        reason,
-        message,
-    }
+    ConditionValue::new(status, reason, message)
 }

@@ -70,21 +70,17 @@ fn summary(status: &AWSAccountStatus, generation: Option<i64>) -> ConditionValue
     .map(|type_| conditions::find(&status.conditions, type_).filter(|c| c.observed_generation == generation));
     let wrong: Vec<_> = said.iter().flatten().filter(|c| c.status == "False").collect();
     match wrong.first() {
-        Some(first) => ConditionValue {
-            status: Status::False,
+        Some(first) => {
+            let all: Vec<&str> = wrong.iter().map(|c| c.message.as_str()).collect();
             // Written by a process that may be newer.
-            reason: ConditionReason::from_word(&first.reason).unwrap_or(ConditionReason::AWSError),
-            message: wrong
-                .iter()
-                .map(|c| c.message.as_str())
-                .collect::<Vec<_>>()
-                .join("\n"),
-        },
-        None => ConditionValue {
-            status: Status::True,
-            reason: ConditionReason::Ready,
-            message: "AWS answers the identities of Deputy as the account names them".to_owned(),
-        },
+            let reason = ConditionReason::from_word(&first.reason).unwrap_or(ConditionReason::AWSError);
+            ConditionValue::new(Status::False, reason, all.join("\n"))
+        }
+        None => ConditionValue::new(
+            Status::True,
+            ConditionReason::Ready,
+            "AWS answers the identities of Deputy as the account names them",
+        ),
     }
 }
 

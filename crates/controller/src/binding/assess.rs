@@ -30,8 +30,8 @@ pub fn assess(inputs: &BindingInputs, old: &AWSRoleBindingStatus) -> BindingAsse
             ),
         },
         Decision::Refused(violations) => BindingAssessment {
-            accepted: value(Status::False, violations.into(), format!("{violations:#}")),
-            ready: value(
+            accepted: ConditionValue::new(Status::False, violations.into(), format!("{violations:#}")),
+            ready: ConditionValue::new(
                 Status::False,
                 ConditionReason::NotAccepted,
                 "not accepted: nobody gets credentials by it",
@@ -40,45 +40,37 @@ pub fn assess(inputs: &BindingInputs, old: &AWSRoleBindingStatus) -> BindingAsse
         Decision::Undecided(missing) => {
             let reason = missing.into();
             BindingAssessment {
-                accepted: value(Status::Unknown, reason, missing.to_string()),
-                ready: value(Status::False, reason, missing.to_string()),
+                accepted: ConditionValue::new(Status::Unknown, reason, missing.to_string()),
+                ready: ConditionValue::new(Status::False, reason, missing.to_string()),
             }
         }
-    }
-}
-
-fn value(status: Status, reason: ConditionReason, message: impl Into<String>) -> ConditionValue {
-    ConditionValue {
-        status,
-        reason,
-        message: message.into(),
     }
 }
 
 fn within(accepted: &Accepted) -> ConditionValue {
     let limits: Vec<&str> = accepted.limits.iter().map(AsRef::as_ref).collect();
     let message = format!("within {}", limits.join(", "));
-    value(Status::True, ConditionReason::WithinLimits, message)
+    ConditionValue::new(Status::True, ConditionReason::WithinLimits, message)
 }
 
 /// Whether pods get credentials by an accepted binding: the first thing that keeps them from it.
 fn ready(facts: &BindingFacts, refused_session: Option<ConditionValue>) -> ConditionValue {
     if !facts.role_ready {
         let message = "the role is not ready; see its conditions";
-        return value(Status::False, ConditionReason::RoleNotReady, message);
+        return ConditionValue::new(Status::False, ConditionReason::RoleNotReady, message);
     }
     if let Some(why) = &facts.no_issuer {
         let message = format!("no session can be made: {why}");
-        return value(Status::False, ConditionReason::IssuerNotReady, message);
+        return ConditionValue::new(Status::False, ConditionReason::IssuerNotReady, message);
     }
     if let Some(refused) = refused_session {
         return refused;
     }
     if facts.shadowed {
         let message = "another binding comes first for its ServiceAccounts (older, or of the same second and first by name); pods get this one by the annotation deputy.dev/binding";
-        return value(Status::True, ConditionReason::Shadowed, message);
+        return ConditionValue::new(Status::True, ConditionReason::Shadowed, message);
     }
-    value(
+    ConditionValue::new(
         Status::True,
         ConditionReason::Ready,
         "pods of its ServiceAccounts get credentials",
@@ -92,6 +84,6 @@ fn refused_session(status: &AWSRoleBindingStatus, generation: Option<i64>) -> Op
         .map(|c| {
             // Written by a broker that may be newer.
             let reason = ConditionReason::from_word(&c.reason).unwrap_or(ConditionReason::AWSError);
-            value(Status::False, reason, c.message.clone())
+            ConditionValue::new(Status::False, reason, c.message.clone())
         })
 }

@@ -54,18 +54,10 @@ pub fn updated(
 
 fn ready(applied: &AppliedLimit) -> ConditionValue {
     match applied.problems.first() {
-        None => ConditionValue {
-            status: Status::True,
-            reason: ConditionReason::Ready,
-            message: "the limit is in force".to_owned(),
-        },
+        None => ConditionValue::new(Status::True, ConditionReason::Ready, "the limit is in force"),
         Some(first) => {
             let all: Vec<&str> = applied.problems.iter().map(|p| p.message.as_str()).collect();
-            ConditionValue {
-                status: Status::False,
-                reason: first.reason,
-                message: all.join("\n"),
-            }
+            ConditionValue::new(Status::False, first.reason, all.join("\n"))
         }
     }
 }
