@@ -29,7 +29,7 @@ impl IamEntity {
 
 /// `arn:<partition>:iam::<account>:<entity><path><name>`, in parts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct IamArn {
+pub(super) struct IamArn {
     partition: Partition,
     account: AccountId,
     entity: IamEntity,
@@ -38,7 +38,7 @@ struct IamArn {
 }
 
 impl IamArn {
-    fn parse(text: &str, what: &'static str, allowed: &[IamEntity]) -> Result<Self, NameError> {
+    pub(super) fn parse(text: &str, what: &'static str, allowed: &[IamEntity]) -> Result<Self, NameError> {
         let bad = |rule| NameError::new(what, text, rule);
         if text.len() > 2048 {
             return Err(bad("at most 2048 characters"));
@@ -86,6 +86,18 @@ impl IamArn {
             path,
             name: name.to_owned(),
         })
+    }
+}
+
+impl IamArn {
+    pub(super) fn partition(&self) -> &Partition {
+        &self.partition
+    }
+    pub(super) fn account(&self) -> &AccountId {
+        &self.account
+    }
+    pub(super) fn entity(&self) -> IamEntity {
+        self.entity
     }
 }
 

@@ -1,13 +1,21 @@
 //! Typed names: parsed once at the edge, valid from then on.
 
+#[macro_use]
+mod text;
+
 mod arn;
 mod duration;
 mod pattern;
+mod principal;
 
 pub use arn::{IamEntity, IssuerArn, PolicyArn, RoleArn};
 pub use duration::{MaxSessionDuration, SessionDuration};
-pub use pattern::NamespacePattern;
 pub(crate) use pattern::wildcard_match;
+pub use pattern::{IamArnPattern, NamespacePattern, TextPattern};
+pub use principal::{
+    Audience, ClaimName, ClaimValue, OidcProviderArn, PersonName, PrincipalArn, PrincipalId, PrincipalKind,
+    SamlProviderArn,
+};
 
 use std::fmt;
 
@@ -35,44 +43,6 @@ impl NameError {
 pub(crate) trait FromValidParts {
     /// Joins parts that are valid names themselves, so that the whole follows this type's rule by construction.
     fn from_valid_parts(text: String) -> Self;
-}
-
-macro_rules! string_type {
-    ($(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $check:expr) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
-
-        impl $name {
-            /// Checks `text` and takes it.
-            ///
-            /// # Errors
-            /// When `text` does not follow the rule of this type.
-            pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
-                let text = text.into();
-                let check: fn(&str) -> bool = $check;
-                if check(&text) { Ok(Self(text)) } else { Err(NameError::new($what, &text, $rule)) }
-            }
-            /// The text itself.
-            #[must_use]
-            pub fn as_str(&self) -> &str { &self.0 }
-        }
-        impl FromValidParts for $name {
-            fn from_valid_parts(text: String) -> Self {
-                debug_assert!(Self::new(text.as_str()).is_ok(), "{}: {text}", $what);
-                Self(text)
-            }
-        }
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str(&self.0) }
-        }
-        impl AsRef<str> for $name { fn as_ref(&self) -> &str { &self.0 } }
-        impl std::str::FromStr for $name {
-            type Err = NameError;
-            fn from_str(s: &str) -> Result<Self, NameError> { Self::new(s) }
-        }
-        impl std::borrow::Borrow<str> for $name { fn borrow(&self) -> &str { &self.0 } }
-    };
 }
 
 fn label(s: &str, max: usize) -> bool {

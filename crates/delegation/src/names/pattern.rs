@@ -72,3 +72,97 @@ impl fmt::Display for NamespacePattern {
         f.write_str(&self.0)
     }
 }
+
+/// A pattern on ARNs of IAM: `arn:<partition>:iam::<account>:<rest>` in which `*` stands for any characters of one of these parts, as
+/// `ArnLike` has it (IAM User Guide, "Amazon Resource Name (ARN) condition operators"). ARNs are compared with case.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IamArnPattern(String);
+
+impl IamArnPattern {
+    /// # Errors
+    /// Not of that form, longer than 640 characters, or with characters that no ARN of IAM has.
+    pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
+        let text = text.into();
+        let bad = |rule| Err(NameError::new("ARN pattern", &text, rule));
+        if text.len() > 640 {
+            return bad("at most 640 characters");
+        }
+        if !text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"_+=,.@/:*-".contains(&b))
+        {
+            return bad("letters, digits and _+=,.@/:-, and * for any characters");
+        }
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        match parts.as_slice() {
+            ["arn", partition, "iam", "", account, rest]
+                if !partition.is_empty() && !account.is_empty() && !rest.is_empty() =>
+            {
+                Ok(Self(text))
+            }
+            _ => bad("arn:<partition>:iam::<account>:…, each part with * where any characters will do"),
+        }
+    }
+    /// Whether `arn` is covered, part by part.
+    #[must_use]
+    pub fn matches(&self, arn: &str) -> bool {
+        let mut patterns = self.0.splitn(6, ':');
+        let mut parts = arn.splitn(6, ':');
+        loop {
+            match (patterns.next(), parts.next()) {
+                (Some(pattern), Some(part)) if wildcard_match(pattern, part) => {}
+                (None, None) => return true,
+                _ => return false,
+            }
+        }
+    }
+    /// The pattern's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+impl fmt::Display for IamArnPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A pattern on names that others choose (of people, of a claim's values): literal characters and `*` (any run of characters, also none).
+/// Compared with case.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TextPattern(String);
+
+impl TextPattern {
+    /// # Errors
+    /// Empty, longer than 256 characters, or with other characters than printable ASCII.
+    pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
+        let text = text.into();
+        if (1..=256).contains(&text.len()) && text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
+            Ok(Self(text))
+        } else {
+            let rule = "1 to 256 printable ASCII characters, * for any characters";
+            Err(NameError::new("pattern", &text, rule))
+        }
+    }
+    /// Whether all of `text` is covered.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        wildcard_match(&self.0, text)
+    }
+    /// Whether every text is covered.
+    #[must_use]
+    pub fn matches_all(&self) -> bool {
+        self.0.bytes().all(|b| b == b'*')
+    }
+    /// The pattern's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+impl fmt::Display for TextPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

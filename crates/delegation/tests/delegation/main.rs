@@ -11,6 +11,7 @@ mod model;
 mod names;
 mod naming;
 mod plan;
+mod principals;
 mod session;
 mod support;
 mod trust;
