@@ -13,7 +13,7 @@ use deputy_api::{AWSAccount, AWSRole, DelegationLimit, parse_account, parse_limi
 use deputy_benches::root;
 use deputy_delegation::{
     ClusterName, DecisionInput, Fact, GrantSpec, ObjectName, Uid, boundary, decide,
-    model::{Account, Kind, Limit, LimitEntry, Role},
+    model::{Account, Limit, LimitEntry, Role},
     naming,
     plan::{DesiredRole, ObservedRole, TaggedOwner, plan},
     trust,
@@ -94,9 +94,9 @@ fn reconciliation(criterion: &mut Criterion) {
     let limits = [LimitEntry::Valid(limit.clone().into())];
     let uid = Uid::new("7a3e8d52-0000-4000-8000-000000000001").unwrap();
     let desired = || DesiredRole {
-        name: naming::role_name(&cluster, Kind::AWSRole, &role.id),
+        name: naming::role_name(&cluster, &role.id),
         path: naming::role_path(&cluster),
-        trust: trust::for_issuer(&cluster, &account, Kind::AWSRole, &role.id),
+        trust: trust::for_issuer(&cluster, &account, &role.id),
         inline: role.policies.inline().clone(),
         boundary: Some(naming::boundary_arn(&cluster, &account, &limit.name)),
         tags: naming::role_tags(&cluster, &account, &role.id, &uid),

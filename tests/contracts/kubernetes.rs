@@ -133,17 +133,17 @@ fn paths_names_and_the_external_id_follow_the_page() {
         fill("boundary policy path"),
         naming::limit_path(&cluster).to_string()
     );
-    let id = deputy_delegation::model::ObjectId {
+    let id = deputy_delegation::model::RoleId {
         namespace: deputy_delegation::NamespaceName::new("payments").unwrap(),
         name: deputy_delegation::ObjectName::new("uploader").unwrap(),
+        kind: deputy_delegation::model::RoleKind::AWSRole,
     };
-    let kind = deputy_delegation::model::Kind::AWSRole;
     let external = fill("external id")
         .replace("<namespace>", "payments")
         .replace("<kind>", "AWSRole")
         .replace("<name>", "uploader");
-    assert_eq!(external, naming::external_id(&cluster, kind, &id).to_string());
-    let name = naming::role_name(&cluster, kind, &id).to_string();
+    assert_eq!(external, naming::external_id(&cluster, &id).to_string());
+    let name = naming::role_name(&cluster, &id).to_string();
     let pattern = codes(&row(AWS, "role name")[1])[0]
         .replace("<namespace>", "payments")
         .replace("<name>", "uploader");

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use deputy_delegation::{
     AccountId, ClusterName, Decision, NamespaceName, ObjectName, Region, ServiceAccountName,
-    model::{Account, Binding, LimitEntry, ObjectId, Role},
+    model::{Account, Binding, LimitEntry, ObjectId, Role, RoleId},
 };
 use deputy_index::{
     BindingDecision, GrantRef, Index, NamespaceInfo, ProposedChange, ResourceKind, Seen, ServiceAccountInfo,
@@ -107,7 +107,7 @@ impl Facts {
         match kind {
             DeputyKind::Account => self.index.account_view(&name)?.meta.uid,
             DeputyKind::Limit => self.index.limit(&name)?.1.uid,
-            DeputyKind::Role => self.index.role(&id(name)?)?.meta.uid,
+            DeputyKind::Role => self.index.role(&id(name)?.into())?.meta.uid,
             DeputyKind::Binding => self.index.binding(&id(name)?)?.meta.uid,
         }
     }
@@ -118,7 +118,7 @@ impl Facts {
     }
 
     /// Roles in an account, also those that are being deleted: their IAM roles are still there.
-    pub(crate) fn roles_in(&self, account: &ObjectName) -> Vec<ObjectId> {
+    pub(crate) fn roles_in(&self, account: &ObjectName) -> Vec<RoleId> {
         self.index.roles_of_account(account)
     }
 
@@ -140,7 +140,7 @@ impl Facts {
     fn impact(&self, hypothesis: ProposedChange<'_>) -> Impact {
         let found = self.index.suspended_by(hypothesis, self.deadline);
         let name = |grant: &GrantRef| match grant {
-            GrantRef::Role(id) => format!("AWSRole {id}"),
+            GrantRef::Role(id) => id.title().to_string(),
             GrantRef::Binding(id) => format!("AWSRoleBinding {id}"),
         };
         Impact {
@@ -172,7 +172,12 @@ impl Facts {
             Some(name) => name.ok().and_then(|name| {
                 let namespace = namespace.clone();
                 let found = self.index.decide_binding(&ObjectId { namespace, name })?;
-                found.binding.subjects.contains(account).then_some(found)
+                found
+                    .binding
+                    .subjects
+                    .service_accounts()
+                    .contains(account)
+                    .then_some(found)
             }),
             None => self.index.default_binding(namespace, account),
         };

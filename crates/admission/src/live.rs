@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use deputy_delegation::model::ObjectId;
+use deputy_delegation::model::RoleId;
 use deputy_index::{LookError, Seen, look, look_for_role};
 use kube::Client;
 use tokio::sync::{Mutex, Semaphore};
@@ -27,7 +27,7 @@ pub(crate) enum LookAgain {
     /// Limits and accounts.
     Limits,
     /// These and a role.
-    Role(ObjectId),
+    Role(RoleId),
 }
 
 /// Nothing was seen in time.

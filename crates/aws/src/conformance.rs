@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use aws_sdk_iam::config::{BehaviorVersion, Credentials, Region};
 use deputy_delegation::{
-    model::{Account, Kind, ObjectId},
+    model::{Account, RoleId, RoleKind},
     names::{
         ClusterName, ExternalId, MaxSessionDuration, NamespaceName, ObjectName, SessionDuration, SessionName,
         TagKey, TagValue, Uid,
@@ -75,9 +75,10 @@ async fn live(world: &World) {
     let (roles, policies, sts) = (roles.as_ref(), policies.as_ref(), sts.as_ref());
     let cluster = ClusterName::new("demo").unwrap();
     let limit = ObjectName::new("payments").unwrap();
-    let id = ObjectId {
+    let id = RoleId {
         namespace: NamespaceName::new("payments").unwrap(),
         name: ObjectName::new("uploader").unwrap(),
+        kind: RoleKind::AWSRole,
     };
 
     // The boundary: what is written is read, in meaning.
@@ -145,13 +146,13 @@ async fn live(world: &World) {
     assert!(!seen.tags.contains_key("deputy-uid") && seen.tags.contains_key("deputy-name"));
 
     // The role: made as planned, and then there is nothing left to plan.
-    let name = naming::role_name(&cluster, Kind::AWSRole, &id);
+    let name = naming::role_name(&cluster, &id);
     let path = naming::role_path(&cluster);
     let uid = Uid::new("uid-3").unwrap();
     let desired = DesiredRole {
         name: name.clone(),
         path: path.clone(),
-        trust: trust::for_issuer(&cluster, account, Kind::AWSRole, &id),
+        trust: trust::for_issuer(&cluster, account, &id),
         inline: Document::parse(NARROWER, PolicyKind::Identity).unwrap(),
         boundary: Some(boundary.clone()),
         tags: naming::role_tags(&cluster, account, &id, &uid),
@@ -191,7 +192,7 @@ async fn live(world: &World) {
     let request = SessionRequest {
         role: seen.arn.clone(),
         session_name: SessionName::new("payments.uploader").unwrap(),
-        external_id: naming::external_id(&cluster, Kind::AWSRole, &id),
+        external_id: naming::external_id(&cluster, &id),
         duration: SessionDuration::HOUR,
         tags: [
             tag("deputy-cluster", "demo"),

@@ -13,7 +13,7 @@ use deputy_api::conditions::{ConditionReason, Status};
 use deputy_aws::{AwsError, ErrorClass, Sts};
 use deputy_delegation::{
     AccountId, ObjectName,
-    model::{Account, ObjectId},
+    model::{Account, RoleId},
 };
 use deputy_index::{Entry, Index, ResourceKind};
 use deputy_runtime::error::chain;
@@ -335,7 +335,7 @@ enum SessionError {
     /// Another try may bring one.
     #[error("no session of AWSRole {role} yet: {source}")]
     NotYet {
-        role: ObjectId,
+        role: RoleId,
         /// The code of the protocol (docs/contracts.md).
         code: &'static str,
         source: Box<dyn std::error::Error + Send + Sync>,

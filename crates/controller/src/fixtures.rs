@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use deputy_delegation::{
     ClusterName, NamespaceName, ObjectName, Uid,
-    model::{Account, Limit, ObjectId, Role},
+    model::{Account, Binding, Limit, Role, RoleId, RoleKind},
 };
 use deputy_index::{Index, ResourceKind};
 use kube::api::DynamicObject;
@@ -73,10 +73,16 @@ pub fn uid(uid: &str) -> Uid {
     Uid::new(uid).unwrap()
 }
 
-pub fn uploader() -> ObjectId {
-    ObjectId {
+/// The binding of the role.
+pub fn binding() -> Binding {
+    crate::objects::parse(&binding_object("uploader"), deputy_api::parse_binding).unwrap()
+}
+
+pub fn uploader() -> RoleId {
+    RoleId {
         namespace: NamespaceName::new("payments").unwrap(),
         name: ObjectName::new("uploader").unwrap(),
+        kind: RoleKind::AWSRole,
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::{fmt, ops::Deref};
 
-use crate::names::{ObjectId, ObjectName};
+use crate::names::{ObjectName, RoleId};
 
 /// A fact that may not be known: absent is not the same as unreadable.
 #[derive(Debug)]
@@ -256,8 +256,8 @@ impl fmt::Display for Reason {
 pub enum MissingFact {
     /// The AWSAccount does not exist.
     AccountNotFound(ObjectName),
-    /// The AWSRole does not exist.
-    RoleNotFound(ObjectId),
+    /// The AWSRole or ClusterAWSRole does not exist.
+    RoleNotFound(RoleId),
 }
 
 impl MissingFact {
@@ -275,7 +275,7 @@ impl fmt::Display for MissingFact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::AccountNotFound(name) => write!(f, "AWSAccount {name} does not exist"),
-            Self::RoleNotFound(id) => write!(f, "AWSRole {id} does not exist"),
+            Self::RoleNotFound(id) => write!(f, "{} does not exist", id.title()),
         }
     }
 }
@@ -379,9 +379,10 @@ mod tests {
     #[test]
     fn every_missing_fact_is_named() {
         let name = ObjectName::new("production").unwrap();
-        let role = ObjectId {
+        let role = RoleId {
             namespace: crate::names::NamespaceName::new("payments").unwrap(),
             name: name.clone(),
+            kind: crate::names::RoleKind::AWSRole,
         };
         let facts = MissingFacts::from(vec![
             MissingFact::AccountNotFound(name),

@@ -9,7 +9,7 @@ use data_encoding::BASE32_NOPAD;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    model::{Account, Kind, ObjectId},
+    model::{Account, Kind, RoleId, RoleKind},
     names::{
         ClusterName, ExternalId, FromValidParts, IamPath, ObjectName, PolicyArn, PolicyName, RoleArn,
         RoleName, TagKey, TagValue, Uid,
@@ -60,13 +60,13 @@ pub fn limit_path(cluster: &ClusterName) -> IamPath {
 
 /// `deputy.<namespace>.<name>-<hash>`, at most 47 characters.
 #[must_use]
-pub fn role_name(cluster: &ClusterName, kind: Kind, id: &ObjectId) -> RoleName {
-    let hash = hash(&[
-        cluster.as_str(),
-        kind.as_str(),
-        id.namespace.as_str(),
-        id.name.as_str(),
-    ]);
+pub fn role_name(cluster: &ClusterName, id: &RoleId) -> RoleName {
+    let (kind, namespace, name) = (Kind::from(&id.kind), id.namespace.as_str(), id.name.as_str());
+    let hash = match id.kind {
+        RoleKind::AWSRole => hash(&[cluster.as_str(), kind.as_str(), namespace, name]),
+        // Its own object has no namespace; the one that binds it comes last.
+        RoleKind::ClusterAWSRole { .. } => hash(&[cluster.as_str(), kind.as_str(), "", name, namespace]),
+    };
     RoleName::from_valid_parts(shortened(
         &format!("deputy.{}.{}", id.namespace, id.name),
         &hash,
@@ -90,14 +90,14 @@ pub fn limit_policy_name(cluster: &ClusterName, limit: &ObjectName) -> PolicyNam
     ))
 }
 
-/// The ARN of an AWSRole's role in `account`.
+/// The ARN of a role in `account`.
 #[must_use]
-pub fn role_arn(cluster: &ClusterName, account: &Account, id: &ObjectId) -> RoleArn {
+pub fn role_arn(cluster: &ClusterName, account: &Account, id: &RoleId) -> RoleArn {
     RoleArn::of(
         &account.partition,
         &account.id,
         &role_path(cluster),
-        &role_name(cluster, Kind::AWSRole, id),
+        &role_name(cluster, id),
     )
 }
 
@@ -114,11 +114,11 @@ pub fn boundary_arn(cluster: &ClusterName, account: &Account, limit: &ObjectName
 
 /// `<clusterName>/<namespace>/<kind>/<name>`: at most 365 of the 1,224 characters that STS takes.
 #[must_use]
-pub fn external_id(cluster: &ClusterName, kind: Kind, id: &ObjectId) -> ExternalId {
+pub fn external_id(cluster: &ClusterName, id: &RoleId) -> ExternalId {
     ExternalId::from_valid_parts(format!(
         "{cluster}/{}/{}/{}",
         id.namespace,
-        kind.as_str(),
+        Kind::from(&id.kind).as_str(),
         id.name
     ))
 }
@@ -137,13 +137,13 @@ fn account_tags(account: &Account) -> BTreeMap<TagKey, TagValue> {
 pub fn role_tags(
     cluster: &ClusterName,
     account: &Account,
-    id: &ObjectId,
+    id: &RoleId,
     uid: &Uid,
 ) -> BTreeMap<TagKey, TagValue> {
     let mut tags = account_tags(account);
     tags.extend([
         tag(TAG_CLUSTER, cluster.as_str()),
-        tag(TAG_KIND, Kind::AWSRole.as_str()),
+        tag(TAG_KIND, Kind::from(&id.kind).as_str()),
         tag(TAG_NAMESPACE, id.namespace.as_str()),
         tag(TAG_NAME, id.name.as_str()),
         tag(TAG_UID, uid.as_str()),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    model::{Account, Binding, Kind, Role, SessionScope},
+    model::{Account, Binding, Role, SessionScope},
     names::{
         ClusterName, ExternalId, PodName, RoleArn, ServiceAccountName, SessionDuration, SessionName, TagKey,
         TagValue, Uid,
@@ -69,9 +69,12 @@ pub fn request(
 ) -> Option<SessionRequest> {
     let namespace = &binding.id.namespace;
     let together = role.account == account.name
+        && role.id == binding.role
         && role.id.namespace == *namespace
-        && role.id.name == binding.role
-        && binding.subjects.contains(&subject.service_account);
+        && binding
+            .subjects
+            .service_accounts()
+            .contains(&subject.service_account);
     if !together {
         return None;
     }
@@ -99,7 +102,7 @@ pub fn request(
     Some(SessionRequest {
         role: naming::role_arn(cluster, account, &role.id),
         session_name: naming::session_name(&name),
-        external_id: naming::external_id(cluster, Kind::AWSRole, &role.id),
+        external_id: naming::external_id(cluster, &role.id),
         duration: duration(account, binding),
         tags,
         policy: binding.session.policy.as_ref().map(|policy| policy.to_json()),

@@ -1,15 +1,26 @@
 //! The trust policy of a role, built from typed parts; never from text templates.
 
+use std::sync::Arc;
+
 use deputy_policy::{
     ActionElement, Condition, Document, Effect, PolicyKind, Principal, PrincipalElement, ResourceElement,
     Statement, Test, Version,
 };
 
 use crate::{
-    model::{Account, Kind, ObjectId},
+    model::{Account, Binding, RoleId},
     names::ClusterName,
     naming,
 };
+
+/// The trust policy of a role with these bindings, all of them accepted: nobody's when there are none.
+#[must_use]
+pub fn compile(cluster: &ClusterName, account: &Account, id: &RoleId, bindings: &[Arc<Binding>]) -> Document {
+    if bindings.is_empty() {
+        return deny_all();
+    }
+    for_issuer(cluster, account, id)
+}
 
 /// Trust for sessions that the broker makes: the issuer, this external id, these request tags.
 ///
@@ -17,7 +28,7 @@ use crate::{
 /// id, and a trust policy that names it would be dead after it is made again. AWS refuses with this a broker that was
 /// talked into using another object's role, and a session without Deputy's tags.
 #[must_use]
-pub fn for_issuer(cluster: &ClusterName, account: &Account, kind: Kind, id: &ObjectId) -> Document {
+pub fn for_issuer(cluster: &ClusterName, account: &Account, id: &RoleId) -> Document {
     let issuer = &account.issuer;
     let root = format!("arn:{}:iam::{}:root", issuer.partition(), issuer.account());
     let is_issuer = || Condition::new(Test::ArnEquals, "aws:PrincipalArn", [issuer.to_string()]);
@@ -48,7 +59,7 @@ pub fn for_issuer(cluster: &ClusterName, account: &Account, kind: Kind, id: &Obj
     assume.push(Condition::new(
         Test::StringEquals,
         "sts:ExternalId",
-        [naming::external_id(cluster, kind, id).to_string()],
+        [naming::external_id(cluster, id).to_string()],
     ));
     let mut tag = vec![is_issuer()];
     tag.extend(tags());

@@ -1,8 +1,11 @@
 //! Answers that were given, kept as long as the facts that they rest on do not change.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, hash::Hash, sync::Arc};
 
-use deputy_delegation::{Decision, model::ObjectId};
+use deputy_delegation::{
+    Decision,
+    model::{ObjectId, RoleId},
+};
 use parking_lot::Mutex;
 
 /// The numbers of the changes that the facts came with: role, account, limits.
@@ -13,12 +16,12 @@ pub(crate) type BindingKey = [u64; 4];
 /// Answers given, with the facts that they rest on.
 #[derive(Debug, Default)]
 pub(crate) struct Decisions {
-    pub(crate) roles: Mutex<HashMap<ObjectId, (RoleKey, Arc<Decision>)>>,
+    pub(crate) roles: Mutex<HashMap<RoleId, (RoleKey, Arc<Decision>)>>,
     pub(crate) bindings: Mutex<HashMap<ObjectId, (BindingKey, Arc<Decision>)>>,
 }
 
 impl Decisions {
-    pub(crate) fn forget_role(&self, id: &ObjectId) {
+    pub(crate) fn forget_role(&self, id: &RoleId) {
         self.roles.lock().remove(id);
     }
     pub(crate) fn forget_binding(&self, id: &ObjectId) {
@@ -27,9 +30,9 @@ impl Decisions {
 }
 
 /// The answer for the facts of `key`, from memory if they are the same. The lock is not held while deciding.
-pub(crate) fn remembered<K: PartialEq + Copy>(
-    memory: &Mutex<HashMap<ObjectId, (K, Arc<Decision>)>>,
-    id: &ObjectId,
+pub(crate) fn remembered<I: Clone + Eq + Hash, K: PartialEq + Copy>(
+    memory: &Mutex<HashMap<I, (K, Arc<Decision>)>>,
+    id: &I,
     key: K,
     answer: impl FnOnce() -> Decision,
 ) -> Arc<Decision> {

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 
 use deputy_delegation::{
     Decision, DecisionInput, Fact, GrantSpec, MissingFacts, ObjectName, accepts, decide,
-    model::{Account, Binding, LimitEntry, ObjectId, Role},
+    model::{Account, Binding, LimitEntry, ObjectId, Role, RoleId},
     names::{NamespaceName, ServiceAccountName},
 };
 
@@ -46,7 +46,7 @@ impl BindingDecision {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum GrantRef {
     /// A role.
-    Role(ObjectId),
+    Role(RoleId),
     /// A binding.
     Binding(ObjectId),
 }
@@ -59,7 +59,7 @@ pub enum ProposedChange<'a> {
     /// An account.
     Account(&'a ObjectName, Option<&'a Arc<Account>>),
     /// A role. Its own decision is not counted: that is the answer to the review.
-    Role(&'a ObjectId, Option<&'a Arc<Role>>),
+    Role(&'a RoleId, Option<&'a Arc<Role>>),
 }
 
 /// What a change would take away.
@@ -172,7 +172,7 @@ impl Index {
     /// Decides about a stored role. `None` when it is not there, can't be read or is being deleted, and as long as
     /// [`Index::can_decide`] is false.
     #[must_use]
-    pub fn decide_role(&self, id: &ObjectId) -> Option<(Arc<Role>, Arc<Decision>)> {
+    pub fn decide_role(&self, id: &RoleId) -> Option<(Arc<Role>, Arc<Decision>)> {
         if !self.can_decide() {
             return None;
         }
@@ -187,7 +187,7 @@ impl Index {
         Some((role, decision))
     }
 
-    fn stored_role(&self, id: &ObjectId, role: &Role, version: u64, facts: &Facts) -> Arc<Decision> {
+    fn stored_role(&self, id: &RoleId, role: &Role, version: u64, facts: &Facts) -> Arc<Decision> {
         let key = [version, facts.account_version, facts.limits_version];
         remembered(&self.decisions.roles, id, key, || self.about_role(role, facts))
     }
@@ -203,7 +203,7 @@ impl Index {
             let state = self.state.read();
             let stored = state.bindings.get(id)?;
             let binding = Arc::clone(stored.view.granting().known()?);
-            let role_id = binding.role_id();
+            let role_id = binding.role.clone();
             let stored_role = state.roles.get(&role_id);
             let role = stored_role.map_or(Entry::Missing, |r| r.view.granting());
             let facts = role.known().map(|role| state.facts(role));
@@ -259,8 +259,10 @@ impl Index {
         }
         let (role, facts) = {
             let state = self.state.read();
-            let id = binding.role_id();
-            let role = state.roles.get(&id).map_or(Entry::Missing, |r| r.view.granting());
+            let role = state
+                .roles
+                .get(&binding.role)
+                .map_or(Entry::Missing, |r| r.view.granting());
             let facts = role.known().map(|role| state.facts(role));
             (role, facts)
         };
@@ -275,10 +277,12 @@ impl Index {
     /// The same as [`Index::decide_binding_with`], by what was seen instead of what the index holds. A role that was not
     /// looked up is taken from the index.
     pub fn decide_binding_as_seen(&self, binding: &Binding, seen: &Seen) -> Decision {
-        let id = binding.role_id();
-        let role = seen.role(&id).unwrap_or_else(|| {
+        let role = seen.role(&binding.role).unwrap_or_else(|| {
             let state = self.state.read();
-            state.roles.get(&id).map_or(Entry::Missing, |r| r.view.granting())
+            state
+                .roles
+                .get(&binding.role)
+                .map_or(Entry::Missing, |r| r.view.granting())
         });
         let facts = role.known().map(|role| seen.facts(role));
         self.about_binding(binding, &role, facts.as_ref())
@@ -439,7 +443,7 @@ impl Index {
     }
 
     /// Roles that a change may matter to.
-    fn concerned(&self, hypothesis: ProposedChange<'_>) -> Vec<ObjectId> {
+    fn concerned(&self, hypothesis: ProposedChange<'_>) -> Vec<RoleId> {
         match hypothesis {
             ProposedChange::Account(name, _) => self.roles_of_account(name),
             ProposedChange::Role(id, _) => vec![id.clone()],

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use deputy_delegation::{
     ObjectName,
-    model::{LimitEntry, ObjectId},
+    model::{LimitEntry, ObjectId, RoleId},
 };
 
 use crate::{
@@ -43,7 +43,7 @@ impl State {
     }
 
     /// Roles that a limit applies to.
-    pub(crate) fn roles_under(&self, limit: &LimitEntry) -> BTreeSet<ObjectId> {
+    pub(crate) fn roles_under(&self, limit: &LimitEntry) -> BTreeSet<RoleId> {
         let of = |account: &ObjectName| {
             let roles = self.roles_by_account.get(account).into_iter().flatten();
             roles
@@ -58,11 +58,11 @@ impl State {
     }
 
     /// Roles without a limit in namespaces that this one names: their refusal says in which accounts there are limits.
-    fn roles_told_of(&self, limit: &LimitEntry) -> Vec<&ObjectId> {
+    fn roles_told_of(&self, limit: &LimitEntry) -> Vec<&RoleId> {
         let Some(scope) = scope(limit) else {
             return Vec::new();
         };
-        let without = |account: &ObjectName, id: &ObjectId| {
+        let without = |account: &ObjectName, id: &RoleId| {
             let limits = self.limits.of_account(account).limits.iter();
             scope.names(&id.namespace) && !limits.into_iter().any(|l| l.applies(&id.namespace, account))
         };
@@ -73,7 +73,7 @@ impl State {
             .collect()
     }
 
-    pub(crate) fn role_dirty(&self, id: &ObjectId) -> Dirty {
+    pub(crate) fn role_dirty(&self, id: &RoleId) -> Dirty {
         let mut dirty = Dirty::default();
         self.role_dependents([id].into_iter(), &mut dirty);
         dirty
@@ -81,7 +81,7 @@ impl State {
 
     /// Roles with their bindings, other bindings of the same ServiceAccounts (which is the default may have changed),
     /// and the limits that count them.
-    fn role_dependents<'a>(&self, roles: impl Iterator<Item = &'a ObjectId>, dirty: &mut Dirty) {
+    fn role_dependents<'a>(&self, roles: impl Iterator<Item = &'a RoleId>, dirty: &mut Dirty) {
         let mut subjects = HashSet::new();
         for id in roles {
             if !dirty.roles.insert(id.clone()) {
@@ -111,7 +111,7 @@ impl State {
         dirty: &mut Dirty,
     ) {
         if let Some(Ok(binding)) = self.bindings.get(&id).map(|b| &b.view.parsed) {
-            for service_account in &binding.subjects {
+            for service_account in binding.subjects.service_accounts() {
                 let subject = (id.namespace.clone(), service_account.clone());
                 let ages = self.bindings_by_subject.get(&subject).into_iter().flatten();
                 if subjects.insert(subject) {
@@ -138,7 +138,7 @@ impl State {
         let mut dirty = Dirty::default();
         self.binding_and_siblings(id.clone(), &mut HashSet::new(), &mut dirty);
         if let Some(Ok(binding)) = self.bindings.get(id).map(|b| &b.view.parsed) {
-            self.role_dependents([&binding.role_id()].into_iter(), &mut dirty);
+            self.role_dependents([&binding.role].into_iter(), &mut dirty);
         }
         dirty
     }

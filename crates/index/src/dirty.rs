@@ -5,7 +5,10 @@ use std::{
     sync::{Arc, Weak},
 };
 
-use deputy_delegation::{NamespaceName, ObjectName, model::ObjectId};
+use deputy_delegation::{
+    NamespaceName, ObjectName,
+    model::{ObjectId, RoleId},
+};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
@@ -17,7 +20,7 @@ pub struct Dirty {
     /// Limits: changed, or their account did, or a grant that they count.
     pub limits: BTreeSet<ObjectName>,
     /// Roles: changed, or a limit, account or binding of theirs did.
-    pub roles: BTreeSet<ObjectId>,
+    pub roles: BTreeSet<RoleId>,
     /// Bindings: changed, or their role, or another binding of the same ServiceAccount did.
     pub bindings: BTreeSet<ObjectId>,
     /// Namespaces that changed.

@@ -62,7 +62,7 @@ impl Index {
                 parse::name(&object.metadata).map(|name| self.state.write().put_limit(name, object))
             }
             ResourceKind::Roles => {
-                parse::id(&object.metadata).map(|id| self.state.write().put_role(id, object))
+                parse::id(&object.metadata).map(|id| self.state.write().put_role(id.into(), object))
             }
             ResourceKind::Bindings => {
                 parse::id(&object.metadata).map(|id| self.state.write().put_binding(id, object))

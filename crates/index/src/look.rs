@@ -9,7 +9,7 @@ use std::{collections::HashMap, sync::Arc};
 use deputy_api::{AWSAccount, AWSRole, DelegationLimit};
 use deputy_delegation::{
     ObjectName,
-    model::{Account, LimitEntry, ObjectId, Role},
+    model::{Account, LimitEntry, Role, RoleId, RoleKind},
 };
 use kube::{
     Api, Client, CustomResourceExt as _,
@@ -32,7 +32,7 @@ const MAX_PAGES: usize = 20;
 pub struct Seen {
     pub(crate) limits: Arc<[LimitEntry]>,
     accounts: Arc<HashMap<ObjectName, Entry<Account>>>,
-    role: Option<(ObjectId, Entry<Role>)>,
+    role: Option<(RoleId, Entry<Role>)>,
 }
 
 /// What could not be seen.
@@ -97,7 +97,7 @@ impl Seen {
 
     /// With a role, or with the knowledge that it is not there.
     #[must_use]
-    pub fn with_role(mut self, id: ObjectId, role: Option<DynamicObject>) -> Self {
+    pub fn with_role(mut self, id: RoleId, role: Option<DynamicObject>) -> Self {
         self.role = Some((id, role.map_or(Entry::Missing, granting)));
         self
     }
@@ -107,7 +107,7 @@ impl Seen {
     }
 
     /// The role, if it is the one that was looked up.
-    pub(crate) fn role(&self, id: &ObjectId) -> Option<Entry<Role>> {
+    pub(crate) fn role(&self, id: &RoleId) -> Option<Entry<Role>> {
         let (known, role) = self.role.as_ref()?;
         (known == id).then(|| role.clone())
     }
@@ -148,7 +148,10 @@ pub async fn look(client: &Client) -> Result<Seen, LookError> {
 ///
 /// # Errors
 /// When it can't be listed.
-pub async fn look_for_role(client: &Client, id: &ObjectId) -> Result<Option<DynamicObject>, LookError> {
+pub async fn look_for_role(client: &Client, id: &RoleId) -> Result<Option<DynamicObject>, LookError> {
+    let RoleKind::AWSRole = id.kind else {
+        return Ok(None);
+    };
     let api: Api<DynamicObject> =
         Api::namespaced_with(client.clone(), id.namespace.as_str(), &AWSRole::api_resource());
     let params = ListParams::default()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use deputy_delegation::{
     AccountId, NamespaceName, ObjectName, ServiceAccountName,
-    model::{Account, Binding, LimitEntry, ObjectId, Role},
+    model::{Account, Binding, LimitEntry, ObjectId, Role, RoleId},
 };
 
 use crate::{
@@ -111,13 +111,13 @@ impl Index {
 
     /// A role, with metadata and status.
     #[must_use]
-    pub fn role(&self, id: &ObjectId) -> Option<View<Role, RoleState>> {
+    pub fn role(&self, id: &RoleId) -> Option<View<Role, RoleState>> {
         self.state.read().roles.get(id).map(|r| r.view.clone())
     }
 
     /// Names of all roles, in order.
     #[must_use]
-    pub fn roles(&self) -> Vec<ObjectId> {
+    pub fn roles(&self) -> Vec<RoleId> {
         sorted(self.state.read().roles.keys())
     }
 
@@ -136,7 +136,7 @@ impl Index {
     /// Bindings that name a role, oldest first (then by name). Not those that are being deleted or can't be read:
     /// they grant nothing.
     #[must_use]
-    pub fn bindings_of_role(&self, role: &ObjectId) -> Vec<Arc<Binding>> {
+    pub fn bindings_of_role(&self, role: &RoleId) -> Vec<Arc<Binding>> {
         let state = self.state.read();
         let ages = state.bindings_by_role.get(role).into_iter().flatten();
         ages.filter_map(|(_, name)| state.granting_binding(&role.namespace, name))
@@ -157,7 +157,7 @@ impl Index {
 
     /// Roles of an account, in order, also those being deleted.
     #[must_use]
-    pub fn roles_of_account(&self, account: &ObjectName) -> Vec<ObjectId> {
+    pub fn roles_of_account(&self, account: &ObjectName) -> Vec<RoleId> {
         self.state
             .read()
             .roles_by_account
@@ -170,7 +170,7 @@ impl Index {
 
     /// Roles that a limit applies to, in order, also those being deleted.
     #[must_use]
-    pub fn roles_under_limit(&self, limit: &ObjectName) -> Vec<ObjectId> {
+    pub fn roles_under_limit(&self, limit: &ObjectName) -> Vec<RoleId> {
         let state = self.state.read();
         state
             .limits

@@ -8,7 +8,7 @@ use std::{
 
 use deputy_delegation::{
     NamespaceName, ObjectName, ServiceAccountName,
-    model::{Account, Binding, LimitEntry, ObjectId, Role},
+    model::{Account, Binding, LimitEntry, ObjectId, Role, RoleId},
 };
 use kube::api::{DynamicObject, ObjectMeta};
 
@@ -47,12 +47,12 @@ pub(crate) struct State {
     pub(crate) accounts: HashMap<ObjectName, Stored<Account, AccountState>>,
     pub(crate) claims: Claims,
     pub(crate) limits: Limits,
-    pub(crate) roles: HashMap<ObjectId, Stored<Role, RoleState>>,
+    pub(crate) roles: HashMap<RoleId, Stored<Role, RoleState>>,
     pub(crate) bindings: HashMap<ObjectId, Stored<Binding, BindingState>>,
     /// Readable roles by account, also those being deleted.
-    pub(crate) roles_by_account: HashMap<ObjectName, BTreeSet<ObjectId>>,
+    pub(crate) roles_by_account: HashMap<ObjectName, BTreeSet<RoleId>>,
     /// Readable bindings by role, oldest first, also those being deleted.
-    pub(crate) bindings_by_role: HashMap<ObjectId, Sorted<Age>>,
+    pub(crate) bindings_by_role: HashMap<RoleId, Sorted<Age>>,
     /// Readable bindings by subject, oldest first, also those being deleted.
     pub(crate) bindings_by_subject: HashMap<ServiceAccountKey, Sorted<Age>>,
     /// Bindings that can't be read, by namespace.
@@ -65,7 +65,7 @@ pub(crate) struct State {
 pub(crate) enum Key {
     Account(ObjectName),
     Limit(ObjectName),
-    Role(ObjectId),
+    Role(RoleId),
     Binding(ObjectId),
     Namespace(NamespaceName),
     ServiceAccount(ServiceAccountKey),
@@ -76,7 +76,7 @@ impl Key {
         Some(match kind {
             ResourceKind::Accounts => Self::Account(parse::name(meta)?),
             ResourceKind::Limits => Self::Limit(parse::name(meta)?),
-            ResourceKind::Roles => Self::Role(parse::id(meta)?),
+            ResourceKind::Roles => Self::Role(parse::id(meta)?.into()),
             ResourceKind::Bindings => Self::Binding(parse::id(meta)?),
             ResourceKind::Namespaces => Self::Namespace(NamespaceName::new(meta.name.as_deref()?).ok()?),
             ResourceKind::ServiceAccounts => Self::ServiceAccount(subject(meta)?),
@@ -269,7 +269,7 @@ impl State {
 
     // --- roles
 
-    pub(crate) fn put_role(&mut self, id: ObjectId, object: DynamicObject) -> Dirty {
+    pub(crate) fn put_role(&mut self, id: RoleId, object: DynamicObject) -> Dirty {
         let state = parse::role_state(&object);
         let (view, changed) = view(self.roles.get(&id).map(|r| &r.view), object, state);
         if changed == Changed::Nothing {
@@ -291,7 +291,7 @@ impl State {
         dirty
     }
 
-    pub(crate) fn drop_role(&mut self, id: &ObjectId) -> Dirty {
+    pub(crate) fn drop_role(&mut self, id: &RoleId) -> Dirty {
         if !self.roles.contains_key(id) {
             return Dirty::default();
         }
@@ -302,7 +302,7 @@ impl State {
         dirty
     }
 
-    fn unindex_role(&mut self, id: &ObjectId) {
+    fn unindex_role(&mut self, id: &RoleId) {
         let Some(Ok(role)) = self.roles.get(id).map(|r| &r.view.parsed) else {
             return;
         };
@@ -339,8 +339,8 @@ impl State {
         self.unindex_binding(&id);
         if let Ok(binding) = &view.parsed {
             let age = (binding.created, id.name.clone());
-            insert_sorted(&mut self.bindings_by_role, binding.role_id(), age.clone());
-            for service_account in &binding.subjects {
+            insert_sorted(&mut self.bindings_by_role, binding.role.clone(), age.clone());
+            for service_account in binding.subjects.service_accounts() {
                 let subject = (id.namespace.clone(), service_account.clone());
                 insert_sorted(&mut self.bindings_by_subject, subject, age.clone());
             }
@@ -378,8 +378,8 @@ impl State {
             return;
         };
         let age = (binding.created, id.name.clone());
-        remove_sorted(&mut self.bindings_by_role, &binding.role_id(), &age);
-        for service_account in &binding.subjects {
+        remove_sorted(&mut self.bindings_by_role, &binding.role, &age);
+        for service_account in binding.subjects.service_accounts() {
             let subject = (id.namespace.clone(), service_account.clone());
             remove_sorted(&mut self.bindings_by_subject, &subject, &age);
         }

@@ -224,7 +224,7 @@ fn what_the_examples_grant_is_accepted_and_what_is_refused_is_not() {
                 name: ObjectName::new(object["metadata"]["name"].as_str().unwrap()).unwrap(),
             };
             let accepted = match object["kind"].as_str().unwrap() {
-                "AWSRole" => index.decide_role(&id()).unwrap().1.is_accepted(),
+                "AWSRole" => index.decide_role(&id().into()).unwrap().1.is_accepted(),
                 "AWSRoleBinding" => index.decide_binding(&id()).unwrap().is_accepted(),
                 _ => continue,
             };

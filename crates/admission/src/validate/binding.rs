@@ -18,7 +18,7 @@ pub(super) fn review(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
         Ok(binding) => binding,
         Err(refusal) => return refusal,
     };
-    let behind = LookAgain::Role(binding.role_id());
+    let behind = LookAgain::Role(binding.role.clone());
     let verdict = role::answer(reviewed, facts.decide_binding(&binding), behind);
     let verdict = lints::warn_about_binding(&binding, verdict);
     if verdict.is_denied() {
@@ -46,6 +46,7 @@ fn shadowed(reviewed: &ReviewedObject<'_>, facts: &Facts, binding: &Binding) -> 
     };
     binding
         .subjects
+        .service_accounts()
         .iter()
         .filter_map(|subject| Some((subject, older(subject)?)))
         .map(|(subject, default)| {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use deputy_delegation::{
     ObjectName, ServiceAccountName, SessionDuration, Violations,
-    model::{self, Binding, SessionPolicy, SessionSpec, Subjects},
+    model::{self, Binding, RoleId, RoleKind, SessionPolicy, SessionSpec, Subjects},
     quota::SUBJECTS_OF_BINDING,
 };
 use deputy_policy::PolicyKind;
@@ -33,6 +33,7 @@ pub fn parse_binding(object: &AWSRoleBinding) -> Result<Binding, Violations> {
         .as_ref()
         .map_or(0, |time| time.0.as_second());
 
+    let namespace = id.as_ref().map(|id| id.namespace.clone());
     let RoleRefKind::AWSRole = spec.role_ref.kind;
     let role = findings.take("spec.roleRef.name", ObjectName::new(spec.role_ref.name.as_str()));
 
@@ -73,7 +74,11 @@ pub fn parse_binding(object: &AWSRoleBinding) -> Result<Binding, Violations> {
         Some(Binding {
             id: id?,
             uid,
-            role: role?,
+            role: RoleId {
+                namespace: namespace?,
+                name: role?,
+                kind: RoleKind::AWSRole,
+            },
             subjects: subjects?,
             session: SessionSpec {
                 scope: match session.scope {

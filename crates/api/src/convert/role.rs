@@ -58,7 +58,7 @@ pub fn parse_role(object: &AWSRole) -> Result<Role, Violations> {
 
     let role = (|| {
         Some(Role {
-            id: id?,
+            id: id?.into(),
             uid,
             account: account?,
             policies: policies?,

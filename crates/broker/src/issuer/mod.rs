@@ -14,7 +14,10 @@ use std::{
 };
 
 use deputy_aws::{AwsError, Session, Sts};
-use deputy_delegation::{model::ObjectId, session::SessionRequest};
+use deputy_delegation::{
+    model::{ObjectId, RoleId},
+    session::SessionRequest,
+};
 use deputy_runtime::contain::contained;
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -31,7 +34,7 @@ pub struct SessionKey {
     /// Every parameter of the call.
     pub request: SessionRequest,
     /// The AWSRole.
-    pub role: ObjectId,
+    pub role: RoleId,
     pub binding: ObjectId,
     /// The uid of the AWSRole.
     pub role_uid: String,

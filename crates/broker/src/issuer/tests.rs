@@ -85,7 +85,7 @@ fn key(session: &str) -> SessionKey {
             tags: BTreeMap::new(),
             policy: None,
         },
-        role: object("uploader"),
+        role: object("uploader").into(),
         binding: object("uploader"),
         role_uid: "u".into(),
         role_id: "AROA1".into(),

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use deputy_delegation::{
     Decision, ObjectName, Uid,
-    model::{Account, Binding, ObjectId, Role, SessionScope},
+    model::{Account, Binding, ObjectId, Role, RoleId, SessionScope},
     session,
 };
 use deputy_index::{BindingDecision, Index};
@@ -175,7 +175,7 @@ fn session_grant(
     let binding = &found.binding;
     check_decisions(index, found)?;
     let (Some(role), Some(account)) = (found.role.known(), found.account.known()) else {
-        let message = format!("{} or its AWSAccount can't be read", role_name(binding));
+        let message = format!("{} or its AWSAccount can't be read", binding.role.title());
         return Err(refused(binding, RefusalCode::NotAccepted, message));
     };
     let Some(request) = session::request(index.cluster(), account, role, binding, &identity.subject) else {
@@ -188,7 +188,7 @@ fn session_grant(
         return Err(ResolveError::NotReady {
             message: format!(
                 "{} is not in AWS yet ({why}); see its conditions",
-                role_name(binding)
+                binding.role.title()
             ),
         });
     };
@@ -227,7 +227,7 @@ fn check_decisions(index: &Index, found: &BindingDecision) -> Result<(), Resolve
     match found.role_decision.as_deref() {
         Some(Decision::Accepted(_)) => {}
         Some(Decision::Refused(violations)) => {
-            let role = role_name(binding);
+            let role = binding.role.title();
             let message = format!(
                 "{role} of AWSRoleBinding {} is suspended: {violations}",
                 binding.id
@@ -238,7 +238,7 @@ fn check_decisions(index: &Index, found: &BindingDecision) -> Result<(), Resolve
             return pending(match found.decision.as_ref() {
                 Decision::Undecided(missing) => missing.to_string(),
                 Decision::Refused(violations) => violations.to_string(),
-                Decision::Accepted(_) => format!("{} can't be decided about yet", role_name(binding)),
+                Decision::Accepted(_) => format!("{} can't be decided about yet", binding.role.title()),
             });
         }
     }
@@ -258,10 +258,6 @@ fn refused(binding: &Binding, code: RefusalCode, message: String) -> ResolveErro
         message,
         binding: Some(binding.id.clone()),
     }
-}
-
-fn role_name(binding: &Binding) -> String {
-    format!("AWSRole {}/{}", binding.id.namespace, binding.role)
 }
 
 /// Whether a session of `key` would be given now: its binding and role are there, the same ones, and accepted.
@@ -295,7 +291,7 @@ struct Denied {
 }
 
 /// A role by name and uid, and the binding by which it was asked for: what AWS says to one says nothing about another.
-type Asked = (ObjectId, String, ObjectId);
+type Asked = (RoleId, String, ObjectId);
 
 /// Since when AWS refuses which role by which binding.
 #[derive(Default)]

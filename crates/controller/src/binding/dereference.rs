@@ -3,7 +3,7 @@
 use deputy_api::{AWSRoleBinding, conditions::Status, convert};
 use deputy_delegation::{
     ClusterName, Decision,
-    model::{Binding, ObjectId},
+    model::{Binding, ObjectId, RoleId},
     naming,
 };
 use deputy_index::Index;
@@ -68,7 +68,7 @@ pub async fn dereference(
 
 impl BindingFacts {
     fn look_up(index: &Index, cluster: &ClusterName, binding: &Binding) -> Self {
-        let role = binding.role_id();
+        let role = binding.role.clone();
         let is_default = |subject| {
             let namespace = &binding.id.namespace;
             let default = index.default_binding(namespace, subject);
@@ -79,7 +79,7 @@ impl BindingFacts {
             role_ready: index
                 .role(&role)
                 .is_some_and(|r| r.state.ready && r.state.observed_generation == r.meta.generation),
-            shadowed: !binding.subjects.iter().any(is_default),
+            shadowed: !binding.subjects.service_accounts().iter().any(is_default),
             no_issuer: no_issuer(index, &role),
             role_arn: role_arn(index, cluster, &role),
         }
@@ -87,13 +87,13 @@ impl BindingFacts {
 }
 
 /// What the broker says of its identity in the account of a role, if it is not the issuer.
-fn no_issuer(index: &Index, role: &ObjectId) -> Option<String> {
+fn no_issuer(index: &Index, role: &RoleId) -> Option<String> {
     let role = index.role(role)?.parsed.ok()?;
     let issuer = index.account_view(&role.account)?.state.issuer.clone()?;
     (issuer.status == Status::False).then(|| issuer.message.into())
 }
 
-fn role_arn(index: &Index, cluster: &ClusterName, role: &ObjectId) -> Option<String> {
+fn role_arn(index: &Index, cluster: &ClusterName, role: &RoleId) -> Option<String> {
     let role = index.role(role)?.granting().known()?.clone();
     let account = index.account(&role.account).known()?.clone();
     Some(naming::role_arn(cluster, &account, &role.id).to_string())

@@ -7,7 +7,7 @@ use deputy_api::conditions::ConditionReason;
 use deputy_aws::{AwsError, Roles};
 use deputy_delegation::{
     NamespaceName, RoleName,
-    model::ObjectId,
+    model::RoleId,
     plan::{Conflict, IamCall, Nature, ObservedRole, Step},
 };
 use k8s_openapi::api::core::v1::Namespace;
@@ -54,7 +54,7 @@ impl AppliedRole {
 /// [`ReconcileError`]. What AWS says is none: it is in the outcome.
 pub async fn apply(
     ctx: &ControllerContext,
-    verified: &Verified<ObjectId>,
+    verified: &Verified<RoleId>,
     inputs: &RoleInputs,
     plan: &RolePlan,
 ) -> Result<AppliedRole, ReconcileError> {
@@ -84,7 +84,7 @@ pub async fn apply(
 
 impl Convergence {
     /// What is true of the role, if AWS was seen to have it so a short while ago.
-    fn verified(&self, verified: &Verified<ObjectId>, id: &ObjectId) -> Option<AppliedRole> {
+    fn verified(&self, verified: &Verified<RoleId>, id: &RoleId) -> Option<AppliedRole> {
         // Without its id in the status, as after a restore, it has to be looked at.
         let is_reported = self.known_role_id.is_some() || self.target == RoleTarget::Suspend;
         let trusted_for = verified
@@ -99,8 +99,8 @@ impl Convergence {
     async fn carry_out(
         &self,
         ctx: &ControllerContext,
-        verified: &Verified<ObjectId>,
-        id: &ObjectId,
+        verified: &Verified<RoleId>,
+        id: &RoleId,
     ) -> Result<AppliedRole, ReconcileError> {
         let name = &self.ownership.name;
         let roles = ctx.aws.roles(&self.account);

@@ -146,7 +146,14 @@ fn assess_present(inputs: &RoleInputs, present: &PresentRole, key: &FingerprintK
         RoleTarget::Hold { until, .. } if !inputs.has_finalizer() => {
             RolePlan::nothing(RoleOutcome::waiting(ConditionReason::BoundaryNotReady, until))
         }
-        _ => RolePlan::converge(inputs, account, ownership, target, present.bound, key),
+        _ => RolePlan::converge(
+            inputs,
+            account,
+            ownership,
+            target,
+            !present.bindings.is_empty(),
+            key,
+        ),
     }
 }
 

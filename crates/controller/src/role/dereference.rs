@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use deputy_api::{AWSRole, AWSRoleStatus, convert};
 use deputy_delegation::{
     ClusterName, Decision, NamespaceName, ObjectName, Uid,
-    model::{Account, Limit, LimitEntry, ObjectId, Role},
+    model::{Account, Binding, Limit, LimitEntry, Role, RoleId},
 };
 use deputy_index::{Entry, Index};
 use kube::{Api, api::DynamicObject};
@@ -32,7 +32,7 @@ pub type BoundaryHashes = BTreeMap<String, String>;
 #[derive(Debug)]
 pub struct RoleInputs {
     pub cluster: ClusterName,
-    pub id: ObjectId,
+    pub id: RoleId,
     /// Of the object that the role in AWS is made for.
     pub uid: Uid,
     /// The object as it was just read, not as a watch once showed it; `None` when it is gone and its role in AWS may not be.
@@ -72,8 +72,8 @@ pub struct PresentRole {
     pub role: Option<Role>,
     /// Whether it is within every limit.
     pub decision: Decision,
-    /// Whether an accepted binding names it: somebody may become it.
-    pub bound: bool,
+    /// The accepted bindings that name it, oldest first: who may become it. Nobody without one.
+    pub bindings: Vec<Arc<Binding>>,
     pub limits: Vec<Arc<Limit>>,
     /// The limit whose boundary it carries, and what AWS has of it. `None` when no limit asks for one.
     pub boundary: Option<(Arc<Limit>, BoundaryHashes)>,
@@ -106,7 +106,7 @@ pub fn api(ctx: &ControllerContext, namespace: &NamespaceName) -> Api<DynamicObj
 pub async fn dereference(
     ctx: &ControllerContext,
     provisioned: Option<ProvisionedRole>,
-    id: &ObjectId,
+    id: &RoleId,
 ) -> Result<Option<RoleInputs>, ReconcileError> {
     let object = api(ctx, &id.namespace).get_opt(id.name.as_str()).await?;
     let (uid, account, stage) = match (&object, provisioned) {
@@ -154,7 +154,7 @@ async fn present(ctx: &ControllerContext, object: &DynamicObject) -> Result<Pres
         Err(violations) => Ok(PresentRole {
             role: None,
             decision: Decision::Refused(violations),
-            bound: false,
+            bindings: Vec::new(),
             limits: Vec::new(),
             boundary: None,
         }),
@@ -165,7 +165,7 @@ impl PresentRole {
     fn look_up(index: &Index, role: Role) -> Self {
         let decision = index.decide_role_with(&role);
         Self {
-            bound: is_bound(index, &role.id),
+            bindings: accepted_bindings(index, &role.id),
             limits: limits_of(index, &role),
             boundary: boundary_of(index, &decision),
             role: Some(role),
@@ -174,13 +174,15 @@ impl PresentRole {
     }
 }
 
-/// Whether any binding of the role is accepted. What is remembered of a binding counts as long as nothing it rests on
+/// The bindings of the role that are accepted. What is remembered of a binding counts as long as nothing it rests on
 /// has changed.
-fn is_bound(index: &Index, id: &ObjectId) -> bool {
-    index.bindings_of_role(id).iter().any(|b| {
-        let decided = index.decide_binding(&b.id);
+fn accepted_bindings(index: &Index, id: &RoleId) -> Vec<Arc<Binding>> {
+    let mut bindings = index.bindings_of_role(id);
+    bindings.retain(|binding| {
+        let decided = index.decide_binding(&binding.id);
         decided.is_some_and(|d| d.decision.is_accepted())
-    })
+    });
+    bindings
 }
 
 /// The limits that apply to a role. One that can't be read is left out: under such a limit nothing was accepted.

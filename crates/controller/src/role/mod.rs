@@ -15,7 +15,7 @@ mod tests;
 use std::{collections::HashMap, sync::Arc};
 
 use deputy_api::AWSRole;
-use deputy_delegation::model::ObjectId;
+use deputy_delegation::model::RoleId;
 use parking_lot::Mutex;
 
 use self::{
@@ -30,10 +30,10 @@ use crate::{
 /// Reconciles roles.
 pub struct RoleController {
     ctx: Arc<ControllerContext>,
-    verified: Verified<ObjectId>,
+    verified: Verified<RoleId>,
     /// Roles that may be in AWS because of this process. A finalizer alone does not hold them: the API server lets a deletion
     /// that is under way already go through although a finalizer was added, and accepted, in between.
-    provisioned: Mutex<HashMap<ObjectId, ProvisionedRole>>,
+    provisioned: Mutex<HashMap<RoleId, ProvisionedRole>>,
 }
 
 impl RoleController {
@@ -50,7 +50,7 @@ impl RoleController {
     ///
     /// # Errors
     /// [`ReconcileError`]; the key is tried again.
-    pub async fn reconcile(&self, id: &ObjectId) -> Result<Requeue, ReconcileError> {
+    pub async fn reconcile(&self, id: &RoleId) -> Result<Requeue, ReconcileError> {
         // 1. dereference (clients)
         let provisioned = self.provisioned.lock().get(id).cloned();
         let Some(mut inputs) = dereference(&self.ctx, provisioned, id).await? else {
@@ -120,7 +120,7 @@ impl RoleController {
     }
 
     /// Logs what became of the role of an object that is gone although it had a finalizer, or lost it.
-    fn report_absent(&self, id: &ObjectId, outcome: &RoleOutcome) {
+    fn report_absent(&self, id: &RoleId, outcome: &RoleOutcome) {
         match outcome {
             RoleOutcome::Deleted => {
                 tracing::info!("deleted the IAM role of an AWSRole that is gone");

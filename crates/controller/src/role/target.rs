@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use deputy_delegation::{
     Accepted, ClusterName, IamPath, RoleName, TagKey, TagValue, Uid,
     boundary::{self, document_hash},
-    model::{Account, Kind, Limit, ObjectId, Role},
+    model::{Account, Limit, Role, RoleId},
     naming,
     plan::{self, Conflict, DesiredRole, ObservedRole, Step, TaggedOwner},
     trust,
@@ -26,9 +26,9 @@ pub struct Ownership {
 impl Ownership {
     /// Of the role of `id` in `account`.
     #[must_use]
-    pub fn of(cluster: &ClusterName, account: &Account, id: &ObjectId, uid: &Uid) -> Self {
+    pub fn of(cluster: &ClusterName, account: &Account, id: &RoleId, uid: &Uid) -> Self {
         Self {
-            name: naming::role_name(cluster, Kind::AWSRole, id),
+            name: naming::role_name(cluster, id),
             path: naming::role_path(cluster),
             tags: naming::role_tags(cluster, account, id, uid),
         }
@@ -128,11 +128,7 @@ pub fn provision(
     present: &PresentRole,
     accepted: &Accepted,
 ) -> RoleTarget {
-    let trust = if present.bound {
-        trust::for_issuer(cluster, account, Kind::AWSRole, &role.id)
-    } else {
-        trust::deny_all()
-    };
+    let trust = trust::compile(cluster, account, &role.id, &present.bindings);
     let arn = |limit| naming::boundary_arn(cluster, account, limit);
     let desired = Box::new(DesiredRole {
         name: ownership.name.clone(),

@@ -106,18 +106,18 @@ fn within_quotas(binding: &Binding, findings: &mut Findings) {
 
 fn known_role<'r>(binding: &Binding, role: Fact<'r, Role>, findings: &mut Findings) -> Option<&'r Role> {
     match role {
-        Fact::Known(role) if role.id == binding.role_id() => Some(role),
+        Fact::Known(role) if role.id == binding.role => Some(role),
         Fact::Known(role) => {
-            let message = format!("AWSRole {} was looked up for {}", role.id, binding.role_id());
+            let message = format!("{} was looked up for {}", role.id.title(), binding.role.title());
             findings.refuse(Reason::RoleInvalid, "spec.roleRef", message);
             None
         }
         Fact::Missing => {
-            findings.miss(MissingFact::RoleNotFound(binding.role_id()));
+            findings.miss(MissingFact::RoleNotFound(binding.role.clone()));
             None
         }
         Fact::Unreadable(error) => {
-            let message = format!("AWSRole {} can't be read: {error}", binding.role_id());
+            let message = format!("{} can't be read: {error}", binding.role.title());
             findings.refuse(Reason::RoleInvalid, "spec.roleRef", message);
             None
         }

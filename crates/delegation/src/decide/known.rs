@@ -11,7 +11,7 @@ use deputy_policy::{
 };
 
 use crate::{
-    model::ObjectId,
+    model::RoleId,
     names::ClusterName,
     naming::{TAG_CLUSTER, TAG_NAME, TAG_NAMESPACE},
 };
@@ -23,7 +23,7 @@ pub(super) struct Known<'a>([(&'static str, &'a str); 3]);
 
 impl<'a> Known<'a> {
     /// Of the sessions of a role.
-    pub(super) fn of(cluster: &'a ClusterName, role: &'a ObjectId) -> Self {
+    pub(super) fn of(cluster: &'a ClusterName, role: &'a RoleId) -> Self {
         Self([
             (TAG_CLUSTER, cluster.as_str()),
             (TAG_NAMESPACE, role.namespace.as_str()),

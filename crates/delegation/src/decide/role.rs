@@ -4,7 +4,7 @@ use deputy_policy::Document;
 
 use crate::{
     decision::{Decision, Fact, MissingFact, Reason},
-    model::{Account, Kind, Role},
+    model::{Account, Role},
     naming,
     partition::foreign_arns,
     quota::{ROLE_INLINE_POLICIES, TAGS, TRUST_POLICY},
@@ -131,7 +131,7 @@ fn fits_into_one_policy(role: &Role, findings: &mut Findings) {
 }
 
 fn within_quotas(input: &DecisionInput<'_>, account: &Account, role: &Role, findings: &mut Findings) {
-    let trust = trust::for_issuer(input.cluster, account, Kind::AWSRole, &role.id).size();
+    let trust = trust::for_issuer(input.cluster, account, &role.id).size();
     if trust > TRUST_POLICY {
         findings.refuse(
             Reason::TooLarge,

@@ -13,7 +13,10 @@ pub use self::parts::{
     NamedPolicy, PolicyKindError, PolicyList, RolePolicies, RolePoliciesError, SessionPolicy, Subjects,
     SubjectsError,
 };
-pub use crate::{checked::Checked, names::ObjectId};
+pub use crate::{
+    checked::Checked,
+    names::{ObjectId, RoleId, RoleKind},
+};
 
 use crate::names::{
     AccountId, ExternalId, IssuerArn, MaxSessionDuration, NamespaceName, NamespacePattern, ObjectName,
@@ -25,6 +28,8 @@ use crate::names::{
 pub enum Kind {
     /// A namespaced role.
     AWSRole,
+    /// A role of each namespace that binds it.
+    ClusterAWSRole,
     /// A limit, which owns boundary policies.
     DelegationLimit,
 }
@@ -35,7 +40,17 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AWSRole => "AWSRole",
+            Self::ClusterAWSRole => "ClusterAWSRole",
             Self::DelegationLimit => "DelegationLimit",
+        }
+    }
+}
+
+impl From<&RoleKind> for Kind {
+    fn from(kind: &RoleKind) -> Self {
+        match kind {
+            RoleKind::AWSRole => Self::AWSRole,
+            RoleKind::ClusterAWSRole { .. } => Self::ClusterAWSRole,
         }
     }
 }
@@ -183,8 +198,8 @@ impl LimitEntry {
 /// What: the permissions of one IAM role (`AWSRole`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Role {
-    /// Namespace and name.
-    pub id: ObjectId,
+    /// Namespace and name, and of which kind.
+    pub id: RoleId,
     /// The object's uid; none before it is stored.
     pub uid: Option<Uid>,
     /// The AWSAccount it lives in.
@@ -224,23 +239,12 @@ pub struct Binding {
     pub id: ObjectId,
     /// The object's uid; none before it is stored.
     pub uid: Option<Uid>,
-    /// The AWSRole of the same namespace.
-    pub role: ObjectName,
+    /// The role that it names: an AWSRole of its own namespace, or what a ClusterAWSRole is in it.
+    pub role: RoleId,
     /// Who may become the role.
     pub subjects: Subjects,
     /// How a session looks.
     pub session: SessionSpec,
     /// Unix seconds of creation: the oldest binding of a ServiceAccount is its default. 0 before it is stored.
     pub created: i64,
-}
-
-impl Binding {
-    /// The role that it names: always of its own namespace.
-    #[must_use]
-    pub fn role_id(&self) -> ObjectId {
-        ObjectId {
-            namespace: self.id.namespace.clone(),
-            name: self.role.clone(),
-        }
-    }
 }

@@ -165,19 +165,10 @@ impl Subjects {
             Err(SubjectsError(names.len()))
         }
     }
-}
 
-impl Deref for Subjects {
-    type Target = BTreeSet<ServiceAccountName>;
-    fn deref(&self) -> &BTreeSet<ServiceAccountName> {
+    /// The ServiceAccounts among them.
+    #[must_use]
+    pub fn service_accounts(&self) -> &BTreeSet<ServiceAccountName> {
         &self.0
-    }
-}
-
-impl<'a> IntoIterator for &'a Subjects {
-    type Item = &'a ServiceAccountName;
-    type IntoIter = std::collections::btree_set::Iter<'a, ServiceAccountName>;
-    fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
     }
 }

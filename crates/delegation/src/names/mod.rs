@@ -154,6 +154,80 @@ impl fmt::Display for ObjectId {
     }
 }
 
+/// Which IAM role: what its name, tags and external id are made of, and what it is known by.
+///
+/// One namespace and name may be that of an AWSRole and that of a ClusterAWSRole; these are different roles.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RoleId {
+    /// The namespace of the AWSRole, or the one that binds the ClusterAWSRole.
+    pub namespace: NamespaceName,
+    /// The name of the AWSRole or ClusterAWSRole.
+    pub name: ObjectName,
+    /// Which of the two.
+    pub kind: RoleKind,
+}
+
+/// The kind of object that an IAM role is made of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RoleKind {
+    /// An AWSRole, which says its account.
+    AWSRole,
+    /// A ClusterAWSRole: one IAM role for each namespace and account that binds it.
+    ClusterAWSRole {
+        /// The AWSAccount that the binding names.
+        account: ObjectName,
+    },
+}
+
+impl From<ObjectId> for RoleId {
+    /// The IAM role of an AWSRole.
+    fn from(id: ObjectId) -> Self {
+        Self {
+            namespace: id.namespace,
+            name: id.name,
+            kind: RoleKind::AWSRole,
+        }
+    }
+}
+
+impl RoleId {
+    /// Kind and name, for people.
+    pub fn title(&self) -> impl fmt::Display {
+        fmt::from_fn(move |f| {
+            let kind = match self.kind {
+                RoleKind::AWSRole => "AWSRole",
+                RoleKind::ClusterAWSRole { .. } => "ClusterAWSRole",
+            };
+            write!(f, "{kind} {self}")
+        })
+    }
+
+    /// The AWSRole; `None` for a ClusterAWSRole's.
+    #[must_use]
+    pub fn aws_role(&self) -> Option<ObjectId> {
+        (self.kind == RoleKind::AWSRole).then(|| ObjectId {
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+        })
+    }
+}
+
+impl fmt::Display for RoleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            namespace,
+            name,
+            kind,
+        } = self;
+        match kind {
+            RoleKind::AWSRole => write!(f, "{namespace}/{name}"),
+            RoleKind::ClusterAWSRole { account } => {
+                write!(f, "{name} (namespace {namespace}, account {account})")
+            }
+        }
+    }
+}
+
 /// What the names of regions begin with outside of partition `aws`; from the partitions file of the AWS SDKs.
 const REGION_PREFIXES: [(&str, &str); 7] = [
     ("cn-", "aws-cn"),

@@ -109,7 +109,7 @@ fn an_unreadable_or_wrong_role_refuses() {
     assert_eq!(violation.reason, Reason::RoleInvalid);
     assert!(violation.message.contains("no policies"), "{violation}");
     let mut other = role();
-    other.id = id("orders", "uploader");
+    other.id = role_id("orders", "uploader");
     let violation = only(decided_with(
         &binding(),
         Fact::Known(&other),

@@ -68,17 +68,10 @@ fn a_binding_names_one_subject_to_a_hundred() {
     let subjects =
         |n: usize| Subjects::new((0..n).map(|i| ServiceAccountName::new(format!("sa-{i}")).unwrap()));
     assert!(subjects(0).is_err() && subjects(101).is_err());
-    assert_eq!(subjects(100).unwrap().len(), 100);
+    assert_eq!(subjects(100).unwrap().service_accounts().len(), 100);
 }
 
 #[test]
 fn a_session_policy_is_of_its_kind() {
     assert!(SessionPolicy::new(document(PolicyKind::Identity, productionapp())).is_err());
-}
-
-#[test]
-fn a_binding_names_a_role_of_its_own_namespace() {
-    let mut binding = binding();
-    binding.id.namespace = id("orders", "x").namespace;
-    assert_eq!(binding.role_id(), id("orders", "uploader"));
 }

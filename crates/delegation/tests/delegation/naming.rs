@@ -17,15 +17,9 @@ fn text<'a>(vector: &'a Value, field: &str) -> &'a str {
 fn role_names_and_external_ids_are_those_of_the_golden_vectors() {
     for vector in vectors()["roles"].as_array().unwrap() {
         let cluster = ClusterName::new(text(vector, "cluster")).unwrap();
-        let id = id(text(vector, "namespace"), text(vector, "name"));
-        assert_eq!(
-            role_name(&cluster, Kind::AWSRole, &id).as_str(),
-            text(vector, "roleName")
-        );
-        assert_eq!(
-            external_id(&cluster, Kind::AWSRole, &id).as_str(),
-            text(vector, "externalID")
-        );
+        let id = role_id(text(vector, "namespace"), text(vector, "name"));
+        assert_eq!(role_name(&cluster, &id).as_str(), text(vector, "roleName"));
+        assert_eq!(external_id(&cluster, &id).as_str(), text(vector, "externalID"));
     }
 }
 
@@ -48,7 +42,7 @@ fn arns_hold_partition_account_and_path() {
         role_arn(&cluster(), &account, &uploader()).to_string(),
         format!(
             "arn:aws-cn:iam::123456789012:role/deputy/prod-1/{}",
-            role_name(&cluster(), Kind::AWSRole, &uploader())
+            role_name(&cluster(), &uploader())
         )
     );
     assert_eq!(
@@ -119,28 +113,30 @@ fn subdomain() -> impl Strategy<Value = String> {
     prop::collection::vec(label(60), 1..4).prop_map(|parts| parts.join("."))
 }
 
-fn input() -> impl Strategy<Value = (ClusterName, ObjectId)> {
-    (label(32), label(63), subdomain())
-        .prop_map(|(cluster, namespace, name)| (ClusterName::new(cluster).unwrap(), id(&namespace, &name)))
+fn input() -> impl Strategy<Value = (ClusterName, RoleId)> {
+    (label(32), label(63), subdomain()).prop_map(|(cluster, namespace, name)| {
+        (ClusterName::new(cluster).unwrap(), role_id(&namespace, &name))
+    })
 }
 
 /// Inputs whose parts are next to each other in another split: the hash must tell them apart.
-fn near_input() -> impl Strategy<Value = (ClusterName, ObjectId)> {
-    ("[ab]{1,2}", "[ab]{1,2}", "[ab]([.-][ab]){0,2}")
-        .prop_map(|(cluster, namespace, name)| (ClusterName::new(cluster).unwrap(), id(&namespace, &name)))
+fn near_input() -> impl Strategy<Value = (ClusterName, RoleId)> {
+    ("[ab]{1,2}", "[ab]{1,2}", "[ab]([.-][ab]){0,2}").prop_map(|(cluster, namespace, name)| {
+        (ClusterName::new(cluster).unwrap(), role_id(&namespace, &name))
+    })
 }
 
 proptest! {
     #[test]
     fn every_name_is_legal_in_iam_and_lower_case((cluster, id) in input()) {
-        let role = role_name(&cluster, Kind::AWSRole, &id);
+        let role = role_name(&cluster, &id);
         prop_assert!(role.as_str().len() <= 47);
         prop_assert!(RoleName::new(role.as_str()).is_ok());
         prop_assert_eq!(role.as_str().to_lowercase(), role.as_str());
         let policy = limit_policy_name(&cluster, &id.name);
         prop_assert!(policy.as_str().len() <= 64);
         prop_assert!(PolicyName::new(policy.as_str()).is_ok());
-        prop_assert!(ExternalId::new(external_id(&cluster, Kind::AWSRole, &id).as_str()).is_ok());
+        prop_assert!(ExternalId::new(external_id(&cluster, &id).as_str()).is_ok());
         for (key, value) in role_tags(&cluster, &account(), &id, &uid()) {
             prop_assert!(TagKey::new(key.as_str()).is_ok() && TagValue::new(value.as_str()).is_ok());
         }
@@ -150,9 +146,9 @@ proptest! {
 
     #[test]
     fn different_objects_have_different_names(a in near_input(), b in near_input()) {
-        let names = |(cluster, id): &(ClusterName, ObjectId)| (
-            role_name(cluster, Kind::AWSRole, id).as_str().to_ascii_lowercase(),
-            external_id(cluster, Kind::AWSRole, id),
+        let names = |(cluster, id): &(ClusterName, RoleId)| (
+            role_name(cluster, id).as_str().to_ascii_lowercase(),
+            external_id(cluster, id),
         );
         let (a_names, b_names) = (names(&a), names(&b));
         prop_assert_eq!(a == b, a_names.0 == b_names.0);
@@ -161,10 +157,12 @@ proptest! {
 
     #[test]
     fn kinds_do_not_share_names((cluster, id) in input()) {
-        prop_assert_ne!(
-            role_name(&cluster, Kind::AWSRole, &id),
-            role_name(&cluster, Kind::DelegationLimit, &id)
-        );
+        let of_cluster = RoleId {
+            kind: RoleKind::ClusterAWSRole { account: object("production") },
+            ..id.clone()
+        };
+        prop_assert_ne!(role_name(&cluster, &id), role_name(&cluster, &of_cluster));
+        prop_assert_ne!(external_id(&cluster, &id), external_id(&cluster, &of_cluster));
     }
 
     #[test]

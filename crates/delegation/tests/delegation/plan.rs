@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deputy_delegation::{model::*, names::*, naming, plan::*, trust};
+use deputy_delegation::{names::*, naming, plan::*, trust};
 use deputy_policy::{Caller, Context, PolicyKind, Request, evaluate_trust};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ const FORMER_UID: &str = "former-uid";
 type Actions = BTreeSet<&'static str>;
 
 fn name() -> RoleName {
-    naming::role_name(&cluster(), Kind::AWSRole, &uploader())
+    naming::role_name(&cluster(), &uploader())
 }
 
 fn path() -> IamPath {
@@ -70,7 +70,7 @@ fn identity(actions: &Actions) -> Value {
 }
 
 fn our_trust() -> deputy_policy::Document {
-    trust::for_issuer(&cluster(), &account(), Kind::AWSRole, &uploader())
+    trust::for_issuer(&cluster(), &account(), &uploader())
 }
 
 fn desired_with(inline: &Actions) -> DesiredRole {

@@ -76,7 +76,7 @@ fn who_is_no_subject_gets_nothing() {
 #[test]
 fn a_role_or_an_account_that_the_binding_does_not_name_gives_nothing() {
     let mut role_of_other = role();
-    role_of_other.id = id("orders", "uploader");
+    role_of_other.id = role_id("orders", "uploader");
     assert_eq!(
         request(&cluster(), &account(), &role_of_other, &binding(), &subject()),
         None
@@ -115,6 +115,7 @@ fn session_names_are_those_of_the_golden_vectors() {
         let mut binding = binding();
         role.id.namespace = NamespaceName::new(parts[0]).unwrap();
         binding.id.namespace = role.id.namespace.clone();
+        binding.role = role.id.clone();
         let mut subject = subject();
         subject.service_account = ServiceAccountName::new(parts[1]).unwrap();
         binding.subjects = Subjects::new([subject.service_account.clone()]).unwrap();

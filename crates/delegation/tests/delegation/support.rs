@@ -27,8 +27,12 @@ pub fn id(namespace: &str, name: &str) -> ObjectId {
     }
 }
 
-pub fn uploader() -> ObjectId {
-    id("payments", "uploader")
+pub fn role_id(namespace: &str, name: &str) -> RoleId {
+    id(namespace, name).into()
+}
+
+pub fn uploader() -> RoleId {
+    role_id("payments", "uploader")
 }
 
 pub fn uid() -> Uid {
@@ -151,9 +155,9 @@ pub fn role() -> Role {
 
 pub fn binding() -> Binding {
     Binding {
-        id: uploader(),
+        id: id("payments", "uploader"),
         uid: Some(uid()),
-        role: object("uploader"),
+        role: uploader(),
         subjects: subjects(&["uploader"]),
         session: SessionSpec {
             scope: SessionScope::ServiceAccount,

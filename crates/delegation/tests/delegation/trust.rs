@@ -36,7 +36,7 @@ fn without(key: &str) -> Request {
 }
 
 fn trust() -> Document {
-    for_issuer(&cluster(), &account(), Kind::AWSRole, &uploader())
+    for_issuer(&cluster(), &account(), &uploader())
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn an_issuer_of_another_account_and_partition_is_named_there() {
         issuer: IssuerArn::parse("arn:aws-cn:iam::210987654321:user/deputy/broker").unwrap(),
         ..account()
     };
-    let text = for_issuer(&cluster(), &account, Kind::AWSRole, &uploader()).to_json();
+    let text = for_issuer(&cluster(), &account, &uploader()).to_json();
     assert!(text.contains("arn:aws-cn:iam::210987654321:root"), "{text}");
     assert!(
         text.contains("arn:aws-cn:iam::210987654321:user/deputy/broker"),
@@ -145,7 +145,7 @@ fn the_longest_names_fit_into_the_quota() {
     ]
     .join(".");
     let cluster = ClusterName::new("c".repeat(32)).unwrap();
-    let trust = for_issuer(&cluster, &account(), Kind::AWSRole, &id(&"n".repeat(63), &long));
+    let trust = for_issuer(&cluster, &account(), &role_id(&"n".repeat(63), &long));
     assert!(trust.size() <= quota::TRUST_POLICY, "{}", trust.size());
 }
 

@@ -19,7 +19,7 @@ fn a_changed_limit_makes_dirty_what_it_applied_to_before_and_after() {
     let dirty = dirty(&index, || index.apply(ResourceKind::Limits, moved));
     assert_eq!(
         dirty.roles,
-        BTreeSet::from([id("other", "reader"), id("payments", "reader")])
+        BTreeSet::from([role_id("other", "reader"), role_id("payments", "reader")])
     );
     assert_eq!(dirty.bindings, BTreeSet::from([id("payments", "reader")]));
     assert_eq!(dirty.limits, BTreeSet::from([named("payments")]));
@@ -34,8 +34,8 @@ fn a_change_of_an_account_makes_its_roles_bindings_and_limits_dirty() {
         json!("us-east-1"),
     )));
     let dirty = dirty(&index, || index.apply(ResourceKind::Accounts, changed));
-    let reader = BTreeSet::from([id("payments", "reader")]);
-    assert_eq!((&dirty.roles, &dirty.bindings), (&reader, &reader));
+    assert_eq!(dirty.roles, BTreeSet::from([role_id("payments", "reader")]));
+    assert_eq!(dirty.bindings, BTreeSet::from([id("payments", "reader")]));
     assert_eq!((dirty.accounts.len(), dirty.limits.len()), (1, 1));
 }
 
@@ -52,7 +52,7 @@ fn a_binding_makes_its_role_and_the_bindings_in_its_shadow_dirty() {
     );
     let gone = object(binding("payments", "reader", "reader", &[]));
     let dirty = dirty(&index, || index.delete(ResourceKind::Bindings, &gone.metadata));
-    assert_eq!(dirty.roles, BTreeSet::from([id("payments", "reader")]));
+    assert_eq!(dirty.roles, BTreeSet::from([role_id("payments", "reader")]));
     assert_eq!(
         dirty.bindings,
         BTreeSet::from([id("payments", "reader"), id("payments", "second")])
@@ -95,7 +95,7 @@ fn the_status_of_a_role_is_kept_as_far_as_it_is_about_its_spec() {
     let ready = with(role("payments", "reader", "s3:GetObject"), "/status", status);
     let decided = role_decision(&index);
     let dirty = dirty(&index, || index.apply(ResourceKind::Roles, object(ready.clone())));
-    let state = index.role(&reader).unwrap().state;
+    let state = index.role(&reader.clone().into()).unwrap().state;
     assert!(state.ready && state.role_id.as_deref() == Some("AROAEXAMPLE") && state.since == 1_767_323_045);
     assert_eq!(dirty.bindings, BTreeSet::from([reader.clone()]));
     assert!(
@@ -103,7 +103,7 @@ fn the_status_of_a_role_is_kept_as_far_as_it_is_about_its_spec() {
         "a status changes no decision"
     );
     index.apply(ResourceKind::Roles, object(again(ready)));
-    assert!(!index.role(&reader).unwrap().state.ready);
+    assert!(!index.role(&reader.clone().into()).unwrap().state.ready);
     // Whatever somebody wrote there: it is written anew, and the spec counts.
     let odd = with(
         again(role("payments", "reader", "s3:GetObject")),
@@ -111,7 +111,7 @@ fn the_status_of_a_role_is_kept_as_far_as_it_is_about_its_spec() {
         json!({"conditions": 7}),
     );
     index.apply(ResourceKind::Roles, object(odd));
-    assert!(index.role(&reader).unwrap().parsed.is_ok());
+    assert!(index.role(&reader.clone().into()).unwrap().parsed.is_ok());
 }
 
 #[tokio::test]

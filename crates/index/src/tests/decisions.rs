@@ -37,7 +37,11 @@ fn nothing_is_decided_before_every_kind_has_been_read_whole() {
     );
     assert!(!index.can_decide());
     assert_eq!(index.unsynced(&ResourceKind::KINDS), ["delegationlimits"]);
-    let role = index.role(&id("payments", "reader")).unwrap().parsed.unwrap();
+    let role = index
+        .role(&role_id("payments", "reader"))
+        .unwrap()
+        .parsed
+        .unwrap();
     assert!(index.decide_role(&role.id).is_none());
     assert!(index.decide_binding(&id("payments", "reader")).is_none());
     assert_eq!(
@@ -68,12 +72,20 @@ fn a_limit_that_can_not_be_read_still_limits_where_it_applies() {
     );
     index.apply(ResourceKind::Limits, object(broken.clone()));
     assert!(reasons(&role_decision(&index)).contains(&Reason::LimitInvalid));
-    assert!(index.decide_role(&id("other", "reader")).unwrap().1.is_accepted());
+    assert!(
+        index
+            .decide_role(&role_id("other", "reader"))
+            .unwrap()
+            .1
+            .is_accepted()
+    );
 
     // Without a scope that can be read it applies everywhere.
     let everywhere = again(with(broken, "/spec/namespaces", json!([7])));
     index.apply(ResourceKind::Limits, object(everywhere));
-    assert!(reasons(&index.decide_role(&id("other", "reader")).unwrap().1).contains(&Reason::LimitInvalid));
+    assert!(
+        reasons(&index.decide_role(&role_id("other", "reader")).unwrap().1).contains(&Reason::LimitInvalid)
+    );
     assert_eq!(index.roles_under_limit(&named("broken")).len(), 2);
     assert_eq!(index.counts().unreadable, 1);
 
@@ -85,7 +97,13 @@ fn a_limit_that_can_not_be_read_still_limits_where_it_applies() {
     );
     index.apply(ResourceKind::Limits, object(mended));
     assert!(role_decision(&index).is_accepted());
-    assert!(index.decide_role(&id("other", "reader")).unwrap().1.is_accepted());
+    assert!(
+        index
+            .decide_role(&role_id("other", "reader"))
+            .unwrap()
+            .1
+            .is_accepted()
+    );
 }
 
 #[test]
@@ -124,7 +142,7 @@ fn what_is_being_deleted_grants_nothing() {
         ResourceKind::Bindings,
         object(deleting(binding("payments", "reader", "reader", &["app"]))),
     );
-    assert!(index.bindings_of_role(&id("payments", "reader")).is_empty());
+    assert!(index.bindings_of_role(&role_id("payments", "reader")).is_empty());
     assert!(index.decide_binding(&id("payments", "reader")).is_none());
     index.apply(
         ResourceKind::Bindings,
@@ -138,10 +156,16 @@ fn what_is_being_deleted_grants_nothing() {
     let decision = index.decide_binding(&id("payments", "second")).unwrap();
     assert!(matches!(*decision.decision, Decision::Undecided(_)) && !decision.is_accepted());
     // It is still there for whoever takes it down.
-    assert!(index.role(&id("payments", "reader")).unwrap().meta.terminating);
+    assert!(
+        index
+            .role(&role_id("payments", "reader"))
+            .unwrap()
+            .meta
+            .terminating
+    );
     assert_eq!(
         index.roles_of_account(&named("production")),
-        [id("payments", "reader")]
+        [role_id("payments", "reader")]
     );
 }
 
@@ -294,7 +318,7 @@ fn candidates_are_decided_as_if_they_were_stored() {
     let decision = index.decide_binding_with(&deputy_api::parse_binding(&before_its_role).unwrap());
     assert_eq!(
         decision,
-        Decision::Undecided(MissingFact::RoleNotFound(id("payments", "later")).into())
+        Decision::Undecided(MissingFact::RoleNotFound(role_id("payments", "later")).into())
     );
     assert!(index.role(&role.id).is_none());
 }
@@ -318,7 +342,7 @@ fn what_a_narrower_limit_would_suspend_is_counted_before_it_is_there() {
     assert_eq!(suspension.accepted, 3);
     assert_eq!(
         suspension.suspended,
-        [GrantRef::Role(reader.clone()), GrantRef::Binding(reader)]
+        [GrantRef::Role(reader.clone().into()), GrantRef::Binding(reader)]
     );
     // Gone, moved away, or its account gone: all of them.
     let elsewhere = entry(limit("payments", &["elsewhere"], "s3:*"));
@@ -398,7 +422,7 @@ fn of_two_accounts_of_one_id_the_older_one_counts() {
             json!("second"),
         );
         index.apply(ResourceKind::Roles, object(under_second));
-        let other = |index: &Index| index.decide_role(&id("payments", "other")).unwrap().1;
+        let other = |index: &Index| index.decide_role(&role_id("payments", "other")).unwrap().1;
         assert_eq!(reasons(&other(&index)), [Reason::AccountInvalid]);
 
         // The older one goes: the younger one counts, and whatever was decided by it is decided again.
@@ -406,7 +430,8 @@ fn of_two_accounts_of_one_id_the_older_one_counts() {
         index.delete(ResourceKind::Accounts, &object(account("production")).metadata);
         let changed = changes.take().unwrap();
         assert!(
-            changed.accounts.contains(&named("second")) && changed.roles.contains(&id("payments", "other"))
+            changed.accounts.contains(&named("second"))
+                && changed.roles.contains(&role_id("payments", "other"))
         );
         assert!(other(&index).is_accepted());
         // And is out of the way when it is back with its age.
@@ -486,7 +511,7 @@ fn counting_ends_when_the_time_is_over_and_says_how_far_it_came() {
     assert!(index.suspended_by(hypothesis, None).is_complete());
     // A change of a role counts its bindings alone.
     let reader = id("payments", "reader");
-    let of_role = index.suspended_by(ProposedChange::Role(&reader, None), None);
+    let of_role = index.suspended_by(ProposedChange::Role(&reader.into(), None), None);
     assert!(of_role.is_complete());
 }
 
@@ -499,7 +524,7 @@ fn a_role_without_a_limit_hears_where_there_is_one() {
         json!({"name": "prod"}),
     );
     index.apply(ResourceKind::Roles, object(elsewhere));
-    let said = || match &*index.decide_role(&id("payments", "lost")).unwrap().1 {
+    let said = || match &*index.decide_role(&role_id("payments", "lost")).unwrap().1 {
         Decision::Refused(violations) => violations[0].message.clone(),
         other => panic!("{other:?}"),
     };
@@ -520,5 +545,11 @@ fn a_role_without_a_limit_hears_where_there_is_one() {
         "{}",
         said()
     );
-    assert!(changes.take().unwrap().roles.contains(&id("payments", "lost")));
+    assert!(
+        changes
+            .take()
+            .unwrap()
+            .roles
+            .contains(&role_id("payments", "lost"))
+    );
 }

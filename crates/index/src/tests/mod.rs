@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use deputy_delegation::{
     Decision, MissingFact, MissingFacts, NamespaceName, ObjectName, Reason, ServiceAccountName,
-    model::{LimitEntry, ObjectId},
+    model::{LimitEntry, ObjectId, RoleId},
     names::ClusterName,
 };
 use kube::api::DynamicObject;
@@ -104,6 +104,9 @@ fn id(namespace: &str, name: &str) -> ObjectId {
         name: named(name),
     }
 }
+fn role_id(namespace: &str, name: &str) -> RoleId {
+    id(namespace, name).into()
+}
 fn ns(name: &str) -> NamespaceName {
     NamespaceName::new(name).unwrap()
 }
@@ -145,7 +148,7 @@ fn reasons(decision: &Decision) -> Vec<Reason> {
 }
 
 fn role_decision(index: &Index) -> Arc<Decision> {
-    index.decide_role(&id("payments", "reader")).unwrap().1
+    index.decide_role(&role_id("payments", "reader")).unwrap().1
 }
 
 fn names(bindings: &[Arc<deputy_delegation::model::Binding>]) -> Vec<&str> {

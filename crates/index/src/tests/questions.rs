@@ -34,7 +34,10 @@ fn bindings_are_in_the_order_of_their_age_and_then_of_their_names() {
         names(&index.bindings_of_service_account(&ns("payments"), &sa("app"))),
         order
     );
-    assert_eq!(names(&index.bindings_of_role(&id("payments", "reader"))), order);
+    assert_eq!(
+        names(&index.bindings_of_role(&role_id("payments", "reader"))),
+        order
+    );
     assert!(
         index
             .bindings_of_service_account(&ns("other"), &sa("app"))
@@ -69,7 +72,7 @@ fn a_changed_subject_leaves_no_trace_in_the_index() {
             .bindings_of_service_account(&ns("payments"), &sa("other"))
             .is_empty()
     );
-    assert!(index.bindings_of_role(&id("payments", "reader")).is_empty());
+    assert!(index.bindings_of_role(&role_id("payments", "reader")).is_empty());
 }
 
 #[test]
@@ -79,10 +82,10 @@ fn what_is_not_in_a_list_is_gone_after_it() {
         ResourceKind::Roles,
         [object(role("payments", "new", "s3:GetObject"))],
     );
-    assert!(index.role(&id("payments", "reader")).is_none());
+    assert!(index.role(&role_id("payments", "reader")).is_none());
     assert_eq!(
         index.roles_of_account(&named("production")),
-        [id("payments", "new")]
+        [role_id("payments", "new")]
     );
 }
 

@@ -53,12 +53,7 @@ fn desired(actions: &[&str], bound: bool) -> RoleTarget {
         name: ours.name,
         path: ours.path,
         trust: if bound {
-            trust::for_issuer(
-                &cluster(),
-                &account(),
-                deputy_delegation::model::Kind::AWSRole,
-                &uploader(),
-            )
+            trust::for_issuer(&cluster(), &account(), &uploader())
         } else {
             trust::deny_all()
         },
@@ -404,12 +399,7 @@ async fn another_issuer_is_trusted_instead_of_the_old_one_while_the_boundary_is_
     };
     let mut account = account();
     account.issuer = "arn:aws:iam::123456789012:user/another".parse().unwrap();
-    desired.trust = trust::for_issuer(
-        &cluster(),
-        &account,
-        deputy_delegation::model::Kind::AWSRole,
-        &uploader(),
-    );
+    desired.trust = trust::for_issuer(&cluster(), &account, &uploader());
     iam.clear_log();
     reach(&iam, &hold(&RoleTarget::Provision(desired.clone()), LIMIT, true))
         .await

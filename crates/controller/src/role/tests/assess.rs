@@ -6,7 +6,6 @@ use deputy_api::conditions::ConditionReason;
 use deputy_delegation::{
     Decision, MissingFact, ObjectName, Reason, Violation,
     boundary::{self, document_hash},
-    model::Kind,
     naming,
     plan::DesiredRole,
     trust,
@@ -14,7 +13,7 @@ use deputy_delegation::{
 use deputy_index::Entry;
 
 use crate::{
-    fixtures::{account, cluster, index, limit, role, role_object, uid, uploader},
+    fixtures::{account, binding, cluster, index, limit, role, role_object, uid, uploader},
     role::{
         assess::{Finalizer, RoleOutcome, RolePlan, RoleWork, assess},
         dereference::{AccountInput, BoundaryHashes, FINALIZER, PresentRole, RoleInputs, RoleStage},
@@ -64,7 +63,11 @@ fn present(actions: &[&str], bound: bool, in_aws: Option<&str>) -> PresentRole {
     PresentRole {
         decision: index().decide_role_with(&role),
         role: Some(role),
-        bound,
+        bindings: if bound {
+            vec![Arc::new(binding())]
+        } else {
+            Vec::new()
+        },
         limits: vec![Arc::clone(&limit)],
         boundary: Some((limit, hashes)),
     }
@@ -116,7 +119,7 @@ fn an_accepted_role_is_made_under_the_boundary_that_aws_has() {
     );
     assert_eq!(
         desired.trust,
-        trust::for_issuer(&cluster(), &account(), Kind::AWSRole, &uploader())
+        trust::for_issuer(&cluster(), &account(), &uploader())
     );
     let tags: Vec<&str> = desired.tags.keys().map(AsRef::as_ref).collect();
     assert_eq!(
@@ -208,7 +211,7 @@ fn unreadable() -> PresentRole {
     PresentRole {
         role: None,
         decision: Decision::Refused(Violation::new(Reason::Structure, "spec", "can't be read").into()),
-        bound: false,
+        bindings: Vec::new(),
         limits: Vec::new(),
         boundary: None,
     }
