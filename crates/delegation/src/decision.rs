@@ -217,6 +217,8 @@ pub enum Reason {
     TenantVariable,
     /// An ARN of another partition than the account's, which AWS does not take.
     Partition,
+    /// A role that exists and may not be bound: no limit names it, it is of another account, or it is Deputy's own or a service's.
+    ExistingRole,
     /// Any other rule of structure.
     Structure,
 }
@@ -240,6 +242,7 @@ impl Reason {
             Self::Escalation => "Escalation",
             Self::TenantVariable => "TenantVariable",
             Self::Partition => "Partition",
+            Self::ExistingRole => "ExistingRole",
             Self::Structure => "Structure",
         }
     }

@@ -68,7 +68,9 @@ pub fn request(
     subject: &SessionSubject,
 ) -> Option<SessionRequest> {
     let namespace = &binding.id.namespace;
-    let together = role.account == account.name
+    // Deputy makes no session of a role that is there already.
+    let together = role.owned().is_some()
+        && role.account == account.name
         && role.id == binding.role
         && role.id.namespace == *namespace
         && binding

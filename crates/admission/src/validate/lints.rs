@@ -13,7 +13,7 @@ use crate::review::Verdict;
 const SHOWN: usize = 10;
 
 pub(super) fn warn_about_role(role: &Role, verdict: Verdict) -> Verdict {
-    let documents = role.policies.iter().map(|policy| &policy.document);
+    let documents = role.policies().iter().map(|policy| &policy.document);
     let named = documents.enumerate().map(|(i, document)| {
         let found = lint(document, None);
         found

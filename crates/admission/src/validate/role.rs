@@ -112,6 +112,7 @@ fn is_about_the_object_alone(reason: Reason) -> bool {
         | Reason::SessionTag
         | Reason::Escalation
         | Reason::TenantVariable
-        | Reason::Partition => false,
+        | Reason::Partition
+        | Reason::ExistingRole => false,
     }
 }

@@ -121,6 +121,8 @@ words! {
         TenantVariable,
         /// [`Reason::Partition`].
         Partition,
+        /// [`Reason::ExistingRole`].
+        ExistingRole,
         /// Not accepted: nobody gets credentials. What is in AWS stays, with a trust policy that denies.
         Suspended,
         /// Not accepted, and never was: nothing is in AWS.
@@ -189,6 +191,7 @@ impl From<Reason> for ConditionReason {
             Reason::Escalation => Self::Escalation,
             Reason::TenantVariable => Self::TenantVariable,
             Reason::Partition => Self::Partition,
+            Reason::ExistingRole => Self::ExistingRole,
             Reason::Structure => Self::Invalid,
         }
     }

@@ -81,6 +81,7 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
             max_session_duration: max_session_duration?,
             session_tags,
             acknowledge_escalation,
+            existing_roles: BTreeSet::new(),
             checked: Checked::default(),
         })
     })();

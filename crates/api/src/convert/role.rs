@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use deputy_delegation::{
     MaxSessionDuration, ObjectName, RolePolicyName, Violations,
-    model::{NamedPolicy, PolicyList, Role, RolePoliciesError},
+    model::{NamedPolicy, OwnedRole, PolicyList, Role, RolePoliciesError, RoleSource},
     quota::POLICIES_OF_ROLE,
 };
 use deputy_policy::PolicyKind;
@@ -61,8 +61,10 @@ pub fn parse_role(object: &AWSRole) -> Result<Role, Violations> {
             id: id?.into(),
             uid,
             account: account?,
-            policies: policies?,
-            max_session_duration: max_session_duration?,
+            source: RoleSource::Owned(OwnedRole {
+                policies: policies?,
+                max_session_duration: max_session_duration?,
+            }),
         })
     })();
     findings.finish(role)

@@ -249,7 +249,7 @@ fn the_scope_of_a_broken_limit_is_read_whole_or_not_at_all() {
 #[test]
 fn a_role_gets_its_defaults() {
     let role = parse_role(&typed(role())).unwrap();
-    assert_eq!(role.max_session_duration.as_seconds(), 3600);
+    assert_eq!(role.owned().unwrap().max_session_duration.as_seconds(), 3600);
     assert_eq!(role.id.to_string(), "payments/uploader");
 }
 

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use deputy_api::conditions::ConditionReason;
 use deputy_aws::AwsError;
-use deputy_delegation::{Decision, ObjectName, model::Account};
+use deputy_delegation::{
+    Decision, ObjectName,
+    model::{Account, RoleSource},
+};
 use deputy_index::Entry;
 
 use super::{
@@ -132,9 +135,14 @@ fn assess_present(inputs: &RoleInputs, present: &PresentRole, key: &FingerprintK
                 missing.to_string(),
             ));
         }
-        (Decision::Accepted(accepted), Some(role)) => {
-            target::provision(&inputs.cluster, account, &ownership, role, present, accepted)
-        }
+        (Decision::Accepted(accepted), Some(role)) => match &role.source {
+            RoleSource::Owned(owned) => {
+                let role = (role, owned);
+                target::provision(&inputs.cluster, account, &ownership, role, present, accepted)
+            }
+            // It is not Deputy's to make.
+            RoleSource::Existing(_) => RoleTarget::Suspend,
+        },
         // What it was before it could not be read any more must still be made unusable.
         (Decision::Accepted(_), None) | (Decision::Refused(_), _) => RoleTarget::Suspend,
     };

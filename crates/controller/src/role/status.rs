@@ -64,6 +64,7 @@ fn waits_for_others(reason: ConditionReason) -> bool {
         | Reason::Escalation
         | Reason::TenantVariable
         | Reason::Partition
+        | Reason::ExistingRole
         | Reason::Suspended
         | Reason::NotAccepted
         | Reason::RoleNotFound

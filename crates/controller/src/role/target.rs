@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use deputy_delegation::{
     Accepted, ClusterName, IamPath, RoleName, TagKey, TagValue, Uid,
     boundary::{self, document_hash},
-    model::{Account, Limit, Role, RoleId},
+    model::{Account, Limit, OwnedRole, Role, RoleId},
     naming,
     plan::{self, Conflict, DesiredRole, ObservedRole, Step, TaggedOwner},
     trust,
@@ -124,7 +124,7 @@ pub fn provision(
     cluster: &ClusterName,
     account: &Account,
     ownership: &Ownership,
-    role: &Role,
+    (role, owned): (&Role, &OwnedRole),
     present: &PresentRole,
     accepted: &Accepted,
 ) -> RoleTarget {
@@ -134,10 +134,10 @@ pub fn provision(
         name: ownership.name.clone(),
         path: ownership.path.clone(),
         trust,
-        inline: role.policies.inline().clone(),
+        inline: owned.policies.inline().clone(),
         boundary: accepted.boundary.as_ref().map(arn),
         tags: ownership.tags.clone(),
-        max_session_duration: role.max_session_duration,
+        max_session_duration: owned.max_session_duration,
     });
     let hold = |boundary_is_there, until| RoleTarget::Hold {
         desired: desired.clone(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     decision::{Decision, Fact, MissingFact, Reason},
-    model::{Account, Binding, Role},
+    model::{Account, Binding, Role, RoleSource},
     names::{IamEntity, SessionDuration},
     quota::{CHAINED_SESSION_SECONDS_MAX, SESSION_POLICY, TAGS},
     session,
@@ -12,10 +12,11 @@ use crate::{
 
 use super::{
     containment::{Granted, GrantedPolicy},
+    existing,
     findings::Findings,
     input::DecisionInput,
     known::Known,
-    limits::Applicable,
+    limits::{Applicable, NeededBoundary},
     role,
 };
 
@@ -40,6 +41,7 @@ pub(super) fn decide(
         // Whether the boundary fits into that account is decided with the role.
         None,
         "spec.roleRef",
+        needed_boundary(role, binding),
         &mut findings,
     );
     let duration = binding
@@ -53,21 +55,40 @@ pub(super) fn decide(
     if let (Some(account), Some(document)) = (account, &binding.session.policy) {
         role::in_partition(account, document, "spec.session.policy", &mut findings);
     }
-    if let Some(document) = &binding.session.policy {
-        let policy = GrantedPolicy {
-            document,
-            title: "the session policy's".to_owned(),
-            field: "spec.session.policy".to_owned(),
-        };
-        let of_role: Vec<_> = role.policies.iter().map(|policy| &policy.document).collect();
-        let granted = Granted {
-            policies: &[policy],
-            role: Some(&of_role),
-            known: Known::of(input.cluster, &role.id),
-        };
-        limits.contain(&granted, &mut findings);
+    match (&role.source, &binding.session.policy) {
+        (RoleSource::Owned(owned), Some(document)) => {
+            let policy = GrantedPolicy {
+                document,
+                title: "the session policy's".to_owned(),
+                field: "spec.session.policy".to_owned(),
+            };
+            let of_role: Vec<_> = owned.policies.iter().map(|policy| &policy.document).collect();
+            let granted = Granted {
+                policies: &[policy],
+                role: Some(&of_role),
+                is_held: true,
+                known: Known::of(input.cluster, &role.id),
+            };
+            limits.contain(&granted, &mut findings);
+        }
+        // It gets the role, which is decided about by itself.
+        (RoleSource::Owned(_), None) => {}
+        (RoleSource::Existing(_), Some(document)) => {
+            existing::policy_within(input, role, document, &limits, &mut findings);
+        }
+        (RoleSource::Existing(_), None) => existing::boundary_within(input, role, &limits, &mut findings),
     }
     findings.decision(limits.accepted())
+}
+
+/// A role that Deputy makes carries a boundary whoever binds it. One that exists does not: its sessions have a policy of their own, or get
+/// the boundary as one.
+fn needed_boundary(role: &Role, binding: &Binding) -> NeededBoundary {
+    match (&role.source, &binding.session.policy) {
+        (RoleSource::Owned(_), _) => NeededBoundary::OfRole,
+        (RoleSource::Existing(_), Some(_)) => NeededBoundary::None,
+        (RoleSource::Existing(_), None) => NeededBoundary::OfSession,
+    }
 }
 
 fn within_quotas(binding: &Binding, findings: &mut Findings) {
@@ -148,10 +169,13 @@ fn allowed_duration(
         );
         findings.refuse(Reason::Duration, DURATION, message);
     }
-    if duration.exceeds(role.max_session_duration) {
+    // Of a role that exists it is asked in AWS: whoever gives the sessions compares it.
+    if let Some(owned) = role.owned()
+        && duration.exceeds(owned.max_session_duration)
+    {
         let message = format!(
             "{what} is longer than the role's maxSessionDuration {}",
-            role.max_session_duration
+            owned.max_session_duration
         );
         findings.refuse(Reason::Duration, DURATION, message);
     }

@@ -35,6 +35,8 @@ pub(super) struct Granted<'a> {
     pub(super) policies: &'a [GrantedPolicy<'a>],
     /// The role, when `policies` are a session's.
     pub(super) role: Option<&'a [&'a Document]>,
+    /// Whether AWS holds it to the boundary of a limit that has one.
+    pub(super) is_held: bool,
     /// What is known of every request.
     pub(super) known: Known<'a>,
 }
@@ -58,9 +60,13 @@ impl Granted<'_> {
         let all: Vec<&Document> = all.map(AsRef::as_ref).collect();
         let known = self.known.layer(&all);
         let known: Vec<Vec<&Document>> = known.iter().map(|layer| vec![layer]).collect();
-        let compare = |first: &[&Document], others: &[Vec<&Document>]| {
-            Compared::new(first, others, &ceiling, limit.boundary)
+        let boundary = if self.is_held {
+            limit.boundary
+        } else {
+            BoundaryMode::CheckOnly
         };
+        let compare =
+            |first: &[&Document], others: &[Vec<&Document>]| Compared::new(first, others, &ceiling, boundary);
 
         let first: Vec<&Document> = policies.iter().map(AsRef::as_ref).collect();
         let mut compared = compare(&first, &known);

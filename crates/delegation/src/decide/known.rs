@@ -19,15 +19,22 @@ use crate::{
 const PRINCIPAL_TAG: &str = "aws:PrincipalTag/";
 
 /// Tags of the principal with their values.
-pub(super) struct Known<'a>([(&'static str, &'a str); 3]);
+pub(super) struct Known<'a>(Vec<(&'static str, &'a str)>);
 
 impl<'a> Known<'a> {
-    /// Of the sessions of a role.
+    /// Of the sessions of a role that Deputy makes, and tags.
     pub(super) fn of(cluster: &'a ClusterName, role: &'a RoleId) -> Self {
-        Self([
+        let Self(mut tags) = Self::of_existing(cluster, role);
+        tags.push((TAG_NAME, role.name.as_str()));
+        Self(tags)
+    }
+
+    /// Of the sessions of a role that exists: what its tags say is its owner's affair, so only the tags of the session are known, which
+    /// come before those of the role.
+    pub(super) fn of_existing(cluster: &'a ClusterName, role: &'a RoleId) -> Self {
+        Self(vec![
             (TAG_CLUSTER, cluster.as_str()),
             (TAG_NAMESPACE, role.namespace.as_str()),
-            (TAG_NAME, role.name.as_str()),
         ])
     }
 

@@ -16,6 +16,17 @@ const LIMIT_PROBLEMS_SHOWN: usize = 3;
 /// How many accounts a refusal names.
 const ACCOUNTS_SHOWN: usize = 8;
 
+/// What in AWS is to hold a grant, beside its own policies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NeededBoundary {
+    /// The role carries a limit's boundary.
+    OfRole,
+    /// The sessions get a limit's boundary as session policy.
+    OfSession,
+    /// Nothing, or it is decided elsewhere.
+    None,
+}
+
 /// The limits that apply and can be read, by name.
 pub(super) struct Applicable<'a> {
     pub(super) limits: Vec<&'a Limit>,
@@ -30,6 +41,7 @@ impl<'a> Applicable<'a> {
         account: &ObjectName,
         facts: Option<&Account>,
         field: &str,
+        needed: NeededBoundary,
         findings: &mut Findings,
     ) -> Self {
         let mut entries: Vec<_> = input
@@ -67,20 +79,7 @@ impl<'a> Applicable<'a> {
             .map(|limit| limit.name.as_str())
             .collect();
         if with_boundary.is_empty() && all_readable && !applicable.limits.is_empty() {
-            let names: Vec<_> = applicable
-                .limits
-                .iter()
-                .map(|limit| limit.name.as_str())
-                .collect();
-            findings.refuse(
-                Reason::NoBoundary,
-                field,
-                format!(
-                    "of the DelegationLimits that apply ({}) none has a boundary, so AWS itself would hold the role to nothing, and \
-                     none is made; one of them needs boundary type Generated",
-                    names.join(", ")
-                ),
-            );
+            applicable.without_boundary(needed, field, findings);
         }
         if with_boundary.len() > 1 {
             findings.refuse(
@@ -96,7 +95,25 @@ impl<'a> Applicable<'a> {
         applicable
     }
 
-    fn with_boundary(&self) -> impl Iterator<Item = &'a Limit> {
+    /// That nothing in AWS would hold the grant, when something has to.
+    fn without_boundary(&self, needed: NeededBoundary, field: &str, findings: &mut Findings) {
+        let names: Vec<_> = self.limits.iter().map(|limit| limit.name.as_str()).collect();
+        let names = names.join(", ");
+        let message = match needed {
+            NeededBoundary::None => return,
+            NeededBoundary::OfRole => format!(
+                "of the DelegationLimits that apply ({names}) none has a boundary, so AWS itself would hold the role to nothing, and \
+                 none is made; one of them needs boundary type Generated"
+            ),
+            NeededBoundary::OfSession => format!(
+                "the role exists, so what it may do is not known, and of the DelegationLimits that apply ({names}) none has a \
+                 boundary to hold a session to; say spec.session.policy, or one of the limits needs boundary type Generated"
+            ),
+        };
+        findings.refuse(Reason::NoBoundary, field, message);
+    }
+
+    pub(super) fn with_boundary(&self) -> impl Iterator<Item = &'a Limit> {
         self.limits
             .iter()
             .copied()

@@ -6,6 +6,7 @@
 mod binding;
 mod containment;
 mod excess;
+mod existing;
 mod findings;
 mod input;
 mod known;
@@ -15,7 +16,7 @@ mod role;
 
 use self::findings::Findings;
 pub use self::input::{DecisionInput, GrantSpec};
-use crate::decision::Decision;
+use crate::{decision::Decision, model::RoleSource};
 
 /// Decides whether a grant stays within every limit of its namespace and account.
 ///
@@ -32,7 +33,10 @@ pub fn accepts(input: &DecisionInput<'_>) -> bool {
 
 fn decided(input: &DecisionInput<'_>, findings: Findings) -> Decision {
     match input.grant {
-        GrantSpec::Role(role) => role::decide(input, role, findings),
+        GrantSpec::Role(role) => match &role.source {
+            RoleSource::Owned(owned) => role::decide_owned(input, role, owned, findings),
+            RoleSource::Existing(there) => existing::decide_role(input, role, there, findings),
+        },
         GrantSpec::Binding { binding, role } => binding::decide(input, binding, role, findings),
     }
 }

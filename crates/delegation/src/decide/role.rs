@@ -4,7 +4,7 @@ use deputy_policy::Document;
 
 use crate::{
     decision::{Decision, Fact, MissingFact, Reason},
-    model::{Account, Role},
+    model::{Account, OwnedRole, Role},
     naming,
     partition::foreign_arns,
     quota::{ROLE_INLINE_POLICIES, TAGS, TRUST_POLICY},
@@ -16,18 +16,24 @@ use super::{
     findings::Findings,
     input::DecisionInput,
     known::Known,
-    limits::Applicable,
+    limits::{Applicable, NeededBoundary},
 };
 
 /// The tags that Deputy sets on each role.
 const OWN_TAGS: usize = 6;
 
-pub(super) fn decide(input: &DecisionInput<'_>, role: &Role, mut findings: Findings) -> Decision {
-    fits_into_one_policy(role, &mut findings);
+/// About a role that Deputy makes.
+pub(super) fn decide_owned(
+    input: &DecisionInput<'_>,
+    role: &Role,
+    owned: &OwnedRole,
+    mut findings: Findings,
+) -> Decision {
+    fits_into_one_policy(owned, &mut findings);
     let account = account(input, role, "spec.accountRef", &mut findings);
     if let Some(account) = account {
         within_quotas(input, account, role, &mut findings);
-        for (index, policy) in role.policies.iter().enumerate() {
+        for (index, policy) in owned.policies.iter().enumerate() {
             let field = format!("spec.policies[{index}].document");
             in_partition(account, &policy.document, &field, &mut findings);
         }
@@ -38,9 +44,10 @@ pub(super) fn decide(input: &DecisionInput<'_>, role: &Role, mut findings: Findi
         &role.account,
         account,
         "spec.accountRef",
+        NeededBoundary::OfRole,
         &mut findings,
     );
-    let policies: Vec<_> = role
+    let policies: Vec<_> = owned
         .policies
         .iter()
         .enumerate()
@@ -53,6 +60,7 @@ pub(super) fn decide(input: &DecisionInput<'_>, role: &Role, mut findings: Findi
     let granted = Granted {
         policies: &policies,
         role: None,
+        is_held: true,
         known: Known::of(input.cluster, &role.id),
     };
     limits.contain(&granted, &mut findings);
@@ -110,7 +118,7 @@ pub(super) fn in_partition(account: &Account, document: &Document, field: &str, 
     }
 }
 
-fn fits_into_one_policy(role: &Role, findings: &mut Findings) {
+fn fits_into_one_policy(role: &OwnedRole, findings: &mut Findings) {
     let size = role.policies.inline().size();
     if size <= ROLE_INLINE_POLICIES {
         return;

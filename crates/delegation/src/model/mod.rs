@@ -1,6 +1,7 @@
 //! Accounts, limits, roles and bindings as the decision sees them: parsed, typed, free of Kubernetes.
 
 mod parts;
+mod source;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,14 +14,15 @@ pub use self::parts::{
     NamedPolicy, PolicyKindError, PolicyList, RolePolicies, RolePoliciesError, SessionPolicy, Subjects,
     SubjectsError,
 };
+pub use self::source::{ExistingRole, OwnedRole, RoleSource};
 pub use crate::{
     checked::Checked,
     names::{ObjectId, RoleId, RoleKind},
 };
 
 use crate::names::{
-    AccountId, ExternalId, IssuerArn, MaxSessionDuration, NamespaceName, NamespacePattern, ObjectName,
-    Partition, Region, RoleArn, SessionDuration, TagKey, TagValue, Uid,
+    AccountId, ExternalId, IamArnPattern, IssuerArn, NamespaceName, NamespacePattern, ObjectName, Partition,
+    Region, RoleArn, SessionDuration, TagKey, TagValue, Uid,
 };
 
 /// The kinds that own something in AWS. `as_str` is the word in names, tags and external ids.
@@ -126,6 +128,8 @@ pub struct Limit {
     pub session_tags: BTreeMap<TagKey, BTreeSet<TagValue>>,
     /// Actions reaching IAM itself that this limit knowingly allows (lower-cased `service:action` patterns as written).
     pub acknowledge_escalation: BTreeSet<String>,
+    /// Roles that exist and may be bound: patterns on ARNs. None by default.
+    pub existing_roles: BTreeSet<IamArnPattern>,
     /// What was found wrong with it so far.
     pub checked: Checked,
 }
@@ -195,7 +199,7 @@ impl LimitEntry {
     }
 }
 
-/// What: the permissions of one IAM role (`AWSRole`).
+/// What: one IAM role and its permissions (`AWSRole`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Role {
     /// Namespace and name, and of which kind.
@@ -204,10 +208,34 @@ pub struct Role {
     pub uid: Option<Uid>,
     /// The AWSAccount it lives in.
     pub account: ObjectName,
-    /// What it may do.
-    pub policies: RolePolicies,
-    /// `MaxSessionDuration` of the role.
-    pub max_session_duration: MaxSessionDuration,
+    /// Whose the IAM role is, and with that what is known of it.
+    pub source: RoleSource,
+}
+
+impl Role {
+    /// What Deputy makes of it; `None` when the IAM role is somebody else's.
+    #[must_use]
+    pub fn owned(&self) -> Option<&OwnedRole> {
+        match &self.source {
+            RoleSource::Owned(owned) => Some(owned),
+            RoleSource::Existing(_) => None,
+        }
+    }
+
+    /// The role that is there already; `None` when Deputy makes it.
+    #[must_use]
+    pub fn existing(&self) -> Option<&ExistingRole> {
+        match &self.source {
+            RoleSource::Owned(_) => None,
+            RoleSource::Existing(existing) => Some(existing),
+        }
+    }
+
+    /// The policies that it says. Of a role that is there already nothing is known.
+    #[must_use]
+    pub fn policies(&self) -> &[NamedPolicy] {
+        self.owned().map_or(&[], |owned| &owned.policies)
+    }
 }
 
 /// Who shares a session.

@@ -173,10 +173,9 @@ fn sessions_last_from_half_an_hour_to_an_hour_when_the_issuer_is_a_role() {
     let mut limit = limit("payments", productionapp());
     limit.max_session_duration = duration("12h");
     let limits = entries([limit]);
-    let role = Role {
-        max_session_duration: MaxSessionDuration::parse("12h").unwrap(),
-        ..role()
-    };
+    let role = owned(role(), |role| {
+        role.max_session_duration = MaxSessionDuration::parse("12h").unwrap();
+    });
     let decided = |text: &str, account: &Account| {
         decided_with(&lasting(text), Fact::Known(&role), Fact::Known(account), &limits)
     };

@@ -389,7 +389,7 @@ proptest! {
         if decided(&role, &limits).is_accepted() {
             for request in requests(generated) {
                 prop_assert!(
-                    !allows(&[&role.policies[0].document], None, &request) || allows(&[&limit.ceiling], None, &request),
+                    !allows(&[&role.policies()[0].document], None, &request) || allows(&[&limit.ceiling], None, &request),
                     "{request:?}"
                 );
             }
@@ -413,7 +413,7 @@ proptest! {
         });
         if decision.is_accepted() {
             for request in requests(false) {
-                let can = allows(&[&role.policies[0].document], Some(&[&session]), &request);
+                let can = allows(&[&role.policies()[0].document], Some(&[&session]), &request);
                 prop_assert!(!can || allows(&[&limit.ceiling], None, &request), "{request:?}");
             }
         }

@@ -68,16 +68,17 @@ fn every_part_that_exceeds_is_listed_with_a_request() {
         ["Statement[3]"]
     );
 
-    let mut without_deny = role.clone();
-    let statements: Vec<Value> = role.policies[0].document.to_value()["Statement"]
+    let statements: Vec<Value> = role.policies()[0].document.to_value()["Statement"]
         .as_array()
         .unwrap()
         .iter()
         .filter(|s| s["Effect"] == "Allow")
         .cloned()
         .collect();
-    without_deny.policies =
-        RolePolicies::new([policy(role.policies[0].name.as_str(), json!(statements))]).unwrap();
+    let name = role.policies()[0].name.clone();
+    let without_deny = owned(role, |role| {
+        role.policies = RolePolicies::new([policy(name.as_str(), json!(statements))]).unwrap();
+    });
     let found = violations(&without_deny, &under(productionapp()));
     assert_eq!(
         fields(&found),

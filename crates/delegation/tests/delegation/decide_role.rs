@@ -333,7 +333,7 @@ fn sizes_are_measured_on_what_is_sent() {
     let violations = refused(decided(&too_big, &payments()));
     assert_eq!(violations.len(), 1, "{violations:?}");
     assert_eq!(violations[0].reason, Reason::TooLarge);
-    let size = too_big.policies.inline().size().to_string();
+    let size = too_big.owned().unwrap().policies.inline().size().to_string();
     for number in [size.as_str(), "10240"] {
         assert!(violations[0].message.contains(number), "{}", violations[0]);
     }
@@ -413,7 +413,7 @@ proptest! {
     fn what_is_accepted_can_do_nothing_that_a_limit_does_not_allow(role in role_strategy(), limits in limits_strategy()) {
         let entries: Vec<_> = limits.iter().cloned().map(Arc::new).map(LimitEntry::Valid).collect();
         if let Decision::Accepted(_) = decided(&role, &entries) {
-            let documents: Vec<_> = role.policies.iter().map(|p| &p.document).collect();
+            let documents: Vec<_> = role.policies().iter().map(|p| &p.document).collect();
             for action in ACTIONS {
                 for object in ["a/b", "a/c", "c", "a/"] {
                     let request = Request {

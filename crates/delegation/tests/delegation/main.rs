@@ -5,6 +5,7 @@ mod bootstrap;
 mod boundary;
 mod decide_binding;
 mod decide_everyday;
+mod decide_existing;
 mod decide_messages;
 mod decide_role;
 mod model;

@@ -37,7 +37,7 @@ fn all_policies_of_a_role_become_one() {
         ("objects", productionapp()[1].clone()),
     ]);
     let both = document(PolicyKind::Identity, productionapp());
-    assert!(role.policies.inline().semantically_eq(&both));
+    assert!(role.owned().unwrap().policies.inline().semantically_eq(&both));
 }
 
 #[test]

@@ -101,6 +101,7 @@ pub fn limit(name: &str, ceiling: Value) -> Limit {
         max_session_duration: SessionDuration::HOUR,
         session_tags: BTreeMap::new(),
         acknowledge_escalation: BTreeSet::new(),
+        existing_roles: BTreeSet::new(),
         checked: Checked::default(),
     }
 }
@@ -124,14 +125,25 @@ pub fn role_with(policies: &[(&str, Value)]) -> Role {
         id: uploader(),
         uid: Some(uid()),
         account: object("production"),
-        policies: RolePolicies::new(
-            policies
-                .iter()
-                .map(|(name, statements)| policy(name, statements.clone())),
-        )
-        .unwrap(),
-        max_session_duration: MaxSessionDuration::HOUR,
+        source: RoleSource::Owned(OwnedRole {
+            policies: RolePolicies::new(
+                policies
+                    .iter()
+                    .map(|(name, statements)| policy(name, statements.clone())),
+            )
+            .unwrap(),
+            max_session_duration: MaxSessionDuration::HOUR,
+        }),
     }
+}
+
+/// A role that Deputy makes, changed.
+pub fn owned(mut role: Role, change: impl FnOnce(&mut OwnedRole)) -> Role {
+    let RoleSource::Owned(owned) = &mut role.source else {
+        panic!("{} is not Deputy's", role.id)
+    };
+    change(owned);
+    role
 }
 
 pub fn policy(name: &str, statements: Value) -> NamedPolicy {

@@ -49,6 +49,7 @@ async fn iam() -> InMemoryIam {
 fn desired(actions: &[&str], bound: bool) -> RoleTarget {
     let ours = ours();
     let role = role(actions);
+    let owned = role.owned().unwrap();
     RoleTarget::Provision(Box::new(DesiredRole {
         name: ours.name,
         path: ours.path,
@@ -57,10 +58,10 @@ fn desired(actions: &[&str], bound: bool) -> RoleTarget {
         } else {
             trust::deny_all()
         },
-        inline: role.policies.inline().clone(),
+        inline: owned.policies.inline().clone(),
         boundary: Some(naming::boundary_arn(&cluster(), &account(), &limit(LIMIT).name)),
         tags: ours.tags,
-        max_session_duration: role.max_session_duration,
+        max_session_duration: owned.max_session_duration,
     }))
 }
 

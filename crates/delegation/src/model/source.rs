@@ -1,0 +1,29 @@
+//! Where the IAM role of a grant comes from.
+
+use super::parts::RolePolicies;
+use crate::names::{MaxSessionDuration, RoleArn};
+
+/// Whose the IAM role is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoleSource {
+    /// Deputy makes it, and deletes it.
+    Owned(OwnedRole),
+    /// It is there, and somebody else's: Deputy gives sessions of it, and never writes it.
+    Existing(ExistingRole),
+}
+
+/// A role that Deputy makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnedRole {
+    /// What it may do.
+    pub policies: RolePolicies,
+    /// `MaxSessionDuration` of the role.
+    pub max_session_duration: MaxSessionDuration,
+}
+
+/// A role that is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExistingRole {
+    /// Which one.
+    pub arn: RoleArn,
+}
