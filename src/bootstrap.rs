@@ -1,24 +1,23 @@
-//! `deputy bootstrap aws`: the identities that must exist before Deputy runs, least privilege each.
-
-use std::path::PathBuf;
+//! `deputy bootstrap`: what must exist before Deputy runs. Of `aws`, the identities, least privilege each; `oidc` is in
+//! [`crate::oidc`].
 
 use clap::{Args, Subcommand};
-use deputy_api::{AWSAccount, crds::crd, parse_account};
 use deputy_delegation::{ClusterName, bootstrap};
 use serde_json::{Value, json};
 
 use crate::{
-    exit::{CommandAnswer, CommandResult, Failure},
+    accounts::AccountArguments,
+    exit::{CommandAnswer, CommandResult},
     input::{named, once},
-    manifests::manifests,
-    output,
-    shape::misfits,
+    oidc, output,
 };
 
 #[derive(Debug, Subcommand)]
 pub enum BootstrapCommand {
     /// Print the AWS policies of Deputy's processes as JSON
     Aws(BootstrapArguments),
+    /// Write what makes ServiceAccount tokens of a self-managed cluster known to AWS, and print what IAM has to know
+    Oidc(Box<oidc::OidcArguments>),
 }
 
 #[derive(Debug, Args)]
@@ -26,52 +25,20 @@ pub struct BootstrapArguments {
     /// The name of the cluster, as in the chart's clusterName
     #[arg(long, env = "DEPUTY_CLUSTER_NAME")]
     cluster_name: ClusterName,
-    /// Manifests with the AWSAccount; `-` is standard input
-    #[arg(short = 'f', long = "filename", value_name = "FILE", required = true)]
-    files: Vec<PathBuf>,
-    /// Which AWSAccount, when there are several
-    #[arg(long)]
-    account: Option<String>,
+    #[command(flatten)]
+    account: AccountArguments,
 }
 
 pub fn run(command: &BootstrapCommand) -> CommandResult {
-    let BootstrapCommand::Aws(arguments) = command;
-    once(named("--filename", &arguments.files))?;
-    let mut accounts = Vec::new();
-    for file in &arguments.files {
-        for manifest in manifests(file)? {
-            if manifest.get("kind").and_then(Value::as_str) == Some("AWSAccount") {
-                accounts.push(manifest);
-            }
-        }
+    match command {
+        BootstrapCommand::Aws(arguments) => aws(arguments),
+        BootstrapCommand::Oidc(arguments) => oidc::run(arguments),
     }
-    if let Some(name) = &arguments.account {
-        accounts.retain(|a| a.pointer("/metadata/name").and_then(Value::as_str) == Some(name));
-    }
-    let [account] = accounts.as_slice() else {
-        return Err(Failure::input(format!(
-            "expected one AWSAccount, found {}; say which with --account",
-            accounts.len()
-        )));
-    };
-    let misfits = crd("awsaccounts").map_or_else(Vec::new, |definition| misfits(&definition, account));
-    if !misfits.is_empty() {
-        let said = misfits
-            .iter()
-            .map(|m| format!("AWSAccount {}: {}", m.path, m.message));
-        return Err(Failure::input(said.collect::<Vec<_>>().join("\n")));
-    }
-    let account: AWSAccount =
-        serde_json::from_value(account.clone()).map_err(|e| Failure::input(format!("AWSAccount: {e}")))?;
-    let account = parse_account(&account).map_err(|violations| {
-        Failure::input(
-            violations
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("\n"),
-        )
-    })?;
+}
+
+fn aws(arguments: &BootstrapArguments) -> CommandResult {
+    once(named("--filename", arguments.account.files()))?;
+    let account = arguments.account.read()?;
     let identities: Vec<Value> = bootstrap::identities(&arguments.cluster_name, &account)
         .into_iter()
         .map(|i| json!({"name": i.name, "process": i.process, "policy": i.policy.to_value()}))

@@ -1,5 +1,6 @@
 //! The `deputy` command: the four processes, and what people ask of them without a cluster.
 
+mod accounts;
 mod bootstrap;
 mod broker;
 mod cluster;
@@ -8,6 +9,7 @@ mod crds;
 mod exit;
 mod input;
 mod manifests;
+mod oidc;
 mod output;
 mod policy;
 mod process;

@@ -14,6 +14,7 @@ mod evaluate;
 mod input;
 mod lint;
 mod manifest;
+mod oidc;
 mod pipe;
 mod policy;
 mod request;

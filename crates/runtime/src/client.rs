@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::io::AsyncReadExt as _;
 use http::{HeaderValue, header::USER_AGENT};
 use hyper_timeout::TimeoutConnector;
 use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioExecutor};
@@ -40,6 +41,23 @@ pub enum ClientError {
     /// The configuration can't be used.
     #[error("failed to build the Kubernetes client")]
     Build(#[source] Box<kube::Error>),
+    /// A document of the API server can't be read.
+    #[error("failed to read {path} of the Kubernetes API server")]
+    Read {
+        /// Its path.
+        path: String,
+        /// Why.
+        #[source]
+        source: Box<kube::Error>,
+    },
+    /// It is larger than expected, did not come in time, or ended early.
+    #[error("{path} of the Kubernetes API server: {what}")]
+    Document {
+        /// Its path.
+        path: String,
+        /// What is wrong with it.
+        what: String,
+    },
     /// Another cryptography provider was installed first.
     #[error("a TLS cryptography provider is installed already")]
     CryptoProvider,
@@ -52,6 +70,8 @@ impl ClientError {
             Self::Config(_) => "config",
             Self::UserAgent(_) => "user-agent",
             Self::Build(_) => "build",
+            Self::Read { .. } => "read",
+            Self::Document { .. } => "document",
             Self::CryptoProvider => "crypto-provider",
         }
     }
@@ -96,6 +116,46 @@ pub async fn kube_client(user_agent: &str) -> Result<kube::Client, ClientError> 
         .map_err(BoxError::from)
         .service(hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector));
     Ok(kube::Client::new(service, namespace))
+}
+
+/// A document of the API server that is no object: `GET <path>`, of at most `max_bytes` bytes, within `deadline`.
+///
+/// # Errors
+/// When it does not come, in time or at all, and when it is larger.
+pub async fn document(
+    client: &kube::Client,
+    path: &str,
+    max_bytes: u64,
+    deadline: Duration,
+) -> Result<Vec<u8>, ClientError> {
+    let wrong = |what: String| ClientError::Document {
+        path: path.to_owned(),
+        what,
+    };
+    let request = http::Request::get(path)
+        .body(Vec::new())
+        .map_err(|e| wrong(e.to_string()))?;
+    let read = async {
+        let answer = client
+            .request_stream(request)
+            .await
+            .map_err(|source| ClientError::Read {
+                path: path.to_owned(),
+                source: Box::new(source),
+            })?;
+        let mut bytes = Vec::new();
+        let taken = answer
+            .take(max_bytes.saturating_add(1))
+            .read_to_end(&mut bytes)
+            .await;
+        taken.map_err(|e| wrong(e.to_string()))?;
+        if bytes.len() as u64 > max_bytes {
+            return Err(wrong(format!("more than {max_bytes} bytes")));
+        }
+        Ok(bytes)
+    };
+    let in_time = tokio::time::timeout(deadline, read).await;
+    in_time.unwrap_or_else(|_| Err(wrong(format!("no answer within {} s", deadline.as_secs()))))
 }
 
 /// Connections to the API server are direct: a proxy of the environment is for AWS alone.
