@@ -66,7 +66,7 @@ e2e: $(if $(ROOT),tools-node) ## The end-to-end run on a real node; needs root
 	$(if $(ROOT),tests/e2e/run,@echo "SKIPPED: make e2e needs root (namespaces, cgroups, iptables)")
 
 .PHONY: demo
-demo: tools ## Show the main job against a real API server and an AWS double (KEEP=1 leaves it running)
+demo: tools ## Show the main job, or STORY=<example>, on a real API server and an AWS double (KEEP=1 leaves it running)
 	cargo build --locked --workspace --bins
 	hack/demo/run
 

@@ -122,12 +122,14 @@ class Aws:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def client(self, service: str, credentials: Credentials = ROOT, recorded: bool = False):
+    def client(
+        self, service: str, credentials: Credentials = ROOT, recorded: bool = False, region: str | None = None
+    ):
         """A boto3 client without retries. What a test does itself is not recorded unless it asks."""
         return boto3.client(
             service,
             endpoint_url=self.url if recorded else self.direct_url,
-            region_name=self.region,
+            region_name=region or self.region,
             aws_access_key_id=credentials.access_key_id,
             aws_secret_access_key=credentials.secret_access_key,
             aws_session_token=credentials.session_token,

@@ -188,54 +188,76 @@ fn is_part(part: &Value, whole: &Value) -> bool {
     }
 }
 
-/// What is decided about the examples, each folder in a cluster of its own beside the account and limit of the first one.
+/// What is decided about the examples, each folder in a cluster of its own beside the account and limit of the first one; a
+/// folder `refused` beside what it is in, one file at a time.
 #[test]
 fn what_the_examples_grant_is_accepted_and_what_is_refused_is_not() {
-    let read = |file: &str| documents(&fs::read_to_string(root().join(file)).unwrap());
+    let read = |file: &&str| documents(&fs::read_to_string(root().join(file)).unwrap());
+    let platform = read(&"examples/productionapp/10-platform.yaml");
+    let folders = examples();
     let mut decided = 0;
-    for (folder, files) in examples() {
-        let mut objects: Vec<Value> = files.iter().flat_map(|f| read(f)).collect();
-        let platform = read("examples/productionapp/10-platform.yaml");
-        let named = |o: &Value| (o["kind"].clone(), o.pointer("/metadata/name").cloned());
-        for object in platform {
-            if !objects.iter().any(|o| named(o) == named(&object)) {
-                objects.push(object);
+    for (folder, files) in &folders {
+        let parent = folder.strip_suffix("/refused");
+        let beside: Vec<Value> = folders
+            .iter()
+            .filter(|(f, _)| parent == Some(f))
+            .flat_map(|(_, files)| files.iter().flat_map(read))
+            .chain(platform.iter().cloned())
+            .collect();
+        // What is granted comes together, what is refused is refused by itself.
+        let groups: Vec<&[&str]> = match parent {
+            Some(_) => files.chunks(1).collect(),
+            None => vec![files],
+        };
+        for group in groups {
+            let objects: Vec<Value> = group.iter().flat_map(read).collect();
+            for (what, accepted) in decisions(&objects, &beside) {
+                decided += 1;
+                assert_eq!(accepted, parent.is_none(), "{group:?}: {what}");
             }
         }
-        let index = Arc::new(Index::new(ClusterName::new("demo").unwrap()));
-        let kinds = [
-            ("AWSAccount", ResourceKind::Accounts),
-            ("DelegationLimit", ResourceKind::Limits),
-            ("AWSRole", ResourceKind::Roles),
-            ("AWSRoleBinding", ResourceKind::Bindings),
-        ];
-        for (kind, resource) in kinds {
-            let of_kind = objects.iter().filter(|o| o["kind"] == kind).cloned();
-            let stored = of_kind.enumerate().map(|(i, mut object)| {
-                object["metadata"]["uid"] = json!(format!("{}-{i}", kind.to_lowercase()));
-                object["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
-                serde_json::from_value(object).unwrap()
-            });
-            index.reset(resource, stored.collect::<Vec<_>>());
-        }
-        for object in &objects {
-            let id = || ObjectId {
-                namespace: NamespaceName::new(object["metadata"]["namespace"].as_str().unwrap()).unwrap(),
-                name: ObjectName::new(object["metadata"]["name"].as_str().unwrap()).unwrap(),
-            };
-            let accepted = match object["kind"].as_str().unwrap() {
-                "AWSRole" => index.decide_role(&id().into()).unwrap().1.is_accepted(),
-                "AWSRoleBinding" => index.decide_binding(&id()).unwrap().is_accepted(),
-                _ => continue,
-            };
-            decided += 1;
-            assert_eq!(
-                accepted,
-                folder != "examples/refused",
-                "{folder}: {}",
-                named(object).1.unwrap()
-            );
+    }
+    assert!(decided >= 25, "{decided} grants");
+}
+
+/// Whether each role and binding of `objects` is accepted in a cluster with these and, where they are not the same objects,
+/// those of `beside`.
+fn decisions(objects: &[Value], beside: &[Value]) -> Vec<(String, bool)> {
+    let named = |o: &Value| (o["kind"].clone(), o.pointer("/metadata/name").cloned());
+    let mut all = objects.to_vec();
+    for object in beside {
+        if !all.iter().any(|o| named(o) == named(object)) {
+            all.push(object.clone());
         }
     }
-    assert!(decided >= 10, "{decided} grants");
+    let index = Arc::new(Index::new(ClusterName::new("demo").unwrap()));
+    let kinds = [
+        ("AWSAccount", ResourceKind::Accounts),
+        ("DelegationLimit", ResourceKind::Limits),
+        ("AWSRole", ResourceKind::Roles),
+        ("AWSRoleBinding", ResourceKind::Bindings),
+    ];
+    for (kind, resource) in kinds {
+        let of_kind = all.iter().filter(|o| o["kind"] == kind).cloned();
+        let stored = of_kind.enumerate().map(|(i, mut object)| {
+            object["metadata"]["uid"] = json!(format!("{}-{i}", kind.to_lowercase()));
+            object["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+            serde_json::from_value(object).unwrap()
+        });
+        index.reset(resource, stored.collect::<Vec<_>>());
+    }
+    let mut decided = Vec::new();
+    for object in objects {
+        let id = || ObjectId {
+            namespace: NamespaceName::new(object["metadata"]["namespace"].as_str().unwrap()).unwrap(),
+            name: ObjectName::new(object["metadata"]["name"].as_str().unwrap()).unwrap(),
+        };
+        let accepted = match object["kind"].as_str().unwrap() {
+            "AWSRole" => index.decide_role(&id().into()).unwrap().1.is_accepted(),
+            "AWSRoleBinding" => index.decide_binding(&id()).unwrap().is_accepted(),
+            _ => continue,
+        };
+        decided.push((id().to_string(), accepted));
+    }
+    decided
 }
