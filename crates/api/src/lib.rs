@@ -49,7 +49,7 @@ pub use binding::{
 pub use convert::{parse_account, parse_binding, parse_limit, parse_role};
 pub use limit::{
     BoundarySpec, BoundaryStatus, BoundaryType, DelegationLimit, DelegationLimitSpec, DelegationLimitStatus,
-    GrantCounts, LimitSessionSpec,
+    GrantCounts, LimitSessionSpec, SealedStatus,
 };
 pub use namespace_limit::{NamespaceLimit, NamespaceLimitSpec};
 pub use role::{AWSRole, AWSRoleSpec, AWSRoleStatus, AccountRef, RolePolicy};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use deputy_delegation::quota;
+use deputy_delegation::{boundary::Sealed, quota};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
@@ -180,6 +180,42 @@ pub struct BoundaryStatus {
     #[serde(rename = "versionID")]
     #[schemars(length(max = 32))]
     pub version_id: String,
+
+    /// How far it denies explicitly what lies outside the ceiling.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<SealedStatus>,
+}
+
+/// How far a boundary denies explicitly what lies outside the ceiling. What it only does not allow, a resource policy that names a
+/// role's session, or everybody, can still give.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct SealedStatus {
+    /// Whether every action outside the ceiling is denied.
+    pub actions: bool,
+
+    /// How many of the ceiling's Allow statements have their actions denied on all other resources: `all`, or `2 of 3`.
+    #[schemars(length(max = 32))]
+    pub resources: String,
+
+    /// What is not sealed, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8), inner(length(max = 1024)))]
+    pub open: Vec<String>,
+}
+
+impl From<&Sealed> for SealedStatus {
+    fn from(sealed: &Sealed) -> Self {
+        Self {
+            actions: sealed.actions,
+            resources: if sealed.statements == sealed.of {
+                "all".to_owned()
+            } else {
+                format!("{} of {}", sealed.statements, sealed.of)
+            },
+            open: sealed.open.clone(),
+        }
+    }
 }
 
 /// How many roles and bindings a limit applies to.

@@ -1,8 +1,8 @@
 //! What was found wrong with a limit, kept with it: thousands of grants are decided under one limit, and it does not change.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::{decision::Violation, names::ObjectName};
+use crate::{boundary::sealed::GeneratedBoundary, decision::Violation, names::ObjectName};
 
 /// Accounts that a limit is remembered to fit into; a limit names at most 256.
 const ACCOUNTS_MAX: usize = 512;
@@ -15,8 +15,11 @@ pub(crate) type AccountKey = (ObjectName, Vec<String>);
 #[derive(Default)]
 pub struct Checked {
     alone: OnceLock<Vec<Violation>>,
-    in_accounts: Mutex<Vec<(AccountKey, Option<Violation>)>>,
+    in_accounts: Mutex<Vec<(AccountKey, InAccount)>>,
 }
+
+/// Its boundary in an account, or why there is none.
+pub(crate) type InAccount = Arc<Result<GeneratedBoundary, Violation>>;
 
 impl Checked {
     /// What is wrong with the limit by itself.
@@ -24,29 +27,29 @@ impl Checked {
         self.alone.get_or_init(check)
     }
 
-    /// What is wrong with its boundary in an account.
+    /// Its boundary in an account.
     pub(crate) fn in_account(
         &self,
         key: AccountKey,
-        check: impl FnOnce() -> Option<Violation>,
-    ) -> Option<Violation> {
-        let known = |answers: &Vec<(AccountKey, Option<Violation>)>| {
+        compile: impl FnOnce() -> Result<GeneratedBoundary, Violation>,
+    ) -> InAccount {
+        let known = |answers: &Vec<(AccountKey, InAccount)>| {
             let found = answers.iter().find(|(k, _)| *k == key);
-            found.map(|(_, answer)| answer.clone())
+            found.map(|(_, answer)| Arc::clone(answer))
         };
         if let Some(answer) = known(&self.lock()) {
             return answer;
         }
-        let answer = check();
+        let answer = Arc::new(compile());
         let mut answers = self.lock();
         if answers.len() >= ACCOUNTS_MAX {
             answers.clear();
         }
-        answers.push((key, answer.clone()));
+        answers.push((key, Arc::clone(&answer)));
         answer
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(AccountKey, Option<Violation>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(AccountKey, InAccount)>> {
         // Whatever is in it is whole.
         self.in_accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }

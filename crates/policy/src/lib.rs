@@ -26,6 +26,7 @@ pub mod lint;
 mod pattern;
 mod principal;
 pub mod reference;
+mod seal;
 mod text;
 mod work;
 
@@ -50,3 +51,4 @@ pub use lint::{
     Escalation, Lint, TAGS_OF_DEPUTY, TAGS_WITHIN_NAMESPACE, TagVariable, escalation, lint, tag_variables,
 };
 pub use principal::{AwsAccount, Caller, Named};
+pub use seal::{Seal, SealedAllow, seal};

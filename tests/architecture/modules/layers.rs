@@ -121,6 +121,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["work", "ast", "document", "contain/check", "contain/prove"],
     ),
     (
+        "seal",
+        &["work", "ast", "pattern", "compiled", "document", "contain/cover"],
+    ),
+    (
         "lint",
         &[
             "text",

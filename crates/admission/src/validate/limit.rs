@@ -70,7 +70,13 @@ fn problems(facts: &Facts, limit: &Limit) -> Vec<Violation> {
         .accounts
         .iter()
         .filter_map(|name| facts.account(name))
-        .filter_map(|account| boundary::compile(facts.cluster(), &account, limit).err())
+        .filter_map(|account| {
+            boundary::generated(facts.cluster(), &account, limit)
+                .as_ref()
+                .as_ref()
+                .err()
+                .cloned()
+        })
         .collect()
 }
 

@@ -68,12 +68,16 @@ impl AppliedLimit {
             account,
             desired,
             document_hash,
+            sealed,
             fingerprint,
             known,
         } = plan;
         let is_reported = known.as_ref().is_some_and(|k| k.document_hash == *document_hash);
         if is_reported && verified.verified_for(key, *fingerprint).is_some() {
-            return Ok(known.clone());
+            return Ok(known.clone().map(|known| BoundaryStatus {
+                sealed: Some(sealed.clone()),
+                ..known
+            }));
         }
         let policies = ctx.aws.policies(account);
         match ensure(policies.as_ref(), desired, &|| ctx.may_write()).await {
@@ -92,6 +96,7 @@ impl AppliedLimit {
                     policy_arn: desired.arn.to_string(),
                     document_hash: document_hash.clone(),
                     version_id: boundary.version_id,
+                    sealed: Some(sealed.clone()),
                 }))
             }
             Err(BoundaryApplyError::NotLeader) => Err(ReconcileError::NotLeader),

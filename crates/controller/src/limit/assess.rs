@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use deputy_api::{BoundaryStatus, DelegationLimitStatus, conditions::ConditionReason};
+use deputy_api::{BoundaryStatus, DelegationLimitStatus, SealedStatus, conditions::ConditionReason};
 use deputy_aws::{NewPolicy, ObservedPolicy};
 use deputy_delegation::{
     ClusterName, ObjectName, PolicyArn, TagKey, Violations,
-    boundary::{self, document_hash},
+    boundary::{self, GeneratedBoundary},
     model::{Account, Limit},
     naming,
 };
@@ -44,6 +44,8 @@ pub struct EnsureBoundary {
     pub desired: DesiredBoundary,
     /// Of its document: how the limit's status says what is in AWS.
     pub document_hash: String,
+    /// How far it denies explicitly what lies outside the ceiling.
+    pub sealed: SealedStatus,
     /// Of the policy and of where it is.
     pub fingerprint: Fingerprint,
     /// What the limit's status says of it.
@@ -164,11 +166,15 @@ fn ensure(
     known: Option<&BoundaryStatus>,
     key: &FingerprintKey,
 ) -> BoundaryPlan {
-    let document = match boundary::compile(cluster, account, limit) {
-        Ok(document) => document,
-        Err(violation) => return BoundaryPlan::Blocked(LimitProblem::invalid(&violation.into())),
+    let generated = match boundary::generated(cluster, account, limit).as_ref() {
+        Ok(generated) => generated.clone(),
+        Err(violation) => return BoundaryPlan::Blocked(LimitProblem::invalid(&violation.clone().into())),
     };
-    let document_hash = document_hash(&document);
+    let GeneratedBoundary {
+        document,
+        hash: document_hash,
+        sealed,
+    } = generated;
     let desired = DesiredBoundary::new(cluster, account, limit, document);
     BoundaryPlan::Ensure(Box::new(EnsureBoundary {
         key: (limit.name.clone(), account.name.clone()),
@@ -176,6 +182,7 @@ fn ensure(
         fingerprint: key.fingerprint(&(&desired, &account.endpoints)),
         desired,
         document_hash,
+        sealed: (&sealed).into(),
         known: known.cloned(),
     }))
 }

@@ -3,8 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use deputy_delegation::{
-    Accepted, ClusterName, IamPath, RoleName, TagKey, TagValue, Uid,
-    boundary::{self, document_hash},
+    Accepted, ClusterName, IamPath, RoleName, TagKey, TagValue, Uid, boundary,
     model::{Account, Limit, OwnedRole, Role, RoleId},
     naming,
     plan::{self, Conflict, DesiredRole, ObservedRole, Step, TaggedOwner},
@@ -148,9 +147,9 @@ pub fn provision(
     match (&accepted.boundary, &present.boundary) {
         (None, _) => RoleTarget::Provision(desired),
         (Some(name), Some((limit, in_aws))) if limit.name == *name => {
-            match boundary::compile(cluster, account, limit) {
-                Ok(document) => match in_aws.get(account.name.as_str()) {
-                    Some(hash) if *hash == document_hash(&document) => RoleTarget::Provision(desired),
+            match boundary::generated(cluster, account, limit).as_ref() {
+                Ok(generated) => match in_aws.get(account.name.as_str()) {
+                    Some(hash) if *hash == generated.hash => RoleTarget::Provision(desired),
                     Some(_) => hold(
                         true,
                         format!(

@@ -178,16 +178,9 @@ fn check(
     let alone = limit.checked.alone(|| boundary::check_limit(limit));
     let in_account = account
         .filter(|_| limit.boundary == BoundaryMode::Generated && alone.is_empty())
-        .and_then(|account| {
-            let key = (
-                account.name.clone(),
-                boundary::own_resources(input.cluster, account),
-            );
-            limit
-                .checked
-                .in_account(key, || boundary::compile(input.cluster, account, limit).err())
-        });
-    let problems: Vec<&Violation> = alone.iter().chain(&in_account).collect();
+        .map(|account| boundary::generated(input.cluster, account, limit));
+    let in_account = in_account.as_deref().and_then(|of| of.as_ref().err());
+    let problems: Vec<&Violation> = alone.iter().chain(in_account).collect();
     if problems.is_empty() {
         return;
     }

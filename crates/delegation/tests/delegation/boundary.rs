@@ -26,7 +26,9 @@ fn full_account() -> Account {
 
 #[test]
 fn the_boundary_is_as_published() {
-    let boundary = compile(&cluster(), &full_account(), &limit("payments", productionapp())).unwrap();
+    let boundary = compile(&cluster(), &full_account(), &limit("payments", productionapp()))
+        .unwrap()
+        .document;
     assert_golden("boundary.json", &boundary.to_value());
 }
 
@@ -34,7 +36,9 @@ fn the_boundary_is_as_published() {
 fn under_a_boundary_the_ceiling_holds_and_deputy_itself_is_out_of_reach() {
     // A ceiling that knowingly allows everything is the worst case.
     let everything = limit("everything", json!([allow(json!("*"), json!("*"))]));
-    let boundary = compile(&cluster(), &full_account(), &everything).unwrap();
+    let boundary = compile(&cluster(), &full_account(), &everything)
+        .unwrap()
+        .document;
     let identity = document(
         deputy_policy::PolicyKind::Identity,
         json!([allow(json!("*"), json!("*"))]),

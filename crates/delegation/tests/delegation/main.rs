@@ -13,6 +13,7 @@ mod names;
 mod naming;
 mod plan;
 mod principals;
+mod sealed;
 mod session;
 mod support;
 mod trust;

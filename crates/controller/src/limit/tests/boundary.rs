@@ -21,7 +21,7 @@ fn iam() -> InMemoryIam {
 
 fn wanted(actions: &[&str]) -> DesiredBoundary {
     let (cluster, account, limit) = (cluster(), account(), limit(actions));
-    let document = compile(&cluster, &account, &limit).unwrap();
+    let document = compile(&cluster, &account, &limit).unwrap().document;
     DesiredBoundary::new(&cluster, &account, &limit, document)
 }
 
@@ -172,7 +172,7 @@ async fn no_write_begins_without_the_lease() {
 fn narrow_and_tagged_otherwise() -> DesiredBoundary {
     let (cluster, mut account, limit) = (cluster(), account(), limit(&["s3:GetObject"]));
     account.tags = [("team".parse().unwrap(), "platform".parse().unwrap())].into();
-    let document = compile(&cluster, &account, &limit).unwrap();
+    let document = compile(&cluster, &account, &limit).unwrap().document;
     DesiredBoundary::new(&cluster, &account, &limit, document)
 }
 

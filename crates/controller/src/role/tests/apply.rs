@@ -39,7 +39,7 @@ async fn iam() -> InMemoryIam {
         name: naming::limit_policy_name(&cluster(), &limit.name),
         path: naming::limit_path(&cluster()),
         tags: naming::limit_tags(&cluster(), &account, &limit.name, None),
-        document: boundary::compile(&cluster(), &account, &limit).unwrap(),
+        document: boundary::compile(&cluster(), &account, &limit).unwrap().document,
     };
     iam.create_policy(&policy).await.unwrap();
     iam.clear_log();

@@ -4,11 +4,7 @@ use std::sync::Arc;
 
 use deputy_api::conditions::ConditionReason;
 use deputy_delegation::{
-    Decision, MissingFact, ObjectName, Reason, Violation,
-    boundary::{self, document_hash},
-    naming,
-    plan::DesiredRole,
-    trust,
+    Decision, MissingFact, ObjectName, Reason, Violation, boundary, naming, plan::DesiredRole, trust,
 };
 use deputy_index::Entry;
 
@@ -99,7 +95,9 @@ fn target(bound: bool, in_aws: Option<&str>) -> RoleTarget {
 }
 
 fn hash_of_the_boundary() -> String {
-    document_hash(&boundary::compile(&cluster(), &account(), &limit(READ_WRITE)).unwrap())
+    boundary::compile(&cluster(), &account(), &limit(READ_WRITE))
+        .unwrap()
+        .hash
 }
 
 fn provisioned(target: RoleTarget) -> DesiredRole {

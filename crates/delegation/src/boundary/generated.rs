@@ -1,18 +1,16 @@
-//! The permissions boundary that repeats a limit's ceiling in AWS, and what a limit may not contain.
+//! The permissions boundary that repeats a limit's ceiling in AWS.
 
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
-use deputy_policy::{
-    ActionElement, Document, Effect, PolicyKind, ResourceElement, Statement, Version, escalation,
-    tag_variables,
-};
+use deputy_policy::{ActionElement, Document, Effect, PolicyKind, ResourceElement, Statement, Version};
 use sha2::{Digest as _, Sha256};
 
+use super::sealed::{GeneratedBoundary, seal_into};
 use crate::{
     decision::{Reason, Violation},
-    model::{Account, BoundaryMode, Limit},
-    names::{ClusterName, wildcard_match},
+    model::{Account, Limit},
+    names::ClusterName,
     naming,
     partition::foreign_arns,
     quota::MANAGED_POLICY,
@@ -37,14 +35,31 @@ const DENIED: [&str; 14] = [
     "sts:AssumeRole",
 ];
 
-/// The ceiling plus a deny of IAM writes, PassRole and AssumeRole on Deputy's own roles, policies and identities.
+/// The boundary of `limit` in `account`, made once for each value of a limit; see [`compile`].
+#[must_use]
+pub fn generated(
+    cluster: &ClusterName,
+    account: &Account,
+    limit: &Limit,
+) -> Arc<Result<GeneratedBoundary, Violation>> {
+    let key = (account.name.clone(), own_resources(cluster, account));
+    limit.checked.in_account(key, || compile(cluster, account, limit))
+}
+
+/// The ceiling, a deny of IAM writes, PassRole and AssumeRole on Deputy's own roles, policies and identities, and as much of the
+/// ceiling's [`deputy_policy::seal`] as fits: of actions first, then of resources in the order of the ceiling. No seal is in it unless it is
+/// proved that the ceiling loses nothing by it.
 ///
 /// The broker's own AssumeRole is made by the issuer, which carries no such boundary.
 ///
 /// # Errors
 /// When it would be larger than the 6,144 characters that AWS takes, or names a resource of another partition than the
 /// account's; the violation says the numbers, or the right spelling.
-pub fn compile(cluster: &ClusterName, account: &Account, limit: &Limit) -> Result<Document, Violation> {
+pub fn compile(
+    cluster: &ClusterName,
+    account: &Account,
+    limit: &Limit,
+) -> Result<GeneratedBoundary, Violation> {
     let violation = |reason, message| Violation {
         reason,
         field: "spec.ceiling".to_owned(),
@@ -98,11 +113,16 @@ pub fn compile(cluster: &ClusterName, account: &Account, limit: &Limit) -> Resul
             ),
         ));
     }
-    Ok(document)
+    let (document, sealed) = seal_into(document, &limit.ceiling);
+    Ok(GeneratedBoundary {
+        hash: document_hash(&document),
+        document,
+        sealed,
+    })
 }
 
 /// The resources of Deputy itself in `account`.
-pub(crate) fn own_resources(cluster: &ClusterName, account: &Account) -> Vec<String> {
+fn own_resources(cluster: &ClusterName, account: &Account) -> Vec<String> {
     let in_account = format!("arn:{}:iam::{}", account.partition, account.id);
     let path = naming::role_path(cluster);
     let mut own = vec![
@@ -121,66 +141,4 @@ pub(crate) fn own_resources(cluster: &ClusterName, account: &Account) -> Vec<Str
 #[must_use]
 pub fn document_hash(document: &Document) -> String {
     HEXLOWER.encode(&Sha256::digest(document.to_json().as_bytes()))
-}
-
-/// What is wrong with a limit by itself: escalation without acknowledgement, tenant-settable variables, sizes, reserved tags.
-/// Nothing may be granted under a limit for which this is not empty.
-#[must_use]
-pub fn check_limit(limit: &Limit) -> Vec<Violation> {
-    let mut violations = Vec::new();
-    let mut add = |reason, field: String, message: String| {
-        violations.push(Violation {
-            reason,
-            field,
-            limit: Some(limit.name.clone()),
-            message,
-        });
-    };
-
-    for found in escalation(&limit.ceiling) {
-        if !is_acknowledged(&limit.acknowledge_escalation, found.action) {
-            add(
-                Reason::Escalation,
-                format!("spec.ceiling.{}", found.path),
-                format!(
-                    "allows {}, with which its holder can get any permission in the account; leave it out, or name it in \
-                     spec.acknowledgeEscalation",
-                    found.action
-                ),
-            );
-        }
-    }
-    for found in tag_variables(&limit.ceiling) {
-        add(
-            Reason::TenantVariable,
-            format!("spec.ceiling.{}", found.path),
-            found.to_string(),
-        );
-    }
-    let size = limit.ceiling.size();
-    if limit.boundary == BoundaryMode::Generated && size > MANAGED_POLICY {
-        add(
-            Reason::TooLarge,
-            "spec.ceiling".to_owned(),
-            format!("has {size} characters; AWS takes {MANAGED_POLICY} in a boundary policy"),
-        );
-    }
-    for key in limit.session_tags.keys().filter(|key| key.is_reserved()) {
-        add(
-            Reason::SessionTag,
-            format!("spec.session.tags[{key}]"),
-            "tags that begin with deputy- are set by Deputy alone".to_owned(),
-        );
-    }
-    violations
-}
-
-/// Whether a limit with these patterns in `acknowledgeEscalation` allows an action such as `iam:PassRole` knowingly. Case does
-/// not matter.
-#[must_use]
-pub fn is_acknowledged(patterns: &BTreeSet<String>, action: &str) -> bool {
-    let action = action.to_ascii_lowercase();
-    patterns
-        .iter()
-        .any(|pattern| wildcard_match(&pattern.to_ascii_lowercase(), &action))
 }
