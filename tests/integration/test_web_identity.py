@@ -5,13 +5,20 @@ import json
 import os
 import subprocess
 
+import pytest
+
+from rig.apiclient import ApiError
 from rig.tools import cargo_binary
 
-from .scenario import account
+from .scenario import READ, account, binding, collection, document, limit
 
 # What comes before the point of a public key on P-256 (RFC 5480).
 P256 = "3059301306072a8648ce3d020106082a8648ce3d030107034200"
 ISSUER = "https://oidc.example.com/demo"
+
+
+PROVIDER = "arn:aws:iam::123456789012:oidc-provider/oidc.example.com/demo"
+WEB = "AssumeRoleWithWebIdentity"
 
 
 def _decoded(part: str) -> bytes:
@@ -68,6 +75,42 @@ def _names(told: dict) -> list[str]:
     urls = [entry["url"] for entry in told["publish"]]
     assert all(url.startswith(f"{ISSUER}/") for url in urls)
     return [url.removeprefix(f"{ISSUER}/") for url in urls]
+
+
+def _of(object: dict, **spec: object) -> dict:
+    object["spec"].update(spec)
+    return object
+
+
+GOOD = [
+    account("web", oidc={"providerARN": PROVIDER}, defaults={"method": WEB}),
+    limit("web", ["web"], session={"methods": ["AssumeRole", WEB]}),
+    limit("web", ["web"], session={"methods": []}),
+    _of(binding("default", "web", "web", "app"), method=WEB),
+    _of(binding("default", "web", "web", "app", scope="ServiceAccount"), method=WEB),
+    _of(binding("default", "web", "web", "app", scope="Pod"), method="AssumeRole"),
+]
+BAD = [
+    (account("web", oidc={"providerARN": PROVIDER.replace("123456789012", "999999999999")}), "a provider of this account"),
+    (account("web", oidc={"providerARN": PROVIDER.replace("oidc-p", "saml-p")}), "should match"),
+    (account("web", oidc={"providerARN": PROVIDER, "audience": "any*"}), "should match"),
+    (account("web", defaults={"method": WEB}), "needs oidc"),
+    (limit("web", ["web"], session={"methods": ["AssumeRoleWithSAML"]}), "supported values"),
+    (_of(binding("default", "web", "web", "app", scope="Pod"), method=WEB), "session goes with method AssumeRole"),
+    (_of(binding("default", "web", "web", "app", duration="1h"), method=WEB), "session goes with method AssumeRole"),
+    (_of(binding("default", "web", "web", "app", tags={"team": "blue"}), method=WEB), "session goes with method"),
+    (_of(binding("default", "web", "web", "app", policy=document(READ)), method=WEB), "session goes with method"),
+]
+
+
+def test_the_api_server_takes_what_goes_together_and_nothing_else(scenario):
+    with scenario.without_validation():
+        for good in GOOD:
+            scenario.admin.create(f"{collection(good)}?dryRun=All&fieldValidation=Strict", good)
+        for bad, said in BAD:
+            with pytest.raises(ApiError) as refused:
+                scenario.admin.create(f"{collection(bad)}?dryRun=All&fieldValidation=Strict", bad)
+            assert (refused.value.code, said in refused.value.message) == (422, True), refused.value.message
 
 
 def test_without_an_api_server_nothing_is_written_and_the_reason_is_said(tmp_path):

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::schema;
+use crate::{SessionMethodSpec, schema};
 
 /// Where: one AWS account, and who Deputy is there.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -49,6 +49,12 @@ use crate::schema;
     validation = Rule::new("!has(self.boundaryWriter) || self.boundaryWriter.assumeRole.roleARN.startsWith('arn:' + self.partition + ':iam::' + self.accountID + ':role/')")
         .message("boundaryWriter.assumeRole.roleARN must be a role of this account and partition: policies are made where it lives")
         .field_path(".boundaryWriter.assumeRole.roleARN"),
+    validation = Rule::new("!has(self.oidc) || self.oidc.providerARN.startsWith('arn:' + self.partition + ':iam::' + self.accountID + ':oidc-provider/')")
+        .message("oidc.providerARN must be a provider of this account and partition: AWS takes no other in a role's trust policy")
+        .field_path(".oidc.providerARN"),
+    validation = Rule::new("self.defaults.method != 'AssumeRoleWithWebIdentity' || has(self.oidc)")
+        .message("defaults.method AssumeRoleWithWebIdentity needs oidc: the provider by which AWS knows this cluster's tokens")
+        .field_path(".defaults.method"),
     validation = Rule::new("!self.issuer.principalARN.contains(':role/') || duration(self.defaults.sessionDuration) <= duration('1h')")
         .message("defaults.sessionDuration must be at most 1h when the issuer is a role: AWS caps role chaining")
         .field_path(".defaults.sessionDuration"),
@@ -82,6 +88,11 @@ pub struct AWSAccountSpec {
     /// from the provisioner, so that who makes roles can't widen their boundary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boundary_writer: Option<IdentitySpec>,
+
+    /// How AWS knows the tokens of this cluster's ServiceAccounts: for bindings of method `AssumeRoleWithWebIdentity`. On EKS the
+    /// provider may be there already; `deputy bootstrap oidc` helps with a cluster of one's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oidc: Option<OidcSpec>,
 
     /// What bindings get that don't say otherwise.
     #[serde(default)]
@@ -137,10 +148,34 @@ pub struct AssumeRoleSpec {
     pub external_id: Option<String>,
 }
 
+/// An OIDC provider of IAM.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct OidcSpec {
+    /// Its ARN: `arn:<partition>:iam::<account>:oidc-provider/<host>[/<path>]`, of this account. What comes after
+    /// `oidc-provider/` is the issuer of the tokens without `https://`.
+    #[serde(rename = "providerARN")]
+    #[schemars(length(max = 320), regex(pattern = schema::OIDC_PROVIDER_ARN))]
+    pub provider_arn: String,
+
+    /// The audience of the tokens that pods get: one of the provider's client ids.
+    #[serde(default = "default_audience")]
+    #[schemars(length(min = 1, max = 255), regex(pattern = schema::AUDIENCE))]
+    pub audience: String,
+}
+
+fn default_audience() -> String {
+    "sts.amazonaws.com".to_owned()
+}
+
 /// What bindings get that don't say otherwise.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountDefaults {
+    /// By which call of STS pods get sessions.
+    #[serde(default)]
+    pub method: SessionMethodSpec,
+
     /// Life of a session: 30m to 12h, to 1h when the issuer is a role.
     #[serde(default = "default_session_duration")]
     #[schemars(length(max = 32), regex(pattern = schema::DURATION))]
@@ -151,6 +186,7 @@ pub struct AccountDefaults {
 impl Default for AccountDefaults {
     fn default() -> Self {
         Self {
+            method: SessionMethodSpec::default(),
             session_duration: default_session_duration(),
         }
     }

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::schema;
+use crate::{SessionMethodSpec, schema};
 
 /// Who: ServiceAccounts that may become a role, and how a session looks.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -46,6 +46,11 @@ use crate::schema;
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.method) || self.method != 'AssumeRoleWithWebIdentity' || !has(self.session) || (!has(self.session.policy) && !has(self.session.duration) && !has(self.session.tags) && self.session.scope == 'ServiceAccount')")
+        .message("session goes with method AssumeRole only: with AssumeRoleWithWebIdentity the pod calls STS itself, and nothing would hold it to this")
+        .field_path(".session"),
+)]
 pub struct AWSRoleBindingSpec {
     /// The role, of this namespace. It may come later. Immutable, as in RBAC: who may edit subjects need not be
     /// trusted with another role.
@@ -56,6 +61,13 @@ pub struct AWSRoleBindingSpec {
     #[schemars(length(min = 1, max = "quota::SUBJECTS_OF_BINDING"))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub subjects: Vec<SubjectSpec>,
+
+    /// By which call of STS pods get sessions; every limit that applies has to list it. With `AssumeRoleWithWebIdentity` a pod gets
+    /// the variables of IAM roles for service accounts when it is created, and `session` is forbidden; a change needs new pods. Absent:
+    /// the account's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::session_method")]
+    pub method: Option<SessionMethodSpec>,
 
     /// How a session looks.
     #[serde(default)]

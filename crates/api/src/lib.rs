@@ -32,6 +32,7 @@ pub mod conditions;
 pub mod convert;
 pub mod crds;
 mod limit;
+mod method;
 mod namespace_limit;
 pub mod reference;
 mod role;
@@ -40,7 +41,7 @@ pub mod unknown;
 
 pub use account::{
     AWSAccount, AWSAccountSpec, AWSAccountStatus, AccountDefaults, AssumeRoleSpec, EndpointsSpec,
-    IdentitySpec, IssuerSpec,
+    IdentitySpec, IssuerSpec, OidcSpec,
 };
 pub use binding::{
     AWSRoleBinding, AWSRoleBindingSpec, AWSRoleBindingStatus, BindingSessionSpec, RoleRef, RoleRefKind,
@@ -51,6 +52,7 @@ pub use limit::{
     BoundarySpec, BoundaryStatus, BoundaryType, DelegationLimit, DelegationLimitSpec, DelegationLimitStatus,
     GrantCounts, LimitSessionSpec, SealedStatus,
 };
+pub use method::SessionMethodSpec;
 pub use namespace_limit::{NamespaceLimit, NamespaceLimitSpec};
 pub use role::{AWSRole, AWSRoleSpec, AWSRoleStatus, AccountRef, RolePolicy};
 

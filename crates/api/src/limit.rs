@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::schema;
+use crate::{SessionMethodSpec, schema};
 
 /// How far: what the namespaces it names may ever grant in the accounts it names.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -111,6 +111,13 @@ pub struct LimitSessionSpec {
     #[x_kube(validation = Rule::new("duration(self) >= duration('30m') && duration(self) <= duration('12h')").message("must be 30m to 12h"))]
     pub max_duration: String,
 
+    /// By which calls of STS pods may get sessions. `AssumeRoleWithWebIdentity` goes past session policies, session tags and the audit
+    /// log, because the pod calls STS itself: list it knowingly. An empty list allows no sessions of pods at all.
+    #[serde(default = "default_methods")]
+    #[schemars(length(max = 2))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub methods: Vec<SessionMethodSpec>,
+
     /// Session tags that a binding may set, with the values each may have. None by default. Keys: 1 to 128
     /// characters, not starting with `aws:` or `deputy-`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -124,9 +131,14 @@ impl Default for LimitSessionSpec {
     fn default() -> Self {
         Self {
             max_duration: default_max_duration(),
+            methods: default_methods(),
             tags: BTreeMap::new(),
         }
     }
+}
+
+fn default_methods() -> Vec<SessionMethodSpec> {
+    vec![SessionMethodSpec::AssumeRole]
 }
 
 fn default_max_duration() -> String {

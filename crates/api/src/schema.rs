@@ -15,6 +15,11 @@ pub(crate) const LABEL: &str = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$";
 pub(crate) const ROLE_ARN: &str = r"^arn:aws[a-z0-9-]*:iam::[0-9]{12}:role/[!-~]+$";
 /// The same, or `…:user/…`.
 pub(crate) const ISSUER_ARN: &str = r"^arn:aws[a-z0-9-]*:iam::[0-9]{12}:(role|user)/[!-~]+$";
+/// `arn:<partition>:iam::<account>:oidc-provider/<host>[/<path>]`
+pub(crate) const OIDC_PROVIDER_ARN: &str =
+    r"^arn:aws[a-z0-9-]*:iam::[0-9]{12}:oidc-provider/[a-z0-9.-]+(/[A-Za-z0-9_+=,.@~%-]+)*$";
+/// An audience: printable, without what has a meaning in a policy (`${` is left to the conversion).
+pub(crate) const AUDIENCE: &str = r##"^[!#-)+->@-\[\]-~]+$"##;
 /// `https://…`, or plain text to this machine only. No credentials in the URL.
 pub(crate) const ENDPOINT: &str =
     r"^(https://[A-Za-z0-9.-]+|http://(127\.0\.0\.1|\[::1\]))(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$";
@@ -37,6 +42,11 @@ pub(crate) fn document(_: &mut SchemaGenerator) -> Schema {
 /// A field that is there, if only as null. Of itself, `Option` takes null for absent.
 pub(crate) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
+}
+
+/// A session method that may be left out. Derived, its description would be that of the type.
+pub(crate) fn session_method(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "enum": ["AssumeRole", "AssumeRoleWithWebIdentity"]})
 }
 
 /// AWS tags, key to value.

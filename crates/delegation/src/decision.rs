@@ -211,6 +211,8 @@ pub enum Reason {
     Duration,
     /// A session tag that no limit allows, or that is reserved.
     SessionTag,
+    /// A method that a limit does not list, that the account can't do, or that does not go with what a session is to be.
+    Method,
     /// A ceiling that reaches IAM itself without acknowledgement.
     Escalation,
     /// A policy variable in a ceiling that a tenant could set.
@@ -239,6 +241,7 @@ impl Reason {
             Self::TooLarge => "TooLarge",
             Self::Duration => "Duration",
             Self::SessionTag => "SessionTag",
+            Self::Method => "Method",
             Self::Escalation => "Escalation",
             Self::TenantVariable => "TenantVariable",
             Self::Partition => "Partition",

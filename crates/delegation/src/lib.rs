@@ -7,6 +7,7 @@
 //! - [`quota`]: every number that a grant may run into.
 //! - [`naming`]: what an object is called in AWS, computable offline.
 //! - [`trust`], [`boundary`], [`session`]: the documents and requests that an accepted grant becomes.
+//! - [`web_identity`]: the grant of pods that call STS themselves.
 //! - [`plan`]: the IAM calls that lead from what AWS has to what is wanted.
 //! - [`bootstrap`]: the AWS policies that Deputy's own processes need.
 //!
@@ -38,6 +39,7 @@ pub mod quota;
 pub mod session;
 pub mod tags;
 pub mod trust;
+pub mod web_identity;
 
 pub use decide::{DecisionInput, GrantSpec, accepts, decide};
 pub use decision::{Accepted, Decision, Fact, MissingFact, MissingFacts, Reason, Violation, Violations};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    model::{Account, Binding, Role, SessionScope},
+    model::{Account, Binding, Role, SessionMethod, SessionScope},
     names::{
         ClusterName, ExternalId, PodName, RoleArn, ServiceAccountName, SessionDuration, SessionName, TagKey,
         TagValue, Uid,
@@ -58,7 +58,7 @@ pub fn own_tags(scope: SessionScope) -> usize {
 }
 
 /// The request for `subject` under an accepted binding of an accepted role. None if `subject` is not one of the binding's,
-/// or if account, role and binding do not belong together.
+/// if account, role and binding do not belong together, or if the broker is not who makes sessions by the binding.
 #[must_use]
 pub fn request(
     cluster: &ClusterName,
@@ -69,7 +69,9 @@ pub fn request(
 ) -> Option<SessionRequest> {
     let namespace = &binding.id.namespace;
     // Deputy makes no session of a role that is there already.
-    let together = role.owned().is_some()
+    let by_broker = binding.method_in(account) == SessionMethod::AssumeRole;
+    let together = by_broker
+        && role.owned().is_some()
         && role.account == account.name
         && role.id == binding.role
         && role.id.namespace == *namespace

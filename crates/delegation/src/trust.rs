@@ -1,6 +1,6 @@
 //! The trust policy of a role, built from typed parts; never from text templates.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use deputy_policy::{
     ActionElement, Condition, Document, Effect, PolicyKind, Principal, PrincipalElement, ResourceElement,
@@ -8,18 +8,29 @@ use deputy_policy::{
 };
 
 use crate::{
-    model::{Account, Binding, RoleId},
+    model::{Account, Binding, RoleId, SessionMethod},
     names::ClusterName,
-    naming,
+    naming, web_identity,
 };
 
 /// The trust policy of a role with these bindings, all of them accepted: nobody's when there are none.
 #[must_use]
 pub fn compile(cluster: &ClusterName, account: &Account, id: &RoleId, bindings: &[Arc<Binding>]) -> Document {
-    if bindings.is_empty() {
+    let by = |method| bindings.iter().filter(move |b| b.method_in(account) == method);
+    let mut statements = Vec::new();
+    if by(SessionMethod::AssumeRole).next().is_some() {
+        statements.extend(issuer_statements(cluster, account, id));
+    }
+    let accounts: BTreeSet<_> = by(SessionMethod::AssumeRoleWithWebIdentity)
+        .flat_map(|binding| binding.subjects.service_accounts())
+        .collect();
+    if let (Some(provider), false) = (&account.oidc, accounts.is_empty()) {
+        statements.push(web_identity::statement(provider, &id.namespace, &accounts));
+    }
+    if statements.is_empty() {
         return deny_all();
     }
-    for_issuer(cluster, account, id)
+    written(statements)
 }
 
 /// Trust for sessions that the broker makes: the issuer, this external id, these request tags.
@@ -29,6 +40,17 @@ pub fn compile(cluster: &ClusterName, account: &Account, id: &RoleId, bindings: 
 /// talked into using another object's role, and a session without Deputy's tags.
 #[must_use]
 pub fn for_issuer(cluster: &ClusterName, account: &Account, id: &RoleId) -> Document {
+    written(issuer_statements(cluster, account, id).into())
+}
+
+/// These statements as a document.
+fn written(statements: Vec<Statement>) -> Document {
+    Document::new(Version::V2012, statements, PolicyKind::Trust)
+        // Typed names hold no character that a policy could not; an error would still never be an allow.
+        .unwrap_or_else(|_| deny_all())
+}
+
+fn issuer_statements(cluster: &ClusterName, account: &Account, id: &RoleId) -> [Statement; 2] {
     let issuer = &account.issuer;
     let root = format!("arn:{}:iam::{}:root", issuer.partition(), issuer.account());
     let is_issuer = || Condition::new(Test::ArnEquals, "aws:PrincipalArn", [issuer.to_string()]);
@@ -64,16 +86,10 @@ pub fn for_issuer(cluster: &ClusterName, account: &Account, id: &RoleId) -> Docu
     let mut tag = vec![is_issuer()];
     tag.extend(tags());
 
-    Document::new(
-        Version::V2012,
-        vec![
-            allow("AssumeRole", "sts:AssumeRole", assume),
-            allow("TagSession", "sts:TagSession", tag),
-        ],
-        PolicyKind::Trust,
-    )
-    // Typed names hold no character that a policy could not; an error would still never be an allow.
-    .unwrap_or_else(|_| deny_all())
+    [
+        allow("AssumeRole", "sts:AssumeRole", assume),
+        allow("TagSession", "sts:TagSession", tag),
+    ]
 }
 
 /// Trust of a role that nobody may assume: no accepted binding, or suspended.

@@ -110,6 +110,7 @@ fn is_about_the_object_alone(reason: Reason) -> bool {
         | Reason::TooLarge
         | Reason::Duration
         | Reason::SessionTag
+        | Reason::Method
         | Reason::Escalation
         | Reason::TenantVariable
         | Reason::Partition

@@ -115,6 +115,8 @@ words! {
         Duration,
         /// [`Reason::SessionTag`].
         SessionTag,
+        /// [`Reason::Method`].
+        Method,
         /// [`Reason::Escalation`].
         Escalation,
         /// [`Reason::TenantVariable`].
@@ -188,6 +190,7 @@ impl From<Reason> for ConditionReason {
             Reason::TooLarge => Self::TooLarge,
             Reason::Duration => Self::Duration,
             Reason::SessionTag => Self::SessionTag,
+            Reason::Method => Self::Method,
             Reason::Escalation => Self::Escalation,
             Reason::TenantVariable => Self::TenantVariable,
             Reason::Partition => Self::Partition,

@@ -1,13 +1,13 @@
 //! `AWSAccount` → [`Account`].
 
 use deputy_delegation::{
-    AccountId, ExternalId, IamEntity, IssuerArn, Partition, Reason, Region, RoleArn, SessionDuration,
-    Violations,
-    model::{Account, AssumeRole, Endpoints},
+    AccountId, Audience, ExternalId, IamEntity, IssuerArn, OidcProviderArn, Partition, Reason, Region,
+    RoleArn, SessionDuration, Violations,
+    model::{Account, AssumeRole, Endpoints, OidcProvider, SessionMethod},
 };
 
 use super::Findings;
-use crate::{AWSAccount, IdentitySpec};
+use crate::{AWSAccount, IdentitySpec, OidcSpec};
 
 /// Reads an account.
 ///
@@ -37,6 +37,15 @@ pub fn parse_account(object: &AWSAccount) -> Result<Account, Violations> {
         place,
         &mut findings,
     );
+    let oidc = spec
+        .oidc
+        .as_ref()
+        .and_then(|spec| provider(spec, place, &mut findings));
+    let default_method = SessionMethod::from(spec.defaults.method);
+    if default_method == SessionMethod::AssumeRoleWithWebIdentity && spec.oidc.is_none() {
+        let message = "AssumeRoleWithWebIdentity needs spec.oidc: the provider by which AWS knows this cluster's tokens";
+        findings.push(Reason::Method, "spec.defaults.method", message);
+    }
     let default_session_duration =
         default_duration(&spec.defaults.session_duration, issuer.as_ref(), &mut findings);
     let tags = findings.tags("spec.tags", &spec.tags, |f, at, text| f.tag_value(at, text));
@@ -58,6 +67,8 @@ pub fn parse_account(object: &AWSAccount) -> Result<Account, Violations> {
             issuer: issuer?,
             provisioner,
             boundary_writer,
+            oidc,
+            default_method,
             default_session_duration: default_session_duration?,
             tags,
             endpoints,
@@ -118,6 +129,32 @@ fn identity(
     Some(AssumeRole {
         role: role?,
         external_id,
+    })
+}
+
+/// A provider of the account that `place` names, as far as that can be read: AWS takes no other one in a role's trust policy.
+fn provider(
+    spec: &OidcSpec,
+    place: Option<(&AccountId, &Partition)>,
+    findings: &mut Findings,
+) -> Option<OidcProvider> {
+    let at = "spec.oidc.providerARN";
+    let arn = findings.take(at, OidcProviderArn::parse(&spec.provider_arn));
+    if let (Some(arn), Some((id, partition))) = (&arn, place)
+        && (arn.account() != id || arn.partition() != partition)
+    {
+        let message = format!(
+            "is a provider of account {} in partition {}; this is account {id} in {partition}, and AWS takes no other account's in a \
+             role's trust policy",
+            arn.account(),
+            arn.partition()
+        );
+        findings.push(Reason::Structure, at, message);
+    }
+    let audience = findings.take("spec.oidc.audience", Audience::new(spec.audience.as_str()));
+    Some(OidcProvider {
+        arn: arn?,
+        audience: audience?,
     })
 }
 

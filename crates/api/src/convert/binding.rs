@@ -80,6 +80,7 @@ pub fn parse_binding(object: &AWSRoleBinding) -> Result<Binding, Violations> {
                 kind: RoleKind::AWSRole,
             },
             subjects: subjects?,
+            method: spec.method.map(Into::into),
             session: SessionSpec {
                 scope: match session.scope {
                     SessionScopeSpec::ServiceAccount => model::SessionScope::ServiceAccount,

@@ -79,6 +79,12 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
                 BoundaryType::CheckOnly => BoundaryMode::CheckOnly,
             },
             max_session_duration: max_session_duration?,
+            session_methods: spec
+                .session
+                .methods
+                .iter()
+                .map(|method| (*method).into())
+                .collect(),
             session_tags,
             acknowledge_escalation,
             existing_roles: BTreeSet::new(),

@@ -2,7 +2,7 @@
 
 use deputy_delegation::{
     Reason, Violations,
-    model::{BoundaryMode, SessionScope},
+    model::{BoundaryMode, SessionMethod, SessionScope},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -197,6 +197,51 @@ fn sessions_longer_than_an_hour_need_a_user_as_issuer() {
 }
 
 #[test]
+fn the_provider_is_one_of_the_account_and_the_default_method_needs_it() {
+    let provider = |arn: &str| with(account(), "/spec/oidc", json!({"providerARN": arn}));
+    let good = "arn:aws:iam::123456789012:oidc-provider/oidc.example.com/id/PROD1";
+    let web = json!({"method": "AssumeRoleWithWebIdentity"});
+    let read = parse_account(&typed(with(provider(good), "/spec/defaults", web.clone()))).unwrap();
+    assert_eq!(read.default_method, SessionMethod::AssumeRoleWithWebIdentity);
+    let oidc = read.oidc.unwrap();
+    assert_eq!(
+        (oidc.arn.to_string().as_str(), oidc.audience.as_str()),
+        (good, "sts.amazonaws.com")
+    );
+    for bad in [
+        good.replace("123456789012", "999999999999"),
+        good.replace("arn:aws:", "arn:aws-cn:"),
+        good.replace("oidc-provider", "saml-provider"),
+        good.replace("oidc.example.com", "https://oidc.example.com"),
+    ] {
+        let found = fields(parse_account(&typed(provider(&bad))).unwrap_err());
+        assert_eq!(found, one(Reason::Structure, "spec.oidc.providerARN"), "{bad}");
+    }
+    let audience = with(provider(good), "/spec/oidc/audience", json!("${aws:username}"));
+    let found = fields(parse_account(&typed(audience)).unwrap_err());
+    assert_eq!(found, one(Reason::Structure, "spec.oidc.audience"));
+    let found = fields(parse_account(&typed(with(account(), "/spec/defaults", web))).unwrap_err());
+    assert_eq!(found, one(Reason::Method, "spec.defaults.method"));
+}
+
+#[test]
+fn methods_are_words_of_binding_and_limit() {
+    let limit = with(
+        limit(),
+        "/spec/session/methods",
+        json!(["AssumeRoleWithWebIdentity"]),
+    );
+    let limit = parse_limit(&typed(limit)).unwrap();
+    assert_eq!(
+        limit.session_methods,
+        [SessionMethod::AssumeRoleWithWebIdentity].into()
+    );
+    let binding = with(binding(), "/spec/method", json!("AssumeRoleWithWebIdentity"));
+    let binding = parse_binding(&typed(binding)).unwrap();
+    assert_eq!(binding.method, Some(SessionMethod::AssumeRoleWithWebIdentity));
+}
+
+#[test]
 fn a_limit_gets_its_defaults() {
     let limit = parse_limit(&typed(limit())).unwrap();
     assert_eq!(limit.boundary, BoundaryMode::Generated);
@@ -206,6 +251,7 @@ fn a_limit_gets_its_defaults() {
         "iam:passrole"
     );
     assert!(limit.uid.is_some());
+    assert_eq!(limit.session_methods, [SessionMethod::AssumeRole].into());
 }
 
 #[test]

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use deputy_delegation::{
     AccountId, ObjectName, Partition, Region, SessionDuration,
-    model::{AssumeRole, Endpoints},
+    model::{AssumeRole, Endpoints, SessionMethod},
 };
 
 use super::*;
@@ -31,6 +31,8 @@ fn account() -> Account {
         issuer: IssuerArn::parse("arn:aws:iam::123456789012:role/infra/deputy-broker").unwrap(),
         provisioner: assume("deputy-provisioner"),
         boundary_writer: None,
+        oidc: None,
+        default_method: SessionMethod::AssumeRole,
         default_session_duration: SessionDuration::HOUR,
         tags: BTreeMap::new(),
         endpoints: Endpoints::default(),

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use deputy_delegation::{
     Decision, ObjectName, Uid,
-    model::{Account, Binding, ObjectId, Role, RoleId, SessionScope},
+    model::{Account, Binding, ObjectId, Role, RoleId, SessionMethod, SessionScope},
     session,
 };
 use deputy_index::{BindingDecision, Index};
@@ -57,6 +57,8 @@ pub enum RefusalCode {
     NotAccepted,
     /// Its role is not accepted.
     Suspended,
+    /// Pods call STS themselves by it.
+    Method,
     /// AWS refuses.
     AccessDenied,
 }
@@ -69,6 +71,7 @@ impl RefusalCode {
             Self::NoBinding => "NoBinding",
             Self::NotAccepted => "NotAccepted",
             Self::Suspended => "Suspended",
+            Self::Method => "Method",
             Self::AccessDenied => "AccessDenied",
         }
     }
@@ -178,6 +181,16 @@ fn session_grant(
         let message = format!("{} or its AWSAccount can't be read", binding.role.title());
         return Err(refused(binding, RefusalCode::NotAccepted, message));
     };
+    let method = binding.method_in(account);
+    if method != SessionMethod::AssumeRole {
+        let message = format!(
+            "AWSRoleBinding {} has the method {}: its pods call STS themselves, and get what they need for it when they are created; \
+             this one was created before. Create it again",
+            binding.id,
+            method.as_str()
+        );
+        return Err(refused(binding, RefusalCode::Method, message));
+    }
     let Some(request) = session::request(index.cluster(), account, role, binding, &identity.subject) else {
         let message = format!("AWSRoleBinding {} does not name {who}", binding.id);
         return Err(refused(binding, RefusalCode::NoBinding, message));
@@ -266,7 +279,12 @@ pub fn is_granted(index: &Index, key: &SessionKey) -> bool {
     index.decide_binding(&key.binding).is_some_and(|found| {
         let uid = |uid: Option<&Uid>| uid.map(Uid::as_str).unwrap_or_default().to_owned();
         let role_id = found.role_state.as_ref().and_then(|state| state.role_id.clone());
+        let by_broker = found
+            .account
+            .known()
+            .is_some_and(|account| found.binding.method_in(account) == SessionMethod::AssumeRole);
         found.is_accepted()
+            && by_broker
             && uid(found.binding.uid.as_ref()) == key.binding_uid
             && found
                 .role

@@ -59,13 +59,34 @@ fn nothing_is_said_before_every_kind_has_been_read_whole() {
     assert_eq!(outcome(&index, "uploader", None).0, "NotReady");
 }
 
+/// Makes AssumeRoleWithWebIdentity the account's default, and the limit allow it.
+fn web_identity(index: &std::sync::Arc<Index>) {
+    let provider = "arn:aws:iam::123456789012:oidc-provider/oidc.example.com";
+    let mut account = account_object();
+    account.data["spec"]["oidc"] = json!({"providerARN": provider});
+    account.data["spec"]["defaults"] = json!({"method": "AssumeRoleWithWebIdentity"});
+    let mut limit = limit_object("s3:GetObject");
+    limit.data["spec"]["session"] = json!({"methods": ["AssumeRole", "AssumeRoleWithWebIdentity"]});
+    index.reset(ResourceKind::Accounts, [account]);
+    index.reset(ResourceKind::Limits, [limit]);
+}
+
+#[test]
+fn what_was_given_by_the_broker_is_not_confirmed_under_another_method() {
+    let index = index();
+    let key = grant(&index).key;
+    assert!(is_granted(&index, &key));
+    web_identity(&index);
+    assert!(!is_granted(&index, &key));
+}
+
 /// What became of the index.
 type Change = fn(&std::sync::Arc<Index>);
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "one table, a row a refusal")]
 fn a_refusal_names_what_is_refused_and_by_whom() {
-    let table: [(&str, Change, &[&str]); 10] = [
+    let table: [(&str, Change, &[&str]); 11] = [
         // A binding may come before its role, and before the account.
         (
             "NotReady",
@@ -142,6 +163,15 @@ fn a_refusal_names_what_is_refused_and_by_whom() {
                 );
             },
             &["AWSRoleBinding payments/uploader", "limit payments"],
+        ),
+        // A pod from before the method was another one.
+        (
+            "Method",
+            web_identity,
+            &[
+                "AWSRoleBinding payments/uploader has the method AssumeRoleWithWebIdentity",
+                "Create it again",
+            ],
         ),
         (
             "NotReady",

@@ -59,22 +59,23 @@ fn ready(facts: &BindingFacts, refused_session: Option<ConditionValue>) -> Condi
         let message = "the role is not ready; see its conditions";
         return ConditionValue::new(Status::False, ConditionReason::RoleNotReady, message);
     }
-    if let Some(why) = &facts.no_issuer {
+    if let Some(why) = facts.no_issuer.as_ref().filter(|_| !facts.without_broker) {
         let message = format!("no session can be made: {why}");
         return ConditionValue::new(Status::False, ConditionReason::IssuerNotReady, message);
     }
-    if let Some(refused) = refused_session {
+    if let Some(refused) = refused_session.filter(|_| !facts.without_broker) {
         return refused;
     }
     if facts.shadowed {
         let message = "another binding comes first for its ServiceAccounts (older, or of the same second and first by name); pods get this one by the annotation deputy.dev/binding";
         return ConditionValue::new(Status::True, ConditionReason::Shadowed, message);
     }
-    ConditionValue::new(
-        Status::True,
-        ConditionReason::Ready,
-        "pods of its ServiceAccounts get credentials",
-    )
+    let message = if facts.without_broker {
+        "the role trusts its ServiceAccounts: pods that are created from now on call STS themselves"
+    } else {
+        "pods of its ServiceAccounts get credentials"
+    };
+    ConditionValue::new(Status::True, ConditionReason::Ready, message)
 }
 
 /// Why STS gives no session by the binding as it is now, as the broker says.

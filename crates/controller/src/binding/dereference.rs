@@ -3,7 +3,7 @@
 use deputy_api::{AWSRoleBinding, conditions::Status, convert};
 use deputy_delegation::{
     ClusterName, Decision,
-    model::{Binding, ObjectId, RoleId},
+    model::{Binding, ObjectId, RoleId, SessionMethod},
     naming,
 };
 use deputy_index::Index;
@@ -29,6 +29,8 @@ pub struct BindingFacts {
     pub role_ready: bool,
     /// Whether another binding comes first for each of its ServiceAccounts.
     pub shadowed: bool,
+    /// Whether pods call STS themselves: nothing of the broker matters then.
+    pub without_broker: bool,
     /// Why the broker can make no session of the account at all.
     pub no_issuer: Option<String>,
     /// The role in AWS; `None` while role or account are not known.
@@ -80,10 +82,20 @@ impl BindingFacts {
                 .role(&role)
                 .is_some_and(|r| r.state.ready && r.state.observed_generation == r.meta.generation),
             shadowed: !binding.subjects.service_accounts().iter().any(is_default),
+            without_broker: without_broker(index, binding),
             no_issuer: no_issuer(index, &role),
             role_arn: role_arn(index, cluster, &role),
         }
     }
+}
+
+/// Whether the method of the binding is one for which no broker is asked.
+fn without_broker(index: &Index, binding: &Binding) -> bool {
+    let account = || {
+        let role = index.role(&binding.role)?.parsed.ok()?;
+        index.account(&role.account).known().cloned()
+    };
+    account().is_some_and(|a| binding.method_in(&a) == SessionMethod::AssumeRoleWithWebIdentity)
 }
 
 /// What the broker says of its identity in the account of a role, if it is not the issuer.

@@ -94,6 +94,11 @@ fn shown(limit: &Limit) -> NamespaceLimitSpec {
         },
         session: LimitSessionSpec {
             max_duration: limit.max_session_duration.to_string(),
+            methods: limit
+                .session_methods
+                .iter()
+                .map(|method| (*method).into())
+                .collect(),
             tags: tags.collect(),
         },
     }

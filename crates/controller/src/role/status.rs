@@ -61,6 +61,7 @@ fn waits_for_others(reason: ConditionReason) -> bool {
         | Reason::TooLarge
         | Reason::Duration
         | Reason::SessionTag
+        | Reason::Method
         | Reason::Escalation
         | Reason::TenantVariable
         | Reason::Partition

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     decision::{Decision, Fact, MissingFact, Reason},
-    model::{Account, Binding, Role, RoleSource},
+    model::{Account, Binding, Role, RoleSource, SessionMethod},
     names::{IamEntity, SessionDuration},
     quota::{CHAINED_SESSION_SECONDS_MAX, SESSION_POLICY, TAGS},
     session,
@@ -17,7 +17,7 @@ use super::{
     input::DecisionInput,
     known::Known,
     limits::{Applicable, NeededBoundary},
-    role,
+    method, role,
 };
 
 const DURATION: &str = "spec.session.duration";
@@ -44,6 +44,11 @@ pub(super) fn decide(
         needed_boundary(role, binding),
         &mut findings,
     );
+    let method = account.map(|account| method::allowed(binding, account, &limits, &mut findings));
+    if method == Some(SessionMethod::AssumeRoleWithWebIdentity) {
+        method::without_broker(binding, role, &limits, &mut findings);
+        return findings.decision(limits.accepted());
+    }
     let duration = binding
         .session
         .duration

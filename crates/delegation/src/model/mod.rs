@@ -1,5 +1,6 @@
 //! Accounts, limits, roles and bindings as the decision sees them: parsed, typed, free of Kubernetes.
 
+mod method;
 mod parts;
 mod source;
 
@@ -10,6 +11,7 @@ use std::{
 
 use deputy_policy::Document;
 
+pub use self::method::{OidcProvider, SessionMethod};
 pub use self::parts::{
     NamedPolicy, PolicyKindError, PolicyList, RolePolicies, RolePoliciesError, SessionPolicy, Subjects,
     SubjectsError,
@@ -92,6 +94,10 @@ pub struct Account {
     pub provisioner: Option<AssumeRole>,
     /// The identity that writes boundary policies; ambient if none.
     pub boundary_writer: Option<AssumeRole>,
+    /// The OIDC provider by which AWS knows the tokens of this cluster's ServiceAccounts, if it does.
+    pub oidc: Option<OidcProvider>,
+    /// The method of sessions whose binding says nothing.
+    pub default_method: SessionMethod,
     /// Life of sessions whose binding says nothing.
     pub default_session_duration: SessionDuration,
     /// Tags on every role.
@@ -124,6 +130,8 @@ pub struct Limit {
     pub boundary: BoundaryMode,
     /// The longest session.
     pub max_session_duration: SessionDuration,
+    /// By which methods a binding may give sessions.
+    pub session_methods: BTreeSet<SessionMethod>,
     /// Which session tags a binding may set, with which values.
     pub session_tags: BTreeMap<TagKey, BTreeSet<TagValue>>,
     /// Actions reaching IAM itself that this limit knowingly allows (lower-cased `service:action` patterns as written).
@@ -271,6 +279,8 @@ pub struct Binding {
     pub role: RoleId,
     /// Who may become the role.
     pub subjects: Subjects,
+    /// By which call of STS pods get sessions; the account's default if none.
+    pub method: Option<SessionMethod>,
     /// How a session looks.
     pub session: SessionSpec,
     /// Unix seconds of creation: the oldest binding of a ServiceAccount is its default. 0 before it is stored.

@@ -17,3 +17,4 @@ mod sealed;
 mod session;
 mod support;
 mod trust;
+mod web_identity;

@@ -11,7 +11,7 @@ use std::{
 
 use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError, future};
 use deputy_delegation::{
-    model::{Account, Endpoints},
+    model::{Account, Endpoints, SessionMethod},
     names::{
         AccountId, IamPath, IssuerArn, ObjectName, Partition, PolicyName, Region, RoleName, SessionDuration,
         TagKey, TagValue,
@@ -44,6 +44,8 @@ pub(crate) fn account(endpoints: Endpoints) -> Account {
         issuer: IssuerArn::parse("arn:aws:iam::123456789012:user/deputy-broker").unwrap(),
         provisioner: None,
         boundary_writer: None,
+        oidc: None,
+        default_method: SessionMethod::AssumeRole,
         default_session_duration: SessionDuration::HOUR,
         tags: Default::default(),
         endpoints,

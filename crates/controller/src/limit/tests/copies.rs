@@ -96,7 +96,7 @@ fn each_namespace_that_a_limit_names_has_a_copy_of_what_is_said_about_it() {
                 {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::productionapp/*"},
             ]},
             "boundary": {"type": "CheckOnly"},
-            "session": {"maxDuration": "1h30m", "tags": {"team": ["blue", "green"]}},
+            "session": {"maxDuration": "1h30m", "methods": ["AssumeRole"], "tags": {"team": ["blue", "green"]}},
         })
     );
 }
