@@ -1,14 +1,17 @@
 //! One life of a boundary and a role, from creation to deletion, with the calls that Deputy plans: on the in-memory model, and
 //! through the AWS SDK on ministack where `DEPUTY_TEST_MINISTACK_URL` names one (`AUTH=true`, account 123456789012).
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use aws_sdk_iam::config::{BehaviorVersion, Credentials, Region};
 use deputy_delegation::{
     model::{Account, RoleId, RoleKind},
     names::{
-        ClusterName, ExternalId, MaxSessionDuration, NamespaceName, ObjectName, SessionDuration, SessionName,
-        TagKey, TagValue, Uid,
+        ClusterName, ExternalId, IamPath, ManagedPolicyArn, MaxSessionDuration, NamespaceName, ObjectName,
+        PolicyArn, PolicyName, SessionDuration, SessionName, TagKey, TagValue, Uid,
     },
     naming,
     plan::{DesiredRole, IamCall, Step, TaggedOwner, plan, plan_deletion, plan_suspension},
@@ -49,6 +52,20 @@ fn class<T>(result: Result<T, AwsError>) -> ErrorClass {
     match result {
         Ok(_) => panic!("should be refused"),
         Err(error) => error.class(),
+    }
+}
+
+fn narrower_of(kind: PolicyKind) -> Document {
+    Document::parse(NARROWER, kind).unwrap()
+}
+
+/// A policy of somebody else's.
+fn new_policy(name: &str, document: &str) -> NewPolicy {
+    NewPolicy {
+        name: PolicyName::new(name).unwrap(),
+        path: IamPath::new("/").unwrap(),
+        document: Document::parse(document, PolicyKind::Boundary).unwrap(),
+        tags: BTreeMap::new(),
     }
 }
 
@@ -153,7 +170,8 @@ async fn live(world: &World) {
         name: name.clone(),
         path: path.clone(),
         trust: trust::for_issuer(&cluster, account, &id),
-        inline: Document::parse(NARROWER, PolicyKind::Identity).unwrap(),
+        inline: Some(Document::parse(NARROWER, PolicyKind::Identity).unwrap()),
+        attached: BTreeSet::new(),
         boundary: Some(boundary.clone()),
         tags: naming::role_tags(&cluster, account, &id, &uid),
         max_session_duration: MaxSessionDuration::from_seconds(7200).unwrap(),
@@ -201,6 +219,7 @@ async fn live(world: &World) {
         ]
         .into(),
         policy: Some(narrower.to_json()),
+        policy_arns: Default::default(),
     };
     assert_eq!(
         sts.caller_identity().await.unwrap().arn,
@@ -290,6 +309,59 @@ async fn live(world: &World) {
         policy_arn: "arn:aws:iam::aws:policy/AdministratorAccess".into(),
     };
     assert_eq!(class(roles.execute(&detach).await), ErrorClass::NotFound);
+
+    // Managed policies: there, attached once however often, and back by themselves.
+    let team = ManagedPolicyArn::from(
+        policies
+            .create_policy(&new_policy("team-read", NARROWER))
+            .await
+            .unwrap(),
+    );
+    let in_force = roles.default_version(&team).await.unwrap().unwrap();
+    assert_eq!(in_force.id, "v1");
+    assert!(
+        Document::parse(&in_force.document, PolicyKind::Identity)
+            .unwrap()
+            .semantically_eq(&narrower_of(PolicyKind::Identity))
+    );
+    let absent = ManagedPolicyArn::parse(&format!("arn:aws:iam::{}:policy/absent", account.id)).unwrap();
+    assert_eq!(roles.default_version(&absent).await.unwrap(), None);
+    let attach = |policy_arn: &ManagedPolicyArn| IamCall::AttachRolePolicy {
+        role: name.clone(),
+        policy_arn: policy_arn.clone(),
+    };
+    assert_eq!(class(roles.execute(&attach(&absent)).await), ErrorClass::NotFound);
+    apply(roles, &[attach(&team), attach(&team)]).await;
+    let seen = roles.get_role(&name).await.unwrap().unwrap();
+    assert_eq!(seen.attached, [team.to_string()]);
+    let with_team = DesiredRole {
+        attached: [team.clone()].into(),
+        ..desired.clone()
+    };
+    assert_eq!(plan(&with_team, Some(&seen), TaggedOwner::Gone).unwrap(), []);
+    let team_arn = PolicyArn::parse(&team.to_string()).unwrap();
+    assert_eq!(
+        class(policies.delete_policy(&team_arn).await),
+        ErrorClass::Conflict
+    );
+    let managed_alone = DesiredRole {
+        inline: None,
+        ..with_team.clone()
+    };
+    carry_out(
+        roles,
+        &plan(&managed_alone, Some(&seen), TaggedOwner::Gone).unwrap(),
+    )
+    .await;
+    let alone = roles.get_role(&name).await.unwrap().unwrap();
+    assert!(alone.inline.is_empty() && alone.attached == [team.to_string()]);
+    carry_out(roles, &plan(&desired, Some(&alone), TaggedOwner::Gone).unwrap()).await;
+    let back = roles.get_role(&name).await.unwrap().unwrap();
+    assert_eq!(plan(&desired, Some(&back), TaggedOwner::Gone).unwrap(), []);
+    // As session policies, beside an inline one.
+    let with_arns = other(&|r| r.policy_arns = [team.clone()].into());
+    assert!(sts.assume_role(&with_arns).await.is_ok());
+    policies.delete_policy(&team_arn).await.unwrap();
     let delete_inline = IamCall::DeleteRolePolicy {
         role: name.clone(),
         policy: "nothing".into(),

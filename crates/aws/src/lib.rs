@@ -1,6 +1,6 @@
 //! IAM and STS behind narrow traits: the only crate that reaches the AWS SDK (invariant 2).
 //!
-//! - [`Roles`], [`Policies`] and [`Sts`]: what the controllers and the broker may do in AWS, nothing more.
+//! - [`Roles`], [`Policies`], [`ManagedPolicies`] and [`Sts`]: what the controllers and the broker may do in AWS, nothing more.
 //! - [`Clients`]: those traits over the SDK, one set of clients for each account, each with the identity it needs.
 //! - [`AwsError`]: what went wrong, as one of few [classes](ErrorClass) that say what to do about it.
 //! - [`CallBudget`]: how fast an account's IAM is called.
@@ -40,6 +40,6 @@ pub use observe::{CallObserver, CallReport, IgnoreCalls};
 pub use proxy::{Proxy, ProxyError};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use traits::{
-    CallerIdentity, Credentials, ListedPolicy, ListedRole, NewPolicy, ObservedPolicy, Policies,
-    PolicyVersion, Roles, Session, Sts,
+    CallerIdentity, Credentials, DefaultVersion, ListedPolicy, ListedRole, ManagedPolicies, NewPolicy,
+    ObservedPolicy, Policies, PolicyVersion, Roles, Session, Sts,
 };

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use deputy_delegation::{
-    names::{AccountId, IamPath, PolicyArn, PolicyName, RoleArn, RoleName, TagKey, TagValue},
+    names::{
+        AccountId, IamPath, ManagedPolicyArn, PolicyArn, PolicyName, RoleArn, RoleName, TagKey, TagValue,
+    },
     plan::{IamCall, ObservedRole},
     session::SessionRequest,
 };
@@ -14,10 +16,17 @@ use secrecy::SecretString;
 
 use crate::error::AwsError;
 
-/// IAM roles of one account. Reads are repeated by the client when AWS is in trouble; a write is sent once, because
+/// What managed policies say, also those of AWS.
+#[async_trait]
+pub trait ManagedPolicies: Send + Sync {
+    /// The version that is in force. `None` if there is no such policy. Costs two calls.
+    async fn default_version(&self, arn: &ManagedPolicyArn) -> Result<Option<DefaultVersion>, AwsError>;
+}
+
+/// IAM roles of one account, and what managed policies say, as the same identity. Reads are repeated by the client when AWS is in trouble; a write is sent once, because
 /// whether it was applied may be unknown: read the role again before the next one.
 #[async_trait]
-pub trait Roles: Send + Sync {
+pub trait Roles: ManagedPolicies {
     /// Everything that Deputy compares: the role, its inline policies, its attachments, its tags. `None` if there is
     /// no role of that name. Costs three calls and one for each inline policy.
     async fn get_role(&self, name: &RoleName) -> Result<Option<ObservedRole>, AwsError>;
@@ -29,9 +38,10 @@ pub trait Roles: Send + Sync {
     async fn execute(&self, call: &IamCall) -> Result<(), AwsError>;
 }
 
-/// Customer-managed policies of one account: the permissions boundaries that Deputy writes.
+/// Customer-managed policies of one account: the permissions boundaries that Deputy writes. And what managed policies say, as the
+/// same identity.
 #[async_trait]
-pub trait Policies: Send + Sync {
+pub trait Policies: ManagedPolicies {
     /// The policy with the document of its default version and the ids of all versions. `None` if it is not there.
     async fn get_policy(&self, arn: &PolicyArn) -> Result<Option<ObservedPolicy>, AwsError>;
 
@@ -78,6 +88,15 @@ pub struct ListedRole {
     pub unique_id: String,
     /// When it was made: the age that a sweep asks for before it takes a role for an orphan.
     pub created: Timestamp,
+}
+
+/// What a managed policy says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DefaultVersion {
+    /// The id of its default version, `v1`, `v2`, ….
+    pub id: String,
+    /// The text of that, as AWS returned it (URL-decoded).
+    pub document: String,
 }
 
 /// A managed policy to make.

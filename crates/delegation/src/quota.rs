@@ -12,8 +12,15 @@ pub const ROLE_INLINE_POLICIES: usize = 10_240;
 /// Characters of a managed policy, and so of a permissions boundary. IAM, "Managed policy size".
 pub const MANAGED_POLICY: usize = 6_144;
 
-/// Characters of a session policy. STS AssumeRole, parameter `Policy`.
+/// Managed policies of a role in an account that asked for no more. IAM, "Managed policies attached to an IAM role".
+pub const MANAGED_POLICIES_OF_ROLE: usize = 10;
+
+/// Characters of an inline session policy and of the ARNs of managed ones together. STS AssumeRole, parameters `Policy` and
+/// `PolicyArns.member.N`.
 pub const SESSION_POLICY: usize = 2_048;
+
+/// Managed session policies of a session. STS AssumeRole, parameter `PolicyArns.member.N`.
+pub const SESSION_POLICY_ARNS: usize = 10;
 
 /// Characters of a role's trust policy in an account that asked for no more. IAM, "Role trust policy length".
 pub const TRUST_POLICY: usize = 2_048;
@@ -46,6 +53,9 @@ pub const SUBJECTS_OF_BINDING: usize = 100;
 
 /// Namespaces, and accounts, that a limit names.
 pub const SCOPE_OF_LIMIT: usize = 256;
+
+/// Patterns on managed policies of a limit.
+pub const MANAGED_POLICIES_OF_LIMIT: usize = 64;
 
 /// Actions that a limit acknowledges.
 pub const ACKNOWLEDGED_OF_LIMIT: usize = 64;

@@ -1,12 +1,12 @@
 //! The AssumeRole request of a session: everything that STS is told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     model::{Account, Binding, Role, SessionMethod, SessionScope},
     names::{
-        ClusterName, ExternalId, PodName, RoleArn, ServiceAccountName, SessionDuration, SessionName, TagKey,
-        TagValue, Uid,
+        ClusterName, ExternalId, ManagedPolicyArn, PodName, RoleArn, ServiceAccountName, SessionDuration,
+        SessionName, TagKey, TagValue, Uid,
     },
     naming,
 };
@@ -37,6 +37,8 @@ pub struct SessionRequest {
     pub tags: BTreeMap<TagKey, TagValue>,
     /// Inline session policy, canonical JSON.
     pub policy: Option<String>,
+    /// Managed session policies: the session gets what the role allows, and `policy` or one of these.
+    pub policy_arns: BTreeSet<ManagedPolicyArn>,
 }
 
 /// The life of a binding's sessions: its own, else the account's default. This is what [`crate::decide()`] judges.
@@ -110,5 +112,6 @@ pub fn request(
         duration: duration(account, binding),
         tags,
         policy: binding.session.policy.as_ref().map(|policy| policy.to_json()),
+        policy_arns: binding.session.policy_arns.clone(),
     })
 }

@@ -87,6 +87,7 @@ pub fn parse_binding(object: &AWSRoleBinding) -> Result<Binding, Violations> {
                     SessionScopeSpec::Pod => model::SessionScope::Pod,
                 },
                 policy,
+                policy_arns: BTreeSet::new(),
                 duration,
                 tags,
             },

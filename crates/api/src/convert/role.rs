@@ -46,7 +46,7 @@ pub fn parse_role(object: &AWSRole) -> Result<Role, Violations> {
     }
     // What is wrong with one of them has been said.
     let policies = if findings.is_empty() {
-        findings.take("spec.policies", policies.finish())
+        findings.take("spec.policies", policies.finish(BTreeSet::new()))
     } else {
         None
     };

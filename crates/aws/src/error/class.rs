@@ -137,6 +137,7 @@ impl ErrorClass {
             | "InvalidInput"
             | "InvalidParameterValue"
             | "InvalidParameterCombination"
+            | "PolicyNotAttachable"
             | "MissingParameter" => Self::InvalidInput,
             _ => match status {
                 Some(429) => Self::Throttled,

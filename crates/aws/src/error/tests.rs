@@ -70,6 +70,7 @@ fn every_answer_of_aws_has_its_class() {
         (Some("InvalidIdentityToken"), 400, "", C::InvalidCredentials),
         (Some("RequestExpired"), 400, "", C::InvalidCredentials),
         (Some("ValidationError"), 400, "", C::InvalidInput),
+        (Some("PolicyNotAttachable"), 400, "", C::InvalidInput),
         (Some("InvalidInput"), 400, "", C::InvalidInput),
         (Some("UnmodifiableEntity"), 400, "", C::Other),
         (None, 400, "", C::Other),

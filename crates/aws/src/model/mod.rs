@@ -21,8 +21,9 @@ use std::{
 };
 
 use deputy_delegation::{
-    names::{AccountId, IamPath, Partition, PolicyArn, RoleArn, RoleName},
+    names::{AccountId, IamPath, ManagedPolicyArn, Partition, RoleArn, RoleName},
     plan::ObservedRole,
+    session::SessionRequest,
 };
 use deputy_policy::{Document, Layers, PolicyKind, Request, evaluate};
 use jiff::Timestamp;
@@ -30,7 +31,7 @@ use jiff::Timestamp;
 use self::{
     faults::Faults,
     principals::KnownPrincipals,
-    state::{ModelState, StoredRole},
+    state::{ModelState, StoredPolicy, StoredRole},
 };
 pub use self::{
     faults::{Fault, When},
@@ -203,12 +204,49 @@ impl InMemoryIam {
         self.lock().principals.remove(arn);
     }
 
-    /// What a session of the role without session policy may do: its inline policies, within its boundary. Attached
-    /// managed policies count for nothing.
+    /// AWS makes or edits a managed policy of its own, or a customer does so by hand.
+    pub fn set_managed_policy(&self, arn: &ManagedPolicyArn, document: &str) {
+        let mut state = self.lock();
+        let policy = state
+            .policies
+            .entry(arn.clone())
+            .or_insert_with(StoredPolicy::empty);
+        policy.put(document.to_owned());
+        // AWS keeps five; nobody asks for those of before.
+        let latest = policy.latest;
+        policy.versions.retain(|number, _| *number == latest);
+    }
+
+    /// A managed policy is deleted by hand, or withdrawn by AWS; what it is attached to keeps it.
+    pub fn remove_managed_policy(&self, arn: &ManagedPolicyArn) {
+        self.lock().policies.remove(arn);
+    }
+
+    /// What a session of the role without session policy may do: its inline policies and its attached ones, within its
+    /// boundary.
     ///
     /// # Errors
-    /// When a policy of the role is beyond our dialect, or the boundary is not there.
+    /// When a policy of the role is beyond our dialect, or not there.
     pub fn allows(&self, name: &RoleName, request: &Request) -> Result<bool, String> {
+        self.evaluate(name, None, request)
+    }
+
+    /// The same of a session with the session policies of `session`: what the role allows, and the inline policy or one of the
+    /// managed ones.
+    ///
+    /// # Errors
+    /// As [`Self::allows`].
+    pub fn session_allows(&self, session: &SessionRequest, request: &Request) -> Result<bool, String> {
+        let name = RoleName::new(session.role.name()).map_err(|e| e.to_string())?;
+        self.evaluate(&name, Some(session), request)
+    }
+
+    fn evaluate(
+        &self,
+        name: &RoleName,
+        session: Option<&SessionRequest>,
+        request: &Request,
+    ) -> Result<bool, String> {
         let state = self.lock();
         let role = &state
             .roles
@@ -216,26 +254,36 @@ impl InMemoryIam {
             .ok_or_else(|| format!("no role {name}"))?
             .role;
         let parse = |text: &str, kind| Document::parse(text, kind).map_err(|e| e.to_string());
-        let inline = role
-            .inline
-            .values()
-            .map(|text| parse(text, PolicyKind::Identity))
-            .collect::<Result<Vec<_>, _>>()?;
-        let boundary = match &role.boundary {
-            None => None,
-            Some(arn) => {
-                let policy = PolicyArn::parse(arn)
-                    .ok()
-                    .and_then(|arn| state.policies.get(&arn))
-                    .ok_or_else(|| format!("no policy {arn}"))?;
-                Some(parse(policy.default_document(), PolicyKind::Boundary)?)
+        let managed = |arn: &str, kind| {
+            let policy = ManagedPolicyArn::parse(arn)
+                .ok()
+                .and_then(|arn| state.policies.get(&arn))
+                .ok_or_else(|| format!("no policy {arn}"))?;
+            parse(policy.default_document(), kind)
+        };
+        let inline = role.inline.values().map(|text| parse(text, PolicyKind::Identity));
+        let attached = role.attached.iter().map(|arn| managed(arn, PolicyKind::Identity));
+        let identity = inline.chain(attached).collect::<Result<Vec<_>, _>>()?;
+        let boundary = role
+            .boundary
+            .as_ref()
+            .map(|arn| managed(arn, PolicyKind::Boundary))
+            .transpose()?;
+        let of_session = match session {
+            None => Vec::new(),
+            Some(session) => {
+                let inline = session.policy.iter().map(|text| parse(text, PolicyKind::Session));
+                let arns = session.policy_arns.iter();
+                let managed = arns.map(|arn| managed(&arn.to_string(), PolicyKind::Session));
+                inline.chain(managed).collect::<Result<Vec<_>, _>>()?
             }
         };
-        let identity: Vec<&Document> = inline.iter().collect();
+        let identity: Vec<&Document> = identity.iter().collect();
+        let of_session: Vec<&Document> = of_session.iter().collect();
         let layers = Layers {
             identity: &identity,
             boundary: boundary.as_ref(),
-            session: None,
+            session: (!of_session.is_empty()).then_some(of_session.as_slice()),
         };
         Ok(evaluate(&layers, request).is_allowed())
     }

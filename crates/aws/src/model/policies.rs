@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use deputy_delegation::names::{IamPath, PolicyArn, TagKey, TagValue};
+use deputy_delegation::names::{IamPath, ManagedPolicyArn, PolicyArn, PolicyOwner, TagKey, TagValue};
 use deputy_policy::Document;
 
 use super::{
@@ -13,7 +13,9 @@ use super::{
 };
 use crate::{
     error::{AwsError, ErrorClass},
-    traits::{ListedPolicy, NewPolicy, ObservedPolicy, Policies, PolicyVersion},
+    traits::{
+        DefaultVersion, ListedPolicy, ManagedPolicies, NewPolicy, ObservedPolicy, Policies, PolicyVersion,
+    },
 };
 
 fn conflict(operation: &'static str, message: &str) -> AwsError {
@@ -21,11 +23,24 @@ fn conflict(operation: &'static str, message: &str) -> AwsError {
 }
 
 #[async_trait]
+impl ManagedPolicies for InMemoryIam {
+    async fn default_version(&self, arn: &ManagedPolicyArn) -> Result<Option<DefaultVersion>, AwsError> {
+        self.call("iam:GetPolicyVersion", arn.to_string(), None, |state| {
+            Ok(state.policies.get(arn).map(|policy| DefaultVersion {
+                id: format!("v{}", policy.default),
+                document: policy.default_document().to_owned(),
+            }))
+        })
+    }
+}
+
+#[async_trait]
 impl Policies for InMemoryIam {
     async fn get_policy(&self, arn: &PolicyArn) -> Result<Option<ObservedPolicy>, AwsError> {
         self.call("iam:GetPolicy", arn.to_string(), None, |state| {
             let (attachment_count, boundary_usage_count) = state.uses(arn);
-            Ok(state.policies.get(arn).map(|policy| ObservedPolicy {
+            let policy = state.policies.get(&arn.clone().into());
+            Ok(policy.map(|policy| ObservedPolicy {
                 arn: arn.clone(),
                 default_version: format!("v{}", policy.default),
                 document: policy.default_document().to_owned(),
@@ -48,7 +63,9 @@ impl Policies for InMemoryIam {
         const CREATE: &str = "iam:CreatePolicy";
         let arn = PolicyArn::of(&self.partition, &self.account, &policy.path, &policy.name);
         self.call(CREATE, arn.to_string(), None, |state| {
-            let clash = |known: &PolicyArn| known.name().eq_ignore_ascii_case(policy.name.as_str());
+            let clash = |known: &ManagedPolicyArn| {
+                *known.owner() != PolicyOwner::Aws && known.name().eq_ignore_ascii_case(policy.name.as_str())
+            };
             if state.policies.keys().any(clash) {
                 return Err(AwsError::new(
                     CREATE,
@@ -67,26 +84,22 @@ impl Policies for InMemoryIam {
                 state.quotas.managed_policy_size,
                 size(&document),
             )?;
-            let count = u32::try_from(state.policies.len()).unwrap_or(u32::MAX);
+            let own = state
+                .policies
+                .keys()
+                .filter(|arn| *arn.owner() != PolicyOwner::Aws);
+            let count = u32::try_from(own.count()).unwrap_or(u32::MAX);
             within(
                 CREATE,
                 "PoliciesPerAccount",
                 state.quotas.policies,
                 count.saturating_add(1),
             )?;
-            state.policies.insert(
-                arn.clone(),
-                StoredPolicy {
-                    tags: policy
-                        .tags
-                        .iter()
-                        .map(|(k, v)| (k.to_string(), v.to_string()))
-                        .collect(),
-                    versions: BTreeMap::from([(1, document)]),
-                    default: 1,
-                    latest: 1,
-                },
-            );
+            let mut stored = StoredPolicy::empty();
+            stored.put(document);
+            let tags = policy.tags.iter();
+            stored.tags = tags.map(|(k, v)| (k.to_string(), v.to_string())).collect();
+            state.policies.insert(arn.clone().into(), stored);
             Ok(arn.clone())
         })
     }
@@ -102,9 +115,7 @@ impl Policies for InMemoryIam {
             if u32::try_from(policy.versions.len()).unwrap_or(u32::MAX) >= limit {
                 return Err(over_quota(CREATE, "VersionsPerPolicy", limit));
             }
-            policy.latest += 1;
-            policy.default = policy.latest;
-            policy.versions.insert(policy.latest, document);
+            policy.put(document);
             Ok(format!("v{}", policy.latest))
         })
     }
@@ -165,7 +176,7 @@ impl Policies for InMemoryIam {
                     "This policy has more than one version. Before you delete a policy, you must delete the policy's versions.",
                 ));
             }
-            state.policies.remove(arn);
+            state.policies.remove(&arn.clone().into());
             Ok(())
         })
     }
@@ -176,10 +187,12 @@ impl Policies for InMemoryIam {
                 .policies
                 .keys()
                 .filter(|arn| arn.path().as_str().starts_with(path.as_str()))
+                // Only the account's own are listed (scope Local); those of AWS are no such ARN.
+                .filter_map(|arn| PolicyArn::parse(&arn.to_string()).ok())
                 .map(|arn| {
-                    let (attachment_count, boundary_usage_count) = state.uses(arn);
+                    let (attachment_count, boundary_usage_count) = state.uses(&arn);
                     ListedPolicy {
-                        arn: arn.clone(),
+                        arn,
                         attachment_count,
                         boundary_usage_count,
                     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use deputy_delegation::{
-    names::{IamPath, PolicyArn, RoleName, TagKey, TagValue},
+    names::{IamPath, ManagedPolicyArn, RoleName, TagKey, TagValue},
     plan::{DesiredRole, IamCall, ObservedRole},
 };
 
@@ -58,6 +58,7 @@ impl Roles for InMemoryIam {
             IamCall::UpdateAssumeRolePolicy { role, .. }
             | IamCall::PutRolePolicy { role, .. }
             | IamCall::DeleteRolePolicy { role, .. }
+            | IamCall::AttachRolePolicy { role, .. }
             | IamCall::DetachRolePolicy { role, .. }
             | IamCall::PutRolePermissionsBoundary { role, .. }
             | IamCall::TagRole { role, .. }
@@ -99,6 +100,7 @@ impl InMemoryIam {
                     )),
                 }
             }
+            IamCall::AttachRolePolicy { role, policy_arn } => state.attach(operation, role, policy_arn),
             IamCall::DetachRolePolicy { role, policy_arn } => {
                 let attached = &mut state.existing(operation, role)?.role.attached;
                 let before = attached.len();
@@ -111,7 +113,7 @@ impl InMemoryIam {
             }
             IamCall::PutRolePermissionsBoundary { role, boundary } => {
                 state.existing(operation, role)?;
-                attachable(state, operation, boundary)?;
+                attachable(state, operation, &boundary.clone().into())?;
                 state.existing(operation, role)?.role.boundary = Some(boundary.to_string());
                 Ok(())
             }
@@ -159,7 +161,7 @@ impl InMemoryIam {
             return Err(over_quota(operation, "TagsPerRole", 50));
         }
         if let Some(boundary) = &role.boundary {
-            attachable(state, operation, boundary)?;
+            attachable(state, operation, &boundary.clone().into())?;
         }
         let max_session_seconds = role_duration(operation, role.max_session_duration.as_seconds())?;
         let trust = self.storable_trust(state, operation, &role.trust.to_json())?;
@@ -240,6 +242,31 @@ impl ModelState {
         Ok(())
     }
 
+    fn attach(
+        &mut self,
+        operation: &'static str,
+        role: &RoleName,
+        policy: &ManagedPolicyArn,
+    ) -> Result<(), AwsError> {
+        self.existing(operation, role)?;
+        attachable(self, operation, policy)?;
+        if policy.path().as_str().starts_with("/aws-service-role/") {
+            let message = format!("Cannot attach a Service Role Policy to a Customer Role: {policy}");
+            let refused = AwsError::new(operation, ErrorClass::InvalidInput, &message);
+            return Err(refused.with_code("PolicyNotAttachable"));
+        }
+        let limit = self.quotas.policies_per_role;
+        let attached = &mut self.existing(operation, role)?.role.attached;
+        let arn = policy.to_string();
+        if attached.contains(&arn) {
+            return Ok(());
+        }
+        let count = u32::try_from(attached.len()).unwrap_or(u32::MAX);
+        within(operation, "PoliciesPerRole", limit, count.saturating_add(1))?;
+        attached.push(arn);
+        Ok(())
+    }
+
     fn tag(
         &mut self,
         operation: &'static str,
@@ -277,7 +304,11 @@ impl ModelState {
     }
 }
 
-fn attachable(state: &ModelState, operation: &'static str, policy: &PolicyArn) -> Result<(), AwsError> {
+fn attachable(
+    state: &ModelState,
+    operation: &'static str,
+    policy: &ManagedPolicyArn,
+) -> Result<(), AwsError> {
     if state.policies.contains_key(policy) {
         Ok(())
     } else {

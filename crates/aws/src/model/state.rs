@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use deputy_delegation::{
-    names::{PolicyArn, RoleName},
+    names::{ManagedPolicyArn, PolicyArn, RoleName},
     plan::ObservedRole,
     session::SessionRequest,
 };
@@ -30,6 +30,8 @@ pub struct Quotas {
     pub trust_policy_size: u32,
     /// Characters of all inline policies of a role, white space not counted.
     pub role_policy_size: u32,
+    /// Managed policies that are attached to a role.
+    pub policies_per_role: u32,
     /// Characters of a managed policy, white space not counted.
     pub managed_policy_size: u32,
     /// Versions of a managed policy.
@@ -46,6 +48,7 @@ impl Default for Quotas {
         Self {
             trust_policy_size: 2048,
             role_policy_size: 10_240,
+            policies_per_role: 10,
             managed_policy_size: 6144,
             versions_per_policy: 5,
             roles: 1000,
@@ -82,7 +85,8 @@ pub struct IssuedSession {
 
 pub(super) struct ModelState {
     pub(super) roles: BTreeMap<RoleName, StoredRole>,
-    pub(super) policies: BTreeMap<PolicyArn, StoredPolicy>,
+    /// The account's, and those of AWS.
+    pub(super) policies: BTreeMap<ManagedPolicyArn, StoredPolicy>,
     pub(super) principals: KnownPrincipals,
     pub(super) sessions: Vec<IssuedSession>,
     pub(super) log: Vec<LoggedCall>,
@@ -147,6 +151,22 @@ impl ModelState {
 }
 
 impl StoredPolicy {
+    pub(super) fn empty() -> Self {
+        Self {
+            tags: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            default: 0,
+            latest: 0,
+        }
+    }
+
+    /// Another version, which is in force from now on.
+    pub(super) fn put(&mut self, document: String) {
+        self.latest += 1;
+        self.default = self.latest;
+        self.versions.insert(self.latest, document);
+    }
+
     pub(super) fn default_document(&self) -> &str {
         self.versions.get(&self.default).map_or("", String::as_str)
     }
@@ -158,7 +178,7 @@ impl ModelState {
         operation: &'static str,
         arn: &PolicyArn,
     ) -> Result<&mut StoredPolicy, AwsError> {
-        self.policies.get_mut(arn).ok_or_else(|| {
+        self.policies.get_mut(&arn.clone().into()).ok_or_else(|| {
             AwsError::new(
                 operation,
                 ErrorClass::NotFound,

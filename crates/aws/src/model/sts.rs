@@ -97,6 +97,13 @@ impl InMemoryIam {
             }
         }
         check_parameters(state, request, role_seconds)?;
+        for arn in &request.policy_arns {
+            if !state.policies.contains_key(arn) {
+                let message = format!("Policy {arn} does not exist.");
+                let refused = AwsError::new(ASSUME, ErrorClass::InvalidInput, &message);
+                return Err(refused.with_code("ValidationError"));
+            }
+        }
 
         let serial = state.serial();
         let seconds = i64::from(request.duration.as_seconds());
@@ -188,6 +195,7 @@ fn packed_percent(request: &SessionRequest) -> u32 {
         .iter()
         .map(|(k, v)| k.as_str().len() + v.as_str().len())
         .sum();
-    let characters = tags + request.policy.as_ref().map_or(0, String::len);
+    let arns: usize = request.policy_arns.iter().map(|arn| arn.to_string().len()).sum();
+    let characters = tags + arns + request.policy.as_ref().map_or(0, String::len);
     u32::try_from((characters * 100).div_ceil(2048)).unwrap_or(u32::MAX)
 }

@@ -1,15 +1,18 @@
 //! What the model does beyond the common life in `conformance`.
 
+use std::collections::BTreeSet;
+
 use deputy_delegation::{
     names::{
-        ExternalId, IamPath, MaxSessionDuration, PolicyArn, SessionDuration, SessionName, TagKey, TagValue,
+        ExternalId, IamPath, ManagedPolicyArn, MaxSessionDuration, PolicyArn, SessionDuration, SessionName,
+        TagKey, TagValue,
     },
     plan::{DesiredRole, IamCall},
     session::SessionRequest,
 };
 
 use super::*;
-use crate::{ErrorClass, NewPolicy, Policies, Roles, Sts};
+use crate::{ErrorClass, ManagedPolicies, NewPolicy, Policies, Roles, Sts};
 
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":["sts:AssumeRole","sts:TagSession"]}]}"#;
 const INLINE: &str =
@@ -32,7 +35,8 @@ fn create(role: &str, trust: &str) -> IamCall {
             name: name(role),
             path: IamPath::new("/deputy/demo/").unwrap(),
             trust: Document::parse(trust, PolicyKind::Trust).unwrap(),
-            inline: Document::parse(INLINE, PolicyKind::Identity).unwrap(),
+            inline: Some(Document::parse(INLINE, PolicyKind::Identity).unwrap()),
+            attached: BTreeSet::new(),
             boundary: None,
             tags: [(
                 TagKey::new("deputy-cluster").unwrap(),
@@ -71,6 +75,7 @@ fn session(role: &str) -> SessionRequest {
         duration: SessionDuration::HOUR,
         tags: [(TagKey::new("k").unwrap(), TagValue::new("v").unwrap())].into(),
         policy: None,
+        policy_arns: Default::default(),
     }
 }
 
@@ -288,4 +293,100 @@ async fn hands_can_make_change_and_delete_a_role() {
     assert_eq!(iam.role_names(), []);
     iam.plant(name("one"), tampered);
     assert_eq!(iam.role_names(), [name("one")]);
+}
+
+fn managed(name: &str) -> ManagedPolicyArn {
+    ManagedPolicyArn::parse(&format!("arn:aws:iam::aws:policy/{name}")).unwrap()
+}
+
+fn attach(policy: &ManagedPolicyArn) -> IamCall {
+    IamCall::AttachRolePolicy {
+        role: name("one"),
+        policy_arn: policy.clone(),
+    }
+}
+
+fn asking(action: &str) -> Request {
+    Request {
+        action: action.to_owned(),
+        resource: "arn:aws:s3:::b".to_owned(),
+        principal: None,
+        context: deputy_policy::Context::new(),
+    }
+}
+
+fn allowing(action: &str) -> String {
+    INLINE.replace("s3:*", action)
+}
+
+#[tokio::test]
+async fn as_many_managed_policies_are_attached_as_the_quota_says_and_each_once() {
+    let iam = with_role().await;
+    let policies: Vec<_> = (0..11).map(|i| managed(&format!("P{i}"))).collect();
+    assert_eq!(class_of(&iam, &attach(&policies[0])).await, ErrorClass::NotFound);
+    for policy in &policies {
+        iam.set_managed_policy(policy, INLINE);
+    }
+    for policy in &policies[..10] {
+        iam.execute(&attach(policy)).await.unwrap();
+    }
+    iam.execute(&attach(&policies[9])).await.unwrap();
+    assert_eq!(
+        class_of(&iam, &attach(&policies[10])).await,
+        ErrorClass::LimitExceeded
+    );
+    assert_eq!(iam.role(&name("one")).unwrap().attached.len(), 10);
+    let of_service = managed("aws-service-role/X");
+    iam.set_managed_policy(&of_service, INLINE);
+    assert_eq!(
+        class_of(&iam, &attach(&of_service)).await,
+        ErrorClass::InvalidInput
+    );
+    let delete = IamCall::DeleteRole { role: name("one") };
+    assert_eq!(class_of(&iam, &delete).await, ErrorClass::Conflict);
+}
+
+#[tokio::test]
+async fn attached_policies_count_as_they_are_now() {
+    let iam = with_role().await;
+    let policy = managed("ReadOnlyAccess");
+    let allows = |action: &str| iam.allows(&name("one"), &asking(action)).unwrap();
+    iam.set_managed_policy(&policy, &allowing("sqs:*"));
+    iam.execute(&attach(&policy)).await.unwrap();
+    assert!(allows("sqs:ListQueues") && !allows("sns:ListTopics"));
+    iam.set_managed_policy(&policy, &allowing("sns:*"));
+    assert!(!allows("sqs:ListQueues") && allows("sns:ListTopics"));
+    assert_eq!(iam.default_version(&policy).await.unwrap().unwrap().id, "v2");
+    iam.remove_managed_policy(&policy);
+    assert_eq!(iam.default_version(&policy).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_session_has_what_the_role_allows_and_one_of_its_policies() {
+    let iam = with_role().await;
+    iam.execute(&put(&allowing("s3:*"))).await.unwrap();
+    let (list, sqs) = (managed("List"), managed("Sqs"));
+    let mut request = session("one");
+    request.policy = Some(allowing("s3:GetObject"));
+    request.policy_arns = [list.clone(), sqs.clone()].into();
+    assert_eq!(
+        iam.assume_role(&request).await.err().unwrap().class(),
+        ErrorClass::InvalidInput,
+        "they do not exist"
+    );
+    iam.set_managed_policy(&list, &allowing("s3:ListBucket"));
+    iam.set_managed_policy(&sqs, &allowing("sqs:*"));
+    iam.assume_role(&request).await.ok().unwrap();
+    for (action, allowed) in [
+        ("s3:GetObject", true),
+        ("s3:ListBucket", true),
+        ("s3:PutObject", false),
+        ("sqs:ListQueues", false),
+    ] {
+        assert_eq!(
+            iam.session_allows(&request, &asking(action)),
+            Ok(allowed),
+            "{action}"
+        );
+    }
 }

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use aws_sdk_iam::types::PolicyScopeType;
-use deputy_delegation::names::{IamPath, PolicyArn, TagKey, TagValue};
+use aws_sdk_iam::types::{Policy, PolicyScopeType};
+use deputy_delegation::names::{IamPath, ManagedPolicyArn, PolicyArn, TagKey, TagValue};
 use deputy_policy::Document;
 
 use super::{ApiCaller, IamClients, decode, found, pages, senseless};
 use crate::{
     error::AwsError,
-    traits::{ListedPolicy, NewPolicy, ObservedPolicy, Policies, PolicyVersion},
+    traits::{
+        DefaultVersion, ListedPolicy, ManagedPolicies, NewPolicy, ObservedPolicy, Policies, PolicyVersion,
+    },
 };
 
 pub(crate) struct SdkPolicies {
@@ -50,40 +52,59 @@ impl SdkPolicies {
     }
 }
 
+/// A policy, and the version of it that is in force.
+pub(super) async fn default_version(
+    clients: &IamClients,
+    caller: &ApiCaller,
+    arn: &str,
+) -> Result<Option<(Policy, DefaultVersion)>, AwsError> {
+    const GET: &str = "iam:GetPolicy";
+    const VERSION: &str = "iam:GetPolicyVersion";
+    let (iam, patience) = (&clients.reads, clients.read_patience);
+    let request = iam.get_policy().policy_arn(arn).send();
+    let Some(output) = found(caller.call(GET, patience, request).await)? else {
+        return Ok(None);
+    };
+    let policy = output.policy.ok_or_else(|| senseless(GET, "no policy"))?;
+    let id = policy
+        .default_version_id
+        .clone()
+        .ok_or_else(|| senseless(GET, "a policy without a default version"))?;
+    let request = iam.get_policy_version().policy_arn(arn).version_id(&id).send();
+    // Gone since the call before: deleted, or another version has become the default one.
+    let Some(version) = found(caller.call(VERSION, patience, request).await)? else {
+        return Ok(None);
+    };
+    let document = version
+        .policy_version
+        .and_then(|v| v.document)
+        .ok_or_else(|| senseless(VERSION, "a version without a document"))?;
+    let document = decode::document(VERSION, &document)?;
+    Ok(Some((policy, DefaultVersion { id, document })))
+}
+
+#[async_trait]
+impl ManagedPolicies for SdkPolicies {
+    async fn default_version(&self, arn: &ManagedPolicyArn) -> Result<Option<DefaultVersion>, AwsError> {
+        let found = default_version(&self.clients, &self.caller, &arn.to_string()).await?;
+        Ok(found.map(|(_, version)| version))
+    }
+}
+
 #[async_trait]
 impl Policies for SdkPolicies {
     async fn get_policy(&self, arn: &PolicyArn) -> Result<Option<ObservedPolicy>, AwsError> {
-        const GET: &str = "iam:GetPolicy";
-        const VERSION: &str = "iam:GetPolicyVersion";
-        let (iam, patience, text) = (&self.clients.reads, self.clients.read_patience, arn.to_string());
-        let request = iam.get_policy().policy_arn(&text).send();
-        let Some(output) = found(self.caller.call(GET, patience, request).await)? else {
+        let text = arn.to_string();
+        let Some((policy, in_force)) = default_version(&self.clients, &self.caller, &text).await? else {
             return Ok(None);
         };
-        let policy = output.policy.ok_or_else(|| senseless(GET, "no policy"))?;
-        let default_version = policy
-            .default_version_id
-            .ok_or_else(|| senseless(GET, "a policy without a default version"))?;
-        let request = iam
-            .get_policy_version()
-            .policy_arn(&text)
-            .version_id(&default_version)
-            .send();
-        // Gone since the call before: deleted, or another version has become the default one.
-        let Some(version) = found(self.caller.call(VERSION, patience, request).await)? else {
-            return Ok(None);
-        };
-        let document = version
-            .policy_version
-            .and_then(|v| v.document)
-            .ok_or_else(|| senseless(VERSION, "a version without a document"))?;
         let Some(versions) = found(self.versions(&text).await)? else {
             return Ok(None);
         };
         Ok(Some(ObservedPolicy {
             arn: arn.clone(),
-            default_version,
-            document: decode::document(VERSION, &document)?,
+            default_version: in_force.id,
+            document: in_force.document,
             versions,
             tags: decode::tags(policy.tags.as_deref()),
             attachment_count: decode::count(policy.attachment_count),

@@ -7,14 +7,14 @@ use aws_sdk_iam::types::Role;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use deputy_delegation::{
-    names::{IamPath, RoleArn, RoleName},
+    names::{IamPath, ManagedPolicyArn, RoleArn, RoleName},
     plan::{IamCall, ObservedRole},
 };
 
-use super::{ApiCaller, IamClients, decode, found, pages, senseless};
+use super::{ApiCaller, IamClients, decode, found, pages, policies, senseless};
 use crate::{
     error::AwsError,
-    traits::{ListedRole, Roles},
+    traits::{DefaultVersion, ListedRole, ManagedPolicies, Roles},
 };
 
 pub(crate) struct SdkRoles {
@@ -95,6 +95,14 @@ impl SdkRoles {
             )
         )?;
         Ok(arns)
+    }
+}
+
+#[async_trait]
+impl ManagedPolicies for SdkRoles {
+    async fn default_version(&self, arn: &ManagedPolicyArn) -> Result<Option<DefaultVersion>, AwsError> {
+        let found = policies::default_version(&self.clients, &self.caller, &arn.to_string()).await?;
+        Ok(found.map(|(_, version)| version))
     }
 }
 
@@ -187,6 +195,14 @@ impl Roles for SdkRoles {
                     .delete_role_policy()
                     .role_name(role.as_str())
                     .policy_name(policy)
+                    .send();
+                self.write(operation, request).await
+            }
+            IamCall::AttachRolePolicy { role, policy_arn } => {
+                let request = iam
+                    .attach_role_policy()
+                    .role_name(role.as_str())
+                    .policy_arn(policy_arn.to_string())
                     .send();
                 self.write(operation, request).await
             }

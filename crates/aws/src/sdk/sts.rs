@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_sts::types::Tag;
+use aws_sdk_sts::types::{PolicyDescriptorType, Tag};
 use deputy_delegation::{names::AccountId, session::SessionRequest};
 
 use super::{ApiCaller, decode, senseless};
@@ -33,6 +33,11 @@ impl Sts for SdkSts {
             .map(|(key, value)| Tag::builder().key(key.as_str()).value(value.as_str()).build())
             .collect::<Result<Vec<_>, _>>()
             .map_err(|e| senseless(ASSUME, &e.to_string()))?;
+        let policies: Vec<_> = request
+            .policy_arns
+            .iter()
+            .map(|arn| PolicyDescriptorType::builder().arn(arn.to_string()).build())
+            .collect();
         let duration = i32::try_from(request.duration.as_seconds())
             .map_err(|_| senseless(ASSUME, "a duration out of range"))?;
         let call = self
@@ -44,6 +49,7 @@ impl Sts for SdkSts {
             .duration_seconds(duration)
             .set_tags((!tags.is_empty()).then_some(tags))
             .set_policy(request.policy.clone())
+            .set_policy_arns((!policies.is_empty()).then_some(policies))
             .send();
         let output = self.caller.call(ASSUME, Duration::ZERO, call).await?;
         let credentials = output

@@ -84,6 +84,7 @@ fn key(session: &str) -> SessionKey {
             duration: SessionDuration::HOUR,
             tags: BTreeMap::new(),
             policy: None,
+            policy_arns: Default::default(),
         },
         role: object("uploader").into(),
         binding: object("uploader"),

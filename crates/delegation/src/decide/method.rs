@@ -54,6 +54,7 @@ pub(super) fn without_broker(
     let session = &binding.session;
     let said = [
         ("policy", session.policy.is_some()),
+        ("policyARNs", !session.policy_arns.is_empty()),
         ("duration", session.duration.is_some()),
         ("tags", !session.tags.is_empty()),
         ("scope", session.scope != SessionScope::ServiceAccount),

@@ -119,7 +119,7 @@ pub(super) fn in_partition(account: &Account, document: &Document, field: &str, 
 }
 
 fn fits_into_one_policy(role: &OwnedRole, findings: &mut Findings) {
-    let size = role.policies.inline().size();
+    let size = role.policies.inline().map_or(0, Document::size);
     if size <= ROLE_INLINE_POLICIES {
         return;
     }

@@ -23,8 +23,8 @@ pub use crate::{
 };
 
 use crate::names::{
-    AccountId, ExternalId, IamArnPattern, IssuerArn, NamespaceName, NamespacePattern, ObjectName, Partition,
-    Region, RoleArn, SessionDuration, TagKey, TagValue, Uid,
+    AccountId, ExternalId, IamArnPattern, IssuerArn, ManagedPolicyArn, NamespaceName, NamespacePattern,
+    ObjectName, Partition, Region, RoleArn, SessionDuration, TagKey, TagValue, Uid,
 };
 
 /// The kinds that own something in AWS. `as_str` is the word in names, tags and external ids.
@@ -260,8 +260,10 @@ pub enum SessionScope {
 pub struct SessionSpec {
     /// Who shares it.
     pub scope: SessionScope,
-    /// The session gets role ∩ this.
+    /// The session gets role ∩ (this ∪ `policy_arns`), unless there is neither.
     pub policy: Option<SessionPolicy>,
+    /// Managed policies as session policies.
+    pub policy_arns: BTreeSet<ManagedPolicyArn>,
     /// Its life; the account's default if none.
     pub duration: Option<SessionDuration>,
     /// Session tags beside Deputy's own.

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, ops::Deref};
 use deputy_policy::{Document, ParseErrors, PolicyKind};
 
 use crate::{
-    names::{RolePolicyName, ServiceAccountName},
+    names::{ManagedPolicyArn, RolePolicyName, ServiceAccountName},
     quota,
 };
 
@@ -18,20 +18,27 @@ pub struct NamedPolicy {
     pub document: Document,
 }
 
-/// The policies of a role: 1 to [`quota::POLICIES_OF_ROLE`] identity policies, each with a name of its own, and the one inline policy
-/// that they become.
+/// The policies of a role, at least one. Up to [`quota::POLICIES_OF_ROLE`] identity policies, each with a name of its own, and the one
+/// inline policy that they become; and up to [`quota::MANAGED_POLICIES_OF_ROLE`] managed ones, of which only the ARNs are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RolePolicies {
     named: Vec<NamedPolicy>,
-    inline: Document,
+    inline: Option<Document>,
+    managed: BTreeSet<ManagedPolicyArn>,
 }
 
 /// Why policies can't be those of a role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RolePoliciesError {
-    /// Too many, or none.
+    /// Neither of one kind nor of the other.
+    #[error("there is no policy, neither an own nor a managed one")]
+    Empty,
+    /// Too many.
     #[error("{0} policies; it must be 1 to {max}", max = quota::POLICIES_OF_ROLE)]
     Count(usize),
+    /// Too many managed ones.
+    #[error("{0} managed policies; AWS takes {max}", max = quota::MANAGED_POLICIES_OF_ROLE)]
+    ManagedCount(usize),
     /// Two have the same name.
     #[error("there is another policy named {:?}", .0.as_str())]
     Repeated(RolePolicyName),
@@ -44,22 +51,32 @@ pub enum RolePoliciesError {
 }
 
 impl RolePolicies {
-    /// Takes a list that was gathered elsewhere.
+    /// Takes lists that were gathered elsewhere.
     ///
     /// # Errors
-    /// The first rule that it breaks.
-    pub fn new(policies: impl IntoIterator<Item = NamedPolicy>) -> Result<Self, RolePoliciesError> {
+    /// The first rule that they break.
+    pub fn new(
+        policies: impl IntoIterator<Item = NamedPolicy>,
+        managed: impl IntoIterator<Item = ManagedPolicyArn>,
+    ) -> Result<Self, RolePoliciesError> {
         let mut list = PolicyList::default();
         for policy in policies {
             list.push(policy)?;
         }
-        list.finish()
+        list.finish(managed.into_iter().collect())
     }
 
-    /// All of them as the one inline policy that is written, under the name [`crate::naming::INLINE_POLICY`].
+    /// All that are its own as the one inline policy that is written, under the name [`crate::naming::INLINE_POLICY`]. `None` when it
+    /// has managed policies alone.
     #[must_use]
-    pub fn inline(&self) -> &Document {
-        &self.inline
+    pub fn inline(&self) -> Option<&Document> {
+        self.inline.as_ref()
+    }
+
+    /// The managed policies that are attached.
+    #[must_use]
+    pub fn managed(&self) -> &BTreeSet<ManagedPolicyArn> {
+        &self.managed
     }
 }
 
@@ -88,18 +105,28 @@ impl PolicyList {
         Ok(())
     }
 
-    /// That was the last one.
+    /// That was the last one; the role has these managed policies beside them.
     ///
     /// # Errors
-    /// When there are too many or none, or they can't be merged.
-    pub fn finish(self) -> Result<RolePolicies, RolePoliciesError> {
+    /// When there are too many of a kind or none of both, or they can't be merged.
+    pub fn finish(self, managed: BTreeSet<ManagedPolicyArn>) -> Result<RolePolicies, RolePoliciesError> {
         let named = self.0;
-        if !(1..=quota::POLICIES_OF_ROLE).contains(&named.len()) {
+        if named.is_empty() && managed.is_empty() {
+            return Err(RolePoliciesError::Empty);
+        }
+        if named.len() > quota::POLICIES_OF_ROLE {
             return Err(RolePoliciesError::Count(named.len()));
         }
-        let inline =
-            Document::merge(named.iter().map(|policy| &policy.document)).map_err(RolePoliciesError::Merge)?;
-        Ok(RolePolicies { named, inline })
+        if managed.len() > quota::MANAGED_POLICIES_OF_ROLE {
+            return Err(RolePoliciesError::ManagedCount(managed.len()));
+        }
+        let documents = named.iter().map(|policy| &policy.document);
+        let merged = (!named.is_empty()).then(|| Document::merge(documents));
+        Ok(RolePolicies {
+            inline: merged.transpose().map_err(RolePoliciesError::Merge)?,
+            named,
+            managed,
+        })
     }
 }
 

@@ -37,29 +37,21 @@ pub(super) struct IamArn {
     name: String,
 }
 
-impl IamArn {
-    pub(super) fn parse(text: &str, what: &'static str, allowed: &[IamEntity]) -> Result<Self, NameError> {
+/// An ARN of IAM whose account is not read yet: `arn:<partition>:iam::<owner>:<entity><path><name>`.
+struct ArnParts<'a> {
+    partition: Partition,
+    owner: &'a str,
+    entity: IamEntity,
+    path: IamPath,
+    name: String,
+}
+
+impl<'a> ArnParts<'a> {
+    fn parse(text: &'a str, what: &'static str, allowed: &[IamEntity]) -> Result<Self, NameError> {
         let bad = |rule| NameError::new(what, text, rule);
-        if text.len() > 2048 {
-            return Err(bad("at most 2048 characters"));
-        }
-        let mut parts = text.splitn(6, ':');
-        let (arn, partition, service, region, account, rest) = (
-            parts.next(),
-            parts.next(),
-            parts.next(),
-            parts.next(),
-            parts.next(),
-            parts.next(),
-        );
-        if arn != Some("arn") || service != Some("iam") || region != Some("") {
-            return Err(bad("arn:<partition>:iam::<account id>:…"));
-        }
-        let partition = Partition::new(partition.unwrap_or_default())
-            .map_err(|_| bad("the partition is aws or aws-…"))?;
-        let account =
-            AccountId::new(account.unwrap_or_default()).map_err(|_| bad("the account id has 12 digits"))?;
-        let rest = rest.unwrap_or_default();
+        let [partition, owner, rest] = iam_parts(text)
+            .ok_or_else(|| bad("arn:<partition>:iam::<account id>:…, at most 2048 characters"))?;
+        let partition = Partition::new(partition).map_err(|_| bad("the partition is aws or aws-…"))?;
         let (entity, tail) = rest
             .split_once('/')
             .ok_or_else(|| bad("…:role/<name>, …:user/<name> or …:policy/<name>"))?;
@@ -81,7 +73,7 @@ impl IamArn {
         }
         Ok(Self {
             partition,
-            account,
+            owner,
             entity,
             path,
             name: name.to_owned(),
@@ -89,7 +81,29 @@ impl IamArn {
     }
 }
 
+/// Partition, account and the rest of `arn:<partition>:iam::<account>:<rest>`, of at most 2,048 characters.
+fn iam_parts(text: &str) -> Option<[&str; 3]> {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    match parts.as_slice() {
+        &["arn", partition, "iam", "", account, rest] if text.len() <= 2048 => {
+            Some([partition, account, rest])
+        }
+        _ => None,
+    }
+}
+
 impl IamArn {
+    pub(super) fn parse(text: &str, what: &'static str, allowed: &[IamEntity]) -> Result<Self, NameError> {
+        let parts = ArnParts::parse(text, what, allowed)?;
+        Ok(Self {
+            partition: parts.partition,
+            account: AccountId::new(parts.owner)
+                .map_err(|_| NameError::new(what, text, "the account id has 12 digits"))?,
+            entity: parts.entity,
+            path: parts.path,
+            name: parts.name,
+        })
+    }
     pub(super) fn partition(&self) -> &Partition {
         &self.partition
     }
@@ -192,5 +206,104 @@ impl PolicyArn {
             path: path.clone(),
             name: name.as_str().to_owned(),
         })
+    }
+}
+
+/// Whose a managed policy is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PolicyOwner {
+    /// AWS's own: the same in every account of the partition. AWS edits it as it likes.
+    Aws,
+    /// A customer's.
+    Account(AccountId),
+}
+
+/// The ARN of any managed policy: AWS's own, `arn:aws:iam::aws:policy/…`, or one of an account.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-vs-inline.html>
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ManagedPolicyArn {
+    partition: Partition,
+    owner: PolicyOwner,
+    path: IamPath,
+    name: String,
+}
+
+impl ManagedPolicyArn {
+    /// Parses `arn:<partition>:iam::<aws or account id>:policy/…`.
+    ///
+    /// # Errors
+    /// When `text` is not such an ARN.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        const WHAT: &str = "managed policy ARN";
+        let parts = ArnParts::parse(text, WHAT, &[IamEntity::Policy])?;
+        let owner =
+            match parts.owner {
+                "aws" => PolicyOwner::Aws,
+                account => PolicyOwner::Account(AccountId::new(account).map_err(|_| {
+                    NameError::new(WHAT, text, "the owner is aws or an account id of 12 digits")
+                })?),
+            };
+        Ok(Self {
+            partition: parts.partition,
+            owner,
+            path: parts.path,
+            name: parts.name,
+        })
+    }
+
+    /// The partition.
+    #[must_use]
+    pub fn partition(&self) -> &Partition {
+        &self.partition
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn owner(&self) -> &PolicyOwner {
+        &self.owner
+    }
+
+    /// The path, `/` if none.
+    #[must_use]
+    pub fn path(&self) -> &IamPath {
+        &self.path
+    }
+
+    /// The name without its path.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl From<PolicyArn> for ManagedPolicyArn {
+    fn from(PolicyArn(arn): PolicyArn) -> Self {
+        Self {
+            partition: arn.partition,
+            owner: PolicyOwner::Account(arn.account),
+            path: arn.path,
+            name: arn.name,
+        }
+    }
+}
+
+impl fmt::Display for ManagedPolicyArn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let owner = match &self.owner {
+            PolicyOwner::Aws => "aws",
+            PolicyOwner::Account(account) => account.as_str(),
+        };
+        write!(
+            f,
+            "arn:{}:iam::{owner}:policy{}{}",
+            self.partition, self.path, self.name
+        )
+    }
+}
+
+impl std::str::FromStr for ManagedPolicyArn {
+    type Err = NameError;
+    fn from_str(s: &str) -> Result<Self, NameError> {
+        Self::parse(s)
     }
 }

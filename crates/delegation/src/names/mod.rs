@@ -8,7 +8,7 @@ mod duration;
 mod pattern;
 mod principal;
 
-pub use arn::{IamEntity, IssuerArn, PolicyArn, RoleArn};
+pub use arn::{IamEntity, IssuerArn, ManagedPolicyArn, PolicyArn, PolicyOwner, RoleArn};
 pub use duration::{MaxSessionDuration, SessionDuration};
 pub(crate) use pattern::wildcard_match;
 pub use pattern::{IamArnPattern, NamespacePattern, TextPattern};

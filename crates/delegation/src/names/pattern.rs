@@ -103,6 +103,13 @@ impl IamArnPattern {
             _ => bad("arn:<partition>:iam::<account>:…, each part with * where any characters will do"),
         }
     }
+    /// Whether it covers ARNs of this kind of entity alone, such as `policy` or `role`.
+    #[must_use]
+    pub fn is_of(&self, entity: &str) -> bool {
+        let rest = self.0.splitn(6, ':').nth(5);
+        rest.and_then(|rest| rest.split_once('/'))
+            .is_some_and(|(kind, _)| kind == entity)
+    }
     /// Whether `arn` is covered, part by part.
     #[must_use]
     pub fn matches(&self, arn: &str) -> bool {

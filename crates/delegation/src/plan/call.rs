@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::role::DesiredRole;
-use crate::names::{MaxSessionDuration, PolicyArn, RoleName, TagKey, TagValue};
+use crate::names::{ManagedPolicyArn, MaxSessionDuration, PolicyArn, RoleName, TagKey, TagValue};
 
 /// One call to IAM that changes something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IamCall {
     /// Carries path, trust, boundary, tags and duration in one call.
     CreateRole {
-        /// All of it but the inline policy.
+        /// All of it but its policies.
         role: Box<DesiredRole>,
     },
     /// Replaces the trust policy.
@@ -36,7 +36,14 @@ pub enum IamCall {
         /// Which policy.
         policy: String,
     },
-    /// Detaches a managed policy (somebody attached it).
+    /// Attaches a managed policy. Attached already, it stays so.
+    AttachRolePolicy {
+        /// Which role.
+        role: RoleName,
+        /// Which policy.
+        policy_arn: ManagedPolicyArn,
+    },
+    /// Detaches a managed policy.
     DetachRolePolicy {
         /// Which role.
         role: RoleName,
@@ -87,6 +94,7 @@ impl IamCall {
             Self::UpdateAssumeRolePolicy { .. } => "iam:UpdateAssumeRolePolicy",
             Self::PutRolePolicy { .. } => "iam:PutRolePolicy",
             Self::DeleteRolePolicy { .. } => "iam:DeleteRolePolicy",
+            Self::AttachRolePolicy { .. } => "iam:AttachRolePolicy",
             Self::DetachRolePolicy { .. } => "iam:DetachRolePolicy",
             Self::PutRolePermissionsBoundary { .. } => "iam:PutRolePermissionsBoundary",
             Self::TagRole { .. } => "iam:TagRole",

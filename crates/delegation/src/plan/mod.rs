@@ -8,7 +8,9 @@
 //! nothing keeps what takes away from being done, nothing is given after a failure, and tags hold up neither.
 
 mod call;
+mod compare;
 mod order;
+mod permissions;
 mod role;
 
 use std::{collections::BTreeMap, fmt};
@@ -22,7 +24,7 @@ pub use self::{
 
 use crate::{
     names::{IamPath, RoleName, TagKey, TagValue},
-    naming::{INLINE_POLICY, TAG_CLUSTER, TAG_KIND, TAG_NAME, TAG_NAMESPACE, TAG_UID},
+    naming::{TAG_CLUSTER, TAG_KIND, TAG_NAME, TAG_NAMESPACE, TAG_UID},
 };
 
 /// Why a role of that name is left alone.
@@ -98,13 +100,12 @@ pub fn plan(
     tagged_owner: TaggedOwner,
 ) -> Result<Vec<Step>, Conflict> {
     let Some(observed) = observed else {
-        return Ok(vec![
-            // Usable before it has permissions, which harms nobody: it can't do anything yet.
-            Step::grows(IamCall::CreateRole {
-                role: Box::new(desired.clone()),
-            }),
-            Step::grows(order::put_inline(desired)),
-        ]);
+        // Usable before it has permissions, which harms nobody: it can't do anything yet.
+        let mut steps = vec![Step::grows(IamCall::CreateRole {
+            role: Box::new(desired.clone()),
+        })];
+        steps.extend(permissions::first(desired));
+        return Ok(steps);
     };
     owned(&desired.tags, &desired.name, &desired.path, observed)?;
     if let (Some(uid), TaggedOwner::Alive) = (other_uid(&desired.tags, observed), tagged_owner) {
@@ -116,7 +117,8 @@ pub fn plan(
 /// The half of [`plan`] that may be done while the boundary in AWS is not the one that the limit asks for.
 ///
 /// What is there was accepted once. If it is within `ceilings`, the limits as they are now, it stays open, and only what
-/// takes away is done. If it is not, or can't be read, or nothing holds the role and `boundary_is_there` is false (the policy that should
+/// takes away is done. What a managed policy says is not asked: it was accepted by name, and the limit's own boundary holds it, as that
+/// is; under the boundary of another limit it is held to nothing that is known. If it is not, or can't be read, or nothing holds the role and `boundary_is_there` is false (the policy that should
 /// hold it does not exist), nobody may become it. Nothing is made.
 ///
 /// # Errors
@@ -131,8 +133,9 @@ pub fn plan_hold(
         return Ok(Vec::new());
     };
     owned(&desired.tags, &desired.name, &desired.path, observed)?;
-    let held = order::is_held(desired, observed);
-    if !(order::is_within(observed, ceilings) && (held || boundary_is_there)) {
+    let held = permissions::is_held(desired, observed);
+    let stays = (held || boundary_is_there) && !permissions::is_held_by_another(desired, observed);
+    if !(stays && permissions::is_within(observed, ceilings)) {
         return Ok(order::close(&desired.name, observed));
     }
     let mut steps = order::update(desired, observed);
@@ -158,15 +161,7 @@ pub fn plan_deletion(
     };
     owned_by_this_object(desired_tags, name, path, observed)?;
     let mut steps = order::close(name, observed);
-    // Deputy's own policy first and foreign inline ones last: if one of them denies, it denies until nothing is left.
-    if observed.inline.contains_key(INLINE_POLICY) {
-        steps.push(Step::shrinks(IamCall::DeleteRolePolicy {
-            role: name.clone(),
-            policy: INLINE_POLICY.to_owned(),
-        }));
-    }
-    steps.extend(order::detach_all(name, observed));
-    steps.extend(order::delete_foreign_inline(name, observed));
+    steps.extend(permissions::take_all(name, observed));
     steps.push(Step::shrinks(IamCall::DeleteRole { role: name.clone() }));
     Ok(steps)
 }

@@ -1,10 +1,12 @@
 //! A role as it should be, and as it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deputy_policy::Document;
 
-use crate::names::{IamPath, MaxSessionDuration, PolicyArn, RoleArn, RoleName, TagKey, TagValue};
+use crate::names::{
+    IamPath, ManagedPolicyArn, MaxSessionDuration, PolicyArn, RoleArn, RoleName, TagKey, TagValue,
+};
 
 /// The role as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,8 +17,10 @@ pub struct DesiredRole {
     pub path: IamPath,
     /// Its trust policy.
     pub trust: Document,
-    /// Its one inline policy.
-    pub inline: Document,
+    /// Deputy's one inline policy; none when managed policies are all it has.
+    pub inline: Option<Document>,
+    /// Its managed policies.
+    pub attached: BTreeSet<ManagedPolicyArn>,
     /// Its permissions boundary.
     pub boundary: Option<PolicyArn>,
     /// All its tags: the ownership tags, and the account's.
@@ -36,7 +40,7 @@ pub struct ObservedRole {
     pub trust: String,
     /// Inline policies by name.
     pub inline: BTreeMap<String, String>,
-    /// ARNs of attached managed policies (Deputy attaches none).
+    /// ARNs of attached managed policies.
     pub attached: Vec<String>,
     /// ARN of the permissions boundary.
     pub boundary: Option<String>,

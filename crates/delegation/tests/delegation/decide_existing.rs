@@ -184,7 +184,8 @@ fn what_aws_can_not_do_counts_where_no_boundary_holds_the_session() {
     let odd = json!([allow(json!("s3:GetObject"), json!("arn:aws:s3:::productionapp"))]);
     let limits = entries([payments()]);
     let owned = owned(role(), |role| {
-        role.policies = deputy_delegation::model::RolePolicies::new([policy("odd", odd.clone())]).unwrap();
+        role.policies =
+            deputy_delegation::model::RolePolicies::new([policy("odd", odd.clone())], []).unwrap();
     });
     assert!(
         of_role(&owned, &account(), &limits).is_accepted(),

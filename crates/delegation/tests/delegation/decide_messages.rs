@@ -77,7 +77,7 @@ fn every_part_that_exceeds_is_listed_with_a_request() {
         .collect();
     let name = role.policies()[0].name.clone();
     let without_deny = owned(role, |role| {
-        role.policies = RolePolicies::new([policy(name.as_str(), json!(statements))]).unwrap();
+        role.policies = RolePolicies::new([policy(name.as_str(), json!(statements))], []).unwrap();
     });
     let found = violations(&without_deny, &under(productionapp()));
     assert_eq!(

@@ -333,7 +333,14 @@ fn sizes_are_measured_on_what_is_sent() {
     let violations = refused(decided(&too_big, &payments()));
     assert_eq!(violations.len(), 1, "{violations:?}");
     assert_eq!(violations[0].reason, Reason::TooLarge);
-    let size = too_big.owned().unwrap().policies.inline().size().to_string();
+    let size = too_big
+        .owned()
+        .unwrap()
+        .policies
+        .inline()
+        .unwrap()
+        .size()
+        .to_string();
     for number in [size.as_str(), "10240"] {
         assert!(violations[0].message.contains(number), "{}", violations[0]);
     }

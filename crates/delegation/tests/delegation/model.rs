@@ -37,17 +37,24 @@ fn all_policies_of_a_role_become_one() {
         ("objects", productionapp()[1].clone()),
     ]);
     let both = document(PolicyKind::Identity, productionapp());
-    assert!(role.owned().unwrap().policies.inline().semantically_eq(&both));
+    assert!(
+        role.owned()
+            .unwrap()
+            .policies
+            .inline()
+            .unwrap()
+            .semantically_eq(&both)
+    );
 }
 
 #[test]
 fn policies_of_a_role_follow_every_rule_of_the_list() {
     let named = |name: &str| policy(name, productionapp());
-    assert_eq!(RolePolicies::new([]), Err(RolePoliciesError::Count(0)));
+    assert_eq!(RolePolicies::new([], []), Err(RolePoliciesError::Empty));
     let many = (0..=quota::POLICIES_OF_ROLE).map(|i| named(&format!("p{i}")));
-    assert_eq!(RolePolicies::new(many), Err(RolePoliciesError::Count(11)));
+    assert_eq!(RolePolicies::new(many, []), Err(RolePoliciesError::Count(11)));
     assert_eq!(
-        RolePolicies::new([named("a"), named("a")]),
+        RolePolicies::new([named("a"), named("a")], []),
         Err(RolePoliciesError::Repeated(named("a").name))
     );
     let session = NamedPolicy {
@@ -55,7 +62,7 @@ fn policies_of_a_role_follow_every_rule_of_the_list() {
         ..named("a")
     };
     assert!(matches!(
-        RolePolicies::new([session]),
+        RolePolicies::new([session], []),
         Err(RolePoliciesError::Kind(_))
     ));
     for bad in ["", "Objects", "a b", "-a", &"x".repeat(64)] {

@@ -231,3 +231,65 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_managed_policy_is_of_aws_or_of_an_account() {
+    for (arn, owner, path, name) in [
+        (
+            "arn:aws:iam::aws:policy/ReadOnlyAccess",
+            PolicyOwner::Aws,
+            "/",
+            "ReadOnlyAccess",
+        ),
+        (
+            "arn:aws-cn:iam::aws:policy/job-function/Billing",
+            PolicyOwner::Aws,
+            "/job-function/",
+            "Billing",
+        ),
+        (
+            "arn:aws:iam::123456789012:policy/a/b/C",
+            PolicyOwner::Account(AccountId::new("123456789012").unwrap()),
+            "/a/b/",
+            "C",
+        ),
+    ] {
+        let parsed = ManagedPolicyArn::parse(arn).unwrap();
+        assert_eq!(
+            (parsed.owner(), parsed.path().as_str(), parsed.name()),
+            (&owner, path, name)
+        );
+        assert_eq!(parsed.to_string(), arn);
+        let of_customer = PolicyArn::parse(arn).ok().map(ManagedPolicyArn::from);
+        assert_eq!(of_customer, (owner != PolicyOwner::Aws).then_some(parsed));
+    }
+    for arn in [
+        "arn:aws:iam::aws:role/x",
+        "arn:aws:iam::AWS:policy/x",
+        "arn:aws:iam::12345678901:policy/x",
+        "arn:aws:iam::aws:policy/",
+        "arn:aws:iam::aws:policy/a*",
+        "arn:aws:iam:us-east-1:aws:policy/x",
+        "arn:aws:s3::aws:policy/x",
+        "ReadOnlyAccess",
+    ] {
+        assert!(ManagedPolicyArn::parse(arn).is_err(), "{arn}");
+    }
+}
+
+#[test]
+fn a_pattern_on_arns_is_of_a_kind_of_entity_when_it_names_it() {
+    for (pattern, of_policies) in [
+        ("arn:aws:iam::aws:policy/AmazonS3*", true),
+        ("arn:*:iam::*:policy/*", true),
+        ("arn:aws:iam::aws:*", false),
+        ("arn:aws:iam::aws:p*/x", false),
+        ("arn:aws:iam::aws:role/x", false),
+    ] {
+        assert_eq!(
+            IamArnPattern::new(pattern).unwrap().is_of("policy"),
+            of_policies,
+            "{pattern}"
+        );
+    }
+}

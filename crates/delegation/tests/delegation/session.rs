@@ -27,6 +27,7 @@ fn as_json(request: &SessionRequest) -> Value {
         "DurationSeconds": request.duration.as_seconds(),
         "Tags": request.tags.iter().map(|(k, v)| (k.to_string(), json!(v.as_str()))).collect::<serde_json::Map<_, _>>(),
         "Policy": request.policy,
+        "PolicyArns": request.policy_arns.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }
 
@@ -36,6 +37,11 @@ fn requests_are_as_published() {
     pod.session = SessionSpec {
         scope: SessionScope::Pod,
         policy: Some(session_policy(json!([productionapp()[0].clone()]))),
+        policy_arns: [
+            ManagedPolicyArn::parse("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess").unwrap(),
+            ManagedPolicyArn::parse("arn:aws:iam::123456789012:policy/team/read").unwrap(),
+        ]
+        .into(),
         duration: Some(duration("45m")),
         tags: [tag("team", "payments")].into(),
     };

@@ -133,6 +133,7 @@ pub fn role_with(policies: &[(&str, Value)]) -> Role {
                 policies
                     .iter()
                     .map(|(name, statements)| policy(name, statements.clone())),
+                [],
             )
             .unwrap(),
             max_session_duration: MaxSessionDuration::HOUR,
@@ -178,6 +179,7 @@ pub fn binding() -> Binding {
         session: SessionSpec {
             scope: SessionScope::ServiceAccount,
             policy: None,
+            policy_arns: BTreeSet::new(),
             duration: None,
             tags: BTreeMap::new(),
         },

@@ -159,6 +159,7 @@ fn nothing_of_a_session_is_promised_that_nobody_would_hold() {
     all.session = SessionSpec {
         scope: SessionScope::Pod,
         policy: Some(session_policy(productionapp())),
+        policy_arns: [ManagedPolicyArn::parse("arn:aws:iam::aws:policy/ReadOnlyAccess").unwrap()].into(),
         duration: Some(SessionDuration::HOUR),
         tags: [tag("team", "payments")].into(),
     };
@@ -170,7 +171,7 @@ fn nothing_of_a_session_is_promised_that_nobody_would_hold() {
         .collect();
     assert_eq!(
         fields,
-        ["policy", "duration", "tags", "scope"]
+        ["policy", "policyARNs", "duration", "tags", "scope"]
             .map(|f| (Reason::Method, format!("spec.session.{f}")))
             .iter()
             .map(|(r, f)| (*r, f.as_str()))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use deputy_delegation::{
     model::{Account, AssumeRole},
-    names::{ExternalId, RoleArn, SessionDuration, SessionName, TagKey, TagValue},
+    names::{ExternalId, ManagedPolicyArn, RoleArn, SessionDuration, SessionName, TagKey, TagValue},
     session::SessionRequest,
 };
 
@@ -28,6 +28,7 @@ pub(super) fn session_request() -> SessionRequest {
         )]
         .into(),
         policy: Some("{}".to_owned()),
+        policy_arns: [ManagedPolicyArn::parse("arn:aws:iam::aws:policy/ReadOnlyAccess").unwrap()].into(),
     }
 }
 
@@ -61,7 +62,8 @@ async fn assume_role_sends_every_parameter_to_the_regional_sts() {
     assert_eq!(
         form,
         "Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Fdeputy%2Fdemo%2Fdeputy.payments.uploader-abc\
-         &RoleSessionName=payments.uploader&Policy=%7B%7D&DurationSeconds=3600\
+         &RoleSessionName=payments.uploader&PolicyArns.member.1.arn=arn%3Aaws%3Aiam%3A%3Aaws%3Apolicy%2FReadOnlyAccess\
+         &Policy=%7B%7D&DurationSeconds=3600\
          &Tags.member.1.Key=deputy-cluster&Tags.member.1.Value=demo&ExternalId=demo%2Fpayments%2FAWSRole%2Fuploader"
     );
 }
