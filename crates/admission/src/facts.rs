@@ -195,7 +195,7 @@ impl Facts {
                 let limits = self.index.limits(account);
                 limits
                     .iter()
-                    .any(|l| matches!(l, LimitEntry::Valid(_)) && l.applies(namespace, account))
+                    .any(|l| matches!(l, LimitEntry::Valid(_)) && l.decides(namespace, account))
             })
             .map(|account| Some(self.account(&account)?.region.clone()));
         // One that can't be read may have another.

@@ -50,7 +50,7 @@ pub use binding::{
 pub use convert::{parse_account, parse_binding, parse_limit, parse_role};
 pub use limit::{
     BoundarySpec, BoundaryStatus, BoundaryType, DelegationLimit, DelegationLimitSpec, DelegationLimitStatus,
-    GrantCounts, LimitSessionSpec, SealedStatus,
+    EnforcementType, GrantCounts, LimitSessionSpec, RefusedGrant, SealedStatus, WouldRefuse,
 };
 pub use method::SessionMethodSpec;
 pub use namespace_limit::{NamespaceLimit, NamespaceLimitSpec};

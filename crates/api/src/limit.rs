@@ -23,6 +23,7 @@ use crate::{SessionMethodSpec, schema};
     status = "DelegationLimitStatus",
     derive = "PartialEq",
     doc = "A DelegationLimit says how far: what the namespaces it names may ever grant in the accounts it names. Where none applies, nothing may be granted; where several apply, every one must accept.",
+    printcolumn(name = "Enforcement", type_ = "string", json_path = ".spec.enforcement"),
     printcolumn(name = "Boundary", type_ = "string", json_path = ".spec.boundary.type"),
     printcolumn(
         name = "Ready",
@@ -36,6 +37,11 @@ use crate::{SessionMethodSpec, schema};
     ),
     printcolumn(name = "Accepted", type_ = "integer", json_path = ".status.grants.accepted"),
     printcolumn(name = "Suspended", type_ = "integer", json_path = ".status.grants.suspended"),
+    printcolumn(
+        name = "Would-Refuse",
+        type_ = "integer",
+        json_path = ".status.wouldRefuse.count"
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
@@ -53,6 +59,11 @@ pub struct DelegationLimitSpec {
     #[schemars(length(min = 1, max = "quota::SCOPE_OF_LIMIT"), inner(length(min = 1, max = 253), regex(pattern = schema::SUBDOMAIN)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub accounts: Vec<String>,
+
+    /// `Enforce`: what exceeds the limit is refused. `DryRun`: nothing is refused by it, and nothing is granted by it either; its status,
+    /// and a warning to whoever writes a role or binding, say what it would refuse. A dry run has no boundary in AWS.
+    #[serde(default)]
+    pub enforcement: EnforcementType,
 
     /// An IAM policy in IAM's own spelling: nothing granted where the limit applies may exceed it. Statements that
     /// reach IAM itself have to be named in `acknowledgeEscalation`.
@@ -79,6 +90,16 @@ pub struct DelegationLimitSpec {
     )]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub acknowledge_escalation: Vec<String>,
+}
+
+/// Whether a limit refuses what exceeds it.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EnforcementType {
+    /// It does.
+    #[default]
+    Enforce,
+    /// It says what it would refuse.
+    DryRun,
 }
 
 /// How a ceiling is repeated in AWS.
@@ -169,6 +190,50 @@ pub struct DelegationLimitStatus {
     /// How many roles and bindings the limit applies to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grants: Option<GrantCounts>,
+
+    /// Of a dry run: which of the accepted roles and bindings the limit would refuse if it was enforced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub would_refuse: Option<WouldRefuse>,
+}
+
+/// What a dry run would refuse.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct WouldRefuse {
+    /// How many roles and bindings.
+    #[schemars(range(min = 0))]
+    pub count: i32,
+
+    /// The first 20 of them, by kind, namespace and name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = "quota::REFUSALS_SHOWN"))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub grants: Vec<RefusedGrant>,
+}
+
+/// A role or binding that a dry run would refuse.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct RefusedGrant {
+    /// `AWSRole` or `AWSRoleBinding`.
+    #[schemars(length(max = 63))]
+    pub kind: String,
+
+    /// Its namespace.
+    #[schemars(length(max = 63))]
+    pub namespace: String,
+
+    /// Its name.
+    #[schemars(length(max = 253))]
+    pub name: String,
+
+    /// The reason of the first violation, as in the condition `Accepted`.
+    #[schemars(length(max = 63))]
+    pub reason: String,
+
+    /// The first violation, cut at 256 characters, and how many more there are.
+    #[schemars(length(max = 512))]
+    pub message: String,
 }
 
 /// A boundary policy as AWS has it.

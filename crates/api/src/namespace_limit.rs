@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{BoundarySpec, LimitSessionSpec, schema};
+use crate::{BoundarySpec, EnforcementType, LimitSessionSpec, schema};
 
 // No names or patterns of namespaces, no uid of the limit, no owner: who may read one namespace learns nothing of another, and the uid
 // of a limit tells the webhook that somebody may read the limit. Atomic: what somebody else writes into a copy does not stay beside what
@@ -31,6 +31,9 @@ pub struct NamespaceLimitSpec {
     /// Names of the AWSAccounts in which the limit applies, in order.
     #[schemars(length(min = 1, max = "quota::SCOPE_OF_LIMIT"), inner(length(min = 1, max = 253), regex(pattern = schema::SUBDOMAIN)))]
     pub accounts: Vec<String>,
+
+    /// `DryRun`: nothing is refused by it, nor granted. `Enforce`: a grant has to be within it.
+    pub enforcement: EnforcementType,
 
     /// What may be granted at most: an IAM policy, in canonical form.
     #[schemars(schema_with = "schema::document")]

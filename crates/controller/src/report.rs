@@ -7,6 +7,7 @@ use deputy_api::{
     conditions::{self, ConditionReason, ConditionType, Conditions, Status},
 };
 use deputy_aws::AwsError;
+use deputy_delegation::Accepted;
 use deputy_runtime::status::patch_status;
 use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::{Api, Resource, api::DynamicObject};
@@ -62,6 +63,17 @@ pub fn tagged(refused: &[AwsError]) -> ConditionValue {
             format!("not tagged as the AWSAccount says; all else is as it should be: {message}"),
         ),
     }
+}
+
+/// On what an acceptance rests, and what dry runs would refuse of it.
+#[must_use]
+pub fn within(accepted: &Accepted) -> String {
+    let limits: Vec<&str> = accepted.limits.iter().map(AsRef::as_ref).collect();
+    let mut message = format!("within {}", limits.join(", "));
+    for violation in &accepted.would_refuse {
+        message.push_str(&format!("\nDryRun, would be refused: {violation}"));
+    }
+    message
 }
 
 pub trait HasConditions {

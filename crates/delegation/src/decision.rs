@@ -52,6 +52,8 @@ pub struct Accepted {
     pub limits: Vec<ObjectName>,
     /// The one limit whose generated boundary the role carries.
     pub boundary: Option<ObjectName>,
+    /// What limits of enforcement DryRun would refuse, each violation with its limit: nothing is refused by it.
+    pub would_refuse: Vec<Violation>,
 }
 
 /// One reason for a refusal.

@@ -60,6 +60,9 @@ pub const MANAGED_POLICIES_OF_LIMIT: usize = 64;
 /// Actions that a limit acknowledges.
 pub const ACKNOWLEDGED_OF_LIMIT: usize = 64;
 
+/// Grants that the status of a dry run names as those that it would refuse.
+pub const REFUSALS_SHOWN: usize = 20;
+
 /// Values that a limit allows of one session tag.
 pub const VALUES_OF_TAG: usize = 50;
 

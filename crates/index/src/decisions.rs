@@ -96,11 +96,11 @@ impl State {
     fn facts(&self, role: &Role) -> Facts {
         let account = &role.account;
         let of_account = self.limits.of_account(account);
-        // Where none applies, the refusal names the accounts in which others do.
+        // Where none decides, the refusal names the accounts in which others do.
         let applies = of_account
             .limits
             .iter()
-            .any(|l| l.applies(&role.id.namespace, account));
+            .any(|l| l.decides(&role.id.namespace, account));
         let limits = if applies {
             of_account.clone()
         } else {
@@ -348,28 +348,6 @@ impl Index {
                     Entry::Known(_) | Entry::Missing => None,
                 }
             })
-    }
-
-    /// Accepted and not accepted grants under a limit: roles that it applies to, and their bindings. `None` as long
-    /// as [`Index::can_decide`] is false.
-    #[must_use]
-    pub fn grant_counts(&self, limit: &ObjectName) -> Option<(usize, usize)> {
-        if !self.can_decide() {
-            return None;
-        }
-        let (mut yes, mut no) = (0, 0);
-        let mut count = |is_accepted| if is_accepted { yes += 1 } else { no += 1 };
-        for role in self.roles_under_limit(limit) {
-            if let Some((_, decision)) = self.decide_role(&role) {
-                count(decision.is_accepted());
-            }
-            for binding in self.bindings_of_role(&role) {
-                if let Some(decision) = self.decide_binding(&binding.id) {
-                    count(decision.is_accepted());
-                }
-            }
-        }
-        Some((yes, no))
     }
 
     /// What a change would suspend. Looks only at grants that the object concerns, before or after.

@@ -64,7 +64,7 @@ impl State {
         };
         let without = |account: &ObjectName, id: &RoleId| {
             let limits = self.limits.of_account(account).limits.iter();
-            scope.names(&id.namespace) && !limits.into_iter().any(|l| l.applies(&id.namespace, account))
+            scope.names(&id.namespace) && !limits.into_iter().any(|l| l.decides(&id.namespace, account))
         };
         let elsewhere = self.roles_by_account.iter();
         elsewhere

@@ -35,6 +35,7 @@ mod parse;
 mod questions;
 mod state;
 mod tap;
+mod under_limit;
 mod watch;
 
 pub use decisions::{BindingDecision, GrantRef, ProposedChange, Suspension};
@@ -47,6 +48,7 @@ pub use freshness::{STALE_AFTER, Stale};
 pub use index::{Index, Reset};
 pub use look::{LookError, Seen, look, look_for_role};
 pub use questions::Counts;
+pub use under_limit::{LimitGrants, WouldBeRefused};
 pub use watch::{WatchError, watch};
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use deputy_api::{
     AWSAccount, AWSAccountStatus, AWSRole, AWSRoleBinding, AWSRoleBindingStatus, AWSRoleStatus,
     DelegationLimit, DelegationLimitStatus, GROUP,
     conditions::{self, ConditionReason, ConditionType, Status},
-    convert::{scope_of, subjects_of},
+    convert::{enforcement_of, scope_of, subjects_of},
     parse_account, parse_binding, parse_limit, parse_role,
 };
 use deputy_delegation::{
@@ -77,11 +77,13 @@ pub(crate) fn spec<T: Parse>(object: &mut DynamicObject) -> Result<Arc<T>, Arc<s
 /// Reads a limit. One that can't be read still limits, as far as its scope can be read, or everywhere.
 pub(crate) fn limit(name: &ObjectName, mut object: DynamicObject) -> LimitEntry {
     let scope = scope_of(&object.data);
+    let enforcement = enforcement_of(&object.data);
     match spec(&mut object) {
         Ok(limit) => LimitEntry::Valid(limit),
         Err(error) => LimitEntry::Invalid {
             name: name.clone(),
             scope,
+            enforcement,
             error: error.to_string(),
         },
     }

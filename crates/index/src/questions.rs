@@ -79,12 +79,12 @@ impl Index {
         Arc::clone(&self.state.read().limits.of_account(account).limits)
     }
 
-    /// Limits that apply to grants of a namespace in an account, by name.
+    /// Limits that decide about grants of a namespace in an account, by name: no dry runs.
     #[must_use]
     pub fn limits_of(&self, namespace: &NamespaceName, account: &ObjectName) -> Vec<LimitEntry> {
         self.limits(account)
             .iter()
-            .filter(|l| l.applies(namespace, account))
+            .filter(|l| l.decides(namespace, account))
             .cloned()
             .collect()
     }

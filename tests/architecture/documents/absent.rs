@@ -65,10 +65,6 @@ const ABSENT: &[(&str, &[Absent])] = &[
         &[Choice("DelegationLimit", "spec.boundary.type", "Reference")],
     ),
     (
-        "`enforcement: DryRun`",
-        &[Field("DelegationLimit", "spec.enforcement")],
-    ),
-    (
         "`deletionPolicy: Retain`",
         &[Field("AWSRole", "spec.deletionPolicy")],
     ),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use deputy_api::{DelegationLimit, convert};
 use deputy_delegation::{
     ObjectName, Violation, boundary,
-    model::{BoundaryMode, Limit, LimitEntry},
+    model::{Enforcement, Limit, LimitEntry},
 };
 use kube::core::admission::Operation;
 use serde_json::Value;
@@ -36,12 +36,20 @@ pub(super) fn review(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
         });
     let verdict = lints::warn_about_limit(&limit, verdict);
     let name = limit.name.clone();
-    let loses_boundary = limit.boundary == BoundaryMode::CheckOnly && had_boundary(reviewed);
+    let (is_dry_run, loses_boundary) = (
+        limit.enforcement == Enforcement::DryRun,
+        !limit.carries_boundary() && had_boundary(reviewed),
+    );
     let impact = facts.impact_of_limit(&name, Some(&LimitEntry::Valid(Arc::new(limit))));
     // Grants would carry a boundary that nobody maintains. None of them is free.
     if loses_boundary {
-        let what = "needs boundary.type Generated while roles carry its boundary and no other limit with one applies to them: \
-                    as CheckOnly it would suspend";
+        let what = if is_dry_run {
+            "needs enforcement Enforce while roles carry its boundary and no other limit with one applies to them: as DryRun it would \
+             suspend"
+        } else {
+            "needs boundary.type Generated while roles carry its boundary and no other limit with one applies to them: as CheckOnly it \
+             would suspend"
+        };
         return blast_radius::guard(reviewed, what, &impact, false, verdict);
     }
     let what = match reviewed.operation {
@@ -54,6 +62,9 @@ pub(super) fn review(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
 /// Whether the limit had a boundary before the change; also when that can't be read.
 fn had_boundary(reviewed: &ReviewedObject<'_>) -> bool {
     reviewed.old.is_some_and(|old| {
+        if convert::enforcement_of(old) == Enforcement::DryRun {
+            return false;
+        }
         let mode = old.pointer("/spec/boundary/type").and_then(Value::as_str);
         mode.is_none_or(|mode| mode != "CheckOnly")
     })
@@ -62,7 +73,7 @@ fn had_boundary(reviewed: &ReviewedObject<'_>) -> bool {
 /// What is wrong with the limit itself, and with its boundary policy in each account.
 fn problems(facts: &Facts, limit: &Limit) -> Vec<Violation> {
     let violations = boundary::check_limit(limit);
-    if !violations.is_empty() || limit.boundary != BoundaryMode::Generated {
+    if !violations.is_empty() || !limit.has_boundary() {
         return violations;
     }
     limit

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use deputy_api::{AWSRole, convert};
-use deputy_delegation::{Decision, Reason};
+use deputy_delegation::{Accepted, Decision, ObjectName, Reason};
 
 use super::{blast_radius, lints, object::ReviewedObject};
 use crate::{facts::Facts, live::LookAgain, review::Verdict};
@@ -33,10 +33,11 @@ pub(super) fn answer(reviewed: &ReviewedObject<'_>, decision: Decision, behind: 
             let verdict = Verdict::allow()
                 .audit("decision", "accepted")
                 .audit("limits", limits.join(","));
-            match accepted.boundary {
+            let verdict = match &accepted.boundary {
                 Some(boundary) => verdict.audit("boundary", boundary.as_str()),
                 None => verdict,
-            }
+            };
+            would_be_refused(&accepted, verdict)
         }
         Decision::Refused(violations) if violations.iter().all(|v| awaited(v.reason).is_some()) => {
             let mut reasons: Vec<_> = violations.iter().map(|v| v.reason).collect();
@@ -84,6 +85,25 @@ pub(super) fn answer(reviewed: &ReviewedObject<'_>, decision: Decision, behind: 
                 .resting_on(behind)
         }
     }
+}
+
+/// `verdict` with what dry runs would refuse.
+fn would_be_refused(accepted: &Accepted, verdict: Verdict) -> Verdict {
+    let mut limits: Vec<&str> = accepted
+        .would_refuse
+        .iter()
+        .filter_map(|violation| violation.limit.as_ref())
+        .map(ObjectName::as_str)
+        .collect();
+    limits.dedup();
+    let verdict = if limits.is_empty() {
+        verdict
+    } else {
+        verdict.audit("would-refuse", limits.join(","))
+    };
+    accepted.would_refuse.iter().fold(verdict, |verdict, violation| {
+        verdict.warn(format!("DryRun, would be refused: {violation}"))
+    })
 }
 
 /// What is not there yet when a violation says no more than that.

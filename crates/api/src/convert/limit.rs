@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use deputy_delegation::{
     NamespacePattern, ObjectName, Reason, SessionDuration, Violations,
-    model::{BoundaryMode, Checked, Limit, LimitScope},
+    model::{BoundaryMode, Checked, Enforcement, Limit, LimitScope},
     quota,
 };
 use deputy_policy::PolicyKind;
 use serde_json::Value;
 
 use super::Findings;
-use crate::{BoundaryType, DelegationLimit};
+use crate::{BoundaryType, DelegationLimit, EnforcementType};
 
 /// Reads a limit.
 ///
@@ -73,6 +73,7 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
             name: name?,
             uid,
             scope: LimitScope { namespaces, accounts },
+            enforcement: spec.enforcement.into(),
             ceiling: ceiling?,
             boundary: match spec.boundary.type_ {
                 BoundaryType::Generated => BoundaryMode::Generated,
@@ -119,6 +120,27 @@ fn acknowledged(findings: &mut Findings, actions: &[String]) -> BTreeSet<String>
         }
     }
     typed
+}
+
+impl From<EnforcementType> for Enforcement {
+    fn from(type_: EnforcementType) -> Self {
+        match type_ {
+            EnforcementType::Enforce => Self::Enforce,
+            EnforcementType::DryRun => Self::DryRun,
+        }
+    }
+}
+
+/// Whether a limit refuses what it covers, read from the raw object: for a limit that can't be read otherwise. Whatever is not the
+/// word for a dry run refuses.
+#[must_use]
+pub fn enforcement_of(object: &Value) -> Enforcement {
+    let word = object.pointer("/spec/enforcement").and_then(Value::as_str);
+    if word == Some("DryRun") {
+        Enforcement::DryRun
+    } else {
+        Enforcement::Enforce
+    }
 }
 
 /// Where a limit applies, read from the raw object: for a limit that can't be read otherwise, and still limits.

@@ -26,8 +26,8 @@ use kube::api::ObjectMeta;
 use serde_json::Value;
 
 pub use self::{
-    account::parse_account, binding::parse_binding, binding::subjects_of, limit::parse_limit,
-    limit::scope_of, role::parse_role,
+    account::parse_account, binding::parse_binding, binding::subjects_of, limit::enforcement_of,
+    limit::parse_limit, limit::scope_of, role::parse_role,
 };
 use crate::{AWSAccount, AWSRole, AWSRoleBinding, DelegationLimit};
 

@@ -4,10 +4,10 @@ use deputy_api::{
     AWSRoleBindingStatus,
     conditions::{self, ConditionReason, ConditionType, Status},
 };
-use deputy_delegation::{Accepted, Decision};
+use deputy_delegation::Decision;
 
 use super::dereference::{BindingFacts, BindingInputs};
-use crate::report::ConditionValue;
+use crate::report::{ConditionValue, within};
 
 /// What is true of a binding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub struct BindingAssessment {
 pub fn assess(inputs: &BindingInputs, old: &AWSRoleBindingStatus) -> BindingAssessment {
     match &inputs.decision {
         Decision::Accepted(accepted) => BindingAssessment {
-            accepted: within(accepted),
+            accepted: ConditionValue::new(Status::True, ConditionReason::WithinLimits, within(accepted)),
             ready: ready(
                 &inputs.facts,
                 refused_session(old, inputs.object.metadata.generation),
@@ -45,12 +45,6 @@ pub fn assess(inputs: &BindingInputs, old: &AWSRoleBindingStatus) -> BindingAsse
             }
         }
     }
-}
-
-fn within(accepted: &Accepted) -> ConditionValue {
-    let limits: Vec<&str> = accepted.limits.iter().map(AsRef::as_ref).collect();
-    let message = format!("within {}", limits.join(", "));
-    ConditionValue::new(Status::True, ConditionReason::WithinLimits, message)
 }
 
 /// Whether pods get credentials by an accepted binding: the first thing that keeps them from it.

@@ -49,6 +49,7 @@ fn the_conditions_say_what_was_decided_and_whether_pods_get_credentials() {
     let accepted = Decision::Accepted(Accepted {
         limits: vec![ObjectName::new("payments").unwrap()],
         boundary: None,
+        would_refuse: Vec::new(),
     });
     let refused = Decision::Refused(
         Violation {
@@ -96,6 +97,7 @@ fn a_binding_by_which_no_session_can_be_made_is_not_ready_and_says_why() {
     let accepted = Decision::Accepted(Accepted {
         limits: vec![ObjectName::new("payments").unwrap()],
         boundary: None,
+        would_refuse: Vec::new(),
     });
     let refused = |reason: &str, generation| {
         let mut status = AWSRoleBindingStatus::default();

@@ -3,10 +3,12 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use deputy_api::{BoundarySpec, BoundaryType, LimitSessionSpec, NamespaceLimit, NamespaceLimitSpec};
+use deputy_api::{
+    BoundarySpec, BoundaryType, EnforcementType, LimitSessionSpec, NamespaceLimit, NamespaceLimitSpec,
+};
 use deputy_delegation::{
     NamespaceName, ObjectName, boundary as ceiling,
-    model::{BoundaryMode, Limit, LimitEntry, ObjectId},
+    model::{BoundaryMode, Enforcement, Limit, LimitEntry, ObjectId},
 };
 use deputy_index::{Index, ResourceKind};
 use deputy_runtime::shutdown::Shutdown;
@@ -85,6 +87,10 @@ fn shown(limit: &Limit) -> NamespaceLimitSpec {
     });
     NamespaceLimitSpec {
         accounts: limit.scope.accounts.iter().map(ToString::to_string).collect(),
+        enforcement: match limit.enforcement {
+            Enforcement::Enforce => EnforcementType::Enforce,
+            Enforcement::DryRun => EnforcementType::DryRun,
+        },
         ceiling: limit.ceiling.to_value(),
         boundary: BoundarySpec {
             type_: match limit.boundary {

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use deputy_api::{DelegationLimit, GrantCounts, convert};
+use deputy_api::{DelegationLimit, convert};
 use deputy_delegation::{
     ClusterName, ObjectName, Violations, boundary,
-    model::{Account, BoundaryMode, Limit},
+    model::{Account, Enforcement, Limit},
 };
-use deputy_index::{Entry, Index};
+use deputy_index::{Entry, Index, LimitGrants};
 use kube::api::DynamicObject;
 
 use crate::{context::ControllerContext, error::ReconcileError, objects};
@@ -30,8 +30,8 @@ pub struct ReadableLimit {
     pub validity: Result<(), Violations>,
     /// The accounts in which it has a boundary policy, in the order of their names.
     pub accounts: Vec<(ObjectName, Entry<Account>)>,
-    /// The roles and bindings under it.
-    pub grants: Option<GrantCounts>,
+    /// The roles and bindings under it; `None` while they can't be decided about.
+    pub grants: Option<LimitGrants>,
 }
 
 /// Looks up everything about a limit. `None` when it is gone or being deleted: it has no finalizer, and its policies are swept.
@@ -64,10 +64,16 @@ pub async fn dereference(
 }
 
 impl ReadableLimit {
-    fn look_up(index: &Index, limit: Arc<Limit>) -> Self {
-        let names = match limit.boundary {
-            BoundaryMode::Generated => limit.scope.accounts.iter().cloned().collect(),
-            BoundaryMode::CheckOnly => Vec::new(),
+    /// Whether nothing is refused by it.
+    pub fn is_dry_run(&self) -> bool {
+        self.limit.enforcement == Enforcement::DryRun
+    }
+
+    pub(super) fn look_up(index: &Index, limit: Arc<Limit>) -> Self {
+        let names: Vec<ObjectName> = if limit.carries_boundary() {
+            limit.scope.accounts.iter().cloned().collect()
+        } else {
+            Vec::new()
         };
         Self {
             validity: Violations::none_of(boundary::check_limit(&limit)),
@@ -75,18 +81,8 @@ impl ReadableLimit {
                 .into_iter()
                 .map(|name| (name.clone(), index.account(&name)))
                 .collect(),
-            grants: grant_counts(index, &limit.name),
+            grants: index.grants_under(&limit.name),
             limit,
         }
     }
-}
-
-/// Roles and bindings under a limit, by whether they are accepted.
-fn grant_counts(index: &Index, limit: &ObjectName) -> Option<GrantCounts> {
-    let (accepted, suspended) = index.grant_counts(limit)?;
-    let number = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
-    Some(GrantCounts {
-        accepted: number(accepted),
-        suspended: number(suspended),
-    })
 }

@@ -1,18 +1,26 @@
 //! *Status*: what is said about a limit, and when it is looked at again. Pure.
 
 use deputy_api::{
-    DelegationLimitStatus,
+    DelegationLimitStatus, GrantCounts, RefusedGrant, WouldRefuse,
     conditions::{ConditionReason, ConditionType, Conditions, Status},
 };
 use deputy_aws::AwsError;
+use deputy_delegation::model::Kind;
+use deputy_index::{GrantRef, WouldBeRefused};
 use jiff::Timestamp;
 
-use super::{apply::AppliedLimit, dereference::LimitInputs};
+use super::{
+    apply::AppliedLimit,
+    dereference::{LimitInputs, ReadableLimit},
+};
 use crate::{
     queue::Requeue,
     report::{ConditionValue, LOOK_AGAIN, tagged},
     verified::DRIFT_INTERVAL,
 };
+
+/// Characters of a message in `wouldRefuse`.
+const REFUSAL_CHARS: usize = 256;
 
 /// When the limit is looked at again.
 #[must_use]
@@ -42,18 +50,68 @@ pub fn updated(
         new.boundaries.clone_from(boundaries);
     }
     if let Ok(readable) = &inputs.limit {
-        new.grants.clone_from(&readable.grants);
+        write_grants(&mut new, readable);
     }
     let mut conditions = Conditions::new(&mut new.conditions, generation, now);
     if !new.boundaries.is_empty() {
         tagged(&applied.untagged).write(&mut conditions, ConditionType::Tagged);
     }
-    ready(applied).write(&mut conditions, ConditionType::Ready);
+    ready(inputs, applied).write(&mut conditions, ConditionType::Ready);
     new
 }
 
-fn ready(applied: &AppliedLimit) -> ConditionValue {
+/// What the limit means for the grants under it.
+fn write_grants(status: &mut DelegationLimitStatus, readable: &ReadableLimit) {
+    let grants = readable.grants.as_ref();
+    status.grants = grants.map(|grants| GrantCounts {
+        accepted: number(grants.accepted),
+        suspended: number(grants.suspended),
+    });
+    status.would_refuse = grants
+        .filter(|_| readable.is_dry_run())
+        .map(|grants| WouldRefuse {
+            count: number(grants.would_refuse),
+            grants: grants.refusals.iter().map(refused).collect(),
+        });
+}
+
+fn refused((grant, why): (&GrantRef, &WouldBeRefused)) -> RefusedGrant {
+    let (kind, namespace, name) = match grant {
+        GrantRef::Role(id) => (Kind::from(&id.kind).as_str(), &id.namespace, &id.name),
+        GrantRef::Binding(id) => ("AWSRoleBinding", &id.namespace, &id.name),
+    };
+    let mut message = String::new();
+    if why.by_role {
+        message.push_str("its role would be refused: ");
+    }
+    message.push_str(&format!("{}: {}", why.first.field, why.first.message));
+    if let Some((end, _)) = message.char_indices().nth(REFUSAL_CHARS) {
+        message.truncate(end);
+        message.push('…');
+    }
+    if why.more > 0 {
+        message.push_str(&format!(" (and {} more)", why.more));
+    }
+    RefusedGrant {
+        kind: kind.to_owned(),
+        namespace: namespace.to_string(),
+        name: name.to_string(),
+        reason: why.first.reason.to_string(),
+        message,
+    }
+}
+
+fn number(n: usize) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
+}
+
+fn ready(inputs: &LimitInputs, applied: &AppliedLimit) -> ConditionValue {
     match applied.problems.first() {
+        None if inputs.limit.as_ref().is_ok_and(ReadableLimit::is_dry_run) => ConditionValue::new(
+            Status::True,
+            ConditionReason::Ready,
+            "a dry run: nothing is refused by it, and nothing is granted by it; wouldRefuse says what it would refuse",
+        ),
         None => ConditionValue::new(Status::True, ConditionReason::Ready, "the limit is in force"),
         Some(first) => {
             let all: Vec<&str> = applied.problems.iter().map(|p| p.message.as_str()).collect();

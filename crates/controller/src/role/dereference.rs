@@ -185,7 +185,7 @@ fn accepted_bindings(index: &Index, id: &RoleId) -> Vec<Arc<Binding>> {
     bindings
 }
 
-/// The limits that apply to a role. One that can't be read is left out: under such a limit nothing was accepted.
+/// The limits that decide about a role. One that can't be read is left out: under such a limit nothing was accepted.
 fn limits_of(index: &Index, role: &Role) -> Vec<Arc<Limit>> {
     let entries = index.limits_of(&role.id.namespace, &role.account);
     let valid = entries.into_iter().filter_map(|entry| match entry {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     queue::Requeue,
-    report::{LOOK_AGAIN, tagged},
+    report::{LOOK_AGAIN, tagged, within},
 };
 
 /// When the role is looked at again.
@@ -121,8 +121,7 @@ pub fn write_decision(
     let (holds, reason, message) = match decision {
         Decision::Accepted(accepted) => {
             status.limits = accepted.limits.iter().map(ToString::to_string).collect();
-            let message = format!("within {}", status.limits.join(", "));
-            (Status::True, ConditionReason::WithinLimits, message)
+            (Status::True, ConditionReason::WithinLimits, within(accepted))
         }
         Decision::Refused(violations) => (Status::False, violations.into(), format!("{violations:#}")),
         Decision::Undecided(missing) => (

@@ -6,7 +6,7 @@ use deputy_policy::{escalation, tag_variables};
 
 use crate::{
     decision::{Reason, Violation},
-    model::{BoundaryMode, Limit},
+    model::Limit,
     names::wildcard_match,
     quota::MANAGED_POLICY,
 };
@@ -46,7 +46,7 @@ pub fn check_limit(limit: &Limit) -> Vec<Violation> {
         );
     }
     let size = limit.ceiling.size();
-    if limit.boundary == BoundaryMode::Generated && size > MANAGED_POLICY {
+    if limit.has_boundary() && size > MANAGED_POLICY {
         add(
             Reason::TooLarge,
             "spec.ceiling".to_owned(),

@@ -2,6 +2,7 @@
 
 use crate::{
     decision::{Accepted, Decision, MissingFact, Reason, Violation, Violations},
+    model::Enforcement,
     names::ObjectName,
 };
 
@@ -9,15 +10,17 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Findings {
     lists: bool,
+    asked: Enforcement,
     violations: Vec<Violation>,
     missing: Vec<MissingFact>,
 }
 
 impl Findings {
-    /// Nothing yet. `lists`: whether all that is too much is wanted, or only whether anything is.
-    pub(super) fn new(lists: bool) -> Self {
+    /// Nothing yet. `lists`: whether all that is too much is wanted, or only whether anything is. `asked`: the limits that are asked.
+    pub(super) fn new(lists: bool, asked: Enforcement) -> Self {
         Self {
             lists,
+            asked,
             violations: Vec::new(),
             missing: Vec::new(),
         }
@@ -26,6 +29,11 @@ impl Findings {
     /// Whether all that is too much is wanted.
     pub(super) fn lists(&self) -> bool {
         self.lists
+    }
+
+    /// Which limits are asked: those that decide, or the others, as if they did.
+    pub(super) fn asked(&self) -> Enforcement {
+        self.asked
     }
 
     /// A rule that no limit sets is broken.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     boundary,
     decision::{Accepted, Fact, Reason, Violation},
-    model::{Account, BoundaryMode, Limit, LimitEntry},
+    model::{Account, Enforcement, Limit, LimitEntry},
     names::{NamespaceName, ObjectName},
 };
 
@@ -15,6 +15,8 @@ use super::{containment::Granted, findings::Findings, input::DecisionInput};
 const LIMIT_PROBLEMS_SHOWN: usize = 3;
 /// How many accounts a refusal names.
 const ACCOUNTS_SHOWN: usize = 8;
+/// How many dry runs a refusal names.
+const LIMITS_SHOWN: usize = 8;
 
 /// What in AWS is to hold a grant, beside its own policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,9 +29,11 @@ pub(super) enum NeededBoundary {
     None,
 }
 
-/// The limits that apply and can be read, by name.
+/// The limits that are asked, apply and can be read, by name.
 pub(super) struct Applicable<'a> {
     pub(super) limits: Vec<&'a Limit>,
+    /// Those that decide, asked or not, and have a boundary.
+    carriers: Vec<&'a Limit>,
 }
 
 impl<'a> Applicable<'a> {
@@ -50,13 +54,18 @@ impl<'a> Applicable<'a> {
             .filter(|limit| limit.applies(namespace, account))
             .collect();
         entries.sort_by_key(|entry| entry.name());
-        if entries.is_empty() {
-            findings.refuse(Reason::NoLimit, field, no_limit(input, namespace, account));
+        let asked = findings.asked();
+        let (entries, others): (Vec<_>, Vec<_>) = entries
+            .into_iter()
+            .partition(|entry| entry.enforcement() == asked);
+        if entries.is_empty() && asked == Enforcement::Enforce {
+            let dry: Vec<&str> = others.iter().map(|dry| dry.name().as_str()).collect();
+            findings.refuse(Reason::NoLimit, field, no_limit(input, namespace, account, &dry));
         }
 
         let mut limits = Vec::new();
         let all_readable = entries.iter().all(|e| matches!(e, LimitEntry::Valid(_)));
-        for entry in entries {
+        for entry in &entries {
             match entry {
                 LimitEntry::Invalid { name, error, .. } => findings.refuse_under(
                     name,
@@ -73,32 +82,40 @@ impl<'a> Applicable<'a> {
             }
         }
 
-        let applicable = Self { limits };
-        let with_boundary: Vec<_> = applicable
-            .with_boundary()
-            .map(|limit| limit.name.as_str())
+        let enforced = match asked {
+            Enforcement::Enforce => &entries,
+            Enforcement::DryRun => &others,
+        };
+        let carriers = enforced
+            .iter()
+            .filter_map(|entry| match entry {
+                LimitEntry::Valid(limit) => Some(limit.as_ref()),
+                LimitEntry::Invalid { .. } => None,
+            })
+            .filter(|limit| limit.carries_boundary())
             .collect();
-        if with_boundary.is_empty() && all_readable && !applicable.limits.is_empty() {
-            applicable.without_boundary(needed, field, findings);
-        }
-        if with_boundary.len() > 1 {
-            findings.refuse(
-                Reason::BoundaryOverlap,
-                field,
-                format!(
-                    "DelegationLimits {} all apply and each has a boundary, but a role can carry one; all but one need \
-                     boundary type CheckOnly",
-                    with_boundary.join(", ")
-                ),
-            );
+        let applicable = Self { limits, carriers };
+        match asked {
+            Enforcement::Enforce => {
+                if applicable.carriers.is_empty() && all_readable && !applicable.limits.is_empty() {
+                    applicable.without_boundary(needed, field, findings);
+                }
+                if applicable.carriers.len() > 1 {
+                    findings.refuse(
+                        Reason::BoundaryOverlap,
+                        field,
+                        overlap(&names(&applicable.carriers)),
+                    );
+                }
+            }
+            Enforcement::DryRun => applicable.would_overlap(field, findings),
         }
         applicable
     }
 
     /// That nothing in AWS would hold the grant, when something has to.
     fn without_boundary(&self, needed: NeededBoundary, field: &str, findings: &mut Findings) {
-        let names: Vec<_> = self.limits.iter().map(|limit| limit.name.as_str()).collect();
-        let names = names.join(", ");
+        let names = names(&self.limits).join(", ");
         let message = match needed {
             NeededBoundary::None => return,
             NeededBoundary::OfRole => format!(
@@ -113,11 +130,24 @@ impl<'a> Applicable<'a> {
         findings.refuse(Reason::NoBoundary, field, message);
     }
 
+    /// That a dry run, once it was enforced, would have a boundary beside that of another limit.
+    fn would_overlap(&self, field: &str, findings: &mut Findings) {
+        for limit in self.limits.iter().filter(|limit| limit.has_boundary()) {
+            if !self.carriers.is_empty() {
+                let both: Vec<&Limit> = self.carriers.iter().copied().chain([*limit]).collect();
+                findings.refuse_under(
+                    &limit.name,
+                    Reason::BoundaryOverlap,
+                    field,
+                    overlap(&names(&both)),
+                );
+            }
+        }
+    }
+
+    /// The limits that decide and have a boundary: more than one are refused.
     pub(super) fn with_boundary(&self) -> impl Iterator<Item = &'a Limit> {
-        self.limits
-            .iter()
-            .copied()
-            .filter(|limit| limit.boundary == BoundaryMode::Generated)
+        self.carriers.iter().copied()
     }
 
     /// On what an acceptance would rest. `None` without limits: nothing is ever accepted under none.
@@ -125,7 +155,8 @@ impl<'a> Applicable<'a> {
         let limits: Vec<_> = self.limits.iter().map(|limit| limit.name.clone()).collect();
         (!limits.is_empty()).then(|| Accepted {
             limits,
-            boundary: self.with_boundary().next().map(|limit| limit.name.clone()),
+            boundary: self.carriers.first().map(|limit| limit.name.clone()),
+            would_refuse: Vec::new(),
         })
     }
 
@@ -137,8 +168,25 @@ impl<'a> Applicable<'a> {
     }
 }
 
-/// That nothing applies, and what does: most often another account is meant.
-fn no_limit(input: &DecisionInput<'_>, namespace: &NamespaceName, account: &ObjectName) -> String {
+fn names<'a>(limits: &[&'a Limit]) -> Vec<&'a str> {
+    limits.iter().map(|limit| limit.name.as_str()).collect()
+}
+
+/// That each of these limits has a boundary.
+fn overlap(limits: &[&str]) -> String {
+    format!(
+        "DelegationLimits {} all apply and each has a boundary, but a role can carry one; all but one need boundary type CheckOnly",
+        limits.join(", ")
+    )
+}
+
+/// That nothing applies, and what does: most often another account is meant, or a dry run is taken for a limit.
+fn no_limit(
+    input: &DecisionInput<'_>,
+    namespace: &NamespaceName,
+    account: &ObjectName,
+    dry: &[&str],
+) -> String {
     let mut text = format!(
         "no DelegationLimit applies to namespace {:?} in account {:?}, so nothing may be granted there",
         namespace.as_str(),
@@ -147,21 +195,37 @@ fn no_limit(input: &DecisionInput<'_>, namespace: &NamespaceName, account: &Obje
     if matches!(input.account, Fact::Missing) {
         text.push_str("; there is no such AWSAccount");
     }
-    let scopes = input.limits.iter().filter_map(LimitEntry::scope);
+    if !dry.is_empty() {
+        text.push_str(&format!(
+            "; {} there with enforcement DryRun, by which nothing is granted",
+            shown(dry, LIMITS_SHOWN)
+        ));
+    }
+    let enforced = input
+        .limits
+        .iter()
+        .filter(|limit| limit.enforcement() == Enforcement::Enforce);
+    let scopes = enforced.filter_map(LimitEntry::scope);
     let accounts: BTreeSet<&str> = scopes
         .filter(|scope| scope.names(namespace))
         .flat_map(|scope| &scope.accounts)
         .map(ObjectName::as_str)
         .collect();
     if !accounts.is_empty() {
-        let shown: Vec<_> = accounts.iter().copied().take(ACCOUNTS_SHOWN).collect();
+        let accounts: Vec<&str> = accounts.into_iter().collect();
         text.push_str(&format!(
             "; limits of the namespace are for: {}",
-            shown.join(", ")
+            shown(&accounts, ACCOUNTS_SHOWN)
         ));
-        if let Some(more) = accounts.len().checked_sub(ACCOUNTS_SHOWN).filter(|n| *n > 0) {
-            text.push_str(&format!(" and {more} more"));
-        }
+    }
+    text
+}
+
+/// `a, b and 3 more`
+fn shown(names: &[&str], most: usize) -> String {
+    let mut text = names.iter().copied().take(most).collect::<Vec<_>>().join(", ");
+    if let Some(more) = names.len().checked_sub(most).filter(|n| *n > 0) {
+        text.push_str(&format!(" and {more} more"));
     }
     text
 }
@@ -177,7 +241,7 @@ fn check(
     // The same for every grant under the limit, and found once.
     let alone = limit.checked.alone(|| boundary::check_limit(limit));
     let in_account = account
-        .filter(|_| limit.boundary == BoundaryMode::Generated && alone.is_empty())
+        .filter(|_| limit.has_boundary() && alone.is_empty())
         .map(|account| boundary::generated(input.cluster, account, limit));
     let in_account = in_account.as_deref().and_then(|of| of.as_ref().err());
     let problems: Vec<&Violation> = alone.iter().chain(in_account).collect();

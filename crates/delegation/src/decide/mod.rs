@@ -17,19 +17,46 @@ mod role;
 
 use self::findings::Findings;
 pub use self::input::{DecisionInput, GrantSpec};
-use crate::{decision::Decision, model::RoleSource};
+use crate::{
+    decision::{Decision, Fact},
+    model::{Enforcement, RoleSource},
+};
 
 /// Decides whether a grant stays within every limit of its namespace and account.
 ///
-/// A violation that is certain refuses also while other facts are missing.
+/// A violation that is certain refuses also while other facts are missing. What is accepted is then asked about once more, under
+/// the limits of enforcement [`Enforcement::DryRun`] as if they were enforced: what they would refuse is said, and refuses nothing.
 pub fn decide(input: &DecisionInput<'_>) -> Decision {
-    decided(input, Findings::new(true))
+    match decided(input, Findings::new(true, Enforcement::Enforce)) {
+        Decision::Accepted(mut accepted) if has_dry_run(input) => {
+            if let Decision::Refused(violations) = decided(input, Findings::new(true, Enforcement::DryRun)) {
+                accepted.would_refuse = violations.into_iter().collect();
+            }
+            Decision::Accepted(accepted)
+        }
+        decision => decision,
+    }
+}
+
+/// Whether a dry run applies to the grant.
+fn has_dry_run(input: &DecisionInput<'_>) -> bool {
+    let role = match input.grant {
+        GrantSpec::Role(role) => role,
+        GrantSpec::Binding {
+            role: Fact::Known(role),
+            ..
+        } => role,
+        GrantSpec::Binding { .. } => return false,
+    };
+    input.limits.iter().any(|limit| {
+        limit.enforcement() == Enforcement::DryRun && limit.applies(&role.id.namespace, &role.account)
+    })
 }
 
 /// Whether [`decide`] accepts. What exceeds a limit is not looked for part by part, which takes most of the time of a refusal.
 #[must_use]
 pub fn accepts(input: &DecisionInput<'_>) -> bool {
-    decided(input, Findings::new(false)).is_accepted()
+    decided(input, Findings::new(false, Enforcement::Enforce)).is_accepted()
 }
 
 fn decided(input: &DecisionInput<'_>, findings: Findings) -> Decision {

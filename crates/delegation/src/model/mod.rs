@@ -115,6 +115,15 @@ pub enum BoundaryMode {
     CheckOnly,
 }
 
+/// Whether a limit refuses what exceeds it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Enforcement {
+    /// It does.
+    Enforce,
+    /// It says what it would refuse, and neither refuses nor allows anything.
+    DryRun,
+}
+
 /// How far: what the namespaces it names may ever grant in the accounts it names (`DelegationLimit`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limit {
@@ -124,6 +133,8 @@ pub struct Limit {
     pub uid: Option<Uid>,
     /// Where it applies.
     pub scope: LimitScope,
+    /// Whether it refuses what exceeds it.
+    pub enforcement: Enforcement,
     /// What may be granted at most. Parsed as [`deputy_policy::PolicyKind::Boundary`].
     pub ceiling: Document,
     /// How it is repeated in AWS.
@@ -140,6 +151,20 @@ pub struct Limit {
     pub existing_roles: BTreeSet<IamArnPattern>,
     /// What was found wrong with it so far.
     pub checked: Checked,
+}
+
+impl Limit {
+    /// Whether roles carry a permissions boundary by it once it is enforced.
+    #[must_use]
+    pub fn has_boundary(&self) -> bool {
+        self.boundary == BoundaryMode::Generated
+    }
+
+    /// Whether roles carry a permissions boundary by it: not while it is a dry run.
+    #[must_use]
+    pub fn carries_boundary(&self) -> bool {
+        self.enforcement == Enforcement::Enforce && self.has_boundary()
+    }
 }
 
 /// Namespaces and accounts that a limit names. It applies where both match.
@@ -175,6 +200,8 @@ pub enum LimitEntry {
         name: ObjectName,
         /// Where it would apply, as far as that could be read.
         scope: Option<LimitScope>,
+        /// Whether it refuses what it covers: also when that can't be read.
+        enforcement: Enforcement,
         /// Why it can't be read.
         error: String,
     },
@@ -189,6 +216,14 @@ impl LimitEntry {
             Self::Invalid { name, .. } => name,
         }
     }
+    /// Whether it refuses what exceeds it.
+    #[must_use]
+    pub fn enforcement(&self) -> Enforcement {
+        match self {
+            Self::Valid(limit) => limit.enforcement,
+            Self::Invalid { enforcement, .. } => *enforcement,
+        }
+    }
     /// Where it applies, as far as that can be read.
     #[must_use]
     pub fn scope(&self) -> Option<&LimitScope> {
@@ -196,6 +231,11 @@ impl LimitEntry {
             Self::Valid(limit) => Some(&limit.scope),
             Self::Invalid { scope, .. } => scope.as_ref(),
         }
+    }
+    /// Whether it decides about grants of `namespace` in `account`: it applies to them, and is no dry run.
+    #[must_use]
+    pub fn decides(&self, namespace: &NamespaceName, account: &ObjectName) -> bool {
+        self.enforcement() == Enforcement::Enforce && self.applies(namespace, account)
     }
     /// Whether it applies to grants of `namespace` in `account`.
     #[must_use]

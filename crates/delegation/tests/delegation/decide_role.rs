@@ -51,6 +51,7 @@ fn a_role_within_its_limit_is_accepted_and_carries_its_boundary() {
         Decision::Accepted(Accepted {
             limits: vec![object("payments")],
             boundary: Some(object("payments")),
+            would_refuse: Vec::new(),
         })
     );
 }
@@ -196,6 +197,7 @@ fn of_several_limits_every_one_must_accept() {
     let expected = Accepted {
         limits: vec![object("narrow"), object("payments")],
         boundary: Some(object("payments")),
+        would_refuse: Vec::new(),
     };
     assert_eq!(decided(&list, &limits), Decision::Accepted(expected));
 }
@@ -215,6 +217,7 @@ fn limits_without_a_boundary_alone_let_nothing_be_made() {
     let broken = LimitEntry::Invalid {
         name: object("broken"),
         scope: None,
+        enforcement: Enforcement::Enforce,
         error: "no".to_owned(),
     };
     assert_eq!(
@@ -256,6 +259,7 @@ fn a_limit_that_cannot_be_read_refuses_what_it_covers() {
     let broken = LimitEntry::Invalid {
         name: object("broken"),
         scope: None,
+        enforcement: Enforcement::Enforce,
         error: "Statement[0]: Effect is missing".to_owned(),
     };
     let violations = refused(decided(&role(), &[payments(), vec![broken]].concat()));

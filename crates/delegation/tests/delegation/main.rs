@@ -6,6 +6,7 @@ mod boundary;
 mod decide_binding;
 mod decide_everyday;
 mod decide_existing;
+mod decide_limits;
 mod decide_messages;
 mod decide_role;
 mod model;

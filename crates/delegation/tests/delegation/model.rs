@@ -22,6 +22,7 @@ fn an_unreadable_limit_without_a_readable_scope_applies_everywhere() {
     let entry = |scope| LimitEntry::Invalid {
         name: object("broken"),
         scope,
+        enforcement: Enforcement::Enforce,
         error: "no".to_owned(),
     };
     assert!(entry(None).applies(&id("any", "x").namespace, &object("other")));

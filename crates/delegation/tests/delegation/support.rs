@@ -98,6 +98,7 @@ pub fn limit(name: &str, ceiling: Value) -> Limit {
             ],
             accounts: BTreeSet::from([object("production")]),
         },
+        enforcement: Enforcement::Enforce,
         ceiling: document(PolicyKind::Boundary, ceiling),
         boundary: BoundaryMode::Generated,
         max_session_duration: SessionDuration::HOUR,
@@ -113,6 +114,14 @@ pub fn check_only(name: &str, ceiling: Value) -> Limit {
     Limit {
         boundary: BoundaryMode::CheckOnly,
         ..limit(name, ceiling)
+    }
+}
+
+/// A dry run.
+pub fn dry_run(limit: Limit) -> Limit {
+    Limit {
+        enforcement: Enforcement::DryRun,
+        ..limit
     }
 }
 

@@ -4,6 +4,7 @@
 mod changes;
 mod decisions;
 mod questions;
+mod under_limit;
 mod watching;
 
 use std::{collections::BTreeSet, sync::Arc};

@@ -3,6 +3,7 @@
 mod accounts;
 mod bindings;
 mod crafted;
+mod dry_runs;
 mod limits;
 mod lints;
 mod names;

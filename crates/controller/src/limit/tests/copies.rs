@@ -92,6 +92,7 @@ fn each_namespace_that_a_limit_names_has_a_copy_of_what_is_said_about_it() {
         **teams,
         json!({
             "accounts": ["production", "staging"],
+            "enforcement": "Enforce",
             "ceiling": {"Version": "2012-10-17", "Statement": [
                 {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::productionapp/*"},
             ]},

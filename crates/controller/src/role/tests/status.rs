@@ -26,6 +26,7 @@ fn accepted() -> Decision {
     Decision::Accepted(Accepted {
         limits: vec![payments.clone()],
         boundary: Some(payments),
+        would_refuse: Vec::new(),
     })
 }
 
