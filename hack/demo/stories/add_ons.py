@@ -68,7 +68,7 @@ class AddOns(Story):
         other = {"aws:ResourceTag/k8s.io/cluster-autoscaler/enabled": "true"}
         self.judge("kube-system", "cluster-autoscaler", "The double does not know the tags of Auto Scaling groups", [
             Request("SetDesiredCapacity of a group of this cluster", "allowed", "autoscaling:SetDesiredCapacity", group, tags),
-            Request("SetDesiredCapacity of another cluster's", "implicitDeny", "autoscaling:SetDesiredCapacity", group, other),
+            Request("SetDesiredCapacity of another cluster's", "denied", "autoscaling:SetDesiredCapacity", group, other),
         ])
 
     def load_balancer_controller(self) -> None:
@@ -85,9 +85,9 @@ class AddOns(Story):
         request, resource = f"aws:RequestTag/{_CLUSTER}", f"aws:ResourceTag/{_CLUSTER}"
         self.judge("kube-system", "aws-load-balancer-controller", "The double does not know the tags of load balancers", [
             Request("CreateLoadBalancer with this cluster's tag", "allowed", create, new, {request: "production-1"}),
-            Request("CreateLoadBalancer with another one's", "implicitDeny", create, new, {request: "staging"}),
+            Request("CreateLoadBalancer with another one's", "denied", create, new, {request: "staging"}),
             Request("DeleteLoadBalancer of this cluster", "allowed", delete, old, {resource: "production-1"}),
-            Request("DeleteLoadBalancer of another one", "implicitDeny", delete, old, {resource: "staging"}),
+            Request("DeleteLoadBalancer of another one", "denied", delete, old, {resource: "staging"}),
         ])
 
     def karpenter(self) -> None:
@@ -102,11 +102,11 @@ class AddOns(Story):
         role, another = (f"arn:aws:iam::123456789012:role/{name}" for name in ("production-1-node", "administrator"))
         self.judge("kube-system", "karpenter", "The double judges a call of EC2 by one resource and passes no roles", [
             Request("RunInstances, tagged as this cluster's", "allowed", "ec2:RunInstances", f"{_EC2}:instance/*", request),
-            Request("RunInstances, not tagged", "implicitDeny", "ec2:RunInstances", f"{_EC2}:instance/*"),
+            Request("RunInstances, not tagged", "denied", "ec2:RunInstances", f"{_EC2}:instance/*"),
             Request("TerminateInstances of this cluster", "allowed", "ec2:TerminateInstances", f"{_EC2}:instance/i-1", resource),
-            Request("TerminateInstances of anybody else", "implicitDeny", "ec2:TerminateInstances", f"{_EC2}:instance/i-1"),
+            Request("TerminateInstances of anybody else", "denied", "ec2:TerminateInstances", f"{_EC2}:instance/i-1"),
             Request("PassRole production-1-node to EC2", "allowed", "iam:PassRole", role, to_ec2),
-            Request("PassRole production-1-node to Lambda", "implicitDeny", "iam:PassRole", role,
+            Request("PassRole production-1-node to Lambda", "denied", "iam:PassRole", role,
                     {"iam:PassedToService": "lambda.amazonaws.com"}),
-            Request("PassRole administrator to EC2", "implicitDeny", "iam:PassRole", another, to_ec2),
+            Request("PassRole administrator to EC2", "denied", "iam:PassRole", another, to_ec2),
         ])

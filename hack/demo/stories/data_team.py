@@ -62,7 +62,7 @@ class DataTeam(Story):
         through = f"s3.{REGION}.amazonaws.com"
         self.judge("clicks", "report", "The double does not know through which service a key is used", [
             Request("Decrypt with the lake's key, through S3", "allowed", "kms:Decrypt", lake, {"kms:ViaService": through}),
-            Request("Decrypt with the lake's key, directly", "implicitDeny", "kms:Decrypt", lake),
-            Request("Decrypt with another key, through S3", "implicitDeny", "kms:Decrypt",
+            Request("Decrypt with the lake's key, directly", "denied", "kms:Decrypt", lake),
+            Request("Decrypt with another key, through S3", "denied", "kms:Decrypt",
                     f"arn:aws:kms:{REGION}:123456789012:key/{self.another}", {"kms:ViaService": through}),
         ])

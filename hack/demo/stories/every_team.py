@@ -31,8 +31,8 @@ class EveryTeam(Story):
         tag = {"aws:PrincipalTag/deputy-namespace": "team-a"}
         self.judge("team-a", "results", "The double knows no variables in policies, and the boundary has one", [
             Request("PutObject  team-a/results/2", "allowed", "s3:PutObject", f"{bucket}/team-a/results/2", tag),
-            Request("GetObject  team-a/secrets/1", "implicitDeny", "s3:GetObject", f"{bucket}/team-a/secrets/1", tag),
-            Request("GetObject  team-b/results/1", "implicitDeny", "s3:GetObject", f"{bucket}/team-b/results/1", tag),
+            Request("GetObject  team-a/secrets/1", "denied", "s3:GetObject", f"{bucket}/team-a/secrets/1", tag),
+            Request("GetObject  team-b/results/1", "denied", "s3:GetObject", f"{bucket}/team-b/results/1", tag),
             Request("ListBucket team-a/results/", "allowed", "s3:ListBucket", bucket, {**tag, "s3:prefix": "team-a/results/"}),
-            Request("ListBucket team-b/results/", "implicitDeny", "s3:ListBucket", bucket, {**tag, "s3:prefix": "team-b/results/"}),
+            Request("ListBucket team-b/results/", "denied", "s3:ListBucket", bucket, {**tag, "s3:prefix": "team-b/results/"}),
         ])
