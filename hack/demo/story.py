@@ -293,4 +293,4 @@ def _parsed(document: object) -> object:
 
 def dump(value: object) -> str:
     """YAML for reading."""
-    return yaml.safe_dump(value, sort_keys=False)
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110)
