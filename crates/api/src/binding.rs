@@ -47,7 +47,7 @@ use crate::{SessionMethodSpec, schema};
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("!has(self.method) || self.method != 'AssumeRoleWithWebIdentity' || !has(self.session) || (!has(self.session.policy) && !has(self.session.duration) && !has(self.session.tags) && self.session.scope == 'ServiceAccount')")
+    validation = Rule::new("!has(self.method) || self.method != 'AssumeRoleWithWebIdentity' || !has(self.session) || (!has(self.session.policy) && !has(self.session.policyARNs) && !has(self.session.duration) && !has(self.session.tags) && self.session.scope == 'ServiceAccount')")
         .message("session goes with method AssumeRole only: with AssumeRoleWithWebIdentity the pod calls STS itself, and nothing would hold it to this")
         .field_path(".session"),
 )]
@@ -121,8 +121,8 @@ pub struct BindingSessionSpec {
     #[serde(default)]
     pub scope: SessionScopeSpec,
 
-    /// An IAM policy in IAM's own spelling: the session gets what the role and this policy both allow. Absent: all of
-    /// the role; null is refused.
+    /// An IAM policy in IAM's own spelling: the session gets what the role and this policy both allow. Absent, and without
+    /// `policyARNs`: all of the role; null is refused.
     #[serde(
         default,
         deserialize_with = "schema::present",
@@ -130,6 +130,17 @@ pub struct BindingSessionSpec {
     )]
     #[schemars(schema_with = "schema::document")]
     pub policy: Option<Value>,
+
+    /// Managed policies as session policies, 1 to 10 by ARN, of AWS or of the role's own AWS account, each named in `managedPolicies` of
+    /// every limit that applies: the session gets what the role allows, and `policy` or one of these. AWS takes 2,048 characters of
+    /// `policy` and ARNs together.
+    #[serde(rename = "policyARNs", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(min = 1, max = "quota::SESSION_POLICY_ARNS"),
+        inner(length(min = 1, max = "schema::MAX_POLICY_ARN"), regex(pattern = schema::MANAGED_POLICY_ARN))
+    )]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub policy_arns: Option<Vec<String>>,
 
     /// Life of a session: 30m to 12h, to 1h when the account's issuer is a role. Absent: the account's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -74,6 +74,17 @@ pub struct DelegationLimitSpec {
     #[serde(default)]
     pub boundary: BoundarySpec,
 
+    /// Managed policies that roles and sessions may have: patterns on ARNs, in which `*` stands for any characters of one part between
+    /// colons. None by default. What such a policy says is not compared with the ceiling: AWS holds it to the boundary of the role. So a
+    /// limit of boundary type `CheckOnly` does not hold what it allows here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = "quota::MANAGED_POLICIES_OF_LIMIT"),
+        inner(length(min = 1, max = "schema::MAX_ARN"), regex(pattern = schema::MANAGED_POLICY_PATTERN))
+    )]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub managed_policies: Vec<String>,
+
     /// What sessions may look like.
     #[serde(default)]
     pub session: LimitSessionSpec,

@@ -42,6 +42,15 @@ pub struct NamespaceLimitSpec {
     /// How the ceiling is repeated in AWS.
     pub boundary: BoundarySpec,
 
+    /// Managed policies that roles and sessions may have: patterns on ARNs, in which `*` stands for any characters of one part between
+    /// colons. AWS holds them to the boundary of the role.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = "quota::MANAGED_POLICIES_OF_LIMIT"),
+        inner(length(min = 1, max = "schema::MAX_ARN"), regex(pattern = schema::MANAGED_POLICY_PATTERN))
+    )]
+    pub managed_policies: Vec<String>,
+
     /// What sessions may look like.
     pub session: LimitSessionSpec,
 }

@@ -49,16 +49,36 @@ use crate::schema;
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.policies) || has(self.managedPolicyARNs)")
+        .message("a role has policies or managedPolicyARNs, or both"),
+)]
 pub struct AWSRoleSpec {
     /// The account that the role is made in. Immutable: another account is another role.
     #[x_kube(validation = Rule::new("self == oldSelf").message("accountRef is immutable: make another AWSRole"))]
     pub account_ref: AccountRef,
 
     /// The role's permissions, 1 to 10 policies by name. They are compiled into one inline policy, which AWS limits to
-    /// 10,240 characters.
+    /// 10,240 characters. Absent: only `managedPolicyARNs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = "quota::POLICIES_OF_ROLE"))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
-    pub policies: Vec<RolePolicy>,
+    pub policies: Option<Vec<RolePolicy>>,
+
+    /// Managed policies that are attached to the role, 1 to 10 by ARN: of AWS (`arn:aws:iam::aws:policy/…`) or of the role's own AWS
+    /// account. Every limit that applies has to name each in `managedPolicies`. What they say is not compared with a limit: AWS holds them
+    /// to the role's boundary, and the condition `CappedByBoundary` says what that cuts off.
+    #[serde(
+        rename = "managedPolicyARNs",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(
+        length(min = 1, max = "quota::MANAGED_POLICIES_OF_ROLE"),
+        inner(length(min = 1, max = "schema::MAX_POLICY_ARN"), regex(pattern = schema::MANAGED_POLICY_ARN))
+    )]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub managed_policy_arns: Option<Vec<String>>,
 
     /// The longest session of the role: 1h to 12h. Sessions through the broker are limited further by their
     /// binding, the limits and the issuer.
@@ -99,7 +119,8 @@ pub struct RolePolicy {
 #[serde(rename_all = "camelCase")]
 pub struct AWSRoleStatus {
     /// `Accepted`: within every limit. `Provisioned`: in AWS as it should be. `Ready`: both. `Tagged`: with the tags of its
-    /// AWSAccount; nothing waits for them.
+    /// AWSAccount; nothing waits for them. `CappedByBoundary`, of a role with managed policies: the boundary cuts off something of what
+    /// they allow; the message has a request for each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,

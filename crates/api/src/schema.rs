@@ -20,12 +20,21 @@ pub(crate) const OIDC_PROVIDER_ARN: &str =
     r"^arn:aws[a-z0-9-]*:iam::[0-9]{12}:oidc-provider/[a-z0-9.-]+(/[A-Za-z0-9_+=,.@~%-]+)*$";
 /// An audience: printable, without what has a meaning in a policy (`${` is left to the conversion).
 pub(crate) const AUDIENCE: &str = r##"^[!#-)+->@-\[\]-~]+$"##;
+/// `arn:<partition>:iam::<aws or account>:policy/…`
+pub(crate) const MANAGED_POLICY_ARN: &str =
+    r"^arn:aws[a-z0-9-]*:iam::(aws|[0-9]{12}):policy/[A-Za-z0-9_+=,.@/-]+$";
+/// The same with `*` for any characters of a part.
+pub(crate) const MANAGED_POLICY_PATTERN: &str =
+    r"^arn:[a-z0-9*-]+:iam::(aws|[0-9*]{1,12}):policy/[A-Za-z0-9_+=,.@/*-]+$";
 /// `https://…`, or plain text to this machine only. No credentials in the URL.
 pub(crate) const ENDPOINT: &str =
     r"^(https://[A-Za-z0-9.-]+|http://(127\.0\.0\.1|\[::1\]))(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?$";
 
 /// The longest ARN of a role or user: 31 characters, a path of 512 and a name of 64, with room for long partitions.
 pub(crate) const MAX_ARN: u32 = 640;
+
+/// The longest ARN of a managed policy: as that of a role, with a name of 128.
+pub(crate) const MAX_POLICY_ARN: u32 = 704;
 
 /// A policy document: IAM's own spelling, kept as it is.
 ///

@@ -138,6 +138,8 @@ struct Scope {
     roles: String,
     /// `arn:…:policy/deputy/<cluster>/limits/*`
     limits: String,
+    /// Those of AWS, and the account's.
+    managed_policies: [String; 2],
 }
 
 impl Scope {
@@ -147,6 +149,10 @@ impl Scope {
             cluster: cluster.to_string(),
             roles: format!("{in_account}:role{}*", naming::role_path(cluster)),
             limits: format!("{in_account}:policy{}*", naming::limit_path(cluster)),
+            managed_policies: [
+                format!("arn:{}:iam::aws:policy/*", account.partition),
+                format!("{in_account}:policy/*"),
+            ],
         }
     }
 
@@ -198,7 +204,11 @@ fn provisioner(scope: &Scope) -> Document {
             // What gives permissions needs the boundary in force; what takes them away does not.
             allow(
                 "GrantWithinBoundary",
-                &["iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"],
+                &[
+                    "iam:AttachRolePolicy",
+                    "iam:PutRolePermissionsBoundary",
+                    "iam:PutRolePolicy",
+                ],
                 roles,
                 vec![scope.bounded(), scope.ours()],
             ),
@@ -225,6 +235,13 @@ fn provisioner(scope: &Scope) -> Document {
                     "iam:ListRolePolicies",
                 ],
                 roles,
+                vec![],
+            ),
+            // What the boundary cuts off from them is said in the status of a role.
+            allow(
+                "ReadManagedPolicies",
+                &["iam:GetPolicy", "iam:GetPolicyVersion"],
+                &scope.managed_policies,
                 vec![],
             ),
             deny(

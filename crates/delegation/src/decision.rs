@@ -221,6 +221,8 @@ pub enum Reason {
     TenantVariable,
     /// An ARN of another partition than the account's, which AWS does not take.
     Partition,
+    /// A managed policy that a limit does not name, or that can be nobody\'s here.
+    ManagedPolicy,
     /// A role that exists and may not be bound: no limit names it, it is of another account, or it is Deputy's own or a service's.
     ExistingRole,
     /// Any other rule of structure.
@@ -247,6 +249,7 @@ impl Reason {
             Self::Escalation => "Escalation",
             Self::TenantVariable => "TenantVariable",
             Self::Partition => "Partition",
+            Self::ManagedPolicy => "ManagedPolicy",
             Self::ExistingRole => "ExistingRole",
             Self::Structure => "Structure",
         }

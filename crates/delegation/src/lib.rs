@@ -8,6 +8,7 @@
 //! - [`naming`]: what an object is called in AWS, computable offline.
 //! - [`trust`], [`boundary`], [`session`]: the documents and requests that an accepted grant becomes.
 //! - [`web_identity`]: the grant of pods that call STS themselves.
+//! - [`capped`]: what a boundary cuts off from a managed policy, for people.
 //! - [`plan`]: the IAM calls that lead from what AWS has to what is wanted.
 //! - [`bootstrap`]: the AWS policies that Deputy's own processes need.
 //!
@@ -27,6 +28,7 @@
 
 pub mod bootstrap;
 pub mod boundary;
+pub mod capped;
 mod checked;
 pub mod decide;
 pub mod decision;

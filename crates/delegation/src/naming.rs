@@ -22,6 +22,9 @@ pub use crate::tags::TAG_TAGS;
 /// The name of Deputy's one inline policy on each role.
 pub const INLINE_POLICY: &str = "deputy";
 
+/// What the path of everything begins with that is Deputy's in AWS, of whichever cluster.
+pub const OWN_PATH: &str = "/deputy/";
+
 /// Tag of roles, policies and sessions: the cluster they belong to.
 pub const TAG_CLUSTER: &str = "deputy-cluster";
 /// Tag of roles and policies: the kind of their object.

@@ -133,6 +133,7 @@ fn is_about_the_object_alone(reason: Reason) -> bool {
         | Reason::Method
         | Reason::Escalation
         | Reason::TenantVariable
+        | Reason::ManagedPolicy
         | Reason::Partition
         | Reason::ExistingRole => false,
     }

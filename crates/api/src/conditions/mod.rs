@@ -57,6 +57,13 @@ impl<'a> Conditions<'a> {
     }
 }
 
+impl Conditions<'_> {
+    /// Takes a condition away that has no meaning for the object any more.
+    pub fn remove(&mut self, type_: ConditionType) {
+        self.conditions.retain(|c| c.type_ != type_.as_str());
+    }
+}
+
 fn put(conditions: &mut Vec<Condition>, mut new: Condition) -> bool {
     let Some(old) = conditions.iter_mut().find(|c| c.type_ == new.type_) else {
         conditions.push(new);

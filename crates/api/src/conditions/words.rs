@@ -57,6 +57,8 @@ words! {
         Provisioned,
         /// A role or boundary policy has the tags that its AWSAccount says. `False` while AWS refuses them, which holds up nothing else.
         Tagged,
+        /// A role with managed policies: its permissions boundary cuts off something of what they allow. Absent without them.
+        CappedByBoundary,
         /// An account: the broker is the issuer that it names, as AWS says. Written by `deputy broker`.
         IssuerReady,
         /// An account: the identity that writes roles is there, and the one that it names. Written by `deputy controller`.
@@ -123,6 +125,8 @@ words! {
         TenantVariable,
         /// [`Reason::Partition`].
         Partition,
+        /// [`Reason::ManagedPolicy`].
+        ManagedPolicy,
         /// [`Reason::ExistingRole`].
         ExistingRole,
         /// Not accepted: nobody gets credentials. What is in AWS stays, with a trust policy that denies.
@@ -135,6 +139,12 @@ words! {
         RoleNotFound,
         /// The AWSRole is not ready.
         RoleNotReady,
+        /// A managed policy does not exist.
+        PolicyNotFound,
+        /// `CappedByBoundary`: the boundary allows less than a managed policy.
+        Capped,
+        /// `CappedByBoundary`: the boundary allows all that the managed policies do.
+        NotCapped,
         /// The boundary policy of the limit is not in AWS yet.
         BoundaryNotReady,
         /// Another binding comes first for each of its ServiceAccounts; this one is used when asked for by name.
@@ -194,6 +204,7 @@ impl From<Reason> for ConditionReason {
             Reason::Escalation => Self::Escalation,
             Reason::TenantVariable => Self::TenantVariable,
             Reason::Partition => Self::Partition,
+            Reason::ManagedPolicy => Self::ManagedPolicy,
             Reason::ExistingRole => Self::ExistingRole,
             Reason::Structure => Self::Invalid,
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use deputy_delegation::{
     ObjectName, ServiceAccountName, SessionDuration, Violations,
     model::{self, Binding, RoleId, RoleKind, SessionPolicy, SessionSpec, Subjects},
-    quota::SUBJECTS_OF_BINDING,
+    quota::{SESSION_POLICY_ARNS, SUBJECTS_OF_BINDING},
 };
 use deputy_policy::PolicyKind;
 use serde_json::Value;
@@ -62,6 +62,11 @@ pub fn parse_binding(object: &AWSRoleBinding) -> Result<Binding, Violations> {
         .as_ref()
         .and_then(|policy| findings.document(SESSION_POLICY, policy, PolicyKind::Session))
         .and_then(|document| findings.take(SESSION_POLICY, SessionPolicy::new(document)));
+    let policy_arns = findings.managed_policies(
+        "spec.session.policyARNs",
+        session.policy_arns.as_ref(),
+        SESSION_POLICY_ARNS,
+    );
     let duration = session
         .duration
         .as_deref()
@@ -87,7 +92,7 @@ pub fn parse_binding(object: &AWSRoleBinding) -> Result<Binding, Violations> {
                     SessionScopeSpec::Pod => model::SessionScope::Pod,
                 },
                 policy,
-                policy_arns: BTreeSet::new(),
+                policy_arns,
                 duration,
                 tags,
             },

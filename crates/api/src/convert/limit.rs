@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use deputy_delegation::{
-    NamespacePattern, ObjectName, Reason, SessionDuration, Violations,
+    IamArnPattern, NamespacePattern, ObjectName, Reason, SessionDuration, Violations,
     model::{BoundaryMode, Checked, Enforcement, Limit, LimitScope},
     quota,
 };
@@ -68,6 +68,8 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
 
     let acknowledge_escalation = acknowledged(&mut findings, &spec.acknowledge_escalation);
 
+    let managed_policies = managed_policies(&mut findings, &spec.managed_policies);
+
     let limit = (|| {
         Some(Limit {
             name: name?,
@@ -88,11 +90,35 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
                 .collect(),
             session_tags,
             acknowledge_escalation,
+            managed_policies,
             existing_roles: BTreeSet::new(),
             checked: Checked::default(),
         })
     })();
     findings.finish(limit)
+}
+
+/// Patterns on the ARNs of managed policies, and on nothing else.
+fn managed_policies(findings: &mut Findings, patterns: &[String]) -> BTreeSet<IamArnPattern> {
+    let field = "spec.managedPolicies";
+    findings.count(
+        field,
+        "patterns",
+        patterns.len(),
+        0..=quota::MANAGED_POLICIES_OF_LIMIT,
+    );
+    let mut typed = BTreeSet::new();
+    for (i, text) in patterns.iter().enumerate().take(quota::MANAGED_POLICIES_OF_LIMIT) {
+        let at = format!("{field}[{i}]");
+        match findings.take(&at, IamArnPattern::new(text.as_str())) {
+            Some(pattern) if !pattern.is_of("policy") => {
+                let message = "is a pattern on other ARNs than those of policies, arn:<partition>:iam::<account>:policy/…";
+                findings.push(Reason::Structure, at, message);
+            }
+            found => typed.extend(found),
+        }
+    }
+    typed
 }
 
 /// `service:action` patterns, lower case, as decisions compare them.

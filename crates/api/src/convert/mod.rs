@@ -10,13 +10,13 @@ mod limit;
 mod role;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt::Display,
     ops::RangeInclusive,
 };
 
 use deputy_delegation::{
-    NameError, ObjectName, Reason, TagKey, TagValue, Uid, Violation, Violations,
+    ManagedPolicyArn, NameError, ObjectName, Reason, TagKey, TagValue, Uid, Violation, Violations,
     model::{Account, Binding, Limit, ObjectId, Role},
     names::NamespaceName,
     quota,
@@ -163,6 +163,29 @@ impl Findings {
                 None
             }
         }
+    }
+
+    /// ARNs of managed policies; none when the list is absent.
+    fn managed_policies(
+        &mut self,
+        field: &str,
+        arns: Option<&Vec<String>>,
+        max: usize,
+    ) -> BTreeSet<ManagedPolicyArn> {
+        let Some(arns) = arns else {
+            return BTreeSet::new();
+        };
+        self.count(field, "managed policies", arns.len(), 1..=max);
+        let mut typed = BTreeSet::new();
+        for (i, text) in arns.iter().enumerate().take(max) {
+            let at = format!("{field}[{i}]");
+            if let Some(arn) = self.take(&at, ManagedPolicyArn::parse(text))
+                && !typed.insert(arn)
+            {
+                self.push(Reason::Structure, at, "is there twice");
+            }
+        }
+        typed
     }
 
     /// Tags, their keys distinct as IAM compares them: ignoring case.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use deputy_delegation::{
     MaxSessionDuration, ObjectName, RolePolicyName, Violations,
     model::{NamedPolicy, OwnedRole, PolicyList, Role, RolePoliciesError, RoleSource},
-    quota::POLICIES_OF_ROLE,
+    quota::{MANAGED_POLICIES_OF_ROLE, POLICIES_OF_ROLE},
 };
 use deputy_policy::PolicyKind;
 
@@ -27,11 +27,18 @@ pub fn parse_role(object: &AWSRole) -> Result<Role, Violations> {
         ObjectName::new(spec.account_ref.name.as_str()),
     );
 
-    let listed = spec.policies.len();
-    findings.count("spec.policies", "policies", listed, 1..=POLICIES_OF_ROLE);
+    if let Some(listed) = &spec.policies {
+        findings.count("spec.policies", "policies", listed.len(), 1..=POLICIES_OF_ROLE);
+    }
+    let managed = findings.managed_policies(
+        "spec.managedPolicyARNs",
+        spec.managed_policy_arns.as_ref(),
+        MANAGED_POLICIES_OF_ROLE,
+    );
     let mut policies = PolicyList::default();
     let mut names = BTreeSet::new();
-    for (i, policy) in spec.policies.iter().enumerate().take(POLICIES_OF_ROLE) {
+    let listed = spec.policies.iter().flatten();
+    for (i, policy) in listed.enumerate().take(POLICIES_OF_ROLE) {
         let at = format!("spec.policies[{i}]");
         let name = findings.take(format!("{at}.name"), RolePolicyName::new(policy.name.as_str()));
         let document = findings.document(&format!("{at}.document"), &policy.document, PolicyKind::Identity);
@@ -46,7 +53,7 @@ pub fn parse_role(object: &AWSRole) -> Result<Role, Violations> {
     }
     // What is wrong with one of them has been said.
     let policies = if findings.is_empty() {
-        findings.take("spec.policies", policies.finish(BTreeSet::new()))
+        findings.take("spec.policies", policies.finish(managed))
     } else {
         None
     };

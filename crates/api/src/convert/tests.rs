@@ -413,3 +413,86 @@ fn a_session_or_session_policy_of_null_is_not_taken_for_none() {
     assert_eq!(session["properties"]["policy"]["nullable"], json!(true));
     assert_eq!(session["properties"]["duration"].get("nullable"), None);
 }
+
+const READ: &str = "arn:aws:iam::aws:policy/job-function/ViewOnlyAccess";
+
+#[test]
+fn a_role_has_policies_of_one_kind_or_of_both() {
+    let both = with(role(), "/spec/managedPolicyARNs", json!([READ]));
+    let parsed = parse_role(&typed(both.clone())).unwrap();
+    let policies = &parsed.owned().unwrap().policies;
+    assert_eq!((policies.len(), policies.managed().len()), (1, 1));
+    let mut managed_alone = both;
+    managed_alone["spec"].as_object_mut().unwrap().remove("policies");
+    let parsed = parse_role(&typed(managed_alone.clone())).unwrap();
+    assert!(parsed.owned().unwrap().policies.inline().is_none());
+    for (field, value, wrong) in [
+        ("managedPolicyARNs", json!([]), "spec.managedPolicyARNs"),
+        ("policies", json!([]), "spec.policies"),
+        (
+            "managedPolicyARNs",
+            json!([READ, READ]),
+            "spec.managedPolicyARNs[1]",
+        ),
+        (
+            "managedPolicyARNs",
+            json!([READ, "ReadOnlyAccess"]),
+            "spec.managedPolicyARNs[1]",
+        ),
+        (
+            "managedPolicyARNs",
+            json!(vec![READ; 11]),
+            "spec.managedPolicyARNs",
+        ),
+    ] {
+        let object = with(managed_alone.clone(), &format!("/spec/{field}"), value);
+        let found = fields(parse_role(&typed(object)).unwrap_err());
+        assert_eq!(found[0], (Reason::Structure, wrong.to_owned()));
+    }
+    let mut none = role();
+    none["spec"].as_object_mut().unwrap().remove("policies");
+    assert_eq!(
+        fields(parse_role(&typed(none)).unwrap_err()),
+        one(Reason::Structure, "spec.policies")
+    );
+}
+
+#[test]
+fn a_limit_names_managed_policies_by_patterns_and_nothing_else() {
+    let named = with(
+        limit(),
+        "/spec/managedPolicies",
+        json!(["arn:aws:iam::aws:policy/AmazonS3*"]),
+    );
+    assert_eq!(parse_limit(&typed(named)).unwrap().managed_policies.len(), 1);
+    for pattern in [
+        "*",
+        "arn:aws:iam::aws:role/*",
+        "arn:aws:iam::aws:*",
+        "arn:aws:s3:::x",
+        "",
+    ] {
+        let object = with(limit(), "/spec/managedPolicies", json!([pattern]));
+        assert_eq!(
+            fields(parse_limit(&typed(object)).unwrap_err()),
+            one(Reason::Structure, "spec.managedPolicies[0]"),
+            "{pattern}"
+        );
+    }
+}
+
+#[test]
+fn a_session_names_its_managed_policies() {
+    let named = with(binding(), "/spec/session/policyARNs", json!([READ]));
+    assert_eq!(parse_binding(&typed(named)).unwrap().session.policy_arns.len(), 1);
+    for (arns, wrong) in [
+        (json!([]), "spec.session.policyARNs"),
+        (json!(["x"]), "spec.session.policyARNs[0]"),
+    ] {
+        let object = with(binding(), "/spec/session/policyARNs", arns);
+        assert_eq!(
+            fields(parse_binding(&typed(object)).unwrap_err()),
+            one(Reason::Structure, wrong)
+        );
+    }
+}

@@ -98,6 +98,7 @@ fn shown(limit: &Limit) -> NamespaceLimitSpec {
                 BoundaryMode::CheckOnly => BoundaryType::CheckOnly,
             },
         },
+        managed_policies: limit.managed_policies.iter().map(ToString::to_string).collect(),
         session: LimitSessionSpec {
             max_duration: limit.max_session_duration.to_string(),
             methods: limit

@@ -1,12 +1,12 @@
 //! *Apply*: brings the role in AWS to its target. Reads, plans and writes until there is nothing left to do, each write only while
 //! the Lease allows. The one place that writes roles.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use deputy_api::conditions::ConditionReason;
-use deputy_aws::{AwsError, Roles};
+use deputy_aws::{AwsError, ErrorClass, Roles};
 use deputy_delegation::{
-    NamespaceName, RoleName,
+    ManagedPolicyArn, NamespaceName, RoleName,
     model::RoleId,
     plan::{Conflict, IamCall, Nature, ObservedRole, Step},
 };
@@ -15,6 +15,7 @@ use kube::Api;
 
 use super::{
     assess::{Convergence, RoleOutcome, RolePlan, RoleWork},
+    capped::{self, CappedRole, ManagedDocuments},
     dereference::{RoleInputs, RoleStage},
     target::RoleTarget,
 };
@@ -37,6 +38,8 @@ pub struct AppliedRole {
     /// How long AWS is trusted to be as the outcome says, if that is as it should be. `None`: it could not be asked whether that is so
     /// still.
     pub(super) trusted_for: Option<Duration>,
+    /// What its boundary cuts off from its managed policies.
+    pub(super) capped: CappedRole,
 }
 
 impl AppliedRole {
@@ -44,6 +47,7 @@ impl AppliedRole {
         Self {
             outcome,
             trusted_for: Some(DRIFT_INTERVAL),
+            capped: CappedRole::NotLookedAt,
         }
     }
 }
@@ -55,6 +59,7 @@ impl AppliedRole {
 pub async fn apply(
     ctx: &ControllerContext,
     verified: &Verified<RoleId>,
+    documents: &ManagedDocuments,
     inputs: &RoleInputs,
     plan: &RolePlan,
 ) -> Result<AppliedRole, ReconcileError> {
@@ -78,6 +83,11 @@ pub async fn apply(
                 RoleOutcome::Deleting { message }
             }))
         }
+        // Whatever is to be written has been.
+        RoleOutcome::Provisioned { .. } | RoleOutcome::Suspended { .. } => Ok(AppliedRole {
+            capped: capped::look(ctx, documents, inputs).await?,
+            ..applied
+        }),
         _ => Ok(applied),
     }
 }
@@ -91,8 +101,9 @@ impl Convergence {
             .verified_for(id, self.fingerprint)
             .filter(|_| is_reported)?;
         Some(AppliedRole {
-            outcome: self.as_it_should_be(self.known_role_id.clone(), Vec::new()),
+            outcome: self.as_it_was(),
             trusted_for: Some(trusted_for),
+            capped: CappedRole::NotLookedAt,
         })
     }
 
@@ -113,7 +124,8 @@ impl Convergence {
                 if converged.changed {
                     tracing::info!(aws_role = %name, "role converged");
                 }
-                if self.is_final() && converged.refused_tags.is_empty() {
+                let is_whole = converged.refused_tags.is_empty() && converged.absent.is_empty();
+                if self.is_final() && is_whole {
                     verified.record(id.clone(), self.fingerprint);
                 } else {
                     verified.forget(id);
@@ -130,8 +142,9 @@ impl Convergence {
             {
                 tracing::warn!(aws_role = %name, %error, "failed to check role for drift");
                 Ok(AppliedRole {
-                    outcome: self.as_it_should_be(self.known_role_id.clone(), Vec::new()),
+                    outcome: self.as_it_was(),
                     trusted_for: None,
+                    capped: CappedRole::NotLookedAt,
                 })
             }
             Err(error) => {
@@ -150,13 +163,30 @@ impl Convergence {
         }
     }
 
+    /// What is true of a role that is as it was when it was as it should be.
+    fn as_it_was(&self) -> RoleOutcome {
+        self.as_it_should_be(Converged {
+            changed: false,
+            role_id: self.known_role_id.clone(),
+            refused_tags: Vec::new(),
+            absent: Vec::new(),
+        })
+    }
+
     /// What is true of a role that is as it should be, or would be but for the boundary that it waits for.
-    fn as_it_should_be(&self, role_id: Option<String>, untagged: Vec<AwsError>) -> RoleOutcome {
+    fn as_it_should_be(&self, converged: Converged) -> RoleOutcome {
+        let Converged {
+            role_id,
+            refused_tags: untagged,
+            absent,
+            ..
+        } = converged;
         match self.target {
             RoleTarget::Provision(_) | RoleTarget::Hold { .. } => RoleOutcome::Provisioned {
                 bound: self.bound,
                 role_id,
                 untagged,
+                absent,
             },
             RoleTarget::Suspend => RoleOutcome::Suspended { role_id },
             RoleTarget::Delete { .. } => RoleOutcome::Deleted,
@@ -174,7 +204,7 @@ impl Convergence {
             RoleTarget::Delete { may_be_hidden: true } if !converged.changed => RoleOutcome::Deleting {
                 message: "AWS shows no role yet, which may have been made a moment ago".into(),
             },
-            _ => self.as_it_should_be(converged.role_id, converged.refused_tags),
+            _ => self.as_it_should_be(converged),
         }
     }
 
@@ -221,6 +251,8 @@ pub struct Converged {
     pub role_id: Option<String>,
     /// What AWS refused of tags: all else is as it should be.
     pub refused_tags: Vec<AwsError>,
+    /// Managed policies that could not be attached because there are none of these names: all else is as it should be.
+    pub absent: Vec<ManagedPolicyArn>,
 }
 
 /// Why a role could not be brought to its target. Another attempt goes on from where this one ended.
@@ -247,7 +279,7 @@ pub enum RoleApplyError {
 ///
 /// Every round begins with a read, so a write whose outcome is unknown is never repeated blindly: an attempt with a call that
 /// failed is over with its round, and the next one reads first. Within the round nothing more is given, and what takes away is still
-/// done: AWS may refuse the one call for ever. What AWS refuses of tags is passed over.
+/// done: AWS may refuse the one call for ever. What AWS refuses of tags is passed over, and so is a managed policy that does not exist.
 ///
 /// # Errors
 /// [`RoleApplyError`]; another attempt goes on from where this one ended.
@@ -259,6 +291,7 @@ pub async fn converge(
 ) -> Result<Converged, RoleApplyError> {
     let mut changed = false;
     let mut refused_tags: Vec<(IamCall, AwsError)> = Vec::new();
+    let mut absent: BTreeSet<ManagedPolicyArn> = BTreeSet::new();
     for _ in 0..LOOKS {
         let observed = roles.get_role(name).await.map_err(|error| {
             if changed {
@@ -268,12 +301,20 @@ pub async fn converge(
             }
         })?;
         let mut steps = plan(observed.as_ref()).map_err(RoleApplyError::Conflict)?;
-        steps.retain(|step| refused_tags.iter().all(|(call, _)| *call != step.call));
+        if observed.is_none() {
+            // It was the role that did not exist.
+            absent.clear();
+        }
+        steps.retain(|step| {
+            let is_absent = matches!(&step.call, IamCall::AttachRolePolicy { policy_arn, .. } if absent.contains(policy_arn));
+            !is_absent && refused_tags.iter().all(|(call, _)| *call != step.call)
+        });
         if steps.is_empty() {
             return Ok(Converged {
                 changed,
                 role_id: observed.map(|role| role.unique_id),
                 refused_tags: refused_tags.into_iter().map(|(_, error)| error).collect(),
+                absent: absent.into_iter().collect(),
             });
         }
         let mut failed = None;
@@ -293,10 +334,16 @@ pub async fn converge(
                 }
                 Err(error) => {
                     tracing::info!(aws_role = %name, action, %error, "failed to apply a call to the role");
-                    if nature == Nature::Cosmetic {
-                        refused_tags.push((call, error));
-                    } else {
-                        failed.get_or_insert(error);
+                    match call {
+                        IamCall::AttachRolePolicy { policy_arn, .. }
+                            if error.class() == ErrorClass::NotFound =>
+                        {
+                            absent.insert(policy_arn);
+                        }
+                        call if nature == Nature::Cosmetic => refused_tags.push((call, error)),
+                        _ => {
+                            failed.get_or_insert(error);
+                        }
                     }
                 }
             }

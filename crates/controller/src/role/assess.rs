@@ -6,7 +6,7 @@ use std::sync::Arc;
 use deputy_api::conditions::ConditionReason;
 use deputy_aws::AwsError;
 use deputy_delegation::{
-    Decision, ObjectName,
+    Decision, ManagedPolicyArn, ObjectName,
     model::{Account, RoleSource},
 };
 use deputy_index::Entry;
@@ -74,6 +74,8 @@ pub enum RoleOutcome {
         role_id: Option<String>,
         /// What AWS refused of the account's tags.
         untagged: Vec<AwsError>,
+        /// Managed policies that it should have and that do not exist.
+        absent: Vec<ManagedPolicyArn>,
     },
     /// Refused: unusable, if it is there at all.
     Suspended {

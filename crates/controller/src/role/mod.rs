@@ -6,6 +6,7 @@
 
 mod apply;
 mod assess;
+mod capped;
 mod dereference;
 mod status;
 mod target;
@@ -21,6 +22,7 @@ use parking_lot::Mutex;
 use self::{
     apply::{AppliedRole, apply},
     assess::{Finalizer, RoleOutcome, RolePlan, assess},
+    capped::ManagedDocuments,
     dereference::{FINALIZER, ProvisionedRole, RoleInputs, api, dereference},
 };
 use crate::{
@@ -31,6 +33,7 @@ use crate::{
 pub struct RoleController {
     ctx: Arc<ControllerContext>,
     verified: Verified<RoleId>,
+    documents: ManagedDocuments,
     /// Roles that may be in AWS because of this process. A finalizer alone does not hold them: the API server lets a deletion
     /// that is under way already go through although a finalizer was added, and accepted, in between.
     provisioned: Mutex<HashMap<RoleId, ProvisionedRole>>,
@@ -42,6 +45,7 @@ impl RoleController {
         Self {
             ctx,
             verified: Verified::default(),
+            documents: ManagedDocuments::default(),
             provisioned: Mutex::default(),
         }
     }
@@ -64,7 +68,7 @@ impl RoleController {
             return Ok(Requeue::AwaitChange);
         }
         // 4. apply (client)
-        let applied = apply(&self.ctx, &self.verified, &inputs, &plan).await?;
+        let applied = apply(&self.ctx, &self.verified, &self.documents, &inputs, &plan).await?;
         // 5. report (client)
         self.report(&inputs, &applied).await?;
         Ok(status::next_requeue(&applied))

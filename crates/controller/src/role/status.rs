@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::{
     apply::AppliedRole,
     assess::RoleOutcome,
+    capped::{self, CappedRole},
     dereference::{RoleInputs, RoleStage},
 };
 use crate::{
@@ -21,11 +22,20 @@ use crate::{
 /// When the role is looked at again.
 #[must_use]
 pub fn next_requeue(applied: &AppliedRole) -> Requeue {
+    match (outcome_requeue(applied), applied.capped.look_again()) {
+        (Requeue::After(time), Some(at_most)) => Requeue::After(time.min(at_most)),
+        (requeue, _) => requeue,
+    }
+}
+
+fn outcome_requeue(applied: &AppliedRole) -> Requeue {
     match &applied.outcome {
         RoleOutcome::Provisioned { untagged, .. } if untagged.iter().any(AwsError::is_retryable) => {
             Requeue::Retry
         }
-        RoleOutcome::Provisioned { untagged, .. } if !untagged.is_empty() => Requeue::After(LOOK_AGAIN),
+        RoleOutcome::Provisioned { untagged, absent, .. } if !untagged.is_empty() || !absent.is_empty() => {
+            Requeue::After(LOOK_AGAIN)
+        }
         RoleOutcome::Provisioned { .. } | RoleOutcome::Suspended { .. } => {
             applied.trusted_for.map_or(Requeue::Retry, Requeue::After)
         }
@@ -45,6 +55,7 @@ fn waits_for_others(reason: ConditionReason) -> bool {
         | Reason::AccountInvalid
         | Reason::BoundaryNotReady
         | Reason::Conflict
+        | Reason::PolicyNotFound
         | Reason::QuotaExceeded => true,
         Reason::WithinLimits
         | Reason::UpToDate
@@ -65,12 +76,15 @@ fn waits_for_others(reason: ConditionReason) -> bool {
         | Reason::Escalation
         | Reason::TenantVariable
         | Reason::Partition
+        | Reason::ManagedPolicy
         | Reason::ExistingRole
         | Reason::Suspended
         | Reason::NotAccepted
         | Reason::RoleNotFound
         | Reason::RoleNotReady
         | Reason::Shadowed
+        | Reason::Capped
+        | Reason::NotCapped
         | Reason::AccessDenied
         | Reason::Throttled
         | Reason::Unavailable
@@ -108,7 +122,25 @@ pub fn updated(
         }
     }
     write_outcome(&mut new, &applied.outcome, generation, now);
+    write_capped(&mut new, &applied.capped, generation, now);
     new
+}
+
+/// Writes the condition about what the boundary cuts off.
+pub fn write_capped(
+    status: &mut AWSRoleStatus,
+    capped: &CappedRole,
+    generation: Option<i64>,
+    now: Timestamp,
+) {
+    let mut conditions = Conditions::new(&mut status.conditions, generation, now);
+    match capped {
+        CappedRole::NothingToCap => conditions.remove(ConditionType::CappedByBoundary),
+        CappedRole::NotLookedAt => {}
+        CappedRole::Found(found) => {
+            capped::condition(found).write(&mut conditions, ConditionType::CappedByBoundary);
+        }
+    }
 }
 
 /// Writes the condition about the decision.
@@ -154,25 +186,36 @@ pub fn write_outcome(
         conditions.set(type_, holds, reason, message);
     };
     match outcome {
-        RoleOutcome::Provisioned { bound, untagged, .. } => {
-            let is_there = "AWS has the role as it should be";
-            set(
-                ConditionType::Provisioned,
-                Status::True,
-                ConditionReason::UpToDate,
-                is_there,
-            );
-            let message = if *bound {
+        RoleOutcome::Provisioned {
+            bound,
+            untagged,
+            absent,
+            ..
+        } => {
+            let usable = if *bound {
                 "usable by its bindings"
             } else {
                 "no accepted binding: nobody can become it"
             };
-            set(
-                ConditionType::Ready,
-                Status::True,
-                ConditionReason::Ready,
-                message,
-            );
+            if absent.is_empty() {
+                let is_there = "AWS has the role as it should be";
+                set(
+                    ConditionType::Provisioned,
+                    Status::True,
+                    ConditionReason::UpToDate,
+                    is_there,
+                );
+                set(ConditionType::Ready, Status::True, ConditionReason::Ready, usable);
+            } else {
+                let absent: Vec<String> = absent.iter().map(ToString::to_string).collect();
+                let message = format!(
+                    "{usable}, without managed policies that do not exist: {}; all else is as it should be",
+                    absent.join(", ")
+                );
+                for type_ in [ConditionType::Provisioned, ConditionType::Ready] {
+                    set(type_, Status::False, ConditionReason::PolicyNotFound, &message);
+                }
+            }
             let tagged = tagged(untagged);
             set(
                 ConditionType::Tagged,

@@ -17,10 +17,11 @@ use super::{
     input::DecisionInput,
     known::Known,
     limits::{Applicable, NeededBoundary},
-    method, role,
+    managed, method, role,
 };
 
 const DURATION: &str = "spec.session.duration";
+const SESSION_POLICY_ARNS: &str = "spec.session.policyARNs";
 
 pub(super) fn decide(
     input: &DecisionInput<'_>,
@@ -60,6 +61,7 @@ pub(super) fn decide(
     if let (Some(account), Some(document)) = (account, &binding.session.policy) {
         role::in_partition(account, document, "spec.session.policy", &mut findings);
     }
+    session_policy_arns(binding, role, account, &limits, &mut findings);
     match (&role.source, &binding.session.policy) {
         (RoleSource::Owned(owned), Some(document)) => {
             let policy = GrantedPolicy {
@@ -68,9 +70,11 @@ pub(super) fn decide(
                 field: "spec.session.policy".to_owned(),
             };
             let of_role: Vec<_> = owned.policies.iter().map(|policy| &policy.document).collect();
+            // What managed policies of the role say is not known, so the role is no bound for the session then.
+            let is_known = owned.policies.managed().is_empty();
             let granted = Granted {
                 policies: &[policy],
-                role: Some(&of_role),
+                role: is_known.then_some(of_role.as_slice()),
                 is_held: true,
                 known: Known::of(input.cluster, &role.id),
             };
@@ -86,6 +90,29 @@ pub(super) fn decide(
     findings.decision(limits.accepted())
 }
 
+/// The managed session policies. A session gets what the role allows, and the inline policy or one of these: with them it has no more than
+/// the role.
+fn session_policy_arns(
+    binding: &Binding,
+    role: &Role,
+    account: Option<&Account>,
+    limits: &Applicable<'_>,
+    findings: &mut Findings,
+) {
+    let arns = &binding.session.policy_arns;
+    if role.existing().is_some() && !arns.is_empty() {
+        // No boundary of Deputy's holds that role.
+        findings.refuse(
+            Reason::ManagedPolicy,
+            SESSION_POLICY_ARNS,
+            "a session of a role that exists already is held by its session policy alone, and what managed policies say is not known; \
+             write an inline one (spec.session.policy)",
+        );
+        return;
+    }
+    managed::allowed(arns, SESSION_POLICY_ARNS, account, limits, findings);
+}
+
 /// A role that Deputy makes carries a boundary whoever binds it. One that exists does not: its sessions have a policy of their own, or get
 /// the boundary as one.
 fn needed_boundary(role: &Role, binding: &Binding) -> NeededBoundary {
@@ -97,15 +124,25 @@ fn needed_boundary(role: &Role, binding: &Binding) -> NeededBoundary {
 }
 
 fn within_quotas(binding: &Binding, findings: &mut Findings) {
-    if let Some(policy) = &binding.session.policy {
-        let size = policy.size();
-        if size > SESSION_POLICY {
-            findings.refuse(
-                Reason::TooLarge,
+    let inline = binding.session.policy.as_ref().map_or(0, |policy| policy.size());
+    let arns = &binding.session.policy_arns;
+    let of_arns: usize = arns.iter().map(|arn| arn.to_string().len()).sum();
+    if inline + of_arns > SESSION_POLICY {
+        let (field, message) = if arns.is_empty() {
+            (
                 "spec.session.policy",
-                format!("has {size} characters; AWS takes {SESSION_POLICY} in a session policy"),
+                format!("has {inline} characters; AWS takes {SESSION_POLICY} in a session policy"),
+            )
+        } else {
+            let both = inline + of_arns;
+            let message = format!(
+                "the inline session policy has {inline} characters and the ARNs of {} managed ones have {of_arns}, together {both}; AWS \
+                 takes {SESSION_POLICY}",
+                arns.len()
             );
-        }
+            ("spec.session", message)
+        };
+        findings.refuse(Reason::TooLarge, field, message);
     }
     let own = session::own_tags(binding.session.scope);
     let tags = binding.session.tags.len() + own;

@@ -11,6 +11,7 @@ mod findings;
 mod input;
 mod known;
 mod limits;
+mod managed;
 mod method;
 mod nearest;
 mod role;

@@ -17,6 +17,7 @@ use super::{
     input::DecisionInput,
     known::Known,
     limits::{Applicable, NeededBoundary},
+    managed,
 };
 
 /// The tags that Deputy sets on each role.
@@ -47,6 +48,13 @@ pub(super) fn decide_owned(
         NeededBoundary::OfRole,
         &mut findings,
     );
+    managed::allowed(
+        owned.policies.managed(),
+        "spec.managedPolicyARNs",
+        account,
+        &limits,
+        &mut findings,
+    );
     let policies: Vec<_> = owned
         .policies
         .iter()
@@ -63,7 +71,10 @@ pub(super) fn decide_owned(
         is_held: true,
         known: Known::of(input.cluster, &role.id),
     };
-    limits.contain(&granted, &mut findings);
+    // What managed policies say is not asked: a role that has those alone grants nothing that is compared.
+    if !policies.is_empty() {
+        limits.contain(&granted, &mut findings);
+    }
     findings.decision(limits.accepted())
 }
 

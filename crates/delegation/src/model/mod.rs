@@ -147,6 +147,8 @@ pub struct Limit {
     pub session_tags: BTreeMap<TagKey, BTreeSet<TagValue>>,
     /// Actions reaching IAM itself that this limit knowingly allows (lower-cased `service:action` patterns as written).
     pub acknowledge_escalation: BTreeSet<String>,
+    /// Managed policies that roles and sessions may have: patterns on ARNs. None by default.
+    pub managed_policies: BTreeSet<IamArnPattern>,
     /// Roles that exist and may be bound: patterns on ARNs. None by default.
     pub existing_roles: BTreeSet<IamArnPattern>,
     /// What was found wrong with it so far.

@@ -101,6 +101,7 @@ fn the_provisioner_may_make_every_call_on_a_bounded_role() {
         "iam:UpdateAssumeRolePolicy",
         "iam:PutRolePolicy",
         "iam:DeleteRolePolicy",
+        "iam:AttachRolePolicy",
         "iam:DetachRolePolicy",
         "iam:PutRolePermissionsBoundary",
         "iam:TagRole",
@@ -127,6 +128,20 @@ fn the_provisioner_may_make_every_call_on_a_bounded_role() {
     ] {
         assert!(may(&provisioner, action, &role(), &[]), "{action}");
     }
+    for policy in [
+        "arn:aws:iam::aws:policy/job-function/ViewOnlyAccess",
+        "arn:aws:iam::123456789012:policy/team/read",
+    ] {
+        for action in ["iam:GetPolicy", "iam:GetPolicyVersion"] {
+            assert!(may(&provisioner, action, policy, &[]), "{action}");
+        }
+    }
+    assert!(!may(
+        &provisioner,
+        "iam:GetPolicy",
+        "arn:aws:iam::999999999999:policy/x",
+        &[]
+    ));
     assert!(!may(&provisioner, "iam:ListRoles", "*", &[]));
 }
 

@@ -7,6 +7,7 @@ mod decide_binding;
 mod decide_everyday;
 mod decide_existing;
 mod decide_limits;
+mod decide_managed;
 mod decide_messages;
 mod decide_role;
 mod model;

@@ -423,7 +423,7 @@ fn denies_that_do_not_fit_side_by_side_leave_less_for_a_moment_and_never_more() 
 }
 
 #[test]
-fn under_the_boundary_of_another_limit_managed_policies_close_a_role_that_waits() {
+fn under_another_limits_boundary_managed_policies_close_a_role_that_waits() {
     let ceiling =
         deputy_policy::Document::from_value(&identity(&Actions::from(ACTIONS)), PolicyKind::Boundary)
             .unwrap();

@@ -106,6 +106,7 @@ pub fn limit(name: &str, ceiling: Value) -> Limit {
         session_tags: BTreeMap::new(),
         acknowledge_escalation: BTreeSet::new(),
         existing_roles: BTreeSet::new(),
+        managed_policies: BTreeSet::new(),
         checked: Checked::default(),
     }
 }

@@ -11,7 +11,7 @@ use deputy_aws::{
     model::{Fault, InMemoryIam, Lag},
 };
 use deputy_delegation::{
-    boundary, naming,
+    ManagedPolicyArn, boundary, naming,
     plan::{DesiredRole, ObservedRole},
     trust,
 };
@@ -25,6 +25,8 @@ use crate::{
     },
 };
 
+const READER: &str = "arn:aws:iam::aws:policy/Reader";
+const WRITER: &str = "arn:aws:iam::123456789012:policy/team/Writer";
 const LIMIT: &[&str] = &["s3:GetObject", "s3:PutObject"];
 
 fn ours() -> Ownership {
@@ -42,8 +44,28 @@ async fn iam() -> InMemoryIam {
         document: boundary::compile(&cluster(), &account, &limit).unwrap().document,
     };
     iam.create_policy(&policy).await.unwrap();
+    for arn in [READER, WRITER] {
+        let text =
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#;
+        iam.set_managed_policy(&managed_policy(arn), text);
+    }
     iam.clear_log();
     iam
+}
+
+fn managed_policy(arn: &str) -> ManagedPolicyArn {
+    ManagedPolicyArn::parse(arn).unwrap()
+}
+
+/// The same with managed policies, beside the inline one or alone.
+fn with_managed(mut target: RoleTarget, arns: &[&str], alone: bool) -> RoleTarget {
+    if let RoleTarget::Provision(desired) = &mut target {
+        desired.attached = arns.iter().map(|arn| managed_policy(arn)).collect();
+        if alone {
+            desired.inline = None;
+        }
+    }
+    target
 }
 
 fn desired(actions: &[&str], bound: bool) -> RoleTarget {
@@ -95,7 +117,10 @@ async fn reach_while(
 /// Tries as the queue does, until it works.
 async fn reach_in_the_end(iam: &InMemoryIam, goal: &Goal) -> Converged {
     for _ in 0..10 {
-        if let Ok(converged) = reach(iam, goal).await {
+        // A policy that is said not to exist may be one that is not known everywhere yet.
+        if let Ok(converged) = reach(iam, goal).await
+            && converged.absent.is_empty()
+        {
             return converged;
         }
     }
@@ -108,6 +133,10 @@ fn lives() -> Vec<(&'static str, Vec<Goal>)> {
     let writes = Goal::Is(desired(&["s3:PutObject"], true));
     let unbound = Goal::Is(desired(&["s3:PutObject"], false));
     let suspended = Goal::Is(RoleTarget::Suspend);
+    let managed = |arns: &[&str], alone| {
+        let target = desired(&["s3:GetObject"], true);
+        Goal::Is(with_managed(target, arns, alone))
+    };
     vec![
         ("made", vec![reads.clone()]),
         ("changed", vec![reads.clone(), writes.clone()]),
@@ -122,6 +151,14 @@ fn lives() -> Vec<(&'static str, Vec<Goal>)> {
             vec![reads.clone(), suspended.clone(), writes],
         ),
         ("deleted", vec![reads.clone(), Goal::Gone]),
+        (
+            "with managed policies, exchanged, and deleted",
+            vec![managed(&[READER], false), managed(&[WRITER], true), Goal::Gone],
+        ),
+        (
+            "from own policies to managed ones and back",
+            vec![reads.clone(), managed(&[READER, WRITER], true), reads.clone()],
+        ),
         ("deleted while suspended", vec![reads, suspended, Goal::Gone]),
     ]
 }
@@ -137,7 +174,11 @@ fn check(iam: &InMemoryIam, goals: &[Goal], what: &str) {
         .collect();
     let inline: BTreeSet<String> = targets
         .iter()
-        .map(|t| t.inline.as_ref().unwrap().to_json())
+        .filter_map(|t| t.inline.as_ref().map(|inline| inline.to_json()))
+        .collect();
+    let attached: BTreeSet<String> = targets
+        .iter()
+        .flat_map(|t| t.attached.iter().map(ToString::to_string))
         .collect();
     let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
     let trusts: Vec<_> = targets
@@ -157,7 +198,11 @@ fn check(iam: &InMemoryIam, goals: &[Goal], what: &str) {
             "{what}: {:?}",
             role.inline
         );
-        assert!(role.attached.is_empty(), "{what}");
+        assert!(
+            role.attached.iter().all(|arn| attached.contains(arn)),
+            "{what}: {:?}",
+            role.attached
+        );
         assert!(trusts.contains(&json(&role.trust)), "{what}: {}", role.trust);
     }
 }
@@ -648,4 +693,49 @@ async fn an_error_of_a_read_is_told_from_one_of_a_write() {
     assert!(matches!(reach(&iam, &goal).await, Err(RoleApplyError::Read(_))));
     iam.fail(Fault::before(ErrorClass::LimitExceeded).of("iam:CreateRole"));
     assert!(matches!(reach(&iam, &goal).await, Err(RoleApplyError::Write(_))));
+}
+
+#[tokio::test]
+async fn a_managed_policy_that_does_not_exist_keeps_nothing_else_from_being_done() {
+    let iam = iam().await;
+    let absent = managed_policy("arn:aws:iam::123456789012:policy/absent");
+    let target = with_managed(
+        desired(&["s3:GetObject"], true),
+        &[&absent.to_string(), READER],
+        false,
+    );
+    let goal = Goal::Is(target.clone());
+    let converged = reach(&iam, &goal).await.unwrap();
+    assert_eq!(converged.absent, std::slice::from_ref(&absent));
+    let role = iam.role(&ours().name).unwrap();
+    let wanted = target.desired().unwrap();
+    assert_eq!(role.attached, [READER]);
+    assert_eq!(role.inline["deputy"], wanted.inline.as_ref().unwrap().to_json());
+    assert!(says(&role.trust, &wanted.trust));
+    // Tried again, it is asked for once and nothing else is written.
+    iam.clear_log();
+    assert!(!reach(&iam, &goal).await.unwrap().changed);
+    assert_eq!(iam.writes(), Vec::<&str>::new());
+    let text = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#;
+    iam.set_managed_policy(&absent, text);
+    let converged = reach(&iam, &goal).await.unwrap();
+    assert!(converged.absent.is_empty());
+    assert_eq!(iam.role(&ours().name).unwrap().attached.len(), 2);
+}
+
+#[tokio::test]
+async fn an_attachment_that_aws_refuses_holds_up_what_gives_and_nothing_that_takes() {
+    let iam = iam().await;
+    let before = with_managed(desired(&["s3:GetObject"], true), &[READER], false);
+    reach(&iam, &Goal::Is(before)).await.unwrap();
+    iam.fail(Fault::before(ErrorClass::LimitExceeded).of("iam:AttachRolePolicy"));
+    let after = with_managed(desired(&["s3:PutObject"], true), &[WRITER], false);
+    let refused = reach(&iam, &Goal::Is(after)).await.unwrap_err();
+    assert!(matches!(refused, RoleApplyError::Write(error) if error.class() == ErrorClass::LimitExceeded));
+    let role = iam.role(&ours().name).unwrap();
+    assert_eq!(role.attached, [""; 0], "what is wanted no more is gone");
+    assert!(
+        role.inline["deputy"].contains("s3:GetObject"),
+        "and nothing more is given"
+    );
 }

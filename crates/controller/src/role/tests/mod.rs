@@ -2,4 +2,5 @@
 
 mod apply;
 mod assess;
+mod capped;
 mod status;

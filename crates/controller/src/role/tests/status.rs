@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use deputy_api::{AWSRoleStatus, conditions::ConditionReason};
 use deputy_aws::{AwsError, ErrorClass};
-use deputy_delegation::{Accepted, Decision, MissingFact, ObjectName, Reason, Violation};
+use deputy_delegation::{
+    Accepted, Decision, ManagedPolicyArn, MissingFact, ObjectName, Reason, Violation, capped::Capping,
+};
 use jiff::Timestamp;
 
 use crate::{
@@ -13,7 +15,8 @@ use crate::{
     role::{
         apply::AppliedRole,
         assess::RoleOutcome,
-        status::{next_requeue, write_decision, write_outcome},
+        capped::{CappedRole, Unread},
+        status::{next_requeue, write_capped, write_decision, write_outcome},
     },
 };
 
@@ -51,6 +54,7 @@ fn done(bound: bool) -> RoleOutcome {
         bound,
         role_id: Some("AROA1".into()),
         untagged: Vec::new(),
+        absent: Vec::new(),
     }
 }
 
@@ -70,6 +74,7 @@ fn next(outcome: RoleOutcome, trusted_for: Duration) -> Requeue {
     next_requeue(&AppliedRole {
         outcome,
         trusted_for: Some(trusted_for),
+        capped: CappedRole::NotLookedAt,
     })
 }
 
@@ -232,6 +237,7 @@ fn tags_that_aws_refuses_are_told_and_the_role_is_ready() {
             class,
             "an organisation's tag policy",
         )],
+        absent: Vec::new(),
     };
     let denied = refused(ErrorClass::AccessDenied);
     let conditions = conditions_of(&accepted(), &denied);
@@ -246,4 +252,94 @@ fn tags_that_aws_refuses_are_told_and_the_role_is_ready() {
         next(refused(ErrorClass::Throttled), Duration::from_secs(3600)),
         Requeue::Retry
     );
+}
+
+fn arn(name: &str) -> ManagedPolicyArn {
+    ManagedPolicyArn::parse(&format!("arn:aws:iam::aws:policy/{name}")).unwrap()
+}
+
+#[test]
+fn a_role_that_lacks_a_managed_policy_is_not_ready_and_looked_at_slowly() {
+    let outcome = RoleOutcome::Provisioned {
+        bound: true,
+        role_id: Some("AROA1".into()),
+        untagged: Vec::new(),
+        absent: vec![arn("Gone")],
+    };
+    let mut status = AWSRoleStatus::default();
+    write(&mut status, &accepted(), &outcome, Some(3), at(10));
+    // Its other permissions are there: the broker goes by the id.
+    assert_eq!(status.role_id.as_deref(), Some("AROA1"));
+    let conditions = conditions_of(&accepted(), &outcome);
+    assert!(
+        conditions.contains(&"Ready=False PolicyNotFound".to_owned()),
+        "{conditions:?}"
+    );
+    assert!(conditions.contains(&"Provisioned=False PolicyNotFound".to_owned()));
+    let ready = status.conditions.iter().find(|c| c.type_ == "Ready").unwrap();
+    assert!(ready.message.contains("policy/Gone"), "{}", ready.message);
+    assert_eq!(
+        next(outcome, Duration::from_secs(3600)),
+        Requeue::After(LOOK_AGAIN)
+    );
+}
+
+#[test]
+fn what_a_boundary_cuts_off_is_said_beside_what_is_not_known() {
+    let whole = (arn("Whole"), Ok(Capping::Whole));
+    let cut_off = (arn("Cut"), Ok(Capping::CutOff("s3:PutObject on *".into())));
+    let odd = (
+        arn("Odd"),
+        Ok(Capping::Undecided("Condition can't be compared".into())),
+    );
+    let unread = |reason| {
+        let message = "AWS is away".to_owned();
+        (arn("Unread"), Err(Unread { reason, message }))
+    };
+    let away = unread(ConditionReason::Unavailable);
+    for (found, says, names) in [
+        (vec![whole.clone()], "CappedByBoundary=False NotCapped", ""),
+        (
+            vec![whole.clone(), cut_off.clone()],
+            "CappedByBoundary=True Capped",
+            "policy/Cut allows s3:PutObject on *",
+        ),
+        (
+            vec![away.clone(), cut_off],
+            "CappedByBoundary=True Capped",
+            "policy/Unread: AWS is away",
+        ),
+        (
+            vec![away.clone(), whole.clone()],
+            "CappedByBoundary=Unknown Unavailable",
+            "AWS is away",
+        ),
+        (
+            vec![whole, odd],
+            "CappedByBoundary=Unknown ContainmentUnknown",
+            "policy/Odd",
+        ),
+    ] {
+        let mut status = AWSRoleStatus::default();
+        let has_unread = found.contains(&away);
+        let capped = CappedRole::Found(found);
+        write_capped(&mut status, &capped, Some(3), at(10));
+        let condition = &status.conditions[0];
+        let short = format!("{}={} {}", condition.type_, condition.status, condition.reason);
+        assert_eq!(short, says);
+        assert!(condition.message.contains(names), "{}", condition.message);
+        let applied = |capped| AppliedRole {
+            outcome: done(true),
+            trusted_for: Some(Duration::from_secs(3600)),
+            capped,
+        };
+        let soon = Duration::from_secs(if has_unread { 600 } else { 3600 });
+        assert_eq!(next_requeue(&applied(capped)), Requeue::After(soon));
+        // Not looked at, it stays; without managed policies it goes.
+        let before = status.clone();
+        write_capped(&mut status, &CappedRole::NotLookedAt, Some(4), at(20));
+        assert_eq!(status, before);
+        write_capped(&mut status, &CappedRole::NothingToCap, Some(4), at(20));
+        assert!(status.conditions.is_empty());
+    }
 }
