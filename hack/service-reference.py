@@ -67,6 +67,10 @@ DOUBTED = {
 TYPES = {"String": "S", "ARN": "A", "Bool": "B", "Numeric": "N", "Date": "D", "IPAddress": "I"}
 
 
+# The access level of actions that change what others may do, as the reference calls it.
+MANAGING = "Permissions management"
+
+
 def open_key(key):
     """A key with * for the text that the policy's author chooses: ${TagKey}, <key>, tag-key, or nothing after a slash."""
     return re.sub(r"\$\{[^}]*\}|<[^>]*>|(?<=/)tag-key$|(?<=/)$", "*", key)
@@ -203,6 +207,9 @@ def service_lines(service, actions, keys, types, said):
         groups[",".join(map(str, sorted(number[of] for of in taken))), numbers(named)].append(item["name"])
     for (taken, keyed), names in sorted(groups.items()):
         yield f"a{taken};{keyed} " + " ".join(coded(names))
+    managing = sorted(item["name"] for item in actions.values() if MANAGING in item["accessLevel"].split(", "))
+    if managing:
+        yield "p " + " ".join(managing)
 
 
 def listed(items):
@@ -279,6 +286,7 @@ def main(path, *others):
 # aTYPES;KEYS NAME...  actions: the resource types they take (none: only *), and the keys that they have besides those of
 #                    the types. In a NAME each lower case letter at the beginning stands for a verb and makes an action of
 #                    its own; a digit stands for so many words of the noun before it; = is a name as it stands
+# p NAME...          its actions whose access level is "Permissions management"
 date {about["updatedAt"][:10]}
 version {about["name"]} {about["version"]}
 services {len(services)}

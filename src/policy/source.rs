@@ -7,7 +7,7 @@ use std::{
 };
 
 use deputy_delegation::boundary::is_acknowledged;
-use deputy_policy::{Code, Document, Lint, PolicyKind, escalation, lint};
+use deputy_policy::{Code, Document, Lint, PolicyKind, lint, unless_meant};
 use serde::de::IgnoredAny;
 
 use super::{
@@ -224,12 +224,9 @@ impl Policy {
     pub fn warnings(&self, document: &Document) -> Vec<Lint> {
         let mut kept = lint(document, Some(self.json()));
         if let Some(owner) = self.of.as_ref().filter(|owner| owner.kind == ManifestKind::Limit) {
-            let escalations = escalation(document);
-            // They are listed in the order of the warnings.
-            let mut acknowledged = escalations
-                .iter()
-                .map(|found| is_acknowledged(&owner.acknowledged, found.action));
-            kept.retain(|finding| finding.code != Code::Escalation || !acknowledged.next().unwrap_or(false));
+            kept = unless_meant(kept, document, |action| {
+                is_acknowledged(&owner.acknowledged, action)
+            });
         }
         kept.into_iter().map(|finding| self.placed(finding)).collect()
     }

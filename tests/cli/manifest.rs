@@ -213,7 +213,7 @@ fn what_a_limit_acknowledges_is_no_finding() {
                    - Effect: Allow\n  Action: s3:*\n  Resource: \"arn:aws:s3:::${aws:PrincipalTag/deputy-namespace}/*\"\n";
     let text = limit(ceiling).replace(
         "  ceiling:",
-        "  acknowledgeEscalation: [\"IAM:Create*\"]\n  ceiling:",
+        "  acknowledgeEscalation: [\"IAM:Create*\", \"s3:*\"]\n  ceiling:",
     );
     let Done { code, out, .. } = deputy(&["policy", "lint", "-"], &text);
     assert_eq!(code, 1);

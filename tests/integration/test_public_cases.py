@@ -15,7 +15,7 @@ def allow(action, resource, **more: object) -> dict:
 @pytest.fixture(scope="module")
 def wide(scenario):
     """A namespace that may have nearly anything, so that all that is said is a finding."""
-    team = Team(scenario, "public-cases", ceiling=(ANYTHING,))
+    team = Team(scenario, "public-cases", ceiling=(ANYTHING,), acknowledgeEscalation=ANYTHING["Action"])
     yield team
     scenario.heal()
     team.leave()

@@ -279,7 +279,8 @@ def test_an_arn_of_another_partition_is_refused_with_the_right_spelling(scenario
     china["spec"]["issuer"]["principalARN"] = "arn:aws-cn:iam::210987654321:user/deputy-broker"
     scenario.create(china)
     anything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
-    scenario.create(limit(team.name, [team.name], anything, accounts=["china"], boundary={"type": "CheckOnly"}))
+    spec = {"accounts": ["china"], "boundary": {"type": "CheckOnly"}, "acknowledgeEscalation": ["s3:*"]}
+    scenario.create(limit(team.name, [team.name], anything, **spec))
 
     def refused() -> bool:
         error = scenario.refusal(role(team.name, "uploader", READ, accountRef={"name": "china"}))

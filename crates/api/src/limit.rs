@@ -65,8 +65,8 @@ pub struct DelegationLimitSpec {
     #[serde(default)]
     pub enforcement: EnforcementType,
 
-    /// An IAM policy in IAM's own spelling: nothing granted where the limit applies may exceed it. Statements that
-    /// reach IAM itself have to be named in `acknowledgeEscalation`.
+    /// An IAM policy in IAM's own spelling: nothing granted where the limit applies may exceed it. Actions that
+    /// make or widen permissions have to be named in `acknowledgeEscalation`.
     #[schemars(schema_with = "schema::document")]
     pub ceiling: Value,
 
@@ -89,8 +89,9 @@ pub struct DelegationLimitSpec {
     #[serde(default)]
     pub session: LimitSessionSpec,
 
-    /// Actions reaching IAM itself that the ceiling allows knowingly, such as `iam:PassRole`. A ceiling that reaches
-    /// IAM without naming it here is refused.
+    /// Actions that make or widen permissions and that the ceiling allows knowingly, such as `iam:PassRole` or `s3:Put*Policy`: those
+    /// that reach IAM itself, and what AWS's service reference calls permissions management. A ceiling with one that is not named
+    /// here is refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = "quota::ACKNOWLEDGED_OF_LIMIT"),

@@ -48,7 +48,8 @@ pub use evaluate::{
 };
 pub use impossible::impossible;
 pub use lint::{
-    Escalation, Lint, TAGS_OF_DEPUTY, TAGS_WITHIN_NAMESPACE, TagVariable, escalation, lint, tag_variables,
+    Escalation, EscalationKind, Lint, TAGS_OF_DEPUTY, TAGS_WITHIN_NAMESPACE, TagVariable, escalation, lint,
+    tag_variables, unless_meant,
 };
 pub use principal::{AwsAccount, Caller, Named};
 pub use seal::{Seal, SealedAllow, seal};

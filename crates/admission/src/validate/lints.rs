@@ -5,7 +5,7 @@ use deputy_delegation::{
     boundary::is_acknowledged,
     model::{Binding, Limit, Role},
 };
-use deputy_policy::{Code, escalation, lint};
+use deputy_policy::{lint, unless_meant};
 
 use crate::review::Verdict;
 
@@ -35,16 +35,11 @@ pub(super) fn warn_about_binding(binding: &Binding, verdict: Verdict) -> Verdict
 
 /// What reaches IAM knowingly is no finding.
 pub(super) fn warn_about_limit(limit: &Limit, verdict: Verdict) -> Verdict {
-    let escalations = escalation(&limit.ceiling);
-    let meant = |path: &str| {
-        let mut at = escalations.iter().filter(|found| found.path == path);
-        at.all(|found| is_acknowledged(&limit.acknowledge_escalation, found.action))
-    };
+    let meant = |action: &str| is_acknowledged(&limit.acknowledge_escalation, action);
     let found = lint(&limit.ceiling, None);
     warn(
-        found
+        unless_meant(found, &limit.ceiling, meant)
             .into_iter()
-            .filter(|lint| lint.code != Code::Escalation || !meant(&lint.path))
             .map(|lint| format!("ceiling {}: {}", lint.path, lint.message))
             .collect(),
         verdict,

@@ -26,14 +26,13 @@ pub fn check_limit(limit: &Limit) -> Vec<Violation> {
     };
 
     for found in escalation(&limit.ceiling) {
-        if !is_acknowledged(&limit.acknowledge_escalation, found.action) {
+        if let Some(found) = found.unless(|action| is_acknowledged(&limit.acknowledge_escalation, action)) {
             add(
                 Reason::Escalation,
                 format!("spec.ceiling.{}", found.path),
                 format!(
-                    "allows {}, with which its holder can get any permission in the account; leave it out, or name it in \
-                     spec.acknowledgeEscalation",
-                    found.action
+                    "{}; leave it out, or name it in spec.acknowledgeEscalation",
+                    found.message()
                 ),
             );
         }

@@ -104,7 +104,7 @@ pub fn limit(name: &str, ceiling: Value) -> Limit {
         max_session_duration: SessionDuration::HOUR,
         session_methods: BTreeSet::from([SessionMethod::AssumeRole]),
         session_tags: BTreeMap::new(),
-        acknowledge_escalation: BTreeSet::new(),
+        acknowledge_escalation: ["s3:*", "sqs:*"].map(str::to_owned).into(),
         existing_roles: BTreeSet::new(),
         managed_policies: BTreeSet::new(),
         checked: Checked::default(),

@@ -56,6 +56,7 @@ fn limit(name: &str, namespaces: &[&str], action: &str) -> Value {
     let further = ["strict", "second", "broken"];
     let spec = json!({
         "namespaces": namespaces, "accounts": ["production"], "ceiling": policy(action),
+        "acknowledgeEscalation": ["s3:*"],
         "boundary": {"type": if further.contains(&name) { "CheckOnly" } else { "Generated" }},
     });
     made("DelegationLimit", None, name, spec)

@@ -15,7 +15,7 @@ mod template;
 mod tenant;
 mod unknown;
 
-pub use ceiling::{Escalation, escalation};
+pub use ceiling::{Escalation, EscalationKind, escalation};
 pub use finding::Lint;
 pub use tenant::{TAGS_OF_DEPUTY, TAGS_WITHIN_NAMESPACE, TagVariable, tag_variables};
 
@@ -63,12 +63,31 @@ pub fn lint(document: &Document, source: Option<&str>) -> Vec<Lint> {
     found
 }
 
+/// The warnings of a ceiling without those that are meant: of a [`Code::Escalation`] only those actions are left
+/// that `meant` does not have.
+pub fn unless_meant(found: Vec<Lint>, ceiling: &Document, meant: impl Fn(&str) -> bool) -> Vec<Lint> {
+    // They stand in the order of the warnings.
+    let mut escalations = escalation(ceiling).into_iter();
+    found
+        .into_iter()
+        .filter_map(|lint| {
+            if lint.code != Code::Escalation {
+                return Some(lint);
+            }
+            let left = escalations.next()?.unless(&meant)?;
+            let message = message_of(&left);
+            Some(Lint { message, ..lint })
+        })
+        .collect()
+}
+
+fn message_of(escalation: &Escalation) -> String {
+    format!("it {}", escalation.message())
+}
+
 fn of_ceiling(document: &Document, found: &mut Vec<Lint>) {
     for escalation in escalation(document) {
-        let message = format!(
-            "it allows {}, which makes or widens permissions",
-            escalation.action
-        );
+        let message = message_of(&escalation);
         found.push(Lint::new(Code::Escalation, escalation.path, message));
     }
     for variable in tag_variables(document) {

@@ -28,5 +28,5 @@ pub(crate) mod table;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use table::{action, condition_key, prefixes, service};
+pub(crate) use table::{action, condition_key, managing_permissions, prefixes, service};
 pub use table::{date, has_action, source};

@@ -141,6 +141,15 @@ fn find<'a>(keys: &'a [ConditionKey], key: &str) -> Option<&'a ConditionKey> {
     }
 }
 
+/// The actions whose access level is "Permissions management", each with the prefix of its service, in the order of services and
+/// names. No service is decoded for it.
+pub(crate) fn managing_permissions() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TABLE.services.iter().flat_map(|block| {
+        let lines = block.text.lines().filter_map(|line| line.strip_prefix("p "));
+        lines.flat_map(|names| names.split(' ').map(|name| (block.name, name)))
+    })
+}
+
 /// Whether AWS's service reference has an action such as `s3:GetObject`, in any case.
 pub fn has_action(text: &str) -> bool {
     action(text).is_some()

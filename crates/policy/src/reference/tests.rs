@@ -66,12 +66,34 @@ fn it_says_what_it_is() {
 fn every_line_is_short_for_something() {
     for line in TEXT.lines() {
         assert!(
-            line.starts_with(['#', 'x', '=', 'k', 'f', 't', 'a', 'd', 'v', 's']),
+            line.starts_with(['#', 'x', '=', 'k', 'f', 't', 'a', 'p', 'd', 'v', 's']),
             "{line}"
         );
     }
     // It is linked into every process.
     assert!(TEXT.len() < 400_000, "{}", TEXT.len());
+}
+
+#[test]
+fn actions_that_manage_permissions_are_marked() {
+    let marked: Vec<String> = managing_permissions()
+        .map(|(of, name)| [of, ":", name].concat())
+        .collect();
+    assert!(marked.len() > 400, "{}", marked.len());
+    for text in &marked {
+        assert_eq!(action(text).map(Action::text).as_ref(), Some(text));
+    }
+    for text in [
+        "s3:PutBucketPolicy",
+        "lambda:AddPermission",
+        "kms:PutKeyPolicy",
+        "sns:AddPermission",
+    ] {
+        assert!(marked.iter().any(|known| known == text), "{text}");
+    }
+    for text in ["s3:GetObject", "s3:GetBucketPolicy", "lambda:InvokeFunction"] {
+        assert!(!marked.iter().any(|known| known == text), "{text}");
+    }
 }
 
 #[test]

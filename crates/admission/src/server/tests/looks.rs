@@ -14,6 +14,7 @@ fn limit(action: &str) -> Value {
         "spec": {
             "namespaces": ["payments"], "accounts": ["production"],
             "ceiling": {"Version": "2012-10-17", "Statement": [statement]},
+            "acknowledgeEscalation": ["s3:*"],
         },
     })
 }

@@ -47,6 +47,7 @@ fn limit(actions: &[&str]) -> Value {
         "spec": {
             "namespaces": ["payments", "payments-*"], "accounts": ["production"],
             "ceiling": policy(actions, "arn:aws:s3:::productionapp/*"),
+            "acknowledgeEscalation": ["s3:*"],
             "session": {"maxDuration": "1h"},
         },
     })
