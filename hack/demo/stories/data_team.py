@@ -1,7 +1,9 @@
 """A data team: prefixes of a bucket, a key, a table."""
 
-from ..story import Request, Story, allow, deny
-from ..telling import chapter
+from rig.deputy import wait_condition
+
+from ..story import Request, Story, allow, deny, path
+from ..telling import chapter, show, tell
 
 REGION = "ap-northeast-1"
 KEY = "1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -10,12 +12,13 @@ _RUN = {"run": {"S": "2026-01-01"}}
 
 
 class DataTeam(Story):
-    """One ServiceAccount writes what is raw, another reads what is curated."""
+    """One ServiceAccount writes what is raw, another reads what is curated, a third has a policy of AWS."""
 
     example = "data-team"
     title = "a limit of prefixes, one key and one table"
     refused = {
         "whole-bucket.yaml": ("s3:ListBucket", "s3:prefix", "analytics-lake/a", "ExceedsLimit"),
+        "administrator.yaml": ("policy/AdministratorAccess", "policy/AmazonS3ReadOnlyAccess"),
         "every-key.yaml": ("kms:Decrypt", f"key/{KEY}", "ExceedsLimit"),
     }
 
@@ -66,3 +69,17 @@ class DataTeam(Story):
             Request("Decrypt with another key, through S3", "denied", "kms:Decrypt",
                     f"arn:aws:kms:{REGION}:123456789012:key/{self.another}", {"kms:ViaService": through}),
         ])
+        self.notebook()
+
+    def notebook(self) -> None:
+        """A policy of AWS within the boundary."""
+        chapter("A notebook, with a policy of AWS")
+        agent = self.pod("clicks", "notebook")
+        self.calls("notebook", agent.environment("app"), [
+            allow("GetObject raw/clicks/1", "s3", "get_object", Bucket=BUCKET, Key="raw/clicks/1"),
+            deny("GetObject raw/payroll/1", "s3", "get_object", Bucket=BUCKET, Key="raw/payroll/1"),
+            deny("PutObject raw/clicks/3", "s3", "put_object", Bucket=BUCKET, Key="raw/clicks/3", Body="x"),
+        ])
+        tell("AmazonS3ReadOnlyAccess is about all buckets. What the boundary cuts off is in a condition of the AWSRole:")
+        role = path({"kind": "AWSRole", "metadata": {"namespace": "clicks", "name": "notebook"}})
+        show(wait_condition(self.cluster, role, "CappedByBoundary", "True")["message"])
