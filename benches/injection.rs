@@ -52,6 +52,7 @@ fn injection(criterion: &mut Criterion) {
         namespace_info: &NamespaceInfo::default(),
         service_account: &ServiceAccountInfo::default(),
         region: &of_region,
+        web_identity: &|_| None,
     };
     let config = InjectionConfig {
         agent: AgentSettings {

@@ -180,6 +180,14 @@ fn the_policies_let_in_what_the_webhook_leaves_alone() {
     for list in lists {
         assert_eq!(list, words);
     }
+    let says = "variables.says == 'web-identity'";
+    assert_eq!(
+        golden.matches(says).count(),
+        2,
+        "both let in pods that call STS themselves"
+    );
+    let webhook = source("crates/admission/src/inject");
+    assert!(literals(&webhook).contains(&"web-identity"));
     let listed = row(NAMES, "annotations the webhook sets")[1].clone();
     for reason in SkipReason::ANNOTATED {
         assert!(

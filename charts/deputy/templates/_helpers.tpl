@@ -248,9 +248,12 @@ subjects:
   expression: (object.spec.containers + object.spec.?initContainers.orValue([])).filter(c, c.name != 'deputy-agent')
 - name: says
   expression: object.metadata.?annotations[?'deputy.dev/injected'].orValue('')
+# With the sidecar, or with what a container needs to call STS itself (method AssumeRoleWithWebIdentity).
 - name: injected
   expression: >-
     variables.says == 'v1' && object.spec.?initContainers.orValue([]).exists(c, c.name == 'deputy-agent')
+    || variables.says == 'web-identity' && variables.containers.exists(c,
+    ['AWS_ROLE_ARN', 'AWS_WEB_IDENTITY_TOKEN_FILE'].all(name, c.?env.orValue([]).exists(e, e.name == name)))
 # Why the webhook left a pod alone that asks: its own list (tests/contracts).
 - name: skipped
   expression: >-

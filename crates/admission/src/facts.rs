@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Instant};
 
 use deputy_delegation::{
     AccountId, ClusterName, Decision, NamespaceName, ObjectName, Region, ServiceAccountName,
-    model::{Account, Binding, LimitEntry, ObjectId, Role, RoleId},
+    model::{Account, Binding, LimitEntry, ObjectId, Role, RoleId, RoleKind, SessionMethod},
+    web_identity::{self, WebIdentity},
 };
 use deputy_index::{
     BindingDecision, GrantRef, Index, NamespaceInfo, ProposedChange, ResourceKind, Seen, ServiceAccountInfo,
@@ -24,6 +25,17 @@ pub(crate) struct Impact {
     pub(crate) accepted: usize,
     /// Names of those that would not be accepted afterwards, in order.
     pub(crate) suspended: Vec<String>,
+}
+
+/// How pods get sessions by a binding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SessionsOf {
+    /// The broker makes them.
+    Broker,
+    /// They call STS themselves, with this.
+    Pod(Box<WebIdentity>),
+    /// The binding, its role or its account is not known here.
+    Unknown,
 }
 
 impl Impact {
@@ -168,22 +180,81 @@ impl Facts {
         account: &ServiceAccountName,
         name: Option<&str>,
     ) -> Option<Region> {
-        let decision = match name.map(ObjectName::new) {
-            Some(name) => name.ok().and_then(|name| {
-                let namespace = namespace.clone();
-                let found = self.index.decide_binding(&ObjectId { namespace, name })?;
-                found
-                    .binding
-                    .subjects
-                    .service_accounts()
-                    .contains(account)
-                    .then_some(found)
-            }),
-            None => self.index.default_binding(namespace, account),
-        };
-        decision
+        self.binding(namespace, account, name)
             .and_then(|d: BindingDecision| Some(d.account.known()?.region.clone()))
             .or_else(|| self.region_of_limits(namespace))
+    }
+
+    /// The binding of a ServiceAccount of this name, or its default one.
+    fn binding(
+        &self,
+        namespace: &NamespaceName,
+        account: &ServiceAccountName,
+        name: Option<&str>,
+    ) -> Option<BindingDecision> {
+        let Some(name) = name else {
+            return self.index.default_binding(namespace, account);
+        };
+        let id = ObjectId {
+            namespace: namespace.clone(),
+            name: ObjectName::new(name).ok()?,
+        };
+        let found = self.index.decide_binding(&id)?;
+        let names = found.binding.subjects.service_accounts().contains(account);
+        names.then_some(found)
+    }
+
+    /// How pods of a ServiceAccount get sessions by its binding of this name, or by its default one. Whether it is accepted does not
+    /// matter: it may be later, and a pod stays as it was created.
+    pub(crate) fn sessions(
+        &self,
+        namespace: &NamespaceName,
+        account: &ServiceAccountName,
+        name: Option<&str>,
+    ) -> SessionsOf {
+        if name.is_none() && self.index.unreadable_default(namespace, account).is_some() {
+            // It may be the one that counts: the broker says so to the pod.
+            return SessionsOf::Broker;
+        }
+        let Some(found) = self.binding(namespace, account, name) else {
+            return SessionsOf::Unknown;
+        };
+        match found.account.known() {
+            Some(account) => self.sessions_in(account, &found.binding),
+            None if found.binding.method == Some(SessionMethod::AssumeRole) => SessionsOf::Broker,
+            None => SessionsOf::Unknown,
+        }
+    }
+
+    /// The same of a binding that was looked up, with its role.
+    pub(crate) fn sessions_as_seen(&self, binding: &Binding, role: Option<&Role>) -> SessionsOf {
+        let account = match (&binding.role.kind, role) {
+            (RoleKind::ClusterAWSRole { account }, _) => Some(account),
+            (RoleKind::AWSRole, role) => role.map(|role| &role.account),
+        };
+        match account.and_then(|name| self.account(name)) {
+            Some(account) => self.sessions_in(&account, binding),
+            None => SessionsOf::Unknown,
+        }
+    }
+
+    fn sessions_in(&self, account: &Account, binding: &Binding) -> SessionsOf {
+        web_identity::of(self.cluster(), account, binding, &binding.role)
+            .map_or(SessionsOf::Broker, |told| SessionsOf::Pod(told.into()))
+    }
+
+    /// Whether a limit of the namespace lists the method AssumeRoleWithWebIdentity: else no binding there comes to anything by it.
+    pub(crate) fn may_have_web_identity(&self, namespace: &NamespaceName) -> bool {
+        let limits = self.index.all_limits();
+        limits.iter().any(|entry| match entry {
+            LimitEntry::Valid(limit) => {
+                limit
+                    .session_methods
+                    .contains(&SessionMethod::AssumeRoleWithWebIdentity)
+                    && limit.scope.names(namespace)
+            }
+            LimitEntry::Invalid { .. } => false,
+        })
     }
 
     fn region_of_limits(&self, namespace: &NamespaceName) -> Option<Region> {

@@ -1,9 +1,16 @@
 //! Reviews of pods: the facts that injection needs, found in the index or, on a miss, by one live read.
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
-use deputy_delegation::{NameError, NamespaceName, ServiceAccountName};
-use deputy_index::{NamespaceInfo, ServiceAccountInfo};
+use deputy_delegation::{
+    NameError, NamespaceName, ServiceAccountName, model::RoleKind, web_identity::WebIdentity,
+};
+use deputy_index::{LookError, NamespaceInfo, ServiceAccountInfo, look_for_bindings, role_at};
 use k8s_openapi::{
     api::core::v1::{Namespace, ServiceAccount},
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
@@ -15,10 +22,10 @@ use tokio::sync::watch;
 
 use crate::{
     events::{Events, Notice},
-    facts::Facts,
+    facts::{Facts, SessionsOf},
     inject::{
-        Asked, INJECT_LABEL, Injection, InjectionConfig, PodFacts, SIDECAR, SkipReason, TOKEN_VOLUME, asked,
-        inject,
+        AWS_TOKEN_VOLUME, Asked, INJECT_LABEL, Injection, InjectionConfig, PodFacts, SIDECAR, SkipReason,
+        TOKEN_VOLUME, asked, bindings_named, inject,
     },
     metrics::AdmissionMetrics,
     review::{ReviewError, ReviewRequest, Verdict},
@@ -89,6 +96,8 @@ enum LiveReadCause {
     Name(#[from] NameError),
     #[error(transparent)]
     ApiServer(#[from] kube::Error),
+    #[error(transparent)]
+    Look(#[from] LookError),
     #[error("no answer within {} ms", LIVE_READ_TIMEOUT.as_millis())]
     TimedOut,
 }
@@ -127,33 +136,21 @@ impl Mutator {
             return Ok(self.skipped(SkipReason::Disabled, Verdict::allow()));
         }
         match self.around(&head, &namespace).await {
-            Ok(around) => self.review_pod(request, &head, &namespace, &around),
-            Err(error) => {
-                tracing::warn!(%error, "failed to decide about a pod");
-                Ok(Verdict::failed(format!(
-                    "{error}; try again, or label the pod {INJECT_LABEL}: disabled"
-                )))
-            }
+            Ok(around) => self.review_pod(request, &head, &namespace, &around).await,
+            Err(error) => Ok(unreadable(&error)),
         }
     }
 
     /// Decides about a pod by what stands around it.
-    fn review_pod(
+    async fn review_pod(
         &self,
         request: &ReviewRequest<'_>,
         head: &PodHead<'_>,
         namespace: &NamespaceName,
         around: &Around,
     ) -> Result<Verdict, ReviewError> {
-        let region = |binding: Option<&str>| self.facts.region(namespace, &around.account, binding);
-        let facts = PodFacts {
-            namespace,
-            namespace_info: &around.namespace_info,
-            service_account: &around.service_account,
-            region: &region,
-        };
         // Most pods ask for nothing, and are answered without being parsed whole.
-        if !head.carries_ours() && matches!(asked(head.label(), &facts), Ok(Asked::Nothing)) {
+        if !head.carries_ours() && around.asks_nothing(head.label(), namespace) {
             return Ok(self.skipped(SkipReason::NotLabelled, Verdict::allow()));
         }
         let Some(config) = self.injection.borrow().clone() else {
@@ -163,6 +160,19 @@ impl Mutator {
         };
         let Some(pod) = request.object()? else {
             return Ok(Verdict::bad_request("the request holds no pod"));
+        };
+        let sessions = match self.sessions(namespace, &around.account, &pod).await {
+            Ok(sessions) => sessions,
+            Err(error) => return Ok(unreadable(&error)),
+        };
+        let region = |binding: Option<&str>| self.facts.region(namespace, &around.account, binding);
+        let web_identity = |binding: Option<&str>| sessions.get(&binding).cloned();
+        let facts = PodFacts {
+            namespace,
+            namespace_info: &around.namespace_info,
+            service_account: &around.service_account,
+            region: &region,
+            web_identity: &web_identity,
         };
         Ok(match inject(&pod, &facts, &config) {
             Injection::Skipped {
@@ -221,6 +231,67 @@ impl Mutator {
     fn skipped(&self, reason: SkipReason, verdict: Verdict) -> Verdict {
         self.metrics.injection("skipped", reason.as_str());
         verdict.audit("injection", format!("skipped: {}", reason.as_str()))
+    }
+
+    /// By which of the bindings that a pod may use it is to call STS itself, and what it has to know for that. What the index does not
+    /// know is looked up once, where a limit allows such bindings at all: a pod stays as it was created.
+    async fn sessions<'p>(
+        &self,
+        namespace: &NamespaceName,
+        account: &ServiceAccountName,
+        pod: &'p Value,
+    ) -> Result<BTreeMap<Option<&'p str>, WebIdentity>, LiveReadError> {
+        let mut told = BTreeMap::new();
+        let mut unknown = BTreeSet::new();
+        let named = bindings_named(pod).into_iter().map(Some);
+        for name in std::iter::once(None).chain(named) {
+            match self.facts.sessions(namespace, account, name) {
+                SessionsOf::Broker => {}
+                SessionsOf::Pod(web_identity) => {
+                    told.insert(name, *web_identity);
+                }
+                SessionsOf::Unknown => {
+                    unknown.insert(name);
+                }
+            }
+        }
+        if !unknown.is_empty() && self.facts.may_have_web_identity(namespace) {
+            let look = self.look_for_sessions(namespace, account, &unknown, &mut told);
+            let outcome = tokio::time::timeout(LIVE_READ_TIMEOUT, look).await;
+            let outcome = outcome.unwrap_or(Err(LiveReadCause::TimedOut));
+            let word = if outcome.is_ok() { "found" } else { "error" };
+            self.metrics.live_read("AWSRoleBinding", word);
+            outcome.map_err(|cause| LiveReadError {
+                what: format!("the AWSRoleBindings of namespace {namespace}"),
+                cause,
+            })?;
+        }
+        Ok(told)
+    }
+
+    async fn look_for_sessions<'p>(
+        &self,
+        namespace: &NamespaceName,
+        account: &ServiceAccountName,
+        names: &BTreeSet<Option<&'p str>>,
+        told: &mut BTreeMap<Option<&'p str>, WebIdentity>,
+    ) -> Result<(), LiveReadCause> {
+        let bindings = look_for_bindings(&self.client, namespace).await?;
+        for name in names {
+            let is_meant = |b: &str| name.is_none_or(|name| name == b);
+            let found = bindings
+                .iter()
+                .find(|b| b.subjects.service_accounts().contains(account) && is_meant(b.id.name.as_str()));
+            let Some(binding) = found else { continue };
+            let role = match binding.role.kind {
+                RoleKind::AWSRole => role_at(&self.client, &binding.role).await?.known().cloned(),
+                RoleKind::ClusterAWSRole { .. } => None,
+            };
+            if let SessionsOf::Pod(web_identity) = self.facts.sessions_as_seen(binding, role.as_deref()) {
+                told.insert(*name, *web_identity);
+            }
+        }
+        Ok(())
     }
 
     /// What stands around the pod: its ServiceAccount and its namespace.
@@ -301,6 +372,14 @@ impl Mutator {
     }
 }
 
+/// The answer while something can't be found out.
+fn unreadable(error: &LiveReadError) -> Verdict {
+    tracing::warn!(%error, "failed to decide about a pod");
+    Verdict::failed(format!(
+        "{error}; try again, or label the pod {INJECT_LABEL}: disabled"
+    ))
+}
+
 fn is_about_a_pod(request: &ReviewRequest<'_>) -> bool {
     let (kind, resource) = (&request.kind, &request.resource);
     kind.group.is_empty()
@@ -330,7 +409,9 @@ impl PodHead<'_> {
                 .any(|n| n.name.as_deref() == Some(name))
         };
         self.spec.as_ref().is_some_and(|spec| {
-            has(spec.init_containers.as_ref(), SIDECAR) || has(spec.volumes.as_ref(), TOKEN_VOLUME)
+            has(spec.init_containers.as_ref(), SIDECAR)
+                || has(spec.volumes.as_ref(), TOKEN_VOLUME)
+                || has(spec.volumes.as_ref(), AWS_TOKEN_VOLUME)
         })
     }
 }
@@ -340,4 +421,18 @@ struct Around {
     account: ServiceAccountName,
     service_account: Arc<ServiceAccountInfo>,
     namespace_info: Arc<NamespaceInfo>,
+}
+
+impl Around {
+    /// Whether no label asks for anything.
+    fn asks_nothing(&self, own: Option<&str>, namespace: &NamespaceName) -> bool {
+        let facts = PodFacts {
+            namespace,
+            namespace_info: &self.namespace_info,
+            service_account: &self.service_account,
+            region: &|_| None,
+            web_identity: &|_| None,
+        };
+        matches!(asked(own, &facts), Ok(Asked::Nothing))
+    }
 }

@@ -15,7 +15,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 use deputy_admission::inject::{
     AgentSettings, Injection, InjectionConfig, MeshDefaults, PodFacts, Resources, inject,
 };
-use deputy_delegation::{NamespaceName, Region};
+use deputy_delegation::{Audience, NamespaceName, Region, RoleArn, web_identity::WebIdentity};
 use deputy_index::{NamespaceInfo, ServiceAccountInfo};
 use kube::api::ObjectMeta;
 use serde::Deserialize;
@@ -32,6 +32,9 @@ struct Case {
     service_account: Meta,
     /// The region of every binding; none: not known.
     region: Option<String>,
+    /// Bindings by which pods call STS themselves; the default one is called `default`.
+    #[serde(default)]
+    web_identity: BTreeMap<String, Told>,
     #[serde(default)]
     settings: Settings,
     pod: Value,
@@ -58,6 +61,14 @@ impl Meta {
             ..ObjectMeta::default()
         }
     }
+}
+
+/// What a pod is told by a binding.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told {
+    role: String,
+    audience: Option<String>,
 }
 
 /// What is not the chart's default.
@@ -107,11 +118,21 @@ impl Case {
     fn inject(&self, pod: &Value) -> Injection {
         let namespace = NamespaceName::new(self.namespace.name.as_deref().unwrap_or("payments")).unwrap();
         let region = |_: Option<&str>| self.region.as_deref().map(|r| Region::new(r).unwrap());
+        let web_identity = |binding: Option<&str>| {
+            let told = self.web_identity.get(binding.unwrap_or("default"))?;
+            let arn = format!("arn:aws:iam::123456789012:role/deputy/demo/{}", told.role);
+            Some(WebIdentity {
+                role: RoleArn::parse(&arn).unwrap(),
+                audience: Audience::new(told.audience.as_deref().unwrap_or("sts.amazonaws.com")).unwrap(),
+                region: Region::new("eu-west-1").unwrap(),
+            })
+        };
         let facts = PodFacts {
             namespace: &namespace,
             namespace_info: &NamespaceInfo::from_meta(&self.namespace.object()),
             service_account: &ServiceAccountInfo::from_meta(&self.service_account.object()),
             region: &region,
+            web_identity: &web_identity,
         };
         inject(pod, &facts, &self.config())
     }

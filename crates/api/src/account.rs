@@ -153,7 +153,7 @@ pub struct AssumeRoleSpec {
 #[serde(rename_all = "camelCase")]
 pub struct OidcSpec {
     /// Its ARN: `arn:<partition>:iam::<account>:oidc-provider/<host>[/<path>]`, of this account. What comes after
-    /// `oidc-provider/` is the issuer of the tokens without `https://`.
+    /// the first slash is the issuer of the tokens without `https://`.
     #[serde(rename = "providerARN")]
     #[schemars(length(max = 320), regex(pattern = schema::OIDC_PROVIDER_ARN))]
     pub provider_arn: String,

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use deputy_policy::{ActionElement, Condition, Effect, Principal, PrincipalElement, Statement, Test};
+use deputy_policy::{
+    ActionElement, Condition, Document, Effect, PolicyKind, Principal, PrincipalElement, Statement, Test,
+    Version,
+};
 
 use crate::{
     model::{Account, Binding, OidcProvider, RoleId, SessionMethod},
-    names::{Audience, ClusterName, NamespaceName, RoleArn, ServiceAccountName},
+    names::{Audience, ClusterName, NamespaceName, Region, RoleArn, ServiceAccountName},
     naming,
 };
 
@@ -28,7 +31,7 @@ pub fn statement(
         Condition::new(Test::StringEquals, format!("{issuer}:{claim}"), values)
     };
     Statement {
-        sid: Some("WebIdentity".to_owned()),
+        sid: None,
         effect: Effect::Allow,
         principal: Some(PrincipalElement::Principal(Principal::federated([provider
             .arn
@@ -42,6 +45,21 @@ pub fn statement(
     }
 }
 
+/// How many characters a trust policy has that trusts these ServiceAccounts, as AWS counts them; 0 without a provider.
+pub(crate) fn trust_size(
+    account: &Account,
+    namespace: &NamespaceName,
+    accounts: &BTreeSet<&ServiceAccountName>,
+) -> usize {
+    let Some(provider) = &account.oidc else {
+        return 0;
+    };
+    let statement = statement(provider, namespace, accounts);
+    // What is no policy fits nowhere.
+    Document::new(Version::V2012, vec![statement], PolicyKind::Trust)
+        .map_or(usize::MAX, |document| document.size())
+}
+
 /// What an SDK has to be told to call AssumeRoleWithWebIdentity.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebIdentity {
@@ -49,6 +67,8 @@ pub struct WebIdentity {
     pub role: RoleArn,
     /// The audience of the token.
     pub audience: Audience,
+    /// The region of the account.
+    pub region: Region,
 }
 
 /// What the pods of a binding have to know; `None` when the method of its sessions is another one, or the account has no
@@ -60,5 +80,6 @@ pub fn of(cluster: &ClusterName, account: &Account, binding: &Binding, role: &Ro
     Some(WebIdentity {
         role: naming::role_arn(cluster, account, role),
         audience: provider.audience.clone(),
+        region: account.region.clone(),
     })
 }

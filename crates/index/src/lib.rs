@@ -46,7 +46,7 @@ pub use entry::{
 };
 pub use freshness::{STALE_AFTER, Stale};
 pub use index::{Index, Reset};
-pub use look::{LookError, Seen, look, look_for_role};
+pub use look::{LookError, Seen, look, look_for_bindings, look_for_role, role_at};
 pub use questions::Counts;
 pub use under_limit::{LimitGrants, WouldBeRefused};
 pub use watch::{WatchError, watch};

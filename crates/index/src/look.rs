@@ -6,10 +6,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use deputy_api::{AWSAccount, AWSRole, DelegationLimit};
+use deputy_api::{AWSAccount, AWSRole, AWSRoleBinding, DelegationLimit};
 use deputy_delegation::{
-    ObjectName,
-    model::{Account, LimitEntry, Role, RoleId, RoleKind},
+    NamespaceName, ObjectName,
+    model::{Account, Binding, LimitEntry, Role, RoleId, RoleKind},
 };
 use kube::{
     Api, Client, CustomResourceExt as _,
@@ -48,10 +48,12 @@ pub enum LookError {
         source: Box<kube::Error>,
     },
     /// There are more than anybody reads for one answer.
-    #[error("there are more than {} {kind}", PAGE as usize * MAX_PAGES)]
+    #[error("there are more than {most} {kind}")]
     TooMany {
         /// Of this kind.
         kind: &'static str,
+        /// So many are read.
+        most: usize,
     },
 }
 
@@ -164,6 +166,51 @@ pub async fn look_for_role(client: &Client, id: &RoleId) -> Result<Option<Dynami
     Ok(list.items.into_iter().next())
 }
 
+/// A role as far as it grants anything, from the API server.
+///
+/// # Errors
+/// When it can't be listed.
+pub async fn role_at(client: &Client, id: &RoleId) -> Result<Entry<Role>, LookError> {
+    let found = look_for_role(client, id).await?;
+    Ok(found.map_or(Entry::Missing, granting))
+}
+
+/// The bindings of a namespace that can be read, the oldest first, from the API server.
+///
+/// # Errors
+/// When they can't be listed, or there are more than 500.
+pub async fn look_for_bindings(
+    client: &Client,
+    namespace: &NamespaceName,
+) -> Result<Vec<Arc<Binding>>, LookError> {
+    let kind = ResourceKind::Bindings.as_str();
+    let api: Api<DynamicObject> = Api::namespaced_with(
+        client.clone(),
+        namespace.as_str(),
+        &AWSRoleBinding::api_resource(),
+    );
+    let list = api
+        .list(&ListParams::default().limit(PAGE))
+        .await
+        .map_err(|source| LookError::List {
+            kind,
+            source: Box::new(source),
+        })?;
+    if list.metadata.continue_.is_some_and(|token| !token.is_empty()) {
+        return Err(LookError::TooMany {
+            kind,
+            most: PAGE as usize,
+        });
+    }
+    let mut bindings: Vec<Arc<Binding>> = list
+        .items
+        .into_iter()
+        .filter_map(|object| granting(object).known().cloned())
+        .collect();
+    bindings.sort_by(|a, b| (a.created, &a.id.name).cmp(&(b.created, &b.id.name)));
+    Ok(bindings)
+}
+
 async fn all(
     client: &Client,
     resource: kube::core::ApiResource,
@@ -183,5 +230,6 @@ async fn all(
             None => return Ok(objects),
         }
     }
-    Err(LookError::TooMany { kind })
+    let most = PAGE as usize * MAX_PAGES;
+    Err(LookError::TooMany { kind, most })
 }

@@ -47,13 +47,6 @@ const ABSENT: &[(&str, &[Absent])] = &[
         ],
     ),
     (
-        "methods other than `AssumeRole`",
-        &[
-            Field("AWSRoleBinding", "spec.session.method"),
-            Field("AWSAccount", "spec.defaults.method"),
-        ],
-    ),
-    (
         "managed\n  policies on roles and in sessions",
         &[
             Field("AWSRole", "spec.managedPolicyARNs"),

@@ -9,13 +9,11 @@ use serde_json::{Value, json};
 use super::{
     options::Options,
     ours::{
-        AGENT, DEFAULT_REGION, ENDPOINT, NO_METADATA, PATH, REGION, TOKEN, TOKEN_DIR, TOKEN_FILE, cut, value,
+        AGENT, AWS_TOKEN_DIR, AWS_TOKEN_VOLUME, DEFAULT_REGION, ENDPOINT, NO_METADATA, PATH, REGION, ROLE,
+        TOKEN, TOKEN_DIR, TOKEN_FILE, TOKEN_VOLUME, WEB_IDENTITY, cut, value,
     },
     pod::{Container, PodFacts},
 };
-
-const ROLE: &str = "AWS_ROLE_ARN";
-const WEB_IDENTITY: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
 
 /// Why a container is left as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +22,8 @@ pub(super) enum Own {
     WebIdentity,
     /// Another provider of container credentials, such as EKS Pod Identity.
     Provider(&'static str),
-    /// Something else is where the token would be.
-    Mount,
+    /// Something else is where the token would be: in this folder.
+    Mount(&'static str),
 }
 
 impl Own {
@@ -39,27 +37,35 @@ impl Own {
             Self::Provider(name) => {
                 format!("deputy: container {container} is left as it is: it sets {name} itself")
             }
-            Self::Mount => {
+            Self::Mount(folder) => {
                 format!(
-                    "deputy: container {container} is left as it is: it mounts something else at {TOKEN_DIR}"
+                    "deputy: container {container} is left as it is: it mounts something else at {folder}"
                 )
             }
         }
     }
 }
 
-/// The credentials that a container brings along; it then gets none of ours, for half of two providers is no provider.
-pub(super) fn own(container: &Container<'_>) -> Option<Own> {
+/// The credentials that a container brings along; it then gets none of ours, for half of two providers is no provider. `calls_sts`: its
+/// binding gives it a token for AWS, of which the author may have half.
+pub(super) fn own(container: &Container<'_>, calls_sts: bool) -> Option<Own> {
     if container.env(ROLE).is_some() && container.env(WEB_IDENTITY).is_some() {
         return Some(Own::WebIdentity);
     }
-    if let Some(name) = [ENDPOINT, TOKEN]
-        .into_iter()
-        .find(|name| container.env(name).is_some())
-    {
+    let halves: &[&'static str] = if calls_sts {
+        &[ENDPOINT, TOKEN, ROLE, WEB_IDENTITY]
+    } else {
+        &[ENDPOINT, TOKEN]
+    };
+    if let Some(name) = halves.iter().find(|name| container.env(name).is_some()) {
         return Some(Own::Provider(name));
     }
-    container.in_the_tokens_place().map(|_| Own::Mount)
+    let (volume, folder) = if calls_sts {
+        (AWS_TOKEN_VOLUME, AWS_TOKEN_DIR)
+    } else {
+        (TOKEN_VOLUME, TOKEN_DIR)
+    };
+    container.in_place_of(volume, folder).map(|_| Own::Mount(folder))
 }
 
 /// The variables of a container, in order; and what to tell who created the pod.
@@ -90,7 +96,7 @@ pub(super) fn variables(
 /// Adds the region that a container lacks. Whether it is known to have one in the end.
 ///
 /// A variable of `env` wins over one of `envFrom`, whose names can't be seen here: so beside `envFrom` nothing is added.
-fn region(
+pub(super) fn region(
     container: &Container<'_>,
     known: Option<Region>,
     all: &mut Vec<Value>,
@@ -140,22 +146,29 @@ fn region(
     }
 }
 
-/// What is legal and probably not meant.
-fn warn(container: &Container<'_>, warnings: &mut Vec<String>) {
+/// Warns of variables of a container that SDKs use before its binding.
+pub(super) fn warn_of_others(container: &Container<'_>, others: &[&str], warnings: &mut Vec<String>) {
     let name = cut(container.name());
-    // RELATIVE_URI wins over FULL_URI in every SDK; static keys and a profile win over both.
-    for other in [
-        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-        "AWS_ACCESS_KEY_ID",
-        "AWS_PROFILE",
-        "AWS_DEFAULT_PROFILE",
-    ] {
+    for other in others {
         if container.env(other).is_some() {
             warnings.push(format!(
                 "deputy: container {name} sets {other}, which SDKs use instead of its binding"
             ));
         }
     }
+}
+
+/// What is legal and probably not meant.
+fn warn(container: &Container<'_>, warnings: &mut Vec<String>) {
+    let name = cut(container.name());
+    // RELATIVE_URI wins over FULL_URI in every SDK; static keys and a profile win over both.
+    let others = [
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_PROFILE",
+        "AWS_DEFAULT_PROFILE",
+    ];
+    warn_of_others(container, &others, warnings);
     if container
         .env(NO_METADATA)
         .is_some_and(|e| value(e) != Some("true"))

@@ -7,10 +7,12 @@ use super::{
     credentials,
     label::{Asked, asked},
     mesh,
+    options::Options,
     ours::INJECT_LABEL,
     outcome::{Injection, SkipReason},
     patch,
     pod::{Container, List, PodFacts, PodView},
+    web_identity::{self, Gets},
 };
 
 /// Decides about `pod` (the object as the API server sent it) and makes the patch.
@@ -68,15 +70,11 @@ fn skip(
     }
     Ok(if facts.namespace.as_str() == "kube-system" && own.is_none() {
         Some(SkipReason::KubeSystem)
-    } else if view.host_network() {
+    } else if view.host_network() && !web_identity::serves_all(view) {
         Some(SkipReason::HostNetwork)
     } else if view.windows() {
         Some(SkipReason::Windows)
-    } else if facts
-        .service_account
-        .annotations
-        .contains_key("eks.amazonaws.com/role-arn")
-    {
+    } else if facts.is_irsa() {
         // By the ServiceAccount and not by the variables: those come from a webhook that may run after this one.
         Some(SkipReason::Irsa)
     } else {
@@ -94,14 +92,13 @@ fn injected(view: &PodView<'_>, config: &InjectionConfig) -> Injection {
         };
     }
     let mut warnings = Vec::new();
-    let own: Vec<Option<credentials::Own>> = view.containers().map(credentials::own).collect();
+    let gets: Vec<Gets> = view.containers().map(|c| web_identity::gets(view, c)).collect();
     // Not for a mesh's containers alone, which bring nothing and ask for nothing: the pod would wait for our credential
     // and use the other.
-    let wants = |(c, own): (&Container<'_>, &Option<credentials::Own>)| {
-        own.is_none() && !mesh::is_of_a_mesh(c.name())
-    };
-    if own.iter().any(Option::is_some) && !view.containers().zip(&own).any(wants) {
-        let by_irsa = own.iter().flatten().all(|o| *o == credentials::Own::WebIdentity);
+    let wants = |(c, gets): (&Container<'_>, &Gets)| gets.own().is_none() && !mesh::is_of_a_mesh(c.name());
+    if gets.iter().any(|g| g.own().is_some()) && !view.containers().zip(&gets).any(wants) {
+        let mut own = gets.iter().filter_map(Gets::own);
+        let by_irsa = own.all(|o| o == credentials::Own::WebIdentity);
         let reason = if by_irsa {
             SkipReason::Irsa
         } else {
@@ -109,7 +106,9 @@ fn injected(view: &PodView<'_>, config: &InjectionConfig) -> Injection {
         };
         return skipped(view, config, reason);
     }
-    match patch::injected(view, config, &own, &mut warnings) {
+    let patch = Options::read(view, config)
+        .and_then(|options| patch::injected(view, config, &options, &gets, &mut warnings));
+    match patch {
         Ok(patch) => Injection::Injected { patch, warnings },
         Err(message) => Injection::Refused { message },
     }

@@ -1,5 +1,8 @@
 //! Pod injection: whether a pod gets the sidecar, and the patch that gives it, or takes it away. Pure.
 //!
+//! A container whose binding has the method AssumeRoleWithWebIdentity gets no sidecar but what the SDK needs to call STS itself
+//! ([`web_identity`]).
+//!
 //! Whether is decided by a label alone (pod, else ServiceAccount, else namespace), never by whether a binding exists yet:
 //! GitOps tools create pods before custom resources. The contract is docs/contracts.md, "What a pod gets".
 //!
@@ -21,6 +24,7 @@ mod quantity;
 mod resources;
 mod sidecar;
 mod today;
+mod web_identity;
 
 #[cfg(test)]
 mod tests;
@@ -29,9 +33,10 @@ pub use config::{AgentSettings, InjectionConfig, RunAs};
 pub use decide::inject;
 pub(crate) use label::{Asked, asked};
 pub use mesh::MeshDefaults;
-pub(crate) use ours::TOKEN_VOLUME;
+pub(crate) use options::bindings_named;
+pub(crate) use ours::{AWS_TOKEN_VOLUME, TOKEN_VOLUME};
 pub use ours::{INJECT_LABEL, INJECTED_ANNOTATION, SIDECAR};
 pub use outcome::{Injection, SkipReason};
-pub use pod::{PodFacts, RegionOf};
+pub use pod::{PodFacts, RegionOf, WebIdentityOf};
 pub use quantity::{InvalidQuantity, Quantity};
 pub use resources::{Amounts, Resources};

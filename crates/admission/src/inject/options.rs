@@ -12,6 +12,21 @@ use super::{
     resources,
 };
 
+/// Every binding that annotations of a pod name, valid or not.
+pub(crate) fn bindings_named(pod: &Value) -> BTreeSet<&str> {
+    let annotations = pod.pointer("/metadata/annotations").and_then(Value::as_object);
+    let all = annotations.into_iter().flatten();
+    let names = all
+        .filter(|(key, _)| *key == BINDING || key.strip_prefix(BINDING).is_some_and(|k| k.starts_with('.')));
+    names.filter_map(|(_, name)| name.as_str()).collect()
+}
+
+/// The binding that a container is to use, as the annotations say it; `None`: the default one.
+pub(super) fn binding_named<'a>(view: &PodView<'a>, container: &str) -> Option<&'a str> {
+    let own = view.annotation(&format!("{BINDING}.{container}"));
+    own.or_else(|| view.annotation(BINDING))
+}
+
 const BINDING: &str = "deputy.dev/binding";
 const WAIT_FOR: &str = "deputy.dev/wait-for";
 const PORT: &str = "deputy.dev/agent-port";
@@ -48,15 +63,19 @@ impl<'a> Options<'a> {
             };
             options.take(key, name, value)?;
         }
-        let clash = view.containers().find(|c| c.listens_on(options.port));
-        if let Some(container) = clash {
-            return Err(format!(
+        Ok(options)
+    }
+
+    /// Refuses a container that listens where the agent would.
+    pub(super) fn without_clash(&self, view: &PodView<'_>) -> Result<(), String> {
+        match view.containers().find(|c| c.listens_on(self.port)) {
+            None => Ok(()),
+            Some(container) => Err(format!(
                 "container {} has containerPort {}, where deputy's agent listens; annotation {PORT} gives the agent another port",
                 cut(container.name()),
-                options.port
-            ));
+                self.port
+            )),
         }
-        Ok(options)
     }
 
     fn take(&mut self, key: &'a str, name: &'a str, value: &'a str) -> Result<(), String> {

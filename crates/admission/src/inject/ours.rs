@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+/// The annotation by which a ServiceAccount has an IAM role from the webhook of EKS.
+pub(super) const IRSA_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 /// The label that asks for injection, or forbids it: `enabled` or `disabled`.
 pub const INJECT_LABEL: &str = "deputy.dev/inject";
 /// The annotation with which the webhook says what it did: `v1`, or `skipped: <why>`. What else it writes begins with it.
@@ -9,6 +11,10 @@ pub const INJECTED_ANNOTATION: &str = "deputy.dev/injected";
 /// The sidecar's name; reserved in injected pods.
 pub const SIDECAR: &str = "deputy-agent";
 pub(crate) const TOKEN_VOLUME: &str = "deputy-token";
+/// The volume with the token for AWS. Its name and place are those of the EKS webhook, which other tools know.
+pub(crate) const AWS_TOKEN_VOLUME: &str = "aws-iam-token";
+pub(super) const AWS_TOKEN_DIR: &str = "/var/run/secrets/eks.amazonaws.com/serviceaccount";
+pub(super) const AWS_TOKEN_FILE: &str = "/var/run/secrets/eks.amazonaws.com/serviceaccount/token";
 pub(super) const TOKEN_DIR: &str = "/var/run/secrets/deputy.dev/serviceaccount";
 pub(super) const TOKEN_FILE: &str = "/var/run/secrets/deputy.dev/serviceaccount/token";
 pub(super) const AUDIENCE: &str = "deputy";
@@ -19,6 +25,9 @@ pub(super) const BROKER_URL: &str = "DEPUTY_BROKER_URL";
 
 pub(super) const ENDPOINT: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 pub(super) const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+pub(super) const ROLE: &str = "AWS_ROLE_ARN";
+pub(super) const WEB_IDENTITY: &str = "AWS_WEB_IDENTITY_TOKEN_FILE";
+pub(super) const REGIONAL_STS: &str = "AWS_STS_REGIONAL_ENDPOINTS";
 pub(super) const REGION: &str = "AWS_REGION";
 pub(super) const DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
 pub(super) const NO_METADATA: &str = "AWS_EC2_METADATA_DISABLED";
@@ -43,27 +52,40 @@ pub(super) fn is_our_volume(volume: &Value) -> bool {
             == Some(AUDIENCE)
 }
 
+/// What the ARN of every role that Deputy makes has in it.
+const DEPUTYS_ROLES: &str = ":role/deputy/";
+
 /// Whether a volume bears the name of the token's.
 pub(super) fn is_named_as_ours(volume: &Value) -> bool {
     volume.get("name").and_then(Value::as_str) == Some(TOKEN_VOLUME)
 }
 
-/// Which entries of an environment are ours. Where both ends are there but not what belongs between them, somebody has
-/// sorted the variables: then only the ends are certain.
+/// Which entries of an environment are ours, by which SDKs find the agent.
 pub(super) fn our_variables(env: &[Value]) -> Vec<usize> {
-    let first = env
-        .iter()
-        .position(|e| name(e) == ENDPOINT && value(e).is_some_and(is_our_endpoint));
-    let last = env
-        .iter()
-        .position(|e| name(e) == TOKEN && value(e) == Some(TOKEN_FILE));
-    let (Some(first), Some(last)) = (first, last) else {
+    let first = |e: &Value| name(e) == ENDPOINT && value(e).is_some_and(is_our_endpoint);
+    let last = |e: &Value| name(e) == TOKEN && value(e) == Some(TOKEN_FILE);
+    between_ends(env, first, last, &[REGION, DEFAULT_REGION, NO_METADATA])
+}
+
+/// Which entries are ours, by which SDKs call STS themselves.
+pub(super) fn our_web_identity(env: &[Value]) -> Vec<usize> {
+    let first = |e: &Value| name(e) == ROLE && value(e).is_some_and(|arn| arn.contains(DEPUTYS_ROLES));
+    let last = |e: &Value| name(e) == WEB_IDENTITY && value(e) == Some(AWS_TOKEN_FILE);
+    between_ends(env, first, last, &[REGIONAL_STS, REGION, DEFAULT_REGION])
+}
+
+/// The entries from `first` to `last`. Where both ends are there but not what belongs between them, somebody has sorted the
+/// variables: then only the ends are certain.
+fn between_ends(
+    env: &[Value],
+    first: impl Fn(&Value) -> bool,
+    last: impl Fn(&Value) -> bool,
+    inner: &[&str],
+) -> Vec<usize> {
+    let (Some(first), Some(last)) = (env.iter().position(first), env.iter().position(last)) else {
         return Vec::new();
     };
-    let between = |i: usize| {
-        env.get(i)
-            .is_some_and(|e| [REGION, DEFAULT_REGION, NO_METADATA].contains(&name(e)))
-    };
+    let between = |i: usize| env.get(i).is_some_and(|e| inner.contains(&name(e)));
     if first < last && (first + 1..last).all(between) {
         (first..=last).collect()
     } else {

@@ -6,27 +6,60 @@ use super::{
     config::InjectionConfig,
     credentials, mesh,
     options::Options,
-    ours::{self, INJECTED_ANNOTATION, SIDECAR, TOKEN_DIR, TOKEN_VOLUME},
+    ours::{self, AWS_TOKEN_DIR, AWS_TOKEN_VOLUME, INJECTED_ANNOTATION, SIDECAR, TOKEN_DIR, TOKEN_VOLUME},
     outcome::SkipReason,
     pod::{Container, List, PodView},
     sidecar,
     today::{self, SIDECAR_ANNOTATION, holds},
+    web_identity::{self, Gets},
 };
 
+/// What [`INJECTED_ANNOTATION`] says of a pod with the sidecar.
+const INJECTED: &str = "v1";
+/// The same of one whose containers all call STS themselves. The chart's admission policy knows it (`tests/contracts`).
+const INJECTED_WEB_IDENTITY: &str = "web-identity";
 /// What whoever created the pod was told.
 const WARNINGS_ANNOTATION: &str = "deputy.dev/injected-warnings";
 /// Longest value of [`WARNINGS_ANNOTATION`], in characters.
 const MAX_WARNINGS: usize = 2048;
 
-/// What a container has of the token.
+/// A token that containers read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Token {
-    /// It reads it.
-    Mounted,
-    /// It brings its own credentials.
-    NotMounted,
-    /// There is none: the volume goes.
-    Gone,
+    /// For the broker, by way of the agent.
+    Deputy,
+    /// For AWS.
+    Aws,
+}
+
+impl Token {
+    const ALL: [Self; 2] = [Self::Deputy, Self::Aws];
+
+    fn volume(self) -> &'static str {
+        match self {
+            Self::Deputy => TOKEN_VOLUME,
+            Self::Aws => AWS_TOKEN_VOLUME,
+        }
+    }
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Deputy => TOKEN_DIR,
+            Self::Aws => AWS_TOKEN_DIR,
+        }
+    }
+    fn mount(self) -> Value {
+        match self {
+            Self::Deputy => sidecar::token_mount(),
+            Self::Aws => web_identity::token_mount(),
+        }
+    }
+    /// Whether a volume of the pod is this token's, by a former pass.
+    fn is_volume(self, volume: &Value, view: &PodView<'_>) -> bool {
+        match self {
+            Self::Deputy => ours::is_our_volume(volume),
+            Self::Aws => view.holds_web_identity() && named(volume, AWS_TOKEN_VOLUME),
+        }
+    }
 }
 
 /// Operations so far, and whether `metadata.annotations` is there to be added to.
@@ -34,6 +67,8 @@ struct Builder<'a> {
     view: &'a PodView<'a>,
     ops: Vec<Value>,
     has_annotations: bool,
+    /// Tokens that nobody reads any more: their volumes go, and every mount of them.
+    gone: Vec<Token>,
 }
 
 impl<'a> Builder<'a> {
@@ -42,7 +77,15 @@ impl<'a> Builder<'a> {
             view,
             ops: Vec::new(),
             has_annotations: view.annotations().is_some(),
+            gone: Vec::new(),
         }
+    }
+
+    /// Those of `tokens` that are in the pod by a former pass go.
+    fn give_up(&mut self, tokens: &[Token]) {
+        let volumes = self.view.volumes().unwrap_or_default();
+        let is_there = |t: &&Token| volumes.iter().any(|v| t.is_volume(v, self.view));
+        self.gone = tokens.iter().filter(is_there).copied().collect();
     }
 
     fn op(&mut self, op: &str, path: String, value: Value) {
@@ -107,8 +150,8 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Gives a container these variables and the token, or takes both away.
-    fn container(&mut self, container: &Container<'_>, variables: Vec<Value>, token: Token) {
+    /// Gives a container these variables and one token, and takes away what else is ours.
+    fn container(&mut self, container: &Container<'_>, variables: Vec<Value>, token: Option<Token>) {
         let before = self.ops.len();
         let path = container.path();
         let env = container.array("env");
@@ -122,7 +165,7 @@ impl<'a> Builder<'a> {
             self.exchange(&format!("{path}/env"), env, &container.ours, variables, true);
         }
         let mounts = container.array("volumeMounts");
-        let (ours, wanted) = mounts_of(mounts.unwrap_or_default(), token);
+        let (ours, wanted) = self.mounts(mounts.unwrap_or_default(), token);
         self.exchange(&format!("{path}/volumeMounts"), mounts, &ours, wanted, false);
         if self.ops.len() > before {
             // The container at this index must still be the one that was looked at.
@@ -131,19 +174,75 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn volume(&mut self, is_wanted: bool) {
-        let wanted = sidecar::token_volume();
+    /// Which mounts have to go, and which to come.
+    fn mounts(&self, mounts: &[Value], token: Option<Token>) -> (Vec<usize>, Vec<Value>) {
+        let (mut ours, mut wanted) = (Vec::new(), Vec::new());
+        for of in Token::ALL {
+            let found = indexes(mounts, |m| {
+                let at = m.get("mountPath").and_then(Value::as_str);
+                // Where the volume goes, also what the author made of it.
+                named(m, of.volume()) && (self.gone.contains(&of) || at == Some(of.folder()))
+            });
+            let mount = of.mount();
+            let is_there = |i: &usize| mounts.get(*i).is_some_and(|m| holds(m, &mount));
+            if token == Some(of) {
+                if found.len() != 1 || !found.iter().all(is_there) {
+                    ours.extend(found);
+                    wanted.push(mount);
+                }
+            } else if of == Token::Deputy || self.view.holds_web_identity() {
+                ours.extend(found);
+            }
+        }
+        ours.sort_unstable();
+        (ours, wanted)
+    }
+
+    /// Gives the pod these volumes, and takes away those of tokens that are not among them.
+    fn volumes(&mut self, wanted: &[(Token, Value)]) {
         let present = self.view.volumes();
-        let ours: Vec<usize> = indexes(present.unwrap_or_default(), ours::is_our_volume);
-        let is_there = |i: &usize| present.and_then(|v| v.get(*i)).is_some_and(|v| holds(v, &wanted));
-        if is_wanted && ours.len() == 1 && ours.iter().all(is_there) {
+        let all = present.unwrap_or_default();
+        let (mut gone, mut new) = (Vec::new(), Vec::new());
+        for token in Token::ALL {
+            let volume = wanted
+                .iter()
+                .find(|(of, _)| *of == token)
+                .map(|(_, volume)| volume);
+            // One that is as it is to be may be anybody's.
+            let found = indexes(all, |v| {
+                token.is_volume(v, self.view) || volume.is_some_and(|wanted| holds(v, wanted))
+            });
+            let is_there = |i: &usize| {
+                all.get(*i)
+                    .zip(volume)
+                    .is_some_and(|(v, wanted)| holds(v, wanted))
+            };
+            if volume.is_some() && found.len() == 1 && found.iter().all(is_there) {
+                continue;
+            }
+            gone.extend(found.into_iter().map(|index| (index, token)));
+            new.extend(volume.cloned());
+        }
+        gone.sort_unstable_by_key(|(index, _)| *index);
+        for (index, token) in &gone {
+            let path = format!("/spec/volumes/{index}/name");
+            self.op("test", path, json!(token.volume()));
+        }
+        let gone: Vec<usize> = gone.into_iter().map(|(index, _)| index).collect();
+        self.exchange("/spec/volumes", present, &gone, new, false);
+    }
+
+    /// Takes out the sidecar of a former pass, and what a mesh was told about it.
+    fn without_sidecar(&mut self, config: &InjectionConfig) {
+        if !self.view.holds_agent() {
             return;
         }
-        let wanted = if is_wanted { vec![wanted] } else { Vec::new() };
-        for index in &ours {
-            self.op("test", format!("/spec/volumes/{index}/name"), json!(TOKEN_VOLUME));
+        for mesh in &mesh::MESHES {
+            if let Some(ports) = mesh.without_ours(self.view, &config.agent.mesh) {
+                self.annotate(mesh.annotation, ports.as_deref());
+            }
         }
-        self.exchange("/spec/volumes", present, &ours, wanted, false);
+        self.take_sidecars();
     }
 
     /// Takes the sidecar out. Goes last: operations on containers use the indexes of the pod as it came.
@@ -200,26 +299,8 @@ fn indexes(values: &[Value], is: impl Fn(&Value) -> bool) -> Vec<usize> {
     found.map(|(i, _)| i).collect()
 }
 
-/// Which mounts have to go, and which to come.
-fn mounts_of(mounts: &[Value], token: Token) -> (Vec<usize>, Vec<Value>) {
-    let wanted = sidecar::token_mount();
-    let is = |m: &Value, key: &str, value: &str| m.get(key).and_then(Value::as_str) == Some(value);
-    let ours = indexes(mounts, |m| {
-        // Where the volume goes, also what the author made of it.
-        is(m, "name", TOKEN_VOLUME) && (token == Token::Gone || is(m, "mountPath", TOKEN_DIR))
-    });
-    if token != Token::Mounted {
-        return (ours, Vec::new());
-    }
-    let is_there = ours.len() == 1
-        && ours
-            .iter()
-            .all(|i| mounts.get(*i).is_some_and(|m| holds(m, &wanted)));
-    if is_there {
-        (Vec::new(), Vec::new())
-    } else {
-        (ours, vec![wanted])
-    }
+fn named(value: &Value, name: &str) -> bool {
+    value.get("name").and_then(Value::as_str) == Some(name)
 }
 
 /// The patch that takes everything of ours away, and says why.
@@ -232,22 +313,12 @@ pub(super) fn without(
     let mut b = Builder::new(view);
     let carried = view.holds_ours();
     if carried {
-        let has_volume = view.volumes().unwrap_or_default().iter().any(ours::is_our_volume);
-        let token = if has_volume {
-            Token::Gone
-        } else {
-            Token::NotMounted
-        };
+        b.give_up(&Token::ALL);
         for container in view.containers() {
-            b.container(container, Vec::new(), token);
+            b.container(container, Vec::new(), None);
         }
-        b.volume(false);
-        b.take_sidecars();
-        for mesh in &mesh::MESHES {
-            if let Some(ports) = mesh.without_ours(view, &config.agent.mesh) {
-                b.annotate(mesh.annotation, ports.as_deref());
-            }
-        }
+        b.volumes(&[]);
+        b.without_sidecar(config);
     }
     b.annotate(SIDECAR_ANNOTATION, None);
     b.annotate(
@@ -258,46 +329,73 @@ pub(super) fn without(
     b.ops
 }
 
-/// The patch that gives a pod all of ours. `own` is what each container brings of its own.
+/// The patch that gives a pod all of ours. `gets` is what of it each container gets.
 pub(super) fn injected(
     view: &PodView<'_>,
     config: &InjectionConfig,
-    own: &[Option<credentials::Own>],
+    options: &Options<'_>,
+    gets: &[Gets],
     warnings: &mut Vec<String>,
 ) -> Result<Vec<Value>, String> {
-    refuse_what_is_reserved(view)?;
-    let options = Options::read(view, config)?;
+    let mut volumes = Vec::new();
+    let has_agent = gets.contains(&Gets::Agent);
+    if has_agent {
+        options.without_clash(view)?;
+        volumes.push((Token::Deputy, sidecar::token_volume()));
+    }
+    if let Some(audience) = web_identity::audience(gets)? {
+        volumes.push((Token::Aws, web_identity::token_volume(audience)));
+    }
+    refuse_what_is_reserved(view, &volumes)?;
     let mut served = Vec::new();
     let mut b = Builder::new(view);
-    for (container, own) in view.containers().zip(own) {
-        match own {
-            None => {
+    let unused = Token::ALL
+        .into_iter()
+        .filter(|t| volumes.iter().all(|(of, _)| of != t));
+    b.give_up(&unused.collect::<Vec<_>>());
+    for (container, gets) in view.containers().zip(gets) {
+        match gets {
+            Gets::Agent => {
                 served.push(container.name());
                 let region = config.agent.default_region.as_ref();
-                let variables = credentials::variables(container, &options, region, view.facts, warnings);
-                b.container(container, variables, Token::Mounted);
+                let variables = credentials::variables(container, options, region, view.facts, warnings);
+                b.container(container, variables, Some(Token::Deputy));
             }
-            Some(own) => {
+            Gets::WebIdentity(told) => {
+                let variables = web_identity::variables(container, told, warnings);
+                b.container(container, variables, Some(Token::Aws));
+            }
+            Gets::Nothing(own) => {
                 warnings.push(own.warning(container.name()));
-                b.container(container, Vec::new(), Token::NotMounted);
+                b.container(container, Vec::new(), None);
             }
         }
     }
-    let bindings = options.used(served.into_iter())?;
-    b.volume(true);
-    b.sidecar(sidecar::sidecar(view, config, &options, &bindings));
-    for mesh in &mesh::MESHES {
-        if let Some(ports) = mesh.ports(view, &config.agent.mesh) {
-            b.annotate(mesh.annotation, Some(&ports));
+    b.volumes(&volumes);
+    if has_agent {
+        let bindings = options.used(served.into_iter())?;
+        b.sidecar(sidecar::sidecar(view, config, options, &bindings));
+        for mesh in &mesh::MESHES {
+            if let Some(ports) = mesh.ports(view, &config.agent.mesh) {
+                b.annotate(mesh.annotation, Some(&ports));
+            }
         }
+    } else {
+        b.without_sidecar(config);
+        b.annotate(SIDECAR_ANNOTATION, None);
     }
-    b.annotate(INJECTED_ANNOTATION, Some("v1"));
+    let what = if has_agent {
+        INJECTED
+    } else {
+        INJECTED_WEB_IDENTITY
+    };
+    b.annotate(INJECTED_ANNOTATION, Some(what));
     b.warn(warnings);
     Ok(b.ops)
 }
 
-/// Names that would make two things one.
-fn refuse_what_is_reserved(view: &PodView<'_>) -> Result<(), String> {
+/// Names that would make two things one. `volumes` are those that the pod is to have.
+fn refuse_what_is_reserved(view: &PodView<'_>, volumes: &[(Token, Value)]) -> Result<(), String> {
     if let Some(container) = view.impostor() {
         return Err(format!(
             "the container name {SIDECAR} is reserved in pods that deputy injects; spec.{} has one with image {:?}",
@@ -314,6 +412,18 @@ fn refuse_what_is_reserved(view: &PodView<'_>) -> Result<(), String> {
     if view.volumes().unwrap_or_default().iter().any(foreign) {
         return Err(format!(
             "the volume name {TOKEN_VOLUME} is reserved in pods that deputy injects; spec.volumes has one that is something else"
+        ));
+    }
+    let for_aws = volumes.iter().find(|(of, _)| *of == Token::Aws);
+    let foreign = |v: &Value| {
+        named(v, AWS_TOKEN_VOLUME)
+            && !Token::Aws.is_volume(v, view)
+            && for_aws.is_some_and(|(_, wanted)| !holds(v, wanted))
+    };
+    if view.volumes().unwrap_or_default().iter().any(foreign) {
+        return Err(format!(
+            "the volume name {AWS_TOKEN_VOLUME} is reserved in pods whose binding has method AssumeRoleWithWebIdentity; spec.volumes has \
+             one that is something else"
         ));
     }
     Ok(())

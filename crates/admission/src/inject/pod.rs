@@ -3,15 +3,19 @@
 //! What a former pass of ours put in (the API server asks twice where other webhooks change the pod between; a stored pod
 //! may be created again) is told apart here, so that every question is about the pod as its author wrote it.
 
-use deputy_delegation::{NamespaceName, Region};
+use deputy_delegation::{NamespaceName, Region, web_identity::WebIdentity};
 use deputy_index::{NamespaceInfo, ServiceAccountInfo};
 use serde_json::Value;
 
-use super::ours::{self, SIDECAR, TOKEN_DIR, TOKEN_VOLUME};
+use super::ours::{self, INJECTED_ANNOTATION, IRSA_ANNOTATION, SIDECAR};
 
 /// The region of the account of a binding of the pod's ServiceAccount (of the default binding when no name is given), or
 /// what else is known at admission of where its pods belong.
 pub type RegionOf<'a> = &'a dyn Fn(Option<&str>) -> Option<Region>;
+
+/// What pods have to know to call STS themselves by a binding of the pod's ServiceAccount (by the default one when no name is given);
+/// `None` when the broker makes the sessions, or nothing is known of such a binding.
+pub type WebIdentityOf<'a> = &'a dyn Fn(Option<&str>) -> Option<WebIdentity>;
 
 /// What is known about a pod beside its own text.
 #[derive(Clone, Copy)]
@@ -24,6 +28,15 @@ pub struct PodFacts<'a> {
     pub service_account: &'a ServiceAccountInfo,
     /// The region of the account of a binding.
     pub region: RegionOf<'a>,
+    /// By which bindings pods call STS themselves.
+    pub web_identity: WebIdentityOf<'a>,
+}
+
+impl PodFacts<'_> {
+    /// Whether the ServiceAccount has an IAM role from another webhook.
+    pub(super) fn is_irsa(&self) -> bool {
+        self.service_account.annotations.contains_key(IRSA_ANNOTATION)
+    }
 }
 
 /// The container lists that get credentials. Ephemeral containers can't: their volumes are fixed.
@@ -59,12 +72,15 @@ impl<'a> PodView<'a> {
             containers: Vec::new(),
             sidecars: Vec::new(),
         };
+        // A pod that never came through here has such variables from its author, or from the webhook of EKS.
+        let by_web_identity = view.annotation(INJECTED_ANNOTATION).is_some() && !facts.is_irsa();
         for list in [List::Init, List::Main] {
             for (index, value) in view.list(list).unwrap_or_default().iter().enumerate() {
                 if list == List::Init && ours::is_our_sidecar(value) {
                     view.sidecars.push(index);
                 } else {
-                    view.containers.push(Container::new(list, index, value));
+                    view.containers
+                        .push(Container::new(list, index, value, by_web_identity));
                 }
             }
         }
@@ -115,9 +131,19 @@ impl<'a> PodView<'a> {
 
     /// Whether anything is in the pod that a former pass put there.
     pub(super) fn holds_ours(&self) -> bool {
+        self.holds_agent() || self.holds_web_identity()
+    }
+
+    /// Whether a former pass put in the sidecar, or something that goes with it.
+    pub(super) fn holds_agent(&self) -> bool {
         !self.sidecars.is_empty()
             || self.volumes().unwrap_or_default().iter().any(ours::is_our_volume)
-            || self.containers.iter().any(|c| !c.ours.is_empty())
+            || self.containers.iter().any(|c| c.finds_agent)
+    }
+
+    /// Whether a former pass put in the token for AWS.
+    pub(super) fn holds_web_identity(&self) -> bool {
+        self.containers.iter().any(|c| c.calls_sts)
     }
 
     /// A container that bears the sidecar's name and is none of ours.
@@ -133,17 +159,31 @@ pub(super) struct Container<'a> {
     value: &'a Value,
     /// Which entries of its environment a former pass put there, in order.
     pub(super) ours: Vec<usize>,
+    /// Whether those by which SDKs find the agent are among them.
+    finds_agent: bool,
+    /// Whether those by which the SDK calls STS itself are.
+    calls_sts: bool,
 }
 
 impl<'a> Container<'a> {
-    fn new(list: List, index: usize, value: &'a Value) -> Self {
+    fn new(list: List, index: usize, value: &'a Value, by_web_identity: bool) -> Self {
         let mut container = Self {
             list,
             index,
             value,
             ours: Vec::new(),
+            finds_agent: false,
+            calls_sts: false,
         };
-        container.ours = ours::our_variables(container.array("env").unwrap_or_default());
+        let env = container.array("env").unwrap_or_default();
+        container.ours = ours::our_variables(env);
+        container.finds_agent = !container.ours.is_empty();
+        if by_web_identity {
+            let further = ours::our_web_identity(env);
+            container.calls_sts = !further.is_empty();
+            container.ours.extend(further);
+            container.ours.sort_unstable();
+        }
         container
     }
 
@@ -182,14 +222,14 @@ impl<'a> Container<'a> {
         self.array("envFrom").is_some_and(|sources| !sources.is_empty())
     }
 
-    /// The volume mounted where the token belongs, unless it is ours.
-    pub(super) fn in_the_tokens_place(&self) -> Option<&'a Value> {
+    /// What is mounted in the folder of a token, unless it is this volume.
+    pub(super) fn in_place_of(&self, volume: &str, folder: &str) -> Option<&'a Value> {
         let mounts = self.array("volumeMounts").unwrap_or_default();
         mounts.iter().find(|m| {
             let path = m.get("mountPath").and_then(Value::as_str);
             // The API server takes `a` and `a/` for two places.
-            path.is_some_and(|p| p.trim_end_matches('/') == TOKEN_DIR)
-                && m.get("name").and_then(Value::as_str) != Some(TOKEN_VOLUME)
+            path.is_some_and(|p| p.trim_end_matches('/') == folder)
+                && m.get("name").and_then(Value::as_str) != Some(volume)
         })
     }
     pub(super) fn resource(&self, key: &str, name: &str) -> Option<&'a str> {

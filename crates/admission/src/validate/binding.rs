@@ -1,7 +1,8 @@
 //! `AWSRoleBinding`.
 
 use deputy_api::{AWSRoleBinding, convert};
-use deputy_delegation::model::Binding;
+use deputy_delegation::model::{Binding, SessionMethod};
+use serde_json::Value;
 
 use super::{lints, object::ReviewedObject, role};
 use crate::{
@@ -27,7 +28,18 @@ pub(super) fn review(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
     shadowed(reviewed, facts, &binding)
         .into_iter()
         .take(NAMES_SHOWN)
+        .chain(method_changed(reviewed, &binding))
         .fold(verdict, Verdict::warn)
+}
+
+/// That pods which run keep the method of before, when it changes to or from the one by which they call STS themselves.
+fn method_changed(reviewed: &ReviewedObject<'_>, binding: &Binding) -> Option<String> {
+    let by_pod = SessionMethod::AssumeRoleWithWebIdentity;
+    let old = reviewed.old?.pointer("/spec/method").and_then(Value::as_str);
+    let (was, is) = (old == Some(by_pod.as_str()), binding.method == Some(by_pod));
+    (was != is).then(|| {
+        "spec.method: pods that run keep the method that they were created with, and lose their credentials by it; create them again".to_owned()
+    })
 }
 
 /// ServiceAccounts whose default is, and stays, another binding.

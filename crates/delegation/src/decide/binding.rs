@@ -45,9 +45,11 @@ pub(super) fn decide(
         needed_boundary(role, binding),
         &mut findings,
     );
-    let method = account.map(|account| method::allowed(binding, account, &limits, &mut findings));
-    if method == Some(SessionMethod::AssumeRoleWithWebIdentity) {
-        method::without_broker(binding, role, &limits, &mut findings);
+    if let Some(account) = account
+        && method::allowed(binding, account, &limits, &mut findings)
+            == SessionMethod::AssumeRoleWithWebIdentity
+    {
+        method::without_broker(binding, role, account, &limits, &mut findings);
         return findings.decision(limits.accepted());
     }
     let duration = binding

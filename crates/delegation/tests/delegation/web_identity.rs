@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use deputy_delegation::{
-    Decision, DecisionInput, Fact, GrantSpec, Reason, decide, model::*, names::*, session, trust,
+    Decision, DecisionInput, Fact, GrantSpec, Reason, decide, model::*, names::*, quota, session, trust,
     web_identity,
 };
 use deputy_policy::{Caller, Context, Document, Request, evaluate_trust};
@@ -316,16 +316,47 @@ fn both_methods_stand_side_by_side_in_one_trust_policy() {
         document
             .statements()
             .iter()
-            .filter_map(|s| s.sid.clone())
+            .map(|s| s.sid.clone().unwrap_or_else(|| "web identity".to_owned()))
             .collect()
     };
-    assert_eq!(sids(&[web()]), ["WebIdentity"]);
+    assert_eq!(sids(&[web()]), ["web identity"]);
     assert_eq!(sids(&[binding()]), ["AssumeRole", "TagSession"]);
     assert_eq!(
         sids(&[web(), binding()]),
-        ["AssumeRole", "TagSession", "WebIdentity"]
+        ["AssumeRole", "TagSession", "web identity"]
     );
     assert_eq!(sids(&[]), ["DenyAll"]);
+}
+
+#[test]
+fn a_binding_names_no_more_service_accounts_than_the_trust_policy_has_room_for() {
+    let limits = entries([with_methods("payments", &BOTH)]);
+    let naming = |count: usize| {
+        let names: Vec<_> = (0..count).map(|i| format!("service-account-{i:03}")).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        Binding {
+            subjects: subjects(&names),
+            ..web()
+        }
+    };
+    let fits = (1..=100)
+        .rev()
+        .find(|n| decided(&naming(*n), &role(), &with_provider(), &limits).is_accepted());
+    let most = fits.unwrap();
+    let size = |count: usize| compiled(&[naming(count)]).size();
+    assert!(
+        size(most) <= quota::TRUST_POLICY && size(most + 1) > quota::TRUST_POLICY,
+        "{most}"
+    );
+    let (found, said) = refused(decided(&naming(most + 1), &role(), &with_provider(), &limits));
+    assert_eq!(found, [(Reason::TooLarge, "spec.subjects".to_owned(), None)]);
+    assert!(said.contains(&format!("{} characters", size(most + 1))), "{said}");
+    // By the broker's own method the trust policy names nobody of them.
+    let all = Binding {
+        method: None,
+        ..naming(100)
+    };
+    assert!(decided(&all, &role(), &with_provider(), &limits).is_accepted());
 }
 
 /// A provider that is gone from the account leaves nobody with its trust.

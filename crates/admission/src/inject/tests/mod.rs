@@ -2,10 +2,11 @@
 
 mod order;
 mod properties;
+mod web_identity;
 
 use std::collections::BTreeMap;
 
-use deputy_delegation::{NamespaceName, Region};
+use deputy_delegation::{NamespaceName, Region, web_identity::WebIdentity};
 use deputy_index::{NamespaceInfo, ServiceAccountInfo};
 use serde_json::{Value, json};
 
@@ -37,6 +38,8 @@ struct Case {
     namespace_info: NamespaceInfo,
     service_account: ServiceAccountInfo,
     region: Option<Region>,
+    /// What every binding tells pods.
+    web_identity: Option<WebIdentity>,
 }
 
 fn labelled(value: Option<&str>) -> BTreeMap<String, String> {
@@ -60,15 +63,18 @@ impl Case {
                 ..ServiceAccountInfo::default()
             },
             region: Some(Region::new("ap-northeast-1").unwrap()),
+            web_identity: None,
         }
     }
     fn run(&self, pod: &Value) -> Injection {
         let region = |_: Option<&str>| self.region.clone();
+        let web_identity = |_: Option<&str>| self.web_identity.clone();
         let facts = PodFacts {
             namespace: &self.namespace,
             namespace_info: &self.namespace_info,
             service_account: &self.service_account,
             region: &region,
+            web_identity: &web_identity,
         };
         inject(pod, &facts, &config())
     }
@@ -300,6 +306,7 @@ fn each_container_is_told_the_region_of_its_own_binding() {
         namespace_info: &case.namespace_info,
         service_account: &case.service_account,
         region: &region,
+        web_identity: &|_| None,
     };
     let Injection::Injected { patch, .. } = inject(&p, &facts, &config()) else {
         panic!()

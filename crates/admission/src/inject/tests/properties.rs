@@ -30,7 +30,7 @@ fn container() -> impl Strategy<Value = Value> {
     })
 }
 
-fn any_pod() -> impl Strategy<Value = Value> {
+pub(super) fn any_pod() -> impl Strategy<Value = Value> {
     (
         prop::collection::vec(container(), 1..4),
         prop::option::of(prop::collection::vec(container(), 0..3)),

@@ -6,7 +6,7 @@ use deputy_delegation::NamespaceName;
 
 use super::*;
 
-fn limit(action: &str) -> Value {
+pub(super) fn limit(action: &str) -> Value {
     let statement = json!({"Effect": "Allow", "Action": action, "Resource": "arn:aws:s3:::app/*"});
     json!({
         "apiVersion": "deputy.dev/v1alpha1", "kind": "DelegationLimit",
@@ -19,7 +19,7 @@ fn limit(action: &str) -> Value {
     })
 }
 
-fn account() -> Value {
+pub(super) fn account() -> Value {
     json!({
         "apiVersion": "deputy.dev/v1alpha1", "kind": "AWSAccount",
         "metadata": {"name": "production", "uid": "u", "generation": 1},
@@ -30,7 +30,7 @@ fn account() -> Value {
     })
 }
 
-fn role(action: &str) -> Value {
+pub(super) fn role(action: &str) -> Value {
     let statement = json!({"Effect": "Allow", "Action": action, "Resource": "arn:aws:s3:::app/*"});
     let document = json!({"Version": "2012-10-17", "Statement": [statement]});
     json!({
@@ -40,7 +40,7 @@ fn role(action: &str) -> Value {
     })
 }
 
-fn binding() -> Value {
+pub(super) fn binding() -> Value {
     json!({
         "apiVersion": "deputy.dev/v1alpha1", "kind": "AWSRoleBinding",
         "metadata": {"name": "reader", "namespace": "payments"},

@@ -1,5 +1,6 @@
 //! The server, from the first byte of a request to the last of the answer.
 
+mod calling_sts;
 mod hostile;
 mod looks;
 mod pods;
@@ -65,6 +66,23 @@ fn meta(name: &str, namespace: Option<&str>, label: Option<&str>) -> kube::api::
     serde_json::from_value(object).unwrap()
 }
 
+fn injection_config() -> InjectionConfig {
+    InjectionConfig {
+        agent: AgentSettings {
+            image: "example.com/deputy@sha256:0000".into(),
+            port: 7419,
+            resources: Resources::default(),
+            run_as: RunAs::Image,
+            default_region: None,
+            mesh: MeshDefaults::default(),
+        },
+        broker_url: "https://deputy-broker.deputy-system.svc:7418".into(),
+        broker_address: None,
+        broker_ca: "PEM".into(),
+        own_namespace: NamespaceName::new("deputy-system").unwrap(),
+    }
+}
+
 impl Case {
     fn new(live: Live, known: bool) -> Self {
         let index = Arc::new(Index::new(ClusterName::new("prod-1").unwrap()));
@@ -72,22 +90,7 @@ impl Case {
             index.reset(kind, []);
         }
         let reads = Arc::new(AtomicUsize::new(0));
-        let config = known.then(|| {
-            Arc::new(InjectionConfig {
-                agent: AgentSettings {
-                    image: "example.com/deputy@sha256:0000".into(),
-                    port: 7419,
-                    resources: Resources::default(),
-                    run_as: RunAs::Image,
-                    default_region: None,
-                    mesh: MeshDefaults::default(),
-                },
-                broker_url: "https://deputy-broker.deputy-system.svc:7418".into(),
-                broker_address: None,
-                broker_ca: "PEM".into(),
-                own_namespace: NamespaceName::new("deputy-system").unwrap(),
-            })
-        });
+        let config = known.then(|| Arc::new(injection_config()));
         let (events, told) = Events::channel();
         let metrics = Metrics::new("webhook");
         let own = AdmissionMetrics::register(&metrics);

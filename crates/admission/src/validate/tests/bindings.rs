@@ -113,3 +113,36 @@ fn the_role_of_a_binding_can_not_be_changed() {
     answer.denied(422);
     assert_eq!(answer.fields(), ["spec.roleRef"]);
 }
+
+#[test]
+fn a_change_of_the_method_is_warned_of_for_the_pods_that_run() {
+    let mut account = account();
+    account["spec"]["oidc"] =
+        json!({"providerARN": "arn:aws:iam::123456789012:oidc-provider/oidc.example.com"});
+    let mut limit = limit(&["s3:GetObject"]);
+    limit["spec"]["session"]["methods"] = json!(["AssumeRole", "AssumeRoleWithWebIdentity"]);
+    let facts = facts(&[account, limit, role(&["s3:GetObject"])]);
+    let by = |method: Option<&str>| {
+        let mut object = binding("uploader", Some("2026-01-02T03:04:05Z"));
+        if let Some(method) = method {
+            object["spec"]["method"] = json!(method);
+        }
+        object
+    };
+    let (broker, pod) = (Some("AssumeRole"), Some("AssumeRoleWithWebIdentity"));
+    for (old, new, warns) in [
+        (None, broker, false),
+        (broker, None, false),
+        (pod, pod, false),
+        (None, pod, true),
+        (broker, pod, true),
+        (pod, None, true),
+        (pod, broker, true),
+    ] {
+        let warnings = update(&facts, &by(old), &by(new)).allowed();
+        let said = warnings.iter().any(|w| w.contains("create them again"));
+        assert_eq!(said, warns, "{old:?} {new:?}: {warnings:?}");
+    }
+    let created = create(&facts, &by(pod)).allowed();
+    assert!(created.is_empty(), "{created:?}");
+}
