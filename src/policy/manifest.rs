@@ -174,6 +174,14 @@ fn object<'a>(kind: ManifestKind, node: &'a YamlNode, problems: &mut Vec<Lint>) 
         }
     }
     let needed = match kind {
+        // What a managed policy allows is not in the manifest, nor is what a role may do that exists already.
+        ManifestKind::Role
+            if ["spec.managedPolicyARNs", "spec.existing"]
+                .iter()
+                .any(|f| field(f).is_some()) =>
+        {
+            None
+        }
         ManifestKind::Role => Some("spec.policies"),
         ManifestKind::Limit => Some("spec.ceiling"),
         // A session without policy gets all of the role.

@@ -273,7 +273,17 @@ fn what_is_asked_for_and_not_there_is_said() {
     );
     let empty = File::new("empty.yaml", "# nothing\n---\n");
     let two_policies = File::new("two-policies.yaml", role("r", &["s3:*", "sqs:*"]));
-    let cases: [(&[&str], &str); 9] = [
+    let managed = role("managed", &[]).replace(
+        "  policies:\n",
+        "  managedPolicyARNs: [\"arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess\"]\n",
+    );
+    let managed = File::new("managed.yaml", managed);
+    let cases: [(&[&str], &str); 11] = [
+        (
+            &["contains", managed.path(), PLATFORM],
+            "no identity policy is in it; there is AWSRole payments/managed without one",
+        ),
+        (&["lint", managed.path()], "there is no policy in it"),
         (
             &["contains", PLATFORM, PLATFORM],
             "no identity policy is in it; there is DelegationLimit payments, whose policies are of type boundary",
