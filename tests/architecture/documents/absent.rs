@@ -47,13 +47,6 @@ const ABSENT: &[(&str, &[Absent])] = &[
         ],
     ),
     (
-        "managed\n  policies on roles and in sessions",
-        &[
-            Field("AWSRole", "spec.managedPolicyARNs"),
-            Field("AWSRoleBinding", "spec.session.policyARNs"),
-        ],
-    ),
-    (
         "`boundary.type: Reference`",
         &[Choice("DelegationLimit", "spec.boundary.type", "Reference")],
     ),
