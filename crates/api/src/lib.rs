@@ -50,11 +50,13 @@ pub use binding::{
 pub use convert::{parse_account, parse_binding, parse_limit, parse_role};
 pub use limit::{
     BoundarySpec, BoundaryStatus, BoundaryType, DelegationLimit, DelegationLimitSpec, DelegationLimitStatus,
-    EnforcementType, GrantCounts, LimitSessionSpec, RefusedGrant, SealedStatus, WouldRefuse,
+    EnforcementType, GrantCounts, LimitRolesSpec, LimitSessionSpec, RefusedGrant, SealedStatus, WouldRefuse,
 };
 pub use method::SessionMethodSpec;
 pub use namespace_limit::{NamespaceLimit, NamespaceLimitSpec};
-pub use role::{AWSRole, AWSRoleSpec, AWSRoleStatus, AccountRef, RolePolicy};
+pub use role::{
+    AWSRole, AWSRoleSpec, AWSRoleStatus, AccountRef, DeletionPolicySpec, ExistingRoleSpec, RolePolicy,
+};
 
 /// The API group of every kind.
 pub const GROUP: &str = "deputy.dev";

@@ -102,6 +102,30 @@ pub struct DelegationLimitSpec {
     )]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub acknowledge_escalation: Vec<String>,
+
+    /// Roles that exist, and are somebody else's, that an AWSRole may name: ARNs, in which `*` stands for any characters. None by
+    /// default. What their sessions may do, the ceiling says; the broker's own policy in AWS has to allow it to assume them (`deputy
+    /// bootstrap aws` prints that).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = "quota::EXISTING_ROLES_OF_LIMIT"),
+        inner(length(min = 1, max = "schema::MAX_ARN"), regex(pattern = schema::ROLE_ARN_PATTERN))
+    )]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub existing_roles: Vec<String>,
+
+    /// What an AWSRole may ask for beside permissions.
+    #[serde(default)]
+    pub roles: LimitRolesSpec,
+}
+
+/// What roles under a limit may ask for beside permissions.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct LimitRolesSpec {
+    /// Whether `deletionPolicy: Retain` is allowed: a role that stays in the account when its object is gone. Not by default.
+    #[serde(default)]
+    pub allow_retain: bool,
 }
 
 /// Whether a limit refuses what exceeds it.

@@ -3,6 +3,7 @@
 use deputy_delegation::quota;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -20,7 +21,7 @@ use crate::schema;
     namespaced,
     status = "AWSRoleStatus",
     derive = "PartialEq",
-    doc = "An AWSRole says what: the permissions of one IAM role, within every DelegationLimit of its namespace. Who may become it, AWSRoleBindings say.",
+    doc = "An AWSRole says what: the permissions of one IAM role, or a role that exists, within every DelegationLimit of its namespace. Who may become it, AWSRoleBindings say.",
     selectable = ".spec.accountRef.name",
     printcolumn(name = "Account", type_ = "string", json_path = ".spec.accountRef.name"),
     printcolumn(
@@ -50,8 +51,13 @@ use crate::schema;
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("has(self.policies) || has(self.managedPolicyARNs)")
-        .message("a role has policies or managedPolicyARNs, or both"),
+    validation = Rule::new("has(self.existing) || has(self.policies) || has(self.managedPolicyARNs)")
+        .message("a role has policies or managedPolicyARNs, or both, unless existing names a role that exists"),
+    validation = Rule::new("!has(self.existing) || !(has(self.policies) || has(self.managedPolicyARNs) || has(self.maxSessionDuration) || has(self.deletionPolicy))")
+        .message("with existing, policies, managedPolicyARNs, maxSessionDuration and deletionPolicy are its owner's: leave them out")
+        .field_path(".existing"),
+    validation = Rule::new("has(self.existing) == has(oldSelf.existing)")
+        .message("a role that exists and one that Deputy makes are two roles: make another AWSRole"),
 )]
 pub struct AWSRoleSpec {
     /// The account that the role is made in. Immutable: another account is another role.
@@ -80,16 +86,43 @@ pub struct AWSRoleSpec {
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub managed_policy_arns: Option<Vec<String>>,
 
-    /// The longest session of the role: 1h to 12h. Sessions through the broker are limited further by their
+    /// The longest session of the role: 1h to 12h; absent: 1h. Sessions through the broker are limited further by their
     /// binding, the limits and the issuer.
-    #[serde(default = "default_max_session_duration")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), regex(pattern = schema::DURATION))]
     #[x_kube(validation = Rule::new("duration(self) >= duration('1h') && duration(self) <= duration('12h')").message("must be 1h to 12h"))]
-    pub max_session_duration: String,
+    pub max_session_duration: Option<String>,
+
+    /// What becomes of the IAM role when this object is deleted. Absent: `Delete`. `Retain` needs the leave of every limit that applies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_policy: Option<DeletionPolicySpec>,
+
+    /// A role that exists and is somebody else's: Deputy gives sessions of it, and never writes it. Every limit that applies has to name
+    /// it in `existingRoles`. A session of it has the session policy of its binding, which is within the limits by itself; without one
+    /// it gets the limit's boundary as session policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub existing: Option<ExistingRoleSpec>,
 }
 
-fn default_max_session_duration() -> String {
-    "1h".to_owned()
+/// What becomes of the IAM role when its object is deleted; absent: `Delete`. `Retain` needs the leave of every limit that applies.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeletionPolicySpec {
+    /// It is deleted.
+    Delete,
+    /// It stays, with its policies and its ARN, and nobody can become it: its trust policy denies everybody. An AWSRole of the same
+    /// namespace and name takes it back.
+    Retain,
+}
+
+/// A role that exists.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ExistingRoleSpec {
+    /// Its ARN, with its path; a role of the account. Immutable: another ARN is another role.
+    #[serde(rename = "roleARN")]
+    #[schemars(length(max = "schema::MAX_ARN"), regex(pattern = schema::ROLE_ARN))]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("roleARN is immutable: make another AWSRole"))]
+    pub role_arn: String,
 }
 
 /// An account by name.
@@ -139,6 +172,16 @@ pub struct AWSRoleStatus {
     #[serde(rename = "roleID", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub role_id: Option<String>,
+
+    /// The longest session that AWS gives of a role that exists, such as `1h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub max_session_duration: Option<String>,
+
+    /// Of a role that exists: the statements, as a JSON list, that its owner has to add to its trust policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub trust_statement: Option<String>,
 
     /// The permissions boundary that the role carries.
     #[serde(rename = "boundaryARN", default, skip_serializing_if = "Option::is_none")]

@@ -13,6 +13,8 @@ pub(crate) const SUBDOMAIN: &str = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$";
 pub(crate) const LABEL: &str = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$";
 /// `arn:<partition>:iam::<account>:role/…`
 pub(crate) const ROLE_ARN: &str = r"^arn:aws[a-z0-9-]*:iam::[0-9]{12}:role/[!-~]+$";
+/// The same, with `*` for any characters of a part.
+pub(crate) const ROLE_ARN_PATTERN: &str = r"^arn:[a-z0-9*-]+:iam::[0-9*]+:role/[A-Za-z0-9_+=,.@/*-]+$";
 /// The same, or `…:user/…`.
 pub(crate) const ISSUER_ARN: &str = r"^arn:aws[a-z0-9-]*:iam::[0-9]{12}:(role|user)/[!-~]+$";
 /// `arn:<partition>:iam::<account>:oidc-provider/<host>[/<path>]`

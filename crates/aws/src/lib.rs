@@ -40,6 +40,6 @@ pub use observe::{CallObserver, CallReport, IgnoreCalls};
 pub use proxy::{Proxy, ProxyError};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use traits::{
-    CallerIdentity, Credentials, DefaultVersion, ListedPolicy, ListedRole, ManagedPolicies, NewPolicy,
-    ObservedPolicy, Policies, PolicyVersion, Roles, Session, Sts,
+    CallerIdentity, Credentials, DefaultVersion, ForeignRole, ListedPolicy, ListedRole, ManagedPolicies,
+    NewPolicy, ObservedPolicy, Policies, PolicyVersion, Roles, Session, Sts,
 };

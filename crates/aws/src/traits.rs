@@ -31,6 +31,9 @@ pub trait Roles: ManagedPolicies {
     /// no role of that name. Costs three calls and one for each inline policy.
     async fn get_role(&self, name: &RoleName) -> Result<Option<ObservedRole>, AwsError>;
 
+    /// What may be known of a role that is somebody else's. `None` if there is no role of that name. Costs one call.
+    async fn get_existing_role(&self, name: &RoleName) -> Result<Option<ForeignRole>, AwsError>;
+
     /// Names and ARNs of the roles whose path starts with `path`.
     async fn list_roles(&self, path: &IamPath) -> Result<Vec<ListedRole>, AwsError>;
 
@@ -75,6 +78,19 @@ pub trait Sts: Send + Sync {
 
     /// Who the credentials of this process belong to.
     async fn caller_identity(&self) -> Result<CallerIdentity, AwsError>;
+}
+
+/// A role that is somebody else's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignRole {
+    /// Its ARN.
+    pub arn: RoleArn,
+    /// Its unique id, `AROA…`.
+    pub unique_id: String,
+    /// The text of its trust policy, as AWS returned it (URL-decoded).
+    pub trust: String,
+    /// MaxSessionDuration in seconds.
+    pub max_session_seconds: u32,
 }
 
 /// A role in a list.

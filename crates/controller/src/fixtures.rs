@@ -65,6 +65,14 @@ pub fn role(actions: &[&str]) -> Role {
     crate::objects::parse(&role_object(actions), deputy_api::parse_role).unwrap()
 }
 
+/// A role that exists, and is somebody else's.
+pub fn existing_role() -> Role {
+    let existing = json!({"roleARN": "arn:aws:iam::123456789012:role/terraform/reports"});
+    let spec = json!({"accountRef": {"name": "production"}, "existing": existing});
+    let object = object("AWSRole", Some("payments"), "uploader", spec);
+    crate::objects::parse(&object, deputy_api::parse_role).unwrap()
+}
+
 pub fn cluster() -> ClusterName {
     ClusterName::new("demo").unwrap()
 }

@@ -2,12 +2,14 @@
 //!
 //! The actions are those of [`crate::plan::IamCall`] and of the reads in the crate for AWS; the tests hold them together.
 
+use std::collections::BTreeSet;
+
 use deputy_policy::{
     ActionElement, Condition, Document, Effect, PolicyKind, ResourceElement, Statement, Test, Version,
 };
 
 use crate::{
-    model::Account,
+    model::{Account, AssumeRole, Limit},
     names::{ClusterName, RoleArn},
     naming,
     trust::deny_everything,
@@ -31,10 +33,11 @@ pub struct ProcessIdentity {
     pub policy: Document,
 }
 
-/// The identities of an account, least privilege each: [`BROKER`], [`PROVISIONER`], [`BOUNDARY_WRITER`], in this order.
+/// The identities of an account, least privilege each: [`BROKER`], [`PROVISIONER`], [`BOUNDARY_WRITER`], in this order. Roles that exist
+/// are only reached where one of `limits` allows them in this account.
 #[must_use]
-pub fn identities(cluster: &ClusterName, account: &Account) -> Vec<ProcessIdentity> {
-    let scope = Scope::new(cluster, account);
+pub fn identities(cluster: &ClusterName, account: &Account, limits: &[Limit]) -> Vec<ProcessIdentity> {
+    let scope = Scope::new(cluster, account, limits);
     vec![
         ProcessIdentity {
             name: BROKER,
@@ -74,13 +77,7 @@ pub fn may_assume(target: &RoleArn) -> Document {
 /// 5,120 characters.
 #[must_use]
 pub fn service_control_policy(cluster: &ClusterName, account: &Account) -> Document {
-    let scope = Scope::new(cluster, account);
-    let role = |named: &Option<crate::model::AssumeRole>, suggested: &str| {
-        named.as_ref().map_or_else(
-            || format!("arn:{}:iam::{}:role/{suggested}", account.partition, account.id),
-            |assume| assume.role.to_string(),
-        )
-    };
+    let scope = Scope::new(cluster, account, &[]);
     let everybody_but =
         |identity: String| vec![Condition::new(Test::ArnNotEquals, "aws:PrincipalArn", [identity])];
     document(
@@ -105,7 +102,7 @@ pub fn service_control_policy(cluster: &ClusterName, account: &Account) -> Docum
                     "iam:UpdateRoleDescription",
                 ],
                 std::slice::from_ref(&scope.roles),
-                everybody_but(role(&account.provisioner, PROVISIONER)),
+                everybody_but(role_of(account, account.provisioner.as_ref(), PROVISIONER)),
             ),
             deny(
                 "OnlyDeputyWritesLimits",
@@ -119,7 +116,11 @@ pub fn service_control_policy(cluster: &ClusterName, account: &Account) -> Docum
                     "iam:UntagPolicy",
                 ],
                 std::slice::from_ref(&scope.limits),
-                everybody_but(role(&account.boundary_writer, BOUNDARY_WRITER)),
+                everybody_but(role_of(
+                    account,
+                    account.boundary_writer.as_ref(),
+                    BOUNDARY_WRITER,
+                )),
             ),
             deny(
                 "OnlyTheBrokerAssumes",
@@ -136,6 +137,10 @@ struct Scope {
     cluster: String,
     /// `arn:…:role/deputy/<cluster>/*`
     roles: String,
+    /// Roles that exist and may be bound, as IAM writes such patterns.
+    existing: Vec<String>,
+    /// Deputy's own identities in the account but for the issuer.
+    own: Vec<String>,
     /// `arn:…:policy/deputy/<cluster>/limits/*`
     limits: String,
     /// Those of AWS, and the account's.
@@ -143,11 +148,26 @@ struct Scope {
 }
 
 impl Scope {
-    fn new(cluster: &ClusterName, account: &Account) -> Self {
+    fn new(cluster: &ClusterName, account: &Account, limits: &[Limit]) -> Self {
+        let here = limits
+            .iter()
+            .filter(|limit| limit.scope.accounts.contains(&account.name));
+        let patterns: BTreeSet<String> = here
+            .flat_map(|limit| &limit.existing_roles)
+            .filter_map(|pattern| pattern.roles_in(&account.partition, &account.id))
+            .collect();
+        let own = [
+            (&account.provisioner, PROVISIONER),
+            (&account.boundary_writer, BOUNDARY_WRITER),
+        ];
         let in_account = format!("arn:{}:iam::{}", account.partition, account.id);
         Self {
             cluster: cluster.to_string(),
             roles: format!("{in_account}:role{}*", naming::role_path(cluster)),
+            existing: patterns.into_iter().collect(),
+            own: own
+                .map(|(named, suggested)| role_of(account, named.as_ref(), suggested))
+                .to_vec(),
             limits: format!("{in_account}:policy{}*", naming::limit_path(cluster)),
             managed_policies: [
                 format!("arn:{}:iam::aws:policy/*", account.partition),
@@ -174,89 +194,107 @@ impl Scope {
     }
 }
 
+/// The ARN of one of Deputy's roles: the one that the account names, else the one with the suggested name.
+fn role_of(account: &Account, named: Option<&AssumeRole>, suggested: &str) -> String {
+    named.map_or_else(
+        || format!("arn:{}:iam::{}:role/{suggested}", account.partition, account.id),
+        |assume| assume.role.to_string(),
+    )
+}
+
 fn broker(scope: &Scope) -> Document {
     let actions = ["sts:AssumeRole", "sts:TagSession"];
-    document(
-        PolicyKind::Identity,
-        vec![allow(
-            "Sessions",
+    let roles = std::slice::from_ref(&scope.roles);
+    let mut statements = vec![allow("Sessions", &actions, roles, vec![])];
+    if !scope.existing.is_empty() {
+        statements.push(allow(
+            "SessionsOfRolesThatExist",
             &actions,
-            std::slice::from_ref(&scope.roles),
+            &scope.existing,
             vec![],
-        )],
-    )
+        ));
+        // A pattern of a limit may cover them; Deputy refuses them as well.
+        statements.push(deny("NeverDeputysOwn", &["sts:AssumeRole"], &scope.own, vec![]));
+    }
+    document(PolicyKind::Identity, statements)
 }
 
 fn provisioner(scope: &Scope) -> Document {
     let roles = std::slice::from_ref(&scope.roles);
     let all = ["*".to_owned()];
-    document(
-        PolicyKind::Identity,
-        vec![
-            allow(
-                "CreateBoundedRoles",
-                &["iam:CreateRole"],
-                roles,
-                vec![scope.bounded(), scope.becomes_ours()],
-            ),
-            // CreateRole with tags asks for this, too, when there is no role yet whose tags could be looked at.
-            allow("TagNewRoles", &["iam:TagRole"], roles, vec![scope.becomes_ours()]),
-            // What gives permissions needs the boundary in force; what takes them away does not.
-            allow(
-                "GrantWithinBoundary",
-                &[
-                    "iam:AttachRolePolicy",
-                    "iam:PutRolePermissionsBoundary",
-                    "iam:PutRolePolicy",
-                ],
-                roles,
-                vec![scope.bounded(), scope.ours()],
-            ),
-            allow(
-                "ChangeOwnRoles",
-                &[
-                    "iam:DeleteRole",
-                    "iam:DeleteRolePolicy",
-                    "iam:DetachRolePolicy",
-                    "iam:TagRole",
-                    "iam:UntagRole",
-                    "iam:UpdateAssumeRolePolicy",
-                    "iam:UpdateRole",
-                ],
-                roles,
-                vec![scope.ours()],
-            ),
-            allow(
-                "ReadRoles",
-                &[
-                    "iam:GetRole",
-                    "iam:GetRolePolicy",
-                    "iam:ListAttachedRolePolicies",
-                    "iam:ListRolePolicies",
-                ],
-                roles,
-                vec![],
-            ),
-            // What the boundary cuts off from them is said in the status of a role.
-            allow(
-                "ReadManagedPolicies",
-                &["iam:GetPolicy", "iam:GetPolicyVersion"],
-                &scope.managed_policies,
-                vec![],
-            ),
-            deny(
-                "NeverTheBoundary",
-                &[
-                    "iam:CreatePolicy*",
-                    "iam:DeletePolicy*",
-                    "iam:DeleteRolePermissionsBoundary",
-                    "iam:SetDefaultPolicyVersion",
-                ],
-                &all,
-                vec![],
-            ),
-        ],
-    )
+    let mut statements = vec![
+        allow(
+            "CreateBoundedRoles",
+            &["iam:CreateRole"],
+            roles,
+            vec![scope.bounded(), scope.becomes_ours()],
+        ),
+        // CreateRole with tags asks for this, too, when there is no role yet whose tags could be looked at.
+        allow("TagNewRoles", &["iam:TagRole"], roles, vec![scope.becomes_ours()]),
+        // What gives permissions needs the boundary in force; what takes them away does not.
+        allow(
+            "GrantWithinBoundary",
+            &[
+                "iam:AttachRolePolicy",
+                "iam:PutRolePermissionsBoundary",
+                "iam:PutRolePolicy",
+            ],
+            roles,
+            vec![scope.bounded(), scope.ours()],
+        ),
+        allow(
+            "ChangeOwnRoles",
+            &[
+                "iam:DeleteRole",
+                "iam:DeleteRolePolicy",
+                "iam:DetachRolePolicy",
+                "iam:TagRole",
+                "iam:UntagRole",
+                "iam:UpdateAssumeRolePolicy",
+                "iam:UpdateRole",
+            ],
+            roles,
+            vec![scope.ours()],
+        ),
+        allow(
+            "ReadRoles",
+            &[
+                "iam:GetRole",
+                "iam:GetRolePolicy",
+                "iam:ListAttachedRolePolicies",
+                "iam:ListRolePolicies",
+            ],
+            roles,
+            vec![],
+        ),
+        // What the boundary cuts off from them is said in the status of a role.
+        allow(
+            "ReadManagedPolicies",
+            &["iam:GetPolicy", "iam:GetPolicyVersion"],
+            &scope.managed_policies,
+            vec![],
+        ),
+        deny(
+            "NeverTheBoundary",
+            &[
+                "iam:CreatePolicy*",
+                "iam:DeletePolicy*",
+                "iam:DeleteRolePermissionsBoundary",
+                "iam:SetDefaultPolicyVersion",
+            ],
+            &all,
+            vec![],
+        ),
+    ];
+    if !scope.existing.is_empty() {
+        statements.push(allow(
+            "ReadRolesThatExist",
+            &["iam:GetRole"],
+            &scope.existing,
+            vec![],
+        ));
+    }
+    document(PolicyKind::Identity, statements)
 }
 
 fn boundary_writer(scope: &Scope) -> Document {

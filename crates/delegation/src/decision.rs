@@ -225,6 +225,8 @@ pub enum Reason {
     ManagedPolicy,
     /// A role that exists and may not be bound: no limit names it, it is of another account, or it is Deputy's own or a service's.
     ExistingRole,
+    /// A role that is to stay when its object is deleted, which a limit does not allow.
+    Retain,
     /// Any other rule of structure.
     Structure,
 }
@@ -251,6 +253,7 @@ impl Reason {
             Self::Partition => "Partition",
             Self::ManagedPolicy => "ManagedPolicy",
             Self::ExistingRole => "ExistingRole",
+            Self::Retain => "Retain",
             Self::Structure => "Structure",
         }
     }

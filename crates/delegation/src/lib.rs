@@ -9,6 +9,7 @@
 //! - [`trust`], [`boundary`], [`session`]: the documents and requests that an accepted grant becomes.
 //! - [`web_identity`]: the grant of pods that call STS themselves.
 //! - [`capped`]: what a boundary cuts off from a managed policy, for people.
+//! - [`foreign_trust`]: whether the trust policy of a role that exists lets the broker in, and what its owner has to add.
 //! - [`plan`]: the IAM calls that lead from what AWS has to what is wanted.
 //! - [`bootstrap`]: the AWS policies that Deputy's own processes need.
 //!
@@ -32,6 +33,7 @@ pub mod capped;
 mod checked;
 pub mod decide;
 pub mod decision;
+pub mod foreign_trust;
 pub mod model;
 pub mod names;
 pub mod naming;

@@ -9,7 +9,7 @@ use data_encoding::BASE32_NOPAD;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    model::{Account, Kind, RoleId, RoleKind},
+    model::{Account, Kind, Role, RoleId, RoleKind, RoleSource},
     names::{
         ClusterName, ExternalId, FromValidParts, IamPath, ObjectName, PolicyArn, PolicyName, RoleArn,
         RoleName, TagKey, TagValue, Uid,
@@ -17,7 +17,7 @@ use crate::{
     tags::list_of,
 };
 
-pub use crate::tags::TAG_TAGS;
+pub use crate::tags::{TAG_RETAINED, TAG_TAGS};
 
 /// The name of Deputy's one inline policy on each role.
 pub const INLINE_POLICY: &str = "deputy";
@@ -102,6 +102,15 @@ pub fn role_arn(cluster: &ClusterName, account: &Account, id: &RoleId) -> RoleAr
         &role_path(cluster),
         &role_name(cluster, id),
     )
+}
+
+/// The ARN of the IAM role that `role` is: of the one that Deputy makes, or of the one that exists.
+#[must_use]
+pub fn arn_of(cluster: &ClusterName, account: &Account, role: &Role) -> RoleArn {
+    match &role.source {
+        RoleSource::Owned(_) => role_arn(cluster, account, &role.id),
+        RoleSource::Existing(existing) => existing.arn.clone(),
+    }
 }
 
 /// The ARN of a limit's boundary policy in `account`.

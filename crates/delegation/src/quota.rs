@@ -63,6 +63,9 @@ pub const ACKNOWLEDGED_OF_LIMIT: usize = 64;
 /// Grants that the status of a dry run names as those that it would refuse.
 pub const REFUSALS_SHOWN: usize = 20;
 
+/// Patterns on roles that exist and may be bound, of a limit.
+pub const EXISTING_ROLES_OF_LIMIT: usize = 64;
+
 /// Values that a limit allows of one session tag.
 pub const VALUES_OF_TAG: usize = 50;
 

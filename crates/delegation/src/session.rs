@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    model::{Account, Binding, Role, SessionMethod, SessionScope},
+    model::{Account, Binding, Role, RoleSource, SessionMethod, SessionScope},
     names::{
-        ClusterName, ExternalId, ManagedPolicyArn, PodName, RoleArn, ServiceAccountName, SessionDuration,
-        SessionName, TagKey, TagValue, Uid,
+        ClusterName, ExternalId, ManagedPolicyArn, MaxSessionDuration, PodName, PolicyArn, RoleArn,
+        ServiceAccountName, SessionDuration, SessionName, TagKey, TagValue, Uid,
     },
     naming,
 };
@@ -50,6 +50,16 @@ pub fn duration(account: &Account, binding: &Binding) -> SessionDuration {
         .unwrap_or(account.default_session_duration)
 }
 
+/// That a session would be longer than AWS gives of its role, with both numbers.
+#[must_use]
+pub fn longer_than_the_role(duration: SessionDuration, role: &Role, longest: MaxSessionDuration) -> String {
+    format!(
+        "a session of {duration} is longer than {longest}, the most that AWS gives of the role of {} (its MaxSessionDuration, which \
+         its owner sets)",
+        role.id.title()
+    )
+}
+
 /// How many session tags Deputy sets itself.
 #[must_use]
 pub fn own_tags(scope: SessionScope) -> usize {
@@ -59,8 +69,16 @@ pub fn own_tags(scope: SessionScope) -> usize {
     }
 }
 
+/// Whether a session of `role` by `binding` gets the boundary of a limit as its session policy: the role exists, so nothing else in AWS
+/// holds it.
+#[must_use]
+pub fn needs_boundary(role: &Role, binding: &Binding) -> bool {
+    role.existing().is_some() && binding.session.policy.is_none()
+}
+
 /// The request for `subject` under an accepted binding of an accepted role. None if `subject` is not one of the binding's,
-/// if account, role and binding do not belong together, or if the broker is not who makes sessions by the binding.
+/// if account, role and binding do not belong together, if the broker is not who makes sessions by the binding, or, of a role that exists,
+/// if the session [needs a boundary](needs_boundary) and there is none, or names managed policies.
 #[must_use]
 pub fn request(
     cluster: &ClusterName,
@@ -68,12 +86,11 @@ pub fn request(
     role: &Role,
     binding: &Binding,
     subject: &SessionSubject,
+    boundary: Option<PolicyArn>,
 ) -> Option<SessionRequest> {
     let namespace = &binding.id.namespace;
-    // Deputy makes no session of a role that is there already.
     let by_broker = binding.method_in(account) == SessionMethod::AssumeRole;
     let together = by_broker
-        && role.owned().is_some()
         && role.account == account.name
         && role.id == binding.role
         && role.id.namespace == *namespace
@@ -85,6 +102,13 @@ pub fn request(
         return None;
     }
 
+    let policy_arns = match (&role.source, needs_boundary(role, binding)) {
+        (RoleSource::Owned(_), _) => binding.session.policy_arns.clone(),
+        // A union with anything else would be wider than what is known.
+        (RoleSource::Existing(_), _) if !binding.session.policy_arns.is_empty() => return None,
+        (RoleSource::Existing(_), true) => BTreeSet::from([boundary?.into()]),
+        (RoleSource::Existing(_), false) => BTreeSet::new(),
+    };
     let service_account = subject.service_account.as_str();
     let mut name = vec![namespace.as_str(), service_account];
     // Reserved keys are refused by `decide`; left out here, they can't stand in for Deputy's own even so.
@@ -106,12 +130,12 @@ pub fn request(
     }
 
     Some(SessionRequest {
-        role: naming::role_arn(cluster, account, &role.id),
+        role: naming::arn_of(cluster, account, role),
         session_name: naming::session_name(&name),
         external_id: naming::external_id(cluster, &role.id),
         duration: duration(account, binding),
         tags,
         policy: binding.session.policy.as_ref().map(|policy| policy.to_json()),
-        policy_arns: binding.session.policy_arns.clone(),
+        policy_arns,
     })
 }

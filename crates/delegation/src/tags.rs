@@ -13,6 +13,9 @@ use crate::names::{FromValidParts, TagKey, TagValue};
 /// Tag of roles and policies: which of the other tags the AWSAccount asked for, six characters for each key.
 pub const TAG_TAGS: &str = "deputy-tags";
 
+/// Tag of roles that stay although their object is gone: the uid of that object.
+pub const TAG_RETAINED: &str = "deputy-retained";
+
 /// Characters of the list for each key: 30 bits in base32. Keys themselves would not fit: one may have 128 characters, a tag's value 256.
 const MARK_CHARS: usize = 6;
 /// Keys in a list: what a tag's value holds.
@@ -21,7 +24,7 @@ const MARKS_MAX: usize = 256 / MARK_CHARS;
 /// What to do about tags. Deputy's own say whose a role or policy is; the others grant nothing by themselves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TagChanges {
-    /// Keys in the way of Deputy's own: the same ones in another spelling. First.
+    /// Keys in the way of Deputy's own: the same ones in another spelling, and what says that nobody has the role. First.
     pub remove_own: Vec<String>,
     /// Deputy's own that differ.
     pub set_own: BTreeMap<TagKey, TagValue>,
@@ -45,6 +48,11 @@ impl TagChanges {
             let other_spelling = desired
                 .keys()
                 .find(|ours| ours.as_str().eq_ignore_ascii_case(key));
+            if key.eq_ignore_ascii_case(TAG_RETAINED) {
+                // It is some object's again.
+                changes.remove_own.push(key.clone());
+                continue;
+            }
             match other_spelling {
                 Some(ours) if is_own(ours) => changes.remove_own.push(key.clone()),
                 Some(_) => changes.remove.push(key.clone()),

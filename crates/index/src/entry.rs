@@ -9,7 +9,7 @@ use deputy_api::{
     BoundaryStatus,
     conditions::{ConditionReason, ConditionType, Status},
 };
-use deputy_delegation::{Fact, ObjectName, ServiceAccountName};
+use deputy_delegation::{Fact, MaxSessionDuration, ObjectName, ServiceAccountName};
 
 /// The kinds that an index holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -208,6 +208,8 @@ pub struct RoleState {
     pub role_arn: Option<Box<str>>,
     /// `status.roleID`.
     pub role_id: Option<Box<str>>,
+    /// `status.maxSessionDuration`: the longest session of a role that exists.
+    pub longest_session: Option<MaxSessionDuration>,
 }
 
 /// What is kept of the status of a binding.

@@ -20,6 +20,7 @@
 //!   `a_limit_that_can_not_be_read_still_limits_where_it_applies`.
 //! - An answer from memory is never older than its facts: `an_answer_from_memory_is_never_older_than_its_facts`.
 
+mod boundaries;
 mod claims;
 mod current;
 mod decided;

@@ -10,7 +10,7 @@ use deputy_api::{
     parse_account, parse_binding, parse_limit, parse_role,
 };
 use deputy_delegation::{
-    NamespaceName, ObjectName, Violations,
+    MaxSessionDuration, NamespaceName, ObjectName, Violations,
     model::{Account, Binding, LimitEntry, ObjectId, Role},
 };
 use kube::api::{DynamicObject, ObjectMeta};
@@ -241,6 +241,9 @@ pub(crate) fn role_state(object: &DynamicObject) -> RoleState {
         observed_generation: status.observed_generation.unwrap_or_default(),
         role_arn: status.role_arn.map(Into::into),
         role_id: status.role_id.map(Into::into),
+        longest_session: status
+            .max_session_duration
+            .and_then(|text| MaxSessionDuration::parse(&text).ok()),
     }
 }
 

@@ -50,10 +50,6 @@ const ABSENT: &[(&str, &[Absent])] = &[
         "`boundary.type: Reference`",
         &[Choice("DelegationLimit", "spec.boundary.type", "Reference")],
     ),
-    (
-        "`deletionPolicy: Retain`",
-        &[Field("AWSRole", "spec.deletionPolicy")],
-    ),
     ("`AWSFederatedUserBinding`", &[Kind("AWSFederatedUserBinding")]),
     (
         "`aws:TokenIssueTime`",
@@ -63,7 +59,6 @@ const ABSENT: &[(&str, &[Absent])] = &[
     ("`PrincipalReplaced`", &[Code("api", "PrincipalReplaced")]),
     ("`deputy check`", &[Command("check")]),
     ("`deputy explain`", &[Command("explain")]),
-    ("`spec.existing`", &[Field("AWSRole", "spec.existing")]),
     ("`deputy name`", &[Command("name")]),
     ("A published image", &[Default("image.repository")]),
     (

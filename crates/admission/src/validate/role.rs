@@ -135,6 +135,7 @@ fn is_about_the_object_alone(reason: Reason) -> bool {
         | Reason::TenantVariable
         | Reason::ManagedPolicy
         | Reason::Partition
-        | Reason::ExistingRole => false,
+        | Reason::ExistingRole
+        | Reason::Retain => false,
     }
 }

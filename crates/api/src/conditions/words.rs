@@ -129,6 +129,12 @@ words! {
         ManagedPolicy,
         /// [`Reason::ExistingRole`].
         ExistingRole,
+        /// [`Reason::Retain`].
+        Retain,
+        /// The role that exists is not in AWS, or not under that ARN.
+        NotInAWS,
+        /// The trust policy of a role that exists does not let the broker in.
+        TrustMissing,
         /// Not accepted: nobody gets credentials. What is in AWS stays, with a trust policy that denies.
         Suspended,
         /// Not accepted, and never was: nothing is in AWS.
@@ -206,6 +212,7 @@ impl From<Reason> for ConditionReason {
             Reason::Partition => Self::Partition,
             Reason::ManagedPolicy => Self::ManagedPolicy,
             Reason::ExistingRole => Self::ExistingRole,
+            Reason::Retain => Self::Retain,
             Reason::Structure => Self::Invalid,
         }
     }

@@ -66,6 +66,7 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
     );
     findings.reserved("spec.session.tags", Reason::SessionTag, session_tags.keys());
 
+    let existing_roles = existing_roles(&mut findings, &spec.existing_roles);
     let acknowledge_escalation = acknowledged(&mut findings, &spec.acknowledge_escalation);
 
     let managed_policies = managed_policies(&mut findings, &spec.managed_policies);
@@ -91,28 +92,40 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
             session_tags,
             acknowledge_escalation,
             managed_policies,
-            existing_roles: BTreeSet::new(),
+            existing_roles,
+            allow_retain: spec.roles.allow_retain,
             checked: Checked::default(),
         })
     })();
     findings.finish(limit)
 }
 
-/// Patterns on the ARNs of managed policies, and on nothing else.
+fn existing_roles(findings: &mut Findings, patterns: &[String]) -> BTreeSet<IamArnPattern> {
+    let max = quota::EXISTING_ROLES_OF_LIMIT;
+    patterns_on("role", "spec.existingRoles", patterns, max, findings)
+}
+
 fn managed_policies(findings: &mut Findings, patterns: &[String]) -> BTreeSet<IamArnPattern> {
-    let field = "spec.managedPolicies";
-    findings.count(
-        field,
-        "patterns",
-        patterns.len(),
-        0..=quota::MANAGED_POLICIES_OF_LIMIT,
-    );
+    let max = quota::MANAGED_POLICIES_OF_LIMIT;
+    patterns_on("policy", "spec.managedPolicies", patterns, max, findings)
+}
+
+/// Patterns on ARNs of this kind of entity (`policy`, `role`), and on nothing else.
+fn patterns_on(
+    entity: &str,
+    field: &str,
+    patterns: &[String],
+    max: usize,
+    findings: &mut Findings,
+) -> BTreeSet<IamArnPattern> {
+    findings.count(field, "patterns", patterns.len(), 0..=max);
     let mut typed = BTreeSet::new();
-    for (i, text) in patterns.iter().enumerate().take(quota::MANAGED_POLICIES_OF_LIMIT) {
+    for (i, text) in patterns.iter().enumerate().take(max) {
         let at = format!("{field}[{i}]");
         match findings.take(&at, IamArnPattern::new(text.as_str())) {
-            Some(pattern) if !pattern.is_of("policy") => {
-                let message = "is a pattern on other ARNs than those of policies, arn:<partition>:iam::<account>:policy/…";
+            Some(pattern) if !pattern.is_of(entity) => {
+                let message =
+                    format!("is a pattern on other ARNs than arn:<partition>:iam::<account>:{entity}/…");
                 findings.push(Reason::Structure, at, message);
             }
             found => typed.extend(found),

@@ -3,14 +3,16 @@
 use std::collections::BTreeSet;
 
 use deputy_delegation::{
-    MaxSessionDuration, ObjectName, RolePolicyName, Violations,
-    model::{NamedPolicy, OwnedRole, PolicyList, Role, RolePoliciesError, RoleSource},
+    MaxSessionDuration, ObjectName, Reason, RoleArn, RolePolicyName, Violations,
+    model::{
+        DeletionPolicy, ExistingRole, NamedPolicy, OwnedRole, PolicyList, Role, RolePoliciesError, RoleSource,
+    },
     quota::{MANAGED_POLICIES_OF_ROLE, POLICIES_OF_ROLE},
 };
 use deputy_policy::PolicyKind;
 
 use super::Findings;
-use crate::AWSRole;
+use crate::{AWSRole, AWSRoleSpec, DeletionPolicySpec, ExistingRoleSpec};
 
 /// Reads a role.
 ///
@@ -27,6 +29,24 @@ pub fn parse_role(object: &AWSRole) -> Result<Role, Violations> {
         ObjectName::new(spec.account_ref.name.as_str()),
     );
 
+    let source = match &spec.existing {
+        Some(existing) => existing_role(spec, existing, &mut findings).map(RoleSource::Existing),
+        None => owned_role(spec, &mut findings).map(RoleSource::Owned),
+    };
+
+    let role = (|| {
+        Some(Role {
+            id: id?.into(),
+            uid,
+            account: account?,
+            source: source?,
+        })
+    })();
+    findings.finish(role)
+}
+
+/// A role that Deputy makes.
+fn owned_role(spec: &AWSRoleSpec, findings: &mut Findings) -> Option<OwnedRole> {
     if let Some(listed) = &spec.policies {
         findings.count("spec.policies", "policies", listed.len(), 1..=POLICIES_OF_ROLE);
     }
@@ -58,21 +78,36 @@ pub fn parse_role(object: &AWSRole) -> Result<Role, Violations> {
         None
     };
 
-    let max_session_duration = findings.duration(
-        "spec.maxSessionDuration",
-        MaxSessionDuration::parse(&spec.max_session_duration),
-    );
+    let max_session_duration = match spec.max_session_duration.as_deref() {
+        Some(text) => findings.duration("spec.maxSessionDuration", MaxSessionDuration::parse(text)),
+        None => Some(MaxSessionDuration::HOUR),
+    };
+    Some(OwnedRole {
+        policies: policies?,
+        max_session_duration: max_session_duration?,
+        deletion: match spec.deletion_policy {
+            None | Some(DeletionPolicySpec::Delete) => DeletionPolicy::Delete,
+            Some(DeletionPolicySpec::Retain) => DeletionPolicy::Retain,
+        },
+    })
+}
 
-    let role = (|| {
-        Some(Role {
-            id: id?.into(),
-            uid,
-            account: account?,
-            source: RoleSource::Owned(OwnedRole {
-                policies: policies?,
-                max_session_duration: max_session_duration?,
-            }),
-        })
-    })();
-    findings.finish(role)
+/// A role that exists. What else a role may say is its owner's.
+fn existing_role(
+    spec: &AWSRoleSpec,
+    existing: &ExistingRoleSpec,
+    findings: &mut Findings,
+) -> Option<ExistingRole> {
+    let others = [
+        ("spec.policies", spec.policies.is_none()),
+        ("spec.managedPolicyARNs", spec.managed_policy_arns.is_none()),
+        ("spec.maxSessionDuration", spec.max_session_duration.is_none()),
+        ("spec.deletionPolicy", spec.deletion_policy.is_none()),
+    ];
+    for (field, _) in others.into_iter().filter(|(_, is_absent)| !is_absent) {
+        let message = "is not for a role that exists (spec.existing): it is its owner's; leave it out";
+        findings.push(Reason::Structure, field, message);
+    }
+    let arn = findings.take("spec.existing.roleARN", RoleArn::parse(&existing.role_arn))?;
+    Some(ExistingRole { arn })
 }

@@ -2,7 +2,7 @@
 
 use deputy_delegation::{
     Reason, Violations,
-    model::{BoundaryMode, SessionMethod, SessionScope},
+    model::{BoundaryMode, DeletionPolicy, SessionMethod, SessionScope},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -380,7 +380,7 @@ fn kinds_that_come_later_are_not_read_as_something_else() {
 
 #[test]
 fn fields_of_a_newer_definition_are_passed_over() {
-    let object = with(role(), "/spec/managedPolicyARNs", json!([]));
+    let object = with(role(), "/spec/fieldOfTomorrow", json!([]));
     assert!(parse_role(&typed(object)).is_ok());
 }
 
@@ -495,4 +495,64 @@ fn a_session_names_its_managed_policies() {
             one(Reason::Structure, wrong)
         );
     }
+}
+
+#[test]
+fn a_role_that_exists_says_nothing_of_what_is_its_owners() {
+    let arn = "arn:aws:iam::123456789012:role/terraform/reports";
+    let mut object = role();
+    object["spec"] = json!({"accountRef": {"name": "production"}, "existing": {"roleARN": arn}});
+    let parsed = parse_role(&typed(object.clone())).unwrap();
+    assert_eq!(parsed.existing().unwrap().arn.to_string(), arn);
+    assert!(parsed.owned().is_none() && parsed.policies().is_empty());
+
+    object["spec"]["policies"] = role()["spec"]["policies"].clone();
+    object["spec"]["maxSessionDuration"] = json!("1h");
+    object["spec"]["deletionPolicy"] = json!("Delete");
+    object["spec"]["existing"]["roleARN"] = json!("arn:aws:iam::123456789012:user/reports");
+    let wanted = [
+        (Reason::Structure, "spec.policies"),
+        (Reason::Structure, "spec.maxSessionDuration"),
+        (Reason::Structure, "spec.deletionPolicy"),
+        (Reason::Structure, "spec.existing.roleARN"),
+    ];
+    assert_eq!(
+        fields(parse_role(&typed(object)).unwrap_err()),
+        wanted.map(|(reason, field)| (reason, field.to_owned()))
+    );
+}
+
+#[test]
+fn a_role_is_deleted_with_its_object_unless_it_says_retain() {
+    let deletion = |object: Value| parse_role(&typed(object)).unwrap().owned().unwrap().deletion;
+    assert_eq!(deletion(role()), DeletionPolicy::Delete);
+    for (word, policy) in [
+        ("Delete", DeletionPolicy::Delete),
+        ("Retain", DeletionPolicy::Retain),
+    ] {
+        assert_eq!(
+            deletion(with(role(), "/spec/deletionPolicy", json!(word))),
+            policy
+        );
+    }
+}
+
+#[test]
+fn a_limit_names_roles_that_exist_and_nothing_else() {
+    let parsed = parse_limit(&typed(limit())).unwrap();
+    assert!(parsed.existing_roles.is_empty() && !parsed.allow_retain);
+    let mut object = limit();
+    object["spec"]["roles"] = json!({"allowRetain": true});
+    object["spec"]["existingRoles"] = json!(["arn:aws:iam::*:role/terraform/*"]);
+    let parsed = parse_limit(&typed(object.clone())).unwrap();
+    assert!(parsed.allow_retain && parsed.existing_roles.len() == 1);
+    object["spec"]["existingRoles"] = json!([
+        "arn:aws:iam::123456789012:user/*",
+        "*",
+        "arn:aws:iam::123456789012:*"
+    ]);
+    assert_eq!(
+        fields(parse_limit(&typed(object)).unwrap_err()),
+        [0, 1, 2].map(|i| (Reason::Structure, format!("spec.existingRoles[{i}]")))
+    );
 }

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     error::{AwsError, ErrorClass},
-    traits::{ListedRole, Roles},
+    traits::{ForeignRole, ListedRole, Roles},
 };
 
 /// IAM's tag limit of a role.
@@ -33,6 +33,15 @@ impl Roles for InMemoryIam {
             }
             Ok(state.shown(name))
         })
+    }
+
+    async fn get_existing_role(&self, name: &RoleName) -> Result<Option<ForeignRole>, AwsError> {
+        Ok(self.get_role(name).await?.map(|role| ForeignRole {
+            arn: role.arn,
+            unique_id: role.unique_id,
+            trust: role.trust,
+            max_session_seconds: role.max_session_seconds,
+        }))
     }
 
     async fn list_roles(&self, path: &IamPath) -> Result<Vec<ListedRole>, AwsError> {

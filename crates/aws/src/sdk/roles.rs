@@ -14,7 +14,7 @@ use deputy_delegation::{
 use super::{ApiCaller, IamClients, decode, found, pages, policies, senseless};
 use crate::{
     error::AwsError,
-    traits::{DefaultVersion, ListedRole, ManagedPolicies, Roles},
+    traits::{DefaultVersion, ForeignRole, ListedRole, ManagedPolicies, Roles},
 };
 
 pub(crate) struct SdkRoles {
@@ -123,6 +123,22 @@ impl Roles for SdkRoles {
             return Ok(None);
         };
         observed(GET, role, inline, attached).map(Some)
+    }
+
+    async fn get_existing_role(&self, name: &RoleName) -> Result<Option<ForeignRole>, AwsError> {
+        const GET: &str = "iam:GetRole";
+        let request = self.clients.reads.get_role().role_name(name.as_str()).send();
+        let Some(output) = found(self.caller.call(GET, self.clients.read_patience, request).await)? else {
+            return Ok(None);
+        };
+        let role = output.role.ok_or_else(|| senseless(GET, "no role"))?;
+        let role = observed(GET, role, BTreeMap::new(), Vec::new())?;
+        Ok(Some(ForeignRole {
+            arn: role.arn,
+            unique_id: role.unique_id,
+            trust: role.trust,
+            max_session_seconds: role.max_session_seconds,
+        }))
     }
 
     async fn list_roles(&self, path: &IamPath) -> Result<Vec<ListedRole>, AwsError> {

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use deputy_delegation::{
-    Decision, ObjectName, Uid,
+    Accepted, Decision, ObjectName, PolicyArn, Uid,
     model::{Account, Binding, ObjectId, Role, RoleId, SessionMethod, SessionScope},
     session,
 };
@@ -191,7 +191,9 @@ fn session_grant(
         );
         return Err(refused(binding, RefusalCode::Method, message));
     }
-    let Some(request) = session::request(index.cluster(), account, role, binding, &identity.subject) else {
+    let boundary = boundary(index, found, role, account)?;
+    let cluster = index.cluster();
+    let Some(request) = session::request(cluster, account, role, binding, &identity.subject, boundary) else {
         let message = format!("AWSRoleBinding {} does not name {who}", binding.id);
         return Err(refused(binding, RefusalCode::NoBinding, message));
     };
@@ -205,6 +207,16 @@ fn session_grant(
             ),
         });
     };
+    if let Some(longest) = state.and_then(|state| state.longest_session)
+        && request.duration.exceeds(longest)
+    {
+        let message = format!(
+            "AWSRoleBinding {}: {}",
+            binding.id,
+            session::longer_than_the_role(request.duration, role, longest)
+        );
+        return Err(refused(binding, RefusalCode::NotAccepted, message));
+    }
     let uid = |uid: &Option<Uid>| uid.as_ref().map(ToString::to_string).unwrap_or_default();
     Ok(Box::new(SessionGrant {
         account: account.clone(),
@@ -223,6 +235,34 @@ fn session_grant(
             SessionScope::Pod => Renewal::Single,
         },
     }))
+}
+
+/// The boundary that a session of a role that exists is held to, when it has no policy of its own. As long as AWS does not have it as the
+/// limit is now, there is no session: an older one may allow more.
+fn boundary(
+    index: &Index,
+    found: &BindingDecision,
+    role: &Role,
+    account: &Account,
+) -> Result<Option<PolicyArn>, ResolveError> {
+    if !session::needs_boundary(role, &found.binding) {
+        return Ok(None);
+    }
+    let Decision::Accepted(Accepted {
+        boundary: Some(limit),
+        ..
+    }) = found.decision.as_ref()
+    else {
+        let message = format!(
+            "AWSRoleBinding {} has no boundary to hold its sessions",
+            found.binding.id
+        );
+        return Err(refused(&found.binding, RefusalCode::NotAccepted, message));
+    };
+    let in_force = index.boundary_in_force(limit, account);
+    in_force.map(Some).map_err(|why| ResolveError::NotReady {
+        message: format!("AWSRoleBinding {}: {why}", found.binding.id),
+    })
 }
 
 /// Whether role and binding are accepted. The role first: what is wrong with it is wrong with every binding of it.

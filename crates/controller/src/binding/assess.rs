@@ -53,6 +53,9 @@ fn ready(facts: &BindingFacts, refused_session: Option<ConditionValue>) -> Condi
         let message = "the role is not ready; see its conditions";
         return ConditionValue::new(Status::False, ConditionReason::RoleNotReady, message);
     }
+    if let Some((reason, why)) = &facts.no_session {
+        return ConditionValue::new(Status::False, *reason, why.clone());
+    }
     if let Some(why) = facts.no_issuer.as_ref().filter(|_| !facts.without_broker) {
         let message = format!("no session can be made: {why}");
         return ConditionValue::new(Status::False, ConditionReason::IssuerNotReady, message);

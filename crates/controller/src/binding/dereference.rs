@@ -1,10 +1,14 @@
 //! *Dereference*: everything that is looked up about a binding. Reads the API server and the index.
 
-use deputy_api::{AWSRoleBinding, conditions::Status, convert};
+use deputy_api::{
+    AWSRoleBinding,
+    conditions::{ConditionReason, Status},
+    convert,
+};
 use deputy_delegation::{
-    ClusterName, Decision,
+    Accepted, ClusterName, Decision,
     model::{Binding, ObjectId, RoleId, SessionMethod},
-    naming,
+    naming, session,
 };
 use deputy_index::Index;
 use kube::api::DynamicObject;
@@ -33,6 +37,8 @@ pub struct BindingFacts {
     pub without_broker: bool,
     /// Why the broker can make no session of the account at all.
     pub no_issuer: Option<String>,
+    /// Why no session of a role that exists can be made yet, or at all.
+    pub no_session: Option<(ConditionReason, String)>,
     /// The role in AWS; `None` while role or account are not known.
     pub role_arn: Option<String>,
 }
@@ -84,6 +90,7 @@ impl BindingFacts {
             shadowed: !binding.subjects.service_accounts().iter().any(is_default),
             without_broker: without_broker(index, binding),
             no_issuer: no_issuer(index, &role),
+            no_session: no_session(index, binding),
             role_arn: role_arn(index, cluster, &role),
         }
     }
@@ -105,8 +112,34 @@ fn no_issuer(index: &Index, role: &RoleId) -> Option<String> {
     (issuer.status == Status::False).then(|| issuer.message.into())
 }
 
+/// What keeps AWS from giving sessions of a role that exists: its boundary, or how long they are to be.
+fn no_session(index: &Index, binding: &Binding) -> Option<(ConditionReason, String)> {
+    let view = index.role(&binding.role)?;
+    let role = view.granting().known()?.clone();
+    let account = index.account(&role.account).known()?.clone();
+    if let Some(longest) = view.state.longest_session {
+        let duration = session::duration(&account, binding);
+        if duration.exceeds(longest) {
+            let message = session::longer_than_the_role(duration, &role, longest);
+            return Some((ConditionReason::Duration, message));
+        }
+    }
+    if !session::needs_boundary(&role, binding) {
+        return None;
+    }
+    let Decision::Accepted(Accepted {
+        boundary: Some(limit),
+        ..
+    }) = index.decide_binding_with(binding)
+    else {
+        return None;
+    };
+    let why = index.boundary_in_force(&limit, &account).err()?;
+    Some((ConditionReason::BoundaryNotReady, why))
+}
+
 fn role_arn(index: &Index, cluster: &ClusterName, role: &RoleId) -> Option<String> {
     let role = index.role(role)?.granting().known()?.clone();
     let account = index.account(&role.account).known()?.clone();
-    Some(naming::role_arn(cluster, &account, &role.id).to_string())
+    Some(naming::arn_of(cluster, &account, &role).to_string())
 }

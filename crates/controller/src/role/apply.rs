@@ -14,43 +14,23 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 
 use super::{
-    assess::{Convergence, RoleOutcome, RolePlan, RoleWork},
+    assess::{Convergence, RolePlan, RoleWork},
     capped::{self, CappedRole, ManagedDocuments},
     dereference::{RoleInputs, RoleStage},
+    outcome::{AppliedRole, RoleOutcome},
     target::RoleTarget,
 };
 use crate::{
     context::{ControllerContext, MayWrite},
     error::{ReconcileError, chain},
     report::reason_of,
-    verified::{DRIFT_INTERVAL, Verified},
+    verified::Verified,
 };
 
 /// AWS may not show a change at once; that often it is looked at again in one go.
 const LOOKS: usize = 3;
 /// How long a terminating namespace is held up by a role that can't be deleted. The tags in AWS are the record then.
 const HOLD_NAMESPACE: Duration = Duration::from_secs(600);
-
-/// What is now true of a role in AWS. Only [`apply`] makes one: a status can't be made of a plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppliedRole {
-    pub(super) outcome: RoleOutcome,
-    /// How long AWS is trusted to be as the outcome says, if that is as it should be. `None`: it could not be asked whether that is so
-    /// still.
-    pub(super) trusted_for: Option<Duration>,
-    /// What its boundary cuts off from its managed policies.
-    pub(super) capped: CappedRole,
-}
-
-impl AppliedRole {
-    fn now(outcome: RoleOutcome) -> Self {
-        Self {
-            outcome,
-            trusted_for: Some(DRIFT_INTERVAL),
-            capped: CappedRole::NotLookedAt,
-        }
-    }
-}
 
 /// Carries out the plan for a role. AWS is not asked when it was seen to have the role as it should be a short while ago.
 ///
@@ -73,6 +53,7 @@ pub async fn apply(
             Some(applied) => applied,
             None => convergence.carry_out(ctx, verified, &inputs.id).await?,
         },
+        RoleWork::Look(look) => look.carry_out(ctx, verified, &inputs.id).await,
     };
     match applied.outcome {
         RoleOutcome::Deleting { message } if inputs.object.is_some() => {
@@ -159,7 +140,7 @@ impl Convergence {
     fn is_final(&self) -> bool {
         match self.target {
             RoleTarget::Provision(_) | RoleTarget::Suspend => true,
-            RoleTarget::Hold { .. } | RoleTarget::Delete { .. } => false,
+            RoleTarget::Hold { .. } | RoleTarget::Retain { .. } | RoleTarget::Delete { .. } => false,
         }
     }
 
@@ -189,6 +170,7 @@ impl Convergence {
                 absent,
             },
             RoleTarget::Suspend => RoleOutcome::Suspended { role_id },
+            RoleTarget::Retain { .. } => RoleOutcome::Retained,
             RoleTarget::Delete { .. } => RoleOutcome::Deleted,
         }
     }
@@ -201,9 +183,18 @@ impl Convergence {
                 tracing::warn!(aws_role = %self.ownership.name, "left a role of this name in AWS: it is not ours");
                 RoleOutcome::Deleted
             }
-            RoleTarget::Delete { may_be_hidden: true } if !converged.changed => RoleOutcome::Deleting {
-                message: "AWS shows no role yet, which may have been made a moment ago".into(),
-            },
+            RoleTarget::Retain { .. } if converged.refused_tags.iter().any(AwsError::is_retryable) => {
+                RoleOutcome::Deleting {
+                    message: "the role is closed, and its tag can't be written yet".into(),
+                }
+            }
+            RoleTarget::Delete { may_be_hidden: true } | RoleTarget::Retain { may_be_hidden: true }
+                if !converged.changed && converged.role_id.is_none() =>
+            {
+                RoleOutcome::Deleting {
+                    message: "AWS shows no role yet, which may have been made a moment ago".into(),
+                }
+            }
             _ => self.as_it_should_be(converged),
         }
     }
@@ -221,7 +212,7 @@ impl Convergence {
             }
         };
         match self.target {
-            RoleTarget::Delete { .. } => RoleOutcome::Deleting { message },
+            RoleTarget::Retain { .. } | RoleTarget::Delete { .. } => RoleOutcome::Deleting { message },
             _ => RoleOutcome::Waiting { reason, message },
         }
     }

@@ -4,15 +4,16 @@
 use std::sync::Arc;
 
 use deputy_api::conditions::ConditionReason;
-use deputy_aws::AwsError;
 use deputy_delegation::{
-    Decision, ManagedPolicyArn, ObjectName,
+    Decision, ObjectName,
     model::{Account, RoleSource},
 };
 use deputy_index::Entry;
 
 use super::{
     dereference::{FINALIZER, PresentRole, RoleInputs, RoleStage},
+    look::RoleLook,
+    outcome::RoleOutcome,
     target::{self, Ownership, RoleTarget},
 };
 use crate::verified::{Fingerprint, FingerprintKey};
@@ -45,6 +46,8 @@ pub enum RoleWork {
     Nothing(RoleOutcome),
     /// The role is brought to its target.
     Converge(Box<Convergence>),
+    /// The role is somebody else's, and looked at.
+    Look(Box<RoleLook>),
 }
 
 /// A role that is to be brought to its target.
@@ -63,60 +66,12 @@ pub struct Convergence {
     pub known_role_id: Option<String>,
 }
 
-/// What is true of a role in AWS.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RoleOutcome {
-    /// It is as it should be.
-    Provisioned {
-        /// Whether an accepted binding names it: somebody may become it.
-        bound: bool,
-        /// Its unique id in AWS.
-        role_id: Option<String>,
-        /// What AWS refused of the account's tags.
-        untagged: Vec<AwsError>,
-        /// Managed policies that it should have and that do not exist.
-        absent: Vec<ManagedPolicyArn>,
-    },
-    /// Refused: unusable, if it is there at all.
-    Suspended {
-        /// Its unique id in AWS; `None` when it is not there.
-        role_id: Option<String>,
-    },
-    /// It is not as it should be.
-    Waiting {
-        reason: ConditionReason,
-        message: String,
-    },
-    /// It is being deleted, and still there.
-    Deleting {
-        /// What keeps it.
-        message: String,
-    },
-    /// It is gone; or what has its name is not ours, and stays.
-    Deleted,
-    /// It is given up: it is still there, and its namespace has waited for it long enough.
-    Orphaned {
-        /// What kept it.
-        message: String,
-    },
-}
-
-impl RoleOutcome {
-    /// A role that waits for `reason`.
-    pub fn waiting(reason: ConditionReason, message: impl Into<String>) -> Self {
-        Self::Waiting {
-            reason,
-            message: message.into(),
-        }
-    }
-}
-
 /// The plan for a role.
 #[must_use]
 pub fn assess(inputs: &RoleInputs, key: &FingerprintKey) -> RolePlan {
     match &inputs.stage {
         RoleStage::Present(role) => assess_present(inputs, role, key),
-        RoleStage::Deleting { may_be_hidden } => assess_deletion(inputs, *may_be_hidden, key),
+        RoleStage::Deleting { may_be_hidden, stays } => assess_deletion(inputs, *may_be_hidden, *stays, key),
     }
 }
 
@@ -142,8 +97,14 @@ fn assess_present(inputs: &RoleInputs, present: &PresentRole, key: &FingerprintK
                 let role = (role, owned);
                 target::provision(&inputs.cluster, account, &ownership, role, present, accepted)
             }
-            // It is not Deputy's to make.
-            RoleSource::Existing(_) => RoleTarget::Suspend,
+            RoleSource::Existing(existing) => {
+                let role = (role, &existing.arn);
+                let look = RoleLook::new(inputs, account, role, present, accepted, key);
+                return RolePlan {
+                    finalizer: Finalizer::Keep,
+                    work: RoleWork::Look(Box::new(look)),
+                };
+            }
         },
         // What it was before it could not be read any more must still be made unusable.
         (Decision::Accepted(_), None) | (Decision::Refused(_), _) => RoleTarget::Suspend,
@@ -167,7 +128,7 @@ fn assess_present(inputs: &RoleInputs, present: &PresentRole, key: &FingerprintK
     }
 }
 
-fn assess_deletion(inputs: &RoleInputs, may_be_hidden: bool, key: &FingerprintKey) -> RolePlan {
+fn assess_deletion(inputs: &RoleInputs, may_be_hidden: bool, stays: bool, key: &FingerprintKey) -> RolePlan {
     let Some(name) = &inputs.account.name else {
         // The schema forbids that; no role was ever made of it.
         return RolePlan::nothing(RoleOutcome::Deleted);
@@ -188,7 +149,11 @@ fn assess_deletion(inputs: &RoleInputs, may_be_hidden: bool, key: &FingerprintKe
         }
     };
     let ownership = Ownership::of(&inputs.cluster, account, &inputs.id, &inputs.uid);
-    let target = RoleTarget::Delete { may_be_hidden };
+    let target = if stays {
+        RoleTarget::Retain { may_be_hidden }
+    } else {
+        RoleTarget::Delete { may_be_hidden }
+    };
     RolePlan::converge(inputs, account, ownership, target, false, key)
 }
 
@@ -212,7 +177,10 @@ impl RolePlan {
             RoleTarget::Provision(_) => Finalizer::Add {
                 account: account.name.clone(),
             },
-            RoleTarget::Hold { .. } | RoleTarget::Suspend | RoleTarget::Delete { .. } => Finalizer::Keep,
+            RoleTarget::Hold { .. }
+            | RoleTarget::Suspend
+            | RoleTarget::Retain { .. }
+            | RoleTarget::Delete { .. } => Finalizer::Keep,
         };
         let wanted = (target.desired(), &ownership, &account.id, &account.endpoints);
         let convergence = Convergence {

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use deputy_api::{AWSRole, AWSRoleStatus, convert};
 use deputy_delegation::{
-    ClusterName, Decision, NamespaceName, ObjectName, Uid,
+    ClusterName, Decision, MaxSessionDuration, NamespaceName, ObjectName, Uid,
+    decide::may_be_retained,
     model::{Account, Binding, Limit, LimitEntry, Role, RoleId},
 };
 use deputy_index::{Entry, Index};
@@ -20,6 +21,8 @@ pub const FINALIZER: &str = "deputy.dev/role";
 pub struct ProvisionedRole {
     pub uid: Uid,
     pub account: ObjectName,
+    /// Whether its object said that it is to stay.
+    pub retain: bool,
 }
 
 /// What IAM may take to show a new role everywhere.
@@ -62,6 +65,8 @@ pub enum RoleStage {
     Deleting {
         /// Whether a role may have been made that reads do not show yet.
         may_be_hidden: bool,
+        /// Whether it stays in AWS, closed: its object says so, and every limit allows it.
+        stays: bool,
     },
 }
 
@@ -84,6 +89,13 @@ impl RoleInputs {
     #[must_use]
     pub fn has_finalizer(&self) -> bool {
         self.object.as_ref().is_some_and(has_finalizer)
+    }
+
+    /// The longest session that the status has, of a role that exists.
+    #[must_use]
+    pub fn known_max_session(&self) -> Option<MaxSessionDuration> {
+        let status = objects::status_of::<AWSRoleStatus>(self.object.as_ref()?);
+        MaxSessionDuration::parse(&status.max_session_duration?).ok()
     }
 
     /// The unique id that the status has.
@@ -111,8 +123,12 @@ pub async fn dereference(
     let object = api(ctx, &id.namespace).get_opt(id.name.as_str()).await?;
     let (uid, account, stage) = match (&object, provisioned) {
         (None, None) => return Ok(None),
-        (None, Some(ProvisionedRole { uid, account })) => {
-            (uid, Some(account), RoleStage::Deleting { may_be_hidden: false })
+        (None, Some(ProvisionedRole { uid, account, retain })) => {
+            let stage = RoleStage::Deleting {
+                may_be_hidden: false,
+                stays: retain && may_stay(&ctx.index, id, Some(&account)),
+            };
+            (uid, Some(account), stage)
         }
         (Some(object), _) => {
             let uid = Uid::new(object.metadata.uid.clone().unwrap_or_default())?;
@@ -120,7 +136,8 @@ pub async fn dereference(
                 RoleStage::Present(Box::new(present(ctx, object).await?))
             } else if has_finalizer(object) {
                 let may_be_hidden = may_be_hidden(ctx, object);
-                RoleStage::Deleting { may_be_hidden }
+                let stays = is_retained(object) && may_stay(&ctx.index, id, account_name(object).as_ref());
+                RoleStage::Deleting { may_be_hidden, stays }
             } else {
                 return Ok(None);
             };
@@ -215,6 +232,18 @@ fn boundary_of(index: &Index, decision: &Decision) -> Option<(Arc<Limit>, Bounda
 fn has_finalizer(object: &DynamicObject) -> bool {
     let mut finalizers = object.metadata.finalizers.iter().flatten();
     finalizers.any(|f| f == FINALIZER)
+}
+
+/// Whether an object says that its role stays in AWS; read also when the rest of it can't be.
+pub(super) fn is_retained(object: &DynamicObject) -> bool {
+    let policy = object.data.pointer("/spec/deletionPolicy");
+    policy.and_then(serde_json::Value::as_str) == Some("Retain")
+}
+
+fn may_stay(index: &Index, id: &RoleId, account: Option<&ObjectName>) -> bool {
+    account.is_some_and(|account| {
+        may_be_retained(&index.limits_of(&id.namespace, account), &id.namespace, account)
+    })
 }
 
 fn account_name(object: &DynamicObject) -> Option<ObjectName> {

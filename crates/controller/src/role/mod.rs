@@ -1,13 +1,16 @@
 //! The controller of AWSRole.
 //!
 //! [`dereference`](dereference::dereference) looks everything up, [`assess`](assess::assess) makes the one plan of it,
-//! [`apply`](apply::apply) carries the plan out in AWS, and `status` says what is true then. `target` holds what a role is to be in AWS.
+//! [`apply`](apply::apply) carries the plan out in AWS, and `status` says what is true then. `target` holds what a role is to be in AWS,
+//! and `look` does all there is about a role that exists.
 //! An object that is being deleted, or is gone, goes the same way with another target.
 
 mod apply;
 mod assess;
 mod capped;
 mod dereference;
+mod look;
+mod outcome;
 mod status;
 mod target;
 #[cfg(test)]
@@ -20,10 +23,11 @@ use deputy_delegation::model::RoleId;
 use parking_lot::Mutex;
 
 use self::{
-    apply::{AppliedRole, apply},
-    assess::{Finalizer, RoleOutcome, RolePlan, assess},
+    apply::apply,
+    assess::{Finalizer, RolePlan, assess},
     capped::ManagedDocuments,
-    dereference::{FINALIZER, ProvisionedRole, RoleInputs, api, dereference},
+    dereference::{FINALIZER, ProvisionedRole, RoleInputs, api, dereference, is_retained},
+    outcome::{AppliedRole, RoleOutcome},
 };
 use crate::{
     context::ControllerContext, error::ReconcileError, objects, queue::Requeue, report, verified::Verified,
@@ -83,11 +87,12 @@ impl RoleController {
         let Some(marked) = objects::set_finalizer(&api, object, FINALIZER, true).await? else {
             return Ok(false);
         };
-        inputs.object = Some(marked);
         let provisioned = ProvisionedRole {
             uid: inputs.uid.clone(),
             account: account.clone(),
+            retain: is_retained(object),
         };
+        inputs.object = Some(marked);
         self.provisioned.lock().insert(inputs.id.clone(), provisioned);
         Ok(true)
     }
@@ -101,6 +106,12 @@ impl RoleController {
         let api = api(&self.ctx, &inputs.id.namespace);
         match &applied.outcome {
             RoleOutcome::Deleted => {}
+            RoleOutcome::Retained => {
+                tracing::info!("left the IAM role in AWS, closed: its AWSRole said deletionPolicy Retain");
+                let about = report::reference::<AWSRole>(object);
+                let note = "the IAM role stays in AWS, and nobody can become it";
+                self.ctx.publish_event(&about, false, "Retained", note).await;
+            }
             RoleOutcome::Orphaned { message } => {
                 tracing::warn!(
                     reason = message,
@@ -128,6 +139,10 @@ impl RoleController {
         match outcome {
             RoleOutcome::Deleted => {
                 tracing::info!("deleted the IAM role of an AWSRole that is gone");
+                self.provisioned.lock().remove(id);
+            }
+            RoleOutcome::Retained => {
+                tracing::info!("left the IAM role of an AWSRole that is gone in AWS, closed");
                 self.provisioned.lock().remove(id);
             }
             outcome => tracing::warn!(

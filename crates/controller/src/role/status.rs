@@ -1,18 +1,19 @@
 //! *Status*: what is said about a role, and when it is looked at again. Pure.
 
+use std::collections::BTreeSet;
+
 use deputy_api::{
     AWSRoleStatus,
     conditions::{ConditionReason, ConditionType, Conditions, Status},
 };
 use deputy_aws::AwsError;
-use deputy_delegation::{Decision, naming};
+use deputy_delegation::{Decision, ManagedPolicyArn, foreign_trust::statements_to_add, naming};
 use jiff::Timestamp;
 
 use super::{
-    apply::AppliedRole,
-    assess::RoleOutcome,
     capped::{self, CappedRole},
     dereference::{RoleInputs, RoleStage},
+    outcome::{AppliedRole, RoleOutcome},
 };
 use crate::{
     queue::Requeue,
@@ -36,13 +37,13 @@ fn outcome_requeue(applied: &AppliedRole) -> Requeue {
         RoleOutcome::Provisioned { untagged, absent, .. } if !untagged.is_empty() || !absent.is_empty() => {
             Requeue::After(LOOK_AGAIN)
         }
-        RoleOutcome::Provisioned { .. } | RoleOutcome::Suspended { .. } => {
+        RoleOutcome::Provisioned { .. } | RoleOutcome::Existing { .. } | RoleOutcome::Suspended { .. } => {
             applied.trusted_for.map_or(Requeue::Retry, Requeue::After)
         }
         RoleOutcome::Waiting { reason, .. } if waits_for_others(*reason) => Requeue::After(LOOK_AGAIN),
         RoleOutcome::Waiting { .. } => Requeue::Retry,
         RoleOutcome::Deleting { .. } => Requeue::Retry,
-        RoleOutcome::Deleted | RoleOutcome::Orphaned { .. } => Requeue::AwaitChange,
+        RoleOutcome::Deleted | RoleOutcome::Retained | RoleOutcome::Orphaned { .. } => Requeue::AwaitChange,
     }
 }
 
@@ -56,6 +57,8 @@ fn waits_for_others(reason: ConditionReason) -> bool {
         | Reason::BoundaryNotReady
         | Reason::Conflict
         | Reason::PolicyNotFound
+        | Reason::NotInAWS
+        | Reason::TrustMissing
         | Reason::QuotaExceeded => true,
         Reason::WithinLimits
         | Reason::UpToDate
@@ -78,6 +81,7 @@ fn waits_for_others(reason: ConditionReason) -> bool {
         | Reason::Partition
         | Reason::ManagedPolicy
         | Reason::ExistingRole
+        | Reason::Retain
         | Reason::Suspended
         | Reason::NotAccepted
         | Reason::RoleNotFound
@@ -113,9 +117,15 @@ pub fn updated(
     if let RoleStage::Present(role) = &inputs.stage {
         write_decision(&mut new, &role.decision, generation, now);
         if let Some(account) = inputs.account.usable.known() {
-            new.role_arn = Some(naming::role_arn(&inputs.cluster, account, &inputs.id).to_string());
+            let existing = role.role.as_ref().filter(|role| role.existing().is_some());
+            new.role_arn = Some(match existing {
+                Some(role) => naming::arn_of(&inputs.cluster, account, role).to_string(),
+                None => naming::role_arn(&inputs.cluster, account, &inputs.id).to_string(),
+            });
+            new.trust_statement = existing.map(|role| statements_to_add(&inputs.cluster, account, &role.id));
             if let Decision::Accepted(accepted) = &role.decision {
-                let boundary = accepted.boundary.as_ref();
+                // A role that exists carries none of Deputy's.
+                let boundary = accepted.boundary.as_ref().filter(|_| existing.is_none());
                 new.boundary_arn =
                     boundary.map(|l| naming::boundary_arn(&inputs.cluster, account, l).to_string());
             }
@@ -181,6 +191,15 @@ pub fn write_outcome(
     if let RoleOutcome::Provisioned { role_id, .. } | RoleOutcome::Suspended { role_id } = outcome {
         status.role_id.clone_from(role_id);
     }
+    if let RoleOutcome::Existing {
+        role_id,
+        longest_session,
+        ..
+    } = outcome
+    {
+        status.role_id = Some(role_id.clone());
+        status.max_session_duration = Some(longest_session.to_string());
+    }
     let mut conditions = Conditions::new(&mut status.conditions, generation, now);
     let mut set = |type_, holds, reason, message: &str| {
         conditions.set(type_, holds, reason, message);
@@ -192,26 +211,13 @@ pub fn write_outcome(
             absent,
             ..
         } => {
-            let usable = if *bound {
-                "usable by its bindings"
-            } else {
-                "no accepted binding: nobody can become it"
-            };
+            let usable = usable(*bound);
             if absent.is_empty() {
-                let is_there = "AWS has the role as it should be";
-                set(
-                    ConditionType::Provisioned,
-                    Status::True,
-                    ConditionReason::UpToDate,
-                    is_there,
-                );
+                let (is_there, up_to_date) = ("AWS has the role as it should be", ConditionReason::UpToDate);
+                set(ConditionType::Provisioned, Status::True, up_to_date, is_there);
                 set(ConditionType::Ready, Status::True, ConditionReason::Ready, usable);
             } else {
-                let absent: Vec<String> = absent.iter().map(ToString::to_string).collect();
-                let message = format!(
-                    "{usable}, without managed policies that do not exist: {}; all else is as it should be",
-                    absent.join(", ")
-                );
+                let message = without(absent, usable);
                 for type_ in [ConditionType::Provisioned, ConditionType::Ready] {
                     set(type_, Status::False, ConditionReason::PolicyNotFound, &message);
                 }
@@ -223,6 +229,14 @@ pub fn write_outcome(
                 tagged.reason,
                 &tagged.message,
             );
+        }
+        RoleOutcome::Existing {
+            bound, depends_on, ..
+        } => {
+            let (is_there, up_to_date) = (there(depends_on), ConditionReason::UpToDate);
+            set(ConditionType::Provisioned, Status::True, up_to_date, &is_there);
+            let (ready, usable) = (ConditionReason::Ready, usable(*bound));
+            set(ConditionType::Ready, Status::True, ready, usable);
         }
         RoleOutcome::Suspended { role_id } => {
             let (reason, message) = if role_id.is_some() {
@@ -252,6 +266,33 @@ pub fn write_outcome(
             );
         }
         // The object goes with it.
-        RoleOutcome::Deleted | RoleOutcome::Orphaned { .. } => {}
+        RoleOutcome::Deleted | RoleOutcome::Retained | RoleOutcome::Orphaned { .. } => {}
     }
+}
+
+/// That managed policies of a role do not exist.
+fn without(absent: &[ManagedPolicyArn], usable: &str) -> String {
+    let absent: Vec<String> = absent.iter().map(ToString::to_string).collect();
+    format!(
+        "{usable}, without managed policies that do not exist: {}; all else is as it should be",
+        absent.join(", ")
+    )
+}
+
+fn usable(bound: bool) -> &'static str {
+    if bound {
+        "usable by its bindings"
+    } else {
+        "no accepted binding: nobody can become it"
+    }
+}
+
+/// That a role that exists is there, and what its trust policy rests on that only AWS knows.
+fn there(depends_on: &BTreeSet<String>) -> String {
+    let there = "AWS has the role, and its trust policy lets the broker in; Deputy does not write it";
+    if depends_on.is_empty() {
+        return there.to_owned();
+    }
+    let keys: Vec<&str> = depends_on.iter().map(String::as_str).collect();
+    format!("{there}. That depends on {}", keys.join(", "))
 }

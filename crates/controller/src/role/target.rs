@@ -67,6 +67,11 @@ pub enum RoleTarget {
     },
     /// Not accepted: whatever is there becomes unusable, and stays.
     Suspend,
+    /// Its object goes, and it stays: closed, and with a tag that says so.
+    Retain {
+        /// Whether a role may have been made that reads do not show yet: one that is not shown may be open.
+        may_be_hidden: bool,
+    },
     /// Nothing of ours is left.
     Delete {
         /// Whether a role may have been made that reads do not show yet: one that is not shown is not taken to be gone.
@@ -98,6 +103,12 @@ impl RoleTarget {
                 plan::plan_hold(desired, observed, &ceilings, *boundary_is_there)
             }
             Self::Suspend => plan::plan_suspension(&ownership.tags_for(observed), name, path, observed),
+            Self::Retain { .. } => {
+                Ok(
+                    plan::plan_retention(&ownership.tags_for(observed), name, path, observed)
+                        .unwrap_or_else(|_not_ours| Vec::new()),
+                )
+            }
             Self::Delete { .. } => {
                 Ok(
                     plan::plan_deletion(&ownership.tags_for(observed), name, path, observed)
@@ -112,7 +123,7 @@ impl RoleTarget {
     pub fn desired(&self) -> Option<&DesiredRole> {
         match self {
             Self::Provision(desired) | Self::Hold { desired, .. } => Some(desired),
-            Self::Suspend | Self::Delete { .. } => None,
+            Self::Suspend | Self::Retain { .. } | Self::Delete { .. } => None,
         }
     }
 }

@@ -84,6 +84,14 @@ pub(super) fn decide(
         }
         // It gets the role, which is decided about by itself.
         (RoleSource::Owned(_), None) => {}
+        (RoleSource::Existing(_), _) if !binding.session.policy_arns.is_empty() => {
+            findings.refuse(
+                Reason::ExistingRole,
+                "spec.session.policyARNs",
+                "the role exists and carries no boundary, so nothing would hold the session to what these policies say tomorrow; a session of it \
+                 has spec.session.policy, or the boundary of the limit",
+            );
+        }
         (RoleSource::Existing(_), Some(document)) => {
             existing::policy_within(input, role, document, &limits, &mut findings);
         }

@@ -17,7 +17,10 @@ mod nearest;
 mod role;
 
 use self::findings::Findings;
-pub use self::input::{DecisionInput, GrantSpec};
+pub use self::{
+    input::{DecisionInput, GrantSpec},
+    role::may_be_retained,
+};
 use crate::{
     decision::{Decision, Fact},
     model::{Enforcement, RoleSource},

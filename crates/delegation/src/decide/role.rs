@@ -4,7 +4,8 @@ use deputy_policy::Document;
 
 use crate::{
     decision::{Decision, Fact, MissingFact, Reason},
-    model::{Account, OwnedRole, Role},
+    model::{Account, DeletionPolicy, LimitEntry, OwnedRole, Role},
+    names::{NamespaceName, ObjectName},
     naming,
     partition::foreign_arns,
     quota::{ROLE_INLINE_POLICIES, TAGS, TRUST_POLICY},
@@ -55,6 +56,16 @@ pub(super) fn decide_owned(
         &limits,
         &mut findings,
     );
+    if owned.deletion == DeletionPolicy::Retain {
+        for limit in limits.limits.iter().filter(|limit| !limit.allow_retain) {
+            let message = format!(
+                "limit {:?} does not allow that a role stays when its object is deleted (its roles.allowRetain is false); it allows \
+                 Delete",
+                limit.name.as_str()
+            );
+            findings.refuse_under(&limit.name, Reason::Retain, "spec.deletionPolicy", message);
+        }
+    }
     let policies: Vec<_> = owned
         .policies
         .iter()
@@ -76,6 +87,22 @@ pub(super) fn decide_owned(
         limits.contain(&granted, &mut findings);
     }
     findings.decision(limits.accepted())
+}
+
+/// Whether a role of `namespace` in `account` that asks for it may stay in AWS when its object goes: every limit that applies allows it.
+///
+/// One that can't be read has no say: what stays can't be used, and can be deleted later; what is deleted does not come back.
+#[must_use]
+pub fn may_be_retained(limits: &[LimitEntry], namespace: &NamespaceName, account: &ObjectName) -> bool {
+    let mut applying = limits
+        .iter()
+        .filter(|limit| limit.decides(namespace, account))
+        .peekable();
+    applying.peek().is_some()
+        && applying.all(|entry| match entry {
+            LimitEntry::Valid(limit) => limit.allow_retain,
+            LimitEntry::Invalid { .. } => true,
+        })
 }
 
 /// The account of `role`, if it is known.

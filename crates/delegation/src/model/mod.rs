@@ -16,7 +16,7 @@ pub use self::parts::{
     NamedPolicy, PolicyKindError, PolicyList, RolePolicies, RolePoliciesError, SessionPolicy, Subjects,
     SubjectsError,
 };
-pub use self::source::{ExistingRole, OwnedRole, RoleSource};
+pub use self::source::{DeletionPolicy, ExistingRole, OwnedRole, RoleSource};
 pub use crate::{
     checked::Checked,
     names::{ObjectId, RoleId, RoleKind},
@@ -151,6 +151,8 @@ pub struct Limit {
     pub managed_policies: BTreeSet<IamArnPattern>,
     /// Roles that exist and may be bound: patterns on ARNs. None by default.
     pub existing_roles: BTreeSet<IamArnPattern>,
+    /// Whether a role may stay in AWS when its object is deleted.
+    pub allow_retain: bool,
     /// What was found wrong with it so far.
     pub checked: Checked,
 }

@@ -19,6 +19,17 @@ pub struct OwnedRole {
     pub policies: RolePolicies,
     /// `MaxSessionDuration` of the role.
     pub max_session_duration: MaxSessionDuration,
+    /// What becomes of it when its object is deleted.
+    pub deletion: DeletionPolicy,
+}
+
+/// What becomes of a role when its object is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DeletionPolicy {
+    /// It is deleted.
+    Delete,
+    /// It stays, and nobody can become it.
+    Retain,
 }
 
 /// A role that is there.

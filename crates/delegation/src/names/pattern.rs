@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{NameError, NamespaceName};
+use super::{AccountId, NameError, NamespaceName, Partition};
 
 /// Whether `pattern`, in which `*` is any run of characters, covers all of `text`.
 pub(crate) fn wildcard_match(pattern: &str, text: &str) -> bool {
@@ -109,6 +109,17 @@ impl IamArnPattern {
         let rest = self.0.splitn(6, ':').nth(5);
         rest.and_then(|rest| rest.split_once('/'))
             .is_some_and(|(kind, _)| kind == entity)
+    }
+    /// The roles of an account that it may cover, as a pattern of IAM; `None` when it covers none there.
+    #[must_use]
+    pub fn roles_in(&self, partition: &Partition, account: &AccountId) -> Option<String> {
+        let parts: Vec<&str> = self.0.splitn(6, ':').collect();
+        let &[_, of_partition, _, _, of_account, rest] = parts.as_slice() else {
+            return None;
+        };
+        let there =
+            wildcard_match(of_partition, partition.as_str()) && wildcard_match(of_account, account.as_str());
+        (there && self.is_of("role")).then(|| format!("arn:{partition}:iam::{account}:{rest}"))
     }
     /// Whether `arn` is covered, part by part.
     #[must_use]

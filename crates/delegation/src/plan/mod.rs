@@ -24,7 +24,7 @@ pub use self::{
 
 use crate::{
     names::{IamPath, RoleName, TagKey, TagValue},
-    naming::{TAG_CLUSTER, TAG_KIND, TAG_NAME, TAG_NAMESPACE, TAG_UID},
+    naming::{self, TAG_CLUSTER, TAG_KIND, TAG_NAME, TAG_NAMESPACE, TAG_RETAINED, TAG_UID},
 };
 
 /// Why a role of that name is left alone.
@@ -181,6 +181,34 @@ pub fn plan_suspension(
     };
     owned_by_this_object(desired_tags, name, path, observed)?;
     Ok(order::close(name, observed))
+}
+
+/// The calls that leave a role of ours in the account when its object goes: trust becomes deny-only, all else stays, and a tag says whose
+/// it was. Empty if it is so already, or not there.
+///
+/// # Errors
+/// When the role that is there is not ours.
+pub fn plan_retention(
+    desired_tags: &BTreeMap<TagKey, TagValue>,
+    name: &RoleName,
+    path: &IamPath,
+    observed: Option<&ObservedRole>,
+) -> Result<Vec<Step>, Conflict> {
+    let Some(observed) = observed else {
+        return Ok(Vec::new());
+    };
+    owned_by_this_object(desired_tags, name, path, observed)?;
+    let mut steps = order::close(name, observed);
+    if let Some(uid) = desired_tags.get(TAG_UID)
+        && observed.tags.get(TAG_RETAINED).map(String::as_str) != Some(uid.as_str())
+    {
+        // No reason to keep the object: the role is closed without it, too.
+        steps.push(Step::cosmetic(IamCall::TagRole {
+            role: name.clone(),
+            tags: BTreeMap::from([naming::tag(TAG_RETAINED, uid.as_str())]),
+        }));
+    }
+    Ok(steps)
 }
 
 /// Whether `observed` is the role of an object of our name in our cluster, by path and tags.

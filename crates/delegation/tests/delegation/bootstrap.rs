@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::support::*;
 
 fn policy(name: &str) -> Document {
-    identities(&cluster(), &account())
+    identities(&cluster(), &account(), &[])
         .into_iter()
         .find(|identity| identity.name == name)
         .unwrap()
@@ -45,7 +45,7 @@ const OTHER_ROLE: &str = "arn:aws:iam::123456789012:role/deputy/prod-2/x";
 
 #[test]
 fn the_policies_are_as_published() {
-    let mut all: serde_json::Map<_, _> = identities(&cluster(), &account())
+    let mut all: serde_json::Map<_, _> = identities(&cluster(), &account(), &[])
         .into_iter()
         .map(|identity| (identity.name.to_owned(), identity.policy.to_value()))
         .collect();
@@ -246,4 +246,56 @@ fn becoming_an_identity_is_one_action_on_one_role() {
     let policy = may_assume(&arn);
     assert!(may(&policy, "sts:AssumeRole", &arn.to_string(), &[]));
     assert!(!may(&policy, "sts:AssumeRole", ISSUER, &[]));
+}
+
+#[test]
+fn roles_that_exist_are_reached_where_a_limit_allows_them_in_the_account() {
+    const REPORTS: &str = "arn:aws:iam::123456789012:role/terraform/reports";
+    let mut limit = limit("payments", productionapp());
+    limit.existing_roles = [
+        "arn:aws:iam::*:role/terraform/*",
+        "arn:aws:iam::123456789012:role/deputy-*",
+    ]
+    .map(|pattern| IamArnPattern::new(pattern).unwrap())
+    .into();
+    let policy = |name: &str, limit: &Limit| {
+        let all = identities(&cluster(), &account(), std::slice::from_ref(limit));
+        all.into_iter()
+            .find(|identity| identity.name == name)
+            .unwrap()
+            .policy
+    };
+    let broker = policy(BROKER, &limit);
+    for action in ["sts:AssumeRole", "sts:TagSession"] {
+        assert!(may(&broker, action, REPORTS, &[]), "{action}");
+        assert!(!may(&broker, action, "arn:aws:iam::123456789012:role/other", &[]));
+        assert!(!may(
+            &broker,
+            action,
+            "arn:aws:iam::999999999999:role/terraform/reports",
+            &[]
+        ));
+    }
+    // A pattern that covers them does not make the broker one of them.
+    for own in ["deputy-provisioner", "deputy-boundary-writer"] {
+        let own = format!("arn:aws:iam::123456789012:role/{own}");
+        assert!(!may(&broker, "sts:AssumeRole", &own, &[]), "{own}");
+    }
+    let provisioner = policy(PROVISIONER, &limit);
+    assert!(may(&provisioner, "iam:GetRole", REPORTS, &[]));
+    for action in [
+        "iam:UpdateAssumeRolePolicy",
+        "iam:TagRole",
+        "iam:PutRolePolicy",
+        "iam:DeleteRole",
+    ] {
+        assert!(
+            !may(&provisioner, action, REPORTS, &[OURS, BECOMES_OURS]),
+            "{action}"
+        );
+    }
+    // Of another account, or none: nothing is added.
+    limit.scope.accounts = [object("staging")].into();
+    assert!(!may(&policy(BROKER, &limit), "sts:AssumeRole", REPORTS, &[]));
+    assert_eq!(policy(PROVISIONER, &limit), super::bootstrap::policy(PROVISIONER));
 }

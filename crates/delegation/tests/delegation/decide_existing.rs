@@ -179,6 +179,27 @@ fn a_session_policy_of_a_role_that_exists_is_within_the_limit_by_itself() {
 }
 
 #[test]
+fn managed_session_policies_are_not_for_a_role_that_exists() {
+    let role = existing(ARN);
+    let mut binding: Binding = binding();
+    binding.session.policy = Some(session_policy(productionapp()));
+    binding.session.policy_arns =
+        [deputy_delegation::ManagedPolicyArn::parse("arn:aws:iam::aws:policy/ReadOnlyAccess").unwrap()]
+            .into();
+    let found = violations(decide(&DecisionInput {
+        cluster: &cluster(),
+        grant: GrantSpec::Binding {
+            binding: &binding,
+            role: Fact::Known(&role),
+        },
+        account: Fact::Known(&account()),
+        limits: &entries([payments()]),
+    }));
+    let is_refused = |v: &Violation| v.field == "spec.session.policyARNs" && v.reason == Reason::ExistingRole;
+    assert!(found.iter().any(is_refused), "{found:?}");
+}
+
+#[test]
 fn what_aws_can_not_do_counts_where_no_boundary_holds_the_session() {
     // An action on a kind of resource that it does not take: under a boundary that is as good as nothing.
     let odd = json!([allow(json!("s3:GetObject"), json!("arn:aws:s3:::productionapp"))]);

@@ -1,7 +1,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use deputy_delegation::{
-    Accepted, Decision, DecisionInput, Fact, GrantSpec, MissingFact, Reason, Violation, decide, model::*,
+    Accepted, Decision, DecisionInput, Fact, GrantSpec, MissingFact, Reason, Violation, decide,
+    decide::may_be_retained, model::*,
 };
 use deputy_policy::{Context, Layers, Request, evaluate};
 use proptest::prelude::*;
@@ -522,4 +523,40 @@ fn a_ceiling_of_another_partition_has_no_boundary_in_the_account() {
         limit.message.contains(r#"write "arn:aws-cn:s3:::productionapp""#),
         "{limit}"
     );
+}
+
+#[test]
+fn a_role_that_is_to_stay_needs_the_leave_of_every_limit() {
+    let retained = owned(role(), |role| role.deletion = DeletionPolicy::Retain);
+    let leave = |mut limit: Limit| {
+        limit.allow_retain = true;
+        limit
+    };
+    let (first, second) = (
+        limit("first", productionapp()),
+        check_only("second", productionapp()),
+    );
+    let both = entries([leave(first.clone()), leave(second.clone())]);
+    assert!(decided(&retained, &both).is_accepted());
+    let one = entries([leave(first), second]);
+    let violations = refused(decided(&retained, &one));
+    let found: Vec<_> = violations
+        .iter()
+        .map(|v| (v.reason, v.field.as_str(), v.limit.clone()))
+        .collect();
+    assert_eq!(
+        found,
+        [(Reason::Retain, "spec.deletionPolicy", Some(object("second")))]
+    );
+    assert!(decided(&role(), &one).is_accepted());
+
+    let stays = |limits: &[LimitEntry]| may_be_retained(limits, &retained.id.namespace, &retained.account);
+    assert!(stays(&both) && !stays(&one) && !stays(&[]));
+    let unreadable = LimitEntry::Invalid {
+        name: object("broken"),
+        scope: None,
+        enforcement: Enforcement::Enforce,
+        error: "no".to_owned(),
+    };
+    assert!(stays(&[unreadable]), "what was deleted does not come back");
 }

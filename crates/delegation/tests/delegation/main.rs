@@ -10,6 +10,7 @@ mod decide_limits;
 mod decide_managed;
 mod decide_messages;
 mod decide_role;
+mod foreign_trust;
 mod model;
 mod names;
 mod naming;

@@ -1,6 +1,7 @@
 use deputy_delegation::{
     model::*,
     names::*,
+    naming,
     session::{SessionRequest, SessionSubject, request},
 };
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ fn subject() -> SessionSubject {
 }
 
 fn made(binding: &Binding) -> SessionRequest {
-    request(&cluster(), &account(), &role(), binding, &subject()).unwrap()
+    request(&cluster(), &account(), &role(), binding, &subject(), None).unwrap()
 }
 
 fn as_json(request: &SessionRequest) -> Value {
@@ -59,7 +60,7 @@ fn pods_of_a_service_account_share_a_session_unless_the_scope_is_pod() {
         ..subject()
     };
     let ask = |binding: &Binding, subject: &SessionSubject| {
-        request(&cluster(), &account(), &role(), binding, subject)
+        request(&cluster(), &account(), &role(), binding, subject, None)
     };
     let mut binding = binding();
     assert_eq!(ask(&binding, &subject()), ask(&binding, &other));
@@ -74,7 +75,7 @@ fn who_is_no_subject_gets_nothing() {
         ..subject()
     };
     assert_eq!(
-        request(&cluster(), &account(), &role(), &binding(), &stranger),
+        request(&cluster(), &account(), &role(), &binding(), &stranger, None),
         None
     );
 }
@@ -84,13 +85,20 @@ fn a_role_or_an_account_that_the_binding_does_not_name_gives_nothing() {
     let mut role_of_other = role();
     role_of_other.id = role_id("orders", "uploader");
     assert_eq!(
-        request(&cluster(), &account(), &role_of_other, &binding(), &subject()),
+        request(
+            &cluster(),
+            &account(),
+            &role_of_other,
+            &binding(),
+            &subject(),
+            None
+        ),
         None
     );
     let mut other_account = account();
     other_account.name = object("staging");
     assert_eq!(
-        request(&cluster(), &other_account, &role(), &binding(), &subject()),
+        request(&cluster(), &other_account, &role(), &binding(), &subject(), None),
         None
     );
 }
@@ -129,7 +137,7 @@ fn session_names_are_those_of_the_golden_vectors() {
             binding.session.scope = SessionScope::Pod;
             subject.pod = PodName::new(*pod).unwrap();
         }
-        let request = request(&cluster(), &account(), &role, &binding, &subject).unwrap();
+        let request = request(&cluster(), &account(), &role, &binding, &subject, None).unwrap();
         assert_eq!(
             request.session_name.as_str(),
             vector["sessionName"].as_str().unwrap()
@@ -154,4 +162,55 @@ fn a_session_lives_as_long_as_its_binding_says_else_as_the_account_says() {
         deputy_delegation::session::duration(&account, &binding),
         duration("50m")
     );
+}
+
+/// A role that exists and is somebody else's.
+fn existing() -> Role {
+    Role {
+        source: RoleSource::Existing(ExistingRole {
+            arn: RoleArn::parse("arn:aws:iam::123456789012:role/terraform/reports").unwrap(),
+        }),
+        ..role()
+    }
+}
+
+#[test]
+fn a_session_of_a_role_that_exists_has_one_session_policy() {
+    let boundary = || Some(naming::boundary_arn(&cluster(), &account(), &object("payments")));
+    let ask = |binding: &Binding, boundary: Option<PolicyArn>| {
+        request(&cluster(), &account(), &existing(), binding, &subject(), boundary)
+    };
+    let made = ask(&binding(), boundary()).unwrap();
+    assert_eq!(
+        made.role.to_string(),
+        "arn:aws:iam::123456789012:role/terraform/reports"
+    );
+    assert_eq!(made.policy, None);
+    assert_eq!(made.policy_arns, [boundary().unwrap().into()].into());
+    assert_eq!(made.external_id.as_str(), "prod-1/payments/AWSRole/uploader");
+    assert_eq!(ask(&binding(), None), None, "nothing would hold it");
+
+    let mut narrow = binding();
+    narrow.session.policy = Some(session_policy(productionapp()));
+    let own = ask(&narrow, boundary()).unwrap();
+    assert!(
+        own.policy.is_some() && own.policy_arns.is_empty(),
+        "a union would be wider"
+    );
+    assert_eq!(ask(&narrow, None), Some(own));
+    let mut managed = binding();
+    managed.session.policy_arns =
+        [ManagedPolicyArn::parse("arn:aws:iam::aws:policy/ReadOnlyAccess").unwrap()].into();
+    assert_eq!(ask(&managed, boundary()), None);
+    // A role of Deputy's carries the boundary itself.
+    let owned = request(
+        &cluster(),
+        &account(),
+        &role(),
+        &binding(),
+        &subject(),
+        boundary(),
+    )
+    .unwrap();
+    assert!(owned.policy_arns.is_empty());
 }

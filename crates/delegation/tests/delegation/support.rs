@@ -107,6 +107,7 @@ pub fn limit(name: &str, ceiling: Value) -> Limit {
         acknowledge_escalation: ["s3:*", "sqs:*"].map(str::to_owned).into(),
         existing_roles: BTreeSet::new(),
         managed_policies: BTreeSet::new(),
+        allow_retain: false,
         checked: Checked::default(),
     }
 }
@@ -147,6 +148,7 @@ pub fn role_with(policies: &[(&str, Value)]) -> Role {
             )
             .unwrap(),
             max_session_duration: MaxSessionDuration::HOUR,
+            deletion: DeletionPolicy::Delete,
         }),
     }
 }

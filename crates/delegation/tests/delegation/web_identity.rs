@@ -242,7 +242,7 @@ fn the_broker_makes_no_session_by_it() {
         pod_uid: uid(),
     };
     let request = |binding: &Binding| {
-        session::request(&cluster(), &with_provider(), &role(), binding, &subject).is_some()
+        session::request(&cluster(), &with_provider(), &role(), binding, &subject, None).is_some()
     };
     assert!(request(&binding()) && !request(&web()));
 }

@@ -117,9 +117,10 @@ async fn reach_while(
 /// Tries as the queue does, until it works.
 async fn reach_in_the_end(iam: &InMemoryIam, goal: &Goal) -> Converged {
     for _ in 0..10 {
-        // A policy that is said not to exist may be one that is not known everywhere yet.
+        // A policy that is said not to exist may be one that is not known everywhere yet; a tag that was refused once is tried again.
         if let Ok(converged) = reach(iam, goal).await
             && converged.absent.is_empty()
+            && converged.refused_tags.is_empty()
         {
             return converged;
         }
@@ -137,6 +138,7 @@ fn lives() -> Vec<(&'static str, Vec<Goal>)> {
         let target = desired(&["s3:GetObject"], true);
         Goal::Is(with_managed(target, arns, alone))
     };
+    let retained = Goal::Is(RoleTarget::Retain { may_be_hidden: false });
     vec![
         ("made", vec![reads.clone()]),
         ("changed", vec![reads.clone(), writes.clone()]),
@@ -148,7 +150,16 @@ fn lives() -> Vec<(&'static str, Vec<Goal>)> {
         ("suspended", vec![reads.clone(), suspended.clone()]),
         (
             "suspended and restored",
-            vec![reads.clone(), suspended.clone(), writes],
+            vec![reads.clone(), suspended.clone(), writes.clone()],
+        ),
+        ("left in the account", vec![reads.clone(), retained.clone()]),
+        (
+            "left in the account and taken back",
+            vec![reads.clone(), retained.clone(), writes.clone()],
+        ),
+        (
+            "left in the account while suspended",
+            vec![reads.clone(), suspended.clone(), retained],
         ),
         ("deleted", vec![reads.clone(), Goal::Gone]),
         (

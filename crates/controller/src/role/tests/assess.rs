@@ -9,10 +9,11 @@ use deputy_delegation::{
 use deputy_index::Entry;
 
 use crate::{
-    fixtures::{account, binding, cluster, index, limit, role, role_object, uid, uploader},
+    fixtures::{account, binding, cluster, existing_role, index, limit, role, role_object, uid, uploader},
     role::{
-        assess::{Finalizer, RoleOutcome, RolePlan, RoleWork, assess},
+        assess::{Finalizer, RolePlan, RoleWork, assess},
         dereference::{AccountInput, BoundaryHashes, FINALIZER, PresentRole, RoleInputs, RoleStage},
+        outcome::RoleOutcome,
         target::RoleTarget,
     },
     verified::FingerprintKey,
@@ -69,6 +70,10 @@ fn present(actions: &[&str], bound: bool, in_aws: Option<&str>) -> PresentRole {
     }
 }
 
+fn deleting(may_be_hidden: bool, stays: bool) -> RoleStage {
+    RoleStage::Deleting { may_be_hidden, stays }
+}
+
 fn plan(inputs: &RoleInputs) -> RolePlan {
     assess(inputs, &FingerprintKey::default())
 }
@@ -76,7 +81,7 @@ fn plan(inputs: &RoleInputs) -> RolePlan {
 fn target_of(inputs: &RoleInputs) -> RoleTarget {
     match plan(inputs).work {
         RoleWork::Converge(convergence) => convergence.target,
-        RoleWork::Nothing(outcome) => panic!("nothing is done: {outcome:?}"),
+        other => panic!("nothing is done: {other:?}"),
     }
 }
 
@@ -84,7 +89,7 @@ fn target_of(inputs: &RoleInputs) -> RoleTarget {
 fn outcome_of(inputs: &RoleInputs) -> RoleOutcome {
     match plan(inputs).work {
         RoleWork::Nothing(outcome) => outcome,
-        RoleWork::Converge(convergence) => panic!("AWS is called: {convergence:?}"),
+        other => panic!("AWS is called: {other:?}"),
     }
 }
 
@@ -159,7 +164,7 @@ fn what_is_wanted_is_the_same_before_and_after_the_boundary_is_there() {
         let present = present(&["s3:GetObject"], true, hash.as_deref());
         match assess(&inputs(RoleStage::Present(Box::new(present))), &key).work {
             RoleWork::Converge(convergence) => convergence.fingerprint,
-            RoleWork::Nothing(outcome) => panic!("{outcome:?}"),
+            other => panic!("{other:?}"),
         }
     });
     assert_eq!(prints[0], prints[1]);
@@ -227,7 +232,7 @@ fn only_what_is_to_be_made_gets_the_finalizer() {
     for stage in [
         RoleStage::Present(Box::new(present(&["s3:GetObject"], true, None))),
         RoleStage::Present(Box::new(unreadable())),
-        RoleStage::Deleting { may_be_hidden: false },
+        deleting(false, false),
     ] {
         assert_eq!(plan(&inputs(stage)).finalizer, Finalizer::Keep);
     }
@@ -265,7 +270,7 @@ fn by_an_account_that_may_not_be_used_things_are_only_taken_away() {
     };
     let refused = not_usable(RoleStage::Present(Box::new(unreadable())));
     assert_eq!(target_of(&refused), RoleTarget::Suspend);
-    let deleted = not_usable(RoleStage::Deleting { may_be_hidden: true });
+    let deleted = not_usable(deleting(true, false));
     assert_eq!(target_of(&deleted), RoleTarget::Delete { may_be_hidden: true });
     let accepted = present(&["s3:GetObject"], true, Some(&hash_of_the_boundary()));
     assert!(accepted.decision.is_accepted());
@@ -282,7 +287,7 @@ fn a_deletion_waits_for_an_account_that_is_not_known() {
             "can't be read: spec.region",
         ),
     ] {
-        let mut inputs = inputs(RoleStage::Deleting { may_be_hidden: false });
+        let mut inputs = inputs(deleting(false, false));
         inputs.account.usable = usable;
         inputs.account.as_written = None;
         let RoleOutcome::Deleting { message } = outcome_of(&inputs) else {
@@ -294,7 +299,39 @@ fn a_deletion_waits_for_an_account_that_is_not_known() {
         );
     }
     // Of an object without a readable name of an account no role was ever made.
-    let mut inputs = inputs(RoleStage::Deleting { may_be_hidden: false });
+    let mut inputs = inputs(deleting(false, false));
     inputs.account.name = None;
     assert_eq!(outcome_of(&inputs), RoleOutcome::Deleted);
+}
+
+#[test]
+fn a_role_that_is_to_stay_is_closed_and_not_deleted() {
+    for may_be_hidden in [false, true] {
+        assert_eq!(
+            target_of(&inputs(deleting(may_be_hidden, true))),
+            RoleTarget::Retain { may_be_hidden }
+        );
+    }
+}
+
+#[test]
+fn a_role_that_exists_is_looked_at_and_gets_no_finalizer() {
+    let existing = existing_role();
+    let accepted = PresentRole {
+        role: Some(existing),
+        ..present(&["s3:GetObject"], true, None)
+    };
+    let accepted = inputs(RoleStage::Present(Box::new(accepted)));
+    let plan = plan(&without_finalizer(accepted));
+    assert_eq!(plan.finalizer, Finalizer::Keep);
+    assert!(matches!(plan.work, RoleWork::Look(_)), "{:?}", plan.work);
+    let refused = PresentRole {
+        role: Some(existing_role()),
+        decision: Decision::Refused(
+            Violation::new(Reason::ExistingRole, "spec.existing.roleARN", "no").into(),
+        ),
+        ..present(&["s3:GetObject"], true, None)
+    };
+    let refused = without_finalizer(inputs(RoleStage::Present(Box::new(refused))));
+    assert_eq!(outcome_of(&refused), RoleOutcome::Suspended { role_id: None });
 }

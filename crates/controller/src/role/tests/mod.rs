@@ -3,4 +3,5 @@
 mod apply;
 mod assess;
 mod capped;
+mod look;
 mod status;

@@ -13,9 +13,8 @@ use crate::{
     queue::Requeue,
     report::{LOOK_AGAIN, reason_of},
     role::{
-        apply::AppliedRole,
-        assess::RoleOutcome,
         capped::{CappedRole, Unread},
+        outcome::{AppliedRole, RoleOutcome},
         status::{next_requeue, write_capped, write_decision, write_outcome},
     },
 };

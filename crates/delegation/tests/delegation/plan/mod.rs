@@ -625,3 +625,45 @@ fn what_a_step_is_for_decides_what_becomes_of_it_after_a_failure() {
         );
     }
 }
+
+#[test]
+fn a_role_that_stays_is_closed_first_and_taken_back_by_its_next_object() {
+    use deputy_delegation::plan::plan_retention;
+    let desired = desired();
+    let mut aws = Some(observed(&desired));
+    let steps = plan_retention(&tags(), &name(), &path(), aws.as_ref()).unwrap();
+    let done: Vec<_> = steps
+        .iter()
+        .map(|step| (step.call.action(), step.nature))
+        .collect();
+    assert_eq!(
+        done,
+        [
+            ("iam:UpdateAssumeRolePolicy", Nature::Shrinks),
+            ("iam:TagRole", Nature::Cosmetic)
+        ]
+    );
+    for step in &steps {
+        apply(&step.call, &mut aws);
+    }
+    let left = aws.clone().unwrap();
+    assert_eq!(left.tags["deputy-retained"], left.tags["deputy-uid"]);
+    assert_eq!(left.inline.len(), 1, "its policies stay");
+    assert_eq!(
+        plan_retention(&tags(), &name(), &path(), aws.as_ref()),
+        Ok(vec![])
+    );
+    assert_eq!(plan_retention(&tags(), &name(), &path(), None), Ok(vec![]));
+
+    // Another object of the name: another uid.
+    let mut again = desired.clone();
+    let uid = TagValue::new("99999999-2222-3333-4444-555555555555").unwrap();
+    again.tags.insert(TagKey::new("deputy-uid").unwrap(), uid);
+    for call in plan(&again, aws.as_ref(), TaggedOwner::Gone).unwrap() {
+        apply(&call, &mut aws);
+    }
+    let back = aws.clone().unwrap();
+    assert_eq!(back.unique_id, left.unique_id);
+    assert!(!back.tags.contains_key("deputy-retained"), "{:?}", back.tags);
+    assert_eq!(plan(&again, aws.as_ref(), TaggedOwner::Gone), Ok(vec![]));
+}

@@ -1,0 +1,213 @@
+//! A role that exists and is somebody else's: it is looked at, and nothing of it is ever written.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use deputy_api::conditions::ConditionReason;
+use deputy_aws::{AwsError, ForeignRole};
+use deputy_delegation::{
+    Accepted, ClusterName, MaxSessionDuration, RoleArn, RoleName,
+    foreign_trust::{BrokerCall, BrokerEntry, ForeignTrustError, admits},
+    model::{Account, Binding, Role, RoleId},
+    names::{PodName, Uid},
+    naming,
+    session::{self, SessionSubject},
+};
+
+use super::{
+    capped::CappedRole,
+    dereference::{PresentRole, RoleInputs},
+    outcome::{AppliedRole, RoleOutcome},
+};
+use crate::{
+    context::ControllerContext,
+    report::reason_of,
+    verified::{Fingerprint, FingerprintKey, Verified},
+};
+
+/// Sessions about which the trust policy is asked. More ServiceAccounts than that are not looked at here; STS is asked for each.
+const CALLS_MAX: usize = 32;
+
+/// What is looked for in AWS.
+#[derive(Debug)]
+pub struct RoleLook {
+    account: Arc<Account>,
+    arn: RoleArn,
+    /// The calls that its trust policy has to allow.
+    calls: Vec<BrokerCall>,
+    /// Whether somebody may become it.
+    bound: bool,
+    fingerprint: Fingerprint,
+    /// Unique id and longest session, as its status has them.
+    known: Option<(String, MaxSessionDuration)>,
+}
+
+impl RoleLook {
+    /// At the role `arn`, which is accepted.
+    pub fn new(
+        inputs: &RoleInputs,
+        account: &Arc<Account>,
+        (role, arn): (&Role, &RoleArn),
+        present: &PresentRole,
+        accepted: &Accepted,
+        key: &FingerprintKey,
+    ) -> Self {
+        let calls = calls(&inputs.cluster, account, role, &present.bindings, accepted);
+        Self {
+            fingerprint: key.fingerprint(&(&account.id, &account.issuer, &account.endpoints, arn, &calls)),
+            account: Arc::clone(account),
+            arn: arn.clone(),
+            calls,
+            bound: !present.bindings.is_empty(),
+            known: inputs.known_role_id().zip(inputs.known_max_session()),
+        }
+    }
+
+    /// Looks, unless that was done a short while ago and all was well.
+    pub async fn carry_out(
+        &self,
+        ctx: &ControllerContext,
+        verified: &Verified<RoleId>,
+        id: &RoleId,
+    ) -> AppliedRole {
+        if let (Some(trusted_for), Some(known)) = (verified.verified_for(id, self.fingerprint), &self.known) {
+            return AppliedRole {
+                outcome: self.is_there(known.clone(), BTreeSet::new()),
+                trusted_for: Some(trusted_for),
+                capped: CappedRole::NotLookedAt,
+            };
+        }
+        let read = match RoleName::new(self.arn.name()) {
+            Ok(name) => ctx.aws.roles(&self.account).get_existing_role(&name).await,
+            // An ARN holds no name that is none.
+            Err(_) => Ok(None),
+        };
+        if let (Err(error), Some(known)) = (&read, &self.known)
+            && error.is_retryable()
+            && verified.was_verified(id, self.fingerprint)
+        {
+            tracing::warn!(aws_role = %self.arn, %error, "failed to look at a role that exists");
+            return AppliedRole {
+                outcome: self.is_there(known.clone(), BTreeSet::new()),
+                trusted_for: None,
+                capped: CappedRole::NotLookedAt,
+            };
+        }
+        let outcome = self.seen(read);
+        match &outcome {
+            RoleOutcome::Existing { depends_on, .. } if depends_on.is_empty() => {
+                verified.record(id.clone(), self.fingerprint);
+            }
+            _ => verified.forget(id),
+        }
+        AppliedRole::now(outcome)
+    }
+
+    /// What is true of a role that AWS shows like this.
+    pub fn seen(&self, read: Result<Option<ForeignRole>, AwsError>) -> RoleOutcome {
+        let role = match read {
+            Ok(Some(role)) => role,
+            Ok(None) => {
+                let message = format!("AWS has no role {}", self.arn);
+                return RoleOutcome::waiting(ConditionReason::NotInAWS, message);
+            }
+            Err(error) => {
+                let (reason, message) = reason_of(&error);
+                return RoleOutcome::Waiting { reason, message };
+            }
+        };
+        if role.arn != self.arn {
+            let message = format!(
+                "AWS has no role {}; the role of that name is {}",
+                self.arn, role.arn
+            );
+            return RoleOutcome::waiting(ConditionReason::NotInAWS, message);
+        }
+        let Ok(longest) = MaxSessionDuration::from_seconds(role.max_session_seconds.into()) else {
+            let message = format!(
+                "AWS says that sessions of the role last {} s, which is no number that it gives",
+                role.max_session_seconds
+            );
+            return RoleOutcome::waiting(ConditionReason::AWSError, message);
+        };
+        match self.entry(&role.trust) {
+            Ok(BrokerEntry::Allowed { depends_on }) => self.is_there((role.unique_id, longest), depends_on),
+            Ok(BrokerEntry::Refused) => {
+                let message = format!(
+                    "the trust policy of {} does not let {} in; its owner has to add the statements in status.trustStatement",
+                    self.arn, self.account.issuer
+                );
+                RoleOutcome::waiting(ConditionReason::TrustMissing, message)
+            }
+            // STS knows.
+            Err(ForeignTrustError::Evaluation(_)) => {
+                let all = BTreeSet::from(["what only AWS knows of the caller".to_owned()]);
+                self.is_there((role.unique_id, longest), all)
+            }
+            Err(error @ ForeignTrustError::Document(_)) => {
+                RoleOutcome::waiting(ConditionReason::TrustMissing, error.to_string())
+            }
+        }
+    }
+
+    /// Whether the trust policy lets all of the calls in.
+    fn entry(&self, trust: &str) -> Result<BrokerEntry, ForeignTrustError> {
+        let mut all = BTreeSet::new();
+        for call in &self.calls {
+            match admits(&self.account, &self.arn, trust, call)? {
+                BrokerEntry::Allowed { depends_on } => all.extend(depends_on),
+                BrokerEntry::Refused => return Ok(BrokerEntry::Refused),
+            }
+        }
+        Ok(BrokerEntry::Allowed { depends_on: all })
+    }
+
+    fn is_there(
+        &self,
+        (role_id, longest_session): (String, MaxSessionDuration),
+        depends_on: BTreeSet<String>,
+    ) -> RoleOutcome {
+        RoleOutcome::Existing {
+            bound: self.bound,
+            role_id,
+            longest_session,
+            depends_on,
+        }
+    }
+}
+
+/// The calls that the broker makes for the bindings of a role; that of any session, when there are none.
+fn calls(
+    cluster: &ClusterName,
+    account: &Account,
+    role: &Role,
+    bindings: &[Arc<Binding>],
+    accepted: &Accepted,
+) -> Vec<BrokerCall> {
+    // A pod that stands for any: only its ServiceAccount is in what a trust policy may ask about.
+    let pod = PodName::new("any").ok().zip(Uid::new("any").ok());
+    // Which one it is, no trust policy sees.
+    let boundary = accepted
+        .boundary
+        .as_ref()
+        .map(|limit| naming::boundary_arn(cluster, account, limit));
+    let mut calls = Vec::new();
+    for binding in bindings {
+        for service_account in binding.subjects.service_accounts() {
+            let Some((pod, pod_uid)) = pod.clone() else {
+                continue;
+            };
+            let subject = SessionSubject {
+                service_account: service_account.clone(),
+                pod,
+                pod_uid,
+            };
+            let request = session::request(cluster, account, role, binding, &subject, boundary.clone());
+            calls.extend(request.as_ref().map(BrokerCall::of));
+        }
+    }
+    if calls.is_empty() {
+        calls.push(BrokerCall::of_any(cluster, &role.id));
+    }
+    calls.truncate(CALLS_MAX);
+    calls
+}
