@@ -203,8 +203,8 @@ class Story:
 
     # --- pods
 
-    def pod(self, namespace: str, account: str, template: Mapping | None = None, labels: Mapping = {}) -> Agent:
-        """A pod of a ServiceAccount as the API server stored it, or of a template; its sidecar runs and is ready."""
+    def stored_pod(self, namespace: str, account: str, template: Mapping | None = None, labels: Mapping = {}) -> dict:
+        """A pod of a ServiceAccount, or of a template, as the API server stored it."""
         template = template or {"spec": {"containers": [{"name": "app", "image": "app.invalid/app:1"}]}}
         meta = {**template.get("metadata", {}), "name": f"{account}-1", "namespace": namespace}
         meta["labels"] = {**meta.get("labels", {}), **labels}
@@ -213,6 +213,11 @@ class Story:
             f"/api/v1/namespaces/{namespace}/pods", {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
         )
         self._pods.append(stored)
+        return stored
+
+    def pod(self, namespace: str, account: str, template: Mapping | None = None, labels: Mapping = {}) -> Agent:
+        """The sidecar of such a pod, which runs and is ready."""
+        stored = self.stored_pod(namespace, account, template, labels)
         sidecars = [c for c in stored["spec"].get("initContainers", []) if c["name"] == "deputy-agent"]
         expect(sidecars, f"pod {namespace}/{account}-1 should have the sidecar")
         agent = self.deputy.start_agent(stored)
@@ -232,7 +237,7 @@ class Story:
         )
         answers = [json.loads(line) for line in done.stdout.splitlines()]
         expect(len(answers) == len(asked), f"boto3 should have made all calls: {done.stderr.strip()[-500:]}")
-        print(f"  {who} is {answers[0].get('arn')}")
+        print(f"  {who} is {answers[0].get('arn') or 'nobody in AWS'}")
         width = max(len(c.says) for c in calls)
         for call, answer in zip(calls, answers[1:], strict=True):
             answered = answer["code"] or "ok"

@@ -7,7 +7,8 @@ from .every_team import EveryTeam
 from .productionapp import Productionapp
 from .two_accounts import TwoAccounts
 from .two_limits import TwoLimits
+from .web_identity import WebIdentity
 
 STORIES: dict[str, type[Story]] = {
-    story.example: story for story in (Productionapp, AddOns, DataTeam, EveryTeam, TwoAccounts, TwoLimits)
+    story.example: story for story in (Productionapp, AddOns, DataTeam, EveryTeam, TwoAccounts, TwoLimits, WebIdentity)
 }
