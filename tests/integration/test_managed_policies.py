@@ -26,6 +26,9 @@ def reader(scenario, request):
     yield arn
     for entity in iam.list_entities_for_policy(PolicyArn=arn)["PolicyRoles"]:
         iam.detach_role_policy(RoleName=entity["RoleName"], PolicyArn=arn)
+    for version in iam.list_policy_versions(PolicyArn=arn)["Versions"]:
+        if not version["IsDefaultVersion"]:
+            iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
     iam.delete_policy(PolicyArn=arn)
 
 
@@ -73,6 +76,22 @@ def test_a_managed_policy_is_attached_used_and_capped(scenario, new_team, reader
 def s3_of(scenario, body: dict):
     """S3 as a session that the broker gave."""
     return scenario.aws.client("s3", Credentials(body["AccessKeyId"], body["SecretAccessKey"], body["Token"]))
+
+
+def test_a_policy_that_somebody_edits_changes_one_condition_and_nothing_else(scenario, new_team, reader):
+    team = new_team(managedPolicies=[f"{OWN}/reader-*"])
+    scenario.create(managed_role(team, reader))
+    team.wait_role()
+    scenario.wait(team.role_path(), "CappedByBoundary", "True", "Capped")
+    edited = policy(READ)
+    scenario.iam().create_policy_version(PolicyArn=reader, PolicyDocument=edited, SetAsDefault=True)
+    since = scenario.aws.recorder.mark()
+    # What was read is kept for an hour, by the process.
+    scenario.deputy.restart("controller")
+    scenario.wait(team.role_path(), "CappedByBoundary", "False", "NotCapped")
+    team.wait_role()
+    calls = [c.action for c in scenario.aws.recorder.calls(since=since) if of(team)(c.parameters)]
+    assert calls and all(action.startswith(("Get", "List")) for action in calls), calls
 
 
 def test_a_policy_that_does_not_exist_is_said_and_holds_up_nothing_else(scenario, new_team):
