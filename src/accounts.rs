@@ -3,8 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use deputy_api::{AWSAccount, crds::crd, parse_account};
-use deputy_delegation::model::Account;
+use deputy_api::{crds::crd, parse_account, parse_limit};
+use deputy_delegation::{
+    Violations,
+    model::{Account, Limit},
+};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{exit::Failure, manifests::manifests, shape::misfits};
@@ -31,11 +35,21 @@ impl AccountArguments {
     /// # Errors
     /// When there is none, or more than one, or it can't be read.
     pub fn read(&self) -> Result<Account, Failure> {
-        let mut accounts = Vec::new();
+        self.read_with_limits().map(|(account, _)| account)
+    }
+
+    /// The one AWSAccount that is meant, and all DelegationLimits of the files.
+    ///
+    /// # Errors
+    /// When there is no account, or more than one, or something can't be read.
+    pub fn read_with_limits(&self) -> Result<(Account, Vec<Limit>), Failure> {
+        let (mut accounts, mut limits) = (Vec::new(), Vec::new());
         for file in &self.files {
             for manifest in manifests(file)? {
-                if manifest.get("kind").and_then(Value::as_str) == Some("AWSAccount") {
-                    accounts.push(manifest);
+                match manifest.get("kind").and_then(Value::as_str) {
+                    Some("AWSAccount") => accounts.push(manifest),
+                    Some("DelegationLimit") => limits.push(manifest),
+                    _ => {}
                 }
             }
         }
@@ -48,22 +62,33 @@ impl AccountArguments {
                 accounts.len()
             )));
         };
-        account_of(account)
+        let limits = limits
+            .iter()
+            .map(|limit| parsed(limit, "DelegationLimit", "delegationlimits", parse_limit));
+        Ok((
+            parsed(account, "AWSAccount", "awsaccounts", parse_account)?,
+            limits.collect::<Result<_, _>>()?,
+        ))
     }
 }
 
-/// The account of a manifest.
-fn account_of(account: &Value) -> Result<Account, Failure> {
-    let misfits = crd("awsaccounts").map_or_else(Vec::new, |definition| misfits(&definition, account));
+/// What a manifest says.
+fn parsed<K: DeserializeOwned, T>(
+    manifest: &Value,
+    kind: &str,
+    plural: &str,
+    parse: fn(&K) -> Result<T, Violations>,
+) -> Result<T, Failure> {
+    let misfits = crd(plural).map_or_else(Vec::new, |definition| misfits(&definition, manifest));
     if !misfits.is_empty() {
         let said = misfits
             .iter()
-            .map(|m| format!("AWSAccount {}: {}", m.path, m.message));
+            .map(|m| format!("{kind} {}: {}", m.path, m.message));
         return Err(Failure::input(said.collect::<Vec<_>>().join("\n")));
     }
-    let account: AWSAccount =
-        serde_json::from_value(account.clone()).map_err(|e| Failure::input(format!("AWSAccount: {e}")))?;
-    parse_account(&account).map_err(|violations| {
+    let object: K =
+        serde_json::from_value(manifest.clone()).map_err(|e| Failure::input(format!("{kind}: {e}")))?;
+    parse(&object).map_err(|violations| {
         Failure::input(
             violations
                 .iter()

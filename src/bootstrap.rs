@@ -38,8 +38,8 @@ pub fn run(command: &BootstrapCommand) -> CommandResult {
 
 fn aws(arguments: &BootstrapArguments) -> CommandResult {
     once(named("--filename", arguments.account.files()))?;
-    let account = arguments.account.read()?;
-    let identities: Vec<Value> = bootstrap::identities(&arguments.cluster_name, &account, &[])
+    let (account, limits) = arguments.account.read_with_limits()?;
+    let identities: Vec<Value> = bootstrap::identities(&arguments.cluster_name, &account, &limits)
         .into_iter()
         .map(|i| json!({"name": i.name, "process": i.process, "policy": i.policy.to_value()}))
         .collect();

@@ -14,6 +14,8 @@ API = "/apis/deputy.dev/v1alpha1"
 HOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/deputy"
 BUCKET = "productionapp"
 ACCOUNT = "production"
+REFERENCED = "arn:aws:iam::123456789012:policy/reference-boundary"
+"""A policy that a limit may refer to as its boundary: Deputy's identities know of it."""
 
 LIST = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{BUCKET}"}
 READ = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"}
@@ -113,7 +115,8 @@ class Scenario:
             s3.put_object(Bucket=bucket, Key="report.txt", Body=b"numbers")
         self.deputy.install()
         manifest = self.account()
-        self.deputy.bootstrap_aws(json.dumps(manifest))
+        referring = limit("referring", ["referring"], boundary={"type": "Reference", "policyARN": REFERENCED})
+        self.deputy.bootstrap_aws(f"{json.dumps(manifest)}\n---\n{json.dumps(referring)}\n")
         self.deputy.start()
         self.create(manifest)
         self.wait(f"{API}/awsaccounts/{ACCOUNT}", "Ready", "True")

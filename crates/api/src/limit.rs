@@ -141,11 +141,22 @@ pub enum EnforcementType {
 /// How a ceiling is repeated in AWS.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.policyARN) == (has(self.type) && self.type == 'Reference')").message("policyARN is for type Reference, which needs it"))]
 pub struct BoundarySpec {
     /// `Generated`: one managed policy for each account of the limit, set as permissions boundary on every role under
-    /// it; at most one limit with a boundary may apply to a role. `CheckOnly`: Deputy checks, AWS does not.
+    /// it; at most one limit with a boundary may apply to a role. `Reference`: the policy of `policyARN` is that boundary, written by
+    /// somebody else; it has to be within the ceiling. `CheckOnly`: Deputy checks, AWS does not.
     #[serde(rename = "type", default)]
     pub type_: BoundaryType,
+
+    /// With `Reference`: the policy, of the AWS account of the limit's AWSAccounts or one of AWS's. Deputy reads it every 5 minutes and
+    /// never writes it. Once it allows more than the ceiling, roles under the limit shrink and do not grow.
+    #[serde(rename = "policyARN", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(
+        length(max = 2048),
+        regex(pattern = r"^arn:[a-z-]+:iam::(aws|[0-9]{12}):policy/.+$")
+    )]
+    pub policy_arn: Option<String>,
 }
 
 /// Whether AWS holds a limit too.
@@ -154,6 +165,8 @@ pub enum BoundaryType {
     /// A permissions boundary on every role.
     #[default]
     Generated,
+    /// The same, by a policy that somebody else writes.
+    Reference,
     /// Checks only.
     CheckOnly,
 }
@@ -294,9 +307,19 @@ pub struct BoundaryStatus {
     #[schemars(length(max = 32))]
     pub version_id: String,
 
-    /// How far it denies explicitly what lies outside the ceiling.
+    /// How far it denies explicitly what lies outside the ceiling. Of a policy that Deputy writes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed: Option<SealedStatus>,
+
+    /// Whether it is known to allow no more than the limit. Of a policy that somebody else writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<bool>,
+
+    /// SHA-256 of what it was compared with, in hexadecimal: the ceiling, without what is Deputy's own. Of a policy that somebody else
+    /// writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub ceiling_hash: Option<String>,
 }
 
 /// How far a boundary denies explicitly what lies outside the ceiling. What it only does not allow, a resource policy that names a

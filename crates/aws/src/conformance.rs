@@ -172,7 +172,7 @@ async fn live(world: &World) {
         trust: trust::for_issuer(&cluster, account, &id),
         inline: Some(Document::parse(NARROWER, PolicyKind::Identity).unwrap()),
         attached: BTreeSet::new(),
-        boundary: Some(boundary.clone()),
+        boundary: Some(boundary.clone().into()),
         tags: naming::role_tags(&cluster, account, &id, &uid),
         max_session_duration: MaxSessionDuration::from_seconds(7200).unwrap(),
     };
@@ -298,7 +298,7 @@ async fn live(world: &World) {
         roles,
         &[IamCall::PutRolePermissionsBoundary {
             role: name.clone(),
-            boundary: boundary.clone(),
+            boundary: boundary.clone().into(),
         }],
     )
     .await;

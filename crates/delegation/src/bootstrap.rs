@@ -9,7 +9,8 @@ use deputy_policy::{
 };
 
 use crate::{
-    model::{Account, AssumeRole, Limit},
+    boundary,
+    model::{Account, AssumeRole, BoundaryMode, Limit},
     names::{ClusterName, RoleArn},
     naming,
     trust::deny_everything,
@@ -34,7 +35,8 @@ pub struct ProcessIdentity {
 }
 
 /// The identities of an account, least privilege each: [`BROKER`], [`PROVISIONER`], [`BOUNDARY_WRITER`], in this order. Roles that exist
-/// are only reached where one of `limits` allows them in this account.
+/// are only reached where one of `limits` allows them in this account. A boundary
+/// that somebody else writes is only read, and set, where one of them refers to it.
 #[must_use]
 pub fn identities(cluster: &ClusterName, account: &Account, limits: &[Limit]) -> Vec<ProcessIdentity> {
     let scope = Scope::new(cluster, account, limits);
@@ -145,14 +147,17 @@ struct Scope {
     limits: String,
     /// Those of AWS, and the account's.
     managed_policies: [String; 2],
+    /// Boundaries that somebody else writes.
+    referenced: Vec<String>,
 }
 
 impl Scope {
     fn new(cluster: &ClusterName, account: &Account, limits: &[Limit]) -> Self {
-        let here = limits
-            .iter()
-            .filter(|limit| limit.scope.accounts.contains(&account.name));
-        let patterns: BTreeSet<String> = here
+        let here = || {
+            let of_account = |limit: &&Limit| limit.scope.accounts.contains(&account.name);
+            limits.iter().filter(of_account)
+        };
+        let patterns: BTreeSet<String> = here()
             .flat_map(|limit| &limit.existing_roles)
             .filter_map(|pattern| pattern.roles_in(&account.partition, &account.id))
             .collect();
@@ -160,6 +165,13 @@ impl Scope {
             (&account.provisioner, PROVISIONER),
             (&account.boundary_writer, BOUNDARY_WRITER),
         ];
+        let referenced: BTreeSet<String> = here()
+            .filter(|limit| boundary::problem(cluster, account, limit).is_none())
+            .filter_map(|limit| match &limit.boundary {
+                BoundaryMode::Reference(policy) => Some(policy.to_string()),
+                BoundaryMode::Generated | BoundaryMode::CheckOnly => None,
+            })
+            .collect();
         let in_account = format!("arn:{}:iam::{}", account.partition, account.id);
         Self {
             cluster: cluster.to_string(),
@@ -173,6 +185,7 @@ impl Scope {
                 format!("arn:{}:iam::aws:policy/*", account.partition),
                 format!("{in_account}:policy/*"),
             ],
+            referenced: referenced.into_iter().collect(),
         }
     }
 
@@ -188,9 +201,10 @@ impl Scope {
         Condition::new(Test::StringEquals, key, [self.cluster.clone()])
     }
 
-    /// The role carries, or the request sets, one of Deputy's boundaries.
+    /// The role carries, or the request sets, the boundary of a limit.
     fn bounded(&self) -> Condition {
-        Condition::new(Test::ArnLike, "iam:PermissionsBoundary", [self.limits.clone()])
+        let boundaries = std::iter::once(&self.limits).chain(&self.referenced);
+        Condition::new(Test::ArnLike, "iam:PermissionsBoundary", boundaries.cloned())
     }
 }
 
@@ -299,29 +313,35 @@ fn provisioner(scope: &Scope) -> Document {
 
 fn boundary_writer(scope: &Scope) -> Document {
     let limits = std::slice::from_ref(&scope.limits);
-    document(
-        PolicyKind::Identity,
-        vec![
-            allow(
-                "WriteBoundaries",
-                &[
-                    "iam:CreatePolicy",
-                    "iam:CreatePolicyVersion",
-                    "iam:DeletePolicy",
-                    "iam:DeletePolicyVersion",
-                    "iam:GetPolicy",
-                    "iam:GetPolicyVersion",
-                    "iam:ListPolicyVersions",
-                    "iam:TagPolicy",
-                    "iam:UntagPolicy",
-                ],
-                limits,
-                vec![],
-            ),
-            // A list has no resource.
-            allow("ListPolicies", &["iam:ListPolicies"], &["*".to_owned()], vec![]),
-        ],
-    )
+    let mut statements = vec![
+        allow(
+            "WriteBoundaries",
+            &[
+                "iam:CreatePolicy",
+                "iam:CreatePolicyVersion",
+                "iam:DeletePolicy",
+                "iam:DeletePolicyVersion",
+                "iam:GetPolicy",
+                "iam:GetPolicyVersion",
+                "iam:ListPolicyVersions",
+                "iam:TagPolicy",
+                "iam:UntagPolicy",
+            ],
+            limits,
+            vec![],
+        ),
+        // A list has no resource.
+        allow("ListPolicies", &["iam:ListPolicies"], &["*".to_owned()], vec![]),
+    ];
+    if !scope.referenced.is_empty() {
+        statements.push(allow(
+            "ReadReferencedBoundaries",
+            &["iam:GetPolicy", "iam:GetPolicyVersion"],
+            &scope.referenced,
+            vec![],
+        ));
+    }
+    document(PolicyKind::Identity, statements)
 }
 
 fn allow(sid: &str, actions: &[&str], resources: &[String], conditions: Vec<Condition>) -> Statement {

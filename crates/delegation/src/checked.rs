@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::{boundary::sealed::GeneratedBoundary, decision::Violation, names::ObjectName};
+use crate::{boundary::sealed::AccountBoundary, decision::Violation, names::ObjectName};
 
 /// Accounts that a limit is remembered to fit into; a limit names at most 256.
 const ACCOUNTS_MAX: usize = 512;
@@ -18,8 +18,8 @@ pub struct Checked {
     in_accounts: Mutex<Vec<(AccountKey, InAccount)>>,
 }
 
-/// Its boundary in an account, or why there is none.
-pub(crate) type InAccount = Arc<Result<GeneratedBoundary, Violation>>;
+/// Its boundary in an account, or why there can't be one; none where it is only checked.
+pub(crate) type InAccount = Option<Arc<Result<AccountBoundary, Violation>>>;
 
 impl Checked {
     /// What is wrong with the limit by itself.
@@ -31,21 +31,21 @@ impl Checked {
     pub(crate) fn in_account(
         &self,
         key: AccountKey,
-        compile: impl FnOnce() -> Result<GeneratedBoundary, Violation>,
+        make: impl FnOnce() -> Option<Result<AccountBoundary, Violation>>,
     ) -> InAccount {
         let known = |answers: &Vec<(AccountKey, InAccount)>| {
             let found = answers.iter().find(|(k, _)| *k == key);
-            found.map(|(_, answer)| Arc::clone(answer))
+            found.map(|(_, answer)| answer.clone())
         };
         if let Some(answer) = known(&self.lock()) {
             return answer;
         }
-        let answer = Arc::new(compile());
+        let answer = make().map(Arc::new);
         let mut answers = self.lock();
         if answers.len() >= ACCOUNTS_MAX {
             answers.clear();
         }
-        answers.push((key, Arc::clone(&answer)));
+        answers.push((key, answer.clone()));
         answer
     }
 

@@ -113,7 +113,13 @@ pub fn arn_of(cluster: &ClusterName, account: &Account, role: &Role) -> RoleArn 
     }
 }
 
-/// The ARN of a limit's boundary policy in `account`.
+/// Whether `path` is that of the boundary policies of the cluster whose roles have the path `roles`.
+#[must_use]
+pub fn is_limit_path(path: &IamPath, roles: &IamPath) -> bool {
+    path.as_str().strip_prefix(roles.as_str()) == Some("limits/")
+}
+
+/// The ARN of the boundary policy that Deputy writes for a limit in `account`.
 #[must_use]
 pub fn boundary_arn(cluster: &ClusterName, account: &Account, limit: &ObjectName) -> PolicyArn {
     PolicyArn::of(

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     model::{Account, Binding, Role, RoleSource, SessionMethod, SessionScope},
     names::{
-        ClusterName, ExternalId, ManagedPolicyArn, MaxSessionDuration, PodName, PolicyArn, RoleArn,
-        ServiceAccountName, SessionDuration, SessionName, TagKey, TagValue, Uid,
+        ClusterName, ExternalId, ManagedPolicyArn, MaxSessionDuration, PodName, RoleArn, ServiceAccountName,
+        SessionDuration, SessionName, TagKey, TagValue, Uid,
     },
     naming,
 };
@@ -86,7 +86,7 @@ pub fn request(
     role: &Role,
     binding: &Binding,
     subject: &SessionSubject,
-    boundary: Option<PolicyArn>,
+    boundary: Option<ManagedPolicyArn>,
 ) -> Option<SessionRequest> {
     let namespace = &binding.id.namespace;
     let by_broker = binding.method_in(account) == SessionMethod::AssumeRole;
@@ -106,7 +106,7 @@ pub fn request(
         (RoleSource::Owned(_), _) => binding.session.policy_arns.clone(),
         // A union with anything else would be wider than what is known.
         (RoleSource::Existing(_), _) if !binding.session.policy_arns.is_empty() => return None,
-        (RoleSource::Existing(_), true) => BTreeSet::from([boundary?.into()]),
+        (RoleSource::Existing(_), true) => BTreeSet::from([boundary?]),
         (RoleSource::Existing(_), false) => BTreeSet::new(),
     };
     let service_account = subject.service_account.as_str();

@@ -39,6 +39,7 @@ mod tap;
 mod under_limit;
 mod watch;
 
+pub use boundaries::boundary_state;
 pub use decisions::{BindingDecision, GrantRef, ProposedChange, Suspension};
 pub use dirty::{Dirty, Subscription};
 pub use entry::{

@@ -47,7 +47,7 @@ pub(super) fn review(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
             "needs enforcement Enforce while roles carry its boundary and no other limit with one applies to them: as DryRun it would \
              suspend"
         } else {
-            "needs boundary.type Generated while roles carry its boundary and no other limit with one applies to them: as CheckOnly it \
+            "needs boundary.type Generated or Reference while roles carry its boundary and no other limit with one applies to them: as CheckOnly it \
              would suspend"
         };
         return blast_radius::guard(reviewed, what, &impact, false, verdict);
@@ -81,13 +81,7 @@ fn problems(facts: &Facts, limit: &Limit) -> Vec<Violation> {
         .accounts
         .iter()
         .filter_map(|name| facts.account(name))
-        .filter_map(|account| {
-            boundary::generated(facts.cluster(), &account, limit)
-                .as_ref()
-                .as_ref()
-                .err()
-                .cloned()
-        })
+        .filter_map(|account| boundary::problem(facts.cluster(), &account, limit))
         .collect()
 }
 

@@ -153,6 +153,10 @@ words! {
         NotCapped,
         /// The boundary policy of the limit is not in AWS yet.
         BoundaryNotReady,
+        /// The limit's boundary, which somebody else writes, allows more than the limit.
+        BoundaryExceedsLimit,
+        /// The limit's boundary, which somebody else writes, does not exist.
+        BoundaryNotFound,
         /// Another binding comes first for each of its ServiceAccounts; this one is used when asked for by name.
         Shadowed,
         /// AWS has something of that name that is not ours, or not this object's; it is left alone.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use deputy_delegation::{
-    IamArnPattern, NamespacePattern, ObjectName, Reason, SessionDuration, Violations,
+    IamArnPattern, ManagedPolicyArn, NamespacePattern, ObjectName, Reason, SessionDuration, Violations,
     model::{BoundaryMode, Checked, Enforcement, Limit, LimitScope},
     quota,
 };
@@ -11,7 +11,7 @@ use deputy_policy::PolicyKind;
 use serde_json::Value;
 
 use super::Findings;
-use crate::{BoundaryType, DelegationLimit, EnforcementType};
+use crate::{BoundarySpec, BoundaryType, DelegationLimit, EnforcementType};
 
 /// Reads a limit.
 ///
@@ -67,6 +67,7 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
     findings.reserved("spec.session.tags", Reason::SessionTag, session_tags.keys());
 
     let existing_roles = existing_roles(&mut findings, &spec.existing_roles);
+    let boundary = boundary(&mut findings, &spec.boundary);
     let acknowledge_escalation = acknowledged(&mut findings, &spec.acknowledge_escalation);
 
     let managed_policies = managed_policies(&mut findings, &spec.managed_policies);
@@ -78,10 +79,7 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
             scope: LimitScope { namespaces, accounts },
             enforcement: spec.enforcement.into(),
             ceiling: ceiling?,
-            boundary: match spec.boundary.type_ {
-                BoundaryType::Generated => BoundaryMode::Generated,
-                BoundaryType::CheckOnly => BoundaryMode::CheckOnly,
-            },
+            boundary: boundary?,
             max_session_duration: max_session_duration?,
             session_methods: spec
                 .session
@@ -132,6 +130,36 @@ fn patterns_on(
         }
     }
     typed
+}
+
+fn boundary(findings: &mut Findings, spec: &BoundarySpec) -> Option<BoundaryMode> {
+    let field = "spec.boundary.policyARN";
+    let mode = match (spec.type_, &spec.policy_arn) {
+        (BoundaryType::Generated, None) => BoundaryMode::Generated,
+        (BoundaryType::CheckOnly, None) => BoundaryMode::CheckOnly,
+        (BoundaryType::Reference, Some(arn)) => {
+            return findings
+                .take(field, ManagedPolicyArn::parse(arn))
+                .map(BoundaryMode::Reference);
+        }
+        (BoundaryType::Reference, None) => {
+            findings.push(
+                Reason::Structure,
+                field,
+                "boundary type Reference needs it".to_owned(),
+            );
+            return None;
+        }
+        (BoundaryType::Generated | BoundaryType::CheckOnly, Some(_)) => {
+            findings.push(
+                Reason::Structure,
+                field,
+                "only boundary type Reference takes it".to_owned(),
+            );
+            return None;
+        }
+    };
+    Some(mode)
 }
 
 /// `service:action` patterns, lower case, as decisions compare them.

@@ -122,7 +122,7 @@ impl InMemoryIam {
             }
             IamCall::PutRolePermissionsBoundary { role, boundary } => {
                 state.existing(operation, role)?;
-                attachable(state, operation, &boundary.clone().into())?;
+                attachable(state, operation, boundary)?;
                 state.existing(operation, role)?.role.boundary = Some(boundary.to_string());
                 Ok(())
             }
@@ -170,7 +170,7 @@ impl InMemoryIam {
             return Err(over_quota(operation, "TagsPerRole", 50));
         }
         if let Some(boundary) = &role.boundary {
-            attachable(state, operation, &boundary.clone().into())?;
+            attachable(state, operation, boundary)?;
         }
         let max_session_seconds = role_duration(operation, role.max_session_duration.as_seconds())?;
         let trust = self.storable_trust(state, operation, &role.trust.to_json())?;

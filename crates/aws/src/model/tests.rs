@@ -268,11 +268,11 @@ async fn a_role_may_do_what_policy_and_boundary_both_allow() {
         role: name("one"),
         boundary,
     };
-    iam.execute(&set(boundary)).await.unwrap();
+    iam.execute(&set(boundary.into())).await.unwrap();
     assert_eq!(iam.allows(&name("one"), &request("s3:PutObject")), Ok(false));
     assert_eq!(iam.allows(&name("one"), &request("s3:GetObject")), Ok(true));
     let missing = PolicyArn::parse("arn:aws:iam::123456789012:policy/none").unwrap();
-    assert_eq!(class_of(&iam, &set(missing)).await, ErrorClass::NotFound);
+    assert_eq!(class_of(&iam, &set(missing.into())).await, ErrorClass::NotFound);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use deputy_delegation::{
-    Accepted, Decision, ObjectName, PolicyArn, Uid,
+    Accepted, Decision, ManagedPolicyArn, ObjectName, Uid,
     model::{Account, Binding, ObjectId, Role, RoleId, SessionMethod, SessionScope},
     session,
 };
@@ -244,7 +244,7 @@ fn boundary(
     found: &BindingDecision,
     role: &Role,
     account: &Account,
-) -> Result<Option<PolicyArn>, ResolveError> {
+) -> Result<Option<ManagedPolicyArn>, ResolveError> {
     if !session::needs_boundary(role, &found.binding) {
         return Ok(None);
     }

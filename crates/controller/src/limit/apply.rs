@@ -1,18 +1,21 @@
 //! *Apply*: brings the boundary policies of a limit to where they should be, each write only while the Lease allows.
 
+use std::time::Duration;
+
 use deputy_api::{BoundaryStatus, conditions::ConditionReason};
 use deputy_aws::AwsError;
 use deputy_delegation::{ObjectName, PolicyArn};
 
 use super::{
-    assess::{BoundaryPlan, EnsureBoundary, LimitPlan, LimitProblem},
+    assess::{BoundaryPlan, EnsureBoundary, LimitPlan, LimitProblem, ProveBoundary},
     boundary::{BoundaryApplyError, ensure},
+    prove::{ProvedBoundary, interval, prove},
 };
 use crate::{
     context::ControllerContext,
     error::{ReconcileError, chain},
     report::reason_of,
-    verified::Verified,
+    verified::{DRIFT_INTERVAL, Verified},
 };
 
 /// What is now true of a limit in AWS. Only [`apply`] makes one: a status can't be made of a plan.
@@ -22,6 +25,8 @@ pub struct AppliedLimit {
     pub(super) boundaries: Option<Vec<BoundaryStatus>>,
     /// Why it is not in force everywhere.
     pub(super) problems: Vec<LimitProblem>,
+    /// When policies of somebody else are read again.
+    pub(super) read_again: Option<Duration>,
     /// What AWS refused of tags.
     pub(super) untagged: Vec<AwsError>,
 }
@@ -47,6 +52,7 @@ pub async fn apply(
                     BoundaryPlan::Ensure(plan) => {
                         in_aws.extend(applied.ensure(ctx, verified, plan).await?);
                     }
+                    BoundaryPlan::Prove(plan) => in_aws.extend(applied.prove(ctx, verified, plan).await),
                 }
             }
             applied.boundaries = Some(in_aws);
@@ -56,6 +62,37 @@ pub async fn apply(
 }
 
 impl AppliedLimit {
+    /// Compares one policy of somebody else with the limit. Gives what AWS has of it.
+    async fn prove(
+        &mut self,
+        ctx: &ControllerContext,
+        verified: &Verified<(ObjectName, ObjectName)>,
+        plan: &ProveBoundary,
+    ) -> Option<BoundaryStatus> {
+        self.read_again = Some(interval(&plan.key.0));
+        let is_proved = |known: &BoundaryStatus| {
+            known.within == Some(true)
+                && known.ceiling_hash.as_deref() == Some(plan.referenced.ceiling_hash.as_str())
+        };
+        let seen = verified.verified_for(&plan.key, plan.fingerprint);
+        if plan.known.as_ref().is_some_and(is_proved)
+            && seen.is_some_and(|left| left + interval(&plan.key.0) > DRIFT_INTERVAL)
+        {
+            return plan.known.clone();
+        }
+        let policies = ctx.aws.policies(&plan.account);
+        let ProvedBoundary { status, problem } = prove(policies.as_ref(), plan).await;
+        match problem {
+            None => verified.record(plan.key.clone(), plan.fingerprint),
+            Some(problem) => {
+                tracing::warn!(policy = %plan.referenced.policy, reason = problem.reason.as_str(), "referenced boundary policy is not proved");
+                verified.forget(&plan.key);
+                self.problems.push(problem);
+            }
+        }
+        status
+    }
+
     /// Brings one policy to where it should be. Gives what AWS has of it.
     async fn ensure(
         &mut self,
@@ -97,6 +134,8 @@ impl AppliedLimit {
                     document_hash: document_hash.clone(),
                     version_id: boundary.version_id,
                     sealed: Some(sealed.clone()),
+                    within: None,
+                    ceiling_hash: None,
                 }))
             }
             Err(BoundaryApplyError::NotLeader) => Err(ReconcileError::NotLeader),

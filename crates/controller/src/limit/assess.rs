@@ -6,8 +6,8 @@ use std::sync::Arc;
 use deputy_api::{BoundaryStatus, DelegationLimitStatus, SealedStatus, conditions::ConditionReason};
 use deputy_aws::{NewPolicy, ObservedPolicy};
 use deputy_delegation::{
-    ClusterName, ObjectName, PolicyArn, TagKey, Violations,
-    boundary::{self, GeneratedBoundary},
+    ClusterName, ObjectName, PolicyArn, TagKey, Violation, Violations,
+    boundary::{self, AccountBoundary, ReferencedBoundary},
     model::{Account, Limit},
     naming,
 };
@@ -33,6 +33,21 @@ pub enum BoundaryPlan {
     Blocked(LimitProblem),
     /// The policy is brought to where it should be.
     Ensure(Box<EnsureBoundary>),
+    /// The policy is somebody else's: it is read, and compared with the limit.
+    Prove(Box<ProveBoundary>),
+}
+
+/// A boundary policy of somebody else that is to be within the limit.
+#[derive(Debug)]
+pub struct ProveBoundary {
+    /// By limit and account.
+    pub key: (ObjectName, ObjectName),
+    pub account: Arc<Account>,
+    pub referenced: ReferencedBoundary,
+    /// Of limit and account: it is read again when one of them changes.
+    pub fingerprint: Fingerprint,
+    /// What the limit's status says of it.
+    pub known: Option<BoundaryStatus>,
 }
 
 /// A boundary policy that is to be as it should be.
@@ -105,8 +120,9 @@ pub struct LimitProblem {
 }
 
 impl LimitProblem {
-    /// Over when an object changes.
-    fn until_changed(reason: ConditionReason, message: String) -> Self {
+    /// Over when an object changes, or a policy of somebody else.
+    #[must_use]
+    pub fn until_changed(reason: ConditionReason, message: String) -> Self {
         Self {
             reason,
             message,
@@ -143,7 +159,7 @@ pub fn assess(inputs: &LimitInputs, old: &DelegationLimitStatus, key: &Fingerpri
         let problem = match account {
             Entry::Known(account) => {
                 let known = old.boundaries.iter().find(|b| b.account == name.as_str());
-                return ensure(&inputs.cluster, &readable.limit, account, known, key);
+                return of_account(&inputs.cluster, &readable.limit, account, known, key);
             }
             Entry::Unreadable(why) => {
                 let message = format!("the AWSAccount {name} can't be used: {why}");
@@ -159,30 +175,43 @@ pub fn assess(inputs: &LimitInputs, old: &DelegationLimitStatus, key: &Fingerpri
     LimitPlan::Enforce(plans.collect())
 }
 
-fn ensure(
+fn of_account(
     cluster: &ClusterName,
     limit: &Limit,
     account: &Arc<Account>,
     known: Option<&BoundaryStatus>,
     key: &FingerprintKey,
 ) -> BoundaryPlan {
-    let generated = match boundary::generated(cluster, account, limit).as_ref() {
-        Ok(generated) => generated.clone(),
-        Err(violation) => return BoundaryPlan::Blocked(LimitProblem::invalid(&violation.clone().into())),
-    };
-    let GeneratedBoundary {
-        document,
-        hash: document_hash,
-        sealed,
-    } = generated;
-    let desired = DesiredBoundary::new(cluster, account, limit, document);
-    BoundaryPlan::Ensure(Box::new(EnsureBoundary {
-        key: (limit.name.clone(), account.name.clone()),
-        account: Arc::clone(account),
-        fingerprint: key.fingerprint(&(&desired, &account.endpoints)),
-        desired,
-        document_hash,
-        sealed: (&sealed).into(),
-        known: known.cloned(),
-    }))
+    let blocked =
+        |violation: &Violation| BoundaryPlan::Blocked(LimitProblem::invalid(&violation.clone().into()));
+    let plan_key = (limit.name.clone(), account.name.clone());
+    match boundary::in_account(cluster, account, limit).as_deref() {
+        // Only a limit that is checked alone has none, and that names no account here.
+        None => {
+            let message = "the limit has no boundary".to_owned();
+            BoundaryPlan::Blocked(LimitProblem::until_changed(ConditionReason::Invalid, message))
+        }
+        Some(Err(violation)) => blocked(violation),
+        Some(Ok(AccountBoundary::Generated(generated))) => {
+            let desired = DesiredBoundary::new(cluster, account, limit, generated.document.clone());
+            BoundaryPlan::Ensure(Box::new(EnsureBoundary {
+                key: plan_key,
+                account: Arc::clone(account),
+                fingerprint: key.fingerprint(&(&desired, &account.endpoints)),
+                desired,
+                document_hash: generated.hash.clone(),
+                sealed: (&generated.sealed).into(),
+                known: known.cloned(),
+            }))
+        }
+        Some(Ok(AccountBoundary::Referenced(referenced))) => BoundaryPlan::Prove(Box::new(ProveBoundary {
+            key: plan_key,
+            account: Arc::clone(account),
+            fingerprint: key.fingerprint(&(limit, account)),
+            referenced: referenced.clone(),
+            known: known
+                .filter(|known| known.policy_arn == referenced.policy.to_string())
+                .cloned(),
+        })),
+    }
 }

@@ -92,10 +92,15 @@ fn shown(limit: &Limit) -> NamespaceLimitSpec {
             Enforcement::DryRun => EnforcementType::DryRun,
         },
         ceiling: limit.ceiling.to_value(),
-        boundary: BoundarySpec {
-            type_: match limit.boundary {
-                BoundaryMode::Generated => BoundaryType::Generated,
-                BoundaryMode::CheckOnly => BoundaryType::CheckOnly,
+        boundary: match &limit.boundary {
+            BoundaryMode::Generated => BoundarySpec::default(),
+            BoundaryMode::Reference(policy) => BoundarySpec {
+                type_: BoundaryType::Reference,
+                policy_arn: Some(policy.to_string()),
+            },
+            BoundaryMode::CheckOnly => BoundarySpec {
+                type_: BoundaryType::CheckOnly,
+                policy_arn: None,
             },
         },
         managed_policies: limit.managed_policies.iter().map(ToString::to_string).collect(),

@@ -3,7 +3,7 @@
 //! It runs as a process of its own with an AWS identity of its own: the one that writes roles is denied every policy
 //! write, so whoever takes over the controller of roles can't widen what those roles are held to.
 //!
-//! `boundary` brings one policy to where it should be. Beside the reconciliation of limits, `sweep` deletes policies whose limit is gone,
+//! `boundary` brings one policy to where it should be; `prove` compares one that somebody else writes with its limit. Beside the reconciliation of limits, `sweep` deletes policies whose limit is gone,
 //! and `copies` shows each namespace its limits.
 
 mod apply;
@@ -12,6 +12,7 @@ mod backoff;
 mod boundary;
 mod copies;
 mod dereference;
+mod prove;
 mod status;
 mod sweep;
 #[cfg(test)]

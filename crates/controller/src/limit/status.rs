@@ -30,6 +30,8 @@ pub fn next_requeue(applied: &AppliedLimit) -> Requeue {
         Requeue::Retry
     } else if !applied.untagged.is_empty() {
         Requeue::After(LOOK_AGAIN)
+    } else if let Some(interval) = applied.read_again {
+        Requeue::After(interval)
     } else {
         Requeue::After(DRIFT_INTERVAL)
     }

@@ -6,7 +6,7 @@ use deputy_api::{DelegationLimit, convert};
 use deputy_aws::{ErrorClass, ListedPolicy, ObservedPolicy, Policies};
 use deputy_delegation::{
     ObjectName, PolicyArn,
-    model::{Account, Kind, Limit, LimitEntry},
+    model::{Account, BoundaryMode, Kind, Limit, LimitEntry},
     naming,
 };
 use deputy_index::{Index, ResourceKind};
@@ -257,7 +257,9 @@ fn is_of(arn: &PolicyArn, account: &Account) -> bool {
 /// be used or not.
 fn explains(index: &Index, limit: &Limit, account: &Account) -> bool {
     let is_it = |name: &ObjectName| *name == account.name || index.is_of_account(name, &account.id);
-    limit.carries_boundary() && limit.scope.accounts.iter().any(is_it)
+    limit.boundary == BoundaryMode::Generated
+        && limit.carries_boundary()
+        && limit.scope.accounts.iter().any(is_it)
 }
 
 #[cfg(test)]

@@ -6,10 +6,12 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use deputy_api::conditions::{ConditionReason, Status};
 use deputy_aws::ManagedPolicies;
 use deputy_delegation::{
-    Decision, ManagedPolicyArn, boundary,
+    Decision, ManagedPolicyArn,
+    boundary::{self, AccountBoundary},
     capped::{Capping, capping},
     names::AccountId,
 };
+use deputy_policy::{Document, PolicyKind};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -141,20 +143,29 @@ pub async fn look(
     for arn in owned.policies.managed() {
         known.push((arn.clone(), documents.get(roles.as_ref(), &account.id, arn).await));
     }
-    let (cluster, account, limit) = (inputs.cluster.clone(), Arc::clone(account), Arc::clone(limit));
-    ctx.decide(move |_| {
-        let generated = boundary::generated(&cluster, &account, &limit);
-        match generated.as_ref() {
-            Ok(generated) => CappedRole::compared(known, &generated.document),
-            // The role is suspended under such a limit.
-            Err(_) => CappedRole::NotLookedAt,
+    let boundary = boundary::in_account(&inputs.cluster, account, limit);
+    let boundary = match boundary.as_deref() {
+        Some(Ok(AccountBoundary::Generated(generated))) => generated.document.clone(),
+        Some(Ok(AccountBoundary::Referenced(referenced))) => {
+            let text = documents
+                .get(roles.as_ref(), &account.id, &referenced.policy)
+                .await;
+            let KnownPolicy::Says(text) = text else {
+                return Ok(CappedRole::NotLookedAt);
+            };
+            let Ok(document) = Document::parse(&text, PolicyKind::Boundary) else {
+                return Ok(CappedRole::NotLookedAt);
+            };
+            document
         }
-    })
-    .await
+        // The role is suspended under such a limit.
+        Some(Err(_)) | None => return Ok(CappedRole::NotLookedAt),
+    };
+    ctx.decide(move |_| CappedRole::compared(known, &boundary)).await
 }
 
 impl CappedRole {
-    fn compared(known: Vec<(ManagedPolicyArn, KnownPolicy)>, boundary: &deputy_policy::Document) -> Self {
+    fn compared(known: Vec<(ManagedPolicyArn, KnownPolicy)>, boundary: &Document) -> Self {
         let compare = |known| match known {
             KnownPolicy::Says(text) => Ok(capping(boundary, &text)),
             KnownPolicy::Absent => Err(Unread {

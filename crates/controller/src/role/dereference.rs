@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use deputy_api::{AWSRole, AWSRoleStatus, convert};
+use deputy_api::{AWSRole, AWSRoleStatus, BoundaryStatus, convert};
 use deputy_delegation::{
     ClusterName, Decision, MaxSessionDuration, NamespaceName, ObjectName, Uid,
     decide::may_be_retained,
@@ -28,8 +28,8 @@ pub struct ProvisionedRole {
 /// What IAM may take to show a new role everywhere.
 const PROPAGATION_SECONDS: i64 = 60;
 
-/// What the boundary policies of a limit say in AWS, as its status has it: the hashes of the documents, by account name.
-pub type BoundaryHashes = BTreeMap<String, String>;
+/// What the boundary policies of a limit are in AWS, as its status has it, by account name.
+pub type BoundariesInAws = BTreeMap<String, BoundaryStatus>;
 
 /// Everything that was looked up about a role.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ pub struct PresentRole {
     pub bindings: Vec<Arc<Binding>>,
     pub limits: Vec<Arc<Limit>>,
     /// The limit whose boundary it carries, and what AWS has of it. `None` when no limit asks for one.
-    pub boundary: Option<(Arc<Limit>, BoundaryHashes)>,
+    pub boundary: Option<(Arc<Limit>, BoundariesInAws)>,
 }
 
 impl RoleInputs {
@@ -213,7 +213,7 @@ fn limits_of(index: &Index, role: &Role) -> Vec<Arc<Limit>> {
 }
 
 /// The limit whose boundary the role carries, with what its status says is in AWS.
-fn boundary_of(index: &Index, decision: &Decision) -> Option<(Arc<Limit>, BoundaryHashes)> {
+fn boundary_of(index: &Index, decision: &Decision) -> Option<(Arc<Limit>, BoundariesInAws)> {
     let Decision::Accepted(accepted) = decision else {
         return None;
     };
@@ -221,12 +221,8 @@ fn boundary_of(index: &Index, decision: &Decision) -> Option<(Arc<Limit>, Bounda
     let LimitEntry::Valid(limit) = entry else {
         return None;
     };
-    let hashes = state
-        .boundaries
-        .iter()
-        .map(|b| (b.account.clone(), b.document_hash.clone()))
-        .collect();
-    Some((limit, hashes))
+    let in_aws = state.boundaries.iter().map(|b| (b.account.clone(), b.clone()));
+    Some((limit, in_aws.collect()))
 }
 
 fn has_finalizer(object: &DynamicObject) -> bool {

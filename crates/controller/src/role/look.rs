@@ -189,7 +189,7 @@ fn calls(
     let boundary = accepted
         .boundary
         .as_ref()
-        .map(|limit| naming::boundary_arn(cluster, account, limit));
+        .map(|limit| naming::boundary_arn(cluster, account, limit).into());
     let mut calls = Vec::new();
     for binding in bindings {
         for service_account in binding.subjects.service_accounts() {

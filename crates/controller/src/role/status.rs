@@ -14,6 +14,7 @@ use super::{
     capped::{self, CappedRole},
     dereference::{RoleInputs, RoleStage},
     outcome::{AppliedRole, RoleOutcome},
+    target::boundary_arn,
 };
 use crate::{
     queue::Requeue,
@@ -55,6 +56,8 @@ fn waits_for_others(reason: ConditionReason) -> bool {
         Reason::AccountNotFound
         | Reason::AccountInvalid
         | Reason::BoundaryNotReady
+        | Reason::BoundaryExceedsLimit
+        | Reason::BoundaryNotFound
         | Reason::Conflict
         | Reason::PolicyNotFound
         | Reason::NotInAWS
@@ -126,8 +129,8 @@ pub fn updated(
             if let Decision::Accepted(accepted) = &role.decision {
                 // A role that exists carries none of Deputy's.
                 let boundary = accepted.boundary.as_ref().filter(|_| existing.is_none());
-                new.boundary_arn =
-                    boundary.map(|l| naming::boundary_arn(&inputs.cluster, account, l).to_string());
+                let arn = |name| boundary_arn(&inputs.cluster, account, &role.limits, name).to_string();
+                new.boundary_arn = boundary.map(arn);
             }
         }
     }

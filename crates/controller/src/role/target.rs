@@ -3,12 +3,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use deputy_delegation::{
-    Accepted, ClusterName, IamPath, RoleName, TagKey, TagValue, Uid, boundary,
+    Accepted, ClusterName, IamPath, ManagedPolicyArn, ObjectName, RoleName, TagKey, TagValue, Uid, boundary,
     model::{Account, Limit, OwnedRole, Role, RoleId},
     naming,
-    plan::{self, Conflict, DesiredRole, ObservedRole, Step, TaggedOwner},
+    plan::{self, BoundaryInAws, Conflict, DesiredRole, ObservedRole, Step, TaggedOwner},
     trust,
 };
+use deputy_index::boundary_state;
 use deputy_policy::Document;
 
 use super::dereference::PresentRole;
@@ -60,8 +61,8 @@ pub enum RoleTarget {
         /// As it should be.
         desired: Box<DesiredRole>,
         limits: Vec<Arc<Limit>>,
-        /// Whether there is a boundary policy, though not the one that the limit asks for now.
-        boundary_is_there: bool,
+        /// What there is of the boundary, which is not as the limit asks now.
+        boundary: BoundaryInAws,
         /// What it waits for, for people.
         until: String,
     },
@@ -96,11 +97,11 @@ impl RoleTarget {
             Self::Hold {
                 desired,
                 limits,
-                boundary_is_there,
+                boundary,
                 ..
             } => {
                 let ceilings: Vec<&Document> = limits.iter().map(|limit| &limit.ceiling).collect();
-                plan::plan_hold(desired, observed, &ceilings, *boundary_is_there)
+                plan::plan_hold(desired, observed, &ceilings, *boundary)
             }
             Self::Suspend => plan::plan_suspension(&ownership.tags_for(observed), name, path, observed),
             Self::Retain { .. } => {
@@ -139,7 +140,7 @@ pub fn provision(
     accepted: &Accepted,
 ) -> RoleTarget {
     let trust = trust::compile(cluster, account, &role.id, &present.bindings);
-    let arn = |limit| naming::boundary_arn(cluster, account, limit);
+    let arn = |name| boundary_arn(cluster, account, &present.limits, name);
     let desired = Box::new(DesiredRole {
         name: ownership.name.clone(),
         path: ownership.path.clone(),
@@ -150,32 +151,41 @@ pub fn provision(
         tags: ownership.tags.clone(),
         max_session_duration: owned.max_session_duration,
     });
-    let hold = |boundary_is_there, until| RoleTarget::Hold {
+    let hold = |boundary, until| RoleTarget::Hold {
         desired: desired.clone(),
         limits: present.limits.clone(),
-        boundary_is_there,
+        boundary,
         until,
     };
     match (&accepted.boundary, &present.boundary) {
         (None, _) => RoleTarget::Provision(desired),
         (Some(name), Some((limit, in_aws))) if limit.name == *name => {
-            match boundary::generated(cluster, account, limit).as_ref() {
-                Ok(generated) => match in_aws.get(account.name.as_str()) {
-                    Some(hash) if *hash == generated.hash => RoleTarget::Provision(desired),
-                    Some(_) => hold(
-                        true,
-                        format!(
-                            "{} is being brought up to date; until then nothing more is granted",
-                            arn(name)
-                        ),
-                    ),
-                    None => hold(false, format!("{} is not there yet", arn(name))),
-                },
+            match boundary::in_account(cluster, account, limit).as_deref() {
+                Some(Ok(wanted)) => {
+                    match boundary_state(wanted, &arn(name), in_aws.get(account.name.as_str())) {
+                        Ok(()) => RoleTarget::Provision(desired),
+                        Err((state, until)) => hold(state, until),
+                    }
+                }
                 // A limit that AWS can't hold is none: whatever is there must not be used.
-                Err(_) => RoleTarget::Suspend,
+                Some(Err(_)) | None => RoleTarget::Suspend,
             }
         }
         // The decision rests on a limit that was not looked up: it changed in between.
-        (Some(name), _) => hold(false, format!("limit {name} has changed")),
+        (Some(name), _) => hold(BoundaryInAws::Missing, format!("limit {name} has changed")),
     }
+}
+
+/// The policy that a role under the limit carries.
+#[must_use]
+pub fn boundary_arn(
+    cluster: &ClusterName,
+    account: &Account,
+    limits: &[Arc<Limit>],
+    name: &ObjectName,
+) -> ManagedPolicyArn {
+    let limit = limits.iter().find(|limit| limit.name == *name);
+    limit
+        .and_then(|limit| boundary::arn(cluster, account, limit))
+        .unwrap_or_else(|| naming::boundary_arn(cluster, account, name).into())
 }

@@ -6,7 +6,7 @@ use deputy_policy::{escalation, tag_variables};
 
 use crate::{
     decision::{Reason, Violation},
-    model::Limit,
+    model::{BoundaryMode, Limit},
     names::wildcard_match,
     quota::MANAGED_POLICY,
 };
@@ -45,7 +45,7 @@ pub fn check_limit(limit: &Limit) -> Vec<Violation> {
         );
     }
     let size = limit.ceiling.size();
-    if limit.has_boundary() && size > MANAGED_POLICY {
+    if limit.boundary == BoundaryMode::Generated && size > MANAGED_POLICY {
         add(
             Reason::TooLarge,
             "spec.ceiling".to_owned(),

@@ -1,7 +1,5 @@
 //! The permissions boundary that repeats a limit's ceiling in AWS.
 
-use std::sync::Arc;
-
 use data_encoding::HEXLOWER;
 use deputy_policy::{ActionElement, Document, Effect, PolicyKind, ResourceElement, Statement, Version};
 use sha2::{Digest as _, Sha256};
@@ -34,17 +32,6 @@ const DENIED: [&str; 14] = [
     "iam:Upload*",
     "sts:AssumeRole",
 ];
-
-/// The boundary of `limit` in `account`, made once for each value of a limit; see [`compile`].
-#[must_use]
-pub fn generated(
-    cluster: &ClusterName,
-    account: &Account,
-    limit: &Limit,
-) -> Arc<Result<GeneratedBoundary, Violation>> {
-    let key = (account.name.clone(), own_resources(cluster, account));
-    limit.checked.in_account(key, || compile(cluster, account, limit))
-}
 
 /// The ceiling, a deny of IAM writes, PassRole and AssumeRole on Deputy's own roles, policies and identities, and as much of the
 /// ceiling's [`deputy_policy::seal`] as fits: of actions first, then of resources in the order of the ceiling. No seal is in it unless it is
@@ -84,22 +71,7 @@ pub fn compile(
             )
         });
     }
-    let own = Statement {
-        sid: Some("DeputyOwn".to_owned()),
-        effect: Effect::Deny,
-        principal: None,
-        action: ActionElement::Action(DENIED.map(str::to_owned).to_vec()),
-        resource: Some(ResourceElement::Resource(own_resources(cluster, account))),
-        conditions: Vec::new(),
-    };
-    let document = Document::new(Version::V2012, vec![own], PolicyKind::Boundary)
-        .and_then(|own| Document::merge([&limit.ceiling, &own]))
-        .map_err(|error| {
-            violation(
-                Reason::Structure,
-                format!("no boundary can be made of it: {error}"),
-            )
-        })?;
+    let document = held(cluster, account, limit)?;
     let size = document.size();
     if size > MANAGED_POLICY {
         return Err(violation(
@@ -121,8 +93,32 @@ pub fn compile(
     })
 }
 
+/// What a boundary of `limit` may allow at most in `account`: the ceiling without IAM writes, PassRole and AssumeRole on Deputy's own
+/// roles, policies and identities.
+///
+/// # Errors
+/// When the two can't be one document.
+pub(super) fn held(cluster: &ClusterName, account: &Account, limit: &Limit) -> Result<Document, Violation> {
+    let own = Statement {
+        sid: Some("DeputyOwn".to_owned()),
+        effect: Effect::Deny,
+        principal: None,
+        action: ActionElement::Action(DENIED.map(str::to_owned).to_vec()),
+        resource: Some(ResourceElement::Resource(own_resources(cluster, account))),
+        conditions: Vec::new(),
+    };
+    Document::new(Version::V2012, vec![own], PolicyKind::Boundary)
+        .and_then(|own| Document::merge([&limit.ceiling, &own]))
+        .map_err(|error| Violation {
+            reason: Reason::Structure,
+            field: "spec.ceiling".to_owned(),
+            limit: Some(limit.name.clone()),
+            message: format!("no boundary can be made of it: {error}"),
+        })
+}
+
 /// The resources of Deputy itself in `account`.
-fn own_resources(cluster: &ClusterName, account: &Account) -> Vec<String> {
+pub(super) fn own_resources(cluster: &ClusterName, account: &Account) -> Vec<String> {
     let in_account = format!("arn:{}:iam::{}", account.partition, account.id);
     let path = naming::role_path(cluster);
     let mut own = vec![
@@ -140,5 +136,10 @@ fn own_resources(cluster: &ClusterName, account: &Account) -> Vec<String> {
 /// SHA-256 of a document's canonical form, in hexadecimal: how a limit's status says which boundary AWS has.
 #[must_use]
 pub fn document_hash(document: &Document) -> String {
-    HEXLOWER.encode(&Sha256::digest(document.to_json().as_bytes()))
+    text_hash(&document.to_json())
+}
+
+/// SHA-256, in hexadecimal.
+pub(super) fn text_hash(text: &str) -> String {
+    HEXLOWER.encode(&Sha256::digest(text.as_bytes()))
 }

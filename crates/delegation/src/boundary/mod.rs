@@ -2,10 +2,14 @@
 
 mod check;
 mod generated;
+mod of_limit;
+mod reference;
 pub(crate) mod sealed;
 
 pub use self::{
     check::{check_limit, is_acknowledged},
-    generated::{compile, document_hash, generated},
-    sealed::{GeneratedBoundary, Sealed},
+    generated::{compile, document_hash},
+    of_limit::{arn, in_account, problem},
+    reference::ReferenceError,
+    sealed::{AccountBoundary, GeneratedBoundary, ReferencedBoundary, Sealed},
 };

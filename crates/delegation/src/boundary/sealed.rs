@@ -2,7 +2,7 @@
 
 use deputy_policy::{Candidate, Document, Statement, contains, seal};
 
-use crate::quota::MANAGED_POLICY;
+use crate::{names::ManagedPolicyArn, quota::MANAGED_POLICY};
 
 /// So many statements are named for one reason.
 const SHOWN: usize = 8;
@@ -16,6 +16,26 @@ pub struct GeneratedBoundary {
     pub hash: String,
     /// How far what lies outside the ceiling is denied explicitly.
     pub sealed: Sealed,
+}
+
+/// A boundary policy that somebody else writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReferencedBoundary {
+    /// Which one.
+    pub policy: ManagedPolicyArn,
+    /// What it may allow at most: the ceiling, and nothing of Deputy's own roles, policies and identities.
+    pub within: Document,
+    /// SHA-256 of that in canonical form, in hexadecimal: what a proof was about.
+    pub ceiling_hash: String,
+}
+
+/// The boundary of a limit in one account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountBoundary {
+    /// Deputy writes it.
+    Generated(GeneratedBoundary),
+    /// Somebody else writes it.
+    Referenced(ReferencedBoundary),
 }
 
 /// How far what lies outside a ceiling is denied explicitly, and not only by not being allowed: a resource policy that names the

@@ -6,10 +6,7 @@ use deputy_policy::{
     Candidate, Containment, Document, Effect, UnknownKind, UnknownReason, contains, impossible,
 };
 
-use crate::{
-    decision::Reason,
-    model::{BoundaryMode, Limit},
-};
+use crate::{decision::Reason, model::Limit};
 
 use super::{
     excess::{Comparison, Excess},
@@ -60,13 +57,9 @@ impl Granted<'_> {
         let all: Vec<&Document> = all.map(AsRef::as_ref).collect();
         let known = self.known.layer(&all);
         let known: Vec<Vec<&Document>> = known.iter().map(|layer| vec![layer]).collect();
-        let boundary = if self.is_held {
-            limit.boundary
-        } else {
-            BoundaryMode::CheckOnly
-        };
+        let is_held = self.is_held && limit.boundary.is_in_aws();
         let compare =
-            |first: &[&Document], others: &[Vec<&Document>]| Compared::new(first, others, &ceiling, boundary);
+            |first: &[&Document], others: &[Vec<&Document>]| Compared::new(first, others, &ceiling, is_held);
 
         let first: Vec<&Document> = policies.iter().map(AsRef::as_ref).collect();
         let mut compared = compare(&first, &known);
@@ -194,12 +187,7 @@ struct Compared {
 impl Compared {
     /// Requests that AWS can't make do not count where a boundary in AWS holds the same ceiling: the reference that says so may
     /// be behind.
-    fn new(
-        first: &[&Document],
-        others: &[Vec<&Document>],
-        ceiling: &Document,
-        boundary: BoundaryMode,
-    ) -> Self {
+    fn new(first: &[&Document], others: &[Vec<&Document>], ceiling: &Document, is_held: bool) -> Self {
         let ask = |first: &[&Document]| {
             let candidate = Candidate::new(first);
             let candidate = others
@@ -208,9 +196,10 @@ impl Compared {
             contains(&candidate, ceiling)
         };
         let answer = ask(first);
-        let impossible = match boundary {
-            BoundaryMode::Generated if !answer.is_contained() => impossible(first),
-            BoundaryMode::Generated | BoundaryMode::CheckOnly => None,
+        let impossible = if is_held && !answer.is_contained() {
+            impossible(first)
+        } else {
+            None
         };
         match impossible {
             None => Self {

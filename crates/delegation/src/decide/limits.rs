@@ -120,7 +120,7 @@ impl<'a> Applicable<'a> {
             NeededBoundary::None => return,
             NeededBoundary::OfRole => format!(
                 "of the DelegationLimits that apply ({names}) none has a boundary, so AWS itself would hold the role to nothing, and \
-                 none is made; one of them needs boundary type Generated"
+                 none is made; one of them needs boundary type Generated or Reference"
             ),
             NeededBoundary::OfSession => format!(
                 "the role exists, so what it may do is not known, and of the DelegationLimits that apply ({names}) none has a \
@@ -242,9 +242,8 @@ fn check(
     let alone = limit.checked.alone(|| boundary::check_limit(limit));
     let in_account = account
         .filter(|_| limit.has_boundary() && alone.is_empty())
-        .map(|account| boundary::generated(input.cluster, account, limit));
-    let in_account = in_account.as_deref().and_then(|of| of.as_ref().err());
-    let problems: Vec<&Violation> = alone.iter().chain(in_account).collect();
+        .and_then(|account| boundary::problem(input.cluster, account, limit));
+    let problems: Vec<&Violation> = alone.iter().chain(&in_account).collect();
     if problems.is_empty() {
         return;
     }

@@ -107,12 +107,25 @@ pub struct Account {
 }
 
 /// How a limit's ceiling is repeated in AWS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum BoundaryMode {
     /// Deputy writes one managed policy for each limit and account, and sets it as permissions boundary on every role.
     Generated,
+    /// A managed policy that somebody else writes, and that has to stay within the ceiling, is the permissions boundary of every role.
+    Reference(ManagedPolicyArn),
     /// Checks only: no permissions boundary from this limit.
     CheckOnly,
+}
+
+impl BoundaryMode {
+    /// Whether roles under such a limit carry a permissions boundary.
+    #[must_use]
+    pub fn is_in_aws(&self) -> bool {
+        match self {
+            Self::Generated | Self::Reference(_) => true,
+            Self::CheckOnly => false,
+        }
+    }
 }
 
 /// Whether a limit refuses what exceeds it.
@@ -161,7 +174,7 @@ impl Limit {
     /// Whether roles carry a permissions boundary by it once it is enforced.
     #[must_use]
     pub fn has_boundary(&self) -> bool {
-        self.boundary == BoundaryMode::Generated
+        self.boundary.is_in_aws()
     }
 
     /// Whether roles carry a permissions boundary by it: not while it is a dry run.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::role::DesiredRole;
-use crate::names::{ManagedPolicyArn, MaxSessionDuration, PolicyArn, RoleName, TagKey, TagValue};
+use crate::names::{ManagedPolicyArn, MaxSessionDuration, RoleName, TagKey, TagValue};
 
 /// One call to IAM that changes something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub enum IamCall {
         /// Which role.
         role: RoleName,
         /// The boundary policy.
-        boundary: PolicyArn,
+        boundary: ManagedPolicyArn,
     },
     /// Adds or changes tags.
     TagRole {

@@ -114,12 +114,22 @@ pub fn plan(
     Ok(order::update(desired, observed))
 }
 
+/// What AWS has of a boundary that is not as its limit asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BoundaryInAws {
+    /// Nothing.
+    Missing,
+    /// What the limit once asked for.
+    Outdated,
+    /// A policy of somebody else that is not known to stay within the limit: it holds nothing that was accepted by name alone.
+    Exceeding,
+}
+
 /// The half of [`plan`] that may be done while the boundary in AWS is not the one that the limit asks for.
 ///
 /// What is there was accepted once. If it is within `ceilings`, the limits as they are now, it stays open, and only what
 /// takes away is done. What a managed policy says is not asked: it was accepted by name, and the limit's own boundary holds it, as that
-/// is; under the boundary of another limit it is held to nothing that is known. If it is not, or can't be read, or nothing holds the role and `boundary_is_there` is false (the policy that should
-/// hold it does not exist), nobody may become it. Nothing is made.
+/// is; under the boundary of another limit it is held to nothing that is known. If it is not, or can't be read, or nothing holds the role and the boundary is [`BoundaryInAws::Missing`], nobody may become it. Nothing is made.
 ///
 /// # Errors
 /// When the role that is there is not ours.
@@ -127,14 +137,19 @@ pub fn plan_hold(
     desired: &DesiredRole,
     observed: Option<&ObservedRole>,
     ceilings: &[&Document],
-    boundary_is_there: bool,
+    boundary: BoundaryInAws,
 ) -> Result<Vec<Step>, Conflict> {
     let Some(observed) = observed else {
         return Ok(Vec::new());
     };
     owned(&desired.tags, &desired.name, &desired.path, observed)?;
     let held = permissions::is_held(desired, observed);
-    let stays = (held || boundary_is_there) && !permissions::is_held_by_another(desired, observed);
+    let holds = match boundary {
+        BoundaryInAws::Missing => held,
+        BoundaryInAws::Outdated => true,
+        BoundaryInAws::Exceeding => observed.attached.is_empty(),
+    };
+    let stays = holds && !permissions::is_held_by_another(desired, observed);
     if !(stays && permissions::is_within(observed, ceilings)) {
         return Ok(order::close(&desired.name, observed));
     }

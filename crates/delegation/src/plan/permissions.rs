@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use deputy_policy::{Candidate, Document, PolicyKind, contains};
 
 use crate::{
-    names::{ManagedPolicyArn, PolicyArn, RoleName},
-    naming::INLINE_POLICY,
+    names::{IamPath, ManagedPolicyArn, PolicyArn, RoleName},
+    naming::{self, INLINE_POLICY},
     quota::{MANAGED_POLICIES_OF_ROLE, ROLE_INLINE_POLICIES},
 };
 
@@ -348,12 +348,12 @@ pub(super) fn is_within(observed: &ObservedRole, ceilings: &[&Document]) -> bool
     })
 }
 
-/// Whether the role has a boundary of Deputy's: the one that it should have, or one of another limit.
+/// Whether the role has the boundary that it should have, or one that Deputy writes for another limit.
 pub(super) fn is_held(desired: &DesiredRole, observed: &ObservedRole) -> bool {
-    let Some(boundary) = &desired.boundary else {
+    let (Some(wanted), Some(there)) = (&desired.boundary, &observed.boundary) else {
         return false;
     };
-    is_one_of_deputys(observed.boundary.as_deref(), boundary)
+    wanted.to_string() == *there || is_one_of_deputys(there, &desired.path)
 }
 
 /// Whether managed policies stay attached that only the boundary of another limit holds.
@@ -363,11 +363,10 @@ pub(super) fn is_held_by_another(desired: &DesiredRole, observed: &ObservedRole)
     is_held(desired, observed) && observed.boundary != wanted && desired.attached.iter().any(stays)
 }
 
-/// Whether `observed` is the boundary policy of another limit: same account, same path.
-fn is_one_of_deputys(observed: Option<&str>, desired: &PolicyArn) -> bool {
-    observed
-        .and_then(|arn| PolicyArn::parse(arn).ok())
-        .is_some_and(|arn| arn.account() == desired.account() && arn.path() == desired.path())
+/// Whether a boundary is one that Deputy writes: its path is below that of the roles of this cluster. It is of the role's own account,
+/// as AWS takes no other.
+fn is_one_of_deputys(boundary: &str, roles: &IamPath) -> bool {
+    PolicyArn::parse(boundary).is_ok_and(|arn| naming::is_limit_path(arn.path(), roles))
 }
 
 /// Deletes of the inline policies that Deputy did not write.

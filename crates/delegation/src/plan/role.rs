@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deputy_policy::Document;
 
-use crate::names::{
-    IamPath, ManagedPolicyArn, MaxSessionDuration, PolicyArn, RoleArn, RoleName, TagKey, TagValue,
-};
+use crate::names::{IamPath, ManagedPolicyArn, MaxSessionDuration, RoleArn, RoleName, TagKey, TagValue};
 
 /// The role as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,7 +20,7 @@ pub struct DesiredRole {
     /// Its managed policies.
     pub attached: BTreeSet<ManagedPolicyArn>,
     /// Its permissions boundary.
-    pub boundary: Option<PolicyArn>,
+    pub boundary: Option<ManagedPolicyArn>,
     /// All its tags: the ownership tags, and the account's.
     pub tags: BTreeMap<TagKey, TagValue>,
     /// MaxSessionDuration.

@@ -299,3 +299,47 @@ fn roles_that_exist_are_reached_where_a_limit_allows_them_in_the_account() {
     assert!(!may(&policy(BROKER, &limit), "sts:AssumeRole", REPORTS, &[]));
     assert_eq!(policy(PROVISIONER, &limit), super::bootstrap::policy(PROVISIONER));
 }
+
+#[test]
+fn a_boundary_of_somebody_else_is_read_and_set_where_a_limit_refers_to_it() {
+    let (ours, theirs) = (
+        "arn:aws:iam::123456789012:policy/team",
+        "arn:aws:iam::210987654321:policy/team",
+    );
+    let referring = |name: &str, policy: &str| Limit {
+        boundary: BoundaryMode::Reference(policy.parse().unwrap()),
+        ..limit(name, productionapp())
+    };
+    let mut elsewhere = referring("c", "arn:aws:iam::123456789012:policy/elsewhere");
+    elsewhere.scope.accounts = [object("staging")].into();
+    let limits = [referring("a", ours), referring("b", theirs), elsewhere];
+    let policy = |name: &str| {
+        let mut all = identities(&cluster(), &account(), &limits).into_iter();
+        all.find(|identity| identity.name == name).unwrap().policy
+    };
+    let (writer, provisioner) = (policy(BOUNDARY_WRITER), policy(PROVISIONER));
+    for (arn, is) in [
+        (ours, true),
+        (theirs, false),
+        ("arn:aws:iam::123456789012:policy/elsewhere", false),
+    ] {
+        for action in ["iam:GetPolicy", "iam:GetPolicyVersion"] {
+            assert_eq!(may(&writer, action, arn, &[]), is, "{action} {arn}");
+        }
+        for action in [
+            "iam:CreatePolicyVersion",
+            "iam:DeletePolicy",
+            "iam:SetDefaultPolicyVersion",
+        ] {
+            assert!(!may(&writer, action, arn, &[]), "{action} {arn}");
+        }
+        let keys = [OURS, BECOMES_OURS, ("iam:PermissionsBoundary", arn)];
+        for action in [
+            "iam:CreateRole",
+            "iam:PutRolePermissionsBoundary",
+            "iam:PutRolePolicy",
+        ] {
+            assert_eq!(may(&provisioner, action, &role(), &keys), is, "{action} {arn}");
+        }
+    }
+}

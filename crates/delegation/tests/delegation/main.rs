@@ -16,6 +16,7 @@ mod names;
 mod naming;
 mod plan;
 mod principals;
+mod reference;
 mod sealed;
 mod session;
 mod support;

@@ -176,8 +176,14 @@ fn existing() -> Role {
 
 #[test]
 fn a_session_of_a_role_that_exists_has_one_session_policy() {
-    let boundary = || Some(naming::boundary_arn(&cluster(), &account(), &object("payments")));
-    let ask = |binding: &Binding, boundary: Option<PolicyArn>| {
+    let boundary = || {
+        Some(ManagedPolicyArn::from(naming::boundary_arn(
+            &cluster(),
+            &account(),
+            &object("payments"),
+        )))
+    };
+    let ask = |binding: &Binding, boundary: Option<ManagedPolicyArn>| {
         request(&cluster(), &account(), &existing(), binding, &subject(), boundary)
     };
     let made = ask(&binding(), boundary()).unwrap();
@@ -186,7 +192,7 @@ fn a_session_of_a_role_that_exists_has_one_session_policy() {
         "arn:aws:iam::123456789012:role/terraform/reports"
     );
     assert_eq!(made.policy, None);
-    assert_eq!(made.policy_arns, [boundary().unwrap().into()].into());
+    assert_eq!(made.policy_arns, [boundary().unwrap()].into());
     assert_eq!(made.external_id.as_str(), "prod-1/payments/AWSRole/uploader");
     assert_eq!(ask(&binding(), None), None, "nothing would hold it");
 

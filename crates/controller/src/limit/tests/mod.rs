@@ -2,4 +2,5 @@
 
 mod boundary;
 mod copies;
+mod prove;
 mod status;

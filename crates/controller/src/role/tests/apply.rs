@@ -12,7 +12,7 @@ use deputy_aws::{
 };
 use deputy_delegation::{
     ManagedPolicyArn, boundary, naming,
-    plan::{DesiredRole, ObservedRole},
+    plan::{BoundaryInAws, DesiredRole, ObservedRole},
     trust,
 };
 
@@ -82,7 +82,7 @@ fn desired(actions: &[&str], bound: bool) -> RoleTarget {
         },
         inline: owned.policies.inline().cloned(),
         attached: owned.policies.managed().clone(),
-        boundary: Some(naming::boundary_arn(&cluster(), &account(), &limit(LIMIT).name)),
+        boundary: Some(naming::boundary_arn(&cluster(), &account(), &limit(LIMIT).name).into()),
         tags: ours.tags,
         max_session_duration: owned.max_session_duration,
     }))
@@ -356,31 +356,32 @@ async fn drift_is_repaired_and_the_unique_id_follows_a_role_that_was_made_again(
 }
 
 /// `target`, while the boundary of the limit is late.
-fn hold(target: &RoleTarget, allowed: &[&str], boundary_is_there: bool) -> Goal {
+fn hold(target: &RoleTarget, allowed: &[&str], boundary: BoundaryInAws) -> Goal {
     Goal::Is(RoleTarget::Hold {
         desired: Box::new(target.desired().unwrap().clone()),
         limits: vec![std::sync::Arc::new(limit(allowed))],
-        boundary_is_there,
+        boundary,
         until: "the boundary".into(),
     })
 }
 
 #[tokio::test]
 async fn while_its_boundary_is_late_a_role_shrinks_and_does_not_grow() {
+    let (late, gone) = (BoundaryInAws::Outdated, BoundaryInAws::Missing);
     let both = desired(LIMIT, true);
     let reads = desired(&["s3:GetObject"], true);
     let writes = desired(&["s3:PutObject"], true);
     let unbound = desired(&["s3:GetObject"], false);
     const UPDATE_TRUST: &str = "iam:UpdateAssumeRolePolicy";
     for (what, is, wanted, allowed, there, writes) in [
-        ("nothing is made", None, &reads, LIMIT, true, vec![]),
-        ("as it should be", Some(&reads), &reads, LIMIT, true, vec![]),
+        ("nothing is made", None, &reads, LIMIT, late, vec![]),
+        ("as it should be", Some(&reads), &reads, LIMIT, late, vec![]),
         (
             "as it should be, and the policy is gone",
             Some(&reads),
             &reads,
             LIMIT,
-            false,
+            gone,
             vec![],
         ),
         (
@@ -388,7 +389,7 @@ async fn while_its_boundary_is_late_a_role_shrinks_and_does_not_grow() {
             Some(&reads),
             &both,
             LIMIT,
-            true,
+            late,
             vec![],
         ),
         (
@@ -396,7 +397,7 @@ async fn while_its_boundary_is_late_a_role_shrinks_and_does_not_grow() {
             Some(&reads),
             &writes,
             LIMIT,
-            true,
+            late,
             vec![],
         ),
         (
@@ -404,17 +405,17 @@ async fn while_its_boundary_is_late_a_role_shrinks_and_does_not_grow() {
             Some(&both),
             &reads,
             LIMIT,
-            true,
+            late,
             vec!["iam:PutRolePolicy"],
         ),
-        ("unbound", Some(&reads), &unbound, LIMIT, true, vec![UPDATE_TRUST]),
-        ("bound: opened later", Some(&unbound), &reads, LIMIT, true, vec![]),
+        ("unbound", Some(&reads), &unbound, LIMIT, late, vec![UPDATE_TRUST]),
+        ("bound: opened later", Some(&unbound), &reads, LIMIT, late, vec![]),
         (
             "more than the limit allows now",
             Some(&both),
             &reads,
             &["s3:GetObject"][..],
-            true,
+            late,
             vec![UPDATE_TRUST],
         ),
     ] {
@@ -438,8 +439,8 @@ async fn while_its_boundary_is_late_a_role_shrinks_and_does_not_grow() {
 async fn without_any_boundary_a_role_is_closed_until_there_is_one() {
     let reads = desired(&["s3:GetObject"], true);
     for (there, writes) in [
-        (false, "iam:UpdateAssumeRolePolicy"),
-        (true, "iam:PutRolePermissionsBoundary"),
+        (BoundaryInAws::Missing, "iam:UpdateAssumeRolePolicy"),
+        (BoundaryInAws::Outdated, "iam:PutRolePermissionsBoundary"),
     ] {
         let iam = iam().await;
         reach(&iam, &Goal::Is(reads.clone())).await.unwrap();
@@ -462,9 +463,16 @@ async fn another_issuer_is_trusted_instead_of_the_old_one_while_the_boundary_is_
     account.issuer = "arn:aws:iam::123456789012:user/another".parse().unwrap();
     desired.trust = trust::for_issuer(&cluster(), &account, &uploader());
     iam.clear_log();
-    reach(&iam, &hold(&RoleTarget::Provision(desired.clone()), LIMIT, true))
-        .await
-        .unwrap();
+    reach(
+        &iam,
+        &hold(
+            &RoleTarget::Provision(desired.clone()),
+            LIMIT,
+            BoundaryInAws::Outdated,
+        ),
+    )
+    .await
+    .unwrap();
     assert_eq!(iam.writes(), ["iam:UpdateAssumeRolePolicy"]);
     assert!(iam.role(&ours().name).unwrap().trust.contains("user/another"));
 }

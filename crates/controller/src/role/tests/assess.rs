@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
-use deputy_api::conditions::ConditionReason;
+use deputy_api::{BoundaryStatus, conditions::ConditionReason};
 use deputy_delegation::{
-    Decision, MissingFact, ObjectName, Reason, Violation, boundary, naming, plan::DesiredRole, trust,
+    Decision, MissingFact, ObjectName, Reason, Violation,
+    boundary::{self, AccountBoundary},
+    model::BoundaryMode,
+    naming,
+    plan::{BoundaryInAws, DesiredRole},
+    trust,
 };
 use deputy_index::Entry;
 
@@ -12,7 +17,7 @@ use crate::{
     fixtures::{account, binding, cluster, existing_role, index, limit, role, role_object, uid, uploader},
     role::{
         assess::{Finalizer, RolePlan, RoleWork, assess},
-        dereference::{AccountInput, BoundaryHashes, FINALIZER, PresentRole, RoleInputs, RoleStage},
+        dereference::{AccountInput, BoundariesInAws, FINALIZER, PresentRole, RoleInputs, RoleStage},
         outcome::RoleOutcome,
         target::RoleTarget,
     },
@@ -53,10 +58,16 @@ fn without_finalizer(mut inputs: RoleInputs) -> RoleInputs {
 /// A role under its limit, with this in AWS of the limit's boundary.
 fn present(actions: &[&str], bound: bool, in_aws: Option<&str>) -> PresentRole {
     let (limit, role) = (Arc::new(limit(READ_WRITE)), role(actions));
-    let hashes: BoundaryHashes = in_aws
-        .map(|hash| ("production".to_owned(), hash.to_owned()))
-        .into_iter()
-        .collect();
+    let there = in_aws.map(|hash| BoundaryStatus {
+        account: "production".to_owned(),
+        policy_arn: naming::boundary_arn(&cluster(), &account(), &limit.name).to_string(),
+        document_hash: hash.to_owned(),
+        version_id: "v1".to_owned(),
+        sealed: None,
+        within: None,
+        ceiling_hash: None,
+    });
+    let in_aws: BoundariesInAws = there.into_iter().map(|b| (b.account.clone(), b)).collect();
     PresentRole {
         decision: index().decide_role_with(&role),
         role: Some(role),
@@ -66,7 +77,7 @@ fn present(actions: &[&str], bound: bool, in_aws: Option<&str>) -> PresentRole {
             Vec::new()
         },
         limits: vec![Arc::clone(&limit)],
-        boundary: Some((limit, hashes)),
+        boundary: Some((limit, in_aws)),
     }
 }
 
@@ -118,7 +129,7 @@ fn an_accepted_role_is_made_under_the_boundary_that_aws_has() {
     let limit = ObjectName::new("payments").unwrap();
     assert_eq!(
         desired.boundary,
-        Some(naming::boundary_arn(&cluster(), &account(), &limit))
+        Some(naming::boundary_arn(&cluster(), &account(), &limit).into())
     );
     assert_eq!(
         desired.trust,
@@ -152,6 +163,77 @@ fn nothing_is_made_under_a_boundary_that_is_absent_or_says_something_else() {
             matches!(target(true, in_aws), RoleTarget::Hold { .. }),
             "{in_aws:?}"
         );
+    }
+}
+
+#[test]
+fn a_role_under_a_policy_of_somebody_else_is_made_while_that_is_proved() {
+    let policy = "arn:aws:iam::123456789012:policy/team";
+    let mut limit = limit(READ_WRITE);
+    limit.boundary = BoundaryMode::Reference(policy.parse().unwrap());
+    let limit = Arc::new(limit);
+    let boundary = boundary::in_account(&cluster(), &account(), &limit).unwrap();
+    let Ok(AccountBoundary::Referenced(referenced)) = boundary.as_ref() else {
+        panic!("{boundary:?}")
+    };
+    let proved = BoundaryStatus {
+        account: "production".to_owned(),
+        policy_arn: policy.to_owned(),
+        document_hash: "0123".to_owned(),
+        version_id: "v1".to_owned(),
+        sealed: None,
+        within: Some(true),
+        ceiling_hash: Some(referenced.ceiling_hash.clone()),
+    };
+    let target = |there: Option<BoundaryStatus>| {
+        let in_aws = there.map(|b| (b.account.clone(), b)).into_iter().collect();
+        let present = PresentRole {
+            limits: vec![Arc::clone(&limit)],
+            boundary: Some((Arc::clone(&limit), in_aws)),
+            ..present(&["s3:GetObject"], true, None)
+        };
+        target_of(&inputs(RoleStage::Present(Box::new(present))))
+    };
+    let desired = provisioned(target(Some(proved.clone())));
+    assert_eq!(desired.boundary, Some(policy.parse().unwrap()));
+    for (there, wanted) in [
+        (None, BoundaryInAws::Missing),
+        // It was proved against the limit as it was.
+        (
+            Some(BoundaryStatus {
+                ceiling_hash: Some("4567".to_owned()),
+                ..proved.clone()
+            }),
+            BoundaryInAws::Outdated,
+        ),
+        (
+            Some(BoundaryStatus {
+                policy_arn: "arn:aws:iam::aws:policy/Other".to_owned(),
+                ..proved.clone()
+            }),
+            BoundaryInAws::Outdated,
+        ),
+        (
+            Some(BoundaryStatus {
+                within: None,
+                ..proved.clone()
+            }),
+            BoundaryInAws::Outdated,
+        ),
+        (
+            Some(BoundaryStatus {
+                within: Some(false),
+                ..proved
+            }),
+            BoundaryInAws::Exceeding,
+        ),
+    ] {
+        let held = target(there);
+        assert!(
+            matches!(&held, RoleTarget::Hold { boundary, .. } if *boundary == wanted),
+            "{held:?}"
+        );
+        assert_eq!(held.desired(), Some(&desired));
     }
 }
 

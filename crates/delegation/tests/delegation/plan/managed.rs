@@ -146,6 +146,33 @@ fn denies_that_do_not_fit_side_by_side_leave_less_for_a_moment_and_never_more() 
 }
 
 #[test]
+fn under_a_boundary_that_exceeds_the_limit_managed_policies_close_a_role() {
+    let ceiling =
+        deputy_policy::Document::from_value(&identity(&Actions::from(ACTIONS)), PolicyKind::Boundary)
+            .unwrap();
+    let theirs: ManagedPolicyArn = "arn:aws:iam::123456789012:policy/team".parse().unwrap();
+    let with = |attached: &[&str]| DesiredRole {
+        attached: managed(attached),
+        boundary: Some(theirs.clone()),
+        ..desired()
+    };
+    for (attached, there, wanted) in [
+        (&[READER][..], BoundaryInAws::Outdated, &[][..]),
+        (
+            &[READER],
+            BoundaryInAws::Exceeding,
+            &["iam:UpdateAssumeRolePolicy"],
+        ),
+        (&[], BoundaryInAws::Exceeding, &[]),
+    ] {
+        let role = with(attached);
+        let steps = plan_hold(&role, Some(&observed(&role)), &[&ceiling], there).unwrap();
+        let calls: Vec<_> = steps.iter().map(|step| step.call.action()).collect();
+        assert_eq!(calls, wanted, "{attached:?} {there:?}");
+    }
+}
+
+#[test]
 fn under_another_limits_boundary_managed_policies_close_a_role_that_waits() {
     let ceiling =
         deputy_policy::Document::from_value(&identity(&Actions::from(ACTIONS)), PolicyKind::Boundary)
@@ -156,7 +183,7 @@ fn under_another_limits_boundary_managed_policies_close_a_role_that_waits() {
         ..desired()
     };
     let natures = |aws: &ObservedRole| -> Vec<_> {
-        let steps = plan_hold(&with("a"), Some(aws), &[&ceiling], true).unwrap();
+        let steps = plan_hold(&with("a"), Some(aws), &[&ceiling], BoundaryInAws::Outdated).unwrap();
         steps.iter().map(|step| step.call.action()).collect()
     };
     assert_eq!(natures(&observed(&with("a"))), [""; 0]);

@@ -36,8 +36,8 @@ fn path() -> IamPath {
     naming::role_path(&cluster())
 }
 
-fn boundary(limit: &str) -> PolicyArn {
-    naming::boundary_arn(&cluster(), &account(), &object(limit))
+fn boundary(limit: &str) -> ManagedPolicyArn {
+    naming::boundary_arn(&cluster(), &account(), &object(limit)).into()
 }
 
 fn tags() -> BTreeMap<TagKey, TagValue> {

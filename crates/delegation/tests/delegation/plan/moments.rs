@@ -116,7 +116,7 @@ proptest! {
     fn what_is_done_while_the_boundary_is_late_gives_nobody_more(
         desired in desired_strategy(),
         start in observed_strategy(),
-        there in prop::bool::ANY,
+        there in prop::sample::select(vec![BoundaryInAws::Missing, BoundaryInAws::Outdated, BoundaryInAws::Exceeding]),
     ) {
         prop_assume!(desired.boundary.is_some() && start.boundary.as_deref() != Some(BY_HAND));
         let ceiling = deputy_policy::Document::from_value(&identity(&within(desired.boundary.as_ref().map(ToString::to_string).as_deref())), PolicyKind::Boundary).unwrap();
