@@ -4,7 +4,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use deputy_api::{AWSRole, DelegationLimit};
+use deputy_api::{AWSRole, ClusterAWSRole, DelegationLimit};
 use deputy_delegation::ClusterName;
 use deputy_runtime::{health::ReadyHandle, shutdown::Shutdown};
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -173,6 +173,15 @@ impl Cluster<'_> {
             let arn = role.data.pointer("/status/roleARN").and_then(Value::as_str);
             if let Some(name) = arn.and_then(cluster_of) {
                 found.entry(name.to_owned()).or_default().roles += 1;
+            }
+        }
+        for role in self.all::<ClusterAWSRole>().await? {
+            let instances = role.data.pointer("/status/instances").and_then(Value::as_array);
+            for instance in instances.into_iter().flatten() {
+                let arn = instance.get("roleARN").and_then(Value::as_str);
+                if let Some(name) = arn.and_then(cluster_of) {
+                    found.entry(name.to_owned()).or_default().roles += 1;
+                }
             }
         }
         for limit in self.all::<DelegationLimit>().await? {

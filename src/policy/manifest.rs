@@ -109,7 +109,8 @@ pub fn documents<'a>(nodes: &'a [YamlNode], problems: &mut Vec<Lint>) -> Vec<Man
         }
         match ManifestKind::ALL.into_iter().find(|known| known.name() == kind) {
             Some(kind) => found.push(ManifestDocument::Object(object(kind, node, problems))),
-            None if kind == "AWSAccount" => {}
+            // What a ClusterAWSRole says is a policy only where a namespace binds it.
+            None if ["AWSAccount", "ClusterAWSRole"].contains(&kind) => {}
             None => {
                 let message = format!(
                     "{version} has no kind {kind:?}; those with policies are AWSRole, AWSRoleBinding and DelegationLimit"

@@ -117,7 +117,7 @@ fn admission_writes_nothing_but_events() {
 }
 
 /// Each is a folder of `crates/controller/src`, and has the same files.
-const CONTROLLERS: [&str; 4] = ["role", "limit", "account", "binding"];
+const CONTROLLERS: [&str; 5] = ["role", "cluster_role", "limit", "account", "binding"];
 
 #[test]
 fn the_pure_steps_of_a_controller_hold_no_client() {

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("scenario")
 
 def test_the_definitions_are_accepted_without_a_warning(scenario):
     definitions = scenario.deputy.rendered.definitions
-    assert len(scenario.deputy.rendered.crd_names()) == 5
+    assert len(scenario.deputy.rendered.crd_names()) == 6
     for definition in definitions:
         path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{definition['metadata']['name']}"
         path += "?fieldManager=probe&force=true&dryRun=All&fieldValidation=Strict"
@@ -75,7 +75,9 @@ BAD = [
     ("AWSRole", "accountRef", {}, "Required value"),
     ("AWSRoleBinding", "subjects", [], "should have at least 1 items"),
     ("AWSRoleBinding", "subjects", [{"kind": "User", "name": "app"}], "Unsupported value"),
-    ("AWSRoleBinding", "roleRef.kind", "ClusterAWSRole", "Unsupported value"),
+    ("AWSRoleBinding", "roleRef.kind", "ClusterAWSRole", "accountRef is required"),
+    ("AWSRoleBinding", "accountRef", {"name": "production"}, "an AWSRole names its account itself"),
+    ("AWSRoleBinding", "roleRef.kind", "Role", "Unsupported value"),
     ("AWSRoleBinding", "session", {"scope": "Node"}, "Unsupported value"),
     ("AWSRoleBinding", "session", {"duration": "29m"}, "30m to 12h"),
     ("AWSRoleBinding", "session", {"tags": {"deputy-namespace": "other"}}, "reserved"),

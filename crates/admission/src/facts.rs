@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
+use deputy_api::convert::RoleTemplate;
 use deputy_delegation::{
     AccountId, ClusterName, Decision, NamespaceName, ObjectName, Region, ServiceAccountName,
     model::{Account, Binding, LimitEntry, ObjectId, Role, RoleId, RoleKind, SessionMethod},
@@ -104,6 +105,14 @@ impl Facts {
         }
     }
 
+    /// Decides about the role that a binding names, if it is known.
+    pub(crate) fn decide_role_of(&self, binding: &Binding) -> Option<Decision> {
+        match &self.seen {
+            Some(seen) => self.index.decide_role_of_as_seen(binding, seen),
+            None => self.index.decide_role_of(binding),
+        }
+    }
+
     /// An account that is there and can be read.
     pub(crate) fn account(&self, name: &ObjectName) -> Option<Arc<Account>> {
         self.index.account(name).known().cloned()
@@ -120,6 +129,7 @@ impl Facts {
             DeputyKind::Account => self.index.account_view(&name)?.meta.uid,
             DeputyKind::Limit => self.index.limit(&name)?.1.uid,
             DeputyKind::Role => self.index.role(&id(name)?.into())?.meta.uid,
+            DeputyKind::ClusterRole => self.index.cluster_role(&name)?.meta.uid,
             DeputyKind::Binding => self.index.binding(&id(name)?)?.meta.uid,
         }
     }
@@ -147,6 +157,15 @@ impl Facts {
     /// What would become of the bindings of a role with `new` in its place.
     pub(crate) fn impact_of_role(&self, new: &Arc<Role>) -> Impact {
         self.impact(ProposedChange::Role(&new.id, Some(new)))
+    }
+
+    /// What would become of grants by a ClusterAWSRole with `new` in its place, or without it.
+    pub(crate) fn impact_of_cluster_role(
+        &self,
+        name: &ObjectName,
+        new: Option<&Arc<RoleTemplate>>,
+    ) -> Impact {
+        self.impact(ProposedChange::ClusterRole(name, new))
     }
 
     fn impact(&self, hypothesis: ProposedChange<'_>) -> Impact {

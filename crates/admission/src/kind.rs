@@ -8,17 +8,25 @@ pub(crate) enum DeputyKind {
     Account,
     Limit,
     Role,
+    ClusterRole,
     Binding,
 }
 
 impl DeputyKind {
-    const ALL: [Self; 4] = [Self::Account, Self::Limit, Self::Role, Self::Binding];
+    const ALL: [Self; 5] = [
+        Self::Account,
+        Self::Limit,
+        Self::Role,
+        Self::ClusterRole,
+        Self::Binding,
+    ];
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Account => "AWSAccount",
             Self::Limit => "DelegationLimit",
             Self::Role => "AWSRole",
+            Self::ClusterRole => "ClusterAWSRole",
             Self::Binding => "AWSRoleBinding",
         }
     }
@@ -27,6 +35,7 @@ impl DeputyKind {
             Self::Account => "awsaccounts",
             Self::Limit => "delegationlimits",
             Self::Role => "awsroles",
+            Self::ClusterRole => "clusterawsroles",
             Self::Binding => "awsrolebindings",
         }
     }

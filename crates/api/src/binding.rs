@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{SessionMethodSpec, schema};
+use crate::{AccountRef, SessionMethodSpec, schema};
 
 /// Who: ServiceAccounts that may become a role, and how a session looks.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -23,7 +23,7 @@ use crate::{SessionMethodSpec, schema};
     namespaced,
     status = "AWSRoleBindingStatus",
     derive = "PartialEq",
-    doc = "An AWSRoleBinding says who: ServiceAccounts of its namespace that may become an AWSRole of its namespace, and how a session looks.",
+    doc = "An AWSRoleBinding says who: ServiceAccounts of its namespace that may become an AWSRole of its namespace, or what a ClusterAWSRole is in it, and how a session looks.",
     selectable = ".spec.roleRef.name",
     printcolumn(name = "Role", type_ = "string", json_path = ".spec.roleRef.name"),
     printcolumn(
@@ -51,11 +51,18 @@ use crate::{SessionMethodSpec, schema};
         .message("session goes with method AssumeRole only: with AssumeRoleWithWebIdentity the pod calls STS itself, and nothing would hold it to this")
         .field_path(".session"),
 )]
+#[x_kube(validation = Rule::new("self.roleRef.kind != 'ClusterAWSRole' || has(self.accountRef)").message("accountRef is required with a roleRef of kind ClusterAWSRole: it says in which account the role is made").field_path(".accountRef"))]
+#[x_kube(validation = Rule::new("self.roleRef.kind == 'ClusterAWSRole' || !has(self.accountRef)").message("accountRef goes with a roleRef of kind ClusterAWSRole; an AWSRole names its account itself").field_path(".accountRef"))]
 pub struct AWSRoleBindingSpec {
-    /// The role, of this namespace. It may come later. Immutable, as in RBAC: who may edit subjects need not be
-    /// trusted with another role.
+    /// The role: an AWSRole of this namespace, or a ClusterAWSRole, of which this namespace gets an IAM role of its own. It may come
+    /// later. Immutable, as in RBAC: who may edit subjects need not be trusted with another role.
     #[x_kube(validation = Rule::new("self == oldSelf").message("roleRef is immutable: make another AWSRoleBinding"))]
     pub role_ref: RoleRef,
+
+    /// The account in which a ClusterAWSRole is made for this namespace; only with a roleRef of that kind. Immutable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(validation = Rule::new("self == oldSelf").message("accountRef is immutable: make another AWSRoleBinding"))]
+    pub account_ref: Option<AccountRef>,
 
     /// Who may become the role: 1 to 100.
     #[schemars(length(min = 1, max = "quota::SUBJECTS_OF_BINDING"))]
@@ -91,6 +98,8 @@ pub struct RoleRef {
 pub enum RoleRefKind {
     /// A role of this namespace.
     AWSRole,
+    /// A role that the platform team made for several namespaces.
+    ClusterAWSRole,
 }
 
 /// Who may become a role.

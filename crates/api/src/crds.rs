@@ -5,7 +5,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use kube::CustomResourceExt as _;
 
-use crate::{AWSAccount, AWSRole, AWSRoleBinding, DelegationLimit, NamespaceLimit};
+use crate::{AWSAccount, AWSRole, AWSRoleBinding, ClusterAWSRole, DelegationLimit, NamespaceLimit};
 
 /// The definitions of all kinds.
 #[must_use]
@@ -14,6 +14,7 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         AWSAccount::crd(),
         AWSRole::crd(),
         AWSRoleBinding::crd(),
+        ClusterAWSRole::crd(),
         DelegationLimit::crd(),
         NamespaceLimit::crd(),
     ];

@@ -1,7 +1,7 @@
 //! Deputy's kinds (`deputy.dev/v1alpha1`), their custom resource definitions, and their conversion into what
 //! [`deputy_delegation`] decides about.
 //!
-//! - [`AWSAccount`], [`DelegationLimit`], [`AWSRole`], [`AWSRoleBinding`]: the kinds; [`NamespaceLimit`], a limit for its namespaces to read.
+//! - [`AWSAccount`], [`DelegationLimit`], [`AWSRole`], [`ClusterAWSRole`], [`AWSRoleBinding`]: the kinds; [`NamespaceLimit`], a limit for its namespaces to read.
 //! - [`conditions`]: types and reasons of the conditions in their status, and how one is written.
 //! - [`convert`]: a kind becomes a [`deputy_delegation::model`] type, or a list of every field that is wrong.
 //! - [`crds`]: the definitions, as in `crds/`.
@@ -28,6 +28,7 @@
 
 mod account;
 mod binding;
+mod cluster_role;
 pub mod conditions;
 pub mod convert;
 pub mod crds;
@@ -47,7 +48,10 @@ pub use binding::{
     AWSRoleBinding, AWSRoleBindingSpec, AWSRoleBindingStatus, BindingSessionSpec, RoleRef, RoleRefKind,
     SessionScopeSpec, SubjectKind, SubjectSpec,
 };
-pub use convert::{parse_account, parse_binding, parse_limit, parse_role};
+pub use cluster_role::{
+    ClusterAWSRole, ClusterAWSRoleSpec, ClusterAWSRoleStatus, InstanceCounts, RoleInstance,
+};
+pub use convert::{parse_account, parse_binding, parse_cluster_role, parse_limit, parse_role};
 pub use limit::{
     BoundarySpec, BoundaryStatus, BoundaryType, DelegationLimit, DelegationLimitSpec, DelegationLimitStatus,
     EnforcementType, GrantCounts, LimitRolesSpec, LimitSessionSpec, RefusedGrant, SealedStatus, WouldRefuse,

@@ -86,6 +86,11 @@ pub(crate) fn tag_values(_: &mut SchemaGenerator) -> Schema {
 
 const TAG_VALUE: &str = r"^[A-Za-z0-9 _.:/=+@-]*$";
 
+/// A moment, as `metav1.Time` has it.
+pub(crate) fn time(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "string", "format": "date-time"})
+}
+
 /// `status.conditions`, as `metav1.Condition` has it.
 pub(crate) fn conditions(_: &mut SchemaGenerator) -> Schema {
     json_schema!({

@@ -91,6 +91,7 @@ pub fn account() -> Account {
 /// The account, a limit on reading, a role that reads and is in AWS, and a binding of it.
 pub fn index() -> Arc<Index> {
     let index = Arc::new(Index::new(ClusterName::new("demo").unwrap()));
+    index.reset(ResourceKind::ClusterRoles, []);
     index.reset(ResourceKind::Accounts, [account_object()]);
     index.reset(ResourceKind::Limits, [limit_object("s3:GetObject")]);
     index.reset(

@@ -333,7 +333,7 @@ impl Broker {
 #[derive(Debug, thiserror::Error)]
 enum SessionError {
     /// Another try may bring one.
-    #[error("no session of AWSRole {role} yet: {source}")]
+    #[error("no session of {} yet: {source}", role.title())]
     NotYet {
         role: RoleId,
         /// The code of the protocol (docs/contracts.md).

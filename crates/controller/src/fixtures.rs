@@ -97,6 +97,7 @@ pub fn uploader() -> RoleId {
 /// The account, a limit on reading and writing, a role that reads, and a binding of it.
 pub fn index() -> Arc<Index> {
     let index = Arc::new(Index::new(cluster()));
+    index.reset(ResourceKind::ClusterRoles, []);
     index.reset(ResourceKind::Accounts, [account_object()]);
     index.reset(
         ResourceKind::Limits,

@@ -1,6 +1,6 @@
 //! The controllers: `deputy controller` (accounts, roles, bindings) and `deputy limits` (limits, and accounts as its own identity).
 //!
-//! Each of `role`, `limit`, `account` and `binding` reconciles its kind in the same five steps: *dereference* (clients: look everything
+//! Each of `role`, `cluster_role`, `limit`, `account` and `binding` reconciles its kind in the same five steps: *dereference* (clients: look everything
 //! up), *assess* (pure: make one plan of it), *finalizer* (client: mark the object before anything of it is in AWS), *apply* (client:
 //! carry the plan out in AWS), *report* (client: write what is true then). `dereference`, `assess` and, where the kind writes to AWS,
 //! `apply` have a file each; `status` is pure and makes the words that *report* writes. `work` calls all this for the keys of a
@@ -29,10 +29,12 @@
 
 mod account;
 mod binding;
+mod cluster_role;
 mod context;
 mod error;
 #[cfg(test)]
 mod fixtures;
+mod instances;
 mod limit;
 mod metrics;
 mod objects;

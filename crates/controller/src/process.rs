@@ -21,8 +21,10 @@ use tokio::{
 use crate::{
     account::AccountController,
     binding::BindingController,
+    cluster_role::ClusterRoleController,
     context::ControllerContext,
     error::ReconcileError,
+    instances::Instances,
     limit::{LimitController, copy_for_ever, sweep_for_ever},
     metrics::ControllerMetrics,
     progress::{NoProgressError, WorkProgress},
@@ -39,10 +41,11 @@ const LAST_WORK: Duration = Duration::from_secs(8);
 const GAUGE_EVERY: Duration = Duration::from_secs(5);
 
 /// What `deputy limits` watches: also the namespaces, for the copies of limits in them. Nothing is decided by those.
-const WITH_NAMESPACES: [ResourceKind; 5] = [
+const WITH_NAMESPACES: [ResourceKind; 6] = [
     ResourceKind::Accounts,
     ResourceKind::Limits,
     ResourceKind::Roles,
+    ResourceKind::ClusterRoles,
     ResourceKind::Bindings,
     ResourceKind::Namespaces,
 ];
@@ -158,9 +161,12 @@ pub async fn run_controller(
     let ctx = process.ctx.clone();
     let accounts = KindQueue::new("AWSAccount");
     let roles = KindQueue::new("AWSRole");
+    let cluster_roles = KindQueue::new("ClusterAWSRole");
     let bindings = KindQueue::new("AWSRoleBinding");
     let account = Arc::new(AccountController::new(ctx.clone(), AccountIdentity::Provisioner));
-    let role = Arc::new(RoleController::new(ctx.clone()));
+    let instances = Arc::new(Instances::new(ctx.clone()));
+    let role = Arc::new(RoleController::new(ctx.clone(), instances.clone()));
+    let cluster_role = Arc::new(ClusterRoleController::new(ctx.clone(), instances));
     let binding = Arc::new(BindingController::new(ctx.clone()));
     let draining = shutdown.clone();
     let work = async {
@@ -173,16 +179,26 @@ pub async fn run_controller(
                 let role = role.clone();
                 async move { role.reconcile(&key).await }
             }),
+            cluster_roles.work(&ctx, &draining, 2, move |key| {
+                let cluster_role = cluster_role.clone();
+                async move { cluster_role.reconcile(&key).await }
+            }),
             bindings.work(&ctx, &draining, WORKERS, move |key| {
                 let binding = binding.clone();
                 async move { binding.reconcile(&key).await }
             }),
         );
     };
-    let queues = [accounts.observed(), roles.observed(), bindings.observed()];
+    let queues = [
+        accounts.observed(),
+        roles.observed(),
+        cluster_roles.observed(),
+        bindings.observed(),
+    ];
     let route = |dirty: Dirty, origin: Origin| {
         origin.enqueue(&accounts.queue, dirty.accounts);
         origin.enqueue(&roles.queue, dirty.roles);
+        origin.enqueue(&cluster_roles.queue, dirty.cluster_roles);
         origin.enqueue(&bindings.queue, dirty.bindings);
     };
     supervise(process, shutdown, work, queues.into(), route).await

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use deputy_api::{
-    AWSAccountStatus, AWSRoleBindingStatus, AWSRoleStatus, DelegationLimitStatus,
+    AWSAccountStatus, AWSRoleBindingStatus, AWSRoleStatus, ClusterAWSRoleStatus, DelegationLimitStatus,
     conditions::{self, ConditionReason, ConditionType, Conditions, Status},
 };
 use deputy_aws::AwsError;
@@ -93,6 +93,7 @@ has_conditions!(
     AWSAccountStatus,
     AWSRoleStatus,
     AWSRoleBindingStatus,
+    ClusterAWSRoleStatus,
     DelegationLimitStatus
 );
 

@@ -203,6 +203,8 @@ pub enum Reason {
     AccountInvalid,
     /// The role can't be read.
     RoleInvalid,
+    /// A ClusterAWSRole does not allow the namespace that binds it.
+    NamespaceNotAllowed,
     /// Grants a request that the ceiling does not allow; the message shows one.
     ExceedsLimit,
     /// Whether it exceeds the ceiling can't be proved either way; the message names the construct.
@@ -242,6 +244,7 @@ impl Reason {
             Self::NoBoundary => "NoBoundary",
             Self::AccountInvalid => "AccountInvalid",
             Self::RoleInvalid => "RoleInvalid",
+            Self::NamespaceNotAllowed => "NamespaceNotAllowed",
             Self::ExceedsLimit => "ExceedsLimit",
             Self::ContainmentUnknown => "ContainmentUnknown",
             Self::TooLarge => "TooLarge",

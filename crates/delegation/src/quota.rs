@@ -57,6 +57,12 @@ pub const SCOPE_OF_LIMIT: usize = 256;
 /// Patterns on managed policies of a limit.
 pub const MANAGED_POLICIES_OF_LIMIT: usize = 64;
 
+/// Namespaces, as names and patterns, that may bind a ClusterAWSRole.
+pub const NAMESPACES_OF_CLUSTER_ROLE: usize = SCOPE_OF_LIMIT;
+
+/// IAM roles of one ClusterAWSRole: its status has an entry for each, and etcd takes 1.5 MiB of an object.
+pub const INSTANCES_OF_CLUSTER_ROLE: usize = 1_000;
+
 /// Actions that a limit acknowledges.
 pub const ACKNOWLEDGED_OF_LIMIT: usize = 64;
 

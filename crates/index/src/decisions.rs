@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Instant};
 
+use deputy_api::convert::RoleTemplate;
 use deputy_delegation::{
     Decision, DecisionInput, Fact, GrantSpec, MissingFacts, ObjectName, accepts, decide,
     model::{Account, Binding, LimitEntry, ObjectId, Role, RoleId},
@@ -10,6 +11,7 @@ use deputy_delegation::{
 };
 
 use crate::{
+    cluster_roles::instance_entry,
     decided::remembered,
     entry::{Entry, ResourceKind, RoleState, UnreadableBinding},
     index::Index,
@@ -60,6 +62,8 @@ pub enum ProposedChange<'a> {
     Account(&'a ObjectName, Option<&'a Arc<Account>>),
     /// A role. Its own decision is not counted: that is the answer to the review.
     Role(&'a RoleId, Option<&'a Arc<Role>>),
+    /// A ClusterAWSRole.
+    ClusterRole(&'a ObjectName, Option<&'a Arc<RoleTemplate>>),
 }
 
 /// What a change would take away.
@@ -93,6 +97,19 @@ struct Facts {
 }
 
 impl State {
+    /// A role as far as it grants anything; of a ClusterAWSRole also where nobody names it yet.
+    fn granting_role(&self, id: &RoleId) -> Entry<Role> {
+        if let Some(stored) = self.roles.get(id) {
+            return stored.view.granting();
+        }
+        let template = self
+            .cluster_roles
+            .get(&id.name)
+            .filter(|_| id.bound_account().is_some());
+        let template = template.map_or(Entry::Missing, |stored| stored.view.granting());
+        instance_entry(&template, id)
+    }
+
     fn facts(&self, role: &Role) -> Facts {
         let account = &role.account;
         let of_account = self.limits.of_account(account);
@@ -259,10 +276,7 @@ impl Index {
         }
         let (role, facts) = {
             let state = self.state.read();
-            let role = state
-                .roles
-                .get(&binding.role)
-                .map_or(Entry::Missing, |r| r.view.granting());
+            let role = state.granting_role(&binding.role);
             let facts = role.known().map(|role| state.facts(role));
             (role, facts)
         };
@@ -277,15 +291,28 @@ impl Index {
     /// The same as [`Index::decide_binding_with`], by what was seen instead of what the index holds. A role that was not
     /// looked up is taken from the index.
     pub fn decide_binding_as_seen(&self, binding: &Binding, seen: &Seen) -> Decision {
-        let role = seen.role(&binding.role).unwrap_or_else(|| {
-            let state = self.state.read();
-            state
-                .roles
-                .get(&binding.role)
-                .map_or(Entry::Missing, |r| r.view.granting())
-        });
+        let role = self.role_as_seen(&binding.role, seen);
         let facts = role.known().map(|role| seen.facts(role));
         self.about_binding(binding, &role, facts.as_ref())
+    }
+
+    /// Decides about the role that a binding names, which may be a ClusterAWSRole that nobody in its namespace names yet. `None` when it
+    /// is not there, can't be read or is being deleted, and as long as [`Index::can_decide`] is false.
+    pub fn decide_role_of(&self, binding: &Binding) -> Option<Decision> {
+        let role = self.state.read().granting_role(&binding.role);
+        let role = role.known().filter(|_| self.can_decide())?;
+        Some(self.decide_role_with(role))
+    }
+
+    /// The same, by what was seen instead of what the index holds.
+    pub fn decide_role_of_as_seen(&self, binding: &Binding, seen: &Seen) -> Option<Decision> {
+        let role = self.role_as_seen(&binding.role, seen);
+        Some(self.decide_role_as_seen(role.known()?, seen))
+    }
+
+    fn role_as_seen(&self, id: &RoleId, seen: &Seen) -> Entry<Role> {
+        let seen = seen.role(id);
+        seen.unwrap_or_else(|| self.state.read().granting_role(id))
     }
 
     /// The bindings of a ServiceAccount, oldest first, with what is decided about them.
@@ -357,7 +384,7 @@ impl Index {
         let roles = self.concerned(hypothesis);
         let counted = matches!(
             hypothesis,
-            ProposedChange::Limit(..) | ProposedChange::Account(..)
+            ProposedChange::Limit(..) | ProposedChange::Account(..) | ProposedChange::ClusterRole(..)
         );
         let mut suspension = Suspension {
             concerned: {
@@ -381,6 +408,10 @@ impl Index {
             let own = matches!(hypothesis, ProposedChange::Role(..));
             let exchanged = match hypothesis {
                 ProposedChange::Role(_, role) => role.map_or(Entry::Missing, |r| Entry::Known(Arc::clone(r))),
+                ProposedChange::ClusterRole(_, template) => {
+                    let template = template.map_or(Entry::Missing, |t| Entry::Known(Arc::clone(t)));
+                    instance_entry(&template, &id)
+                }
                 ProposedChange::Limit(..) | ProposedChange::Account(..) => Entry::Known(Arc::clone(&role)),
             };
             let facts = exchanged.known().map(|role| self.facts_with(role, hypothesis));
@@ -425,6 +456,7 @@ impl Index {
         match hypothesis {
             ProposedChange::Account(name, _) => self.roles_of_account(name),
             ProposedChange::Role(id, _) => vec![id.clone()],
+            ProposedChange::ClusterRole(name, _) => self.state.read().bound_to(name).collect(),
             ProposedChange::Limit(name, after) => {
                 let state = self.state.read();
                 let before = state.limits.by_name.get(name).map(|l| &l.entry);
@@ -451,7 +483,7 @@ impl Index {
                     taken.unwrap_or_else(|| Entry::Known(Arc::clone(a)))
                 });
             }
-            ProposedChange::Account(..) | ProposedChange::Role(..) => {}
+            ProposedChange::Account(..) | ProposedChange::Role(..) | ProposedChange::ClusterRole(..) => {}
         }
         facts
     }

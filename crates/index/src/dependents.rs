@@ -74,8 +74,12 @@ impl State {
     }
 
     pub(crate) fn role_dirty(&self, id: &RoleId) -> Dirty {
+        self.roles_dirty([id])
+    }
+
+    pub(crate) fn roles_dirty<'a>(&self, ids: impl IntoIterator<Item = &'a RoleId>) -> Dirty {
         let mut dirty = Dirty::default();
-        self.role_dependents([id].into_iter(), &mut dirty);
+        self.role_dependents(ids.into_iter(), &mut dirty);
         dirty
     }
 
@@ -140,6 +144,7 @@ impl State {
         if let Some(Ok(binding)) = self.bindings.get(id).map(|b| &b.view.parsed) {
             self.role_dependents([&binding.role].into_iter(), &mut dirty);
         }
+        dirty.roles.extend(self.kept_by_unreadable(id));
         dirty
     }
 }

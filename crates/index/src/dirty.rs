@@ -19,8 +19,10 @@ pub struct Dirty {
     pub accounts: BTreeSet<ObjectName>,
     /// Limits: changed, or their account did, or a grant that they count.
     pub limits: BTreeSet<ObjectName>,
-    /// Roles: changed, or a limit, account or binding of theirs did.
+    /// Roles: changed, or a limit, account or binding of theirs did. Of a ClusterAWSRole those that are bound, or recorded in its status.
     pub roles: BTreeSet<RoleId>,
+    /// ClusterAWSRoles that changed.
+    pub cluster_roles: BTreeSet<ObjectName>,
     /// Bindings: changed, or their role, or another binding of the same ServiceAccount did.
     pub bindings: BTreeSet<ObjectId>,
     /// Namespaces that changed.
@@ -35,12 +37,14 @@ impl Dirty {
             accounts,
             limits,
             roles,
+            cluster_roles,
             bindings,
             namespaces,
         } = self;
         accounts.is_empty()
             && limits.is_empty()
             && roles.is_empty()
+            && cluster_roles.is_empty()
             && bindings.is_empty()
             && namespaces.is_empty()
     }
@@ -50,12 +54,14 @@ impl Dirty {
             accounts,
             limits,
             roles,
+            cluster_roles,
             bindings,
             namespaces,
         } = other;
         self.accounts.extend(accounts.iter().cloned());
         self.limits.extend(limits.iter().cloned());
         self.roles.extend(roles.iter().cloned());
+        self.cluster_roles.extend(cluster_roles.iter().cloned());
         self.bindings.extend(bindings.iter().cloned());
         self.namespaces.extend(namespaces.iter().cloned());
     }

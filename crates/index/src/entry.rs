@@ -9,7 +9,10 @@ use deputy_api::{
     BoundaryStatus,
     conditions::{ConditionReason, ConditionType, Status},
 };
-use deputy_delegation::{Fact, MaxSessionDuration, ObjectName, ServiceAccountName};
+use deputy_delegation::{
+    Fact, MaxSessionDuration, NamespaceName, ObjectName, ServiceAccountName,
+    model::{RoleId, RoleKind},
+};
 
 /// The kinds that an index holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,6 +23,8 @@ pub enum ResourceKind {
     Limits,
     /// `AWSRole`.
     Roles,
+    /// `ClusterAWSRole`.
+    ClusterRoles,
     /// `AWSRoleBinding`.
     Bindings,
     /// `Namespace`, metadata only.
@@ -30,12 +35,19 @@ pub enum ResourceKind {
 
 impl ResourceKind {
     /// Deputy's own kinds: what decisions depend on.
-    pub const KINDS: [Self; 4] = [Self::Accounts, Self::Limits, Self::Roles, Self::Bindings];
-    /// All.
-    pub const ALL: [Self; 6] = [
+    pub const KINDS: [Self; 5] = [
         Self::Accounts,
         Self::Limits,
         Self::Roles,
+        Self::ClusterRoles,
+        Self::Bindings,
+    ];
+    /// All.
+    pub const ALL: [Self; 7] = [
+        Self::Accounts,
+        Self::Limits,
+        Self::Roles,
+        Self::ClusterRoles,
         Self::Bindings,
         Self::Namespaces,
         Self::ServiceAccounts,
@@ -48,6 +60,7 @@ impl ResourceKind {
             Self::Accounts => "awsaccounts",
             Self::Limits => "delegationlimits",
             Self::Roles => "awsroles",
+            Self::ClusterRoles => "clusterawsroles",
             Self::Bindings => "awsrolebindings",
             Self::Namespaces => "namespaces",
             Self::ServiceAccounts => "serviceaccounts",
@@ -212,6 +225,33 @@ pub struct RoleState {
     pub longest_session: Option<MaxSessionDuration>,
 }
 
+/// What is kept of the status of a ClusterAWSRole: of each of its IAM roles, what would be kept of an AWSRole.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ClusterRoleState {
+    /// By the namespace that binds it, and the AWSAccount.
+    pub instances: BTreeMap<(NamespaceName, ObjectName), Arc<RoleState>>,
+}
+
+impl ClusterRoleState {
+    /// What its status says of an IAM role; `None` when there is no entry: it was never in AWS, or is gone.
+    #[must_use]
+    pub fn instance(&self, id: &RoleId) -> Option<&Arc<RoleState>> {
+        self.instances
+            .get(&(id.namespace.clone(), id.bound_account()?.clone()))
+    }
+
+    /// The IAM roles that there are entries of, of the ClusterAWSRole `name`.
+    pub fn recorded(&self, name: &ObjectName) -> impl Iterator<Item = RoleId> {
+        self.instances.keys().map(|(namespace, account)| RoleId {
+            namespace: namespace.clone(),
+            name: name.clone(),
+            kind: RoleKind::ClusterAWSRole {
+                account: account.clone(),
+            },
+        })
+    }
+}
+
 /// What is kept of the status of a binding.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BindingState {
@@ -254,4 +294,17 @@ pub(crate) struct UnreadableBinding {
     pub(crate) created: i64,
     /// The ServiceAccounts that it names; `None`: it may name any.
     pub(crate) subjects: Option<BTreeSet<ServiceAccountName>>,
+    /// What of a ClusterAWSRole it keeps.
+    pub(crate) keeps: Keeps,
+}
+
+/// The IAM role of a ClusterAWSRole that a binding keeps in AWS.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Keeps {
+    /// None: it names an AWSRole.
+    Nothing,
+    /// This one.
+    One(RoleId),
+    /// It may be any of the namespace.
+    Any,
 }

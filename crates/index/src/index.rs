@@ -64,6 +64,9 @@ impl Index {
             ResourceKind::Roles => {
                 parse::id(&object.metadata).map(|id| self.state.write().put_role(id.into(), object))
             }
+            ResourceKind::ClusterRoles => {
+                parse::name(&object.metadata).map(|name| self.state.write().put_cluster_role(name, object))
+            }
             ResourceKind::Bindings => {
                 parse::id(&object.metadata).map(|id| self.state.write().put_binding(id, object))
             }
@@ -91,9 +94,11 @@ impl Index {
                     .insert(subject, Arc::new(info));
                 Dirty::default()
             }),
-            ResourceKind::Accounts | ResourceKind::Limits | ResourceKind::Roles | ResourceKind::Bindings => {
-                return;
-            }
+            ResourceKind::Accounts
+            | ResourceKind::Limits
+            | ResourceKind::Roles
+            | ResourceKind::ClusterRoles
+            | ResourceKind::Bindings => return,
         };
         self.tell(kind, dirty);
     }
@@ -131,6 +136,7 @@ impl Index {
                 Key::Account(name) => state.drop_account(name),
                 Key::Limit(name) => state.drop_limit(name),
                 Key::Role(id) => state.drop_role(id),
+                Key::ClusterRole(name) => state.drop_cluster_role(name),
                 Key::Binding(id) => state.drop_binding(id),
                 Key::Namespace(name) => state.drop_namespace(name),
                 Key::ServiceAccount(subject) => {
@@ -142,20 +148,34 @@ impl Index {
         match key {
             Key::Role(id) => self.decisions.forget_role(id),
             Key::Binding(id) => self.decisions.forget_binding(id),
-            Key::Account(_) | Key::Limit(_) | Key::Namespace(_) | Key::ServiceAccount(_) => {}
+            Key::Account(_)
+            | Key::Limit(_)
+            | Key::ClusterRole(_)
+            | Key::Namespace(_)
+            | Key::ServiceAccount(_) => {}
         }
-        self.readers.tell(&dirty);
+        self.publish(&dirty);
     }
 
     fn tell(&self, kind: ResourceKind, dirty: Option<Dirty>) {
         match dirty {
-            Some(dirty) => self.readers.tell(&dirty),
+            Some(dirty) => self.publish(&dirty),
             // The API server checks names by the same rules.
             None => tracing::error!(
                 kind = kind.as_str(),
                 "an object without a usable name is passed over"
             ),
         }
+    }
+
+    /// Tells the readers, and forgets what was decided about roles of ClusterAWSRoles that are gone.
+    fn publish(&self, dirty: &Dirty) {
+        for id in dirty.roles.iter().filter(|id| id.bound_account().is_some()) {
+            if !self.state.read().roles.contains_key(id) {
+                self.decisions.forget_role(id);
+            }
+        }
+        self.readers.tell(dirty);
     }
 
     // --- readiness and changes

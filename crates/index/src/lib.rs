@@ -1,6 +1,6 @@
 //! What the cluster holds, parsed once and indexed by the questions that are asked of it.
 //!
-//! - [`Index`] is the state: accounts, limits, roles, bindings, namespaces and ServiceAccounts. It is fed object by
+//! - [`Index`] is the state: accounts, limits, roles, ClusterAWSRoles, bindings, namespaces and ServiceAccounts. It is fed object by
 //!   object and knows no client, so every test of it is pure.
 //! - [`watch()`] feeds an index from an API server.
 //! - [`look()`] sees limits and accounts once, for who is about to refuse.
@@ -22,6 +22,7 @@
 
 mod boundaries;
 mod claims;
+mod cluster_roles;
 mod current;
 mod decided;
 mod decisions;
@@ -43,8 +44,8 @@ pub use boundaries::boundary_state;
 pub use decisions::{BindingDecision, GrantRef, ProposedChange, Suspension};
 pub use dirty::{Dirty, Subscription};
 pub use entry::{
-    AccountState, BindingState, Entry, IssuerState, LimitState, Meta, NamespaceInfo, ResourceKind, RoleState,
-    ServiceAccountInfo, View,
+    AccountState, BindingState, ClusterRoleState, Entry, IssuerState, LimitState, Meta, NamespaceInfo,
+    ResourceKind, RoleState, ServiceAccountInfo, View,
 };
 pub use freshness::{STALE_AFTER, Stale};
 pub use index::{Index, Reset};

@@ -6,7 +6,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use deputy_api::{AWSAccount, AWSRole, AWSRoleBinding, DelegationLimit};
+use deputy_api::{AWSAccount, AWSRole, AWSRoleBinding, ClusterAWSRole, DelegationLimit};
 use deputy_delegation::{
     NamespaceName, ObjectName,
     model::{Account, Binding, LimitEntry, Role, RoleId, RoleKind},
@@ -18,6 +18,7 @@ use kube::{
 
 use crate::{
     claims::Claims,
+    cluster_roles::instance_entry,
     entry::{Entry, ResourceKind},
     parse,
 };
@@ -97,10 +98,15 @@ impl Seen {
         }
     }
 
-    /// With a role, or with the knowledge that it is not there.
+    /// With a role, or with the knowledge that it is not there. `role` is the AWSRole or ClusterAWSRole of that name.
     #[must_use]
     pub fn with_role(mut self, id: RoleId, role: Option<DynamicObject>) -> Self {
-        self.role = Some((id, role.map_or(Entry::Missing, granting)));
+        let entry = match (role, &id.kind) {
+            (None, _) => Entry::Missing,
+            (Some(role), RoleKind::AWSRole) => granting(role),
+            (Some(role), RoleKind::ClusterAWSRole { .. }) => instance_entry(&granting(role), &id),
+        };
+        self.role = Some((id, entry));
         self
     }
 
@@ -146,21 +152,26 @@ pub async fn look(client: &Client) -> Result<Seen, LookError> {
     Ok(Seen::of(limits, accounts))
 }
 
-/// A role, from the API server. Asked for as a list of one: that is the right that whoever watches has.
+/// The AWSRole or ClusterAWSRole of a role, from the API server. Asked for as a list of one: that is the right that whoever watches has.
 ///
 /// # Errors
 /// When it can't be listed.
 pub async fn look_for_role(client: &Client, id: &RoleId) -> Result<Option<DynamicObject>, LookError> {
-    let RoleKind::AWSRole = id.kind else {
-        return Ok(None);
+    let (api, kind): (Api<DynamicObject>, _) = match id.kind {
+        RoleKind::AWSRole => (
+            Api::namespaced_with(client.clone(), id.namespace.as_str(), &AWSRole::api_resource()),
+            ResourceKind::Roles,
+        ),
+        RoleKind::ClusterAWSRole { .. } => (
+            Api::all_with(client.clone(), &ClusterAWSRole::api_resource()),
+            ResourceKind::ClusterRoles,
+        ),
     };
-    let api: Api<DynamicObject> =
-        Api::namespaced_with(client.clone(), id.namespace.as_str(), &AWSRole::api_resource());
     let params = ListParams::default()
         .fields(&format!("metadata.name={}", id.name))
         .limit(1);
     let list = api.list(&params).await.map_err(|source| LookError::List {
-        kind: ResourceKind::Roles.as_str(),
+        kind: kind.as_str(),
         source: Box::new(source),
     })?;
     Ok(list.items.into_iter().next())

@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use deputy_api::{
     AWSAccount, AWSAccountStatus, AWSRole, AWSRoleBinding, AWSRoleBindingStatus, AWSRoleStatus,
-    DelegationLimit, DelegationLimitStatus, GROUP,
+    ClusterAWSRole, ClusterAWSRoleStatus, DelegationLimit, DelegationLimitStatus, GROUP,
     conditions::{self, ConditionReason, ConditionType, Status},
-    convert::{enforcement_of, scope_of, subjects_of},
-    parse_account, parse_binding, parse_limit, parse_role,
+    convert::{NotReadable, RoleTemplate, cluster_role_of, enforcement_of, scope_of, subjects_of},
+    parse_account, parse_binding, parse_cluster_role, parse_limit, parse_role,
 };
 use deputy_delegation::{
     MaxSessionDuration, NamespaceName, ObjectName, Violations,
@@ -18,8 +18,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::entry::{
-    AccountState, BindingState, IssuerState, LimitState, Meta, NamespaceInfo, RoleState, ServiceAccountInfo,
-    UnreadableBinding,
+    AccountState, BindingState, ClusterRoleState, IssuerState, Keeps, LimitState, Meta, NamespaceInfo,
+    RoleState, ServiceAccountInfo, UnreadableBinding,
 };
 
 /// The longest reason that is kept for an unreadable object, in characters.
@@ -50,6 +50,12 @@ macro_rules! parse {
 parse!(Account, AWSAccount, deputy_api::AWSAccountSpec, parse_account);
 parse!(Role, AWSRole, deputy_api::AWSRoleSpec, parse_role);
 parse!(
+    RoleTemplate,
+    ClusterAWSRole,
+    deputy_api::ClusterAWSRoleSpec,
+    parse_cluster_role
+);
+parse!(
     Binding,
     AWSRoleBinding,
     deputy_api::AWSRoleBindingSpec,
@@ -71,7 +77,12 @@ pub(crate) fn spec<T: Parse>(object: &mut DynamicObject) -> Result<Arc<T>, Arc<s
     let metadata = std::mem::take(&mut object.metadata);
     T::parse(metadata, spec)
         .map(Arc::new)
-        .map_err(|violations| cut(&violations.messages().to_string()))
+        .map_err(|violations| reason(&violations))
+}
+
+/// Why an object can't be read.
+pub(crate) fn reason(violations: &Violations) -> Arc<str> {
+    cut(&violations.messages().to_string())
 }
 
 /// Reads a limit. One that can't be read still limits, as far as its scope can be read, or everywhere.
@@ -89,12 +100,17 @@ pub(crate) fn limit(name: &ObjectName, mut object: DynamicObject) -> LimitEntry 
     }
 }
 
-/// What counts of a binding if it can't be read: since when it is there, and whom it may name.
-pub(crate) fn unreadable_binding(object: &DynamicObject) -> UnreadableBinding {
+/// What counts of a binding if it can't be read: since when it is there, whom it may name, and what it keeps in AWS.
+pub(crate) fn unreadable_binding(id: &ObjectId, object: &DynamicObject) -> UnreadableBinding {
     let made = object.metadata.creation_timestamp.as_ref();
     UnreadableBinding {
         created: made.map_or(0, |t| t.0.as_second()),
         subjects: subjects_of(&object.data),
+        keeps: match cluster_role_of(&id.namespace, &object.data) {
+            Ok(None) => Keeps::Nothing,
+            Ok(Some(role)) => Keeps::One(role),
+            Err(NotReadable) => Keeps::Any,
+        },
     }
 }
 
@@ -244,6 +260,29 @@ pub(crate) fn role_state(object: &DynamicObject) -> RoleState {
         longest_session: status
             .max_session_duration
             .and_then(|text| MaxSessionDuration::parse(&text).ok()),
+    }
+}
+
+pub(crate) fn cluster_role_state(object: &DynamicObject) -> ClusterRoleState {
+    let status: ClusterAWSRoleStatus = status(object);
+    let instances = status.instances.into_iter().filter_map(|instance| {
+        let namespace = NamespaceName::new(instance.namespace).ok()?;
+        let account = ObjectName::new(instance.account).ok()?;
+        let ready = instance.ready && instance.observed_generation == object.metadata.generation;
+        let state = RoleState {
+            provisioned: ready,
+            ready,
+            reason: Some(instance.reason.into()),
+            since: instance.last_transition_time.0.as_second(),
+            observed_generation: instance.observed_generation.unwrap_or_default(),
+            role_arn: instance.role_arn.map(Into::into),
+            role_id: instance.role_id.map(Into::into),
+            longest_session: None,
+        };
+        Some(((namespace, account), Arc::new(state)))
+    });
+    ClusterRoleState {
+        instances: instances.collect(),
     }
 }
 

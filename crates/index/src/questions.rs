@@ -22,8 +22,10 @@ pub struct Counts {
     pub accounts: usize,
     /// DelegationLimits.
     pub limits: usize,
-    /// AWSRoles.
+    /// AWSRoles, and what ClusterAWSRoles are where they are bound.
     pub roles: usize,
+    /// ClusterAWSRoles.
+    pub cluster_roles: usize,
     /// AWSRoleBindings.
     pub bindings: usize,
     /// Namespaces.
@@ -115,7 +117,7 @@ impl Index {
         self.state.read().roles.get(id).map(|r| r.view.clone())
     }
 
-    /// Names of all roles, in order.
+    /// Names of all roles, in order, with what ClusterAWSRoles are where they are bound.
     #[must_use]
     pub fn roles(&self) -> Vec<RoleId> {
         sorted(self.state.read().roles.keys())
@@ -155,17 +157,13 @@ impl Index {
         state.granting_bindings(namespace, service_account).collect()
     }
 
-    /// Roles of an account, in order, also those being deleted.
+    /// Roles of an account, in order, also those being deleted, and those of ClusterAWSRoles that nobody binds any more.
     #[must_use]
     pub fn roles_of_account(&self, account: &ObjectName) -> Vec<RoleId> {
-        self.state
-            .read()
-            .roles_by_account
-            .get(account)
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect()
+        let state = self.state.read();
+        let mut roles = state.roles_by_account.get(account).cloned().unwrap_or_default();
+        roles.extend(state.recorded().filter(|id| id.bound_account() == Some(account)));
+        roles.into_iter().collect()
     }
 
     /// Roles that a limit applies to, in order, also those being deleted.
@@ -219,6 +217,7 @@ impl Index {
             accounts: state.accounts.len(),
             limits: limits.len(),
             roles: state.roles.len(),
+            cluster_roles: state.cluster_roles.len(),
             bindings: state.bindings.len(),
             namespaces: state.namespaces.len(),
             service_accounts: state.service_accounts.len(),
@@ -228,6 +227,11 @@ impl Index {
                     .filter(|l| matches!(l.entry, LimitEntry::Invalid { .. }))
                     .count()
                 + state.roles.values().filter(|o| o.view.parsed.is_err()).count()
+                + state
+                    .cluster_roles
+                    .values()
+                    .filter(|o| o.view.parsed.is_err())
+                    .count()
                 + state.bindings.values().filter(|o| o.view.parsed.is_err()).count(),
         }
     }

@@ -6,9 +6,10 @@ use std::{
     sync::Arc,
 };
 
+use deputy_api::convert::RoleTemplate;
 use deputy_delegation::{
     NamespaceName, ObjectName, ServiceAccountName,
-    model::{Account, Binding, LimitEntry, ObjectId, Role, RoleId},
+    model::{Account, Binding, LimitEntry, ObjectId, Role, RoleId, RoleKind},
 };
 use kube::api::{DynamicObject, ObjectMeta};
 
@@ -16,8 +17,8 @@ use crate::{
     claims::Claims,
     dirty::Dirty,
     entry::{
-        AccountState, BindingState, Entry, NamespaceInfo, ResourceKind, RoleState, ServiceAccountInfo,
-        UnreadableBinding, View,
+        AccountState, BindingState, ClusterRoleState, Entry, NamespaceInfo, ResourceKind, RoleState,
+        ServiceAccountInfo, UnreadableBinding, View,
     },
     limits::{Limits, StoredLimit},
     parse,
@@ -47,7 +48,11 @@ pub(crate) struct State {
     pub(crate) accounts: HashMap<ObjectName, Stored<Account, AccountState>>,
     pub(crate) claims: Claims,
     pub(crate) limits: Limits,
+    /// AWSRoles, and what the ClusterAWSRoles that are there are where they are bound.
     pub(crate) roles: HashMap<RoleId, Stored<Role, RoleState>>,
+    pub(crate) cluster_roles: HashMap<ObjectName, Stored<RoleTemplate, ClusterRoleState>>,
+    /// What readable bindings name of each ClusterAWSRole, whether that is there or not.
+    pub(crate) bound_instances: HashMap<ObjectName, BTreeSet<RoleId>>,
     pub(crate) bindings: HashMap<ObjectId, Stored<Binding, BindingState>>,
     /// Readable roles by account, also those being deleted.
     pub(crate) roles_by_account: HashMap<ObjectName, BTreeSet<RoleId>>,
@@ -66,6 +71,7 @@ pub(crate) enum Key {
     Account(ObjectName),
     Limit(ObjectName),
     Role(RoleId),
+    ClusterRole(ObjectName),
     Binding(ObjectId),
     Namespace(NamespaceName),
     ServiceAccount(ServiceAccountKey),
@@ -77,6 +83,7 @@ impl Key {
             ResourceKind::Accounts => Self::Account(parse::name(meta)?),
             ResourceKind::Limits => Self::Limit(parse::name(meta)?),
             ResourceKind::Roles => Self::Role(parse::id(meta)?.into()),
+            ResourceKind::ClusterRoles => Self::ClusterRole(parse::name(meta)?),
             ResourceKind::Bindings => Self::Binding(parse::id(meta)?),
             ResourceKind::Namespaces => Self::Namespace(NamespaceName::new(meta.name.as_deref()?).ok()?),
             ResourceKind::ServiceAccounts => Self::ServiceAccount(subject(meta)?),
@@ -90,7 +97,7 @@ pub(crate) fn subject(meta: &ObjectMeta) -> Option<ServiceAccountKey> {
 }
 
 /// Parses again only what changed: status writes and relists leave the generation as it is.
-fn view<T: parse::Parse, S: PartialEq>(
+pub(crate) fn view<T: parse::Parse, S: PartialEq>(
     old: Option<&View<T, S>>,
     mut object: DynamicObject,
     state: S,
@@ -120,7 +127,7 @@ fn view<T: parse::Parse, S: PartialEq>(
 
 /// What an event changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Changed {
+pub(crate) enum Changed {
     Nothing,
     /// Only what is kept of the status.
     State,
@@ -129,7 +136,7 @@ enum Changed {
 }
 
 impl State {
-    fn tick(&mut self) -> u64 {
+    pub(crate) fn tick(&mut self) -> u64 {
         self.clock += 1;
         self.clock
     }
@@ -162,7 +169,11 @@ impl State {
         match kind {
             ResourceKind::Accounts => Box::new(self.accounts.keys().cloned().map(Key::Account)),
             ResourceKind::Limits => Box::new(self.limits.by_name.keys().cloned().map(Key::Limit)),
-            ResourceKind::Roles => Box::new(self.roles.keys().cloned().map(Key::Role)),
+            ResourceKind::Roles => {
+                let roles = self.roles.keys().filter(|id| id.kind == RoleKind::AWSRole);
+                Box::new(roles.cloned().map(Key::Role))
+            }
+            ResourceKind::ClusterRoles => Box::new(self.cluster_roles.keys().cloned().map(Key::ClusterRole)),
             ResourceKind::Bindings => Box::new(self.bindings.keys().cloned().map(Key::Binding)),
             ResourceKind::Namespaces => Box::new(self.namespaces.keys().cloned().map(Key::Namespace)),
             ResourceKind::ServiceAccounts => {
@@ -279,12 +290,7 @@ impl State {
         let version = self.version(changed, self.roles.get(&id).map(|r| r.version));
         if changed == Changed::Object {
             self.unindex_role(&id);
-            if let Ok(role) = &view.parsed {
-                self.roles_by_account
-                    .entry(role.account.clone())
-                    .or_default()
-                    .insert(id.clone());
-            }
+            self.index_role(&id, &view.parsed);
         }
         self.roles.insert(id.clone(), Stored { version, view });
         dirty.limits.extend(self.role_dirty(&id).limits);
@@ -302,7 +308,14 @@ impl State {
         dirty
     }
 
-    fn unindex_role(&mut self, id: &RoleId) {
+    pub(crate) fn index_role(&mut self, id: &RoleId, parsed: &Result<Arc<Role>, Arc<str>>) {
+        if let Ok(role) = parsed {
+            let of_account = self.roles_by_account.entry(role.account.clone());
+            of_account.or_default().insert(id.clone());
+        }
+    }
+
+    pub(crate) fn unindex_role(&mut self, id: &RoleId) {
         let Some(Ok(role)) = self.roles.get(id).map(|r| &r.view.parsed) else {
             return;
         };
@@ -318,7 +331,7 @@ impl State {
 
     pub(crate) fn put_binding(&mut self, id: ObjectId, object: DynamicObject) -> Dirty {
         let state = parse::binding_state(&object);
-        let if_unreadable = parse::unreadable_binding(&object);
+        let if_unreadable = parse::unreadable_binding(&id, &object);
         let (view, changed) = view(self.bindings.get(&id).map(|b| &b.view), object, state);
         match changed {
             Changed::Nothing => return Dirty::default(),
@@ -340,6 +353,7 @@ impl State {
         if let Ok(binding) = &view.parsed {
             let age = (binding.created, id.name.clone());
             insert_sorted(&mut self.bindings_by_role, binding.role.clone(), age.clone());
+            self.bind_instance(&binding.role);
             for service_account in binding.subjects.service_accounts() {
                 let subject = (id.namespace.clone(), service_account.clone());
                 insert_sorted(&mut self.bindings_by_subject, subject, age.clone());
@@ -349,10 +363,7 @@ impl State {
             of_namespace.or_default().insert(id.name.clone(), if_unreadable);
         }
         self.bindings.insert(id.clone(), Stored { version, view });
-        let after = self.binding_dirty(&id);
-        dirty.roles.extend(after.roles);
-        dirty.bindings.extend(after.bindings);
-        dirty.limits.extend(after.limits);
+        dirty.merge(&self.binding_dirty(&id));
         dirty
     }
 
@@ -379,6 +390,7 @@ impl State {
         };
         let age = (binding.created, id.name.clone());
         remove_sorted(&mut self.bindings_by_role, &binding.role, &age);
+        self.unbind_instance(&binding.role);
         for service_account in binding.subjects.service_accounts() {
             let subject = (id.namespace.clone(), service_account.clone());
             remove_sorted(&mut self.bindings_by_subject, &subject, &age);
@@ -409,7 +421,7 @@ impl State {
     }
 
     /// A new number when the object changed, its old one when only its status did: decisions don't rest on that.
-    fn version(&mut self, changed: Changed, old: Option<u64>) -> u64 {
+    pub(crate) fn version(&mut self, changed: Changed, old: Option<u64>) -> u64 {
         match old {
             Some(old) if changed == Changed::State => old,
             _ => self.tick(),

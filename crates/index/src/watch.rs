@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use deputy_api::{AWSAccount, AWSRole, AWSRoleBinding, DelegationLimit};
+use deputy_api::{AWSAccount, AWSRole, AWSRoleBinding, ClusterAWSRole, DelegationLimit};
 use futures::{StreamExt as _, future::select_all};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::{
@@ -106,6 +106,7 @@ async fn one(client: Client, index: Arc<Index>, kind: ResourceKind) -> ResourceK
         ResourceKind::Accounts => objects(client, AWSAccount::api_resource(), &index, kind).await,
         ResourceKind::Limits => objects(client, DelegationLimit::api_resource(), &index, kind).await,
         ResourceKind::Roles => objects(client, AWSRole::api_resource(), &index, kind).await,
+        ResourceKind::ClusterRoles => objects(client, ClusterAWSRole::api_resource(), &index, kind).await,
         ResourceKind::Bindings => objects(client, AWSRoleBinding::api_resource(), &index, kind).await,
         ResourceKind::Namespaces => {
             let api: Api<PartialObjectMeta<Namespace>> = Api::all(client);

@@ -37,9 +37,8 @@ use Absent::{Chart, ChartValue, Code, Command, Default, Field, Kind, Test, Value
 
 /// Words of the list, and what is not there by them.
 const ABSENT: &[(&str, &[Absent])] = &[
-    ("`ClusterAWSRole`", &[Kind("ClusterAWSRole")]),
     (
-        "subjects other than ServiceAccounts",
+        "Subjects other than ServiceAccounts",
         &[
             Choice("AWSRoleBinding", "spec.subjects[].kind", "AWSPrincipal"),
             Choice("AWSRoleBinding", "spec.subjects[].kind", "SAMLPrincipal"),

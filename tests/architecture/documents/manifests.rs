@@ -235,6 +235,7 @@ fn decisions(objects: &[Value], beside: &[Value]) -> Vec<(String, bool)> {
         ("AWSAccount", ResourceKind::Accounts),
         ("DelegationLimit", ResourceKind::Limits),
         ("AWSRole", ResourceKind::Roles),
+        ("ClusterAWSRole", ResourceKind::ClusterRoles),
         ("AWSRoleBinding", ResourceKind::Bindings),
     ];
     for (kind, resource) in kinds {

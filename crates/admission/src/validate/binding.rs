@@ -1,7 +1,10 @@
 //! `AWSRoleBinding`.
 
 use deputy_api::{AWSRoleBinding, convert};
-use deputy_delegation::model::{Binding, SessionMethod};
+use deputy_delegation::{
+    Decision, Violation, Violations,
+    model::{Binding, SessionMethod},
+};
 use serde_json::Value;
 
 use super::{lints, object::ReviewedObject, role};
@@ -20,7 +23,11 @@ pub(super) fn review(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
         Err(refusal) => return refusal,
     };
     let behind = LookAgain::Role(binding.role.clone());
-    let verdict = role::answer(reviewed, facts.decide_binding(&binding), behind);
+    let verdict = role::answer(reviewed, facts.decide_binding(&binding), behind.clone());
+    let verdict = match cluster_role(reviewed, facts, &binding, behind) {
+        Some(about_role) if !verdict.is_denied() => about_role,
+        _ => verdict,
+    };
     let verdict = lints::warn_about_binding(&binding, verdict);
     if verdict.is_denied() {
         return verdict;
@@ -40,6 +47,37 @@ fn method_changed(reviewed: &ReviewedObject<'_>, binding: &Binding) -> Option<St
     (was != is).then(|| {
         "spec.method: pods that run keep the method that they were created with, and lose their credentials by it; create them again".to_owned()
     })
+}
+
+/// What is refused, or waits, of the ClusterAWSRole that an accepted binding names: it is this binding that makes a role of it in this
+/// namespace. An AWSRole was reviewed by itself.
+fn cluster_role(
+    reviewed: &ReviewedObject<'_>,
+    facts: &Facts,
+    binding: &Binding,
+    behind: LookAgain,
+) -> Option<Verdict> {
+    binding.role.bound_account()?;
+    if !facts.decide_binding(binding).is_accepted() {
+        return None;
+    }
+    let decision = match facts.decide_role_of(binding)? {
+        Decision::Refused(violations) => {
+            let of_role = |violation: &Violation| Violation {
+                field: "spec.roleRef".into(),
+                message: format!(
+                    "{}, {}: {}",
+                    binding.role.title(),
+                    violation.field,
+                    violation.message
+                ),
+                ..violation.clone()
+            };
+            Decision::Refused(Violations::from_vec(violations.iter().map(of_role).collect())?)
+        }
+        decision => decision,
+    };
+    Some(role::answer(reviewed, decision, behind))
 }
 
 /// ServiceAccounts whose default is, and stays, another binding.

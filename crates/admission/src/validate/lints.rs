@@ -1,7 +1,9 @@
 //! Warnings about policies that are let in or refused: what a document probably does not mean. The same findings as those of
 //! `deputy policy lint`.
 
+use deputy_api::convert::RoleTemplate;
 use deputy_delegation::{
+    NamespaceName, ObjectName,
     boundary::is_acknowledged,
     model::{Binding, Limit, Role},
 };
@@ -21,6 +23,19 @@ pub(super) fn warn_about_role(role: &Role, verdict: Verdict) -> Verdict {
             .map(move |lint| format!("policies[{i}] {}: {}", lint.path, lint.message))
     });
     warn(named.flatten().collect(), verdict)
+}
+
+/// As it would be in a namespace of this name; which one makes no difference to what is found.
+pub(super) fn warn_about_cluster_role(template: &RoleTemplate, verdict: Verdict) -> Verdict {
+    let names = (NamespaceName::new("namespace"), ObjectName::new("account"));
+    let (Ok(namespace), Ok(account)) = names else {
+        return verdict;
+    };
+    match template.instance(&namespace, &account) {
+        Ok(role) => warn_about_role(&role, verdict),
+        // It was read as one, so it is one.
+        Err(_) => verdict,
+    }
 }
 
 pub(super) fn warn_about_binding(binding: &Binding, verdict: Verdict) -> Verdict {

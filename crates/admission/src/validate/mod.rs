@@ -6,6 +6,7 @@
 mod account;
 mod binding;
 mod blast_radius;
+mod cluster_role;
 mod limit;
 mod lints;
 mod object;
@@ -101,6 +102,7 @@ fn decide(object: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
         return match object.kind {
             DeputyKind::Account => account::delete(object, facts),
             DeputyKind::Limit => limit::delete(object, facts),
+            DeputyKind::ClusterRole => cluster_role::delete(object, facts),
             DeputyKind::Role | DeputyKind::Binding => Verdict::allow(),
         };
     }
@@ -126,6 +128,7 @@ fn decide(object: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
         DeputyKind::Account => account::review(object, facts),
         DeputyKind::Limit => limit::review(object, facts),
         DeputyKind::Role => role::review(object, facts),
+        DeputyKind::ClusterRole => cluster_role::review(object, facts),
         DeputyKind::Binding => binding::review(object, facts),
     }
 }

@@ -73,8 +73,8 @@ impl ReviewedObject<'_> {
         let fields: &[&str] = match self.kind {
             DeputyKind::Account => &["accountID", "partition"],
             DeputyKind::Role => &["accountRef"],
-            DeputyKind::Binding => &["roleRef"],
-            DeputyKind::Limit => &[],
+            DeputyKind::Binding => &["roleRef", "accountRef"],
+            DeputyKind::Limit | DeputyKind::ClusterRole => &[],
         };
         let Some(old) = self.old else { return Vec::new() };
         let of = |object: &Value, field: &str| object.get("spec").and_then(|s| s.get(field)).cloned();

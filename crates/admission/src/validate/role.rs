@@ -125,6 +125,7 @@ fn is_about_the_object_alone(reason: Reason) -> bool {
         | Reason::NoBoundary
         | Reason::AccountInvalid
         | Reason::RoleInvalid
+        | Reason::NamespaceNotAllowed
         | Reason::ExceedsLimit
         | Reason::ContainmentUnknown
         | Reason::TooLarge

@@ -107,6 +107,8 @@ words! {
         AccountInvalid,
         /// [`Reason::RoleInvalid`].
         RoleInvalid,
+        /// [`Reason::NamespaceNotAllowed`].
+        NamespaceNotAllowed,
         /// [`Reason::ExceedsLimit`].
         ExceedsLimit,
         /// [`Reason::ContainmentUnknown`].
@@ -185,6 +187,10 @@ words! {
         RegionDisabled,
         /// An older AWSAccount is of the same AWS account: that one counts, and nothing is done by this one.
         DuplicateAccount,
+        /// `Ready` of a ClusterAWSRole: some of what it is in namespaces is not ready; the message says which.
+        InstancesNotReady,
+        /// The ClusterAWSRole is as many IAM roles as it may be, and is made in no further namespace.
+        TooManyInstances,
         /// The object is being deleted.
         Deleting,
     }
@@ -205,6 +211,7 @@ impl From<Reason> for ConditionReason {
             Reason::NoBoundary => Self::NoBoundary,
             Reason::AccountInvalid => Self::AccountInvalid,
             Reason::RoleInvalid => Self::RoleInvalid,
+            Reason::NamespaceNotAllowed => Self::NamespaceNotAllowed,
             Reason::ExceedsLimit => Self::ExceedsLimit,
             Reason::ContainmentUnknown => Self::ContainmentUnknown,
             Reason::TooLarge => Self::TooLarge,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use deputy_delegation::{
-    ObjectName, ServiceAccountName, SessionDuration, Violations,
+    NamespaceName, ObjectName, Reason, ServiceAccountName, SessionDuration, Violations,
     model::{self, Binding, RoleId, RoleKind, SessionPolicy, SessionSpec, Subjects},
     quota::{SESSION_POLICY_ARNS, SUBJECTS_OF_BINDING},
 };
@@ -11,7 +11,7 @@ use deputy_policy::PolicyKind;
 use serde_json::Value;
 
 use super::Findings;
-use crate::{AWSRoleBinding, RoleRefKind, SessionScopeSpec, SubjectKind};
+use crate::{AWSRoleBinding, AWSRoleBindingSpec, RoleRefKind, SessionScopeSpec, SubjectKind};
 
 const SESSION_POLICY: &str = "spec.session.policy";
 
@@ -34,8 +34,8 @@ pub fn parse_binding(object: &AWSRoleBinding) -> Result<Binding, Violations> {
         .map_or(0, |time| time.0.as_second());
 
     let namespace = id.as_ref().map(|id| id.namespace.clone());
-    let RoleRefKind::AWSRole = spec.role_ref.kind;
     let role = findings.take("spec.roleRef.name", ObjectName::new(spec.role_ref.name.as_str()));
+    let kind = role_kind(spec, &mut findings);
 
     let is_allowed = findings.count(
         "spec.subjects",
@@ -82,7 +82,7 @@ pub fn parse_binding(object: &AWSRoleBinding) -> Result<Binding, Violations> {
             role: RoleId {
                 namespace: namespace?,
                 name: role?,
-                kind: RoleKind::AWSRole,
+                kind: kind?,
             },
             subjects: subjects?,
             method: spec.method.map(Into::into),
@@ -101,6 +101,56 @@ pub fn parse_binding(object: &AWSRoleBinding) -> Result<Binding, Violations> {
     })();
     findings.finish(binding)
 }
+
+/// The kind of role, with the account of one that does not name it itself.
+fn role_kind(spec: &AWSRoleBindingSpec, findings: &mut Findings) -> Option<RoleKind> {
+    let account = spec.account_ref.as_ref().map(|account| account.name.as_str());
+    match (spec.role_ref.kind, account) {
+        (RoleRefKind::AWSRole, None) => Some(RoleKind::AWSRole),
+        (RoleRefKind::AWSRole, Some(_)) => {
+            let message = "goes with a roleRef of kind ClusterAWSRole; an AWSRole names its account itself";
+            findings.push(Reason::Structure, "spec.accountRef", message);
+            None
+        }
+        (RoleRefKind::ClusterAWSRole, Some(account)) => {
+            let account = findings.take("spec.accountRef.name", ObjectName::new(account))?;
+            Some(RoleKind::ClusterAWSRole { account })
+        }
+        (RoleRefKind::ClusterAWSRole, None) => {
+            let message = "is required with a roleRef of kind ClusterAWSRole: it says in which account the role is made";
+            findings.push(Reason::Structure, "spec.accountRef", message);
+            None
+        }
+    }
+}
+
+/// The ClusterAWSRole that a binding names, read from the raw object: for a binding that can't be read otherwise, and may still
+/// be all that keeps its IAM role. `Ok(None)`: an AWSRole, which its own object keeps.
+///
+/// # Errors
+/// When that can't be read either: it may be any.
+pub fn cluster_role_of(namespace: &NamespaceName, object: &Value) -> Result<Option<RoleId>, NotReadable> {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
+    match text("/spec/roleRef/kind") {
+        Some("AWSRole") => Ok(None),
+        Some("ClusterAWSRole") => {
+            let name = |pointer| text(pointer).and_then(|name| ObjectName::new(name).ok());
+            let role = name("/spec/roleRef/name").zip(name("/spec/accountRef/name"));
+            let (name, account) = role.ok_or(NotReadable)?;
+            Ok(Some(RoleId {
+                namespace: namespace.clone(),
+                name,
+                kind: RoleKind::ClusterAWSRole { account },
+            }))
+        }
+        _ => Err(NotReadable),
+    }
+}
+
+/// A part of an object can't be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("can't be read")]
+pub struct NotReadable;
 
 /// The ServiceAccounts that a binding names, read from the raw object: for a binding that can't be read otherwise, and may
 /// still be the oldest one of theirs.

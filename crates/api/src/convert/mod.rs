@@ -6,6 +6,7 @@
 
 mod account;
 mod binding;
+mod cluster_role;
 mod limit;
 mod role;
 
@@ -26,8 +27,11 @@ use kube::api::ObjectMeta;
 use serde_json::Value;
 
 pub use self::{
-    account::parse_account, binding::parse_binding, binding::subjects_of, limit::enforcement_of,
-    limit::parse_limit, limit::scope_of, role::parse_role,
+    account::parse_account,
+    binding::{NotReadable, cluster_role_of, parse_binding, subjects_of},
+    cluster_role::{RoleTemplate, parse_cluster_role},
+    limit::{enforcement_of, parse_limit, scope_of},
+    role::parse_role,
 };
 use crate::{AWSAccount, AWSRole, AWSRoleBinding, DelegationLimit};
 
@@ -63,6 +67,10 @@ struct Findings(Vec<Violation>);
 impl Findings {
     fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    fn extend(&mut self, violations: Violations) {
+        self.0.extend(violations.iter().cloned());
     }
 
     fn push(&mut self, reason: Reason, field: impl Into<String>, message: impl Display) {

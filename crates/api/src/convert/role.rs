@@ -40,6 +40,7 @@ pub fn parse_role(object: &AWSRole) -> Result<Role, Violations> {
             uid,
             account: account?,
             source: source?,
+            allowed_namespaces: None,
         })
     })();
     findings.finish(role)

@@ -7,7 +7,7 @@ use deputy_delegation::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{parse_account, parse_binding, parse_limit, parse_role, scope_of};
+use super::{NotReadable, cluster_role_of, parse_account, parse_binding, parse_limit, parse_role, scope_of};
 
 /// Objects that convert. Tests break them one field at a time.
 pub(crate) fn account() -> Value {
@@ -371,10 +371,47 @@ fn every_wrong_field_of_a_binding_is_listed() {
 fn kinds_that_come_later_are_not_read_as_something_else() {
     for (pointer, value) in [
         ("/spec/subjects/0/kind", json!("AWSPrincipal")),
-        ("/spec/roleRef/kind", json!("ClusterAWSRole")),
+        ("/spec/roleRef/kind", json!("Role")),
         ("/spec/session/scope", json!("Node")),
     ] {
         assert!(serde_json::from_value::<crate::AWSRoleBinding>(with(binding(), pointer, value)).is_err());
+    }
+}
+
+#[test]
+fn an_account_goes_with_a_cluster_role_and_with_nothing_else() {
+    let of = |kind: &str, account: Option<&str>| {
+        let mut object = binding();
+        object["spec"]["roleRef"]["kind"] = json!(kind);
+        if let Some(account) = account {
+            object["spec"]["accountRef"] = json!({"name": account});
+        }
+        object
+    };
+    let parsed = parse_binding(&typed(of("ClusterAWSRole", Some("production")))).unwrap();
+    assert_eq!(
+        parsed.role.title().to_string(),
+        "ClusterAWSRole uploader (namespace payments, account production)"
+    );
+    let raw = of("ClusterAWSRole", Some("production"));
+    assert_eq!(
+        cluster_role_of(&parsed.id.namespace, &raw),
+        Ok(Some(parsed.role.clone()))
+    );
+    assert_eq!(
+        cluster_role_of(&parsed.id.namespace, &of("AWSRole", None)),
+        Ok(None)
+    );
+    // What it keeps in AWS is not known, so it may be anything.
+    for raw in [of("ClusterAWSRole", None), of("Another", None)] {
+        assert_eq!(cluster_role_of(&parsed.id.namespace, &raw), Err(NotReadable));
+    }
+    for wrong in [of("ClusterAWSRole", None), of("AWSRole", Some("production"))] {
+        let found = fields(parse_binding(&typed(wrong)).unwrap_err());
+        assert!(
+            found.iter().all(|(_, field)| field == "spec.accountRef"),
+            "{found:?}"
+        );
     }
 }
 

@@ -50,7 +50,8 @@ pub fn assess(inputs: &BindingInputs, old: &AWSRoleBindingStatus) -> BindingAsse
 /// Whether pods get credentials by an accepted binding: the first thing that keeps them from it.
 fn ready(facts: &BindingFacts, refused_session: Option<ConditionValue>) -> ConditionValue {
     if !facts.role_ready {
-        let message = "the role is not ready; see its conditions";
+        let message = facts.role_not_ready.as_deref();
+        let message = message.unwrap_or("the role is not ready; see its conditions");
         return ConditionValue::new(Status::False, ConditionReason::RoleNotReady, message);
     }
     if let Some((reason, why)) = &facts.no_session {

@@ -8,7 +8,7 @@ use deputy_api::{
 use deputy_delegation::{
     Accepted, ClusterName, Decision,
     model::{Binding, ObjectId, RoleId, SessionMethod},
-    naming, session,
+    naming, quota, session,
 };
 use deputy_index::Index;
 use kube::api::DynamicObject;
@@ -31,6 +31,9 @@ pub struct BindingInputs {
 pub struct BindingFacts {
     /// Whether the role is ready as it is now.
     pub role_ready: bool,
+    /// Why the role of a ClusterAWSRole is not ready. Of an AWSRole its own conditions say it; a ClusterAWSRole may not be for the
+    /// namespace to read.
+    pub role_not_ready: Option<String>,
     /// Whether another binding comes first for each of its ServiceAccounts.
     pub shadowed: bool,
     /// Whether pods call STS themselves: nothing of the broker matters then.
@@ -83,10 +86,12 @@ impl BindingFacts {
             default.is_none_or(|d| d.binding.id == binding.id)
                 && index.unreadable_default(namespace, subject).is_none()
         };
+        let role_ready = index
+            .role(&role)
+            .is_some_and(|r| r.state.ready && r.state.observed_generation == r.meta.generation);
         Self {
-            role_ready: index
-                .role(&role)
-                .is_some_and(|r| r.state.ready && r.state.observed_generation == r.meta.generation),
+            role_ready,
+            role_not_ready: why_not_ready(index, &role).filter(|_| !role_ready),
             shadowed: !binding.subjects.service_accounts().iter().any(is_default),
             without_broker: without_broker(index, binding),
             no_issuer: no_issuer(index, &role),
@@ -103,6 +108,25 @@ fn without_broker(index: &Index, binding: &Binding) -> bool {
         index.account(&role.account).known().cloned()
     };
     account().is_some_and(|a| binding.method_in(&a) == SessionMethod::AssumeRoleWithWebIdentity)
+}
+
+/// Why what a ClusterAWSRole is in this namespace is not ready.
+fn why_not_ready(index: &Index, role: &RoleId) -> Option<String> {
+    role.bound_account()?;
+    let title = role.title();
+    let (_, decision) = index.decide_role(role)?;
+    if let Decision::Refused(violations) = decision.as_ref() {
+        return Some(format!("{title} is refused: {violations}"));
+    }
+    let template = index.cluster_role(&role.name)?;
+    let most = quota::INSTANCES_OF_CLUSTER_ROLE;
+    match template.state.instance(role) {
+        None if template.state.instances.len() >= most => Some(format!(
+            "{title} is not made: the ClusterAWSRole is {most} IAM roles already, the most there may be"
+        )),
+        Some(state) => Some(format!("{title}: {}", state.reason.as_deref()?)),
+        None => None,
+    }
 }
 
 /// What the broker says of its identity in the account of a role, if it is not the issuer.

@@ -56,7 +56,7 @@ pub async fn apply(
         RoleWork::Look(look) => look.carry_out(ctx, verified, &inputs.id).await,
     };
     match applied.outcome {
-        RoleOutcome::Deleting { message } if inputs.object.is_some() => {
+        RoleOutcome::Deleting { message } if inputs.holds_up_namespace() => {
             let gives_up = namespace_waited_long_enough(ctx, &inputs.id.namespace).await?;
             Ok(AppliedRole::now(if gives_up {
                 RoleOutcome::Orphaned { message }

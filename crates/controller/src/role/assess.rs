@@ -129,6 +129,10 @@ fn assess_present(inputs: &RoleInputs, present: &PresentRole, key: &FingerprintK
 }
 
 fn assess_deletion(inputs: &RoleInputs, may_be_hidden: bool, stays: bool, key: &FingerprintKey) -> RolePlan {
+    if inputs.object.is_some() && !inputs.has_finalizer() {
+        // Nothing of it was ever in AWS.
+        return RolePlan::nothing(RoleOutcome::Deleted);
+    }
     let Some(name) = &inputs.account.name else {
         // The schema forbids that; no role was ever made of it.
         return RolePlan::nothing(RoleOutcome::Deleted);

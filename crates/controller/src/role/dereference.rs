@@ -2,19 +2,18 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use deputy_api::{AWSRole, AWSRoleStatus, BoundaryStatus, convert};
+use deputy_api::{AWSRole, AWSRoleStatus, BoundaryStatus, RoleInstance, convert};
 use deputy_delegation::{
-    ClusterName, Decision, MaxSessionDuration, NamespaceName, ObjectName, Uid,
+    ClusterName, Decision, MaxSessionDuration, NamespaceName, ObjectName, Uid, Violations,
     decide::may_be_retained,
-    model::{Account, Binding, Limit, LimitEntry, Role, RoleId},
+    model::{Account, Binding, Limit, LimitEntry, Role, RoleId, RoleKind},
 };
 use deputy_index::{Entry, Index};
 use kube::{Api, api::DynamicObject};
 
 use crate::{context::ControllerContext, error::ReconcileError, objects};
 
-/// On a role from before the first call to AWS until its IAM role is gone; a contract.
-pub const FINALIZER: &str = "deputy.dev/role";
+pub use crate::instances::FINALIZER;
 
 /// What it takes to find a role in AWS whose object is gone.
 #[derive(Debug, Clone)]
@@ -26,7 +25,7 @@ pub struct ProvisionedRole {
 }
 
 /// What IAM may take to show a new role everywhere.
-const PROPAGATION_SECONDS: i64 = 60;
+pub const PROPAGATION_SECONDS: i64 = 60;
 
 /// What the boundary policies of a limit are in AWS, as its status has it, by account name.
 pub type BoundariesInAws = BTreeMap<String, BoundaryStatus>;
@@ -38,8 +37,11 @@ pub struct RoleInputs {
     pub id: RoleId,
     /// Of the object that the role in AWS is made for.
     pub uid: Uid,
-    /// The object as it was just read, not as a watch once showed it; `None` when it is gone and its role in AWS may not be.
+    /// The AWSRole or ClusterAWSRole as it was just read, not as a watch once showed it; `None` when it is gone and its role in AWS may
+    /// not be.
     pub object: Option<DynamicObject>,
+    /// Of a ClusterAWSRole: the entry of this IAM role in its status.
+    pub entry: Option<RoleInstance>,
     pub account: AccountInput,
     /// Whether it is to be there.
     pub stage: RoleStage,
@@ -85,10 +87,14 @@ pub struct PresentRole {
 }
 
 impl RoleInputs {
-    /// Whether the object has our finalizer. Without it nothing of the role was ever in AWS.
+    /// Whether the object has our finalizer; of a ClusterAWSRole whether its status has an entry of this role with its ARN. Without it
+    /// nothing of the role was ever in AWS.
     #[must_use]
     pub fn has_finalizer(&self) -> bool {
-        self.object.as_ref().is_some_and(has_finalizer)
+        match self.id.kind {
+            RoleKind::AWSRole => self.object.as_ref().is_some_and(has_finalizer),
+            RoleKind::ClusterAWSRole { .. } => self.entry.as_ref().is_some_and(|e| e.role_arn.is_some()),
+        }
     }
 
     /// The longest session that the status has, of a role that exists.
@@ -101,7 +107,16 @@ impl RoleInputs {
     /// The unique id that the status has.
     #[must_use]
     pub fn known_role_id(&self) -> Option<String> {
-        objects::status_of::<AWSRoleStatus>(self.object.as_ref()?).role_id
+        match self.id.kind {
+            RoleKind::AWSRole => objects::status_of::<AWSRoleStatus>(self.object.as_ref()?).role_id,
+            RoleKind::ClusterAWSRole { .. } => self.entry.as_ref()?.role_id.clone(),
+        }
+    }
+
+    /// Whether the object holds up the deletion of its namespace. A ClusterAWSRole holds up none.
+    #[must_use]
+    pub fn holds_up_namespace(&self) -> bool {
+        self.object.is_some() && self.id.kind == RoleKind::AWSRole
     }
 }
 
@@ -149,13 +164,14 @@ pub async fn dereference(
         id: id.clone(),
         uid,
         object,
+        entry: None,
         account: AccountInput::look_up(&ctx.index, account),
         stage,
     }))
 }
 
 impl AccountInput {
-    fn look_up(index: &Index, name: Option<ObjectName>) -> Self {
+    pub fn look_up(index: &Index, name: Option<ObjectName>) -> Self {
         Self {
             usable: name.as_ref().map_or(Entry::Missing, |name| index.account(name)),
             as_written: name.as_ref().and_then(|name| index.account_as_written(name)),
@@ -168,18 +184,24 @@ impl AccountInput {
 async fn present(ctx: &ControllerContext, object: &DynamicObject) -> Result<PresentRole, ReconcileError> {
     match objects::parse::<AWSRole, _>(object, convert::parse_role) {
         Ok(role) => ctx.decide(move |index| PresentRole::look_up(index, role)).await,
-        Err(violations) => Ok(PresentRole {
+        Err(violations) => Ok(PresentRole::unreadable(violations)),
+    }
+}
+
+impl PresentRole {
+    /// One that can't be read, which is why it is refused.
+    #[must_use]
+    pub fn unreadable(violations: Violations) -> Self {
+        Self {
             role: None,
             decision: Decision::Refused(violations),
             bindings: Vec::new(),
             limits: Vec::new(),
             boundary: None,
-        }),
+        }
     }
-}
 
-impl PresentRole {
-    fn look_up(index: &Index, role: Role) -> Self {
+    pub fn look_up(index: &Index, role: Role) -> Self {
         let decision = index.decide_role_with(&role);
         Self {
             bindings: accepted_bindings(index, &role.id),
@@ -225,7 +247,7 @@ fn boundary_of(index: &Index, decision: &Decision) -> Option<(Arc<Limit>, Bounda
     Some((limit, in_aws.collect()))
 }
 
-fn has_finalizer(object: &DynamicObject) -> bool {
+pub fn has_finalizer(object: &DynamicObject) -> bool {
     let mut finalizers = object.metadata.finalizers.iter().flatten();
     finalizers.any(|f| f == FINALIZER)
 }

@@ -3,12 +3,14 @@
 //! [`dereference`](dereference::dereference) looks everything up, [`assess`](assess::assess) makes the one plan of it,
 //! [`apply`](apply::apply) carries the plan out in AWS, and `status` says what is true then. `target` holds what a role is to be in AWS,
 //! and `look` does all there is about a role that exists.
-//! An object that is being deleted, or is gone, goes the same way with another target.
+//! An object that is being deleted, or is gone, goes the same way with another target; and so does what a ClusterAWSRole is in a namespace
+//! and account (`instance`), whose entry in the status of that object is what finalizer and status of an AWSRole are.
 
 mod apply;
 mod assess;
 mod capped;
 mod dereference;
+mod instance;
 mod look;
 mod outcome;
 mod status;
@@ -19,23 +21,30 @@ mod tests;
 use std::{collections::HashMap, sync::Arc};
 
 use deputy_api::AWSRole;
-use deputy_delegation::model::RoleId;
+use deputy_delegation::model::{RoleId, RoleKind};
 use parking_lot::Mutex;
 
 use self::{
     apply::apply,
     assess::{Finalizer, RolePlan, assess},
     capped::ManagedDocuments,
-    dereference::{FINALIZER, ProvisionedRole, RoleInputs, api, dereference, is_retained},
+    dereference::{FINALIZER, ProvisionedRole, RoleInputs, api, dereference, has_finalizer, is_retained},
     outcome::{AppliedRole, RoleOutcome},
 };
 use crate::{
-    context::ControllerContext, error::ReconcileError, objects, queue::Requeue, report, verified::Verified,
+    context::ControllerContext,
+    error::ReconcileError,
+    instances::{Begun, Instances},
+    objects,
+    queue::Requeue,
+    report,
+    verified::Verified,
 };
 
 /// Reconciles roles.
 pub struct RoleController {
     ctx: Arc<ControllerContext>,
+    instances: Arc<Instances>,
     verified: Verified<RoleId>,
     documents: ManagedDocuments,
     /// Roles that may be in AWS because of this process. A finalizer alone does not hold them: the API server lets a deletion
@@ -45,9 +54,10 @@ pub struct RoleController {
 
 impl RoleController {
     #[must_use]
-    pub fn new(ctx: Arc<ControllerContext>) -> Self {
+    pub fn new(ctx: Arc<ControllerContext>, instances: Arc<Instances>) -> Self {
         Self {
             ctx,
+            instances,
             verified: Verified::default(),
             documents: ManagedDocuments::default(),
             provisioned: Mutex::default(),
@@ -61,15 +71,19 @@ impl RoleController {
     pub async fn reconcile(&self, id: &RoleId) -> Result<Requeue, ReconcileError> {
         // 1. dereference (clients)
         let provisioned = self.provisioned.lock().get(id).cloned();
-        let Some(mut inputs) = dereference(&self.ctx, provisioned, id).await? else {
+        let inputs = match id.kind {
+            RoleKind::AWSRole => dereference(&self.ctx, provisioned, id).await?,
+            RoleKind::ClusterAWSRole { .. } => instance::dereference(&self.ctx, provisioned, id).await?,
+        };
+        let Some(mut inputs) = inputs else {
             self.verified.forget(id);
             return Ok(Requeue::AwaitChange);
         };
         // 2. assess (pure)
         let plan = assess(&inputs, self.verified.key());
         // 3. finalizer (client)
-        if !self.set_finalizer(&mut inputs, &plan).await? {
-            return Ok(Requeue::AwaitChange);
+        if let Some(later) = self.set_finalizer(&mut inputs, &plan).await? {
+            return Ok(later);
         }
         // 4. apply (client)
         let applied = apply(&self.ctx, &self.verified, &self.documents, &inputs, &plan).await?;
@@ -78,23 +92,44 @@ impl RoleController {
         Ok(status::next_requeue(&applied))
     }
 
-    /// Adds the finalizer where the plan has one. Gives whether the object is still there.
-    async fn set_finalizer(&self, inputs: &mut RoleInputs, plan: &RolePlan) -> Result<bool, ReconcileError> {
+    /// Adds the finalizer where the plan has one, and the entry of a ClusterAWSRole's. Gives when to look again if that could not be.
+    async fn set_finalizer(
+        &self,
+        inputs: &mut RoleInputs,
+        plan: &RolePlan,
+    ) -> Result<Option<Requeue>, ReconcileError> {
         let (Finalizer::Add { account }, Some(object)) = (&plan.finalizer, &inputs.object) else {
-            return Ok(true);
+            return Ok(None);
         };
-        let api = api(&self.ctx, &inputs.id.namespace);
-        let Some(marked) = objects::set_finalizer(&api, object, FINALIZER, true).await? else {
-            return Ok(false);
-        };
+        let retain = is_retained(object);
+        match inputs.id.kind {
+            RoleKind::AWSRole => {
+                let api = api(&self.ctx, &inputs.id.namespace);
+                let Some(marked) = objects::set_finalizer(&api, object, FINALIZER, true).await? else {
+                    return Ok(Some(Requeue::AwaitChange));
+                };
+                inputs.object = Some(marked);
+            }
+            RoleKind::ClusterAWSRole { .. } if inputs.has_finalizer() && has_finalizer(object) => {}
+            RoleKind::ClusterAWSRole { .. } => {
+                let Some(entry) = instance::begun(inputs, self.ctx.now()) else {
+                    return Ok(Some(Requeue::Retry));
+                };
+                match self.instances.begin(&inputs.id, &entry).await? {
+                    Begun::Recorded(marked) => inputs.object = Some(*marked),
+                    Begun::Gone => return Ok(Some(Requeue::AwaitChange)),
+                    Begun::Full => return Ok(Some(Requeue::After(report::LOOK_AGAIN))),
+                }
+                inputs.entry = Some(entry);
+            }
+        }
         let provisioned = ProvisionedRole {
             uid: inputs.uid.clone(),
             account: account.clone(),
-            retain: is_retained(object),
+            retain,
         };
-        inputs.object = Some(marked);
         self.provisioned.lock().insert(inputs.id.clone(), provisioned);
-        Ok(true)
+        Ok(None)
     }
 
     /// Says in its status what is true of a role; takes the finalizer off when the role in AWS is gone, or given up.
@@ -103,6 +138,9 @@ impl RoleController {
             self.report_absent(&inputs.id, &applied.outcome);
             return Ok(());
         };
+        if inputs.id.kind != RoleKind::AWSRole {
+            return self.report_instance(inputs, applied).await;
+        }
         let api = api(&self.ctx, &inputs.id.namespace);
         match &applied.outcome {
             RoleOutcome::Deleted => {}
@@ -132,6 +170,25 @@ impl RoleController {
         self.provisioned.lock().remove(&inputs.id);
         objects::set_finalizer(&api, object, FINALIZER, false).await?;
         Ok(())
+    }
+
+    /// Writes the entry of a ClusterAWSRole's; takes it out when the role in AWS is gone.
+    async fn report_instance(
+        &self,
+        inputs: &RoleInputs,
+        applied: &AppliedRole,
+    ) -> Result<(), ReconcileError> {
+        if applied.outcome == RoleOutcome::Deleted {
+            self.instances.remove(&inputs.id).await?;
+            self.provisioned.lock().remove(&inputs.id);
+            return Ok(());
+        }
+        match instance::updated(inputs, applied, self.ctx.now()) {
+            Some(entry) if inputs.entry.as_ref() != Some(&entry) => {
+                self.instances.put(&inputs.id, &entry).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Logs what became of the role of an object that is gone although it had a finalizer, or lost it.

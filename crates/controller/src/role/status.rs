@@ -73,6 +73,9 @@ fn waits_for_others(reason: ConditionReason) -> bool {
         | Reason::BoundaryOverlap
         | Reason::NoBoundary
         | Reason::RoleInvalid
+        | Reason::NamespaceNotAllowed
+        | Reason::InstancesNotReady
+        | Reason::TooManyInstances
         | Reason::ExceedsLimit
         | Reason::ContainmentUnknown
         | Reason::TooLarge

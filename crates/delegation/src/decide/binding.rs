@@ -35,6 +35,7 @@ pub(super) fn decide(
         return findings.decision(None);
     };
     let account = role::account(input, role, "spec.roleRef", &mut findings);
+    role::allowed_namespace(role, "spec.roleRef", &mut findings);
     let limits = Applicable::find(
         input,
         &binding.id.namespace,

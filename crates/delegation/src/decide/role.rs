@@ -40,6 +40,7 @@ pub(super) fn decide_owned(
             in_partition(account, &policy.document, &field, &mut findings);
         }
     }
+    allowed_namespace(role, "spec.namespaces", &mut findings);
     let limits = Applicable::find(
         input,
         &role.id.namespace,
@@ -128,6 +129,18 @@ pub(super) fn account<'a>(
             findings.refuse(Reason::AccountInvalid, field, message);
             None
         }
+    }
+}
+
+/// A ClusterAWSRole says which namespaces may bind it. Which they are is not told: whoever binds it in another one need not know them.
+pub(super) fn allowed_namespace(role: &Role, field: &str, findings: &mut Findings) {
+    if !role.may_be_bound() {
+        let message = format!(
+            "ClusterAWSRole {} may not be bound in namespace {:?}: none of its spec.namespaces is that name, or a pattern that matches it",
+            role.id.name,
+            role.id.namespace.as_str()
+        );
+        findings.refuse(Reason::NamespaceNotAllowed, field, message);
     }
 }
 

@@ -264,7 +264,7 @@ impl LimitEntry {
     }
 }
 
-/// What: one IAM role and its permissions (`AWSRole`).
+/// What: one IAM role and its permissions (`AWSRole`, or what a `ClusterAWSRole` is in one namespace and account).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Role {
     /// Namespace and name, and of which kind.
@@ -275,6 +275,8 @@ pub struct Role {
     pub account: ObjectName,
     /// Whose the IAM role is, and with that what is known of it.
     pub source: RoleSource,
+    /// The namespaces that may bind it, of a ClusterAWSRole; `None` for an AWSRole, which is bound in its own.
+    pub allowed_namespaces: Option<Arc<[NamespacePattern]>>,
 }
 
 impl Role {
@@ -300,6 +302,18 @@ impl Role {
     #[must_use]
     pub fn policies(&self) -> &[NamedPolicy] {
         self.owned().map_or(&[], |owned| &owned.policies)
+    }
+
+    /// Whether it may be bound in its namespace. A ClusterAWSRole without a list may be bound nowhere.
+    #[must_use]
+    pub fn may_be_bound(&self) -> bool {
+        match (&self.id.kind, &self.allowed_namespaces) {
+            (RoleKind::AWSRole, _) => true,
+            (RoleKind::ClusterAWSRole { .. }, Some(allowed)) => {
+                allowed.iter().any(|pattern| pattern.matches(&self.id.namespace))
+            }
+            (RoleKind::ClusterAWSRole { .. }, None) => false,
+        }
     }
 }
 

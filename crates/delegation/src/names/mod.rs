@@ -202,6 +202,15 @@ impl RoleId {
         })
     }
 
+    /// The AWSAccount that the binding of a ClusterAWSRole names; `None` for an AWSRole, which names its account itself.
+    #[must_use]
+    pub fn bound_account(&self) -> Option<&ObjectName> {
+        match &self.kind {
+            RoleKind::AWSRole => None,
+            RoleKind::ClusterAWSRole { account } => Some(account),
+        }
+    }
+
     /// The AWSRole; `None` for a ClusterAWSRole's.
     #[must_use]
     pub fn aws_role(&self) -> Option<ObjectId> {

@@ -23,6 +23,24 @@ fn role_names_and_external_ids_are_those_of_the_golden_vectors() {
     }
 }
 
+/// Of a ClusterAWSRole the namespace that binds it comes last in the hash; the account is no part of the name.
+#[test]
+fn roles_of_a_cluster_role_have_the_names_of_the_golden_vectors() {
+    for vector in vectors()["clusterRoles"].as_array().unwrap() {
+        let cluster = ClusterName::new(text(vector, "cluster")).unwrap();
+        for account in ["production", "sandbox"] {
+            let id = RoleId {
+                kind: RoleKind::ClusterAWSRole {
+                    account: object(account),
+                },
+                ..role_id(text(vector, "namespace"), text(vector, "name"))
+            };
+            assert_eq!(role_name(&cluster, &id).as_str(), text(vector, "roleName"));
+            assert_eq!(external_id(&cluster, &id).as_str(), text(vector, "externalID"));
+        }
+    }
+}
+
 #[test]
 fn boundary_policy_names_are_those_of_the_golden_vectors() {
     for vector in vectors()["limits"].as_array().unwrap() {

@@ -150,6 +150,7 @@ pub fn role_with(policies: &[(&str, Value)]) -> Role {
             max_session_duration: MaxSessionDuration::HOUR,
             deletion: DeletionPolicy::Delete,
         }),
+        allowed_namespaces: None,
     }
 }
 

@@ -2,6 +2,7 @@
 //! in its modules.
 
 mod changes;
+mod cluster_roles;
 mod decisions;
 mod questions;
 mod under_limit;
@@ -11,7 +12,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use deputy_delegation::{
     Decision, MissingFact, MissingFacts, NamespaceName, ObjectName, Reason, ServiceAccountName,
-    model::{LimitEntry, ObjectId, RoleId},
+    model::{LimitEntry, ObjectId, RoleId, RoleKind},
     names::ClusterName,
 };
 use kube::api::DynamicObject;
@@ -126,6 +127,7 @@ fn empty() -> Arc<Index> {
 /// One account, one limit on payments*, one role and one binding, all accepted.
 fn index() -> Arc<Index> {
     let index = empty();
+    index.reset(ResourceKind::ClusterRoles, []);
     index.reset(ResourceKind::Accounts, [object(account("production"))]);
     index.reset(
         ResourceKind::Limits,

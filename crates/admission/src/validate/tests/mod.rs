@@ -2,6 +2,7 @@
 
 mod accounts;
 mod bindings;
+mod cluster_roles;
 mod crafted;
 mod dry_runs;
 mod limits;
@@ -92,6 +93,7 @@ fn facts(objects: &[Value]) -> Facts {
         (ResourceKind::Accounts, "AWSAccount"),
         (ResourceKind::Limits, "DelegationLimit"),
         (ResourceKind::Roles, "AWSRole"),
+        (ResourceKind::ClusterRoles, "ClusterAWSRole"),
         (ResourceKind::Bindings, "AWSRoleBinding"),
     ] {
         let of_kind = objects.iter().filter(|o| o["kind"] == name);

@@ -40,6 +40,7 @@ fn inputs(stage: RoleStage) -> RoleInputs {
         id: uploader(),
         uid: uid("uid-uploader"),
         object: Some(object),
+        entry: None,
         account: AccountInput {
             name: Some(production()),
             usable: Entry::Known(Arc::clone(&account)),

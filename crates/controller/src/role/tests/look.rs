@@ -40,6 +40,7 @@ fn look(bound: bool) -> RoleLook {
         boundary: None,
     };
     let inputs = RoleInputs {
+        entry: None,
         cluster: cluster(),
         id: uploader(),
         uid: uid("uid-uploader"),

@@ -3,5 +3,6 @@
 mod apply;
 mod assess;
 mod capped;
+mod instance;
 mod look;
 mod status;

@@ -1,0 +1,174 @@
+//! The entry of what a ClusterAWSRole is in a namespace.
+
+use deputy_api::RoleInstance;
+use deputy_delegation::{
+    Decision, Reason, Violation,
+    model::{RoleId, RoleKind},
+};
+use deputy_index::Entry;
+use jiff::Timestamp;
+
+use crate::{
+    fixtures::{account, cluster, object, policy, role, uid, uploader},
+    role::{
+        assess::{Finalizer, RoleWork, assess},
+        capped::CappedRole,
+        dereference::{AccountInput, PresentRole, RoleInputs, RoleStage},
+        instance::{begun, updated},
+        outcome::{AppliedRole, RoleOutcome},
+    },
+    verified::FingerprintKey,
+};
+use std::sync::Arc;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn inputs(stage: RoleStage, entry: Option<RoleInstance>) -> RoleInputs {
+    let account = Arc::new(account());
+    let name = account.name.clone();
+    let policies = serde_json::json!([{"name": "objects", "document": policy(&["s3:GetObject"])}]);
+    let spec = serde_json::json!({"namespaces": ["payments"], "policies": policies});
+    RoleInputs {
+        cluster: cluster(),
+        id: RoleId {
+            kind: RoleKind::ClusterAWSRole {
+                account: name.clone(),
+            },
+            ..uploader()
+        },
+        uid: uid("uid-uploader"),
+        object: Some(object("ClusterAWSRole", None, "uploader", spec)),
+        entry,
+        account: AccountInput {
+            name: Some(name),
+            usable: Entry::Known(Arc::clone(&account)),
+            as_written: Some(account),
+        },
+        stage,
+    }
+}
+
+fn refused(reason: Reason, namespaces: &[&str]) -> RoleStage {
+    let mut role = role(&["s3:GetObject"]);
+    role.id = inputs(
+        RoleStage::Deleting {
+            may_be_hidden: false,
+            stays: false,
+        },
+        None,
+    )
+    .id;
+    let patterns = namespaces
+        .iter()
+        .map(|n| deputy_delegation::NamespacePattern::new(*n).unwrap());
+    role.allowed_namespaces = Some(patterns.collect());
+    RoleStage::Present(Box::new(PresentRole {
+        role: Some(role),
+        decision: Decision::Refused(Violation::new(reason, "spec.policies", "too much").into()),
+        bindings: Vec::new(),
+        limits: Vec::new(),
+        boundary: None,
+    }))
+}
+
+fn applied(outcome: RoleOutcome) -> AppliedRole {
+    AppliedRole {
+        outcome,
+        trusted_for: None,
+        capped: CappedRole::NothingToCap,
+    }
+}
+
+#[test]
+fn an_entry_with_an_arn_is_there_before_the_first_call_to_aws() {
+    let deleting = || RoleStage::Deleting {
+        may_be_hidden: false,
+        stays: false,
+    };
+    let first = begun(&inputs(deleting(), None), at(10)).unwrap();
+    assert!(
+        first
+            .role_arn
+            .as_ref()
+            .unwrap()
+            .contains(":role/deputy/demo/deputy.payments.uploader-")
+    );
+    assert_eq!((first.ready, first.reason.as_str()), (false, "Progressing"));
+    assert_eq!(first.last_transition_time.0, at(10));
+    // With it the role may be in AWS, and without it nothing of it ever was.
+    let key = FingerprintKey::default();
+    let with = assess(&inputs(deleting(), Some(first)), &key);
+    assert!(matches!(with.work, RoleWork::Converge(_)) && with.finalizer == Finalizer::Keep);
+    let without = assess(&inputs(deleting(), None), &key);
+    assert!(
+        matches!(without.work, RoleWork::Nothing(RoleOutcome::Deleted)),
+        "{without:?}"
+    );
+}
+
+#[test]
+fn an_entry_says_why_it_is_refused_and_keeps_what_is_in_aws() {
+    let suspended = |id: Option<&str>| {
+        applied(RoleOutcome::Suspended {
+            role_id: id.map(str::to_owned),
+        })
+    };
+    let fresh = inputs(refused(Reason::ExceedsLimit, &["payments"]), None);
+    let entry = updated(&fresh, &suspended(None), at(10)).unwrap();
+    assert_eq!(
+        (entry.reason.as_str(), entry.role_arn.as_deref()),
+        ("ExceedsLimit", None)
+    );
+    let made = RoleInstance {
+        role_id: Some("AROA".to_owned()),
+        ready: true,
+        ..begun(&fresh, at(10)).unwrap()
+    };
+    let later = inputs(refused(Reason::ExceedsLimit, &["payments"]), Some(made.clone()));
+    let entry = updated(&later, &suspended(Some("AROA")), at(20)).unwrap();
+    assert_eq!(
+        (entry.role_arn, entry.role_id, entry.ready),
+        (made.role_arn, made.role_id, false)
+    );
+    assert_eq!(entry.last_transition_time.0, at(20));
+    let again = updated(
+        &inputs(
+            refused(Reason::ExceedsLimit, &["payments"]),
+            updated(&later, &suspended(Some("AROA")), at(20)),
+        ),
+        &suspended(Some("AROA")),
+        at(30),
+    );
+    assert_eq!(
+        again.unwrap().last_transition_time.0,
+        at(20),
+        "nothing has changed since"
+    );
+}
+
+#[test]
+fn nobody_fills_the_list_from_where_it_may_not_be_bound() {
+    let outcome = applied(RoleOutcome::Suspended { role_id: None });
+    let outside = inputs(refused(Reason::NamespaceNotAllowed, &["ledger"]), None);
+    assert_eq!(updated(&outside, &outcome, at(10)), None);
+    let mut nowhere = inputs(refused(Reason::NoLimit, &["payments"]), None);
+    nowhere.account.usable = Entry::Missing;
+    nowhere.account.as_written = None;
+    assert_eq!(updated(&nowhere, &outcome, at(10)), None);
+}
+
+#[test]
+fn a_role_of_a_cluster_role_holds_up_no_namespace() {
+    assert!(
+        !inputs(
+            RoleStage::Deleting {
+                may_be_hidden: false,
+                stays: false
+            },
+            None
+        )
+        .holds_up_namespace()
+    );
+}
