@@ -47,6 +47,15 @@ use crate::{AccountRef, SessionMethodSpec, schema};
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
+    validation = Rule::new("self.subjects.all(s, s.kind == self.subjects[0].kind || (s.kind in ['User', 'Group'] && self.subjects[0].kind in ['User', 'Group']))")
+        .message("the subjects of a binding are of one kind; User and Group go together")
+        .field_path(".subjects"),
+    validation = Rule::new("!has(self.method) || self.subjects.all(s, s.kind == 'ServiceAccount')")
+        .message("method is of ServiceAccounts: who is outside the cluster calls STS by itself, and people get sessions from the broker")
+        .field_path(".method"),
+    validation = Rule::new("self.subjects.all(s, s.kind in ['ServiceAccount', 'User', 'Group']) || !has(self.session) || (!has(self.session.policy) && !has(self.session.policyARNs) && !has(self.session.duration) && !has(self.session.tags) && self.session.scope == 'ServiceAccount')")
+        .message("session is for subjects to whom Deputy gives it: with AWSPrincipal, SAMLPrincipal and OIDCPrincipal it is not in the path")
+        .field_path(".session"),
     validation = Rule::new("!has(self.method) || self.method != 'AssumeRoleWithWebIdentity' || !has(self.session) || (!has(self.session.policy) && !has(self.session.policyARNs) && !has(self.session.duration) && !has(self.session.tags) && self.session.scope == 'ServiceAccount')")
         .message("session goes with method AssumeRole only: with AssumeRoleWithWebIdentity the pod calls STS itself, and nothing would hold it to this")
         .field_path(".session"),
@@ -64,7 +73,7 @@ pub struct AWSRoleBindingSpec {
     #[x_kube(validation = Rule::new("self == oldSelf").message("accountRef is immutable: make another AWSRoleBinding"))]
     pub account_ref: Option<AccountRef>,
 
-    /// Who may become the role: 1 to 100.
+    /// Who may become the role: 1 to 100, all of one kind.
     #[schemars(length(min = 1, max = "quota::SUBJECTS_OF_BINDING"))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub subjects: Vec<SubjectSpec>,
@@ -102,24 +111,95 @@ pub enum RoleRefKind {
     ClusterAWSRole,
 }
 
-/// Who may become a role.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+/// Who may become a role. Each kind takes the fields that it names, and no others.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.name) == (self.kind in ['ServiceAccount', 'User', 'Group'])")
+        .message("name is of ServiceAccount, User and Group, and they need it")
+        .field_path(".name"),
+    validation = Rule::new("self.kind != 'ServiceAccount' || !has(self.name) || self.name.matches('^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$')")
+        .message("the name of a ServiceAccount is a lower-case DNS subdomain")
+        .field_path(".name"),
+    validation = Rule::new("!(self.kind in ['User', 'Group']) || !has(self.name) || !self.name.startsWith('system:')")
+        .message("names that begin with system: are of Kubernetes itself, not of people")
+        .field_path(".name"),
+    validation = Rule::new("has(self.arn) == (self.kind == 'AWSPrincipal')")
+        .message("arn is of AWSPrincipal, which needs it")
+        .field_path(".arn"),
+    validation = Rule::new("self.kind == 'AWSPrincipal' || (!has(self.externalID) && !has(self.requireMFA))")
+        .message("externalID and requireMFA are of AWSPrincipal")
+        .field_path(".kind"),
+    validation = Rule::new("has(self.providerARN) == (self.kind in ['SAMLPrincipal', 'OIDCPrincipal']) && has(self.audience) == has(self.providerARN)")
+        .message("providerARN and audience are of SAMLPrincipal and OIDCPrincipal, which need both")
+        .field_path(".providerARN"),
+    validation = Rule::new("!has(self.providerARN) || self.providerARN.contains(self.kind == 'SAMLPrincipal' ? ':saml-provider/' : ':oidc-provider/')")
+        .message("providerARN is a saml-provider for SAMLPrincipal, an oidc-provider for OIDCPrincipal")
+        .field_path(".providerARN"),
+    validation = Rule::new("!has(self.conditions) || has(self.providerARN)")
+        .message("conditions are of SAMLPrincipal and OIDCPrincipal")
+        .field_path(".conditions"),
+)]
 pub struct SubjectSpec {
-    /// The kind of subject.
+    /// The kind of subject. All of a binding are of one kind; `User` and `Group` go together.
     pub kind: SubjectKind,
 
-    /// Its name. A ServiceAccount is always of this namespace, and is matched by name: one that is made again is the
-    /// same subject.
-    #[schemars(length(min = 1, max = 253), regex(pattern = schema::SUBDOMAIN))]
-    pub name: String,
+    /// The name of a ServiceAccount, always of this namespace and matched by name: one that is made again is the same subject.
+    /// Of a `User` or `Group`: as the API server knows them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256), regex(pattern = schema::LITERAL))]
+    pub name: Option<String>,
+
+    /// Of an `AWSPrincipal`: an account, by its id or as `arn:aws:iam::<account>:root`. Who of the account may become the role, its own
+    /// policies say; `status.callerPolicy` is what they need. A user or role can't be named: AWS trusts it by its unique id, and one that is
+    /// deleted and made again by somebody else would have to be told apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 12, max = "schema::MAX_ARN"), regex(pattern = schema::PRINCIPAL))]
+    pub arn: Option<String>,
+
+    /// The external id that an `AWSPrincipal` has to show: for a third party that acts for many, one that it gave you.
+    #[serde(rename = "externalID", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 1224), regex(pattern = r"^[A-Za-z0-9_+=,.@:/-]+$"))]
+    pub external_id: Option<String>,
+
+    /// Whether who comes by an `AWSPrincipal` has to have signed in with a second factor, which users do and the sessions of roles never.
+    #[serde(rename = "requireMFA", default, skip_serializing_if = "Option::is_none")]
+    pub require_mfa: Option<bool>,
+
+    /// Of a `SAMLPrincipal` or `OIDCPrincipal`: the provider in IAM, of the role's own account.
+    #[serde(rename = "providerARN", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 20, max = "schema::MAX_ARN"), regex(pattern = schema::PROVIDER))]
+    pub provider_arn: Option<String>,
+
+    /// The audience of the assertion or token: `SAML:aud`, or `<issuer>:aud`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 255), regex(pattern = schema::LITERAL))]
+    pub audience: Option<String>,
+
+    /// What else it must say: a claim (such as `sub`, without the provider's name) to the values of which it must have one, exactly.
+    /// `sub` is needed for issuers whose tokens anybody may get, such as those of GitHub Actions and GitLab.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::claims")]
+    #[x_kube(validation = Rule::new("self.all(k, k != 'aud' && k.matches('^[A-Za-z][A-Za-z0-9_-]*$') && size(k) <= 64)").message("a claim is named by letters, digits, _ and -; aud is said by audience"))]
+    pub conditions: BTreeMap<String, Vec<String>>,
 }
 
 /// Kinds of subjects.
-#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SubjectKind {
     /// Pods of a ServiceAccount.
+    #[default]
     ServiceAccount,
+    /// Whom another account lets.
+    AWSPrincipal,
+    /// Whom a SAML provider vouches for.
+    SAMLPrincipal,
+    /// Whom an OpenID Connect provider vouches for.
+    OIDCPrincipal,
+    /// A person, by their user name in the cluster.
+    User,
+    /// People, by a group of theirs in the cluster.
+    Group,
 }
 
 /// How a session looks.
@@ -190,6 +270,12 @@ pub struct AWSRoleBindingStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub observed_generation: Option<i64>,
+
+    /// For the other side of `AWSPrincipal` subjects: the IAM policy that lets a user or role of theirs become the role, to attach to a
+    /// group or role there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub caller_policy: Option<String>,
 
     /// ARN of the role.
     #[serde(rename = "roleARN", default, skip_serializing_if = "Option::is_none")]

@@ -142,6 +142,11 @@ pub struct RoleInstance {
     #[schemars(length(max = 128))]
     pub role_id: Option<String>,
 
+    /// SHA-256 of the trust policy that the role has, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub trust_hash: Option<String>,
+
     /// Whether it is within every limit of the namespace, and in AWS as it should be.
     pub ready: bool,
 

@@ -38,6 +38,7 @@ mod namespace_limit;
 pub mod reference;
 mod role;
 mod schema;
+mod subject_rules;
 pub mod unknown;
 
 pub use account::{
@@ -61,6 +62,7 @@ pub use namespace_limit::{NamespaceLimit, NamespaceLimitSpec};
 pub use role::{
     AWSRole, AWSRoleSpec, AWSRoleStatus, AccountRef, DeletionPolicySpec, ExistingRoleSpec, RolePolicy,
 };
+pub use subject_rules::{OidcRuleSpec, PeopleRuleSpec, PrincipalRuleSpec, SamlRuleSpec};
 
 /// The API group of every kind.
 pub const GROUP: &str = "deputy.dev";

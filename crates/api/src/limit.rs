@@ -9,7 +9,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{SessionMethodSpec, schema};
+use crate::{
+    SessionMethodSpec, schema,
+    subject_rules::{OidcRuleSpec, PeopleRuleSpec, PrincipalRuleSpec, SamlRuleSpec},
+};
 
 /// How far: what the namespaces it names may ever grant in the accounts it names.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -88,6 +91,28 @@ pub struct DelegationLimitSpec {
     /// What sessions may look like.
     #[serde(default)]
     pub session: LimitSessionSpec,
+
+    /// AWS principals that bindings may name as subjects, and what they must ask of them. None by default.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = "quota::SUBJECT_RULES"))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub principals: Vec<PrincipalRuleSpec>,
+
+    /// SAML providers whose users bindings may name. None by default.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = "quota::SUBJECT_RULES"))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub saml_providers: Vec<SamlRuleSpec>,
+
+    /// OpenID Connect providers whose tokens bindings may name. None by default.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = "quota::SUBJECT_RULES"))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub oidc_providers: Vec<OidcRuleSpec>,
+
+    /// People that bindings may name. None by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<PeopleRuleSpec>,
 
     /// Actions that make or widen permissions and that the ceiling allows knowingly, such as `iam:PassRole` or `s3:Put*Policy`: those
     /// that reach IAM itself, and what AWS's service reference calls permissions management. A ceiling with one that is not named

@@ -183,6 +183,11 @@ pub struct AWSRoleStatus {
     #[schemars(length(max = 4096))]
     pub trust_statement: Option<String>,
 
+    /// SHA-256 of the trust policy that the role has, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub trust_hash: Option<String>,
+
     /// The permissions boundary that the role carries.
     #[serde(rename = "boundaryARN", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]

@@ -9,6 +9,15 @@ use serde_json::Value;
 pub(crate) const DURATION: &str = r"^([0-9]+(h|m|s))+$";
 /// An RFC 1123 subdomain, the form of Kubernetes names.
 pub(crate) const SUBDOMAIN: &str = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$";
+/// A pattern on ARNs of IAM, as `IamArnPattern` has it.
+pub(crate) const IAM_ARN_PATTERN: &str = r"^arn:[a-z*-]+:iam::[0-9*]+:[A-Za-z0-9_+=,.@/*-]+$";
+/// Text of others, as `Audience`, `ClaimValue` and `PersonName` have it.
+pub(crate) const LITERAL: &str = r#"^[^*?"\]+$"#;
+/// An account, as `PrincipalArn` has it.
+pub(crate) const PRINCIPAL: &str = r"^([0-9]{12}|arn:aws(-[a-z0-9]+)*:iam::[0-9]{12}:root)$";
+/// A SAML or OpenID Connect provider.
+pub(crate) const PROVIDER: &str =
+    r"^arn:aws(-[a-z0-9]+)*:iam::[0-9]{12}:(saml-provider|oidc-provider)/[A-Za-z0-9_+=,.@/~%-]+$";
 /// An RFC 1123 label.
 pub(crate) const LABEL: &str = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$";
 /// `arn:<partition>:iam::<account>:role/…`
@@ -135,6 +144,21 @@ pub(crate) fn conditions(_: &mut SchemaGenerator) -> Schema {
                     "description": "Why, for people.",
                 },
             },
+        },
+    })
+}
+
+/// What claims must be: one of the values each.
+pub(crate) fn claims(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "maxProperties": quota::CLAIMS_OF_SUBJECT,
+        "additionalProperties": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": quota::CLAIMS_OF_SUBJECT,
+            "x-kubernetes-list-type": "set",
+            "items": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": LITERAL},
         },
     })
 }

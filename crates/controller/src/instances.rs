@@ -162,6 +162,7 @@ mod tests {
             account: "production".to_owned(),
             role_arn: None,
             role_id: None,
+            trust_hash: None,
             ready: false,
             reason: "Progressing".to_owned(),
             message: message.to_owned(),

@@ -221,6 +221,8 @@ pub enum Reason {
     Escalation,
     /// A policy variable in a ceiling that a tenant could set.
     TenantVariable,
+    /// A subject that no rule of a limit covers, or that can't be one of this role.
+    Subject,
     /// An ARN of another partition than the account's, which AWS does not take.
     Partition,
     /// A managed policy that a limit does not name, or that can be nobody\'s here.
@@ -253,6 +255,7 @@ impl Reason {
             Self::Method => "Method",
             Self::Escalation => "Escalation",
             Self::TenantVariable => "TenantVariable",
+            Self::Subject => "Subject",
             Self::Partition => "Partition",
             Self::ManagedPolicy => "ManagedPolicy",
             Self::ExistingRole => "ExistingRole",

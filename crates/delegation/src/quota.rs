@@ -75,5 +75,14 @@ pub const EXISTING_ROLES_OF_LIMIT: usize = 64;
 /// Values that a limit allows of one session tag.
 pub const VALUES_OF_TAG: usize = 50;
 
+/// Rules of a limit about principals, about SAML providers and about OpenID Connect providers, each.
+pub const SUBJECT_RULES: usize = 32;
+
+/// Patterns, audiences and names in one such rule, each.
+pub const VALUES_OF_RULE: usize = 64;
+
+/// TokenClaims of which a subject says what they must be, and values of each.
+pub const CLAIMS_OF_SUBJECT: usize = 10;
+
 /// Bindings that the containers of one pod use. The agent keeps a session for each, and has this number itself.
 pub const BINDINGS_OF_POD: usize = 64;

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use deputy_policy::{
-    ActionElement, Condition, Document, Effect, PolicyKind, Principal, PrincipalElement, Statement, Test,
-    Version,
-};
+use deputy_policy::{ActionElement, Condition, Effect, Principal, PrincipalElement, Statement, Test};
 
 use crate::{
     model::{Account, Binding, OidcProvider, RoleId, SessionMethod},
@@ -43,21 +40,6 @@ pub fn statement(
             equals("sub", subjects.collect()),
         ],
     }
-}
-
-/// How many characters a trust policy has that trusts these ServiceAccounts, as AWS counts them; 0 without a provider.
-pub(crate) fn trust_size(
-    account: &Account,
-    namespace: &NamespaceName,
-    accounts: &BTreeSet<&ServiceAccountName>,
-) -> usize {
-    let Some(provider) = &account.oidc else {
-        return 0;
-    };
-    let statement = statement(provider, namespace, accounts);
-    // What is no policy fits nowhere.
-    Document::new(Version::V2012, vec![statement], PolicyKind::Trust)
-        .map_or(usize::MAX, |document| document.size())
 }
 
 /// What an SDK has to be told to call AssumeRoleWithWebIdentity.

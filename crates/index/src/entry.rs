@@ -221,6 +221,8 @@ pub struct RoleState {
     pub role_arn: Option<Box<str>>,
     /// `status.roleID`.
     pub role_id: Option<Box<str>>,
+    /// `status.trustHash`.
+    pub trust_hash: Option<Box<str>>,
     /// `status.maxSessionDuration`: the longest session of a role that exists.
     pub longest_session: Option<MaxSessionDuration>,
 }

@@ -257,6 +257,7 @@ pub(crate) fn role_state(object: &DynamicObject) -> RoleState {
         observed_generation: status.observed_generation.unwrap_or_default(),
         role_arn: status.role_arn.map(Into::into),
         role_id: status.role_id.map(Into::into),
+        trust_hash: status.trust_hash.map(Into::into),
         longest_session: status
             .max_session_duration
             .and_then(|text| MaxSessionDuration::parse(&text).ok()),
@@ -277,6 +278,7 @@ pub(crate) fn cluster_role_state(object: &DynamicObject) -> ClusterRoleState {
             observed_generation: instance.observed_generation.unwrap_or_default(),
             role_arn: instance.role_arn.map(Into::into),
             role_id: instance.role_id.map(Into::into),
+            trust_hash: instance.trust_hash.map(Into::into),
             longest_session: None,
         };
         Some(((namespace, account), Arc::new(state)))

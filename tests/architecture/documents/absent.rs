@@ -37,17 +37,10 @@ use Absent::{Chart, ChartValue, Code, Command, Default, Field, Kind, Test, Value
 
 /// Words of the list, and what is not there by them.
 const ABSENT: &[(&str, &[Absent])] = &[
+    ("`NotServed`", &[Code("broker", "Subjects::People")]),
     (
-        "Subjects other than ServiceAccounts",
-        &[
-            Choice("AWSRoleBinding", "spec.subjects[].kind", "AWSPrincipal"),
-            Choice("AWSRoleBinding", "spec.subjects[].kind", "SAMLPrincipal"),
-            Choice("AWSRoleBinding", "spec.subjects[].kind", "OIDCPrincipal"),
-        ],
-    ),
-    (
-        "`boundary.type: Reference`",
-        &[Choice("DelegationLimit", "spec.boundary.type", "Reference")],
+        "An AWSPrincipal is an account",
+        &[Field("AWSRoleBinding", "spec.subjects[].replaces")],
     ),
     ("`AWSFederatedUserBinding`", &[Kind("AWSFederatedUserBinding")]),
     (
@@ -55,7 +48,6 @@ const ABSENT: &[(&str, &[Absent])] = &[
         &[Code("delegation", "aws:TokenIssueTime")],
     ),
     ("not swept", &[Code("controller", "list_roles(")]),
-    ("`PrincipalReplaced`", &[Code("api", "PrincipalReplaced")]),
     ("`deputy check`", &[Command("check")]),
     ("`deputy explain`", &[Command("explain")]),
     ("`deputy name`", &[Command("name")]),

@@ -23,11 +23,6 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "AWSFederatedUserBinding",
         "the list of what is not there yet",
     ),
-    (
-        "README.md",
-        "PrincipalReplaced",
-        "the list of what is not there yet",
-    ),
     ("README.md", "PodMonitor", "the list of what is not there yet"),
     (
         "docs/operations.md",

@@ -135,6 +135,7 @@ fn is_about_the_object_alone(reason: Reason) -> bool {
         | Reason::Escalation
         | Reason::TenantVariable
         | Reason::ManagedPolicy
+        | Reason::Subject
         | Reason::Partition
         | Reason::ExistingRole
         | Reason::Retain => false,

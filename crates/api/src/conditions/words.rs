@@ -125,6 +125,8 @@ words! {
         Escalation,
         /// [`Reason::TenantVariable`].
         TenantVariable,
+        /// [`Reason::Subject`].
+        Subject,
         /// [`Reason::Partition`].
         Partition,
         /// [`Reason::ManagedPolicy`].
@@ -147,6 +149,10 @@ words! {
         RoleNotFound,
         /// The AWSRole is not ready.
         RoleNotReady,
+        /// The trust policy of its role has no room for its subjects.
+        TrustPolicyFull,
+        /// Nothing gives its subjects sessions: people, for whom there is no API yet.
+        NotServed,
         /// A managed policy does not exist.
         PolicyNotFound,
         /// `CappedByBoundary`: the boundary allows less than a managed policy.
@@ -220,6 +226,7 @@ impl From<Reason> for ConditionReason {
             Reason::Method => Self::Method,
             Reason::Escalation => Self::Escalation,
             Reason::TenantVariable => Self::TenantVariable,
+            Reason::Subject => Self::Subject,
             Reason::Partition => Self::Partition,
             Reason::ManagedPolicy => Self::ManagedPolicy,
             Reason::ExistingRole => Self::ExistingRole,

@@ -1,17 +1,15 @@
 //! `AWSRoleBinding` → [`Binding`].
 
-use std::collections::BTreeSet;
-
 use deputy_delegation::{
-    NamespaceName, ObjectName, Reason, ServiceAccountName, SessionDuration, Violations,
+    NamespaceName, ObjectName, Reason, SessionDuration, Violations,
     model::{self, Binding, RoleId, RoleKind, SessionPolicy, SessionSpec, Subjects},
-    quota::{SESSION_POLICY_ARNS, SUBJECTS_OF_BINDING},
+    quota::SESSION_POLICY_ARNS,
 };
 use deputy_policy::PolicyKind;
 use serde_json::Value;
 
-use super::Findings;
-use crate::{AWSRoleBinding, AWSRoleBindingSpec, RoleRefKind, SessionScopeSpec, SubjectKind};
+use super::{Findings, subjects};
+use crate::{AWSRoleBinding, AWSRoleBindingSpec, RoleRefKind, SessionScopeSpec};
 
 const SESSION_POLICY: &str = "spec.session.policy";
 
@@ -37,24 +35,10 @@ pub fn parse_binding(object: &AWSRoleBinding) -> Result<Binding, Violations> {
     let role = findings.take("spec.roleRef.name", ObjectName::new(spec.role_ref.name.as_str()));
     let kind = role_kind(spec, &mut findings);
 
-    let is_allowed = findings.count(
-        "spec.subjects",
-        "subjects",
-        spec.subjects.len(),
-        1..=SUBJECTS_OF_BINDING,
-    );
-    let mut names = Vec::new();
-    for (i, subject) in spec.subjects.iter().enumerate().take(SUBJECTS_OF_BINDING) {
-        let SubjectKind::ServiceAccount = subject.kind;
-        let at = format!("spec.subjects[{i}].name");
-        names.extend(findings.take(at, ServiceAccountName::new(subject.name.as_str())));
+    let subjects = subjects::subjects(&mut findings, &spec.subjects);
+    if let Some(subjects) = &subjects {
+        only_for_sessions_of_deputy(&mut findings, spec, subjects);
     }
-    // Otherwise it has been said.
-    let subjects = if is_allowed && names.len() == spec.subjects.len() {
-        findings.take("spec.subjects", Subjects::new(names))
-    } else {
-        None
-    };
 
     let session = &spec.session;
     let policy = session
@@ -152,20 +136,25 @@ pub fn cluster_role_of(namespace: &NamespaceName, object: &Value) -> Result<Opti
 #[error("can't be read")]
 pub struct NotReadable;
 
-/// The ServiceAccounts that a binding names, read from the raw object: for a binding that can't be read otherwise, and may
-/// still be the oldest one of theirs.
-///
-/// `None` when a subject can't be read either: it may be any ServiceAccount of the namespace.
-#[must_use]
-pub fn subjects_of(object: &Value) -> Option<BTreeSet<ServiceAccountName>> {
-    let subjects = object.get("spec")?.get("subjects")?.as_array()?;
-    let mut found = BTreeSet::new();
-    for subject in subjects {
-        let (kind, name) = (subject.get("kind")?.as_str()?, subject.get("name")?.as_str()?);
-        // A kind that another version knows is no ServiceAccount.
-        if kind == "ServiceAccount" {
-            found.insert(ServiceAccountName::new(name).ok()?);
-        }
+/// What is said of sessions that Deputy does not give.
+fn only_for_sessions_of_deputy(findings: &mut Findings, spec: &AWSRoleBindingSpec, subjects: &Subjects) {
+    let session = &spec.session;
+    if spec.method.is_some() && !matches!(subjects, Subjects::ServiceAccounts(_)) {
+        let message = "is of ServiceAccounts: who is outside the cluster calls STS by itself, and people get sessions from the broker";
+        findings.push(Reason::Method, "spec.method", message);
     }
-    (!subjects.is_empty()).then_some(found)
+    if !subjects.are_outside() {
+        return;
+    }
+    let said = [
+        ("policy", session.policy.is_some()),
+        ("policyARNs", session.policy_arns.is_some()),
+        ("duration", session.duration.is_some()),
+        ("tags", !session.tags.is_empty()),
+        ("scope", session.scope != SessionScopeSpec::ServiceAccount),
+    ];
+    for (field, _) in said.into_iter().filter(|(_, is_said)| *is_said) {
+        let message = "is for subjects to whom Deputy gives the session: these call STS by themselves";
+        findings.push(Reason::Structure, format!("spec.session.{field}"), message);
+    }
 }

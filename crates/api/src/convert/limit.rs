@@ -10,7 +10,7 @@ use deputy_delegation::{
 use deputy_policy::PolicyKind;
 use serde_json::Value;
 
-use super::Findings;
+use super::{Findings, subjects};
 use crate::{BoundarySpec, BoundaryType, DelegationLimit, EnforcementType};
 
 /// Reads a limit.
@@ -71,6 +71,7 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
     let acknowledge_escalation = acknowledged(&mut findings, &spec.acknowledge_escalation);
 
     let managed_policies = managed_policies(&mut findings, &spec.managed_policies);
+    let subjects = subjects::rules(&mut findings, spec);
 
     let limit = (|| {
         Some(Limit {
@@ -92,6 +93,7 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
             managed_policies,
             existing_roles,
             allow_retain: spec.roles.allow_retain,
+            subjects,
             checked: Checked::default(),
         })
     })();

@@ -9,6 +9,7 @@ mod binding;
 mod cluster_role;
 mod limit;
 mod role;
+mod subjects;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -28,10 +29,11 @@ use serde_json::Value;
 
 pub use self::{
     account::parse_account,
-    binding::{NotReadable, cluster_role_of, parse_binding, subjects_of},
+    binding::{NotReadable, cluster_role_of, parse_binding},
     cluster_role::{RoleTemplate, parse_cluster_role},
     limit::{enforcement_of, parse_limit, scope_of},
     role::parse_role,
+    subjects::subjects_of,
 };
 use crate::{AWSAccount, AWSRole, AWSRoleBinding, DelegationLimit};
 

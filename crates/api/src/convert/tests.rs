@@ -370,7 +370,7 @@ fn every_wrong_field_of_a_binding_is_listed() {
 #[test]
 fn kinds_that_come_later_are_not_read_as_something_else() {
     for (pointer, value) in [
-        ("/spec/subjects/0/kind", json!("AWSPrincipal")),
+        ("/spec/subjects/0/kind", json!("Anybody")),
         ("/spec/roleRef/kind", json!("Role")),
         ("/spec/session/scope", json!("Node")),
     ] {
@@ -591,5 +591,97 @@ fn a_limit_names_roles_that_exist_and_nothing_else() {
     assert_eq!(
         fields(parse_limit(&typed(object)).unwrap_err()),
         [0, 1, 2].map(|i| (Reason::Structure, format!("spec.existingRoles[{i}]")))
+    );
+}
+
+#[test]
+fn each_kind_of_subject_takes_its_own_fields_and_no_others() {
+    let github = "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com";
+    let with_subjects = |subjects: Value| {
+        let mut object = with(binding(), "/spec/subjects", subjects);
+        object["spec"]["session"] = json!({});
+        parse_binding(&typed(object))
+    };
+    let sub = json!({"sub": ["repo:acme/app:ref:refs/heads/main"]});
+    for good in [
+        json!([{"kind": "AWSPrincipal", "arn": "999999999999", "externalID": "acme-7"}]),
+        json!([{"kind": "AWSPrincipal", "arn": "arn:aws:iam::999999999999:root", "requireMFA": true}]),
+        json!([{"kind": "OIDCPrincipal", "providerARN": github, "audience": "sts.amazonaws.com", "conditions": sub}]),
+        json!([{"kind": "SAMLPrincipal", "providerARN": "arn:aws:iam::123456789012:saml-provider/acme", "audience": "x"}]),
+        json!([{"kind": "User", "name": "alice@acme.example"}, {"kind": "Group", "name": "Data Team"}]),
+    ] {
+        assert!(with_subjects(good.clone()).is_ok(), "{good}");
+    }
+    for (bad, field) in [
+        (
+            json!([{"kind": "AWSPrincipal", "name": "x"}]),
+            "spec.subjects[0].name",
+        ),
+        (json!([{"kind": "AWSPrincipal"}]), "spec.subjects[0].arn"),
+        (
+            json!([{"kind": "AWSPrincipal", "arn": "*"}]),
+            "spec.subjects[0].arn",
+        ),
+        (
+            json!([{"kind": "AWSPrincipal", "arn": "arn:aws:iam::999999999999:role/r", "requireMFA": true}]),
+            "spec.subjects[0]",
+        ),
+        (
+            json!([{"kind": "ServiceAccount", "name": "a", "externalID": "acme-7"}]),
+            "spec.subjects[0].externalID",
+        ),
+        (
+            json!([{"kind": "OIDCPrincipal", "providerARN": github, "conditions": sub}]),
+            "spec.subjects[0].audience",
+        ),
+        (
+            json!([{"kind": "OIDCPrincipal", "providerARN": github, "audience": "a"}]),
+            "spec.subjects[0].conditions",
+        ),
+        (
+            json!([{"kind": "SAMLPrincipal", "providerARN": github, "audience": "a"}]),
+            "spec.subjects[0].providerARN",
+        ),
+        (
+            json!([{"kind": "OIDCPrincipal", "providerARN": github, "audience": "a", "conditions": {"sub": ["repo:acme/*"]}}]),
+            "spec.subjects[0].conditions[\"sub\"][0]",
+        ),
+        (
+            json!([{"kind": "OIDCPrincipal", "providerARN": github, "audience": "a", "conditions": {"aud": ["b"]}}]),
+            "spec.subjects[0].conditions[\"aud\"]",
+        ),
+        (
+            json!([{"kind": "User", "name": "system:admin"}]),
+            "spec.subjects[0].name",
+        ),
+        (
+            json!([{"kind": "ServiceAccount", "name": "a"}, {"kind": "User", "name": "b"}]),
+            "spec.subjects[1].kind",
+        ),
+        (json!([]), "spec.subjects"),
+    ] {
+        let found = fields(with_subjects(bad.clone()).unwrap_err());
+        assert!(found.iter().any(|(_, at)| at == field), "{bad}: {found:?}");
+    }
+    // Deputy gives those outside no session, and people none by another method.
+    let partner = json!([{"kind": "AWSPrincipal", "arn": "999999999999"}]);
+    let found = fields(parse_binding(&typed(with(binding(), "/spec/subjects", partner))).unwrap_err());
+    let session = ["scope", "policy", "duration", "tags"].map(|field| format!("spec.session.{field}"));
+    assert!(
+        session
+            .iter()
+            .all(|field| found.iter().any(|(_, at)| at == field)),
+        "{found:?}"
+    );
+    let mut object = with(
+        binding(),
+        "/spec/subjects",
+        json!([{"kind": "User", "name": "alice"}]),
+    );
+    object["spec"]["method"] = json!("AssumeRoleWithWebIdentity");
+    let found = fields(parse_binding(&typed(object)).unwrap_err());
+    assert!(
+        found.contains(&(Reason::Method, "spec.method".to_owned())),
+        "{found:?}"
     );
 }

@@ -4,9 +4,9 @@ use deputy_api::{
     AWSRoleBindingStatus,
     conditions::{self, ConditionReason, ConditionType, Status},
 };
-use deputy_delegation::Decision;
+use deputy_delegation::{Decision, quota::TRUST_POLICY};
 
-use super::dereference::{BindingFacts, BindingInputs};
+use super::dereference::{BindingFacts, BindingInputs, BindingTrust, Delivery};
 use crate::report::{ConditionValue, within};
 
 /// What is true of a binding.
@@ -14,7 +14,7 @@ use crate::report::{ConditionValue, within};
 pub struct BindingAssessment {
     /// Whether it is within every limit.
     pub accepted: ConditionValue,
-    /// Whether pods get credentials by it.
+    /// Whether its subjects get sessions by it.
     pub ready: ConditionValue,
 }
 
@@ -47,7 +47,7 @@ pub fn assess(inputs: &BindingInputs, old: &AWSRoleBindingStatus) -> BindingAsse
     }
 }
 
-/// Whether pods get credentials by an accepted binding: the first thing that keeps them from it.
+/// Whether the subjects of an accepted binding get sessions: the first thing that keeps them from it.
 fn ready(facts: &BindingFacts, refused_session: Option<ConditionValue>) -> ConditionValue {
     if !facts.role_ready {
         let message = facts.role_not_ready.as_deref();
@@ -57,21 +57,45 @@ fn ready(facts: &BindingFacts, refused_session: Option<ConditionValue>) -> Condi
     if let Some((reason, why)) = &facts.no_session {
         return ConditionValue::new(Status::False, *reason, why.clone());
     }
-    if let Some(why) = facts.no_issuer.as_ref().filter(|_| !facts.without_broker) {
+    match (facts.delivery, facts.trust) {
+        (_, BindingTrust::LeftOut(size)) => {
+            let message = format!(
+                "the role's trust policy has no room for its subjects: it would have {size} characters, and AWS takes {TRUST_POLICY}. It \
+                 names those of older bindings; delete one of those, or bind another role"
+            );
+            return ConditionValue::new(Status::False, ConditionReason::TrustPolicyFull, message);
+        }
+        (Delivery::People, _) => {
+            let message =
+                "accepted, and nothing gives people sessions yet: no API for them is served in this cluster";
+            return ConditionValue::new(Status::False, ConditionReason::NotServed, message);
+        }
+        (Delivery::Outside, BindingTrust::Pending) => {
+            let message = "AWS does not have the role's trust policy with its subjects yet";
+            return ConditionValue::new(Status::False, ConditionReason::RoleNotReady, message);
+        }
+        (Delivery::Outside, BindingTrust::Written) => {
+            let message = "the role trusts its subjects: they call STS themselves";
+            return ConditionValue::new(Status::True, ConditionReason::Ready, message);
+        }
+        (Delivery::Broker | Delivery::WebIdentity, BindingTrust::Pending | BindingTrust::Written) => {}
+    }
+    let by_broker = facts.delivery == Delivery::Broker;
+    if let Some(why) = facts.no_issuer.as_ref().filter(|_| by_broker) {
         let message = format!("no session can be made: {why}");
         return ConditionValue::new(Status::False, ConditionReason::IssuerNotReady, message);
     }
-    if let Some(refused) = refused_session.filter(|_| !facts.without_broker) {
+    if let Some(refused) = refused_session.filter(|_| by_broker) {
         return refused;
     }
     if facts.shadowed {
         let message = "another binding comes first for its ServiceAccounts (older, or of the same second and first by name); pods get this one by the annotation deputy.dev/binding";
         return ConditionValue::new(Status::True, ConditionReason::Shadowed, message);
     }
-    let message = if facts.without_broker {
-        "the role trusts its ServiceAccounts: pods that are created from now on call STS themselves"
-    } else {
+    let message = if by_broker {
         "pods of its ServiceAccounts get credentials"
+    } else {
+        "the role trusts its ServiceAccounts: pods that are created from now on call STS themselves"
     };
     ConditionValue::new(Status::True, ConditionReason::Ready, message)
 }

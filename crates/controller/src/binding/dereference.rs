@@ -1,5 +1,7 @@
 //! *Dereference*: everything that is looked up about a binding. Reads the API server and the index.
 
+use std::sync::Arc;
+
 use deputy_api::{
     AWSRoleBinding,
     conditions::{ConditionReason, Status},
@@ -7,8 +9,9 @@ use deputy_api::{
 };
 use deputy_delegation::{
     Accepted, ClusterName, Decision,
-    model::{Binding, ObjectId, RoleId, SessionMethod},
-    naming, quota, session,
+    boundary::document_hash,
+    model::{Account, Binding, ObjectId, RoleId, SessionMethod, Subjects},
+    naming, quota, session, trust,
 };
 use deputy_index::Index;
 use kube::api::DynamicObject;
@@ -36,14 +39,44 @@ pub struct BindingFacts {
     pub role_not_ready: Option<String>,
     /// Whether another binding comes first for each of its ServiceAccounts.
     pub shadowed: bool,
-    /// Whether pods call STS themselves: nothing of the broker matters then.
-    pub without_broker: bool,
+    /// How its subjects get sessions.
+    pub delivery: Delivery,
+    /// What the role's trust policy says of it.
+    pub trust: BindingTrust,
+    /// For the other side of AWS principals: what lets them become the role.
+    pub caller_policy: Option<String>,
     /// Why the broker can make no session of the account at all.
     pub no_issuer: Option<String>,
     /// Why no session of a role that exists can be made yet, or at all.
     pub no_session: Option<(ConditionReason, String)>,
     /// The role in AWS; `None` while role or account are not known.
     pub role_arn: Option<String>,
+}
+
+/// How the subjects of a binding get sessions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Delivery {
+    /// Pods, from the broker.
+    #[default]
+    Broker,
+    /// Pods, which call STS themselves: nothing of the broker matters then.
+    WebIdentity,
+    /// Those outside the cluster, who call STS themselves.
+    Outside,
+    /// People, to whom nothing gives any yet.
+    People,
+}
+
+/// What the trust policy of a role says of a binding.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BindingTrust {
+    /// AWS does not have it as it should be.
+    #[default]
+    Pending,
+    /// AWS has it as it should be.
+    Written,
+    /// It has no room for the binding: with it, it would have so many characters.
+    LeftOut(usize),
 }
 
 /// Looks up everything about a binding, and decides about it. `None` when it is gone or being deleted.
@@ -92,8 +125,10 @@ impl BindingFacts {
         Self {
             role_ready,
             role_not_ready: why_not_ready(index, &role).filter(|_| !role_ready),
-            shadowed: !binding.subjects.service_accounts().iter().any(is_default),
-            without_broker: without_broker(index, binding),
+            shadowed: is_of_pods(binding) && !binding.subjects.service_accounts().iter().any(is_default),
+            delivery: delivery(index, binding),
+            trust: trust_of(index, cluster, binding),
+            caller_policy: caller_policy(index, cluster, binding),
             no_issuer: no_issuer(index, &role),
             no_session: no_session(index, binding),
             role_arn: role_arn(index, cluster, &role),
@@ -101,13 +136,63 @@ impl BindingFacts {
     }
 }
 
-/// Whether the method of the binding is one for which no broker is asked.
-fn without_broker(index: &Index, binding: &Binding) -> bool {
-    let account = || {
-        let role = index.role(&binding.role)?.parsed.ok()?;
-        index.account(&role.account).known().cloned()
+fn is_of_pods(binding: &Binding) -> bool {
+    matches!(binding.subjects, Subjects::ServiceAccounts(_))
+}
+
+fn account_of(index: &Index, role: &RoleId) -> Option<Arc<Account>> {
+    let role = index.role(role)?.parsed.ok()?;
+    index.account(&role.account).known().cloned()
+}
+
+fn delivery(index: &Index, binding: &Binding) -> Delivery {
+    match &binding.subjects {
+        Subjects::People(_) => Delivery::People,
+        Subjects::AwsPrincipals(_) | Subjects::SamlPrincipals(_) | Subjects::OidcPrincipals(_) => {
+            Delivery::Outside
+        }
+        Subjects::ServiceAccounts(_) => match account_of(index, &binding.role) {
+            Some(account) if binding.method_in(&account) == SessionMethod::AssumeRoleWithWebIdentity => {
+                Delivery::WebIdentity
+            }
+            _ => Delivery::Broker,
+        },
+    }
+}
+
+/// What the trust policy says of the binding, and whether AWS has it: by the hash in the status of the role.
+fn trust_of(index: &Index, cluster: &ClusterName, binding: &Binding) -> BindingTrust {
+    let Some(account) = account_of(index, &binding.role) else {
+        return BindingTrust::Pending;
     };
-    account().is_some_and(|a| binding.method_in(&a) == SessionMethod::AssumeRoleWithWebIdentity)
+    let mut bindings = index.bindings_of_role(&binding.role);
+    bindings.retain(|b| {
+        index
+            .decide_binding(&b.id)
+            .is_some_and(|d| d.decision.is_accepted())
+    });
+    let compiled = trust::compile(cluster, &account, &binding.role, &bindings);
+    if let Some(left_out) = compiled.left_out.iter().find(|l| l.binding == binding.id) {
+        return BindingTrust::LeftOut(left_out.size);
+    }
+    let wanted = document_hash(&compiled.document);
+    let written = index
+        .role(&binding.role)
+        .and_then(|role| role.state.trust_hash.clone());
+    if written.as_deref() == Some(wanted.as_str()) {
+        BindingTrust::Written
+    } else {
+        BindingTrust::Pending
+    }
+}
+
+fn caller_policy(index: &Index, cluster: &ClusterName, binding: &Binding) -> Option<String> {
+    let Subjects::AwsPrincipals(principals) = &binding.subjects else {
+        return None;
+    };
+    let account = account_of(index, &binding.role)?;
+    let role = naming::role_arn(cluster, &account, &binding.role);
+    Some(trust::caller_policy(&role, principals).to_json())
 }
 
 /// Why what a ClusterAWSRole is in this namespace is not ready.

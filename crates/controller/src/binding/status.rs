@@ -22,6 +22,7 @@ pub fn updated(
     if let Some(arn) = &inputs.facts.role_arn {
         new.role_arn = Some(arn.clone());
     }
+    new.caller_policy.clone_from(&inputs.facts.caller_policy);
     let mut conditions = Conditions::new(&mut new.conditions, generation, now);
     assessment
         .accepted

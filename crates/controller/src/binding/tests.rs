@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{
     assess::assess,
-    dereference::{BindingFacts, BindingInputs},
+    dereference::{BindingFacts, BindingInputs, BindingTrust, Delivery},
     status,
 };
 use crate::fixtures::{binding_object, uploader};
@@ -134,5 +134,46 @@ fn a_binding_by_which_no_session_can_be_made_is_not_ready_and_says_why() {
         let status = looked_at(&old, &accepted, facts, 2);
         let found = conditions::find(&status.conditions, ConditionType::Ready).unwrap();
         assert_eq!(format!("{} {}", found.status, found.reason), expected);
+    }
+}
+
+#[test]
+fn subjects_outside_the_cluster_wait_for_the_trust_policy_alone() {
+    let accepted = Decision::Accepted(Accepted {
+        limits: vec![ObjectName::new("payments").unwrap()],
+        boundary: None,
+        would_refuse: Vec::new(),
+    });
+    for (delivery, trust, expected) in [
+        (Delivery::Outside, BindingTrust::Pending, "False RoleNotReady"),
+        (Delivery::Outside, BindingTrust::Written, "True Ready"),
+        (
+            Delivery::Outside,
+            BindingTrust::LeftOut(2100),
+            "False TrustPolicyFull",
+        ),
+        (
+            Delivery::Broker,
+            BindingTrust::LeftOut(2100),
+            "False TrustPolicyFull",
+        ),
+        (Delivery::People, BindingTrust::Written, "False NotServed"),
+        // What STS says to the broker is nothing of theirs.
+        (Delivery::WebIdentity, BindingTrust::Written, "True Ready"),
+    ] {
+        let facts = BindingFacts {
+            role_ready: true,
+            no_issuer: Some("the broker is somebody else".into()),
+            delivery,
+            trust,
+            ..BindingFacts::default()
+        };
+        let status = looked_at(&AWSRoleBindingStatus::default(), &accepted, &facts, 1);
+        let found = conditions::find(&status.conditions, ConditionType::Ready).unwrap();
+        assert_eq!(
+            format!("{} {}", found.status, found.reason),
+            expected,
+            "{delivery:?}"
+        );
     }
 }

@@ -19,6 +19,7 @@ fn instance(n: usize, ready: bool, arn: Option<&str>) -> RoleInstance {
         account: "production".to_owned(),
         role_arn: arn.map(str::to_owned),
         role_id: None,
+        trust_hash: None,
         ready,
         reason: if ready { "Ready" } else { "ExceedsLimit" }.to_owned(),
         message: String::new(),

@@ -7,6 +7,7 @@ use deputy_api::conditions::ConditionReason;
 use deputy_aws::{AwsError, ErrorClass, Roles};
 use deputy_delegation::{
     ManagedPolicyArn, NamespaceName, RoleName,
+    boundary::document_hash,
     model::RoleId,
     plan::{Conflict, IamCall, Nature, ObservedRole, Step},
 };
@@ -166,6 +167,7 @@ impl Convergence {
             RoleTarget::Provision(_) | RoleTarget::Hold { .. } => RoleOutcome::Provisioned {
                 bound: self.bound,
                 role_id,
+                trust_hash: self.target.desired().map(|desired| document_hash(&desired.trust)),
                 untagged,
                 absent,
             },

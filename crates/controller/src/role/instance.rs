@@ -144,6 +144,7 @@ pub fn updated(inputs: &RoleInputs, applied: &AppliedRole, now: Timestamp) -> Op
     let generation = inputs.object.as_ref()?.metadata.generation;
     let old = AWSRoleStatus {
         role_id: inputs.known_role_id(),
+        trust_hash: inputs.entry.as_ref().and_then(|old| old.trust_hash.clone()),
         ..AWSRoleStatus::default()
     };
     let new = status::updated(&old, inputs, applied, generation, now);
@@ -155,6 +156,7 @@ pub fn updated(inputs: &RoleInputs, applied: &AppliedRole, now: Timestamp) -> Op
     let is_ready = ready.status == Status::True.as_str();
     let mut entry = RoleInstance {
         role_id: new.role_id,
+        trust_hash: new.trust_hash,
         reason: said.reason.clone(),
         message: said.message.chars().take(MESSAGE_CHARS).collect(),
         ..entry(inputs, now)?
@@ -190,6 +192,7 @@ fn entry(inputs: &RoleInputs, now: Timestamp) -> Option<RoleInstance> {
         account: inputs.id.bound_account()?.as_str().to_owned(),
         role_arn: arn.or_else(|| old.and_then(|old| old.role_arn.clone())),
         role_id: old.and_then(|old| old.role_id.clone()),
+        trust_hash: old.and_then(|old| old.trust_hash.clone()),
         ready: old.is_some_and(|old| old.ready),
         reason: String::new(),
         message: String::new(),

@@ -18,6 +18,8 @@ pub enum RoleOutcome {
         bound: bool,
         /// Its unique id in AWS.
         role_id: Option<String>,
+        /// Of the trust policy that it has.
+        trust_hash: Option<String>,
         /// What AWS refused of the account's tags.
         untagged: Vec<AwsError>,
         /// Managed policies that it should have and that do not exist.

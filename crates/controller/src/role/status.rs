@@ -84,6 +84,7 @@ fn waits_for_others(reason: ConditionReason) -> bool {
         | Reason::Method
         | Reason::Escalation
         | Reason::TenantVariable
+        | Reason::Subject
         | Reason::Partition
         | Reason::ManagedPolicy
         | Reason::ExistingRole
@@ -92,6 +93,8 @@ fn waits_for_others(reason: ConditionReason) -> bool {
         | Reason::NotAccepted
         | Reason::RoleNotFound
         | Reason::RoleNotReady
+        | Reason::TrustPolicyFull
+        | Reason::NotServed
         | Reason::Shadowed
         | Reason::Capped
         | Reason::NotCapped
@@ -186,6 +189,31 @@ pub fn write_decision(
     );
 }
 
+/// Writes which role it is in AWS, and what is known of it there.
+fn write_identity(status: &mut AWSRoleStatus, outcome: &RoleOutcome) {
+    match outcome {
+        RoleOutcome::Provisioned {
+            role_id, trust_hash, ..
+        } => {
+            status.role_id.clone_from(role_id);
+            status.trust_hash.clone_from(trust_hash);
+        }
+        RoleOutcome::Suspended { role_id } => {
+            status.role_id.clone_from(role_id);
+            status.trust_hash = None;
+        }
+        RoleOutcome::Existing {
+            role_id,
+            longest_session,
+            ..
+        } => {
+            status.role_id = Some(role_id.clone());
+            status.max_session_duration = Some(longest_session.to_string());
+        }
+        _ => {}
+    }
+}
+
 /// Writes the conditions about AWS, and what is known of the role there.
 pub fn write_outcome(
     status: &mut AWSRoleStatus,
@@ -194,18 +222,7 @@ pub fn write_outcome(
     now: Timestamp,
 ) {
     status.observed_generation = generation;
-    if let RoleOutcome::Provisioned { role_id, .. } | RoleOutcome::Suspended { role_id } = outcome {
-        status.role_id.clone_from(role_id);
-    }
-    if let RoleOutcome::Existing {
-        role_id,
-        longest_session,
-        ..
-    } = outcome
-    {
-        status.role_id = Some(role_id.clone());
-        status.max_session_duration = Some(longest_session.to_string());
-    }
+    write_identity(status, outcome);
     let mut conditions = Conditions::new(&mut status.conditions, generation, now);
     let mut set = |type_, holds, reason, message: &str| {
         conditions.set(type_, holds, reason, message);

@@ -139,7 +139,7 @@ pub fn provision(
     present: &PresentRole,
     accepted: &Accepted,
 ) -> RoleTarget {
-    let trust = trust::compile(cluster, account, &role.id, &present.bindings);
+    let trust = trust::compile(cluster, account, &role.id, &present.bindings).document;
     let arn = |name| boundary_arn(cluster, account, &present.limits, name);
     let desired = Box::new(DesiredRole {
         name: ownership.name.clone(),

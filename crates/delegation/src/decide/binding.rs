@@ -17,7 +17,7 @@ use super::{
     input::DecisionInput,
     known::Known,
     limits::{Applicable, NeededBoundary},
-    managed, method, role,
+    managed, method, role, subjects,
 };
 
 const DURATION: &str = "spec.session.duration";
@@ -46,11 +46,15 @@ pub(super) fn decide(
         needed_boundary(role, binding),
         &mut findings,
     );
+    subjects::allowed(input, binding, role, account, &limits, &mut findings);
+    if binding.subjects.are_outside() {
+        return findings.decision(limits.accepted());
+    }
     if let Some(account) = account
         && method::allowed(binding, account, &limits, &mut findings)
             == SessionMethod::AssumeRoleWithWebIdentity
     {
-        method::without_broker(binding, role, account, &limits, &mut findings);
+        method::without_broker(binding, role, &limits, &mut findings);
         return findings.decision(limits.accepted());
     }
     let duration = binding

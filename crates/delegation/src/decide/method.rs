@@ -3,8 +3,6 @@
 use crate::{
     decision::Reason,
     model::{Account, Binding, Limit, Role, SessionMethod, SessionScope},
-    quota::TRUST_POLICY,
-    web_identity,
 };
 
 use super::{findings::Findings, limits::Applicable};
@@ -50,7 +48,6 @@ pub(super) fn allowed(
 pub(super) fn without_broker(
     binding: &Binding,
     role: &Role,
-    account: &Account,
     limits: &Applicable<'_>,
     findings: &mut Findings,
 ) {
@@ -78,15 +75,6 @@ pub(super) fn without_broker(
         findings.refuse(Reason::Method, METHOD, message);
         return;
     };
-    let accounts = binding.subjects.service_accounts().iter().collect();
-    let size = web_identity::trust_size(account, &binding.id.namespace, &accounts);
-    if size > TRUST_POLICY {
-        let message = format!(
-            "the role's trust policy would have {size} characters, for it names the {} ServiceAccounts; AWS takes {TRUST_POLICY}",
-            accounts.len()
-        );
-        findings.refuse(Reason::TooLarge, "spec.subjects", message);
-    }
     // The SDK chooses the duration, up to what the role gives.
     let longest = owned.max_session_duration;
     for limit in &limits.limits {

@@ -15,6 +15,7 @@ mod managed;
 mod method;
 mod nearest;
 mod role;
+mod subjects;
 
 use self::findings::Findings;
 pub use self::{

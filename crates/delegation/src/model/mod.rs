@@ -2,7 +2,9 @@
 
 mod method;
 mod parts;
+mod rules;
 mod source;
+mod subjects;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,10 +15,14 @@ use deputy_policy::Document;
 
 pub use self::method::{OidcProvider, SessionMethod};
 pub use self::parts::{
-    NamedPolicy, PolicyKindError, PolicyList, RolePolicies, RolePoliciesError, SessionPolicy, Subjects,
-    SubjectsError,
+    NamedPolicy, PolicyKindError, PolicyList, RolePolicies, RolePoliciesError, SessionPolicy,
 };
+pub use self::rules::{OidcRule, PeopleRule, PrincipalRule, SamlRule, SubjectRules};
 pub use self::source::{DeletionPolicy, ExistingRole, OwnedRole, RoleSource};
+pub use self::subjects::{
+    AwsPrincipal, AwsPrincipalError, OidcPrincipal, PersonSubject, SamlPrincipal, SubjectClaimError,
+    SubjectList, Subjects, SubjectsError, TokenClaims,
+};
 pub use crate::{
     checked::Checked,
     names::{ObjectId, RoleId, RoleKind},
@@ -166,6 +172,8 @@ pub struct Limit {
     pub existing_roles: BTreeSet<IamArnPattern>,
     /// Whether a role may stay in AWS when its object is deleted.
     pub allow_retain: bool,
+    /// Which subjects beside ServiceAccounts a binding may name. None by default.
+    pub subjects: SubjectRules,
     /// What was found wrong with it so far.
     pub checked: Checked,
 }
@@ -341,7 +349,7 @@ pub struct SessionSpec {
     pub tags: BTreeMap<TagKey, TagValue>,
 }
 
-/// Who: ServiceAccounts that may become the role (`AWSRoleBinding`).
+/// Who: subjects that may become the role (`AWSRoleBinding`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
     /// Namespace and name.

@@ -1,11 +1,11 @@
-//! Parts of roles and bindings that are as they must be once they are there: policies, subjects, a session policy.
+//! Parts of roles and bindings that are as they must be once they are there: policies, a session policy.
 
 use std::{collections::BTreeSet, ops::Deref};
 
 use deputy_policy::{Document, ParseErrors, PolicyKind};
 
 use crate::{
-    names::{ManagedPolicyArn, RolePolicyName, ServiceAccountName},
+    names::{ManagedPolicyArn, RolePolicyName},
     quota,
 };
 
@@ -166,36 +166,6 @@ impl SessionPolicy {
 impl Deref for SessionPolicy {
     type Target = Document;
     fn deref(&self) -> &Document {
-        &self.0
-    }
-}
-
-/// ServiceAccounts of the binding's namespace: 1 to [`quota::SUBJECTS_OF_BINDING`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subjects(BTreeSet<ServiceAccountName>);
-
-/// Too many subjects, or none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0} subjects; it must be 1 to {max}", max = quota::SUBJECTS_OF_BINDING)]
-pub struct SubjectsError(usize);
-
-impl Subjects {
-    /// These.
-    ///
-    /// # Errors
-    /// When there are too many or none.
-    pub fn new(names: impl IntoIterator<Item = ServiceAccountName>) -> Result<Self, SubjectsError> {
-        let names: BTreeSet<_> = names.into_iter().collect();
-        if (1..=quota::SUBJECTS_OF_BINDING).contains(&names.len()) {
-            Ok(Self(names))
-        } else {
-            Err(SubjectsError(names.len()))
-        }
-    }
-
-    /// The ServiceAccounts among them.
-    #[must_use]
-    pub fn service_accounts(&self) -> &BTreeSet<ServiceAccountName> {
         &self.0
     }
 }

@@ -19,6 +19,7 @@ mod principals;
 mod reference;
 mod sealed;
 mod session;
+mod subjects;
 mod support;
 mod trust;
 mod web_identity;

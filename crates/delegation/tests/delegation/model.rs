@@ -73,8 +73,9 @@ fn policies_of_a_role_follow_every_rule_of_the_list() {
 
 #[test]
 fn a_binding_names_one_subject_to_a_hundred() {
-    let subjects =
-        |n: usize| Subjects::new((0..n).map(|i| ServiceAccountName::new(format!("sa-{i}")).unwrap()));
+    let subjects = |n: usize| {
+        Subjects::of_service_accounts((0..n).map(|i| ServiceAccountName::new(format!("sa-{i}")).unwrap()))
+    };
     assert!(subjects(0).is_err() && subjects(101).is_err());
     assert_eq!(subjects(100).unwrap().service_accounts().len(), 100);
 }

@@ -132,7 +132,7 @@ fn session_names_are_those_of_the_golden_vectors() {
         binding.role = role.id.clone();
         let mut subject = subject();
         subject.service_account = ServiceAccountName::new(parts[1]).unwrap();
-        binding.subjects = Subjects::new([subject.service_account.clone()]).unwrap();
+        binding.subjects = Subjects::of_service_accounts([subject.service_account.clone()]).unwrap();
         if let Some(pod) = parts.get(2) {
             binding.session.scope = SessionScope::Pod;
             subject.pod = PodName::new(*pod).unwrap();

@@ -108,6 +108,7 @@ pub fn limit(name: &str, ceiling: Value) -> Limit {
         existing_roles: BTreeSet::new(),
         managed_policies: BTreeSet::new(),
         allow_retain: false,
+        subjects: SubjectRules::default(),
         checked: Checked::default(),
     }
 }
@@ -171,7 +172,7 @@ pub fn policy(name: &str, statements: Value) -> NamedPolicy {
 }
 
 pub fn subjects(names: &[&str]) -> Subjects {
-    Subjects::new(names.iter().map(|name| ServiceAccountName::new(*name).unwrap())).unwrap()
+    Subjects::of_service_accounts(names.iter().map(|name| ServiceAccountName::new(*name).unwrap())).unwrap()
 }
 
 pub fn session_policy(statements: Value) -> SessionPolicy {

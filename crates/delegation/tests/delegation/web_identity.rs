@@ -249,7 +249,7 @@ fn the_broker_makes_no_session_by_it() {
 
 fn compiled(bindings: &[Binding]) -> Document {
     let bindings: Vec<_> = bindings.iter().cloned().map(Arc::new).collect();
-    trust::compile(&cluster(), &with_provider(), &uploader(), &bindings)
+    trust::compile(&cluster(), &with_provider(), &uploader(), &bindings).document
 }
 
 /// What an SDK in a pod sends, as AWS sees it.
@@ -343,7 +343,7 @@ fn a_binding_names_no_more_service_accounts_than_the_trust_policy_has_room_for()
         .rev()
         .find(|n| decided(&naming(*n), &role(), &with_provider(), &limits).is_accepted());
     let most = fits.unwrap();
-    let size = |count: usize| compiled(&[naming(count)]).size();
+    let size = |count: usize| trust::size_with(&cluster(), &with_provider(), &uploader(), &[&naming(count)]);
     assert!(
         size(most) <= quota::TRUST_POLICY && size(most + 1) > quota::TRUST_POLICY,
         "{most}"
@@ -362,7 +362,7 @@ fn a_binding_names_no_more_service_accounts_than_the_trust_policy_has_room_for()
 /// A provider that is gone from the account leaves nobody with its trust.
 #[test]
 fn without_a_provider_no_token_is_trusted() {
-    let document = trust::compile(&cluster(), &account(), &uploader(), &[Arc::new(web())]);
+    let document = trust::compile(&cluster(), &account(), &uploader(), &[Arc::new(web())]).document;
     assert!(document.semantically_eq(&trust::deny_all()));
 }
 

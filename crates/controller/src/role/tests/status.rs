@@ -52,6 +52,7 @@ fn done(bound: bool) -> RoleOutcome {
     RoleOutcome::Provisioned {
         bound,
         role_id: Some("AROA1".into()),
+        trust_hash: None,
         untagged: Vec::new(),
         absent: Vec::new(),
     }
@@ -231,6 +232,7 @@ fn tags_that_aws_refuses_are_told_and_the_role_is_ready() {
     let refused = |class| RoleOutcome::Provisioned {
         bound: true,
         role_id: Some("AROA1".into()),
+        trust_hash: None,
         untagged: vec![AwsError::new(
             "iam:TagRole",
             class,
@@ -262,6 +264,7 @@ fn a_role_that_lacks_a_managed_policy_is_not_ready_and_looked_at_slowly() {
     let outcome = RoleOutcome::Provisioned {
         bound: true,
         role_id: Some("AROA1".into()),
+        trust_hash: None,
         untagged: Vec::new(),
         absent: vec![arn("Gone")],
     };

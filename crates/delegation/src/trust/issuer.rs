@@ -1,0 +1,56 @@
+//! Statements for the sessions that the broker makes.
+
+use deputy_policy::{ActionElement, Condition, Effect, Principal, PrincipalElement, Statement, Test};
+
+use crate::{
+    model::{Account, RoleId},
+    names::ClusterName,
+    naming,
+};
+
+/// Trust for sessions that the broker makes: the issuer, this external id, these request tags.
+///
+/// The principal is the issuer's account and the issuer is a condition: IAM stores a role or user principal as its unique
+/// id, and a trust policy that names it would be dead after it is made again. AWS refuses with this a broker that was
+/// talked into using another object's role, and a session without Deputy's tags.
+pub(super) fn statements(cluster: &ClusterName, account: &Account, id: &RoleId) -> [Statement; 2] {
+    let issuer = &account.issuer;
+    let root = format!("arn:{}:iam::{}:root", issuer.partition(), issuer.account());
+    let is_issuer = || Condition::new(Test::ArnEquals, "aws:PrincipalArn", [issuer.to_string()]);
+    let request_tag = |tag: &str, value: &str| {
+        Condition::new(
+            Test::StringEquals,
+            format!("aws:RequestTag/{tag}"),
+            [value.to_owned()],
+        )
+    };
+    let tags = || {
+        [
+            request_tag(naming::TAG_CLUSTER, cluster.as_str()),
+            request_tag(naming::TAG_NAMESPACE, id.namespace.as_str()),
+        ]
+    };
+    let allow = |sid: &str, action: &str, conditions: Vec<Condition>| Statement {
+        sid: Some(sid.to_owned()),
+        effect: Effect::Allow,
+        principal: Some(PrincipalElement::Principal(Principal::aws([root.clone()]))),
+        action: ActionElement::Action(vec![action.to_owned()]),
+        resource: None,
+        conditions,
+    };
+
+    let mut assume = vec![is_issuer()];
+    assume.extend(tags());
+    assume.push(Condition::new(
+        Test::StringEquals,
+        "sts:ExternalId",
+        [naming::external_id(cluster, id).to_string()],
+    ));
+    let mut tag = vec![is_issuer()];
+    tag.extend(tags());
+
+    [
+        allow("AssumeRole", "sts:AssumeRole", assume),
+        allow("TagSession", "sts:TagSession", tag),
+    ]
+}
