@@ -2,6 +2,8 @@
 
 import json
 
+from rig.proc import wait_until
+
 from .scenario import ELSEWHERE, LIST, READ, REFERENCED, WRITE, document, limit, role
 
 
@@ -48,3 +50,9 @@ def test_a_boundary_of_another_account_and_one_that_is_not_there_are_said(scenar
     for wrong in ({"type": "Reference"}, {"type": "Generated", "policyARN": REFERENCED}, {"policyARN": REFERENCED}):
         error = scenario.refusal(limit(team.name, [team.name], boundary=wrong))
         assert "policyARN is for type Reference, which needs it" in error.message, error.message
+
+
+def test_what_a_limit_has_no_more_is_not_in_its_status(scenario, team):
+    assert scenario.admin.get(team.limit_path)["status"]["boundaries"]
+    scenario.admin.patch(team.limit_path, {"spec": {"boundary": {"type": "CheckOnly"}}})
+    wait_until(lambda: "boundaries" not in scenario.admin.get(team.limit_path)["status"], "no boundary", 20)

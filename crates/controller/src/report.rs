@@ -8,7 +8,7 @@ use deputy_api::{
 };
 use deputy_aws::AwsError;
 use deputy_delegation::Accepted;
-use deputy_runtime::status::patch_status;
+use deputy_runtime::status::replace_status;
 use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::{Api, Resource, api::DynamicObject};
 use serde::Serialize;
@@ -127,7 +127,7 @@ where
     K: Resource<DynamicType = ()>,
     S: HasConditions + Serialize + PartialEq,
 {
-    if old == new || !patch_status(api, object, new).await? {
+    if old == new || !replace_status(api, object, old, new).await? {
         return Ok(false);
     }
     if let Some((ready, note)) = change_of_ready(old.conditions(), new.conditions()) {
