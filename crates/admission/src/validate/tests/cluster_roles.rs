@@ -31,7 +31,7 @@ fn with(objects: &[Value]) -> Facts {
 fn a_binding_that_makes_too_much_of_a_cluster_role_is_refused() {
     let wide = cluster_role(&["payments"], &["s3:GetObject", "s3:DeleteObject"]);
     let answer = create(&with(&[wide]), &bound("payments", "reader"));
-    let message = answer.denied(422);
+    let message = answer.denied(403);
     assert!(
         message.contains("ClusterAWSRole shared (namespace payments, account production)")
             && message.contains("s3:DeleteObject")
@@ -47,7 +47,7 @@ fn a_binding_that_makes_too_much_of_a_cluster_role_is_refused() {
 fn a_binding_in_a_namespace_that_is_not_allowed_is_refused() {
     let elsewhere = with(&[cluster_role(&["ledger"], &["s3:GetObject"])]);
     let answer = create(&elsewhere, &bound("payments", "reader"));
-    let message = answer.denied(422);
+    let message = answer.denied(403);
     assert!(message.contains("NamespaceNotAllowed"), "{message}");
     // Who may bind it is none of a tenant's business.
     assert!(!message.contains("ledger"), "{message}");
