@@ -1,17 +1,19 @@
 //! `NamespaceLimit`: a limit, as a namespace that it names may read it.
 
-use deputy_delegation::quota;
-use kube::{CustomResource, KubeSchema};
+use std::borrow::Cow;
+
+use kube::CustomResource;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-use crate::{BoundarySpec, EnforcementType, LimitSessionSpec, schema};
+use crate::DelegationLimitSpec;
 
-// No names or patterns of namespaces, no uid of the limit, no owner: who may read one namespace learns nothing of another, and the uid
-// of a limit tells the webhook that somebody may read the limit. Atomic: what somebody else writes into a copy does not stay beside what
-// Deputy writes.
-/// What the limit says about this namespace.
-#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+// Its schema is that of the limit, made from it: what a limit says, its namespaces read. No names or patterns of namespaces, no uid of the
+// limit, no owner: who may read one namespace learns nothing of another, and the uid of a limit tells the webhook that somebody may read the
+// limit. Atomic: what somebody else writes into a copy does not stay beside what Deputy writes.
+/// All that the limit says, but for the namespaces that it names.
+#[derive(CustomResource, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
     group = "deputy.dev",
     version = "v1alpha1",
@@ -25,32 +27,33 @@ use crate::{BoundarySpec, EnforcementType, LimitSessionSpec, schema};
     printcolumn(name = "Accounts", type_ = "string", json_path = ".spec.accounts"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
-#[schemars(extend("x-kubernetes-map-type" = "atomic"))]
-#[serde(rename_all = "camelCase")]
+#[serde(transparent)]
 pub struct NamespaceLimitSpec {
-    /// Names of the AWSAccounts in which the limit applies, in order.
-    #[schemars(length(min = 1, max = "quota::SCOPE_OF_LIMIT"), inner(length(min = 1, max = 253), regex(pattern = schema::SUBDOMAIN)))]
-    pub accounts: Vec<String>,
+    /// The fields, as the limit has them.
+    pub fields: Map<String, Value>,
+}
 
-    /// `DryRun`: nothing is refused by it, nor granted. `Enforce`: a grant has to be within it.
-    pub enforcement: EnforcementType,
+impl NamespaceLimitSpec {
+    /// The one field of a limit that its copies do not have.
+    pub const LEFT_OUT: &str = "namespaces";
+}
 
-    /// What may be granted at most: an IAM policy, in canonical form.
-    #[schemars(schema_with = "schema::document")]
-    pub ceiling: Value,
+impl JsonSchema for NamespaceLimitSpec {
+    fn schema_name() -> Cow<'static, str> {
+        "NamespaceLimitSpec".into()
+    }
 
-    /// How the ceiling is repeated in AWS.
-    pub boundary: BoundarySpec,
-
-    /// Managed policies that roles and sessions may have: patterns on ARNs, in which `*` stands for any characters of one part between
-    /// colons. AWS holds them to the boundary of the role.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(
-        length(max = "quota::MANAGED_POLICIES_OF_LIMIT"),
-        inner(length(min = 1, max = "schema::MAX_ARN"), regex(pattern = schema::MANAGED_POLICY_PATTERN))
-    )]
-    pub managed_policies: Vec<String>,
-
-    /// What sessions may look like.
-    pub session: LimitSessionSpec,
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = DelegationLimitSpec::json_schema(generator);
+        if let Some(Value::Object(properties)) = schema.get_mut("properties") {
+            properties.remove(Self::LEFT_OUT);
+        }
+        if let Some(Value::Array(required)) = schema.get_mut("required") {
+            required.retain(|field| field != Self::LEFT_OUT);
+        }
+        let what = "All that the limit says, but for the namespaces that it names.";
+        schema.insert("description".to_owned(), json!(what));
+        schema.insert("x-kubernetes-map-type".to_owned(), json!("atomic"));
+        schema
+    }
 }

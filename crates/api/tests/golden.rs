@@ -75,3 +75,22 @@ fn durations_in_the_schema_have_the_numbers_of_the_code() {
         assert_eq!(yaml.matches("duration(self)").count(), 2, "{plural}");
     }
 }
+
+#[test]
+fn a_copy_of_a_limit_has_all_its_fields_but_the_namespaces() {
+    let spec = |plural: &str| {
+        let crd = deputy_api::crds::crd(plural).unwrap();
+        let schema = crd.spec.versions[0].schema.clone().unwrap();
+        schema.open_api_v3_schema.unwrap().properties.unwrap()["spec"].clone()
+    };
+    let (mut limit, copy) = (spec("delegationlimits"), spec("namespacelimits"));
+    assert!(limit.properties.as_mut().unwrap().remove("namespaces").is_some());
+    limit
+        .required
+        .as_mut()
+        .unwrap()
+        .retain(|field| field != "namespaces");
+    limit.x_kubernetes_map_type = Some("atomic".to_owned());
+    limit.description.clone_from(&copy.description);
+    assert_eq!(limit, copy);
+}

@@ -10,6 +10,8 @@ use deputy_delegation::{
     model::{LimitEntry, LimitScope},
 };
 
+use serde_json::Value;
+
 use crate::entry::{LimitState, Meta};
 
 /// A limit as stored.
@@ -18,6 +20,8 @@ pub(crate) struct StoredLimit {
     pub(crate) meta: Meta,
     pub(crate) entry: LimitEntry,
     pub(crate) state: Arc<LimitState>,
+    /// Its `spec`, as the API server has it.
+    pub(crate) spec: Arc<Value>,
 }
 
 /// Limits that may apply in an account, by name; and a number that changes when they do.

@@ -6,6 +6,7 @@ use deputy_delegation::{
     AccountId, NamespaceName, ObjectName, ServiceAccountName,
     model::{Account, Binding, LimitEntry, ObjectId, Role, RoleId},
 };
+use serde_json::Value;
 
 use crate::{
     entry::{
@@ -109,6 +110,17 @@ impl Index {
         let state = self.state.read();
         let limit = state.limits.by_name.get(name)?;
         Some((limit.entry.clone(), limit.meta.clone(), Arc::clone(&limit.state)))
+    }
+
+    /// The `spec` of a limit, as the API server has it: with what this version can't read, too.
+    #[must_use]
+    pub fn limit_spec(&self, name: &ObjectName) -> Option<Arc<Value>> {
+        self.state
+            .read()
+            .limits
+            .by_name
+            .get(name)
+            .map(|l| Arc::clone(&l.spec))
     }
 
     /// A role, with metadata and status.

@@ -260,6 +260,7 @@ impl State {
         }
         let limit = StoredLimit {
             meta,
+            spec: Arc::new(object.data.get("spec").cloned().unwrap_or_default()),
             entry: parse::limit(&name, object),
             state: Arc::new(state),
         };

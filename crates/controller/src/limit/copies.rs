@@ -3,12 +3,10 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use deputy_api::{
-    BoundarySpec, BoundaryType, EnforcementType, LimitSessionSpec, NamespaceLimit, NamespaceLimitSpec,
-};
+use deputy_api::{NamespaceLimit, NamespaceLimitSpec};
 use deputy_delegation::{
     NamespaceName, ObjectName, boundary as ceiling,
-    model::{BoundaryMode, Enforcement, Limit, LimitEntry, ObjectId},
+    model::{LimitEntry, ObjectId},
 };
 use deputy_index::{Index, ResourceKind};
 use deputy_runtime::shutdown::Shutdown;
@@ -60,7 +58,7 @@ pub(super) fn wanted(index: &Index) -> Copies {
         if !stays || !ceiling::check_limit(&limit).is_empty() {
             continue;
         }
-        let Ok(spec) = serde_json::to_value(shown(&limit)) else {
+        let Some(spec) = index.limit_spec(&limit.name).and_then(|spec| shown(&spec)) else {
             continue;
         };
         let spec = Arc::new(spec);
@@ -79,41 +77,11 @@ pub(super) fn wanted(index: &Index) -> Copies {
     copies
 }
 
-/// What a namespace is shown of a limit.
-fn shown(limit: &Limit) -> NamespaceLimitSpec {
-    let tags = limit.session_tags.iter().map(|(key, values)| {
-        let values = values.iter().map(|v| v.as_str().to_owned());
-        (key.as_str().to_owned(), values.collect())
-    });
-    NamespaceLimitSpec {
-        accounts: limit.scope.accounts.iter().map(ToString::to_string).collect(),
-        enforcement: match limit.enforcement {
-            Enforcement::Enforce => EnforcementType::Enforce,
-            Enforcement::DryRun => EnforcementType::DryRun,
-        },
-        ceiling: limit.ceiling.to_value(),
-        boundary: match &limit.boundary {
-            BoundaryMode::Generated => BoundarySpec::default(),
-            BoundaryMode::Reference(policy) => BoundarySpec {
-                type_: BoundaryType::Reference,
-                policy_arn: Some(policy.to_string()),
-            },
-            BoundaryMode::CheckOnly => BoundarySpec {
-                type_: BoundaryType::CheckOnly,
-                policy_arn: None,
-            },
-        },
-        managed_policies: limit.managed_policies.iter().map(ToString::to_string).collect(),
-        session: LimitSessionSpec {
-            max_duration: limit.max_session_duration.to_string(),
-            methods: limit
-                .session_methods
-                .iter()
-                .map(|method| (*method).into())
-                .collect(),
-            tags: tags.collect(),
-        },
-    }
+/// What a namespace is shown of a limit: all that it says, but for the namespaces that it names.
+fn shown(spec: &Value) -> Option<Value> {
+    let mut shown = spec.as_object()?.clone();
+    shown.remove(NamespaceLimitSpec::LEFT_OUT);
+    Some(Value::Object(shown))
 }
 
 /// One change of one copy.
