@@ -118,6 +118,29 @@ impl Facts {
         self.index.account(name).known().cloned()
     }
 
+    /// The limits that may apply in an account.
+    pub(crate) fn limits(&self, account: &ObjectName) -> Arc<[LimitEntry]> {
+        self.index.limits(account)
+    }
+
+    /// The namespaces that are there and not being deleted; none while they are not known, or what is known is old.
+    pub(crate) fn living_namespaces(&self) -> Vec<NamespaceName> {
+        if self.index.current(&[ResourceKind::Namespaces]).is_err() {
+            return Vec::new();
+        }
+        self.index.living_namespaces()
+    }
+
+    /// Whether a ServiceAccount is known not to be there.
+    pub(crate) fn lacks_service_account(
+        &self,
+        namespace: &NamespaceName,
+        account: &ServiceAccountName,
+    ) -> bool {
+        self.index.current(&[ResourceKind::ServiceAccounts]).is_ok()
+            && self.index.service_account(namespace, account).is_none()
+    }
+
     /// The uid of a stored object.
     pub(crate) fn uid(&self, kind: DeputyKind, namespace: &str, name: &str) -> Option<Arc<str>> {
         let name = ObjectName::new(name).ok()?;

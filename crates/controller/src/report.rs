@@ -65,6 +65,15 @@ pub fn tagged(refused: &[AwsError]) -> ConditionValue {
     }
 }
 
+/// The reason of `Ready` for what was never accepted: that nothing is there yet by which it could be says more than that it is not.
+#[must_use]
+pub fn not_accepted(accepted: Option<ConditionReason>) -> ConditionReason {
+    match accepted {
+        Some(awaited @ (ConditionReason::NoLimit | ConditionReason::NoBoundary)) => awaited,
+        _ => ConditionReason::NotAccepted,
+    }
+}
+
 /// On what an acceptance rests, and what dry runs would refuse of it.
 #[must_use]
 pub fn within(accepted: &Accepted) -> String {

@@ -32,6 +32,10 @@ pub(super) fn review(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
     if verdict.is_denied() {
         return verdict;
     }
+    let verdict = absent(facts, &binding)
+        .into_iter()
+        .take(NAMES_SHOWN)
+        .fold(verdict, Verdict::warn);
     shadowed(reviewed, facts, &binding)
         .into_iter()
         .take(NAMES_SHOWN)
@@ -78,6 +82,21 @@ fn cluster_role(
         decision => decision,
     };
     Some(role::answer(reviewed, decision, behind))
+}
+
+/// ServiceAccounts that are not there.
+fn absent(facts: &Facts, binding: &Binding) -> Vec<String> {
+    let namespace = &binding.id.namespace;
+    binding
+        .subjects
+        .service_accounts()
+        .iter()
+        .filter(|subject| facts.lacks_service_account(namespace, subject))
+        .map(|subject| {
+            let name = cut(subject.as_str(), 63);
+            format!("ServiceAccount {name} does not exist (yet): no pod gets credentials as it")
+        })
+        .collect()
 }
 
 /// ServiceAccounts whose default is, and stays, another binding.

@@ -24,6 +24,11 @@ pub(super) fn is_small(impact: &Impact) -> bool {
             || suspended.saturating_mul(100) <= impact.accepted.saturating_mul(FREE_PERCENT))
 }
 
+/// How many suspended grants whoever writes the limit accepts, if that is said.
+pub(super) fn accepted(reviewed: &ReviewedObject<'_>) -> Option<usize> {
+    reviewed.annotation(ACCEPT_SUSPENDING)?.trim().parse().ok()
+}
+
 /// `verdict`, unless more would be suspended than `small` allows and the annotation does not say that it is meant.
 pub(super) fn guard(
     reviewed: &ReviewedObject<'_>,
@@ -34,7 +39,7 @@ pub(super) fn guard(
 ) -> Verdict {
     let count = impact.suspended.len();
     let said = reviewed.annotation(ACCEPT_SUSPENDING);
-    let accepted = said.and_then(|n| n.trim().parse::<usize>().ok());
+    let accepted = accepted(reviewed);
     if count == 0 && impact.is_complete() {
         return match said {
             // It would accept a later change too.

@@ -10,7 +10,7 @@ use deputy_delegation::{
 use kube::core::admission::Operation;
 use serde_json::Value;
 
-use super::{blast_radius, lints, object::ReviewedObject};
+use super::{blast_radius, lints, object::ReviewedObject, overlap};
 use crate::{facts::Facts, review::Verdict};
 
 /// Beyond them warnings stop naming accounts that don't exist.
@@ -35,6 +35,11 @@ pub(super) fn review(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
             verdict.warn(format!("AWSAccount {name} does not exist, or can't be read"))
         });
     let verdict = lints::warn_about_limit(&limit, verdict);
+    let is_meant = blast_radius::accepted(reviewed).is_some();
+    let verdict = overlap::guard(reviewed, facts, &limit, had_boundary(reviewed), is_meant, verdict);
+    if verdict.is_denied() {
+        return verdict;
+    }
     let name = limit.name.clone();
     let (is_dry_run, loses_boundary) = (
         limit.enforcement == Enforcement::DryRun,

@@ -10,6 +10,7 @@ mod cluster_role;
 mod limit;
 mod lints;
 mod object;
+mod overlap;
 mod role;
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use deputy_api::{
 use deputy_delegation::{Decision, quota::TRUST_POLICY};
 
 use super::dereference::{BindingFacts, BindingInputs, BindingTrust, Delivery};
-use crate::report::{ConditionValue, within};
+use crate::report::{ConditionValue, not_accepted, within};
 
 /// What is true of a binding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ pub fn assess(inputs: &BindingInputs, old: &AWSRoleBindingStatus) -> BindingAsse
             accepted: ConditionValue::new(Status::False, violations.into(), format!("{violations:#}")),
             ready: ConditionValue::new(
                 Status::False,
-                ConditionReason::NotAccepted,
+                not_accepted(Some(violations.into())),
                 "not accepted: nobody gets credentials by it",
             ),
         },

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use deputy_api::{
     AWSRoleStatus,
-    conditions::{ConditionReason, ConditionType, Conditions, Status},
+    conditions::{self, ConditionReason, ConditionType, Conditions, Status},
 };
 use deputy_aws::AwsError;
 use deputy_delegation::{Decision, ManagedPolicyArn, foreign_trust::statements_to_add, naming};
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     queue::Requeue,
-    report::{LOOK_AGAIN, tagged, within},
+    report::{LOOK_AGAIN, not_accepted, tagged, within},
 };
 
 /// When the role is looked at again.
@@ -223,6 +223,8 @@ pub fn write_outcome(
 ) {
     status.observed_generation = generation;
     write_identity(status, outcome);
+    let accepted = conditions::find(&status.conditions, ConditionType::Accepted);
+    let why_not_made = not_accepted(accepted.and_then(|c| ConditionReason::from_word(&c.reason)));
     let mut conditions = Conditions::new(&mut status.conditions, generation, now);
     let mut set = |type_, holds, reason, message: &str| {
         conditions.set(type_, holds, reason, message);
@@ -268,10 +270,7 @@ pub fn write_outcome(
                     "not accepted: the role stays, and nobody can become it",
                 )
             } else {
-                (
-                    ConditionReason::NotAccepted,
-                    "not accepted: nothing is made in AWS",
-                )
+                (why_not_made, "not accepted: nothing is made in AWS")
             };
             set(ConditionType::Provisioned, Status::False, reason, message);
             set(ConditionType::Ready, Status::False, reason, message);

@@ -32,6 +32,47 @@ pub(crate) fn wildcard_match(pattern: &str, text: &str) -> bool {
     p.get(i..).is_some_and(|rest| rest.iter().all(|b| *b == b'*'))
 }
 
+/// Whether some text is covered by both patterns, in which `*` is any run of characters.
+fn wildcards_overlap(a: &[u8], b: &[u8]) -> bool {
+    // Which positions of `b` are reached with what was read of `a`: a row for each character of `a`.
+    let stars = |row: &mut Vec<bool>| {
+        for j in 0..b.len() {
+            if row.get(j) == Some(&true)
+                && b.get(j) == Some(&b'*')
+                && let Some(next) = row.get_mut(j + 1)
+            {
+                *next = true;
+            }
+        }
+    };
+    let mut row = vec![false; b.len() + 1];
+    if let Some(first) = row.first_mut() {
+        *first = true;
+    }
+    stars(&mut row);
+    for c in a {
+        let mut next = vec![false; b.len() + 1];
+        for (j, _) in row.iter().enumerate().filter(|(_, reached)| **reached) {
+            let mut reach = |at: usize| {
+                if let Some(cell) = next.get_mut(at) {
+                    *cell = true;
+                }
+            };
+            if *c == b'*' {
+                // Nothing, or as much of `b` as there is.
+                (j..=b.len()).for_each(reach);
+            } else if b.get(j) == Some(&b'*') {
+                reach(j);
+            } else if b.get(j) == Some(c) {
+                reach(j + 1);
+            }
+        }
+        stars(&mut next);
+        row = next;
+    }
+    row.last() == Some(&true)
+}
+
 /// A pattern on namespace names: literal characters and `*` (any run of characters, also none).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NamespacePattern(String);
@@ -55,6 +96,11 @@ impl NamespacePattern {
                 "1 to 63 of lower-case letters, digits, - and *",
             ))
         }
+    }
+    /// Whether there may be a namespace that both cover.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        wildcards_overlap(self.0.as_bytes(), other.0.as_bytes())
     }
     /// Whether `namespace` is covered.
     #[must_use]

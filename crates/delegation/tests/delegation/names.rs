@@ -293,3 +293,24 @@ fn a_pattern_on_arns_is_of_a_kind_of_entity_when_it_names_it() {
         );
     }
 }
+
+#[test]
+fn patterns_on_namespaces_overlap_when_a_name_may_be_in_both() {
+    let pattern = |text: &str| NamespacePattern::new(text).unwrap();
+    for (a, b, both) in [
+        ("payments", "payments", true),
+        ("payments", "payments-*", false),
+        ("payments-*", "payments-", true),
+        ("*", "payments", true),
+        ("*", "*", true),
+        ("team-*", "*-prod", true),
+        ("team-*", "teams-*", false),
+        ("a*b", "a*c", false),
+        ("a*b*", "*ab", true),
+        ("a*a", "a", false),
+        ("*x*", "ab*c", true),
+    ] {
+        assert_eq!(pattern(a).overlaps(&pattern(b)), both, "{a} {b}");
+        assert_eq!(pattern(b).overlaps(&pattern(a)), both, "{b} {a}");
+    }
+}

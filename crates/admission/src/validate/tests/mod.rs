@@ -8,6 +8,7 @@ mod dry_runs;
 mod limits;
 mod lints;
 mod names;
+mod overlaps;
 mod properties;
 mod roles;
 

@@ -81,6 +81,7 @@ fn what_is_made_shows_nothing_that_is_stored() {
     assert!(told.contains("Shadowed") && !told.contains("nightly"), "{told}");
     let mut other = limit(&["s3:ListBucket"]);
     other["metadata"] = json!({"name": "z-other", "uid": "6c0a9a6e-0000-0000-0000-000000000009"});
+    other["spec"]["boundary"] = json!({"type": "CheckOnly"});
     let told = create(&facts, &other).0.to_string();
     assert!(
         told.contains("would suspend") && !told.contains("secret"),
