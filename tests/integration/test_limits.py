@@ -5,7 +5,7 @@ import pytest
 from rig.apiclient import ApiError
 from rig.proc import wait_until
 
-from .scenario import LIST, READ, WRITE, limit, role
+from .scenario import LIST, READ, WRITE, binding, limit, role
 
 
 def other_limit(team, name: str, *ceiling: dict, **spec: object) -> str:
@@ -81,3 +81,49 @@ def test_another_word_than_the_two_is_refused(scenario, new_team):
     team = new_team(limit=False)
     error = scenario.refusal(limit(team.name, [team.name], enforcement="Warn"))
     assert error.code == 422 and "spec.enforcement" in error.message and '"DryRun"' in error.message
+
+
+def test_a_second_limit_with_a_boundary_is_refused_and_names_both(scenario, team):
+    error = scenario.refusal(limit(f"{team.name}-second", ["elsewhere", team.name]))
+    assert error.code == 403
+    assert f"spec.namespaces[1]: DelegationLimit {team.name} has a boundary" in error.message
+    assert f"as {team.name}-second is" in error.message and "BoundaryOverlap" in error.message
+    # A pattern, too, once there is a namespace that both name.
+    error = scenario.refusal(limit(f"{team.name}-second", [f"{team.name}*"]))
+    assert "BoundaryOverlap" in error.message
+    scenario.try_create(limit(f"{team.name}-second", [team.name], boundary={"type": "CheckOnly"}))
+
+
+def test_a_limit_says_in_how_many_grants_its_statements_are_used(scenario, new_team):
+    unused = {"Sid": "Unused", "Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}
+    team = new_team(ceiling=(LIST, WRITE, unused))
+    team.granted("reader", READ)
+    team.granted("lister", READ, LIST, policy={"Version": "2012-10-17", "Statement": [LIST]})
+
+    def used() -> bool:
+        found = team.admin.get(team.limit_path)["status"].get("ceilingUse")
+        return found == [
+            {"statement": 0, "grants": 2},
+            {"statement": 1, "grants": 2},
+            {"statement": 2, "sid": "Unused", "grants": 0},
+        ]
+
+    wait_until(used, "the use of each statement", 20)
+    # What is used in none may go; the webhook counts the same.
+    path = f"{team.limit_path}?dryRun=All"
+    without = {"spec": {"ceiling": {"Version": "2012-10-17", "Statement": [LIST, WRITE]}}}
+    warnings = scenario.admin.warnings("PATCH", path, without, "application/merge-patch+json")
+    assert not any("suspends" in w for w in warnings), warnings
+    without["spec"]["ceiling"]["Statement"] = [WRITE, unused]
+    warnings = scenario.admin.warnings("PATCH", path, without, "application/merge-patch+json")
+    assert any("suspends 2 of 4 grants" in w for w in warnings), warnings
+
+
+def test_what_waits_for_a_limit_says_so(scenario, new_team):
+    team = new_team(limit=False)
+    team.role(wait=False)
+    team.wait_role(status="False", reason="NoLimit")
+    warnings = scenario.try_create(binding(team.name, "uploader", "uploader", "nobody"))
+    assert any("ServiceAccount nobody does not exist (yet)" in w for w in warnings), warnings
+    team.binding(wait=False)
+    team.wait_binding(status="False", reason="NoLimit")

@@ -268,6 +268,32 @@ pub struct DelegationLimitStatus {
     /// Of a dry run: which of the accepted roles and bindings the limit would refuse if it was enforced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub would_refuse: Option<WouldRefuse>,
+
+    /// In how many of the accepted roles and session policies each Allow of the ceiling is used, for the first 256 of them: without one that is
+    /// used in none all stay accepted. Where several statements cover the same, one of them counts. Not of a dry run, by which
+    /// nothing is accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = "quota::STATEMENTS_SHOWN"))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["statement".into()]))]
+    pub ceiling_use: Vec<StatementUse>,
+}
+
+/// In how many grants a statement of a ceiling is used.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct StatementUse {
+    /// Its place in the ceiling, from 0.
+    #[schemars(range(min = 0))]
+    pub statement: i32,
+
+    /// Its `Sid`, if it has one, cut at 128 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub sid: Option<String>,
+
+    /// How many roles and bindings.
+    #[schemars(range(min = 0))]
+    pub grants: i32,
 }
 
 /// What a dry run would refuse.

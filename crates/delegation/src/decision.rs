@@ -2,7 +2,7 @@
 //!
 //! Every crate above speaks them, so nothing here knows how a decision is made.
 
-use std::{fmt, ops::Deref};
+use std::{collections::BTreeSet, fmt, ops::Deref};
 
 use crate::names::{ObjectName, RoleId};
 
@@ -54,6 +54,18 @@ pub struct Accepted {
     pub boundary: Option<ObjectName>,
     /// What limits of enforcement DryRun would refuse, each violation with its limit: nothing is refused by it.
     pub would_refuse: Vec<Violation>,
+    /// Of each limit the statements of its ceiling on which the acceptance rests.
+    pub uses: Vec<CeilingUse>,
+}
+
+/// The Allows of a ceiling on which the acceptance of a grant rests: it would be accepted without the others, too. Where several cover
+/// the same, it rests on one of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CeilingUse {
+    /// The limit.
+    pub limit: ObjectName,
+    /// Indices of statements, in order.
+    pub statements: BTreeSet<usize>,
 }
 
 /// One reason for a refusal.

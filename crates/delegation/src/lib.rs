@@ -46,5 +46,7 @@ pub mod trust;
 pub mod web_identity;
 
 pub use decide::{DecisionInput, GrantSpec, accepts, decide};
-pub use decision::{Accepted, Decision, Fact, MissingFact, MissingFacts, Reason, Violation, Violations};
+pub use decision::{
+    Accepted, CeilingUse, Decision, Fact, MissingFact, MissingFacts, Reason, Violation, Violations,
+};
 pub use names::*;

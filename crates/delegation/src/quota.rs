@@ -66,6 +66,9 @@ pub const INSTANCES_OF_CLUSTER_ROLE: usize = 1_000;
 /// Actions that a limit acknowledges.
 pub const ACKNOWLEDGED_OF_LIMIT: usize = 64;
 
+/// Statements of a ceiling of which the status of a limit says how often they are used.
+pub const STATEMENTS_SHOWN: usize = 256;
+
 /// Grants that the status of a dry run names as those that it would refuse.
 pub const REFUSALS_SHOWN: usize = 20;
 

@@ -17,6 +17,8 @@ pub struct LimitGrants {
     pub would_refuse: usize,
     /// The first [`REFUSALS_SHOWN`] of them, in order.
     pub refusals: BTreeMap<GrantRef, WouldBeRefused>,
+    /// In how many of the accepted ones each statement of the ceiling is used, by its index. Those used in none are not in it.
+    pub ceiling_use: BTreeMap<usize, usize>,
 }
 
 /// Why a dry run would refuse a grant.
@@ -46,7 +48,7 @@ impl Index {
                 let Some(binding) = self.decide_binding(&binding.id) else {
                     continue;
                 };
-                grants.count(&binding.decision);
+                grants.count(limit, &binding.decision);
                 if binding.is_accepted() {
                     let by_role = refused_role.clone().map(|refused| WouldBeRefused {
                         by_role: true,
@@ -58,7 +60,7 @@ impl Index {
                 }
             }
             if let Some((_, role)) = role {
-                grants.count(&role);
+                grants.count(limit, &role);
             }
             if let Some(refused) = refused_role {
                 grants.note(GrantRef::Role(id), refused);
@@ -69,11 +71,15 @@ impl Index {
 }
 
 impl LimitGrants {
-    fn count(&mut self, decision: &Decision) {
-        if decision.is_accepted() {
-            self.accepted += 1;
-        } else {
+    fn count(&mut self, limit: &ObjectName, decision: &Decision) {
+        let Decision::Accepted(accepted) = decision else {
             self.suspended += 1;
+            return;
+        };
+        self.accepted += 1;
+        let uses = accepted.uses.iter().filter(|of| of.limit == *limit);
+        for statement in uses.flat_map(|of| &of.statements) {
+            *self.ceiling_use.entry(*statement).or_default() += 1;
         }
     }
 

@@ -285,6 +285,50 @@ fn a_certificate_with_something_wrong_is_refused() {
     assert!(tried > 1000, "the check says too little: {tried}");
 }
 
+/// What a platform team may take out of a ceiling, because nothing rests on it.
+#[test]
+fn without_the_allows_that_a_certificate_does_not_rest_on_all_stays_contained() {
+    let (mut fewer, mut by_cases) = (0, 0);
+    for seed in 0..u64::from(Config::default().cases) * 8 {
+        let pair = any_pair(&mut Choices::seeded(seed));
+        let documents = pair.documents().unwrap();
+        let candidate = documents.candidate();
+        let ceiling = &documents.ceiling;
+        let Containment::Contained(certificate) = contains(&candidate, ceiling) else {
+            continue;
+        };
+        let allows = ceiling.statements().iter().enumerate();
+        let allows: Vec<usize> = allows
+            .filter(|(_, s)| s.effect == deputy_policy::Effect::Allow)
+            .map(|(i, _)| i)
+            .collect();
+        let rests_on = certificate.rests_on(&allows);
+        let statements = ceiling.statements().iter().enumerate();
+        let kept: Vec<_> = statements
+            .filter(|(i, s)| s.effect == deputy_policy::Effect::Deny || rests_on.contains(i))
+            .map(|(_, s)| s.clone())
+            .collect();
+        let count = kept.len();
+        let Ok(narrower) = Document::new(ceiling.version(), kept, ceiling.kind()) else {
+            continue;
+        };
+        let answer = contains(&candidate, &narrower);
+        assert!(
+            !matches!(answer, Containment::Exceeds(_)),
+            "seed {seed}: {answer:?} without all but {rests_on:?}\n{pair}"
+        );
+        if count < ceiling.statements().len() && answer.is_contained() {
+            fewer += 1;
+            by_cases += usize::from(certificate.distinctions() > 0);
+        }
+    }
+    eprintln!("{fewer} ceilings became smaller, {by_cases} of them with case distinctions");
+    assert!(
+        fewer > 100 && by_cases > 5,
+        "the check says too little: {fewer}, {by_cases}"
+    );
+}
+
 #[test]
 fn the_generator_uses_the_whole_language() {
     let mut seen: BTreeSet<String> = BTreeSet::new();

@@ -148,7 +148,7 @@ fn the_manifests_of_the_readme_are_those_of_the_example() {
         .filter(|b| b.language == "yaml")
         .collect();
     let files = ["10-platform.yaml", "20-application.yaml"];
-    assert_eq!(blocks.len(), files.len());
+    assert!(blocks.len() >= files.len(), "the example comes first");
     let mut written = Vec::new();
     for (block, file) in blocks.iter().zip(files) {
         let text = fs::read_to_string(root().join("examples/productionapp").join(file)).unwrap();

@@ -50,6 +50,7 @@ fn the_conditions_say_what_was_decided_and_whether_pods_get_credentials() {
         limits: vec![ObjectName::new("payments").unwrap()],
         boundary: None,
         would_refuse: Vec::new(),
+        uses: Vec::new(),
     });
     let refused = Decision::Refused(
         Violation {
@@ -98,6 +99,7 @@ fn a_binding_by_which_no_session_can_be_made_is_not_ready_and_says_why() {
         limits: vec![ObjectName::new("payments").unwrap()],
         boundary: None,
         would_refuse: Vec::new(),
+        uses: Vec::new(),
     });
     let refused = |reason: &str, generation| {
         let mut status = AWSRoleBindingStatus::default();
@@ -143,6 +145,7 @@ fn subjects_outside_the_cluster_wait_for_the_trust_policy_alone() {
         limits: vec![ObjectName::new("payments").unwrap()],
         boundary: None,
         would_refuse: Vec::new(),
+        uses: Vec::new(),
     });
     for (delivery, trust, expected) in [
         (Delivery::Outside, BindingTrust::Pending, "False RoleNotReady"),

@@ -1,12 +1,13 @@
 //! *Status*: what is said about a limit, and when it is looked at again. Pure.
 
 use deputy_api::{
-    DelegationLimitStatus, GrantCounts, RefusedGrant, WouldRefuse,
+    DelegationLimitStatus, GrantCounts, RefusedGrant, StatementUse, WouldRefuse,
     conditions::{ConditionReason, ConditionType, Conditions, Status},
 };
 use deputy_aws::AwsError;
-use deputy_delegation::model::Kind;
-use deputy_index::{GrantRef, WouldBeRefused};
+use deputy_delegation::{model::Kind, quota::STATEMENTS_SHOWN};
+use deputy_index::{GrantRef, LimitGrants, WouldBeRefused};
+use deputy_policy::{Document, Effect};
 use jiff::Timestamp;
 
 use super::{
@@ -21,6 +22,8 @@ use crate::{
 
 /// Characters of a message in `wouldRefuse`.
 const REFUSAL_CHARS: usize = 256;
+/// Characters of a `Sid` in `ceilingUse`.
+const SID_CHARS: usize = 128;
 
 /// When the limit is looked at again.
 #[must_use]
@@ -75,6 +78,10 @@ fn write_grants(status: &mut DelegationLimitStatus, readable: &ReadableLimit) {
             count: number(grants.would_refuse),
             grants: grants.refusals.iter().map(refused).collect(),
         });
+    status.ceiling_use = grants
+        .filter(|_| !readable.is_dry_run())
+        .map(|grants| ceiling_use(&readable.limit.ceiling, grants))
+        .unwrap_or_default();
 }
 
 fn refused((grant, why): (&GrantRef, &WouldBeRefused)) -> RefusedGrant {
@@ -101,6 +108,22 @@ fn refused((grant, why): (&GrantRef, &WouldBeRefused)) -> RefusedGrant {
         reason: why.first.reason.to_string(),
         message,
     }
+}
+
+fn ceiling_use(ceiling: &Document, grants: &LimitGrants) -> Vec<StatementUse> {
+    let statements = ceiling.statements().iter().enumerate();
+    statements
+        .filter(|(_, statement)| statement.effect == Effect::Allow)
+        .take(STATEMENTS_SHOWN)
+        .map(|(index, statement)| StatementUse {
+            statement: number(index),
+            sid: statement
+                .sid
+                .as_ref()
+                .map(|sid| sid.chars().take(SID_CHARS).collect()),
+            grants: number(grants.ceiling_use.get(&index).copied().unwrap_or_default()),
+        })
+        .collect()
 }
 
 fn number(n: usize) -> i32 {

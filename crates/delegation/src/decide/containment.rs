@@ -64,17 +64,20 @@ impl Granted<'_> {
         let first: Vec<&Document> = policies.iter().map(AsRef::as_ref).collect();
         let mut compared = compare(&first, &known);
         let mut others = known.clone();
+        if covered(&compared.answer, limit, &ceiling, findings) {
+            return;
+        }
         if self.role.is_some() {
             let role: Vec<&Document> = role.iter().map(AsRef::as_ref).collect();
             // A session has what the role *and* its policy allow: where one of them stays within, both do.
-            if compared.answer.is_contained() || compare(&role, &known).answer.is_contained() {
+            if covered(&compare(&role, &known).answer, limit, &ceiling, findings) {
                 return;
             }
             others.push(role);
             compared = compare(&first, &others);
-        }
-        if compared.answer.is_contained() {
-            return;
+            if covered(&compared.answer, limit, &ceiling, findings) {
+                return;
+            }
         }
         if !findings.lists() {
             findings.refuse_under(&limit.name, Reason::ExceedsLimit, "spec", "not within the limit");
@@ -215,6 +218,22 @@ impl Compared {
             }
         }
     }
+}
+
+/// Whether the answer is that all is within the limit; then it is noted by which statements of the ceiling.
+fn covered(answer: &Containment, limit: &Limit, ceiling: &Document, findings: &mut Findings) -> bool {
+    let Containment::Contained(certificate) = answer else {
+        return false;
+    };
+    if findings.lists() {
+        let statements = ceiling.statements().iter().enumerate();
+        let allows: Vec<usize> = statements
+            .filter(|(_, statement)| statement.effect == Effect::Allow)
+            .map(|(index, _)| index)
+            .collect();
+        findings.covered(&limit.name, certificate.rests_on(&allows));
+    }
+    true
 }
 
 /// What a policy denies.

@@ -1,7 +1,9 @@
 //! What a decision has found so far.
 
+use std::collections::BTreeSet;
+
 use crate::{
-    decision::{Accepted, Decision, MissingFact, Reason, Violation, Violations},
+    decision::{Accepted, CeilingUse, Decision, MissingFact, Reason, Violation, Violations},
     model::Enforcement,
     names::ObjectName,
 };
@@ -13,6 +15,7 @@ pub(super) struct Findings {
     asked: Enforcement,
     violations: Vec<Violation>,
     missing: Vec<MissingFact>,
+    uses: Vec<CeilingUse>,
 }
 
 impl Findings {
@@ -23,6 +26,7 @@ impl Findings {
             asked,
             violations: Vec::new(),
             missing: Vec::new(),
+            uses: Vec::new(),
         }
     }
 
@@ -53,6 +57,17 @@ impl Findings {
             .push(Violation::new(reason, field, message).under(limit));
     }
 
+    /// What was granted is within the ceiling of a limit, by these statements of it.
+    pub(super) fn covered(&mut self, limit: &ObjectName, statements: BTreeSet<usize>) {
+        match self.uses.iter_mut().find(|of| of.limit == *limit) {
+            Some(of) => of.statements.extend(statements),
+            None => self.uses.push(CeilingUse {
+                limit: limit.clone(),
+                statements,
+            }),
+        }
+    }
+
     /// A fact is not known yet.
     pub(super) fn miss(&mut self, fact: MissingFact) {
         self.missing.push(fact);
@@ -63,7 +78,12 @@ impl Findings {
     pub(super) fn decision(mut self, accepted: Option<Accepted>) -> Decision {
         if self.violations.is_empty() && self.missing.is_empty() {
             match accepted {
-                Some(accepted) => return Decision::Accepted(accepted),
+                Some(accepted) => {
+                    return Decision::Accepted(Accepted {
+                        uses: self.uses,
+                        ..accepted
+                    });
+                }
                 None => self.refuse(Reason::NoLimit, "spec", "no DelegationLimit was applied"),
             }
         }

@@ -157,6 +157,7 @@ impl<'a> Applicable<'a> {
             limits,
             boundary: self.carriers.first().map(|limit| limit.name.clone()),
             would_refuse: Vec::new(),
+            uses: Vec::new(),
         })
     }
 

@@ -163,6 +163,48 @@ fn of_three_limits_each_refusal_names_its_own() {
 }
 
 #[test]
+fn an_acceptance_names_the_statements_that_it_rests_on() {
+    let ceiling = json!([
+        allow(json!("s3:ListBucket"), json!("arn:aws:s3:::productionapp")),
+        allow(json!("s3:DeleteObject"), json!("*")),
+        allow(
+            json!(["s3:GetObject", "s3:PutObject"]),
+            json!("arn:aws:s3:::productionapp/*")
+        ),
+    ]);
+    let decision = decided(
+        &role(),
+        [limit("payments", ceiling), check_only("second", anything())],
+    );
+    let uses: Vec<_> = accepted(decision)
+        .uses
+        .into_iter()
+        .map(|of| {
+            (
+                of.limit.to_string(),
+                of.statements.into_iter().collect::<Vec<_>>(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        uses,
+        [
+            ("payments".to_owned(), vec![0, 1, 2]),
+            ("second".to_owned(), vec![0])
+        ]
+    );
+    let reader = role_with(&[(
+        "p",
+        json!([allow(
+            json!("s3:GetObject"),
+            json!("arn:aws:s3:::productionapp/a")
+        )]),
+    )]);
+    let uses = accepted(decided(&reader, [limit("payments", productionapp())])).uses;
+    assert_eq!(uses[0].statements, [1].into());
+}
+
+#[test]
 fn a_dry_run_tells_of_durations_and_tags_of_a_binding() {
     let mut dry = dry_run(check_only("strict", anything()));
     dry.max_session_duration = duration("30m");
@@ -295,6 +337,26 @@ proptest! {
         for violation in violations.iter().filter(|v| matches!(v.reason, Reason::ExceedsLimit | Reason::ContainmentUnknown)) {
             let limit = violation.limit.as_ref().unwrap();
             prop_assert!(known.contains(limit) && violation.message.contains(limit.as_str()), "{violation}");
+        }
+    }
+
+    #[test]
+    fn without_the_statements_that_are_used_in_no_grant_it_is_still_accepted(role in any_role(), ceiling in statements(), more in statements()) {
+        let mut all = ceiling.as_array().unwrap().clone();
+        all.extend(more.as_array().unwrap().iter().cloned());
+        let Decision::Accepted(accepted) = decided(&role, [limit("payments", json!(all))]) else {
+            return Ok(());
+        };
+        prop_assert_eq!(accepted.uses.len(), 1);
+        let used = &accepted.uses[0].statements;
+        let kept: Vec<Value> = all
+            .iter()
+            .enumerate()
+            .filter(|(i, statement)| statement["Effect"] == "Deny" || used.contains(i))
+            .map(|(_, statement)| statement.clone())
+            .collect();
+        if !kept.is_empty() {
+            prop_assert!(decided(&role, [limit("payments", json!(kept))]).is_accepted(), "{used:?} of {all:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use deputy_delegation::{
-    Accepted, Decision, DecisionInput, Fact, GrantSpec, MissingFact, Reason, Violation, decide,
+    Accepted, CeilingUse, Decision, DecisionInput, Fact, GrantSpec, MissingFact, Reason, Violation, decide,
     decide::may_be_retained, model::*,
 };
 use deputy_policy::{Context, Layers, Request, evaluate};
@@ -45,6 +45,13 @@ fn get_from(bucket: &str) -> Value {
     )])
 }
 
+fn uses(limit: &str, statements: &[usize]) -> CeilingUse {
+    CeilingUse {
+        limit: object(limit),
+        statements: statements.iter().copied().collect(),
+    }
+}
+
 #[test]
 fn a_role_within_its_limit_is_accepted_and_carries_its_boundary() {
     assert_eq!(
@@ -53,6 +60,7 @@ fn a_role_within_its_limit_is_accepted_and_carries_its_boundary() {
             limits: vec![object("payments")],
             boundary: Some(object("payments")),
             would_refuse: Vec::new(),
+            uses: vec![uses("payments", &[0, 1])],
         })
     );
 }
@@ -199,6 +207,7 @@ fn of_several_limits_every_one_must_accept() {
         limits: vec![object("narrow"), object("payments")],
         boundary: Some(object("payments")),
         would_refuse: Vec::new(),
+        uses: vec![uses("narrow", &[0]), uses("payments", &[0])],
     };
     assert_eq!(decided(&list, &limits), Decision::Accepted(expected));
 }

@@ -77,6 +77,23 @@ fn a_binding_whose_role_a_dry_run_would_refuse_is_named_with_it() {
 }
 
 #[test]
+fn it_is_counted_in_how_many_grants_a_statement_of_the_ceiling_is_used() {
+    let index = index_with_a_dry_run();
+    let both = json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::app/*"},
+        {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::app/*"},
+        {"Effect": "Allow", "Action": "s3:DeleteObject", "Resource": "arn:aws:s3:::app/*"},
+    ]});
+    let limit = with(limit("payments", &["payments*"], "s3:*"), "/spec/ceiling", both);
+    index.apply(ResourceKind::Limits, object(again(limit)));
+    let grants = index.grants_under(&named("payments")).unwrap();
+    assert_eq!(grants.ceiling_use, [(0, 5), (1, 25)].into());
+    // A dry run decides about none.
+    let grants = index.grants_under(&named("strict")).unwrap();
+    assert_eq!(grants.ceiling_use, [].into());
+}
+
+#[test]
 fn a_dry_run_that_can_not_be_read_refuses_nothing() {
     let index = index();
     let broken = with(

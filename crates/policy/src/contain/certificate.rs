@@ -1,6 +1,6 @@
 //! What a *contained* rests on, in a form that [`super::check()`] verifies without searching.
 
-use std::ops::Range;
+use std::{collections::BTreeSet, ops::Range};
 
 use super::bits::Bits;
 use crate::{document::place::StatementRef, pattern::track::VariableCase};
@@ -132,6 +132,29 @@ impl Certificate {
         trees.sum()
     }
 
+    /// Those of `allows`, the indices of all Allows of the ceiling in order, on which it rests: it proves the same of a ceiling without
+    /// the others. Where several include the same, it rests on one of them.
+    pub fn rests_on(&self, allows: &[usize]) -> BTreeSet<usize> {
+        let mut rests_on = BTreeSet::new();
+        for entry in self.entries.iter().filter(|entry| entry.goal == Goal::Allowed) {
+            match &entry.proof {
+                Proof::ByAllow(index) => {
+                    rests_on.insert(*index);
+                }
+                Proof::ByCases(trees) => {
+                    for Combination { used, tree, .. } in trees {
+                        // The ceiling's Allows come after the candidate's Denys.
+                        let denies = used.len().saturating_sub(allows.len());
+                        let covered = tree.leaves().filter_map(|negative| negative.checked_sub(denies));
+                        rests_on.extend(covered.filter_map(|nth| allows.get(nth)));
+                    }
+                }
+                Proof::ByDeny(_) | Proof::OtherActions | Proof::OtherResources => {}
+            }
+        }
+        rests_on
+    }
+
     /// How many single statements and trees it rests on.
     pub fn entries(&self) -> usize {
         self.entries.len()
@@ -145,6 +168,20 @@ pub struct CaseTree {
     pub roots: Vec<(Vec<(String, VariableCase)>, NextCase)>,
     /// The case distinctions that lead on to one another.
     pub nodes: Vec<CaseNode>,
+}
+
+impl CaseTree {
+    /// The negative statements that close its branches.
+    fn leaves(&self) -> impl Iterator<Item = usize> {
+        let roots = self.roots.iter().map(|(_, next)| next);
+        let branches = self.nodes.iter().flat_map(|node| &node.branches);
+        roots
+            .chain(branches.map(|(_, next)| next))
+            .filter_map(|next| match next {
+                NextCase::Covered(negative) => usize::try_from(*negative).ok(),
+                NextCase::Node(_) => None,
+            })
+    }
 }
 
 /// A case distinction in one dimension.

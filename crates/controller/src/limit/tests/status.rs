@@ -102,6 +102,9 @@ fn a_limit_that_is_enforced_has_nothing_that_it_would_refuse() {
     let status = status_of(&index, "payments");
     assert_eq!(message(&status), "the limit is in force");
     assert_eq!(status.would_refuse, None);
+    let json: Value = serde_json::to_value(&status).unwrap();
+    assert_eq!(json["ceilingUse"], json!([{"statement": 0, "grants": 1}]));
+    assert_eq!(status_of(&index, "strict").ceiling_use, []);
     // A dry run by which all is well says so.
     let clean = status_of(&with_dry_run(&["s3:*"]), "strict")
         .would_refuse

@@ -26,6 +26,7 @@ fn look(bound: bool) -> RoleLook {
         limits: vec![ObjectName::new("payments").unwrap()],
         boundary: Some(ObjectName::new("payments").unwrap()),
         would_refuse: Vec::new(),
+        uses: Vec::new(),
     };
     let role = existing_role();
     let present = PresentRole {

@@ -29,6 +29,7 @@ fn accepted() -> Decision {
         limits: vec![payments.clone()],
         boundary: Some(payments),
         would_refuse: Vec::new(),
+        uses: Vec::new(),
     })
 }
 
