@@ -2,13 +2,28 @@
 
 from ..story import Story
 from .add_ons import AddOns
+from .ci import Ci
 from .data_team import DataTeam
 from .every_team import EveryTeam
+from .partner import Partner
 from .productionapp import Productionapp
+from .terraform_role import TerraformRole
 from .two_accounts import TwoAccounts
 from .two_limits import TwoLimits
 from .web_identity import WebIdentity
 
 STORIES: dict[str, type[Story]] = {
-    story.example: story for story in (Productionapp, AddOns, DataTeam, EveryTeam, TwoAccounts, TwoLimits, WebIdentity)
+    story.example: story
+    for story in (
+        Productionapp,
+        AddOns,
+        Ci,
+        DataTeam,
+        EveryTeam,
+        Partner,
+        TerraformRole,
+        TwoAccounts,
+        TwoLimits,
+        WebIdentity,
+    )
 }
