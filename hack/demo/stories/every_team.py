@@ -1,7 +1,7 @@
 """One limit for all teams, in which the namespace stands as a variable."""
 
 from ..story import Request, Story, deny
-from ..telling import chapter
+from ..telling import chapter, show
 
 BUCKET = "shared-data"
 
@@ -12,6 +12,7 @@ class EveryTeam(Story):
     example = "every-team"
     title = "one limit for every namespace team-*"
     refused = {
+        "not-for-this-namespace.yaml": ("team-a", "team-b"),
         "another-teams-folder.yaml": ("shared-data/team-b/", "arn:aws:s3:::shared-data/team-a/*", "ExceedsLimit"),
     }
 
@@ -35,4 +36,21 @@ class EveryTeam(Story):
             Request("GetObject  team-b/results/1", "denied", "s3:GetObject", f"{bucket}/team-b/results/1", tag),
             Request("ListBucket team-a/results/", "allowed", "s3:ListBucket", bucket, {**tag, "s3:prefix": "team-a/results/"}),
             Request("ListBucket team-b/results/", "denied", "s3:ListBucket", bucket, {**tag, "s3:prefix": "team-b/results/"}),
+        ])
+        self.of_the_platform_team(bucket)
+
+    def of_the_platform_team(self, bucket: str) -> None:
+        """A ClusterAWSRole, which is another IAM role in each namespace that binds it."""
+        chapter("A pod of team-b, by a ClusterAWSRole")
+        show(self.cluster.kubectl("get", "clusterawsroles").stdout)
+        agent = self.pod("team-b", "reader")
+        self.calls("reader", agent.environment("app"), [
+            deny("GetObject team-a/results/1", "s3", "get_object", Bucket=BUCKET, Key="team-a/results/1"),
+            deny("PutObject team-b/results/2", "s3", "put_object", Bucket=BUCKET, Key="team-b/results/2", Body="x"),
+        ])
+        tag = {"aws:PrincipalTag/deputy-namespace": "team-b"}
+        self.judge("team-b", "results-reader", "Its boundary has the variable too", [
+            Request("GetObject team-b/results/1", "allowed", "s3:GetObject", f"{bucket}/team-b/results/1", tag),
+            Request("GetObject team-a/results/1", "denied", "s3:GetObject", f"{bucket}/team-a/results/1", tag),
+            Request("PutObject team-b/results/2", "denied", "s3:PutObject", f"{bucket}/team-b/results/2", tag),
         ])
