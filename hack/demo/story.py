@@ -24,7 +24,7 @@ from .telling import chapter, expect, show, tell
 
 API = "/apis/deputy.dev/v1alpha1"
 _SCRIPT = Path(__file__).with_name("application.py")
-_OURS = ("AWSRoleBinding", "AWSRole", "DelegationLimit", "AWSAccount")
+_GRANTS = ("AWSRoleBinding", "AWSRole", "ClusterAWSRole")
 _NOW = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}
 
 
@@ -157,17 +157,17 @@ class Story:
         for pod in self._pods:
             meta = pod["metadata"]
             self.cluster.admin.call("DELETE", f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}", _NOW)
-        ours = [m for kind in _OURS for m in self._applied if m["kind"] == kind]
-        for manifest in (m for m in ours if "namespace" in m["metadata"]):
-            self.cluster.admin.delete(path(manifest))
-        for manifest in (m for m in ours if m["kind"] == "AWSRole"):
+        for kind in _GRANTS:
+            for manifest in self.applied(kind):
+                self.cluster.admin.delete(path(manifest))
+        for manifest in (m for kind in _GRANTS for m in self.applied(kind)):
             wait_until(lambda m=manifest: not self.cluster.admin.exists(path(m)), f"{path(manifest)} gone", 60)
-        for manifest in (m for m in ours if m["kind"] == "DelegationLimit"):
+        for manifest in self.applied("DelegationLimit"):
             self.cluster.admin.delete(path(manifest))
         wait_until(lambda: not self.stage.deputys(), "nothing of Deputy's in IAM", timeout=60)
-        for manifest in (m for m in ours if m["kind"] == "AWSAccount"):
+        for manifest in self.applied("AWSAccount"):
             self.cluster.admin.delete(path(manifest))
-        for manifest in (m for m in self._applied if m["kind"] == "Namespace"):
+        for manifest in self.applied("Namespace"):
             self.cluster.delete_namespace(manifest["metadata"]["name"])
         tell("IAM holds none of Deputy's roles and policies any more.")
 
@@ -194,6 +194,10 @@ class Story:
     def remember(self, manifests: Iterable[dict]) -> None:
         """Objects that the end has to delete."""
         self._applied += manifests
+
+    def applied(self, kind: str) -> list[dict]:
+        """What was applied of a kind."""
+        return [m for m in self._applied if m["kind"] == kind]
 
     def refusal(self, manifest: str) -> str:
         """What the API server says about what it refuses."""
@@ -248,9 +252,13 @@ class Story:
 
     # --- what no double can show
 
-    def documents(self, role: Mapping) -> dict:
+    def role_arn(self, namespace: str, binding: str) -> str:
+        """The ARN of the role that a binding is about, from its status."""
+        meta = {"namespace": namespace, "name": binding}
+        return self.cluster.admin.get(path({"kind": "AWSRoleBinding", "metadata": meta}))["status"]["roleARN"]
+
+    def documents(self, arn: str) -> dict:
         """The policies of a role as AWS has them, as the evaluator takes them."""
-        arn = self.cluster.admin.get(path(role))["status"]["roleARN"]
         iam, name = self.stage.client("iam", arn.split(":")[4]), arn.rsplit("/", 1)[-1]
         names = iam.list_role_policies(RoleName=name)["PolicyNames"]
         identity = [iam.get_role_policy(RoleName=name, PolicyName=n)["PolicyDocument"] for n in names]
@@ -259,11 +267,11 @@ class Story:
         document = iam.get_policy_version(PolicyArn=boundary, VersionId=version)["PolicyVersion"]["Document"]
         return {"identity": [_parsed(d) for d in identity], "boundaries": [_parsed(document)]}
 
-    def judge(self, namespace: str, name: str, why: str, requests: Iterable[Request]) -> None:
-        """Asks the evaluator about requests, with the role's policy and boundary as AWS has them."""
+    def judge(self, namespace: str, binding: str, why: str, requests: Iterable[Request]) -> None:
+        """Asks the evaluator about requests, with policy and boundary of a binding's role as AWS has them."""
         requests = list(requests)
-        tell(f"{why}, so `deputy policy evaluate` judges these, with policy and boundary of the role {name} as AWS has them:")
-        documents = self.documents({"kind": "AWSRole", "metadata": {"namespace": namespace, "name": name}})
+        tell(f"{why}, so `deputy policy evaluate` judges these, with policy and boundary of the role of {binding} as AWS has them:")
+        documents = self.documents(self.role_arn(namespace, binding))
         lines = [
             {"id": i, "request": {"action": r.action, "resource": r.resource, "context": r.context}, **documents}
             for i, r in enumerate(requests)
