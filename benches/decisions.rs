@@ -93,14 +93,14 @@ fn reconciliation(criterion: &mut Criterion) {
     } = example();
     let limits = [LimitEntry::Valid(limit.clone().into())];
     let uid = Uid::new("7a3e8d52-0000-4000-8000-000000000001").unwrap();
-    let owned = role.owned().expect("the example's role is Deputy's");
+    let owned = role.owned().unwrap();
     let desired = || DesiredRole {
         name: naming::role_name(&cluster, &role.id),
         path: naming::role_path(&cluster),
         trust: trust::for_issuer(&cluster, &account, &role.id),
         inline: owned.policies.inline().cloned(),
         attached: owned.policies.managed().clone(),
-        boundary: Some(naming::boundary_arn(&cluster, &account, &limit.name)),
+        boundary: Some(naming::boundary_arn(&cluster, &account, &limit.name).into()),
         tags: naming::role_tags(&cluster, &account, &role.id, &uid),
         max_session_duration: owned.max_session_duration,
     };
@@ -109,7 +109,11 @@ fn reconciliation(criterion: &mut Criterion) {
         arn: naming::role_arn(&cluster, &account, &role.id),
         unique_id: "AROAEXAMPLEEXAMPLE000".into(),
         trust: wanted.trust.to_json(),
-        inline: wanted.inline.iter().map(|inline| (naming::INLINE_POLICY.to_owned(), inline.to_json())).collect(),
+        inline: wanted
+            .inline
+            .iter()
+            .map(|inline| (naming::INLINE_POLICY.to_owned(), inline.to_json()))
+            .collect(),
         attached: vec![],
         boundary: wanted.boundary.as_ref().map(ToString::to_string),
         tags: wanted

@@ -12,7 +12,7 @@ pub(crate) const SUBDOMAIN: &str = r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$";
 /// A pattern on ARNs of IAM, as `IamArnPattern` has it.
 pub(crate) const IAM_ARN_PATTERN: &str = r"^arn:[a-z*-]+:iam::[0-9*]+:[A-Za-z0-9_+=,.@/*-]+$";
 /// Text of others, as `Audience`, `ClaimValue` and `PersonName` have it.
-pub(crate) const LITERAL: &str = r#"^[^*?"\]+$"#;
+pub(crate) const LITERAL: &str = r#"^[^*?"\\]+$"#;
 /// An account, as `PrincipalArn` has it.
 pub(crate) const PRINCIPAL: &str = r"^([0-9]{12}|arn:aws(-[a-z0-9]+)*:iam::[0-9]{12}:root)$";
 /// A SAML or OpenID Connect provider.

@@ -254,8 +254,11 @@ fn decisions(objects: &[Value], beside: &[Value]) -> Vec<(String, bool)> {
             name: ObjectName::new(object["metadata"]["name"].as_str().unwrap()).unwrap(),
         };
         let accepted = match object["kind"].as_str().unwrap() {
-            "AWSRole" => index.decide_role(&id().into()).unwrap().1.is_accepted(),
-            "AWSRoleBinding" => index.decide_binding(&id()).unwrap().is_accepted(),
+            // One that can't be read is decided about by nobody, and refused.
+            "AWSRole" => index
+                .decide_role(&id().into())
+                .is_some_and(|(_, decision)| decision.is_accepted()),
+            "AWSRoleBinding" => index.decide_binding(&id()).is_some_and(|d| d.is_accepted()),
             _ => continue,
         };
         decided.push((id().to_string(), accepted));
