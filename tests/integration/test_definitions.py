@@ -74,7 +74,7 @@ BAD = [
     ("AWSRole", "maxSessionDuration", "one hour", "should match"),
     ("AWSRole", "accountRef", {}, "Required value"),
     ("AWSRoleBinding", "subjects", [], "should have at least 1 items"),
-    ("AWSRoleBinding", "subjects", [{"kind": "User", "name": "app"}], "Unsupported value"),
+    ("AWSRoleBinding", "subjects", [{"kind": "Pod", "name": "app"}], "Unsupported value"),
     ("AWSRoleBinding", "roleRef.kind", "ClusterAWSRole", "accountRef is required"),
     ("AWSRoleBinding", "accountRef", {"name": "production"}, "an AWSRole names its account itself"),
     ("AWSRoleBinding", "roleRef.kind", "Role", "Unsupported value"),

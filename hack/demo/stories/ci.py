@@ -68,5 +68,5 @@ class Ci(Story):
         return {
             "AWS_ROLE_ARN": self.role_arn("releases", role),
             "AWS_WEB_IDENTITY_TOKEN_FILE": str(file),
-            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
         }

@@ -12,7 +12,7 @@ class EveryTeam(Story):
     example = "every-team"
     title = "one limit for every namespace team-*"
     refused = {
-        "not-for-this-namespace.yaml": ("team-a", "team-b"),
+        "not-for-this-namespace.yaml": ("team-a",),
         "another-teams-folder.yaml": ("shared-data/team-b/", "arn:aws:s3:::shared-data/team-a/*", "ExceedsLimit"),
     }
 
