@@ -315,6 +315,15 @@ impl Index {
         seen.unwrap_or_else(|| self.state.read().granting_role(id))
     }
 
+    /// The accepted bindings of a role, oldest first: who may become it.
+    #[must_use]
+    pub fn accepted_bindings_of_role(&self, role: &RoleId) -> Vec<Arc<Binding>> {
+        let decided = |binding: &Arc<Binding>| self.decide_binding(&binding.id);
+        let mut bindings = self.bindings_of_role(role);
+        bindings.retain(|b| decided(b).is_some_and(|d| d.decision.is_accepted()));
+        bindings
+    }
+
     /// The bindings of a ServiceAccount, oldest first, with what is decided about them.
     #[must_use]
     pub fn decisions_of_service_account(

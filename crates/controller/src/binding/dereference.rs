@@ -165,12 +165,7 @@ fn trust_of(index: &Index, cluster: &ClusterName, binding: &Binding) -> BindingT
     let Some(account) = account_of(index, &binding.role) else {
         return BindingTrust::Pending;
     };
-    let mut bindings = index.bindings_of_role(&binding.role);
-    bindings.retain(|b| {
-        index
-            .decide_binding(&b.id)
-            .is_some_and(|d| d.decision.is_accepted())
-    });
+    let bindings = index.accepted_bindings_of_role(&binding.role);
     let compiled = trust::compile(cluster, &account, &binding.role, &bindings);
     if let Some(left_out) = compiled.left_out.iter().find(|l| l.binding == binding.id) {
         return BindingTrust::LeftOut(left_out.size);

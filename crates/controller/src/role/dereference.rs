@@ -204,24 +204,13 @@ impl PresentRole {
     pub fn look_up(index: &Index, role: Role) -> Self {
         let decision = index.decide_role_with(&role);
         Self {
-            bindings: accepted_bindings(index, &role.id),
+            bindings: index.accepted_bindings_of_role(&role.id),
             limits: limits_of(index, &role),
             boundary: boundary_of(index, &decision),
             role: Some(role),
             decision,
         }
     }
-}
-
-/// The bindings of the role that are accepted. What is remembered of a binding counts as long as nothing it rests on
-/// has changed.
-fn accepted_bindings(index: &Index, id: &RoleId) -> Vec<Arc<Binding>> {
-    let mut bindings = index.bindings_of_role(id);
-    bindings.retain(|binding| {
-        let decided = index.decide_binding(&binding.id);
-        decided.is_some_and(|d| d.decision.is_accepted())
-    });
-    bindings
 }
 
 /// The limits that decide about a role. One that can't be read is left out: under such a limit nothing was accepted.

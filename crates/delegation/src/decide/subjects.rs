@@ -215,13 +215,13 @@ fn of_oidc(oidc: &OidcPrincipal, limit: &Limit) -> Result<(), String> {
             patterns,
         ));
     }
-    let of: Vec<_> = of
-        .into_iter()
+    let of_provider = of;
+    let of: Vec<_> = of_provider
+        .iter()
         .filter(|rule| rule.audiences.contains(oidc.audience()))
         .collect();
     if of.is_empty() {
-        let audiences = covering(&rules, &arn, |rule| &rule.matches);
-        let audiences = audiences.iter().flat_map(|rule| &rule.audiences);
+        let audiences = of_provider.iter().flat_map(|rule| &rule.audiences);
         return Err(not_among("audience", oidc.audience().as_str(), name, audiences));
     }
     let Some(subjects) = oidc.subjects() else {

@@ -96,18 +96,6 @@ impl Subjects {
         }
     }
 
-    /// How many there are.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        match self {
-            Self::ServiceAccounts(names) => names.len(),
-            Self::AwsPrincipals(list) => list.len(),
-            Self::SamlPrincipals(list) => list.len(),
-            Self::OidcPrincipals(list) => list.len(),
-            Self::People(list) => list.len(),
-        }
-    }
-
     /// Whether they come to AWS by themselves: Deputy gives them no session, and the trust policy is all that is between them and the
     /// role.
     #[must_use]

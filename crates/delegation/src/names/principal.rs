@@ -34,11 +34,6 @@ string_type! {
     /// The name of a user, or of a group, as the API server knows people. Names that begin with `system:` are of Kubernetes itself.
     PersonName, "name", "1 to 256 printable ASCII characters, without *, ?, \", \\ and ${, not beginning with system: (those are of Kubernetes itself, not of people)", |s| literal(s, 256) && !s.starts_with("system:")
 }
-string_type! {
-    /// The unique id of a user (`AIDA…`) or role (`AROA…`). IAM User Guide, "Unique identifiers".
-    PrincipalId, "unique id", "AROA… or AIDA…, 16 to 128 capital letters and digits", |s| (16..=128).contains(&s.len()) && (s.starts_with("AROA") || s.starts_with("AIDA")) && s.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
-}
-
 /// A principal of AWS: an account, a user or a role. Nothing else can be one: a session, a group, a service or a wildcard is refused.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PrincipalArn(Form);
