@@ -207,6 +207,7 @@ class Team:
     ) -> None:
         self.scenario, self.name = scenario, name
         self.cluster, self.aws, self.deputy, self.admin = scenario.cluster, scenario.aws, scenario.deputy, scenario.admin
+        self.more_limits: list[str] = []
         self.cluster.create_namespace(name, {"deputy.dev/inject": "enabled"} if inject else {})
         if limit:
             self.limit(*ceiling, **spec)
@@ -219,6 +220,13 @@ class Team:
         self.wait_limit()
         # Before it refuses, and before it says that there is no limit, the webhook looks at the API server.
         return made
+
+    def another_limit(self, name: str, *ceiling: Mapping, **spec: object) -> str:
+        """Creates a second limit of the namespace; its path."""
+        full = f"{self.name}-{name}"
+        self.scenario.create(limit(full, [self.name], *ceiling, **spec))
+        self.more_limits.append(f"{API}/delegationlimits/{full}")
+        return self.more_limits[-1]
 
     def role(self, name: str = "uploader", *statements: Mapping, wait: bool = True, **spec: object) -> dict:
         """Creates a role."""
@@ -254,10 +262,11 @@ class Team:
         """Deletes what is granted, so that tests after it wait for nothing of it; nobody waits until it is gone."""
         for plural in ("awsrolebindings", "awsroles"):
             self.admin.delete(f"{API}/namespaces/{self.name}/{plural}")
-        if self.admin.exists(self.limit_path):
-            meant = {"metadata": {"annotations": {"deputy.dev/accept-suspending": "1000"}}}
-            self.admin.patch(self.limit_path, meant)
-            self.admin.delete(self.limit_path)
+        for path in (self.limit_path, *self.more_limits):
+            if self.admin.exists(path):
+                meant = {"metadata": {"annotations": {"deputy.dev/accept-suspending": "1000"}}}
+                self.admin.patch(path, meant)
+                self.admin.delete(path)
 
     # --- paths
 
