@@ -7,6 +7,7 @@ from rig.aws import Credentials, error_code
 from rig.proc import wait_until
 
 from .scenario import ACCOUNT, API, BUCKET, binding, document
+from .test_managed_policies import OWN, reader  # noqa: F401
 
 
 def reads(folder: str) -> dict:
@@ -164,6 +165,61 @@ def test_the_last_binding_takes_its_role_along_and_the_template_waits_for_all(sc
     scenario.wait_gone(path(name))
     assert aws_role(scenario, seen[second.name]["roleARN"]) is None
     second.wait_binding("reader", "False", "RoleNotFound")
+
+
+def test_its_roles_stay_where_it_says_so_and_every_limit_allows_it(scenario, new_team, template):
+    stays, not_allowed = new_team(limit=False), new_team(limit=False)
+    stays.limit(reads(stays.name), roles={"allowRetain": True})
+    not_allowed.limit(reads(not_allowed.name))
+    manifest = cluster_role("retained", [stays.name, not_allowed.name])
+    manifest["spec"]["deletionPolicy"] = "Retain"
+    name = template(manifest)
+    refused = scenario.refusal(bound(not_allowed.name, name))
+    assert "Retain" in refused.message and "allowRetain" in refused.message, refused.message
+    scenario.create(bound(stays.name, name))
+    stays.wait_binding("reader")
+    entry = entries(scenario, name)[stays.name]
+
+    def closed() -> bool:
+        found = aws_role(scenario, entry["roleARN"])
+        assert found["RoleId"] == entry["roleID"]
+        tags = {t["Key"] for t in found["Tags"]}
+        statements = found["AssumeRolePolicyDocument"]["Statement"]
+        return "deputy-retained" in tags and [s["Effect"] for s in statements] == ["Deny"]
+
+    # With its last binding it is left, and with the next one it is taken back.
+    scenario.admin.delete(stays.binding_path("reader"))
+    wait_until(lambda: not entries(scenario, name), "the entry is gone", 20)
+    assert closed()
+    scenario.create(bound(stays.name, name))
+    stays.wait_binding("reader")
+    assert entries(scenario, name)[stays.name]["roleID"] == entry["roleID"]
+    assert not closed()
+    # And so with the template.
+    scenario.admin.delete(path(name))
+    scenario.wait_gone(path(name))
+    assert closed()
+
+
+def test_what_the_boundary_cuts_off_in_one_namespace_is_said_of_it_and_summed_up(
+    scenario,
+    new_team,
+    template,
+    reader,  # noqa: F811
+):
+    team = new_team(managedPolicies=[f"{OWN}/reader-*"])
+    manifest = cluster_role("capped", [team.name])
+    manifest["spec"] |= {"managedPolicyARNs": [reader]}
+    del manifest["spec"]["policies"]
+    name = template(manifest)
+    scenario.create(bound(team.name, name))
+    team.wait_binding("reader")
+    condition = scenario.wait(path(name), "CappedByBoundary", "True", "Capped")
+    assert f"namespace {team.name}" in condition["message"] and "sqs:ListQueues" in condition["message"], condition
+    capped = entries(scenario, name)[team.name]["capped"]
+    assert capped["reason"] == "Capped" and "sqs:ListQueues" in capped["message"], capped
+    scenario.wait(path(name), "Tagged", "True")
+    scenario.wait(path(name), "Ready", "True")
 
 
 def test_a_template_that_fits_nowhere_is_refused_by_itself(scenario):

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::{RolePolicy, schema};
+use crate::{RolePermissions, schema};
 
 /// What, as a template: one IAM role for each namespace and account that binds it.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -52,40 +52,17 @@ pub struct ClusterAWSRoleSpec {
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub namespaces: Vec<String>,
 
-    /// The permissions of each of its IAM roles, 1 to 10 policies by name. They are compiled into one inline policy, which AWS limits
-    /// to 10,240 characters. In `Resource`, `NotResource` and the values of a `Condition`, `${namespace}` is the name of the namespace
-    /// that binds it. Absent: only `managedPolicyARNs`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = "quota::POLICIES_OF_ROLE"))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
-    pub policies: Option<Vec<RolePolicy>>,
-
-    /// Managed policies that are attached to each of its IAM roles, 1 to 10 by ARN, as with an AWSRole.
-    #[serde(
-        rename = "managedPolicyARNs",
-        default,
-        skip_serializing_if = "Option::is_none"
-    )]
-    #[schemars(
-        length(min = 1, max = "quota::MANAGED_POLICIES_OF_ROLE"),
-        inner(length(min = 1, max = "schema::MAX_POLICY_ARN"), regex(pattern = schema::MANAGED_POLICY_ARN))
-    )]
-    #[x_kube(merge_strategy = ListMerge::Set)]
-    pub managed_policy_arns: Option<Vec<String>>,
-
-    /// The longest session of each of its IAM roles: 1h to 12h; absent: 1h. Sessions through the broker are limited further by their binding, the
-    /// limits and the issuer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 32), regex(pattern = schema::DURATION))]
-    #[x_kube(validation = Rule::new("duration(self) >= duration('1h') && duration(self) <= duration('12h')").message("must be 1h to 12h"))]
-    pub max_session_duration: Option<String>,
+    /// Of each of its IAM roles.
+    #[serde(flatten)]
+    pub permissions: RolePermissions,
 }
 
 /// What has become of a ClusterAWSRole.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterAWSRoleStatus {
-    /// `Ready`: it can be read, and each of its IAM roles is ready.
+    /// `Ready`: it can be read, and each of its IAM roles is ready. `Tagged`: each has the tags of its AWSAccount; nothing waits for them.
+    /// `CappedByBoundary`, with managed policies: the boundary of one of its IAM roles cuts off something of what they allow.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
@@ -158,6 +135,14 @@ pub struct RoleInstance {
     #[schemars(length(max = 512))]
     pub message: String,
 
+    /// Why AWS refuses the tags of its AWSAccount, which holds up nothing else. Absent: it has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untagged: Option<InstanceFinding>,
+
+    /// What its boundary cuts off from its managed policies, or why that is not known. Absent: nothing is known to be cut off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capped: Option<InstanceFinding>,
+
     /// The `metadata.generation` of the ClusterAWSRole that this is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
@@ -166,4 +151,18 @@ pub struct RoleInstance {
     /// When `ready` last changed; of one that was never ready, when it was written down.
     #[schemars(schema_with = "schema::time")]
     pub last_transition_time: Time,
+}
+
+/// Something about one IAM role of a ClusterAWSRole that holds up nothing.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq, Hash)]
+#[serde(rename_all = "camelCase")]
+pub struct InstanceFinding {
+    /// What, for machines: the reason of the condition that an AWSRole would have.
+    #[schemars(length(max = 64))]
+    pub reason: String,
+
+    /// What, for people; of at most 20 IAM roles of the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    pub message: Option<String>,
 }

@@ -50,7 +50,7 @@ pub use binding::{
     SessionScopeSpec, SubjectKind, SubjectSpec,
 };
 pub use cluster_role::{
-    ClusterAWSRole, ClusterAWSRoleSpec, ClusterAWSRoleStatus, InstanceCounts, RoleInstance,
+    ClusterAWSRole, ClusterAWSRoleSpec, ClusterAWSRoleStatus, InstanceCounts, InstanceFinding, RoleInstance,
 };
 pub use convert::{parse_account, parse_binding, parse_cluster_role, parse_limit, parse_role};
 pub use limit::{
@@ -61,7 +61,8 @@ pub use limit::{
 pub use method::SessionMethodSpec;
 pub use namespace_limit::{NamespaceLimit, NamespaceLimitSpec};
 pub use role::{
-    AWSRole, AWSRoleSpec, AWSRoleStatus, AccountRef, DeletionPolicySpec, ExistingRoleSpec, RolePolicy,
+    AWSRole, AWSRoleSpec, AWSRoleStatus, AccountRef, DeletionPolicySpec, ExistingRoleSpec, RolePermissions,
+    RolePolicy,
 };
 pub use subject_rules::{OidcRuleSpec, PeopleRuleSpec, PrincipalRuleSpec, SamlRuleSpec};
 

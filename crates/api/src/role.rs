@@ -64,14 +64,30 @@ pub struct AWSRoleSpec {
     #[x_kube(validation = Rule::new("self == oldSelf").message("accountRef is immutable: make another AWSRole"))]
     pub account_ref: AccountRef,
 
-    /// The role's permissions, 1 to 10 policies by name. They are compiled into one inline policy, which AWS limits to
-    /// 10,240 characters. Absent: only `managedPolicyARNs`.
+    /// Of a role that Deputy makes.
+    #[serde(flatten)]
+    pub permissions: RolePermissions,
+
+    /// A role that exists and is somebody else's: Deputy gives sessions of it, and never writes it. Every limit that applies has to name
+    /// it in `existingRoles`. A session of it has the session policy of its binding, which is within the limits by itself; without one
+    /// it gets the limit's boundary as session policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub existing: Option<ExistingRoleSpec>,
+}
+
+/// What an IAM role that Deputy makes is: the same of an AWSRole and of each one of a ClusterAWSRole.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct RolePermissions {
+    /// The permissions of the IAM role, 1 to 10 policies by name. They are compiled into one inline policy, which AWS limits to
+    /// 10,240 characters. Absent: only `managedPolicyARNs`. Of a ClusterAWSRole, `${namespace}` in `Resource`, `NotResource` and the values of
+    /// a `Condition` is the name of the namespace that binds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = "quota::POLICIES_OF_ROLE"))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub policies: Option<Vec<RolePolicy>>,
 
-    /// Managed policies that are attached to the role, 1 to 10 by ARN: of AWS (`arn:aws:iam::aws:policy/…`) or of the role's own AWS
+    /// Managed policies that are attached to the IAM role, 1 to 10 by ARN: of AWS (`arn:aws:iam::aws:policy/…`) or of the role's own AWS
     /// account. Every limit that applies has to name each in `managedPolicies`. What they say is not compared with a limit: AWS holds them
     /// to the role's boundary, and the condition `CappedByBoundary` says what that cuts off.
     #[serde(
@@ -86,31 +102,26 @@ pub struct AWSRoleSpec {
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub managed_policy_arns: Option<Vec<String>>,
 
-    /// The longest session of the role: 1h to 12h; absent: 1h. Sessions through the broker are limited further by their
+    /// The longest session of the IAM role: 1h to 12h; absent: 1h. Sessions through the broker are limited further by their
     /// binding, the limits and the issuer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32), regex(pattern = schema::DURATION))]
     #[x_kube(validation = Rule::new("duration(self) >= duration('1h') && duration(self) <= duration('12h')").message("must be 1h to 12h"))]
     pub max_session_duration: Option<String>,
 
-    /// What becomes of the IAM role when this object is deleted. Absent: `Delete`. `Retain` needs the leave of every limit that applies.
+    /// What becomes of the IAM role when its object is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicySpec>,
-
-    /// A role that exists and is somebody else's: Deputy gives sessions of it, and never writes it. Every limit that applies has to name
-    /// it in `existingRoles`. A session of it has the session policy of its binding, which is within the limits by itself; without one
-    /// it gets the limit's boundary as session policy.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub existing: Option<ExistingRoleSpec>,
 }
 
-/// What becomes of the IAM role when its object is deleted; absent: `Delete`. `Retain` needs the leave of every limit that applies.
+/// What becomes of the IAM role when its object is deleted, and of one of a ClusterAWSRole also when the last binding of the namespace goes;
+/// absent: `Delete`. `Retain` needs the leave of every limit that applies.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeletionPolicySpec {
     /// It is deleted.
     Delete,
     /// It stays, with its policies and its ARN, and nobody can become it: its trust policy denies everybody. An AWSRole of the same
-    /// namespace and name takes it back.
+    /// namespace and name, or a ClusterAWSRole of the same name that the namespace binds in that account, takes it back.
     Retain,
 }
 

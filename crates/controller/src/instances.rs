@@ -5,7 +5,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use deputy_api::{ClusterAWSRole, ClusterAWSRoleStatus, RoleInstance};
+use deputy_api::{ClusterAWSRole, ClusterAWSRoleStatus, InstanceFinding, RoleInstance};
 use deputy_delegation::{ObjectName, model::RoleId, quota};
 use deputy_runtime::status::patch_status;
 use kube::api::DynamicObject;
@@ -138,15 +138,39 @@ fn is_of(entry: &RoleInstance, id: &RoleId) -> bool {
 fn with(mut instances: Vec<RoleInstance>, entry: &RoleInstance) -> Option<Vec<RoleInstance>> {
     let key = |e: &RoleInstance| (e.namespace.clone(), e.account.clone());
     let is_full = instances.len() >= quota::INSTANCES_OF_CLUSTER_ROLE;
-    match instances.iter_mut().find(|other| key(other) == key(entry)) {
-        Some(known) => known.clone_from(entry),
+    let others = instances.iter().filter(|other| key(other) != key(entry));
+    let entry = if others.filter(|other| has_words(other)).count() < quota::FINDINGS_OF_CLUSTER_ROLE {
+        entry.clone()
+    } else {
+        without_words(entry)
+    };
+    match instances.iter_mut().find(|other| key(other) == key(&entry)) {
+        Some(known) => *known = entry,
         None if is_full => return None,
         None => {
-            instances.push(entry.clone());
+            instances.push(entry);
             instances.sort_by_key(key);
         }
     }
     Some(instances)
+}
+
+fn has_words(entry: &RoleInstance) -> bool {
+    let mut findings = [&entry.untagged, &entry.capped].into_iter().flatten();
+    findings.any(|finding| finding.message.is_some())
+}
+
+/// With the reasons of its findings alone.
+fn without_words(entry: &RoleInstance) -> RoleInstance {
+    let reason = |finding: &InstanceFinding| InstanceFinding {
+        reason: finding.reason.clone(),
+        message: None,
+    };
+    RoleInstance {
+        untagged: entry.untagged.as_ref().map(reason),
+        capped: entry.capped.as_ref().map(reason),
+        ..entry.clone()
+    }
 }
 
 #[cfg(test)]
@@ -166,6 +190,8 @@ mod tests {
             ready: false,
             reason: "Progressing".to_owned(),
             message: message.to_owned(),
+            untagged: None,
+            capped: None,
             observed_generation: Some(1),
             last_transition_time: Time(Timestamp::UNIX_EPOCH),
         }
@@ -188,5 +214,24 @@ mod tests {
             .collect();
         assert_eq!(with(full.clone(), &entry("team-x", "new")), None);
         assert!(with(full, &entry("team-0007", "new")).is_some_and(|all| all.len() == 1000));
+    }
+    #[test]
+    fn of_twenty_entries_the_findings_are_there_in_words() {
+        let finding = InstanceFinding {
+            reason: "Capped".to_owned(),
+            message: Some("allows s3:GetObject".to_owned()),
+        };
+        let capped = |n: usize| RoleInstance {
+            capped: Some(finding.clone()),
+            ..entry(&format!("team-{n:02}"), "")
+        };
+        let all = (0..30).fold(Vec::new(), |all, n| with(all, &capped(n)).unwrap());
+        let words = all.iter().filter(|e| has_words(e)).count();
+        assert_eq!(words, quota::FINDINGS_OF_CLUSTER_ROLE);
+        assert!(all.iter().all(|e| e.capped.as_ref().unwrap().reason == "Capped"));
+        // The same again changes nothing, with words and without.
+        for n in [0, 29] {
+            assert_eq!(with(all.clone(), &capped(n)).unwrap(), all);
+        }
     }
 }

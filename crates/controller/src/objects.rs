@@ -50,6 +50,13 @@ pub fn status_of<S: DeserializeOwned + Default>(object: &DynamicObject) -> S {
         .unwrap_or_default()
 }
 
+/// Whether an AWSRole or ClusterAWSRole says that its role stays in AWS; read also when the rest of it can't be.
+#[must_use]
+pub fn is_retained(object: &DynamicObject) -> bool {
+    let policy = object.data.pointer("/spec/deletionPolicy");
+    policy.and_then(serde_json::Value::as_str) == Some("Retain")
+}
+
 /// Adds or removes a finalizer, on the object as it was read. Gives the object as it is then; `None` when it is gone.
 ///
 /// # Errors

@@ -63,6 +63,10 @@ pub const NAMESPACES_OF_CLUSTER_ROLE: usize = SCOPE_OF_LIMIT;
 /// IAM roles of one ClusterAWSRole: its status has an entry for each, and etcd takes 1.5 MiB of an object.
 pub const INSTANCES_OF_CLUSTER_ROLE: usize = 1_000;
 
+/// IAM roles of one ClusterAWSRole of which its status has in words what holds up nothing; of the others it has the reason. With the words
+/// of all, it would be larger than etcd takes.
+pub const FINDINGS_OF_CLUSTER_ROLE: usize = 20;
+
 /// Actions that a limit acknowledges.
 pub const ACKNOWLEDGED_OF_LIMIT: usize = 64;
 

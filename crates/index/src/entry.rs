@@ -232,6 +232,9 @@ pub struct RoleState {
 pub struct ClusterRoleState {
     /// By the namespace that binds it, and the AWSAccount.
     pub instances: BTreeMap<(NamespaceName, ObjectName), Arc<RoleState>>,
+    /// A number that differs when it says something else of their tags or boundaries. No decision rests on those; who sums them up is
+    /// told by it.
+    pub findings: u64,
 }
 
 impl ClusterRoleState {

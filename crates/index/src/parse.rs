@@ -1,10 +1,14 @@
 //! From objects as the API server sends them to views. Nothing here fails: what can't be read is said to be so.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::Arc,
+};
 
 use deputy_api::{
     AWSAccount, AWSAccountStatus, AWSRole, AWSRoleBinding, AWSRoleBindingStatus, AWSRoleStatus,
-    ClusterAWSRole, ClusterAWSRoleStatus, DelegationLimit, DelegationLimitStatus, GROUP,
+    ClusterAWSRole, ClusterAWSRoleStatus, DelegationLimit, DelegationLimitStatus, GROUP, RoleInstance,
     conditions::{self, ConditionReason, ConditionType, Status},
     convert::{NotReadable, RoleTemplate, cluster_role_of, enforcement_of, scope_of, subjects_of},
     parse_account, parse_binding, parse_cluster_role, parse_limit, parse_role,
@@ -266,6 +270,7 @@ pub(crate) fn role_state(object: &DynamicObject) -> RoleState {
 
 pub(crate) fn cluster_role_state(object: &DynamicObject) -> ClusterRoleState {
     let status: ClusterAWSRoleStatus = status(object);
+    let findings = findings(&status.instances);
     let instances = status.instances.into_iter().filter_map(|instance| {
         let namespace = NamespaceName::new(instance.namespace).ok()?;
         let account = ObjectName::new(instance.account).ok()?;
@@ -285,7 +290,18 @@ pub(crate) fn cluster_role_state(object: &DynamicObject) -> ClusterRoleState {
     });
     ClusterRoleState {
         instances: instances.collect(),
+        findings,
     }
+}
+
+fn findings(instances: &[RoleInstance]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for entry in instances {
+        if entry.untagged.is_some() || entry.capped.is_some() {
+            (&entry.namespace, &entry.account, &entry.untagged, &entry.capped).hash(&mut hasher);
+        }
+    }
+    hasher.finish()
 }
 
 pub(crate) fn binding_state(object: &DynamicObject) -> BindingState {

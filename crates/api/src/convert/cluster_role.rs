@@ -11,12 +11,14 @@ use kube::api::ObjectMeta;
 use serde_json::Value;
 
 use super::{Findings, parse_role};
-use crate::{AWSRole, AWSRoleSpec, AccountRef, ClusterAWSRole, ClusterAWSRoleSpec, RolePolicy};
+use crate::{
+    AWSRole, AWSRoleSpec, AccountRef, ClusterAWSRole, ClusterAWSRoleSpec, RolePermissions, RolePolicy,
+};
 
 /// What stands for the name of the namespace that binds the role.
-const VARIABLE: &str = "${namespace}";
+pub const NAMESPACE_VARIABLE: &str = "${namespace}";
 /// The elements of a statement in which it does.
-const ELEMENTS: [&str; 3] = ["Resource", "NotResource", "Condition"];
+pub const NAMESPACE_ELEMENTS: [&str; 3] = ["Resource", "NotResource", "Condition"];
 /// Characters of the longest name of a namespace.
 const LONGEST_NAMESPACE: usize = 63;
 
@@ -113,7 +115,8 @@ impl RoleTemplate {
             name: policy.name.clone(),
             document: put_in(&policy.document, namespace.as_str()),
         };
-        let policies = self.spec.policies.as_ref();
+        let permissions = &self.spec.permissions;
+        let policies = permissions.policies.as_ref();
         let object = AWSRole {
             metadata: ObjectMeta {
                 name: Some(self.name.as_str().to_owned()),
@@ -125,11 +128,11 @@ impl RoleTemplate {
                 account_ref: AccountRef {
                     name: account.as_str().to_owned(),
                 },
-                policies: policies.map(|policies| policies.iter().map(put_in).collect()),
-                managed_policy_arns: self.spec.managed_policy_arns.clone(),
-                max_session_duration: self.spec.max_session_duration.clone(),
-                // With the last binding each goes, and Deputy makes them all.
-                deletion_policy: None,
+                permissions: RolePermissions {
+                    policies: policies.map(|policies| policies.iter().map(put_in).collect()),
+                    ..permissions.clone()
+                },
+                // Deputy makes them all.
                 existing: None,
             },
             status: None,
@@ -153,7 +156,7 @@ fn put_in(document: &Value, namespace: &str) -> Value {
         None => &mut [],
     };
     for statement in statements {
-        for element in ELEMENTS {
+        for element in NAMESPACE_ELEMENTS {
             if let Some(value) = statement.get_mut(element) {
                 put_into(value, namespace);
             }
@@ -166,8 +169,8 @@ fn put_in(document: &Value, namespace: &str) -> Value {
 fn put_into(value: &mut Value, namespace: &str) {
     match value {
         Value::String(text) => {
-            if text.contains(VARIABLE) {
-                *text = text.replace(VARIABLE, namespace);
+            if text.contains(NAMESPACE_VARIABLE) {
+                *text = text.replace(NAMESPACE_VARIABLE, namespace);
             }
         }
         Value::Array(values) => values.iter_mut().for_each(|value| put_into(value, namespace)),
@@ -230,7 +233,7 @@ mod tests {
         ] {
             assert!(document.contains(part), "{part} in {document}");
         }
-        assert!(!document.contains(VARIABLE), "{document}");
+        assert!(!document.contains(NAMESPACE_VARIABLE), "{document}");
     }
 
     #[test]
@@ -267,7 +270,7 @@ mod tests {
     #[test]
     fn every_wrong_field_of_a_cluster_role_is_listed() {
         let mut object = cluster_role(&["Upper"], json!({"Version": "2012-10-17", "Statement": []}));
-        object.spec.max_session_duration = Some("5m".to_owned());
+        object.spec.permissions.max_session_duration = Some("5m".to_owned());
         let violations = parse_cluster_role(&object).unwrap_err();
         for field in [
             "spec.namespaces[0]",
@@ -279,5 +282,15 @@ mod tests {
                 "{field}: {violations}"
             );
         }
+    }
+    #[test]
+    fn what_its_roles_share_with_an_aws_role_is_each_ones() {
+        let mut object = cluster_role(&["payments"], allow(json!("*"), json!({})));
+        object.spec.permissions.deletion_policy = Some(crate::DeletionPolicySpec::Retain);
+        object.spec.permissions.max_session_duration = Some("2h".to_owned());
+        let role = instance(&object, "payments");
+        let owned = role.owned().unwrap();
+        assert_eq!(owned.deletion, deputy_delegation::model::DeletionPolicy::Retain);
+        assert_eq!(owned.max_session_duration.as_seconds(), 7200);
     }
 }

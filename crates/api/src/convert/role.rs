@@ -12,7 +12,7 @@ use deputy_delegation::{
 use deputy_policy::PolicyKind;
 
 use super::Findings;
-use crate::{AWSRole, AWSRoleSpec, DeletionPolicySpec, ExistingRoleSpec};
+use crate::{AWSRole, AWSRoleSpec, DeletionPolicySpec, ExistingRoleSpec, RolePermissions};
 
 /// Reads a role.
 ///
@@ -31,7 +31,7 @@ pub fn parse_role(object: &AWSRole) -> Result<Role, Violations> {
 
     let source = match &spec.existing {
         Some(existing) => existing_role(spec, existing, &mut findings).map(RoleSource::Existing),
-        None => owned_role(spec, &mut findings).map(RoleSource::Owned),
+        None => owned_role(&spec.permissions, &mut findings).map(RoleSource::Owned),
     };
 
     let role = (|| {
@@ -47,7 +47,7 @@ pub fn parse_role(object: &AWSRole) -> Result<Role, Violations> {
 }
 
 /// A role that Deputy makes.
-fn owned_role(spec: &AWSRoleSpec, findings: &mut Findings) -> Option<OwnedRole> {
+fn owned_role(spec: &RolePermissions, findings: &mut Findings) -> Option<OwnedRole> {
     if let Some(listed) = &spec.policies {
         findings.count("spec.policies", "policies", listed.len(), 1..=POLICIES_OF_ROLE);
     }
@@ -99,11 +99,18 @@ fn existing_role(
     existing: &ExistingRoleSpec,
     findings: &mut Findings,
 ) -> Option<ExistingRole> {
+    let permissions = &spec.permissions;
     let others = [
-        ("spec.policies", spec.policies.is_none()),
-        ("spec.managedPolicyARNs", spec.managed_policy_arns.is_none()),
-        ("spec.maxSessionDuration", spec.max_session_duration.is_none()),
-        ("spec.deletionPolicy", spec.deletion_policy.is_none()),
+        ("spec.policies", permissions.policies.is_none()),
+        (
+            "spec.managedPolicyARNs",
+            permissions.managed_policy_arns.is_none(),
+        ),
+        (
+            "spec.maxSessionDuration",
+            permissions.max_session_duration.is_none(),
+        ),
+        ("spec.deletionPolicy", permissions.deletion_policy.is_none()),
     ];
     for (field, _) in others.into_iter().filter(|(_, is_absent)| !is_absent) {
         let message = "is not for a role that exists (spec.existing): it is its owner's; leave it out";

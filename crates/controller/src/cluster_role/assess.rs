@@ -1,13 +1,14 @@
 //! *Assess*: from everything that was looked up, what is true of a ClusterAWSRole. Pure.
 
 use deputy_api::{
-    ClusterAWSRoleStatus, InstanceCounts, RoleInstance,
+    ClusterAWSRoleStatus, InstanceCounts, InstanceFinding, RoleInstance,
     conditions::{ConditionReason, Status},
 };
 use deputy_delegation::quota;
+use kube::api::DynamicObject;
 
 use super::dereference::ClusterRoleInputs;
-use crate::{instances::FINALIZER, report::ConditionValue};
+use crate::{instances::FINALIZER, objects::is_retained, report::ConditionValue};
 
 /// IAM roles that a message names.
 const NAMED: usize = 5;
@@ -19,6 +20,10 @@ pub struct ClusterRoleAssessment {
     pub counts: InstanceCounts,
     /// Whether it does its job.
     pub ready: ConditionValue,
+    /// Whether each has the tags of its AWSAccount; `None` while there is none.
+    pub tagged: Option<ConditionValue>,
+    /// What boundaries cut off from its managed policies; `None` without those.
+    pub capped: Option<ConditionValue>,
     /// Whether it is being deleted, and nothing of it is in AWS any more.
     pub may_go: bool,
 }
@@ -40,11 +45,18 @@ pub fn assess(inputs: &ClusterRoleInputs, status: &ClusterAWSRoleStatus) -> Clus
             ready: number(instances.iter().filter(|instance| instance.ready).count()),
         },
         ready: if is_deleted {
-            let message = format!("{in_aws} IAM roles are being deleted");
+            let what = if is_retained(&inputs.object) {
+                "closed, to stay in AWS where every limit allows it"
+            } else {
+                "deleted"
+            };
+            let message = format!("{in_aws} IAM roles are being {what}");
             ConditionValue::new(Status::False, ConditionReason::Deleting, message)
         } else {
             ready(inputs, instances)
         },
+        tagged: tagged(instances),
+        capped: capped(&inputs.object, instances),
         may_go: is_deleted && in_aws == 0 && finalizers.any(|finalizer| finalizer == FINALIZER),
     }
 }
@@ -66,22 +78,15 @@ fn ready(inputs: &ClusterRoleInputs, instances: &[RoleInstance]) -> ConditionVal
     }
     let not_ready: Vec<_> = instances.iter().filter(|instance| !instance.ready).collect();
     if !not_ready.is_empty() {
-        let named = not_ready.iter().take(NAMED).map(|instance| {
-            format!(
-                "namespace {}, account {}: {}",
-                instance.namespace, instance.account, instance.reason
-            )
-        });
-        let named: Vec<_> = named.collect();
-        let more = match not_ready.len().saturating_sub(NAMED) {
-            0 => String::new(),
-            more => format!("; and {more} more"),
-        };
+        let named = named(
+            not_ready
+                .iter()
+                .map(|instance| (*instance, instance.reason.as_str())),
+        );
         let message = format!(
-            "{} of its {} IAM roles are not ready: {}{more}",
+            "{} of its {} IAM roles are not ready: {named}",
             not_ready.len(),
-            instances.len(),
-            named.join("; ")
+            instances.len()
         );
         return ConditionValue::new(Status::False, ConditionReason::InstancesNotReady, message);
     }
@@ -91,4 +96,91 @@ fn ready(inputs: &ClusterRoleInputs, instances: &[RoleInstance]) -> ConditionVal
         all => format!("its {all} IAM roles are ready"),
     };
     ConditionValue::new(Status::True, ConditionReason::Ready, message)
+}
+
+/// The first few of these, with what is said of each.
+fn named<'a>(said: impl ExactSizeIterator<Item = (&'a RoleInstance, &'a str)>) -> String {
+    let more = match said.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    let named = said.take(NAMED).map(|(instance, what)| {
+        format!(
+            "namespace {}, account {}: {what}",
+            instance.namespace, instance.account
+        )
+    });
+    let named: Vec<_> = named.collect();
+    format!("{}{more}", named.join("; "))
+}
+
+/// Those with a finding; those first whose words are known.
+fn found<'a>(
+    instances: &'a [RoleInstance],
+    finding: impl Fn(&'a RoleInstance) -> Option<&'a InstanceFinding>,
+) -> Vec<(&'a RoleInstance, &'a InstanceFinding)> {
+    let with = instances.iter().filter_map(|i| Some((i, finding(i)?)));
+    let mut found: Vec<_> = with.collect();
+    found.sort_by_key(|(_, finding)| finding.message.is_none());
+    found
+}
+
+/// How many of them have a finding, and the first few.
+fn summary(found: &[(&RoleInstance, &InstanceFinding)], of: usize, what: &str) -> String {
+    let named = named(found.iter().map(|(instance, finding)| {
+        let words = finding.message.as_deref();
+        (*instance, words.unwrap_or(&finding.reason))
+    }));
+    format!("{} of its {of} IAM roles {what}: {named}", found.len())
+}
+
+fn reason_of(finding: &InstanceFinding) -> ConditionReason {
+    ConditionReason::from_word(&finding.reason).unwrap_or(ConditionReason::AWSError)
+}
+
+fn tagged(instances: &[RoleInstance]) -> Option<ConditionValue> {
+    let untagged = found(instances, |instance| instance.untagged.as_ref());
+    let Some((_, first)) = untagged.first() else {
+        return instances
+            .iter()
+            .any(|instance| instance.role_id.is_some())
+            .then(|| {
+                let message = "each IAM role has the tags of its AWSAccount";
+                ConditionValue::new(Status::True, ConditionReason::UpToDate, message)
+            });
+    };
+    let message = summary(
+        &untagged,
+        instances.len(),
+        "are not tagged as their AWSAccounts say",
+    );
+    Some(ConditionValue::new(Status::False, reason_of(first), message))
+}
+
+fn capped(object: &DynamicObject, instances: &[RoleInstance]) -> Option<ConditionValue> {
+    object.data.pointer("/spec/managedPolicyARNs")?;
+    let found = found(instances, |instance| instance.capped.as_ref());
+    let (cut_off, unknown): (Vec<_>, Vec<_>) = found
+        .into_iter()
+        .partition(|(_, finding)| reason_of(finding) == ConditionReason::Capped);
+    if !cut_off.is_empty() {
+        let message = summary(&cut_off, instances.len(), "are cut off by their boundary");
+        return Some(ConditionValue::new(
+            Status::True,
+            ConditionReason::Capped,
+            message,
+        ));
+    }
+    if let Some((_, first)) = unknown.first() {
+        let what = "may be cut off by their boundary, which is not known";
+        let message = summary(&unknown, instances.len(), what);
+        return Some(ConditionValue::new(Status::Unknown, reason_of(first), message));
+    }
+    instances
+        .iter()
+        .any(|instance| instance.role_id.is_some())
+        .then(|| {
+            let message = "nothing is known to be cut off from the managed policies of its IAM roles";
+            ConditionValue::new(Status::False, ConditionReason::NotCapped, message)
+        })
 }

@@ -22,5 +22,14 @@ pub fn updated(
     new.counts = Some(assessment.counts);
     let mut conditions = Conditions::new(&mut new.conditions, generation, now);
     assessment.ready.write(&mut conditions, ConditionType::Ready);
+    for (type_, value) in [
+        (ConditionType::Tagged, &assessment.tagged),
+        (ConditionType::CappedByBoundary, &assessment.capped),
+    ] {
+        match value {
+            Some(value) => value.write(&mut conditions, type_),
+            None => conditions.remove(type_),
+        }
+    }
     new
 }

@@ -1,7 +1,7 @@
 //! What is said about a ClusterAWSRole.
 
 use deputy_api::{
-    ClusterAWSRoleStatus, RoleInstance,
+    ClusterAWSRoleStatus, InstanceFinding, RoleInstance,
     conditions::{self, ConditionType},
 };
 use deputy_delegation::{Reason, Violation, Violations, quota};
@@ -23,6 +23,8 @@ fn instance(n: usize, ready: bool, arn: Option<&str>) -> RoleInstance {
         ready,
         reason: if ready { "Ready" } else { "ExceedsLimit" }.to_owned(),
         message: String::new(),
+        untagged: None,
+        capped: None,
         observed_generation: Some(1),
         last_transition_time: Time(Timestamp::UNIX_EPOCH),
     }
@@ -119,4 +121,81 @@ fn it_stays_until_nothing_of_it_is_in_aws() {
         &json!({"name": "logs", "finalizers": [FINALIZER]}),
         Vec::new()
     ));
+}
+
+/// The conditions of a ClusterAWSRole with managed policies, as `Type Status Reason: message`.
+fn said(managed: bool, instances: Vec<RoleInstance>) -> Vec<String> {
+    let mut inputs = inputs(json!({"name": "logs", "generation": 1}));
+    if managed {
+        inputs.object.data =
+            json!({"spec": {"managedPolicyARNs": ["arn:aws:iam::aws:policy/ReadOnlyAccess"]}});
+    }
+    let old = ClusterAWSRoleStatus {
+        instances,
+        ..ClusterAWSRoleStatus::default()
+    };
+    let new = updated(&old, &inputs, &assess(&inputs, &old), Timestamp::UNIX_EPOCH);
+    let others = new.conditions.iter().filter(|c| c.type_ != "Ready");
+    others
+        .map(|c| format!("{} {} {}: {}", c.type_, c.status, c.reason, c.message))
+        .collect()
+}
+
+fn finding(reason: &str, message: Option<&str>) -> Option<InstanceFinding> {
+    Some(InstanceFinding {
+        reason: reason.to_owned(),
+        message: message.map(str::to_owned),
+    })
+}
+
+#[test]
+fn what_holds_up_nothing_is_summed_up_in_conditions_of_its_own() {
+    let made = |n| RoleInstance {
+        role_id: Some("AROA".to_owned()),
+        ..instance(n, true, Some("arn"))
+    };
+    assert_eq!(said(true, Vec::new()), [""; 0]);
+    assert_eq!(
+        said(true, vec![instance(1, false, None)]),
+        [""; 0],
+        "nothing is in AWS"
+    );
+    assert_eq!(
+        said(false, vec![made(1)]),
+        ["Tagged True UpToDate: each IAM role has the tags of its AWSAccount"]
+    );
+    assert_eq!(
+        said(true, vec![made(1)])[1],
+        "CappedByBoundary False NotCapped: nothing is known to be cut off from the managed policies of its IAM roles"
+    );
+    let untagged = RoleInstance {
+        untagged: finding("AccessDenied", Some("iam:TagRole is denied")),
+        capped: finding("ContainmentUnknown", None),
+        ..made(2)
+    };
+    assert_eq!(
+        said(true, vec![made(1), untagged.clone()]),
+        [
+            "Tagged False AccessDenied: 1 of its 2 IAM roles are not tagged as their AWSAccounts say: namespace team-2, account \
+             production: iam:TagRole is denied",
+            "CappedByBoundary Unknown ContainmentUnknown: 1 of its 2 IAM roles may be cut off by their boundary, which is not known: \
+             namespace team-2, account production: ContainmentUnknown",
+        ]
+    );
+    // What is cut off says most, and those whose words are known come first.
+    let capped = |n, words| RoleInstance {
+        capped: finding("Capped", words),
+        ..made(n)
+    };
+    let seven = (3..9)
+        .map(|n| capped(n, None))
+        .chain([capped(9, Some("s3:GetObject"))]);
+    let condition = said(true, seven.chain([untagged]).collect()).remove(1);
+    assert!(
+        condition.starts_with(
+            "CappedByBoundary True Capped: 7 of its 8 IAM roles are cut off by their boundary: namespace team-9, account production: \
+             s3:GetObject; namespace team-3"
+        ) && condition.ends_with("; and 2 more"),
+        "{condition}"
+    );
 }

@@ -151,7 +151,8 @@ pub async fn dereference(
                 RoleStage::Present(Box::new(present(ctx, object).await?))
             } else if has_finalizer(object) {
                 let may_be_hidden = may_be_hidden(ctx, object);
-                let stays = is_retained(object) && may_stay(&ctx.index, id, account_name(object).as_ref());
+                let stays =
+                    objects::is_retained(object) && may_stay(&ctx.index, id, account_name(object).as_ref());
                 RoleStage::Deleting { may_be_hidden, stays }
             } else {
                 return Ok(None);
@@ -241,13 +242,8 @@ pub fn has_finalizer(object: &DynamicObject) -> bool {
     finalizers.any(|f| f == FINALIZER)
 }
 
-/// Whether an object says that its role stays in AWS; read also when the rest of it can't be.
-pub(super) fn is_retained(object: &DynamicObject) -> bool {
-    let policy = object.data.pointer("/spec/deletionPolicy");
-    policy.and_then(serde_json::Value::as_str) == Some("Retain")
-}
-
-fn may_stay(index: &Index, id: &RoleId, account: Option<&ObjectName>) -> bool {
+/// Whether every limit that applies allows that a role stays.
+pub(super) fn may_stay(index: &Index, id: &RoleId, account: Option<&ObjectName>) -> bool {
     account.is_some_and(|account| {
         may_be_retained(&index.limits_of(&id.namespace, account), &id.namespace, account)
     })

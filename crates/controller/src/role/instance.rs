@@ -1,17 +1,20 @@
 //! What a ClusterAWSRole is in a namespace and account: how it is looked up, and its entry in the status of that object.
 
 use deputy_api::{
-    AWSRoleBinding, AWSRoleStatus, ClusterAWSRole, ClusterAWSRoleStatus, RoleInstance,
+    AWSRoleBinding, AWSRoleStatus, ClusterAWSRole, ClusterAWSRoleStatus, InstanceFinding, RoleInstance,
     conditions::{self, ConditionReason, ConditionType, Status},
     convert,
 };
 use deputy_delegation::{Decision, ObjectName, Uid, model::RoleId, naming};
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::api::{DynamicObject, ListParams};
 
 use super::{
-    dereference::{AccountInput, PROPAGATION_SECONDS, PresentRole, ProvisionedRole, RoleInputs, RoleStage},
+    capped::CappedRole,
+    dereference::{
+        AccountInput, PROPAGATION_SECONDS, PresentRole, ProvisionedRole, RoleInputs, RoleStage, may_stay,
+    },
     outcome::AppliedRole,
     status,
 };
@@ -42,7 +45,7 @@ pub async fn dereference(
             provisioned.uid,
             RoleStage::Deleting {
                 may_be_hidden: false,
-                stays: false,
+                stays: provisioned.retain && may_stay(&ctx.index, id, Some(account)),
             },
         ),
         (Some(object), provisioned) => {
@@ -57,10 +60,8 @@ pub async fn dereference(
                 return Ok(None);
             } else {
                 let may_be_hidden = entry.as_ref().is_some_and(|entry| may_be_hidden(ctx, entry));
-                RoleStage::Deleting {
-                    may_be_hidden,
-                    stays: false,
-                }
+                let stays = objects::is_retained(object) && may_stay(&ctx.index, id, Some(account));
+                RoleStage::Deleting { may_be_hidden, stays }
             };
             (uid, stage)
         }
@@ -154,7 +155,10 @@ pub fn updated(inputs: &RoleInputs, applied: &AppliedRole, now: Timestamp) -> Op
         .filter(|accepted| accepted.status == Status::False.as_str());
     let said = refused.unwrap_or(ready);
     let is_ready = ready.status == Status::True.as_str();
+    let old = inputs.entry.as_ref();
     let mut entry = RoleInstance {
+        untagged: untagged(&new.conditions, old),
+        capped: capped(&new.conditions, &applied.capped, old),
         role_id: new.role_id,
         trust_hash: new.trust_hash,
         reason: said.reason.clone(),
@@ -170,6 +174,37 @@ pub fn updated(inputs: &RoleInputs, applied: &AppliedRole, now: Timestamp) -> Op
         entry.last_transition_time = Time(now);
     }
     Some(entry)
+}
+
+/// What AWS refuses of its tags; what was said of them while they were not written.
+fn untagged(conditions: &[Condition], old: Option<&RoleInstance>) -> Option<InstanceFinding> {
+    match conditions::find(conditions, ConditionType::Tagged) {
+        Some(tagged) if tagged.status == Status::True.as_str() => None,
+        Some(tagged) => Some(finding(tagged)),
+        None => old.and_then(|old| old.untagged.clone()),
+    }
+}
+
+/// What the boundary cuts off; what was said of that while it was not looked at.
+fn capped(
+    conditions: &[Condition],
+    looked: &CappedRole,
+    old: Option<&RoleInstance>,
+) -> Option<InstanceFinding> {
+    match looked {
+        CappedRole::NotLookedAt => old.and_then(|old| old.capped.clone()),
+        CappedRole::NothingToCap => None,
+        CappedRole::Found(_) => conditions::find(conditions, ConditionType::CappedByBoundary)
+            .filter(|capped| capped.status != Status::False.as_str())
+            .map(finding),
+    }
+}
+
+fn finding(condition: &Condition) -> InstanceFinding {
+    InstanceFinding {
+        reason: condition.reason.clone(),
+        message: Some(condition.message.chars().take(MESSAGE_CHARS).collect()),
+    }
 }
 
 /// Whether an entry of a role that is not in AWS says something of use.
@@ -196,6 +231,8 @@ fn entry(inputs: &RoleInputs, now: Timestamp) -> Option<RoleInstance> {
         ready: old.is_some_and(|old| old.ready),
         reason: String::new(),
         message: String::new(),
+        untagged: old.and_then(|old| old.untagged.clone()),
+        capped: old.and_then(|old| old.capped.clone()),
         observed_generation: inputs.object.as_ref().and_then(|o| o.metadata.generation),
         last_transition_time: old.map_or(Time(now), |old| old.last_transition_time.clone()),
     })

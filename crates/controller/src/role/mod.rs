@@ -20,7 +20,7 @@ mod tests;
 
 use std::{collections::HashMap, sync::Arc};
 
-use deputy_api::AWSRole;
+use deputy_api::{AWSRole, ClusterAWSRole};
 use deputy_delegation::model::{RoleId, RoleKind};
 use parking_lot::Mutex;
 
@@ -28,7 +28,7 @@ use self::{
     apply::apply,
     assess::{Finalizer, RolePlan, assess},
     capped::ManagedDocuments,
-    dereference::{FINALIZER, ProvisionedRole, RoleInputs, api, dereference, has_finalizer, is_retained},
+    dereference::{FINALIZER, ProvisionedRole, RoleInputs, api, dereference, has_finalizer},
     outcome::{AppliedRole, RoleOutcome},
 };
 use crate::{
@@ -101,7 +101,7 @@ impl RoleController {
         let (Finalizer::Add { account }, Some(object)) = (&plan.finalizer, &inputs.object) else {
             return Ok(None);
         };
-        let retain = is_retained(object);
+        let retain = objects::is_retained(object);
         match inputs.id.kind {
             RoleKind::AWSRole => {
                 let api = api(&self.ctx, &inputs.id.namespace);
@@ -178,7 +178,17 @@ impl RoleController {
         inputs: &RoleInputs,
         applied: &AppliedRole,
     ) -> Result<(), ReconcileError> {
-        if applied.outcome == RoleOutcome::Deleted {
+        if let (RoleOutcome::Retained, Some(object)) = (&applied.outcome, &inputs.object) {
+            tracing::info!("left the IAM role in AWS, closed: its ClusterAWSRole says deletionPolicy Retain");
+            let about = report::reference::<ClusterAWSRole>(object);
+            let note = format!(
+                "the IAM role of namespace {} in account {} stays in AWS, and nobody can become it",
+                inputs.id.namespace,
+                inputs.account.name.as_ref().map_or("", |name| name.as_str())
+            );
+            self.ctx.publish_event(&about, false, "Retained", &note).await;
+        }
+        if matches!(applied.outcome, RoleOutcome::Deleted | RoleOutcome::Retained) {
             self.instances.remove(&inputs.id).await?;
             self.provisioned.lock().remove(&inputs.id);
             return Ok(());
@@ -195,16 +205,16 @@ impl RoleController {
     fn report_absent(&self, id: &RoleId, outcome: &RoleOutcome) {
         match outcome {
             RoleOutcome::Deleted => {
-                tracing::info!("deleted the IAM role of an AWSRole that is gone");
+                tracing::info!("deleted the IAM role of an object that is gone");
                 self.provisioned.lock().remove(id);
             }
             RoleOutcome::Retained => {
-                tracing::info!("left the IAM role of an AWSRole that is gone in AWS, closed");
+                tracing::info!("left the IAM role of an object that is gone in AWS, closed");
                 self.provisioned.lock().remove(id);
             }
             outcome => tracing::warn!(
                 ?outcome,
-                "failed to delete the IAM role of an AWSRole that is gone"
+                "failed to delete the IAM role of an object that is gone"
             ),
         }
     }

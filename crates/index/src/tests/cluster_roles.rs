@@ -258,3 +258,26 @@ fn one_that_is_gone_or_going_grants_nothing() {
     );
     assert!(decision(&index, "payments").is_accepted());
 }
+
+#[test]
+fn who_sums_up_its_findings_is_told_when_they_change_and_nobody_else() {
+    let index = shared();
+    let template = recorded(
+        cluster_role(&["payments", "ledger"], "s3:GetObject"),
+        &["payments"],
+    );
+    index.apply(ResourceKind::ClusterRoles, object(template.clone()));
+    let changes = index.subscribe();
+    let capped = |message: &str| {
+        let finding = json!({"reason": "Capped", "message": message});
+        let template = with(template.clone(), "/status/instances/0/capped", finding);
+        index.apply(ResourceKind::ClusterRoles, object(template));
+        changes.take().unwrap_or_default()
+    };
+    for message in ["s3:GetObject", "s3:PutObject"] {
+        let dirty = capped(message);
+        assert_eq!(dirty.cluster_roles, BTreeSet::from([named("logs")]), "{message}");
+        assert!(dirty.roles.is_empty() && dirty.bindings.is_empty(), "{dirty:?}");
+    }
+    assert!(capped("s3:PutObject").is_empty(), "nothing has changed");
+}

@@ -1,8 +1,10 @@
 //! The entry of what a ClusterAWSRole is in a namespace.
 
-use deputy_api::RoleInstance;
+use deputy_api::{InstanceFinding, RoleInstance, conditions::ConditionReason};
+use deputy_aws::{AwsError, ErrorClass};
 use deputy_delegation::{
-    Decision, Reason, Violation,
+    Decision, ManagedPolicyArn, Reason, Violation,
+    capped::Capping,
     model::{RoleId, RoleKind},
 };
 use deputy_index::Entry;
@@ -12,7 +14,7 @@ use crate::{
     fixtures::{account, cluster, object, policy, role, uid, uploader},
     role::{
         assess::{Finalizer, RoleWork, assess},
-        capped::CappedRole,
+        capped::{CappedRole, Unread},
         dereference::{AccountInput, PresentRole, RoleInputs, RoleStage},
         instance::{begun, updated},
         outcome::{AppliedRole, RoleOutcome},
@@ -171,4 +173,51 @@ fn a_role_of_a_cluster_role_holds_up_no_namespace() {
         )
         .holds_up_namespace()
     );
+}
+
+#[test]
+fn an_entry_says_what_holds_up_nothing_until_it_is_looked_at_again() {
+    let made = || RoleOutcome::Provisioned {
+        bound: true,
+        role_id: Some("AROA".to_owned()),
+        trust_hash: None,
+        untagged: vec![AwsError::new(
+            "TagRole",
+            ErrorClass::AccessDenied,
+            "not authorized to perform: iam:TagRole",
+        )],
+        absent: Vec::new(),
+    };
+    let arn: ManagedPolicyArn = "arn:aws:iam::aws:policy/ReadOnlyAccess".parse().unwrap();
+    let unread = Unread {
+        reason: ConditionReason::AccessDenied,
+        message: "it can't be read".to_owned(),
+    };
+    let found = |capped: CappedRole| AppliedRole {
+        capped,
+        ..applied(made())
+    };
+    let present = || inputs(refused(Reason::NoLimit, &["payments"]), None);
+    let first = begun(&present(), at(10)).unwrap();
+    let with = |entry: RoleInstance| inputs(refused(Reason::NoLimit, &["payments"]), Some(entry));
+    let unknown = CappedRole::Found(vec![(arn.clone(), Err(unread))]);
+    let entry = updated(&with(first), &found(unknown), at(20)).unwrap();
+    let reason = |finding: &Option<InstanceFinding>| finding.as_ref().map(|f| f.reason.clone());
+    assert_eq!(reason(&entry.untagged).as_deref(), Some("AccessDenied"));
+    let capped = entry.capped.clone().unwrap();
+    assert_eq!(capped.reason, "AccessDenied");
+    assert!(capped.message.unwrap().contains("ReadOnlyAccess"));
+    // Nothing was looked at: what was said stays.
+    let unseen = AppliedRole {
+        capped: CappedRole::NotLookedAt,
+        ..applied(RoleOutcome::waiting(ConditionReason::Throttled, "later"))
+    };
+    let later = updated(&with(entry.clone()), &unseen, at(30)).unwrap();
+    assert_eq!((&later.untagged, &later.capped), (&entry.untagged, &entry.capped));
+    let mut whole = found(CappedRole::Found(vec![(arn, Ok(Capping::Whole))]));
+    if let RoleOutcome::Provisioned { untagged, .. } = &mut whole.outcome {
+        untagged.clear();
+    }
+    let last = updated(&with(later), &whole, at(40)).unwrap();
+    assert_eq!((last.untagged, last.capped), (None, None));
 }
