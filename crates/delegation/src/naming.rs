@@ -195,6 +195,15 @@ pub(crate) fn tag(key: &'static str, value: &str) -> (TagKey, TagValue) {
     )
 }
 
+/// What a user or role is known by in the Sids of a trust policy, where only letters and digits may be: the first 64 bits of SHA-256 over
+/// its ARN, each four of them a letter from `a` to `p`.
+#[must_use]
+pub fn principal_mark(arn: &str) -> String {
+    let digest = Sha256::digest(arn.as_bytes());
+    let nibbles = digest.iter().take(8).flat_map(|byte| [byte >> 4, byte & 15]);
+    nibbles.map(|nibble| char::from(b'a' + nibble)).collect()
+}
+
 /// `parts` joined by dots; when that is longer than a session name may be, cut and ended with a hash over all of it.
 pub(crate) fn session_name(parts: &[&str]) -> crate::names::SessionName {
     let full = parts.join(".");

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deputy_delegation::{
     Audience, ClaimName, ClaimValue, ExternalId, IamArnPattern, NameError, OidcProviderArn, PersonName,
-    PrincipalArn, Reason, SamlProviderArn, ServiceAccountName, TextPattern,
+    PrincipalArn, PrincipalKind, Reason, SamlProviderArn, ServiceAccountName, TextPattern,
     model::{
         AwsPrincipal, OidcPrincipal, OidcRule, PeopleRule, PersonSubject, PrincipalRule, SamlPrincipal,
         SamlRule, SubjectList, SubjectRules, Subjects, TokenClaims,
@@ -114,7 +114,17 @@ fn aws(findings: &mut Findings, at: &str, spec: &SubjectSpec) -> Option<AwsPrinc
         ExternalId::new(text)
     })?;
     let mfa = spec.require_mfa.unwrap_or_default();
-    findings.take(at, AwsPrincipal::new(arn?, external_id, mfa))
+    let arn = arn?;
+    if arn.kind() != PrincipalKind::Account {
+        let message = format!(
+            "{arn} is no account: AWS trusts users and roles by their unique id, and one that is deleted and made again by somebody else \
+             would be trusted in its place. Name its account, {}, whose policies say who may",
+            arn.account()
+        );
+        findings.push(Reason::Structure, format!("{at}.arn"), message);
+        return None;
+    }
+    findings.take(at, AwsPrincipal::new(arn, external_id, mfa, None))
 }
 
 /// A field that may be absent. `None` when it is there and can't be read.

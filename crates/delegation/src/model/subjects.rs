@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     names::{
-        Audience, ClaimName, ClaimValue, ExternalId, OidcProviderArn, PersonName, PrincipalArn,
+        Audience, ClaimName, ClaimValue, ExternalId, OidcProviderArn, PersonName, PrincipalArn, PrincipalId,
         PrincipalKind, SamlProviderArn, ServiceAccountName,
     },
     quota,
@@ -18,7 +18,7 @@ use crate::{
 pub enum Subjects {
     /// ServiceAccounts of the binding's namespace.
     ServiceAccounts(BTreeSet<ServiceAccountName>),
-    /// Accounts of AWS.
+    /// Accounts, users and roles of AWS.
     AwsPrincipals(SubjectList<AwsPrincipal>),
     /// Whom a SAML provider of the account vouches for.
     SamlPrincipals(SubjectList<SamlPrincipal>),
@@ -107,40 +107,61 @@ impl Subjects {
     }
 }
 
-/// An account of which whoever its own policies let may become the role.
+/// An account of which whoever its own policies let may become the role, or a user or role that may.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AwsPrincipal {
     arn: PrincipalArn,
     external_id: Option<ExternalId>,
     requires_mfa: bool,
+    replaces: Option<PrincipalId>,
 }
 
-/// A user or role can't be a subject. AWS stores it by its unique id, and shows that alone once it is deleted: one of the same ARN that
-/// somebody else makes would be trusted by the next write of the policy.
+/// What no principal can be asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0} is no account: AWS trusts users and roles by their unique id, and one that is deleted and made again by somebody else would be trusted \
-     in its place. Name its account, {account}, whose policies say who may", account = .0.account()
-)]
-pub struct AwsPrincipalError(PrincipalArn);
+pub enum AwsPrincipalError {
+    /// A second factor of a role.
+    #[error(
+        "requireMFA of the role {0}: its sessions never carry a second factor, so nobody could come. It is for users and accounts"
+    )]
+    MfaOfRole(PrincipalArn),
+    /// An id of an account, or one of a role beside a user or the other way round.
+    #[error(
+        "{id} is not the id of {arn}: replaces is AROA… beside a role, AIDA… beside a user, and nothing beside an account"
+    )]
+    OtherKind {
+        /// Who it stands beside.
+        arn: Box<PrincipalArn>,
+        /// The id.
+        id: PrincipalId,
+    },
+}
 
 impl AwsPrincipal {
-    /// `arn`, with the external id that has to be shown, and whether who comes has to have signed in with a second factor.
+    /// `arn`, with the external id that has to be shown, whether who comes has to have signed in with a second factor, and the unique id
+    /// of the one of this ARN that is known to be gone.
     ///
     /// # Errors
-    /// When it is no account.
+    /// When nobody could be that.
     pub fn new(
         arn: PrincipalArn,
         external_id: Option<ExternalId>,
         requires_mfa: bool,
+        replaces: Option<PrincipalId>,
     ) -> Result<Self, AwsPrincipalError> {
-        if arn.kind() != PrincipalKind::Account {
-            return Err(AwsPrincipalError(arn));
+        if requires_mfa && arn.kind() == PrincipalKind::Role {
+            return Err(AwsPrincipalError::MfaOfRole(arn));
+        }
+        if let Some(id) = &replaces
+            && id.kind() != arn.kind()
+        {
+            let (arn, id) = (Box::new(arn), id.clone());
+            return Err(AwsPrincipalError::OtherKind { arn, id });
         }
         Ok(Self {
             arn,
             external_id,
             requires_mfa,
+            replaces,
         })
     }
 
@@ -158,6 +179,11 @@ impl AwsPrincipal {
     #[must_use]
     pub fn requires_mfa(&self) -> bool {
         self.requires_mfa
+    }
+    /// The id of the user or role of this ARN that is known to be gone: whoever has the ARN now is meant.
+    #[must_use]
+    pub fn replaces(&self) -> Option<&PrincipalId> {
+        self.replaces.as_ref()
     }
 }
 

@@ -13,7 +13,7 @@ pub use duration::{MaxSessionDuration, SessionDuration};
 pub(crate) use pattern::wildcard_match;
 pub use pattern::{IamArnPattern, NamespacePattern, TextPattern};
 pub use principal::{
-    Audience, ClaimName, ClaimValue, OidcProviderArn, PersonName, PrincipalArn, PrincipalKind,
+    Audience, ClaimName, ClaimValue, OidcProviderArn, PersonName, PrincipalArn, PrincipalId, PrincipalKind,
     SamlProviderArn,
 };
 

@@ -34,6 +34,24 @@ string_type! {
     /// The name of a user, or of a group, as the API server knows people. Names that begin with `system:` are of Kubernetes itself.
     PersonName, "name", "1 to 256 printable ASCII characters, without *, ?, \", \\ and ${, not beginning with system: (those are of Kubernetes itself, not of people)", |s| literal(s, 256) && !s.starts_with("system:")
 }
+string_type! {
+    /// The unique id of a user or role. One that is made again under the same ARN has another. IAM User Guide, "IAM identifiers", "Unique
+    /// identifiers"; 16 to 128 characters by the API.
+    PrincipalId, "unique id", "AROA of a role or AIDA of a user, then upper-case letters and digits, 16 to 128 in all, such as AROADBQP57FF2AEXAMPLE", |s| (16..=128).contains(&s.len()) && (s.starts_with("AROA") || s.starts_with("AIDA")) && s.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+}
+
+impl PrincipalId {
+    /// What it is the id of: a user or a role.
+    #[must_use]
+    pub fn kind(&self) -> PrincipalKind {
+        if self.as_str().starts_with("AIDA") {
+            PrincipalKind::User
+        } else {
+            PrincipalKind::Role
+        }
+    }
+}
+
 /// A principal of AWS: an account, a user or a role. Nothing else can be one: a session, a group, a service or a wildcard is refused.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PrincipalArn(Form);
@@ -59,8 +77,8 @@ pub enum PrincipalKind {
     Role,
 }
 
-const PRINCIPAL_RULE: &str = "an account (12 digits, or arn:<partition>:iam::<account id>:root), a user (…:user/<name>) or a role (…:role/<name>), \
-     without wildcards";
+const PRINCIPAL_RULE: &str = "an account (12 digits, or arn:<partition>:iam::<account id>:root), a user (…:user/<name>) or a role (…:role/<name>, \
+     not a session of it), without wildcards";
 
 impl PrincipalArn {
     /// Parses twelve digits, or the ARN of an account's root, of a user or of a role.

@@ -2,6 +2,8 @@
 
 use deputy_policy::{Document, Effect, PolicyKind, Statement};
 
+use crate::trust;
+
 /// How a change of the trust policy relates to what is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TrustChange {
@@ -21,15 +23,28 @@ pub(super) fn trust_change(observed: &str, desired: &Document) -> TrustChange {
         Err(_) if !has_allow(desired) => return TrustChange::Shrinks,
         Err(_) => return TrustChange::Other,
     };
-    if observed.semantically_eq(desired) {
+    let notes_the_same = trust::notes_the_same(&observed, desired);
+    // What is noted down in a policy grants and denies nothing.
+    let (observed, desired) = match (trust::without_record(&observed), trust::without_record(desired)) {
+        (Some(observed), Some(desired)) => (observed, desired),
+        _ if !has_allow(desired) => return TrustChange::Shrinks,
+        _ => return TrustChange::Other,
+    };
+    let (observed, desired) = (&observed, &desired);
+    if notes_the_same && observed.semantically_eq(desired) {
         TrustChange::None
-    } else if within(desired, &observed) {
+    } else if within(desired, observed) {
         TrustChange::Shrinks
-    } else if within(&observed, desired) {
+    } else if within(observed, desired) {
         TrustChange::Grows
     } else {
         TrustChange::Other
     }
+}
+
+/// Whether the trust policy is `closed` already, with all that is noted down in that.
+pub(super) fn is_closed(observed: &str, closed: &Document) -> bool {
+    trust_change(observed, closed) == TrustChange::None
 }
 
 /// Whether the text that AWS returned means the same as `document`. Text that can't be read is something else.

@@ -1,12 +1,12 @@
 //! The order of the calls that change a role of ours.
 
-use deputy_policy::{Document, PolicyKind};
+use deputy_policy::Document;
 
 use crate::{names::RoleName, tags::TagChanges, trust};
 
 use super::{
     call::{IamCall, Step},
-    compare::{TrustChange, same, trust_change},
+    compare::{TrustChange, is_closed, trust_change},
     permissions::permissions,
     role::{DesiredRole, ObservedRole},
 };
@@ -27,7 +27,7 @@ pub(super) fn update(desired: &DesiredRole, observed: &ObservedRole) -> Vec<Step
         TrustChange::Grows => (None, Some(set_trust(&desired.trust))),
         // Those trusted now must not get the new permissions, nor those trusted then the old ones.
         TrustChange::Other if !permissions.is_empty() => (
-            Some(set_trust(&trust::deny_all())),
+            Some(set_trust(&trust::closed(&observed.trust))),
             Some(set_trust(&desired.trust)),
         ),
         // It takes the role from those who should not have it; the others get what is there.
@@ -51,10 +51,10 @@ pub(super) fn update(desired: &DesiredRole, observed: &ObservedRole) -> Vec<Step
     steps
 }
 
-/// Makes a role unusable, and leaves everything else. Nothing if it is so already.
+/// Makes a role unusable, and leaves everything else. Nothing if it is so already. Users and roles that were deleted stay known.
 pub(super) fn close(role: &RoleName, observed: &ObservedRole) -> Vec<Step> {
-    let closed = trust::deny_all();
-    if same(&observed.trust, &closed, PolicyKind::Trust) {
+    let closed = trust::closed(&observed.trust);
+    if is_closed(&observed.trust, &closed) {
         return Vec::new();
     }
     vec![Step::shrinks(IamCall::UpdateAssumeRolePolicy {

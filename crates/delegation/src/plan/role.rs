@@ -13,7 +13,7 @@ pub struct DesiredRole {
     pub name: RoleName,
     /// Its path.
     pub path: IamPath,
-    /// Its trust policy.
+    /// Its trust policy: made of what is there, where it names users or roles ([`crate::trust::CompiledTrust::against`]).
     pub trust: Document,
     /// Deputy's one inline policy; none when managed policies are all it has.
     pub inline: Option<Document>,

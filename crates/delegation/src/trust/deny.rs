@@ -54,6 +54,16 @@ pub(crate) fn deny_everything(kind: PolicyKind) -> Document {
     Document::new(Version::V2012, vec![statement], kind).expect("a constant")
 }
 
+/// These statements as a document; nobody is trusted when there are none.
+pub(super) fn written(statements: Vec<Statement>) -> Document {
+    if statements.is_empty() {
+        return deny_all();
+    }
+    Document::new(Version::V2012, statements, PolicyKind::Trust)
+        // Typed names hold no character that a policy could not; an error would still never be an allow.
+        .unwrap_or_else(|_| deny_all())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

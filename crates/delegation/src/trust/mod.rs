@@ -2,41 +2,34 @@
 //! alone, so nothing matches that is not written.
 
 mod callers;
+mod compiled;
 mod deny;
 mod issuer;
 mod outside;
+mod replaced;
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use deputy_policy::{Document, PolicyKind, Statement, Version};
+use deputy_policy::Document;
 
-pub(crate) use self::deny::deny_everything;
-pub use self::{callers::caller_policy, deny::deny_all};
+pub use self::{
+    callers::caller_policy,
+    compiled::{CompiledTrust, LeftOut, LeftOutPrincipal, NamedPrincipals, WhyLeftOut, WrittenTrust},
+    deny::deny_all,
+    replaced::{FormerPrincipal, ReplacedPrincipals, closed},
+};
+pub(crate) use self::{
+    deny::deny_everything,
+    replaced::{notes_the_same, without_record},
+};
 
+use self::{compiled::Parts, deny::written};
 use crate::{
-    model::{Account, Binding, ObjectId, RoleId, SessionMethod, Subjects},
+    model::{Account, Binding, RoleId, SessionMethod, Subjects},
     names::ClusterName,
     quota::TRUST_POLICY,
     web_identity,
 };
-
-/// A trust policy, and whom it has no room for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CompiledTrust {
-    /// What is written.
-    pub document: Document,
-    /// Bindings whose subjects it does not name, because it would be larger than [`TRUST_POLICY`] with them.
-    pub left_out: Vec<LeftOut>,
-}
-
-/// A binding that a trust policy has no room for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeftOut {
-    /// Which.
-    pub binding: ObjectId,
-    /// What the policy would have with it, in characters.
-    pub size: usize,
-}
 
 /// The trust policy of a role with these bindings, oldest first, all of them accepted: nobody's when there are none. The older ones have
 /// what room there is.
@@ -58,16 +51,14 @@ pub fn compile(
             left_out.push(LeftOut { binding, size });
         }
     }
-    CompiledTrust {
-        document: written(statements(cluster, account, id, &trusted)),
-        left_out,
-    }
+    CompiledTrust::new(parts(cluster, account, id, &trusted), left_out)
 }
 
-/// What the trust policy of a role has with these bindings, in characters.
+/// What the trust policy of a role has with these bindings, in characters. With users and roles among them that includes what is kept
+/// free, to note down one that is replaced.
 #[must_use]
 pub fn size_with(cluster: &ClusterName, account: &Account, id: &RoleId, bindings: &[&Binding]) -> usize {
-    written(statements(cluster, account, id, bindings)).size()
+    parts(cluster, account, id, bindings).size()
 }
 
 /// Trust for sessions that the broker makes: the issuer, this external id, these request tags.
@@ -77,12 +68,7 @@ pub fn for_issuer(cluster: &ClusterName, account: &Account, id: &RoleId) -> Docu
 }
 
 /// What is said of everybody whom these bindings name.
-fn statements(
-    cluster: &ClusterName,
-    account: &Account,
-    id: &RoleId,
-    bindings: &[&Binding],
-) -> Vec<Statement> {
+fn parts(cluster: &ClusterName, account: &Account, id: &RoleId, bindings: &[&Binding]) -> Parts {
     let mut by_broker = false;
     let mut by_token = BTreeSet::new();
     let mut outside = Vec::new();
@@ -98,27 +84,16 @@ fn statements(
             Subjects::OidcPrincipals(list) => outside.extend(list.iter().map(outside::oidc)),
         }
     }
-    let mut statements = Vec::new();
+    let mut parts = Parts::default();
     if by_broker {
-        statements.extend(issuer::statements(cluster, account, id));
+        parts.inside.extend(issuer::statements(cluster, account, id));
     }
     if let (Some(provider), false) = (&account.oidc, by_token.is_empty()) {
-        statements.push(web_identity::statement(provider, &id.namespace, &by_token));
+        let statement = web_identity::statement(provider, &id.namespace, &by_token);
+        parts.inside.push(statement);
     }
-    for statement in outside {
-        if !statements.contains(&statement) {
-            statements.push(statement);
-        }
+    for part in outside {
+        parts.push(part);
     }
-    statements
-}
-
-/// These statements as a document; nobody is trusted when there are none.
-fn written(statements: Vec<Statement>) -> Document {
-    if statements.is_empty() {
-        return deny_all();
-    }
-    Document::new(Version::V2012, statements, PolicyKind::Trust)
-        // Typed names hold no character that a policy could not; an error would still never be an allow.
-        .unwrap_or_else(|_| deny_all())
+    parts
 }

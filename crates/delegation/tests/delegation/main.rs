@@ -17,6 +17,7 @@ mod naming;
 mod plan;
 mod principals;
 mod reference;
+mod replaced;
 mod sealed;
 mod session;
 mod subjects;

@@ -22,7 +22,7 @@ const OTHERS: &str = "arn:aws:iam::777777777777:root";
 
 fn aws(arn: &str, external_id: Option<&str>, mfa: bool) -> AwsPrincipal {
     let id = external_id.map(|id| ExternalId::new(id).unwrap());
-    AwsPrincipal::new(PrincipalArn::parse(arn).unwrap(), id, mfa).unwrap()
+    AwsPrincipal::new(PrincipalArn::parse(arn).unwrap(), id, mfa, None).unwrap()
 }
 
 fn claims(claims: &[(&str, &[&str])]) -> TokenClaims {
@@ -372,15 +372,34 @@ fn the_older_bindings_have_what_room_a_trust_policy_has() {
 
 #[test]
 fn a_subject_that_means_nothing_can_not_be_made() {
-    for no_account in [
+    let (root, role, user) = (
+        PARTNER,
         "arn:aws:iam::999999999999:role/r",
         "arn:aws:iam::999999999999:user/alice",
+    );
+    let (role_id, user_id) = (Some("AROADBQP57FF2AEXAMPLE"), Some("AIDADBQP57FF2AEXAMPLE"));
+    for (arn, mfa, replaces, may_be) in [
+        (root, true, None, true),
+        (root, false, role_id, false),
+        (root, false, user_id, false),
+        (role, false, role_id, true),
+        (role, false, user_id, false),
+        (role, true, None, false),
+        (user, true, user_id, true),
+        (user, false, role_id, false),
     ] {
-        let error = AwsPrincipal::new(PrincipalArn::parse(no_account).unwrap(), None, false).unwrap_err();
-        assert!(
-            error.to_string().contains("Name its account, 999999999999"),
-            "{error}"
-        );
+        let replaces = replaces.map(|id| PrincipalId::new(id).unwrap());
+        let principal = AwsPrincipal::new(PrincipalArn::parse(arn).unwrap(), None, mfa, replaces.clone());
+        assert_eq!(principal.is_ok(), may_be, "{arn} {mfa} {replaces:?}");
+    }
+    for no_id in [
+        "",
+        "AROA",
+        "AROAdbqp57ff2aexample",
+        "ASIADBQP57FF2AEXAMPLE",
+        "AROADBQP57FF2A-EXAMPLE",
+    ] {
+        assert!(PrincipalId::new(no_id).is_err(), "{no_id}");
     }
     for bad in [
         "*",

@@ -2,6 +2,7 @@
 
 mod managed;
 mod moments;
+mod replaced;
 
 use std::collections::{BTreeMap, BTreeSet};
 
