@@ -1,11 +1,11 @@
-//! The AWSAccount that a command is about, from manifests.
+//! The AWSAccounts that a command is about, and the limits beside them, from manifests.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use deputy_api::{crds::crd, parse_account, parse_limit};
 use deputy_delegation::{
-    Violations,
+    ObjectName, Violations,
     model::{Account, Limit},
 };
 use serde::de::DeserializeOwned;
@@ -13,15 +13,23 @@ use serde_json::Value;
 
 use crate::{exit::Failure, manifests::manifests, shape::misfits};
 
+/// What the platform team's manifests have.
+#[derive(Debug, Default)]
+pub struct Platform {
+    /// In the order of the files.
+    pub accounts: Vec<Account>,
+    pub limits: Vec<Limit>,
+}
+
 /// Which AWSAccount.
 #[derive(Debug, Args)]
 pub struct AccountArguments {
-    /// Manifests with the AWSAccount; `-` is standard input
+    /// Manifests with AWSAccounts; `-` is standard input
     #[arg(short = 'f', long = "filename", value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// Which AWSAccount, when there are several
-    #[arg(long)]
-    account: Option<String>,
+    /// Which AWSAccount, by its name, when there are several
+    #[arg(long, value_name = "NAME")]
+    account: Option<ObjectName>,
 }
 
 impl AccountArguments {
@@ -33,68 +41,77 @@ impl AccountArguments {
     /// The one AWSAccount that is meant.
     ///
     /// # Errors
-    /// When there is none, or more than one, or it can't be read.
+    /// When there is none, or more than one, or something can't be read.
     pub fn read(&self) -> Result<Account, Failure> {
-        self.read_with_limits().map(|(account, _)| account)
-    }
-
-    /// The one AWSAccount that is meant, and all DelegationLimits of the files.
-    ///
-    /// # Errors
-    /// When there is no account, or more than one, or something can't be read.
-    pub fn read_with_limits(&self) -> Result<(Account, Vec<Limit>), Failure> {
-        let (mut accounts, mut limits) = (Vec::new(), Vec::new());
-        for file in &self.files {
-            for manifest in manifests(file)? {
-                match manifest.get("kind").and_then(Value::as_str) {
-                    Some("AWSAccount") => accounts.push(manifest),
-                    Some("DelegationLimit") => limits.push(manifest),
-                    _ => {}
-                }
-            }
-        }
+        let mut accounts = self.read_all()?.accounts;
         if let Some(name) = &self.account {
-            accounts.retain(|a| a.pointer("/metadata/name").and_then(Value::as_str) == Some(name));
+            accounts.retain(|account| account.name == *name);
         }
-        let [account] = accounts.as_slice() else {
-            return Err(Failure::input(format!(
+        match <[Account; 1]>::try_from(accounts) {
+            Ok([account]) => Ok(account),
+            Err(accounts) => Err(Failure::input(format!(
                 "expected one AWSAccount, found {}; say which with --account",
                 accounts.len()
-            )));
-        };
-        let limits = limits
-            .iter()
-            .map(|limit| parsed(limit, "DelegationLimit", "delegationlimits", parse_limit));
-        Ok((
-            parsed(account, "AWSAccount", "awsaccounts", parse_account)?,
-            limits.collect::<Result<_, _>>()?,
-        ))
+            ))),
+        }
+    }
+
+    /// The name of the AWSAccount that is meant, if one is.
+    pub fn chosen(&self) -> Option<&ObjectName> {
+        self.account.as_ref()
+    }
+
+    /// All AWSAccounts and DelegationLimits of the files.
+    ///
+    /// # Errors
+    /// When a file or an object can't be read, with everything that is wrong in any of them.
+    pub fn read_all(&self) -> Result<Platform, Failure> {
+        let mut platform = Platform::default();
+        let mut wrong = Vec::new();
+        for file in &self.files {
+            for manifest in manifests(file)? {
+                let kind = manifest.get("kind").and_then(Value::as_str);
+                let problem = match kind {
+                    Some("AWSAccount") => parsed(&manifest, "AWSAccount", "awsaccounts", parse_account)
+                        .map(|account| platform.accounts.push(account)),
+                    Some("DelegationLimit") => {
+                        parsed(&manifest, "DelegationLimit", "delegationlimits", parse_limit)
+                            .map(|limit| platform.limits.push(limit))
+                    }
+                    _ => Ok(()),
+                };
+                wrong.extend(problem.err());
+            }
+        }
+        if wrong.is_empty() {
+            Ok(platform)
+        } else {
+            Err(Failure::input(wrong.join("\n")))
+        }
     }
 }
 
-/// What a manifest says.
+/// What a manifest says, or what is wrong with it: a line for each thing, with kind, name and field.
 fn parsed<K: DeserializeOwned, T>(
     manifest: &Value,
     kind: &str,
     plural: &str,
     parse: fn(&K) -> Result<T, Violations>,
-) -> Result<T, Failure> {
+) -> Result<T, String> {
+    let name = manifest.pointer("/metadata/name").and_then(Value::as_str);
+    let object = name.map_or_else(|| kind.to_owned(), |name| format!("{kind} {name}"));
     let misfits = crd(plural).map_or_else(Vec::new, |definition| misfits(&definition, manifest));
     if !misfits.is_empty() {
         let said = misfits
             .iter()
-            .map(|m| format!("{kind} {}: {}", m.path, m.message));
-        return Err(Failure::input(said.collect::<Vec<_>>().join("\n")));
+            .map(|m| format!("{object}, {}: {}", m.path, m.message));
+        return Err(said.collect::<Vec<_>>().join("\n"));
     }
-    let object: K =
-        serde_json::from_value(manifest.clone()).map_err(|e| Failure::input(format!("{kind}: {e}")))?;
-    parse(&object).map_err(|violations| {
-        Failure::input(
-            violations
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("\n"),
-        )
+    let parsable: K = serde_json::from_value(manifest.clone()).map_err(|e| format!("{object}: {e}"))?;
+    parse(&parsable).map_err(|violations| {
+        let said = violations
+            .iter()
+            .map(|violation| format!("{object}, {violation}"));
+        said.collect::<Vec<_>>().join("\n")
     })
 }

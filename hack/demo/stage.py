@@ -74,24 +74,21 @@ class Stage:
         return self.aws.client(service, credentials, region=region)
 
     def join(self, manifest: dict) -> None:
-        """Prepares another AWS account as its AWSAccount says: the roles that Deputy's processes become there, with what
-        `deputy bootstrap aws` prints for them, trusting the processes' identities of the home account."""
-        spec = manifest["spec"]
-        account = spec["accountID"]
-        printed = self.deputy.bootstrap_of(yaml.safe_dump(manifest))
-        of = {i["process"]: adapted_to_double(i["policy"]) for i in printed["identities"]}
-        at_home = {i["process"]: i["name"] for i in self.deputy.bootstrap["identities"]}
-        become = {i["process"]: i["policy"] for i in printed["ambientIdentities"]}
+        """Prepares another AWS account as its AWSAccount says: what `deputy bootstrap aws` prints for both, there and at home."""
+        account = manifest["spec"]["accountID"]
+        home, other = self.deputy.bootstrap_of(yaml.safe_dump_all([self.production(), manifest]))
         iam = self.client("iam", account)
-        for field, process in (("provisioner", "deputy controller"), ("boundaryWriter", "deputy limits")):
-            role = spec[field]["assumeRole"]["roleARN"].rsplit("/", 1)[-1]
-            caller = f"arn:aws:iam::{self.aws.account}:user/{at_home[process]}"
-            trust = policy({"Effect": "Allow", "Principal": {"AWS": caller}, "Action": "sts:AssumeRole"})
-            iam.create_role(RoleName=role, AssumeRolePolicyDocument=trust)
-            iam.put_role_policy(RoleName=role, PolicyName="deputy", PolicyDocument=json.dumps(of[process]))
-            self.client("iam").put_user_policy(
-                UserName=at_home[process], PolicyName=account, PolicyDocument=json.dumps(become[process])
-            )
+        for identity in other["identities"]:
+            # The double's processes are users, not roles.
+            trust = json.dumps(identity["trust"]).replace(f":iam::{self.aws.account}:role/", f":iam::{self.aws.account}:user/")
+            iam.create_role(RoleName=identity["name"], AssumeRolePolicyDocument=trust)
+            document = json.dumps(adapted_to_double(identity["policy"]))
+            iam.put_role_policy(RoleName=identity["name"], PolicyName="deputy", PolicyDocument=document)
+        for identity in home["identities"]:
+            if become := [s for s in identity["policy"]["Statement"] if s["Sid"] == "BecomeDeputy"]:
+                self.client("iam").put_user_policy(
+                    UserName=identity["name"], PolicyName=account, PolicyDocument=policy(*become)
+                )
         self.others.add(account)
 
     def deputys(self) -> list[str]:

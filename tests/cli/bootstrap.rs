@@ -8,60 +8,194 @@ use crate::run::{Done, deputy};
 
 const EXAMPLE: &str = "examples/productionapp/10-platform.yaml";
 
-#[test]
-fn what_the_example_account_needs_is_as_published() {
-    let Done { code, out, err } = deputy(
-        &[
-            "bootstrap",
-            "aws",
-            "--cluster-name",
-            "production-1",
-            "-f",
-            EXAMPLE,
-        ],
+const BOTH: &str = "examples/two-accounts/10-platform.yaml";
+
+fn of_file(file: &str) -> Done {
+    deputy(
+        &["bootstrap", "aws", "--cluster-name", "production-1", "-f", file],
         "",
-    );
-    assert_eq!((code, err.as_str()), (0, ""));
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/bootstrap-aws.json");
-    if std::env::var_os("UPDATE_GOLDEN").is_some_and(|v| v == "1") {
-        fs::write(&file, &out).unwrap();
+    )
+}
+
+/// A run about the manifests of standard input.
+fn of_text(text: &str, more: &[&str]) -> Done {
+    let arguments = ["bootstrap", "aws", "--cluster-name", "production-1", "-f", "-"];
+    deputy(&[&arguments, more].concat(), text)
+}
+
+fn example(file: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
+}
+
+/// The ARNs of an answer, account by account.
+fn arns(out: &str) -> Vec<Vec<String>> {
+    let out: Value = serde_json::from_str(out).unwrap();
+    let accounts = out["accounts"].as_array().unwrap().iter();
+    let arns = accounts.map(|account| {
+        let identities = account["identities"].as_array().unwrap().iter();
+        identities
+            .map(|i| i["arn"].as_str().unwrap().to_owned())
+            .collect()
+    });
+    arns.collect()
+}
+
+#[test]
+fn what_the_accounts_of_the_examples_need_is_as_published() {
+    for (file, golden) in [
+        (EXAMPLE, "bootstrap-aws.json"),
+        (BOTH, "bootstrap-aws-two-accounts.json"),
+    ] {
+        let Done { code, out, err } = of_file(file);
+        assert_eq!((code, err.as_str()), (0, ""), "{file}");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/golden")
+            .join(golden);
+        if std::env::var_os("UPDATE_GOLDEN").is_some_and(|v| v == "1") {
+            fs::write(&path, &out).unwrap();
+        }
+        let is = fs::read_to_string(&path).unwrap_or_default();
+        assert!(
+            is == out,
+            "tests/golden/{golden} is out of date. Run: make generate"
+        );
     }
-    let golden = fs::read_to_string(&file).unwrap_or_default();
-    assert!(
-        golden == out,
-        "tests/golden/bootstrap-aws.json is out of date. Run: make generate"
-    );
-    let names: Vec<_> = serde_json::from_str::<Value>(&out).unwrap()["identities"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|i| i["name"].as_str().unwrap().to_owned())
-        .collect();
+}
+
+#[test]
+fn one_account_of_several_is_printed_as_in_the_answer_about_all() {
+    let all: Value = serde_json::from_str(&of_file(BOTH).out).unwrap();
+    for (i, name) in ["orders", "warehouse"].into_iter().enumerate() {
+        let one = of_text(&example(BOTH), &["--account", name]);
+        assert_eq!((one.code, one.err.as_str()), (0, ""), "{name}");
+        let one: Value = serde_json::from_str(&one.out).unwrap();
+        assert_eq!(one["accounts"].as_array().unwrap().len(), 1);
+        assert_eq!(one["accounts"][0], all["accounts"][i], "{name}");
+    }
+    let other = of_text(&example(BOTH), &["--account", "archive"]);
+    assert_eq!((other.code, other.out.as_str()), (2, ""));
     assert_eq!(
-        names,
-        ["deputy-broker", "deputy-provisioner", "deputy-boundary-writer"]
+        other.err,
+        "deputy: --account archive: the files have no such AWSAccount; they have orders, warehouse\n"
+    );
+    // Both files in one run are the same as one file with both.
+    let folder = std::env::temp_dir().join(format!("deputy-bootstrap-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let text = example(BOTH);
+    let (orders, rest) = text.split_once("\n---\n").unwrap();
+    let [first, second] = ["a.yaml", "b.yaml"].map(|name| folder.join(name).display().to_string());
+    fs::write(&first, orders).unwrap();
+    fs::write(&second, rest).unwrap();
+    let arguments = ["bootstrap", "aws", "--cluster-name", "production-1", "-f"];
+    let apart = deputy(&[&arguments, &[&*first, "-f", &*second][..]].concat(), "");
+    fs::remove_dir_all(&folder).unwrap();
+    assert_eq!((apart.code, apart.out), (0, of_file(BOTH).out));
+}
+
+#[test]
+fn what_can_not_be_together_is_said_with_both_names() {
+    let text = example(BOTH);
+    let second = |from: &str, to: &str| {
+        let (first, rest) = text.split_once("name: warehouse").unwrap();
+        format!("{first}name: warehouse{}", rest.replacen(from, to, 1))
+    };
+    let assumed =
+        "  provisioner:\n    assumeRole:\n      roleARN: arn:aws:iam::210987654321:role/deputy-provisioner\n";
+    for (text, said) in [
+        (
+            text.replace("name: warehouse", "name: orders"),
+            "AWSAccount orders is there twice",
+        ),
+        (
+            text.replace("210987654321", "123456789012"),
+            "AWSAccounts orders and warehouse are both of AWS account 123456789012",
+        ),
+        (
+            second(
+                "arn:aws:iam::123456789012:role/deputy-broker",
+                "arn:aws:iam::123456789012:role/other",
+            ),
+            "AWSAccount orders: spec.issuer.principalARN is arn:aws:iam::123456789012:role/deputy-broker, of warehouse it is \
+             arn:aws:iam::123456789012:role/other; the broker is one identity in all accounts of a cluster",
+        ),
+        (
+            second(assumed, ""),
+            "AWSAccounts orders and warehouse both leave spec.provisioner out",
+        ),
+        (
+            second("role/deputy-boundary-writer", "role/deputy-provisioner"),
+            "arn:aws:iam::210987654321:role/deputy-provisioner would be the identity of deputy controller and of deputy limits",
+        ),
+        (
+            format!(
+                "{text}---\n{}",
+                text.split("\n---\n")
+                    .find(|t| t.contains("kind: DelegationLimit"))
+                    .unwrap()
+            ),
+            "DelegationLimit reports is there twice",
+        ),
+        (
+            text.replace("\"123456789012\"", "123456789012")
+                .replace("us-east-1", "cn-north-1"),
+            "deputy: AWSAccount orders, spec.accountID: it is the number 123456789012 without quotes; text is needed\n\
+             AWSAccount warehouse, spec.region: cn-north-1 is a region of partition aws-cn",
+        ),
+    ] {
+        let Done { code, out, err } = of_text(&text, &[]);
+        assert_eq!((code, out.as_str()), (2, ""), "{said}");
+        assert!(err.contains(said), "{said}: {err}");
+    }
+}
+
+/// Limits may be about accounts that are prepared elsewhere: nothing is wrong with that, and nobody takes the answer for all.
+#[test]
+fn a_limit_of_an_account_that_is_not_there_is_a_note() {
+    let text = example(BOTH).replace("[orders, warehouse]", "[orders, archive]");
+    let Done { code, out, err } = of_text(&text, &[]);
+    assert_eq!(code, 0);
+    assert_eq!(
+        err,
+        "deputy: DelegationLimit reports, spec.accounts: the files have no AWSAccount archive; nothing is printed for it\n"
+    );
+    assert_eq!(out, of_file(BOTH).out);
+}
+
+/// One statement with a role for each account is the longest that there is.
+#[test]
+fn a_policy_that_no_managed_policy_holds_is_a_note() {
+    let account = |i: usize| {
+        let id = format!("{i:012}");
+        format!(
+            "kind: AWSAccount\nmetadata: {{name: a{i}}}\nspec:\n  accountID: '{id}'\n  region: eu-west-1\n  issuer: {{principalARN: \
+             'arn:aws:iam::123456789012:role/deputy-broker'}}\n  provisioner: {{assumeRole: {{roleARN: 'arn:aws:iam::{id}:role/p'}}}}\n  \
+             boundaryWriter: {{assumeRole: {{roleARN: 'arn:aws:iam::{id}:role/w'}}}}\n"
+        )
+    };
+    let many: Vec<String> = (1..=120).map(account).collect();
+    let Done { code, out, err } = of_text(&many.join("---\n"), &[]);
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(arns(&out).len(), 121);
+    assert_eq!(
+        arns(&out)[0],
+        ["deputy-broker", "deputy-controller", "deputy-limits"]
+            .map(|name| format!("arn:aws:iam::123456789012:role/{name}"))
+    );
+    let broker = err.lines().next().unwrap();
+    assert!(
+        broker.starts_with("deputy: the policy of arn:aws:iam::123456789012:role/deputy-broker has ")
+            && broker.ends_with(
+                "characters; a managed policy has at most 6144, and the inline policies of a role together at most 10240: divide it by \
+                 its statements"
+            ),
+        "{err}"
     );
 }
 
 #[test]
 fn the_account_may_come_from_standard_input() {
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(EXAMPLE)).unwrap();
-    let piped = deputy(
-        &["bootstrap", "aws", "--cluster-name", "production-1", "-f", "-"],
-        &text,
-    );
-    let read = deputy(
-        &[
-            "bootstrap",
-            "aws",
-            "--cluster-name",
-            "production-1",
-            "-f",
-            EXAMPLE,
-        ],
-        "",
-    );
-    assert_eq!((piped.code, piped.out), (0, read.out));
+    let piped = of_text(&example(EXAMPLE), &[]);
+    assert_eq!((piped.code, piped.out), (0, of_file(EXAMPLE).out));
 }
 
 #[test]
@@ -72,7 +206,7 @@ fn what_is_wrong_is_said() {
     let none = run(&["--cluster-name", "c"], "");
     assert_eq!(none.code, 2);
     assert!(
-        none.err.contains("expected one AWSAccount, found 0"),
+        none.err.contains("expected an AWSAccount, found none"),
         "{}",
         none.err
     );
@@ -103,15 +237,18 @@ fn an_account_of_another_shape_is_refused_in_plain_words() {
     };
     assert_eq!(run(&format!("spec: {{{good}}}")).code, 0);
     for (spec, said) in [
-        (String::new(), "AWSAccount spec: it is missing"),
+        (String::new(), "AWSAccount a, spec: it is missing"),
         (
             "spec: []".to_owned(),
-            "AWSAccount spec: it is a list; an object is needed",
+            "AWSAccount a, spec: it is a list; an object is needed",
         ),
-        ("spec: {}".to_owned(), "AWSAccount spec.accountID: it is missing"),
+        (
+            "spec: {}".to_owned(),
+            "AWSAccount a, spec.accountID: it is missing",
+        ),
         (
             format!("spec: {{{}}}", good.replace("'123456789012',", "123456789012,")),
-            "AWSAccount spec.accountID: it is the number 123456789012 without quotes; text is needed",
+            "AWSAccount a, spec.accountID: it is the number 123456789012 without quotes; text is needed",
         ),
         (
             format!(
@@ -120,15 +257,15 @@ fn an_account_of_another_shape_is_refused_in_plain_words() {
                     .replace('}', "]")
                     .replace("principalARN: ", "")
             ),
-            "AWSAccount spec.issuer: it is a list; an object is needed",
+            "AWSAccount a, spec.issuer: it is a list; an object is needed",
         ),
         (
             format!("spec: {{{good}, isuer: {{}}}}"),
-            "AWSAccount spec.isuer: AWSAccount has no such field",
+            "AWSAccount a, spec.isuer: AWSAccount has no such field",
         ),
         (
             format!("spec: {{{good}, defaults: null}}"),
-            "AWSAccount spec.defaults: it is null; write a value, or leave the field out",
+            "AWSAccount a, spec.defaults: it is null; write a value, or leave the field out",
         ),
     ] {
         let Done { code, out, err } = run(&spec);

@@ -19,7 +19,7 @@ _EXAMPLE = ROOT / "examples" / "productionapp"
 def identities(aws: Aws, account: dict) -> dict[str, Credentials]:
     """A user for each process that calls AWS, with what `deputy bootstrap aws` prints, adapted to the double."""
     command = [STATE / "build" / "out" / "deputy", "bootstrap", "aws", "--cluster-name", CLUSTER, "-f", "-"]
-    printed = json.loads(run(*command, stdin=yaml.safe_dump(account)))
+    [printed] = json.loads(run(*command, stdin=yaml.safe_dump(account)))["accounts"]
     return {
         identity["process"].removeprefix("deputy "): aws.create_user(
             identity["name"], *adapted_to_double(identity["policy"])["Statement"]

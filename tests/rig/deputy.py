@@ -102,22 +102,22 @@ class Deputy:
         self.cluster.wait_established(*self.rendered.crd_names())
         self.cluster.apply(self.rendered.objects)
 
-    def bootstrap_of(self, account_manifest: str) -> dict:
-        """What `deputy bootstrap aws` prints."""
+    def bootstrap_of(self, manifests: str) -> list[dict]:
+        """What `deputy bootstrap aws` prints: an entry for each AWS account."""
         done = subprocess.run(
             [cargo_binary("deputy"), "bootstrap", "aws", "--cluster-name", self.cluster_name, "-f", "-"],
-            input=account_manifest,
+            input=manifests,
             capture_output=True,
             text=True,
             check=False,
         )
         if done.returncode:
             raise RuntimeError(f"deputy bootstrap aws: {done.stderr}")
-        return json.loads(done.stdout)
+        return json.loads(done.stdout)["accounts"]
 
     def bootstrap_aws(self, account_manifest: str) -> None:
         """Makes one AWS user for each process with what `deputy bootstrap aws` prints."""
-        self.bootstrap = self.bootstrap_of(account_manifest)
+        [self.bootstrap] = self.bootstrap_of(account_manifest)
         for identity in self.bootstrap["identities"]:
             statements = adapted_to_double(identity["policy"])["Statement"]
             self.identities[identity["process"].removeprefix("deputy ")] = self.aws.create_user(

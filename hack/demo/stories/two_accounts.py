@@ -26,8 +26,8 @@ class TwoAccounts(Story):
         self.stage.client("s3", WAREHOUSE).create_bucket(Bucket="warehouse-landing")
         chapter("The second AWS account")
         self.stage.join(next(m for m in self.files("1") if m["metadata"]["name"] == "warehouse"))
-        tell(f"In {WAREHOUSE} there are roles for the controller and for `deputy limits`, with what `deputy bootstrap aws` prints "
-             "for that account; the processes' own identities may become them. The broker needs no role there.")
+        tell(f"`deputy bootstrap aws` prints what both accounts need. In {WAREHOUSE} there are roles for the controller and for "
+             "`deputy limits`, which the processes' own identities may become. The broker needs no role there.")
 
     def use(self) -> None:
         chapter("One pod, two containers, two accounts")

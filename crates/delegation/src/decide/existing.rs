@@ -6,7 +6,7 @@
 use deputy_policy::Document;
 
 use crate::{
-    bootstrap::{BOUNDARY_WRITER, BROKER, PROVISIONER},
+    bootstrap::{BOUNDARY_WRITER, BROKER, CONTROLLER, LIMITS, PROVISIONER},
     decision::{Decision, Reason},
     model::{Account, ExistingRole, Role},
     names::RoleArn,
@@ -165,6 +165,11 @@ fn identity_of_deputy(account: &Account, arn: &RoleArn) -> Option<&'static str> 
         Some("the provisioner, with which deputy controller writes roles")
     } else if assumed(&account.boundary_writer, BOUNDARY_WRITER) {
         Some("the boundary writer, with which deputy limits writes boundary policies")
+    } else if [CONTROLLER, LIMITS]
+        .iter()
+        .any(|name| is(account.id.as_str(), name))
+    {
+        Some("the identity of a process, which becomes provisioner or boundary writer of other accounts")
     } else {
         None
     }

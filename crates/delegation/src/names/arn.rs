@@ -195,6 +195,12 @@ impl RoleArn {
         })
     }
 }
+impl From<RoleArn> for IssuerArn {
+    fn from(role: RoleArn) -> Self {
+        Self(role.0)
+    }
+}
+
 impl PolicyArn {
     /// The ARN of policy `name` on `path`.
     #[must_use]

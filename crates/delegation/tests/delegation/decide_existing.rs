@@ -158,6 +158,17 @@ fn no_limit_opens_roles_of_deputy_of_services_or_of_another_account() {
         );
         assert!(of_role(&role, &named, &limits).is_accepted(), "{name}");
     }
+    // Identities that become those of other accounts.
+    for name in ["deputy-controller", "deputy-limits"] {
+        let role = existing(&format!("arn:aws:iam::123456789012:role/{name}"));
+        for account in [&account(), &named] {
+            assert_eq!(
+                reasons(of_role(&role, account, &limits)),
+                [Reason::ExistingRole],
+                "{name}"
+            );
+        }
+    }
     let elsewhere = existing("arn:aws:iam::999999999999:role/reports");
     assert_eq!(
         reasons(of_role(&elsewhere, &account(), &limits)),

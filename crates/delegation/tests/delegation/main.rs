@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod bootstrap;
+mod bootstrap_accounts;
 mod boundary;
 mod decide_binding;
 mod decide_everyday;

@@ -1,0 +1,8 @@
+//! What has to be in AWS before Deputy is (`deputy bootstrap aws`): its own identities, with what each needs and nothing else.
+
+mod policies;
+mod scope;
+mod setup;
+
+pub use scope::{BOUNDARY_WRITER, BROKER, CONTROLLER, LIMITS, PROVISIONER};
+pub use setup::{AccountSetup, BootstrapError, ProcessIdentity, setups};

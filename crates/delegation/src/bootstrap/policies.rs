@@ -1,0 +1,269 @@
+//! The policies of Deputy's own identities, of what they become, and the service control policy around them.
+//!
+//! The actions are those of [`crate::plan::IamCall`] and of the reads in the crate for AWS; the tests hold them together.
+
+use std::collections::BTreeSet;
+
+use deputy_policy::{
+    ActionElement, Condition, Document, Effect, PolicyKind, Principal, PrincipalElement, ResourceElement,
+    Statement, Test, Version,
+};
+
+use crate::{
+    model::{Account, AssumeRole},
+    names::{ClusterName, IssuerArn, RoleArn},
+    trust::deny_everything,
+};
+
+use super::scope::{BOUNDARY_WRITER, PROVISIONER, Scope, role_of};
+
+/// A service control policy: only Deputy's own identities change what is under its paths, whoever else is administrator.
+///
+/// Identities that the account does not name are taken to be roles with the names that Deputy suggests. AWS takes
+/// 5,120 characters.
+pub(super) fn service_control_policy(cluster: &ClusterName, account: &Account) -> Document {
+    let scope = Scope::new(cluster, account, &[]);
+    let everybody_but =
+        |identity: String| vec![Condition::new(Test::ArnNotEquals, "aws:PrincipalArn", [identity])];
+    document(
+        PolicyKind::ServiceControl,
+        vec![
+            deny(
+                "OnlyDeputyWritesRoles",
+                &[
+                    "iam:AttachRolePolicy",
+                    "iam:CreateRole",
+                    "iam:DeleteRole",
+                    "iam:DeleteRolePermissionsBoundary",
+                    "iam:DeleteRolePolicy",
+                    "iam:DetachRolePolicy",
+                    "iam:PassRole",
+                    "iam:PutRolePermissionsBoundary",
+                    "iam:PutRolePolicy",
+                    "iam:TagRole",
+                    "iam:UntagRole",
+                    "iam:UpdateAssumeRolePolicy",
+                    "iam:UpdateRole",
+                    "iam:UpdateRoleDescription",
+                ],
+                std::slice::from_ref(&scope.roles),
+                everybody_but(role_of(account, account.provisioner.as_ref(), PROVISIONER).to_string()),
+            ),
+            deny(
+                "OnlyDeputyWritesLimits",
+                &[
+                    "iam:CreatePolicy",
+                    "iam:CreatePolicyVersion",
+                    "iam:DeletePolicy",
+                    "iam:DeletePolicyVersion",
+                    "iam:SetDefaultPolicyVersion",
+                    "iam:TagPolicy",
+                    "iam:UntagPolicy",
+                ],
+                std::slice::from_ref(&scope.limits),
+                everybody_but(
+                    role_of(account, account.boundary_writer.as_ref(), BOUNDARY_WRITER).to_string(),
+                ),
+            ),
+            deny(
+                "OnlyTheBrokerAssumes",
+                &["sts:AssumeRole", "sts:TagSession"],
+                std::slice::from_ref(&scope.roles),
+                everybody_but(account.issuer.to_string()),
+            ),
+        ],
+    )
+}
+
+/// What the broker needs in all accounts; `own` are the identities of Deputy's that it may never become.
+pub(super) fn broker(scopes: &[Scope], own: &BTreeSet<String>) -> Document {
+    let actions = ["sts:AssumeRole", "sts:TagSession"];
+    let roles: Vec<String> = scopes.iter().map(|scope| scope.roles.clone()).collect();
+    let existing: BTreeSet<&String> = scopes.iter().flat_map(|scope| &scope.existing).collect();
+    let existing: Vec<String> = existing.into_iter().cloned().collect();
+    let mut statements = vec![allow("Sessions", &actions, &roles, vec![])];
+    if !existing.is_empty() {
+        statements.push(allow("SessionsOfRolesThatExist", &actions, &existing, vec![]));
+        // A pattern of a limit may cover them; Deputy refuses them as well.
+        let own: Vec<String> = own.iter().cloned().collect();
+        statements.push(deny("NeverDeputysOwn", &["sts:AssumeRole"], &own, vec![]));
+    }
+    document(PolicyKind::Identity, statements)
+}
+
+/// What a process's own identity needs: what `scope` says where it works in its own account, and to become what it works as in the others.
+pub(super) fn own(of: fn(&Scope) -> Vec<Statement>, scope: Option<&Scope>, becomes: &[RoleArn]) -> Document {
+    let mut statements = scope.map(of).unwrap_or_default();
+    if !becomes.is_empty() {
+        let roles: Vec<String> = becomes.iter().map(ToString::to_string).collect();
+        statements.push(allow("BecomeDeputy", &["sts:AssumeRole"], &roles, vec![]));
+    }
+    document(PolicyKind::Identity, statements)
+}
+
+/// Who may become an identity that an account names: the process's own one, by a condition. IAM would store a principal that is
+/// named as its unique id, and it would be another one after it was made again.
+pub(super) fn trusts(process: &IssuerArn, assume: &AssumeRole) -> Document {
+    let root = format!("arn:{}:iam::{}:root", process.partition(), process.account());
+    let mut conditions = vec![Condition::new(
+        Test::ArnEquals,
+        "aws:PrincipalArn",
+        [process.to_string()],
+    )];
+    if let Some(id) = &assume.external_id {
+        conditions.push(Condition::new(
+            Test::StringEquals,
+            "sts:ExternalId",
+            [id.to_string()],
+        ));
+    }
+    let statement = Statement {
+        principal: Some(PrincipalElement::Principal(Principal::aws([root]))),
+        resource: None,
+        ..allow("BecomeDeputy", &["sts:AssumeRole"], &[], conditions)
+    };
+    document(PolicyKind::Trust, vec![statement])
+}
+
+/// What writes roles.
+pub(super) fn provisioner(scope: &Scope) -> Vec<Statement> {
+    let roles = std::slice::from_ref(&scope.roles);
+    let all = ["*".to_owned()];
+    let mut statements = vec![
+        allow(
+            "CreateBoundedRoles",
+            &["iam:CreateRole"],
+            roles,
+            vec![scope.bounded(), scope.becomes_ours()],
+        ),
+        // CreateRole with tags asks for this, too, when there is no role yet whose tags could be looked at.
+        allow("TagNewRoles", &["iam:TagRole"], roles, vec![scope.becomes_ours()]),
+        // What gives permissions needs the boundary in force; what takes them away does not.
+        allow(
+            "GrantWithinBoundary",
+            &[
+                "iam:AttachRolePolicy",
+                "iam:PutRolePermissionsBoundary",
+                "iam:PutRolePolicy",
+            ],
+            roles,
+            vec![scope.bounded(), scope.ours()],
+        ),
+        allow(
+            "ChangeOwnRoles",
+            &[
+                "iam:DeleteRole",
+                "iam:DeleteRolePolicy",
+                "iam:DetachRolePolicy",
+                "iam:TagRole",
+                "iam:UntagRole",
+                "iam:UpdateAssumeRolePolicy",
+                "iam:UpdateRole",
+            ],
+            roles,
+            vec![scope.ours()],
+        ),
+        allow(
+            "ReadRoles",
+            &[
+                "iam:GetRole",
+                "iam:GetRolePolicy",
+                "iam:ListAttachedRolePolicies",
+                "iam:ListRolePolicies",
+            ],
+            roles,
+            vec![],
+        ),
+        // What the boundary cuts off from them is said in the status of a role.
+        allow(
+            "ReadManagedPolicies",
+            &["iam:GetPolicy", "iam:GetPolicyVersion"],
+            &scope.managed_policies,
+            vec![],
+        ),
+        deny(
+            "NeverTheBoundary",
+            &[
+                "iam:CreatePolicy*",
+                "iam:DeletePolicy*",
+                "iam:DeleteRolePermissionsBoundary",
+                "iam:SetDefaultPolicyVersion",
+            ],
+            &all,
+            vec![],
+        ),
+    ];
+    if !scope.existing.is_empty() {
+        statements.push(allow(
+            "ReadRolesThatExist",
+            &["iam:GetRole"],
+            &scope.existing,
+            vec![],
+        ));
+    }
+    statements
+}
+
+/// What writes boundary policies.
+pub(super) fn boundary_writer(scope: &Scope) -> Vec<Statement> {
+    let limits = std::slice::from_ref(&scope.limits);
+    let mut statements = vec![
+        allow(
+            "WriteBoundaries",
+            &[
+                "iam:CreatePolicy",
+                "iam:CreatePolicyVersion",
+                "iam:DeletePolicy",
+                "iam:DeletePolicyVersion",
+                "iam:GetPolicy",
+                "iam:GetPolicyVersion",
+                "iam:ListPolicyVersions",
+                "iam:TagPolicy",
+                "iam:UntagPolicy",
+            ],
+            limits,
+            vec![],
+        ),
+        // A list has no resource.
+        allow("ListPolicies", &["iam:ListPolicies"], &["*".to_owned()], vec![]),
+    ];
+    if !scope.referenced.is_empty() {
+        statements.push(allow(
+            "ReadReferencedBoundaries",
+            &["iam:GetPolicy", "iam:GetPolicyVersion"],
+            &scope.referenced,
+            vec![],
+        ));
+    }
+    statements
+}
+
+fn allow(sid: &str, actions: &[&str], resources: &[String], conditions: Vec<Condition>) -> Statement {
+    statement(Effect::Allow, sid, actions, resources, conditions)
+}
+
+fn deny(sid: &str, actions: &[&str], resources: &[String], conditions: Vec<Condition>) -> Statement {
+    statement(Effect::Deny, sid, actions, resources, conditions)
+}
+
+fn statement(
+    effect: Effect,
+    sid: &str,
+    actions: &[&str],
+    resources: &[String],
+    conditions: Vec<Condition>,
+) -> Statement {
+    Statement {
+        sid: Some(sid.to_owned()),
+        effect,
+        principal: None,
+        action: ActionElement::Action(actions.iter().map(|&action| action.to_owned()).collect()),
+        resource: Some(ResourceElement::Resource(resources.to_vec())),
+        conditions,
+    }
+}
+
+pub(super) fn document(kind: PolicyKind, statements: Vec<Statement>) -> Document {
+    // Typed names hold no character that a policy could not; an error would still never be an allow.
+    Document::new(Version::V2012, statements, kind).unwrap_or_else(|_| deny_everything(kind))
+}
