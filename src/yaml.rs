@@ -12,7 +12,7 @@ use serde_saphyr::{
 use crate::text::position;
 
 /// A value and its bytes in the text.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct YamlNode {
     pub kind: YamlKind,
     /// Of a scalar all of it, quotes included; of a list or mapping its beginning. Of an alias, what it stands for.
@@ -22,7 +22,7 @@ pub struct YamlNode {
 }
 
 /// What a value is, as `kubectl` reads it: `yes` is a boolean, a date is text.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum YamlKind {
     Null,
     Bool(bool),
@@ -35,7 +35,7 @@ pub enum YamlKind {
 }
 
 /// A key of a mapping.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct YamlKey {
     pub name: String,
     pub span: Range<usize>,

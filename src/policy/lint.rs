@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{
     batch::{self, Members, batch},
+    namespaces::InNamespaces,
     report::{self, ReportedFinding, Style, text},
     source::{File, Policy},
     types::PolicyType,
@@ -19,8 +20,8 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub struct LintArguments {
-    /// The policy, or manifests: each policy of an AWSRole, AWSRoleBinding or DelegationLimit; JSON or YAML, - is standard
-    /// input
+    /// The policy, or manifests: each policy of an AWSRole, ClusterAWSRole, AWSRoleBinding or DelegationLimit; JSON or YAML,
+    /// - is standard input
     #[arg(required_unless_present = "batch")]
     file: Option<PathBuf>,
     /// What it is used as, unless a manifest says so; identity by default. A boundary is also looked at as the ceiling of
@@ -111,7 +112,7 @@ pub fn run(arguments: &LintArguments) -> CommandResult {
 
 /// Looks at every policy of a file.
 fn look(file: &File, r#type: Option<PolicyType>) -> Result<Vec<Looked>, Failure> {
-    let groups = match file.groups() {
+    let groups = match file.groups(InNamespaces::Longest) {
         Ok(groups) => groups,
         // Around the policies.
         Err(findings) => {
@@ -137,7 +138,8 @@ fn look(file: &File, r#type: Option<PolicyType>) -> Result<Vec<Looked>, Failure>
     }
     if looked.is_empty() {
         return Err(Failure::input(format!(
-            "{}: there is no policy in it, neither by itself nor in an AWSRole, AWSRoleBinding or DelegationLimit",
+            "{}: there is no policy in it, neither by itself nor in an AWSRole, ClusterAWSRole, AWSRoleBinding or \
+             DelegationLimit",
             file.name
         )));
     }

@@ -1,10 +1,11 @@
 //! Where Deputy's objects have policies, and what is wrong with them before these are looked at.
 
-use std::{collections::BTreeSet, ops::Range};
+use std::{borrow::Cow, collections::BTreeSet, ops::Range};
 
 use deputy_api::{GROUP, VERSION, crds::crd};
 use deputy_policy::{Code, Lint, PolicyKind};
 
+use super::namespaces::{InNamespaces, namespaces, put_in};
 use crate::{
     shape::{Sort, misfits},
     yaml::YamlNode,
@@ -15,6 +16,8 @@ use crate::{
 pub enum ManifestKind {
     /// `AWSRole`: each `spec.policies[].document`.
     Role,
+    /// `ClusterAWSRole`: the same, in a namespace that binds it.
+    ClusterRole,
     /// `AWSRoleBinding`: `spec.session.policy`.
     Binding,
     /// `DelegationLimit`: `spec.ceiling`.
@@ -22,11 +25,12 @@ pub enum ManifestKind {
 }
 
 impl ManifestKind {
-    pub const ALL: [Self; 3] = [Self::Role, Self::Binding, Self::Limit];
+    pub const ALL: [Self; 4] = [Self::Role, Self::ClusterRole, Self::Binding, Self::Limit];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Role => "AWSRole",
+            Self::ClusterRole => "ClusterAWSRole",
             Self::Binding => "AWSRoleBinding",
             Self::Limit => "DelegationLimit",
         }
@@ -35,6 +39,7 @@ impl ManifestKind {
     fn plural(self) -> &'static str {
         match self {
             Self::Role => "awsroles",
+            Self::ClusterRole => "clusterawsroles",
             Self::Binding => "awsrolebindings",
             Self::Limit => "delegationlimits",
         }
@@ -43,7 +48,7 @@ impl ManifestKind {
     /// What its policies are used as.
     pub fn policies(self) -> PolicyKind {
         match self {
-            Self::Role => PolicyKind::Identity,
+            Self::Role | Self::ClusterRole => PolicyKind::Identity,
             Self::Binding => PolicyKind::Session,
             Self::Limit => PolicyKind::Boundary,
         }
@@ -53,10 +58,10 @@ impl ManifestKind {
 /// An object of one of these kinds.
 pub struct ManifestObject<'a> {
     pub kind: ManifestKind,
-    /// `NAMESPACE/NAME`, or the name alone.
+    /// `NAMESPACE/NAME`, or the name alone; of a ClusterAWSRole that differs by namespace, with the one in which it is looked at.
     pub name: String,
     /// Its policies and their paths.
-    pub policies: Vec<(String, &'a YamlNode)>,
+    pub policies: Vec<(String, Cow<'a, YamlNode>)>,
     /// `spec.acknowledgeEscalation`, lower case.
     pub acknowledged: BTreeSet<String>,
 }
@@ -68,8 +73,13 @@ pub enum ManifestDocument<'a> {
     Object(ManifestObject<'a>),
 }
 
-/// The documents of a file, those of a `List` one by one. Other kinds of objects are left out.
-pub fn documents<'a>(nodes: &'a [YamlNode], problems: &mut Vec<Lint>) -> Vec<ManifestDocument<'a>> {
+/// The documents of a file, those of a `List` one by one, a ClusterAWSRole once for each namespace in which it is looked at. Other kinds of
+/// objects are left out.
+pub fn documents<'a>(
+    nodes: &'a [YamlNode],
+    which: InNamespaces,
+    problems: &mut Vec<Lint>,
+) -> Vec<ManifestDocument<'a>> {
     let mut found = Vec::new();
     for node in nodes {
         let (version, kind) = (node.get("apiVersion"), node.get("kind"));
@@ -86,6 +96,7 @@ pub fn documents<'a>(nodes: &'a [YamlNode], problems: &mut Vec<Lint>) -> Vec<Man
         if (version, kind) == ("v1", "List") {
             found.extend(documents(
                 node.get("items").map_or(&[], YamlNode::items),
+                which,
                 problems,
             ));
             continue;
@@ -108,12 +119,16 @@ pub fn documents<'a>(nodes: &'a [YamlNode], problems: &mut Vec<Lint>) -> Vec<Man
             continue;
         }
         match ManifestKind::ALL.into_iter().find(|known| known.name() == kind) {
-            Some(kind) => found.push(ManifestDocument::Object(object(kind, node, problems))),
-            // What a ClusterAWSRole says is a policy only where a namespace binds it.
-            None if ["AWSAccount", "ClusterAWSRole"].contains(&kind) => {}
+            Some(kind) => {
+                let object = object(kind, node, problems);
+                let objects = in_namespaces(object, node, which);
+                found.extend(objects.into_iter().map(ManifestDocument::Object));
+            }
+            None if kind == "AWSAccount" => {}
             None => {
                 let message = format!(
-                    "{version} has no kind {kind:?}; those with policies are AWSRole, AWSRoleBinding and DelegationLimit"
+                    "{version} has no kind {kind:?}; those with policies are AWSRole, ClusterAWSRole, \
+                     AWSRoleBinding and DelegationLimit"
                 );
                 problems.push(problem(
                     Code::WrongType,
@@ -130,7 +145,9 @@ pub fn documents<'a>(nodes: &'a [YamlNode], problems: &mut Vec<Lint>) -> Vec<Man
 /// Keys that are there twice, but for those of policies, which are looked at as such.
 fn repeated(node: &YamlNode, kind: &str, problems: &mut Vec<Lint>) {
     let of_policy = |path: &str| match ManifestKind::ALL.into_iter().find(|known| known.name() == kind) {
-        Some(ManifestKind::Role) => path.starts_with("spec.policies[") && path.contains("].document."),
+        Some(ManifestKind::Role | ManifestKind::ClusterRole) => {
+            path.starts_with("spec.policies[") && path.contains("].document.")
+        }
         Some(ManifestKind::Binding) => path.starts_with("spec.session.policy."),
         Some(ManifestKind::Limit) => path.starts_with("spec.ceiling."),
         None => false,
@@ -160,30 +177,32 @@ fn object<'a>(kind: ManifestKind, node: &'a YamlNode, problems: &mut Vec<Lint>) 
     let mut policies = Vec::new();
     match kind {
         ManifestKind::Limit => {
-            policies.extend(field("spec.ceiling").map(|policy| ("spec.ceiling".to_owned(), policy)))
+            let policy = field("spec.ceiling").map(Cow::Borrowed);
+            policies.extend(policy.map(|policy| ("spec.ceiling".to_owned(), policy)));
         }
         ManifestKind::Binding => {
-            let policy = field("spec.session.policy");
+            let policy = field("spec.session.policy").map(Cow::Borrowed);
             policies.extend(policy.map(|policy| ("spec.session.policy".to_owned(), policy)));
         }
-        ManifestKind::Role => {
+        ManifestKind::Role | ManifestKind::ClusterRole => {
             let listed = field("spec.policies").map_or(&[][..], YamlNode::items);
             for (i, policy) in listed.iter().enumerate() {
                 let path = format!("spec.policies[{i}].document");
-                policies.extend(policy.get("document").map(|document| (path, document)));
+                let document = policy.get("document").map(Cow::Borrowed);
+                policies.extend(document.map(|document| (path, document)));
             }
         }
     }
     let needed = match kind {
         // What a managed policy allows is not in the manifest, nor is what a role may do that exists already.
-        ManifestKind::Role
+        ManifestKind::Role | ManifestKind::ClusterRole
             if ["spec.managedPolicyARNs", "spec.existing"]
                 .iter()
                 .any(|f| field(f).is_some()) =>
         {
             None
         }
-        ManifestKind::Role => Some("spec.policies"),
+        ManifestKind::Role | ManifestKind::ClusterRole => Some("spec.policies"),
         ManifestKind::Limit => Some("spec.ceiling"),
         // A session without policy gets all of the role.
         ManifestKind::Binding => None,
@@ -208,6 +227,38 @@ fn object<'a>(kind: ManifestKind, node: &'a YamlNode, problems: &mut Vec<Lint>) 
             .map(str::to_lowercase)
             .collect(),
     }
+}
+
+/// The object as it is in each namespace in which it is looked at, if that makes a difference.
+fn in_namespaces<'a>(
+    object: ManifestObject<'a>,
+    node: &YamlNode,
+    which: InNamespaces,
+) -> Vec<ManifestObject<'a>> {
+    if object.kind != ManifestKind::ClusterRole {
+        return vec![object];
+    }
+    let listed = node.find("spec.namespaces").items();
+    let policies: Vec<&YamlNode> = object
+        .policies
+        .iter()
+        .map(|(_, policy)| policy.as_ref())
+        .collect();
+    let namespaces = namespaces(listed, &policies, which);
+    if namespaces.is_empty() {
+        return vec![object];
+    }
+    let there = namespaces.iter().map(|namespace| ManifestObject {
+        kind: object.kind,
+        name: format!("{} ({namespace})", object.name),
+        policies: object
+            .policies
+            .iter()
+            .map(|(path, policy)| (path.clone(), Cow::Owned(put_in(policy, &namespace.name))))
+            .collect(),
+        acknowledged: BTreeSet::new(),
+    });
+    there.collect()
 }
 
 fn name(node: &YamlNode) -> String {

@@ -5,6 +5,7 @@ mod contains;
 mod evaluate;
 mod lint;
 mod manifest;
+mod namespaces;
 mod report;
 mod select;
 mod source;

@@ -5,6 +5,7 @@ use std::{io::Write as _, path::Path};
 use deputy_policy::{Code, Document, Lint, PolicyKind};
 
 use super::{
+    namespaces::InNamespaces,
     report::{Style, refused, text},
     source::{File, Policy, PolicyGroup},
     types::PolicyType,
@@ -26,7 +27,9 @@ pub struct Judged {
 /// When there is none, or one is refused.
 pub fn all(path: &Path, kind: PolicyKind) -> Result<(File, Vec<Judged>), Failure> {
     let file = File::read(path)?;
-    let groups = file.groups().map_err(|found| refused(&found, &file.source()))?;
+    let groups = file
+        .groups(InNamespaces::Each)
+        .map_err(|found| refused(&found, &file.source()))?;
     let alone = groups.iter().filter(|group| group.of.is_none()).count();
     let (wanted, others): (Vec<_>, Vec<_>) = groups.into_iter().partition(|group| {
         let of = group.of.as_ref();
@@ -131,7 +134,8 @@ fn nothing(file: &File, kind: PolicyKind, others: &[PolicyGroup]) -> Failure {
         })
         .collect();
     let there = if there.is_empty() {
-        "no policy at all: neither one by itself nor one of an AWSRole, AWSRoleBinding or DelegationLimit"
+        "no policy at all: neither one by itself nor one of an AWSRole, ClusterAWSRole, AWSRoleBinding or \
+         DelegationLimit"
             .to_owned()
     } else {
         there.join("; ")

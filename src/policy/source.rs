@@ -12,10 +12,15 @@ use serde::de::IgnoredAny;
 
 use super::{
     manifest::{self, ManifestKind},
+    namespaces::InNamespaces,
     report::ReportSource,
     translate::Translated,
 };
-use crate::{exit::Failure, input, yaml};
+use crate::{
+    exit::Failure,
+    input,
+    yaml::{self, YamlNode},
+};
 
 /// A file that has been read.
 pub struct File {
@@ -45,7 +50,7 @@ pub struct Policy {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     pub kind: ManifestKind,
-    /// `NAMESPACE/NAME`, or the name alone.
+    /// `NAMESPACE/NAME`, or the name alone; of a ClusterAWSRole that differs by namespace, with the one in which it is looked at.
     pub name: String,
     acknowledged: BTreeSet<String>,
 }
@@ -85,21 +90,21 @@ impl File {
         }
     }
 
-    /// The policies in it, by the objects that have them.
+    /// The policies in it, by the objects that have them; those of a ClusterAWSRole as they are in these namespaces.
     ///
     /// # Errors
     /// What is wrong with the file around its policies.
-    pub fn groups(&self) -> Result<Vec<PolicyGroup>, Vec<Lint>> {
+    pub fn groups(&self, which: InNamespaces) -> Result<Vec<PolicyGroup>, Vec<Lint>> {
         if self.is_policy_in_json() {
             return Ok(vec![PolicyGroup::alone(Text::Own(self.text.clone()))]);
         }
         let nodes = yaml::read(&self.text).map_err(|problem| vec![self.not_yaml(&problem)])?;
         let mut problems = Vec::new();
-        let documents = manifest::documents(&nodes, &mut problems);
+        let documents = manifest::documents(&nodes, which, &mut problems);
         if !problems.is_empty() {
             return Err(problems);
         }
-        let translated = |node| Text::Translated(Translated::new(node, &self.text));
+        let translated = |node: &YamlNode| Text::Translated(Translated::new(node, &self.text));
         let group = |document| match document {
             manifest::ManifestDocument::Policy(node) => PolicyGroup::alone(translated(node)),
             manifest::ManifestDocument::Object(object) => {
@@ -111,7 +116,7 @@ impl File {
                 let policies = object.policies.into_iter().map(|(path, node)| Policy {
                     of: Some(owner.clone()),
                     path,
-                    text: translated(node),
+                    text: translated(&node),
                 });
                 PolicyGroup {
                     policies: policies.collect(),

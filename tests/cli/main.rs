@@ -10,6 +10,7 @@
 
 mod batch;
 mod bootstrap;
+mod cluster_role;
 mod evaluate;
 mod input;
 mod lint;

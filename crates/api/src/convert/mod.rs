@@ -30,7 +30,7 @@ use serde_json::Value;
 pub use self::{
     account::parse_account,
     binding::{NotReadable, cluster_role_of, parse_binding},
-    cluster_role::{RoleTemplate, parse_cluster_role},
+    cluster_role::{NAMESPACE_ELEMENTS, NAMESPACE_VARIABLE, RoleTemplate, parse_cluster_role},
     limit::{enforcement_of, parse_limit, scope_of},
     role::parse_role,
     subjects::subjects_of,
