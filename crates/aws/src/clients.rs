@@ -19,12 +19,13 @@ use deputy_delegation::{
 };
 
 use crate::{
-    budget::{BudgetSettings, CallBudget},
+    budget::{BudgetSettings, CallBudget, CallPurpose},
     caller::AccountIdentity,
+    fence::WriteFence,
     identity::{self, AssumedIdentity},
     observe::{CallObserver, IgnoreCalls},
     proxy::{Proxy, http_client},
-    sdk::{ApiCaller, IamClients, SdkPolicies, SdkRoles, SdkSts},
+    sdk::{ApiCaller, SdkPolicies, SdkRoles, SdkSts},
     traits::{Policies, Roles, Sts},
 };
 
@@ -35,12 +36,6 @@ pub struct Timeouts {
     pub connect: Duration,
     /// One attempt of a call to IAM.
     pub iam_attempt: Duration,
-    /// A read of IAM with all its attempts.
-    pub iam_read: Duration,
-    /// How long a read may wait for the call budget.
-    pub iam_read_patience: Duration,
-    /// How long a write may wait for it.
-    pub iam_write_patience: Duration,
     /// One attempt of a call to STS.
     pub sts_attempt: Duration,
     /// A call to STS with all its attempts.
@@ -48,10 +43,10 @@ pub struct Timeouts {
 }
 
 impl Timeouts {
-    /// The longest that one write to IAM can take, from asking to knowing: what a Lease must have left before it.
+    /// The longest that one write to IAM can take, from the fence to knowing: what a Lease must have left before it.
     #[must_use]
     pub fn longest_write(&self) -> Duration {
-        self.iam_write_patience + self.iam_attempt
+        self.iam_attempt
     }
 }
 
@@ -60,9 +55,6 @@ impl Default for Timeouts {
         Self {
             connect: Duration::from_secs(2),
             iam_attempt: Duration::from_secs(5),
-            iam_read: Duration::from_secs(15),
-            iam_read_patience: Duration::from_secs(30),
-            iam_write_patience: Duration::from_secs(2),
             sts_attempt: Duration::from_secs(5),
             sts: Duration::from_secs(10),
         }
@@ -76,8 +68,10 @@ pub struct AmbientOptions {
     pub allow_instance_metadata: bool,
     /// How long calls may take.
     pub timeouts: Timeouts,
-    /// Attempts of a read of IAM.
+    /// Attempts of a read of IAM that fails for a passing reason.
     pub iam_read_attempts: u32,
+    /// Whether a write to IAM may begin. Closed unless said otherwise.
+    pub fence: WriteFence,
     /// Attempts of a call to STS.
     pub sts_attempts: u32,
     /// Each account's call budget.
@@ -94,6 +88,7 @@ impl Default for AmbientOptions {
             allow_instance_metadata: false,
             timeouts: Timeouts::default(),
             iam_read_attempts: 3,
+            fence: WriteFence::closed(),
             sts_attempts: 2,
             budget: BudgetSettings::default(),
             observer: Arc::new(IgnoreCalls),
@@ -127,14 +122,29 @@ impl Access {
 /// The latest client of each account, by the account's object name.
 type Cache<T> = Mutex<HashMap<String, (Access, Arc<T>)>>;
 
+/// The clients of one account and identity: one for each purpose, in the order of [`CallPurpose::ALL`]. They share connections and
+/// credentials.
+struct ByPurpose<T: ?Sized>([Arc<T>; 3]);
+
+impl<T: ?Sized> ByPurpose<T> {
+    fn of(&self, purpose: CallPurpose) -> Arc<T> {
+        let [revoke, provision, look] = &self.0;
+        Arc::clone(match purpose {
+            CallPurpose::Revoke => revoke,
+            CallPurpose::Provision => provision,
+            CallPurpose::Look => look,
+        })
+    }
+}
+
 /// Clients of all accounts. Made once a process; makes no call and reads no credentials by itself.
 pub struct Clients {
     options: AmbientOptions,
     http: SharedHttpClient,
     ambient: Option<SharedCredentialsProvider>,
     budgets: Mutex<HashMap<AccountId, Arc<CallBudget>>>,
-    roles: Cache<dyn Roles>,
-    policies: Cache<dyn Policies>,
+    roles: Cache<ByPurpose<dyn Roles>>,
+    policies: Cache<ByPurpose<dyn Policies>>,
     sts: Cache<dyn Sts>,
     /// STS as the identities that an account names.
     provisioners: Cache<dyn Sts>,
@@ -178,28 +188,32 @@ impl Clients {
         self
     }
 
-    /// Roles of `account`, as its provisioner.
+    /// Roles of `account`, as its provisioner, by calls that are made for `purpose`.
     #[must_use]
-    pub fn roles(&self, account: &Account) -> Arc<dyn Roles> {
+    pub fn roles(&self, account: &Account, purpose: CallPurpose) -> Arc<dyn Roles> {
         let identity = account.provisioner.as_ref();
-        cached(&self.roles, account, identity, || {
-            Arc::new(SdkRoles::new(
-                self.iam(account, identity),
-                self.caller(account, true),
-            ))
-        })
+        let clients = cached(&self.roles, account, identity, || {
+            let iam = self.iam(account, identity);
+            Arc::new(ByPurpose(CallPurpose::ALL.map(|purpose| {
+                let caller = self.iam_caller(account, purpose);
+                Arc::new(SdkRoles::new(iam.clone(), caller)) as Arc<dyn Roles>
+            })))
+        });
+        clients.of(purpose)
     }
 
-    /// Boundary policies of `account`, as its boundary writer.
+    /// Boundary policies of `account`, as its boundary writer, by calls that are made for `purpose`.
     #[must_use]
-    pub fn policies(&self, account: &Account) -> Arc<dyn Policies> {
+    pub fn policies(&self, account: &Account, purpose: CallPurpose) -> Arc<dyn Policies> {
         let identity = account.boundary_writer.as_ref();
-        cached(&self.policies, account, identity, || {
-            Arc::new(SdkPolicies::new(
-                self.iam(account, identity),
-                self.caller(account, true),
-            ))
-        })
+        let clients = cached(&self.policies, account, identity, || {
+            let iam = self.iam(account, identity);
+            Arc::new(ByPurpose(CallPurpose::ALL.map(|purpose| {
+                let caller = self.iam_caller(account, purpose);
+                Arc::new(SdkPolicies::new(iam.clone(), caller)) as Arc<dyn Policies>
+            })))
+        });
+        clients.of(purpose)
     }
 
     /// STS in the region of `account`, as the ambient identity: the one that must be the account's issuer.
@@ -209,7 +223,7 @@ impl Clients {
             let config = self.sts_config(account, self.ambient_identity(account));
             Arc::new(SdkSts::new(
                 aws_sdk_sts::Client::new(&config),
-                self.caller(account, false),
+                self.sts_caller(account),
             ))
         })
     }
@@ -226,7 +240,7 @@ impl Clients {
             let config = self.sts_config(account, self.credentials(account, assumed));
             Arc::new(SdkSts::new(
                 aws_sdk_sts::Client::new(&config),
-                self.caller(account, false),
+                self.sts_caller(account),
             ))
         })
     }
@@ -246,41 +260,41 @@ impl Clients {
         &self.options.timeouts
     }
 
-    fn caller(&self, account: &Account, budgeted: bool) -> ApiCaller {
-        let budget = budgeted.then(|| {
-            lock(&self.budgets)
-                .entry(account.id.clone())
-                .or_insert_with(|| Arc::new(CallBudget::new(self.options.budget)))
-                .clone()
-        });
+    fn iam_caller(&self, account: &Account, purpose: CallPurpose) -> ApiCaller {
+        let budget = lock(&self.budgets)
+            .entry(account.id.clone())
+            .or_insert_with(|| Arc::new(CallBudget::new(self.options.budget)))
+            .clone();
+        ApiCaller {
+            budget: Some(budget),
+            purpose,
+            ..self.sts_caller(account)
+        }
+    }
+
+    fn sts_caller(&self, account: &Account) -> ApiCaller {
         ApiCaller {
             account: account.id.clone(),
-            budget,
+            budget: None,
+            purpose: CallPurpose::Provision,
+            fence: self.options.fence.clone(),
+            longest_write: self.options.timeouts.longest_write(),
+            read_attempts: self.options.iam_read_attempts,
             observer: self.options.observer.clone(),
         }
     }
 
-    fn iam(&self, account: &Account, identity: Option<&AssumeRole>) -> IamClients {
-        let timeouts = &self.options.timeouts;
+    /// Sends once: each attempt is to have its turn of the budget, and whether a write may be sent again only its caller knows.
+    fn iam(&self, account: &Account, identity: Option<&AssumeRole>) -> aws_sdk_iam::Client {
+        let attempt = self.options.timeouts.iam_attempt;
         let credentials = self.credentials(account, identity);
-        let base = self.base(credentials, iam_region(account), account.endpoints.iam.as_deref());
-        let reads = base
-            .to_builder()
-            .retry_config(RetryConfig::standard().with_max_attempts(self.options.iam_read_attempts.max(1)))
-            .timeout_config(self.timeout(timeouts.iam_attempt, timeouts.iam_read))
-            .build();
-        // Once: a write whose answer was lost may have been applied, and only a read tells.
-        let writes = base
+        let config = self
+            .base(credentials, iam_region(account), account.endpoints.iam.as_deref())
             .into_builder()
             .retry_config(RetryConfig::disabled())
-            .timeout_config(self.timeout(timeouts.iam_attempt, timeouts.iam_attempt))
+            .timeout_config(self.timeout(attempt, attempt))
             .build();
-        IamClients {
-            reads: aws_sdk_iam::Client::new(&reads),
-            writes: aws_sdk_iam::Client::new(&writes),
-            read_patience: timeouts.iam_read_patience,
-            write_patience: timeouts.iam_write_patience,
-        }
+        aws_sdk_iam::Client::new(&config)
     }
 
     /// The ambient identity, or the one that is assumed from there.

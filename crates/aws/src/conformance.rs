@@ -21,8 +21,8 @@ use deputy_delegation::{
 use deputy_policy::{Document, PolicyKind};
 
 use crate::{
-    AmbientOptions, AwsError, Clients, ErrorClass, NewPolicy, Policies, Roles, Sts, model::InMemoryIam,
-    sdk::tests::account,
+    AmbientOptions, AwsError, CallPurpose, Clients, ErrorClass, NewPolicy, Policies, Roles, Sts, WriteFence,
+    model::InMemoryIam, sdk::tests::account,
 };
 
 /// AWS, or what stands for it.
@@ -414,11 +414,15 @@ async fn ministack_lives_through_it() {
     account.endpoints.sts = Some(url.clone());
     let (key, secret) = broker_user(&url).await;
     // The root key: what identities may do is not what is tested here.
-    let root = Clients::new(AmbientOptions::default()).with_identity("test", "test");
+    let options = AmbientOptions {
+        fence: WriteFence::new(|_| true),
+        ..AmbientOptions::default()
+    };
+    let root = Clients::new(options).with_identity("test", "test");
     let broker = Clients::new(AmbientOptions::default()).with_identity(&key, &secret);
     live(&World {
-        roles: root.roles(&account),
-        policies: root.policies(&account),
+        roles: root.roles(&account, CallPurpose::Provision),
+        policies: root.policies(&account, CallPurpose::Provision),
         sts: broker.sts(&account),
         account,
     })

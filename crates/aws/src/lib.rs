@@ -3,14 +3,19 @@
 //! - [`Roles`], [`Policies`], [`ManagedPolicies`] and [`Sts`]: what the controllers and the broker may do in AWS, nothing more.
 //! - [`Clients`]: those traits over the SDK, one set of clients for each account, each with the identity it needs.
 //! - [`AwsError`]: what went wrong, as one of few [classes](ErrorClass) that say what to do about it.
-//! - [`CallBudget`]: how fast an account's IAM is called.
+//! - [`CallBudget`]: how fast an account's IAM is called, and by [`CallPurpose`] whose turn comes first.
+//! - [`WriteFence`]: asked before each write, when its turn has come.
 //! - `model` (feature `test-support`): an IAM and STS in memory, with the behaviours that no local double has.
 //!
 //! # Invariants
 //!
 //! - The AWS SDK is reached from here alone: `only_the_crate_for_aws_reaches_the_sdk`.
-//! - Reads are repeated and writes are not: a write whose answer was lost may have been applied:
-//!   `reads_are_repeated_and_writes_are_not`, `a_write_whose_answer_is_cut_off_may_have_been_applied`.
+//! - Reads are repeated, and writes only when AWS says that there are too many calls: a write whose answer was lost may have been
+//!   applied: `reads_are_repeated_and_writes_are_not`, `a_write_whose_answer_is_cut_off_may_have_been_applied`. Each attempt has a turn
+//!   of the call budget: `each_attempt_has_a_turn_of_the_budget`.
+//! - What takes away overtakes all that waits, and nothing starves: `a_call_that_takes_away_waits_for_few`,
+//!   `no_purpose_starves_for_ever`.
+//! - No write is sent through a closed fence: `no_write_passes_a_closed_fence`.
 //! - Every error has one of few classes that say what to do, and shows no signed request:
 //!   `every_answer_of_aws_has_its_class`, `the_signed_request_that_aws_repeats_is_not_shown`.
 //! - Every line about a call names its operation and account, and no secret:
@@ -24,6 +29,7 @@ mod clients;
 #[cfg(test)]
 mod conformance;
 mod error;
+mod fence;
 mod identity;
 #[cfg(any(test, feature = "test-support"))]
 pub mod model;
@@ -32,10 +38,11 @@ mod proxy;
 mod sdk;
 mod traits;
 
-pub use budget::{BudgetSettings, CallBudget};
+pub use budget::{BudgetSettings, CallBudget, CallPurpose};
 pub use caller::{AccountIdentity, IdentifyError, identify};
 pub use clients::{AmbientOptions, Clients, Timeouts};
 pub use error::{AwsError, ErrorClass};
+pub use fence::WriteFence;
 pub use observe::{CallObserver, CallReport, IgnoreCalls};
 pub use proxy::{Proxy, ProxyError};
 pub use secrecy::{ExposeSecret, SecretString};

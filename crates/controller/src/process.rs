@@ -2,7 +2,7 @@
 
 use std::{fmt, hash::Hash, sync::Arc, time::Duration};
 
-use deputy_aws::{AccountIdentity, AmbientOptions, Clients, Proxy};
+use deputy_aws::{AccountIdentity, AmbientOptions, Clients, Proxy, WriteFence};
 use deputy_delegation::ClusterName;
 use deputy_index::{Dirty, Index, ResourceKind, Subscription, WatchError, watch};
 use deputy_runtime::{
@@ -100,16 +100,18 @@ fn start(
     kinds: &'static [ResourceKind],
 ) -> Process {
     let counters = ControllerMetrics::register(metrics);
-    let options = AmbientOptions {
-        allow_instance_metadata: config.allow_instance_metadata,
-        proxy: config.proxy.clone(),
-        observer: counters.observer(),
-        ..AmbientOptions::default()
-    };
     let index = Arc::new(Index::new(config.cluster.clone()));
     let changes = index.subscribe();
     let lease_config = LeaseConfig::new(config.namespace.clone(), name, config.identity.clone());
     let (leadership, lease) = campaign(client.clone(), lease_config);
+    let fence = leadership.clone();
+    let options = AmbientOptions {
+        allow_instance_metadata: config.allow_instance_metadata,
+        proxy: config.proxy.clone(),
+        observer: counters.observer(),
+        fence: WriteFence::new(move |longest| fence.may_write(longest)),
+        ..AmbientOptions::default()
+    };
     let ctx = Arc::new(ControllerContext {
         cluster: config.cluster.clone(),
         client: client.clone(),

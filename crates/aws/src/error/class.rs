@@ -38,6 +38,8 @@ pub enum ErrorClass {
     NoCredentials,
     /// AWS does not take a parameter.
     InvalidInput,
+    /// Not sent: this process does not lead, or not long enough for a call.
+    NotLeader,
     /// Anything else, also an answer that makes no sense.
     Other,
 }
@@ -52,6 +54,7 @@ impl From<ErrorClass> for ConditionReason {
             ErrorClass::LimitExceeded => Self::QuotaExceeded,
             ErrorClass::Unreachable | ErrorClass::Service => Self::Unavailable,
             ErrorClass::PackedPolicyTooLarge => Self::PackedPolicyTooLarge,
+            ErrorClass::NotLeader => Self::Progressing,
             ErrorClass::NotFound
             | ErrorClass::AlreadyExists
             | ErrorClass::Conflict
@@ -67,7 +70,7 @@ impl From<ErrorClass> for ConditionReason {
 
 impl ErrorClass {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Throttled,
         Self::Unreachable,
         Self::Service,
@@ -83,6 +86,7 @@ impl ErrorClass {
         Self::InvalidCredentials,
         Self::NoCredentials,
         Self::InvalidInput,
+        Self::NotLeader,
         Self::Other,
     ];
 
@@ -167,6 +171,7 @@ impl ErrorClass {
             Self::InvalidCredentials => "InvalidCredentials",
             Self::NoCredentials => "NoCredentials",
             Self::InvalidInput => "InvalidInput",
+            Self::NotLeader => "NotLeader",
             Self::Other => "Other",
         }
     }
@@ -182,6 +187,7 @@ impl ErrorClass {
                 | Self::Conflict
                 | Self::InvalidPrincipal
                 | Self::ExpiredCredentials
+                | Self::NotLeader
         )
     }
 

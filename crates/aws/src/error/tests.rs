@@ -94,7 +94,8 @@ fn what_a_refusal_asks_for_is_fixed() {
             C::Service,
             C::Conflict,
             C::InvalidPrincipal,
-            C::ExpiredCredentials
+            C::ExpiredCredentials,
+            C::NotLeader
         ]
     );
     let propagation: Vec<_> = C::ALL.into_iter().filter(|c| c.may_be_propagation()).collect();

@@ -15,8 +15,9 @@ use tracing::{Instrument, Span};
 
 pub(crate) use self::{policies::SdkPolicies, roles::SdkRoles, sts::SdkSts};
 use crate::{
-    budget::CallBudget,
+    budget::{CallBudget, CallPurpose},
     error::{AwsError, ErrorClass},
+    fence::WriteFence,
     observe::{CallObserver, CallReport},
 };
 
@@ -25,17 +26,11 @@ const MAX_PAGES: usize = 100;
 /// Entries of a page, the most that IAM takes.
 const PAGE_SIZE: i32 = 1000;
 
-/// The IAM clients of one account and identity.
-pub(crate) struct IamClients {
-    /// Repeats what failed for a passing reason.
-    pub(crate) reads: aws_sdk_iam::Client,
-    /// Sends once.
-    pub(crate) writes: aws_sdk_iam::Client,
-    /// How long a read may wait for the call budget.
-    pub(crate) read_patience: Duration,
-    /// How long a write may wait for it.
-    pub(crate) write_patience: Duration,
-}
+/// How often a call is sent that AWS refuses because there are too many. It was not applied then, and each refusal halves the rate, so
+/// that the fourth is sent at an eighth of it.
+const THROTTLED_ATTEMPTS: u32 = 4;
+/// Before a read that failed for a passing reason is repeated; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
 /// What every call passes through: budget before, report after.
 #[derive(Clone)]
@@ -43,63 +38,175 @@ pub(crate) struct ApiCaller {
     pub(crate) account: AccountId,
     /// None for STS: its limit is hundreds of calls a second, and the broker has a budget of its own.
     pub(crate) budget: Option<Arc<CallBudget>>,
+    /// What the calls are made for.
+    pub(crate) purpose: CallPurpose,
+    /// Asked before each write, when its turn has come.
+    pub(crate) fence: WriteFence,
+    /// The longest that one write may take from there.
+    pub(crate) longest_write: Duration,
+    /// How often a read is sent that fails for a passing reason.
+    pub(crate) read_attempts: u32,
     pub(crate) observer: Arc<dyn CallObserver>,
 }
 
+/// Whether a call may be sent again, and when it may be sent at all.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It changes nothing.
+    Read,
+    /// It changes something: only while the fence is open, and again only when it was certainly not applied.
+    Write,
+}
+
 impl ApiCaller {
-    /// Waits for the budget, makes the call, reports to the budget and the observer how it went. All of it, the client's
-    /// repetitions included, is within the span `aws`.
+    /// Makes a call once, without a budget. The client's own repetitions are within the span `aws`, too.
     async fn call<T, E>(
         &self,
         operation: &'static str,
-        patience: Duration,
         request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
     ) -> Result<T, AwsError>
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
-        self.budgeted(operation, patience, request)
+        self.send(operation, Duration::ZERO, request)
             .instrument(span(operation, &self.account))
             .await
     }
 
-    async fn budgeted<T, E>(
+    /// Makes a call that changes nothing, and repeats it when it fails for a passing reason. `request` makes it, once for each attempt;
+    /// each attempt has its turn of the budget.
+    async fn read<T, E, F>(
         &self,
         operation: &'static str,
+        request: impl Fn() -> F + Send + Sync,
+    ) -> Result<T, AwsError>
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
+    {
+        self.attempts(operation, Kind::Read, self.purpose, request)
+            .instrument(span(operation, &self.account))
+            .await
+    }
+
+    /// Makes a call that changes something, each time only while the fence is open. It is sent again when AWS says that there are too
+    /// many calls, for then it was not applied; else it is sent once, because only a read tells whether it was.
+    async fn write<T, E, F>(
+        &self,
+        operation: &'static str,
+        request: impl Fn() -> F + Send + Sync,
+    ) -> Result<T, AwsError>
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
+    {
+        self.attempts(operation, Kind::Write, self.purpose.of_write(), request)
+            .instrument(span(operation, &self.account))
+            .await
+    }
+
+    async fn attempts<T, E, F>(
+        &self,
+        operation: &'static str,
+        kind: Kind,
+        purpose: CallPurpose,
+        request: impl Fn() -> F + Send + Sync,
+    ) -> Result<T, AwsError>
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+        F: Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
+    {
+        let mut patience = purpose.patience();
+        let mut attempt = 1;
+        loop {
+            let waited = match self.turn(operation, kind, purpose, patience).await {
+                Ok(waited) => waited,
+                Err(error) => {
+                    self.report(operation, Duration::ZERO, Duration::ZERO, Some(&error));
+                    return Err(error);
+                }
+            };
+            patience = patience.saturating_sub(waited);
+            let error = match self.send(operation, waited, request()).await {
+                Err(error) if self.repeats(kind, &error, attempt) => error,
+                done => return done,
+            };
+            if error.class() != ErrorClass::Throttled {
+                // Of throttled calls the budget takes care.
+                tokio::time::sleep(FIRST_PAUSE * (1 << (attempt - 1).min(5))).await;
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Waits for the turn of a call.
+    async fn turn(
+        &self,
+        operation: &'static str,
+        kind: Kind,
+        purpose: CallPurpose,
         patience: Duration,
+    ) -> Result<Duration, AwsError> {
+        let waited = match &self.budget {
+            Some(budget) => budget.acquire(operation, purpose, patience).await?,
+            None => Duration::ZERO,
+        };
+        // Not before: the wait may have been long.
+        if kind == Kind::Write && !self.fence.may_write(self.longest_write) {
+            return Err(AwsError::new(
+                operation,
+                ErrorClass::NotLeader,
+                "this process may not write now",
+            ));
+        }
+        Ok(waited)
+    }
+
+    fn repeats(&self, kind: Kind, error: &AwsError, attempt: u32) -> bool {
+        match error.class() {
+            ErrorClass::Throttled => attempt < THROTTLED_ATTEMPTS,
+            ErrorClass::Unreachable | ErrorClass::Service => {
+                kind == Kind::Read && attempt < self.read_attempts
+            }
+            _ => false,
+        }
+    }
+
+    /// Sends one request, and reports to the budget and the observer how it went.
+    async fn send<T, E>(
+        &self,
+        operation: &'static str,
+        waited: Duration,
         request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
     ) -> Result<T, AwsError>
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
-        let waited = match &self.budget {
-            Some(budget) => budget.acquire(operation, patience).await,
-            None => Ok(Duration::ZERO),
-        };
         let started = Instant::now();
-        let (waited, result) = match waited {
-            Err(error) => (Duration::ZERO, Err(error)),
-            Ok(waited) => {
-                let result = request.await.map_err(|e| AwsError::from_sdk(operation, e));
-                if let Some(budget) = &self.budget {
-                    let throttled = matches!(&result, Err(e) if e.class() == ErrorClass::Throttled);
-                    budget.learn(started, throttled);
-                }
-                (waited, result)
-            }
-        };
-        let report = CallReport {
-            account: &self.account,
-            operation,
-            outcome: result.as_ref().err().map_or("ok", AwsError::category),
-            elapsed: started.elapsed(),
-            waited,
-        };
-        if let Err(error) = &result {
+        let result = request.await.map_err(|e| AwsError::from_sdk(operation, e));
+        let error = result.as_ref().err();
+        if let Some(budget) = &self.budget {
+            // STS may throttle the identity that calls IAM: that says nothing of IAM.
+            let throttled =
+                error.is_some_and(|e| e.class() == ErrorClass::Throttled && e.operation() == operation);
+            budget.learn(started, throttled);
+        }
+        self.report(operation, started.elapsed(), waited, error);
+        result
+    }
+
+    fn report(&self, operation: &'static str, elapsed: Duration, waited: Duration, error: Option<&AwsError>) {
+        if let Some(error) = error {
             tracing::debug!(%error, "AWS call failed");
         }
-        self.observer.finished(&report);
-        result
+        self.observer.finished(&CallReport {
+            account: &self.account,
+            operation,
+            purpose: self.budget.as_ref().map(|_| self.purpose),
+            outcome: error.map_or("ok", AwsError::category),
+            elapsed,
+            waited,
+        });
     }
 }
 
@@ -142,12 +249,15 @@ fn next_page(
 
 /// Fetches all pages of a list. `$fetch` makes a request of a marker; what it returns has `is_truncated` and `marker`.
 macro_rules! pages {
-    ($operation:expr, $caller:expr, $patience:expr, |$marker:ident| $fetch:expr, |$page:ident| $take:expr) => {{
+    ($operation:expr, $caller:expr, |$marker:ident| $fetch:expr, |$page:ident| $take:expr) => {{
         let mut next: Option<String> = None;
         let mut complete = false;
         for _ in 0..$crate::sdk::MAX_PAGES {
-            let $marker = next.clone();
-            let $page = $caller.call($operation, $patience, $fetch).await?;
+            let fetch = || {
+                let $marker = next.clone();
+                $fetch
+            };
+            let $page = $caller.read($operation, fetch).await?;
             let (truncated, marker) = ($page.is_truncated, $page.marker.clone());
             $take;
             match $crate::sdk::next_page($operation, truncated, marker, next.as_ref())? {

@@ -7,7 +7,7 @@ use aws_sdk_iam::types::{Policy, PolicyScopeType};
 use deputy_delegation::names::{IamPath, ManagedPolicyArn, PolicyArn, TagKey, TagValue};
 use deputy_policy::Document;
 
-use super::{ApiCaller, IamClients, decode, found, pages, senseless};
+use super::{ApiCaller, decode, found, pages, senseless};
 use crate::{
     error::AwsError,
     traits::{
@@ -16,13 +16,13 @@ use crate::{
 };
 
 pub(crate) struct SdkPolicies {
-    clients: IamClients,
+    iam: aws_sdk_iam::Client,
     caller: ApiCaller,
 }
 
 impl SdkPolicies {
-    pub(crate) fn new(clients: IamClients, caller: ApiCaller) -> Self {
-        Self { clients, caller }
+    pub(crate) fn new(iam: aws_sdk_iam::Client, caller: ApiCaller) -> Self {
+        Self { iam, caller }
     }
 
     async fn versions(&self, arn: &str) -> Result<Vec<PolicyVersion>, AwsError> {
@@ -31,10 +31,8 @@ impl SdkPolicies {
         pages!(
             LIST,
             self.caller,
-            self.clients.read_patience,
             |marker| self
-                .clients
-                .reads
+                .iam
                 .list_policy_versions()
                 .policy_arn(arn)
                 .set_marker(marker)
@@ -54,15 +52,14 @@ impl SdkPolicies {
 
 /// A policy, and the version of it that is in force.
 pub(super) async fn default_version(
-    clients: &IamClients,
+    iam: &aws_sdk_iam::Client,
     caller: &ApiCaller,
     arn: &str,
 ) -> Result<Option<(Policy, DefaultVersion)>, AwsError> {
     const GET: &str = "iam:GetPolicy";
     const VERSION: &str = "iam:GetPolicyVersion";
-    let (iam, patience) = (&clients.reads, clients.read_patience);
-    let request = iam.get_policy().policy_arn(arn).send();
-    let Some(output) = found(caller.call(GET, patience, request).await)? else {
+    let request = iam.get_policy().policy_arn(arn);
+    let Some(output) = found(caller.read(GET, || request.clone().send()).await)? else {
         return Ok(None);
     };
     let policy = output.policy.ok_or_else(|| senseless(GET, "no policy"))?;
@@ -70,9 +67,9 @@ pub(super) async fn default_version(
         .default_version_id
         .clone()
         .ok_or_else(|| senseless(GET, "a policy without a default version"))?;
-    let request = iam.get_policy_version().policy_arn(arn).version_id(&id).send();
+    let request = iam.get_policy_version().policy_arn(arn).version_id(&id);
     // Gone since the call before: deleted, or another version has become the default one.
-    let Some(version) = found(caller.call(VERSION, patience, request).await)? else {
+    let Some(version) = found(caller.read(VERSION, || request.clone().send()).await)? else {
         return Ok(None);
     };
     let document = version
@@ -86,7 +83,7 @@ pub(super) async fn default_version(
 #[async_trait]
 impl ManagedPolicies for SdkPolicies {
     async fn default_version(&self, arn: &ManagedPolicyArn) -> Result<Option<DefaultVersion>, AwsError> {
-        let found = default_version(&self.clients, &self.caller, &arn.to_string()).await?;
+        let found = default_version(&self.iam, &self.caller, &arn.to_string()).await?;
         Ok(found.map(|(_, version)| version))
     }
 }
@@ -95,7 +92,7 @@ impl ManagedPolicies for SdkPolicies {
 impl Policies for SdkPolicies {
     async fn get_policy(&self, arn: &PolicyArn) -> Result<Option<ObservedPolicy>, AwsError> {
         let text = arn.to_string();
-        let Some((policy, in_force)) = default_version(&self.clients, &self.caller, &text).await? else {
+        let Some((policy, in_force)) = default_version(&self.iam, &self.caller, &text).await? else {
             return Ok(None);
         };
         let Some(versions) = found(self.versions(&text).await)? else {
@@ -115,18 +112,13 @@ impl Policies for SdkPolicies {
     async fn create_policy(&self, policy: &NewPolicy) -> Result<PolicyArn, AwsError> {
         const CREATE: &str = "iam:CreatePolicy";
         let request = self
-            .clients
-            .writes
+            .iam
             .create_policy()
             .policy_name(policy.name.as_str())
             .path(policy.path.as_str())
             .policy_document(policy.document.to_json())
-            .set_tags(Some(decode::to_tags(CREATE, &policy.tags)?))
-            .send();
-        let output = self
-            .caller
-            .call(CREATE, self.clients.write_patience, request)
-            .await?;
+            .set_tags(Some(decode::to_tags(CREATE, &policy.tags)?));
+        let output = self.caller.write(CREATE, || request.clone().send()).await?;
         let arn = output.policy.and_then(|p| p.arn).unwrap_or_default();
         PolicyArn::parse(&arn).map_err(|e| senseless(CREATE, &e.to_string()).with_unknown_outcome())
     }
@@ -134,17 +126,12 @@ impl Policies for SdkPolicies {
     async fn create_policy_version(&self, arn: &PolicyArn, document: &Document) -> Result<String, AwsError> {
         const CREATE: &str = "iam:CreatePolicyVersion";
         let request = self
-            .clients
-            .writes
+            .iam
             .create_policy_version()
             .policy_arn(arn.to_string())
             .policy_document(document.to_json())
-            .set_as_default(true)
-            .send();
-        let output = self
-            .caller
-            .call(CREATE, self.clients.write_patience, request)
-            .await?;
+            .set_as_default(true);
+        let output = self.caller.write(CREATE, || request.clone().send()).await?;
         output
             .policy_version
             .and_then(|v| v.version_id)
@@ -153,14 +140,12 @@ impl Policies for SdkPolicies {
 
     async fn delete_policy_version(&self, arn: &PolicyArn, version: &str) -> Result<(), AwsError> {
         let request = self
-            .clients
-            .writes
+            .iam
             .delete_policy_version()
             .policy_arn(arn.to_string())
-            .version_id(version)
-            .send();
+            .version_id(version);
         self.caller
-            .call("iam:DeletePolicyVersion", self.clients.write_patience, request)
+            .write("iam:DeletePolicyVersion", || request.clone().send())
             .await
             .map(drop)
     }
@@ -168,41 +153,29 @@ impl Policies for SdkPolicies {
     async fn tag_policy(&self, arn: &PolicyArn, tags: &BTreeMap<TagKey, TagValue>) -> Result<(), AwsError> {
         const TAG: &str = "iam:TagPolicy";
         let request = self
-            .clients
-            .writes
+            .iam
             .tag_policy()
             .policy_arn(arn.to_string())
-            .set_tags(Some(decode::to_tags(TAG, tags)?))
-            .send();
-        self.caller
-            .call(TAG, self.clients.write_patience, request)
-            .await
-            .map(drop)
+            .set_tags(Some(decode::to_tags(TAG, tags)?));
+        self.caller.write(TAG, || request.clone().send()).await.map(drop)
     }
 
     async fn untag_policy(&self, arn: &PolicyArn, keys: &[String]) -> Result<(), AwsError> {
         let request = self
-            .clients
-            .writes
+            .iam
             .untag_policy()
             .policy_arn(arn.to_string())
-            .set_tag_keys(Some(keys.to_vec()))
-            .send();
+            .set_tag_keys(Some(keys.to_vec()));
         self.caller
-            .call("iam:UntagPolicy", self.clients.write_patience, request)
+            .write("iam:UntagPolicy", || request.clone().send())
             .await
             .map(drop)
     }
 
     async fn delete_policy(&self, arn: &PolicyArn) -> Result<(), AwsError> {
-        let request = self
-            .clients
-            .writes
-            .delete_policy()
-            .policy_arn(arn.to_string())
-            .send();
+        let request = self.iam.delete_policy().policy_arn(arn.to_string());
         self.caller
-            .call("iam:DeletePolicy", self.clients.write_patience, request)
+            .write("iam:DeletePolicy", || request.clone().send())
             .await
             .map(drop)
     }
@@ -213,10 +186,8 @@ impl Policies for SdkPolicies {
         pages!(
             LIST,
             self.caller,
-            self.clients.read_patience,
             |marker| self
-                .clients
-                .reads
+                .iam
                 .list_policies()
                 .scope(PolicyScopeType::Local)
                 .path_prefix(path.as_str())

@@ -1,54 +1,38 @@
 //! [`Roles`] over the SDK.
 
-use std::{collections::BTreeMap, error::Error as StdError};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use aws_sdk_iam::types::Role;
-use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
-use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use deputy_delegation::{
     names::{IamPath, ManagedPolicyArn, RoleArn, RoleName},
     plan::{IamCall, ObservedRole},
 };
 
-use super::{ApiCaller, IamClients, decode, found, pages, policies, senseless};
+use super::{ApiCaller, decode, found, pages, policies, senseless};
 use crate::{
     error::AwsError,
     traits::{DefaultVersion, ForeignRole, ListedRole, ManagedPolicies, Roles},
 };
 
 pub(crate) struct SdkRoles {
-    clients: IamClients,
+    iam: aws_sdk_iam::Client,
     caller: ApiCaller,
 }
 
 impl SdkRoles {
-    pub(crate) fn new(clients: IamClients, caller: ApiCaller) -> Self {
-        Self { clients, caller }
-    }
-
-    /// Makes a call that changes something, once. What it answers says no more than that it was done.
-    async fn write<T, E>(
-        &self,
-        operation: &'static str,
-        request: impl Future<Output = Result<T, SdkError<E, HttpResponse>>> + Send,
-    ) -> Result<(), AwsError>
-    where
-        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
-    {
-        let patience = self.clients.write_patience;
-        self.caller.call(operation, patience, request).await.map(drop)
+    pub(crate) fn new(iam: aws_sdk_iam::Client, caller: ApiCaller) -> Self {
+        Self { iam, caller }
     }
 
     async fn inline_policies(&self, name: &RoleName) -> Result<BTreeMap<String, String>, AwsError> {
         const LIST: &str = "iam:ListRolePolicies";
         const GET: &str = "iam:GetRolePolicy";
-        let (iam, patience) = (&self.clients.reads, self.clients.read_patience);
+        let iam = &self.iam;
         let mut names = Vec::new();
         pages!(
             LIST,
             self.caller,
-            patience,
             |marker| iam
                 .list_role_policies()
                 .role_name(name.as_str())
@@ -62,10 +46,9 @@ impl SdkRoles {
             let request = iam
                 .get_role_policy()
                 .role_name(name.as_str())
-                .policy_name(&policy)
-                .send();
+                .policy_name(&policy);
             // Removed since it was listed: it is not there, which is all that counts.
-            if let Some(output) = found(self.caller.call(GET, patience, request).await)? {
+            if let Some(output) = found(self.caller.read(GET, || request.clone().send()).await)? {
                 policies.insert(policy, decode::document(GET, &output.policy_document)?);
             }
         }
@@ -78,10 +61,8 @@ impl SdkRoles {
         pages!(
             LIST,
             self.caller,
-            self.clients.read_patience,
             |marker| self
-                .clients
-                .reads
+                .iam
                 .list_attached_role_policies()
                 .role_name(name.as_str())
                 .max_items(super::PAGE_SIZE)
@@ -101,7 +82,7 @@ impl SdkRoles {
 #[async_trait]
 impl ManagedPolicies for SdkRoles {
     async fn default_version(&self, arn: &ManagedPolicyArn) -> Result<Option<DefaultVersion>, AwsError> {
-        let found = policies::default_version(&self.clients, &self.caller, &arn.to_string()).await?;
+        let found = policies::default_version(&self.iam, &self.caller, &arn.to_string()).await?;
         Ok(found.map(|(_, version)| version))
     }
 }
@@ -110,8 +91,8 @@ impl ManagedPolicies for SdkRoles {
 impl Roles for SdkRoles {
     async fn get_role(&self, name: &RoleName) -> Result<Option<ObservedRole>, AwsError> {
         const GET: &str = "iam:GetRole";
-        let request = self.clients.reads.get_role().role_name(name.as_str()).send();
-        let Some(output) = found(self.caller.call(GET, self.clients.read_patience, request).await)? else {
+        let request = self.iam.get_role().role_name(name.as_str());
+        let Some(output) = found(self.caller.read(GET, || request.clone().send()).await)? else {
             return Ok(None);
         };
         let role = output.role.ok_or_else(|| senseless(GET, "no role"))?;
@@ -127,8 +108,8 @@ impl Roles for SdkRoles {
 
     async fn get_existing_role(&self, name: &RoleName) -> Result<Option<ForeignRole>, AwsError> {
         const GET: &str = "iam:GetRole";
-        let request = self.clients.reads.get_role().role_name(name.as_str()).send();
-        let Some(output) = found(self.caller.call(GET, self.clients.read_patience, request).await)? else {
+        let request = self.iam.get_role().role_name(name.as_str());
+        let Some(output) = found(self.caller.read(GET, || request.clone().send()).await)? else {
             return Ok(None);
         };
         let role = output.role.ok_or_else(|| senseless(GET, "no role"))?;
@@ -147,10 +128,8 @@ impl Roles for SdkRoles {
         pages!(
             LIST,
             self.caller,
-            self.clients.read_patience,
             |marker| self
-                .clients
-                .reads
+                .iam
                 .list_roles()
                 .path_prefix(path.as_str())
                 .max_items(super::PAGE_SIZE)
@@ -171,7 +150,7 @@ impl Roles for SdkRoles {
         reason = "one short arm for each call that changes a role"
     )]
     async fn execute(&self, call: &IamCall) -> Result<(), AwsError> {
-        let (iam, operation) = (&self.clients.writes, call.action());
+        let (iam, caller, operation) = (&self.iam, &self.caller, call.action());
         match call {
             IamCall::CreateRole { role } => {
                 let request = iam
@@ -181,17 +160,15 @@ impl Roles for SdkRoles {
                     .assume_role_policy_document(role.trust.to_json())
                     .set_permissions_boundary(role.boundary.as_ref().map(ToString::to_string))
                     .set_tags(Some(decode::to_tags(operation, &role.tags)?))
-                    .max_session_duration(signed(operation, role.max_session_duration.as_seconds())?)
-                    .send();
-                self.write(operation, request).await
+                    .max_session_duration(signed(operation, role.max_session_duration.as_seconds())?);
+                caller.write(operation, || request.clone().send()).await.map(drop)
             }
             IamCall::UpdateAssumeRolePolicy { role, document } => {
                 let request = iam
                     .update_assume_role_policy()
                     .role_name(role.as_str())
-                    .policy_document(document)
-                    .send();
-                self.write(operation, request).await
+                    .policy_document(document);
+                caller.write(operation, || request.clone().send()).await.map(drop)
             }
             IamCall::PutRolePolicy {
                 role,
@@ -202,57 +179,50 @@ impl Roles for SdkRoles {
                     .put_role_policy()
                     .role_name(role.as_str())
                     .policy_name(policy)
-                    .policy_document(document)
-                    .send();
-                self.write(operation, request).await
+                    .policy_document(document);
+                caller.write(operation, || request.clone().send()).await.map(drop)
             }
             IamCall::DeleteRolePolicy { role, policy } => {
                 let request = iam
                     .delete_role_policy()
                     .role_name(role.as_str())
-                    .policy_name(policy)
-                    .send();
-                self.write(operation, request).await
+                    .policy_name(policy);
+                caller.write(operation, || request.clone().send()).await.map(drop)
             }
             IamCall::AttachRolePolicy { role, policy_arn } => {
                 let request = iam
                     .attach_role_policy()
                     .role_name(role.as_str())
-                    .policy_arn(policy_arn.to_string())
-                    .send();
-                self.write(operation, request).await
+                    .policy_arn(policy_arn.to_string());
+                caller.write(operation, || request.clone().send()).await.map(drop)
             }
             IamCall::DetachRolePolicy { role, policy_arn } => {
                 let request = iam
                     .detach_role_policy()
                     .role_name(role.as_str())
-                    .policy_arn(policy_arn)
-                    .send();
-                self.write(operation, request).await
+                    .policy_arn(policy_arn);
+                caller.write(operation, || request.clone().send()).await.map(drop)
             }
             IamCall::PutRolePermissionsBoundary { role, boundary } => {
                 let request = iam
                     .put_role_permissions_boundary()
                     .role_name(role.as_str())
-                    .permissions_boundary(boundary.to_string())
-                    .send();
-                self.write(operation, request).await
+                    .permissions_boundary(boundary.to_string());
+                caller.write(operation, || request.clone().send()).await.map(drop)
             }
             IamCall::TagRole { role, tags } => {
                 let request = iam
                     .tag_role()
                     .role_name(role.as_str())
-                    .set_tags(Some(decode::to_tags(operation, tags)?))
-                    .send();
-                self.write(operation, request).await
+                    .set_tags(Some(decode::to_tags(operation, tags)?));
+                caller.write(operation, || request.clone().send()).await.map(drop)
             }
             IamCall::UntagRole { role, keys } => {
                 let request = iam
                     .untag_role()
                     .role_name(role.as_str())
-                    .set_tag_keys(Some(keys.clone()))
-                    .send();
-                self.write(operation, request).await
+                    .set_tag_keys(Some(keys.clone()));
+                caller.write(operation, || request.clone().send()).await.map(drop)
             }
             IamCall::UpdateRole {
                 role,
@@ -261,13 +231,12 @@ impl Roles for SdkRoles {
                 let request = iam
                     .update_role()
                     .role_name(role.as_str())
-                    .max_session_duration(signed(operation, max_session_duration.as_seconds())?)
-                    .send();
-                self.write(operation, request).await
+                    .max_session_duration(signed(operation, max_session_duration.as_seconds())?);
+                caller.write(operation, || request.clone().send()).await.map(drop)
             }
             IamCall::DeleteRole { role } => {
-                let request = iam.delete_role().role_name(role.as_str()).send();
-                self.write(operation, request).await
+                let request = iam.delete_role().role_name(role.as_str());
+                caller.write(operation, || request.clone().send()).await.map(drop)
             }
         }
     }

@@ -1,7 +1,5 @@
 //! [`Sts`] over the SDK.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use aws_sdk_sts::types::{PolicyDescriptorType, Tag};
 use deputy_delegation::{names::AccountId, session::SessionRequest};
@@ -51,7 +49,7 @@ impl Sts for SdkSts {
             .set_policy(request.policy.clone())
             .set_policy_arns((!policies.is_empty()).then_some(policies))
             .send();
-        let output = self.caller.call(ASSUME, Duration::ZERO, call).await?;
+        let output = self.caller.call(ASSUME, call).await?;
         let credentials = output
             .credentials
             .ok_or_else(|| senseless(ASSUME, "no credentials"))?;
@@ -83,7 +81,7 @@ impl Sts for SdkSts {
     async fn caller_identity(&self) -> Result<CallerIdentity, AwsError> {
         const GET: &str = "sts:GetCallerIdentity";
         let call = self.client.get_caller_identity().send();
-        let output = self.caller.call(GET, Duration::ZERO, call).await?;
+        let output = self.caller.call(GET, call).await?;
         let account = output.account.unwrap_or_default();
         Ok(CallerIdentity {
             account: AccountId::new(account).map_err(|e| senseless(GET, &e.to_string()))?,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use deputy_api::{BoundaryStatus, conditions::ConditionReason};
-use deputy_aws::AwsError;
+use deputy_aws::{AwsError, CallPurpose};
 use deputy_delegation::{ObjectName, PolicyArn};
 
 use super::{
@@ -80,7 +80,12 @@ impl AppliedLimit {
         {
             return plan.known.clone();
         }
-        let policies = ctx.aws.policies(&plan.account);
+        let purpose = if plan.known.is_some() {
+            CallPurpose::Look
+        } else {
+            CallPurpose::Provision
+        };
+        let policies = ctx.aws.policies(&plan.account, purpose);
         let ProvedBoundary { status, problem } = prove(policies.as_ref(), plan).await;
         match problem {
             None => verified.record(plan.key.clone(), plan.fingerprint),
@@ -116,7 +121,13 @@ impl AppliedLimit {
                 ..known
             }));
         }
-        let policies = ctx.aws.policies(account);
+        // One that is to be another one may be narrower.
+        let purpose = if verified.was_verified(key, *fingerprint) {
+            CallPurpose::Look
+        } else {
+            CallPurpose::Revoke
+        };
+        let policies = ctx.aws.policies(account, purpose);
         match ensure(policies.as_ref(), desired, &|| ctx.may_write()).await {
             Ok(boundary) => {
                 if boundary.is_complete() {

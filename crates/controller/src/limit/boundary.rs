@@ -96,6 +96,9 @@ pub async fn ensure(
                     }
                     // Made a moment ago, by a call whose answer was lost: the next look may show it.
                     Err(error) if error.class() == ErrorClass::AlreadyExists => {}
+                    Err(error) if error.class() == ErrorClass::NotLeader => {
+                        return Err(BoundaryApplyError::NotLeader);
+                    }
                     Err(error) => return Err(BoundaryApplyError::Create(error)),
                 }
             }
@@ -128,7 +131,7 @@ async fn update(
         applied.version_id = policies
             .create_policy_version(arn, &desired.policy.document)
             .await
-            .map_err(BoundaryApplyError::Change)?;
+            .map_err(refused)?;
         tracing::info!(policy = %arn, version = applied.version_id, "boundary policy updated");
         old.push(&observed.default_version);
     }
@@ -218,7 +221,14 @@ pub(super) async fn drop_version(
         return Err(BoundaryApplyError::NotLeader);
     }
     match policies.delete_policy_version(arn, version).await {
-        Err(error) if error.class() != ErrorClass::NotFound => Err(BoundaryApplyError::Change(error)),
+        Err(error) if error.class() != ErrorClass::NotFound => Err(refused(error)),
         _ => Ok(()),
+    }
+}
+
+fn refused(error: AwsError) -> BoundaryApplyError {
+    match error.class() {
+        ErrorClass::NotLeader => BoundaryApplyError::NotLeader,
+        _ => BoundaryApplyError::Change(error),
     }
 }

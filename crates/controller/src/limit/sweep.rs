@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use deputy_api::{DelegationLimit, convert};
-use deputy_aws::{ErrorClass, ListedPolicy, ObservedPolicy, Policies};
+use deputy_aws::{CallPurpose, ErrorClass, ListedPolicy, ObservedPolicy, Policies};
 use deputy_delegation::{
     ObjectName, PolicyArn,
     model::{Account, BoundaryMode, Kind, Limit, LimitEntry},
@@ -141,7 +141,7 @@ impl Sweeper {
         account: &Account,
         keep: &BTreeSet<PolicyArn>,
     ) -> Result<bool, ReconcileError> {
-        let policies = self.ctx.aws.policies(account);
+        let policies = self.ctx.aws.policies(account, CallPurpose::Look);
         let path = naming::limit_path(&self.ctx.cluster);
         let listed = match policies.list_policies(&path).await {
             Ok(listed) => listed,

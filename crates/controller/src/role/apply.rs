@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use deputy_api::conditions::ConditionReason;
-use deputy_aws::{AwsError, ErrorClass, Roles};
+use deputy_aws::{AwsError, CallPurpose, ErrorClass, Roles};
 use deputy_delegation::{
     ManagedPolicyArn, NamespaceName, RoleName,
     boundary::document_hash,
@@ -13,6 +13,7 @@ use deputy_delegation::{
 };
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
+use tokio::time::Instant;
 
 use super::{
     assess::{Convergence, RolePlan, RoleWork},
@@ -30,6 +31,8 @@ use crate::{
 
 /// AWS may not show a change at once; that often it is looked at again in one go.
 const LOOKS: usize = 3;
+/// How long a plan rests on what was read. A call that begins then may wait for its turn, and be repeated, for 30 s more.
+const OBSERVED_FOR: Duration = Duration::from_secs(60);
 /// How long a terminating namespace is held up by a role that can't be deleted. The tags in AWS are the record then.
 const HOLD_NAMESPACE: Duration = Duration::from_secs(600);
 
@@ -96,8 +99,14 @@ impl Convergence {
         id: &RoleId,
     ) -> Result<AppliedRole, ReconcileError> {
         let name = &self.ownership.name;
-        let roles = ctx.aws.roles(&self.account);
-        let converged = converge(roles.as_ref(), name, &|| ctx.may_write(), |observed| {
+        let purpose = self.purpose(verified, id);
+        let roles = ctx.aws.roles(&self.account, purpose);
+        let revoking = ctx.aws.roles(&self.account, CallPurpose::Revoke);
+        let calls = RoleCalls {
+            roles: roles.as_ref(),
+            revoking: revoking.as_ref(),
+        };
+        let converged = converge(calls, name, &|| ctx.may_write(), |observed| {
             self.target.steps(&self.ownership, observed)
         })
         .await;
@@ -133,6 +142,19 @@ impl Convergence {
                 tracing::warn!(aws_role = %name, error = %chain(&error), "failed to apply role");
                 verified.forget(id);
                 Ok(AppliedRole::now(self.failed(&error)))
+            }
+        }
+    }
+
+    /// What it is read for. What takes away is made for that, whatever it was read for.
+    fn purpose(&self, verified: &Verified<RoleId>, id: &RoleId) -> CallPurpose {
+        if verified.was_verified(id, self.fingerprint) {
+            return CallPurpose::Look;
+        }
+        match self.target {
+            RoleTarget::Provision(_) | RoleTarget::Hold { .. } => CallPurpose::Provision,
+            RoleTarget::Suspend | RoleTarget::Retain { .. } | RoleTarget::Delete { .. } => {
+                CallPurpose::Revoke
             }
         }
     }
@@ -268,16 +290,26 @@ pub enum RoleApplyError {
     NotLeader,
 }
 
+/// The roles of an account, by what calls are made for.
+#[derive(Clone, Copy)]
+pub struct RoleCalls<'a> {
+    /// For what the role is looked at, and for what is given.
+    pub roles: &'a dyn Roles,
+    /// For what is taken away.
+    pub revoking: &'a dyn Roles,
+}
+
 /// Brings the role of this name to where `plan` has nothing left to do.
 ///
 /// Every round begins with a read, so a write whose outcome is unknown is never repeated blindly: an attempt with a call that
 /// failed is over with its round, and the next one reads first. Within the round nothing more is given, and what takes away is still
-/// done: AWS may refuse the one call for ever. What AWS refuses of tags is passed over, and so is a managed policy that does not exist.
+/// done: AWS may refuse the one call for ever. A call that waits for its turn keeps the plan; what was observed longer than [`OBSERVED_FOR`]
+/// ago is read again before the next call. What AWS refuses of tags is passed over, and so is a managed policy that does not exist.
 ///
 /// # Errors
 /// [`RoleApplyError`]; another attempt goes on from where this one ended.
 pub async fn converge(
-    roles: &dyn Roles,
+    calls: RoleCalls<'_>,
     name: &RoleName,
     may_write: MayWrite<'_>,
     plan: impl Fn(Option<&ObservedRole>) -> Result<Vec<Step>, Conflict> + Send + Sync,
@@ -286,7 +318,8 @@ pub async fn converge(
     let mut refused_tags: Vec<(IamCall, AwsError)> = Vec::new();
     let mut absent: BTreeSet<ManagedPolicyArn> = BTreeSet::new();
     for _ in 0..LOOKS {
-        let observed = roles.get_role(name).await.map_err(|error| {
+        let read = Instant::now();
+        let observed = calls.roles.get_role(name).await.map_err(|error| {
             if changed {
                 RoleApplyError::Write(error)
             } else {
@@ -315,6 +348,14 @@ pub async fn converge(
             if failed.is_some() && nature == Nature::Grows {
                 continue;
             }
+            if read.elapsed() > OBSERVED_FOR {
+                // What is left is planned anew.
+                break;
+            }
+            let roles = match nature {
+                Nature::Shrinks => calls.revoking,
+                Nature::Grows | Nature::Cosmetic => calls.roles,
+            };
             if !may_write() {
                 return Err(RoleApplyError::NotLeader);
             }
@@ -324,6 +365,9 @@ pub async fn converge(
                 Ok(()) => {
                     tracing::info!(aws_role = %name, action, "applied a call to the role");
                     changed = true;
+                }
+                Err(error) if error.class() == ErrorClass::NotLeader => {
+                    return Err(RoleApplyError::NotLeader);
                 }
                 Err(error) => {
                     tracing::info!(aws_role = %name, action, %error, "failed to apply a call to the role");

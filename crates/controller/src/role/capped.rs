@@ -4,7 +4,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use deputy_api::conditions::{ConditionReason, Status};
-use deputy_aws::ManagedPolicies;
+use deputy_aws::{CallPurpose, ManagedPolicies};
 use deputy_delegation::{
     Decision, ManagedPolicyArn,
     boundary::{self, AccountBoundary},
@@ -138,7 +138,7 @@ pub async fn look(
     if accepted.boundary.as_ref() != Some(&limit.name) {
         return Ok(CappedRole::NotLookedAt);
     }
-    let roles = ctx.aws.roles(account);
+    let roles = ctx.aws.roles(account, CallPurpose::Look);
     let mut known = Vec::new();
     for arn in owned.policies.managed() {
         known.push((arn.clone(), documents.get(roles.as_ref(), &account.id, arn).await));

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use deputy_api::conditions::ConditionReason;
-use deputy_aws::{AwsError, ForeignRole};
+use deputy_aws::{AwsError, CallPurpose, ForeignRole};
 use deputy_delegation::{
     Accepted, ClusterName, MaxSessionDuration, RoleArn, RoleName,
     foreign_trust::{BrokerCall, BrokerEntry, ForeignTrustError, admits},
@@ -76,8 +76,18 @@ impl RoleLook {
                 capped: CappedRole::NotLookedAt,
             };
         }
+        let purpose = if verified.was_verified(id, self.fingerprint) {
+            CallPurpose::Look
+        } else {
+            CallPurpose::Provision
+        };
         let read = match RoleName::new(self.arn.name()) {
-            Ok(name) => ctx.aws.roles(&self.account).get_existing_role(&name).await,
+            Ok(name) => {
+                ctx.aws
+                    .roles(&self.account, purpose)
+                    .get_existing_role(&name)
+                    .await
+            }
             // An ARN holds no name that is none.
             Err(_) => Ok(None),
         };

@@ -5,8 +5,11 @@ mod spans;
 mod sts;
 
 use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError, future};
@@ -25,7 +28,10 @@ use self::{
     fake_server::{CannedAnswer, Server},
     sts::with_provisioner,
 };
-use crate::{AmbientOptions, CallObserver, CallReport, Clients, ErrorClass, NewPolicy, Timeouts};
+use crate::{
+    AmbientOptions, BudgetSettings, CallObserver, CallPurpose, CallReport, Clients, ErrorClass, NewPolicy,
+    Timeouts, WriteFence,
+};
 
 /// The account whose endpoints are `server`.
 fn at(server: &Server) -> Account {
@@ -61,6 +67,10 @@ impl CallObserver for Calls {
     }
 }
 
+pub(crate) fn open_fence() -> WriteFence {
+    WriteFence::new(|_| true)
+}
+
 fn clients(observer: Arc<Calls>) -> Clients {
     Clients::new(AmbientOptions {
         timeouts: Timeouts {
@@ -69,6 +79,7 @@ fn clients(observer: Arc<Calls>) -> Clients {
             ..Timeouts::default()
         },
         observer,
+        fence: open_fence(),
         ..AmbientOptions::default()
     })
     .with_identity("AKIAEXAMPLE", "secret")
@@ -122,7 +133,7 @@ async fn a_role_is_read_with_all_pages_and_decoded() {
     .await;
     let calls = Arc::new(Calls::default());
     let role = clients(calls.clone())
-        .roles(&at(&server))
+        .roles(&at(&server), CallPurpose::Provision)
         .get_role(&role_name())
         .await
         .unwrap()
@@ -161,7 +172,7 @@ async fn a_role_is_read_with_all_pages_and_decoded() {
 #[tokio::test]
 async fn a_role_that_is_not_there_is_none() {
     let server = Server::start([error(404, "NoSuchEntity", "The role cannot be found.")]).await;
-    let roles = clients(Arc::default()).roles(&at(&server));
+    let roles = clients(Arc::default()).roles(&at(&server), CallPurpose::Provision);
     assert_eq!(roles.get_role(&role_name()).await.unwrap(), None);
 }
 
@@ -172,7 +183,7 @@ async fn a_list_that_never_ends_is_an_error() {
         "<Roles/><IsTruncated>true</IsTruncated><Marker>same</Marker>",
     );
     let server = Server::start([page.clone(), page]).await;
-    let roles = clients(Arc::default()).roles(&at(&server));
+    let roles = clients(Arc::default()).roles(&at(&server), CallPurpose::Provision);
     let error = roles
         .list_roles(&IamPath::new("/deputy/demo/").unwrap())
         .await
@@ -190,12 +201,25 @@ async fn reads_are_repeated_and_writes_are_not() {
         error(404, "NoSuchEntity", ""),
     ])
     .await;
-    let roles = clients(Arc::default()).roles(&at(&server));
+    let roles = clients(Arc::default()).roles(&at(&server), CallPurpose::Provision);
     assert_eq!(roles.get_role(&role_name()).await.unwrap(), None);
     assert_eq!(server.requests().len(), 3);
 
+    // A write only when it was certainly not applied.
+    let server = Server::start([throttled.clone(), ok("DeleteRole", "")]).await;
+    let roles = clients(Arc::default()).roles(&at(&server), CallPurpose::Provision);
+    roles.execute(&delete()).await.unwrap();
+    assert_eq!(server.requests().len(), 2);
+    let server = Server::start(vec![throttled; 4]).await;
+    let roles = clients(Arc::default()).roles(&at(&server), CallPurpose::Provision);
+    let error_of = roles.execute(&delete()).await.unwrap_err();
+    assert_eq!(
+        (error_of.class(), error_of.outcome_unknown()),
+        (ErrorClass::Throttled, false)
+    );
+    assert_eq!(server.requests().len(), 4);
+
     for (answer, class, unknown) in [
-        (throttled, ErrorClass::Throttled, false),
         (error(500, "ServiceFailure", "x"), ErrorClass::Service, true),
         (
             CannedAnswer::Body(503, "<html>busy</html>".into()),
@@ -211,7 +235,7 @@ async fn reads_are_repeated_and_writes_are_not() {
         ),
     ] {
         let server = Server::start([answer]).await;
-        let roles = clients(Arc::default()).roles(&at(&server));
+        let roles = clients(Arc::default()).roles(&at(&server), CallPurpose::Provision);
         let result = roles.execute(&delete()).await;
         let error = result.unwrap_err();
         assert_eq!(
@@ -221,6 +245,65 @@ async fn reads_are_repeated_and_writes_are_not() {
         );
         assert_eq!(server.requests().len(), 1, "{error}");
     }
+}
+
+#[tokio::test]
+async fn each_attempt_has_a_turn_of_the_budget() {
+    let failing = error(500, "ServiceFailure", "");
+    let server = Server::start(vec![failing; 3]).await;
+    let calls = Arc::new(Calls::default());
+    let clients = Clients::new(AmbientOptions {
+        budget: BudgetSettings {
+            burst: 1.0,
+            initial_rate: 1.0,
+            min_rate: 1.0,
+            max_rate: 1.0,
+            growth: 0.0,
+            recovery: 0.0,
+        },
+        observer: calls.clone(),
+        ..AmbientOptions::default()
+    })
+    .with_identity("AKIAEXAMPLE", "secret");
+    let roles = clients.roles(&at(&server), CallPurpose::Look);
+    let begun = Instant::now();
+    roles.get_role(&role_name()).await.unwrap_err();
+    assert_eq!(server.requests().len(), 3);
+    assert_eq!(*calls.0.lock().unwrap(), [("iam:GetRole", "ServiceError"); 3]);
+    assert!(
+        begun.elapsed() >= Duration::from_millis(1900),
+        "the second and the third waited a second each"
+    );
+}
+
+#[tokio::test]
+async fn no_write_passes_a_closed_fence() {
+    let server = Server::start([]).await;
+    let is_open = Arc::new(AtomicUsize::new(0));
+    let asked = Arc::clone(&is_open);
+    let fenced = |fence| {
+        Clients::new(AmbientOptions {
+            fence,
+            ..AmbientOptions::default()
+        })
+        .with_identity("AKIAEXAMPLE", "secret")
+        .roles(&at(&server), CallPurpose::Revoke)
+    };
+    let longest = Timeouts::default().longest_write();
+    let counting = WriteFence::new(move |needed| {
+        assert_eq!(needed, longest);
+        asked.fetch_add(1, Ordering::SeqCst);
+        false
+    });
+    for roles in [fenced(WriteFence::closed()), fenced(counting)] {
+        let error = roles.execute(&delete()).await.unwrap_err();
+        assert_eq!(
+            (error.class(), error.outcome_unknown()),
+            (ErrorClass::NotLeader, false)
+        );
+    }
+    assert_eq!(is_open.load(Ordering::SeqCst), 1);
+    assert!(server.requests().is_empty());
 }
 
 #[tokio::test]
@@ -234,7 +317,7 @@ async fn a_write_whose_answer_is_cut_off_may_have_been_applied() {
         document: Document::parse(document, PolicyKind::Boundary).unwrap(),
         tags: Default::default(),
     };
-    let policies = clients(Arc::default()).policies(&at(&server));
+    let policies = clients(Arc::default()).policies(&at(&server), CallPurpose::Provision);
     let error = policies.create_policy(&policy).await.unwrap_err();
     assert_eq!(
         (error.class(), error.outcome_unknown()),
@@ -254,7 +337,7 @@ async fn nobody_listening_means_nothing_was_applied() {
         sts: None,
     });
     let error = clients(Arc::default())
-        .roles(&account)
+        .roles(&account, CallPurpose::Provision)
         .execute(&delete())
         .await
         .unwrap_err();
@@ -275,7 +358,7 @@ async fn what_aws_says_is_kept_with_its_request_id() {
     .await;
     let calls = Arc::new(Calls::default());
     let error = clients(calls.clone())
-        .roles(&at(&server))
+        .roles(&at(&server), CallPurpose::Provision)
         .execute(&delete())
         .await
         .unwrap_err();
@@ -315,8 +398,16 @@ async fn a_process_without_credentials_knows_it_and_sends_nothing() {
         ),
     ] {
         let server = Server::start([]).await;
-        let clients = Clients::new(AmbientOptions::default()).with_provider(Nobody(error));
-        let error = clients.roles(&at(&server)).execute(&delete()).await.unwrap_err();
+        let clients = Clients::new(AmbientOptions {
+            fence: open_fence(),
+            ..AmbientOptions::default()
+        })
+        .with_provider(Nobody(error));
+        let error = clients
+            .roles(&at(&server), CallPurpose::Provision)
+            .execute(&delete())
+            .await
+            .unwrap_err();
         assert_eq!(
             (error.class(), error.outcome_unknown()),
             (class, false),
@@ -334,10 +425,17 @@ async fn clients_are_kept_until_the_access_to_the_account_changes() {
         tags: [(TagKey::new("a").unwrap(), TagValue::new("b").unwrap())].into(),
         ..first.clone()
     };
-    assert!(Arc::ptr_eq(&clients.roles(&first), &clients.roles(&same)));
+    assert!(Arc::ptr_eq(
+        &clients.roles(&first, CallPurpose::Provision),
+        &clients.roles(&same, CallPurpose::Provision)
+    ));
     assert!(!Arc::ptr_eq(
-        &clients.roles(&first),
-        &clients.roles(&with_provisioner(first.clone()))
+        &clients.roles(&first, CallPurpose::Provision),
+        &clients.roles(&first, CallPurpose::Look)
+    ));
+    assert!(!Arc::ptr_eq(
+        &clients.roles(&first, CallPurpose::Provision),
+        &clients.roles(&with_provisioner(first.clone()), CallPurpose::Provision)
     ));
     assert!(Arc::ptr_eq(
         &clients.sts(&first),

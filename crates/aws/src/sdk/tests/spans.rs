@@ -5,6 +5,8 @@ use std::sync::Arc;
 use deputy_log_testing::CapturedLog;
 use serde_json::{Value, json};
 
+use crate::CallPurpose;
+
 use super::{
     at, clients, delete, error,
     fake_server::Server,
@@ -33,14 +35,26 @@ async fn every_line_of_a_call_names_its_operation_and_account() {
     ])
     .await;
     let (account, clients) = (at(&server), clients(Arc::default()));
-    clients.roles(&account).get_role(&role_name()).await.unwrap_err();
-    clients.roles(&account).execute(&delete()).await.unwrap_err();
+    clients
+        .roles(&account, CallPurpose::Provision)
+        .get_role(&role_name())
+        .await
+        .unwrap_err();
+    clients
+        .roles(&account, CallPurpose::Provision)
+        .execute(&delete())
+        .await
+        .unwrap_err();
     let sts = clients.sts(&account);
     sts.assume_role(&session_request()).await.unwrap();
     let refused = sts.assume_role(&session_request()).await;
     assert!(refused.is_err());
     let provisioned = with_provisioner(account);
-    clients.roles(&provisioned).execute(&delete()).await.unwrap();
+    clients
+        .roles(&provisioned, CallPurpose::Provision)
+        .execute(&delete())
+        .await
+        .unwrap();
     assert_eq!(server.requests().len(), 7);
 
     let lines = log.lines();
@@ -52,6 +66,7 @@ async fn every_line_of_a_call_names_its_operation_and_account() {
     assert_eq!(
         spans,
         [
+            &aws("iam:GetRole"),
             &aws("iam:GetRole"),
             &aws("iam:DeleteRole"),
             &aws("sts:AssumeRole")
@@ -73,7 +88,7 @@ async fn every_line_of_a_call_names_its_operation_and_account() {
             })
             .count()
     };
-    assert!(attempts("iam:GetRole", "retry") > 0, "{lines:#?}");
+    assert!(attempts("iam:GetRole", "AWS call failed") == 2, "{lines:#?}");
     for line in &lines {
         let target = line["target"].as_str().unwrap();
         if target.starts_with("aws_smithy_runtime::client::") {

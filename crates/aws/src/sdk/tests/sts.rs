@@ -13,7 +13,7 @@ use super::{
     fake_server::{CannedAnswer, Server},
     ok, role_name,
 };
-use crate::{ErrorClass, ExposeSecret};
+use crate::{CallPurpose, ErrorClass, ExposeSecret};
 
 pub(super) fn session_request() -> SessionRequest {
     SessionRequest {
@@ -98,9 +98,17 @@ async fn the_provisioner_is_assumed_once_for_many_calls() {
     .await;
     let account = with_provisioner(at(&server));
     let clients = clients(Arc::default());
-    clients.roles(&account).execute(&delete()).await.unwrap();
+    clients
+        .roles(&account, CallPurpose::Provision)
+        .execute(&delete())
+        .await
+        .unwrap();
     assert_eq!(
-        clients.roles(&account).get_role(&role_name()).await.unwrap(),
+        clients
+            .roles(&account, CallPurpose::Provision)
+            .get_role(&role_name())
+            .await
+            .unwrap(),
         None
     );
     let requests = server.requests();
@@ -122,7 +130,7 @@ async fn a_provisioner_that_may_not_be_assumed_is_named() {
     .await;
     let account = with_provisioner(at(&server));
     let error = clients(Arc::default())
-        .roles(&account)
+        .roles(&account, CallPurpose::Provision)
         .execute(&delete())
         .await
         .unwrap_err();

@@ -20,7 +20,7 @@ use crate::{
     context::MayWrite,
     fixtures::{account, cluster, limit, role, uid, uploader},
     role::{
-        apply::{Converged, RoleApplyError, converge},
+        apply::{Converged, RoleApplyError, RoleCalls, converge},
         target::{Ownership, RoleTarget},
     },
 };
@@ -111,7 +111,11 @@ async fn reach_while(
         Goal::Gone => &gone,
     };
     let steps = |observed: Option<&ObservedRole>| target.steps(&ours, observed);
-    converge(iam, &ours.name, may_write, steps).await
+    let calls = RoleCalls {
+        roles: iam,
+        revoking: iam,
+    };
+    converge(calls, &ours.name, may_write, steps).await
 }
 
 /// Tries as the queue does, until it works.

@@ -6,3 +6,4 @@ mod capped;
 mod instance;
 mod look;
 mod status;
+mod waiting;

@@ -1,0 +1,153 @@
+//! Calls that wait for their turn: the plan is kept, and not for ever.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use async_trait::async_trait;
+use deputy_aws::{
+    AwsError, DefaultVersion, ErrorClass, ForeignRole, ListedRole, ManagedPolicies, Roles, model::InMemoryIam,
+};
+use deputy_delegation::{
+    IamPath, ManagedPolicyArn, RoleName,
+    plan::{DesiredRole, IamCall, ObservedRole},
+    trust,
+};
+use parking_lot::Mutex;
+
+use crate::{
+    fixtures::{account, cluster, role, uid, uploader},
+    role::{
+        apply::{RoleApplyError, RoleCalls, converge},
+        target::{Ownership, RoleTarget},
+    },
+};
+
+/// Each write has its turn after a while; the log has what was called for what.
+struct Slow<'a> {
+    iam: &'a InMemoryIam,
+    wait: Duration,
+    /// Whether it has no turn for writes any more.
+    is_fenced: bool,
+    purpose: &'static str,
+    log: &'a Mutex<Vec<(&'static str, String)>>,
+}
+
+#[async_trait]
+impl ManagedPolicies for Slow<'_> {
+    async fn default_version(&self, arn: &ManagedPolicyArn) -> Result<Option<DefaultVersion>, AwsError> {
+        self.iam.default_version(arn).await
+    }
+}
+
+#[async_trait]
+impl Roles for Slow<'_> {
+    async fn get_role(&self, name: &RoleName) -> Result<Option<ObservedRole>, AwsError> {
+        self.log.lock().push((self.purpose, "read".to_owned()));
+        self.iam.get_role(name).await
+    }
+    async fn get_existing_role(&self, name: &RoleName) -> Result<Option<ForeignRole>, AwsError> {
+        self.iam.get_existing_role(name).await
+    }
+    async fn list_roles(&self, path: &IamPath) -> Result<Vec<ListedRole>, AwsError> {
+        self.iam.list_roles(path).await
+    }
+    async fn execute(&self, call: &IamCall) -> Result<(), AwsError> {
+        tokio::time::sleep(self.wait).await;
+        let action = call.action();
+        if self.is_fenced {
+            return Err(AwsError::new(action, ErrorClass::NotLeader, "not now"));
+        }
+        self.log.lock().push((self.purpose, action.to_owned()));
+        self.iam.execute(call).await
+    }
+}
+
+fn ours() -> Ownership {
+    Ownership::of(&cluster(), &account(), &uploader(), &uid("uid-uploader"))
+}
+
+fn target(trust_is_open: bool) -> RoleTarget {
+    let role = role(&["s3:GetObject"]);
+    let owned = role.owned().unwrap();
+    RoleTarget::Provision(Box::new(DesiredRole {
+        name: ours().name,
+        path: ours().path,
+        trust: if trust_is_open {
+            trust::for_issuer(&cluster(), &account(), &uploader())
+        } else {
+            trust::deny_all()
+        },
+        inline: owned.policies.inline().cloned(),
+        attached: owned.policies.managed().clone(),
+        boundary: None,
+        tags: BTreeMap::from_iter(ours().tags),
+        max_session_duration: owned.max_session_duration,
+    }))
+}
+
+/// What is called to bring a role that is open there, with each write after `wait`.
+async fn calls(
+    iam: &InMemoryIam,
+    to: &RoleTarget,
+    wait: u64,
+    is_fenced: bool,
+) -> Vec<(&'static str, String)> {
+    let log = Mutex::default();
+    let client = |purpose| Slow {
+        iam,
+        wait: Duration::from_secs(wait),
+        is_fenced,
+        purpose,
+        log: &log,
+    };
+    let (roles, revoking) = (client("provision"), client("revoke"));
+    let calls = RoleCalls {
+        roles: &roles,
+        revoking: &revoking,
+    };
+    let done = converge(calls, &ours().name, &|| true, |observed| {
+        to.steps(&ours(), observed)
+    })
+    .await;
+    assert_eq!(done == Err(RoleApplyError::NotLeader), is_fenced, "{done:?}");
+    log.into_inner()
+}
+
+fn empty() -> InMemoryIam {
+    InMemoryIam::new(account().partition, account().id)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_is_kept_while_its_calls_wait_and_made_anew_when_it_is_old() {
+    let names = |calls: Vec<(&'static str, String)>| -> Vec<String> {
+        calls.into_iter().map(|(_, name)| name).collect()
+    };
+    let found = names(calls(&empty(), &target(true), 20, false).await);
+    assert_eq!(found, ["read", "iam:CreateRole", "iam:PutRolePolicy", "read"]);
+    // The first call alone took longer than what was read may be old.
+    let found = names(calls(&empty(), &target(true), 61, false).await);
+    assert_eq!(
+        found,
+        ["read", "iam:CreateRole", "read", "iam:PutRolePolicy", "read"]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_takes_away_is_called_as_that_whatever_the_role_was_read_for() {
+    let iam = empty();
+    calls(&iam, &target(true), 0, false).await;
+    let found = calls(&iam, &target(false), 0, false).await;
+    let call = |purpose, name: &str| (purpose, name.to_owned());
+    assert_eq!(
+        found,
+        [
+            call("provision", "read"),
+            call("revoke", "iam:UpdateAssumeRolePolicy"),
+            call("provision", "read")
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_is_lost_while_a_call_waits_is_no_refusal_of_aws() {
+    assert_eq!(calls(&empty(), &target(true), 5, true).await.len(), 1);
+}
