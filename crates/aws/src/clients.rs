@@ -216,6 +216,14 @@ impl Clients {
         clients.of(purpose)
     }
 
+    /// From now on these are the roles of `account`, for all purposes.
+    #[cfg(any(test, feature = "test-support"))]
+    pub fn set_roles(&self, account: &Account, roles: Arc<dyn Roles>) {
+        let access = Access::new(account, account.provisioner.as_ref());
+        let clients = Arc::new(ByPurpose(CallPurpose::ALL.map(|_| Arc::clone(&roles))));
+        lock(&self.roles).insert(account.name.as_str().to_owned(), (access, clients));
+    }
+
     /// STS in the region of `account`, as the ambient identity: the one that must be the account's issuer.
     #[must_use]
     pub fn sts(&self, account: &Account) -> Arc<dyn Sts> {

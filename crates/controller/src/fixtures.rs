@@ -1,13 +1,14 @@
 //! What tests of several modules begin with: the objects of `examples/productionapp`, and an index that holds them.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use deputy_delegation::{
     ClusterName, NamespaceName, ObjectName, Uid,
     model::{Account, Binding, Limit, Role, RoleId, RoleKind},
 };
 use deputy_index::{Index, ResourceKind};
-use kube::api::DynamicObject;
+use http_body_util::{BodyExt as _, Full};
+use kube::{Client, api::DynamicObject, client::Body};
 use serde_json::{Value, json};
 
 pub fn object(kind: &str, namespace: Option<&str>, name: &str, spec: Value) -> DynamicObject {
@@ -106,4 +107,24 @@ pub fn index() -> Arc<Index> {
     index.reset(ResourceKind::Roles, [role_object(&["s3:GetObject"])]);
     index.reset(ResourceKind::Bindings, [binding_object("uploader")]);
     index
+}
+
+/// An API server that has nothing but takes whatever is written: the Lease is ours.
+pub fn nothing_there() -> Client {
+    let answer = |request: http::Request<Body>| async move {
+        let (head, body) = request.into_parts();
+        let (status, text) = if head.method == http::Method::GET {
+            let status =
+                r#"{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}"#;
+            (404, status.into())
+        } else {
+            (200, body.collect().await.unwrap().to_bytes())
+        };
+        let response = http::Response::builder()
+            .status(status)
+            .body(Full::new(text))
+            .unwrap();
+        Ok::<_, Infallible>(response)
+    };
+    Client::new(tower::service_fn(answer), "default")
 }

@@ -76,7 +76,7 @@ impl Fault {
     }
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Faults {
     orders: Vec<Fault>,
     dead_from: Option<usize>,

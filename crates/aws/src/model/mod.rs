@@ -46,6 +46,9 @@ pub struct InMemoryIam {
     state: Mutex<ModelState>,
 }
 
+/// All that an account had at a moment.
+pub struct Snapshot(ModelState);
+
 impl InMemoryIam {
     /// An empty account with AWS's default quotas, called by its IAM user `deputy-broker`.
     #[must_use]
@@ -114,6 +117,17 @@ impl InMemoryIam {
     /// A new process begins; faults that were not used are gone.
     pub fn revive(&self) {
         self.lock().faults = Faults::default();
+    }
+
+    /// All that there is now, to come back to by [`Self::restore`].
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot(self.lock().clone())
+    }
+
+    /// Everything is as it was then.
+    pub fn restore(&self, snapshot: &Snapshot) {
+        *self.lock() = snapshot.0.clone();
     }
 
     /// All calls so far.
@@ -241,6 +255,14 @@ impl InMemoryIam {
         self.evaluate(&name, Some(session), request)
     }
 
+    /// What a session of a role would be allowed that has these policies, by the managed policies that are there now.
+    ///
+    /// # Errors
+    /// As [`Self::allows`].
+    pub fn would_allow(&self, role: &ObservedRole, request: &Request) -> Result<bool, String> {
+        evaluated(&self.lock(), role, None, request)
+    }
+
     fn evaluate(
         &self,
         name: &RoleName,
@@ -248,44 +270,8 @@ impl InMemoryIam {
         request: &Request,
     ) -> Result<bool, String> {
         let state = self.lock();
-        let role = &state
-            .roles
-            .get(name)
-            .ok_or_else(|| format!("no role {name}"))?
-            .role;
-        let parse = |text: &str, kind| Document::parse(text, kind).map_err(|e| e.to_string());
-        let managed = |arn: &str, kind| {
-            let policy = ManagedPolicyArn::parse(arn)
-                .ok()
-                .and_then(|arn| state.policies.get(&arn))
-                .ok_or_else(|| format!("no policy {arn}"))?;
-            parse(policy.default_document(), kind)
-        };
-        let inline = role.inline.values().map(|text| parse(text, PolicyKind::Identity));
-        let attached = role.attached.iter().map(|arn| managed(arn, PolicyKind::Identity));
-        let identity = inline.chain(attached).collect::<Result<Vec<_>, _>>()?;
-        let boundary = role
-            .boundary
-            .as_ref()
-            .map(|arn| managed(arn, PolicyKind::Boundary))
-            .transpose()?;
-        let of_session = match session {
-            None => Vec::new(),
-            Some(session) => {
-                let inline = session.policy.iter().map(|text| parse(text, PolicyKind::Session));
-                let arns = session.policy_arns.iter();
-                let managed = arns.map(|arn| managed(&arn.to_string(), PolicyKind::Session));
-                inline.chain(managed).collect::<Result<Vec<_>, _>>()?
-            }
-        };
-        let identity: Vec<&Document> = identity.iter().collect();
-        let of_session: Vec<&Document> = of_session.iter().collect();
-        let layers = Layers {
-            identity: &identity,
-            boundary: boundary.as_ref(),
-            session: (!of_session.is_empty()).then_some(of_session.as_slice()),
-        };
-        Ok(evaluate(&layers, request).is_allowed())
+        let stored = state.roles.get(name).ok_or_else(|| format!("no role {name}"))?;
+        evaluated(&state, &stored.role, session, request)
     }
 
     fn role_arn(&self, path: &IamPath, name: &RoleName) -> RoleArn {
@@ -330,4 +316,46 @@ impl InMemoryIam {
         });
         result
     }
+}
+
+/// Whether the policies of `role`, and those of a session of it, allow `request`.
+fn evaluated(
+    state: &ModelState,
+    role: &ObservedRole,
+    session: Option<&SessionRequest>,
+    request: &Request,
+) -> Result<bool, String> {
+    let parse = |text: &str, kind| Document::parse(text, kind).map_err(|e| e.to_string());
+    let managed = |arn: &str, kind| {
+        let policy = ManagedPolicyArn::parse(arn)
+            .ok()
+            .and_then(|arn| state.policies.get(&arn))
+            .ok_or_else(|| format!("no policy {arn}"))?;
+        parse(policy.default_document(), kind)
+    };
+    let inline = role.inline.values().map(|text| parse(text, PolicyKind::Identity));
+    let attached = role.attached.iter().map(|arn| managed(arn, PolicyKind::Identity));
+    let identity = inline.chain(attached).collect::<Result<Vec<_>, _>>()?;
+    let boundary = role
+        .boundary
+        .as_ref()
+        .map(|arn| managed(arn, PolicyKind::Boundary))
+        .transpose()?;
+    let of_session = match session {
+        None => Vec::new(),
+        Some(session) => {
+            let inline = session.policy.iter().map(|text| parse(text, PolicyKind::Session));
+            let arns = session.policy_arns.iter();
+            let managed = arns.map(|arn| managed(&arn.to_string(), PolicyKind::Session));
+            inline.chain(managed).collect::<Result<Vec<_>, _>>()?
+        }
+    };
+    let identity: Vec<&Document> = identity.iter().collect();
+    let of_session: Vec<&Document> = of_session.iter().collect();
+    let layers = Layers {
+        identity: &identity,
+        boundary: boundary.as_ref(),
+        session: (!of_session.is_empty()).then_some(of_session.as_slice()),
+    };
+    Ok(evaluate(&layers, request).is_allowed())
 }

@@ -8,9 +8,10 @@ use serde_json::Value;
 use crate::error::{AwsError, ErrorClass};
 
 /// The users and roles there are, in any account.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct KnownPrincipals(BTreeMap<String, Principal>);
 
+#[derive(Clone)]
 struct Principal {
     id: String,
     /// How many trust policies that name it are refused yet.

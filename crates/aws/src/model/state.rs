@@ -83,6 +83,7 @@ pub struct IssuedSession {
     pub expiration: Timestamp,
 }
 
+#[derive(Clone)]
 pub(super) struct ModelState {
     pub(super) roles: BTreeMap<RoleName, StoredRole>,
     /// The account's, and those of AWS.
@@ -99,6 +100,7 @@ pub(super) struct ModelState {
     pub(super) serial: u64,
 }
 
+#[derive(Clone)]
 pub(super) struct StoredRole {
     /// With the trust policy as stored: principals as unique ids.
     pub(super) role: ObservedRole,
@@ -108,6 +110,7 @@ pub(super) struct StoredRole {
     pub(super) stale_trust: Option<(String, u32)>,
 }
 
+#[derive(Clone)]
 pub(super) struct StoredPolicy {
     pub(super) tags: BTreeMap<String, String>,
     /// By number: `v1`, `v2`, …; numbers are not used again.

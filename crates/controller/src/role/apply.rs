@@ -1,40 +1,38 @@
-//! *Apply*: brings the role in AWS to its target. Reads, plans and writes until there is nothing left to do, each write only while
-//! the Lease allows. The one place that writes roles.
+//! *Apply*: brings the role in AWS to its target ([`converge`]) and says what is true of it then.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use deputy_api::conditions::ConditionReason;
-use deputy_aws::{AwsError, CallPurpose, ErrorClass, Roles};
-use deputy_delegation::{
-    ManagedPolicyArn, NamespaceName, RoleName,
-    boundary::document_hash,
-    model::RoleId,
-    plan::{Conflict, IamCall, Nature, ObservedRole, Step},
-};
+use deputy_aws::{AwsError, CallPurpose};
+use deputy_delegation::{NamespaceName, boundary::document_hash, model::RoleId};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
-use tokio::time::Instant;
 
 use super::{
+    absence::Absences,
     assess::{Convergence, RolePlan, RoleWork},
     capped::{self, CappedRole, ManagedDocuments},
+    converge::{Converged, RoleApplyError, RoleCalls, converge},
     dereference::{RoleInputs, RoleStage},
     outcome::{AppliedRole, RoleOutcome},
     target::RoleTarget,
 };
 use crate::{
-    context::{ControllerContext, MayWrite},
+    context::ControllerContext,
     error::{ReconcileError, chain},
     report::reason_of,
     verified::Verified,
 };
 
-/// AWS may not show a change at once; that often it is looked at again in one go.
-const LOOKS: usize = 3;
-/// How long a plan rests on what was read. A call that begins then may wait for its turn, and be repeated, for 30 s more.
-const OBSERVED_FOR: Duration = Duration::from_secs(60);
 /// How long a terminating namespace is held up by a role that can't be deleted. The tags in AWS are the record then.
 const HOLD_NAMESPACE: Duration = Duration::from_secs(600);
+
+/// What this process has seen of roles in AWS.
+#[derive(Clone, Copy)]
+pub struct KnownRoles<'a> {
+    pub verified: &'a Verified<RoleId>,
+    pub absences: &'a Absences,
+}
 
 /// Carries out the plan for a role. AWS is not asked when it was seen to have the role as it should be a short while ago.
 ///
@@ -42,11 +40,12 @@ const HOLD_NAMESPACE: Duration = Duration::from_secs(600);
 /// [`ReconcileError`]. What AWS says is none: it is in the outcome.
 pub async fn apply(
     ctx: &ControllerContext,
-    verified: &Verified<RoleId>,
+    known: KnownRoles<'_>,
     documents: &ManagedDocuments,
     inputs: &RoleInputs,
     plan: &RolePlan,
 ) -> Result<AppliedRole, ReconcileError> {
+    let verified = known.verified;
     let is_deletion = matches!(inputs.stage, RoleStage::Deleting { .. });
     if is_deletion {
         verified.forget(&inputs.id);
@@ -55,7 +54,7 @@ pub async fn apply(
         RoleWork::Nothing(outcome) => AppliedRole::now(outcome.clone()),
         RoleWork::Converge(convergence) => match convergence.verified(verified, &inputs.id) {
             Some(applied) => applied,
-            None => convergence.carry_out(ctx, verified, &inputs.id).await?,
+            None => convergence.carry_out(ctx, known, &inputs.id).await?,
         },
         RoleWork::Look(look) => look.carry_out(ctx, verified, &inputs.id).await,
     };
@@ -95,7 +94,7 @@ impl Convergence {
     async fn carry_out(
         &self,
         ctx: &ControllerContext,
-        verified: &Verified<RoleId>,
+        KnownRoles { verified, absences }: KnownRoles<'_>,
         id: &RoleId,
     ) -> Result<AppliedRole, ReconcileError> {
         let name = &self.ownership.name;
@@ -114,6 +113,15 @@ impl Convergence {
             Ok(converged) => {
                 if converged.changed {
                     tracing::info!(aws_role = %name, "role converged");
+                }
+                if self.takes_away() && !converged.changed && converged.role_id.is_none() {
+                    // What a finalizer holds may be there.
+                    if !absences.is_believed(id) {
+                        verified.forget(id);
+                        return Ok(AppliedRole::now(self.not_shown()));
+                    }
+                } else {
+                    absences.forget(id);
                 }
                 let is_whole = converged.refused_tags.is_empty() && converged.absent.is_empty();
                 if self.is_final() && is_whole {
@@ -151,12 +159,27 @@ impl Convergence {
         if verified.was_verified(id, self.fingerprint) {
             return CallPurpose::Look;
         }
-        match self.target {
-            RoleTarget::Provision(_) | RoleTarget::Hold { .. } => CallPurpose::Provision,
-            RoleTarget::Suspend | RoleTarget::Retain { .. } | RoleTarget::Delete { .. } => {
-                CallPurpose::Revoke
-            }
+        if self.takes_away() {
+            CallPurpose::Revoke
+        } else {
+            CallPurpose::Provision
         }
+    }
+
+    /// Whether a role that is there becomes less, and one that is not is left alone.
+    fn takes_away(&self) -> bool {
+        match self.target {
+            RoleTarget::Suspend | RoleTarget::Retain { .. } | RoleTarget::Delete { .. } => true,
+            RoleTarget::Provision(_) | RoleTarget::Hold { .. } => false,
+        }
+    }
+
+    /// What is true of a role that AWS does not show, which is not believed yet.
+    fn not_shown(&self) -> RoleOutcome {
+        self.unfinished(
+            ConditionReason::Progressing,
+            "AWS shows no role of this name, which may have been made a moment ago: it is looked at again for a minute".to_owned(),
+        )
     }
 
     /// Whether the role stays as it is when it has reached its target.
@@ -235,9 +258,16 @@ impl Convergence {
                 (ConditionReason::Progressing, error.to_string())
             }
         };
+        self.unfinished(reason, message)
+    }
+
+    /// What is true of a role that has not reached its target.
+    fn unfinished(&self, reason: ConditionReason, message: String) -> RoleOutcome {
         match self.target {
             RoleTarget::Retain { .. } | RoleTarget::Delete { .. } => RoleOutcome::Deleting { message },
-            _ => RoleOutcome::Waiting { reason, message },
+            RoleTarget::Provision(_) | RoleTarget::Hold { .. } | RoleTarget::Suspend => {
+                RoleOutcome::Waiting { reason, message }
+            }
         }
     }
 }
@@ -255,139 +285,4 @@ async fn namespace_waited_long_enough(
     };
     let waited = ctx.now().as_second() - since.0.as_second();
     Ok(waited >= i64::try_from(HOLD_NAMESPACE.as_secs()).unwrap_or(i64::MAX))
-}
-
-/// A role about which nothing is left to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Converged {
-    /// Whether anything was written for that.
-    pub changed: bool,
-    /// Its unique id; `None` when there is no role.
-    pub role_id: Option<String>,
-    /// What AWS refused of tags: all else is as it should be.
-    pub refused_tags: Vec<AwsError>,
-    /// Managed policies that could not be attached because there are none of these names: all else is as it should be.
-    pub absent: Vec<ManagedPolicyArn>,
-}
-
-/// Why a role could not be brought to its target. Another attempt goes on from where this one ended.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RoleApplyError {
-    /// Somebody else's role has its name.
-    #[error("the role is left alone")]
-    Conflict(#[source] Conflict),
-    /// AWS could not be read; nothing was written before that.
-    #[error("AWS can't be read")]
-    Read(#[source] AwsError),
-    /// AWS refused a write, or a read after one.
-    #[error("AWS refused a call")]
-    Write(#[source] AwsError),
-    /// AWS does not show what was written.
-    #[error("AWS does not show the change yet")]
-    NotShown,
-    /// The Lease has too little time left for another write.
-    #[error("the Lease has too little time left for a call to AWS")]
-    NotLeader,
-}
-
-/// The roles of an account, by what calls are made for.
-#[derive(Clone, Copy)]
-pub struct RoleCalls<'a> {
-    /// For what the role is looked at, and for what is given.
-    pub roles: &'a dyn Roles,
-    /// For what is taken away.
-    pub revoking: &'a dyn Roles,
-}
-
-/// Brings the role of this name to where `plan` has nothing left to do.
-///
-/// Every round begins with a read, so a write whose outcome is unknown is never repeated blindly: an attempt with a call that
-/// failed is over with its round, and the next one reads first. Within the round nothing more is given, and what takes away is still
-/// done: AWS may refuse the one call for ever. A call that waits for its turn keeps the plan; what was observed longer than [`OBSERVED_FOR`]
-/// ago is read again before the next call. What AWS refuses of tags is passed over, and so is a managed policy that does not exist.
-///
-/// # Errors
-/// [`RoleApplyError`]; another attempt goes on from where this one ended.
-pub async fn converge(
-    calls: RoleCalls<'_>,
-    name: &RoleName,
-    may_write: MayWrite<'_>,
-    plan: impl Fn(Option<&ObservedRole>) -> Result<Vec<Step>, Conflict> + Send + Sync,
-) -> Result<Converged, RoleApplyError> {
-    let mut changed = false;
-    let mut refused_tags: Vec<(IamCall, AwsError)> = Vec::new();
-    let mut absent: BTreeSet<ManagedPolicyArn> = BTreeSet::new();
-    for _ in 0..LOOKS {
-        let read = Instant::now();
-        let observed = calls.roles.get_role(name).await.map_err(|error| {
-            if changed {
-                RoleApplyError::Write(error)
-            } else {
-                RoleApplyError::Read(error)
-            }
-        })?;
-        let mut steps = plan(observed.as_ref()).map_err(RoleApplyError::Conflict)?;
-        if observed.is_none() {
-            // It was the role that did not exist.
-            absent.clear();
-        }
-        steps.retain(|step| {
-            let is_absent = matches!(&step.call, IamCall::AttachRolePolicy { policy_arn, .. } if absent.contains(policy_arn));
-            !is_absent && refused_tags.iter().all(|(call, _)| *call != step.call)
-        });
-        if steps.is_empty() {
-            return Ok(Converged {
-                changed,
-                role_id: observed.map(|role| role.unique_id),
-                refused_tags: refused_tags.into_iter().map(|(_, error)| error).collect(),
-                absent: absent.into_iter().collect(),
-            });
-        }
-        let mut failed = None;
-        for Step { call, nature } in steps {
-            if failed.is_some() && nature == Nature::Grows {
-                continue;
-            }
-            if read.elapsed() > OBSERVED_FOR {
-                // What is left is planned anew.
-                break;
-            }
-            let roles = match nature {
-                Nature::Shrinks => calls.revoking,
-                Nature::Grows | Nature::Cosmetic => calls.roles,
-            };
-            if !may_write() {
-                return Err(RoleApplyError::NotLeader);
-            }
-            let outcome = roles.execute(&call).await;
-            let action = call.action();
-            match outcome {
-                Ok(()) => {
-                    tracing::info!(aws_role = %name, action, "applied a call to the role");
-                    changed = true;
-                }
-                Err(error) if error.class() == ErrorClass::NotLeader => {
-                    return Err(RoleApplyError::NotLeader);
-                }
-                Err(error) => {
-                    tracing::info!(aws_role = %name, action, %error, "failed to apply a call to the role");
-                    match call {
-                        IamCall::AttachRolePolicy { policy_arn, .. }
-                            if error.class() == ErrorClass::NotFound =>
-                        {
-                            absent.insert(policy_arn);
-                        }
-                        call if nature == Nature::Cosmetic => refused_tags.push((call, error)),
-                        _ => {
-                            failed.get_or_insert(error);
-                        }
-                    }
-                }
-            }
-        }
-        if let Some(error) = failed {
-            return Err(RoleApplyError::Write(error));
-        }
-    }
-    Err(RoleApplyError::NotShown)
 }

@@ -6,9 +6,11 @@
 //! An object that is being deleted, or is gone, goes the same way with another target; and so does what a ClusterAWSRole is in a namespace
 //! and account (`instance`), whose entry in the status of that object is what finalizer and status of an AWSRole are.
 
+mod absence;
 mod apply;
 mod assess;
 mod capped;
+mod converge;
 mod dereference;
 mod instance;
 mod look;
@@ -25,7 +27,8 @@ use deputy_delegation::model::{RoleId, RoleKind};
 use parking_lot::Mutex;
 
 use self::{
-    apply::apply,
+    absence::Absences,
+    apply::{KnownRoles, apply},
     assess::{Finalizer, RolePlan, assess},
     capped::ManagedDocuments,
     dereference::{FINALIZER, ProvisionedRole, RoleInputs, api, dereference, has_finalizer},
@@ -46,6 +49,7 @@ pub struct RoleController {
     ctx: Arc<ControllerContext>,
     instances: Arc<Instances>,
     verified: Verified<RoleId>,
+    absences: Absences,
     documents: ManagedDocuments,
     /// Roles that may be in AWS because of this process. A finalizer alone does not hold them: the API server lets a deletion
     /// that is under way already go through although a finalizer was added, and accepted, in between.
@@ -59,9 +63,17 @@ impl RoleController {
             ctx,
             instances,
             verified: Verified::default(),
+            absences: Absences::default(),
             documents: ManagedDocuments::default(),
             provisioned: Mutex::default(),
         }
+    }
+
+    /// The same, which believes AWS after another time that a role is not there.
+    #[cfg(test)]
+    pub(crate) fn believing_after(mut self, propagation: std::time::Duration) -> Self {
+        self.absences = Absences::believed_after(propagation);
+        self
     }
 
     /// Brings one role to where it should be, and says so in its status.
@@ -86,7 +98,11 @@ impl RoleController {
             return Ok(later);
         }
         // 4. apply (client)
-        let applied = apply(&self.ctx, &self.verified, &self.documents, &inputs, &plan).await?;
+        let known = KnownRoles {
+            verified: &self.verified,
+            absences: &self.absences,
+        };
+        let applied = apply(&self.ctx, known, &self.documents, &inputs, &plan).await?;
         // 5. report (client)
         self.report(&inputs, &applied).await?;
         Ok(status::next_requeue(&applied))

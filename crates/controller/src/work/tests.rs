@@ -1,9 +1,6 @@
-use std::{
-    convert::Infallible,
-    sync::{
-        atomic::{AtomicUsize, Ordering},
-        mpsc,
-    },
+use std::sync::{
+    atomic::{AtomicUsize, Ordering},
+    mpsc,
 };
 
 use deputy_aws::{AmbientOptions, Clients};
@@ -14,32 +11,10 @@ use deputy_runtime::{
     lease::{LeaseConfig, LeaseTask, campaign},
     metrics::Metrics,
 };
-use http_body_util::{BodyExt as _, Full};
-use kube::{Client, client::Body};
 use parking_lot::Mutex;
 
 use super::*;
-use crate::metrics::ControllerMetrics;
-
-/// An API server that has nothing but takes whatever is written: the Lease is ours.
-fn client() -> Client {
-    let answer = |request: http::Request<Body>| async move {
-        let (head, body) = request.into_parts();
-        let (status, text) = if head.method == http::Method::GET {
-            let status =
-                r#"{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}"#;
-            (404, status.into())
-        } else {
-            (200, body.collect().await.unwrap().to_bytes())
-        };
-        let response = http::Response::builder()
-            .status(status)
-            .body(Full::new(text))
-            .unwrap();
-        Ok::<_, Infallible>(response)
-    };
-    Client::new(tower::service_fn(answer), "default")
-}
+use crate::{fixtures::nothing_there, metrics::ControllerMetrics};
 
 struct Rig {
     ctx: Arc<ControllerContext>,
@@ -57,15 +32,15 @@ impl Rig {
             index.reset(kind, []);
         }
         let lease = LeaseConfig::new("deputy".to_owned(), "deputy-controller", "pod-0".to_owned());
-        let (leadership, lease) = campaign(client(), lease);
+        let (leadership, lease) = campaign(nothing_there(), lease);
         let ctx = ControllerContext {
             cluster: ClusterName::new("demo").unwrap(),
-            client: client(),
+            client: nothing_there(),
             aws: Arc::new(Clients::new(AmbientOptions::default())),
             index,
             leadership,
             metrics: ControllerMetrics::register(&Metrics::new("controller")),
-            recorder: ControllerContext::recorder(client(), "deputy-controller", None),
+            recorder: ControllerContext::recorder(nothing_there(), "deputy-controller", None),
             deciding: ControllerContext::processors(),
             decisions: WorkProgress::new("decisions"),
         };

@@ -20,7 +20,7 @@ use crate::{
     context::MayWrite,
     fixtures::{account, cluster, limit, role, uid, uploader},
     role::{
-        apply::{Converged, RoleApplyError, RoleCalls, converge},
+        converge::{Converged, RoleApplyError, RoleCalls, converge},
         target::{Ownership, RoleTarget},
     },
 };

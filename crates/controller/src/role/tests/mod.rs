@@ -3,7 +3,10 @@
 mod apply;
 mod assess;
 mod capped;
+mod histories;
 mod instance;
 mod look;
+mod paths;
 mod status;
 mod waiting;
+mod world;

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use crate::{
     fixtures::{account, cluster, role, uid, uploader},
     role::{
-        apply::{RoleApplyError, RoleCalls, converge},
+        converge::{RoleApplyError, RoleCalls, converge},
         target::{Ownership, RoleTarget},
     },
 };

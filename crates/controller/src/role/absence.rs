@@ -1,0 +1,72 @@
+//! Roles that AWS does not show although they may be there.
+//!
+//! IAM is eventually consistent: a read may not know a role that was made, or even seen, a moment ago. Whoever believes it leaves a role
+//! open for ever that should be closed or deleted.
+
+use std::{collections::HashMap, time::Duration};
+
+use deputy_delegation::model::RoleId;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+/// What IAM may take to show a change everywhere. AWS names no bound and speaks of seconds.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html#troubleshoot_general_eventual-consistency>
+const PROPAGATION: Duration = Duration::from_secs(60);
+
+/// Since when AWS has not shown a role that may be there.
+pub struct Absences {
+    first: Mutex<HashMap<RoleId, Instant>>,
+    propagation: Duration,
+}
+
+impl Default for Absences {
+    fn default() -> Self {
+        Self::believed_after(PROPAGATION)
+    }
+}
+
+impl Absences {
+    /// With another time than [`PROPAGATION`]. Two looks it takes in any case.
+    pub fn believed_after(propagation: Duration) -> Self {
+        Self {
+            first: Mutex::default(),
+            propagation,
+        }
+    }
+
+    /// AWS does not show the role. Gives whether that is believed: it did not show it either when it was looked at long enough before.
+    pub fn is_believed(&self, id: &RoleId) -> bool {
+        let now = Instant::now();
+        let mut first = self.first.lock();
+        match first.get(id) {
+            Some(since) => now.saturating_duration_since(*since) >= self.propagation,
+            None => {
+                first.insert(id.clone(), now);
+                false
+            }
+        }
+    }
+
+    /// AWS shows the role, or nothing of it is left to do.
+    pub fn forget(&self, id: &RoleId) {
+        self.first.lock().remove(id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::uploader;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_absence_is_believed_when_it_lasts() {
+        let (absences, id) = (Absences::default(), uploader());
+        assert!(!absences.is_believed(&id));
+        tokio::time::advance(PROPAGATION - Duration::from_millis(1)).await;
+        assert!(!absences.is_believed(&id));
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(absences.is_believed(&id));
+        absences.forget(&id);
+        assert!(!absences.is_believed(&id), "it was seen in between");
+    }
+}

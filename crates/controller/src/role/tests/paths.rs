@@ -1,0 +1,134 @@
+//! Every way that a role can go: what is there and settled, and what is asked for then.
+
+use super::world::Wish;
+
+const READ: &[&str] = &["s3:GetObject"];
+const WRITE: &[&str] = &["s3:PutObject"];
+const BOTH: &[&str] = &["s3:GetObject", "s3:PutObject"];
+const READER: &[&str] = &["arn:aws:iam::aws:policy/Reader"];
+const WRITER: &[&str] = &["arn:aws:iam::aws:policy/Writer"];
+
+pub struct Path {
+    pub name: &'static str,
+    pub before: Vec<Wish>,
+    pub then: Wish,
+}
+
+fn path(name: &'static str, before: &[Wish], then: Wish) -> Path {
+    let before = before.to_vec();
+    Path { name, before, then }
+}
+
+/// A role that reads.
+fn reads() -> Wish {
+    Wish::default()
+}
+
+fn writes() -> Wish {
+    reads().doing(WRITE)
+}
+
+fn both() -> Wish {
+    reads().doing(BOTH)
+}
+
+/// One that its limit does not allow.
+fn refused() -> Wish {
+    reads().under("payments", WRITE)
+}
+
+fn second(wish: Wish) -> Wish {
+    wish.with(|w| w.uid = Some("uid-second"))
+}
+
+fn retained(wish: Wish) -> Wish {
+    wish.with(|w| w.is_retained = true)
+}
+
+fn late(wish: Wish) -> Wish {
+    wish.with(|w| w.is_boundary_there = false)
+}
+
+/// That it is made, suspended, deleted, and what comes after.
+fn lives() -> Vec<Path> {
+    vec![
+        path("made", &[], reads()),
+        path("made without a binding", &[], reads().unbound()),
+        path("suspended", &[reads()], refused()),
+        path("accepted again", &[reads(), refused()], reads()),
+        path(
+            "accepted again as something else",
+            &[reads(), refused()],
+            writes(),
+        ),
+        path("deleted", &[reads()], reads().gone()),
+        path("deleted while suspended", &[reads(), refused()], reads().gone()),
+        path("left in the account", &[retained(reads())], reads().gone()),
+        path(
+            "taken back",
+            &[retained(reads()), reads().gone()],
+            second(reads()),
+        ),
+        path("restored with another uid", &[reads()], second(reads())),
+        path("restored as something else", &[reads()], second(writes())),
+    ]
+}
+
+/// What it may, and who.
+fn grants() -> Vec<Path> {
+    vec![
+        path("changed", &[reads()], writes()),
+        path("widened", &[reads()], both()),
+        path("narrowed", &[both()], reads()),
+        path("bound", &[reads().unbound()], reads()),
+        path("unbound", &[reads()], reads().unbound()),
+        path("changed and unbound", &[reads()], writes().unbound()),
+        path("changed and bound", &[reads().unbound()], writes()),
+        path("managed policies", &[reads()], reads().managed(READER)),
+        path(
+            "managed policies exchanged",
+            &[reads().doing(&[]).managed(READER)],
+            reads().doing(&[]).managed(WRITER),
+        ),
+        path(
+            "managed policies instead of inline",
+            &[reads()],
+            reads().doing(&[]).managed(READER),
+        ),
+        path(
+            "inline instead of managed policies",
+            &[reads().doing(&[]).managed(READER)],
+            reads(),
+        ),
+    ]
+}
+
+/// What is around it: issuer, limits, boundaries; and what no permission depends on.
+fn surroundings() -> Vec<Path> {
+    let longer = || reads().with(|w| w.longest = "4h");
+    vec![
+        path(
+            "another issuer",
+            &[reads()],
+            reads().with(|w| w.issuer = "second-broker"),
+        ),
+        path("under another limit", &[reads()], reads().under("second", BOTH)),
+        path(
+            "under another limit, narrowed",
+            &[both()],
+            reads().under("second", READ),
+        ),
+        path("late boundary, widened", &[reads()], late(both())),
+        path("late boundary, narrowed", &[both()], late(reads())),
+        path("longer sessions", &[reads()], longer()),
+        path("shorter sessions", &[longer()], reads()),
+        path("another tag", &[reads()], reads().with(|w| w.tag = "other")),
+    ]
+}
+
+pub fn paths() -> Vec<Path> {
+    [lives(), grants(), surroundings()]
+        .into_iter()
+        .flatten()
+        .collect()
+}

@@ -1,0 +1,270 @@
+//! A cluster and an account in memory, and the controller of roles between them: all that it reads and writes goes through one
+//! [`Script`].
+
+mod api_server;
+mod roles;
+mod script;
+mod wish;
+
+use std::{sync::Arc, time::Duration};
+
+use deputy_aws::{AmbientOptions, Clients, model::InMemoryIam};
+use deputy_delegation::plan::ObservedRole;
+use deputy_index::{Index, ResourceKind};
+use deputy_runtime::{lease::Leadership, metrics::Metrics};
+use kube::api::DynamicObject;
+use parking_lot::Mutex;
+use serde_json::Value;
+
+use self::{
+    api_server::{ApiServer, Watcher},
+    roles::{Guard, ScriptedRoles, power},
+};
+pub use self::{
+    roles::{Bounds, Power},
+    script::{Call, Script, Trouble},
+    wish::Wish,
+};
+use crate::{
+    context::ControllerContext,
+    fixtures::{account, cluster, uploader},
+    instances::Instances,
+    metrics::ControllerMetrics,
+    progress::WorkProgress,
+    queue::Requeue,
+    role::{RoleController, dereference::FINALIZER},
+};
+
+/// A world as it was: what people asked for, and what AWS and the API server have.
+pub struct Moment {
+    iam: deputy_aws::model::Snapshot,
+    role: Option<Value>,
+}
+
+/// What must never be, as it was found.
+type Faults = Arc<Mutex<Vec<String>>>;
+
+/// How the world stands when nothing is left to do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rest {
+    /// Without what differs from one making to the next: its unique id.
+    pub role: Option<ObservedRole>,
+    /// Status and reason of `Ready`; `None` when the object is gone.
+    pub ready: Option<(String, String)>,
+}
+
+pub struct World {
+    pub script: Arc<Script>,
+    iam: Arc<InMemoryIam>,
+    api: Arc<ApiServer>,
+    index: Arc<Index>,
+    ctx: Arc<ControllerContext>,
+    controller: RoleController,
+    bounds: Arc<Mutex<Option<Bounds>>>,
+    faults: Faults,
+    is_quiet: bool,
+}
+
+impl World {
+    /// An empty one. `leadership` holds a Lease that nothing here takes away.
+    pub fn new(leadership: &Leadership) -> Self {
+        let script = Arc::new(Script::default());
+        let index = Arc::new(Index::new(cluster()));
+        for kind in ResourceKind::KINDS {
+            index.reset(kind, []);
+        }
+        let account = account();
+        let iam = Arc::new(InMemoryIam::new(account.partition.clone(), account.id.clone()));
+        let faults = Faults::default();
+        let bounds = Arc::new(Mutex::new(None));
+        let api = ApiServer::new(Arc::clone(&script), watcher(&index, &iam, &faults));
+        let aws = Arc::new(Clients::new(AmbientOptions::default()));
+        let roles = ScriptedRoles {
+            iam: Arc::clone(&iam),
+            script: Arc::clone(&script),
+            bounds: Arc::clone(&bounds),
+            watch: Mutex::new(guard(&api, &iam, &bounds, &faults)),
+        };
+        aws.set_roles(&account, Arc::new(roles));
+        let ctx = Arc::new(ControllerContext {
+            cluster: cluster(),
+            client: api.client(),
+            aws,
+            index: Arc::clone(&index),
+            leadership: leadership.clone(),
+            metrics: ControllerMetrics::register(&Metrics::new("controller")),
+            recorder: ControllerContext::recorder(api.client(), "deputy-controller", None),
+            deciding: ControllerContext::processors(),
+            decisions: WorkProgress::new("decisions"),
+        });
+        Self {
+            controller: controller(&ctx),
+            script,
+            iam,
+            api,
+            index,
+            ctx,
+            bounds,
+            faults,
+            is_quiet: false,
+        }
+    }
+
+    pub fn moment(&self) -> Moment {
+        Moment {
+            iam: self.iam.snapshot(),
+            role: self.api.role(),
+        }
+    }
+
+    /// Everything is as it was then, and a new process begins.
+    pub fn restore(&mut self, moment: &Moment) {
+        self.iam.restore(&moment.iam);
+        self.api.put(moment.role.clone());
+        self.bound(None);
+        self.faults.lock().clear();
+        self.restart();
+    }
+
+    /// From now on whatever is found is within these, or a fault.
+    pub fn bound(&self, bounds: Option<Bounds>) {
+        *self.bounds.lock() = bounds;
+    }
+
+    /// What was found that must never be.
+    pub fn faults(&self) -> Vec<String> {
+        self.faults.lock().clone()
+    }
+
+    /// Who may do what by the role now.
+    pub fn power(&self) -> Power {
+        power(&self.iam, self.role().as_ref())
+    }
+
+    fn role(&self) -> Option<ObservedRole> {
+        self.iam.role_names().first().and_then(|name| self.iam.role(name))
+    }
+
+    /// How it stands.
+    pub fn rest(&self) -> Rest {
+        let role = self.role().map(|role| ObservedRole {
+            unique_id: String::new(),
+            ..role
+        });
+        let conditions = self
+            .api
+            .role()
+            .and_then(|role| role.pointer("/status/conditions").cloned());
+        let conditions = conditions
+            .as_ref()
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        let mut ready = conditions.filter(|c| c["type"] == "Ready").map(|c| {
+            let word = |key: &str| c[key].as_str().unwrap_or_default().to_owned();
+            (word("status"), word("reason"))
+        });
+        Rest {
+            role,
+            ready: ready.next(),
+        }
+    }
+
+    /// Whether the last try left nothing to do at once.
+    pub fn is_quiet(&self) -> bool {
+        self.is_quiet
+    }
+
+    /// A new process begins: it knows what the API server and AWS have.
+    pub fn restart(&mut self) {
+        self.controller = controller(&self.ctx);
+    }
+
+    /// Works as the queue does, until `is_done`, and so often at most.
+    pub async fn settle(&mut self, tries: usize, is_done: impl Fn(&Self) -> bool) {
+        for _ in 0..tries {
+            let result = self.controller.reconcile(&uploader()).await;
+            if self.script.revive() {
+                self.restart();
+                continue;
+            }
+            self.is_quiet = matches!(result, Ok(Requeue::AwaitChange | Requeue::After(_)));
+            if is_done(self) {
+                return;
+            }
+        }
+    }
+
+    /// What one more try writes after all is done, by a process that knows nothing: calls to AWS, and to the API server.
+    pub async fn idle_writes(&mut self) -> (Vec<&'static str>, Vec<Value>) {
+        self.restart();
+        self.script.begin(&[]);
+        self.iam.clear_log();
+        self.api.take_writes();
+        let _outcome = self.controller.reconcile(&uploader()).await;
+        (self.iam.writes(), self.api.take_writes())
+    }
+}
+
+fn controller(ctx: &Arc<ControllerContext>) -> RoleController {
+    let controller = RoleController::new(Arc::clone(ctx), Arc::new(Instances::new(Arc::clone(ctx))));
+    // A second look is enough: nothing here takes time.
+    controller.believing_after(Duration::ZERO)
+}
+
+/// Tells the index, as a watch does; and looks at what is in AWS when the object is gone.
+fn watcher(index: &Arc<Index>, iam: &Arc<InMemoryIam>, faults: &Faults) -> Watcher {
+    let (index, iam, faults) = (Arc::clone(index), Arc::clone(iam), Arc::clone(faults));
+    Box::new(move |role| {
+        let Some(role) = role else {
+            index.reset(ResourceKind::Roles, []);
+            let left = iam.role_names().first().and_then(|name| iam.role(name));
+            let is_explained = left
+                .as_ref()
+                .is_none_or(|role| role.tags.contains_key("deputy-retained"));
+            if !is_explained || !power(&iam, left.as_ref()).is_empty() {
+                faults
+                    .lock()
+                    .push(format!("the object is gone, and AWS has {left:?}"));
+            }
+            return;
+        };
+        let object: DynamicObject = serde_json::from_value(role.clone()).unwrap();
+        index.apply(ResourceKind::Roles, object);
+    })
+}
+
+/// Looks at each change in AWS: the role is explained by an object with our finalizer, and what it may is within the bounds.
+fn guard(
+    api: &Arc<ApiServer>,
+    iam: &Arc<InMemoryIam>,
+    bounds: &Arc<Mutex<Option<Bounds>>>,
+    faults: &Faults,
+) -> Guard {
+    let (api, iam) = (Arc::clone(api), Arc::clone(iam));
+    let (bounds, faults) = (Arc::clone(bounds), Arc::clone(faults));
+    Box::new(move |call, role| {
+        let found = |what: String| faults.lock().push(format!("after {}: {what}", call.action()));
+        let finalizers = api
+            .role()
+            .and_then(|role| role.pointer("/metadata/finalizers").cloned());
+        let has_finalizer =
+            finalizers.is_some_and(|f| f.as_array().is_some_and(|f| f.contains(&FINALIZER.into())));
+        if role.is_some() && !has_finalizer {
+            found("a role that no finalizer holds".to_owned());
+        }
+        if role.is_some_and(|role| role.boundary.is_none()) {
+            found("no boundary".to_owned());
+        }
+        let Some(Bounds { at_least, at_most }) = bounds.lock().clone() else {
+            return;
+        };
+        let now = power(&iam, role);
+        if !now.is_subset(&at_most) {
+            found(format!("{now:?} is more than {at_most:?}"));
+        }
+        if !now.is_superset(&at_least) {
+            found(format!("{now:?} is less than {at_least:?}"));
+        }
+    })
+}

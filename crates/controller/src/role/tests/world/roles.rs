@@ -1,0 +1,160 @@
+//! The IAM in memory, with a script of troubles before it and an eye on each change behind it.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use async_trait::async_trait;
+use deputy_aws::{
+    AwsError, DefaultVersion, ErrorClass, ForeignRole, ListedRole, ManagedPolicies, Roles, model::InMemoryIam,
+};
+use deputy_delegation::{
+    IamPath, ManagedPolicyArn, RoleName,
+    plan::{IamCall, ObservedRole},
+};
+use deputy_policy::{Document, Effect, PolicyKind, Request};
+use parking_lot::Mutex;
+
+use super::script::{Call, Script, Trouble};
+
+/// Who may do what: a principal that may become the role, and an action.
+pub type Power = BTreeSet<(String, &'static str)>;
+
+/// What is asked for: two actions that a limit may have, and one that none has.
+const ACTIONS: [&str; 3] = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"];
+
+/// What a role may be, from one moment to another.
+#[derive(Debug, Clone, Default)]
+pub struct Bounds {
+    pub at_least: Power,
+    pub at_most: Power,
+}
+
+/// Looks at each change, with the role as it is then.
+pub type Guard = Box<dyn FnMut(&IamCall, Option<&ObservedRole>) + Send>;
+
+/// Roles that fail by the script.
+pub struct ScriptedRoles {
+    pub iam: Arc<InMemoryIam>,
+    pub script: Arc<Script>,
+    pub bounds: Arc<Mutex<Option<Bounds>>>,
+    /// Asked after each change, with the role as it is then.
+    pub watch: Mutex<Guard>,
+}
+
+impl ScriptedRoles {
+    /// One read: `hidden` is what it says of what is not visible yet.
+    async fn read<T: Send>(
+        &self,
+        operation: &'static str,
+        hidden: T,
+        real: impl Future<Output = Result<T, AwsError>> + Send,
+    ) -> Result<T, AwsError> {
+        match self.script.next(Call::ReadAws) {
+            None => real.await,
+            Some(Trouble::NotYetVisible) => Ok(hidden),
+            Some(trouble) => Err(error(operation, trouble)),
+        }
+    }
+}
+
+#[async_trait]
+impl ManagedPolicies for ScriptedRoles {
+    async fn default_version(&self, arn: &ManagedPolicyArn) -> Result<Option<DefaultVersion>, AwsError> {
+        self.iam.default_version(arn).await
+    }
+}
+
+#[async_trait]
+impl Roles for ScriptedRoles {
+    async fn get_role(&self, name: &RoleName) -> Result<Option<ObservedRole>, AwsError> {
+        self.read("iam:GetRole", None, self.iam.get_role(name)).await
+    }
+
+    async fn get_existing_role(&self, name: &RoleName) -> Result<Option<ForeignRole>, AwsError> {
+        self.read("iam:GetRole", None, self.iam.get_existing_role(name))
+            .await
+    }
+
+    async fn list_roles(&self, path: &IamPath) -> Result<Vec<ListedRole>, AwsError> {
+        self.read("iam:ListRoles", Vec::new(), self.iam.list_roles(path))
+            .await
+    }
+
+    async fn execute(&self, call: &IamCall) -> Result<(), AwsError> {
+        let trouble = self.script.next(Call::WriteAws);
+        if matches!(trouble, Some(Trouble::Refused | Trouble::NotYetVisible)) {
+            // What AWS says it will not do is not waited for: what is taken away instead is taken away.
+            self.bounds
+                .lock()
+                .iter_mut()
+                .for_each(|bounds| bounds.at_least.clear());
+        }
+        let is_done = trouble.is_none_or(Trouble::is_done);
+        let done = if is_done {
+            self.iam.execute(call).await
+        } else {
+            Ok(())
+        };
+        if is_done && done.is_ok() {
+            let after = self.iam.role_names().first().and_then(|name| self.iam.role(name));
+            (self.watch.lock())(call, after.as_ref());
+        }
+        match trouble {
+            Some(trouble) => Err(error(call.action(), trouble)),
+            None => done,
+        }
+    }
+}
+
+fn error(operation: &'static str, trouble: Trouble) -> AwsError {
+    let class = match trouble {
+        Trouble::Refused => ErrorClass::AccessDenied,
+        Trouble::Throttled => ErrorClass::Throttled,
+        Trouble::NotYetVisible => ErrorClass::NotFound,
+        Trouble::Conflict => ErrorClass::Conflict,
+        Trouble::NotDone | Trouble::AnswerLost | Trouble::DiesBefore | Trouble::DiesAfter => {
+            ErrorClass::Unreachable
+        }
+    };
+    let error = AwsError::new(operation, class, "on order of the test");
+    if class == ErrorClass::Unreachable {
+        error.with_unknown_outcome()
+    } else {
+        error
+    }
+}
+
+/// Who may do what by a role, as AWS decides; nobody without one. That somebody is named in an `Allow` of the trust policy is enough here.
+pub fn power(iam: &InMemoryIam, role: Option<&ObservedRole>) -> Power {
+    let Some(role) = role else {
+        return Power::new();
+    };
+    let allowed: Vec<&str> = ACTIONS
+        .into_iter()
+        .filter(|action| {
+            let request = Request {
+                action: (*action).to_owned(),
+                resource: "arn:aws:s3:::productionapp/key".to_owned(),
+                principal: None,
+                context: Default::default(),
+            };
+            iam.would_allow(role, &request)
+                .unwrap_or_else(|e| panic!("{e}: {role:?}"))
+        })
+        .collect();
+    trusted(&role.trust)
+        .into_iter()
+        .flat_map(|principal| allowed.iter().map(move |action| (principal.clone(), *action)))
+        .collect()
+}
+
+/// Whom a trust policy lets in: the issuers in it, by the condition that names them.
+fn trusted(text: &str) -> BTreeSet<String> {
+    let document = Document::parse(text, PolicyKind::Trust).unwrap();
+    let allows = document.statements().iter().filter(|s| s.effect == Effect::Allow);
+    let texts: Vec<String> = allows.map(|statement| format!("{statement:?}")).collect();
+    ["user/deputy-broker", "user/second-broker"]
+        .into_iter()
+        .filter(|issuer| texts.iter().any(|text| text.contains(issuer)))
+        .map(ToOwned::to_owned)
+        .collect()
+}

@@ -1,0 +1,197 @@
+//! What people ask for: the objects as they write them.
+
+use deputy_delegation::{
+    boundary::{self, AccountBoundary},
+    model::Account,
+    naming,
+};
+use deputy_index::ResourceKind;
+use kube::api::DynamicObject;
+use serde_json::{Value, json};
+
+use super::World;
+use crate::{
+    fixtures::{account_object, binding_object, cluster, limit_object, role_object},
+    objects::parse,
+};
+
+/// All that is written about one role.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// Its uid; another one is another object of the name. `None`: it is deleted.
+    pub uid: Option<&'static str>,
+    pub actions: &'static [&'static str],
+    pub managed: &'static [&'static str],
+    pub longest: &'static str,
+    pub is_retained: bool,
+    pub is_bound: bool,
+    /// Name and actions of the limit.
+    pub limit: (&'static str, &'static [&'static str]),
+    /// Whether AWS has the boundary as the limit is now.
+    pub is_boundary_there: bool,
+    pub issuer: &'static str,
+    pub tag: &'static str,
+}
+
+impl Default for Wish {
+    fn default() -> Self {
+        Self {
+            uid: Some("uid-uploader"),
+            actions: &["s3:GetObject"],
+            managed: &[],
+            longest: "1h",
+            is_retained: false,
+            is_bound: true,
+            limit: ("payments", &["s3:GetObject", "s3:PutObject"]),
+            is_boundary_there: true,
+            issuer: "deputy-broker",
+            tag: "platform",
+        }
+    }
+}
+
+impl Wish {
+    /// The same but for `change`.
+    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    pub fn doing(self, actions: &'static [&'static str]) -> Self {
+        self.with(|wish| wish.actions = actions)
+    }
+
+    pub fn managed(self, arns: &'static [&'static str]) -> Self {
+        self.with(|wish| wish.managed = arns)
+    }
+
+    pub fn under(self, limit: &'static str, actions: &'static [&'static str]) -> Self {
+        self.with(|wish| wish.limit = (limit, actions))
+    }
+
+    pub fn unbound(self) -> Self {
+        self.with(|wish| wish.is_bound = false)
+    }
+
+    pub fn gone(self) -> Self {
+        self.with(|wish| wish.uid = None)
+    }
+
+    fn account(&self) -> DynamicObject {
+        let mut account = account_object();
+        account.data["spec"]["issuer"]["principalARN"] =
+            json!(format!("arn:aws:iam::123456789012:user/{}", self.issuer));
+        account.data["spec"]["tags"]["cost-center"] = json!(self.tag);
+        account
+    }
+
+    fn limit(&self) -> DynamicObject {
+        let (name, actions) = self.limit;
+        let mut limit = limit_object(actions);
+        limit.metadata.name = Some(name.to_owned());
+        limit.data["spec"]["allowRetain"] = json!(true);
+        limit.data["spec"]["managedPolicies"] = json!(["arn:aws:iam::aws:policy/*"]);
+        limit
+    }
+
+    fn role(&self, uid: &str) -> DynamicObject {
+        let mut role = role_object(self.actions);
+        role.metadata.uid = Some(uid.to_owned());
+        let spec = &mut role.data["spec"];
+        spec["maxSessionDuration"] = json!(self.longest);
+        if self.is_retained {
+            spec["deletionPolicy"] = json!("Retain");
+        }
+        if !self.managed.is_empty() {
+            spec["managedPolicyARNs"] = json!(self.managed);
+        }
+        if self.actions.is_empty() {
+            spec.as_object_mut().unwrap().remove("policies");
+        }
+        role
+    }
+}
+
+impl World {
+    /// People write this.
+    pub fn wish(&self, wish: &Wish) {
+        let account_object = wish.account();
+        let account = parse(&account_object, deputy_api::parse_account).unwrap();
+        let limit = self.limit_in_force(wish, &account);
+        let bindings = wish.is_bound.then(|| binding_object("uploader"));
+        self.index
+            .reset(ResourceKind::Accounts, [self.written(account_object)]);
+        self.index.reset(ResourceKind::Limits, [self.written(limit)]);
+        self.index.reset(
+            ResourceKind::Bindings,
+            bindings.map(|binding| self.written(binding)),
+        );
+        let Some(uid) = wish.uid else {
+            if let Some(mut role) = self.api.role() {
+                role["metadata"]["deletionTimestamp"] = json!("2026-01-03T03:04:05Z");
+                self.api.put(Some(role));
+            }
+            return;
+        };
+        let mut role = serde_json::to_value(self.written(wish.role(uid))).unwrap();
+        if let Some(there) = self.api.role().filter(|there| there["metadata"]["uid"] == uid) {
+            role["metadata"]["finalizers"] = there["metadata"]["finalizers"].clone();
+            role["status"] = there["status"].clone();
+        }
+        for list in ["/metadata/finalizers", "/status"] {
+            let (parent, key) = list.rsplit_once('/').unwrap();
+            let parent = role.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+            if parent.get(key).is_some_and(Value::is_null) {
+                parent.remove(key);
+            }
+        }
+        self.api.put(Some(role));
+    }
+
+    /// An object as it is stored after somebody wrote it: answers are kept for each generation of it.
+    fn written(&self, mut object: DynamicObject) -> DynamicObject {
+        let version = self.api.next_version();
+        object.metadata.generation = version.parse().ok();
+        object.metadata.resource_version = Some(version);
+        object
+    }
+
+    /// The limit, with its boundary in AWS if that is there; else with what there was of it.
+    fn limit_in_force(&self, wish: &Wish, account: &Account) -> DynamicObject {
+        let mut object = wish.limit();
+        let limit = parse(&object, deputy_api::parse_limit).unwrap();
+        let in_account = boundary::in_account(&cluster(), account, &limit).unwrap();
+        let Ok(AccountBoundary::Generated(generated)) = in_account.as_ref() else {
+            panic!("{in_account:?}");
+        };
+        let arn = naming::boundary_arn(&cluster(), account, &limit.name);
+        if wish.is_boundary_there {
+            self.iam
+                .set_managed_policy(&arn.clone().into(), &generated.document.to_json());
+        }
+        let hash = if wish.is_boundary_there {
+            generated.hash.as_str()
+        } else {
+            "of before"
+        };
+        object.data["status"] = json!({
+            "boundaries": [{"account": "production", "policyARN": arn.to_string(), "documentHash": hash, "versionID": "v1"}],
+        });
+        object
+    }
+
+    /// Managed policies of AWS, which allow everything; and the issuers.
+    pub fn furnish(&self) {
+        for name in ["Reader", "Writer"] {
+            let arn = deputy_delegation::ManagedPolicyArn::parse(&format!("arn:aws:iam::aws:policy/{name}"))
+                .unwrap();
+            let actions = if name == "Reader" { "s3:Get*" } else { "s3:Put*" };
+            let text = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]});
+            self.iam.set_managed_policy(&arn, &text.to_string());
+        }
+        for user in ["deputy-broker", "second-broker"] {
+            self.iam
+                .add_principal(&format!("arn:aws:iam::123456789012:user/{user}"));
+        }
+    }
+}
