@@ -54,9 +54,9 @@ pub use cluster_role::{
 };
 pub use convert::{parse_account, parse_binding, parse_cluster_role, parse_limit, parse_role};
 pub use limit::{
-    BoundarySpec, BoundaryStatus, BoundaryType, DelegationLimit, DelegationLimitSpec, DelegationLimitStatus,
-    EnforcementType, GrantCounts, LimitRolesSpec, LimitSessionSpec, RefusedGrant, SealedStatus, StatementUse,
-    WouldRefuse,
+    BoundaryProblem, BoundarySpec, BoundaryStatus, BoundaryType, DelegationLimit, DelegationLimitSpec,
+    DelegationLimitStatus, EnforcementType, GrantCounts, LimitRolesSpec, LimitSessionSpec, RefusedGrant,
+    SealedStatus, StatementUse, WouldRefuse,
 };
 pub use method::SessionMethodSpec;
 pub use namespace_limit::{NamespaceLimit, NamespaceLimitSpec};

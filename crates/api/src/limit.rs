@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use deputy_delegation::{boundary::Sealed, quota};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -255,7 +255,7 @@ pub struct DelegationLimitStatus {
     #[schemars(range(min = 0))]
     pub observed_generation: Option<i64>,
 
-    /// The boundary policies, one for each account.
+    /// The boundary policies, one for each account: each is looked at, written and said by itself.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 256))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["account".into()]))]
@@ -336,27 +336,28 @@ pub struct RefusedGrant {
     pub message: String,
 }
 
-/// A boundary policy as AWS has it.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+/// The boundary policy of the limit in one account, as it was when AWS was last looked at.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct BoundaryStatus {
     /// The AWSAccount it is in.
     #[schemars(length(max = 253))]
     pub account: String,
 
-    /// Its ARN.
-    #[serde(rename = "policyARN")]
+    /// Its ARN. Absent while AWS has no such policy, as far as anybody knows.
+    #[serde(rename = "policyARN", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
-    pub policy_arn: String,
+    pub policy_arn: Option<String>,
 
-    /// SHA-256 of its document, in hexadecimal.
+    /// SHA-256 of the document that AWS has, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
-    pub document_hash: String,
+    pub document_hash: Option<String>,
 
     /// Its default version, such as `v3`.
-    #[serde(rename = "versionID")]
+    #[serde(rename = "versionID", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 32))]
-    pub version_id: String,
+    pub version_id: Option<String>,
 
     /// How far it denies explicitly what lies outside the ceiling. Of a policy that Deputy writes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -371,6 +372,32 @@ pub struct BoundaryStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub ceiling_hash: Option<String>,
+
+    /// When AWS was last looked at: all above is as it was then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time")]
+    pub last_verified: Option<Time>,
+
+    /// Why it is not as it should be. Absent when it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<BoundaryProblem>,
+
+    /// What AWS refuses of its tags; nothing waits for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untagged: Option<BoundaryProblem>,
+}
+
+/// What is wrong with a boundary policy.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct BoundaryProblem {
+    /// As the reasons of conditions.
+    #[schemars(length(max = 63))]
+    pub reason: String,
+
+    /// For people; cut at 1,024 characters.
+    #[schemars(length(max = 1024))]
+    pub message: String,
 }
 
 /// How far a boundary denies explicitly what lies outside the ceiling. What it only does not allow, a resource policy that names a

@@ -1,6 +1,6 @@
 //! The controllers: `deputy controller` (accounts, roles, bindings) and `deputy limits` (limits, and accounts as its own identity).
 //!
-//! Each of `role`, `cluster_role`, `limit`, `account` and `binding` reconciles its kind in the same five steps: *dereference* (clients: look everything
+//! Each of `role`, `cluster_role`, `limit`, `boundary`, `account` and `binding` reconciles its kind in the same five steps: *dereference* (clients: look everything
 //! up), *assess* (pure: make one plan of it), *finalizer* (client: mark the object before anything of it is in AWS), *apply* (client:
 //! carry the plan out in AWS), *report* (client: write what is true then). `dereference`, `assess` and, where the kind writes to AWS,
 //! `apply` have a file each; `status` is pure and makes the words that *report* writes. `work` calls all this for the keys of a
@@ -16,6 +16,8 @@
 //!   `the_pure_steps_of_a_controller_hold_no_client`, `a_reconciliation_is_the_same_five_steps_in_every_controller`.
 //! - Whichever call fails and whenever the process dies, the next attempt reads first and ends as it should:
 //!   `whichever_call_fails_and_however_every_life_ends_as_it_should`, `whenever_the_process_dies_the_next_one_finishes`.
+//! - An account that can't be reached holds up no boundary policy in another one:
+//!   `eight_accounts_that_can_not_be_reached_hold_up_none_of_the_others`.
 //! - What takes away is done though something else fails:
 //!   `whichever_call_aws_refuses_for_good_all_else_that_takes_away_is_done`.
 //! - What can't be read is not absent: it is suspended or kept, never taken for deleted:
@@ -28,7 +30,9 @@
 //!   `work_of_which_nothing_ends_is_stuck`.
 
 mod account;
+mod backoff;
 mod binding;
+mod boundary;
 mod cluster_role;
 mod context;
 mod error;
@@ -36,6 +40,7 @@ mod error;
 mod fixtures;
 mod instances;
 mod limit;
+mod limit_status;
 mod metrics;
 mod objects;
 mod process;

@@ -21,11 +21,13 @@ use tokio::{
 use crate::{
     account::AccountController,
     binding::BindingController,
+    boundary::{BoundaryController, SweepNews, sweep_for_ever},
     cluster_role::ClusterRoleController,
     context::ControllerContext,
     error::ReconcileError,
     instances::Instances,
-    limit::{LimitController, copy_for_ever, sweep_for_ever},
+    limit::{CountController, LimitController, copy_for_ever},
+    limit_status::LimitStatuses,
     metrics::ControllerMetrics,
     progress::{NoProgressError, WorkProgress},
     queue::{Queue, Requeue},
@@ -35,6 +37,8 @@ use crate::{
 
 /// Reconciliations of one kind at once.
 const WORKERS: usize = 8;
+/// Boundary policies that are looked at at once: what can't be reached keeps its worker for as long as a call may take.
+pub(crate) const BOUNDARY_WORKERS: usize = 32;
 /// How long what is in hand may take when the process is told to stop.
 const LAST_WORK: Duration = Duration::from_secs(8);
 /// How often gauges are set.
@@ -227,13 +231,22 @@ pub async fn run_limits(
     );
     let ctx = process.ctx.clone();
     let limits = KindQueue::new("DelegationLimit");
+    let boundaries = KindQueue::new("boundary policy");
+    let counts = KindQueue::new("grant count");
     let accounts = KindQueue::new("AWSAccount");
-    let limit = Arc::new(LimitController::new(ctx.clone()));
+    let statuses = Arc::new(LimitStatuses::new(ctx.clone()));
+    let limit = Arc::new(LimitController::new(ctx.clone(), statuses.clone()));
+    let boundary = Arc::new(BoundaryController::new(
+        ctx.clone(),
+        statuses.clone(),
+        limits.queue.clone(),
+    ));
+    let count = Arc::new(CountController::new(ctx.clone(), statuses));
     let account = Arc::new(AccountController::new(
         ctx.clone(),
         AccountIdentity::BoundaryWriter,
     ));
-    let (changed, limit_gone, scope_changed) = (Notify::new(), Notify::new(), Notify::new());
+    let (news, scope_changed) = (SweepNews::default(), Notify::new());
     let draining = shutdown.clone();
     let work = async {
         tokio::join!(
@@ -241,24 +254,44 @@ pub async fn run_limits(
                 let limit = limit.clone();
                 async move { limit.reconcile(&key).await }
             }),
-            accounts.work(&ctx, &draining, 2, move |key| {
+            boundaries.work(&ctx, &draining, BOUNDARY_WORKERS, move |key| {
+                let boundary = boundary.clone();
+                async move { boundary.reconcile(&key).await }
+            }),
+            counts.work(&ctx, &draining, 1, move |key| {
+                let count = count.clone();
+                async move { count.count(&key).await }
+            }),
+            accounts.work(&ctx, &draining, WORKERS, move |key| {
                 let account = account.clone();
                 async move { account.reconcile(&key).await }
             }),
-            sweep_for_ever(&ctx, &draining, &changed, &limit_gone),
+            sweep_for_ever(&ctx, &draining, &news),
             copy_for_ever(&ctx, &draining, &scope_changed)
         );
     };
-    let queues = [limits.observed(), accounts.observed()];
+    let queues = [
+        limits.observed(),
+        boundaries.observed(),
+        counts.observed(),
+        accounts.observed(),
+    ];
     let route = |dirty: Dirty, origin: Origin| {
-        changed.notify_one();
+        if !dirty.limits.is_empty() || !dirty.accounts.is_empty() {
+            news.wanted.notify_one();
+        }
+        if !dirty.roles.is_empty() {
+            news.freed.notify_one();
+        }
         if !dirty.limits.is_empty() || !dirty.namespaces.is_empty() {
             scope_changed.notify_one();
         }
         if dirty.limits.iter().any(|name| ctx.index.limit(name).is_none()) {
-            limit_gone.notify_one();
+            news.gone.notify_one();
         }
+        origin.enqueue(&boundaries.queue, dirty.boundaries);
         origin.enqueue(&limits.queue, dirty.limits);
+        origin.enqueue(&counts.queue, dirty.counted);
         origin.enqueue(&accounts.queue, dirty.accounts);
     };
     supervise(process, shutdown, work, queues.into(), route).await

@@ -1,6 +1,5 @@
 //! Whether AWS has the boundary that a limit asks for, as far as the limit's status says.
 
-use deputy_api::BoundaryStatus;
 use deputy_delegation::{
     ManagedPolicyArn, ObjectName,
     boundary::{self, AccountBoundary},
@@ -8,7 +7,7 @@ use deputy_delegation::{
     plan::BoundaryInAws,
 };
 
-use crate::index::Index;
+use crate::{entry::BoundaryInAccount, index::Index};
 
 impl Index {
     /// The boundary policy of a limit in `account`, when AWS has it as the limit is now.
@@ -41,15 +40,15 @@ impl Index {
 pub fn boundary_state(
     wanted: &AccountBoundary,
     arn: &ManagedPolicyArn,
-    in_aws: Option<&BoundaryStatus>,
+    in_aws: Option<&BoundaryInAccount>,
 ) -> Result<(), (BoundaryInAws, String)> {
     let Some(there) = in_aws else {
         return Err((BoundaryInAws::Missing, format!("{arn} is not there yet")));
     };
-    let is_it = there.policy_arn == arn.to_string();
+    let is_it = *there.policy_arn == *arn.to_string();
     let (is_right, verb) = match wanted {
         AccountBoundary::Generated(generated) => {
-            (there.document_hash == generated.hash, "brought up to date")
+            (*there.document_hash == *generated.hash, "brought up to date")
         }
         AccountBoundary::Referenced(referenced) => {
             if is_it && there.within == Some(false) {

@@ -8,7 +8,7 @@ use deputy_delegation::{
 };
 
 use crate::{
-    dirty::Dirty,
+    dirty::{BoundaryKey, Dirty},
     limits::scope,
     state::{ServiceAccountKey, State},
 };
@@ -19,13 +19,14 @@ impl State {
             accounts: BTreeSet::from([name.clone()]),
             ..Dirty::default()
         };
-        dirty.limits.extend(
-            self.limits
-                .of_account(name)
-                .limits
-                .iter()
-                .map(|l| l.name().clone()),
-        );
+        for limit in self.limits.of_account(name).limits.iter().map(LimitEntry::name) {
+            dirty.limits.insert(limit.clone());
+            dirty.counted.insert(limit.clone());
+            dirty.boundaries.insert(BoundaryKey {
+                limit: limit.clone(),
+                account: name.clone(),
+            });
+        }
         self.role_dependents(self.roles_by_account.get(name).into_iter().flatten(), &mut dirty);
         dirty
     }
@@ -33,13 +34,51 @@ impl State {
     pub(crate) fn limit_dirty(&self, name: &ObjectName, entries: &[&LimitEntry]) -> Dirty {
         let mut dirty = Dirty {
             limits: BTreeSet::from([name.clone()]),
+            counted: BTreeSet::from([name.clone()]),
             ..Dirty::default()
         };
         for entry in entries {
+            let accounts = scope(entry).into_iter().flat_map(|scope| &scope.accounts);
+            dirty.boundaries.extend(accounts.map(|account| BoundaryKey {
+                limit: name.clone(),
+                account: account.clone(),
+            }));
             self.role_dependents(self.roles_under(entry).iter(), &mut dirty);
             self.role_dependents(self.roles_told_of(entry).into_iter(), &mut dirty);
         }
         dirty
+    }
+
+    /// What rests on the boundary policy of a limit in these accounts: the policy itself, and the roles there. The limit's other accounts
+    /// have nothing to do with it.
+    pub(crate) fn boundaries_dirty(&self, limit: &LimitEntry, accounts: BTreeSet<String>) -> Dirty {
+        let mut dirty = Dirty::default();
+        for account in accounts
+            .into_iter()
+            .filter_map(|name| ObjectName::new(&name).ok())
+        {
+            let roles = self.roles_by_account.get(&account).into_iter().flatten();
+            let applies = roles.filter(|id| limit.applies(&id.namespace, &account));
+            self.role_dependents(applies, &mut dirty);
+            dirty.boundaries.insert(BoundaryKey {
+                limit: limit.name().clone(),
+                account,
+            });
+        }
+        // Whether AWS has the boundary changes no decision.
+        dirty.counted.clear();
+        dirty
+    }
+
+    /// What rests on the status of an account: bindings say what the broker says there.
+    pub(crate) fn account_state_dirty(&self, name: &ObjectName) -> Dirty {
+        let mut dirty = Dirty::default();
+        self.role_dependents(self.roles_by_account.get(name).into_iter().flatten(), &mut dirty);
+        Dirty {
+            accounts: BTreeSet::from([name.clone()]),
+            bindings: dirty.bindings,
+            ..Dirty::default()
+        }
     }
 
     /// Roles that a limit applies to.
@@ -94,7 +133,7 @@ impl State {
             if let Some(Ok(role)) = self.roles.get(id).map(|r| &r.view.parsed) {
                 let limits = self.limits.of_account(&role.account).limits.iter();
                 let apply = limits.filter(|l| l.applies(&id.namespace, &role.account));
-                dirty.limits.extend(apply.map(|l| l.name().clone()));
+                dirty.counted.extend(apply.map(|l| l.name().clone()));
             }
             for (_, name) in self.bindings_by_role.get(id).into_iter().flatten() {
                 let binding = ObjectId {

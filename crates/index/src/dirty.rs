@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    fmt,
     sync::{Arc, Weak},
 };
 
@@ -12,13 +13,32 @@ use deputy_delegation::{
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+/// The boundary policy of a limit in an account.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BoundaryKey {
+    /// The DelegationLimit.
+    pub limit: ObjectName,
+    /// The AWSAccount.
+    pub account: ObjectName,
+}
+
+impl fmt::Display for BoundaryKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {}", self.limit, self.account)
+    }
+}
+
 /// Objects whose decision or outcome may have changed: those that changed, and those that depend on them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Dirty {
     /// Accounts that changed.
     pub accounts: BTreeSet<ObjectName>,
-    /// Limits: changed, or their account did, or a grant that they count.
+    /// Limits: changed, or their account did.
     pub limits: BTreeSet<ObjectName>,
+    /// Boundary policies: of a limit or an account that changed, or what the limit's status says of them did.
+    pub boundaries: BTreeSet<BoundaryKey>,
+    /// Limits of which a grant that they count may be decided otherwise now.
+    pub counted: BTreeSet<ObjectName>,
     /// Roles: changed, or a limit, account or binding of theirs did. Of a ClusterAWSRole those that are bound, or recorded in its status.
     pub roles: BTreeSet<RoleId>,
     /// ClusterAWSRoles that changed.
@@ -36,6 +56,8 @@ impl Dirty {
         let Self {
             accounts,
             limits,
+            boundaries,
+            counted,
             roles,
             cluster_roles,
             bindings,
@@ -43,6 +65,8 @@ impl Dirty {
         } = self;
         accounts.is_empty()
             && limits.is_empty()
+            && boundaries.is_empty()
+            && counted.is_empty()
             && roles.is_empty()
             && cluster_roles.is_empty()
             && bindings.is_empty()
@@ -53,6 +77,8 @@ impl Dirty {
         let Self {
             accounts,
             limits,
+            boundaries,
+            counted,
             roles,
             cluster_roles,
             bindings,
@@ -60,6 +86,8 @@ impl Dirty {
         } = other;
         self.accounts.extend(accounts.iter().cloned());
         self.limits.extend(limits.iter().cloned());
+        self.boundaries.extend(boundaries.iter().cloned());
+        self.counted.extend(counted.iter().cloned());
         self.roles.extend(roles.iter().cloned());
         self.cluster_roles.extend(cluster_roles.iter().cloned());
         self.bindings.extend(bindings.iter().cloned());

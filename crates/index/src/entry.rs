@@ -7,7 +7,7 @@ use std::{
 
 use deputy_api::{
     BoundaryStatus,
-    conditions::{ConditionReason, ConditionType, Status},
+    conditions::{ConditionReason, Status},
 };
 use deputy_delegation::{
     Fact, MaxSessionDuration, NamespaceName, ObjectName, ServiceAccountName,
@@ -166,10 +166,6 @@ impl<T, S> View<T, S> {
 /// What is kept of the status of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AccountState {
-    /// Condition `Ready` is True.
-    pub ready: bool,
-    /// Conditions about Deputy's identities that are False.
-    pub without: Vec<ConditionType>,
     /// Condition `IssuerReady`, if it is about the spec as it is now.
     pub issuer: Option<IssuerState>,
 }
@@ -185,22 +181,53 @@ pub struct IssuerState {
     pub message: Box<str>,
 }
 
-/// What is kept of the status of a limit.
-#[derive(Debug, Clone, PartialEq, Default)]
+/// What is kept of the status of a limit: what roles wait for, and nothing else of it. Whatever else is written there wakes nobody.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LimitState {
-    /// Condition `Ready` is True.
-    pub ready: bool,
-    /// `status.observedGeneration`.
-    pub observed_generation: i64,
-    /// The boundary policies that are in AWS.
-    pub boundaries: Vec<BoundaryStatus>,
+    /// The boundary policies that are in AWS, by account.
+    pub boundaries: BTreeMap<String, BoundaryInAccount>,
+}
+
+/// A boundary policy as AWS has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoundaryInAccount {
+    /// Its ARN.
+    pub policy_arn: Box<str>,
+    /// SHA-256 of its document, in hexadecimal.
+    pub document_hash: Box<str>,
+    /// Whether it is known to allow no more than the limit. Of a policy that somebody else writes.
+    pub within: Option<bool>,
+    /// SHA-256 of what it was compared with. Of a policy that somebody else writes.
+    pub ceiling_hash: Option<Box<str>>,
+}
+
+impl BoundaryInAccount {
+    /// The part of an entry in the status; `None` when AWS has no policy.
+    #[must_use]
+    pub fn new(entry: &BoundaryStatus) -> Option<Self> {
+        Some(Self {
+            policy_arn: entry.policy_arn.as_deref()?.into(),
+            document_hash: entry.document_hash.as_deref()?.into(),
+            within: entry.within,
+            ceiling_hash: entry.ceiling_hash.as_deref().map(Into::into),
+        })
+    }
 }
 
 impl LimitState {
     /// The boundary policy in an account.
     #[must_use]
-    pub fn boundary(&self, account: &ObjectName) -> Option<&BoundaryStatus> {
-        self.boundaries.iter().find(|b| b.account == account.as_str())
+    pub fn boundary(&self, account: &ObjectName) -> Option<&BoundaryInAccount> {
+        self.boundaries.get(account.as_str())
+    }
+
+    /// The accounts of which another one says something else.
+    pub(crate) fn changed(&self, other: &Self) -> BTreeSet<String> {
+        let accounts = self.boundaries.keys().chain(other.boundaries.keys());
+        accounts
+            .filter(|account| self.boundaries.get(*account) != other.boundaries.get(*account))
+            .cloned()
+            .collect()
     }
 }
 

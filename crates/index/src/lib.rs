@@ -42,10 +42,10 @@ mod watch;
 
 pub use boundaries::boundary_state;
 pub use decisions::{BindingDecision, GrantRef, ProposedChange, Suspension};
-pub use dirty::{Dirty, Subscription};
+pub use dirty::{BoundaryKey, Dirty, Subscription};
 pub use entry::{
-    AccountState, BindingState, ClusterRoleState, Entry, IssuerState, LimitState, Meta, NamespaceInfo,
-    ResourceKind, RoleState, ServiceAccountInfo, View,
+    AccountState, BindingState, BoundaryInAccount, ClusterRoleState, Entry, IssuerState, LimitState, Meta,
+    NamespaceInfo, ResourceKind, RoleState, ServiceAccountInfo, View,
 };
 pub use freshness::{STALE_AFTER, Stale};
 pub use index::{Index, Reset};

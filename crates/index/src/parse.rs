@@ -8,7 +8,8 @@ use std::{
 
 use deputy_api::{
     AWSAccount, AWSAccountStatus, AWSRole, AWSRoleBinding, AWSRoleBindingStatus, AWSRoleStatus,
-    ClusterAWSRole, ClusterAWSRoleStatus, DelegationLimit, DelegationLimitStatus, GROUP, RoleInstance,
+    BoundaryStatus, ClusterAWSRole, ClusterAWSRoleStatus, DelegationLimit, DelegationLimitStatus, GROUP,
+    RoleInstance,
     conditions::{self, ConditionReason, ConditionType, Status},
     convert::{NotReadable, RoleTemplate, cluster_role_of, enforcement_of, scope_of, subjects_of},
     parse_account, parse_binding, parse_cluster_role, parse_limit, parse_role,
@@ -22,8 +23,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::entry::{
-    AccountState, BindingState, ClusterRoleState, IssuerState, Keeps, LimitState, Meta, NamespaceInfo,
-    RoleState, ServiceAccountInfo, UnreadableBinding,
+    AccountState, BindingState, BoundaryInAccount, ClusterRoleState, IssuerState, Keeps, LimitState, Meta,
+    NamespaceInfo, RoleState, ServiceAccountInfo, UnreadableBinding,
 };
 
 /// The longest reason that is kept for an unreadable object, in characters.
@@ -219,19 +220,9 @@ fn status<S: DeserializeOwned + Default>(object: &DynamicObject) -> S {
 
 pub(crate) fn account_state(object: &DynamicObject) -> AccountState {
     let status: AWSAccountStatus = status(object);
-    let identities = [
-        ConditionType::IssuerReady,
-        ConditionType::ProvisionerReady,
-        ConditionType::BoundaryWriterReady,
-    ];
-    let is_false = |type_: &ConditionType| {
-        conditions::find(&status.conditions, *type_).is_some_and(|c| c.status == Status::False.as_str())
-    };
     let issuer = conditions::find(&status.conditions, ConditionType::IssuerReady)
         .filter(|c| c.observed_generation == object.metadata.generation);
     AccountState {
-        ready: conditions::is_true(&status.conditions, ConditionType::Ready),
-        without: identities.into_iter().filter(is_false).collect(),
         issuer: issuer.map(|c| IssuerState {
             status: Status::from_word(&c.status).unwrap_or(Status::Unknown),
             reason: ConditionReason::from_word(&c.reason),
@@ -242,10 +233,9 @@ pub(crate) fn account_state(object: &DynamicObject) -> AccountState {
 
 pub(crate) fn limit_state(object: &DynamicObject) -> LimitState {
     let status: DelegationLimitStatus = status(object);
+    let known = |entry: &BoundaryStatus| Some((entry.account.clone(), BoundaryInAccount::new(entry)?));
     LimitState {
-        ready: conditions::is_true(&status.conditions, ConditionType::Ready),
-        observed_generation: status.observed_generation.unwrap_or_default(),
-        boundaries: status.boundaries,
+        boundaries: status.boundaries.iter().filter_map(known).collect(),
     }
 }
 

@@ -192,7 +192,10 @@ impl State {
             return Dirty::default();
         }
         let version = self.version(changed, self.accounts.get(&name).map(|a| a.version));
-        let mut dirty = self.account_dirty(&name);
+        let mut dirty = match changed {
+            Changed::State => self.account_state_dirty(&name),
+            Changed::Nothing | Changed::Object => self.account_dirty(&name),
+        };
         self.accounts.insert(name.clone(), Stored { version, view });
         let siblings = self.claims.set(&name, claim);
         self.touch_accounts(siblings, &mut dirty);
@@ -250,13 +253,16 @@ impl State {
             let Some(old) = self.limits.by_name.get_mut(&name) else {
                 return Dirty::default();
             };
-            if old.meta == meta && *old.state == state {
-                return Dirty::default();
-            }
+            let entry = old.entry.clone();
+            let same_meta = old.meta == meta;
+            let accounts = old.state.changed(&state);
             // Also while it is being deleted it limits, until it is gone.
             (old.meta, old.state) = (meta, Arc::new(state));
-            let entry = old.entry.clone();
-            return self.limit_dirty(&name, &[&entry]);
+            return if same_meta {
+                self.boundaries_dirty(&entry, accounts)
+            } else {
+                self.limit_dirty(&name, &[&entry])
+            };
         }
         let limit = StoredLimit {
             meta,
@@ -294,7 +300,11 @@ impl State {
             self.index_role(&id, &view.parsed);
         }
         self.roles.insert(id.clone(), Stored { version, view });
-        dirty.limits.extend(self.role_dirty(&id).limits);
+        match changed {
+            Changed::Object => dirty.counted.extend(self.role_dirty(&id).counted),
+            // A status changes no decision.
+            Changed::State | Changed::Nothing => dirty.counted.clear(),
+        }
         dirty
     }
 

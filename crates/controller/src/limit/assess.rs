@@ -1,217 +1,136 @@
-//! *Assess*: from everything that was looked up, the one plan for a limit: the boundary policy in each account, and the fingerprint
-//! of that. Pure.
+//! *Assess*: from everything that was looked up, how a limit stands in its accounts. Pure.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use deputy_api::{BoundaryStatus, DelegationLimitStatus, SealedStatus, conditions::ConditionReason};
-use deputy_aws::{NewPolicy, ObservedPolicy};
+use deputy_api::{BoundaryProblem, BoundaryStatus, DelegationLimitStatus, conditions::ConditionReason};
 use deputy_delegation::{
-    ClusterName, ObjectName, PolicyArn, TagKey, Violation, Violations,
-    boundary::{self, AccountBoundary, ReferencedBoundary},
+    ClusterName, ObjectName, Violations, boundary,
     model::{Account, Limit},
-    naming,
 };
-use deputy_index::Entry;
-use deputy_policy::Document;
+use deputy_index::{BoundaryInAccount, Entry, boundary_state};
 
 use super::dereference::LimitInputs;
-use crate::verified::{Fingerprint, FingerprintKey};
 
-/// What is to be done about a limit. Made once, here; the steps after it only carry it out.
-#[derive(Debug)]
-pub enum LimitPlan {
+/// How a limit stands.
+#[derive(Debug, PartialEq)]
+pub enum LimitStanding {
     /// It can't be in force, and nothing is done in AWS: what is there stays.
-    Refuse(LimitProblem),
-    /// One boundary policy in each account; none for a limit that is only checked.
-    Enforce(Vec<BoundaryPlan>),
+    Refused(Complaint),
+    /// It is in force where nothing is said against it.
+    Enforced(Box<InAccounts>),
 }
 
-/// What is done in one account.
-#[derive(Debug)]
-pub enum BoundaryPlan {
-    /// Nothing: the account can't be used, or AWS can't hold the policy there.
-    Blocked(LimitProblem),
-    /// The policy is brought to where it should be.
-    Ensure(Box<EnsureBoundary>),
-    /// The policy is somebody else's: it is read, and compared with the limit.
-    Prove(Box<ProveBoundary>),
+/// How a limit stands in its accounts. None for a limit that has no boundary.
+#[derive(Debug, Default, PartialEq)]
+pub struct InAccounts {
+    /// In how many accounts it has a boundary policy.
+    pub count: usize,
+    /// Where something is wrong, in the order of the accounts.
+    pub wrong: Vec<(ObjectName, Complaint)>,
+    /// Where AWS refuses tags.
+    pub untagged: Vec<(ObjectName, Complaint)>,
+    /// The entries that stay: those of accounts that the limit covers and that are there.
+    pub entries: Vec<BoundaryStatus>,
 }
 
-/// A boundary policy of somebody else that is to be within the limit.
-#[derive(Debug)]
-pub struct ProveBoundary {
-    /// By limit and account.
-    pub key: (ObjectName, ObjectName),
-    pub account: Arc<Account>,
-    pub referenced: ReferencedBoundary,
-    /// Of limit and account: it is read again when one of them changes.
-    pub fingerprint: Fingerprint,
-    /// What the limit's status says of it.
-    pub known: Option<BoundaryStatus>,
-}
-
-/// A boundary policy that is to be as it should be.
-#[derive(Debug)]
-pub struct EnsureBoundary {
-    /// By limit and account.
-    pub key: (ObjectName, ObjectName),
-    pub account: Arc<Account>,
-    pub desired: DesiredBoundary,
-    /// Of its document: how the limit's status says what is in AWS.
-    pub document_hash: String,
-    /// How far it denies explicitly what lies outside the ceiling.
-    pub sealed: SealedStatus,
-    /// Of the policy and of where it is.
-    pub fingerprint: Fingerprint,
-    /// What the limit's status says of it.
-    pub known: Option<BoundaryStatus>,
-}
-
-/// A boundary policy as it should be.
+/// What is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DesiredBoundary {
-    pub arn: PolicyArn,
-    /// All of it.
-    pub policy: NewPolicy,
-}
-
-impl DesiredBoundary {
-    /// The boundary of `limit` in `account`, with `document` compiled for it.
-    #[must_use]
-    pub fn new(cluster: &ClusterName, account: &Account, limit: &Limit, document: Document) -> Self {
-        let tags = naming::limit_tags(cluster, account, &limit.name, limit.uid.as_ref());
-        Self {
-            arn: naming::boundary_arn(cluster, account, &limit.name),
-            policy: NewPolicy {
-                name: naming::limit_policy_name(cluster, &limit.name),
-                path: naming::limit_path(cluster),
-                tags,
-                document,
-            },
-        }
-    }
-
-    /// Whether `observed` is ours: by every tag of ownership but the uid, which a limit that is made again has anew.
-    #[must_use]
-    pub fn owns(&self, observed: &ObservedPolicy) -> bool {
-        let says_whose = |key: &TagKey| {
-            key.is_reserved() && key.as_str() != naming::TAG_UID && key.as_str() != naming::TAG_TAGS
-        };
-        self.policy
-            .tags
-            .iter()
-            .filter(|(key, _)| says_whose(key))
-            .all(|(key, value)| {
-                observed
-                    .tags
-                    .get(key.as_str())
-                    .is_some_and(|v| v == value.as_str())
-            })
-    }
-}
-
-/// Why a limit is not in force everywhere.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LimitProblem {
+pub struct Complaint {
     pub reason: ConditionReason,
     pub message: String,
-    /// Whether trying again may help although no object changes.
-    pub is_transient: bool,
 }
 
-impl LimitProblem {
-    /// Over when an object changes, or a policy of somebody else.
-    #[must_use]
-    pub fn until_changed(reason: ConditionReason, message: String) -> Self {
+impl Complaint {
+    fn new(reason: ConditionReason, message: impl Into<String>) -> Self {
         Self {
             reason,
-            message,
-            is_transient: false,
-        }
-    }
-
-    /// May be over without a change of any object.
-    #[must_use]
-    pub fn transient(reason: ConditionReason, message: String) -> Self {
-        Self {
-            reason,
-            message,
-            is_transient: true,
+            message: message.into(),
         }
     }
 
     fn invalid(violations: &Violations) -> Self {
-        Self::until_changed(violations.into(), format!("{violations:#}"))
+        Self::new(violations.into(), format!("{violations:#}"))
+    }
+
+    fn of(problem: &BoundaryProblem) -> Self {
+        // One that this version does not know was written by another one.
+        let reason = ConditionReason::from_word(&problem.reason).unwrap_or(ConditionReason::AWSError);
+        Self::new(reason, problem.message.as_str())
     }
 }
 
-/// The plan for a limit whose status is `old`.
+/// How the limit stands whose status is `old`.
 #[must_use]
-pub fn assess(inputs: &LimitInputs, old: &DelegationLimitStatus, key: &FingerprintKey) -> LimitPlan {
+pub fn assess(inputs: &LimitInputs, old: &DelegationLimitStatus) -> LimitStanding {
     let readable = match &inputs.limit {
         Ok(readable) => readable,
-        Err(violations) => return LimitPlan::Refuse(LimitProblem::invalid(violations)),
+        Err(violations) => return LimitStanding::Refused(Complaint::invalid(violations)),
     };
     if let Err(violations) = &readable.validity {
-        return LimitPlan::Refuse(LimitProblem::invalid(violations));
+        return LimitStanding::Refused(Complaint::invalid(violations));
     }
-    let plans = readable.accounts.iter().map(|(name, account)| {
-        let problem = match account {
-            Entry::Known(account) => {
-                let known = old.boundaries.iter().find(|b| b.account == name.as_str());
-                return of_account(&inputs.cluster, &readable.limit, account, known, key);
-            }
-            Entry::Unreadable(why) => {
-                let message = format!("the AWSAccount {name} can't be used: {why}");
-                LimitProblem::until_changed(ConditionReason::Invalid, message)
-            }
-            Entry::Missing => {
-                let message = format!("the AWSAccount {name} does not exist");
-                LimitProblem::until_changed(ConditionReason::AccountNotFound, message)
-            }
+    let entries: BTreeMap<&str, &BoundaryStatus> = old
+        .boundaries
+        .iter()
+        .map(|entry| (entry.account.as_str(), entry))
+        .collect();
+    let mut standing = InAccounts {
+        count: readable.accounts.len(),
+        ..InAccounts::default()
+    };
+    for (name, account) in &readable.accounts {
+        let entry = entries.get(name.as_str()).copied();
+        let wrong = match account {
+            Entry::Known(account) => in_account(&inputs.cluster, &readable.limit, account, entry).err(),
+            Entry::Unreadable(why) => Some(Complaint::new(
+                ConditionReason::Invalid,
+                format!("the AWSAccount {name} can't be used: {why}"),
+            )),
+            Entry::Missing => Some(Complaint::new(
+                ConditionReason::AccountNotFound,
+                format!("the AWSAccount {name} does not exist"),
+            )),
         };
-        BoundaryPlan::Blocked(problem)
-    });
-    LimitPlan::Enforce(plans.collect())
+        standing.wrong.extend(wrong.map(|wrong| (name.clone(), wrong)));
+        let Some(entry) = entry.filter(|_| !matches!(account, Entry::Missing)) else {
+            continue;
+        };
+        let untagged = entry.untagged.as_ref().map(Complaint::of);
+        standing
+            .untagged
+            .extend(untagged.map(|untagged| (name.clone(), untagged)));
+        standing.entries.push(entry.clone());
+    }
+    LimitStanding::Enforced(Box::new(standing))
 }
 
-fn of_account(
+/// Whether the limit is in force in an account, by its entry: the same question that roles ask. An entry that says nothing is wrong is not
+/// enough: it may be of the limit, or the account, as that was.
+fn in_account(
     cluster: &ClusterName,
-    limit: &Limit,
-    account: &Arc<Account>,
-    known: Option<&BoundaryStatus>,
-    key: &FingerprintKey,
-) -> BoundaryPlan {
-    let blocked =
-        |violation: &Violation| BoundaryPlan::Blocked(LimitProblem::invalid(&violation.clone().into()));
-    let plan_key = (limit.name.clone(), account.name.clone());
-    match boundary::in_account(cluster, account, limit).as_deref() {
+    limit: &Arc<Limit>,
+    account: &Account,
+    entry: Option<&BoundaryStatus>,
+) -> Result<(), Complaint> {
+    let said = entry.and_then(|entry| entry.problem.as_ref()).map(Complaint::of);
+    let (wanted, arn) = (
+        boundary::in_account(cluster, account, limit),
+        boundary::arn(cluster, account, limit),
+    );
+    let (Some(wanted), Some(arn)) = (wanted.as_deref(), arn) else {
         // Only a limit that is checked alone has none, and that names no account here.
-        None => {
-            let message = "the limit has no boundary".to_owned();
-            BoundaryPlan::Blocked(LimitProblem::until_changed(ConditionReason::Invalid, message))
-        }
-        Some(Err(violation)) => blocked(violation),
-        Some(Ok(AccountBoundary::Generated(generated))) => {
-            let desired = DesiredBoundary::new(cluster, account, limit, generated.document.clone());
-            BoundaryPlan::Ensure(Box::new(EnsureBoundary {
-                key: plan_key,
-                account: Arc::clone(account),
-                fingerprint: key.fingerprint(&(&desired, &account.endpoints)),
-                desired,
-                document_hash: generated.hash.clone(),
-                sealed: (&generated.sealed).into(),
-                known: known.cloned(),
-            }))
-        }
-        Some(Ok(AccountBoundary::Referenced(referenced))) => BoundaryPlan::Prove(Box::new(ProveBoundary {
-            key: plan_key,
-            account: Arc::clone(account),
-            fingerprint: key.fingerprint(&(limit, account)),
-            referenced: referenced.clone(),
-            known: known
-                .filter(|known| known.policy_arn == referenced.policy.to_string())
-                .cloned(),
-        })),
+        return Err(Complaint::new(
+            ConditionReason::Invalid,
+            "the limit has no boundary",
+        ));
+    };
+    let wanted = match wanted {
+        Ok(wanted) => wanted,
+        Err(violation) => return Err(Complaint::invalid(&violation.clone().into())),
+    };
+    let in_aws = entry.and_then(BoundaryInAccount::new);
+    match boundary_state(wanted, &arn, in_aws.as_ref()) {
+        Ok(()) => said.map_or(Ok(()), Err),
+        Err((_, until)) => Err(said.unwrap_or_else(|| Complaint::new(ConditionReason::Progressing, until))),
     }
 }

@@ -18,8 +18,7 @@ use serde_json::{Value, json};
 use tokio::{sync::Notify, time::Instant};
 use tracing::Instrument as _;
 
-use super::backoff::RoundBackoff;
-use crate::{context::ControllerContext, error::chain, objects};
+use crate::{backoff::RoundBackoff, context::ControllerContext, error::chain, objects};
 
 /// The label of every copy.
 pub(super) const MANAGED_BY: &str = "app.kubernetes.io/managed-by";

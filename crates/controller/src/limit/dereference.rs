@@ -1,13 +1,13 @@
-//! *Dereference*: everything that is looked up about a limit before anything is done. Reads the API server and the index.
+//! *Dereference*: everything that is looked up about a limit before it is summed up. Reads the API server and the index.
 
 use std::sync::Arc;
 
 use deputy_api::{DelegationLimit, convert};
 use deputy_delegation::{
     ClusterName, ObjectName, Violations, boundary,
-    model::{Account, Enforcement, Limit},
+    model::{Account, Enforcement, Limit, LimitEntry},
 };
-use deputy_index::{Entry, Index, LimitGrants};
+use deputy_index::{Entry, Index};
 use kube::api::DynamicObject;
 
 use crate::{context::ControllerContext, error::ReconcileError, objects};
@@ -30,8 +30,6 @@ pub struct ReadableLimit {
     pub validity: Result<(), Violations>,
     /// The accounts in which it has a boundary policy, in the order of their names.
     pub accounts: Vec<(ObjectName, Entry<Account>)>,
-    /// The roles and bindings under it; `None` while they can't be decided about.
-    pub grants: Option<LimitGrants>,
 }
 
 /// Looks up everything about a limit. `None` when it is gone or being deleted: it has no finalizer, and its policies are swept.
@@ -49,9 +47,11 @@ pub async fn dereference(
     };
     let limit = match objects::parse::<DelegationLimit, _>(&object, convert::parse_limit) {
         Ok(limit) => {
-            let limit = Arc::new(limit);
+            let (uid, generation) = (object.metadata.uid.clone(), object.metadata.generation);
             Ok(ctx
-                .decide(move |index| ReadableLimit::look_up(index, limit))
+                .decide(move |index| {
+                    ReadableLimit::look_up(index, known(index, limit, uid.as_deref(), generation))
+                })
                 .await?)
         }
         Err(violations) => Err(violations),
@@ -61,6 +61,18 @@ pub async fn dereference(
         object,
         limit,
     }))
+}
+
+/// The limit as the index has it, if that is the same one: its boundaries are compiled there already.
+fn known(index: &Index, limit: Limit, uid: Option<&str>, generation: Option<i64>) -> Arc<Limit> {
+    match index.limit(&limit.name) {
+        Some((LimitEntry::Valid(known), meta, _))
+            if meta.uid.as_deref() == uid && Some(meta.generation) == generation =>
+        {
+            known
+        }
+        _ => Arc::new(limit),
+    }
 }
 
 impl ReadableLimit {
@@ -75,13 +87,20 @@ impl ReadableLimit {
         } else {
             Vec::new()
         };
+        let accounts: Vec<_> = names
+            .into_iter()
+            .map(|name| (name.clone(), index.account(&name)))
+            .collect();
+        let validity = Violations::none_of(boundary::problems(&limit).to_vec());
+        if validity.is_ok() {
+            // Compiled here, where computing holds nobody up; the next step finds it.
+            for account in accounts.iter().filter_map(|(_, account)| account.known()) {
+                drop(boundary::in_account(index.cluster(), account, &limit));
+            }
+        }
         Self {
-            validity: Violations::none_of(boundary::check_limit(&limit)),
-            accounts: names
-                .into_iter()
-                .map(|name| (name.clone(), index.account(&name)))
-                .collect(),
-            grants: index.grants_under(&limit.name),
+            validity,
+            accounts,
             limit,
         }
     }

@@ -1,20 +1,13 @@
-//! The controller of DelegationLimit (`deputy limits`): keeps one boundary policy for each limit and account.
+//! The controller of DelegationLimit (`deputy limits`): says of each limit whether it is in force, in how many of its accounts, and what it
+//! means for the grants under it. Its boundary policies are written each by itself, by another controller; here their entries are summed up.
 //!
-//! It runs as a process of its own with an AWS identity of its own: the one that writes roles is denied every policy
-//! write, so whoever takes over the controller of roles can't widen what those roles are held to.
-//!
-//! `boundary` brings one policy to where it should be; `prove` compares one that somebody else writes with its limit. Beside the reconciliation of limits, `sweep` deletes policies whose limit is gone,
-//! and `copies` shows each namespace its limits.
+//! `counts` counts the grants, not for each of their changes. `copies` shows each namespace its limits.
 
-mod apply;
 mod assess;
-mod backoff;
-mod boundary;
 mod copies;
+mod counts;
 mod dereference;
-mod prove;
 mod status;
-mod sweep;
 #[cfg(test)]
 mod tests;
 
@@ -24,48 +17,47 @@ use deputy_api::{DelegationLimit, DelegationLimitStatus};
 use deputy_delegation::ObjectName;
 
 pub use copies::copy_for_ever;
-pub use sweep::sweep_for_ever;
+pub use counts::CountController;
 
-use self::{apply::apply, assess::assess, dereference::dereference};
+use self::{assess::assess, dereference::dereference};
 use crate::{
-    context::ControllerContext, error::ReconcileError, objects, queue::Requeue, report, verified::Verified,
+    context::ControllerContext, error::ReconcileError, limit_status::LimitStatuses, objects, queue::Requeue,
+    report,
 };
 
 /// Reconciles limits.
 pub struct LimitController {
     ctx: Arc<ControllerContext>,
-    /// By limit and account.
-    verified: Verified<(ObjectName, ObjectName)>,
+    statuses: Arc<LimitStatuses>,
 }
 
 impl LimitController {
     #[must_use]
-    pub fn new(ctx: Arc<ControllerContext>) -> Self {
-        Self {
-            ctx,
-            verified: Verified::default(),
-        }
+    pub fn new(ctx: Arc<ControllerContext>, statuses: Arc<LimitStatuses>) -> Self {
+        Self { ctx, statuses }
     }
 
-    /// Brings the boundary policies of one limit to where they should be, and says so in its status.
+    /// Sums up in its status how one limit stands in its accounts.
     ///
     /// # Errors
     /// [`ReconcileError`]; the key is tried again.
     pub async fn reconcile(&self, name: &ObjectName) -> Result<Requeue, ReconcileError> {
+        // From reading to writing: no entry is lost that is written meanwhile.
+        let _turn = self.statuses.turn(name).await;
         // 1. dereference (clients)
         let Some(inputs) = dereference(&self.ctx, name).await? else {
+            self.statuses.forget(name);
             return Ok(Requeue::AwaitChange);
         };
         let old: DelegationLimitStatus = objects::status_of(&inputs.object);
         // 2. assess (pure)
-        let plan = assess(&inputs, &old, self.verified.key());
-        // 3. finalizer: none. The tags of a policy say whose it is, and `sweep` deletes it when its limit is gone.
-        // 4. apply (client)
-        let applied = apply(&self.ctx, &self.verified, &plan).await?;
+        let standing = assess(&inputs, &old);
+        // 3. finalizer: none. The tags of a policy say whose it is, and it is swept when its limit is gone.
+        // 4. apply: nothing. Its boundary policies are written each by itself.
         // 5. report (client)
-        let new = status::updated(&old, &inputs, &applied, self.ctx.now());
+        let new = status::updated(&old, &inputs, &standing, self.ctx.now());
         let api = objects::cluster_wide::<DelegationLimit>(&self.ctx.client);
         report::write_status::<DelegationLimit, _>(&self.ctx, &api, &inputs.object, &old, &new).await?;
-        Ok(status::next_requeue(&applied))
+        Ok(Requeue::AwaitChange)
     }
 }

@@ -1,87 +1,155 @@
-//! *Status*: what is said about a limit, and when it is looked at again. Pure.
+//! *Status*: what is said about a limit. Pure.
 
 use deputy_api::{
     DelegationLimitStatus, GrantCounts, RefusedGrant, StatementUse, WouldRefuse,
     conditions::{ConditionReason, ConditionType, Conditions, Status},
 };
-use deputy_aws::AwsError;
-use deputy_delegation::{model::Kind, quota::STATEMENTS_SHOWN};
+use deputy_delegation::{ObjectName, model::Kind, quota::STATEMENTS_SHOWN};
 use deputy_index::{GrantRef, LimitGrants, WouldBeRefused};
 use deputy_policy::{Document, Effect};
 use jiff::Timestamp;
 
 use super::{
-    apply::AppliedLimit,
+    assess::{Complaint, InAccounts, LimitStanding},
     dereference::{LimitInputs, ReadableLimit},
 };
-use crate::{
-    queue::Requeue,
-    report::{ConditionValue, LOOK_AGAIN, tagged},
-    verified::DRIFT_INTERVAL,
-};
+use crate::report::{ConditionValue, tagged};
 
 /// Characters of a message in `wouldRefuse`.
 const REFUSAL_CHARS: usize = 256;
 /// Characters of a `Sid` in `ceilingUse`.
 const SID_CHARS: usize = 128;
+/// Accounts of which a condition says what is wrong.
+const ACCOUNTS_SAID: usize = 8;
+/// Characters of what is said of each of them.
+const ACCOUNT_CHARS: usize = 400;
+/// Further accounts that it names.
+const ACCOUNTS_NAMED: usize = 16;
 
-/// When the limit is looked at again.
-#[must_use]
-pub fn next_requeue(applied: &AppliedLimit) -> Requeue {
-    let is_transient = applied.problems.iter().any(|p| p.is_transient);
-    if is_transient || applied.untagged.iter().any(AwsError::is_retryable) {
-        Requeue::Retry
-    } else if !applied.untagged.is_empty() {
-        Requeue::After(LOOK_AGAIN)
-    } else if let Some(interval) = applied.read_again {
-        Requeue::After(interval)
-    } else {
-        Requeue::After(DRIFT_INTERVAL)
-    }
-}
-
-/// The status of a limit whose status was `old`.
+/// The status of a limit whose status was `old`, but for its counts.
 #[must_use]
 pub fn updated(
     old: &DelegationLimitStatus,
     inputs: &LimitInputs,
-    applied: &AppliedLimit,
+    standing: &LimitStanding,
     now: Timestamp,
 ) -> DelegationLimitStatus {
     let generation = inputs.object.metadata.generation;
     let mut new = old.clone();
     new.observed_generation = generation;
-    if let Some(boundaries) = &applied.boundaries {
-        new.boundaries.clone_from(boundaries);
-    }
-    if let Ok(readable) = &inputs.limit {
-        write_grants(&mut new, readable);
+    if let LimitStanding::Enforced(standing) = standing {
+        new.boundaries.clone_from(&standing.entries);
     }
     let mut conditions = Conditions::new(&mut new.conditions, generation, now);
-    if !new.boundaries.is_empty() {
-        tagged(&applied.untagged).write(&mut conditions, ConditionType::Tagged);
+    if let LimitStanding::Enforced(standing) = standing
+        && !standing.entries.is_empty()
+    {
+        tags(standing).write(&mut conditions, ConditionType::Tagged);
     }
-    ready(inputs, applied).write(&mut conditions, ConditionType::Ready);
+    ready(inputs, standing).write(&mut conditions, ConditionType::Ready);
     new
 }
 
-/// What the limit means for the grants under it.
-fn write_grants(status: &mut DelegationLimitStatus, readable: &ReadableLimit) {
-    let grants = readable.grants.as_ref();
-    status.grants = grants.map(|grants| GrantCounts {
+fn ready(inputs: &LimitInputs, standing: &LimitStanding) -> ConditionValue {
+    let standing = match standing {
+        LimitStanding::Refused(Complaint { reason, message }) => {
+            return ConditionValue::new(Status::False, *reason, message.as_str());
+        }
+        LimitStanding::Enforced(standing) => standing,
+    };
+    let Some(reason) = first_reason(&standing.wrong) else {
+        let message = if inputs.limit.as_ref().is_ok_and(ReadableLimit::is_dry_run) {
+            "a dry run: nothing is refused by it, and nothing is granted by it; wouldRefuse says what it would refuse"
+        } else {
+            "the limit is in force"
+        };
+        return ConditionValue::new(Status::True, ConditionReason::Ready, message);
+    };
+    let (count, wrong) = (standing.count, standing.wrong.len());
+    let message = format!(
+        "its boundary policy is as it should be in {} of {count} accounts; not in: {}",
+        count.saturating_sub(wrong),
+        listed(&standing.wrong)
+    );
+    ConditionValue::new(Status::False, reason, message)
+}
+
+fn tags(standing: &InAccounts) -> ConditionValue {
+    let Some(reason) = first_reason(&standing.untagged) else {
+        return tagged(&[]);
+    };
+    let message = format!(
+        "not tagged as the AWSAccount says in {} of {} accounts; all else is as it should be: {}",
+        standing.untagged.len(),
+        standing.count,
+        listed(&standing.untagged)
+    );
+    ConditionValue::new(Status::False, reason, message)
+}
+
+/// Why: of what goes wrong before what is only under way.
+fn first_reason(wrong: &[(ObjectName, Complaint)]) -> Option<ConditionReason> {
+    let reasons = || wrong.iter().map(|(_, wrong)| wrong.reason);
+    let is_fault = |reason: &ConditionReason| *reason != ConditionReason::Progressing;
+    reasons().find(is_fault).or_else(|| reasons().next())
+}
+
+/// What is wrong in the first [`ACCOUNTS_SAID`] accounts, the names of the [`ACCOUNTS_NAMED`] after them, and how many more there are.
+fn listed(wrong: &[(ObjectName, Complaint)]) -> String {
+    let mut lines: Vec<String> = wrong
+        .iter()
+        .take(ACCOUNTS_SAID)
+        .map(|(account, Complaint { message, .. })| {
+            // One that is alone may say all that it has to.
+            let most = if wrong.len() == 1 {
+                usize::MAX
+            } else {
+                ACCOUNT_CHARS
+            };
+            match message.char_indices().nth(most) {
+                Some((end, _)) => format!("{account}: {}…", message.get(..end).unwrap_or_default()),
+                None => format!("{account}: {message}"),
+            }
+        })
+        .collect();
+    let others: Vec<&str> = wrong
+        .iter()
+        .skip(ACCOUNTS_SAID)
+        .take(ACCOUNTS_NAMED)
+        .map(|(account, _)| account.as_ref())
+        .collect();
+    if !others.is_empty() {
+        lines.push(others.join(", "));
+    }
+    let more = wrong.len().saturating_sub(ACCOUNTS_SAID + ACCOUNTS_NAMED);
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    lines.join("\n")
+}
+
+/// The status `old` with what the limit means for the grants under it.
+#[must_use]
+pub fn counted(
+    old: &DelegationLimitStatus,
+    ceiling: &Document,
+    is_dry_run: bool,
+    grants: Option<&LimitGrants>,
+) -> DelegationLimitStatus {
+    let mut new = old.clone();
+    new.grants = grants.map(|grants| GrantCounts {
         accepted: number(grants.accepted),
         suspended: number(grants.suspended),
     });
-    status.would_refuse = grants
-        .filter(|_| readable.is_dry_run())
-        .map(|grants| WouldRefuse {
-            count: number(grants.would_refuse),
-            grants: grants.refusals.iter().map(refused).collect(),
-        });
-    status.ceiling_use = grants
-        .filter(|_| !readable.is_dry_run())
-        .map(|grants| ceiling_use(&readable.limit.ceiling, grants))
+    new.would_refuse = grants.filter(|_| is_dry_run).map(|grants| WouldRefuse {
+        count: number(grants.would_refuse),
+        grants: grants.refusals.iter().map(refused).collect(),
+    });
+    new.ceiling_use = grants
+        .filter(|_| !is_dry_run)
+        .map(|grants| ceiling_use(ceiling, grants))
         .unwrap_or_default();
+    new
 }
 
 fn refused((grant, why): (&GrantRef, &WouldBeRefused)) -> RefusedGrant {
@@ -128,19 +196,4 @@ fn ceiling_use(ceiling: &Document, grants: &LimitGrants) -> Vec<StatementUse> {
 
 fn number(n: usize) -> i32 {
     i32::try_from(n).unwrap_or(i32::MAX)
-}
-
-fn ready(inputs: &LimitInputs, applied: &AppliedLimit) -> ConditionValue {
-    match applied.problems.first() {
-        None if inputs.limit.as_ref().is_ok_and(ReadableLimit::is_dry_run) => ConditionValue::new(
-            Status::True,
-            ConditionReason::Ready,
-            "a dry run: nothing is refused by it, and nothing is granted by it; wouldRefuse says what it would refuse",
-        ),
-        None => ConditionValue::new(Status::True, ConditionReason::Ready, "the limit is in force"),
-        Some(first) => {
-            let all: Vec<&str> = applied.problems.iter().map(|p| p.message.as_str()).collect();
-            ConditionValue::new(Status::False, first.reason, all.join("\n"))
-        }
-    }
 }

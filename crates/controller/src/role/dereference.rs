@@ -1,14 +1,14 @@
 //! *Dereference*: everything that is looked up about a role before anything is done. Reads the API server and the index.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use deputy_api::{AWSRole, AWSRoleStatus, BoundaryStatus, RoleInstance, convert};
+use deputy_api::{AWSRole, AWSRoleStatus, RoleInstance, convert};
 use deputy_delegation::{
     ClusterName, Decision, MaxSessionDuration, NamespaceName, ObjectName, Uid, Violations,
     decide::may_be_retained,
     model::{Account, Binding, Limit, LimitEntry, Role, RoleId, RoleKind},
 };
-use deputy_index::{Entry, Index};
+use deputy_index::{Entry, Index, LimitState};
 use kube::{Api, api::DynamicObject};
 
 use crate::{context::ControllerContext, error::ReconcileError, objects};
@@ -26,9 +26,6 @@ pub struct ProvisionedRole {
 
 /// What IAM may take to show a new role everywhere.
 pub const PROPAGATION_SECONDS: i64 = 60;
-
-/// What the boundary policies of a limit are in AWS, as its status has it, by account name.
-pub type BoundariesInAws = BTreeMap<String, BoundaryStatus>;
 
 /// Everything that was looked up about a role.
 #[derive(Debug)]
@@ -83,7 +80,7 @@ pub struct PresentRole {
     pub bindings: Vec<Arc<Binding>>,
     pub limits: Vec<Arc<Limit>>,
     /// The limit whose boundary it carries, and what AWS has of it. `None` when no limit asks for one.
-    pub boundary: Option<(Arc<Limit>, BoundariesInAws)>,
+    pub boundary: Option<(Arc<Limit>, Arc<LimitState>)>,
 }
 
 impl RoleInputs {
@@ -225,7 +222,7 @@ fn limits_of(index: &Index, role: &Role) -> Vec<Arc<Limit>> {
 }
 
 /// The limit whose boundary the role carries, with what its status says is in AWS.
-fn boundary_of(index: &Index, decision: &Decision) -> Option<(Arc<Limit>, BoundariesInAws)> {
+fn boundary_of(index: &Index, decision: &Decision) -> Option<(Arc<Limit>, Arc<LimitState>)> {
     let Decision::Accepted(accepted) = decision else {
         return None;
     };
@@ -233,8 +230,7 @@ fn boundary_of(index: &Index, decision: &Decision) -> Option<(Arc<Limit>, Bounda
     let LimitEntry::Valid(limit) = entry else {
         return None;
     };
-    let in_aws = state.boundaries.iter().map(|b| (b.account.clone(), b.clone()));
-    Some((limit, in_aws.collect()))
+    Some((limit, state))
 }
 
 pub fn has_finalizer(object: &DynamicObject) -> bool {

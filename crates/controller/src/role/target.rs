@@ -162,7 +162,7 @@ pub fn provision(
         (Some(name), Some((limit, in_aws))) if limit.name == *name => {
             match boundary::in_account(cluster, account, limit).as_deref() {
                 Some(Ok(wanted)) => {
-                    match boundary_state(wanted, &arn(name), in_aws.get(account.name.as_str())) {
+                    match boundary_state(wanted, &arn(name), in_aws.boundary(&account.name)) {
                         Ok(()) => RoleTarget::Provision(desired),
                         Err((state, until)) => hold(state, until),
                     }

@@ -9,7 +9,7 @@ pub(crate) mod sealed;
 pub use self::{
     check::{check_limit, is_acknowledged},
     generated::{compile, document_hash},
-    of_limit::{arn, in_account, problem},
-    reference::ReferenceError,
+    of_limit::{arn, in_account, problem, problems},
+    reference::{ReferenceError, hash_of},
     sealed::{AccountBoundary, GeneratedBoundary, ReferencedBoundary, Sealed},
 };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{
+    check::check_limit,
     generated::{compile, own_resources},
     reference::referenced,
     sealed::AccountBoundary,
@@ -31,6 +32,12 @@ pub fn in_account(
     };
     let key = (account.name.clone(), own_resources(cluster, account));
     limit.checked.in_account(key, make)
+}
+
+/// What is wrong with `limit` by itself, as [`check_limit`] says: looked for once for each value of a limit.
+#[must_use]
+pub fn problems(limit: &Limit) -> &[Violation] {
+    limit.checked.alone(|| check_limit(limit))
 }
 
 /// Why `limit` can have no boundary in `account`.

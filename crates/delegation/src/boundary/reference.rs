@@ -60,14 +60,14 @@ pub enum ReferenceError {
     Unknown(String),
 }
 
-impl ReferencedBoundary {
-    /// The [`document_hash`] of what the policy says, or of its text where that can't be read.
-    #[must_use]
-    pub fn hash_of(&self, text: &str) -> String {
-        Document::parse(text, PolicyKind::Boundary)
-            .map_or_else(|_| text_hash(text), |document| document_hash(&document))
-    }
+/// The [`document_hash`] of what a boundary policy says, or of its text where that can't be read.
+#[must_use]
+pub fn hash_of(text: &str) -> String {
+    Document::parse(text, PolicyKind::Boundary)
+        .map_or_else(|_| text_hash(text), |document| document_hash(&document))
+}
 
+impl ReferencedBoundary {
     /// Whether the policy, which says `text`, allows no more than the limit. Gives its [`document_hash`].
     ///
     /// # Errors

@@ -240,7 +240,7 @@ fn check(
     findings: &mut Findings,
 ) {
     // The same for every grant under the limit, and found once.
-    let alone = limit.checked.alone(|| boundary::check_limit(limit));
+    let alone = boundary::problems(limit);
     let in_account = account
         .filter(|_| limit.has_boundary() && alone.is_empty())
         .and_then(|account| boundary::problem(input.cluster, account, limit));

@@ -135,3 +135,131 @@ async fn whoever_waits_hears_of_synced_kinds_and_changes() {
     );
     assert!(subscription.take().is_none());
 }
+
+/// The limit with this entry of `production` in its status.
+fn limit_with(entry: Value) -> Value {
+    let status = json!({"observedGeneration": 1, "boundaries": [entry]});
+    with(limit("payments", &["payments*"], "s3:*"), "/status", status)
+}
+
+#[test]
+fn what_the_status_of_a_limit_says_of_one_account_concerns_nothing_in_others() {
+    let index = index();
+    index.apply(ResourceKind::Accounts, object(account("staging")));
+    let elsewhere = with(
+        role("payments", "elsewhere", "s3:GetObject"),
+        "/spec/accountRef/name",
+        json!("staging"),
+    );
+    index.apply(ResourceKind::Roles, object(elsewhere));
+    let both = with(
+        again(limit("payments", &["payments*"], "s3:*")),
+        "/spec/accounts",
+        json!(["production", "staging"]),
+    );
+    index.apply(ResourceKind::Limits, object(both.clone()));
+    let entry = json!({"account": "production", "policyARN": "arn:aws:iam::123456789012:policy/x", "documentHash": "0123"});
+    let said = with(both, "/status", json!({"boundaries": [entry]}));
+    let dirty = dirty(&index, || index.apply(ResourceKind::Limits, object(said)));
+    assert_eq!(dirty.roles, BTreeSet::from([role_id("payments", "reader")]));
+    let key = BoundaryKey {
+        limit: named("payments"),
+        account: named("production"),
+    };
+    assert_eq!(dirty.boundaries, BTreeSet::from([key]));
+    // Nothing is decided otherwise, and the limit itself is told by who writes its status.
+    assert_eq!((dirty.counted, dirty.limits), (BTreeSet::new(), BTreeSet::new()));
+}
+
+#[test]
+fn what_no_decision_reads_of_a_status_makes_nothing_dirty() {
+    let index = index();
+    let entry = |more: Value| {
+        let mut entry = json!({"account": "production", "policyARN": "arn:aws:iam::123456789012:policy/x", "documentHash": "0123"});
+        entry
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        entry
+    };
+    index.apply(ResourceKind::Limits, object(limit_with(entry(json!({})))));
+    let ready = |status: &str| json!([{"type": "Ready", "status": status, "reason": "Throttled", "message": "", "lastTransitionTime": CREATED}]);
+    let flips = dirty(&index, || {
+        for more in [
+            json!({"versionID": "v7"}),
+            json!({"lastVerified": CREATED}),
+            json!({"problem": {"reason": "Throttled", "message": "slower"}}),
+            json!({"untagged": {"reason": "AccessDenied", "message": "no"}}),
+        ] {
+            index.apply(ResourceKind::Limits, object(limit_with(entry(more))));
+        }
+        for status in ["True", "False"] {
+            let limit = with(limit_with(entry(json!({}))), "/status/conditions", ready(status));
+            index.apply(
+                ResourceKind::Limits,
+                object(with(
+                    limit,
+                    "/status/grants",
+                    json!({"accepted": 1, "suspended": 2}),
+                )),
+            );
+            let account = with(
+                account("production"),
+                "/status",
+                json!({"conditions": ready(status)}),
+            );
+            index.apply(ResourceKind::Accounts, object(account));
+        }
+    });
+    assert_eq!(flips, Dirty::default());
+}
+
+#[test]
+fn grants_are_counted_again_when_one_may_be_decided_otherwise_and_only_then() {
+    let index = index();
+    let counted = |change: &dyn Fn()| dirty(&index, change).counted;
+    let payments = BTreeSet::from([named("payments")]);
+    let reader = || role("payments", "reader", "s3:GetObject");
+    let made = counted(&|| index.apply(ResourceKind::Roles, object(again(reader()))));
+    assert_eq!(made, payments);
+    let status = json!({"observedGeneration": 2, "roleID": "AROAEXAMPLE"});
+    let written = counted(&|| {
+        index.apply(
+            ResourceKind::Roles,
+            object(with(again(reader()), "/status", status.clone())),
+        )
+    });
+    assert_eq!(written, BTreeSet::new(), "its status");
+    let bound = counted(&|| {
+        index.apply(
+            ResourceKind::Bindings,
+            object(binding("payments", "second", "reader", &["job"])),
+        )
+    });
+    assert_eq!(bound, payments);
+    let gone = object(reader());
+    assert_eq!(
+        counted(&|| index.delete(ResourceKind::Roles, &gone.metadata)),
+        payments
+    );
+}
+
+/// What the broker says of its identity is said of bindings, and of nothing else.
+#[test]
+fn what_the_broker_says_of_an_account_concerns_its_bindings_alone() {
+    let index = index();
+    let issuer = json!([{
+        "type": "IssuerReady", "status": "False", "reason": "IdentityMismatch", "message": "another one",
+        "lastTransitionTime": CREATED, "observedGeneration": 1,
+    }]);
+    let said = with(account("production"), "/status", json!({"conditions": issuer}));
+    let dirty = dirty(&index, || index.apply(ResourceKind::Accounts, object(said)));
+    assert_eq!(
+        dirty,
+        Dirty {
+            accounts: BTreeSet::from([named("production")]),
+            bindings: BTreeSet::from([id("payments", "reader")]),
+            ..Dirty::default()
+        }
+    );
+}

@@ -18,7 +18,7 @@ use deputy_delegation::{
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
-use crate::{Dirty, Entry, GrantRef, Index, ProposedChange, ResourceKind};
+use crate::{BoundaryKey, Dirty, Entry, GrantRef, Index, ProposedChange, ResourceKind};
 
 const CREATED: &str = "2026-01-02T03:04:05Z";
 

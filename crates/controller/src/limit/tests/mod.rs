@@ -1,6 +1,5 @@
-//! Unit tests of what writes for limits.
+//! Unit tests of what is said about limits.
 
-mod boundary;
 mod copies;
-mod prove;
+mod counts;
 mod status;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use deputy_api::{BoundaryStatus, conditions::ConditionReason};
+use deputy_api::conditions::ConditionReason;
 use deputy_delegation::{
     Decision, MissingFact, ObjectName, Reason, Violation,
     boundary::{self, AccountBoundary},
@@ -11,13 +11,13 @@ use deputy_delegation::{
     plan::{BoundaryInAws, DesiredRole},
     trust,
 };
-use deputy_index::Entry;
+use deputy_index::{BoundaryInAccount, Entry, LimitState};
 
 use crate::{
     fixtures::{account, binding, cluster, existing_role, index, limit, role, role_object, uid, uploader},
     role::{
         assess::{Finalizer, RolePlan, RoleWork, assess},
-        dereference::{AccountInput, BoundariesInAws, FINALIZER, PresentRole, RoleInputs, RoleStage},
+        dereference::{AccountInput, FINALIZER, PresentRole, RoleInputs, RoleStage},
         outcome::RoleOutcome,
         target::RoleTarget,
     },
@@ -56,19 +56,25 @@ fn without_finalizer(mut inputs: RoleInputs) -> RoleInputs {
     inputs
 }
 
+/// What the status of a limit has of its boundary in the account of the fixtures.
+fn of_production(there: Option<BoundaryInAccount>) -> Arc<LimitState> {
+    let boundaries = there.map(|there| ("production".to_owned(), there));
+    Arc::new(LimitState {
+        boundaries: boundaries.into_iter().collect(),
+    })
+}
+
 /// A role under its limit, with this in AWS of the limit's boundary.
 fn present(actions: &[&str], bound: bool, in_aws: Option<&str>) -> PresentRole {
     let (limit, role) = (Arc::new(limit(READ_WRITE)), role(actions));
-    let there = in_aws.map(|hash| BoundaryStatus {
-        account: "production".to_owned(),
-        policy_arn: naming::boundary_arn(&cluster(), &account(), &limit.name).to_string(),
-        document_hash: hash.to_owned(),
-        version_id: "v1".to_owned(),
-        sealed: None,
+    let there = in_aws.map(|hash| BoundaryInAccount {
+        policy_arn: naming::boundary_arn(&cluster(), &account(), &limit.name)
+            .to_string()
+            .into(),
+        document_hash: hash.into(),
         within: None,
         ceiling_hash: None,
     });
-    let in_aws: BoundariesInAws = there.into_iter().map(|b| (b.account.clone(), b)).collect();
     PresentRole {
         decision: index().decide_role_with(&role),
         role: Some(role),
@@ -78,7 +84,7 @@ fn present(actions: &[&str], bound: bool, in_aws: Option<&str>) -> PresentRole {
             Vec::new()
         },
         limits: vec![Arc::clone(&limit)],
-        boundary: Some((limit, in_aws)),
+        boundary: Some((limit, of_production(there))),
     }
 }
 
@@ -177,20 +183,16 @@ fn a_role_under_a_policy_of_somebody_else_is_made_while_that_is_proved() {
     let Ok(AccountBoundary::Referenced(referenced)) = boundary.as_ref() else {
         panic!("{boundary:?}")
     };
-    let proved = BoundaryStatus {
-        account: "production".to_owned(),
-        policy_arn: policy.to_owned(),
-        document_hash: "0123".to_owned(),
-        version_id: "v1".to_owned(),
-        sealed: None,
+    let proved = BoundaryInAccount {
+        policy_arn: policy.into(),
+        document_hash: "0123".into(),
         within: Some(true),
-        ceiling_hash: Some(referenced.ceiling_hash.clone()),
+        ceiling_hash: Some(referenced.ceiling_hash.as_str().into()),
     };
-    let target = |there: Option<BoundaryStatus>| {
-        let in_aws = there.map(|b| (b.account.clone(), b)).into_iter().collect();
+    let target = |there: Option<BoundaryInAccount>| {
         let present = PresentRole {
             limits: vec![Arc::clone(&limit)],
-            boundary: Some((Arc::clone(&limit), in_aws)),
+            boundary: Some((Arc::clone(&limit), of_production(there))),
             ..present(&["s3:GetObject"], true, None)
         };
         target_of(&inputs(RoleStage::Present(Box::new(present))))
@@ -201,28 +203,28 @@ fn a_role_under_a_policy_of_somebody_else_is_made_while_that_is_proved() {
         (None, BoundaryInAws::Missing),
         // It was proved against the limit as it was.
         (
-            Some(BoundaryStatus {
-                ceiling_hash: Some("4567".to_owned()),
+            Some(BoundaryInAccount {
+                ceiling_hash: Some("4567".into()),
                 ..proved.clone()
             }),
             BoundaryInAws::Outdated,
         ),
         (
-            Some(BoundaryStatus {
-                policy_arn: "arn:aws:iam::aws:policy/Other".to_owned(),
+            Some(BoundaryInAccount {
+                policy_arn: "arn:aws:iam::aws:policy/Other".into(),
                 ..proved.clone()
             }),
             BoundaryInAws::Outdated,
         ),
         (
-            Some(BoundaryStatus {
+            Some(BoundaryInAccount {
                 within: None,
                 ..proved.clone()
             }),
             BoundaryInAws::Outdated,
         ),
         (
-            Some(BoundaryStatus {
+            Some(BoundaryInAccount {
                 within: Some(false),
                 ..proved
             }),

@@ -1,10 +1,14 @@
 //! One boundary policy, read and written until AWS has it as it should be.
 
-use deputy_aws::{AwsError, ErrorClass, ObservedPolicy, Policies};
-use deputy_delegation::{PolicyArn, tags::TagChanges};
+use deputy_aws::{AwsError, ErrorClass, NewPolicy, ObservedPolicy, Policies};
+use deputy_delegation::{
+    ClusterName, PolicyArn, TagKey,
+    model::{Account, Limit},
+    naming,
+    tags::TagChanges,
+};
 use deputy_policy::{Document, PolicyKind};
 
-use super::assess::DesiredBoundary;
 use crate::context::MayWrite;
 
 /// AWS may not show a change at once; that often it is looked at again in one go.
@@ -12,11 +16,76 @@ const LOOKS: usize = 3;
 /// Versions that AWS keeps of a policy.
 const VERSIONS_MAX: usize = 5;
 
+/// A boundary policy as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DesiredBoundary {
+    pub arn: PolicyArn,
+    /// All of it.
+    pub policy: NewPolicy,
+}
+
+impl DesiredBoundary {
+    /// The boundary of `limit` in `account`, with `document` compiled for it.
+    #[must_use]
+    pub fn new(cluster: &ClusterName, account: &Account, limit: &Limit, document: Document) -> Self {
+        let tags = naming::limit_tags(cluster, account, &limit.name, limit.uid.as_ref());
+        Self {
+            arn: naming::boundary_arn(cluster, account, &limit.name),
+            policy: NewPolicy {
+                name: naming::limit_policy_name(cluster, &limit.name),
+                path: naming::limit_path(cluster),
+                tags,
+                document,
+            },
+        }
+    }
+
+    /// Whether `observed` is ours: by every tag of ownership but the uid, which a limit that is made again has anew.
+    #[must_use]
+    pub fn owns(&self, observed: &ObservedPolicy) -> bool {
+        let says_whose = |key: &TagKey| {
+            key.is_reserved() && key.as_str() != naming::TAG_UID && key.as_str() != naming::TAG_TAGS
+        };
+        self.policy
+            .tags
+            .iter()
+            .filter(|(key, _)| says_whose(key))
+            .all(|(key, value)| {
+                observed
+                    .tags
+                    .get(key.as_str())
+                    .is_some_and(|v| v == value.as_str())
+            })
+    }
+}
+
+/// The version of a boundary policy that is in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionInForce {
+    /// Its id.
+    pub id: String,
+    /// What it says, as AWS returned it.
+    pub document: String,
+}
+
+/// What had to be written so that the document is in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// Nothing: it was in force.
+    Nothing,
+    /// The policy was not there.
+    Created,
+    /// A version with another document was in force.
+    Replaced(VersionInForce),
+}
+
 /// A boundary policy whose document is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppliedBoundary {
     /// The id of its version.
     pub version_id: String,
+    /// What was there before.
+    pub written: Written,
     /// Why an old version is still there: it could be selected again.
     pub old_versions: Option<AwsError>,
     /// What AWS refused of tags.
@@ -24,9 +93,10 @@ pub struct AppliedBoundary {
 }
 
 impl AppliedBoundary {
-    fn version(version_id: impl Into<String>) -> Self {
+    fn version(version_id: impl Into<String>, written: Written) -> Self {
         Self {
             version_id: version_id.into(),
+            written,
             old_versions: None,
             untagged: Vec::new(),
         }
@@ -51,9 +121,18 @@ pub enum BoundaryApplyError {
     /// AWS refused to make it: it is not there.
     #[error("AWS refused to create the policy")]
     Create(#[source] AwsError),
-    /// AWS refused a change of what is there.
-    #[error("AWS refused a change of the policy")]
-    Change(#[source] AwsError),
+    /// AWS refused to delete a version, or the policy.
+    #[error("AWS refused to delete a version of the policy")]
+    Delete(#[source] AwsError),
+    /// AWS refused the new version, or to make room for it.
+    #[error("AWS refused a new version of the policy")]
+    Outdated {
+        /// What it said.
+        #[source]
+        error: AwsError,
+        /// What was in force before: unless the outcome is unknown it is still.
+        in_force: Box<VersionInForce>,
+    },
     /// AWS says that it is there, and does not show it.
     #[error("AWS does not show the policy where it should be")]
     NotShown,
@@ -92,14 +171,11 @@ pub async fn ensure(
                     Ok(_) => {
                         tracing::info!(policy = %desired.arn, "boundary policy created");
                         // The first version of every policy.
-                        return Ok(AppliedBoundary::version("v1"));
+                        return Ok(AppliedBoundary::version("v1", Written::Created));
                     }
                     // Made a moment ago, by a call whose answer was lost: the next look may show it.
                     Err(error) if error.class() == ErrorClass::AlreadyExists => {}
-                    Err(error) if error.class() == ErrorClass::NotLeader => {
-                        return Err(BoundaryApplyError::NotLeader);
-                    }
-                    Err(error) => return Err(BoundaryApplyError::Create(error)),
+                    Err(error) => return Err(refused(error, BoundaryApplyError::Create)),
                 }
             }
             Some(observed) if !desired.owns(&observed) => return Err(BoundaryApplyError::NotOurs),
@@ -120,10 +196,21 @@ async fn update(
     let mut old: Vec<&str> = others.map(|v| v.id.as_str()).collect();
     let same = Document::parse(&observed.document, PolicyKind::Boundary)
         .is_ok_and(|d| d.semantically_eq(&desired.policy.document));
-    let mut applied = AppliedBoundary::version(observed.default_version.as_str());
+    let mut applied = AppliedBoundary::version(observed.default_version.as_str(), Written::Nothing);
     if !same {
+        let in_force = VersionInForce {
+            id: observed.default_version.clone(),
+            document: observed.document.clone(),
+        };
+        let outdated = |error| BoundaryApplyError::Outdated {
+            error,
+            in_force: Box::new(in_force.clone()),
+        };
         if observed.versions.len() >= VERSIONS_MAX {
-            make_room(policies, arn, &mut old, may_write).await?;
+            match make_room(policies, arn, &mut old, may_write).await {
+                Err(BoundaryApplyError::Delete(error)) => return Err(outdated(error)),
+                made => made?,
+            }
         }
         if !may_write() {
             return Err(BoundaryApplyError::NotLeader);
@@ -131,13 +218,14 @@ async fn update(
         applied.version_id = policies
             .create_policy_version(arn, &desired.policy.document)
             .await
-            .map_err(refused)?;
+            .map_err(|error| refused(error, outdated))?;
+        applied.written = Written::Replaced(in_force);
         tracing::info!(policy = %arn, version = applied.version_id, "boundary policy updated");
         old.push(&observed.default_version);
     }
     for version in old {
         match drop_version(policies, arn, version, may_write).await {
-            Err(BoundaryApplyError::Change(error)) => {
+            Err(BoundaryApplyError::Delete(error)) => {
                 applied.old_versions.get_or_insert(error);
             }
             dropped => dropped?,
@@ -221,14 +309,17 @@ pub(super) async fn drop_version(
         return Err(BoundaryApplyError::NotLeader);
     }
     match policies.delete_policy_version(arn, version).await {
-        Err(error) if error.class() != ErrorClass::NotFound => Err(refused(error)),
+        Err(error) if error.class() != ErrorClass::NotFound => {
+            Err(refused(error, BoundaryApplyError::Delete))
+        }
         _ => Ok(()),
     }
 }
 
-fn refused(error: AwsError) -> BoundaryApplyError {
+/// What it is that a call failed: `otherwise`, unless the call was not made because the Lease has too little time left.
+fn refused(error: AwsError, otherwise: impl FnOnce(AwsError) -> BoundaryApplyError) -> BoundaryApplyError {
     match error.class() {
         ErrorClass::NotLeader => BoundaryApplyError::NotLeader,
-        _ => BoundaryApplyError::Change(error),
+        _ => otherwise(error),
     }
 }

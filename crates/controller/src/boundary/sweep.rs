@@ -1,6 +1,6 @@
 //! Boundary policies whose limit is gone, or names their account no more. A limit has no finalizer: the tags are the record.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use deputy_api::{DelegationLimit, convert};
 use deputy_aws::{CallPurpose, ErrorClass, ListedPolicy, ObservedPolicy, Policies};
@@ -11,32 +11,40 @@ use deputy_delegation::{
 };
 use deputy_index::{Index, ResourceKind};
 use deputy_runtime::shutdown::Shutdown;
+use futures::stream::{self, StreamExt as _};
 use tokio::{sync::Notify, time::Instant};
 use tracing::Instrument as _;
 
-use super::{
-    backoff::{FIRST_PAUSE, RoundBackoff},
-    boundary::{BoundaryApplyError, drop_version},
-};
+use super::policy::{BoundaryApplyError, drop_version};
 use crate::{
+    backoff::{FIRST_PAUSE, RoundBackoff},
     context::ControllerContext,
     error::{ReconcileError, chain},
     objects,
 };
 
+/// Changes of limits and accounts come in numbers: so long they are gathered.
+const GATHER: Duration = Duration::from_secs(1);
+/// Accounts that are swept at a time.
+const AT_ONCE: usize = 32;
+
 /// What policies there should be, in which accounts: a sweep is due when it changes.
 type Explained = Vec<(Arc<Account>, Option<BTreeSet<PolicyArn>>)>;
 
-/// Sweeps after every change of what there should be, and now and then, until the process drains. `changed` is told of every
-/// change of an object: a role that went may have been the last one under a policy. `gone` is told of every limit that is no
-/// more: one that came and went during a sweep leaves a policy, and nothing else that differs.
-pub async fn sweep_for_ever(
-    ctx: &Arc<ControllerContext>,
-    shutdown: &Shutdown,
-    changed: &Notify,
-    gone: &Notify,
-) {
-    let sweeper = Sweeper::new(ctx.clone());
+/// What a sweep is told of.
+#[derive(Debug, Default)]
+pub struct SweepNews {
+    /// A limit or an account changed: there may be other policies that there should be.
+    pub wanted: Notify,
+    /// A role changed: one that went may have been the last one under a policy that is left.
+    pub freed: Notify,
+    /// A limit is no more: one that came and went during a sweep leaves a policy, and nothing else that differs.
+    pub gone: Notify,
+}
+
+/// Sweeps after every change of what there should be, and now and then, until the process drains.
+pub async fn sweep_for_ever(ctx: &Arc<ControllerContext>, shutdown: &Shutdown, news: &SweepNews) {
+    let sweeper = Arc::new(Sweeper::new(ctx.clone()));
     let for_ever = async {
         // A limit that is not known yet is not one that is gone.
         ctx.index.synced(&ResourceKind::KINDS).await;
@@ -44,9 +52,12 @@ pub async fn sweep_for_ever(
         loop {
             ctx.leadership.wait_until_leader().await;
             ctx.index.until_current(&ResourceKind::KINDS).await;
-            let explained = sweeper.explained();
+            let Ok(explained_then) = explained(&sweeper).await else {
+                tokio::time::sleep(backoff.next(true)).await;
+                continue;
+            };
             let span = tracing::info_span!("sweep");
-            let left = match sweeper.sweep(&explained).instrument(span).await {
+            let left = match sweeper.sweep(&explained_then).instrument(span).await {
                 Ok(left) => left,
                 Err(error) => {
                     tracing::warn!(error = chain(&error), "failed to sweep boundary policies");
@@ -55,23 +66,20 @@ pub async fn sweep_for_ever(
             };
             let swept = Instant::now();
             let pause = backoff.next(left);
-            let news = || async {
-                tokio::select! {
-                    () = gone.notified() => true,
-                    () = changed.notified() => false,
+            while let Ok(due) = tokio::time::timeout_at(swept + pause, news.next(left)).await {
+                match due {
+                    Due::Gone => {}
+                    Due::Freed => tokio::time::sleep_until(swept + FIRST_PAUSE).await,
+                    Due::Wanted => {
+                        // Not for each: limits and accounts change in numbers.
+                        tokio::time::sleep(GATHER).await;
+                        if explained(&sweeper).await.is_ok_and(|now| now == explained_then) {
+                            continue;
+                        }
+                    }
                 }
-            };
-            while let Ok(gone) = tokio::time::timeout_at(swept + pause, news()).await {
-                if gone || sweeper.explained() != explained {
-                    backoff.reset();
-                    break;
-                }
-                if left {
-                    // Not at once: roles come and go in numbers.
-                    backoff.reset();
-                    tokio::time::sleep_until(swept + FIRST_PAUSE).await;
-                    break;
-                }
+                backoff.reset();
+                break;
             }
         }
     };
@@ -79,6 +87,32 @@ pub async fn sweep_for_ever(
         () = for_ever => {}
         () = shutdown.draining() => {}
     }
+}
+
+/// Why a sweep is due, or may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Wanted,
+    Freed,
+    Gone,
+}
+
+impl SweepNews {
+    /// The next piece of news; of roles only while a policy is left.
+    async fn next(&self, left: bool) -> Due {
+        tokio::select! {
+            biased;
+            () = self.gone.notified() => Due::Gone,
+            () = self.wanted.notified() => Due::Wanted,
+            () = self.freed.notified(), if left => Due::Freed,
+        }
+    }
+}
+
+/// What policies there should be, found on a thread where computing holds nobody up.
+async fn explained(sweeper: &Arc<Sweeper>) -> Result<Explained, ReconcileError> {
+    let (ctx, sweeper) = (Arc::clone(&sweeper.ctx), Arc::clone(sweeper));
+    ctx.decide(move |_| sweeper.explained()).await
 }
 
 /// Removes policies of ours that no limit explains.
@@ -120,18 +154,22 @@ impl Sweeper {
             .collect()
     }
 
-    /// Sweeps every account once. Gives whether something is left that will have to go: a policy that is still some role's
+    /// Sweeps every account once, several at a time: one that can't be reached holds up no other. Gives whether something is left that will have to go: a policy that is still some role's
     /// boundary stays until that role is gone.
     ///
     /// # Errors
     /// [`ReconcileError`]. What AWS says is logged, and counts as something left.
     async fn sweep(&self, explained: &Explained) -> Result<bool, ReconcileError> {
+        let swept = explained.iter().map(|(account, keep)| async move {
+            match keep {
+                Some(keep) => self.sweep_account(account, keep).await,
+                None => Ok(true),
+            }
+        });
+        let outcomes: Vec<_> = stream::iter(swept).buffer_unordered(AT_ONCE).collect().await;
         let mut left = false;
-        for (account, keep) in explained {
-            left |= match keep {
-                Some(keep) => self.sweep_account(account, keep).await?,
-                None => true,
-            };
+        for outcome in outcomes {
+            left |= outcome?;
         }
         Ok(left)
     }
@@ -241,7 +279,7 @@ impl Sweeper {
             return Err(BoundaryApplyError::NotLeader);
         }
         match policies.delete_policy(arn).await {
-            Err(error) if error.class() != ErrorClass::NotFound => Err(BoundaryApplyError::Change(error)),
+            Err(error) if error.class() != ErrorClass::NotFound => Err(BoundaryApplyError::Delete(error)),
             _ => Ok(()),
         }
     }

@@ -7,11 +7,8 @@ use deputy_aws::{
 use deputy_delegation::boundary::compile;
 
 use crate::{
+    boundary::policy::{BoundaryApplyError, DesiredBoundary, Written, ensure},
     fixtures::{account, cluster, limit, uid},
-    limit::{
-        assess::DesiredBoundary,
-        boundary::{BoundaryApplyError, ensure},
-    },
 };
 
 fn iam() -> InMemoryIam {
@@ -176,52 +173,73 @@ fn narrow_and_tagged_otherwise() -> DesiredBoundary {
     DesiredBoundary::new(&cluster, &account, &limit, document)
 }
 
+/// The most calls that narrowing takes: a look, five deletions of versions, a version, and tags off and on.
+const CALLS_MAX: usize = 9;
+
 #[tokio::test]
 async fn the_narrower_boundary_lands_whichever_other_call_aws_refuses_for_good() {
-    for operation in [
-        "iam:DeletePolicyVersion",
-        "iam:TagPolicy",
-        "iam:UntagPolicy",
-        "iam:CreatePolicyVersion",
-    ] {
+    for operation in ["iam:DeletePolicyVersion", "iam:TagPolicy", "iam:UntagPolicy"] {
         for class in [
             deputy_aws::ErrorClass::AccessDenied,
             deputy_aws::ErrorClass::Throttled,
+            deputy_aws::ErrorClass::Unreachable,
         ] {
-            let iam = iam();
-            ensured(&iam, &wide()).await.unwrap();
-            for _ in 0..3 {
-                iam.create_policy_version(&wide().arn, &wide().policy.document)
-                    .await
-                    .unwrap();
-            }
-            iam.fail(Fault::before(class).of(operation).times(usize::MAX));
-            let wanted = narrow_and_tagged_otherwise();
-            let outcome = ensure(&iam, &wanted, &|| true).await;
-            let observed = iam.get_policy(&wanted.arn).await.unwrap().unwrap();
-            if operation == "iam:CreatePolicyVersion" {
-                assert!(
-                    matches!(outcome, Err(BoundaryApplyError::Change(_))),
-                    "the shrink itself"
+            // Without a version to spare, the deletion of one is needed.
+            for versions in if operation == "iam:DeletePolicyVersion" {
+                0..4
+            } else {
+                0..5
+            } {
+                let what = format!("{operation} {class}, {versions} old versions");
+                let iam = iam();
+                ensured(&iam, &wide()).await.unwrap();
+                for _ in 0..versions {
+                    let document = &wide().policy.document;
+                    iam.create_policy_version(&wide().arn, document).await.unwrap();
+                }
+                iam.fail(Fault::before(class).of(operation).times(usize::MAX));
+                iam.clear_log();
+                let wanted = narrow_and_tagged_otherwise();
+                let in_force = ensure(&iam, &wanted, &|| true).await.unwrap();
+                assert!(iam.log().len() <= CALLS_MAX, "{what}: {:#?}", iam.log());
+                let observed = iam.get_policy(&wanted.arn).await.unwrap().unwrap();
+                assert_eq!(observed.document, wanted.policy.document.to_json(), "{what}");
+                assert_eq!(in_force.version_id, observed.default_version);
+                assert!(matches!(in_force.written, Written::Replaced(_)));
+                assert!(!in_force.is_complete(), "{what}: it is told");
+                assert_eq!(
+                    in_force.old_versions.is_some(),
+                    operation == "iam:DeletePolicyVersion"
                 );
-                continue;
+                // And once AWS lets it be, all is as it should be.
+                iam.revive();
+                in_the_end(&iam, &wanted).await;
+                settled(&iam, &wanted, operation).await;
             }
-            assert_eq!(
-                observed.document,
-                wanted.policy.document.to_json(),
-                "{operation} {class}"
-            );
-            let in_force = outcome.unwrap();
-            assert_eq!(in_force.version_id, observed.default_version);
-            assert!(!in_force.is_complete(), "{operation} {class}: it is told");
-            assert_eq!(
-                in_force.old_versions.is_some(),
-                operation == "iam:DeletePolicyVersion"
-            );
-            // And once AWS lets it be, all is as it should be.
-            iam.revive();
-            in_the_end(&iam, &wanted).await;
-            settled(&iam, &wanted, operation).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_the_new_version_itself_is_refused_what_is_in_force_is_told() {
+    for (operation, versions) in [("iam:CreatePolicyVersion", 0), ("iam:DeletePolicyVersion", 4)] {
+        let iam = iam();
+        ensured(&iam, &wide()).await.unwrap();
+        for _ in 0..versions {
+            let document = &wide().policy.document;
+            iam.create_policy_version(&wide().arn, document).await.unwrap();
+        }
+        iam.fail(
+            Fault::before(deputy_aws::ErrorClass::AccessDenied)
+                .of(operation)
+                .times(usize::MAX),
+        );
+        match ensure(&iam, &narrow(), &|| true).await {
+            Err(BoundaryApplyError::Outdated { in_force, .. }) => {
+                assert_eq!(in_force.document, wide().policy.document.to_json());
+                assert_eq!(in_force.id, format!("v{}", versions + 1));
+            }
+            other => panic!("{operation}: {other:?}"),
         }
     }
 }

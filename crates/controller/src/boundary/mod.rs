@@ -1,0 +1,152 @@
+//! The controller of boundary policies (`deputy limits`): one policy for each DelegationLimit and AWSAccount, each looked at, written,
+//! tried again and said by itself. An account that can't be reached holds up no other.
+//!
+//! It runs as a process of its own with an AWS identity of its own: the one that writes roles is denied every policy
+//! write, so whoever takes over the controller of roles can't widen what those roles are held to.
+//!
+//! `policy` brings one policy to where it should be; `prove` compares one that somebody else writes with its limit; `looks` knows when AWS
+//! is looked at again; `drift` says what somebody changed there. Beside the reconciliation `sweep` deletes policies whose limit is gone.
+
+mod apply;
+mod assess;
+mod dereference;
+mod drift;
+mod looks;
+mod policy;
+mod prove;
+mod reach;
+mod status;
+mod sweep;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use deputy_api::DelegationLimit;
+use deputy_aws::{CallPurpose, Policies};
+use deputy_delegation::{ObjectName, model::Account};
+use deputy_index::BoundaryKey;
+use k8s_openapi::api::core::v1::ObjectReference;
+use kube::Resource as _;
+
+pub use sweep::{SweepNews, sweep_for_ever};
+
+use self::{
+    apply::{AppliedLook, apply},
+    assess::{BoundaryPlan, assess},
+    dereference::{BoundaryInputs, dereference},
+    looks::Looks,
+    reach::{MayCall, Reach},
+};
+use crate::{
+    context::ControllerContext,
+    error::ReconcileError,
+    limit_status::LimitStatuses,
+    queue::{Queue, Requeue},
+};
+
+/// The policies of an account, and what they are called for.
+type PoliciesOf = Arc<dyn Fn(&Account, CallPurpose) -> Arc<dyn Policies> + Send + Sync>;
+
+/// Reconciles boundary policies.
+pub struct BoundaryController {
+    ctx: Arc<ControllerContext>,
+    policies: PoliciesOf,
+    statuses: Arc<LimitStatuses>,
+    looks: Looks,
+    reach: Reach,
+    /// Limits of which an entry was written: they sum up anew.
+    limits: Queue<ObjectName>,
+}
+
+impl BoundaryController {
+    /// Tells `limits` of every limit of which it has written something.
+    #[must_use]
+    pub fn new(ctx: Arc<ControllerContext>, statuses: Arc<LimitStatuses>, limits: Queue<ObjectName>) -> Self {
+        let aws = Arc::clone(&ctx.aws);
+        Self {
+            ctx,
+            policies: Arc::new(move |account, purpose| aws.policies(account, purpose)),
+            statuses,
+            looks: Looks::default(),
+            reach: Reach::default(),
+            limits,
+        }
+    }
+
+    /// The same with these policies.
+    #[cfg(test)]
+    fn with_policies(
+        mut self,
+        policies: impl Fn(&Account, CallPurpose) -> Arc<dyn Policies> + Send + Sync + 'static,
+    ) -> Self {
+        self.policies = Arc::new(policies);
+        self
+    }
+
+    /// Brings the boundary policy of one limit in one account to where it should be, and says so in its entry in the limit's status.
+    ///
+    /// # Errors
+    /// [`ReconcileError`]; the key is tried again.
+    pub async fn reconcile(&self, key: &BoundaryKey) -> Result<Requeue, ReconcileError> {
+        // 1. dereference (clients)
+        let Some(inputs) = dereference(&self.ctx, key).await? else {
+            self.looks.forget(key);
+            return Ok(Requeue::AwaitChange);
+        };
+        // 2. assess (pure)
+        let plan = assess(&inputs, &self.looks);
+        if let BoundaryPlan::Rest(next) = plan {
+            return Ok(Requeue::After(next));
+        }
+        // 3. finalizer: none. The tags of a policy say whose it is, and `sweep` deletes it when its limit is gone.
+        // 4. apply (client)
+        let applied = self.look(&inputs, &plan).await?;
+        // 5. report (client)
+        let said = status::said(&inputs, &plan, &applied, self.ctx.now());
+        let next = status::next_requeue(&self.looks, key, &plan, &said, &applied);
+        let uid = inputs.limit.uid.as_ref().map(AsRef::as_ref);
+        if self.statuses.put(key, uid, &said).await? {
+            self.limits.add(key.limit.clone());
+        }
+        if let Some(drift) = status::drift(&inputs, &plan, &applied) {
+            self.tell(&inputs, &drift).await;
+        }
+        Ok(next)
+    }
+
+    /// Carries the plan out, unless the account can't be reached anyway.
+    async fn look(
+        &self,
+        inputs: &BoundaryInputs,
+        plan: &BoundaryPlan,
+    ) -> Result<AppliedLook, ReconcileError> {
+        let account = &inputs.account;
+        if let BoundaryPlan::Say(seen, _) = plan {
+            return Ok(AppliedLook::Seen(seen.clone()));
+        }
+        let probe = match self.reach.begin(&account.name) {
+            MayCall::Yes(probe) => probe,
+            MayCall::NotFor(left, error) => return Ok(AppliedLook::Away(left, error)),
+        };
+        let policies = (self.policies)(account, plan.purpose());
+        let applied = apply(policies.as_ref(), plan, &|| self.ctx.may_write()).await?;
+        self.reach.end(&account.name, probe, applied.error());
+        Ok(applied)
+    }
+
+    async fn tell(&self, inputs: &BoundaryInputs, drift: &str) {
+        tracing::warn!(
+            drift,
+            "boundary policy was changed by somebody else, and is as it should be again"
+        );
+        let limit = ObjectReference {
+            api_version: Some(DelegationLimit::api_version(&()).into_owned()),
+            kind: Some(DelegationLimit::kind(&()).into_owned()),
+            name: Some(inputs.limit.name.to_string()),
+            uid: inputs.limit.uid.as_ref().map(ToString::to_string),
+            ..ObjectReference::default()
+        };
+        self.ctx.publish_event(&limit, true, "DriftReverted", drift).await;
+    }
+}

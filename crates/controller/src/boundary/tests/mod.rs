@@ -1,0 +1,6 @@
+//! Unit tests of what writes boundary policies.
+
+mod policy;
+mod prove;
+mod said;
+mod world;

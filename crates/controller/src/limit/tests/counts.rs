@@ -1,0 +1,67 @@
+//! How often grants are counted.
+
+use std::time::Duration;
+
+use deputy_delegation::ObjectName;
+use tokio::time::Instant;
+
+use crate::{
+    limit::counts::{COUNT_EVERY, CountTimes},
+    queue::{Queue, Requeue},
+};
+
+fn limit() -> ObjectName {
+    ObjectName::new("payments").unwrap()
+}
+
+/// How often a limit is counted while `events` of its grants come in, `apart` from each other, and until nothing is left to do.
+async fn counts(events: u32, apart: Duration) -> u32 {
+    let (queue, times) = (Queue::default(), CountTimes::default());
+    let worker = {
+        let queue = queue.clone();
+        tokio::spawn(async move {
+            let mut counted = 0;
+            loop {
+                let Ok(key) = tokio::time::timeout(COUNT_EVERY * 2, queue.take()).await else {
+                    return counted;
+                };
+                let next = match times.begin(&key, 1) {
+                    Some(left) => Requeue::After(left),
+                    None => {
+                        counted += 1;
+                        times.end(&key, Duration::from_millis(50));
+                        Requeue::AwaitChange
+                    }
+                };
+                queue.done(key, next);
+            }
+        })
+    };
+    for _ in 0..events {
+        queue.add(limit());
+        tokio::time::sleep(apart).await;
+    }
+    worker.await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_changes_of_grants_are_counted_a_few_times() {
+    // All within five seconds: the first at once, the rest together.
+    assert_eq!(counts(1000, Duration::from_millis(5)).await, 2);
+    // A thousand within 100 s: once in ten seconds.
+    assert_eq!(counts(1000, Duration::from_millis(100)).await, 11);
+    // One by one, seldom: each at once.
+    assert_eq!(counts(10, COUNT_EVERY).await, 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_changed_is_counted_at_once_and_one_that_takes_long_less_often() {
+    let times = CountTimes::default();
+    assert_eq!(times.begin(&limit(), 1), None);
+    assert_eq!(times.begin(&limit(), 1), Some(COUNT_EVERY));
+    assert_eq!(times.begin(&limit(), 2), None, "another generation");
+    let begun = Instant::now();
+    tokio::time::advance(Duration::from_secs(3)).await;
+    times.end(&limit(), begun.elapsed());
+    assert_eq!(times.begin(&limit(), 2), Some(Duration::from_secs(60)));
+}
