@@ -78,6 +78,28 @@ def s3_of(scenario, body: dict):
     return scenario.aws.client("s3", Credentials(body["AccessKeyId"], body["SecretAccessKey"], body["Token"]))
 
 
+def test_a_session_that_runs_ends_when_its_role_is_suspended(scenario, new_team, reader):
+    """Its managed policy stays attached, and the boundary still allows what it allows: the deny alone stops it."""
+    team = new_team(managedPolicies=[f"{OWN}/reader-*"])
+    team.cluster.create_service_account(team.name, "uploader")
+    scenario.create(managed_role(team, reader))
+    team.binding(wait=False)
+    team.wait_role()
+    team.wait_trusted()
+    team.pod()
+    s3 = s3_of(scenario, team.wait_answer(200))
+    assert s3.get_object(Bucket=BUCKET, Key="report.txt")["Body"].read() == b"numbers"
+    scenario.admin.patch(team.limit_path, {"spec": {"managedPolicies": None}})
+    team.wait_role(status="False", reason="Suspended")
+    assert attached(team) == [reader]
+    wait_until(lambda: error_code(s3.get_object, Bucket=BUCKET, Key="report.txt") == "AccessDenied", "denied", 10)
+    # Accepted again, it goes on.
+    scenario.admin.patch(team.limit_path, {"spec": {"managedPolicies": [f"{OWN}/reader-*"]}})
+    team.wait_role()
+    assert team.inline() == {}
+    assert s3.get_object(Bucket=BUCKET, Key="report.txt")["Body"].read() == b"numbers"
+
+
 def test_a_policy_that_somebody_edits_changes_one_condition_and_nothing_else(scenario, new_team, reader):
     team = new_team(managedPolicies=[f"{OWN}/reader-*"])
     scenario.create(managed_role(team, reader))

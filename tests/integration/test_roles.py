@@ -103,11 +103,13 @@ def test_a_narrowed_limit_suspends_and_a_widened_one_restores(scenario, team):
     accepted = scenario.wait(team.role_path(), "Accepted", "False", "ExceedsLimit")
     assert team.name in accepted["message"] and "s3:GetObject" in accepted["message"]
     assert team.in_aws()["RoleId"] == before["RoleId"], "the role stays"
-    assert team.inline() == {"deputy": document(READ)}
+    (statement,) = team.inline()["deputy"]["Statement"]
+    assert (statement["Effect"], statement["Action"]) == ("Deny", "*"), "sessions that run are denied everything"
     scenario.admin.patch(team.limit_path, {"spec": {"ceiling": document(LIST, READ)}})
     team.wait_role()
     team.wait_trusted()
     assert team.in_aws()["RoleId"] == before["RoleId"]
+    assert team.inline() == {"deputy": document(READ)}
 
 
 def test_a_role_moves_to_the_boundary_of_another_limit(scenario, team):

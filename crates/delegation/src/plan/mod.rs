@@ -9,6 +9,7 @@
 
 mod call;
 mod compare;
+mod cut;
 mod order;
 mod permissions;
 mod role;
@@ -175,13 +176,14 @@ pub fn plan_deletion(
         return Ok(Vec::new());
     };
     owned_by_this_object(desired_tags, name, path, observed)?;
-    let mut steps = order::close(name, observed);
+    let mut steps: Vec<Step> = order::close_trust(name, observed).into_iter().collect();
     steps.extend(permissions::take_all(name, observed));
     steps.push(Step::shrinks(IamCall::DeleteRole { role: name.clone() }));
     Ok(steps)
 }
 
-/// The calls that make a role unusable and leave everything else: trust becomes deny-only. Empty if it is so already.
+/// The calls that make a role unusable and leave everything else: its sessions are denied everything, and trust becomes deny-only. Empty if
+/// it is so already.
 ///
 /// # Errors
 /// When the role that is there is not ours.
@@ -213,7 +215,7 @@ pub fn plan_retention(
         return Ok(Vec::new());
     };
     owned_by_this_object(desired_tags, name, path, observed)?;
-    let mut steps = order::close(name, observed);
+    let mut steps: Vec<Step> = order::close_trust(name, observed).into_iter().collect();
     if let Some(uid) = desired_tags.get(TAG_UID)
         && observed.tags.get(TAG_RETAINED).map(String::as_str) != Some(uid.as_str())
     {

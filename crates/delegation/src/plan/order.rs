@@ -7,6 +7,7 @@ use crate::{names::RoleName, tags::TagChanges, trust};
 use super::{
     call::{IamCall, Step},
     compare::{TrustChange, is_closed, trust_change},
+    cut::cut,
     permissions::permissions,
     role::{DesiredRole, ObservedRole},
 };
@@ -51,16 +52,24 @@ pub(super) fn update(desired: &DesiredRole, observed: &ObservedRole) -> Vec<Step
     steps
 }
 
-/// Makes a role unusable, and leaves everything else. Nothing if it is so already. Users and roles that were deleted stay known.
+/// Makes a role unusable: everything is denied to its sessions, and nobody can become it. Nothing if it is so already. Users and roles that
+/// were deleted stay known.
 pub(super) fn close(role: &RoleName, observed: &ObservedRole) -> Vec<Step> {
+    cut(role, observed)
+        .into_iter()
+        .chain(close_trust(role, observed))
+        .collect()
+}
+
+/// Lets nobody become a role, and leaves everything else.
+pub(super) fn close_trust(role: &RoleName, observed: &ObservedRole) -> Option<Step> {
     let closed = trust::closed(&observed.trust);
-    if is_closed(&observed.trust, &closed) {
-        return Vec::new();
-    }
-    vec![Step::shrinks(IamCall::UpdateAssumeRolePolicy {
-        role: role.clone(),
-        document: closed.to_json(),
-    })]
+    (!is_closed(&observed.trust, &closed)).then(|| {
+        Step::shrinks(IamCall::UpdateAssumeRolePolicy {
+            role: role.clone(),
+            document: closed.to_json(),
+        })
+    })
 }
 
 /// The tags that say whose the role is.

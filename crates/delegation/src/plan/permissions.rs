@@ -296,7 +296,7 @@ enum Beside {
 }
 
 /// Writes the one inline policy.
-fn put_inline(role: &RoleName, document: &Document) -> IamCall {
+pub(super) fn put_inline(role: &RoleName, document: &Document) -> IamCall {
     IamCall::PutRolePolicy {
         role: role.clone(),
         policy: INLINE_POLICY.to_owned(),

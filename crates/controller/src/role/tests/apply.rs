@@ -178,6 +178,10 @@ fn lives() -> Vec<(&'static str, Vec<Goal>)> {
     ]
 }
 
+/// What a role that is closed has in place of its inline policy.
+const DENY_ALL: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Sid":"DenyAll","Effect":"Deny","Action":"*","Resource":"*"}]}"#;
+
 /// Everything that the role was after each write is something that was asked for.
 fn check(iam: &InMemoryIam, goals: &[Goal], what: &str) {
     let targets: Vec<&DesiredRole> = goals
@@ -187,9 +191,11 @@ fn check(iam: &InMemoryIam, goals: &[Goal], what: &str) {
             _ => None,
         })
         .collect();
+    // A role that is closed denies everything to its sessions.
     let inline: BTreeSet<String> = targets
         .iter()
         .filter_map(|t| t.inline.as_ref().map(|inline| inline.to_json()))
+        .chain([DENY_ALL.to_owned()])
         .collect();
     let attached: BTreeSet<String> = targets
         .iter()
@@ -420,7 +426,7 @@ async fn while_its_boundary_is_late_a_role_shrinks_and_does_not_grow() {
             &reads,
             &["s3:GetObject"][..],
             late,
-            vec![UPDATE_TRUST],
+            vec!["iam:PutRolePolicy", UPDATE_TRUST],
         ),
     ] {
         let iam = iam().await;
@@ -443,15 +449,18 @@ async fn while_its_boundary_is_late_a_role_shrinks_and_does_not_grow() {
 async fn without_any_boundary_a_role_is_closed_until_there_is_one() {
     let reads = desired(&["s3:GetObject"], true);
     for (there, writes) in [
-        (BoundaryInAws::Missing, "iam:UpdateAssumeRolePolicy"),
-        (BoundaryInAws::Outdated, "iam:PutRolePermissionsBoundary"),
+        (
+            BoundaryInAws::Missing,
+            &["iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"][..],
+        ),
+        (BoundaryInAws::Outdated, &["iam:PutRolePermissionsBoundary"]),
     ] {
         let iam = iam().await;
         reach(&iam, &Goal::Is(reads.clone())).await.unwrap();
         iam.tamper(&ours().name, |role| role.boundary = None);
         iam.clear_log();
         reach(&iam, &hold(&reads, LIMIT, there)).await.unwrap();
-        assert_eq!(iam.writes(), [writes]);
+        assert_eq!(iam.writes(), writes);
     }
 }
 
@@ -661,7 +670,7 @@ async fn a_role_of_a_former_object_is_closed_and_deleted_as_ours() {
     let iam = iam().await;
     of_a_former_object(&iam).await;
     reach(&iam, &Goal::Is(RoleTarget::Suspend)).await.unwrap();
-    assert_eq!(iam.writes(), ["iam:UpdateAssumeRolePolicy"]);
+    assert_eq!(iam.writes(), ["iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"]);
     of_a_former_object(&iam).await;
     reach(&iam, &Goal::Gone).await.unwrap();
     assert_eq!(

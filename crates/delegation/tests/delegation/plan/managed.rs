@@ -161,7 +161,7 @@ fn under_a_boundary_that_exceeds_the_limit_managed_policies_close_a_role() {
         (
             &[READER],
             BoundaryInAws::Exceeding,
-            &["iam:UpdateAssumeRolePolicy"],
+            &["iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"],
         ),
         (&[], BoundaryInAws::Exceeding, &[]),
     ] {
@@ -187,7 +187,10 @@ fn under_another_limits_boundary_managed_policies_close_a_role_that_waits() {
         steps.iter().map(|step| step.call.action()).collect()
     };
     assert_eq!(natures(&observed(&with("a"))), [""; 0]);
-    assert_eq!(natures(&observed(&with("b"))), ["iam:UpdateAssumeRolePolicy"]);
+    assert_eq!(
+        natures(&observed(&with("b"))),
+        ["iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"]
+    );
     // Without managed policies the inline policy was proved to be within the limit.
     let mut inline_alone = observed(&with("b"));
     inline_alone.attached.clear();

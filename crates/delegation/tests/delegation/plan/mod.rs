@@ -225,7 +225,9 @@ fn permissions(role: &ObservedRole) -> Actions {
         };
         for statement in &statements {
             let named = statement["Action"].to_string();
-            let named = ACTIONS.into_iter().filter(|action| named.contains(action));
+            let named = ACTIONS
+                .into_iter()
+                .filter(|action| named.contains(action) || named.contains("\"*\""));
             if statement["Effect"] == "Deny" {
                 denied.extend(named)
             } else {
@@ -421,7 +423,7 @@ fn a_missing_boundary_comes_back_before_anything_grows() {
 }
 
 #[test]
-fn a_suspended_role_is_closed_first_and_opened_last() {
+fn a_role_that_is_nobodys_is_closed_first_and_opened_last() {
     let closed = DesiredRole {
         trust: trust::deny_all(),
         ..desired_with(&BTreeSet::from(["s3:ListBucket"]))
@@ -458,25 +460,45 @@ fn foreign_policies_go_first_when_both_do_not_fit_into_the_quota() {
 }
 
 #[test]
-fn suspension_changes_the_trust_and_nothing_else() {
-    let mut aws = Some(observed(&desired()));
-    let before = aws.clone().unwrap();
-    let calls = plan_suspension(&tags(), &name(), &path(), aws.as_ref()).unwrap();
-    assert_eq!(calls.len(), 1);
-    apply(&calls[0], &mut aws);
-    let after = aws.unwrap();
-    assert!(trusted(&after).is_empty());
-    assert_eq!(
-        ObservedRole {
-            trust: before.trust.clone(),
-            ..after.clone()
-        },
-        before
-    );
-    assert_eq!(
-        plan_suspension(&tags(), &name(), &path(), Some(&after)),
-        Ok(vec![])
-    );
+fn suspension_denies_everything_to_everybody_and_changes_nothing_else() {
+    for attached in [&[][..], &[READER]] {
+        let role = DesiredRole {
+            attached: managed(attached),
+            ..desired()
+        };
+        let mut aws = Some(observed(&role));
+        let before = aws.clone().unwrap();
+        let calls = plan_suspension(&tags(), &name(), &path(), aws.as_ref()).unwrap();
+        // The sessions that run end first, and new ones with them.
+        assert_eq!(
+            actions(&calls),
+            ["iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy"]
+        );
+        for (done, call) in calls.iter().enumerate() {
+            apply(call, &mut aws);
+            assert_eq!(permissions(aws.as_ref().unwrap()), Actions::new());
+            // Stopped there, the next plan goes on.
+            let left = plan_suspension(&tags(), &name(), &path(), aws.as_ref()).unwrap();
+            assert_eq!(left, calls[done + 1..]);
+        }
+        let after = aws.clone().unwrap();
+        assert!(trusted(&after).is_empty());
+        assert_eq!(
+            ObservedRole {
+                trust: before.trust.clone(),
+                inline: before.inline.clone(),
+                ..after
+            },
+            before
+        );
+        // Opened again, it is what it was, with the policy before the trust.
+        let back = plan(&role, aws.as_ref(), TaggedOwner::Alive).unwrap();
+        assert_eq!(actions(&back), actions(&calls));
+        for call in &back {
+            apply(call, &mut aws);
+        }
+        assert_eq!(aws.unwrap(), before);
+    }
     assert_eq!(plan_suspension(&tags(), &name(), &path(), None), Ok(vec![]));
 }
 
