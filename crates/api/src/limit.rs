@@ -217,8 +217,6 @@ pub struct LimitSessionSpec {
     /// characters, not starting with `aws:` or `deputy-`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::tag_values")]
-    #[x_kube(validation = Rule::new("self.all(k, size(k) >= 1 && size(k) <= 128)").message("a tag key has 1 to 128 characters"))]
-    #[x_kube(validation = Rule::new("self.all(k, !k.lowerAscii().startsWith('aws:') && !k.lowerAscii().startsWith('deputy-'))").message("tag keys starting with aws: or deputy- are reserved"))]
     pub tags: BTreeMap<String, Vec<String>>,
 }
 

@@ -3,7 +3,7 @@
 use deputy_delegation::quota;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize as _, Deserializer};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Hours, minutes and seconds: `1h`, `90m`, `1h30m`.
 pub(crate) const DURATION: &str = r"^([0-9]+(h|m|s))+$";
@@ -75,6 +75,7 @@ pub(crate) fn tags(_: &mut SchemaGenerator) -> Schema {
         "type": "object",
         "maxProperties": quota::CHOSEN_TAGS,
         "additionalProperties": {"type": "string", "maxLength": 256, "pattern": TAG_VALUE},
+        "x-kubernetes-validations": tag_keys(),
     })
 }
 
@@ -90,7 +91,37 @@ pub(crate) fn tag_values(_: &mut SchemaGenerator) -> Schema {
             "x-kubernetes-list-type": "set",
             "items": {"type": "string", "maxLength": 256, "pattern": TAG_VALUE},
         },
+        "x-kubernetes-validations": tag_keys(),
     })
+}
+
+/// Rules on the keys of tags. The sentences with the keys are those of `messageExpression`, `message` is for the reference pages. The expressions
+/// are spelled so that the API server finds them cheap enough: it doesn't know how long keys are.
+fn tag_keys() -> Value {
+    const SAME: &str = "o.lowerAscii() == k.lowerAscii()";
+    const RESERVED: &str = "k.lowerAscii().startsWith('aws:') || k.lowerAscii().startsWith('deputy-')";
+    json!([
+        {
+            "rule": "self.all(k, size(k) >= 1 && size(k) <= 128)",
+            "message": "a tag key has 1 to 128 characters",
+        },
+        {
+            "rule": format!("self.all(k, !({RESERVED}))"),
+            "message": "tag keys starting with aws: or deputy-, in any case, are reserved",
+            "messageExpression": format!(
+                "self.filter(k, {RESERVED}).map(k, 'tag key ' + k + ' is reserved: AWS ignores case, and keys starting with aws: and deputy- \
+                 are its own and Deputy\\'s')[0]"
+            ),
+        },
+        {
+            "rule": format!("self.all(k, self.exists_one(o, {SAME}))"),
+            "message": "no two tag keys may differ in case only",
+            "messageExpression": format!(
+                "self.filter(k, self.exists(o, o > k && {SAME})).map(k, 'tag keys ' + k + ' and ' + self.filter(o, o != k && {SAME})[0] + ' \
+                 are one to AWS, which ignores case')[0]"
+            ),
+        },
+    ])
 }
 
 const TAG_VALUE: &str = r"^[A-Za-z0-9 _.:/=+@-]*$";

@@ -141,9 +141,9 @@ pub fn external_id(cluster: &ClusterName, id: &RoleId) -> ExternalId {
     ))
 }
 
-/// The tags that an account asks for on roles and policies, with the list of them. Those that only Deputy may set are left out.
+/// The tags that an account asks for on roles and policies, with the list of them.
 fn account_tags(account: &Account) -> BTreeMap<TagKey, TagValue> {
-    let asked = account.tags.iter().filter(|(key, _)| !key.is_reserved());
+    let asked = account.tags.iter();
     let mut tags: BTreeMap<_, _> = asked.map(|(key, value)| (key.clone(), value.clone())).collect();
     let list = list_of(tags.keys());
     tags.extend(list);

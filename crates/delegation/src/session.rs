@@ -111,12 +111,10 @@ pub fn request(
     };
     let service_account = subject.service_account.as_str();
     let mut name = vec![namespace.as_str(), service_account];
-    // Reserved keys are refused by `decide`; left out here, they can't stand in for Deputy's own even so.
     let mut tags: BTreeMap<_, _> = binding
         .session
         .tags
         .iter()
-        .filter(|(key, _)| !key.is_reserved())
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect();
     tags.extend([

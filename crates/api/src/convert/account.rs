@@ -49,7 +49,6 @@ pub fn parse_account(object: &AWSAccount) -> Result<Account, Violations> {
     let default_session_duration =
         default_duration(&spec.defaults.session_duration, issuer.as_ref(), &mut findings);
     let tags = findings.tags("spec.tags", &spec.tags, |f, at, text| f.tag_value(at, text));
-    findings.reserved("spec.tags", Reason::Structure, tags.keys());
     let endpoints = spec
         .endpoints
         .as_ref()

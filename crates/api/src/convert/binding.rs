@@ -8,7 +8,7 @@ use deputy_delegation::{
 use deputy_policy::PolicyKind;
 use serde_json::Value;
 
-use super::{Findings, subjects};
+use super::{Findings, SESSION_TAGS, subjects};
 use crate::{AWSRoleBinding, AWSRoleBindingSpec, RoleRefKind, SessionScopeSpec};
 
 const SESSION_POLICY: &str = "spec.session.policy";
@@ -55,9 +55,7 @@ pub fn parse_binding(object: &AWSRoleBinding) -> Result<Binding, Violations> {
         .duration
         .as_deref()
         .and_then(|text| findings.duration("spec.session.duration", SessionDuration::parse(text)));
-    let tags = findings.tags("spec.session.tags", &session.tags, |f, at, text| {
-        f.tag_value(at, text)
-    });
+    let tags = findings.tags(SESSION_TAGS, &session.tags, |f, at, text| f.tag_value(at, text));
 
     let binding = (|| {
         Some(Binding {

@@ -10,7 +10,7 @@ use deputy_delegation::{
 use deputy_policy::PolicyKind;
 use serde_json::Value;
 
-use super::{Findings, subjects};
+use super::{Findings, SESSION_TAGS, subjects};
 use crate::{BoundarySpec, BoundaryType, DelegationLimit, EnforcementType};
 
 /// Reads a limit.
@@ -52,19 +52,14 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
         "spec.session.maxDuration",
         SessionDuration::parse(&spec.session.max_duration),
     );
-    let session_tags = findings.tags(
-        "spec.session.tags",
-        &spec.session.tags,
-        |f, at, values: &Vec<String>| {
-            f.count(at, "values", values.len(), 1..=quota::VALUES_OF_TAG);
-            let mut typed = BTreeSet::new();
-            for (i, text) in values.iter().enumerate().take(quota::VALUES_OF_TAG) {
-                typed.extend(f.tag_value(&format!("{at}[{i}]"), text));
-            }
-            Some(typed)
-        },
-    );
-    findings.reserved("spec.session.tags", Reason::SessionTag, session_tags.keys());
+    let session_tags = findings.tags(SESSION_TAGS, &spec.session.tags, |f, at, values: &Vec<String>| {
+        f.count(at, "values", values.len(), 1..=quota::VALUES_OF_TAG);
+        let mut typed = BTreeSet::new();
+        for (i, text) in values.iter().enumerate().take(quota::VALUES_OF_TAG) {
+            typed.extend(f.tag_value(&format!("{at}[{i}]"), text));
+        }
+        Some(typed)
+    });
 
     let existing_roles = existing_roles(&mut findings, &spec.existing_roles);
     let boundary = boundary(&mut findings, &spec.boundary);

@@ -12,14 +12,14 @@ mod role;
 mod subjects;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     fmt::Display,
     ops::RangeInclusive,
 };
 
 use deputy_delegation::{
     ManagedPolicyArn, NameError, ObjectName, Reason, TagKey, TagValue, Uid, Violation, Violations,
-    model::{Account, Binding, Limit, ObjectId, Role},
+    model::{Account, Binding, ChosenTags, Limit, ObjectId, Role, TagKeyError},
     names::NamespaceName,
     quota,
 };
@@ -36,6 +36,9 @@ pub use self::{
     subjects::subjects_of,
 };
 use crate::{AWSAccount, AWSRole, AWSRoleBinding, DelegationLimit};
+
+/// Session tags: of bindings, and of what limits allow.
+const SESSION_TAGS: &str = "spec.session.tags";
 
 impl TryFrom<&AWSAccount> for Account {
     type Error = Violations;
@@ -198,51 +201,35 @@ impl Findings {
         typed
     }
 
-    /// Tags, their keys distinct as IAM compares them: ignoring case.
+    /// Tags that people choose.
     fn tags<V, T>(
         &mut self,
         field: &str,
         tags: &BTreeMap<String, V>,
         mut value: impl FnMut(&mut Self, &str, &V) -> Option<T>,
-    ) -> BTreeMap<TagKey, T> {
+    ) -> ChosenTags<T> {
         self.count(field, "tags", tags.len(), 0..=quota::CHOSEN_TAGS);
-        let mut seen = HashMap::new();
-        let mut typed = BTreeMap::new();
+        let mut chosen = ChosenTags::default();
         for (key, text) in tags.iter().take(quota::CHOSEN_TAGS) {
             let at = format!("{field}[{key:?}]");
             let Some(key) = self.take(&at, TagKey::new(key.as_str())) else {
                 continue;
             };
-            if let Some(other) = seen.insert(key.as_str().to_ascii_lowercase(), key.clone()) {
-                let message = format!(
-                    "the same key as {other:?}: AWS compares tag keys ignoring case",
-                    other = other.as_str()
-                );
-                self.push(Reason::Structure, at, message);
-                continue;
-            }
-            if let Some(value) = value(self, &at, text) {
-                typed.insert(key, value);
+            // A key stands in the way of another one, whatever its value.
+            let value = value(self, &at, text);
+            if let Err(error) = chosen.insert(key, value) {
+                let reason = match error {
+                    TagKeyError::Reserved(_) if field == SESSION_TAGS => Reason::SessionTag,
+                    TagKeyError::Reserved(_) | TagKeyError::Same { .. } => Reason::Structure,
+                };
+                self.push(reason, at, error);
             }
         }
-        typed
+        chosen.with_values()
     }
 
     fn tag_value(&mut self, at: &str, text: &str) -> Option<TagValue> {
         self.take(at, TagValue::new(text))
-    }
-
-    /// Tags that Deputy or AWS keeps for itself.
-    fn reserved<'a>(&mut self, field: &str, reason: Reason, keys: impl IntoIterator<Item = &'a TagKey>) {
-        for key in keys {
-            if key.is_reserved() {
-                self.push(
-                    reason,
-                    format!("{field}[{:?}]", key.as_str()),
-                    "tag keys starting with deputy- are reserved",
-                );
-            }
-        }
     }
 }
 

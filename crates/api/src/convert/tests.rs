@@ -98,6 +98,47 @@ fn an_account_gets_its_defaults() {
     assert!(account.boundary_writer.is_none() && account.endpoints.iam.is_none());
 }
 
+/// Of an account's tags, a limit's and a session's alike.
+#[test]
+fn two_tag_keys_that_are_one_to_aws_are_both_named() {
+    let said = |tags: Value, values: Value| {
+        let mut account = account();
+        account["spec"]["tags"] = tags.clone();
+        let mut binding = binding();
+        binding["spec"]["session"]["tags"] = tags;
+        let mut limit = limit();
+        limit["spec"]["session"]["tags"] = values;
+        let account = parse_account(&typed(account)).map(drop);
+        let binding = parse_binding(&typed(binding)).map(drop);
+        let limit = parse_limit(&typed(limit)).map(drop);
+        [account, binding, limit].map(|read| -> Vec<String> {
+            let found = read.err().into_iter();
+            found
+                .flat_map(|found: Violations| found.iter().map(|v| v.message.clone()).collect::<Vec<_>>())
+                .collect()
+        })
+    };
+    let both = said(
+        json!({"Team": "a", "team": "b"}),
+        json!({"Team": ["a"], "team": []}),
+    );
+    for found in both {
+        let wanted = "\"Team\" and \"team\" are one tag key to AWS, which ignores case";
+        assert!(found.iter().any(|message| message == wanted), "{found:?}");
+    }
+    let own = said(json!({"DEPUTY-Uid": "a"}), json!({"DEPUTY-Uid": ["a"]}));
+    for found in own {
+        let wanted = "\"DEPUTY-Uid\" is \"deputy-uid\" to AWS, which ignores case, and Deputy's own: tag keys starting with deputy- \
+                      are reserved";
+        assert_eq!(found, [wanted]);
+    }
+    let apart = said(
+        json!({"team": "a", "teams": "b"}),
+        json!({"team": ["a"], "teams": ["b"]}),
+    );
+    assert_eq!(apart, [const { Vec::<String>::new() }; 3]);
+}
+
 #[test]
 fn every_wrong_field_of_an_account_is_listed() {
     let mut object = account();
@@ -111,9 +152,9 @@ fn every_wrong_field_of_an_account_is_listed() {
         (Reason::Structure, "spec.accountID"),
         (Reason::Structure, "spec.region"),
         (Reason::Duration, "spec.defaults.sessionDuration"),
+        (Reason::Structure, "spec.tags[\"Deputy-Name\"]"),
         (Reason::Structure, "spec.tags[\"a\"]"),
         (Reason::Structure, "spec.tags[\"aws:x\"]"),
-        (Reason::Structure, "spec.tags[\"Deputy-Name\"]"),
         (Reason::Structure, "spec.endpoints.iam"),
     ];
     assert_eq!(found, wanted.map(|(reason, field)| (reason, field.to_owned())));
@@ -266,8 +307,8 @@ fn every_wrong_field_of_a_limit_is_listed() {
         (Reason::Structure, "spec.namespaces[0]"),
         (Reason::Structure, "spec.accounts"),
         (Reason::Duration, "spec.session.maxDuration"),
-        (Reason::Structure, "spec.session.tags[\"team\"]"),
         (Reason::SessionTag, "spec.session.tags[\"deputy-x\"]"),
+        (Reason::Structure, "spec.session.tags[\"team\"]"),
         (Reason::Structure, "spec.acknowledgeEscalation[0]"),
     ];
     assert_eq!(found, wanted.map(|(reason, field)| (reason, field.to_owned())));

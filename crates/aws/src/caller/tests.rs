@@ -1,8 +1,6 @@
-use std::collections::BTreeMap;
-
 use deputy_delegation::{
     AccountId, ObjectName, Partition, Region, SessionDuration,
-    model::{AssumeRole, Endpoints, SessionMethod},
+    model::{AssumeRole, ChosenTags, Endpoints, SessionMethod},
 };
 
 use super::*;
@@ -34,7 +32,7 @@ fn account() -> Account {
         oidc: None,
         default_method: SessionMethod::AssumeRole,
         default_session_duration: SessionDuration::HOUR,
-        tags: BTreeMap::new(),
+        tags: ChosenTags::default(),
         endpoints: Endpoints::default(),
     }
 }

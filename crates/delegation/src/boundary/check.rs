@@ -52,13 +52,6 @@ pub fn check_limit(limit: &Limit) -> Vec<Violation> {
             format!("has {size} characters; AWS takes {MANAGED_POLICY} in a boundary policy"),
         );
     }
-    for key in limit.session_tags.keys().filter(|key| key.is_reserved()) {
-        add(
-            Reason::SessionTag,
-            format!("spec.session.tags[{key}]"),
-            "tags that begin with deputy- are set by Deputy alone".to_owned(),
-        );
-    }
     violations
 }
 

@@ -1,7 +1,5 @@
 //! The decision about a binding: who may become a role, and how a session looks.
 
-use std::collections::BTreeMap;
-
 use crate::{
     decision::{Decision, Fact, MissingFact, Reason},
     model::{Account, Binding, Role, RoleSource, SessionMethod},
@@ -168,18 +166,6 @@ fn within_quotas(binding: &Binding, findings: &mut Findings) {
             format!("the session would have {tags} tags, {own} of them Deputy's own; AWS takes {TAGS}"),
         );
     }
-    let mut keys: BTreeMap<String, &str> = BTreeMap::new();
-    for key in binding.session.tags.keys() {
-        let field = || format!("spec.session.tags[{key}]");
-        if key.is_reserved() {
-            let message = "tags that begin with deputy- are set by Deputy alone";
-            findings.refuse(Reason::SessionTag, field(), message);
-        }
-        if let Some(other) = keys.insert(key.as_str().to_ascii_lowercase(), key.as_str()) {
-            let message = format!("AWS takes {other:?} and {:?} for the same tag", key.as_str());
-            findings.refuse(Reason::SessionTag, field(), message);
-        }
-    }
 }
 
 fn known_role<'r>(binding: &Binding, role: Fact<'r, Role>, findings: &mut Findings) -> Option<&'r Role> {
@@ -249,19 +235,20 @@ fn allowed_duration(
 }
 
 fn allowed_tags(binding: &Binding, limits: &Applicable<'_>, findings: &mut Findings) {
-    for (key, value) in binding.session.tags.iter().filter(|(key, _)| !key.is_reserved()) {
+    for (key, value) in binding.session.tags.iter() {
         for limit in &limits.limits {
             let allowed = limit.session_tags.get(key);
             if allowed.is_some_and(|values| values.contains(value)) {
                 continue;
             }
-            let values = allowed.map_or_else(
-                || "it allows no such tag".to_owned(),
-                |values| {
+            let values = match (allowed, limit.session_tags.in_any_case(key)) {
+                (Some(values), _) => {
                     let values: Vec<_> = values.iter().map(|v| format!("{:?}", v.as_str())).collect();
                     format!("it allows {}", values.join(", "))
-                },
-            );
+                }
+                (None, Some((spelled, _))) => format!("it spells the key {:?}", spelled.as_str()),
+                (None, None) => "it allows no such tag".to_owned(),
+            };
             let message = format!(
                 "limit {:?} does not allow the value {:?}: {values}",
                 limit.name.as_str(),

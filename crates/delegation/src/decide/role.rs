@@ -198,7 +198,7 @@ fn within_quotas(input: &DecisionInput<'_>, account: &Account, role: &Role, find
             format!("the role's trust policy would have {trust} characters; AWS takes {TRUST_POLICY}"),
         );
     }
-    let tags = account.tags.keys().filter(|key| !key.is_reserved()).count() + OWN_TAGS;
+    let tags = account.tags.len() + OWN_TAGS;
     if tags > TAGS {
         findings.refuse(
             Reason::TooLarge,

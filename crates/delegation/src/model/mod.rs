@@ -5,11 +5,9 @@ mod parts;
 mod rules;
 mod source;
 mod subjects;
+mod tags;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use deputy_policy::Document;
 
@@ -23,6 +21,7 @@ pub use self::subjects::{
     AwsPrincipal, AwsPrincipalError, OidcPrincipal, PersonSubject, SamlPrincipal, SubjectClaimError,
     SubjectList, Subjects, SubjectsError, TokenClaims,
 };
+pub use self::tags::{ChosenTags, TagKeyError};
 pub use crate::{
     checked::Checked,
     names::{ObjectId, RoleId, RoleKind},
@@ -30,7 +29,7 @@ pub use crate::{
 
 use crate::names::{
     AccountId, ExternalId, IamArnPattern, IssuerArn, ManagedPolicyArn, NamespaceName, NamespacePattern,
-    ObjectName, Partition, Region, RoleArn, SessionDuration, TagKey, TagValue, Uid,
+    ObjectName, Partition, Region, RoleArn, SessionDuration, TagValue, Uid,
 };
 
 /// The kinds that own something in AWS. `as_str` is the word in names, tags and external ids.
@@ -107,7 +106,7 @@ pub struct Account {
     /// Life of sessions whose binding says nothing.
     pub default_session_duration: SessionDuration,
     /// Tags on every role.
-    pub tags: BTreeMap<TagKey, TagValue>,
+    pub tags: ChosenTags,
     /// Endpoints to use instead of AWS's.
     pub endpoints: Endpoints,
 }
@@ -163,7 +162,7 @@ pub struct Limit {
     /// By which methods a binding may give sessions.
     pub session_methods: BTreeSet<SessionMethod>,
     /// Which session tags a binding may set, with which values.
-    pub session_tags: BTreeMap<TagKey, BTreeSet<TagValue>>,
+    pub session_tags: ChosenTags<BTreeSet<TagValue>>,
     /// Actions reaching IAM itself that this limit knowingly allows (lower-cased `service:action` patterns as written).
     pub acknowledge_escalation: BTreeSet<String>,
     /// Managed policies that roles and sessions may have: patterns on ARNs. None by default.
@@ -346,7 +345,7 @@ pub struct SessionSpec {
     /// Its life; the account's default if none.
     pub duration: Option<SessionDuration>,
     /// Session tags beside Deputy's own.
-    pub tags: BTreeMap<TagKey, TagValue>,
+    pub tags: ChosenTags,
 }
 
 /// Who: subjects that may become the role (`AWSRoleBinding`).

@@ -1,5 +1,3 @@
-use std::collections::BTreeSet;
-
 use deputy_delegation::{Reason, boundary::*, model::*, names::*, naming};
 use deputy_policy::{Context, Layers, Request, evaluate};
 use serde_json::{Value, json};
@@ -181,14 +179,6 @@ fn the_tags_that_may_stand_in_a_ceiling_are_those_of_sessions() {
         deputy_policy::TAGS_WITHIN_NAMESPACE,
         [naming::TAG_NAME, naming::TAG_SERVICE_ACCOUNT]
     );
-}
-
-#[test]
-fn a_limit_cannot_hand_out_the_tags_of_deputy() {
-    let mut limit = limit("tags", productionapp());
-    let (key, value) = tag("deputy-namespace", "orders");
-    limit.session_tags.insert(key, BTreeSet::from([value]));
-    assert_eq!(reasons(&limit), [Reason::SessionTag]);
 }
 
 #[test]

@@ -210,12 +210,12 @@ fn a_dry_run_tells_of_durations_and_tags_of_a_binding() {
     dry.max_session_duration = duration("30m");
     let mut payments = limit("payments", anything());
     payments.session_tags = [tag("team", "blue")]
-        .into_iter()
         .map(|(k, v)| (k, [v].into()))
-        .collect();
+        .try_into()
+        .unwrap();
     let mut binding = binding();
     binding.session.duration = Some(duration("45m"));
-    binding.session.tags = [tag("team", "blue")].into();
+    binding.session.tags = [tag("team", "blue")].try_into().unwrap();
     let role = role();
     let decision = decide(&DecisionInput {
         cluster: &cluster(),

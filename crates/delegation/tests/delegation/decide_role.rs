@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use deputy_delegation::{
     Accepted, CeilingUse, Decision, DecisionInput, Fact, GrantSpec, MissingFact, Reason, Violation, decide,
@@ -363,9 +363,7 @@ fn sizes_are_measured_on_what_is_sent() {
 #[test]
 fn too_many_tags_of_the_account_are_refused_before_aws_does() {
     let account = Account {
-        tags: (0..45)
-            .map(|i| tag(&format!("t{i}"), "x"))
-            .collect::<BTreeMap<_, _>>(),
+        tags: ChosenTags::of((0..45).map(|i| tag(&format!("t{i}"), "x"))).unwrap(),
         ..account()
     };
     let violations = refused(decided_in(&role(), Fact::Known(&account), &payments()));

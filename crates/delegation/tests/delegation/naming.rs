@@ -93,17 +93,6 @@ fn a_role_carries_its_owner_and_the_tags_of_the_account() {
 }
 
 #[test]
-fn the_account_cannot_set_tags_of_deputy_in_any_spelling() {
-    let mut account = account();
-    account
-        .tags
-        .extend([tag("deputy-namespace", "evil"), tag("Deputy-Cluster", "evil")]);
-    let tags = role_tags(&cluster(), &account, &uploader(), &uid());
-    assert_eq!(tags.len(), 7);
-    assert!(tags.values().all(|value| value.as_str() != "evil"));
-}
-
-#[test]
 fn a_boundary_policy_carries_its_limit() {
     let tags = limit_tags(&cluster(), &account(), &object("payments"), None);
     let keys: Vec<_> = tags.keys().map(TagKey::as_str).collect();

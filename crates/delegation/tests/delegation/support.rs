@@ -1,10 +1,6 @@
 //! Objects to test with: the account `production`, the namespace `payments`, the role `uploader`.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use deputy_delegation::{model::*, names::*};
 use deputy_policy::{Document, PolicyKind};
@@ -59,7 +55,7 @@ pub fn account() -> Account {
         oidc: None,
         default_method: SessionMethod::AssumeRole,
         default_session_duration: SessionDuration::HOUR,
-        tags: BTreeMap::from([tag("cost-center", "platform")]),
+        tags: [tag("cost-center", "platform")].try_into().unwrap(),
         endpoints: Endpoints::default(),
     }
 }
@@ -103,7 +99,7 @@ pub fn limit(name: &str, ceiling: Value) -> Limit {
         boundary: BoundaryMode::Generated,
         max_session_duration: SessionDuration::HOUR,
         session_methods: BTreeSet::from([SessionMethod::AssumeRole]),
-        session_tags: BTreeMap::new(),
+        session_tags: ChosenTags::default(),
         acknowledge_escalation: ["s3:*", "sqs:*"].map(str::to_owned).into(),
         existing_roles: BTreeSet::new(),
         managed_policies: BTreeSet::new(),
@@ -195,7 +191,7 @@ pub fn binding() -> Binding {
             policy: None,
             policy_arns: BTreeSet::new(),
             duration: None,
-            tags: BTreeMap::new(),
+            tags: ChosenTags::default(),
         },
         created: 1_700_000_000,
     }

@@ -161,7 +161,7 @@ fn nothing_of_a_session_is_promised_that_nobody_would_hold() {
         policy: Some(session_policy(productionapp())),
         policy_arns: [ManagedPolicyArn::parse("arn:aws:iam::aws:policy/ReadOnlyAccess").unwrap()].into(),
         duration: Some(SessionDuration::HOUR),
-        tags: [tag("team", "payments")].into(),
+        tags: [tag("team", "payments")].try_into().unwrap(),
     };
     let limits = entries([with_methods("payments", &BOTH)]);
     let (found, _) = refused(decided(&all, &role(), &with_provider(), &limits));

@@ -59,8 +59,8 @@ fn what_is_certainly_wrong_is_refused_even_before_the_role_is_there() {
     object["spec"]["session"]["tags"] = json!({"deputy-namespace": "other"});
     assert!(
         create(&usual(), &object)
-            .denied(403)
-            .contains("spec.session.tags[deputy-namespace]")
+            .denied(422)
+            .contains("spec.session.tags[\"deputy-namespace\"]")
     );
 }
 

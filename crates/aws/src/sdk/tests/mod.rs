@@ -422,7 +422,9 @@ async fn clients_are_kept_until_the_access_to_the_account_changes() {
     let clients = clients(Arc::default());
     let first = account(Endpoints::default());
     let same = Account {
-        tags: [(TagKey::new("a").unwrap(), TagValue::new("b").unwrap())].into(),
+        tags: [(TagKey::new("a").unwrap(), TagValue::new("b").unwrap())]
+            .try_into()
+            .unwrap(),
         ..first.clone()
     };
     assert!(Arc::ptr_eq(

@@ -168,7 +168,9 @@ async fn no_write_begins_without_the_lease() {
 /// Narrowed, with another tag of the account, while five versions are there: everything that there can be to do.
 fn narrow_and_tagged_otherwise() -> DesiredBoundary {
     let (cluster, mut account, limit) = (cluster(), account(), limit(&["s3:GetObject"]));
-    account.tags = [("team".parse().unwrap(), "platform".parse().unwrap())].into();
+    account.tags = [("team".parse().unwrap(), "platform".parse().unwrap())]
+        .try_into()
+        .unwrap();
     let document = compile(&cluster, &account, &limit).unwrap().document;
     DesiredBoundary::new(&cluster, &account, &limit, document)
 }

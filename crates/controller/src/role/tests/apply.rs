@@ -513,7 +513,9 @@ async fn much_to_take_away() -> (InMemoryIam, RoleTarget) {
         panic!("provisioned")
     };
     let mut account = account();
-    account.tags = [("team".parse().unwrap(), "platform".parse().unwrap())].into();
+    account.tags = [("team".parse().unwrap(), "platform".parse().unwrap())]
+        .try_into()
+        .unwrap();
     narrow.tags = naming::role_tags(&cluster(), &account, &uploader(), &uid("uid-uploader"));
     (iam, RoleTarget::Provision(narrow))
 }
@@ -616,7 +618,8 @@ async fn tags_of_the_account_that_aws_refuses_keep_nothing_from_being_done() {
     let mut account = account();
     account
         .tags
-        .insert("team".parse().unwrap(), "platform".parse().unwrap());
+        .insert("team".parse().unwrap(), "platform".parse().unwrap())
+        .unwrap();
     wider.tags = naming::role_tags(&cluster(), &account, &uploader(), &uid("uid-uploader"));
     iam.fail(
         Fault::before(ErrorClass::AccessDenied)

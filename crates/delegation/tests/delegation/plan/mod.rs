@@ -524,7 +524,7 @@ fn planned(desired: &DesiredRole, aws: Option<&ObservedRole>) -> Vec<IamCall> {
 /// The account asked for these tags when the role was made.
 fn tagged(keys: &[&str]) -> BTreeMap<TagKey, TagValue> {
     let mut account = account();
-    account.tags = keys.iter().map(|key| tag(key, "x")).collect();
+    account.tags = deputy_delegation::model::ChosenTags::of(keys.iter().map(|key| tag(key, "x"))).unwrap();
     naming::role_tags(&cluster(), &account, &uploader(), &uid())
 }
 
