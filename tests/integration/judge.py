@@ -12,6 +12,8 @@ from rig.deputy import Deputy
 from rig.recorder import Call
 from rig.tools import cargo_binary
 
+from .scenario import EXISTING_PATH
+
 _LISTS = {"ListRoles", "ListPolicies"}
 # AWS asks nobody's permission for it.
 _FREE = {"GetCallerIdentity"}
@@ -88,7 +90,7 @@ class Judge:
         if "PolicyName" in p and "RoleName" not in p:
             requests = [(action, f"{self._prefix}policy{p.get('Path', '/')}{p['PolicyName']}", context)]
             return requests + [("iam:TagPolicy", requests[0][1], context)] if tags else requests
-        arn = f"{self._prefix}role{self._role_path}{p['RoleName']}"
+        arn = self._role(p["RoleName"])
         if call.action == "CreateRole":
             if p.get("PermissionsBoundary"):
                 context["iam:PermissionsBoundary"] = p["PermissionsBoundary"]
@@ -103,6 +105,10 @@ class Judge:
             context["iam:PolicyARN"] = p["PolicyArn"]
         return [(action, arn, context)]
 
+    def _role(self, name: str) -> str:
+        """The ARN of a role; calls name it without its path."""
+        return f"{self._prefix}role{self._role_path if name.startswith('deputy.') else EXISTING_PATH}{name}"
+
     def _of(self, arn: str) -> dict[str, str]:
         return {f"aws:ResourceTag/{k}": v for k, v in self._tags.get(arn, {}).items()}
 
@@ -111,7 +117,7 @@ class Judge:
         p = call.parameters
         if call.service != "iam":
             return
-        role = f"{self._prefix}role{self._role_path}{p['RoleName']}" if "RoleName" in p else ""
+        role = self._role(p["RoleName"]) if "RoleName" in p else ""
         if call.action == "CreateRole":
             self._tags[role] = _tags(p)
             if p.get("PermissionsBoundary"):

@@ -16,6 +16,8 @@ BUCKET = "productionapp"
 ACCOUNT = "production"
 REFERENCED = "arn:aws:iam::123456789012:policy/reference-boundary"
 """A policy that a limit may refer to as its boundary: Deputy's identities know of it."""
+EXISTING_PATH = "/terraform/"
+"""Where roles that are somebody else's are: Deputy's identities know of it."""
 
 LIST = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{BUCKET}"}
 READ = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"}
@@ -115,7 +117,12 @@ class Scenario:
             s3.put_object(Bucket=bucket, Key="report.txt", Body=b"numbers")
         self.deputy.install()
         manifest = self.account()
-        referring = limit("referring", ["referring"], boundary={"type": "Reference", "policyARN": REFERENCED})
+        referring = limit(
+            "referring",
+            ["referring"],
+            boundary={"type": "Reference", "policyARN": REFERENCED},
+            existingRoles=[f"arn:aws:iam::*:role{EXISTING_PATH}*"],
+        )
         self.deputy.bootstrap_aws(f"{json.dumps(manifest)}\n---\n{json.dumps(referring)}\n")
         self.deputy.start()
         self.create(manifest)

@@ -47,8 +47,8 @@ class TerraformRole(Story):
         self.iam().update_assume_role_policy(
             RoleName=ROLE, PolicyDocument=policy(self.trust, *json.loads(statements))
         )
-        # The controller looks again by itself; a change of the object makes it look now.
-        self.cluster.admin.patch(path(AWSROLE), {"metadata": {"annotations": {"example.com/trust": "added"}}})
+        # The controller looks again by itself every ten minutes; a change of a binding makes it look now.
+        self.cluster.admin.patch(path({**AWSROLE, "kind": "AWSRoleBinding"}), {"spec": {"session": {"duration": "1h"}}})
         wait_condition(self.cluster, path(AWSROLE), "Ready", "True", timeout=60)
         wait_condition(self.cluster, path({**AWSROLE, "kind": "AWSRoleBinding"}), "Ready", "True", timeout=60)
         show(self.cluster.kubectl("-n", "billing", "get", "awsroles,awsrolebindings").stdout)
