@@ -177,7 +177,7 @@ pub struct SubjectSpec {
     pub audience: Option<String>,
 
     /// What else it must say: a claim (such as `sub`, without the provider's name) to the values of which it must have one, exactly.
-    /// `sub` is needed for issuers whose tokens anybody may get, such as those of GitHub Actions and GitLab.
+    /// Where anybody may get a token of the issuer, as of GitHub Actions and GitLab, `sub` is needed, and has to begin with whose are meant.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::claims")]
     #[x_kube(validation = Rule::new("self.all(k, k != 'aud' && k.matches('^[A-Za-z][A-Za-z0-9_-]*$') && size(k) <= 64)").message("a claim is named by letters, digits, _ and -; aud is said by audience"))]

@@ -57,7 +57,8 @@ pub struct OidcRuleSpec {
     pub audiences: Vec<String>,
 
     /// Patterns, `*` for any characters, of which one must cover each `sub` that a subject names, such as `repo:acme/*`. A subject without
-    /// `sub` needs the pattern `*`.
+    /// `sub` needs the pattern `*`. Where `match` covers an issuer of which anybody may get a token, as of GitHub Actions and GitLab, whose
+    /// are meant stands before the first `*`.
     #[schemars(
         length(min = 1, max = "quota::VALUES_OF_RULE"),
         inner(length(min = 1, max = 256))

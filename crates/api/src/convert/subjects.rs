@@ -14,7 +14,7 @@ use deputy_delegation::{
 use serde_json::Value;
 
 use super::Findings;
-use crate::{DelegationLimitSpec, SubjectKind, SubjectSpec};
+use crate::{DelegationLimitSpec, OidcRuleSpec, SubjectKind, SubjectSpec};
 
 /// The subjects of a binding: of one kind, each with the fields of its kind and no others.
 pub(super) fn subjects(findings: &mut Findings, specs: &[SubjectSpec]) -> Option<Subjects> {
@@ -162,10 +162,13 @@ fn oidc(findings: &mut Findings, at: &str, spec: &SubjectSpec) -> Option<OidcPri
     );
     let audience = findings.take(format!("{at}.audience"), Audience::new(spec.audience.as_deref()?));
     let claims = claims(findings, at, &spec.conditions);
-    findings.take(
-        format!("{at}.conditions"),
-        OidcPrincipal::new(provider?, audience?, claims?),
-    )
+    match OidcPrincipal::new(provider?, audience?, claims?) {
+        Ok(principal) => Some(principal),
+        Err(error) => {
+            findings.push(Reason::Structure, format!("{at}.{}", error.field()), error);
+            None
+        }
+    }
 }
 
 fn claims(
@@ -236,15 +239,7 @@ pub(super) fn rules(findings: &mut Findings, spec: &DelegationLimitSpec) -> Subj
     }
     for (i, rule) in spec.oidc_providers.iter().enumerate().take(max) {
         let at = format!("spec.oidcProviders[{i}]");
-        rules.oidc.push(OidcRule {
-            matches: patterns(findings, &at, &rule.matches),
-            audiences: texts(findings, &format!("{at}.audiences"), &rule.audiences, 1, |t| {
-                Audience::new(t)
-            }),
-            subjects: texts(findings, &format!("{at}.subjects"), &rule.subjects, 1, |t| {
-                TextPattern::new(t)
-            }),
-        });
+        rules.oidc.extend(oidc_rule(findings, &at, rule));
     }
     if let Some(people) = &spec.people {
         rules.people = PeopleRule {
@@ -257,6 +252,23 @@ pub(super) fn rules(findings: &mut Findings, spec: &DelegationLimitSpec) -> Subj
         };
     }
     rules
+}
+
+fn oidc_rule(findings: &mut Findings, at: &str, rule: &OidcRuleSpec) -> Option<OidcRule> {
+    let matches = patterns(findings, at, &rule.matches);
+    let audiences = texts(findings, &format!("{at}.audiences"), &rule.audiences, 1, |t| {
+        Audience::new(t)
+    });
+    let field = format!("{at}.subjects");
+    let subjects = texts(findings, &field, &rule.subjects, 1, |t| TextPattern::new(t));
+    for (i, text) in rule.subjects.iter().enumerate().take(quota::VALUES_OF_RULE) {
+        if let Ok(pattern) = TextPattern::new(text)
+            && let Err(error) = pattern.names_tenant(&matches)
+        {
+            findings.push(Reason::Structure, format!("{field}[{i}]"), error);
+        }
+    }
+    OidcRule::new(matches, audiences, subjects).ok()
 }
 
 fn patterns(findings: &mut Findings, at: &str, texts_of: &[String]) -> BTreeSet<IamArnPattern> {

@@ -206,9 +206,9 @@ fn of_oidc(oidc: &OidcPrincipal, limit: &Limit) -> Result<(), String> {
     let name = limit.name.as_str();
     let arn = oidc.provider().to_string();
     let rules: Vec<&OidcRule> = limit.subjects.oidc.iter().collect();
-    let of = covering(&rules, &arn, |rule| &rule.matches);
+    let of = covering(&rules, &arn, OidcRule::matches);
     if of.is_empty() {
-        let patterns = rules.iter().flat_map(|rule| &rule.matches);
+        let patterns = rules.iter().flat_map(|rule| rule.matches());
         return Err(uncovered(
             &format!("OpenID Connect provider {arn}"),
             name,
@@ -218,26 +218,26 @@ fn of_oidc(oidc: &OidcPrincipal, limit: &Limit) -> Result<(), String> {
     let of_provider = of;
     let of: Vec<_> = of_provider
         .iter()
-        .filter(|rule| rule.audiences.contains(oidc.audience()))
+        .filter(|rule| rule.audiences().contains(oidc.audience()))
         .collect();
     if of.is_empty() {
-        let audiences = of_provider.iter().flat_map(|rule| &rule.audiences);
+        let audiences = of_provider.iter().flat_map(|rule| rule.audiences());
         return Err(not_among("audience", oidc.audience().as_str(), name, audiences));
     }
     let Some(subjects) = oidc.subjects() else {
         if of
             .iter()
-            .any(|rule| rule.subjects.iter().any(|p| p.matches_all()))
+            .any(|rule| rule.subjects().iter().any(|p| p.matches_all()))
         {
             return Ok(());
         }
-        let patterns = of.iter().flat_map(|rule| &rule.subjects);
+        let patterns = of.iter().flat_map(|rule| rule.subjects());
         return Err(format!(
             "names no sub, and limit {name:?} allows only {}",
             some(patterns)
         ));
     };
-    let covers = |rule: &OidcRule, sub: &str| rule.subjects.iter().any(|pattern| pattern.matches(sub));
+    let covers = |rule: &OidcRule, sub: &str| rule.subjects().iter().any(|pattern| pattern.matches(sub));
     if of
         .iter()
         .any(|rule| subjects.iter().all(|sub| covers(rule, sub.as_str())))
@@ -248,7 +248,7 @@ fn of_oidc(oidc: &OidcPrincipal, limit: &Limit) -> Result<(), String> {
         .iter()
         .find(|sub| !of.iter().any(|rule| covers(rule, sub.as_str())))
         .or_else(|| subjects.iter().next());
-    let patterns = of.iter().flat_map(|rule| &rule.subjects);
+    let patterns = of.iter().flat_map(|rule| rule.subjects());
     Err(not_among(
         "sub",
         first.map_or("", |sub| sub.as_str()),

@@ -18,8 +18,8 @@ pub use self::parts::{
 pub use self::rules::{OidcRule, PeopleRule, PrincipalRule, SamlRule, SubjectRules};
 pub use self::source::{DeletionPolicy, ExistingRole, OwnedRole, RoleSource};
 pub use self::subjects::{
-    AwsPrincipal, AwsPrincipalError, OidcPrincipal, PersonSubject, SamlPrincipal, SubjectClaimError,
-    SubjectList, Subjects, SubjectsError, TokenClaims,
+    AwsPrincipal, AwsPrincipalError, OidcPrincipal, PersonSubject, SamlPrincipal, SubjectList, Subjects,
+    SubjectsError, TokenClaims,
 };
 pub use self::tags::{ChosenTags, TagKeyError};
 pub use crate::{

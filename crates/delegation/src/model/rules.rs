@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::names::{Audience, IamArnPattern, TextPattern};
+use crate::names::{Audience, IamArnPattern, TenantError, TextPattern};
 
 /// The subjects beside ServiceAccounts that a limit allows. One that no rule covers is refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,12 +40,46 @@ pub struct SamlRule {
 /// An OpenID Connect provider, for whom its tokens may be made, and whose they may be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OidcRule {
+    matches: BTreeSet<IamArnPattern>,
+    audiences: BTreeSet<Audience>,
+    subjects: BTreeSet<TextPattern>,
+}
+
+impl OidcRule {
+    /// Providers whose ARN one of `matches` covers, tokens made for one of `audiences`, and of each value of the claim `sub` one of
+    /// `subjects` that covers it. Without that claim one of them must cover everything.
+    ///
+    /// # Errors
+    /// When one of `subjects` covers the tokens of everybody who has an account at such a provider.
+    pub fn new(
+        matches: BTreeSet<IamArnPattern>,
+        audiences: BTreeSet<Audience>,
+        subjects: BTreeSet<TextPattern>,
+    ) -> Result<Self, TenantError> {
+        subjects
+            .iter()
+            .try_for_each(|pattern| pattern.names_tenant(&matches))?;
+        Ok(Self {
+            matches,
+            audiences,
+            subjects,
+        })
+    }
     /// One of these covers the provider's ARN.
-    pub matches: BTreeSet<IamArnPattern>,
+    #[must_use]
+    pub fn matches(&self) -> &BTreeSet<IamArnPattern> {
+        &self.matches
+    }
     /// The audience is one of these.
-    pub audiences: BTreeSet<Audience>,
-    /// One of these covers each value of the claim `sub`. Without that claim one of them must cover everything.
-    pub subjects: BTreeSet<TextPattern>,
+    #[must_use]
+    pub fn audiences(&self) -> &BTreeSet<Audience> {
+        &self.audiences
+    }
+    /// One of these covers each value of the claim `sub`.
+    #[must_use]
+    pub fn subjects(&self) -> &BTreeSet<TextPattern> {
+        &self.subjects
+    }
 }
 
 /// People by their names in the cluster.

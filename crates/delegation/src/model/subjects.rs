@@ -8,7 +8,7 @@ use std::{
 use crate::{
     names::{
         Audience, ClaimName, ClaimValue, ExternalId, OidcProviderArn, PersonName, PrincipalArn, PrincipalId,
-        PrincipalKind, SamlProviderArn, ServiceAccountName,
+        PrincipalKind, SamlProviderArn, ServiceAccountName, TenantError,
     },
     quota,
 };
@@ -209,13 +209,6 @@ pub struct OidcPrincipal {
     claims: TokenClaims,
 }
 
-/// Without whose it is, a token of this issuer proves nothing.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "anybody may get a token of {0}: the condition sub must say whose are meant, such as repo:ORGANISATION/REPOSITORY:ref:refs/heads/main"
-)]
-pub struct SubjectClaimError(String);
-
 impl OidcPrincipal {
     /// Whom `provider` vouches for to `audience` with these claims.
     ///
@@ -225,10 +218,8 @@ impl OidcPrincipal {
         provider: OidcProviderArn,
         audience: Audience,
         claims: TokenClaims,
-    ) -> Result<Self, SubjectClaimError> {
-        if provider.is_shared() && !claims.contains_key(SUB) {
-            return Err(SubjectClaimError(provider.issuer().to_owned()));
-        }
+    ) -> Result<Self, TenantError> {
+        provider.names_tenant(claims.get(SUB))?;
         Ok(Self {
             provider,
             audience,

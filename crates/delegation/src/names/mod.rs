@@ -7,6 +7,7 @@ mod arn;
 mod duration;
 mod pattern;
 mod principal;
+mod shared_issuers;
 
 pub use arn::{IamEntity, IssuerArn, ManagedPolicyArn, PolicyArn, PolicyOwner, RoleArn};
 pub use duration::{MaxSessionDuration, SessionDuration};
@@ -16,6 +17,7 @@ pub use principal::{
     Audience, ClaimName, ClaimValue, OidcProviderArn, PersonName, PrincipalArn, PrincipalId, PrincipalKind,
     SamlProviderArn,
 };
+pub use shared_issuers::TenantError;
 
 use std::fmt;
 

@@ -167,6 +167,16 @@ impl IamArnPattern {
             wildcard_match(of_partition, partition.as_str()) && wildcard_match(of_account, account.as_str());
         (there && self.is_of("role")).then(|| format!("arn:{partition}:iam::{account}:{rest}"))
     }
+    /// Whether it may cover an OpenID Connect provider of `issuer`, or of one below its path.
+    pub(super) fn may_be_issuer(&self, issuer: &str) -> bool {
+        let rest = self.0.splitn(6, ':').nth(5).unwrap_or_default();
+        ["", "/*"].iter().any(|path| {
+            wildcards_overlap(
+                rest.as_bytes(),
+                format!("oidc-provider/{issuer}{path}").as_bytes(),
+            )
+        })
+    }
     /// Whether `arn` is covered, part by part.
     #[must_use]
     pub fn matches(&self, arn: &str) -> bool {

@@ -260,39 +260,3 @@ impl OidcProviderArn {
         &self.0.name
     }
 }
-
-/// Issuers whose tokens anybody may get: of them a token proves nothing but together with whose it is.
-///
-/// IAM User Guide, "Identity-provider controls for shared OIDC providers", and those of the same kind.
-const SHARED_ISSUERS: [&str; 19] = [
-    "accounts.google.com",
-    "agent.buildkite.com",
-    "api.bitbucket.org",
-    "api.pulumi.com",
-    "app.terraform.io",
-    "cognito-identity.amazonaws.com",
-    "gitlab.com",
-    "graph.facebook.com",
-    "oidc-configuration.audit-log.githubusercontent.com",
-    "oidc.circleci.com",
-    "oidc.codefresh.io",
-    "oidc.vercel.com",
-    "proidc.upbound.io",
-    "sandboxes.cloud",
-    "scalr.io",
-    "studio.datachain.ai",
-    "sts.windows.net",
-    "token.actions.githubusercontent.com",
-    "vstoken.actions.githubusercontent.com",
-];
-
-impl OidcProviderArn {
-    /// Whether anybody may get a token of the issuer.
-    #[must_use]
-    pub fn is_shared(&self) -> bool {
-        let host = self.issuer().split('/').next().unwrap_or_default();
-        SHARED_ISSUERS
-            .iter()
-            .any(|shared| host == *shared || host.strip_suffix(shared).is_some_and(|h| h.ends_with('.')))
-    }
-}

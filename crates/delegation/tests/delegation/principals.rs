@@ -1,6 +1,9 @@
 //! Names of those who are outside the cluster.
 
-use deputy_delegation::names::*;
+use deputy_delegation::{
+    model::{OidcPrincipal, OidcRule},
+    names::*,
+};
 
 #[test]
 fn a_principal_is_an_account_a_user_or_a_role_and_nothing_else() {
@@ -84,29 +87,147 @@ fn a_provider_is_of_its_own_kind() {
     assert!(SamlProviderArn::parse(oidc).is_err());
 }
 
+/// A subject of `issuer`, whose claim `sub` has one of these values; any, where there are none.
+fn with_sub(issuer: &str, subs: &[&str]) -> Result<OidcPrincipal, TenantError> {
+    let provider = OidcProviderArn::parse(&format!("arn:aws:iam::123456789012:oidc-provider/{issuer}"));
+    let values = subs.iter().map(|sub| ClaimValue::new(*sub).unwrap()).collect();
+    let claims = [(ClaimName::new("sub").unwrap(), values)].into_iter();
+    let claims = claims.filter(|_| !subs.is_empty()).collect();
+    OidcPrincipal::new(
+        provider.unwrap(),
+        Audience::new("sts.amazonaws.com").unwrap(),
+        claims,
+    )
+}
+
+/// Of an issuer that all share, a subject needs what says whose tokens are meant; of one's own it needs nothing.
 #[test]
-fn issuers_whose_tokens_anybody_may_get_are_known() {
-    let of = |issuer: &str| {
-        OidcProviderArn::parse(&format!("arn:aws:iam::123456789012:oidc-provider/{issuer}"))
-            .unwrap()
-            .is_shared()
-    };
-    for shared in [
-        "token.actions.githubusercontent.com",
-        "token.actions.githubusercontent.com/acme",
-        "gitlab.com",
-        "app.terraform.io",
-        "api.pulumi.com/oidc",
-        "eu.app.terraform.io",
+fn of_an_issuer_that_all_share_one_tenant_is_named() {
+    const MISSING: &str = "the condition sub must say whose are meant, such as ";
+    const ANYBODYS: &str = "does not begin with whose are meant, as ";
+    const TENANTS: &str = "the provider must be one tenant's, such as ";
+    const NOTHING: &str = "no condition says whose are meant";
+    let github = "token.actions.githubusercontent.com";
+    for (issuer, subs, said) in [
+        (github, &[][..], MISSING),
+        (github, &["repo:acme/app:ref:refs/heads/main"], ""),
+        (github, &["repository_owner_id:123:environment:prod"], ""),
+        (
+            github,
+            &["repo:acme/app:pull_request", "environment:prod"],
+            ANYBODYS,
+        ),
+        (github, &["repo:/app:pull_request"], ANYBODYS),
+        (github, &["environment:prod:repo:acme/app"], ANYBODYS),
+        (
+            github,
+            &["job_workflow_ref:acme/ci/.github/workflows/deploy.yaml@main"],
+            ANYBODYS,
+        ),
+        ("token.actions.githubusercontent.com/acme", &[], MISSING),
+        ("gitlab.com", &[], MISSING),
+        (
+            "gitlab.com",
+            &["project_path:acme/app:ref_type:branch:ref:main"],
+            "",
+        ),
+        ("gitlab.com", &["ref_type:branch:ref:main"], ANYBODYS),
+        ("app.terraform.io", &[], MISSING),
+        (
+            "app.eu.terraform.io",
+            &["organization:acme:project:a:workspace:b:run_phase:apply"],
+            "",
+        ),
+        ("app.terraform.io", &["workspace:b"], ANYBODYS),
+        ("agent.buildkite.com", &[], MISSING),
+        ("accounts.google.com", &[], MISSING),
+        ("accounts.google.com", &["104029292853099975981"], ""),
+        ("api.pulumi.com/oidc", &[], MISSING),
+        ("cognito-identity.amazonaws.com", &[], MISSING),
+        ("acme.scalr.io", &[], MISSING),
+        ("api.bitbucket.org", &["{a}:{b}"], TENANTS),
+        ("api.bitbucket.org/2.0/workspaces", &[], TENANTS),
+        (
+            "api.bitbucket.org/2.0/workspaces/acme/pipelines-config/identity/oidc",
+            &[],
+            "",
+        ),
+        ("oidc.circleci.com/org", &["org/a"], TENANTS),
+        ("oidc.circleci.com/org/a1b2c3", &[], ""),
+        ("login.microsoftonline.com/common/v2.0", &["a"], TENANTS),
+        ("login.microsoftonline.com/a1b2c3/v2.0", &[], ""),
+        ("sts.windows.net/a1b2c3/", &[], ""),
+        (
+            "sts.windows.net/33e01921-4d64-4f8c-a055-5bdaffd5e33d",
+            &["a"],
+            NOTHING,
+        ),
+        ("www.amazon.com", &["a"], NOTHING),
+        ("gitlab.example.com", &[], ""),
+        ("notgitlab.com", &[], ""),
+        ("gitlab.com.example.com", &[], ""),
+        ("oidc.eks.eu-west-1.amazonaws.com/id/A", &[], ""),
     ] {
-        assert!(of(shared), "{shared}");
+        let made = with_sub(issuer, subs);
+        match made.map_err(|error| error.to_string()) {
+            Ok(_) => assert_eq!(said, "", "{issuer} {subs:?}"),
+            Err(error) => assert!(
+                !said.is_empty() && error.contains(said) && error.contains(issuer),
+                "{error}"
+            ),
+        }
     }
-    for own in [
-        "gitlab.example.com",
-        "notgitlab.com",
-        "oidc.eks.eu-west-1.amazonaws.com/id/A",
+}
+
+#[test]
+fn a_pattern_of_a_limit_lets_in_one_tenant_of_an_issuer_that_all_share() {
+    let github = "arn:aws:iam::*:oidc-provider/token.actions.githubusercontent.com";
+    let all = "arn:aws:iam::123456789012:oidc-provider/*";
+    let own = "arn:aws:iam::123456789012:oidc-provider/oidc.eks.*";
+    for (provider, pattern, instead) in [
+        (github, "repo:acme/*", ""),
+        (github, "repo:acme/app:*", ""),
+        (github, "repo:acme/app:ref:refs/heads/main", ""),
+        (github, "repository_owner_id:1:*", ""),
+        (github, "*", "such as repo:TENANT/*"),
+        (github, "re*", "such as repo:TENANT/*"),
+        (github, "repo:*", "such as repo:TENANT/*"),
+        (github, "repo:acme*", "such as repo:TENANT/*"),
+        (github, "repo:*/app:ref:refs/heads/main", "such as repo:TENANT/*"),
+        (github, "repo:/*", "such as repo:TENANT/*"),
+        (github, "environment:*", ""),
+        (
+            "arn:aws:iam::1*:oidc-provider/gitlab.*",
+            "project_path:*/app:*",
+            "such as project_path:TENANT/*",
+        ),
+        (
+            "arn:aws:iam::1*:oidc-provider/accounts.google.com",
+            "1040*",
+            "list each as it stands",
+        ),
+        (
+            "arn:aws:iam::1*:oidc-provider/accounts.google.com",
+            "104029292853099975981",
+            "",
+        ),
+        (all, "*", "list each as it stands"),
+        (own, "*", ""),
+        (own, "system:serviceaccount:ci:*", ""),
+        ("arn:aws:iam::1*:oidc-provider/api.bitbucket.org/*", "*", ""),
     ] {
-        assert!(!of(own), "{own}");
+        let made = OidcRule::new(
+            [IamArnPattern::new(provider).unwrap()].into(),
+            [Audience::new("sts.amazonaws.com").unwrap()].into(),
+            [TextPattern::new(pattern).unwrap()].into(),
+        );
+        match made.map_err(|error| error.to_string()) {
+            Ok(_) => assert_eq!(instead, "", "{provider} {pattern}"),
+            Err(error) => assert!(
+                !instead.is_empty() && error.contains(instead),
+                "{pattern}: {error}"
+            ),
+        }
     }
 }
 

@@ -98,11 +98,14 @@ fn rules() -> SubjectRules {
             matches: arns(&[SAML]),
             audiences: audiences("https://signin.aws.amazon.com/saml"),
         }],
-        oidc: vec![OidcRule {
-            matches: arns(&["arn:aws:iam::*:oidc-provider/token.actions.githubusercontent.com"]),
-            audiences: audiences("sts.amazonaws.com"),
-            subjects: texts(&["repo:acme/*"]),
-        }],
+        oidc: vec![
+            OidcRule::new(
+                arns(&["arn:aws:iam::*:oidc-provider/token.actions.githubusercontent.com"]),
+                audiences("sts.amazonaws.com"),
+                texts(&["repo:acme/*"]),
+            )
+            .unwrap(),
+        ],
         people: PeopleRule {
             users: texts(&["*@acme.example"]),
             groups: texts(&[]),
