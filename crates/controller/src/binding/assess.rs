@@ -92,10 +92,11 @@ fn ready(facts: &BindingFacts, refused_session: Option<ConditionValue>) -> Condi
         let message = "another binding comes first for its ServiceAccounts (older, or of the same second and first by name); pods get this one by the annotation deputy.dev/binding";
         return ConditionValue::new(Status::True, ConditionReason::Shadowed, message);
     }
+    let who = &facts.service_accounts;
     let message = if by_broker {
-        "pods of its ServiceAccounts get credentials"
+        format!("pods of {who} get credentials")
     } else {
-        "the role trusts its ServiceAccounts: pods that are created from now on call STS themselves"
+        format!("the role trusts {who}: their pods that are created from now on call STS themselves")
     };
     ConditionValue::new(Status::True, ConditionReason::Ready, message)
 }

@@ -39,6 +39,8 @@ pub struct BindingFacts {
     pub role_not_ready: Option<String>,
     /// Whether another binding comes first for each of its ServiceAccounts.
     pub shadowed: bool,
+    /// Its ServiceAccounts, as they are told.
+    pub service_accounts: String,
     /// How its subjects get sessions.
     pub delivery: Delivery,
     /// What the role's trust policy says of it.
@@ -126,6 +128,7 @@ impl BindingFacts {
             role_ready,
             role_not_ready: why_not_ready(index, &role).filter(|_| !role_ready),
             shadowed: is_of_pods(binding) && !binding.subjects.service_accounts().iter().any(is_default),
+            service_accounts: told(binding),
             delivery: delivery(index, binding),
             trust: trust_of(index, cluster, binding),
             caller_policy: caller_policy(index, cluster, binding),
@@ -134,6 +137,19 @@ impl BindingFacts {
             role_arn: role_arn(index, cluster, &role),
         }
     }
+}
+
+/// The ServiceAccounts of a binding by name: whoever misspelt one, or has not made it, sees which are meant.
+pub(super) fn told(binding: &Binding) -> String {
+    const SHOWN: usize = 3;
+    let names = binding.subjects.service_accounts();
+    let shown: Vec<&str> = names.iter().take(SHOWN).map(|name| name.as_str()).collect();
+    let more = match names.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let plural = if names.len() == 1 { "" } else { "s" };
+    format!("ServiceAccount{plural} {}{more}", shown.join(", "))
 }
 
 fn is_of_pods(binding: &Binding) -> bool {

@@ -1,18 +1,23 @@
 //! What is said about a binding.
 
 use deputy_api::{
-    AWSRoleBindingStatus,
+    AWSRoleBinding, AWSRoleBindingStatus,
     conditions::{self, ConditionReason, ConditionType, Conditions, Status},
+    convert,
 };
 use deputy_delegation::{Accepted, Decision, MissingFact, ObjectName, Reason, Violation};
 use jiff::Timestamp;
+use serde_json::json;
 
 use super::{
     assess::assess,
-    dereference::{BindingFacts, BindingInputs, BindingTrust, Delivery},
+    dereference::{BindingFacts, BindingInputs, BindingTrust, Delivery, told},
     status,
 };
-use crate::fixtures::{binding_object, uploader};
+use crate::{
+    fixtures::{binding_object, uploader},
+    objects,
+};
 
 /// The status after a look at a binding whose status was `old`.
 fn looked_at(
@@ -178,5 +183,36 @@ fn subjects_outside_the_cluster_wait_for_the_trust_policy_alone() {
             expected,
             "{delivery:?}"
         );
+    }
+}
+
+#[test]
+fn a_binding_that_is_ready_names_its_service_accounts() {
+    for (names, who) in [
+        (&["uploader"][..], "ServiceAccount uploader"),
+        (&["b", "a"], "ServiceAccounts a, b"),
+        (&["a", "b", "c", "d", "e"], "ServiceAccounts a, b, c and 2 more"),
+    ] {
+        let mut object = binding_object("uploader");
+        let subjects = names
+            .iter()
+            .map(|name| json!({"kind": "ServiceAccount", "name": name}));
+        object.data["spec"]["subjects"] = subjects.collect();
+        let binding = objects::parse::<AWSRoleBinding, _>(&object, convert::parse_binding).unwrap();
+        assert_eq!(told(&binding), who);
+        let accepted = Decision::Accepted(Accepted {
+            limits: Vec::new(),
+            boundary: None,
+            would_refuse: Vec::new(),
+            uses: Vec::new(),
+        });
+        let facts = BindingFacts {
+            role_ready: true,
+            service_accounts: told(&binding),
+            ..BindingFacts::default()
+        };
+        let status = looked_at(&AWSRoleBindingStatus::default(), &accepted, &facts, 1);
+        let ready = conditions::find(&status.conditions, ConditionType::Ready).unwrap();
+        assert_eq!(ready.message, format!("pods of {who} get credentials"));
     }
 }
