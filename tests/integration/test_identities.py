@@ -80,3 +80,26 @@ def test_a_session_that_aws_does_not_make_is_told_by_its_binding(scenario, team,
     team.wait_answer(200)
     team.wait_binding()
     wait_condition(scenario.cluster, team.binding_path(), "SessionsIssued", "True")
+
+
+def test_an_account_tells_what_is_left_of_its_quotas_and_nothing_waits_for_it(scenario, team):
+    team.granted("uploader", READ)
+
+    def told() -> dict | None:
+        return scenario.admin.get(PATH)["status"].get("quotas")
+
+    quotas = wait_until(told, "quotas", 40)
+    assert quotas["roles"]["quota"] == 1000 and 0 <= quotas["roles"]["used"] < 1000
+    assert quotas["policies"]["quota"] == 1500
+    recorder = scenario.aws.recorder
+    recorder.inject("GetAccountSummary", code="AccessDenied", status=403)
+    scenario.deputy.restart("controller")
+    team.role("second", READ)
+    silent = "the quotas of the AWS account are not known: what exceeds them is refused by AWS alone"
+
+    def said() -> list[dict]:
+        return [line for line in scenario.deputy.log("controller") if line.get("message") == silent]
+
+    wait_until(said, "the warning", 40)
+    assert len(said()) == 1
+    recorder.clear_faults()

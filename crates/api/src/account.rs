@@ -224,4 +224,46 @@ pub struct AWSAccountStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub observed_generation: Option<i64>,
+
+    /// What the AWS account has of what it may have, as `iam:GetAccountSummary` says. Absent while Deputy may not ask, or AWS does not
+    /// answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quotas: Option<AccountQuotas>,
+}
+
+/// What an AWS account has of what it may have.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountQuotas {
+    /// IAM roles, Deputy's and others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles: Option<QuotaCount>,
+
+    /// Customer managed policies, Deputy's boundaries and others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policies: Option<QuotaCount>,
+
+    /// Characters that a role's trust policy may have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub trust_policy_size: Option<i64>,
+
+    /// Managed policies that a role may have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub attached_policies_per_role: Option<i64>,
+}
+
+/// How much of a quota is used.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct QuotaCount {
+    /// What there is, of which another number is told when it differs by a twentieth of the quota, when a fifth or less is left,
+    /// and when nothing is.
+    #[schemars(range(min = 0))]
+    pub used: i64,
+
+    /// What there may be.
+    #[schemars(range(min = 0))]
+    pub quota: i64,
 }

@@ -42,8 +42,8 @@ mod subject_rules;
 pub mod unknown;
 
 pub use account::{
-    AWSAccount, AWSAccountSpec, AWSAccountStatus, AccountDefaults, AssumeRoleSpec, EndpointsSpec,
-    IdentitySpec, IssuerSpec, OidcSpec,
+    AWSAccount, AWSAccountSpec, AWSAccountStatus, AccountDefaults, AccountQuotas, AssumeRoleSpec,
+    EndpointsSpec, IdentitySpec, IssuerSpec, OidcSpec, QuotaCount,
 };
 pub use binding::{
     AWSRoleBinding, AWSRoleBindingSpec, AWSRoleBindingStatus, BindingSessionSpec, RoleRef, RoleRefKind,

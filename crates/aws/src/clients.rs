@@ -25,6 +25,7 @@ use crate::{
     identity::{self, AssumedIdentity},
     observe::{CallObserver, IgnoreCalls},
     proxy::{Proxy, http_client},
+    quotas::{KnownQuotas, WithinQuotas},
     sdk::{ApiCaller, SdkPolicies, SdkRoles, SdkSts},
     traits::{Policies, Roles, Sts},
 };
@@ -193,10 +194,11 @@ impl Clients {
     pub fn roles(&self, account: &Account, purpose: CallPurpose) -> Arc<dyn Roles> {
         let identity = account.provisioner.as_ref();
         let clients = cached(&self.roles, account, identity, || {
-            let iam = self.iam(account, identity);
+            let (iam, quotas) = (self.iam(account, identity), Arc::<KnownQuotas>::default());
             Arc::new(ByPurpose(CallPurpose::ALL.map(|purpose| {
                 let caller = self.iam_caller(account, purpose);
-                Arc::new(SdkRoles::new(iam.clone(), caller)) as Arc<dyn Roles>
+                let inner = SdkRoles::new(iam.clone(), caller);
+                Arc::new(WithinQuotas::new(inner, Arc::clone(&quotas))) as Arc<dyn Roles>
             })))
         });
         clients.of(purpose)
@@ -207,10 +209,11 @@ impl Clients {
     pub fn policies(&self, account: &Account, purpose: CallPurpose) -> Arc<dyn Policies> {
         let identity = account.boundary_writer.as_ref();
         let clients = cached(&self.policies, account, identity, || {
-            let iam = self.iam(account, identity);
+            let (iam, quotas) = (self.iam(account, identity), Arc::<KnownQuotas>::default());
             Arc::new(ByPurpose(CallPurpose::ALL.map(|purpose| {
                 let caller = self.iam_caller(account, purpose);
-                Arc::new(SdkPolicies::new(iam.clone(), caller)) as Arc<dyn Policies>
+                let inner = SdkPolicies::new(iam.clone(), caller);
+                Arc::new(WithinQuotas::new(inner, Arc::clone(&quotas))) as Arc<dyn Policies>
             })))
         });
         clients.of(purpose)

@@ -20,6 +20,7 @@
 //!   `every_answer_of_aws_has_its_class`, `the_signed_request_that_aws_repeats_is_not_shown`.
 //! - Every line about a call names its operation and account, and no secret:
 //!   `every_line_of_a_call_names_its_operation_and_account`.
+//! - A quota that is used up is told with its numbers, and costs no write: `a_quota_that_is_used_up_is_told_before_anything_is_sent`.
 //! - The model in memory and a double live through the same story: `the_model_lives_through_it`,
 //!   `ministack_lives_through_it`.
 
@@ -35,6 +36,7 @@ mod identity;
 pub mod model;
 mod observe;
 mod proxy;
+mod quotas;
 mod sdk;
 mod traits;
 
@@ -47,6 +49,7 @@ pub use observe::{CallObserver, CallReport, IgnoreCalls};
 pub use proxy::{Proxy, ProxyError};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use traits::{
-    CallerIdentity, Credentials, DefaultVersion, ForeignRole, ListedPolicy, ListedRole, ManagedPolicies,
-    NewPolicy, ObservedPolicy, Policies, PolicyVersion, Roles, Session, Sts,
+    AccountSummaries, AccountSummary, CallerIdentity, Credentials, DefaultVersion, ForeignRole, ListedPolicy,
+    ListedRole, ManagedPolicies, NewPolicy, ObservedPolicy, Policies, PolicyVersion, QuotaUse, Roles,
+    Session, Sts,
 };

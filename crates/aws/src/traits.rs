@@ -23,10 +23,17 @@ pub trait ManagedPolicies: Send + Sync {
     async fn default_version(&self, arn: &ManagedPolicyArn) -> Result<Option<DefaultVersion>, AwsError>;
 }
 
+/// What the account has of what it may have.
+#[async_trait]
+pub trait AccountSummaries: Send + Sync {
+    /// The numbers that Deputy may run into. Costs one call.
+    async fn account_summary(&self) -> Result<AccountSummary, AwsError>;
+}
+
 /// IAM roles of one account, and what managed policies say, as the same identity. Reads are repeated by the client when AWS is in trouble; a write is sent once, because
 /// whether it was applied may be unknown: read the role again before the next one.
 #[async_trait]
-pub trait Roles: ManagedPolicies {
+pub trait Roles: ManagedPolicies + AccountSummaries {
     /// Everything that Deputy compares: the role, its inline policies, its attachments, its tags. `None` if there is
     /// no role of that name. Costs three calls and one for each inline policy.
     async fn get_role(&self, name: &RoleName) -> Result<Option<ObservedRole>, AwsError>;
@@ -44,7 +51,7 @@ pub trait Roles: ManagedPolicies {
 /// Customer-managed policies of one account: the permissions boundaries that Deputy writes. And what managed policies say, as the
 /// same identity.
 #[async_trait]
-pub trait Policies: ManagedPolicies {
+pub trait Policies: ManagedPolicies + AccountSummaries {
     /// The policy with the document of its default version and the ids of all versions. `None` if it is not there.
     async fn get_policy(&self, arn: &PolicyArn) -> Result<Option<ObservedPolicy>, AwsError>;
 
@@ -78,6 +85,47 @@ pub trait Sts: Send + Sync {
 
     /// Who the credentials of this process belong to.
     async fn caller_identity(&self) -> Result<CallerIdentity, AwsError>;
+}
+
+/// Numbers of an account, as `iam:GetAccountSummary` has them.
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html>
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AccountSummary {
+    /// `Roles` and `RolesQuota`.
+    pub roles: Option<QuotaUse>,
+    /// `Policies` and `PoliciesQuota`: customer-managed ones.
+    pub policies: Option<QuotaUse>,
+    /// `AttachedPoliciesPerRoleQuota`.
+    pub attached_policies_per_role: Option<u32>,
+    /// `AssumeRolePolicySizeQuota`: characters without white space.
+    pub trust_policy_size: Option<u32>,
+}
+
+/// How much of a quota is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QuotaUse {
+    /// What there is.
+    pub used: u32,
+    /// What there may be.
+    pub quota: u32,
+}
+
+impl QuotaUse {
+    /// With so many made since, or fewer if negative.
+    #[must_use]
+    pub fn with(self, made: i64) -> Self {
+        let used = (i64::from(self.used) + made).max(0);
+        Self {
+            used: u32::try_from(used).unwrap_or(u32::MAX),
+            ..self
+        }
+    }
+
+    /// Whether there is room for none.
+    #[must_use]
+    pub fn is_used_up(&self) -> bool {
+        self.used >= self.quota
+    }
 }
 
 /// A role that is somebody else's.

@@ -1,6 +1,6 @@
 //! Counters of a controller. Every label has few values.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicU64};
 
 use deputy_aws::{CallObserver, CallReport};
 use deputy_runtime::metrics::Metrics;
@@ -21,6 +21,11 @@ struct Waiting {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Quota {
+    quota: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Call {
     operation: &'static str,
     outcome: &'static str,
@@ -32,6 +37,7 @@ pub struct ControllerMetrics {
     leader: Gauge,
     reconciles: Family<Reconcile, Counter>,
     waiting: Family<Waiting, Gauge>,
+    quotas: Family<Quota, Gauge<f64, AtomicU64>>,
     calls: Family<Call, Counter>,
     call_seconds: Family<Call, Histogram, fn() -> Histogram>,
 }
@@ -47,6 +53,7 @@ impl ControllerMetrics {
             leader: Gauge::default(),
             reconciles: Family::default(),
             waiting: Family::default(),
+            quotas: Family::default(),
             calls: Family::default(),
             call_seconds: Family::new_with_constructor(buckets),
         };
@@ -68,6 +75,11 @@ impl ControllerMetrics {
             );
         });
         metrics.sub_registry("aws", |r| {
+            r.register(
+                "quota_used_ratio",
+                "How much of a quota is used in the AWS account that has least of it left; 1 is all",
+                this.quotas.clone(),
+            );
             r.register(
                 "calls",
                 "Calls to AWS by operation and outcome",
@@ -96,6 +108,11 @@ impl ControllerMetrics {
     pub fn waiting(&self, kind: &'static str, count: usize) {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         self.waiting.get_or_create(&Waiting { kind }).set(count);
+    }
+
+    /// How much of a quota is used in the account that has least of it left.
+    pub fn quota_used(&self, quota: &'static str, ratio: f64) {
+        self.quotas.get_or_create(&Quota { quota }).set(ratio);
     }
 
     /// As the observer of AWS calls.

@@ -14,12 +14,22 @@ use super::{
 use crate::{
     error::{AwsError, ErrorClass},
     traits::{
-        DefaultVersion, ListedPolicy, ManagedPolicies, NewPolicy, ObservedPolicy, Policies, PolicyVersion,
+        AccountSummaries, AccountSummary, DefaultVersion, ListedPolicy, ManagedPolicies, NewPolicy,
+        ObservedPolicy, Policies, PolicyVersion,
     },
 };
 
 fn conflict(operation: &'static str, message: &str) -> AwsError {
     AwsError::new(operation, ErrorClass::Conflict, message).with_code("DeleteConflict")
+}
+
+#[async_trait]
+impl AccountSummaries for InMemoryIam {
+    async fn account_summary(&self) -> Result<AccountSummary, AwsError> {
+        self.call("iam:GetAccountSummary", String::new(), None, |state| {
+            Ok(state.summary())
+        })
+    }
 }
 
 #[async_trait]

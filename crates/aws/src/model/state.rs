@@ -3,14 +3,17 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use deputy_delegation::{
-    names::{ManagedPolicyArn, PolicyArn, RoleName},
+    names::{ManagedPolicyArn, PolicyArn, PolicyOwner, RoleName},
     plan::ObservedRole,
     session::SessionRequest,
 };
 use jiff::Timestamp;
 
 use super::{faults::Faults, principals::KnownPrincipals, refusals::no_such_role};
-use crate::error::{AwsError, ErrorClass};
+use crate::{
+    error::{AwsError, ErrorClass},
+    traits::{AccountSummary, QuotaUse},
+};
 
 /// How far reads lag behind writes, counted in calls.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -189,6 +192,27 @@ impl ModelState {
             )
             .with_code("NoSuchEntity")
         })
+    }
+
+    /// What the account has of what it may have.
+    pub(super) fn summary(&self) -> AccountSummary {
+        let own = self
+            .policies
+            .keys()
+            .filter(|arn| *arn.owner() != PolicyOwner::Aws);
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        AccountSummary {
+            roles: Some(QuotaUse {
+                used: number(self.roles.len()),
+                quota: self.quotas.roles,
+            }),
+            policies: Some(QuotaUse {
+                used: number(own.count()),
+                quota: self.quotas.policies,
+            }),
+            attached_policies_per_role: Some(self.quotas.policies_per_role),
+            trust_policy_size: Some(self.quotas.trust_policy_size),
+        }
     }
 
     /// How many roles it is attached to, and how many have it as boundary.

@@ -4,6 +4,7 @@ mod decode;
 mod policies;
 mod roles;
 mod sts;
+mod summary;
 
 use std::{error::Error as StdError, future::Future, sync::Arc, time::Duration};
 

@@ -7,11 +7,12 @@ use aws_sdk_iam::types::{Policy, PolicyScopeType};
 use deputy_delegation::names::{IamPath, ManagedPolicyArn, PolicyArn, TagKey, TagValue};
 use deputy_policy::Document;
 
-use super::{ApiCaller, decode, found, pages, senseless};
+use super::{ApiCaller, decode, found, pages, senseless, summary};
 use crate::{
     error::AwsError,
     traits::{
-        DefaultVersion, ListedPolicy, ManagedPolicies, NewPolicy, ObservedPolicy, Policies, PolicyVersion,
+        AccountSummaries, AccountSummary, DefaultVersion, ListedPolicy, ManagedPolicies, NewPolicy,
+        ObservedPolicy, Policies, PolicyVersion,
     },
 };
 
@@ -78,6 +79,13 @@ pub(super) async fn default_version(
         .ok_or_else(|| senseless(VERSION, "a version without a document"))?;
     let document = decode::document(VERSION, &document)?;
     Ok(Some((policy, DefaultVersion { id, document })))
+}
+
+#[async_trait]
+impl AccountSummaries for SdkPolicies {
+    async fn account_summary(&self) -> Result<AccountSummary, AwsError> {
+        summary::account_summary(&self.iam, &self.caller).await
+    }
 }
 
 #[async_trait]

@@ -9,10 +9,12 @@ use deputy_delegation::{
     plan::{IamCall, ObservedRole},
 };
 
-use super::{ApiCaller, decode, found, pages, policies, senseless};
+use super::{ApiCaller, decode, found, pages, policies, senseless, summary};
 use crate::{
     error::AwsError,
-    traits::{DefaultVersion, ForeignRole, ListedRole, ManagedPolicies, Roles},
+    traits::{
+        AccountSummaries, AccountSummary, DefaultVersion, ForeignRole, ListedRole, ManagedPolicies, Roles,
+    },
 };
 
 pub(crate) struct SdkRoles {
@@ -76,6 +78,13 @@ impl SdkRoles {
             )
         )?;
         Ok(arns)
+    }
+}
+
+#[async_trait]
+impl AccountSummaries for SdkRoles {
+    async fn account_summary(&self) -> Result<AccountSummary, AwsError> {
+        summary::account_summary(&self.iam, &self.caller).await
     }
 }
 

@@ -4,10 +4,10 @@ use deputy_api::{
     AWSAccountStatus,
     conditions::{self, ConditionReason, ConditionType, Conditions, Status},
 };
-use deputy_aws::AccountIdentity;
+use deputy_aws::{AccountIdentity, AccountSummary};
 use jiff::Timestamp;
 
-use super::{assess::AccountPlan, dereference::AccountInputs, identity::CheckedIdentity};
+use super::{assess::AccountPlan, dereference::AccountInputs, identity::CheckedIdentity, quotas};
 use crate::report::ConditionValue;
 
 /// The condition about an identity.
@@ -57,6 +57,13 @@ pub fn updated(
         set(&mut new, ConditionType::Ready, &ready);
     }
     new
+}
+
+/// Writes what is left of the account's quotas, if AWS says so; what it said before stays otherwise.
+pub fn write_quotas(status: &mut AWSAccountStatus, found: Option<&AccountSummary>) {
+    if let Some(found) = found {
+        status.quotas = Some(quotas::told(status.quotas.as_ref(), found));
+    }
 }
 
 /// `Ready` from what is said of the identities: a process that has not said anything about this spec yet is not waited for, so

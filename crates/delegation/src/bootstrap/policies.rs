@@ -181,6 +181,7 @@ pub(super) fn provisioner(scope: &Scope) -> Vec<Statement> {
             &scope.managed_policies,
             vec![],
         ),
+        read_quotas(),
         deny(
             "NeverTheBoundary",
             &[
@@ -226,6 +227,7 @@ pub(super) fn boundary_writer(scope: &Scope) -> Vec<Statement> {
         ),
         // A list has no resource.
         allow("ListPolicies", &["iam:ListPolicies"], &["*".to_owned()], vec![]),
+        read_quotas(),
     ];
     if !scope.referenced.is_empty() {
         statements.push(allow(
@@ -236,6 +238,16 @@ pub(super) fn boundary_writer(scope: &Scope) -> Vec<Statement> {
         ));
     }
     statements
+}
+
+/// What is left of the account's quotas: numbers of the account, which have no resource.
+fn read_quotas() -> Statement {
+    allow(
+        "ReadQuotas",
+        &["iam:GetAccountSummary"],
+        &["*".to_owned()],
+        vec![],
+    )
 }
 
 fn allow(sid: &str, actions: &[&str], resources: &[String], conditions: Vec<Condition>) -> Statement {

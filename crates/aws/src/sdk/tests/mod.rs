@@ -308,7 +308,14 @@ async fn no_write_passes_a_closed_fence() {
 
 #[tokio::test]
 async fn a_write_whose_answer_is_cut_off_may_have_been_applied() {
-    let server = Server::start([CannedAnswer::Body(200, "<CreatePolicyResponse><Crea".into())]).await;
+    // What is left of the quota may not be asked for: the policy is made all the same.
+    let denied = error(
+        403,
+        "AccessDenied",
+        "not authorized to perform: iam:GetAccountSummary",
+    );
+    let cut_off = CannedAnswer::Body(200, "<CreatePolicyResponse><Crea".into());
+    let server = Server::start([denied, cut_off]).await;
     let document =
         r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}"#;
     let policy = NewPolicy {
@@ -324,7 +331,7 @@ async fn a_write_whose_answer_is_cut_off_may_have_been_applied() {
         (ErrorClass::Unreachable, true),
         "{error}"
     );
-    assert_eq!(server.requests().len(), 1);
+    assert_eq!(server.requests().len(), 2);
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use deputy_aws::{
-    AwsError, DefaultVersion, ErrorClass, ForeignRole, ListedRole, ManagedPolicies, Roles, model::InMemoryIam,
+    AccountSummaries, AccountSummary, AwsError, DefaultVersion, ErrorClass, ForeignRole, ListedRole,
+    ManagedPolicies, Roles, model::InMemoryIam,
 };
 use deputy_delegation::{
     IamPath, ManagedPolicyArn, RoleName,
@@ -29,6 +30,13 @@ struct Slow<'a> {
     is_fenced: bool,
     purpose: &'static str,
     log: &'a Mutex<Vec<(&'static str, String)>>,
+}
+
+#[async_trait]
+impl AccountSummaries for Slow<'_> {
+    async fn account_summary(&self) -> Result<AccountSummary, AwsError> {
+        self.iam.account_summary().await
+    }
 }
 
 #[async_trait]

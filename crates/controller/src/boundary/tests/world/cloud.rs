@@ -8,8 +8,8 @@ use std::{
 
 use async_trait::async_trait;
 use deputy_aws::{
-    AwsError, DefaultVersion, ErrorClass, ListedPolicy, ManagedPolicies, NewPolicy, ObservedPolicy, Policies,
-    model::InMemoryIam,
+    AccountSummaries, AccountSummary, AwsError, DefaultVersion, ErrorClass, ListedPolicy, ManagedPolicies,
+    NewPolicy, ObservedPolicy, Policies, model::InMemoryIam,
 };
 use deputy_delegation::{IamPath, ManagedPolicyArn, PolicyArn, TagKey, TagValue};
 use deputy_policy::Document;
@@ -32,6 +32,14 @@ impl Cloud {
         }
         tokio::time::sleep(DEADLINE).await;
         Err(AwsError::new(operation, ErrorClass::Unreachable, "no answer"))
+    }
+}
+
+#[async_trait]
+impl AccountSummaries for Cloud {
+    async fn account_summary(&self) -> Result<AccountSummary, AwsError> {
+        self.reach("iam:GetAccountSummary").await?;
+        self.iam.account_summary().await
     }
 }
 

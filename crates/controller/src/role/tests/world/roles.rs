@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use deputy_aws::{
-    AwsError, DefaultVersion, ErrorClass, ForeignRole, ListedRole, ManagedPolicies, Roles, model::InMemoryIam,
+    AccountSummaries, AccountSummary, AwsError, DefaultVersion, ErrorClass, ForeignRole, ListedRole,
+    ManagedPolicies, Roles, model::InMemoryIam,
 };
 use deputy_delegation::{
     IamPath, ManagedPolicyArn, RoleName,
@@ -53,6 +54,13 @@ impl ScriptedRoles {
             Some(Trouble::NotYetVisible) => Ok(hidden),
             Some(trouble) => Err(error(operation, trouble)),
         }
+    }
+}
+
+#[async_trait]
+impl AccountSummaries for ScriptedRoles {
+    async fn account_summary(&self) -> Result<AccountSummary, AwsError> {
+        self.iam.account_summary().await
     }
 }
 
