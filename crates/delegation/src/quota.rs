@@ -82,6 +82,12 @@ pub const EXISTING_ROLES_OF_LIMIT: usize = 64;
 /// Values that a limit allows of one session tag.
 pub const VALUES_OF_TAG: usize = 50;
 
+/// Principals that the status of a role names as left out of its trust policy, which has room for fewer.
+pub const LEFT_OUT_SHOWN: usize = 64;
+
+/// The same of each IAM role of a ClusterAWSRole: their entries share one object.
+pub const LEFT_OUT_OF_INSTANCE: usize = 8;
+
 /// Rules of a limit about principals, about SAML providers and about OpenID Connect providers, each.
 pub const SUBJECT_RULES: usize = 32;
 

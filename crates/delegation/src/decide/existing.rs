@@ -6,7 +6,6 @@
 use deputy_policy::Document;
 
 use crate::{
-    bootstrap::{BOUNDARY_WRITER, BROKER, CONTROLLER, LIMITS, PROVISIONER},
     decision::{Decision, Reason},
     model::{Account, ExistingRole, Role},
     names::RoleArn,
@@ -18,6 +17,7 @@ use super::{
     input::DecisionInput,
     known::Known,
     limits::{Applicable, NeededBoundary},
+    own,
     role::account,
 };
 
@@ -29,7 +29,7 @@ const PATTERNS_SHOWN: usize = 3;
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create-service-linked-role.html>
 const PATHS_OF_OTHERS: [(&str, &str); 3] = [
     (
-        "/deputy/",
+        own::PATH,
         "where Deputy makes roles: bind the AWSRole that it belongs to",
     ),
     (
@@ -135,43 +135,15 @@ fn may_be_bound(account: &Account, arn: &RoleArn, findings: &mut Findings) {
         );
         findings.refuse(Reason::ExistingRole, FIELD, message);
     }
-    let path = arn.path().as_str();
     for (prefix, what) in PATHS_OF_OTHERS {
-        if path
-            .get(..prefix.len())
-            .is_some_and(|begin| begin.eq_ignore_ascii_case(prefix))
-        {
+        if own::is_under(arn.path(), prefix) {
             let message = format!("{arn} is under {prefix}, {what}");
             findings.refuse(Reason::ExistingRole, FIELD, message);
         }
     }
-    if let Some(identity) = identity_of_deputy(account, arn) {
+    if let Some(identity) = own::identity(account, arn.account(), arn.name()) {
         let message = format!("{arn} is {identity}; a pod that could become it could do all that Deputy may");
         findings.refuse(Reason::ExistingRole, FIELD, message);
-    }
-}
-
-/// Which of Deputy's own identities a role is. IAM has one role of a name in an account, whatever its path and ignoring case.
-fn identity_of_deputy(account: &Account, arn: &RoleArn) -> Option<&'static str> {
-    let is = |of: &str, name: &str| of == arn.account().as_str() && name.eq_ignore_ascii_case(arn.name());
-    let assumed = |assume: &Option<crate::model::AssumeRole>, suggested: &str| match assume {
-        Some(assume) => is(assume.role.account().as_str(), assume.role.name()),
-        None => is(account.id.as_str(), suggested),
-    };
-    let issuer = &account.issuer;
-    if is(issuer.account().as_str(), issuer.name()) || is(account.id.as_str(), BROKER) {
-        Some("the issuer, with which deputy broker makes sessions")
-    } else if assumed(&account.provisioner, PROVISIONER) {
-        Some("the provisioner, with which deputy controller writes roles")
-    } else if assumed(&account.boundary_writer, BOUNDARY_WRITER) {
-        Some("the boundary writer, with which deputy limits writes boundary policies")
-    } else if [CONTROLLER, LIMITS]
-        .iter()
-        .any(|name| is(account.id.as_str(), name))
-    {
-        Some("the identity of a process, which becomes provisioner or boundary writer of other accounts")
-    } else {
-        None
     }
 }
 

@@ -14,6 +14,7 @@ mod limits;
 mod managed;
 mod method;
 mod nearest;
+mod own;
 mod role;
 mod subjects;
 

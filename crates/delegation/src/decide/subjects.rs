@@ -9,12 +9,12 @@ use crate::{
         Account, AwsPrincipal, Binding, Limit, OidcPrincipal, OidcRule, PersonSubject, Role, SamlPrincipal,
         SamlRule, Subjects,
     },
-    names::IamArnPattern,
+    names::{IamArnPattern, PrincipalArn, PrincipalKind},
     quota::TRUST_POLICY,
     trust,
 };
 
-use super::{findings::Findings, input::DecisionInput, limits::Applicable};
+use super::{findings::Findings, input::DecisionInput, limits::Applicable, own};
 
 /// How much of a limit a refusal repeats.
 const SHOWN: usize = 3;
@@ -46,9 +46,20 @@ pub(super) fn allowed(
     let size = trust::size_with(input.cluster, account, &role.id, &[binding]);
     if size > TRUST_POLICY {
         let message = format!(
-            "the role's trust policy would have {size} characters with these subjects alone; AWS takes {TRUST_POLICY}"
+            "the role's trust policy would have {size} characters with these subjects alone{}; AWS takes {TRUST_POLICY}",
+            with_record(&binding.subjects)
         );
         findings.refuse(Reason::TooLarge, "spec.subjects", message);
+    }
+}
+
+/// What is counted beside what subjects say.
+fn with_record(subjects: &Subjects) -> &'static str {
+    match subjects {
+        Subjects::AwsPrincipals(list) if list.iter().any(|p| p.arn().kind() != PrincipalKind::Account) => {
+            " and with what is kept free, to note down one that is replaced"
+        }
+        _ => "",
     }
 }
 
@@ -109,11 +120,12 @@ fn of_account(account: &Account, asked: &Asked<'_>, field: &str, findings: &mut 
         Asked::Aws(principal) => {
             let arn = principal.arn().arn(&account.partition);
             let partition = principal.arn().partition().filter(|p| **p != account.partition);
-            partition.map(|partition| {
-                format!(
+            let own = || deputys_own(account, principal.arn());
+            partition.map_or_else(own, |partition| {
+                Some(format!(
                     "{arn} is of partition {partition}, and account {} of {}: AWS trusts nobody across partitions",
                     account.name, account.partition
-                )
+                ))
             })
         }
         Asked::Saml(saml) => {
@@ -129,6 +141,24 @@ fn of_account(account: &Account, asked: &Asked<'_>, field: &str, findings: &mut 
     if let Some(message) = message {
         findings.refuse(Reason::Subject, field, message);
     }
+}
+
+/// Nothing of Deputy's own becomes the role of a grant: its identities would have more than the account gives them, and a role that it makes
+/// for one grant would have another's beside it.
+fn deputys_own(account: &Account, principal: &PrincipalArn) -> Option<String> {
+    let (path, name) = principal.entity()?;
+    if principal.kind() == PrincipalKind::Role && own::is_under(path, own::PATH) {
+        return Some(format!(
+            "{principal} is under {}, where Deputy makes roles, whose sessions are others' grants: bind its subjects to this role, or name an \
+             account",
+            own::PATH
+        ));
+    }
+    let identity = own::identity(account, principal.account(), name)
+        .or_else(|| own::is_suggested(name).then_some("an identity of Deputy's, in whichever account"))?;
+    Some(format!(
+        "{principal} has the name of {identity}: a grant would give it more than the account does; name another user or role, or an account"
+    ))
 }
 
 impl Asked<'_> {
@@ -196,8 +226,14 @@ fn aws(principal: &AwsPrincipal, limit: &Limit, account: Option<&Account>) -> Re
     if mfa {
         wanted.push("requireMFA: true");
     }
+    let nobody = mfa && principal.arn().kind() == PrincipalKind::Role;
+    let why = if nobody {
+        ", which no session of a role has: name a user or an account"
+    } else {
+        ""
+    };
     Err(format!(
-        "limit {name:?} allows {arn} only with {}",
+        "limit {name:?} allows {arn} only with {}{why}",
         wanted.join(" and ")
     ))
 }

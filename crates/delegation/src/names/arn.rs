@@ -113,6 +113,12 @@ impl IamArn {
     pub(super) fn entity(&self) -> IamEntity {
         self.entity
     }
+    pub(super) fn path(&self) -> &IamPath {
+        &self.path
+    }
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 impl fmt::Display for IamArn {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    AccountId, NameError, Partition,
+    AccountId, IamPath, NameError, Partition,
     arn::{IamArn, IamEntity},
     aws_word,
 };
@@ -119,6 +119,14 @@ impl PrincipalArn {
         match &self.0 {
             Form::AccountId(account) | Form::Root(_, account) => account,
             Form::Entity(arn) => arn.account(),
+        }
+    }
+    /// Path and name of a user or role.
+    #[must_use]
+    pub fn entity(&self) -> Option<(&IamPath, &str)> {
+        match &self.0 {
+            Form::AccountId(_) | Form::Root(..) => None,
+            Form::Entity(arn) => Some((arn.path(), arn.name())),
         }
     }
     /// Its partition; none is said by an account id alone.

@@ -5,7 +5,9 @@ use std::{
     sync::Arc,
 };
 
+use data_encoding::HEXLOWER;
 use deputy_policy::{Document, Statement};
+use sha2::{Digest, Sha256};
 
 use super::{
     deny::{deny_all, written},
@@ -14,7 +16,7 @@ use super::{
 };
 use crate::{
     model::{Binding, ObjectId, Subjects},
-    names::{Partition, PrincipalId, PrincipalKind},
+    names::{PrincipalId, PrincipalKind},
     naming::principal_mark,
     quota::TRUST_POLICY,
 };
@@ -79,7 +81,7 @@ pub struct NamedPrincipals {
 impl NamedPrincipals {
     /// Those of `bindings`; `is_whole` says whether these are all bindings of the role.
     #[must_use]
-    pub fn of(partition: &Partition, bindings: &[Arc<Binding>], is_whole: bool) -> Self {
+    pub fn of(bindings: &[Arc<Binding>], is_whole: bool) -> Self {
         let mut by_arn: BTreeMap<String, (PrincipalKind, Vec<_>)> = BTreeMap::new();
         for binding in bindings {
             let Subjects::AwsPrincipals(list) = &binding.subjects else {
@@ -87,7 +89,7 @@ impl NamedPrincipals {
             };
             for principal in list.iter().filter(|p| p.arn().kind() != PrincipalKind::Account) {
                 let kind = principal.arn().kind();
-                let entry = by_arn.entry(principal.arn().arn(partition));
+                let entry = by_arn.entry(principal.arn().to_string());
                 let (_, replaces) = entry.or_insert_with(|| (kind, Vec::new()));
                 replaces.push(principal.replaces().cloned());
             }
@@ -160,6 +162,20 @@ impl CompiledTrust {
             left_out,
             parts,
         }
+    }
+
+    /// SHA-256, in hexadecimal, of what is asked for: of the policy, and where subjects say what they replace, of that.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        let mut text = self.document.to_json();
+        for part in &self.parts.outside {
+            let replaces = part.entity.iter().flat_map(|entity| &entity.replaces);
+            for id in replaces {
+                let sid = part.statement.sid.as_deref().unwrap_or_default();
+                text.push_str(&format!("\n{sid} {id}"));
+            }
+        }
+        HEXLOWER.encode(&Sha256::digest(text.as_bytes()))
     }
 
     /// All whom AWS has to know for it, outside of the cluster.

@@ -11,6 +11,7 @@ mod decide_limits;
 mod decide_managed;
 mod decide_messages;
 mod decide_role;
+mod entities;
 mod foreign_trust;
 mod model;
 mod names;

@@ -48,7 +48,7 @@ fn compiled(bindings: &[Arc<Binding>]) -> CompiledTrust {
 }
 
 fn all_of(bindings: &[Arc<Binding>]) -> NamedPrincipals {
-    NamedPrincipals::of(&account().partition, bindings, true)
+    NamedPrincipals::of(bindings, true)
 }
 
 /// What is written in place of a trust policy.
@@ -222,7 +222,7 @@ fn what_is_noted_down_goes_when_no_binding_names_the_principal() {
     let known = ReplacedPrincipals::shown_by(&shown);
     for names in [
         all_of(&[of(&[ALICE]), named("refused", vec![subject(DEPLOY, None, None)])]),
-        NamedPrincipals::of(&account().partition, &accepted, false),
+        NamedPrincipals::of(&accepted, false),
     ] {
         let written = compiled(&accepted).against(&names, &known, &BTreeSet::new());
         assert!(written.document.to_json().contains(OLD));

@@ -248,7 +248,7 @@ impl World {
                 .collect();
             let all: Vec<_> = bindings.into_iter().map(|(b, _)| b).collect();
             let compiled = compile(&cluster(), &account(), &uploader(), &accepted);
-            let named = NamedPrincipals::of(&account().partition, &all, true);
+            let named = NamedPrincipals::of(&all, true);
             let steps = steps(&compiled, &named, observed.as_ref(), &unknown);
             if steps.is_empty() {
                 return;
@@ -311,10 +311,7 @@ fn trusting(arns: &[&str]) -> (CompiledTrust, NamedPrincipals) {
         ..binding()
     })];
     let compiled = compile(&cluster(), &account(), &uploader(), &bindings);
-    (
-        compiled,
-        NamedPrincipals::of(&account().partition, &bindings, true),
-    )
+    (compiled, NamedPrincipals::of(&bindings, true))
 }
 
 fn desired_against(arns: &[&str], shown: &str) -> DesiredRole {
