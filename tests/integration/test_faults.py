@@ -24,7 +24,7 @@ REFUSALS = {
     "exists": ({"code": "EntityAlreadyExists", "status": 409}, "AWSError"),
     "invalid principal": (
         {"code": "MalformedPolicyDocument", "message": 'Invalid principal in policy: "AWS":"x"'},
-        "AWSError",
+        "InvalidPrincipal",
     ),
 }
 

@@ -127,9 +127,15 @@ pub enum RoleRefKind {
     validation = Rule::new("has(self.arn) == (self.kind == 'AWSPrincipal')")
         .message("arn is of AWSPrincipal, which needs it")
         .field_path(".arn"),
-    validation = Rule::new("self.kind == 'AWSPrincipal' || (!has(self.externalID) && !has(self.requireMFA))")
-        .message("externalID and requireMFA are of AWSPrincipal")
+    validation = Rule::new("self.kind == 'AWSPrincipal' || (!has(self.externalID) && !has(self.requireMFA) && !has(self.replaces))")
+        .message("externalID, requireMFA and replaces are of AWSPrincipal")
         .field_path(".kind"),
+    validation = Rule::new("!has(self.requireMFA) || !self.requireMFA || !has(self.arn) || !self.arn.contains(':role/')")
+        .message("requireMFA is for users and accounts: the sessions of a role never carry a second factor, so nobody could come")
+        .field_path(".requireMFA"),
+    validation = Rule::new("!has(self.replaces) || !has(self.arn) || (self.arn.contains(':role/') ? self.replaces.startsWith('AROA') : self.arn.contains(':user/') && self.replaces.startsWith('AIDA'))")
+        .message("replaces is AROA… beside a role, AIDA… beside a user, and nothing beside an account")
+        .field_path(".replaces"),
     validation = Rule::new("has(self.providerARN) == (self.kind in ['SAMLPrincipal', 'OIDCPrincipal']) && has(self.audience) == has(self.providerARN)")
         .message("providerARN and audience are of SAMLPrincipal and OIDCPrincipal, which need both")
         .field_path(".providerARN"),
@@ -150,19 +156,28 @@ pub struct SubjectSpec {
     #[schemars(length(min = 1, max = 256), regex(pattern = schema::LITERAL))]
     pub name: Option<String>,
 
-    /// Of an `AWSPrincipal`: an account, by its id or as `arn:aws:iam::<account>:root`. Who of the account may become the role, its own
-    /// policies say; `status.callerPolicy` is what they need. A user or role can't be named: AWS trusts it by its unique id, and one that is
-    /// deleted and made again by somebody else would have to be told apart.
+    /// Of an `AWSPrincipal`: an account, by its id or as `arn:aws:iam::<account>:root`; a user, `arn:aws:iam::<account>:user/<name>`; or a
+    /// role, `arn:aws:iam::<account>:role/<name>`, whoever its sessions are. Names have their path. Who of an account may become the role, its own
+    /// policies say; `status.callerPolicy` is what they need, and so does a user or role of another account. A user or role has to exist, and
+    /// one that was deleted is not trusted any more, whoever makes another one under its ARN: see `replaces`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 12, max = "schema::MAX_ARN"), regex(pattern = schema::PRINCIPAL))]
+    #[schemars(length(min = 12, max = "schema::MAX_ARN"))]
+    #[x_kube(validation = Rule::new(format!("self.matches('{}')", schema::PRINCIPAL)).message("arn is an account (12 digits, or arn:aws:iam::<account>:root), a user (arn:aws:iam::<account>:user/<name>) or a role (arn:aws:iam::<account>:role/<name>): no wildcard, no service, and the role instead of one of its sessions"))]
     pub arn: Option<String>,
+
+    /// Of an `AWSPrincipal` that is a user or role: the unique id, `AIDA…` or `AROA…`, of the former one of this ARN, as the status of the
+    /// binding names it once AWS shows that it is gone. It says that whoever has the ARN now is meant. One that is deleted afterwards has
+    /// another id, and is left out again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128), regex(pattern = schema::PRINCIPAL_ID))]
+    pub replaces: Option<String>,
 
     /// The external id that an `AWSPrincipal` has to show: for a third party that acts for many, one that it gave you.
     #[serde(rename = "externalID", default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 1224), regex(pattern = r"^[A-Za-z0-9_+=,.@:/-]+$"))]
     pub external_id: Option<String>,
 
-    /// Whether who comes by an `AWSPrincipal` has to have signed in with a second factor, which users do and the sessions of roles never.
+    /// Whether who comes by an `AWSPrincipal` has to have signed in with a second factor. Users do, the sessions of roles never: refused for a role.
     #[serde(rename = "requireMFA", default, skip_serializing_if = "Option::is_none")]
     pub require_mfa: Option<bool>,
 
@@ -190,7 +205,7 @@ pub enum SubjectKind {
     /// Pods of a ServiceAccount.
     #[default]
     ServiceAccount,
-    /// Whom another account lets.
+    /// An account, and whom it lets; a user; or a role.
     AWSPrincipal,
     /// Whom a SAML provider vouches for.
     SAMLPrincipal,

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::{RolePermissions, schema};
+use crate::{LeftOutPrincipalStatus, RolePermissions, schema};
 
 /// What, as a template: one IAM role for each namespace and account that binds it.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -119,10 +119,17 @@ pub struct RoleInstance {
     #[schemars(length(max = 128))]
     pub role_id: Option<String>,
 
-    /// SHA-256 of the trust policy that the role has, in hexadecimal.
+    /// SHA-256 of the trust policy that its bindings ask for, with what subjects say that they replace, in hexadecimal: the role has it, but for
+    /// `leftOutPrincipals`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub trust_hash: Option<String>,
+
+    /// Principals that accepted bindings name, and that the trust policy leaves out; at most 8.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = "quota::LEFT_OUT_OF_INSTANCE"))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub left_out_principals: Vec<LeftOutPrincipalStatus>,
 
     /// Whether it is within every limit of the namespace, and in AWS as it should be.
     pub ready: bool,

@@ -61,8 +61,8 @@ pub use limit::{
 pub use method::SessionMethodSpec;
 pub use namespace_limit::{NamespaceLimit, NamespaceLimitSpec};
 pub use role::{
-    AWSRole, AWSRoleSpec, AWSRoleStatus, AccountRef, DeletionPolicySpec, ExistingRoleSpec, RolePermissions,
-    RolePolicy,
+    AWSRole, AWSRoleSpec, AWSRoleStatus, AccountRef, DeletionPolicySpec, ExistingRoleSpec,
+    LeftOutPrincipalStatus, RolePermissions, RolePolicy,
 };
 pub use subject_rules::{OidcRuleSpec, PeopleRuleSpec, PrincipalRuleSpec, SamlRuleSpec};
 

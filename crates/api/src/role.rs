@@ -158,13 +158,31 @@ pub struct RolePolicy {
     pub document: Value,
 }
 
+/// A principal that the trust policy of a role leaves out.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftOutPrincipalStatus {
+    /// Its ARN, as the subject has it.
+    #[schemars(length(max = "schema::MAX_ARN"))]
+    pub arn: String,
+
+    /// The unique id of the one that was trusted and is gone; a subject that means whoever has the ARN now says `replaces` with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub id: Option<String>,
+
+    /// `PrincipalReplaced`, `InvalidPrincipal` (AWS knows none of that ARN) or `TrustPolicyFull`.
+    #[schemars(length(max = 64))]
+    pub reason: String,
+}
+
 /// What has become of a role.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct AWSRoleStatus {
     /// `Accepted`: within every limit. `Provisioned`: in AWS as it should be. `Ready`: both. `Tagged`: with the tags of its
     /// AWSAccount; nothing waits for them. `CappedByBoundary`, of a role with managed policies: the boundary cuts off something of what
-    /// they allow; the message has a request for each.
+    /// they allow; the message has a request for each. `PrincipalReplaced`: users or roles that it trusted were deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
@@ -194,10 +212,17 @@ pub struct AWSRoleStatus {
     #[schemars(length(max = 4096))]
     pub trust_statement: Option<String>,
 
-    /// SHA-256 of the trust policy that the role has, in hexadecimal.
+    /// SHA-256 of the trust policy that its bindings ask for, with what subjects say that they replace, in hexadecimal: the role has it, but for
+    /// `leftOutPrincipals`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub trust_hash: Option<String>,
+
+    /// Principals that accepted bindings name, and that the trust policy leaves out: why, and what brings them back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = "quota::LEFT_OUT_SHOWN"))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub left_out_principals: Vec<LeftOutPrincipalStatus>,
 
     /// The permissions boundary that the role carries.
     #[serde(rename = "boundaryARN", default, skip_serializing_if = "Option::is_none")]

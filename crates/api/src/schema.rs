@@ -14,7 +14,10 @@ pub(crate) const IAM_ARN_PATTERN: &str = r"^arn:[a-z*-]+:iam::[0-9*]+:[A-Za-z0-9
 /// Text of others, as `Audience`, `ClaimValue` and `PersonName` have it.
 pub(crate) const LITERAL: &str = r#"^[^*?"\\]+$"#;
 /// An account, as `PrincipalArn` has it.
-pub(crate) const PRINCIPAL: &str = r"^([0-9]{12}|arn:aws(-[a-z0-9]+)*:iam::[0-9]{12}:root)$";
+pub(crate) const PRINCIPAL: &str =
+    r"^([0-9]{12}|arn:aws(-[a-z0-9]+)*:iam::[0-9]{12}:(root|(user|role)/[A-Za-z0-9_+=,.@/-]+))$";
+/// The unique id of a user or role.
+pub(crate) const PRINCIPAL_ID: &str = "^(AROA|AIDA)[A-Z0-9]{12,124}$";
 /// A SAML or OpenID Connect provider.
 pub(crate) const PROVIDER: &str =
     r"^arn:aws(-[a-z0-9]+)*:iam::[0-9]{12}:(saml-provider|oidc-provider)/[A-Za-z0-9_+=,.@/~%-]+$";

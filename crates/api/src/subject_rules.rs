@@ -10,7 +10,8 @@ use crate::schema;
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct PrincipalRuleSpec {
-    /// Patterns on ARNs, `*` for any characters of a part. An account is `arn:aws:iam::<account>:root`.
+    /// Patterns on ARNs, `*` for any characters of a part. An account is `arn:aws:iam::<account>:root`, a user
+    /// `arn:aws:iam::<account>:user/<path and name>`, a role `arn:aws:iam::<account>:role/<path and name>`.
     #[serde(rename = "match")]
     #[schemars(length(min = 1, max = "quota::VALUES_OF_RULE"), inner(length(max = 640), regex(pattern = schema::IAM_ARN_PATTERN)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
@@ -20,7 +21,7 @@ pub struct PrincipalRuleSpec {
     #[serde(rename = "requireExternalID", default)]
     pub require_external_id: bool,
 
-    /// Whether the subject must ask for a second factor.
+    /// Whether the subject must ask for a second factor. No role can.
     #[serde(rename = "requireMFA", default)]
     pub require_mfa: bool,
 }

@@ -187,6 +187,7 @@ mod tests {
             role_arn: None,
             role_id: None,
             trust_hash: None,
+            left_out_principals: Vec::new(),
             ready: false,
             reason: "Progressing".to_owned(),
             message: message.to_owned(),

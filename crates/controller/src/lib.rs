@@ -39,6 +39,7 @@ mod error;
 #[cfg(test)]
 mod fixtures;
 mod instances;
+mod left_out;
 mod limit;
 mod limit_status;
 mod metrics;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use deputy_api::{
-    BoundaryStatus,
+    BoundaryStatus, LeftOutPrincipalStatus,
     conditions::{ConditionReason, Status},
 };
 use deputy_delegation::{
@@ -250,6 +250,8 @@ pub struct RoleState {
     pub role_id: Option<Box<str>>,
     /// `status.trustHash`.
     pub trust_hash: Option<Box<str>>,
+    /// `status.leftOutPrincipals`.
+    pub left_out_principals: Vec<LeftOutPrincipalStatus>,
     /// `status.maxSessionDuration`: the longest session of a role that exists.
     pub longest_session: Option<MaxSessionDuration>,
 }

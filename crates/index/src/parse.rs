@@ -252,6 +252,7 @@ pub(crate) fn role_state(object: &DynamicObject) -> RoleState {
         role_arn: status.role_arn.map(Into::into),
         role_id: status.role_id.map(Into::into),
         trust_hash: status.trust_hash.map(Into::into),
+        left_out_principals: status.left_out_principals,
         longest_session: status
             .max_session_duration
             .and_then(|text| MaxSessionDuration::parse(&text).ok()),
@@ -274,6 +275,7 @@ pub(crate) fn cluster_role_state(object: &DynamicObject) -> ClusterRoleState {
             role_arn: instance.role_arn.map(Into::into),
             role_id: instance.role_id.map(Into::into),
             trust_hash: instance.trust_hash.map(Into::into),
+            left_out_principals: instance.left_out_principals,
             longest_session: None,
         };
         Some(((namespace, account), Arc::new(state)))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use deputy_delegation::{
     AccountId, NamespaceName, ObjectName, ServiceAccountName,
     model::{Account, Binding, LimitEntry, ObjectId, Role, RoleId},
+    trust::NamedPrincipals,
 };
 use serde_json::Value;
 
@@ -155,6 +156,19 @@ impl Index {
         let ages = state.bindings_by_role.get(role).into_iter().flatten();
         ages.filter_map(|(_, name)| state.granting_binding(&role.namespace, name))
             .collect()
+    }
+
+    /// The users and roles of AWS that bindings of a role name, accepted or not. They are not all while a binding of the namespace can't be
+    /// read: it may name any.
+    #[must_use]
+    pub fn principals_named_for(&self, role: &RoleId) -> NamedPrincipals {
+        let bindings = self.bindings_of_role(role);
+        let is_whole = !self
+            .state
+            .read()
+            .unreadable_bindings
+            .contains_key(&role.namespace);
+        NamedPrincipals::of(&bindings, is_whole)
     }
 
     /// Bindings that name a ServiceAccount, oldest first (then by name). Not those that are being deleted or can't be

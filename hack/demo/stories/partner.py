@@ -3,6 +3,7 @@
 import json
 
 from rig.aws import Credentials
+from rig.aws import policy as as_policy
 
 from ..story import Story, allow, deny, evaluate, path
 from ..telling import chapter, expect, show, tell
@@ -19,21 +20,30 @@ class Partner(Story):
     title = "principals of AWS that a binding may name"
     refused = {
         "another-account.yaml": ("888888888888", "limit partners"),
+        "another-role.yaml": ("role/weekly", "limit partners"),
         "without-external-id.yaml": ("externalID", "limit partners"),
         "without-mfa.yaml": ("requireMFA", "limit partners"),
     }
 
     def prepare(self) -> None:
         self.aws.client("s3").create_bucket(Bucket=BUCKET)
-        self.aws.client("s3").put_object(Bucket=BUCKET, Key="acme/1", Body=b"x")
+        for key in ("acme/1", "for-acme/1"):
+            self.aws.client("s3").put_object(Bucket=BUCKET, Key=key, Body=b"x")
         self.courier = self.user("courier", PARTNER)
         self.alice = self.user("alice", self.aws.account)
+        self.jobs = {name: self.job(name, arn_path) for name, arn_path in (("nightly", "/exchange/"), ("weekly", "/"))}
 
     def user(self, name: str, account: str) -> Credentials:
         """A user of an account, with a key and no policy."""
         iam = self.stage.client("iam", account)
         iam.create_user(UserName=name)
         return Credentials.of(iam.create_access_key(UserName=name)["AccessKey"])
+
+    def job(self, name: str, arn_path: str) -> str:
+        """A role of the partner, which its users may become; its ARN."""
+        trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{PARTNER}:root"}, "Action": "sts:AssumeRole"}
+        made = self.stage.client("iam", PARTNER).create_role(RoleName=name, Path=arn_path, AssumeRolePolicyDocument=as_policy(trust))
+        return made["Role"]["Arn"]
 
     def binding(self, name: str) -> dict:
         """The status of a binding."""
@@ -55,13 +65,34 @@ class Partner(Story):
             self.calls(who, self.profile("acme", self.courier, external_id), [
                 deny("AssumeRole", *put, Bucket=BUCKET, Key="acme/3", Body="x"),
             ])
+        self.one_role_of_the_partner()
         self.with_second_factor()
 
-    def profile(self, binding: str, credentials: Credentials, external_id: str | None) -> dict[str, str]:
-        """What anybody configures who becomes a role: a profile with its ARN."""
+    def one_role_of_the_partner(self) -> None:
+        """Two jobs of the partner with the same permissions: the role trusts one of them."""
+        chapter("One job of the partner")
+        iam = self.stage.client("iam", PARTNER)
+        become = {"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": list(self.jobs.values())}
+        iam.put_user_policy(UserName="courier", PolicyName="jobs", PolicyDocument=as_policy(become))
+        for name in self.jobs:
+            iam.put_role_policy(RoleName=name, PolicyName="exchange", PolicyDocument=self.binding("acme-nightly")["callerPolicy"])
+        get = ("s3", "get_object")
+        nightly = self.profile("acme-nightly", self.courier, EXTERNAL_ID, self.jobs["nightly"])
+        self.calls("the nightly job", nightly, [
+            allow("GetObject for-acme/1", *get, Bucket=BUCKET, Key="for-acme/1"),
+            deny("GetObject acme/1", *get, Bucket=BUCKET, Key="acme/1"),
+        ])
+        weekly = self.profile("acme-nightly", self.courier, EXTERNAL_ID, self.jobs["weekly"])
+        for who, profile in (("the weekly job", weekly), ("courier", self.profile("acme-nightly", self.courier, EXTERNAL_ID))):
+            self.calls(who, profile, [deny("AssumeRole", *get, Bucket=BUCKET, Key="for-acme/1")])
+
+    def profile(self, binding: str, credentials: Credentials, external_id: str | None, job: str | None = None) -> dict[str, str]:
+        """What anybody configures who becomes a role: a profile with its ARN. As a job, which is another role, if it is one."""
+        source = "job" if job else "mine"
         lines = [
-            "[profile exchange]", f"role_arn = {self.binding(binding)['roleARN']}", "source_profile = mine", "region = ap-northeast-1",
+            "[profile exchange]", f"role_arn = {self.binding(binding)['roleARN']}", f"source_profile = {source}", "region = ap-northeast-1",
             *([f"external_id = {external_id}"] if external_id else []),
+            *(["[profile job]", f"role_arn = {job}", "source_profile = mine", "region = ap-northeast-1"] if job else []),
             "[profile mine]", f"aws_access_key_id = {credentials.access_key_id}",
             f"aws_secret_access_key = {credentials.secret_access_key}",
         ]

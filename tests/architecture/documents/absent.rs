@@ -38,10 +38,6 @@ use Absent::{Chart, ChartValue, Code, Command, Default, Field, Kind, Test, Value
 /// Words of the list, and what is not there by them.
 const ABSENT: &[(&str, &[Absent])] = &[
     ("`NotServed`", &[Code("broker", "Subjects::People")]),
-    (
-        "An AWSPrincipal is an account",
-        &[Field("AWSRoleBinding", "spec.subjects[].replaces")],
-    ),
     ("`AWSFederatedUserBinding`", &[Kind("AWSFederatedUserBinding")]),
     (
         "`aws:TokenIssueTime`",

@@ -59,6 +59,8 @@ words! {
         Tagged,
         /// A role with managed policies: its permissions boundary cuts off something of what they allow. Absent without them.
         CappedByBoundary,
+        /// A role: users or roles that it trusted were deleted, and whoever has their ARN now is left out. Absent otherwise.
+        PrincipalReplaced,
         /// An account: the broker is the issuer that it names, as AWS says. Written by `deputy broker`.
         IssuerReady,
         /// An account: the identity that writes roles is there, and the one that it names. Written by `deputy controller`.
@@ -151,6 +153,10 @@ words! {
         RoleNotReady,
         /// The trust policy of its role has no room for its subjects.
         TrustPolicyFull,
+        /// A user or role among its subjects was deleted, perhaps made again by somebody else, and is not trusted any more.
+        PrincipalReplaced,
+        /// AWS does not know a principal among its subjects.
+        InvalidPrincipal,
         /// Nothing gives its subjects sessions: people, for whom there is no API yet.
         NotServed,
         /// A managed policy does not exist.

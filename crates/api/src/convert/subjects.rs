@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deputy_delegation::{
     Audience, ClaimName, ClaimValue, ExternalId, IamArnPattern, NameError, OidcProviderArn, PersonName,
-    PrincipalArn, PrincipalKind, Reason, SamlProviderArn, ServiceAccountName, TextPattern,
+    PrincipalArn, PrincipalId, Reason, SamlProviderArn, ServiceAccountName, TextPattern,
     model::{
         AwsPrincipal, OidcPrincipal, OidcRule, PeopleRule, PersonSubject, PrincipalRule, SamlPrincipal,
         SamlRule, SubjectList, SubjectRules, Subjects, TokenClaims,
@@ -94,6 +94,7 @@ fn fields_of_kind(findings: &mut Findings, at: &str, spec: &SubjectSpec) {
         ("arn", spec.arn.is_some(), aws, aws),
         ("externalID", spec.external_id.is_some(), aws, false),
         ("requireMFA", spec.require_mfa.is_some(), aws, false),
+        ("replaces", spec.replaces.is_some(), aws, false),
         ("providerARN", spec.provider_arn.is_some(), federated, federated),
         ("audience", spec.audience.is_some(), federated, federated),
         ("conditions", !spec.conditions.is_empty(), federated, false),
@@ -114,17 +115,10 @@ fn aws(findings: &mut Findings, at: &str, spec: &SubjectSpec) -> Option<AwsPrinc
         ExternalId::new(text)
     })?;
     let mfa = spec.require_mfa.unwrap_or_default();
-    let arn = arn?;
-    if arn.kind() != PrincipalKind::Account {
-        let message = format!(
-            "{arn} is no account: AWS trusts users and roles by their unique id, and one that is deleted and made again by somebody else \
-             would be trusted in its place. Name its account, {}, whose policies say who may",
-            arn.account()
-        );
-        findings.push(Reason::Structure, format!("{at}.arn"), message);
-        return None;
-    }
-    findings.take(at, AwsPrincipal::new(arn, external_id, mfa, None))
+    let replaces = optional(findings, at, "replaces", spec.replaces.as_deref(), |text| {
+        PrincipalId::new(text)
+    })?;
+    findings.take(at, AwsPrincipal::new(arn?, external_id, mfa, replaces))
 }
 
 /// A field that may be absent. `None` when it is there and can't be read.

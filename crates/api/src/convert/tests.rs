@@ -647,6 +647,8 @@ fn each_kind_of_subject_takes_its_own_fields_and_no_others() {
     for good in [
         json!([{"kind": "AWSPrincipal", "arn": "999999999999", "externalID": "acme-7"}]),
         json!([{"kind": "AWSPrincipal", "arn": "arn:aws:iam::999999999999:root", "requireMFA": true}]),
+        json!([{"kind": "AWSPrincipal", "arn": "arn:aws:iam::999999999999:role/ci/deploy", "replaces": "AROADBQP57FF2AEXAMPLE"}]),
+        json!([{"kind": "AWSPrincipal", "arn": "arn:aws:iam::999999999999:user/alice", "requireMFA": true, "replaces": "AIDADBQP57FF2AEXAMPLE"}]),
         json!([{"kind": "OIDCPrincipal", "providerARN": github, "audience": "sts.amazonaws.com", "conditions": sub}]),
         json!([{"kind": "SAMLPrincipal", "providerARN": "arn:aws:iam::123456789012:saml-provider/acme", "audience": "x"}]),
         json!([{"kind": "User", "name": "alice@acme.example"}, {"kind": "Group", "name": "Data Team"}]),
@@ -666,6 +668,30 @@ fn each_kind_of_subject_takes_its_own_fields_and_no_others() {
         (
             json!([{"kind": "AWSPrincipal", "arn": "arn:aws:iam::999999999999:role/r", "requireMFA": true}]),
             "spec.subjects[0]",
+        ),
+        (
+            json!([{"kind": "AWSPrincipal", "arn": "arn:aws:sts::999999999999:assumed-role/r/s"}]),
+            "spec.subjects[0].arn",
+        ),
+        (
+            json!([{"kind": "AWSPrincipal", "arn": "ec2.amazonaws.com"}]),
+            "spec.subjects[0].arn",
+        ),
+        (
+            json!([{"kind": "AWSPrincipal", "arn": "arn:aws:iam::999999999999:role/r", "replaces": "AROA"}]),
+            "spec.subjects[0].replaces",
+        ),
+        (
+            json!([{"kind": "AWSPrincipal", "arn": "arn:aws:iam::999999999999:role/r", "replaces": "AIDADBQP57FF2AEXAMPLE"}]),
+            "spec.subjects[0]",
+        ),
+        (
+            json!([{"kind": "AWSPrincipal", "arn": "999999999999", "replaces": "AROADBQP57FF2AEXAMPLE"}]),
+            "spec.subjects[0]",
+        ),
+        (
+            json!([{"kind": "ServiceAccount", "name": "a", "replaces": "AROADBQP57FF2AEXAMPLE"}]),
+            "spec.subjects[0].replaces",
         ),
         (
             json!([{"kind": "ServiceAccount", "name": "a", "externalID": "acme-7"}]),

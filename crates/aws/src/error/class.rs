@@ -55,10 +55,10 @@ impl From<ErrorClass> for ConditionReason {
             ErrorClass::Unreachable | ErrorClass::Service => Self::Unavailable,
             ErrorClass::PackedPolicyTooLarge => Self::PackedPolicyTooLarge,
             ErrorClass::NotLeader => Self::Progressing,
+            ErrorClass::InvalidPrincipal => Self::InvalidPrincipal,
             ErrorClass::NotFound
             | ErrorClass::AlreadyExists
             | ErrorClass::Conflict
-            | ErrorClass::InvalidPrincipal
             | ErrorClass::MalformedPolicy
             | ErrorClass::ExpiredCredentials
             | ErrorClass::InvalidCredentials

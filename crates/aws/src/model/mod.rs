@@ -218,6 +218,11 @@ impl InMemoryIam {
         self.lock().principals.remove(arn);
     }
 
+    /// Whether a trust policy that is refused for a principal is refused without a word on whom.
+    pub fn hide_principals_in_refusals(&self, hides: bool) {
+        self.lock().principals.says_whom = !hides;
+    }
+
     /// AWS makes or edits a managed policy of its own, or a customer does so by hand.
     pub fn set_managed_policy(&self, arn: &ManagedPolicyArn, document: &str) {
         let mut state = self.lock();

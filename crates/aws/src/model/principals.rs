@@ -8,8 +8,21 @@ use serde_json::Value;
 use crate::error::{AwsError, ErrorClass};
 
 /// The users and roles there are, in any account.
-#[derive(Clone, Default)]
-pub(super) struct KnownPrincipals(BTreeMap<String, Principal>);
+#[derive(Clone)]
+pub(super) struct KnownPrincipals {
+    there: BTreeMap<String, Principal>,
+    /// Whether a refusal says for whom it is.
+    pub(super) says_whom: bool,
+}
+
+impl Default for KnownPrincipals {
+    fn default() -> Self {
+        Self {
+            there: BTreeMap::new(),
+            says_whom: true,
+        }
+    }
+}
 
 #[derive(Clone)]
 struct Principal {
@@ -20,13 +33,13 @@ struct Principal {
 
 impl KnownPrincipals {
     pub(super) fn add(&mut self, arn: &str, id: String, unknown_for: u32) {
-        self.0
+        self.there
             .entry(arn.to_owned())
             .or_insert(Principal { id, unknown_for });
     }
 
     pub(super) fn remove(&mut self, arn: &str) {
-        self.0.remove(arn);
+        self.there.remove(arn);
     }
 
     /// The trust policy `text` as IAM stores it.
@@ -45,7 +58,7 @@ impl KnownPrincipals {
             if principal.len() == 12 && principal.bytes().all(|b| b.is_ascii_digit()) {
                 *principal = format!("arn:{partition}:iam::{principal}:root");
             } else if is_entity {
-                match self.0.get_mut(principal.as_str()) {
+                match self.there.get_mut(principal.as_str()) {
                     Some(known) if known.unknown_for == 0 => *principal = known.id.clone(),
                     Some(known) => {
                         known.unknown_for -= 1;
@@ -55,7 +68,7 @@ impl KnownPrincipals {
                         bad.get_or_insert_with(|| principal.clone());
                     }
                 }
-            } else if is_id && !self.0.values().any(|known| known.id == *principal) {
+            } else if is_id && !self.there.values().any(|known| known.id == *principal) {
                 bad.get_or_insert_with(|| principal.clone());
             }
         });
@@ -63,7 +76,11 @@ impl KnownPrincipals {
             Some(principal) => Err(AwsError::new(
                 operation,
                 ErrorClass::InvalidPrincipal,
-                &format!("Invalid principal in policy: \"AWS\":\"{principal}\""),
+                &if self.says_whom {
+                    format!("Invalid principal in policy: \"AWS\":\"{principal}\"")
+                } else {
+                    "Invalid principal in policy".to_owned()
+                },
             )
             .with_code("MalformedPolicyDocument")),
             None => Ok(document.to_string()),
@@ -74,7 +91,7 @@ impl KnownPrincipals {
     pub(super) fn shown(&self, text: &str) -> String {
         let mut document = parse(text);
         for_each_principal(&mut document, |principal| {
-            if let Some((arn, _)) = self.0.iter().find(|(_, known)| known.id == *principal) {
+            if let Some((arn, _)) = self.there.iter().find(|(_, known)| known.id == *principal) {
                 principal.clone_from(arn);
             }
         });

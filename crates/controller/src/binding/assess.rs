@@ -1,13 +1,16 @@
 //! *Assess*: from everything that was looked up, what is true of a binding. Pure.
 
 use deputy_api::{
-    AWSRoleBindingStatus,
+    AWSRoleBindingStatus, LeftOutPrincipalStatus,
     conditions::{self, ConditionReason, ConditionType, Status},
 };
 use deputy_delegation::{Decision, quota::TRUST_POLICY};
 
 use super::dereference::{BindingFacts, BindingInputs, BindingTrust, Delivery};
-use crate::report::{ConditionValue, not_accepted, within};
+use crate::{
+    left_out,
+    report::{ConditionValue, not_accepted, within},
+};
 
 /// What is true of a binding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +77,9 @@ fn ready(facts: &BindingFacts, refused_session: Option<ConditionValue>) -> Condi
             let message = "AWS does not have the role's trust policy with its subjects yet";
             return ConditionValue::new(Status::False, ConditionReason::RoleNotReady, message);
         }
+        (Delivery::Outside, BindingTrust::Written) if !facts.left_out.is_empty() => {
+            return without(&facts.left_out);
+        }
         (Delivery::Outside, BindingTrust::Written) => {
             let message = "the role trusts its subjects: they call STS themselves";
             return ConditionValue::new(Status::True, ConditionReason::Ready, message);
@@ -99,6 +105,16 @@ fn ready(facts: &BindingFacts, refused_session: Option<ConditionValue>) -> Condi
         format!("the role trusts {who}: their pods that are created from now on call STS themselves")
     };
     ConditionValue::new(Status::True, ConditionReason::Ready, message)
+}
+
+/// That the role does not trust these of its subjects: for the first reason that there is.
+fn without(left_out: &[LeftOutPrincipalStatus]) -> ConditionValue {
+    let reason = left_out
+        .first()
+        .map_or(ConditionReason::AWSError, left_out::reason_of);
+    let sentences = left_out::sentences(left_out, reason).unwrap_or_default();
+    let message = format!("the role does not trust all of its subjects. {sentences}");
+    ConditionValue::new(Status::False, reason, message)
 }
 
 /// Why STS gives no session by the binding as it is now, as the broker says.

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use deputy_api::{
-    AWSRoleBinding,
+    AWSRoleBinding, LeftOutPrincipalStatus,
     conditions::{ConditionReason, Status},
     convert,
 };
 use deputy_delegation::{
-    Accepted, ClusterName, Decision,
-    boundary::document_hash,
+    Accepted, ClusterName, Decision, PrincipalId,
     model::{Account, Binding, ObjectId, RoleId, SessionMethod, Subjects},
     naming, quota, session, trust,
 };
@@ -45,6 +44,8 @@ pub struct BindingFacts {
     pub delivery: Delivery,
     /// What the role's trust policy says of it.
     pub trust: BindingTrust,
+    /// Principals among its subjects that the role's trust policy leaves out.
+    pub left_out: Vec<LeftOutPrincipalStatus>,
     /// For the other side of AWS principals: what lets them become the role.
     pub caller_policy: Option<String>,
     /// Why the broker can make no session of the account at all.
@@ -113,7 +114,7 @@ pub async fn dereference(
 }
 
 impl BindingFacts {
-    fn look_up(index: &Index, cluster: &ClusterName, binding: &Binding) -> Self {
+    pub(super) fn look_up(index: &Index, cluster: &ClusterName, binding: &Binding) -> Self {
         let role = binding.role.clone();
         let is_default = |subject| {
             let namespace = &binding.id.namespace;
@@ -131,6 +132,7 @@ impl BindingFacts {
             service_accounts: told(binding),
             delivery: delivery(index, binding),
             trust: trust_of(index, cluster, binding),
+            left_out: left_out(index, cluster, binding),
             caller_policy: caller_policy(index, cluster, binding),
             no_issuer: no_issuer(index, &role),
             no_session: no_session(index, binding),
@@ -186,7 +188,7 @@ fn trust_of(index: &Index, cluster: &ClusterName, binding: &Binding) -> BindingT
     if let Some(left_out) = compiled.left_out.iter().find(|l| l.binding == binding.id) {
         return BindingTrust::LeftOut(left_out.size);
     }
-    let wanted = document_hash(&compiled.document);
+    let wanted = compiled.hash();
     let written = index
         .role(&binding.role)
         .and_then(|role| role.state.trust_hash.clone());
@@ -195,6 +197,35 @@ fn trust_of(index: &Index, cluster: &ClusterName, binding: &Binding) -> BindingT
     } else {
         BindingTrust::Pending
     }
+}
+
+/// Whom of its subjects the trust policy leaves out, as the status of the role says. One that it says to be replaced knowingly is not left out
+/// for that: another binding's subject of the same ARN may be.
+fn left_out(index: &Index, cluster: &ClusterName, binding: &Binding) -> Vec<LeftOutPrincipalStatus> {
+    let Some(view) = index.role(&binding.role) else {
+        return Vec::new();
+    };
+    let Some(account) = account_of(index, &binding.role) else {
+        return Vec::new();
+    };
+    let own = trust::compile(cluster, &account, &binding.role, &[Arc::new(binding.clone())]);
+    let knows = |principal: &LeftOutPrincipalStatus| match &binding.subjects {
+        Subjects::AwsPrincipals(list) => list.iter().any(|subject| {
+            let replaces = subject.replaces().map(PrincipalId::as_str);
+            subject.arn().to_string() == principal.arn
+                && replaces.is_some()
+                && (principal.id.is_none() || replaces == principal.id.as_deref())
+        }),
+        _ => false,
+    };
+    let left_out = view.state.left_out_principals.iter();
+    left_out
+        .filter(|principal| own.principals().any(|arn| arn == principal.arn))
+        .filter(|principal| {
+            principal.reason != ConditionReason::PrincipalReplaced.as_str() || !knows(principal)
+        })
+        .cloned()
+        .collect()
 }
 
 fn caller_policy(index: &Index, cluster: &ClusterName, binding: &Binding) -> Option<String> {

@@ -5,9 +5,12 @@ use deputy_api::{
     conditions::{self, ConditionReason, ConditionType, Conditions, Status},
     convert,
 };
-use deputy_delegation::{Accepted, Decision, MissingFact, ObjectName, Reason, Violation};
+use deputy_delegation::{
+    Accepted, Decision, MissingFact, ObjectName, Reason, Violation, model::ObjectId, trust,
+};
+use deputy_index::ResourceKind;
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     assess::assess,
@@ -15,7 +18,7 @@ use super::{
     status,
 };
 use crate::{
-    fixtures::{binding_object, uploader},
+    fixtures::{account_object, binding_object, cluster, index, limit_object, role_object, uploader},
     objects,
 };
 
@@ -215,4 +218,96 @@ fn a_binding_that_is_ready_names_its_service_accounts() {
         let ready = conditions::find(&status.conditions, ConditionType::Ready).unwrap();
         assert_eq!(ready.message, format!("pods of {who} get credentials"));
     }
+}
+
+const DEPLOY: &str = "arn:aws:iam::999999999999:role/ci/deploy";
+
+/// The binding of a role of another account, when the status of its role has these left out of the trust policy that is asked for.
+fn with_principal(replaces: Option<&str>, asked_for: Option<&str>, left_out: &Value) -> String {
+    let mut limit = limit_object(&["s3:GetObject"]);
+    limit.data["spec"]["principals"] = json!([{"match": [DEPLOY]}]);
+    limit.metadata.generation = Some(2);
+    let mut binding = binding_object("uploader");
+    binding.metadata.generation = Some(2);
+    let subject = |replaces: Option<&str>| match replaces {
+        None => json!([{"kind": "AWSPrincipal", "arn": DEPLOY}]),
+        Some(id) => json!([{"kind": "AWSPrincipal", "arn": DEPLOY, "replaces": id}]),
+    };
+    binding.data["spec"]["subjects"] = subject(asked_for);
+    let index = index();
+    index.reset(ResourceKind::Accounts, [account_object()]);
+    index.reset(ResourceKind::Limits, [limit]);
+    index.reset(ResourceKind::Bindings, [binding.clone()]);
+    let account = index.account(&ObjectName::new("production").unwrap());
+    let asked = index.accepted_bindings_of_role(&uploader());
+    assert_eq!(asked.len(), 1);
+    let compiled = trust::compile(&cluster(), account.known().unwrap(), &uploader(), &asked);
+    let mut role = role_object(&["s3:GetObject"]);
+    role.data["status"] = json!({
+        "observedGeneration": 1, "trustHash": compiled.hash(), "leftOutPrincipals": left_out,
+        "conditions": [{"type": "Ready", "status": "True", "reason": "Ready", "message": "", "lastTransitionTime": "2026-01-02T03:04:05Z"}],
+    });
+    index.reset(ResourceKind::Roles, [role]);
+    binding.data["spec"]["subjects"] = subject(replaces);
+    binding.metadata.generation = Some(3);
+    index.reset(ResourceKind::Bindings, [binding]);
+    let id = ObjectId {
+        namespace: uploader().namespace,
+        name: uploader().name,
+    };
+    let decided = index.decide_binding(&id).unwrap();
+    let facts = BindingFacts::look_up(&index, &cluster(), &decided.binding);
+    let status = looked_at(&AWSRoleBindingStatus::default(), &decided.decision, &facts, 1);
+    let ready = conditions::find(&status.conditions, ConditionType::Ready).unwrap();
+    format!("{} {}: {}", ready.status, ready.reason, ready.message)
+}
+
+#[test]
+fn a_binding_says_which_of_its_principals_are_left_out_and_what_to_write() {
+    let (gone, other) = ("AROADBQP57FF2AEXAMPLE", "AROAOTHER7FF2AEXAMPLE");
+    let entry = |arn: &str, id: Option<&str>, reason: &str| json!([{"arn": arn, "id": id, "reason": reason}]);
+    let replaced = entry(DEPLOY, Some(gone), "PrincipalReplaced");
+    let lost = entry(DEPLOY, None, "PrincipalReplaced");
+    for (replaces, left_out, expected) in [
+        (None, json!([]), "True Ready: "),
+        (
+            None,
+            replaced.clone(),
+            "False PrincipalReplaced: the role does not trust all of its subjects. arn:aws:iam::999999999999:role/ci/deploy was deleted",
+        ),
+        (Some(other), replaced.clone(), "False PrincipalReplaced: "),
+        // Another binding's subject of the same ARN does not know of it.
+        (Some(gone), replaced.clone(), "True Ready: "),
+        (None, lost.clone(), "False PrincipalReplaced: "),
+        (Some(other), lost, "True Ready: "),
+        (
+            None,
+            entry(DEPLOY, None, "InvalidPrincipal"),
+            "False InvalidPrincipal: ",
+        ),
+        (
+            Some(gone),
+            entry(DEPLOY, None, "InvalidPrincipal"),
+            "False InvalidPrincipal: ",
+        ),
+        (
+            None,
+            entry(
+                "arn:aws:iam::999999999999:role/other",
+                Some(gone),
+                "PrincipalReplaced",
+            ),
+            "True Ready: ",
+        ),
+    ] {
+        let said = with_principal(replaces, replaces, &left_out);
+        assert!(said.starts_with(expected), "{replaces:?} {left_out}: {said}");
+        assert!(
+            !said.contains("was deleted") || said.ends_with(&format!("replaces: {gone}")),
+            "{said}"
+        );
+    }
+    // What it says now was not asked for yet.
+    let said = with_principal(Some(gone), None, &replaced);
+    assert!(said.starts_with("False RoleNotReady: "), "{said}");
 }

@@ -20,6 +20,7 @@ fn instance(n: usize, ready: bool, arn: Option<&str>) -> RoleInstance {
         role_arn: arn.map(str::to_owned),
         role_id: None,
         trust_hash: None,
+        left_out_principals: Vec::new(),
         ready,
         reason: if ready { "Ready" } else { "ExceedsLimit" }.to_owned(),
         message: String::new(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use deputy_api::conditions::ConditionReason;
 use deputy_aws::{AwsError, CallPurpose};
-use deputy_delegation::{NamespaceName, boundary::document_hash, model::RoleId};
+use deputy_delegation::{NamespaceName, model::RoleId, trust::LeftOutPrincipal};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 
@@ -16,6 +16,7 @@ use super::{
     dereference::{RoleInputs, RoleStage},
     outcome::{AppliedRole, RoleOutcome},
     target::RoleTarget,
+    trust::TrustAttempts,
 };
 use crate::{
     context::ControllerContext,
@@ -105,10 +106,18 @@ impl Convergence {
             roles: roles.as_ref(),
             revoking: revoking.as_ref(),
         };
-        let converged = converge(calls, name, &|| ctx.may_write(), |observed| {
-            self.target.steps(&self.ownership, observed)
-        })
-        .await;
+        let attempts = TrustAttempts::new(self.trust.as_ref());
+        let converged = loop {
+            let converged = converge(calls, name, &|| ctx.may_write(), |observed| {
+                let target = attempts.target(&self.target, observed);
+                target.steps(&self.ownership, observed)
+            })
+            .await;
+            if !attempts.goes_on(&converged) {
+                break converged;
+            }
+        };
+        let left_out = attempts.left_out();
         match converged {
             Ok(converged) => {
                 if converged.changed {
@@ -123,13 +132,14 @@ impl Convergence {
                 } else {
                     absences.forget(id);
                 }
-                let is_whole = converged.refused_tags.is_empty() && converged.absent.is_empty();
+                let is_whole =
+                    converged.refused_tags.is_empty() && converged.absent.is_empty() && left_out.is_empty();
                 if self.is_final() && is_whole {
                     verified.record(id.clone(), self.fingerprint);
                 } else {
                     verified.forget(id);
                 }
-                Ok(AppliedRole::now(self.reached(converged)))
+                Ok(AppliedRole::now(self.reached(converged, left_out)))
             }
             Err(RoleApplyError::NotLeader) => {
                 verified.forget(id);
@@ -192,16 +202,17 @@ impl Convergence {
 
     /// What is true of a role that is as it was when it was as it should be.
     fn as_it_was(&self) -> RoleOutcome {
-        self.as_it_should_be(Converged {
+        let converged = Converged {
             changed: false,
             role_id: self.known_role_id.clone(),
             refused_tags: Vec::new(),
             absent: Vec::new(),
-        })
+        };
+        self.as_it_should_be(converged, Vec::new())
     }
 
     /// What is true of a role that is as it should be, or would be but for the boundary that it waits for.
-    fn as_it_should_be(&self, converged: Converged) -> RoleOutcome {
+    fn as_it_should_be(&self, converged: Converged, left_out: Vec<LeftOutPrincipal>) -> RoleOutcome {
         let Converged {
             role_id,
             refused_tags: untagged,
@@ -212,9 +223,10 @@ impl Convergence {
             RoleTarget::Provision(_) | RoleTarget::Hold { .. } => RoleOutcome::Provisioned {
                 bound: self.bound,
                 role_id,
-                trust_hash: self.target.desired().map(|desired| document_hash(&desired.trust)),
+                trust_hash: self.trust.as_ref().map(|trust| trust.compiled.hash()),
                 untagged,
                 absent,
+                left_out,
             },
             RoleTarget::Suspend => RoleOutcome::Suspended { role_id },
             RoleTarget::Retain { .. } => RoleOutcome::Retained,
@@ -223,7 +235,7 @@ impl Convergence {
     }
 
     /// What is true of a role about which nothing is left to do.
-    fn reached(&self, converged: Converged) -> RoleOutcome {
+    fn reached(&self, converged: Converged, left_out: Vec<LeftOutPrincipal>) -> RoleOutcome {
         match &self.target {
             RoleTarget::Hold { until, .. } => RoleOutcome::waiting(ConditionReason::BoundaryNotReady, until),
             RoleTarget::Delete { .. } if converged.role_id.is_some() => {
@@ -242,7 +254,7 @@ impl Convergence {
                     message: "AWS shows no role yet, which may have been made a moment ago".into(),
                 }
             }
-            _ => self.as_it_should_be(converged),
+            _ => self.as_it_should_be(converged, left_out),
         }
     }
 

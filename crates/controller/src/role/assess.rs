@@ -7,6 +7,7 @@ use deputy_api::conditions::ConditionReason;
 use deputy_delegation::{
     Decision, ObjectName,
     model::{Account, RoleSource},
+    trust,
 };
 use deputy_index::Entry;
 
@@ -15,6 +16,7 @@ use super::{
     look::RoleLook,
     outcome::RoleOutcome,
     target::{self, Ownership, RoleTarget},
+    trust::RoleTrust,
 };
 use crate::verified::{Fingerprint, FingerprintKey};
 
@@ -57,6 +59,8 @@ pub struct Convergence {
     /// Which role, and how it is known as ours.
     pub ownership: Ownership,
     pub target: RoleTarget,
+    /// What its trust policy is made of; `None` when it is to deny everybody.
+    pub trust: Option<RoleTrust>,
     /// Of the target and of where it is: the same whether the boundary is there or not, so that a role that is as it should be
     /// is not touched by that.
     pub fingerprint: Fingerprint,
@@ -85,6 +89,7 @@ fn assess_present(inputs: &RoleInputs, present: &PresentRole, key: &FingerprintK
         return RolePlan::nothing(without_account(decision, &inputs.account.usable));
     };
     let ownership = Ownership::of(&inputs.cluster, account, &inputs.id, &inputs.uid);
+    let mut trust_of = None;
     let target = match (decision, &present.role) {
         (Decision::Undecided(missing), _) => {
             return RolePlan::nothing(RoleOutcome::waiting(
@@ -94,8 +99,15 @@ fn assess_present(inputs: &RoleInputs, present: &PresentRole, key: &FingerprintK
         }
         (Decision::Accepted(accepted), Some(role)) => match &role.source {
             RoleSource::Owned(owned) => {
-                let role = (role, owned);
-                target::provision(&inputs.cluster, account, &ownership, role, present, accepted)
+                let cluster = &inputs.cluster;
+                let compiled = trust::compile(cluster, account, &role.id, &present.bindings);
+                let document = compiled.document.clone();
+                trust_of = Some(RoleTrust {
+                    compiled,
+                    named: present.named.clone(),
+                    remembered: inputs.remembered(),
+                });
+                target::provision(cluster, account, &ownership, owned, present, accepted, document)
             }
             RoleSource::Existing(existing) => {
                 let role = (role, &existing.arn);
@@ -121,7 +133,7 @@ fn assess_present(inputs: &RoleInputs, present: &PresentRole, key: &FingerprintK
             inputs,
             account,
             ownership,
-            target,
+            (target, trust_of),
             !present.bindings.is_empty(),
             key,
         ),
@@ -158,7 +170,7 @@ fn assess_deletion(inputs: &RoleInputs, may_be_hidden: bool, stays: bool, key: &
     } else {
         RoleTarget::Delete { may_be_hidden }
     };
-    RolePlan::converge(inputs, account, ownership, target, false, key)
+    RolePlan::converge(inputs, account, ownership, (target, None), false, key)
 }
 
 impl RolePlan {
@@ -173,7 +185,7 @@ impl RolePlan {
         inputs: &RoleInputs,
         account: &Arc<Account>,
         ownership: Ownership,
-        target: RoleTarget,
+        (target, trust): (RoleTarget, Option<RoleTrust>),
         bound: bool,
         key: &FingerprintKey,
     ) -> Self {
@@ -186,12 +198,20 @@ impl RolePlan {
             | RoleTarget::Retain { .. }
             | RoleTarget::Delete { .. } => Finalizer::Keep,
         };
-        let wanted = (target.desired(), &ownership, &account.id, &account.endpoints);
+        let trust = trust.filter(|_| target.desired().is_some());
+        let wanted = (
+            target.desired(),
+            &trust,
+            &ownership,
+            &account.id,
+            &account.endpoints,
+        );
         let convergence = Convergence {
             fingerprint: key.fingerprint(&wanted),
             account: Arc::clone(account),
             ownership,
             target,
+            trust,
             bound,
             known_role_id: inputs.known_role_id(),
         };

@@ -1,12 +1,13 @@
 //! *Dereference*: everything that is looked up about a role before anything is done. Reads the API server and the index.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use deputy_api::{AWSRole, AWSRoleStatus, RoleInstance, convert};
+use deputy_api::{AWSRole, AWSRoleStatus, RoleInstance, conditions::ConditionReason, convert};
 use deputy_delegation::{
-    ClusterName, Decision, MaxSessionDuration, NamespaceName, ObjectName, Uid, Violations,
+    ClusterName, Decision, MaxSessionDuration, NamespaceName, ObjectName, PrincipalId, Uid, Violations,
     decide::may_be_retained,
     model::{Account, Binding, Limit, LimitEntry, Role, RoleId, RoleKind},
+    trust::NamedPrincipals,
 };
 use deputy_index::{Entry, Index, LimitState};
 use kube::{Api, api::DynamicObject};
@@ -78,6 +79,8 @@ pub struct PresentRole {
     pub decision: Decision,
     /// The accepted bindings that name it, oldest first: who may become it. Nobody without one.
     pub bindings: Vec<Arc<Binding>>,
+    /// The users and roles of AWS that its bindings name, accepted or not.
+    pub named: NamedPrincipals,
     pub limits: Vec<Arc<Limit>>,
     /// The limit whose boundary it carries, and what AWS has of it. `None` when no limit asks for one.
     pub boundary: Option<(Arc<Limit>, Arc<LimitState>)>,
@@ -108,6 +111,27 @@ impl RoleInputs {
             RoleKind::AWSRole => objects::status_of::<AWSRoleStatus>(self.object.as_ref()?).role_id,
             RoleKind::ClusterAWSRole { .. } => self.entry.as_ref()?.role_id.clone(),
         }
+    }
+
+    /// Who was replaced, as the status has it, by ARN.
+    #[must_use]
+    pub fn remembered(&self) -> BTreeMap<String, PrincipalId> {
+        let left_out = match self.id.kind {
+            RoleKind::AWSRole => {
+                let status = self.object.as_ref().map(objects::status_of::<AWSRoleStatus>);
+                status.unwrap_or_default().left_out_principals
+            }
+            RoleKind::ClusterAWSRole { .. } => {
+                let entry = self.entry.as_ref();
+                entry.map(|e| e.left_out_principals.clone()).unwrap_or_default()
+            }
+        };
+        let replaced = left_out
+            .into_iter()
+            .filter(|p| p.reason == ConditionReason::PrincipalReplaced.as_str());
+        replaced
+            .filter_map(|p| Some((p.arn, PrincipalId::new(p.id?).ok()?)))
+            .collect()
     }
 
     /// Whether the object holds up the deletion of its namespace. A ClusterAWSRole holds up none.
@@ -194,6 +218,7 @@ impl PresentRole {
             role: None,
             decision: Decision::Refused(violations),
             bindings: Vec::new(),
+            named: NamedPrincipals::of(&[], false),
             limits: Vec::new(),
             boundary: None,
         }
@@ -203,6 +228,7 @@ impl PresentRole {
         let decision = index.decide_role_with(&role);
         Self {
             bindings: index.accepted_bindings_of_role(&role.id),
+            named: index.principals_named_for(&role.id),
             limits: limits_of(index, &role),
             boundary: boundary_of(index, &decision),
             role: Some(role),

@@ -5,7 +5,7 @@ use deputy_api::{
     conditions::{self, ConditionReason, ConditionType, Status},
     convert,
 };
-use deputy_delegation::{Decision, ObjectName, Uid, model::RoleId, naming};
+use deputy_delegation::{Decision, ObjectName, Uid, model::RoleId, naming, quota::LEFT_OUT_OF_INSTANCE};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::api::{DynamicObject, ListParams};
@@ -146,6 +146,10 @@ pub fn updated(inputs: &RoleInputs, applied: &AppliedRole, now: Timestamp) -> Op
     let old = AWSRoleStatus {
         role_id: inputs.known_role_id(),
         trust_hash: inputs.entry.as_ref().and_then(|old| old.trust_hash.clone()),
+        left_out_principals: inputs
+            .entry
+            .as_ref()
+            .map_or_else(Vec::new, |old| old.left_out_principals.clone()),
         ..AWSRoleStatus::default()
     };
     let new = status::updated(&old, inputs, applied, generation, now);
@@ -160,7 +164,15 @@ pub fn updated(inputs: &RoleInputs, applied: &AppliedRole, now: Timestamp) -> Op
         untagged: untagged(&new.conditions, old),
         capped: capped(&new.conditions, &applied.capped, old),
         role_id: new.role_id,
-        trust_hash: new.trust_hash,
+        // Where not all are named that are left out, no binding may take it that its own are not among them.
+        trust_hash: new
+            .trust_hash
+            .filter(|_| new.left_out_principals.len() <= LEFT_OUT_OF_INSTANCE),
+        left_out_principals: new
+            .left_out_principals
+            .into_iter()
+            .take(LEFT_OUT_OF_INSTANCE)
+            .collect(),
         reason: said.reason.clone(),
         message: said.message.chars().take(MESSAGE_CHARS).collect(),
         ..entry(inputs, now)?
@@ -228,6 +240,7 @@ fn entry(inputs: &RoleInputs, now: Timestamp) -> Option<RoleInstance> {
         role_arn: arn.or_else(|| old.and_then(|old| old.role_arn.clone())),
         role_id: old.and_then(|old| old.role_id.clone()),
         trust_hash: old.and_then(|old| old.trust_hash.clone()),
+        left_out_principals: old.map_or_else(Vec::new, |old| old.left_out_principals.clone()),
         ready: old.is_some_and(|old| old.ready),
         reason: String::new(),
         message: String::new(),

@@ -1,7 +1,8 @@
 //! The controller of AWSRole.
 //!
 //! [`dereference`](dereference::dereference) looks everything up, [`assess`](assess::assess) makes the one plan of it,
-//! [`apply`](apply::apply) carries the plan out in AWS, and `status` says what is true then. `target` holds what a role is to be in AWS,
+//! [`apply`](apply::apply) carries the plan out in AWS, and `status` says what is true then. `target` holds what a role is to be in AWS, `trust` whom its trust policy
+//! can name,
 //! and `look` does all there is about a role that exists.
 //! An object that is being deleted, or is gone, goes the same way with another target; and so does what a ClusterAWSRole is in a namespace
 //! and account (`instance`), whose entry in the status of that object is what finalizer and status of an AWSRole are.
@@ -19,6 +20,7 @@ mod status;
 mod target;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 use std::{collections::HashMap, sync::Arc};
 

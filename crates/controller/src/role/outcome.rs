@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use deputy_api::conditions::ConditionReason;
 use deputy_aws::AwsError;
-use deputy_delegation::{ManagedPolicyArn, MaxSessionDuration};
+use deputy_delegation::{ManagedPolicyArn, MaxSessionDuration, trust::LeftOutPrincipal};
 
 use super::capped::CappedRole;
 use crate::verified::DRIFT_INTERVAL;
@@ -24,6 +24,8 @@ pub enum RoleOutcome {
         untagged: Vec<AwsError>,
         /// Managed policies that it should have and that do not exist.
         absent: Vec<ManagedPolicyArn>,
+        /// Whom accepted bindings name and the trust policy does not.
+        left_out: Vec<LeftOutPrincipal>,
     },
     /// It exists, is somebody else's, and lets the broker in.
     Existing {

@@ -7,7 +7,9 @@ use deputy_api::{
     conditions::{self, ConditionReason, ConditionType, Conditions, Status},
 };
 use deputy_aws::AwsError;
-use deputy_delegation::{Decision, ManagedPolicyArn, foreign_trust::statements_to_add, naming};
+use deputy_delegation::{
+    Decision, ManagedPolicyArn, foreign_trust::statements_to_add, naming, trust::LeftOutPrincipal,
+};
 use jiff::Timestamp;
 
 use super::{
@@ -17,6 +19,7 @@ use super::{
     target::boundary_arn,
 };
 use crate::{
+    left_out,
     queue::Requeue,
     report::{LOOK_AGAIN, not_accepted, tagged, within},
 };
@@ -35,9 +38,12 @@ fn outcome_requeue(applied: &AppliedRole) -> Requeue {
         RoleOutcome::Provisioned { untagged, .. } if untagged.iter().any(AwsError::is_retryable) => {
             Requeue::Retry
         }
-        RoleOutcome::Provisioned { untagged, absent, .. } if !untagged.is_empty() || !absent.is_empty() => {
-            Requeue::After(LOOK_AGAIN)
-        }
+        RoleOutcome::Provisioned {
+            untagged,
+            absent,
+            left_out,
+            ..
+        } if !untagged.is_empty() || !absent.is_empty() || !left_out.is_empty() => Requeue::After(LOOK_AGAIN),
         RoleOutcome::Provisioned { .. } | RoleOutcome::Existing { .. } | RoleOutcome::Suspended { .. } => {
             applied.trusted_for.map_or(Requeue::Retry, Requeue::After)
         }
@@ -94,6 +100,8 @@ fn waits_for_others(reason: ConditionReason) -> bool {
         | Reason::RoleNotFound
         | Reason::RoleNotReady
         | Reason::TrustPolicyFull
+        | Reason::PrincipalReplaced
+        | Reason::InvalidPrincipal
         | Reason::NotServed
         | Reason::Shadowed
         | Reason::Capped
@@ -214,6 +222,46 @@ fn write_identity(status: &mut AWSRoleStatus, outcome: &RoleOutcome) {
     }
 }
 
+/// Writes whom the trust policy leaves out, where one is written that trusts anybody: what was known before stays known until then.
+fn write_left_out(
+    status: &mut AWSRoleStatus,
+    outcome: &RoleOutcome,
+    generation: Option<i64>,
+    now: Timestamp,
+) {
+    let RoleOutcome::Provisioned { left_out, .. } = outcome else {
+        return;
+    };
+    status.left_out_principals = left_out::shown(left_out);
+    let mut conditions = Conditions::new(&mut status.conditions, generation, now);
+    let reason = ConditionReason::PrincipalReplaced;
+    match left_out::sentences(&status.left_out_principals, reason) {
+        Some(message) => {
+            conditions.set(ConditionType::PrincipalReplaced, Status::True, reason, &message);
+        }
+        None => {
+            conditions.remove(ConditionType::PrincipalReplaced);
+        }
+    }
+}
+
+/// Whether AWS has all of the role but for those whom its trust policy leaves out.
+fn provisioned(left_out: &[LeftOutPrincipal]) -> (Status, ConditionReason, String) {
+    let left_out = left_out::shown(left_out);
+    let incomplete = [
+        ConditionReason::InvalidPrincipal,
+        ConditionReason::TrustPolicyFull,
+    ];
+    let missing = incomplete.into_iter().find_map(|reason| {
+        let message = left_out::sentences(&left_out, reason)?;
+        Some((Status::False, reason, message))
+    });
+    missing.unwrap_or_else(|| {
+        let message = "AWS has the role as it should be".to_owned();
+        (Status::True, ConditionReason::UpToDate, message)
+    })
+}
+
 /// Writes the conditions about AWS, and what is known of the role there.
 pub fn write_outcome(
     status: &mut AWSRoleStatus,
@@ -223,6 +271,7 @@ pub fn write_outcome(
 ) {
     status.observed_generation = generation;
     write_identity(status, outcome);
+    write_left_out(status, outcome, generation, now);
     let accepted = conditions::find(&status.conditions, ConditionType::Accepted);
     let why_not_made = not_accepted(accepted.and_then(|c| ConditionReason::from_word(&c.reason)));
     let mut conditions = Conditions::new(&mut status.conditions, generation, now);
@@ -234,12 +283,14 @@ pub fn write_outcome(
             bound,
             untagged,
             absent,
+            left_out,
             ..
         } => {
             let usable = usable(*bound);
             if absent.is_empty() {
-                let (is_there, up_to_date) = ("AWS has the role as it should be", ConditionReason::UpToDate);
-                set(ConditionType::Provisioned, Status::True, up_to_date, is_there);
+                // Whom AWS does not know is no reason to keep the others from it.
+                let (provisioned, reason, message) = provisioned(left_out);
+                set(ConditionType::Provisioned, provisioned, reason, &message);
                 set(ConditionType::Ready, Status::True, ConditionReason::Ready, usable);
             } else {
                 let message = without(absent, usable);

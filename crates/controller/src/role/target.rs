@@ -4,10 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use deputy_delegation::{
     Accepted, ClusterName, IamPath, ManagedPolicyArn, ObjectName, RoleName, TagKey, TagValue, Uid, boundary,
-    model::{Account, Limit, OwnedRole, Role, RoleId},
+    model::{Account, Limit, OwnedRole, RoleId},
     naming,
     plan::{self, BoundaryInAws, Conflict, DesiredRole, ObservedRole, Step, TaggedOwner},
-    trust,
 };
 use deputy_index::boundary_state;
 use deputy_policy::Document;
@@ -119,6 +118,16 @@ impl RoleTarget {
         }
     }
 
+    /// The same with another trust policy, where one is wanted.
+    #[must_use]
+    pub fn with_trust(&self, trust: Document) -> Self {
+        let mut target = self.clone();
+        if let Self::Provision(desired) | Self::Hold { desired, .. } = &mut target {
+            desired.trust = trust;
+        }
+        target
+    }
+
     /// The role as it should be, if it should be there and usable.
     #[must_use]
     pub fn desired(&self) -> Option<&DesiredRole> {
@@ -129,17 +138,18 @@ impl RoleTarget {
     }
 }
 
-/// What an accepted role is to be: made, or held until AWS has the boundary for it.
+/// What an accepted role is to be: made, or held until AWS has the boundary for it. Its trust policy is `trust`, as if AWS knew all whom that
+/// names.
 #[must_use]
 pub fn provision(
     cluster: &ClusterName,
     account: &Account,
     ownership: &Ownership,
-    (role, owned): (&Role, &OwnedRole),
+    owned: &OwnedRole,
     present: &PresentRole,
     accepted: &Accepted,
+    trust: Document,
 ) -> RoleTarget {
-    let trust = trust::compile(cluster, account, &role.id, &present.bindings).document;
     let arn = |name| boundary_arn(cluster, account, &present.limits, name);
     let desired = Box::new(DesiredRole {
         name: ownership.name.clone(),

@@ -10,6 +10,7 @@ use deputy_delegation::{
     naming,
     plan::{BoundaryInAws, DesiredRole},
     trust,
+    trust::NamedPrincipals,
 };
 use deputy_index::{BoundaryInAccount, Entry, LimitState};
 
@@ -83,6 +84,7 @@ fn present(actions: &[&str], bound: bool, in_aws: Option<&str>) -> PresentRole {
         } else {
             Vec::new()
         },
+        named: NamedPrincipals::of(&[], true),
         limits: vec![Arc::clone(&limit)],
         boundary: Some((limit, of_production(there))),
     }
@@ -300,6 +302,7 @@ fn unreadable() -> PresentRole {
         role: None,
         decision: Decision::Refused(Violation::new(Reason::Structure, "spec", "can't be read").into()),
         bindings: Vec::new(),
+        named: NamedPrincipals::of(&[], true),
         limits: Vec::new(),
         boundary: None,
     }

@@ -6,6 +6,7 @@ use deputy_delegation::{
     Decision, ManagedPolicyArn, Reason, Violation,
     capped::Capping,
     model::{RoleId, RoleKind},
+    trust::{LeftOutPrincipal, NamedPrincipals, WhyLeftOut},
 };
 use deputy_index::Entry;
 use jiff::Timestamp;
@@ -70,6 +71,7 @@ fn refused(reason: Reason, namespaces: &[&str]) -> RoleStage {
         role: Some(role),
         decision: Decision::Refused(Violation::new(reason, "spec.policies", "too much").into()),
         bindings: Vec::new(),
+        named: NamedPrincipals::of(&[], true),
         limits: Vec::new(),
         boundary: None,
     }))
@@ -187,6 +189,7 @@ fn an_entry_says_what_holds_up_nothing_until_it_is_looked_at_again() {
             "not authorized to perform: iam:TagRole",
         )],
         absent: Vec::new(),
+        left_out: Vec::new(),
     };
     let arn: ManagedPolicyArn = "arn:aws:iam::aws:policy/ReadOnlyAccess".parse().unwrap();
     let unread = Unread {
@@ -220,4 +223,28 @@ fn an_entry_says_what_holds_up_nothing_until_it_is_looked_at_again() {
     }
     let last = updated(&with(later), &whole, at(40)).unwrap();
     assert_eq!((last.untagged, last.capped), (None, None));
+}
+
+/// Where an entry has no room for all who are left out, no binding takes it that its own are trusted.
+#[test]
+fn an_entry_that_names_not_all_who_are_left_out_has_no_trust_hash() {
+    for (count, is_whole) in [(1, true), (8, true), (9, false)] {
+        let left_out = (0..count).map(|n| LeftOutPrincipal {
+            arn: format!("arn:aws:iam::999999999999:user/u{n}"),
+            why: WhyLeftOut::Unknown,
+        });
+        let outcome = RoleOutcome::Provisioned {
+            bound: true,
+            role_id: Some("AROA".to_owned()),
+            trust_hash: Some("0a".to_owned()),
+            untagged: Vec::new(),
+            absent: Vec::new(),
+            left_out: left_out.collect(),
+        };
+        let stage = || refused(Reason::NoLimit, &["payments"]);
+        let first = begun(&inputs(stage(), None), at(10)).unwrap();
+        let entry = updated(&inputs(stage(), Some(first)), &applied(outcome), at(20)).unwrap();
+        assert_eq!(entry.left_out_principals.len(), count.min(8));
+        assert_eq!(entry.trust_hash.is_some(), is_whole, "{count}");
+    }
 }

@@ -37,6 +37,7 @@ fn look(bound: bool) -> RoleLook {
         } else {
             Vec::new()
         },
+        named: deputy_delegation::trust::NamedPrincipals::of(&[], true),
         limits: Vec::new(),
         boundary: None,
     };

@@ -8,5 +8,6 @@ mod instance;
 mod look;
 mod paths;
 mod status;
+mod trust;
 mod waiting;
 mod world;

@@ -1,6 +1,6 @@
 //! Every way that a role can go: what is there and settled, and what is asked for then.
 
-use super::world::Wish;
+use super::world::{ALICE, DEPLOY, NOBODY, Wish};
 
 const READ: &[&str] = &["s3:GetObject"];
 const WRITE: &[&str] = &["s3:PutObject"];
@@ -126,8 +126,44 @@ fn surroundings() -> Vec<Path> {
     ]
 }
 
+/// Users and roles of AWS: one that AWS does not know, and one that is not who it was.
+fn principals() -> Vec<Path> {
+    const BOTH_OF_THEM: &[&str] = &[DEPLOY, ALICE];
+    let trusting = || reads().trusting(BOTH_OF_THEM);
+    let replaced = |wish: Wish| wish.with(|w| w.replaced = &[DEPLOY]);
+    vec![
+        path("principals", &[reads()], trusting()),
+        path(
+            "made with one that is not known",
+            &[],
+            reads().trusting(&[NOBODY, DEPLOY]),
+        ),
+        path(
+            "one of them is not known",
+            &[reads().trusting(&[DEPLOY])],
+            reads().trusting(&[NOBODY, ALICE]),
+        ),
+        path("one was replaced", &[trusting()], replaced(trusting())),
+        path(
+            "one was replaced, and the role changes",
+            &[trusting()],
+            replaced(writes().trusting(BOTH_OF_THEM).unbound()),
+        ),
+        path(
+            "one was replaced before it is suspended",
+            &[trusting()],
+            replaced(refused().trusting(BOTH_OF_THEM)),
+        ),
+        path(
+            "one was replaced, and it is accepted again",
+            &[trusting(), replaced(refused().trusting(BOTH_OF_THEM))],
+            trusting(),
+        ),
+    ]
+}
+
 pub fn paths() -> Vec<Path> {
-    [lives(), grants(), surroundings()]
+    [lives(), grants(), surroundings(), principals()]
         .into_iter()
         .flatten()
         .collect()

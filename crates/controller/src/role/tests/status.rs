@@ -5,7 +5,9 @@ use std::time::Duration;
 use deputy_api::{AWSRoleStatus, conditions::ConditionReason};
 use deputy_aws::{AwsError, ErrorClass};
 use deputy_delegation::{
-    Accepted, Decision, ManagedPolicyArn, MissingFact, ObjectName, Reason, Violation, capped::Capping,
+    Accepted, Decision, ManagedPolicyArn, MissingFact, ObjectName, PrincipalId, Reason, Violation,
+    capped::Capping,
+    trust::{FormerPrincipal, LeftOutPrincipal, WhyLeftOut},
 };
 use jiff::Timestamp;
 
@@ -56,6 +58,7 @@ fn done(bound: bool) -> RoleOutcome {
         trust_hash: None,
         untagged: Vec::new(),
         absent: Vec::new(),
+        left_out: Vec::new(),
     }
 }
 
@@ -240,6 +243,7 @@ fn tags_that_aws_refuses_are_told_and_the_role_is_ready() {
             "an organisation's tag policy",
         )],
         absent: Vec::new(),
+        left_out: Vec::new(),
     };
     let denied = refused(ErrorClass::AccessDenied);
     let conditions = conditions_of(&accepted(), &denied);
@@ -268,6 +272,7 @@ fn a_role_that_lacks_a_managed_policy_is_not_ready_and_looked_at_slowly() {
         trust_hash: None,
         untagged: Vec::new(),
         absent: vec![arn("Gone")],
+        left_out: Vec::new(),
     };
     let mut status = AWSRoleStatus::default();
     write(&mut status, &accepted(), &outcome, Some(3), at(10));
@@ -285,6 +290,87 @@ fn a_role_that_lacks_a_managed_policy_is_not_ready_and_looked_at_slowly() {
         next(outcome, Duration::from_secs(3600)),
         Requeue::After(LOOK_AGAIN)
     );
+}
+
+/// Whoever is left out, the others have what they had: the role is ready, and looked at again soon.
+#[test]
+fn whom_a_trust_policy_leaves_out_is_said_with_what_brings_them_back() {
+    let arn = "arn:aws:iam::999999999999:role/ci/deploy";
+    let id = PrincipalId::new("AROADBQP57FF2AEXAMPLE").unwrap();
+    let without = |why: Option<WhyLeftOut>| RoleOutcome::Provisioned {
+        bound: true,
+        role_id: Some("AROA1".into()),
+        trust_hash: None,
+        untagged: Vec::new(),
+        absent: Vec::new(),
+        left_out: why
+            .map(|why| LeftOutPrincipal {
+                arn: arn.to_owned(),
+                why,
+            })
+            .into_iter()
+            .collect(),
+    };
+    let replaced = |former| Some(WhyLeftOut::Replaced(former));
+    for (why, provisioned, condition, reason) in [
+        (
+            replaced(FormerPrincipal::Known(id.clone())),
+            "True UpToDate",
+            Some("replaces: AROADBQP57FF2AEXAMPLE"),
+            "PrincipalReplaced",
+        ),
+        (
+            replaced(FormerPrincipal::Lost),
+            "True UpToDate",
+            Some("or of this one"),
+            "PrincipalReplaced",
+        ),
+        (
+            Some(WhyLeftOut::Unknown),
+            "False InvalidPrincipal",
+            None,
+            "InvalidPrincipal",
+        ),
+        (
+            Some(WhyLeftOut::NoRoom),
+            "False TrustPolicyFull",
+            None,
+            "TrustPolicyFull",
+        ),
+    ] {
+        let outcome = without(why);
+        let mut status = AWSRoleStatus::default();
+        write(&mut status, &accepted(), &outcome, Some(3), at(10));
+        let conditions = conditions_of(&accepted(), &outcome);
+        assert!(
+            conditions.contains(&format!("Provisioned={provisioned}")),
+            "{conditions:?}"
+        );
+        assert!(
+            conditions.contains(&"Ready=True Ready".to_owned()),
+            "{conditions:?}"
+        );
+        let said = status.conditions.iter().find(|c| c.type_ == "PrincipalReplaced");
+        assert_eq!(said.map(|c| c.status.as_str()), condition.map(|_| "True"));
+        assert!(said.is_none_or(|c| c.message.contains(arn) && c.message.contains(condition.unwrap())));
+        assert_eq!(status.left_out_principals[0].reason, reason);
+        // Not looked at, or closed: what is known stays known.
+        let known = status.left_out_principals.clone();
+        for other in [
+            RoleOutcome::Suspended { role_id: None },
+            RoleOutcome::waiting(ConditionReason::Throttled, "slower"),
+        ] {
+            write(&mut status, &accepted(), &other, Some(3), at(20));
+            assert_eq!(status.left_out_principals, known);
+        }
+        assert_eq!(
+            next(outcome, Duration::from_secs(3600)),
+            Requeue::After(LOOK_AGAIN)
+        );
+        write(&mut status, &accepted(), &without(None), Some(3), at(30));
+        assert!(status.left_out_principals.is_empty());
+        assert!(status.conditions.iter().all(|c| c.type_ != "PrincipalReplaced"));
+    }
 }
 
 #[test]

@@ -23,7 +23,7 @@ use self::{
 pub use self::{
     roles::{Bounds, Power},
     script::{Call, Script, Trouble},
-    wish::Wish,
+    wish::{ALICE, DEPLOY, NOBODY, Wish},
 };
 use crate::{
     context::ControllerContext,

@@ -14,7 +14,10 @@ use deputy_delegation::{
 use deputy_policy::{Document, Effect, PolicyKind, Request};
 use parking_lot::Mutex;
 
-use super::script::{Call, Script, Trouble};
+use super::{
+    script::{Call, Script, Trouble},
+    wish::{ALICE, DEPLOY, NOBODY},
+};
 
 /// Who may do what: a principal that may become the role, and an action.
 pub type Power = BTreeSet<(String, &'static str)>;
@@ -155,12 +158,12 @@ pub fn power(iam: &InMemoryIam, role: Option<&ObservedRole>) -> Power {
         .collect()
 }
 
-/// Whom a trust policy lets in: the issuers in it, by the condition that names them.
+/// Whom a trust policy lets in: the issuers in it, by the condition that names them, and principals that bindings name.
 fn trusted(text: &str) -> BTreeSet<String> {
     let document = Document::parse(text, PolicyKind::Trust).unwrap();
     let allows = document.statements().iter().filter(|s| s.effect == Effect::Allow);
     let texts: Vec<String> = allows.map(|statement| format!("{statement:?}")).collect();
-    ["user/deputy-broker", "user/second-broker"]
+    ["user/deputy-broker", "user/second-broker", DEPLOY, ALICE, NOBODY]
         .into_iter()
         .filter(|issuer| texts.iter().any(|text| text.contains(issuer)))
         .map(ToOwned::to_owned)

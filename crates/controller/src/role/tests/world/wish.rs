@@ -15,6 +15,13 @@ use crate::{
     objects::parse,
 };
 
+/// A role of another account, which is there.
+pub const DEPLOY: &str = "arn:aws:iam::999999999999:role/ci/deploy";
+/// A user of it, who is there.
+pub const ALICE: &str = "arn:aws:iam::999999999999:user/alice";
+/// One that is not there.
+pub const NOBODY: &str = "arn:aws:iam::999999999999:role/nobody";
+
 /// All that is written about one role.
 #[derive(Debug, Clone)]
 pub struct Wish {
@@ -31,6 +38,10 @@ pub struct Wish {
     pub is_boundary_there: bool,
     pub issuer: &'static str,
     pub tag: &'static str,
+    /// Users and roles that another binding names.
+    pub principals: &'static [&'static str],
+    /// Those of them that are deleted, and made again by somebody else, before it is asked for.
+    pub replaced: &'static [&'static str],
 }
 
 impl Default for Wish {
@@ -46,6 +57,8 @@ impl Default for Wish {
             is_boundary_there: true,
             issuer: "deputy-broker",
             tag: "platform",
+            principals: &[],
+            replaced: &[],
         }
     }
 }
@@ -73,6 +86,10 @@ impl Wish {
         self.with(|wish| wish.is_bound = false)
     }
 
+    pub fn trusting(self, principals: &'static [&'static str]) -> Self {
+        self.with(|wish| wish.principals = principals)
+    }
+
     pub fn gone(self) -> Self {
         self.with(|wish| wish.uid = None)
     }
@@ -90,8 +107,20 @@ impl Wish {
         let mut limit = limit_object(actions);
         limit.metadata.name = Some(name.to_owned());
         limit.data["spec"]["allowRetain"] = json!(true);
+        limit.data["spec"]["principals"] = json!([{"match": ["arn:aws:iam::999999999999:*"]}]);
         limit.data["spec"]["managedPolicies"] = json!(["arn:aws:iam::aws:policy/*"]);
         limit
+    }
+
+    fn bindings(&self) -> Vec<DynamicObject> {
+        let subject = |arn: &&str| json!({"kind": "AWSPrincipal", "arn": arn});
+        let partners = (!self.principals.is_empty()).then(|| {
+            let mut binding = binding_object("partners");
+            binding.data["spec"]["subjects"] = self.principals.iter().map(subject).collect();
+            binding
+        });
+        let own = self.is_bound.then(|| binding_object("uploader"));
+        own.into_iter().chain(partners).collect()
     }
 
     fn role(&self, uid: &str) -> DynamicObject {
@@ -118,13 +147,16 @@ impl World {
         let account_object = wish.account();
         let account = parse(&account_object, deputy_api::parse_account).unwrap();
         let limit = self.limit_in_force(wish, &account);
-        let bindings = wish.is_bound.then(|| binding_object("uploader"));
+        for arn in wish.replaced {
+            self.iam.remove_principal(arn);
+            self.iam.add_principal(arn);
+        }
         self.index
             .reset(ResourceKind::Accounts, [self.written(account_object)]);
         self.index.reset(ResourceKind::Limits, [self.written(limit)]);
         self.index.reset(
             ResourceKind::Bindings,
-            bindings.map(|binding| self.written(binding)),
+            wish.bindings().into_iter().map(|binding| self.written(binding)),
         );
         let Some(uid) = wish.uid else {
             if let Some(mut role) = self.api.role() {
@@ -180,7 +212,7 @@ impl World {
         object
     }
 
-    /// Managed policies of AWS, which allow everything; and the issuers.
+    /// Managed policies of AWS, which allow everything; the issuers, and principals that bindings name.
     pub fn furnish(&self) {
         for name in ["Reader", "Writer"] {
             let arn = deputy_delegation::ManagedPolicyArn::parse(&format!("arn:aws:iam::aws:policy/{name}"))
@@ -192,6 +224,9 @@ impl World {
         for user in ["deputy-broker", "second-broker"] {
             self.iam
                 .add_principal(&format!("arn:aws:iam::123456789012:user/{user}"));
+        }
+        for arn in [DEPLOY, ALICE] {
+            self.iam.add_principal(arn);
         }
     }
 }
