@@ -38,6 +38,9 @@ pub trait Roles: ManagedPolicies + AccountSummaries {
     /// no role of that name. Costs three calls and one for each inline policy.
     async fn get_role(&self, name: &RoleName) -> Result<Option<ObservedRole>, AwsError>;
 
+    /// The same with Deputy's own inline policy, and as if it had no other policy. Costs two calls.
+    async fn get_role_and_own_policy(&self, name: &RoleName) -> Result<Option<ObservedRole>, AwsError>;
+
     /// What may be known of a role that is somebody else's. `None` if there is no role of that name. Costs one call.
     async fn get_existing_role(&self, name: &RoleName) -> Result<Option<ForeignRole>, AwsError>;
 

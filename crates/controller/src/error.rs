@@ -14,6 +14,9 @@ pub enum ReconcileError {
     /// This process holds the Lease no more, or not long enough for another call.
     #[error("the Lease has too little time left for a call to AWS")]
     NotLeader,
+    /// It was about a look or a change, and there is something to be taken away now.
+    #[error("something more urgent is to be done about the object")]
+    Superseded,
     /// A panic; its place is in the log.
     #[error(transparent)]
     Panicked(#[from] deputy_runtime::contain::Panicked),
@@ -28,6 +31,7 @@ impl ReconcileError {
             Self::Kube(_) => "api-server",
             Self::Name(_) => "name",
             Self::NotLeader => "not-leader",
+            Self::Superseded => "superseded",
             Self::Panicked(_) => "fault",
         }
     }

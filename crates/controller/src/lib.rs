@@ -49,6 +49,7 @@ mod progress;
 mod queue;
 mod report;
 mod role;
+mod triage;
 mod verified;
 mod work;
 

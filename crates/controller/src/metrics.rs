@@ -2,12 +2,14 @@
 
 use std::sync::{Arc, atomic::AtomicU64};
 
-use deputy_aws::{CallObserver, CallReport};
+use deputy_aws::{CallObserver, CallPurpose, CallReport};
 use deputy_runtime::metrics::Metrics;
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
 };
+
+use crate::queue::{Lane, PerLane};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Reconcile {
@@ -18,6 +20,12 @@ struct Reconcile {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Waiting {
     kind: &'static str,
+    lane: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Purpose {
+    purpose: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -40,6 +48,12 @@ pub struct ControllerMetrics {
     quotas: Family<Quota, Gauge<f64, AtomicU64>>,
     calls: Family<Call, Counter>,
     call_seconds: Family<Call, Histogram, fn() -> Histogram>,
+    call_wait_seconds: Family<Purpose, Histogram, fn() -> Histogram>,
+}
+
+/// A call waits for its turn for at most 30 s.
+fn wait_buckets() -> Histogram {
+    Histogram::new([0.01, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0])
 }
 
 fn buckets() -> Histogram {
@@ -56,6 +70,7 @@ impl ControllerMetrics {
             quotas: Family::default(),
             calls: Family::default(),
             call_seconds: Family::new_with_constructor(buckets),
+            call_wait_seconds: Family::new_with_constructor(wait_buckets),
         };
         metrics.sub_registry("controller", |r| {
             r.register(
@@ -70,7 +85,7 @@ impl ControllerMetrics {
             );
             r.register(
                 "queue_depth",
-                "Objects that wait to be looked at, by kind",
+                "Objects that wait to be looked at, by kind and by how urgent they are",
                 this.waiting.clone(),
             );
         });
@@ -90,6 +105,11 @@ impl ControllerMetrics {
                 "How long calls to AWS take",
                 this.call_seconds.clone(),
             );
+            r.register(
+                "call_wait_seconds",
+                "How long calls to IAM waited for their turn, by what they are made for",
+                this.call_wait_seconds.clone(),
+            );
         });
         this
     }
@@ -105,9 +125,12 @@ impl ControllerMetrics {
     }
 
     /// How many objects of a kind wait in the queue.
-    pub fn waiting(&self, kind: &'static str, count: usize) {
-        let count = i64::try_from(count).unwrap_or(i64::MAX);
-        self.waiting.get_or_create(&Waiting { kind }).set(count);
+    pub fn waiting(&self, kind: &'static str, depth: &PerLane) {
+        for lane in Lane::ALL {
+            let count = i64::try_from(depth.get(lane)).unwrap_or(i64::MAX);
+            let lane = lane.as_str();
+            self.waiting.get_or_create(&Waiting { kind, lane }).set(count);
+        }
     }
 
     /// How much of a quota is used in the account that has least of it left.
@@ -132,5 +155,10 @@ impl CallObserver for ControllerMetrics {
         self.call_seconds
             .get_or_create(&call)
             .observe(report.elapsed.as_secs_f64());
+        if let Some(purpose) = report.purpose.map(CallPurpose::as_str) {
+            self.call_wait_seconds
+                .get_or_create(&Purpose { purpose })
+                .observe(report.waited.as_secs_f64());
+        }
     }
 }

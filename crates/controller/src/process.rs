@@ -1,10 +1,13 @@
 //! The two processes: which watches feed which queues.
 
-use std::{fmt, hash::Hash, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fmt, hash::Hash, sync::Arc, time::Duration};
 
 use deputy_aws::{AccountIdentity, AmbientOptions, Clients, Proxy, WriteFence};
-use deputy_delegation::ClusterName;
-use deputy_index::{Dirty, Index, ResourceKind, Subscription, WatchError, watch};
+use deputy_delegation::{
+    ClusterName,
+    model::{ObjectId, RoleId},
+};
+use deputy_index::{BoundaryKey, Dirty, Index, ResourceKind, Subscription, WatchError, watch};
 use deputy_runtime::{
     health::Health,
     lease::{LeaseConfig, LeaseError, LeaseTask, campaign},
@@ -30,15 +33,16 @@ use crate::{
     limit_status::LimitStatuses,
     metrics::ControllerMetrics,
     progress::{NoProgressError, WorkProgress},
-    queue::{Queue, Requeue},
+    queue::{Lane, PerLane, Place, Queue, Requeue, Workers},
     role::RoleController,
-    work::{self, Reconciler},
+    triage::Triage,
+    work::{self, Reconciler, Urgency},
 };
 
-/// Reconciliations of one kind at once.
-const WORKERS: usize = 8;
-/// Boundary policies that are looked at at once: what can't be reached keeps its worker for as long as a call may take.
-pub(crate) const BOUNDARY_WORKERS: usize = 32;
+/// Boundary policies that are looked at at once: what can't be reached keeps its place for as long as a call may take.
+pub(crate) const BOUNDARY_WORKERS: Workers = Workers::each(32);
+/// Reconciliations at once of a kind that makes no calls to AWS.
+const WITHOUT_AWS: Workers = Workers::each(8);
 /// How long what is in hand may take when the process is told to stop.
 const LAST_WORK: Duration = Duration::from_secs(8);
 /// How often gauges are set.
@@ -165,34 +169,39 @@ pub async fn run_controller(
         &ResourceKind::KINDS,
     );
     let ctx = process.ctx.clone();
-    let accounts = KindQueue::new("AWSAccount");
-    let roles = KindQueue::new("AWSRole");
-    let cluster_roles = KindQueue::new("ClusterAWSRole");
-    let bindings = KindQueue::new("AWSRoleBinding");
     let account = Arc::new(AccountController::new(ctx.clone(), AccountIdentity::Provisioner));
     let instances = Arc::new(Instances::new(ctx.clone()));
     let role = Arc::new(RoleController::new(ctx.clone(), instances.clone()));
     let cluster_role = Arc::new(ClusterRoleController::new(ctx.clone(), instances));
     let binding = Arc::new(BindingController::new(ctx.clone()));
+    let accounts = KindQueue::new("AWSAccount", Workers::AWS, Place::of_account);
+    let placing = role.clone();
+    let roles = KindQueue::new("AWSRole", Workers::AWS, move |id| placing.place(id));
+    let cluster_roles = KindQueue::new("ClusterAWSRole", Workers::each(2), |_| Place::default());
+    let bindings = KindQueue::new("AWSRoleBinding", WITHOUT_AWS, |id: &ObjectId| {
+        Place::of_namespace(&id.namespace)
+    });
+    let triage = Triage::default();
     let draining = shutdown.clone();
     let work = async {
         tokio::join!(
-            accounts.work(&ctx, &draining, 2, move |key| {
+            accounts.work(&ctx, &draining, move |key, _| {
                 let account = account.clone();
                 async move { account.reconcile(&key).await }
             }),
-            roles.work(&ctx, &draining, WORKERS, move |key| {
+            roles.work(&ctx, &draining, move |key, urgency| {
                 let role = role.clone();
-                async move { role.reconcile(&key).await }
+                async move { role.reconcile(&key, &urgency).await }
             }),
-            cluster_roles.work(&ctx, &draining, 2, move |key| {
+            cluster_roles.work(&ctx, &draining, move |key, _| {
                 let cluster_role = cluster_role.clone();
                 async move { cluster_role.reconcile(&key).await }
             }),
-            bindings.work(&ctx, &draining, WORKERS, move |key| {
+            bindings.work(&ctx, &draining, move |key, _| {
                 let binding = binding.clone();
                 async move { binding.reconcile(&key).await }
             }),
+            triage.run(&ctx, &roles.queue, &draining),
         );
     };
     let queues = [
@@ -202,10 +211,20 @@ pub async fn run_controller(
         bindings.observed(),
     ];
     let route = |dirty: Dirty, origin: Origin| {
-        origin.enqueue(&accounts.queue, dirty.accounts);
-        origin.enqueue(&roles.queue, dirty.roles);
-        origin.enqueue(&cluster_roles.queue, dirty.cluster_roles);
-        origin.enqueue(&bindings.queue, dirty.bindings);
+        origin.enqueue(&accounts.queue, dirty.accounts, &dirty.echoed_accounts);
+        for id in &dirty.roles {
+            if dirty.echoed_roles.contains(id) {
+                roles.queue.add_echo(id.clone());
+            } else {
+                let is_unbound = dirty.unbound_roles.contains(id);
+                roles
+                    .queue
+                    .add(id.clone(), origin.lane_of_role(&ctx.index, id, is_unbound));
+            }
+        }
+        triage.add(dirty.roles);
+        origin.enqueue(&cluster_roles.queue, dirty.cluster_roles, &BTreeSet::new());
+        origin.enqueue(&bindings.queue, dirty.bindings, &BTreeSet::new());
     };
     supervise(process, shutdown, work, queues.into(), route).await
 }
@@ -230,10 +249,12 @@ pub async fn run_limits(
         &WITH_NAMESPACES,
     );
     let ctx = process.ctx.clone();
-    let limits = KindQueue::new("DelegationLimit");
-    let boundaries = KindQueue::new("boundary policy");
-    let counts = KindQueue::new("grant count");
-    let accounts = KindQueue::new("AWSAccount");
+    let limits = KindQueue::new("DelegationLimit", Workers::each(2), |_| Place::default());
+    let boundaries = KindQueue::new("boundary policy", BOUNDARY_WORKERS, |key: &BoundaryKey| {
+        Place::of_account(&key.account)
+    });
+    let counts = KindQueue::new("grant count", Workers::each(1), |_| Place::default());
+    let accounts = KindQueue::new("AWSAccount", Workers::AWS, Place::of_account);
     let statuses = Arc::new(LimitStatuses::new(ctx.clone()));
     let limit = Arc::new(LimitController::new(ctx.clone(), statuses.clone()));
     let boundary = Arc::new(BoundaryController::new(
@@ -250,19 +271,19 @@ pub async fn run_limits(
     let draining = shutdown.clone();
     let work = async {
         tokio::join!(
-            limits.work(&ctx, &draining, 2, move |key| {
+            limits.work(&ctx, &draining, move |key, _| {
                 let limit = limit.clone();
                 async move { limit.reconcile(&key).await }
             }),
-            boundaries.work(&ctx, &draining, BOUNDARY_WORKERS, move |key| {
+            boundaries.work(&ctx, &draining, move |key, _| {
                 let boundary = boundary.clone();
                 async move { boundary.reconcile(&key).await }
             }),
-            counts.work(&ctx, &draining, 1, move |key| {
+            counts.work(&ctx, &draining, move |key, _| {
                 let count = count.clone();
                 async move { count.count(&key).await }
             }),
-            accounts.work(&ctx, &draining, WORKERS, move |key| {
+            accounts.work(&ctx, &draining, move |key, _| {
                 let account = account.clone();
                 async move { account.reconcile(&key).await }
             }),
@@ -289,10 +310,10 @@ pub async fn run_limits(
         if dirty.limits.iter().any(|name| ctx.index.limit(name).is_none()) {
             news.gone.notify_one();
         }
-        origin.enqueue(&boundaries.queue, dirty.boundaries);
-        origin.enqueue(&limits.queue, dirty.limits);
-        origin.enqueue(&counts.queue, dirty.counted);
-        origin.enqueue(&accounts.queue, dirty.accounts);
+        origin.enqueue(&boundaries.queue, dirty.boundaries, &BTreeSet::new());
+        origin.enqueue(&limits.queue, dirty.limits, &BTreeSet::new());
+        origin.enqueue(&counts.queue, dirty.counted, &BTreeSet::new());
+        origin.enqueue(&accounts.queue, dirty.accounts, &dirty.echoed_accounts);
     };
     supervise(process, shutdown, work, queues.into(), route).await
 }
@@ -304,9 +325,13 @@ struct KindQueue<K> {
 }
 
 impl<K: Clone + Eq + Hash + fmt::Display + Send + Sync + 'static> KindQueue<K> {
-    fn new(kind: &'static str) -> Self {
+    fn new(
+        kind: &'static str,
+        workers: Workers,
+        place_of: impl Fn(&K) -> Place + Send + Sync + 'static,
+    ) -> Self {
         Self {
-            queue: Queue::default(),
+            queue: Queue::new(workers, place_of),
             progress: WorkProgress::new(kind),
         }
     }
@@ -316,22 +341,13 @@ impl<K: Clone + Eq + Hash + fmt::Display + Send + Sync + 'static> KindQueue<K> {
         &self,
         ctx: &Arc<ControllerContext>,
         shutdown: &Shutdown,
-        workers: usize,
-        reconcile: impl Fn(K) -> F + Send + Sync + 'static,
+        reconcile: impl Fn(K, Urgency) -> F + Send + Sync + 'static,
     ) where
         F: Future<Output = Result<Requeue, ReconcileError>> + Send + 'static,
     {
-        let reconciler: Reconciler<K> = Arc::new(move |key| Box::pin(reconcile(key)));
+        let reconciler: Reconciler<K> = Arc::new(move |key, urgency| Box::pin(reconcile(key, urgency)));
         let (progress, queue) = (self.progress.clone(), self.queue.clone());
-        work::run(
-            progress,
-            queue,
-            ctx.clone(),
-            shutdown.clone(),
-            workers,
-            reconciler,
-        )
-        .await;
+        work::run(progress, queue, ctx.clone(), shutdown.clone(), reconciler).await;
     }
 
     /// For the gauges and the liveness of the process.
@@ -351,18 +367,40 @@ enum Origin {
 }
 
 impl Origin {
-    fn enqueue<K: Clone + Eq + Hash>(self, queue: &Queue<K>, keys: impl IntoIterator<Item = K>) {
+    fn lane(self) -> Lane {
+        match self {
+            Self::Start => Lane::Routine,
+            Self::Change => Lane::Change,
+        }
+    }
+
+    /// How urgent a role is, as far as that can be told without deciding.
+    fn lane_of_role(self, index: &Index, id: &RoleId, is_unbound: bool) -> Lane {
+        let is_going = index.role(id).is_none_or(|role| role.meta.terminating);
+        match self {
+            Self::Change if is_going || is_unbound => Lane::Revoke,
+            _ => self.lane(),
+        }
+    }
+
+    fn enqueue<K: Clone + Eq + Hash + Ord>(
+        self,
+        queue: &Queue<K>,
+        keys: impl IntoIterator<Item = K>,
+        echoed: &BTreeSet<K>,
+    ) {
         for key in keys {
-            match self {
-                Self::Start => queue.add_routine(key),
-                Self::Change => queue.add(key),
+            if echoed.contains(&key) {
+                queue.add_echo(key);
+            } else {
+                queue.add(key, self.lane());
             }
         }
     }
 }
 
 /// How many keys wait in a queue.
-type Depth = Box<dyn Fn() -> usize + Send>;
+type Depth = Box<dyn Fn() -> PerLane + Send>;
 
 /// Routes changes into queues and lets the workers work, until the process is told to stop or loses its Lease.
 ///
@@ -408,8 +446,8 @@ async fn supervise(
             let should_work = ctx.leadership.is_leader() && ctx.index.current(&ResourceKind::KINDS).is_ok();
             for (progress, depth) in &queues {
                 let depth = depth();
-                ctx.metrics.waiting(progress.kind(), depth);
-                progress.observe_queue(depth, should_work);
+                ctx.metrics.waiting(progress.kind(), &depth);
+                progress.observe_queue(depth.sum(), should_work);
             }
             ctx.decisions.observe_queue(0, true);
             // Whoever is stuck gives the Lease up: the other replica may not be.

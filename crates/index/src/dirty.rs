@@ -47,6 +47,12 @@ pub struct Dirty {
     pub bindings: BTreeSet<ObjectId>,
     /// Namespaces that changed.
     pub namespaces: BTreeSet<NamespaceName>,
+    /// Those of `roles` of which a binding went, or changed: somebody may not become them any more.
+    pub unbound_roles: BTreeSet<RoleId>,
+    /// Those of `roles` of which nothing changed but their own status.
+    pub echoed_roles: BTreeSet<RoleId>,
+    /// Those of `accounts` of which nothing changed but their own status.
+    pub echoed_accounts: BTreeSet<ObjectName>,
 }
 
 impl Dirty {
@@ -62,6 +68,10 @@ impl Dirty {
             cluster_roles,
             bindings,
             namespaces,
+            // Parts of the others.
+            unbound_roles: _,
+            echoed_roles: _,
+            echoed_accounts: _,
         } = self;
         accounts.is_empty()
             && limits.is_empty()
@@ -83,7 +93,16 @@ impl Dirty {
             cluster_roles,
             bindings,
             namespaces,
+            unbound_roles,
+            echoed_roles,
+            echoed_accounts,
         } = other;
+        merge_echoes((&self.roles, &mut self.echoed_roles), (roles, echoed_roles));
+        merge_echoes(
+            (&self.accounts, &mut self.echoed_accounts),
+            (accounts, echoed_accounts),
+        );
+        self.unbound_roles.extend(unbound_roles.iter().cloned());
         self.accounts.extend(accounts.iter().cloned());
         self.limits.extend(limits.iter().cloned());
         self.boundaries.extend(boundaries.iter().cloned());
@@ -93,6 +112,19 @@ impl Dirty {
         self.bindings.extend(bindings.iter().cloned());
         self.namespaces.extend(namespaces.iter().cloned());
     }
+}
+
+/// Of two sets of changes, the echoes of both that are no more than echoes in either.
+fn merge_echoes<T: Ord + Clone>(
+    (all, echoed): (&BTreeSet<T>, &mut BTreeSet<T>),
+    (other_all, other_echoed): (&BTreeSet<T>, &BTreeSet<T>),
+) {
+    echoed.retain(|one| !other_all.contains(one) || other_echoed.contains(one));
+    let new = other_echoed
+        .iter()
+        .filter(|one| !all.contains(*one) || echoed.contains(*one));
+    let new: Vec<T> = new.cloned().collect();
+    echoed.extend(new);
 }
 
 /// One reader of the changes. Changes are gathered in sets until they are taken, so a slow reader misses nothing, and

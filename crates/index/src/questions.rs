@@ -124,6 +124,17 @@ impl Index {
             .map(|l| Arc::clone(&l.spec))
     }
 
+    /// The account that a role names; `None` when it is not there or can't be read.
+    #[must_use]
+    pub fn account_of_role(&self, id: &RoleId) -> Option<ObjectName> {
+        if let Some(account) = id.bound_account() {
+            return Some(account.clone());
+        }
+        let state = self.state.read();
+        let role = state.roles.get(id)?.view.parsed.as_ref().ok()?;
+        Some(role.account.clone())
+    }
+
     /// A role, with metadata and status.
     #[must_use]
     pub fn role(&self, id: &RoleId) -> Option<View<Role, RoleState>> {

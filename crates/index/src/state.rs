@@ -196,6 +196,9 @@ impl State {
             Changed::State => self.account_state_dirty(&name),
             Changed::Nothing | Changed::Object => self.account_dirty(&name),
         };
+        if changed == Changed::State {
+            dirty.echoed_accounts.insert(name.clone());
+        }
         self.accounts.insert(name.clone(), Stored { version, view });
         let siblings = self.claims.set(&name, claim);
         self.touch_accounts(siblings, &mut dirty);
@@ -303,7 +306,10 @@ impl State {
         match changed {
             Changed::Object => dirty.counted.extend(self.role_dirty(&id).counted),
             // A status changes no decision.
-            Changed::State | Changed::Nothing => dirty.counted.clear(),
+            Changed::State | Changed::Nothing => {
+                dirty.counted.clear();
+                dirty.echoed_roles.insert(id);
+            }
         }
         dirty
     }
@@ -359,6 +365,7 @@ impl State {
             Changed::Object => {}
         }
         let mut dirty = self.binding_dirty(&id);
+        dirty.unbound_roles.extend(self.role_of_binding(&id));
         let version = self.tick();
         self.unindex_binding(&id);
         if let Ok(binding) = &view.parsed {
@@ -378,11 +385,18 @@ impl State {
         dirty
     }
 
+    /// The role that a binding names, if it is there and can be read.
+    fn role_of_binding(&self, id: &ObjectId) -> Option<RoleId> {
+        let binding = self.bindings.get(id)?.view.parsed.as_ref().ok()?;
+        Some(binding.role.clone())
+    }
+
     pub(crate) fn drop_binding(&mut self, id: &ObjectId) -> Dirty {
         if !self.bindings.contains_key(id) {
             return Dirty::default();
         }
-        let dirty = self.binding_dirty(id);
+        let mut dirty = self.binding_dirty(id);
+        dirty.unbound_roles.extend(self.role_of_binding(id));
         self.unindex_binding(id);
         self.bindings.remove(id);
         self.tick();

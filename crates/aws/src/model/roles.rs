@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use deputy_delegation::{
     names::{IamPath, ManagedPolicyArn, RoleName, TagKey, TagValue},
+    naming::INLINE_POLICY,
     plan::{DesiredRole, IamCall, ObservedRole},
 };
 
@@ -33,6 +34,14 @@ impl Roles for InMemoryIam {
             }
             Ok(state.shown(name))
         })
+    }
+
+    async fn get_role_and_own_policy(&self, name: &RoleName) -> Result<Option<ObservedRole>, AwsError> {
+        Ok(self.get_role(name).await?.map(|mut role| {
+            role.inline.retain(|policy, _| policy == INLINE_POLICY);
+            role.attached.clear();
+            role
+        }))
     }
 
     async fn get_existing_role(&self, name: &RoleName) -> Result<Option<ForeignRole>, AwsError> {

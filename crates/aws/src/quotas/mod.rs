@@ -210,6 +210,10 @@ impl<T: Roles> Roles for WithinQuotas<T> {
         self.inner.get_role(name).await
     }
 
+    async fn get_role_and_own_policy(&self, name: &RoleName) -> Result<Option<ObservedRole>, AwsError> {
+        self.inner.get_role_and_own_policy(name).await
+    }
+
     async fn get_existing_role(&self, name: &RoleName) -> Result<Option<ForeignRole>, AwsError> {
         self.inner.get_existing_role(name).await
     }

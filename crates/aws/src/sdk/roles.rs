@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use aws_sdk_iam::types::Role;
 use deputy_delegation::{
     names::{IamPath, ManagedPolicyArn, RoleArn, RoleName},
+    naming::INLINE_POLICY,
     plan::{IamCall, ObservedRole},
 };
 
@@ -29,7 +30,6 @@ impl SdkRoles {
 
     async fn inline_policies(&self, name: &RoleName) -> Result<BTreeMap<String, String>, AwsError> {
         const LIST: &str = "iam:ListRolePolicies";
-        const GET: &str = "iam:GetRolePolicy";
         let iam = &self.iam;
         let mut names = Vec::new();
         pages!(
@@ -45,16 +45,36 @@ impl SdkRoles {
         )?;
         let mut policies = BTreeMap::new();
         for policy in names {
-            let request = iam
-                .get_role_policy()
-                .role_name(name.as_str())
-                .policy_name(&policy);
             // Removed since it was listed: it is not there, which is all that counts.
-            if let Some(output) = found(self.caller.read(GET, || request.clone().send()).await)? {
-                policies.insert(policy, decode::document(GET, &output.policy_document)?);
+            if let Some(document) = self.inline_policy(name, &policy).await? {
+                policies.insert(policy, document);
             }
         }
         Ok(policies)
+    }
+
+    async fn inline_policy(&self, name: &RoleName, policy: &str) -> Result<Option<String>, AwsError> {
+        const GET: &str = "iam:GetRolePolicy";
+        let request = self
+            .iam
+            .get_role_policy()
+            .role_name(name.as_str())
+            .policy_name(policy);
+        let output = found(self.caller.read(GET, || request.clone().send()).await)?;
+        output
+            .map(|output| decode::document(GET, &output.policy_document))
+            .transpose()
+    }
+
+    /// A role as if it had no policies.
+    async fn role_alone(&self, name: &RoleName) -> Result<Option<ObservedRole>, AwsError> {
+        const GET: &str = "iam:GetRole";
+        let request = self.iam.get_role().role_name(name.as_str());
+        let Some(output) = found(self.caller.read(GET, || request.clone().send()).await)? else {
+            return Ok(None);
+        };
+        let role = output.role.ok_or_else(|| senseless(GET, "no role"))?;
+        observed(GET, role, BTreeMap::new(), Vec::new()).map(Some)
     }
 
     async fn attached_policies(&self, name: &RoleName) -> Result<Vec<String>, AwsError> {
@@ -115,15 +135,20 @@ impl Roles for SdkRoles {
         observed(GET, role, inline, attached).map(Some)
     }
 
-    async fn get_existing_role(&self, name: &RoleName) -> Result<Option<ForeignRole>, AwsError> {
-        const GET: &str = "iam:GetRole";
-        let request = self.iam.get_role().role_name(name.as_str());
-        let Some(output) = found(self.caller.read(GET, || request.clone().send()).await)? else {
+    async fn get_role_and_own_policy(&self, name: &RoleName) -> Result<Option<ObservedRole>, AwsError> {
+        let Some(mut role) = self.role_alone(name).await? else {
             return Ok(None);
         };
-        let role = output.role.ok_or_else(|| senseless(GET, "no role"))?;
-        let role = observed(GET, role, BTreeMap::new(), Vec::new())?;
-        Ok(Some(ForeignRole {
+        // The role may have gone since: then the next read says so.
+        if let Some(document) = self.inline_policy(name, INLINE_POLICY).await? {
+            role.inline.insert(INLINE_POLICY.to_owned(), document);
+        }
+        Ok(Some(role))
+    }
+
+    async fn get_existing_role(&self, name: &RoleName) -> Result<Option<ForeignRole>, AwsError> {
+        let role = self.role_alone(name).await?;
+        Ok(role.map(|role| ForeignRole {
             arn: role.arn,
             unique_id: role.unique_id,
             trust: role.trust,

@@ -42,7 +42,7 @@ use crate::{
     context::ControllerContext,
     error::ReconcileError,
     limit_status::LimitStatuses,
-    queue::{Queue, Requeue},
+    queue::{Lane, Queue, Requeue},
 };
 
 /// The policies of an account, and what they are called for.
@@ -107,7 +107,7 @@ impl BoundaryController {
         let next = status::next_requeue(&self.looks, key, &plan, &said, &applied);
         let uid = inputs.limit.uid.as_ref().map(AsRef::as_ref);
         if self.statuses.put(key, uid, &said).await? {
-            self.limits.add(key.limit.clone());
+            self.limits.add(key.limit.clone(), Lane::Change);
         }
         if let Some(drift) = status::drift(&inputs, &plan, &applied) {
             self.tell(&inputs, &drift).await;

@@ -1,11 +1,15 @@
 //! The work queue of a controller: each key at most once in it, never in two hands at a time, later after a failure.
 //!
-//! What somebody waits for comes first: changes before what is only looked at because it was time to, or because the
-//! process has just begun. Otherwise a user's new role would stand behind all roles there are, each of which costs calls
-//! to AWS.
+//! Nobody's work waits for that of somebody else. Keys wait in lanes ([`Lane`]): what takes away, what changed, what it is time to look
+//! at. In a lane they wait by account and namespace ([`Place`]), and each of those has its turn: so an account that does not answer, or a
+//! namespace with a thousand changes, keeps no other one waiting.
+
+mod lane;
+pub(crate) mod superseded;
+mod waiting;
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet, VecDeque},
+    collections::{BTreeMap, HashMap},
     hash::Hash,
     sync::Arc,
     time::Duration,
@@ -13,6 +17,15 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
+
+pub use self::{
+    lane::{Lane, PerLane, Place, Workers},
+    superseded::Superseded,
+};
+use self::{
+    superseded::Supersede,
+    waiting::{AccountOfKey, WaitingKeys},
+};
 
 /// After a first failure; doubled with each further one.
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
@@ -30,83 +43,55 @@ pub enum Requeue {
     Retry,
 }
 
-/// Which of two keys is worked on first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Lane {
+/// A key in hand.
+#[derive(Debug)]
+pub struct WorkItem<K> {
+    pub key: K,
+    /// How urgent it was when it was taken.
+    pub lane: Lane,
+    /// Whether it has become more urgent since.
+    pub superseded: Superseded,
+}
+
+/// Of a key in hand.
+struct InHand {
+    lane: Lane,
+    account: AccountOfKey,
+    supersede: Supersede,
+}
+
+/// That a key came in while it was in hand.
+#[derive(Clone, Copy)]
+enum Again {
     /// Something changed.
-    Change,
-    /// It is time to look.
-    Routine,
+    News(Lane),
+    /// Only its status, which is written here.
+    Echo,
 }
 
 struct State<K> {
-    changes: VecDeque<K>,
-    routine: VecDeque<K>,
-    /// Everything in one of the two, and in which.
-    queued: HashMap<K, Lane>,
-    running: HashSet<K>,
-    /// Came in while it was in hand.
-    again: HashSet<K>,
+    waiting: WaitingKeys<K>,
+    running: HashMap<K, InHand>,
+    /// How many are in hand, by account; none of them is zero.
+    of_account: HashMap<AccountOfKey, PerLane>,
+    again: HashMap<K, Again>,
     /// By time and a number that keeps two keys of one instant apart.
     later: BTreeMap<(Instant, u64), (K, Lane)>,
     due: HashMap<K, (Instant, u64)>,
-    failures: HashMap<K, u32>,
+    /// How often it has failed in a row, and how urgent it was.
+    failures: HashMap<K, (u32, Lane)>,
     sequence: u64,
 }
 
-impl<K: Clone + Eq + Hash> State<K> {
-    /// Puts a key in, or moves it to the lane for changes.
-    fn enqueue(&mut self, key: K, lane: Lane) {
-        if self.running.contains(&key) {
-            self.again.insert(key);
-            return;
-        }
-        match (self.queued.get(&key), lane) {
-            (None, _) => {}
-            // Its place among the routine is passed over when its turn comes.
-            (Some(Lane::Routine), Lane::Change) => {}
-            (Some(_), _) => return,
-        }
-        self.queued.insert(key.clone(), lane);
-        match lane {
-            Lane::Change => self.changes.push_back(key),
-            Lane::Routine => self.routine.push_back(key),
-        }
-    }
-
-    fn dequeue(&mut self) -> Option<K> {
-        if let Some(key) = self.changes.pop_front() {
-            self.queued.remove(&key);
-            return Some(key);
-        }
-        while let Some(key) = self.routine.pop_front() {
-            if self.queued.get(&key) == Some(&Lane::Routine) {
-                self.queued.remove(&key);
-                return Some(key);
-            }
-        }
-        None
-    }
-
-    /// What is due now goes into its lane; gives when the next one is.
-    fn wake_due(&mut self, now: Instant) -> Option<Instant> {
-        while let Some(entry) = self.later.first_entry() {
-            let (at, _) = *entry.key();
-            if at > now {
-                return Some(at);
-            }
-            let (key, lane) = entry.remove();
-            self.due.remove(&key);
-            self.enqueue(key, lane);
-        }
-        None
-    }
-}
+/// Says whose a key is.
+type PlaceOf<K> = Arc<dyn Fn(&K) -> Place + Send + Sync>;
 
 /// A queue of keys. Cheap to clone.
 pub struct Queue<K> {
     state: Arc<Mutex<State<K>>>,
     wake: Arc<Notify>,
+    place_of: PlaceOf<K>,
+    workers: Workers,
 }
 
 impl<K> Clone for Queue<K> {
@@ -114,18 +99,107 @@ impl<K> Clone for Queue<K> {
         Self {
             state: self.state.clone(),
             wake: self.wake.clone(),
+            place_of: self.place_of.clone(),
+            workers: self.workers,
         }
     }
 }
 
-impl<K: Clone + Eq + Hash> Default for Queue<K> {
-    fn default() -> Self {
+impl<K: Clone + Eq + Hash> State<K> {
+    fn enqueue(&mut self, key: K, lane: Lane, place: Place) {
+        // What failed is as urgent as it was, whatever else is known of it now.
+        let lane = self
+            .failures
+            .get(&key)
+            .map_or(lane, |(_, failed)| lane.min(*failed));
+        self.waiting.put(key, lane, place);
+    }
+
+    /// Something about a key in hand changed. Gives whether it is in hand.
+    fn is_in_hand(&mut self, key: &K, news: Again) -> bool {
+        let Some(in_hand) = self.running.get(key) else {
+            return false;
+        };
+        let again = match (self.again.get(key), news) {
+            (Some(Again::News(known)), Again::News(lane)) => Again::News(lane.min(*known)),
+            (Some(known @ Again::News(_)), Again::Echo) => *known,
+            (_, news) => news,
+        };
+        if matches!(again, Again::News(lane) if lane < in_hand.lane) {
+            in_hand.supersede.now();
+        }
+        self.again.insert(key.clone(), again);
+        true
+    }
+
+    fn forget_later(&mut self, key: &K) {
+        if let Some(at) = self.due.remove(key) {
+            self.later.remove(&at);
+        }
+    }
+
+    /// What is due now goes into its lane; gives when the next one is.
+    fn wake_due(&mut self, now: Instant, place_of: &PlaceOf<K>) -> Option<Instant> {
+        while let Some(entry) = self.later.first_entry() {
+            let (at, _) = *entry.key();
+            if at > now {
+                return Some(at);
+            }
+            let (key, lane) = entry.remove();
+            self.due.remove(&key);
+            let place = place_of(&key);
+            self.enqueue(key, lane, place);
+        }
+        None
+    }
+
+    fn begin(&mut self, workers: &Workers) -> Option<WorkItem<K>> {
+        let (of_account, all) = (&self.of_account, self.running.len());
+        let (key, lane, place) = self.waiting.next(|account, lane| {
+            let in_hand = of_account.get(account).map_or(0, |count| count.get(lane));
+            in_hand < workers.of_account.get(lane) && (all < workers.shared || in_hand == 0)
+        })?;
+        *self.of_account.entry(place.account.clone()).or_default().at(lane) += 1;
+        let (supersede, superseded) = superseded::new();
+        let in_hand = InHand {
+            lane,
+            account: place.account,
+            supersede,
+        };
+        self.running.insert(key.clone(), in_hand);
+        Some(WorkItem {
+            key,
+            lane,
+            superseded,
+        })
+    }
+
+    /// A key is in hand no more. Gives how urgent it was, and what came meanwhile.
+    fn end(&mut self, key: &K) -> (Option<Lane>, Option<Again>) {
+        let again = self.again.remove(key);
+        let Some(in_hand) = self.running.remove(key) else {
+            return (None, again);
+        };
+        if let Some(count) = self.of_account.get_mut(&in_hand.account) {
+            let of_lane = count.at(in_hand.lane);
+            *of_lane = of_lane.saturating_sub(1);
+            if count.sum() == 0 {
+                self.of_account.remove(&in_hand.account);
+            }
+        }
+        (Some(in_hand.lane), again)
+    }
+}
+
+impl<K: Clone + Eq + Hash> Queue<K> {
+    /// A queue from which so many keys are in hand at a time. `place_of` says whose a key is; it is asked at each change, must be quick,
+    /// and must not touch the queue.
+    pub fn new(workers: Workers, place_of: impl Fn(&K) -> Place + Send + Sync + 'static) -> Self {
         let state = State {
-            changes: VecDeque::new(),
-            routine: VecDeque::new(),
-            queued: HashMap::new(),
-            running: HashSet::new(),
-            again: HashSet::new(),
+            waiting: WaitingKeys::default(),
+            running: HashMap::new(),
+            of_account: HashMap::new(),
+            again: HashMap::new(),
             later: BTreeMap::new(),
             due: HashMap::new(),
             failures: HashMap::new(),
@@ -134,45 +208,63 @@ impl<K: Clone + Eq + Hash> Default for Queue<K> {
         Self {
             state: Arc::new(Mutex::new(state)),
             wake: Arc::new(Notify::new()),
+            place_of: Arc::new(place_of),
+            workers,
         }
     }
-}
 
-impl<K: Clone + Eq + Hash> Queue<K> {
-    /// Something about `key` changed.
-    pub fn add(&self, key: K) {
-        self.put(key, Lane::Change);
-    }
-
-    /// `key` is there, as far as anybody knows unchanged: its turn is when nothing else is to be done.
-    pub fn add_routine(&self, key: K) {
-        self.put(key, Lane::Routine);
-    }
-
-    fn put(&self, key: K, lane: Lane) {
+    /// Something about `key` changed, and it is that urgent. A pause after a failure is over.
+    pub fn add(&self, key: K, lane: Lane) {
+        let place = (self.place_of)(&key);
         let mut s = self.state.lock();
-        if let Some(at) = s.due.remove(&key) {
-            s.later.remove(&at);
+        s.forget_later(&key);
+        if !s.is_in_hand(&key, Again::News(lane)) {
+            s.enqueue(key, lane, place);
         }
-        s.enqueue(key, lane);
+        drop(s);
+        self.wake.notify_one();
+    }
+
+    /// Only the status of `key` changed, which is written here. A pause after a failure stays: else a status that is another one with
+    /// each failure would be the end of each pause.
+    pub fn add_echo(&self, key: K) {
+        let place = (self.place_of)(&key);
+        let mut s = self.state.lock();
+        if s.is_in_hand(&key, Again::Echo) || s.failures.contains_key(&key) {
+            return;
+        }
+        s.forget_later(&key);
+        s.enqueue(key, Lane::Routine, place);
+        drop(s);
+        self.wake.notify_one();
+    }
+
+    /// `key` turns out to be that urgent, if it waits or is in hand.
+    pub fn promote(&self, key: &K, lane: Lane) {
+        let mut s = self.state.lock();
+        let is_less_urgent = |in_hand: &InHand| in_hand.lane > lane;
+        if s.running.get(key).is_some_and(is_less_urgent) {
+            // Who works on it may not have known that, or waits for a turn behind those who are as little urgent.
+            s.is_in_hand(key, Again::News(lane));
+        }
+        s.waiting.promote(key, lane);
         drop(s);
         self.wake.notify_one();
     }
 
     /// The next key, exclusively until [`Queue::done`].
-    pub async fn take(&self) -> K {
+    pub async fn take(&self) -> WorkItem<K> {
         loop {
             let woken = self.wake.notified();
             let until = {
                 let mut s = self.state.lock();
-                let until = s.wake_due(Instant::now());
-                if let Some(key) = s.dequeue() {
-                    s.running.insert(key.clone());
-                    if !s.queued.is_empty() {
+                let until = s.wake_due(Instant::now(), &self.place_of);
+                if let Some(item) = s.begin(&self.workers) {
+                    if s.waiting.counts().sum() > 0 {
                         // One wake-up is kept at a time: pass it on to the next worker.
                         self.wake.notify_one();
                     }
-                    return key;
+                    return item;
                 }
                 until
             };
@@ -186,54 +278,64 @@ impl<K: Clone + Eq + Hash> Queue<K> {
     }
 
     /// `key` was taken and not worked on: it is the first in turn again.
-    pub fn put_back(&self, key: K) {
+    pub fn put_back(&self, item: WorkItem<K>) {
+        let place = (self.place_of)(&item.key);
         let mut s = self.state.lock();
-        s.running.remove(&key);
-        s.again.remove(&key);
-        if s.queued.insert(key.clone(), Lane::Change).is_none() {
-            s.changes.push_front(key);
-        }
+        let lane = match s.end(&item.key) {
+            (_, Some(Again::News(lane))) => lane.min(item.lane),
+            _ => item.lane,
+        };
+        s.waiting.put_first(item.key, lane, place);
         drop(s);
         self.wake.notify_one();
     }
 
     /// `key` was worked on.
     pub fn done(&self, key: K, next: Requeue) {
+        let place = (self.place_of)(&key);
         let mut s = self.state.lock();
-        s.running.remove(&key);
-        if next != Requeue::Retry {
+        let (lane, again) = s.end(&key);
+        let lane = lane.unwrap_or(Lane::Change);
+        let failures = if next == Requeue::Retry {
+            let (count, failed) = s.failures.get(&key).copied().unwrap_or((0, lane));
+            s.failures
+                .insert(key.clone(), (count.saturating_add(1), failed.min(lane)));
+            count
+        } else {
             s.failures.remove(&key);
-        }
-        if s.again.remove(&key) {
-            s.enqueue(key, Lane::Change);
-            drop(s);
-            self.wake.notify_one();
-            return;
-        }
-        let (pause, lane) = match next {
-            Requeue::AwaitChange => return,
-            Requeue::After(pause) => (pause, Lane::Routine),
-            Requeue::Retry => {
-                let failures = s.failures.entry(key.clone()).or_insert(0);
-                let pause = FIRST_BACKOFF
-                    .saturating_mul(1u32 << (*failures).min(10))
-                    .min(LAST_BACKOFF);
-                *failures = failures.saturating_add(1);
-                (pause, Lane::Change)
-            }
+            0
         };
-        s.sequence = s.sequence.wrapping_add(1);
-        let at = (Instant::now() + pause, s.sequence);
-        s.later.insert(at, (key.clone(), lane));
-        s.due.insert(key, at);
+        let later = match (next, again) {
+            (_, Some(Again::News(lane))) => {
+                s.enqueue(key.clone(), lane, place);
+                None
+            }
+            (Requeue::Retry, _) => {
+                let pause = FIRST_BACKOFF.saturating_mul(1u32 << failures.min(10));
+                Some((pause.min(LAST_BACKOFF), lane))
+            }
+            (_, Some(Again::Echo)) => {
+                s.enqueue(key.clone(), Lane::Routine, place);
+                None
+            }
+            (Requeue::AwaitChange, None) => None,
+            (Requeue::After(pause), None) => Some((pause, Lane::Routine)),
+        };
+        if let Some((pause, lane)) = later {
+            s.sequence = s.sequence.wrapping_add(1);
+            let at = (Instant::now() + pause, s.sequence);
+            s.later.insert(at, (key.clone(), lane));
+            s.due.insert(key, at);
+        }
         drop(s);
+        // Also when nothing is put in: there is a worker more.
         self.wake.notify_one();
     }
 
     /// Keys waiting to be worked on now: a gauge.
     #[must_use]
-    pub fn depth(&self) -> usize {
-        self.state.lock().queued.len()
+    pub fn depth(&self) -> PerLane {
+        self.state.lock().waiting.counts()
     }
 }
 

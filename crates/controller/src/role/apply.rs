@@ -21,8 +21,10 @@ use super::{
 use crate::{
     context::ControllerContext,
     error::{ReconcileError, chain},
+    queue::Lane,
     report::reason_of,
     verified::Verified,
+    work::Urgency,
 };
 
 /// How long a terminating namespace is held up by a role that can't be deleted. The tags in AWS are the record then.
@@ -45,6 +47,7 @@ pub async fn apply(
     documents: &ManagedDocuments,
     inputs: &RoleInputs,
     plan: &RolePlan,
+    urgency: &Urgency,
 ) -> Result<AppliedRole, ReconcileError> {
     let verified = known.verified;
     let is_deletion = matches!(inputs.stage, RoleStage::Deleting { .. });
@@ -55,7 +58,7 @@ pub async fn apply(
         RoleWork::Nothing(outcome) => AppliedRole::now(outcome.clone()),
         RoleWork::Converge(convergence) => match convergence.verified(verified, &inputs.id) {
             Some(applied) => applied,
-            None => convergence.carry_out(ctx, known, &inputs.id).await?,
+            None => convergence.carry_out(ctx, known, &inputs.id, urgency).await?,
         },
         RoleWork::Look(look) => look.carry_out(ctx, verified, &inputs.id).await,
     };
@@ -97,14 +100,17 @@ impl Convergence {
         ctx: &ControllerContext,
         KnownRoles { verified, absences }: KnownRoles<'_>,
         id: &RoleId,
+        urgency: &Urgency,
     ) -> Result<AppliedRole, ReconcileError> {
         let name = &self.ownership.name;
-        let purpose = self.purpose(verified, id);
+        let purpose = self.purpose(urgency.lane, verified.was_verified(id, self.fingerprint));
         let roles = ctx.aws.roles(&self.account, purpose);
         let revoking = ctx.aws.roles(&self.account, CallPurpose::Revoke);
         let calls = RoleCalls {
             roles: roles.as_ref(),
             revoking: revoking.as_ref(),
+            reads: self.target.reads(),
+            superseded: &urgency.superseded,
         };
         let attempts = TrustAttempts::new(self.trust.as_ref());
         let converged = loop {
@@ -145,6 +151,7 @@ impl Convergence {
                 verified.forget(id);
                 Err(ReconcileError::NotLeader)
             }
+            Err(RoleApplyError::Superseded) => Err(ReconcileError::Superseded),
             // Nothing about it has changed but that it was time to look: it is taken to be as it was.
             Err(RoleApplyError::Read(error))
                 if error.is_retryable() && verified.was_verified(id, self.fingerprint) =>
@@ -165,14 +172,12 @@ impl Convergence {
     }
 
     /// What it is read for. What takes away is made for that, whatever it was read for.
-    fn purpose(&self, verified: &Verified<RoleId>, id: &RoleId) -> CallPurpose {
-        if verified.was_verified(id, self.fingerprint) {
-            return CallPurpose::Look;
-        }
-        if self.takes_away() {
-            CallPurpose::Revoke
-        } else {
-            CallPurpose::Provision
+    fn purpose(&self, lane: Lane, was_verified: bool) -> CallPurpose {
+        match lane {
+            Lane::Revoke => CallPurpose::Revoke,
+            Lane::Change if self.takes_away() && !was_verified => CallPurpose::Revoke,
+            Lane::Change if !was_verified => CallPurpose::Provision,
+            Lane::Change | Lane::Routine => CallPurpose::Look,
         }
     }
 
@@ -266,7 +271,7 @@ impl Convergence {
                 format!("the role {} is left alone: {conflict}", self.ownership.name),
             ),
             RoleApplyError::Read(error) | RoleApplyError::Write(error) => reason_of(error),
-            RoleApplyError::NotShown | RoleApplyError::NotLeader => {
+            RoleApplyError::NotShown | RoleApplyError::NotLeader | RoleApplyError::Superseded => {
                 (ConditionReason::Progressing, error.to_string())
             }
         };

@@ -10,7 +10,7 @@ use deputy_delegation::{
 };
 use tokio::time::Instant;
 
-use crate::context::MayWrite;
+use crate::{context::MayWrite, queue::Superseded};
 
 /// AWS may not show a change at once; that often it is looked at again in one go.
 const LOOKS: usize = 3;
@@ -48,6 +48,19 @@ pub enum RoleApplyError {
     /// The Lease has too little time left for another write.
     #[error("the Lease has too little time left for a call to AWS")]
     NotLeader,
+    /// Something more urgent is to be done about the role.
+    #[error("something more urgent is to be done about the role")]
+    Superseded,
+}
+
+/// What of a role is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoleReads {
+    /// All of it.
+    Whole,
+    /// The role itself and Deputy's own policy: two calls. It is all that closing a role rests on, and where AWS grants few calls it is soon
+    /// closed.
+    ToClose,
 }
 
 /// The roles of an account, by what calls are made for.
@@ -57,6 +70,11 @@ pub struct RoleCalls<'a> {
     pub roles: &'a dyn Roles,
     /// For what is taken away.
     pub revoking: &'a dyn Roles,
+    /// What the plan rests on.
+    pub reads: RoleReads,
+    /// Whether something else is to be done about the role than what is being done. No call that is under way is given up for that but
+    /// a read: what becomes of a write has to be known.
+    pub superseded: &'a Superseded,
 }
 
 impl<'a> RoleCalls<'a> {
@@ -64,6 +82,13 @@ impl<'a> RoleCalls<'a> {
         match nature {
             Nature::Shrinks => self.revoking,
             Nature::Grows | Nature::Cosmetic => self.roles,
+        }
+    }
+
+    async fn read(self, name: &RoleName) -> Result<Option<ObservedRole>, AwsError> {
+        match self.reads {
+            RoleReads::Whole => self.roles.get_role(name).await,
+            RoleReads::ToClose => self.roles.get_role_and_own_policy(name).await,
         }
     }
 }
@@ -88,11 +113,11 @@ pub async fn converge(
     let mut attempt = Attempt::default();
     for _ in 0..LOOKS {
         let read = Instant::now();
-        let observed = calls
-            .roles
-            .get_role(name)
-            .await
-            .map_err(|error| attempt.unreadable(error))?;
+        let observed = tokio::select! {
+            biased;
+            () = calls.superseded.until_superseded() => return Err(RoleApplyError::Superseded),
+            observed = calls.read(name) => observed.map_err(|error| attempt.unreadable(error))?,
+        };
         attempt.sees(observed.as_ref())?;
         let steps = plan(observed.as_ref()).map_err(RoleApplyError::Conflict)?;
         let steps = attempt.left_of(steps);
@@ -103,6 +128,9 @@ pub async fn converge(
         for step in steps {
             if failed.is_some() && step.nature == Nature::Grows {
                 continue;
+            }
+            if calls.superseded.is_superseded() {
+                return Err(RoleApplyError::Superseded);
             }
             if read.elapsed() > OBSERVED_FOR {
                 // What is left is planned anew.

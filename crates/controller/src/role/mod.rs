@@ -41,9 +41,10 @@ use crate::{
     error::ReconcileError,
     instances::{Begun, Instances},
     objects,
-    queue::Requeue,
+    queue::{Place, Requeue},
     report,
     verified::Verified,
+    work::Urgency,
 };
 
 /// Reconciles roles.
@@ -78,11 +79,21 @@ impl RoleController {
         self
     }
 
+    /// Whose a role is: of its account, and of its namespace.
+    #[must_use]
+    pub fn place(&self, id: &RoleId) -> Place {
+        let provisioned = || self.provisioned.lock().get(id).map(|role| role.account.clone());
+        Place {
+            account: self.ctx.index.account_of_role(id).or_else(provisioned),
+            namespace: Some(id.namespace.clone()),
+        }
+    }
+
     /// Brings one role to where it should be, and says so in its status.
     ///
     /// # Errors
     /// [`ReconcileError`]; the key is tried again.
-    pub async fn reconcile(&self, id: &RoleId) -> Result<Requeue, ReconcileError> {
+    pub async fn reconcile(&self, id: &RoleId, urgency: &Urgency) -> Result<Requeue, ReconcileError> {
         // 1. dereference (clients)
         let provisioned = self.provisioned.lock().get(id).cloned();
         let inputs = match id.kind {
@@ -104,7 +115,7 @@ impl RoleController {
             verified: &self.verified,
             absences: &self.absences,
         };
-        let applied = apply(&self.ctx, known, &self.documents, &inputs, &plan).await?;
+        let applied = apply(&self.ctx, known, &self.documents, &inputs, &plan, urgency).await?;
         // 5. report (client)
         self.report(&inputs, &applied).await?;
         Ok(status::next_requeue(&applied))

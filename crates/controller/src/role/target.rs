@@ -11,7 +11,7 @@ use deputy_delegation::{
 use deputy_index::boundary_state;
 use deputy_policy::Document;
 
-use super::dereference::PresentRole;
+use super::{converge::RoleReads, dereference::PresentRole};
 
 /// How a role is found in AWS: by name, and known as ours by path and tags.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,6 +126,16 @@ impl RoleTarget {
             desired.trust = trust;
         }
         target
+    }
+
+    /// What of a role the calls rest on.
+    #[must_use]
+    pub fn reads(&self) -> RoleReads {
+        match self {
+            Self::Suspend | Self::Retain { .. } => RoleReads::ToClose,
+            // A role goes after its policies.
+            Self::Provision(_) | Self::Hold { .. } | Self::Delete { .. } => RoleReads::Whole,
+        }
     }
 
     /// The role as it should be, if it should be there and usable.

@@ -14,7 +14,11 @@ use deputy_runtime::{
 use parking_lot::Mutex;
 
 use super::*;
-use crate::{fixtures::nothing_there, metrics::ControllerMetrics};
+use crate::{
+    fixtures::nothing_there,
+    metrics::ControllerMetrics,
+    queue::{Place, Workers},
+};
 
 struct Rig {
     ctx: Arc<ControllerContext>,
@@ -48,7 +52,7 @@ impl Rig {
         Self {
             ctx: Arc::new(ctx),
             shutdown: Shutdown::manual(),
-            queue: Queue::default(),
+            queue: Queue::new(Workers::each(2), |_| Place::default()),
             done: Arc::default(),
             _lease: lease,
         }
@@ -60,7 +64,7 @@ impl Rig {
         F: Future<Output = ()> + Send + 'static,
     {
         let done = Arc::clone(&self.done);
-        let reconcile: Reconciler<usize> = Arc::new(move |key| {
+        let reconcile: Reconciler<usize> = Arc::new(move |key, _| {
             let (work, done) = (work(key), Arc::clone(&done));
             Box::pin(async move {
                 work.await;
@@ -70,7 +74,7 @@ impl Rig {
         });
         let progress = WorkProgress::new("AWSRole");
         let (ctx, queue, shutdown) = (Arc::clone(&self.ctx), self.queue.clone(), self.shutdown.clone());
-        tokio::spawn(run(progress.clone(), queue, ctx, shutdown, 2, reconcile));
+        tokio::spawn(run(progress.clone(), queue, ctx, shutdown, reconcile));
         progress
     }
 
@@ -96,7 +100,7 @@ async fn a_reconciliation_that_holds_its_thread_holds_up_no_other() {
         }
     });
     for key in 0..50 {
-        rig.queue.add(key);
+        rig.queue.add(key, Lane::Change);
     }
     rig.until_done(49).await;
     assert!(rig.ctx.leadership.is_leader());
@@ -111,12 +115,12 @@ async fn an_object_that_causes_a_panic_holds_up_no_other() {
         assert_ne!(key, 3, "a fault");
     });
     for key in 0..10 {
-        rig.queue.add(key);
+        rig.queue.add(key, Lane::Change);
     }
     rig.until_done(9).await;
     // It is tried again, with pauses.
     tokio::time::sleep(Duration::from_secs(5)).await;
-    rig.queue.add(20);
+    rig.queue.add(20, Lane::Change);
     rig.until_done(10).await;
 }
 
@@ -124,15 +128,15 @@ async fn an_object_that_causes_a_panic_holds_up_no_other() {
 async fn nothing_is_reconciled_on_an_index_that_is_old() {
     let rig = Rig::new().await;
     rig.work(|_| async {});
-    rig.queue.add(1);
+    rig.queue.add(1, Lane::Change);
     rig.until_done(1).await;
     tokio::time::sleep(Duration::from_secs(31)).await;
     // The workers wait for keys already.
-    rig.queue.add(2);
-    rig.queue.add(3);
+    rig.queue.add(2, Lane::Change);
+    rig.queue.add(3, Lane::Change);
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(rig.done.load(Ordering::SeqCst), 1);
-    assert_eq!(rig.queue.depth(), 2, "they are not lost");
+    assert_eq!(rig.queue.depth().sum(), 2, "they are not lost");
     for kind in ResourceKind::KINDS {
         rig.ctx.index.reset(kind, []);
     }
@@ -147,7 +151,7 @@ async fn a_decision_that_takes_long_holds_up_nothing_but_itself() {
     let deciding = tokio::spawn(async move { ctx.decide(move |_| released.recv().is_err()).await });
     // On the one thread there is, everything else goes on.
     rig.work(|_| async {});
-    rig.queue.add(1);
+    rig.queue.add(1, Lane::Change);
     rig.until_done(1).await;
     assert!(!deciding.is_finished());
     drop(release);
@@ -163,9 +167,9 @@ async fn reconciliations_that_never_end_are_told_and_their_deadline_ends_them() 
     for kind in ResourceKind::KINDS {
         rig.ctx.index.reset(kind, []);
     }
-    rig.queue.add(1);
+    rig.queue.add(1, Lane::Change);
     tokio::time::sleep(LONGEST + Duration::from_secs(1)).await;
-    progress.observe_queue(rig.queue.depth(), true);
+    progress.observe_queue(rig.queue.depth().sum(), true);
     assert_eq!(progress.check(), Ok(()), "it was ended, and is tried again");
 }
 
@@ -178,8 +182,8 @@ async fn every_line_of_a_reconciliation_names_its_object() {
         tracing::info!(key, "within");
         assert_ne!(key, 8, "a fault");
     });
-    rig.queue.add(8);
-    rig.queue.add(7);
+    rig.queue.add(8, Lane::Change);
+    rig.queue.add(7, Lane::Change);
     rig.until_done(1).await;
     let mut found = Vec::new();
     for line in log.lines() {

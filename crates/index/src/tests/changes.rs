@@ -258,6 +258,8 @@ fn what_the_broker_says_of_an_account_concerns_its_bindings_alone() {
         dirty,
         Dirty {
             accounts: BTreeSet::from([named("production")]),
+            // Of the account itself nothing changed but its status.
+            echoed_accounts: BTreeSet::from([named("production")]),
             bindings: BTreeSet::from([id("payments", "reader")]),
             ..Dirty::default()
         }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::{
     limit::counts::{COUNT_EVERY, CountTimes},
-    queue::{Queue, Requeue},
+    queue::{Lane, Place, Queue, Requeue, Workers},
 };
 
 fn limit() -> ObjectName {
@@ -16,29 +16,32 @@ fn limit() -> ObjectName {
 
 /// How often a limit is counted while `events` of its grants come in, `apart` from each other, and until nothing is left to do.
 async fn counts(events: u32, apart: Duration) -> u32 {
-    let (queue, times) = (Queue::default(), CountTimes::default());
+    let (queue, times) = (
+        Queue::new(Workers::each(1), |_| Place::default()),
+        CountTimes::default(),
+    );
     let worker = {
         let queue = queue.clone();
         tokio::spawn(async move {
             let mut counted = 0;
             loop {
-                let Ok(key) = tokio::time::timeout(COUNT_EVERY * 2, queue.take()).await else {
+                let Ok(item) = tokio::time::timeout(COUNT_EVERY * 2, queue.take()).await else {
                     return counted;
                 };
-                let next = match times.begin(&key, 1) {
+                let next = match times.begin(&item.key, 1) {
                     Some(left) => Requeue::After(left),
                     None => {
                         counted += 1;
-                        times.end(&key, Duration::from_millis(50));
+                        times.end(&item.key, Duration::from_millis(50));
                         Requeue::AwaitChange
                     }
                 };
-                queue.done(key, next);
+                queue.done(item.key, next);
             }
         })
     };
     for _ in 0..events {
-        queue.add(limit());
+        queue.add(limit(), Lane::Change);
         tokio::time::sleep(apart).await;
     }
     worker.await.unwrap()

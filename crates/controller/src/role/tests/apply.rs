@@ -19,8 +19,9 @@ use deputy_delegation::{
 use crate::{
     context::MayWrite,
     fixtures::{account, cluster, limit, role, uid, uploader},
+    queue::Superseded,
     role::{
-        converge::{Converged, RoleApplyError, RoleCalls, converge},
+        converge::{Converged, RoleApplyError, RoleCalls, RoleReads, converge},
         target::{Ownership, RoleTarget},
     },
 };
@@ -114,6 +115,8 @@ async fn reach_while(
     let calls = RoleCalls {
         roles: iam,
         revoking: iam,
+        reads: RoleReads::Whole,
+        superseded: &Superseded::never(),
     };
     converge(calls, &ours.name, may_write, steps).await
 }

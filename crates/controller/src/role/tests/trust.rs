@@ -15,8 +15,9 @@ use deputy_delegation::{
 
 use crate::{
     fixtures::{account, binding, cluster, role, uid, uploader},
+    queue::Superseded,
     role::{
-        converge::{Converged, RoleApplyError, RoleCalls, converge},
+        converge::{Converged, RoleApplyError, RoleCalls, RoleReads, converge},
         target::{Ownership, RoleTarget},
         trust::{RoleTrust, TrustAttempts},
     },
@@ -89,6 +90,8 @@ async fn reach(
     let calls = RoleCalls {
         roles: iam,
         revoking: iam,
+        reads: RoleReads::Whole,
+        superseded: &Superseded::never(),
     };
     let converged = loop {
         let converged = converge(calls, &ours.name, &|| true, |observed| {

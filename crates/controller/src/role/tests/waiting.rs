@@ -16,8 +16,9 @@ use parking_lot::Mutex;
 
 use crate::{
     fixtures::{account, cluster, role, uid, uploader},
+    queue::{Superseded, superseded},
     role::{
-        converge::{RoleApplyError, RoleCalls, converge},
+        converge::{RoleApplyError, RoleCalls, RoleReads, converge},
         target::{Ownership, RoleTarget},
     },
 };
@@ -52,6 +53,10 @@ impl Roles for Slow<'_> {
         self.log.lock().push((self.purpose, "read".to_owned()));
         self.iam.get_role(name).await
     }
+    async fn get_role_and_own_policy(&self, name: &RoleName) -> Result<Option<ObservedRole>, AwsError> {
+        self.log.lock().push((self.purpose, "read to close".to_owned()));
+        self.iam.get_role_and_own_policy(name).await
+    }
     async fn get_existing_role(&self, name: &RoleName) -> Result<Option<ForeignRole>, AwsError> {
         self.iam.get_existing_role(name).await
     }
@@ -66,6 +71,42 @@ impl Roles for Slow<'_> {
         }
         self.log.lock().push((self.purpose, action.to_owned()));
         self.iam.execute(call).await
+    }
+}
+
+/// Nothing of it ever has its turn.
+struct Never;
+
+#[async_trait]
+impl ManagedPolicies for Never {
+    async fn default_version(&self, _: &ManagedPolicyArn) -> Result<Option<DefaultVersion>, AwsError> {
+        std::future::pending().await
+    }
+}
+
+#[async_trait]
+impl AccountSummaries for Never {
+    async fn account_summary(&self) -> Result<AccountSummary, AwsError> {
+        std::future::pending().await
+    }
+}
+
+#[async_trait]
+impl Roles for Never {
+    async fn get_role(&self, _: &RoleName) -> Result<Option<ObservedRole>, AwsError> {
+        std::future::pending().await
+    }
+    async fn get_role_and_own_policy(&self, _: &RoleName) -> Result<Option<ObservedRole>, AwsError> {
+        std::future::pending().await
+    }
+    async fn get_existing_role(&self, _: &RoleName) -> Result<Option<ForeignRole>, AwsError> {
+        std::future::pending().await
+    }
+    async fn list_roles(&self, _: &IamPath) -> Result<Vec<ListedRole>, AwsError> {
+        std::future::pending().await
+    }
+    async fn execute(&self, _: &IamCall) -> Result<(), AwsError> {
+        std::future::pending().await
     }
 }
 
@@ -111,6 +152,8 @@ async fn calls(
     let calls = RoleCalls {
         roles: &roles,
         revoking: &revoking,
+        reads: to.reads(),
+        superseded: &Superseded::never(),
     };
     let done = converge(calls, &ours().name, &|| true, |observed| {
         to.steps(&ours(), observed)
@@ -158,4 +201,87 @@ async fn what_takes_away_is_called_as_that_whatever_the_role_was_read_for() {
 #[tokio::test(start_paused = true)]
 async fn a_lease_that_is_lost_while_a_call_waits_is_no_refusal_of_aws() {
     assert_eq!(calls(&empty(), &target(true), 5, true).await.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suspension_reads_no_more_than_it_rests_on() {
+    let iam = empty();
+    calls(&iam, &target(true), 0, false).await;
+    let found = calls(&iam, &RoleTarget::Suspend, 0, false).await;
+    let names: Vec<&str> = found.iter().map(|(_, name)| name.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "read to close",
+            "iam:PutRolePolicy",
+            "iam:UpdateAssumeRolePolicy",
+            "read to close"
+        ]
+    );
+    // Whose role it is, is looked at all the same.
+    let others = Ownership::of(&cluster(), &account(), &uploader(), &uid("uid-uploader"));
+    let foreign = Ownership {
+        path: IamPath::new("/other/").unwrap(),
+        ..others
+    };
+    let observed = iam.get_role_and_own_policy(&ours().name).await.unwrap();
+    assert!(RoleTarget::Suspend.steps(&foreign, observed.as_ref()).is_err());
+}
+
+/// What is called to make a role, when after some calls it turns out that it is to be suspended.
+async fn superseded_after(calls_made: usize) -> Vec<&'static str> {
+    let (iam, log) = (empty(), Mutex::default());
+    let (supersede, superseded) = superseded::new();
+    let slow = Slow {
+        iam: &iam,
+        wait: Duration::from_secs(1),
+        is_fenced: false,
+        purpose: "provision",
+        log: &log,
+    };
+    let to = target(true);
+    let calls = RoleCalls {
+        roles: &slow,
+        revoking: &slow,
+        reads: to.reads(),
+        superseded: &superseded,
+    };
+    let name = ours().name;
+    let work = converge(calls, &name, &|| true, |observed| to.steps(&ours(), observed));
+    let news = async {
+        while log.lock().len() < calls_made {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        supersede.now();
+    };
+    let (done, ()) = tokio::join!(work, news);
+    assert_eq!(done, Err(RoleApplyError::Superseded));
+    iam.writes()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grant_that_is_superseded_makes_no_further_call() {
+    assert_eq!(superseded_after(1).await, ["iam:CreateRole"], "it was under way");
+    assert_eq!(superseded_after(2).await, ["iam:CreateRole", "iam:PutRolePolicy"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_waits_for_its_turn_is_given_up_when_it_is_superseded() {
+    let (supersede, superseded) = superseded::new();
+    let never = Never;
+    let calls = RoleCalls {
+        roles: &never,
+        revoking: &never,
+        reads: RoleReads::Whole,
+        superseded: &superseded,
+    };
+    let name = ours().name;
+    let work = converge(calls, &name, &|| true, |_| panic!("nothing was read"));
+    let news = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        supersede.now();
+    };
+    let both = async { tokio::join!(work, news).0 };
+    let done = tokio::time::timeout(Duration::from_secs(2), both).await;
+    assert_eq!(done.unwrap(), Err(RoleApplyError::Superseded));
 }

@@ -42,7 +42,7 @@ use crate::{
     limit_status::LimitStatuses,
     metrics::ControllerMetrics,
     progress::WorkProgress,
-    queue::Queue,
+    queue::{Lane, Place, Queue, Workers},
     work::{self, Reconciler},
 };
 
@@ -138,7 +138,10 @@ impl World {
     }
 
     fn work(&self, ctx: &Arc<ControllerContext>) {
-        let (limits, boundaries) = (Queue::<ObjectName>::default(), Queue::<BoundaryKey>::default());
+        let limits = Queue::new(Workers::each(2), |_: &ObjectName| Place::default());
+        let boundaries = Queue::new(crate::process::BOUNDARY_WORKERS, |key: &BoundaryKey| {
+            Place::of_account(&key.account)
+        });
         let statuses = Arc::new(LimitStatuses::new(Arc::clone(ctx)));
         let clouds = Arc::clone(&self.clouds);
         let boundary = Arc::new(
@@ -146,11 +149,11 @@ impl World {
                 .with_policies(move |account: &Account, _| clouds[&account.name].clone()),
         );
         let limit = Arc::new(LimitController::new(Arc::clone(ctx), statuses));
-        let of_boundary: Reconciler<BoundaryKey> = Arc::new(move |key| {
+        let of_boundary: Reconciler<BoundaryKey> = Arc::new(move |key, _| {
             let boundary = Arc::clone(&boundary);
             Box::pin(async move { boundary.reconcile(&key).await })
         });
-        let of_limit: Reconciler<ObjectName> = Arc::new(move |key| {
+        let of_limit: Reconciler<ObjectName> = Arc::new(move |key, _| {
             let limit = Arc::clone(&limit);
             Box::pin(async move { limit.reconcile(&key).await })
         });
@@ -160,7 +163,6 @@ impl World {
             boundaries.clone(),
             Arc::clone(ctx),
             shutdown.clone(),
-            crate::process::BOUNDARY_WORKERS,
             of_boundary,
         ));
         tokio::spawn(work::run(
@@ -168,15 +170,20 @@ impl World {
             limits.clone(),
             Arc::clone(ctx),
             shutdown,
-            2,
             of_limit,
         ));
         let changes = self.index.subscribe();
         tokio::spawn(async move {
             loop {
                 let dirty = changes.next().await;
-                dirty.limits.into_iter().for_each(|key| limits.add(key));
-                dirty.boundaries.into_iter().for_each(|key| boundaries.add(key));
+                dirty
+                    .limits
+                    .into_iter()
+                    .for_each(|key| limits.add(key, Lane::Change));
+                dirty
+                    .boundaries
+                    .into_iter()
+                    .for_each(|key| boundaries.add(key, Lane::Change));
             }
         });
     }

@@ -33,6 +33,7 @@ use crate::{
     progress::WorkProgress,
     queue::Requeue,
     role::{RoleController, dereference::FINALIZER},
+    work::Urgency,
 };
 
 /// A world as it was: what people asked for, and what AWS and the API server have.
@@ -183,7 +184,7 @@ impl World {
     /// Works as the queue does, until `is_done`, and so often at most.
     pub async fn settle(&mut self, tries: usize, is_done: impl Fn(&Self) -> bool) {
         for _ in 0..tries {
-            let result = self.controller.reconcile(&uploader()).await;
+            let result = self.controller.reconcile(&uploader(), &Urgency::change()).await;
             if self.script.revive() {
                 self.restart();
                 continue;
@@ -201,7 +202,7 @@ impl World {
         self.script.begin(&[]);
         self.iam.clear_log();
         self.api.take_writes();
-        let _outcome = self.controller.reconcile(&uploader()).await;
+        let _outcome = self.controller.reconcile(&uploader(), &Urgency::change()).await;
         (self.iam.writes(), self.api.take_writes())
     }
 }

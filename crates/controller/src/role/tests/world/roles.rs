@@ -80,6 +80,11 @@ impl Roles for ScriptedRoles {
         self.read("iam:GetRole", None, self.iam.get_role(name)).await
     }
 
+    async fn get_role_and_own_policy(&self, name: &RoleName) -> Result<Option<ObservedRole>, AwsError> {
+        self.read("iam:GetRole", None, self.iam.get_role_and_own_policy(name))
+            .await
+    }
+
     async fn get_existing_role(&self, name: &RoleName) -> Result<Option<ForeignRole>, AwsError> {
         self.read("iam:GetRole", None, self.iam.get_existing_role(name))
             .await
