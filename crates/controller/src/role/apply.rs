@@ -112,9 +112,14 @@ impl Convergence {
             reads: self.target.reads(),
             superseded: &urgency.superseded,
         };
+        // However the attempt ends, given up and cut off as well: from the first write on the role is not what it was seen to be.
+        let may_write = || {
+            verified.forget(id);
+            ctx.may_write()
+        };
         let attempts = TrustAttempts::new(self.trust.as_ref());
         let converged = loop {
-            let converged = converge(calls, name, &|| ctx.may_write(), |observed| {
+            let converged = converge(calls, name, &may_write, |observed| {
                 let target = attempts.target(&self.target, observed);
                 target.steps(&self.ownership, observed)
             })
