@@ -15,12 +15,16 @@ use deputy_api::{
 use deputy_delegation::ObjectName;
 use deputy_index::BoundaryKey;
 use deputy_runtime::status::patch_status;
+use jiff::SignedDuration;
 use kube::api::DynamicObject;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::{context::ControllerContext, error::ReconcileError, objects};
+
+/// A look within this time of the one that was told of is not told, if it found the same.
+const TOLD_FOR: SignedDuration = SignedDuration::from_mins(30);
 
 /// Characters of the message of a problem.
 const PROBLEM_CHARS: usize = 1000;
@@ -215,11 +219,27 @@ fn merged(
         if waiter.uid.is_some() && waiter.uid != object.metadata.uid {
             continue;
         }
-        let entry = waiter.report.onto(entries.get(account.as_str()));
-        entries.insert(account.as_str(), entry);
+        let old = entries.get(account.as_str());
+        let entry = waiter.report.onto(old);
+        if !old.is_some_and(|old| is_told_by(old, &entry)) {
+            entries.insert(account.as_str(), entry);
+        }
     }
     entries.retain(|account, _| named.contains(account));
     entries.into_values().collect()
+}
+
+/// Whether an entry says all that `new` says, of a look that was not much earlier: then a process that begins and looks at everything
+/// writes nothing where nothing changed.
+fn is_told_by(old: &BoundaryStatus, new: &BoundaryStatus) -> bool {
+    let same = BoundaryStatus {
+        last_verified: new.last_verified.clone(),
+        ..old.clone()
+    };
+    let (Some(told), Some(looked)) = (&old.last_verified, &new.last_verified) else {
+        return same == *new && old.last_verified == new.last_verified;
+    };
+    same == *new && looked.0.duration_since(told.0).abs() < TOLD_FOR
 }
 
 #[cfg(test)]

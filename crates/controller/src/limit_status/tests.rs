@@ -90,3 +90,24 @@ fn what_came_while_others_were_written_is_written_by_the_next_one() {
     waiting.done(&batch);
     assert!(waiting.reports.is_empty());
 }
+
+#[test]
+fn a_look_that_finds_the_same_soon_afterwards_is_not_told() {
+    let at = |minutes: i64, version: &str| BoundaryStatus {
+        last_verified: Some(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(
+            jiff::Timestamp::from_second(1_795_000_000 + minutes * 60).unwrap(),
+        )),
+        ..entry("a", version)
+    };
+    let then = [at(0, "v1")];
+    let told = |new: BoundaryStatus| {
+        merged(
+            &limit(),
+            &then,
+            &batch("uid-payments", &[BoundaryReport::seen(new)]),
+        )
+    };
+    assert_eq!(told(at(29, "v1")), then);
+    assert_eq!(told(at(30, "v1")), [at(30, "v1")]);
+    assert_eq!(told(at(1, "v2")), [at(1, "v2")], "something else was found");
+}
