@@ -55,3 +55,16 @@ def new_team(request, scenario):
 def team(new_team):
     """A namespace with its limit in force."""
     return new_team()
+
+
+@pytest.fixture
+def remove(scenario):
+    """Takes roles from AWS in the end, as whoever retained one does."""
+    names: list[str] = []
+    yield names.append
+    iam = scenario.iam()
+    for name in names:
+        if name in scenario.roles_in_aws():
+            for inline in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+                iam.delete_role_policy(RoleName=name, PolicyName=inline)
+            iam.delete_role(RoleName=name)

@@ -76,10 +76,10 @@ BY_ITSELF = {
     ),
     # Principals that are nobody's, or everybody's.
     "principal: *": (of(aws("*")), 422, "spec.subjects[0].arn", 'Invalid value: "*"'),
-    "principal: any account": (of(aws("arn:aws:iam::*:root")), 422, "spec.subjects[0].arn", "should match"),
+    "principal: any account": (of(aws("arn:aws:iam::*:root")), 422, "spec.subjects[0].arn", "no wildcard"),
     "principal: MFA of a role": (
         of(aws("arn:aws:iam::999999999999:role/ci", requireMFA=True)),
-        *(422, "spec.subjects[0]", "arn:aws:iam::999999999999:role/ci"),
+        *(422, "spec.subjects[0].requireMFA", "the sessions of a role never carry a second factor"),
     ),
     "condition: wildcard": (of(oidc(sub="repo:example-org/*")), 422, "spec.subjects[0].conditions.sub[0]", "should match"),
     "condition: audience twice": (of(oidc(sub=MAIN, aud="b")), 422, "spec.subjects[0].conditions", "aud is said by audience"),

@@ -167,7 +167,7 @@ def test_the_last_binding_takes_its_role_along_and_the_template_waits_for_all(sc
     second.wait_binding("reader", "False", "RoleNotFound")
 
 
-def test_its_roles_stay_where_it_says_so_and_every_limit_allows_it(scenario, new_team, template):
+def test_its_roles_stay_where_it_says_so_and_every_limit_allows_it(scenario, new_team, template, remove):
     stays, not_allowed = new_team(limit=False), new_team(limit=False)
     stays.limit(reads(stays.name), roles={"allowRetain": True})
     not_allowed.limit(reads(not_allowed.name))
@@ -179,6 +179,7 @@ def test_its_roles_stay_where_it_says_so_and_every_limit_allows_it(scenario, new
     scenario.create(bound(stays.name, name))
     stays.wait_binding("reader")
     entry = entries(scenario, name)[stays.name]
+    remove(entry["roleARN"].rsplit("/", 1)[-1])
 
     def closed() -> bool:
         found = aws_role(scenario, entry["roleARN"])

@@ -118,7 +118,8 @@ def test_a_process_killed_in_the_middle_of_a_call_goes_on_where_it_was(scenario,
     scenario.deputy.start_process(process)
 
     if action in ("DeleteRolePolicy", "DeleteRole"):
-        scenario.wait_gone(team.role_path())
+        # A role that AWS does not show, to who has not seen it go, is believed gone after a minute.
+        scenario.wait_gone(team.role_path(), timeout=90)
         assert not [r for r in scenario.roles_in_aws() if f".{team.name}." in r]
     elif action == "DeletePolicy":
         wait_until(lambda: not [p for p in scenario.policies_in_aws() if team.name in p], "the policy gone", 20)

@@ -32,19 +32,6 @@ def effects(found: dict) -> set[str]:
     return {s["Effect"] for s in found["AssumeRolePolicyDocument"]["Statement"]}
 
 
-@pytest.fixture
-def remove(scenario):
-    """Takes roles from AWS in the end, as whoever retained one does."""
-    names: list[str] = []
-    yield names.append
-    iam = scenario.iam()
-    for name in names:
-        if in_aws(scenario, name) is not None:
-            for inline in iam.list_role_policies(RoleName=name)["PolicyNames"]:
-                iam.delete_role_policy(RoleName=name, PolicyName=inline)
-            iam.delete_role(RoleName=name)
-
-
 def test_a_retained_role_lets_nobody_in_and_is_taken_back(scenario, new_team, remove):
     team = new_team(roles={"allowRetain": True})
     scenario.cluster.create_service_account(team.name, "uploader")
