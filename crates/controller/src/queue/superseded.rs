@@ -36,6 +36,13 @@ impl Superseded {
         }
     }
 
+    /// When the first of the two is called.
+    #[cfg(test)]
+    pub(crate) fn by_hand() -> (impl Fn() + Send + Sync + 'static, Self) {
+        let (supersede, superseded) = new();
+        (move || supersede.now(), superseded)
+    }
+
     /// Never.
     #[cfg(test)]
     pub(crate) fn never() -> Self {

@@ -103,6 +103,10 @@ impl Convergence {
         urgency: &Urgency,
     ) -> Result<AppliedRole, ReconcileError> {
         let name = &self.ownership.name;
+        if !self.takes_away() {
+            // It may make the role, and not hear of it.
+            absences.forget(id);
+        }
         let purpose = self.purpose(urgency.lane, verified.was_verified(id, self.fingerprint));
         let roles = ctx.aws.roles(&self.account, purpose);
         let revoking = ctx.aws.roles(&self.account, CallPurpose::Revoke);

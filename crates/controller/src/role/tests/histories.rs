@@ -4,7 +4,7 @@
 use deputy_runtime::lease::{Leadership, LeaseConfig, LeaseTask, campaign};
 
 use super::{
-    paths::{Path, paths},
+    paths::{Path, paths, reads, refused},
     world::{Bounds, Call, Moment, Power, Rest, Trouble, World},
 };
 use crate::fixtures::nothing_there;
@@ -173,4 +173,45 @@ async fn every_history_with_two_troubles_ends_as_it_should() {
         rig.explored(&path).await.with_two(&mut found).await;
     }
     found.tell("two troubles");
+}
+
+/// With three troubles, and of a role that is made in between: the other histories have two, of one change.
+#[tokio::test]
+async fn an_absence_from_before_a_role_was_made_says_nothing_of_it() {
+    let rig = Rig::new().await;
+    let mut world = World::new(&rig.leadership);
+    world.furnish();
+    for (wish, trouble) in [
+        (reads(), Some((Call::WriteAws, Trouble::Refused))),
+        // It is not there, and that is noted down.
+        (refused(), None),
+        (reads(), Some((Call::WriteAws, Trouble::AnswerLost))),
+        (reads().gone(), Some((Call::ReadAws, Trouble::NotYetVisible))),
+    ] {
+        world.wish(&wish);
+        world.script.begin_with(trouble);
+        world.settle(1, |_| true).await;
+    }
+    assert_eq!(world.faults(), Vec::<String>::new());
+}
+
+/// What was verified once is not true any more when somebody has written since, however that ended.
+#[tokio::test]
+async fn what_an_attempt_that_is_given_up_has_written_is_taken_back() {
+    let rig = Rig::new().await;
+    let mut world = World::new(&rig.leadership);
+    world.furnish();
+    for (wish, trouble) in [
+        (reads().unbound(), None),
+        (reads(), Some((Call::WriteAws, Trouble::Superseded))),
+    ] {
+        world.wish(&wish);
+        world.script.begin_with(trouble);
+        world.settle(1, |_| true).await;
+    }
+    assert_ne!(world.power(), Power::new(), "the trust policy is open");
+    world.wish(&reads().unbound());
+    world.script.begin(&[]);
+    world.settle(1, |_| true).await;
+    assert_eq!(world.power(), Power::new());
 }

@@ -20,7 +20,7 @@ fn path(name: &'static str, before: &[Wish], then: Wish) -> Path {
 }
 
 /// A role that reads.
-fn reads() -> Wish {
+pub fn reads() -> Wish {
     Wish::default()
 }
 
@@ -33,7 +33,7 @@ fn both() -> Wish {
 }
 
 /// One that its limit does not allow.
-fn refused() -> Wish {
+pub fn refused() -> Wish {
     reads().under("payments", WRITE)
 }
 

@@ -178,7 +178,9 @@ fn refusal(trouble: Trouble) -> (u16, Value) {
         Trouble::Refused => (403, "Forbidden"),
         Trouble::Throttled => (429, "TooManyRequests"),
         Trouble::Conflict => (409, "Conflict"),
-        Trouble::NotDone | Trouble::AnswerLost | Trouble::NotYetVisible => (504, "Timeout"),
+        Trouble::NotDone | Trouble::AnswerLost | Trouble::NotYetVisible | Trouble::Superseded => {
+            (504, "Timeout")
+        }
         Trouble::DiesBefore | Trouble::DiesAfter => (500, "InternalError"),
     };
     (code, failure(code, reason))

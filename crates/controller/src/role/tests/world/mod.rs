@@ -31,7 +31,7 @@ use crate::{
     instances::Instances,
     metrics::ControllerMetrics,
     progress::WorkProgress,
-    queue::Requeue,
+    queue::{Requeue, Superseded},
     role::{RoleController, dereference::FINALIZER},
     work::Urgency,
 };
@@ -184,7 +184,13 @@ impl World {
     /// Works as the queue does, until `is_done`, and so often at most.
     pub async fn settle(&mut self, tries: usize, is_done: impl Fn(&Self) -> bool) {
         for _ in 0..tries {
-            let result = self.controller.reconcile(&uploader(), &Urgency::change()).await;
+            let (supersede, superseded) = Superseded::by_hand();
+            self.script.superseded_by(supersede);
+            let urgency = Urgency {
+                superseded,
+                ..Urgency::change()
+            };
+            let result = self.controller.reconcile(&uploader(), &urgency).await;
             if self.script.revive() {
                 self.restart();
                 continue;

@@ -115,6 +115,10 @@ impl Roles for ScriptedRoles {
             (self.watch.lock())(call, after.as_ref());
         }
         match trouble {
+            Some(Trouble::Superseded) => {
+                self.script.supersede();
+                done
+            }
             Some(trouble) => Err(error(call.action(), trouble)),
             None => done,
         }
@@ -127,9 +131,11 @@ fn error(operation: &'static str, trouble: Trouble) -> AwsError {
         Trouble::Throttled => ErrorClass::Throttled,
         Trouble::NotYetVisible => ErrorClass::NotFound,
         Trouble::Conflict => ErrorClass::Conflict,
-        Trouble::NotDone | Trouble::AnswerLost | Trouble::DiesBefore | Trouble::DiesAfter => {
-            ErrorClass::Unreachable
-        }
+        Trouble::NotDone
+        | Trouble::AnswerLost
+        | Trouble::DiesBefore
+        | Trouble::DiesAfter
+        | Trouble::Superseded => ErrorClass::Unreachable,
     };
     let error = AwsError::new(operation, class, "on order of the test");
     if class == ErrorClass::Unreachable {

@@ -21,10 +21,12 @@ pub enum Trouble {
     DiesBefore,
     /// The process dies after the call.
     DiesAfter,
+    /// It is done, and what is being done is superseded: something more urgent came in.
+    Superseded,
 }
 
 impl Trouble {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Refused,
         Self::Throttled,
         Self::NotDone,
@@ -33,6 +35,7 @@ impl Trouble {
         Self::Conflict,
         Self::DiesBefore,
         Self::DiesAfter,
+        Self::Superseded,
     ];
 
     /// For pairs, those after which something else is done: the others are like one of these.
@@ -51,13 +54,15 @@ impl Trouble {
             (Self::AnswerLost | Self::DiesAfter | Self::Conflict, Call::ReadAws | Call::ReadApi) => false,
             // The API server shows to a read what was written before it.
             (Self::NotYetVisible, Call::ReadApi | Call::WriteApi) => false,
+            // It is noticed between calls to AWS; before the first one nothing was done.
+            (Self::Superseded, Call::ReadAws | Call::ReadApi | Call::WriteApi) => false,
             _ => true,
         }
     }
 
     /// Whether the call is done.
     pub fn is_done(self) -> bool {
-        matches!(self, Self::AnswerLost | Self::DiesAfter)
+        matches!(self, Self::AnswerLost | Self::DiesAfter | Self::Superseded)
     }
 }
 
@@ -75,42 +80,72 @@ struct State {
     /// The calls of this history so far.
     calls: Vec<Call>,
     troubles: Vec<(usize, Trouble)>,
+    /// What happens to the first call of this kind.
+    first: Option<(Call, Trouble)>,
     is_dead: bool,
 }
 
+/// Supersedes what is being done.
+type Supersede = Box<dyn Fn() + Send + Sync>;
+
 /// The calls of a history, and what happens to them.
 #[derive(Default)]
-pub struct Script(Mutex<State>);
+pub struct Script {
+    state: Mutex<State>,
+    supersede: Mutex<Option<Supersede>>,
+}
 
 impl Script {
     /// A history begins.
     pub fn begin(&self, troubles: &[(usize, Trouble)]) {
-        *self.0.lock() = State {
+        *self.state.lock() = State {
             troubles: troubles.to_vec(),
+            ..State::default()
+        };
+    }
+
+    /// A history begins, with this at the first call of its kind.
+    pub fn begin_with(&self, first: Option<(Call, Trouble)>) {
+        *self.state.lock() = State {
+            first,
             ..State::default()
         };
     }
 
     /// The next call; what happens to it.
     pub fn next(&self, call: Call) -> Option<Trouble> {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         if state.is_dead {
             return Some(Trouble::DiesBefore);
         }
         let index = state.calls.len();
         state.calls.push(call);
-        let (_, trouble) = *state.troubles.iter().find(|(at, _)| *at == index)?;
+        let planned = state.troubles.iter().find(|(at, _)| *at == index).copied();
+        let first = state.first.take_if(|(kind, _)| *kind == call);
+        let (_, trouble) = planned.map(|(_, trouble)| (call, trouble)).or(first)?;
         state.is_dead = matches!(trouble, Trouble::DiesBefore | Trouble::DiesAfter);
         Some(trouble)
     }
 
+    /// This supersedes what is being done from now on.
+    pub fn superseded_by(&self, supersede: impl Fn() + Send + Sync + 'static) {
+        *self.supersede.lock() = Some(Box::new(supersede));
+    }
+
+    /// Something more urgent came in.
+    pub fn supersede(&self) {
+        if let Some(supersede) = &*self.supersede.lock() {
+            supersede();
+        }
+    }
+
     /// The calls so far.
     pub fn calls(&self) -> Vec<Call> {
-        self.0.lock().calls.clone()
+        self.state.lock().calls.clone()
     }
 
     /// Whether the process has died; it lives again from now on.
     pub fn revive(&self) -> bool {
-        std::mem::take(&mut self.0.lock().is_dead)
+        std::mem::take(&mut self.state.lock().is_dead)
     }
 }
