@@ -193,7 +193,7 @@ impl Convergence {
     /// Whether a role that is there becomes less, and one that is not is left alone.
     fn takes_away(&self) -> bool {
         match self.target {
-            RoleTarget::Suspend | RoleTarget::Retain { .. } | RoleTarget::Delete { .. } => true,
+            RoleTarget::Suspend | RoleTarget::Retain | RoleTarget::Delete => true,
             RoleTarget::Provision(_) | RoleTarget::Hold { .. } => false,
         }
     }
@@ -210,7 +210,7 @@ impl Convergence {
     fn is_final(&self) -> bool {
         match self.target {
             RoleTarget::Provision(_) | RoleTarget::Suspend => true,
-            RoleTarget::Hold { .. } | RoleTarget::Retain { .. } | RoleTarget::Delete { .. } => false,
+            RoleTarget::Hold { .. } | RoleTarget::Retain | RoleTarget::Delete => false,
         }
     }
 
@@ -243,8 +243,8 @@ impl Convergence {
                 left_out,
             },
             RoleTarget::Suspend => RoleOutcome::Suspended { role_id },
-            RoleTarget::Retain { .. } => RoleOutcome::Retained,
-            RoleTarget::Delete { .. } => RoleOutcome::Deleted,
+            RoleTarget::Retain => RoleOutcome::Retained,
+            RoleTarget::Delete => RoleOutcome::Deleted,
         }
     }
 
@@ -252,20 +252,13 @@ impl Convergence {
     fn reached(&self, converged: Converged, left_out: Vec<LeftOutPrincipal>) -> RoleOutcome {
         match &self.target {
             RoleTarget::Hold { until, .. } => RoleOutcome::waiting(ConditionReason::BoundaryNotReady, until),
-            RoleTarget::Delete { .. } if converged.role_id.is_some() => {
+            RoleTarget::Delete if converged.role_id.is_some() => {
                 tracing::warn!(aws_role = %self.ownership.name, "left a role of this name in AWS: it is not ours");
                 RoleOutcome::Deleted
             }
-            RoleTarget::Retain { .. } if converged.refused_tags.iter().any(AwsError::is_retryable) => {
+            RoleTarget::Retain if converged.refused_tags.iter().any(AwsError::is_retryable) => {
                 RoleOutcome::Deleting {
                     message: "the role is closed, and its tag can't be written yet".into(),
-                }
-            }
-            RoleTarget::Delete { may_be_hidden: true } | RoleTarget::Retain { may_be_hidden: true }
-                if !converged.changed && converged.role_id.is_none() =>
-            {
-                RoleOutcome::Deleting {
-                    message: "AWS shows no role yet, which may have been made a moment ago".into(),
                 }
             }
             _ => self.as_it_should_be(converged, left_out),
@@ -290,7 +283,7 @@ impl Convergence {
     /// What is true of a role that has not reached its target.
     fn unfinished(&self, reason: ConditionReason, message: String) -> RoleOutcome {
         match self.target {
-            RoleTarget::Retain { .. } | RoleTarget::Delete { .. } => RoleOutcome::Deleting { message },
+            RoleTarget::Retain | RoleTarget::Delete => RoleOutcome::Deleting { message },
             RoleTarget::Provision(_) | RoleTarget::Hold { .. } | RoleTarget::Suspend => {
                 RoleOutcome::Waiting { reason, message }
             }

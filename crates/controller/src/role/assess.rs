@@ -75,7 +75,7 @@ pub struct Convergence {
 pub fn assess(inputs: &RoleInputs, key: &FingerprintKey) -> RolePlan {
     match &inputs.stage {
         RoleStage::Present(role) => assess_present(inputs, role, key),
-        RoleStage::Deleting { may_be_hidden, stays } => assess_deletion(inputs, *may_be_hidden, *stays, key),
+        RoleStage::Deleting { stays } => assess_deletion(inputs, *stays, key),
     }
 }
 
@@ -140,7 +140,7 @@ fn assess_present(inputs: &RoleInputs, present: &PresentRole, key: &FingerprintK
     }
 }
 
-fn assess_deletion(inputs: &RoleInputs, may_be_hidden: bool, stays: bool, key: &FingerprintKey) -> RolePlan {
+fn assess_deletion(inputs: &RoleInputs, stays: bool, key: &FingerprintKey) -> RolePlan {
     if inputs.object.is_some() && !inputs.has_finalizer() {
         // Nothing of it was ever in AWS.
         return RolePlan::nothing(RoleOutcome::Deleted);
@@ -166,9 +166,9 @@ fn assess_deletion(inputs: &RoleInputs, may_be_hidden: bool, stays: bool, key: &
     };
     let ownership = Ownership::of(&inputs.cluster, account, &inputs.id, &inputs.uid);
     let target = if stays {
-        RoleTarget::Retain { may_be_hidden }
+        RoleTarget::Retain
     } else {
-        RoleTarget::Delete { may_be_hidden }
+        RoleTarget::Delete
     };
     RolePlan::converge(inputs, account, ownership, (target, None), false, key)
 }
@@ -193,10 +193,9 @@ impl RolePlan {
             RoleTarget::Provision(_) => Finalizer::Add {
                 account: account.name.clone(),
             },
-            RoleTarget::Hold { .. }
-            | RoleTarget::Suspend
-            | RoleTarget::Retain { .. }
-            | RoleTarget::Delete { .. } => Finalizer::Keep,
+            RoleTarget::Hold { .. } | RoleTarget::Suspend | RoleTarget::Retain | RoleTarget::Delete => {
+                Finalizer::Keep
+            }
         };
         let trust = trust.filter(|_| target.desired().is_some());
         let wanted = (

@@ -25,9 +25,6 @@ pub struct ProvisionedRole {
     pub retain: bool,
 }
 
-/// What IAM may take to show a new role everywhere.
-pub const PROPAGATION_SECONDS: i64 = 60;
-
 /// Everything that was looked up about a role.
 #[derive(Debug)]
 pub struct RoleInputs {
@@ -63,8 +60,6 @@ pub enum RoleStage {
     Present(Box<PresentRole>),
     /// It is being deleted and has our finalizer, or it is gone.
     Deleting {
-        /// Whether a role may have been made that reads do not show yet.
-        may_be_hidden: bool,
         /// Whether it stays in AWS, closed: its object says so, and every limit allows it.
         stays: bool,
     },
@@ -161,7 +156,6 @@ pub async fn dereference(
         (None, None) => return Ok(None),
         (None, Some(ProvisionedRole { uid, account, retain })) => {
             let stage = RoleStage::Deleting {
-                may_be_hidden: false,
                 stays: retain && may_stay(&ctx.index, id, Some(&account)),
             };
             (uid, Some(account), stage)
@@ -171,10 +165,9 @@ pub async fn dereference(
             let stage = if object.metadata.deletion_timestamp.is_none() {
                 RoleStage::Present(Box::new(present(ctx, object).await?))
             } else if has_finalizer(object) {
-                let may_be_hidden = may_be_hidden(ctx, object);
                 let stays =
                     objects::is_retained(object) && may_stay(&ctx.index, id, account_name(object).as_ref());
-                RoleStage::Deleting { may_be_hidden, stays }
+                RoleStage::Deleting { stays }
             } else {
                 return Ok(None);
             };
@@ -274,12 +267,4 @@ pub(super) fn may_stay(index: &Index, id: &RoleId, account: Option<&ObjectName>)
 fn account_name(object: &DynamicObject) -> Option<ObjectName> {
     let name = object.data.pointer("/spec/accountRef/name")?.as_str()?;
     ObjectName::new(name).ok()
-}
-
-/// Whether a role may have been made that reads do not show yet: its object is new, and it was never seen.
-fn may_be_hidden(ctx: &ControllerContext, object: &DynamicObject) -> bool {
-    let was_seen = objects::status_of::<AWSRoleStatus>(object).role_id.is_some();
-    let created = object.metadata.creation_timestamp.as_ref();
-    let age = created.map_or(0, |t| ctx.now().as_second() - t.0.as_second());
-    !was_seen && age < PROPAGATION_SECONDS
 }

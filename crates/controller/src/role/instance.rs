@@ -12,9 +12,7 @@ use kube::api::{DynamicObject, ListParams};
 
 use super::{
     capped::CappedRole,
-    dereference::{
-        AccountInput, PROPAGATION_SECONDS, PresentRole, ProvisionedRole, RoleInputs, RoleStage, may_stay,
-    },
+    dereference::{AccountInput, PresentRole, ProvisionedRole, RoleInputs, RoleStage, may_stay},
     outcome::AppliedRole,
     status,
 };
@@ -44,7 +42,6 @@ pub async fn dereference(
         (None, Some(provisioned)) => (
             provisioned.uid,
             RoleStage::Deleting {
-                may_be_hidden: false,
                 stays: provisioned.retain && may_stay(&ctx.index, id, Some(account)),
             },
         ),
@@ -59,9 +56,8 @@ pub async fn dereference(
                 // The index does not show that binding yet, and tells of it when it does.
                 return Ok(None);
             } else {
-                let may_be_hidden = entry.as_ref().is_some_and(|entry| may_be_hidden(ctx, entry));
                 let stays = objects::is_retained(object) && may_stay(&ctx.index, id, Some(account));
-                RoleStage::Deleting { may_be_hidden, stays }
+                RoleStage::Deleting { stays }
             };
             (uid, stage)
         }
@@ -114,12 +110,6 @@ fn entry_of(object: &DynamicObject, id: &RoleId) -> Option<RoleInstance> {
         .instances
         .into_iter()
         .find(|e| e.namespace == id.namespace.as_str() && e.account == account.as_str())
-}
-
-/// Whether a role may have been made that reads do not show yet: it was noted down a moment ago, and never seen.
-fn may_be_hidden(ctx: &ControllerContext, entry: &RoleInstance) -> bool {
-    let age = ctx.now().as_second() - entry.last_transition_time.0.as_second();
-    entry.role_arn.is_some() && entry.role_id.is_none() && age < PROPAGATION_SECONDS
 }
 
 /// The entry from before the first call to AWS. `None` while the account is not known.

@@ -68,15 +68,9 @@ pub enum RoleTarget {
     /// Not accepted: whatever is there becomes unusable, and stays.
     Suspend,
     /// Its object goes, and it stays: closed, and with a tag that says so.
-    Retain {
-        /// Whether a role may have been made that reads do not show yet: one that is not shown may be open.
-        may_be_hidden: bool,
-    },
+    Retain,
     /// Nothing of ours is left.
-    Delete {
-        /// Whether a role may have been made that reads do not show yet: one that is not shown is not taken to be gone.
-        may_be_hidden: bool,
-    },
+    Delete,
 }
 
 impl RoleTarget {
@@ -103,18 +97,14 @@ impl RoleTarget {
                 plan::plan_hold(desired, observed, &ceilings, *boundary)
             }
             Self::Suspend => plan::plan_suspension(&ownership.tags_for(observed), name, path, observed),
-            Self::Retain { .. } => {
-                Ok(
-                    plan::plan_retention(&ownership.tags_for(observed), name, path, observed)
-                        .unwrap_or_else(|_not_ours| Vec::new()),
-                )
-            }
-            Self::Delete { .. } => {
-                Ok(
-                    plan::plan_deletion(&ownership.tags_for(observed), name, path, observed)
-                        .unwrap_or_else(|_not_ours| Vec::new()),
-                )
-            }
+            Self::Retain => Ok(
+                plan::plan_retention(&ownership.tags_for(observed), name, path, observed)
+                    .unwrap_or_else(|_not_ours| Vec::new()),
+            ),
+            Self::Delete => Ok(
+                plan::plan_deletion(&ownership.tags_for(observed), name, path, observed)
+                    .unwrap_or_else(|_not_ours| Vec::new()),
+            ),
         }
     }
 
@@ -132,9 +122,9 @@ impl RoleTarget {
     #[must_use]
     pub fn reads(&self) -> RoleReads {
         match self {
-            Self::Suspend | Self::Retain { .. } => RoleReads::ToClose,
+            Self::Suspend | Self::Retain => RoleReads::ToClose,
             // A role goes after its policies.
-            Self::Provision(_) | Self::Hold { .. } | Self::Delete { .. } => RoleReads::Whole,
+            Self::Provision(_) | Self::Hold { .. } | Self::Delete => RoleReads::Whole,
         }
     }
 
@@ -143,7 +133,7 @@ impl RoleTarget {
     pub fn desired(&self) -> Option<&DesiredRole> {
         match self {
             Self::Provision(desired) | Self::Hold { desired, .. } => Some(desired),
-            Self::Suspend | Self::Retain { .. } | Self::Delete { .. } => None,
+            Self::Suspend | Self::Retain | Self::Delete => None,
         }
     }
 }

@@ -106,7 +106,7 @@ async fn reach_while(
     may_write: MayWrite<'_>,
 ) -> Result<Converged, RoleApplyError> {
     let ours = ours();
-    let gone = RoleTarget::Delete { may_be_hidden: false };
+    let gone = RoleTarget::Delete;
     let target = match goal {
         Goal::Is(target) => target,
         Goal::Gone => &gone,
@@ -145,7 +145,7 @@ fn lives() -> Vec<(&'static str, Vec<Goal>)> {
         let target = desired(&["s3:GetObject"], true);
         Goal::Is(with_managed(target, arns, alone))
     };
-    let retained = Goal::Is(RoleTarget::Retain { may_be_hidden: false });
+    let retained = Goal::Is(RoleTarget::Retain);
     vec![
         ("made", vec![reads.clone()]),
         ("changed", vec![reads.clone(), writes.clone()]),

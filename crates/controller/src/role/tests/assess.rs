@@ -90,8 +90,8 @@ fn present(actions: &[&str], bound: bool, in_aws: Option<&str>) -> PresentRole {
     }
 }
 
-fn deleting(may_be_hidden: bool, stays: bool) -> RoleStage {
-    RoleStage::Deleting { may_be_hidden, stays }
+fn deleting(stays: bool) -> RoleStage {
+    RoleStage::Deleting { stays }
 }
 
 fn plan(inputs: &RoleInputs) -> RolePlan {
@@ -320,7 +320,7 @@ fn only_what_is_to_be_made_gets_the_finalizer() {
     for stage in [
         RoleStage::Present(Box::new(present(&["s3:GetObject"], true, None))),
         RoleStage::Present(Box::new(unreadable())),
-        deleting(false, false),
+        deleting(false),
     ] {
         assert_eq!(plan(&inputs(stage)).finalizer, Finalizer::Keep);
     }
@@ -358,8 +358,8 @@ fn by_an_account_that_may_not_be_used_things_are_only_taken_away() {
     };
     let refused = not_usable(RoleStage::Present(Box::new(unreadable())));
     assert_eq!(target_of(&refused), RoleTarget::Suspend);
-    let deleted = not_usable(deleting(true, false));
-    assert_eq!(target_of(&deleted), RoleTarget::Delete { may_be_hidden: true });
+    let deleted = not_usable(deleting(false));
+    assert_eq!(target_of(&deleted), RoleTarget::Delete);
     let accepted = present(&["s3:GetObject"], true, Some(&hash_of_the_boundary()));
     assert!(accepted.decision.is_accepted());
     let accepted = not_usable(RoleStage::Present(Box::new(accepted)));
@@ -375,7 +375,7 @@ fn a_deletion_waits_for_an_account_that_is_not_known() {
             "can't be read: spec.region",
         ),
     ] {
-        let mut inputs = inputs(deleting(false, false));
+        let mut inputs = inputs(deleting(false));
         inputs.account.usable = usable;
         inputs.account.as_written = None;
         let RoleOutcome::Deleting { message } = outcome_of(&inputs) else {
@@ -387,19 +387,14 @@ fn a_deletion_waits_for_an_account_that_is_not_known() {
         );
     }
     // Of an object without a readable name of an account no role was ever made.
-    let mut inputs = inputs(deleting(false, false));
+    let mut inputs = inputs(deleting(false));
     inputs.account.name = None;
     assert_eq!(outcome_of(&inputs), RoleOutcome::Deleted);
 }
 
 #[test]
 fn a_role_that_is_to_stay_is_closed_and_not_deleted() {
-    for may_be_hidden in [false, true] {
-        assert_eq!(
-            target_of(&inputs(deleting(may_be_hidden, true))),
-            RoleTarget::Retain { may_be_hidden }
-        );
-    }
+    assert_eq!(target_of(&inputs(deleting(true))), RoleTarget::Retain);
 }
 
 #[test]

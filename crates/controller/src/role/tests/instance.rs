@@ -55,14 +55,7 @@ fn inputs(stage: RoleStage, entry: Option<RoleInstance>) -> RoleInputs {
 
 fn refused(reason: Reason, namespaces: &[&str]) -> RoleStage {
     let mut role = role(&["s3:GetObject"]);
-    role.id = inputs(
-        RoleStage::Deleting {
-            may_be_hidden: false,
-            stays: false,
-        },
-        None,
-    )
-    .id;
+    role.id = inputs(RoleStage::Deleting { stays: false }, None).id;
     let patterns = namespaces
         .iter()
         .map(|n| deputy_delegation::NamespacePattern::new(*n).unwrap());
@@ -87,10 +80,7 @@ fn applied(outcome: RoleOutcome) -> AppliedRole {
 
 #[test]
 fn an_entry_with_an_arn_is_there_before_the_first_call_to_aws() {
-    let deleting = || RoleStage::Deleting {
-        may_be_hidden: false,
-        stays: false,
-    };
+    let deleting = || RoleStage::Deleting { stays: false };
     let first = begun(&inputs(deleting(), None), at(10)).unwrap();
     assert!(
         first
@@ -165,16 +155,7 @@ fn nobody_fills_the_list_from_where_it_may_not_be_bound() {
 
 #[test]
 fn a_role_of_a_cluster_role_holds_up_no_namespace() {
-    assert!(
-        !inputs(
-            RoleStage::Deleting {
-                may_be_hidden: false,
-                stays: false
-            },
-            None
-        )
-        .holds_up_namespace()
-    );
+    assert!(!inputs(RoleStage::Deleting { stays: false }, None).holds_up_namespace());
 }
 
 #[test]

@@ -52,10 +52,7 @@ fn look(bound: bool) -> RoleLook {
             usable: Entry::Known(Arc::clone(&account)),
             as_written: Some(Arc::clone(&account)),
         },
-        stage: RoleStage::Deleting {
-            may_be_hidden: false,
-            stays: false,
-        },
+        stage: RoleStage::Deleting { stays: false },
     };
     let arn = RoleArn::parse(ARN).unwrap();
     RoleLook::new(

@@ -176,7 +176,7 @@ async fn one_that_is_deleted_unseen_is_noted_down_by_what_closes_the_role() {
     assert!(left_out(&iam, &both).await.is_empty());
     iam.remove_principal(DEPLOY);
     replace(&iam, OTHER);
-    for target in [RoleTarget::Suspend, RoleTarget::Retain { may_be_hidden: false }] {
+    for target in [RoleTarget::Suspend, RoleTarget::Retain] {
         reach(&iam, &target, None).await.0.unwrap();
         let noted = left_out(&iam, &both).await;
         assert_eq!(noted.len(), 2);
@@ -337,7 +337,7 @@ async fn replaced_and_failing(meanwhile: Meanwhile, fault: Fault) -> usize {
             Meanwhile::Nothing => {}
             Meanwhile::Suspended => drop(reach(&iam, &RoleTarget::Suspend, None).await),
             Meanwhile::Retained => {
-                drop(reach(&iam, &RoleTarget::Retain { may_be_hidden: false }, None).await);
+                drop(reach(&iam, &RoleTarget::Retain, None).await);
             }
             Meanwhile::Deleted => iam.uproot(&ours().name),
         }
