@@ -156,10 +156,7 @@ impl Convergence {
                 }
                 Ok(AppliedRole::now(self.reached(converged, left_out)))
             }
-            Err(RoleApplyError::NotLeader) => {
-                verified.forget(id);
-                Err(ReconcileError::NotLeader)
-            }
+            Err(RoleApplyError::NotLeader) => Err(ReconcileError::NotLeader),
             Err(RoleApplyError::Superseded) => Err(ReconcileError::Superseded),
             // Nothing about it has changed but that it was time to look: it is taken to be as it was.
             Err(RoleApplyError::Read(error))

@@ -30,12 +30,15 @@ pub struct RoleTrust {
 }
 
 impl RoleTrust {
-    /// What is written in place of what is there, without those whom AWS does not know.
-    #[must_use]
-    pub fn against(&self, observed: Option<&ObservedRole>, unknown: &BTreeSet<String>) -> WrittenTrust {
+    /// Who was replaced, as far as AWS and the status say.
+    fn known(&self, observed: Option<&ObservedRole>) -> ReplacedPrincipals {
         let shown = observed.map(|role| ReplacedPrincipals::shown_by(&role.trust));
-        let known = shown.unwrap_or_default().and_remembered(self.remembered.clone());
-        self.compiled.against(&self.named, &known, unknown)
+        shown.unwrap_or_default().and_remembered(self.remembered.clone())
+    }
+
+    /// What is written in place of that, without those whom AWS does not know.
+    fn against(&self, known: &ReplacedPrincipals, unknown: &BTreeSet<String>) -> WrittenTrust {
+        self.compiled.against(&self.named, known, unknown)
     }
 }
 
@@ -56,8 +59,8 @@ struct Attempt {
     trying: Option<String>,
     /// How often AWS refused.
     refusals: usize,
-    /// All that AWS showed in the trust policy, when it was last looked at.
-    shown: ReplacedPrincipals,
+    /// What was known when the trust policy was last looked at, with all that AWS showed in it.
+    known: ReplacedPrincipals,
     /// Whom the policy leaves out that was last asked for.
     left_out: Vec<LeftOutPrincipal>,
 }
@@ -79,10 +82,9 @@ impl<'a> TrustAttempts<'a> {
         };
         let mut state = self.state.lock();
         let without: BTreeSet<String> = state.unknown.union(&state.suspects).cloned().collect();
-        let written = trust.against(observed, &without);
-        state.shown = observed
-            .map(|role| ReplacedPrincipals::shown_by(&role.trust))
-            .unwrap_or_default();
+        let known = trust.known(observed);
+        let written = trust.against(&known, &without);
+        state.known = known;
         state.left_out = written.left_out;
         target.with_trust(written.document)
     }
@@ -141,7 +143,7 @@ impl Attempt {
             _ => {
                 let hidden: BTreeSet<String> = asked
                     .iter()
-                    .filter(|arn| !self.shown.shows(arn))
+                    .filter(|arn| !self.known.shows(arn))
                     .cloned()
                     .collect();
                 let blamed = if hidden.is_empty() { asked } else { hidden };
