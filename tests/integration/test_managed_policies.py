@@ -45,13 +45,19 @@ def managed_role(team, *arns: str, **spec: object) -> dict:
     return manifest
 
 
-def test_a_managed_policy_is_attached_used_and_capped(scenario, new_team, reader):
+def managed_team(scenario, new_team, reader: str):
+    """A namespace whose role has this managed policy alone, and lets the ServiceAccount in."""
     team = new_team(managedPolicies=[f"{OWN}/reader-*"])
     team.cluster.create_service_account(team.name, "uploader")
     scenario.create(managed_role(team, reader))
     team.binding(wait=False)
     team.wait_role()
     team.wait_trusted()
+    return team
+
+
+def test_a_managed_policy_is_attached_used_and_capped(scenario, new_team, reader):
+    team = managed_team(scenario, new_team, reader)
     assert attached(team) == [reader] and team.inline() == {}
     capped = scenario.wait(team.role_path(), "CappedByBoundary", "True", "Capped")
     assert f"{reader} allows sqs:ListQueues" in capped["message"], capped
@@ -80,12 +86,7 @@ def s3_of(scenario, body: dict):
 
 def test_a_session_that_runs_ends_when_its_role_is_suspended(scenario, new_team, reader):
     """Its managed policy stays attached, and the boundary still allows what it allows: the deny alone stops it."""
-    team = new_team(managedPolicies=[f"{OWN}/reader-*"])
-    team.cluster.create_service_account(team.name, "uploader")
-    scenario.create(managed_role(team, reader))
-    team.binding(wait=False)
-    team.wait_role()
-    team.wait_trusted()
+    team = managed_team(scenario, new_team, reader)
     team.pod()
     s3 = s3_of(scenario, team.wait_answer(200))
     assert s3.get_object(Bucket=BUCKET, Key="report.txt")["Body"].read() == b"numbers"

@@ -10,16 +10,6 @@ const DENY_ALL: &str =
     r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}"#;
 const DENY_BECOMING: &str = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}}"#;
 
-const DEFAULT: Quotas = Quotas {
-    trust_policy_size: 2048,
-    role_policy_size: 10_240,
-    policies_per_role: 10,
-    managed_policy_size: 6144,
-    versions_per_policy: 5,
-    roles: 1000,
-    policies: 1500,
-};
-
 fn within(quotas: Quotas) -> WithinQuotas<InMemoryIam> {
     let iam = InMemoryIam::new(
         Partition::new("aws").unwrap(),
@@ -72,7 +62,10 @@ fn calls(of: &WithinQuotas<InMemoryIam>, operation: &str) -> usize {
 
 #[tokio::test(start_paused = true)]
 async fn a_quota_that_is_used_up_is_told_before_anything_is_sent() {
-    let quotas = Quotas { roles: 2, ..DEFAULT };
+    let quotas = Quotas {
+        roles: 2,
+        ..Quotas::default()
+    };
     let within = within(quotas);
     for role in ["a", "b"] {
         within.execute(&create(role)).await.unwrap();
@@ -108,11 +101,11 @@ async fn what_a_role_needs_itself_is_compared_before_it_is_made() {
     };
     let few = Quotas {
         policies_per_role: 2,
-        ..DEFAULT
+        ..Quotas::default()
     };
     let short = Quotas {
         trust_policy_size: 50,
-        ..DEFAULT
+        ..Quotas::default()
     };
     for (quotas, call, code, said) in [
         (
@@ -140,7 +133,7 @@ async fn what_a_role_needs_itself_is_compared_before_it_is_made() {
 async fn what_aws_refuses_is_told_with_its_numbers() {
     let within = within(Quotas {
         policies_per_role: 1,
-        ..DEFAULT
+        ..Quotas::default()
     });
     within.execute(&create("a")).await.unwrap();
     let attach = |n| IamCall::AttachRolePolicy {
@@ -168,7 +161,7 @@ async fn what_aws_refuses_is_told_with_its_numbers() {
 async fn policies_are_counted_likewise() {
     let within = within(Quotas {
         policies: 1,
-        ..DEFAULT
+        ..Quotas::default()
     });
     let policy = |name: &str| NewPolicy {
         name: PolicyName::new(name).unwrap(),
@@ -192,7 +185,10 @@ async fn policies_are_counted_likewise() {
 
 #[tokio::test(start_paused = true)]
 async fn numbers_that_aws_does_not_give_stand_in_nobodys_way() {
-    let within = within(Quotas { roles: 2, ..DEFAULT });
+    let within = within(Quotas {
+        roles: 2,
+        ..Quotas::default()
+    });
     let denied = Fault::before(ErrorClass::AccessDenied)
         .of("iam:GetAccountSummary")
         .times(2);
@@ -215,7 +211,7 @@ async fn numbers_that_aws_does_not_give_stand_in_nobodys_way() {
 
 #[tokio::test(start_paused = true)]
 async fn aws_is_asked_once_in_ten_minutes_however_many_are_made() {
-    let within = within(DEFAULT);
+    let within = within(Quotas::default());
     let made = (0..100).map(|n| create(&format!("r{n}"))).collect::<Vec<_>>();
     let all = made.iter().map(|call| within.execute(call));
     for done in all_at_once(all.collect()).await {

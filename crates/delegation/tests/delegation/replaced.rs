@@ -397,15 +397,5 @@ fn the_record_grants_and_denies_nothing() {
     let mut issuer = for_issuer(&cluster(), &account(), &uploader()).to_value();
     issuer["Statement"].as_array_mut().unwrap().extend(record);
     let issuer = Document::from_value(&issuer, PolicyKind::Trust).unwrap();
-    let request = Request {
-        action: "sts:AssumeRole".to_owned(),
-        resource: naming::role_arn(&cluster(), &account(), &uploader()).to_string(),
-        principal: Some(Caller::parse(ISSUER).unwrap()),
-        context: Context::new()
-            .with("aws:PrincipalArn", ISSUER)
-            .with("sts:ExternalId", "prod-1/payments/AWSRole/uploader")
-            .with("aws:RequestTag/deputy-cluster", "prod-1")
-            .with("aws:RequestTag/deputy-namespace", "payments"),
-    };
-    assert!(evaluate_trust(&issuer, &request).is_allowed());
+    assert!(evaluate_trust(&issuer, &broker_request("sts:AssumeRole")).is_allowed());
 }

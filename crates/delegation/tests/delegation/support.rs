@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
-use deputy_delegation::{model::*, names::*};
-use deputy_policy::{Document, PolicyKind};
+use deputy_delegation::{model::*, names::*, naming};
+use deputy_policy::{Caller, Context, Document, PolicyKind, Request};
 use serde_json::{Value, json};
 
 pub const ISSUER: &str = "arn:aws:iam::123456789012:role/deputy-broker";
@@ -211,4 +211,19 @@ pub fn assert_golden(name: &str, actual: &Value) {
         actual, expected,
         "{name} is out of date. Run: UPDATE_GOLDEN=1 cargo test -p deputy-delegation"
     );
+}
+
+/// What the broker sends, as AWS sees it.
+pub fn broker_request(action: &str) -> Request {
+    Request {
+        action: action.to_owned(),
+        resource: naming::role_arn(&cluster(), &account(), &uploader()).to_string(),
+        principal: Some(Caller::parse(ISSUER).unwrap()),
+        context: Context::new()
+            .with("aws:PrincipalArn", ISSUER)
+            .with("sts:ExternalId", "prod-1/payments/AWSRole/uploader")
+            .with("aws:RequestTag/deputy-cluster", "prod-1")
+            .with("aws:RequestTag/deputy-namespace", "payments")
+            .with("aws:RequestTag/deputy-service-account", "uploader"),
+    }
 }

@@ -1,31 +1,16 @@
-use deputy_delegation::{model::*, names::*, naming, quota, trust::*};
+use deputy_delegation::{model::*, names::*, quota, trust::*};
 use deputy_policy::{Caller, Context, Document, PolicyKind, Request, evaluate_trust};
 
 use crate::support::*;
 
-/// What the broker sends, as AWS sees it.
-fn request(action: &str) -> Request {
-    Request {
-        action: action.to_owned(),
-        resource: naming::role_arn(&cluster(), &account(), &uploader()).to_string(),
-        principal: Some(Caller::parse(ISSUER).unwrap()),
-        context: Context::new()
-            .with("aws:PrincipalArn", ISSUER)
-            .with("sts:ExternalId", "prod-1/payments/AWSRole/uploader")
-            .with("aws:RequestTag/deputy-cluster", "prod-1")
-            .with("aws:RequestTag/deputy-namespace", "payments")
-            .with("aws:RequestTag/deputy-service-account", "uploader"),
-    }
-}
-
 fn with(key: &str, value: &str) -> Request {
-    let mut request = request("sts:AssumeRole");
+    let mut request = broker_request("sts:AssumeRole");
     request.context.set(key, [value]);
     request
 }
 
 fn without(key: &str) -> Request {
-    let full = request("sts:AssumeRole");
+    let full = broker_request("sts:AssumeRole");
     let mut context = Context::new();
     for (name, values) in full.context.iter() {
         if !name.eq_ignore_ascii_case(key) {
@@ -47,8 +32,8 @@ fn the_trust_policy_is_as_published() {
 
 #[test]
 fn the_issuer_may_make_and_tag_sessions_of_this_object() {
-    assert!(evaluate_trust(&trust(), &request("sts:AssumeRole")).is_allowed());
-    assert!(evaluate_trust(&trust(), &request("sts:TagSession")).is_allowed());
+    assert!(evaluate_trust(&trust(), &broker_request("sts:AssumeRole")).is_allowed());
+    assert!(evaluate_trust(&trust(), &broker_request("sts:TagSession")).is_allowed());
 }
 
 #[test]
@@ -89,10 +74,10 @@ fn aws_refuses_every_other_request() {
                 ..with("aws:PrincipalArn", "arn:aws:iam::999999999999:role/deputy-broker")
             },
         ),
-        ("another action", request("sts:SetSourceIdentity")),
+        ("another action", broker_request("sts:SetSourceIdentity")),
         (
             "a token instead of an issuer",
-            request("sts:AssumeRoleWithWebIdentity"),
+            broker_request("sts:AssumeRoleWithWebIdentity"),
         ),
     ] {
         assert!(!evaluate_trust(&trust(), &request).is_allowed(), "{why}");
@@ -101,7 +86,7 @@ fn aws_refuses_every_other_request() {
 
 #[test]
 fn tags_of_another_namespace_are_refused_for_tagging_too() {
-    let mut request = request("sts:TagSession");
+    let mut request = broker_request("sts:TagSession");
     request.context.set("aws:RequestTag/deputy-namespace", ["orders"]);
     assert!(!evaluate_trust(&trust(), &request).is_allowed());
 }
@@ -114,7 +99,7 @@ fn a_suspended_role_trusts_nobody() {
         "sts:AssumeRoleWithWebIdentity",
     ] {
         assert!(
-            !evaluate_trust(&deny_all(), &request(action)).is_allowed(),
+            !evaluate_trust(&deny_all(), &broker_request(action)).is_allowed(),
             "{action}"
         );
     }
