@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use deputy_api::conditions::ConditionReason;
 use deputy_delegation::{Decision, model::RoleId};
 use deputy_index::Index;
 use deputy_runtime::shutdown::Shutdown;
@@ -78,7 +79,7 @@ fn is_to_be_suspended(index: &Index, id: &RoleId) -> bool {
     let Some(view) = index.role(id) else {
         return false;
     };
-    let is_suspended = view.state.reason.as_deref() == Some("Suspended")
+    let is_suspended = view.state.reason.as_deref() == Some(ConditionReason::Suspended.as_str())
         && view.state.observed_generation == view.meta.generation;
     let is_refused = view.parsed.is_err()
         || index
