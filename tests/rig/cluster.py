@@ -1,12 +1,15 @@
 """A Kubernetes API server with etcd on 127.0.0.1: real admission, RBAC and tokens; no node, and controllers on request."""
 
 import base64
+import json
 import os
 import secrets
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
+import urllib.request
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -68,6 +71,7 @@ class Cluster:
                 *(f"--listen-peer-urls={peer_url}", f"--initial-advertise-peer-urls={peer_url}"),
                 f"--initial-cluster=default={peer_url}",
             )
+            self._etcd_url = etcd_url
             server = self._start_api_server(etcd_url)
             self.admin = ApiClient(self.url, self.ca_file, self._admin_token)
             self.kubeconfig = self.write_kubeconfig("admin", self._admin_token)
@@ -86,6 +90,37 @@ class Cluster:
         self._processes.clear()
         if self._own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    @contextmanager
+    def without_api_server(self, compact: bool = False) -> Iterator[None]:
+        """While no API server runs. With `compact`, the one that starts afterwards has no history: every watch that goes on from where it
+        was is answered with 410 Gone."""
+        old = next(p for p in self._processes if p.name == "kube-apiserver")
+        self._processes.remove(old)
+        old.kill()
+        try:
+            yield
+        finally:
+            if compact:
+                self._compact_history()
+            server = self._start_api_server(self._etcd_url)
+            server.wait_ready(lambda: self.admin.call("GET", "/readyz"), timeout=60)
+
+    def restart_api_server(self, compact: bool = False) -> None:
+        """Kills the API server and starts it again."""
+        with self.without_api_server(compact):
+            pass
+
+    def _compact_history(self) -> None:
+        """Has etcd forget all but the newest version of everything."""
+
+        def ask(what: str, body: dict) -> dict:
+            request = urllib.request.Request(f"{self._etcd_url}/v3/kv/{what}", json.dumps(body).encode())
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return json.load(answer)
+
+        revision = ask("range", {"key": base64.b64encode(b"/").decode(), "limit": 1})["header"]["revision"]
+        ask("compaction", {"revision": revision, "physical": True})
 
     def __enter__(self) -> "Cluster":
         return self.start()

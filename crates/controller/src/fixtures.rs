@@ -109,11 +109,17 @@ pub fn index() -> Arc<Index> {
     index
 }
 
-/// An API server that has nothing but takes whatever is written: the Lease is ours.
+/// A Lease that nobody holds, as an API server gives it: who asks for it has it at once.
+pub const UNHELD_LEASE: &str = r#"{"kind":"Lease","apiVersion":"coordination.k8s.io/v1","metadata":{}}"#;
+
+/// An API server that has nothing but such a Lease, and takes whatever is written: the Lease is ours.
 pub fn nothing_there() -> Client {
     let answer = |request: http::Request<Body>| async move {
         let (head, body) = request.into_parts();
-        let (status, text) = if head.method == http::Method::GET {
+        let is_lease = head.uri.path().contains("/leases/");
+        let (status, text) = if head.method == http::Method::GET && is_lease {
+            (200, UNHELD_LEASE.into())
+        } else if head.method == http::Method::GET {
             let status =
                 r#"{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404}"#;
             (404, status.into())

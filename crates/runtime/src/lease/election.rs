@@ -15,6 +15,10 @@ use super::LeaseConfig;
 /// The longest duration believed of another holder: a Lease edited by hand does not lock everybody out for years.
 const LONGEST_DURATION: Duration = Duration::from_secs(300);
 
+/// The holder of a Lease that was missing. No process has this name: there is no pod `nobody (…)`.
+pub(super) const NOBODY: &str =
+    "nobody (the Lease was missing: whoever held it may go on for as long as it lasts)";
+
 /// What a candidate may do with a Lease that it has just read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ElectionVerdict {
@@ -72,9 +76,14 @@ pub fn evaluate(
 /// What a candidate does next.
 #[derive(Debug, PartialEq)]
 pub(super) enum ElectionStep {
+    /// Make the missing Lease, in nobody's name, and wait.
     Create(Box<Lease>),
+    /// Take it, or renew it.
     Replace(Box<Lease>),
-    Wait { holder: String },
+    Wait {
+        holder: String,
+        until: Instant,
+    },
 }
 
 /// One candidate's view of the Lease.
@@ -100,7 +109,7 @@ impl Election {
     pub(super) fn decide(&mut self, lease: Option<Lease>, now: Instant, wall: Timestamp) -> ElectionStep {
         let Some(mut lease) = lease else {
             self.observed = None;
-            return ElectionStep::Create(Box::new(self.fresh(wall)));
+            return ElectionStep::Create(Box::new(self.nobodys(wall)));
         };
         let version = lease.metadata.resource_version.clone();
         let observed = match &self.observed {
@@ -110,7 +119,7 @@ impl Election {
         self.observed = Some((version, observed));
         let spec = lease.spec.as_ref();
         match evaluate(spec, &self.config.identity, observed, now, self.config.duration) {
-            ElectionVerdict::Wait { holder, .. } => ElectionStep::Wait { holder },
+            ElectionVerdict::Wait { holder, until } => ElectionStep::Wait { holder, until },
             ElectionVerdict::Renew => {
                 let acquired = spec.and_then(|spec| spec.acquire_time.clone());
                 let transitions = spec.and_then(|spec| spec.lease_transitions).unwrap_or_default();
@@ -137,14 +146,18 @@ impl Election {
         Some(lease)
     }
 
-    fn fresh(&self, wall: Timestamp) -> Lease {
+    /// The Lease as it is made: held by nobody who could renew it. For everybody, its maker included, it has to run out first.
+    fn nobodys(&self, wall: Timestamp) -> Lease {
         Lease {
             metadata: ObjectMeta {
                 name: Some(self.config.name.clone()),
                 namespace: Some(self.config.namespace.clone()),
                 ..ObjectMeta::default()
             },
-            spec: Some(self.spec(MicroTime(wall), 0, wall)),
+            spec: Some(LeaseSpec {
+                holder_identity: Some(NOBODY.to_owned()),
+                ..self.spec(MicroTime(wall), 0, wall)
+            }),
         }
     }
 

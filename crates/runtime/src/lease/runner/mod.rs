@@ -40,6 +40,12 @@ pub enum LeaseError {
         /// Who holds it.
         holder: String,
     },
+    /// Somebody deleted it: another process may have made it and hold it.
+    #[error("lost the Lease {lease}: it was deleted")]
+    Missing {
+        /// Namespace and name.
+        lease: String,
+    },
     /// The task that renews the Lease died.
     #[error("the task that renews the Lease {lease} died")]
     Task {
@@ -54,6 +60,7 @@ impl LeaseError {
         match self {
             Self::RenewDeadline { .. } => "renew-deadline",
             Self::Taken { .. } => "taken",
+            Self::Missing { .. } => "missing",
             Self::Task { .. } => "task",
         }
     }
@@ -289,7 +296,12 @@ struct Campaign<S> {
 
 enum Round {
     Held,
-    Waiting { holder: String },
+    Waiting {
+        holder: String,
+        until: Instant,
+    },
+    /// It was missing, and is there now.
+    Made,
     Failed,
 }
 
@@ -308,7 +320,7 @@ impl<S: Store> Campaign<S> {
             };
             let pause = match round {
                 Ok(Round::Held) => self.election.config().retry_period,
-                Ok(Round::Waiting { holder }) => {
+                Ok(Round::Waiting { holder, until }) => {
                     if self.renewed.is_some() {
                         self.held.send_replace(None);
                         return Err(LeaseError::Taken {
@@ -320,7 +332,19 @@ impl<S: Store> Campaign<S> {
                         tracing::info!(lease = self.lease, holder, "waiting for lease");
                         waiting_for = Some(holder);
                     }
-                    self.election.config().retry_period
+                    let left = until.saturating_duration_since(Instant::now());
+                    left.min(self.election.config().look_period)
+                }
+                Ok(Round::Made) if self.renewed.is_some() => {
+                    self.held.send_replace(None);
+                    return Err(LeaseError::Missing { lease: self.lease });
+                }
+                Ok(Round::Made) => {
+                    tracing::warn!(
+                        lease = self.lease,
+                        "lease was missing: it is held by nobody until it has run out"
+                    );
+                    self.election.config().look_period
                 }
                 Ok(Round::Failed) => RETRY_PAUSE,
                 Err(_) => {
@@ -358,8 +382,13 @@ impl<S: Store> Campaign<S> {
         let sent = Instant::now();
         let wall = Timestamp::now();
         let written = match self.election.decide(lease, sent, wall) {
-            ElectionStep::Wait { holder } => return Round::Waiting { holder },
-            ElectionStep::Create(lease) => self.store.create(&lease).await,
+            ElectionStep::Wait { holder, until } => return Round::Waiting { holder, until },
+            ElectionStep::Create(lease) => {
+                return match self.store.create(&lease).await {
+                    Ok(()) => Round::Made,
+                    Err(error) => self.failed("write", &error),
+                };
+            }
             ElectionStep::Replace(lease) => self.store.replace(&lease).await,
         };
         match written {

@@ -79,17 +79,17 @@ fn taking_a_lease_over_counts_a_transition_and_renewing_does_not() {
     let now = Instant::now();
     let wall = Timestamp::UNIX_EPOCH;
     let mut election = Election::new(config("me"));
-    let ElectionStep::Create(created) = election.decide(None, now, wall) else {
-        panic!("not created")
+    let ElectionStep::Replace(taken) = election.decide(Some(Lease::default()), now, wall) else {
+        panic!("not taken")
     };
-    assert_eq!(created.spec.as_ref().unwrap().lease_transitions, Some(0));
-    let ElectionStep::Replace(renewed) = election.decide(Some(*created), now, wall + SECOND) else {
+    assert_eq!(taken.spec.as_ref().unwrap().lease_transitions, Some(1));
+    let ElectionStep::Replace(renewed) = election.decide(Some(*taken), now, wall + SECOND) else {
         panic!("not renewed")
     };
     let spec = renewed.spec.as_ref().unwrap();
     assert_eq!(
         (spec.lease_transitions, spec.acquire_time.as_ref().unwrap().0),
-        (Some(0), wall)
+        (Some(1), wall)
     );
     assert_eq!(spec.renew_time.as_ref().unwrap().0, wall + SECOND);
     let released = election.released(*renewed, wall).unwrap();
@@ -100,7 +100,7 @@ fn taking_a_lease_over_counts_a_transition_and_renewing_does_not() {
     let spec = taken.spec.as_ref().unwrap();
     assert_eq!(
         (spec.holder_identity.as_deref(), spec.lease_transitions),
-        (Some("other"), Some(1))
+        (Some("other"), Some(2))
     );
     assert!(
         election.released(*taken, wall).is_none(),
@@ -139,12 +139,27 @@ impl Server {
 /// One thing that happens: time passes, or a candidate gets one step further in read, decide, write, hear.
 #[derive(Debug, Clone)]
 enum Event {
-    Pass { millis: u64 },
-    Read { who: usize },
-    Decide { who: usize },
-    Arrive { who: usize, answer_lost: bool },
-    Release { who: usize },
-    Restart { who: usize },
+    Pass {
+        millis: u64,
+    },
+    Read {
+        who: usize,
+    },
+    Decide {
+        who: usize,
+    },
+    Arrive {
+        who: usize,
+        answer_lost: bool,
+    },
+    Release {
+        who: usize,
+    },
+    Restart {
+        who: usize,
+    },
+    /// Somebody deletes the Lease.
+    Delete,
 }
 
 fn events() -> impl Strategy<Value = Vec<Event>> {
@@ -157,6 +172,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
             .prop_map(|(who, answer_lost)| Event::Arrive { who, answer_lost }),
         1 => who.clone().prop_map(|who| Event::Release { who }),
         1 => who.prop_map(|who| Event::Restart { who }),
+        1 => Just(Event::Delete),
     ];
     proptest::collection::vec(event, 1..400)
 }
@@ -204,12 +220,15 @@ proptest! {
                 Event::Arrive { who, answer_lost } => {
                     let candidate = &mut candidates[who];
                     let Some((step, sent)) = candidate.sent.take() else { continue };
-                    let written = match step {
-                        ElectionStep::Create(lease) => server.create(*lease),
+                    let is_held = match step {
+                        ElectionStep::Create(lease) => {
+                            server.create(*lease);
+                            false
+                        }
                         ElectionStep::Replace(lease) => server.replace(*lease),
                         ElectionStep::Wait { .. } => false,
                     };
-                    if written && !answer_lost {
+                    if is_held && !answer_lost {
                         candidate.held = Some(sent + DURATION);
                     }
                 }
@@ -224,6 +243,7 @@ proptest! {
                         server.replace(lease);
                     }
                 }
+                Event::Delete => server.lease = None,
                 // A write on its way when a process ends may still arrive; it belongs to nobody then.
                 Event::Restart { who } => {
                     let skew = i64::try_from(who).unwrap();
@@ -307,7 +327,7 @@ async fn a_leader_keeps_the_lease_and_hands_it_over_when_it_ends() {
     assert_ne!(store.holder().as_deref(), Some("first"));
     second.wait_until_leader().await;
     assert!(
-        released.elapsed() <= 5 * SECOND,
+        released.elapsed() <= 2 * SECOND,
         "no need to wait for the Lease to run out"
     );
     second_task.release().await.unwrap();
@@ -375,8 +395,88 @@ async fn a_candidate_takes_over_from_a_leader_that_vanished() {
     let vanished = Instant::now();
     let (second, _task) = start(store.clone(), config("second"));
     second.wait_until_leader().await;
-    assert!(vanished.elapsed() >= 15 * SECOND && vanished.elapsed() <= 20 * SECOND);
+    assert!(vanished.elapsed() >= 15 * SECOND && vanished.elapsed() <= 17 * SECOND);
     assert!(!first.is_leader());
+}
+
+/// Whenever the leader dies, between two renewals, and whenever a candidate looks, between two looks.
+#[tokio::test(start_paused = true)]
+async fn a_handover_takes_the_duration_and_two_seconds_at_most() {
+    for (lived, waited) in (0..50).flat_map(|lived| (0..10).map(move |waited| (lived, waited))) {
+        let store = Memory::default();
+        store.with(|server| server.create(Lease::default())).unwrap();
+        let (first, first_task) = start(store.clone(), config("first"));
+        first.wait_until_leader().await;
+        tokio::time::sleep(waited * SECOND / 10).await;
+        let (second, _task) = start(store.clone(), config("second"));
+        tokio::time::sleep(lived * SECOND / 10).await;
+        drop(first_task);
+        let died = Instant::now();
+        second.wait_until_leader().await;
+        assert!(
+            died.elapsed() <= 17 * SECOND,
+            "{lived} {waited}: {:?}",
+            died.elapsed()
+        );
+        assert!(!first.is_leader());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_was_deleted_is_nobodys_until_it_would_have_run_out() {
+    let store = Memory::default();
+    let begun = Instant::now();
+    let (first, mut first_task) = start(store.clone(), config("first"));
+    first.wait_until_leader().await;
+    assert!(begun.elapsed() >= DURATION, "it was missing");
+    store.with(|server| server.lease = None).unwrap();
+    let deleted = Instant::now();
+    let (second, _task) = start(store.clone(), config("second"));
+    tokio::time::sleep(SECOND / 10).await;
+    assert!(store.holder().unwrap().starts_with("nobody"));
+    // Who held it finds another holder, or that it is not there.
+    assert!(matches!(first_task.failed().await, LeaseError::Taken { .. }));
+    assert!(deleted.elapsed() <= 5 * SECOND);
+    second.wait_until_leader().await;
+    assert!(deleted.elapsed() >= DURATION && deleted.elapsed() <= DURATION + 2 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_whose_lease_was_deleted_fails_and_does_not_take_it_again() {
+    let store = Memory::default();
+    let (leadership, mut task) = start(store.clone(), config("first"));
+    leadership.wait_until_leader().await;
+    store.with(|server| server.lease = None).unwrap();
+    assert!(matches!(task.failed().await, LeaseError::Missing { .. }));
+    assert!(!leadership.is_leader());
+    assert!(store.holder().unwrap().starts_with("nobody"));
+}
+
+/// A [`Store`] whose answers take two seconds.
+struct Slow(Memory);
+
+impl Store for Slow {
+    async fn get(&self) -> Result<Option<Lease>, StoreError> {
+        self.0.get().await
+    }
+    async fn create(&self, lease: &Lease) -> Result<(), StoreError> {
+        self.0.create(lease).await
+    }
+    async fn replace(&self, lease: &Lease) -> Result<(), StoreError> {
+        let written = self.0.replace(lease).await;
+        tokio::time::sleep(2 * SECOND).await;
+        written
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_counts_from_before_its_renewal_was_sent() {
+    let (leadership, _task) = start(Slow(Memory::default()), config("first"));
+    leadership.wait_until_leader().await;
+    for _ in 0..20 {
+        assert!(leadership.remaining().unwrap() <= DURATION - 2 * SECOND);
+        tokio::time::sleep(SECOND).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

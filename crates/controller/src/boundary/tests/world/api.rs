@@ -16,6 +16,8 @@ use kube::{Client, api::DynamicObject, client::Body};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
+use crate::fixtures::UNHELD_LEASE;
+
 /// An API server that has limits, and takes whatever else is written.
 pub(super) struct FakeApi {
     pub(super) index: Arc<Index>,
@@ -47,6 +49,9 @@ impl FakeApi {
         let of_limits = head.uri.path().split_once("/delegationlimits/");
         let Some(name) = of_limits.and_then(|(_, rest)| rest.split('/').next()) else {
             return match head.method {
+                http::Method::GET if head.uri.path().contains("/leases/") => {
+                    (200, serde_json::from_str(UNHELD_LEASE).unwrap())
+                }
                 http::Method::GET => (404, status("NotFound", 404)),
                 _ => (200, body),
             };
