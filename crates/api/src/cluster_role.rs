@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::{LeftOutPrincipalStatus, RolePermissions, schema};
+use crate::{LeftOutPrincipalStatus, RolePermissions, RoleSessionsStatus, schema};
 
 /// What, as a template: one IAM role for each namespace and account that binds it.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -130,6 +130,10 @@ pub struct RoleInstance {
     #[schemars(length(max = "quota::LEFT_OUT_OF_INSTANCE"))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub left_out_principals: Vec<LeftOutPrincipalStatus>,
+
+    /// Whose sessions may run, and whose are cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<RoleSessionsStatus>,
 
     /// Whether it is within every limit of the namespace, and in AWS as it should be.
     pub ready: bool,

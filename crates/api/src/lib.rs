@@ -38,6 +38,7 @@ mod namespace_limit;
 pub mod reference;
 mod role;
 mod schema;
+mod sessions;
 mod subject_rules;
 pub mod unknown;
 
@@ -64,6 +65,7 @@ pub use role::{
     AWSRole, AWSRoleSpec, AWSRoleStatus, AccountRef, DeletionPolicySpec, ExistingRoleSpec,
     LeftOutPrincipalStatus, RolePermissions, RolePolicy,
 };
+pub use sessions::{CutSessionsStatus, RemainingReason, RemainingSessionsStatus, RoleSessionsStatus};
 pub use subject_rules::{OidcRuleSpec, PeopleRuleSpec, PrincipalRuleSpec, SamlRuleSpec};
 
 /// The API group of every kind.

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::schema;
+use crate::{RoleSessionsStatus, schema};
 
 /// What: the permissions of one IAM role.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -223,6 +223,10 @@ pub struct AWSRoleStatus {
     #[schemars(length(max = "quota::LEFT_OUT_SHOWN"))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub left_out_principals: Vec<LeftOutPrincipalStatus>,
+
+    /// Whose sessions may run, and whose are cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<RoleSessionsStatus>,
 
     /// The permissions boundary that the role carries.
     #[serde(rename = "boundaryARN", default, skip_serializing_if = "Option::is_none")]

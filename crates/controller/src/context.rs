@@ -23,6 +23,9 @@ use crate::{error::ReconcileError, metrics::ControllerMetrics, progress::WorkPro
 /// Whether a write to AWS may begin now.
 pub type MayWrite<'a> = &'a (dyn Fn() -> bool + Send + Sync);
 
+/// What time it is.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
 /// Shared by the controllers of a process. Only *dereference*, the finalizer, *apply* and *report* use the clients.
 pub struct ControllerContext {
     pub cluster: ClusterName,
@@ -38,6 +41,8 @@ pub struct ControllerContext {
     pub deciding: Arc<Semaphore>,
     /// Whether decisions come to an end.
     pub decisions: WorkProgress,
+    /// This machine's, but in tests.
+    pub clock: Clock,
 }
 
 impl ControllerContext {
@@ -81,10 +86,16 @@ impl ControllerContext {
         Ok(task.await.map_err(|_| Panicked)??)
     }
 
-    /// The time by this machine's clock: for conditions only.
+    /// This machine's clock.
+    #[must_use]
+    pub fn system_clock() -> Clock {
+        Arc::new(Timestamp::now)
+    }
+
+    /// The time: for conditions, and for when sessions are over. Nothing rests on its being right to the minute.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        Timestamp::now()
+        (self.clock)()
     }
 
     /// Whether a write to AWS may begin: only while the Lease has more time left than the call can take.

@@ -188,6 +188,7 @@ mod tests {
             role_id: None,
             trust_hash: None,
             left_out_principals: Vec::new(),
+            sessions: None,
             ready: false,
             reason: "Progressing".to_owned(),
             message: message.to_owned(),

@@ -130,6 +130,7 @@ fn start(
         recorder: ControllerContext::recorder(client.clone(), name, Some(config.identity.clone())),
         deciding: ControllerContext::processors(),
         decisions: WorkProgress::new("decisions"),
+        clock: ControllerContext::system_clock(),
     });
     let known = index.clone();
     health.readiness.check("index", move || {

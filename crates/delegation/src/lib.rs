@@ -10,6 +10,7 @@
 //! - [`web_identity`]: the grant of pods that call STS themselves.
 //! - [`capped`]: what a boundary cuts off from a managed policy, for people.
 //! - [`foreign_trust`]: whether the trust policy of a role that exists lets the broker in, and what its owner has to add.
+//! - [`cut_sessions`]: the statement that ends the sessions of some ServiceAccounts, and of nobody else.
 //! - [`plan`]: the IAM calls that lead from what AWS has to what is wanted.
 //! - [`bootstrap`]: the AWS policies that Deputy's own processes need.
 //!
@@ -31,6 +32,7 @@ pub mod bootstrap;
 pub mod boundary;
 pub mod capped;
 mod checked;
+pub mod cut_sessions;
 pub mod decide;
 pub mod decision;
 pub mod foreign_trust;

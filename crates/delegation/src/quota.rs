@@ -88,6 +88,13 @@ pub const LEFT_OUT_SHOWN: usize = 64;
 /// The same of each IAM role of a ClusterAWSRole: their entries share one object.
 pub const LEFT_OUT_OF_INSTANCE: usize = 8;
 
+/// ServiceAccounts that the status of a role names: those that may have sessions, and those whose sessions are cut. Of more it is known that
+/// something changed, and not who.
+pub const SERVICE_ACCOUNTS_RECORDED: usize = 64;
+
+/// The same of each IAM role of a ClusterAWSRole.
+pub const SERVICE_ACCOUNTS_OF_INSTANCE: usize = LEFT_OUT_OF_INSTANCE;
+
 /// Rules of a limit about principals, about SAML providers and about OpenID Connect providers, each.
 pub const SUBJECT_RULES: usize = 32;
 

@@ -252,6 +252,8 @@ pub struct RoleState {
     pub trust_hash: Option<Box<str>>,
     /// `status.leftOutPrincipals`.
     pub left_out_principals: Vec<LeftOutPrincipalStatus>,
+    /// `status.sessions.serviceAccounts`: all whose sessions can be cut. `None` where the status does not name them, or not all.
+    pub service_accounts: Option<BTreeSet<Box<str>>>,
     /// `status.maxSessionDuration`: the longest session of a role that exists.
     pub longest_session: Option<MaxSessionDuration>,
 }

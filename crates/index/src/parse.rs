@@ -1,7 +1,7 @@
 //! From objects as the API server sends them to views. Nothing here fails: what can't be read is said to be so.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     hash::{DefaultHasher, Hash as _, Hasher as _},
     sync::Arc,
 };
@@ -9,7 +9,7 @@ use std::{
 use deputy_api::{
     AWSAccount, AWSAccountStatus, AWSRole, AWSRoleBinding, AWSRoleBindingStatus, AWSRoleStatus,
     BoundaryStatus, ClusterAWSRole, ClusterAWSRoleStatus, DelegationLimit, DelegationLimitStatus, GROUP,
-    RoleInstance,
+    RoleInstance, RoleSessionsStatus,
     conditions::{self, ConditionReason, ConditionType, Status},
     convert::{NotReadable, RoleTemplate, cluster_role_of, enforcement_of, scope_of, subjects_of},
     parse_account, parse_binding, parse_cluster_role, parse_limit, parse_role,
@@ -253,6 +253,7 @@ pub(crate) fn role_state(object: &DynamicObject) -> RoleState {
         role_id: status.role_id.map(Into::into),
         trust_hash: status.trust_hash.map(Into::into),
         left_out_principals: status.left_out_principals,
+        service_accounts: service_accounts(status.sessions),
         longest_session: status
             .max_session_duration
             .and_then(|text| MaxSessionDuration::parse(&text).ok()),
@@ -276,6 +277,7 @@ pub(crate) fn cluster_role_state(object: &DynamicObject) -> ClusterRoleState {
             role_id: instance.role_id.map(Into::into),
             trust_hash: instance.trust_hash.map(Into::into),
             left_out_principals: instance.left_out_principals,
+            service_accounts: service_accounts(instance.sessions),
             longest_session: None,
         };
         Some(((namespace, account), Arc::new(state)))
@@ -284,6 +286,11 @@ pub(crate) fn cluster_role_state(object: &DynamicObject) -> ClusterRoleState {
         instances: instances.collect(),
         findings,
     }
+}
+
+fn service_accounts(sessions: Option<RoleSessionsStatus>) -> Option<BTreeSet<Box<str>>> {
+    let named = sessions.filter(|sessions| sessions.service_accounts_hash.is_none())?;
+    Some(named.service_accounts.into_iter().map(Into::into).collect())
 }
 
 fn findings(instances: &[RoleInstance]) -> u64 {

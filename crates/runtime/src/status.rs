@@ -17,16 +17,25 @@ pub async fn patch_status(
     object: &DynamicObject,
     status: &impl Serialize,
 ) -> Result<bool, kube::Error> {
+    Ok(patched_status(api, object, status).await?.is_some())
+}
+
+/// As [`patch_status`]; gives the object as it is then.
+async fn patched_status(
+    api: &Api<DynamicObject>,
+    object: &DynamicObject,
+    status: &impl Serialize,
+) -> Result<Option<DynamicObject>, kube::Error> {
     let Some(name) = object.metadata.name.as_deref() else {
-        return Ok(false);
+        return Ok(None);
     };
     let patch = json!({"metadata": {"resourceVersion": object.metadata.resource_version}, "status": status});
     match api
         .patch_status(name, &PatchParams::default(), &Patch::Merge(patch))
         .await
     {
-        Ok(_) => Ok(true),
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(false),
+        Ok(written) => Ok(Some(written)),
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -41,12 +50,25 @@ pub async fn replace_status(
     old: &impl Serialize,
     new: &impl Serialize,
 ) -> Result<bool, kube::Error> {
+    Ok(replaced_status(api, object, old, new).await?.is_some())
+}
+
+/// As [`replace_status`]; gives the object as it is then, and `None` when it is gone.
+///
+/// # Errors
+/// Whatever the API server says: a conflict when the object has changed since it was read.
+pub async fn replaced_status(
+    api: &Api<DynamicObject>,
+    object: &DynamicObject,
+    old: &impl Serialize,
+    new: &impl Serialize,
+) -> Result<Option<DynamicObject>, kube::Error> {
     let value = |status: Result<Value, serde_json::Error>| status.map_err(kube::Error::SerdeError);
     let (old, new) = (
         value(serde_json::to_value(old))?,
         value(serde_json::to_value(new))?,
     );
-    patch_status(api, object, &replacing(&old, &new)).await
+    patched_status(api, object, &replacing(&old, &new)).await
 }
 
 /// What makes `old` to `new` by a merge patch: all of `new`, and null for each member that only `old` has. A merge leaves what is not

@@ -40,9 +40,10 @@ const ABSENT: &[(&str, &[Absent])] = &[
     ("`NotServed`", &[Code("broker", "Subjects::People")]),
     ("`AWSFederatedUserBinding`", &[Kind("AWSFederatedUserBinding")]),
     (
-        "`aws:TokenIssueTime`",
-        &[Code("delegation", "aws:TokenIssueTime")],
+        "keeps its session policy",
+        &[Code("delegation", "deputy-session-policy")],
     ),
+    ("`revocation`", &[Field("AWSRoleBinding", "spec.revocation")]),
     ("not swept", &[Code("controller", "list_roles(")]),
     ("`deputy check`", &[Command("check")]),
     ("`deputy explain`", &[Command("explain")]),

@@ -207,6 +207,14 @@ fn session_grant(
             ),
         });
     };
+    let service_account = identity.subject.service_account.as_str();
+    let can_be_cut = state.and_then(|s| s.service_accounts.as_ref());
+    if can_be_cut.is_some_and(|known| !known.contains(service_account)) {
+        // What nobody has written down, nobody could take back.
+        return Err(ResolveError::NotReady {
+            message: format!("{} does not name {who} in its status yet", binding.role.title()),
+        });
+    }
     if let Some(longest) = state.and_then(|state| state.longest_session)
         && request.duration.exceeds(longest)
     {

@@ -59,6 +59,28 @@ fn nothing_is_said_before_every_kind_has_been_read_whole() {
     assert_eq!(outcome(&index, "uploader", None).0, "NotReady");
 }
 
+#[test]
+fn there_is_no_session_that_could_not_be_taken_back() {
+    let index = index();
+    for (sessions, expected) in [
+        // An older controller wrote no record.
+        (json!(null), "Session"),
+        (json!({"serviceAccounts": ["uploader"]}), "Session"),
+        // Nobody is named where there are too many.
+        (json!({"serviceAccountsHash": "0af1"}), "Session"),
+        (json!({"serviceAccounts": ["reports"]}), "NotReady"),
+        (json!({}), "NotReady"),
+    ] {
+        let mut role = role_object("uploader", "s3:GetObject", Some("AROA1"));
+        if !sessions.is_null() {
+            role.data["status"]["sessions"] = sessions.clone();
+        }
+        index.reset(ResourceKind::Roles, [role]);
+        let (word, message) = outcome(&index, "uploader", None);
+        assert_eq!(word, expected, "{sessions}: {message}");
+    }
+}
+
 /// Makes AssumeRoleWithWebIdentity the account's default, and the limit allow it.
 fn web_identity(index: &std::sync::Arc<Index>) {
     let provider = "arn:aws:iam::123456789012:oidc-provider/oidc.example.com";

@@ -21,6 +21,7 @@ fn instance(n: usize, ready: bool, arn: Option<&str>) -> RoleInstance {
         role_id: None,
         trust_hash: None,
         left_out_principals: Vec::new(),
+        sessions: None,
         ready,
         reason: if ready { "Ready" } else { "ExceedsLimit" }.to_owned(),
         message: String::new(),

@@ -3,18 +3,20 @@
 
 use std::sync::Arc;
 
-use deputy_api::conditions::ConditionReason;
+use deputy_api::{RoleInstance, RoleSessionsStatus, conditions::ConditionReason};
 use deputy_delegation::{
     Decision, ObjectName,
-    model::{Account, RoleSource},
+    model::{Account, OwnedRole, RoleSource},
     trust,
 };
 use deputy_index::Entry;
+use deputy_policy::Document;
 
 use super::{
     dereference::{FINALIZER, PresentRole, RoleInputs, RoleStage},
     look::RoleLook,
     outcome::RoleOutcome,
+    sessions::{self, Bearers, FormerSessions},
     target::{self, Ownership, RoleTarget},
     trust::RoleTrust,
 };
@@ -23,10 +25,20 @@ use crate::verified::{Fingerprint, FingerprintKey};
 /// What is to be done about a role. Made once, here; the steps after it only carry it out.
 #[derive(Debug)]
 pub struct RolePlan {
+    /// Whose sessions may run and whose are cut; `None` where that stays as it is.
+    pub sessions: Option<SessionsPlan>,
     /// What is done before the first call to AWS.
     pub finalizer: Finalizer,
     /// What is done in AWS.
     pub work: RoleWork,
+}
+
+/// What becomes of the record of whose sessions may run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionsPlan {
+    pub record: RoleSessionsStatus,
+    /// Whether it is written before anything is done in AWS; else with what is said afterwards.
+    pub comes_first: bool,
 }
 
 /// What becomes of the finalizer before the first call to AWS. It comes off only when the role in AWS is gone.
@@ -89,7 +101,7 @@ fn assess_present(inputs: &RoleInputs, present: &PresentRole, key: &FingerprintK
         return RolePlan::nothing(without_account(decision, &inputs.account.usable));
     };
     let ownership = Ownership::of(&inputs.cluster, account, &inputs.id, &inputs.uid);
-    let mut trust_of = None;
+    let (mut trust_of, mut sessions_plan) = (None, None);
     let target = match (decision, &present.role) {
         (Decision::Undecided(missing), _) => {
             return RolePlan::nothing(RoleOutcome::waiting(
@@ -107,12 +119,16 @@ fn assess_present(inputs: &RoleInputs, present: &PresentRole, key: &FingerprintK
                     named: present.named.clone(),
                     remembered: inputs.remembered(),
                 });
-                target::provision(cluster, account, &ownership, owned, present, accepted, document)
+                let (inline, plan) = sessions_of(inputs, account, present, owned);
+                sessions_plan = Some(plan);
+                let documents = (document, inline);
+                target::provision(cluster, account, &ownership, owned, present, accepted, documents)
             }
             RoleSource::Existing(existing) => {
                 let role = (role, &existing.arn);
                 let look = RoleLook::new(inputs, account, role, present, accepted, key);
                 return RolePlan {
+                    sessions: None,
                     finalizer: Finalizer::Keep,
                     work: RoleWork::Look(Box::new(look)),
                 };
@@ -129,15 +145,31 @@ fn assess_present(inputs: &RoleInputs, present: &PresentRole, key: &FingerprintK
         RoleTarget::Hold { until, .. } if !inputs.has_finalizer() => {
             RolePlan::nothing(RoleOutcome::waiting(ConditionReason::BoundaryNotReady, until))
         }
-        _ => RolePlan::converge(
-            inputs,
-            account,
-            ownership,
-            (target, trust_of),
-            !present.bindings.is_empty(),
-            key,
-        ),
+        _ => {
+            // What holds its sessions when it is suspended is that: the record stays for when it is not any more.
+            let sessions = sessions_plan.filter(|_| target.desired().is_some());
+            let bound = !present.bindings.is_empty();
+            let plan = RolePlan::converge(inputs, account, ownership, (target, trust_of), bound, key);
+            RolePlan { sessions, ..plan }
+        }
     }
+}
+
+/// Whose sessions may run and whose are cut, and the inline policy that says so.
+fn sessions_of(
+    inputs: &RoleInputs,
+    account: &Account,
+    present: &PresentRole,
+    owned: &OwnedRole,
+) -> (Option<Document>, SessionsPlan) {
+    let recorded = inputs.recorded_sessions();
+    let former = FormerSessions::of(inputs, recorded.as_ref());
+    let bearers = Bearers::of(account, present.bindings.iter().map(Arc::as_ref));
+    let most = sessions::most_recorded(&inputs.id.kind);
+    let mut record = sessions::step(former, &bearers, inputs.now, most);
+    let inline = sessions::with_cut(&mut record, &bearers, owned.policies.inline());
+    let comes_first = sessions::comes_first(former, &record);
+    (inline, SessionsPlan { record, comes_first })
 }
 
 fn assess_deletion(inputs: &RoleInputs, stays: bool, key: &FingerprintKey) -> RolePlan {
@@ -174,8 +206,18 @@ fn assess_deletion(inputs: &RoleInputs, stays: bool, key: &FingerprintKey) -> Ro
 }
 
 impl RolePlan {
+    /// The entry of a ClusterAWSRole's with what is recorded of its sessions.
+    #[must_use]
+    pub fn with_sessions(&self, mut entry: RoleInstance) -> RoleInstance {
+        if let Some(sessions) = &self.sessions {
+            entry.sessions = Some(sessions.record.clone());
+        }
+        entry
+    }
+
     fn nothing(outcome: RoleOutcome) -> Self {
         Self {
+            sessions: None,
             finalizer: Finalizer::Keep,
             work: RoleWork::Nothing(outcome),
         }
@@ -215,6 +257,7 @@ impl RolePlan {
             known_role_id: inputs.known_role_id(),
         };
         Self {
+            sessions: None,
             finalizer,
             work: RoleWork::Converge(Box::new(convergence)),
         }

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use deputy_api::{AWSRole, AWSRoleStatus, RoleInstance, conditions::ConditionReason, convert};
+use deputy_api::{
+    AWSRole, AWSRoleStatus, RoleInstance, RoleSessionsStatus, conditions::ConditionReason, convert,
+};
 use deputy_delegation::{
     ClusterName, Decision, MaxSessionDuration, NamespaceName, ObjectName, PrincipalId, Uid, Violations,
     decide::may_be_retained,
@@ -10,6 +12,7 @@ use deputy_delegation::{
     trust::NamedPrincipals,
 };
 use deputy_index::{Entry, Index, LimitState};
+use jiff::Timestamp;
 use kube::{Api, api::DynamicObject};
 
 use crate::{context::ControllerContext, error::ReconcileError, objects};
@@ -40,6 +43,8 @@ pub struct RoleInputs {
     pub account: AccountInput,
     /// Whether it is to be there.
     pub stage: RoleStage,
+    /// When all that was looked up.
+    pub now: Timestamp,
 }
 
 /// The AWSAccount that a role names.
@@ -105,6 +110,15 @@ impl RoleInputs {
         match self.id.kind {
             RoleKind::AWSRole => objects::status_of::<AWSRoleStatus>(self.object.as_ref()?).role_id,
             RoleKind::ClusterAWSRole { .. } => self.entry.as_ref()?.role_id.clone(),
+        }
+    }
+
+    /// Whose sessions may run and whose are cut, as the status has it.
+    #[must_use]
+    pub fn recorded_sessions(&self) -> Option<RoleSessionsStatus> {
+        match self.id.kind {
+            RoleKind::AWSRole => objects::status_of::<AWSRoleStatus>(self.object.as_ref()?).sessions,
+            RoleKind::ClusterAWSRole { .. } => self.entry.as_ref()?.sessions.clone(),
         }
     }
 
@@ -182,6 +196,7 @@ pub async fn dereference(
         entry: None,
         account: AccountInput::look_up(&ctx.index, account),
         stage,
+        now: ctx.now(),
     }))
 }
 

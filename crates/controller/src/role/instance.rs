@@ -70,6 +70,7 @@ pub async fn dereference(
         entry,
         account: AccountInput::look_up(&ctx.index, Some(account.clone())),
         stage,
+        now: ctx.now(),
     }))
 }
 
@@ -231,6 +232,7 @@ fn entry(inputs: &RoleInputs, now: Timestamp) -> Option<RoleInstance> {
         role_id: old.and_then(|old| old.role_id.clone()),
         trust_hash: old.and_then(|old| old.trust_hash.clone()),
         left_out_principals: old.map_or_else(Vec::new, |old| old.left_out_principals.clone()),
+        sessions: old.and_then(|old| old.sessions.clone()),
         ready: old.is_some_and(|old| old.ready),
         reason: String::new(),
         message: String::new(),

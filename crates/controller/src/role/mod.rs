@@ -16,6 +16,7 @@ mod dereference;
 mod instance;
 mod look;
 mod outcome;
+mod sessions;
 mod status;
 mod target;
 #[cfg(test)]
@@ -24,8 +25,9 @@ mod trust;
 
 use std::{collections::HashMap, sync::Arc};
 
-use deputy_api::{AWSRole, ClusterAWSRole};
+use deputy_api::{AWSRole, AWSRoleStatus, ClusterAWSRole};
 use deputy_delegation::model::{RoleId, RoleKind};
+use deputy_runtime::status::replaced_status;
 use parking_lot::Mutex;
 
 use self::{
@@ -107,6 +109,10 @@ impl RoleController {
         // 2. assess (pure)
         let plan = assess(&inputs, self.verified.key());
         // 3. finalizer (client)
+        // Before it the record of whose sessions are cut: both before AWS.
+        if !self.record_sessions(&mut inputs, &plan).await? {
+            return Ok(Requeue::AwaitChange);
+        }
         if let Some(later) = self.set_finalizer(&mut inputs, &plan).await? {
             return Ok(later);
         }
@@ -117,8 +123,46 @@ impl RoleController {
         };
         let applied = apply(&self.ctx, known, &self.documents, &inputs, &plan, urgency).await?;
         // 5. report (client)
-        self.report(&inputs, &applied).await?;
-        Ok(status::next_requeue(&applied))
+        self.report(&inputs, &plan, &applied).await?;
+        let record = plan.sessions.as_ref().map(|sessions| &sessions.record);
+        let requeue = status::next_requeue(&applied);
+        Ok(sessions::look_again(record, inputs.now, requeue))
+    }
+
+    /// Writes whose sessions are cut, and whose may run, where that comes before AWS. Gives whether the object was still there.
+    async fn record_sessions(
+        &self,
+        inputs: &mut RoleInputs,
+        plan: &RolePlan,
+    ) -> Result<bool, ReconcileError> {
+        let (Some(sessions), Some(object)) = (&plan.sessions, &inputs.object) else {
+            return Ok(true);
+        };
+        if !sessions.comes_first {
+            return Ok(true);
+        }
+        match (&inputs.id.kind, &inputs.entry) {
+            (RoleKind::AWSRole, _) => {
+                let api = api(&self.ctx, &inputs.id.namespace);
+                let old: AWSRoleStatus = objects::status_of(object);
+                let new = AWSRoleStatus {
+                    sessions: Some(sessions.record.clone()),
+                    ..old.clone()
+                };
+                let Some(written) = replaced_status(&api, object, &old, &new).await? else {
+                    return Ok(false);
+                };
+                inputs.object = Some(written);
+            }
+            (RoleKind::ClusterAWSRole { .. }, Some(entry)) => {
+                let entry = plan.with_sessions(entry.clone());
+                self.instances.put(&inputs.id, &entry).await?;
+                inputs.entry = Some(entry);
+            }
+            // Its entry begins with it.
+            (RoleKind::ClusterAWSRole { .. }, None) => {}
+        }
+        Ok(true)
     }
 
     /// Adds the finalizer where the plan has one, and the entry of a ClusterAWSRole's. Gives when to look again if that could not be.
@@ -141,7 +185,8 @@ impl RoleController {
             }
             RoleKind::ClusterAWSRole { .. } if inputs.has_finalizer() && has_finalizer(object) => {}
             RoleKind::ClusterAWSRole { .. } => {
-                let Some(entry) = instance::begun(inputs, self.ctx.now()) else {
+                let begun = instance::begun(inputs, self.ctx.now());
+                let Some(entry) = begun.map(|entry| plan.with_sessions(entry)) else {
                     return Ok(Some(Requeue::Retry));
                 };
                 match self.instances.begin(&inputs.id, &entry).await? {
@@ -162,13 +207,18 @@ impl RoleController {
     }
 
     /// Says in its status what is true of a role; takes the finalizer off when the role in AWS is gone, or given up.
-    async fn report(&self, inputs: &RoleInputs, applied: &AppliedRole) -> Result<(), ReconcileError> {
+    async fn report(
+        &self,
+        inputs: &RoleInputs,
+        plan: &RolePlan,
+        applied: &AppliedRole,
+    ) -> Result<(), ReconcileError> {
         let Some(object) = &inputs.object else {
             self.report_absent(&inputs.id, &applied.outcome);
             return Ok(());
         };
         if inputs.id.kind != RoleKind::AWSRole {
-            return self.report_instance(inputs, applied).await;
+            return self.report_instance(inputs, plan, applied).await;
         }
         let api = api(&self.ctx, &inputs.id.namespace);
         match &applied.outcome {
@@ -190,7 +240,10 @@ impl RoleController {
             _ => {
                 let old = objects::status_of(object);
                 let generation = object.metadata.generation;
-                let new = status::updated(&old, inputs, applied, generation, self.ctx.now());
+                let mut new = status::updated(&old, inputs, applied, generation, self.ctx.now());
+                if let Some(sessions) = &plan.sessions {
+                    new.sessions = Some(sessions.record.clone());
+                }
                 report::write_status::<AWSRole, _>(&self.ctx, &api, object, &old, &new).await?;
                 return Ok(());
             }
@@ -205,6 +258,7 @@ impl RoleController {
     async fn report_instance(
         &self,
         inputs: &RoleInputs,
+        plan: &RolePlan,
         applied: &AppliedRole,
     ) -> Result<(), ReconcileError> {
         if let (RoleOutcome::Retained, Some(object)) = (&applied.outcome, &inputs.object) {
@@ -222,7 +276,8 @@ impl RoleController {
             self.provisioned.lock().remove(&inputs.id);
             return Ok(());
         }
-        match instance::updated(inputs, applied, self.ctx.now()) {
+        let updated = instance::updated(inputs, applied, self.ctx.now());
+        match updated.map(|entry| plan.with_sessions(entry)) {
             Some(entry) if inputs.entry.as_ref() != Some(&entry) => {
                 self.instances.put(&inputs.id, &entry).await
             }

@@ -139,7 +139,7 @@ impl RoleTarget {
 }
 
 /// What an accepted role is to be: made, or held until AWS has the boundary for it. Its trust policy is `trust`, as if AWS knew all whom that
-/// names.
+/// names, and its inline policy `inline`.
 #[must_use]
 pub fn provision(
     cluster: &ClusterName,
@@ -148,14 +148,14 @@ pub fn provision(
     owned: &OwnedRole,
     present: &PresentRole,
     accepted: &Accepted,
-    trust: Document,
+    (trust, inline): (Document, Option<Document>),
 ) -> RoleTarget {
     let arn = |name| boundary_arn(cluster, account, &present.limits, name);
     let desired = Box::new(DesiredRole {
         name: ownership.name.clone(),
         path: ownership.path.clone(),
         trust,
-        inline: owned.policies.inline().cloned(),
+        inline,
         attached: owned.policies.managed().clone(),
         boundary: accepted.boundary.as_ref().map(arn),
         tags: ownership.tags.clone(),

@@ -47,6 +47,7 @@ impl Rig {
             recorder: ControllerContext::recorder(nothing_there(), "deputy-controller", None),
             deciding: ControllerContext::processors(),
             decisions: WorkProgress::new("decisions"),
+            clock: ControllerContext::system_clock(),
         };
         ctx.leadership.wait_until_leader().await;
         Self {

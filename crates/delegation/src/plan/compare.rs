@@ -1,6 +1,6 @@
 //! How documents relate: what AWS has, and what is wanted.
 
-use deputy_policy::{Document, Effect, PolicyKind, Statement};
+use deputy_policy::{Candidate, Document, Effect, PolicyKind, Statement, contains};
 
 use crate::trust;
 
@@ -52,13 +52,31 @@ pub(super) fn same(text: &str, document: &Document, kind: PolicyKind) -> bool {
     Document::parse(text, kind).is_ok_and(|observed| observed.semantically_eq(document))
 }
 
-/// The denies of `document` that `other` does not say, as they are.
+/// The denies of `document` that `other` does not say, as they are or within a wider one.
 pub(super) fn denies_missing(document: &Document, other: Option<&Document>) -> Vec<Statement> {
     let denies = document.statements().iter().filter(|s| s.effect == Effect::Deny);
     denies
-        .filter(|deny| other.is_none_or(|other| !says(other, deny)))
+        .filter(|deny| other.is_none_or(|other| !(says(other, deny) || is_denied_by(other, deny))))
         .cloned()
         .collect()
+}
+
+/// Whether all that `deny` denies is certainly denied by one of the document's statements: as allows, the one would be within the other.
+fn is_denied_by(document: &Document, deny: &Statement) -> bool {
+    let allowing = |statement: &Statement, kind: PolicyKind| {
+        let allow = Statement {
+            effect: Effect::Allow,
+            ..statement.clone()
+        };
+        Document::new(document.version(), vec![allow], kind).ok()
+    };
+    let Some(small) = allowing(deny, PolicyKind::Identity) else {
+        return false;
+    };
+    let denies = document.statements().iter().filter(|s| s.effect == Effect::Deny);
+    denies
+        .filter_map(|larger| allowing(larger, PolicyKind::Boundary))
+        .any(|larger| contains(&Candidate::new(&[&small]), &larger).is_contained())
 }
 
 fn has_allow(document: &Document) -> bool {

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use deputy_policy::{Candidate, Document, PolicyKind, contains};
 
 use crate::{
+    cut_sessions,
     names::{IamPath, ManagedPolicyArn, PolicyArn, RoleName},
     naming::{self, INLINE_POLICY},
     quota::{MANAGED_POLICIES_OF_ROLE, ROLE_INLINE_POLICIES},
@@ -63,6 +64,7 @@ pub(super) fn permissions(desired: &DesiredRole, observed: &ObservedRole, owners
         }
     }
     let inline = InlinePolicy::new(desired, &observed.inline, &observed.attached);
+    steps.extend(inline.cut_first());
     let mut attachments = Attachments::new(desired, &observed.attached);
     let mut foreign = Foreign::new(role, observed);
     if inline.is_changed() && !inline.fits(desired.inline.as_ref()) {
@@ -183,6 +185,20 @@ impl<'a> InlinePolicy<'a> {
             let ceiling = Document::parse(text, PolicyKind::Boundary);
             ceiling.is_ok_and(|c| contains(&Candidate::new(&[document]), &c).is_contained())
         })
+    }
+
+    /// The deny of [`crate::cut_sessions`] beside what is there: where the policy becomes something that is not known to be less, sessions
+    /// are ended before that, so that no call that gives is in its way.
+    fn cut_first(&self) -> Option<Step> {
+        let deny = cut_sessions::deny_in(self.desired?)?;
+        let written = self.write(self.desired)?;
+        if written.nature == Nature::Shrinks || (self.text.is_some() && self.observed.is_none()) {
+            return None;
+        }
+        match self.beside(self.observed.as_ref(), &deny) {
+            Beside::Written(both) => Some(Step::shrinks(put_inline(self.role, &both))),
+            Beside::Nothing | Beside::Impossible => None,
+        }
     }
 
     /// `base` with the denies of `denying` beside it.

@@ -48,6 +48,7 @@ fn inputs(stage: RoleStage) -> RoleInputs {
             as_written: Some(account),
         },
         stage,
+        now: jiff::Timestamp::UNIX_EPOCH,
     }
 }
 

@@ -11,7 +11,7 @@ use deputy_runtime::lease::{Leadership, LeaseConfig, LeaseTask, campaign};
 
 use super::{
     paths::{Path, paths, reads, refused},
-    world::{Bounds, Call, Moment, Power, Rest, Trouble, World},
+    world::{Bounds, Call, Moment, Power, Rest, Trouble, World, sessions},
 };
 use crate::fixtures::nothing_there;
 
@@ -79,6 +79,7 @@ impl Rig {
             bounds: Bounds {
                 at_least: old.intersection(&new).cloned().collect(),
                 at_most: old.union(&new).cloned().collect(),
+                cut: sessions(old.difference(&new)).collect(),
             },
             calls,
         }
@@ -233,9 +234,13 @@ async fn what_an_attempt_that_is_given_up_has_written_is_taken_back() {
         world.script.begin_with(trouble);
         world.settle(1, |_| true).await;
     }
-    assert_ne!(world.power(), Power::new(), "the trust policy is open");
+    assert_ne!(
+        world.power_of_new_sessions(),
+        Power::new(),
+        "the trust policy is open"
+    );
     world.wish(&reads().unbound());
     world.script.begin(&[]);
     world.settle(1, |_| true).await;
-    assert_eq!(world.power(), Power::new());
+    assert_eq!(world.power_of_new_sessions(), Power::new());
 }

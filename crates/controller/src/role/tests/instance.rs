@@ -50,6 +50,7 @@ fn inputs(stage: RoleStage, entry: Option<RoleInstance>) -> RoleInputs {
             as_written: Some(account),
         },
         stage,
+        now: at(0),
     }
 }
 

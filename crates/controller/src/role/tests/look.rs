@@ -53,6 +53,7 @@ fn look(bound: bool) -> RoleLook {
             as_written: Some(Arc::clone(&account)),
         },
         stage: RoleStage::Deleting { stays: false },
+        now: jiff::Timestamp::UNIX_EPOCH,
     };
     let arn = RoleArn::parse(ARN).unwrap();
     RoleLook::new(

@@ -7,6 +7,7 @@ mod histories;
 mod instance;
 mod look;
 mod paths;
+mod sessions;
 mod status;
 mod trust;
 mod waiting;

@@ -1,5 +1,7 @@
 //! Every way that a role can go: what is there and settled, and what is asked for then.
 
+use std::time::Duration;
+
 use super::world::{ALICE, DEPLOY, NOBODY, Wish};
 
 const READ: &[&str] = &["s3:GetObject"];
@@ -162,8 +164,55 @@ fn principals() -> Vec<Path> {
     ]
 }
 
+/// Sessions that run: of whom the role is taken from while it stays.
+fn sessions() -> Vec<Path> {
+    const TWO: &[&str] = &["uploader", "second"];
+    let two = || reads().bound_to(TWO);
+    let hours_later = |wish: Wish, hours: u64| wish.with(|w| w.later = Duration::from_secs(3600 * hours));
+    vec![
+        path("one of two removed", &[two()], reads()),
+        path("one of two removed, and the role changes", &[two()], writes()),
+        path(
+            "one of two removed, and managed policies come",
+            &[two()],
+            reads().managed(READER),
+        ),
+        path(
+            "one of two removed, of managed policies",
+            &[two().managed(READER)],
+            reads().managed(READER),
+        ),
+        path(
+            "one of two removed, under a late boundary",
+            &[two()],
+            late(both()),
+        ),
+        path(
+            "one after the other removed",
+            &[two(), reads()],
+            hours_later(reads().unbound(), 1),
+        ),
+        path("removed and bound again", &[two(), reads()], two()),
+        path(
+            "removed, and the cut is over",
+            &[two(), reads()],
+            hours_later(reads(), 13),
+        ),
+        path(
+            "removed while it was suspended",
+            &[two(), refused().bound_to(TWO)],
+            reads(),
+        ),
+        path(
+            "restored without its status",
+            &[two()],
+            reads().with(|w| w.is_restored = true),
+        ),
+    ]
+}
+
 pub fn paths() -> Vec<Path> {
-    [lives(), grants(), surroundings(), principals()]
+    [lives(), grants(), surroundings(), principals(), sessions()]
         .into_iter()
         .flatten()
         .collect()

@@ -1,5 +1,6 @@
 //! The plan against a small IAM in memory, stopped after every call.
 
+mod cut;
 mod managed;
 mod moments;
 mod replaced;

@@ -125,6 +125,7 @@ impl World {
             recorder: ControllerContext::recorder(api.client(), "deputy-limits", None),
             deciding: ControllerContext::processors(),
             decisions: WorkProgress::new("decisions"),
+            clock: ControllerContext::system_clock(),
         });
         let world = Self {
             index,

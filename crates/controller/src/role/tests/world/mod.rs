@@ -12,6 +12,7 @@ use deputy_aws::{AmbientOptions, Clients, model::InMemoryIam};
 use deputy_delegation::plan::ObservedRole;
 use deputy_index::{Index, ResourceKind};
 use deputy_runtime::{lease::Leadership, metrics::Metrics};
+use jiff::Timestamp;
 use kube::api::DynamicObject;
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -21,7 +22,7 @@ use self::{
     roles::{Guard, ScriptedRoles, power},
 };
 pub use self::{
-    roles::{Bounds, Power},
+    roles::{Bounds, Power, sessions},
     script::{Call, Script, Trouble},
     wish::{ALICE, DEPLOY, NOBODY, Wish},
 };
@@ -40,6 +41,7 @@ use crate::{
 pub struct Moment {
     iam: deputy_aws::model::Snapshot,
     role: Option<Value>,
+    now: Timestamp,
 }
 
 /// What must never be, as it was found.
@@ -63,6 +65,8 @@ pub struct World {
     controller: RoleController,
     bounds: Arc<Mutex<Option<Bounds>>>,
     faults: Faults,
+    /// What time it is. It does not pass by itself.
+    now: Arc<Mutex<Timestamp>>,
     is_quiet: bool,
 }
 
@@ -77,6 +81,8 @@ impl World {
         let account = account();
         let iam = Arc::new(InMemoryIam::new(account.partition.clone(), account.id.clone()));
         let faults = Faults::default();
+        let now = Arc::new(Mutex::new(Timestamp::from_second(1_767_323_045).unwrap()));
+        let clock = Arc::clone(&now);
         let bounds = Arc::new(Mutex::new(None));
         let api = ApiServer::new(Arc::clone(&script), watcher(&index, &iam, &faults));
         let aws = Arc::new(Clients::new(AmbientOptions::default()));
@@ -97,6 +103,7 @@ impl World {
             recorder: ControllerContext::recorder(api.client(), "deputy-controller", None),
             deciding: ControllerContext::processors(),
             decisions: WorkProgress::new("decisions"),
+            clock: Arc::new(move || *clock.lock()),
         });
         Self {
             controller: controller(&ctx),
@@ -107,6 +114,7 @@ impl World {
             ctx,
             bounds,
             faults,
+            now,
             is_quiet: false,
         }
     }
@@ -115,12 +123,20 @@ impl World {
         Moment {
             iam: self.iam.snapshot(),
             role: self.api.role(),
+            now: *self.now.lock(),
         }
+    }
+
+    /// It is so much later.
+    pub fn wait(&self, time: Duration) {
+        let mut now = self.now.lock();
+        *now = now.checked_add(time).unwrap();
     }
 
     /// Everything is as it was then, and a new process begins.
     pub fn restore(&mut self, moment: &Moment) {
         self.iam.restore(&moment.iam);
+        *self.now.lock() = moment.now;
         self.api.put(moment.role.clone());
         self.bound(None);
         self.faults.lock().clear();
@@ -135,6 +151,13 @@ impl World {
     /// What was found that must never be.
     pub fn faults(&self) -> Vec<String> {
         self.faults.lock().clone()
+    }
+
+    /// What others may by the role now than those who have sessions of it already.
+    pub fn power_of_new_sessions(&self) -> Power {
+        let power = self.power();
+        let running: Power = sessions(power.iter()).collect();
+        power.difference(&running).cloned().collect()
     }
 
     /// Who may do what by the role now.
@@ -229,7 +252,9 @@ fn watcher(index: &Arc<Index>, iam: &Arc<InMemoryIam>, faults: &Faults) -> Watch
             let is_explained = left
                 .as_ref()
                 .is_none_or(|role| role.tags.contains_key("deputy-retained"));
-            if !is_explained || !power(&iam, left.as_ref()).is_empty() {
+            // Sessions of a role that stays in the account run until they expire.
+            let may = power(&iam, left.as_ref());
+            if !is_explained || sessions(may.iter()).collect::<Power>() != may {
                 faults
                     .lock()
                     .push(format!("the object is gone, and AWS has {left:?}"));
@@ -263,14 +288,23 @@ fn guard(
         if role.is_some_and(|role| role.boundary.is_none()) {
             found("no boundary".to_owned());
         }
-        let Some(Bounds { at_least, at_most }) = bounds.lock().clone() else {
+        let mut bounds = bounds.lock();
+        let Some(Bounds {
+            at_least,
+            at_most,
+            cut,
+        }) = bounds.as_mut()
+        else {
             return;
         };
         let now = power(&iam, role);
-        if !now.is_subset(&at_most) {
+        // A session that is cut stays cut.
+        let is_cut = |may: &(String, &'static str)| cut.contains(may) && !now.contains(may);
+        at_most.retain(|may| !is_cut(may));
+        if !now.is_subset(at_most) {
             found(format!("{now:?} is more than {at_most:?}"));
         }
-        if !now.is_superset(&at_least) {
+        if !now.is_superset(at_least) {
             found(format!("{now:?} is less than {at_least:?}"));
         }
     })

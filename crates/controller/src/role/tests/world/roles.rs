@@ -11,7 +11,7 @@ use deputy_delegation::{
     IamPath, ManagedPolicyArn, RoleName,
     plan::{IamCall, ObservedRole},
 };
-use deputy_policy::{Document, Effect, PolicyKind, Request};
+use deputy_policy::{Context, Document, Effect, PolicyKind, Request};
 use parking_lot::Mutex;
 
 use super::{
@@ -19,7 +19,7 @@ use super::{
     wish::{ALICE, DEPLOY, NOBODY},
 };
 
-/// Who may do what: a principal that may become the role, and an action.
+/// Who may do what: a principal that may become the role, or somebody who has a session of it already, and an action.
 pub type Power = BTreeSet<(String, &'static str)>;
 
 /// What is asked for: two actions that a limit may have, and one that none has.
@@ -30,6 +30,18 @@ const ACTIONS: [&str; 3] = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"];
 pub struct Bounds {
     pub at_least: Power,
     pub at_most: Power,
+    /// What sessions may now and not afterwards: once they may not, they never may again.
+    pub cut: Power,
+}
+
+/// Whose sessions run all the time: they were issued before anything was asked for.
+const BEARERS: [&str; 2] = ["uploader", "second"];
+
+/// What of a power is of sessions that run.
+pub fn sessions<'a>(
+    power: impl Iterator<Item = &'a (String, &'static str)>,
+) -> impl Iterator<Item = (String, &'static str)> {
+    power.filter(|(who, _)| who.starts_with("session of")).cloned()
 }
 
 /// Looks at each change, with the role as it is then.
@@ -150,22 +162,30 @@ pub fn power(iam: &InMemoryIam, role: Option<&ObservedRole>) -> Power {
     let Some(role) = role else {
         return Power::new();
     };
+    let may = |action: &str, context: Context| {
+        let request = Request {
+            action: action.to_owned(),
+            resource: "arn:aws:s3:::productionapp/key".to_owned(),
+            principal: None,
+            context,
+        };
+        iam.would_allow(role, &request)
+            .unwrap_or_else(|e| panic!("{e}: {role:?}"))
+    };
     let allowed: Vec<&str> = ACTIONS
         .into_iter()
-        .filter(|action| {
-            let request = Request {
-                action: (*action).to_owned(),
-                resource: "arn:aws:s3:::productionapp/key".to_owned(),
-                principal: None,
-                context: Default::default(),
-            };
-            iam.would_allow(role, &request)
-                .unwrap_or_else(|e| panic!("{e}: {role:?}"))
-        })
+        .filter(|action| may(action, Context::default()))
         .collect();
+    let running = BEARERS.into_iter().filter_map(|name| {
+        let context = Context::new()
+            .with("aws:PrincipalTag/deputy-service-account", name)
+            .with("aws:TokenIssueTime", "2026-01-01T00:00:00Z");
+        may(ACTIONS[0], context).then(|| (format!("session of {name}"), ACTIONS[0]))
+    });
     trusted(&role.trust)
         .into_iter()
         .flat_map(|principal| allowed.iter().map(move |action| (principal.clone(), *action)))
+        .chain(running)
         .collect()
 }
 

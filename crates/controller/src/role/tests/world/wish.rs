@@ -1,5 +1,7 @@
 //! What people ask for: the objects as they write them.
 
+use std::time::Duration;
+
 use deputy_delegation::{
     boundary::{self, AccountBoundary},
     model::Account,
@@ -31,7 +33,12 @@ pub struct Wish {
     pub managed: &'static [&'static str],
     pub longest: &'static str,
     pub is_retained: bool,
-    pub is_bound: bool,
+    /// The ServiceAccounts that the binding names; none, and there is no binding.
+    pub bound: &'static [&'static str],
+    /// How long after what was asked for before.
+    pub later: Duration,
+    /// Whether the status of the role is lost, as in a backup without it.
+    pub is_restored: bool,
     /// Name and actions of the limit.
     pub limit: (&'static str, &'static [&'static str]),
     /// Whether AWS has the boundary as the limit is now.
@@ -52,7 +59,9 @@ impl Default for Wish {
             managed: &[],
             longest: "1h",
             is_retained: false,
-            is_bound: true,
+            bound: &["uploader"],
+            later: Duration::ZERO,
+            is_restored: false,
             limit: ("payments", &["s3:GetObject", "s3:PutObject"]),
             is_boundary_there: true,
             issuer: "deputy-broker",
@@ -83,7 +92,11 @@ impl Wish {
     }
 
     pub fn unbound(self) -> Self {
-        self.with(|wish| wish.is_bound = false)
+        self.bound_to(&[])
+    }
+
+    pub fn bound_to(self, names: &'static [&'static str]) -> Self {
+        self.with(|wish| wish.bound = names)
     }
 
     pub fn trusting(self, principals: &'static [&'static str]) -> Self {
@@ -119,7 +132,12 @@ impl Wish {
             binding.data["spec"]["subjects"] = self.principals.iter().map(subject).collect();
             binding
         });
-        let own = self.is_bound.then(|| binding_object("uploader"));
+        let own = (!self.bound.is_empty()).then(|| {
+            let subject = |name: &&str| json!({"kind": "ServiceAccount", "name": name});
+            let mut binding = binding_object("uploader");
+            binding.data["spec"]["subjects"] = self.bound.iter().map(subject).collect();
+            binding
+        });
         own.into_iter().chain(partners).collect()
     }
 
@@ -144,6 +162,7 @@ impl Wish {
 impl World {
     /// People write this.
     pub fn wish(&self, wish: &Wish) {
+        self.wait(wish.later);
         let account_object = wish.account();
         let account = parse(&account_object, deputy_api::parse_account).unwrap();
         let limit = self.limit_in_force(wish, &account);
@@ -168,7 +187,9 @@ impl World {
         let mut role = serde_json::to_value(self.written(wish.role(uid))).unwrap();
         if let Some(there) = self.api.role().filter(|there| there["metadata"]["uid"] == uid) {
             role["metadata"]["finalizers"] = there["metadata"]["finalizers"].clone();
-            role["status"] = there["status"].clone();
+            if !wish.is_restored {
+                role["status"] = there["status"].clone();
+            }
         }
         for list in ["/metadata/finalizers", "/status"] {
             let (parent, key) = list.rsplit_once('/').unwrap();

@@ -1,0 +1,85 @@
+//! Whose sessions of an IAM role may run, as the status of the role has it.
+
+use deputy_delegation::quota;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::schema;
+
+/// Whose sessions of an IAM role may run, and whose are cut: denied everything. It is written before AWS is, so that it is known whatever
+/// fails.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct RoleSessionsStatus {
+    /// The ServiceAccounts whose sessions may run: accepted bindings name them. The broker makes sessions for no other. At most 64; of an IAM
+    /// role of a ClusterAWSRole 8.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = "quota::SERVICE_ACCOUNTS_RECORDED"), inner(length(max = 253)))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub service_accounts: Vec<String>,
+
+    /// SHA-256 over their names, in hexadecimal, where there are more: when it changes, the sessions of all others are cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub service_accounts_hash: Option<String>,
+
+    /// SHA-256, in hexadecimal, over each of those whose sessions the broker does not make: AWS principals, people and systems of identity
+    /// providers, ServiceAccounts that call STS themselves. At most 64, or 8; of more, one over all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = "quota::SERVICE_ACCOUNTS_RECORDED"), inner(length(max = 64)))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub others: Vec<String>,
+
+    /// The sessions that are cut. At most 64, or 8.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = "quota::SERVICE_ACCOUNTS_RECORDED"))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub cut: Vec<CutSessionsStatus>,
+
+    /// Sessions that should be cut and can't be: how long the last of them may run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 2))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub remain: Vec<RemainingSessionsStatus>,
+}
+
+/// Sessions that are cut.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct CutSessionsStatus {
+    /// Whose: a ServiceAccount that no accepted binding names any more. Absent: those of all whom none names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub service_account: Option<String>,
+
+    /// Those that were issued before this time: 10 minutes after the removal was seen.
+    #[schemars(schema_with = "schema::time")]
+    pub before: Time,
+
+    /// Then the last of them is over, and the deny is taken out of the role's policy.
+    #[schemars(schema_with = "schema::time")]
+    pub until: Time,
+}
+
+/// Sessions that should be cut and can't be.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct RemainingSessionsStatus {
+    /// Why.
+    pub reason: RemainingReason,
+
+    /// Then the last of them is over.
+    #[schemars(schema_with = "schema::time")]
+    pub until: Time,
+}
+
+/// Why sessions can't be cut.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RemainingReason {
+    /// They are not the broker's, and have no tag that says whose they are.
+    NotTagged,
+    /// AWS takes 10,240 characters of inline policies, and the deny does not fit beside those of the role.
+    NoRoom,
+}

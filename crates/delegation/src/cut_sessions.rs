@@ -1,0 +1,124 @@
+//! The statement that ends sessions of a role while others go on.
+//!
+//! A session that the broker made says by its tags whose it is, and what it may do is looked up at each request: so a deny in the inline
+//! policy of the role ends those that it means, and no other. It means sessions of ServiceAccounts that no accepted binding names, which
+//! nobody shall have; so it may be generous with time, and needs no clock to be right. That it says before when they were issued is for
+//! whoever is bound later: AWS need not have heard of that.
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_revoke-sessions.html>
+
+use std::collections::BTreeSet;
+
+use data_encoding::HEXLOWER;
+use deputy_policy::{
+    ActionElement, Condition, Document, Effect, PolicyKind, ResourceElement, Statement, Test, Version,
+};
+use sha2::{Digest, Sha256};
+
+use crate::{names::ServiceAccountName, naming::TAG_SERVICE_ACCOUNT, quota::ROLE_INLINE_POLICIES};
+
+/// The `Sid` of the statement.
+pub const SID: &str = "DeputyCutSessions";
+
+/// Sessions that are denied everything: those of `service_accounts` that were issued before a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CutSessions {
+    /// Whose.
+    pub service_accounts: CutServiceAccounts,
+    /// RFC 3339, as a policy has it.
+    pub issued_before: String,
+}
+
+/// Whose sessions are denied everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CutServiceAccounts {
+    /// Of these, that no accepted binding names any more.
+    These {
+        /// Their names.
+        cut: BTreeSet<ServiceAccountName>,
+        /// Those that accepted bindings name.
+        accepted: BTreeSet<ServiceAccountName>,
+    },
+    /// Of all but those that accepted bindings name: it is not known, or there is no room to say, who they are.
+    AllBut {
+        /// Those that accepted bindings name.
+        accepted: BTreeSet<ServiceAccountName>,
+    },
+}
+
+impl CutSessions {
+    /// The inline policy with the deny beside what it says. `None` when AWS has no room for both.
+    #[must_use]
+    pub fn beside(&self, inline: Option<&Document>) -> Option<Document> {
+        let version = inline.map_or(Version::V2012, Document::version);
+        let (shortest, other) = match &self.service_accounts {
+            CutServiceAccounts::These { cut, accepted } => (self.only(cut), Some(self.all_but(accepted))),
+            CutServiceAccounts::AllBut { accepted } => (self.all_but(accepted), None),
+        };
+        [Some(shortest), other]
+            .into_iter()
+            .flatten()
+            .find_map(|statement| {
+                let mut statements = inline.map_or_else(Vec::new, |inline| inline.statements().to_vec());
+                for theirs in &mut statements {
+                    // No two have one Sid.
+                    theirs.sid.take_if(|sid| sid == SID);
+                }
+                statements.push(statement);
+                let both = Document::new(version, statements, PolicyKind::Identity).ok()?;
+                (both.size() <= ROLE_INLINE_POLICIES).then_some(both)
+            })
+    }
+
+    fn only(&self, cut: &BTreeSet<ServiceAccountName>) -> Statement {
+        self.statement([is(Test::StringEquals, cut)])
+    }
+
+    fn all_but(&self, accepted: &BTreeSet<ServiceAccountName>) -> Statement {
+        // Sessions that are not the broker's have no tag; a test of one that is not there would be true of them.
+        let is_the_brokers = Condition::new(Test::Null, tag(), ["false".to_owned()]);
+        let is_another = (!accepted.is_empty()).then(|| is(Test::StringNotEquals, accepted));
+        self.statement([is_the_brokers].into_iter().chain(is_another))
+    }
+
+    fn statement(&self, whose: impl IntoIterator<Item = Condition>) -> Statement {
+        let before = Condition::new(
+            Test::DateLessThan,
+            "aws:TokenIssueTime",
+            [self.issued_before.clone()],
+        );
+        Statement {
+            sid: Some(SID.to_owned()),
+            effect: Effect::Deny,
+            principal: None,
+            action: ActionElement::Action(vec!["*".to_owned()]),
+            resource: Some(ResourceElement::Resource(vec!["*".to_owned()])),
+            conditions: whose.into_iter().chain([before]).collect(),
+        }
+    }
+}
+
+fn tag() -> String {
+    format!("aws:PrincipalTag/{TAG_SERVICE_ACCOUNT}")
+}
+
+fn is(test: Test, service_accounts: &BTreeSet<ServiceAccountName>) -> Condition {
+    Condition::new(test, tag(), service_accounts.iter().map(ToString::to_string))
+}
+
+/// SHA-256, in hexadecimal, over names: what of them is written down where they have no room.
+#[must_use]
+pub fn digest<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let mut hasher = Sha256::new();
+    for name in names {
+        hasher.update(name.as_bytes());
+        hasher.update([0]);
+    }
+    HEXLOWER.encode(&hasher.finalize())
+}
+
+/// The deny of such sessions in an inline policy.
+pub(crate) fn deny_in(inline: &Document) -> Option<Document> {
+    let is_ours = |s: &&Statement| s.effect == Effect::Deny && s.sid.as_deref() == Some(SID);
+    let deny = inline.statements().iter().find(is_ours)?;
+    Document::new(inline.version(), vec![deny.clone()], PolicyKind::Identity).ok()
+}

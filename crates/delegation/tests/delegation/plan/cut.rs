@@ -1,0 +1,194 @@
+//! Sessions that are cut while the role stays in use.
+
+use deputy_delegation::{
+    cut_sessions::{CutServiceAccounts, CutSessions},
+    quota::ROLE_INLINE_POLICIES,
+};
+use deputy_policy::{Document, Layers, evaluate};
+
+use super::*;
+
+const BEFORE: &str = "2026-01-02T03:14:05Z";
+
+fn names(names: &[&str]) -> BTreeSet<ServiceAccountName> {
+    names
+        .iter()
+        .map(|name| ServiceAccountName::new(*name).unwrap())
+        .collect()
+}
+
+fn these(cut: &[&str], accepted: &[&str]) -> CutSessions {
+    CutSessions {
+        service_accounts: CutServiceAccounts::These {
+            cut: names(cut),
+            accepted: names(accepted),
+        },
+        issued_before: BEFORE.to_owned(),
+    }
+}
+
+fn all_but(accepted: &[&str]) -> CutSessions {
+    CutSessions {
+        service_accounts: CutServiceAccounts::AllBut {
+            accepted: names(accepted),
+        },
+        issued_before: BEFORE.to_owned(),
+    }
+}
+
+fn with(cut: &CutSessions, role: DesiredRole) -> DesiredRole {
+    let inline = cut.beside(role.inline.as_ref());
+    DesiredRole { inline, ..role }
+}
+
+/// Whether a session of this ServiceAccount, or one that has no tag, may read.
+fn may_read(inline: &Document, service_account: Option<&str>, issued: &str) -> bool {
+    let mut context = Context::new().with("aws:TokenIssueTime", issued);
+    if let Some(name) = service_account {
+        context = context.with("aws:PrincipalTag/deputy-service-account", name);
+    }
+    let request = Request {
+        action: "s3:GetObject".to_owned(),
+        resource: "arn:aws:s3:::productionapp/key".to_owned(),
+        principal: None,
+        context,
+    };
+    let layers = Layers {
+        identity: &[inline],
+        ..Layers::default()
+    };
+    evaluate(&layers, &request).is_allowed()
+}
+
+#[test]
+fn sessions_of_who_was_removed_end_and_all_others_go_on() {
+    let (old, new) = ("2026-01-02T03:14:04Z", "2026-01-02T03:14:05Z");
+    for (cut, unknown_may) in [
+        (these(&["reports", "batch"], &["uploader"]), true),
+        (all_but(&["uploader"]), false),
+    ] {
+        let inline = with(&cut, desired()).inline.unwrap();
+        for (who, issued, may) in [
+            (Some("reports"), old, false),
+            (Some("batch"), old, false),
+            (Some("reports"), new, true),
+            (Some("uploader"), old, true),
+            (Some("somebody"), old, unknown_may),
+            // Those of AWS principals, of people, of pods that call STS themselves.
+            (None, old, true),
+        ] {
+            assert_eq!(may_read(&inline, who, issued), may, "{cut:?}: {who:?} {issued}");
+        }
+    }
+    let nobody = with(&all_but(&[]), desired()).inline.unwrap();
+    assert!(!may_read(&nobody, Some("uploader"), old));
+    assert!(may_read(&nobody, None, old));
+}
+
+#[test]
+fn where_names_have_no_room_all_others_are_cut_and_else_nobody() {
+    let long: Vec<String> = (0..60).map(|n| format!("{n:0>60}")).collect();
+    let long: Vec<&str> = long.iter().map(String::as_str).collect();
+    let cut = these(&long, &["uploader"]);
+    let filled = |size: usize| {
+        let resources: Vec<String> = (0..size / 100)
+            .map(|n| format!("arn:aws:s3:::{n:0>85}"))
+            .collect();
+        document(
+            PolicyKind::Identity,
+            json!([allow(json!(["s3:GetObject"]), json!(resources))]),
+        )
+    };
+    let small = cut.beside(Some(&filled(1000))).unwrap().to_json();
+    assert!(small.contains("\"StringEquals\""), "{small}");
+    let large = cut.beside(Some(&filled(9000))).unwrap();
+    assert!(large.size() <= ROLE_INLINE_POLICIES && large.to_json().contains("\"StringNotEquals\""));
+    assert_eq!(cut.beside(Some(&filled(10_100))), None);
+    assert!(cut.beside(None).is_some(), "a role of managed policies alone");
+}
+
+#[test]
+fn a_cut_is_written_at_once_and_taken_out_whole() {
+    for attached in [&[][..], &[READER][..]] {
+        let role = DesiredRole {
+            attached: managed(attached),
+            ..desired()
+        };
+        let states = [
+            role.clone(),
+            with(&these(&["batch"], &["uploader"]), role.clone()),
+            // A later time, and another name.
+            with(
+                &CutSessions {
+                    issued_before: "2026-01-02T05:00:00Z".to_owned(),
+                    ..these(&["batch", "reports"], &["uploader"])
+                },
+                role.clone(),
+            ),
+        ];
+        for (before, after) in [(0, 1), (1, 2), (0, 2)] {
+            let there = observed(&states[before]);
+            let steps =
+                deputy_delegation::plan::plan(&states[after], Some(&there), TaggedOwner::Gone).unwrap();
+            let natures: Vec<_> = steps
+                .iter()
+                .map(|step| (step.call.action(), step.nature))
+                .collect();
+            assert_eq!(
+                natures,
+                [("iam:PutRolePolicy", Nature::Shrinks)],
+                "{attached:?} {before} {after}"
+            );
+            // Back again it gives.
+            let there = observed(&states[after]);
+            let steps =
+                deputy_delegation::plan::plan(&states[before], Some(&there), TaggedOwner::Gone).unwrap();
+            assert_eq!(steps.len(), 1);
+            assert_eq!(steps[0].nature, Nature::Grows);
+        }
+    }
+}
+
+#[test]
+fn a_role_that_grows_meanwhile_holds_up_no_cut() {
+    let cut = these(&["batch"], &["uploader"]);
+    let wider = desired_with(&Actions::from(["s3:DeleteObject", "s3:PutObject"]));
+    for (before, after) in [
+        (desired(), wider.clone()),
+        (
+            DesiredRole {
+                inline: None,
+                attached: managed(&[READER]),
+                ..desired()
+            },
+            DesiredRole {
+                attached: managed(&[WRITER]),
+                ..wider
+            },
+        ),
+    ] {
+        let mut there = Some(observed(&before));
+        let steps =
+            deputy_delegation::plan::plan(&with(&cut, after), there.as_ref(), TaggedOwner::Gone).unwrap();
+        // Whatever is refused of what gives: this is done.
+        let first = steps.iter().find(|step| step.nature == Nature::Shrinks).unwrap();
+        apply(&first.call, &mut there);
+        let text = &there.unwrap().inline[naming::INLINE_POLICY];
+        let inline = Document::parse(text, PolicyKind::Identity).unwrap();
+        assert!(
+            !may_read(&inline, Some("batch"), "2026-01-01T00:00:00Z"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn drift_of_the_deny_is_reverted() {
+    let wanted = with(&these(&["batch"], &["uploader"]), desired());
+    let steps = plan(&wanted, Some(&observed(&desired())), TaggedOwner::Gone).unwrap();
+    assert_eq!(actions(&steps), ["iam:PutRolePolicy"]);
+    assert_eq!(
+        plan(&wanted, Some(&observed(&wanted)), TaggedOwner::Gone),
+        Ok(vec![])
+    );
+}
