@@ -12,7 +12,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use deputy_api::{AWSAccount, AWSRole, DelegationLimit, parse_account, parse_limit, parse_role};
 use deputy_benches::root;
 use deputy_delegation::{
-    ClusterName, DecisionInput, Fact, GrantSpec, ObjectName, Uid, boundary, decide,
+    ClusterName, ClusterUid, DecisionInput, Fact, GrantSpec, ObjectName, Uid, boundary, decide,
     model::{Account, Limit, LimitEntry, Role},
     naming,
     plan::{DesiredRole, ObservedRole, TaggedOwner, plan},
@@ -93,6 +93,7 @@ fn reconciliation(criterion: &mut Criterion) {
     } = example();
     let limits = [LimitEntry::Valid(limit.clone().into())];
     let uid = Uid::new("7a3e8d52-0000-4000-8000-000000000001").unwrap();
+    let cluster_uid = ClusterUid::new("1f0c9a44-0000-4000-8000-000000000001").unwrap();
     let owned = role.owned().unwrap();
     let desired = || DesiredRole {
         name: naming::role_name(&cluster, &role.id),
@@ -101,7 +102,7 @@ fn reconciliation(criterion: &mut Criterion) {
         inline: owned.policies.inline().cloned(),
         attached: owned.policies.managed().clone(),
         boundary: Some(naming::boundary_arn(&cluster, &account, &limit.name).into()),
-        tags: naming::role_tags(&cluster, &account, &role.id, &uid),
+        tags: naming::role_tags(&cluster, &cluster_uid, &account, &role.id, &uid),
         max_session_duration: owned.max_session_duration,
     };
     let wanted = desired();

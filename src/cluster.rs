@@ -1,13 +1,14 @@
 //! The name of this cluster towards AWS, remembered in the cluster: every role, policy, path, tag and external id there
 //! follows from it, so a process that is started with another name would make everything anew, and nobody would look
-//! after what there was.
+//! after what there was. And which cluster of that name it is: the uid of its namespace `kube-system`, on every role and policy, so that
+//! one that was made anew under the name, or given one that is taken, leaves alone what the other one made.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use deputy_api::{AWSRole, ClusterAWSRole, DelegationLimit};
-use deputy_delegation::ClusterName;
+use deputy_delegation::{ClusterName, ClusterUid};
 use deputy_runtime::{health::ReadyHandle, shutdown::Shutdown};
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::{
     Api, Client, CustomResourceExt,
     api::{DynamicObject, ListParams, PostParams},
@@ -16,6 +17,8 @@ use serde_json::Value;
 
 /// The key of the ConfigMap.
 const KEY: &str = "clusterName";
+/// The namespace whose uid is the cluster's: it is made with the cluster, and nobody can delete it.
+const UID_OF: &str = "kube-system";
 /// How long one question to the API server may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often it is looked again whether the process may begin.
@@ -77,25 +80,18 @@ impl Cluster<'_> {
     /// # Errors
     /// Why not, when the process is told to stop before.
     pub async fn admit(&self, ready: &ReadyHandle, shutdown: &Shutdown) -> Result<(), String> {
-        let mut said = String::new();
-        loop {
-            let Err(why) = self.check().await else {
-                ready.ready();
-                return Ok(());
-            };
-            ready.not_ready(why.clone());
-            if why != said {
+        until_found(
+            ready,
+            shutdown,
+            |why| {
                 tracing::error!(
                     error = why,
                     "failed to start: cluster name not confirmed, retrying"
                 );
-                said.clone_from(&why);
-            }
-            tokio::select! {
-                () = tokio::time::sleep(LOOK) => {}
-                () = shutdown.draining() => return Err(why),
-            }
-        }
+            },
+            || self.check(),
+        )
+        .await
     }
 
     async fn check(&self) -> Result<(), String> {
@@ -207,6 +203,60 @@ impl Cluster<'_> {
                 Some(token) => parameters = parameters.continue_token(&token),
                 None => return Ok(objects),
             }
+        }
+    }
+}
+
+/// Which cluster of its name this is. Waits until the API server says so; meanwhile `ready` says why not.
+///
+/// # Errors
+/// Why not, when the process is told to stop before.
+pub async fn cluster_uid(
+    client: &Client,
+    ready: &ReadyHandle,
+    shutdown: &Shutdown,
+) -> Result<ClusterUid, String> {
+    let api: Api<Namespace> = Api::all(client.clone());
+    until_found(
+        ready,
+        shutdown,
+        |why| tracing::error!(error = why, "failed to start: cluster uid not known, retrying"),
+        || async {
+            let namespace = call("read the namespace kube-system", api.get_metadata(UID_OF)).await?;
+            let uid = namespace.metadata.uid.unwrap_or_default();
+            ClusterUid::new(uid).map_err(|error| format!("the uid of the namespace {UID_OF}: {error}"))
+        },
+    )
+    .await
+}
+
+/// Looks again and again. What keeps it from being found is in `ready`, and told once each.
+async fn until_found<T, F>(
+    ready: &ReadyHandle,
+    shutdown: &Shutdown,
+    tell: impl Fn(&str),
+    look: impl Fn() -> F,
+) -> Result<T, String>
+where
+    F: Future<Output = Result<T, String>>,
+{
+    let mut said = String::new();
+    loop {
+        let why = match look().await {
+            Ok(found) => {
+                ready.ready();
+                return Ok(found);
+            }
+            Err(why) => why,
+        };
+        ready.not_ready(why.clone());
+        if why != said {
+            tell(&why);
+            said.clone_from(&why);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = shutdown.draining() => return Err(why),
         }
     }
 }

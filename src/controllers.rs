@@ -3,11 +3,12 @@
 use clap::Args;
 use deputy_aws::Proxy;
 use deputy_controller::{ProcessConfig, run_controller, run_limits};
+use deputy_delegation::ClusterUid;
 use deputy_runtime::{health::Health, metrics::Metrics, shutdown::Shutdown};
 use kube::Client;
 
 use crate::{
-    cluster::Duty,
+    cluster::{Duty, cluster_uid},
     exit::Failure,
     process::{Aws, Common, Started, start},
 };
@@ -21,9 +22,10 @@ pub struct ControllerArguments {
 }
 
 impl ControllerArguments {
-    fn config(&self, started: &Started, proxy: Option<Proxy>) -> ProcessConfig {
+    fn config(&self, started: &Started, cluster_uid: ClusterUid, proxy: Option<Proxy>) -> ProcessConfig {
         ProcessConfig {
             cluster: self.common.cluster_name.clone(),
+            cluster_uid,
             namespace: self.common.namespace.clone(),
             identity: started.identity.clone(),
             allow_instance_metadata: self.aws.allow_instance_metadata,
@@ -55,7 +57,13 @@ where
 {
     let proxy = Aws::proxy()?;
     let started = start(&arguments.common, mode, duty).await?;
-    let config = arguments.config(&started, proxy);
+    // Nothing is written to AWS before it is known whose that would be.
+    let ready = started.health.readiness.register("cluster-uid");
+    let uid = cluster_uid(&started.client, &ready, &started.shutdown)
+        .await
+        .map_err(Failure::process)?;
+    tracing::info!(cluster_uid = %uid, "cluster uid read");
+    let config = arguments.config(&started, uid, proxy);
     let Started {
         client,
         shutdown,

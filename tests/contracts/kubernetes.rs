@@ -104,13 +104,14 @@ fn the_tags_are_those_of_the_code() {
             .collect()
     };
     use naming::{
-        TAG_CLUSTER, TAG_KIND, TAG_NAME, TAG_NAMESPACE, TAG_POD_UID, TAG_RETAINED, TAG_SERVICE_ACCOUNT,
-        TAG_TAGS, TAG_UID,
+        TAG_CLUSTER, TAG_CLUSTER_UID, TAG_KIND, TAG_NAME, TAG_NAMESPACE, TAG_POD_UID, TAG_RETAINED,
+        TAG_SERVICE_ACCOUNT, TAG_TAGS, TAG_UID,
     };
     assert_eq!(
         tags("tags on roles"),
         [
             TAG_CLUSTER,
+            TAG_CLUSTER_UID,
             TAG_KIND,
             TAG_NAMESPACE,
             TAG_NAME,
@@ -121,7 +122,14 @@ fn the_tags_are_those_of_the_code() {
     );
     assert_eq!(
         tags("tags on boundary"),
-        [TAG_CLUSTER, TAG_KIND, TAG_NAME, TAG_UID, TAG_TAGS]
+        [
+            TAG_CLUSTER,
+            TAG_CLUSTER_UID,
+            TAG_KIND,
+            TAG_NAME,
+            TAG_UID,
+            TAG_TAGS
+        ]
     );
     assert_eq!(
         tags("session tags"),

@@ -22,6 +22,7 @@ def test_a_role_as_aws_has_it(scenario, team):
     uid = scenario.admin.get(team.role_path())["metadata"]["uid"]
     assert {t["Key"]: t["Value"] for t in found["Tags"]} == {
         "deputy-cluster": "demo",
+        "deputy-cluster-uid": scenario.admin.get("/api/v1/namespaces/kube-system")["metadata"]["uid"],
         "deputy-kind": "AWSRole",
         "deputy-namespace": team.name,
         "deputy-name": "uploader",
@@ -43,7 +44,7 @@ def test_a_role_as_aws_has_it(scenario, team):
     # Path, tags, boundary and trust come with the role; there is no moment without them.
     created = next(c for c in scenario.aws.recorder.calls("CreateRole", since=mark))
     assert created.parameters["PermissionsBoundary"] == boundary and created.parameters["Path"] == "/deputy/demo/"
-    assert "Tags.member.5.Key" in created.parameters
+    assert "Tags.member.6.Key" in created.parameters
 
 
 def test_several_policies_become_one_inline_policy(scenario, team):

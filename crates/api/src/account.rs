@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use deputy_delegation::quota;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
@@ -103,6 +104,17 @@ pub struct AWSAccountSpec {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::tags")]
     pub tags: BTreeMap<String, String>,
+
+    /// Other clusters with the same `clusterName` whose roles and boundary policies in this account this cluster takes over: what
+    /// `kubectl get namespace kube-system -o jsonpath='{.metadata.uid}'` says there. For a cluster that was made anew under its name, or one that
+    /// gives up what it made. Without it they are left alone (`Conflict`), and by no means are they deleted before they are taken over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = "quota::CLUSTERS_TO_ADOPT"),
+        inner(length(min = 36, max = 63), regex(pattern = r"^[A-Za-z0-9-]+$"))
+    )]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub adopt_from: Vec<String>,
 
     /// Endpoints to call instead of AWS's own: private ones, and test doubles.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -10,8 +10,8 @@ use aws_sdk_iam::config::{BehaviorVersion, Credentials, Region};
 use deputy_delegation::{
     model::{Account, RoleId, RoleKind},
     names::{
-        ClusterName, ExternalId, IamPath, ManagedPolicyArn, MaxSessionDuration, NamespaceName, ObjectName,
-        PolicyArn, PolicyName, SessionDuration, SessionName, TagKey, TagValue, Uid,
+        ClusterName, ClusterUid, ExternalId, IamPath, ManagedPolicyArn, MaxSessionDuration, NamespaceName,
+        ObjectName, PolicyArn, PolicyName, SessionDuration, SessionName, TagKey, TagValue, Uid,
     },
     naming,
     plan::{DesiredRole, IamCall, Step, TaggedOwner, plan, plan_deletion, plan_suspension},
@@ -91,6 +91,7 @@ async fn live(world: &World) {
     } = world;
     let (roles, policies, sts) = (roles.as_ref(), policies.as_ref(), sts.as_ref());
     let cluster = ClusterName::new("demo").unwrap();
+    let cluster_uid = ClusterUid::new("5d2f7c1e-0000-4000-8000-0000000000a1").unwrap();
     let limit = ObjectName::new("payments").unwrap();
     let id = RoleId {
         namespace: NamespaceName::new("payments").unwrap(),
@@ -106,7 +107,13 @@ async fn live(world: &World) {
         name: naming::limit_policy_name(&cluster, &limit),
         path: naming::limit_path(&cluster),
         document: ceiling.clone(),
-        tags: naming::limit_tags(&cluster, account, &limit, Some(&Uid::new("uid-1").unwrap())),
+        tags: naming::limit_tags(
+            &cluster,
+            &cluster_uid,
+            account,
+            &limit,
+            Some(&Uid::new("uid-1").unwrap()),
+        ),
     };
     assert_eq!(policies.create_policy(&new).await.unwrap(), boundary);
     assert_eq!(
@@ -173,7 +180,7 @@ async fn live(world: &World) {
         inline: Some(Document::parse(NARROWER, PolicyKind::Identity).unwrap()),
         attached: BTreeSet::new(),
         boundary: Some(boundary.clone().into()),
-        tags: naming::role_tags(&cluster, account, &id, &uid),
+        tags: naming::role_tags(&cluster, &cluster_uid, account, &id, &uid),
         max_session_duration: MaxSessionDuration::from_seconds(7200).unwrap(),
     };
     assert_eq!(roles.get_role(&name).await.unwrap(), None);
@@ -246,12 +253,12 @@ async fn live(world: &World) {
     }
 
     // Suspended, and back.
-    let calls = plan_suspension(&desired.tags, &name, &path, Some(&seen)).unwrap();
+    let calls = plan_suspension(&desired.tags, &name, &path, Some(&seen), TaggedOwner::Gone).unwrap();
     carry_out(roles, &calls).await;
     assert_eq!(class(sts.assume_role(&request).await), ErrorClass::AccessDenied);
     let suspended = roles.get_role(&name).await.unwrap().unwrap();
     assert_eq!(
-        plan_suspension(&desired.tags, &name, &path, Some(&suspended)).unwrap(),
+        plan_suspension(&desired.tags, &name, &path, Some(&suspended), TaggedOwner::Gone).unwrap(),
         []
     );
     carry_out(

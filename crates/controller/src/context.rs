@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use deputy_aws::Clients;
-use deputy_delegation::ClusterName;
+use deputy_delegation::{ClusterName, ClusterUid};
 use deputy_index::Index;
 use deputy_runtime::{
     contain::{Panicked, attempt},
@@ -29,6 +29,8 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 /// Shared by the controllers of a process. Only *dereference*, the finalizer, *apply* and *report* use the clients.
 pub struct ControllerContext {
     pub cluster: ClusterName,
+    /// Which cluster of that name it is.
+    pub cluster_uid: ClusterUid,
     pub client: Client,
     pub aws: Arc<Clients>,
     /// What is known of the cluster.

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, sync::Arc};
 
 use deputy_delegation::{
-    ClusterName, NamespaceName, ObjectName, Uid,
+    ClusterName, ClusterUid, NamespaceName, ObjectName, Uid,
     model::{Account, Binding, Limit, Role, RoleId, RoleKind},
 };
 use deputy_index::{Index, ResourceKind};
@@ -77,6 +77,14 @@ pub fn existing_role() -> Role {
 pub fn cluster() -> ClusterName {
     ClusterName::new("demo").unwrap()
 }
+
+/// Which cluster of that name it is.
+pub fn cluster_uid() -> ClusterUid {
+    ClusterUid::new("5d2f7c1e-0000-4000-8000-0000000000a1").unwrap()
+}
+
+/// Another one of that name.
+pub const OTHER_CLUSTER: &str = "77777777-0000-4000-8000-0000000000b2";
 
 pub fn uid(uid: &str) -> Uid {
     Uid::new(uid).unwrap()

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, hash::Hash, sync::Arc, time::Duration};
 
 use deputy_aws::{AccountIdentity, AmbientOptions, Clients, Proxy, WriteFence};
 use deputy_delegation::{
-    ClusterName,
+    ClusterName, ClusterUid,
     model::{ObjectId, RoleId},
 };
 use deputy_index::{BoundaryKey, Dirty, Index, ResourceKind, Subscription, WatchError, watch};
@@ -63,6 +63,8 @@ const WITH_NAMESPACES: [ResourceKind; 6] = [
 pub struct ProcessConfig {
     /// This cluster.
     pub cluster: ClusterName,
+    /// Which cluster of that name it is.
+    pub cluster_uid: ClusterUid,
     /// The namespace of the Lease.
     pub namespace: String,
     /// Who holds the Lease: the pod's name, or something as unique.
@@ -122,6 +124,7 @@ fn start(
     };
     let ctx = Arc::new(ControllerContext {
         cluster: config.cluster.clone(),
+        cluster_uid: config.cluster_uid.clone(),
         client: client.clone(),
         aws: Arc::new(Clients::new(options)),
         index: index.clone(),

@@ -6,6 +6,7 @@
 //! - [`decide`]: the one function behind webhook, controllers and broker.
 //! - [`quota`]: every number that a grant may run into.
 //! - [`naming`]: what an object is called in AWS, computable offline.
+//! - [`ownership`]: whether something in AWS is of this cluster or of another one of its name.
 //! - [`trust`], [`boundary`], [`session`]: the documents and requests that an accepted grant becomes.
 //! - [`web_identity`]: the grant of pods that call STS themselves.
 //! - [`capped`]: what a boundary cuts off from a managed policy, for people.
@@ -25,6 +26,8 @@
 //! - A plan that stops after any call leaves no more than before or after, and the next one goes on to the same end:
 //!   `at_no_moment_is_there_more_than_before_or_after_nor_less_than_both`,
 //!   `stopped_after_any_call_the_next_plan_goes_on_to_the_end`.
+//! - What another cluster owns is neither written nor deleted, unless its account says that it is taken over; deleted it is by its owner
+//!   alone: `what_another_cluster_owns_is_left_alone_until_the_account_says_otherwise`.
 //! - Names in AWS follow from cluster, kind, namespace and name alone; the longest ones fit into the quota:
 //!   `the_longest_names_fit_into_the_quota`.
 
@@ -39,6 +42,7 @@ pub mod foreign_trust;
 pub mod model;
 pub mod names;
 pub mod naming;
+pub mod ownership;
 mod partition;
 pub mod plan;
 pub mod quota;

@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use crate::{
     model::{Account, Kind, Role, RoleId, RoleKind, RoleSource},
     names::{
-        ClusterName, ExternalId, FromValidParts, IamPath, ObjectName, PolicyArn, PolicyName, RoleArn,
-        RoleName, TagKey, TagValue, Uid,
+        ClusterName, ClusterUid, ExternalId, FromValidParts, IamPath, ObjectName, PolicyArn, PolicyName,
+        RoleArn, RoleName, TagKey, TagValue, Uid,
     },
     tags::list_of,
 };
@@ -27,6 +27,8 @@ pub const OWN_PATH: &str = "/deputy/";
 
 /// Tag of roles, policies and sessions: the cluster they belong to.
 pub const TAG_CLUSTER: &str = "deputy-cluster";
+/// Tag of roles and policies: the uid of that cluster, of which another one may have the name.
+pub const TAG_CLUSTER_UID: &str = "deputy-cluster-uid";
 /// Tag of roles and policies: the kind of their object.
 pub const TAG_KIND: &str = "deputy-kind";
 /// Tag of roles and sessions: the namespace of their object.
@@ -154,6 +156,7 @@ fn account_tags(account: &Account) -> BTreeMap<TagKey, TagValue> {
 #[must_use]
 pub fn role_tags(
     cluster: &ClusterName,
+    cluster_uid: &ClusterUid,
     account: &Account,
     id: &RoleId,
     uid: &Uid,
@@ -161,6 +164,7 @@ pub fn role_tags(
     let mut tags = account_tags(account);
     tags.extend([
         tag(TAG_CLUSTER, cluster.as_str()),
+        tag(TAG_CLUSTER_UID, cluster_uid.as_str()),
         tag(TAG_KIND, Kind::from(&id.kind).as_str()),
         tag(TAG_NAMESPACE, id.namespace.as_str()),
         tag(TAG_NAME, id.name.as_str()),
@@ -173,6 +177,7 @@ pub fn role_tags(
 #[must_use]
 pub fn limit_tags(
     cluster: &ClusterName,
+    cluster_uid: &ClusterUid,
     account: &Account,
     limit: &ObjectName,
     uid: Option<&Uid>,
@@ -180,6 +185,7 @@ pub fn limit_tags(
     let mut tags = account_tags(account);
     tags.extend([
         tag(TAG_CLUSTER, cluster.as_str()),
+        tag(TAG_CLUSTER_UID, cluster_uid.as_str()),
         tag(TAG_KIND, Kind::DelegationLimit.as_str()),
         tag(TAG_NAME, limit.as_str()),
     ]);

@@ -51,6 +51,9 @@ pub const POLICIES_OF_ROLE: usize = 10;
 /// Subjects of a binding.
 pub const SUBJECTS_OF_BINDING: usize = 100;
 
+/// Clusters from which what an account has is taken over.
+pub const CLUSTERS_TO_ADOPT: usize = 16;
+
 /// Namespaces, and accounts, that a limit names.
 pub const SCOPE_OF_LIMIT: usize = 256;
 

@@ -1,9 +1,12 @@
 //! `AWSAccount` → [`Account`].
 
+use std::collections::BTreeSet;
+
 use deputy_delegation::{
-    AccountId, Audience, ExternalId, IamEntity, IssuerArn, OidcProviderArn, Partition, Reason, Region,
-    RoleArn, SessionDuration, Violations,
+    AccountId, Audience, ClusterUid, ExternalId, IamEntity, IssuerArn, OidcProviderArn, Partition, Reason,
+    Region, RoleArn, SessionDuration, Violations,
     model::{Account, AssumeRole, Endpoints, OidcProvider, SessionMethod},
+    quota,
 };
 
 use super::Findings;
@@ -49,6 +52,7 @@ pub fn parse_account(object: &AWSAccount) -> Result<Account, Violations> {
     let default_session_duration =
         default_duration(&spec.defaults.session_duration, issuer.as_ref(), &mut findings);
     let tags = findings.tags("spec.tags", &spec.tags, |f, at, text| f.tag_value(at, text));
+    let adopt_from = clusters(&spec.adopt_from, &mut findings);
     let endpoints = spec
         .endpoints
         .as_ref()
@@ -70,6 +74,7 @@ pub fn parse_account(object: &AWSAccount) -> Result<Account, Violations> {
             default_method,
             default_session_duration: default_session_duration?,
             tags,
+            adopt_from,
             endpoints,
         })
     })();
@@ -155,6 +160,16 @@ fn provider(
         arn: arn?,
         audience: audience?,
     })
+}
+
+/// Clusters from which things are taken over.
+fn clusters(uids: &[String], findings: &mut Findings) -> BTreeSet<ClusterUid> {
+    let field = "spec.adoptFrom";
+    findings.count(field, "clusters", uids.len(), 0..=quota::CLUSTERS_TO_ADOPT);
+    let typed = uids.iter().take(quota::CLUSTERS_TO_ADOPT).enumerate();
+    typed
+        .filter_map(|(i, uid)| findings.take(format!("{field}[{i}]"), ClusterUid::new(uid.as_str())))
+        .collect()
 }
 
 fn default_duration(

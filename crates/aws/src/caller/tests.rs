@@ -33,6 +33,7 @@ fn account() -> Account {
         default_method: SessionMethod::AssumeRole,
         default_session_duration: SessionDuration::HOUR,
         tags: ChosenTags::default(),
+        adopt_from: Default::default(),
         endpoints: Endpoints::default(),
     }
 }

@@ -67,7 +67,10 @@ impl AppliedLook {
             | Self::Unread(error)
             | Self::Away(_, error) => Some(error),
             Self::Failed(
-                BoundaryApplyError::NotOurs | BoundaryApplyError::NotShown | BoundaryApplyError::NotLeader,
+                BoundaryApplyError::NotOurs
+                | BoundaryApplyError::OtherCluster(_)
+                | BoundaryApplyError::NotShown
+                | BoundaryApplyError::NotLeader,
             )
             | Self::Seen(_)
             | Self::InForce(_)

@@ -77,6 +77,7 @@ impl BoundaryPlan {
 pub fn assess(inputs: &BoundaryInputs, looks: &Looks) -> BoundaryPlan {
     let BoundaryInputs {
         cluster,
+        cluster_uid,
         key,
         limit,
         account,
@@ -87,7 +88,8 @@ pub fn assess(inputs: &BoundaryInputs, looks: &Looks) -> BoundaryPlan {
         // The limit says so, and this is looked at again when it changes.
         None | Some(Err(_)) => return BoundaryPlan::Rest(crate::verified::DRIFT_INTERVAL),
         Some(Ok(AccountBoundary::Generated(generated))) => {
-            let desired = DesiredBoundary::new(cluster, account, limit, generated.document.clone());
+            let desired =
+                DesiredBoundary::new(cluster, cluster_uid, account, limit, generated.document.clone());
             let fingerprint = looks.key().fingerprint(&(&desired, &account.endpoints));
             let plan = BoundaryPlan::Ensure(Box::new(EnsureBoundary {
                 fingerprint,

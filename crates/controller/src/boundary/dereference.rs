@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use deputy_delegation::{
-    ClusterName, boundary,
+    ClusterName, ClusterUid, boundary,
     model::{Account, Limit, LimitEntry},
 };
 use deputy_index::{BoundaryInAccount, BoundaryKey, Index};
@@ -15,6 +15,7 @@ use crate::{context::ControllerContext, error::ReconcileError};
 #[derive(Debug)]
 pub struct BoundaryInputs {
     pub cluster: ClusterName,
+    pub cluster_uid: ClusterUid,
     pub key: BoundaryKey,
     pub limit: Arc<Limit>,
     pub account: Arc<Account>,
@@ -31,11 +32,11 @@ pub async fn dereference(
     ctx: &ControllerContext,
     key: &BoundaryKey,
 ) -> Result<Option<BoundaryInputs>, ReconcileError> {
-    let key = key.clone();
-    ctx.decide(move |index| look_up(index, key)).await
+    let (key, cluster_uid) = (key.clone(), ctx.cluster_uid.clone());
+    ctx.decide(move |index| look_up(index, cluster_uid, key)).await
 }
 
-pub(super) fn look_up(index: &Index, key: BoundaryKey) -> Option<BoundaryInputs> {
+pub(super) fn look_up(index: &Index, cluster_uid: ClusterUid, key: BoundaryKey) -> Option<BoundaryInputs> {
     let (entry, meta, state) = index.limit(&key.limit)?;
     let LimitEntry::Valid(limit) = entry else {
         return None;
@@ -49,6 +50,7 @@ pub(super) fn look_up(index: &Index, key: BoundaryKey) -> Option<BoundaryInputs>
     boundary::in_account(index.cluster(), &account, &limit)?;
     Some(BoundaryInputs {
         cluster: index.cluster().clone(),
+        cluster_uid,
         known: state.boundary(&key.account).cloned(),
         key,
         limit,

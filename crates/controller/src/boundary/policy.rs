@@ -1,10 +1,13 @@
 //! One boundary policy, read and written until AWS has it as it should be.
 
+use std::collections::BTreeSet;
+
 use deputy_aws::{AwsError, ErrorClass, NewPolicy, ObservedPolicy, Policies};
 use deputy_delegation::{
-    ClusterName, PolicyArn, TagKey,
+    ClusterName, ClusterUid, PolicyArn, TagKey,
     model::{Account, Limit},
     naming,
+    ownership::{self, ForeignCluster},
     tags::TagChanges,
 };
 use deputy_policy::{Document, PolicyKind};
@@ -22,13 +25,21 @@ pub struct DesiredBoundary {
     pub arn: PolicyArn,
     /// All of it.
     pub policy: NewPolicy,
+    /// Other clusters of our cluster's name from which it is taken over.
+    pub adopt_from: BTreeSet<ClusterUid>,
 }
 
 impl DesiredBoundary {
     /// The boundary of `limit` in `account`, with `document` compiled for it.
     #[must_use]
-    pub fn new(cluster: &ClusterName, account: &Account, limit: &Limit, document: Document) -> Self {
-        let tags = naming::limit_tags(cluster, account, &limit.name, limit.uid.as_ref());
+    pub fn new(
+        cluster: &ClusterName,
+        cluster_uid: &ClusterUid,
+        account: &Account,
+        limit: &Limit,
+        document: Document,
+    ) -> Self {
+        let tags = naming::limit_tags(cluster, cluster_uid, account, &limit.name, limit.uid.as_ref());
         Self {
             arn: naming::boundary_arn(cluster, account, &limit.name),
             policy: NewPolicy {
@@ -37,25 +48,28 @@ impl DesiredBoundary {
                 tags,
                 document,
             },
+            adopt_from: account.adopt_from.clone(),
         }
     }
 
-    /// Whether `observed` is ours: by every tag of ownership but the uid, which a limit that is made again has anew.
-    #[must_use]
-    pub fn owns(&self, observed: &ObservedPolicy) -> bool {
-        let says_whose = |key: &TagKey| {
-            key.is_reserved() && key.as_str() != naming::TAG_UID && key.as_str() != naming::TAG_TAGS
-        };
-        self.policy
-            .tags
+    /// Whether `observed` is ours: by every tag of ownership but the uid, which a limit that is made again has anew; or another cluster's
+    /// from which it is taken over.
+    ///
+    /// # Errors
+    /// [`BoundaryApplyError::NotOurs`], [`BoundaryApplyError::OtherCluster`].
+    fn check_owner(&self, observed: &ObservedPolicy) -> Result<(), BoundaryApplyError> {
+        const ELSEWHERE: [&str; 3] = [naming::TAG_UID, naming::TAG_TAGS, naming::TAG_CLUSTER_UID];
+        let says_whose = |key: &TagKey| key.is_reserved() && !ELSEWHERE.contains(&key.as_str());
+        let (wanted, found) = (&self.policy.tags, &observed.tags);
+        let is_ours = wanted
             .iter()
             .filter(|(key, _)| says_whose(key))
-            .all(|(key, value)| {
-                observed
-                    .tags
-                    .get(key.as_str())
-                    .is_some_and(|v| v == value.as_str())
-            })
+            .all(|(key, value)| found.get(key.as_str()).is_some_and(|v| v == value.as_str()));
+        if !is_ours {
+            return Err(BoundaryApplyError::NotOurs);
+        }
+        ownership::claim(wanted, &self.adopt_from, found).map_err(BoundaryApplyError::OtherCluster)?;
+        Ok(())
     }
 }
 
@@ -115,6 +129,9 @@ pub enum BoundaryApplyError {
     /// A policy of that name is there that is not ours.
     #[error("a policy of this name is not ours, and is left alone")]
     NotOurs,
+    /// A policy of that name is there that another cluster of our cluster's name owns.
+    #[error("a policy of this name is not this cluster's, and is left alone")]
+    OtherCluster(#[source] ForeignCluster),
     /// AWS could not be read: whatever was there is there still, as far as anybody knows.
     #[error("AWS can't be read")]
     Read(#[source] AwsError),
@@ -178,8 +195,10 @@ pub async fn ensure(
                     Err(error) => return Err(refused(error, BoundaryApplyError::Create)),
                 }
             }
-            Some(observed) if !desired.owns(&observed) => return Err(BoundaryApplyError::NotOurs),
-            Some(observed) => return update(policies, desired, &observed, may_write).await,
+            Some(observed) => {
+                desired.check_owner(&observed)?;
+                return update(policies, desired, &observed, may_write).await;
+            }
         }
     }
     Err(BoundaryApplyError::NotShown)

@@ -108,6 +108,10 @@ fn failed(looked: BoundaryStatus, plan: &EnsureBoundary, error: &BoundaryApplyEr
             ConditionReason::Conflict,
             format!("{arn} is not ours: its tags say so; it is left alone"),
         ),
+        BoundaryApplyError::OtherCluster(why) => (
+            ConditionReason::Conflict,
+            format!("{arn} is left alone: it is not this cluster's: {why}"),
+        ),
         BoundaryApplyError::Read(error)
         | BoundaryApplyError::Create(error)
         | BoundaryApplyError::Delete(error)
@@ -130,12 +134,13 @@ fn failed(looked: BoundaryStatus, plan: &EnsureBoundary, error: &BoundaryApplyEr
             problem: Some(problem),
             ..looked
         }),
-        BoundaryApplyError::NotOurs | BoundaryApplyError::Create(_) | BoundaryApplyError::NotShown => {
-            BoundaryReport::seen(BoundaryStatus {
-                problem: Some(problem),
-                ..looked
-            })
-        }
+        BoundaryApplyError::NotOurs
+        | BoundaryApplyError::OtherCluster(_)
+        | BoundaryApplyError::Create(_)
+        | BoundaryApplyError::NotShown => BoundaryReport::seen(BoundaryStatus {
+            problem: Some(problem),
+            ..looked
+        }),
     }
 }
 

@@ -1,11 +1,15 @@
 //! Boundary policies whose limit is gone, or names their account no more. A limit has no finalizer: the tags are the record.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use deputy_api::{DelegationLimit, convert};
 use deputy_aws::{CallPurpose, ErrorClass, ListedPolicy, ObservedPolicy, Policies};
 use deputy_delegation::{
-    ObjectName, PolicyArn,
+    ClusterName, ClusterUid, ObjectName, PolicyArn,
     model::{Account, BoundaryMode, Kind, Limit, LimitEntry},
     naming,
 };
@@ -215,7 +219,7 @@ impl Sweeper {
                 return Ok(false);
             }
         };
-        let Some(limit) = self.owner(&observed) else {
+        let Some(limit) = owner(&self.ctx.cluster, &self.ctx.cluster_uid, &observed.tags) else {
             return Ok(true);
         };
         if observed.attachment_count > 0 || observed.boundary_usage_count > 0 {
@@ -236,15 +240,6 @@ impl Sweeper {
                 Ok(false)
             }
         }
-    }
-
-    /// The limit that a policy of ours is of, by its tags.
-    fn owner(&self, observed: &ObservedPolicy) -> Option<ObjectName> {
-        let tag = |key: &str| observed.tags.get(key).map(String::as_str);
-        let ours = tag(naming::TAG_CLUSTER) == Some(self.ctx.cluster.as_str())
-            && tag(naming::TAG_KIND) == Some(Kind::DelegationLimit.as_str());
-        let name = tag(naming::TAG_NAME).filter(|_| ours)?;
-        ObjectName::new(name).ok()
     }
 
     /// Whether the limit, as the API server has it now, asks for this policy or can't be read.
@@ -285,6 +280,20 @@ impl Sweeper {
     }
 }
 
+/// The limit that a policy of ours is of, by its tags. What another cluster of our cluster's name last owned is not ours to delete.
+fn owner(
+    cluster: &ClusterName,
+    cluster_uid: &ClusterUid,
+    tags: &BTreeMap<String, String>,
+) -> Option<ObjectName> {
+    let tag = |key: &str| tags.get(key).map(String::as_str);
+    let ours = tag(naming::TAG_CLUSTER) == Some(cluster.as_str())
+        && tag(naming::TAG_CLUSTER_UID) == Some(cluster_uid.as_str())
+        && tag(naming::TAG_KIND) == Some(Kind::DelegationLimit.as_str());
+    let name = tag(naming::TAG_NAME).filter(|_| ours)?;
+    ObjectName::new(name).ok()
+}
+
 /// Whether a policy lives where the AWSAccount says that it is. An identity of another account or partition (the AWSAccount, or
 /// the process, has a wrong one) is shown other policies, which no limit explains and nobody asked to be deleted.
 fn is_of(arn: &PolicyArn, account: &Account) -> bool {
@@ -317,6 +326,31 @@ mod tests {
             ("arn:aws:iam::210987654321:policy/deputy/demo/limits/x", false),
         ] {
             assert_eq!(is_of(&PolicyArn::parse(arn).unwrap(), &account), swept, "{arn}");
+        }
+    }
+
+    #[test]
+    fn only_what_this_cluster_last_owned_is_swept() {
+        let (cluster, uid) = (crate::fixtures::cluster(), crate::fixtures::cluster_uid());
+        let limit = crate::fixtures::limit(&["s3:GetObject"]);
+        let tags = naming::limit_tags(&cluster, &uid, &crate::fixtures::account(), &limit.name, None);
+        let ours: BTreeMap<String, String> = tags
+            .iter()
+            .map(|(key, value)| (key.to_string(), value.to_string()))
+            .collect();
+        assert_eq!(owner(&cluster, &uid, &ours), Some(limit.name));
+        for (key, value) in [
+            (naming::TAG_CLUSTER, Some("other")),
+            (naming::TAG_KIND, Some("AWSRole")),
+            (naming::TAG_CLUSTER_UID, Some(crate::fixtures::OTHER_CLUSTER)),
+            (naming::TAG_CLUSTER_UID, None),
+        ] {
+            let mut theirs = ours.clone();
+            match value {
+                Some(value) => drop(theirs.insert(key.to_owned(), value.to_owned())),
+                None => drop(theirs.remove(key)),
+            }
+            assert_eq!(owner(&cluster, &uid, &theirs), None, "{key} {value:?}");
         }
     }
 

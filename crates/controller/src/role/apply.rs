@@ -158,6 +158,12 @@ impl Convergence {
             }
             Err(RoleApplyError::NotLeader) => Err(ReconcileError::NotLeader),
             Err(RoleApplyError::Superseded) => Err(ReconcileError::Superseded),
+            Err(RoleApplyError::Conflict(conflict)) if self.is_of_object_that_goes() => {
+                // Nothing of ours is left behind.
+                tracing::warn!(aws_role = %name, error = %conflict, "left a role of this name in AWS: it is not ours");
+                absences.forget(id);
+                Ok(AppliedRole::now(RoleOutcome::Deleted))
+            }
             // Nothing about it has changed but that it was time to look: it is taken to be as it was.
             Err(RoleApplyError::Read(error))
                 if error.is_retryable() && verified.was_verified(id, self.fingerprint) =>
@@ -193,6 +199,11 @@ impl Convergence {
             RoleTarget::Suspend | RoleTarget::Retain | RoleTarget::Delete => true,
             RoleTarget::Provision(_) | RoleTarget::Hold { .. } => false,
         }
+    }
+
+    /// Whether its object is being deleted, or is gone.
+    fn is_of_object_that_goes(&self) -> bool {
+        matches!(self.target, RoleTarget::Retain | RoleTarget::Delete)
     }
 
     /// What is true of a role that AWS does not show, which is not believed yet.
@@ -249,10 +260,6 @@ impl Convergence {
     fn reached(&self, converged: Converged, left_out: Vec<LeftOutPrincipal>) -> RoleOutcome {
         match &self.target {
             RoleTarget::Hold { until, .. } => RoleOutcome::waiting(ConditionReason::BoundaryNotReady, until),
-            RoleTarget::Delete if converged.role_id.is_some() => {
-                tracing::warn!(aws_role = %self.ownership.name, "left a role of this name in AWS: it is not ours");
-                RoleOutcome::Deleted
-            }
             RoleTarget::Retain if converged.refused_tags.iter().any(AwsError::is_retryable) => {
                 RoleOutcome::Deleting {
                     message: "the role is closed, and its tag can't be written yet".into(),

@@ -100,7 +100,13 @@ fn assess_present(inputs: &RoleInputs, present: &PresentRole, key: &FingerprintK
         // Without its account nothing can be done about it, and nothing is.
         return RolePlan::nothing(without_account(decision, &inputs.account.usable));
     };
-    let ownership = Ownership::of(&inputs.cluster, account, &inputs.id, &inputs.uid);
+    let ownership = Ownership::of(
+        &inputs.cluster,
+        &inputs.cluster_uid,
+        account,
+        &inputs.id,
+        &inputs.uid,
+    );
     let (mut trust_of, mut sessions_plan) = (None, None);
     let target = match (decision, &present.role) {
         (Decision::Undecided(missing), _) => {
@@ -196,7 +202,13 @@ fn assess_deletion(inputs: &RoleInputs, stays: bool, key: &FingerprintKey) -> Ro
             return RolePlan::nothing(RoleOutcome::Deleting { message });
         }
     };
-    let ownership = Ownership::of(&inputs.cluster, account, &inputs.id, &inputs.uid);
+    let ownership = Ownership::of(
+        &inputs.cluster,
+        &inputs.cluster_uid,
+        account,
+        &inputs.id,
+        &inputs.uid,
+    );
     let target = if stays {
         RoleTarget::Retain
     } else {

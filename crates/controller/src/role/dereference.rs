@@ -6,7 +6,8 @@ use deputy_api::{
     AWSRole, AWSRoleStatus, RoleInstance, RoleSessionsStatus, conditions::ConditionReason, convert,
 };
 use deputy_delegation::{
-    ClusterName, Decision, MaxSessionDuration, NamespaceName, ObjectName, PrincipalId, Uid, Violations,
+    ClusterName, ClusterUid, Decision, MaxSessionDuration, NamespaceName, ObjectName, PrincipalId, Uid,
+    Violations,
     decide::may_be_retained,
     model::{Account, Binding, Limit, LimitEntry, Role, RoleId, RoleKind},
     trust::NamedPrincipals,
@@ -32,6 +33,7 @@ pub struct ProvisionedRole {
 #[derive(Debug)]
 pub struct RoleInputs {
     pub cluster: ClusterName,
+    pub cluster_uid: ClusterUid,
     pub id: RoleId,
     /// Of the object that the role in AWS is made for.
     pub uid: Uid,
@@ -190,6 +192,7 @@ pub async fn dereference(
     };
     Ok(Some(RoleInputs {
         cluster: ctx.cluster.clone(),
+        cluster_uid: ctx.cluster_uid.clone(),
         id: id.clone(),
         uid,
         object,

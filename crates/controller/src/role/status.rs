@@ -210,6 +210,14 @@ fn write_identity(status: &mut AWSRoleStatus, outcome: &RoleOutcome) {
             status.role_id.clone_from(role_id);
             status.trust_hash = None;
         }
+        // What has its name is somebody else's: nobody gets a session of that by this object.
+        RoleOutcome::Waiting {
+            reason: ConditionReason::Conflict,
+            ..
+        } => {
+            status.role_id = None;
+            status.trust_hash = None;
+        }
         RoleOutcome::Existing {
             role_id,
             longest_session,

@@ -1,9 +1,13 @@
 //! What a role is to be in AWS, and how its role there is known as ours. Pure.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use deputy_delegation::{
-    Accepted, ClusterName, IamPath, ManagedPolicyArn, ObjectName, RoleName, TagKey, TagValue, Uid, boundary,
+    Accepted, ClusterName, ClusterUid, IamPath, ManagedPolicyArn, ObjectName, RoleName, TagKey, TagValue,
+    Uid, boundary,
     model::{Account, Limit, OwnedRole, RoleId},
     naming,
     plan::{self, BoundaryInAws, Conflict, DesiredRole, ObservedRole, Step, TaggedOwner},
@@ -20,20 +24,29 @@ pub struct Ownership {
     pub path: IamPath,
     /// The tags that make it ours.
     pub tags: BTreeMap<TagKey, TagValue>,
+    /// Other clusters of our cluster's name from which it is taken over.
+    pub adopt_from: BTreeSet<ClusterUid>,
 }
 
 impl Ownership {
     /// Of the role of `id` in `account`.
     #[must_use]
-    pub fn of(cluster: &ClusterName, account: &Account, id: &RoleId, uid: &Uid) -> Self {
+    pub fn of(
+        cluster: &ClusterName,
+        cluster_uid: &ClusterUid,
+        account: &Account,
+        id: &RoleId,
+        uid: &Uid,
+    ) -> Self {
         Self {
             name: naming::role_name(cluster, id),
             path: naming::role_path(cluster),
-            tags: naming::role_tags(cluster, account, id, uid),
+            tags: naming::role_tags(cluster, cluster_uid, account, id, uid),
+            adopt_from: account.adopt_from.clone(),
         }
     }
 
-    /// The tags that make `observed` ours to take away: also with the uid of a former object of this name. That object is gone:
+    /// The tags that make `observed` ours to take away for good: also with the uid of a former object of this name. That object is gone:
     /// there is one of a kind, namespace and name at a time, and this one was read from the API server just now. Left alone, its role
     /// would stay for ever, and with whatever trust it had. It is not tagged anew first: that AWS refuses a tag is no reason to leave a
     /// role open.
@@ -77,16 +90,17 @@ impl RoleTarget {
     /// The calls that bring `observed` there.
     ///
     /// # Errors
-    /// When it is not ours. Of a deletion that is no error: then nothing of ours is left behind.
+    /// When it is not ours. Of an object that goes that is no failure: nothing of ours is left behind.
     pub fn steps(
         &self,
         ownership: &Ownership,
         observed: Option<&ObservedRole>,
     ) -> Result<Vec<Step>, Conflict> {
         let Ownership { name, path, .. } = ownership;
+        // See `tags_for`: whoever else was of this name is gone.
+        let owner = TaggedOwner::GoneWith(&ownership.adopt_from);
         match self {
-            // See `tags_for`: whoever else was of this name is gone.
-            Self::Provision(desired) => plan::plan(desired, observed, TaggedOwner::Gone),
+            Self::Provision(desired) => plan::plan(desired, observed, owner),
             Self::Hold {
                 desired,
                 limits,
@@ -94,17 +108,11 @@ impl RoleTarget {
                 ..
             } => {
                 let ceilings: Vec<&Document> = limits.iter().map(|limit| &limit.ceiling).collect();
-                plan::plan_hold(desired, observed, &ceilings, *boundary)
+                plan::plan_hold(desired, observed, &ceilings, *boundary, owner)
             }
-            Self::Suspend => plan::plan_suspension(&ownership.tags_for(observed), name, path, observed),
-            Self::Retain => Ok(
-                plan::plan_retention(&ownership.tags_for(observed), name, path, observed)
-                    .unwrap_or_else(|_not_ours| Vec::new()),
-            ),
-            Self::Delete => Ok(
-                plan::plan_deletion(&ownership.tags_for(observed), name, path, observed)
-                    .unwrap_or_else(|_not_ours| Vec::new()),
-            ),
+            Self::Suspend => plan::plan_suspension(&ownership.tags, name, path, observed, owner),
+            Self::Retain => plan::plan_retention(&ownership.tags_for(observed), name, path, observed),
+            Self::Delete => plan::plan_deletion(&ownership.tags_for(observed), name, path, observed),
         }
     }
 

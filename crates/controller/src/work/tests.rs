@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 
 use super::*;
 use crate::{
-    fixtures::nothing_there,
+    fixtures::{cluster_uid, nothing_there},
     metrics::ControllerMetrics,
     queue::{Place, Workers},
 };
@@ -39,6 +39,7 @@ impl Rig {
         let (leadership, lease) = campaign(nothing_there(), lease);
         let ctx = ControllerContext {
             cluster: ClusterName::new("demo").unwrap(),
+            cluster_uid: cluster_uid(),
             client: nothing_there(),
             aws: Arc::new(Clients::new(AmbientOptions::default())),
             index,

@@ -28,8 +28,8 @@ pub use crate::{
 };
 
 use crate::names::{
-    AccountId, ExternalId, IamArnPattern, IssuerArn, ManagedPolicyArn, NamespaceName, NamespacePattern,
-    ObjectName, Partition, Region, RoleArn, SessionDuration, TagValue, Uid,
+    AccountId, ClusterUid, ExternalId, IamArnPattern, IssuerArn, ManagedPolicyArn, NamespaceName,
+    NamespacePattern, ObjectName, Partition, Region, RoleArn, SessionDuration, TagValue, Uid,
 };
 
 /// The kinds that own something in AWS. `as_str` is the word in names, tags and external ids.
@@ -107,6 +107,8 @@ pub struct Account {
     pub default_session_duration: SessionDuration,
     /// Tags on every role.
     pub tags: ChosenTags,
+    /// Other clusters of this cluster's name, which are gone or give up what they made in the account: it is taken over.
+    pub adopt_from: BTreeSet<ClusterUid>,
     /// Endpoints to use instead of AWS's.
     pub endpoints: Endpoints,
 }

@@ -95,6 +95,10 @@ string_type! {
     Uid, "uid", "1 to 64 letters, digits or dashes", |s| (1..=64).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 string_type! {
+    /// The uid of a cluster: that of its namespace `kube-system`, which is made with the cluster and can't be made again.
+    ClusterUid, "cluster uid", "36 to 63 letters, digits or dashes", |s| (36..=63).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+string_type! {
     /// A twelve-digit AWS account id.
     AccountId, "account id", "exactly 12 digits, as a string", |s| s.len() == 12 && s.bytes().all(|b| b.is_ascii_digit())
 }

@@ -14,7 +14,10 @@ mod order;
 mod permissions;
 mod role;
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use deputy_policy::Document;
 
@@ -24,8 +27,9 @@ pub use self::{
 };
 
 use crate::{
-    names::{IamPath, RoleName, TagKey, TagValue},
+    names::{ClusterUid, IamPath, RoleName, TagKey, TagValue},
     naming::{self, TAG_CLUSTER, TAG_KIND, TAG_NAME, TAG_NAMESPACE, TAG_RETAINED, TAG_UID},
+    ownership::{self, ForeignCluster},
 };
 
 /// Why a role of that name is left alone.
@@ -35,6 +39,8 @@ pub enum Conflict {
     NotOurs,
     /// It belongs to another cluster, by its tag.
     OtherCluster(String),
+    /// It belongs to another cluster of our cluster's name, or is not known to belong to ours.
+    OtherClusterUid(ForeignCluster),
     /// It belongs to another object (kind, namespace or name differ).
     OtherObject(String),
     /// It has our name but another path.
@@ -50,6 +56,7 @@ impl Conflict {
         match self {
             Self::NotOurs => "NotOurs",
             Self::OtherCluster(_) => "OtherCluster",
+            Self::OtherClusterUid(_) => "OtherClusterUid",
             Self::OtherObject(_) => "OtherObject",
             Self::OtherPath(_) => "OtherPath",
             Self::OtherUid(_) => "OtherUid",
@@ -67,6 +74,7 @@ impl fmt::Display for Conflict {
                     "the role of this name belongs to the cluster {cluster:?}, by its tag"
                 )
             }
+            Self::OtherClusterUid(why) => write!(f, "it is not this cluster's: {why}"),
             Self::OtherObject(object) => write!(f, "the role of this name belongs to {object}, by its tags"),
             Self::OtherPath(arn) => write!(f, "a role of this name is there as {arn}"),
             Self::OtherUid(uid) => write!(
@@ -81,11 +89,25 @@ impl std::error::Error for Conflict {}
 
 /// Who of the owners on the tags is known to be alive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TaggedOwner {
+pub enum TaggedOwner<'a> {
     /// Another object with the tagged uid exists: the role is not ours to take.
     Alive,
     /// None does: a role of a former object of our name may be adopted.
     Gone,
+    /// Nor do these other clusters of our cluster's name, as far as the account is concerned: what they own may be adopted, too.
+    GoneWith(&'a BTreeSet<ClusterUid>),
+}
+
+/// No other cluster.
+const NONE: &BTreeSet<ClusterUid> = &BTreeSet::new();
+
+impl<'a> TaggedOwner<'a> {
+    fn clusters(self) -> &'a BTreeSet<ClusterUid> {
+        match self {
+            Self::Alive | Self::Gone => NONE,
+            Self::GoneWith(clusters) => clusters,
+        }
+    }
 }
 
 /// The calls that make `observed` into `desired`, in an order in which the role never has more than both or less than either.
@@ -98,7 +120,7 @@ pub enum TaggedOwner {
 pub fn plan(
     desired: &DesiredRole,
     observed: Option<&ObservedRole>,
-    tagged_owner: TaggedOwner,
+    tagged_owner: TaggedOwner<'_>,
 ) -> Result<Vec<Step>, Conflict> {
     let Some(observed) = observed else {
         // Usable before it has permissions, which harms nobody: it can't do anything yet.
@@ -108,10 +130,13 @@ pub fn plan(
         steps.extend(permissions::first(desired));
         return Ok(steps);
     };
-    owned(&desired.tags, &desired.name, &desired.path, observed)?;
-    if let (Some(uid), TaggedOwner::Alive) = (other_uid(&desired.tags, observed), tagged_owner) {
-        return Err(Conflict::OtherUid(uid));
-    }
+    may_be_taken(
+        &desired.tags,
+        &desired.name,
+        &desired.path,
+        observed,
+        tagged_owner,
+    )?;
     Ok(order::update(desired, observed))
 }
 
@@ -139,11 +164,18 @@ pub fn plan_hold(
     observed: Option<&ObservedRole>,
     ceilings: &[&Document],
     boundary: BoundaryInAws,
+    tagged_owner: TaggedOwner<'_>,
 ) -> Result<Vec<Step>, Conflict> {
     let Some(observed) = observed else {
         return Ok(Vec::new());
     };
-    owned(&desired.tags, &desired.name, &desired.path, observed)?;
+    may_be_taken(
+        &desired.tags,
+        &desired.name,
+        &desired.path,
+        observed,
+        tagged_owner,
+    )?;
     let held = permissions::is_held(desired, observed);
     let holds = match boundary {
         BoundaryInAws::Missing => held,
@@ -152,7 +184,7 @@ pub fn plan_hold(
     };
     let stays = holds && !permissions::is_held_by_another(desired, observed);
     if !(stays && permissions::is_within(observed, ceilings)) {
-        return Ok(order::close(&desired.name, observed));
+        return Ok(order::close(&desired.name, &desired.tags, observed));
     }
     let mut steps = order::update(desired, observed);
     // From one of Deputy's boundaries to another only when that is as it should be.
@@ -162,7 +194,7 @@ pub fn plan_hold(
 }
 
 /// The calls that delete a role of ours, in IAM's order (policies first). Empty if it is not there. Its trust goes first of all: if
-/// something keeps it, nobody can become it meanwhile.
+/// something keeps it, nobody can become it meanwhile. What another cluster last owned is not ours, may it be adopted or not.
 ///
 /// # Errors
 /// When the role that is there is not ours.
@@ -183,7 +215,7 @@ pub fn plan_deletion(
 }
 
 /// The calls that make a role unusable and leave everything else: its sessions are denied everything, and trust becomes deny-only. Empty if
-/// it is so already.
+/// it is so already. One that is taken over from another cluster is tagged as this one's then: that it stays closed is up to this one.
 ///
 /// # Errors
 /// When the role that is there is not ours.
@@ -192,12 +224,13 @@ pub fn plan_suspension(
     name: &RoleName,
     path: &IamPath,
     observed: Option<&ObservedRole>,
+    tagged_owner: TaggedOwner<'_>,
 ) -> Result<Vec<Step>, Conflict> {
     let Some(observed) = observed else {
         return Ok(Vec::new());
     };
-    owned_by_this_object(desired_tags, name, path, observed)?;
-    Ok(order::close(name, observed))
+    may_be_taken(desired_tags, name, path, observed, tagged_owner)?;
+    Ok(order::close(name, desired_tags, observed))
 }
 
 /// The calls that leave a role of ours in the account when its object goes: trust becomes deny-only, all else stays, and a tag says whose
@@ -228,12 +261,13 @@ pub fn plan_retention(
     Ok(steps)
 }
 
-/// Whether `observed` is the role of an object of our name in our cluster, by path and tags.
+/// Whether `observed` is the role of an object of our name in our cluster, or in one of `adopt_from`, by path and tags.
 fn owned(
     tags: &BTreeMap<TagKey, TagValue>,
     name: &RoleName,
     path: &IamPath,
     observed: &ObservedRole,
+    adopt_from: &BTreeSet<ClusterUid>,
 ) -> Result<(), Conflict> {
     let wanted = |key: &str| tags.get(key).map(TagValue::as_str);
     let found = |key: &str| observed.tags.get(key).map(String::as_str);
@@ -256,7 +290,24 @@ fn owned(
     if observed.arn.path() != path || observed.arn.name() != name.as_str() {
         return Err(Conflict::OtherPath(observed.arn.to_string()));
     }
+    // Last: what it says is how such a role is taken over.
+    ownership::claim(tags, adopt_from, &observed.tags).map_err(Conflict::OtherClusterUid)?;
     Ok(())
+}
+
+/// As [`owned`], or of somebody who is gone.
+fn may_be_taken(
+    tags: &BTreeMap<TagKey, TagValue>,
+    name: &RoleName,
+    path: &IamPath,
+    observed: &ObservedRole,
+    tagged_owner: TaggedOwner<'_>,
+) -> Result<(), Conflict> {
+    owned(tags, name, path, observed, tagged_owner.clusters())?;
+    match (other_uid(tags, observed), tagged_owner) {
+        (Some(uid), TaggedOwner::Alive) => Err(Conflict::OtherUid(uid)),
+        _ => Ok(()),
+    }
 }
 
 /// As [`owned`], and by the very object: what may be taken away must not be a namesake's.
@@ -266,7 +317,7 @@ fn owned_by_this_object(
     path: &IamPath,
     observed: &ObservedRole,
 ) -> Result<(), Conflict> {
-    owned(tags, name, path, observed)?;
+    owned(tags, name, path, observed, NONE)?;
     other_uid(tags, observed).map_or(Ok(()), |uid| Err(Conflict::OtherUid(uid)))
 }
 

@@ -1,8 +1,15 @@
 //! The order of the calls that change a role of ours.
 
+use std::collections::BTreeMap;
+
 use deputy_policy::Document;
 
-use crate::{names::RoleName, tags::TagChanges, trust};
+use crate::{
+    names::{RoleName, TagKey, TagValue},
+    naming::TAG_CLUSTER_UID,
+    tags::TagChanges,
+    trust,
+};
 
 use super::{
     call::{IamCall, Step},
@@ -53,12 +60,29 @@ pub(super) fn update(desired: &DesiredRole, observed: &ObservedRole) -> Vec<Step
 }
 
 /// Makes a role unusable: everything is denied to its sessions, and nobody can become it. Nothing if it is so already. Users and roles that
-/// were deleted stay known.
-pub(super) fn close(role: &RoleName, observed: &ObservedRole) -> Vec<Step> {
+/// were deleted stay known. That it is of another cluster than `tags` say ends with that.
+pub(super) fn close(
+    role: &RoleName,
+    tags: &BTreeMap<TagKey, TagValue>,
+    observed: &ObservedRole,
+) -> Vec<Step> {
     cut(role, observed)
         .into_iter()
         .chain(close_trust(role, observed))
+        .chain(own_cluster(role, tags, observed))
         .collect()
+}
+
+/// The tag that says whose cluster's the role is.
+fn own_cluster(role: &RoleName, tags: &BTreeMap<TagKey, TagValue>, observed: &ObservedRole) -> Option<Step> {
+    let (key, uid) = tags.get_key_value(TAG_CLUSTER_UID)?;
+    let is_own = observed.tags.get(TAG_CLUSTER_UID).map(String::as_str) == Some(uid.as_str());
+    (!is_own).then(|| {
+        Step::shrinks(IamCall::TagRole {
+            role: role.clone(),
+            tags: BTreeMap::from([(key.clone(), uid.clone())]),
+        })
+    })
 }
 
 /// Lets nobody become a role, and leaves everything else.

@@ -74,7 +74,7 @@ fn arns_hold_partition_account_and_path() {
 
 #[test]
 fn a_role_carries_its_owner_and_the_tags_of_the_account() {
-    let tags: Vec<_> = role_tags(&cluster(), &account(), &uploader(), &uid())
+    let tags: Vec<_> = role_tags(&cluster(), &cluster_uid(), &account(), &uploader(), &uid())
         .into_iter()
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
@@ -83,6 +83,7 @@ fn a_role_carries_its_owner_and_the_tags_of_the_account() {
         [
             "cost-center=platform",
             "deputy-cluster=prod-1",
+            "deputy-cluster-uid=5d2f7c1e-0000-4000-8000-0000000000a1",
             "deputy-kind=AWSRole",
             "deputy-name=uploader",
             "deputy-namespace=payments",
@@ -94,21 +95,29 @@ fn a_role_carries_its_owner_and_the_tags_of_the_account() {
 
 #[test]
 fn a_boundary_policy_carries_its_limit() {
-    let tags = limit_tags(&cluster(), &account(), &object("payments"), None);
+    let tags = limit_tags(&cluster(), &cluster_uid(), &account(), &object("payments"), None);
     let keys: Vec<_> = tags.keys().map(TagKey::as_str).collect();
     assert_eq!(
         keys,
         [
             "cost-center",
             "deputy-cluster",
+            "deputy-cluster-uid",
             "deputy-kind",
             "deputy-name",
             "deputy-tags"
         ]
     );
     assert_eq!(
-        limit_tags(&cluster(), &account(), &object("payments"), Some(&uid())).len(),
-        6
+        limit_tags(
+            &cluster(),
+            &cluster_uid(),
+            &account(),
+            &object("payments"),
+            Some(&uid())
+        )
+        .len(),
+        7
     );
 }
 
@@ -144,7 +153,7 @@ proptest! {
         prop_assert!(policy.as_str().len() <= 64);
         prop_assert!(PolicyName::new(policy.as_str()).is_ok());
         prop_assert!(ExternalId::new(external_id(&cluster, &id).as_str()).is_ok());
-        for (key, value) in role_tags(&cluster, &account(), &id, &uid()) {
+        for (key, value) in role_tags(&cluster, &cluster_uid(), &account(), &id, &uid()) {
             prop_assert!(TagKey::new(key.as_str()).is_ok() && TagValue::new(value.as_str()).is_ok());
         }
         let (readable, hash) = role.as_str().rsplit_once('-').unwrap();

@@ -12,6 +12,11 @@ pub fn cluster() -> ClusterName {
     ClusterName::new("prod-1").unwrap()
 }
 
+/// The uid of the cluster.
+pub fn cluster_uid() -> ClusterUid {
+    ClusterUid::new("5d2f7c1e-0000-4000-8000-0000000000a1").unwrap()
+}
+
 pub fn object(name: &str) -> ObjectName {
     ObjectName::new(name).unwrap()
 }
@@ -55,6 +60,7 @@ pub fn account() -> Account {
         oidc: None,
         default_method: SessionMethod::AssumeRole,
         default_session_duration: SessionDuration::HOUR,
+        adopt_from: Default::default(),
         tags: [tag("cost-center", "platform")].try_into().unwrap(),
         endpoints: Endpoints::default(),
     }

@@ -53,6 +53,7 @@ pub(crate) fn account(endpoints: Endpoints) -> Account {
         oidc: None,
         default_method: SessionMethod::AssumeRole,
         default_session_duration: SessionDuration::HOUR,
+        adopt_from: Default::default(),
         tags: Default::default(),
         endpoints,
     }

@@ -8,7 +8,7 @@ use deputy_delegation::boundary::compile;
 
 use crate::{
     boundary::policy::{BoundaryApplyError, DesiredBoundary, Written, ensure},
-    fixtures::{account, cluster, limit, uid},
+    fixtures::{OTHER_CLUSTER, account, cluster, cluster_uid, limit, uid},
 };
 
 fn iam() -> InMemoryIam {
@@ -19,7 +19,7 @@ fn iam() -> InMemoryIam {
 fn wanted(actions: &[&str]) -> DesiredBoundary {
     let (cluster, account, limit) = (cluster(), account(), limit(actions));
     let document = compile(&cluster, &account, &limit).unwrap().document;
-    DesiredBoundary::new(&cluster, &account, &limit, document)
+    DesiredBoundary::new(&cluster, &cluster_uid(), &account, &limit, document)
 }
 
 fn wide() -> DesiredBoundary {
@@ -127,6 +127,45 @@ async fn a_policy_of_our_name_without_our_tags_is_left_alone() {
     assert_eq!(iam.writes(), Vec::<&str>::new());
 }
 
+/// The same with these clusters in `adoptFrom`.
+fn adopting(mut wanted: DesiredBoundary, clusters: &[&str]) -> DesiredBoundary {
+    wanted.adopt_from = clusters.iter().map(|uid| uid.parse().unwrap()).collect();
+    wanted
+}
+
+#[tokio::test]
+async fn a_policy_of_another_cluster_is_taken_over_when_the_account_says_so() {
+    for found in [Some(OTHER_CLUSTER), None] {
+        let iam = iam();
+        let mut theirs = wide().policy;
+        theirs.tags.remove("deputy-cluster-uid");
+        if let Some(uid) = found {
+            let (key, value) = ("deputy-cluster-uid".parse().unwrap(), uid.parse().unwrap());
+            theirs.tags.insert(key, value);
+        }
+        iam.create_policy(&theirs).await.unwrap();
+        iam.clear_log();
+        let third = "99999999-0000-4000-8000-0000000000c3";
+        for wanted in [narrow(), adopting(narrow(), &[third])] {
+            let refused = ensured(&iam, &wanted).await;
+            assert!(
+                matches!(refused, Err(BoundaryApplyError::OtherCluster(_))),
+                "{refused:?}"
+            );
+        }
+        let wanted = adopting(narrow(), &[third, OTHER_CLUSTER]);
+        if found.is_none() {
+            assert!(ensured(&iam, &wanted).await.is_err(), "nobody knows whose it is");
+            assert_eq!(iam.writes(), Vec::<&str>::new());
+            continue;
+        }
+        assert_eq!(iam.writes(), Vec::<&str>::new());
+        assert_eq!(ensured(&iam, &wanted).await.as_deref(), Ok("v2"));
+        // From now on it is this cluster's, whatever the account says.
+        settled(&iam, &narrow(), "taken over").await;
+    }
+}
+
 #[tokio::test]
 async fn a_policy_of_our_name_at_another_path_is_said_to_be_in_the_way() {
     let iam = iam();
@@ -143,7 +182,13 @@ async fn a_limit_that_was_made_again_gets_its_uid_onto_the_policy_and_nothing_el
     iam.clear_log();
     let mut again = limit(&["s3:GetObject", "s3:PutObject"]);
     again.uid = Some(uid("another"));
-    let again = DesiredBoundary::new(&cluster(), &account(), &again, wide().policy.document);
+    let again = DesiredBoundary::new(
+        &cluster(),
+        &cluster_uid(),
+        &account(),
+        &again,
+        wide().policy.document,
+    );
     assert_eq!(ensured(&iam, &again).await.as_deref(), Ok("v1"));
     assert_eq!(iam.writes(), ["iam:TagPolicy"]);
     settled(&iam, &again, "made again").await;
@@ -172,7 +217,7 @@ fn narrow_and_tagged_otherwise() -> DesiredBoundary {
         .try_into()
         .unwrap();
     let document = compile(&cluster, &account, &limit).unwrap().document;
-    DesiredBoundary::new(&cluster, &account, &limit, document)
+    DesiredBoundary::new(&cluster, &cluster_uid(), &account, &limit, document)
 }
 
 /// The most calls that narrowing takes: a look, five deletions of versions, a version, and tags off and on.

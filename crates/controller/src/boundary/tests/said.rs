@@ -36,7 +36,7 @@ fn iam() -> InMemoryIam {
 }
 
 fn inputs(index: &Index, known: Option<&BoundaryStatus>) -> BoundaryInputs {
-    let inputs = look_up(index, key()).unwrap();
+    let inputs = look_up(index, fixtures::cluster_uid(), key()).unwrap();
     BoundaryInputs {
         known: known.and_then(BoundaryInAccount::new),
         ..inputs
@@ -220,12 +220,15 @@ async fn policies_that_were_looked_at_together_are_not_looked_at_together_again(
 #[test]
 fn a_limit_that_is_gone_or_invalid_or_has_no_boundary_is_left_alone() {
     let index = fixtures::index();
-    assert!(look_up(&index, key()).is_some());
+    assert!(look_up(&index, fixtures::cluster_uid(), key()).is_some());
     let elsewhere = BoundaryKey {
         account: "staging".parse().unwrap(),
         ..key()
     };
-    assert!(look_up(&index, elsewhere).is_none(), "not covered");
+    assert!(
+        look_up(&index, fixtures::cluster_uid(), elsewhere).is_none(),
+        "not covered"
+    );
     let generation = std::cell::Cell::new(1);
     let with = |change: &dyn Fn(&mut kube::api::DynamicObject)| {
         let mut object = fixtures::limit_object(&["s3:GetObject"]);
@@ -233,7 +236,7 @@ fn a_limit_that_is_gone_or_invalid_or_has_no_boundary_is_left_alone() {
         object.metadata.generation = Some(generation.get());
         change(&mut object);
         index.apply(ResourceKind::Limits, object);
-        look_up(&index, key()).is_none()
+        look_up(&index, fixtures::cluster_uid(), key()).is_none()
     };
     assert!(with(
         &|o| o.data["spec"]["boundary"] = serde_json::json!({"type": "CheckOnly"})
@@ -252,5 +255,5 @@ fn a_limit_that_is_gone_or_invalid_or_has_no_boundary_is_left_alone() {
     }));
     assert!(!with(&|_| {}));
     index.delete(ResourceKind::Accounts, &fixtures::account_object().metadata);
-    assert!(look_up(&index, key()).is_none());
+    assert!(look_up(&index, fixtures::cluster_uid(), key()).is_none());
 }

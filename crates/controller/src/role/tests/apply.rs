@@ -18,7 +18,7 @@ use deputy_delegation::{
 
 use crate::{
     context::MayWrite,
-    fixtures::{account, cluster, limit, role, uid, uploader},
+    fixtures::{OTHER_CLUSTER, account, cluster, cluster_uid, limit, role, uid, uploader},
     queue::Superseded,
     role::{
         converge::{Converged, RoleApplyError, RoleCalls, RoleReads, converge},
@@ -31,7 +31,13 @@ const WRITER: &str = "arn:aws:iam::123456789012:policy/team/Writer";
 const LIMIT: &[&str] = &["s3:GetObject", "s3:PutObject"];
 
 fn ours() -> Ownership {
-    Ownership::of(&cluster(), &account(), &uploader(), &uid("uid-uploader"))
+    Ownership::of(
+        &cluster(),
+        &cluster_uid(),
+        &account(),
+        &uploader(),
+        &uid("uid-uploader"),
+    )
 }
 
 /// An account with the limit's boundary in it.
@@ -41,7 +47,7 @@ async fn iam() -> InMemoryIam {
     let policy = NewPolicy {
         name: naming::limit_policy_name(&cluster(), &limit.name),
         path: naming::limit_path(&cluster()),
-        tags: naming::limit_tags(&cluster(), &account, &limit.name, None),
+        tags: naming::limit_tags(&cluster(), &cluster_uid(), &account, &limit.name, None),
         document: boundary::compile(&cluster(), &account, &limit).unwrap().document,
     };
     iam.create_policy(&policy).await.unwrap();
@@ -519,7 +525,13 @@ async fn much_to_take_away() -> (InMemoryIam, RoleTarget) {
     account.tags = [("team".parse().unwrap(), "platform".parse().unwrap())]
         .try_into()
         .unwrap();
-    narrow.tags = naming::role_tags(&cluster(), &account, &uploader(), &uid("uid-uploader"));
+    narrow.tags = naming::role_tags(
+        &cluster(),
+        &cluster_uid(),
+        &account,
+        &uploader(),
+        &uid("uid-uploader"),
+    );
     (iam, RoleTarget::Provision(narrow))
 }
 
@@ -623,7 +635,13 @@ async fn tags_of_the_account_that_aws_refuses_keep_nothing_from_being_done() {
         .tags
         .insert("team".parse().unwrap(), "platform".parse().unwrap())
         .unwrap();
-    wider.tags = naming::role_tags(&cluster(), &account, &uploader(), &uid("uid-uploader"));
+    wider.tags = naming::role_tags(
+        &cluster(),
+        &cluster_uid(),
+        &account,
+        &uploader(),
+        &uid("uid-uploader"),
+    );
     iam.fail(
         Fault::before(ErrorClass::AccessDenied)
             .of("iam:TagRole")
@@ -698,6 +716,8 @@ async fn a_role_that_is_not_ours_is_neither_changed_nor_deleted() {
         ("deputy-name", Some("other")),
         ("deputy-cluster", None),
         ("deputy-kind", None),
+        ("deputy-cluster-uid", Some(OTHER_CLUSTER)),
+        ("deputy-cluster-uid", None),
     ] {
         let iam = iam().await;
         reach(&iam, &Goal::Is(desired(&["s3:GetObject"], true)))
@@ -711,14 +731,14 @@ async fn a_role_that_is_not_ours_is_neither_changed_nor_deleted() {
         for goal in [
             Goal::Is(desired(&["s3:PutObject"], true)),
             Goal::Is(RoleTarget::Suspend),
+            Goal::Is(RoleTarget::Retain),
+            Goal::Gone,
         ] {
             assert!(
                 matches!(reach(&iam, &goal).await, Err(RoleApplyError::Conflict(_))),
                 "{tag} {value:?}"
             );
         }
-        let left = reach(&iam, &Goal::Gone).await.unwrap();
-        assert!(!left.changed && left.role_id.is_some());
         assert_eq!(iam.writes(), Vec::<&str>::new(), "{tag} {value:?}");
     }
 }

@@ -15,7 +15,9 @@ use deputy_delegation::{
 use deputy_index::{BoundaryInAccount, Entry, LimitState};
 
 use crate::{
-    fixtures::{account, binding, cluster, existing_role, index, limit, role, role_object, uid, uploader},
+    fixtures::{
+        account, binding, cluster, cluster_uid, existing_role, index, limit, role, role_object, uid, uploader,
+    },
     role::{
         assess::{Finalizer, RolePlan, RoleWork, assess},
         dereference::{AccountInput, FINALIZER, PresentRole, RoleInputs, RoleStage},
@@ -38,6 +40,7 @@ fn inputs(stage: RoleStage) -> RoleInputs {
     let account = Arc::new(account());
     RoleInputs {
         cluster: cluster(),
+        cluster_uid: cluster_uid(),
         id: uploader(),
         uid: uid("uid-uploader"),
         object: Some(object),
@@ -151,6 +154,7 @@ fn an_accepted_role_is_made_under_the_boundary_that_aws_has() {
         [
             "cost-center",
             "deputy-cluster",
+            "deputy-cluster-uid",
             "deputy-kind",
             "deputy-name",
             "deputy-namespace",

@@ -22,6 +22,8 @@ struct Explored {
     /// When it was asked for, before anything was done.
     moment: Moment,
     rest: Rest,
+    /// The unique id of the role before; a role that is there is never deleted and made again.
+    role_id: Option<String>,
     /// Between what the role may before and afterwards.
     bounds: Bounds,
     /// That it takes.
@@ -57,7 +59,7 @@ impl Rig {
         world.wish(&path.then);
         // What the limit takes away is gone with the boundary, before anything is done about the role.
         let old: Power = before.intersection(&world.power()).cloned().collect();
-        let moment = world.moment();
+        let (moment, role_id) = (world.moment(), world.role_id());
         world.restore(&moment);
         world.script.begin(&[]);
         world.settle(4, World::is_quiet).await;
@@ -76,6 +78,7 @@ impl Rig {
             world,
             moment,
             rest,
+            role_id,
             bounds: Bounds {
                 at_least: old.intersection(&new).cloned().collect(),
                 at_most: old.union(&new).cloned().collect(),
@@ -101,6 +104,10 @@ impl Explored {
         let mut wrong = world.faults();
         if world.rest() != *rest {
             wrong.push(format!("comes to rest as {:?} instead of {rest:?}", world.rest()));
+        }
+        let (before, now) = (&self.role_id, world.role_id());
+        if before.is_some() && now.is_some() && *before != now {
+            wrong.push(format!("the role was {before:?} and is {now:?}"));
         }
         let idle = world.idle_writes().await;
         if idle != (Vec::new(), Vec::new()) {

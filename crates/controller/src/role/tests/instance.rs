@@ -12,7 +12,7 @@ use deputy_index::Entry;
 use jiff::Timestamp;
 
 use crate::{
-    fixtures::{account, cluster, object, policy, role, uid, uploader},
+    fixtures::{account, cluster, cluster_uid, object, policy, role, uid, uploader},
     role::{
         assess::{Finalizer, RoleWork, assess},
         capped::{CappedRole, Unread},
@@ -35,6 +35,7 @@ fn inputs(stage: RoleStage, entry: Option<RoleInstance>) -> RoleInputs {
     let spec = serde_json::json!({"namespaces": ["payments"], "policies": policies});
     RoleInputs {
         cluster: cluster(),
+        cluster_uid: cluster_uid(),
         id: RoleId {
             kind: RoleKind::ClusterAWSRole {
                 account: name.clone(),

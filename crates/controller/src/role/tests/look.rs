@@ -9,7 +9,7 @@ use deputy_index::Entry;
 use serde_json::{Value, json};
 
 use crate::{
-    fixtures::{account, binding, cluster, existing_role, uid, uploader},
+    fixtures::{account, binding, cluster, cluster_uid, existing_role, uid, uploader},
     role::{
         dereference::{AccountInput, PresentRole, RoleInputs, RoleStage},
         look::RoleLook,
@@ -44,6 +44,7 @@ fn look(bound: bool) -> RoleLook {
     let inputs = RoleInputs {
         entry: None,
         cluster: cluster(),
+        cluster_uid: cluster_uid(),
         id: uploader(),
         uid: uid("uid-uploader"),
         object: None,

@@ -71,8 +71,45 @@ fn lives() -> Vec<Path> {
             &[retained(reads()), reads().gone()],
             second(reads()),
         ),
-        path("restored with another uid", &[reads()], second(reads())),
+        path("restored from a backup", &[reads()], second(reads())),
         path("restored as something else", &[reads()], second(writes())),
+        path("restored before its limit", &[reads()], second(refused())),
+    ]
+}
+
+/// Another cluster of the name owns it, and gives it up or not.
+fn clusters() -> Vec<Path> {
+    vec![
+        path(
+            "of another cluster",
+            &[reads()],
+            second(writes()).of_another_cluster(),
+        ),
+        path(
+            "deleted while another cluster owns it",
+            &[reads()],
+            reads().gone().taken_over(),
+        ),
+        path(
+            "adopted from another cluster",
+            &[reads()],
+            second(reads()).taken_over(),
+        ),
+        path(
+            "adopted from another cluster as something else",
+            &[reads(), second(writes()).of_another_cluster()],
+            second(writes()).taken_over(),
+        ),
+        path(
+            "adopted from another cluster, and refused",
+            &[reads()],
+            second(refused()).taken_over(),
+        ),
+        path(
+            "adopted from another cluster with a late boundary",
+            &[reads()],
+            late(second(both())).taken_over(),
+        ),
     ]
 }
 
@@ -212,8 +249,15 @@ fn sessions() -> Vec<Path> {
 }
 
 pub fn paths() -> Vec<Path> {
-    [lives(), grants(), surroundings(), principals(), sessions()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        lives(),
+        clusters(),
+        grants(),
+        surroundings(),
+        principals(),
+        sessions(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -14,7 +14,7 @@ use deputy_delegation::{
 };
 
 use crate::{
-    fixtures::{account, binding, cluster, role, uid, uploader},
+    fixtures::{account, binding, cluster, cluster_uid, role, uid, uploader},
     queue::Superseded,
     role::{
         converge::{Converged, RoleApplyError, RoleCalls, RoleReads, converge},
@@ -28,7 +28,13 @@ const ALICE: &str = "arn:aws:iam::123456789012:user/alice";
 const OTHER: &str = "arn:aws:iam::999999999999:role/other";
 
 fn ours() -> Ownership {
-    Ownership::of(&cluster(), &account(), &uploader(), &uid("uid-uploader"))
+    Ownership::of(
+        &cluster(),
+        &cluster_uid(),
+        &account(),
+        &uploader(),
+        &uid("uid-uploader"),
+    )
 }
 
 fn iam(principals: &[&str]) -> InMemoryIam {

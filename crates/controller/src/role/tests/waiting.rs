@@ -15,7 +15,7 @@ use deputy_delegation::{
 use parking_lot::Mutex;
 
 use crate::{
-    fixtures::{account, cluster, role, uid, uploader},
+    fixtures::{account, cluster, cluster_uid, role, uid, uploader},
     queue::{Superseded, superseded},
     role::{
         converge::{RoleApplyError, RoleCalls, RoleReads, converge},
@@ -111,7 +111,13 @@ impl Roles for Never {
 }
 
 fn ours() -> Ownership {
-    Ownership::of(&cluster(), &account(), &uploader(), &uid("uid-uploader"))
+    Ownership::of(
+        &cluster(),
+        &cluster_uid(),
+        &account(),
+        &uploader(),
+        &uid("uid-uploader"),
+    )
 }
 
 fn target(trust_is_open: bool) -> RoleTarget {
@@ -219,7 +225,13 @@ async fn a_suspension_reads_no_more_than_it_rests_on() {
         ]
     );
     // Whose role it is, is looked at all the same.
-    let others = Ownership::of(&cluster(), &account(), &uploader(), &uid("uid-uploader"));
+    let others = Ownership::of(
+        &cluster(),
+        &cluster_uid(),
+        &account(),
+        &uploader(),
+        &uid("uid-uploader"),
+    );
     let foreign = Ownership {
         path: IamPath::new("/other/").unwrap(),
         ..others

@@ -166,7 +166,14 @@ fn under_a_boundary_that_exceeds_the_limit_managed_policies_close_a_role() {
         (&[], BoundaryInAws::Exceeding, &[]),
     ] {
         let role = with(attached);
-        let steps = plan_hold(&role, Some(&observed(&role)), &[&ceiling], there).unwrap();
+        let steps = plan_hold(
+            &role,
+            Some(&observed(&role)),
+            &[&ceiling],
+            there,
+            TaggedOwner::Gone,
+        )
+        .unwrap();
         let calls: Vec<_> = steps.iter().map(|step| step.call.action()).collect();
         assert_eq!(calls, wanted, "{attached:?} {there:?}");
     }
@@ -183,7 +190,14 @@ fn under_another_limits_boundary_managed_policies_close_a_role_that_waits() {
         ..desired()
     };
     let natures = |aws: &ObservedRole| -> Vec<_> {
-        let steps = plan_hold(&with("a"), Some(aws), &[&ceiling], BoundaryInAws::Outdated).unwrap();
+        let steps = plan_hold(
+            &with("a"),
+            Some(aws),
+            &[&ceiling],
+            BoundaryInAws::Outdated,
+            TaggedOwner::Gone,
+        )
+        .unwrap();
         steps.iter().map(|step| step.call.action()).collect()
     };
     assert_eq!(natures(&observed(&with("a"))), [""; 0]);

@@ -1,5 +1,6 @@
 //! The plan against a small IAM in memory, stopped after every call.
 
+mod clusters;
 mod cut;
 mod managed;
 mod moments;
@@ -43,7 +44,7 @@ fn boundary(limit: &str) -> ManagedPolicyArn {
 }
 
 fn tags() -> BTreeMap<TagKey, TagValue> {
-    naming::role_tags(&cluster(), &account(), &uploader(), &uid())
+    naming::role_tags(&cluster(), &cluster_uid(), &account(), &uploader(), &uid())
 }
 
 fn calls(steps: Vec<Step>) -> Vec<IamCall> {
@@ -54,7 +55,7 @@ fn calls(steps: Vec<Step>) -> Vec<IamCall> {
 fn plan(
     desired: &DesiredRole,
     observed: Option<&ObservedRole>,
-    owner: TaggedOwner,
+    owner: TaggedOwner<'_>,
 ) -> Result<Vec<IamCall>, Conflict> {
     deputy_delegation::plan::plan(desired, observed, owner).map(calls)
 }
@@ -74,7 +75,7 @@ fn plan_suspension(
     path: &IamPath,
     observed: Option<&ObservedRole>,
 ) -> Result<Vec<IamCall>, Conflict> {
-    deputy_delegation::plan::plan_suspension(tags, name, path, observed).map(calls)
+    deputy_delegation::plan::plan_suspension(tags, name, path, observed, TaggedOwner::Alive).map(calls)
 }
 
 fn identity(actions: &Actions) -> Value {
@@ -526,7 +527,7 @@ fn planned(desired: &DesiredRole, aws: Option<&ObservedRole>) -> Vec<IamCall> {
 fn tagged(keys: &[&str]) -> BTreeMap<TagKey, TagValue> {
     let mut account = account();
     account.tags = deputy_delegation::model::ChosenTags::of(keys.iter().map(|key| tag(key, "x"))).unwrap();
-    naming::role_tags(&cluster(), &account, &uploader(), &uid())
+    naming::role_tags(&cluster(), &cluster_uid(), &account, &uploader(), &uid())
 }
 
 fn keys(role: &ObservedRole) -> Vec<&str> {

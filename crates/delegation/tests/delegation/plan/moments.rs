@@ -120,7 +120,7 @@ proptest! {
     ) {
         prop_assume!(desired.boundary.is_some() && start.boundary.as_deref() != Some(BY_HAND));
         let ceiling = deputy_policy::Document::from_value(&identity(&within(desired.boundary.as_ref().map(ToString::to_string).as_deref())), PolicyKind::Boundary).unwrap();
-        let steps = plan_hold(&desired, Some(&start), &[&ceiling], there).unwrap();
+        let steps = plan_hold(&desired, Some(&start), &[&ceiling], there, TaggedOwner::Gone).unwrap();
         let (before, mut aws) = (start.clone(), Some(start));
         for step in steps {
             apply(&step.call, &mut aws);

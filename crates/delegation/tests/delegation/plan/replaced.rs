@@ -289,10 +289,24 @@ impl World {
             }),
             Event::Hold { stop } => self.converge(stop, |compiled, named, observed, unknown| {
                 let desired = wanted(compiled, named, observed, unknown, false);
-                plan_hold(&desired, observed, &[], BoundaryInAws::Outdated).unwrap()
+                plan_hold(
+                    &desired,
+                    observed,
+                    &[],
+                    BoundaryInAws::Outdated,
+                    TaggedOwner::Gone,
+                )
+                .unwrap()
             }),
             Event::Suspend { stop } => self.converge(stop, |_, _, observed, _| {
-                deputy_delegation::plan::plan_suspension(&tags(), &name(), &path(), observed).unwrap()
+                deputy_delegation::plan::plan_suspension(
+                    &tags(),
+                    &name(),
+                    &path(),
+                    observed,
+                    TaggedOwner::Gone,
+                )
+                .unwrap()
             }),
             Event::Retain { stop } => self.converge(stop, |_, _, observed, _| {
                 plan_retention(&tags(), &name(), &path(), observed).unwrap()
@@ -344,7 +358,14 @@ fn every_call_that_would_lose_an_id_notes_it_down() {
         .iter()
         .map(|(way, wanted)| (*way, plan(wanted, Some(&role), TaggedOwner::Gone).unwrap()))
         .collect();
-    let held = plan_hold(&ways[0].1, Some(&role), &[], BoundaryInAws::Exceeding).unwrap();
+    let held = plan_hold(
+        &ways[0].1,
+        Some(&role),
+        &[],
+        BoundaryInAws::Exceeding,
+        TaggedOwner::Gone,
+    )
+    .unwrap();
     plans.push(("hold", calls(held)));
     plans.push((
         "suspend",

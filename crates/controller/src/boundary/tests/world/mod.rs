@@ -117,6 +117,7 @@ impl World {
         leadership.wait_until_leader().await;
         let ctx = Arc::new(ControllerContext {
             cluster: fixtures::cluster(),
+            cluster_uid: fixtures::cluster_uid(),
             client: api.client(),
             aws: Arc::new(Clients::new(AmbientOptions::default())),
             index: Arc::clone(&index),

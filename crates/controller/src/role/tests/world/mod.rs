@@ -9,7 +9,7 @@ mod wish;
 use std::{sync::Arc, time::Duration};
 
 use deputy_aws::{AmbientOptions, Clients, model::InMemoryIam};
-use deputy_delegation::plan::ObservedRole;
+use deputy_delegation::{naming::TAG_CLUSTER_UID, plan::ObservedRole};
 use deputy_index::{Index, ResourceKind};
 use deputy_runtime::{lease::Leadership, metrics::Metrics};
 use jiff::Timestamp;
@@ -28,7 +28,7 @@ pub use self::{
 };
 use crate::{
     context::ControllerContext,
-    fixtures::{account, cluster, uploader},
+    fixtures::{OTHER_CLUSTER, account, cluster, cluster_uid, uploader},
     instances::Instances,
     metrics::ControllerMetrics,
     progress::WorkProgress,
@@ -95,6 +95,7 @@ impl World {
         aws.set_roles(&account, Arc::new(roles));
         let ctx = Arc::new(ControllerContext {
             cluster: cluster(),
+            cluster_uid: cluster_uid(),
             client: api.client(),
             aws,
             index: Arc::clone(&index),
@@ -167,6 +168,11 @@ impl World {
 
     fn role(&self) -> Option<ObservedRole> {
         self.iam.role_names().first().and_then(|name| self.iam.role(name))
+    }
+
+    /// The unique id of the role now.
+    pub fn role_id(&self) -> Option<String> {
+        self.role().map(|role| role.unique_id)
     }
 
     /// How it stands.
@@ -249,6 +255,14 @@ fn watcher(index: &Arc<Index>, iam: &Arc<InMemoryIam>, faults: &Faults) -> Watch
         let Some(role) = role else {
             index.reset(ResourceKind::Roles, []);
             let left = iam.role_names().first().and_then(|name| iam.role(name));
+            let is_theirs = |role: &ObservedRole| {
+                role.tags
+                    .get(TAG_CLUSTER_UID)
+                    .is_some_and(|uid| uid == OTHER_CLUSTER)
+            };
+            if left.as_ref().is_some_and(is_theirs) {
+                return;
+            }
             let is_explained = left
                 .as_ref()
                 .is_none_or(|role| role.tags.contains_key("deputy-retained"));

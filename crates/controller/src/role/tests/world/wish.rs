@@ -5,7 +5,7 @@ use std::time::Duration;
 use deputy_delegation::{
     boundary::{self, AccountBoundary},
     model::Account,
-    naming,
+    naming::{self, TAG_CLUSTER_UID},
 };
 use deputy_index::ResourceKind;
 use kube::api::DynamicObject;
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::World;
 use crate::{
-    fixtures::{account_object, binding_object, cluster, limit_object, role_object},
+    fixtures::{OTHER_CLUSTER, account_object, binding_object, cluster, limit_object, role_object},
     objects::parse,
 };
 
@@ -49,6 +49,10 @@ pub struct Wish {
     pub principals: &'static [&'static str],
     /// Those of them that are deleted, and made again by somebody else, before it is asked for.
     pub replaced: &'static [&'static str],
+    /// Another cluster of the name, which owns the role by its tag when it is asked for.
+    pub owned_by: Option<&'static str>,
+    /// Clusters from which the account takes over.
+    pub adopt_from: &'static [&'static str],
 }
 
 impl Default for Wish {
@@ -68,6 +72,8 @@ impl Default for Wish {
             tag: "platform",
             principals: &[],
             replaced: &[],
+            owned_by: None,
+            adopt_from: &[],
         }
     }
 }
@@ -103,6 +109,17 @@ impl Wish {
         self.with(|wish| wish.principals = principals)
     }
 
+    /// Another cluster owns the role.
+    pub fn of_another_cluster(self) -> Self {
+        self.with(|wish| wish.owned_by = Some(OTHER_CLUSTER))
+    }
+
+    /// Another cluster owns the role, and the account takes over what that has.
+    pub fn taken_over(self) -> Self {
+        self.of_another_cluster()
+            .with(|wish| wish.adopt_from = &[OTHER_CLUSTER])
+    }
+
     pub fn gone(self) -> Self {
         self.with(|wish| wish.uid = None)
     }
@@ -112,6 +129,7 @@ impl Wish {
         account.data["spec"]["issuer"]["principalARN"] =
             json!(format!("arn:aws:iam::123456789012:user/{}", self.issuer));
         account.data["spec"]["tags"]["cost-center"] = json!(self.tag);
+        account.data["spec"]["adoptFrom"] = json!(self.adopt_from);
         account
     }
 
@@ -169,6 +187,11 @@ impl World {
         for arn in wish.replaced {
             self.iam.remove_principal(arn);
             self.iam.add_principal(arn);
+        }
+        if let (Some(uid), Some(name)) = (wish.owned_by, self.iam.role_names().first()) {
+            self.iam.tamper(name, |role| {
+                role.tags.insert(TAG_CLUSTER_UID.to_owned(), uid.to_owned());
+            });
         }
         self.index
             .reset(ResourceKind::Accounts, [self.written(account_object)]);
