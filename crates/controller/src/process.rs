@@ -267,6 +267,7 @@ pub async fn run_limits(
         limits.queue.clone(),
     ));
     let count = Arc::new(CountController::new(ctx.clone(), statuses));
+    let counter = count.clone();
     let account = Arc::new(AccountController::new(
         ctx.clone(),
         AccountIdentity::BoundaryWriter,
@@ -316,7 +317,8 @@ pub async fn run_limits(
         }
         origin.enqueue(&boundaries.queue, dirty.boundaries, &BTreeSet::new());
         origin.enqueue(&limits.queue, dirty.limits, &BTreeSet::new());
-        origin.enqueue(&counts.queue, dirty.counted, &BTreeSet::new());
+        counter.changed(&dirty.counted);
+        origin.enqueue(&counts.queue, dirty.counted.into_keys(), &BTreeSet::new());
         origin.enqueue(&accounts.queue, dirty.accounts, &dirty.echoed_accounts);
     };
     supervise(process, shutdown, work, queues.into(), route).await

@@ -1,6 +1,6 @@
 //! What a change of one object means for others.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use deputy_delegation::{
     ObjectName,
@@ -21,7 +21,7 @@ impl State {
         };
         for limit in self.limits.of_account(name).limits.iter().map(LimitEntry::name) {
             dirty.limits.insert(limit.clone());
-            dirty.counted.insert(limit.clone());
+            dirty.counted.entry(limit.clone()).or_default();
             dirty.boundaries.insert(BoundaryKey {
                 limit: limit.clone(),
                 account: name.clone(),
@@ -34,7 +34,7 @@ impl State {
     pub(crate) fn limit_dirty(&self, name: &ObjectName, entries: &[&LimitEntry]) -> Dirty {
         let mut dirty = Dirty {
             limits: BTreeSet::from([name.clone()]),
-            counted: BTreeSet::from([name.clone()]),
+            counted: BTreeMap::from([(name.clone(), BTreeSet::new())]),
             ..Dirty::default()
         };
         for entry in entries {
@@ -43,7 +43,10 @@ impl State {
                 limit: name.clone(),
                 account: account.clone(),
             }));
-            self.role_dependents(self.roles_under(entry).iter(), &mut dirty);
+            let under = self.roles_under(entry);
+            self.role_dependents(under.iter(), &mut dirty);
+            // Also those that it applies to no more.
+            dirty.counted.entry(name.clone()).or_default().extend(under);
             self.role_dependents(self.roles_told_of(entry).into_iter(), &mut dirty);
         }
         dirty
@@ -133,7 +136,9 @@ impl State {
             if let Some(Ok(role)) = self.roles.get(id).map(|r| &r.view.parsed) {
                 let limits = self.limits.of_account(&role.account).limits.iter();
                 let apply = limits.filter(|l| l.applies(&id.namespace, &role.account));
-                dirty.counted.extend(apply.map(|l| l.name().clone()));
+                for limit in apply.map(LimitEntry::name) {
+                    dirty.counted.entry(limit.clone()).or_default().insert(id.clone());
+                }
             }
             for (_, name) in self.bindings_by_role.get(id).into_iter().flatten() {
                 let binding = ObjectId {

@@ -1,7 +1,7 @@
 //! What has to be decided again.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     sync::{Arc, Weak},
 };
@@ -37,8 +37,9 @@ pub struct Dirty {
     pub limits: BTreeSet<ObjectName>,
     /// Boundary policies: of a limit or an account that changed, or what the limit's status says of them did.
     pub boundaries: BTreeSet<BoundaryKey>,
-    /// Limits of which a grant that they count may be decided otherwise now.
-    pub counted: BTreeSet<ObjectName>,
+    /// Limits, with the roles under them that may be decided otherwise now, or one of whose bindings may, or that are under them no
+    /// more.
+    pub counted: BTreeMap<ObjectName, BTreeSet<RoleId>>,
     /// Roles: changed, or a limit, account or binding of theirs did. Of a ClusterAWSRole those that are bound, or recorded in its status.
     pub roles: BTreeSet<RoleId>,
     /// ClusterAWSRoles that changed.
@@ -83,6 +84,16 @@ impl Dirty {
             && namespaces.is_empty()
     }
 
+    /// These are to be counted too.
+    pub(crate) fn count(&mut self, counted: &BTreeMap<ObjectName, BTreeSet<RoleId>>) {
+        for (limit, roles) in counted {
+            self.counted
+                .entry(limit.clone())
+                .or_default()
+                .extend(roles.iter().cloned());
+        }
+    }
+
     pub(crate) fn merge(&mut self, other: &Self) {
         let Self {
             accounts,
@@ -106,7 +117,7 @@ impl Dirty {
         self.accounts.extend(accounts.iter().cloned());
         self.limits.extend(limits.iter().cloned());
         self.boundaries.extend(boundaries.iter().cloned());
-        self.counted.extend(counted.iter().cloned());
+        self.count(counted);
         self.roles.extend(roles.iter().cloned());
         self.cluster_roles.extend(cluster_roles.iter().cloned());
         self.bindings.extend(bindings.iter().cloned());

@@ -51,7 +51,7 @@ pub use freshness::{STALE_AFTER, Stale};
 pub use index::{Index, Reset};
 pub use look::{LookError, Seen, look, look_for_bindings, look_for_role, role_at};
 pub use questions::Counts;
-pub use under_limit::{LimitGrants, WouldBeRefused};
+pub use under_limit::{LimitGrants, LimitTally, WouldBeRefused};
 pub use watch::{WatchError, watch};
 
 #[cfg(test)]

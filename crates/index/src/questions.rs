@@ -214,6 +214,18 @@ impl Index {
             .map_or_else(Vec::new, |l| state.roles_under(&l.entry).into_iter().collect())
     }
 
+    /// Whether a limit applies to a role that is there.
+    pub(crate) fn is_under_limit(&self, limit: &ObjectName, id: &RoleId) -> bool {
+        let state = self.state.read();
+        match (state.limits.by_name.get(limit), state.roles.get(id)) {
+            (Some(limit), Some(role)) => {
+                let account = role.view.parsed.as_ref().map(|role| &role.account);
+                account.is_ok_and(|account| limit.entry.applies(&id.namespace, account))
+            }
+            _ => false,
+        }
+    }
+
     /// A namespace; `None`: not there, or not in the cache yet.
     #[must_use]
     pub fn namespace(&self, name: &NamespaceName) -> Option<Arc<NamespaceInfo>> {

@@ -304,7 +304,7 @@ impl State {
         }
         self.roles.insert(id.clone(), Stored { version, view });
         match changed {
-            Changed::Object => dirty.counted.extend(self.role_dirty(&id).counted),
+            Changed::Object => dirty.count(&self.role_dirty(&id).counted),
             // A status changes no decision.
             Changed::State | Changed::Nothing => {
                 dirty.counted.clear();

@@ -1,8 +1,8 @@
 //! What a limit means for the grants under it, for its status.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use deputy_delegation::{Decision, ObjectName, Violation, quota::REFUSALS_SHOWN};
+use deputy_delegation::{Decision, ObjectName, Violation, model::RoleId, quota::REFUSALS_SHOWN};
 
 use crate::{decisions::GrantRef, index::Index};
 
@@ -32,46 +32,153 @@ pub struct WouldBeRefused {
     pub by_role: bool,
 }
 
+/// What each role under a limit comes to, with its bindings: when one of them changes, the others are not looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LimitTally {
+    roles: HashMap<RoleId, RoleCount>,
+    /// But for why they would be refused.
+    total: LimitGrants,
+    /// All that would be refused.
+    refused: BTreeSet<GrantRef>,
+}
+
+/// What one role comes to, with its bindings.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct RoleCount {
+    accepted: usize,
+    suspended: usize,
+    /// In how many of them a statement is used.
+    uses: Vec<(usize, usize)>,
+    refused: Vec<GrantRef>,
+}
+
 impl Index {
-    /// What a limit means for the grants under it. What was decided about each is remembered, so that asking again costs no more than
-    /// to look at each. `None` as long as [`Index::can_decide`] is false.
+    /// What a limit means for the grants under it. `None` as long as [`Index::can_decide`] is false.
     #[must_use]
     pub fn grants_under(&self, limit: &ObjectName) -> Option<LimitGrants> {
+        Some(self.counted(limit, &self.tally(limit)?))
+    }
+
+    /// What each role under a limit comes to, counted from the beginning. `None` as long as [`Index::can_decide`] is false.
+    #[must_use]
+    pub fn tally(&self, limit: &ObjectName) -> Option<LimitTally> {
         if !self.can_decide() {
             return None;
         }
-        let mut grants = LimitGrants::default();
+        let mut tally = LimitTally::default();
         for id in self.roles_under_limit(limit) {
-            let role = self.decide_role(&id);
-            let refused_role = role.as_ref().and_then(|(_, role)| refused_by(limit, role));
-            for binding in self.bindings_of_role(&id) {
-                let Some(binding) = self.decide_binding(&binding.id) else {
-                    continue;
-                };
-                grants.count(limit, &binding.decision);
-                if binding.is_accepted() {
-                    let by_role = refused_role.clone().map(|refused| WouldBeRefused {
-                        by_role: true,
-                        ..refused
-                    });
-                    if let Some(refused) = refused_by(limit, &binding.decision).or(by_role) {
-                        grants.note(GrantRef::Binding(binding.binding.id.clone()), refused);
-                    }
-                }
-            }
-            if let Some((_, role)) = role {
-                grants.count(limit, &role);
-            }
-            if let Some(refused) = refused_role {
-                grants.note(GrantRef::Role(id), refused);
+            let count = self.count_role(limit, &id);
+            tally.put(id, Some(count));
+        }
+        Some(tally)
+    }
+
+    /// Counts these roles again, which have changed since. Gives false, and counts nothing, as long as [`Index::can_decide`] is false.
+    pub fn count_again(&self, limit: &ObjectName, tally: &mut LimitTally, roles: &BTreeSet<RoleId>) -> bool {
+        if !self.can_decide() {
+            return false;
+        }
+        for id in roles {
+            let is_under = self.is_under_limit(limit, id);
+            tally.put(id.clone(), is_under.then(|| self.count_role(limit, id)));
+        }
+        true
+    }
+
+    /// The counts of a tally, and why the first of those that would be refused would be.
+    #[must_use]
+    pub fn counted(&self, limit: &ObjectName, tally: &LimitTally) -> LimitGrants {
+        let first = tally.refused.iter().take(REFUSALS_SHOWN);
+        let refusals = first.filter_map(|grant| Some((grant.clone(), self.why_refused(limit, grant)?)));
+        LimitGrants {
+            would_refuse: tally.refused.len(),
+            refusals: refusals.collect(),
+            ..tally.total.clone()
+        }
+    }
+
+    fn count_role(&self, limit: &ObjectName, id: &RoleId) -> RoleCount {
+        let mut count = RoleCount::default();
+        let role = self.decide_role(id).map(|(_, decision)| decision);
+        let is_role_refused = role
+            .as_ref()
+            .is_some_and(|role| refused_by(limit, role).is_some());
+        for binding in self.bindings_of_role(id) {
+            let Some(binding) = self.decide_binding(&binding.id) else {
+                continue;
+            };
+            count.add(limit, &binding.decision);
+            let is_refused = is_role_refused || refused_by(limit, &binding.decision).is_some();
+            if binding.is_accepted() && is_refused {
+                count.refused.push(GrantRef::Binding(binding.binding.id.clone()));
             }
         }
-        Some(grants)
+        if let Some(role) = role {
+            count.add(limit, &role);
+        }
+        if is_role_refused {
+            count.refused.push(GrantRef::Role(id.clone()));
+        }
+        count
+    }
+
+    fn why_refused(&self, limit: &ObjectName, grant: &GrantRef) -> Option<WouldBeRefused> {
+        match grant {
+            GrantRef::Role(id) => refused_by(limit, &self.decide_role(id)?.1),
+            GrantRef::Binding(id) => {
+                let binding = self.decide_binding(id)?;
+                refused_by(limit, &binding.decision).or_else(|| {
+                    let (_, role) = self.decide_role(&binding.binding.role)?;
+                    Some(WouldBeRefused {
+                        by_role: true,
+                        ..refused_by(limit, &role)?
+                    })
+                })
+            }
+        }
     }
 }
 
-impl LimitGrants {
-    fn count(&mut self, limit: &ObjectName, decision: &Decision) {
+impl LimitTally {
+    /// The role comes to this now; to nothing where it is not under the limit.
+    fn put(&mut self, id: RoleId, count: Option<RoleCount>) {
+        let old = match count.clone() {
+            Some(new) => self.roles.insert(id, new),
+            None => self.roles.remove(&id),
+        };
+        if let Some(old) = old {
+            self.total.accepted -= old.accepted;
+            self.total.suspended -= old.suspended;
+            for (statement, times) in old.uses {
+                let left = self
+                    .total
+                    .ceiling_use
+                    .get(&statement)
+                    .copied()
+                    .unwrap_or_default()
+                    - times;
+                match left {
+                    0 => self.total.ceiling_use.remove(&statement),
+                    left => self.total.ceiling_use.insert(statement, left),
+                };
+            }
+            for grant in &old.refused {
+                self.refused.remove(grant);
+            }
+        }
+        if let Some(new) = count {
+            self.total.accepted += new.accepted;
+            self.total.suspended += new.suspended;
+            for (statement, times) in new.uses {
+                *self.total.ceiling_use.entry(statement).or_default() += times;
+            }
+            self.refused.extend(new.refused);
+        }
+    }
+}
+
+impl RoleCount {
+    fn add(&mut self, limit: &ObjectName, decision: &Decision) {
         let Decision::Accepted(accepted) = decision else {
             self.suspended += 1;
             return;
@@ -79,15 +186,10 @@ impl LimitGrants {
         self.accepted += 1;
         let uses = accepted.uses.iter().filter(|of| of.limit == *limit);
         for statement in uses.flat_map(|of| &of.statements) {
-            *self.ceiling_use.entry(*statement).or_default() += 1;
-        }
-    }
-
-    fn note(&mut self, grant: GrantRef, refused: WouldBeRefused) {
-        self.would_refuse += 1;
-        self.refusals.insert(grant, refused);
-        if self.refusals.len() > REFUSALS_SHOWN {
-            self.refusals.pop_last();
+            match self.uses.iter_mut().find(|(known, _)| known == statement) {
+                Some((_, times)) => *times += 1,
+                None => self.uses.push((*statement, 1)),
+            }
         }
     }
 }

@@ -1,13 +1,19 @@
 //! What a limit means for the grants under it, counted into its status: not for each change of a grant, of which there may be thousands a
-//! minute, but at most once in [`COUNT_EVERY`]; the first change, and a change of the limit itself, at once.
+//! minute, but at most once in [`COUNT_EVERY`]; the first change, and a change of the limit itself, at once. Then only the roles that changed
+//! are counted again, with their bindings.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use deputy_api::{DelegationLimit, DelegationLimitStatus};
 use deputy_delegation::{
     ObjectName,
-    model::{Enforcement, LimitEntry},
+    model::{Enforcement, LimitEntry, RoleId},
 };
+use deputy_index::{Index, LimitGrants, LimitTally};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -27,6 +33,7 @@ pub struct CountController {
     ctx: Arc<ControllerContext>,
     statuses: Arc<LimitStatuses>,
     times: CountTimes,
+    tallies: Tallies,
 }
 
 impl CountController {
@@ -36,7 +43,15 @@ impl CountController {
             ctx,
             statuses,
             times: CountTimes::default(),
+            tallies: Tallies::default(),
         }
+    }
+
+    /// These roles have changed, under these limits.
+    pub fn changed(&self, counted: &BTreeMap<ObjectName, BTreeSet<RoleId>>) {
+        counted
+            .iter()
+            .for_each(|(limit, roles)| self.tallies.changed(limit, roles));
     }
 
     /// Counts the grants under one limit, if it is time to, and says so in its status.
@@ -46,6 +61,7 @@ impl CountController {
     pub async fn count(&self, name: &ObjectName) -> Result<Requeue, ReconcileError> {
         let Some((LimitEntry::Valid(limit), meta, _)) = self.ctx.index.limit(name) else {
             self.times.forget(name);
+            self.tallies.forget(name);
             return Ok(Requeue::AwaitChange);
         };
         if let Some(left) = self.times.begin(name, meta.generation) {
@@ -53,11 +69,19 @@ impl CountController {
         }
         let begun = Instant::now();
         let counted = {
-            let name = name.clone();
-            self.ctx.decide(move |index| index.grants_under(&name)).await
+            let (name, (known, changed)) = (name.clone(), self.tallies.begin(name));
+            self.ctx
+                .decide(move |index| count_again(index, &name, known, &changed))
+                .await
         };
         self.times.end(name, begun.elapsed());
-        let grants = counted?;
+        let grants = match counted? {
+            Some((tally, grants)) => {
+                self.tallies.end(name, tally);
+                Some(grants)
+            }
+            None => None,
+        };
         let _turn = self.statuses.turn(name).await;
         let api = objects::cluster_wide::<DelegationLimit>(&self.ctx.client);
         let object = api.get_opt(name.as_str()).await?;
@@ -69,6 +93,73 @@ impl CountController {
         let new = status::counted(&old, &limit.ceiling, is_dry_run, grants.as_ref());
         report::write_status::<DelegationLimit, _>(&self.ctx, &api, &object, &old, &new).await?;
         Ok(Requeue::AwaitChange)
+    }
+}
+
+/// Counts the roles that changed; all of them where nothing is known. `None` while nothing can be decided.
+fn count_again(
+    index: &Index,
+    limit: &ObjectName,
+    known: Option<LimitTally>,
+    changed: &BTreeSet<RoleId>,
+) -> Option<(LimitTally, LimitGrants)> {
+    let tally = match known {
+        Some(mut tally) => index.count_again(limit, &mut tally, changed).then_some(tally)?,
+        None => index.tally(limit)?,
+    };
+    let grants = index.counted(limit, &tally);
+    Some((tally, grants))
+}
+
+/// More changed roles than these are not remembered one by one: all are counted again.
+pub(super) const CHANGED_MAX: usize = 10_000;
+
+/// What limits were counted to, and what has changed since.
+#[derive(Debug, Default)]
+pub(super) struct Tallies {
+    /// None of a limit that was never counted: all is to be.
+    known: Mutex<HashMap<ObjectName, Tallied>>,
+}
+
+#[derive(Debug, Default)]
+struct Tallied {
+    /// None while it is counted.
+    tally: Option<LimitTally>,
+    changed: BTreeSet<RoleId>,
+}
+
+impl Tallies {
+    pub(super) fn changed(&self, limit: &ObjectName, roles: &BTreeSet<RoleId>) {
+        let mut known = self.known.lock();
+        let Some(tallied) = known.get_mut(limit) else {
+            return;
+        };
+        tallied.changed.extend(roles.iter().cloned());
+        if tallied.changed.len() > CHANGED_MAX {
+            known.remove(limit);
+        }
+    }
+
+    /// Begins to count: from what is known with what changed since, or from the beginning. What changes from now on is for the next
+    /// count.
+    pub(super) fn begin(&self, limit: &ObjectName) -> (Option<LimitTally>, BTreeSet<RoleId>) {
+        let tallied = self.known.lock().insert(limit.clone(), Tallied::default());
+        tallied.map_or_else(Default::default, |tallied| match tallied.tally {
+            Some(tally) => (Some(tally), tallied.changed),
+            // A count was broken off.
+            None => (None, BTreeSet::new()),
+        })
+    }
+
+    /// It was counted to this. A count that is broken off does not come here: the next one begins from the beginning.
+    pub(super) fn end(&self, limit: &ObjectName, tally: LimitTally) {
+        if let Some(tallied) = self.known.lock().get_mut(limit) {
+            tallied.tally = Some(tally);
+        }
+    }
+
+    fn forget(&self, limit: &ObjectName) {
+        self.known.lock().remove(limit);
     }
 }
 

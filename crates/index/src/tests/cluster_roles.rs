@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn cluster_role(namespaces: &[&str], action: &str) -> Value {
+pub(super) fn cluster_role(namespaces: &[&str], action: &str) -> Value {
     let policies = json!([{"name": "p", "document": policy(action)}]);
     made(
         "ClusterAWSRole",

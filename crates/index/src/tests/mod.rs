@@ -5,10 +5,14 @@ mod changes;
 mod cluster_roles;
 mod decisions;
 mod questions;
+mod tally;
 mod under_limit;
 mod watching;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use deputy_delegation::{
     Decision, MissingFact, MissingFacts, NamespaceName, ObjectName, Reason, ServiceAccountName,

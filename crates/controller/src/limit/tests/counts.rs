@@ -1,12 +1,16 @@
 //! How often grants are counted.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use deputy_delegation::ObjectName;
+use deputy_delegation::{
+    ObjectName,
+    model::{RoleId, RoleKind},
+};
+use deputy_index::LimitTally;
 use tokio::time::Instant;
 
 use crate::{
-    limit::counts::{COUNT_EVERY, CountTimes},
+    limit::counts::{CHANGED_MAX, COUNT_EVERY, CountTimes, Tallies},
     queue::{Lane, Place, Queue, Requeue, Workers},
 };
 
@@ -67,4 +71,34 @@ async fn a_limit_that_changed_is_counted_at_once_and_one_that_takes_long_less_of
     tokio::time::advance(Duration::from_secs(3)).await;
     times.end(&limit(), begun.elapsed());
     assert_eq!(times.begin(&limit(), 2), Some(Duration::from_secs(60)));
+}
+
+fn roles(numbers: std::ops::Range<usize>) -> BTreeSet<RoleId> {
+    let role = |number| RoleId {
+        kind: RoleKind::AWSRole,
+        namespace: "payments".parse().unwrap(),
+        name: format!("r{number}").parse().unwrap(),
+    };
+    numbers.map(role).collect()
+}
+
+#[test]
+fn only_what_changed_is_counted_again_also_what_changes_during_a_count() {
+    let tallies = Tallies::default();
+    tallies.changed(&limit(), &roles(0..1));
+    let all = (None, BTreeSet::new());
+    assert_eq!(tallies.begin(&limit()), all, "never counted");
+    tallies.changed(&limit(), &roles(1..2));
+    tallies.end(&limit(), LimitTally::default());
+    tallies.changed(&limit(), &roles(2..3));
+    assert_eq!(
+        tallies.begin(&limit()),
+        (Some(LimitTally::default()), roles(1..3))
+    );
+    // Broken off.
+    tallies.changed(&limit(), &roles(3..4));
+    assert_eq!(tallies.begin(&limit()), all);
+    tallies.end(&limit(), LimitTally::default());
+    tallies.changed(&limit(), &roles(0..CHANGED_MAX + 1));
+    assert_eq!(tallies.begin(&limit()), all, "too many to remember");
 }
