@@ -244,10 +244,9 @@ pub fn comes_first(former: FormerSessions<'_>, new: &RoleSessionsStatus) -> bool
     let FormerSessions::Recorded(old) = former else {
         return true;
     };
-    let is_new = |entry: &CutSessionsStatus| !old.cut.contains(entry);
-    new.cut.iter().any(is_new)
-        || (&new.service_accounts, &new.service_accounts_hash)
-            != (&old.service_accounts, &old.service_accounts_hash)
+    // Whoever is cut was among them before.
+    new.service_accounts != old.service_accounts
+        || new.service_accounts_hash != old.service_accounts_hash
         || new.others != old.others
 }
 
