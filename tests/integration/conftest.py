@@ -5,11 +5,7 @@ import re
 
 import pytest
 
-from rig.aws import Aws
-from rig.cluster import Cluster
-from rig.deputy import Deputy
-
-from .scenario import Scenario, Team
+from .scenario import Team, started
 
 _numbers = itertools.count(1)
 
@@ -17,13 +13,8 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def scenario(tmp_path_factory):
     """Everything started, the account `production` ready."""
-    folder = tmp_path_factory.mktemp("deputy")
-    with Cluster(folder / "cluster") as cluster, Aws(folder / "aws") as aws:
-        deputy = Deputy(cluster, aws, folder)
-        try:
-            yield Scenario(cluster, aws, deputy).start()
-        finally:
-            deputy.stop()
+    with started(tmp_path_factory.mktemp("deputy")) as whole:
+        yield whole
 
 
 @pytest.fixture(autouse=True)

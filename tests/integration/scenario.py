@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 
 from rig.apiclient import ApiError
 from rig.aws import Aws
@@ -198,6 +199,17 @@ class Scenario:
         """The actions of Deputy's calls to AWS that may change something, since a mark."""
         reads = ("Get", "List")
         return [c.action for c in self.aws.recorder.calls(since=since) if not c.action.startswith(reads)]
+
+
+@contextmanager
+def started(folder: Path) -> Iterator[Scenario]:
+    """A cluster, an AWS account and a Deputy of one's own, with everything started."""
+    with Cluster(folder / "cluster") as cluster, Aws(folder / "aws") as aws:
+        deputy = Deputy(cluster, aws, folder)
+        try:
+            yield Scenario(cluster, aws, deputy).start()
+        finally:
+            deputy.stop()
 
 
 class Team:

@@ -6,12 +6,10 @@ import signal
 
 import pytest
 
-from rig.aws import Aws
-from rig.cluster import Cluster
-from rig.deputy import PROCESSES, Deputy
+from rig.deputy import PROCESSES
 from rig.proc import wait_until
 
-from .scenario import API, READ, Scenario, Team, role
+from .scenario import API, READ, Team, role, started
 
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/awsroles.deputy.dev"
 BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
@@ -20,13 +18,8 @@ BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
 @pytest.fixture(scope="module")
 def apart(tmp_path_factory):
     """Everything started, apart from what other tests use."""
-    folder = tmp_path_factory.mktemp("apart")
-    with Cluster(folder / "cluster") as cluster, Aws(folder / "aws") as aws:
-        deputy = Deputy(cluster, aws, folder)
-        try:
-            yield Scenario(cluster, aws, deputy).start()
-        finally:
-            deputy.stop()
+    with started(tmp_path_factory.mktemp("apart")) as whole:
+        yield whole
 
 
 @pytest.fixture

@@ -53,12 +53,6 @@ struct RoleCount {
 }
 
 impl Index {
-    /// What a limit means for the grants under it. `None` as long as [`Index::can_decide`] is false.
-    #[must_use]
-    pub fn grants_under(&self, limit: &ObjectName) -> Option<LimitGrants> {
-        Some(self.counted(limit, &self.tally(limit)?))
-    }
-
     /// What each role under a limit comes to, counted from the beginning. `None` as long as [`Index::can_decide`] is false.
     #[must_use]
     pub fn tally(&self, limit: &ObjectName) -> Option<LimitTally> {

@@ -100,13 +100,7 @@ fn assess_present(inputs: &RoleInputs, present: &PresentRole, key: &FingerprintK
         // Without its account nothing can be done about it, and nothing is.
         return RolePlan::nothing(without_account(decision, &inputs.account.usable));
     };
-    let ownership = Ownership::of(
-        &inputs.cluster,
-        &inputs.cluster_uid,
-        account,
-        &inputs.id,
-        &inputs.uid,
-    );
+    let ownership = ownership(inputs, account);
     let (mut trust_of, mut sessions_plan) = (None, None);
     let target = match (decision, &present.role) {
         (Decision::Undecided(missing), _) => {
@@ -178,6 +172,17 @@ fn sessions_of(
     (inline, SessionsPlan { record, comes_first })
 }
 
+/// How the role is known as ours in AWS.
+fn ownership(inputs: &RoleInputs, account: &Account) -> Ownership {
+    Ownership::of(
+        &inputs.cluster,
+        &inputs.cluster_uid,
+        account,
+        &inputs.id,
+        &inputs.uid,
+    )
+}
+
 fn assess_deletion(inputs: &RoleInputs, stays: bool, key: &FingerprintKey) -> RolePlan {
     if inputs.object.is_some() && !inputs.has_finalizer() {
         // Nothing of it was ever in AWS.
@@ -202,13 +207,7 @@ fn assess_deletion(inputs: &RoleInputs, stays: bool, key: &FingerprintKey) -> Ro
             return RolePlan::nothing(RoleOutcome::Deleting { message });
         }
     };
-    let ownership = Ownership::of(
-        &inputs.cluster,
-        &inputs.cluster_uid,
-        account,
-        &inputs.id,
-        &inputs.uid,
-    );
+    let ownership = ownership(inputs, account);
     let target = if stays {
         RoleTarget::Retain
     } else {

@@ -130,13 +130,7 @@ pub fn plan(
         steps.extend(permissions::first(desired));
         return Ok(steps);
     };
-    may_be_taken(
-        &desired.tags,
-        &desired.name,
-        &desired.path,
-        observed,
-        tagged_owner,
-    )?;
+    may_become(desired, observed, tagged_owner)?;
     Ok(order::update(desired, observed))
 }
 
@@ -169,13 +163,7 @@ pub fn plan_hold(
     let Some(observed) = observed else {
         return Ok(Vec::new());
     };
-    may_be_taken(
-        &desired.tags,
-        &desired.name,
-        &desired.path,
-        observed,
-        tagged_owner,
-    )?;
+    may_become(desired, observed, tagged_owner)?;
     let held = permissions::is_held(desired, observed);
     let holds = match boundary {
         BoundaryInAws::Missing => held,
@@ -293,6 +281,16 @@ fn owned(
     // Last: what it says is how such a role is taken over.
     ownership::claim(tags, adopt_from, &observed.tags).map_err(Conflict::OtherClusterUid)?;
     Ok(())
+}
+
+/// Whether `observed` may become the role that is desired.
+fn may_become(
+    desired: &DesiredRole,
+    observed: &ObservedRole,
+    tagged_owner: TaggedOwner<'_>,
+) -> Result<(), Conflict> {
+    let DesiredRole { tags, name, path, .. } = desired;
+    may_be_taken(tags, name, path, observed, tagged_owner)
 }
 
 /// As [`owned`], or of somebody who is gone.

@@ -22,7 +22,14 @@ use deputy_delegation::{
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
-use crate::{BoundaryKey, Dirty, Entry, GrantRef, Index, ProposedChange, ResourceKind};
+use crate::{BoundaryKey, Dirty, Entry, GrantRef, Index, LimitGrants, ProposedChange, ResourceKind};
+
+impl Index {
+    /// What a limit means for the grants under it, counted from the beginning.
+    fn grants_under(&self, limit: &ObjectName) -> Option<LimitGrants> {
+        Some(self.counted(limit, &self.tally(limit)?))
+    }
+}
 
 const CREATED: &str = "2026-01-02T03:04:05Z";
 

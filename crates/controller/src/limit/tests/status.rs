@@ -40,7 +40,8 @@ fn status_with(index: &Index, name: &str, boundaries: Vec<BoundaryStatus>) -> De
     let standing = assess(&inputs, &old);
     let status = updated(&old, &inputs, &standing, Timestamp::UNIX_EPOCH);
     let readable = inputs.limit.unwrap();
-    let grants = index.grants_under(&readable.limit.name);
+    let name = &readable.limit.name;
+    let grants = index.tally(name).map(|tally| index.counted(name, &tally));
     let is_dry_run = readable.is_dry_run();
     counted(&status, &readable.limit.ceiling, is_dry_run, grants.as_ref())
 }

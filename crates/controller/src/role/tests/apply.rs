@@ -22,23 +22,14 @@ use crate::{
     queue::Superseded,
     role::{
         converge::{Converged, RoleApplyError, RoleCalls, RoleReads, converge},
-        target::{Ownership, RoleTarget},
+        target::RoleTarget,
+        tests::ours,
     },
 };
 
 const READER: &str = "arn:aws:iam::aws:policy/Reader";
 const WRITER: &str = "arn:aws:iam::123456789012:policy/team/Writer";
 const LIMIT: &[&str] = &["s3:GetObject", "s3:PutObject"];
-
-fn ours() -> Ownership {
-    Ownership::of(
-        &cluster(),
-        &cluster_uid(),
-        &account(),
-        &uploader(),
-        &uid("uid-uploader"),
-    )
-}
 
 /// An account with the limit's boundary in it.
 async fn iam() -> InMemoryIam {

@@ -12,3 +12,19 @@ mod status;
 mod trust;
 mod waiting;
 mod world;
+
+use crate::{
+    fixtures::{account, cluster, cluster_uid, uid, uploader},
+    role::target::Ownership,
+};
+
+/// How the role of the example is known as ours.
+fn ours() -> Ownership {
+    Ownership::of(
+        &cluster(),
+        &cluster_uid(),
+        &account(),
+        &uploader(),
+        &uid("uid-uploader"),
+    )
+}

@@ -14,11 +14,12 @@ use deputy_delegation::{
 };
 
 use crate::{
-    fixtures::{account, binding, cluster, cluster_uid, role, uid, uploader},
+    fixtures::{account, binding, cluster, role, uploader},
     queue::Superseded,
     role::{
         converge::{Converged, RoleApplyError, RoleCalls, RoleReads, converge},
-        target::{Ownership, RoleTarget},
+        target::RoleTarget,
+        tests::ours,
         trust::{RoleTrust, TrustAttempts},
     },
 };
@@ -26,16 +27,6 @@ use crate::{
 const DEPLOY: &str = "arn:aws:iam::999999999999:role/ci/deploy";
 const ALICE: &str = "arn:aws:iam::123456789012:user/alice";
 const OTHER: &str = "arn:aws:iam::999999999999:role/other";
-
-fn ours() -> Ownership {
-    Ownership::of(
-        &cluster(),
-        &cluster_uid(),
-        &account(),
-        &uploader(),
-        &uid("uid-uploader"),
-    )
-}
 
 fn iam(principals: &[&str]) -> InMemoryIam {
     let account = account();

@@ -15,11 +15,12 @@ use deputy_delegation::{
 use parking_lot::Mutex;
 
 use crate::{
-    fixtures::{account, cluster, cluster_uid, role, uid, uploader},
+    fixtures::{account, cluster, role, uploader},
     queue::{Superseded, superseded},
     role::{
         converge::{RoleApplyError, RoleCalls, RoleReads, converge},
         target::{Ownership, RoleTarget},
+        tests::ours,
     },
 };
 
@@ -108,16 +109,6 @@ impl Roles for Never {
     async fn execute(&self, _: &IamCall) -> Result<(), AwsError> {
         std::future::pending().await
     }
-}
-
-fn ours() -> Ownership {
-    Ownership::of(
-        &cluster(),
-        &cluster_uid(),
-        &account(),
-        &uploader(),
-        &uid("uid-uploader"),
-    )
 }
 
 fn target(trust_is_open: bool) -> RoleTarget {
@@ -225,16 +216,9 @@ async fn a_suspension_reads_no_more_than_it_rests_on() {
         ]
     );
     // Whose role it is, is looked at all the same.
-    let others = Ownership::of(
-        &cluster(),
-        &cluster_uid(),
-        &account(),
-        &uploader(),
-        &uid("uid-uploader"),
-    );
     let foreign = Ownership {
         path: IamPath::new("/other/").unwrap(),
-        ..others
+        ..ours()
     };
     let observed = iam.get_role_and_own_policy(&ours().name).await.unwrap();
     assert!(RoleTarget::Suspend.steps(&foreign, observed.as_ref()).is_err());
