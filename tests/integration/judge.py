@@ -14,7 +14,7 @@ from rig.tools import cargo_binary
 
 from .scenario import EXISTING_PATH
 
-_LISTS = {"ListRoles", "ListPolicies", "GetAccountSummary"}
+_LISTS = {"ListRoles", "ListPolicies", "GetAccountAuthorizationDetails", "GetAccountSummary"}
 # AWS asks nobody's permission for it.
 _FREE = {"GetCallerIdentity"}
 

@@ -1,6 +1,7 @@
 """What the tests say about accounts, limits, roles, bindings and pods."""
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -300,6 +301,11 @@ class Team:
         return f"{API}/namespaces/{self.name}/awsrolebindings/{name}"
 
     # --- waiting
+
+    def ask_for_a_look(self, name: str = "uploader") -> None:
+        """Has AWS looked at, whatever Deputy knows of the role."""
+        requested = {"deputy.dev/reconcile-requested-at": str(time.time())}
+        self.admin.patch(self.role_path(name), {"metadata": {"annotations": requested}})
 
     def wait_limit(self, status: str = "True", reason: str | None = None, timeout: float = 20) -> dict:
         return self.scenario.wait(self.limit_path, "Ready", status, reason, timeout)

@@ -30,8 +30,9 @@ def status_writes(scenario, since: int) -> list[str]:
 
 
 def test_a_resync_without_change_writes_nothing_anywhere(scenario, new_team):
-    for _ in range(3):
-        new_team().granted("uploader", READ)
+    teams = [new_team() for _ in range(3)]
+    for team in teams:
+        team.granted("uploader", READ)
     recorder = scenario.aws.recorder
 
     def tidy() -> bool:
@@ -43,26 +44,43 @@ def test_a_resync_without_change_writes_nothing_anywhere(scenario, new_team):
             and len(scenario.policies_in_aws()) == len(limits)
         )
 
-    def all_read(since: int) -> bool:
-        read = {c.parameters["RoleName"] for c in recorder.calls("GetRole", since=since)}
+    def listed() -> list[str | None]:
+        return [a.get("status", {}).get("lastListed") for a in scenario.admin.get(f"{API}/awsaccounts")["items"]]
+
+    def all_read(since: int, before: list[str | None]) -> bool:
         looked = {c.parameters["PolicyArn"].rsplit("/", 1)[-1] for c in recorder.calls("GetPolicy", since=since)}
         swept = recorder.calls("ListPolicies", since=since)
-        return set(scenario.roles_in_aws()) <= read and set(scenario.policies_in_aws()) <= looked and bool(swept)
+        # One listing shows all roles; it begins a minute after the start.
+        has_listed = all(now and now != then for now, then in zip(listed(), before, strict=True))
+        return has_listed and set(scenario.policies_in_aws()) <= looked and bool(swept)
+
+    def counted() -> bool:
+        """The limits have told of the role and the binding of each team."""
+        told = [scenario.admin.get(team.limit_path).get("status", {}).get("grants", {}) for team in teams]
+        return all(grants.get("accepted") == 2 for grants in told)
 
     wait_until(tidy, "AWS and the cluster agree", 30)
-    # Twice: the first look ends whatever was under way, the second finds nothing to do.
-    for _ in range(2):
-        calls, requests = recorder.mark(), len(scenario.cluster.audited())
-        for name in ("limits", "controller"):
-            scenario.deputy.restart(name)
-        wait_until(lambda: all_read(calls), "every role and policy read again", 30)  # noqa: B023
+    wait_until(counted, "grants counted", 30)
+    calls, requests, before = recorder.mark(), len(scenario.cluster.audited()), listed()
+    for name in ("limits", "controller"):
+        scenario.deputy.restart(name)
+    wait_until(lambda: all_read(calls, before), "all roles listed and every policy read", 150)
     assert scenario.writes(calls) == []
-    assert status_writes(scenario, requests) == []
+    assert recorder.calls("GetRole", since=calls) == []
+    # The account says when its roles were listed, and nothing else is said.
+    assert [w for w in status_writes(scenario, requests) if "awsaccounts" not in str(w)] == []
 
 
 def test_what_somebody_changed_in_aws_is_repaired(scenario, team):
     team.granted("uploader", READ)
     iam, name = scenario.iam(), team.aws_name()
+
+    def settled() -> bool:
+        """What was written has been seen in AWS: what differs from then on is somebody else's."""
+        told = [line["message"] for line in scenario.deputy.log("controller") if line.get("aws_role") == name]
+        return told[-1] == "role converged"
+
+    wait_until(settled, "the role is as it should be", 20)
     boundary = team.in_aws()["PermissionsBoundary"]["PermissionsBoundaryArn"]
     trust = team.in_aws()["AssumeRolePolicyDocument"]
     open_trust = policy({"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"})
@@ -75,7 +93,7 @@ def test_what_somebody_changed_in_aws_is_repaired(scenario, team):
     iam.create_policy_version(PolicyArn=boundary, PolicyDocument=policy({**READ, "Resource": "*"}), SetAsDefault=True)
 
     scenario.deputy.restart("limits")
-    scenario.deputy.restart("controller")
+    team.ask_for_a_look()
     wait_until(lambda: team.in_aws()["AssumeRolePolicyDocument"] == trust, "trust repaired", 20)
     wait_until(lambda: team.inline() == {"deputy": document(READ)}, "permissions repaired", 20)
     wait_until(lambda: not iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"], "detached", 20)
@@ -83,6 +101,13 @@ def test_what_somebody_changed_in_aws_is_repaired(scenario, team):
     assert found["PermissionsBoundaryArn"] == boundary
     wait_until(lambda: len(iam.list_policy_versions(PolicyArn=boundary)["Versions"]) == 1, "one version", 20)
     iam.delete_policy(PolicyArn=managed)
+    wait_until(lambda: _reverted(scenario, team, managed), "an event with the difference", 20)
+    wait_until(lambda: _reverted(scenario, team, "trust policy had"), "an event with the difference", 20)
+
+
+def _reverted(scenario, team, said: str) -> bool:
+    events = scenario.admin.get(f"/apis/events.k8s.io/v1/namespaces/{team.name}/events")["items"]
+    return any(e["reason"] == "DriftReverted" and said in e.get("note", "") for e in events)
 
 
 # What is held, and what makes the process call it.
@@ -119,7 +144,7 @@ def test_a_process_killed_in_the_middle_of_a_call_goes_on_where_it_was(scenario,
 
     if action in ("DeleteRolePolicy", "DeleteRole"):
         # A role that AWS does not show, to who has not seen it go, is believed gone after a minute.
-        scenario.wait_gone(team.role_path(), timeout=90)
+        scenario.wait_gone(team.role_path(), timeout=130)
         assert not [r for r in scenario.roles_in_aws() if f".{team.name}." in r]
     elif action == "DeletePolicy":
         wait_until(lambda: not [p for p in scenario.policies_in_aws() if team.name in p], "the policy gone", 20)

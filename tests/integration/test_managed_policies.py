@@ -111,6 +111,7 @@ def test_a_policy_that_somebody_edits_changes_one_condition_and_nothing_else(sce
     since = scenario.aws.recorder.mark()
     # What was read is kept for an hour, by the process.
     scenario.deputy.restart("controller")
+    team.ask_for_a_look()
     scenario.wait(team.role_path(), "CappedByBoundary", "False", "NotCapped")
     team.wait_role()
     calls = [c.action for c in scenario.aws.recorder.calls(since=since) if of(team)(c.parameters)]

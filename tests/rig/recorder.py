@@ -27,6 +27,11 @@ _HOP_BY_HOP = {
 }
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/([^/]+)/([^/]+)/aws4_request")
 _CODE = re.compile(rb"<Code>([^<]*)</Code>")
+# The double's root user, whose signature it does not check.
+_AS_ROOT = "AWS4-HMAC-SHA256 Credential=test/20000101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0"
+_DETAILS = "GetAccountAuthorizationDetails"
+_ROLE_OF_DETAILS = re.compile(rb"<member><RoleName>(?P<name>[^<]*)</RoleName>(?=<RoleId>)")
+_BOUNDARY = re.compile(rb"<PermissionsBoundary>.*?</PermissionsBoundary>", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -235,7 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
         parameters = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
         key, region, service = _scope(self.headers.get("Authorization", ""))
         fault = self.owner.take_fault(parameters)
-        status, headers, answer, applied = self._answer(fault, body)
+        status, headers, answer, applied = self._answer(parameters.get("Action", ""), fault, body)
 
         lost = fault is not None and (fault.drop or fault.lose_response)
         found = _CODE.search(answer) if status >= 400 else None
@@ -267,7 +272,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _handle
 
-    def _answer(self, fault: Fault | None, body: bytes) -> tuple[int, list[tuple[str, str]], bytes, bool]:
+    def _answer(self, action: str, fault: Fault | None, body: bytes) -> tuple[int, list[tuple[str, str]], bytes, bool]:
         if fault:
             if fault.gate:
                 fault.held.release()
@@ -282,7 +287,22 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError as error:
             failure = Fault(code="UpstreamUnreachable", status=502, message=str(error))
             return 502, [("Content-Type", "text/xml")], _error(failure), False
+        if action == _DETAILS and status == 200:
+            answer = self._with_boundaries(answer)
         return status, headers, answer, status < 400
+
+    def _with_boundaries(self, answer: bytes) -> bytes:
+        """AWS has the permissions boundary of each role in it, the double only in GetRole."""
+
+        def complete(role: re.Match[bytes]) -> bytes:
+            name = role["name"].decode()
+            query = urllib.parse.urlencode({"Action": "GetRole", "Version": "2010-05-08", "RoleName": name})
+            headers = [("Host", self.headers["Host"]), ("Authorization", _AS_ROOT), ("Content-Length", str(len(query)))]
+            _, _, shown = self.owner.forward("POST", "/", headers, query.encode())
+            found = _BOUNDARY.search(shown)
+            return role[0] + found[0] if found else role[0]
+
+        return _ROLE_OF_DETAILS.sub(complete, answer)
 
     def log_message(self, *_: object) -> None:
         """The record says it all."""

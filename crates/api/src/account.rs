@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use deputy_delegation::quota;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
@@ -227,7 +227,7 @@ pub struct EndpointsSpec {
 pub struct AWSAccountStatus {
     /// `Ready`: the account can be read, and no identity of Deputy's is known to be missing or another one. `IssuerReady` (of
     /// `deputy broker`), `ProvisionerReady` (of `deputy controller`) and `BoundaryWriterReady` (of `deputy limits`): the identity is there,
-    /// who it is, and whether it is the one named.
+    /// who it is, and whether it is the one named. `Listed`: AWS lists the IAM roles in full.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
@@ -241,6 +241,11 @@ pub struct AWSAccountStatus {
     /// answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quotas: Option<AccountQuotas>,
+
+    /// When AWS last listed the IAM roles in full: what somebody changed of them before that has been seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time")]
+    pub last_listed: Option<Time>,
 }
 
 /// What an AWS account has of what it may have.

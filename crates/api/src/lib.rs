@@ -68,7 +68,21 @@ pub use role::{
 pub use sessions::{CutSessionsStatus, RemainingReason, RemainingSessionsStatus, RoleSessionsStatus};
 pub use subject_rules::{OidcRuleSpec, PeopleRuleSpec, PrincipalRuleSpec, SamlRuleSpec};
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
 /// The API group of every kind.
 pub const GROUP: &str = "deputy.dev";
+
+/// The annotation whose value, when it changes, has an object looked at in AWS at once. Any value will do; a time says most.
+pub const RECONCILE_REQUESTED_AT: &str = "deputy.dev/reconcile-requested-at";
+
+/// Its value on an object.
+#[must_use]
+pub fn reconcile_requested_at(meta: &ObjectMeta) -> Option<&str> {
+    meta.annotations
+        .as_ref()?
+        .get(RECONCILE_REQUESTED_AT)
+        .map(String::as_str)
+}
 /// The one version there is.
 pub const VERSION: &str = "v1alpha1";

@@ -11,10 +11,10 @@ use deputy_delegation::{
     model::{Account, RoleId, RoleKind},
     names::{
         ClusterName, ClusterUid, ExternalId, IamPath, ManagedPolicyArn, MaxSessionDuration, NamespaceName,
-        ObjectName, PolicyArn, PolicyName, SessionDuration, SessionName, TagKey, TagValue, Uid,
+        ObjectName, PolicyArn, PolicyName, RoleName, SessionDuration, SessionName, TagKey, TagValue, Uid,
     },
     naming,
-    plan::{DesiredRole, IamCall, Step, TaggedOwner, plan, plan_deletion, plan_suspension},
+    plan::{DesiredRole, IamCall, ObservedRole, Step, TaggedOwner, plan, plan_deletion, plan_suspension},
     session::SessionRequest,
     trust,
 };
@@ -78,6 +78,26 @@ async fn carry_out(roles: &dyn Roles, steps: &[Step]) {
 async fn apply(roles: &dyn Roles, calls: &[IamCall]) {
     for call in calls {
         roles.execute(call).await.unwrap();
+    }
+}
+
+/// A role as the listing of the account has it.
+async fn listed(roles: &dyn Roles, path: &IamPath, name: &RoleName) -> Option<ObservedRole> {
+    let listed = roles.list_roles(path).await.unwrap();
+    let listed = listed.iter().find(|role| role.name == *name)?;
+    let mut marker = None;
+    loop {
+        let page = roles.role_details(path, marker.as_deref()).await.unwrap();
+        if let Some(found) = page.roles.into_iter().find(|role| role.name == *name) {
+            let found = found.with(listed)?;
+            // ministack has no boundaries in its details. AWS has.
+            let boundary = match found.boundary {
+                Some(boundary) => Some(boundary),
+                None => roles.get_role(name).await.unwrap()?.boundary,
+            };
+            return Some(ObservedRole { boundary, ..found });
+        }
+        marker = Some(page.next?);
     }
 }
 
@@ -197,13 +217,8 @@ async fn live(world: &World) {
     assert!(seen.unique_id.starts_with("AROA"), "{}", seen.unique_id);
     assert_eq!(plan(&desired, Some(&seen), TaggedOwner::Gone).unwrap(), []);
 
-    // Lists know it.
-    let listed = roles.list_roles(&path).await.unwrap();
-    assert!(
-        listed
-            .iter()
-            .any(|r| r.arn == seen.arn && r.unique_id == seen.unique_id)
-    );
+    // Lists know it, and a listing has all of it that a look at it has.
+    assert_eq!(listed(roles, &path, &name).await, Some(seen.clone()));
     assert!(
         policies
             .list_policies(&new.path)
@@ -311,6 +326,7 @@ async fn live(world: &World) {
     .await;
     let untagged = roles.get_role(&name).await.unwrap().unwrap();
     assert_eq!(untagged.tags.get("note"), None);
+    assert_eq!(listed(roles, &path, &name).await, Some(untagged.clone()));
     let detach = IamCall::DetachRolePolicy {
         role: name.clone(),
         policy_arn: "arn:aws:iam::aws:policy/AdministratorAccess".into(),
@@ -340,6 +356,7 @@ async fn live(world: &World) {
     apply(roles, &[attach(&team), attach(&team)]).await;
     let seen = roles.get_role(&name).await.unwrap().unwrap();
     assert_eq!(seen.attached, [team.to_string()]);
+    assert_eq!(listed(roles, &path, &name).await, Some(seen.clone()));
     let with_team = DesiredRole {
         attached: [team.clone()].into(),
         ..desired.clone()

@@ -50,6 +50,6 @@ pub use proxy::{Proxy, ProxyError};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use traits::{
     AccountSummaries, AccountSummary, CallerIdentity, Credentials, DefaultVersion, ForeignRole, ListedPolicy,
-    ListedRole, ManagedPolicies, NewPolicy, ObservedPolicy, Policies, PolicyVersion, QuotaUse, Roles,
-    Session, Sts,
+    ListedRole, ManagedPolicies, NewPolicy, ObservedPolicy, Policies, PolicyVersion, QuotaUse, RoleDetails,
+    RoleDetailsPage, Roles, Session, Sts,
 };

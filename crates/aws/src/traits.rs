@@ -44,8 +44,13 @@ pub trait Roles: ManagedPolicies + AccountSummaries {
     /// What may be known of a role that is somebody else's. `None` if there is no role of that name. Costs one call.
     async fn get_existing_role(&self, name: &RoleName) -> Result<Option<ForeignRole>, AwsError>;
 
-    /// Names and ARNs of the roles whose path starts with `path`.
+    /// Names and ARNs of the roles whose path starts with `path`, and what else a list has of them. Costs one call for each 1,000.
     async fn list_roles(&self, path: &IamPath) -> Result<Vec<ListedRole>, AwsError>;
+
+    /// A page of what the account has of roles, in full but for MaxSessionDuration, which only [`Roles::list_roles`] shows. It begins
+    /// after `marker`, which the page before gave, and has of its roles those whose path starts with `path`. A role that makes no sense is
+    /// not in it: whoever misses one asks for that one. Costs one call.
+    async fn role_details(&self, path: &IamPath, marker: Option<&str>) -> Result<RoleDetailsPage, AwsError>;
 
     /// Makes one change.
     async fn execute(&self, call: &IamCall) -> Result<(), AwsError>;
@@ -155,6 +160,56 @@ pub struct ListedRole {
     pub unique_id: String,
     /// When it was made: the age that a sweep asks for before it takes a role for an orphan.
     pub created: Timestamp,
+    /// MaxSessionDuration in seconds.
+    pub max_session_seconds: u32,
+}
+
+/// Some of the roles of an account, in full.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RoleDetailsPage {
+    /// Those of them that were asked for.
+    pub roles: Vec<RoleDetails>,
+    /// Where the next page begins; `None` after the last one.
+    pub next: Option<String>,
+}
+
+/// Everything about a role that the authorization details of an account have: all but MaxSessionDuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoleDetails {
+    /// Its name.
+    pub name: RoleName,
+    /// The role, as if it had IAM's default MaxSessionDuration.
+    role: ObservedRole,
+}
+
+impl RoleDetails {
+    /// Of a role whose MaxSessionDuration is not known.
+    #[must_use]
+    pub fn new(name: RoleName, role: ObservedRole) -> Self {
+        Self { name, role }
+    }
+
+    /// Its unique id, `AROA…`.
+    #[must_use]
+    pub fn unique_id(&self) -> &str {
+        &self.role.unique_id
+    }
+
+    /// Its tags.
+    #[must_use]
+    pub fn tags(&self) -> &BTreeMap<String, String> {
+        &self.role.tags
+    }
+
+    /// The role, with what a list says of it. `None` when that was another one of its name.
+    #[must_use]
+    pub fn with(self, listed: &ListedRole) -> Option<ObservedRole> {
+        let is_it = listed.unique_id == self.role.unique_id && listed.arn == self.role.arn;
+        is_it.then_some(ObservedRole {
+            max_session_seconds: listed.max_session_seconds,
+            ..self.role
+        })
+    }
 }
 
 /// What a managed policy says.

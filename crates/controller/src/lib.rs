@@ -33,8 +33,10 @@ mod account;
 mod backoff;
 mod binding;
 mod boundary;
+mod census;
 mod cluster_role;
 mod context;
+mod difference;
 mod error;
 #[cfg(test)]
 mod fixtures;

@@ -25,6 +25,7 @@ use crate::{
     account::AccountController,
     binding::BindingController,
     boundary::{BoundaryController, SweepNews, sweep_for_ever},
+    census::list_for_ever,
     cluster_role::ClusterRoleController,
     context::ControllerContext,
     error::ReconcileError,
@@ -186,6 +187,7 @@ pub async fn run_controller(
         Place::of_namespace(&id.namespace)
     });
     let triage = Triage::default();
+    let census = role.census().clone();
     let draining = shutdown.clone();
     let work = async {
         tokio::join!(
@@ -206,6 +208,7 @@ pub async fn run_controller(
                 async move { binding.reconcile(&key).await }
             }),
             triage.run(&ctx, &roles.queue, &draining),
+            list_for_ever(&ctx, &draining, &census, &roles.queue),
         );
     };
     let queues = [

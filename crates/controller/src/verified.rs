@@ -9,8 +9,13 @@ use std::{
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// How long AWS is trusted to be as it was found; then it is read again, and drift repaired.
+/// How long AWS is trusted to be as it was found; then it is read again, and drift repaired. A listing of the account comes first, where AWS
+/// gives one.
 pub const DRIFT_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// What IAM may take to show a change everywhere. AWS names no bound and speaks of seconds.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html#troubleshoot_general_eventual-consistency>
+pub const PROPAGATION: Duration = Duration::from_secs(60);
 
 /// A fingerprint of what was wanted. It means something to the [`Verified`] whose key made it, and to nobody else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,9 +72,20 @@ impl<K: Eq + Hash> Verified<K> {
             .is_some_and(|(known, _)| *known == fingerprint)
     }
 
+    /// Whether AWS had something else when it was last seen, or it was looked at for another reason.
+    pub fn was_verified_otherwise(&self, object: &K, fingerprint: Fingerprint) -> bool {
+        let seen = self.seen.lock();
+        seen.get(object).is_some_and(|(known, _)| *known != fingerprint)
+    }
+
     /// AWS has this now.
     pub fn record(&self, object: K, fingerprint: Fingerprint) {
-        self.seen.lock().insert(object, (fingerprint, Instant::now()));
+        self.record_at(object, fingerprint, Instant::now());
+    }
+
+    /// AWS had this then.
+    pub fn record_at(&self, object: K, fingerprint: Fingerprint, at: Instant) {
+        self.seen.lock().insert(object, (fingerprint, at));
     }
 
     /// Nothing is known of it any more.

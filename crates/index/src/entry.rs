@@ -119,12 +119,15 @@ pub struct Meta {
     pub generation: i64,
     /// It has a deletionTimestamp.
     pub terminating: bool,
+    /// A number for the value of the annotation `deputy.dev/reconcile-requested-at`; 0 if there is none. With another one the object is
+    /// looked at.
+    pub requested: u64,
 }
 
 /// One object: what it says, and what its status says.
 #[derive(Debug)]
 pub struct View<T, S> {
-    /// Uid, generation, whether it is being deleted.
+    /// Uid, generation, whether it is being deleted, and whether somebody asks for a look at it.
     pub meta: Meta,
     /// The spec, or every reason why it can't be read.
     pub parsed: Result<Arc<T>, Arc<str>>,

@@ -131,7 +131,18 @@ pub(crate) fn meta(object: &ObjectMeta) -> Meta {
         uid: object.uid.as_deref().map(Arc::from),
         generation: object.generation.unwrap_or_default(),
         terminating: object.deletion_timestamp.is_some(),
+        requested: requested(object),
     }
+}
+
+/// A number for what asks for a look at an object, whatever it is.
+fn requested(object: &ObjectMeta) -> u64 {
+    let Some(value) = deputy_api::reconcile_requested_at(object) else {
+        return 0;
+    };
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Name of a cluster-scoped object.

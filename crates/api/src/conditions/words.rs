@@ -67,6 +67,9 @@ words! {
         ProvisionerReady,
         /// An account: the identity that writes boundary policies is there, and the one that it names. Written by `deputy limits`.
         BoundaryWriterReady,
+        /// An account: AWS lists its IAM roles in full, so what somebody changes there is seen within half an hour. Written by
+        /// `deputy controller`.
+        Listed,
         /// A binding: STS gives sessions by it. Absent until it once refused. Written by `deputy broker`.
         SessionsIssued,
     }

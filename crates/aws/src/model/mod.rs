@@ -69,6 +69,7 @@ impl InMemoryIam {
                 lag: Lag::default(),
                 quotas: Quotas::default(),
                 caller,
+                page_size: 500,
                 sts_delay: Duration::ZERO,
                 now: None,
                 serial: 0,
@@ -95,6 +96,11 @@ impl InMemoryIam {
     /// Stops the clock that sessions and roles are dated with; it is the system's otherwise.
     pub fn set_now(&self, now: Timestamp) {
         self.lock().now = Some(now);
+    }
+
+    /// So many roles are on a page.
+    pub fn set_page_size(&self, roles: usize) {
+        self.lock().page_size = roles;
     }
 
     /// How long AssumeRole takes.

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::{AwsError, ErrorClass},
-    traits::{ForeignRole, ListedRole, Roles},
+    traits::{ForeignRole, ListedRole, RoleDetails, RoleDetailsPage, Roles},
 };
 
 /// IAM's tag limit of a role.
@@ -65,9 +65,19 @@ impl Roles for InMemoryIam {
                     arn: stored.role.arn.clone(),
                     unique_id: stored.role.unique_id.clone(),
                     created: stored.created,
+                    max_session_seconds: stored.role.max_session_seconds,
                 })
                 .collect())
         })
+    }
+
+    async fn role_details(&self, path: &IamPath, marker: Option<&str>) -> Result<RoleDetailsPage, AwsError> {
+        self.call(
+            "iam:GetAccountAuthorizationDetails",
+            path.to_string(),
+            None,
+            |state| Ok(state.details(path, marker)),
+        )
     }
 
     async fn execute(&self, call: &IamCall) -> Result<(), AwsError> {
@@ -235,6 +245,32 @@ impl InMemoryIam {
 }
 
 impl ModelState {
+    /// All roles are on the pages, and those at the path are told of.
+    fn details(&self, path: &IamPath, marker: Option<&str>) -> RoleDetailsPage {
+        let mut left = self
+            .roles
+            .iter()
+            .filter(|(_, stored)| stored.hidden_reads == 0)
+            .skip_while(|(name, _)| marker.is_some_and(|marker| name.as_str() <= marker));
+        let page: Vec<_> = left.by_ref().take(self.page_size).collect();
+        let last = page.last().map(|(name, _)| name.to_string());
+        let at_path = page
+            .into_iter()
+            .filter(|(_, stored)| stored.role.arn.path().as_str().starts_with(path.as_str()));
+        RoleDetailsPage {
+            roles: at_path
+                .filter_map(|(name, _)| {
+                    let role = ObservedRole {
+                        max_session_seconds: 3600,
+                        ..self.shown(name)?
+                    };
+                    Some(RoleDetails::new(name.clone(), role))
+                })
+                .collect(),
+            next: last.filter(|_| left.next().is_some()),
+        }
+    }
+
     fn put_policy(
         &mut self,
         operation: &'static str,

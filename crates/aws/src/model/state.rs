@@ -98,6 +98,8 @@ pub(super) struct ModelState {
     pub(super) lag: Lag,
     pub(super) quotas: Quotas,
     pub(super) caller: String,
+    /// Roles of a page.
+    pub(super) page_size: usize,
     pub(super) sts_delay: Duration,
     pub(super) now: Option<Timestamp>,
     pub(super) serial: u64,

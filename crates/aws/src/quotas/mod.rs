@@ -24,7 +24,7 @@ use crate::{
     error::{AwsError, ErrorClass},
     traits::{
         AccountSummaries, AccountSummary, DefaultVersion, ForeignRole, ListedPolicy, ListedRole,
-        ManagedPolicies, NewPolicy, ObservedPolicy, Policies, QuotaUse, Roles,
+        ManagedPolicies, NewPolicy, ObservedPolicy, Policies, QuotaUse, RoleDetailsPage, Roles,
     },
 };
 
@@ -220,6 +220,10 @@ impl<T: Roles> Roles for WithinQuotas<T> {
 
     async fn list_roles(&self, path: &IamPath) -> Result<Vec<ListedRole>, AwsError> {
         self.inner.list_roles(path).await
+    }
+
+    async fn role_details(&self, path: &IamPath, marker: Option<&str>) -> Result<RoleDetailsPage, AwsError> {
+        self.inner.role_details(path, marker).await
     }
 
     async fn execute(&self, call: &IamCall) -> Result<(), AwsError> {

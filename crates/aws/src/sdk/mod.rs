@@ -26,6 +26,8 @@ use crate::{
 const MAX_PAGES: usize = 100;
 /// Entries of a page, the most that IAM takes.
 const PAGE_SIZE: i32 = 1000;
+/// Roles of a page that has them in full: each may hold 20 KB, and a page is held whole.
+const DETAILS_PAGE_SIZE: i32 = 500;
 
 /// How often a call is sent that AWS refuses because there are too many. It was not applied then, and each refusal halves the rate, so
 /// that the fourth is sent at an eighth of it.

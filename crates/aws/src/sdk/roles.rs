@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use aws_sdk_iam::types::Role;
+use aws_sdk_iam::types::{EntityType, Role, RoleDetail};
 use deputy_delegation::{
     names::{IamPath, ManagedPolicyArn, RoleArn, RoleName},
     naming::INLINE_POLICY,
@@ -14,7 +14,8 @@ use super::{ApiCaller, decode, found, pages, policies, senseless, summary};
 use crate::{
     error::AwsError,
     traits::{
-        AccountSummaries, AccountSummary, DefaultVersion, ForeignRole, ListedRole, ManagedPolicies, Roles,
+        AccountSummaries, AccountSummary, DefaultVersion, ForeignRole, ListedRole, ManagedPolicies,
+        RoleDetails, RoleDetailsPage, Roles,
     },
 };
 
@@ -179,6 +180,35 @@ impl Roles for SdkRoles {
         Ok(roles)
     }
 
+    async fn role_details(&self, path: &IamPath, marker: Option<&str>) -> Result<RoleDetailsPage, AwsError> {
+        const GET: &str = "iam:GetAccountAuthorizationDetails";
+        let request = self
+            .iam
+            .get_account_authorization_details()
+            .filter(EntityType::Role)
+            .max_items(super::DETAILS_PAGE_SIZE)
+            .set_marker(marker.map(ToOwned::to_owned));
+        let page = self.caller.read(GET, || request.clone().send()).await?;
+        let previous = marker.map(ToOwned::to_owned);
+        let next = super::next_page(GET, page.is_truncated, page.marker, previous.as_ref())?;
+        // It knows no path: the account's other roles come with ours.
+        let is_asked_for =
+            |role: &RoleDetail| role.path.as_deref().is_some_and(|p| p.starts_with(path.as_str()));
+        let found = page.role_detail_list.unwrap_or_default().into_iter();
+        let roles = found.filter(is_asked_for).filter_map(|role| {
+            let name = role.role_name.clone().unwrap_or_default();
+            detailed(GET, role)
+                .inspect_err(
+                    |error| tracing::info!(aws_role = name, %error, "a role in a listing makes no sense"),
+                )
+                .ok()
+        });
+        Ok(RoleDetailsPage {
+            roles: roles.collect(),
+            next,
+        })
+    }
+
     #[expect(
         clippy::too_many_lines,
         reason = "one short arm for each call that changes a role"
@@ -294,11 +324,7 @@ fn observed(
         attached,
         boundary: role.permissions_boundary.and_then(|b| b.permissions_boundary_arn),
         tags: decode::tags(role.tags.as_deref()),
-        // IAM's default, which it leaves out in some answers.
-        max_session_seconds: role
-            .max_session_duration
-            .and_then(|s| u32::try_from(s).ok())
-            .unwrap_or(3600),
+        max_session_seconds: longest(role.max_session_duration),
         unique_id: role.role_id,
     })
 }
@@ -309,5 +335,39 @@ fn listed(operation: &'static str, role: &Role) -> Result<ListedRole, AwsError> 
         arn: RoleArn::parse(&role.arn).map_err(|e| senseless(operation, &e.to_string()))?,
         unique_id: role.role_id.clone(),
         created: decode::timestamp(operation, &role.create_date)?,
+        max_session_seconds: longest(role.max_session_duration),
     })
+}
+
+/// MaxSessionDuration; IAM's default, which it leaves out in some answers.
+fn longest(seconds: Option<i32>) -> u32 {
+    seconds.and_then(|s| u32::try_from(s).ok()).unwrap_or(3600)
+}
+
+fn detailed(operation: &'static str, role: RoleDetail) -> Result<RoleDetails, AwsError> {
+    let missing = |what: &str| senseless(operation, what);
+    let mut inline = BTreeMap::new();
+    for policy in role.role_policy_list.unwrap_or_default() {
+        let name = policy
+            .policy_name
+            .ok_or_else(|| missing("a policy without a name"))?;
+        let text = policy
+            .policy_document
+            .ok_or_else(|| missing("a policy without a document"))?;
+        inline.insert(name, decode::document(operation, &text)?);
+    }
+    let attached = role.attached_managed_policies.unwrap_or_default();
+    let trust = role.assume_role_policy_document.unwrap_or_default();
+    let observed = ObservedRole {
+        arn: RoleArn::parse(&role.arn.unwrap_or_default()).map_err(|e| missing(&e.to_string()))?,
+        unique_id: role.role_id.ok_or_else(|| missing("a role without an id"))?,
+        trust: decode::document(operation, &trust)?,
+        inline,
+        attached: attached.into_iter().filter_map(|p| p.policy_arn).collect(),
+        boundary: role.permissions_boundary.and_then(|b| b.permissions_boundary_arn),
+        tags: decode::tags(role.tags.as_deref()),
+        max_session_seconds: longest(None),
+    };
+    let name = RoleName::new(role.role_name.unwrap_or_default()).map_err(|e| missing(&e.to_string()))?;
+    Ok(RoleDetails::new(name, observed))
 }

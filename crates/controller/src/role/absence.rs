@@ -9,9 +9,7 @@ use deputy_delegation::model::RoleId;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// What IAM may take to show a change everywhere. AWS names no bound and speaks of seconds.
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html#troubleshoot_general_eventual-consistency>
-const PROPAGATION: Duration = Duration::from_secs(60);
+use crate::verified::PROPAGATION;
 
 /// Since when AWS has not shown a role that may be there.
 pub struct Absences {

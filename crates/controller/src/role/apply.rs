@@ -4,21 +4,29 @@ use std::time::Duration;
 
 use deputy_api::conditions::ConditionReason;
 use deputy_aws::{AwsError, CallPurpose};
-use deputy_delegation::{NamespaceName, model::RoleId, trust::LeftOutPrincipal};
+use deputy_delegation::{
+    NamespaceName,
+    model::RoleId,
+    plan::{ObservedRole, Step},
+    trust::LeftOutPrincipal,
+};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
+use parking_lot::Mutex;
 
 use super::{
     absence::Absences,
     assess::{Convergence, RolePlan, RoleWork},
-    capped::{self, CappedRole, ManagedDocuments},
+    capped::{self, ManagedDocuments},
     converge::{Converged, RoleApplyError, RoleCalls, converge},
     dereference::{RoleInputs, RoleStage},
+    drift::{self, RoleDrift},
     outcome::{AppliedRole, RoleOutcome},
     target::RoleTarget,
     trust::TrustAttempts,
 };
 use crate::{
+    census::Census,
     context::ControllerContext,
     error::{ReconcileError, chain},
     queue::Lane,
@@ -35,6 +43,7 @@ const HOLD_NAMESPACE: Duration = Duration::from_secs(600);
 pub struct KnownRoles<'a> {
     pub verified: &'a Verified<RoleId>,
     pub absences: &'a Absences,
+    pub census: &'a Census,
 }
 
 /// Carries out the plan for a role. AWS is not asked when it was seen to have the role as it should be a short while ago.
@@ -56,7 +65,7 @@ pub async fn apply(
     }
     let applied = match &plan.work {
         RoleWork::Nothing(outcome) => AppliedRole::now(outcome.clone()),
-        RoleWork::Converge(convergence) => match convergence.verified(verified, &inputs.id) {
+        RoleWork::Converge(convergence) => match convergence.known(known, &inputs.id, urgency.lane) {
             Some(applied) => applied,
             None => convergence.carry_out(ctx, known, &inputs.id, urgency).await?,
         },
@@ -80,7 +89,94 @@ pub async fn apply(
     }
 }
 
+impl RolePlan {
+    /// How long the role waits for the listing that will show it. Whose sessions are to be cut waits for nothing.
+    pub fn awaits_listing(&self, known: KnownRoles<'_>, id: &RoleId, lane: Lane) -> Option<Duration> {
+        let is_urgent = self
+            .sessions
+            .as_ref()
+            .is_some_and(|sessions| sessions.comes_first);
+        match &self.work {
+            RoleWork::Converge(convergence) if !is_urgent => convergence.awaits_listing(known, id, lane),
+            _ => None,
+        }
+    }
+}
+
+/// What a listing says of a role.
+enum ShownRole {
+    /// It is as it should be.
+    Confirmed(AppliedRole),
+    /// It is not, or not shown.
+    Otherwise,
+    /// There is no listing of it that says anything.
+    Nothing,
+}
+
 impl Convergence {
+    /// What is true of the role, if AWS was seen to have it so a short while ago: by a look at it, or in a listing. What a listing shows
+    /// otherwise is looked at, and so is all that is to be taken away.
+    fn known(&self, known: KnownRoles<'_>, id: &RoleId, lane: Lane) -> Option<AppliedRole> {
+        // What changed since it was last seen, or is asked for by its annotation, is looked at as well.
+        let is_asked_for = known.verified.was_verified_otherwise(id, self.fingerprint);
+        let shown = if lane == Lane::Revoke || is_asked_for {
+            ShownRole::Nothing
+        } else {
+            self.shown(known, id)
+        };
+        match shown {
+            ShownRole::Confirmed(applied) => Some(applied),
+            ShownRole::Otherwise => None,
+            ShownRole::Nothing => self.verified(known.verified, id),
+        }
+    }
+
+    fn shown(&self, known: KnownRoles<'_>, id: &RoleId) -> ShownRole {
+        let sighting = known.census.sighting(id);
+        let Some(sighting) = sighting.filter(|s| s.account() == &*self.account && self.is_final()) else {
+            return ShownRole::Nothing;
+        };
+        let Some(observed) = sighting.role() else {
+            // What was never there is not missed.
+            let is_missed = self.known_role_id.is_some();
+            return if is_missed {
+                ShownRole::Otherwise
+            } else {
+                ShownRole::Nothing
+            };
+        };
+        let attempts = TrustAttempts::new(self.trust.as_ref());
+        let target = attempts.target(&self.target, Some(observed));
+        let steps = target.steps(&self.ownership, Some(observed));
+        let left_out = attempts.left_out();
+        if !matches!(&steps, Ok(steps) if steps.is_empty()) || !left_out.is_empty() {
+            return ShownRole::Otherwise;
+        }
+        known.absences.forget(id);
+        known
+            .verified
+            .record_at(id.clone(), self.fingerprint, sighting.asked());
+        let converged = Converged {
+            changed: false,
+            role_id: Some(observed.unique_id.clone()),
+            refused_tags: Vec::new(),
+            absent: Vec::new(),
+        };
+        ShownRole::Confirmed(AppliedRole::now(self.as_it_should_be(converged, left_out)))
+    }
+
+    /// How long the role waits for the listing that will show it: its status says that it is as it should be now, and nothing says otherwise.
+    fn awaits_listing(&self, known: KnownRoles<'_>, id: &RoleId, lane: Lane) -> Option<Duration> {
+        let is_routine = lane == Lane::Routine && self.is_final() && self.is_reported_well;
+        if !is_routine
+            || known.verified.was_verified(id, self.fingerprint)
+            || known.census.sighting(id).is_some()
+        {
+            return None;
+        }
+        known.census.awaits(&self.account.name, id)
+    }
+
     /// What is true of the role, if AWS was seen to have it so a short while ago.
     fn verified(&self, verified: &Verified<RoleId>, id: &RoleId) -> Option<AppliedRole> {
         // Without its id in the status, as after a restore, it has to be looked at.
@@ -89,23 +185,22 @@ impl Convergence {
             .verified_for(id, self.fingerprint)
             .filter(|_| is_reported)?;
         Some(AppliedRole {
-            outcome: self.as_it_was(),
             trusted_for: Some(trusted_for),
-            capped: CappedRole::NotLookedAt,
+            ..AppliedRole::now(self.as_it_was())
         })
     }
 
     async fn carry_out(
         &self,
         ctx: &ControllerContext,
-        KnownRoles { verified, absences }: KnownRoles<'_>,
+        known: KnownRoles<'_>,
         id: &RoleId,
         urgency: &Urgency,
     ) -> Result<AppliedRole, ReconcileError> {
-        let name = &self.ownership.name;
+        let (name, verified) = (&self.ownership.name, known.verified);
         if !self.takes_away() {
             // It may make the role, and not hear of it.
-            absences.forget(id);
+            known.absences.forget(id);
         }
         let purpose = self.purpose(urgency.lane, verified.was_verified(id, self.fingerprint));
         let roles = ctx.aws.roles(&self.account, purpose);
@@ -119,20 +214,49 @@ impl Convergence {
         // However the attempt ends, given up and cut off as well: from the first write on the role is not what it was seen to be.
         let may_write = || {
             verified.forget(id);
+            known.census.writes(id);
             ctx.may_write()
         };
+        let was_verified = verified.was_verified(id, self.fingerprint);
+        let first_look = Mutex::new(None);
         let attempts = TrustAttempts::new(self.trust.as_ref());
         let converged = loop {
             let converged = converge(calls, name, &may_write, |observed| {
                 let target = attempts.target(&self.target, observed);
-                target.steps(&self.ownership, observed)
+                let steps = target.steps(&self.ownership, observed)?;
+                first_look
+                    .lock()
+                    .get_or_insert_with(|| self.drift(observed, &steps, was_verified));
+                Ok(steps)
             })
             .await;
             if !attempts.goes_on(&converged) {
                 break converged;
             }
         };
-        let left_out = attempts.left_out();
+        let drift = first_look.into_inner().flatten().map(|difference| RoleDrift {
+            difference,
+            is_reverted: converged.is_ok(),
+        });
+        self.concluded(known, id, converged, attempts.left_out(), drift)
+    }
+
+    /// What is true of the role after an attempt, and what of that is remembered.
+    fn concluded(
+        &self,
+        KnownRoles {
+            verified, absences, ..
+        }: KnownRoles<'_>,
+        id: &RoleId,
+        converged: Result<Converged, RoleApplyError>,
+        left_out: Vec<LeftOutPrincipal>,
+        drift: Option<RoleDrift>,
+    ) -> Result<AppliedRole, ReconcileError> {
+        let name = &self.ownership.name;
+        let now = |outcome| AppliedRole {
+            drift,
+            ..AppliedRole::now(outcome)
+        };
         match converged {
             Ok(converged) => {
                 if converged.changed {
@@ -142,7 +266,7 @@ impl Convergence {
                     // What a finalizer holds may be there.
                     if !absences.is_believed(id) {
                         verified.forget(id);
-                        return Ok(AppliedRole::now(self.not_shown()));
+                        return Ok(now(self.not_shown()));
                     }
                 } else {
                     absences.forget(id);
@@ -154,7 +278,7 @@ impl Convergence {
                 } else {
                     verified.forget(id);
                 }
-                Ok(AppliedRole::now(self.reached(converged, left_out)))
+                Ok(now(self.reached(converged, left_out)))
             }
             Err(RoleApplyError::NotLeader) => Err(ReconcileError::NotLeader),
             Err(RoleApplyError::Superseded) => Err(ReconcileError::Superseded),
@@ -170,17 +294,25 @@ impl Convergence {
             {
                 tracing::warn!(aws_role = %name, %error, "failed to check role for drift");
                 Ok(AppliedRole {
-                    outcome: self.as_it_was(),
                     trusted_for: None,
-                    capped: CappedRole::NotLookedAt,
+                    ..AppliedRole::now(self.as_it_was())
                 })
             }
             Err(error) => {
                 tracing::warn!(aws_role = %name, error = %chain(&error), "failed to apply role");
                 verified.forget(id);
-                Ok(AppliedRole::now(self.failed(&error)))
+                Ok(now(self.failed(&error)))
             }
         }
+    }
+
+    /// What somebody changed, if the role was as it should be: this process saw it so, or its status says so.
+    fn drift(&self, observed: Option<&ObservedRole>, steps: &[Step], was_verified: bool) -> Option<String> {
+        let was_well = was_verified || self.is_reported_well;
+        // The account's tags may be others since the status was written.
+        (was_well && self.is_final())
+            .then(|| drift::difference(observed, steps, was_verified))
+            .flatten()
     }
 
     /// What it is read for. What takes away is made for that, whatever it was read for.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use deputy_api::{RoleInstance, RoleSessionsStatus, conditions::ConditionReason};
+use deputy_api::{RoleInstance, RoleSessionsStatus, conditions::ConditionReason, reconcile_requested_at};
 use deputy_delegation::{
     Decision, ObjectName,
     model::{Account, OwnedRole, RoleSource},
@@ -80,6 +80,8 @@ pub struct Convergence {
     pub bound: bool,
     /// The unique id that its status has.
     pub known_role_id: Option<String>,
+    /// Whether its status says that it is as it should be now.
+    pub is_reported_well: bool,
 }
 
 /// The plan for a role.
@@ -257,8 +259,14 @@ impl RolePlan {
             &ownership,
             &account.id,
             &account.endpoints,
+            // Another one has AWS looked at again.
+            inputs
+                .object
+                .as_ref()
+                .and_then(|object| reconcile_requested_at(&object.metadata)),
         );
         let convergence = Convergence {
+            is_reported_well: inputs.has_finalizer() && reports(inputs, &target, trust.as_ref()),
             fingerprint: key.fingerprint(&wanted),
             account: Arc::clone(account),
             ownership,
@@ -272,6 +280,24 @@ impl RolePlan {
             finalizer,
             work: RoleWork::Converge(Box::new(convergence)),
         }
+    }
+}
+
+/// Whether the status says that AWS has what is wanted, as far as it can tell: of this spec, with this boundary, trusting just these.
+fn reports(inputs: &RoleInputs, target: &RoleTarget, trust: Option<&RoleTrust>) -> bool {
+    let Some(well) = inputs.known_well() else {
+        return false;
+    };
+    match target {
+        RoleTarget::Provision(desired) => {
+            let boundary = desired.boundary.as_ref().map(ToString::to_string);
+            let trust_hash = trust.map(|trust| trust.compiled.hash());
+            well.is_usable
+                && well.trust_hash == trust_hash
+                && well.boundary_arn.is_none_or(|known| known == boundary)
+        }
+        RoleTarget::Suspend => well.is_suspended,
+        RoleTarget::Hold { .. } | RoleTarget::Retain | RoleTarget::Delete => false,
     }
 }
 

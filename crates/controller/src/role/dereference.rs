@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use deputy_api::{
-    AWSRole, AWSRoleStatus, RoleInstance, RoleSessionsStatus, conditions::ConditionReason, convert,
+    AWSRole, AWSRoleStatus, RoleInstance, RoleSessionsStatus,
+    conditions::{self, ConditionReason, ConditionType},
+    convert,
 };
 use deputy_delegation::{
     ClusterName, ClusterUid, Decision, MaxSessionDuration, NamespaceName, ObjectName, PrincipalId, Uid,
@@ -47,6 +49,18 @@ pub struct RoleInputs {
     pub stage: RoleStage,
     /// When all that was looked up.
     pub now: Timestamp,
+}
+
+/// What the status of a role says that AWS has.
+#[derive(Debug)]
+pub struct KnownWell {
+    /// It is as it should be, and trusts all whom its bindings name.
+    pub is_usable: bool,
+    /// It is suspended.
+    pub is_suspended: bool,
+    pub trust_hash: Option<String>,
+    /// `None`: the status does not say.
+    pub boundary_arn: Option<Option<String>>,
 }
 
 /// The AWSAccount that a role names.
@@ -121,6 +135,38 @@ impl RoleInputs {
         match self.id.kind {
             RoleKind::AWSRole => objects::status_of::<AWSRoleStatus>(self.object.as_ref()?).sessions,
             RoleKind::ClusterAWSRole { .. } => self.entry.as_ref()?.sessions.clone(),
+        }
+    }
+
+    /// What the status says of the role as it is there. `None` when that is of another spec, or says no unique id.
+    #[must_use]
+    pub fn known_well(&self) -> Option<KnownWell> {
+        let object = self.object.as_ref()?;
+        let generation = object.metadata.generation;
+        let is_now = |observed: Option<i64>| observed.is_some() && observed == generation;
+        match self.id.kind {
+            RoleKind::AWSRole => {
+                let status: AWSRoleStatus = objects::status_of(object);
+                status.role_id.as_ref()?;
+                let ready = conditions::find(&status.conditions, ConditionType::Ready);
+                let ready = ready.filter(|ready| is_now(ready.observed_generation))?;
+                Some(KnownWell {
+                    is_usable: ready.status == "True" && status.left_out_principals.is_empty(),
+                    is_suspended: ready.reason == ConditionReason::Suspended.as_str(),
+                    trust_hash: status.trust_hash,
+                    boundary_arn: Some(status.boundary_arn),
+                })
+            }
+            RoleKind::ClusterAWSRole { .. } => {
+                let entry = self.entry.as_ref()?;
+                entry.role_id.as_ref()?;
+                is_now(entry.observed_generation).then(|| KnownWell {
+                    is_usable: entry.ready && entry.left_out_principals.is_empty(),
+                    is_suspended: entry.reason == ConditionReason::Suspended.as_str(),
+                    trust_hash: entry.trust_hash.clone(),
+                    boundary_arn: None,
+                })
+            }
         }
     }
 

@@ -74,6 +74,7 @@ impl RoleLook {
                 outcome: self.is_there(known.clone(), BTreeSet::new()),
                 trusted_for: Some(trusted_for),
                 capped: CappedRole::NotLookedAt,
+                drift: None,
             };
         }
         let purpose = if verified.was_verified(id, self.fingerprint) {
@@ -100,6 +101,7 @@ impl RoleLook {
                 outcome: self.is_there(known.clone(), BTreeSet::new()),
                 trusted_for: None,
                 capped: CappedRole::NotLookedAt,
+                drift: None,
             };
         }
         let outcome = self.seen(read);

@@ -13,6 +13,7 @@ mod assess;
 mod capped;
 mod converge;
 mod dereference;
+mod drift;
 mod instance;
 mod look;
 mod outcome;
@@ -39,6 +40,7 @@ use self::{
     outcome::{AppliedRole, RoleOutcome},
 };
 use crate::{
+    census::Census,
     context::ControllerContext,
     error::ReconcileError,
     instances::{Begun, Instances},
@@ -55,6 +57,7 @@ pub struct RoleController {
     instances: Arc<Instances>,
     verified: Verified<RoleId>,
     absences: Absences,
+    census: Arc<Census>,
     documents: ManagedDocuments,
     /// Roles that may be in AWS because of this process. A finalizer alone does not hold them: the API server lets a deletion
     /// that is under way already go through although a finalizer was added, and accepted, in between.
@@ -69,15 +72,23 @@ impl RoleController {
             instances,
             verified: Verified::default(),
             absences: Absences::default(),
+            census: Arc::default(),
             documents: ManagedDocuments::default(),
             provisioned: Mutex::default(),
         }
     }
 
-    /// The same, which believes AWS after another time that a role is not there.
+    /// What AWS lists of the roles.
+    #[must_use]
+    pub fn census(&self) -> &Arc<Census> {
+        &self.census
+    }
+
+    /// The same, which believes AWS after another time that a role is not there, and what it lists.
     #[cfg(test)]
     pub(crate) fn believing_after(mut self, propagation: std::time::Duration) -> Self {
         self.absences = Absences::believed_after(propagation);
+        self.census = Arc::new(Census::believing_after(propagation));
         self
     }
 
@@ -104,10 +115,15 @@ impl RoleController {
         };
         let Some(mut inputs) = inputs else {
             self.verified.forget(id);
+            self.census.looked_at(id);
             return Ok(Requeue::AwaitChange);
         };
         // 2. assess (pure)
         let plan = assess(&inputs, self.verified.key());
+        let known = self.known();
+        if let Some(left) = plan.awaits_listing(known, id, urgency.lane) {
+            return Ok(Requeue::After(left));
+        }
         // 3. finalizer (client)
         // Before it the record of whose sessions are cut: both before AWS.
         if !self.record_sessions(&mut inputs, &plan).await? {
@@ -117,12 +133,11 @@ impl RoleController {
             return Ok(later);
         }
         // 4. apply (client)
-        let known = KnownRoles {
-            verified: &self.verified,
-            absences: &self.absences,
-        };
         let applied = apply(&self.ctx, known, &self.documents, &inputs, &plan, urgency).await?;
+        // After a failure it would be looked at once more.
+        self.census.looked_at(id);
         // 5. report (client)
+        self.tell_of_drift(&inputs, &applied).await;
         self.report(&inputs, &plan, &applied).await?;
         let record = plan.sessions.as_ref().map(|sessions| &sessions.record);
         let requeue = status::next_requeue(&applied);
@@ -204,6 +219,43 @@ impl RoleController {
         };
         self.provisioned.lock().insert(inputs.id.clone(), provisioned);
         Ok(None)
+    }
+
+    fn known(&self) -> KnownRoles<'_> {
+        KnownRoles {
+            verified: &self.verified,
+            absences: &self.absences,
+            census: &self.census,
+        }
+    }
+
+    /// Says as an event what somebody changed of a role in AWS.
+    async fn tell_of_drift(&self, inputs: &RoleInputs, applied: &AppliedRole) {
+        let (Some(object), Some(drift)) = (&inputs.object, &applied.drift) else {
+            return;
+        };
+        tracing::warn!(
+            difference = drift.difference,
+            is_reverted = drift.is_reverted,
+            "IAM role was changed by somebody else"
+        );
+        let (reason, end) = if drift.is_reverted {
+            ("DriftReverted", "it is as it should be again")
+        } else {
+            ("DriftFound", "it could not be put right yet")
+        };
+        let (about, place) = match &inputs.id.kind {
+            RoleKind::AWSRole => (report::reference::<AWSRole>(object), String::new()),
+            RoleKind::ClusterAWSRole { account } => (
+                report::reference::<ClusterAWSRole>(object),
+                format!(" of namespace {} in account {account}", inputs.id.namespace),
+            ),
+        };
+        let note = format!(
+            "somebody changed the IAM role{place}; {end}: {}",
+            drift.difference
+        );
+        self.ctx.publish_event(&about, true, reason, &note).await;
     }
 
     /// Says in its status what is true of a role; takes the finalizer off when the role in AWS is gone, or given up.

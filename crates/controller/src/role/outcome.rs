@@ -6,7 +6,7 @@ use deputy_api::conditions::ConditionReason;
 use deputy_aws::AwsError;
 use deputy_delegation::{ManagedPolicyArn, MaxSessionDuration, trust::LeftOutPrincipal};
 
-use super::capped::CappedRole;
+use super::{capped::CappedRole, drift::RoleDrift};
 use crate::verified::DRIFT_INTERVAL;
 
 /// What is true of a role in AWS.
@@ -83,6 +83,8 @@ pub struct AppliedRole {
     pub(super) trusted_for: Option<Duration>,
     /// What its boundary cuts off from its managed policies.
     pub(super) capped: CappedRole,
+    /// What somebody changed of it, if that was seen now.
+    pub(super) drift: Option<RoleDrift>,
 }
 
 impl AppliedRole {
@@ -91,6 +93,7 @@ impl AppliedRole {
             outcome,
             trusted_for: Some(DRIFT_INTERVAL),
             capped: CappedRole::NotLookedAt,
+            drift: None,
         }
     }
 }

@@ -181,6 +181,13 @@ pub(super) fn provisioner(scope: &Scope) -> Vec<Statement> {
             &scope.managed_policies,
             vec![],
         ),
+        // One listing of all roles instead of a look at each. Neither has a resource.
+        allow(
+            "ListRoles",
+            &["iam:GetAccountAuthorizationDetails", "iam:ListRoles"],
+            &["*".to_owned()],
+            vec![],
+        ),
         read_quotas(),
         deny(
             "NeverTheBoundary",

@@ -155,7 +155,12 @@ fn the_provisioner_may_make_every_call_on_a_bounded_role() {
         "arn:aws:iam::999999999999:policy/x",
         &[]
     ));
-    assert!(!may(&provisioner, "iam:ListRoles", "*", &[]));
+    for action in ["iam:ListRoles", "iam:GetAccountAuthorizationDetails"] {
+        assert!(may(&provisioner, action, "*", &[]), "{action}");
+    }
+    for action in ["iam:ListPolicies", "iam:ListUsers"] {
+        assert!(!may(&provisioner, action, "*", &[]), "{action}");
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The clients against a server of canned answers: what goes over the wire, how often, and what comes of the answer.
 
 mod fake_server;
+mod listing;
 mod spans;
 mod sts;
 

@@ -31,13 +31,13 @@ struct Explored {
 }
 
 /// A Lease that is held all the time.
-struct Rig {
-    leadership: Leadership,
+pub struct Rig {
+    pub leadership: Leadership,
     _lease: LeaseTask,
 }
 
 impl Rig {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let lease = LeaseConfig::new("deputy".to_owned(), "deputy-controller", "pod-0".to_owned());
         let (leadership, lease) = campaign(nothing_there(), lease);
         leadership.wait_until_leader().await;

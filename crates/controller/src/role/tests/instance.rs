@@ -77,6 +77,7 @@ fn applied(outcome: RoleOutcome) -> AppliedRole {
         outcome,
         trusted_for: None,
         capped: CappedRole::NothingToCap,
+        drift: None,
     }
 }
 

@@ -5,6 +5,7 @@ mod assess;
 mod capped;
 mod histories;
 mod instance;
+mod listing;
 mod look;
 mod paths;
 mod sessions;

@@ -79,6 +79,7 @@ fn next(outcome: RoleOutcome, trusted_for: Duration) -> Requeue {
         outcome,
         trusted_for: Some(trusted_for),
         capped: CappedRole::NotLookedAt,
+        drift: None,
     })
 }
 
@@ -421,6 +422,7 @@ fn what_a_boundary_cuts_off_is_said_beside_what_is_not_known() {
             outcome: done(true),
             trusted_for: Some(Duration::from_secs(3600)),
             capped,
+            drift: None,
         };
         let soon = Duration::from_secs(if has_unread { 600 } else { 3600 });
         assert_eq!(next_requeue(&applied(capped)), Requeue::After(soon));

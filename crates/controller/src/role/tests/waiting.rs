@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use async_trait::async_trait;
 use deputy_aws::{
     AccountSummaries, AccountSummary, AwsError, DefaultVersion, ErrorClass, ForeignRole, ListedRole,
-    ManagedPolicies, Roles, model::InMemoryIam,
+    ManagedPolicies, RoleDetailsPage, Roles, model::InMemoryIam,
 };
 use deputy_delegation::{
     IamPath, ManagedPolicyArn, RoleName,
@@ -64,6 +64,9 @@ impl Roles for Slow<'_> {
     async fn list_roles(&self, path: &IamPath) -> Result<Vec<ListedRole>, AwsError> {
         self.iam.list_roles(path).await
     }
+    async fn role_details(&self, path: &IamPath, marker: Option<&str>) -> Result<RoleDetailsPage, AwsError> {
+        self.iam.role_details(path, marker).await
+    }
     async fn execute(&self, call: &IamCall) -> Result<(), AwsError> {
         tokio::time::sleep(self.wait).await;
         let action = call.action();
@@ -104,6 +107,9 @@ impl Roles for Never {
         std::future::pending().await
     }
     async fn list_roles(&self, _: &IamPath) -> Result<Vec<ListedRole>, AwsError> {
+        std::future::pending().await
+    }
+    async fn role_details(&self, _: &IamPath, _: Option<&str>) -> Result<RoleDetailsPage, AwsError> {
         std::future::pending().await
     }
     async fn execute(&self, _: &IamCall) -> Result<(), AwsError> {

@@ -18,6 +18,7 @@ struct Stored {
     role: Option<Value>,
     version: u64,
     writes: Vec<Value>,
+    events: Vec<String>,
 }
 
 /// Its objects.
@@ -67,6 +68,11 @@ impl ApiServer {
         std::mem::take(&mut self.stored.lock().writes)
     }
 
+    /// What was told as events since the last call of this.
+    pub fn take_events(&self) -> Vec<String> {
+        std::mem::take(&mut self.stored.lock().events)
+    }
+
     /// A resource version that no object has.
     pub fn next_version(&self) -> String {
         self.stored.lock().next_version()
@@ -82,6 +88,9 @@ impl ApiServer {
     fn answer(&self, method: &Method, path: &str, body: Value) -> (u16, Value) {
         if path.contains("/events") {
             // Nothing waits for an event.
+            let word = |key: &str| body[key].as_str().unwrap_or_default().to_owned();
+            let event = format!("{}: {}", word("reason"), word("note"));
+            self.stored.lock().events.push(event);
             return (201, body);
         }
         if path == "/api/v1/namespaces/payments" {

@@ -27,12 +27,14 @@ pub use self::{
     wish::{ALICE, DEPLOY, NOBODY, Wish},
 };
 use crate::{
+    census::Listing,
     context::ControllerContext,
+    error::ReconcileError,
     fixtures::{OTHER_CLUSTER, account, cluster, cluster_uid, uploader},
     instances::Instances,
     metrics::ControllerMetrics,
     progress::WorkProgress,
-    queue::{Requeue, Superseded},
+    queue::{Lane, Requeue, Superseded},
     role::{RoleController, dereference::FINALIZER},
     work::Urgency,
 };
@@ -68,6 +70,8 @@ pub struct World {
     /// What time it is. It does not pass by itself.
     now: Arc<Mutex<Timestamp>>,
     is_quiet: bool,
+    /// A listing that was asked for before the last try, which nobody has heard of yet.
+    listed: Option<(Listing, Option<ObservedRole>)>,
 }
 
 impl World {
@@ -117,6 +121,7 @@ impl World {
             faults,
             now,
             is_quiet: false,
+            listed: None,
         }
     }
 
@@ -208,6 +213,87 @@ impl World {
     /// A new process begins: it knows what the API server and AWS have.
     pub fn restart(&mut self) {
         self.controller = controller(&self.ctx);
+        self.listed = None;
+    }
+
+    /// A listing of the account begins, and shows the role as it is now, if it shows it at all.
+    fn lists(&self) -> (Listing, Option<ObservedRole>) {
+        let production = account().name;
+        let account = self.index.account(&production).known().cloned().unwrap();
+        (self.controller.census().begin(&account), self.role())
+    }
+
+    /// Every second try hears of a listing from before the last one.
+    fn hears_of_listing(&mut self) {
+        match self.listed.take() {
+            Some((listing, role)) => self.controller.census().saw(&listing, &uploader(), role),
+            None => self.listed = Some(self.lists()),
+        }
+    }
+
+    /// What one try asks of AWS, and then writes there, when a listing shows the role as it is now and it is time to look.
+    pub async fn listed_anew(&self) -> (usize, Vec<&'static str>) {
+        self.script.begin(&[]);
+        self.iam.clear_log();
+        let (listing, role) = self.lists();
+        self.controller.census().saw(&listing, &uploader(), role);
+        let urgency = Urgency {
+            lane: Lane::Routine,
+            ..Urgency::change()
+        };
+        let _outcome = self.controller.reconcile(&uploader(), &urgency).await;
+        let log = self.iam.log();
+        let looks = log.iter().filter(|call| call.operation == "iam:GetRole");
+        (looks.count(), self.iam.writes())
+    }
+
+    /// How long the role waits for a listing, when it is time to look.
+    pub async fn awaits_listing(&self) -> Result<Requeue, ReconcileError> {
+        let urgency = Urgency {
+            lane: Lane::Routine,
+            ..Urgency::change()
+        };
+        self.script.begin(&[]);
+        self.controller.census().leads();
+        self.controller.reconcile(&uploader(), &urgency).await
+    }
+
+    /// Somebody annotates the AWSRole.
+    pub fn annotate(&self, key: &str, value: &str) {
+        let mut role = self.api.role().unwrap();
+        role["metadata"]["annotations"][key] = value.into();
+        self.api.put(Some(role));
+    }
+
+    /// What was asked of AWS since it was asked last, as operations.
+    pub fn take_calls(&self) -> Vec<String> {
+        let calls = self
+            .iam
+            .log()
+            .iter()
+            .map(|call| call.operation.to_string())
+            .collect();
+        self.iam.clear_log();
+        calls
+    }
+
+    /// Somebody changes the role in AWS by hand.
+    pub fn tamper(&self, change: impl FnOnce(&mut ObservedRole)) {
+        if let Some(name) = self.iam.role_names().first() {
+            self.iam.tamper(name, change);
+        }
+    }
+
+    /// Somebody deletes it.
+    pub fn uproot(&self) {
+        if let Some(name) = self.iam.role_names().first() {
+            self.iam.uproot(name);
+        }
+    }
+
+    /// What was told as events since the last call of this.
+    pub fn take_events(&self) -> Vec<String> {
+        self.api.take_events()
     }
 
     /// Works as the queue does, until `is_done`, and so often at most.
@@ -215,6 +301,7 @@ impl World {
         for _ in 0..tries {
             let (supersede, superseded) = Superseded::by_hand();
             self.script.superseded_by(supersede);
+            self.hears_of_listing();
             let urgency = Urgency {
                 superseded,
                 ..Urgency::change()

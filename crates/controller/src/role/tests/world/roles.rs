@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use async_trait::async_trait;
 use deputy_aws::{
     AccountSummaries, AccountSummary, AwsError, DefaultVersion, ErrorClass, ForeignRole, ListedRole,
-    ManagedPolicies, Roles, model::InMemoryIam,
+    ManagedPolicies, RoleDetailsPage, Roles, model::InMemoryIam,
 };
 use deputy_delegation::{
     IamPath, ManagedPolicyArn, RoleName,
@@ -105,6 +105,16 @@ impl Roles for ScriptedRoles {
     async fn list_roles(&self, path: &IamPath) -> Result<Vec<ListedRole>, AwsError> {
         self.read("iam:ListRoles", Vec::new(), self.iam.list_roles(path))
             .await
+    }
+
+    async fn role_details(&self, path: &IamPath, marker: Option<&str>) -> Result<RoleDetailsPage, AwsError> {
+        let hidden = RoleDetailsPage::default();
+        self.read(
+            "iam:GetAccountAuthorizationDetails",
+            hidden,
+            self.iam.role_details(path, marker),
+        )
+        .await
     }
 
     async fn execute(&self, call: &IamCall) -> Result<(), AwsError> {
