@@ -227,6 +227,14 @@ impl Clients {
         lock(&self.roles).insert(account.name.as_str().to_owned(), (access, clients));
     }
 
+    /// From now on these are the boundary policies of `account`, for all purposes.
+    #[cfg(any(test, feature = "test-support"))]
+    pub fn set_policies(&self, account: &Account, policies: Arc<dyn Policies>) {
+        let access = Access::new(account, account.boundary_writer.as_ref());
+        let clients = Arc::new(ByPurpose(CallPurpose::ALL.map(|_| Arc::clone(&policies))));
+        lock(&self.policies).insert(account.name.as_str().to_owned(), (access, clients));
+    }
+
     /// STS in the region of `account`, as the ambient identity: the one that must be the account's issuer.
     #[must_use]
     pub fn sts(&self, account: &Account) -> Arc<dyn Sts> {

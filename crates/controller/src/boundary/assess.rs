@@ -120,8 +120,10 @@ pub fn assess(inputs: &BoundaryInputs, looks: &Looks) -> BoundaryPlan {
     };
     match looks.fresh(key, fingerprint) {
         None => plan,
-        Some((seen, next)) if BoundaryInAccount::new(&seen) == *known => BoundaryPlan::Rest(next),
-        Some((seen, next)) => BoundaryPlan::Say(Box::new(seen), next),
+        Some(look) if look.is_told && BoundaryInAccount::new(&look.seen) == *known => {
+            BoundaryPlan::Rest(look.left)
+        }
+        Some(look) => BoundaryPlan::Say(Box::new(look.seen), look.left),
     }
 }
 

@@ -64,6 +64,17 @@ struct Look {
     seen: BoundaryStatus,
     /// When it is looked at again.
     next: Instant,
+    is_told: bool,
+}
+
+/// A look of not long ago at a policy that was as it should be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FreshLook {
+    pub seen: BoundaryStatus,
+    /// How long AWS need not be looked at again.
+    pub left: Duration,
+    /// Whether the limit's status was told: what was written there may have failed.
+    pub is_told: bool,
 }
 
 /// By limit and account.
@@ -81,12 +92,23 @@ impl Looks {
         &self.key
     }
 
-    /// What was seen, and how long AWS need not be looked at again, if it was found to be as it should be not long ago.
-    pub fn fresh(&self, key: &BoundaryKey, fingerprint: Fingerprint) -> Option<(BoundaryStatus, Duration)> {
+    /// The last look, if it is still good.
+    pub fn fresh(&self, key: &BoundaryKey, fingerprint: Fingerprint) -> Option<FreshLook> {
         let last = self.last.lock();
         let look = last.get(key).filter(|look| look.fingerprint == fingerprint)?;
         let left = look.next.checked_duration_since(Instant::now())?;
-        (!left.is_zero()).then(|| (look.seen.clone(), left))
+        (!left.is_zero()).then(|| FreshLook {
+            seen: look.seen.clone(),
+            left,
+            is_told: look.is_told,
+        })
+    }
+
+    /// The limit's status says what was seen last.
+    pub fn told(&self, key: &BoundaryKey) {
+        if let Some(look) = self.last.lock().get_mut(key) {
+            look.is_told = true;
+        }
     }
 
     /// Takes in what was seen. Gives when it is looked at again: what was not found as it should be is not known to be anything.
@@ -103,6 +125,7 @@ impl Looks {
                 fingerprint,
                 seen: seen.clone(),
                 next: Instant::now() + pause,
+                is_told: false,
             };
             self.last.lock().insert(key.clone(), look);
         } else {

@@ -23,8 +23,7 @@ mod tests;
 use std::sync::Arc;
 
 use deputy_api::DelegationLimit;
-use deputy_aws::{CallPurpose, Policies};
-use deputy_delegation::{ObjectName, model::Account};
+use deputy_delegation::ObjectName;
 use deputy_index::BoundaryKey;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource as _;
@@ -45,13 +44,9 @@ use crate::{
     queue::{Lane, Queue, Requeue},
 };
 
-/// The policies of an account, and what they are called for.
-type PoliciesOf = Arc<dyn Fn(&Account, CallPurpose) -> Arc<dyn Policies> + Send + Sync>;
-
 /// Reconciles boundary policies.
 pub struct BoundaryController {
     ctx: Arc<ControllerContext>,
-    policies: PoliciesOf,
     statuses: Arc<LimitStatuses>,
     looks: Looks,
     reach: Reach,
@@ -63,25 +58,13 @@ impl BoundaryController {
     /// Tells `limits` of every limit of which it has written something.
     #[must_use]
     pub fn new(ctx: Arc<ControllerContext>, statuses: Arc<LimitStatuses>, limits: Queue<ObjectName>) -> Self {
-        let aws = Arc::clone(&ctx.aws);
         Self {
             ctx,
-            policies: Arc::new(move |account, purpose| aws.policies(account, purpose)),
             statuses,
             looks: Looks::default(),
             reach: Reach::default(),
             limits,
         }
-    }
-
-    /// The same with these policies.
-    #[cfg(test)]
-    fn with_policies(
-        mut self,
-        policies: impl Fn(&Account, CallPurpose) -> Arc<dyn Policies> + Send + Sync + 'static,
-    ) -> Self {
-        self.policies = Arc::new(policies);
-        self
     }
 
     /// Brings the boundary policy of one limit in one account to where it should be, and says so in its entry in the limit's status.
@@ -105,12 +88,15 @@ impl BoundaryController {
         // 5. report (client)
         let said = status::said(&inputs, &plan, &applied, self.ctx.now());
         let next = status::next_requeue(&self.looks, key, &plan, &said, &applied);
-        let uid = inputs.limit.uid.as_ref().map(AsRef::as_ref);
-        if self.statuses.put(key, uid, &said).await? {
-            self.limits.add(key.limit.clone(), Lane::Change);
-        }
         if let Some(drift) = status::drift(&inputs, &plan, &applied) {
+            // Before the status, which may fail: the next look finds nothing to put right.
             self.tell(&inputs, &drift).await;
+        }
+        let uid = inputs.limit.uid.as_ref().map(AsRef::as_ref);
+        let is_written = self.statuses.put(key, uid, &said).await?;
+        self.looks.told(key);
+        if is_written {
+            self.limits.add(key.limit.clone(), Lane::Change);
         }
         Ok(next)
     }
@@ -129,7 +115,7 @@ impl BoundaryController {
             MayCall::Yes(probe) => probe,
             MayCall::NotFor(left, error) => return Ok(AppliedLook::Away(left, error)),
         };
-        let policies = (self.policies)(account, plan.purpose());
+        let policies = self.ctx.aws.policies(account, plan.purpose());
         let applied = apply(policies.as_ref(), plan, &|| self.ctx.may_write()).await?;
         self.reach.end(&account.name, probe, applied.error());
         Ok(applied)

@@ -317,7 +317,8 @@ async fn tag(
     Ok(refused)
 }
 
-/// Deletes a version that is not in force, or is gone already.
+/// Deletes a version that is not in force. "Not found" alone does not say that it is gone: what answers may not know yet what was made a
+/// moment ago. It is gone once AWS shows the policy without it.
 pub(super) async fn drop_version(
     policies: &dyn Policies,
     arn: &PolicyArn,
@@ -327,12 +328,16 @@ pub(super) async fn drop_version(
     if !may_write() {
         return Err(BoundaryApplyError::NotLeader);
     }
-    match policies.delete_policy_version(arn, version).await {
-        Err(error) if error.class() != ErrorClass::NotFound => {
-            Err(refused(error, BoundaryApplyError::Delete))
-        }
-        _ => Ok(()),
+    let Err(error) = policies.delete_policy_version(arn, version).await else {
+        return Ok(());
+    };
+    if error.class() == ErrorClass::NotFound
+        && let Ok(Some(now)) = policies.get_policy(arn).await
+        && now.versions.iter().all(|there| there.id != version)
+    {
+        return Ok(());
     }
+    Err(refused(error, BoundaryApplyError::Delete))
 }
 
 /// What it is that a call failed: `otherwise`, unless the call was not made because the Lease has too little time left.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use deputy_api::{DelegationLimit, convert};
-use deputy_aws::{CallPurpose, ErrorClass, ListedPolicy, ObservedPolicy, Policies};
+use deputy_aws::{CallPurpose, ListedPolicy, ObservedPolicy, Policies};
 use deputy_delegation::{
     ClusterName, ClusterUid, ObjectName, PolicyArn,
     model::{Account, BoundaryMode, Kind, Limit, LimitEntry},
@@ -33,7 +33,7 @@ const GATHER: Duration = Duration::from_secs(1);
 const AT_ONCE: usize = 32;
 
 /// What policies there should be, in which accounts: a sweep is due when it changes.
-type Explained = Vec<(Arc<Account>, Option<BTreeSet<PolicyArn>>)>;
+pub(super) type Explained = Vec<(Arc<Account>, Option<BTreeSet<PolicyArn>>)>;
 
 /// What a sweep is told of.
 #[derive(Debug, Default)]
@@ -131,7 +131,7 @@ impl Sweeper {
     }
 
     /// The ARNs that limits explain, by account. `None` while a limit can't be read: what it means to keep is not known.
-    fn explained(&self) -> Explained {
+    pub(super) fn explained(&self) -> Explained {
         let index = &self.ctx.index;
         let limits = index.all_limits();
         let readable: Option<Vec<&Arc<Limit>>> = limits
@@ -158,12 +158,12 @@ impl Sweeper {
             .collect()
     }
 
-    /// Sweeps every account once, several at a time: one that can't be reached holds up no other. Gives whether something is left that will have to go: a policy that is still some role's
-    /// boundary stays until that role is gone.
+    /// Sweeps every account once, several at a time: one that can't be reached holds up no other. Gives whether something is left that
+    /// will have to go: a policy that is still some role's boundary stays until that role is gone.
     ///
     /// # Errors
     /// [`ReconcileError`]. What AWS says is logged, and counts as something left.
-    async fn sweep(&self, explained: &Explained) -> Result<bool, ReconcileError> {
+    pub(super) async fn sweep(&self, explained: &Explained) -> Result<bool, ReconcileError> {
         let swept = explained.iter().map(|(account, keep)| async move {
             match keep {
                 Some(keep) => self.sweep_account(account, keep).await,
@@ -200,7 +200,7 @@ impl Sweeper {
         Ok(left)
     }
 
-    /// Gives whether it is gone, or not ours to remove.
+    /// Gives whether it is gone, or not ours to remove. What AWS does not find may only be late to be seen: the next list says so.
     async fn remove(
         &self,
         account: &Account,
@@ -213,7 +213,8 @@ impl Sweeper {
         let arn = &listed.arn;
         let observed = match policies.get_policy(arn).await {
             Ok(Some(observed)) => observed,
-            Ok(None) => return Ok(true),
+            // Listed, and not shown: one of the two is late. The next list says which.
+            Ok(None) => return Ok(false),
             Err(error) => {
                 tracing::warn!(policy = %arn, %error, "failed to read boundary policy");
                 return Ok(false);
@@ -273,10 +274,10 @@ impl Sweeper {
         if !self.ctx.may_write() {
             return Err(BoundaryApplyError::NotLeader);
         }
-        match policies.delete_policy(arn).await {
-            Err(error) if error.class() != ErrorClass::NotFound => Err(BoundaryApplyError::Delete(error)),
-            _ => Ok(()),
-        }
+        policies
+            .delete_policy(arn)
+            .await
+            .map_err(BoundaryApplyError::Delete)
     }
 }
 

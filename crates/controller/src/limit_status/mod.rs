@@ -6,7 +6,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use deputy_api::{
@@ -96,6 +99,8 @@ pub struct LimitStatuses {
 struct Turn {
     writing: Arc<tokio::sync::Mutex<()>>,
     waiting: Mutex<Waiting>,
+    /// Whether the last write failed: it may have been done nevertheless.
+    is_unsure: AtomicBool,
 }
 
 /// Reports that are not written yet, the last one of each account.
@@ -139,8 +144,8 @@ impl LimitStatuses {
             .retain(|known, turn| known != name || Arc::strong_count(turn) > 1);
     }
 
-    /// Writes the entry of one account, and whatever else waits for the same. Gives whether anything was written by this call. A limit
-    /// that is gone, or another one of its name, is none of ours.
+    /// Writes the entry of one account, and whatever else waits for the same. Gives whether anything was written by this call, or may
+    /// have been by those before it that failed. A limit that is gone, or another one of its name, is none of ours.
     ///
     /// # Errors
     /// Whatever the API server says: the report waits for the next one who writes.
@@ -161,17 +166,22 @@ impl LimitStatuses {
             // Somebody else has written it.
             return Ok(false);
         }
+        let was_unsure = turn.is_unsure.load(Ordering::Relaxed);
         let api = objects::cluster_wide::<DelegationLimit>(&self.ctx.client);
         let written = match api.get_opt(key.limit.as_str()).await? {
             Some(object) if object.metadata.deletion_timestamp.is_none() => {
                 let old: DelegationLimitStatus = objects::status_of(&object);
                 let new = merged(&object, &old.boundaries, &batch);
-                new != old.boundaries && patch_status(&api, &object, &json!({"boundaries": new})).await?
+                new != old.boundaries && {
+                    turn.is_unsure.store(true, Ordering::Relaxed);
+                    patch_status(&api, &object, &json!({"boundaries": new})).await?
+                }
             }
             _ => false,
         };
         turn.waiting.lock().done(&batch);
-        Ok(written)
+        turn.is_unsure.store(false, Ordering::Relaxed);
+        Ok(written || was_unsure)
     }
 }
 

@@ -116,6 +116,23 @@ async fn versions_that_somebody_added_make_room_and_can_not_be_selected_again() 
     settled(&iam, &narrow(), "five versions").await;
 }
 
+/// What answers may not know yet what was made a moment ago.
+#[tokio::test]
+async fn a_version_that_aws_does_not_find_is_gone_when_the_policy_shows_none() {
+    let iam = iam();
+    ensured(&iam, &wide()).await.unwrap();
+    iam.fail(Fault::before(deputy_aws::ErrorClass::NotFound).of("iam:DeletePolicyVersion"));
+    let applied = ensure(&iam, &narrow(), &|| true).await.unwrap();
+    assert!(applied.old_versions.is_some(), "the wider one is still there");
+    ensured(&iam, &narrow()).await.unwrap();
+    settled(&iam, &narrow(), "not found").await;
+    // Deleted by somebody else, or by a call whose answer was lost: it is not there.
+    iam.fail(Fault::after(deputy_aws::ErrorClass::NotFound).of("iam:DeletePolicyVersion"));
+    let applied = ensure(&iam, &wide(), &|| true).await.unwrap();
+    assert!(applied.is_complete(), "{applied:?}");
+    settled(&iam, &wide(), "gone").await;
+}
+
 #[tokio::test]
 async fn a_policy_of_our_name_without_our_tags_is_left_alone() {
     let iam = iam();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use deputy_api::{BoundaryStatus, conditions::ConditionReason};
 use deputy_aws::{
-    ErrorClass, Policies,
+    CallPurpose, ErrorClass, Policies,
     model::{Fault, InMemoryIam},
 };
 use deputy_index::{BoundaryInAccount, BoundaryKey, Index, ResourceKind};
@@ -76,6 +76,10 @@ async fn what_aws_was_found_to_have_is_said_and_not_asked_for_again() {
     let Requeue::After(pause) = done.next else {
         panic!("{:?}", done.next)
     };
+    // Whether all of it was written is not known.
+    let untold = assess(&inputs(&index, Some(&made)), &looks);
+    assert!(matches!(untold, BoundaryPlan::Say(..)), "{untold:?}");
+    looks.told(&key());
     // The status shows it: nothing to do. It does not: it is said again, and AWS is not asked.
     tokio::time::advance(Duration::from_secs(100)).await;
     let rest = assess(&inputs(&index, Some(&made)), &looks);
@@ -96,6 +100,23 @@ async fn what_aws_was_found_to_have_is_said_and_not_asked_for_again() {
     let narrowed = reconciled(&iam, &looks, &inputs(&index, Some(&made))).await;
     assert_eq!(narrowed.drift, None, "nobody else did that");
     assert_eq!(entry(&narrowed, Some(&made)).version_id.as_deref(), Some("v2"));
+}
+
+/// Whether it is narrower or wider is not asked: that would be proved while it waits.
+#[tokio::test(start_paused = true)]
+async fn a_boundary_that_is_to_be_another_one_has_the_turn_of_what_takes_away() {
+    let (iam, looks, index) = (iam(), Looks::default(), fixtures::index());
+    let purpose =
+        |known: Option<&BoundaryStatus>| assess(&inputs(&index, known), &Looks::default()).purpose();
+    assert_eq!(purpose(None), CallPurpose::Provision);
+    let made = entry(&reconciled(&iam, &looks, &inputs(&index, None)).await, None);
+    assert_eq!(purpose(Some(&made)), CallPurpose::Look);
+    index.apply(ResourceKind::Limits, {
+        let mut narrow = fixtures::limit_object(&["s3:GetObject"]);
+        narrow.metadata.generation = Some(2);
+        narrow
+    });
+    assert_eq!(purpose(Some(&made)), CallPurpose::Revoke);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,9 +11,12 @@ use deputy_runtime::lease::{Leadership, LeaseConfig, LeaseTask, campaign};
 
 use super::{
     paths::{Path, paths, reads, refused},
-    world::{Bounds, Call, Moment, Power, Rest, Trouble, World, sessions},
+    world::{Bounds, Moment, Power, Rest, World, sessions},
 };
-use crate::fixtures::nothing_there;
+use crate::fixtures::{
+    nothing_there,
+    script::{Call, Trouble},
+};
 
 /// A path, and what it comes to when nothing fails.
 struct Explored {

@@ -6,19 +6,13 @@ mod cloud;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use deputy_api::conditions;
-use deputy_aws::{AmbientOptions, Clients, Policies as _, model::InMemoryIam};
-use deputy_delegation::{
-    ObjectName, boundary,
-    model::{Account, LimitEntry},
-};
+use deputy_aws::{AmbientOptions, Clients, Policies as _};
+use deputy_delegation::{ObjectName, boundary, model::LimitEntry};
 use deputy_index::{BoundaryKey, Index, ResourceKind};
 use deputy_runtime::{
     lease::{LeaseConfig, LeaseTask, campaign},
@@ -26,18 +20,15 @@ use deputy_runtime::{
     shutdown::Shutdown,
 };
 use kube::api::DynamicObject;
-use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use self::{
-    api::FakeApi,
-    cloud::{Cloud, DEADLINE},
-};
+use self::cloud::DEADLINE;
+pub(super) use self::{api::FakeApi, cloud::Cloud};
 use crate::{
     boundary::BoundaryController,
     context::ControllerContext,
-    fixtures,
+    fixtures::{self, script::Script},
     limit::LimitController,
     limit_status::LimitStatuses,
     metrics::ControllerMetrics,
@@ -97,19 +88,17 @@ impl World {
         ] {
             index.reset(kind, []);
         }
-        let api = Arc::new(FakeApi {
-            index: Arc::clone(&index),
-            limits: Mutex::default(),
-            writes: AtomicUsize::new(0),
-        });
+        let script = Arc::new(Script::default());
+        let api = FakeApi::new(&index, &script);
+        let aws = Arc::new(Clients::new(AmbientOptions::default()));
         let cloud = |number: usize| {
             let account = index.account(&account_name(number)).known().unwrap().clone();
-            let cloud = Cloud {
-                iam: InMemoryIam::new(account.partition.clone(), account.id.clone()),
-                is_reachable: AtomicBool::new(!unreachable.contains(&number)),
-                calls: AtomicUsize::new(0),
-            };
-            (account.name.clone(), Arc::new(cloud))
+            let cloud = Cloud::new(&account, &script);
+            cloud
+                .is_reachable
+                .store(!unreachable.contains(&number), Ordering::SeqCst);
+            aws.set_policies(&account, cloud.clone());
+            (account.name.clone(), cloud)
         };
         let clouds = Arc::new((0..accounts).map(cloud).collect());
         let lease = LeaseConfig::new("deputy".to_owned(), "deputy-limits", "pod-0".to_owned());
@@ -119,7 +108,7 @@ impl World {
             cluster: fixtures::cluster(),
             cluster_uid: fixtures::cluster_uid(),
             client: api.client(),
-            aws: Arc::new(Clients::new(AmbientOptions::default())),
+            aws,
             index: Arc::clone(&index),
             leadership,
             metrics: ControllerMetrics::register(&Metrics::new("limits")),
@@ -145,11 +134,8 @@ impl World {
             Place::of_account(&key.account)
         });
         let statuses = Arc::new(LimitStatuses::new(Arc::clone(ctx)));
-        let clouds = Arc::clone(&self.clouds);
-        let boundary = Arc::new(
-            BoundaryController::new(Arc::clone(ctx), Arc::clone(&statuses), limits.clone())
-                .with_policies(move |account: &Account, _| clouds[&account.name].clone()),
-        );
+        let boundary = BoundaryController::new(Arc::clone(ctx), Arc::clone(&statuses), limits.clone());
+        let boundary = Arc::new(boundary);
         let limit = Arc::new(LimitController::new(Arc::clone(ctx), statuses));
         let of_boundary: Reconciler<BoundaryKey> = Arc::new(move |key, _| {
             let boundary = Arc::clone(&boundary);

@@ -8,7 +8,7 @@ use kube::{Client, client::Body};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use super::script::{Call, Script, Trouble};
+use crate::fixtures::script::{Call, Script, Trouble};
 
 /// Hears of each change of the AWSRole: `None` when it is gone.
 pub type Watcher = Box<dyn Fn(Option<&Value>) + Send + Sync>;
@@ -111,7 +111,7 @@ impl ApiServer {
                 if trouble.is_done() {
                     self.patch(path.ends_with("/status"), &body);
                 }
-                refusal(trouble)
+                trouble.of_api()
             }
         }
     }
@@ -127,7 +127,7 @@ impl ApiServer {
         };
         let expected = patch.pointer("/metadata/resourceVersion");
         if expected.is_some_and(|version| *version != role["metadata"]["resourceVersion"]) {
-            return refusal(Trouble::Conflict);
+            return Trouble::Conflict.of_api();
         }
         for (key, value) in patch.as_object().into_iter().flatten() {
             if is_status == (key == "status") {
@@ -180,19 +180,6 @@ fn merge(target: &mut Value, patch: &Value) {
 
 fn not_found() -> (u16, Value) {
     (404, failure(404, "NotFound"))
-}
-
-fn refusal(trouble: Trouble) -> (u16, Value) {
-    let (code, reason) = match trouble {
-        Trouble::Refused => (403, "Forbidden"),
-        Trouble::Throttled => (429, "TooManyRequests"),
-        Trouble::Conflict => (409, "Conflict"),
-        Trouble::NotDone | Trouble::AnswerLost | Trouble::NotYetVisible | Trouble::Superseded => {
-            (504, "Timeout")
-        }
-        Trouble::DiesBefore | Trouble::DiesAfter => (500, "InternalError"),
-    };
-    (code, failure(code, reason))
 }
 
 fn failure(code: u16, reason: &str) -> Value {

@@ -3,7 +3,6 @@
 
 mod api_server;
 mod roles;
-mod script;
 mod wish;
 
 use std::{sync::Arc, time::Duration};
@@ -23,14 +22,13 @@ use self::{
 };
 pub use self::{
     roles::{Bounds, Power, sessions},
-    script::{Call, Script, Trouble},
     wish::{ALICE, DEPLOY, NOBODY, Wish},
 };
 use crate::{
     census::Listing,
     context::ControllerContext,
     error::ReconcileError,
-    fixtures::{OTHER_CLUSTER, account, cluster, cluster_uid, uploader},
+    fixtures::{OTHER_CLUSTER, account, cluster, cluster_uid, script::Script, uploader},
     instances::Instances,
     metrics::ControllerMetrics,
     progress::WorkProgress,

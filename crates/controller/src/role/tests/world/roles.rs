@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use deputy_aws::{
-    AccountSummaries, AccountSummary, AwsError, DefaultVersion, ErrorClass, ForeignRole, ListedRole,
-    ManagedPolicies, RoleDetailsPage, Roles, model::InMemoryIam,
+    AccountSummaries, AccountSummary, AwsError, DefaultVersion, ForeignRole, ListedRole, ManagedPolicies,
+    RoleDetailsPage, Roles, model::InMemoryIam,
 };
 use deputy_delegation::{
     IamPath, ManagedPolicyArn, RoleName,
@@ -14,10 +14,8 @@ use deputy_delegation::{
 use deputy_policy::{Context, Document, Effect, PolicyKind, Request};
 use parking_lot::Mutex;
 
-use super::{
-    script::{Call, Script, Trouble},
-    wish::{ALICE, DEPLOY, NOBODY},
-};
+use super::wish::{ALICE, DEPLOY, NOBODY};
+use crate::fixtures::script::{Call, Script, Trouble};
 
 /// Who may do what: a principal that may become the role, or somebody who has a session of it already, and an action.
 pub type Power = BTreeSet<(String, &'static str)>;
@@ -67,7 +65,7 @@ impl ScriptedRoles {
         match self.script.next(Call::ReadAws) {
             None => real.await,
             Some(Trouble::NotYetVisible) => Ok(hidden),
-            Some(trouble) => Err(error(operation, trouble)),
+            Some(trouble) => Err(trouble.of_aws(operation)),
         }
     }
 }
@@ -141,29 +139,9 @@ impl Roles for ScriptedRoles {
                 self.script.supersede();
                 done
             }
-            Some(trouble) => Err(error(call.action(), trouble)),
+            Some(trouble) => Err(trouble.of_aws(call.action())),
             None => done,
         }
-    }
-}
-
-fn error(operation: &'static str, trouble: Trouble) -> AwsError {
-    let class = match trouble {
-        Trouble::Refused => ErrorClass::AccessDenied,
-        Trouble::Throttled => ErrorClass::Throttled,
-        Trouble::NotYetVisible => ErrorClass::NotFound,
-        Trouble::Conflict => ErrorClass::Conflict,
-        Trouble::NotDone
-        | Trouble::AnswerLost
-        | Trouble::DiesBefore
-        | Trouble::DiesAfter
-        | Trouble::Superseded => ErrorClass::Unreachable,
-    };
-    let error = AwsError::new(operation, class, "on order of the test");
-    if class == ErrorClass::Unreachable {
-        error.with_unknown_outcome()
-    } else {
-        error
     }
 }
 
