@@ -74,6 +74,14 @@ demo: tools ## Show the main job, or STORY=<example>, on a real API server and a
 bench: ## Measure, and write the table of docs/benchmarks.md (Z3_QUESTIONS=30 of each kind)
 	hack/bench
 
+# The stub into the same folder as the program, where hack/bench-scale looks for both.
+.PHONY: bench-scale
+bench-scale: tools ## Measure how Deputy grows, and write that table of docs/benchmarks.md (SIZES=1000,10000 RATES=20,5 PER_ACCOUNT=250)
+	cargo build --release --locked --bins
+	cargo build --release --locked --manifest-path benches/Cargo.toml -p deputy-scale-bench \
+	  --target-dir "$${CARGO_TARGET_DIR:-target}"
+	hack/bench-scale
+
 .PHONY: soak
 soak: ## Hold verdicts of containment against random requests (SOAK_SECONDS=60 or SOAK_CHECKS, SOAK_SEED, SOAK_PROFILE)
 	cargo run --locked --profile soak -p deputy-policy-testing --bin soak

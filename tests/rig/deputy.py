@@ -54,8 +54,12 @@ def adapted_to_double(policy: Mapping) -> dict:
 class Deputy:
     """The four processes. `start` runs them all; each can be stopped, killed and started again by its name."""
 
-    def __init__(self, cluster: Cluster, aws: Aws, folder: Path, cluster_name: str = "demo") -> None:
+    def __init__(
+        self, cluster: Cluster, aws: Aws, folder: Path, cluster_name: str = "demo", profile: str = "debug"
+    ) -> None:
+        """`profile` is that of cargo's with which the program was built."""
         self.cluster, self.aws, self.folder, self.cluster_name = cluster, aws, folder, cluster_name
+        self.program = cargo_binary("deputy", profile)
         self.processes: dict[str, Process] = {}
         self.identities: dict[str, Credentials] = {}
         self.bootstrap: dict = {}
@@ -105,7 +109,7 @@ class Deputy:
     def bootstrap_of(self, manifests: str) -> list[dict]:
         """What `deputy bootstrap aws` prints: an entry for each AWS account."""
         done = subprocess.run(
-            [cargo_binary("deputy"), "bootstrap", "aws", "--cluster-name", self.cluster_name, "-f", "-"],
+            [self.program, "bootstrap", "aws", "--cluster-name", self.cluster_name, "-f", "-"],
             input=manifests,
             capture_output=True,
             text=True,
@@ -163,7 +167,7 @@ class Deputy:
     def start_process(self, name: str, wait: bool = True, replica: str = "", **more: str) -> Process:
         """Starts one process; `more` is added to its environment. A second one at a time is a `replica` of another name,
         and is known as `name` + `replica` from then on."""
-        program = [cargo_binary("deputy"), *self.rendered.container_args(f"deputy-{name}")[-1:]]
+        program = [self.program, *self.rendered.container_args(f"deputy-{name}")[-1:]]
         log = self.folder / f"{name}{replica}.log"
         env = {**self.environment(name, replica), **more}
         process = Process(f"deputy {name}{replica}", program, log, env, cwd=self.folder)
