@@ -227,7 +227,8 @@ pub struct EndpointsSpec {
 pub struct AWSAccountStatus {
     /// `Ready`: the account can be read, and no identity of Deputy's is known to be missing or another one. `IssuerReady` (of
     /// `deputy broker`), `ProvisionerReady` (of `deputy controller`) and `BoundaryWriterReady` (of `deputy limits`): the identity is there,
-    /// who it is, and whether it is the one named. `Listed`: AWS lists the IAM roles in full.
+    /// who it is, and whether it is the one named. `Listed`: AWS lists the IAM roles in full. `Swept`: AWS has no IAM role of this
+    /// cluster without an object.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
@@ -246,6 +247,51 @@ pub struct AWSAccountStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::time")]
     pub last_listed: Option<Time>,
+
+    /// IAM roles that Deputy made and of which there is no object any more. Absent where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub orphans: Option<AccountOrphans>,
+}
+
+/// IAM roles without an object.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountOrphans {
+    /// How many there are.
+    #[schemars(range(min = 0))]
+    pub count: i64,
+
+    /// The oldest of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = "quota::ORPHANS_SHOWN"))]
+    pub oldest: Vec<OrphanedRole>,
+}
+
+/// An IAM role without an object.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct OrphanedRole {
+    /// Its ARN.
+    #[serde(rename = "roleARN")]
+    #[schemars(length(max = "schema::MAX_ARN"))]
+    pub role_arn: String,
+
+    /// Its unique id, `AROA…`.
+    #[serde(rename = "roleID", default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub role_id: Option<String>,
+
+    /// The object that it was made for: kind and name.
+    #[schemars(length(max = 640))]
+    pub object: String,
+
+    /// Why it is there.
+    #[schemars(length(max = 512))]
+    pub reason: String,
+
+    /// Since when.
+    #[schemars(schema_with = "schema::time")]
+    pub since: Time,
 }
 
 /// What an AWS account has of what it may have.

@@ -43,8 +43,8 @@ mod subject_rules;
 pub mod unknown;
 
 pub use account::{
-    AWSAccount, AWSAccountSpec, AWSAccountStatus, AccountDefaults, AccountQuotas, AssumeRoleSpec,
-    EndpointsSpec, IdentitySpec, IssuerSpec, OidcSpec, QuotaCount,
+    AWSAccount, AWSAccountSpec, AWSAccountStatus, AccountDefaults, AccountOrphans, AccountQuotas,
+    AssumeRoleSpec, EndpointsSpec, IdentitySpec, IssuerSpec, OidcSpec, OrphanedRole, QuotaCount,
 };
 pub use binding::{
     AWSRoleBinding, AWSRoleBindingSpec, AWSRoleBindingStatus, BindingSessionSpec, RoleRef, RoleRefKind,

@@ -46,6 +46,7 @@ mod limit;
 mod limit_status;
 mod metrics;
 mod objects;
+mod orphans;
 mod process;
 mod progress;
 mod queue;

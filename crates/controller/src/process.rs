@@ -25,7 +25,7 @@ use crate::{
     account::AccountController,
     binding::BindingController,
     boundary::{BoundaryController, SweepNews, sweep_for_ever},
-    census::list_for_ever,
+    census::{TakeInHand, list_for_ever},
     cluster_role::ClusterRoleController,
     context::ControllerContext,
     error::ReconcileError,
@@ -187,6 +187,8 @@ pub async fn run_controller(
         Place::of_namespace(&id.namespace)
     });
     let triage = Triage::default();
+    let taking = role.clone();
+    let take: TakeInHand = Arc::new(move |id, uid, account| taking.take_in_hand(id, uid, account));
     let census = role.census().clone();
     let draining = shutdown.clone();
     let work = async {
@@ -208,7 +210,7 @@ pub async fn run_controller(
                 async move { binding.reconcile(&key).await }
             }),
             triage.run(&ctx, &roles.queue, &draining),
-            list_for_ever(&ctx, &draining, &census, &roles.queue),
+            list_for_ever(&ctx, &draining, &census, &roles.queue, take),
         );
     };
     let queues = [

@@ -7,7 +7,7 @@ use deputy_api::{
     conditions::{self, ConditionReason, ConditionType, Conditions, Status},
 };
 use deputy_aws::AwsError;
-use deputy_delegation::Accepted;
+use deputy_delegation::{Accepted, NamespaceName};
 use deputy_runtime::status::replace_status;
 use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::{Api, Resource, api::DynamicObject};
@@ -116,6 +116,17 @@ pub fn reference<K: Resource<DynamicType = ()>>(object: &DynamicObject) -> Objec
         namespace: object.metadata.namespace.clone(),
         uid: object.metadata.uid.clone(),
         resource_version: object.metadata.resource_version.clone(),
+        ..ObjectReference::default()
+    }
+}
+
+/// A reference to a namespace, for events about what it leaves behind. They are in the namespace `default`.
+#[must_use]
+pub fn of_namespace(name: &NamespaceName) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some("Namespace".to_owned()),
+        name: Some(name.to_string()),
         ..ObjectReference::default()
     }
 }

@@ -79,6 +79,9 @@ pub const STATEMENTS_SHOWN: usize = 256;
 /// Grants that the status of a dry run names as those that it would refuse.
 pub const REFUSALS_SHOWN: usize = 20;
 
+/// Roles without an object that the status of an account names: the oldest ones.
+pub const ORPHANS_SHOWN: usize = 50;
+
 /// Patterns on roles that exist and may be bound, of a limit.
 pub const EXISTING_ROLES_OF_LIMIT: usize = 64;
 

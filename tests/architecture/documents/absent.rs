@@ -44,7 +44,6 @@ const ABSENT: &[(&str, &[Absent])] = &[
         &[Code("delegation", "deputy-session-policy")],
     ),
     ("`revocation`", &[Field("AWSRoleBinding", "spec.revocation")]),
-    ("not swept", &[Code("controller", "mod orphans")]),
     ("`deputy check`", &[Command("check")]),
     ("`deputy explain`", &[Command("explain")]),
     ("`deputy name`", &[Command("name")]),

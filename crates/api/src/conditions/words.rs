@@ -70,6 +70,8 @@ words! {
         /// An account: AWS lists its IAM roles in full, so what somebody changes there is seen within half an hour. Written by
         /// `deputy controller`.
         Listed,
+        /// An account: AWS has no IAM role of this cluster without an object. Written by `deputy controller`.
+        Swept,
         /// A binding: STS gives sessions by it. Absent until it once refused. Written by `deputy broker`.
         SessionsIssued,
     }
@@ -206,6 +208,10 @@ words! {
         InstancesNotReady,
         /// The ClusterAWSRole is as many IAM roles as it may be, and is made in no further namespace.
         TooManyInstances,
+        /// `Swept`: AWS has IAM roles without an object, which are deleted after a while. Also the event about one.
+        Orphaned,
+        /// `Swept`: AWS has IAM roles without an object, and they stay until a person accepts that they are deleted.
+        OrphansHeld,
         /// The object is being deleted.
         Deleting,
     }

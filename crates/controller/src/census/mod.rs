@@ -11,6 +11,9 @@ mod rounds;
 mod tests;
 mod told;
 
+pub use self::{
+    observations::Census,
+    rounds::{TakeInHand, list_for_ever},
+};
 #[cfg(test)]
-pub use self::observations::Listing;
-pub use self::{observations::Census, rounds::list_for_ever};
+pub use self::{observations::Listing, rounds::Rounds};

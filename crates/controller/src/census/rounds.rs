@@ -10,13 +10,14 @@ use std::{
 use deputy_api::{AWSAccount, AWSAccountStatus};
 use deputy_aws::{AwsError, CallPurpose, ErrorClass, ListedRole, Roles};
 use deputy_delegation::{
-    ObjectName, RoleName,
+    ObjectName, RoleName, Uid,
     model::{Account, RoleId},
     naming,
     plan::ObservedRole,
 };
 use deputy_index::{Index, ResourceKind};
 use deputy_runtime::shutdown::Shutdown;
+use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
@@ -28,6 +29,9 @@ use crate::{
     context::ControllerContext,
     error::{ReconcileError, chain},
     objects,
+    orphans::{
+        self, LOOKS, ObservedOrphan, OrphanFacts, SweepPlan, SweepScope, SweptRound, UnexplainedRole, sweep,
+    },
     queue::{Lane, Queue},
     report,
 };
@@ -53,6 +57,7 @@ pub async fn list_for_ever(
     shutdown: &Shutdown,
     census: &Arc<Census>,
     queue: &Queue<RoleId>,
+    take: TakeInHand,
 ) {
     let for_ever = async {
         ctx.leadership.wait_until_leader().await;
@@ -67,6 +72,7 @@ pub async fn list_for_ever(
                         ctx: Arc::clone(ctx),
                         census: Arc::clone(census),
                         queue: queue.clone(),
+                        take: Arc::clone(&take),
                     };
                     let span = tracing::info_span!("listing", account = %name);
                     under_way.spawn(async move { rounds.of_account(name).await }.instrument(span));
@@ -100,6 +106,21 @@ fn jittered(time: Duration) -> Duration {
     time * (80 + u32::try_from(percent).unwrap_or(20)) / 100
 }
 
+/// Takes a role of which there is no object into hand, to delete it: whose it was, and the account.
+pub type TakeInHand = Arc<dyn Fn(&RoleId, &Uid, &ObjectName) + Send + Sync>;
+
+/// What AWS lists of an account.
+pub struct ListedAccount {
+    /// When it was asked.
+    pub began: Timestamp,
+    /// Roles at the path of this cluster.
+    pub roles: usize,
+    /// Those of them that no object explains.
+    pub unexplained: Vec<ObservedOrphan>,
+    /// Whether it showed them in full.
+    pub shown: Result<(), AwsError>,
+}
+
 /// A role that there may be in an account.
 struct ExpectedRole {
     id: RoleId,
@@ -108,10 +129,11 @@ struct ExpectedRole {
 }
 
 /// The rounds of one account.
-pub(super) struct Rounds {
-    pub(super) ctx: Arc<ControllerContext>,
-    pub(super) census: Arc<Census>,
-    pub(super) queue: Queue<RoleId>,
+pub struct Rounds {
+    pub ctx: Arc<ControllerContext>,
+    pub census: Arc<Census>,
+    pub queue: Queue<RoleId>,
+    pub take: TakeInHand,
 }
 
 impl Rounds {
@@ -128,7 +150,7 @@ impl Rounds {
             for waited in self.census.end(&name) {
                 self.queue.add(waited, Lane::Routine);
             }
-            let pause = match &listed {
+            let mut pause = match &listed {
                 Err(ListingError::Aws(error)) if error.class() != ErrorClass::AccessDenied => {
                     failed = failed.saturating_add(1);
                     EVERY.min(FIRST_PAUSE * (1 << (failed - 1).min(5)))
@@ -139,28 +161,46 @@ impl Rounds {
                     EVERY
                 }
             };
-            if let Err(error) = self.tell(&name, listed).await {
-                tracing::warn!(
+            match self.tell(&account, listed).await {
+                Ok(Some(grace_ends)) => {
+                    let left = grace_ends.duration_since(self.ctx.now());
+                    let left = Duration::try_from(left).unwrap_or_default();
+                    // Not before it.
+                    pause = pause.min(left * 5 / 4).max(FIRST_PAUSE);
+                }
+                Ok(None) => {}
+                Err(error) => tracing::warn!(
                     error = chain(&error),
                     "failed to say how the IAM roles were listed"
-                );
+                ),
             }
             tokio::time::sleep(jittered(pause)).await;
         }
     }
 
-    /// Lists the roles once. Gives how many there are.
-    pub(super) async fn list(&self, account: &Arc<Account>) -> Result<usize, ListingError> {
+    /// Lists the roles once.
+    pub async fn list(&self, account: &Arc<Account>) -> Result<ListedAccount, ListingError> {
         let roles = self.ctx.aws.roles(account, CallPurpose::Look);
         let listing = self.census.begin(account);
+        let began = self.ctx.now();
         let listed = roles.list_roles(&naming::role_path(&self.ctx.cluster)).await?;
         let names: HashSet<RoleName> = listed.iter().map(|role| role.name.clone()).collect();
         // After it: what AWS lists was made for an object that is known by now.
-        let mut expected = self.expected(account).await?;
-        let shown = self.show(&listing, roles.as_ref(), listed, &mut expected).await;
-        if let Err(ListingError::Aws(error)) = &shown {
+        let ObjectsRoles {
+            mut expected,
+            names: explained,
+        } = self.objects_roles(account).await?;
+        let mut unexplained = Vec::new();
+        let shown = self
+            .show(&listing, roles.as_ref(), listed, &mut expected, &mut unexplained)
+            .await;
+        if let Err(error) = &shown {
             tracing::info!(%error, "AWS does not list the IAM roles in full");
         }
+        unexplained.retain(|observed: &ObservedOrphan| !explained.contains(&observed.role.name));
+        // Those that are gone by now explain nothing.
+        let explained = names.len() - unexplained.len();
+        let unexplained = self.look_at(roles.as_ref(), unexplained).await;
         // What should be there and was not shown, or is not even in the list where nothing was shown.
         for (name, role) in expected {
             if role.is_there && (shown.is_ok() || !names.contains(&name)) {
@@ -170,20 +210,44 @@ impl Rounds {
         self.census
             .until_few_are_left(&account.name, 0, PAGE_WITHIN)
             .await;
-        shown.map(|()| names.len())
+        Ok(ListedAccount {
+            began,
+            roles: explained + unexplained.len(),
+            unexplained,
+            shown,
+        })
     }
 
-    /// Hands on what AWS shows in full, page by page, and takes that from what is expected.
+    /// Hands on what AWS shows in full, page by page, and takes that from what is expected. What is not expected is put aside.
     async fn show(
         &self,
         listing: &Listing,
         roles: &dyn Roles,
         listed: Vec<ListedRole>,
         expected: &mut HashMap<RoleName, ExpectedRole>,
-    ) -> Result<(), ListingError> {
-        let account = listing.account();
+        others: &mut Vec<ObservedOrphan>,
+    ) -> Result<(), AwsError> {
         let mut listed: HashMap<RoleName, ListedRole> =
             listed.into_iter().map(|role| (role.name.clone(), role)).collect();
+        let shown = self
+            .show_pages(listing, roles, &mut listed, expected, others)
+            .await;
+        let not_shown = listed
+            .into_values()
+            .filter(|role| !expected.contains_key(&role.name));
+        others.extend(not_shown.map(|role| ObservedOrphan { role, tags: None }));
+        shown
+    }
+
+    async fn show_pages(
+        &self,
+        listing: &Listing,
+        roles: &dyn Roles,
+        listed: &mut HashMap<RoleName, ListedRole>,
+        expected: &mut HashMap<RoleName, ExpectedRole>,
+        others: &mut Vec<ObservedOrphan>,
+    ) -> Result<(), AwsError> {
+        let account = listing.account();
         let path = naming::role_path(&self.ctx.cluster);
         let mut marker = None;
         for _ in 0..MAX_PAGES {
@@ -199,8 +263,13 @@ impl Rounds {
                 // An identity of another account is shown other roles.
                 let is_here = role.arn.account() == &account.id && role.arn.partition() == &account.partition;
                 let found = details.with(&role).filter(|_| is_here);
-                if let (Some(found), Some(known)) = (found, expected.remove(&role.name)) {
-                    self.saw(listing, &known.id, Some(found));
+                match (found, expected.remove(&role.name)) {
+                    (Some(found), Some(known)) => self.saw(listing, &known.id, Some(found)),
+                    (found, None) => others.push(ObservedOrphan {
+                        role,
+                        tags: found.map(|found| found.tags),
+                    }),
+                    (None, Some(_)) => {}
                 }
             }
             match page.next {
@@ -208,11 +277,43 @@ impl Rounds {
                 None => return Ok(()),
             }
         }
-        Err(ListingError::Aws(AwsError::new(
+        Err(AwsError::new(
             "iam:GetAccountAuthorizationDetails",
             ErrorClass::Other,
             "the answer makes no sense: a listing of more than 1,000 pages",
-        )))
+        ))
+    }
+
+    /// Looks at roles that nothing explains: at some of them, at others in the next round. One that was deleted while AWS was asked, as its object
+    /// was, is no orphan; and where AWS did not show tags, they are read.
+    async fn look_at(&self, roles: &dyn Roles, unexplained: Vec<ObservedOrphan>) -> Vec<ObservedOrphan> {
+        let order = RandomState::new();
+        let mut unexplained = unexplained;
+        unexplained.sort_by_key(|observed| order.hash_one(&observed.role.unique_id));
+        let (mut looks, mut left) = (0, Vec::new());
+        for observed in unexplained {
+            if looks == LOOKS || observed.is_to_stay() {
+                left.push(observed);
+                continue;
+            }
+            looks += 1;
+            match roles.get_role(&observed.role.name).await {
+                Ok(Some(role)) if role.unique_id == observed.role.unique_id => left.push(ObservedOrphan {
+                    tags: Some(role.tags),
+                    ..observed
+                }),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::info!(
+                        aws_role = %observed.role.name,
+                        %error,
+                        "failed to read an IAM role that no object explains"
+                    );
+                    left.push(observed);
+                }
+            }
+        }
+        left
     }
 
     fn saw(&self, listing: &Listing, id: &RoleId, role: Option<ObservedRole>) {
@@ -220,64 +321,112 @@ impl Rounds {
         self.queue.add(id.clone(), Lane::Routine);
     }
 
-    /// The roles that there may be in the account, by their names there.
-    async fn expected(
-        &self,
-        account: &Arc<Account>,
-    ) -> Result<HashMap<RoleName, ExpectedRole>, ReconcileError> {
-        let (cluster, name) = (self.ctx.cluster.clone(), account.name.clone());
-        let expected = move |index: &Index| {
-            let ids = index.roles().into_iter();
-            let of_account = ids.filter(|id| index.account_of_role(id).as_ref() == Some(&name));
-            of_account
-                .map(|id| {
+    /// The roles that there may be for objects.
+    async fn objects_roles(&self, account: &Arc<Account>) -> Result<ObjectsRoles, ReconcileError> {
+        let (cluster, account) = (self.ctx.cluster.clone(), Arc::clone(account));
+        let of_objects = move |index: &Index| {
+            let mut roles = ObjectsRoles::default();
+            for id in index.roles() {
+                let name = naming::role_name(&cluster, &id);
+                if index.account_of_role(&id).as_ref() == Some(&account.name) {
                     let is_there = index.role(&id).is_some_and(|role| {
                         let is_existing = role.parsed.is_ok_and(|role| role.existing().is_some());
                         !is_existing && role.state.role_id.is_some()
                     });
-                    (naming::role_name(&cluster, &id), ExpectedRole { id, is_there })
-                })
-                .collect()
+                    roles.expected.insert(name.clone(), ExpectedRole { id, is_there });
+                }
+                // In whatever account: an object that can't be read names none.
+                roles.names.insert(name);
+            }
+            roles
         };
-        self.ctx.decide(expected).await
+        self.ctx.decide(of_objects).await
     }
 
-    /// Says in the status of the account what came of it.
-    async fn tell(
+    /// Says in the status of the account what came of it, and has those roles deleted that are to go. Gives when a grace ends.
+    pub async fn tell(
         &self,
-        name: &ObjectName,
-        listed: Result<usize, ListingError>,
-    ) -> Result<(), ReconcileError> {
+        account: &Arc<Account>,
+        listed: Result<ListedAccount, ListingError>,
+    ) -> Result<Option<Timestamp>, ReconcileError> {
         let api = objects::cluster_wide::<AWSAccount>(&self.ctx.client);
-        let mut last = Ok(());
+        let mut last = Ok(None);
         for _ in 0..TRIES {
-            let Some(object) = api.get_opt(name.as_str()).await? else {
-                return Ok(());
+            let Some(object) = api.get_opt(account.name.as_str()).await? else {
+                return Ok(None);
             };
             let old: AWSAccountStatus = objects::status_of(&object);
-            let (generation, now) = (object.metadata.generation, self.ctx.now());
+            let generation = object.metadata.generation;
+            let now = self.ctx.now();
+            let mut plan = SweepPlan::default();
             let new = match &listed {
-                Ok(roles) => told::listed(&old, *roles, generation, now),
-                Err(ListingError::Aws(error)) => told::not_listed(&old, error, generation, now),
+                Ok(listed) => {
+                    let facts = orphans::facts(&old, &object.metadata, &listed.unexplained);
+                    plan = self.sweep(account, listed, &facts);
+                    let round = SweptRound {
+                        began: listed.began,
+                        roles: listed.roles,
+                        accepted: facts.accepted,
+                    };
+                    let new = match &listed.shown {
+                        Ok(()) => told::listed(&old, listed.roles, generation, now),
+                        Err(error) => told::not_listed(&old, error, generation, now),
+                    };
+                    orphans::swept(&new, &plan, round, generation, now)
+                }
+                Err(ListingError::Aws(error)) => {
+                    let new = told::not_listed(&old, error, generation, now);
+                    orphans::not_listed(&new, error, generation, now)
+                }
                 Err(ListingError::Here(error)) => {
                     tracing::warn!(error = chain(error), "failed to list IAM roles");
-                    return Ok(());
+                    return Ok(None);
                 }
             };
             last = report::write_status::<AWSAccount, _>(&self.ctx, &api, &object, &old, &new)
                 .await
-                .map(drop);
+                .map(|_| plan.next);
             if last.is_ok() {
+                // After it: what is deleted has been told.
+                self.remove(account, &plan);
                 break;
             }
         }
         last
     }
+
+    fn sweep(&self, account: &Account, listed: &ListedAccount, facts: &OrphanFacts) -> SweepPlan {
+        let scope = SweepScope {
+            cluster: &self.ctx.cluster,
+            cluster_uid: &self.ctx.cluster_uid,
+            account,
+        };
+        let explained = listed.roles - listed.unexplained.len();
+        sweep(scope, &listed.unexplained, explained, facts, self.ctx.now())
+    }
+
+    fn remove(&self, account: &Account, plan: &SweepPlan) {
+        let is_removed = |orphan: &&UnexplainedRole| plan.removed.contains(&orphan.role.name);
+        for orphan in plan.orphans.iter().filter(is_removed) {
+            tracing::warn!(role = %orphan.id, aws_role = %orphan.role.name, "deleting an IAM role: there is no object of it");
+            (self.take)(&orphan.id, &orphan.uid, &account.name);
+            self.queue.add(orphan.id.clone(), Lane::Routine);
+        }
+    }
+}
+
+/// The roles that there may be for objects.
+#[derive(Default)]
+struct ObjectsRoles {
+    /// Those in the account, by their names there.
+    expected: HashMap<RoleName, ExpectedRole>,
+    /// The names of all.
+    names: HashSet<RoleName>,
 }
 
 /// Why roles were not listed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ListingError {
+pub enum ListingError {
     /// AWS does not say.
     #[error(transparent)]
     Aws(#[from] AwsError),

@@ -41,6 +41,25 @@ pub enum Requeue {
     After(Duration),
     /// It failed: with growing pauses until it succeeds.
     Retry,
+    /// It failed, and is known to be worth a try then: the same, with no pause longer than that.
+    RetryWithin(Duration),
+}
+
+impl Requeue {
+    /// How long the pause after a failure may be; `None` when it was none.
+    fn longest_pause(self) -> Option<Duration> {
+        match self {
+            Self::Retry => Some(LAST_BACKOFF),
+            Self::RetryWithin(longest) => Some(longest.min(LAST_BACKOFF)),
+            Self::AwaitChange | Self::After(_) => None,
+        }
+    }
+
+    /// Whether it failed.
+    #[must_use]
+    pub fn is_retry(self) -> bool {
+        self.longest_pause().is_some()
+    }
 }
 
 /// A key in hand.
@@ -296,7 +315,7 @@ impl<K: Clone + Eq + Hash> Queue<K> {
         let mut s = self.state.lock();
         let (lane, again) = s.end(&key);
         let lane = lane.unwrap_or(Lane::Change);
-        let failures = if next == Requeue::Retry {
+        let failures = if next.is_retry() {
             let (count, failed) = s.failures.get(&key).copied().unwrap_or((0, lane));
             s.failures
                 .insert(key.clone(), (count.saturating_add(1), failed.min(lane)));
@@ -310,9 +329,10 @@ impl<K: Clone + Eq + Hash> Queue<K> {
                 s.enqueue(key.clone(), lane, place);
                 None
             }
-            (Requeue::Retry, _) => {
+            (Requeue::Retry | Requeue::RetryWithin(_), _) => {
                 let pause = FIRST_BACKOFF.saturating_mul(1u32 << failures.min(10));
-                Some((pause.min(LAST_BACKOFF), lane))
+                let longest = next.longest_pause().unwrap_or(LAST_BACKOFF);
+                Some((pause.min(longest), lane))
             }
             (_, Some(Again::Echo)) => {
                 s.enqueue(key.clone(), Lane::Routine, place);

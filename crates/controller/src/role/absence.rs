@@ -32,17 +32,19 @@ impl Absences {
         }
     }
 
-    /// AWS does not show the role. Gives whether that is believed: it did not show it either when it was looked at long enough before.
-    pub fn is_believed(&self, id: &RoleId) -> bool {
+    /// AWS does not show the role. Gives how long it must go on so until that is believed; `None` when it is: it did not show it either when it
+    /// was looked at long enough before.
+    pub fn doubted_for(&self, id: &RoleId) -> Option<Duration> {
         let now = Instant::now();
         let mut first = self.first.lock();
-        match first.get(id) {
-            Some(since) => now.saturating_duration_since(*since) >= self.propagation,
-            None => {
-                first.insert(id.clone(), now);
-                false
-            }
-        }
+        let Some(since) = first.get(id) else {
+            first.insert(id.clone(), now);
+            return Some(self.propagation);
+        };
+        let left = self
+            .propagation
+            .saturating_sub(now.saturating_duration_since(*since));
+        (!left.is_zero()).then_some(left)
     }
 
     /// AWS shows the role, or nothing of it is left to do.
@@ -59,12 +61,16 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_absence_is_believed_when_it_lasts() {
         let (absences, id) = (Absences::default(), uploader());
-        assert!(!absences.is_believed(&id));
+        assert_eq!(absences.doubted_for(&id), Some(PROPAGATION));
         tokio::time::advance(PROPAGATION - Duration::from_millis(1)).await;
-        assert!(!absences.is_believed(&id));
+        assert_eq!(absences.doubted_for(&id), Some(Duration::from_millis(1)));
         tokio::time::advance(Duration::from_millis(1)).await;
-        assert!(absences.is_believed(&id));
+        assert_eq!(absences.doubted_for(&id), None);
         absences.forget(&id);
-        assert!(!absences.is_believed(&id), "it was seen in between");
+        assert_eq!(
+            absences.doubted_for(&id),
+            Some(PROPAGATION),
+            "it was seen in between"
+        );
     }
 }

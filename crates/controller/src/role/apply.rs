@@ -21,6 +21,7 @@ use super::{
     converge::{Converged, RoleApplyError, RoleCalls, converge},
     dereference::{RoleInputs, RoleStage},
     drift::{self, RoleDrift},
+    left,
     outcome::{AppliedRole, RoleOutcome},
     target::RoleTarget,
     trust::TrustAttempts,
@@ -29,14 +30,12 @@ use crate::{
     census::Census,
     context::ControllerContext,
     error::{ReconcileError, chain},
+    orphans::{GiveUps, TriedFor},
     queue::Lane,
     report::reason_of,
     verified::Verified,
     work::Urgency,
 };
-
-/// How long a terminating namespace is held up by a role that can't be deleted. The tags in AWS are the record then.
-const HOLD_NAMESPACE: Duration = Duration::from_secs(600);
 
 /// What this process has seen of roles in AWS.
 #[derive(Clone, Copy)]
@@ -44,6 +43,7 @@ pub struct KnownRoles<'a> {
     pub verified: &'a Verified<RoleId>,
     pub absences: &'a Absences,
     pub census: &'a Census,
+    pub give_ups: &'a GiveUps,
 }
 
 /// Carries out the plan for a role. AWS is not asked when it was seen to have the role as it should be a short while ago.
@@ -72,12 +72,13 @@ pub async fn apply(
         RoleWork::Look(look) => look.carry_out(ctx, verified, &inputs.id).await,
     };
     match applied.outcome {
-        RoleOutcome::Deleting { message } if inputs.holds_up_namespace() => {
-            let gives_up = namespace_waited_long_enough(ctx, &inputs.id.namespace).await?;
+        RoleOutcome::Deleting { message, ended } if inputs.holds_up_namespace() => {
+            let is_enough = known.give_ups.tried(&inputs.id, ended);
+            let gives_up = is_enough && is_terminating(ctx, &inputs.id.namespace).await?;
             Ok(AppliedRole::now(if gives_up {
-                RoleOutcome::Orphaned { message }
+                left::give_up(ctx, inputs, plan, &message).await
             } else {
-                RoleOutcome::Deleting { message }
+                RoleOutcome::Deleting { message, ended }
             }))
         }
         // Whatever is to be written has been.
@@ -264,9 +265,9 @@ impl Convergence {
                 }
                 if self.takes_away() && !converged.changed && converged.role_id.is_none() {
                     // What a finalizer holds may be there.
-                    if !absences.is_believed(id) {
+                    if let Some(left) = absences.doubted_for(id) {
                         verified.forget(id);
-                        return Ok(now(self.not_shown()));
+                        return Ok(now(self.not_shown(left)));
                     }
                 } else {
                     absences.forget(id);
@@ -339,10 +340,11 @@ impl Convergence {
     }
 
     /// What is true of a role that AWS does not show, which is not believed yet.
-    fn not_shown(&self) -> RoleOutcome {
+    fn not_shown(&self, left: Duration) -> RoleOutcome {
         self.unfinished(
             ConditionReason::Progressing,
             "AWS shows no role of this name, which may have been made a moment ago: it is looked at again for a minute".to_owned(),
+            TriedFor::Hidden(left),
         )
     }
 
@@ -395,6 +397,7 @@ impl Convergence {
             RoleTarget::Retain if converged.refused_tags.iter().any(AwsError::is_retryable) => {
                 RoleOutcome::Deleting {
                     message: "the role is closed, and its tag can't be written yet".into(),
+                    ended: TriedFor::Passing,
                 }
             }
             _ => self.as_it_should_be(converged, left_out),
@@ -413,13 +416,13 @@ impl Convergence {
                 (ConditionReason::Progressing, error.to_string())
             }
         };
-        self.unfinished(reason, message)
+        self.unfinished(reason, message, error.ended())
     }
 
     /// What is true of a role that has not reached its target.
-    fn unfinished(&self, reason: ConditionReason, message: String) -> RoleOutcome {
+    fn unfinished(&self, reason: ConditionReason, message: String, ended: TriedFor) -> RoleOutcome {
         match self.target {
-            RoleTarget::Retain | RoleTarget::Delete => RoleOutcome::Deleting { message },
+            RoleTarget::Retain | RoleTarget::Delete => RoleOutcome::Deleting { message, ended },
             RoleTarget::Provision(_) | RoleTarget::Hold { .. } | RoleTarget::Suspend => {
                 RoleOutcome::Waiting { reason, message }
             }
@@ -427,17 +430,8 @@ impl Convergence {
     }
 }
 
-async fn namespace_waited_long_enough(
-    ctx: &ControllerContext,
-    namespace: &NamespaceName,
-) -> Result<bool, ReconcileError> {
+async fn is_terminating(ctx: &ControllerContext, namespace: &NamespaceName) -> Result<bool, ReconcileError> {
     let api: Api<Namespace> = Api::all(ctx.client.clone());
-    let Some(namespace) = api.get_opt(namespace.as_str()).await? else {
-        return Ok(true);
-    };
-    let Some(since) = namespace.metadata.deletion_timestamp else {
-        return Ok(false);
-    };
-    let waited = ctx.now().as_second() - since.0.as_second();
-    Ok(waited >= i64::try_from(HOLD_NAMESPACE.as_secs()).unwrap_or(i64::MAX))
+    let namespace = api.get_opt(namespace.as_str()).await?;
+    Ok(namespace.is_none_or(|namespace| namespace.metadata.deletion_timestamp.is_some()))
 }

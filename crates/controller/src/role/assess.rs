@@ -20,7 +20,10 @@ use super::{
     target::{self, Ownership, RoleTarget},
     trust::RoleTrust,
 };
-use crate::verified::{Fingerprint, FingerprintKey};
+use crate::{
+    orphans::TriedFor,
+    verified::{Fingerprint, FingerprintKey},
+};
 
 /// What is to be done about a role. Made once, here; the steps after it only carry it out.
 #[derive(Debug)]
@@ -199,14 +202,16 @@ fn assess_deletion(inputs: &RoleInputs, stays: bool, key: &FingerprintKey) -> Ro
         (Some(account), _) | (None, Entry::Known(account)) => account,
         (None, Entry::Unreadable(why)) => {
             let message = format!("the AWSAccount {name} can't be read: {why}");
-            return RolePlan::nothing(RoleOutcome::Deleting { message });
+            let ended = TriedFor::Passing;
+            return RolePlan::nothing(RoleOutcome::Deleting { message, ended });
         }
         (None, Entry::Missing) => {
             let message = format!(
                 "the AWSAccount {name} does not exist, so the IAM role can't be deleted; make the account again, or delete \
                  the IAM role yourself and remove the finalizer {FINALIZER}"
             );
-            return RolePlan::nothing(RoleOutcome::Deleting { message });
+            let ended = TriedFor::Good;
+            return RolePlan::nothing(RoleOutcome::Deleting { message, ended });
         }
     };
     let ownership = ownership(inputs, account);

@@ -10,7 +10,7 @@ use deputy_delegation::{
 };
 use tokio::time::Instant;
 
-use crate::{context::MayWrite, queue::Superseded};
+use crate::{context::MayWrite, orphans::TriedFor, queue::Superseded};
 
 /// AWS may not show a change at once; that often it is looked at again in one go.
 const LOOKS: usize = 3;
@@ -51,6 +51,39 @@ pub enum RoleApplyError {
     /// Something more urgent is to be done about the role.
     #[error("something more urgent is to be done about the role")]
     Superseded,
+}
+
+impl RoleApplyError {
+    /// Whether another try may succeed though nobody changes anything in AWS. What is Deputy's own trouble (no credentials, a clock
+    /// that is wrong, an answer that makes no sense) is none of AWS's refusals.
+    pub(super) fn ended(&self) -> TriedFor {
+        let error = match self {
+            Self::Read(error) | Self::Write(error) => error,
+            Self::Conflict(_) => return TriedFor::Good,
+            Self::NotShown | Self::NotLeader | Self::Superseded => return TriedFor::Passing,
+        };
+        match error.class() {
+            // Something is in its way that is not Deputy's: an instance profile, for example.
+            ErrorClass::Conflict if error.code() == Some("DeleteConflict") => TriedFor::Good,
+            ErrorClass::AccessDenied
+            | ErrorClass::AlreadyExists
+            | ErrorClass::MalformedPolicy
+            | ErrorClass::LimitExceeded
+            | ErrorClass::PackedPolicyTooLarge
+            | ErrorClass::InvalidInput => TriedFor::Good,
+            ErrorClass::Throttled
+            | ErrorClass::Unreachable
+            | ErrorClass::Service
+            | ErrorClass::NotFound
+            | ErrorClass::Conflict
+            | ErrorClass::InvalidPrincipal
+            | ErrorClass::ExpiredCredentials
+            | ErrorClass::InvalidCredentials
+            | ErrorClass::NoCredentials
+            | ErrorClass::NotLeader
+            | ErrorClass::Other => TriedFor::Passing,
+        }
+    }
 }
 
 /// What of a role is read.

@@ -15,6 +15,7 @@ mod converge;
 mod dereference;
 mod drift;
 mod instance;
+mod left;
 mod look;
 mod outcome;
 mod sessions;
@@ -27,7 +28,10 @@ mod trust;
 use std::{collections::HashMap, sync::Arc};
 
 use deputy_api::{AWSRole, AWSRoleStatus, ClusterAWSRole};
-use deputy_delegation::model::{RoleId, RoleKind};
+use deputy_delegation::{
+    ObjectName, Uid,
+    model::{RoleId, RoleKind},
+};
 use deputy_runtime::status::replaced_status;
 use parking_lot::Mutex;
 
@@ -45,6 +49,7 @@ use crate::{
     error::ReconcileError,
     instances::{Begun, Instances},
     objects,
+    orphans::{self, GiveUps},
     queue::{Place, Requeue},
     report,
     verified::Verified,
@@ -59,6 +64,7 @@ pub struct RoleController {
     absences: Absences,
     census: Arc<Census>,
     documents: ManagedDocuments,
+    give_ups: GiveUps,
     /// Roles that may be in AWS because of this process. A finalizer alone does not hold them: the API server lets a deletion
     /// that is under way already go through although a finalizer was added, and accepted, in between.
     provisioned: Mutex<HashMap<RoleId, ProvisionedRole>>,
@@ -74,6 +80,7 @@ impl RoleController {
             absences: Absences::default(),
             census: Arc::default(),
             documents: ManagedDocuments::default(),
+            give_ups: GiveUps::default(),
             provisioned: Mutex::default(),
         }
     }
@@ -114,8 +121,7 @@ impl RoleController {
             RoleKind::ClusterAWSRole { .. } => instance::dereference(&self.ctx, provisioned, id).await?,
         };
         let Some(mut inputs) = inputs else {
-            self.verified.forget(id);
-            self.census.looked_at(id);
+            self.forget(id);
             return Ok(Requeue::AwaitChange);
         };
         // 2. assess (pure)
@@ -226,7 +232,25 @@ impl RoleController {
             verified: &self.verified,
             absences: &self.absences,
             census: &self.census,
+            give_ups: &self.give_ups,
         }
+    }
+
+    /// There is no such object, and nothing of it in AWS.
+    fn forget(&self, id: &RoleId) {
+        self.verified.forget(id);
+        self.census.looked_at(id);
+        self.give_ups.forget(id);
+    }
+
+    /// Takes a role into hand of which there is no object, to delete it. One that is in hand stays as it is.
+    pub fn take_in_hand(&self, id: &RoleId, uid: &Uid, account: &ObjectName) {
+        let mut provisioned = self.provisioned.lock();
+        provisioned.entry(id.clone()).or_insert_with(|| ProvisionedRole {
+            uid: uid.clone(),
+            account: account.clone(),
+            retain: false,
+        });
     }
 
     /// Says as an event what somebody changed of a role in AWS.
@@ -281,13 +305,15 @@ impl RoleController {
                 let note = "the IAM role stays in AWS, and nobody can become it";
                 self.ctx.publish_event(&about, false, "Retained", note).await;
             }
-            RoleOutcome::Orphaned { message } => {
+            RoleOutcome::Orphaned { account, orphan } => {
+                // First: what is not noted down is not given up.
+                let is_noted = orphans::note(&self.ctx, &inputs.id, account.as_ref(), orphan).await?;
                 tracing::warn!(
-                    reason = message,
-                    "dropped finalizer and left the IAM role in AWS: the namespace has been terminating for 10 minutes"
+                    role_arn = orphan.role_arn,
+                    reason = orphan.reason,
+                    is_noted,
+                    "dropped finalizer and left the IAM role in AWS: it was refused for 10 minutes, and its namespace has to go"
                 );
-                let about = report::reference::<AWSRole>(object);
-                self.ctx.publish_event(&about, true, "Orphaned", message).await;
             }
             _ => {
                 let old = objects::status_of(object);
@@ -302,6 +328,7 @@ impl RoleController {
         }
         // First: once the finalizer is off, the object may be gone, and another one of its name there.
         self.provisioned.lock().remove(&inputs.id);
+        self.give_ups.forget(&inputs.id);
         objects::set_finalizer(&api, object, FINALIZER, false).await?;
         Ok(())
     }

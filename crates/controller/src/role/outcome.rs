@@ -4,10 +4,13 @@ use std::{collections::BTreeSet, time::Duration};
 
 use deputy_api::conditions::ConditionReason;
 use deputy_aws::AwsError;
-use deputy_delegation::{ManagedPolicyArn, MaxSessionDuration, trust::LeftOutPrincipal};
+use deputy_delegation::{ManagedPolicyArn, MaxSessionDuration, ObjectName, trust::LeftOutPrincipal};
 
 use super::{capped::CappedRole, drift::RoleDrift};
-use crate::verified::DRIFT_INTERVAL;
+use crate::{
+    orphans::{Orphan, TriedFor},
+    verified::DRIFT_INTERVAL,
+};
 
 /// What is true of a role in AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +55,8 @@ pub enum RoleOutcome {
     Deleting {
         /// What keeps it.
         message: String,
+        /// Whether another try can't succeed as long as nobody changes something in AWS.
+        ended: TriedFor,
     },
     /// It is gone; or what has its name is not ours, and stays.
     Deleted,
@@ -59,8 +64,9 @@ pub enum RoleOutcome {
     Retained,
     /// It is given up: it is still there, and its namespace has waited for it long enough.
     Orphaned {
-        /// What kept it.
-        message: String,
+        /// The account that it is in; `None` when there is no AWSAccount of that name.
+        account: Option<ObjectName>,
+        orphan: Box<Orphan>,
     },
 }
 

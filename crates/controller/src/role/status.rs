@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     left_out,
+    orphans::TriedFor,
     queue::Requeue,
     report::{LOOK_AGAIN, not_accepted, tagged, within},
 };
@@ -49,6 +50,10 @@ fn outcome_requeue(applied: &AppliedRole) -> Requeue {
         }
         RoleOutcome::Waiting { reason, .. } if waits_for_others(*reason) => Requeue::After(LOOK_AGAIN),
         RoleOutcome::Waiting { .. } => Requeue::Retry,
+        RoleOutcome::Deleting {
+            ended: TriedFor::Hidden(left),
+            ..
+        } => Requeue::RetryWithin(*left),
         RoleOutcome::Deleting { .. } => Requeue::Retry,
         RoleOutcome::Deleted | RoleOutcome::Retained | RoleOutcome::Orphaned { .. } => Requeue::AwaitChange,
     }
@@ -117,6 +122,8 @@ fn waits_for_others(reason: ConditionReason) -> bool {
         | Reason::PackedPolicyTooLarge
         | Reason::RegionDisabled
         | Reason::DuplicateAccount
+        | Reason::Orphaned
+        | Reason::OrphansHeld
         | Reason::Deleting => false,
     }
 }
@@ -338,7 +345,7 @@ pub fn write_outcome(
             set(ConditionType::Provisioned, Status::False, *reason, message);
             set(ConditionType::Ready, Status::False, *reason, message);
         }
-        RoleOutcome::Deleting { message } => {
+        RoleOutcome::Deleting { message, .. } => {
             set(
                 ConditionType::Ready,
                 Status::False,

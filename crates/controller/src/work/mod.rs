@@ -112,11 +112,7 @@ impl<K: Clone + Eq + Hash + fmt::Display> Worker<K> {
         let work = contained((self.reconcile)(key.clone(), urgency));
         match tokio::time::timeout(LONGEST, work).await {
             Ok(Ok(Ok(action))) => {
-                let outcome = if action == Requeue::Retry {
-                    "waiting"
-                } else {
-                    "done"
-                };
+                let outcome = if action.is_retry() { "waiting" } else { "done" };
                 self.ctx.metrics.reconciled(self.kind, outcome);
                 action
             }

@@ -370,7 +370,7 @@ impl Stage {
                     process.is_boundary_due = true;
                     pause = Some(left);
                 }
-                Ok(Requeue::Retry) | Err(_) => process.is_boundary_due = true,
+                Ok(Requeue::Retry | Requeue::RetryWithin(_)) | Err(_) => process.is_boundary_due = true,
             }
         }
         while process.told.depth().sum() > 0 {

@@ -76,6 +76,20 @@ async fn failures_pause_longer_each_time_and_a_success_forgets_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pause_after_a_failure_is_no_longer_than_it_may_be() {
+    let queue = queue();
+    queue.add(1, Lane::Revoke);
+    let mut pauses = Vec::new();
+    for longest in [60, 60, 60, 3, 3, 60] {
+        let before = Instant::now();
+        assert_eq!(queue.take().await.lane, Lane::Revoke);
+        pauses.push(before.elapsed().as_millis());
+        queue.done(1, Requeue::RetryWithin(Duration::from_secs(longest)));
+    }
+    assert_eq!(pauses, [0, 500, 1000, 2000, 3000, 3000]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_change_comes_before_the_pause_is_over_and_replaces_it() {
     let queue = queue();
     queue.add(1, Lane::Change);

@@ -18,6 +18,7 @@ use crate::{
     fixtures::{
         account, binding, cluster, cluster_uid, existing_role, index, limit, role, role_object, uid, uploader,
     },
+    orphans::TriedFor,
     role::{
         assess::{Finalizer, RolePlan, RoleWork, assess},
         dereference::{AccountInput, FINALIZER, PresentRole, RoleInputs, RoleStage},
@@ -373,19 +374,22 @@ fn by_an_account_that_may_not_be_used_things_are_only_taken_away() {
 
 #[test]
 fn a_deletion_waits_for_an_account_that_is_not_known() {
-    for (usable, part) in [
-        (Entry::Missing, "does not exist"),
+    for (usable, part, tried_for) in [
+        (Entry::Missing, "does not exist", TriedFor::Good),
+        // It is mended, most likely.
         (
             Entry::Unreadable("spec.region".into()),
             "can't be read: spec.region",
+            TriedFor::Passing,
         ),
     ] {
         let mut inputs = inputs(deleting(false));
         inputs.account.usable = usable;
         inputs.account.as_written = None;
-        let RoleOutcome::Deleting { message } = outcome_of(&inputs) else {
+        let RoleOutcome::Deleting { message, ended } = outcome_of(&inputs) else {
             panic!("{part}");
         };
+        assert_eq!(ended, tried_for, "{part}");
         assert!(
             message.contains(part) && message.contains("production"),
             "{message}"

@@ -16,6 +16,7 @@ pub type Watcher = Box<dyn Fn(Option<&Value>) + Send + Sync>;
 #[derive(Default)]
 struct Stored {
     role: Option<Value>,
+    account: Option<Value>,
     version: u64,
     writes: Vec<Value>,
     events: Vec<String>,
@@ -73,6 +74,16 @@ impl ApiServer {
         std::mem::take(&mut self.stored.lock().events)
     }
 
+    /// The AWSAccount, once it was put there.
+    pub fn account(&self) -> Option<Value> {
+        self.stored.lock().account.clone()
+    }
+
+    /// Somebody makes the AWSAccount, or changes it.
+    pub fn put_account(&self, account: Value) {
+        self.stored.lock().account = Some(account);
+    }
+
     /// A resource version that no object has.
     pub fn next_version(&self) -> String {
         self.stored.lock().next_version()
@@ -83,6 +94,11 @@ impl ApiServer {
         let mut stored = self.stored.lock();
         stored.store(role);
         (self.watcher)(stored.role.as_ref());
+    }
+
+    /// The same, and no watch shows it yet.
+    pub fn put_unseen(&self, role: Value) {
+        self.stored.lock().store(Some(role));
     }
 
     fn answer(&self, method: &Method, path: &str, body: Value) -> (u16, Value) {
@@ -99,6 +115,9 @@ impl ApiServer {
                 json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "payments"}}),
             );
         }
+        if path.contains("/awsaccounts/") {
+            return self.answer_of_account(&body);
+        }
         assert!(path.contains("/awsroles/uploader"), "{method} {path}");
         let is_read = method == Method::GET;
         let trouble = self
@@ -114,6 +133,17 @@ impl ApiServer {
                 trouble.of_api()
             }
         }
+    }
+
+    fn answer_of_account(&self, patch: &Value) -> (u16, Value) {
+        let mut stored = self.stored.lock();
+        let Some(account) = &mut stored.account else {
+            return not_found();
+        };
+        if let Some(status) = patch.get("status") {
+            merge(&mut account["status"], status);
+        }
+        (200, account.clone())
     }
 
     fn read(&self) -> (u16, Value) {

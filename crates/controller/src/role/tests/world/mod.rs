@@ -3,6 +3,7 @@
 
 mod api_server;
 mod roles;
+mod sweeps;
 mod wish;
 
 use std::{sync::Arc, time::Duration};

@@ -1,0 +1,15 @@
+//! IAM roles without an object: those that were given up so that a namespace could go (`give_up`), and whatever else a listing of the account
+//! shows that nothing explains (`sweep`, pure). What there is of them stands in the status of the AWSAccount (`record`), which no tenant can
+//! delete.
+
+mod give_up;
+mod record;
+mod sweep;
+#[cfg(test)]
+mod tests;
+
+pub use self::{
+    give_up::{GiveUps, TriedFor},
+    record::{Orphan, SweptRound, facts, not_listed, note, swept},
+    sweep::{LOOKS, ObservedOrphan, OrphanFacts, SweepPlan, SweepScope, UnexplainedRole, sweep},
+};

@@ -1,0 +1,110 @@
+//! A role that is in AWS, and whose object is gone although nobody deleted the role.
+
+use deputy_api::{
+    AWSAccountStatus,
+    conditions::{self, ConditionType},
+};
+use jiff::SignedDuration;
+
+use super::{
+    histories::Rig,
+    paths::reads,
+    world::{Power, World},
+};
+use crate::role::dereference::FINALIZER;
+
+async fn orphaned(rig: &Rig) -> World {
+    let mut world = World::new(&rig.leadership);
+    world.furnish();
+    world.pass(SignedDuration::ZERO);
+    world.wish(&reads());
+    world.settle(4, World::is_quiet).await;
+    // Older than a grace.
+    world.pass(SignedDuration::from_hours(2));
+    world
+}
+
+/// The reason of `Swept`, and how many orphans there are.
+fn told(status: &AWSAccountStatus) -> (&str, i64) {
+    let swept = conditions::find(&status.conditions, ConditionType::Swept).unwrap();
+    (
+        &swept.reason,
+        status.orphans.as_ref().map_or(0, |orphans| orphans.count),
+    )
+}
+
+const GRACE: SignedDuration = SignedDuration::from_mins(30);
+
+#[tokio::test(start_paused = true)]
+async fn a_role_without_an_object_is_told_and_goes_when_a_person_accepts_that() {
+    let rig = Rig::new().await;
+    let mut world = orphaned(&rig).await;
+    let (_, status) = world.sweeps().await;
+    assert_eq!(told(&status), ("UpToDate", 0));
+    let may = world.power();
+    world.orphan();
+    let (next, status) = world.sweeps().await;
+    assert_eq!(told(&status), ("Orphaned", 1));
+    let orphan = &status.orphans.as_ref().unwrap().oldest[0];
+    assert_eq!(orphan.object, "AWSRole payments/uploader");
+    assert_eq!(orphan.role_id, world.role_id());
+    assert_eq!(next, Some(orphan.since.0 + GRACE));
+    // It was the only one: that is what a cluster looks like that is about to be restored.
+    world.pass(GRACE);
+    let (_, status) = world.sweeps().await;
+    assert_eq!(told(&status), ("OrphansHeld", 1));
+    assert_eq!(world.power(), may, "nothing was done to it");
+    world.accept_removing("0");
+    assert_eq!(told(&world.sweeps().await.1), ("OrphansHeld", 1));
+    world.accept_removing("1");
+    world.sweeps().await;
+    assert_eq!(world.power(), Power::new());
+    assert_eq!(world.role_id(), None);
+    assert_eq!(told(&world.sweeps().await.1), ("UpToDate", 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_whose_object_is_restored_within_the_grace_is_no_orphan() {
+    let rig = Rig::new().await;
+    let mut world = orphaned(&rig).await;
+    let (mut object, role_id, may) = (world.object(), world.role_id(), world.power());
+    world.orphan();
+    assert_eq!(told(&world.accept_removing_all().await), ("Orphaned", 1));
+    object["metadata"]["finalizers"] = serde_json::json!([FINALIZER]);
+    world.put_back(object);
+    world.pass(GRACE);
+    let (_, status) = world.sweeps().await;
+    assert_eq!(told(&status), ("UpToDate", 0));
+    assert_eq!((world.role_id(), world.power()), (role_id, may));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_whose_object_came_back_unseen_is_not_deleted() {
+    let rig = Rig::new().await;
+    let mut world = orphaned(&rig).await;
+    let (object, role_id, may) = (world.object(), world.role_id(), world.power());
+    world.orphan();
+    assert_eq!(told(&world.accept_removing_all().await), ("Orphaned", 1));
+    world.pass(GRACE);
+    // The API server has it, and no watch has shown it.
+    world.put_back_unseen(object);
+    world.sweeps().await;
+    assert_eq!((world.role_id(), world.power()), (role_id, may));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_whose_object_cant_be_read_is_no_orphan() {
+    let rig = Rig::new().await;
+    let mut world = orphaned(&rig).await;
+    let (mut object, role_id) = (world.object(), world.role_id());
+    // Not even which account it is in is known.
+    object["spec"]["policies"] = serde_json::json!("none");
+    object["metadata"]["generation"] = serde_json::json!(99);
+    world.put_back(object);
+    for _ in 0..2 {
+        let (_, status) = world.sweeps().await;
+        assert_eq!(told(&status), ("UpToDate", 0));
+        world.pass(GRACE);
+    }
+    assert_eq!(world.role_id(), role_id);
+}

@@ -1,0 +1,103 @@
+//! What a round of the census does, beside the role itself.
+
+use std::sync::Arc;
+
+use deputy_api::AWSAccountStatus;
+use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
+
+use super::World;
+use crate::{
+    census::{Rounds, TakeInHand},
+    fixtures::{account, account_object, uploader},
+    queue::{Place, Queue, Workers},
+    work::Urgency,
+};
+
+impl World {
+    /// The AWSRole is gone, and nobody has looked: somebody took its finalizer off.
+    pub fn orphan(&mut self) {
+        self.api.put(None);
+        self.restart();
+    }
+
+    /// It is there again, as it was: a restore, which knows no finalizer of ours that was not there.
+    pub fn put_back(&self, role: serde_json::Value) {
+        self.api.put(Some(role));
+    }
+
+    /// The same, and no watch shows it.
+    pub fn put_back_unseen(&self, role: serde_json::Value) {
+        self.api.put_unseen(role);
+    }
+
+    /// A round after which a person has accepted whatever goes.
+    pub async fn accept_removing_all(&mut self) -> AWSAccountStatus {
+        let (_, status) = self.sweeps().await;
+        self.accept_removing("10");
+        status
+    }
+
+    /// The AWSRole as it is.
+    pub fn object(&self) -> serde_json::Value {
+        self.api.role().unwrap()
+    }
+
+    pub fn pass(&self, time: SignedDuration) {
+        let mut now = self.now.lock();
+        *now += time;
+        self.iam.set_now(*now);
+    }
+
+    /// A person accepts that so many roles go.
+    pub fn accept_removing(&self, count: &str) {
+        let mut account = self.api.account().unwrap();
+        account["metadata"]["annotations"]["deputy.dev/accept-removing-orphans"] = count.into();
+        self.api.put_account(account);
+    }
+
+    /// A round of the census, and the work that it makes. Gives when a grace ends, and what the account says then.
+    pub async fn sweeps(&mut self) -> (Option<Timestamp>, AWSAccountStatus) {
+        self.script.begin(&[]);
+        if self.api.account().is_none() {
+            self.api
+                .put_account(serde_json::to_value(account_object()).unwrap());
+        }
+        let taken = Arc::new(Mutex::new(Vec::new()));
+        let taking = Arc::clone(&taken);
+        let take: TakeInHand = Arc::new(move |id, uid, account| {
+            taking.lock().push((id.clone(), uid.clone(), account.clone()));
+        });
+        let rounds = Rounds {
+            ctx: Arc::clone(&self.ctx),
+            census: Arc::clone(self.controller.census()),
+            queue: Queue::new(Workers::AWS, |_| Place::default()),
+            take,
+        };
+        let account = self.index.account(&account().name).known().cloned().unwrap();
+        // Beside it, what it shows is looked at.
+        let looks = async {
+            loop {
+                tokio::task::yield_now().await;
+                if rounds.census.sighting(&uploader()).is_some() {
+                    let _outcome = self.controller.reconcile(&uploader(), &Urgency::change()).await;
+                }
+            }
+        };
+        let listed = tokio::select! {
+            listed = rounds.list(&account) => listed,
+            () = looks => unreachable!("it goes on for ever"),
+        };
+        let next = rounds.tell(&account, listed).await.unwrap();
+        rounds.census.end(&account.name);
+        for (id, uid, account) in taken.lock().drain(..) {
+            self.controller.take_in_hand(&id, &uid, &account);
+        }
+        for _ in 0..3 {
+            let _outcome = self.controller.reconcile(&uploader(), &Urgency::change()).await;
+        }
+        let told = self.api.account().unwrap();
+        let status = serde_json::from_value(told["status"].clone()).unwrap();
+        (next, status)
+    }
+}
