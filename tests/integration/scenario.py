@@ -181,6 +181,20 @@ class Scenario:
         """Waits until an object is not there."""
         wait_until(lambda: not self.admin.exists(path), f"{path} gone", timeout)
 
+    def delete_account(self, name: str) -> None:
+        """Deletes an AWSAccount, as soon as the webhook knows that nothing names it any more."""
+
+        def deleted() -> bool:
+            try:
+                self.admin.delete(f"{API}/awsaccounts/{name}")
+            except ApiError as error:
+                if "is in use by" not in error.message:
+                    raise
+                return False
+            return True
+
+        wait_until(deleted, f"AWSAccount {name} deleted", 10)
+
     # --- AWS, as its administrator
 
     def iam(self):

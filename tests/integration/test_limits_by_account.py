@@ -9,7 +9,7 @@ import pytest
 
 from rig.proc import wait_until
 
-from .scenario import ACCOUNT, API, LIST, READ, WRITE, document
+from .scenario import ACCOUNT, LIST, READ, WRITE, document
 
 HANGS = "a-hangs"
 
@@ -26,7 +26,7 @@ def hanging_account(scenario) -> Iterator[str]:
         try:
             yield HANGS
         finally:
-            scenario.admin.delete(f"{API}/awsaccounts/{HANGS}")
+            scenario.delete_account(HANGS)
 
 
 def entries(team) -> dict[str, dict]:

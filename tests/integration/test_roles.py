@@ -293,7 +293,7 @@ def test_an_arn_of_another_partition_is_refused_with_the_right_spelling(scenario
     # The identity that asks is of another account and partition.
     scenario.wait(f"{API}/awsaccounts/china", "Ready", "False", "AccountMismatch")
     scenario.admin.delete(team.limit_path)
-    scenario.admin.delete(f"{API}/awsaccounts/china")
+    scenario.delete_account("china")
 
 
 def test_the_accounts_tags_come_and_go_and_other_peoples_tags_stay(scenario, team):

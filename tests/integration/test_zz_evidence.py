@@ -34,7 +34,7 @@ def test_everything_deleted_leaves_nothing_in_aws(scenario):
     wait_until(lambda: not scenario.policies_in_aws(), "no policy", 60)
     # A role that AWS does not show, to who has not seen it go, is believed gone after a minute.
     wait_until(lambda: not admin.get(f"{API}/awsroles")["items"], "no finalizer", 90)
-    admin.delete(f"{API}/awsaccounts/production")
+    scenario.delete_account("production")
 
 
 def test_every_process_ends_as_it_should(scenario):

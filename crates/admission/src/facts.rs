@@ -1,16 +1,16 @@
 //! What reviews ask of the index.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use deputy_api::convert::RoleTemplate;
 use deputy_delegation::{
     AccountId, ClusterName, Decision, NamespaceName, ObjectName, Region, ServiceAccountName,
-    model::{Account, Binding, LimitEntry, ObjectId, Role, RoleId, RoleKind, SessionMethod},
+    model::{Account, Binding, LimitEntry, ObjectId, Role, RoleKind, SessionMethod},
     web_identity::{self, WebIdentity},
 };
 use deputy_index::{
-    BindingDecision, GrantRef, Index, NamespaceInfo, ProposedChange, ResourceKind, Seen, ServiceAccountInfo,
-    Stale,
+    AccountUse, BindingDecision, GrantRef, Index, NamespaceInfo, ProposedChange, ResourceKind, Seen,
+    ServiceAccountInfo, Stale,
 };
 
 use crate::kind::DeputyKind;
@@ -24,8 +24,10 @@ pub(crate) struct Impact {
     pub(crate) looked_at: usize,
     /// Those looked at that are accepted now.
     pub(crate) accepted: usize,
-    /// Names of those that would not be accepted afterwards, in order.
+    /// Names of those that would not be accepted afterwards, or reach nobody who has them, in order.
     pub(crate) suspended: Vec<String>,
+    /// How many of them would be accepted, and reach nobody who has them.
+    pub(crate) shut_out: usize,
 }
 
 /// How pods get sessions by a binding.
@@ -162,9 +164,9 @@ impl Facts {
         self.index.account_of_id(id)
     }
 
-    /// Roles in an account, also those that are being deleted: their IAM roles are still there.
-    pub(crate) fn roles_in(&self, account: &ObjectName) -> Vec<RoleId> {
-        self.index.roles_of_account(account)
+    /// What names an account, also what is being deleted: what it is in AWS is still there.
+    pub(crate) fn uses_of_account(&self, account: &ObjectName) -> BTreeSet<AccountUse> {
+        self.index.uses_of_account(account)
     }
 
     /// What would become of grants with `new` in place of the limit `name`, or without it.
@@ -202,6 +204,7 @@ impl Facts {
             looked_at: found.looked_at,
             accepted: found.accepted,
             suspended: found.suspended.iter().map(name).collect(),
+            shut_out: found.shut_out,
         }
     }
 

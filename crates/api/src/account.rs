@@ -44,6 +44,9 @@ use crate::{SessionMethodSpec, schema};
     validation = Rule::new("self.issuer.principalARN.startsWith('arn:' + self.partition + ':')")
         .message("issuer.principalARN must be in spec.partition")
         .field_path(".issuer.principalARN"),
+    validation = Rule::new("!has(self.previousIssuers) || self.previousIssuers.all(i, i.principalARN.startsWith('arn:' + self.partition + ':') && i.principalARN != self.issuer.principalARN)")
+        .message("previousIssuers must be in spec.partition, and others than issuer")
+        .field_path(".previousIssuers"),
     validation = Rule::new("!has(self.provisioner) || self.provisioner.assumeRole.roleARN.startsWith('arn:' + self.partition + ':iam::' + self.accountID + ':role/')")
         .message("provisioner.assumeRole.roleARN must be a role of this account and partition: roles are made where it lives")
         .field_path(".provisioner.assumeRole.roleARN"),
@@ -56,8 +59,8 @@ use crate::{SessionMethodSpec, schema};
     validation = Rule::new("self.defaults.method != 'AssumeRoleWithWebIdentity' || has(self.oidc)")
         .message("defaults.method AssumeRoleWithWebIdentity needs oidc: the provider by which AWS knows this cluster's tokens")
         .field_path(".defaults.method"),
-    validation = Rule::new("!self.issuer.principalARN.contains(':role/') || duration(self.defaults.sessionDuration) <= duration('1h')")
-        .message("defaults.sessionDuration must be at most 1h when the issuer is a role: AWS caps role chaining")
+    validation = Rule::new("!(self.issuer.principalARN.contains(':role/') || has(self.previousIssuers) && self.previousIssuers.exists(i, i.principalARN.contains(':role/'))) || duration(self.defaults.sessionDuration) <= duration('1h')")
+        .message("defaults.sessionDuration must be at most 1h when the issuer, or one of before, is a role: AWS caps role chaining")
         .field_path(".defaults.sessionDuration"),
 )]
 pub struct AWSAccountSpec {
@@ -80,6 +83,13 @@ pub struct AWSAccountSpec {
 
     /// Who calls `sts:AssumeRole` for pods, and whom the trust policies of Deputy's roles name.
     pub issuer: IssuerSpec,
+
+    /// Who was the issuer before, while that changes: trust policies let them in as well, and a broker may still be one of them. Put the
+    /// former `issuer` here when another takes its place, and take it away once no broker is it any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = "quota::PREVIOUS_ISSUERS"))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["principalARN".into()]))]
+    pub previous_issuers: Vec<IssuerSpec>,
 
     /// The identity that writes roles. Absent: the ambient identity of `deputy controller`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

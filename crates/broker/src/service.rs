@@ -26,7 +26,7 @@ use tracing::{
 
 use crate::{
     audit::{AuditLog, session_issued},
-    identity::{IdentityError, IssuerCheck},
+    identity::{BrokerIdentity, IdentityError, IssuerCheck},
     issuer::{IssueError, Issued, Issuer, IssuerOptions},
     metrics::BrokerMetrics,
     problem::BrokerProblem,
@@ -60,14 +60,13 @@ const DENIED_RETRY: u32 = 5;
 const IDENTITIES_AT_ONCE: usize = 8;
 
 /// The condition `IssuerReady` of an account; `None` to leave it as it is.
-fn issuer_condition(who: Result<Option<Arc<str>>, IdentityError>) -> Option<ConditionReport> {
+fn issuer_condition(
+    account: &Account,
+    who: Result<Option<BrokerIdentity>, IdentityError>,
+) -> Option<ConditionReport> {
     let (status, reason, message) = match who {
         Ok(None) => return None,
-        Ok(Some(who)) => (
-            Status::True,
-            ConditionReason::Ready,
-            format!("deputy broker is {who}"),
-        ),
+        Ok(Some(who)) => issuer_found(account, &who),
         Err(IdentityError::Mismatch(message)) => (Status::False, ConditionReason::IdentityMismatch, message),
         Err(IdentityError::Aws(error)) => {
             let status = if error.is_retryable() {
@@ -84,6 +83,27 @@ fn issuer_condition(who: Result<Option<Arc<str>>, IdentityError>) -> Option<Cond
         reason,
         message,
     })
+}
+
+/// What is said of a broker that is an issuer of `account`, and how far it is with changing it.
+fn issuer_found(account: &Account, who: &BrokerIdentity) -> (Status, ConditionReason, String) {
+    let arn = &who.arn;
+    let (reason, rest) = if who.is_previous {
+        let issuer = &account.issuer;
+        let rest =
+            format!(", an issuer of before; once all roles trust {issuer} as well, it can become that");
+        (ConditionReason::PreviousIssuer, rest)
+    } else if account.previous_issuers.is_empty() {
+        (ConditionReason::Ready, String::new())
+    } else {
+        let previous: Vec<String> = account.previous_issuers.iter().map(ToString::to_string).collect();
+        let rest = format!(
+            "; roles still trust {} as well: once no broker is that any more, take it out of spec.previousIssuers",
+            previous.join(" and ")
+        );
+        (ConditionReason::Ready, rest)
+    };
+    (Status::True, reason, format!("deputy broker is {arn}{rest}"))
 }
 
 /// STS in the region of an account.
@@ -154,7 +174,8 @@ impl Broker {
                 // Never closed: an error only means that nobody waits in line.
                 let _permit = permits.acquire().await.ok();
                 let sts = (this.sts)(&account);
-                let Some(condition) = issuer_condition(this.issuers.identity(&account, &sts).await) else {
+                let Some(condition) = issuer_condition(&account, this.issuers.identity(&account, &sts).await)
+                else {
                     return;
                 };
                 if let Err(error) = write_issuer_condition(&client, &this.index, &name, &condition).await {

@@ -13,7 +13,7 @@ use deputy_policy::{
 
 use crate::{
     model::{Account, RoleId},
-    names::{ClusterName, ExternalId, RoleArn, TagKey, TagValue},
+    names::{ClusterName, ExternalId, IssuerArn, RoleArn, TagKey, TagValue},
     naming,
     session::SessionRequest,
     trust,
@@ -98,25 +98,25 @@ pub fn statements_to_add(cluster: &ClusterName, account: &Account, id: &RoleId) 
     format!("{statements:#}")
 }
 
-/// Whether the trust policy `text` of `role` lets the issuer of `account` make `call`.
+/// Whether the trust policy `text` of `role` lets `issuer` make `call`.
 ///
 /// # Errors
 /// When the document can't be read, or not be evaluated: then nothing is known.
 pub fn admits(
-    account: &Account,
+    issuer: &IssuerArn,
     role: &RoleArn,
     text: &str,
     call: &BrokerCall,
 ) -> Result<BrokerEntry, ForeignTrustError> {
     let document = Document::parse(text, PolicyKind::Trust).map_err(ForeignTrustError::Document)?;
-    if is_allowed(account, role, &document, call)? {
+    if is_allowed(issuer, role, &document, call)? {
         return Ok(BrokerEntry::Allowed {
             depends_on: BTreeSet::new(),
         });
     }
     let (without, depends_on) = without_unknown_keys(&document);
     match without {
-        Some(without) if !depends_on.is_empty() && is_allowed(account, role, &without, call)? => {
+        Some(without) if !depends_on.is_empty() && is_allowed(issuer, role, &without, call)? => {
             Ok(BrokerEntry::Allowed { depends_on })
         }
         _ => Ok(BrokerEntry::Refused),
@@ -125,7 +125,7 @@ pub fn admits(
 
 /// The broker's own policies are taken to allow the call: `deputy bootstrap aws` prints them.
 fn is_allowed(
-    account: &Account,
+    issuer: &IssuerArn,
     role: &RoleArn,
     trust: &Document,
     call: &BrokerCall,
@@ -141,12 +141,12 @@ fn is_allowed(
     let identity = Document::new(Version::V2012, vec![everything], PolicyKind::Identity)
         .map_err(ForeignTrustError::Document)?;
     let situation = Situation::new().identity([&identity]).resource_policy(trust);
-    let issuer = account.issuer.to_string();
+    let named = issuer.to_string();
     let mut context = Context::new()
         .with("sts:ExternalId", call.external_id.as_str())
         .with("sts:RoleSessionName", call.session_name.as_str())
-        .with("aws:PrincipalArn", issuer.as_str())
-        .with("aws:PrincipalAccount", account.issuer.account().as_str())
+        .with("aws:PrincipalArn", named.as_str())
+        .with("aws:PrincipalAccount", issuer.account().as_str())
         .with("aws:SecureTransport", "true");
     context.set("aws:TagKeys", call.tags.iter().map(|(key, _)| key.as_str()));
     for (key, value) in &call.tags {
@@ -155,7 +155,7 @@ fn is_allowed(
     let request = Request {
         action: "sts:AssumeRole".to_owned(),
         resource: role.to_string(),
-        principal: Caller::parse(&issuer).ok(),
+        principal: Caller::parse(&named).ok(),
         context,
     };
     let answer = situation

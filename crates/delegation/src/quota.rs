@@ -48,6 +48,9 @@ pub const MAX_SESSION_SECONDS_MIN: u32 = 60 * 60;
 /// Policies in the list of a role. They become one inline policy, so AWS sets no number.
 pub const POLICIES_OF_ROLE: usize = 10;
 
+/// Issuers of before of an account: each is in every trust policy.
+pub const PREVIOUS_ISSUERS: usize = 2;
+
 /// Subjects of a binding.
 pub const SUBJECTS_OF_BINDING: usize = 100;
 

@@ -1,11 +1,10 @@
 //! What is decided about the grants of an index. Every answer comes from [`decide`]; this only looks its facts up, and
 //! remembers answers as long as no fact changes.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
-use deputy_api::convert::RoleTemplate;
 use deputy_delegation::{
-    Decision, DecisionInput, Fact, GrantSpec, MissingFacts, ObjectName, accepts, decide,
+    Decision, DecisionInput, Fact, GrantSpec, MissingFacts, decide,
     model::{Account, Binding, LimitEntry, ObjectId, Role, RoleId},
     names::{NamespaceName, ServiceAccountName},
 };
@@ -53,45 +52,11 @@ pub enum GrantRef {
     Binding(ObjectId),
 }
 
-/// The index with one object exchanged, or without it.
-#[derive(Debug, Clone, Copy)]
-pub enum ProposedChange<'a> {
-    /// A limit.
-    Limit(&'a ObjectName, Option<&'a LimitEntry>),
-    /// An account.
-    Account(&'a ObjectName, Option<&'a Arc<Account>>),
-    /// A role. Its own decision is not counted: that is the answer to the review.
-    Role(&'a RoleId, Option<&'a Arc<Role>>),
-    /// A ClusterAWSRole.
-    ClusterRole(&'a ObjectName, Option<&'a Arc<RoleTemplate>>),
-}
-
-/// What a change would take away.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Suspension {
-    /// Grants that the change may matter to.
-    pub concerned: usize,
-    /// How many of them were looked at: all, unless the time was over before.
-    pub looked_at: usize,
-    /// Those looked at that are accepted now.
-    pub accepted: usize,
-    /// Those of them that would no longer be, in order.
-    pub suspended: Vec<GrantRef>,
-}
-
-impl Suspension {
-    /// Whether every grant was looked at. If not, at least these would be suspended.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.looked_at >= self.concerned
-    }
-}
-
 /// What a decision about a role rests on, beside the role.
 #[derive(Debug, Clone)]
-struct Facts {
-    account: Entry<Account>,
-    limits: Arc<[LimitEntry]>,
+pub(crate) struct RoleFacts {
+    pub(crate) account: Entry<Account>,
+    pub(crate) limits: Arc<[LimitEntry]>,
     account_version: u64,
     limits_version: u64,
 }
@@ -110,7 +75,7 @@ impl State {
         instance_entry(&template, id)
     }
 
-    fn facts(&self, role: &Role) -> Facts {
+    pub(crate) fn facts(&self, role: &Role) -> RoleFacts {
         let account = &role.account;
         let of_account = self.limits.of_account(account);
         // Where none decides, the refusal names the accounts in which others do.
@@ -124,7 +89,7 @@ impl State {
             self.limits.all()
         };
         let stored = self.accounts.get(account);
-        Facts {
+        RoleFacts {
             account: self.account(account, true),
             limits: limits.limits,
             account_version: stored.map_or(0, |a| a.version),
@@ -134,8 +99,8 @@ impl State {
 }
 
 impl Seen {
-    fn facts(&self, role: &Role) -> Facts {
-        Facts {
+    fn facts(&self, role: &Role) -> RoleFacts {
+        RoleFacts {
             account: self.account(&role.account),
             limits: Arc::clone(&self.limits),
             account_version: 0,
@@ -152,11 +117,11 @@ impl Index {
         self.is_synced(&ResourceKind::KINDS)
     }
 
-    fn about_role(&self, role: &Role, facts: &Facts) -> Decision {
+    fn about_role(&self, role: &Role, facts: &RoleFacts) -> Decision {
         decide(&self.question_of_role(role, facts))
     }
 
-    fn question_of_role<'a>(&'a self, role: &'a Role, facts: &'a Facts) -> DecisionInput<'a> {
+    pub(crate) fn question_of_role<'a>(&'a self, role: &'a Role, facts: &'a RoleFacts) -> DecisionInput<'a> {
         DecisionInput {
             cluster: &self.cluster,
             grant: GrantSpec::Role(role),
@@ -165,15 +130,15 @@ impl Index {
         }
     }
 
-    fn about_binding(&self, binding: &Binding, role: &Entry<Role>, facts: Option<&Facts>) -> Decision {
+    fn about_binding(&self, binding: &Binding, role: &Entry<Role>, facts: Option<&RoleFacts>) -> Decision {
         decide(&self.question_of_binding(binding, role, facts))
     }
 
-    fn question_of_binding<'a>(
+    pub(crate) fn question_of_binding<'a>(
         &'a self,
         binding: &'a Binding,
         role: &'a Entry<Role>,
-        facts: Option<&'a Facts>,
+        facts: Option<&'a RoleFacts>,
     ) -> DecisionInput<'a> {
         DecisionInput {
             cluster: &self.cluster,
@@ -204,7 +169,7 @@ impl Index {
         Some((role, decision))
     }
 
-    fn stored_role(&self, id: &RoleId, role: &Role, version: u64, facts: &Facts) -> Arc<Decision> {
+    fn stored_role(&self, id: &RoleId, role: &Role, version: u64, facts: &RoleFacts) -> Arc<Decision> {
         let key = [version, facts.account_version, facts.limits_version];
         remembered(&self.decisions.roles, id, key, || self.about_role(role, facts))
     }
@@ -384,116 +349,5 @@ impl Index {
                     Entry::Known(_) | Entry::Missing => None,
                 }
             })
-    }
-
-    /// What a change would suspend. Looks only at grants that the object concerns, before or after.
-    /// With a `deadline`, as far as it gets until then.
-    #[must_use]
-    pub fn suspended_by(&self, hypothesis: ProposedChange<'_>, deadline: Option<Instant>) -> Suspension {
-        let roles = self.concerned(hypothesis);
-        let counted = matches!(
-            hypothesis,
-            ProposedChange::Limit(..) | ProposedChange::Account(..) | ProposedChange::ClusterRole(..)
-        );
-        let mut suspension = Suspension {
-            concerned: {
-                let state = self.state.read();
-                let bindings = |id| state.bindings_by_role.get(id).map_or(0, Vec::len);
-                roles.iter().map(|id| usize::from(counted) + bindings(id)).sum()
-            },
-            ..Suspension::default()
-        };
-        let is_over = || deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        for id in roles {
-            if is_over() {
-                break;
-            }
-            suspension.looked_at += usize::from(counted);
-            let indexed = self.state.read().bindings_by_role.get(&id).map_or(0, Vec::len);
-            let Some((role, now)) = self.decide_role(&id) else {
-                suspension.looked_at += indexed;
-                continue;
-            };
-            let own = matches!(hypothesis, ProposedChange::Role(..));
-            let exchanged = match hypothesis {
-                ProposedChange::Role(_, role) => role.map_or(Entry::Missing, |r| Entry::Known(Arc::clone(r))),
-                ProposedChange::ClusterRole(_, template) => {
-                    let template = template.map_or(Entry::Missing, |t| Entry::Known(Arc::clone(t)));
-                    instance_entry(&template, &id)
-                }
-                ProposedChange::Limit(..) | ProposedChange::Account(..) => Entry::Known(Arc::clone(&role)),
-            };
-            let facts = exchanged.known().map(|role| self.facts_with(role, hypothesis));
-            let role_after = match (exchanged.known(), &facts) {
-                (Some(role), Some(facts)) => accepts(&self.question_of_role(role, facts)),
-                _ => false,
-            };
-            let mut note = |was: bool, will_be: bool, grant: GrantRef| {
-                if was {
-                    suspension.accepted += 1;
-                    if !will_be {
-                        suspension.suspended.push(grant);
-                    }
-                }
-            };
-            if !own {
-                note(now.is_accepted(), role_after, GrantRef::Role(id.clone()));
-            }
-            let bindings = self.bindings_of_role(&id);
-            // Those that can't be read, or are on their way out, grant nothing.
-            suspension.looked_at += indexed.saturating_sub(bindings.len());
-            for binding in bindings {
-                if is_over() {
-                    break;
-                }
-                suspension.looked_at += 1;
-                let Some(was) = self.decide_binding(&binding.id) else {
-                    continue;
-                };
-                let after = role_after
-                    && was.is_accepted()
-                    && accepts(&self.question_of_binding(&binding, &exchanged, facts.as_ref()));
-                note(was.is_accepted(), after, GrantRef::Binding(binding.id.clone()));
-            }
-        }
-        suspension.suspended.sort();
-        suspension
-    }
-
-    /// Roles that a change may matter to.
-    fn concerned(&self, hypothesis: ProposedChange<'_>) -> Vec<RoleId> {
-        match hypothesis {
-            ProposedChange::Account(name, _) => self.roles_of_account(name),
-            ProposedChange::Role(id, _) => vec![id.clone()],
-            ProposedChange::ClusterRole(name, _) => self.state.read().bound_to(name).collect(),
-            ProposedChange::Limit(name, after) => {
-                let state = self.state.read();
-                let before = state.limits.by_name.get(name).map(|l| &l.entry);
-                let mut roles = std::collections::BTreeSet::new();
-                for limit in before.into_iter().chain(after) {
-                    roles.extend(state.roles_under(limit));
-                }
-                roles.into_iter().collect()
-            }
-        }
-    }
-
-    fn facts_with(&self, role: &Role, hypothesis: ProposedChange<'_>) -> Facts {
-        let account = &role.account;
-        let state = self.state.read();
-        let mut facts = state.facts(role);
-        match hypothesis {
-            ProposedChange::Limit(name, limit) => {
-                facts.limits = state.limits.of_account_with(account, name, limit)
-            }
-            ProposedChange::Account(name, exchange) if name == account => {
-                facts.account = exchange.map_or(Entry::Missing, |a| {
-                    let taken = state.claims.unless_taken(name, &a.id);
-                    taken.unwrap_or_else(|| Entry::Known(Arc::clone(a)))
-                });
-            }
-            ProposedChange::Account(..) | ProposedChange::Role(..) | ProposedChange::ClusterRole(..) => {}
-        }
-        facts
     }
 }

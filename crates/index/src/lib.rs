@@ -36,12 +36,14 @@ mod look;
 mod parse;
 mod questions;
 mod state;
+mod suspension;
 mod tap;
 mod under_limit;
+mod uses;
 mod watch;
 
 pub use boundaries::boundary_state;
-pub use decisions::{BindingDecision, GrantRef, ProposedChange, Suspension};
+pub use decisions::{BindingDecision, GrantRef};
 pub use dirty::{BoundaryKey, Dirty, Subscription};
 pub use entry::{
     AccountState, BindingState, BoundaryInAccount, ClusterRoleState, Entry, IssuerState, LimitState, Meta,
@@ -51,7 +53,9 @@ pub use freshness::{STALE_AFTER, Stale};
 pub use index::{Index, Reset};
 pub use look::{LookError, Seen, look, look_for_bindings, look_for_role, role_at};
 pub use questions::Counts;
+pub use suspension::{ProposedChange, Suspension};
 pub use under_limit::{LimitGrants, LimitTally, WouldBeRefused};
+pub use uses::AccountUse;
 pub use watch::{WatchError, watch};
 
 #[cfg(test)]

@@ -119,6 +119,12 @@ pub(crate) fn unreadable_binding(id: &ObjectId, object: &DynamicObject) -> Unrea
     }
 }
 
+/// The AWSAccount that a role names, also when the rest of it can't be read.
+pub(crate) fn account_named(object: &DynamicObject) -> Option<ObjectName> {
+    let name = object.data.pointer("/spec/accountRef/name")?.as_str()?;
+    ObjectName::new(name).ok()
+}
+
 /// The AWS account that an AWSAccount says it is of, also when the rest of it can't be read, and since when it is there.
 pub(crate) fn claim(object: &DynamicObject) -> Option<(i64, Box<str>)> {
     let id = object.data.pointer("/spec/accountID")?.as_str()?;

@@ -56,6 +56,8 @@ pub(crate) struct State {
     pub(crate) bindings: HashMap<ObjectId, Stored<Binding, BindingState>>,
     /// Readable roles by account, also those being deleted.
     pub(crate) roles_by_account: HashMap<ObjectName, BTreeSet<RoleId>>,
+    /// AWSRoles that can't be read, with the account that they name, if that can be.
+    pub(crate) unreadable_roles: BTreeMap<RoleId, Option<ObjectName>>,
     /// Readable bindings by role, oldest first, also those being deleted.
     pub(crate) bindings_by_role: HashMap<RoleId, Sorted<Age>>,
     /// Readable bindings by subject, oldest first, also those being deleted.
@@ -291,7 +293,7 @@ impl State {
     // --- roles
 
     pub(crate) fn put_role(&mut self, id: RoleId, object: DynamicObject) -> Dirty {
-        let state = parse::role_state(&object);
+        let (state, account) = (parse::role_state(&object), parse::account_named(&object));
         let (view, changed) = view(self.roles.get(&id).map(|r| &r.view), object, state);
         if changed == Changed::Nothing {
             return Dirty::default();
@@ -301,6 +303,9 @@ impl State {
         if changed == Changed::Object {
             self.unindex_role(&id);
             self.index_role(&id, &view.parsed);
+            if view.parsed.is_err() {
+                self.unreadable_roles.insert(id.clone(), account);
+            }
         }
         self.roles.insert(id.clone(), Stored { version, view });
         match changed {
@@ -333,6 +338,7 @@ impl State {
     }
 
     pub(crate) fn unindex_role(&mut self, id: &RoleId) {
+        self.unreadable_roles.remove(id);
         let Some(Ok(role)) = self.roles.get(id).map(|r| &r.view.parsed) else {
             return;
         };

@@ -1,13 +1,20 @@
 //! `AWSAccount`.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use deputy_api::{AWSAccount, convert};
 use deputy_delegation::{ObjectName, Reason, Violation, model::Account};
+use deputy_index::AccountUse;
 use serde_json::Value;
 
 use super::{blast_radius, object::ReviewedObject};
-use crate::{facts::Facts, review::Verdict};
+use crate::{
+    facts::{Facts, Impact},
+    review::Verdict,
+};
 
 /// Names in a refusal.
 const NAMES_SHOWN: usize = 20;
@@ -19,10 +26,30 @@ pub(super) fn review(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
                 return Verdict::refused(&reviewed.title(), &[taken(&account, &owner)])
                     .audit("decision", "refused");
             }
-            let verdict = Verdict::allow().audit("decision", "accepted");
-            blast_radius::warn(reviewed, &facts.impact_of_account(&Arc::new(account)), verdict)
+            braked(reviewed, &facts.impact_of_account(&Arc::new(account)))
         }
         Err(refusal) => refusal,
+    }
+}
+
+/// A change that takes away more than a little has to be meant: also where all stays accepted, and the broker, or pods, are not let in any
+/// more.
+fn braked(reviewed: &ReviewedObject<'_>, impact: &Impact) -> Verdict {
+    let verdict = Verdict::allow().audit("decision", "accepted");
+    let what = match impact.shut_out {
+        0 => "would, changed like this, suspend".to_owned(),
+        count => format!(
+            "would, changed like this, leave pods of {count} bindings without further sessions (they get them by a broker whose identity is in \
+             neither issuer nor previousIssuers, or by another method or oidc than is asked for now), and in all suspend"
+        ),
+    };
+    let verdict = blast_radius::guard(reviewed, &what, impact, blast_radius::is_small(impact), verdict);
+    match impact.shut_out {
+        0 => verdict,
+        count => verdict.warn(format!(
+            "pods of {count} of them get no further sessions: a broker gives them whose identity is in neither issuer nor previousIssuers, or \
+             another method or oidc is asked for"
+        )),
     }
 }
 
@@ -36,29 +63,61 @@ fn taken(account: &Account, owner: &ObjectName) -> Violation {
     Violation::new(Reason::AccountInvalid, "spec.accountID", message)
 }
 
-/// An account with roles stays: without it they could not even be deleted in AWS.
+/// An account that something names stays: without it, what is in AWS could not even be deleted.
 pub(super) fn delete(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
     let name = reviewed.object.pointer("/metadata/name").and_then(Value::as_str);
     let Some(name) = name.and_then(|n| ObjectName::new(n).ok()) else {
         return Verdict::allow();
     };
-    let roles = facts.roles_in(&name);
-    if roles.is_empty() {
+    let uses = facts.uses_of_account(&name);
+    if uses.is_empty() {
         return Verdict::allow().audit("decision", "deleted");
     }
     let mut text = format!(
-        "{} is in use by {} AWSRoles; delete them first:",
+        "{} is in use by {}; delete them first:",
         reviewed.title(),
-        roles.len()
+        counted(&uses)
     );
     if !reviewed.tells_names {
         return Verdict::forbidden(format!("{text} {}", blast_radius::WHERE)).audit("decision", "refused");
     }
-    for role in roles.iter().take(NAMES_SHOWN) {
-        text.push_str(&format!("\n- {role}"));
+    for one in uses.iter().take(NAMES_SHOWN) {
+        text.push_str(&format!("\n- {}", title(one)));
     }
-    if let Some(more) = roles.len().checked_sub(NAMES_SHOWN).filter(|n| *n > 0) {
+    if let Some(more) = uses.len().checked_sub(NAMES_SHOWN).filter(|n| *n > 0) {
         text.push_str(&format!("\n- and {more} more"));
     }
     Verdict::forbidden(text).audit("decision", "refused")
+}
+
+/// How many there are of each kind, as far as there are any.
+fn counted(uses: &BTreeSet<AccountUse>) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for one in uses {
+        *counts.entry(kind(one)).or_default() += 1;
+    }
+    let counts: Vec<String> = counts
+        .iter()
+        .map(|(kind, count)| format!("{count} {kind}"))
+        .collect();
+    counts.join(", ")
+}
+
+fn kind(one: &AccountUse) -> &'static str {
+    match one {
+        AccountUse::Role(_) => "AWSRoles",
+        AccountUse::Instance(_) => "roles of ClusterAWSRoles",
+        AccountUse::Binding(_) => "AWSRoleBindings",
+        AccountUse::Limit(_) => "DelegationLimits",
+    }
+}
+
+fn title(one: &AccountUse) -> String {
+    match one {
+        AccountUse::Role(id) | AccountUse::Instance(id) => id.title().to_string(),
+        AccountUse::Binding(id) => format!("AWSRoleBinding {id}"),
+        AccountUse::Limit(name) => {
+            format!("DelegationLimit {name}, or take the account out of its spec.accounts")
+        }
+    }
 }

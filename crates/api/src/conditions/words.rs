@@ -61,7 +61,7 @@ words! {
         CappedByBoundary,
         /// A role: users or roles that it trusted were deleted, and whoever has their ARN now is left out. Absent otherwise.
         PrincipalReplaced,
-        /// An account: the broker is the issuer that it names, as AWS says. Written by `deputy broker`.
+        /// An account: the broker is the issuer that it names, or one of before, as AWS says. Written by `deputy broker`.
         IssuerReady,
         /// An account: the identity that writes roles is there, and the one that it names. Written by `deputy controller`.
         ProvisionerReady,
@@ -194,6 +194,8 @@ words! {
         AccountMismatch,
         /// The identity is not the one that the AWSAccount names.
         IdentityMismatch,
+        /// `IssuerReady`: the broker is an issuer of before (`spec.previousIssuers`), and is to become the one of now.
+        PreviousIssuer,
         /// The process has no identity in AWS.
         NoCredentials,
         /// The broker is not the issuer that the account names: nobody gets credentials of it.

@@ -1,6 +1,6 @@
 //! `AWSAccount` → [`Account`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deputy_delegation::{
     AccountId, Audience, ClusterUid, ExternalId, IamEntity, IssuerArn, OidcProviderArn, Partition, Reason,
@@ -10,7 +10,7 @@ use deputy_delegation::{
 };
 
 use super::Findings;
-use crate::{AWSAccount, IdentitySpec, OidcSpec};
+use crate::{AWSAccount, IdentitySpec, IssuerSpec, OidcSpec};
 
 /// Reads an account.
 ///
@@ -28,9 +28,17 @@ pub fn parse_account(object: &AWSAccount) -> Result<Account, Violations> {
         "spec.issuer.principalARN",
         IssuerArn::parse(&spec.issuer.principal_arn),
     );
+    let previous = previous_issuers(&spec.previous_issuers, issuer.as_ref(), &mut findings);
     if let Some(partition) = &partition {
         region_in_partition(region.as_ref(), partition, &mut findings);
-        issuer_in_partition(issuer.as_ref(), partition, &mut findings);
+        let issuers = previous.iter().map(|(at, issuer)| (at.as_str(), issuer));
+        for (at, issuer) in issuer
+            .iter()
+            .map(|one| ("spec.issuer.principalARN", one))
+            .chain(issuers)
+        {
+            issuer_in_partition(at, issuer, partition, &mut findings);
+        }
     }
     let place = id.as_ref().zip(partition.as_ref());
     let provisioner = identity("provisioner", spec.provisioner.as_ref(), place, &mut findings);
@@ -49,8 +57,11 @@ pub fn parse_account(object: &AWSAccount) -> Result<Account, Violations> {
         let message = "AssumeRoleWithWebIdentity needs spec.oidc: the provider by which AWS knows this cluster's tokens";
         findings.push(Reason::Method, "spec.defaults.method", message);
     }
-    let default_session_duration =
-        default_duration(&spec.defaults.session_duration, issuer.as_ref(), &mut findings);
+    let default_session_duration = default_duration(
+        &spec.defaults.session_duration,
+        issuer.iter().chain(previous.values()),
+        &mut findings,
+    );
     let tags = findings.tags("spec.tags", &spec.tags, |f, at, text| f.tag_value(at, text));
     let adopt_from = clusters(&spec.adopt_from, &mut findings);
     let endpoints = spec
@@ -68,6 +79,7 @@ pub fn parse_account(object: &AWSAccount) -> Result<Account, Violations> {
             partition: partition?,
             region: region?,
             issuer: issuer?,
+            previous_issuers: previous.into_values().collect(),
             provisioner,
             boundary_writer,
             oidc,
@@ -94,14 +106,41 @@ fn region_in_partition(region: Option<&Region>, partition: &Partition, findings:
     }
 }
 
-fn issuer_in_partition(issuer: Option<&IssuerArn>, partition: &Partition, findings: &mut Findings) {
-    if let Some(other) = issuer
-        .map(IssuerArn::partition)
-        .filter(|other| *other != partition)
-    {
-        let message = format!("is in partition {other}, the account is in {partition}");
-        findings.push(Reason::Structure, "spec.issuer.principalARN", message);
+fn issuer_in_partition(at: &str, issuer: &IssuerArn, partition: &Partition, findings: &mut Findings) {
+    if issuer.partition() != partition {
+        let message = format!(
+            "is in partition {}, the account is in {partition}",
+            issuer.partition()
+        );
+        findings.push(Reason::Structure, at, message);
     }
+}
+
+/// The issuers of before, by the field that each is read from.
+fn previous_issuers(
+    specs: &[IssuerSpec],
+    issuer: Option<&IssuerArn>,
+    findings: &mut Findings,
+) -> BTreeMap<String, IssuerArn> {
+    findings.count(
+        "spec.previousIssuers",
+        "issuers",
+        specs.len(),
+        0..=quota::PREVIOUS_ISSUERS,
+    );
+    let mut previous = BTreeMap::new();
+    for (i, spec) in specs.iter().take(quota::PREVIOUS_ISSUERS).enumerate() {
+        let at = format!("spec.previousIssuers[{i}].principalARN");
+        let Some(one) = findings.take(&at, IssuerArn::parse(&spec.principal_arn)) else {
+            continue;
+        };
+        if issuer == Some(&one) || previous.values().any(|other| *other == one) {
+            let message = format!("{one} is named before, as the issuer or as another one of before");
+            findings.push(Reason::Structure, &at, message);
+        }
+        previous.insert(at, one);
+    }
+    previous
 }
 
 /// An identity that lives in the account that `place` names, as far as that can be read.
@@ -172,14 +211,14 @@ fn clusters(uids: &[String], findings: &mut Findings) -> BTreeSet<ClusterUid> {
         .collect()
 }
 
-fn default_duration(
+fn default_duration<'a>(
     text: &str,
-    issuer: Option<&IssuerArn>,
+    mut issuers: impl Iterator<Item = &'a IssuerArn>,
     findings: &mut Findings,
 ) -> Option<SessionDuration> {
     let field = "spec.defaults.sessionDuration";
     let duration = findings.duration(field, SessionDuration::parse(text))?;
-    if issuer.is_some_and(|issuer| issuer.entity() == IamEntity::Role) && duration > SessionDuration::HOUR {
+    if issuers.any(|issuer| issuer.entity() == IamEntity::Role) && duration > SessionDuration::HOUR {
         let message =
             format!("{duration} is more than 1h, the most that AWS gives when the issuer is a role");
         findings.push(Reason::Duration, field, message);

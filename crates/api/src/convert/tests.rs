@@ -187,6 +187,44 @@ fn identities_of_another_account_or_partition_are_refused() {
 }
 
 #[test]
+fn issuers_of_before_are_others_of_the_partition() {
+    let issuer = account()["spec"]["issuer"]["principalARN"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let user = |n: usize| format!("arn:aws:iam::123456789012:user/broker-{n}");
+    let (first, second) = (
+        "spec.previousIssuers[0].principalARN",
+        "spec.previousIssuers[1].principalARN",
+    );
+    for (previous, wrong) in [
+        (vec![user(1), user(2)], None),
+        (vec![issuer], Some(first)),
+        (vec![user(1), user(1)], Some(second)),
+        (
+            vec!["arn:aws-cn:iam::123456789012:user/broker".to_owned()],
+            Some(first),
+        ),
+        (
+            vec!["arn:aws:iam::123456789012:group/broker".to_owned()],
+            Some(first),
+        ),
+        (vec![user(1), user(2), user(3)], Some("spec.previousIssuers")),
+    ] {
+        let list: Vec<Value> = previous.iter().map(|arn| json!({"principalARN": arn})).collect();
+        let parsed = parse_account(&typed(with(account(), "/spec/previousIssuers", json!(list))));
+        match wrong {
+            None => assert_eq!(parsed.unwrap().issuers().len(), 1 + previous.len()),
+            Some(field) => assert_eq!(
+                fields(parsed.unwrap_err()),
+                one(Reason::Structure, field),
+                "{previous:?}"
+            ),
+        }
+    }
+}
+
+#[test]
 fn the_region_is_one_of_the_partition() {
     for (partition, region, good) in [
         ("aws", "eu-west-1", true),

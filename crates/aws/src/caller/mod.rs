@@ -60,7 +60,12 @@ pub fn identify(
         )));
     }
     let named = match identity {
-        AccountIdentity::Issuer => Some((caller.is(&account.issuer), account.issuer.to_string())),
+        AccountIdentity::Issuer => {
+            let issuers = account.issuers();
+            let named: Vec<String> = issuers.iter().map(ToString::to_string).collect();
+            let is_one = issuers.iter().any(|issuer| caller.is(issuer));
+            Some((is_one, named.join(" or ")))
+        }
         AccountIdentity::Provisioner => account
             .provisioner
             .as_ref()

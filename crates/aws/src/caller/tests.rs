@@ -27,6 +27,7 @@ fn account() -> Account {
         partition: Partition::new("aws").unwrap(),
         region: Region::new("eu-west-1").unwrap(),
         issuer: IssuerArn::parse("arn:aws:iam::123456789012:role/infra/deputy-broker").unwrap(),
+        previous_issuers: Default::default(),
         provisioner: assume("deputy-provisioner"),
         boundary_writer: None,
         oidc: None,

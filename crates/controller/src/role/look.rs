@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use deputy_api::conditions::ConditionReason;
 use deputy_aws::{AwsError, CallPurpose, ForeignRole};
 use deputy_delegation::{
-    Accepted, ClusterName, MaxSessionDuration, RoleArn, RoleName,
+    Accepted, ClusterName, IssuerArn, MaxSessionDuration, RoleArn, RoleName,
     foreign_trust::{BrokerCall, BrokerEntry, ForeignTrustError, admits},
     model::{Account, Binding, Role, RoleId},
     names::{PodName, Uid},
@@ -53,7 +53,7 @@ impl RoleLook {
     ) -> Self {
         let calls = calls(&inputs.cluster, account, role, &present.bindings, accepted);
         Self {
-            fingerprint: key.fingerprint(&(&account.id, &account.issuer, &account.endpoints, arn, &calls)),
+            fingerprint: key.fingerprint(&(&account.id, &account.issuers(), &account.endpoints, arn, &calls)),
             account: Arc::clone(account),
             arn: arn.clone(),
             calls,
@@ -146,7 +146,8 @@ impl RoleLook {
             Ok(BrokerEntry::Refused) => {
                 let message = format!(
                     "the trust policy of {} does not let {} in; its owner has to add the statements in status.trustStatement",
-                    self.arn, self.account.issuer
+                    self.arn,
+                    listed(&self.account.issuers())
                 );
                 RoleOutcome::waiting(ConditionReason::TrustMissing, message)
             }
@@ -161,11 +162,35 @@ impl RoleLook {
         }
     }
 
-    /// Whether the trust policy lets all of the calls in.
+    /// Whether the trust policy lets all of the calls in: of one of the issuers, for the broker is one of them. Those that it does not let
+    /// in are something that it depends on.
     fn entry(&self, trust: &str) -> Result<BrokerEntry, ForeignTrustError> {
+        let (mut all, mut shut_out) = (BTreeSet::new(), BTreeSet::new());
+        let issuers = self.account.issuers();
+        for issuer in &issuers {
+            match self.entry_of(issuer, trust)? {
+                BrokerEntry::Allowed { depends_on } => all.extend(depends_on),
+                BrokerEntry::Refused => {
+                    shut_out.insert(*issuer);
+                }
+            }
+        }
+        if shut_out.len() == issuers.len() {
+            return Ok(BrokerEntry::Refused);
+        }
+        if !shut_out.is_empty() {
+            all.insert(format!(
+                "which issuer the broker is: {} is not let in until its owner adds the statements in status.trustStatement",
+                listed(&shut_out)
+            ));
+        }
+        Ok(BrokerEntry::Allowed { depends_on: all })
+    }
+
+    fn entry_of(&self, issuer: &IssuerArn, trust: &str) -> Result<BrokerEntry, ForeignTrustError> {
         let mut all = BTreeSet::new();
         for call in &self.calls {
-            match admits(&self.account, &self.arn, trust, call)? {
+            match admits(issuer, &self.arn, trust, call)? {
                 BrokerEntry::Allowed { depends_on } => all.extend(depends_on),
                 BrokerEntry::Refused => return Ok(BrokerEntry::Refused),
             }
@@ -185,6 +210,11 @@ impl RoleLook {
             depends_on,
         }
     }
+}
+
+fn listed(issuers: &BTreeSet<&IssuerArn>) -> String {
+    let named: Vec<String> = issuers.iter().map(ToString::to_string).collect();
+    named.join(" or ")
 }
 
 /// The calls that the broker makes for the bindings of a role; that of any session, when there are none.

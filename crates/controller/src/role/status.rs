@@ -118,6 +118,7 @@ fn waits_for_others(reason: ConditionReason) -> bool {
         | Reason::AccountMismatch
         | Reason::IdentityMismatch
         | Reason::NoCredentials
+        | Reason::PreviousIssuer
         | Reason::IssuerNotReady
         | Reason::PackedPolicyTooLarge
         | Reason::RegionDisabled

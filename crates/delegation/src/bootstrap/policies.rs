@@ -23,8 +23,10 @@ use super::scope::{BOUNDARY_WRITER, PROVISIONER, Scope, role_of};
 /// 5,120 characters.
 pub(super) fn service_control_policy(cluster: &ClusterName, account: &Account) -> Document {
     let scope = Scope::new(cluster, account, &[]);
-    let everybody_but =
-        |identity: String| vec![Condition::new(Test::ArnNotEquals, "aws:PrincipalArn", [identity])];
+    let everybody_but_these =
+        |these: Vec<String>| vec![Condition::new(Test::ArnNotEquals, "aws:PrincipalArn", these)];
+    let everybody_but = |identity: String| everybody_but_these(vec![identity]);
+    let issuers = account.issuers().iter().map(ToString::to_string).collect();
     document(
         PolicyKind::ServiceControl,
         vec![
@@ -69,14 +71,14 @@ pub(super) fn service_control_policy(cluster: &ClusterName, account: &Account) -
                 "OnlyTheBrokerAssumes",
                 &["sts:AssumeRole", "sts:TagSession"],
                 std::slice::from_ref(&scope.roles),
-                everybody_but(account.issuer.to_string()),
+                everybody_but_these(issuers),
             ),
         ],
     )
 }
 
 /// What the broker needs in all accounts; `own` are the identities of Deputy's that it may never become.
-pub(super) fn broker(scopes: &[Scope], own: &BTreeSet<String>) -> Document {
+pub(super) fn broker(scopes: &[&Scope], own: &BTreeSet<String>) -> Document {
     let actions = ["sts:AssumeRole", "sts:TagSession"];
     let roles: Vec<String> = scopes.iter().map(|scope| scope.roles.clone()).collect();
     let existing: BTreeSet<&String> = scopes.iter().flat_map(|scope| &scope.existing).collect();

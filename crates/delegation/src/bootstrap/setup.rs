@@ -1,6 +1,6 @@
 //! What has to be made in which AWS account, for any number of AWSAccounts of one cluster.
 //!
-//! Each process has one identity of its own. The broker's is the issuer of every account. That of `deputy controller` and
+//! Each process has one identity of its own. The broker's is the issuer of every account; while it changes, there are two. That of `deputy controller` and
 //! that of `deputy limits` work in the one account that names nobody to assume, and become what the others name. Where all
 //! of them name somebody, it is taken to live beside the issuer.
 
@@ -136,14 +136,10 @@ pub fn setups(
             Err(error) => errors.push(*error),
         }
     }
-    let others = workers.iter().map(|identity| identity.arn.to_string());
-    let broker = ProcessIdentity {
-        arn: issuer.clone(),
-        process: "deputy broker",
-        policy: broker(&scopes, &others.collect()),
-        trust: None,
-    };
-    let identities: Vec<ProcessIdentity> = std::iter::once(broker).chain(workers).collect();
+    let identities: Vec<ProcessIdentity> = brokers(accounts, &scopes, &workers)
+        .into_iter()
+        .chain(workers)
+        .collect();
     errors.extend(shared(&identities));
     if errors.is_empty() {
         Ok(by_account(cluster, accounts, identities))
@@ -244,8 +240,36 @@ fn duplicates(accounts: &[Account]) -> Vec<BootstrapError> {
     errors
 }
 
+/// One identity for each issuer: one, but while the broker changes it. Each for the accounts that have it as theirs.
+fn brokers(accounts: &[Account], scopes: &[Scope], workers: &[ProcessIdentity]) -> Vec<ProcessIdentity> {
+    let issuers: BTreeSet<&IssuerArn> = accounts.iter().flat_map(Account::issuers).collect();
+    let identity = |issuer: &&IssuerArn| {
+        let placed = accounts.iter().zip(scopes);
+        let of_it: Vec<&Scope> = placed
+            .filter(|(account, _)| account.issuers().contains(issuer))
+            .map(|(_, scope)| scope)
+            .collect();
+        let others = issuers.iter().filter(|other| *other != issuer);
+        let others = others.map(ToString::to_string);
+        let workers = workers.iter().map(|worker| worker.arn.to_string());
+        ProcessIdentity {
+            arn: (*issuer).clone(),
+            process: "deputy broker",
+            policy: broker(&of_it, &workers.chain(others).collect()),
+            trust: None,
+        }
+    };
+    issuers.iter().map(identity).collect()
+}
+
+/// The first account by which there is no issuer that all have.
 fn other_issuer(first: &Account, accounts: &[Account]) -> Option<BootstrapError> {
-    let other = accounts.iter().find(|account| account.issuer != first.issuer)?;
+    let mut common = first.issuers();
+    let other = accounts.iter().find(|account| {
+        let issuers = account.issuers();
+        common.retain(|issuer| issuers.contains(issuer));
+        common.is_empty()
+    })?;
     Some(BootstrapError::Issuers {
         first: first.name.clone(),
         first_issuer: first.issuer.clone(),

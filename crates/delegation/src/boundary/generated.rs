@@ -124,8 +124,8 @@ pub(super) fn own_resources(cluster: &ClusterName, account: &Account) -> Vec<Str
     let mut own = vec![
         format!("{in_account}:role{path}*"),
         format!("{in_account}:policy{path}*"),
-        account.issuer.to_string(),
     ];
+    own.extend(account.issuers().iter().map(ToString::to_string));
     let identities = [&account.provisioner, &account.boundary_writer];
     own.extend(identities.into_iter().flatten().map(|a| a.role.to_string()));
     own.sort_unstable();

@@ -3,7 +3,7 @@
 use crate::{
     decision::{Decision, Fact, MissingFact, Reason},
     model::{Account, Binding, Role, RoleSource, SessionMethod},
-    names::{IamEntity, SessionDuration},
+    names::SessionDuration,
     quota::{CHAINED_SESSION_SECONDS_MAX, SESSION_POLICY, TAGS},
     session,
 };
@@ -203,12 +203,11 @@ fn allowed_duration(
         format!("{duration} (the account's default)")
     };
     if let Some(account) = account
-        && account.issuer.entity() == IamEntity::Role
+        && let Some(issuer) = account.chaining_issuer()
         && duration.as_seconds() > CHAINED_SESSION_SECONDS_MAX
     {
         let message = format!(
-            "{what} is longer than 1h, the most that AWS gives when the issuer is a role ({}: role chaining)",
-            account.issuer
+            "{what} is longer than 1h, the most that AWS gives when the issuer is a role ({issuer}: role chaining)"
         );
         findings.refuse(Reason::Duration, DURATION, message);
     }

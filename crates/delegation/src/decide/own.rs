@@ -3,7 +3,7 @@
 use crate::{
     bootstrap::{BOUNDARY_WRITER, BROKER, CONTROLLER, LIMITS, PROVISIONER},
     model::{Account, AssumeRole},
-    names::{AccountId, IamPath},
+    names::{AccountId, IamPath, IssuerArn},
 };
 
 /// The path of the roles that Deputy makes, of every cluster.
@@ -23,8 +23,8 @@ pub(super) fn identity(account: &Account, owner: &AccountId, name: &str) -> Opti
         Some(assume) => is(assume.role.account(), assume.role.name()),
         None => is(&account.id, suggested),
     };
-    let issuer = &account.issuer;
-    if is(issuer.account(), issuer.name()) || is(&account.id, BROKER) {
+    let is_issuer = |issuer: &&IssuerArn| is(issuer.account(), issuer.name());
+    if account.issuers().iter().any(is_issuer) || is(&account.id, BROKER) {
         Some("the issuer, with which deputy broker makes sessions")
     } else if assumed(&account.provisioner, PROVISIONER) {
         Some("the provisioner, with which deputy controller writes roles")

@@ -1,5 +1,6 @@
 //! Accounts, limits, roles and bindings as the decision sees them: parsed, typed, free of Kubernetes.
 
+mod issuers;
 mod method;
 mod parts;
 mod rules;
@@ -11,6 +12,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use deputy_policy::Document;
 
+pub use self::issuers::{RunningBroker, still_reached};
 pub use self::method::{OidcProvider, SessionMethod};
 pub use self::parts::{
     NamedPolicy, PolicyKindError, PolicyList, RolePolicies, RolePoliciesError, SessionPolicy,
@@ -95,6 +97,8 @@ pub struct Account {
     pub region: Region,
     /// Who calls AssumeRole, and whom the trust policies name.
     pub issuer: IssuerArn,
+    /// Who did before, and may still while the broker changes its identity. Without `issuer`.
+    pub previous_issuers: BTreeSet<IssuerArn>,
     /// The identity that writes roles; ambient if none.
     pub provisioner: Option<AssumeRole>,
     /// The identity that writes boundary policies; ambient if none.

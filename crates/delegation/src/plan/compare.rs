@@ -1,6 +1,9 @@
 //! How documents relate: what AWS has, and what is wanted.
 
-use deputy_policy::{Candidate, Document, Effect, PolicyKind, Statement, contains};
+use deputy_policy::{
+    Candidate, Condition, Document, Effect, PolicyKind, Principal, PrincipalElement, Statement, Test,
+    contains,
+};
 
 use crate::trust;
 
@@ -84,7 +87,7 @@ fn has_allow(document: &Document) -> bool {
 }
 
 /// Whether `small` certainly trusts nobody whom `large` does not: it allows nothing at all, or every allow of it is one of
-/// `large` and every deny of `large` is one of it.
+/// `large` or a narrower one, and every deny of `large` is one of it.
 fn within(small: &Document, large: &Document) -> bool {
     let with = |effect| move |statement: &&Statement| statement.effect == effect;
     !has_allow(small)
@@ -92,12 +95,62 @@ fn within(small: &Document, large: &Document) -> bool {
             .statements()
             .iter()
             .filter(with(Effect::Allow))
-            .all(|s| says(large, s))
+            .all(|s| says(large, s) || is_narrower_than_one_of(s, large))
             && large
                 .statements()
                 .iter()
                 .filter(with(Effect::Deny))
                 .all(|s| says(small, s)))
+}
+
+/// Whether a statement of `document` has all that `statement` has, and whom it lets in beside: principals and values are lists of which it
+/// is enough to be in one.
+fn is_narrower_than_one_of(statement: &Statement, document: &Document) -> bool {
+    let is_narrower = |large: &Statement| {
+        let same_but_who = |s: &Statement| Statement {
+            sid: None,
+            principal: None,
+            conditions: Vec::new(),
+            ..s.clone()
+        };
+        same_but_who(statement) == same_but_who(large)
+            && are_among(statement.principal.as_ref(), large.principal.as_ref())
+            && large.conditions.iter().all(|wide| {
+                let holds = |narrow: &Condition| is_within(narrow, wide);
+                statement.conditions.iter().any(holds)
+            })
+    };
+    document.statements().iter().any(is_narrower)
+}
+
+/// Whether all of these principals of AWS are named there, too. Of others nothing is known.
+fn are_among(few: Option<&PrincipalElement>, many: Option<&PrincipalElement>) -> bool {
+    let named = |element: Option<&PrincipalElement>| match element {
+        Some(PrincipalElement::Principal(Principal::Listed {
+            aws,
+            service,
+            federated,
+            canonical_user,
+        })) if service.is_empty() && federated.is_empty() && canonical_user.is_empty() => Some(aws.clone()),
+        _ => None,
+    };
+    match (named(few), named(many)) {
+        (Some(few), Some(many)) => few.iter().all(|one| many.contains(one)),
+        _ => false,
+    }
+}
+
+/// Whether whatever satisfies one condition satisfies the other: by the same test, which asks that one of its values is there, of fewer values.
+fn is_within(narrow: &Condition, wide: &Condition) -> bool {
+    let is_plain = wide.operator.set.is_none()
+        && !wide.operator.if_exists
+        && matches!(
+            wide.operator.test,
+            Test::ArnEquals | Test::StringEquals | Test::Bool
+        );
+    let same_key = narrow.key.eq_ignore_ascii_case(&wide.key);
+    let fewer = || narrow.values.iter().all(|value| wide.values.contains(value));
+    is_plain && narrow.operator == wide.operator && same_key && fewer()
 }
 
 /// Whether one of the document's statements means the same as `statement`.

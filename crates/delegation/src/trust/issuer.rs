@@ -1,10 +1,12 @@
 //! Statements for the sessions that the broker makes.
 
+use std::collections::BTreeSet;
+
 use deputy_policy::{ActionElement, Condition, Effect, Principal, PrincipalElement, Statement, Test};
 
 use crate::{
     model::{Account, RoleId},
-    names::ClusterName,
+    names::{ClusterName, IssuerArn},
     naming,
 };
 
@@ -13,10 +15,14 @@ use crate::{
 /// The principal is the issuer's account and the issuer is a condition: IAM stores a role or user principal as its unique
 /// id, and a trust policy that names it would be dead after it is made again. AWS refuses with this a broker that was
 /// talked into using another object's role, and a session without Deputy's tags.
+///
+/// Issuers of before are let in as well, all in one order: which of them is the issuer now makes no difference, and is no write.
 pub(super) fn statements(cluster: &ClusterName, account: &Account, id: &RoleId) -> [Statement; 2] {
-    let issuer = &account.issuer;
-    let root = format!("arn:{}:iam::{}:root", issuer.partition(), issuer.account());
-    let is_issuer = || Condition::new(Test::ArnEquals, "aws:PrincipalArn", [issuer.to_string()]);
+    let issuers = account.issuers();
+    let root = |issuer: &&IssuerArn| format!("arn:{}:iam::{}:root", issuer.partition(), issuer.account());
+    let roots: BTreeSet<String> = issuers.iter().map(root).collect();
+    let named: Vec<String> = issuers.iter().map(ToString::to_string).collect();
+    let is_issuer = || Condition::new(Test::ArnEquals, "aws:PrincipalArn", named.clone());
     let request_tag = |tag: &str, value: &str| {
         Condition::new(
             Test::StringEquals,
@@ -33,7 +39,7 @@ pub(super) fn statements(cluster: &ClusterName, account: &Account, id: &RoleId) 
     let allow = |sid: &str, action: &str, conditions: Vec<Condition>| Statement {
         sid: Some(sid.to_owned()),
         effect: Effect::Allow,
-        principal: Some(PrincipalElement::Principal(Principal::aws([root.clone()]))),
+        principal: Some(PrincipalElement::Principal(Principal::aws(roots.clone()))),
         action: ActionElement::Action(vec![action.to_owned()]),
         resource: None,
         conditions,

@@ -268,3 +268,31 @@ fn what_can_not_be_the_accounts_of_one_cluster_is_said() {
         ]
     );
 }
+
+/// While the broker changes its identity there are two, each for the accounts that have it as theirs; not where none is in all accounts.
+#[test]
+fn an_issuer_of_before_has_the_brokers_policy_where_it_is_one() {
+    const NEW: &str = "arn:aws:iam::123456789012:role/deputy-broker-2";
+    let mut first = account();
+    let mut second = other("warehouse", WAREHOUSE);
+    first.issuer = IssuerArn::parse(NEW).unwrap();
+    first.previous_issuers = [second.issuer.clone()].into();
+    let setups = made(&[first.clone(), second.clone()], &[]);
+    let roles = |account: &str| format!("arn:aws:iam::{account}:role/deputy/prod-1/x");
+    for (issuer, in_second) in [(NEW, false), (ISSUER, true)] {
+        let policy = &identity(&setups, issuer).policy;
+        for (account, is) in [(HOME, true), (WAREHOUSE, in_second)] {
+            let asked = request(issuer, "sts:AssumeRole", &roles(account), None);
+            assert_eq!(allowed(policy, &asked), is, "{issuer} {account}");
+        }
+    }
+    let guard = setups[0].service_control_policy.as_ref().unwrap().to_json();
+    assert!(guard.contains(NEW) && guard.contains(ISSUER), "{guard}");
+    first.previous_issuers.clear();
+    second.previous_issuers.clear();
+    assert_eq!(setups_error(&[first, second]), 1);
+}
+
+fn setups_error(accounts: &[Account]) -> usize {
+    setups(&cluster(), accounts, &[]).unwrap_err().len()
+}

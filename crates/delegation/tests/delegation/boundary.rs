@@ -34,9 +34,12 @@ fn the_boundary_is_as_published() {
 fn under_a_boundary_the_ceiling_holds_and_deputy_itself_is_out_of_reach() {
     // A ceiling that knowingly allows everything is the worst case.
     let everything = limit("everything", json!([allow(json!("*"), json!("*"))]));
-    let boundary = compile(&cluster(), &full_account(), &everything)
-        .unwrap()
-        .document;
+    const FORMER: &str = "arn:aws:iam::123456789012:role/former-broker";
+    let changing = Account {
+        previous_issuers: [IssuerArn::parse(FORMER).unwrap()].into(),
+        ..full_account()
+    };
+    let boundary = compile(&cluster(), &changing, &everything).unwrap().document;
     let identity = document(
         deputy_policy::PolicyKind::Identity,
         json!([allow(json!("*"), json!("*"))]),
@@ -73,7 +76,8 @@ fn under_a_boundary_the_ceiling_holds_and_deputy_itself_is_out_of_reach() {
         "iam:UpdateRole",
         "sts:AssumeRole",
     ] {
-        for resource in [&role, ISSUER, "arn:aws:iam::123456789012:role/deputy-provisioner"] {
+        let provisioner = "arn:aws:iam::123456789012:role/deputy-provisioner";
+        for resource in [&role, ISSUER, FORMER, provisioner] {
             assert!(!may(action, resource), "{action} on {resource}");
         }
     }

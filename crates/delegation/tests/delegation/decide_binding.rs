@@ -185,6 +185,14 @@ fn sessions_last_from_half_an_hour_to_an_hour_when_the_issuer_is_a_role() {
         ..account()
     };
     assert!(matches!(decided("12h", &user), Decision::Accepted(_)));
+    // While the broker may still be the former one, and that is a role.
+    let changing = Account {
+        previous_issuers: [account().issuer].into(),
+        ..user
+    };
+    let found = only(decided("1h1s", &changing));
+    assert_eq!(found.reason, Reason::Duration);
+    assert!(found.message.contains(ISSUER), "{found}");
 }
 
 #[test]

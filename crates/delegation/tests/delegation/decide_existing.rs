@@ -121,6 +121,11 @@ fn no_limit_opens_roles_of_deputy_of_services_or_of_another_account() {
     let named = Account {
         provisioner: assumed("ops/writes-roles"),
         boundary_writer: assumed("writes-limits"),
+        previous_issuers: [deputy_delegation::IssuerArn::parse(
+            "arn:aws:iam::123456789012:role/former-broker",
+        )
+        .unwrap()]
+        .into(),
         ..account()
     };
     let limits = entries([allowing(payments(), &["arn:*:iam::*:*"])]);
@@ -133,6 +138,7 @@ fn no_limit_opens_roles_of_deputy_of_services_or_of_another_account() {
         ("deputy-broker", Reason::ExistingRole),
         ("other-path/deputy-broker", Reason::ExistingRole),
         ("Deputy-Broker", Reason::ExistingRole),
+        ("former-broker", Reason::ExistingRole),
         ("writes-roles", Reason::ExistingRole),
         ("writes-limits", Reason::ExistingRole),
         (

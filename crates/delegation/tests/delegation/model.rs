@@ -84,3 +84,86 @@ fn a_binding_names_one_subject_to_a_hundred() {
 fn a_session_policy_is_of_its_kind() {
     assert!(SessionPolicy::new(document(PolicyKind::Identity, productionapp())).is_err());
 }
+
+/// The account with these issuers: the first is the one of now.
+fn issued_by(names: &[&str]) -> Account {
+    let arn = |name: &str| IssuerArn::parse(&format!("arn:aws:iam::123456789012:user/{name}")).unwrap();
+    Account {
+        issuer: arn(names[0]),
+        previous_issuers: names[1..].iter().map(|name| arn(name)).collect(),
+        ..account()
+    }
+}
+
+#[test]
+fn a_broker_is_shut_out_when_who_it_may_be_is_left_out() {
+    use RunningBroker::{Issuer, PreviousIssuer, Stranger, Unknown};
+    for (before, after, shut_out) in [
+        (&["a"][..], &["b"][..], &[Issuer, Unknown][..]),
+        (&["a"], &["b", "a"], &[]),
+        (&["a"], &["a", "b"], &[]),
+        (&["b", "a"], &["a", "b"], &[]),
+        (&["b", "a"], &["b"], &[PreviousIssuer, Unknown]),
+        (&["b", "a"], &["a"], &[Issuer, Unknown]),
+        (&["c", "a", "b"], &["c", "b"], &[PreviousIssuer, Unknown]),
+    ] {
+        let found: Vec<_> = [Issuer, PreviousIssuer, Stranger, Unknown]
+            .into_iter()
+            .filter(|broker| broker.is_shut_out(&issued_by(before), &issued_by(after)))
+            .collect();
+        assert_eq!(found, shut_out, "{before:?} {after:?}");
+    }
+}
+
+#[test]
+fn a_pod_is_reached_as_long_as_it_may_ask_as_it_was_made_to() {
+    let (before, other) = (issued_by(&["a"]), issued_by(&["b"]));
+    let provider = |name: &str| OidcProvider {
+        arn: OidcProviderArn::parse(&format!(
+            "arn:aws:iam::123456789012:oidc-provider/oidc.example.com/{name}"
+        ))
+        .unwrap(),
+        audience: Audience::new("sts.amazonaws.com").unwrap(),
+    };
+    let known_by = |account: &Account, name: &str| Account {
+        oidc: Some(provider(name)),
+        ..account.clone()
+    };
+    let by = |method| Binding {
+        method: Some(method),
+        ..binding()
+    };
+    let broker = by(SessionMethod::AssumeRole);
+    let itself = by(SessionMethod::AssumeRoleWithWebIdentity);
+    let reached = |binding: &Binding, before: &Account, after: &Account| {
+        still_reached(binding, before, after, RunningBroker::Issuer)
+    };
+    // The broker asks, or the pod itself.
+    assert!(!reached(&broker, &before, &other));
+    assert!(reached(
+        &broker,
+        &known_by(&before, "one"),
+        &known_by(&before, "two")
+    ));
+    assert!(reached(
+        &itself,
+        &known_by(&before, "one"),
+        &known_by(&other, "one")
+    ));
+    assert!(!reached(
+        &itself,
+        &known_by(&before, "one"),
+        &known_by(&before, "two")
+    ));
+    // Of the account's own method.
+    let default = |method| Account {
+        default_method: method,
+        ..known_by(&before, "one")
+    };
+    let (first, second) = (
+        default(SessionMethod::AssumeRole),
+        default(SessionMethod::AssumeRoleWithWebIdentity),
+    );
+    assert!(!reached(&binding(), &first, &second) && !reached(&binding(), &second, &first));
+    assert!(reached(&broker, &first, &second) && reached(&itself, &first, &second));
+}

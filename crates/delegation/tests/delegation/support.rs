@@ -55,6 +55,7 @@ pub fn account() -> Account {
         partition: Partition::new("aws").unwrap(),
         region: Region::new("ap-northeast-1").unwrap(),
         issuer: IssuerArn::parse(ISSUER).unwrap(),
+        previous_issuers: Default::default(),
         provisioner: None,
         boundary_writer: None,
         oidc: None,

@@ -142,3 +142,49 @@ fn what_is_written_reads_back_as_the_same_document() {
         assert_eq!(read.to_json(), document.to_json());
     }
 }
+
+/// An account whose issuer takes the place of others.
+fn rotating(issuer: &str, previous: &[&str]) -> Account {
+    let parse = |arn: &str| IssuerArn::parse(arn).unwrap();
+    Account {
+        issuer: parse(issuer),
+        previous_issuers: previous.iter().map(|arn| parse(arn)).collect(),
+        ..account()
+    }
+}
+
+const NEW_ISSUER: &str = "arn:aws:iam::210987654321:user/second-broker";
+
+#[test]
+fn issuers_of_before_are_let_in_like_the_one_of_now() {
+    let trust_of = |account: &Account| for_issuer(&cluster(), account, &uploader());
+    let both = trust_of(&rotating(NEW_ISSUER, &[ISSUER]));
+    assert_eq!(
+        both,
+        trust_of(&rotating(ISSUER, &[NEW_ISSUER])),
+        "no write when they change places"
+    );
+    let text = both.to_json();
+    assert!(
+        !text.contains("Like") && text.contains("arn:aws:iam::210987654321:root"),
+        "{text}"
+    );
+    for issuer in [ISSUER, NEW_ISSUER, "arn:aws:iam::123456789012:user/somebody"] {
+        for action in ["sts:AssumeRole", "sts:TagSession"] {
+            let mut request = broker_request(action);
+            request.principal = Caller::parse(issuer).ok();
+            request.context.set("aws:PrincipalArn", [issuer]);
+            let allowed = |account: &Account| evaluate_trust(&trust_of(account), &request).is_allowed();
+            assert_eq!(
+                allowed(&rotating(NEW_ISSUER, &[ISSUER])),
+                !issuer.ends_with("somebody"),
+                "{issuer}"
+            );
+            assert_eq!(
+                allowed(&rotating(NEW_ISSUER, &[])),
+                issuer == NEW_ISSUER,
+                "{issuer}"
+            );
+        }
+    }
+}

@@ -7,6 +7,7 @@ mod decisions;
 mod questions;
 mod tally;
 mod under_limit;
+mod uses;
 mod watching;
 
 use std::{

@@ -44,7 +44,10 @@ fn a_change_of_an_account_that_suspends_grants_names_them() {
     let warnings = update(&facts, &old, &account()).allowed();
     assert_eq!(
         warnings,
-        ["AWSAccount production: suspends AWSRoleBinding payments/nightly"]
+        [
+            "AWSAccount production: suspends 1 of 2 grants",
+            "AWSAccount production: suspends AWSRoleBinding payments/nightly",
+        ]
     );
 }
 
@@ -54,9 +57,8 @@ fn an_account_with_roles_stays() {
     let answer = delete(&facts, &account());
     assert_eq!(
         answer.denied(403),
-        "AWSAccount production is in use by 1 AWSRoles; delete them first:\n- payments/uploader"
+        "AWSAccount production is in use by 1 AWSRoles; delete them first:\n- AWSRole payments/uploader"
     );
-    delete(&usual(), &account()).allowed();
 }
 
 #[test]
@@ -99,4 +101,140 @@ fn a_region_of_another_partition_is_refused() {
     object["spec"]["region"] = json!("cn-north-1");
     let answer = create(&facts(&[]), &object);
     assert!(answer.denied(422).contains("partition: aws-cn"));
+}
+
+const NEW: &str = "arn:aws:iam::123456789012:role/second-broker";
+
+/// An account with seven bindings of a role; `said` is the reason of its `IssuerReady`.
+fn busy(account: &Value, said: Option<(&str, &str)>) -> (Facts, Value) {
+    let mut account = account.clone();
+    account["metadata"]["generation"] = json!(1);
+    if let Some((status, reason)) = said {
+        account["status"] = json!({"conditions": [{
+            "type": "IssuerReady", "status": status, "reason": reason, "message": "", "observedGeneration": 1,
+            "lastTransitionTime": "2026-01-02T03:04:05Z",
+        }]});
+    }
+    let bindings = (0..7).map(|n| binding(&format!("b{n}"), Some("2026-01-02T03:04:05Z")));
+    let granted = [account.clone(), limit(&["s3:GetObject"]), role(&["s3:GetObject"])];
+    let objects: Vec<Value> = granted.into_iter().chain(bindings).collect();
+    (facts(&objects), account)
+}
+
+/// From issuer and those before to others: whether the broker that is known, or not, loses what it has.
+#[test]
+fn an_issuer_that_the_broker_may_be_goes_only_when_that_is_meant() {
+    const OLD: &str = "arn:aws:iam::123456789012:role/deputy-broker";
+    let with = |(issuer, previous): (&str, &[&str])| {
+        let mut account = account();
+        account["spec"]["issuer"]["principalARN"] = json!(issuer);
+        if !previous.is_empty() {
+            account["spec"]["previousIssuers"] =
+                previous.iter().map(|arn| json!({"principalARN": arn})).collect();
+        }
+        account
+    };
+    let (is_issuer, is_previous) = (Some(("True", "Ready")), Some(("True", "PreviousIssuer")));
+    let stranger = Some(("False", "IdentityMismatch"));
+    for (before, after, said, passes) in [
+        ((OLD, &[][..]), (NEW, &[OLD][..]), is_issuer, true),
+        ((OLD, &[]), (OLD, &[NEW]), None, true),
+        ((OLD, &[]), (NEW, &[]), is_issuer, false),
+        ((OLD, &[]), (NEW, &[]), None, false),
+        ((OLD, &[]), (NEW, &[]), stranger, true),
+        ((NEW, &[OLD]), (NEW, &[]), is_issuer, true),
+        ((NEW, &[OLD]), (NEW, &[]), is_previous, false),
+        ((NEW, &[OLD]), (NEW, &[]), None, false),
+        ((NEW, &[OLD]), (OLD, &[]), is_previous, true),
+    ] {
+        let (facts, old) = busy(&with(before), said);
+        let mut new = with(after);
+        let answer = update(&facts, &old, &new);
+        if passes {
+            answer.allowed();
+            continue;
+        }
+        let message = answer.denied(403);
+        assert!(
+            message.contains("without further sessions") && message.contains("accept-suspending: \"7\""),
+            "{message}"
+        );
+        new["metadata"]["annotations"] = json!({"deputy.dev/accept-suspending": "7"});
+        update(&facts, &old, &new).allowed();
+    }
+}
+
+#[test]
+fn another_method_for_pods_that_run_is_braked_as_well() {
+    let (facts, old) = busy(&account(), Some(("True", "Ready")));
+    let mut new = account();
+    new["spec"]["oidc"] =
+        json!({"providerARN": "arn:aws:iam::123456789012:oidc-provider/oidc.example.com/prod"});
+    update(&facts, &old, &new).allowed();
+    new["spec"]["defaults"] = json!({"method": "AssumeRoleWithWebIdentity"});
+    // The limit allows AssumeRole alone.
+    assert!(
+        update(&facts, &old, &new)
+            .denied(403)
+            .contains("accept-suspending: \"7\"")
+    );
+}
+
+#[test]
+fn an_account_is_not_deleted_while_anything_names_it() {
+    let unreadable = |mut object: Value| {
+        object["spec"]["maxSessionDuration"] = json!("5m");
+        object
+    };
+    let mut bound = binding("reader", Some("2026-01-02T03:04:05Z"));
+    bound["spec"]["roleRef"] = json!({"kind": "ClusterAWSRole", "name": "shared"});
+    bound["spec"]["accountRef"] = json!({"name": "production"});
+    let mut broken = bound.clone();
+    broken["spec"]["session"]["duration"] = json!("5m");
+    let in_aws = |path: &str| {
+        let mut limit = limit(&["s3:GetObject"]);
+        limit["spec"]["accounts"] = json!(["staging"]);
+        let arn = format!("arn:aws:iam::123456789012:policy/{path}x");
+        limit["status"] = json!({"boundaries": [{
+            "account": "production", "policyARN": arn, "documentHash": "h", "versionID": "v1",
+        }]});
+        limit
+    };
+    let mut anywhere = limit(&["s3:GetObject"]);
+    anywhere["spec"]["accounts"] = json!(7);
+    let mut deleting = role(&["s3:GetObject"]);
+    deleting["metadata"]["deletionTimestamp"] = json!("2026-01-02T03:04:05Z");
+    let mut elsewhere = unreadable(role(&["s3:GetObject"]));
+    elsewhere["spec"]["accountRef"]["name"] = json!("staging");
+    for (what, object, said) in [
+        ("a role", role(&["s3:GetObject"]), "1 AWSRoles"),
+        ("one that is being deleted", deleting, "1 AWSRoles"),
+        (
+            "one that can't be read",
+            unreadable(role(&["s3:GetObject"])),
+            "1 AWSRoles",
+        ),
+        ("one of another account", elsewhere, ""),
+        ("a binding", bound, "1 AWSRoleBindings"),
+        ("a binding that can't be read", broken, "1 AWSRoleBindings"),
+        ("a limit", limit(&["s3:GetObject"]), "1 DelegationLimits"),
+        ("one of who knows what", anywhere, "1 DelegationLimits"),
+        (
+            "a boundary",
+            in_aws("deputy/prod-1/limits/"),
+            "1 DelegationLimits",
+        ),
+        ("a boundary of somebody else", in_aws("teams/"), ""),
+    ] {
+        let answer = delete(&facts(&[account(), object]), &account());
+        if said.is_empty() {
+            answer.allowed();
+        } else {
+            let message = answer.denied(403);
+            assert!(
+                message.contains(&format!("in use by {said}; delete")),
+                "{what}: {message}"
+            );
+        }
+    }
 }

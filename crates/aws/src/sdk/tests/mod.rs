@@ -49,6 +49,7 @@ pub(crate) fn account(endpoints: Endpoints) -> Account {
         partition: Partition::new("aws").unwrap(),
         region: Region::new("ap-northeast-1").unwrap(),
         issuer: IssuerArn::parse("arn:aws:iam::123456789012:user/deputy-broker").unwrap(),
+        previous_issuers: Default::default(),
         provisioner: None,
         boundary_writer: None,
         oidc: None,

@@ -144,12 +144,29 @@ fn grants() -> Vec<Path> {
 
 /// What is around it: issuer, limits, boundaries; and what no permission depends on.
 fn surroundings() -> Vec<Path> {
+    let overlapping = || {
+        reads().with(|w| {
+            w.issuer = "second-broker";
+            w.previous_issuer = Some("deputy-broker");
+        })
+    };
     let longer = || reads().with(|w| w.longest = "4h");
     vec![
         path(
             "another issuer",
             &[reads()],
             reads().with(|w| w.issuer = "second-broker"),
+        ),
+        path("another issuer, beside the former one", &[reads()], overlapping()),
+        path(
+            "the former issuer is taken away",
+            &[overlapping()],
+            reads().with(|w| w.issuer = "second-broker"),
+        ),
+        path(
+            "the former issuer is taken away, and the role widened",
+            &[overlapping()],
+            both().with(|w| w.issuer = "second-broker"),
         ),
         path("under another limit", &[reads()], reads().under("second", BOTH)),
         path(

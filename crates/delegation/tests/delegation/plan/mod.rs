@@ -28,6 +28,8 @@ const MANAGED: [(&str, &[&str]); 3] = [
 /// A boundary that somebody made by hand.
 const BY_HAND: &str = "arn:aws:iam::123456789012:policy/by-hand";
 const FORMER_UID: &str = "former-uid";
+/// Another broker than [`ISSUER`].
+const SECOND: &str = "arn:aws:iam::123456789012:user/second-broker";
 
 type Actions = BTreeSet<&'static str>;
 
@@ -109,6 +111,17 @@ fn actions(calls: &[IamCall]) -> Vec<&'static str> {
 
 fn our_trust() -> deputy_policy::Document {
     trust::for_issuer(&cluster(), &account(), &uploader())
+}
+
+/// Of an account with this issuer, and those of before.
+fn trust_of(issuer: &str, previous: &[&str]) -> deputy_policy::Document {
+    let parse = |arn: &str| IssuerArn::parse(arn).unwrap();
+    let account = deputy_delegation::model::Account {
+        issuer: parse(issuer),
+        previous_issuers: previous.iter().map(|arn| parse(arn)).collect(),
+        ..account()
+    };
+    trust::for_issuer(&cluster(), &account, &uploader())
 }
 
 fn desired_with(inline: &Actions) -> DesiredRole {
@@ -244,13 +257,13 @@ fn permissions(role: &ObservedRole) -> Actions {
         .collect()
 }
 
-/// Who may make sessions of the role: the broker, or the administrator of another account.
+/// Who may make sessions of the role: the broker, another broker, or the administrator of another account.
 fn trusted(role: &ObservedRole) -> BTreeSet<&'static str> {
     let stranger = "arn:aws:iam::999999999999:role/stranger";
     let Ok(document) = deputy_policy::Document::parse(&role.trust, PolicyKind::Trust) else {
         return BTreeSet::new();
     };
-    [ISSUER, stranger]
+    [ISSUER, SECOND, stranger]
         .into_iter()
         .filter(|who| {
             let request = Request {
@@ -691,4 +704,31 @@ fn a_role_that_stays_is_closed_first_and_taken_back_by_its_next_object() {
     assert_eq!(back.unique_id, left.unique_id);
     assert!(!back.tags.contains_key("deputy-retained"), "{:?}", back.tags);
     assert_eq!(plan(&again, aws.as_ref(), TaggedOwner::Gone), Ok(vec![]));
+}
+
+/// What a change of issuers writes while the role gets more, too: whom it takes the role from hears of nothing new.
+#[test]
+fn a_former_issuer_goes_first_and_a_new_one_comes_last() {
+    const TRUST: &str = "iam:UpdateAssumeRolePolicy";
+    const POLICY: &str = "iam:PutRolePolicy";
+    let both: &[&str] = &[ISSUER];
+    for (before, after, calls) in [
+        ((SECOND, both), (ISSUER, &[SECOND][..]), &[POLICY][..]),
+        ((SECOND, both), (SECOND, &[]), &[TRUST, POLICY]),
+        ((SECOND, both), (ISSUER, &[]), &[TRUST, POLICY]),
+        ((ISSUER, &[]), (SECOND, both), &[POLICY, TRUST]),
+        ((ISSUER, &[]), (SECOND, &[]), &[TRUST, POLICY, TRUST]),
+    ] {
+        let with = |(issuer, previous), actions: &[&'static str]| DesiredRole {
+            trust: trust_of(issuer, previous),
+            ..desired_with(&actions.iter().copied().collect())
+        };
+        let aws = observed(&with(before, &ACTIONS[..1]));
+        let wanted = with(after, &ACTIONS[..2]);
+        assert_eq!(
+            actions(&planned(&wanted, Some(&aws))),
+            calls,
+            "{before:?} {after:?}"
+        );
+    }
 }

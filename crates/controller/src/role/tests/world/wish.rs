@@ -44,6 +44,8 @@ pub struct Wish {
     /// Whether AWS has the boundary as the limit is now.
     pub is_boundary_there: bool,
     pub issuer: &'static str,
+    /// The one of before, while that changes.
+    pub previous_issuer: Option<&'static str>,
     pub tag: &'static str,
     /// Users and roles that another binding names.
     pub principals: &'static [&'static str],
@@ -69,6 +71,7 @@ impl Default for Wish {
             limit: ("payments", &["s3:GetObject", "s3:PutObject"]),
             is_boundary_there: true,
             issuer: "deputy-broker",
+            previous_issuer: None,
             tag: "platform",
             principals: &[],
             replaced: &[],
@@ -126,8 +129,11 @@ impl Wish {
 
     fn account(&self) -> DynamicObject {
         let mut account = account_object();
-        account.data["spec"]["issuer"]["principalARN"] =
-            json!(format!("arn:aws:iam::123456789012:user/{}", self.issuer));
+        let user = |name: &str| json!({"principalARN": format!("arn:aws:iam::123456789012:user/{name}")});
+        account.data["spec"]["issuer"] = user(self.issuer);
+        if let Some(previous) = self.previous_issuer {
+            account.data["spec"]["previousIssuers"] = json!([user(previous)]);
+        }
         account.data["spec"]["tags"]["cost-center"] = json!(self.tag);
         account.data["spec"]["adoptFrom"] = json!(self.adopt_from);
         account
