@@ -9,6 +9,7 @@ use deputy_api::{
 use deputy_aws::AwsError;
 use deputy_delegation::{Accepted, NamespaceName};
 use deputy_runtime::status::replace_status;
+use jiff::Timestamp;
 use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::{Api, Resource, api::DynamicObject};
 use serde::Serialize;
@@ -120,6 +121,20 @@ pub fn reference<K: Resource<DynamicType = ()>>(object: &DynamicObject) -> Objec
     }
 }
 
+/// The status of an account, which says `old`, with one condition more, or another one.
+#[must_use]
+pub fn account_with(
+    old: &AWSAccountStatus,
+    type_: ConditionType,
+    value: &ConditionValue,
+    generation: Option<i64>,
+    now: Timestamp,
+) -> AWSAccountStatus {
+    let mut new = old.clone();
+    value.write(&mut Conditions::new(&mut new.conditions, generation, now), type_);
+    new
+}
+
 /// A reference to a namespace, for events about what it leaves behind. They are in the namespace `default`.
 #[must_use]
 pub fn of_namespace(name: &NamespaceName) -> ObjectReference {
@@ -182,7 +197,6 @@ fn change_of_ready<'a>(old: &[Condition], new: &'a [Condition]) -> Option<(&'a C
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
 
     use super::*;
 

@@ -71,7 +71,8 @@ struct State {
     written: HashMap<RoleId, Instant>,
     /// Listings under way.
     running: HashMap<ObjectName, Instant>,
-    held: HashMap<RoleId, Sighting>,
+    /// What was shown and not looked at yet, by account: how many there are of one is asked after every look at a role.
+    held: HashMap<ObjectName, HashMap<RoleId, Sighting>>,
     /// Accounts of which a first listing is done, or was not to be had.
     listed: HashSet<ObjectName>,
     /// Roles that the status says are well, and that wait for the first listing of their account.
@@ -117,7 +118,7 @@ impl Census {
     pub fn begin(&self, account: &Arc<Account>) -> Listing {
         let asked = Instant::now();
         let mut state = self.state.lock();
-        state.forget(&account.name);
+        state.held.remove(&account.name);
         state.running.insert(account.name.clone(), asked);
         let oldest = state.running.values().min().copied().unwrap_or(asked);
         // Nothing that was asked since then, or will be, depends on them.
@@ -137,7 +138,8 @@ impl Census {
                 listing: listing.clone(),
                 role: role.map(Arc::new),
             };
-            state.held.insert(id.clone(), sighting);
+            let of_account = state.held.entry(listing.account.name.clone()).or_default();
+            of_account.insert(id.clone(), sighting);
         }
     }
 
@@ -145,21 +147,21 @@ impl Census {
     #[must_use]
     pub fn sighting(&self, id: &RoleId) -> Option<Sighting> {
         let state = self.state.lock();
-        let sighting = state.held.get(id)?;
+        let sighting = state.held.values().find_map(|of_account| of_account.get(id))?;
         self.is_believable(&state, &sighting.listing, id)
             .then(|| sighting.clone())
     }
 
     /// What was shown of a role has been looked at.
     pub fn looked_at(&self, id: &RoleId) {
-        self.state.lock().held.remove(id);
+        self.state.lock().take(id);
         self.taken.notify_waiters();
     }
 
     /// A write of a role begins: what is known of it is true no more, however that ends.
     pub fn writes(&self, id: &RoleId) {
         let mut state = self.state.lock();
-        state.held.remove(id);
+        state.take(id);
         state.written.insert(id.clone(), Instant::now());
         drop(state);
         self.taken.notify_waiters();
@@ -182,15 +184,13 @@ impl Census {
     }
 
     fn held_of(&self, account: &ObjectName) -> usize {
-        let state = self.state.lock();
-        let of_account = state.held.values().filter(|s| s.account().name == *account);
-        of_account.count()
+        self.state.lock().held.get(account).map_or(0, HashMap::len)
     }
 
     /// The listing of the account is over, whatever came of it. Gives the roles that have waited for it and were not looked at since.
     pub fn end(&self, account: &ObjectName) -> HashSet<RoleId> {
         let mut state = self.state.lock();
-        state.forget(account);
+        state.held.remove(account);
         state.running.remove(account);
         state.listed.insert(account.clone());
         state.waiting.remove(account).unwrap_or_default()
@@ -224,8 +224,10 @@ impl Census {
 }
 
 impl State {
-    fn forget(&mut self, account: &ObjectName) {
-        self.held
-            .retain(|_, sighting| sighting.account().name != *account);
+    /// What was shown of a role is held no more.
+    fn take(&mut self, id: &RoleId) {
+        for of_account in self.held.values_mut() {
+            of_account.remove(id);
+        }
     }
 }

@@ -2,13 +2,13 @@
 
 use deputy_api::{
     AWSAccountStatus,
-    conditions::{ConditionReason, ConditionType, Conditions, Status},
+    conditions::{ConditionReason, ConditionType, Status},
 };
 use deputy_aws::{AwsError, ErrorClass};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use crate::report::{ConditionValue, reason_of};
+use crate::report::{ConditionValue, account_with, reason_of};
 
 /// That AWS has listed so many roles in full, in the status, which says `old`.
 #[must_use]
@@ -22,7 +22,7 @@ pub fn listed(
     let value = ConditionValue::new(Status::True, ConditionReason::UpToDate, message);
     AWSAccountStatus {
         last_listed: Some(Time(now)),
-        ..with(old, &value, generation, now)
+        ..account_with(old, ConditionType::Listed, &value, generation, now)
     }
 }
 
@@ -43,22 +43,6 @@ pub fn not_listed(
     let message = format!(
         "each IAM role is looked at by itself, once an hour, because AWS does not list them: {message}"
     );
-    with(
-        old,
-        &ConditionValue::new(status, reason, message),
-        generation,
-        now,
-    )
-}
-
-fn with(
-    old: &AWSAccountStatus,
-    value: &ConditionValue,
-    generation: Option<i64>,
-    now: Timestamp,
-) -> AWSAccountStatus {
-    let mut new = old.clone();
-    let mut conditions = Conditions::new(&mut new.conditions, generation, now);
-    value.write(&mut conditions, ConditionType::Listed);
-    new
+    let value = ConditionValue::new(status, reason, message);
+    account_with(old, ConditionType::Listed, &value, generation, now)
 }

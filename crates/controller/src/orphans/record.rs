@@ -2,7 +2,7 @@
 
 use deputy_api::{
     AWSAccount, AWSAccountStatus, AccountOrphans, OrphanedRole,
-    conditions::{ConditionReason, ConditionType, Conditions, Status},
+    conditions::{ConditionReason, ConditionType, Status},
 };
 use deputy_aws::AwsError;
 use deputy_delegation::{
@@ -18,7 +18,7 @@ use crate::{
     context::ControllerContext,
     error::ReconcileError,
     objects,
-    report::{self, ConditionValue, reason_of},
+    report::{self, ConditionValue, account_with, reason_of},
 };
 
 /// On an AWSAccount: so many roles without an object may be removed at once. A contract.
@@ -181,16 +181,15 @@ pub fn swept(
     all.extend(noted);
     let count = all.len();
     all.truncate(ORPHANS_SHOWN);
-    let mut new = old.clone();
-    new.orphans = (count > 0).then(|| AccountOrphans {
+    let orphans = (count > 0).then(|| AccountOrphans {
         count: i64::try_from(count).unwrap_or(i64::MAX),
         oldest: all,
     });
-    condition(plan, count, round).write(
-        &mut Conditions::new(&mut new.conditions, generation, now),
-        ConditionType::Swept,
-    );
-    new
+    let value = condition(plan, count, round);
+    AWSAccountStatus {
+        orphans,
+        ..account_with(old, ConditionType::Swept, &value, generation, now)
+    }
 }
 
 /// That AWS does not list its roles: what there is of orphans is not known.
@@ -201,14 +200,10 @@ pub fn not_listed(
     generation: Option<i64>,
     now: Timestamp,
 ) -> AWSAccountStatus {
-    let mut new = old.clone();
     let (reason, message) = reason_of(error);
     let message = format!("whether AWS has IAM roles without an object is not known: {message}");
-    ConditionValue::new(Status::Unknown, reason, message).write(
-        &mut Conditions::new(&mut new.conditions, generation, now),
-        ConditionType::Swept,
-    );
-    new
+    let value = ConditionValue::new(Status::Unknown, reason, message);
+    account_with(old, ConditionType::Swept, &value, generation, now)
 }
 
 fn condition(plan: &SweepPlan, orphans: usize, round: SweptRound) -> ConditionValue {

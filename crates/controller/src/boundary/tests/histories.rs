@@ -1,11 +1,7 @@
 //! Every history of a boundary policy with one trouble or two, at whichever call to AWS or to the API server, and however that fails. All
 //! that `deputy limits` does about a limit runs: the policy, its entry, the summing up, the sweep, as often as their queues would have it.
 
-use std::{
-    num::NonZero,
-    sync::atomic::{AtomicUsize, Ordering},
-    thread,
-};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use deputy_aws::{ErrorClass, model::Fault};
 use deputy_runtime::lease::{Leadership, LeaseConfig, LeaseTask, campaign};
@@ -15,6 +11,7 @@ use super::{
     stage::{Ask, Hand, Moment, Stage},
 };
 use crate::fixtures::{
+    histories::Found,
     nothing_there,
     script::{Call, Trouble},
 };
@@ -298,30 +295,15 @@ impl Explored {
     }
 }
 
-/// What was found in all histories.
-#[derive(Default)]
-struct Found {
-    explored: usize,
-    wrong: Vec<String>,
-}
-
-impl Found {
-    fn tell(&self, troubles: &str) {
-        let (explored, paths) = (self.explored, PATHS.len());
-        println!("explored {explored} histories of {paths} paths of a boundary policy with {troubles}");
-        let some: Vec<&String> = self.wrong.iter().take(20).collect();
-        assert!(
-            some.is_empty(),
-            "{} are wrong, such as {some:#?}",
-            self.wrong.len()
-        );
-    }
+/// Of so many paths, with such troubles.
+fn of_paths(troubles: &str) -> String {
+    format!("{} paths of a boundary policy with {troubles}", PATHS.len())
 }
 
 /// Explores all paths, on all processors.
 fn explore(run: impl AsyncFn(&mut Explored, &mut Found) + Sync) -> Found {
     let next = AtomicUsize::new(0);
-    let explore_some = || {
+    Found::on_all_processors(|| {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.enable_all().start_paused(true).build();
         runtime.unwrap().block_on(async {
@@ -331,35 +313,25 @@ fn explore(run: impl AsyncFn(&mut Explored, &mut Found) + Sync) -> Found {
             }
             found
         })
-    };
-    let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..processors).map(|_| scope.spawn(explore_some)).collect();
-        let mut found = Found::default();
-        for thread in threads {
-            let some = thread.join().unwrap();
-            found.explored += some.explored;
-            found.wrong.extend(some.wrong);
-        }
-        found
     })
 }
 
 #[test]
 fn every_history_of_a_policy_with_one_trouble_ends_as_it_should() {
-    explore(async |explored, found| explored.with_one(found).await).tell("one trouble");
+    explore(async |explored, found| explored.with_one(found).await).tell(&of_paths("one trouble"));
 }
 
 /// All of them take two minutes and a half on one processor, those of this sample a third of that.
 #[test]
 fn a_third_of_the_histories_of_a_policy_with_two_troubles_end_as_they_should() {
-    explore(async |explored, found| explored.with_two(3, found).await).tell("two troubles, one of three");
+    explore(async |explored, found| explored.with_two(3, found).await)
+        .tell(&of_paths("two troubles, one of three"));
 }
 
 #[test]
 #[ignore = "takes minutes: it is run with `--ignored`"]
 fn every_history_of_a_policy_with_two_troubles_ends_as_it_should() {
-    explore(async |explored, found| explored.with_two(1, found).await).tell("two troubles");
+    explore(async |explored, found| explored.with_two(1, found).await).tell(&of_paths("two troubles"));
 }
 
 /// Calls in which a narrower document is in force: a look, the deletions that make room for it, and its version.

@@ -1,11 +1,7 @@
 //! Every history of a role with one trouble or two, at whichever call to AWS or to the API server, and however that fails: the
 //! whole reconciliation runs, as often as the queue would have it. What must hold all the time is looked at after each call.
 
-use std::{
-    num::NonZero,
-    sync::atomic::{AtomicUsize, Ordering},
-    thread,
-};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use deputy_runtime::lease::{Leadership, LeaseConfig, LeaseTask, campaign};
 
@@ -14,6 +10,7 @@ use super::{
     world::{Bounds, Moment, Power, Rest, World, sessions},
 };
 use crate::fixtures::{
+    histories::Found,
     nothing_there,
     script::{Call, Trouble},
 };
@@ -154,30 +151,15 @@ impl Explored {
     }
 }
 
-/// What was found in all histories.
-#[derive(Default)]
-struct Found {
-    explored: usize,
-    wrong: Vec<String>,
-}
-
-impl Found {
-    fn tell(&self, troubles: &str) {
-        let (explored, paths) = (self.explored, paths().len());
-        println!("explored {explored} histories of {paths} paths with {troubles}");
-        let some: Vec<&String> = self.wrong.iter().take(20).collect();
-        assert!(
-            some.is_empty(),
-            "{} are wrong, such as {some:#?}",
-            self.wrong.len()
-        );
-    }
+/// Of so many paths, with such troubles.
+fn of_paths(troubles: &str) -> String {
+    format!("{} paths with {troubles}", paths().len())
 }
 
 /// Explores all paths, on all processors.
 fn explore(run: impl AsyncFn(&mut Explored, &mut Found) + Sync) -> Found {
     let (paths, next) = (paths(), AtomicUsize::new(0));
-    let explore_some = || {
+    Found::on_all_processors(|| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.unwrap().block_on(async {
             let (rig, mut found) = (Rig::new().await, Found::default());
@@ -186,28 +168,17 @@ fn explore(run: impl AsyncFn(&mut Explored, &mut Found) + Sync) -> Found {
             }
             found
         })
-    };
-    let processors = thread::available_parallelism().map_or(1, NonZero::get);
-    thread::scope(|scope| {
-        let threads: Vec<_> = (0..processors).map(|_| scope.spawn(explore_some)).collect();
-        let mut found = Found::default();
-        for thread in threads {
-            let some = thread.join().unwrap();
-            found.explored += some.explored;
-            found.wrong.extend(some.wrong);
-        }
-        found
     })
 }
 
 #[test]
 fn every_history_with_one_trouble_ends_as_it_should() {
-    explore(async |explored, found| explored.with_one(found).await).tell("one trouble");
+    explore(async |explored, found| explored.with_one(found).await).tell(&of_paths("one trouble"));
 }
 
 #[test]
 fn every_history_with_two_troubles_ends_as_it_should() {
-    explore(async |explored, found| explored.with_two(found).await).tell("two troubles");
+    explore(async |explored, found| explored.with_two(found).await).tell(&of_paths("two troubles"));
 }
 
 /// With three troubles, and of a role that is made in between: the other histories have two, of one change.
