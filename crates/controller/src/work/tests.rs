@@ -7,16 +7,12 @@ use deputy_aws::{AmbientOptions, Clients};
 use deputy_delegation::ClusterName;
 use deputy_index::Index;
 use deputy_log_testing::CapturedLog;
-use deputy_runtime::{
-    lease::{LeaseConfig, LeaseTask, campaign},
-    metrics::Metrics,
-};
+use deputy_runtime::lease::{LeaseConfig, LeaseTask, campaign};
 use parking_lot::Mutex;
 
 use super::*;
 use crate::{
-    fixtures::{cluster_uid, nothing_there},
-    metrics::ControllerMetrics,
+    fixtures::{context, nothing_there},
     queue::{Place, Workers},
 };
 
@@ -37,19 +33,13 @@ impl Rig {
         }
         let lease = LeaseConfig::new("deputy".to_owned(), "deputy-controller", "pod-0".to_owned());
         let (leadership, lease) = campaign(nothing_there(), lease);
-        let ctx = ControllerContext {
-            cluster: ClusterName::new("demo").unwrap(),
-            cluster_uid: cluster_uid(),
-            client: nothing_there(),
-            aws: Arc::new(Clients::new(AmbientOptions::default())),
+        let ctx = context(
+            "controller",
+            nothing_there(),
+            Arc::new(Clients::new(AmbientOptions::default())),
             index,
             leadership,
-            metrics: ControllerMetrics::register(&Metrics::new("controller")),
-            recorder: ControllerContext::recorder(nothing_there(), "deputy-controller", None),
-            deciding: ControllerContext::processors(),
-            decisions: WorkProgress::new("decisions"),
-            clock: ControllerContext::system_clock(),
-        };
+        );
         ctx.leadership.wait_until_leader().await;
         Self {
             ctx: Arc::new(ctx),

@@ -2,7 +2,7 @@
 
 use deputy_delegation::names::IamPath;
 
-use super::{Server, at, clients, error, ok};
+use super::{Server, at, clients, error, is_decoded, ok};
 use crate::{CallPurpose, ErrorClass};
 
 fn role(name: &str, more: &str) -> String {
@@ -58,23 +58,7 @@ async fn a_listing_has_roles_in_full_and_leaves_out_others() {
     );
     let role = first.roles.into_iter().next().unwrap().with(listed).unwrap();
     assert_eq!(role.trust, r#"{"Version":"2012-10-17"}"#);
-    assert_eq!(
-        role.inline,
-        [("deputy".to_owned(), r#"{"a":"x+y"}"#.to_owned())].into()
-    );
-    assert_eq!(role.attached, ["arn:aws:iam::aws:policy/AdministratorAccess"]);
-    assert_eq!(
-        role.boundary.as_deref(),
-        Some("arn:aws:iam::123456789012:policy/b")
-    );
-    assert_eq!(
-        role.tags,
-        [("deputy-cluster".to_owned(), "demo".to_owned())].into()
-    );
-    assert_eq!(
-        (role.unique_id.as_str(), role.max_session_seconds),
-        ("AROAa", 7200)
-    );
+    is_decoded(&role, "AROAa");
 
     let requests = server.requests();
     assert!(

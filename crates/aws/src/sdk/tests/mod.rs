@@ -123,6 +123,27 @@ fn role_xml() -> &'static str {
      <Tags><member><Key>deputy-cluster</Key><Value>demo</Value></member></Tags></Role>"
 }
 
+/// All of a role but its trust policy is what the answers of these tests say.
+fn is_decoded(role: &deputy_delegation::plan::ObservedRole, unique_id: &str) {
+    assert_eq!(
+        role.inline,
+        [("deputy".to_owned(), r#"{"a":"x+y"}"#.to_owned())].into()
+    );
+    assert_eq!(role.attached, ["arn:aws:iam::aws:policy/AdministratorAccess"]);
+    assert_eq!(
+        role.boundary.as_deref(),
+        Some("arn:aws:iam::123456789012:policy/b")
+    );
+    assert_eq!(
+        role.tags,
+        [("deputy-cluster".to_owned(), "demo".to_owned())].into()
+    );
+    assert_eq!(
+        (role.unique_id.as_str(), role.max_session_seconds),
+        (unique_id, 7200)
+    );
+}
+
 #[tokio::test]
 async fn a_role_is_read_with_all_pages_and_decoded() {
     let server = Server::start([
@@ -143,23 +164,7 @@ async fn a_role_is_read_with_all_pages_and_decoded() {
         .unwrap();
 
     assert_eq!(role.trust, r#"{"Version":"2012-10-17","Statement":[]}"#);
-    assert_eq!(
-        role.inline,
-        [("deputy".to_owned(), r#"{"a":"x+y"}"#.to_owned())].into()
-    );
-    assert_eq!(role.attached, ["arn:aws:iam::aws:policy/AdministratorAccess"]);
-    assert_eq!(
-        role.boundary.as_deref(),
-        Some("arn:aws:iam::123456789012:policy/b")
-    );
-    assert_eq!(
-        role.tags,
-        [("deputy-cluster".to_owned(), "demo".to_owned())].into()
-    );
-    assert_eq!(
-        (role.unique_id.as_str(), role.max_session_seconds),
-        ("AROAEXAMPLE", 7200)
-    );
+    is_decoded(&role, "AROAEXAMPLE");
 
     let requests = server.requests();
     assert!(requests[2].contains("&Marker=m1"), "{}", requests[2]);

@@ -17,7 +17,7 @@ use deputy_delegation::{
 };
 use deputy_index::{BoundaryKey, Index, ResourceKind, Subscription};
 use deputy_policy::{Document, PolicyKind};
-use deputy_runtime::{lease::Leadership, metrics::Metrics};
+use deputy_runtime::lease::Leadership;
 use kube::api::DynamicObject;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -38,8 +38,6 @@ use crate::{
     },
     limit::LimitController,
     limit_status::LimitStatuses,
-    metrics::ControllerMetrics,
-    progress::WorkProgress,
     queue::{Place, Queue, Requeue, Workers},
 };
 
@@ -149,17 +147,15 @@ impl Stage {
         aws.set_policies(&account, cloud.clone());
         let api = FakeApi::new(&index, &script);
         let ctx = Arc::new(ControllerContext {
-            cluster: fixtures::cluster(),
-            cluster_uid: fixtures::cluster_uid(),
-            client: api.client(),
-            aws,
-            index: Arc::clone(&index),
-            leadership: leadership.clone(),
-            metrics: ControllerMetrics::register(&Metrics::new("limits")),
+            // Events go nowhere.
             recorder: ControllerContext::recorder(fixtures::nothing_there(), "deputy-limits", None),
-            deciding: ControllerContext::processors(),
-            decisions: WorkProgress::new("decisions"),
-            clock: ControllerContext::system_clock(),
+            ..fixtures::context(
+                "limits",
+                api.client(),
+                aws,
+                Arc::clone(&index),
+                leadership.clone(),
+            )
         });
         let faults = Faults::default();
         let (seen, iam) = (Arc::clone(&faults), Arc::clone(&cloud));

@@ -16,7 +16,6 @@ use deputy_delegation::{ObjectName, boundary, model::LimitEntry};
 use deputy_index::{BoundaryKey, Index, ResourceKind};
 use deputy_runtime::{
     lease::{LeaseConfig, LeaseTask, campaign},
-    metrics::Metrics,
     shutdown::Shutdown,
 };
 use kube::api::DynamicObject;
@@ -31,7 +30,6 @@ use crate::{
     fixtures::{self, script::Script},
     limit::LimitController,
     limit_status::LimitStatuses,
-    metrics::ControllerMetrics,
     progress::WorkProgress,
     queue::{Lane, Place, Queue, Workers},
     work::{self, Reconciler},
@@ -104,19 +102,13 @@ impl World {
         let lease = LeaseConfig::new("deputy".to_owned(), "deputy-limits", "pod-0".to_owned());
         let (leadership, lease) = campaign(api.client(), lease);
         leadership.wait_until_leader().await;
-        let ctx = Arc::new(ControllerContext {
-            cluster: fixtures::cluster(),
-            cluster_uid: fixtures::cluster_uid(),
-            client: api.client(),
+        let ctx = Arc::new(fixtures::context(
+            "limits",
+            api.client(),
             aws,
-            index: Arc::clone(&index),
+            Arc::clone(&index),
             leadership,
-            metrics: ControllerMetrics::register(&Metrics::new("limits")),
-            recorder: ControllerContext::recorder(api.client(), "deputy-limits", None),
-            deciding: ControllerContext::processors(),
-            decisions: WorkProgress::new("decisions"),
-            clock: ControllerContext::system_clock(),
-        });
+        ));
         let world = Self {
             index,
             api,

@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 use deputy_aws::{AmbientOptions, Clients, model::InMemoryIam};
 use deputy_delegation::{naming::TAG_CLUSTER_UID, plan::ObservedRole};
 use deputy_index::{Index, ResourceKind};
-use deputy_runtime::{lease::Leadership, metrics::Metrics};
+use deputy_runtime::lease::Leadership;
 use jiff::Timestamp;
 use kube::api::DynamicObject;
 use parking_lot::Mutex;
@@ -29,10 +29,8 @@ use crate::{
     census::Listing,
     context::ControllerContext,
     error::ReconcileError,
-    fixtures::{OTHER_CLUSTER, account, cluster, cluster_uid, script::Script, uploader},
+    fixtures::{OTHER_CLUSTER, account, cluster, context, script::Script, uploader},
     instances::Instances,
-    metrics::ControllerMetrics,
-    progress::WorkProgress,
     queue::{Lane, Requeue, Superseded},
     role::{RoleController, dereference::FINALIZER},
     work::Urgency,
@@ -97,17 +95,14 @@ impl World {
         };
         aws.set_roles(&account, Arc::new(roles));
         let ctx = Arc::new(ControllerContext {
-            cluster: cluster(),
-            cluster_uid: cluster_uid(),
-            client: api.client(),
-            aws,
-            index: Arc::clone(&index),
-            leadership: leadership.clone(),
-            metrics: ControllerMetrics::register(&Metrics::new("controller")),
-            recorder: ControllerContext::recorder(api.client(), "deputy-controller", None),
-            deciding: ControllerContext::processors(),
-            decisions: WorkProgress::new("decisions"),
             clock: Arc::new(move || *clock.lock()),
+            ..context(
+                "controller",
+                api.client(),
+                aws,
+                Arc::clone(&index),
+                leadership.clone(),
+            )
         });
         Self {
             controller: controller(&ctx),
