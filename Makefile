@@ -25,6 +25,7 @@ tools: ## Build etcd, kube-apiserver, kubectl, helm and the Python environments 
 	@$(TOOL) build etcd kube-apiserver kubectl helm
 	@$(TOOL) venv clients >/dev/null
 	@$(TOOL) venv ministack >/dev/null
+	@$(TOOL) venv moto-server >/dev/null
 
 .PHONY: tools-node
 tools-node: tools ## Build what a real node needs besides (once; about 5 minutes on 2 cores)
@@ -55,6 +56,7 @@ managed-policies:
 test: export DEPUTY_MANAGED_POLICIES = $(MANAGED_POLICIES)
 test: tools managed-policies check verify ## All tests that need no root: format, lints, unit, generated files, real API server, AWS doubles, real clients
 	cargo build --locked --workspace --bins
+	hack/with-doubles cargo test --locked --workspace --lib -- conformance
 	tests/chart/verify
 	$(PYTEST) tests/rig tests/reference tests/integration
 

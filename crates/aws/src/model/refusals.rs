@@ -36,7 +36,7 @@ pub(super) fn within(operation: &'static str, quota: &str, limit: u32, size: u32
 
 pub(super) fn well_formed(operation: &'static str, document: &str) -> Result<(), AwsError> {
     match serde_json::from_str::<serde_json::Value>(document) {
-        Ok(serde_json::Value::Object(_)) => Ok(()),
+        Ok(serde_json::Value::Object(policy)) if policy.contains_key("Statement") => Ok(()),
         _ => Err(
             AwsError::new(operation, ErrorClass::MalformedPolicy, "Syntax errors in policy.")
                 .with_code("MalformedPolicyDocument"),

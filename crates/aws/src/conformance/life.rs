@@ -1,14 +1,9 @@
-//! One life of a boundary and a role, from creation to deletion, with the calls that Deputy plans: on the in-memory model, and
-//! through the AWS SDK on ministack where `DEPUTY_TEST_MINISTACK_URL` names one (`AUTH=true`, account 123456789012).
+//! One life of a boundary and a role, from creation to deletion, with the calls that Deputy plans.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_iam::config::{BehaviorVersion, Credentials, Region};
 use deputy_delegation::{
-    model::{Account, RoleId, RoleKind},
+    model::{RoleId, RoleKind},
     names::{
         ClusterName, ClusterUid, ExternalId, IamPath, ManagedPolicyArn, MaxSessionDuration, NamespaceName,
         ObjectName, PolicyArn, PolicyName, RoleName, SessionDuration, SessionName, TagKey, TagValue, Uid,
@@ -20,19 +15,8 @@ use deputy_delegation::{
 };
 use deputy_policy::{Document, PolicyKind};
 
-use crate::{
-    AmbientOptions, AwsError, CallPurpose, Clients, ErrorClass, NewPolicy, Policies, Roles, Sts, WriteFence,
-    model::InMemoryIam, sdk::tests::account,
-};
-
-/// AWS, or what stands for it.
-struct World {
-    roles: Arc<dyn Roles>,
-    policies: Arc<dyn Policies>,
-    /// As the account's issuer.
-    sts: Arc<dyn Sts>,
-    account: Account,
-}
+use super::world::World;
+use crate::{AwsError, ErrorClass, NewPolicy, Policies, Roles, Sts};
 
 const CEILING: &str = r#"{"Version":"2012-10-17","Statement":[
     {"Effect":"Allow","Action":["s3:ListBucket"],"Resource":"arn:aws:s3:::productionapp"},
@@ -102,14 +86,9 @@ async fn listed(roles: &dyn Roles, path: &IamPath, name: &RoleName) -> Option<Ob
 }
 
 #[expect(clippy::too_many_lines, reason = "one life of a role, told in its order")]
-async fn live(world: &World) {
-    let World {
-        roles,
-        policies,
-        sts,
-        account,
-    } = world;
-    let (roles, policies, sts) = (roles.as_ref(), policies.as_ref(), sts.as_ref());
+pub(super) async fn live(world: &World, sts: &dyn Sts) {
+    let (roles, policies, account): (&dyn Roles, &dyn Policies, _) =
+        (world.roles.as_ref(), world.policies.as_ref(), &world.account);
     let cluster = ClusterName::new("demo").unwrap();
     let cluster_uid = ClusterUid::new("5d2f7c1e-0000-4000-8000-0000000000a1").unwrap();
     let limit = ObjectName::new("payments").unwrap();
@@ -412,75 +391,4 @@ async fn live(world: &World) {
         class(policies.delete_policy(&boundary).await),
         ErrorClass::NotFound
     );
-}
-
-#[tokio::test]
-async fn the_model_lives_through_it() {
-    let account = account(Default::default());
-    let iam = Arc::new(InMemoryIam::new(account.partition.clone(), account.id.clone()));
-    live(&World {
-        roles: iam.clone(),
-        policies: iam.clone(),
-        sts: iam,
-        account,
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn ministack_lives_through_it() {
-    let Ok(url) = std::env::var("DEPUTY_TEST_MINISTACK_URL") else {
-        eprintln!("SKIPPED: DEPUTY_TEST_MINISTACK_URL names no ministack");
-        return;
-    };
-    let mut account = account(Default::default());
-    account.endpoints.iam = Some(url.clone());
-    account.endpoints.sts = Some(url.clone());
-    let (key, secret) = broker_user(&url).await;
-    // The root key: what identities may do is not what is tested here.
-    let options = AmbientOptions {
-        fence: WriteFence::new(|_| true),
-        ..AmbientOptions::default()
-    };
-    let root = Clients::new(options).with_identity("test", "test");
-    let broker = Clients::new(AmbientOptions::default()).with_identity(&key, &secret);
-    live(&World {
-        roles: root.roles(&account, CallPurpose::Provision),
-        policies: root.policies(&account, CallPurpose::Provision),
-        sts: broker.sts(&account),
-        account,
-    })
-    .await;
-}
-
-/// The IAM user that is the issuer, and its access key.
-async fn broker_user(url: &str) -> (String, String) {
-    let config = aws_sdk_iam::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .endpoint_url(url)
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-        .build();
-    let iam = aws_sdk_iam::Client::from_conf(config);
-    let name = "deputy-broker";
-    // There already, when the tests run a second time.
-    let _existing = iam.create_user().user_name(name).send().await;
-    let may = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["sts:AssumeRole","sts:TagSession"],"Resource":"*"}]}"#;
-    iam.put_user_policy()
-        .user_name(name)
-        .policy_name("p")
-        .policy_document(may)
-        .send()
-        .await
-        .unwrap();
-    let key = iam
-        .create_access_key()
-        .user_name(name)
-        .send()
-        .await
-        .unwrap()
-        .access_key
-        .unwrap();
-    (key.access_key_id, key.secret_access_key)
 }
