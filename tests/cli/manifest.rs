@@ -613,10 +613,8 @@ fn what_is_too_deep_or_too_much_is_refused_with_the_limit() {
         (many, "it has more than 250,000 values"),
         (documents, "it has more than 1,024 documents"),
     ] {
-        let began = std::time::Instant::now();
         let Done { code, err, .. } = deputy(&["policy", "lint", "-"], &text);
         assert_eq!(code, 2);
         assert!(err.contains(said) && err.len() < 500, "{said}: {err}");
-        assert!(began.elapsed().as_secs() < 20, "{said}");
     }
 }
