@@ -18,7 +18,7 @@ use super::{
     absence::Absences,
     assess::{Convergence, RolePlan, RoleWork},
     capped::{self, ManagedDocuments},
-    converge::{Converged, RoleApplyError, RoleCalls, converge},
+    converge::{Converged, RoleApplyError, RoleCalls, RoleReads, close_first, converge},
     dereference::{RoleInputs, RoleStage},
     drift::{self, RoleDrift},
     left,
@@ -221,6 +221,16 @@ impl Convergence {
         let was_verified = verified.was_verified(id, self.fingerprint);
         let first_look = Mutex::new(None);
         let attempts = TrustAttempts::new(self.trust.as_ref());
+        if urgency.lane == Lane::Revoke && calls.reads == RoleReads::Whole {
+            let closed = close_first(calls, name, &may_write, |observed| {
+                let target = attempts.target(&self.target, observed);
+                let steps = target.steps(&self.ownership, observed)?;
+                Ok(steps.into_iter().find(|step| target.shuts_out(step)))
+            });
+            if let Err(error) = closed.await {
+                return self.concluded(known, id, Err(error), attempts.left_out(), None);
+            }
+        }
         let converged = loop {
             let converged = converge(calls, name, &may_write, |observed| {
                 let target = attempts.target(&self.target, observed);

@@ -118,10 +118,20 @@ impl<'a> RoleCalls<'a> {
         }
     }
 
-    async fn read(self, name: &RoleName) -> Result<Option<ObservedRole>, AwsError> {
-        match self.reads {
-            RoleReads::Whole => self.roles.get_role(name).await,
-            RoleReads::ToClose => self.roles.get_role_and_own_policy(name).await,
+    /// A read, which is given up for what is more urgent. What it fails with, `failed` says.
+    async fn read(
+        self,
+        name: &RoleName,
+        failed: impl FnOnce(AwsError) -> RoleApplyError,
+    ) -> Result<Option<ObservedRole>, RoleApplyError> {
+        let read = match self.reads {
+            RoleReads::Whole => self.roles.get_role(name),
+            RoleReads::ToClose => self.roles.get_role_and_own_policy(name),
+        };
+        tokio::select! {
+            biased;
+            () = self.superseded.until_superseded() => Err(RoleApplyError::Superseded),
+            observed = read => observed.map_err(failed),
         }
     }
 }
@@ -146,11 +156,7 @@ pub async fn converge(
     let mut attempt = Attempt::default();
     for _ in 0..LOOKS {
         let read = Instant::now();
-        let observed = tokio::select! {
-            biased;
-            () = calls.superseded.until_superseded() => return Err(RoleApplyError::Superseded),
-            observed = calls.read(name) => observed.map_err(|error| attempt.unreadable(error))?,
-        };
+        let observed = calls.read(name, |error| attempt.unreadable(error)).await?;
         attempt.sees(observed.as_ref())?;
         let steps = plan(observed.as_ref()).map_err(RoleApplyError::Conflict)?;
         let steps = attempt.left_of(steps);
@@ -182,6 +188,33 @@ pub async fn converge(
         }
     }
     Err(RoleApplyError::NotShown)
+}
+
+/// Makes the step of a plan that shuts out who is to be shut out ([`RoleTarget::shuts_out`](super::target::RoleTarget::shuts_out)), before all
+/// of the role is read: two reads and the write, where looking at the whole first takes four. The rest of the plan is [`converge`]'s, which
+/// reads anew, also where AWS refused this write.
+///
+/// # Errors
+/// [`RoleApplyError`]; another attempt goes on from where this one ended.
+pub async fn close_first(
+    calls: RoleCalls<'_>,
+    name: &RoleName,
+    may_write: MayWrite<'_>,
+    plan: impl Fn(Option<&ObservedRole>) -> Result<Option<Step>, Conflict> + Send + Sync,
+) -> Result<(), RoleApplyError> {
+    let to_close = RoleCalls {
+        reads: RoleReads::ToClose,
+        ..calls
+    };
+    let observed = to_close.read(name, RoleApplyError::Read).await?;
+    let Some(step) = plan(observed.as_ref()).map_err(RoleApplyError::Conflict)? else {
+        return Ok(());
+    };
+    if !may_write() {
+        return Err(RoleApplyError::NotLeader);
+    }
+    let outcome = calls.revoking.execute(&step.call).await;
+    Attempt::default().done(name, step, outcome).map(drop)
 }
 
 /// What is known of the role since an attempt began.

@@ -10,7 +10,7 @@ use deputy_delegation::{
     Uid, boundary,
     model::{Account, Limit, OwnedRole, RoleId},
     naming,
-    plan::{self, BoundaryInAws, Conflict, DesiredRole, ObservedRole, Step, TaggedOwner},
+    plan::{self, BoundaryInAws, Conflict, DesiredRole, IamCall, Nature, ObservedRole, Step, TaggedOwner},
 };
 use deputy_index::boundary_state;
 use deputy_policy::Document;
@@ -134,6 +134,19 @@ impl RoleTarget {
             // A role goes after its policies.
             Self::Provision(_) | Self::Hold { .. } | Self::Delete => RoleReads::Whole,
         }
+    }
+
+    /// Whether a step of its plan is one that shuts somebody out and lets in whom the target lets in: what else there is of the role than its
+    /// trust policy makes no difference to it.
+    #[must_use]
+    pub fn shuts_out(&self, step: &Step) -> bool {
+        let IamCall::UpdateAssumeRolePolicy { document, .. } = &step.call else {
+            return false;
+        };
+        step.nature == Nature::Shrinks
+            && self
+                .desired()
+                .is_none_or(|desired| *document == desired.trust.to_json())
     }
 
     /// The role as it should be, if it should be there and usable.

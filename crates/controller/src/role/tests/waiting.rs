@@ -8,7 +8,8 @@ use deputy_aws::{
     ManagedPolicies, RoleDetailsPage, Roles, model::InMemoryIam,
 };
 use deputy_delegation::{
-    IamPath, ManagedPolicyArn, RoleName,
+    IamPath, ManagedPolicyArn, ObjectName, RoleName,
+    model::RoleId,
     plan::{DesiredRole, IamCall, ObservedRole},
     trust,
 };
@@ -18,9 +19,9 @@ use crate::{
     fixtures::{account, cluster, role, uploader},
     queue::{Superseded, superseded},
     role::{
-        converge::{RoleApplyError, RoleCalls, RoleReads, converge},
+        converge::{RoleApplyError, RoleCalls, RoleReads, close_first, converge},
         target::{Ownership, RoleTarget},
-        tests::ours,
+        tests::{histories::Rig, ours, paths::reads, world::World},
     },
 };
 
@@ -228,6 +229,87 @@ async fn a_suspension_reads_no_more_than_it_rests_on() {
     };
     let observed = iam.get_role_and_own_policy(&ours().name).await.unwrap();
     assert!(RoleTarget::Suspend.steps(&foreign, observed.as_ref()).is_err());
+}
+
+/// What is called to shut out who is to be shut out.
+async fn closing_calls(iam: &InMemoryIam, to: &RoleTarget) -> Vec<String> {
+    let log = Mutex::default();
+    let client = Slow {
+        iam,
+        wait: Duration::ZERO,
+        is_fenced: false,
+        purpose: "revoke",
+        log: &log,
+    };
+    let calls = RoleCalls {
+        roles: &client,
+        revoking: &client,
+        reads: to.reads(),
+        superseded: &Superseded::never(),
+    };
+    let plan = |observed: Option<&ObservedRole>| {
+        let steps = to.steps(&ours(), observed)?;
+        Ok(steps.into_iter().find(|step| to.shuts_out(step)))
+    };
+    close_first(calls, &ours().name, &|| true, plan).await.unwrap();
+    log.into_inner().into_iter().map(|(_, name)| name).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_shut_out_is_so_before_all_of_the_role_is_read() {
+    let (read, close) = ("read to close", "iam:UpdateAssumeRolePolicy");
+    for to in [target(false), RoleTarget::Delete] {
+        let iam = empty();
+        assert_eq!(closing_calls(&iam, &to).await, [read], "there is none");
+        calls(&iam, &target(true), 0, false).await;
+        let before = iam.role(&ours().name).unwrap();
+        assert_eq!(closing_calls(&iam, &to).await, [read, close]);
+        let after = iam.role(&ours().name).unwrap();
+        assert_eq!((&after.inline, &after.tags), (&before.inline, &before.tags));
+        assert!(!after.trust.contains("Allow"), "{}", after.trust);
+        assert_eq!(closing_calls(&iam, &to).await, [read], "it is closed");
+        assert_eq!(
+            closing_calls(&iam, &target(true)).await,
+            [read],
+            "it opens at the end"
+        );
+    }
+    // What is not read of a role is not taken for absent: nobody is shut out who stays, though policies would be written.
+    let iam = empty();
+    calls(&iam, &target(true), 0, false).await;
+    let mut other = target(true);
+    if let RoleTarget::Provision(desired) = &mut other {
+        desired.trust = trust::for_issuer(
+            &cluster(),
+            &account(),
+            &RoleId {
+                name: ObjectName::new("another").unwrap(),
+                ..uploader()
+            },
+        );
+        desired.inline = None;
+    }
+    assert_eq!(closing_calls(&iam, &other).await, [read]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_urgent_begins_with_shutting_out() {
+    let rig = Rig::new().await;
+    for urgent in [reads().gone(), reads().unbound()] {
+        let mut world = World::new(&rig.leadership);
+        world.furnish();
+        world.wish(&reads());
+        world.settle(4, World::is_quiet).await;
+        world.take_calls();
+        world.wish(&urgent);
+        world.settle(1, |_| true).await;
+        let calls = world.take_calls();
+        let begins = ["iam:GetRole", "iam:UpdateAssumeRolePolicy", "iam:GetRole"];
+        assert!(
+            calls.iter().zip(begins).all(|(call, begins)| call == begins) && calls.len() > 3,
+            "{calls:?}"
+        );
+    }
 }
 
 /// What is called to make a role, when after some calls it turns out that it is to be suspended.

@@ -67,6 +67,8 @@ pub struct World {
     /// What time it is. It does not pass by itself.
     now: Arc<Mutex<Timestamp>>,
     is_quiet: bool,
+    /// How urgent it is what people asked for last, as the queue has it.
+    lane: Mutex<Lane>,
     /// A listing that was asked for before the last try, which nobody has heard of yet.
     listed: Option<(Listing, Option<ObservedRole>)>,
 }
@@ -115,6 +117,7 @@ impl World {
             faults,
             now,
             is_quiet: false,
+            lane: Mutex::new(Lane::Change),
             listed: None,
         }
     }
@@ -296,10 +299,8 @@ impl World {
             let (supersede, superseded) = Superseded::by_hand();
             self.script.superseded_by(supersede);
             self.hears_of_listing();
-            let urgency = Urgency {
-                superseded,
-                ..Urgency::change()
-            };
+            let lane = *self.lane.lock();
+            let urgency = Urgency { superseded, lane };
             let result = self.controller.reconcile(&uploader(), &urgency).await;
             if self.script.revive() {
                 self.restart();

@@ -15,6 +15,7 @@ use super::World;
 use crate::{
     fixtures::{OTHER_CLUSTER, account_object, binding_object, cluster, limit_object, role_object},
     objects::parse,
+    queue::Lane,
 };
 
 /// A role of another account, which is there.
@@ -187,6 +188,8 @@ impl World {
     /// People write this.
     pub fn wish(&self, wish: &Wish) {
         self.wait(wish.later);
+        let takes_away = wish.uid.is_none() || wish.bound.is_empty();
+        *self.lane.lock() = if takes_away { Lane::Revoke } else { Lane::Change };
         let account_object = wish.account();
         let account = parse(&account_object, deputy_api::parse_account).unwrap();
         let limit = self.limit_in_force(wish, &account);
