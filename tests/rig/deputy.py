@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .aws import Aws, Credentials
 from .cluster import Cluster
-from .kube_render import Rendered, helm_template, split
+from .kube_render import CHART, Rendered, helm_template, split
 from .ports import free_port
 from .proc import Process, wait_until
 from .tools import cargo_binary
@@ -59,7 +59,7 @@ class Deputy:
     ) -> None:
         """`profile` is that of cargo's with which the program was built."""
         self.cluster, self.aws, self.folder, self.cluster_name = cluster, aws, folder, cluster_name
-        self.program = cargo_binary("deputy", profile)
+        self.program, self.chart = cargo_binary("deputy", profile), CHART
         self.processes: dict[str, Process] = {}
         self.identities: dict[str, Credentials] = {}
         self.bootstrap: dict = {}
@@ -97,7 +97,7 @@ class Deputy:
         """Applies the chart: definitions, RBAC, webhooks by URL, everything but the workloads."""
         image = {"repository": "deputy.invalid/deputy"}
         text = helm_template(
-            {"clusterName": self.cluster_name, "image": image, **(values or {})}, namespace=NAMESPACE
+            {"clusterName": self.cluster_name, "image": image, **(values or {})}, namespace=NAMESPACE, chart=self.chart
         )
         self.rendered = split(text, f"https://127.0.0.1:{self._ports['webhook']}")
         if not self.cluster.admin.exists(f"/api/v1/namespaces/{NAMESPACE}"):
