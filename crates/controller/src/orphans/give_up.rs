@@ -10,9 +10,15 @@ use tokio::time::Instant;
 const HELD_UP: Duration = Duration::from_secs(600);
 
 /// Since when AWS refuses for good to delete a role. A process that takes over counts anew: nobody else's tries count.
-#[derive(Default)]
 pub struct GiveUps {
     refused: Mutex<HashMap<RoleId, Instant>>,
+    held_up: Duration,
+}
+
+impl Default for GiveUps {
+    fn default() -> Self {
+        Self::after(HELD_UP)
+    }
 }
 
 /// How a try to delete a role ended.
@@ -27,6 +33,15 @@ pub enum TriedFor {
 }
 
 impl GiveUps {
+    /// With that time in place of ten minutes.
+    #[must_use]
+    pub fn after(held_up: Duration) -> Self {
+        Self {
+            refused: Mutex::default(),
+            held_up,
+        }
+    }
+
     /// Notes down how a try ended. Gives whether there were tries enough: this one was refused for good, and so was one ten minutes ago.
     pub fn tried(&self, id: &RoleId, ended: TriedFor) -> bool {
         if ended != TriedFor::Good {
@@ -34,7 +49,7 @@ impl GiveUps {
         }
         let mut refused = self.refused.lock();
         let since = refused.entry(id.clone()).or_insert_with(Instant::now);
-        since.elapsed() >= HELD_UP
+        since.elapsed() >= self.held_up
     }
 
     /// The role is gone, or is not to be deleted any more.

@@ -99,6 +99,13 @@ impl RoleController {
         self
     }
 
+    /// Gives up what AWS refuses to delete after that time, in a namespace that goes.
+    #[cfg(test)]
+    fn giving_up_after(mut self, time: std::time::Duration) -> Self {
+        self.give_ups = GiveUps::after(time);
+        self
+    }
+
     /// Whose a role is: of its account, and of its namespace.
     #[must_use]
     pub fn place(&self, id: &RoleId) -> Place {

@@ -108,3 +108,39 @@ async fn a_role_whose_object_cant_be_read_is_no_orphan() {
     }
     assert_eq!(world.role_id(), role_id);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_goes_once_the_role_that_stays_is_closed_and_noted_down() {
+    let rig = Rig::new().await;
+    let mut world = orphaned(&rig).await;
+    world.sweeps().await;
+    world.keeps_roles();
+    world.take_events();
+    world.wish(&reads().gone());
+    world.settle(3, |_| false).await;
+    assert_eq!(
+        world.power_of_new_sessions(),
+        Power::new(),
+        "it is closed at once"
+    );
+    assert!(world.is_there(), "while the namespace stays the object does");
+    assert_eq!(told(&world.account_status()), ("UpToDate", 0));
+    world.delete_namespace();
+    world.settle(1, |_| false).await;
+    assert!(!world.is_there());
+    let status = world.account_status();
+    assert_eq!(told(&status).1, 1);
+    let orphan = &status.orphans.as_ref().unwrap().oldest[0];
+    assert_eq!(orphan.object, "AWSRole payments/uploader");
+    assert_eq!(orphan.role_id, world.role_id());
+    assert!(
+        orphan.reason.ends_with("nobody can become it"),
+        "{}",
+        orphan.reason
+    );
+    let events = world.take_events();
+    let of_it = events.iter().filter(|event| event.starts_with("Orphaned: "));
+    assert_eq!(of_it.count(), 1, "{events:#?}");
+    // The next listing finds it still.
+    assert_eq!(told(&world.sweeps().await.1), ("Orphaned", 1));
+}

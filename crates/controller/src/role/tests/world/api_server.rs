@@ -20,6 +20,8 @@ struct Stored {
     version: u64,
     writes: Vec<Value>,
     events: Vec<String>,
+    /// Whether the namespace is being deleted.
+    namespace_goes: bool,
 }
 
 /// Its objects.
@@ -84,6 +86,11 @@ impl ApiServer {
         self.stored.lock().account = Some(account);
     }
 
+    /// Somebody deletes the namespace.
+    pub fn delete_namespace(&self) {
+        self.stored.lock().namespace_goes = true;
+    }
+
     /// A resource version that no object has.
     pub fn next_version(&self) -> String {
         self.stored.lock().next_version()
@@ -110,9 +117,13 @@ impl ApiServer {
             return (201, body);
         }
         if path == "/api/v1/namespaces/payments" {
+            let mut metadata = json!({"name": "payments"});
+            if self.stored.lock().namespace_goes {
+                metadata["deletionTimestamp"] = json!("2026-01-03T03:04:05Z");
+            }
             return (
                 200,
-                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "payments"}}),
+                json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}),
             );
         }
         if path.contains("/awsaccounts/") {

@@ -327,7 +327,9 @@ impl World {
 fn controller(ctx: &Arc<ControllerContext>) -> RoleController {
     let controller = RoleController::new(Arc::clone(ctx), Arc::new(Instances::new(Arc::clone(ctx))));
     // A second look is enough: nothing here takes time.
-    controller.believing_after(Duration::ZERO)
+    controller
+        .believing_after(Duration::ZERO)
+        .giving_up_after(Duration::ZERO)
 }
 
 /// Tells the index, as a watch does; and looks at what is in AWS when the object is gone.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use deputy_api::AWSAccountStatus;
+use deputy_aws::{ErrorClass, model::Fault};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 
@@ -47,6 +48,27 @@ impl World {
         let mut now = self.now.lock();
         *now += time;
         self.iam.set_now(*now);
+    }
+
+    /// Somebody deletes the namespace of the AWSRole.
+    pub fn delete_namespace(&self) {
+        self.api.delete_namespace();
+    }
+
+    /// AWS does not let anybody delete a role any more.
+    pub fn keeps_roles(&self) {
+        let denied = Fault::before(ErrorClass::AccessDenied);
+        self.iam.fail(denied.of("iam:DeleteRole").times(usize::MAX));
+    }
+
+    /// The AWSRole, if it is there.
+    pub fn is_there(&self) -> bool {
+        self.api.role().is_some()
+    }
+
+    /// What the account says.
+    pub fn account_status(&self) -> AWSAccountStatus {
+        serde_json::from_value(self.api.account().unwrap()["status"].clone()).unwrap()
     }
 
     /// A person accepts that so many roles go.
@@ -96,8 +118,6 @@ impl World {
         for _ in 0..3 {
             let _outcome = self.controller.reconcile(&uploader(), &Urgency::change()).await;
         }
-        let told = self.api.account().unwrap();
-        let status = serde_json::from_value(told["status"].clone()).unwrap();
-        (next, status)
+        (next, self.account_status())
     }
 }
