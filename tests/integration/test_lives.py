@@ -105,6 +105,22 @@ def test_what_somebody_changed_in_aws_is_repaired(scenario, team):
     wait_until(lambda: _reverted(scenario, team, "trust policy had"), "an event with the difference", 20)
 
 
+def test_a_trust_policy_that_shuts_the_broker_out_is_found_by_what_aws_refuses(scenario, team):
+    team.granted("uploader", READ)
+    iam, name = scenario.iam(), team.aws_name()
+    trust = team.in_aws()["AssumeRolePolicyDocument"]
+    closed = policy({"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"})
+    team.pod()
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=closed)
+    # For two minutes it may be that AWS has not heard of the role everywhere.
+    wait_until(lambda: team.ask()[1].get("Code") == "AccessDenied", "AWS refuses sessions", 150, every=2)
+    wait_until(lambda: team.in_aws()["AssumeRolePolicyDocument"] == trust, "trust repaired", 60)
+    team.wait_answer(200, timeout=60)
+    wait_until(lambda: _reverted(scenario, team, "trust policy had"), "an event with the difference", 20)
+    scenario.wait(team.binding_path(), "SessionsIssued", "True")
+    team.wait_binding()
+
+
 def _reverted(scenario, team, said: str) -> bool:
     events = scenario.admin.get(f"/apis/events.k8s.io/v1/namespaces/{team.name}/events")["items"]
     return any(e["reason"] == "DriftReverted" and said in e.get("note", "") for e in events)

@@ -189,7 +189,7 @@ pub async fn run_controller(
     let triage = Triage::default();
     let taking = role.clone();
     let take: TakeInHand = Arc::new(move |id, uid, account| taking.take_in_hand(id, uid, account));
-    let census = role.census().clone();
+    let (census, doubts) = (role.census().clone(), role.doubts().clone());
     let draining = shutdown.clone();
     let work = async {
         tokio::join!(
@@ -233,6 +233,12 @@ pub async fn run_controller(
         }
         triage.add(dirty.roles);
         origin.enqueue(&cluster_roles.queue, dirty.cluster_roles, &BTreeSet::new());
+        doubts.hear(
+            &ctx.index,
+            &dirty.bindings,
+            origin == Origin::Change,
+            &roles.queue,
+        );
         origin.enqueue(&bindings.queue, dirty.bindings, &BTreeSet::new());
     };
     supervise(process, shutdown, work, queues.into(), route).await
@@ -369,7 +375,7 @@ impl<K: Clone + Eq + Hash + fmt::Display + Send + Sync + 'static> KindQueue<K> {
 }
 
 /// Why a key is put into a queue.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Origin {
     /// It was there when the process began.
     Start,

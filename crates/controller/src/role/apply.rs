@@ -13,6 +13,7 @@ use deputy_delegation::{
 use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::{
     absence::Absences,
@@ -20,6 +21,7 @@ use super::{
     capped::{self, ManagedDocuments},
     converge::{Converged, RoleApplyError, RoleCalls, RoleReads, close_first, converge},
     dereference::{RoleInputs, RoleStage},
+    doubts::Doubts,
     drift::{self, RoleDrift},
     left,
     outcome::{AppliedRole, RoleOutcome},
@@ -43,6 +45,7 @@ pub struct KnownRoles<'a> {
     pub verified: &'a Verified<RoleId>,
     pub absences: &'a Absences,
     pub census: &'a Census,
+    pub doubts: &'a Doubts,
     pub give_ups: &'a GiveUps,
 }
 
@@ -69,7 +72,7 @@ pub async fn apply(
             Some(applied) => applied,
             None => convergence.carry_out(ctx, known, &inputs.id, urgency).await?,
         },
-        RoleWork::Look(look) => look.carry_out(ctx, verified, &inputs.id).await,
+        RoleWork::Look(look) => look.carry_out(ctx, (verified, known.doubts), &inputs.id).await,
     };
     match applied.outcome {
         RoleOutcome::Deleting { message, ended } if inputs.holds_up_namespace() => {
@@ -118,6 +121,9 @@ impl Convergence {
     /// What is true of the role, if AWS was seen to have it so a short while ago: by a look at it, or in a listing. What a listing shows
     /// otherwise is looked at, and so is all that is to be taken away.
     fn known(&self, known: KnownRoles<'_>, id: &RoleId, lane: Lane) -> Option<AppliedRole> {
+        if known.doubts.is_doubted(id) {
+            return None;
+        }
         // What changed since it was last seen, or is asked for by its annotation, is looked at as well.
         let is_asked_for = known.verified.was_verified_otherwise(id, self.fingerprint);
         let shown = if lane == Lane::Revoke || is_asked_for {
@@ -172,6 +178,7 @@ impl Convergence {
         if !is_routine
             || known.verified.was_verified(id, self.fingerprint)
             || known.census.sighting(id).is_some()
+            || known.doubts.is_doubted(id)
         {
             return None;
         }
@@ -199,6 +206,7 @@ impl Convergence {
         urgency: &Urgency,
     ) -> Result<AppliedRole, ReconcileError> {
         let (name, verified) = (&self.ownership.name, known.verified);
+        let began = Instant::now();
         if !self.takes_away() {
             // It may make the role, and not hear of it.
             known.absences.forget(id);
@@ -245,11 +253,17 @@ impl Convergence {
                 break converged;
             }
         };
+        let was_read = first_look.lock().is_some();
         let drift = first_look.into_inner().flatten().map(|difference| RoleDrift {
             difference,
             is_reverted: converged.is_ok(),
         });
-        self.concluded(known, id, converged, attempts.left_out(), drift)
+        let concluded = self.concluded(known, id, converged, attempts.left_out(), drift);
+        // One that was given up may have done nothing about what it saw.
+        if was_read && concluded.is_ok() {
+            known.doubts.looked_at(id, began);
+        }
+        concluded
     }
 
     /// What is true of the role after an attempt, and what of that is remembered.

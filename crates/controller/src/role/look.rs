@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use deputy_api::conditions::ConditionReason;
+use deputy_api::{conditions::ConditionReason, reconcile_requested_at};
 use deputy_aws::{AwsError, CallPurpose, ForeignRole};
 use deputy_delegation::{
     Accepted, ClusterName, IssuerArn, MaxSessionDuration, RoleArn, RoleName,
@@ -12,10 +12,12 @@ use deputy_delegation::{
     naming,
     session::{self, SessionSubject},
 };
+use tokio::time::Instant;
 
 use super::{
     capped::CappedRole,
     dereference::{PresentRole, RoleInputs},
+    doubts::Doubts,
     outcome::{AppliedRole, RoleOutcome},
 };
 use crate::{
@@ -52,8 +54,13 @@ impl RoleLook {
         key: &FingerprintKey,
     ) -> Self {
         let calls = calls(&inputs.cluster, account, role, &present.bindings, accepted);
+        // Another one has AWS looked at again.
+        let object = inputs.object.as_ref();
+        let requested = object.and_then(|object| reconcile_requested_at(&object.metadata));
+        let (issuers, endpoints) = (account.issuers(), &account.endpoints);
+        let wanted = (&account.id, issuers, endpoints, arn, &calls, requested);
         Self {
-            fingerprint: key.fingerprint(&(&account.id, &account.issuers(), &account.endpoints, arn, &calls)),
+            fingerprint: key.fingerprint(&wanted),
             account: Arc::clone(account),
             arn: arn.clone(),
             calls,
@@ -62,14 +69,24 @@ impl RoleLook {
         }
     }
 
-    /// Looks, unless that was done a short while ago and all was well.
+    /// What is looked for, as it is remembered.
+    #[cfg(test)]
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// Looks, unless that was done a short while ago, all was well, and nobody doubts it.
     pub async fn carry_out(
         &self,
         ctx: &ControllerContext,
-        verified: &Verified<RoleId>,
+        (verified, doubts): (&Verified<RoleId>, &Doubts),
         id: &RoleId,
     ) -> AppliedRole {
-        if let (Some(trusted_for), Some(known)) = (verified.verified_for(id, self.fingerprint), &self.known) {
+        let began = Instant::now();
+        let trusted_for = verified
+            .verified_for(id, self.fingerprint)
+            .filter(|_| !doubts.is_doubted(id));
+        if let (Some(trusted_for), Some(known)) = (trusted_for, &self.known) {
             return AppliedRole {
                 outcome: self.is_there(known.clone(), BTreeSet::new()),
                 trusted_for: Some(trusted_for),
@@ -103,6 +120,9 @@ impl RoleLook {
                 capped: CappedRole::NotLookedAt,
                 drift: None,
             };
+        }
+        if read.is_ok() {
+            doubts.looked_at(id, began);
         }
         let outcome = self.seen(read);
         match &outcome {

@@ -13,6 +13,7 @@ mod assess;
 mod capped;
 mod converge;
 mod dereference;
+mod doubts;
 mod drift;
 mod instance;
 mod left;
@@ -41,6 +42,7 @@ use self::{
     assess::{Finalizer, RolePlan, assess},
     capped::ManagedDocuments,
     dereference::{FINALIZER, ProvisionedRole, RoleInputs, api, dereference, has_finalizer},
+    doubts::Doubts,
     outcome::{AppliedRole, RoleOutcome},
 };
 use crate::{
@@ -63,6 +65,7 @@ pub struct RoleController {
     verified: Verified<RoleId>,
     absences: Absences,
     census: Arc<Census>,
+    doubts: Arc<Doubts>,
     documents: ManagedDocuments,
     give_ups: GiveUps,
     /// Roles that may be in AWS because of this process. A finalizer alone does not hold them: the API server lets a deletion
@@ -79,6 +82,7 @@ impl RoleController {
             verified: Verified::default(),
             absences: Absences::default(),
             census: Arc::default(),
+            doubts: Arc::default(),
             documents: ManagedDocuments::default(),
             give_ups: GiveUps::default(),
             provisioned: Mutex::default(),
@@ -89,6 +93,12 @@ impl RoleController {
     #[must_use]
     pub fn census(&self) -> &Arc<Census> {
         &self.census
+    }
+
+    /// Which of them the broker's refusals have read.
+    #[must_use]
+    pub fn doubts(&self) -> &Arc<Doubts> {
+        &self.doubts
     }
 
     /// The same, which believes AWS after another time that a role is not there, and what it lists.
@@ -154,6 +164,7 @@ impl RoleController {
         self.report(&inputs, &plan, &applied).await?;
         let record = plan.sessions.as_ref().map(|sessions| &sessions.record);
         let requeue = status::next_requeue(&applied);
+        let requeue = self.doubts.look_again(id, requeue);
         Ok(sessions::look_again(record, inputs.now, requeue))
     }
 
@@ -239,6 +250,7 @@ impl RoleController {
             verified: &self.verified,
             absences: &self.absences,
             census: &self.census,
+            doubts: &self.doubts,
             give_ups: &self.give_ups,
         }
     }
@@ -247,6 +259,7 @@ impl RoleController {
     fn forget(&self, id: &RoleId) {
         self.verified.forget(id);
         self.census.looked_at(id);
+        self.doubts.forget(id);
         self.give_ups.forget(id);
     }
 

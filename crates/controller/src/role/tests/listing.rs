@@ -183,3 +183,53 @@ async fn a_changed_annotation_has_a_role_looked_at_whatever_a_listing_shows() {
         assert_eq!(world.rest(), rest, "{value}");
     }
 }
+
+#[tokio::test]
+async fn a_role_whose_sessions_aws_refuses_is_read_whatever_a_listing_shows() {
+    let rig = Rig::new().await;
+    for (refused, is_read) in [
+        (Some("AccessDenied"), true),
+        (Some("Throttled"), false),
+        (None, false),
+    ] {
+        for restarted in [false, true] {
+            let mut world = settled(&rig, &[reads()]).await;
+            let rest = world.rest();
+            if restarted {
+                world.restart();
+            }
+            world.refuses(None);
+            world.listed_anew().await;
+            world.refuses(refused);
+            let (looks, writes) = world.listed_anew().await;
+            assert_eq!(looks > 0, is_read, "{refused:?}");
+            assert_eq!(writes, Vec::<&str>::new(), "{refused:?}");
+            // Once.
+            assert_eq!(world.listed_anew().await.0, 0, "{refused:?}");
+            world.refuses(None);
+            world.refuses(refused);
+            assert_eq!(world.listed_anew().await.0, 0, "{refused:?}: not again so soon");
+            assert_eq!(world.rest(), rest, "{refused:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn why_aws_refuses_sessions_of_a_role_is_found_and_put_right() {
+    const NOBODY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"sts:AssumeRole"}]}"#;
+    let rig = Rig::new().await;
+    let mut world = settled(&rig, &[reads()]).await;
+    let rest = world.rest();
+    world.tamper(|role| role.trust = NOBODY.to_owned());
+    world.take_events();
+    world.settle(1, |_| true).await;
+    assert_ne!(world.rest(), rest, "it was seen to be right a moment ago");
+    world.refuses(Some("AccessDenied"));
+    world.settle(1, |_| true).await;
+    assert_eq!(world.rest(), rest);
+    let events = world.take_events();
+    assert!(
+        events.iter().any(|event| event.starts_with("DriftReverted")),
+        "{events:?}"
+    );
+}

@@ -9,7 +9,7 @@ use deputy_index::Entry;
 use serde_json::{Value, json};
 
 use crate::{
-    fixtures::{account, binding, cluster, cluster_uid, existing_role, uid, uploader},
+    fixtures::{account, binding, cluster, cluster_uid, existing_role, role_object, uid, uploader},
     role::{
         dereference::{AccountInput, PresentRole, RoleInputs, RoleStage},
         look::RoleLook,
@@ -21,6 +21,11 @@ use crate::{
 const ARN: &str = "arn:aws:iam::123456789012:role/terraform/reports";
 
 fn look(bound: bool) -> RoleLook {
+    asked(bound, None, &FingerprintKey::default())
+}
+
+/// A look at an AWSRole that asks for one by its annotation.
+fn asked(bound: bool, requested: Option<&str>, key: &FingerprintKey) -> RoleLook {
     let account = Arc::new(account());
     let accepted = Accepted {
         limits: vec![ObjectName::new("payments").unwrap()],
@@ -47,7 +52,12 @@ fn look(bound: bool) -> RoleLook {
         cluster_uid: cluster_uid(),
         id: uploader(),
         uid: uid("uid-uploader"),
-        object: None,
+        object: requested.map(|value| {
+            let mut object = role_object(&[]);
+            let annotation = ("deputy.dev/reconcile-requested-at".to_owned(), value.to_owned());
+            object.metadata.annotations = Some([annotation].into());
+            object
+        }),
         account: AccountInput {
             name: Some(account.name.clone()),
             usable: Entry::Known(Arc::clone(&account)),
@@ -57,14 +67,7 @@ fn look(bound: bool) -> RoleLook {
         now: jiff::Timestamp::UNIX_EPOCH,
     };
     let arn = RoleArn::parse(ARN).unwrap();
-    RoleLook::new(
-        &inputs,
-        &account,
-        (&role, &arn),
-        &present,
-        &accepted,
-        &FingerprintKey::default(),
-    )
+    RoleLook::new(&inputs, &account, (&role, &arn), &present, &accepted, key)
 }
 
 fn role(trust: &str) -> ForeignRole {
@@ -145,4 +148,14 @@ fn a_role_that_is_not_there_or_is_another_one_is_reported() {
         reason(look(true).seen(Err(denied))).0,
         ConditionReason::AccessDenied
     );
+}
+
+#[test]
+fn a_changed_annotation_is_another_look() {
+    let key = FingerprintKey::default();
+    let of = |requested| asked(true, requested, &key).fingerprint();
+    assert_eq!(of(None), of(None));
+    assert_eq!(of(Some("1")), of(Some("1")));
+    assert_ne!(of(None), of(Some("1")));
+    assert_ne!(of(Some("1")), of(Some("2")));
 }

@@ -15,7 +15,7 @@ use deputy_runtime::lease::Leadership;
 use jiff::Timestamp;
 use kube::api::DynamicObject;
 use parking_lot::Mutex;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::{
     api_server::{ApiServer, Watcher},
@@ -29,9 +29,9 @@ use crate::{
     census::Listing,
     context::ControllerContext,
     error::ReconcileError,
-    fixtures::{OTHER_CLUSTER, account, cluster, context, script::Script, uploader},
+    fixtures::{OTHER_CLUSTER, account, binding, binding_object, cluster, context, script::Script, uploader},
     instances::Instances,
-    queue::{Lane, Requeue, Superseded},
+    queue::{Lane, Place, Queue, Requeue, Superseded, Workers},
     role::{RoleController, dereference::FINALIZER},
     work::Urgency,
 };
@@ -260,6 +260,19 @@ impl World {
         let mut role = self.api.role().unwrap();
         role["metadata"]["annotations"][key] = value.into();
         self.api.put(Some(role));
+    }
+
+    /// The broker says of the binding that its sessions are refused for `reason`, or not.
+    pub fn refuses(&self, reason: Option<&str>) {
+        let mut object = self.written(binding_object("uploader"));
+        let (status, reason) = reason.map_or(("True", "Ready"), |reason| ("False", reason));
+        let condition = json!({"type": "SessionsIssued", "status": status, "reason": reason, "message": "",
+            "lastTransitionTime": "2026-01-02T03:04:05Z"});
+        object.data["status"] = json!({"conditions": [condition]});
+        self.index.reset(ResourceKind::Bindings, [object]);
+        let queue = Queue::new(Workers::each(1), |_| Place::default());
+        let changed = [binding().id].into();
+        self.controller.doubts().hear(&self.index, &changed, true, &queue);
     }
 
     /// What was asked of AWS since it was asked last, as operations.

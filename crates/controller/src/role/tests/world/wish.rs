@@ -234,7 +234,7 @@ impl World {
     }
 
     /// An object as it is stored after somebody wrote it: answers are kept for each generation of it.
-    fn written(&self, mut object: DynamicObject) -> DynamicObject {
+    pub(super) fn written(&self, mut object: DynamicObject) -> DynamicObject {
         let version = self.api.next_version();
         object.metadata.generation = version.parse().ok();
         object.metadata.resource_version = Some(version);
