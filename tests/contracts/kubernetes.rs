@@ -136,8 +136,12 @@ fn the_tags_are_those_of_the_code() {
         [TAG_CLUSTER, TAG_NAMESPACE, TAG_SERVICE_ACCOUNT, TAG_POD_UID]
     );
     assert_eq!(codes(&row(AWS, "inline policy")[1]), [naming::INLINE_POLICY]);
-    let sid = &row(AWS, "Sid in it of what denies everything")[1];
-    assert_eq!(codes(sid), [deputy_delegation::cut_sessions::SID]);
+    let sids = &row(AWS, "Sids in it of what denies everything")[1];
+    let expected = [
+        deputy_delegation::cut_sessions::SID,
+        deputy_delegation::cut_sessions::SID_OF_EVERYBODY,
+    ];
+    assert_eq!(codes(sids), expected);
 }
 
 #[test]

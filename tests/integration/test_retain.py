@@ -7,7 +7,8 @@ import pytest
 from rig.apiclient import ApiError
 from rig.proc import wait_until
 
-from .scenario import LIST, READ, WRITE, document, role
+from .scenario import LIST, READ, WRITE, role
+from .test_revocation import may_read, session_of
 
 RETAIN = {"deletionPolicy": "Retain"}
 
@@ -28,6 +29,11 @@ def in_aws(scenario, name: str) -> dict | None:
     return found
 
 
+def allowed(team) -> list[dict]:
+    """What the inline policy allows."""
+    return [s for s in team.inline()["deputy"]["Statement"] if s["Effect"] == "Allow"]
+
+
 def effects(found: dict) -> set[str]:
     return {s["Effect"] for s in found["AssumeRolePolicyDocument"]["Statement"]}
 
@@ -38,7 +44,7 @@ def test_a_retained_role_lets_nobody_in_and_is_taken_back(scenario, new_team, re
     made = team.role("uploader", LIST, WRITE, **RETAIN)
     team.binding()
     team.pod()
-    team.wait_answer(200)
+    running = session_of(scenario, team, "app")
     name, before = team.aws_name(), team.in_aws()
     remove(name)
     policies = team.inline()
@@ -61,7 +67,8 @@ def test_a_retained_role_lets_nobody_in_and_is_taken_back(scenario, new_team, re
     back = team.in_aws()
     assert (back["RoleName"], back["RoleId"]) == (name, before["RoleId"])
     assert tags(back) == {**tags(before), "deputy-uid": again["metadata"]["uid"]}
-    wait_until(lambda: team.inline() == {"deputy": document(READ)}, "what the new object says", 15)
+    wait_until(lambda: allowed(team) == [READ], "what the new object says", 15)
+    assert may_read(running), "its ServiceAccount is bound, in the namespace that it was"
     team.wait_binding()
     team.wait_answer(200)
     # And with Delete it goes.
@@ -69,6 +76,33 @@ def test_a_retained_role_lets_nobody_in_and_is_taken_back(scenario, new_team, re
     scenario.admin.delete(team.role_path())
     scenario.wait_gone(team.role_path())
     assert in_aws(scenario, name) is None
+
+
+def test_a_namespace_made_again_shares_no_session_with_the_former_one(scenario, new_team, remove):
+    team = new_team(roles={"allowRetain": True})
+
+    def granted() -> None:
+        team.pod()
+        team.role("uploader", READ, **RETAIN)
+        team.binding()
+        team.wait_trusted()
+
+    granted()
+    running = session_of(scenario, team, "app")
+    name, before = team.aws_name(), team.in_aws()
+    remove(name)
+    # Before its binding, which would cut the sessions of whom it names.
+    scenario.admin.delete(team.role_path())
+    scenario.wait_gone(team.role_path())
+    scenario.cluster.delete_namespace(team.name)
+    assert may_read(running), "sessions of a role that stays go on"
+    scenario.cluster.create_namespace(team.name, {"deputy.dev/inject": "enabled"})
+    granted()
+    assert team.in_aws()["RoleId"] == before["RoleId"]
+    assert not may_read(running), "whose pod is gone with its namespace"
+    assert may_read(session_of(scenario, team, "app")), "the pod of the same name that there is now"
+    sessions = scenario.admin.get(team.role_path())["status"]["sessions"]
+    assert set(sessions["everybody"]) == {"before", "until"}
 
 
 def test_a_role_stays_only_where_every_limit_gives_leave(scenario, new_team):

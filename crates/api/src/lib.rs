@@ -65,7 +65,9 @@ pub use role::{
     AWSRole, AWSRoleSpec, AWSRoleStatus, AccountRef, DeletionPolicySpec, ExistingRoleSpec,
     LeftOutPrincipalStatus, RolePermissions, RolePolicy,
 };
-pub use sessions::{CutSessionsStatus, RemainingReason, RemainingSessionsStatus, RoleSessionsStatus};
+pub use sessions::{
+    CutSessionsStatus, EverybodysSessionsStatus, RemainingReason, RemainingSessionsStatus, RoleSessionsStatus,
+};
 pub use subject_rules::{OidcRuleSpec, PeopleRuleSpec, PrincipalRuleSpec, SamlRuleSpec};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;

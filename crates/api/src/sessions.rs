@@ -38,6 +38,10 @@ pub struct RoleSessionsStatus {
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub cut: Vec<CutSessionsStatus>,
 
+    /// The sessions of everybody that are cut: also of whom accepted bindings name, who get others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub everybody: Option<EverybodysSessionsStatus>,
+
     /// Sessions that should be cut and can't be: how long the last of them may run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 2))]
@@ -55,6 +59,19 @@ pub struct CutSessionsStatus {
     pub service_account: Option<String>,
 
     /// Those that were issued before this time: 10 minutes after the removal was seen.
+    #[schemars(schema_with = "schema::time")]
+    pub before: Time,
+
+    /// Then the last of them is over, and the deny is taken out of the role's policy.
+    #[schemars(schema_with = "schema::time")]
+    pub until: Time,
+}
+
+/// Everybody's sessions that are cut: a role whose former namespace is gone was taken over.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct EverybodysSessionsStatus {
+    /// Those that were issued before this time. The broker gives none of those to pods any more.
     #[schemars(schema_with = "schema::time")]
     pub before: Time,
 

@@ -145,6 +145,8 @@ pub struct ForeignRole {
     pub unique_id: String,
     /// The text of its trust policy, as AWS returned it (URL-decoded).
     pub trust: String,
+    /// When it was made.
+    pub created: Timestamp,
     /// MaxSessionDuration in seconds.
     pub max_session_seconds: u32,
 }

@@ -16,16 +16,20 @@ use sha2::{Digest, Sha256};
 
 use crate::{names::ServiceAccountName, naming::TAG_SERVICE_ACCOUNT, quota::ROLE_INLINE_POLICIES};
 
-/// The `Sid` of the statement.
+/// The `Sid` of the statement about sessions of ServiceAccounts.
 pub const SID: &str = "DeputyCutSessions";
+/// The `Sid` of the statement about everybody's sessions.
+pub const SID_OF_EVERYBODY: &str = "DeputyCutAllSessions";
 
-/// Sessions that are denied everything: those of `service_accounts` that were issued before a time.
+/// Sessions that are denied everything: those of `service_accounts`, and everybody's, that were issued before a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CutSessions {
-    /// Whose.
-    pub service_accounts: CutServiceAccounts,
-    /// RFC 3339, as a policy has it.
+    /// Of which ServiceAccounts, if there are any.
+    pub service_accounts: Option<CutServiceAccounts>,
+    /// Before when those were issued: RFC 3339, as a policy has it.
     pub issued_before: String,
+    /// Before when everybody's were issued, if those are denied: also of whom accepted bindings name, and without tags.
+    pub everybody_before: Option<String>,
 }
 
 /// Whose sessions are denied everything.
@@ -50,23 +54,29 @@ impl CutSessions {
     #[must_use]
     pub fn beside(&self, inline: Option<&Document>) -> Option<Document> {
         let version = inline.map_or(Version::V2012, Document::version);
-        let (shortest, other) = match &self.service_accounts {
-            CutServiceAccounts::These { cut, accepted } => (self.only(cut), Some(self.all_but(accepted))),
-            CutServiceAccounts::AllBut { accepted } => (self.all_but(accepted), None),
+        let ways = match &self.service_accounts {
+            Some(CutServiceAccounts::These { cut, accepted }) => {
+                vec![Some(self.only(cut)), Some(self.all_but(accepted))]
+            }
+            Some(CutServiceAccounts::AllBut { accepted }) => vec![Some(self.all_but(accepted))],
+            None => vec![None],
         };
-        [Some(shortest), other]
-            .into_iter()
-            .flatten()
-            .find_map(|statement| {
-                let mut statements = inline.map_or_else(Vec::new, |inline| inline.statements().to_vec());
-                for theirs in &mut statements {
-                    // No two have one Sid.
-                    theirs.sid.take_if(|sid| sid == SID);
-                }
-                statements.push(statement);
-                let both = Document::new(version, statements, PolicyKind::Identity).ok()?;
-                (both.size() <= ROLE_INLINE_POLICIES).then_some(both)
-            })
+        ways.into_iter().find_map(|statement| {
+            let mut statements = inline.map_or_else(Vec::new, |inline| inline.statements().to_vec());
+            for theirs in &mut statements {
+                // No two have one Sid.
+                theirs.sid.take_if(|sid| is_sid(sid));
+            }
+            statements.extend(self.everybodys());
+            statements.extend(statement);
+            let both = Document::new(version, statements, PolicyKind::Identity).ok()?;
+            (both.size() <= ROLE_INLINE_POLICIES).then_some(both)
+        })
+    }
+
+    fn everybodys(&self) -> Option<Statement> {
+        let before = self.everybody_before.as_ref()?;
+        Some(statement(SID_OF_EVERYBODY, [], before))
     }
 
     fn only(&self, cut: &BTreeSet<ServiceAccountName>) -> Statement {
@@ -81,20 +91,24 @@ impl CutSessions {
     }
 
     fn statement(&self, whose: impl IntoIterator<Item = Condition>) -> Statement {
-        let before = Condition::new(
-            Test::DateLessThan,
-            "aws:TokenIssueTime",
-            [self.issued_before.clone()],
-        );
-        Statement {
-            sid: Some(SID.to_owned()),
-            effect: Effect::Deny,
-            principal: None,
-            action: ActionElement::Action(vec!["*".to_owned()]),
-            resource: Some(ResourceElement::Resource(vec!["*".to_owned()])),
-            conditions: whose.into_iter().chain([before]).collect(),
-        }
+        statement(SID, whose, &self.issued_before)
     }
+}
+
+fn statement(sid: &str, whose: impl IntoIterator<Item = Condition>, before: &str) -> Statement {
+    let before = Condition::new(Test::DateLessThan, "aws:TokenIssueTime", [before.to_owned()]);
+    Statement {
+        sid: Some(sid.to_owned()),
+        effect: Effect::Deny,
+        principal: None,
+        action: ActionElement::Action(vec!["*".to_owned()]),
+        resource: Some(ResourceElement::Resource(vec!["*".to_owned()])),
+        conditions: whose.into_iter().chain([before]).collect(),
+    }
+}
+
+fn is_sid(sid: &str) -> bool {
+    [SID, SID_OF_EVERYBODY].contains(&sid)
 }
 
 fn tag() -> String {
@@ -118,7 +132,7 @@ pub fn digest<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 
 /// The deny of such sessions in an inline policy.
 pub(crate) fn deny_in(inline: &Document) -> Option<Document> {
-    let is_ours = |s: &&Statement| s.effect == Effect::Deny && s.sid.as_deref() == Some(SID);
-    let deny = inline.statements().iter().find(is_ours)?;
-    Document::new(inline.version(), vec![deny.clone()], PolicyKind::Identity).ok()
+    let is_ours = |s: &&Statement| s.effect == Effect::Deny && s.sid.as_deref().is_some_and(is_sid);
+    let denies: Vec<Statement> = inline.statements().iter().filter(is_ours).cloned().collect();
+    Document::new(inline.version(), denies, PolicyKind::Identity).ok()
 }

@@ -270,6 +270,7 @@ pub(crate) fn role_state(object: &DynamicObject) -> RoleState {
         role_id: status.role_id.map(Into::into),
         trust_hash: status.trust_hash.map(Into::into),
         left_out_principals: status.left_out_principals,
+        cut_before: cut_before(status.sessions.as_ref()),
         service_accounts: service_accounts(status.sessions),
         longest_session: status
             .max_session_duration
@@ -294,6 +295,7 @@ pub(crate) fn cluster_role_state(object: &DynamicObject) -> ClusterRoleState {
             role_id: instance.role_id.map(Into::into),
             trust_hash: instance.trust_hash.map(Into::into),
             left_out_principals: instance.left_out_principals,
+            cut_before: cut_before(instance.sessions.as_ref()),
             service_accounts: service_accounts(instance.sessions),
             longest_session: None,
         };
@@ -308,6 +310,11 @@ pub(crate) fn cluster_role_state(object: &DynamicObject) -> ClusterRoleState {
 fn service_accounts(sessions: Option<RoleSessionsStatus>) -> Option<BTreeSet<Box<str>>> {
     let named = sessions.filter(|sessions| sessions.service_accounts_hash.is_none())?;
     Some(named.service_accounts.into_iter().map(Into::into).collect())
+}
+
+fn cut_before(sessions: Option<&RoleSessionsStatus>) -> Option<i64> {
+    let everybody = sessions?.everybody.as_ref()?;
+    Some(everybody.before.0.as_second())
 }
 
 fn findings(instances: &[RoleInstance]) -> u64 {

@@ -170,6 +170,12 @@ impl InMemoryIam {
         self.lock().shown(name)
     }
 
+    /// When a role was made.
+    #[must_use]
+    pub fn created(&self, name: &RoleName) -> Option<Timestamp> {
+        self.lock().roles.get(name).map(|stored| stored.created)
+    }
+
     /// The names of all roles.
     #[must_use]
     pub fn role_names(&self) -> Vec<RoleName> {

@@ -45,10 +45,13 @@ impl Roles for InMemoryIam {
     }
 
     async fn get_existing_role(&self, name: &RoleName) -> Result<Option<ForeignRole>, AwsError> {
-        Ok(self.get_role(name).await?.map(|role| ForeignRole {
+        let found = self.get_role(name).await?;
+        let created = self.created(name);
+        Ok(found.zip(created).map(|(role, created)| ForeignRole {
             arn: role.arn,
             unique_id: role.unique_id,
             trust: role.trust,
+            created,
             max_session_seconds: role.max_session_seconds,
         }))
     }

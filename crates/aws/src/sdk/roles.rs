@@ -19,6 +19,8 @@ use crate::{
     },
 };
 
+const GET: &str = "iam:GetRole";
+
 pub(crate) struct SdkRoles {
     iam: aws_sdk_iam::Client,
     caller: ApiCaller,
@@ -69,13 +71,17 @@ impl SdkRoles {
 
     /// A role as if it had no policies.
     async fn role_alone(&self, name: &RoleName) -> Result<Option<ObservedRole>, AwsError> {
-        const GET: &str = "iam:GetRole";
+        let role = self.decoded(name).await?;
+        role.map(|role| observed(GET, role, BTreeMap::new(), Vec::new()))
+            .transpose()
+    }
+
+    async fn decoded(&self, name: &RoleName) -> Result<Option<Role>, AwsError> {
         let request = self.iam.get_role().role_name(name.as_str());
         let Some(output) = found(self.caller.read(GET, || request.clone().send()).await)? else {
             return Ok(None);
         };
-        let role = output.role.ok_or_else(|| senseless(GET, "no role"))?;
-        observed(GET, role, BTreeMap::new(), Vec::new()).map(Some)
+        output.role.map(Some).ok_or_else(|| senseless(GET, "no role"))
     }
 
     async fn attached_policies(&self, name: &RoleName) -> Result<Vec<String>, AwsError> {
@@ -120,7 +126,6 @@ impl ManagedPolicies for SdkRoles {
 #[async_trait]
 impl Roles for SdkRoles {
     async fn get_role(&self, name: &RoleName) -> Result<Option<ObservedRole>, AwsError> {
-        const GET: &str = "iam:GetRole";
         let request = self.iam.get_role().role_name(name.as_str());
         let Some(output) = found(self.caller.read(GET, || request.clone().send()).await)? else {
             return Ok(None);
@@ -148,11 +153,16 @@ impl Roles for SdkRoles {
     }
 
     async fn get_existing_role(&self, name: &RoleName) -> Result<Option<ForeignRole>, AwsError> {
-        let role = self.role_alone(name).await?;
-        Ok(role.map(|role| ForeignRole {
+        let Some(role) = self.decoded(name).await? else {
+            return Ok(None);
+        };
+        let created = decode::timestamp(GET, &role.create_date)?;
+        let role = observed(GET, role, BTreeMap::new(), Vec::new())?;
+        Ok(Some(ForeignRole {
             arn: role.arn,
             unique_id: role.unique_id,
             trust: role.trust,
+            created,
             max_session_seconds: role.max_session_seconds,
         }))
     }

@@ -42,6 +42,8 @@ pub struct SessionKey {
     pub role_id: String,
     /// The uid of the binding. A binding made again is another grant.
     pub binding_uid: String,
+    /// In Unix seconds: sessions of the role that were issued before are denied everything, so they are nobody's any more.
+    pub cut_before: Option<i64>,
 }
 
 /// How long a session may be used before a new one is made.

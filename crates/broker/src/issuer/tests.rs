@@ -91,6 +91,7 @@ fn key(session: &str) -> SessionKey {
         role_uid: "u".into(),
         role_id: "AROA1".into(),
         binding_uid: "b".into(),
+        cut_before: None,
     }
 }
 

@@ -237,6 +237,7 @@ fn session_grant(
             role_uid: uid(&role.uid),
             role_id: role_id.to_owned(),
             binding_uid: uid(&binding.uid),
+            cut_before: state.and_then(|state| state.cut_before),
         },
         renewal: match binding.session.scope {
             SessionScope::ServiceAccount => Renewal::Shared,
@@ -326,7 +327,9 @@ fn refused(binding: &Binding, code: RefusalCode, message: String) -> ResolveErro
 pub fn is_granted(index: &Index, key: &SessionKey) -> bool {
     index.decide_binding(&key.binding).is_some_and(|found| {
         let uid = |uid: Option<&Uid>| uid.map(Uid::as_str).unwrap_or_default().to_owned();
-        let role_id = found.role_state.as_ref().and_then(|state| state.role_id.clone());
+        let state = found.role_state.as_ref();
+        let role_id = state.and_then(|state| state.role_id.clone());
+        let cut_before = state.and_then(|state| state.cut_before);
         let by_broker = found
             .account
             .known()
@@ -339,6 +342,7 @@ pub fn is_granted(index: &Index, key: &SessionKey) -> bool {
                 .known()
                 .is_some_and(|role| uid(role.uid.as_ref()) == key.role_uid)
             && role_id.as_deref() == Some(key.role_id.as_str())
+            && cut_before == key.cut_before
     })
 }
 

@@ -81,6 +81,26 @@ fn there_is_no_session_that_could_not_be_taken_back() {
     }
 }
 
+#[test]
+fn a_session_from_before_all_were_cut_is_handed_out_and_renewed_no_more() {
+    let index = index();
+    let with = |everybody: serde_json::Value| {
+        let mut role = role_object("uploader", "s3:GetObject", Some("AROA1"));
+        role.data["status"]["sessions"] = json!({"serviceAccounts": ["uploader"], "everybody": everybody});
+        index.reset(ResourceKind::Roles, [role]);
+    };
+    let key = || grant(&index).key;
+    with(json!(null));
+    let before = key();
+    assert!(is_granted(&index, &before));
+    with(json!({"before": "2026-11-29T08:00:00Z", "until": "2026-11-29T20:00:00Z"}));
+    let after = key();
+    assert_ne!(before, after, "what is kept for one is not given for the other");
+    assert!(!is_granted(&index, &before) && is_granted(&index, &after));
+    with(json!({"before": "2026-11-29T08:01:00Z", "until": "2026-11-29T20:01:00Z"}));
+    assert!(!is_granted(&index, &after));
+}
+
 /// Makes AssumeRoleWithWebIdentity the account's default, and the limit allow it.
 fn web_identity(index: &std::sync::Arc<Index>) {
     let provider = "arn:aws:iam::123456789012:oidc-provider/oidc.example.com";

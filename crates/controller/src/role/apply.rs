@@ -1,9 +1,12 @@
 //! *Apply*: brings the role in AWS to its target ([`converge`]) and says what is true of it then.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use deputy_api::conditions::ConditionReason;
-use deputy_aws::{AwsError, CallPurpose};
+use deputy_aws::{AwsError, CallPurpose, Roles};
 use deputy_delegation::{
     NamespaceName,
     model::RoleId,
@@ -25,6 +28,7 @@ use super::{
     drift::{self, RoleDrift},
     left,
     outcome::{AppliedRole, RoleOutcome},
+    takeover::{self, Takeovers},
     target::RoleTarget,
     trust::TrustAttempts,
 };
@@ -47,6 +51,7 @@ pub struct KnownRoles<'a> {
     pub census: &'a Census,
     pub doubts: &'a Doubts,
     pub give_ups: &'a GiveUps,
+    pub takeovers: &'a Takeovers,
 }
 
 /// Carries out the plan for a role. AWS is not asked when it was seen to have the role as it should be a short while ago.
@@ -228,6 +233,7 @@ impl Convergence {
         };
         let was_verified = verified.was_verified(id, self.fingerprint);
         let first_look = Mutex::new(None);
+        let looks_back = AtomicBool::new(false);
         let attempts = TrustAttempts::new(self.trust.as_ref());
         if urgency.lane == Lane::Revoke && calls.reads == RoleReads::Whole {
             let closed = close_first(calls, name, &may_write, |observed| {
@@ -243,9 +249,12 @@ impl Convergence {
             let converged = converge(calls, name, &may_write, |observed| {
                 let target = attempts.target(&self.target, observed);
                 let steps = target.steps(&self.ownership, observed)?;
-                first_look
-                    .lock()
-                    .get_or_insert_with(|| self.drift(observed, &steps, was_verified));
+                let mut first_look = first_look.lock();
+                if first_look.is_none() && self.is_to_look_back(observed) {
+                    looks_back.store(true, Ordering::Relaxed);
+                    return Ok(Vec::new());
+                }
+                first_look.get_or_insert_with(|| self.drift(observed, &steps, was_verified));
                 Ok(steps)
             })
             .await;
@@ -253,6 +262,9 @@ impl Convergence {
                 break converged;
             }
         };
+        if looks_back.into_inner() {
+            return self.look_back(ctx, known, id, roles.as_ref()).await;
+        }
         let was_read = first_look.lock().is_some();
         let drift = first_look.into_inner().flatten().map(|difference| RoleDrift {
             difference,
@@ -266,11 +278,47 @@ impl Convergence {
         concluded
     }
 
+    /// Whether the role may be usable and was a former object's, whose sessions are to be cut first.
+    fn is_to_look_back(&self, observed: Option<&ObservedRole>) -> bool {
+        let may_be_usable = self.target.desired().is_some() && self.takeover.is_none();
+        observed.filter(|_| may_be_usable).is_some_and(|observed| {
+            // One whose id the status has is ours already: somebody changed its tags.
+            let is_known = self.known_role_id.as_deref() == Some(observed.unique_id.as_str());
+            !is_known && (self.is_first || takeover::was_anothers(observed, &self.uid))
+        })
+    }
+
+    /// Finds out whose the role was. The next attempt writes down whose sessions are cut, and goes on.
+    async fn look_back(
+        &self,
+        ctx: &ControllerContext,
+        known: KnownRoles<'_>,
+        id: &RoleId,
+        roles: &dyn Roles,
+    ) -> Result<AppliedRole, ReconcileError> {
+        let name = &self.ownership.name;
+        let takeover = match takeover::look(ctx, roles, name, &id.namespace).await? {
+            Ok(Some(takeover)) => takeover,
+            // It was there a moment ago.
+            Ok(None) => return Ok(AppliedRole::now(self.failed(&RoleApplyError::NotShown))),
+            Err(error) => return Ok(AppliedRole::now(self.failed(&RoleApplyError::Read(error)))),
+        };
+        tracing::info!(aws_role = %name, ?takeover, "taking over the role of a former object");
+        known.takeovers.found(id, &self.uid, takeover);
+        Ok(AppliedRole::now(RoleOutcome::waiting(
+            ConditionReason::Progressing,
+            "AWS has the role of a former object of this name: sessions of its time are cut first",
+        )))
+    }
+
     /// What is true of the role after an attempt, and what of that is remembered.
     fn concluded(
         &self,
         KnownRoles {
-            verified, absences, ..
+            verified,
+            absences,
+            takeovers,
+            ..
         }: KnownRoles<'_>,
         id: &RoleId,
         converged: Result<Converged, RoleApplyError>,
@@ -296,6 +344,7 @@ impl Convergence {
                 } else {
                     absences.forget(id);
                 }
+                takeovers.forget(id);
                 let is_whole =
                     converged.refused_tags.is_empty() && converged.absent.is_empty() && left_out.is_empty();
                 if self.is_final() && is_whole {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use deputy_api::{RoleInstance, RoleSessionsStatus, conditions::ConditionReason, reconcile_requested_at};
 use deputy_delegation::{
-    Decision, ObjectName,
+    Decision, ObjectName, Uid,
     model::{Account, OwnedRole, RoleSource},
     trust,
 };
@@ -17,6 +17,7 @@ use super::{
     look::RoleLook,
     outcome::RoleOutcome,
     sessions::{self, Bearers, FormerSessions},
+    takeover::Takeover,
     target::{self, Ownership, RoleTarget},
     trust::RoleTrust,
 };
@@ -85,6 +86,11 @@ pub struct Convergence {
     pub known_role_id: Option<String>,
     /// Whether its status says that it is as it should be now.
     pub is_reported_well: bool,
+    /// Whether no status says whose sessions of it may run: a role that is there all the same was a former object's.
+    pub is_first: bool,
+    /// Whose it was, if it is known to be taken over.
+    pub takeover: Option<Takeover>,
+    pub uid: Uid,
 }
 
 /// The plan for a role.
@@ -168,10 +174,16 @@ fn sessions_of(
     owned: &OwnedRole,
 ) -> (Option<Document>, SessionsPlan) {
     let recorded = inputs.recorded_sessions();
-    let former = FormerSessions::of(inputs, recorded.as_ref());
+    // Whoever had sessions before a takeover is in no record that could be believed.
+    let former = if inputs.takeover.is_some() {
+        FormerSessions::Unknown
+    } else {
+        FormerSessions::of(inputs, recorded.as_ref())
+    };
     let bearers = Bearers::of(account, present.bindings.iter().map(Arc::as_ref));
     let most = sessions::most_recorded(&inputs.id.kind);
     let mut record = sessions::step(former, &bearers, inputs.now, most);
+    record.everybody = sessions::everybodys(recorded.as_ref(), inputs.takeover, inputs.now);
     let inline = sessions::with_cut(&mut record, &bearers, owned.policies.inline());
     let comes_first = sessions::comes_first(former, &record);
     (inline, SessionsPlan { record, comes_first })
@@ -279,6 +291,9 @@ impl RolePlan {
             trust,
             bound,
             known_role_id: inputs.known_role_id(),
+            is_first: inputs.recorded_sessions().is_none() && !inputs.has_finalizer(),
+            takeover: inputs.takeover,
+            uid: inputs.uid.clone(),
         };
         Self {
             sessions: None,

@@ -18,6 +18,7 @@ use deputy_index::{Entry, Index, LimitState};
 use jiff::Timestamp;
 use kube::{Api, api::DynamicObject};
 
+use super::takeover::Takeover;
 use crate::{context::ControllerContext, error::ReconcileError, objects};
 
 pub use crate::instances::FINALIZER;
@@ -45,6 +46,8 @@ pub struct RoleInputs {
     /// Of a ClusterAWSRole: the entry of this IAM role in its status.
     pub entry: Option<RoleInstance>,
     pub account: AccountInput,
+    /// Of a role in AWS that a former object of its name had, and that is to be taken over: whose it was.
+    pub takeover: Option<Takeover>,
     /// Whether it is to be there.
     pub stage: RoleStage,
     /// When all that was looked up.
@@ -237,6 +240,7 @@ pub async fn dereference(
         }
     };
     Ok(Some(RoleInputs {
+        takeover: None,
         cluster: ctx.cluster.clone(),
         cluster_uid: ctx.cluster_uid.clone(),
         id: id.clone(),

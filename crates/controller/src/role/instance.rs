@@ -63,6 +63,7 @@ pub async fn dereference(
         }
     };
     Ok(Some(RoleInputs {
+        takeover: None,
         cluster: ctx.cluster.clone(),
         cluster_uid: ctx.cluster_uid.clone(),
         id: id.clone(),

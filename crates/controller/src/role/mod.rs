@@ -21,6 +21,7 @@ mod look;
 mod outcome;
 mod sessions;
 mod status;
+mod takeover;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,7 @@ use self::{
     dereference::{FINALIZER, ProvisionedRole, RoleInputs, api, dereference, has_finalizer},
     doubts::Doubts,
     outcome::{AppliedRole, RoleOutcome},
+    takeover::Takeovers,
 };
 use crate::{
     census::Census,
@@ -68,6 +70,7 @@ pub struct RoleController {
     doubts: Arc<Doubts>,
     documents: ManagedDocuments,
     give_ups: GiveUps,
+    takeovers: Takeovers,
     /// Roles that may be in AWS because of this process. A finalizer alone does not hold them: the API server lets a deletion
     /// that is under way already go through although a finalizer was added, and accepted, in between.
     provisioned: Mutex<HashMap<RoleId, ProvisionedRole>>,
@@ -85,6 +88,7 @@ impl RoleController {
             doubts: Arc::default(),
             documents: ManagedDocuments::default(),
             give_ups: GiveUps::default(),
+            takeovers: Takeovers::default(),
             provisioned: Mutex::default(),
         }
     }
@@ -141,6 +145,7 @@ impl RoleController {
             self.forget(id);
             return Ok(Requeue::AwaitChange);
         };
+        inputs.takeover = self.takeovers.of(id, &inputs.uid);
         // 2. assess (pure)
         let plan = assess(&inputs, self.verified.key());
         let known = self.known();
@@ -252,6 +257,7 @@ impl RoleController {
             census: &self.census,
             doubts: &self.doubts,
             give_ups: &self.give_ups,
+            takeovers: &self.takeovers,
         }
     }
 
@@ -261,6 +267,7 @@ impl RoleController {
         self.census.looked_at(id);
         self.doubts.forget(id);
         self.give_ups.forget(id);
+        self.takeovers.forget(id);
     }
 
     /// Takes a role into hand of which there is no object, to delete it. One that is in hand stays as it is.

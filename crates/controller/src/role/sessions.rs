@@ -6,7 +6,9 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use deputy_api::{CutSessionsStatus, RemainingReason, RemainingSessionsStatus, RoleSessionsStatus};
+use deputy_api::{
+    CutSessionsStatus, EverybodysSessionsStatus, RemainingReason, RemainingSessionsStatus, RoleSessionsStatus,
+};
 use deputy_delegation::{
     ServiceAccountName,
     cut_sessions::{CutServiceAccounts, CutSessions, digest},
@@ -17,7 +19,7 @@ use deputy_policy::Document;
 use jiff::{Timestamp, Unit};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::dereference::RoleInputs;
+use super::{dereference::RoleInputs, takeover::Takeover};
 use crate::queue::Requeue;
 
 /// For so long after a removal was seen a session may still be issued: brokers go by what was true 30 s ago, and AWS takes calls of a
@@ -164,6 +166,24 @@ pub fn step(
     new
 }
 
+/// Everybody's sessions that are cut: those that a record says, until they are over, and all until now of a role that a former namespace had.
+pub fn everybodys(
+    recorded: Option<&RoleSessionsStatus>,
+    takeover: Option<Takeover>,
+    now: Timestamp,
+) -> Option<EverybodysSessionsStatus> {
+    if takeover == Some(Takeover::FormerNamespace) {
+        // The second that has begun, and not the next one: whoever comes now may have a session before that.
+        let before = Time(Timestamp::from_second(now.as_second()).unwrap_or(now));
+        return Some(EverybodysSessionsStatus {
+            until: after(before.0, LONGEST),
+            before,
+        });
+    }
+    let old = recorded?.everybody.clone()?;
+    (old.until.0 > now).then_some(old)
+}
+
 fn after(now: Timestamp, time: Duration) -> Time {
     // What is read again is as it was written: a status has whole seconds.
     let seconds = now.round(Unit::Second).unwrap_or(now);
@@ -215,7 +235,9 @@ pub fn with_cut(
     if both.is_some() {
         return both;
     }
-    let until = record.cut.iter().map(|entry| entry.until.clone()).max();
+    let everybodys = record.everybody.iter().map(|all| all.until.clone());
+    let until = record.cut.iter().map(|entry| entry.until.clone());
+    let until = until.chain(everybodys).max();
     let no_room = until.map(|until| remaining(RemainingReason::NoRoom, until));
     record.remain.extend(no_room);
     inline.cloned()
@@ -223,7 +245,14 @@ pub fn with_cut(
 
 /// The sessions that the record asks to be denied everything.
 fn denied(record: &RoleSessionsStatus, bearers: &Bearers) -> Option<CutSessions> {
-    let issued_before = record.cut.iter().map(|entry| entry.before.0).max()?;
+    let everybody_before = record.everybody.as_ref().map(|all| all.before.0.to_string());
+    let Some(issued_before) = record.cut.iter().map(|entry| entry.before.0).max() else {
+        return everybody_before.map(|before| CutSessions {
+            service_accounts: None,
+            issued_before: before.clone(),
+            everybody_before: Some(before),
+        });
+    };
     let accepted = bearers.service_accounts.clone();
     let names: Option<BTreeSet<ServiceAccountName>> = record
         .cut
@@ -231,11 +260,12 @@ fn denied(record: &RoleSessionsStatus, bearers: &Bearers) -> Option<CutSessions>
         .map(|entry| ServiceAccountName::new(entry.service_account.clone()?).ok())
         .collect();
     Some(CutSessions {
-        service_accounts: match names {
+        service_accounts: Some(match names {
             Some(cut) => CutServiceAccounts::These { cut, accepted },
             None => CutServiceAccounts::AllBut { accepted },
-        },
+        }),
         issued_before: issued_before.to_string(),
+        everybody_before,
     })
 }
 
@@ -248,6 +278,7 @@ pub fn comes_first(former: FormerSessions<'_>, new: &RoleSessionsStatus) -> bool
     new.service_accounts != old.service_accounts
         || new.service_accounts_hash != old.service_accounts_hash
         || new.others != old.others
+        || (new.everybody.is_some() && new.everybody != old.everybody)
 }
 
 /// When the role is looked at again: at the latest when something of the record is over.
@@ -261,7 +292,9 @@ pub fn look_again(record: Option<&RoleSessionsStatus>, now: Timestamp, requeue: 
     let remain = record
         .iter()
         .flat_map(|r| r.remain.iter().map(|entry| entry.until.0));
-    let first = cut.chain(remain).min();
+    let everybodys = record.and_then(|r| r.everybody.as_ref());
+    let everybodys = everybodys.map(|all| all.until.0);
+    let first = cut.chain(remain).chain(everybodys).min();
     let left = first.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or_default());
     Requeue::After(left.map_or(time, |left| time.min(left + Duration::from_secs(1))))
 }

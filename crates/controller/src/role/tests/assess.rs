@@ -40,6 +40,7 @@ fn inputs(stage: RoleStage) -> RoleInputs {
     object.metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
     let account = Arc::new(account());
     RoleInputs {
+        takeover: None,
         cluster: cluster(),
         cluster_uid: cluster_uid(),
         id: uploader(),

@@ -34,6 +34,7 @@ fn inputs(stage: RoleStage, entry: Option<RoleInstance>) -> RoleInputs {
     let policies = serde_json::json!([{"name": "objects", "document": policy(&["s3:GetObject"])}]);
     let spec = serde_json::json!({"namespaces": ["payments"], "policies": policies});
     RoleInputs {
+        takeover: None,
         cluster: cluster(),
         cluster_uid: cluster_uid(),
         id: RoleId {

@@ -48,6 +48,7 @@ fn asked(bound: bool, requested: Option<&str>, key: &FingerprintKey) -> RoleLook
     };
     let inputs = RoleInputs {
         entry: None,
+        takeover: None,
         cluster: cluster(),
         cluster_uid: cluster_uid(),
         id: uploader(),
@@ -75,6 +76,7 @@ fn role(trust: &str) -> ForeignRole {
         arn: RoleArn::parse(ARN).unwrap(),
         unique_id: "AROAREPORTS".to_owned(),
         trust: trust.to_owned(),
+        created: jiff::Timestamp::UNIX_EPOCH,
         max_session_seconds: 3600,
     }
 }

@@ -77,6 +77,44 @@ fn lives() -> Vec<Path> {
     ]
 }
 
+/// Its namespace is made again, and so are its ServiceAccounts: whose sessions run is nobody any more.
+fn namespaces() -> Vec<Path> {
+    let again = |wish: Wish| second(wish).with(|w| w.is_namespace_new = true);
+    vec![
+        path("in a namespace made again", &[reads()], again(reads())),
+        path(
+            "in a namespace made again, as something else",
+            &[reads()],
+            again(writes()),
+        ),
+        path(
+            "in a namespace made again, with a late boundary",
+            &[reads()],
+            late(again(both())),
+        ),
+        path(
+            "in a namespace made again, with managed policies",
+            &[reads().managed(READER)],
+            again(reads().managed(READER)),
+        ),
+        path(
+            "taken back by a namespace made again",
+            &[retained(reads()), reads().gone()],
+            again(reads()),
+        ),
+        path(
+            "suspended, and in a namespace made again",
+            &[reads(), refused()],
+            again(reads()),
+        ),
+        path(
+            "adopted from another cluster by a namespace made again",
+            &[reads()],
+            again(reads()).taken_over(),
+        ),
+    ]
+}
+
 /// Another cluster of the name owns it, and gives it up or not.
 fn clusters() -> Vec<Path> {
     vec![
@@ -268,6 +306,7 @@ fn sessions() -> Vec<Path> {
 pub fn paths() -> Vec<Path> {
     [
         lives(),
+        namespaces(),
         clusters(),
         grants(),
         surroundings(),

@@ -11,7 +11,10 @@ use serde_json::json;
 
 use crate::{
     queue::Requeue,
-    role::sessions::{Bearers, FormerSessions, comes_first, look_again, step, with_cut},
+    role::{
+        sessions::{Bearers, FormerSessions, comes_first, everybodys, look_again, step, with_cut},
+        takeover::Takeover,
+    },
 };
 
 const MINUTE: i64 = 60;
@@ -109,6 +112,31 @@ fn sessions_that_are_not_the_brokers_remain_and_that_is_said() {
     assert_eq!(fewer.remain[0].until.0, at(60 + OVER));
     let later = step(FormerSessions::Recorded(&fewer), &with(&["x"]), at(60 + OVER), 3);
     assert_eq!(later.remain, []);
+}
+
+#[test]
+fn everybodys_sessions_are_cut_for_a_former_namespace_alone() {
+    let mut record = after(&[(0, &["a"])], 3);
+    for takeover in [None, Some(Takeover::SameNamespace)] {
+        assert_eq!(everybodys(Some(&record), takeover, at(60)), None);
+    }
+    let cut = everybodys(Some(&record), Some(Takeover::FormerNamespace), at(60));
+    let all = cut.clone().unwrap();
+    assert_eq!((all.before.0, all.until.0), (at(60), at(60 + 12 * HOUR)));
+    record.everybody = cut.clone();
+    assert!(comes_first(
+        FormerSessions::Recorded(&after(&[(0, &["a"])], 3)),
+        &record
+    ));
+    // It stays so, until they are over.
+    assert_eq!(everybodys(Some(&record), None, at(99)), cut);
+    assert_eq!(everybodys(Some(&record), None, at(60 + 12 * HOUR)), None);
+    let late = Timestamp::from_millisecond(60_999).unwrap();
+    assert_eq!(everybodys(None, Some(Takeover::FormerNamespace), late), cut);
+    let hour = Requeue::After(Duration::from_secs(13 * 3600));
+    let left = Requeue::After(Duration::from_secs(12 * 3600 + 1));
+    assert_eq!(look_again(Some(&record), at(60), hour), left);
+    assert!(with_cut(&mut record, &bearers(&["a"]), None).is_some());
 }
 
 #[test]

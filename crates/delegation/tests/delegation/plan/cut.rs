@@ -19,20 +19,22 @@ fn names(names: &[&str]) -> BTreeSet<ServiceAccountName> {
 
 fn these(cut: &[&str], accepted: &[&str]) -> CutSessions {
     CutSessions {
-        service_accounts: CutServiceAccounts::These {
+        service_accounts: Some(CutServiceAccounts::These {
             cut: names(cut),
             accepted: names(accepted),
-        },
+        }),
         issued_before: BEFORE.to_owned(),
+        everybody_before: None,
     }
 }
 
 fn all_but(accepted: &[&str]) -> CutSessions {
     CutSessions {
-        service_accounts: CutServiceAccounts::AllBut {
+        service_accounts: Some(CutServiceAccounts::AllBut {
             accepted: names(accepted),
-        },
+        }),
         issued_before: BEFORE.to_owned(),
+        everybody_before: None,
     }
 }
 
@@ -105,6 +107,45 @@ fn where_names_have_no_room_all_others_are_cut_and_else_nobody() {
     assert!(large.size() <= ROLE_INLINE_POLICIES && large.to_json().contains("\"StringNotEquals\""));
     assert_eq!(cut.beside(Some(&filled(10_100))), None);
     assert!(cut.beside(None).is_some(), "a role of managed policies alone");
+}
+
+#[test]
+fn sessions_of_everybody_end_and_those_that_come_after_go_on() {
+    const LATER: &str = "2026-01-02T03:24:05Z";
+    let everybody = |service_accounts, issued_before: &str| CutSessions {
+        service_accounts,
+        issued_before: issued_before.to_owned(),
+        everybody_before: Some(BEFORE.to_owned()),
+    };
+    for (cut, batch_may) in [
+        (everybody(None, BEFORE), true),
+        (
+            everybody(these(&["batch"], &["uploader"]).service_accounts, LATER),
+            false,
+        ),
+        (everybody(all_but(&["uploader"]).service_accounts, LATER), false),
+    ] {
+        let role = with(&cut, desired());
+        let inline = role.inline.as_ref().unwrap();
+        for who in [Some("uploader"), Some("batch"), None] {
+            assert!(!may_read(inline, who, "2026-01-02T03:14:04Z"), "{cut:?}: {who:?}");
+            let may = who != Some("batch") || batch_may;
+            assert_eq!(may_read(inline, who, BEFORE), may, "{cut:?}: {who:?}");
+        }
+        // Before whatever is given.
+        let there = observed(&desired());
+        let wider = with(
+            &cut,
+            desired_with(&BTreeSet::from(["s3:GetObject", "s3:PutObject"])),
+        );
+        let steps = deputy_delegation::plan::plan(&wider, Some(&there), TaggedOwner::Gone).unwrap();
+        assert_eq!(steps[0].call.action(), "iam:PutRolePolicy", "{cut:?}");
+        assert_eq!(
+            steps[0].nature,
+            deputy_delegation::plan::Nature::Shrinks,
+            "{cut:?}"
+        );
+    }
 }
 
 #[test]

@@ -18,6 +18,8 @@ struct Stored {
     role: Option<Value>,
     account: Option<Value>,
     version: u64,
+    /// Whether the namespace is younger than whatever is in AWS.
+    is_namespace_new: bool,
     writes: Vec<Value>,
     events: Vec<String>,
     /// Whether the namespace is being deleted.
@@ -91,6 +93,11 @@ impl ApiServer {
         self.stored.lock().namespace_goes = true;
     }
 
+    /// The namespace is younger than whatever is in AWS, or older.
+    pub fn put_namespace(&self, is_new: bool) {
+        self.stored.lock().is_namespace_new = is_new;
+    }
+
     /// A resource version that no object has.
     pub fn next_version(&self) -> String {
         self.stored.lock().next_version()
@@ -117,8 +124,14 @@ impl ApiServer {
             return (201, body);
         }
         if path == "/api/v1/namespaces/payments" {
-            let mut metadata = json!({"name": "payments"});
-            if self.stored.lock().namespace_goes {
+            let stored = self.stored.lock();
+            let created = if stored.is_namespace_new {
+                "2100-01-01T00:00:00Z"
+            } else {
+                "2000-01-01T00:00:00Z"
+            };
+            let mut metadata = json!({"name": "payments", "creationTimestamp": created});
+            if stored.namespace_goes {
                 metadata["deletionTimestamp"] = json!("2026-01-03T03:04:05Z");
             }
             return (

@@ -56,6 +56,8 @@ pub struct Wish {
     pub owned_by: Option<&'static str>,
     /// Clusters from which the account takes over.
     pub adopt_from: &'static [&'static str],
+    /// Whether the namespace was made again.
+    pub is_namespace_new: bool,
 }
 
 impl Default for Wish {
@@ -78,6 +80,7 @@ impl Default for Wish {
             replaced: &[],
             owned_by: None,
             adopt_from: &[],
+            is_namespace_new: false,
         }
     }
 }
@@ -190,6 +193,7 @@ impl World {
         self.wait(wish.later);
         let takes_away = wish.uid.is_none() || wish.bound.is_empty();
         *self.lane.lock() = if takes_away { Lane::Revoke } else { Lane::Change };
+        self.api.put_namespace(wish.is_namespace_new);
         let account_object = wish.account();
         let account = parse(&account_object, deputy_api::parse_account).unwrap();
         let limit = self.limit_in_force(wish, &account);
