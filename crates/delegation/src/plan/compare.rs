@@ -45,6 +45,22 @@ pub(super) fn trust_change(observed: &str, desired: &Document) -> TrustChange {
     }
 }
 
+/// A trust policy of those allows of `desired` that let in nobody whom the one that is there does not: for the time between the two. `None`
+/// when there are none.
+pub(super) fn common_trust(observed: &str, desired: &Document) -> Option<Document> {
+    let observed = Document::parse(observed, PolicyKind::Trust).ok()?;
+    let observed = trust::without_record(&observed)?;
+    let is_common = |statement: &&Statement| {
+        statement.effect == Effect::Deny
+            || says(&observed, statement)
+            || is_narrower_than_one_of(statement, &observed)
+    };
+    let statements = desired.statements().iter().filter(is_common).cloned().collect();
+    let common = Document::new(desired.version(), statements, PolicyKind::Trust).ok()?;
+    let plain = trust::without_record(&common)?;
+    (has_allow(&plain) && within(&plain, &observed)).then_some(common)
+}
+
 /// Whether the trust policy is `closed` already, with all that is noted down in that.
 pub(super) fn is_closed(observed: &str, closed: &Document) -> bool {
     trust_change(observed, closed) == TrustChange::None

@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     call::{IamCall, Step},
-    compare::{TrustChange, is_closed, trust_change},
+    compare::{TrustChange, common_trust, is_closed, trust_change},
     cut::cut,
     permissions::permissions,
     role::{DesiredRole, ObservedRole},
@@ -33,11 +33,15 @@ pub(super) fn update(desired: &DesiredRole, observed: &ObservedRole) -> Vec<Step
         TrustChange::None => (None, None),
         TrustChange::Shrinks => (Some(set_trust(&desired.trust)), None),
         TrustChange::Grows => (None, Some(set_trust(&desired.trust))),
-        // Those trusted now must not get the new permissions, nor those trusted then the old ones.
-        TrustChange::Other if !permissions.is_empty() => (
-            Some(set_trust(&trust::closed(&observed.trust))),
-            Some(set_trust(&desired.trust)),
-        ),
+        // Those trusted now must not get the new permissions, nor those trusted then the old ones; who is both stays.
+        TrustChange::Other if !permissions.is_empty() => {
+            let closed = trust::closed(&observed.trust);
+            // Where somebody was replaced, that is what has to be noted down until all is done.
+            let is_noted = trust::without_record(&closed).as_ref() != Some(&closed);
+            let common = common_trust(&observed.trust, &desired.trust).filter(|_| !is_noted);
+            let between = common.unwrap_or(closed);
+            (Some(set_trust(&between)), Some(set_trust(&desired.trust)))
+        }
         // It takes the role from those who should not have it; the others get what is there.
         TrustChange::Other => (Some(set_trust(&desired.trust)), None),
     };
