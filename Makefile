@@ -85,8 +85,13 @@ bench-scale: tools ## Measure how Deputy grows, and write that table of docs/ben
 	hack/bench-scale
 
 .PHONY: soak
-soak: ## Hold verdicts of containment against random requests (SOAK_SECONDS=60 or SOAK_CHECKS, SOAK_SEED, SOAK_PROFILE)
+soak: soak-controllers ## Hold verdicts of containment against random requests (SOAK_SECONDS=60 or SOAK_CHECKS, SOAK_SEED, SOAK_PROFILE)
 	cargo run --locked --profile soak -p deputy-policy-testing --bin soak
+
+.PHONY: soak-controllers
+soak-controllers: ## Random histories of many objects and two controllers (SOAK_SECONDS=60, SOAK_SEED, SOAK_ONE); part of soak
+	cargo test --locked --profile soak -p deputy-controller --lib soak::random_histories_of_many_objects_for_a_long_time -- \
+	  --ignored --nocapture
 
 # The nightly compiler, for the fuzzing instrumentation only.
 FUZZ_TARGETS := document glob arn condition contains certificate

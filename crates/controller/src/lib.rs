@@ -52,6 +52,8 @@ mod progress;
 mod queue;
 mod report;
 mod role;
+#[cfg(test)]
+mod tests;
 mod triage;
 mod verified;
 mod work;

@@ -28,6 +28,8 @@ use deputy_index::BoundaryKey;
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Resource as _;
 
+#[cfg(test)]
+pub(crate) use sweep::Sweeper;
 pub use sweep::{SweepNews, sweep_for_ever};
 
 use self::{

@@ -131,7 +131,7 @@ impl Sweeper {
     }
 
     /// The ARNs that limits explain, by account. `None` while a limit can't be read: what it means to keep is not known.
-    pub(super) fn explained(&self) -> Explained {
+    pub(crate) fn explained(&self) -> Explained {
         let index = &self.ctx.index;
         let limits = index.all_limits();
         let readable: Option<Vec<&Arc<Limit>>> = limits
@@ -163,7 +163,7 @@ impl Sweeper {
     ///
     /// # Errors
     /// [`ReconcileError`]. What AWS says is logged, and counts as something left.
-    pub(super) async fn sweep(&self, explained: &Explained) -> Result<bool, ReconcileError> {
+    pub(crate) async fn sweep(&self, explained: &Explained) -> Result<bool, ReconcileError> {
         let swept = explained.iter().map(|(account, keep)| async move {
             match keep {
                 Some(keep) => self.sweep_account(account, keep).await,

@@ -339,7 +339,7 @@ impl Convergence {
                     // What a finalizer holds may be there.
                     if let Some(left) = absences.doubted_for(id) {
                         verified.forget(id);
-                        return Ok(now(self.not_shown(left)));
+                        return Ok(self.doubted(left));
                     }
                 } else {
                     absences.forget(id);
@@ -410,6 +410,18 @@ impl Convergence {
     /// Whether its object is being deleted, or is gone.
     fn is_of_object_that_goes(&self) -> bool {
         matches!(self.target, RoleTarget::Retain | RoleTarget::Delete)
+    }
+
+    /// What is said while it is not believed that AWS has no such role: what was said, if that is the same, so that a process that begins
+    /// writes nothing.
+    fn doubted(&self, left: Duration) -> AppliedRole {
+        if !self.is_said_not_made {
+            return AppliedRole::now(self.not_shown(left));
+        }
+        AppliedRole {
+            trusted_for: Some(left),
+            ..AppliedRole::now(RoleOutcome::Suspended { role_id: None })
+        }
     }
 
     /// What is true of a role that AWS does not show, which is not believed yet.

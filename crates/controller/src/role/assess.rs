@@ -91,6 +91,8 @@ pub struct Convergence {
     /// Whose it was, if it is known to be taken over.
     pub takeover: Option<Takeover>,
     pub uid: Uid,
+    /// Whether it is to be suspended, and its status says that it is and that there is nothing of it.
+    pub is_said_not_made: bool,
 }
 
 /// The plan for a role.
@@ -284,6 +286,7 @@ impl RolePlan {
         );
         let convergence = Convergence {
             is_reported_well: inputs.has_finalizer() && reports(inputs, &target, trust.as_ref()),
+            is_said_not_made: target == RoleTarget::Suspend && inputs.is_said_not_made(),
             fingerprint: key.fingerprint(&wanted),
             account: Arc::clone(account),
             ownership,

@@ -173,6 +173,28 @@ impl RoleInputs {
         }
     }
 
+    /// Whether the status of an AWSRole says, of this spec, that it is refused and that nothing of it is in AWS. The entry of a
+    /// ClusterAWSRole's says why it is refused, whatever is in AWS.
+    #[must_use]
+    pub fn is_said_not_made(&self) -> bool {
+        let object = self.object.as_ref().filter(|_| self.id.kind == RoleKind::AWSRole);
+        let Some(object) = object else {
+            return false;
+        };
+        let status: AWSRoleStatus = objects::status_of(object);
+        let ready = conditions::find(&status.conditions, ConditionType::Ready);
+        let refusals = [
+            ConditionReason::NotAccepted,
+            ConditionReason::NoLimit,
+            ConditionReason::NoBoundary,
+        ];
+        let is_said = ready.is_some_and(|ready| {
+            ready.observed_generation == object.metadata.generation
+                && refusals.iter().any(|refusal| refusal.as_str() == ready.reason)
+        });
+        is_said && status.role_id.is_none()
+    }
+
     /// Who was replaced, as the status has it, by ARN.
     #[must_use]
     pub fn remembered(&self) -> BTreeMap<String, PrincipalId> {

@@ -11,6 +11,8 @@ mod election;
 mod runner;
 
 pub use election::{ElectionVerdict, evaluate};
+#[cfg(feature = "test-support")]
+pub use runner::LeaseInHand;
 pub use runner::{Leadership, LeaseError, LeaseTask, campaign, default_identity};
 
 use std::time::Duration;

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 
 use super::{
     rest::{Rest, untrue},
-    world::{Cloud, FakeApi},
+    world::FakeApi,
 };
 use crate::{
     boundary::{
@@ -34,6 +34,7 @@ use crate::{
     context::ControllerContext,
     fixtures::{
         self,
+        cloud::Cloud,
         script::{Call, Script},
     },
     limit::LimitController,
@@ -142,7 +143,7 @@ impl Stage {
         }
         index.reset(ResourceKind::Accounts, [fixtures::account_object()]);
         let account = fixtures::account();
-        let cloud = Cloud::new(identity, &script);
+        let cloud = Cloud::new(identity, script.clone());
         let aws = Arc::new(Clients::new(AmbientOptions::default()));
         aws.set_policies(&account, cloud.clone());
         let api = FakeApi::new(&index, &script);

@@ -7,11 +7,12 @@ use deputy_runtime::lease::{Leadership, LeaseConfig, LeaseTask, campaign};
 
 use super::{
     paths::{Path, paths, reads, refused},
-    world::{Bounds, Moment, Power, Rest, World, sessions},
+    world::{Bounds, Moment, Rest, World},
 };
 use crate::fixtures::{
     histories::Found,
     nothing_there,
+    roles::{Power, sessions},
     script::{Call, Trouble},
 };
 
@@ -224,4 +225,19 @@ async fn what_an_attempt_that_is_given_up_has_written_is_taken_back() {
     world.script.begin(&[]);
     world.settle(1, |_| true).await;
     assert_eq!(world.power_of_new_sessions(), Power::new());
+}
+
+/// That AWS shows no role is not believed at once; meanwhile what was said of it stays.
+#[tokio::test]
+async fn a_refused_role_that_was_never_made_costs_a_new_process_no_write() {
+    let rig = Rig::new().await;
+    let mut world = World::new(&rig.leadership);
+    world.furnish();
+    world.wish(&reads());
+    world.script.begin_with(Some((Call::WriteAws, Trouble::Refused)));
+    world.settle(1, |_| true).await;
+    world.wish(&refused());
+    world.script.begin(&[]);
+    world.settle(4, World::is_quiet).await;
+    assert_eq!(world.idle_writes().await, (Vec::new(), Vec::new()));
 }

@@ -5,9 +5,9 @@ use deputy_delegation::plan::ObservedRole;
 use super::{
     histories::Rig,
     paths::{paths, reads, refused},
-    world::{Power, Wish, World},
+    world::{Wish, World},
 };
-use crate::queue::Requeue;
+use crate::{fixtures::roles::Power, queue::Requeue};
 
 async fn settled(rig: &Rig, wishes: &[Wish]) -> World {
     let mut world = World::new(&rig.leadership);

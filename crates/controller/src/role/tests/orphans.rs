@@ -6,12 +6,8 @@ use deputy_api::{
 };
 use jiff::SignedDuration;
 
-use super::{
-    histories::Rig,
-    paths::reads,
-    world::{Power, World},
-};
-use crate::role::dereference::FINALIZER;
+use super::{histories::Rig, paths::reads, world::World};
+use crate::{fixtures::roles::Power, role::dereference::FINALIZER};
 
 async fn orphaned(rig: &Rig) -> World {
     let mut world = World::new(&rig.leadership);

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::world::{ALICE, DEPLOY, NOBODY, Wish};
+use super::world::Wish;
+use crate::fixtures::roles::{ALICE, DEPLOY, NOBODY};
 
 const READ: &[&str] = &["s3:GetObject"];
 const WRITE: &[&str] = &["s3:PutObject"];
@@ -216,6 +217,11 @@ fn surroundings() -> Vec<Path> {
         path("late boundary, narrowed", &[both()], late(reads())),
         path("longer sessions", &[reads()], longer()),
         path("shorter sessions", &[longer()], reads()),
+        path(
+            "another issuer, changed, and somebody is trusted by both",
+            &[both().trusting(&[DEPLOY])],
+            reads().trusting(&[DEPLOY]).with(|w| w.issuer = "second-broker"),
+        ),
         path("another tag", &[reads()], reads().with(|w| w.tag = "other")),
     ]
 }

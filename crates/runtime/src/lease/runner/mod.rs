@@ -135,6 +135,36 @@ impl Leadership {
     }
 }
 
+/// A Lease that a test holds in its hand: no API server, no time.
+#[cfg(feature = "test-support")]
+#[derive(Debug)]
+pub struct LeaseInHand(watch::Sender<Option<Held>>);
+
+#[cfg(feature = "test-support")]
+impl LeaseInHand {
+    /// One that is not held yet, and who is told of it.
+    pub fn new() -> (Self, Leadership) {
+        let (sender, held) = watch::channel(None);
+        (Self(sender), Leadership { held })
+    }
+
+    /// It is held, until it is lost.
+    pub fn take(&self) {
+        /// Longer than any test.
+        const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
+        let wall = Timestamp::now();
+        self.0.send_replace(Some(Held {
+            monotonic: Instant::now() + FOR_EVER,
+            wall: wall.checked_add(FOR_EVER).unwrap_or(wall),
+        }));
+    }
+
+    /// It is lost.
+    pub fn lose(&self) {
+        self.0.send_replace(None);
+    }
+}
+
 /// The running election. Dropping it aborts the election without giving the Lease up.
 #[derive(Debug)]
 pub struct LeaseTask {

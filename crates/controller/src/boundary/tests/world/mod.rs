@@ -2,7 +2,6 @@
 //! status in an API server, an IAM for each account. The time is the test's.
 
 mod api;
-mod cloud;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,12 +21,15 @@ use kube::api::DynamicObject;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use self::cloud::DEADLINE;
-pub(super) use self::{api::FakeApi, cloud::Cloud};
+pub(super) use self::api::FakeApi;
 use crate::{
     boundary::BoundaryController,
     context::ControllerContext,
-    fixtures::{self, script::Script},
+    fixtures::{
+        self,
+        cloud::{Cloud, DEADLINE},
+        script::Script,
+    },
     limit::LimitController,
     limit_status::LimitStatuses,
     progress::WorkProgress,
@@ -91,7 +93,7 @@ impl World {
         let aws = Arc::new(Clients::new(AmbientOptions::default()));
         let cloud = |number: usize| {
             let account = index.account(&account_name(number)).known().unwrap().clone();
-            let cloud = Cloud::new(&account, &script);
+            let cloud = Cloud::new(&account, script.clone());
             cloud
                 .is_reachable
                 .store(!unreachable.contains(&number), Ordering::SeqCst);

@@ -1,8 +1,6 @@
 //! A cluster and an account in memory, and the controller of roles between them: all that it reads and writes goes through one
 //! [`Script`].
 
-mod api_server;
-mod roles;
 mod sweeps;
 mod wish;
 
@@ -17,19 +15,19 @@ use kube::api::DynamicObject;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use self::{
-    api_server::{ApiServer, Watcher},
-    roles::{Guard, ScriptedRoles, power},
-};
-pub use self::{
-    roles::{Bounds, Power, sessions},
-    wish::{ALICE, DEPLOY, NOBODY, Wish},
-};
+pub use self::wish::Wish;
 use crate::{
     census::Listing,
     context::ControllerContext,
     error::ReconcileError,
-    fixtures::{OTHER_CLUSTER, account, binding, binding_object, cluster, context, script::Script, uploader},
+    fixtures::{
+        OTHER_CLUSTER, account,
+        api_server::{ApiServer, Watcher, path_of},
+        binding, binding_object, cluster, context,
+        roles::{Guard, Power, RoleWrite, ScriptedRoles, power, sessions},
+        script::Script,
+        uploader,
+    },
     instances::Instances,
     queue::{Lane, Place, Queue, Requeue, Superseded, Workers},
     role::{RoleController, dereference::FINALIZER},
@@ -41,6 +39,15 @@ pub struct Moment {
     iam: deputy_aws::model::Snapshot,
     role: Option<Value>,
     now: Timestamp,
+}
+
+/// What a role may be, from one moment to another.
+#[derive(Debug, Clone, Default)]
+pub struct Bounds {
+    pub at_least: Power,
+    pub at_most: Power,
+    /// What sessions may now and not afterwards: once they may not, they never may again.
+    pub cut: Power,
 }
 
 /// What must never be, as it was found.
@@ -87,12 +94,11 @@ impl World {
         let now = Arc::new(Mutex::new(Timestamp::from_second(1_767_323_045).unwrap()));
         let clock = Arc::clone(&now);
         let bounds = Arc::new(Mutex::new(None));
-        let api = ApiServer::new(Arc::clone(&script), watcher(&index, &iam, &faults));
+        let api = ApiServer::new(watcher(&index, &iam, &faults));
         let aws = Arc::new(Clients::new(AmbientOptions::default()));
         let roles = ScriptedRoles {
             iam: Arc::clone(&iam),
-            script: Arc::clone(&script),
-            bounds: Arc::clone(&bounds),
+            gate: script.clone(),
             watch: Mutex::new(guard(&api, &iam, &bounds, &faults)),
         };
         aws.set_roles(&account, Arc::new(roles));
@@ -100,7 +106,7 @@ impl World {
             clock: Arc::new(move || *clock.lock()),
             ..context(
                 "controller",
-                api.client(),
+                api.client(script.clone()),
                 aws,
                 Arc::clone(&index),
                 leadership.clone(),
@@ -125,7 +131,7 @@ impl World {
     pub fn moment(&self) -> Moment {
         Moment {
             iam: self.iam.snapshot(),
-            role: self.api.role(),
+            role: self.object_there(),
             now: *self.now.lock(),
         }
     }
@@ -140,7 +146,7 @@ impl World {
     pub fn restore(&mut self, moment: &Moment) {
         self.iam.restore(&moment.iam);
         *self.now.lock() = moment.now;
-        self.api.put(moment.role.clone());
+        self.put(moment.role.clone());
         self.bound(None);
         self.faults.lock().clear();
         self.restart();
@@ -177,6 +183,15 @@ impl World {
         self.role().map(|role| role.unique_id)
     }
 
+    /// The AWSRole as it is.
+    fn object_there(&self) -> Option<Value> {
+        self.api.get(&path())
+    }
+
+    fn put(&self, role: Option<Value>) {
+        self.api.put(&path(), role);
+    }
+
     /// How it stands.
     pub fn rest(&self) -> Rest {
         let role = self.role().map(|role| ObservedRole {
@@ -184,8 +199,7 @@ impl World {
             ..role
         });
         let conditions = self
-            .api
-            .role()
+            .object_there()
             .and_then(|role| role.pointer("/status/conditions").cloned());
         let conditions = conditions
             .as_ref()
@@ -257,9 +271,9 @@ impl World {
 
     /// Somebody annotates the AWSRole.
     pub fn annotate(&self, key: &str, value: &str) {
-        let mut role = self.api.role().unwrap();
+        let mut role = self.object_there().unwrap();
         role["metadata"]["annotations"][key] = value.into();
-        self.api.put(Some(role));
+        self.put(Some(role));
     }
 
     /// The broker says of the binding that its sessions are refused for `reason`, or not.
@@ -337,6 +351,11 @@ impl World {
     }
 }
 
+/// Of the AWSRole in the API server.
+fn path() -> String {
+    path_of("awsroles", Some("payments"), "uploader")
+}
+
 fn controller(ctx: &Arc<ControllerContext>) -> RoleController {
     let controller = RoleController::new(Arc::clone(ctx), Arc::new(Instances::new(Arc::clone(ctx))));
     // A second look is enough: nothing here takes time.
@@ -348,7 +367,10 @@ fn controller(ctx: &Arc<ControllerContext>) -> RoleController {
 /// Tells the index, as a watch does; and looks at what is in AWS when the object is gone.
 fn watcher(index: &Arc<Index>, iam: &Arc<InMemoryIam>, faults: &Faults) -> Watcher {
     let (index, iam, faults) = (Arc::clone(index), Arc::clone(iam), Arc::clone(faults));
-    Box::new(move |role| {
+    Box::new(move |of, role| {
+        if of != path() {
+            return;
+        }
         let Some(role) = role else {
             index.reset(ResourceKind::Roles, []);
             let left = iam.role_names().first().and_then(|name| iam.role(name));
@@ -386,10 +408,18 @@ fn guard(
 ) -> Guard {
     let (api, iam) = (Arc::clone(api), Arc::clone(iam));
     let (bounds, faults) = (Arc::clone(bounds), Arc::clone(faults));
-    Box::new(move |call, role| {
+    Box::new(move |call, written| {
+        let RoleWrite::Done(role) = written else {
+            // What AWS says it will not do is not waited for: what is taken away instead is taken away.
+            bounds
+                .lock()
+                .iter_mut()
+                .for_each(|bounds| bounds.at_least.clear());
+            return;
+        };
         let found = |what: String| faults.lock().push(format!("after {}: {what}", call.action()));
         let finalizers = api
-            .role()
+            .get(&path())
             .and_then(|role| role.pointer("/metadata/finalizers").cloned());
         let has_finalizer =
             finalizers.is_some_and(|f| f.as_array().is_some_and(|f| f.contains(&FINALIZER.into())));

@@ -7,29 +7,34 @@ use deputy_aws::{ErrorClass, model::Fault};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 
-use super::World;
+use super::{World, path};
 use crate::{
     census::{Rounds, TakeInHand},
-    fixtures::{account, account_object, uploader},
+    fixtures::{account, account_object, api_server::path_of, uploader},
     queue::{Place, Queue, Workers},
     work::Urgency,
 };
 
+/// Of the AWSAccount in the API server.
+fn of_account() -> String {
+    path_of("awsaccounts", None, "production")
+}
+
 impl World {
     /// The AWSRole is gone, and nobody has looked: somebody took its finalizer off.
     pub fn orphan(&mut self) {
-        self.api.put(None);
+        self.put(None);
         self.restart();
     }
 
     /// It is there again, as it was: a restore, which knows no finalizer of ours that was not there.
     pub fn put_back(&self, role: serde_json::Value) {
-        self.api.put(Some(role));
+        self.put(Some(role));
     }
 
     /// The same, and no watch shows it.
     pub fn put_back_unseen(&self, role: serde_json::Value) {
-        self.api.put_unseen(role);
+        self.api.put_unseen(&path(), role);
     }
 
     /// A round after which a person has accepted whatever goes.
@@ -41,7 +46,7 @@ impl World {
 
     /// The AWSRole as it is.
     pub fn object(&self) -> serde_json::Value {
-        self.api.role().unwrap()
+        self.object_there().unwrap()
     }
 
     pub fn pass(&self, time: SignedDuration) {
@@ -63,27 +68,27 @@ impl World {
 
     /// The AWSRole, if it is there.
     pub fn is_there(&self) -> bool {
-        self.api.role().is_some()
+        self.object_there().is_some()
     }
 
     /// What the account says.
     pub fn account_status(&self) -> AWSAccountStatus {
-        serde_json::from_value(self.api.account().unwrap()["status"].clone()).unwrap()
+        serde_json::from_value(self.api.get(&of_account()).unwrap()["status"].clone()).unwrap()
     }
 
     /// A person accepts that so many roles go.
     pub fn accept_removing(&self, count: &str) {
-        let mut account = self.api.account().unwrap();
+        let mut account = self.api.get(&of_account()).unwrap();
         account["metadata"]["annotations"]["deputy.dev/accept-removing-orphans"] = count.into();
-        self.api.put_account(account);
+        self.api.put(&of_account(), Some(account));
     }
 
     /// A round of the census, and the work that it makes. Gives when a grace ends, and what the account says then.
     pub async fn sweeps(&mut self) -> (Option<Timestamp>, AWSAccountStatus) {
         self.script.begin(&[]);
-        if self.api.account().is_none() {
-            self.api
-                .put_account(serde_json::to_value(account_object()).unwrap());
+        if self.api.get(&of_account()).is_none() {
+            let account = serde_json::to_value(account_object()).unwrap();
+            self.api.put(&of_account(), Some(account));
         }
         let taken = Arc::new(Mutex::new(Vec::new()));
         let taking = Arc::clone(&taken);

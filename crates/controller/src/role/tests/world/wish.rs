@@ -13,17 +13,13 @@ use serde_json::{Value, json};
 
 use super::World;
 use crate::{
-    fixtures::{OTHER_CLUSTER, account_object, binding_object, cluster, limit_object, role_object},
+    fixtures::{
+        OTHER_CLUSTER, account_object, binding_object, cluster, limit_object, role_object,
+        roles::{ALICE, DEPLOY},
+    },
     objects::parse,
     queue::Lane,
 };
-
-/// A role of another account, which is there.
-pub const DEPLOY: &str = "arn:aws:iam::999999999999:role/ci/deploy";
-/// A user of it, who is there.
-pub const ALICE: &str = "arn:aws:iam::999999999999:user/alice";
-/// One that is not there.
-pub const NOBODY: &str = "arn:aws:iam::999999999999:role/nobody";
 
 /// All that is written about one role.
 #[derive(Debug, Clone)]
@@ -214,14 +210,17 @@ impl World {
             wish.bindings().into_iter().map(|binding| self.written(binding)),
         );
         let Some(uid) = wish.uid else {
-            if let Some(mut role) = self.api.role() {
+            if let Some(mut role) = self.object_there() {
                 role["metadata"]["deletionTimestamp"] = json!("2026-01-03T03:04:05Z");
-                self.api.put(Some(role));
+                self.put(Some(role));
             }
             return;
         };
         let mut role = serde_json::to_value(self.written(wish.role(uid))).unwrap();
-        if let Some(there) = self.api.role().filter(|there| there["metadata"]["uid"] == uid) {
+        if let Some(there) = self
+            .object_there()
+            .filter(|there| there["metadata"]["uid"] == uid)
+        {
             role["metadata"]["finalizers"] = there["metadata"]["finalizers"].clone();
             if !wish.is_restored {
                 role["status"] = there["status"].clone();
@@ -234,7 +233,7 @@ impl World {
                 parent.remove(key);
             }
         }
-        self.api.put(Some(role));
+        self.put(Some(role));
     }
 
     /// An object as it is stored after somebody wrote it: answers are kept for each generation of it.
