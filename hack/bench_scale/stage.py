@@ -21,6 +21,8 @@ from rig.tools import cargo_binary
 API = "/apis/deputy.dev/v1alpha1"
 CLIENTS = 8
 """Connections by which objects are made."""
+UNUSED = 30
+"""Seconds after which a connection that nobody used is not used again."""
 TABLE = "application/json;as=Table;v=v1;g=meta.k8s.io"
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -155,22 +157,23 @@ class Stage:
     # --- the API server
 
     def request(self, method: str, path: str, body: object = None, content: str = "application/json", accept: str = "application/json"):
-        """One request over this thread's connection: status and text."""
-        connection = self._connections.__dict__.get("open")
-        if connection is None:
+        """One request over this thread's connection: status and text. The API server closes one that was not used for long."""
+        connection, last_used = self._connections.__dict__.get("open", (None, 0.0))
+        if connection is None or time.monotonic() - last_used > UNUSED:
             tls = ssl.create_default_context(cafile=str(self.cluster.ca_file))
             connection = http.client.HTTPSConnection("127.0.0.1", self.cluster.port, timeout=60, context=tls)
-            self._connections.open = connection
         headers = {"Authorization": f"Bearer {self.cluster._admin_token}", "Accept": accept, "Content-Type": content}
         data = None if body is None else json.dumps(body)
         try:
             connection.request(method, path, data, headers)
             answer = connection.getresponse()
-            return answer.status, answer.read()
+            status, text = answer.status, answer.read()
         except BaseException:
             connection.close()
-            self._connections.open = None
+            self._connections.open = (None, 0.0)
             raise
+        self._connections.open = (connection, time.monotonic())
+        return status, text
 
     def create_all(self, objects: Iterable[tuple[str, dict]]) -> float:
         """Creates objects, each in the collection at its path; the seconds that took."""

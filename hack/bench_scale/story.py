@@ -40,9 +40,9 @@ class Step:
         return sum(self.calls.values())
 
     @property
-    def calls_for_roles(self) -> int:
-        """Those that ask for roles or change them, one by one or in a list."""
-        return sum(n for action, n in self.calls.items() if "Role" in action or action == "GetAccountAuthorizationDetails")
+    def calls_for_single_roles(self) -> int:
+        """Those that ask for one role or change it: neither lists nor what is asked of the account, the identities and the policies."""
+        return sum(n for action, n in self.calls.items() if "Role" in action and action != "ListRoles")
 
 
 @dataclass

@@ -64,8 +64,8 @@ def of_sizes(measured: list[Measured]) -> str:
         row(f"CPU until Ready: `{name}`", "s", lambda m, n=name: m.steps["ready"].cpu[n])
     row(f"calls to AWS in {IDLE} idle seconds", "", lambda m: m.steps["idle"].all_calls, 0, exact=True)
     row(f"CPU in {IDLE} idle seconds, all of Deputy's", "s", lambda m: sum(m.steps["idle"].cpu[n] for n in PROCESSES))
-    row("restart without change: calls to AWS", "", lambda m: m.steps["restarted"].all_calls, 0, exact=True)
-    row("of these, for roles", "", lambda m: m.steps["restarted"].calls_for_roles, 0, exact=True)
+    row("restart without change: calls to AWS for single roles", "", lambda m: m.steps["restarted"].calls_for_single_roles, 0, exact=True)
+    row("all others, for each account", "", lambda m: (m.steps["restarted"].all_calls - m.steps["restarted"].calls_for_single_roles) / m.accounts)
     row("restart without change: until nothing is left to do", "s", lambda m: m.steps["restarted"].seconds)
     for name in PROCESSES:
         figure = RESYNC_CPU if name == "controller" else None
