@@ -11,6 +11,7 @@ mod absence;
 mod apply;
 mod assess;
 mod capped;
+mod conclusion;
 mod converge;
 mod dereference;
 mod doubts;
