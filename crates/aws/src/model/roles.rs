@@ -84,19 +84,7 @@ impl Roles for InMemoryIam {
     }
 
     async fn execute(&self, call: &IamCall) -> Result<(), AwsError> {
-        let name = match call {
-            IamCall::CreateRole { role } => &role.name,
-            IamCall::UpdateAssumeRolePolicy { role, .. }
-            | IamCall::PutRolePolicy { role, .. }
-            | IamCall::DeleteRolePolicy { role, .. }
-            | IamCall::AttachRolePolicy { role, .. }
-            | IamCall::DetachRolePolicy { role, .. }
-            | IamCall::PutRolePermissionsBoundary { role, .. }
-            | IamCall::TagRole { role, .. }
-            | IamCall::UntagRole { role, .. }
-            | IamCall::UpdateRole { role, .. }
-            | IamCall::DeleteRole { role } => role,
-        };
+        let name = call.role_name();
         self.call(call.action(), name.to_string(), Some(name), |state| {
             self.apply(state, call)
         })

@@ -103,6 +103,24 @@ impl IamCall {
             Self::DeleteRole { .. } => "iam:DeleteRole",
         }
     }
+
+    /// The name of the role that it is about.
+    #[must_use]
+    pub fn role_name(&self) -> &RoleName {
+        match self {
+            Self::CreateRole { role } => &role.name,
+            Self::UpdateAssumeRolePolicy { role, .. }
+            | Self::PutRolePolicy { role, .. }
+            | Self::DeleteRolePolicy { role, .. }
+            | Self::AttachRolePolicy { role, .. }
+            | Self::DetachRolePolicy { role, .. }
+            | Self::PutRolePermissionsBoundary { role, .. }
+            | Self::TagRole { role, .. }
+            | Self::UntagRole { role, .. }
+            | Self::UpdateRole { role, .. }
+            | Self::DeleteRole { role } => role,
+        }
+    }
 }
 
 /// What a call is for, and so what becomes of it when another one has failed.
