@@ -21,15 +21,22 @@ pub const SID: &str = "DeputyCutSessions";
 /// The `Sid` of the statement about everybody's sessions.
 pub const SID_OF_EVERYBODY: &str = "DeputyCutAllSessions";
 
-/// Sessions that are denied everything: those of `service_accounts`, and everybody's, that were issued before a time.
+/// Sessions that are denied everything because they were issued before a time: RFC 3339, as a policy has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CutSessions {
-    /// Of which ServiceAccounts, if there are any.
-    pub service_accounts: Option<CutServiceAccounts>,
-    /// Before when those were issued: RFC 3339, as a policy has it.
-    pub issued_before: String,
+    /// Those of ServiceAccounts, if there are any.
+    pub of_service_accounts: Option<CutOfServiceAccounts>,
     /// Before when everybody's were issued, if those are denied: also of whom accepted bindings name, and without tags.
     pub everybody_before: Option<String>,
+}
+
+/// Sessions of ServiceAccounts that are denied everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CutOfServiceAccounts {
+    /// Of which.
+    pub service_accounts: CutServiceAccounts,
+    /// Before when they were issued.
+    pub issued_before: String,
 }
 
 /// Whose sessions are denied everything.
@@ -54,11 +61,8 @@ impl CutSessions {
     #[must_use]
     pub fn beside(&self, inline: Option<&Document>) -> Option<Document> {
         let version = inline.map_or(Version::V2012, Document::version);
-        let ways = match &self.service_accounts {
-            Some(CutServiceAccounts::These { cut, accepted }) => {
-                vec![Some(self.only(cut)), Some(self.all_but(accepted))]
-            }
-            Some(CutServiceAccounts::AllBut { accepted }) => vec![Some(self.all_but(accepted))],
+        let ways = match &self.of_service_accounts {
+            Some(cut) => cut.ways().into_iter().map(Some).collect(),
             None => vec![None],
         };
         ways.into_iter().find_map(|statement| {
@@ -77,6 +81,16 @@ impl CutSessions {
     fn everybodys(&self) -> Option<Statement> {
         let before = self.everybody_before.as_ref()?;
         Some(statement(SID_OF_EVERYBODY, [], before))
+    }
+}
+
+impl CutOfServiceAccounts {
+    /// The statements that deny them, the shortest first.
+    fn ways(&self) -> Vec<Statement> {
+        match &self.service_accounts {
+            CutServiceAccounts::These { cut, accepted } => vec![self.only(cut), self.all_but(accepted)],
+            CutServiceAccounts::AllBut { accepted } => vec![self.all_but(accepted)],
+        }
     }
 
     fn only(&self, cut: &BTreeSet<ServiceAccountName>) -> Statement {

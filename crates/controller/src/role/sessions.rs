@@ -11,7 +11,7 @@ use deputy_api::{
 };
 use deputy_delegation::{
     ServiceAccountName,
-    cut_sessions::{CutServiceAccounts, CutSessions, digest},
+    cut_sessions::{CutOfServiceAccounts, CutServiceAccounts, CutSessions, digest},
     model::{Account, Binding, RoleKind, SessionMethod, Subjects},
     quota,
 };
@@ -246,26 +246,27 @@ pub fn with_cut(
 /// The sessions that the record asks to be denied everything.
 fn denied(record: &RoleSessionsStatus, bearers: &Bearers) -> Option<CutSessions> {
     let everybody_before = record.everybody.as_ref().map(|all| all.before.0.to_string());
-    let Some(issued_before) = record.cut.iter().map(|entry| entry.before.0).max() else {
-        return everybody_before.map(|before| CutSessions {
-            service_accounts: None,
-            issued_before: before.clone(),
-            everybody_before: Some(before),
-        });
-    };
+    let of_service_accounts = cut_of_service_accounts(record, bearers);
+    (of_service_accounts.is_some() || everybody_before.is_some()).then_some(CutSessions {
+        of_service_accounts,
+        everybody_before,
+    })
+}
+
+fn cut_of_service_accounts(record: &RoleSessionsStatus, bearers: &Bearers) -> Option<CutOfServiceAccounts> {
+    let issued_before = record.cut.iter().map(|entry| entry.before.0).max()?;
     let accepted = bearers.service_accounts.clone();
     let names: Option<BTreeSet<ServiceAccountName>> = record
         .cut
         .iter()
         .map(|entry| ServiceAccountName::new(entry.service_account.clone()?).ok())
         .collect();
-    Some(CutSessions {
-        service_accounts: Some(match names {
+    Some(CutOfServiceAccounts {
+        service_accounts: match names {
             Some(cut) => CutServiceAccounts::These { cut, accepted },
             None => CutServiceAccounts::AllBut { accepted },
-        }),
+        },
         issued_before: issued_before.to_string(),
-        everybody_before,
     })
 }
 

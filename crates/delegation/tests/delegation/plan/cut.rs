@@ -1,7 +1,7 @@
 //! Sessions that are cut while the role stays in use.
 
 use deputy_delegation::{
-    cut_sessions::{CutServiceAccounts, CutSessions},
+    cut_sessions::{CutOfServiceAccounts, CutServiceAccounts, CutSessions},
     quota::ROLE_INLINE_POLICIES,
 };
 use deputy_policy::{Document, Layers, evaluate};
@@ -17,23 +17,35 @@ fn names(names: &[&str]) -> BTreeSet<ServiceAccountName> {
         .collect()
 }
 
-fn these(cut: &[&str], accepted: &[&str]) -> CutSessions {
-    CutSessions {
-        service_accounts: Some(CutServiceAccounts::These {
+fn these_before(cut: &[&str], accepted: &[&str], issued_before: &str) -> CutSessions {
+    cut_before(
+        CutServiceAccounts::These {
             cut: names(cut),
             accepted: names(accepted),
-        }),
-        issued_before: BEFORE.to_owned(),
-        everybody_before: None,
-    }
+        },
+        issued_before,
+    )
+}
+
+fn these(cut: &[&str], accepted: &[&str]) -> CutSessions {
+    these_before(cut, accepted, BEFORE)
+}
+
+fn all_but_before(accepted: &[&str], issued_before: &str) -> CutSessions {
+    let accepted = names(accepted);
+    cut_before(CutServiceAccounts::AllBut { accepted }, issued_before)
 }
 
 fn all_but(accepted: &[&str]) -> CutSessions {
+    all_but_before(accepted, BEFORE)
+}
+
+fn cut_before(service_accounts: CutServiceAccounts, issued_before: &str) -> CutSessions {
     CutSessions {
-        service_accounts: Some(CutServiceAccounts::AllBut {
-            accepted: names(accepted),
+        of_service_accounts: Some(CutOfServiceAccounts {
+            service_accounts,
+            issued_before: issued_before.to_owned(),
         }),
-        issued_before: BEFORE.to_owned(),
         everybody_before: None,
     }
 }
@@ -112,18 +124,16 @@ fn where_names_have_no_room_all_others_are_cut_and_else_nobody() {
 #[test]
 fn sessions_of_everybody_end_and_those_that_come_after_go_on() {
     const LATER: &str = "2026-01-02T03:24:05Z";
-    let everybody = |service_accounts, issued_before: &str| CutSessions {
-        service_accounts,
-        issued_before: issued_before.to_owned(),
+    let everybody = |of_service_accounts| CutSessions {
+        of_service_accounts,
         everybody_before: Some(BEFORE.to_owned()),
     };
+    let these = these_before(&["batch"], &["uploader"], LATER);
+    let all_but = all_but_before(&["uploader"], LATER);
     for (cut, batch_may) in [
-        (everybody(None, BEFORE), true),
-        (
-            everybody(these(&["batch"], &["uploader"]).service_accounts, LATER),
-            false,
-        ),
-        (everybody(all_but(&["uploader"]).service_accounts, LATER), false),
+        (everybody(None), true),
+        (everybody(these.of_service_accounts), false),
+        (everybody(all_but.of_service_accounts), false),
     ] {
         let role = with(&cut, desired());
         let inline = role.inline.as_ref().unwrap();
@@ -160,10 +170,7 @@ fn a_cut_is_written_at_once_and_taken_out_whole() {
             with(&these(&["batch"], &["uploader"]), role.clone()),
             // A later time, and another name.
             with(
-                &CutSessions {
-                    issued_before: "2026-01-02T05:00:00Z".to_owned(),
-                    ..these(&["batch", "reports"], &["uploader"])
-                },
+                &these_before(&["batch", "reports"], &["uploader"], "2026-01-02T05:00:00Z"),
                 role.clone(),
             ),
         ];
