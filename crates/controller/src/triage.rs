@@ -81,7 +81,7 @@ fn is_to_be_suspended(index: &Index, id: &RoleId) -> bool {
     };
     let is_suspended = view.state.reason.as_deref() == Some(ConditionReason::Suspended.as_str())
         && view.state.observed_generation == view.meta.generation;
-    let is_refused = view.parsed.is_err()
+    let is_refused = !view.is_readable()
         || index
             .decide_role(id)
             .is_some_and(|(_, decision)| matches!(*decision, Decision::Refused(_)));

@@ -14,25 +14,25 @@ use crate::{
     dirty::Dirty,
     entry::{ClusterRoleState, Entry, Keeps, View},
     index::Index,
+    kept::Kept,
     parse,
-    state::{Changed, State, Stored, view},
+    state::{Changed, State, Stored, view, whole},
 };
 
 /// What a ClusterAWSRole is in a namespace and account.
-pub(crate) fn instance(template: &RoleTemplate, id: &RoleId) -> Result<Arc<Role>, Arc<str>> {
+fn instance(template: &RoleTemplate, id: &RoleId) -> Result<Role, Arc<str>> {
     let Some(account) = id.bound_account() else {
         return Err(Arc::from("an AWSRole is no part of a ClusterAWSRole"));
     };
     let role = template.instance(&id.namespace, account);
-    role.map(Arc::new)
-        .map_err(|violations| parse::reason(&violations))
+    role.map_err(|violations| parse::reason(&violations))
 }
 
 /// The same of one that may not be readable, or not be there.
 pub(crate) fn instance_entry(template: &Entry<RoleTemplate>, id: &RoleId) -> Entry<Role> {
     match template {
         Entry::Known(template) => match instance(template, id) {
-            Ok(role) => Entry::Known(role),
+            Ok(role) => Entry::Known(Arc::new(role)),
             Err(why) => Entry::Unreadable(why),
         },
         Entry::Unreadable(why) => Entry::Unreadable(Arc::clone(why)),
@@ -45,7 +45,7 @@ impl State {
         let state = parse::cluster_role_state(&object);
         let old = self.cluster_roles.get(&name);
         let before = old.map(|old| Arc::clone(&old.view.state)).unwrap_or_default();
-        let (view, changed) = view(old.map(|old| &old.view), object, state);
+        let (view, changed) = view(old.map(|old| &old.view), object, state, whole);
         let old_version = old.map(|old| old.version);
         let after = Arc::clone(&view.state);
         let mut touched: BTreeSet<RoleId> = match changed {
@@ -138,15 +138,19 @@ impl State {
             role.view.state = template.view.state.instance(id).cloned().unwrap_or_default();
             return;
         }
-        let known = template.view.parsed.as_ref().map_err(Arc::clone);
+        let kept = template.view.parsed().and_then(|template| {
+            let (role, id) = (instance(&template, id)?, id.clone());
+            let again = move || instance(&template, &id);
+            Ok(Arc::new(Kept::again(role, &self.recent_roles, Box::new(again))))
+        });
         let view = View {
             meta: template.view.meta.clone(),
-            parsed: known.and_then(|template| instance(template, id)),
+            kept,
             state: template.view.state.instance(id).cloned().unwrap_or_default(),
         };
         let version = template.version;
         self.unindex_role(id);
-        self.index_role(id, &view.parsed);
+        self.index_role(id, view.head());
         self.roles.insert(id.clone(), Stored { version, view });
     }
 

@@ -133,7 +133,7 @@ impl State {
             if !dirty.roles.insert(id.clone()) {
                 continue;
             }
-            if let Some(Ok(role)) = self.roles.get(id).map(|r| &r.view.parsed) {
+            if let Some(role) = self.roles.get(id).and_then(|r| r.view.head()) {
                 let limits = self.limits.of_account(&role.account).limits.iter();
                 let apply = limits.filter(|l| l.applies(&id.namespace, &role.account));
                 for limit in apply.map(LimitEntry::name) {
@@ -158,8 +158,8 @@ impl State {
         subjects: &mut HashSet<ServiceAccountKey>,
         dirty: &mut Dirty,
     ) {
-        if let Some(Ok(binding)) = self.bindings.get(&id).map(|b| &b.view.parsed) {
-            for service_account in binding.subjects.service_accounts() {
+        if let Some(binding) = self.bindings.get(&id).and_then(|b| b.view.head()) {
+            for service_account in &binding.service_accounts {
                 let subject = (id.namespace.clone(), service_account.clone());
                 let ages = self.bindings_by_subject.get(&subject).into_iter().flatten();
                 if subjects.insert(subject) {
@@ -185,7 +185,7 @@ impl State {
     pub(crate) fn binding_dirty(&self, id: &ObjectId) -> Dirty {
         let mut dirty = Dirty::default();
         self.binding_and_siblings(id.clone(), &mut HashSet::new(), &mut dirty);
-        if let Some(Ok(binding)) = self.bindings.get(id).map(|b| &b.view.parsed) {
+        if let Some(binding) = self.bindings.get(id).and_then(|b| b.view.head()) {
             self.role_dependents([&binding.role].into_iter(), &mut dirty);
         }
         dirty.roles.extend(self.kept_by_unreadable(id));

@@ -14,6 +14,8 @@ use deputy_delegation::{
     model::{RoleId, RoleKind},
 };
 
+use crate::kept::{Headed, Kept};
+
 /// The kinds that an index holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResourceKind {
@@ -126,32 +128,52 @@ pub struct Meta {
 
 /// One object: what it says, and what its status says.
 #[derive(Debug)]
-pub struct View<T, S> {
+pub struct View<T: Headed, S> {
     /// Uid, generation, whether it is being deleted, and whether somebody asks for a look at it.
     pub meta: Meta,
     /// The spec, or every reason why it can't be read.
-    pub parsed: Result<Arc<T>, Arc<str>>,
+    pub(crate) kept: Result<Arc<Kept<T>>, Arc<str>>,
     /// What is kept of its status.
     pub state: Arc<S>,
 }
 
-impl<T, S> Clone for View<T, S> {
+impl<T: Headed, S> Clone for View<T, S> {
     fn clone(&self) -> Self {
         Self {
             meta: self.meta.clone(),
-            parsed: self.parsed.clone(),
+            kept: self.kept.clone(),
             state: Arc::clone(&self.state),
         }
     }
 }
 
-impl<T, S> View<T, S> {
+impl<T: Headed, S> View<T, S> {
+    /// Whether the spec can be read.
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        self.kept.is_ok()
+    }
+
+    /// The little that is known of the spec without reading it again; `None` when it can't be read.
+    #[must_use]
+    pub fn head(&self) -> Option<&T::Head> {
+        self.kept.as_ref().ok().map(|kept| &kept.head)
+    }
+
+    /// The spec, or every reason why it can't be read.
+    ///
+    /// # Errors
+    /// Those.
+    pub fn parsed(&self) -> Result<Arc<T>, Arc<str>> {
+        self.kept.as_ref().map_err(Arc::clone)?.object()
+    }
+
     /// The object, also while it is being deleted.
     #[must_use]
     pub fn entry(&self) -> Entry<T> {
-        match &self.parsed {
-            Ok(object) => Entry::Known(Arc::clone(object)),
-            Err(why) => Entry::Unreadable(Arc::clone(why)),
+        match self.parsed() {
+            Ok(object) => Entry::Known(object),
+            Err(why) => Entry::Unreadable(why),
         }
     }
 

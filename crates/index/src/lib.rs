@@ -31,6 +31,7 @@ mod dirty;
 mod entry;
 mod freshness;
 mod index;
+mod kept;
 mod limits;
 mod look;
 mod parse;
@@ -51,6 +52,7 @@ pub use entry::{
 };
 pub use freshness::{STALE_AFTER, Stale};
 pub use index::{Index, Reset};
+pub use kept::{BindingHead, Headed, RoleHead};
 pub use look::{LookError, Seen, look, look_for_bindings, look_for_role, role_at};
 pub use questions::Counts;
 pub use suspension::{ProposedChange, Suspension};

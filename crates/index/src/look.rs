@@ -127,7 +127,7 @@ fn granting<T: parse::Parse>(mut object: DynamicObject) -> Entry<T> {
         return Entry::Missing;
     }
     match parse::spec(&mut object) {
-        Ok(parsed) => Entry::Known(parsed),
+        Ok(parsed) => Entry::Known(Arc::new(parsed)),
         Err(why) => Entry::Unreadable(why),
     }
 }

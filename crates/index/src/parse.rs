@@ -19,12 +19,15 @@ use deputy_delegation::{
     model::{Account, Binding, LimitEntry, ObjectId, Role},
 };
 use kube::api::{DynamicObject, ObjectMeta};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::entry::{
-    AccountState, BindingState, BoundaryInAccount, ClusterRoleState, IssuerState, Keeps, LimitState, Meta,
-    NamespaceInfo, RoleState, ServiceAccountInfo, UnreadableBinding,
+use crate::{
+    entry::{
+        AccountState, BindingState, BoundaryInAccount, ClusterRoleState, IssuerState, Keeps, LimitState,
+        Meta, NamespaceInfo, RoleState, ServiceAccountInfo, UnreadableBinding,
+    },
+    kept::{Headed, Kept, Recent},
 };
 
 /// The longest reason that is kept for an unreadable object, in characters.
@@ -74,15 +77,51 @@ parse!(
 );
 
 /// Reads the spec of an object.
-pub(crate) fn spec<T: Parse>(object: &mut DynamicObject) -> Result<Arc<T>, Arc<str>> {
+pub(crate) fn spec<T: Parse>(object: &mut DynamicObject) -> Result<T, Arc<str>> {
     let spec = object.data.get_mut("spec").map(Value::take).unwrap_or_default();
+    parsed(read_metadata(&object.metadata), spec)
+}
+
+fn parsed<T: Parse>(metadata: ObjectMeta, spec: Value) -> Result<T, Arc<str>> {
     let spec: T::Spec = serde_json::from_value(spec).map_err(|error| cut(&format!("spec: {error}")))?;
-    // Managed fields are often larger than the object, and nobody here reads them.
-    object.metadata.managed_fields = None;
-    let metadata = std::mem::take(&mut object.metadata);
-    T::parse(metadata, spec)
-        .map(Arc::new)
-        .map_err(|violations| reason(&violations))
+    T::parse(metadata, spec).map_err(|violations| reason(&violations))
+}
+
+/// All that is read of the metadata of an object to say what it is.
+fn read_metadata(metadata: &ObjectMeta) -> ObjectMeta {
+    ObjectMeta {
+        name: metadata.name.clone(),
+        namespace: metadata.namespace.clone(),
+        uid: metadata.uid.clone(),
+        creation_timestamp: metadata.creation_timestamp.clone(),
+        ..ObjectMeta::default()
+    }
+}
+
+/// An object as text, with all that is read of it.
+#[derive(Serialize, Deserialize)]
+struct Text {
+    metadata: ObjectMeta,
+    spec: Value,
+}
+
+/// Reads the spec of an object, and keeps the text of it alone.
+pub(crate) fn text<T: Parse + Headed>(
+    object: &mut DynamicObject,
+    recent: &Arc<Recent<T>>,
+) -> Result<Kept<T>, Arc<str>> {
+    let text = Text {
+        metadata: read_metadata(&object.metadata),
+        spec: object.data.get_mut("spec").map(Value::take).unwrap_or_default(),
+    };
+    let unreadable = |error: serde_json::Error| cut(&format!("spec: {error}"));
+    let json: Box<str> = serde_json::to_string(&text).map_err(unreadable)?.into();
+    let object = parsed(text.metadata, text.spec)?;
+    let again = move || {
+        let text: Text = serde_json::from_str(&json).map_err(unreadable)?;
+        parsed(text.metadata, text.spec)
+    };
+    Ok(Kept::again(object, recent, Box::new(again)))
 }
 
 /// Why an object can't be read.
@@ -95,7 +134,7 @@ pub(crate) fn limit(name: &ObjectName, mut object: DynamicObject) -> LimitEntry 
     let scope = scope_of(&object.data);
     let enforcement = enforcement_of(&object.data);
     match spec(&mut object) {
-        Ok(limit) => LimitEntry::Valid(limit),
+        Ok(limit) => LimitEntry::Valid(Arc::new(limit)),
         Err(error) => LimitEntry::Invalid {
             name: name.clone(),
             scope,

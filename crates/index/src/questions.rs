@@ -49,7 +49,7 @@ impl Index {
     /// An account as it is written, also when it may not be used: to take away what was made by it.
     #[must_use]
     pub fn account_as_written(&self, name: &ObjectName) -> Option<Arc<Account>> {
-        self.account_view(name)?.parsed.ok()
+        self.account_view(name)?.parsed().ok()
     }
 
     /// The AWSAccount that counts for an AWS account: the oldest one of that id (then the first by name), readable or not.
@@ -131,7 +131,7 @@ impl Index {
             return Some(account.clone());
         }
         let state = self.state.read();
-        let role = state.roles.get(id)?.view.parsed.as_ref().ok()?;
+        let role = state.roles.get(id)?.view.head()?;
         Some(role.account.clone())
     }
 
@@ -219,8 +219,8 @@ impl Index {
         let state = self.state.read();
         match (state.limits.by_name.get(limit), state.roles.get(id)) {
             (Some(limit), Some(role)) => {
-                let account = role.view.parsed.as_ref().map(|role| &role.account);
-                account.is_ok_and(|account| limit.entry.applies(&id.namespace, account))
+                let account = role.view.head().map(|role| &role.account);
+                account.is_some_and(|account| limit.entry.applies(&id.namespace, account))
             }
             _ => false,
         }
@@ -270,18 +270,18 @@ impl Index {
             bindings: state.bindings.len(),
             namespaces: state.namespaces.len(),
             service_accounts: state.service_accounts.len(),
-            unreadable: state.accounts.values().filter(|o| o.view.parsed.is_err()).count()
+            unreadable: state.accounts.values().filter(|o| !o.view.is_readable()).count()
                 + limits
                     .values()
                     .filter(|l| matches!(l.entry, LimitEntry::Invalid { .. }))
                     .count()
-                + state.roles.values().filter(|o| o.view.parsed.is_err()).count()
+                + state.roles.values().filter(|o| !o.view.is_readable()).count()
                 + state
                     .cluster_roles
                     .values()
-                    .filter(|o| o.view.parsed.is_err())
+                    .filter(|o| !o.view.is_readable())
                     .count()
-                + state.bindings.values().filter(|o| o.view.parsed.is_err()).count(),
+                + state.bindings.values().filter(|o| !o.view.is_readable()).count(),
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::{
         AccountState, BindingState, ClusterRoleState, Entry, NamespaceInfo, ResourceKind, RoleState,
         ServiceAccountInfo, UnreadableBinding, View,
     },
+    kept::{Headed, Kept, Recent, RoleHead},
     limits::{Limits, StoredLimit},
     parse,
 };
@@ -36,7 +37,7 @@ pub(crate) type Age = (i64, ObjectName);
 
 /// An object with the number of the change that it came with.
 #[derive(Debug)]
-pub(crate) struct Stored<T, S> {
+pub(crate) struct Stored<T: Headed, S> {
     pub(crate) version: u64,
     pub(crate) view: View<T, S>,
 }
@@ -54,6 +55,8 @@ pub(crate) struct State {
     /// What readable bindings name of each ClusterAWSRole, whether that is there or not.
     pub(crate) bound_instances: HashMap<ObjectName, BTreeSet<RoleId>>,
     pub(crate) bindings: HashMap<ObjectId, Stored<Binding, BindingState>>,
+    pub(crate) recent_roles: Arc<Recent<Role>>,
+    recent_bindings: Arc<Recent<Binding>>,
     /// Readable roles by account, also those being deleted.
     pub(crate) roles_by_account: HashMap<ObjectName, BTreeSet<RoleId>>,
     /// AWSRoles that can't be read, with the account that they name, if that can be.
@@ -99,18 +102,19 @@ pub(crate) fn subject(meta: &ObjectMeta) -> Option<ServiceAccountKey> {
 }
 
 /// Parses again only what changed: status writes and relists leave the generation as it is.
-pub(crate) fn view<T: parse::Parse, S: PartialEq>(
+pub(crate) fn view<T: parse::Parse + Headed, S: PartialEq>(
     old: Option<&View<T, S>>,
     mut object: DynamicObject,
     state: S,
+    keep: impl FnOnce(&mut DynamicObject) -> Result<Kept<T>, Arc<str>>,
 ) -> (View<T, S>, Changed) {
     let meta = parse::meta(&object.metadata);
     let same_spec = old.is_some_and(|o| {
         o.meta.uid == meta.uid && o.meta.generation == meta.generation && meta.generation > 0
     });
-    let parsed = match old {
-        Some(old) if same_spec => old.parsed.clone(),
-        _ => parse::spec(&mut object),
+    let kept = match old {
+        Some(old) if same_spec => old.kept.clone(),
+        _ => keep(&mut object).map(Arc::new),
     };
     let changed = match old {
         Some(old) if same_spec && old.meta == meta && *old.state == state => Changed::Nothing,
@@ -120,11 +124,16 @@ pub(crate) fn view<T: parse::Parse, S: PartialEq>(
     (
         View {
             meta,
-            parsed,
+            kept,
             state: Arc::new(state),
         },
         changed,
     )
+}
+
+/// Of a kind of which there are few: what is read stays so.
+pub(crate) fn whole<T: parse::Parse + Headed>(object: &mut DynamicObject) -> Result<Kept<T>, Arc<str>> {
+    parse::spec(object).map(Kept::whole)
 }
 
 /// What an event changed.
@@ -189,7 +198,7 @@ impl State {
     pub(crate) fn put_account(&mut self, name: ObjectName, object: DynamicObject) -> Dirty {
         let claim = parse::claim(&object);
         let state = parse::account_state(&object);
-        let (view, changed) = view(self.accounts.get(&name).map(|a| &a.view), object, state);
+        let (view, changed) = view(self.accounts.get(&name).map(|a| &a.view), object, state, whole);
         if changed == Changed::Nothing {
             return Dirty::default();
         }
@@ -294,7 +303,10 @@ impl State {
 
     pub(crate) fn put_role(&mut self, id: RoleId, object: DynamicObject) -> Dirty {
         let (state, account) = (parse::role_state(&object), parse::account_named(&object));
-        let (view, changed) = view(self.roles.get(&id).map(|r| &r.view), object, state);
+        let old = self.roles.get(&id).map(|r| &r.view);
+        let (view, changed) = view(old, object, state, |object| {
+            parse::text(object, &self.recent_roles)
+        });
         if changed == Changed::Nothing {
             return Dirty::default();
         }
@@ -302,8 +314,8 @@ impl State {
         let version = self.version(changed, self.roles.get(&id).map(|r| r.version));
         if changed == Changed::Object {
             self.unindex_role(&id);
-            self.index_role(&id, &view.parsed);
-            if view.parsed.is_err() {
+            self.index_role(&id, view.head());
+            if !view.is_readable() {
                 self.unreadable_roles.insert(id.clone(), account);
             }
         }
@@ -330,8 +342,8 @@ impl State {
         dirty
     }
 
-    pub(crate) fn index_role(&mut self, id: &RoleId, parsed: &Result<Arc<Role>, Arc<str>>) {
-        if let Ok(role) = parsed {
+    pub(crate) fn index_role(&mut self, id: &RoleId, role: Option<&RoleHead>) {
+        if let Some(role) = role {
             let of_account = self.roles_by_account.entry(role.account.clone());
             of_account.or_default().insert(id.clone());
         }
@@ -339,7 +351,7 @@ impl State {
 
     pub(crate) fn unindex_role(&mut self, id: &RoleId) {
         self.unreadable_roles.remove(id);
-        let Some(Ok(role)) = self.roles.get(id).map(|r| &r.view.parsed) else {
+        let Some(role) = self.roles.get(id).and_then(|r| r.view.head()) else {
             return;
         };
         if let Some(ids) = self.roles_by_account.get_mut(&role.account) {
@@ -355,7 +367,10 @@ impl State {
     pub(crate) fn put_binding(&mut self, id: ObjectId, object: DynamicObject) -> Dirty {
         let state = parse::binding_state(&object);
         let if_unreadable = parse::unreadable_binding(&id, &object);
-        let (view, changed) = view(self.bindings.get(&id).map(|b| &b.view), object, state);
+        let old = self.bindings.get(&id).map(|b| &b.view);
+        let (view, changed) = view(old, object, state, |object| {
+            parse::text(object, &self.recent_bindings)
+        });
         match changed {
             Changed::Nothing => return Dirty::default(),
             // Nothing rests on the status of a binding.
@@ -374,11 +389,11 @@ impl State {
         dirty.unbound_roles.extend(self.role_of_binding(&id));
         let version = self.tick();
         self.unindex_binding(&id);
-        if let Ok(binding) = &view.parsed {
+        if let Some(binding) = view.head() {
             let age = (binding.created, id.name.clone());
             insert_sorted(&mut self.bindings_by_role, binding.role.clone(), age.clone());
             self.bind_instance(&binding.role);
-            for service_account in binding.subjects.service_accounts() {
+            for service_account in &binding.service_accounts {
                 let subject = (id.namespace.clone(), service_account.clone());
                 insert_sorted(&mut self.bindings_by_subject, subject, age.clone());
             }
@@ -393,7 +408,7 @@ impl State {
 
     /// The role that a binding names, if it is there and can be read.
     fn role_of_binding(&self, id: &ObjectId) -> Option<RoleId> {
-        let binding = self.bindings.get(id)?.view.parsed.as_ref().ok()?;
+        let binding = self.bindings.get(id)?.view.head()?;
         Some(binding.role.clone())
     }
 
@@ -416,13 +431,14 @@ impl State {
                 self.unreadable_bindings.remove(&id.namespace);
             }
         }
-        let Some(Ok(binding)) = self.bindings.get(id).map(|b| b.view.parsed.clone()) else {
+        let Some(Ok(kept)) = self.bindings.get(id).map(|b| b.view.kept.clone()) else {
             return;
         };
+        let binding = &kept.head;
         let age = (binding.created, id.name.clone());
         remove_sorted(&mut self.bindings_by_role, &binding.role, &age);
         self.unbind_instance(&binding.role);
-        for service_account in binding.subjects.service_accounts() {
+        for service_account in &binding.service_accounts {
             let subject = (id.namespace.clone(), service_account.clone());
             remove_sorted(&mut self.bindings_by_subject, &subject, &age);
         }

@@ -207,7 +207,7 @@ impl Index {
         };
         let view = self.account_view(name)?;
         Some(Successor {
-            before: view.parsed.ok()?,
+            before: view.parsed().ok()?,
             after,
             broker: view.state.running_broker(),
         })

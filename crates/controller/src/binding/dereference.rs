@@ -159,7 +159,7 @@ fn is_of_pods(binding: &Binding) -> bool {
 }
 
 fn account_of(index: &Index, role: &RoleId) -> Option<Arc<Account>> {
-    let role = index.role(role)?.parsed.ok()?;
+    let role = index.role(role)?.parsed().ok()?;
     index.account(&role.account).known().cloned()
 }
 
@@ -258,7 +258,7 @@ fn why_not_ready(index: &Index, role: &RoleId) -> Option<String> {
 
 /// What the broker says of its identity in the account of a role, if it is not the issuer.
 fn no_issuer(index: &Index, role: &RoleId) -> Option<String> {
-    let role = index.role(role)?.parsed.ok()?;
+    let role = index.role(role)?.parsed().ok()?;
     let issuer = index.account_view(&role.account)?.state.issuer.clone()?;
     (issuer.status == Status::False).then(|| issuer.message.into())
 }

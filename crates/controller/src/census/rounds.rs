@@ -330,7 +330,7 @@ impl Rounds {
                 let name = naming::role_name(&cluster, &id);
                 if index.account_of_role(&id).as_ref() == Some(&account.name) {
                     let is_there = index.role(&id).is_some_and(|role| {
-                        let is_existing = role.parsed.is_ok_and(|role| role.existing().is_some());
+                        let is_existing = role.head().is_some_and(|role| role.is_existing);
                         !is_existing && role.state.role_id.is_some()
                     });
                     roles.expected.insert(name.clone(), ExpectedRole { id, is_there });

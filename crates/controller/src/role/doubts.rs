@@ -54,7 +54,7 @@ impl Doubts {
         for id in bindings {
             let refused = index.binding(id).and_then(|binding| {
                 let is_doubtful = binding.state.refused.is_some_and(may_be_the_role);
-                let binding = binding.parsed.ok().filter(|_| is_doubtful)?;
+                let binding = binding.head().filter(|_| is_doubtful)?;
                 Some(binding.role.clone())
             });
             if let Some(role) = self.turned(id, refused)

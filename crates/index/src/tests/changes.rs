@@ -111,7 +111,7 @@ fn the_status_of_a_role_is_kept_as_far_as_it_is_about_its_spec() {
         json!({"conditions": 7}),
     );
     index.apply(ResourceKind::Roles, object(odd));
-    assert!(index.role(&reader.clone().into()).unwrap().parsed.is_ok());
+    assert!(index.role(&reader.clone().into()).unwrap().is_readable());
 }
 
 #[tokio::test]

@@ -45,7 +45,7 @@ fn nothing_is_decided_before_every_kind_has_been_read_whole() {
     let role = index
         .role(&role_id("payments", "reader"))
         .unwrap()
-        .parsed
+        .parsed()
         .unwrap();
     assert!(index.decide_role(&role.id).is_none());
     assert!(index.decide_binding(&id("payments", "reader")).is_none());

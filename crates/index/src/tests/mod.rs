@@ -4,6 +4,7 @@
 mod changes;
 mod cluster_roles;
 mod decisions;
+mod kept;
 mod questions;
 mod tally;
 mod under_limit;
