@@ -1,5 +1,6 @@
 """Two controllers, of which the one that leads dies, falls asleep, or loses its Lease."""
 
+import re
 import signal
 import threading
 
@@ -101,6 +102,19 @@ def test_a_lease_that_somebody_deletes_is_nobodys_until_it_would_have_run_out(sc
     team.wait_role(timeout=40)
     assert pair.writers(mark) == ["second"]
     assert pair.holder() not in ("", before)
+
+
+def test_a_lease_is_renewed_with_the_priority_of_the_clusters_own(scenario):
+    labels = r'flow_schema="deputy-leases",priority_level="leader-election"'
+    served = re.compile(rf"^apiserver_flowcontrol_dispatched_requests_total\{{{labels}\}} (\d+)$", re.M)
+
+    def renewals() -> int:
+        found = served.search(scenario.cluster.kubectl("get", "--raw", "/metrics").stdout)
+        return int(found[1]) if found else 0
+
+    before = renewals()
+    # Two processes lead, and each renews every five seconds.
+    wait_until(lambda: renewals() >= before + 2, "renewals that the FlowSchema takes", 30, every=1)
 
 
 def policy_of(*statements) -> dict:
