@@ -254,10 +254,8 @@ fn no_decision_has_a_default() {
             "crates/policy/src/evaluate/reason.rs",
             &["Evaluation", "EvaluationReason", "Layer"][..],
         ),
-        (
-            "crates/policy/src/evaluate/assume.rs",
-            &["AssumeRoleEvaluation"][..],
-        ),
+        ("crates/policy/src/evaluate/assume.rs", &["CallEvaluation"][..]),
+        ("crates/policy/src/session/begin.rs", &["SessionStart"][..]),
     ] {
         let text = fs::read_to_string(root().join(path)).unwrap();
         for name in types {

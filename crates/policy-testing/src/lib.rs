@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`naive`] | the second evaluator: the rules of the IAM User Guide on plain JSON, without any code of the first |
 //! | [`situations`] | whole decisions (accounts, organisation, resource policy, boundary, session), and a second opinion on them |
+//! | [`sessions`] | the five ways to a temporary credential: random calls, and a second opinion on them |
 //! | [`generate`] | random policies of the whole language, pairs that are near to each other, requests near their edge |
 //! | [`choices`] | where a generator's decisions come from: a seed, the numbers of proptest, the bytes of a fuzzer |
 //! | [`engine`] | the crate's answers in the words of the second evaluator; whether that one confirms a witness |
@@ -38,6 +39,7 @@ pub mod generate;
 pub mod hostile;
 pub mod naive;
 pub mod possible;
+pub mod sessions;
 pub mod situations;
 pub mod small_worlds;
 pub mod soak;

@@ -27,6 +27,7 @@ mod pattern;
 mod principal;
 pub mod reference;
 mod seal;
+pub mod session;
 mod text;
 mod work;
 
@@ -43,8 +44,8 @@ pub use document::{
     Code, Document, Locator, ParseError, ParseErrorKind, ParseErrors, Severity, StatementRef,
 };
 pub use evaluate::{
-    AccessDecision, AssumeRoleEvaluation, Evaluation, EvaluationReason, Explanation, Layer, Layers, Request,
-    Rule, Situation, SituationError, evaluate, evaluate_trust, explain_layers, explain_trust,
+    AccessDecision, CallEvaluation, Evaluation, EvaluationReason, Explanation, Layer, Layers, Request, Rule,
+    Situation, SituationError, evaluate, evaluate_trust, explain_layers, explain_trust,
 };
 pub use impossible::impossible;
 pub use lint::{
@@ -53,3 +54,4 @@ pub use lint::{
 };
 pub use principal::{AwsAccount, Caller, Named};
 pub use seal::{Seal, SealedAllow, seal};
+pub use session::{SessionQuestion, SessionWay};

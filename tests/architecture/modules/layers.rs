@@ -43,6 +43,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
             "document",
         ],
     ),
+    (
+        "session",
+        &["text", "context", "principal", "document", "evaluate"],
+    ),
     ("contain/bits", &[]),
     ("contain/certificate", &["pattern", "document", "contain/bits"]),
     ("contain/candidate", &["document"]),

@@ -5,6 +5,7 @@
 pub mod conditions;
 pub mod grid;
 pub mod readings;
+pub mod sessions;
 mod text;
 pub mod values;
 pub mod who;

@@ -1,4 +1,5 @@
-//! Assuming a role: one call that AWS asks up to three questions about.
+//! One call that AWS asks up to three questions about: of `sts:AssumeRole…` and `sts:GetFederationToken` it asks for what is
+//! passed, too.
 
 use std::fmt;
 
@@ -11,17 +12,17 @@ use super::{
 };
 use crate::text::quote;
 
-/// The answers to the questions that one call of `sts:AssumeRole`, `sts:AssumeRoleWithSAML` or
-/// `sts:AssumeRoleWithWebIdentity` asks; the call fails when one is no.
+/// The answers to the questions that one call asks; the call fails when one is no. `sts:AssumeRole…` and
+/// `sts:GetFederationToken` ask several, every other call one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AssumeRoleEvaluation {
+pub struct CallEvaluation {
     /// Action and answer: the call itself, `sts:TagSession` when tags are passed, `sts:SetSourceIdentity` when a source
     /// identity is set or handed on. Never empty.
     pub steps: Vec<(String, Evaluation)>,
 }
 
-impl AssumeRoleEvaluation {
-    /// Whether the role can be assumed.
+impl CallEvaluation {
+    /// Whether the call is allowed.
     pub fn is_allowed(&self) -> bool {
         !self.steps.is_empty() && self.steps.iter().all(|(_, step)| step.is_allowed())
     }
@@ -43,7 +44,7 @@ impl AssumeRoleEvaluation {
     }
 }
 
-impl fmt::Display for AssumeRoleEvaluation {
+impl fmt::Display for CallEvaluation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.deciding() {
             Some((action, step)) => write!(f, "{action}: {step}"),
@@ -60,12 +61,22 @@ impl Situation<'_> {
     ///
     /// # Errors
     /// As [`Situation::evaluate`], and when the request does not assume a role.
-    pub fn assume_role(&self, request: &Request) -> Result<AssumeRoleEvaluation, SituationError> {
-        let steps = steps(request)?
+    pub fn assume_role(&self, request: &Request) -> Result<CallEvaluation, SituationError> {
+        assumes_a_role(request)?;
+        self.call(request)
+    }
+
+    /// Decides a whole call of any action: of those that assume a role as [`Situation::assume_role`], of
+    /// `sts:GetFederationToken` with tags `sts:TagSession` on the federated user besides, of any other the action alone.
+    ///
+    /// # Errors
+    /// As [`Situation::evaluate`].
+    pub fn call(&self, request: &Request) -> Result<CallEvaluation, SituationError> {
+        let steps = steps(request)
             .into_iter()
             .map(|step| Ok((step.action.clone(), self.evaluate(&step)?)))
             .collect::<Result<_, _>>()?;
-        Ok(AssumeRoleEvaluation { steps })
+        Ok(CallEvaluation { steps })
     }
 
     /// The explanation of each step of [`Situation::assume_role`], with its action.
@@ -76,7 +87,16 @@ impl Situation<'_> {
         &self,
         request: &Request,
     ) -> Result<Vec<(String, Explanation)>, SituationError> {
-        steps(request)?
+        assumes_a_role(request)?;
+        self.explain_call(request)
+    }
+
+    /// The explanation of each step of [`Situation::call`], with its action.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn explain_call(&self, request: &Request) -> Result<Vec<(String, Explanation)>, SituationError> {
+        steps(request)
             .into_iter()
             .map(|step| Ok((step.action.clone(), self.explain(&step)?)))
             .collect()
@@ -95,24 +115,30 @@ impl Request {
     }
 }
 
-fn steps(request: &Request) -> Result<Vec<Request>, SituationError> {
-    if !request.assumes_role() {
-        return Err(SituationError::NotAssumeRole(format!(
-            "{} on {}",
-            quote(&request.action),
-            quote(&request.resource)
-        )));
+fn assumes_a_role(request: &Request) -> Result<(), SituationError> {
+    if request.assumes_role() {
+        return Ok(());
     }
+    Err(SituationError::NotAssumeRole(format!(
+        "{} on {}",
+        quote(&request.action),
+        quote(&request.resource)
+    )))
+}
+
+fn steps(request: &Request) -> Vec<Request> {
     let step = |action: &str| Request {
         action: action.to_owned(),
         ..request.clone()
     };
     let mut steps = vec![request.clone()];
-    if rules::passes_tags(&request.context) {
+    let assumes = request.assumes_role();
+    let federates = request.action.eq_ignore_ascii_case("sts:GetFederationToken");
+    if (assumes || federates) && rules::passes_tags(&request.context) {
         steps.push(step("sts:TagSession"));
     }
-    if rules::sets_source_identity(request) {
+    if assumes && rules::sets_source_identity(request) {
         steps.push(step("sts:SetSourceIdentity"));
     }
-    Ok(steps)
+    steps
 }

@@ -15,7 +15,7 @@ mod rules;
 mod situation;
 mod text;
 
-pub use assume::AssumeRoleEvaluation;
+pub use assume::CallEvaluation;
 pub use explain::{
     ExplainedLayer, ExplainedStatement, Explanation, Mismatch, Need, explain_layers, explain_trust,
 };

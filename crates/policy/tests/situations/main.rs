@@ -14,6 +14,7 @@ mod guide;
 mod organisation;
 mod principals;
 mod properties;
+mod sessions;
 mod sts;
 mod support;
 mod truth_table;
