@@ -7,6 +7,7 @@ mod cluster;
 mod controllers;
 mod crds;
 mod exit;
+mod explain;
 mod input;
 mod manifests;
 mod oidc;
@@ -47,6 +48,9 @@ enum Command {
     /// Print what must exist in AWS before Deputy runs
     #[command(subcommand)]
     Bootstrap(bootstrap::BootstrapCommand),
+    /// Who may do what, from policies alone
+    #[command(subcommand)]
+    Explain(explain::ExplainCommand),
     /// Ask the policy engine
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
@@ -64,6 +68,7 @@ fn run(command: &Command) -> CommandResult {
         Command::Broker(a) => process::block_on(broker::run(a)),
         Command::Crds(a) => crds::run(a),
         Command::Bootstrap(c) => bootstrap::run(c),
+        Command::Explain(c) => c.run(),
         Command::Policy(c) => c.run(),
     }
 }

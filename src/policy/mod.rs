@@ -6,9 +6,10 @@ mod evaluate;
 mod lint;
 mod manifest;
 mod namespaces;
-mod report;
-mod select;
-mod source;
+pub mod report;
+pub mod request;
+pub mod select;
+pub mod source;
 mod translate;
 mod types;
 

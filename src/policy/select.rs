@@ -75,9 +75,17 @@ fn warn(policy: &Policy, document: &Document, file: &File) {
 /// # Errors
 /// As of [`all`], and when there are several.
 pub fn one(path: &Path, kind: PolicyKind) -> Result<Vec<Document>, Failure> {
+    Ok(only(path, kind)?.1.documents)
+}
+
+/// The same with the file and where the policies stand in it.
+///
+/// # Errors
+/// As of [`one`].
+pub fn only(path: &Path, kind: PolicyKind) -> Result<(File, Judged), Failure> {
     let (file, judged) = all(path, kind)?;
     match <[Judged; 1]>::try_from(judged) {
-        Ok([judged]) => Ok(judged.documents),
+        Ok([judged]) => Ok((file, judged)),
         Err(several) => {
             let labels: Vec<String> = several.into_iter().filter_map(|one| one.label).collect();
             Err(Failure::input(format!(

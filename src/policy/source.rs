@@ -191,6 +191,15 @@ impl PolicyGroup {
 }
 
 impl Policy {
+    /// One that is a part of something else: at `path` of the text `yaml`.
+    pub fn inside(path: &str, node: &YamlNode, yaml: &str) -> Self {
+        Self {
+            of: None,
+            path: path.to_owned(),
+            text: Text::Translated(Translated::new(node, yaml)),
+        }
+    }
+
     /// Its JSON.
     pub fn json(&self) -> &str {
         match &self.text {

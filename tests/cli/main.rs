@@ -12,6 +12,7 @@ mod batch;
 mod bootstrap;
 mod cluster_role;
 mod evaluate;
+mod explain;
 mod input;
 mod lint;
 mod manifest;

@@ -1,7 +1,6 @@
 //! `deputy policy evaluate`
 
 mod policies;
-mod request;
 mod wire;
 
 use std::path::PathBuf;
@@ -9,8 +8,12 @@ use std::path::PathBuf;
 use clap::Args;
 use deputy_policy::{AccessDecision, Document, PolicyKind};
 
-use self::policies::{EvaluatedPolicies, Parties, resource_kind, word};
-use super::{batch::batch, select};
+use self::policies::{EvaluatedPolicies, Parties};
+use super::{
+    batch::batch,
+    request::{self, resource_kind, word},
+    select,
+};
 use crate::{
     exit::{CommandAnswer, CommandResult, Failure},
     input::{named, once},

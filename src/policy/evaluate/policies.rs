@@ -1,6 +1,6 @@
 //! The policies of one question, and what they answer together.
 
-use deputy_policy::{AccessDecision, Document, PolicyKind, Request, Situation};
+use deputy_policy::{AccessDecision, Document, Request, Situation};
 
 /// The policies of one question.
 #[derive(Debug, Default)]
@@ -25,15 +25,6 @@ pub(super) struct Answered {
     pub(super) decision: AccessDecision,
     pub(super) reason: String,
     pub(super) explanation: Option<String>,
-}
-
-/// The policy of a role is its trust policy.
-pub(super) fn resource_kind(request: &Request) -> PolicyKind {
-    if request.asks_trust_policy() {
-        PolicyKind::Trust
-    } else {
-        PolicyKind::Resource
-    }
 }
 
 impl EvaluatedPolicies {
@@ -101,13 +92,5 @@ impl EvaluatedPolicies {
             reason: evaluation.reason.to_string(),
             explanation: None,
         })
-    }
-}
-
-pub(super) fn word(decision: AccessDecision) -> &'static str {
-    match decision {
-        AccessDecision::Allowed => "allowed",
-        AccessDecision::ExplicitDeny => "explicitDeny",
-        AccessDecision::ImplicitDeny => "implicitDeny",
     }
 }

@@ -6,11 +6,11 @@ use deputy_policy::{Document, PolicyKind};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{
-    policies::{Answered, EvaluatedPolicies, Parties, resource_kind, word},
-    request,
+use super::policies::{Answered, EvaluatedPolicies, Parties};
+use crate::policy::{
+    batch::{self, Members, list, name_of, short, text},
+    request::{self, resource_kind, word},
 };
-use crate::policy::batch::{self, Members, list, name_of, short, text};
 
 #[derive(Serialize)]
 pub(super) struct LineOut {

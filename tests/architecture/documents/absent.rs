@@ -45,7 +45,6 @@ const ABSENT: &[(&str, &[Absent])] = &[
     ),
     ("`revocation`", &[Field("AWSRoleBinding", "spec.revocation")]),
     ("`deputy check`", &[Command("check")]),
-    ("`deputy explain`", &[Command("explain")]),
     ("`deputy name`", &[Command("name")]),
     ("A published image", &[Default("image.repository")]),
     (

@@ -1,9 +1,9 @@
-//! What a request may name. AWS's requests name one action on one resource by one caller; anything else would be compared
+//! What a request may name, and the words of its answer. AWS's requests name one action on one resource by one caller; anything else would be compared
 //! with the patterns of policies as text, and the answer would look like one.
 
-use deputy_policy::{Caller, Context, Request};
+use deputy_policy::{AccessDecision, Caller, Context, PolicyKind, Request};
 
-use crate::policy::batch::short;
+use super::batch::short;
 
 /// A request without context.
 ///
@@ -71,8 +71,20 @@ fn resource(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// What the policy of the resource is read as: that of a role that is assumed is its trust policy.
+pub fn resource_kind(request: &Request) -> PolicyKind {
+    if request.asks_trust_policy() {
+        PolicyKind::Trust
+    } else {
+        PolicyKind::Resource
+    }
+}
+
 /// One caller, spelled out.
-fn principal(text: &str) -> Result<Caller, String> {
+///
+/// # Errors
+/// A sentence about the text.
+pub fn principal(text: &str) -> Result<Caller, String> {
     let caller = Caller::parse(text)?;
     let why = |why: &str| Err(format!("{}: {why}", short(text)));
     if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
@@ -121,4 +133,13 @@ pub fn gather<'a>(pairs: Vec<(&'a str, &'a str)>) -> Vec<(&'a str, Vec<&'a str>)
         }
     }
     gathered
+}
+
+/// A decision in the words of every answer.
+pub fn word(decision: AccessDecision) -> &'static str {
+    match decision {
+        AccessDecision::Allowed => "allowed",
+        AccessDecision::ExplicitDeny => "explicitDeny",
+        AccessDecision::ImplicitDeny => "implicitDeny",
+    }
 }
