@@ -105,7 +105,7 @@ fn the_tags_are_those_of_the_code() {
     };
     use naming::{
         TAG_CLUSTER, TAG_CLUSTER_UID, TAG_KIND, TAG_NAME, TAG_NAMESPACE, TAG_POD_UID, TAG_RETAINED,
-        TAG_SERVICE_ACCOUNT, TAG_TAGS, TAG_UID,
+        TAG_SERVICE_ACCOUNT, TAG_SESSION_POLICY, TAG_TAGS, TAG_UID,
     };
     assert_eq!(
         tags("tags on roles"),
@@ -133,13 +133,21 @@ fn the_tags_are_those_of_the_code() {
     );
     assert_eq!(
         tags("session tags"),
-        [TAG_CLUSTER, TAG_NAMESPACE, TAG_SERVICE_ACCOUNT, TAG_POD_UID]
+        [
+            TAG_CLUSTER,
+            TAG_NAMESPACE,
+            TAG_SERVICE_ACCOUNT,
+            TAG_POD_UID,
+            TAG_SESSION_POLICY
+        ]
     );
     assert_eq!(codes(&row(AWS, "inline policy")[1]), [naming::INLINE_POLICY]);
     let sids = &row(AWS, "Sids in it of what denies everything")[1];
     let expected = [
         deputy_delegation::cut_sessions::SID,
         deputy_delegation::cut_sessions::SID_OF_EVERYBODY,
+        deputy_delegation::cut_sessions::SID_OF_UNTAGGED,
+        deputy_delegation::cut_sessions::SID_OF_NARROWED,
     ];
     assert_eq!(codes(sids), expected);
 }

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -228,7 +229,9 @@ def test_a_session_as_sts_is_asked_for_it(scenario, team):
     assert sent["RoleSessionName"] == f"{team.name}.uploader"
     assert sent["ExternalId"] == f"demo/{team.name}/AWSRole/uploader"
     assert sent["DurationSeconds"] == "2700" and json.loads(sent["Policy"]) == document(READ)
-    assert tags(sent) == {
+    sent_tags = tags(sent)
+    assert re.fullmatch("[a-z2-7]{26}", sent_tags.pop("deputy-session-policy")), "the mark of its session policy"
+    assert sent_tags == {
         "deputy-cluster": "demo",
         "deputy-namespace": team.name,
         "deputy-service-account": "uploader",

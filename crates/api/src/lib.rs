@@ -63,10 +63,11 @@ pub use method::SessionMethodSpec;
 pub use namespace_limit::{NamespaceLimit, NamespaceLimitSpec};
 pub use role::{
     AWSRole, AWSRoleSpec, AWSRoleStatus, AccountRef, DeletionPolicySpec, ExistingRoleSpec,
-    LeftOutPrincipalStatus, RolePermissions, RolePolicy,
+    LeftOutPrincipalStatus, RevocationSpec, RolePermissions, RolePolicy,
 };
 pub use sessions::{
-    CutSessionsStatus, EverybodysSessionsStatus, RemainingReason, RemainingSessionsStatus, RoleSessionsStatus,
+    CutSessionsStatus, EverybodysSessionsStatus, NarrowedSessionsStatus, RemainingReason,
+    RemainingSessionsStatus, RoleSessionsStatus, SessionPoliciesStatus, UntaggedSessionsStatus,
 };
 pub use subject_rules::{OidcRuleSpec, PeopleRuleSpec, PrincipalRuleSpec, SamlRuleSpec};
 

@@ -53,8 +53,8 @@ use crate::{RoleSessionsStatus, schema};
 #[x_kube(
     validation = Rule::new("has(self.existing) || has(self.policies) || has(self.managedPolicyARNs)")
         .message("a role has policies or managedPolicyARNs, or both, unless existing names a role that exists"),
-    validation = Rule::new("!has(self.existing) || !(has(self.policies) || has(self.managedPolicyARNs) || has(self.maxSessionDuration) || has(self.deletionPolicy))")
-        .message("with existing, policies, managedPolicyARNs, maxSessionDuration and deletionPolicy are its owner's: leave them out")
+    validation = Rule::new("!has(self.existing) || !(has(self.policies) || has(self.managedPolicyARNs) || has(self.maxSessionDuration) || has(self.deletionPolicy) || has(self.revocation))")
+        .message("with existing, policies, managedPolicyARNs, maxSessionDuration, deletionPolicy and revocation are its owner's: leave them out")
         .field_path(".existing"),
     validation = Rule::new("has(self.existing) == has(oldSelf.existing)")
         .message("a role that exists and one that Deputy makes are two roles: make another AWSRole"),
@@ -112,6 +112,25 @@ pub struct RolePermissions {
     /// What becomes of the IAM role when its object is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicySpec>,
+
+    /// Whose running sessions end when somebody loses the IAM role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation: Option<RevocationSpec>,
+}
+
+/// Whose running sessions end when somebody loses the IAM role; absent: `Distinguishable`. It goes on when the binding is gone. Sessions of a
+/// role that is suspended or deleted all end.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RevocationSpec {
+    /// Those of a ServiceAccount that no accepted binding names any more: they say by their tags whose they are, and no other is touched.
+    /// Sessions of AWS principals, of identity providers and of pods that call STS themselves live until they expire; `status.sessions.remain`
+    /// says when the last one has. So do sessions of a ServiceAccount that stays bound, and whose session policy becomes narrower.
+    Distinguishable,
+    /// Those as well. When one of those without Deputy's tags loses the role, all sessions without them that were issued before are denied
+    /// everything, and again a minute after AWS has the trust policy without him: whoever keeps the role has to assume it again. When the
+    /// session policy of a binding becomes narrower, the sessions of its ServiceAccounts that have the former one are denied everything: pods that
+    /// run get others when their SDK asks for credentials again, which is when those that they have would expire, or when they are restarted.
+    All,
 }
 
 /// What becomes of the IAM role when its object is deleted, and of one of a ClusterAWSRole also when the last binding of the namespace goes;

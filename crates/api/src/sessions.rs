@@ -42,9 +42,27 @@ pub struct RoleSessionsStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub everybody: Option<EverybodysSessionsStatus>,
 
-    /// Sessions that should be cut and can't be: how long the last of them may run.
+    /// The sessions without Deputy's tags that are cut: also of whom accepted bindings name, who assumes the role again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untagged: Option<UntaggedSessionsStatus>,
+
+    /// What session policies leave to the sessions of ServiceAccounts, where one of their bindings has any. At most 64, of an IAM role of a
+    /// ClusterAWSRole 2; of more, one over all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 2))]
+    #[schemars(length(max = "quota::SERVICE_ACCOUNTS_RECORDED"))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub session_policies: Vec<SessionPoliciesStatus>,
+
+    /// Sessions of ServiceAccounts that are bound still, and are not known to get all of it any more: another session policy came. With
+    /// `revocation: All` they are cut. At most 64, or 2.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = "quota::SERVICE_ACCOUNTS_RECORDED"))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub narrowed: Vec<NarrowedSessionsStatus>,
+
+    /// Sessions that should be cut and can't be, or are not to be: how long the last of them may run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 3))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub remain: Vec<RemainingSessionsStatus>,
 }
@@ -80,7 +98,64 @@ pub struct EverybodysSessionsStatus {
     pub until: Time,
 }
 
-/// Sessions that should be cut and can't be.
+/// Sessions without Deputy's tags that are cut: `revocation` is `All`, and one whose sessions have none lost the role.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct UntaggedSessionsStatus {
+    /// Those that were issued before this time.
+    #[schemars(schema_with = "schema::time")]
+    pub before: Time,
+
+    /// Then the last of them is over, and the deny is taken out of the role's policy.
+    #[schemars(schema_with = "schema::time")]
+    pub until: Time,
+
+    /// When AWS had the trust policy without who lost the role. As AWS takes a while to be the same everywhere, they are cut once more a
+    /// minute later. Absent: it is not known to have it; they are cut every hour until it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time")]
+    pub closed: Option<Time>,
+}
+
+/// What session policies leave to the sessions of a ServiceAccount.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionPoliciesStatus {
+    /// Whose. Absent: of all, where there are more than can be named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub service_account: Option<String>,
+
+    /// A SHA-256 over them, the first 128 bits in hexadecimal.
+    #[schemars(length(max = 32))]
+    pub hash: String,
+}
+
+/// Sessions of a ServiceAccount that is bound still, from before it got less.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct NarrowedSessionsStatus {
+    /// Whose. Absent: of all that get no session without a session policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub service_account: Option<String>,
+
+    /// The hash in `sessionPolicies` of what it had: where it has just that again, this entry goes. Absent: it had all of the role, or several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub hash: Option<String>,
+
+    /// Those that were issued before this time, 10 minutes after the change was seen, and whose tag `deputy-session-policy` says that they have
+    /// another session policy than those of now.
+    #[schemars(schema_with = "schema::time")]
+    pub before: Time,
+
+    /// Then the last of them is over.
+    #[schemars(schema_with = "schema::time")]
+    pub until: Time,
+}
+
+/// Sessions that should be cut and can't be, or are not to be.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct RemainingSessionsStatus {
@@ -92,11 +167,13 @@ pub struct RemainingSessionsStatus {
     pub until: Time,
 }
 
-/// Why sessions can't be cut.
+/// Why sessions are not cut.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RemainingReason {
     /// They are not the broker's, and have no tag that says whose they are.
     NotTagged,
     /// AWS takes 10,240 characters of inline policies, and the deny does not fit beside those of the role.
     NoRoom,
+    /// They have a former session policy, which is not known to allow no more than that of now; and `revocation` is not `All`.
+    FormerPolicy,
 }

@@ -14,12 +14,20 @@ use deputy_policy::{
 };
 use sha2::{Digest, Sha256};
 
-use crate::{names::ServiceAccountName, naming::TAG_SERVICE_ACCOUNT, quota::ROLE_INLINE_POLICIES};
+use crate::{
+    names::ServiceAccountName,
+    naming::{TAG_SERVICE_ACCOUNT, TAG_SESSION_POLICY},
+    quota::ROLE_INLINE_POLICIES,
+};
 
 /// The `Sid` of the statement about sessions of ServiceAccounts.
 pub const SID: &str = "DeputyCutSessions";
 /// The `Sid` of the statement about everybody's sessions.
 pub const SID_OF_EVERYBODY: &str = "DeputyCutAllSessions";
+/// The `Sid` of the statement about sessions that have no tag of Deputy's.
+pub const SID_OF_UNTAGGED: &str = "DeputyCutUntaggedSessions";
+/// The `Sid` of the statement about sessions with more than their ServiceAccount gets now.
+pub const SID_OF_NARROWED: &str = "DeputyCutNarrowedSessions";
 
 /// Sessions that are denied everything because they were issued before a time: RFC 3339, as a policy has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +36,31 @@ pub struct CutSessions {
     pub of_service_accounts: Option<CutOfServiceAccounts>,
     /// Before when everybody's were issued, if those are denied: also of whom accepted bindings name, and without tags.
     pub everybody_before: Option<String>,
+    /// Before when those without Deputy's tags were issued, if those are denied: sessions of AWS principals and of identity providers, also
+    /// of whom accepted bindings name. Their trust has no `sts:TagSession`, so none of them can have the tag.
+    pub untagged_before: Option<String>,
+    /// Those of ServiceAccounts that get less than before, if those are denied.
+    pub narrowed: Option<CutNarrowed>,
+}
+
+/// Sessions of ServiceAccounts that are denied everything because others of theirs get less.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CutNarrowed {
+    /// Of which; and which are not concerned, where there is no room to say of which.
+    pub service_accounts: NarrowedServiceAccounts,
+    /// The marks of the sessions that they may have now.
+    pub marks: BTreeSet<String>,
+    /// Before when they were issued.
+    pub issued_before: String,
+}
+
+/// Whose sessions are held to marks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NarrowedServiceAccounts {
+    /// Those of these.
+    These(BTreeSet<ServiceAccountName>),
+    /// All but those of these, who may have sessions that have no mark.
+    AllBut(BTreeSet<ServiceAccountName>),
 }
 
 /// Sessions of ServiceAccounts that are denied everything.
@@ -72,6 +105,8 @@ impl CutSessions {
                 theirs.sid.take_if(|sid| is_sid(sid));
             }
             statements.extend(self.everybodys());
+            statements.extend(self.untagged());
+            statements.extend(self.narrowed.as_ref().map(CutNarrowed::statement));
             statements.extend(statement);
             let both = Document::new(version, statements, PolicyKind::Identity).ok()?;
             (both.size() <= ROLE_INLINE_POLICIES).then_some(both)
@@ -81,6 +116,32 @@ impl CutSessions {
     fn everybodys(&self) -> Option<Statement> {
         let before = self.everybody_before.as_ref()?;
         Some(statement(SID_OF_EVERYBODY, [], before))
+    }
+
+    fn untagged(&self) -> Option<Statement> {
+        let before = self.untagged_before.as_ref()?;
+        Some(statement(SID_OF_UNTAGGED, [has_tag(false)], before))
+    }
+}
+
+impl CutNarrowed {
+    fn statement(&self) -> Statement {
+        let mut whose = match &self.service_accounts {
+            NarrowedServiceAccounts::These(names) => vec![is(Test::StringEquals, names)],
+            NarrowedServiceAccounts::AllBut(others) => {
+                let mut whose = vec![has_tag(true)];
+                whose.extend((!others.is_empty()).then(|| is(Test::StringNotEquals, others)));
+                whose
+            }
+        };
+        // True also of a session without a mark.
+        let key = format!("aws:PrincipalTag/{TAG_SESSION_POLICY}");
+        whose.push(Condition::new(
+            Test::StringNotEquals,
+            key,
+            self.marks.iter().cloned(),
+        ));
+        statement(SID_OF_NARROWED, whose, &self.issued_before)
     }
 }
 
@@ -99,7 +160,7 @@ impl CutOfServiceAccounts {
 
     fn all_but(&self, accepted: &BTreeSet<ServiceAccountName>) -> Statement {
         // Sessions that are not the broker's have no tag; a test of one that is not there would be true of them.
-        let is_the_brokers = Condition::new(Test::Null, tag(), ["false".to_owned()]);
+        let is_the_brokers = has_tag(true);
         let is_another = (!accepted.is_empty()).then(|| is(Test::StringNotEquals, accepted));
         self.statement([is_the_brokers].into_iter().chain(is_another))
     }
@@ -122,7 +183,12 @@ fn statement(sid: &str, whose: impl IntoIterator<Item = Condition>, before: &str
 }
 
 fn is_sid(sid: &str) -> bool {
-    [SID, SID_OF_EVERYBODY].contains(&sid)
+    [SID, SID_OF_EVERYBODY, SID_OF_UNTAGGED, SID_OF_NARROWED].contains(&sid)
+}
+
+/// Whether the broker made the session.
+fn has_tag(has: bool) -> Condition {
+    Condition::new(Test::Null, tag(), [(!has).to_string()])
 }
 
 fn tag() -> String {

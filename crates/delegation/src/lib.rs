@@ -8,6 +8,7 @@
 //! - [`naming`]: what an object is called in AWS, computable offline.
 //! - [`ownership`]: whether something in AWS is of this cluster or of another one of its name.
 //! - [`trust`], [`boundary`], [`session`]: the documents and requests that an accepted grant becomes.
+//! - [`share`]: how much of its role a session gets, and whether another one gets less.
 //! - [`web_identity`]: the grant of pods that call STS themselves.
 //! - [`capped`]: what a boundary cuts off from a managed policy, for people.
 //! - [`foreign_trust`]: whether the trust policy of a role that exists lets the broker in, and what its owner has to add.
@@ -47,6 +48,7 @@ mod partition;
 pub mod plan;
 pub mod quota;
 pub mod session;
+pub mod share;
 pub mod tags;
 pub mod trust;
 pub mod web_identity;

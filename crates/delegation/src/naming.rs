@@ -41,6 +41,8 @@ pub const TAG_UID: &str = "deputy-uid";
 pub const TAG_SERVICE_ACCOUNT: &str = "deputy-service-account";
 /// Tag of sessions of scope Pod: the pod's uid.
 pub const TAG_POD_UID: &str = "deputy-pod-uid";
+/// Tag of sessions with a session policy, of a role that Deputy makes: the mark of that.
+pub const TAG_SESSION_POLICY: &str = "deputy-session-policy";
 
 /// The longest role name that Deputy makes. With the longest path that a console link takes (17 characters) it makes IAM's 64.
 const ROLE_NAME_MAX: usize = 47;

@@ -104,6 +104,9 @@ pub const SERVICE_ACCOUNTS_RECORDED: usize = 64;
 /// The same of each IAM role of a ClusterAWSRole.
 pub const SERVICE_ACCOUNTS_OF_INSTANCE: usize = LEFT_OUT_OF_INSTANCE;
 
+/// ServiceAccounts with session policies that the status of each IAM role of a ClusterAWSRole names.
+pub const SESSION_POLICIES_OF_INSTANCE: usize = 2;
+
 /// Rules of a limit about principals, about SAML providers and about OpenID Connect providers, each.
 pub const SUBJECT_RULES: usize = 32;
 

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    model::{Account, Binding, Role, RoleSource, SessionMethod, SessionScope},
+    model::{Account, Binding, Role, RoleSource, SessionMethod, SessionScope, SessionSpec},
     names::{
         ClusterName, ExternalId, ManagedPolicyArn, MaxSessionDuration, PodName, RoleArn, ServiceAccountName,
         SessionDuration, SessionName, TagKey, TagValue, Uid,
     },
     naming,
+    share::SessionShare,
 };
 
 /// Who asks.
@@ -62,11 +63,13 @@ pub fn longer_than_the_role(duration: SessionDuration, role: &Role, longest: Max
 
 /// How many session tags Deputy sets itself.
 #[must_use]
-pub fn own_tags(scope: SessionScope) -> usize {
-    match scope {
+pub fn own_tags(session: &SessionSpec) -> usize {
+    let own = match session.scope {
         SessionScope::ServiceAccount => 3,
         SessionScope::Pod => 4,
-    }
+    };
+    let has_policy = session.policy.is_some() || !session.policy_arns.is_empty();
+    own + usize::from(has_policy)
 }
 
 /// Whether a session of `role` by `binding` gets the boundary of a limit as its session policy: the role exists, so nothing else in AWS
@@ -122,6 +125,10 @@ pub fn request(
         naming::tag(naming::TAG_NAMESPACE, namespace.as_str()),
         naming::tag(naming::TAG_SERVICE_ACCOUNT, service_account),
     ]);
+    let mark = SessionShare::of(&binding.session).mark(&subject.service_account);
+    // Sessions of a role that exists are its owner's to end, and so are the tags that its trust policy takes.
+    let mark = mark.filter(|_| role.owned().is_some());
+    tags.extend(mark.map(|mark| naming::tag(naming::TAG_SESSION_POLICY, &mark)));
     if binding.session.scope == SessionScope::Pod {
         name.push(subject.pod.as_str());
         tags.extend([naming::tag(naming::TAG_POD_UID, subject.pod_uid.as_str())]);

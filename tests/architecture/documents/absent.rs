@@ -39,11 +39,6 @@ use Absent::{Chart, ChartValue, Code, Command, Default, Field, Kind, Test, Value
 const ABSENT: &[(&str, &[Absent])] = &[
     ("`NotServed`", &[Code("broker", "Subjects::People")]),
     ("`AWSFederatedUserBinding`", &[Kind("AWSFederatedUserBinding")]),
-    (
-        "keeps its session policy",
-        &[Code("delegation", "deputy-session-policy")],
-    ),
-    ("`revocation`", &[Field("AWSRoleBinding", "spec.revocation")]),
     ("`deputy check`", &[Command("check")]),
     ("`deputy name`", &[Command("name")]),
     ("A published image", &[Default("image.repository")]),

@@ -288,9 +288,11 @@ mod tests {
         let mut object = cluster_role(&["payments"], allow(json!("*"), json!({})));
         object.spec.permissions.deletion_policy = Some(crate::DeletionPolicySpec::Retain);
         object.spec.permissions.max_session_duration = Some("2h".to_owned());
+        object.spec.permissions.revocation = Some(crate::RevocationSpec::All);
         let role = instance(&object, "payments");
         let owned = role.owned().unwrap();
         assert_eq!(owned.deletion, deputy_delegation::model::DeletionPolicy::Retain);
+        assert_eq!(owned.revocation, deputy_delegation::model::Revocation::All);
         assert_eq!(owned.max_session_duration.as_seconds(), 7200);
     }
 }

@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use deputy_delegation::{
     MaxSessionDuration, ObjectName, Reason, RoleArn, RolePolicyName, Violations,
     model::{
-        DeletionPolicy, ExistingRole, NamedPolicy, OwnedRole, PolicyList, Role, RolePoliciesError, RoleSource,
+        DeletionPolicy, ExistingRole, NamedPolicy, OwnedRole, PolicyList, Revocation, Role,
+        RolePoliciesError, RoleSource,
     },
     quota::{MANAGED_POLICIES_OF_ROLE, POLICIES_OF_ROLE},
 };
 use deputy_policy::PolicyKind;
 
 use super::Findings;
-use crate::{AWSRole, AWSRoleSpec, DeletionPolicySpec, ExistingRoleSpec, RolePermissions};
+use crate::{AWSRole, AWSRoleSpec, DeletionPolicySpec, ExistingRoleSpec, RevocationSpec, RolePermissions};
 
 /// Reads a role.
 ///
@@ -90,6 +91,10 @@ fn owned_role(spec: &RolePermissions, findings: &mut Findings) -> Option<OwnedRo
             None | Some(DeletionPolicySpec::Delete) => DeletionPolicy::Delete,
             Some(DeletionPolicySpec::Retain) => DeletionPolicy::Retain,
         },
+        revocation: match spec.revocation {
+            None | Some(RevocationSpec::Distinguishable) => Revocation::Distinguishable,
+            Some(RevocationSpec::All) => Revocation::All,
+        },
     })
 }
 
@@ -111,6 +116,7 @@ fn existing_role(
             permissions.max_session_duration.is_none(),
         ),
         ("spec.deletionPolicy", permissions.deletion_policy.is_none()),
+        ("spec.revocation", permissions.revocation.is_none()),
     ];
     for (field, _) in others.into_iter().filter(|(_, is_absent)| !is_absent) {
         let message = "is not for a role that exists (spec.existing): it is its owner's; leave it out";

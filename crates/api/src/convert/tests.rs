@@ -2,7 +2,7 @@
 
 use deputy_delegation::{
     Reason, Violations,
-    model::{BoundaryMode, DeletionPolicy, SessionMethod, SessionScope},
+    model::{BoundaryMode, DeletionPolicy, Revocation, SessionMethod, SessionScope},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -625,11 +625,13 @@ fn a_role_that_exists_says_nothing_of_what_is_its_owners() {
     object["spec"]["policies"] = role()["spec"]["policies"].clone();
     object["spec"]["maxSessionDuration"] = json!("1h");
     object["spec"]["deletionPolicy"] = json!("Delete");
+    object["spec"]["revocation"] = json!("Distinguishable");
     object["spec"]["existing"]["roleARN"] = json!("arn:aws:iam::123456789012:user/reports");
     let wanted = [
         (Reason::Structure, "spec.policies"),
         (Reason::Structure, "spec.maxSessionDuration"),
         (Reason::Structure, "spec.deletionPolicy"),
+        (Reason::Structure, "spec.revocation"),
         (Reason::Structure, "spec.existing.roleARN"),
     ];
     assert_eq!(
@@ -642,14 +644,19 @@ fn a_role_that_exists_says_nothing_of_what_is_its_owners() {
 fn a_role_is_deleted_with_its_object_unless_it_says_retain() {
     let deletion = |object: Value| parse_role(&typed(object)).unwrap().owned().unwrap().deletion;
     assert_eq!(deletion(role()), DeletionPolicy::Delete);
-    for (word, policy) in [
-        ("Delete", DeletionPolicy::Delete),
-        ("Retain", DeletionPolicy::Retain),
-    ] {
-        assert_eq!(
-            deletion(with(role(), "/spec/deletionPolicy", json!(word))),
-            policy
-        );
+    let (delete, retain) = (DeletionPolicy::Delete, DeletionPolicy::Retain);
+    for (word, policy) in [("Delete", delete), ("Retain", retain)] {
+        let object = with(role(), "/spec/deletionPolicy", json!(word));
+        assert_eq!(deletion(object), policy);
+    }
+}
+
+#[test]
+fn sessions_that_cannot_be_told_apart_live_unless_the_role_says_all() {
+    let all = with(role(), "/spec/revocation", json!("All"));
+    for (object, meant) in [(role(), Revocation::Distinguishable), (all, Revocation::All)] {
+        let role = parse_role(&typed(object)).unwrap();
+        assert_eq!(role.owned().unwrap().revocation, meant);
     }
 }
 

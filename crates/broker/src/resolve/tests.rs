@@ -101,6 +101,34 @@ fn a_session_from_before_all_were_cut_is_handed_out_and_renewed_no_more() {
     assert!(!is_granted(&index, &after));
 }
 
+#[test]
+fn a_session_of_a_former_policy_is_handed_out_and_renewed_no_more() {
+    let index = index();
+    let with = |actions: &[&str]| {
+        let allow = json!([{"Effect": "Allow", "Action": actions, "Resource": "*"}]);
+        let session = json!({"policy": {"Version": "2012-10-17", "Statement": allow}});
+        index.reset(
+            ResourceKind::Bindings,
+            [binding_object("uploader", "uploader", &session)],
+        );
+        grant(&index).key
+    };
+    let whole = grant(&index).key;
+    let wide = with(&["s3:GetObject", "s3:PutObject"]);
+    let narrow = with(&["s3:GetObject"]);
+    assert!(is_granted(&index, &narrow));
+    assert!(!is_granted(&index, &wide) && !is_granted(&index, &whole));
+    let mark = |key: &SessionKey| {
+        let tags = &key.request.tags;
+        let mark = tags
+            .iter()
+            .find(|(key, _)| key.as_str() == "deputy-session-policy");
+        mark.map(|(_, mark)| mark.as_str().to_owned())
+    };
+    assert_eq!(mark(&whole), None);
+    assert!(mark(&wide).is_some() && mark(&wide) != mark(&narrow));
+}
+
 /// Makes AssumeRoleWithWebIdentity the account's default, and the limit allow it.
 fn web_identity(index: &std::sync::Arc<Index>) {
     let provider = "arn:aws:iam::123456789012:oidc-provider/oidc.example.com";

@@ -11,15 +11,19 @@ use deputy_delegation::{
 };
 use deputy_index::Entry;
 use deputy_policy::Document;
+use jiff::Timestamp;
 
 use super::{
     dereference::{FINALIZER, PresentRole, RoleInputs, RoleStage},
     look::RoleLook,
+    narrowed,
     outcome::RoleOutcome,
     sessions::{self, Bearers, FormerSessions},
+    shares::SessionShares,
     takeover::Takeover,
     target::{self, Ownership, RoleTarget},
     trust::RoleTrust,
+    untagged,
 };
 use crate::{
     orphans::TriedFor,
@@ -43,6 +47,8 @@ pub struct SessionsPlan {
     pub record: RoleSessionsStatus,
     /// Whether it is written before anything is done in AWS; else with what is said afterwards.
     pub comes_first: bool,
+    /// What its hashes stand for.
+    pub shares: SessionShares,
 }
 
 /// What becomes of the finalizer before the first call to AWS. It comes off only when the role in AWS is gone.
@@ -186,9 +192,28 @@ fn sessions_of(
     let most = sessions::most_recorded(&inputs.id.kind);
     let mut record = sessions::step(former, &bearers, inputs.now, most);
     record.everybody = sessions::everybodys(recorded.as_ref(), inputs.takeover, inputs.now);
+    let untagged_before = recorded.as_ref().and_then(|recorded| recorded.untagged.as_ref());
+    let is_known = former != FormerSessions::Unknown;
+    untagged::step(
+        untagged_before,
+        is_known,
+        &mut record,
+        owned.revocation,
+        inputs.now,
+    );
+    let how = (
+        owned.revocation,
+        inputs.now,
+        narrowed::most_recorded(&inputs.id.kind),
+    );
+    narrowed::step(former, &bearers, inputs.shares.as_ref(), &mut record, how);
     let inline = sessions::with_cut(&mut record, &bearers, owned.policies.inline());
-    let comes_first = sessions::comes_first(former, &record);
-    (inline, SessionsPlan { record, comes_first })
+    let plan = SessionsPlan {
+        comes_first: sessions::comes_first(former, &record),
+        record,
+        shares: bearers.shares,
+    };
+    (inline, plan)
 }
 
 /// How the role is known as ours in AWS.
@@ -245,6 +270,13 @@ impl RolePlan {
             entry.sessions = Some(sessions.record.clone());
         }
         entry
+    }
+
+    /// It was carried out, and AWS brought to `outcome`.
+    pub fn reached(&mut self, outcome: &RoleOutcome, now: Timestamp) {
+        if let Some(sessions) = &mut self.sessions {
+            untagged::reached(&mut sessions.record, outcome, now);
+        }
     }
 
     fn nothing(outcome: RoleOutcome) -> Self {

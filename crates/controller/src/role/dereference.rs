@@ -18,7 +18,7 @@ use deputy_index::{Entry, Index, LimitState};
 use jiff::Timestamp;
 use kube::{Api, api::DynamicObject};
 
-use super::takeover::Takeover;
+use super::{shares::SessionShares, takeover::Takeover};
 use crate::{context::ControllerContext, error::ReconcileError, objects};
 
 pub use crate::instances::FINALIZER;
@@ -48,6 +48,8 @@ pub struct RoleInputs {
     pub account: AccountInput,
     /// Of a role in AWS that a former object of its name had, and that is to be taken over: whose it was.
     pub takeover: Option<Takeover>,
+    /// How much of the role sessions got when its status was last written, if this process did that.
+    pub shares: Option<SessionShares>,
     /// Whether it is to be there.
     pub stage: RoleStage,
     /// When all that was looked up.
@@ -263,6 +265,7 @@ pub async fn dereference(
     };
     Ok(Some(RoleInputs {
         takeover: None,
+        shares: None,
         cluster: ctx.cluster.clone(),
         cluster_uid: ctx.cluster_uid.clone(),
         id: id.clone(),

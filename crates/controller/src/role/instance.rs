@@ -64,6 +64,7 @@ pub async fn dereference(
     };
     Ok(Some(RoleInputs {
         takeover: None,
+        shares: None,
         cluster: ctx.cluster.clone(),
         cluster_uid: ctx.cluster_uid.clone(),
         id: id.clone(),

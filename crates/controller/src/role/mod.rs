@@ -19,14 +19,18 @@ mod drift;
 mod instance;
 mod left;
 mod look;
+mod narrowed;
 mod outcome;
 mod sessions;
+mod shares;
 mod status;
 mod takeover;
 mod target;
 #[cfg(test)]
 mod tests;
+mod times;
 mod trust;
+mod untagged;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -46,6 +50,7 @@ use self::{
     dereference::{FINALIZER, ProvisionedRole, RoleInputs, api, dereference, has_finalizer},
     doubts::Doubts,
     outcome::{AppliedRole, RoleOutcome},
+    shares::SessionShares,
     takeover::Takeovers,
 };
 use crate::{
@@ -72,6 +77,8 @@ pub struct RoleController {
     documents: ManagedDocuments,
     give_ups: GiveUps,
     takeovers: Takeovers,
+    /// How much of each role sessions get, where session policies leave less than all of it, as its status has it.
+    shares: Mutex<HashMap<RoleId, SessionShares>>,
     /// Roles that may be in AWS because of this process. A finalizer alone does not hold them: the API server lets a deletion
     /// that is under way already go through although a finalizer was added, and accepted, in between.
     provisioned: Mutex<HashMap<RoleId, ProvisionedRole>>,
@@ -90,6 +97,7 @@ impl RoleController {
             documents: ManagedDocuments::default(),
             give_ups: GiveUps::default(),
             takeovers: Takeovers::default(),
+            shares: Mutex::default(),
             provisioned: Mutex::default(),
         }
     }
@@ -147,8 +155,9 @@ impl RoleController {
             return Ok(Requeue::AwaitChange);
         };
         inputs.takeover = self.takeovers.of(id, &inputs.uid);
+        inputs.shares = self.shares.lock().get(id).cloned();
         // 2. assess (pure)
-        let plan = assess(&inputs, self.verified.key());
+        let mut plan = assess(&inputs, self.verified.key());
         let known = self.known();
         if let Some(left) = plan.awaits_listing(known, id, urgency.lane) {
             return Ok(Requeue::After(left));
@@ -158,6 +167,7 @@ impl RoleController {
         if !self.record_sessions(&mut inputs, &plan).await? {
             return Ok(Requeue::AwaitChange);
         }
+        self.remember_shares(&plan, id);
         if let Some(later) = self.set_finalizer(&mut inputs, &plan).await? {
             return Ok(later);
         }
@@ -165,6 +175,7 @@ impl RoleController {
         let applied = apply(&self.ctx, known, &self.documents, &inputs, &plan, urgency).await?;
         // After a failure it would be looked at once more.
         self.census.looked_at(id);
+        plan.reached(&applied.outcome, self.ctx.now());
         // 5. report (client)
         self.tell_of_drift(&inputs, &applied).await;
         self.report(&inputs, &plan, &applied).await?;
@@ -251,6 +262,17 @@ impl RoleController {
         Ok(None)
     }
 
+    /// The record has been written, and with it the hashes of how much of the role sessions get.
+    fn remember_shares(&self, plan: &RolePlan, id: &RoleId) {
+        let Some(sessions) = &plan.sessions else { return };
+        let mut shares = self.shares.lock();
+        if sessions.shares.is_empty() {
+            shares.remove(id);
+        } else {
+            shares.insert(id.clone(), sessions.shares.clone());
+        }
+    }
+
     fn known(&self) -> KnownRoles<'_> {
         KnownRoles {
             verified: &self.verified,
@@ -269,6 +291,7 @@ impl RoleController {
         self.doubts.forget(id);
         self.give_ups.forget(id);
         self.takeovers.forget(id);
+        self.shares.lock().remove(id);
     }
 
     /// Takes a role into hand of which there is no object, to delete it. One that is in hand stays as it is.

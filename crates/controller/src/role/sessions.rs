@@ -11,22 +11,24 @@ use deputy_api::{
 };
 use deputy_delegation::{
     ServiceAccountName,
-    cut_sessions::{CutOfServiceAccounts, CutServiceAccounts, CutSessions, digest},
+    cut_sessions::{
+        CutNarrowed, CutOfServiceAccounts, CutServiceAccounts, CutSessions, NarrowedServiceAccounts, digest,
+    },
     model::{Account, Binding, RoleKind, SessionMethod, Subjects},
     quota,
 };
 use deputy_policy::Document;
-use jiff::{Timestamp, Unit};
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::{dereference::RoleInputs, takeover::Takeover};
+use super::{
+    dereference::RoleInputs,
+    shares::SessionShares,
+    takeover::Takeover,
+    times::{ISSUED_WITHIN, LONGEST, after, second_of},
+    untagged,
+};
 use crate::queue::Requeue;
-
-/// For so long after a removal was seen a session may still be issued: brokers go by what was true 30 s ago, and AWS takes calls of a
-/// clock that is five minutes off, as may be this one's. It costs nothing to wait longer: whom it would concern has no session.
-const ISSUED_WITHIN: Duration = Duration::from_secs(600);
-/// The longest session there is, whatever role, bindings and issuer say now: they may have said something else when it was issued.
-const LONGEST: Duration = Duration::from_secs(quota::SESSION_SECONDS_MAX as u64);
 
 /// Who may have sessions of a role: whom its accepted bindings name.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -35,16 +37,22 @@ pub struct Bearers {
     pub service_accounts: BTreeSet<ServiceAccountName>,
     /// All others, each by what tells them apart.
     pub others: BTreeSet<String>,
+    /// How much of the role sessions get that the broker makes.
+    pub shares: SessionShares,
 }
 
 impl Bearers {
     /// Of these accepted bindings.
     pub fn of<'a>(account: &Account, bindings: impl IntoIterator<Item = &'a Binding>) -> Self {
         let mut bearers = Self::default();
+        let mut by_broker = Vec::new();
         for binding in bindings {
             match &binding.subjects {
                 Subjects::ServiceAccounts(names) => match binding.method_in(account) {
-                    SessionMethod::AssumeRole => bearers.service_accounts.extend(names.iter().cloned()),
+                    SessionMethod::AssumeRole => {
+                        bearers.service_accounts.extend(names.iter().cloned());
+                        by_broker.push(binding);
+                    }
                     SessionMethod::AssumeRoleWithWebIdentity => {
                         let marks = names.iter().map(|name| format!("ServiceAccount {name}"));
                         bearers.others.extend(marks);
@@ -65,6 +73,7 @@ impl Bearers {
                 ),
             }
         }
+        bearers.shares = SessionShares::of(by_broker);
         bearers
     }
 
@@ -173,8 +182,7 @@ pub fn everybodys(
     now: Timestamp,
 ) -> Option<EverybodysSessionsStatus> {
     if takeover == Some(Takeover::FormerNamespace) {
-        // The second that has begun, and not the next one: whoever comes now may have a session before that.
-        let before = Time(Timestamp::from_second(now.as_second()).unwrap_or(now));
+        let before = second_of(now);
         return Some(EverybodysSessionsStatus {
             until: after(before.0, LONGEST),
             before,
@@ -182,12 +190,6 @@ pub fn everybodys(
     }
     let old = recorded?.everybody.clone()?;
     (old.until.0 > now).then_some(old)
-}
-
-fn after(now: Timestamp, time: Duration) -> Time {
-    // What is read again is as it was written: a status has whole seconds.
-    let seconds = now.round(Unit::Second).unwrap_or(now);
-    Time(seconds.checked_add(time).unwrap_or(Timestamp::MAX))
 }
 
 fn remaining(reason: RemainingReason, until: Time) -> RemainingSessionsStatus {
@@ -228,16 +230,27 @@ pub fn with_cut(
     bearers: &Bearers,
     inline: Option<&Document>,
 ) -> Option<Document> {
-    let Some(cut) = denied(record, bearers) else {
+    let Some(mut cut) = denied(record, bearers) else {
         return inline.cloned();
     };
     let both = cut.beside(inline);
     if both.is_some() {
         return both;
     }
+    // Whoever lost the role comes before who keeps some of it.
+    if cut.narrowed.take().is_some()
+        && let Some(most) = cut.beside(inline)
+    {
+        let until = record.narrowed.iter().map(|entry| entry.until.clone()).max();
+        let no_room = until.map(|until| remaining(RemainingReason::NoRoom, until));
+        record.remain.extend(no_room);
+        return Some(most);
+    }
     let everybodys = record.everybody.iter().map(|all| all.until.clone());
+    let untagged = record.untagged.iter().map(|untagged| untagged.until.clone());
     let until = record.cut.iter().map(|entry| entry.until.clone());
-    let until = until.chain(everybodys).max();
+    let narrowed = record.narrowed.iter().map(|entry| entry.until.clone());
+    let until = until.chain(everybodys).chain(untagged).chain(narrowed).max();
     let no_room = until.map(|until| remaining(RemainingReason::NoRoom, until));
     record.remain.extend(no_room);
     inline.cloned()
@@ -247,9 +260,15 @@ pub fn with_cut(
 fn denied(record: &RoleSessionsStatus, bearers: &Bearers) -> Option<CutSessions> {
     let everybody_before = record.everybody.as_ref().map(|all| all.before.0.to_string());
     let of_service_accounts = cut_of_service_accounts(record, bearers);
-    (of_service_accounts.is_some() || everybody_before.is_some()).then_some(CutSessions {
+    let untagged_before = record.untagged.as_ref().map(|cut| cut.before.0.to_string());
+    let narrowed = cut_narrowed(record, bearers);
+    let of_all = everybody_before.is_some() || untagged_before.is_some();
+    let is_any = of_all || of_service_accounts.is_some() || narrowed.is_some();
+    is_any.then_some(CutSessions {
         of_service_accounts,
         everybody_before,
+        untagged_before,
+        narrowed,
     })
 }
 
@@ -270,6 +289,38 @@ fn cut_of_service_accounts(record: &RoleSessionsStatus, bearers: &Bearers) -> Op
     })
 }
 
+/// Those that get less; `None` also where the record says that theirs live.
+fn cut_narrowed(record: &RoleSessionsStatus, bearers: &Bearers) -> Option<CutNarrowed> {
+    let lives = |entry: &RemainingSessionsStatus| entry.reason == RemainingReason::FormerPolicy;
+    let issued_before = record.narrowed.iter().map(|entry| entry.before.0).max()?;
+    if record.remain.iter().any(lives) {
+        return None;
+    }
+    let shares = &bearers.shares;
+    let restricted: BTreeSet<ServiceAccountName> = shares.without_whole().cloned().collect();
+    let names: Option<BTreeSet<ServiceAccountName>> = record
+        .narrowed
+        .iter()
+        .map(|entry| ServiceAccountName::new(entry.service_account.clone()?).ok())
+        .collect();
+    let held = names.as_ref().unwrap_or(&restricted);
+    let marks: BTreeSet<String> = held.iter().flat_map(|name| shares.marks_of(name)).collect();
+    Some(CutNarrowed {
+        marks,
+        issued_before: issued_before.to_string(),
+        service_accounts: match names {
+            Some(names) => NarrowedServiceAccounts::These(names),
+            None => NarrowedServiceAccounts::AllBut(
+                bearers
+                    .service_accounts
+                    .difference(&restricted)
+                    .cloned()
+                    .collect(),
+            ),
+        },
+    })
+}
+
 /// Whether the record is written before anything is done in AWS: it says who is cut, or the broker waits for a name in it.
 pub fn comes_first(former: FormerSessions<'_>, new: &RoleSessionsStatus) -> bool {
     let FormerSessions::Recorded(old) = former else {
@@ -280,6 +331,9 @@ pub fn comes_first(former: FormerSessions<'_>, new: &RoleSessionsStatus) -> bool
         || new.service_accounts_hash != old.service_accounts_hash
         || new.others != old.others
         || (new.everybody.is_some() && new.everybody != old.everybody)
+        || (new.untagged.is_some() && new.untagged != old.untagged)
+        || new.session_policies != old.session_policies
+        || (!new.narrowed.is_empty() && new.narrowed != old.narrowed)
 }
 
 /// When the role is looked at again: at the latest when something of the record is over.
@@ -295,7 +349,17 @@ pub fn look_again(record: Option<&RoleSessionsStatus>, now: Timestamp, requeue: 
         .flat_map(|r| r.remain.iter().map(|entry| entry.until.0));
     let everybodys = record.and_then(|r| r.everybody.as_ref());
     let everybodys = everybodys.map(|all| all.until.0);
-    let first = cut.chain(remain).chain(everybodys).min();
+    let narrowed = record
+        .iter()
+        .flat_map(|r| r.narrowed.iter().map(|entry| entry.until.0));
+    let untagged = record.and_then(|r| r.untagged.as_ref());
+    let untagged = untagged.map(untagged::next);
+    let first = cut
+        .chain(remain)
+        .chain(everybodys)
+        .chain(untagged)
+        .chain(narrowed)
+        .min();
     let left = first.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or_default());
     Requeue::After(left.map_or(time, |left| time.min(left + Duration::from_secs(1))))
 }

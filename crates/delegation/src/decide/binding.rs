@@ -157,7 +157,7 @@ fn within_quotas(binding: &Binding, findings: &mut Findings) {
         };
         findings.refuse(Reason::TooLarge, field, message);
     }
-    let own = session::own_tags(binding.session.scope);
+    let own = session::own_tags(&binding.session);
     let tags = binding.session.tags.len() + own;
     if tags > TAGS {
         findings.refuse(

@@ -18,7 +18,7 @@ pub use self::parts::{
     NamedPolicy, PolicyKindError, PolicyList, RolePolicies, RolePoliciesError, SessionPolicy,
 };
 pub use self::rules::{OidcRule, PeopleRule, PrincipalRule, SamlRule, SubjectRules};
-pub use self::source::{DeletionPolicy, ExistingRole, OwnedRole, RoleSource};
+pub use self::source::{DeletionPolicy, ExistingRole, OwnedRole, Revocation, RoleSource};
 pub use self::subjects::{
     AwsPrincipal, AwsPrincipalError, OidcPrincipal, PersonSubject, SamlPrincipal, SubjectList, Subjects,
     SubjectsError, TokenClaims,

@@ -21,6 +21,17 @@ pub struct OwnedRole {
     pub max_session_duration: MaxSessionDuration,
     /// What becomes of it when its object is deleted.
     pub deletion: DeletionPolicy,
+    /// Whose sessions end when somebody loses it.
+    pub revocation: Revocation,
+}
+
+/// Whose sessions of a role end when somebody loses it, or part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Revocation {
+    /// Those of ServiceAccounts that lost it, which are told apart by their tags. All others live until they expire.
+    Distinguishable,
+    /// Also sessions of whom keeps it, where those that are to end can't be told apart from them.
+    All,
 }
 
 /// What becomes of a role when its object is deleted.

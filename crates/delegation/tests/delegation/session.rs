@@ -3,6 +3,7 @@ use deputy_delegation::{
     names::*,
     naming,
     session::{SessionRequest, SessionSubject, request},
+    share::SessionShare,
 };
 use serde_json::{Value, json};
 
@@ -207,4 +208,46 @@ fn a_session_of_a_role_that_exists_has_one_session_policy() {
     )
     .unwrap();
     assert!(owned.policy_arns.is_empty());
+}
+
+#[test]
+fn a_session_is_covered_by_one_that_may_do_as_much() {
+    const READER: &str = "arn:aws:iam::aws:policy/Reader";
+    const WRITER: &str = "arn:aws:iam::aws:policy/Writer";
+    let share = |actions: &[&str], arns: &[&str]| {
+        let allow = json!([{"Effect": "Allow", "Action": actions, "Resource": "*"}]);
+        let session = SessionSpec {
+            policy: (!actions.is_empty()).then(|| session_policy(allow)),
+            policy_arns: arns
+                .iter()
+                .map(|arn| ManagedPolicyArn::parse(arn).unwrap())
+                .collect(),
+            ..binding().session
+        };
+        SessionShare::of(&session)
+    };
+    let (read, both) = (
+        ["s3:GetObject"].as_slice(),
+        ["s3:GetObject", "s3:PutObject"].as_slice(),
+    );
+    let name = ServiceAccountName::new("uploader").unwrap();
+    for (large, small) in [
+        (share(&[], &[]), share(both, &[READER])),
+        (share(both, &[]), share(read, &[])),
+        (share(&[], &[READER, WRITER]), share(&[], &[READER])),
+        (share(read, &[READER]), share(read, &[])),
+        (share(read, &[READER]), share(&[], &[READER])),
+    ] {
+        assert!(
+            large.covers(&small) && large.covers(&large),
+            "{large:?} {small:?}"
+        );
+        assert!(!small.covers(&large), "{small:?} {large:?}");
+        assert_ne!(large.mark(&name), small.mark(&name));
+    }
+    assert!(!share(read, &[]).covers(&share(&[], &[READER])));
+    assert!(!share(&[], &[READER]).covers(&share(read, &[])));
+    let other = ServiceAccountName::new("other").unwrap();
+    assert_ne!(share(read, &[]).mark(&name), share(read, &[]).mark(&other));
+    assert_eq!(share(&[], &[]).mark(&name), None);
 }

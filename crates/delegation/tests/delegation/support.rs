@@ -153,6 +153,7 @@ pub fn role_with(policies: &[(&str, Value)]) -> Role {
             .unwrap(),
             max_session_duration: MaxSessionDuration::HOUR,
             deletion: DeletionPolicy::Delete,
+            revocation: Revocation::Distinguishable,
         }),
         allowed_namespaces: None,
     }

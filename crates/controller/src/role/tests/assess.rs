@@ -41,6 +41,7 @@ fn inputs(stage: RoleStage) -> RoleInputs {
     let account = Arc::new(account());
     RoleInputs {
         takeover: None,
+        shares: None,
         cluster: cluster(),
         cluster_uid: cluster_uid(),
         id: uploader(),

@@ -35,6 +35,7 @@ fn inputs(stage: RoleStage, entry: Option<RoleInstance>) -> RoleInputs {
     let spec = serde_json::json!({"namespaces": ["payments"], "policies": policies});
     RoleInputs {
         takeover: None,
+        shares: None,
         cluster: cluster(),
         cluster_uid: cluster_uid(),
         id: RoleId {

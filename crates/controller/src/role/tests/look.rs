@@ -49,6 +49,7 @@ fn asked(bound: bool, requested: Option<&str>, key: &FingerprintKey) -> RoleLook
     let inputs = RoleInputs {
         entry: None,
         takeover: None,
+        shares: None,
         cluster: cluster(),
         cluster_uid: cluster_uid(),
         id: uploader(),

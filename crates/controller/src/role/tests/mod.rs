@@ -8,11 +8,13 @@ mod instance;
 mod left;
 mod listing;
 mod look;
+mod narrowed;
 mod orphans;
 mod paths;
 mod sessions;
 mod status;
 mod trust;
+mod untagged;
 mod waiting;
 mod world;
 

@@ -48,6 +48,10 @@ fn retained(wish: Wish) -> Wish {
     wish.with(|w| w.is_retained = true)
 }
 
+fn revoking(wish: Wish) -> Wish {
+    wish.with(|w| w.revokes_all = true)
+}
+
 fn late(wish: Wish) -> Wish {
     wish.with(|w| w.is_boundary_there = false)
 }
@@ -300,6 +304,12 @@ fn sessions() -> Vec<Path> {
             "removed while it was suspended",
             &[two(), refused().bound_to(TWO)],
             reads(),
+        ),
+        // Both at once: a path more costs seconds.
+        path(
+            "a principal removed whom nobody can tell apart, and another session policy",
+            &[revoking(two().trusting(&[DEPLOY]))],
+            revoking(two().with(|w| w.session = READ)),
         ),
         path(
             "restored without its status",

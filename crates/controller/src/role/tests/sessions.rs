@@ -1,6 +1,6 @@
 //! The record of whose sessions may run and whose are cut.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use deputy_api::{RemainingReason, RoleSessionsStatus};
 use deputy_delegation::{ServiceAccountName, quota};
@@ -32,7 +32,7 @@ fn bearers(names: &[&str]) -> Bearers {
             .iter()
             .map(|n| ServiceAccountName::new(*n).unwrap())
             .collect(),
-        others: BTreeSet::new(),
+        ..Bearers::default()
     }
 }
 

@@ -47,6 +47,8 @@ fn cut_before(service_accounts: CutServiceAccounts, issued_before: &str) -> CutS
             issued_before: issued_before.to_owned(),
         }),
         everybody_before: None,
+        untagged_before: None,
+        narrowed: None,
     }
 }
 
@@ -127,6 +129,8 @@ fn sessions_of_everybody_end_and_those_that_come_after_go_on() {
     let everybody = |of_service_accounts| CutSessions {
         of_service_accounts,
         everybody_before: Some(BEFORE.to_owned()),
+        untagged_before: None,
+        narrowed: None,
     };
     let these = these_before(&["batch"], &["uploader"], LATER);
     let all_but = all_but_before(&["uploader"], LATER);
@@ -239,4 +243,23 @@ fn drift_of_the_deny_is_reverted() {
         plan(&wanted, Some(&observed(&wanted)), TaggedOwner::Gone),
         Ok(vec![])
     );
+}
+
+#[test]
+fn sessions_without_a_tag_end_and_those_of_the_broker_go_on() {
+    let cut = CutSessions {
+        of_service_accounts: None,
+        everybody_before: None,
+        untagged_before: Some(BEFORE.to_owned()),
+        narrowed: None,
+    };
+    let role = with(&cut, desired());
+    let inline = role.inline.as_ref().unwrap();
+    for (who, issued, may) in [
+        (None, "2026-01-02T03:14:04Z", false),
+        (None, BEFORE, true),
+        (Some("uploader"), "2026-01-02T03:14:04Z", true),
+    ] {
+        assert_eq!(may_read(inline, who, issued), may, "{who:?} {issued}");
+    }
 }

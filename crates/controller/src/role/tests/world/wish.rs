@@ -30,6 +30,10 @@ pub struct Wish {
     pub managed: &'static [&'static str],
     pub longest: &'static str,
     pub is_retained: bool,
+    /// What the session policy of the binding of ServiceAccounts allows; nothing: it has none.
+    pub session: &'static [&'static str],
+    /// Whether sessions are cut that can't be told apart from others.
+    pub revokes_all: bool,
     /// The ServiceAccounts that the binding names; none, and there is no binding.
     pub bound: &'static [&'static str],
     /// How long after what was asked for before.
@@ -64,6 +68,8 @@ impl Default for Wish {
             managed: &[],
             longest: "1h",
             is_retained: false,
+            session: &[],
+            revokes_all: false,
             bound: &["uploader"],
             later: Duration::ZERO,
             is_restored: false,
@@ -160,6 +166,11 @@ impl Wish {
             let subject = |name: &&str| json!({"kind": "ServiceAccount", "name": name});
             let mut binding = binding_object("uploader");
             binding.data["spec"]["subjects"] = self.bound.iter().map(subject).collect();
+            if !self.session.is_empty() {
+                let allow = json!([{"Effect": "Allow", "Action": self.session, "Resource": "*"}]);
+                let policy = json!({"Version": "2012-10-17", "Statement": allow});
+                binding.data["spec"]["session"] = json!({"policy": policy});
+            }
             binding
         });
         own.into_iter().chain(partners).collect()
@@ -172,6 +183,9 @@ impl Wish {
         spec["maxSessionDuration"] = json!(self.longest);
         if self.is_retained {
             spec["deletionPolicy"] = json!("Retain");
+        }
+        if self.revokes_all {
+            spec["revocation"] = json!("All");
         }
         if !self.managed.is_empty() {
             spec["managedPolicyARNs"] = json!(self.managed);
