@@ -87,5 +87,16 @@ pub fn reconcile_requested_at(meta: &ObjectMeta) -> Option<&str> {
         .get(RECONCILE_REQUESTED_AT)
         .map(String::as_str)
 }
+
+/// The annotation of an AWSAccount by which a person accepts that so many of its IAM roles are deleted at once.
+pub const ACCEPT_REMOVING: &str = "deputy.dev/accept-removing-orphans";
+
+/// Its value on an object; 0 where there is none that can be read.
+#[must_use]
+pub fn accepted_removing(meta: &ObjectMeta) -> usize {
+    let accepted = meta.annotations.as_ref().and_then(|all| all.get(ACCEPT_REMOVING));
+    accepted.and_then(|said| said.trim().parse().ok()).unwrap_or(0)
+}
+
 /// The one version there is.
 pub const VERSION: &str = "v1alpha1";

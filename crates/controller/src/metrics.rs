@@ -45,6 +45,7 @@ pub struct ControllerMetrics {
     leader: Gauge,
     reconciles: Family<Reconcile, Counter>,
     waiting: Family<Waiting, Gauge>,
+    deletions_held: Counter,
     quotas: Family<Quota, Gauge<f64, AtomicU64>>,
     calls: Family<Call, Counter>,
     call_seconds: Family<Call, Histogram, fn() -> Histogram>,
@@ -67,6 +68,7 @@ impl ControllerMetrics {
             leader: Gauge::default(),
             reconciles: Family::default(),
             waiting: Family::default(),
+            deletions_held: Counter::default(),
             quotas: Family::default(),
             calls: Family::default(),
             call_seconds: Family::new_with_constructor(buckets),
@@ -87,6 +89,11 @@ impl ControllerMetrics {
                 "queue_depth",
                 "Objects that wait to be looked at, by kind and by how urgent they are",
                 this.waiting.clone(),
+            );
+            r.register(
+                "deletions_held",
+                "IAM roles that were shut and left in AWS because too many were to be deleted at once",
+                this.deletions_held.clone(),
             );
         });
         metrics.sub_registry("aws", |r| {
@@ -117,6 +124,11 @@ impl ControllerMetrics {
     /// One reconciliation is done.
     pub fn reconciled(&self, kind: &'static str, outcome: &'static str) {
         self.reconciles.get_or_create(&Reconcile { kind, outcome }).inc();
+    }
+
+    /// A role was left that was to be deleted.
+    pub fn deletion_held(&self) {
+        self.deletions_held.inc();
     }
 
     /// Whether this process holds its Lease.

@@ -188,9 +188,11 @@ impl<T: Headed, S> View<T, S> {
     }
 }
 
-/// What is kept of the status of an account.
+/// What is kept of the status of an account, and of what people say on it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AccountState {
+    /// How many of its roles a person has accepted to lose at once.
+    pub accepted_removing: usize,
     /// Condition `IssuerReady`, if it is about the spec as it is now.
     pub issuer: Option<IssuerState>,
 }

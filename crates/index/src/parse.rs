@@ -9,7 +9,7 @@ use std::{
 use deputy_api::{
     AWSAccount, AWSAccountStatus, AWSRole, AWSRoleBinding, AWSRoleBindingStatus, AWSRoleStatus,
     BoundaryStatus, ClusterAWSRole, ClusterAWSRoleStatus, DelegationLimit, DelegationLimitStatus, GROUP,
-    RoleInstance, RoleSessionsStatus,
+    RoleInstance, RoleSessionsStatus, accepted_removing,
     conditions::{self, ConditionReason, ConditionType, Status},
     convert::{NotReadable, RoleTemplate, cluster_role_of, enforcement_of, scope_of, subjects_of},
     parse_account, parse_binding, parse_cluster_role, parse_limit, parse_role,
@@ -279,6 +279,7 @@ pub(crate) fn account_state(object: &DynamicObject) -> AccountState {
     let issuer = conditions::find(&status.conditions, ConditionType::IssuerReady)
         .filter(|c| c.observed_generation == object.metadata.generation);
     AccountState {
+        accepted_removing: accepted_removing(&object.metadata),
         issuer: issuer.map(|c| IssuerState {
             status: Status::from_word(&c.status).unwrap_or(Status::Unknown),
             reason: ConditionReason::from_word(&c.reason),

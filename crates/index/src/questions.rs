@@ -203,6 +203,18 @@ impl Index {
         roles.into_iter().collect()
     }
 
+    /// How many roles of an account are Deputy's to make and delete, also those being deleted: not those that exist already.
+    #[must_use]
+    pub fn count_own_roles_of_account(&self, account: &ObjectName) -> usize {
+        let state = self.state.read();
+        let is_own = |id: &&RoleId| {
+            let role = state.roles.get(*id).and_then(|role| role.view.head());
+            role.is_some_and(|role| !role.is_existing)
+        };
+        let roles = state.roles_by_account.get(account).into_iter().flatten();
+        roles.filter(is_own).count()
+    }
+
     /// Roles that a limit applies to, in order, also those being deleted.
     #[must_use]
     pub fn roles_under_limit(&self, limit: &ObjectName) -> Vec<RoleId> {

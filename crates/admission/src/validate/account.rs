@@ -71,7 +71,14 @@ pub(super) fn delete(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
     };
     let uses = facts.uses_of_account(&name);
     if uses.is_empty() {
-        return Verdict::allow().audit("decision", "deleted");
+        let verdict = Verdict::allow().audit("decision", "deleted");
+        return match orphans(reviewed.object) {
+            0 => verdict,
+            orphans => verdict.warn(format!(
+                "{orphans} IAM roles of it have no object (status.orphans), and stay in AWS: without the account nobody deletes them, or gives \
+                 them back to their objects"
+            )),
+        };
     }
     let mut text = format!(
         "{} is in use by {}; delete them first:",
@@ -88,6 +95,12 @@ pub(super) fn delete(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
         text.push_str(&format!("\n- and {more} more"));
     }
     Verdict::forbidden(text).audit("decision", "refused")
+}
+
+/// How many IAM roles without an object the account names.
+fn orphans(object: &Value) -> i64 {
+    let count = object.pointer("/status/orphans/count").and_then(Value::as_i64);
+    count.unwrap_or(0)
 }
 
 /// How many there are of each kind, as far as there are any.

@@ -214,6 +214,8 @@ words! {
         Orphaned,
         /// `Swept`: AWS has IAM roles without an object, and they stay until a person accepts that they are deleted.
         OrphansHeld,
+        /// `Swept`: more IAM roles were to be deleted than go at once. Those beyond were left, shut, without an object. Also the event about it.
+        DeletionsHeld,
         /// The object is being deleted.
         Deleting,
     }

@@ -1,7 +1,7 @@
 //! The rounds of the census: AWS is asked for the roles of an account, and each that it shows is put where it is looked at.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     hash::{BuildHasher, RandomState},
     sync::Arc,
     time::Duration,
@@ -18,6 +18,7 @@ use deputy_delegation::{
 use deputy_index::{Index, ResourceKind};
 use deputy_runtime::shutdown::Shutdown;
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
@@ -73,6 +74,7 @@ pub async fn list_for_ever(
                         census: Arc::clone(census),
                         queue: queue.clone(),
                         take: Arc::clone(&take),
+                        since: Mutex::default(),
                     };
                     let span = tracing::info_span!("listing", account = %name);
                     under_way.spawn(async move { rounds.of_account(name).await }.instrument(span));
@@ -134,6 +136,8 @@ pub struct Rounds {
     pub census: Arc<Census>,
     pub queue: Queue<RoleId>,
     pub take: TakeInHand,
+    /// By unique id: since when nothing explains roles that the status of the account has no room for. A process that begins counts anew.
+    pub since: Mutex<BTreeMap<String, Timestamp>>,
 }
 
 impl Rounds {
@@ -362,6 +366,7 @@ impl Rounds {
             let new = match &listed {
                 Ok(listed) => {
                     let facts = orphans::facts(&old, &object.metadata, &listed.unexplained);
+                    let facts = self.remembering(facts, &listed.unexplained, now);
                     plan = self.sweep(account, listed, &facts);
                     let round = SweptRound {
                         began: listed.began,
@@ -393,6 +398,19 @@ impl Rounds {
             }
         }
         last
+    }
+
+    /// The facts with what this process remembers of the roles that nothing explains.
+    fn remembering(&self, facts: OrphanFacts, unexplained: &[ObservedOrphan], now: Timestamp) -> OrphanFacts {
+        let mut remembered = self.since.lock();
+        let since = unexplained.iter().map(|observed| {
+            let id = &observed.role.unique_id;
+            let known = facts.since.get(id).or_else(|| remembered.get(id));
+            (id.clone(), known.copied().unwrap_or(now))
+        });
+        let since: BTreeMap<_, _> = since.collect();
+        remembered.clone_from(&since);
+        OrphanFacts { since, ..facts }
     }
 
     fn sweep(&self, account: &Account, listed: &ListedAccount, facts: &OrphanFacts) -> SweepPlan {

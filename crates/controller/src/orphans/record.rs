@@ -1,8 +1,8 @@
 //! What the status of an AWSAccount says of roles without an object. The words are made purely; writing them is all that is not.
 
 use deputy_api::{
-    AWSAccount, AWSAccountStatus, AccountOrphans, OrphanedRole,
-    conditions::{ConditionReason, ConditionType, Status},
+    ACCEPT_REMOVING, AWSAccount, AWSAccountStatus, AccountOrphans, OrphanedRole, accepted_removing,
+    conditions::{self, ConditionReason, ConditionType, Status},
 };
 use deputy_aws::AwsError;
 use deputy_delegation::{
@@ -21,9 +21,6 @@ use crate::{
     report::{self, ConditionValue, account_with, reason_of},
 };
 
-/// On an AWSAccount: so many roles without an object may be removed at once. A contract.
-const ACCEPT_REMOVING: &str = "deputy.dev/accept-removing-orphans";
-
 /// Characters of the reason of one orphan.
 const REASON_CHARS: usize = 512;
 
@@ -37,6 +34,66 @@ pub struct Orphan {
     pub object: String,
     /// What kept it, and whether anybody can become it.
     pub reason: String,
+}
+
+/// A role that is left, shut, because more of its account were to be deleted than go at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldDeletion {
+    pub account: ObjectName,
+    pub orphan: Orphan,
+    /// How many go at once.
+    pub most: usize,
+}
+
+/// Notes a role down that is left, in the status of its account; and says so as an event when it is the first one. Gives whether there is such
+/// an account.
+///
+/// # Errors
+/// [`ReconcileError`]: it is not noted down, and its object must stay.
+pub async fn hold(ctx: &ControllerContext, held: &HeldDeletion) -> Result<bool, ReconcileError> {
+    let api = objects::cluster_wide::<AWSAccount>(&ctx.client);
+    let Some(object) = api.get_opt(held.account.as_str()).await? else {
+        return Ok(false);
+    };
+    let old: AWSAccountStatus = objects::status_of(&object);
+    let orphans = with(old.orphans.as_ref(), &held.orphan, ctx.now());
+    let value = deletions_held(orphans.count);
+    let (generation, now) = (object.metadata.generation, ctx.now());
+    let new = AWSAccountStatus {
+        orphans: Some(orphans),
+        ..account_with(&old, ConditionType::Swept, &value, generation, now)
+    };
+    if old != new && !report::write_status::<AWSAccount, _>(ctx, &api, &object, &old, &new).await? {
+        return Ok(false);
+    }
+    if !says_deletions_held(&old) {
+        let note = format!(
+            "more than {} IAM roles were to be deleted within 10 minutes: all others are shut, and left in AWS, so that each is the same one \
+             when its object is restored. status.orphans names them, and the condition Swept says what to do",
+            held.most
+        );
+        let about = report::reference::<AWSAccount>(&object);
+        let reason = ConditionReason::DeletionsHeld.as_str();
+        ctx.publish_event(&about, true, reason, &note).await;
+    }
+    Ok(true)
+}
+
+/// Whether an account says that roles were left.
+fn says_deletions_held(status: &AWSAccountStatus) -> bool {
+    conditions::find(&status.conditions, ConditionType::Swept)
+        .is_some_and(|swept| swept.reason == ConditionReason::DeletionsHeld.as_str())
+}
+
+/// That roles were left, and what to do about the so many without an object.
+fn deletions_held(orphans: i64) -> ConditionValue {
+    let message = format!(
+        "{orphans} IAM roles have no object: more than {MOST}, and than a tenth of all, were to be deleted within 10 minutes, so the others were \
+         left in AWS, and nobody can become them. Restore their objects, and each has its role again, with the same unique id. If they are to \
+         go: each does when it has had no object for {GRACE:#}, at most {MOST} and half of all at once, and none while no IAM role has one; \
+         for all to go, annotate this AWSAccount with {ACCEPT_REMOVING}: \"{orphans}\""
+    );
+    ConditionValue::new(Status::False, ConditionReason::DeletionsHeld, message)
 }
 
 /// Notes a role down that is given up: in the status of its account and as an event about it, or where there is no such account as one about
@@ -109,8 +166,6 @@ pub fn facts(
     metadata: &ObjectMeta,
     unexplained: &[ObservedOrphan],
 ) -> OrphanFacts {
-    let annotations = metadata.annotations.as_ref();
-    let accepted = annotations.and_then(|all| all.get(ACCEPT_REMOVING));
     let known = status.orphans.iter().flat_map(|orphans| &orphans.oldest);
     let since = known.filter_map(|known| {
         let is_it = |observed: &&ObservedOrphan| {
@@ -126,7 +181,7 @@ pub fn facts(
     });
     OrphanFacts {
         since: since.collect(),
-        accepted: accepted.and_then(|said| said.trim().parse().ok()).unwrap_or(0),
+        accepted: accepted_removing(metadata),
     }
 }
 
@@ -185,7 +240,10 @@ pub fn swept(
         count: i64::try_from(count).unwrap_or(i64::MAX),
         oldest: all,
     });
-    let value = condition(plan, count, round);
+    let value = match &orphans {
+        Some(found) if plan.held.is_none() && says_deletions_held(old) => deletions_held(found.count),
+        _ => condition(plan, count, round),
+    };
     AWSAccountStatus {
         orphans,
         ..account_with(old, ConditionType::Swept, &value, generation, now)
@@ -240,7 +298,8 @@ fn condition(plan: &SweepPlan, orphans: usize, round: SweptRound) -> ConditionVa
         None if orphans > 0 => (
             ConditionReason::Orphaned,
             format!(
-                "{orphans} IAM roles have no object; each is deleted when that has been so for {GRACE:#}"
+                "{orphans} IAM roles have no object; each is deleted when that has been so for {GRACE:#}, at most {MOST} and half of all at once, and \
+                 none while no IAM role has an object"
             ),
         ),
         None => {

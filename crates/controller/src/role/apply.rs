@@ -36,7 +36,7 @@ use crate::{
     census::Census,
     context::ControllerContext,
     error::{ReconcileError, chain},
-    orphans::GiveUps,
+    orphans::{DeletionBrake, DeletionEnd, GiveUps, TriedFor},
     queue::Lane,
     verified::Verified,
     work::Urgency,
@@ -50,6 +50,7 @@ pub struct KnownRoles<'a> {
     pub census: &'a Census,
     pub doubts: &'a Doubts,
     pub give_ups: &'a GiveUps,
+    pub brake: &'a DeletionBrake,
     pub takeovers: &'a Takeovers,
 }
 
@@ -74,6 +75,9 @@ pub async fn apply(
         RoleWork::Nothing(outcome) => AppliedRole::now(outcome.clone()),
         RoleWork::Converge(convergence) => match convergence.known(known, &inputs.id, urgency.lane) {
             Some(applied) => applied,
+            None if convergence.target == RoleTarget::Delete => {
+                delete(ctx, known, inputs, convergence, urgency).await?
+            }
             None => convergence.carry_out(ctx, known, &inputs.id, urgency).await?,
         },
         RoleWork::Look(look) => look.carry_out(ctx, (verified, known.doubts), &inputs.id).await,
@@ -95,6 +99,43 @@ pub async fn apply(
         }),
         _ => Ok(applied),
     }
+}
+
+/// Deletes a role whose object goes; or shuts it, and leaves it, when more of its account are being deleted than go at once and nobody has
+/// accepted that.
+async fn delete(
+    ctx: &ControllerContext,
+    known: KnownRoles<'_>,
+    inputs: &RoleInputs,
+    convergence: &Convergence,
+    urgency: &Urgency,
+) -> Result<AppliedRole, ReconcileError> {
+    let (id, account, brake) = (&inputs.id, &convergence.account.name, known.brake);
+    let view = ctx.index.account_view(account);
+    let accepted = view.map_or(0, |view| view.state.accepted_removing);
+    let mut most = brake.most(0).max(accepted);
+    let mut turn = brake.turn(account, id, most);
+    if turn.is_none() {
+        most = most.max(brake.most(ctx.index.count_own_roles_of_account(account)));
+        turn = brake.turn(account, id, most);
+    }
+    let Some(turn) = turn else {
+        let shut = convergence.shutting().carry_out(ctx, known, id, urgency).await?;
+        return Ok(match shut.outcome {
+            RoleOutcome::Suspended { role_id } => AppliedRole::now(convergence.held(id, role_id, most)),
+            _ => shut,
+        });
+    };
+    let applied = convergence.carry_out(ctx, known, id, urgency).await?;
+    turn.end(match &applied.outcome {
+        RoleOutcome::Deleted => DeletionEnd::Gone,
+        RoleOutcome::Deleting {
+            ended: TriedFor::Good,
+            ..
+        } => DeletionEnd::Refused,
+        _ => DeletionEnd::Unknown,
+    });
+    Ok(applied)
 }
 
 impl RolePlan {
@@ -228,6 +269,7 @@ impl Convergence {
         let may_write = || {
             verified.forget(id);
             known.census.writes(id);
+            known.brake.writes(&self.account.name, id);
             ctx.may_write()
         };
         let was_verified = verified.was_verified(id, self.fingerprint);
@@ -400,7 +442,10 @@ impl Convergence {
 
     /// Whether its object is being deleted, or is gone.
     fn is_of_object_that_goes(&self) -> bool {
-        matches!(self.target, RoleTarget::Retain | RoleTarget::Delete)
+        matches!(
+            self.target,
+            RoleTarget::Retain | RoleTarget::Shut | RoleTarget::Delete
+        )
     }
 }
 

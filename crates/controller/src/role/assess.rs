@@ -299,9 +299,11 @@ impl RolePlan {
             RoleTarget::Provision(_) => Finalizer::Add {
                 account: account.name.clone(),
             },
-            RoleTarget::Hold { .. } | RoleTarget::Suspend | RoleTarget::Retain | RoleTarget::Delete => {
-                Finalizer::Keep
-            }
+            RoleTarget::Hold { .. }
+            | RoleTarget::Suspend
+            | RoleTarget::Retain
+            | RoleTarget::Shut
+            | RoleTarget::Delete => Finalizer::Keep,
         };
         let trust = trust.filter(|_| target.desired().is_some());
         let wanted = (
@@ -352,7 +354,7 @@ fn reports(inputs: &RoleInputs, target: &RoleTarget, trust: Option<&RoleTrust>) 
                 && well.boundary_arn.is_none_or(|known| known == boundary)
         }
         RoleTarget::Suspend => well.is_suspended,
-        RoleTarget::Hold { .. } | RoleTarget::Retain | RoleTarget::Delete => false,
+        RoleTarget::Hold { .. } | RoleTarget::Retain | RoleTarget::Shut | RoleTarget::Delete => false,
     }
 }
 

@@ -18,7 +18,7 @@ impl Convergence {
     /// Whether a role that is there becomes less, and one that is not is left alone.
     pub(super) fn takes_away(&self) -> bool {
         match self.target {
-            RoleTarget::Suspend | RoleTarget::Retain | RoleTarget::Delete => true,
+            RoleTarget::Suspend | RoleTarget::Retain | RoleTarget::Shut | RoleTarget::Delete => true,
             RoleTarget::Provision(_) | RoleTarget::Hold { .. } => false,
         }
     }
@@ -48,7 +48,7 @@ impl Convergence {
     pub(super) fn is_final(&self) -> bool {
         match self.target {
             RoleTarget::Provision(_) | RoleTarget::Suspend => true,
-            RoleTarget::Hold { .. } | RoleTarget::Retain | RoleTarget::Delete => false,
+            RoleTarget::Hold { .. } | RoleTarget::Retain | RoleTarget::Shut | RoleTarget::Delete => false,
         }
     }
 
@@ -86,6 +86,8 @@ impl Convergence {
             },
             RoleTarget::Suspend => RoleOutcome::Suspended { role_id },
             RoleTarget::Retain => RoleOutcome::Retained,
+            RoleTarget::Shut if role_id.is_some() => RoleOutcome::Suspended { role_id },
+            RoleTarget::Shut => RoleOutcome::Deleted,
             RoleTarget::Delete => RoleOutcome::Deleted,
         }
     }
@@ -122,7 +124,9 @@ impl Convergence {
     /// What is true of a role that has not reached its target.
     fn unfinished(&self, reason: ConditionReason, message: String, ended: TriedFor) -> RoleOutcome {
         match self.target {
-            RoleTarget::Retain | RoleTarget::Delete => RoleOutcome::Deleting { message, ended },
+            RoleTarget::Retain | RoleTarget::Shut | RoleTarget::Delete => {
+                RoleOutcome::Deleting { message, ended }
+            }
             RoleTarget::Provision(_) | RoleTarget::Hold { .. } | RoleTarget::Suspend => {
                 RoleOutcome::Waiting { reason, message }
             }

@@ -1,8 +1,11 @@
-//! What is left of a role that is given up: it is read once more, so that who has to delete it hears whether anybody can become it.
+//! What is left of a role whose object goes. One that is given up is read once more, so that who has to delete it hears whether anybody can
+//! become it; one that is held is shut.
+
+use std::sync::Arc;
 
 use deputy_aws::{AwsError, CallPurpose};
 use deputy_delegation::{
-    model::Kind,
+    model::{Kind, RoleId},
     plan::{IamCall, ObservedRole},
 };
 
@@ -12,7 +15,10 @@ use super::{
     outcome::RoleOutcome,
     target::RoleTarget,
 };
-use crate::{context::ControllerContext, orphans::Orphan};
+use crate::{
+    context::ControllerContext,
+    orphans::{HeldDeletion, Orphan},
+};
 
 /// What is true of a role that AWS refuses to delete, for `message`, and that nothing waits for any more.
 pub async fn give_up(
@@ -54,6 +60,37 @@ pub async fn give_up(
 }
 
 impl Convergence {
+    /// The same role, which is shut in place of being deleted.
+    pub(super) fn shutting(&self) -> Self {
+        Self {
+            account: Arc::clone(&self.account),
+            ownership: self.ownership.clone(),
+            target: RoleTarget::Shut,
+            trust: None,
+            fingerprint: self.fingerprint,
+            known_role_id: self.known_role_id.clone(),
+            uid: self.uid.clone(),
+            ..*self
+        }
+    }
+
+    /// What is true of it then, where so many are deleted at once.
+    pub(super) fn held(&self, id: &RoleId, role_id: Option<String>, most: usize) -> RoleOutcome {
+        RoleOutcome::Held(Box::new(HeldDeletion {
+            account: self.account.name.clone(),
+            orphan: Orphan {
+                role_arn: self.arn(),
+                role_id,
+                object: format!("{} {id}", Kind::from(&id.kind).as_str()),
+                reason: format!(
+                    "its object was deleted when {most} roles of this account had been deleted within 10 minutes: it was left, and nobody \
+                     can become it"
+                ),
+            },
+            most,
+        }))
+    }
+
     fn arn(&self) -> String {
         let Self {
             account, ownership, ..

@@ -59,7 +59,7 @@ use crate::{
     error::ReconcileError,
     instances::{Begun, Instances},
     objects,
-    orphans::{self, GiveUps},
+    orphans::{self, DeletionBrake, GiveUps, HeldDeletion},
     queue::{Place, Requeue},
     report,
     verified::Verified,
@@ -76,6 +76,7 @@ pub struct RoleController {
     doubts: Arc<Doubts>,
     documents: ManagedDocuments,
     give_ups: GiveUps,
+    brake: DeletionBrake,
     takeovers: Takeovers,
     /// How much of each role sessions get, where session policies leave less than all of it, as its status has it.
     shares: Mutex<HashMap<RoleId, SessionShares>>,
@@ -96,6 +97,7 @@ impl RoleController {
             doubts: Arc::default(),
             documents: ManagedDocuments::default(),
             give_ups: GiveUps::default(),
+            brake: DeletionBrake::default(),
             takeovers: Takeovers::default(),
             shares: Mutex::default(),
             provisioned: Mutex::default(),
@@ -126,6 +128,13 @@ impl RoleController {
     #[cfg(test)]
     fn giving_up_after(mut self, time: std::time::Duration) -> Self {
         self.give_ups = GiveUps::after(time);
+        self
+    }
+
+    /// Deletes so many of an account at once.
+    #[cfg(test)]
+    pub(crate) fn deleting_at_most(mut self, most: usize) -> Self {
+        self.brake = DeletionBrake::of(most);
         self
     }
 
@@ -280,6 +289,7 @@ impl RoleController {
             census: &self.census,
             doubts: &self.doubts,
             give_ups: &self.give_ups,
+            brake: &self.brake,
             takeovers: &self.takeovers,
         }
     }
@@ -341,8 +351,7 @@ impl RoleController {
         applied: &AppliedRole,
     ) -> Result<(), ReconcileError> {
         let Some(object) = &inputs.object else {
-            self.report_absent(&inputs.id, &applied.outcome);
-            return Ok(());
+            return self.report_absent(&inputs.id, &applied.outcome).await;
         };
         if inputs.id.kind != RoleKind::AWSRole {
             return self.report_instance(inputs, plan, applied).await;
@@ -355,6 +364,11 @@ impl RoleController {
                 let about = report::reference::<AWSRole>(object);
                 let note = "the IAM role stays in AWS, and nobody can become it";
                 self.ctx.publish_event(&about, false, "Retained", note).await;
+            }
+            RoleOutcome::Held(held) => {
+                if !self.hold(held).await? {
+                    return Ok(());
+                }
             }
             RoleOutcome::Orphaned { account, orphan } => {
                 // First: what is not noted down is not given up.
@@ -401,7 +415,12 @@ impl RoleController {
             );
             self.ctx.publish_event(&about, false, "Retained", &note).await;
         }
-        if matches!(applied.outcome, RoleOutcome::Deleted | RoleOutcome::Retained) {
+        let is_over = match &applied.outcome {
+            RoleOutcome::Deleted | RoleOutcome::Retained => true,
+            RoleOutcome::Held(held) => self.hold(held).await?,
+            _ => false,
+        };
+        if is_over {
             self.instances.remove(&inputs.id).await?;
             self.provisioned.lock().remove(&inputs.id);
             return Ok(());
@@ -415,9 +434,31 @@ impl RoleController {
         }
     }
 
-    /// Logs what became of the role of an object that is gone although it had a finalizer, or lost it.
-    fn report_absent(&self, id: &RoleId, outcome: &RoleOutcome) {
+    /// Notes down that a role is left, shut. Gives whether that could be: without its AWSAccount its object stays.
+    async fn hold(&self, held: &HeldDeletion) -> Result<bool, ReconcileError> {
+        let turn = self.brake.turn_to_note().await;
+        let is_noted = orphans::hold(&self.ctx, held).await?;
+        drop(turn);
+        tracing::warn!(
+            role_arn = held.orphan.role_arn,
+            most = held.most,
+            is_noted,
+            "shut the IAM role and left it in AWS: too many were to be deleted at once"
+        );
+        if is_noted {
+            self.ctx.metrics.deletion_held();
+        }
+        Ok(is_noted)
+    }
+
+    /// Says what became of the role of an object that is gone although it had a finalizer, or lost it.
+    async fn report_absent(&self, id: &RoleId, outcome: &RoleOutcome) -> Result<(), ReconcileError> {
         match outcome {
+            RoleOutcome::Held(held) => {
+                if self.hold(held).await? {
+                    self.provisioned.lock().remove(id);
+                }
+            }
             RoleOutcome::Deleted => {
                 tracing::info!("deleted the IAM role of an object that is gone");
                 self.provisioned.lock().remove(id);
@@ -431,5 +472,6 @@ impl RoleController {
                 "failed to delete the IAM role of an object that is gone"
             ),
         }
+        Ok(())
     }
 }

@@ -8,7 +8,7 @@ use deputy_delegation::{ManagedPolicyArn, MaxSessionDuration, ObjectName, trust:
 
 use super::{capped::CappedRole, drift::RoleDrift};
 use crate::{
-    orphans::{Orphan, TriedFor},
+    orphans::{HeldDeletion, Orphan, TriedFor},
     verified::DRIFT_INTERVAL,
 };
 
@@ -62,6 +62,8 @@ pub enum RoleOutcome {
     Deleted,
     /// Its object goes, and it stays, closed.
     Retained,
+    /// Its object goes, and it stays for now, shut: too many were to be deleted at once.
+    Held(Box<HeldDeletion>),
     /// It is given up: it is still there, and its namespace has waited for it long enough.
     Orphaned {
         /// The account that it is in; `None` when there is no AWSAccount of that name.

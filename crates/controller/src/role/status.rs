@@ -54,7 +54,8 @@ fn outcome_requeue(applied: &AppliedRole) -> Requeue {
             ended: TriedFor::Hidden(left),
             ..
         } => Requeue::RetryWithin(*left),
-        RoleOutcome::Deleting { .. } => Requeue::Retry,
+        // Without its AWSAccount it is not noted down, and its object stays.
+        RoleOutcome::Deleting { .. } | RoleOutcome::Held(_) => Requeue::Retry,
         RoleOutcome::Deleted | RoleOutcome::Retained | RoleOutcome::Orphaned { .. } => Requeue::AwaitChange,
     }
 }
@@ -125,6 +126,7 @@ fn waits_for_others(reason: ConditionReason) -> bool {
         | Reason::DuplicateAccount
         | Reason::Orphaned
         | Reason::OrphansHeld
+        | Reason::DeletionsHeld
         | Reason::Deleting => false,
     }
 }
@@ -355,7 +357,10 @@ pub fn write_outcome(
             );
         }
         // The object goes with it.
-        RoleOutcome::Deleted | RoleOutcome::Retained | RoleOutcome::Orphaned { .. } => {}
+        RoleOutcome::Deleted
+        | RoleOutcome::Retained
+        | RoleOutcome::Held(_)
+        | RoleOutcome::Orphaned { .. } => {}
     }
 }
 

@@ -82,6 +82,8 @@ pub enum RoleTarget {
     Suspend,
     /// Its object goes, and it stays: closed, and with a tag that says so.
     Retain,
+    /// Its object goes, and it is not deleted yet: shut, and else as it is.
+    Shut,
     /// Nothing of ours is left.
     Delete,
 }
@@ -112,6 +114,7 @@ impl RoleTarget {
             }
             Self::Suspend => plan::plan_suspension(&ownership.tags, name, path, observed, owner),
             Self::Retain => plan::plan_retention(&ownership.tags_for(observed), name, path, observed),
+            Self::Shut => plan::plan_shutting(&ownership.tags_for(observed), name, path, observed),
             Self::Delete => plan::plan_deletion(&ownership.tags_for(observed), name, path, observed),
         }
     }
@@ -130,7 +133,7 @@ impl RoleTarget {
     #[must_use]
     pub fn reads(&self) -> RoleReads {
         match self {
-            Self::Suspend | Self::Retain => RoleReads::ToClose,
+            Self::Suspend | Self::Retain | Self::Shut => RoleReads::ToClose,
             // A role goes after its policies.
             Self::Provision(_) | Self::Hold { .. } | Self::Delete => RoleReads::Whole,
         }
@@ -154,7 +157,7 @@ impl RoleTarget {
     pub fn desired(&self) -> Option<&DesiredRole> {
         match self {
             Self::Provision(desired) | Self::Hold { desired, .. } => Some(desired),
-            Self::Suspend | Self::Retain | Self::Delete => None,
+            Self::Suspend | Self::Retain | Self::Shut | Self::Delete => None,
         }
     }
 }

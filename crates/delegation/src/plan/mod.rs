@@ -249,6 +249,26 @@ pub fn plan_retention(
     Ok(steps)
 }
 
+/// The calls that shut a role of ours whose object goes, and that is not deleted yet: trust becomes deny-only, and everything is denied to its
+/// sessions. All else stays, so that an object made again has the same role. Empty if it is so already, or not there.
+///
+/// # Errors
+/// When the role that is there is not ours.
+pub fn plan_shutting(
+    desired_tags: &BTreeMap<TagKey, TagValue>,
+    name: &RoleName,
+    path: &IamPath,
+    observed: Option<&ObservedRole>,
+) -> Result<Vec<Step>, Conflict> {
+    let Some(observed) = observed else {
+        return Ok(Vec::new());
+    };
+    owned_by_this_object(desired_tags, name, path, observed)?;
+    let mut steps: Vec<Step> = order::close_trust(name, observed).into_iter().collect();
+    steps.extend(cut::cut(name, observed));
+    Ok(steps)
+}
+
 /// Whether `observed` is the role of an object of our name in our cluster, or in one of `adopt_from`, by path and tags.
 fn owned(
     tags: &BTreeMap<TagKey, TagValue>,

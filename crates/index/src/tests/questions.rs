@@ -126,3 +126,31 @@ fn only_labels_and_annotations_that_matter_are_kept() {
     );
     assert!(index.service_account(&ns("payments"), &sa("other")).is_none());
 }
+
+#[test]
+fn roles_that_exist_are_not_counted_among_an_accounts_own() {
+    let index = index();
+    let production = named("production");
+    assert_eq!(index.count_own_roles_of_account(&production), 1);
+    let spec = json!({
+        "accountRef": {"name": "production"},
+        "existing": {"roleARN": "arn:aws:iam::123456789012:role/terraform/reports"},
+    });
+    let existing = with(role("payments", "reports", "s3:GetObject"), "/spec", spec);
+    index.apply(ResourceKind::Roles, object(existing));
+    assert_eq!(index.roles_of_account(&production).len(), 2);
+    assert_eq!(index.count_own_roles_of_account(&production), 1);
+    assert_eq!(index.count_own_roles_of_account(&named("staging")), 0);
+}
+
+#[test]
+fn how_many_roles_a_person_accepts_to_lose_is_known_when_it_is_a_number() {
+    let index = index();
+    for (said, accepted) in [("12", 12), (" 3 ", 3), ("all", 0), ("-1", 0), ("", 0)] {
+        let annotations = json!({"deputy.dev/accept-removing-orphans": said});
+        let account = with(account("production"), "/metadata/annotations", annotations);
+        index.apply(ResourceKind::Accounts, object(account));
+        let view = index.account_view(&named("production")).unwrap();
+        assert_eq!(view.state.accepted_removing, accepted, "{said}");
+    }
+}

@@ -238,3 +238,16 @@ fn an_account_is_not_deleted_while_anything_names_it() {
         }
     }
 }
+
+#[test]
+fn who_deletes_an_account_hears_of_its_roles_without_an_object() {
+    let mut left = account();
+    left["status"] = json!({"orphans": {"count": 15, "oldest": []}});
+    for (account, warned) in [(left, true), (account(), false)] {
+        let warnings = delete(&facts(std::slice::from_ref(&account)), &account).allowed();
+        let is_told = warnings
+            .iter()
+            .any(|w| w.contains("15 IAM roles of it have no object"));
+        assert_eq!(is_told, warned, "{warnings:?}");
+    }
+}

@@ -140,3 +140,86 @@ async fn a_namespace_goes_once_the_role_that_stays_is_closed_and_noted_down() {
     // The next listing finds it still.
     assert_eq!(told(&world.sweeps().await.1), ("Orphaned", 1));
 }
+
+/// A role that was deleted with many others, and what its account says then.
+async fn held(rig: &Rig) -> World {
+    let mut world = orphaned(rig).await;
+    world.sweeps().await;
+    world.take_events();
+    world.wish(&reads().held());
+    world.settle(3, |world| !world.is_there()).await;
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_deleted_with_many_others_is_shut_and_told_and_its_object_goes() {
+    let rig = Rig::new().await;
+    let mut world = held(&rig).await;
+    assert!(!world.is_there());
+    assert_eq!(world.power(), Power::new(), "nobody, and no session that runs");
+    assert_eq!(world.faults(), Vec::<String>::new());
+    let status = world.account_status();
+    assert_eq!(told(&status), ("DeletionsHeld", 1));
+    let orphan = &status.orphans.as_ref().unwrap().oldest[0];
+    assert_eq!(orphan.object, "AWSRole payments/uploader");
+    assert!(orphan.role_id.is_some() && orphan.role_id == world.role_id());
+    let events = world.take_events();
+    let of_it = events.iter().filter(|event| event.starts_with("DeletionsHeld: "));
+    assert_eq!(of_it.count(), 1, "{events:#?}");
+    // The next listing finds it, and says so still; after its grace it is as any other.
+    assert_eq!(told(&world.sweeps().await.1), ("DeletionsHeld", 1));
+    world.pass(GRACE);
+    assert_eq!(told(&world.sweeps().await.1), ("OrphansHeld", 1));
+    // What a person accepts goes, however many others go.
+    world.accept_removing("1");
+    world.sweeps().await;
+    assert_eq!(world.role_id(), None);
+    assert_eq!(told(&world.sweeps().await.1), ("UpToDate", 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_deleted_with_many_others_is_the_same_when_its_object_is_back() {
+    let rig = Rig::new().await;
+    let mut world = orphaned(&rig).await;
+    let (role_id, may) = (world.role_id(), world.power_of_new_sessions());
+    world.wish(&reads().held());
+    world.settle(3, |world| !world.is_there()).await;
+    world.take_calls();
+    world.wish(&reads().with(|wish| wish.uid = Some("uid-restored")));
+    world.settle(4, World::is_quiet).await;
+    assert_eq!(world.role_id(), role_id);
+    assert_eq!(world.power_of_new_sessions(), may, "its trust is open again");
+    let calls = world.take_calls();
+    let made = calls.iter().filter(|call| call.contains("CreateRole"));
+    assert_eq!(made.count(), 0, "{calls:?}");
+    world.pass(SignedDuration::from_mins(1));
+    let (_, status) = world.sweeps().await;
+    assert_eq!(told(&status), ("UpToDate", 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_goes_at_once_with_as_many_others_as_a_person_has_accepted() {
+    let rig = Rig::new().await;
+    let mut world = orphaned(&rig).await;
+    world.sweeps().await;
+    world.wish(&reads().held());
+    world.accept_removing("1");
+    world.settle(3, |world| !world.is_there()).await;
+    assert_eq!(world.role_id(), None);
+    assert_eq!(told(&world.account_status()), ("UpToDate", 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_role_that_can_not_be_noted_down_keeps_its_object_and_is_shut() {
+    let rig = Rig::new().await;
+    let mut world = orphaned(&rig).await;
+    world.wish(&reads().held());
+    world.loses_account();
+    world.settle(3, |world| !world.is_there()).await;
+    assert!(world.is_there());
+    assert_eq!(world.power(), Power::new());
+    world.has_account();
+    world.settle(1, |world| !world.is_there()).await;
+    assert!(!world.is_there());
+    assert_eq!(told(&world.account_status()), ("DeletionsHeld", 1));
+}

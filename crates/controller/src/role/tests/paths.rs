@@ -76,6 +76,22 @@ fn lives() -> Vec<Path> {
             &[retained(reads()), reads().gone()],
             second(reads()),
         ),
+        path("deleted with many others", &[reads()], reads().held()),
+        path(
+            "deleted with many others while suspended",
+            &[reads(), refused()],
+            reads().held(),
+        ),
+        path(
+            "deleted with many others, and made again",
+            &[reads(), reads().held()],
+            second(reads()),
+        ),
+        path(
+            "deleted with many others, and made again as something else",
+            &[reads(), reads().held()],
+            second(writes()),
+        ),
         path("restored from a backup", &[reads()], second(reads())),
         path("restored as something else", &[reads()], second(writes())),
         path("restored before its limit", &[reads()], second(refused())),
@@ -105,6 +121,11 @@ fn namespaces() -> Vec<Path> {
         path(
             "taken back by a namespace made again",
             &[retained(reads()), reads().gone()],
+            again(reads()),
+        ),
+        path(
+            "deleted with many others, and in a namespace made again",
+            &[reads(), reads().held()],
             again(reads()),
         ),
         path(

@@ -64,12 +64,14 @@ pub enum Controllers {
 }
 
 impl Controllers {
-    pub fn new(program: Program, ctx: &Arc<ControllerContext>) -> Self {
+    /// With so many roles of an account that are deleted at once.
+    pub fn new(program: Program, ctx: &Arc<ControllerContext>, most_deleted: usize) -> Self {
         match program {
             Program::Controller => {
                 let instances = Arc::new(Instances::new(Arc::clone(ctx)));
+                let role = RoleController::new(Arc::clone(ctx), Arc::clone(&instances));
                 Self::Roles {
-                    role: Arc::new(RoleController::new(Arc::clone(ctx), Arc::clone(&instances))),
+                    role: Arc::new(role.deleting_at_most(most_deleted)),
                     cluster_role: Arc::new(ClusterRoleController::new(Arc::clone(ctx), instances)),
                     binding: Arc::new(BindingController::new(Arc::clone(ctx))),
                 }

@@ -30,6 +30,8 @@ pub struct Seen {
     pub handovers: usize,
     pub restarts: usize,
     pub suspensions: usize,
+    /// Roles that were left because too many were to be deleted at once, and that nobody made again.
+    pub held: usize,
     pub listings: usize,
     /// Events that came to a process after others of a later time.
     pub lagging: usize,
@@ -51,6 +53,7 @@ impl Seen {
         self.handovers += other.handovers;
         self.restarts += other.restarts;
         self.suspensions += other.suspensions;
+        self.held += other.held;
         self.listings += other.listings;
         self.lagging += other.lagging;
     }
@@ -63,6 +66,7 @@ impl Seen {
             ("handover", self.handovers),
             ("restart", self.restarts),
             ("suspension", self.suspensions),
+            ("held deletion", self.held),
             ("listing", self.listings),
             ("event out of order", self.lagging),
         ];

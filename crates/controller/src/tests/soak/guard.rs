@@ -1,9 +1,12 @@
 //! What must hold after every write.
 
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use deputy_aws::model::InMemoryIam;
-use deputy_delegation::naming;
+use deputy_delegation::{naming, plan::ObservedRole};
 use parking_lot::Mutex;
 use serde_json::Value;
 
@@ -38,6 +41,8 @@ pub struct Eye {
     pub iams: Vec<Arc<InMemoryIam>>,
     pub chaos: Arc<Mutex<Chaos>>,
     pub asked: Arc<Mutex<Asked>>,
+    /// By the path of an AWSAccount: the ARNs of the roles that it names as without an object.
+    pub noted: Arc<Mutex<BTreeMap<String, BTreeSet<String>>>>,
 }
 
 /// The IAM role of a grant: the number of its account, and its name.
@@ -163,12 +168,35 @@ impl Eye {
         }
     }
 
-    /// An object is gone: so is what it had in AWS.
-    pub fn is_gone(&self, path: &str) {
+    /// Whether an AWSAccount says that a role has no object.
+    pub fn is_noted(&self, arn: &str) -> bool {
+        self.noted.lock().values().any(|noted| noted.contains(arn))
+    }
+
+    /// An object changes, or is gone.
+    pub fn hears(&self, path: &str, object: Option<&Value>) {
+        let Some(object) = object else {
+            self.is_gone(path);
+            return;
+        };
+        if path.contains("/awsaccounts/") {
+            let oldest = object.pointer("/status/orphans/oldest").and_then(Value::as_array);
+            let arns = oldest.into_iter().flatten().map(|orphan| &orphan["roleARN"]);
+            let arns = arns.filter_map(Value::as_str).map(str::to_owned).collect();
+            self.noted.lock().insert(path.to_owned(), arns);
+        }
+    }
+
+    /// An object is gone: so is what it had in AWS, or it is shut, and its account names it.
+    fn is_gone(&self, path: &str) {
         for (number, place) in ROLES.iter().enumerate() {
             if path_of("awsroles", Some(place.namespace), place.name) == path {
                 let (account, name) = in_aws(Grant::Role(number));
-                if self.iams[account].role(&name).is_some() && !self.may_be_late() {
+                let iam = &self.iams[account];
+                let is_left = |role: &ObservedRole| {
+                    !self.is_noted(&role.arn.to_string()) || !power(iam, Some(role)).is_empty()
+                };
+                if iam.role(&name).as_ref().is_some_and(is_left) && !self.may_be_late() {
                     self.found(format!("{path} is gone, and AWS has {name}"));
                 }
             }

@@ -51,6 +51,8 @@ pub struct Ground {
     pub iams: Vec<Arc<InMemoryIam>>,
     pub chaos: Arc<Mutex<Chaos>>,
     pub clock: Clock,
+    /// How many roles of an account are deleted at once.
+    pub most_deleted: usize,
     /// Looks at the writes of roles in the account of this number, and of policies.
     pub guard: Box<dyn Fn(usize) -> Guard>,
     pub policy_guard: Arc<dyn Fn(usize) + Send + Sync>,
@@ -129,7 +131,7 @@ impl Process {
             )
         });
         let mut process = Self {
-            controllers: Controllers::new(program, &ctx),
+            controllers: Controllers::new(program, &ctx, ground.most_deleted),
             name,
             gate,
             index,

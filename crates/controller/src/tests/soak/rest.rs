@@ -106,7 +106,9 @@ impl World {
             // One that was there before it was refused is there still, of no use to anybody, and holds its boundary.
             let (account, name) = in_aws(grant);
             let iam = &self.ground.iams[account];
-            let role = iam.role(&name).filter(|_| self.is_suspended(grant));
+            let role = iam
+                .role(&name)
+                .filter(|role| self.is_suspended(grant) || self.is_held(grant, role));
             let Some(role) = role.filter(|role| power(iam, Some(role)).is_empty()) else {
                 continue;
             };
@@ -125,6 +127,34 @@ impl World {
                 .collect(),
             held,
             suspended,
+        }
+    }
+
+    /// Whether a role was left because too many were to be deleted at once.
+    fn is_held(&self, grant: Grant, role: &ObservedRole) -> bool {
+        self.eye.is_noted(&role.arn.to_string()) && !is_explained(&self.ground.api, grant)
+    }
+
+    /// What a sweep would find: accounts name the roles that are left, and no others.
+    fn sweep(&self) {
+        let held = Grant::all().into_iter().filter(|grant| {
+            let (account, name) = in_aws(*grant);
+            let role = self.ground.iams[account].role(&name);
+            role.is_some_and(|role| self.is_held(*grant, &role))
+        });
+        let held: BTreeSet<String> = held
+            .map(|grant| {
+                let (account, name) = in_aws(grant);
+                self.ground.iams[account].role(&name).unwrap().arn.to_string()
+            })
+            .collect();
+        self.ground.chaos.lock().seen.held += held.len();
+        for (path, mut object) in self.ground.api.all() {
+            let oldest = object.pointer_mut("/status/orphans/oldest");
+            if let Some(oldest) = oldest.and_then(Value::as_array_mut) {
+                oldest.retain(|orphan| orphan["roleARN"].as_str().is_some_and(|arn| held.contains(arn)));
+                self.ground.api.put(&path, Some(object));
+            }
         }
     }
 
@@ -217,6 +247,7 @@ impl World {
             found.push("does not come to rest after a day".to_owned());
         }
         self.remove_late_roles();
+        self.sweep();
         let mut wanted = Self::new(0, self.wishes.clone());
         if !wanted.settle().await {
             found.push("a world of the end alone does not come to rest".to_owned());
@@ -292,7 +323,9 @@ impl World {
     fn remove_late_roles(&self) {
         for grant in Grant::all() {
             let (account, name) = in_aws(grant);
-            if self.eye.may_be_late() && !is_explained(&self.ground.api, grant) {
+            let role = self.ground.iams[account].role(&name);
+            let is_held = role.is_some_and(|role| self.is_held(grant, &role));
+            if self.eye.may_be_late() && !is_explained(&self.ground.api, grant) && !is_held {
                 self.ground.iams[account].uproot(&name);
             }
         }

@@ -74,13 +74,12 @@ impl World {
                 refused: Grant::all(),
                 ..Asked::default()
             })),
+            noted: Arc::default(),
         };
         let outbox = Outbox::default();
         let (telling, looking) = (Arc::clone(&outbox), eye.clone());
         let api = ApiServer::new(Box::new(move |path, object| {
-            if object.is_none() {
-                looking.is_gone(path);
-            }
+            looking.hears(path, object);
             telling.lock().push((path.to_owned(), object.cloned()));
         }));
         let start = Timestamp::from_second(1_767_323_045).unwrap();
@@ -93,6 +92,7 @@ impl World {
             iams,
             chaos,
             clock: Arc::new(now),
+            most_deleted: if seed.is_multiple_of(2) { 1 } else { 10 },
             guard: Box::new(move |account| role_eye.of_roles(account, &guarded)),
             policy_guard: Arc::new(move |account| policy_eye.of_policies(account)),
         };

@@ -34,7 +34,7 @@ fn tagged(uid: Option<&str>) -> ObservedRole {
 fn planned(
     role: &ObservedRole,
     adopt_from: &BTreeSet<ClusterUid>,
-) -> [(&'static str, Result<Vec<IamCall>, Conflict>); 5] {
+) -> [(&'static str, Result<Vec<IamCall>, Conflict>); 6] {
     use deputy_delegation::plan as plans;
     let (role, owner) = (Some(role), TaggedOwner::GoneWith(adopt_from));
     let missing = BoundaryInAws::Missing;
@@ -54,6 +54,10 @@ fn planned(
         (
             "retained",
             plans::plan_retention(&tags(), &name(), &path(), role).map(calls),
+        ),
+        (
+            "shut",
+            plans::plan_shutting(&tags(), &name(), &path(), role).map(calls),
         ),
         (
             "deleted",
@@ -113,7 +117,7 @@ fn what_another_cluster_owns_is_left_alone_until_the_account_says_otherwise() {
 fn what_is_taken_over_is_tagged_first_and_then_deleted_as_ours() {
     let from = clusters(&[THEIRS]);
     for (way, outcome) in planned(&tagged(Some(THEIRS)), &from) {
-        if matches!(way, "retained" | "deleted") {
+        if matches!(way, "retained" | "shut" | "deleted") {
             assert!(matches!(outcome, Err(Conflict::OtherClusterUid(_))), "{way}");
             continue;
         }
@@ -197,7 +201,7 @@ proptest! {
             (false, false) => None,
         });
         for (way, outcome) in planned(&role, &adopt_from) {
-            let may = own || adopted && !matches!(way, "retained" | "deleted");
+            let may = own || adopted && !matches!(way, "retained" | "shut" | "deleted");
             prop_assert_eq!(outcome.is_ok(), may, "{}", way);
         }
     }

@@ -263,3 +263,29 @@ fn sessions_without_a_tag_end_and_those_of_the_broker_go_on() {
         assert_eq!(may_read(inline, who, issued), may, "{who:?} {issued}");
     }
 }
+
+#[test]
+fn a_role_that_is_shut_lets_nobody_in_and_denies_its_sessions_everything() {
+    use deputy_delegation::plan::plan_shutting;
+    let shut = |aws: Option<&ObservedRole>| calls(plan_shutting(&tags(), &name(), &path(), aws).unwrap());
+    let start = observed(&desired());
+    let mut aws = Some(start.clone());
+    let steps = shut(aws.as_ref());
+    let done: Vec<_> = steps.iter().map(IamCall::action).collect();
+    assert_eq!(done, ["iam:UpdateAssumeRolePolicy", "iam:PutRolePolicy"]);
+    for call in &steps {
+        apply(call, &mut aws);
+    }
+    assert_eq!(shut(aws.as_ref()), vec![]);
+    assert_eq!(shut(None), vec![]);
+    let left = aws.unwrap();
+    assert!(permissions(&left).is_empty(), "{left:?}");
+    assert!(!left.trust.contains("Allow") && !left.inline["deputy"].contains("Allow"));
+    // All else is as it was.
+    let rest = ObservedRole {
+        trust: start.trust.clone(),
+        inline: start.inline.clone(),
+        ..left
+    };
+    assert_eq!(rest, start);
+}

@@ -4,7 +4,7 @@
 mod sweeps;
 mod wish;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use deputy_aws::{AmbientOptions, Clients, model::InMemoryIam};
 use deputy_delegation::{naming::TAG_CLUSTER_UID, plan::ObservedRole};
@@ -38,6 +38,7 @@ use crate::{
 pub struct Moment {
     iam: deputy_aws::model::Snapshot,
     role: Option<Value>,
+    account: Option<Value>,
     now: Timestamp,
 }
 
@@ -50,6 +51,9 @@ pub struct Bounds {
     pub cut: Power,
 }
 
+/// As [`crate::orphans::DeletionBrake`] has it.
+const MOST_DELETED: usize = 10;
+
 /// What must never be, as it was found.
 type Faults = Arc<Mutex<Vec<String>>>;
 
@@ -60,6 +64,8 @@ pub struct Rest {
     pub role: Option<ObservedRole>,
     /// Status and reason of `Ready`; `None` when the object is gone.
     pub ready: Option<(String, String)>,
+    /// The roles that the account names as without an object.
+    pub orphans: BTreeSet<String>,
 }
 
 pub struct World {
@@ -78,6 +84,8 @@ pub struct World {
     lane: Mutex<Lane>,
     /// A listing that was asked for before the last try, which nobody has heard of yet.
     listed: Option<(Listing, Option<ObservedRole>)>,
+    /// How many roles of an account are deleted at once.
+    most_deleted: usize,
 }
 
 impl World {
@@ -113,7 +121,7 @@ impl World {
             )
         });
         Self {
-            controller: controller(&ctx),
+            controller: controller(&ctx, MOST_DELETED),
             script,
             iam,
             api,
@@ -125,6 +133,7 @@ impl World {
             is_quiet: false,
             lane: Mutex::new(Lane::Change),
             listed: None,
+            most_deleted: MOST_DELETED,
         }
     }
 
@@ -132,6 +141,7 @@ impl World {
         Moment {
             iam: self.iam.snapshot(),
             role: self.object_there(),
+            account: self.api.get(&of_account()),
             now: *self.now.lock(),
         }
     }
@@ -146,6 +156,7 @@ impl World {
     pub fn restore(&mut self, moment: &Moment) {
         self.iam.restore(&moment.iam);
         *self.now.lock() = moment.now;
+        self.api.put(&of_account(), moment.account.clone());
         self.put(moment.role.clone());
         self.bound(None);
         self.faults.lock().clear();
@@ -213,6 +224,7 @@ impl World {
         Rest {
             role,
             ready: ready.next(),
+            orphans: orphans(self.api.get(&of_account()).as_ref()),
         }
     }
 
@@ -223,7 +235,7 @@ impl World {
 
     /// A new process begins: it knows what the API server and AWS have.
     pub fn restart(&mut self) {
-        self.controller = controller(&self.ctx);
+        self.controller = controller(&self.ctx, self.most_deleted);
         self.listed = None;
     }
 
@@ -356,18 +368,35 @@ fn path() -> String {
     path_of("awsroles", Some("payments"), "uploader")
 }
 
-fn controller(ctx: &Arc<ControllerContext>) -> RoleController {
+/// Of the AWSAccount.
+fn of_account() -> String {
+    path_of("awsaccounts", None, "production")
+}
+
+/// The ARNs of the roles that an AWSAccount names as without an object.
+fn orphans(account: Option<&Value>) -> BTreeSet<String> {
+    let oldest = account.and_then(|account| account.pointer("/status/orphans/oldest")?.as_array());
+    let arns = oldest.into_iter().flatten().map(|orphan| &orphan["roleARN"]);
+    arns.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+fn controller(ctx: &Arc<ControllerContext>, most_deleted: usize) -> RoleController {
     let controller = RoleController::new(Arc::clone(ctx), Arc::new(Instances::new(Arc::clone(ctx))));
     // A second look is enough: nothing here takes time.
     controller
         .believing_after(Duration::ZERO)
         .giving_up_after(Duration::ZERO)
+        .deleting_at_most(most_deleted)
 }
 
 /// Tells the index, as a watch does; and looks at what is in AWS when the object is gone.
 fn watcher(index: &Arc<Index>, iam: &Arc<InMemoryIam>, faults: &Faults) -> Watcher {
     let (index, iam, faults) = (Arc::clone(index), Arc::clone(iam), Arc::clone(faults));
+    let noted = Mutex::new(BTreeSet::new());
     Box::new(move |of, role| {
+        if of == of_account() {
+            *noted.lock() = orphans(role);
+        }
         if of != path() {
             return;
         }
@@ -385,9 +414,13 @@ fn watcher(index: &Arc<Index>, iam: &Arc<InMemoryIam>, faults: &Faults) -> Watch
             let is_explained = left
                 .as_ref()
                 .is_none_or(|role| role.tags.contains_key("deputy-retained"));
-            // Sessions of a role that stays in the account run until they expire.
+            let is_held = left
+                .as_ref()
+                .is_some_and(|role| noted.lock().contains(&role.arn.to_string()));
+            // Sessions of a role that stays in the account run until they expire; those of one that is held are cut.
             let may = power(&iam, left.as_ref());
-            if !is_explained || sessions(may.iter()).collect::<Power>() != may {
+            let is_shut = is_held && may.is_empty();
+            if !is_shut && (!is_explained || sessions(may.iter()).collect::<Power>() != may) {
                 faults
                     .lock()
                     .push(format!("the object is gone, and AWS has {left:?}"));

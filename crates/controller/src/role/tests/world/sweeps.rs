@@ -4,21 +4,17 @@ use std::sync::Arc;
 
 use deputy_api::AWSAccountStatus;
 use deputy_aws::{ErrorClass, model::Fault};
+use deputy_index::ResourceKind;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 
-use super::{World, path};
+use super::{World, of_account, path};
 use crate::{
     census::{Rounds, TakeInHand},
-    fixtures::{account, account_object, api_server::path_of, uploader},
+    fixtures::{account, account_object, uploader},
     queue::{Place, Queue, Workers},
     work::Urgency,
 };
-
-/// Of the AWSAccount in the API server.
-fn of_account() -> String {
-    path_of("awsaccounts", None, "production")
-}
 
 impl World {
     /// The AWSRole is gone, and nobody has looked: somebody took its finalizer off.
@@ -80,16 +76,28 @@ impl World {
     pub fn accept_removing(&self, count: &str) {
         let mut account = self.api.get(&of_account()).unwrap();
         account["metadata"]["annotations"]["deputy.dev/accept-removing-orphans"] = count.into();
+        let object = serde_json::from_value(account.clone()).unwrap();
+        self.index.apply(ResourceKind::Accounts, object);
         self.api.put(&of_account(), Some(account));
+    }
+
+    /// The API server has the AWSAccount.
+    pub fn has_account(&self) {
+        if self.api.get(&of_account()).is_none() {
+            let account = serde_json::to_value(account_object()).unwrap();
+            self.api.put(&of_account(), Some(account));
+        }
+    }
+
+    /// It has not, as the index does not know yet.
+    pub fn loses_account(&self) {
+        self.api.put(&of_account(), None);
     }
 
     /// A round of the census, and the work that it makes. Gives when a grace ends, and what the account says then.
     pub async fn sweeps(&mut self) -> (Option<Timestamp>, AWSAccountStatus) {
         self.script.begin(&[]);
-        if self.api.get(&of_account()).is_none() {
-            let account = serde_json::to_value(account_object()).unwrap();
-            self.api.put(&of_account(), Some(account));
-        }
+        self.has_account();
         let taken = Arc::new(Mutex::new(Vec::new()));
         let taking = Arc::clone(&taken);
         let take: TakeInHand = Arc::new(move |id, uid, account| {
@@ -100,6 +108,7 @@ impl World {
             census: Arc::clone(self.controller.census()),
             queue: Queue::new(Workers::AWS, |_| Place::default()),
             take,
+            since: Mutex::default(),
         };
         let account = self.index.account(&account().name).known().cloned().unwrap();
         // Beside it, what it shows is looked at.

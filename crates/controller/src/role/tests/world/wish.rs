@@ -58,6 +58,8 @@ pub struct Wish {
     pub adopt_from: &'static [&'static str],
     /// Whether the namespace was made again.
     pub is_namespace_new: bool,
+    /// Whether as many roles are being deleted as may be at once.
+    pub is_held: bool,
 }
 
 impl Default for Wish {
@@ -83,6 +85,7 @@ impl Default for Wish {
             owned_by: None,
             adopt_from: &[],
             is_namespace_new: false,
+            is_held: false,
         }
     }
 }
@@ -131,6 +134,11 @@ impl Wish {
 
     pub fn gone(self) -> Self {
         self.with(|wish| wish.uid = None)
+    }
+
+    /// Deleted, with many others.
+    pub fn held(self) -> Self {
+        self.gone().with(|wish| wish.is_held = true)
     }
 
     fn account(&self) -> DynamicObject {
@@ -199,7 +207,12 @@ impl Wish {
 
 impl World {
     /// People write this.
-    pub fn wish(&self, wish: &Wish) {
+    pub fn wish(&mut self, wish: &Wish) {
+        if wish.is_held {
+            self.most_deleted = 0;
+            self.has_account();
+            self.restart();
+        }
         self.wait(wish.later);
         let takes_away = wish.uid.is_none() || wish.bound.is_empty();
         *self.lane.lock() = if takes_away { Lane::Revoke } else { Lane::Change };
