@@ -128,11 +128,7 @@ impl CutNarrowed {
     fn statement(&self) -> Statement {
         let mut whose = match &self.service_accounts {
             NarrowedServiceAccounts::These(names) => vec![is(Test::StringEquals, names)],
-            NarrowedServiceAccounts::AllBut(others) => {
-                let mut whose = vec![has_tag(true)];
-                whose.extend((!others.is_empty()).then(|| is(Test::StringNotEquals, others)));
-                whose
-            }
+            NarrowedServiceAccounts::AllBut(others) => of_all_but(others),
         };
         // True also of a session without a mark.
         let key = format!("aws:PrincipalTag/{TAG_SESSION_POLICY}");
@@ -159,10 +155,7 @@ impl CutOfServiceAccounts {
     }
 
     fn all_but(&self, accepted: &BTreeSet<ServiceAccountName>) -> Statement {
-        // Sessions that are not the broker's have no tag; a test of one that is not there would be true of them.
-        let is_the_brokers = has_tag(true);
-        let is_another = (!accepted.is_empty()).then(|| is(Test::StringNotEquals, accepted));
-        self.statement([is_the_brokers].into_iter().chain(is_another))
+        self.statement(of_all_but(accepted))
     }
 
     fn statement(&self, whose: impl IntoIterator<Item = Condition>) -> Statement {
@@ -184,6 +177,13 @@ fn statement(sid: &str, whose: impl IntoIterator<Item = Condition>, before: &str
 
 fn is_sid(sid: &str) -> bool {
     [SID, SID_OF_EVERYBODY, SID_OF_UNTAGGED, SID_OF_NARROWED].contains(&sid)
+}
+
+/// The sessions that the broker made, but for those of these.
+fn of_all_but(service_accounts: &BTreeSet<ServiceAccountName>) -> Vec<Condition> {
+    // Sessions that are not the broker's have no tag; a test of one that is not there would be true of them.
+    let is_another = (!service_accounts.is_empty()).then(|| is(Test::StringNotEquals, service_accounts));
+    [has_tag(true)].into_iter().chain(is_another).collect()
 }
 
 /// Whether the broker made the session.

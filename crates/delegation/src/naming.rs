@@ -223,16 +223,21 @@ pub(crate) fn session_name(parts: &[&str]) -> crate::names::SessionName {
     crate::names::SessionName::from_valid_parts(name)
 }
 
-/// The first 80 bits of SHA-256 over the length-prefixed fields, in lower-case base32: 16 characters.
+/// The first 80 bits of [`hash_of`]: 16 characters.
 fn hash(fields: &[&str]) -> String {
+    hash_of(fields, HASH_BYTES)
+}
+
+/// The first `bytes` of SHA-256 over the length-prefixed fields, in lower-case base32.
+pub(crate) fn hash_of(fields: &[&str], bytes: usize) -> String {
     let mut digest = Sha256::new();
     for field in fields {
-        // Names have at most 253 characters; the prefix makes ("a", "bc") another input than ("ab", "c").
+        // The prefix makes ("a", "bc") another input than ("ab", "c").
         let length = u32::try_from(field.len()).unwrap_or(u32::MAX);
         digest.update(length.to_be_bytes());
         digest.update(field.as_bytes());
     }
-    let bits: Vec<u8> = digest.finalize().iter().copied().take(HASH_BYTES).collect();
+    let bits: Vec<u8> = digest.finalize().iter().copied().take(bytes).collect();
     BASE32_NOPAD.encode(&bits).to_ascii_lowercase()
 }
 

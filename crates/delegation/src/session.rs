@@ -42,6 +42,17 @@ pub struct SessionRequest {
     pub policy_arns: BTreeSet<ManagedPolicyArn>,
 }
 
+impl SessionRequest {
+    /// Whether it has the session policies that a binding of `role` says, as [`request`] takes them. The managed one of a role that exists is
+    /// the boundary of a limit, which no binding says.
+    #[must_use]
+    pub fn has_policies_of(&self, role: &Role, binding: &Binding) -> bool {
+        let session = &binding.session;
+        self.policy.as_deref() == SessionShare::of(session).policy()
+            && (role.owned().is_none() || self.policy_arns == session.policy_arns)
+    }
+}
+
 /// The life of a binding's sessions: its own, else the account's default. This is what [`crate::decide()`] judges.
 #[must_use]
 pub fn duration(account: &Account, binding: &Binding) -> SessionDuration {
@@ -125,9 +136,9 @@ pub fn request(
         naming::tag(naming::TAG_NAMESPACE, namespace.as_str()),
         naming::tag(naming::TAG_SERVICE_ACCOUNT, service_account),
     ]);
-    let mark = SessionShare::of(&binding.session).mark(&subject.service_account);
+    let share = SessionShare::of(&binding.session);
     // Sessions of a role that exists are its owner's to end, and so are the tags that its trust policy takes.
-    let mark = mark.filter(|_| role.owned().is_some());
+    let mark = role.owned().and_then(|_| share.mark(&subject.service_account));
     tags.extend(mark.map(|mark| naming::tag(naming::TAG_SESSION_POLICY, &mark)));
     if binding.session.scope == SessionScope::Pod {
         name.push(subject.pod.as_str());
@@ -140,7 +151,7 @@ pub fn request(
         external_id: naming::external_id(cluster, &role.id),
         duration: duration(account, binding),
         tags,
-        policy: binding.session.policy.as_ref().map(|policy| policy.to_json()),
+        policy: share.policy().map(str::to_owned),
         policy_arns,
     })
 }

@@ -3,16 +3,15 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use data_encoding::BASE32_NOPAD;
 use deputy_policy::{
     Document, PolicyKind,
     contain::{Candidate, contains},
 };
-use sha2::{Digest, Sha256};
 
 use crate::{
     model::SessionSpec,
     names::{ManagedPolicyArn, ServiceAccountName},
+    naming::hash_of,
 };
 
 /// 128 bits in base32.
@@ -36,6 +35,12 @@ impl SessionShare {
         }
     }
 
+    /// The session policy, in canonical JSON.
+    #[must_use]
+    pub fn policy(&self) -> Option<&str> {
+        self.policy.as_deref()
+    }
+
     /// Whether it gets all of the role.
     #[must_use]
     pub fn is_whole(&self) -> bool {
@@ -48,16 +53,13 @@ impl SessionShare {
         if self.is_whole() {
             return None;
         }
-        let policy = self.policy.as_deref().unwrap_or_default().to_owned();
-        let arns = self.policy_arns.iter().map(ToString::to_string);
-        let mut hasher = Sha256::new();
-        for field in [service_account.to_string(), policy].into_iter().chain(arns) {
-            let length = u32::try_from(field.len()).unwrap_or(u32::MAX);
-            hasher.update(length.to_be_bytes());
-            hasher.update(field.as_bytes());
-        }
-        let bytes: Vec<u8> = hasher.finalize().iter().copied().take(MARK_BYTES).collect();
-        Some(BASE32_NOPAD.encode(&bytes).to_ascii_lowercase())
+        let arns: Vec<String> = self.policy_arns.iter().map(ToString::to_string).collect();
+        let fields = [service_account.as_str(), self.policy().unwrap_or_default()];
+        let fields: Vec<&str> = fields
+            .into_iter()
+            .chain(arns.iter().map(String::as_str))
+            .collect();
+        Some(hash_of(&fields, MARK_BYTES))
     }
 
     /// Whether it is known that a session of `other` may do nothing that one of this may not.

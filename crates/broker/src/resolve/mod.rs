@@ -334,20 +334,17 @@ pub fn is_granted(index: &Index, key: &SessionKey) -> bool {
             .account
             .known()
             .is_some_and(|account| found.binding.method_in(account) == SessionMethod::AssumeRole);
-        // One that was asked for before the session policy changed is not handed out after it.
-        let session = &found.binding.session;
-        let policy = session.policy.as_ref().map(|policy| policy.to_json());
-        let is_owned = found.role.known().is_some_and(|role| role.owned().is_some());
-        let has_policy =
-            policy == key.request.policy && (!is_owned || session.policy_arns == key.request.policy_arns);
         found.is_accepted()
             && by_broker
-            && has_policy
             && uid(found.binding.uid.as_ref()) == key.binding_uid
             && found
                 .role
                 .known()
-                .is_some_and(|role| uid(role.uid.as_ref()) == key.role_uid)
+                // One that was asked for before the session policy changed is not handed out after it.
+                .is_some_and(|role| {
+                    uid(role.uid.as_ref()) == key.role_uid
+                        && key.request.has_policies_of(role, &found.binding)
+                })
             && role_id.as_deref() == Some(key.role_id.as_str())
             && cut_before == key.cut_before
     })

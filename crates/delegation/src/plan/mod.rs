@@ -192,11 +192,9 @@ pub fn plan_deletion(
     path: &IamPath,
     observed: Option<&ObservedRole>,
 ) -> Result<Vec<Step>, Conflict> {
-    let Some(observed) = observed else {
+    let Some((observed, mut steps)) = closed(desired_tags, name, path, observed)? else {
         return Ok(Vec::new());
     };
-    owned_by_this_object(desired_tags, name, path, observed)?;
-    let mut steps: Vec<Step> = order::close_trust(name, observed).into_iter().collect();
     steps.extend(permissions::take_all(name, observed));
     steps.push(Step::shrinks(IamCall::DeleteRole { role: name.clone() }));
     Ok(steps)
@@ -232,11 +230,9 @@ pub fn plan_retention(
     path: &IamPath,
     observed: Option<&ObservedRole>,
 ) -> Result<Vec<Step>, Conflict> {
-    let Some(observed) = observed else {
+    let Some((observed, mut steps)) = closed(desired_tags, name, path, observed)? else {
         return Ok(Vec::new());
     };
-    owned_by_this_object(desired_tags, name, path, observed)?;
-    let mut steps: Vec<Step> = order::close_trust(name, observed).into_iter().collect();
     if let Some(uid) = desired_tags.get(TAG_UID)
         && observed.tags.get(TAG_RETAINED).map(String::as_str) != Some(uid.as_str())
     {
@@ -260,13 +256,26 @@ pub fn plan_shutting(
     path: &IamPath,
     observed: Option<&ObservedRole>,
 ) -> Result<Vec<Step>, Conflict> {
-    let Some(observed) = observed else {
+    let Some((observed, mut steps)) = closed(desired_tags, name, path, observed)? else {
         return Ok(Vec::new());
     };
-    owned_by_this_object(desired_tags, name, path, observed)?;
-    let mut steps: Vec<Step> = order::close_trust(name, observed).into_iter().collect();
     steps.extend(cut::cut(name, observed));
     Ok(steps)
+}
+
+/// A role of ours that is there, and what closes its trust: with that everything begins that becomes of a role whose object goes.
+fn closed<'a>(
+    desired_tags: &BTreeMap<TagKey, TagValue>,
+    name: &RoleName,
+    path: &IamPath,
+    observed: Option<&'a ObservedRole>,
+) -> Result<Option<(&'a ObservedRole, Vec<Step>)>, Conflict> {
+    let Some(observed) = observed else {
+        return Ok(None);
+    };
+    owned_by_this_object(desired_tags, name, path, observed)?;
+    let steps = order::close_trust(name, observed).into_iter().collect();
+    Ok(Some((observed, steps)))
 }
 
 /// Whether `observed` is the role of an object of our name in our cluster, or in one of `adopt_from`, by path and tags.
