@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use super::{
     sessions::{Bearers, FormerSessions},
     shares::SessionShares,
-    times::{ISSUED_WITHIN, LONGEST, after},
+    times::{ISSUED_WITHIN, after, all_over},
 };
 
 /// How many of them are written down of a role of this kind.
@@ -47,7 +47,7 @@ pub fn step(
         service_account: name,
         hash: None,
         before: after(now, ISSUED_WITHIN),
-        until: after(now, ISSUED_WITHIN + LONGEST),
+        until: all_over(now),
     };
     let by_name = |name: &ServiceAccountName| narrowed(Some(name.to_string()));
     let mut entries = match former {

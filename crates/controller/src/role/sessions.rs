@@ -25,7 +25,7 @@ use super::{
     dereference::RoleInputs,
     shares::SessionShares,
     takeover::Takeover,
-    times::{ISSUED_WITHIN, LONGEST, after, second_of},
+    times::{ISSUED_WITHIN, LONGEST, after, all_over, second_of},
     untagged,
 };
 use crate::queue::Requeue;
@@ -138,7 +138,7 @@ pub fn step(
     let cut = |service_account| CutSessionsStatus {
         service_account,
         before: after(now, ISSUED_WITHIN),
-        until: after(now, ISSUED_WITHIN + LONGEST),
+        until: all_over(now),
     };
     match former {
         FormerSessions::Never => {}
@@ -162,7 +162,7 @@ pub fn step(
             let is_tagged = |entry: &&RemainingSessionsStatus| entry.reason == RemainingReason::NotTagged;
             let remain = old.remain.iter().filter(|e| is_tagged(e) && !is_over(&e.until));
             let lost = old.others.iter().any(|mark| !new.others.contains(mark));
-            let until = lost.then(|| after(now, ISSUED_WITHIN + LONGEST));
+            let until = lost.then(|| all_over(now));
             let until = until.into_iter().chain(remain.map(|e| e.until.clone())).max();
             new.remain
                 .extend(until.map(|until| remaining(RemainingReason::NotTagged, until)));
@@ -237,22 +237,20 @@ pub fn with_cut(
     if both.is_some() {
         return both;
     }
+    let no_room = |until| remaining(RemainingReason::NoRoom, until);
+    let narrowed = record.narrowed.iter().map(|entry| entry.until.clone()).max();
     // Whoever lost the role comes before who keeps some of it.
     if cut.narrowed.take().is_some()
         && let Some(most) = cut.beside(inline)
     {
-        let until = record.narrowed.iter().map(|entry| entry.until.clone()).max();
-        let no_room = until.map(|until| remaining(RemainingReason::NoRoom, until));
-        record.remain.extend(no_room);
+        record.remain.extend(narrowed.map(no_room));
         return Some(most);
     }
     let everybodys = record.everybody.iter().map(|all| all.until.clone());
     let untagged = record.untagged.iter().map(|untagged| untagged.until.clone());
     let until = record.cut.iter().map(|entry| entry.until.clone());
-    let narrowed = record.narrowed.iter().map(|entry| entry.until.clone());
     let until = until.chain(everybodys).chain(untagged).chain(narrowed).max();
-    let no_room = until.map(|until| remaining(RemainingReason::NoRoom, until));
-    record.remain.extend(no_room);
+    record.remain.extend(until.map(no_room));
     inline.cloned()
 }
 
@@ -272,14 +270,17 @@ fn denied(record: &RoleSessionsStatus, bearers: &Bearers) -> Option<CutSessions>
     })
 }
 
+/// The ServiceAccounts of a record; `None` where an entry stands for more than it names.
+fn all_named<'a>(entries: impl Iterator<Item = &'a Option<String>>) -> Option<BTreeSet<ServiceAccountName>> {
+    entries
+        .map(|name| ServiceAccountName::new(name.clone()?).ok())
+        .collect()
+}
+
 fn cut_of_service_accounts(record: &RoleSessionsStatus, bearers: &Bearers) -> Option<CutOfServiceAccounts> {
     let issued_before = record.cut.iter().map(|entry| entry.before.0).max()?;
     let accepted = bearers.service_accounts.clone();
-    let names: Option<BTreeSet<ServiceAccountName>> = record
-        .cut
-        .iter()
-        .map(|entry| ServiceAccountName::new(entry.service_account.clone()?).ok())
-        .collect();
+    let names = all_named(record.cut.iter().map(|entry| &entry.service_account));
     Some(CutOfServiceAccounts {
         service_accounts: match names {
             Some(cut) => CutServiceAccounts::These { cut, accepted },
@@ -298,11 +299,7 @@ fn cut_narrowed(record: &RoleSessionsStatus, bearers: &Bearers) -> Option<CutNar
     }
     let shares = &bearers.shares;
     let restricted: BTreeSet<ServiceAccountName> = shares.without_whole().cloned().collect();
-    let names: Option<BTreeSet<ServiceAccountName>> = record
-        .narrowed
-        .iter()
-        .map(|entry| ServiceAccountName::new(entry.service_account.clone()?).ok())
-        .collect();
+    let names = all_named(record.narrowed.iter().map(|entry| &entry.service_account));
     let held = names.as_ref().unwrap_or(&restricted);
     let marks: BTreeSet<String> = held.iter().flat_map(|name| shares.marks_of(name)).collect();
     Some(CutNarrowed {

@@ -19,6 +19,11 @@ pub fn after(now: Timestamp, time: Duration) -> Time {
     Time(seconds.checked_add(time).unwrap_or(Timestamp::MAX))
 }
 
+/// When the last session is over that may have been issued by now, or is still.
+pub fn all_over(now: Timestamp) -> Time {
+    after(now, ISSUED_WITHIN + LONGEST)
+}
+
 /// The second that has begun, and not the next one: whoever comes now may have a session before that.
 pub fn second_of(now: Timestamp) -> Time {
     Time(Timestamp::from_second(now.as_second()).unwrap_or(now))

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use super::{
     outcome::RoleOutcome,
-    times::{ISSUED_WITHIN, LONGEST, after, second_of},
+    times::{after, all_over, second_of},
 };
 
 /// So long after a trust policy was written AWS may still go by the one of before.
@@ -55,7 +55,7 @@ pub fn step(
 fn until_now(now: Timestamp) -> UntaggedSessionsStatus {
     UntaggedSessionsStatus {
         before: second_of(now),
-        until: after(now, ISSUED_WITHIN + LONGEST),
+        until: all_over(now),
         closed: None,
     }
 }
