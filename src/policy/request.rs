@@ -4,6 +4,7 @@
 use deputy_policy::{AccessDecision, Caller, Context, PolicyKind, Request};
 
 use super::batch::short;
+use crate::exit::Failure;
 
 /// A request without context.
 ///
@@ -121,7 +122,7 @@ pub fn key(text: &str) -> Result<(), String> {
 }
 
 /// The values of each key, whose case does not matter, in their order.
-pub fn gather<'a>(pairs: Vec<(&'a str, &'a str)>) -> Vec<(&'a str, Vec<&'a str>)> {
+fn gather<'a>(pairs: Vec<(&'a str, &'a str)>) -> Vec<(&'a str, Vec<&'a str>)> {
     let mut gathered: Vec<(&str, Vec<&str>)> = Vec::new();
     for (key, value) in pairs {
         match gathered
@@ -133,6 +134,18 @@ pub fn gather<'a>(pairs: Vec<(&'a str, &'a str)>) -> Vec<(&'a str, Vec<&'a str>)
         }
     }
     gathered
+}
+
+/// The context keys of a flag, given as `KEY=VALUE`, with the values of each.
+///
+/// # Errors
+/// What is no pair.
+pub fn pairs<'a>(flag: &str, given: &'a [String]) -> Result<Vec<(&'a str, Vec<&'a str>)>, Failure> {
+    let split = given.iter().map(|pair| {
+        pair.split_once('=')
+            .ok_or_else(|| Failure::input(format!("--{flag} {pair:?}: KEY=VALUE is needed")))
+    });
+    Ok(gather(split.collect::<Result<Vec<_>, _>>()?))
 }
 
 /// A decision in the words of every answer.

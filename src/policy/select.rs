@@ -1,6 +1,9 @@
 //! Which policies of a file a command is about.
 
-use std::{io::Write as _, path::Path};
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use deputy_policy::{Code, Document, Lint, PolicyKind};
 
@@ -113,6 +116,12 @@ pub fn single(path: &Path, kind: PolicyKind) -> Result<Document, Failure> {
                 several.len()
             ))
         })
+}
+
+/// The files of each level of an organisation, root first: separated by commas, an argument a level.
+pub fn levels(arguments: &[String]) -> Vec<Vec<PathBuf>> {
+    let files = |level: &String| level.split(',').map(PathBuf::from).collect();
+    arguments.iter().map(files).collect()
 }
 
 fn documents(policies: &[Policy], kind: PolicyKind, problems: &mut Vec<Lint>) -> Vec<Document> {

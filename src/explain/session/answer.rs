@@ -1,6 +1,6 @@
 //! The answer, for people and as JSON (docs/contracts.md).
 
-use deputy_policy::{AccessDecision, CallEvaluation, session::SessionQuestionError};
+use deputy_policy::{AccessDecision, CallEvaluation, Explanation, session::SessionQuestionError};
 use serde::Serialize;
 
 use super::{
@@ -80,6 +80,11 @@ fn undecided(error: SessionQuestionError) -> Failure {
     Failure::input(error.to_string())
 }
 
+fn lines(steps: &[(String, Explanation)]) -> Vec<String> {
+    let line = |(action, why): &(String, Explanation)| format!("{action}: {why}");
+    steps.iter().map(line).collect()
+}
+
 fn started(scenario: &Scenario, explain: bool) -> Result<Answered, Failure> {
     let question = scenario.question();
     let start = question.start().map_err(undecided)?;
@@ -93,11 +98,7 @@ fn started(scenario: &Scenario, explain: bool) -> Result<Answered, Failure> {
         answered.at = None;
     }
     if explain {
-        let steps = question.explain_start().map_err(undecided)?;
-        answered.explanation = steps
-            .iter()
-            .map(|(action, why)| format!("{action}: {why}"))
-            .collect();
+        answered.explanation = lines(&question.explain_start().map_err(undecided)?);
     }
     Ok(answered)
 }
@@ -110,11 +111,7 @@ fn acted(scenario: &Scenario, asked: &AskedAction, explain: bool) -> Result<Answ
         scenario.place_of_action(step, asked)
     })?;
     if explain {
-        let steps = question.explain_may(&action).map_err(undecided)?;
-        answered.explanation = steps
-            .iter()
-            .map(|(action, why)| format!("{action}: {why}"))
-            .collect();
+        answered.explanation = lines(&question.explain_may(&action).map_err(undecided)?);
     }
     Ok(answered)
 }

@@ -8,7 +8,7 @@ use super::scenario::PlacedPolicy;
 use crate::{
     exit::Failure,
     policy::{
-        report::{ReportSource, place, refused},
+        report::{ReportSource, refused},
         source::Policy,
     },
     text::position,
@@ -217,11 +217,7 @@ impl<'f> Field<'f> {
         };
         let policy = Policy::inside(&self.path, self.node, &self.file.text);
         let document = policy.parse(kind).map_err(|found| refused(&found, &source))?;
-        let at = |i| place(&source, policy.find(&format!("Statement[{i}]")).as_ref());
-        Ok(PlacedPolicy {
-            places: (0..document.statements().len()).map(at).collect(),
-            document,
-        })
+        Ok(PlacedPolicy::new(document, &policy, &source))
     }
 
     /// A list of policies.

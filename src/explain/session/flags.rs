@@ -12,7 +12,6 @@ use crate::{
     exit::Failure,
     input::{named, once},
     policy::{
-        report::place,
         request::{self, resource_kind},
         select,
     },
@@ -22,8 +21,8 @@ use crate::{
 /// What is wrong with an argument or a file, with its name.
 pub fn scenario(way: SessionWay, arguments: &SessionArguments) -> Result<Scenario, Failure> {
     let a = arguments;
-    let (scps, callers) = (levels(&a.scps), levels(&a.caller_scps));
-    let rcps = levels(&a.rcps);
+    let (scps, callers) = (select::levels(&a.scps), select::levels(&a.caller_scps));
+    let rcps = select::levels(&a.rcps);
     let single = [
         ("--trust", a.trust.as_slice()),
         ("--resource-policy", a.resource_policy.as_slice()),
@@ -126,21 +125,12 @@ fn asked(a: &SessionArguments, rcps: &[Vec<PathBuf>]) -> Result<Option<AskedActi
 }
 
 fn context(flag: &str, pairs: &[String]) -> Result<Context, Failure> {
-    let split = pairs.iter().map(|pair| {
-        pair.split_once('=')
-            .ok_or_else(|| Failure::input(format!("--{flag} {pair:?}: KEY=VALUE is needed")))
-    });
     let mut context = Context::new();
-    for (key, values) in request::gather(split.collect::<Result<Vec<_>, _>>()?) {
+    for (key, values) in request::pairs(flag, pairs)? {
         request::key(key).map_err(|e| Failure::input(format!("--{flag}: {e}")))?;
         context.set(key, values);
     }
     Ok(context)
-}
-
-fn levels(arguments: &[String]) -> Vec<Vec<PathBuf>> {
-    let files = |level: &String| level.split(',').map(PathBuf::from).collect();
-    arguments.iter().map(files).collect()
 }
 
 fn all(paths: &[PathBuf], kind: PolicyKind) -> Result<Vec<PlacedPolicy>, Failure> {
@@ -160,13 +150,6 @@ fn each(levels: &[Vec<PathBuf>], kind: PolicyKind) -> Result<Vec<Vec<PlacedPolic
 fn placed(path: &Path, kind: PolicyKind) -> Result<Vec<PlacedPolicy>, Failure> {
     let (file, judged) = select::only(path, kind)?;
     let policies = judged.policies.iter().zip(judged.documents);
-    let placed = policies.map(|(policy, document)| {
-        let statements = 0..document.statements().len();
-        let at = |i| place(&file.source(), policy.find(&format!("Statement[{i}]")).as_ref());
-        PlacedPolicy {
-            places: statements.map(at).collect(),
-            document,
-        }
-    });
+    let placed = policies.map(|(policy, document)| PlacedPolicy::new(document, policy, &file.source()));
     Ok(placed.collect())
 }

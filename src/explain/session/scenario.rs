@@ -5,12 +5,26 @@ use deputy_policy::{
     session::{OwnPolicies, SessionAction, SessionCaller, SessionRole},
 };
 
-use crate::policy::request;
+use crate::policy::{
+    report::{ReportSource, place},
+    request,
+    source::Policy,
+};
 
 /// A policy, and where each of its statements stands: `FILE:LINE:COLUMN`.
 pub struct PlacedPolicy {
     pub document: Document,
     pub places: Vec<String>,
+}
+
+impl PlacedPolicy {
+    pub fn new(document: Document, policy: &Policy, source: &ReportSource<'_>) -> Self {
+        let at = |i| place(source, policy.find(&format!("Statement[{i}]")).as_ref());
+        Self {
+            places: (0..document.statements().len()).map(at).collect(),
+            document,
+        }
+    }
 }
 
 /// The policies of the caller, or of the role.
@@ -126,16 +140,24 @@ impl Party {
 }
 
 impl Scenario {
-    pub fn question(&self) -> SessionQuestion<'_> {
-        let mut policies = self.of_caller.own();
+    /// An account has one set of them, for its users as for its roles: those of the role hold for a caller of its account, too.
+    fn scps_of_caller(&self) -> &[Vec<PlacedPolicy>] {
         let account = |caller: &Caller| caller.account().map(|account| account.id.clone());
-        if let Some(role) = &self.role
-            && policies.service_control.is_empty()
-            && account(&role.principal) == account(&self.caller)
-        {
-            // An account has one set of them, for its users as for its roles.
-            policies.service_control = levels(&role.party.scps);
+        match &self.role {
+            Some(role)
+                if self.of_caller.scps.is_empty() && account(&role.principal) == account(&self.caller) =>
+            {
+                &role.party.scps
+            }
+            _ => &self.of_caller.scps,
         }
+    }
+
+    pub fn question(&self) -> SessionQuestion<'_> {
+        let policies = OwnPolicies {
+            service_control: levels(self.scps_of_caller()),
+            ..self.of_caller.own()
+        };
         SessionQuestion {
             way: self.way,
             caller: SessionCaller {
@@ -176,19 +198,15 @@ impl Scenario {
     /// Where the statement stands that decided about the call.
     pub fn place_of_call(&self, evaluation: &Evaluation) -> Option<&str> {
         let trust = self.role.as_ref().and_then(|role| role.trust.as_ref());
-        let scps = match &self.role {
-            Some(role) if self.of_caller.scps.is_empty() => &role.party.scps,
-            _ => &self.of_caller.scps,
-        };
         let found = |at: usize| match evaluation.reason.layer {
             Layer::Identity => self.of_caller.identity.get(at),
             Layer::Boundary => self.of_caller.boundary.get(at),
             Layer::Session => self.callers_session.get(at),
             Layer::Trust => trust,
-            Layer::ServiceControl(level) => scps.get(level)?.get(at),
+            Layer::ServiceControl(level) => self.scps_of_caller().get(level)?.get(at),
             Layer::Resource | Layer::Endpoint | Layer::ResourceControl(_) | Layer::Rule(_) => None,
         };
-        place(evaluation, found)
+        stands_at(evaluation, found)
     }
 
     /// Where the statement stands that decided about what the session asks for.
@@ -203,11 +221,14 @@ impl Scenario {
             Layer::ResourceControl(level) => asked.rcps.get(level)?.get(at),
             Layer::Endpoint | Layer::Rule(_) => None,
         };
-        place(evaluation, found)
+        stands_at(evaluation, found)
     }
 }
 
-fn place<'a>(evaluation: &Evaluation, found: impl Fn(usize) -> Option<&'a PlacedPolicy>) -> Option<&'a str> {
+fn stands_at<'a>(
+    evaluation: &Evaluation,
+    found: impl Fn(usize) -> Option<&'a PlacedPolicy>,
+) -> Option<&'a str> {
     let at = evaluation.reason.statement?;
     Some(found(at.document)?.places.get(at.statement)?.as_str())
 }

@@ -72,7 +72,7 @@ pub fn run(arguments: &EvaluateArguments) -> CommandResult {
     let (Some(action), Some(resource)) = (&arguments.action, &arguments.resource) else {
         return Err(Failure::input("needs --action and --resource, or --batch"));
     };
-    let (scps, rcps) = (levels(&arguments.scps), levels(&arguments.rcps));
+    let (scps, rcps) = (select::levels(&arguments.scps), select::levels(&arguments.rcps));
     let several = [
         ("--identity", arguments.identity.as_slice()),
         ("--resource-policy", arguments.resource_policy.as_slice()),
@@ -94,11 +94,7 @@ pub fn run(arguments: &EvaluateArguments) -> CommandResult {
         resource_account: arguments.resource_account.clone(),
     };
     let mut request = request::read(action, resource, parties.principal.as_deref()).map_err(asked)?;
-    let pairs = arguments.context.iter().map(|pair| {
-        pair.split_once('=')
-            .ok_or_else(|| asked(format!("context {pair:?}: KEY=VALUE is needed")))
-    });
-    for (key, values) in request::gather(pairs.collect::<Result<Vec<_>, _>>()?) {
+    for (key, values) in request::pairs("context", &arguments.context)? {
         request::key(key).map_err(asked)?;
         request.context.set(key, values);
     }
@@ -122,11 +118,6 @@ pub fn run(arguments: &EvaluateArguments) -> CommandResult {
         AccessDecision::Allowed => CommandAnswer::Yes,
         AccessDecision::ExplicitDeny | AccessDecision::ImplicitDeny => CommandAnswer::No,
     })
-}
-
-fn levels(arguments: &[String]) -> Vec<Vec<PathBuf>> {
-    let files = |level: &String| level.split(',').map(PathBuf::from).collect();
-    arguments.iter().map(files).collect()
 }
 
 fn all(paths: &[PathBuf], kind: PolicyKind) -> Result<Vec<Document>, Failure> {

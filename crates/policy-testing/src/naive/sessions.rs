@@ -72,6 +72,18 @@ pub struct NaiveAsk {
     pub context: Keys,
 }
 
+impl NaiveAsk {
+    fn request<'a>(&'a self, who: &'a KnownCaller, context: &'a Keys) -> NaiveRequest<'a> {
+        NaiveRequest {
+            action: &self.action,
+            resource: &self.resource,
+            who: Some(who),
+            context,
+            readings: &Readings::EVALUATOR,
+        }
+    }
+}
+
 /// The policies that bear on one request of somebody.
 struct Bearing<'a> {
     of: &'a NaiveParty,
@@ -361,13 +373,7 @@ impl NaiveCall {
             session: &self.policies,
             resource: ask.policy.as_ref(),
         };
-        let request = NaiveRequest {
-            action: &ask.action,
-            resource: &ask.resource,
-            who: Some(&who),
-            context: &keys,
-            readings: &Readings::EVALUATOR,
-        };
+        let request = ask.request(&who, &keys);
         if bearing.denies(&request) {
             return NaiveDecision::ExplicitDeny;
         }
@@ -416,13 +422,7 @@ impl NaiveCall {
     pub fn every_layer_allows(&self, ask: &NaiveAsk) -> bool {
         let who = self.session();
         let keys = self.session_keys(ask, &who);
-        let request = NaiveRequest {
-            action: &ask.action,
-            resource: &ask.resource,
-            who: Some(&who),
-            context: &keys,
-            readings: &Readings::EVALUATOR,
-        };
+        let request = ask.request(&who, &keys);
         let any = |documents: &[Value]| Bearing::any(documents, allows, &request);
         let named = ask.policy.as_ref().and_then(|policy| grant(policy, &request));
         let party = self.party();

@@ -1,7 +1,6 @@
 //! What the session may do.
 
 use super::{
-    begin::is_service_linked,
     known::KnownKeys,
     question::{SessionQuestion, SessionQuestionError},
     way::SessionWay,
@@ -63,22 +62,15 @@ impl<'a> SessionQuestion<'a> {
             SessionWay::FederationToken | SessionWay::SessionToken => &self.caller.policies,
             _ => &self.role()?.policies,
         };
-        let mut situation = Situation::new()
-            .identity(own.identity.iter().copied())
-            .boundaries(own.boundaries.iter().copied())
-            .session(self.session_policies.iter().copied())
-            .service_control(own.service_control.clone())
+        let mut situation = self
+            .situation(own, &self.session_policies, &session)
             .resource_control(asked.resource_control.clone())
-            .service_linked(is_service_linked(&session))
             .session_token(self.way == SessionWay::SessionToken);
         if let Some(policy) = asked.policy {
             situation = situation.resource_policy(policy);
         }
         if let Some(id) = &asked.account {
             situation = situation.resource_account(id);
-        }
-        if let Some(id) = &self.management_account {
-            situation = situation.management_account(id);
         }
         let request = Request {
             action: asked.action.clone(),

@@ -4,12 +4,13 @@ use std::fmt;
 
 use super::{
     known::KnownKeys,
-    question::{SessionQuestion, SessionQuestionError},
+    question::{OwnPolicies, SessionQuestion, SessionQuestionError},
     refusal::SessionRefusal,
     way::SessionWay,
 };
 use crate::{
     context::Context,
+    document::Document,
     evaluate::{AccessDecision, CallEvaluation, Explanation, Request, Situation},
     principal::caller::Caller,
 };
@@ -69,22 +70,32 @@ impl<'a> SessionQuestion<'a> {
         Ok(situation.explain_call(&request)?)
     }
 
+    /// The policies on the side of who asks, the caller or the session.
+    pub(super) fn situation(
+        &self,
+        own: &OwnPolicies<'a>,
+        session: &[&'a Document],
+        who: &Caller,
+    ) -> Situation<'a> {
+        let situation = Situation::new()
+            .identity(own.identity.iter().copied())
+            .boundaries(own.boundaries.iter().copied())
+            .session(session.iter().copied())
+            .service_control(own.service_control.clone())
+            .service_linked(is_service_linked(who));
+        match &self.management_account {
+            Some(id) => situation.management_account(id),
+            None => situation,
+        }
+    }
+
     /// The call as a request, with the policies that bear on it.
     fn call(&self) -> Result<(Situation<'a>, Request), SessionQuestionError> {
         self.check()?;
         let caller = &self.caller;
-        let own = &caller.policies;
-        let levels = |levels: &[Vec<&'a _>]| levels.to_vec();
-        let mut situation = Situation::new()
-            .identity(own.identity.iter().copied())
-            .boundaries(own.boundaries.iter().copied())
-            .session(caller.session.iter().copied())
-            .service_control(levels(&own.service_control))
-            .service_linked(is_service_linked(&caller.principal))
+        let mut situation = self
+            .situation(&caller.policies, &caller.session, &caller.principal)
             .session_token(caller.temporary);
-        if let Some(id) = &self.management_account {
-            situation = situation.management_account(id);
-        }
         let resource = match (self.way, &caller.principal) {
             (SessionWay::SessionToken, _) => "*".to_owned(),
             (SessionWay::FederationToken, principal) => {
@@ -101,7 +112,7 @@ impl<'a> SessionQuestion<'a> {
             }
             _ => {
                 let role = self.role()?;
-                situation = situation.resource_control(levels(&role.resource_control));
+                situation = situation.resource_control(role.resource_control.clone());
                 if let Some(trust) = role.trust {
                     situation = situation.resource_policy(trust);
                 }
@@ -162,6 +173,6 @@ impl<'a> SessionQuestion<'a> {
 const TAG: &str = "aws:RequestTag/";
 
 /// Policies of the organisation do not bind sessions of service-linked roles.
-pub(super) fn is_service_linked(principal: &Caller) -> bool {
+fn is_service_linked(principal: &Caller) -> bool {
     matches!(principal, Caller::RoleSession { path: Some(path), .. } if path.starts_with("aws-service-role/"))
 }
