@@ -6,13 +6,13 @@ use std::sync::Arc;
 use deputy_delegation::{
     Decision, DecisionInput, Fact, GrantSpec, MissingFacts, decide,
     model::{Account, Binding, LimitEntry, ObjectId, Role, RoleId},
-    names::{NamespaceName, ServiceAccountName},
+    names::{NamespaceName, ObjectName, ServiceAccountName},
 };
 
 use crate::{
     cluster_roles::instance_entry,
     decided::remembered,
-    entry::{Entry, ResourceKind, RoleState, UnreadableBinding},
+    entry::{Entry, ResourceKind, RoleState, UnreadableBinding, View},
     index::Index,
     look::Seen,
     state::State,
@@ -75,14 +75,10 @@ impl State {
         instance_entry(&template, id)
     }
 
-    pub(crate) fn facts(&self, role: &Role) -> RoleFacts {
-        let account = &role.account;
+    pub(crate) fn facts(&self, account: &ObjectName, namespace: &NamespaceName) -> RoleFacts {
         let of_account = self.limits.of_account(account);
         // Where none decides, the refusal names the accounts in which others do.
-        let applies = of_account
-            .limits
-            .iter()
-            .any(|l| l.decides(&role.id.namespace, account));
+        let applies = of_account.limits.iter().any(|l| l.decides(namespace, account));
         let limits = if applies {
             of_account.clone()
         } else {
@@ -158,13 +154,14 @@ impl Index {
         if !self.can_decide() {
             return None;
         }
-        let (role, version, facts) = {
+        let (view, version, facts) = {
             let state = self.state.read();
             let stored = state.roles.get(id)?;
-            let role = Arc::clone(stored.view.granting().known()?);
-            let facts = state.facts(&role);
-            (role, stored.version, facts)
+            let facts = state.facts(&stored.view.head()?.account, &id.namespace);
+            (stored.view.clone(), stored.version, facts)
         };
+        // Outside of the lock: it may have to be read again.
+        let role = Arc::clone(view.granting().known()?);
         let decision = self.stored_role(id, &role, version, &facts);
         Some((role, decision))
     }
@@ -181,26 +178,26 @@ impl Index {
         if !self.can_decide() {
             return None;
         }
-        let (binding, version, role_id, role, role_version, role_state, facts) = {
+        let (view, version, role_view, role_version, facts) = {
             let state = self.state.read();
             let stored = state.bindings.get(id)?;
-            let binding = Arc::clone(stored.view.granting().known()?);
-            let role_id = binding.role.clone();
-            let stored_role = state.roles.get(&role_id);
-            let role = stored_role.map_or(Entry::Missing, |r| r.view.granting());
-            let facts = role.known().map(|role| state.facts(role));
-            let role_version = stored_role.map_or(0, |r| r.version);
-            let role_state = stored_role.map(|r| Arc::clone(&r.view.state));
+            let role_id = &stored.view.head()?.role;
+            let stored_role = state.roles.get(role_id);
+            let granting = stored_role.filter(|r| !r.view.meta.terminating);
+            let head = granting.and_then(|r| r.view.head());
+            let facts = head.map(|role| state.facts(&role.account, &role_id.namespace));
             (
-                binding,
+                stored.view.clone(),
                 stored.version,
-                role_id,
-                role,
-                role_version,
-                role_state,
+                stored_role.map(|r| r.view.clone()),
+                stored_role.map_or(0, |r| r.version),
                 facts,
             )
         };
+        // Outside of the lock: they may have to be read again.
+        let binding = Arc::clone(view.granting().known()?);
+        let role = role_view.as_ref().map_or(Entry::Missing, View::granting);
+        let role_state = role_view.map(|view| view.state);
         let (account_version, limits_version) = facts
             .as_ref()
             .map_or((0, 0), |f| (f.account_version, f.limits_version));
@@ -209,7 +206,7 @@ impl Index {
             self.about_binding(&binding, &role, facts.as_ref())
         });
         let role_decision = match (role.known(), &facts) {
-            (Some(role), Some(facts)) => Some(self.stored_role(&role_id, role, role_version, facts)),
+            (Some(role), Some(facts)) => Some(self.stored_role(&binding.role, role, role_version, facts)),
             _ => None,
         };
         let account = facts.map_or(Entry::Missing, |f| f.account);
@@ -229,7 +226,7 @@ impl Index {
         if !self.can_decide() {
             return Decision::Undecided(MissingFacts::UNKNOWN);
         }
-        let facts = self.state.read().facts(role);
+        let facts = self.state.read().facts(&role.account, &role.id.namespace);
         self.about_role(role, &facts)
     }
 
@@ -242,7 +239,9 @@ impl Index {
         let (role, facts) = {
             let state = self.state.read();
             let role = state.granting_role(&binding.role);
-            let facts = role.known().map(|role| state.facts(role));
+            let facts = role
+                .known()
+                .map(|role| state.facts(&role.account, &role.id.namespace));
             (role, facts)
         };
         self.about_binding(binding, &role, facts.as_ref())
@@ -330,7 +329,7 @@ impl Index {
         let state = self.state.read();
         let unreadable = state.unreadable_bindings.get(namespace)?.iter();
         let oldest = state.granting_bindings(namespace, service_account).next();
-        let first = oldest.as_ref().map(|binding| (binding.created, &binding.id.name));
+        let first = oldest.map(|((created, name), _)| (*created, name));
         let may_name = |binding: &UnreadableBinding| {
             let subjects = binding.subjects.as_ref();
             subjects.is_none_or(|subjects| subjects.contains(service_account))

@@ -163,10 +163,11 @@ impl Index {
     /// they grant nothing.
     #[must_use]
     pub fn bindings_of_role(&self, role: &RoleId) -> Vec<Arc<Binding>> {
-        let state = self.state.read();
-        let ages = state.bindings_by_role.get(role).into_iter().flatten();
-        ages.filter_map(|(_, name)| state.granting_binding(&role.namespace, name))
-            .collect()
+        let granting = {
+            let state = self.state.read();
+            views(state.granting(&role.namespace, state.bindings_by_role.get(role)))
+        };
+        read(&granting)
     }
 
     /// The users and roles of AWS that bindings of a role name, accepted or not. They are not all while a binding of the namespace can't be
@@ -190,8 +191,11 @@ impl Index {
         namespace: &NamespaceName,
         service_account: &ServiceAccountName,
     ) -> Vec<Arc<Binding>> {
-        let state = self.state.read();
-        state.granting_bindings(namespace, service_account).collect()
+        let granting = {
+            let state = self.state.read();
+            views(state.granting_bindings(namespace, service_account))
+        };
+        read(&granting)
     }
 
     /// Roles of an account, in order, also those being deleted, and those of ClusterAWSRoles that nobody binds any more.
@@ -296,6 +300,17 @@ impl Index {
                 + state.bindings.values().filter(|o| !o.view.is_readable()).count(),
         }
     }
+}
+
+type BindingView = View<Binding, BindingState>;
+
+fn views<'a, A: 'a>(of: impl Iterator<Item = (A, &'a BindingView)>) -> Vec<BindingView> {
+    of.map(|(_, view)| view.clone()).collect()
+}
+
+/// Reads them, as far as they have to be read again: that is for no lock.
+fn read(views: &[BindingView]) -> Vec<Arc<Binding>> {
+    views.iter().filter_map(|view| view.parsed().ok()).collect()
 }
 
 fn sorted<'a, T: Ord + Clone + 'a>(keys: impl Iterator<Item = &'a T>) -> Vec<T> {

@@ -157,23 +157,26 @@ impl State {
         &self,
         namespace: &NamespaceName,
         service_account: &ServiceAccountName,
-    ) -> impl Iterator<Item = Arc<Binding>> {
+    ) -> impl Iterator<Item = (&Age, &View<Binding, BindingState>)> {
         let subject = (namespace.clone(), service_account.clone());
-        let ages = self.bindings_by_subject.get(&subject).into_iter().flatten();
-        ages.filter_map(|(_, name)| self.granting_binding(namespace, name))
+        self.granting(namespace, self.bindings_by_subject.get(&subject))
     }
 
-    /// A binding as far as it grants anything.
-    pub(crate) fn granting_binding(
-        &self,
+    /// Of bindings of a namespace those that grant anything, in their order.
+    pub(crate) fn granting<'a>(
+        &'a self,
         namespace: &NamespaceName,
-        name: &ObjectName,
-    ) -> Option<Arc<Binding>> {
-        let id = ObjectId {
-            namespace: namespace.clone(),
-            name: name.clone(),
-        };
-        self.bindings.get(&id)?.view.granting().known().cloned()
+        ages: Option<&'a Sorted<Age>>,
+    ) -> impl Iterator<Item = (&'a Age, &'a View<Binding, BindingState>)> {
+        let namespace = namespace.clone();
+        ages.into_iter().flatten().filter_map(move |age| {
+            let id = ObjectId {
+                namespace: namespace.clone(),
+                name: age.1.clone(),
+            };
+            let view = &self.bindings.get(&id)?.view;
+            (view.is_readable() && !view.meta.terminating).then_some((age, view))
+        })
     }
 
     pub(crate) fn keys(&self, kind: ResourceKind) -> Box<dyn Iterator<Item = Key> + '_> {

@@ -234,7 +234,7 @@ impl Index {
     fn facts_with(&self, role: &Role, hypothesis: ProposedChange<'_>) -> RoleFacts {
         let account = &role.account;
         let state = self.state.read();
-        let mut facts = state.facts(role);
+        let mut facts = state.facts(account, &role.id.namespace);
         match hypothesis {
             ProposedChange::Limit(name, limit) => {
                 facts.limits = state.limits.of_account_with(account, name, limit)
