@@ -2,7 +2,8 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasher, Hash, RandomState},
+    fmt::Write as _,
+    hash::{BuildHasher, Hash, Hasher, RandomState},
     time::Duration,
 };
 
@@ -29,7 +30,20 @@ impl FingerprintKey {
     /// The fingerprint of `wanted`.
     pub fn fingerprint(&self, wanted: &impl std::fmt::Debug) -> Fingerprint {
         // Debug of plain data: complete, and the types need not be hashable.
-        Fingerprint(self.0.hash_one(format!("{wanted:?}")))
+        let mut text = Hashed(self.0.build_hasher());
+        // Hashing takes any text; a type whose Debug fails is none of ours.
+        let _always = write!(text, "{wanted:?}");
+        Fingerprint(text.0.finish())
+    }
+}
+
+/// Text as it is written, hashed instead of held.
+struct Hashed<H>(H);
+
+impl<H: Hasher> std::fmt::Write for Hashed<H> {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.0.write(text.as_bytes());
+        Ok(())
     }
 }
 

@@ -71,12 +71,14 @@ struct State {
     written: HashMap<RoleId, Instant>,
     /// Listings under way.
     running: HashMap<ObjectName, Instant>,
-    /// What was shown and not looked at yet, by account: how many there are of one is asked after every look at a role.
-    held: HashMap<ObjectName, HashMap<RoleId, Sighting>>,
+    /// What was shown and not looked at yet.
+    held: HashMap<RoleId, Sighting>,
+    /// How many of those are of an account: that is asked after every look at a role.
+    left: HashMap<ObjectName, usize>,
     /// Accounts of which a first listing is done, or was not to be had.
     listed: HashSet<ObjectName>,
     /// Roles that the status says are well, and that wait for the first listing of their account.
-    waiting: HashMap<ObjectName, HashSet<RoleId>>,
+    waiting: HashMap<RoleId, ObjectName>,
 }
 
 /// What AWS listed, and what of that may be believed.
@@ -118,7 +120,7 @@ impl Census {
     pub fn begin(&self, account: &Arc<Account>) -> Listing {
         let asked = Instant::now();
         let mut state = self.state.lock();
-        state.held.remove(&account.name);
+        state.take_all(&account.name);
         state.running.insert(account.name.clone(), asked);
         let oldest = state.running.values().min().copied().unwrap_or(asked);
         // Nothing that was asked since then, or will be, depends on them.
@@ -138,8 +140,7 @@ impl Census {
                 listing: listing.clone(),
                 role: role.map(Arc::new),
             };
-            let of_account = state.held.entry(listing.account.name.clone()).or_default();
-            of_account.insert(id.clone(), sighting);
+            state.hold(id, sighting);
         }
     }
 
@@ -147,14 +148,17 @@ impl Census {
     #[must_use]
     pub fn sighting(&self, id: &RoleId) -> Option<Sighting> {
         let state = self.state.lock();
-        let sighting = state.held.values().find_map(|of_account| of_account.get(id))?;
+        let sighting = state.held.get(id)?;
         self.is_believable(&state, &sighting.listing, id)
             .then(|| sighting.clone())
     }
 
-    /// What was shown of a role has been looked at.
+    /// What was shown of a role has been looked at, and it waits for nothing.
     pub fn looked_at(&self, id: &RoleId) {
-        self.state.lock().take(id);
+        let mut state = self.state.lock();
+        state.take(id);
+        state.waiting.remove(id);
+        drop(state);
         self.taken.notify_waiters();
     }
 
@@ -184,16 +188,17 @@ impl Census {
     }
 
     fn held_of(&self, account: &ObjectName) -> usize {
-        self.state.lock().held.get(account).map_or(0, HashMap::len)
+        self.state.lock().left.get(account).copied().unwrap_or_default()
     }
 
     /// The listing of the account is over, whatever came of it. Gives the roles that have waited for it and were not looked at since.
     pub fn end(&self, account: &ObjectName) -> HashSet<RoleId> {
         let mut state = self.state.lock();
-        state.held.remove(account);
+        state.take_all(account);
         state.running.remove(account);
         state.listed.insert(account.clone());
-        state.waiting.remove(account).unwrap_or_default()
+        let waited = state.waiting.extract_if(|_, awaited| awaited == account);
+        waited.map(|(id, _)| id).collect()
     }
 
     /// The account is no more.
@@ -211,8 +216,7 @@ impl Census {
             return None;
         }
         let left = FIRST_LISTING_WITHIN.checked_sub(since.elapsed())?;
-        let waiting = state.waiting.entry(account.clone()).or_default();
-        waiting.insert(id.clone());
+        state.waiting.insert(id.clone(), account.clone());
         (!left.is_zero()).then_some(left)
     }
 
@@ -224,10 +228,29 @@ impl Census {
 }
 
 impl State {
+    /// This was shown of a role.
+    fn hold(&mut self, id: &RoleId, sighting: Sighting) {
+        self.take(id);
+        *self
+            .left
+            .entry(sighting.listing.account.name.clone())
+            .or_default() += 1;
+        self.held.insert(id.clone(), sighting);
+    }
+
     /// What was shown of a role is held no more.
     fn take(&mut self, id: &RoleId) {
-        for of_account in self.held.values_mut() {
-            of_account.remove(id);
+        let Some(taken) = self.held.remove(id) else { return };
+        if let Some(left) = self.left.get_mut(&taken.listing.account.name) {
+            *left -= 1;
+        }
+    }
+
+    /// What was shown of the roles of an account is held no more.
+    fn take_all(&mut self, account: &ObjectName) {
+        if self.left.remove(account).is_some_and(|left| left > 0) {
+            self.held
+                .retain(|_, sighting| sighting.listing.account.name != *account);
         }
     }
 }

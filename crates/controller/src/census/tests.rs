@@ -130,6 +130,11 @@ async fn what_waits_for_the_first_listing_does_so_for_two_minutes_at_most() {
     assert!(census.awaits(name, &id).is_some(), "it is not over");
     assert_eq!(census.end(name), [id.clone()].into());
     assert_eq!(census.awaits(name, &id), None);
+    let census = Census::default();
+    census.leads();
+    assert!(census.awaits(name, &id).is_some());
+    census.looked_at(&id);
+    assert!(census.end(name).is_empty(), "it was looked at since");
 
     let census = Census::default();
     census.leads();

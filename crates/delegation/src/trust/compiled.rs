@@ -137,11 +137,11 @@ impl Parts {
         written(self.inside.iter().cloned().chain(outside).collect())
     }
 
-    /// Characters of the policy, with what is kept free for the record of a user or role: where the record takes the place of more than
-    /// one, each had more than it leaves.
-    pub(super) fn size(&self) -> usize {
+    /// Characters of the policy, which is `document`, with what is kept free for the record of a user or role: where the record takes the
+    /// place of more than one, each had more than it leaves.
+    pub(super) fn size(&self, document: &Document) -> usize {
         if self.outside.iter().all(|part| part.entity.is_none()) {
-            return self.document().size();
+            return document.size();
         }
         let one = PrincipalId::new("AROADBQP57FF2AEXAMPLE").ok();
         let entries = one.map(|id| (principal_mark(""), id)).into_iter().collect();
@@ -149,19 +149,27 @@ impl Parts {
             entries,
             ..Record::default()
         };
-        let mut statements = self.document().statements().to_vec();
+        let mut statements = document.statements().to_vec();
         statements.extend(record.statements());
         written(statements).size()
     }
 }
 
-impl CompiledTrust {
-    pub(super) fn new(parts: Parts, left_out: Vec<LeftOut>) -> Self {
+/// Nobody's.
+impl Default for CompiledTrust {
+    fn default() -> Self {
         Self {
-            document: parts.document(),
-            left_out,
-            parts,
+            document: deny_all(),
+            left_out: Vec::new(),
+            parts: Parts::default(),
         }
+    }
+}
+
+impl CompiledTrust {
+    /// From now on it is this `document`, of these parts.
+    pub(super) fn trusts(&mut self, parts: Parts, document: Document) {
+        (self.parts, self.document) = (parts, document);
     }
 
     /// SHA-256, in hexadecimal, of what is asked for: of the policy, and where subjects say what they replace, of that.
@@ -194,13 +202,21 @@ impl CompiledTrust {
         unknown: &BTreeSet<String>,
     ) -> WrittenTrust {
         let choice = self.choose(named, known, unknown, false);
-        if choice.document().size() <= TRUST_POLICY {
-            return choice.written();
+        if choice.is_only_inside() {
+            // Nobody is left out of it, and nothing noted down: it is what was compiled.
+            return choice.written_as(self.document.clone());
+        }
+        let document = choice.document();
+        if document.size() <= TRUST_POLICY {
+            return choice.written_as(document);
         }
         // The record has no room: then no user or role is trusted that is not trusted already, unless its subject says what it replaces.
         let mut choice = self.choose(named, known, unknown, true);
-        while choice.document().size() > TRUST_POLICY && choice.drop_last() {}
-        choice.written()
+        let mut document = choice.document();
+        while document.size() > TRUST_POLICY && choice.drop_last() {
+            document = choice.document();
+        }
+        choice.written_as(document)
     }
 
     fn choose(
@@ -303,6 +319,11 @@ impl Choice {
         true
     }
 
+    /// Whether it says nothing of anybody outside of the cluster.
+    fn is_only_inside(&self) -> bool {
+        self.outside.is_empty() && self.left_out.is_empty() && self.record == Record::default()
+    }
+
     fn document(&self) -> Document {
         let outside = self.outside.iter().map(|(_, statement)| statement.clone());
         let mut statements: Vec<Statement> = self.inside.iter().cloned().chain(outside).collect();
@@ -313,9 +334,9 @@ impl Choice {
         written(statements)
     }
 
-    fn written(self) -> WrittenTrust {
+    fn written_as(self, document: Document) -> WrittenTrust {
         WrittenTrust {
-            document: self.document(),
+            document,
             left_out: self.left_out,
         }
     }

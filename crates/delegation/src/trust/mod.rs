@@ -41,24 +41,29 @@ pub fn compile(
     bindings: &[Arc<Binding>],
 ) -> CompiledTrust {
     let mut trusted: Vec<&Binding> = Vec::new();
-    let mut left_out = Vec::new();
+    let mut compiled = CompiledTrust::default();
     for binding in bindings {
         trusted.push(binding);
-        let size = size_with(cluster, account, id, &trusted);
+        let with_it = parts(cluster, account, id, &trusted);
+        let document = with_it.document();
+        let size = with_it.size(&document);
         if size > TRUST_POLICY {
             trusted.pop();
             let binding = binding.id.clone();
-            left_out.push(LeftOut { binding, size });
+            compiled.left_out.push(LeftOut { binding, size });
+        } else {
+            compiled.trusts(with_it, document);
         }
     }
-    CompiledTrust::new(parts(cluster, account, id, &trusted), left_out)
+    compiled
 }
 
 /// What the trust policy of a role has with these bindings, in characters. With users and roles among them that includes what is kept
 /// free, to note down one that is replaced.
 #[must_use]
 pub fn size_with(cluster: &ClusterName, account: &Account, id: &RoleId, bindings: &[&Binding]) -> usize {
-    parts(cluster, account, id, bindings).size()
+    let parts = parts(cluster, account, id, bindings);
+    parts.size(&parts.document())
 }
 
 /// Trust for sessions that the broker makes: the issuer, this external id, these request tags.
