@@ -389,10 +389,17 @@ impl Clients {
     }
 }
 
-/// The region that IAM of a partition is in.
 fn iam_region(account: &Account) -> String {
+    home_region(account.partition.as_str())
+        .unwrap_or_else(|| account.region.as_str())
+        .to_owned()
+}
+
+/// The region that IAM of a partition is in.
+#[must_use]
+pub fn home_region(partition: &str) -> Option<&'static str> {
     // https://docs.aws.amazon.com/general/latest/gr/iam-service.html
-    match account.partition.as_str() {
+    Some(match partition {
         "aws" => "us-east-1",
         "aws-cn" => "cn-north-1",
         "aws-us-gov" => "us-gov-west-1",
@@ -401,9 +408,8 @@ fn iam_region(account: &Account) -> String {
         "aws-iso-e" => "eu-isoe-west-1",
         "aws-iso-f" => "us-isof-south-1",
         "aws-eusc" => "eusc-de-east-1",
-        _ => account.region.as_str(),
-    }
-    .to_owned()
+        _ => return None,
+    })
 }
 
 /// Where the ambient identity comes from: the process's own region, which can be in another partition than the account.

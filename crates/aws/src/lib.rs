@@ -2,6 +2,7 @@
 //!
 //! - [`Roles`], [`Policies`], [`ManagedPolicies`] and [`Sts`]: what the controllers and the broker may do in AWS, nothing more.
 //! - [`Clients`]: those traits over the SDK, one set of clients for each account, each with the identity it needs.
+//! - [`PersonalSts`]: AWS's own ways to a session for a person, by the person's own keys, token or assertion; [`Profiles`].
 //! - [`AwsError`]: what went wrong, as one of few [classes](ErrorClass) that say what to do about it.
 //! - [`CallBudget`]: how fast an account's IAM is called, and by [`CallPurpose`] whose turn comes first.
 //! - [`WriteFence`]: asked before each write, when its turn has come.
@@ -35,6 +36,7 @@ mod identity;
 #[cfg(any(test, feature = "test-support"))]
 pub mod model;
 mod observe;
+mod people;
 mod proxy;
 mod quotas;
 mod sdk;
@@ -42,10 +44,14 @@ mod traits;
 
 pub use budget::{BudgetSettings, CallBudget, CallPurpose};
 pub use caller::{AccountIdentity, IdentifyError, identify};
-pub use clients::{AmbientOptions, Clients, Timeouts};
+pub use clients::{AmbientOptions, Clients, Timeouts, home_region};
 pub use error::{AwsError, ErrorClass};
 pub use fence::WriteFence;
 pub use observe::{CallObserver, CallReport, IgnoreCalls};
+pub use people::{
+    AssumeRoleCall, MfaDevice, NarrowedBy, PersonalIdentity, PersonalKeys, PersonalOptions, PersonalSession,
+    PersonalSts, Profiles, ProfilesError, ProviderCall, SessionCall,
+};
 pub use proxy::{Proxy, ProxyError};
 pub use secrecy::{ExposeSecret, SecretString};
 pub use traits::{

@@ -241,7 +241,8 @@ fn endpoint(field: &str, url: Option<&String>, findings: &mut Findings) -> Optio
 
 /// `schema::ENDPOINT`, without a regular-expression engine: requests are signed and carry external ids, so plain text
 /// goes to this machine only, and nothing hides a host behind `user@`.
-fn is_endpoint(url: &str) -> bool {
+#[must_use]
+pub fn is_endpoint(url: &str) -> bool {
     let host_char = |b: u8| b.is_ascii_alphanumeric() || b == b'.' || b == b'-';
     let path_char = |b: u8| b.is_ascii_alphanumeric() || b"._~/-".contains(&b);
     if url.len() > 512 {

@@ -28,7 +28,7 @@ use kube::api::ObjectMeta;
 use serde_json::Value;
 
 pub use self::{
-    account::parse_account,
+    account::{is_endpoint, parse_account},
     binding::{NotReadable, cluster_role_of, parse_binding},
     cluster_role::{NAMESPACE_ELEMENTS, NAMESPACE_VARIABLE, RoleTemplate, parse_cluster_role},
     limit::{enforcement_of, parse_limit, scope_of},

@@ -14,7 +14,11 @@ use deputy_delegation::names::AccountId;
 use tokio::time::Instant;
 use tracing::{Instrument, Span};
 
-pub(crate) use self::{policies::SdkPolicies, roles::SdkRoles, sts::SdkSts};
+pub(crate) use self::{
+    policies::SdkPolicies,
+    roles::SdkRoles,
+    sts::{SdkSts, issued},
+};
 use crate::{
     budget::{CallBudget, CallPurpose},
     error::{AwsError, ErrorClass},
@@ -228,7 +232,7 @@ fn found<T>(result: Result<T, AwsError>) -> Result<Option<T>, AwsError> {
 }
 
 /// An answer that lacks what AWS always sends, or that can't be read.
-fn senseless(operation: &'static str, what: &str) -> AwsError {
+pub(crate) fn senseless(operation: &'static str, what: &str) -> AwsError {
     AwsError::new(
         operation,
         ErrorClass::Other,

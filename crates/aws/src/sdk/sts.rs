@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use aws_sdk_sts::types::{PolicyDescriptorType, Tag};
 use deputy_delegation::{names::AccountId, session::SessionRequest};
+use jiff::Timestamp;
 
 use super::{ApiCaller, decode, senseless};
 use crate::{
@@ -19,6 +20,28 @@ impl SdkSts {
     pub(crate) fn new(client: aws_sdk_sts::Client, caller: ApiCaller) -> Self {
         Self { client, caller }
     }
+}
+
+/// The credentials of an answer, whole ones only, and when they end.
+pub(crate) fn issued(
+    operation: &'static str,
+    credentials: Option<aws_sdk_sts::types::Credentials>,
+) -> Result<(Credentials, Timestamp), AwsError> {
+    let credentials = credentials.ok_or_else(|| senseless(operation, "no credentials"))?;
+    // An empty field would make whoever gets it fall back to another identity or fail far from the cause.
+    if credentials.access_key_id.is_empty()
+        || credentials.secret_access_key.is_empty()
+        || credentials.session_token.is_empty()
+    {
+        return Err(senseless(operation, "empty credentials"));
+    }
+    let expiration = decode::timestamp(operation, &credentials.expiration)?;
+    let credentials = Credentials {
+        access_key_id: credentials.access_key_id,
+        secret_access_key: credentials.secret_access_key.into(),
+        session_token: credentials.session_token.into(),
+    };
+    Ok((credentials, expiration))
 }
 
 #[async_trait]
@@ -50,26 +73,13 @@ impl Sts for SdkSts {
             .set_policy_arns((!policies.is_empty()).then_some(policies))
             .send();
         let output = self.caller.call(ASSUME, call).await?;
-        let credentials = output
-            .credentials
-            .ok_or_else(|| senseless(ASSUME, "no credentials"))?;
+        let (credentials, expiration) = issued(ASSUME, output.credentials)?;
         let user = output
             .assumed_role_user
             .ok_or_else(|| senseless(ASSUME, "no assumed role"))?;
-        // An empty field would make a pod fall back to another identity or fail far from the cause.
-        if credentials.access_key_id.is_empty()
-            || credentials.secret_access_key.is_empty()
-            || credentials.session_token.is_empty()
-        {
-            return Err(senseless(ASSUME, "empty credentials"));
-        }
         Ok(Session {
-            expiration: decode::timestamp(ASSUME, &credentials.expiration)?,
-            credentials: Credentials {
-                access_key_id: credentials.access_key_id,
-                secret_access_key: credentials.secret_access_key.into(),
-                session_token: credentials.session_token.into(),
-            },
+            expiration,
+            credentials,
             assumed_role_arn: user.arn,
             assumed_role_id: user.assumed_role_id,
             packed_policy_size: output

@@ -73,7 +73,9 @@ impl SessionDuration {
     }
 }
 
-fn seconds_in(text: &str) -> Option<u64> {
+/// The seconds of a text such as `1h30m`: `^([0-9]+(h|m|s))+$`.
+#[must_use]
+pub fn seconds_in(text: &str) -> Option<u64> {
     if text.is_empty() || text.len() > TEXT_MAX {
         return None;
     }

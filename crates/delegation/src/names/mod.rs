@@ -10,7 +10,7 @@ mod principal;
 mod shared_issuers;
 
 pub use arn::{IamEntity, IssuerArn, ManagedPolicyArn, PolicyArn, PolicyOwner, RoleArn};
-pub use duration::{MaxSessionDuration, SessionDuration};
+pub use duration::{MaxSessionDuration, SessionDuration, seconds_in};
 pub(crate) use pattern::wildcard_match;
 pub use pattern::{IamArnPattern, NamespacePattern, TextPattern};
 pub use principal::{

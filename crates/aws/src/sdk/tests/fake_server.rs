@@ -13,7 +13,7 @@ use tokio::{
 
 /// What the server does with one request.
 #[derive(Clone)]
-pub(super) enum CannedAnswer {
+pub(crate) enum CannedAnswer {
     Body(u16, String),
     /// Reads the request and closes the connection.
     Hangup,
@@ -22,13 +22,13 @@ pub(super) enum CannedAnswer {
 }
 
 /// A server on loopback and the requests it got: head and form of each.
-pub(super) struct Server {
+pub(crate) struct Server {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
-    pub(super) async fn start(answers: impl IntoIterator<Item = CannedAnswer>) -> Self {
+    pub(crate) async fn start(answers: impl IntoIterator<Item = CannedAnswer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -63,11 +63,11 @@ impl Server {
         Self { address, requests }
     }
 
-    pub(super) fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 }

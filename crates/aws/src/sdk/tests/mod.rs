@@ -25,10 +25,8 @@ use deputy_delegation::{
 use deputy_policy::{Document, PolicyKind};
 use tokio::net::TcpListener;
 
-use self::{
-    fake_server::{CannedAnswer, Server},
-    sts::with_provisioner,
-};
+pub(crate) use self::fake_server::{CannedAnswer, Server};
+use self::sts::with_provisioner;
 use crate::{
     AmbientOptions, BudgetSettings, CallObserver, CallPurpose, CallReport, Clients, ErrorClass, NewPolicy,
     Timeouts, WriteFence,
@@ -96,7 +94,7 @@ fn delete() -> IamCall {
     IamCall::DeleteRole { role: role_name() }
 }
 
-fn error(status: u16, code: &str, message: &str) -> CannedAnswer {
+pub(crate) fn error(status: u16, code: &str, message: &str) -> CannedAnswer {
     CannedAnswer::Body(
         status,
         format!(
@@ -105,7 +103,7 @@ fn error(status: u16, code: &str, message: &str) -> CannedAnswer {
     )
 }
 
-fn ok(operation: &str, result: &str) -> CannedAnswer {
+pub(crate) fn ok(operation: &str, result: &str) -> CannedAnswer {
     CannedAnswer::Body(
         200,
         format!(
