@@ -45,14 +45,19 @@ pub fn code(outcome: &CommandResult) -> ExitCode {
         Ok(CommandAnswer::Yes) => ExitCode::SUCCESS,
         Ok(CommandAnswer::No) => ExitCode::from(1),
         Err(failure) => {
-            // Not `eprintln!`, which panics when standard error is closed; nobody is left to be told then.
-            drop(writeln!(std::io::stderr(), "deputy: {failure}"));
+            say(failure);
             ExitCode::from(match failure {
                 Failure::Input(_) => 2,
                 Failure::Process(_) => 3,
             })
         }
     }
+}
+
+/// Tells whoever reads standard error.
+pub fn say(what: &dyn std::fmt::Display) {
+    // Not `eprintln!`, which panics when standard error is closed; nobody is left to be told then.
+    drop(writeln!(std::io::stderr(), "deputy: {what}"));
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod broker;
 mod cluster;
 mod controllers;
 mod crds;
+mod credentials;
 mod exit;
 mod explain;
 mod input;
@@ -49,6 +50,9 @@ enum Command {
     Webhook(Box<webhook::WebhookArguments>),
     /// Run the broker, which hands out credentials
     Broker(broker::BrokerArguments),
+    /// Get a session from AWS by your own keys, token or assertion
+    #[command(subcommand)]
+    Credentials(credentials::CredentialsCommand),
     /// Print the custom resource definitions
     Crds(crds::CrdsArguments),
     /// Print what must exist in AWS before Deputy runs
@@ -72,6 +76,7 @@ fn run(command: &Command) -> CommandResult {
         Command::Limits(a) => process::block_on(controllers::limits(a)),
         Command::Webhook(a) => process::block_on(webhook::run(a)),
         Command::Broker(a) => process::block_on(broker::run(a)),
+        Command::Credentials(c) => c.run(),
         Command::Crds(a) => crds::run(a),
         Command::Bootstrap(c) => bootstrap::run(c),
         Command::Explain(c) => c.run(),

@@ -274,6 +274,13 @@ fn types_with_secrets_cannot_be_printed() {
     for (path, name) in [
         ("crates/aws/src/traits.rs", "Credentials"),
         ("crates/aws/src/traits.rs", "Session"),
+        ("crates/aws/src/people/mod.rs", "PersonalKeys"),
+        ("crates/aws/src/people/mod.rs", "PersonalSession"),
+        ("crates/aws/src/people/mod.rs", "MfaDevice"),
+        ("crates/aws/src/people/mod.rs", "ProviderCall"),
+        ("src/credentials/answer.rs", "ProcessCredentials"),
+        ("src/credentials/assertion.rs", "Assertion"),
+        ("src/credentials/prompt.rs", "Device"),
         ("crates/agent/src/credential.rs", "Credential"),
     ] {
         let text = fs::read_to_string(root().join(path)).unwrap();

@@ -11,6 +11,7 @@
 mod batch;
 mod bootstrap;
 mod cluster_role;
+mod credentials;
 mod evaluate;
 mod explain;
 mod input;

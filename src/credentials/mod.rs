@@ -1,0 +1,53 @@
+//! `deputy credentials …`: AWS's own ways to a session for a person, as a `credential_process` of AWS's SDKs and CLI.
+//!
+//! Each way is the caller's own business: the caller's keys, token or assertion make the call, and AWS decides. What is added
+//! is what AWS's tools do not do: one call for several processes that ask at once, a cache that holds sessions and nothing
+//! else, checks before anything is sent, and refusals that say what would help.
+
+mod answer;
+mod arguments;
+mod assertion;
+mod assume_role;
+mod cache;
+mod connection;
+mod expiry;
+mod help;
+mod hops;
+mod narrowing;
+mod obtain;
+mod prompt;
+mod saml;
+mod secret_input;
+mod session;
+mod settings;
+mod signer;
+mod wait;
+mod web_identity;
+
+use clap::Subcommand;
+
+use crate::exit::CommandResult;
+
+/// `deputy credentials`
+#[derive(Debug, Subcommand)]
+pub enum CredentialsCommand {
+    /// A session of the IAM user whose keys you have (GetSessionToken), with MFA where it is asked for
+    Session(session::SessionTokenArguments),
+    /// A session of a role, or of the last of several roles (AssumeRole)
+    AssumeRole(Box<assume_role::AssumeRoleArguments>),
+    /// A session of a role for whom a token of an OpenID Connect provider vouches (AssumeRoleWithWebIdentity)
+    WebIdentity(Box<web_identity::WebIdentityArguments>),
+    /// A session of a role for whom an assertion of a SAML provider vouches (AssumeRoleWithSAML)
+    Saml(Box<saml::SamlArguments>),
+}
+
+impl CredentialsCommand {
+    pub fn run(&self) -> CommandResult {
+        match self {
+            Self::Session(a) => session::run(a),
+            Self::AssumeRole(a) => assume_role::run(a),
+            Self::WebIdentity(a) => web_identity::run(a),
+            Self::Saml(a) => saml::run(a),
+        }
+    }
+}
