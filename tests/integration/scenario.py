@@ -294,7 +294,7 @@ class Team:
 
     def leave(self) -> None:
         """Deletes what is granted, so that tests after it wait for nothing of it; nobody waits until it is gone."""
-        for plural in ("awsrolebindings", "awsroles"):
+        for plural in ("awsfederateduserbindings", "awsrolebindings", "awsroles"):
             self.admin.delete(f"{API}/namespaces/{self.name}/{plural}")
         for path in (self.limit_path, *self.more_limits):
             if self.admin.exists(path):

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("scenario")
 
 def test_the_definitions_are_accepted_without_a_warning(scenario):
     definitions = scenario.deputy.rendered.definitions
-    assert len(scenario.deputy.rendered.crd_names()) == 6
+    assert len(scenario.deputy.rendered.crd_names()) == 7
     for definition in definitions:
         path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{definition['metadata']['name']}"
         path += "?fieldManager=probe&force=true&dryRun=All&fieldValidation=Strict"
@@ -52,6 +52,16 @@ BAD = [
     ("AWSAccount", "region", "us-gov-west-1", "region of another partition"),
     ("AWSAccount", "issuer.principalARN", "arn:aws:iam::123456789012:group/x", "should match"),
     ("AWSAccount", "issuer.principalARN", "arn:aws-cn:iam::123456789012:role/x", "must be in spec.partition"),
+    ("AWSAccount", "federation", {"userARN": "arn:aws:iam::123456789012:role/x"}, "should match"),
+    ("AWSAccount", "federation", {"userARN": "arn:aws:iam::210987654321:user/x"}, "user of this account"),
+    (
+        "AWSAccount",
+        "federation",
+        {"userARN": "arn:aws:iam::123456789012:user/deputy-broker"},
+        "another one than the issuer",
+    ),
+    ("DelegationLimit", "federatedUsers", ["a?"], "should match"),
+    ("DelegationLimit", "session", {"maxFederatedDuration": "37h"}, "must be 15m to 36h"),
     (
         "AWSAccount",
         "previousIssuers",

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Instant};
 use deputy_api::convert::RoleTemplate;
 use deputy_delegation::{
     AccountId, ClusterName, Decision, NamespaceName, ObjectName, Region, ServiceAccountName,
-    model::{Account, Binding, LimitEntry, ObjectId, Role, RoleKind, SessionMethod},
+    model::{Account, Binding, FederatedBinding, LimitEntry, ObjectId, Role, RoleKind, SessionMethod},
     web_identity::{self, WebIdentity},
 };
 use deputy_index::{
@@ -107,6 +107,14 @@ impl Facts {
         }
     }
 
+    /// Decides about a binding of a federated user as it would be.
+    pub(crate) fn decide_federated(&self, binding: &FederatedBinding) -> Decision {
+        match &self.seen {
+            Some(seen) => self.index.decide_federated_as_seen(binding, seen),
+            None => self.index.decide_federated_with(binding),
+        }
+    }
+
     /// Decides about the role that a binding names, if it is known.
     pub(crate) fn decide_role_of(&self, binding: &Binding) -> Option<Decision> {
         match &self.seen {
@@ -156,6 +164,7 @@ impl Facts {
             DeputyKind::Role => self.index.role(&id(name)?.into())?.meta.uid,
             DeputyKind::ClusterRole => self.index.cluster_role(&name)?.meta.uid,
             DeputyKind::Binding => self.index.binding(&id(name)?)?.meta.uid,
+            DeputyKind::FederatedBinding => self.index.federated_binding(&id(name)?)?.meta.uid,
         }
     }
 
@@ -198,6 +207,7 @@ impl Facts {
         let name = |grant: &GrantRef| match grant {
             GrantRef::Role(id) => id.title().to_string(),
             GrantRef::Binding(id) => format!("AWSRoleBinding {id}"),
+            GrantRef::FederatedUser(id) => format!("AWSFederatedUserBinding {id}"),
         };
         Impact {
             concerned: found.concerned,

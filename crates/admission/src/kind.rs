@@ -10,15 +10,17 @@ pub(crate) enum DeputyKind {
     Role,
     ClusterRole,
     Binding,
+    FederatedBinding,
 }
 
 impl DeputyKind {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Account,
         Self::Limit,
         Self::Role,
         Self::ClusterRole,
         Self::Binding,
+        Self::FederatedBinding,
     ];
 
     pub(crate) fn as_str(self) -> &'static str {
@@ -28,6 +30,7 @@ impl DeputyKind {
             Self::Role => "AWSRole",
             Self::ClusterRole => "ClusterAWSRole",
             Self::Binding => "AWSRoleBinding",
+            Self::FederatedBinding => "AWSFederatedUserBinding",
         }
     }
     pub(crate) fn plural(self) -> &'static str {
@@ -37,10 +40,11 @@ impl DeputyKind {
             Self::Role => "awsroles",
             Self::ClusterRole => "clusterawsroles",
             Self::Binding => "awsrolebindings",
+            Self::FederatedBinding => "awsfederateduserbindings",
         }
     }
     pub(crate) fn namespaced(self) -> bool {
-        matches!(self, Self::Role | Self::Binding)
+        matches!(self, Self::Role | Self::Binding | Self::FederatedBinding)
     }
 
     /// The kind that the request is about. `None` unless kind and resource both say so.

@@ -53,6 +53,12 @@ use crate::{SessionMethodSpec, schema};
     validation = Rule::new("!has(self.boundaryWriter) || self.boundaryWriter.assumeRole.roleARN.startsWith('arn:' + self.partition + ':iam::' + self.accountID + ':role/')")
         .message("boundaryWriter.assumeRole.roleARN must be a role of this account and partition: policies are made where it lives")
         .field_path(".boundaryWriter.assumeRole.roleARN"),
+    validation = Rule::new("!has(self.federation) || self.federation.userARN.startsWith('arn:' + self.partition + ':iam::' + self.accountID + ':user/')")
+        .message("federation.userARN must be a user of this account and partition: its federated users are there")
+        .field_path(".federation.userARN"),
+    validation = Rule::new("!has(self.federation) || (self.federation.userARN != self.issuer.principalARN && (!has(self.previousIssuers) || self.previousIssuers.all(i, i.principalARN != self.federation.userARN)))")
+        .message("federation.userARN must be another one than the issuer: a federated user has what its user has")
+        .field_path(".federation.userARN"),
     validation = Rule::new("!has(self.oidc) || self.oidc.providerARN.startsWith('arn:' + self.partition + ':iam::' + self.accountID + ':oidc-provider/')")
         .message("oidc.providerARN must be a provider of this account and partition: AWS takes no other in a role's trust policy")
         .field_path(".oidc.providerARN"),
@@ -90,6 +96,11 @@ pub struct AWSAccountSpec {
     #[schemars(length(min = 1, max = "quota::PREVIOUS_ISSUERS"))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["principalARN".into()]))]
     pub previous_issuers: Vec<IssuerSpec>,
+
+    /// The IAM user whose keys `deputy broker` has to call GetFederationToken: for AWSFederatedUserBindings. Absent: there are no federated
+    /// users in the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub federation: Option<FederationSpec>,
 
     /// The identity that writes roles. Absent: the ambient identity of `deputy controller`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -143,6 +154,17 @@ pub struct IssuerSpec {
     #[serde(rename = "principalARN")]
     #[schemars(length(max = "schema::MAX_ARN"), regex(pattern = schema::ISSUER_ARN))]
     pub principal_arn: String,
+}
+
+/// Who calls `sts:GetFederationToken`.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct FederationSpec {
+    /// ARN of an IAM user of this account, and not the issuer. A federated user has at most what this user has, so its policies are to
+    /// be `sts:GetFederationToken` on the names that limits allow, the ceilings of those limits, and nothing else.
+    #[serde(rename = "userARN")]
+    #[schemars(length(max = "schema::MAX_ARN"), regex(pattern = schema::USER_ARN))]
+    pub user_arn: String,
 }
 
 /// An identity other than the ambient one.

@@ -5,13 +5,17 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use kube::CustomResourceExt as _;
 
-use crate::{AWSAccount, AWSRole, AWSRoleBinding, ClusterAWSRole, DelegationLimit, NamespaceLimit};
+use crate::{
+    AWSAccount, AWSFederatedUserBinding, AWSRole, AWSRoleBinding, ClusterAWSRole, DelegationLimit,
+    NamespaceLimit,
+};
 
 /// The definitions of all kinds.
 #[must_use]
 pub fn crds() -> Vec<CustomResourceDefinition> {
     let mut crds = vec![
         AWSAccount::crd(),
+        AWSFederatedUserBinding::crd(),
         AWSRole::crd(),
         AWSRoleBinding::crd(),
         ClusterAWSRole::crd(),

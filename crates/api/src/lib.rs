@@ -1,7 +1,8 @@
 //! Deputy's kinds (`deputy.dev/v1alpha1`), their custom resource definitions, and their conversion into what
 //! [`deputy_delegation`] decides about.
 //!
-//! - [`AWSAccount`], [`DelegationLimit`], [`AWSRole`], [`ClusterAWSRole`], [`AWSRoleBinding`]: the kinds; [`NamespaceLimit`], a limit for its namespaces to read.
+//! - [`AWSAccount`], [`DelegationLimit`], [`AWSRole`], [`ClusterAWSRole`], [`AWSRoleBinding`],
+//!   [`AWSFederatedUserBinding`]: the kinds; [`NamespaceLimit`], a limit for its namespaces to read.
 //! - [`conditions`]: types and reasons of the conditions in their status, and how one is written.
 //! - [`convert`]: a kind becomes a [`deputy_delegation::model`] type, or a list of every field that is wrong.
 //! - [`crds`]: the definitions, as in `crds/`.
@@ -32,6 +33,7 @@ mod cluster_role;
 pub mod conditions;
 pub mod convert;
 pub mod crds;
+mod federated;
 mod limit;
 mod method;
 mod namespace_limit;
@@ -44,7 +46,8 @@ pub mod unknown;
 
 pub use account::{
     AWSAccount, AWSAccountSpec, AWSAccountStatus, AccountDefaults, AccountOrphans, AccountQuotas,
-    AssumeRoleSpec, EndpointsSpec, IdentitySpec, IssuerSpec, OidcSpec, OrphanedRole, QuotaCount,
+    AssumeRoleSpec, EndpointsSpec, FederationSpec, IdentitySpec, IssuerSpec, OidcSpec, OrphanedRole,
+    QuotaCount,
 };
 pub use binding::{
     AWSRoleBinding, AWSRoleBindingSpec, AWSRoleBindingStatus, BindingSessionSpec, RoleRef, RoleRefKind,
@@ -53,7 +56,13 @@ pub use binding::{
 pub use cluster_role::{
     ClusterAWSRole, ClusterAWSRoleSpec, ClusterAWSRoleStatus, InstanceCounts, InstanceFinding, RoleInstance,
 };
-pub use convert::{parse_account, parse_binding, parse_cluster_role, parse_limit, parse_role};
+pub use convert::{
+    parse_account, parse_binding, parse_cluster_role, parse_federated_binding, parse_limit, parse_role,
+};
+pub use federated::{
+    AWSFederatedUserBinding, AWSFederatedUserBindingSpec, AWSFederatedUserBindingStatus,
+    FederatedSessionSpec, FederatedSubjectKind, FederatedSubjectSpec,
+};
 pub use limit::{
     BoundaryProblem, BoundarySpec, BoundaryStatus, BoundaryType, DelegationLimit, DelegationLimitSpec,
     DelegationLimitStatus, EnforcementType, GrantCounts, LimitRolesSpec, LimitSessionSpec, RefusedGrant,

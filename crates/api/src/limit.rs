@@ -139,6 +139,17 @@ pub struct DelegationLimitSpec {
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub existing_roles: Vec<String>,
 
+    /// Names that the federated users of AWSFederatedUserBindings may have: patterns, in which `*` stands for any characters, compared with
+    /// case. None by default. What their sessions may do, the ceiling says; the federation user's own policy in AWS has to allow the
+    /// names, too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = "quota::FEDERATED_USERS_OF_LIMIT"),
+        inner(length(min = 1, max = 32), regex(pattern = schema::FEDERATED_USER_PATTERN))
+    )]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub federated_users: Vec<String>,
+
     /// What an AWSRole may ask for beside permissions.
     #[serde(default)]
     pub roles: LimitRolesSpec,
@@ -206,6 +217,12 @@ pub struct LimitSessionSpec {
     #[x_kube(validation = Rule::new("duration(self) >= duration('30m') && duration(self) <= duration('12h')").message("must be 30m to 12h"))]
     pub max_duration: String,
 
+    /// The longest session of a federated user: 15m to 36h. Absent: `maxDuration`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32), regex(pattern = schema::DURATION))]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('15m') && duration(self) <= duration('36h')").message("must be 15m to 36h"))]
+    pub max_federated_duration: Option<String>,
+
     /// By which calls of STS pods may get sessions. `AssumeRoleWithWebIdentity` goes past session policies, session tags and the audit
     /// log, because the pod calls STS itself: list it knowingly. An empty list allows no sessions of pods at all.
     #[serde(default = "default_methods")]
@@ -224,6 +241,7 @@ impl Default for LimitSessionSpec {
     fn default() -> Self {
         Self {
             max_duration: default_max_duration(),
+            max_federated_duration: None,
             methods: default_methods(),
             tags: BTreeMap::new(),
         }

@@ -29,6 +29,12 @@ pub(crate) const ROLE_ARN: &str = r"^arn:aws[a-z0-9-]*:iam::[0-9]{12}:role/[!-~]
 pub(crate) const ROLE_ARN_PATTERN: &str = r"^arn:[a-z0-9*-]+:iam::[0-9*]+:role/[A-Za-z0-9_+=,.@/*-]+$";
 /// The same, or `…:user/…`.
 pub(crate) const ISSUER_ARN: &str = r"^arn:aws[a-z0-9-]*:iam::[0-9]{12}:(role|user)/[!-~]+$";
+/// `arn:<partition>:iam::<account>:user/…`
+pub(crate) const USER_ARN: &str = r"^arn:aws[a-z0-9-]*:iam::[0-9]{12}:user/[!-~]+$";
+/// The name of a federated user.
+pub(crate) const FEDERATED_USER: &str = r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$";
+/// The same, with `*` for any characters.
+pub(crate) const FEDERATED_USER_PATTERN: &str = r"^[A-Za-z0-9*-]+$";
 /// `arn:<partition>:iam::<account>:oidc-provider/<host>[/<path>]`
 pub(crate) const OIDC_PROVIDER_ARN: &str =
     r"^arn:aws[a-z0-9-]*:iam::[0-9]{12}:oidc-provider/[a-z0-9.-]+(/[A-Za-z0-9_+=,.@~%-]+)*$";

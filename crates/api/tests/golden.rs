@@ -63,16 +63,24 @@ fn durations_in_the_schema_have_the_numbers_of_the_code() {
     };
     let session = bounds(quota::SESSION_SECONDS_MIN, quota::SESSION_SECONDS_MAX);
     let of_role = bounds(quota::MAX_SESSION_SECONDS_MIN, quota::SESSION_SECONDS_MAX);
-    for (plural, rule) in [
-        ("awsaccounts", &session),
-        ("awsrolebindings", &session),
-        ("delegationlimits", &session),
-        ("namespacelimits", &session),
-        ("awsroles", &of_role),
+    let federated = bounds(quota::FEDERATED_SECONDS_MIN, quota::FEDERATED_SECONDS_MAX);
+    for (plural, rules) in [
+        ("awsaccounts", vec![&session]),
+        ("awsrolebindings", vec![&session]),
+        ("awsfederateduserbindings", vec![&federated]),
+        ("delegationlimits", vec![&session, &federated]),
+        ("namespacelimits", vec![&session, &federated]),
+        ("awsroles", vec![&of_role]),
     ] {
         let yaml = crds_yaml(plural).unwrap();
-        assert!(yaml.contains(rule.as_str()), "{plural} lacks {rule}");
-        assert_eq!(yaml.matches("duration(self)").count(), 2, "{plural}");
+        for rule in &rules {
+            assert!(yaml.contains(rule.as_str()), "{plural} lacks {rule}");
+        }
+        assert_eq!(
+            yaml.matches("duration(self)").count(),
+            2 * rules.len(),
+            "{plural}"
+        );
     }
 }
 

@@ -92,6 +92,7 @@ pub fn account() -> Account {
 pub fn index() -> Arc<Index> {
     let index = Arc::new(Index::new(ClusterName::new("demo").unwrap()));
     index.reset(ResourceKind::ClusterRoles, []);
+    index.reset(ResourceKind::FederatedBindings, []);
     index.reset(ResourceKind::Accounts, [account_object()]);
     index.reset(ResourceKind::Limits, [limit_object("s3:GetObject")]);
     index.reset(

@@ -1,12 +1,9 @@
 //! The two processes: which watches feed which queues.
 
-use std::{collections::BTreeSet, fmt, hash::Hash, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use deputy_aws::{AccountIdentity, AmbientOptions, Clients, Proxy, WriteFence};
-use deputy_delegation::{
-    ClusterName, ClusterUid,
-    model::{ObjectId, RoleId},
-};
+use deputy_delegation::{ClusterName, ClusterUid};
 use deputy_index::{BoundaryKey, Dirty, Index, ResourceKind, Subscription, WatchError, watch};
 use deputy_runtime::{
     health::Health,
@@ -23,39 +20,37 @@ use tokio::{
 
 use crate::{
     account::AccountController,
-    binding::BindingController,
+    binding_queues::BindingQueues,
     boundary::{BoundaryController, SweepNews, sweep_for_ever},
     census::{TakeInHand, list_for_ever},
     cluster_role::ClusterRoleController,
     context::ControllerContext,
-    error::ReconcileError,
     instances::Instances,
+    kind_queue::{Depth, KindQueue, Origin},
     limit::{CountController, LimitController, copy_for_ever},
     limit_status::LimitStatuses,
     metrics::ControllerMetrics,
     progress::{NoProgressError, WorkProgress},
-    queue::{Lane, PerLane, Place, Queue, Requeue, Workers},
+    queue::{Place, Workers},
     role::RoleController,
     triage::Triage,
-    work::{self, Reconciler, Urgency},
 };
 
 /// Boundary policies that are looked at at once: what can't be reached keeps its place for as long as a call may take.
 pub(crate) const BOUNDARY_WORKERS: Workers = Workers::each(32);
-/// Reconciliations at once of a kind that makes no calls to AWS.
-const WITHOUT_AWS: Workers = Workers::each(8);
 /// How long what is in hand may take when the process is told to stop.
 const LAST_WORK: Duration = Duration::from_secs(8);
 /// How often gauges are set.
 const GAUGE_EVERY: Duration = Duration::from_secs(5);
 
 /// What `deputy limits` watches: also the namespaces, for the copies of limits in them. Nothing is decided by those.
-const WITH_NAMESPACES: [ResourceKind; 6] = [
+const WITH_NAMESPACES: [ResourceKind; 7] = [
     ResourceKind::Accounts,
     ResourceKind::Limits,
     ResourceKind::Roles,
     ResourceKind::ClusterRoles,
     ResourceKind::Bindings,
+    ResourceKind::FederatedBindings,
     ResourceKind::Namespaces,
 ];
 
@@ -178,14 +173,11 @@ pub async fn run_controller(
     let instances = Arc::new(Instances::new(ctx.clone()));
     let role = Arc::new(RoleController::new(ctx.clone(), instances.clone()));
     let cluster_role = Arc::new(ClusterRoleController::new(ctx.clone(), instances));
-    let binding = Arc::new(BindingController::new(ctx.clone()));
     let accounts = KindQueue::new("AWSAccount", Workers::AWS, Place::of_account);
     let placing = role.clone();
     let roles = KindQueue::new("AWSRole", Workers::AWS, move |id| placing.place(id));
     let cluster_roles = KindQueue::new("ClusterAWSRole", Workers::each(2), |_| Place::default());
-    let bindings = KindQueue::new("AWSRoleBinding", WITHOUT_AWS, |id: &ObjectId| {
-        Place::of_namespace(&id.namespace)
-    });
+    let bindings = BindingQueues::new();
     let triage = Triage::default();
     let taking = role.clone();
     let take: TakeInHand = Arc::new(move |id, uid, account| taking.take_in_hand(id, uid, account));
@@ -205,19 +197,18 @@ pub async fn run_controller(
                 let cluster_role = cluster_role.clone();
                 async move { cluster_role.reconcile(&key).await }
             }),
-            bindings.work(&ctx, &draining, move |key, _| {
-                let binding = binding.clone();
-                async move { binding.reconcile(&key).await }
-            }),
+            bindings.work(&ctx, &draining),
             triage.run(&ctx, &roles.queue, &draining),
             list_for_ever(&ctx, &draining, &census, &roles.queue, take),
         );
     };
+    let [of_roles, of_users] = bindings.observed();
     let queues = [
         accounts.observed(),
         roles.observed(),
         cluster_roles.observed(),
-        bindings.observed(),
+        of_roles,
+        of_users,
     ];
     let route = |dirty: Dirty, origin: Origin| {
         origin.enqueue(&accounts.queue, dirty.accounts, &dirty.echoed_accounts);
@@ -239,7 +230,7 @@ pub async fn run_controller(
             origin == Origin::Change,
             &roles.queue,
         );
-        origin.enqueue(&bindings.queue, dirty.bindings, &BTreeSet::new());
+        bindings.enqueue(origin, dirty.bindings, dirty.federated);
     };
     supervise(process, shutdown, work, queues.into(), route).await
 }
@@ -334,90 +325,6 @@ pub async fn run_limits(
     };
     supervise(process, shutdown, work, queues.into(), route).await
 }
-
-/// The queue of a kind, and whether its work gets done.
-struct KindQueue<K> {
-    queue: Queue<K>,
-    progress: WorkProgress,
-}
-
-impl<K: Clone + Eq + Hash + fmt::Display + Send + Sync + 'static> KindQueue<K> {
-    fn new(
-        kind: &'static str,
-        workers: Workers,
-        place_of: impl Fn(&K) -> Place + Send + Sync + 'static,
-    ) -> Self {
-        Self {
-            queue: Queue::new(workers, place_of),
-            progress: WorkProgress::new(kind),
-        }
-    }
-
-    /// Works on the queue until the process drains.
-    async fn work<F>(
-        &self,
-        ctx: &Arc<ControllerContext>,
-        shutdown: &Shutdown,
-        reconcile: impl Fn(K, Urgency) -> F + Send + Sync + 'static,
-    ) where
-        F: Future<Output = Result<Requeue, ReconcileError>> + Send + 'static,
-    {
-        let reconciler: Reconciler<K> = Arc::new(move |key, urgency| Box::pin(reconcile(key, urgency)));
-        let (progress, queue) = (self.progress.clone(), self.queue.clone());
-        work::run(progress, queue, ctx.clone(), shutdown.clone(), reconciler).await;
-    }
-
-    /// For the gauges and the liveness of the process.
-    fn observed(&self) -> (WorkProgress, Depth) {
-        let queue = self.queue.clone();
-        (self.progress.clone(), Box::new(move || queue.depth()))
-    }
-}
-
-/// Why a key is put into a queue.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    /// It was there when the process began.
-    Start,
-    /// Something about it changed.
-    Change,
-}
-
-impl Origin {
-    fn lane(self) -> Lane {
-        match self {
-            Self::Start => Lane::Routine,
-            Self::Change => Lane::Change,
-        }
-    }
-
-    /// How urgent a role is, as far as that can be told without deciding.
-    fn lane_of_role(self, index: &Index, id: &RoleId, is_unbound: bool) -> Lane {
-        let is_going = index.role(id).is_none_or(|role| role.meta.terminating);
-        match self {
-            Self::Change if is_going || is_unbound => Lane::Revoke,
-            _ => self.lane(),
-        }
-    }
-
-    fn enqueue<K: Clone + Eq + Hash + Ord>(
-        self,
-        queue: &Queue<K>,
-        keys: impl IntoIterator<Item = K>,
-        echoed: &BTreeSet<K>,
-    ) {
-        for key in keys {
-            if echoed.contains(&key) {
-                queue.add_echo(key);
-            } else {
-                queue.add(key, self.lane());
-            }
-        }
-    }
-}
-
-/// How many keys wait in a queue.
-type Depth = Box<dyn Fn() -> PerLane + Send>;
 
 /// Routes changes into queues and lets the workers work, until the process is told to stop or loses its Lease.
 ///

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use deputy_api::{
-    AWSAccountStatus, AWSRoleBindingStatus, AWSRoleStatus, ClusterAWSRoleStatus, DelegationLimitStatus,
+    AWSAccountStatus, AWSFederatedUserBindingStatus, AWSRoleBindingStatus, AWSRoleStatus,
+    ClusterAWSRoleStatus, DelegationLimitStatus,
     conditions::{self, ConditionReason, ConditionType, Conditions, Status},
 };
 use deputy_aws::AwsError;
-use deputy_delegation::{Accepted, NamespaceName};
+use deputy_delegation::{Accepted, NamespaceName, Violations};
 use deputy_runtime::status::replace_status;
 use jiff::Timestamp;
 use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
@@ -86,6 +87,25 @@ pub fn within(accepted: &Accepted) -> String {
     message
 }
 
+/// `Accepted` of a binding that is.
+#[must_use]
+pub fn accepted(rests_on: &Accepted) -> ConditionValue {
+    ConditionValue::new(Status::True, ConditionReason::WithinLimits, within(rests_on))
+}
+
+/// `Accepted` and `Ready` of a binding that is refused.
+#[must_use]
+pub fn refused(violations: &Violations) -> (ConditionValue, ConditionValue) {
+    (
+        ConditionValue::new(Status::False, violations.into(), format!("{violations:#}")),
+        ConditionValue::new(
+            Status::False,
+            not_accepted(Some(violations.into())),
+            "not accepted: nobody gets credentials by it",
+        ),
+    )
+}
+
 pub trait HasConditions {
     fn conditions(&self) -> &[Condition];
 }
@@ -101,6 +121,7 @@ macro_rules! has_conditions {
 }
 has_conditions!(
     AWSAccountStatus,
+    AWSFederatedUserBindingStatus,
     AWSRoleStatus,
     AWSRoleBindingStatus,
     ClusterAWSRoleStatus,

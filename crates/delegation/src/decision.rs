@@ -243,6 +243,10 @@ pub enum Reason {
     ExistingRole,
     /// A role that is to stay when its object is deleted, which a limit does not allow.
     Retain,
+    /// A federated user whose name a limit does not allow, or of an account that has no federation user.
+    FederatedUser,
+    /// What is asked for belongs to another namespace already.
+    Conflict,
     /// Any other rule of structure.
     Structure,
 }
@@ -272,6 +276,8 @@ impl Reason {
             Self::ManagedPolicy => "ManagedPolicy",
             Self::ExistingRole => "ExistingRole",
             Self::Retain => "Retain",
+            Self::FederatedUser => "FederatedUser",
+            Self::Conflict => "Conflict",
             Self::Structure => "Structure",
         }
     }

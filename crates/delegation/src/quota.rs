@@ -38,6 +38,12 @@ pub const SESSION_SECONDS_MIN: u32 = 30 * 60;
 /// Seconds of the longest session: 12 hours. STS AssumeRole, parameter `DurationSeconds`.
 pub const SESSION_SECONDS_MAX: u32 = 12 * 60 * 60;
 
+/// Seconds of the shortest session of a federated user: 15 minutes. STS GetFederationToken, parameter `DurationSeconds`.
+pub const FEDERATED_SECONDS_MIN: u32 = 15 * 60;
+
+/// Seconds of the longest session of a federated user: 36 hours. STS GetFederationToken, parameter `DurationSeconds`.
+pub const FEDERATED_SECONDS_MAX: u32 = 36 * 60 * 60;
+
 /// Seconds of the longest session when the issuer is itself a session of a role: one hour.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining>
 pub const CHAINED_SESSION_SECONDS_MAX: u32 = 60 * 60;
@@ -87,6 +93,9 @@ pub const ORPHANS_SHOWN: usize = 50;
 
 /// Patterns on roles that exist and may be bound, of a limit.
 pub const EXISTING_ROLES_OF_LIMIT: usize = 64;
+
+/// Patterns on names of federated users, of a limit.
+pub const FEDERATED_USERS_OF_LIMIT: usize = 64;
 
 /// Values that a limit allows of one session tag.
 pub const VALUES_OF_TAG: usize = 50;

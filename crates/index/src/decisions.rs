@@ -50,9 +50,11 @@ pub enum GrantRef {
     Role(RoleId),
     /// A binding.
     Binding(ObjectId),
+    /// A binding of a federated user.
+    FederatedUser(ObjectId),
 }
 
-/// What a decision about a role rests on, beside the role.
+/// What a decision about a role or a federated user rests on, beside it.
 #[derive(Debug, Clone)]
 pub(crate) struct RoleFacts {
     pub(crate) account: Entry<Account>,
@@ -95,9 +97,9 @@ impl State {
 }
 
 impl Seen {
-    fn facts(&self, role: &Role) -> RoleFacts {
+    pub(crate) fn facts(&self, account: &ObjectName) -> RoleFacts {
         RoleFacts {
-            account: self.account(&role.account),
+            account: self.account(account),
             limits: Arc::clone(&self.limits),
             account_version: 0,
             limits_version: 0,
@@ -249,14 +251,14 @@ impl Index {
 
     /// The same as [`Index::decide_role_with`], by what was seen instead of what the index holds.
     pub fn decide_role_as_seen(&self, role: &Role, seen: &Seen) -> Decision {
-        self.about_role(role, &seen.facts(role))
+        self.about_role(role, &seen.facts(&role.account))
     }
 
     /// The same as [`Index::decide_binding_with`], by what was seen instead of what the index holds. A role that was not
     /// looked up is taken from the index.
     pub fn decide_binding_as_seen(&self, binding: &Binding, seen: &Seen) -> Decision {
         let role = self.role_as_seen(&binding.role, seen);
-        let facts = role.known().map(|role| seen.facts(role));
+        let facts = role.known().map(|role| seen.facts(&role.account));
         self.about_binding(binding, &role, facts.as_ref())
     }
 

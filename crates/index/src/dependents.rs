@@ -10,13 +10,15 @@ use deputy_delegation::{
 use crate::{
     dirty::{BoundaryKey, Dirty},
     limits::scope,
-    state::{ServiceAccountKey, State},
+    sorted::ServiceAccountKey,
+    state::State,
 };
 
 impl State {
     pub(crate) fn account_dirty(&self, name: &ObjectName) -> Dirty {
         let mut dirty = Dirty {
             accounts: BTreeSet::from([name.clone()]),
+            federated: self.federated.of_account(name).cloned().collect(),
             ..Dirty::default()
         };
         for limit in self.limits.of_account(name).limits.iter().map(LimitEntry::name) {
@@ -48,6 +50,7 @@ impl State {
             // Also those that it applies to no more.
             dirty.counted.entry(name.clone()).or_default().extend(under);
             self.role_dependents(self.roles_told_of(entry).into_iter(), &mut dirty);
+            dirty.federated.extend(self.federated.told_of(entry));
         }
         dirty
     }

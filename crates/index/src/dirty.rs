@@ -46,6 +46,8 @@ pub struct Dirty {
     pub cluster_roles: BTreeSet<ObjectName>,
     /// Bindings: changed, or their role, or another binding of the same ServiceAccount did.
     pub bindings: BTreeSet<ObjectId>,
+    /// Bindings of federated users: changed, or their account, a limit there, or another binding of the same name did.
+    pub federated: BTreeSet<ObjectId>,
     /// Namespaces that changed.
     pub namespaces: BTreeSet<NamespaceName>,
     /// Those of `roles` of which a binding went, or changed: somebody may not become them any more.
@@ -68,6 +70,7 @@ impl Dirty {
             roles,
             cluster_roles,
             bindings,
+            federated,
             namespaces,
             // Parts of the others.
             unbound_roles: _,
@@ -81,6 +84,7 @@ impl Dirty {
             && roles.is_empty()
             && cluster_roles.is_empty()
             && bindings.is_empty()
+            && federated.is_empty()
             && namespaces.is_empty()
     }
 
@@ -103,6 +107,7 @@ impl Dirty {
             roles,
             cluster_roles,
             bindings,
+            federated,
             namespaces,
             unbound_roles,
             echoed_roles,
@@ -121,6 +126,7 @@ impl Dirty {
         self.roles.extend(roles.iter().cloned());
         self.cluster_roles.extend(cluster_roles.iter().cloned());
         self.bindings.extend(bindings.iter().cloned());
+        self.federated.extend(federated.iter().cloned());
         self.namespaces.extend(namespaces.iter().cloned());
     }
 }

@@ -29,6 +29,8 @@ pub enum ResourceKind {
     ClusterRoles,
     /// `AWSRoleBinding`.
     Bindings,
+    /// `AWSFederatedUserBinding`.
+    FederatedBindings,
     /// `Namespace`, metadata only.
     Namespaces,
     /// `ServiceAccount`, metadata only.
@@ -37,20 +39,22 @@ pub enum ResourceKind {
 
 impl ResourceKind {
     /// Deputy's own kinds: what decisions depend on.
-    pub const KINDS: [Self; 5] = [
+    pub const KINDS: [Self; 6] = [
         Self::Accounts,
         Self::Limits,
         Self::Roles,
         Self::ClusterRoles,
         Self::Bindings,
+        Self::FederatedBindings,
     ];
     /// All.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Accounts,
         Self::Limits,
         Self::Roles,
         Self::ClusterRoles,
         Self::Bindings,
+        Self::FederatedBindings,
         Self::Namespaces,
         Self::ServiceAccounts,
     ];
@@ -64,6 +68,7 @@ impl ResourceKind {
             Self::Roles => "awsroles",
             Self::ClusterRoles => "clusterawsroles",
             Self::Bindings => "awsrolebindings",
+            Self::FederatedBindings => "awsfederateduserbindings",
             Self::Namespaces => "namespaces",
             Self::ServiceAccounts => "serviceaccounts",
         }

@@ -70,6 +70,9 @@ impl Index {
             ResourceKind::Bindings => {
                 parse::id(&object.metadata).map(|id| self.state.write().put_binding(id, object))
             }
+            ResourceKind::FederatedBindings => {
+                parse::id(&object.metadata).map(|id| self.state.write().put_federated(id, object))
+            }
             ResourceKind::Namespaces | ResourceKind::ServiceAccounts => {
                 return self.apply_metadata(kind, &object.metadata);
             }
@@ -98,7 +101,8 @@ impl Index {
             | ResourceKind::Limits
             | ResourceKind::Roles
             | ResourceKind::ClusterRoles
-            | ResourceKind::Bindings => return,
+            | ResourceKind::Bindings
+            | ResourceKind::FederatedBindings => return,
         };
         self.tell(kind, dirty);
     }
@@ -138,6 +142,7 @@ impl Index {
                 Key::Role(id) => state.drop_role(id),
                 Key::ClusterRole(name) => state.drop_cluster_role(name),
                 Key::Binding(id) => state.drop_binding(id),
+                Key::Federated(id) => state.drop_federated(id),
                 Key::Namespace(name) => state.drop_namespace(name),
                 Key::ServiceAccount(subject) => {
                     state.service_accounts.remove(subject);
@@ -151,6 +156,7 @@ impl Index {
             Key::Account(_)
             | Key::Limit(_)
             | Key::ClusterRole(_)
+            | Key::Federated(_)
             | Key::Namespace(_)
             | Key::ServiceAccount(_) => {}
         }

@@ -15,7 +15,7 @@ use std::{
 use deputy_api::convert::RoleTemplate;
 use deputy_delegation::{
     ObjectName, ServiceAccountName,
-    model::{Account, Binding, Role, RoleId},
+    model::{Account, Binding, FederatedBinding, Role, RoleId},
 };
 use parking_lot::Mutex;
 
@@ -72,6 +72,11 @@ impl Headed for Binding {
 }
 
 impl Headed for Account {
+    type Head = ();
+    fn head(&self) {}
+}
+
+impl Headed for FederatedBinding {
     type Head = ();
     fn head(&self) {}
 }

@@ -1,7 +1,7 @@
 //! What the cluster holds, parsed once and indexed by the questions that are asked of it.
 //!
-//! - [`Index`] is the state: accounts, limits, roles, ClusterAWSRoles, bindings, namespaces and ServiceAccounts. It is fed object by
-//!   object and knows no client, so every test of it is pure.
+//! - [`Index`] is the state: accounts, limits, roles, ClusterAWSRoles, bindings (also of federated users), namespaces and
+//!   ServiceAccounts. It is fed object by object and knows no client, so every test of it is pure.
 //! - [`watch()`] feeds an index from an API server.
 //! - [`look()`] sees limits and accounts once, for who is about to refuse.
 //! - [`Subscription`] tells controllers what has to be decided again.
@@ -29,13 +29,16 @@ mod decisions;
 mod dependents;
 mod dirty;
 mod entry;
+mod federated;
 mod freshness;
+mod holders;
 mod index;
 mod kept;
 mod limits;
 mod look;
 mod parse;
 mod questions;
+mod sorted;
 mod state;
 mod suspension;
 mod tap;
@@ -50,6 +53,7 @@ pub use entry::{
     AccountState, BindingState, BoundaryInAccount, ClusterRoleState, Entry, IssuerState, LimitState, Meta,
     NamespaceInfo, ResourceKind, RoleState, ServiceAccountInfo, View,
 };
+pub use federated::FederatedDecision;
 pub use freshness::{STALE_AFTER, Stale};
 pub use index::{Index, Reset};
 pub use kept::{BindingHead, Headed, RoleHead};

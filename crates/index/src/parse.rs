@@ -7,16 +7,16 @@ use std::{
 };
 
 use deputy_api::{
-    AWSAccount, AWSAccountStatus, AWSRole, AWSRoleBinding, AWSRoleBindingStatus, AWSRoleStatus,
-    BoundaryStatus, ClusterAWSRole, ClusterAWSRoleStatus, DelegationLimit, DelegationLimitStatus, GROUP,
-    RoleInstance, RoleSessionsStatus, accepted_removing,
+    AWSAccount, AWSAccountStatus, AWSFederatedUserBinding, AWSRole, AWSRoleBinding, AWSRoleBindingStatus,
+    AWSRoleStatus, BoundaryStatus, ClusterAWSRole, ClusterAWSRoleStatus, DelegationLimit,
+    DelegationLimitStatus, GROUP, RoleInstance, RoleSessionsStatus, accepted_removing,
     conditions::{self, ConditionReason, ConditionType, Status},
     convert::{NotReadable, RoleTemplate, cluster_role_of, enforcement_of, scope_of, subjects_of},
-    parse_account, parse_binding, parse_cluster_role, parse_limit, parse_role,
+    parse_account, parse_binding, parse_cluster_role, parse_federated_binding, parse_limit, parse_role,
 };
 use deputy_delegation::{
     MaxSessionDuration, NamespaceName, ObjectName, Violations,
-    model::{Account, Binding, LimitEntry, ObjectId, Role},
+    model::{Account, Binding, FederatedBinding, LimitEntry, ObjectId, Role},
 };
 use kube::api::{DynamicObject, ObjectMeta};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -68,6 +68,12 @@ parse!(
     AWSRoleBinding,
     deputy_api::AWSRoleBindingSpec,
     parse_binding
+);
+parse!(
+    FederatedBinding,
+    AWSFederatedUserBinding,
+    deputy_api::AWSFederatedUserBindingSpec,
+    parse_federated_binding
 );
 parse!(
     deputy_delegation::model::Limit,

@@ -30,6 +30,8 @@ pub struct Counts {
     pub cluster_roles: usize,
     /// AWSRoleBindings.
     pub bindings: usize,
+    /// AWSFederatedUserBindings.
+    pub federated_bindings: usize,
     /// Namespaces.
     pub namespaces: usize,
     /// ServiceAccounts.
@@ -284,6 +286,7 @@ impl Index {
             roles: state.roles.len(),
             cluster_roles: state.cluster_roles.len(),
             bindings: state.bindings.len(),
+            federated_bindings: state.federated.ids().count(),
             namespaces: state.namespaces.len(),
             service_accounts: state.service_accounts.len(),
             unreadable: state.accounts.values().filter(|o| !o.view.is_readable()).count()
@@ -297,7 +300,8 @@ impl Index {
                     .values()
                     .filter(|o| !o.view.is_readable())
                     .count()
-                + state.bindings.values().filter(|o| !o.view.is_readable()).count(),
+                + state.bindings.values().filter(|o| !o.view.is_readable()).count()
+                + state.federated.unreadable(),
         }
     }
 }

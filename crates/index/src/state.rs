@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    hash::Hash,
     sync::Arc,
 };
 
@@ -20,20 +19,12 @@ use crate::{
         AccountState, BindingState, ClusterRoleState, Entry, NamespaceInfo, ResourceKind, RoleState,
         ServiceAccountInfo, UnreadableBinding, View,
     },
+    holders::FederatedBindings,
     kept::{Headed, Kept, Recent, RoleHead},
     limits::{Limits, StoredLimit},
     parse,
+    sorted::{Age, ServiceAccountKey, Sorted, insert_sorted, remove_sorted},
 };
-
-/// A ServiceAccount by namespace and name.
-pub(crate) type ServiceAccountKey = (NamespaceName, ServiceAccountName);
-
-/// A sorted list without duplicates. Most have one entry, for which a tree would allocate eleven times as much; there is
-/// one for each role and each ServiceAccount.
-pub(crate) type Sorted<T> = Vec<T>;
-
-/// When a binding was made, and its name: the order in which bindings count.
-pub(crate) type Age = (i64, ObjectName);
 
 /// An object with the number of the change that it came with.
 #[derive(Debug)]
@@ -67,6 +58,7 @@ pub(crate) struct State {
     pub(crate) bindings_by_subject: HashMap<ServiceAccountKey, Sorted<Age>>,
     /// Bindings that can't be read, by namespace.
     pub(crate) unreadable_bindings: HashMap<NamespaceName, BTreeMap<ObjectName, UnreadableBinding>>,
+    pub(crate) federated: FederatedBindings,
     pub(crate) namespaces: HashMap<NamespaceName, Arc<NamespaceInfo>>,
     pub(crate) service_accounts: HashMap<ServiceAccountKey, Arc<ServiceAccountInfo>>,
 }
@@ -78,6 +70,7 @@ pub(crate) enum Key {
     Role(RoleId),
     ClusterRole(ObjectName),
     Binding(ObjectId),
+    Federated(ObjectId),
     Namespace(NamespaceName),
     ServiceAccount(ServiceAccountKey),
 }
@@ -90,6 +83,7 @@ impl Key {
             ResourceKind::Roles => Self::Role(parse::id(meta)?.into()),
             ResourceKind::ClusterRoles => Self::ClusterRole(parse::name(meta)?),
             ResourceKind::Bindings => Self::Binding(parse::id(meta)?),
+            ResourceKind::FederatedBindings => Self::Federated(parse::id(meta)?),
             ResourceKind::Namespaces => Self::Namespace(NamespaceName::new(meta.name.as_deref()?).ok()?),
             ResourceKind::ServiceAccounts => Self::ServiceAccount(subject(meta)?),
         })
@@ -189,6 +183,7 @@ impl State {
             }
             ResourceKind::ClusterRoles => Box::new(self.cluster_roles.keys().cloned().map(Key::ClusterRole)),
             ResourceKind::Bindings => Box::new(self.bindings.keys().cloned().map(Key::Binding)),
+            ResourceKind::FederatedBindings => Box::new(self.federated.ids().cloned().map(Key::Federated)),
             ResourceKind::Namespaces => Box::new(self.namespaces.keys().cloned().map(Key::Namespace)),
             ResourceKind::ServiceAccounts => {
                 Box::new(self.service_accounts.keys().cloned().map(Key::ServiceAccount))
@@ -475,24 +470,6 @@ impl State {
         match old {
             Some(old) if changed == Changed::State => old,
             _ => self.tick(),
-        }
-    }
-}
-
-fn insert_sorted<K: Eq + Hash, V: Ord>(index: &mut HashMap<K, Sorted<V>>, key: K, value: V) {
-    let values = index.entry(key).or_insert_with(|| Vec::with_capacity(1));
-    if let Err(at) = values.binary_search(&value) {
-        values.insert(at, value);
-    }
-}
-
-fn remove_sorted<K: Eq + Hash, V: Ord>(index: &mut HashMap<K, Sorted<V>>, key: &K, value: &V) {
-    if let Some(values) = index.get_mut(key) {
-        if let Ok(at) = values.binary_search(value) {
-            values.remove(at);
-        }
-        if values.is_empty() {
-            index.remove(key);
         }
     }
 }

@@ -7,7 +7,7 @@ use deputy_api::{
     convert::RoleTemplate,
 };
 use deputy_delegation::{
-    ClusterName, ObjectName, accepts,
+    ClusterName, NamespaceName, ObjectName, accepts,
     model::{Account, Binding, LimitEntry, ObjectId, Role, RoleId, RunningBroker, still_reached},
     trust::{self, LeftOut},
 };
@@ -57,7 +57,7 @@ impl Suspension {
 }
 
 impl Suspension {
-    fn note(&mut self, was: bool, will_be: bool, grant: GrantRef) {
+    pub(crate) fn note(&mut self, was: bool, will_be: bool, grant: GrantRef) {
         if was {
             self.accepted += 1;
             if !will_be {
@@ -136,6 +136,13 @@ impl Index {
             suspension.looked_at += usize::from(counted);
             self.look_at(&id, hypothesis, successor.as_ref(), &is_over, &mut suspension);
         }
+        for id in self.federated_concerned(hypothesis) {
+            suspension.concerned += 1;
+            if !is_over() {
+                suspension.looked_at += 1;
+                self.look_at_federated(&id, hypothesis, &mut suspension);
+            }
+        }
         suspension.suspended.sort();
         suspension
     }
@@ -162,7 +169,9 @@ impl Index {
             }
             ProposedChange::Limit(..) | ProposedChange::Account(..) => Entry::Known(Arc::clone(&role)),
         };
-        let facts = exchanged.known().map(|role| self.facts_with(role, hypothesis));
+        let facts = exchanged
+            .known()
+            .map(|role| self.facts_with(&role.account, &role.id.namespace, hypothesis));
         let role_after = match (exchanged.known(), &facts) {
             (Some(role), Some(facts)) => accepts(&self.question_of_role(role, facts)),
             _ => false,
@@ -231,10 +240,14 @@ impl Index {
         }
     }
 
-    fn facts_with(&self, role: &Role, hypothesis: ProposedChange<'_>) -> RoleFacts {
-        let account = &role.account;
+    pub(crate) fn facts_with(
+        &self,
+        account: &ObjectName,
+        namespace: &NamespaceName,
+        hypothesis: ProposedChange<'_>,
+    ) -> RoleFacts {
         let state = self.state.read();
-        let mut facts = state.facts(account, &role.id.namespace);
+        let mut facts = state.facts(account, namespace);
         match hypothesis {
             ProposedChange::Limit(name, limit) => {
                 facts.limits = state.limits.of_account_with(account, name, limit)

@@ -119,6 +119,8 @@ impl Index {
     fn why_refused(&self, limit: &ObjectName, grant: &GrantRef) -> Option<WouldBeRefused> {
         match grant {
             GrantRef::Role(id) => refused_by(limit, &self.decide_role(id)?.1),
+            // They are no roles, nor bindings of one: not among those that are counted.
+            GrantRef::FederatedUser(_) => None,
             GrantRef::Binding(id) => {
                 let binding = self.decide_binding(id)?;
                 refused_by(limit, &binding.decision).or_else(|| {

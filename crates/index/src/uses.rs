@@ -19,6 +19,8 @@ pub enum AccountUse {
     Instance(RoleId),
     /// A binding that names the account.
     Binding(ObjectId),
+    /// A binding of a federated user of the account.
+    FederatedUser(ObjectId),
     /// A limit that names the account, or has a boundary policy in it: before it says so, one may be on its way.
     Limit(ObjectName),
 }
@@ -51,6 +53,13 @@ impl Index {
             .map(AccountUse::Role)
             .chain(instances.map(AccountUse::Instance))
             .chain(state.bindings_naming(account).map(AccountUse::Binding))
+            .chain(
+                state
+                    .federated
+                    .of_account(account)
+                    .cloned()
+                    .map(AccountUse::FederatedUser),
+            )
             .chain(limits)
             .collect()
     }

@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use deputy_api::{AWSAccount, AWSRole, AWSRoleBinding, ClusterAWSRole, DelegationLimit};
+use deputy_api::{
+    AWSAccount, AWSFederatedUserBinding, AWSRole, AWSRoleBinding, ClusterAWSRole, DelegationLimit,
+};
 use futures::{StreamExt as _, future::select_all};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
 use kube::{
@@ -108,6 +110,9 @@ async fn one(client: Client, index: Arc<Index>, kind: ResourceKind) -> ResourceK
         ResourceKind::Roles => objects(client, AWSRole::api_resource(), &index, kind).await,
         ResourceKind::ClusterRoles => objects(client, ClusterAWSRole::api_resource(), &index, kind).await,
         ResourceKind::Bindings => objects(client, AWSRoleBinding::api_resource(), &index, kind).await,
+        ResourceKind::FederatedBindings => {
+            objects(client, AWSFederatedUserBinding::api_resource(), &index, kind).await;
+        }
         ResourceKind::Namespaces => {
             let api: Api<PartialObjectMeta<Namespace>> = Api::all(client);
             metadata(api, &index, kind).await;

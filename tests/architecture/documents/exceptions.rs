@@ -17,11 +17,6 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "RLIMIT_NOFILE",
         "the kernel's name, which the code has from a library",
     ),
-    (
-        "README.md",
-        "AWSFederatedUserBinding",
-        "the list of what is not there yet",
-    ),
     ("README.md", "PodMonitor", "the list of what is not there yet"),
     (
         "docs/operations.md",

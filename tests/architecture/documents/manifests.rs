@@ -15,7 +15,7 @@ fn definitions() -> Vec<Value> {
     let definitions: Vec<_> = files
         .flat_map(|f| documents(&fs::read_to_string(root().join(f)).unwrap()))
         .collect();
-    assert_eq!(definitions.len(), 6);
+    assert_eq!(definitions.len(), 7);
     definitions
 }
 
@@ -237,6 +237,7 @@ fn decisions(objects: &[Value], beside: &[Value]) -> Vec<(String, bool)> {
         ("AWSRole", ResourceKind::Roles),
         ("ClusterAWSRole", ResourceKind::ClusterRoles),
         ("AWSRoleBinding", ResourceKind::Bindings),
+        ("AWSFederatedUserBinding", ResourceKind::FederatedBindings),
     ];
     for (kind, resource) in kinds {
         let of_kind = all.iter().filter(|o| o["kind"] == kind).cloned();

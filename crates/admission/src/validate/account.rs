@@ -121,6 +121,7 @@ fn kind(one: &AccountUse) -> &'static str {
         AccountUse::Role(_) => "AWSRoles",
         AccountUse::Instance(_) => "roles of ClusterAWSRoles",
         AccountUse::Binding(_) => "AWSRoleBindings",
+        AccountUse::FederatedUser(_) => "AWSFederatedUserBindings",
         AccountUse::Limit(_) => "DelegationLimits",
     }
 }
@@ -129,6 +130,7 @@ fn title(one: &AccountUse) -> String {
     match one {
         AccountUse::Role(id) | AccountUse::Instance(id) => id.title().to_string(),
         AccountUse::Binding(id) => format!("AWSRoleBinding {id}"),
+        AccountUse::FederatedUser(id) => format!("AWSFederatedUserBinding {id}"),
         AccountUse::Limit(name) => {
             format!("DelegationLimit {name}, or take the account out of its spec.accounts")
         }

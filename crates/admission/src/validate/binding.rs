@@ -7,15 +7,17 @@ use deputy_delegation::{
 };
 use serde_json::Value;
 
-use super::{lints, object::ReviewedObject, role};
+use super::{
+    absent::{NAMES_SHOWN, absent},
+    lints,
+    object::ReviewedObject,
+    role,
+};
 use crate::{
     facts::Facts,
     live::LookAgain,
     review::{Verdict, cut},
 };
-
-/// Beyond them a warning stops listing names.
-const NAMES_SHOWN: usize = 8;
 
 pub(super) fn review(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
     let binding = match reviewed.parse::<AWSRoleBinding, _>(convert::parse_binding) {
@@ -28,13 +30,12 @@ pub(super) fn review(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
         Some(about_role) if !verdict.is_denied() => about_role,
         _ => verdict,
     };
-    let verdict = lints::warn_about_binding(&binding, verdict);
+    let verdict = lints::warn_about_session_policy(binding.session.policy.as_ref(), verdict);
     if verdict.is_denied() {
         return verdict;
     }
-    let verdict = absent(facts, &binding)
+    let verdict = absent(facts, &binding.id.namespace, binding.subjects.service_accounts())
         .into_iter()
-        .take(NAMES_SHOWN)
         .fold(verdict, Verdict::warn);
     shadowed(reviewed, facts, &binding)
         .into_iter()
@@ -82,21 +83,6 @@ fn cluster_role(
         decision => decision,
     };
     Some(role::answer(reviewed, decision, behind))
-}
-
-/// ServiceAccounts that are not there.
-fn absent(facts: &Facts, binding: &Binding) -> Vec<String> {
-    let namespace = &binding.id.namespace;
-    binding
-        .subjects
-        .service_accounts()
-        .iter()
-        .filter(|subject| facts.lacks_service_account(namespace, subject))
-        .map(|subject| {
-            let name = cut(subject.as_str(), 63);
-            format!("ServiceAccount {name} does not exist (yet): no pod gets credentials as it")
-        })
-        .collect()
 }
 
 /// ServiceAccounts whose default is, and stays, another binding.

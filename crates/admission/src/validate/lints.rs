@@ -5,7 +5,7 @@ use deputy_api::convert::RoleTemplate;
 use deputy_delegation::{
     NamespaceName, ObjectName,
     boundary::is_acknowledged,
-    model::{Binding, Limit, Role},
+    model::{Limit, Role, SessionPolicy},
 };
 use deputy_policy::{lint, unless_meant};
 
@@ -38,8 +38,8 @@ pub(super) fn warn_about_cluster_role(template: &RoleTemplate, verdict: Verdict)
     }
 }
 
-pub(super) fn warn_about_binding(binding: &Binding, verdict: Verdict) -> Verdict {
-    let found = binding.session.policy.iter().flat_map(|d| lint(d, None));
+pub(super) fn warn_about_session_policy(policy: Option<&SessionPolicy>, verdict: Verdict) -> Verdict {
+    let found = policy.into_iter().flat_map(|d| lint(d, None));
     warn(
         found
             .map(|lint| format!("session.policy {}: {}", lint.path, lint.message))

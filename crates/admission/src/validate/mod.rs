@@ -3,10 +3,12 @@
 //! What is decided here is advice to whoever writes the object, as early as it can be given. The controllers decide
 //! again before every write to AWS.
 
+mod absent;
 mod account;
 mod binding;
 mod blast_radius;
 mod cluster_role;
+mod federated;
 mod limit;
 mod lints;
 mod object;
@@ -104,7 +106,7 @@ fn decide(object: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
             DeputyKind::Account => account::delete(object, facts),
             DeputyKind::Limit => limit::delete(object, facts),
             DeputyKind::ClusterRole => cluster_role::delete(object, facts),
-            DeputyKind::Role | DeputyKind::Binding => Verdict::allow(),
+            DeputyKind::Role | DeputyKind::Binding | DeputyKind::FederatedBinding => Verdict::allow(),
         };
     }
     if let Some(old) = object.old
@@ -131,6 +133,7 @@ fn decide(object: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
         DeputyKind::Role => role::review(object, facts),
         DeputyKind::ClusterRole => cluster_role::review(object, facts),
         DeputyKind::Binding => binding::review(object, facts),
+        DeputyKind::FederatedBinding => federated::review(object, facts),
     }
 }
 

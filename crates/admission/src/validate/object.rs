@@ -74,6 +74,7 @@ impl ReviewedObject<'_> {
             DeputyKind::Account => &["accountID", "partition"],
             DeputyKind::Role => &["accountRef"],
             DeputyKind::Binding => &["roleRef", "accountRef"],
+            DeputyKind::FederatedBinding => &["accountRef", "userName"],
             DeputyKind::Limit | DeputyKind::ClusterRole => &[],
         };
         let Some(old) = self.old else { return Vec::new() };

@@ -138,6 +138,8 @@ fn is_about_the_object_alone(reason: Reason) -> bool {
         | Reason::Subject
         | Reason::Partition
         | Reason::ExistingRole
-        | Reason::Retain => false,
+        | Reason::Retain
+        | Reason::FederatedUser
+        | Reason::Conflict => false,
     }
 }

@@ -142,6 +142,8 @@ words! {
         ExistingRole,
         /// [`Reason::Retain`].
         Retain,
+        /// [`Reason::FederatedUser`].
+        FederatedUser,
         /// The role that exists is not in AWS, or not under that ARN.
         NotInAWS,
         /// The trust policy of a role that exists does not let the broker in.
@@ -162,7 +164,7 @@ words! {
         PrincipalReplaced,
         /// AWS does not know a principal among its subjects.
         InvalidPrincipal,
-        /// Nothing gives its subjects sessions: people, for whom there is no API yet.
+        /// Nothing gives its subjects sessions: people, for whom there is no API yet, and federated users.
         NotServed,
         /// A managed policy does not exist.
         PolicyNotFound,
@@ -178,7 +180,7 @@ words! {
         BoundaryNotFound,
         /// Another binding comes first for each of its ServiceAccounts; this one is used when asked for by name.
         Shadowed,
-        /// AWS has something of that name that is not ours, or not this object's; it is left alone.
+        /// AWS has something of that name that is not ours, or not this object's; it is left alone. Also [`Reason::Conflict`].
         Conflict,
         /// AWS refused the call: the identity lacks a permission.
         AccessDenied,
@@ -250,6 +252,8 @@ impl From<Reason> for ConditionReason {
             Reason::ManagedPolicy => Self::ManagedPolicy,
             Reason::ExistingRole => Self::ExistingRole,
             Reason::Retain => Self::Retain,
+            Reason::FederatedUser => Self::FederatedUser,
+            Reason::Conflict => Self::Conflict,
             Reason::Structure => Self::Invalid,
         }
     }

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deputy_delegation::{
     AccountId, Audience, ClusterUid, ExternalId, IamEntity, IssuerArn, OidcProviderArn, Partition, Reason,
-    Region, RoleArn, SessionDuration, Violations,
+    Region, RoleArn, SessionDuration, UserArn, Violations,
     model::{Account, AssumeRole, Endpoints, OidcProvider, SessionMethod},
     quota,
 };
 
 use super::Findings;
-use crate::{AWSAccount, IdentitySpec, IssuerSpec, OidcSpec};
+use crate::{AWSAccount, FederationSpec, IdentitySpec, IssuerSpec, OidcSpec};
 
 /// Reads an account.
 ///
@@ -41,6 +41,11 @@ pub fn parse_account(object: &AWSAccount) -> Result<Account, Violations> {
         }
     }
     let place = id.as_ref().zip(partition.as_ref());
+    let issuers: Vec<&IssuerArn> = issuer.iter().chain(previous.values()).collect();
+    let federation_user = spec
+        .federation
+        .as_ref()
+        .and_then(|spec| federation_user(spec, place, &issuers, &mut findings));
     let provisioner = identity("provisioner", spec.provisioner.as_ref(), place, &mut findings);
     let boundary_writer = identity(
         "boundaryWriter",
@@ -80,6 +85,7 @@ pub fn parse_account(object: &AWSAccount) -> Result<Account, Violations> {
             region: region?,
             issuer: issuer?,
             previous_issuers: previous.into_values().collect(),
+            federation_user,
             provisioner,
             boundary_writer,
             oidc,
@@ -173,6 +179,33 @@ fn identity(
         role: role?,
         external_id,
     })
+}
+
+/// A user of the account that `place` names, as far as that can be read, and none of its issuers: what may become every role would be
+/// what a federated user is made from.
+fn federation_user(
+    spec: &FederationSpec,
+    place: Option<(&AccountId, &Partition)>,
+    issuers: &[&IssuerArn],
+    findings: &mut Findings,
+) -> Option<UserArn> {
+    let at = "spec.federation.userARN";
+    let user = findings.take(at, UserArn::parse(&spec.user_arn))?;
+    if let Some((id, partition)) = place
+        && (user.account() != id || user.partition() != partition)
+    {
+        let message = format!(
+            "is a user of account {} in partition {}; this is account {id} in {partition}, and its federated users are where it is",
+            user.account(),
+            user.partition()
+        );
+        findings.push(Reason::Structure, at, message);
+    }
+    if issuers.contains(&&IssuerArn::from(user.clone())) {
+        let message = "is an issuer of the account; a federated user has what its user has, so that is another one, which may do nothing else";
+        findings.push(Reason::Structure, at, message);
+    }
+    Some(user)
 }
 
 /// A provider of the account that `place` names, as far as that can be read: AWS takes no other one in a role's trust policy.

@@ -8,10 +8,8 @@ use deputy_delegation::{
 use deputy_policy::PolicyKind;
 use serde_json::Value;
 
-use super::{Findings, SESSION_TAGS, subjects};
+use super::{Findings, SESSION_POLICY, SESSION_TAGS, subjects};
 use crate::{AWSRoleBinding, AWSRoleBindingSpec, RoleRefKind, SessionScopeSpec};
-
-const SESSION_POLICY: &str = "spec.session.policy";
 
 /// Reads a binding.
 ///

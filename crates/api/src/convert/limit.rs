@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use deputy_delegation::{
-    IamArnPattern, ManagedPolicyArn, NamespacePattern, ObjectName, Reason, SessionDuration, Violations,
+    FederatedDuration, FederatedUserPattern, IamArnPattern, ManagedPolicyArn, NamespacePattern, ObjectName,
+    Reason, SessionDuration, Violations,
     model::{BoundaryMode, Checked, Enforcement, Limit, LimitScope},
     quota,
 };
@@ -61,6 +62,14 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
         Some(typed)
     });
 
+    let federated_users = federated_users(&mut findings, &spec.federated_users);
+    let max_federated_duration = match spec.session.max_federated_duration.as_deref() {
+        Some(text) => findings.duration(
+            "spec.session.maxFederatedDuration",
+            FederatedDuration::parse(text),
+        ),
+        None => max_session_duration.map(Into::into),
+    };
     let existing_roles = existing_roles(&mut findings, &spec.existing_roles);
     let boundary = boundary(&mut findings, &spec.boundary);
     let acknowledge_escalation = acknowledged(&mut findings, &spec.acknowledge_escalation);
@@ -87,12 +96,26 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
             acknowledge_escalation,
             managed_policies,
             existing_roles,
+            federated_users,
+            max_federated_duration: max_federated_duration?,
             allow_retain: spec.roles.allow_retain,
             subjects,
             checked: Checked::default(),
         })
     })();
     findings.finish(limit)
+}
+
+fn federated_users(findings: &mut Findings, patterns: &[String]) -> BTreeSet<FederatedUserPattern> {
+    let field = "spec.federatedUsers";
+    let max = quota::FEDERATED_USERS_OF_LIMIT;
+    findings.count(field, "patterns", patterns.len(), 0..=max);
+    let patterns = patterns.iter().enumerate().take(max);
+    patterns
+        .filter_map(|(i, text)| {
+            findings.take(format!("{field}[{i}]"), FederatedUserPattern::new(text.as_str()))
+        })
+        .collect()
 }
 
 fn existing_roles(findings: &mut Findings, patterns: &[String]) -> BTreeSet<IamArnPattern> {

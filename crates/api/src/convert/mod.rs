@@ -7,6 +7,7 @@
 mod account;
 mod binding;
 mod cluster_role;
+mod federated;
 mod limit;
 mod role;
 mod subjects;
@@ -31,6 +32,7 @@ pub use self::{
     account::{is_endpoint, parse_account},
     binding::{NotReadable, cluster_role_of, parse_binding},
     cluster_role::{NAMESPACE_ELEMENTS, NAMESPACE_VARIABLE, RoleTemplate, parse_cluster_role},
+    federated::{federated_user_of, parse_federated_binding},
     limit::{enforcement_of, parse_limit, scope_of},
     role::parse_role,
     subjects::subjects_of,
@@ -39,6 +41,8 @@ use crate::{AWSAccount, AWSRole, AWSRoleBinding, DelegationLimit};
 
 /// Session tags: of bindings, and of what limits allow.
 const SESSION_TAGS: &str = "spec.session.tags";
+/// The policy of a session.
+const SESSION_POLICY: &str = "spec.session.policy";
 
 impl TryFrom<&AWSAccount> for Account {
     type Error = Violations;

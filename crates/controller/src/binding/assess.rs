@@ -9,7 +9,7 @@ use deputy_delegation::{Decision, quota::TRUST_POLICY};
 use super::dereference::{BindingFacts, BindingInputs, BindingTrust, Delivery};
 use crate::{
     left_out,
-    report::{ConditionValue, not_accepted, within},
+    report::{self, ConditionValue},
 };
 
 /// What is true of a binding.
@@ -26,20 +26,16 @@ pub struct BindingAssessment {
 pub fn assess(inputs: &BindingInputs, old: &AWSRoleBindingStatus) -> BindingAssessment {
     match &inputs.decision {
         Decision::Accepted(accepted) => BindingAssessment {
-            accepted: ConditionValue::new(Status::True, ConditionReason::WithinLimits, within(accepted)),
+            accepted: report::accepted(accepted),
             ready: ready(
                 &inputs.facts,
                 refused_session(old, inputs.object.metadata.generation),
             ),
         },
-        Decision::Refused(violations) => BindingAssessment {
-            accepted: ConditionValue::new(Status::False, violations.into(), format!("{violations:#}")),
-            ready: ConditionValue::new(
-                Status::False,
-                not_accepted(Some(violations.into())),
-                "not accepted: nobody gets credentials by it",
-            ),
-        },
+        Decision::Refused(violations) => {
+            let (accepted, ready) = report::refused(violations);
+            BindingAssessment { accepted, ready }
+        }
         Decision::Undecided(missing) => {
             let reason = missing.into();
             BindingAssessment {

@@ -156,6 +156,7 @@ fn refused((grant, why): (&GrantRef, &WouldBeRefused)) -> RefusedGrant {
     let (kind, namespace, name) = match grant {
         GrantRef::Role(id) => (Kind::from(&id.kind).as_str(), &id.namespace, &id.name),
         GrantRef::Binding(id) => ("AWSRoleBinding", &id.namespace, &id.name),
+        GrantRef::FederatedUser(id) => ("AWSFederatedUserBinding", &id.namespace, &id.name),
     };
     let mut message = String::new();
     if why.by_role {

@@ -101,6 +101,7 @@ fn waits_for_others(reason: ConditionReason) -> bool {
         | Reason::ManagedPolicy
         | Reason::ExistingRole
         | Reason::Retain
+        | Reason::FederatedUser
         | Reason::Suspended
         | Reason::NotAccepted
         | Reason::RoleNotFound

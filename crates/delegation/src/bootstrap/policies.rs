@@ -259,7 +259,12 @@ fn read_quotas() -> Statement {
     )
 }
 
-fn allow(sid: &str, actions: &[&str], resources: &[String], conditions: Vec<Condition>) -> Statement {
+pub(super) fn allow(
+    sid: &str,
+    actions: &[&str],
+    resources: &[String],
+    conditions: Vec<Condition>,
+) -> Statement {
     statement(Effect::Allow, sid, actions, resources, conditions)
 }
 

@@ -14,6 +14,8 @@ use crate::{
 };
 
 use super::{
+    federation::federation_user,
+    identity::ProcessIdentity,
     policies::{boundary_writer, broker, own, provisioner, service_control_policy, trusts},
     scope::{BOUNDARY_WRITER, CONTROLLER, LIMITS, PROVISIONER, Scope, role_of, suggested_role},
 };
@@ -27,23 +29,10 @@ pub struct AccountSetup {
     pub partition: Partition,
     /// Its AWSAccount. None where it is only the home of identities that work in others.
     pub name: Option<ObjectName>,
-    /// The identities that live in it: of the broker, the controller, the limits, in this order, as far as they do.
+    /// The identities that live in it: of the broker, the controller, the limits, the federation user, in this order, as far as they do.
     pub identities: Vec<ProcessIdentity>,
     /// Keeps everybody else in the account from changing or becoming what is Deputy's. None where nothing is.
     pub service_control_policy: Option<Document>,
-}
-
-/// One identity and what it may do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProcessIdentity {
-    /// As the AWSAccounts name it, else the suggested one.
-    pub arn: IssuerArn,
-    /// Which process uses it: `deputy broker`, `deputy controller` or `deputy limits`.
-    pub process: &'static str,
-    /// Its identity policy.
-    pub policy: Document,
-    /// Who becomes it, where a process does by `sts:AssumeRole`. A process's own identity comes about in the cluster.
-    pub trust: Option<Document>,
 }
 
 /// Why there is no answer for these accounts.
@@ -107,7 +96,8 @@ pub enum BootstrapError {
 }
 
 /// What has to be made in each AWS account for `accounts`, in an order in which it can be: first where the processes' own identities
-/// live. Roles that exist, and boundaries that somebody else writes, are reached where one of `limits` allows them in that account.
+/// live. Roles that exist, boundaries that somebody else writes, and names of federated users are reached where one of `limits` allows them in
+/// that account.
 ///
 /// # Errors
 /// Everything by which these can't be the accounts of one cluster.
@@ -139,6 +129,11 @@ pub fn setups(
     let identities: Vec<ProcessIdentity> = brokers(accounts, &scopes, &workers)
         .into_iter()
         .chain(workers)
+        .chain(
+            accounts
+                .iter()
+                .filter_map(|account| federation_user(account, limits)),
+        )
         .collect();
     errors.extend(shared(&identities));
     if errors.is_empty() {

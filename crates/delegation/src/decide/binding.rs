@@ -4,8 +4,8 @@ use crate::{
     decision::{Decision, Fact, MissingFact, Reason},
     model::{Account, Binding, Role, RoleSource, SessionMethod},
     names::SessionDuration,
-    quota::{CHAINED_SESSION_SECONDS_MAX, SESSION_POLICY, TAGS},
-    session,
+    quota::CHAINED_SESSION_SECONDS_MAX,
+    session::{duration, own_tags},
 };
 
 use super::{
@@ -15,10 +15,9 @@ use super::{
     input::DecisionInput,
     known::Known,
     limits::{Applicable, NeededBoundary},
-    managed, method, role, subjects,
+    managed, method, role, session, subjects,
 };
 
-const DURATION: &str = "spec.session.duration";
 const SESSION_POLICY_ARNS: &str = "spec.session.policyARNs";
 
 pub(super) fn decide(
@@ -27,12 +26,14 @@ pub(super) fn decide(
     role: Fact<'_, Role>,
     mut findings: Findings,
 ) -> Decision {
-    within_quotas(binding, &mut findings);
+    let spec = &binding.session;
+    session::policy_fits(spec.policy.as_ref(), &spec.policy_arns, &mut findings);
+    session::tags_fit(&spec.tags, own_tags(spec), &mut findings);
     let Some(role) = known_role(binding, role, &mut findings) else {
         // Without its role the account is not known either, nor which limits apply.
         return findings.decision(None);
     };
-    let account = role::account(input, role, "spec.roleRef", &mut findings);
+    let account = role::account(input, &role.account, "spec.roleRef", &mut findings);
     role::allowed_namespace(role, "spec.roleRef", &mut findings);
     let limits = Applicable::find(
         input,
@@ -55,14 +56,13 @@ pub(super) fn decide(
         method::without_broker(binding, role, &limits, &mut findings);
         return findings.decision(limits.accepted());
     }
-    let duration = binding
-        .session
+    let duration = spec
         .duration
-        .or_else(|| account.map(|account| session::duration(account, binding)));
+        .or_else(|| account.map(|account| duration(account, binding)));
     if let Some(duration) = duration {
         allowed_duration(binding, duration, role, account, &limits, &mut findings);
     }
-    allowed_tags(binding, &limits, &mut findings);
+    session::allowed_tags(&spec.tags, &limits, &mut findings);
     if let (Some(account), Some(document)) = (account, &binding.session.policy) {
         role::in_partition(account, document, "spec.session.policy", &mut findings);
     }
@@ -136,38 +136,6 @@ fn needed_boundary(role: &Role, binding: &Binding) -> NeededBoundary {
     }
 }
 
-fn within_quotas(binding: &Binding, findings: &mut Findings) {
-    let inline = binding.session.policy.as_ref().map_or(0, |policy| policy.size());
-    let arns = &binding.session.policy_arns;
-    let of_arns: usize = arns.iter().map(|arn| arn.to_string().len()).sum();
-    if inline + of_arns > SESSION_POLICY {
-        let (field, message) = if arns.is_empty() {
-            (
-                "spec.session.policy",
-                format!("has {inline} characters; AWS takes {SESSION_POLICY} in a session policy"),
-            )
-        } else {
-            let both = inline + of_arns;
-            let message = format!(
-                "the inline session policy has {inline} characters and the ARNs of {} managed ones have {of_arns}, together {both}; AWS \
-                 takes {SESSION_POLICY}",
-                arns.len()
-            );
-            ("spec.session", message)
-        };
-        findings.refuse(Reason::TooLarge, field, message);
-    }
-    let own = session::own_tags(&binding.session);
-    let tags = binding.session.tags.len() + own;
-    if tags > TAGS {
-        findings.refuse(
-            Reason::TooLarge,
-            "spec.session.tags",
-            format!("the session would have {tags} tags, {own} of them Deputy's own; AWS takes {TAGS}"),
-        );
-    }
-}
-
 fn known_role<'r>(binding: &Binding, role: Fact<'r, Role>, findings: &mut Findings) -> Option<&'r Role> {
     match role {
         Fact::Known(role) if role.id == binding.role => Some(role),
@@ -209,7 +177,7 @@ fn allowed_duration(
         let message = format!(
             "{what} is longer than 1h, the most that AWS gives when the issuer is a role ({issuer}: role chaining)"
         );
-        findings.refuse(Reason::Duration, DURATION, message);
+        findings.refuse(Reason::Duration, session::DURATION, message);
     }
     // Of a role that exists it is asked in AWS: whoever gives the sessions compares it.
     if let Some(owned) = role.owned()
@@ -219,7 +187,7 @@ fn allowed_duration(
             "{what} is longer than the role's maxSessionDuration {}",
             owned.max_session_duration
         );
-        findings.refuse(Reason::Duration, DURATION, message);
+        findings.refuse(Reason::Duration, session::DURATION, message);
     }
     for limit in &limits.limits {
         if duration > limit.max_session_duration {
@@ -228,37 +196,7 @@ fn allowed_duration(
                 limit.max_session_duration,
                 limit.name.as_str()
             );
-            findings.refuse_under(&limit.name, Reason::Duration, DURATION, message);
-        }
-    }
-}
-
-fn allowed_tags(binding: &Binding, limits: &Applicable<'_>, findings: &mut Findings) {
-    for (key, value) in binding.session.tags.iter() {
-        for limit in &limits.limits {
-            let allowed = limit.session_tags.get(key);
-            if allowed.is_some_and(|values| values.contains(value)) {
-                continue;
-            }
-            let values = match (allowed, limit.session_tags.in_any_case(key)) {
-                (Some(values), _) => {
-                    let values: Vec<_> = values.iter().map(|v| format!("{:?}", v.as_str())).collect();
-                    format!("it allows {}", values.join(", "))
-                }
-                (None, Some((spelled, _))) => format!("it spells the key {:?}", spelled.as_str()),
-                (None, None) => "it allows no such tag".to_owned(),
-            };
-            let message = format!(
-                "limit {:?} does not allow the value {:?}: {values}",
-                limit.name.as_str(),
-                value.as_str()
-            );
-            findings.refuse_under(
-                &limit.name,
-                Reason::SessionTag,
-                format!("spec.session.tags[{key}]"),
-                message,
-            );
+            findings.refuse_under(&limit.name, Reason::Duration, session::DURATION, message);
         }
     }
 }

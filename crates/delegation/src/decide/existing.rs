@@ -46,7 +46,7 @@ pub(super) fn decide_role(
     existing: &ExistingRole,
     mut findings: Findings,
 ) -> Decision {
-    let account = account(input, role, "spec.accountRef", &mut findings);
+    let account = account(input, &role.account, "spec.accountRef", &mut findings);
     if let Some(account) = account {
         may_be_bound(account, &existing.arn, &mut findings);
     }
@@ -87,7 +87,7 @@ pub(super) fn boundary_within(
         policies: &[policy],
         role: None,
         is_held: true,
-        known: Known::of_existing(input.cluster, &role.id),
+        known: Known::of_session(input.cluster, &role.id.namespace),
     };
     for limit in limits.limits.iter().filter(|limit| limit.name != carrier.name) {
         granted.within(limit, findings);
@@ -111,7 +111,7 @@ pub(super) fn policy_within(
         policies: &[policy],
         role: None,
         is_held: false,
-        known: Known::of_existing(input.cluster, &role.id),
+        known: Known::of_session(input.cluster, &role.id.namespace),
     };
     limits.contain(&granted, findings);
 }

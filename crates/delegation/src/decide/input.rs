@@ -2,8 +2,8 @@
 
 use crate::{
     decision::Fact,
-    model::{Account, Binding, LimitEntry, Role},
-    names::ClusterName,
+    model::{Account, Binding, FederatedBinding, LimitEntry, Role},
+    names::{ClusterName, NamespaceName},
 };
 
 /// What is decided about.
@@ -18,6 +18,13 @@ pub enum GrantSpec<'a> {
         /// Its role.
         role: Fact<'a, Role>,
     },
+    /// A binding of a federated user.
+    Federated {
+        /// The binding.
+        binding: &'a FederatedBinding,
+        /// The namespace whose the name is in the account: that of the oldest binding of it. None before there is one.
+        held_by: Option<&'a NamespaceName>,
+    },
 }
 
 /// Everything a decision may depend on.
@@ -27,7 +34,7 @@ pub struct DecisionInput<'a> {
     pub cluster: &'a ClusterName,
     /// The grant.
     pub grant: GrantSpec<'a>,
-    /// The account that the role names. [`Fact::Missing`] also while the role itself is not known.
+    /// The account that the grant names. [`Fact::Missing`] also while the role of a binding is not known.
     pub account: Fact<'a, Account>,
     /// All limits there are; those that do not apply are passed over.
     pub limits: &'a [LimitEntry],

@@ -12,7 +12,7 @@ use deputy_policy::{
 
 use crate::{
     model::RoleId,
-    names::ClusterName,
+    names::{ClusterName, NamespaceName},
     naming::{TAG_CLUSTER, TAG_NAME, TAG_NAMESPACE},
 };
 
@@ -24,17 +24,17 @@ pub(super) struct Known<'a>(Vec<(&'static str, &'a str)>);
 impl<'a> Known<'a> {
     /// Of the sessions of a role that Deputy makes, and tags.
     pub(super) fn of(cluster: &'a ClusterName, role: &'a RoleId) -> Self {
-        let Self(mut tags) = Self::of_existing(cluster, role);
+        let Self(mut tags) = Self::of_session(cluster, &role.namespace);
         tags.push((TAG_NAME, role.name.as_str()));
         Self(tags)
     }
 
-    /// Of the sessions of a role that exists: what its tags say is its owner's affair, so only the tags of the session are known, which
-    /// come before those of the role.
-    pub(super) fn of_existing(cluster: &'a ClusterName, role: &'a RoleId) -> Self {
+    /// Of the sessions of a role that exists, or of a federated user: what the tags of that role or of the federation user say is their
+    /// owner's affair, so only the tags of the session are known, which come before those.
+    pub(super) fn of_session(cluster: &'a ClusterName, namespace: &'a NamespaceName) -> Self {
         Self(vec![
             (TAG_CLUSTER, cluster.as_str()),
-            (TAG_NAMESPACE, role.namespace.as_str()),
+            (TAG_NAMESPACE, namespace.as_str()),
         ])
     }
 

@@ -223,7 +223,7 @@ fn no_limit(
 }
 
 /// `a, b and 3 more`
-fn shown(names: &[&str], most: usize) -> String {
+pub(super) fn shown(names: &[&str], most: usize) -> String {
     let mut text = names.iter().copied().take(most).collect::<Vec<_>>().join(", ");
     if let Some(more) = names.len().checked_sub(most).filter(|n| *n > 0) {
         text.push_str(&format!(" and {more} more"));

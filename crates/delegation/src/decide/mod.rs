@@ -7,6 +7,7 @@ mod binding;
 mod containment;
 mod excess;
 mod existing;
+mod federated;
 mod findings;
 mod input;
 mod known;
@@ -16,6 +17,7 @@ mod method;
 mod nearest;
 mod own;
 mod role;
+mod session;
 mod subjects;
 
 use self::findings::Findings;
@@ -46,17 +48,19 @@ pub fn decide(input: &DecisionInput<'_>) -> Decision {
 
 /// Whether a dry run applies to the grant.
 fn has_dry_run(input: &DecisionInput<'_>) -> bool {
-    let role = match input.grant {
-        GrantSpec::Role(role) => role,
-        GrantSpec::Binding {
+    let (namespace, account) = match input.grant {
+        GrantSpec::Role(role)
+        | GrantSpec::Binding {
             role: Fact::Known(role),
             ..
-        } => role,
+        } => (&role.id.namespace, &role.account),
         GrantSpec::Binding { .. } => return false,
+        GrantSpec::Federated { binding, .. } => (&binding.id.namespace, &binding.account),
     };
-    input.limits.iter().any(|limit| {
-        limit.enforcement() == Enforcement::DryRun && limit.applies(&role.id.namespace, &role.account)
-    })
+    input
+        .limits
+        .iter()
+        .any(|limit| limit.enforcement() == Enforcement::DryRun && limit.applies(namespace, account))
 }
 
 /// Whether [`decide`] accepts. What exceeds a limit is not looked for part by part, which takes most of the time of a refusal.
@@ -72,5 +76,6 @@ fn decided(input: &DecisionInput<'_>, findings: Findings) -> Decision {
             RoleSource::Existing(there) => existing::decide_role(input, role, there, findings),
         },
         GrantSpec::Binding { binding, role } => binding::decide(input, binding, role, findings),
+        GrantSpec::Federated { binding, held_by } => federated::decide(input, binding, held_by, findings),
     }
 }

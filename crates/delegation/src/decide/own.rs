@@ -26,6 +26,12 @@ pub(super) fn identity(account: &Account, owner: &AccountId, name: &str) -> Opti
     let is_issuer = |issuer: &&IssuerArn| is(issuer.account(), issuer.name());
     if account.issuers().iter().any(is_issuer) || is(&account.id, BROKER) {
         Some("the issuer, with which deputy broker makes sessions")
+    } else if account
+        .federation_user
+        .as_ref()
+        .is_some_and(|user| is(user.account(), user.name()))
+    {
+        Some("the federation user, with which deputy broker makes sessions of federated users")
     } else if assumed(&account.provisioner, PROVISIONER) {
         Some("the provisioner, with which deputy controller writes roles")
     } else if assumed(&account.boundary_writer, BOUNDARY_WRITER) {

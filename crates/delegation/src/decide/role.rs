@@ -32,7 +32,7 @@ pub(super) fn decide_owned(
     mut findings: Findings,
 ) -> Decision {
     fits_into_one_policy(owned, &mut findings);
-    let account = account(input, role, "spec.accountRef", &mut findings);
+    let account = account(input, &role.account, "spec.accountRef", &mut findings);
     if let Some(account) = account {
         within_quotas(input, account, role, &mut findings);
         for (index, policy) in owned.policies.iter().enumerate() {
@@ -106,26 +106,26 @@ pub fn may_be_retained(limits: &[LimitEntry], namespace: &NamespaceName, account
         })
 }
 
-/// The account of `role`, if it is known.
+/// The account of a grant, if it is known.
 pub(super) fn account<'a>(
     input: &DecisionInput<'a>,
-    role: &Role,
+    name: &ObjectName,
     field: &str,
     findings: &mut Findings,
 ) -> Option<&'a Account> {
     match input.account {
-        Fact::Known(account) if account.name == role.account => Some(account),
+        Fact::Known(account) if account.name == *name => Some(account),
         Fact::Known(account) => {
-            let message = format!("AWSAccount {} was looked up for {}", account.name, role.account);
+            let message = format!("AWSAccount {} was looked up for {name}", account.name);
             findings.refuse(Reason::AccountInvalid, field, message);
             None
         }
         Fact::Missing => {
-            findings.miss(MissingFact::AccountNotFound(role.account.clone()));
+            findings.miss(MissingFact::AccountNotFound(name.clone()));
             None
         }
         Fact::Unreadable(error) => {
-            let message = format!("AWSAccount {} can't be used: {error}", role.account);
+            let message = format!("AWSAccount {name} can't be used: {error}");
             findings.refuse(Reason::AccountInvalid, field, message);
             None
         }

@@ -1,5 +1,6 @@
-//! Accounts, limits, roles and bindings as the decision sees them: parsed, typed, free of Kubernetes.
+//! Accounts, limits, roles, bindings and federated users as the decision sees them: parsed, typed, free of Kubernetes.
 
+mod federated;
 mod issuers;
 mod method;
 mod parts;
@@ -12,6 +13,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use deputy_policy::Document;
 
+pub use self::federated::{FederatedBinding, FederatedShare};
 pub use self::issuers::{RunningBroker, still_reached};
 pub use self::method::{OidcProvider, SessionMethod};
 pub use self::parts::{
@@ -30,8 +32,9 @@ pub use crate::{
 };
 
 use crate::names::{
-    AccountId, ClusterUid, ExternalId, IamArnPattern, IssuerArn, ManagedPolicyArn, NamespaceName,
-    NamespacePattern, ObjectName, Partition, Region, RoleArn, SessionDuration, TagValue, Uid,
+    AccountId, ClusterUid, ExternalId, FederatedDuration, FederatedUserPattern, IamArnPattern, IssuerArn,
+    ManagedPolicyArn, NamespaceName, NamespacePattern, ObjectName, Partition, Region, RoleArn,
+    SessionDuration, TagValue, Uid, UserArn,
 };
 
 /// The kinds that own something in AWS. `as_str` is the word in names, tags and external ids.
@@ -99,6 +102,8 @@ pub struct Account {
     pub issuer: IssuerArn,
     /// Who did before, and may still while the broker changes its identity. Without `issuer`.
     pub previous_issuers: BTreeSet<IssuerArn>,
+    /// The IAM user with whose keys the broker calls GetFederationToken; no federated users without it.
+    pub federation_user: Option<UserArn>,
     /// The identity that writes roles; ambient if none.
     pub provisioner: Option<AssumeRole>,
     /// The identity that writes boundary policies; ambient if none.
@@ -175,6 +180,10 @@ pub struct Limit {
     pub managed_policies: BTreeSet<IamArnPattern>,
     /// Roles that exist and may be bound: patterns on ARNs. None by default.
     pub existing_roles: BTreeSet<IamArnPattern>,
+    /// Names that federated users may have: patterns. None by default.
+    pub federated_users: BTreeSet<FederatedUserPattern>,
+    /// The longest session of a federated user.
+    pub max_federated_duration: FederatedDuration,
     /// Whether a role may stay in AWS when its object is deleted.
     pub allow_retain: bool,
     /// Which subjects beside ServiceAccounts a binding may name. None by default.

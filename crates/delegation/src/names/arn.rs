@@ -184,6 +184,10 @@ arn_type! {
     PolicyArn, "policy ARN", [Policy]
 }
 arn_type! {
+    /// The ARN of a user.
+    UserArn, "user ARN", [User]
+}
+arn_type! {
     /// Who calls AssumeRole for Deputy: a role or a user.
     IssuerArn, "issuer ARN", [Role, User]
 }
@@ -204,6 +208,11 @@ impl RoleArn {
 impl From<RoleArn> for IssuerArn {
     fn from(role: RoleArn) -> Self {
         Self(role.0)
+    }
+}
+impl From<UserArn> for IssuerArn {
+    fn from(user: UserArn) -> Self {
+        Self(user.0)
     }
 }
 

@@ -65,6 +65,19 @@ duration_type! {
     MaxSessionDuration, quota::MAX_SESSION_SECONDS_MIN..=quota::SESSION_SECONDS_MAX, "1h to 12h"
 }
 
+duration_type! {
+    /// The life of a session of a federated user: 15 minutes to 36 hours ([`quota::FEDERATED_SECONDS_MIN`],
+    /// [`quota::FEDERATED_SECONDS_MAX`]), the range of STS.
+    FederatedDuration, quota::FEDERATED_SECONDS_MIN..=quota::FEDERATED_SECONDS_MAX, "15m to 36h"
+}
+
+impl From<SessionDuration> for FederatedDuration {
+    fn from(duration: SessionDuration) -> Self {
+        // INVARIANT: the range of sessions of roles is within that of federated users.
+        Self(duration.0)
+    }
+}
+
 impl SessionDuration {
     /// Whether it is longer than `max`.
     #[must_use]

@@ -5,12 +5,14 @@ mod text;
 
 mod arn;
 mod duration;
+mod federated;
 mod pattern;
 mod principal;
 mod shared_issuers;
 
-pub use arn::{IamEntity, IssuerArn, ManagedPolicyArn, PolicyArn, PolicyOwner, RoleArn};
-pub use duration::{MaxSessionDuration, SessionDuration, seconds_in};
+pub use arn::{IamEntity, IssuerArn, ManagedPolicyArn, PolicyArn, PolicyOwner, RoleArn, UserArn};
+pub use duration::{FederatedDuration, MaxSessionDuration, SessionDuration, seconds_in};
+pub use federated::{FederatedUserArn, FederatedUserName, FederatedUserPattern};
 pub(crate) use pattern::wildcard_match;
 pub use pattern::{IamArnPattern, NamespacePattern, TextPattern};
 pub use principal::{

@@ -3,10 +3,12 @@
 
 mod bootstrap;
 mod bootstrap_accounts;
+mod bootstrap_federation;
 mod boundary;
 mod decide_binding;
 mod decide_everyday;
 mod decide_existing;
+mod decide_federated;
 mod decide_limits;
 mod decide_managed;
 mod decide_messages;

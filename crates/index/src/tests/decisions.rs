@@ -27,6 +27,7 @@ fn a_role_and_its_binding_within_the_limit_are_accepted() {
 fn nothing_is_decided_before_every_kind_has_been_read_whole() {
     let index = empty();
     index.reset(ResourceKind::ClusterRoles, []);
+    index.reset(ResourceKind::FederatedBindings, []);
     index.reset(ResourceKind::Accounts, [object(account("production"))]);
     index.reset(
         ResourceKind::Roles,

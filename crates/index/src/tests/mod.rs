@@ -4,6 +4,7 @@
 mod changes;
 mod cluster_roles;
 mod decisions;
+mod federated;
 mod kept;
 mod questions;
 mod tally;
@@ -141,6 +142,7 @@ fn empty() -> Arc<Index> {
 fn index() -> Arc<Index> {
     let index = empty();
     index.reset(ResourceKind::ClusterRoles, []);
+    index.reset(ResourceKind::FederatedBindings, []);
     index.reset(ResourceKind::Accounts, [object(account("production"))]);
     index.reset(
         ResourceKind::Limits,

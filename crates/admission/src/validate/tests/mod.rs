@@ -5,6 +5,7 @@ mod bindings;
 mod cluster_roles;
 mod crafted;
 mod dry_runs;
+mod federated;
 mod limits;
 mod lints;
 mod names;
@@ -96,6 +97,7 @@ fn facts(objects: &[Value]) -> Facts {
         (ResourceKind::Roles, "AWSRole"),
         (ResourceKind::ClusterRoles, "ClusterAWSRole"),
         (ResourceKind::Bindings, "AWSRoleBinding"),
+        (ResourceKind::FederatedBindings, "AWSFederatedUserBinding"),
     ] {
         let of_kind = objects.iter().filter(|o| o["kind"] == name);
         index.reset(kind, of_kind.map(|o| serde_json::from_value(o.clone()).unwrap()));

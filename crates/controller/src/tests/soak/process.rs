@@ -92,6 +92,7 @@ fn kind_of(path: &str) -> ResourceKind {
         Some("delegationlimits") => ResourceKind::Limits,
         Some("awsroles") => ResourceKind::Roles,
         Some("clusterawsroles") => ResourceKind::ClusterRoles,
+        Some("awsfederateduserbindings") => ResourceKind::FederatedBindings,
         _ => ResourceKind::Bindings,
     }
 }

@@ -85,6 +85,7 @@ impl World {
             ResourceKind::Roles,
             ResourceKind::ClusterRoles,
             ResourceKind::Bindings,
+            ResourceKind::FederatedBindings,
         ] {
             index.reset(kind, []);
         }
@@ -181,6 +182,7 @@ impl World {
             ResourceKind::Roles,
             ResourceKind::ClusterRoles,
             ResourceKind::Bindings,
+            ResourceKind::FederatedBindings,
         ] {
             self.index.reset(kind, []);
         }

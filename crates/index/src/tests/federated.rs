@@ -1,0 +1,194 @@
+//! Bindings of federated users: whose a name is, and what a change means for them.
+
+use std::time::Instant;
+
+use deputy_delegation::model::FederatedBinding;
+
+use super::*;
+use crate::AccountUse;
+
+const EARLIER: &str = "2026-01-01T00:00:00Z";
+
+fn federated(namespace: &str, name: &str, user: &str) -> Value {
+    let spec = json!({
+        "accountRef": {"name": "production"}, "userName": user,
+        "subjects": [{"kind": "ServiceAccount", "name": "app"}],
+        "session": {"policy": policy("s3:GetObject")},
+    });
+    made("AWSFederatedUserBinding", Some(namespace), name, spec)
+}
+
+fn made_at(object: Value, time: &str) -> Value {
+    with(object, "/metadata/creationTimestamp", json!(time))
+}
+
+fn allowing(names: &[&str]) -> Value {
+    let object = limit("payments", &["payments*"], "s3:*");
+    with(object, "/spec/federatedUsers", json!(names))
+}
+
+/// An account with a federation user, a limit on payments* that allows Manager*, and these bindings.
+fn with_bindings(bindings: &[Value]) -> Arc<Index> {
+    let index = index();
+    let user = json!({"userARN": "arn:aws:iam::123456789012:user/federation"});
+    let account = with(account("production"), "/spec/federation", user);
+    index.apply(ResourceKind::Accounts, object(again(account)));
+    index.apply(ResourceKind::Limits, object(again(allowing(&["Manager*"]))));
+    index.reset(
+        ResourceKind::FederatedBindings,
+        bindings.iter().cloned().map(object),
+    );
+    index
+}
+
+fn decided(index: &Index, namespace: &str, name: &str) -> Decision {
+    index.decide_federated(&id(namespace, name)).unwrap().decision
+}
+
+fn is_conflict(index: &Index, namespace: &str, name: &str) -> bool {
+    match decided(index, namespace, name) {
+        Decision::Refused(violations) => violations.iter().any(|v| v.reason == Reason::Conflict),
+        Decision::Accepted(_) => false,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_name_belongs_to_the_namespace_of_its_oldest_binding() {
+    let index = with_bindings(&[
+        federated("payments", "second", "Manager-Reports"),
+        made_at(federated("payments-eu", "first", "Manager-reports"), EARLIER),
+        federated("payments", "other", "Manager-other"),
+    ]);
+    assert!(decided(&index, "payments-eu", "first").is_accepted());
+    assert!(
+        is_conflict(&index, "payments", "second"),
+        "case makes no difference"
+    );
+    assert!(decided(&index, "payments", "other").is_accepted());
+    // On its way out it still has the name: what it gave may still be used.
+    let leaving = made_at(federated("payments-eu", "first", "Manager-reports"), EARLIER);
+    index.apply(ResourceKind::FederatedBindings, object(deleting(leaving.clone())));
+    assert!(is_conflict(&index, "payments", "second"));
+    index.delete(ResourceKind::FederatedBindings, &object(leaving).metadata);
+    assert!(decided(&index, "payments", "second").is_accepted());
+}
+
+#[test]
+fn a_binding_that_cannot_be_read_keeps_its_name() {
+    let broken = with(
+        made_at(federated("payments-eu", "first", "Manager-reports"), EARLIER),
+        "/spec/session",
+        json!({"policy": {"Version": "2012-10-17", "Statement": "none"}}),
+    );
+    let index = with_bindings(&[broken, federated("payments", "second", "Manager-reports")]);
+    assert!(index.decide_federated(&id("payments-eu", "first")).is_none());
+    assert!(is_conflict(&index, "payments", "second"));
+    assert_eq!(index.counts().unreadable, 1);
+}
+
+#[test]
+fn bindings_of_one_namespace_share_a_name() {
+    let index = with_bindings(&[
+        federated("payments", "first", "Manager"),
+        federated("payments", "second", "Manager"),
+    ]);
+    assert!(decided(&index, "payments", "first").is_accepted());
+    assert!(decided(&index, "payments", "second").is_accepted());
+}
+
+#[test]
+fn one_that_is_about_to_be_stored_is_younger_than_all_that_are() {
+    let index = with_bindings(&[federated("payments", "first", "Manager")]);
+    let parse = |value: Value| -> FederatedBinding {
+        deputy_api::parse_federated_binding(&serde_json::from_value(value).unwrap()).unwrap()
+    };
+    let late = parse(federated("payments-eu", "late", "Manager"));
+    assert_eq!(reasons(&index.decide_federated_with(&late)), [Reason::Conflict]);
+    let free = parse(federated("payments-eu", "late", "Manager2"));
+    assert!(index.decide_federated_with(&free).is_accepted());
+}
+
+#[test]
+fn what_changes_a_decision_marks_the_bindings() {
+    let index = with_bindings(&[federated("payments", "first", "Manager")]);
+    let changes = index.subscribe();
+    let first = BTreeSet::from([id("payments", "first")]);
+    index.apply(
+        ResourceKind::Limits,
+        object(with(allowing(&["Other"]), "/metadata/generation", json!(3))),
+    );
+    assert_eq!(changes.take().unwrap().federated, first);
+    assert_eq!(
+        reasons(&decided(&index, "payments", "first")),
+        [Reason::FederatedUser]
+    );
+    index.apply(
+        ResourceKind::Accounts,
+        object(with(account("production"), "/metadata/generation", json!(3))),
+    );
+    assert_eq!(changes.take().unwrap().federated, first);
+    let late = federated("payments-eu", "late", "Manager");
+    index.apply(ResourceKind::FederatedBindings, object(late));
+    let both: BTreeSet<_> = [id("payments", "first"), id("payments-eu", "late")].into();
+    assert_eq!(changes.take().unwrap().federated, both);
+}
+
+#[test]
+fn what_a_narrower_limit_would_take_away_is_counted() {
+    let index = with_bindings(&[federated("payments", "first", "Manager")]);
+    let narrower = crate::parse::limit(&named("payments"), object(allowing(&[])));
+    let name = named("payments");
+    let change = ProposedChange::Limit(&name, Some(&narrower));
+    let found = index.suspended_by(change, None);
+    assert_eq!(
+        found.suspended,
+        [GrantRef::FederatedUser(id("payments", "first"))]
+    );
+    assert!(found.is_complete());
+    let cut_short = index.suspended_by(change, Some(Instant::now()));
+    assert!(!cut_short.is_complete());
+}
+
+#[test]
+fn an_account_is_used_by_its_federated_users() {
+    let index = with_bindings(&[federated("payments", "first", "Manager")]);
+    let uses = index.uses_of_account(&named("production"));
+    assert!(uses.contains(&AccountUse::FederatedUser(id("payments", "first"))));
+    assert!(index.uses_of_account(&named("produce")).is_empty());
+}
+
+#[test]
+fn the_bindings_of_a_service_account_are_found_oldest_first() {
+    let of = |name: &str| made_at(federated("payments", name, "Manager"), EARLIER);
+    let index = with_bindings(&[
+        federated("payments", "a-young-one", "Manager"),
+        of("old"),
+        deleting(of("leaving")),
+        federated("payments-eu", "elsewhere", "Manager2"),
+    ]);
+    let found = index.federated_bindings_of_service_account(&ns("payments"), &sa("app"));
+    let names: Vec<_> = found.iter().map(|b| b.id.name.as_str()).collect();
+    assert_eq!(names, ["old", "a-young-one"]);
+    assert!(
+        index
+            .federated_bindings_of_service_account(&ns("payments"), &sa("another"))
+            .is_empty()
+    );
+}
+
+#[test]
+fn no_name_is_given_before_all_bindings_have_been_read() {
+    let index = empty();
+    for kind in ResourceKind::KINDS
+        .into_iter()
+        .filter(|k| *k != ResourceKind::FederatedBindings)
+    {
+        index.reset(kind, []);
+    }
+    index.apply(
+        ResourceKind::FederatedBindings,
+        object(federated("payments", "first", "Manager")),
+    );
+    assert!(index.decide_federated(&id("payments", "first")).is_none());
+}
