@@ -20,7 +20,8 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub struct LintArguments {
-    /// The policy, or manifests: each policy of an AWSRole, ClusterAWSRole, AWSRoleBinding or DelegationLimit; JSON or YAML,
+    /// The policy, or manifests: each policy of an AWSRole, ClusterAWSRole, AWSRoleBinding,
+    /// AWSFederatedUserBinding or DelegationLimit; JSON or YAML,
     /// - is standard input
     #[arg(required_unless_present = "batch")]
     file: Option<PathBuf>,
@@ -138,7 +139,8 @@ fn look(file: &File, r#type: Option<PolicyType>) -> Result<Vec<Looked>, Failure>
     }
     if looked.is_empty() {
         return Err(Failure::input(format!(
-            "{}: there is no policy in it, neither by itself nor in an AWSRole, ClusterAWSRole, AWSRoleBinding or \
+            "{}: there is no policy in it, neither by itself nor in an AWSRole, ClusterAWSRole, AWSRoleBinding, \
+             AWSFederatedUserBinding or \
              DelegationLimit",
             file.name
         )));

@@ -20,18 +20,27 @@ pub enum ManifestKind {
     ClusterRole,
     /// `AWSRoleBinding`: `spec.session.policy`.
     Binding,
+    /// `AWSFederatedUserBinding`: the same.
+    FederatedBinding,
     /// `DelegationLimit`: `spec.ceiling`.
     Limit,
 }
 
 impl ManifestKind {
-    pub const ALL: [Self; 4] = [Self::Role, Self::ClusterRole, Self::Binding, Self::Limit];
+    pub const ALL: [Self; 5] = [
+        Self::Role,
+        Self::ClusterRole,
+        Self::Binding,
+        Self::FederatedBinding,
+        Self::Limit,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Role => "AWSRole",
             Self::ClusterRole => "ClusterAWSRole",
             Self::Binding => "AWSRoleBinding",
+            Self::FederatedBinding => "AWSFederatedUserBinding",
             Self::Limit => "DelegationLimit",
         }
     }
@@ -41,6 +50,7 @@ impl ManifestKind {
             Self::Role => "awsroles",
             Self::ClusterRole => "clusterawsroles",
             Self::Binding => "awsrolebindings",
+            Self::FederatedBinding => "awsfederateduserbindings",
             Self::Limit => "delegationlimits",
         }
     }
@@ -49,7 +59,7 @@ impl ManifestKind {
     pub fn policies(self) -> PolicyKind {
         match self {
             Self::Role | Self::ClusterRole => PolicyKind::Identity,
-            Self::Binding => PolicyKind::Session,
+            Self::Binding | Self::FederatedBinding => PolicyKind::Session,
             Self::Limit => PolicyKind::Boundary,
         }
     }
@@ -128,7 +138,8 @@ pub fn documents<'a>(
             None => {
                 let message = format!(
                     "{version} has no kind {kind:?}; those with policies are AWSRole, ClusterAWSRole, \
-                     AWSRoleBinding and DelegationLimit"
+                     AWSRoleBinding, \
+                     AWSFederatedUserBinding and DelegationLimit"
                 );
                 problems.push(problem(
                     Code::WrongType,
@@ -148,7 +159,9 @@ fn repeated(node: &YamlNode, kind: &str, problems: &mut Vec<Lint>) {
         Some(ManifestKind::Role | ManifestKind::ClusterRole) => {
             path.starts_with("spec.policies[") && path.contains("].document.")
         }
-        Some(ManifestKind::Binding) => path.starts_with("spec.session.policy."),
+        Some(ManifestKind::Binding | ManifestKind::FederatedBinding) => {
+            path.starts_with("spec.session.policy.")
+        }
         Some(ManifestKind::Limit) => path.starts_with("spec.ceiling."),
         None => false,
     };
@@ -180,7 +193,7 @@ fn object<'a>(kind: ManifestKind, node: &'a YamlNode, problems: &mut Vec<Lint>) 
             let policy = field("spec.ceiling").map(Cow::Borrowed);
             policies.extend(policy.map(|policy| ("spec.ceiling".to_owned(), policy)));
         }
-        ManifestKind::Binding => {
+        ManifestKind::Binding | ManifestKind::FederatedBinding => {
             let policy = field("spec.session.policy").map(Cow::Borrowed);
             policies.extend(policy.map(|policy| ("spec.session.policy".to_owned(), policy)));
         }
@@ -204,8 +217,8 @@ fn object<'a>(kind: ManifestKind, node: &'a YamlNode, problems: &mut Vec<Lint>) 
         }
         ManifestKind::Role | ManifestKind::ClusterRole => Some("spec.policies"),
         ManifestKind::Limit => Some("spec.ceiling"),
-        // A session without policy gets all of the role.
-        ManifestKind::Binding => None,
+        // A session without policy gets all of the role; of a federated user, what resource policies grant it.
+        ManifestKind::Binding | ManifestKind::FederatedBinding => None,
     };
     if let Some(path) = needed.filter(|_| policies.is_empty() && problems.len() == before) {
         let message = format!("the {} has no policy", kind.name());

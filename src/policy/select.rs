@@ -151,7 +151,8 @@ fn nothing(file: &File, kind: PolicyKind, others: &[PolicyGroup]) -> Failure {
         })
         .collect();
     let there = if there.is_empty() {
-        "no policy at all: neither one by itself nor one of an AWSRole, ClusterAWSRole, AWSRoleBinding or \
+        "no policy at all: neither one by itself nor one of an AWSRole, ClusterAWSRole, AWSRoleBinding, \
+         AWSFederatedUserBinding or \
          DelegationLimit"
             .to_owned()
     } else {

@@ -618,3 +618,30 @@ fn what_is_too_deep_or_too_much_is_refused_with_the_limit() {
         assert!(err.contains(said) && err.len() < 500, "{said}: {err}");
     }
 }
+
+#[test]
+fn the_session_policy_of_a_federated_user_is_judged_like_any_other() {
+    let manager = |session: &str| {
+        let text = format!(
+            "apiVersion: deputy.dev/v1alpha1\nkind: AWSFederatedUserBinding\nmetadata: {{name: manager, namespace: payments}}\nspec:\n  \
+             accountRef: {{name: production}}\n  userName: Manager\n  subjects: [{{kind: ServiceAccount, name: reports}}]\n  \
+             session: {session}\n"
+        );
+        File::new("manager.yaml", &text)
+    };
+    let run = |arguments: &[&str]| {
+        let Done { code, out, err } = deputy(&[&["policy"], arguments].concat(), "");
+        (code, out, err)
+    };
+    let read = "{policy: {Version: \"2012-10-17\", Statement: [{Effect: Allow, Action: s3:GetObject, Resource: \
+                \"arn:aws:s3:::productionapp/a\"}]}}";
+    let (code, out, err) = run(&["contains", "--type", "session", manager(read).path(), PLATFORM]);
+    assert_eq!(
+        (code, out.as_str()),
+        (0, "AWSFederatedUserBinding payments/manager: contained\n"),
+        "{err}"
+    );
+    let (code, out, err) = run(&["lint", manager("{polcy: {}}").path()]);
+    assert_eq!(code, 2, "a policy that can't be found is no answer");
+    assert!(format!("{out}{err}").contains("spec.session.polcy"), "{out}{err}");
+}
