@@ -207,7 +207,7 @@ def test_an_account_that_would_leave_many_without_sessions_has_to_be_meant(scena
         change = {"spec": {"issuer": another, **more}}
         return error_message(scenario, change)
 
-    wait_until(lambda: f"{team.name}/reader-5" in held(), "the bindings known to the webhook", 40)
+    wait_until(lambda: f"{team.name}/reader-5" in held(), "the bindings known to the webhook", 10)
     message = held()
     # There may be something left of what ran before.
     count = int(re.search(r'accept-suspending: "(\d+)"', message)[1])
