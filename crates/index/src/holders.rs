@@ -15,6 +15,7 @@ use kube::api::DynamicObject;
 use crate::{
     entry::View,
     limits::scope,
+    parse::claimed_since,
     sorted::{Age, ServiceAccountKey, Sorted, insert_sorted, remove_sorted},
 };
 
@@ -44,10 +45,9 @@ impl FederatedClaim {
     /// That of an object as it is stored.
     pub(crate) fn of(object: &DynamicObject) -> Option<Self> {
         let (account, user) = federated_user_of(object)?;
-        let made = object.metadata.creation_timestamp.as_ref();
         Some(Self {
             name: (account, user.ignoring_case()),
-            made: made.map_or(i64::MAX, |time| time.0.as_second()),
+            made: claimed_since(&object.metadata),
         })
     }
 }

@@ -173,8 +173,13 @@ pub(crate) fn account_named(object: &DynamicObject) -> Option<ObjectName> {
 /// The AWS account that an AWSAccount says it is of, also when the rest of it can't be read, and since when it is there.
 pub(crate) fn claim(object: &DynamicObject) -> Option<(i64, Box<str>)> {
     let id = object.data.pointer("/spec/accountID")?.as_str()?;
-    let made = object.metadata.creation_timestamp.as_ref();
-    Some((made.map_or(i64::MAX, |t| t.0.as_second()), id.into()))
+    Some((claimed_since(&object.metadata), id.into()))
+}
+
+/// Since when an object claims what only one may have. Of one without a time every other one comes first.
+pub(crate) fn claimed_since(object: &ObjectMeta) -> i64 {
+    let made = object.creation_timestamp.as_ref();
+    made.map_or(i64::MAX, |time| time.0.as_second())
 }
 
 pub(crate) fn meta(object: &ObjectMeta) -> Meta {

@@ -8,7 +8,7 @@ use deputy_delegation::{
 use deputy_policy::PolicyKind;
 use serde_json::Value;
 
-use super::{Findings, SESSION_POLICY, SESSION_TAGS, subjects};
+use super::{Findings, SESSION_POLICY, SESSION_TAGS, created, subjects};
 use crate::{AWSRoleBinding, AWSRoleBindingSpec, RoleRefKind, SessionScopeSpec};
 
 /// Reads a binding.
@@ -23,11 +23,7 @@ pub fn parse_binding(object: &AWSRoleBinding) -> Result<Binding, Violations> {
 
     let id = findings.id(&object.metadata);
     let uid = findings.uid(&object.metadata);
-    let created = object
-        .metadata
-        .creation_timestamp
-        .as_ref()
-        .map_or(0, |time| time.0.as_second());
+    let created = created(&object.metadata);
 
     let namespace = id.as_ref().map(|id| id.namespace.clone());
     let role = findings.take("spec.roleRef.name", ObjectName::new(spec.role_ref.name.as_str()));

@@ -9,7 +9,7 @@ use deputy_policy::PolicyKind;
 use kube::api::DynamicObject;
 use serde_json::Value;
 
-use super::{Findings, SESSION_POLICY, SESSION_TAGS};
+use super::{Findings, SESSION_POLICY, SESSION_TAGS, created};
 use crate::{AWSFederatedUserBinding, FederatedSessionSpec};
 
 /// Reads a binding of a federated user.
@@ -22,11 +22,7 @@ pub fn parse_federated_binding(object: &AWSFederatedUserBinding) -> Result<Feder
 
     let id = findings.id(&object.metadata);
     let uid = findings.uid(&object.metadata);
-    let created = object
-        .metadata
-        .creation_timestamp
-        .as_ref()
-        .map_or(0, |time| time.0.as_second());
+    let created = created(&object.metadata);
     let account = findings.take(
         "spec.accountRef.name",
         ObjectName::new(spec.account_ref.name.as_str()),

@@ -44,6 +44,14 @@ const SESSION_TAGS: &str = "spec.session.tags";
 /// The policy of a session.
 const SESSION_POLICY: &str = "spec.session.policy";
 
+/// Unix seconds of creation; 0 before an object is stored.
+fn created(metadata: &ObjectMeta) -> i64 {
+    metadata
+        .creation_timestamp
+        .as_ref()
+        .map_or(0, |time| time.0.as_second())
+}
+
 impl TryFrom<&AWSAccount> for Account {
     type Error = Violations;
     fn try_from(object: &AWSAccount) -> Result<Self, Self::Error> {

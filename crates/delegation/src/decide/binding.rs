@@ -9,7 +9,7 @@ use crate::{
 };
 
 use super::{
-    containment::{Granted, GrantedPolicy},
+    containment::Granted,
     existing,
     findings::Findings,
     input::DecisionInput,
@@ -64,21 +64,16 @@ pub(super) fn decide(
     }
     session::allowed_tags(&spec.tags, &limits, &mut findings);
     if let (Some(account), Some(document)) = (account, &binding.session.policy) {
-        role::in_partition(account, document, "spec.session.policy", &mut findings);
+        role::in_partition(account, document, session::POLICY, &mut findings);
     }
     session_policy_arns(binding, role, account, &limits, &mut findings);
     match (&role.source, &binding.session.policy) {
         (RoleSource::Owned(owned), Some(document)) => {
-            let policy = GrantedPolicy {
-                document,
-                title: "the session policy's".to_owned(),
-                field: "spec.session.policy".to_owned(),
-            };
             let of_role: Vec<_> = owned.policies.iter().map(|policy| &policy.document).collect();
             // What managed policies of the role say is not known, so the role is no bound for the session then.
             let is_known = owned.policies.managed().is_empty();
             let granted = Granted {
-                policies: &[policy],
+                policies: &[session::granted(document)],
                 role: is_known.then_some(of_role.as_slice()),
                 is_held: true,
                 known: Known::of(input.cluster, &role.id),
@@ -96,7 +91,7 @@ pub(super) fn decide(
             );
         }
         (RoleSource::Existing(_), Some(document)) => {
-            existing::policy_within(input, role, document, &limits, &mut findings);
+            session::policy_within(input, &role.id.namespace, document, &limits, &mut findings);
         }
         (RoleSource::Existing(_), None) => existing::boundary_within(input, role, &limits, &mut findings),
     }

@@ -3,8 +3,6 @@
 //! Nothing is known of what it may do, and Deputy does not write it. What holds the limit is the session policy that each session of it
 //! gets: the binding's own, or the boundary policy of the limit. Here it is decided which roles may be bound at all.
 
-use deputy_policy::Document;
-
 use crate::{
     decision::{Decision, Reason},
     model::{Account, ExistingRole, Role},
@@ -92,28 +90,6 @@ pub(super) fn boundary_within(
     for limit in limits.limits.iter().filter(|limit| limit.name != carrier.name) {
         granted.within(limit, findings);
     }
-}
-
-/// Whether a session policy by itself stays within every limit: what the role may do is not known.
-pub(super) fn policy_within(
-    input: &DecisionInput<'_>,
-    role: &Role,
-    document: &Document,
-    limits: &Applicable<'_>,
-    findings: &mut Findings,
-) {
-    let policy = GrantedPolicy {
-        document,
-        title: "the session policy's".to_owned(),
-        field: "spec.session.policy".to_owned(),
-    };
-    let granted = Granted {
-        policies: &[policy],
-        role: None,
-        is_held: false,
-        known: Known::of_session(input.cluster, &role.id.namespace),
-    };
-    limits.contain(&granted, findings);
 }
 
 fn may_be_bound(account: &Account, arn: &RoleArn, findings: &mut Findings) {

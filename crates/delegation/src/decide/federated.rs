@@ -12,10 +12,8 @@ use crate::{
 };
 
 use super::{
-    containment::{Granted, GrantedPolicy},
     findings::Findings,
     input::DecisionInput,
-    known::Known,
     limits::{Applicable, NeededBoundary, shown},
     role,
     session::{self, DURATION},
@@ -23,7 +21,6 @@ use super::{
 
 const ACCOUNT: &str = "spec.accountRef";
 const USER: &str = "spec.userName";
-const POLICY: &str = "spec.session.policy";
 /// How many patterns of a limit a refusal repeats.
 const PATTERNS_SHOWN: usize = 8;
 /// The session tags that Deputy sets: cluster, namespace and ServiceAccount.
@@ -56,18 +53,7 @@ pub(super) fn decide(
     allowed_duration(binding, account, &limits, &mut findings);
     session::allowed_tags(&binding.tags, &limits, &mut findings);
     if let Some(document) = binding.share.policy() {
-        let policy = GrantedPolicy {
-            document,
-            title: "the session policy's".to_owned(),
-            field: POLICY.to_owned(),
-        };
-        let granted = Granted {
-            policies: &[policy],
-            role: None,
-            is_held: false,
-            known: Known::of_session(input.cluster, &binding.id.namespace),
-        };
-        limits.contain(&granted, &mut findings);
+        session::policy_within(input, &binding.id.namespace, document, &limits, &mut findings);
     }
     let accepted = limits.accepted().map(|accepted| Accepted {
         boundary: None,
@@ -87,7 +73,7 @@ fn in_account(account: &Account, binding: &FederatedBinding, findings: &mut Find
         findings.refuse(Reason::FederatedUser, ACCOUNT, message);
     }
     if let Some(document) = binding.share.policy() {
-        role::in_partition(account, document, POLICY, findings);
+        role::in_partition(account, document, session::POLICY, findings);
     }
 }
 

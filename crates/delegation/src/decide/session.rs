@@ -2,14 +2,25 @@
 
 use std::collections::BTreeSet;
 
+use deputy_policy::Document;
+
 use crate::{
     decision::Reason,
     model::{ChosenTags, SessionPolicy},
-    names::ManagedPolicyArn,
+    names::{ManagedPolicyArn, NamespaceName},
     quota::{SESSION_POLICY, TAGS},
 };
 
-use super::{findings::Findings, limits::Applicable};
+use super::{
+    containment::{Granted, GrantedPolicy},
+    findings::Findings,
+    input::DecisionInput,
+    known::Known,
+    limits::Applicable,
+};
+
+/// Where a binding has its session policy.
+pub(super) const POLICY: &str = "spec.session.policy";
 
 /// Where a binding says how long its sessions are.
 pub(super) const DURATION: &str = "spec.session.duration";
@@ -27,7 +38,7 @@ pub(super) fn policy_fits(
     }
     let (field, message) = if arns.is_empty() {
         (
-            "spec.session.policy",
+            POLICY,
             format!("has {inline} characters; AWS takes {SESSION_POLICY} in a session policy"),
         )
     } else {
@@ -40,6 +51,32 @@ pub(super) fn policy_fits(
         ("spec.session", message)
     };
     findings.refuse(Reason::TooLarge, field, message);
+}
+
+/// The session policy as something that is granted.
+pub(super) fn granted(document: &Document) -> GrantedPolicy<'_> {
+    GrantedPolicy {
+        document,
+        title: "the session policy's".to_owned(),
+        field: POLICY.to_owned(),
+    }
+}
+
+/// Whether a session policy by itself stays within every limit: what whoever gets the session may do beside it is not known.
+pub(super) fn policy_within(
+    input: &DecisionInput<'_>,
+    namespace: &NamespaceName,
+    document: &Document,
+    limits: &Applicable<'_>,
+    findings: &mut Findings,
+) {
+    let granted = Granted {
+        policies: &[granted(document)],
+        role: None,
+        is_held: false,
+        known: Known::of_session(input.cluster, namespace),
+    };
+    limits.contain(&granted, findings);
 }
 
 /// Whether STS takes the tags, with `own` of Deputy's.
