@@ -6,12 +6,8 @@ use std::{
     time::Duration,
 };
 
-use aws_config::{
-    AppName, BehaviorVersion, Region, SdkConfig, identity::IdentityCache, provider_config::ProviderConfig,
-    retry::RetryConfig, timeout::TimeoutConfig,
-};
+use aws_config::{SdkConfig, identity::IdentityCache, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_async::{rt::sleep::TokioSleep, time::SystemTimeSource};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use deputy_delegation::{
     model::{Account, AssumeRole, Endpoints},
@@ -21,6 +17,7 @@ use deputy_delegation::{
 use crate::{
     budget::{BudgetSettings, CallBudget, CallPurpose},
     caller::AccountIdentity,
+    config::{client_config, identity_config, timeouts},
     fence::WriteFence,
     identity::{self, AssumedIdentity},
     observe::{CallObserver, IgnoreCalls},
@@ -343,11 +340,7 @@ impl Clients {
     }
 
     fn timeout(&self, attempt: Duration, operation: Duration) -> TimeoutConfig {
-        TimeoutConfig::builder()
-            .connect_timeout(self.options.timeouts.connect)
-            .operation_attempt_timeout(attempt)
-            .operation_timeout(operation)
-            .build()
+        timeouts(self.options.timeouts.connect, attempt, operation)
     }
 
     fn base(
@@ -356,21 +349,14 @@ impl Clients {
         region: String,
         endpoint: Option<&str>,
     ) -> SdkConfig {
-        let mut builder = SdkConfig::builder()
-            .region(Region::new(region))
-            .behavior_version(BehaviorVersion::latest())
-            .http_client(self.http.clone())
-            .sleep_impl(TokioSleep::new())
-            .time_source(SystemTimeSource::new())
+        client_config(&self.http, region, endpoint.map(str::to_owned))
             .identity_cache(
                 IdentityCache::lazy()
                     .buffer_time(identity::REFRESH_BEFORE_EXPIRY)
                     .build(),
             )
-            .credentials_provider(credentials);
-        builder.set_endpoint_url(endpoint.map(str::to_owned));
-        builder.set_app_name(AppName::new("deputy").ok());
-        builder.build()
+            .credentials_provider(credentials)
+            .build()
     }
 
     fn ambient_identity(&self, account: &Account) -> SharedCredentialsProvider {
@@ -378,13 +364,11 @@ impl Clients {
             return provider.clone();
         }
         let timeouts = &self.options.timeouts;
-        let config = ProviderConfig::without_region()
-            .with_http_client(self.http.clone())
-            .with_sleep_impl(TokioSleep::new())
-            .with_time_source(SystemTimeSource::new())
-            .with_behavior_version(Some(BehaviorVersion::latest()))
-            .with_timeout_config(self.timeout(timeouts.sts_attempt, timeouts.sts))
-            .with_region(Some(Region::new(ambient_region(account))));
+        let config = identity_config(
+            &self.http,
+            ambient_region(account),
+            self.timeout(timeouts.sts_attempt, timeouts.sts),
+        );
         SharedCredentialsProvider::new(identity::ambient(&config, self.options.allow_instance_metadata))
     }
 }

@@ -28,6 +28,7 @@
 mod budget;
 mod caller;
 mod clients;
+mod config;
 #[cfg(test)]
 mod conformance;
 mod error;

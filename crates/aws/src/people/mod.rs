@@ -7,13 +7,9 @@ mod tests;
 
 use std::time::Duration;
 
-use aws_config::{
-    AppName, BehaviorVersion, Region, SdkConfig, profile::ProfileFileCredentialsProvider,
-    provider_config::ProviderConfig, retry::RetryConfig, timeout::TimeoutConfig,
-};
+use aws_config::{profile::ProfileFileCredentialsProvider, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_sts::types::{PolicyDescriptorType, Tag};
-use aws_smithy_async::{rt::sleep::TokioSleep, time::SystemTimeSource};
 use aws_smithy_runtime_api::client::{http::SharedHttpClient, orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jiff::Timestamp;
@@ -21,6 +17,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 pub use self::profiles::{Profiles, ProfilesError};
 use crate::{
+    config::{self, client_config, identity_config},
     error::AwsError,
     identity,
     proxy::{Proxy, http_client},
@@ -151,15 +148,7 @@ impl PersonalSts {
     #[must_use]
     pub fn new(options: PersonalOptions, identity: PersonalIdentity) -> Self {
         let http = http_client(options.proxy.clone());
-        let config = || {
-            ProviderConfig::without_region()
-                .with_http_client(http.clone())
-                .with_sleep_impl(TokioSleep::new())
-                .with_time_source(SystemTimeSource::new())
-                .with_behavior_version(Some(BehaviorVersion::latest()))
-                .with_timeout_config(timeouts())
-                .with_region(Some(Region::new(options.region.clone())))
-        };
+        let config = || identity_config(&http, options.region.clone(), timeouts());
         let credentials = match identity {
             PersonalIdentity::Nobody => None,
             PersonalIdentity::Keys(keys) => Some(fixed(&keys)),
@@ -289,27 +278,17 @@ impl PersonalSts {
 
     fn client(&self, mfa: bool) -> aws_sdk_sts::Client {
         let attempts = if mfa { ATTEMPTS_WITH_MFA } else { ATTEMPTS };
-        let mut builder = SdkConfig::builder()
-            .region(Region::new(self.options.region.clone()))
-            .behavior_version(BehaviorVersion::latest())
-            .http_client(self.http.clone())
-            .sleep_impl(TokioSleep::new())
-            .time_source(SystemTimeSource::new())
+        let PersonalOptions { region, endpoint, .. } = &self.options;
+        let mut builder = client_config(&self.http, region.clone(), endpoint.clone())
             .retry_config(RetryConfig::standard().with_max_attempts(attempts))
             .timeout_config(timeouts());
-        builder.set_endpoint_url(self.options.endpoint.clone());
-        builder.set_app_name(AppName::new("deputy").ok());
         builder.set_credentials_provider(self.credentials.clone());
         aws_sdk_sts::Client::new(&builder.build())
     }
 }
 
 fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(CONNECT)
-        .operation_attempt_timeout(ATTEMPT)
-        .operation_timeout(OPERATION)
-        .build()
+    config::timeouts(CONNECT, ATTEMPT, OPERATION)
 }
 
 fn fixed(keys: &PersonalKeys) -> SharedCredentialsProvider {

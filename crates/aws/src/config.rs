@@ -1,0 +1,47 @@
+//! What every client of the SDK is built from here, whoever it is for.
+
+use std::time::Duration;
+
+use aws_config::{
+    AppName, BehaviorVersion, Region, SdkConfig, provider_config::ProviderConfig, timeout::TimeoutConfig,
+};
+use aws_smithy_async::{rt::sleep::TokioSleep, time::SystemTimeSource};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::sdk_config::Builder;
+
+/// A client's: in this region, at AWS's own endpoint unless another one is named.
+pub(crate) fn client_config(http: &SharedHttpClient, region: String, endpoint: Option<String>) -> Builder {
+    let mut builder = SdkConfig::builder()
+        .region(Region::new(region))
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(http.clone())
+        .sleep_impl(TokioSleep::new())
+        .time_source(SystemTimeSource::new());
+    builder.set_endpoint_url(endpoint);
+    builder.set_app_name(AppName::new("deputy").ok());
+    builder
+}
+
+/// That of what finds an identity by calls of its own.
+pub(crate) fn identity_config(
+    http: &SharedHttpClient,
+    region: String,
+    timeouts: TimeoutConfig,
+) -> ProviderConfig {
+    ProviderConfig::without_region()
+        .with_http_client(http.clone())
+        .with_sleep_impl(TokioSleep::new())
+        .with_time_source(SystemTimeSource::new())
+        .with_behavior_version(Some(BehaviorVersion::latest()))
+        .with_timeout_config(timeouts)
+        .with_region(Some(Region::new(region)))
+}
+
+/// How long a connection, one attempt, and a call with all its attempts may take.
+pub(crate) fn timeouts(connect: Duration, attempt: Duration, operation: Duration) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(connect)
+        .operation_attempt_timeout(attempt)
+        .operation_timeout(operation)
+        .build()
+}
