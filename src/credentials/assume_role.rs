@@ -1,18 +1,18 @@
 //! `deputy credentials assume-role`: AssumeRole, once or through several roles.
 
 use clap::Args;
-use deputy_aws::{AssumeRoleCall, NarrowedBy, PersonalSession, PersonalSts, Profiles};
+use deputy_aws::{AssumeRoleCall, NarrowedBy, PersonalSession, PersonalSts};
 use deputy_delegation::{ExternalId, RoleArn, SessionName, TagKey, TagValue};
 use deputy_policy::SessionWay;
 
 use super::{
     arguments::{AnswerArguments, MfaArguments, PlaceArguments, duration},
-    cache::CacheKey,
+    cache::{CacheKey, borrowed},
     connection::connection,
     help::RefusedCall,
     hops::{Chain, Hop},
-    narrowing::NarrowingArguments,
-    obtain::{Unobtained, Wanted, block_on, obtain},
+    narrowing::{NarrowingArguments, fields_of_narrowed},
+    obtain::{Unobtained, Wanted, block_on, obtain, profiles},
     prompt::Device,
     settings::Settings,
     signer::signer,
@@ -60,7 +60,7 @@ pub struct AssumeRoleArguments {
 }
 
 pub fn run(arguments: &AssumeRoleArguments) -> CommandResult {
-    let profiles = block_on(Profiles::load())?.map_err(|error| Failure::input(error.to_string()))?;
+    let profiles = profiles()?;
     let settings = Settings::new(arguments.place.profile.as_deref(), &profiles);
     let hops = arguments.chain(&settings)?.hops()?;
     let narrowed = arguments.narrowing.read([])?;
@@ -71,20 +71,15 @@ pub fn run(arguments: &AssumeRoleArguments) -> CommandResult {
     let options = connection(&settings, arguments.place.region.as_deref(), partition.as_deref())?;
     let serial_number = device.as_ref().map_or("", |device| &device.serial_number);
     let mut fields = vec![
-        ("way".to_owned(), "AssumeRole".to_owned()),
-        ("region".to_owned(), options.region.clone()),
-        (
-            "endpoint".to_owned(),
-            options.endpoint.clone().unwrap_or_default(),
-        ),
         ("session name".to_owned(), session_name.clone()),
         ("serial number".to_owned(), serial_number.to_owned()),
     ];
     fields.extend(hops.iter().flat_map(fields_of));
-    fields.extend(narrowed_fields(&narrowed));
+    let of_narrowed = fields_of_narrowed(&narrowed);
+    fields.extend(of_narrowed.map(|(name, value)| (name.to_owned(), value.to_owned())));
     fields.extend(signer.fields);
     let wanted = Wanted {
-        key: CacheKey::of(fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))),
+        key: CacheKey::of_call(SessionWay::AssumeRole, &options, borrowed(&fields)),
         seconds: hops.last().map_or(0, |hop| hop.duration),
         answer: &arguments.answer,
     };
@@ -123,12 +118,12 @@ async fn assume(
             source_identity: hop.source_identity.clone(),
         };
         let session = sts.assume_role(&call).await.map_err(|error| {
-            Unobtained::Refused(Box::new(RefusedCall {
+            Unobtained::from(RefusedCall {
                 way: SessionWay::AssumeRole,
                 asked: hop.role.to_string(),
                 by: by.clone(),
                 error,
-            }))
+            })
         })?;
         sts = sts.by(&session);
         by = format!("the session of {}", hop.role);
@@ -161,9 +156,7 @@ impl AssumeRoleArguments {
         Ok(Chain {
             roles,
             external_ids,
-            duration: self
-                .duration
-                .map_or_else(|| settings.duration(), |seconds| Ok(Some(seconds)))?,
+            duration: settings.duration(self.duration)?,
             tags,
             transitive: self.transitive_tag.clone(),
             source_identity: self.source_identity.as_ref().map(|name| name.as_str().to_owned()),
@@ -187,19 +180,6 @@ pub fn session_name(flag: Option<&SessionName>, settings: &Settings<'_>) -> Resu
         Some(name) => Ok(name.as_str().to_owned()),
         None => Ok(SessionName::new(settings.session_name())?.as_str().to_owned()),
     }
-}
-
-/// What session policies add to the key of a session.
-pub fn narrowed_fields(narrowed: &NarrowedBy) -> Vec<(String, String)> {
-    let inline = narrowed
-        .policy
-        .iter()
-        .map(|policy| ("policy".to_owned(), policy.clone()));
-    let managed = narrowed
-        .policy_arns
-        .iter()
-        .map(|arn| ("policy arn".to_owned(), arn.clone()));
-    inline.chain(managed).collect()
 }
 
 fn fields_of(hop: &Hop) -> Vec<(String, String)> {

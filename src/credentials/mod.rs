@@ -21,6 +21,7 @@ mod secret_input;
 mod session;
 mod settings;
 mod signer;
+mod vouched;
 mod wait;
 mod web_identity;
 

@@ -43,6 +43,16 @@ enum Beyond {
     Unknown(String),
 }
 
+/// What session policies add to the key of a session.
+pub fn fields_of_narrowed(narrowed: &NarrowedBy) -> impl Iterator<Item = (&str, &str)> {
+    let inline = narrowed.policy.iter().map(|policy| ("policy", policy.as_str()));
+    let managed = narrowed
+        .policy_arns
+        .iter()
+        .map(|arn| ("policy arn", arn.as_str()));
+    inline.chain(managed)
+}
+
 impl NarrowingArguments {
     /// The flags that may read standard input.
     pub fn files(&self) -> impl Iterator<Item = (&str, &Path)> {

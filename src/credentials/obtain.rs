@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deputy_aws::{ErrorClass, PersonalSession};
+use deputy_aws::{ErrorClass, PersonalSession, Profiles};
 use jiff::Timestamp;
 
 use super::{
@@ -29,6 +29,12 @@ pub enum Unobtained {
     Refused(Box<RefusedCall>),
     /// It was not.
     Failed(Failure),
+}
+
+impl From<RefusedCall> for Unobtained {
+    fn from(call: RefusedCall) -> Self {
+        Self::Refused(Box::new(call))
+    }
 }
 
 impl From<Failure> for Unobtained {
@@ -58,6 +64,14 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     let outcome = runtime.block_on(work);
     runtime.shutdown_timeout(Duration::from_secs(1));
     Ok(outcome)
+}
+
+/// AWS's files.
+///
+/// # Errors
+/// When they can't be read.
+pub fn profiles() -> Result<Profiles, Failure> {
+    block_on(Profiles::load())?.map_err(|error| Failure::input(error.to_string()))
 }
 
 /// Answers with a session: one from the cache while it is fresh, else the one that `make` makes.

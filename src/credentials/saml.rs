@@ -3,22 +3,18 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use deputy_aws::{ExposeSecret as _, PersonalIdentity, PersonalSts, Profiles, ProviderCall};
+use deputy_aws::ExposeSecret as _;
 use deputy_delegation::{RoleArn, SamlProviderArn};
 use deputy_policy::SessionWay;
 
 use super::{
     arguments::{AnswerArguments, PlaceArguments, duration},
     assertion::{Assertion, LONGEST},
-    assume_role::narrowed_fields,
-    cache::CacheKey,
-    connection::connection,
-    help::RefusedCall,
     narrowing::NarrowingArguments,
-    obtain::{Unobtained, Wanted, block_on, obtain},
+    obtain::profiles,
     secret_input,
     settings::Settings,
-    web_identity::of_provider,
+    vouched::{self, VouchedSession},
 };
 use crate::{
     exit::{CommandAnswer, CommandResult, Failure, say},
@@ -64,47 +60,29 @@ pub fn run(arguments: &SamlArguments) -> CommandResult {
         return list(&assertion);
     };
     let provider = provider(&assertion, role, arguments.principal_arn.as_ref())?;
-    let profiles = block_on(Profiles::load())?.map_err(|error| Failure::input(error.to_string()))?;
+    let profiles = profiles()?;
     let settings = Settings::new(arguments.place.profile.as_deref(), &profiles);
-    let seconds = of_provider(arguments.duration, &settings)?;
-    let options = connection(
-        &settings,
-        arguments.place.region.as_deref(),
-        Some(role.partition().as_str()),
-    )?;
-    let (asked, text, narrow) = (role.to_string(), seconds.to_string(), narrowed_fields(&narrowed));
-    let mut fields = vec![
-        ("way", "AssumeRoleWithSAML"),
-        ("region", &options.region),
-        ("endpoint", options.endpoint.as_deref().unwrap_or_default()),
-        ("role", &asked),
+    let seconds = vouched::seconds(arguments.duration, &settings)?;
+    let (asked, duration) = (role.to_string(), seconds.to_string());
+    let fields = [
+        ("role", asked.as_str()),
         ("provider", &provider),
-        ("duration", &text),
+        ("duration", &duration),
         // Any attribute may decide. What is kept is a digest over all of it.
         ("assertion", &assertion.base64),
     ];
-    fields.extend(narrow.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    let wanted = Wanted {
-        key: CacheKey::of(fields),
+    let session = VouchedSession {
+        way: SessionWay::AssumeRoleWithSaml,
+        role,
         seconds,
-        answer: &arguments.answer,
-    };
-    let sts = PersonalSts::new(options, PersonalIdentity::Nobody);
-    let call = ProviderCall {
-        role_arn: asked.clone(),
-        duration: seconds,
         narrowed,
         vouched_by: assertion.base64.as_str().into(),
+        by: format!("the assertion in {}", file.display()),
+        place: &arguments.place,
+        answer: &arguments.answer,
     };
-    obtain(&settings, &wanted, || {
-        block_on(sts.saml(&call, &provider))?.map_err(|error| {
-            Unobtained::Refused(Box::new(RefusedCall {
-                way: SessionWay::AssumeRoleWithSaml,
-                asked,
-                by: format!("the assertion in {}", file.display()),
-                error,
-            }))
-        })
+    session.answer(&settings, &fields, async |sts, call| {
+        sts.saml(&call, &provider).await
     })
 }
 

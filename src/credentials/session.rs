@@ -1,15 +1,15 @@
 //! `deputy credentials session`: GetSessionToken.
 
 use clap::Args;
-use deputy_aws::{PersonalIdentity, PersonalSts, Profiles, SessionCall};
+use deputy_aws::{PersonalIdentity, PersonalSts, SessionCall};
 use deputy_policy::SessionWay;
 
 use super::{
     arguments::{AnswerArguments, MfaArguments, PlaceArguments, duration},
-    cache::CacheKey,
+    cache::{CacheKey, borrowed},
     connection::connection,
     help::RefusedCall,
-    obtain::{Unobtained, Wanted, block_on, obtain},
+    obtain::{Unobtained, Wanted, block_on, obtain, profiles},
     prompt::Device,
     settings::Settings,
     signer::{Signer, signer},
@@ -40,12 +40,9 @@ pub struct SessionTokenArguments {
 const USUAL: u32 = 12 * 60 * 60;
 
 pub fn run(arguments: &SessionTokenArguments) -> CommandResult {
-    let profiles = block_on(Profiles::load())?.map_err(|error| Failure::input(error.to_string()))?;
+    let profiles = profiles()?;
     let settings = Settings::new(arguments.place.profile.as_deref(), &profiles);
-    let seconds = arguments
-        .duration
-        .map_or_else(|| settings.duration(), |seconds| Ok(Some(seconds)));
-    let seconds = seconds?.unwrap_or(USUAL);
+    let seconds = settings.duration(arguments.duration)?.unwrap_or(USUAL);
     if !(900..=129_600).contains(&seconds) {
         return Err(Failure::input("--duration: a session of a user lives 15m to 36h"));
     }
@@ -55,23 +52,15 @@ pub fn run(arguments: &SessionTokenArguments) -> CommandResult {
     let options = connection(&settings, arguments.place.region.as_deref(), None)?;
     let text = seconds.to_string();
     let mut fields = vec![
-        ("way", "GetSessionToken"),
-        ("region", &options.region),
-        ("endpoint", options.endpoint.as_deref().unwrap_or_default()),
-        ("duration", &text),
+        ("duration", text.as_str()),
         (
             "serial number",
             device.as_ref().map_or("", |device| &device.serial_number),
         ),
     ];
-    fields.extend(
-        signer
-            .fields
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str())),
-    );
+    fields.extend(borrowed(&signer.fields));
     let wanted = Wanted {
-        key: CacheKey::of(fields),
+        key: CacheKey::of_call(SessionWay::SessionToken, &options, fields),
         seconds,
         answer: &arguments.answer,
     };
@@ -83,12 +72,12 @@ pub fn run(arguments: &SessionTokenArguments) -> CommandResult {
             mfa: device.as_ref().map(Device::with_code).transpose()?,
         };
         block_on(sts.session(&call))?.map_err(|error| {
-            Unobtained::Refused(Box::new(RefusedCall {
+            Unobtained::from(RefusedCall {
                 way: SessionWay::SessionToken,
                 asked: "a session".to_owned(),
                 by,
                 error,
-            }))
+            })
         })
     })
 }

@@ -83,11 +83,14 @@ impl<'a> Settings<'a> {
         self.of_profile(&self.profile().0, name)
     }
 
-    /// `duration_seconds` of the profile in use.
+    /// Seconds that a flag names, else `duration_seconds` of the profile in use.
     ///
     /// # Errors
-    /// When it is no number.
-    pub fn duration(&self) -> Result<Option<u32>, Failure> {
+    /// When that is no number.
+    pub fn duration(&self, flag: Option<u32>) -> Result<Option<u32>, Failure> {
+        if flag.is_some() {
+            return Ok(flag);
+        }
         let Some(text) = self.get("duration_seconds") else {
             return Ok(None);
         };
@@ -152,7 +155,7 @@ mod tests {
 
     #[test]
     fn seconds_of_a_profile_are_a_number() {
-        let of = |text| Settings::of(None, &[], &[("default", &[("duration_seconds", text)])]).duration();
+        let of = |text| Settings::of(None, &[], &[("default", &[("duration_seconds", text)])]).duration(None);
         assert!(matches!(of("1800"), Ok(Some(1800))));
         assert!(matches!(of(""), Ok(None)));
         assert!(of("1h").is_err());

@@ -3,20 +3,18 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use deputy_aws::{ExposeSecret as _, PersonalIdentity, PersonalSts, Profiles, ProviderCall};
+use deputy_aws::ExposeSecret as _;
 use deputy_delegation::{RoleArn, SessionName};
 use deputy_policy::SessionWay;
 
 use super::{
     arguments::{AnswerArguments, PlaceArguments, duration},
-    assume_role::{narrowed_fields, session_name},
-    cache::CacheKey,
-    connection::connection,
-    help::RefusedCall,
+    assume_role::session_name,
     narrowing::NarrowingArguments,
-    obtain::{Unobtained, Wanted, block_on, obtain},
+    obtain::profiles,
     secret_input,
     settings::Settings,
+    vouched::{self, VouchedSession},
 };
 use crate::exit::{CommandResult, Failure};
 
@@ -53,7 +51,7 @@ pub struct WebIdentityArguments {
 }
 
 pub fn run(arguments: &WebIdentityArguments) -> CommandResult {
-    let profiles = block_on(Profiles::load())?.map_err(|error| Failure::input(error.to_string()))?;
+    let profiles = profiles()?;
     let settings = Settings::new(arguments.place.profile.as_deref(), &profiles);
     let file = arguments.token_file.clone().or_else(|| {
         let named = settings
@@ -76,7 +74,7 @@ pub fn run(arguments: &WebIdentityArguments) -> CommandResult {
             None => return Err(Failure::input("which role? give --role-arn, or AWS_ROLE_ARN")),
         },
     };
-    let seconds = of_provider(arguments.duration, &settings)?;
+    let seconds = vouched::seconds(arguments.duration, &settings)?;
     let session_name = session_name(arguments.session_name.as_ref(), &settings)?;
     let narrowed = arguments.narrowing.read([("--token-file", file.as_path())])?;
     let token = secret_input::read(&file, "the token", LONGEST)?;
@@ -86,59 +84,26 @@ pub fn run(arguments: &WebIdentityArguments) -> CommandResult {
             file.display()
         )));
     }
-    let options = connection(
-        &settings,
-        arguments.place.region.as_deref(),
-        Some(role.partition().as_str()),
-    )?;
-    let (asked, text, narrow) = (role.to_string(), seconds.to_string(), narrowed_fields(&narrowed));
-    let mut fields = vec![
-        ("way", "AssumeRoleWithWebIdentity"),
-        ("region", &options.region),
-        ("endpoint", options.endpoint.as_deref().unwrap_or_default()),
-        ("role", &asked),
-        ("duration", &text),
+    let (asked, duration) = (role.to_string(), seconds.to_string());
+    // Any claim of the token may decide. What is kept is a digest over all of it.
+    let of_token = token.clone();
+    let fields = [
+        ("role", asked.as_str()),
+        ("duration", &duration),
         ("session name", &session_name),
-        // Any claim may decide. What is kept is a digest over all of it.
-        ("token", token.expose_secret()),
+        ("token", of_token.expose_secret()),
     ];
-    fields.extend(narrow.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    let wanted = Wanted {
-        key: CacheKey::of(fields),
+    let session = VouchedSession {
+        way: SessionWay::AssumeRoleWithWebIdentity,
+        role: &role,
         seconds,
-        answer: &arguments.answer,
-    };
-    let sts = PersonalSts::new(options, PersonalIdentity::Nobody);
-    let call = ProviderCall {
-        role_arn: asked.clone(),
-        duration: seconds,
         narrowed,
         vouched_by: token,
+        by: format!("the token in {}", file.display()),
+        place: &arguments.place,
+        answer: &arguments.answer,
     };
-    obtain(&settings, &wanted, || {
-        block_on(sts.web_identity(&call, &session_name))?.map_err(|error| {
-            Unobtained::Refused(Box::new(RefusedCall {
-                way: SessionWay::AssumeRoleWithWebIdentity,
-                asked,
-                by: format!("the token in {}", file.display()),
-                error,
-            }))
-        })
+    session.answer(&settings, &fields, async |sts, call| {
+        sts.web_identity(&call, &session_name).await
     })
-}
-
-/// Seconds of a session for whom a provider vouches.
-///
-/// # Errors
-/// What AWS never gives.
-pub fn of_provider(flag: Option<u32>, settings: &Settings<'_>) -> Result<u32, Failure> {
-    let seconds = match flag {
-        Some(seconds) => seconds,
-        None => settings.duration()?.unwrap_or(3600),
-    };
-    if (900..=43_200).contains(&seconds) {
-        Ok(seconds)
-    } else {
-        Err(Failure::input("--duration: a session of a role lives 15m to 12h"))
-    }
 }

@@ -13,7 +13,7 @@ use std::{
 };
 
 use self::files::FileError;
-pub use self::key::CacheKey;
+pub use self::key::{CacheKey, borrowed};
 use super::{answer::ProcessCredentials, settings::Settings, wait::within};
 use crate::exit::Failure;
 

@@ -38,6 +38,12 @@ impl SessionWay {
         }
     }
 
+    /// The call's name, as AWS's pages have it: `AssumeRole`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.action().trim_start_matches("sts:")
+    }
+
     /// Whether the session is one of a role: it has the role's permissions, whoever called.
     pub fn is_of_role(self) -> bool {
         match self {
@@ -59,6 +65,6 @@ impl SessionWay {
 
 impl fmt::Display for SessionWay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.action().trim_start_matches("sts:"))
+        f.write_str(self.name())
     }
 }
