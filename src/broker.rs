@@ -1,6 +1,9 @@
 //! `deputy broker`
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::Args;
 use deputy_broker::BrokerConfig;
@@ -29,6 +32,9 @@ pub struct BrokerArguments {
     /// The Secret with the broker's certificate authority; it must exist, and may be empty
     #[arg(long, env = "DEPUTY_CA_SECRET", default_value = "deputy-broker-ca")]
     ca_secret: String,
+    /// A folder with the keys of federation users: for each AWSAccount a file of its name, with what `aws iam create-access-key` prints
+    #[arg(long, env = "DEPUTY_FEDERATION_KEYS")]
+    federation_keys: Option<PathBuf>,
     /// The ConfigMap for the broker's public bundle; it must exist
     #[arg(long, env = "DEPUTY_BROKER_BUNDLE", default_value = "deputy-broker-bundle")]
     bundle: String,
@@ -53,6 +59,7 @@ pub async fn run(arguments: &BrokerArguments) -> Result<(), Failure> {
         bundle: arguments.bundle.clone(),
         allow_instance_metadata: arguments.aws.allow_instance_metadata,
         proxy,
+        federation_keys: arguments.federation_keys.clone(),
     };
     deputy_broker::run(config, client, shutdown, health.readiness, metrics)
         .await

@@ -8,7 +8,7 @@ import json
 import subprocess
 
 from rig.aws import Aws
-from rig.deputy import Deputy
+from rig.deputy import FEDERATION, Deputy
 from rig.recorder import Call
 from rig.tools import cargo_binary
 
@@ -36,7 +36,7 @@ class Judge:
 
     def _owners(self, deputy: Deputy) -> dict[str, str]:
         """Which process has which access key, other keys of the same users included."""
-        return {c.access_key_id: name for name, c in deputy.identities.items()}
+        return {**deputy.former_keys, **{c.access_key_id: name for name, c in deputy.identities.items()}}
 
     def judge(self) -> "Judge":
         """Asks about all recorded calls, in order."""
@@ -75,6 +75,9 @@ class Judge:
         context: dict[str, object] = {f"aws:RequestTag/{k}": v for k, v in tags.items()}
         if tags or (keys := _members(p, "TagKeys")):
             context["aws:TagKeys"] = list(tags) or keys
+        if call.action == "GetFederationToken":
+            resource = f"arn:aws:sts::{self._aws.account}:federated-user/{p['Name']}"
+            return [(f"sts:{action}", resource, context) for action in (call.action, "TagSession")]
         if call.service == "sts":
             resource = p["RoleArn"]
             if "ExternalId" in p:
@@ -140,7 +143,9 @@ class Judge:
         for name, policy in self._policies.items():
             granted: set[str] = set()
             for statement in policy["Statement"]:
-                if statement["Effect"] == "Allow":
+                # The rest of the federation user's is the cap on what its sessions may do: no call of Deputy's own.
+                is_cap = name == FEDERATION and statement.get("Sid") != "FederatedUsers"
+                if statement["Effect"] == "Allow" and not is_cap:
                     actions = statement["Action"]
                     granted |= {actions} if isinstance(actions, str) else set(actions)
             if left := granted - self._used[name]:

@@ -118,14 +118,15 @@ class Scenario:
             s3.create_bucket(Bucket=bucket)
             s3.put_object(Bucket=bucket, Key="report.txt", Body=b"numbers")
         self.deputy.install()
-        manifest = self.account()
+        manifest = self.account(federation={"userARN": "arn:aws:iam::123456789012:user/deputy-federation"})
+        federating = limit("federating", ["federating"], federatedUsers=["Manager*", "Shared*", "Report*"])
         referring = limit(
             "referring",
             ["referring"],
             boundary={"type": "Reference", "policyARN": REFERENCED},
             existingRoles=[f"arn:aws:iam::*:role{EXISTING_PATH}*"],
         )
-        self.deputy.bootstrap_aws(f"{json.dumps(manifest)}\n---\n{json.dumps(referring)}\n")
+        self.deputy.bootstrap_aws("\n---\n".join(json.dumps(m) for m in (manifest, referring, federating)))
         self.deputy.start()
         self.create(manifest)
         self.wait(f"{API}/awsaccounts/{ACCOUNT}", "Ready", "True")

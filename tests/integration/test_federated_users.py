@@ -4,8 +4,6 @@ import pytest
 
 from .scenario import ACCOUNT, API, READ, WRITE, document
 
-USER = "arn:aws:iam::123456789012:user/deputy-federation"
-
 
 def federated(namespace: str, name: str, user: str, **session: object) -> dict:
     """An AWSFederatedUserBinding for the ServiceAccount `reports`."""
@@ -26,33 +24,21 @@ def path(namespace: str, name: str) -> str:
     return f"{API}/namespaces/{namespace}/awsfederateduserbindings/{name}"
 
 
-@pytest.fixture
-def with_federation(scenario):
-    """The account has a federation user, as long as the test runs."""
-    account = f"{API}/awsaccounts/{ACCOUNT}"
-    scenario.admin.patch(account, {"spec": {"federation": {"userARN": USER}}})
-    yield scenario
-    meant = {"metadata": {"annotations": {"deputy.dev/accept-suspending": "1000"}}}
-    scenario.admin.patch(account, {"spec": {"federation": None}, **meant})
-    # It was meant once: left there, it lets through what later tests expect to be held.
-    scenario.admin.patch(account, {"metadata": {"annotations": {"deputy.dev/accept-suspending": None}}})
-
-
-def test_an_allowed_name_has_its_arn_and_another_one_is_refused(with_federation, new_team):
-    scenario, team = with_federation, new_team(federatedUsers=["Manager*"])
+def test_an_allowed_name_has_its_arn_and_another_one_is_refused(scenario, new_team):
+    team = new_team(federatedUsers=["Manager*"])
     scenario.cluster.create_service_account(team.name, "reports")
     scenario.create(federated(team.name, "manager", "Manager-reports"))
     scenario.wait(path(team.name, "manager"), "Accepted", "True", "WithinLimits")
-    found = scenario.wait(path(team.name, "manager"), "Ready", "False", "NotServed")
-    assert "GetFederationToken" in found["message"]
+    found = scenario.wait(path(team.name, "manager"), "Ready", "True", "Ready")
+    assert found["message"] == "pods of ServiceAccount reports get credentials"
     status = scenario.admin.get(path(team.name, "manager"))["status"]
     assert status["federatedUserARN"] == "arn:aws:sts::123456789012:federated-user/Manager-reports", status
     refused = scenario.refusal(federated(team.name, "other", "Report"))
     assert refused.code == 403 and "it allows Manager*" in refused.message, refused.message
 
 
-def test_a_session_policy_stays_within_the_ceiling_or_is_openly_none(with_federation, new_team):
-    scenario, team = with_federation, new_team(ceiling=(READ,), federatedUsers=["Manager*"])
+def test_a_session_policy_stays_within_the_ceiling_or_is_openly_none(scenario, new_team):
+    team = new_team(ceiling=(READ,), federatedUsers=["Manager*"])
     wide = scenario.refusal(federated(team.name, "wide", "Manager", policy=document(READ, WRITE)))
     assert "ExceedsLimit" in wide.message and "s3:PutObject" in wide.message, wide.message
     neither = scenario.refusal(federated(team.name, "neither", "Manager", resourcePolicyOnly=False))
@@ -63,8 +49,7 @@ def test_a_session_policy_stays_within_the_ceiling_or_is_openly_none(with_federa
     scenario.wait(path(team.name, "named"), "Accepted", "True", "WithinLimits")
 
 
-def test_a_name_belongs_to_one_namespace_until_its_last_binding_is_gone(with_federation, new_team):
-    scenario = with_federation
+def test_a_name_belongs_to_one_namespace_until_its_last_binding_is_gone(scenario, new_team):
     first, second = new_team(federatedUsers=["Shared*"]), new_team(federatedUsers=["Shared*"])
     scenario.create(federated(first.name, "shared", "Shared-name"))
     scenario.wait(path(first.name, "shared"), "Accepted", "True")
@@ -78,8 +63,8 @@ def test_a_name_belongs_to_one_namespace_until_its_last_binding_is_gone(with_fed
     scenario.wait(path(second.name, "shared"), "Accepted", "True")
 
 
-def test_what_a_limit_takes_away_is_not_accepted_any_more(with_federation, new_team):
-    scenario, team = with_federation, new_team(federatedUsers=["Manager*"])
+def test_what_a_limit_takes_away_is_not_accepted_any_more(scenario, new_team):
+    team = new_team(federatedUsers=["Manager*"])
     scenario.create(federated(team.name, "manager", "Manager-away"))
     scenario.wait(path(team.name, "manager"), "Accepted", "True")
     scenario.admin.patch(team.limit_path, {"spec": {"federatedUsers": ["Report*"]}})
@@ -106,8 +91,8 @@ def test_the_api_server_refuses_by_itself(scenario, field, value, why):
         assert why in scenario.refusal(manifest).message
 
 
-def test_name_and_account_stay(with_federation, new_team):
-    scenario, team = with_federation, new_team(federatedUsers=["Manager*"])
+def test_name_and_account_stay(scenario, new_team):
+    team = new_team(federatedUsers=["Manager*"])
     scenario.create(federated(team.name, "manager", "Manager-stays"))
     with scenario.without_validation():
         for field, value in (("userName", "Manager2"), ("accountRef", {"name": "other"})):

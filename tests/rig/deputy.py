@@ -24,6 +24,8 @@ from .tools import cargo_binary
 NAMESPACE = "deputy-system"
 PROCESSES = ("limits", "controller", "broker", "webhook")
 _LISTENS = {"webhook", "broker"}
+FEDERATION = "broker for federated users"
+"""The identity of the federation user, of which the broker has the keys."""
 
 
 def adapted_to_double(policy: Mapping) -> dict:
@@ -62,6 +64,8 @@ class Deputy:
         self.program, self.chart = cargo_binary("deputy", profile), CHART
         self.processes: dict[str, Process] = {}
         self.identities: dict[str, Credentials] = {}
+        self.former_keys: dict[str, str] = {}
+        """Access key ids of before, and whose they were."""
         self.bootstrap: dict = {}
         self.secrets: set[str] = set()
         """Every secret key and token that the broker or an agent handed out, and every pod token shown to them."""
@@ -78,6 +82,11 @@ class Deputy:
     def port(self, name: str) -> int:
         """The TLS port of webhook or broker."""
         return self._ports[name]
+
+    @property
+    def federation_keys(self) -> Path:
+        """The folder with the keys of federation users, as a Secret is mounted."""
+        return self.folder / "federation"
 
     @property
     def issuer_arn(self) -> str:
@@ -129,6 +138,35 @@ class Deputy:
             self.identities[identity["process"].removeprefix("deputy ")] = self.aws.create_user(
                 identity["name"], *statements
             )
+        if FEDERATION in self.identities:
+            self._write_federation_keys(self.identities[FEDERATION])
+
+    def bootstrap_federation(self, manifests: str) -> dict:
+        """Makes the federation user of an account alone, of what `deputy bootstrap aws` prints, and gives the broker its keys. What was
+        printed."""
+        [account] = self.bootstrap_of(manifests)
+        user = next(i for i in account["identities"] if i["process"].removeprefix("deputy ") == FEDERATION)
+        keys = self.aws.create_user(user["name"], *adapted_to_double(user["policy"])["Statement"])
+        self.identities[FEDERATION] = keys
+        self._write_federation_keys(keys)
+        return user
+
+    def rotate_federation_keys(self) -> Credentials:
+        """Gives the federation user other keys, as whoever replaces the Secret does; the old ones stay valid."""
+        old = self.identities[FEDERATION]
+        self.former_keys[old.access_key_id] = FEDERATION
+        made = self.aws.client("iam").create_access_key(UserName="deputy-federation")
+        self.identities[FEDERATION] = Credentials.of(made["AccessKey"])
+        self._write_federation_keys(self.identities[FEDERATION])
+        return self.identities[FEDERATION]
+
+    def _write_federation_keys(self, keys: Credentials) -> None:
+        """What `aws iam create-access-key` prints, put in place by renaming, as the kubelet does."""
+        self.federation_keys.mkdir(exist_ok=True)
+        pair = {"AccessKeyId": keys.access_key_id, "SecretAccessKey": keys.secret_access_key}
+        new = self.federation_keys / ".new"
+        new.write_text(json.dumps({"AccessKey": {"UserName": "deputy-federation", "Status": "Active", **pair}}))
+        new.rename(self.federation_keys / "production")
 
     # --- processes
 
@@ -162,6 +200,8 @@ class Deputy:
         if name in _LISTENS:
             env["DEPUTY_LISTEN"] = f"127.0.0.1:{self._ports[name]}"
             env["DEPUTY_EXTRA_SANS"] = "127.0.0.1"
+        if name == "broker":
+            env["DEPUTY_FEDERATION_KEYS"] = str(self.federation_keys)
         if identity := self.identities.get(name):
             env |= identity.environment()
         return env

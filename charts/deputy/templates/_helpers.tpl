@@ -45,7 +45,7 @@ app.kubernetes.io/component: {{ .name }}
 
 {{/*
 ServiceAccount, Deployment and PodDisruptionBudget of one component.
-Arguments: root, name, values, env (a list), port (TLS; optional), aws (whether it calls AWS; optional).
+Arguments: root, name, values, env (a list), port (TLS; optional), aws (whether it calls AWS; optional), secret (name, volume, path; optional).
 */}}
 {{- define "deputy.workload" -}}
 {{- $root := .root }}
@@ -167,6 +167,9 @@ spec:
             capabilities: {drop: [ALL]}
           volumeMounts:
             - {name: kube-api-access, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+            {{- with .secret }}
+            - {name: {{ .volume }}, mountPath: {{ .path }}, readOnly: true}
+            {{- end }}
             {{- with .values.extraVolumeMounts }}
             {{- toYaml . | nindent 12 }}
             {{- end }}
@@ -178,6 +181,11 @@ spec:
               - serviceAccountToken: {path: token, expirationSeconds: 3607}
               - configMap: {name: kube-root-ca.crt, items: [{key: ca.crt, path: ca.crt}]}
               - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
+        {{- with .secret }}
+        # Without it the process does all else, and the conditions of accounts say what is missing.
+        - name: {{ .volume }}
+          secret: {secretName: {{ .name }}, defaultMode: 0440, optional: true}
+        {{- end }}
         {{- with .values.extraVolumes }}
         {{- toYaml . | nindent 8 }}
         {{- end }}

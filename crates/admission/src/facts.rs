@@ -5,12 +5,15 @@ use std::{collections::BTreeSet, sync::Arc, time::Instant};
 use deputy_api::convert::RoleTemplate;
 use deputy_delegation::{
     AccountId, ClusterName, Decision, NamespaceName, ObjectName, Region, ServiceAccountName,
-    model::{Account, Binding, FederatedBinding, LimitEntry, ObjectId, Role, RoleKind, SessionMethod},
+    model::{
+        Account, Binding, BindingKind, BindingSelector, FederatedBinding, LimitEntry, ObjectId, Role,
+        RoleKind, SessionMethod,
+    },
     web_identity::{self, WebIdentity},
 };
 use deputy_index::{
-    AccountUse, BindingDecision, GrantRef, Index, NamespaceInfo, ProposedChange, ResourceKind, Seen,
-    ServiceAccountInfo, Stale,
+    AccountUse, ChosenBinding, DefaultBinding, GrantRef, Index, NamespaceInfo, ProposedChange, ResourceKind,
+    Seen, ServiceAccountInfo, Stale,
 };
 
 use crate::kind::DeputyKind;
@@ -223,56 +226,60 @@ impl Facts {
         &self,
         namespace: &NamespaceName,
         account: &ServiceAccountName,
-    ) -> Option<Arc<Binding>> {
-        self.index.default_binding(namespace, account).map(|d| d.binding)
+    ) -> Option<DefaultBinding> {
+        self.index.default_binding(namespace, account)
     }
 
-    /// The region of the account of a binding of a ServiceAccount: of the one of that name, else of its default one. Where
-    /// that is not known yet, the region of the accounts that the namespace's limits name, when there is but one.
+    /// The region of the account of a binding of a ServiceAccount: of the one that is named, else of its default one. Where that is not known
+    /// yet, the region of the accounts that the namespace's limits name, when there is but one.
     pub(crate) fn region(
         &self,
         namespace: &NamespaceName,
         account: &ServiceAccountName,
-        name: Option<&str>,
+        named: Option<&str>,
     ) -> Option<Region> {
-        self.binding(namespace, account, name)
-            .and_then(|d: BindingDecision| Some(d.account.known()?.region.clone()))
+        self.binding(namespace, account, named)
+            .and_then(|found| Some(found.account().known()?.region.clone()))
             .or_else(|| self.region_of_limits(namespace))
     }
 
-    /// The binding of a ServiceAccount of this name, or its default one.
+    /// The binding of a ServiceAccount that is named, or its default one.
     fn binding(
         &self,
         namespace: &NamespaceName,
         account: &ServiceAccountName,
-        name: Option<&str>,
-    ) -> Option<BindingDecision> {
-        let Some(name) = name else {
-            return self.index.default_binding(namespace, account);
+        named: Option<&str>,
+    ) -> Option<ChosenBinding> {
+        let binding = match named {
+            None => self.index.default_binding(namespace, account)?.binding,
+            Some(named) => named.parse::<BindingSelector>().ok()?.of(namespace),
         };
-        let id = ObjectId {
-            namespace: namespace.clone(),
-            name: ObjectName::new(name).ok()?,
-        };
-        let found = self.index.decide_binding(&id)?;
-        let names = found.binding.subjects.service_accounts().contains(account);
-        names.then_some(found)
+        let found = self.index.decide_chosen(&binding)?;
+        found.names(account).then_some(found)
     }
 
-    /// How pods of a ServiceAccount get sessions by its binding of this name, or by its default one. Whether it is accepted does not
+    /// How pods of a ServiceAccount get sessions by the binding that they name, or by its default one. Whether it is accepted does not
     /// matter: it may be later, and a pod stays as it was created.
     pub(crate) fn sessions(
         &self,
         namespace: &NamespaceName,
         account: &ServiceAccountName,
-        name: Option<&str>,
+        named: Option<&str>,
     ) -> SessionsOf {
-        if name.is_none() && self.index.unreadable_default(namespace, account).is_some() {
+        if named.is_none() && self.index.unreadable_default(namespace, account).is_some() {
             // It may be the one that counts: the broker says so to the pod.
             return SessionsOf::Broker;
         }
-        let Some(found) = self.binding(namespace, account, name) else {
-            return SessionsOf::Unknown;
+        if let Some(Ok(selected)) = named.map(str::parse::<BindingSelector>)
+            && selected.kind == BindingKind::FederatedUser
+        {
+            // Also of one that is not there yet.
+            return SessionsOf::Broker;
+        }
+        let found = match self.binding(namespace, account, named) {
+            None => return SessionsOf::Unknown,
+            Some(ChosenBinding::FederatedUser(_)) => return SessionsOf::Broker,
+            Some(ChosenBinding::Role(found)) => found,
         };
         match found.account.known() {
             Some(account) => self.sessions_in(account, &found.binding),

@@ -10,7 +10,9 @@ use std::{
 use deputy_delegation::{
     NameError, NamespaceName, ServiceAccountName, model::RoleKind, web_identity::WebIdentity,
 };
-use deputy_index::{LookError, NamespaceInfo, ServiceAccountInfo, look_for_bindings, role_at};
+use deputy_index::{
+    LookError, NamespaceInfo, ServiceAccountInfo, look_for_bindings, look_for_federated_bindings, role_at,
+};
 use k8s_openapi::{
     api::core::v1::{Namespace, ServiceAccount},
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
@@ -262,7 +264,7 @@ impl Mutator {
             let word = if outcome.is_ok() { "found" } else { "error" };
             self.metrics.live_read("AWSRoleBinding", word);
             outcome.map_err(|cause| LiveReadError {
-                what: format!("the AWSRoleBindings of namespace {namespace}"),
+                what: format!("the bindings of namespace {namespace}"),
                 cause,
             })?;
         }
@@ -276,13 +278,22 @@ impl Mutator {
         names: &BTreeSet<Option<&'p str>>,
         told: &mut BTreeMap<Option<&'p str>, WebIdentity>,
     ) -> Result<(), LiveReadCause> {
-        let bindings = look_for_bindings(&self.client, namespace).await?;
+        let (bindings, users) = futures::try_join!(
+            look_for_bindings(&self.client, namespace),
+            look_for_federated_bindings(&self.client, namespace)
+        )?;
+        let user = users.iter().find(|b| b.service_accounts.contains(account));
+        let user = user.map(|b| (b.created, &b.id.name));
         for name in names {
             let is_meant = |b: &str| name.is_none_or(|name| name == b);
             let found = bindings
                 .iter()
                 .find(|b| b.subjects.service_accounts().contains(account) && is_meant(b.id.name.as_str()));
             let Some(binding) = found else { continue };
+            if name.is_none() && user.is_some_and(|user| user < (binding.created, &binding.id.name)) {
+                // The default is a federated user.
+                continue;
+            }
             let role = match binding.role.kind {
                 RoleKind::AWSRole => role_at(&self.client, &binding.role).await?.known().cloned(),
                 RoleKind::ClusterAWSRole { .. } => None,

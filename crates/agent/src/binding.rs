@@ -4,6 +4,8 @@ use std::fmt;
 
 /// Longest name of a Kubernetes object (DNS-1123 subdomain), in bytes.
 const MAX_NAME: usize = 253;
+/// What stands before the name of an AWSFederatedUserBinding.
+const FEDERATED_USER: &str = "awsfederateduserbinding/";
 /// Most bindings of one pod: named in `DEPUTY_BINDINGS`, or kept at a time.
 pub const MAX_BINDINGS: usize = 64;
 
@@ -12,14 +14,14 @@ pub const MAX_BINDINGS: usize = 64;
 pub enum SelectedBinding {
     /// The ServiceAccount's default binding: the oldest one.
     Default,
-    /// The binding of that name in the pod's namespace.
+    /// The binding of that name in the pod's namespace: `NAME` of an AWSRoleBinding, or `awsfederateduserbinding/NAME`.
     Named(Box<str>),
 }
 
 /// The text is not a name that a Kubernetes object can have.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "not a name of a binding: use at most {MAX_NAME} lower-case letters, digits, '-' and '.', letter or digit at both ends"
+    "not a name of a binding: use at most {MAX_NAME} lower-case letters, digits, '-' and '.', letter or digit at both ends, and {FEDERATED_USER} before that of an AWSFederatedUserBinding"
 )]
 pub struct InvalidName;
 
@@ -40,7 +42,8 @@ impl SelectedBinding {
                 && bytes.last().is_some_and(alphanumeric)
                 && bytes.iter().all(|b| alphanumeric(b) || *b == b'-')
         };
-        if text.len() <= MAX_NAME && text.split('.').all(valid_label) {
+        let name = text.strip_prefix(FEDERATED_USER).unwrap_or(text);
+        if name.len() <= MAX_NAME && name.split('.').all(valid_label) {
             Ok(Self::Named(text.into()))
         } else {
             Err(InvalidName)
@@ -83,7 +86,15 @@ mod tests {
 
     #[test]
     fn only_names_that_kubernetes_allows_are_bindings() {
-        for good in ["uploader", "a", "a-b.c9", &"a".repeat(253)] {
+        let longest = format!("awsfederateduserbinding/{}", "a".repeat(253));
+        for good in [
+            "uploader",
+            "a",
+            "a-b.c9",
+            &"a".repeat(253),
+            "awsfederateduserbinding/manager",
+            &longest,
+        ] {
             assert_eq!(
                 SelectedBinding::parse(good).unwrap(),
                 SelectedBinding::Named(good.into())
@@ -96,6 +107,9 @@ mod tests {
             "a..b",
             ".a",
             "a/b",
+            "awsrolebinding/b",
+            "awsfederateduserbinding/",
+            "awsfederateduserbinding/a/b",
             "a b",
             "ä",
             "%61",
@@ -131,7 +145,12 @@ mod tests {
 
     #[test]
     fn the_path_of_a_binding_leads_back_to_it() {
-        for binding in [SelectedBinding::Default, SelectedBinding::Named("x.y".into())] {
+        let user = SelectedBinding::Named("awsfederateduserbinding/x.y".into());
+        for binding in [
+            SelectedBinding::Default,
+            SelectedBinding::Named("x.y".into()),
+            user,
+        ] {
             assert_eq!(SelectedBinding::from_path(&binding.path()), Some(binding));
         }
     }

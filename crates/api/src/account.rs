@@ -259,7 +259,8 @@ pub struct EndpointsSpec {
 pub struct AWSAccountStatus {
     /// `Ready`: the account can be read, and no identity of Deputy's is known to be missing or another one. `IssuerReady` (of
     /// `deputy broker`), `ProvisionerReady` (of `deputy controller`) and `BoundaryWriterReady` (of `deputy limits`): the identity is there,
-    /// who it is, and whether it is the one named. `Listed`: AWS lists the IAM roles in full. `Swept`: AWS has no IAM role of this
+    /// who it is, and whether it is the one named. `FederationReady` (of `deputy broker`, where `spec.federation` is set): the same of its
+    /// keys for federated users. `Listed`: AWS lists the IAM roles in full. `Swept`: AWS has no IAM role of this
     /// cluster without an object.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]

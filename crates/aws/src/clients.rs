@@ -2,22 +2,26 @@
 
 use std::{
     collections::HashMap,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use aws_config::{SdkConfig, identity::IdentityCache, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use deputy_delegation::{
     model::{Account, AssumeRole, Endpoints},
     names::{AccountId, Partition},
 };
+use secrecy::ExposeSecret as _;
 
 use crate::{
     budget::{BudgetSettings, CallBudget, CallPurpose},
     caller::AccountIdentity,
     config::{client_config, identity_config, timeouts},
+    error::AwsError,
+    federation_keys,
     fence::WriteFence,
     identity::{self, AssumedIdentity},
     observe::{CallObserver, IgnoreCalls},
@@ -78,6 +82,8 @@ pub struct AmbientOptions {
     pub observer: Arc<dyn CallObserver>,
     /// The proxy through which AWS is reached; directly without one.
     pub proxy: Option<Proxy>,
+    /// The folder with the keys of federation users, a file for each AWSAccount.
+    pub federation_keys: Option<PathBuf>,
 }
 
 impl Default for AmbientOptions {
@@ -91,6 +97,7 @@ impl Default for AmbientOptions {
             budget: BudgetSettings::default(),
             observer: Arc::new(IgnoreCalls),
             proxy: None,
+            federation_keys: None,
         }
     }
 }
@@ -133,6 +140,14 @@ impl<T: ?Sized> ByPurpose<T> {
             CallPurpose::Look => look,
         })
     }
+}
+
+/// STS as the federation user of an account.
+pub struct FederationClient {
+    /// With keys as they were when it was made.
+    pub sts: Arc<dyn Sts>,
+    /// Whose they are AWS knows by this; no secret.
+    pub access_key_id: String,
 }
 
 /// Clients of all accounts. Made once a process; makes no call and reads no credentials by itself.
@@ -241,6 +256,22 @@ impl Clients {
                 aws_sdk_sts::Client::new(&config),
                 self.sts_caller(account),
             ))
+        })
+    }
+
+    /// STS in the region of `account`, as its federation user with the keys that are there now. Reads a small file.
+    ///
+    /// # Errors
+    /// `NoCredentials`: there are no such keys, and why.
+    pub fn federation(&self, account: &Account) -> Result<FederationClient, AwsError> {
+        let keys = federation_keys::read(self.options.federation_keys.as_deref(), account)?;
+        let (id, secret) = (keys.access_key_id, keys.secret_access_key);
+        let credentials = Credentials::new(&id, secret.expose_secret(), None, None, "federation user");
+        let config = self.sts_config(account, SharedCredentialsProvider::new(credentials));
+        let client = aws_sdk_sts::Client::new(&config);
+        Ok(FederationClient {
+            sts: Arc::new(SdkSts::new(client, self.sts_caller(account))),
+            access_key_id: id,
         })
     }
 

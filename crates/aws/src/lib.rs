@@ -32,6 +32,7 @@ mod config;
 #[cfg(test)]
 mod conformance;
 mod error;
+mod federation_keys;
 mod fence;
 mod identity;
 #[cfg(any(test, feature = "test-support"))]
@@ -44,8 +45,8 @@ mod sdk;
 mod traits;
 
 pub use budget::{BudgetSettings, CallBudget, CallPurpose};
-pub use caller::{AccountIdentity, IdentifyError, identify};
-pub use clients::{AmbientOptions, Clients, Timeouts, home_region};
+pub use caller::{AccountIdentity, IdentifyError, identify, identify_federation_user};
+pub use clients::{AmbientOptions, Clients, FederationClient, Timeouts, home_region};
 pub use error::{AwsError, ErrorClass};
 pub use fence::WriteFence;
 pub use observe::{CallObserver, CallReport, IgnoreCalls};

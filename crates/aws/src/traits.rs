@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use deputy_delegation::{
+    federation::FederationRequest,
     names::{
         AccountId, IamPath, ManagedPolicyArn, PolicyArn, PolicyName, RoleArn, RoleName, TagKey, TagValue,
     },
@@ -88,8 +89,11 @@ pub trait Policies: ManagedPolicies + AccountSummaries {
 /// STS as the broker uses it.
 #[async_trait]
 pub trait Sts: Send + Sync {
-    /// One new session.
+    /// One new session of a role.
     async fn assume_role(&self, request: &SessionRequest) -> Result<Session, AwsError>;
+
+    /// One new session of a federated user, of the account that the caller is a user of: AWS takes nobody else.
+    async fn federation_token(&self, request: &FederationRequest) -> Result<Session, AwsError>;
 
     /// Who the credentials of this process belong to.
     async fn caller_identity(&self) -> Result<CallerIdentity, AwsError>;
@@ -293,21 +297,21 @@ pub struct Session {
     pub credentials: Credentials,
     /// When it ends, by the clock of AWS.
     pub expiration: Timestamp,
-    /// `arn:aws:sts::…:assumed-role/<role>/<session name>`.
-    pub assumed_role_arn: String,
-    /// `<unique id of the role>:<session name>`.
-    pub assumed_role_id: String,
+    /// `arn:aws:sts::…:assumed-role/<role>/<session name>`, or `…:federated-user/<name>`.
+    pub arn: String,
+    /// `<unique id of the role>:<session name>`, or `<account id>:<name of the federated user>`.
+    pub unique_id: String,
     /// Percentage used of what a session token may hold (session policy and tags fill it), if AWS says.
     pub packed_policy_size: Option<u32>,
 }
 
 impl Session {
-    /// The unique id of the role, `AROA…`: another one under the same name is another role.
+    /// The unique id of the role, `AROA…`: another one under the same name is another role. Of a federated user the account's id.
     #[must_use]
     pub fn role_unique_id(&self) -> &str {
-        self.assumed_role_id
+        self.unique_id
             .split_once(':')
-            .map_or(self.assumed_role_id.as_str(), |(id, _)| id)
+            .map_or(self.unique_id.as_str(), |(id, _)| id)
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use deputy_delegation::naming;
+use deputy_delegation::{model::BindingRef, naming};
 use deputy_runtime::audit;
 
 use crate::{
-    issuer::{Issued, SessionKey},
+    issuer::{FederatedSessionKey, Issued, RoleSessionKey, SessionKey},
     resolve::SessionGrant,
     token::PodIdentity,
 };
@@ -15,7 +15,7 @@ use crate::{
 type RefusalKey = (String, &'static str, String);
 
 /// The longest life of a session, and so of the memory of its deliveries.
-const LONGEST_SESSION: Duration = Duration::from_secs(12 * 3600);
+const LONGEST_SESSION: Duration = Duration::from_secs(36 * 3600);
 /// How often the same refusal of the same pod is in the audit log.
 const SAME_REFUSAL: Duration = Duration::from_secs(60);
 
@@ -51,71 +51,94 @@ impl AuditLog {
         if !self.delivered.entry(key).or_insert(()).is_fresh() {
             return;
         }
+        let (role, user) = by_kind(&grant.key);
         audit!(
             event = "SessionDelivered",
             namespace = %identity.namespace,
             service_account = %identity.subject.service_account,
             pod = %identity.subject.pod,
             pod_uid = %identity.subject.pod_uid,
-            binding = %grant.binding.id,
-            role = %grant.role.id,
-            role_arn = %grant.key.request.role,
-            session_name = %grant.key.request.session_name,
+            binding = %grant.key.binding().id,
+            role = role.map(|key| display(&key.role)),
+            role_arn = role.map(|key| display(&key.request.role)),
+            session_name = role.map(|key| display(&key.request.session_name)),
+            federated_user_arn = user.map(|key| display(&key.request.user)),
             access_key_id = issued.session.credentials.access_key_id,
             expiration = %issued.session.expiration,
             decision = "Accepted",
         );
     }
 
-    /// A refusal, of a pod or of a token that is nobody's. `what` is the binding of a pod, or the kind of refusal.
+    /// A refusal of a pod.
     pub(crate) fn refused(
         &self,
-        identity: Option<&PodIdentity>,
+        identity: &PodIdentity,
         code: &'static str,
-        what: Option<&str>,
+        binding: Option<&BindingRef>,
         message: &str,
     ) {
-        let uid = identity.map(|i| i.subject.pod_uid.to_string());
-        let key = (
-            uid.clone().unwrap_or_default(),
-            code,
-            what.unwrap_or_default().to_owned(),
-        );
-        if !self.refused.entry(key).or_insert(()).is_fresh() {
+        let uid = identity.subject.pod_uid.to_string();
+        let binding = binding.map(|binding| &binding.id);
+        let what = binding.map(ToString::to_string).unwrap_or_default();
+        if !self.is_new(uid.clone(), code, what) {
             return;
         }
         audit!(
             event = "Refused",
-            namespace = identity.map(|i| i.namespace.as_str()),
-            service_account = identity.map(|i| i.subject.service_account.as_str()),
-            pod = identity.map(|i| i.subject.pod.as_str()),
-            pod_uid = uid.as_deref(),
-            binding = identity.and(what),
+            namespace = %identity.namespace,
+            service_account = %identity.subject.service_account,
+            pod = %identity.subject.pod,
+            pod_uid = uid,
+            binding = binding.map(display),
             decision = code,
             reason = message,
         );
+    }
+
+    /// A token that is nobody's: one line for each `category` of reasons.
+    pub(crate) fn invalid_token(&self, category: &'static str, message: &str) {
+        const CODE: &str = "InvalidToken";
+        if self.is_new(String::new(), CODE, category.to_owned()) {
+            audit!(event = "Refused", decision = CODE, reason = message);
+        }
+    }
+
+    fn is_new(&self, pod_uid: String, code: &'static str, what: String) -> bool {
+        self.refused.entry((pod_uid, code, what)).or_insert(()).is_fresh()
     }
 }
 
 /// The audit line of a session that STS made. A session that pods share has no pod.
 pub(crate) fn session_issued(key: &SessionKey, issued: &Issued) {
+    let (role, user) = by_kind(key);
+    let tags = match key {
+        SessionKey::Role(key) => &key.request.tags,
+        SessionKey::FederatedUser(key) => &key.request.tags,
+    };
     let tag = |name: &str| {
-        let tags = &key.request.tags;
         tags.iter()
             .find(|(k, _)| k.as_str() == name)
             .map(|(_, v)| v.as_str())
     };
     audit!(
         event = "SessionIssued",
-        namespace = %key.role.namespace,
+        namespace = %key.binding().id.namespace,
         service_account = tag(naming::TAG_SERVICE_ACCOUNT),
         pod_uid = tag(naming::TAG_POD_UID),
-        binding = %key.binding,
-        role = %key.role,
-        role_arn = %key.request.role,
-        session_name = %key.request.session_name,
+        binding = %key.binding().id,
+        role = role.map(|key| display(&key.role)),
+        role_arn = role.map(|key| display(&key.request.role)),
+        session_name = role.map(|key| display(&key.request.session_name)),
+        federated_user_arn = user.map(|key| display(&key.request.user)),
         access_key_id = issued.session.credentials.access_key_id,
         expiration = %issued.session.expiration,
         decision = "Accepted",
     );
+}
+
+fn by_kind(key: &SessionKey) -> (Option<&RoleSessionKey>, Option<&FederatedSessionKey>) {
+    match key {
+        SessionKey::Role(key) => (Some(key), None),
+        SessionKey::FederatedUser(key) => (None, Some(key)),
+    }
 }

@@ -75,6 +75,53 @@ fn bound(name: &str, role: &str, session: &Value, status: &Value) -> DynamicObje
     object("AWSRoleBinding", Some("payments"), name, &spec, status)
 }
 
+/// A binding of the federated user `Manager` to the ServiceAccount `uploader`, with this in its session; on reading, unless that says otherwise.
+pub fn federated_object(name: &str, session: &Value) -> DynamicObject {
+    let mut all = json!({"policy": policy("s3:GetObject")});
+    for (field, value) in session.as_object().unwrap() {
+        all[field] = value.clone();
+    }
+    // Null takes it away.
+    all.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    let subjects = json!([{"kind": "ServiceAccount", "name": "uploader"}]);
+    let spec = json!({
+        "accountRef": {"name": "production"}, "userName": "Manager", "subjects": subjects, "session": all,
+    });
+    object(
+        "AWSFederatedUserBinding",
+        Some("payments"),
+        name,
+        &spec,
+        &json!({}),
+    )
+}
+
+/// The object as if it had been made then.
+pub fn made_at(mut object: DynamicObject, time: &str) -> DynamicObject {
+    object.metadata.creation_timestamp = Some(serde_json::from_value(json!(time)).unwrap());
+    object
+}
+
+/// An account with a federation user, a limit on reading that allows `Manager*` for 36 hours, the role, no binding of it, and a binding of a
+/// federated user with this in its session.
+pub fn federated_index(session: &Value) -> Arc<Index> {
+    let index = index();
+    let mut account = account_object();
+    account.data["spec"]["federation"] =
+        json!({"userARN": "arn:aws:iam::123456789012:user/deputy-federation"});
+    let mut limit = limit_object("s3:GetObject");
+    limit.data["spec"]["federatedUsers"] = json!(["Manager*"]);
+    limit.data["spec"]["session"] = json!({"maxFederatedDuration": "36h"});
+    index.reset(ResourceKind::Accounts, [account]);
+    index.reset(ResourceKind::Limits, [limit]);
+    index.reset(ResourceKind::Bindings, []);
+    index.reset(
+        ResourceKind::FederatedBindings,
+        [federated_object("manager", session)],
+    );
+    index
+}
+
 pub fn binding_id(name: &str) -> ObjectId {
     ObjectId {
         namespace: NamespaceName::new("payments").unwrap(),

@@ -21,6 +21,7 @@
 //!   `every_log_line_of_a_request_names_pod_and_binding`.
 
 mod audit;
+mod clients;
 #[cfg(test)]
 mod fixtures;
 mod http;

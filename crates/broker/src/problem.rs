@@ -38,7 +38,7 @@ impl BrokerProblem {
         Self::new(
             StatusCode::NOT_FOUND,
             "NotFound",
-            "GET /v1/credentials or /v1/credentials/<binding>",
+            "GET /v1/credentials, /v1/credentials/<binding> or /v1/credentials/awsfederateduserbinding/<binding>",
         )
     }
 

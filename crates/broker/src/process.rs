@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
@@ -23,8 +24,8 @@ use crate::{http, metrics::BrokerMetrics, service::Broker};
 
 /// How often kept sessions are looked at for renewal.
 const RENEW_INTERVAL: Duration = Duration::from_secs(15);
-/// How often accounts are looked at: whether this process is their issuer.
-const ISSUER_INTERVAL: Duration = Duration::from_secs(15);
+/// How often accounts are looked at: whether this process has their identities.
+const IDENTITY_INTERVAL: Duration = Duration::from_secs(15);
 
 /// What the broker is told.
 #[derive(Debug, Clone)]
@@ -47,6 +48,8 @@ pub struct BrokerConfig {
     pub allow_instance_metadata: bool,
     /// The proxy through which AWS is reached.
     pub proxy: Option<Proxy>,
+    /// The folder with the keys of federation users, a file for each AWSAccount.
+    pub federation_keys: Option<PathBuf>,
 }
 
 /// Why the broker has to end.
@@ -81,7 +84,7 @@ pub async fn run(
     let broker = Arc::new(Broker::new(
         index.clone(),
         Arc::new(client.clone()),
-        Box::new(move |account| aws.sts(account)),
+        Box::new(aws),
         counters,
     ));
     observe(&index, &readiness, &metrics);
@@ -98,7 +101,7 @@ pub async fn run(
         outcome = serving => Ok(outcome?),
         ended = watch(client.clone(), index, &ResourceKind::KINDS) => Err(ended.into()),
         () = renew(&broker) => Ok(()),
-        () = report_issuers(&broker, &client) => Ok(()),
+        () = report_identities(&broker, &client) => Ok(()),
         () = broker.reports().run(&client) => Ok(()),
     }
 }
@@ -140,6 +143,7 @@ fn aws_options(config: &BrokerConfig, counters: &BrokerMetrics) -> AmbientOption
     AmbientOptions {
         allow_instance_metadata: config.allow_instance_metadata,
         proxy: config.proxy.clone(),
+        federation_keys: config.federation_keys.clone(),
         observer: Arc::new(counters.clone()),
         // The caller hears "try again" after a second; the call itself may take longer, and its answer is kept.
         timeouts: Timeouts {
@@ -172,13 +176,13 @@ async fn renew(broker: &Broker) {
     }
 }
 
-/// Keeps the accounts' condition `IssuerReady`. Never ends.
-async fn report_issuers(broker: &Arc<Broker>, client: &Client) {
-    let mut ticker = tokio::time::interval(ISSUER_INTERVAL);
+/// Keeps the accounts' conditions `IssuerReady` and `FederationReady`. Never ends.
+async fn report_identities(broker: &Arc<Broker>, client: &Client) {
+    let mut ticker = tokio::time::interval(IDENTITY_INTERVAL);
     ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
     broker.index_synced().await;
     loop {
         ticker.tick().await;
-        broker.report_issuers(client).await;
+        broker.report_identities(client).await;
     }
 }

@@ -11,11 +11,14 @@ use std::{
 };
 
 use deputy_api::{
-    AWSAccount, AWSRoleBinding,
+    AWSAccount, AWSFederatedUserBinding, AWSRoleBinding,
     conditions::{ConditionReason, ConditionType, Conditions, Status},
 };
 use deputy_aws::{AwsError, ErrorClass};
-use deputy_delegation::{ObjectName, model::ObjectId};
+use deputy_delegation::{
+    ObjectName,
+    model::{BindingKind, BindingRef},
+};
 use deputy_index::Index;
 use deputy_runtime::error::chain;
 use deputy_runtime::status::patch_status;
@@ -45,16 +48,16 @@ pub(crate) struct ConditionReport {
 /// Which bindings STS refuses, and what of that is not written yet.
 #[derive(Default)]
 pub(crate) struct Reports {
-    refused: Mutex<HashMap<ObjectId, ConditionReason>>,
+    refused: Mutex<HashMap<BindingRef, ConditionReason>>,
     /// Whether there is any: asked at every request.
     any: AtomicBool,
-    pending: Mutex<HashMap<ObjectId, ConditionReport>>,
+    pending: Mutex<HashMap<BindingRef, ConditionReport>>,
     wake: Notify,
 }
 
 impl Reports {
     /// STS refuses sessions by this binding, for good as far as anybody knows.
-    pub(crate) fn refused(&self, binding: &ObjectId, error: &AwsError) {
+    pub(crate) fn refused(&self, binding: &BindingRef, error: &AwsError) {
         let reason = reason_of(error);
         {
             let mut refused = self.refused.lock();
@@ -76,7 +79,7 @@ impl Reports {
     }
 
     /// STS gave a session by this binding.
-    pub(crate) fn issued(&self, binding: &ObjectId) {
+    pub(crate) fn issued(&self, binding: &BindingRef) {
         if !self.any.load(Ordering::Relaxed) {
             return;
         }
@@ -99,19 +102,24 @@ impl Reports {
 
     /// Reads from the bindings' conditions which were refused before this process began.
     pub(crate) fn load(&self, index: &Index) {
-        for id in index.bindings() {
-            let said = index.binding(&id).and_then(|b| b.state.refused);
-            if let Some(reason) = said {
-                let mut refused = self.refused.lock();
-                if refused.len() < MOST_REFUSED {
-                    refused.entry(id).or_insert(reason);
-                    self.any.store(true, Ordering::Relaxed);
-                }
+        let roles = index.bindings().into_iter().filter_map(|id| {
+            let reason = index.binding(&id)?.state.refused?;
+            Some((BindingRef::role(id), reason))
+        });
+        let users = index.federated_bindings().into_iter().filter_map(|id| {
+            let reason = index.federated_binding(&id)?.state.refused?;
+            Some((BindingRef::federated_user(id), reason))
+        });
+        for (binding, reason) in roles.chain(users) {
+            let mut refused = self.refused.lock();
+            if refused.len() < MOST_REFUSED {
+                refused.entry(binding).or_insert(reason);
+                self.any.store(true, Ordering::Relaxed);
             }
         }
     }
 
-    fn enqueue(&self, binding: &ObjectId, status: Status, reason: ConditionReason, message: String) {
+    fn enqueue(&self, binding: &BindingRef, status: Status, reason: ConditionReason, message: String) {
         let condition = ConditionReport {
             status,
             reason,
@@ -121,7 +129,7 @@ impl Reports {
         self.wake.notify_one();
     }
 
-    fn take(&self) -> HashMap<ObjectId, ConditionReport> {
+    fn take(&self) -> HashMap<BindingRef, ConditionReport> {
         std::mem::take(&mut *self.pending.lock())
     }
 
@@ -129,18 +137,18 @@ impl Reports {
     pub(crate) async fn run(&self, client: &Client) {
         loop {
             self.wake.notified().await;
-            for (id, condition) in self.take() {
-                let api: Api<DynamicObject> = Api::namespaced_with(
-                    client.clone(),
-                    id.namespace.as_str(),
-                    &ApiResource::erase::<AWSRoleBinding>(&()),
-                );
-                if let Err(error) =
-                    set_condition(&api, id.name.as_str(), ConditionType::SessionsIssued, &condition).await
-                {
-                    tracing::warn!(binding = %id, error = chain(&error), "failed to write condition");
+            for (binding, condition) in self.take() {
+                let kind = match binding.kind {
+                    BindingKind::Role => ApiResource::erase::<AWSRoleBinding>(&()),
+                    BindingKind::FederatedUser => ApiResource::erase::<AWSFederatedUserBinding>(&()),
+                };
+                let namespace = binding.id.namespace.as_str();
+                let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &kind);
+                let conditions = [(ConditionType::SessionsIssued, Some(condition.clone()))];
+                if let Err(error) = set_conditions(&api, binding.id.name.as_str(), &conditions).await {
+                    tracing::warn!(%binding, error = chain(&error), "failed to write condition");
                     // Unless there is a newer one.
-                    self.pending.lock().entry(id).or_insert(condition);
+                    self.pending.lock().entry(binding).or_insert(condition);
                     self.wake.notify_one();
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
@@ -168,52 +176,72 @@ fn reason_of(error: &AwsError) -> ConditionReason {
     }
 }
 
-/// Writes into an account whether the broker is its issuer, if that is not what it says already.
+/// Conditions to be written; `None`: not to be there.
+type Wanted = [(ConditionType, Option<ConditionReport>)];
+
+/// Writes into an account which identities the broker has there, as far as that is not what it says already.
 ///
 /// # Errors
 /// Whatever the API server says.
-pub(crate) async fn write_issuer_condition(
+pub(crate) async fn write_account_conditions(
     client: &Client,
     index: &Index,
     name: &ObjectName,
-    condition: &ConditionReport,
+    conditions: &Wanted,
 ) -> Result<(), kube::Error> {
-    let said = index.account_view(name).and_then(|a| a.state.issuer.clone());
-    let same = said.is_some_and(|s| {
-        s.status == condition.status && s.reason == Some(condition.reason) && *s.message == *condition.message
-    });
-    if same {
+    let said = index.account_view(name).map(|account| account.state);
+    let is_said = |(type_, wanted): &(ConditionType, Option<ConditionReport>)| {
+        let said = said.as_ref().and_then(|said| match type_ {
+            ConditionType::FederationReady => said.federation.as_ref(),
+            _ => said.issuer.as_ref(),
+        });
+        match (said, wanted) {
+            (None, None) => true,
+            (Some(said), Some(wanted)) => {
+                said.status == wanted.status
+                    && said.reason == Some(wanted.reason)
+                    && *said.message == *wanted.message
+            }
+            _ => false,
+        }
+    };
+    if conditions.iter().all(is_said) {
         return Ok(());
     }
     let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::erase::<AWSAccount>(&()));
-    if set_condition(&api, name.as_str(), ConditionType::IssuerReady, condition).await?
-        && condition.status != Status::True
-    {
-        tracing::warn!(account = %name, reason = condition.reason.as_str(), detail = condition.message, "failed to verify issuer of account");
+    if set_conditions(&api, name.as_str(), conditions).await? {
+        for (type_, condition) in conditions {
+            let Some(failed) = condition.as_ref().filter(|c| c.status != Status::True) else {
+                continue;
+            };
+            tracing::warn!(
+                account = %name, condition = %type_, reason = failed.reason.as_str(), detail = failed.message,
+                "failed to verify identity in account"
+            );
+        }
     }
     Ok(())
 }
 
-/// Sets one condition of an object as it is now, and leaves all else. Gives whether it was another one.
-async fn set_condition(
-    api: &Api<DynamicObject>,
-    name: &str,
-    type_: ConditionType,
-    condition: &ConditionReport,
-) -> Result<bool, kube::Error> {
+/// Sets conditions of an object as it is now, and leaves all else. Gives whether they were others.
+async fn set_conditions(api: &Api<DynamicObject>, name: &str, wanted: &Wanted) -> Result<bool, kube::Error> {
     let Some(object) = api.get_opt(name).await? else {
         return Ok(false);
     };
     let Some(mut conditions) = conditions_of(&object.data) else {
         return Ok(false);
     };
-    let changed = Conditions::new(&mut conditions, object.metadata.generation, Timestamp::now()).set(
-        type_,
-        condition.status,
-        condition.reason,
-        &condition.message,
-    );
-    if !changed {
+    let before = conditions.clone();
+    let mut new = Conditions::new(&mut conditions, object.metadata.generation, Timestamp::now());
+    for (type_, condition) in wanted {
+        match condition {
+            Some(condition) => {
+                new.set(*type_, condition.status, condition.reason, &condition.message);
+            }
+            None => new.remove(*type_),
+        }
+    }
+    if conditions == before {
         return Ok(false);
     }
     patch_status(api, &object, &json!({"conditions": conditions})).await
@@ -243,7 +271,10 @@ mod tests {
 
     #[test]
     fn a_refusal_is_said_once_and_taken_back_once() {
-        let (reports, binding) = (Reports::default(), fixtures::binding_id("uploader"));
+        let (reports, binding) = (
+            Reports::default(),
+            BindingRef::role(fixtures::binding_id("uploader")),
+        );
         reports.issued(&binding);
         assert!(reports.take().is_empty(), "nothing to say of what works");
         for _ in 0..3 {

@@ -9,11 +9,10 @@ use std::{
 };
 
 use axum::http::StatusCode;
-use deputy_api::conditions::{ConditionReason, Status};
 use deputy_aws::{AwsError, ErrorClass, Sts};
 use deputy_delegation::{
-    AccountId, ObjectName,
-    model::{Account, RoleId},
+    AccountId,
+    model::{Account, BindingSelector},
 };
 use deputy_index::{Entry, Index, ResourceKind};
 use deputy_runtime::error::chain;
@@ -26,12 +25,13 @@ use tracing::{
 
 use crate::{
     audit::{AuditLog, session_issued},
-    identity::{BrokerIdentity, IdentityError, IssuerCheck},
-    issuer::{IssueError, Issued, Issuer, IssuerOptions},
+    clients::StsClients,
+    identity::{IdentityCheck, IdentityError, conditions as identities},
+    issuer::{IssueError, Issued, Issuer, IssuerOptions, Renewable, SessionKey},
     metrics::BrokerMetrics,
     problem::BrokerProblem,
-    report::{ConditionReport, Reports, is_region_disabled, write_issuer_condition},
-    resolve::{Denials, RefusalCode, ResolveError, SessionGrant, is_granted, resolve},
+    report::{Reports, is_region_disabled, write_account_conditions},
+    resolve::{Denials, RefusalCode, ResolveError, SessionGrant, granting_account, resolve},
     token::{PodIdentity, TokenApi, TokenError, Verifier},
 };
 
@@ -59,63 +59,13 @@ const DENIED_RETRY: u32 = 5;
 /// Accounts that are asked about at a time who the broker is there.
 const IDENTITIES_AT_ONCE: usize = 8;
 
-/// The condition `IssuerReady` of an account; `None` to leave it as it is.
-fn issuer_condition(
-    account: &Account,
-    who: Result<Option<BrokerIdentity>, IdentityError>,
-) -> Option<ConditionReport> {
-    let (status, reason, message) = match who {
-        Ok(None) => return None,
-        Ok(Some(who)) => issuer_found(account, &who),
-        Err(IdentityError::Mismatch(message)) => (Status::False, ConditionReason::IdentityMismatch, message),
-        Err(IdentityError::Aws(error)) => {
-            let status = if error.is_retryable() {
-                Status::Unknown
-            } else {
-                Status::False
-            };
-            let message = format!("AWS does not say who deputy broker is: {}", error.sentence());
-            (status, error.class().into(), message)
-        }
-    };
-    Some(ConditionReport {
-        status,
-        reason,
-        message,
-    })
-}
-
-/// What is said of a broker that is an issuer of `account`, and how far it is with changing it.
-fn issuer_found(account: &Account, who: &BrokerIdentity) -> (Status, ConditionReason, String) {
-    let arn = &who.arn;
-    let (reason, rest) = if who.is_previous {
-        let issuer = &account.issuer;
-        let rest =
-            format!(", an issuer of before; once all roles trust {issuer} as well, it can become that");
-        (ConditionReason::PreviousIssuer, rest)
-    } else if account.previous_issuers.is_empty() {
-        (ConditionReason::Ready, String::new())
-    } else {
-        let previous: Vec<String> = account.previous_issuers.iter().map(ToString::to_string).collect();
-        let rest = format!(
-            "; roles still trust {} as well: once no broker is that any more, take it out of spec.previousIssuers",
-            previous.join(" and ")
-        );
-        (ConditionReason::Ready, rest)
-    };
-    (Status::True, reason, format!("deputy broker is {arn}{rest}"))
-}
-
-/// STS in the region of an account.
-pub(crate) type StsOf = Box<dyn Fn(&Account) -> Arc<dyn Sts> + Send + Sync>;
-
 /// Answers requests for credentials, and keeps what makes the next answer cheap: reviews of tokens, sessions, refusals.
 pub struct Broker {
     index: Arc<Index>,
     verifier: Verifier,
     issuer: Issuer,
-    sts: StsOf,
-    issuers: IssuerCheck,
+    sts: Box<dyn StsClients>,
+    identities: IdentityCheck,
     denials: Denials,
     audit: AuditLog,
     reports: Reports,
@@ -124,13 +74,18 @@ pub struct Broker {
 
 impl Broker {
     /// A broker that decides by `index`, asks `api` who asks, and makes sessions with `sts`.
-    pub(crate) fn new(index: Arc<Index>, api: Arc<dyn TokenApi>, sts: StsOf, metrics: BrokerMetrics) -> Self {
+    pub(crate) fn new(
+        index: Arc<Index>,
+        api: Arc<dyn TokenApi>,
+        sts: Box<dyn StsClients>,
+        metrics: BrokerMetrics,
+    ) -> Self {
         Self {
             index,
             verifier: Verifier::new(api),
             issuer: Issuer::new(IssuerOptions::default(), Arc::new(session_issued)),
             sts,
-            issuers: IssuerCheck::default(),
+            identities: IdentityCheck::default(),
             denials: Denials::default(),
             audit: AuditLog::default(),
             reports: Reports::default(),
@@ -142,9 +97,28 @@ impl Broker {
     pub(crate) fn renew_due(&self) {
         // A renewal is a new session.
         if self.index.current(&ResourceKind::KINDS).is_ok() {
-            self.issuer.renew_due(|key| is_granted(&self.index, key));
+            self.issuer
+                .renew_due(|key| match granting_account(&self.index, key) {
+                    None => Renewable::No,
+                    Some(account) => self
+                        .sts_to_renew(key, &account)
+                        .map_or(Renewable::NotNow, Renewable::With),
+                });
         }
         self.metrics.set_cached(self.issuer.count());
+    }
+
+    fn sts_to_renew(&self, key: &SessionKey, account: &Account) -> Option<Arc<dyn Sts>> {
+        match key {
+            SessionKey::Role(_) => Some(self.sts.issuer(account)),
+            SessionKey::FederatedUser(_) => match self.sts.federation_user(account) {
+                Ok(client) => Some(client.sts),
+                Err(error) => {
+                    tracing::warn!(account = %account.name, error = chain(&error), "failed to renew a session");
+                    None
+                }
+            },
+        }
     }
 
     /// Waits until the cluster has been read.
@@ -157,8 +131,8 @@ impl Broker {
         &self.reports
     }
 
-    /// Writes into every account whether this process is its issuer.
-    pub(crate) async fn report_issuers(self: &Arc<Self>, client: &Client) {
+    /// Writes into every account whether this process has the identities that sessions of it are made with.
+    pub(crate) async fn report_identities(self: &Arc<Self>, client: &Client) {
         if self.index.current(&ResourceKind::KINDS).is_err() {
             return;
         }
@@ -173,12 +147,8 @@ impl Broker {
             tasks.spawn(async move {
                 // Never closed: an error only means that nobody waits in line.
                 let _permit = permits.acquire().await.ok();
-                let sts = (this.sts)(&account);
-                let Some(condition) = issuer_condition(&account, this.issuers.identity(&account, &sts).await)
-                else {
-                    return;
-                };
-                if let Err(error) = write_issuer_condition(&client, &this.index, &name, &condition).await {
+                let conditions = identities::conditions(&account, &this.identities, this.sts.as_ref()).await;
+                if let Err(error) = write_account_conditions(&client, &this.index, &name, &conditions).await {
                     tracing::warn!(account = %name, error = chain(&error), "failed to write condition");
                 }
             });
@@ -190,8 +160,8 @@ impl Broker {
         &self.metrics
     }
 
-    /// Credentials for the holder of `token`, by the binding of this name or by its default one.
-    pub async fn credentials(&self, token: &str, binding: Option<&ObjectName>) -> Reply {
+    /// Credentials for the holder of `token`, by the binding that it names or by its default one.
+    pub async fn credentials(&self, token: &str, binding: Option<&BindingSelector>) -> Reply {
         // In every line about this request, also of the calls that it makes; both are known later.
         let span = tracing::info_span!("credentials", pod_uid = Empty, binding = Empty);
         let accepted = AtomicBool::new(false);
@@ -213,7 +183,7 @@ impl Broker {
     async fn answer(
         &self,
         token: &str,
-        binding: Option<&ObjectName>,
+        binding: Option<&BindingSelector>,
         accepted: &AtomicBool,
     ) -> Result<BrokerAnswer, BrokerProblem> {
         // 1. Who asks.
@@ -230,7 +200,7 @@ impl Broker {
             (Err(_), Err(stale)) => return Err(BrokerProblem::retry("NotReady", stale.to_string())),
             (Err(error), Ok(())) => return Err(self.refusal_problem(&identity, &error)),
         };
-        span.record("binding", display(&grant.binding.id));
+        span.record("binding", display(&grant.key.binding().id));
         // 3. The session: kept, or made.
         let issued = match current {
             Ok(()) => self.session(&grant).await,
@@ -245,28 +215,46 @@ impl Broker {
         })?;
         // 4. The record of it.
         self.denials.forget(&grant);
-        self.reports.issued(&grant.binding.id);
+        self.reports.issued(&grant.key.binding());
         self.audit.session_delivered(&identity, &grant, &issued);
         Ok(BrokerAnswer::Credentials(issued, grant.account.id.clone()))
     }
 
     /// What is kept is given without asking anybody: STS may be away.
     async fn session(&self, grant: &SessionGrant) -> Result<Arc<Issued>, SessionError> {
-        let sts = (self.sts)(&grant.account);
-        if let Some(kept) = self.issuer.cached_session(&grant.key, &sts) {
+        let to_renew = || self.sts_to_renew(&grant.key, &grant.account);
+        if let Some(kept) = self.issuer.cached_session(&grant.key, to_renew) {
             return Ok(kept);
         }
-        if let Err(error) = self.issuers.check(&grant.account, &sts).await {
+        let sts = self.verified(grant).await.map_err(|error| {
             let code = match error {
                 IdentityError::Mismatch(_) => "NotReady",
                 IdentityError::Aws(_) => "Unavailable",
             };
-            return Err(SessionError::not_yet(grant, code, error));
-        }
+            SessionError::not_yet(grant, code, error)
+        })?;
         match self.issuer.session(&grant.key, grant.renewal, &sts).await {
             Ok(issued) => Ok(issued),
             Err(error @ IssueError::Slow) => Err(SessionError::not_yet(grant, "NotReady", error)),
             Err(IssueError::Aws(error)) => Err(self.sts_error(grant, error)),
+        }
+    }
+
+    /// STS as who is to make the session, and is the one that the account names.
+    async fn verified(&self, grant: &SessionGrant) -> Result<Arc<dyn Sts>, IdentityError> {
+        let account = &grant.account;
+        match &grant.key {
+            SessionKey::Role(_) => {
+                let sts = self.sts.issuer(account);
+                self.identities.issuer(account, &sts).await?;
+                Ok(sts)
+            }
+            SessionKey::FederatedUser(_) => {
+                let client = self.sts.federation_user(account);
+                let client = client.map_err(|error| IdentityError::Aws(Arc::new(error)))?;
+                self.identities.federation_user(account, &client).await?;
+                Ok(client.sts)
+            }
         }
     }
 
@@ -280,7 +268,7 @@ impl Broker {
                     "the region {} of AWSAccount {} is not enabled in the AWS account: {error}",
                     grant.account.region, grant.account.name
                 ),
-                binding: grant.binding.id.clone(),
+                binding: grant.key.binding(),
             },
             // Also a duration that is more than the role's, which is being changed.
             ErrorClass::AccessDenied | ErrorClass::NotFound | ErrorClass::InvalidInput => {
@@ -290,15 +278,15 @@ impl Broker {
             ErrorClass::PackedPolicyTooLarge | ErrorClass::MalformedPolicy => ResolveError::Refused {
                 code: RefusalCode::AccessDenied,
                 message: format!(
-                    "AWS does not take the request for AWSRoleBinding {}: {error}",
-                    grant.binding.id
+                    "AWS does not take the request for {}: {error}",
+                    grant.key.binding()
                 ),
-                binding: Some(grant.binding.id.clone()),
+                binding: Some(grant.key.binding()),
             },
             _ => return SessionError::not_yet(grant, "Unavailable", error),
         };
         if !matches!(refusal, ResolveError::NotReady { .. }) {
-            self.reports.refused(&grant.binding.id, &error);
+            self.reports.refused(&grant.key.binding(), &error);
         }
         SessionError::Refused(refusal)
     }
@@ -311,18 +299,15 @@ impl Broker {
                 message,
                 binding,
             } => {
-                let binding = binding.as_ref().map(ToString::to_string);
-                let binding = binding.as_deref();
                 self.audit
-                    .refused(Some(identity), code.as_str(), binding, message);
+                    .refused(identity, code.as_str(), binding.as_ref(), message);
                 BrokerProblem::new(StatusCode::FORBIDDEN, code.as_str(), message.clone())
             }
             ResolveError::NotReady { message } => BrokerProblem::retry("NotReady", message.clone()),
             // Not decided here: what a pod holds may be good for AWS still, and AWS may say yes later.
             ResolveError::DeniedByAws { message, binding } => {
                 let code = RefusalCode::AccessDenied.as_str();
-                self.audit
-                    .refused(Some(identity), code, Some(&binding.to_string()), message);
+                self.audit.refused(identity, code, Some(binding), message);
                 BrokerProblem {
                     retry_after: Some(DENIED_RETRY),
                     ..BrokerProblem::retry(code, message.clone())
@@ -338,13 +323,11 @@ impl Broker {
             TokenError::Unavailable(_) => return BrokerProblem::retry("Unavailable", text),
             // Decided: nobody may have anything by this token any more.
             TokenError::PodGone(pod) => {
-                self.audit.refused(Some(pod), "PodGone", None, &text);
+                self.audit.refused(pod, "PodGone", None, &text);
                 return BrokerProblem::new(StatusCode::FORBIDDEN, "PodGone", text);
             }
             // Whose it is nobody knows: one line a minute for each reason there is.
-            _ => self
-                .audit
-                .refused(None, "InvalidToken", Some(error.category()), &text),
+            _ => self.audit.invalid_token(error.category(), &text),
         }
         BrokerProblem::new(StatusCode::UNAUTHORIZED, "InvalidToken", text)
     }
@@ -354,9 +337,10 @@ impl Broker {
 #[derive(Debug, thiserror::Error)]
 enum SessionError {
     /// Another try may bring one.
-    #[error("no session of {} yet: {source}", role.title())]
+    #[error("no session of {principal} yet: {source}")]
     NotYet {
-        role: RoleId,
+        /// Whose session it would be.
+        principal: String,
         /// The code of the protocol (docs/contracts.md).
         code: &'static str,
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -373,7 +357,10 @@ impl SessionError {
         source: impl std::error::Error + Send + Sync + 'static,
     ) -> Self {
         Self::NotYet {
-            role: grant.role.id.clone(),
+            principal: match &grant.key {
+                SessionKey::Role(key) => key.role.title().to_string(),
+                SessionKey::FederatedUser(key) => key.request.user.to_string(),
+            },
             code,
             source: Box::new(source),
         }

@@ -55,6 +55,7 @@ mod progress;
 mod queue;
 mod report;
 mod role;
+mod subjects;
 #[cfg(test)]
 mod tests;
 mod triage;

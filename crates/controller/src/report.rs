@@ -106,6 +106,27 @@ pub fn refused(violations: &Violations) -> (ConditionValue, ConditionValue) {
     )
 }
 
+/// `Ready` of a binding of which pods have to say that they want it, by this annotation.
+#[must_use]
+pub fn shadowed(annotation: &str) -> ConditionValue {
+    let message = format!(
+        "another binding comes first for its ServiceAccounts (older, or of the same second and first by name); pods get this one by the annotation {annotation}"
+    );
+    ConditionValue::new(Status::True, ConditionReason::Shadowed, message)
+}
+
+/// Why STS gives no session by a binding as it is now, as the broker says among its conditions.
+#[must_use]
+pub fn refused_session(conditions: &[Condition], generation: Option<i64>) -> Option<ConditionValue> {
+    conditions::find(conditions, ConditionType::SessionsIssued)
+        .filter(|c| c.status == Status::False.as_str() && c.observed_generation == generation)
+        .map(|c| {
+            // Written by a broker that may be newer.
+            let reason = ConditionReason::from_word(&c.reason).unwrap_or(ConditionReason::AWSError);
+            ConditionValue::new(Status::False, reason, c.message.clone())
+        })
+}
+
 pub trait HasConditions {
     fn conditions(&self) -> &[Condition];
 }

@@ -39,6 +39,7 @@ mod checked;
 pub mod cut_sessions;
 pub mod decide;
 pub mod decision;
+pub mod federation;
 pub mod foreign_trust;
 pub mod model;
 pub mod names;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use deputy_delegation::{
     Decision, DecisionInput, Fact, GrantSpec, MissingFacts, decide,
     model::{Account, Binding, LimitEntry, ObjectId, Role, RoleId},
-    names::{NamespaceName, ObjectName, ServiceAccountName},
+    names::{NamespaceName, ObjectName},
 };
 
 use crate::{
     cluster_roles::instance_entry,
     decided::remembered,
-    entry::{Entry, ResourceKind, RoleState, UnreadableBinding, View},
+    entry::{Entry, ResourceKind, RoleState, View},
     index::Index,
     look::Seen,
     state::State,
@@ -288,67 +288,5 @@ impl Index {
         let mut bindings = self.bindings_of_role(role);
         bindings.retain(|b| decided(b).is_some_and(|d| d.decision.is_accepted()));
         bindings
-    }
-
-    /// The bindings of a ServiceAccount, oldest first, with what is decided about them.
-    #[must_use]
-    pub fn decisions_of_service_account(
-        &self,
-        namespace: &NamespaceName,
-        service_account: &ServiceAccountName,
-    ) -> Vec<BindingDecision> {
-        let bindings = self.bindings_of_service_account(namespace, service_account);
-        bindings
-            .iter()
-            .filter_map(|binding| self.decide_binding(&binding.id))
-            .collect()
-    }
-
-    /// The binding that pods of a ServiceAccount get when they name none: the oldest one, and of those made in the same
-    /// second the first by name. Also when it is not accepted: then it gives nothing, for a pod that runs must not become
-    /// another role because of what happens to its own.
-    #[must_use]
-    pub fn default_binding(
-        &self,
-        namespace: &NamespaceName,
-        service_account: &ServiceAccountName,
-    ) -> Option<BindingDecision> {
-        let bindings = self.bindings_of_service_account(namespace, service_account);
-        let mut decisions = bindings
-            .iter()
-            .filter_map(|binding| self.decide_binding(&binding.id));
-        decisions.next()
-    }
-
-    /// The binding that can't be read and may come before [`Index::default_binding`], with every reason why it can't be read. As
-    /// long as there is one, pods that name no binding get nothing: they must not become another role because of it.
-    #[must_use]
-    pub fn unreadable_default(
-        &self,
-        namespace: &NamespaceName,
-        service_account: &ServiceAccountName,
-    ) -> Option<(ObjectId, Arc<str>)> {
-        let state = self.state.read();
-        let unreadable = state.unreadable_bindings.get(namespace)?.iter();
-        let oldest = state.granting_bindings(namespace, service_account).next();
-        let first = oldest.map(|((created, name), _)| (*created, name));
-        let may_name = |binding: &UnreadableBinding| {
-            let subjects = binding.subjects.as_ref();
-            subjects.is_none_or(|subjects| subjects.contains(service_account))
-        };
-        unreadable
-            .filter(|(name, binding)| {
-                may_name(binding) && first.is_none_or(|first| (binding.created, *name) < first)
-            })
-            .find_map(|(name, _)| {
-                let id = ObjectId {
-                    namespace: namespace.clone(),
-                    name: name.clone(),
-                };
-                match &state.bindings.get(&id)?.view.granting() {
-                    Entry::Unreadable(why) => Some((id, Arc::clone(why))),
-                    Entry::Known(_) | Entry::Missing => None,
-                }
-            })
     }
 }

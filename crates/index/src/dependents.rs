@@ -83,6 +83,7 @@ impl State {
         Dirty {
             accounts: BTreeSet::from([name.clone()]),
             bindings: dirty.bindings,
+            federated: self.federated.of_account(name).cloned().collect(),
             ..Dirty::default()
         }
     }
@@ -164,23 +165,16 @@ impl State {
         if let Some(binding) = self.bindings.get(&id).and_then(|b| b.view.head()) {
             for service_account in &binding.service_accounts {
                 let subject = (id.namespace.clone(), service_account.clone());
-                let ages = self.bindings_by_subject.get(&subject).into_iter().flatten();
-                if subjects.insert(subject) {
-                    dirty.bindings.extend(ages.map(|(_, name)| ObjectId {
-                        namespace: id.namespace.clone(),
-                        name: name.clone(),
-                    }));
+                if !subjects.contains(&subject) {
+                    self.of_subject(&subject, dirty);
+                    subjects.insert(subject);
                 }
             }
         }
         // One that can't be read may be the oldest one of any ServiceAccount.
         let unreadable = self.unreadable_bindings.get(&id.namespace);
         if unreadable.is_some_and(|bindings| bindings.contains_key(&id.name)) {
-            let of_namespace = self
-                .bindings
-                .keys()
-                .filter(|other| other.namespace == id.namespace);
-            dirty.bindings.extend(of_namespace.cloned());
+            self.of_namespace(&id.namespace, dirty);
         }
         dirty.bindings.insert(id);
     }

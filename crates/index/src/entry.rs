@@ -200,12 +200,14 @@ pub struct AccountState {
     pub accepted_removing: usize,
     /// Condition `IssuerReady`, if it is about the spec as it is now.
     pub issuer: Option<IssuerState>,
+    /// Condition `FederationReady`, if it is about the spec as it is now.
+    pub federation: Option<IssuerState>,
 }
 
-/// What the broker says of its identity.
+/// What the broker says of an identity that it makes sessions with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IssuerState {
-    /// Whether it is the issuer that the account names.
+    /// Whether it is the one that the account names.
     pub status: Status,
     /// `None`: one that this version does not know.
     pub reason: Option<ConditionReason>,
@@ -333,6 +335,13 @@ pub struct BindingState {
     pub had_role: bool,
 }
 
+/// What is kept of the status of a binding of a federated user.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FederatedState {
+    /// Condition `SessionsIssued` is False: its reason. One that this version does not know is [`ConditionReason::AWSError`].
+    pub refused: Option<ConditionReason>,
+}
+
 /// What is kept of a namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NamespaceInfo {
@@ -366,6 +375,13 @@ pub(crate) struct UnreadableBinding {
     pub(crate) subjects: Option<BTreeSet<ServiceAccountName>>,
     /// What of a ClusterAWSRole it keeps.
     pub(crate) keeps: Keeps,
+}
+
+impl UnreadableBinding {
+    pub(crate) fn may_name(&self, service_account: &ServiceAccountName) -> bool {
+        let subjects = self.subjects.as_ref();
+        subjects.is_none_or(|subjects| subjects.contains(service_account))
+    }
 }
 
 /// The IAM role of a ClusterAWSRole that a binding keeps in AWS.

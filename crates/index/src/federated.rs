@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use deputy_delegation::{
-    Decision, DecisionInput, GrantSpec, MissingFacts, NamespaceName, ServiceAccountName, accepts, decide,
+    Decision, DecisionInput, GrantSpec, MissingFacts, NamespaceName, accepts, decide,
     model::{Account, FederatedBinding, ObjectId},
 };
 use kube::api::DynamicObject;
@@ -11,10 +11,12 @@ use kube::api::DynamicObject;
 use crate::{
     decisions::{GrantRef, RoleFacts},
     dirty::Dirty,
-    entry::{Entry, View},
+    entry::{Entry, FederatedState, View},
     holders::FederatedClaim,
     index::Index,
     look::Seen,
+    parse,
+    sorted::{Age, ServiceAccountKey},
     state::{Changed, State, view, whole},
     suspension::{ProposedChange, Suspension},
 };
@@ -32,14 +34,24 @@ pub struct FederatedDecision {
 
 impl State {
     pub(crate) fn put_federated(&mut self, id: ObjectId, object: DynamicObject) -> Dirty {
-        let claim = FederatedClaim::of(&object);
-        let (view, changed) = view(self.federated.view(&id), object, (), whole);
-        if changed != Changed::Object {
-            return Dirty::default();
+        let (claim, state) = (FederatedClaim::of(&object), parse::federated_state(&object));
+        let if_unreadable = parse::unreadable_federated(&object);
+        let (view, changed) = view(self.federated.view(&id), object, state, whole);
+        match changed {
+            Changed::Nothing => return Dirty::default(),
+            // No decision rests on the status of a binding.
+            Changed::State => {
+                self.federated.put(id.clone(), view, claim, if_unreadable);
+                return Dirty {
+                    federated: BTreeSet::from([id]),
+                    ..Dirty::default()
+                };
+            }
+            Changed::Object => {}
         }
         let mut dirty = self.federated_dirty(&id);
         self.tick();
-        self.federated.put(id.clone(), view, claim);
+        self.federated.put(id.clone(), view, claim, if_unreadable);
         dirty.merge(&self.federated_dirty(&id));
         dirty
     }
@@ -53,33 +65,56 @@ impl State {
         dirty
     }
 
+    /// Bindings of the same name, and those of either kind of the same ServiceAccounts: which is their default may have changed.
     fn federated_dirty(&self, id: &ObjectId) -> Dirty {
-        Dirty {
+        let mut dirty = Dirty {
             federated: self.federated.siblings(id),
             ..Dirty::default()
+        };
+        for service_account in self.federated.service_accounts_of(id) {
+            let subject = (id.namespace.clone(), service_account.clone());
+            self.of_subject(&subject, &mut dirty);
         }
+        if self.federated.is_unreadable(id) {
+            self.of_namespace(&id.namespace, &mut dirty);
+        }
+        dirty
+    }
+
+    /// Every binding of a ServiceAccount, of either kind.
+    pub(crate) fn of_subject(&self, subject: &ServiceAccountKey, dirty: &mut Dirty) {
+        let id = |(_, name): &Age| ObjectId {
+            namespace: subject.0.clone(),
+            name: name.clone(),
+        };
+        let roles = self.bindings_by_subject.get(subject).into_iter().flatten();
+        dirty.bindings.extend(roles.map(id));
+        dirty.federated.extend(self.federated.of_subject(subject).map(id));
+    }
+
+    /// Every binding of a namespace, of either kind: one that can't be read may be the oldest one of any ServiceAccount.
+    pub(crate) fn of_namespace(&self, namespace: &NamespaceName, dirty: &mut Dirty) {
+        let is_there = |id: &&ObjectId| id.namespace == *namespace;
+        dirty
+            .bindings
+            .extend(self.bindings.keys().filter(is_there).cloned());
+        dirty
+            .federated
+            .extend(self.federated.ids().filter(is_there).cloned());
     }
 }
 
 impl Index {
     /// A binding of a federated user, with metadata.
     #[must_use]
-    pub fn federated_binding(&self, id: &ObjectId) -> Option<View<FederatedBinding, ()>> {
+    pub fn federated_binding(&self, id: &ObjectId) -> Option<View<FederatedBinding, FederatedState>> {
         self.state.read().federated.view(id).cloned()
     }
 
-    /// Bindings of federated users that name a ServiceAccount, oldest first (then by name). Not those that are being deleted or can't be
-    /// read: they grant nothing.
+    /// Names of all bindings of federated users, in order.
     #[must_use]
-    pub fn federated_bindings_of_service_account(
-        &self,
-        namespace: &NamespaceName,
-        service_account: &ServiceAccountName,
-    ) -> Vec<Arc<FederatedBinding>> {
-        let subject = (namespace.clone(), service_account.clone());
-        let state = self.state.read();
-        let granting = state.federated.granting(&subject);
-        granting.filter_map(|view| view.parsed().ok()).collect()
+    pub fn federated_bindings(&self) -> BTreeSet<ObjectId> {
+        self.state.read().federated.ids().cloned().collect()
     }
 
     /// Decides about a stored binding of a federated user. `None` when it is not there, can't be read or is being deleted, and as long as

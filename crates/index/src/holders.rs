@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use deputy_api::convert::federated_user_of;
 use deputy_delegation::{
-    NamespaceName, ObjectName,
+    NamespaceName, ObjectName, ServiceAccountName,
     model::{FederatedBinding, LimitEntry, ObjectId},
 };
 use kube::api::DynamicObject;
 
 use crate::{
-    entry::View,
+    entry::{FederatedState, UnreadableBinding, View},
     limits::scope,
     parse::claimed_since,
     sorted::{Age, ServiceAccountKey, Sorted, insert_sorted, remove_sorted},
@@ -27,12 +27,14 @@ type Claim = (i64, ObjectId);
 /// All bindings of federated users.
 #[derive(Debug, Default)]
 pub(crate) struct FederatedBindings {
-    by_id: HashMap<ObjectId, View<FederatedBinding, ()>>,
+    by_id: HashMap<ObjectId, View<FederatedBinding, FederatedState>>,
     /// What each holds, readable or not.
     names: HashMap<ObjectId, (NameKey, i64)>,
     by_name: BTreeMap<NameKey, BTreeSet<Claim>>,
     /// Readable ones by subject, oldest first, also those being deleted.
     by_subject: HashMap<ServiceAccountKey, Sorted<Age>>,
+    /// Those that can't be read, by namespace.
+    unreadable: HashMap<NamespaceName, BTreeMap<ObjectName, UnreadableBinding>>,
 }
 
 /// What a binding holds, and since when: also one that can't be read otherwise.
@@ -58,7 +60,31 @@ impl FederatedBindings {
     }
 
     pub(crate) fn unreadable(&self) -> usize {
-        self.by_id.values().filter(|view| !view.is_readable()).count()
+        self.unreadable.values().map(BTreeMap::len).sum()
+    }
+
+    pub(crate) fn is_unreadable(&self, id: &ObjectId) -> bool {
+        let of_namespace = self.unreadable.get(&id.namespace);
+        of_namespace.is_some_and(|bindings| bindings.contains_key(&id.name))
+    }
+
+    /// Those of a namespace that can't be read, by name.
+    pub(crate) fn unreadable_of(
+        &self,
+        namespace: &NamespaceName,
+    ) -> impl Iterator<Item = (&ObjectName, &UnreadableBinding)> {
+        self.unreadable.get(namespace).into_iter().flatten()
+    }
+
+    /// The ServiceAccounts that one names; none of one that can't be read.
+    pub(crate) fn service_accounts_of(&self, id: &ObjectId) -> BTreeSet<ServiceAccountName> {
+        let binding = self.by_id.get(id).and_then(|view| view.parsed().ok());
+        binding.map_or_else(BTreeSet::new, |binding| binding.service_accounts.clone())
+    }
+
+    /// Those that name a ServiceAccount, oldest first, also those being deleted.
+    pub(crate) fn of_subject(&self, subject: &ServiceAccountKey) -> impl Iterator<Item = &Age> {
+        self.by_subject.get(subject).into_iter().flatten()
     }
 
     /// Those that name an account, in order.
@@ -89,7 +115,7 @@ impl FederatedBindings {
         Some(oldest.namespace.clone())
     }
 
-    pub(crate) fn view(&self, id: &ObjectId) -> Option<&View<FederatedBinding, ()>> {
+    pub(crate) fn view(&self, id: &ObjectId) -> Option<&View<FederatedBinding, FederatedState>> {
         self.by_id.get(id)
     }
 
@@ -97,23 +123,23 @@ impl FederatedBindings {
     pub(crate) fn granting<'a>(
         &'a self,
         subject: &'a ServiceAccountKey,
-    ) -> impl Iterator<Item = &'a View<FederatedBinding, ()>> {
-        let ages = self.by_subject.get(subject).into_iter().flatten();
-        let views = ages.filter_map(|(_, name)| {
-            self.by_id.get(&ObjectId {
+    ) -> impl Iterator<Item = (&'a Age, &'a View<FederatedBinding, FederatedState>)> {
+        self.of_subject(subject).filter_map(|age| {
+            let view = self.by_id.get(&ObjectId {
                 namespace: subject.0.clone(),
-                name: name.clone(),
-            })
-        });
-        views.filter(|view| !view.meta.terminating)
+                name: age.1.clone(),
+            })?;
+            (!view.meta.terminating).then_some((age, view))
+        })
     }
 
     /// Puts a binding in, in place of the one of before. `claim` is what it holds.
     pub(crate) fn put(
         &mut self,
         id: ObjectId,
-        view: View<FederatedBinding, ()>,
+        view: View<FederatedBinding, FederatedState>,
         claim: Option<FederatedClaim>,
+        if_unreadable: UnreadableBinding,
     ) {
         self.unindex(&id);
         if let Ok(binding) = view.parsed() {
@@ -122,6 +148,9 @@ impl FederatedBindings {
                 let subject = (id.namespace.clone(), service_account.clone());
                 insert_sorted(&mut self.by_subject, subject, age.clone());
             }
+        } else {
+            let of_namespace = self.unreadable.entry(id.namespace.clone());
+            of_namespace.or_default().insert(id.name.clone(), if_unreadable);
         }
         if let Some(FederatedClaim { name, made }) = claim {
             let claims = self.by_name.entry(name.clone()).or_default();
@@ -144,6 +173,12 @@ impl FederatedBindings {
             claims.remove(&(made, id.clone()));
             if claims.is_empty() {
                 self.by_name.remove(&name);
+            }
+        }
+        if let Some(of_namespace) = self.unreadable.get_mut(&id.namespace) {
+            of_namespace.remove(&id.name);
+            if of_namespace.is_empty() {
+                self.unreadable.remove(&id.namespace);
             }
         }
         let Some(binding) = self.by_id.get(id).and_then(|view| view.parsed().ok()) else {

@@ -26,6 +26,7 @@ mod cluster_roles;
 mod current;
 mod decided;
 mod decisions;
+mod defaults;
 mod dependents;
 mod dirty;
 mod entry;
@@ -48,16 +49,19 @@ mod watch;
 
 pub use boundaries::boundary_state;
 pub use decisions::{BindingDecision, GrantRef};
+pub use defaults::{ChosenBinding, DefaultBinding};
 pub use dirty::{BoundaryKey, Dirty, Subscription};
 pub use entry::{
-    AccountState, BindingState, BoundaryInAccount, ClusterRoleState, Entry, IssuerState, LimitState, Meta,
-    NamespaceInfo, ResourceKind, RoleState, ServiceAccountInfo, View,
+    AccountState, BindingState, BoundaryInAccount, ClusterRoleState, Entry, FederatedState, IssuerState,
+    LimitState, Meta, NamespaceInfo, ResourceKind, RoleState, ServiceAccountInfo, View,
 };
 pub use federated::FederatedDecision;
 pub use freshness::{STALE_AFTER, Stale};
 pub use index::{Index, Reset};
 pub use kept::{BindingHead, Headed, RoleHead};
-pub use look::{LookError, Seen, look, look_for_bindings, look_for_role, role_at};
+pub use look::{
+    LookError, Seen, look, look_for_bindings, look_for_federated_bindings, look_for_role, role_at,
+};
 pub use questions::Counts;
 pub use suspension::{ProposedChange, Suspension};
 pub use under_limit::{LimitGrants, LimitTally, WouldBeRefused};

@@ -6,10 +6,12 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use deputy_api::{AWSAccount, AWSRole, AWSRoleBinding, ClusterAWSRole, DelegationLimit};
+use deputy_api::{
+    AWSAccount, AWSFederatedUserBinding, AWSRole, AWSRoleBinding, ClusterAWSRole, DelegationLimit,
+};
 use deputy_delegation::{
     NamespaceName, ObjectName,
-    model::{Account, Binding, LimitEntry, Role, RoleId, RoleKind},
+    model::{Account, Binding, FederatedBinding, LimitEntry, Role, RoleId, RoleKind},
 };
 use kube::{
     Api, Client, CustomResourceExt as _,
@@ -194,12 +196,35 @@ pub async fn look_for_bindings(
     client: &Client,
     namespace: &NamespaceName,
 ) -> Result<Vec<Arc<Binding>>, LookError> {
-    let kind = ResourceKind::Bindings.as_str();
-    let api: Api<DynamicObject> = Api::namespaced_with(
-        client.clone(),
-        namespace.as_str(),
-        &AWSRoleBinding::api_resource(),
-    );
+    let (kind, resource) = (ResourceKind::Bindings, AWSRoleBinding::api_resource());
+    let mut bindings: Vec<Arc<Binding>> = of_namespace(client, namespace, kind, &resource).await?;
+    bindings.sort_by(|a, b| (a.created, &a.id.name).cmp(&(b.created, &b.id.name)));
+    Ok(bindings)
+}
+
+/// The same of bindings of federated users.
+///
+/// # Errors
+/// When they can't be listed, or there are more than 500.
+pub async fn look_for_federated_bindings(
+    client: &Client,
+    namespace: &NamespaceName,
+) -> Result<Vec<Arc<FederatedBinding>>, LookError> {
+    let kind = ResourceKind::FederatedBindings;
+    let resource = AWSFederatedUserBinding::api_resource();
+    let mut bindings: Vec<Arc<FederatedBinding>> = of_namespace(client, namespace, kind, &resource).await?;
+    bindings.sort_by(|a, b| (a.created, &a.id.name).cmp(&(b.created, &b.id.name)));
+    Ok(bindings)
+}
+
+async fn of_namespace<T: parse::Parse>(
+    client: &Client,
+    namespace: &NamespaceName,
+    kind: ResourceKind,
+    resource: &kube::core::ApiResource,
+) -> Result<Vec<Arc<T>>, LookError> {
+    let kind = kind.as_str();
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace.as_str(), resource);
     let list = api
         .list(&ListParams::default().limit(PAGE))
         .await
@@ -213,13 +238,10 @@ pub async fn look_for_bindings(
             most: PAGE as usize,
         });
     }
-    let mut bindings: Vec<Arc<Binding>> = list
-        .items
-        .into_iter()
+    let objects = list.items.into_iter();
+    Ok(objects
         .filter_map(|object| granting(object).known().cloned())
-        .collect();
-    bindings.sort_by(|a, b| (a.created, &a.id.name).cmp(&(b.created, &b.id.name)));
-    Ok(bindings)
+        .collect())
 }
 
 async fn all(

@@ -7,9 +7,10 @@ use std::{
 };
 
 use deputy_api::{
-    AWSAccount, AWSAccountStatus, AWSFederatedUserBinding, AWSRole, AWSRoleBinding, AWSRoleBindingStatus,
-    AWSRoleStatus, BoundaryStatus, ClusterAWSRole, ClusterAWSRoleStatus, DelegationLimit,
-    DelegationLimitStatus, GROUP, RoleInstance, RoleSessionsStatus, accepted_removing,
+    AWSAccount, AWSAccountStatus, AWSFederatedUserBinding, AWSFederatedUserBindingStatus, AWSRole,
+    AWSRoleBinding, AWSRoleBindingStatus, AWSRoleStatus, BoundaryStatus, ClusterAWSRole,
+    ClusterAWSRoleStatus, DelegationLimit, DelegationLimitStatus, GROUP, RoleInstance, RoleSessionsStatus,
+    accepted_removing,
     conditions::{self, ConditionReason, ConditionType, Status},
     convert::{NotReadable, RoleTemplate, cluster_role_of, enforcement_of, scope_of, subjects_of},
     parse_account, parse_binding, parse_cluster_role, parse_federated_binding, parse_limit, parse_role,
@@ -18,14 +19,15 @@ use deputy_delegation::{
     MaxSessionDuration, NamespaceName, ObjectName, Violations,
     model::{Account, Binding, FederatedBinding, LimitEntry, ObjectId, Role},
 };
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{DynamicObject, ObjectMeta};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
     entry::{
-        AccountState, BindingState, BoundaryInAccount, ClusterRoleState, IssuerState, Keeps, LimitState,
-        Meta, NamespaceInfo, RoleState, ServiceAccountInfo, UnreadableBinding,
+        AccountState, BindingState, BoundaryInAccount, ClusterRoleState, FederatedState, IssuerState, Keeps,
+        LimitState, Meta, NamespaceInfo, RoleState, ServiceAccountInfo, UnreadableBinding,
     },
     kept::{Headed, Kept, Recent},
 };
@@ -152,15 +154,23 @@ pub(crate) fn limit(name: &ObjectName, mut object: DynamicObject) -> LimitEntry 
 
 /// What counts of a binding if it can't be read: since when it is there, whom it may name, and what it keeps in AWS.
 pub(crate) fn unreadable_binding(id: &ObjectId, object: &DynamicObject) -> UnreadableBinding {
-    let made = object.metadata.creation_timestamp.as_ref();
     UnreadableBinding {
-        created: made.map_or(0, |t| t.0.as_second()),
-        subjects: subjects_of(&object.data),
         keeps: match cluster_role_of(&id.namespace, &object.data) {
             Ok(None) => Keeps::Nothing,
             Ok(Some(role)) => Keeps::One(role),
             Err(NotReadable) => Keeps::Any,
         },
+        ..unreadable_federated(object)
+    }
+}
+
+/// The same of a binding of a federated user, which keeps nothing in AWS.
+pub(crate) fn unreadable_federated(object: &DynamicObject) -> UnreadableBinding {
+    let made = object.metadata.creation_timestamp.as_ref();
+    UnreadableBinding {
+        created: made.map_or(0, |t| t.0.as_second()),
+        subjects: subjects_of(&object.data),
+        keeps: Keeps::Nothing,
     }
 }
 
@@ -287,15 +297,19 @@ fn status<S: DeserializeOwned + Default>(object: &DynamicObject) -> S {
 
 pub(crate) fn account_state(object: &DynamicObject) -> AccountState {
     let status: AWSAccountStatus = status(object);
-    let issuer = conditions::find(&status.conditions, ConditionType::IssuerReady)
-        .filter(|c| c.observed_generation == object.metadata.generation);
+    let said = |type_| {
+        let condition = conditions::find(&status.conditions, type_)
+            .filter(|c| c.observed_generation == object.metadata.generation)?;
+        Some(IssuerState {
+            status: Status::from_word(&condition.status).unwrap_or(Status::Unknown),
+            reason: ConditionReason::from_word(&condition.reason),
+            message: condition.message.as_str().into(),
+        })
+    };
     AccountState {
         accepted_removing: accepted_removing(&object.metadata),
-        issuer: issuer.map(|c| IssuerState {
-            status: Status::from_word(&c.status).unwrap_or(Status::Unknown),
-            reason: ConditionReason::from_word(&c.reason),
-            message: c.message.as_str().into(),
-        }),
+        issuer: said(ConditionType::IssuerReady),
+        federation: said(ConditionType::FederationReady),
     }
 }
 
@@ -380,13 +394,25 @@ fn findings(instances: &[RoleInstance]) -> u64 {
 
 pub(crate) fn binding_state(object: &DynamicObject) -> BindingState {
     let status: AWSRoleBindingStatus = status(object);
-    let refused = conditions::find(&status.conditions, ConditionType::SessionsIssued)
-        .filter(|c| c.status == Status::False.as_str());
     BindingState {
         ready: conditions::is_true(&status.conditions, ConditionType::Ready),
-        refused: refused.map(|c| ConditionReason::from_word(&c.reason).unwrap_or(ConditionReason::AWSError)),
+        refused: refused_sessions(&status.conditions),
         had_role: status.role_arn.is_some(),
     }
+}
+
+pub(crate) fn federated_state(object: &DynamicObject) -> FederatedState {
+    let status: AWSFederatedUserBindingStatus = status(object);
+    FederatedState {
+        refused: refused_sessions(&status.conditions),
+    }
+}
+
+/// Why STS gives no sessions, as the broker says.
+fn refused_sessions(conditions: &[Condition]) -> Option<ConditionReason> {
+    let said = conditions::find(conditions, ConditionType::SessionsIssued)
+        .filter(|c| c.status == Status::False.as_str())?;
+    Some(ConditionReason::from_word(&said.reason).unwrap_or(ConditionReason::AWSError))
 }
 
 fn cut(text: &str) -> Arc<str> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use deputy_delegation::{ObjectName, quota};
+use deputy_delegation::{model::BindingSelector, quota};
 use serde_json::Value;
 
 use super::{
@@ -80,9 +80,15 @@ impl<'a> Options<'a> {
 
     fn take(&mut self, key: &'a str, name: &'a str, value: &'a str) -> Result<(), String> {
         let binding = || {
-            ObjectName::new(value)
+            value
+                .parse::<BindingSelector>()
                 .map(|_| value)
-                .map_err(|e| format!("annotation {key}: {:?} is no name of a binding: {e}", cut(value)))
+                .map_err(|e| {
+                    format!(
+                        "annotation {key}: {:?} is neither the name of an AWSRoleBinding nor awsfederateduserbinding/NAME: {e}",
+                        cut(value)
+                    )
+                })
         };
         match name {
             "binding" => self.pod_binding = Some(binding()?),

@@ -3,7 +3,7 @@
 use deputy_api::{AWSRoleBinding, convert};
 use deputy_delegation::{
     Decision, Violation, Violations,
-    model::{Binding, SessionMethod},
+    model::{Binding, BindingRef, SessionMethod},
 };
 use serde_json::Value;
 
@@ -12,12 +12,9 @@ use super::{
     lints,
     object::ReviewedObject,
     role,
+    shadowed::shadowed,
 };
-use crate::{
-    facts::Facts,
-    live::LookAgain,
-    review::{Verdict, cut},
-};
+use crate::{facts::Facts, live::LookAgain, review::Verdict};
 
 pub(super) fn review(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
     let binding = match reviewed.parse::<AWSRoleBinding, _>(convert::parse_binding) {
@@ -37,7 +34,9 @@ pub(super) fn review(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
     let verdict = absent(facts, &binding.id.namespace, binding.subjects.service_accounts())
         .into_iter()
         .fold(verdict, Verdict::warn);
-    shadowed(reviewed, facts, &binding)
+    let reference = BindingRef::role(binding.id.clone());
+    let subjects = binding.subjects.service_accounts();
+    shadowed(reviewed, facts, &reference, binding.created, subjects)
         .into_iter()
         .take(NAMES_SHOWN)
         .chain(method_changed(reviewed, &binding))
@@ -83,37 +82,4 @@ fn cluster_role(
         decision => decision,
     };
     Some(role::answer(reviewed, decision, behind))
-}
-
-/// ServiceAccounts whose default is, and stays, another binding.
-fn shadowed(reviewed: &ReviewedObject<'_>, facts: &Facts, binding: &Binding) -> Vec<String> {
-    // Not stored yet: younger than all that are.
-    let age = |b: &Binding| {
-        (
-            if b.created == 0 { i64::MAX } else { b.created },
-            b.id.name.clone(),
-        )
-    };
-    let tells = reviewed.tells_names;
-    let older = |subject| {
-        let default = facts.default_binding(&binding.id.namespace, subject)?;
-        (default.id != binding.id && age(&default) < age(binding)).then_some(default)
-    };
-    binding
-        .subjects
-        .service_accounts()
-        .iter()
-        .filter_map(|subject| Some((subject, older(subject)?)))
-        .map(|(subject, default)| {
-            let other = if tells {
-                format!("binding {}", cut(default.id.name.as_str(), 63))
-            } else {
-                "another binding (kubectl get awsrolebindings says which)".to_owned()
-            };
-            format!(
-                "Shadowed: pods of {} get {other} unless deputy.dev/binding on them names this one",
-                cut(subject.as_str(), 63),
-            )
-        })
-        .collect()
 }

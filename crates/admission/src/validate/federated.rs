@@ -1,8 +1,15 @@
 //! `AWSFederatedUserBinding`.
 
 use deputy_api::{AWSFederatedUserBinding, convert};
+use deputy_delegation::model::BindingRef;
 
-use super::{absent::absent, lints, object::ReviewedObject, role};
+use super::{
+    absent::{NAMES_SHOWN, absent},
+    lints,
+    object::ReviewedObject,
+    role,
+    shadowed::shadowed,
+};
 use crate::{facts::Facts, live::LookAgain, review::Verdict};
 
 pub(super) fn review(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
@@ -15,7 +22,18 @@ pub(super) fn review(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
     if verdict.is_denied() {
         return verdict;
     }
-    absent(facts, &binding.id.namespace, &binding.service_accounts)
+    let verdict = absent(facts, &binding.id.namespace, &binding.service_accounts)
         .into_iter()
-        .fold(verdict, Verdict::warn)
+        .fold(verdict, Verdict::warn);
+    let reference = BindingRef::federated_user(binding.id.clone());
+    shadowed(
+        reviewed,
+        facts,
+        &reference,
+        binding.created,
+        &binding.service_accounts,
+    )
+    .into_iter()
+    .take(NAMES_SHOWN)
+    .fold(verdict, Verdict::warn)
 }

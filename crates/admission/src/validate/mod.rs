@@ -14,6 +14,7 @@ mod lints;
 mod object;
 mod overlap;
 mod role;
+mod shadowed;
 
 #[cfg(test)]
 mod tests;

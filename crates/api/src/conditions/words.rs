@@ -63,6 +63,9 @@ words! {
         PrincipalReplaced,
         /// An account: the broker is the issuer that it names, or one of before, as AWS says. Written by `deputy broker`.
         IssuerReady,
+        /// An account: the broker has keys of the federation user that it names, as AWS says. Absent of one that names none. Written by
+        /// `deputy broker`.
+        FederationReady,
         /// An account: the identity that writes roles is there, and the one that it names. Written by `deputy controller`.
         ProvisionerReady,
         /// An account: the identity that writes boundary policies is there, and the one that it names. Written by `deputy limits`.
@@ -72,7 +75,7 @@ words! {
         Listed,
         /// An account: AWS has no IAM role of this cluster without an object. Written by `deputy controller`.
         Swept,
-        /// A binding: STS gives sessions by it. Absent until it once refused. Written by `deputy broker`.
+        /// A binding, of either kind: STS gives sessions by it. Absent until it once refused. Written by `deputy broker`.
         SessionsIssued,
     }
 }

@@ -52,13 +52,7 @@ pub fn identify(
 ) -> Result<String, IdentifyError> {
     let caller = answer?;
     let (process, who) = (identity.process(), caller.principal());
-    if caller.partition() != account.partition.as_str() {
-        return Err(IdentifyError::Elsewhere(format!(
-            "{process} is {who} in partition {}, and the account is in {}: no identity of one is known in the other",
-            caller.partition(),
-            account.partition
-        )));
-    }
+    in_partition(account, process, &caller)?;
     let named = match identity {
         AccountIdentity::Issuer => {
             let issuers = account.issuers();
@@ -93,6 +87,41 @@ pub fn identify(
         None => {}
     }
     Ok(who.to_owned())
+}
+
+/// The same of whom the keys for GetFederationToken are, who has to be the federation user that `account` names.
+///
+/// # Errors
+/// [`IdentifyError`]; also when the account names none.
+pub fn identify_federation_user(
+    account: &Account,
+    answer: Result<CallerIdentity, AwsError>,
+) -> Result<String, IdentifyError> {
+    const WHOSE: &str = "the owner of deputy broker's keys for federated users";
+    let caller = answer?;
+    in_partition(account, WHOSE, &caller)?;
+    let who = caller.principal();
+    let named = account.federation_user.clone().map(IssuerArn::from);
+    if named.as_ref().is_some_and(|user| caller.is(user)) {
+        return Ok(who.to_owned());
+    }
+    let named = named.map_or_else(|| "no federation user".to_owned(), |user| user.to_string());
+    Err(IdentifyError::Other(format!(
+        "AWSAccount {} names {named}, and {WHOSE} is {who}",
+        account.name
+    )))
+}
+
+fn in_partition(account: &Account, what: &str, caller: &CallerIdentity) -> Result<(), IdentifyError> {
+    if caller.partition() == account.partition.as_str() {
+        return Ok(());
+    }
+    Err(IdentifyError::Elsewhere(format!(
+        "{what} is {} in partition {}, and the account is in {}: no identity of one is known in the other",
+        caller.principal(),
+        caller.partition(),
+        account.partition
+    )))
 }
 
 impl CallerIdentity {
@@ -139,4 +168,4 @@ impl CallerIdentity {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -14,7 +14,7 @@ fn caller(arn: &str) -> CallerIdentity {
     }
 }
 
-fn account() -> Account {
+pub(crate) fn account() -> Account {
     let assume = |name: &str| {
         Some(AssumeRole {
             role: RoleArn::parse(&format!("arn:aws:iam::123456789012:role/infra/{name}")).unwrap(),

@@ -228,11 +228,7 @@ pub(super) async fn live(world: &World, sts: &dyn Sts) {
     );
     let session = sts.assume_role(&request).await.ok().unwrap();
     assert_eq!(session.role_unique_id(), seen.unique_id);
-    assert!(
-        session.assumed_role_arn.ends_with("/payments.uploader"),
-        "{}",
-        session.assumed_role_arn
-    );
+    assert!(session.arn.ends_with("/payments.uploader"), "{}", session.arn);
     let other = |change: &dyn Fn(&mut SessionRequest)| {
         let mut other = request.clone();
         change(&mut other);

@@ -5,6 +5,8 @@
 //! and a process that dies between two calls. One method of a trait is one call here, also where AWS needs several.
 
 mod faults;
+mod federation;
+mod issue;
 mod policies;
 mod principals;
 mod refusals;
@@ -35,7 +37,7 @@ use self::{
 };
 pub use self::{
     faults::{Fault, When},
-    state::{IssuedSession, Lag, LoggedCall, Quotas},
+    state::{IssuedFederation, IssuedSession, Lag, LoggedCall, Quotas},
 };
 use crate::error::AwsError;
 
@@ -64,6 +66,7 @@ impl InMemoryIam {
                 policies: BTreeMap::new(),
                 principals,
                 sessions: Vec::new(),
+                federated: Vec::new(),
                 log: Vec::new(),
                 faults: Faults::default(),
                 lag: Lag::default(),

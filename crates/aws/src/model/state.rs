@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use deputy_delegation::{
+    federation::FederationRequest,
     names::{ManagedPolicyArn, PolicyArn, PolicyOwner, RoleName},
     plan::ObservedRole,
     session::SessionRequest,
@@ -86,6 +87,17 @@ pub struct IssuedSession {
     pub expiration: Timestamp,
 }
 
+/// A session of a federated user that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuedFederation {
+    /// What was asked for.
+    pub request: FederationRequest,
+    /// Which credentials it has.
+    pub access_key_id: String,
+    /// When it ends.
+    pub expiration: Timestamp,
+}
+
 #[derive(Clone)]
 pub(super) struct ModelState {
     pub(super) roles: BTreeMap<RoleName, StoredRole>,
@@ -93,6 +105,7 @@ pub(super) struct ModelState {
     pub(super) policies: BTreeMap<ManagedPolicyArn, StoredPolicy>,
     pub(super) principals: KnownPrincipals,
     pub(super) sessions: Vec<IssuedSession>,
+    pub(super) federated: Vec<IssuedFederation>,
     pub(super) log: Vec<LoggedCall>,
     pub(super) faults: Faults,
     pub(super) lag: Lag,

@@ -1,17 +1,18 @@
 //! [`Sts`] in memory. The caller's own policies are taken to allow everything: what decides is the trust policy.
 
 use async_trait::async_trait;
-use deputy_delegation::{names::RoleName, session::SessionRequest};
+use deputy_delegation::{federation::FederationRequest, names::RoleName, session::SessionRequest};
 use deputy_policy::{Caller, Context, Document, PolicyKind, Request, evaluate_trust};
-use jiff::SignedDuration;
 
 use super::{
     InMemoryIam,
+    federation::FEDERATE,
+    issue::{packed_percent, packed_too_large},
     state::{IssuedSession, ModelState},
 };
 use crate::{
     error::{AwsError, ErrorClass},
-    traits::{CallerIdentity, Credentials, Session, Sts},
+    traits::{CallerIdentity, Session, Sts},
 };
 
 const ASSUME: &str = "sts:AssumeRole";
@@ -25,6 +26,16 @@ impl Sts for InMemoryIam {
         }
         self.call(ASSUME, request.role.to_string(), None, |state| {
             self.assume(state, request)
+        })
+    }
+
+    async fn federation_token(&self, request: &FederationRequest) -> Result<Session, AwsError> {
+        let delay = self.lock().sts_delay;
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        self.call(FEDERATE, request.user.to_string(), None, |state| {
+            self.federate(state, request)
         })
     }
 
@@ -105,31 +116,21 @@ impl InMemoryIam {
             }
         }
 
-        let serial = state.serial();
-        let seconds = i64::from(request.duration.as_seconds());
-        let expiration = state
-            .now()
-            .checked_add(SignedDuration::from_secs(seconds))
-            .map_err(|e| AwsError::new(ASSUME, ErrorClass::Other, &e.to_string()))?;
-        let access_key_id = format!("ASIA{serial:016}");
+        let issued = self.issue(state, ASSUME, request.duration.as_seconds())?;
         state.sessions.push(IssuedSession {
             request: request.clone(),
-            access_key_id: access_key_id.clone(),
-            expiration,
+            access_key_id: issued.credentials.access_key_id.clone(),
+            expiration: issued.expiration,
         });
         Ok(Session {
-            credentials: Credentials {
-                access_key_id,
-                secret_access_key: format!("secret-{serial}").into(),
-                session_token: format!("token-{serial}").into(),
-            },
-            expiration,
-            assumed_role_arn: format!(
+            credentials: issued.credentials,
+            expiration: issued.expiration,
+            arn: format!(
                 "arn:{}:sts::{}:assumed-role/{name}/{}",
                 self.partition, self.account, request.session_name
             ),
-            assumed_role_id: format!("{role_id}:{}", request.session_name),
-            packed_policy_size: Some(packed_percent(request)),
+            unique_id: format!("{role_id}:{}", request.session_name),
+            packed_policy_size: Some(packed_percent_of(request)),
         })
     }
 
@@ -176,26 +177,13 @@ fn check_parameters(state: &ModelState, request: &SessionRequest, role_seconds: 
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining",
         ));
     }
-    let percent = packed_percent(request);
-    if percent > 100 {
-        return Err(AwsError::new(
-            ASSUME,
-            ErrorClass::PackedPolicyTooLarge,
-            &format!("Packed size of session tags consumes {percent}% of allotted space."),
-        )
-        .with_code("PackedPolicyTooLarge"));
+    match packed_percent_of(request) {
+        percent if percent > 100 => Err(packed_too_large(ASSUME, percent)),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
-/// AWS's packing is not public; here it is characters of policy and tags, in percent of 2,048.
-fn packed_percent(request: &SessionRequest) -> u32 {
-    let tags: usize = request
-        .tags
-        .iter()
-        .map(|(k, v)| k.as_str().len() + v.as_str().len())
-        .sum();
-    let arns: usize = request.policy_arns.iter().map(|arn| arn.to_string().len()).sum();
-    let characters = tags + arns + request.policy.as_ref().map_or(0, String::len);
-    u32::try_from((characters * 100).div_ceil(2048)).unwrap_or(u32::MAX)
+fn packed_percent_of(request: &SessionRequest) -> u32 {
+    let arns: Vec<String> = request.policy_arns.iter().map(ToString::to_string).collect();
+    packed_percent(&request.tags, &arns, request.policy.as_deref())
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use deputy_delegation::{
+    federation::FederationRequest,
     names::{
-        ExternalId, IamPath, ManagedPolicyArn, MaxSessionDuration, PolicyArn, SessionDuration, SessionName,
-        TagKey, TagValue,
+        ExternalId, FederatedDuration, IamPath, ManagedPolicyArn, MaxSessionDuration, PolicyArn,
+        SessionDuration, SessionName, TagKey, TagValue,
     },
     plan::{DesiredRole, IamCall},
     session::SessionRequest,
@@ -389,4 +390,29 @@ async fn a_session_has_what_the_role_allows_and_one_of_its_policies() {
             "{action}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_federation_token_is_for_users_alone_and_lives_as_long_as_it_is_asked_for() {
+    let iam = iam();
+    let request = FederationRequest {
+        user: "arn:aws:sts::123456789012:federated-user/Manager"
+            .parse()
+            .unwrap(),
+        duration: FederatedDuration::parse("36h").unwrap(),
+        tags: BTreeMap::new(),
+        policy: None,
+    };
+    let session = iam.federation_token(&request).await.unwrap();
+    assert_eq!(session.arn, request.user.to_string());
+    assert_eq!(iam.federated_sessions()[0].request, request);
+    let wide = FederationRequest {
+        policy: Some("x".repeat(4096)),
+        ..request.clone()
+    };
+    let refused = iam.federation_token(&wide).await.err().unwrap();
+    assert_eq!(refused.class(), ErrorClass::PackedPolicyTooLarge);
+    iam.set_caller("arn:aws:iam::123456789012:role/deputy-broker");
+    let refused = iam.federation_token(&request).await.err().unwrap();
+    assert_eq!(refused.class(), ErrorClass::AccessDenied);
 }

@@ -1,8 +1,14 @@
 //! [`Sts`] over the SDK.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use aws_sdk_sts::types::{PolicyDescriptorType, Tag};
-use deputy_delegation::{names::AccountId, session::SessionRequest};
+use deputy_delegation::{
+    federation::FederationRequest,
+    names::{AccountId, TagKey, TagValue},
+    session::SessionRequest,
+};
 use jiff::Timestamp;
 
 use super::{ApiCaller, decode, senseless};
@@ -44,16 +50,23 @@ pub(crate) fn issued(
     Ok((credentials, expiration))
 }
 
+fn session_tags(
+    operation: &'static str,
+    tags: &BTreeMap<TagKey, TagValue>,
+) -> Result<Option<Vec<Tag>>, AwsError> {
+    let tags = tags
+        .iter()
+        .map(|(key, value)| Tag::builder().key(key.as_str()).value(value.as_str()).build())
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|e| senseless(operation, &e.to_string()))?;
+    Ok((!tags.is_empty()).then_some(tags))
+}
+
 #[async_trait]
 impl Sts for SdkSts {
     async fn assume_role(&self, request: &SessionRequest) -> Result<Session, AwsError> {
         const ASSUME: &str = "sts:AssumeRole";
-        let tags = request
-            .tags
-            .iter()
-            .map(|(key, value)| Tag::builder().key(key.as_str()).value(value.as_str()).build())
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|e| senseless(ASSUME, &e.to_string()))?;
+        let tags = session_tags(ASSUME, &request.tags)?;
         let policies: Vec<_> = request
             .policy_arns
             .iter()
@@ -68,7 +81,7 @@ impl Sts for SdkSts {
             .role_session_name(request.session_name.as_str())
             .external_id(request.external_id.as_str())
             .duration_seconds(duration)
-            .set_tags((!tags.is_empty()).then_some(tags))
+            .set_tags(tags)
             .set_policy(request.policy.clone())
             .set_policy_arns((!policies.is_empty()).then_some(policies))
             .send();
@@ -80,8 +93,41 @@ impl Sts for SdkSts {
         Ok(Session {
             expiration,
             credentials,
-            assumed_role_arn: user.arn,
-            assumed_role_id: user.assumed_role_id,
+            arn: user.arn,
+            unique_id: user.assumed_role_id,
+            packed_policy_size: output
+                .session_token_utilization
+                .and_then(|p| u32::try_from(p).ok()),
+        })
+    }
+
+    async fn federation_token(&self, request: &FederationRequest) -> Result<Session, AwsError> {
+        const GET: &str = "sts:GetFederationToken";
+        let duration = i32::try_from(request.duration.as_seconds())
+            .map_err(|_| senseless(GET, "a duration out of range"))?;
+        let call = self
+            .client
+            .get_federation_token()
+            .name(request.user.user().as_str())
+            .duration_seconds(duration)
+            .set_tags(session_tags(GET, &request.tags)?)
+            .set_policy(request.policy.clone())
+            .send();
+        let output = self.caller.call(GET, call).await?;
+        let (credentials, expiration) = issued(GET, output.credentials)?;
+        let user = output
+            .federated_user
+            .ok_or_else(|| senseless(GET, "no federated user"))?;
+        // Keys of another account make users of that account, whom nobody allowed anything.
+        if user.arn != request.user.to_string() {
+            let message = format!("a session of {}, and {} was asked for", user.arn, request.user);
+            return Err(senseless(GET, &message));
+        }
+        Ok(Session {
+            expiration,
+            credentials,
+            arn: user.arn,
+            unique_id: user.federated_user_id,
             packed_policy_size: output
                 .session_token_utilization
                 .and_then(|p| u32::try_from(p).ok()),

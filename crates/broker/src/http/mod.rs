@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
-use deputy_delegation::ObjectName;
+use deputy_delegation::model::BindingSelector;
 use deputy_runtime::serve::AcceptedConnection;
 use secrecy::ExposeSecret;
 use serde::Serialize;
@@ -42,7 +42,7 @@ async fn handle(State(broker): State<Arc<Broker>>, method: Method, uri: Uri, hea
     let binding = match asked.map(|rest| rest.strip_prefix('/').ok_or(rest)) {
         Some(Err("")) => None,
         // A name that needs escapes is none.
-        Some(Ok(name)) => match ObjectName::new(name) {
+        Some(Ok(name)) => match name.parse() {
             Ok(name) => Some(name),
             Err(_) => return problem(&BrokerProblem::not_found()),
         },
@@ -51,7 +51,7 @@ async fn handle(State(broker): State<Arc<Broker>>, method: Method, uri: Uri, hea
     answer(&broker, &headers, binding.as_ref()).await
 }
 
-async fn answer(broker: &Broker, headers: &HeaderMap, binding: Option<&ObjectName>) -> Response {
+async fn answer(broker: &Broker, headers: &HeaderMap, binding: Option<&BindingSelector>) -> Response {
     let began = Instant::now();
     let (response, code) = match bearer(headers) {
         None => (problem(&BrokerProblem::no_token()), "InvalidToken"),

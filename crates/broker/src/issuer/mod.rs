@@ -4,6 +4,8 @@
 //! [`IssuerOptions::answer_within`] hears "try again" while the call goes on for the next. After a failure STS is left
 //! alone for a moment with the same request, longer with each further one.
 
+mod key;
+
 use std::{
     collections::HashMap,
     sync::{
@@ -14,10 +16,6 @@ use std::{
 };
 
 use deputy_aws::{AwsError, Session, Sts};
-use deputy_delegation::{
-    model::{ObjectId, RoleId},
-    session::SessionRequest,
-};
 use deputy_runtime::contain::contained;
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -27,24 +25,7 @@ use tokio::{
 };
 use tracing::Instrument as _;
 
-/// Under which key a session is shared: every parameter of the call, and the object the role belongs to, so that a role
-/// deleted and made again under the same name gets sessions of its own.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionKey {
-    /// Every parameter of the call.
-    pub request: SessionRequest,
-    /// The AWSRole.
-    pub role: RoleId,
-    pub binding: ObjectId,
-    /// The uid of the AWSRole.
-    pub role_uid: String,
-    /// The unique id of the role in AWS, as its status says.
-    pub role_id: String,
-    /// The uid of the binding. A binding made again is another grant.
-    pub binding_uid: String,
-    /// In Unix seconds: sessions of the role that were issued before are denied everything, so they are nobody's any more.
-    pub cut_before: Option<i64>,
-}
+pub use self::key::{FederatedSessionKey, RoleSessionKey, SessionKey};
 
 /// How long a session may be used before a new one is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,7 +107,6 @@ type Outcome = Option<Result<Arc<Issued>, Arc<AwsError>>>;
 
 struct Entry {
     issued: Arc<Issued>,
-    sts: Arc<dyn Sts>,
     /// Unix seconds of the last request for it: what nobody asks for is not renewed.
     used: AtomicI64,
 }
@@ -207,14 +187,19 @@ impl Issuer {
         }
     }
 
-    /// The session that is kept for `key`, if it is still good. Renewed in the background when it is due: whoever asks
-    /// has an answer already.
-    pub fn cached_session(&self, key: &SessionKey, sts: &Arc<dyn Sts>) -> Option<Arc<Issued>> {
+    /// The session that is kept for `key`, if it is still good. Renewed in the background when it is due: whoever asks has an answer already.
+    /// `sts` is asked for then alone, and may have nothing to renew with.
+    pub fn cached_session(
+        &self,
+        key: &SessionKey,
+        sts: impl FnOnce() -> Option<Arc<dyn Sts>>,
+    ) -> Option<Arc<Issued>> {
         let now = (self.clock)();
-        let mut state = self.state.lock();
-        let entry = usable(&mut state, key, now)?;
-        if entry.issued.is_due(now) {
-            self.renew(&mut state, key, &entry, sts);
+        let entry = usable(&mut self.state.lock(), key, now)?;
+        if entry.issued.is_due(now)
+            && let Some(sts) = sts()
+        {
+            self.renew(&mut self.state.lock(), key, &entry, &sts);
         }
         Some(entry.issued.clone())
     }
@@ -236,7 +221,7 @@ impl Issuer {
         renewal: Renewal,
         sts: &Arc<dyn Sts>,
     ) -> Result<Arc<Issued>, IssueError> {
-        if let Some(issued) = self.cached_session(key, sts) {
+        if let Some(issued) = self.cached_session(key, || Some(Arc::clone(sts))) {
             return Ok(issued);
         }
         let mut outcome = {
@@ -323,19 +308,18 @@ impl Issuer {
             Purpose::First => None,
         };
         let _permit = self.calls.acquire().await.ok();
-        let session = sts.assume_role(&key.request).await.map_err(Arc::new)?;
+        let session = key.call(sts.as_ref()).await.map_err(Arc::new)?;
         let now = (self.clock)();
         let issued = Arc::new(Issued {
             session,
             made: now,
             arrived: Instant::now(),
-            life: Duration::from_secs(u64::from(key.request.duration.as_seconds())),
+            life: Duration::from_secs(u64::from(key.seconds())),
             renewal,
         });
         (self.on_issued)(key, &issued);
         let entry = Entry {
             issued: issued.clone(),
-            sts: sts.clone(),
             used: AtomicI64::new(now.as_second()),
         };
         let mut state = self.state.lock();
@@ -348,9 +332,9 @@ impl Issuer {
         Ok(issued)
     }
 
-    /// Renews what is due and was asked for since it was made, if it is `granted` still, and forgets what has ended. Called by a
-    /// ticker. A renewal is a new session: it is decided like one.
-    pub fn renew_due(&self, granted: impl Fn(&SessionKey) -> bool) {
+    /// Renews what is due and was asked for since it was made, and forgets what has ended. Called by a ticker. A renewal is a new session: it
+    /// is decided like one, and made with what `granted` gives; nothing, and it is nobody's any more.
+    pub fn renew_due(&self, granted: impl Fn(&SessionKey) -> Renewable) {
         let now = (self.clock)();
         let mut state = self.state.lock();
         state.kept.retain(|_, e| e.issued.is_usable(now));
@@ -371,10 +355,12 @@ impl Issuer {
         for (key, entry) in due {
             let granted = granted(&key);
             let mut state = self.state.lock();
-            if granted {
-                self.renew(&mut state, &key, &entry, &entry.sts);
-            } else {
-                state.kept.remove(&key);
+            match granted {
+                Renewable::With(sts) => self.renew(&mut state, &key, &entry, &sts),
+                Renewable::NotNow => {}
+                Renewable::No => {
+                    state.kept.remove(&key);
+                }
             }
         }
     }
@@ -395,6 +381,16 @@ fn usable(state: &mut State, key: &SessionKey, now: Timestamp) -> Option<Arc<Ent
     }
     entry.used.store(now.as_second(), Ordering::Relaxed);
     Some(entry)
+}
+
+/// Whether a session that is kept would be given now.
+pub enum Renewable {
+    /// It would, by this.
+    With(Arc<dyn Sts>),
+    /// It would, and nothing is there to make it with. What is kept stays.
+    NotNow,
+    /// It would not.
+    No,
 }
 
 #[derive(Clone, Copy)]

@@ -5,7 +5,10 @@ use std::{
 
 use async_trait::async_trait;
 use deputy_aws::{CallerIdentity, Credentials, ErrorClass};
-use deputy_delegation::{ExternalId, RoleArn, SessionDuration, SessionName};
+use deputy_delegation::{
+    ExternalId, FederatedDuration, RoleArn, ServiceAccountName, SessionDuration, SessionName,
+    federation::FederationRequest, model::ObjectId, session::SessionRequest,
+};
 use tokio::sync::Notify;
 
 use super::*;
@@ -38,8 +41,23 @@ impl Sts for FakeSts {
             },
             expiration: Timestamp::from_second(now().as_second() + i64::from(request.duration.as_seconds()))
                 .unwrap(),
-            assumed_role_arn: "arn:aws:sts::123456789012:assumed-role/r/s".into(),
-            assumed_role_id: "AROAEXAMPLE:s".into(),
+            arn: "arn:aws:sts::123456789012:assumed-role/r/s".into(),
+            unique_id: "AROAEXAMPLE:s".into(),
+            packed_policy_size: None,
+        })
+    }
+    async fn federation_token(&self, request: &FederationRequest) -> Result<Session, AwsError> {
+        let n = self.calls.fetch_add(1, Ordering::SeqCst);
+        let seconds = i64::from(request.duration.as_seconds());
+        Ok(Session {
+            credentials: Credentials {
+                access_key_id: format!("ASIA{n:016}"),
+                secret_access_key: "secret".into(),
+                session_token: "token".into(),
+            },
+            expiration: Timestamp::from_second(now().as_second() + seconds).unwrap(),
+            arn: request.user.to_string(),
+            unique_id: "123456789012:Manager".into(),
             packed_policy_size: None,
         })
     }
@@ -76,7 +94,7 @@ fn object(name: &str) -> ObjectId {
 }
 
 fn key(session: &str) -> SessionKey {
-    SessionKey {
+    SessionKey::Role(Box::new(RoleSessionKey {
         request: SessionRequest {
             role: RoleArn::parse("arn:aws:iam::123456789012:role/deputy/demo/r").unwrap(),
             session_name: SessionName::new(session).unwrap(),
@@ -92,7 +110,27 @@ fn key(session: &str) -> SessionKey {
         role_id: "AROA1".into(),
         binding_uid: "b".into(),
         cut_before: None,
-    }
+    }))
+}
+
+fn federated_key(duration: &str) -> SessionKey {
+    SessionKey::FederatedUser(Box::new(FederatedSessionKey {
+        request: FederationRequest {
+            user: "arn:aws:sts::123456789012:federated-user/Manager"
+                .parse()
+                .unwrap(),
+            duration: FederatedDuration::parse(duration).unwrap(),
+            tags: BTreeMap::new(),
+            policy: None,
+        },
+        service_account: ServiceAccountName::new("reports").unwrap(),
+        binding: object("manager"),
+        binding_uid: "m".into(),
+    }))
+}
+
+fn with(sts: &Arc<dyn Sts>) -> Renewable {
+    Renewable::With(sts.clone())
 }
 
 fn issuer() -> (Issuer, Arc<AtomicUsize>) {
@@ -193,22 +231,21 @@ async fn every_parameter_is_part_of_the_key() {
     let fake = Arc::new(FakeSts::default());
     let sts: Arc<dyn Sts> = fake.clone();
     let (issuer, _) = issuer();
-    let base = key("s1");
-    let mut others = vec![base.clone(), key("s2")];
-    let mut k = base.clone();
-    k.request.policy = Some("{}".into());
-    others.push(k);
-    let mut k = base.clone();
-    k.request.role = RoleArn::parse("arn:aws:iam::999999999999:role/deputy/demo/r").unwrap();
-    others.push(k);
-    for field in [
-        |k: &mut SessionKey| k.role_uid = "v".into(),
-        |k: &mut SessionKey| k.role_id = "AROA2".into(),
-        |k: &mut SessionKey| k.binding_uid = "c".into(),
-    ] {
+    let SessionKey::Role(base) = key("s1") else {
+        panic!("it is of a role")
+    };
+    let mut others = vec![key("s1"), key("s2"), federated_key("1h"), federated_key("2h")];
+    let changes: [fn(&mut RoleSessionKey); 5] = [
+        |k| k.request.policy = Some("{}".into()),
+        |k| k.request.role = RoleArn::parse("arn:aws:iam::999999999999:role/deputy/demo/r").unwrap(),
+        |k| k.role_uid = "v".into(),
+        |k| k.role_id = "AROA2".into(),
+        |k| k.binding_uid = "c".into(),
+    ];
+    for change in changes {
         let mut k = base.clone();
-        field(&mut k);
-        others.push(k);
+        change(&mut k);
+        others.push(SessionKey::Role(k));
     }
     for k in &others {
         assert!(issuer.session(k, Renewal::Shared, &sts).await.is_ok());
@@ -259,7 +296,7 @@ async fn fifty_minutes_without_sts_are_not_noticed() {
     assert!(issuer.session(&key("s1"), Renewal::Shared, &sts).await.is_ok());
     fake.broken.store(true, Ordering::SeqCst);
     pass(50 * 60).await;
-    issuer.renew_due(|_| true);
+    issuer.renew_due(|_| with(&sts));
     settle().await;
     assert!(issuer.session(&key("s1"), Renewal::Shared, &sts).await.is_ok());
     settle().await;
@@ -329,7 +366,7 @@ async fn a_clock_that_is_set_back_makes_no_session_live_longer() {
         .unwrap();
     pass(3000).await;
     set_clock(-3000);
-    assert!(issuer.cached_session(&key("s1"), &sts).is_some());
+    assert!(issuer.cached_session(&key("s1"), || Some(sts.clone())).is_some());
     pass(541).await;
     let second = issuer
         .session(&key("s1"), Renewal::Shared, &sts)
@@ -354,11 +391,11 @@ async fn only_what_is_asked_for_is_renewed_by_the_ticker() {
     pass(10).await;
     assert!(issuer.session(&key("used"), Renewal::Shared, &sts).await.is_ok());
     pass(600).await;
-    issuer.renew_due(|_| true);
+    issuer.renew_due(|_| with(&sts));
     settle().await;
     assert_eq!(fake.calls.load(Ordering::SeqCst), 3);
     pass(3000).await;
-    issuer.renew_due(|_| true);
+    issuer.renew_due(|_| with(&sts));
     assert_eq!(issuer.count(), 1);
 }
 
@@ -376,7 +413,13 @@ async fn what_is_granted_no_more_is_not_renewed_and_forgotten() {
     }
     pass(600).await;
     let granted = key("granted");
-    issuer.renew_due(|key| *key == granted);
+    issuer.renew_due(|key| {
+        if *key == granted {
+            with(&sts)
+        } else {
+            Renewable::No
+        }
+    });
     settle().await;
     // Two sessions, and one of them anew.
     assert_eq!(fake.calls.load(Ordering::SeqCst), 3);
@@ -394,4 +437,32 @@ async fn a_call_that_panics_is_no_answer_and_the_next_request_begins_anew() {
     assert!(issuer.state.lock().in_flight.is_empty());
     fake.panics.store(false, Ordering::SeqCst);
     assert!(issuer.session(&key("aa"), Renewal::Shared, &sts).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_of_a_federated_user_is_renewed_with_the_keys_of_today() {
+    let (old, new) = (Arc::new(FakeSts::default()), Arc::new(FakeSts::default()));
+    let (sts_of_old, sts_of_new): (Arc<dyn Sts>, Arc<dyn Sts>) = (old.clone(), new.clone());
+    let (issuer, audited) = issuer();
+    let key = federated_key("36h");
+    for _ in 0..100 {
+        let session = issuer.session(&key, Renewal::Shared, &sts_of_old).await;
+        assert_eq!(
+            session.ok().unwrap().session.arn,
+            "arn:aws:sts::123456789012:federated-user/Manager"
+        );
+    }
+    pass(6 * 3600 + 1).await;
+    assert!(
+        issuer.cached_session(&key, || None).is_some(),
+        "there are no keys now"
+    );
+    // Nothing to renew with: what is kept stays.
+    issuer.renew_due(|_| Renewable::NotNow);
+    assert_eq!(issuer.count(), 1);
+    issuer.renew_due(|_| with(&sts_of_new));
+    settle().await;
+    assert_eq!(old.calls.load(Ordering::SeqCst), 1);
+    assert_eq!(new.calls.load(Ordering::SeqCst), 1);
+    assert_eq!(audited.load(Ordering::SeqCst), 2);
 }

@@ -1,101 +1,39 @@
 //! Which session a pod gets, decided at request time: a new grant works without a restart, a removed one stops at once.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+mod denials;
+mod federated;
+mod grant;
+
+use std::sync::Arc;
 
 use deputy_delegation::{
-    Accepted, Decision, ManagedPolicyArn, ObjectName, Uid,
-    model::{Account, Binding, ObjectId, Role, RoleId, SessionMethod, SessionScope},
+    Accepted, Decision, ManagedPolicyArn,
+    model::{Account, Binding, BindingRef, BindingSelector, Role, SessionMethod, SessionScope},
     session,
 };
-use deputy_index::{BindingDecision, Index};
-use parking_lot::Mutex;
-use tokio::time::Instant;
+use deputy_index::{BindingDecision, ChosenBinding, Index};
 
+use self::grant::uid;
+pub use self::{
+    denials::Denials,
+    grant::{RefusalCode, ResolveError, SessionGrant},
+};
 use crate::{
-    issuer::{Renewal, SessionKey},
+    issuer::{Renewal, RoleSessionKey, SessionKey},
     token::PodIdentity,
 };
 
 /// Beyond them a refusal stops listing names.
 const NAMES_SHOWN: usize = 8;
 
-/// Why a pod gets no session.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ResolveError {
-    /// It is not granted, and will not be until somebody changes something.
-    #[error("{message}")]
-    Refused {
-        /// The machine-readable code of the protocol.
-        code: RefusalCode,
-        /// For people.
-        message: String,
-        /// The binding concerned, if there is one.
-        binding: Option<ObjectId>,
-    },
-    /// AWS refuses a session although the grant is accepted. What the pod holds is not concerned.
-    #[error("{message}")]
-    DeniedByAws {
-        /// For people.
-        message: String,
-        /// The binding concerned.
-        binding: ObjectId,
-    },
-    /// Not yet.
-    #[error("{message}")]
-    NotReady {
-        /// For people.
-        message: String,
-    },
-}
-
-/// Why a credential is refused: codes of the protocol (docs/contracts.md).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RefusalCode {
-    /// No binding names the ServiceAccount.
-    NoBinding,
-    /// The binding is not accepted.
-    NotAccepted,
-    /// Its role is not accepted.
-    Suspended,
-    /// Pods call STS themselves by it.
-    Method,
-    /// AWS refuses.
-    AccessDenied,
-}
-
-impl RefusalCode {
-    /// The word in the protocol, in the audit log and in metrics.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NoBinding => "NoBinding",
-            Self::NotAccepted => "NotAccepted",
-            Self::Suspended => "Suspended",
-            Self::Method => "Method",
-            Self::AccessDenied => "AccessDenied",
-        }
-    }
-}
-
-/// A session that may be made.
-pub struct SessionGrant {
-    pub account: Arc<Account>,
-    pub role: Arc<Role>,
-    pub binding: Arc<Binding>,
-    /// Under which it is shared.
-    pub key: SessionKey,
-    /// When it is renewed.
-    pub renewal: Renewal,
-}
-
-/// Resolves what `identity` gets: by the binding of this name, or by the default one.
+/// Resolves what `identity` gets: by the binding that it names, or by the default one.
 ///
 /// # Errors
 /// [`ResolveError::NotReady`] and [`ResolveError::Refused`]; what AWS says is not asked.
 pub fn resolve(
     index: &Index,
     identity: &PodIdentity,
-    wanted: Option<&ObjectName>,
+    wanted: Option<&BindingSelector>,
 ) -> Result<Box<SessionGrant>, ResolveError> {
     if !index.can_decide() {
         return Err(ResolveError::NotReady {
@@ -106,29 +44,29 @@ pub fn resolve(
     let account = &identity.subject.service_account;
     let who = format!("ServiceAccount {namespace}/{account}");
     if wanted.is_none()
-        && let Some((id, why)) = index.unreadable_default(namespace, account)
+        && let Some((binding, why)) = index.unreadable_default(namespace, account)
     {
         return Err(ResolveError::Refused {
             code: RefusalCode::NotAccepted,
             message: format!(
-                "AWSRoleBinding {id} can't be read, and may be the oldest one of {who}: {why}. Mend or delete it, or name \
-                 another binding by the annotation deputy.dev/binding"
+                "{binding} can't be read, and may be the oldest one of {who}: {why}. Mend or delete it, or name another binding by the \
+                 annotation deputy.dev/binding"
             ),
             binding: None,
         });
     }
-    let found = match wanted {
-        // Accepted or not: a pod that runs must not become another role because its own is not to be had.
-        None => index.default_binding(namespace, account),
-        Some(name) => index
-            .decisions_of_service_account(namespace, account)
-            .into_iter()
-            .find(|d| d.binding.id.name == *name),
+    let binding = match wanted {
+        // Accepted or not: a pod that runs must not become somebody else because its own is not to be had.
+        None => index.default_binding(namespace, account).map(|d| d.binding),
+        Some(wanted) => Some(wanted.of(namespace)),
     };
-    let Some(found) = found else {
+    let found = binding.and_then(|binding| index.decide_chosen(&binding));
+    let Some(found) = found.filter(|found| found.names(account)) else {
         let message = match wanted {
-            None => format!("no AWSRoleBinding in namespace {namespace} names {who}"),
-            Some(name) => format!("there is no AWSRoleBinding {namespace}/{name} that names {who}"),
+            None => format!(
+                "no AWSRoleBinding and no AWSFederatedUserBinding in namespace {namespace} names {who}"
+            ),
+            Some(wanted) => format!("there is no {} that names {who}", wanted.of(namespace)),
         };
         return Err(ResolveError::Refused {
             code: RefusalCode::NoBinding,
@@ -136,20 +74,23 @@ pub fn resolve(
             binding: None,
         });
     };
-    let mut resolved = session_grant(index, identity, &who, &found);
+    let mut resolved = match &found {
+        ChosenBinding::Role(found) => session_grant(index, identity, &who, found),
+        ChosenBinding::FederatedUser(found) => federated::session_grant(index, identity, &who, found),
+    };
     if let Err(ResolveError::Refused { message, .. }) = &mut resolved
         && wanted.is_none()
     {
-        message.push_str(&alternatives(index, identity, &found.binding));
+        message.push_str(&alternatives(index, identity, &found.reference()));
     }
     resolved
 }
 
 /// That there are other bindings than the default one, which gives nothing, and how a pod gets one of them.
-fn alternatives(index: &Index, identity: &PodIdentity, default: &Binding) -> String {
-    let all = index.bindings_of_service_account(&identity.namespace, &identity.subject.service_account);
-    let others = all.iter().filter(|b| b.id != default.id);
-    let names: Vec<&str> = others.map(|b| b.id.name.as_str()).collect();
+fn alternatives(index: &Index, identity: &PodIdentity, default: &BindingRef) -> String {
+    let all = index.all_bindings_of_service_account(&identity.namespace, &identity.subject.service_account);
+    let others = all.iter().filter(|binding| *binding != default);
+    let names: Vec<String> = others.map(|binding| binding.selector().to_string()).collect();
     if names.is_empty() {
         return String::new();
     }
@@ -225,20 +166,17 @@ fn session_grant(
         );
         return Err(refused(binding, RefusalCode::NotAccepted, message));
     }
-    let uid = |uid: &Option<Uid>| uid.as_ref().map(ToString::to_string).unwrap_or_default();
     Ok(Box::new(SessionGrant {
         account: account.clone(),
-        role: role.clone(),
-        binding: binding.clone(),
-        key: SessionKey {
+        key: SessionKey::Role(Box::new(RoleSessionKey {
             request,
             role: role.id.clone(),
             binding: binding.id.clone(),
-            role_uid: uid(&role.uid),
+            role_uid: uid(role.uid.as_ref()),
             role_id: role_id.to_owned(),
-            binding_uid: uid(&binding.uid),
+            binding_uid: uid(binding.uid.as_ref()),
             cut_before: state.and_then(|state| state.cut_before),
-        },
+        })),
         renewal: match binding.session.scope {
             SessionScope::ServiceAccount => Renewal::Shared,
             SessionScope::Pod => Renewal::Single,
@@ -318,104 +256,34 @@ fn refused(binding: &Binding, code: RefusalCode, message: String) -> ResolveErro
     ResolveError::Refused {
         code,
         message,
-        binding: Some(binding.id.clone()),
+        binding: Some(BindingRef::role(binding.id.clone())),
     }
 }
 
-/// Whether a session of `key` would be given now: its binding and role are there, the same ones, and accepted.
+/// The account of a session of `key`, if it would be given now: its binding is there, the same one, and accepted, and so is its role.
 #[must_use]
-pub fn is_granted(index: &Index, key: &SessionKey) -> bool {
-    index.decide_binding(&key.binding).is_some_and(|found| {
-        let uid = |uid: Option<&Uid>| uid.map(Uid::as_str).unwrap_or_default().to_owned();
-        let state = found.role_state.as_ref();
-        let role_id = state.and_then(|state| state.role_id.clone());
-        let cut_before = state.and_then(|state| state.cut_before);
-        let by_broker = found
-            .account
-            .known()
-            .is_some_and(|account| found.binding.method_in(account) == SessionMethod::AssumeRole);
-        found.is_accepted()
-            && by_broker
-            && uid(found.binding.uid.as_ref()) == key.binding_uid
-            && found
-                .role
-                .known()
-                // One that was asked for before the session policy changed is not handed out after it.
-                .is_some_and(|role| {
-                    uid(role.uid.as_ref()) == key.role_uid
-                        && key.request.has_policies_of(role, &found.binding)
-                })
-            && role_id.as_deref() == Some(key.role_id.as_str())
-            && cut_before == key.cut_before
-    })
+pub fn granting_account(index: &Index, key: &SessionKey) -> Option<Arc<Account>> {
+    match key {
+        SessionKey::Role(key) => role_session_account(index, key),
+        SessionKey::FederatedUser(key) => federated::granting_account(index, key),
+    }
 }
 
-/// How long AWS may refuse a role before it counts as a "no": IAM takes a while to be the same everywhere.
-const GRACE: Duration = Duration::from_secs(120);
-/// So long after the last refusal, the next one is the first again: something new has happened to the role.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(300);
-/// Roles remembered as refused.
-const MOST_DENIED: usize = 10_000;
-
-/// When AWS first and last refused a role.
-#[derive(Clone, Copy)]
-struct Denied {
-    first: Instant,
-    last: Instant,
-}
-
-/// A role by name and uid, and the binding by which it was asked for: what AWS says to one says nothing about another.
-type Asked = (RoleId, String, ObjectId);
-
-/// Since when AWS refuses which role by which binding.
-#[derive(Default)]
-pub struct Denials {
-    since: Mutex<HashMap<Asked, Denied>>,
-}
-
-impl Denials {
-    /// AWS gave a session of this role.
-    pub fn forget(&self, grant: &SessionGrant) {
-        self.since.lock().remove(&Self::key(grant));
-    }
-
-    fn key(grant: &SessionGrant) -> Asked {
-        let binding = grant.binding.id.clone();
-        (grant.role.id.clone(), grant.key.role_uid.clone(), binding)
-    }
-
-    /// What a refusal of AWS means for a grant: "not yet" for the first two minutes, "no" afterwards.
-    #[must_use]
-    pub fn classify(&self, grant: &SessionGrant, message: &str) -> ResolveError {
-        let now = Instant::now();
-        let mut since = self.since.lock();
-        if since.len() >= MOST_DENIED {
-            since.retain(|_, d| d.last.elapsed() < FORGOTTEN_AFTER);
-        }
-        let fresh = Denied {
-            first: now,
-            last: now,
-        };
-        let denied = since.entry(Self::key(grant)).or_insert(fresh);
-        if denied.last.elapsed() >= FORGOTTEN_AFTER {
-            *denied = fresh;
-        }
-        denied.last = now;
-        let role = &grant.key.request.role;
-        if denied.first.elapsed() < GRACE {
-            ResolveError::NotReady {
-                message: format!("{role} is being made or changed, or AWS refuses it: {message}"),
-            }
-        } else {
-            ResolveError::DeniedByAws {
-                message: format!(
-                    "AWS refuses a session of {role} (AWSRoleBinding {}): {message}",
-                    grant.binding.id
-                ),
-                binding: grant.binding.id.clone(),
-            }
-        }
-    }
+fn role_session_account(index: &Index, key: &RoleSessionKey) -> Option<Arc<Account>> {
+    let found = index.decide_binding(&key.binding)?;
+    let (account, role) = (found.account.known()?, found.role.known()?);
+    let state = found.role_state.as_ref();
+    let role_id = state.and_then(|state| state.role_id.clone());
+    let cut_before = state.and_then(|state| state.cut_before);
+    let is_granted = found.is_accepted()
+        && found.binding.method_in(account) == SessionMethod::AssumeRole
+        && uid(found.binding.uid.as_ref()) == key.binding_uid
+        && uid(role.uid.as_ref()) == key.role_uid
+        // One that was asked for before the session policy changed is not handed out after it.
+        && key.request.has_policies_of(role, &found.binding)
+        && role_id.as_deref() == Some(key.role_id.as_str())
+        && cut_before == key.cut_before;
+    is_granted.then(|| account.clone())
 }
 
 #[cfg(test)]

@@ -73,6 +73,7 @@ fn summary(status: &AWSAccountStatus, generation: Option<i64>) -> ConditionValue
         ConditionType::ProvisionerReady,
         ConditionType::BoundaryWriterReady,
         ConditionType::IssuerReady,
+        ConditionType::FederationReady,
     ]
     .map(|type_| conditions::find(&status.conditions, type_).filter(|c| c.observed_generation == generation));
     let wrong: Vec<_> = said.iter().flatten().filter(|c| c.status == "False").collect();

@@ -2,7 +2,7 @@
 
 use deputy_api::{
     AWSRoleBindingStatus, LeftOutPrincipalStatus,
-    conditions::{self, ConditionReason, ConditionType, Status},
+    conditions::{ConditionReason, Status},
 };
 use deputy_delegation::{Decision, quota::TRUST_POLICY};
 
@@ -29,7 +29,7 @@ pub fn assess(inputs: &BindingInputs, old: &AWSRoleBindingStatus) -> BindingAsse
             accepted: report::accepted(accepted),
             ready: ready(
                 &inputs.facts,
-                refused_session(old, inputs.object.metadata.generation),
+                report::refused_session(&old.conditions, inputs.object.metadata.generation),
             ),
         },
         Decision::Refused(violations) => {
@@ -111,15 +111,4 @@ fn without(left_out: &[LeftOutPrincipalStatus]) -> ConditionValue {
     let sentences = left_out::sentences(left_out, reason).unwrap_or_default();
     let message = format!("the role does not trust all of its subjects. {sentences}");
     ConditionValue::new(Status::False, reason, message)
-}
-
-/// Why STS gives no session by the binding as it is now, as the broker says.
-fn refused_session(status: &AWSRoleBindingStatus, generation: Option<i64>) -> Option<ConditionValue> {
-    conditions::find(&status.conditions, ConditionType::SessionsIssued)
-        .filter(|c| c.status == "False" && c.observed_generation == generation)
-        .map(|c| {
-            // Written by a broker that may be newer.
-            let reason = ConditionReason::from_word(&c.reason).unwrap_or(ConditionReason::AWSError);
-            ConditionValue::new(Status::False, reason, c.message.clone())
-        })
 }

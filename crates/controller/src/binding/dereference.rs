@@ -9,13 +9,18 @@ use deputy_api::{
 };
 use deputy_delegation::{
     Accepted, ClusterName, Decision, PrincipalId,
-    model::{Account, Binding, ObjectId, RoleId, SessionMethod, Subjects},
+    model::{Account, Binding, BindingRef, ObjectId, RoleId, SessionMethod, Subjects},
     naming, quota, session, trust,
 };
 use deputy_index::Index;
 use kube::api::DynamicObject;
 
-use crate::{context::ControllerContext, error::ReconcileError, objects};
+use crate::{
+    context::ControllerContext,
+    error::ReconcileError,
+    objects,
+    subjects::{is_default_of_any, told},
+};
 
 /// Everything that was looked up about a binding.
 #[derive(Debug)]
@@ -116,20 +121,16 @@ pub async fn dereference(
 impl BindingFacts {
     pub(super) fn look_up(index: &Index, cluster: &ClusterName, binding: &Binding) -> Self {
         let role = binding.role.clone();
-        let is_default = |subject| {
-            let namespace = &binding.id.namespace;
-            let default = index.default_binding(namespace, subject);
-            default.is_none_or(|d| d.binding.id == binding.id)
-                && index.unreadable_default(namespace, subject).is_none()
-        };
+        let service_accounts = binding.subjects.service_accounts();
+        let reference = BindingRef::role(binding.id.clone());
         let role_ready = index
             .role(&role)
             .is_some_and(|r| r.state.ready && r.state.observed_generation == r.meta.generation);
         Self {
             role_ready,
             role_not_ready: why_not_ready(index, &role).filter(|_| !role_ready),
-            shadowed: is_of_pods(binding) && !binding.subjects.service_accounts().iter().any(is_default),
-            service_accounts: told(binding),
+            shadowed: is_of_pods(binding) && !is_default_of_any(index, &reference, service_accounts),
+            service_accounts: told(service_accounts),
             delivery: delivery(index, binding),
             trust: trust_of(index, cluster, binding),
             left_out: left_out(index, cluster, binding),
@@ -139,19 +140,6 @@ impl BindingFacts {
             role_arn: role_arn(index, cluster, &role),
         }
     }
-}
-
-/// The ServiceAccounts of a binding by name: whoever misspelt one, or has not made it, sees which are meant.
-pub(super) fn told(binding: &Binding) -> String {
-    const SHOWN: usize = 3;
-    let names = binding.subjects.service_accounts();
-    let shown: Vec<&str> = names.iter().take(SHOWN).map(|name| name.as_str()).collect();
-    let more = match names.len().saturating_sub(SHOWN) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let plural = if names.len() == 1 { "" } else { "s" };
-    format!("ServiceAccount{plural} {}{more}", shown.join(", "))
 }
 
 fn is_of_pods(binding: &Binding) -> bool {

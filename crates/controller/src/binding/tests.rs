@@ -14,12 +14,13 @@ use serde_json::{Value, json};
 
 use super::{
     assess::assess,
-    dereference::{BindingFacts, BindingInputs, BindingTrust, Delivery, told},
+    dereference::{BindingFacts, BindingInputs, BindingTrust, Delivery},
     status,
 };
 use crate::{
     fixtures::{account_object, binding_object, cluster, index, limit_object, role_object, uploader},
     objects,
+    subjects::told,
 };
 
 /// The status after a look at a binding whose status was `old`.
@@ -202,7 +203,7 @@ fn a_binding_that_is_ready_names_its_service_accounts() {
             .map(|name| json!({"kind": "ServiceAccount", "name": name}));
         object.data["spec"]["subjects"] = subjects.collect();
         let binding = objects::parse::<AWSRoleBinding, _>(&object, convert::parse_binding).unwrap();
-        assert_eq!(told(&binding), who);
+        assert_eq!(told(binding.subjects.service_accounts()), who);
         let accepted = Decision::Accepted(Accepted {
             limits: Vec::new(),
             boundary: None,
@@ -211,7 +212,7 @@ fn a_binding_that_is_ready_names_its_service_accounts() {
         });
         let facts = BindingFacts {
             role_ready: true,
-            service_accounts: told(&binding),
+            service_accounts: told(binding.subjects.service_accounts()),
             ..BindingFacts::default()
         };
         let status = looked_at(&AWSRoleBindingStatus::default(), &accepted, &facts, 1);

@@ -1,10 +1,13 @@
 //! *Assess*: from everything that was looked up, what is true of a binding of a federated user. Pure.
 
-use deputy_api::conditions::{ConditionReason, Status};
+use deputy_api::{
+    AWSFederatedUserBindingStatus,
+    conditions::{ConditionReason, Status},
+};
 use deputy_delegation::{Decision, FederatedUserArn};
 
-use super::dereference::FederatedInputs;
-use crate::report::{ConditionValue, accepted, refused};
+use super::dereference::{FederatedFacts, FederatedInputs};
+use crate::report::{ConditionValue, accepted, refused, refused_session, shadowed};
 
 /// What is true of a binding of a federated user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,14 +20,14 @@ pub struct FederatedAssessment {
     pub arn: Option<FederatedUserArn>,
 }
 
-/// What is true of a binding of a federated user.
+/// What is true of a binding of a federated user whose status is `old`: there the broker says when STS gives no session.
 #[must_use]
-pub fn assess(inputs: &FederatedInputs) -> FederatedAssessment {
+pub fn assess(inputs: &FederatedInputs, old: &AWSFederatedUserBindingStatus) -> FederatedAssessment {
     let (accepted, ready, arn) = match &inputs.decision {
         Decision::Accepted(within) => {
-            let message = "accepted, and nothing gives sessions of federated users yet: the broker does not call GetFederationToken";
-            let ready = ConditionValue::new(Status::False, ConditionReason::NotServed, message);
-            (accepted(within), ready, inputs.arn.clone())
+            let generation = inputs.object.metadata.generation;
+            let ready = ready(&inputs.facts, refused_session(&old.conditions, generation));
+            (accepted(within), ready, inputs.facts.arn.clone())
         }
         Decision::Refused(violations) => {
             let (accepted, ready) = refused(violations);
@@ -40,4 +43,20 @@ pub fn assess(inputs: &FederatedInputs) -> FederatedAssessment {
         }
     };
     FederatedAssessment { accepted, ready, arn }
+}
+
+/// Whether the subjects of an accepted binding get sessions: the first thing that keeps them from it.
+fn ready(facts: &FederatedFacts, refused_session: Option<ConditionValue>) -> ConditionValue {
+    if let Some(why) = &facts.no_keys {
+        let message = format!("no session can be made: {why}");
+        return ConditionValue::new(Status::False, ConditionReason::IssuerNotReady, message);
+    }
+    if let Some(refused) = refused_session {
+        return refused;
+    }
+    if facts.shadowed {
+        return shadowed(&facts.annotation);
+    }
+    let message = format!("pods of {} get credentials", facts.service_accounts);
+    ConditionValue::new(Status::True, ConditionReason::Ready, message)
 }

@@ -38,7 +38,7 @@ impl FederatedController {
         };
         let old: AWSFederatedUserBindingStatus = objects::status_of(&inputs.object);
         // 2. assess (pure)
-        let assessment = assess(&inputs);
+        let assessment = assess(&inputs, &old);
         // 3. finalizer: none. A federated user has nothing in AWS.
         // 4. apply: nothing. It is made by the call that gives a session of it.
         // 5. report (client)

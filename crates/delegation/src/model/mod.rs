@@ -1,5 +1,6 @@
 //! Accounts, limits, roles, bindings and federated users as the decision sees them: parsed, typed, free of Kubernetes.
 
+mod chosen;
 mod federated;
 mod issuers;
 mod method;
@@ -13,6 +14,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use deputy_policy::Document;
 
+pub use self::chosen::{BindingKind, BindingRef, BindingSelector};
 pub use self::federated::{FederatedBinding, FederatedShare};
 pub use self::issuers::{RunningBroker, still_reached};
 pub use self::method::{OidcProvider, SessionMethod};

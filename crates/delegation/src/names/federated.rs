@@ -49,6 +49,12 @@ impl FederatedUserArn {
             user: user.clone(),
         }
     }
+
+    /// The name of the federated user.
+    #[must_use]
+    pub fn user(&self) -> &FederatedUserName {
+        &self.user
+    }
 }
 
 impl fmt::Display for FederatedUserArn {

@@ -119,12 +119,8 @@ fn a_deleted_account_is_missing_and_decides_nothing() {
     assert!(matches!(index.account(&named("production")), Entry::Missing));
     let missing = MissingFact::AccountNotFound(named("production"));
     assert_eq!(*role_decision(&index), Decision::Undecided(missing.into()));
-    assert!(
-        !index
-            .default_binding(&ns("payments"), &sa("app"))
-            .unwrap()
-            .is_accepted()
-    );
+    let decided = index.decide_binding(&id("payments", "reader")).unwrap();
+    assert!(!decided.is_accepted());
 }
 
 #[test]
@@ -204,14 +200,11 @@ fn the_default_binding_is_the_oldest_one_accepted_or_not() {
         json!("2020-01-01T00:00:00Z"),
     );
     index.apply(ResourceKind::Bindings, object(older));
-    let oldest = index
-        .decisions_of_service_account(&ns("payments"), &sa("app"))
-        .remove(0);
+    let oldest = index.decide_binding(&id("payments", "older")).unwrap();
     // The binding itself is within the limit; its role is not.
     assert!(oldest.decision.is_accepted() && !oldest.is_accepted());
     let default = || index.default_binding(&ns("payments"), &sa("app")).unwrap();
     assert_eq!(default().binding.id, id("payments", "older"));
-    assert!(!default().is_accepted());
     // Of the same second: the first by name.
     let same = with(
         binding("payments", "also", "reader", &["app"]),
@@ -227,7 +220,7 @@ fn an_older_binding_that_can_not_be_read_keeps_others_from_being_the_default() {
     let index = index();
     let default_of = |account: &str| {
         let unreadable = index.unreadable_default(&ns("payments"), &sa(account));
-        unreadable.map(|(id, _)| id.name.to_string())
+        unreadable.map(|(binding, _)| binding.id.name.to_string())
     };
     assert_eq!(default_of("app"), None);
     for (name, created, subjects, keeps) in [

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use deputy_api::conditions::{ConditionReason, Status};
 use deputy_delegation::model::FederatedBinding;
 
 use super::*;
@@ -167,14 +168,78 @@ fn the_bindings_of_a_service_account_are_found_oldest_first() {
         deleting(of("leaving")),
         federated("payments-eu", "elsewhere", "Manager2"),
     ]);
-    let found = index.federated_bindings_of_service_account(&ns("payments"), &sa("app"));
-    let names: Vec<_> = found.iter().map(|b| b.id.name.as_str()).collect();
-    assert_eq!(names, ["old", "a-young-one"]);
-    assert!(
-        index
-            .federated_bindings_of_service_account(&ns("payments"), &sa("another"))
-            .is_empty()
+    let found = index.all_bindings_of_service_account(&ns("payments"), &sa("app"));
+    let names: Vec<_> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        names,
+        [
+            "AWSFederatedUserBinding payments/old",
+            "AWSFederatedUserBinding payments/a-young-one",
+            "AWSRoleBinding payments/reader"
+        ]
     );
+    let default = index.default_binding(&ns("payments"), &sa("app")).unwrap();
+    assert_eq!(
+        default.binding.to_string(),
+        "AWSFederatedUserBinding payments/old"
+    );
+    let of_another = index.all_bindings_of_service_account(&ns("payments"), &sa("another"));
+    assert!(of_another.is_empty());
+}
+
+#[test]
+fn a_change_of_the_default_marks_the_bindings_of_either_kind() {
+    let index = with_bindings(&[]);
+    let changes = index.subscribe();
+    let role: BTreeSet<_> = [id("payments", "reader")].into();
+    let user: BTreeSet<_> = [id("payments", "first")].into();
+    let first = made_at(federated("payments", "first", "Manager"), EARLIER);
+    index.apply(ResourceKind::FederatedBindings, object(first.clone()));
+    let found = changes.take().unwrap();
+    assert_eq!((found.bindings, found.federated), (role.clone(), user.clone()));
+    // The binding of a role becomes the older one.
+    let reader = binding("payments", "reader", "reader", &["app"]);
+    let older = with(
+        reader,
+        "/metadata/creationTimestamp",
+        json!("2020-01-01T00:00:00Z"),
+    );
+    index.apply(ResourceKind::Bindings, object(again(older)));
+    assert_eq!(changes.take().unwrap().federated, user);
+    // One that can't be read may name anybody.
+    let broken = with(again(first), "/spec/subjects", json!("none"));
+    index.apply(ResourceKind::FederatedBindings, object(broken));
+    assert_eq!(changes.take().unwrap().bindings, role);
+}
+
+#[test]
+fn what_the_broker_says_marks_the_bindings_of_federated_users_there() {
+    let index = with_bindings(&[federated("payments", "first", "Manager")]);
+    let changes = index.subscribe();
+    let says = |status: &str| {
+        json!([{"type": "FederationReady", "status": status, "reason": "Ready", "message": "", "observedGeneration": 2,
+            "lastTransitionTime": EARLIER}])
+    };
+    let user = json!({"userARN": "arn:aws:iam::123456789012:user/federation"});
+    let mut account = again(with(account("production"), "/spec/federation", user));
+    account["status"]["conditions"] = says("True");
+    index.apply(ResourceKind::Accounts, object(account.clone()));
+    let found = changes.take().unwrap();
+    assert_eq!(found.federated, [id("payments", "first")].into());
+    assert!(found.echoed_accounts.contains(&named("production")));
+    let state = index.account_view(&named("production")).unwrap().state.clone();
+    assert_eq!(state.federation.as_ref().unwrap().status, Status::True);
+    // What STS says of the binding is the binding's own.
+    let mut refused = federated("payments", "first", "Manager");
+    refused["status"]["conditions"] = json!([{"type": "SessionsIssued", "status": "False", "reason": "AccessDenied",
+        "message": "", "lastTransitionTime": EARLIER}]);
+    index.apply(ResourceKind::FederatedBindings, object(refused));
+    assert_eq!(
+        changes.take().unwrap().federated,
+        [id("payments", "first")].into()
+    );
+    let state = index.federated_binding(&id("payments", "first")).unwrap().state;
+    assert_eq!(state.refused, Some(ConditionReason::AccessDenied));
 }
 
 #[test]

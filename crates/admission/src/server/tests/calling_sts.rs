@@ -122,6 +122,19 @@ fn bound(method: Option<&str>) -> Value {
     binding
 }
 
+/// A binding of a federated user to the ServiceAccount `uploader`.
+fn federated(made: &str) -> Value {
+    json!({
+        "apiVersion": "deputy.dev/v1alpha1", "kind": "AWSFederatedUserBinding",
+        "metadata": {"name": "manager", "namespace": "payments", "uid": "f", "generation": 1, "creationTimestamp": made},
+        "spec": {
+            "accountRef": {"name": "production"}, "userName": "Manager",
+            "subjects": [{"kind": "ServiceAccount", "name": "uploader"}],
+            "session": {"resourcePolicyOnly": true},
+        },
+    })
+}
+
 #[tokio::test]
 async fn what_the_index_knows_is_not_looked_up() {
     let limit = with_methods(&["AssumeRole", WEB]);
@@ -150,13 +163,27 @@ async fn a_binding_that_no_watch_has_brought_is_looked_up_once() {
     let limit = with_methods(&["AssumeRole", WEB]);
     let known = [with_provider(), limit];
     let there = |method| Some(vec![role("s3:GetObject"), bound(method)]);
-    // The bindings of the namespace, and the role.
+    // The bindings of the namespace, of either kind, and the role.
     let webhook = Webhook::new(&known, there(Some(WEB)));
-    assert_eq!(webhook.injected(&pod(None)).await, ("web-identity".to_owned(), 2));
+    assert_eq!(webhook.injected(&pod(None)).await, ("web-identity".to_owned(), 3));
     let webhook = Webhook::new(&known, there(None));
-    assert_eq!(webhook.injected(&pod(None)).await, ("v1".to_owned(), 2));
+    assert_eq!(webhook.injected(&pod(None)).await, ("v1".to_owned(), 3));
     let webhook = Webhook::new(&known, Some(vec![]));
-    assert_eq!(webhook.injected(&pod(None)).await, ("v1".to_owned(), 1));
+    assert_eq!(webhook.injected(&pod(None)).await, ("v1".to_owned(), 2));
+    // A federated user whose binding is older is the default, and the broker gives its sessions.
+    let mut role_binding = bound(Some(WEB));
+    role_binding["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+    let mut there = vec![
+        role("s3:GetObject"),
+        role_binding,
+        federated("2020-01-01T00:00:00Z"),
+    ];
+    let webhook = Webhook::new(&known, Some(there.clone()));
+    assert_eq!(webhook.injected(&pod(None)).await.0, "v1");
+    there[2] = federated("2099-01-01T00:00:00Z");
+    let webhook = Webhook::new(&known, Some(there));
+    assert_eq!(webhook.injected(&pod(None)).await.0, "web-identity");
+    let there = |method| Some(vec![role("s3:GetObject"), bound(method)]);
     // By its name, which the annotation has, and by no other.
     let mut named = pod(None);
     for (name, says) in [("reader", "web-identity"), ("writer", "web-identity")] {
@@ -189,7 +216,7 @@ async fn what_can_not_be_looked_up_lets_no_pod_in_as_it_is() {
     );
     let message = answer["status"]["message"].as_str().unwrap();
     assert!(
-        message.contains("the AWSRoleBindings of namespace payments"),
+        message.contains("the bindings of namespace payments"),
         "{message}"
     );
     assert!(began.elapsed() < Duration::from_secs(2));

@@ -94,7 +94,7 @@ fn the_second_binding_of_a_service_account_is_let_in_as_shadowed() {
         assert_eq!(
             warnings,
             [
-                "AWSRoleBinding second: Shadowed: pods of uploader get another binding (kubectl get awsrolebindings says which) unless deputy.dev/binding on them names this one"
+                "AWSRoleBinding second: Shadowed: pods of uploader get another binding (kubectl get awsrolebindings,awsfederateduserbindings says which) unless deputy.dev/binding on them names this one"
             ]
         );
     }

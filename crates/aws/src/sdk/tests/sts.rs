@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use deputy_delegation::{
+    federation::FederationRequest,
     model::{Account, AssumeRole},
-    names::{ExternalId, ManagedPolicyArn, RoleArn, SessionDuration, SessionName, TagKey, TagValue},
+    names::{
+        ExternalId, FederatedDuration, ManagedPolicyArn, RoleArn, SessionDuration, SessionName, TagKey,
+        TagValue,
+    },
     session::SessionRequest,
 };
 
@@ -76,6 +80,52 @@ async fn empty_credentials_are_an_error() {
         .assume_role(&session_request())
         .await;
     assert_eq!(result.err().unwrap().class(), ErrorClass::Other);
+}
+
+fn federation_request() -> FederationRequest {
+    FederationRequest {
+        user: "arn:aws:sts::123456789012:federated-user/Manager"
+            .parse()
+            .unwrap(),
+        duration: FederatedDuration::parse("36h").unwrap(),
+        tags: [(
+            TagKey::new("deputy-cluster").unwrap(),
+            TagValue::new("demo").unwrap(),
+        )]
+        .into(),
+        policy: Some("{}".to_owned()),
+    }
+}
+
+fn federated(account: &str) -> CannedAnswer {
+    ok(
+        "GetFederationToken",
+        &format!(
+            "<Credentials><AccessKeyId>ASIA1</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2126-11-21T01:00:00Z</Expiration></Credentials>\
+             <FederatedUser><FederatedUserId>{account}:Manager</FederatedUserId><Arn>arn:aws:sts::{account}:federated-user/Manager</Arn></FederatedUser>"
+        ),
+    )
+}
+
+#[tokio::test]
+async fn get_federation_token_sends_every_parameter_and_takes_no_other_user() {
+    let server = Server::start([federated("123456789012"), federated("999999999999")]).await;
+    let sts = clients(Arc::default()).sts(&at(&server));
+    let session = sts.federation_token(&federation_request()).await.unwrap();
+    assert_eq!(session.arn, "arn:aws:sts::123456789012:federated-user/Manager");
+    assert_eq!(session.unique_id, "123456789012:Manager");
+    let requests = server.requests();
+    let form = requests[0].split_once("\r\n\r\n").unwrap().1;
+    assert_eq!(
+        form,
+        "Action=GetFederationToken&Version=2011-06-15&Name=Manager&Policy=%7B%7D&DurationSeconds=129600\
+         &Tags.member.1.Key=deputy-cluster&Tags.member.1.Value=demo"
+    );
+    // Keys of another account would make users of that.
+    let Err(error) = sts.federation_token(&federation_request()).await else {
+        panic!("it is of another account")
+    };
+    assert!(error.message().contains("999999999999"), "{error}");
 }
 
 pub(super) fn with_provisioner(account: Account) -> Account {

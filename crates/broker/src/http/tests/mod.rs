@@ -2,11 +2,15 @@
 //!
 //! `UPDATE_GOLDEN=1` writes the files anew.
 
+mod federated;
+
 use std::{fs, path::PathBuf, sync::Mutex};
 
 use async_trait::async_trait;
-use deputy_aws::{AwsError, Credentials, ErrorClass, Session, Sts, model::InMemoryIam};
-use deputy_delegation::{NamespaceName, PodName, session::SessionRequest};
+use deputy_aws::{AwsError, Credentials, ErrorClass, FederationClient, Session, Sts, model::InMemoryIam};
+use deputy_delegation::{
+    NamespaceName, PodName, federation::FederationRequest, model::Account, session::SessionRequest,
+};
 use deputy_index::{Index, ResourceKind};
 use deputy_log_testing::CapturedLog;
 use deputy_runtime::metrics::Metrics;
@@ -18,6 +22,7 @@ use tower::ServiceExt as _;
 
 use super::*;
 use crate::{
+    clients::StsClients,
     fixtures::{account, binding_object, index, limit_object, role_object},
     metrics::BrokerMetrics,
     token::{TokenApi, TokenError},
@@ -74,8 +79,24 @@ impl Sts for FixedSts {
                 session_token: "canary-token".into(),
             },
             expiration: "2099-01-02T03:04:05.678Z".parse::<Timestamp>().unwrap(),
-            assumed_role_arn: "arn:aws:sts::123456789012:assumed-role/r/s".into(),
-            assumed_role_id: "AROA1:s".into(),
+            arn: "arn:aws:sts::123456789012:assumed-role/r/s".into(),
+            unique_id: "AROA1:s".into(),
+            packed_policy_size: None,
+        })
+    }
+    async fn federation_token(&self, request: &FederationRequest) -> Result<Session, AwsError> {
+        if let Some(error) = self.error.lock().unwrap().clone() {
+            return Err(error);
+        }
+        Ok(Session {
+            credentials: Credentials {
+                access_key_id: "ASIAFEDERATED".into(),
+                secret_access_key: "canary-secret".into(),
+                session_token: "canary-token".into(),
+            },
+            expiration: "2099-01-02T03:04:05.678Z".parse::<Timestamp>().unwrap(),
+            arn: request.user.to_string(),
+            unique_id: "123456789012:Manager".into(),
             packed_policy_size: None,
         })
     }
@@ -100,12 +121,44 @@ impl Sts for FixedSts {
 fn broker(index: Arc<Index>, api_is_away: bool, sts: Arc<dyn Sts>) -> Router {
     let api = Arc::new(Api { away: api_is_away });
     let metrics = BrokerMetrics::register(&Metrics::new("broker"));
-    router(Arc::new(Broker::new(
-        index,
-        api,
-        Box::new(move |_| sts.clone()),
-        metrics,
-    )))
+    router(Arc::new(Broker::new(index, api, Box::new(SameSts(sts)), metrics)))
+}
+
+/// One STS for all; its keys of the federation user are there.
+struct SameSts(Arc<dyn Sts>);
+
+impl StsClients for SameSts {
+    fn issuer(&self, _: &Account) -> Arc<dyn Sts> {
+        self.0.clone()
+    }
+    fn federation_user(&self, _: &Account) -> Result<FederationClient, AwsError> {
+        let arn = "arn:aws:iam::123456789012:user/deputy-federation".into();
+        let sts = Arc::new(AsUser(self.0.clone(), arn));
+        Ok(FederationClient {
+            sts,
+            access_key_id: "AKIA".into(),
+        })
+    }
+}
+
+/// The same STS, called as this user.
+struct AsUser(Arc<dyn Sts>, String);
+
+#[async_trait]
+impl Sts for AsUser {
+    async fn assume_role(&self, request: &SessionRequest) -> Result<Session, AwsError> {
+        self.0.assume_role(request).await
+    }
+    async fn federation_token(&self, request: &FederationRequest) -> Result<Session, AwsError> {
+        self.0.federation_token(request).await
+    }
+    async fn caller_identity(&self) -> Result<deputy_aws::CallerIdentity, AwsError> {
+        let caller = self.0.caller_identity().await?;
+        Ok(deputy_aws::CallerIdentity {
+            arn: self.1.clone(),
+            ..caller
+        })
+    }
 }
 
 /// Sends a request written as text; gives the response written as text, headers in order.
@@ -333,6 +386,9 @@ impl Sts for LoggingSts {
         tokio::task::yield_now().await;
         tracing::info!("calling STS");
         self.0.assume_role(request).await
+    }
+    async fn federation_token(&self, request: &FederationRequest) -> Result<Session, AwsError> {
+        self.0.federation_token(request).await
     }
     async fn caller_identity(&self) -> Result<deputy_aws::CallerIdentity, AwsError> {
         tracing::info!("asking who the broker is");

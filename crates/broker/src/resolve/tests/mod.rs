@@ -1,3 +1,5 @@
+mod federated;
+
 use deputy_delegation::ClusterName;
 use deputy_index::ResourceKind;
 use serde_json::json;
@@ -7,14 +9,14 @@ use crate::fixtures::{
     account_object, binding_object, early_binding_object, index, limit_object, pod_of, role_object,
 };
 
-fn named(name: &str) -> ObjectName {
-    ObjectName::new(name).unwrap()
+fn named(name: &str) -> BindingSelector {
+    name.parse().unwrap()
 }
 
 /// The outcome in a word, and what is said about it.
 fn outcome(index: &Index, service_account: &str, wanted: Option<&str>) -> (&'static str, String) {
     match resolve(index, &pod_of(service_account), wanted.map(named).as_ref()) {
-        Ok(grant) => ("Session", grant.binding.id.to_string()),
+        Ok(grant) => ("Session", grant.key.binding().id.to_string()),
         Err(ResolveError::Refused { code, message, .. }) => (code.as_str(), message),
         Err(ResolveError::DeniedByAws { message, .. }) => ("AccessDenied", message),
         Err(ResolveError::NotReady { message }) => ("NotReady", message),
@@ -28,11 +30,26 @@ fn grant(index: &Index) -> Box<SessionGrant> {
     }
 }
 
+/// That of a session of a role.
+fn of_role(key: &SessionKey) -> &RoleSessionKey {
+    match key {
+        SessionKey::Role(key) => key,
+        SessionKey::FederatedUser(_) => panic!("{key:?}"),
+    }
+}
+
+fn is_granted(index: &Index, key: &SessionKey) -> bool {
+    granting_account(index, key).is_some()
+}
+
 #[test]
 fn a_pod_of_a_bound_service_account_gets_a_session() {
     let grant = grant(&index());
-    assert_eq!(grant.key.request.session_name.as_str(), "payments.uploader");
-    assert_eq!(grant.key.role_id, "AROA1");
+    assert_eq!(
+        of_role(&grant.key).request.session_name.as_str(),
+        "payments.uploader"
+    );
+    assert_eq!(of_role(&grant.key).role_id, "AROA1");
     assert_eq!(grant.renewal, Renewal::Shared);
 }
 
@@ -45,7 +62,7 @@ fn a_session_of_scope_pod_is_the_pods_own() {
     );
     let grant = grant(&index);
     assert_eq!(
-        grant.key.request.session_name.as_str(),
+        of_role(&grant.key).request.session_name.as_str(),
         "payments.uploader.uploader-1"
     );
     assert_eq!(grant.renewal, Renewal::Single);
@@ -119,7 +136,7 @@ fn a_session_of_a_former_policy_is_handed_out_and_renewed_no_more() {
     assert!(is_granted(&index, &narrow));
     assert!(!is_granted(&index, &wide) && !is_granted(&index, &whole));
     let mark = |key: &SessionKey| {
-        let tags = &key.request.tags;
+        let tags = &of_role(key).request.tags;
         let mark = tags
             .iter()
             .find(|(key, _)| key.as_str() == "deputy-session-policy");
@@ -335,7 +352,7 @@ fn a_pod_gets_nothing_by_default_while_an_older_binding_can_not_be_read() {
         "{message}"
     );
     // One that it names is another question.
-    let named = ObjectName::new("uploader").unwrap();
+    let named = named("uploader");
     assert!(resolve(&index, &pod_of("uploader"), Some(&named)).is_ok());
     index.delete(ResourceKind::Bindings, &older.metadata);
     assert!(resolve(&index, &pod_of("uploader"), None).is_ok());
@@ -350,26 +367,6 @@ fn a_role_or_binding_that_is_made_again_has_sessions_of_its_own() {
         [role_object("uploader", "s3:GetObject", Some("AROA2"))],
     );
     assert_ne!(grant(&index).key, before);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_refusal_of_aws_is_not_yet_for_two_minutes_and_no_afterwards() {
-    let (denials, grant) = (Denials::default(), grant(&index()));
-    let judged = || match denials.classify(&grant, "AccessDenied") {
-        ResolveError::NotReady { .. } => "NotReady",
-        ResolveError::DeniedByAws { .. } => "AccessDenied",
-        ResolveError::Refused { code, .. } => code.as_str(),
-    };
-    assert_eq!(judged(), "NotReady");
-    tokio::time::advance(GRACE - Duration::from_secs(1)).await;
-    assert_eq!(judged(), "NotReady");
-    tokio::time::advance(Duration::from_secs(1)).await;
-    assert_eq!(judged(), "AccessDenied");
-    // A session in between, or a long silence, begins anew.
-    denials.forget(&grant);
-    assert_eq!(judged(), "NotReady");
-    tokio::time::advance(FORGOTTEN_AFTER).await;
-    assert_eq!(judged(), "NotReady");
 }
 
 #[test]

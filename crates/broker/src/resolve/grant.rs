@@ -1,0 +1,82 @@
+//! What resolving a pod comes to: a session that may be made, or why there is none.
+
+use std::sync::Arc;
+
+use deputy_delegation::{
+    Uid,
+    model::{Account, BindingRef},
+};
+
+use crate::issuer::{Renewal, SessionKey};
+
+/// Why a pod gets no session.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ResolveError {
+    /// It is not granted, and will not be until somebody changes something.
+    #[error("{message}")]
+    Refused {
+        /// The machine-readable code of the protocol.
+        code: RefusalCode,
+        /// For people.
+        message: String,
+        /// The binding concerned, if there is one.
+        binding: Option<BindingRef>,
+    },
+    /// AWS refuses a session although the grant is accepted. What the pod holds is not concerned.
+    #[error("{message}")]
+    DeniedByAws {
+        /// For people.
+        message: String,
+        /// The binding concerned.
+        binding: BindingRef,
+    },
+    /// Not yet.
+    #[error("{message}")]
+    NotReady {
+        /// For people.
+        message: String,
+    },
+}
+
+/// Why a credential is refused: codes of the protocol (docs/contracts.md).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RefusalCode {
+    /// No binding names the ServiceAccount.
+    NoBinding,
+    /// The binding is not accepted.
+    NotAccepted,
+    /// Its role is not accepted.
+    Suspended,
+    /// Pods call STS themselves by it.
+    Method,
+    /// AWS refuses.
+    AccessDenied,
+}
+
+impl RefusalCode {
+    /// The word in the protocol, in the audit log and in metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoBinding => "NoBinding",
+            Self::NotAccepted => "NotAccepted",
+            Self::Suspended => "Suspended",
+            Self::Method => "Method",
+            Self::AccessDenied => "AccessDenied",
+        }
+    }
+}
+
+/// A session that may be made.
+pub struct SessionGrant {
+    pub account: Arc<Account>,
+    /// Under which it is shared.
+    pub key: SessionKey,
+    /// When it is renewed.
+    pub renewal: Renewal,
+}
+
+/// A uid as keys have it.
+pub(super) fn uid(uid: Option<&Uid>) -> String {
+    uid.map(Uid::as_str).unwrap_or_default().to_owned()
+}
