@@ -5,6 +5,7 @@ from .add_ons import AddOns
 from .ci import Ci
 from .data_team import DataTeam
 from .every_team import EveryTeam
+from .federation import Federation
 from .partner import Partner
 from .productionapp import Productionapp
 from .terraform_role import TerraformRole
@@ -20,6 +21,7 @@ STORIES: dict[str, type[Story]] = {
         Ci,
         DataTeam,
         EveryTeam,
+        Federation,
         Partner,
         TerraformRole,
         TwoAccounts,
