@@ -111,8 +111,12 @@ impl Broker {
     fn sts_to_renew(&self, key: &SessionKey, account: &Account) -> Option<Arc<dyn Sts>> {
         match key {
             SessionKey::Role(_) => Some(self.sts.issuer(account)),
+            // Whose the keys are is not asked here: those that were replaced are known when the account is looked at next.
             SessionKey::FederatedUser(_) => match self.sts.federation_user(account) {
-                Ok(client) => Some(client.sts),
+                Ok(client) => self
+                    .identities
+                    .is_federation_user(account, &client)
+                    .then_some(client.sts),
                 Err(error) => {
                     tracing::warn!(account = %account.name, error = chain(&error), "failed to renew a session");
                     None

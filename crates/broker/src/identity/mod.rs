@@ -31,6 +31,16 @@ enum Key {
     FederationUser(ObjectName, Option<UserArn>, String),
 }
 
+impl Key {
+    fn federation_user(account: &Account, client: &FederationClient) -> Self {
+        Self::FederationUser(
+            account.name.clone(),
+            account.federation_user.clone(),
+            client.access_key_id.clone(),
+        )
+    }
+}
+
 /// Who this process is in an account that names it so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct BrokerIdentity {
@@ -118,12 +128,15 @@ impl IdentityCheck {
         account: &Account,
         client: &FederationClient,
     ) -> Result<Option<BrokerIdentity>, IdentityError> {
-        let key = Key::FederationUser(
-            account.name.clone(),
-            account.federation_user.clone(),
-            client.access_key_id.clone(),
-        );
+        let key = Key::federation_user(account, client);
         self.ask(key, account, &client.sts).await
+    }
+
+    /// Whether AWS has said that keys are of the federation user that `account` names. Asks nobody.
+    pub(crate) fn is_federation_user(&self, account: &Account, client: &FederationClient) -> bool {
+        self.proven
+            .lock()
+            .contains(&Key::federation_user(account, client))
     }
 
     async fn ask(

@@ -152,6 +152,7 @@ async fn keys_of_federation_users_are_asked_about_once_and_anew_when_they_change
         access_key_id: id.to_owned(),
     };
     let (fake, sts_of_user) = sts(USER);
+    assert!(!check.is_federation_user(&account, &keys(&sts_of_user, "AKIA1")));
     for _ in 0..3 {
         let who = check
             .federation_user(&account, &keys(&sts_of_user, "AKIA1"))
@@ -161,6 +162,8 @@ async fn keys_of_federation_users_are_asked_about_once_and_anew_when_they_change
     assert_eq!(fake.calls.load(Ordering::SeqCst), 1);
     // What was proven of one pair of keys says nothing of another.
     let (_, sts_of_other) = sts(ISSUER);
+    assert!(check.is_federation_user(&account, &keys(&sts_of_user, "AKIA1")));
+    assert!(!check.is_federation_user(&account, &keys(&sts_of_other, "AKIA2")));
     let Err(IdentityError::Mismatch(message)) = check
         .federation_user(&account, &keys(&sts_of_other, "AKIA2"))
         .await
