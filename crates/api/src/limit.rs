@@ -277,7 +277,7 @@ pub struct DelegationLimitStatus {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["account".into()]))]
     pub boundaries: Vec<BoundaryStatus>,
 
-    /// How many roles and bindings the limit applies to.
+    /// How many roles and bindings, also of federated users, the limit applies to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grants: Option<GrantCounts>,
 
@@ -285,7 +285,7 @@ pub struct DelegationLimitStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub would_refuse: Option<WouldRefuse>,
 
-    /// In how many of the accepted roles and session policies each Allow of the ceiling is used, for the first 256 of them: without one that is
+    /// In how many of the accepted roles and session policies, also of federated users, each Allow of the ceiling is used, for the first 256 of them: without one that is
     /// used in none all stay accepted. Where several statements cover the same, one of them counts. Not of a dry run, by which
     /// nothing is accepted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

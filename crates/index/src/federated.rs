@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use deputy_delegation::{
-    Decision, DecisionInput, GrantSpec, MissingFacts, NamespaceName, accepts, decide,
+    Decision, DecisionInput, GrantSpec, MissingFacts, NamespaceName, ObjectName, accepts, decide,
     model::{Account, FederatedBinding, ObjectId},
 };
 use kube::api::DynamicObject;
@@ -77,6 +77,12 @@ impl State {
         }
         if self.federated.is_unreadable(id) {
             self.of_namespace(&id.namespace, &mut dirty);
+        }
+        if let Some(account) = self.federated.account_of(id) {
+            let limits = self.limits.of_account(account).limits.iter();
+            for limit in limits.filter(|limit| limit.applies(&id.namespace, account)) {
+                dirty.counted.entry(limit.name().clone()).or_default();
+            }
         }
         dirty
     }
@@ -169,6 +175,15 @@ impl Index {
             grant: GrantSpec::Federated { binding, held_by },
             account: facts.account.as_fact(),
             limits: &facts.limits,
+        }
+    }
+
+    /// The bindings of federated users that a limit applies to, in order.
+    pub(crate) fn federated_under(&self, limit: &ObjectName) -> BTreeSet<ObjectId> {
+        let state = self.state.read();
+        match state.limits.by_name.get(limit) {
+            Some(limit) => state.federated.under(&limit.entry),
+            None => BTreeSet::new(),
         }
     }
 

@@ -101,6 +101,21 @@ impl FederatedBindings {
         self.by_id.keys().filter(is_told).cloned().collect()
     }
 
+    /// The account that one names, readable or not.
+    pub(crate) fn account_of(&self, id: &ObjectId) -> Option<&ObjectName> {
+        let ((account, _), _) = self.names.get(id)?;
+        Some(account)
+    }
+
+    /// Those that a limit applies to.
+    pub(crate) fn under(&self, limit: &LimitEntry) -> BTreeSet<ObjectId> {
+        let names = self.names.iter();
+        names
+            .filter(|(id, ((account, _), _))| limit.applies(&id.namespace, account))
+            .map(|(id, _)| id.clone())
+            .collect()
+    }
+
     /// Bindings of the same name in the same account, with this one.
     pub(crate) fn siblings(&self, id: &ObjectId) -> BTreeSet<ObjectId> {
         let name = self.names.get(id).and_then(|(name, _)| self.by_name.get(name));

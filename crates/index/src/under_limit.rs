@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use deputy_delegation::{Decision, ObjectName, Violation, model::RoleId, quota::REFUSALS_SHOWN};
 
-use crate::{decisions::GrantRef, index::Index};
+use crate::{decisions::GrantRef, federated::FederatedDecision, index::Index};
 
-/// The roles that a limit applies to, and their bindings.
+/// The roles that a limit applies to, their bindings, and bindings of federated users.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LimitGrants {
     /// Those accepted.
@@ -35,16 +35,16 @@ pub struct WouldBeRefused {
 /// What each role under a limit comes to, with its bindings: when one of them changes, the others are not looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LimitTally {
-    roles: HashMap<RoleId, RoleCount>,
+    roles: HashMap<RoleId, GrantCount>,
     /// But for why they would be refused.
     total: LimitGrants,
     /// All that would be refused.
     refused: BTreeSet<GrantRef>,
 }
 
-/// What one role comes to, with its bindings.
+/// What one role comes to, with its bindings; or what all federated users do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct RoleCount {
+struct GrantCount {
     accepted: usize,
     suspended: usize,
     /// In how many of them a statement is used.
@@ -79,20 +79,43 @@ impl Index {
         true
     }
 
-    /// The counts of a tally, and why the first of those that would be refused would be.
+    /// The counts of a tally with those of federated users, and why the first of those that would be refused would be. Federated users are
+    /// few beside roles, and each is looked at.
     #[must_use]
     pub fn counted(&self, limit: &ObjectName, tally: &LimitTally) -> LimitGrants {
-        let first = tally.refused.iter().take(REFUSALS_SHOWN);
+        let users = self.count_federated(limit);
+        // In the order of grants: federated users are the last.
+        let first = tally.refused.iter().chain(&users.refused).take(REFUSALS_SHOWN);
         let refusals = first.filter_map(|grant| Some((grant.clone(), self.why_refused(limit, grant)?)));
+        let mut ceiling_use = tally.total.ceiling_use.clone();
+        for (statement, times) in users.uses {
+            *ceiling_use.entry(statement).or_default() += times;
+        }
         LimitGrants {
-            would_refuse: tally.refused.len(),
+            accepted: tally.total.accepted + users.accepted,
+            suspended: tally.total.suspended + users.suspended,
+            would_refuse: tally.refused.len() + users.refused.len(),
             refusals: refusals.collect(),
-            ..tally.total.clone()
+            ceiling_use,
         }
     }
 
-    fn count_role(&self, limit: &ObjectName, id: &RoleId) -> RoleCount {
-        let mut count = RoleCount::default();
+    fn count_federated(&self, limit: &ObjectName) -> GrantCount {
+        let mut count = GrantCount::default();
+        for id in self.federated_under(limit) {
+            let Some(FederatedDecision { decision, .. }) = self.decide_federated(&id) else {
+                continue;
+            };
+            count.add(limit, &decision);
+            if refused_by(limit, &decision).is_some() {
+                count.refused.push(GrantRef::FederatedUser(id));
+            }
+        }
+        count
+    }
+
+    fn count_role(&self, limit: &ObjectName, id: &RoleId) -> GrantCount {
+        let mut count = GrantCount::default();
         let role = self.decide_role(id).map(|(_, decision)| decision);
         let is_role_refused = role
             .as_ref()
@@ -119,8 +142,7 @@ impl Index {
     fn why_refused(&self, limit: &ObjectName, grant: &GrantRef) -> Option<WouldBeRefused> {
         match grant {
             GrantRef::Role(id) => refused_by(limit, &self.decide_role(id)?.1),
-            // They are no roles, nor bindings of one: not among those that are counted.
-            GrantRef::FederatedUser(_) => None,
+            GrantRef::FederatedUser(id) => refused_by(limit, &self.decide_federated(id)?.decision),
             GrantRef::Binding(id) => {
                 let binding = self.decide_binding(id)?;
                 refused_by(limit, &binding.decision).or_else(|| {
@@ -137,7 +159,7 @@ impl Index {
 
 impl LimitTally {
     /// The role comes to this now; to nothing where it is not under the limit.
-    fn put(&mut self, id: RoleId, count: Option<RoleCount>) {
+    fn put(&mut self, id: RoleId, count: Option<GrantCount>) {
         let old = match count.clone() {
             Some(new) => self.roles.insert(id, new),
             None => self.roles.remove(&id),
@@ -173,7 +195,7 @@ impl LimitTally {
     }
 }
 
-impl RoleCount {
+impl GrantCount {
     fn add(&mut self, limit: &ObjectName, decision: &Decision) {
         let Decision::Accepted(accepted) = decision else {
             self.suspended += 1;

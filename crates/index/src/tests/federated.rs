@@ -152,6 +152,46 @@ fn what_a_narrower_limit_would_take_away_is_counted() {
 }
 
 #[test]
+fn federated_users_count_among_the_grants_of_a_limit() {
+    let index = with_bindings(&[]);
+    let counted = |limit: &str| {
+        let grants = index.grants_under(&named(limit)).unwrap();
+        (
+            grants.accepted,
+            grants.suspended,
+            grants.would_refuse,
+            grants.ceiling_use,
+        )
+    };
+    let (accepted, suspended, _, uses) = counted("payments");
+    let changes = index.subscribe();
+    index.apply(
+        ResourceKind::FederatedBindings,
+        object(federated("payments", "first", "Manager")),
+    );
+    // Its session policy uses the statement of the ceiling: without that it would not stay accepted.
+    let dirty = changes.take().unwrap();
+    assert_eq!(
+        dirty.counted,
+        BTreeMap::from([(named("payments"), BTreeSet::new())])
+    );
+    let (accepted_now, _, _, uses_now) = counted("payments");
+    assert_eq!((accepted_now, uses_now[&0]), (accepted + 1, uses[&0] + 1));
+    let other = federated("payments", "other", "Report");
+    index.apply(ResourceKind::FederatedBindings, object(other));
+    assert_eq!(counted("payments").1, suspended + 1);
+    let strict = with(
+        limit("strict", &["payments"], "s3:*"),
+        "/spec/enforcement",
+        json!("DryRun"),
+    );
+    index.apply(ResourceKind::Limits, object(strict));
+    let refused = index.grants_under(&named("strict")).unwrap();
+    let user = GrantRef::FederatedUser(id("payments", "first"));
+    assert_eq!(refused.refusals[&user].first.reason, Reason::FederatedUser);
+}
+
+#[test]
 fn an_account_is_used_by_its_federated_users() {
     let index = with_bindings(&[federated("payments", "first", "Manager")]);
     let uses = index.uses_of_account(&named("production"));
