@@ -46,7 +46,7 @@ pub fn status_of<S: DeserializeOwned + Default>(object: &DynamicObject) -> S {
     object
         .data
         .get("status")
-        .and_then(|s| serde_json::from_value(s.clone()).ok())
+        .and_then(|status| S::deserialize(status).ok())
         .unwrap_or_default()
 }
 

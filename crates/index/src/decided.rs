@@ -29,6 +29,17 @@ impl Decisions {
     }
 }
 
+/// The answer for the facts of `key`, if it is in memory.
+pub(crate) fn recalled<I: Eq + Hash, K: PartialEq + Copy>(
+    memory: &Mutex<HashMap<I, (K, Arc<Decision>)>>,
+    id: &I,
+    key: K,
+) -> Option<Arc<Decision>> {
+    let memory = memory.lock();
+    let (_, decision) = memory.get(id).filter(|(known, _)| *known == key)?;
+    Some(Arc::clone(decision))
+}
+
 /// The answer for the facts of `key`, from memory if they are the same. The lock is not held while deciding.
 pub(crate) fn remembered<I: Clone + Eq + Hash, K: PartialEq + Copy>(
     memory: &Mutex<HashMap<I, (K, Arc<Decision>)>>,
@@ -36,8 +47,8 @@ pub(crate) fn remembered<I: Clone + Eq + Hash, K: PartialEq + Copy>(
     key: K,
     answer: impl FnOnce() -> Decision,
 ) -> Arc<Decision> {
-    if let Some((_, decision)) = memory.lock().get(id).filter(|(known, _)| *known == key) {
-        return Arc::clone(decision);
+    if let Some(decision) = recalled(memory, id, key) {
+        return decision;
     }
     let decision = Arc::new(answer());
     memory.lock().insert(id.clone(), (key, Arc::clone(&decision)));

@@ -9,10 +9,12 @@ use deputy_delegation::{
     names::{NamespaceName, ObjectName},
 };
 
+use kube::api::ObjectMeta;
+
 use crate::{
     cluster_roles::instance_entry,
-    decided::remembered,
-    entry::{Entry, ResourceKind, RoleState, View},
+    decided::{BindingKey, recalled, remembered},
+    entry::{BindingState, Entry, Meta, ResourceKind, RoleState, View},
     index::Index,
     look::Seen,
     state::State,
@@ -61,6 +63,21 @@ pub(crate) struct RoleFacts {
     pub(crate) limits: Arc<[LimitEntry]>,
     account_version: u64,
     limits_version: u64,
+}
+
+/// A stored binding and all that a decision about it rests on, looked up at one moment.
+struct StoredBinding {
+    binding: View<Binding, BindingState>,
+    role: Option<View<Role, RoleState>>,
+    facts: Option<RoleFacts>,
+    key: BindingKey,
+}
+
+impl StoredBinding {
+    /// Its role as far as it grants anything. It may have to be read again.
+    fn role(&self) -> Entry<Role> {
+        self.role.as_ref().map_or(Entry::Missing, View::granting)
+    }
 }
 
 impl State {
@@ -153,12 +170,27 @@ impl Index {
     /// [`Index::can_decide`] is false.
     #[must_use]
     pub fn decide_role(&self, id: &RoleId) -> Option<(Arc<Role>, Arc<Decision>)> {
+        self.decide_role_if(id, |_| true)
+    }
+
+    /// The same about a role that was read from the API server just now: if what is stored is that very object with the same spec, by uid
+    /// and generation. Else `None`, and it is decided about as it was read.
+    #[must_use]
+    pub fn decide_role_as_read(&self, id: &RoleId, read: &ObjectMeta) -> Option<(Arc<Role>, Arc<Decision>)> {
+        self.decide_role_if(id, |stored| stored.is_of_spec(read))
+    }
+
+    fn decide_role_if(
+        &self,
+        id: &RoleId,
+        is_meant: impl FnOnce(&Meta) -> bool,
+    ) -> Option<(Arc<Role>, Arc<Decision>)> {
         if !self.can_decide() {
             return None;
         }
         let (view, version, facts) = {
             let state = self.state.read();
-            let stored = state.roles.get(id)?;
+            let stored = state.roles.get(id).filter(|stored| is_meant(&stored.view.meta))?;
             let facts = state.facts(&stored.view.head()?.account, &id.namespace);
             (stored.view.clone(), stored.version, facts)
         };
@@ -177,49 +209,88 @@ impl Index {
     /// deleted, and as long as [`Index::can_decide`] is false.
     #[must_use]
     pub fn decide_binding(&self, id: &ObjectId) -> Option<BindingDecision> {
-        if !self.can_decide() {
-            return None;
-        }
-        let (view, version, role_view, role_version, facts) = {
-            let state = self.state.read();
-            let stored = state.bindings.get(id)?;
-            let role_id = &stored.view.head()?.role;
-            let stored_role = state.roles.get(role_id);
-            let granting = stored_role.filter(|r| !r.view.meta.terminating);
-            let head = granting.and_then(|r| r.view.head());
-            let facts = head.map(|role| state.facts(&role.account, &role_id.namespace));
-            (
-                stored.view.clone(),
-                stored.version,
-                stored_role.map(|r| r.view.clone()),
-                stored_role.map_or(0, |r| r.version),
-                facts,
-            )
-        };
+        let stored = self.stored_binding(id, |_| true)?;
+        let decision = self.about_stored_binding(id, &stored)?;
         // Outside of the lock: they may have to be read again.
-        let binding = Arc::clone(view.granting().known()?);
-        let role = role_view.as_ref().map_or(Entry::Missing, View::granting);
-        let role_state = role_view.map(|view| view.state);
-        let (account_version, limits_version) = facts
-            .as_ref()
-            .map_or((0, 0), |f| (f.account_version, f.limits_version));
-        let key = [version, role_version, account_version, limits_version];
-        let decision = remembered(&self.decisions.bindings, id, key, || {
-            self.about_binding(&binding, &role, facts.as_ref())
-        });
-        let role_decision = match (role.known(), &facts) {
-            (Some(role), Some(facts)) => Some(self.stored_role(&binding.role, role, role_version, facts)),
+        let binding = Arc::clone(stored.binding.granting().known()?);
+        let role = stored.role();
+        let role_decision = match (role.known(), &stored.facts) {
+            (Some(role), Some(facts)) => Some(self.stored_role(&binding.role, role, stored.key[1], facts)),
             _ => None,
         };
-        let account = facts.map_or(Entry::Missing, |f| f.account);
         Some(BindingDecision {
             binding,
             role,
-            role_state,
-            account,
+            role_state: stored.role.map(|view| view.state),
+            account: stored.facts.map_or(Entry::Missing, |f| f.account),
             decision,
             role_decision,
         })
+    }
+
+    /// About a binding that was read from the API server just now, without its role's decision: if what is stored is that very object with
+    /// the same spec, by uid and generation. Else `None`, and it is decided about as it was read.
+    #[must_use]
+    pub fn decide_binding_as_read(
+        &self,
+        id: &ObjectId,
+        read: &ObjectMeta,
+    ) -> Option<(Arc<Binding>, Arc<Decision>)> {
+        let stored = self.stored_binding(id, |stored| stored.is_of_spec(read))?;
+        let decision = self.about_stored_binding(id, &stored)?;
+        let binding = stored.binding.granting();
+        Some((Arc::clone(binding.known()?), decision))
+    }
+
+    /// Whether a stored binding alone is accepted. What is remembered of it is read from no text.
+    fn is_accepted_binding(&self, id: &ObjectId) -> bool {
+        let stored = self.stored_binding(id, |_| true);
+        let decision = stored.and_then(|stored| self.about_stored_binding(id, &stored));
+        decision.is_some_and(|decision| decision.is_accepted())
+    }
+
+    fn stored_binding(&self, id: &ObjectId, is_meant: impl FnOnce(&Meta) -> bool) -> Option<StoredBinding> {
+        if !self.can_decide() {
+            return None;
+        }
+        let state = self.state.read();
+        let stored = state
+            .bindings
+            .get(id)
+            .filter(|stored| is_meant(&stored.view.meta))?;
+        let role_id = &stored.view.head()?.role;
+        let stored_role = state.roles.get(role_id);
+        let granting = stored_role.filter(|r| !r.view.meta.terminating);
+        let head = granting.and_then(|r| r.view.head());
+        let facts = head.map(|role| state.facts(&role.account, &role_id.namespace));
+        let versions = facts
+            .as_ref()
+            .map_or((0, 0), |f| (f.account_version, f.limits_version));
+        Some(StoredBinding {
+            binding: stored.view.clone(),
+            role: stored_role.map(|r| r.view.clone()),
+            key: [
+                stored.version,
+                stored_role.map_or(0, |r| r.version),
+                versions.0,
+                versions.1,
+            ],
+            facts,
+        })
+    }
+
+    /// `None` while it is being deleted.
+    fn about_stored_binding(&self, id: &ObjectId, stored: &StoredBinding) -> Option<Arc<Decision>> {
+        if stored.binding.meta.terminating {
+            return None;
+        }
+        let known = recalled(&self.decisions.bindings, id, stored.key);
+        if known.is_some() {
+            return known;
+        }
+        let binding = stored.binding.parsed().ok()?;
+        let answer = || self.about_binding(&binding, &stored.role(), stored.facts.as_ref());
+        Some(remembered(&self.decisions.bindings, id, stored.key, answer))
     }
 
     /// Decides about a role as if it were stored. Undecided, without saying what is missing, as long as
@@ -284,9 +355,8 @@ impl Index {
     /// The accepted bindings of a role, oldest first: who may become it.
     #[must_use]
     pub fn accepted_bindings_of_role(&self, role: &RoleId) -> Vec<Arc<Binding>> {
-        let decided = |binding: &Arc<Binding>| self.decide_binding(&binding.id);
         let mut bindings = self.bindings_of_role(role);
-        bindings.retain(|b| decided(b).is_some_and(|d| d.decision.is_accepted()));
+        bindings.retain(|binding| self.is_accepted_binding(&binding.id));
         bindings
     }
 }

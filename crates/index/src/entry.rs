@@ -13,6 +13,7 @@ use deputy_delegation::{
     Fact, MaxSessionDuration, NamespaceName, ObjectName, ServiceAccountName,
     model::{RoleId, RoleKind},
 };
+use kube::api::ObjectMeta;
 
 use crate::kept::{Headed, Kept};
 
@@ -129,6 +130,17 @@ pub struct Meta {
     /// A number for the value of the annotation `deputy.dev/reconcile-requested-at`; 0 if there is none. With another one the object is
     /// looked at.
     pub requested: u64,
+}
+
+impl Meta {
+    /// Whether an object of this metadata is the same one, with the same spec: the API server counts a generation with each change of it.
+    #[must_use]
+    pub fn is_of_spec(&self, read: &ObjectMeta) -> bool {
+        self.uid.is_some()
+            && self.uid.as_deref() == read.uid.as_deref()
+            && self.generation > 0
+            && Some(self.generation) == read.generation
+    }
 }
 
 /// One object: what it says, and what its status says.
@@ -292,6 +304,17 @@ pub struct RoleState {
     pub cut_before: Option<i64>,
     /// `status.maxSessionDuration`: the longest session of a role that exists.
     pub longest_session: Option<MaxSessionDuration>,
+    /// All that an AWSRole's status says, and its finalizers, as the number that [`crate::Index::told_of_role`] gives. `None` of a
+    /// ClusterAWSRole's.
+    pub told: Option<u64>,
+}
+
+impl RoleState {
+    /// Whether the other one differs in nothing that anybody is told of but who looks whether it says what it should.
+    pub(crate) fn differs_in_words_alone(&self, other: &Self) -> bool {
+        let told = other.told;
+        *other == Self { told, ..self.clone() }
+    }
 }
 
 /// What is kept of the status of a ClusterAWSRole: of each of its IAM roles, what would be kept of an AWSRole.
@@ -333,6 +356,8 @@ pub struct BindingState {
     pub refused: Option<ConditionReason>,
     /// `status.roleARN` is set: its role was there once.
     pub had_role: bool,
+    /// All that it says, as the number that [`crate::Index::told_of_binding`] gives.
+    pub told: Option<u64>,
 }
 
 /// What is kept of the status of a binding of a federated user.

@@ -43,6 +43,7 @@ mod sorted;
 mod state;
 mod suspension;
 mod tap;
+mod telling;
 mod under_limit;
 mod uses;
 mod watch;

@@ -30,6 +30,7 @@ use crate::{
         LimitState, Meta, NamespaceInfo, RoleState, ServiceAccountInfo, UnreadableBinding,
     },
     kept::{Headed, Kept, Recent},
+    telling::Telling,
 };
 
 /// The longest reason that is kept for an unreadable object, in characters.
@@ -321,8 +322,10 @@ pub(crate) fn limit_state(object: &DynamicObject) -> LimitState {
     }
 }
 
-pub(crate) fn role_state(object: &DynamicObject) -> RoleState {
+pub(crate) fn role_state(object: &DynamicObject, telling: &Telling) -> RoleState {
     let status: AWSRoleStatus = status(object);
+    let finalizers = object.metadata.finalizers.as_deref().unwrap_or_default();
+    let told = telling.of_role(status.clone(), finalizers);
     let current = status.observed_generation == object.metadata.generation;
     let ready = conditions::find(&status.conditions, ConditionType::Ready);
     RoleState {
@@ -340,6 +343,7 @@ pub(crate) fn role_state(object: &DynamicObject) -> RoleState {
         longest_session: status
             .max_session_duration
             .and_then(|text| MaxSessionDuration::parse(&text).ok()),
+        told,
     }
 }
 
@@ -363,6 +367,7 @@ pub(crate) fn cluster_role_state(object: &DynamicObject) -> ClusterRoleState {
             cut_before: cut_before(instance.sessions.as_ref()),
             service_accounts: service_accounts(instance.sessions),
             longest_session: None,
+            told: None,
         };
         Some(((namespace, account), Arc::new(state)))
     });
@@ -392,12 +397,13 @@ fn findings(instances: &[RoleInstance]) -> u64 {
     hasher.finish()
 }
 
-pub(crate) fn binding_state(object: &DynamicObject) -> BindingState {
+pub(crate) fn binding_state(object: &DynamicObject, telling: &Telling) -> BindingState {
     let status: AWSRoleBindingStatus = status(object);
     BindingState {
         ready: conditions::is_true(&status.conditions, ConditionType::Ready),
         refused: refused_sessions(&status.conditions),
         had_role: status.role_arn.is_some(),
+        told: telling.of_binding(status),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use deputy_api::{AWSRoleBindingStatus, AWSRoleStatus};
 use deputy_delegation::{
     AccountId, NamespaceName, ObjectName, ServiceAccountName,
     model::{Account, Binding, LimitEntry, ObjectId, Role, RoleId},
@@ -242,6 +243,19 @@ impl Index {
             }
             _ => false,
         }
+    }
+
+    /// The number of what the status of an AWSRole with these finalizers says, whenever its conditions became so. It means something to this
+    /// index alone. `None`: of one that can't be written.
+    #[must_use]
+    pub fn told_of_role(&self, status: AWSRoleStatus, finalizers: &[String]) -> Option<u64> {
+        self.state.read().telling.of_role(status, finalizers)
+    }
+
+    /// The same of a binding.
+    #[must_use]
+    pub fn told_of_binding(&self, status: AWSRoleBindingStatus) -> Option<u64> {
+        self.state.read().telling.of_binding(status)
     }
 
     /// A namespace; `None`: not there, or not in the cache yet.

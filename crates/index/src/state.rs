@@ -24,6 +24,7 @@ use crate::{
     limits::{Limits, StoredLimit},
     parse,
     sorted::{Age, ServiceAccountKey, Sorted, insert_sorted, remove_sorted},
+    telling::Telling,
 };
 
 /// An object with the number of the change that it came with.
@@ -48,6 +49,7 @@ pub(crate) struct State {
     pub(crate) bindings: HashMap<ObjectId, Stored<Binding, BindingState>>,
     pub(crate) recent_roles: Arc<Recent<Role>>,
     recent_bindings: Arc<Recent<Binding>>,
+    pub(crate) telling: Telling,
     /// Readable roles by account, also those being deleted.
     pub(crate) roles_by_account: HashMap<ObjectName, BTreeSet<RoleId>>,
     /// AWSRoles that can't be read, with the account that they name, if that can be.
@@ -300,15 +302,24 @@ impl State {
     // --- roles
 
     pub(crate) fn put_role(&mut self, id: RoleId, object: DynamicObject) -> Dirty {
-        let (state, account) = (parse::role_state(&object), parse::account_named(&object));
+        let state = parse::role_state(&object, &self.telling);
+        let account = parse::account_named(&object);
         let old = self.roles.get(&id).map(|r| &r.view);
+        let in_words_alone = old.is_some_and(|old| old.state.differs_in_words_alone(&state));
         let (view, changed) = view(old, object, state, |object| {
             parse::text(object, &self.recent_roles)
         });
         if changed == Changed::Nothing {
             return Dirty::default();
         }
-        let mut dirty = self.role_dirty(&id);
+        let mut dirty = if changed == Changed::State && in_words_alone {
+            Dirty {
+                roles: BTreeSet::from([id.clone()]),
+                ..Dirty::default()
+            }
+        } else {
+            self.role_dirty(&id)
+        };
         let version = self.version(changed, self.roles.get(&id).map(|r| r.version));
         if changed == Changed::Object {
             self.unindex_role(&id);
@@ -363,7 +374,7 @@ impl State {
     // --- bindings
 
     pub(crate) fn put_binding(&mut self, id: ObjectId, object: DynamicObject) -> Dirty {
-        let state = parse::binding_state(&object);
+        let state = parse::binding_state(&object, &self.telling);
         let if_unreadable = parse::unreadable_binding(&id, &object);
         let old = self.bindings.get(&id).map(|b| &b.view);
         let (view, changed) = view(old, object, state, |object| {

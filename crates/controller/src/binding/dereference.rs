@@ -100,17 +100,7 @@ pub async fn dereference(
     let Some(object) = object.filter(|o| o.metadata.deletion_timestamp.is_none()) else {
         return Ok(None);
     };
-    let (decision, facts) = match objects::parse::<AWSRoleBinding, _>(&object, convert::parse_binding) {
-        Ok(binding) => {
-            let cluster = ctx.cluster.clone();
-            let look_up = move |index: &Index| {
-                let decision = index.decide_binding_with(&binding);
-                (decision, BindingFacts::look_up(index, &cluster, &binding))
-            };
-            ctx.decide(look_up).await?
-        }
-        Err(violations) => (Decision::Refused(violations), BindingFacts::default()),
-    };
+    let (decision, facts) = look_up(ctx, id, &object).await?;
     Ok(Some(BindingInputs {
         object,
         decision,
@@ -118,8 +108,43 @@ pub async fn dereference(
     }))
 }
 
+/// Decides about a binding that was read: by what the index holds and remembers of it, where that is the same.
+async fn look_up(
+    ctx: &ControllerContext,
+    id: &ObjectId,
+    object: &DynamicObject,
+) -> Result<(Decision, BindingFacts), ReconcileError> {
+    let (stored, meta, cluster) = (id.clone(), object.metadata.clone(), ctx.cluster.clone());
+    let known = ctx.decide(move |index| {
+        let (binding, decision) = index.decide_binding_as_read(&stored, &meta)?;
+        let facts = BindingFacts::look_up(index, &cluster, &binding, &decision);
+        Some((decision.as_ref().clone(), facts))
+    });
+    if let Some(known) = known.await? {
+        return Ok(known);
+    }
+    match objects::parse::<AWSRoleBinding, _>(object, convert::parse_binding) {
+        Ok(binding) => {
+            let cluster = ctx.cluster.clone();
+            let look_up = move |index: &Index| {
+                let decision = index.decide_binding_with(&binding);
+                let facts = BindingFacts::look_up(index, &cluster, &binding, &decision);
+                (decision, facts)
+            };
+            ctx.decide(look_up).await
+        }
+        Err(violations) => Ok((Decision::Refused(violations), BindingFacts::default())),
+    }
+}
+
 impl BindingFacts {
-    pub(super) fn look_up(index: &Index, cluster: &ClusterName, binding: &Binding) -> Self {
+    /// Of a binding about which this is decided.
+    pub(super) fn look_up(
+        index: &Index,
+        cluster: &ClusterName,
+        binding: &Binding,
+        decision: &Decision,
+    ) -> Self {
         let role = binding.role.clone();
         let service_accounts = binding.subjects.service_accounts();
         let reference = BindingRef::role(binding.id.clone());
@@ -136,7 +161,7 @@ impl BindingFacts {
             left_out: left_out(index, cluster, binding),
             caller_policy: caller_policy(index, cluster, binding),
             no_issuer: no_issuer(index, &role),
-            no_session: no_session(index, binding),
+            no_session: no_session(index, binding, decision),
             role_arn: role_arn(index, cluster, &role),
         }
     }
@@ -190,7 +215,8 @@ fn trust_of(index: &Index, cluster: &ClusterName, binding: &Binding) -> BindingT
 /// Whom of its subjects the trust policy leaves out, as the status of the role says. One that it says to be replaced knowingly is not left out
 /// for that: another binding's subject of the same ARN may be.
 fn left_out(index: &Index, cluster: &ClusterName, binding: &Binding) -> Vec<LeftOutPrincipalStatus> {
-    let Some(view) = index.role(&binding.role) else {
+    let view = index.role(&binding.role);
+    let Some(view) = view.filter(|view| !view.state.left_out_principals.is_empty()) else {
         return Vec::new();
     };
     let Some(account) = account_of(index, &binding.role) else {
@@ -252,7 +278,7 @@ fn no_issuer(index: &Index, role: &RoleId) -> Option<String> {
 }
 
 /// What keeps AWS from giving sessions of a role that exists: its boundary, or how long they are to be.
-fn no_session(index: &Index, binding: &Binding) -> Option<(ConditionReason, String)> {
+fn no_session(index: &Index, binding: &Binding, decision: &Decision) -> Option<(ConditionReason, String)> {
     let view = index.role(&binding.role)?;
     let role = view.granting().known()?.clone();
     let account = index.account(&role.account).known()?.clone();
@@ -269,11 +295,11 @@ fn no_session(index: &Index, binding: &Binding) -> Option<(ConditionReason, Stri
     let Decision::Accepted(Accepted {
         boundary: Some(limit),
         ..
-    }) = index.decide_binding_with(binding)
+    }) = decision
     else {
         return None;
     };
-    let why = index.boundary_in_force(&limit, &account).err()?;
+    let why = index.boundary_in_force(limit, &account).err()?;
     Some((ConditionReason::BoundaryNotReady, why))
 }
 

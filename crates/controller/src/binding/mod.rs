@@ -7,13 +7,14 @@ mod dereference;
 mod status;
 #[cfg(test)]
 mod tests;
+mod told;
 
 use std::sync::Arc;
 
 use deputy_api::{AWSRoleBinding, AWSRoleBindingStatus};
 use deputy_delegation::model::ObjectId;
 
-use self::{assess::assess, dereference::dereference};
+use self::{assess::assess, dereference::dereference, told::is_as_told};
 use crate::{context::ControllerContext, error::ReconcileError, objects, queue::Requeue, report};
 
 /// Reconciles bindings.
@@ -32,6 +33,9 @@ impl BindingController {
     /// # Errors
     /// [`ReconcileError`]; the key is tried again.
     pub async fn reconcile(&self, id: &ObjectId) -> Result<Requeue, ReconcileError> {
+        if is_as_told(&self.ctx, id).await? {
+            return Ok(Requeue::AwaitChange);
+        }
         // 1. dereference (clients)
         let Some(inputs) = dereference(&self.ctx, id).await? else {
             return Ok(Requeue::AwaitChange);

@@ -1,24 +1,35 @@
 //! What is said about a binding.
 
+use std::sync::Arc;
+
 use deputy_api::{
     AWSRoleBinding, AWSRoleBindingStatus,
     conditions::{self, ConditionReason, ConditionType, Conditions, Status},
     convert,
 };
+use deputy_aws::{AmbientOptions, Clients};
 use deputy_delegation::{
     Accepted, Decision, MissingFact, ObjectName, Reason, Violation, model::ObjectId, trust,
 };
-use deputy_index::ResourceKind;
+use deputy_index::{Index, ResourceKind};
+use deputy_runtime::lease::{LeaseConfig, LeaseTask, campaign};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
+    BindingController,
     assess::assess,
     dereference::{BindingFacts, BindingInputs, BindingTrust, Delivery},
     status,
 };
 use crate::{
-    fixtures::{account_object, binding_object, cluster, index, limit_object, role_object, uploader},
+    fixtures::{
+        account_object,
+        api_server::{ApiServer, path_of},
+        binding_object, cluster, context, index, limit_object, nothing_there, role_object,
+        script::{Call, Script},
+        uploader,
+    },
     objects,
     subjects::told,
 };
@@ -221,6 +232,103 @@ fn a_binding_that_is_ready_names_its_service_accounts() {
     }
 }
 
+/// A binding between an API server in memory and an index that hears of each change.
+struct Watched {
+    api: Arc<ApiServer>,
+    index: Arc<Index>,
+    script: Arc<Script>,
+    controller: BindingController,
+    _lease: LeaseTask,
+}
+
+impl Watched {
+    fn new() -> Self {
+        let (index, script) = (index(), Arc::new(Script::default()));
+        let watching = Arc::clone(&index);
+        let api = ApiServer::new(Box::new(move |_, object| {
+            let object = object.map(|object| serde_json::from_value(object.clone()).unwrap());
+            watching.reset(ResourceKind::Bindings, object);
+        }));
+        let lease = LeaseConfig::new("deputy".to_owned(), "deputy-controller", "pod-0".to_owned());
+        let (leadership, lease) = campaign(nothing_there(), lease);
+        let aws = Arc::new(Clients::new(AmbientOptions::default()));
+        let (client, known) = (api.client(script.clone()), Arc::clone(&index));
+        let ctx = context("controller", client, aws, known, leadership);
+        Self {
+            api,
+            index,
+            script,
+            controller: BindingController::new(Arc::new(ctx)),
+            _lease: lease,
+        }
+    }
+
+    /// The binding is this, and each watch shows it.
+    fn put(&self, change: impl FnOnce(&mut Value)) {
+        let path = path_of("awsrolebindings", Some("payments"), "uploader");
+        let mut object = self
+            .api
+            .get(&path)
+            .unwrap_or_else(|| serde_json::to_value(binding_object("uploader")).unwrap());
+        change(&mut object);
+        self.api.put(&path, Some(object));
+    }
+
+    /// The calls to the API server of a look at it.
+    async fn calls(&self) -> Vec<Call> {
+        self.script.begin(&[]);
+        let id = ObjectId {
+            namespace: uploader().namespace,
+            name: uploader().name,
+        };
+        self.controller.reconcile(&id).await.unwrap();
+        self.script.calls()
+    }
+}
+
+#[tokio::test]
+async fn a_binding_is_read_when_its_status_is_not_what_is_true() {
+    const WRITTEN: [Call; 2] = [Call::ReadApi, Call::WriteApi];
+    let watched = Watched::new();
+    watched.put(|_| {});
+    assert_eq!(watched.calls().await, WRITTEN);
+    assert_eq!(watched.calls().await, []);
+    // Somebody says something else there.
+    watched.put(|binding| binding["status"]["conditions"][0]["message"] = json!("other words"));
+    assert_eq!(watched.calls().await, WRITTEN);
+    watched.put(|binding| {
+        binding.as_object_mut().unwrap().remove("status");
+    });
+    assert_eq!(watched.calls().await, WRITTEN);
+    // When its conditions became so says nothing.
+    watched.put(|binding| {
+        binding["status"]["conditions"][0]["lastTransitionTime"] = json!("2020-01-01T00:00:00Z");
+    });
+    assert_eq!(watched.calls().await, []);
+    // Another spec.
+    watched.put(|binding| {
+        binding["metadata"]["generation"] = json!(2);
+        binding["spec"]["session"] = json!({"duration": "30m"});
+    });
+    assert_eq!(watched.calls().await, WRITTEN);
+    assert_eq!(watched.calls().await, []);
+    // Something that it rests on.
+    watched.index.reset(ResourceKind::Limits, []);
+    assert_eq!(watched.calls().await, WRITTEN);
+    assert_eq!(watched.calls().await, []);
+    // Of a role that is gone its ARN stays, which is known to who reads it.
+    watched.index.reset(ResourceKind::Roles, []);
+    assert_eq!(watched.calls().await, WRITTEN);
+    assert_eq!(watched.calls().await, [Call::ReadApi]);
+    // The broker says something of it: that stays, and is compared with what was read.
+    watched.put(|binding| {
+        let issued = json!({"type": "SessionsIssued", "status": "False", "reason": "AccessDenied", "message": "no",
+            "lastTransitionTime": "2026-01-02T03:04:05Z"});
+        binding["status"]["conditions"].as_array_mut().unwrap().push(issued);
+    });
+    assert_eq!(watched.calls().await, [Call::ReadApi]);
+}
+
 const DEPLOY: &str = "arn:aws:iam::999999999999:role/ci/deploy";
 
 /// The binding of a role of another account, when the status of its role has these left out of the trust policy that is asked for.
@@ -257,7 +365,7 @@ fn with_principal(replaces: Option<&str>, asked_for: Option<&str>, left_out: &Va
         name: uploader().name,
     };
     let decided = index.decide_binding(&id).unwrap();
-    let facts = BindingFacts::look_up(&index, &cluster(), &decided.binding);
+    let facts = BindingFacts::look_up(&index, &cluster(), &decided.binding, &decided.decision);
     let status = looked_at(&AWSRoleBindingStatus::default(), &decided.decision, &facts, 1);
     let ready = conditions::find(&status.conditions, ConditionType::Ready).unwrap();
     format!("{} {}: {}", ready.status, ready.reason, ready.message)

@@ -165,7 +165,7 @@ enum ShownRole {
 impl Convergence {
     /// What is true of the role, if AWS was seen to have it so a short while ago: by a look at it, or in a listing. What a listing shows
     /// otherwise is looked at, and so is all that is to be taken away.
-    fn known(&self, known: KnownRoles<'_>, id: &RoleId, lane: Lane) -> Option<AppliedRole> {
+    pub fn known(&self, known: KnownRoles<'_>, id: &RoleId, lane: Lane) -> Option<AppliedRole> {
         if known.doubts.is_doubted(id) {
             return None;
         }

@@ -144,7 +144,7 @@ fn assess_present(inputs: &RoleInputs, present: &PresentRole, key: &FingerprintK
                 target::provision(cluster, account, &ownership, owned, present, accepted, documents)
             }
             RoleSource::Existing(existing) => {
-                let role = (role, &existing.arn);
+                let role = (role.as_ref(), &existing.arn);
                 let look = RoleLook::new(inputs, account, role, present, accepted, key);
                 return RolePlan {
                     sessions: None,
@@ -175,7 +175,7 @@ fn assess_present(inputs: &RoleInputs, present: &PresentRole, key: &FingerprintK
 }
 
 /// Whose sessions may run and whose are cut, and the inline policy that says so.
-fn sessions_of(
+pub(super) fn sessions_of(
     inputs: &RoleInputs,
     account: &Account,
     present: &PresentRole,

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use deputy_api::{
-    AWSRole, AWSRoleStatus, RoleInstance, RoleSessionsStatus,
+    AWSRole, RoleInstance, RoleSessionsStatus,
     conditions::{self, ConditionReason, ConditionType},
     convert,
 };
@@ -16,9 +16,12 @@ use deputy_delegation::{
 };
 use deputy_index::{Entry, Index, LimitState};
 use jiff::Timestamp;
-use kube::{Api, api::DynamicObject};
+use kube::{
+    Api,
+    api::{DynamicObject, ObjectMeta},
+};
 
-use super::{shares::SessionShares, takeover::Takeover};
+use super::{object::RoleObject, shares::SessionShares, takeover::Takeover};
 use crate::{context::ControllerContext, error::ReconcileError, objects};
 
 pub use crate::instances::FINALIZER;
@@ -42,7 +45,7 @@ pub struct RoleInputs {
     pub uid: Uid,
     /// The AWSRole or ClusterAWSRole as it was just read, not as a watch once showed it; `None` when it is gone and its role in AWS may
     /// not be.
-    pub object: Option<DynamicObject>,
+    pub object: Option<RoleObject>,
     /// Of a ClusterAWSRole: the entry of this IAM role in its status.
     pub entry: Option<RoleInstance>,
     pub account: AccountInput,
@@ -95,7 +98,7 @@ pub enum RoleStage {
 #[derive(Debug)]
 pub struct PresentRole {
     /// `None` when it can't be read; the decision says why.
-    pub role: Option<Role>,
+    pub role: Option<Arc<Role>>,
     /// Whether it is within every limit.
     pub decision: Decision,
     /// The accepted bindings that name it, oldest first: who may become it. Nobody without one.
@@ -113,7 +116,7 @@ impl RoleInputs {
     #[must_use]
     pub fn has_finalizer(&self) -> bool {
         match self.id.kind {
-            RoleKind::AWSRole => self.object.as_ref().is_some_and(has_finalizer),
+            RoleKind::AWSRole => self.object.as_ref().is_some_and(|object| has_finalizer(object)),
             RoleKind::ClusterAWSRole { .. } => self.entry.as_ref().is_some_and(|e| e.role_arn.is_some()),
         }
     }
@@ -121,15 +124,15 @@ impl RoleInputs {
     /// The longest session that the status has, of a role that exists.
     #[must_use]
     pub fn known_max_session(&self) -> Option<MaxSessionDuration> {
-        let status = objects::status_of::<AWSRoleStatus>(self.object.as_ref()?);
-        MaxSessionDuration::parse(&status.max_session_duration?).ok()
+        let status = self.object.as_ref()?.status();
+        MaxSessionDuration::parse(status.max_session_duration.as_ref()?).ok()
     }
 
     /// The unique id that the status has.
     #[must_use]
     pub fn known_role_id(&self) -> Option<String> {
         match self.id.kind {
-            RoleKind::AWSRole => objects::status_of::<AWSRoleStatus>(self.object.as_ref()?).role_id,
+            RoleKind::AWSRole => self.object.as_ref()?.status().role_id.clone(),
             RoleKind::ClusterAWSRole { .. } => self.entry.as_ref()?.role_id.clone(),
         }
     }
@@ -138,7 +141,7 @@ impl RoleInputs {
     #[must_use]
     pub fn recorded_sessions(&self) -> Option<RoleSessionsStatus> {
         match self.id.kind {
-            RoleKind::AWSRole => objects::status_of::<AWSRoleStatus>(self.object.as_ref()?).sessions,
+            RoleKind::AWSRole => self.object.as_ref()?.status().sessions.clone(),
             RoleKind::ClusterAWSRole { .. } => self.entry.as_ref()?.sessions.clone(),
         }
     }
@@ -151,15 +154,15 @@ impl RoleInputs {
         let is_now = |observed: Option<i64>| observed.is_some() && observed == generation;
         match self.id.kind {
             RoleKind::AWSRole => {
-                let status: AWSRoleStatus = objects::status_of(object);
+                let status = object.status();
                 status.role_id.as_ref()?;
                 let ready = conditions::find(&status.conditions, ConditionType::Ready);
                 let ready = ready.filter(|ready| is_now(ready.observed_generation))?;
                 Some(KnownWell {
                     is_usable: ready.status == "True" && status.left_out_principals.is_empty(),
                     is_suspended: ready.reason == ConditionReason::Suspended.as_str(),
-                    trust_hash: status.trust_hash,
-                    boundary_arn: Some(status.boundary_arn),
+                    trust_hash: status.trust_hash.clone(),
+                    boundary_arn: Some(status.boundary_arn.clone()),
                 })
             }
             RoleKind::ClusterAWSRole { .. } => {
@@ -183,7 +186,7 @@ impl RoleInputs {
         let Some(object) = object else {
             return false;
         };
-        let status: AWSRoleStatus = objects::status_of(object);
+        let status = object.status();
         let ready = conditions::find(&status.conditions, ConditionType::Ready);
         let refusals = [
             ConditionReason::NotAccepted,
@@ -202,19 +205,17 @@ impl RoleInputs {
     pub fn remembered(&self) -> BTreeMap<String, PrincipalId> {
         let left_out = match self.id.kind {
             RoleKind::AWSRole => {
-                let status = self.object.as_ref().map(objects::status_of::<AWSRoleStatus>);
-                status.unwrap_or_default().left_out_principals
+                let object = self.object.as_ref();
+                object.map(|object| &object.status().left_out_principals)
             }
-            RoleKind::ClusterAWSRole { .. } => {
-                let entry = self.entry.as_ref();
-                entry.map(|e| e.left_out_principals.clone()).unwrap_or_default()
-            }
+            RoleKind::ClusterAWSRole { .. } => self.entry.as_ref().map(|e| &e.left_out_principals),
         };
         let replaced = left_out
             .into_iter()
+            .flatten()
             .filter(|p| p.reason == ConditionReason::PrincipalReplaced.as_str());
         replaced
-            .filter_map(|p| Some((p.arn, PrincipalId::new(p.id?).ok()?)))
+            .filter_map(|p| Some((p.arn.clone(), PrincipalId::new(p.id.as_deref()?).ok()?)))
             .collect()
     }
 
@@ -252,7 +253,7 @@ pub async fn dereference(
         (Some(object), _) => {
             let uid = Uid::new(object.metadata.uid.clone().unwrap_or_default())?;
             let stage = if object.metadata.deletion_timestamp.is_none() {
-                RoleStage::Present(Box::new(present(ctx, object).await?))
+                RoleStage::Present(Box::new(present(ctx, id, object).await?))
             } else if has_finalizer(object) {
                 let stays =
                     objects::is_retained(object) && may_stay(&ctx.index, id, account_name(object).as_ref());
@@ -270,7 +271,7 @@ pub async fn dereference(
         cluster_uid: ctx.cluster_uid.clone(),
         id: id.clone(),
         uid,
-        object,
+        object: object.map(RoleObject::from),
         entry: None,
         account: AccountInput::look_up(&ctx.index, account),
         stage,
@@ -288,8 +289,17 @@ impl AccountInput {
     }
 }
 
-/// Reads a role and decides about it.
-async fn present(ctx: &ControllerContext, object: &DynamicObject) -> Result<PresentRole, ReconcileError> {
+/// Reads a role and decides about it; by what the index holds and remembers of it, where that is the same.
+async fn present(
+    ctx: &ControllerContext,
+    id: &RoleId,
+    object: &DynamicObject,
+) -> Result<PresentRole, ReconcileError> {
+    let (stored, meta) = (id.clone(), object.metadata.clone());
+    let known = ctx.decide(move |index| PresentRole::stored(index, &stored, &meta));
+    if let Some(known) = known.await? {
+        return Ok(known);
+    }
     match objects::parse::<AWSRole, _>(object, convert::parse_role) {
         Ok(role) => ctx.decide(move |index| PresentRole::look_up(index, role)).await,
         Err(violations) => Ok(PresentRole::unreadable(violations)),
@@ -310,8 +320,19 @@ impl PresentRole {
         }
     }
 
+    /// The one that the index holds, if that is the one with this metadata, with the same spec.
+    pub fn stored(index: &Index, id: &RoleId, meta: &ObjectMeta) -> Option<Self> {
+        let (role, decision) = index.decide_role_as_read(id, meta)?;
+        Some(Self::decided(index, role, decision.as_ref().clone()))
+    }
+
     pub fn look_up(index: &Index, role: Role) -> Self {
         let decision = index.decide_role_with(&role);
+        Self::decided(index, Arc::new(role), decision)
+    }
+
+    /// One about which this is decided.
+    fn decided(index: &Index, role: Arc<Role>, decision: Decision) -> Self {
         Self {
             bindings: index.accepted_bindings_of_role(&role.id),
             named: index.principals_named_for(&role.id),

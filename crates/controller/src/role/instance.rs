@@ -13,6 +13,7 @@ use kube::api::{DynamicObject, ListParams};
 use super::{
     capped::CappedRole,
     dereference::{AccountInput, PresentRole, ProvisionedRole, RoleInputs, RoleStage, may_stay},
+    object::RoleObject,
     outcome::AppliedRole,
     status,
 };
@@ -69,7 +70,7 @@ pub async fn dereference(
         cluster_uid: ctx.cluster_uid.clone(),
         id: id.clone(),
         uid,
-        object,
+        object: object.map(RoleObject::from),
         entry,
         account: AccountInput::look_up(&ctx.index, Some(account.clone())),
         stage,

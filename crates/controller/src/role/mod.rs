@@ -20,6 +20,7 @@ mod instance;
 mod left;
 mod look;
 mod narrowed;
+mod object;
 mod outcome;
 mod sessions;
 mod shares;
@@ -29,6 +30,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod times;
+mod told;
 mod trust;
 mod untagged;
 
@@ -153,18 +155,14 @@ impl RoleController {
     /// # Errors
     /// [`ReconcileError`]; the key is tried again.
     pub async fn reconcile(&self, id: &RoleId, urgency: &Urgency) -> Result<Requeue, ReconcileError> {
+        if let Some(later) = self.is_as_told(id, urgency).await? {
+            return Ok(later);
+        }
         // 1. dereference (clients)
-        let provisioned = self.provisioned.lock().get(id).cloned();
-        let inputs = match id.kind {
-            RoleKind::AWSRole => dereference(&self.ctx, provisioned, id).await?,
-            RoleKind::ClusterAWSRole { .. } => instance::dereference(&self.ctx, provisioned, id).await?,
-        };
-        let Some(mut inputs) = inputs else {
+        let Some(mut inputs) = self.dereference(id).await? else {
             self.forget(id);
             return Ok(Requeue::AwaitChange);
         };
-        inputs.takeover = self.takeovers.of(id, &inputs.uid);
-        inputs.shares = self.shares.lock().get(id).cloned();
         // 2. assess (pure)
         let mut plan = assess(&inputs, self.verified.key());
         let known = self.known();
@@ -188,10 +186,27 @@ impl RoleController {
         // 5. report (client)
         self.tell_of_drift(&inputs, &applied).await;
         self.report(&inputs, &plan, &applied).await?;
+        Ok(self.look_again(&inputs, &plan, &applied))
+    }
+
+    async fn dereference(&self, id: &RoleId) -> Result<Option<RoleInputs>, ReconcileError> {
+        let provisioned = self.provisioned.lock().get(id).cloned();
+        let inputs = match id.kind {
+            RoleKind::AWSRole => dereference(&self.ctx, provisioned, id).await?,
+            RoleKind::ClusterAWSRole { .. } => instance::dereference(&self.ctx, provisioned, id).await?,
+        };
+        Ok(inputs.map(|inputs| RoleInputs {
+            takeover: self.takeovers.of(id, &inputs.uid),
+            shares: self.shares.lock().get(id).cloned(),
+            ..inputs
+        }))
+    }
+
+    fn look_again(&self, inputs: &RoleInputs, plan: &RolePlan, applied: &AppliedRole) -> Requeue {
         let record = plan.sessions.as_ref().map(|sessions| &sessions.record);
-        let requeue = status::next_requeue(&applied);
-        let requeue = self.doubts.look_again(id, requeue);
-        Ok(sessions::look_again(record, inputs.now, requeue))
+        let requeue = status::next_requeue(applied);
+        let requeue = self.doubts.look_again(&inputs.id, requeue);
+        sessions::look_again(record, inputs.now, requeue)
     }
 
     /// Writes whose sessions are cut, and whose may run, where that comes before AWS. Gives whether the object was still there.
@@ -209,15 +224,15 @@ impl RoleController {
         match (&inputs.id.kind, &inputs.entry) {
             (RoleKind::AWSRole, _) => {
                 let api = api(&self.ctx, &inputs.id.namespace);
-                let old: AWSRoleStatus = objects::status_of(object);
+                let old = object.status();
                 let new = AWSRoleStatus {
                     sessions: Some(sessions.record.clone()),
                     ..old.clone()
                 };
-                let Some(written) = replaced_status(&api, object, &old, &new).await? else {
+                let Some(written) = replaced_status(&api, object, old, &new).await? else {
                     return Ok(false);
                 };
-                inputs.object = Some(written);
+                inputs.object = Some(written.into());
             }
             (RoleKind::ClusterAWSRole { .. }, Some(entry)) => {
                 let entry = plan.with_sessions(entry.clone());
@@ -246,7 +261,7 @@ impl RoleController {
                 let Some(marked) = objects::set_finalizer(&api, object, FINALIZER, true).await? else {
                     return Ok(Some(Requeue::AwaitChange));
                 };
-                inputs.object = Some(marked);
+                inputs.object = Some(marked.into());
             }
             RoleKind::ClusterAWSRole { .. } if inputs.has_finalizer() && has_finalizer(object) => {}
             RoleKind::ClusterAWSRole { .. } => {
@@ -255,7 +270,7 @@ impl RoleController {
                     return Ok(Some(Requeue::Retry));
                 };
                 match self.instances.begin(&inputs.id, &entry).await? {
-                    Begun::Recorded(marked) => inputs.object = Some(*marked),
+                    Begun::Recorded(marked) => inputs.object = Some((*marked).into()),
                     Begun::Gone => return Ok(Some(Requeue::AwaitChange)),
                     Begun::Full => return Ok(Some(Requeue::After(report::LOOK_AGAIN))),
                 }
@@ -267,8 +282,12 @@ impl RoleController {
             account: account.clone(),
             retain,
         };
-        self.provisioned.lock().insert(inputs.id.clone(), provisioned);
+        self.remember_provisioned(&inputs.id, provisioned);
         Ok(None)
+    }
+
+    fn remember_provisioned(&self, id: &RoleId, role: ProvisionedRole) {
+        self.provisioned.lock().insert(id.clone(), role);
     }
 
     /// The record has been written, and with it the hashes of how much of the role sessions get.
@@ -381,13 +400,13 @@ impl RoleController {
                 );
             }
             _ => {
-                let old = objects::status_of(object);
+                let old = object.status();
                 let generation = object.metadata.generation;
-                let mut new = status::updated(&old, inputs, applied, generation, self.ctx.now());
+                let mut new = status::updated(old, inputs, applied, generation, self.ctx.now());
                 if let Some(sessions) = &plan.sessions {
                     new.sessions = Some(sessions.record.clone());
                 }
-                report::write_status::<AWSRole, _>(&self.ctx, &api, object, &old, &new).await?;
+                report::write_status::<AWSRole, _>(&self.ctx, &api, object, old, &new).await?;
                 return Ok(());
             }
         }

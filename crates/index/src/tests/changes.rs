@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn dirty(index: &Index, change: impl FnOnce()) -> Dirty {
+pub(super) fn dirty(index: &Index, change: impl FnOnce()) -> Dirty {
     let subscription = index.subscribe();
     change();
     subscription.take().unwrap_or_default()

@@ -8,6 +8,7 @@ mod federated;
 mod kept;
 mod questions;
 mod tally;
+mod told;
 mod under_limit;
 mod uses;
 mod watching;

@@ -46,7 +46,7 @@ fn inputs(stage: RoleStage) -> RoleInputs {
         cluster_uid: cluster_uid(),
         id: uploader(),
         uid: uid("uid-uploader"),
-        object: Some(object),
+        object: Some(object.into()),
         entry: None,
         account: AccountInput {
             name: Some(production()),
@@ -60,7 +60,7 @@ fn inputs(stage: RoleStage) -> RoleInputs {
 
 /// The same as one that has never been in AWS.
 fn without_finalizer(mut inputs: RoleInputs) -> RoleInputs {
-    inputs.object = Some(role_object(&["s3:GetObject"]));
+    inputs.object = Some(role_object(&["s3:GetObject"]).into());
     inputs
 }
 
@@ -85,7 +85,7 @@ fn present(actions: &[&str], bound: bool, in_aws: Option<&str>) -> PresentRole {
     });
     PresentRole {
         decision: index().decide_role_with(&role),
-        role: Some(role),
+        role: Some(Arc::new(role)),
         bindings: if bound {
             vec![Arc::new(binding())]
         } else {
@@ -412,7 +412,7 @@ fn a_role_that_is_to_stay_is_closed_and_not_deleted() {
 fn a_role_that_exists_is_looked_at_and_gets_no_finalizer() {
     let existing = existing_role();
     let accepted = PresentRole {
-        role: Some(existing),
+        role: Some(Arc::new(existing)),
         ..present(&["s3:GetObject"], true, None)
     };
     let accepted = inputs(RoleStage::Present(Box::new(accepted)));
@@ -420,7 +420,7 @@ fn a_role_that_exists_is_looked_at_and_gets_no_finalizer() {
     assert_eq!(plan.finalizer, Finalizer::Keep);
     assert!(matches!(plan.work, RoleWork::Look(_)), "{:?}", plan.work);
     let refused = PresentRole {
-        role: Some(existing_role()),
+        role: Some(Arc::new(existing_role())),
         decision: Decision::Refused(
             Violation::new(Reason::ExistingRole, "spec.existing.roleARN", "no").into(),
         ),

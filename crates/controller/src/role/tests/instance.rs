@@ -45,7 +45,7 @@ fn inputs(stage: RoleStage, entry: Option<RoleInstance>) -> RoleInputs {
             ..uploader()
         },
         uid: uid("uid-uploader"),
-        object: Some(object("ClusterAWSRole", None, "uploader", spec)),
+        object: Some(object("ClusterAWSRole", None, "uploader", spec).into()),
         entry,
         account: AccountInput {
             name: Some(name),
@@ -65,7 +65,7 @@ fn refused(reason: Reason, namespaces: &[&str]) -> RoleStage {
         .map(|n| deputy_delegation::NamespacePattern::new(*n).unwrap());
     role.allowed_namespaces = Some(patterns.collect());
     RoleStage::Present(Box::new(PresentRole {
-        role: Some(role),
+        role: Some(Arc::new(role)),
         decision: Decision::Refused(Violation::new(reason, "spec.policies", "too much").into()),
         bindings: Vec::new(),
         named: NamedPrincipals::of(&[], true),

@@ -35,7 +35,7 @@ fn asked(bound: bool, requested: Option<&str>, key: &FingerprintKey) -> RoleLook
     };
     let role = existing_role();
     let present = PresentRole {
-        role: Some(role.clone()),
+        role: Some(Arc::new(role.clone())),
         decision: Decision::Accepted(accepted.clone()),
         bindings: if bound {
             vec![Arc::new(binding())]
@@ -58,7 +58,7 @@ fn asked(bound: bool, requested: Option<&str>, key: &FingerprintKey) -> RoleLook
             let mut object = role_object(&[]);
             let annotation = ("deputy.dev/reconcile-requested-at".to_owned(), value.to_owned());
             object.metadata.annotations = Some([annotation].into());
-            object
+            object.into()
         }),
         account: AccountInput {
             name: Some(account.name.clone()),

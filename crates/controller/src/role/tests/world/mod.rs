@@ -281,6 +281,19 @@ impl World {
         self.controller.reconcile(&uploader(), &urgency).await
     }
 
+    /// Somebody, or another process, says something else of the AWSRole beside its spec.
+    pub fn says(&self, change: impl FnOnce(&mut Value)) {
+        let mut role = self.object_there().unwrap();
+        change(&mut role);
+        self.put(Some(role));
+    }
+
+    /// The AWSRole is gone, whatever held it, and its role in AWS is still there.
+    pub fn vanishes(&self) {
+        self.put(None);
+        self.faults.lock().clear();
+    }
+
     /// Somebody annotates the AWSRole.
     pub fn annotate(&self, key: &str, value: &str) {
         let mut role = self.object_there().unwrap();
@@ -359,7 +372,11 @@ impl World {
         self.iam.clear_log();
         self.api.take_writes();
         let _outcome = self.controller.reconcile(&uploader(), &Urgency::change()).await;
-        (self.iam.writes(), self.api.take_writes())
+        let mut writes = self.iam.writes();
+        // And what one writes that a listing shows the role when it is time to look.
+        self.restart();
+        writes.extend(self.listed_anew().await.1);
+        (writes, self.api.take_writes())
     }
 }
 
