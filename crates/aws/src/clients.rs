@@ -17,9 +17,10 @@ use deputy_delegation::{
 use secrecy::ExposeSecret as _;
 
 use crate::{
+    anywhere::{RolesAnywhere, RolesAnywhereIdentity},
     budget::{BudgetSettings, CallBudget, CallPurpose},
     caller::AccountIdentity,
-    config::{client_config, identity_config, timeouts},
+    config::{Timeouts, client_config, identity_config, timeouts},
     error::AwsError,
     federation_keys,
     fence::WriteFence,
@@ -31,43 +32,13 @@ use crate::{
     traits::{Policies, Roles, Sts},
 };
 
-/// How long calls may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Timeouts {
-    /// Until there is a connection.
-    pub connect: Duration,
-    /// One attempt of a call to IAM.
-    pub iam_attempt: Duration,
-    /// One attempt of a call to STS.
-    pub sts_attempt: Duration,
-    /// A call to STS with all its attempts.
-    pub sts: Duration,
-}
-
-impl Timeouts {
-    /// The longest that one write to IAM can take, from the fence to knowing: what a Lease must have left before it.
-    #[must_use]
-    pub fn longest_write(&self) -> Duration {
-        self.iam_attempt
-    }
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(2),
-            iam_attempt: Duration::from_secs(5),
-            sts_attempt: Duration::from_secs(5),
-            sts: Duration::from_secs(10),
-        }
-    }
-}
-
 /// What all accounts share.
 #[derive(Clone)]
 pub struct AmbientOptions {
     /// Whether the identity of the node may be used.
     pub allow_instance_metadata: bool,
+    /// The identity of this process, where a certificate gives it: then nothing else is asked for one.
+    pub roles_anywhere: Option<RolesAnywhere>,
     /// How long calls may take.
     pub timeouts: Timeouts,
     /// Attempts of a read of IAM that fails for a passing reason.
@@ -90,6 +61,7 @@ impl Default for AmbientOptions {
     fn default() -> Self {
         Self {
             allow_instance_metadata: false,
+            roles_anywhere: None,
             timeouts: Timeouts::default(),
             iam_read_attempts: 3,
             fence: WriteFence::closed(),
@@ -165,14 +137,18 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Clients with the ambient identity of this process: environment, profile, web identity or container. Token files are
-    /// read again for every renewal.
+    /// Clients with the ambient identity of this process: by its certificate where that is said, else environment, profile, web
+    /// identity or container. Token files and certificates are read again for every renewal.
     #[must_use]
     pub fn new(options: AmbientOptions) -> Self {
+        let by_certificate = options.roles_anywhere.clone().map(|settings| {
+            let identity = RolesAnywhereIdentity::new(settings, options.proxy.as_ref(), &options.timeouts);
+            SharedCredentialsProvider::new(identity)
+        });
         Self {
             http: http_client(options.proxy.clone()),
             options,
-            ambient: None,
+            ambient: by_certificate,
             budgets: Mutex::default(),
             roles: Mutex::default(),
             policies: Mutex::default(),

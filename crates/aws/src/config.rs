@@ -45,3 +45,35 @@ pub(crate) fn timeouts(connect: Duration, attempt: Duration, operation: Duration
         .operation_timeout(operation)
         .build()
 }
+
+/// How long calls may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Until there is a connection.
+    pub connect: Duration,
+    /// One attempt of a call to IAM.
+    pub iam_attempt: Duration,
+    /// One attempt of a call to STS.
+    pub sts_attempt: Duration,
+    /// A call to STS with all its attempts.
+    pub sts: Duration,
+}
+
+impl Timeouts {
+    /// The longest that one write to IAM can take, from the fence to knowing: what a Lease must have left before it.
+    #[must_use]
+    pub fn longest_write(&self) -> Duration {
+        self.iam_attempt
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(2),
+            iam_attempt: Duration::from_secs(5),
+            sts_attempt: Duration::from_secs(5),
+            sts: Duration::from_secs(10),
+        }
+    }
+}

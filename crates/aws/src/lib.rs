@@ -2,6 +2,7 @@
 //!
 //! - [`Roles`], [`Policies`], [`ManagedPolicies`] and [`Sts`]: what the controllers and the broker may do in AWS, nothing more.
 //! - [`Clients`]: those traits over the SDK, one set of clients for each account, each with the identity it needs.
+//! - [`RolesAnywhere`]: the identity of a process from an X.509 certificate.
 //! - [`PersonalSts`]: AWS's own ways to a session for a person, by the person's own keys, token or assertion; [`Profiles`].
 //! - [`AwsError`]: what went wrong, as one of few [classes](ErrorClass) that say what to do about it.
 //! - [`CallBudget`]: how fast an account's IAM is called, and by [`CallPurpose`] whose turn comes first.
@@ -25,6 +26,7 @@
 //! - The model in memory and a double live through the same story: `the_model_lives_through_it`,
 //!   `ministack_lives_through_it`.
 
+mod anywhere;
 mod budget;
 mod caller;
 mod clients;
@@ -44,9 +46,11 @@ mod quotas;
 mod sdk;
 mod traits;
 
+pub use anywhere::{RolesAnywhere, RolesAnywhereError, RolesAnywhereSettings};
 pub use budget::{BudgetSettings, CallBudget, CallPurpose};
 pub use caller::{AccountIdentity, IdentifyError, identify, identify_federation_user};
-pub use clients::{AmbientOptions, Clients, FederationClient, Timeouts, home_region};
+pub use clients::{AmbientOptions, Clients, FederationClient, home_region};
+pub use config::Timeouts;
 pub use error::{AwsError, ErrorClass};
 pub use fence::WriteFence;
 pub use observe::{CallObserver, CallReport, IgnoreCalls};

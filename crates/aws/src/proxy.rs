@@ -8,13 +8,14 @@ use std::{
     time::Duration,
 };
 
+use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_http_client::{
     Builder, Connector,
     proxy::ProxyConfig,
     tls::{Provider, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::client::{
-    http::{SharedHttpClient, SharedHttpConnector, http_client_fn},
+    http::{HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn},
     runtime_components::RuntimeComponents,
 };
 
@@ -78,6 +79,24 @@ pub(crate) fn http_client(proxy: Option<Proxy>) -> SharedHttpClient {
         };
         connectors.entry(deadlines).or_insert_with(make).clone()
     })
+}
+
+/// A connector for calls that are in no SDK, with the same stack and the same proxy.
+pub(crate) fn http_connector(
+    proxy: Option<&Proxy>,
+    connect: Duration,
+    read: Duration,
+) -> SharedHttpConnector {
+    let settings = HttpConnectorSettings::builder()
+        .connect_timeout(connect)
+        .read_timeout(read)
+        .build();
+    let mut connector = Connector::builder()
+        .connector_settings(settings)
+        .sleep_impl(TokioSleep::new());
+    connector.set_proxy_config(proxy.map(|Proxy(proxy)| proxy.clone()));
+    let tls = Provider::Rustls(CryptoMode::Ring);
+    SharedHttpConnector::new(connector.tls_provider(tls).build())
 }
 
 #[cfg(test)]

@@ -72,6 +72,13 @@ impl AwsError {
         self
     }
 
+    /// The same, with the id by which AWS knows the request.
+    #[must_use]
+    pub(crate) fn with_request_id(mut self, id: String) -> Self {
+        self.request_id = Some(id);
+        self
+    }
+
     /// The same, of a call that may have been applied although it failed.
     #[must_use]
     pub fn with_unknown_outcome(mut self) -> Self {

@@ -3,6 +3,7 @@
 #[macro_use]
 mod text;
 
+mod anywhere;
 mod arn;
 mod duration;
 mod federated;
@@ -10,6 +11,7 @@ mod pattern;
 mod principal;
 mod shared_issuers;
 
+pub use anywhere::{ProfileArn, TrustAnchorArn};
 pub use arn::{IamEntity, IssuerArn, ManagedPolicyArn, PolicyArn, PolicyOwner, RoleArn, UserArn};
 pub use duration::{FederatedDuration, MaxSessionDuration, SessionDuration, seconds_in};
 pub use federated::{FederatedUserArn, FederatedUserName, FederatedUserPattern};
