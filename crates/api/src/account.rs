@@ -154,6 +154,11 @@ pub struct IssuerSpec {
     #[serde(rename = "principalARN")]
     #[schemars(length(max = "schema::MAX_ARN"), regex(pattern = schema::ISSUER_ARN))]
     pub principal_arn: String,
+
+    /// Whether its sessions have a source identity, which AWS then hands on to every session that they make. That is so where it is a
+    /// role that IAM Roles Anywhere gives: without this, AWS refuses the broker every role. Roles that exist have to allow it, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_source_identity: bool,
 }
 
 /// Who calls `sts:GetFederationToken`.

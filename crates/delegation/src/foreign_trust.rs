@@ -98,25 +98,29 @@ pub fn statements_to_add(cluster: &ClusterName, account: &Account, id: &RoleId) 
     format!("{statements:#}")
 }
 
-/// Whether the trust policy `text` of `role` lets `issuer` make `call`.
+/// Whether the trust policy `text` of `role` lets `issuer`, one of those of `account`, make `call`. A source identity, where it has one, is
+/// taken to be its name: so the trust policy that `deputy bootstrap aws` prints wants its certificate.
 ///
 /// # Errors
 /// When the document can't be read, or not be evaluated: then nothing is known.
 pub fn admits(
+    account: &Account,
     issuer: &IssuerArn,
     role: &RoleArn,
     text: &str,
     call: &BrokerCall,
 ) -> Result<BrokerEntry, ForeignTrustError> {
     let document = Document::parse(text, PolicyKind::Trust).map_err(ForeignTrustError::Document)?;
-    if is_allowed(issuer, role, &document, call)? {
+    let passes = account.with_source_identity.contains(issuer);
+    let is_allowed = |document: &Document| is_allowed(issuer, passes, role, document, call);
+    if is_allowed(&document)? {
         return Ok(BrokerEntry::Allowed {
             depends_on: BTreeSet::new(),
         });
     }
     let (without, depends_on) = without_unknown_keys(&document);
     match without {
-        Some(without) if !depends_on.is_empty() && is_allowed(issuer, role, &without, call)? => {
+        Some(without) if !depends_on.is_empty() && is_allowed(&without)? => {
             Ok(BrokerEntry::Allowed { depends_on })
         }
         _ => Ok(BrokerEntry::Refused),
@@ -126,6 +130,7 @@ pub fn admits(
 /// The broker's own policies are taken to allow the call: `deputy bootstrap aws` prints them.
 fn is_allowed(
     issuer: &IssuerArn,
+    passes_source_identity: bool,
     role: &RoleArn,
     trust: &Document,
     call: &BrokerCall,
@@ -148,6 +153,9 @@ fn is_allowed(
         .with("aws:PrincipalArn", named.as_str())
         .with("aws:PrincipalAccount", issuer.account().as_str())
         .with("aws:SecureTransport", "true");
+    if passes_source_identity {
+        context.set("sts:SourceIdentity", [issuer.name()]);
+    }
     context.set("aws:TagKeys", call.tags.iter().map(|(key, _)| key.as_str()));
     for (key, value) in &call.tags {
         context.set(format!("aws:RequestTag/{key}"), [value.as_str()]);

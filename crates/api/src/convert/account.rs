@@ -10,7 +10,7 @@ use deputy_delegation::{
 };
 
 use super::Findings;
-use crate::{AWSAccount, FederationSpec, IdentitySpec, IssuerSpec, OidcSpec};
+use crate::{AWSAccount, AWSAccountSpec, FederationSpec, IdentitySpec, IssuerSpec, OidcSpec};
 
 /// Reads an account.
 ///
@@ -83,8 +83,9 @@ pub fn parse_account(object: &AWSAccount) -> Result<Account, Violations> {
             id: id?,
             partition: partition?,
             region: region?,
-            issuer: issuer?,
+            with_source_identity: with_source_identity(spec, issuer.as_ref(), &previous),
             previous_issuers: previous.into_values().collect(),
+            issuer: issuer?,
             federation_user,
             provisioner,
             boundary_writer,
@@ -147,6 +148,24 @@ fn previous_issuers(
         previous.insert(at, one);
     }
     previous
+}
+
+/// Those of the issuers whose sessions have a source identity.
+fn with_source_identity(
+    spec: &AWSAccountSpec,
+    issuer: Option<&IssuerArn>,
+    previous: &BTreeMap<String, IssuerArn>,
+) -> BTreeSet<IssuerArn> {
+    let specs = [&spec.issuer].into_iter().chain(&spec.previous_issuers);
+    let named: BTreeSet<&str> = specs
+        .filter(|spec| spec.has_source_identity)
+        .map(|spec| spec.principal_arn.as_str())
+        .collect();
+    let issuers = issuer.into_iter().chain(previous.values());
+    issuers
+        .filter(|issuer| named.contains(issuer.to_string().as_str()))
+        .cloned()
+        .collect()
 }
 
 /// An identity that lives in the account that `place` names, as far as that can be read.

@@ -28,6 +28,7 @@ pub(crate) fn account() -> Account {
         region: Region::new("eu-west-1").unwrap(),
         issuer: IssuerArn::parse("arn:aws:iam::123456789012:role/infra/deputy-broker").unwrap(),
         previous_issuers: Default::default(),
+        with_source_identity: Default::default(),
         federation_user: None,
         provisioner: assume("deputy-provisioner"),
         boundary_writer: None,

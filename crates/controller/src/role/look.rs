@@ -58,7 +58,8 @@ impl RoleLook {
         let object = inputs.object.as_ref();
         let requested = object.and_then(|object| reconcile_requested_at(&object.metadata));
         let (issuers, endpoints) = (account.issuers(), &account.endpoints);
-        let wanted = (&account.id, issuers, endpoints, arn, &calls, requested);
+        let passing = &account.with_source_identity;
+        let wanted = (&account.id, issuers, passing, endpoints, arn, &calls, requested);
         Self {
             fingerprint: key.fingerprint(&wanted),
             account: Arc::clone(account),
@@ -210,7 +211,7 @@ impl RoleLook {
     fn entry_of(&self, issuer: &IssuerArn, trust: &str) -> Result<BrokerEntry, ForeignTrustError> {
         let mut all = BTreeSet::new();
         for call in &self.calls {
-            match admits(issuer, &self.arn, trust, call)? {
+            match admits(&self.account, issuer, &self.arn, trust, call)? {
                 BrokerEntry::Allowed { depends_on } => all.extend(depends_on),
                 BrokerEntry::Refused => return Ok(BrokerEntry::Refused),
             }

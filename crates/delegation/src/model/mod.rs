@@ -104,6 +104,8 @@ pub struct Account {
     pub issuer: IssuerArn,
     /// Who did before, and may still while the broker changes its identity. Without `issuer`.
     pub previous_issuers: BTreeSet<IssuerArn>,
+    /// Those of the issuers, now and before, whose sessions have a source identity: AWS hands it on, so roles have to allow that.
+    pub with_source_identity: BTreeSet<IssuerArn>,
     /// The IAM user with whose keys the broker calls GetFederationToken; no federated users without it.
     pub federation_user: Option<UserArn>,
     /// The identity that writes roles; ambient if none.

@@ -17,12 +17,9 @@ use crate::{
 /// talked into using another object's role, and a session without Deputy's tags.
 ///
 /// Issuers of before are let in as well, all in one order: which of them is the issuer now makes no difference, and is no write.
-pub(super) fn statements(cluster: &ClusterName, account: &Account, id: &RoleId) -> [Statement; 2] {
+pub(super) fn statements(cluster: &ClusterName, account: &Account, id: &RoleId) -> Vec<Statement> {
     let issuers = account.issuers();
-    let root = |issuer: &&IssuerArn| format!("arn:{}:iam::{}:root", issuer.partition(), issuer.account());
-    let roots: BTreeSet<String> = issuers.iter().map(root).collect();
-    let named: Vec<String> = issuers.iter().map(ToString::to_string).collect();
-    let is_issuer = || Condition::new(Test::ArnEquals, "aws:PrincipalArn", named.clone());
+    let is_issuer = || is_one_of(&issuers);
     let request_tag = |tag: &str, value: &str| {
         Condition::new(
             Test::StringEquals,
@@ -36,15 +33,6 @@ pub(super) fn statements(cluster: &ClusterName, account: &Account, id: &RoleId) 
             request_tag(naming::TAG_NAMESPACE, id.namespace.as_str()),
         ]
     };
-    let allow = |sid: &str, action: &str, conditions: Vec<Condition>| Statement {
-        sid: Some(sid.to_owned()),
-        effect: Effect::Allow,
-        principal: Some(PrincipalElement::Principal(Principal::aws(roots.clone()))),
-        action: ActionElement::Action(vec![action.to_owned()]),
-        resource: None,
-        conditions,
-    };
-
     let mut assume = vec![is_issuer()];
     assume.extend(tags());
     assume.push(Condition::new(
@@ -55,8 +43,39 @@ pub(super) fn statements(cluster: &ClusterName, account: &Account, id: &RoleId) 
     let mut tag = vec![is_issuer()];
     tag.extend(tags());
 
-    [
-        allow("AssumeRole", "sts:AssumeRole", assume),
-        allow("TagSession", "sts:TagSession", tag),
-    ]
+    let mut statements = vec![
+        allow(&issuers, "AssumeRole", "sts:AssumeRole", assume),
+        allow(&issuers, "TagSession", "sts:TagSession", tag),
+    ];
+    // What the first statement does not allow gets no session, so this says no more than who may hand one on. A session of Roles Anywhere
+    // has its certificate's common name, and AWS asks for each session that it makes whether that may be handed on.
+    let with_one: BTreeSet<&IssuerArn> = account.with_source_identity.iter().collect();
+    if !with_one.is_empty() {
+        let condition = vec![is_one_of(&with_one)];
+        statements.push(allow(
+            &with_one,
+            "SetSourceIdentity",
+            "sts:SetSourceIdentity",
+            condition,
+        ));
+    }
+    statements
+}
+
+fn is_one_of(issuers: &BTreeSet<&IssuerArn>) -> Condition {
+    let named: Vec<String> = issuers.iter().map(ToString::to_string).collect();
+    Condition::new(Test::ArnEquals, "aws:PrincipalArn", named)
+}
+
+fn allow(issuers: &BTreeSet<&IssuerArn>, sid: &str, action: &str, conditions: Vec<Condition>) -> Statement {
+    let root = |issuer: &&IssuerArn| format!("arn:{}:iam::{}:root", issuer.partition(), issuer.account());
+    let roots: BTreeSet<String> = issuers.iter().map(root).collect();
+    Statement {
+        sid: Some(sid.to_owned()),
+        effect: Effect::Allow,
+        principal: Some(PrincipalElement::Principal(Principal::aws(roots))),
+        action: ActionElement::Action(vec![action.to_owned()]),
+        resource: None,
+        conditions,
+    }
 }

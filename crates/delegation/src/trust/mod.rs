@@ -69,7 +69,7 @@ pub fn size_with(cluster: &ClusterName, account: &Account, id: &RoleId, bindings
 /// Trust for sessions that the broker makes: the issuer, this external id, these request tags.
 #[must_use]
 pub fn for_issuer(cluster: &ClusterName, account: &Account, id: &RoleId) -> Document {
-    written(issuer::statements(cluster, account, id).into())
+    written(issuer::statements(cluster, account, id))
 }
 
 /// What is said of everybody whom these bindings name.

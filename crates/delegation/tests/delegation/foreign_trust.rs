@@ -14,7 +14,13 @@ const ARN: &str = "arn:aws:iam::123456789012:role/terraform/reports";
 fn entry(account: &Account, statements: Value) -> Result<BrokerEntry, ForeignTrustError> {
     let text = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
     let call = BrokerCall::of_any(&cluster(), &uploader());
-    admits(&account.issuer, &RoleArn::parse(ARN).unwrap(), &text, &call)
+    admits(
+        account,
+        &account.issuer,
+        &RoleArn::parse(ARN).unwrap(),
+        &text,
+        &call,
+    )
 }
 
 fn to_add() -> Vec<Value> {
@@ -102,7 +108,13 @@ fn an_owner_may_say_it_in_other_words() {
 #[test]
 fn what_can_not_be_read_is_not_said_to_let_anybody_in() {
     let call = BrokerCall::of_any(&cluster(), &uploader());
-    let answer = admits(&account().issuer, &RoleArn::parse(ARN).unwrap(), "{", &call);
+    let answer = admits(
+        &account(),
+        &account().issuer,
+        &RoleArn::parse(ARN).unwrap(),
+        "{",
+        &call,
+    );
     assert!(
         matches!(answer, Err(ForeignTrustError::Document(_))),
         "{answer:?}"

@@ -56,6 +56,7 @@ pub fn account() -> Account {
         region: Region::new("ap-northeast-1").unwrap(),
         issuer: IssuerArn::parse(ISSUER).unwrap(),
         previous_issuers: Default::default(),
+        with_source_identity: Default::default(),
         federation_user: None,
         provisioner: None,
         boundary_writer: None,

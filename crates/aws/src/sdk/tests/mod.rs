@@ -48,6 +48,7 @@ pub(crate) fn account(endpoints: Endpoints) -> Account {
         region: Region::new("ap-northeast-1").unwrap(),
         issuer: IssuerArn::parse("arn:aws:iam::123456789012:user/deputy-broker").unwrap(),
         previous_issuers: Default::default(),
+        with_source_identity: Default::default(),
         federation_user: None,
         provisioner: None,
         boundary_writer: None,
