@@ -42,6 +42,7 @@ pub struct BrokerArguments {
 
 pub async fn run(arguments: &BrokerArguments) -> Result<(), Failure> {
     let proxy = Aws::proxy()?;
+    let roles_anywhere = arguments.aws.roles_anywhere()?;
     let Started {
         client,
         shutdown,
@@ -58,6 +59,7 @@ pub async fn run(arguments: &BrokerArguments) -> Result<(), Failure> {
         ca_secret: arguments.ca_secret.clone(),
         bundle: arguments.bundle.clone(),
         allow_instance_metadata: arguments.aws.allow_instance_metadata,
+        roles_anywhere,
         proxy,
         federation_keys: arguments.federation_keys.clone(),
     };

@@ -1,7 +1,7 @@
 //! `deputy controller` and `deputy limits`
 
 use clap::Args;
-use deputy_aws::Proxy;
+use deputy_aws::{Proxy, RolesAnywhere};
 use deputy_controller::{ProcessConfig, run_controller, run_limits};
 use deputy_delegation::ClusterUid;
 use deputy_runtime::{health::Health, metrics::Metrics, shutdown::Shutdown};
@@ -22,13 +22,20 @@ pub struct ControllerArguments {
 }
 
 impl ControllerArguments {
-    fn config(&self, started: &Started, cluster_uid: ClusterUid, proxy: Option<Proxy>) -> ProcessConfig {
+    fn config(
+        &self,
+        started: &Started,
+        cluster_uid: ClusterUid,
+        proxy: Option<Proxy>,
+        roles_anywhere: Option<RolesAnywhere>,
+    ) -> ProcessConfig {
         ProcessConfig {
             cluster: self.common.cluster_name.clone(),
             cluster_uid,
             namespace: self.common.namespace.clone(),
             identity: started.identity.clone(),
             allow_instance_metadata: self.aws.allow_instance_metadata,
+            roles_anywhere,
             proxy,
         }
     }
@@ -42,8 +49,8 @@ pub async fn limits(arguments: &ControllerArguments) -> Result<(), Failure> {
     run(arguments, "limits", Duty::Waits, run_limits).await
 }
 
-/// Begins the process of this `mode` and hands it over to `process`. The proxy is read first: a wrong one is a mistake of
-/// the command line, whatever else is wrong.
+/// Begins the process of this `mode` and hands it over to `process`. The proxy and the identity are read first: a wrong one is a
+/// mistake of the command line, whatever else is wrong.
 async fn run<P, F, E>(
     arguments: &ControllerArguments,
     mode: &'static str,
@@ -56,6 +63,7 @@ where
     E: std::error::Error,
 {
     let proxy = Aws::proxy()?;
+    let roles_anywhere = arguments.aws.roles_anywhere()?;
     let started = start(&arguments.common, mode, duty).await?;
     // Nothing is written to AWS before it is known whose that would be.
     let ready = started.health.readiness.register("cluster-uid");
@@ -63,7 +71,7 @@ where
         .await
         .map_err(Failure::process)?;
     tracing::info!(cluster_uid = %uid, "cluster uid read");
-    let config = arguments.config(&started, uid, proxy);
+    let config = arguments.config(&started, uid, proxy, roles_anywhere);
     let Started {
         client,
         shutdown,

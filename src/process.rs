@@ -1,10 +1,10 @@
 //! What the four processes have in common: logs, the API server, health, an orderly end.
 
-use std::{future::Future, net::SocketAddr, time::Duration};
+use std::{future::Future, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
-use deputy_aws::Proxy;
-use deputy_delegation::ClusterName;
+use deputy_aws::{Proxy, RolesAnywhere, RolesAnywhereSettings};
+use deputy_delegation::{ClusterName, ProfileArn, RoleArn, TrustAnchorArn};
 use deputy_runtime::{
     client, contain, health, lease, metrics::Metrics, process, serve, shutdown::Shutdown, telemetry,
 };
@@ -46,9 +46,83 @@ pub struct Aws {
     /// Use the node's own AWS identity (instance metadata) where there is no other. Every pod of the node may have it too
     #[arg(long, env = "DEPUTY_ALLOW_INSTANCE_METADATA")]
     pub allow_instance_metadata: bool,
+    #[command(flatten)]
+    anywhere: Anywhere,
+}
+
+/// An identity from IAM Roles Anywhere. Without a trust anchor, profile and role there is none.
+#[derive(Debug, Args)]
+struct Anywhere {
+    /// Have the AWS identity from IAM Roles Anywhere, by this trust anchor's certificates; nothing else is asked for one then
+    #[arg(
+        long = "roles-anywhere-trust-anchor",
+        env = "DEPUTY_ROLES_ANYWHERE_TRUST_ANCHOR",
+        value_name = "ARN",
+        requires_all = ["profile", "role"]
+    )]
+    trust_anchor: Option<TrustAnchorArn>,
+    /// The profile of IAM Roles Anywhere that lets the role be given
+    #[arg(
+        long = "roles-anywhere-profile",
+        env = "DEPUTY_ROLES_ANYWHERE_PROFILE",
+        value_name = "ARN",
+        requires_all = ["trust_anchor", "role"]
+    )]
+    profile: Option<ProfileArn>,
+    /// The role that IAM Roles Anywhere gives: who this process is in AWS
+    #[arg(
+        long = "roles-anywhere-role",
+        env = "DEPUTY_ROLES_ANYWHERE_ROLE",
+        value_name = "ARN",
+        requires_all = ["trust_anchor", "profile"]
+    )]
+    role: Option<RoleArn>,
+    /// The folder with tls.crt (the certificate, then intermediate ones) and tls.key; read again for each session
+    #[arg(
+        long = "roles-anywhere-certificate",
+        env = "DEPUTY_ROLES_ANYWHERE_CERTIFICATE",
+        value_name = "FOLDER",
+        default_value = "/var/run/secrets/deputy.dev/roles-anywhere"
+    )]
+    certificate: PathBuf,
+    /// Seconds that a session of IAM Roles Anywhere lasts, 900 to 43200; the profile and the role may say less
+    #[arg(
+        long = "roles-anywhere-session-seconds",
+        env = "DEPUTY_ROLES_ANYWHERE_SESSION_SECONDS",
+        value_name = "SECONDS",
+        default_value_t = 3600
+    )]
+    session_seconds: u64,
+    /// Call this instead of IAM Roles Anywhere's own endpoint: https://, or http:// on loopback
+    #[arg(
+        long = "roles-anywhere-endpoint",
+        env = "DEPUTY_ROLES_ANYWHERE_ENDPOINT",
+        value_name = "URL"
+    )]
+    endpoint: Option<String>,
 }
 
 impl Aws {
+    /// The identity from IAM Roles Anywhere, if one is wanted.
+    pub fn roles_anywhere(&self) -> Result<Option<RolesAnywhere>, Failure> {
+        let said = &self.anywhere;
+        let (Some(trust_anchor), Some(profile), Some(role)) = (&said.trust_anchor, &said.profile, &said.role)
+        else {
+            return Ok(None);
+        };
+        let settings = RolesAnywhereSettings {
+            trust_anchor: trust_anchor.clone(),
+            profile: profile.clone(),
+            role: role.clone(),
+            certificate_folder: said.certificate.clone(),
+            session: Duration::from_secs(said.session_seconds),
+            endpoint: said.endpoint.clone(),
+        };
+        RolesAnywhere::new(settings)
+            .map(Some)
+            .map_err(|error| Failure::input(format!("IAM Roles Anywhere: {error}")))
+    }
+
     /// The proxy of the environment. It is for AWS alone.
     pub fn proxy() -> Result<Option<Proxy>, Failure> {
         Proxy::from_variables(|name| std::env::var(name).ok())

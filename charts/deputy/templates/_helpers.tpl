@@ -49,6 +49,8 @@ Arguments: root, name, values, env (a list), port (TLS; optional), aws (whether 
 */}}
 {{- define "deputy.workload" -}}
 {{- $root := .root }}
+{{- $anywhere := dict }}
+{{- with .values.rolesAnywhere }}{{ if .trustAnchorARN }}{{ $anywhere = . }}{{ end }}{{ end }}
 apiVersion: v1
 kind: ServiceAccount
 metadata:
@@ -136,6 +138,20 @@ spec:
             - name: NO_PROXY
               value: {{ $root.Values.proxy.noProxy | quote }}
             {{- end }}
+            {{- with $anywhere }}
+            - name: DEPUTY_ROLES_ANYWHERE_TRUST_ANCHOR
+              value: {{ .trustAnchorARN | quote }}
+            - name: DEPUTY_ROLES_ANYWHERE_PROFILE
+              value: {{ .profileARN | quote }}
+            - name: DEPUTY_ROLES_ANYWHERE_ROLE
+              value: {{ .roleARN | quote }}
+            - name: DEPUTY_ROLES_ANYWHERE_SESSION_SECONDS
+              value: {{ .sessionSeconds | default 3600 | int64 | quote }}
+            {{- with .endpoint }}
+            - name: DEPUTY_ROLES_ANYWHERE_ENDPOINT
+              value: {{ . | quote }}
+            {{- end }}
+            {{- end }}
             {{- range .env }}
             - name: {{ .name }}
               value: {{ .value | quote }}
@@ -170,6 +186,9 @@ spec:
             {{- with .secret }}
             - {name: {{ .volume }}, mountPath: {{ .path }}, readOnly: true}
             {{- end }}
+            {{- if $anywhere }}
+            - {name: roles-anywhere, mountPath: /var/run/secrets/deputy.dev/roles-anywhere, readOnly: true}
+            {{- end }}
             {{- with .values.extraVolumeMounts }}
             {{- toYaml . | nindent 12 }}
             {{- end }}
@@ -185,6 +204,14 @@ spec:
         # Without it the process does all else, and the conditions of accounts say what is missing.
         - name: {{ .volume }}
           secret: {secretName: {{ .name }}, defaultMode: 0440, optional: true}
+        {{- end }}
+        {{- with $anywhere }}
+        # Its own certificate and key, and nothing else of that Secret.
+        - name: roles-anywhere
+          secret:
+            secretName: {{ .certificateSecret }}
+            defaultMode: 0440
+            items: [{key: tls.crt, path: tls.crt}, {key: tls.key, path: tls.key}]
         {{- end }}
         {{- with .values.extraVolumes }}
         {{- toYaml . | nindent 8 }}

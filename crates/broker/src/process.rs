@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use deputy_aws::{AmbientOptions, Clients, Proxy, Timeouts};
+use deputy_aws::{AmbientOptions, Clients, Proxy, RolesAnywhere, Timeouts};
 use deputy_delegation::ClusterName;
 use deputy_index::{Index, ResourceKind, WatchError, watch};
 use deputy_runtime::{
@@ -46,6 +46,8 @@ pub struct BrokerConfig {
     pub bundle: String,
     /// Whether the identity of the node may be used towards AWS.
     pub allow_instance_metadata: bool,
+    /// The identity towards AWS, where a certificate gives it.
+    pub roles_anywhere: Option<RolesAnywhere>,
     /// The proxy through which AWS is reached.
     pub proxy: Option<Proxy>,
     /// The folder with the keys of federation users, a file for each AWSAccount.
@@ -142,6 +144,7 @@ fn start_authority(
 fn aws_options(config: &BrokerConfig, counters: &BrokerMetrics) -> AmbientOptions {
     AmbientOptions {
         allow_instance_metadata: config.allow_instance_metadata,
+        roles_anywhere: config.roles_anywhere.clone(),
         proxy: config.proxy.clone(),
         federation_keys: config.federation_keys.clone(),
         observer: Arc::new(counters.clone()),

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use deputy_aws::{AccountIdentity, AmbientOptions, Clients, Proxy, WriteFence};
+use deputy_aws::{AccountIdentity, AmbientOptions, Clients, Proxy, RolesAnywhere, WriteFence};
 use deputy_delegation::{ClusterName, ClusterUid};
 use deputy_index::{BoundaryKey, Dirty, Index, ResourceKind, Subscription, WatchError, watch};
 use deputy_runtime::{
@@ -67,6 +67,8 @@ pub struct ProcessConfig {
     pub identity: String,
     /// Whether the identity of the node may be used towards AWS.
     pub allow_instance_metadata: bool,
+    /// The identity towards AWS, where a certificate gives it.
+    pub roles_anywhere: Option<RolesAnywhere>,
     /// The proxy through which AWS is reached.
     pub proxy: Option<Proxy>,
 }
@@ -113,6 +115,7 @@ fn start(
     let fence = leadership.clone();
     let options = AmbientOptions {
         allow_instance_metadata: config.allow_instance_metadata,
+        roles_anywhere: config.roles_anywhere.clone(),
         proxy: config.proxy.clone(),
         observer: counters.observer(),
         fence: WriteFence::new(move |longest| fence.may_write(longest)),
