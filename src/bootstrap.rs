@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, io::Write as _};
 
 use clap::{Args, Subcommand};
 use deputy_delegation::{
-    ClusterName, ObjectName,
+    ClusterName, ObjectName, TrustAnchorArn,
     bootstrap::{self, AccountSetup, ProcessIdentity},
     quota::{MANAGED_POLICY, ROLE_INLINE_POLICIES},
 };
@@ -33,6 +33,9 @@ pub struct BootstrapArguments {
     cluster_name: ClusterName,
     #[command(flatten)]
     account: AccountArguments,
+    /// The processes get their identities from IAM Roles Anywhere, by this trust anchor: print the trust policies for that, too
+    #[arg(long, value_name = "ARN")]
+    trust_anchor: Option<TrustAnchorArn>,
 }
 
 pub fn run(command: &BootstrapCommand) -> CommandResult {
@@ -49,10 +52,18 @@ fn aws(arguments: &BootstrapArguments) -> CommandResult {
     known(&platform, chosen)?;
     let all = bootstrap::setups(&arguments.cluster_name, &platform.accounts, &platform.limits);
     let mut setups = all.map_err(|errors| Failure::input(lines(&errors)))?;
+    if let Some(trust_anchor) = &arguments.trust_anchor {
+        bootstrap::give_by_roles_anywhere(&mut setups, trust_anchor)
+            .map_err(|errors| Failure::input(format!("--trust-anchor: {}", lines(&errors))))?;
+    }
     if chosen.is_some() {
         setups.retain(|setup| setup.name.as_ref() == chosen);
     }
-    for note in notes(&platform, &setups) {
+    let mut told = notes(&platform, &setups);
+    if arguments.trust_anchor.is_some() {
+        told.extend(unsaid_source_identities(&platform));
+    }
+    for note in told {
         drop(writeln!(std::io::stderr(), "deputy: {note}"));
     }
     let accounts: Vec<Value> = setups.iter().map(in_json).collect();
@@ -106,6 +117,19 @@ fn notes(platform: &Platform, setups: &[AccountSetup]) -> Vec<String> {
         })
     });
     elsewhere.chain(sizes).collect()
+}
+
+/// Accounts whose roles would not let a session of IAM Roles Anywhere make sessions.
+fn unsaid_source_identities(platform: &Platform) -> impl Iterator<Item = String> {
+    let accounts = platform.accounts.iter();
+    let unsaid = accounts.filter(|account| !account.with_source_identity.contains(&account.issuer));
+    unsaid.map(|account| {
+        format!(
+            "AWSAccount {}: spec.issuer needs hasSourceIdentity: true, or AWS refuses the broker every role: sessions of IAM Roles \
+             Anywhere have a source identity",
+            account.name
+        )
+    })
 }
 
 fn lines<T: ToString>(items: &[T]) -> String {

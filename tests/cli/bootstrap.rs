@@ -274,3 +274,95 @@ fn an_account_of_another_shape_is_refused_in_plain_words() {
         assert!(!err.contains("struct"), "{err}");
     }
 }
+
+const ANCHOR: &str =
+    "arn:aws:rolesanywhere:ap-northeast-1:123456789012:trust-anchor/8f3d1a52-2c3e-4f0e-9d9b-1f2e3d4c5b6a";
+
+#[test]
+fn with_a_trust_anchor_the_identities_come_from_roles_anywhere() {
+    let text = example(EXAMPLE);
+    let done = of_text(&text, &["--trust-anchor", ANCHOR]);
+    assert_eq!(
+        (done.code, done.err.as_str()),
+        (
+            0,
+            "deputy: AWSAccount production: spec.issuer needs hasSourceIdentity: true, or AWS refuses the broker every role: sessions of \
+             IAM Roles Anywhere have a source identity\n"
+        )
+    );
+    let out: Value = serde_json::from_str(&done.out).unwrap();
+    let identities = out["accounts"][0]["identities"].as_array().unwrap();
+    assert_eq!(identities.len(), 3);
+    for identity in identities {
+        let statement = &identity["trust"]["Statement"][0];
+        assert_eq!(statement["Condition"]["ArnEquals"]["aws:SourceArn"], ANCHOR);
+        let common_name = &statement["Condition"]["StringEquals"]["aws:PrincipalTag/x509Subject/CN"];
+        assert_eq!(common_name, &identity["name"]);
+    }
+    let said = text.replace(
+        "role/deputy-broker\n",
+        "role/deputy-broker\n    hasSourceIdentity: true\n",
+    );
+    assert_ne!(said, text);
+    let done = of_text(&said, &["--trust-anchor", ANCHOR]);
+    assert_eq!((done.code, done.err.as_str()), (0, ""));
+
+    let other = of_text(
+        &text,
+        &["--trust-anchor", &ANCHOR.replace("123456789012", "210987654321")],
+    );
+    assert_eq!((other.code, other.out.as_str()), (2, ""));
+    assert!(other.err.contains(
+        "deputy: --trust-anchor: arn:aws:iam::123456789012:role/deputy-broker is in another account"
+    ));
+    let wrong = of_text(&text, &["--trust-anchor", "arn:aws:iam::123456789012:role/x"]);
+    assert_eq!(wrong.code, 2);
+}
+
+#[test]
+fn half_of_roles_anywhere_ends_a_process_before_it_begins() {
+    let profile = ANCHOR.replace("trust-anchor", "profile");
+    let role = "arn:aws:iam::123456789012:role/deputy-broker";
+    for process in ["broker", "controller", "limits"] {
+        let begin = |profile: &str, more: &[&str]| {
+            let head = [
+                process,
+                "--cluster-name",
+                "production-1",
+                "--roles-anywhere-trust-anchor",
+                ANCHOR,
+            ];
+            deputy(
+                &[&head, &["--roles-anywhere-profile", profile][..], more].concat(),
+                "",
+            )
+        };
+        let half = begin(&profile, &[]);
+        assert_eq!(half.code, 2, "{}", half.err);
+        assert!(half.err.contains("--roles-anywhere-role"), "{}", half.err);
+        let elsewhere = begin(
+            &profile.replace("ap-northeast-1", "eu-west-1"),
+            &["--roles-anywhere-role", role],
+        );
+        assert_eq!(elsewhere.code, 2);
+        assert!(
+            elsewhere.err.starts_with(
+                "deputy: IAM Roles Anywhere: profile arn:aws:rolesanywhere:eu-west-1:123456789012:profile/"
+            ) && elsewhere.err.contains("is in another region than trust anchor"),
+            "{}",
+            elsewhere.err
+        );
+        let plain = [
+            "--roles-anywhere-role",
+            role,
+            "--roles-anywhere-endpoint",
+            "http://example.com",
+        ];
+        let plain = begin(&profile, &plain);
+        assert!(
+            plain.err.contains("is not https://<host>[:port][/path]"),
+            "{}",
+            plain.err
+        );
+    }
+}

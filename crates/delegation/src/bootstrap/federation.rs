@@ -18,7 +18,7 @@ use super::{
 };
 
 /// Whose it is: the broker has its keys beside its own identity.
-const PROCESS: &str = "deputy broker for federated users";
+pub(super) const PROCESS: &str = "deputy broker for federated users";
 
 /// The identity of the federation user that an account names. None where it names none.
 pub(super) fn federation_user(account: &Account, limits: &[Limit]) -> Option<ProcessIdentity> {

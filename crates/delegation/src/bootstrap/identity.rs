@@ -13,6 +13,7 @@ pub struct ProcessIdentity {
     pub process: &'static str,
     /// Its identity policy.
     pub policy: Document,
-    /// Who becomes it, where a process does by `sts:AssumeRole`. A process's own identity comes about in the cluster.
+    /// Who becomes it, where a process does by `sts:AssumeRole` or by IAM Roles Anywhere. Otherwise a process's own identity comes about in
+    /// the cluster.
     pub trust: Option<Document>,
 }

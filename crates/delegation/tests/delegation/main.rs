@@ -3,6 +3,7 @@
 
 mod bootstrap;
 mod bootstrap_accounts;
+mod bootstrap_anywhere;
 mod bootstrap_federation;
 mod boundary;
 mod decide_binding;
