@@ -28,12 +28,17 @@ def asked_for(scenario, user: str, since: int = 0) -> list:
     return [c for c in calls if c.parameters["Name"] == user]
 
 
-def caller(scenario, agent) -> tuple[list[str], str]:
-    """What an application in the pod may do, and who it is."""
-    env = {"PATH": os.environ["PATH"], "AWS_ENDPOINT_URL": scenario.aws.direct_url, **agent.environment("app")}
-    done = subprocess.run(
-        [sys.executable, "-c", APPLICATION], env=env, capture_output=True, text=True, timeout=60, check=False
-    )
+def caller(scenario, team) -> tuple[list[str], str]:
+    """What an application in the team's pod may do, and who it is."""
+    agent = scenario.deputy.start_agent(team.admin.get(f"/api/v1/namespaces/{team.name}/pods/app"))
+    try:
+        agent.wait_ready()
+        env = {"PATH": os.environ["PATH"], "AWS_ENDPOINT_URL": scenario.aws.direct_url, **agent.environment("app")}
+        done = subprocess.run(
+            [sys.executable, "-c", APPLICATION], env=env, capture_output=True, text=True, timeout=60, check=False
+        )
+    finally:
+        agent.stop()
     lines = done.stdout.splitlines()
     assert len(lines) == 6, done
     return lines[:5], lines[5]
@@ -63,12 +68,7 @@ def manager(new_team):
 
 def test_a_pod_becomes_a_federated_user_by_an_unmodified_boto3(scenario, manager):
     team = manager("Manager-sdk", policy=document(LIST, READ))
-    agent = scenario.deputy.start_agent(team.admin.get(f"/api/v1/namespaces/{team.name}/pods/app"))
-    try:
-        agent.wait_ready()
-        allowed, who = caller(scenario, agent)
-    finally:
-        agent.stop()
+    allowed, who = caller(scenario, team)
     # The ceiling allows to put as well; the session policy does not.
     assert allowed == ["list ok", "get ok", "put AccessDenied", "delete AccessDenied", "elsewhere AccessDenied"]
     assert who == arn("Manager-sdk")
@@ -80,12 +80,7 @@ def test_a_pod_becomes_a_federated_user_by_an_unmodified_boto3(scenario, manager
 
 def test_without_a_session_policy_a_federated_user_can_do_nothing(scenario, manager):
     team = manager("Manager-named", resourcePolicyOnly=True)
-    agent = scenario.deputy.start_agent(team.admin.get(f"/api/v1/namespaces/{team.name}/pods/app"))
-    try:
-        agent.wait_ready()
-        allowed, who = caller(scenario, agent)
-    finally:
-        agent.stop()
+    allowed, who = caller(scenario, team)
     assert {line.rpartition(" ")[2] for line in allowed} == {"AccessDenied"}, allowed
     assert who == arn("Manager-named")
     [call] = asked_for(scenario, "Manager-named")

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{
     model::{Account, FederatedBinding},
     names::{ClusterName, FederatedDuration, FederatedUserArn, ServiceAccountName, TagKey, TagValue},
-    naming,
+    session::tags_of_pods,
 };
 
 /// Every parameter of `sts:GetFederationToken` that Deputy sends. Equal requests may share a session.
@@ -36,20 +36,10 @@ pub fn request(
     if !together {
         return None;
     }
-    let mut tags: BTreeMap<_, _> = binding
-        .tags
-        .iter()
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    tags.extend([
-        naming::tag(naming::TAG_CLUSTER, cluster.as_str()),
-        naming::tag(naming::TAG_NAMESPACE, binding.id.namespace.as_str()),
-        naming::tag(naming::TAG_SERVICE_ACCOUNT, service_account.as_str()),
-    ]);
     Some(FederationRequest {
         user: binding.arn(account),
         duration: binding.duration_in(account),
-        tags,
+        tags: tags_of_pods(&binding.tags, cluster, &binding.id.namespace, service_account),
         policy: binding.share.policy().map(|policy| policy.to_json()),
     })
 }

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    model::{Account, Binding, Role, RoleSource, SessionMethod, SessionScope, SessionSpec},
+    model::{Account, Binding, ChosenTags, Role, RoleSource, SessionMethod, SessionScope, SessionSpec},
     names::{
-        ClusterName, ExternalId, ManagedPolicyArn, MaxSessionDuration, PodName, RoleArn, ServiceAccountName,
-        SessionDuration, SessionName, TagKey, TagValue, Uid,
+        ClusterName, ExternalId, ManagedPolicyArn, MaxSessionDuration, NamespaceName, PodName, RoleArn,
+        ServiceAccountName, SessionDuration, SessionName, TagKey, TagValue, Uid,
     },
     naming,
     share::SessionShare,
@@ -90,6 +90,22 @@ pub fn needs_boundary(role: &Role, binding: &Binding) -> bool {
     role.existing().is_some() && binding.session.policy.is_none()
 }
 
+/// The session tags of pods of a ServiceAccount: those that a binding chooses, and Deputy's own, which none of them can be.
+pub(crate) fn tags_of_pods(
+    chosen: &ChosenTags,
+    cluster: &ClusterName,
+    namespace: &NamespaceName,
+    service_account: &ServiceAccountName,
+) -> BTreeMap<TagKey, TagValue> {
+    let chosen = chosen.iter().map(|(key, value)| (key.clone(), value.clone()));
+    let own = [
+        naming::tag(naming::TAG_CLUSTER, cluster.as_str()),
+        naming::tag(naming::TAG_NAMESPACE, namespace.as_str()),
+        naming::tag(naming::TAG_SERVICE_ACCOUNT, service_account.as_str()),
+    ];
+    chosen.chain(own).collect()
+}
+
 /// The request for `subject` under an accepted binding of an accepted role. None if `subject` is not one of the binding's,
 /// if account, role and binding do not belong together, if the broker is not who makes sessions by the binding, or, of a role that exists,
 /// if the session [needs a boundary](needs_boundary) and there is none, or names managed policies.
@@ -125,17 +141,12 @@ pub fn request(
     };
     let service_account = subject.service_account.as_str();
     let mut name = vec![namespace.as_str(), service_account];
-    let mut tags: BTreeMap<_, _> = binding
-        .session
-        .tags
-        .iter()
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    tags.extend([
-        naming::tag(naming::TAG_CLUSTER, cluster.as_str()),
-        naming::tag(naming::TAG_NAMESPACE, namespace.as_str()),
-        naming::tag(naming::TAG_SERVICE_ACCOUNT, service_account),
-    ]);
+    let mut tags = tags_of_pods(
+        &binding.session.tags,
+        cluster,
+        namespace,
+        &subject.service_account,
+    );
     let share = SessionShare::of(&binding.session);
     // Sessions of a role that exists are its owner's to end, and so are the tags that its trust policy takes.
     let mark = role.owned().and_then(|_| share.mark(&subject.service_account));
