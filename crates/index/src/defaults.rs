@@ -109,7 +109,7 @@ impl Index {
 
     /// Every binding of either kind that names a ServiceAccount and grants something, in the order in which they count.
     #[must_use]
-    pub fn all_bindings_of_service_account(
+    pub fn bindings_of_service_account(
         &self,
         namespace: &NamespaceName,
         service_account: &ServiceAccountName,

@@ -186,21 +186,6 @@ impl Index {
         NamedPrincipals::of(&bindings, is_whole)
     }
 
-    /// Bindings that name a ServiceAccount, oldest first (then by name). Not those that are being deleted or can't be
-    /// read.
-    #[must_use]
-    pub fn bindings_of_service_account(
-        &self,
-        namespace: &NamespaceName,
-        service_account: &ServiceAccountName,
-    ) -> Vec<Arc<Binding>> {
-        let granting = {
-            let state = self.state.read();
-            views(state.granting_bindings(namespace, service_account))
-        };
-        read(&granting)
-    }
-
     /// Roles of an account, in order, also those being deleted, and those of ClusterAWSRoles that nobody binds any more.
     #[must_use]
     pub fn roles_of_account(&self, account: &ObjectName) -> Vec<RoleId> {

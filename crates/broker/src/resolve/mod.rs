@@ -88,7 +88,7 @@ pub fn resolve(
 
 /// That there are other bindings than the default one, which gives nothing, and how a pod gets one of them.
 fn alternatives(index: &Index, identity: &PodIdentity, default: &BindingRef) -> String {
-    let all = index.all_bindings_of_service_account(&identity.namespace, &identity.subject.service_account);
+    let all = index.bindings_of_service_account(&identity.namespace, &identity.subject.service_account);
     let others = all.iter().filter(|binding| *binding != default);
     let names: Vec<String> = others.map(|binding| binding.selector().to_string()).collect();
     if names.is_empty() {

@@ -208,7 +208,7 @@ fn the_bindings_of_a_service_account_are_found_oldest_first() {
         deleting(of("leaving")),
         federated("payments-eu", "elsewhere", "Manager2"),
     ]);
-    let found = index.all_bindings_of_service_account(&ns("payments"), &sa("app"));
+    let found = index.bindings_of_service_account(&ns("payments"), &sa("app"));
     let names: Vec<_> = found.iter().map(ToString::to_string).collect();
     assert_eq!(
         names,
@@ -223,7 +223,7 @@ fn the_bindings_of_a_service_account_are_found_oldest_first() {
         default.binding.to_string(),
         "AWSFederatedUserBinding payments/old"
     );
-    let of_another = index.all_bindings_of_service_account(&ns("payments"), &sa("another"));
+    let of_another = index.bindings_of_service_account(&ns("payments"), &sa("another"));
     assert!(of_another.is_empty());
 }
 
