@@ -8,7 +8,7 @@ use deputy_api::{
     conditions::{self, ConditionReason, ConditionType, Conditions, Status},
 };
 use deputy_aws::AwsError;
-use deputy_delegation::{Accepted, NamespaceName, Violations};
+use deputy_delegation::{Accepted, MissingFacts, NamespaceName, Violations};
 use deputy_runtime::status::replace_status;
 use jiff::Timestamp;
 use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
@@ -125,6 +125,16 @@ pub fn refused_session(conditions: &[Condition], generation: Option<i64>) -> Opt
             let reason = ConditionReason::from_word(&c.reason).unwrap_or(ConditionReason::AWSError);
             ConditionValue::new(Status::False, reason, c.message.clone())
         })
+}
+
+/// `Accepted` and `Ready` of a binding that waits for another object.
+#[must_use]
+pub fn undecided(missing: &MissingFacts) -> (ConditionValue, ConditionValue) {
+    let reason = missing.into();
+    (
+        ConditionValue::new(Status::Unknown, reason, missing.to_string()),
+        ConditionValue::new(Status::False, reason, missing.to_string()),
+    )
 }
 
 pub trait HasConditions {

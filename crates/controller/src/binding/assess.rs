@@ -37,11 +37,8 @@ pub fn assess(inputs: &BindingInputs, old: &AWSRoleBindingStatus) -> BindingAsse
             BindingAssessment { accepted, ready }
         }
         Decision::Undecided(missing) => {
-            let reason = missing.into();
-            BindingAssessment {
-                accepted: ConditionValue::new(Status::Unknown, reason, missing.to_string()),
-                ready: ConditionValue::new(Status::False, reason, missing.to_string()),
-            }
+            let (accepted, ready) = report::undecided(missing);
+            BindingAssessment { accepted, ready }
         }
     }
 }

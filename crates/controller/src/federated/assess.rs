@@ -7,7 +7,7 @@ use deputy_api::{
 use deputy_delegation::{Decision, FederatedUserArn};
 
 use super::dereference::{FederatedFacts, FederatedInputs};
-use crate::report::{ConditionValue, accepted, refused, refused_session, shadowed};
+use crate::report::{ConditionValue, accepted, refused, refused_session, shadowed, undecided};
 
 /// What is true of a binding of a federated user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,12 +34,8 @@ pub fn assess(inputs: &FederatedInputs, old: &AWSFederatedUserBindingStatus) -> 
             (accepted, ready, None)
         }
         Decision::Undecided(missing) => {
-            let reason = missing.into();
-            (
-                ConditionValue::new(Status::Unknown, reason, missing.to_string()),
-                ConditionValue::new(Status::False, reason, missing.to_string()),
-                None,
-            )
+            let (accepted, ready) = undecided(missing);
+            (accepted, ready, None)
         }
     };
     FederatedAssessment { accepted, ready, arn }
