@@ -195,10 +195,16 @@ impl Issuer {
         sts: impl FnOnce() -> Option<Arc<dyn Sts>>,
     ) -> Option<Arc<Issued>> {
         let now = (self.clock)();
-        let entry = usable(&mut self.state.lock(), key, now)?;
-        if entry.issued.is_due(now)
-            && let Some(sts) = sts()
-        {
+        let (entry, wanted) = {
+            let mut state = self.state.lock();
+            let entry = usable(&mut state, key, now)?;
+            // While that is under way, or failed a moment ago, there is nothing to begin, and so nothing to ask for.
+            let rests =
+                state.in_flight.contains_key(key) || state.failed.get(key).is_some_and(Failure::holds);
+            let wanted = entry.issued.is_due(now) && !rests;
+            (entry, wanted)
+        };
+        if wanted && let Some(sts) = sts() {
             self.renew(&mut self.state.lock(), key, &entry, &sts);
         }
         Some(entry.issued.clone())
