@@ -13,7 +13,7 @@ use deputy_runtime::{
     serve::{self, Endpoint, ServeError},
     shutdown::Shutdown,
     tls::{
-        Authority, AuthorityConfig, AuthorityError, AuthorityPolicy, WebhookKind, follow_bundle_config_map,
+        Authority, AuthorityConfig, AuthorityError, AuthorityPolicy, BundleHolder, follow_bundle_config_map,
         publish_ca_bundle,
     },
 };
@@ -108,8 +108,8 @@ pub async fn run(
         &shutdown,
     )?;
     for (kind, name) in [
-        (WebhookKind::Validating, config.validating_configuration.clone()),
-        (WebhookKind::Mutating, config.mutating_configuration.clone()),
+        (BundleHolder::Validating, config.validating_configuration.clone()),
+        (BundleHolder::Mutating, config.mutating_configuration.clone()),
     ] {
         let (client, authority) = (client.clone(), authority.clone());
         let (readiness, shutdown) = (readiness.clone(), shutdown.clone());

@@ -13,6 +13,8 @@
 //!   `of_candidates_with_any_clocks_and_any_delays_never_two_hold_the_lease`.
 //! - An authority that clients have pinned is never replaced silently:
 //!   `a_replica_that_begins_makes_no_authority_while_clients_trust_another`.
+//! - Whom an aggregated API believes shows a certificate of the front proxy, by what the cluster says now:
+//!   `nobody_is_let_in_without_a_certificate_of_the_front_proxy`, `an_authority_that_is_replaced_counts_no_more`.
 //! - No filter of logs silences the audit log, or takes the spans from a line: `no_filter_silences_the_audit`,
 //!   `a_line_names_its_spans_whatever_the_filter_says`.
 //! - A panic ends one request, or the process; its message is not logged: `a_panic_in_one_request_ends_that_request`,
@@ -21,6 +23,7 @@
 pub mod client;
 pub mod contain;
 pub mod error;
+pub mod front_proxy;
 pub mod health;
 pub mod lease;
 pub mod metrics;

@@ -10,6 +10,8 @@ pub enum Endpoint {
     Webhook,
     /// Credentials, from agents.
     Broker,
+    /// Sessions of people, from API servers.
+    People,
     /// Health and metrics, for people and Prometheus.
     Admin,
     /// Health, for the kubelet alone.
@@ -55,13 +57,20 @@ const OTHER_FILES: u64 = 256;
 
 impl Endpoint {
     /// All there are.
-    pub const ALL: [Self; 4] = [Self::Webhook, Self::Broker, Self::Admin, Self::Probes];
+    pub const ALL: [Self; 5] = [
+        Self::Webhook,
+        Self::Broker,
+        Self::People,
+        Self::Admin,
+        Self::Probes,
+    ];
 
     /// Its name in metrics and logs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
             Self::Broker => "broker",
+            Self::People => "people",
             Self::Admin => "admin",
             Self::Probes => "probes",
         }
@@ -101,6 +110,21 @@ impl Endpoint {
                 age: seconds(600),
                 header_bytes: 32 * 1024,
                 http2_streams: None,
+                drain: seconds(5),
+            },
+            // API servers show a certificate in the handshake. Whose count may change: no connection outlives that for long.
+            Self::People => ListenerLimits {
+                connections: 256,
+                connections_per_peer: 32,
+                handshake: seconds(5),
+                unaccepted: None,
+                head: seconds(5),
+                idle: seconds(30),
+                request: seconds(15),
+                write: seconds(5),
+                age: seconds(60),
+                header_bytes: 32 * 1024,
+                http2_streams: Some(100),
                 drain: seconds(5),
             },
             Self::Admin => ListenerLimits {
@@ -160,7 +184,7 @@ mod tests {
         let last = Endpoint::ALL[Endpoint::ALL.len() - 1];
         // The compiler asks for an arm when there is a new one; it must be the last of the list then.
         match last {
-            Endpoint::Webhook | Endpoint::Broker | Endpoint::Admin | Endpoint::Probes => {}
+            Endpoint::Webhook | Endpoint::Broker | Endpoint::People | Endpoint::Admin | Endpoint::Probes => {}
         }
     }
 

@@ -263,7 +263,7 @@ impl Leaf {
 
 /// The authorities in a PEM bundle, in order.
 pub(super) fn parse_bundle(pem: &[u8]) -> Result<Vec<CaCertificate>, CertificateError> {
-    parse_certificates(pem)?
+    certificates_of(pem)?
         .into_iter()
         .map(CaCertificate::from_der)
         .collect()
@@ -277,7 +277,7 @@ pub fn bundle_trusts(
     now: Timestamp,
 ) -> Result<bool, CertificateError> {
     let mut roots = RootCertStore::empty();
-    for certificate in parse_certificates(bundle)? {
+    for certificate in certificates_of(bundle)? {
         roots.add(certificate).map_err(|_| CertificateError::Bundle)?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -289,7 +289,11 @@ pub fn bundle_trusts(
     Ok(verifier.verify_server_cert(leaf, &[], &name, &[], now).is_ok())
 }
 
-fn parse_certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+/// The certificates of a bundle, at least one.
+///
+/// # Errors
+/// [`CertificateError`]: it is too large, or one of them can't be read.
+pub fn certificates_of(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
     if pem.len() > PEM_BYTES {
         return Err(CertificateError::TooLarge { bytes: pem.len() });
     }

@@ -15,10 +15,10 @@ mod store;
 
 pub use authority::{Authority, AuthorityConfig};
 pub use bundle_call::PublishError;
-pub use certificate::{CertificateError, bundle_trusts};
+pub use certificate::{CertificateError, bundle_trusts, certificates_of};
 pub use config_map::{follow_bundle_config_map, publish_bundle_config_map};
 pub use error::{ABANDON_ANNOTATION, AuthorityError};
-pub use publish::{WebhookKind, publish_ca_bundle};
+pub use publish::{BundleHolder, publish_ca_bundle};
 
 use std::{sync::Arc, time::Duration};
 

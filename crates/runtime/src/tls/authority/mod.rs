@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, ResourceExt as _};
 use rustls::{
-    ServerConfig,
-    server::{ClientHello, ResolvesServerCert},
+    ConfigBuilder, ServerConfig, WantsVerifier,
+    server::{ClientHello, ResolvesServerCert, danger::ClientCertVerifier},
     sign::CertifiedKey,
 };
 use rustls_pki_types::CertificateDer;
@@ -126,10 +126,7 @@ impl Authority {
             leaf: ArcSwapOption::empty(),
             held: Mutex::default(),
         });
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let server_config = ServerConfig::builder_with_provider(provider)
-            .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
-            .map_err(AuthorityError::Tls)?
+        let server_config = tls_versions()?
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(LeafResolver(Arc::clone(&shared))));
         Ok(Self {
@@ -148,6 +145,21 @@ impl Authority {
         Arc::clone(&self.server_config)
     }
 
+    /// The same for a server that lets in only whom `clients` verifies.
+    ///
+    /// # Errors
+    /// [`AuthorityError::Tls`], as when it began.
+    pub fn server_config_for(
+        &self,
+        clients: Arc<dyn ClientCertVerifier>,
+    ) -> Result<Arc<ServerConfig>, AuthorityError> {
+        let resolver = Arc::new(LeafResolver(Arc::clone(&self.shared)));
+        let config = tls_versions()?
+            .with_client_cert_verifier(clients)
+            .with_cert_resolver(resolver);
+        Ok(Arc::new(config))
+    }
+
     /// The certificate that this replica serves with.
     pub fn leaf(&self) -> Option<CertificateDer<'static>> {
         self.shared
@@ -161,6 +173,13 @@ impl Authority {
     pub(super) fn server_name(&self) -> String {
         self.shared.config.server_name()
     }
+}
+
+fn tls_versions() -> Result<ConfigBuilder<ServerConfig, WantsVerifier>, AuthorityError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .map_err(AuthorityError::Tls)
 }
 
 impl Shared {

@@ -1,4 +1,4 @@
-//! Bringing the bundle to the API server through our webhook configurations.
+//! Bringing the bundle to the API server through our webhook configurations and our APIService.
 
 use std::{fmt::Debug, time::Duration};
 
@@ -9,6 +9,7 @@ use k8s_openapi::{
     api::admissionregistration::v1::{
         MutatingWebhookConfiguration, ValidatingWebhookConfiguration, WebhookClientConfig,
     },
+    kube_aggregator::pkg::apis::apiregistration::v1::APIService,
 };
 use kube::{
     Api, Resource, ResourceExt as _,
@@ -35,110 +36,131 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How often a write starts over at once when somebody else was faster.
 const ROUNDS: usize = 4;
 
-/// Which kind of webhook configuration.
+/// What the API server reads a bundle from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WebhookKind {
+pub enum BundleHolder {
     /// `ValidatingWebhookConfiguration`
     Validating,
     /// `MutatingWebhookConfiguration`
     Mutating,
+    /// `APIService`
+    ApiService,
 }
 
-/// Keeps the `caBundle` of every webhook in the configuration `name` equal to the authority's bundle, until
-/// `shutdown` stops: also when somebody else (an upgrade of the chart) removes or changes it.
+/// Keeps every `caBundle` of the object `name` equal to the authority's bundle, until `shutdown` stops: also when somebody else (an upgrade
+/// of the chart) removes or changes it.
 ///
-/// The condition `webhook-ca-bundle/<Kind>/<name>` of `readiness` is met once what the API server has stored verifies the
-/// certificate that this replica serves with.
+/// The condition `webhook-ca-bundle/<Kind>/<name>` of `readiness`, or one of the APIService's name, is met once what the API server has stored
+/// verifies the certificate that this replica serves with.
 ///
-/// Rights on the configuration by name: `get`, `watch`, `patch`.
+/// Rights on the object by name: `get`, `watch`, `patch`.
 pub async fn publish_ca_bundle(
     client: kube::Client,
-    kind: WebhookKind,
+    holder: BundleHolder,
     name: &str,
     authority: &Authority,
     readiness: &Readiness,
     shutdown: Shutdown,
 ) {
-    let ready = readiness.register(format!("webhook-ca-bundle/{kind:?}/{name}"));
-    match kind {
-        WebhookKind::Validating => {
-            CaBundle::<ValidatingWebhookConfiguration> {
-                api: Api::all(client),
-                name,
-                authority,
-                ready,
-            }
-            .run(shutdown)
-            .await;
+    let ready = match holder {
+        BundleHolder::Validating | BundleHolder::Mutating => {
+            readiness.register(format!("webhook-ca-bundle/{holder:?}/{name}"))
         }
-        WebhookKind::Mutating => {
-            CaBundle::<MutatingWebhookConfiguration> {
-                api: Api::all(client),
-                name,
-                authority,
-                ready,
-            }
-            .run(shutdown)
-            .await;
+        BundleHolder::ApiService => readiness.register(name),
+    };
+    match holder {
+        BundleHolder::Validating => {
+            let api = Api::<ValidatingWebhookConfiguration>::all(client);
+            CaBundle::new(api, name, authority, ready).run(shutdown).await;
+        }
+        BundleHolder::Mutating => {
+            let api = Api::<MutatingWebhookConfiguration>::all(client);
+            CaBundle::new(api, name, authority, ready).run(shutdown).await;
+        }
+        BundleHolder::ApiService => {
+            let api = Api::<APIService>::all(client);
+            CaBundle::new(api, name, authority, ready).run(shutdown).await;
         }
     }
 }
 
-/// One webhook of a configuration.
+/// Where an object has a bundle.
 #[derive(Debug, PartialEq)]
-struct Webhook<'a> {
+struct BundlePlace<'a> {
+    /// For people.
     name: &'a str,
-    ca_bundle: Option<&'a [u8]>,
+    /// As JSON Patch writes it.
+    path: String,
+    /// What must be the same for the place to be the one that is meant.
+    test: Option<(String, &'a str)>,
+    bundle: Option<&'a [u8]>,
 }
 
-impl<'a> Webhook<'a> {
-    fn new(name: &'a str, client_config: &'a WebhookClientConfig) -> Self {
-        let ca_bundle = client_config.ca_bundle.as_ref();
+impl<'a> BundlePlace<'a> {
+    fn of_webhook(index: usize, name: &'a str, client_config: &'a WebhookClientConfig) -> Self {
+        let path = format!("/webhooks/{index}");
         Self {
             name,
-            ca_bundle: ca_bundle.map(|ByteString(bytes)| bytes.as_slice()),
+            test: Some((format!("{path}/name"), name)),
+            path: format!("{path}/clientConfig/caBundle"),
+            bundle: bytes(client_config.ca_bundle.as_ref()),
         }
     }
 }
 
-/// What the two kinds of configuration have in common.
-trait WebhookConfiguration:
-    Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static
-{
-    fn webhooks(&self) -> Vec<Webhook<'_>>;
+fn bytes(bundle: Option<&ByteString>) -> Option<&[u8]> {
+    bundle.map(|ByteString(bytes)| bytes.as_slice())
 }
 
-impl WebhookConfiguration for ValidatingWebhookConfiguration {
-    fn webhooks(&self) -> Vec<Webhook<'_>> {
-        let webhooks = self.webhooks.iter().flatten();
+/// What the kinds have in common.
+trait HoldsBundle: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + 'static {
+    fn places(&self) -> Vec<BundlePlace<'_>>;
+}
+
+impl HoldsBundle for ValidatingWebhookConfiguration {
+    fn places(&self) -> Vec<BundlePlace<'_>> {
+        let webhooks = self.webhooks.iter().flatten().enumerate();
         webhooks
-            .map(|webhook| Webhook::new(&webhook.name, &webhook.client_config))
+            .map(|(i, webhook)| BundlePlace::of_webhook(i, &webhook.name, &webhook.client_config))
             .collect()
     }
 }
 
-impl WebhookConfiguration for MutatingWebhookConfiguration {
-    fn webhooks(&self) -> Vec<Webhook<'_>> {
-        let webhooks = self.webhooks.iter().flatten();
+impl HoldsBundle for MutatingWebhookConfiguration {
+    fn places(&self) -> Vec<BundlePlace<'_>> {
+        let webhooks = self.webhooks.iter().flatten().enumerate();
         webhooks
-            .map(|webhook| Webhook::new(&webhook.name, &webhook.client_config))
+            .map(|(i, webhook)| BundlePlace::of_webhook(i, &webhook.name, &webhook.client_config))
             .collect()
     }
 }
 
-/// The operations that give every webhook the bundle; none when all have it. They hold only for the version that
+impl HoldsBundle for APIService {
+    fn places(&self) -> Vec<BundlePlace<'_>> {
+        let spec = self.spec.iter();
+        spec.map(|spec| BundlePlace {
+            name: self.metadata.name.as_deref().unwrap_or_default(),
+            path: "/spec/caBundle".to_owned(),
+            test: None,
+            bundle: bytes(spec.ca_bundle.as_ref()),
+        })
+        .collect()
+    }
+}
+
+/// The operations that give every place the bundle; none when all have it. They hold only for the version that
 /// was read, and touch nothing else: fields that this build does not know survive.
-fn patch(resource_version: &str, webhooks: &[Webhook<'_>], bundle: &[u8]) -> Vec<Value> {
+fn patch(resource_version: &str, places: &[BundlePlace<'_>], bundle: &[u8]) -> Vec<Value> {
     let mut operations = Vec::new();
-    for (index, webhook) in webhooks.iter().enumerate() {
-        if webhook.ca_bundle == Some(bundle) {
+    for place in places {
+        if place.bundle == Some(bundle) {
             continue;
         }
-        let path = format!("/webhooks/{index}");
-        operations.push(json!({"op": "test", "path": format!("{path}/name"), "value": webhook.name}));
+        let test = place.test.as_ref();
+        operations.extend(test.map(|(path, value)| json!({"op": "test", "path": path, "value": value})));
         operations.push(json!({
             "op": "add",
-            "path": format!("{path}/clientConfig/caBundle"),
+            "path": place.path,
             "value": ByteString(bundle.to_vec()),
         }));
     }
@@ -151,22 +173,22 @@ fn patch(resource_version: &str, webhooks: &[Webhook<'_>], bundle: &[u8]) -> Vec
     operations
 }
 
-/// The webhooks whose bundle does not verify the leaf.
+/// The places whose bundle does not verify the leaf.
 fn unverified<'a>(
-    webhooks: &[Webhook<'a>],
+    places: &[BundlePlace<'a>],
     leaf: &CertificateDer<'_>,
     server_name: &str,
     now: Timestamp,
 ) -> Vec<&'a str> {
-    let trusts = |webhook: &&Webhook<'_>| {
-        webhook
-            .ca_bundle
+    let trusts = |place: &&BundlePlace<'_>| {
+        place
+            .bundle
             .is_some_and(|bundle| bundle_trusts(bundle, leaf, server_name, now).unwrap_or(false))
     };
-    webhooks
+    places
         .iter()
-        .filter(|webhook| !trusts(webhook))
-        .map(|webhook| webhook.name)
+        .filter(|place| !trusts(place))
+        .map(|place| place.name)
         .collect()
 }
 
@@ -177,7 +199,16 @@ struct CaBundle<'a, K> {
     ready: ReadyHandle,
 }
 
-impl<K: WebhookConfiguration> CaBundle<'_, K> {
+impl<'a, K: HoldsBundle> CaBundle<'a, K> {
+    fn new(api: Api<K>, name: &'a str, authority: &'a Authority, ready: ReadyHandle) -> Self {
+        Self {
+            api,
+            name,
+            authority,
+            ready,
+        }
+    }
+
     async fn run(self, shutdown: Shutdown) {
         let mut changes = std::pin::pin!(changes(self.api.clone(), self.name));
         let mut bundle = self.authority.bundle();
@@ -224,22 +255,22 @@ impl<K: WebhookConfiguration> CaBundle<'_, K> {
         }
     }
 
-    /// Writes what is missing and reads it back. Returns the webhooks that do not verify the leaf.
+    /// Writes what is missing and reads it back. Returns the places that do not verify the leaf.
     async fn sync(&self, bundle: &str) -> Result<Vec<String>, PublishError> {
         let object = format!("{} {}", K::kind(&()), self.name);
         for _ in 0..ROUNDS {
             let Some(configuration) = call("get", &object, self.api.get_opt(self.name)).await? else {
                 return Err(PublishError::Missing { object });
             };
-            let webhooks = configuration.webhooks();
+            let places = configuration.places();
             let Some(leaf) = self.authority.leaf().filter(|_| !bundle.is_empty()) else {
-                return Ok(webhooks.iter().map(|webhook| webhook.name.to_owned()).collect());
+                return Ok(places.iter().map(|place| place.name.to_owned()).collect());
             };
             let version = configuration.resource_version().unwrap_or_default();
-            let operations = patch(&version, &webhooks, bundle.as_bytes());
+            let operations = patch(&version, &places, bundle.as_bytes());
             if operations.is_empty() {
                 let server_name = self.authority.server_name();
-                let unverified = unverified(&webhooks, &leaf, &server_name, Timestamp::now());
+                let unverified = unverified(&places, &leaf, &server_name, Timestamp::now());
                 return Ok(unverified.into_iter().map(str::to_owned).collect());
             }
             self.patch(&object, operations).await?;
@@ -274,7 +305,7 @@ impl<K: WebhookConfiguration> CaBundle<'_, K> {
                 tracing::debug!(
                     object,
                     detail = status.message,
-                    "CA bundle not patched: the configuration was changed meanwhile"
+                    "CA bundle not patched: the object was changed meanwhile"
                 );
                 Ok(())
             }

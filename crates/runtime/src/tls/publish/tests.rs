@@ -1,19 +1,21 @@
 use super::super::authority::tests::{authority_for_tests, rotate_for_tests};
 use super::*;
 
-fn webhook<'a>(name: &'a str, ca_bundle: Option<&'a str>) -> Webhook<'a> {
-    Webhook {
+fn webhook<'a>(index: usize, name: &'a str, ca_bundle: Option<&'a str>) -> BundlePlace<'a> {
+    BundlePlace {
         name,
-        ca_bundle: ca_bundle.map(str::as_bytes),
+        path: format!("/webhooks/{index}/clientConfig/caBundle"),
+        test: Some((format!("/webhooks/{index}/name"), name)),
+        bundle: ca_bundle.map(str::as_bytes),
     }
 }
 
 #[test]
 fn the_patch_touches_only_the_webhooks_that_lack_the_bundle() {
     let webhooks = [
-        webhook("validate.deputy.dev", Some("new")),
-        webhook("mutate.deputy.dev", None),
-        webhook("limits.deputy.dev", Some("old")),
+        webhook(0, "validate.deputy.dev", Some("new")),
+        webhook(1, "mutate.deputy.dev", None),
+        webhook(2, "limits.deputy.dev", Some("old")),
     ];
     insta::assert_json_snapshot!(patch("42", &webhooks, b"new"));
 }
@@ -23,7 +25,7 @@ fn configurations_that_are_current_are_not_written() {
     assert!(
         patch(
             "42",
-            &[webhook("a", Some("new")), webhook("b", Some("new"))],
+            &[webhook(0, "a", Some("new")), webhook(1, "b", Some("new"))],
             b"new"
         )
         .is_empty()
@@ -33,7 +35,7 @@ fn configurations_that_are_current_are_not_written() {
 
 #[test]
 fn every_operation_is_one_that_the_client_can_send() {
-    let operations = patch("42", &[webhook("a", None)], b"new");
+    let operations = patch("42", &[webhook(0, "a", None)], b"new");
     assert_eq!(operations.len(), 3);
     serde_json::from_value::<json_patch::Patch>(Value::Array(operations)).unwrap();
 }
@@ -44,12 +46,12 @@ fn a_webhook_is_verified_when_its_bundle_trusts_the_leaf() {
     let old = authority.bundle().borrow().to_string();
     let leaf = authority.leaf().unwrap();
     let name = authority.server_name();
-    let both = [webhook("a", Some(&old)), webhook("b", Some(&old))];
+    let both = [webhook(0, "a", Some(&old)), webhook(1, "b", Some(&old))];
     let now = Timestamp::now();
     assert!(unverified(&both, &leaf, &name, now).is_empty());
-    assert_eq!(unverified(&[webhook("a", None)], &leaf, &name, now), ["a"]);
+    assert_eq!(unverified(&[webhook(0, "a", None)], &leaf, &name, now), ["a"]);
     assert_eq!(
-        unverified(&[webhook("a", Some("rubbish"))], &leaf, &name, now),
+        unverified(&[webhook(0, "a", Some("rubbish"))], &leaf, &name, now),
         ["a"]
     );
 
@@ -60,7 +62,7 @@ fn a_webhook_is_verified_when_its_bundle_trusts_the_leaf() {
     let overlap = format!("{old}{new}");
     assert!(
         unverified(
-            &[webhook("a", Some(&overlap)), webhook("b", Some(&new))],
+            &[webhook(0, "a", Some(&overlap)), webhook(1, "b", Some(&new))],
             &leaf,
             &name,
             now
@@ -78,9 +80,28 @@ fn the_webhooks_of_both_kinds_are_read() {
             {"name": "b", "clientConfig": {}, "sideEffects": "None", "admissionReviewVersions": ["v1"]},
         ],
     });
-    let expected = vec![webhook("a", Some("new")), webhook("b", None)];
+    let expected = vec![webhook(0, "a", Some("new")), webhook(1, "b", None)];
     let validating: ValidatingWebhookConfiguration = serde_json::from_value(json.clone()).unwrap();
-    assert_eq!(validating.webhooks(), expected);
+    assert_eq!(validating.places(), expected);
     let mutating: MutatingWebhookConfiguration = serde_json::from_value(json).unwrap();
-    assert_eq!(mutating.webhooks(), expected);
+    assert_eq!(mutating.places(), expected);
+}
+
+#[test]
+fn an_api_service_has_its_bundle_in_its_spec() {
+    let json = json!({
+        "metadata": {"name": "v1alpha1.credentials.deputy.dev"},
+        "spec": {"groupPriorityMinimum": 1000, "versionPriority": 15, "caBundle": "bmV3"},
+    });
+    let service: APIService = serde_json::from_value(json).unwrap();
+    let places = service.places();
+    assert!(patch("42", &places, b"new").is_empty());
+    let operations = patch("42", &places, b"newer");
+    assert_eq!(
+        operations,
+        [
+            json!({"op": "test", "path": "/metadata/resourceVersion", "value": "42"}),
+            json!({"op": "add", "path": "/spec/caBundle", "value": "bmV3ZXI="}),
+        ]
+    );
 }

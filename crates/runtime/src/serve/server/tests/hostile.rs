@@ -33,6 +33,14 @@ trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
 type Stream = Pin<Box<dyn Duplex>>;
 
+/// Whether a listener is served with TLS.
+fn is_tls(endpoint: Endpoint) -> bool {
+    match endpoint {
+        Endpoint::Webhook | Endpoint::Broker | Endpoint::People => true,
+        Endpoint::Admin | Endpoint::Probes => false,
+    }
+}
+
 impl Rig {
     fn new(endpoint: Endpoint) -> Self {
         Self::with(endpoint, endpoint.limits())
@@ -42,7 +50,7 @@ impl Rig {
         let authority = authority_for_tests();
         let (connect, incoming) = mpsc::channel(16);
         let (metrics, shutdown) = (Metrics::new("test"), Shutdown::manual());
-        let is_tls = matches!(endpoint, Endpoint::Webhook | Endpoint::Broker);
+        let is_tls = is_tls(endpoint);
         let server = Server {
             endpoint,
             tls: is_tls.then(|| with_protocols(&authority.server_config(), &limits)),
@@ -63,7 +71,7 @@ impl Rig {
     }
 
     fn is_tls(&self) -> bool {
-        matches!(self.endpoint, Endpoint::Webhook | Endpoint::Broker)
+        is_tls(self.endpoint)
     }
 
     /// A connection of which nothing is sent yet.

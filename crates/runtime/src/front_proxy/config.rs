@@ -1,0 +1,211 @@
+//! The ConfigMap `extension-apiserver-authentication`, and the headers that it names.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use http::{HeaderMap, HeaderName};
+use rustls::RootCertStore;
+use rustls_pki_types::CertificateDer;
+
+use crate::tls::{CertificateError, certificates_of};
+
+/// The most names and headers of one list.
+const LIST_MAX: usize = 64;
+/// The most groups of a user that are read.
+const GROUPS_MAX: usize = 2_000;
+
+const CA: &str = "requestheader-client-ca-file";
+const CLIENT_CA: &str = "client-ca-file";
+const NAMES: &str = "requestheader-allowed-names";
+const USER: &str = "requestheader-username-headers";
+const GROUP: &str = "requestheader-group-headers";
+const EXTRA: &str = "requestheader-extra-headers-prefix";
+
+/// Whose certificates count, and which headers say who the user is.
+#[derive(Debug)]
+pub struct FrontProxy {
+    /// The authorities behind the certificate.
+    pub(super) roots: RootCertStore,
+    /// Common names that it may have; empty: any.
+    pub(super) names: BTreeSet<String>,
+    user: Vec<HeaderName>,
+    group: Vec<HeaderName>,
+    extra: Vec<String>,
+}
+
+/// Who the API server says that the user is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestUser {
+    /// Name.
+    pub name: String,
+    /// Groups, as they came.
+    pub groups: Vec<String>,
+    /// What else the authenticator said.
+    pub extra: BTreeMap<String, Vec<String>>,
+}
+
+/// Why the ConfigMap can't be gone by, or a request says no user.
+#[derive(Debug, thiserror::Error)]
+pub enum FrontProxyError {
+    /// A key is missing: the API server has no aggregation layer.
+    #[error("the ConfigMap has no key {0:?}: the API server runs without an aggregation layer")]
+    Missing(&'static str),
+    /// The certificates can't be read.
+    #[error("the certificates of {key:?} can't be read")]
+    Certificates {
+        /// The key.
+        key: &'static str,
+        /// What is wrong with them.
+        #[source]
+        source: CertificateError,
+    },
+    /// A list can't be read.
+    #[error("{0:?} is no JSON list of at most {LIST_MAX} names")]
+    List(&'static str),
+    /// Anybody with a client certificate of the cluster could say to be anybody.
+    #[error(
+        "{NAMES:?} is empty, and an authority of {CA:?} is also one of {CLIENT_CA:?}: whoever has a client certificate of the cluster \
+         could say to be anybody. Give the aggregation layer an authority of its own, or name its certificates"
+    )]
+    AnyClient,
+    /// The request names nobody, or several.
+    #[error("the request says {0} user names; it must be one")]
+    NotOneUser(usize),
+    /// The request has more groups than are read.
+    #[error("the user is in {0} groups; at most {GROUPS_MAX} are read")]
+    TooManyGroups(usize),
+    /// A header has bytes that no text has.
+    #[error("a header about the user is no text")]
+    NoText,
+}
+
+impl FrontProxy {
+    /// Reads the data of the ConfigMap.
+    ///
+    /// # Errors
+    /// [`FrontProxyError`]: nobody is believed then.
+    pub fn parse(data: &BTreeMap<String, String>) -> Result<Self, FrontProxyError> {
+        let authorities = certificates(data, CA)?.ok_or(FrontProxyError::Missing(CA))?;
+        let names: BTreeSet<String> = list(data, NAMES)?.into_iter().collect();
+        if names.is_empty()
+            && let Some(clients) = certificates(data, CLIENT_CA)?
+            && authorities.iter().any(|one| clients.contains(one))
+        {
+            return Err(FrontProxyError::AnyClient);
+        }
+        let mut roots = RootCertStore::empty();
+        for certificate in authorities {
+            roots
+                .add(certificate)
+                .map_err(|_| FrontProxyError::Certificates {
+                    key: CA,
+                    source: CertificateError::Der,
+                })?;
+        }
+        let user = headers(data, USER)?;
+        if user.is_empty() {
+            return Err(FrontProxyError::Missing(USER));
+        }
+        Ok(Self {
+            roots,
+            names,
+            user,
+            group: headers(data, GROUP)?,
+            extra: list(data, EXTRA)?
+                .into_iter()
+                .map(|prefix| prefix.to_ascii_lowercase())
+                .filter(|prefix| !prefix.is_empty())
+                .collect(),
+        })
+    }
+
+    /// Who the user of a request is. Only for requests of a connection with the API server's certificate.
+    ///
+    /// # Errors
+    /// [`FrontProxyError::NotOneUser`], [`FrontProxyError::TooManyGroups`], [`FrontProxyError::NoText`].
+    pub fn user_of(&self, headers: &HeaderMap) -> Result<RequestUser, FrontProxyError> {
+        let texts = |names: &[HeaderName]| {
+            let values = names.iter().flat_map(|name| headers.get_all(name));
+            let texts: Option<Vec<String>> = values.map(text).collect();
+            texts.ok_or(FrontProxyError::NoText)
+        };
+        let mut names = texts(&self.user)?;
+        let name = match (names.pop(), names.len()) {
+            (Some(name), 0) if !name.is_empty() => name,
+            (_, more) => return Err(FrontProxyError::NotOneUser(more)),
+        };
+        let groups = texts(&self.group)?;
+        if groups.len() > GROUPS_MAX {
+            return Err(FrontProxyError::TooManyGroups(groups.len()));
+        }
+        let mut extra: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (header, value) in headers {
+            let key = self
+                .extra
+                .iter()
+                .find_map(|prefix| header.as_str().strip_prefix(prefix.as_str()));
+            if let Some(key) = key {
+                let value = text(value).ok_or(FrontProxyError::NoText)?;
+                extra.entry(unescaped(key)).or_default().push(value);
+            }
+        }
+        Ok(RequestUser { name, groups, extra })
+    }
+}
+
+fn text(value: &http::HeaderValue) -> Option<String> {
+    std::str::from_utf8(value.as_bytes()).ok().map(str::to_owned)
+}
+
+/// The key of a header about what else was said: characters that no header has are escaped by `%`.
+fn unescaped(key: &str) -> String {
+    let mut bytes = Vec::with_capacity(key.len());
+    let mut rest = key.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let escaped = match (first, tail) {
+            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)).map(|(high, low)| high * 16 + low),
+            _ => None,
+        };
+        bytes.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() {
+            tail.get(2..).unwrap_or_default()
+        } else {
+            tail
+        };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit)
+        .to_digit(16)
+        .and_then(|value| u8::try_from(value).ok())
+}
+
+fn certificates(
+    data: &BTreeMap<String, String>,
+    key: &'static str,
+) -> Result<Option<Vec<CertificateDer<'static>>>, FrontProxyError> {
+    let Some(pem) = data.get(key) else {
+        return Ok(None);
+    };
+    let read = certificates_of(pem.as_bytes());
+    let certificates = read.map_err(|source| FrontProxyError::Certificates { key, source })?;
+    Ok(Some(certificates))
+}
+
+fn list(data: &BTreeMap<String, String>, key: &'static str) -> Result<Vec<String>, FrontProxyError> {
+    let Some(text) = data.get(key) else {
+        return Ok(Vec::new());
+    };
+    let list: Option<Vec<String>> = serde_json::from_str(text).ok();
+    list.filter(|list| list.len() <= LIST_MAX)
+        .ok_or(FrontProxyError::List(key))
+}
+
+fn headers(data: &BTreeMap<String, String>, key: &'static str) -> Result<Vec<HeaderName>, FrontProxyError> {
+    let names: Option<Vec<HeaderName>> = list(data, key)?
+        .iter()
+        .map(|name| name.to_ascii_lowercase().parse().ok())
+        .collect();
+    names.ok_or(FrontProxyError::List(key))
+}

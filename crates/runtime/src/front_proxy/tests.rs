@@ -1,0 +1,181 @@
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use http::{HeaderMap, HeaderValue};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use rustls_pki_types::{CertificateDer, UnixTime};
+
+use super::{FrontProxy, FrontProxyError, FrontProxyKeeper};
+
+/// An authority, as PEM and to sign with.
+struct TestCa {
+    pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+fn ca(name: &str) -> TestCa {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let pem = params.self_signed(&key).unwrap().pem();
+    TestCa {
+        pem,
+        issuer: Issuer::new(params, key),
+    }
+}
+
+fn certificate(ca: &TestCa, names: &[&str]) -> CertificateDer<'static> {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = rcgen::DistinguishedName::new();
+    for name in names {
+        params.distinguished_name.push(DnType::CommonName, *name);
+    }
+    let key = KeyPair::generate().unwrap();
+    params.signed_by(&key, &ca.issuer).unwrap().der().clone()
+}
+
+fn data(ca: &str, names: &str) -> BTreeMap<String, String> {
+    [
+        ("requestheader-client-ca-file", ca),
+        ("requestheader-allowed-names", names),
+        ("requestheader-username-headers", r#"["X-Remote-User"]"#),
+        ("requestheader-group-headers", r#"["X-Remote-Group"]"#),
+        ("requestheader-extra-headers-prefix", r#"["X-Remote-Extra-"]"#),
+    ]
+    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+    .into()
+}
+
+fn lets_in(keeper: &FrontProxyKeeper, certificate: &CertificateDer<'_>) -> bool {
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(1_800_000_000));
+    keeper
+        .verifier()
+        .verify_client_cert(certificate, &[], now)
+        .is_ok()
+}
+
+fn learned(data: &BTreeMap<String, String>) -> FrontProxyKeeper {
+    let keeper = FrontProxyKeeper::default();
+    keeper.learn(FrontProxy::parse(data)).unwrap();
+    keeper
+}
+
+#[test]
+fn nobody_is_let_in_without_a_certificate_of_the_front_proxy() {
+    let (ours, theirs) = (ca("front proxy"), ca("clients"));
+    let keeper = learned(&data(&ours.pem, r#"["front-proxy-client"]"#));
+    assert!(keeper.verifier().client_auth_mandatory());
+    for (certificate, expected) in [
+        (certificate(&ours, &["front-proxy-client"]), true),
+        (certificate(&ours, &["somebody"]), false),
+        (certificate(&ours, &[]), false),
+        (certificate(&ours, &["front-proxy-client", "somebody"]), false),
+        (certificate(&theirs, &["front-proxy-client"]), false),
+        (CertificateDer::from(b"no certificate".to_vec()), false),
+    ] {
+        assert_eq!(lets_in(&keeper, &certificate), expected);
+    }
+    // Before anything is known, and when it can't be read any more.
+    let good = certificate(&ours, &["front-proxy-client"]);
+    assert!(!lets_in(&FrontProxyKeeper::default(), &good));
+    let unreadable = FrontProxy::parse(&data("rubbish", "[]"));
+    assert!(keeper.learn(unreadable).is_err());
+    assert!(!lets_in(&keeper, &good));
+}
+
+#[test]
+fn an_authority_that_is_replaced_counts_no_more() {
+    let (old, new) = (ca("old"), ca("new"));
+    let names = r#"["aggregator"]"#;
+    let (by_old, by_new) = (
+        certificate(&old, &["aggregator"]),
+        certificate(&new, &["aggregator"]),
+    );
+    let keeper = learned(&data(&old.pem, names));
+    let verifier = keeper.verifier();
+    let both = format!("{}{}", old.pem, new.pem);
+    let now = UnixTime::since_unix_epoch(Duration::from_secs(1_800_000_000));
+    let lets_in = |one: &CertificateDer<'_>| verifier.verify_client_cert(one, &[], now).is_ok();
+    assert_eq!((lets_in(&by_old), lets_in(&by_new)), (true, false));
+    keeper.learn(FrontProxy::parse(&data(&both, names))).unwrap();
+    assert_eq!((lets_in(&by_old), lets_in(&by_new)), (true, true));
+    keeper.learn(FrontProxy::parse(&data(&new.pem, names))).unwrap();
+    assert_eq!((lets_in(&by_old), lets_in(&by_new)), (false, true));
+}
+
+#[test]
+fn without_names_the_authority_is_the_front_proxys_alone() {
+    let ours = ca("front proxy");
+    let mut alone = data(&ours.pem, "[]");
+    assert!(lets_in(&learned(&alone), &certificate(&ours, &["anything"])));
+    alone.insert("client-ca-file".into(), ca("clients").pem);
+    assert!(FrontProxy::parse(&alone).is_ok());
+    alone.insert("client-ca-file".into(), ours.pem.clone());
+    assert!(matches!(
+        FrontProxy::parse(&alone),
+        Err(FrontProxyError::AnyClient)
+    ));
+    alone.insert("requestheader-allowed-names".into(), r#"["aggregator"]"#.into());
+    assert!(FrontProxy::parse(&alone).is_ok());
+}
+
+#[test]
+fn what_is_no_configuration_is_refused() {
+    let ours = ca("front proxy").pem;
+    let good = data(&ours, "[]");
+    for (key, value) in [
+        ("requestheader-client-ca-file", None),
+        ("requestheader-client-ca-file", Some("")),
+        ("requestheader-username-headers", None),
+        ("requestheader-username-headers", Some("[]")),
+        ("requestheader-username-headers", Some("X-Remote-User")),
+        ("requestheader-username-headers", Some(r#"["not a header"]"#)),
+        ("requestheader-allowed-names", Some(r#"{"a": 1}"#)),
+        ("requestheader-allowed-names", Some("[1]")),
+    ] {
+        let mut broken = good.clone();
+        match value {
+            None => broken.remove(key),
+            Some(value) => broken.insert(key.into(), value.into()),
+        };
+        assert!(FrontProxy::parse(&broken).is_err(), "{key}: {value:?}");
+    }
+    assert!(FrontProxy::parse(&good).is_ok());
+    assert!(FrontProxy::parse(&BTreeMap::new()).is_err());
+}
+
+#[test]
+fn a_request_names_one_user_and_any_groups() {
+    let known = Arc::new(FrontProxy::parse(&data(&ca("front proxy").pem, "[]")).unwrap());
+    let of = |headers: &[(&'static str, &'static str)]| {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, HeaderValue::from_static(value));
+        }
+        known.user_of(&map)
+    };
+    let user = of(&[
+        ("x-remote-user", "alice@example.com"),
+        ("x-remote-group", "sre"),
+        ("x-remote-group", "system:authenticated"),
+        ("x-remote-extra-example.com%2fscopes", "a"),
+        ("x-remote-extra-example.com%2fscopes", "b"),
+        ("x-other", "c"),
+    ])
+    .unwrap();
+    assert_eq!(user.name, "alice@example.com");
+    assert_eq!(user.groups, ["sre", "system:authenticated"]);
+    let scopes = vec!["a".to_owned(), "b".to_owned()];
+    assert_eq!(
+        user.extra,
+        BTreeMap::from([("example.com/scopes".to_owned(), scopes)])
+    );
+    for bad in [
+        &[][..],
+        &[("x-remote-user", "")],
+        &[("x-remote-user", "alice"), ("x-remote-user", "bob")],
+        &[("x-remote-group", "sre")],
+    ] {
+        assert!(of(bad).is_err(), "{bad:?}");
+    }
+}
