@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Args;
-use deputy_broker::BrokerConfig;
+use deputy_broker::{BrokerConfig, PeopleConfig};
 
 use crate::{
     cluster::Duty,
@@ -35,6 +35,16 @@ pub struct BrokerArguments {
     /// A folder with the keys of federation users: for each AWSAccount a file of its name, with what `aws iam create-access-key` prints
     #[arg(long, env = "DEPUTY_FEDERATION_KEYS")]
     federation_keys: Option<PathBuf>,
+    /// Where people get sessions, from the cluster's API server alone, with TLS; nowhere by default
+    #[arg(long, env = "DEPUTY_PEOPLE_LISTEN")]
+    people_listen: Option<SocketAddr>,
+    /// The APIService by which the API server finds that; it must exist
+    #[arg(
+        long,
+        env = "DEPUTY_PEOPLE_API_SERVICE",
+        default_value = "v1alpha1.credentials.deputy.dev"
+    )]
+    people_api_service: String,
     /// The ConfigMap for the broker's public bundle; it must exist
     #[arg(long, env = "DEPUTY_BROKER_BUNDLE", default_value = "deputy-broker-bundle")]
     bundle: String,
@@ -62,6 +72,10 @@ pub async fn run(arguments: &BrokerArguments) -> Result<(), Failure> {
         roles_anywhere,
         proxy,
         federation_keys: arguments.federation_keys.clone(),
+        people: arguments.people_listen.map(|listen| PeopleConfig {
+            listen,
+            api_service: arguments.people_api_service.clone(),
+        }),
     };
     deputy_broker::run(config, client, shutdown, health.readiness, metrics)
         .await

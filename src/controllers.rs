@@ -2,7 +2,7 @@
 
 use clap::Args;
 use deputy_aws::{Proxy, RolesAnywhere};
-use deputy_controller::{ProcessConfig, run_controller, run_limits};
+use deputy_controller::{PeopleApi, ProcessConfig, run_controller, run_limits};
 use deputy_delegation::ClusterUid;
 use deputy_runtime::{health::Health, metrics::Metrics, shutdown::Shutdown};
 use kube::Client;
@@ -13,21 +13,33 @@ use crate::{
     process::{Aws, Common, Started, start},
 };
 
+/// Flags of `deputy controller`.
 #[derive(Debug, Args)]
 pub struct ControllerArguments {
+    #[command(flatten)]
+    writer: WriterArguments,
+    /// The broker gives sessions to people (`deputy broker --people-listen`): their bindings become Ready
+    #[arg(long, env = "DEPUTY_PEOPLE")]
+    people: bool,
+}
+
+/// Flags of both processes that write to AWS.
+#[derive(Debug, Args)]
+pub struct WriterArguments {
     #[command(flatten)]
     common: Common,
     #[command(flatten)]
     aws: Aws,
 }
 
-impl ControllerArguments {
+impl WriterArguments {
     fn config(
         &self,
         started: &Started,
         cluster_uid: ClusterUid,
         proxy: Option<Proxy>,
         roles_anywhere: Option<RolesAnywhere>,
+        people: PeopleApi,
     ) -> ProcessConfig {
         ProcessConfig {
             cluster: self.common.cluster_name.clone(),
@@ -37,24 +49,38 @@ impl ControllerArguments {
             allow_instance_metadata: self.aws.allow_instance_metadata,
             roles_anywhere,
             proxy,
+            people,
         }
     }
 }
 
 pub async fn controller(arguments: &ControllerArguments) -> Result<(), Failure> {
-    run(arguments, "controller", Duty::Remembers, run_controller).await
+    let people = if arguments.people {
+        PeopleApi::Served
+    } else {
+        PeopleApi::Absent
+    };
+    run(
+        &arguments.writer,
+        "controller",
+        Duty::Remembers,
+        people,
+        run_controller,
+    )
+    .await
 }
 
-pub async fn limits(arguments: &ControllerArguments) -> Result<(), Failure> {
-    run(arguments, "limits", Duty::Waits, run_limits).await
+pub async fn limits(arguments: &WriterArguments) -> Result<(), Failure> {
+    run(arguments, "limits", Duty::Waits, PeopleApi::Absent, run_limits).await
 }
 
 /// Begins the process of this `mode` and hands it over to `process`. The proxy and the identity are read first: a wrong one is a
 /// mistake of the command line, whatever else is wrong.
 async fn run<P, F, E>(
-    arguments: &ControllerArguments,
+    arguments: &WriterArguments,
     mode: &'static str,
     duty: Duty,
+    people: PeopleApi,
     process: P,
 ) -> Result<(), Failure>
 where
@@ -71,7 +97,7 @@ where
         .await
         .map_err(Failure::process)?;
     tracing::info!(cluster_uid = %uid, "cluster uid read");
-    let config = arguments.config(&started, uid, proxy, roles_anywhere);
+    let config = arguments.config(&started, uid, proxy, roles_anywhere, people);
     let Started {
         client,
         shutdown,

@@ -45,7 +45,7 @@ enum Command {
     /// Run the controller of accounts, roles and bindings
     Controller(controllers::ControllerArguments),
     /// Run the controller of limits, which writes boundary policies
-    Limits(controllers::ControllerArguments),
+    Limits(controllers::WriterArguments),
     /// Run the admission webhook
     Webhook(Box<webhook::WebhookArguments>),
     /// Run the broker, which hands out credentials

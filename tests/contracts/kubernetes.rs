@@ -104,8 +104,8 @@ fn the_tags_are_those_of_the_code() {
             .collect()
     };
     use naming::{
-        TAG_CLUSTER, TAG_CLUSTER_UID, TAG_KIND, TAG_NAME, TAG_NAMESPACE, TAG_POD_UID, TAG_RETAINED,
-        TAG_SERVICE_ACCOUNT, TAG_SESSION_POLICY, TAG_TAGS, TAG_UID,
+        TAG_CLUSTER, TAG_CLUSTER_UID, TAG_KIND, TAG_NAME, TAG_NAMESPACE, TAG_PERSON, TAG_POD_UID,
+        TAG_RETAINED, TAG_SERVICE_ACCOUNT, TAG_SESSION_POLICY, TAG_TAGS, TAG_UID,
     };
     assert_eq!(
         tags("tags on roles"),
@@ -138,13 +138,15 @@ fn the_tags_are_those_of_the_code() {
             TAG_NAMESPACE,
             TAG_SERVICE_ACCOUNT,
             TAG_POD_UID,
-            TAG_SESSION_POLICY
+            TAG_SESSION_POLICY,
+            TAG_PERSON
         ]
     );
     assert_eq!(codes(&row(AWS, "inline policy")[1]), [naming::INLINE_POLICY]);
     let sids = &row(AWS, "Sids in it of what denies everything")[1];
     let expected = [
         deputy_delegation::cut_sessions::SID,
+        deputy_delegation::cut_sessions::SID_OF_PEOPLE,
         deputy_delegation::cut_sessions::SID_OF_EVERYBODY,
         deputy_delegation::cut_sessions::SID_OF_UNTAGGED,
         deputy_delegation::cut_sessions::SID_OF_NARROWED,

@@ -116,6 +116,10 @@ pub struct AWSAccountSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oidc: Option<OidcSpec>,
 
+    /// How sessions of people look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<PeopleSpec>,
+
     /// What bindings get that don't say otherwise.
     #[serde(default)]
     pub defaults: AccountDefaults,
@@ -159,6 +163,17 @@ pub struct IssuerSpec {
     /// role that IAM Roles Anywhere gives: without this, AWS refuses the broker every role. Roles that exist have to allow it, too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub has_source_identity: bool,
+}
+
+/// How sessions of people look: of users and groups of the cluster.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PeopleSpec {
+    /// Whether a session has its person's name as source identity, which AWS keeps through all roles that are assumed from it. Those roles
+    /// then have to allow `sts:SetSourceIdentity`. Not of sessions of roles that exist already, and not beside an issuer that has a source
+    /// identity itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub source_identity: bool,
 }
 
 /// Who calls `sts:GetFederationToken`.

@@ -53,6 +53,9 @@ use crate::{AccountRef, SessionMethodSpec, schema};
     validation = Rule::new("!has(self.method) || self.subjects.all(s, s.kind == 'ServiceAccount')")
         .message("method is of ServiceAccounts: who is outside the cluster calls STS by itself, and people get sessions from the broker")
         .field_path(".method"),
+    validation = Rule::new("!has(self.session) || self.session.scope == 'ServiceAccount' || !self.subjects.exists(s, s.kind in ['User', 'Group'])")
+        .message("scope Pod is of pods; each person has a session of their own")
+        .field_path(".session.scope"),
     validation = Rule::new("self.subjects.all(s, s.kind in ['ServiceAccount', 'User', 'Group']) || !has(self.session) || (!has(self.session.policy) && !has(self.session.policyARNs) && !has(self.session.duration) && !has(self.session.tags) && self.session.scope == 'ServiceAccount')")
         .message("session is for subjects to whom Deputy gives it: with AWSPrincipal, SAMLPrincipal and OIDCPrincipal it is not in the path")
         .field_path(".session"),

@@ -47,7 +47,7 @@ pub mod unknown;
 pub use account::{
     AWSAccount, AWSAccountSpec, AWSAccountStatus, AccountDefaults, AccountOrphans, AccountQuotas,
     AssumeRoleSpec, EndpointsSpec, FederationSpec, IdentitySpec, IssuerSpec, OidcSpec, OrphanedRole,
-    QuotaCount,
+    PeopleSpec, QuotaCount,
 };
 pub use binding::{
     AWSRoleBinding, AWSRoleBindingSpec, AWSRoleBindingStatus, BindingSessionSpec, RoleRef, RoleRefKind,
@@ -75,7 +75,7 @@ pub use role::{
     LeftOutPrincipalStatus, RevocationSpec, RolePermissions, RolePolicy,
 };
 pub use sessions::{
-    CutSessionsStatus, EverybodysSessionsStatus, NarrowedSessionsStatus, RemainingReason,
+    CutPeopleStatus, CutSessionsStatus, EverybodysSessionsStatus, NarrowedSessionsStatus, RemainingReason,
     RemainingSessionsStatus, RoleSessionsStatus, SessionPoliciesStatus, UntaggedSessionsStatus,
 };
 pub use subject_rules::{OidcRuleSpec, PeopleRuleSpec, PrincipalRuleSpec, SamlRuleSpec};

@@ -25,6 +25,17 @@ pub struct RoleSessionsStatus {
     #[schemars(length(max = 64))]
     pub service_accounts_hash: Option<String>,
 
+    /// The people whose sessions may run, each by a mark of the subject that names them and of the session policy. The broker makes sessions for no
+    /// other. At most 64, or 8; of more, one SHA-256 over all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = "quota::SERVICE_ACCOUNTS_RECORDED"), inner(length(max = 64)))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub people: Vec<String>,
+
+    /// The sessions of people that are cut: of whom no accepted binding names any more, or of before a session policy changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_people: Option<CutPeopleStatus>,
+
     /// SHA-256, in hexadecimal, over each of those whose sessions the broker does not make: AWS principals, people and systems of identity
     /// providers, ServiceAccounts that call STS themselves. At most 64, or 8; of more, one over all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -77,6 +88,19 @@ pub struct CutSessionsStatus {
     pub service_account: Option<String>,
 
     /// Those that were issued before this time: 10 minutes after the removal was seen.
+    #[schemars(schema_with = "schema::time")]
+    pub before: Time,
+
+    /// Then the last of them is over, and the deny is taken out of the role's policy.
+    #[schemars(schema_with = "schema::time")]
+    pub until: Time,
+}
+
+/// Sessions of people that are cut.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct CutPeopleStatus {
+    /// Those that were issued before this time, 10 minutes after the change was seen, and whose mark is not in `people`.
     #[schemars(schema_with = "schema::time")]
     pub before: Time,
 

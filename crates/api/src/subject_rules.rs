@@ -83,4 +83,16 @@ pub struct PeopleRuleSpec {
     #[schemars(length(max = "quota::VALUES_OF_RULE"), inner(length(min = 1, max = 256)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub groups: Vec<String>,
+    /// The longest session that a binding may give people, 30m to 12h, such as `1h`. Absent: `session.maxDuration`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32), regex(pattern = schema::DURATION))]
+    #[x_kube(validation = Rule::new("duration(self) >= duration('30m') && duration(self) <= duration('12h')").message("must be 30m to 12h"))]
+    pub max_duration: Option<String>,
+
+    /// Names of groups that the identity provider gives to whoever signed in with a second factor. Who asks for a session must be in one of them,
+    /// each time. Absent: nobody is asked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = "quota::VALUES_OF_RULE"), inner(length(min = 1, max = 256)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub mfa_groups: Vec<String>,
 }

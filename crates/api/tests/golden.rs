@@ -68,8 +68,8 @@ fn durations_in_the_schema_have_the_numbers_of_the_code() {
         ("awsaccounts", vec![&session]),
         ("awsrolebindings", vec![&session]),
         ("awsfederateduserbindings", vec![&federated]),
-        ("delegationlimits", vec![&session, &federated]),
-        ("namespacelimits", vec![&session, &federated]),
+        ("delegationlimits", vec![&session, &federated, &session]),
+        ("namespacelimits", vec![&session, &federated, &session]),
         ("awsroles", vec![&of_role]),
     ] {
         let yaml = crds_yaml(plural).unwrap();

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use deputy_delegation::{model::BindingRef, naming};
+use deputy_delegation::{
+    model::{BindingRef, ObjectId},
+    naming,
+    people::AuthenticatedPerson,
+};
 use deputy_runtime::audit;
 
 use crate::{
@@ -69,6 +73,52 @@ impl AuditLog {
         );
     }
 
+    /// The first time that a person is given a session.
+    pub(crate) fn session_given(&self, person: &AuthenticatedPerson, grant: &SessionGrant, issued: &Issued) {
+        let key = (
+            issued.session.credentials.access_key_id.clone(),
+            person.user.to_string(),
+        );
+        if !self.delivered.entry(key).or_insert(()).is_fresh() {
+            return;
+        }
+        let (role, _) = by_kind(&grant.key);
+        audit!(
+            event = "SessionDelivered",
+            namespace = %grant.key.binding().id.namespace,
+            user = %person.user,
+            binding = %grant.key.binding().id,
+            role = role.map(|key| display(&key.role)),
+            role_arn = role.map(|key| display(&key.request.role)),
+            session_name = role.map(|key| display(&key.request.session_name)),
+            access_key_id = issued.session.credentials.access_key_id,
+            expiration = %issued.session.expiration,
+            decision = "Accepted",
+        );
+    }
+
+    /// A refusal of a person.
+    pub(crate) fn person_refused(
+        &self,
+        person: &AuthenticatedPerson,
+        binding: &ObjectId,
+        code: &'static str,
+        message: &str,
+    ) {
+        // No pod has such a uid.
+        if !self.is_new(format!("user {}", person.user), code, binding.to_string()) {
+            return;
+        }
+        audit!(
+            event = "Refused",
+            namespace = %binding.namespace,
+            user = %person.user,
+            binding = %binding,
+            decision = code,
+            reason = message,
+        );
+    }
+
     /// A refusal of a pod.
     pub(crate) fn refused(
         &self,
@@ -124,6 +174,7 @@ pub(crate) fn session_issued(key: &SessionKey, issued: &Issued) {
         event = "SessionIssued",
         namespace = %key.binding().id.namespace,
         service_account = tag(naming::TAG_SERVICE_ACCOUNT),
+        user = role.and_then(|key| key.person.as_ref()).map(display),
         pod_uid = tag(naming::TAG_POD_UID),
         binding = %key.binding().id,
         role = role.map(|key| display(&key.role)),

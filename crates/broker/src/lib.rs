@@ -4,6 +4,7 @@
 //! - [`resolve`]: a pod becomes a session request, or a refusal.
 //! - [`issuer`]: a session request becomes a session: once, kept, renewed.
 //! - [`identity`]: whether this process is the issuer that the account names.
+//! - [`people`]: the API by which people get sessions, behind the API server.
 //! - [`service`], [`http`]: one request, and the protocol that agents speak; [`problem`] its answers that are no
 //!   credentials, [`audit`] the record of it.
 //!
@@ -28,6 +29,7 @@ mod http;
 mod identity;
 mod issuer;
 mod metrics;
+mod people;
 mod problem;
 mod process;
 mod report;
@@ -36,4 +38,4 @@ mod service;
 mod single_flight;
 pub mod token;
 
-pub use process::{BrokerConfig, BrokerError, run};
+pub use process::{BrokerConfig, BrokerError, PeopleConfig, run};

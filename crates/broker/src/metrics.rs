@@ -26,6 +26,8 @@ struct Call {
 pub struct BrokerMetrics {
     answers: Family<Answer, Counter>,
     answer_seconds: Histogram,
+    people_answers: Family<Answer, Counter>,
+    people_answer_seconds: Histogram,
     kept: Gauge,
     calls: Family<Call, Counter>,
 }
@@ -37,6 +39,8 @@ impl BrokerMetrics {
         let this = Self {
             answers: Family::default(),
             answer_seconds: Histogram::new([0.001, 0.005, 0.02, 0.1, 0.3, 1.0]),
+            people_answers: Family::default(),
+            people_answer_seconds: Histogram::new([0.005, 0.02, 0.1, 0.3, 1.0, 3.0, 8.0]),
             kept: Gauge::default(),
             calls: Family::default(),
         };
@@ -50,6 +54,16 @@ impl BrokerMetrics {
                 "answer_seconds",
                 "How long answers take",
                 this.answer_seconds.clone(),
+            );
+            r.register(
+                "people_answers",
+                "Answers to people by status and code",
+                this.people_answers.clone(),
+            );
+            r.register(
+                "people_answer_seconds",
+                "How long answers to people take",
+                this.people_answer_seconds.clone(),
             );
             r.register(
                 "sessions",
@@ -71,6 +85,12 @@ impl BrokerMetrics {
     pub fn answered(&self, status: u16, code: &'static str, took: Duration) {
         self.answers.get_or_create(&Answer { status, code }).inc();
         self.answer_seconds.observe(took.as_secs_f64());
+    }
+
+    /// One answer was given to a person.
+    pub fn answered_person(&self, status: u16, code: &'static str, took: Duration) {
+        self.people_answers.get_or_create(&Answer { status, code }).inc();
+        self.people_answer_seconds.observe(took.as_secs_f64());
     }
 
     /// So many sessions are kept.

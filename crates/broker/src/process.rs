@@ -11,16 +11,26 @@ use deputy_aws::{AmbientOptions, Clients, Proxy, RolesAnywhere, Timeouts};
 use deputy_delegation::ClusterName;
 use deputy_index::{Index, ResourceKind, WatchError, watch};
 use deputy_runtime::{
+    front_proxy::{FrontProxyKeeper, follow_front_proxy},
     health::Readiness,
     metrics::Metrics,
     serve::{self, Endpoint, ServeError, serve_tls},
     shutdown::Shutdown,
-    tls::{Authority, AuthorityConfig, AuthorityError, AuthorityPolicy, publish_bundle_config_map},
+    tls::{
+        Authority, AuthorityConfig, AuthorityError, AuthorityPolicy, BundleHolder, publish_bundle_config_map,
+        publish_ca_bundle,
+    },
 };
+use futures::FutureExt as _;
 use kube::Client;
 use tokio::time::MissedTickBehavior;
 
-use crate::{http, metrics::BrokerMetrics, service::Broker};
+use crate::{
+    http,
+    metrics::BrokerMetrics,
+    people::{self, PeopleServer},
+    service::Broker,
+};
 
 /// How often kept sessions are looked at for renewal.
 const RENEW_INTERVAL: Duration = Duration::from_secs(15);
@@ -52,6 +62,17 @@ pub struct BrokerConfig {
     pub proxy: Option<Proxy>,
     /// The folder with the keys of federation users, a file for each AWSAccount.
     pub federation_keys: Option<PathBuf>,
+    /// The API for people; not served without.
+    pub people: Option<PeopleConfig>,
+}
+
+/// Where the API for people is.
+#[derive(Debug, Clone)]
+pub struct PeopleConfig {
+    /// Where it listens, with TLS.
+    pub listen: SocketAddr,
+    /// The APIService by which the API server finds it, and whose bundle is kept current.
+    pub api_service: String,
 }
 
 /// Why the broker has to end.
@@ -90,6 +111,7 @@ pub async fn run(
         counters,
     ));
     observe(&index, &readiness, &metrics);
+    let people = serve_people(&config, &client, &broker, &authority, &metrics, &shutdown).await?;
     let listener = serve::bind(config.listen).await?;
     let serving = serve_tls(
         listener,
@@ -101,11 +123,58 @@ pub async fn run(
     );
     tokio::select! {
         outcome = serving => Ok(outcome?),
+        outcome = people => Ok(outcome?),
         ended = watch(client.clone(), index, &ResourceKind::KINDS) => Err(ended.into()),
         () = renew(&broker) => Ok(()),
         () = report_identities(&broker, &client) => Ok(()),
         () = broker.reports().run(&client) => Ok(()),
     }
+}
+
+/// The API for people, where it is asked for: with a listener of its own, which the API server alone gets through. Its readiness is its own:
+/// pods have credentials whatever becomes of it.
+async fn serve_people(
+    config: &BrokerConfig,
+    client: &Client,
+    broker: &Arc<Broker>,
+    authority: &Authority,
+    metrics: &Metrics,
+    shutdown: &Shutdown,
+) -> Result<impl Future<Output = Result<(), ServeError>> + use<>, BrokerError> {
+    let Some(people) = config.people.clone() else {
+        return Ok(std::future::pending().left_future());
+    };
+    let front_proxy = FrontProxyKeeper::default();
+    let tls = authority.server_config_for(front_proxy.verifier())?;
+    let router = people::router(PeopleServer {
+        broker: Arc::clone(broker),
+        front_proxy: front_proxy.clone(),
+        access: Arc::new(client.clone()),
+    });
+    tokio::spawn(follow_front_proxy(client.clone(), front_proxy, shutdown.clone()));
+    let (to_publish, authority, stop) = (client.clone(), authority.clone(), shutdown.clone());
+    tokio::spawn(async move {
+        let (holder, readiness) = (BundleHolder::ApiService, Readiness::default());
+        publish_ca_bundle(
+            to_publish,
+            holder,
+            &people.api_service,
+            &authority,
+            &readiness,
+            stop,
+        )
+        .await;
+    });
+    let listener = serve::bind(people.listen).await?;
+    let serving = serve_tls(
+        listener,
+        Endpoint::People,
+        tls,
+        router,
+        metrics.clone(),
+        shutdown.clone(),
+    );
+    Ok(serving.right_future())
 }
 
 /// The certificate that agents verify, and its bundle on its way to them.

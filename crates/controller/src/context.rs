@@ -39,12 +39,24 @@ pub struct ControllerContext {
     pub leadership: Leadership,
     pub metrics: ControllerMetrics,
     pub recorder: Recorder,
+    /// Whether the broker gives sessions to people.
+    pub people: PeopleApi,
     /// Leave to compute decisions, for as many at a time as there are processors.
     pub deciding: Arc<Semaphore>,
     /// Whether decisions come to an end.
     pub decisions: WorkProgress,
     /// This machine's, but in tests.
     pub clock: Clock,
+}
+
+/// Whether the API by which people get sessions is served in this cluster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PeopleApi {
+    /// It is.
+    Served,
+    /// It is not.
+    #[default]
+    Absent,
 }
 
 impl ControllerContext {

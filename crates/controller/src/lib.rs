@@ -62,5 +62,6 @@ mod triage;
 mod verified;
 mod work;
 
+pub use context::PeopleApi;
 pub use error::ReconcileError;
 pub use process::{ControllerError, ProcessConfig, run_controller, run_limits};

@@ -24,7 +24,7 @@ use crate::{
     boundary::{BoundaryController, SweepNews, sweep_for_ever},
     census::{TakeInHand, list_for_ever},
     cluster_role::ClusterRoleController,
-    context::ControllerContext,
+    context::{ControllerContext, PeopleApi},
     instances::Instances,
     kind_queue::{Depth, KindQueue, Origin},
     limit::{CountController, LimitController, copy_for_ever},
@@ -71,6 +71,8 @@ pub struct ProcessConfig {
     pub roles_anywhere: Option<RolesAnywhere>,
     /// The proxy through which AWS is reached.
     pub proxy: Option<Proxy>,
+    /// Whether the broker gives sessions to people.
+    pub people: PeopleApi,
 }
 
 /// Why a process has to end.
@@ -130,6 +132,7 @@ fn start(
         leadership,
         metrics: counters,
         recorder: ControllerContext::recorder(client.clone(), name, Some(config.identity.clone())),
+        people: config.people,
         deciding: ControllerContext::processors(),
         decisions: WorkProgress::new("decisions"),
         clock: ControllerContext::system_clock(),

@@ -16,12 +16,14 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     names::ServiceAccountName,
-    naming::{TAG_SERVICE_ACCOUNT, TAG_SESSION_POLICY},
+    naming::{TAG_PERSON, TAG_SERVICE_ACCOUNT, TAG_SESSION_POLICY},
     quota::ROLE_INLINE_POLICIES,
 };
 
 /// The `Sid` of the statement about sessions of ServiceAccounts.
 pub const SID: &str = "DeputyCutSessions";
+/// The `Sid` of the statement about sessions of people.
+pub const SID_OF_PEOPLE: &str = "DeputyCutPeoplesSessions";
 /// The `Sid` of the statement about everybody's sessions.
 pub const SID_OF_EVERYBODY: &str = "DeputyCutAllSessions";
 /// The `Sid` of the statement about sessions that have no tag of Deputy's.
@@ -41,6 +43,17 @@ pub struct CutSessions {
     pub untagged_before: Option<String>,
     /// Those of ServiceAccounts that get less than before, if those are denied.
     pub narrowed: Option<CutNarrowed>,
+    /// Those of people, if any are denied.
+    pub of_people: Option<CutOfPeople>,
+}
+
+/// Sessions of people that are denied everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CutOfPeople {
+    /// The marks of those that go on: accepted bindings give just these.
+    pub marks: BTreeSet<String>,
+    /// Before when they were issued.
+    pub issued_before: String,
 }
 
 /// Sessions of ServiceAccounts that are denied everything because others of theirs get less.
@@ -94,11 +107,20 @@ impl CutSessions {
     #[must_use]
     pub fn beside(&self, inline: Option<&Document>) -> Option<Document> {
         let version = inline.map_or(Version::V2012, Document::version);
-        let ways = match &self.of_service_accounts {
+        let of_service_accounts = match &self.of_service_accounts {
             Some(cut) => cut.ways().into_iter().map(Some).collect(),
             None => vec![None],
         };
-        ways.into_iter().find_map(|statement| {
+        let of_people = match &self.of_people {
+            Some(cut) => cut.ways().into_iter().map(Some).collect(),
+            None => vec![None],
+        };
+        let ways = of_people.iter().flat_map(|people| {
+            of_service_accounts
+                .iter()
+                .map(move |pods| people.iter().chain(pods).cloned())
+        });
+        ways.into_iter().find_map(|cut| {
             let mut statements = inline.map_or_else(Vec::new, |inline| inline.statements().to_vec());
             for theirs in &mut statements {
                 // No two have one Sid.
@@ -107,7 +129,7 @@ impl CutSessions {
             statements.extend(self.everybodys());
             statements.extend(self.untagged());
             statements.extend(self.narrowed.as_ref().map(CutNarrowed::statement));
-            statements.extend(statement);
+            statements.extend(cut);
             let both = Document::new(version, statements, PolicyKind::Identity).ok()?;
             (both.size() <= ROLE_INLINE_POLICIES).then_some(both)
         })
@@ -120,7 +142,26 @@ impl CutSessions {
 
     fn untagged(&self) -> Option<Statement> {
         let before = self.untagged_before.as_ref()?;
-        Some(statement(SID_OF_UNTAGGED, [has_tag(false)], before))
+        let no_person = Condition::new(Test::Null, person_tag(), [true.to_string()]);
+        Some(statement(SID_OF_UNTAGGED, [has_tag(false), no_person], before))
+    }
+}
+
+impl CutOfPeople {
+    /// The statements that deny them: all but those that go on, and where there is no room to say which, all.
+    fn ways(&self) -> Vec<Statement> {
+        let marks = self.marks.iter().cloned();
+        let is_another = Condition::new(Test::StringNotEquals, person_tag(), marks);
+        let is_another = (!self.marks.is_empty()).then_some(is_another);
+        [is_another, None]
+            .into_iter()
+            .map(|which| {
+                // Of sessions that are not people's the tag is not there, and a test of one that is not there would be true of them.
+                let is_person = Condition::new(Test::Null, person_tag(), [false.to_string()]);
+                let whose = [is_person].into_iter().chain(which);
+                statement(SID_OF_PEOPLE, whose, &self.issued_before)
+            })
+            .collect()
     }
 }
 
@@ -176,7 +217,14 @@ fn statement(sid: &str, whose: impl IntoIterator<Item = Condition>, before: &str
 }
 
 fn is_sid(sid: &str) -> bool {
-    [SID, SID_OF_EVERYBODY, SID_OF_UNTAGGED, SID_OF_NARROWED].contains(&sid)
+    [
+        SID,
+        SID_OF_PEOPLE,
+        SID_OF_EVERYBODY,
+        SID_OF_UNTAGGED,
+        SID_OF_NARROWED,
+    ]
+    .contains(&sid)
 }
 
 /// The sessions that the broker made, but for those of these.
@@ -193,6 +241,10 @@ fn has_tag(has: bool) -> Condition {
 
 fn tag() -> String {
     format!("aws:PrincipalTag/{TAG_SERVICE_ACCOUNT}")
+}
+
+fn person_tag() -> String {
+    format!("aws:PrincipalTag/{TAG_PERSON}")
 }
 
 fn is(test: Test, service_accounts: &BTreeSet<ServiceAccountName>) -> Condition {

@@ -8,6 +8,7 @@
 //! - [`naming`]: what an object is called in AWS, computable offline.
 //! - [`ownership`]: whether something in AWS is of this cluster or of another one of its name.
 //! - [`trust`], [`boundary`], [`session`]: the documents and requests that an accepted grant becomes.
+//! - [`people`]: people whom the API server knows, and what a limit asks of them.
 //! - [`share`]: how much of its role a session gets, and whether another one gets less.
 //! - [`web_identity`]: the grant of pods that call STS themselves.
 //! - [`capped`]: what a boundary cuts off from a managed policy, for people.
@@ -46,6 +47,7 @@ pub mod names;
 pub mod naming;
 pub mod ownership;
 mod partition;
+pub mod people;
 pub mod plan;
 pub mod quota;
 pub mod session;

@@ -43,13 +43,15 @@ pub const TAG_SERVICE_ACCOUNT: &str = "deputy-service-account";
 pub const TAG_POD_UID: &str = "deputy-pod-uid";
 /// Tag of sessions with a session policy, of a role that Deputy makes: the mark of that.
 pub const TAG_SESSION_POLICY: &str = "deputy-session-policy";
+/// Tag of sessions of people: the mark of the subject that they have it by, and of the session policy.
+pub const TAG_PERSON: &str = "deputy-person";
 
 /// The longest role name that Deputy makes. With the longest path that a console link takes (17 characters) it makes IAM's 64.
 const ROLE_NAME_MAX: usize = 47;
 /// The longest boundary policy name that Deputy makes.
 const LIMIT_POLICY_NAME_MAX: usize = 64;
 /// The longest session name of STS.
-const SESSION_NAME_MAX: usize = 64;
+pub(crate) const SESSION_NAME_MAX: usize = 64;
 /// 80 bits in base32.
 const HASH_BYTES: usize = 10;
 
@@ -221,6 +223,11 @@ pub(crate) fn session_name(parts: &[&str]) -> crate::names::SessionName {
         shortened(&full, &hash(parts), SESSION_NAME_MAX)
     };
     crate::names::SessionName::from_valid_parts(name)
+}
+
+/// A session name of `readable` with a hash over `fields`, by which it is nobody else's.
+pub(crate) fn with_hash(readable: &str, fields: &[&str]) -> String {
+    shortened(readable, &hash(fields), SESSION_NAME_MAX)
 }
 
 /// The first 80 bits of [`hash_of`]: 16 characters.

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
-    model::{Account, Binding, ChosenTags, Role, RoleSource, SessionMethod, SessionScope, SessionSpec},
+    model::{Account, Binding, ChosenTags, Role, RoleSource, SessionMethod, SessionScope, Subjects},
     names::{
         ClusterName, ExternalId, ManagedPolicyArn, MaxSessionDuration, NamespaceName, PodName, RoleArn,
         ServiceAccountName, SessionDuration, SessionName, TagKey, TagValue, Uid,
     },
     naming,
+    people::{self, AuthenticatedPerson},
     share::SessionShare,
 };
 
@@ -32,6 +33,8 @@ pub struct SessionRequest {
     pub session_name: SessionName,
     /// ExternalId.
     pub external_id: ExternalId,
+    /// SourceIdentity.
+    pub source_identity: Option<SessionName>,
     /// DurationSeconds.
     pub duration: SessionDuration,
     /// Session tags.
@@ -74,7 +77,11 @@ pub fn longer_than_the_role(duration: SessionDuration, role: &Role, longest: Max
 
 /// How many session tags Deputy sets itself.
 #[must_use]
-pub fn own_tags(session: &SessionSpec) -> usize {
+pub fn own_tags(binding: &Binding) -> usize {
+    let session = &binding.session;
+    if matches!(binding.subjects, Subjects::People(_)) {
+        return 3;
+    }
     let own = match session.scope {
         SessionScope::ServiceAccount => 3,
         SessionScope::Pod => 4,
@@ -97,11 +104,21 @@ pub(crate) fn tags_of_pods(
     namespace: &NamespaceName,
     service_account: &ServiceAccountName,
 ) -> BTreeMap<TagKey, TagValue> {
+    let own = naming::tag(naming::TAG_SERVICE_ACCOUNT, service_account.as_str());
+    tags_of(chosen, cluster, namespace, own)
+}
+
+fn tags_of(
+    chosen: &ChosenTags,
+    cluster: &ClusterName,
+    namespace: &NamespaceName,
+    whose: (TagKey, TagValue),
+) -> BTreeMap<TagKey, TagValue> {
     let chosen = chosen.iter().map(|(key, value)| (key.clone(), value.clone()));
     let own = [
         naming::tag(naming::TAG_CLUSTER, cluster.as_str()),
         naming::tag(naming::TAG_NAMESPACE, namespace.as_str()),
-        naming::tag(naming::TAG_SERVICE_ACCOUNT, service_account.as_str()),
+        whose,
     ];
     chosen.chain(own).collect()
 }
@@ -119,26 +136,14 @@ pub fn request(
     boundary: Option<ManagedPolicyArn>,
 ) -> Option<SessionRequest> {
     let namespace = &binding.id.namespace;
-    let by_broker = binding.method_in(account) == SessionMethod::AssumeRole;
-    let together = by_broker
-        && role.account == account.name
-        && role.id == binding.role
-        && role.id.namespace == *namespace
-        && binding
+    if binding.method_in(account) != SessionMethod::AssumeRole
+        || !binding
             .subjects
             .service_accounts()
-            .contains(&subject.service_account);
-    if !together {
+            .contains(&subject.service_account)
+    {
         return None;
     }
-
-    let policy_arns = match (&role.source, needs_boundary(role, binding)) {
-        (RoleSource::Owned(_), _) => binding.session.policy_arns.clone(),
-        // A union with anything else would be wider than what is known.
-        (RoleSource::Existing(_), _) if !binding.session.policy_arns.is_empty() => return None,
-        (RoleSource::Existing(_), true) => BTreeSet::from([boundary?]),
-        (RoleSource::Existing(_), false) => BTreeSet::new(),
-    };
     let service_account = subject.service_account.as_str();
     let mut name = vec![namespace.as_str(), service_account];
     let mut tags = tags_of_pods(
@@ -155,14 +160,87 @@ pub fn request(
         name.push(subject.pod.as_str());
         tags.extend([naming::tag(naming::TAG_POD_UID, subject.pod_uid.as_str())]);
     }
-
-    Some(SessionRequest {
-        role: naming::arn_of(cluster, account, role),
+    let whose = Bearer {
         session_name: naming::session_name(&name),
-        external_id: naming::external_id(cluster, &role.id),
+        source_identity: None,
         duration: duration(account, binding),
         tags,
-        policy: share.policy().map(str::to_owned),
-        policy_arns,
-    })
+    };
+    whose.request(cluster, account, role, binding, boundary)
+}
+
+/// The request for a person under an accepted binding of an accepted role; they may ask for less time than the binding gives. `None` as of
+/// [`request`], and if the binding does not name them or gives less time.
+#[must_use]
+pub fn request_of_person(
+    cluster: &ClusterName,
+    account: &Account,
+    role: &Role,
+    binding: &Binding,
+    person: &AuthenticatedPerson,
+    asked: Option<SessionDuration>,
+    boundary: Option<ManagedPolicyArn>,
+) -> Option<SessionRequest> {
+    let subject = person.among(&binding.subjects)?;
+    let namespace = &binding.id.namespace;
+    let longest = duration(account, binding);
+    let duration = asked.unwrap_or(longest);
+    if duration > longest {
+        return None;
+    }
+    let session_name = people::session_name(namespace, &person.user);
+    let mark = SessionShare::of(&binding.session).mark_of_person(subject);
+    let mark = naming::tag(naming::TAG_PERSON, &mark);
+    // The owner of a role that exists says what its trust policy takes.
+    let is_named = account.names_people && role.owned().is_some();
+    let whose = Bearer {
+        source_identity: is_named.then(|| session_name.clone()),
+        session_name,
+        duration,
+        tags: tags_of(&binding.session.tags, cluster, namespace, mark),
+    };
+    whose.request(cluster, account, role, binding, boundary)
+}
+
+/// What of a request follows from who asks.
+struct Bearer {
+    session_name: SessionName,
+    source_identity: Option<SessionName>,
+    duration: SessionDuration,
+    tags: BTreeMap<TagKey, TagValue>,
+}
+
+impl Bearer {
+    fn request(
+        self,
+        cluster: &ClusterName,
+        account: &Account,
+        role: &Role,
+        binding: &Binding,
+        boundary: Option<ManagedPolicyArn>,
+    ) -> Option<SessionRequest> {
+        let together = role.account == account.name
+            && role.id == binding.role
+            && role.id.namespace == binding.id.namespace;
+        if !together {
+            return None;
+        }
+        let policy_arns = match (&role.source, needs_boundary(role, binding)) {
+            (RoleSource::Owned(_), _) => binding.session.policy_arns.clone(),
+            // A union with anything else would be wider than what is known.
+            (RoleSource::Existing(_), _) if !binding.session.policy_arns.is_empty() => return None,
+            (RoleSource::Existing(_), true) => BTreeSet::from([boundary?]),
+            (RoleSource::Existing(_), false) => BTreeSet::new(),
+        };
+        Some(SessionRequest {
+            role: naming::arn_of(cluster, account, role),
+            session_name: self.session_name,
+            external_id: naming::external_id(cluster, &role.id),
+            source_identity: self.source_identity,
+            duration: self.duration,
+            tags: self.tags,
+            policy: SessionShare::of(&binding.session).policy().map(str::to_owned),
+            policy_arns,
+        })
+    }
 }

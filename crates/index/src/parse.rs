@@ -35,6 +35,8 @@ use crate::{
 
 /// The longest reason that is kept for an unreadable object, in characters.
 const MAX_REASON_CHARS: usize = 2000;
+/// The length of the one digest over all marks of people, where there are more than are written down.
+const PEOPLE_IN_ONE: usize = 64;
 
 /// The spec of a kind and what it becomes.
 pub(crate) trait Parse: Sized {
@@ -339,6 +341,7 @@ pub(crate) fn role_state(object: &DynamicObject, telling: &Telling) -> RoleState
         trust_hash: status.trust_hash.map(Into::into),
         left_out_principals: status.left_out_principals,
         cut_before: cut_before(status.sessions.as_ref()),
+        people: people(status.sessions.as_ref()),
         service_accounts: service_accounts(status.sessions),
         longest_session: status
             .max_session_duration
@@ -365,6 +368,7 @@ pub(crate) fn cluster_role_state(object: &DynamicObject) -> ClusterRoleState {
             trust_hash: instance.trust_hash.map(Into::into),
             left_out_principals: instance.left_out_principals,
             cut_before: cut_before(instance.sessions.as_ref()),
+            people: people(instance.sessions.as_ref()),
             service_accounts: service_accounts(instance.sessions),
             longest_session: None,
             told: None,
@@ -380,6 +384,12 @@ pub(crate) fn cluster_role_state(object: &DynamicObject) -> ClusterRoleState {
 fn service_accounts(sessions: Option<RoleSessionsStatus>) -> Option<BTreeSet<Box<str>>> {
     let named = sessions.filter(|sessions| sessions.service_accounts_hash.is_none())?;
     Some(named.service_accounts.into_iter().map(Into::into).collect())
+}
+
+fn people(sessions: Option<&RoleSessionsStatus>) -> Option<BTreeSet<Box<str>>> {
+    let marks = &sessions?.people;
+    let all_in_one = marks.iter().any(|mark| mark.len() == PEOPLE_IN_ONE);
+    (!all_in_one).then(|| marks.iter().map(|mark| mark.as_str().into()).collect())
 }
 
 fn cut_before(sessions: Option<&RoleSessionsStatus>) -> Option<i64> {

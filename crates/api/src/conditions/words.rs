@@ -167,7 +167,7 @@ words! {
         PrincipalReplaced,
         /// AWS does not know a principal among its subjects.
         InvalidPrincipal,
-        /// Nothing gives its subjects sessions: people, for whom there is no API yet, and federated users.
+        /// Nothing gives its subjects sessions: people, where their API is not served.
         NotServed,
         /// A managed policy does not exist.
         PolicyNotFound,

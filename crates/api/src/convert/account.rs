@@ -57,11 +57,8 @@ pub fn parse_account(object: &AWSAccount) -> Result<Account, Violations> {
         .oidc
         .as_ref()
         .and_then(|spec| provider(spec, place, &mut findings));
-    let default_method = SessionMethod::from(spec.defaults.method);
-    if default_method == SessionMethod::AssumeRoleWithWebIdentity && spec.oidc.is_none() {
-        let message = "AssumeRoleWithWebIdentity needs spec.oidc: the provider by which AWS knows this cluster's tokens";
-        findings.push(Reason::Method, "spec.defaults.method", message);
-    }
+    let default_method = default_method(spec, &mut findings);
+    let names_people = names_people(spec, &mut findings);
     let default_session_duration = default_duration(
         &spec.defaults.session_duration,
         issuer.iter().chain(previous.values()),
@@ -86,6 +83,7 @@ pub fn parse_account(object: &AWSAccount) -> Result<Account, Violations> {
             with_source_identity: with_source_identity(spec, issuer.as_ref(), &previous),
             previous_issuers: previous.into_values().collect(),
             issuer: issuer?,
+            names_people,
             federation_user,
             provisioner,
             boundary_writer,
@@ -98,6 +96,28 @@ pub fn parse_account(object: &AWSAccount) -> Result<Account, Violations> {
         })
     })();
     findings.finish(account)
+}
+
+/// Whether sessions of people get a source identity.
+fn names_people(spec: &AWSAccountSpec, findings: &mut Findings) -> bool {
+    let names_people = spec.people.as_ref().is_some_and(|people| people.source_identity);
+    let mut issuers = [&spec.issuer].into_iter().chain(&spec.previous_issuers);
+    if names_people && issuers.any(|issuer| issuer.has_source_identity) {
+        let message =
+            "an issuer has a source identity itself (hasSourceIdentity), and AWS lets nobody set another one";
+        findings.push(Reason::Structure, "spec.people.sourceIdentity", message);
+    }
+    names_people
+}
+
+/// The account's default method, which has what it needs.
+fn default_method(spec: &AWSAccountSpec, findings: &mut Findings) -> SessionMethod {
+    let method = SessionMethod::from(spec.defaults.method);
+    if method == SessionMethod::AssumeRoleWithWebIdentity && spec.oidc.is_none() {
+        let message = "AssumeRoleWithWebIdentity needs spec.oidc: the provider by which AWS knows this cluster's tokens";
+        findings.push(Reason::Method, "spec.defaults.method", message);
+    }
+    method
 }
 
 fn region_in_partition(region: Option<&Region>, partition: &Partition, findings: &mut Findings) {

@@ -135,6 +135,10 @@ fn only_for_sessions_of_deputy(findings: &mut Findings, spec: &AWSRoleBindingSpe
         let message = "is of ServiceAccounts: who is outside the cluster calls STS by itself, and people get sessions from the broker";
         findings.push(Reason::Method, "spec.method", message);
     }
+    if matches!(subjects, Subjects::People(_)) && session.scope != SessionScopeSpec::ServiceAccount {
+        let message = "is of pods; each person has a session of their own";
+        findings.push(Reason::Structure, "spec.session.scope", message);
+    }
     if !subjects.are_outside() {
         return;
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deputy_delegation::{
     Audience, ClaimName, ClaimValue, ExternalId, IamArnPattern, NameError, OidcProviderArn, PersonName,
-    PrincipalArn, PrincipalId, Reason, SamlProviderArn, ServiceAccountName, TextPattern,
+    PrincipalArn, PrincipalId, Reason, SamlProviderArn, ServiceAccountName, SessionDuration, TextPattern,
     model::{
         AwsPrincipal, OidcPrincipal, OidcRule, PeopleRule, PersonSubject, PrincipalRule, SamlPrincipal,
         SamlRule, SubjectList, SubjectRules, Subjects, TokenClaims,
@@ -242,6 +242,13 @@ pub(super) fn rules(findings: &mut Findings, spec: &DelegationLimitSpec) -> Subj
             }),
             groups: texts(findings, "spec.people.groups", &people.groups, 0, |t| {
                 TextPattern::new(t)
+            }),
+            max_duration: people
+                .max_duration
+                .as_deref()
+                .and_then(|text| findings.duration("spec.people.maxDuration", SessionDuration::parse(text))),
+            mfa_groups: texts(findings, "spec.people.mfaGroups", &people.mfa_groups, 0, |t| {
+                PersonName::new(t)
             }),
         };
     }

@@ -29,6 +29,7 @@ pub(crate) fn account() -> Account {
         issuer: IssuerArn::parse("arn:aws:iam::123456789012:role/infra/deputy-broker").unwrap(),
         previous_issuers: Default::default(),
         with_source_identity: Default::default(),
+        names_people: false,
         federation_user: None,
         provisioner: assume("deputy-provisioner"),
         boundary_writer: None,

@@ -212,6 +212,7 @@ pub(super) async fn live(world: &World, sts: &dyn Sts) {
         role: seen.arn.clone(),
         session_name: SessionName::new("payments.uploader").unwrap(),
         external_id: naming::external_id(&cluster, &id),
+        source_identity: None,
         duration: SessionDuration::HOUR,
         tags: [
             tag("deputy-cluster", "demo"),

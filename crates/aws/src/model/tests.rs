@@ -73,6 +73,7 @@ fn session(role: &str) -> SessionRequest {
         role: RoleArn::parse(&format!("arn:aws:iam::123456789012:role/deputy/demo/{role}")).unwrap(),
         session_name: SessionName::new("a.b").unwrap(),
         external_id: ExternalId::new("demo/a").unwrap(),
+        source_identity: None,
         duration: SessionDuration::HOUR,
         tags: [(TagKey::new("k").unwrap(), TagValue::new("v").unwrap())].into(),
         policy: None,

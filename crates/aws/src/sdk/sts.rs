@@ -80,6 +80,12 @@ impl Sts for SdkSts {
             .role_arn(request.role.to_string())
             .role_session_name(request.session_name.as_str())
             .external_id(request.external_id.as_str())
+            .set_source_identity(
+                request
+                    .source_identity
+                    .as_ref()
+                    .map(|name| name.as_str().to_owned()),
+            )
             .duration_seconds(duration)
             .set_tags(tags)
             .set_policy(request.policy.clone())

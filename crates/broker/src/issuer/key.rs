@@ -5,6 +5,7 @@ use deputy_delegation::{
     ServiceAccountName,
     federation::FederationRequest,
     model::{BindingRef, ObjectId, RoleId},
+    people::UserName,
     session::SessionRequest,
 };
 
@@ -80,6 +81,8 @@ pub struct RoleSessionKey {
     pub role_id: String,
     /// The uid of the binding. A binding made again is another grant.
     pub binding_uid: String,
+    /// The person whose it is; none of pods.
+    pub person: Option<UserName>,
     /// In Unix seconds: sessions of the role that were issued before are denied everything, so they are nobody's any more.
     pub cut_before: Option<i64>,
 }

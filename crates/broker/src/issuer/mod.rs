@@ -34,6 +34,8 @@ pub enum Renewal {
     Shared,
     /// Half of its life.
     Single,
+    /// Half of its life; the next one is made when somebody asks again. Who asked may not be in a group any more that gave it.
+    OnRequest,
 }
 
 /// Limits of the issuer.
@@ -78,6 +80,9 @@ impl Issued {
 
     fn is_usable(&self, now: Timestamp) -> bool {
         let margin = i64::try_from(Self::MARGIN.as_secs()).unwrap_or(i64::MAX);
+        if self.renewal == Renewal::OnRequest && self.is_due(now) {
+            return false;
+        }
         now.as_second() < self.session.expiration.as_second().saturating_sub(margin)
             && self.arrived.elapsed() + Self::MARGIN < self.life
     }
@@ -86,7 +91,7 @@ impl Issued {
         let life = self.session.expiration.as_second() - self.made.as_second();
         let share = match self.renewal {
             Renewal::Shared => life / 6,
-            Renewal::Single => life / 2,
+            Renewal::Single | Renewal::OnRequest => life / 2,
         };
         now.as_second() >= self.made.as_second() + share
     }

@@ -99,6 +99,7 @@ fn key(session: &str) -> SessionKey {
             role: RoleArn::parse("arn:aws:iam::123456789012:role/deputy/demo/r").unwrap(),
             session_name: SessionName::new(session).unwrap(),
             external_id: ExternalId::new("demo/payments/AWSRole/uploader").unwrap(),
+            source_identity: None,
             duration: SessionDuration::HOUR,
             tags: BTreeMap::new(),
             policy: None,
@@ -109,6 +110,7 @@ fn key(session: &str) -> SessionKey {
         role_uid: "u".into(),
         role_id: "AROA1".into(),
         binding_uid: "b".into(),
+        person: None,
         cut_before: None,
     }))
 }
@@ -309,6 +311,28 @@ async fn fifty_minutes_without_sts_are_not_noticed() {
     fake.broken.store(false, Ordering::SeqCst);
     pass(60).await;
     assert!(issuer.session(&key("s1"), Renewal::Shared, &sts).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_persons_session_is_given_for_half_its_life_and_never_renewed_unasked() {
+    let fake = Arc::new(FakeSts::default());
+    let sts: Arc<dyn Sts> = fake.clone();
+    let (issuer, _) = issuer();
+    let of_person = async || {
+        issuer
+            .session(&key("alice"), Renewal::OnRequest, &sts)
+            .await
+            .unwrap()
+    };
+    let first = of_person().await;
+    pass(29 * 60).await;
+    assert!(Arc::ptr_eq(&of_person().await, &first));
+    pass(2 * 60).await;
+    // Whoever is not in the group any more is not in it for a renewal either.
+    issuer.renew_due(|_| panic!("it is nobody's to renew"));
+    assert_eq!(fake.calls.load(Ordering::SeqCst), 1);
+    assert!(!Arc::ptr_eq(&of_person().await, &first));
+    assert_eq!(fake.calls.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -51,6 +51,12 @@ pub enum RefusalCode {
     Method,
     /// AWS refuses.
     AccessDenied,
+    /// The binding does not name the person.
+    NotASubject,
+    /// A limit asks for a second factor.
+    MfaGroup,
+    /// The person asks for more time than there is.
+    Duration,
 }
 
 impl RefusalCode {
@@ -63,6 +69,9 @@ impl RefusalCode {
             Self::Suspended => "Suspended",
             Self::Method => "Method",
             Self::AccessDenied => "AccessDenied",
+            Self::NotASubject => "NotASubject",
+            Self::MfaGroup => "MFAGroup",
+            Self::Duration => "Duration",
         }
     }
 }

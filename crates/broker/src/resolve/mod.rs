@@ -1,22 +1,25 @@
-//! Which session a pod gets, decided at request time: a new grant works without a restart, a removed one stops at once.
+//! Which session a pod or a person gets, decided at request time: a new grant works without a restart, a removed one stops at once.
 
 mod denials;
 mod federated;
 mod grant;
+mod person;
 
 use std::sync::Arc;
 
 use deputy_delegation::{
     Accepted, Decision, ManagedPolicyArn,
     model::{Account, Binding, BindingRef, BindingSelector, Role, SessionMethod, SessionScope},
-    session,
+    people::UserName,
+    session::{self, SessionRequest},
 };
-use deputy_index::{BindingDecision, ChosenBinding, Index};
+use deputy_index::{BindingDecision, ChosenBinding, Index, RoleState};
 
 use self::grant::uid;
 pub use self::{
     denials::Denials,
     grant::{RefusalCode, ResolveError, SessionGrant},
+    person::resolve_person,
 };
 use crate::{
     issuer::{Renewal, RoleSessionKey, SessionKey},
@@ -35,11 +38,7 @@ pub fn resolve(
     identity: &PodIdentity,
     wanted: Option<&BindingSelector>,
 ) -> Result<Box<SessionGrant>, ResolveError> {
-    if !index.can_decide() {
-        return Err(ResolveError::NotReady {
-            message: "the broker has not read all limits, accounts, roles and bindings yet".into(),
-        });
-    }
+    can_decide(index)?;
     let namespace = &identity.namespace;
     let account = &identity.subject.service_account;
     let who = format!("ServiceAccount {namespace}/{account}");
@@ -86,6 +85,15 @@ pub fn resolve(
     resolved
 }
 
+fn can_decide(index: &Index) -> Result<(), ResolveError> {
+    if index.can_decide() {
+        return Ok(());
+    }
+    Err(ResolveError::NotReady {
+        message: "the broker has not read all limits, accounts, roles and bindings yet".into(),
+    })
+}
+
 /// That there are other bindings than the default one, which gives nothing, and how a pod gets one of them.
 fn alternatives(index: &Index, identity: &PodIdentity, default: &BindingRef) -> String {
     let all = index.bindings_of_service_account(&identity.namespace, &identity.subject.service_account);
@@ -117,12 +125,8 @@ fn session_grant(
     found: &BindingDecision,
 ) -> Result<Box<SessionGrant>, ResolveError> {
     let binding = &found.binding;
-    check_decisions(index, found)?;
-    let (Some(role), Some(account)) = (found.role.known(), found.account.known()) else {
-        let message = format!("{} or its AWSAccount can't be read", binding.role.title());
-        return Err(refused(binding, RefusalCode::NotAccepted, message));
-    };
-    let method = binding.method_in(account);
+    let granting = Granting::of(index, found)?;
+    let method = binding.method_in(granting.account);
     if method != SessionMethod::AssumeRole {
         let message = format!(
             "AWSRoleBinding {} has the method {}: its pods call STS themselves, and get what they need for it when they are created; \
@@ -132,56 +136,100 @@ fn session_grant(
         );
         return Err(refused(binding, RefusalCode::Method, message));
     }
-    let boundary = boundary(index, found, role, account)?;
+    let boundary = boundary(index, found, granting.role, granting.account)?;
+    let (account, role) = (granting.account, granting.role);
     let cluster = index.cluster();
     let Some(request) = session::request(cluster, account, role, binding, &identity.subject, boundary) else {
         let message = format!("AWSRoleBinding {} does not name {who}", binding.id);
         return Err(refused(binding, RefusalCode::NoBinding, message));
     };
-    let state = found.role_state.as_deref();
-    let Some(role_id) = state.and_then(|s| s.role_id.as_deref()) else {
-        let why = state.and_then(|s| s.reason.as_deref()).unwrap_or("Progressing");
-        return Err(ResolveError::NotReady {
-            message: format!(
-                "{} is not in AWS yet ({why}); see its conditions",
-                binding.role.title()
-            ),
-        });
-    };
     let service_account = identity.subject.service_account.as_str();
-    let can_be_cut = state.and_then(|s| s.service_accounts.as_ref());
-    if can_be_cut.is_some_and(|known| !known.contains(service_account)) {
-        // What nobody has written down, nobody could take back.
-        return Err(ResolveError::NotReady {
-            message: format!("{} does not name {who} in its status yet", binding.role.title()),
-        });
+    let can_be_cut = granting.state.and_then(|s| s.service_accounts.as_ref());
+    let is_recorded = can_be_cut.is_none_or(|known| known.contains(service_account));
+    let renewal = match binding.session.scope {
+        SessionScope::ServiceAccount => Renewal::Shared,
+        SessionScope::Pod => Renewal::Single,
+    };
+    granting.session(request, None, renewal, is_recorded, who)
+}
+
+/// A binding whose role and account can be read, and which is accepted like its role.
+struct Granting<'a> {
+    found: &'a BindingDecision,
+    role: &'a Role,
+    account: &'a Arc<Account>,
+    state: Option<&'a RoleState>,
+}
+
+impl<'a> Granting<'a> {
+    fn of(index: &Index, found: &'a BindingDecision) -> Result<Self, ResolveError> {
+        check_decisions(index, found)?;
+        let (Some(role), Some(account)) = (found.role.known(), found.account.known()) else {
+            let binding = &found.binding;
+            let message = format!("{} or its AWSAccount can't be read", binding.role.title());
+            return Err(refused(binding, RefusalCode::NotAccepted, message));
+        };
+        Ok(Self {
+            found,
+            role,
+            account,
+            state: found.role_state.as_deref(),
+        })
     }
-    if let Some(longest) = state.and_then(|state| state.longest_session)
-        && request.duration.exceeds(longest)
-    {
-        let message = format!(
-            "AWSRoleBinding {}: {}",
-            binding.id,
-            session::longer_than_the_role(request.duration, role, longest)
-        );
-        return Err(refused(binding, RefusalCode::NotAccepted, message));
+
+    /// The session of `request` for `who`, if the role is in AWS and the session could be taken back.
+    fn session(
+        &self,
+        request: SessionRequest,
+        person: Option<UserName>,
+        renewal: Renewal,
+        is_recorded: bool,
+        who: &str,
+    ) -> Result<Box<SessionGrant>, ResolveError> {
+        let (binding, role) = (&self.found.binding, self.role);
+        let Some(role_id) = self.state.and_then(|s| s.role_id.as_deref()) else {
+            let why = self
+                .state
+                .and_then(|s| s.reason.as_deref())
+                .unwrap_or("Progressing");
+            return Err(ResolveError::NotReady {
+                message: format!(
+                    "{} is not in AWS yet ({why}); see its conditions",
+                    binding.role.title()
+                ),
+            });
+        };
+        if !is_recorded {
+            // What nobody has written down, nobody could take back.
+            return Err(ResolveError::NotReady {
+                message: format!("{} does not name {who} in its status yet", binding.role.title()),
+            });
+        }
+        if let Some(longest) = self.state.and_then(|state| state.longest_session)
+            && request.duration.exceeds(longest)
+        {
+            let message = format!(
+                "AWSRoleBinding {}: {}",
+                binding.id,
+                session::longer_than_the_role(request.duration, role, longest)
+            );
+            return Err(refused(binding, RefusalCode::NotAccepted, message));
+        }
+        Ok(Box::new(SessionGrant {
+            account: self.account.clone(),
+            key: SessionKey::Role(Box::new(RoleSessionKey {
+                request,
+                role: role.id.clone(),
+                binding: binding.id.clone(),
+                role_uid: uid(role.uid.as_ref()),
+                role_id: role_id.to_owned(),
+                binding_uid: uid(binding.uid.as_ref()),
+                person,
+                cut_before: self.state.and_then(|state| state.cut_before),
+            })),
+            renewal,
+        }))
     }
-    Ok(Box::new(SessionGrant {
-        account: account.clone(),
-        key: SessionKey::Role(Box::new(RoleSessionKey {
-            request,
-            role: role.id.clone(),
-            binding: binding.id.clone(),
-            role_uid: uid(role.uid.as_ref()),
-            role_id: role_id.to_owned(),
-            binding_uid: uid(binding.uid.as_ref()),
-            cut_before: state.and_then(|state| state.cut_before),
-        })),
-        renewal: match binding.session.scope {
-            SessionScope::ServiceAccount => Renewal::Shared,
-            SessionScope::Pod => Renewal::Single,
-        },
-    }))
 }
 
 /// The boundary that a session of a role that exists is held to, when it has no policy of its own. As long as AWS does not have it as the

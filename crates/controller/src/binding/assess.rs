@@ -8,6 +8,7 @@ use deputy_delegation::{Decision, quota::TRUST_POLICY};
 
 use super::dereference::{BindingFacts, BindingInputs, BindingTrust, Delivery};
 use crate::{
+    context::PeopleApi,
     left_out,
     report::{self, ConditionValue},
 };
@@ -61,9 +62,8 @@ fn ready(facts: &BindingFacts, refused_session: Option<ConditionValue>) -> Condi
             );
             return ConditionValue::new(Status::False, ConditionReason::TrustPolicyFull, message);
         }
-        (Delivery::People, _) => {
-            let message =
-                "accepted, and nothing gives people sessions yet: no API for them is served in this cluster";
+        (Delivery::People(PeopleApi::Absent), _) => {
+            let message = "accepted, and nothing gives people sessions: their API is not served in this cluster (chart value people.enabled)";
             return ConditionValue::new(Status::False, ConditionReason::NotServed, message);
         }
         (Delivery::Outside, BindingTrust::Pending) => {
@@ -77,9 +77,12 @@ fn ready(facts: &BindingFacts, refused_session: Option<ConditionValue>) -> Condi
             let message = "the role trusts its subjects: they call STS themselves";
             return ConditionValue::new(Status::True, ConditionReason::Ready, message);
         }
-        (Delivery::Broker | Delivery::WebIdentity, BindingTrust::Pending | BindingTrust::Written) => {}
+        (
+            Delivery::Broker | Delivery::WebIdentity | Delivery::People(PeopleApi::Served),
+            BindingTrust::Pending | BindingTrust::Written,
+        ) => {}
     }
-    let by_broker = facts.delivery == Delivery::Broker;
+    let by_broker = facts.delivery != Delivery::WebIdentity;
     if let Some(why) = facts.no_issuer.as_ref().filter(|_| by_broker) {
         let message = format!("no session can be made: {why}");
         return ConditionValue::new(Status::False, ConditionReason::IssuerNotReady, message);
@@ -90,6 +93,10 @@ fn ready(facts: &BindingFacts, refused_session: Option<ConditionValue>) -> Condi
     if facts.shadowed {
         let message = "another binding comes first for its ServiceAccounts (older, or of the same second and first by name); pods get this one by the annotation deputy.dev/binding";
         return ConditionValue::new(Status::True, ConditionReason::Shadowed, message);
+    }
+    if facts.delivery == Delivery::People(PeopleApi::Served) {
+        let message = "its users, and members of its groups, get sessions (deputy credentials role)";
+        return ConditionValue::new(Status::True, ConditionReason::Ready, message);
     }
     let who = &facts.service_accounts;
     let message = if by_broker {

@@ -16,7 +16,7 @@ use deputy_index::Index;
 use kube::api::DynamicObject;
 
 use crate::{
-    context::ControllerContext,
+    context::{ControllerContext, PeopleApi},
     error::ReconcileError,
     objects,
     subjects::{is_default_of_any, told},
@@ -71,8 +71,8 @@ pub enum Delivery {
     WebIdentity,
     /// Those outside the cluster, who call STS themselves.
     Outside,
-    /// People, to whom nothing gives any yet.
-    People,
+    /// People, from the broker, where their API is served.
+    People(PeopleApi),
 }
 
 /// What the trust policy of a role says of a binding.
@@ -115,9 +115,10 @@ async fn look_up(
     object: &DynamicObject,
 ) -> Result<(Decision, BindingFacts), ReconcileError> {
     let (stored, meta, cluster) = (id.clone(), object.metadata.clone(), ctx.cluster.clone());
+    let people = ctx.people;
     let known = ctx.decide(move |index| {
         let (binding, decision) = index.decide_binding_as_read(&stored, &meta)?;
-        let facts = BindingFacts::look_up(index, &cluster, &binding, &decision);
+        let facts = BindingFacts::look_up(index, &cluster, people, &binding, &decision);
         Some((decision.as_ref().clone(), facts))
     });
     if let Some(known) = known.await? {
@@ -128,7 +129,7 @@ async fn look_up(
             let cluster = ctx.cluster.clone();
             let look_up = move |index: &Index| {
                 let decision = index.decide_binding_with(&binding);
-                let facts = BindingFacts::look_up(index, &cluster, &binding, &decision);
+                let facts = BindingFacts::look_up(index, &cluster, people, &binding, &decision);
                 (decision, facts)
             };
             ctx.decide(look_up).await
@@ -142,6 +143,7 @@ impl BindingFacts {
     pub(super) fn look_up(
         index: &Index,
         cluster: &ClusterName,
+        people: PeopleApi,
         binding: &Binding,
         decision: &Decision,
     ) -> Self {
@@ -156,7 +158,7 @@ impl BindingFacts {
             role_not_ready: why_not_ready(index, &role).filter(|_| !role_ready),
             shadowed: is_of_pods(binding) && !is_default_of_any(index, &reference, service_accounts),
             service_accounts: told(service_accounts),
-            delivery: delivery(index, binding),
+            delivery: delivery(index, people, binding),
             trust: trust_of(index, cluster, binding),
             left_out: left_out(index, cluster, binding),
             caller_policy: caller_policy(index, cluster, binding),
@@ -176,9 +178,9 @@ fn account_of(index: &Index, role: &RoleId) -> Option<Arc<Account>> {
     index.account(&role.account).known().cloned()
 }
 
-fn delivery(index: &Index, binding: &Binding) -> Delivery {
+fn delivery(index: &Index, people: PeopleApi, binding: &Binding) -> Delivery {
     match &binding.subjects {
-        Subjects::People(_) => Delivery::People,
+        Subjects::People(_) => Delivery::People(people),
         Subjects::AwsPrincipals(_) | Subjects::SamlPrincipals(_) | Subjects::OidcPrincipals(_) => {
             Delivery::Outside
         }

@@ -23,6 +23,7 @@ use super::{
     status,
 };
 use crate::{
+    context::PeopleApi,
     fixtures::{
         account_object,
         api_server::{ApiServer, path_of},
@@ -180,7 +181,16 @@ fn subjects_outside_the_cluster_wait_for_the_trust_policy_alone() {
             BindingTrust::LeftOut(2100),
             "False TrustPolicyFull",
         ),
-        (Delivery::People, BindingTrust::Written, "False NotServed"),
+        (
+            Delivery::People(PeopleApi::Absent),
+            BindingTrust::Written,
+            "False NotServed",
+        ),
+        (
+            Delivery::People(PeopleApi::Served),
+            BindingTrust::Written,
+            "False IssuerNotReady",
+        ),
         // What STS says to the broker is nothing of theirs.
         (Delivery::WebIdentity, BindingTrust::Written, "True Ready"),
     ] {
@@ -365,7 +375,13 @@ fn with_principal(replaces: Option<&str>, asked_for: Option<&str>, left_out: &Va
         name: uploader().name,
     };
     let decided = index.decide_binding(&id).unwrap();
-    let facts = BindingFacts::look_up(&index, &cluster(), &decided.binding, &decided.decision);
+    let facts = BindingFacts::look_up(
+        &index,
+        &cluster(),
+        PeopleApi::Absent,
+        &decided.binding,
+        &decided.decision,
+    );
     let status = looked_at(&AWSRoleBindingStatus::default(), &decided.decision, &facts, 1);
     let ready = conditions::find(&status.conditions, ConditionType::Ready).unwrap();
     format!("{} {}: {}", ready.status, ready.reason, ready.message)

@@ -22,7 +22,7 @@ use crate::{context::ControllerContext, error::ReconcileError};
 /// # Errors
 /// [`ReconcileError::Panicked`].
 pub async fn is_as_told(ctx: &ControllerContext, id: &ObjectId) -> Result<bool, ReconcileError> {
-    let (id, cluster, now) = (id.clone(), ctx.cluster.clone(), ctx.now());
+    let (id, cluster, people, now) = (id.clone(), ctx.cluster.clone(), ctx.people, ctx.now());
     let is_told = move |index: &Index| {
         let view = index.binding(&id)?;
         let metadata = ObjectMeta {
@@ -37,7 +37,7 @@ pub async fn is_as_told(ctx: &ControllerContext, id: &ObjectId) -> Result<bool, 
                 metadata,
                 ..DynamicObject::new(id.name.as_str(), &kind)
             },
-            facts: BindingFacts::look_up(index, &cluster, &binding, &decision),
+            facts: BindingFacts::look_up(index, &cluster, people, &binding, &decision),
             decision: decision.as_ref().clone(),
         };
         let told = index.told_of_binding(said(&inputs, now))?;

@@ -22,6 +22,7 @@ mod look;
 mod narrowed;
 mod object;
 mod outcome;
+mod peoples_sessions;
 mod sessions;
 mod shares;
 mod status;

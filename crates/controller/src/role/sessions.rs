@@ -16,6 +16,7 @@ use deputy_delegation::{
     },
     model::{Account, Binding, RoleKind, SessionMethod, Subjects},
     quota,
+    share::SessionShare,
 };
 use deputy_policy::Document;
 use jiff::Timestamp;
@@ -23,6 +24,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{
     dereference::RoleInputs,
+    peoples_sessions,
     shares::SessionShares,
     takeover::Takeover,
     times::{ISSUED_WITHIN, LONGEST, after, all_over, second_of},
@@ -35,6 +37,8 @@ use crate::queue::Requeue;
 pub struct Bearers {
     /// Those whose sessions the broker makes.
     pub service_accounts: BTreeSet<ServiceAccountName>,
+    /// People, each by the mark that their sessions have.
+    pub people: BTreeSet<String>,
     /// All others, each by what tells them apart.
     pub others: BTreeSet<String>,
     /// How much of the role sessions get that the broker makes.
@@ -58,8 +62,12 @@ impl Bearers {
                         bearers.others.extend(marks);
                     }
                 },
-                // The broker makes none for people.
-                Subjects::People(_) => {}
+                Subjects::People(list) => {
+                    let share = SessionShare::of(&binding.session);
+                    bearers
+                        .people
+                        .extend(list.iter().map(|one| share.mark_of_person(one)));
+                }
                 Subjects::AwsPrincipals(list) => {
                     bearers.others.extend(list.iter().map(|p| p.arn().to_string()));
                 }
@@ -87,6 +95,14 @@ impl Bearers {
             return vec![digest(self.others.iter().map(String::as_str))];
         }
         self.others.iter().map(|one| digest([one.as_str()])).collect()
+    }
+
+    /// What of people is written down.
+    fn marks_of_people(&self, most: usize) -> Vec<String> {
+        if self.people.len() > most {
+            return vec![digest(self.people.iter().map(String::as_str))];
+        }
+        self.people.iter().cloned().collect()
     }
 }
 
@@ -130,7 +146,15 @@ pub fn step(
 ) -> RoleSessionsStatus {
     let names = bearers.names();
     let is_named = names.len() <= most;
+    let people = bearers.marks_of_people(most);
+    let old = match former {
+        FormerSessions::Recorded(old) => Some(old),
+        FormerSessions::Never | FormerSessions::Unknown => None,
+    };
+    let is_known = former != FormerSessions::Unknown;
     let mut new = RoleSessionsStatus {
+        cut_people: peoples_sessions::step(old, is_known, &people, now),
+        people,
         service_accounts_hash: (!is_named).then(|| digest(names.iter().map(String::as_str))),
         others: bearers.marks(most),
         ..RoleSessionsStatus::default()
@@ -249,7 +273,9 @@ pub fn with_cut(
     let everybodys = record.everybody.iter().map(|all| all.until.clone());
     let untagged = record.untagged.iter().map(|untagged| untagged.until.clone());
     let until = record.cut.iter().map(|entry| entry.until.clone());
-    let until = until.chain(everybodys).chain(untagged).chain(narrowed).max();
+    let people = record.cut_people.iter().map(|cut| cut.until.clone());
+    let all = until.chain(people).chain(everybodys).chain(untagged);
+    let until = all.chain(narrowed).max();
     record.remain.extend(until.map(no_room));
     inline.cloned()
 }
@@ -260,13 +286,15 @@ fn denied(record: &RoleSessionsStatus, bearers: &Bearers) -> Option<CutSessions>
     let of_service_accounts = cut_of_service_accounts(record, bearers);
     let untagged_before = record.untagged.as_ref().map(|cut| cut.before.0.to_string());
     let narrowed = cut_narrowed(record, bearers);
+    let of_people = peoples_sessions::denied(record, &bearers.people);
     let of_all = everybody_before.is_some() || untagged_before.is_some();
-    let is_any = of_all || of_service_accounts.is_some() || narrowed.is_some();
+    let is_any = of_all || of_service_accounts.is_some() || of_people.is_some() || narrowed.is_some();
     is_any.then_some(CutSessions {
         of_service_accounts,
         everybody_before,
         untagged_before,
         narrowed,
+        of_people,
     })
 }
 
@@ -326,6 +354,7 @@ pub fn comes_first(former: FormerSessions<'_>, new: &RoleSessionsStatus) -> bool
     // Whoever is cut was among them before.
     new.service_accounts != old.service_accounts
         || new.service_accounts_hash != old.service_accounts_hash
+        || new.people != old.people
         || new.others != old.others
         || (new.everybody.is_some() && new.everybody != old.everybody)
         || (new.untagged.is_some() && new.untagged != old.untagged)
@@ -351,8 +380,10 @@ pub fn look_again(record: Option<&RoleSessionsStatus>, now: Timestamp, requeue: 
         .flat_map(|r| r.narrowed.iter().map(|entry| entry.until.0));
     let untagged = record.and_then(|r| r.untagged.as_ref());
     let untagged = untagged.map(untagged::next);
+    let people = record.and_then(|r| r.cut_people.as_ref());
     let first = cut
         .chain(remain)
+        .chain(people.map(|cut| cut.until.0))
         .chain(everybodys)
         .chain(untagged)
         .chain(narrowed)

@@ -79,7 +79,10 @@ pub(super) fn service_control_policy(cluster: &ClusterName, account: &Account) -
 
 /// What the broker needs in all accounts; `own` are the identities of Deputy's that it may never become.
 pub(super) fn broker(scopes: &[&Scope], own: &BTreeSet<String>) -> Document {
-    let actions = ["sts:AssumeRole", "sts:TagSession"];
+    let mut actions = vec!["sts:AssumeRole", "sts:TagSession"];
+    if scopes.iter().any(|scope| scope.names_people) {
+        actions.push("sts:SetSourceIdentity");
+    }
     let roles: Vec<String> = scopes.iter().map(|scope| scope.roles.clone()).collect();
     let existing: BTreeSet<&String> = scopes.iter().flat_map(|scope| &scope.existing).collect();
     let existing: Vec<String> = existing.into_iter().cloned().collect();

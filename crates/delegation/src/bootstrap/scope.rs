@@ -36,6 +36,8 @@ pub(super) struct Scope {
     pub(super) managed_policies: [String; 2],
     /// Boundaries that somebody else writes.
     pub(super) referenced: Vec<String>,
+    /// Whether sessions of people get a source identity.
+    pub(super) names_people: bool,
 }
 
 impl Scope {
@@ -66,6 +68,7 @@ impl Scope {
                 format!("{in_account}:policy/*"),
             ],
             referenced: referenced.into_iter().collect(),
+            names_people: account.names_people,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     decision::{Decision, Fact, MissingFact, Reason},
-    model::{Account, Binding, Role, RoleSource, SessionMethod},
+    model::{Account, Binding, Role, RoleSource, SessionMethod, Subjects},
     names::SessionDuration,
     quota::CHAINED_SESSION_SECONDS_MAX,
     session::{duration, own_tags},
@@ -28,7 +28,7 @@ pub(super) fn decide(
 ) -> Decision {
     let spec = &binding.session;
     session::policy_fits(spec.policy.as_ref(), &spec.policy_arns, &mut findings);
-    session::tags_fit(&spec.tags, own_tags(spec), &mut findings);
+    session::tags_fit(&spec.tags, own_tags(binding), &mut findings);
     let Some(role) = known_role(binding, role, &mut findings) else {
         // Without its role the account is not known either, nor which limits apply.
         return findings.decision(None);
@@ -185,10 +185,17 @@ fn allowed_duration(
         findings.refuse(Reason::Duration, session::DURATION, message);
     }
     for limit in &limits.limits {
-        if duration > limit.max_session_duration {
+        let of_people = match binding.subjects {
+            Subjects::People(_) => limit.subjects.people.max_duration,
+            _ => None,
+        };
+        let (longest, whom) = match of_people.filter(|most| *most < limit.max_session_duration) {
+            Some(longest) => (longest, " people"),
+            None => (limit.max_session_duration, ""),
+        };
+        if duration > longest {
             let message = format!(
-                "{what} is longer than {}, the most that limit {:?} allows",
-                limit.max_session_duration,
+                "{what} is longer than {longest}, the most that limit {:?} allows{whom}",
                 limit.name.as_str()
             );
             findings.refuse_under(&limit.name, Reason::Duration, session::DURATION, message);

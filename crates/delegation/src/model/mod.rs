@@ -106,6 +106,8 @@ pub struct Account {
     pub previous_issuers: BTreeSet<IssuerArn>,
     /// Those of the issuers, now and before, whose sessions have a source identity: AWS hands it on, so roles have to allow that.
     pub with_source_identity: BTreeSet<IssuerArn>,
+    /// Whether sessions of people get a source identity, by which AWS knows them also behind further roles.
+    pub names_people: bool,
     /// The IAM user with whose keys the broker calls GetFederationToken; no federated users without it.
     pub federation_user: Option<UserArn>,
     /// The identity that writes roles; ambient if none.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::names::{Audience, IamArnPattern, TenantError, TextPattern};
+use crate::names::{Audience, IamArnPattern, PersonName, SessionDuration, TenantError, TextPattern};
 
 /// The subjects beside ServiceAccounts that a limit allows. One that no rule covers is refused.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -89,4 +89,8 @@ pub struct PeopleRule {
     pub users: BTreeSet<TextPattern>,
     /// One of these covers the group's name.
     pub groups: BTreeSet<TextPattern>,
+    /// The longest session; where there is none, that of all sessions under the limit.
+    pub max_duration: Option<SessionDuration>,
+    /// Groups of whoever came with a second factor: who asks for a session must be in one of these. None: nobody is asked.
+    pub mfa_groups: BTreeSet<PersonName>,
 }

@@ -17,7 +17,14 @@ use crate::{
 /// talked into using another object's role, and a session without Deputy's tags.
 ///
 /// Issuers of before are let in as well, all in one order: which of them is the issuer now makes no difference, and is no write.
-pub(super) fn statements(cluster: &ClusterName, account: &Account, id: &RoleId) -> Vec<Statement> {
+///
+/// With `names_people` they may say who of the people a session is for.
+pub(super) fn statements(
+    cluster: &ClusterName,
+    account: &Account,
+    id: &RoleId,
+    names_people: bool,
+) -> Vec<Statement> {
     let issuers = account.issuers();
     let is_issuer = || is_one_of(&issuers);
     let request_tag = |tag: &str, value: &str| {
@@ -49,7 +56,11 @@ pub(super) fn statements(cluster: &ClusterName, account: &Account, id: &RoleId) 
     ];
     // What the first statement does not allow gets no session, so this says no more than who may hand one on. A session of Roles Anywhere
     // has its certificate's common name, and AWS asks for each session that it makes whether that may be handed on.
-    let with_one: BTreeSet<&IssuerArn> = account.with_source_identity.iter().collect();
+    let with_one: BTreeSet<&IssuerArn> = if names_people {
+        issuers.clone()
+    } else {
+        account.with_source_identity.iter().collect()
+    };
     if !with_one.is_empty() {
         let condition = vec![is_one_of(&with_one)];
         statements.push(allow(

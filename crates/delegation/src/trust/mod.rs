@@ -69,12 +69,12 @@ pub fn size_with(cluster: &ClusterName, account: &Account, id: &RoleId, bindings
 /// Trust for sessions that the broker makes: the issuer, this external id, these request tags.
 #[must_use]
 pub fn for_issuer(cluster: &ClusterName, account: &Account, id: &RoleId) -> Document {
-    written(issuer::statements(cluster, account, id))
+    written(issuer::statements(cluster, account, id, false))
 }
 
 /// What is said of everybody whom these bindings name.
 fn parts(cluster: &ClusterName, account: &Account, id: &RoleId, bindings: &[&Binding]) -> Parts {
-    let mut by_broker = false;
+    let (mut by_broker, mut names_people) = (false, false);
     let mut by_token = BTreeSet::new();
     let mut outside = Vec::new();
     for binding in bindings {
@@ -83,7 +83,10 @@ fn parts(cluster: &ClusterName, account: &Account, id: &RoleId, bindings: &[&Bin
                 SessionMethod::AssumeRole => by_broker = true,
                 SessionMethod::AssumeRoleWithWebIdentity => by_token.extend(names),
             },
-            Subjects::People(_) => by_broker = true,
+            Subjects::People(_) => {
+                by_broker = true;
+                names_people = account.names_people;
+            }
             Subjects::AwsPrincipals(list) => outside.extend(outside::aws(&account.partition, list)),
             Subjects::SamlPrincipals(list) => outside.extend(list.iter().map(outside::saml)),
             Subjects::OidcPrincipals(list) => outside.extend(list.iter().map(outside::oidc)),
@@ -91,7 +94,8 @@ fn parts(cluster: &ClusterName, account: &Account, id: &RoleId, bindings: &[&Bin
     }
     let mut parts = Parts::default();
     if by_broker {
-        parts.inside.extend(issuer::statements(cluster, account, id));
+        let statements = issuer::statements(cluster, account, id, names_people);
+        parts.inside.extend(statements);
     }
     if let (Some(provider), false) = (&account.oidc, by_token.is_empty()) {
         let statement = web_identity::statement(provider, &id.namespace, &by_token);

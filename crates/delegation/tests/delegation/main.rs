@@ -19,6 +19,7 @@ mod foreign_trust;
 mod model;
 mod names;
 mod naming;
+mod people;
 mod plan;
 mod principals;
 mod reference;

@@ -109,6 +109,8 @@ fn rules() -> SubjectRules {
         people: PeopleRule {
             users: texts(&["*@acme.example"]),
             groups: texts(&[]),
+            max_duration: None,
+            mfa_groups: Default::default(),
         },
     }
 }

@@ -57,6 +57,7 @@ pub fn account() -> Account {
         issuer: IssuerArn::parse(ISSUER).unwrap(),
         previous_issuers: Default::default(),
         with_source_identity: Default::default(),
+        names_people: false,
         federation_user: None,
         provisioner: None,
         boundary_writer: None,

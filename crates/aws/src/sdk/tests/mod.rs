@@ -49,6 +49,7 @@ pub(crate) fn account(endpoints: Endpoints) -> Account {
         issuer: IssuerArn::parse("arn:aws:iam::123456789012:user/deputy-broker").unwrap(),
         previous_issuers: Default::default(),
         with_source_identity: Default::default(),
+        names_people: false,
         federation_user: None,
         provisioner: None,
         boundary_writer: None,

@@ -25,6 +25,7 @@ pub(super) fn session_request() -> SessionRequest {
             .unwrap(),
         session_name: SessionName::new("payments.uploader").unwrap(),
         external_id: ExternalId::new("demo/payments/AWSRole/uploader").unwrap(),
+        source_identity: None,
         duration: SessionDuration::HOUR,
         tags: [(
             TagKey::new("deputy-cluster").unwrap(),

@@ -6,8 +6,8 @@ use deputy_aws::{AwsError, ErrorClass};
 use deputy_log_testing::CapturedLog;
 use serde_json::json;
 
-use super::{FixedSts, broker, exchange, golden};
-use crate::fixtures::federated_index;
+use super::{broker, exchange, golden};
+use crate::fixtures::{FixedSts, federated_index};
 
 const BY_DEFAULT: &str = "GET /v1/credentials\nauthorization: Bearer a.b.c";
 const BY_NAME: &str = "GET /v1/credentials/awsfederateduserbinding/manager\nauthorization: Bearer a.b.c";

@@ -4,161 +4,28 @@
 
 mod federated;
 
-use std::{fs, path::PathBuf, sync::Mutex};
+use std::{fs, path::PathBuf};
 
 use async_trait::async_trait;
-use deputy_aws::{AwsError, Credentials, ErrorClass, FederationClient, Session, Sts, model::InMemoryIam};
-use deputy_delegation::{
-    NamespaceName, PodName, federation::FederationRequest, model::Account, session::SessionRequest,
-};
+use deputy_aws::{AwsError, ErrorClass, Session, Sts, model::InMemoryIam};
+use deputy_delegation::{federation::FederationRequest, session::SessionRequest};
 use deputy_index::{Index, ResourceKind};
 use deputy_log_testing::CapturedLog;
 use deputy_runtime::metrics::Metrics;
 use http_body_util::BodyExt as _;
-use jiff::Timestamp;
-use k8s_openapi::api::authentication::v1::{TokenReviewStatus, UserInfo};
 use serde_json::json;
 use tower::ServiceExt as _;
 
 use super::*;
 use crate::{
-    clients::StsClients,
-    fixtures::{account, binding_object, index, limit_object, role_object},
+    fixtures::{Api, FixedSts, SameSts, account, binding_object, index, limit_object, role_object},
     metrics::BrokerMetrics,
-    token::{TokenApi, TokenError},
 };
-
-/// Knows the pod `uploader-1` by the token `a.b.c`, and a bare ServiceAccount by `x.y.z`.
-struct Api {
-    away: bool,
-}
-
-#[async_trait]
-impl TokenApi for Api {
-    async fn review(&self, token: &str) -> Result<TokenReviewStatus, TokenError> {
-        if self.away {
-            return Err(TokenError::Unavailable("connection failed".into()));
-        }
-        let pod = json!({
-            "authentication.kubernetes.io/pod-name": ["uploader-1"],
-            "authentication.kubernetes.io/pod-uid": ["0af1"],
-        });
-        let extra = if token == "a.b.c" { pod } else { json!({}) };
-        Ok(TokenReviewStatus {
-            authenticated: Some(token == "a.b.c" || token == "x.y.z"),
-            audiences: Some(vec!["deputy".into()]),
-            user: Some(UserInfo {
-                username: Some("system:serviceaccount:payments:uploader".into()),
-                extra: serde_json::from_value(extra).unwrap(),
-                ..UserInfo::default()
-            }),
-            error: Some("invalid bearer token".into()),
-        })
-    }
-    async fn pod_uid(&self, _: &NamespaceName, _: &PodName) -> Result<Option<String>, TokenError> {
-        Ok(Some("0af1".into()))
-    }
-}
-
-/// Gives the same session each time, or what the test ordered.
-#[derive(Default)]
-struct FixedSts {
-    error: Mutex<Option<AwsError>>,
-}
-
-#[async_trait]
-impl Sts for FixedSts {
-    async fn assume_role(&self, _: &SessionRequest) -> Result<Session, AwsError> {
-        if let Some(error) = self.error.lock().unwrap().clone() {
-            return Err(error);
-        }
-        Ok(Session {
-            credentials: Credentials {
-                access_key_id: "ASIAEXAMPLE".into(),
-                secret_access_key: "canary-secret".into(),
-                session_token: "canary-token".into(),
-            },
-            expiration: "2099-01-02T03:04:05.678Z".parse::<Timestamp>().unwrap(),
-            arn: "arn:aws:sts::123456789012:assumed-role/r/s".into(),
-            unique_id: "AROA1:s".into(),
-            packed_policy_size: None,
-        })
-    }
-    async fn federation_token(&self, request: &FederationRequest) -> Result<Session, AwsError> {
-        if let Some(error) = self.error.lock().unwrap().clone() {
-            return Err(error);
-        }
-        Ok(Session {
-            credentials: Credentials {
-                access_key_id: "ASIAFEDERATED".into(),
-                secret_access_key: "canary-secret".into(),
-                session_token: "canary-token".into(),
-            },
-            expiration: "2099-01-02T03:04:05.678Z".parse::<Timestamp>().unwrap(),
-            arn: request.user.to_string(),
-            unique_id: "123456789012:Manager".into(),
-            packed_policy_size: None,
-        })
-    }
-    async fn caller_identity(&self) -> Result<deputy_aws::CallerIdentity, AwsError> {
-        if let Some(error) = self
-            .error
-            .lock()
-            .unwrap()
-            .clone()
-            .filter(|e| e.operation() == "sts")
-        {
-            return Err(error);
-        }
-        Ok(deputy_aws::CallerIdentity {
-            account: account().id,
-            arn: account().issuer.to_string(),
-            user_id: "AIDAEXAMPLE".into(),
-        })
-    }
-}
 
 fn broker(index: Arc<Index>, api_is_away: bool, sts: Arc<dyn Sts>) -> Router {
     let api = Arc::new(Api { away: api_is_away });
     let metrics = BrokerMetrics::register(&Metrics::new("broker"));
     router(Arc::new(Broker::new(index, api, Box::new(SameSts(sts)), metrics)))
-}
-
-/// One STS for all; its keys of the federation user are there.
-struct SameSts(Arc<dyn Sts>);
-
-impl StsClients for SameSts {
-    fn issuer(&self, _: &Account) -> Arc<dyn Sts> {
-        self.0.clone()
-    }
-    fn federation_user(&self, _: &Account) -> Result<FederationClient, AwsError> {
-        let arn = "arn:aws:iam::123456789012:user/deputy-federation".into();
-        let sts = Arc::new(AsUser(self.0.clone(), arn));
-        Ok(FederationClient {
-            sts,
-            access_key_id: "AKIA".into(),
-        })
-    }
-}
-
-/// The same STS, called as this user.
-struct AsUser(Arc<dyn Sts>, String);
-
-#[async_trait]
-impl Sts for AsUser {
-    async fn assume_role(&self, request: &SessionRequest) -> Result<Session, AwsError> {
-        self.0.assume_role(request).await
-    }
-    async fn federation_token(&self, request: &FederationRequest) -> Result<Session, AwsError> {
-        self.0.federation_token(request).await
-    }
-    async fn caller_identity(&self) -> Result<deputy_aws::CallerIdentity, AwsError> {
-        let caller = self.0.caller_identity().await?;
-        Ok(deputy_aws::CallerIdentity {
-            arn: self.1.clone(),
-            ..caller
-        })
-    }
 }
 
 /// Sends a request written as text; gives the response written as text, headers in order.

@@ -11,6 +11,7 @@ mod look;
 mod narrowed;
 mod orphans;
 mod paths;
+mod people;
 mod sessions;
 mod status;
 mod trust;

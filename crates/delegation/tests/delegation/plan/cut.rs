@@ -49,6 +49,7 @@ fn cut_before(service_accounts: CutServiceAccounts, issued_before: &str) -> CutS
         everybody_before: None,
         untagged_before: None,
         narrowed: None,
+        of_people: None,
     }
 }
 
@@ -131,6 +132,7 @@ fn sessions_of_everybody_end_and_those_that_come_after_go_on() {
         everybody_before: Some(BEFORE.to_owned()),
         untagged_before: None,
         narrowed: None,
+        of_people: None,
     };
     let these = these_before(&["batch"], &["uploader"], LATER);
     let all_but = all_but_before(&["uploader"], LATER);
@@ -252,6 +254,7 @@ fn sessions_without_a_tag_end_and_those_of_the_broker_go_on() {
         everybody_before: None,
         untagged_before: Some(BEFORE.to_owned()),
         narrowed: None,
+        of_people: None,
     };
     let role = with(&cut, desired());
     let inline = role.inline.as_ref().unwrap();

@@ -1,4 +1,6 @@
-//! One request from beginning to end: who asks, what is granted, the session, and the record of it.
+//! One request from beginning to end: who asks, what is granted, the session, and the record of it. [`person`] has those of people.
+
+mod person;
 
 use std::{
     sync::{
@@ -34,6 +36,8 @@ use crate::{
     resolve::{Denials, RefusalCode, ResolveError, SessionGrant, granting_account, resolve},
     token::{PodIdentity, TokenApi, TokenError, Verifier},
 };
+
+pub use self::person::PersonsSession;
 
 /// How long a caller waits at most, all together: the SDKs give up after a second.
 const ANSWER_WITHIN: Duration = Duration::from_millis(950);

@@ -1,0 +1,122 @@
+//! Sessions of people: by the binding that they name, and nothing else.
+
+use deputy_delegation::{
+    SessionDuration,
+    model::{LimitEntry, ObjectId, Subjects},
+    people::AuthenticatedPerson,
+    session::{duration, request_of_person},
+    share::SessionShare,
+};
+use deputy_index::{BindingDecision, Index};
+
+use super::{
+    Granting, boundary, can_decide,
+    grant::{RefusalCode, ResolveError, SessionGrant},
+    refused,
+};
+use crate::issuer::Renewal;
+
+/// Resolves what `person` gets by `binding`, for as long as they ask or it says.
+///
+/// # Errors
+/// [`ResolveError::NotReady`] and [`ResolveError::Refused`]; what AWS says is not asked.
+pub fn resolve_person(
+    index: &Index,
+    person: &AuthenticatedPerson,
+    binding: &ObjectId,
+    asked: Option<SessionDuration>,
+) -> Result<Box<SessionGrant>, ResolveError> {
+    can_decide(index)?;
+    let Some(found) = index.decide_binding(binding) else {
+        return Err(
+            match index.binding(binding).and_then(|view| view.parsed().err()) {
+                Some(why) => ResolveError::Refused {
+                    code: RefusalCode::NotAccepted,
+                    message: format!("AWSRoleBinding {binding} can't be read: {why}"),
+                    binding: None,
+                },
+                None => ResolveError::Refused {
+                    code: RefusalCode::NoBinding,
+                    message: format!("there is no AWSRoleBinding {binding}"),
+                    binding: None,
+                },
+            },
+        );
+    };
+    let Some(subject) = person.among(&found.binding.subjects) else {
+        return Err(not_a_subject(person, &found));
+    };
+    let granting = Granting::of(index, &found)?;
+    let (account, role, binding) = (granting.account, granting.role, &found.binding);
+    admitted(index, person, &found)?;
+    let boundary = boundary(index, &found, role, account)?;
+    let longest = duration(account, binding);
+    if let Some(asked) = asked.filter(|asked| *asked > longest) {
+        let message = format!(
+            "{asked} is longer than {longest}, the session that AWSRoleBinding {} gives",
+            binding.id
+        );
+        return Err(refused(binding, RefusalCode::Duration, message));
+    }
+    let request = request_of_person(index.cluster(), account, role, binding, person, asked, boundary);
+    let Some(request) = request else {
+        return Err(not_a_subject(person, &found));
+    };
+    let mark = SessionShare::of(&binding.session).mark_of_person(subject);
+    let can_be_cut = granting.state.and_then(|state| state.people.as_ref());
+    let is_recorded = can_be_cut.is_none_or(|known| known.contains(mark.as_str()));
+    let who = format!("user {:?}", person.user.as_str());
+    granting.session(
+        request,
+        Some(person.user.clone()),
+        Renewal::OnRequest,
+        is_recorded,
+        &who,
+    )
+}
+
+fn not_a_subject(person: &AuthenticatedPerson, found: &BindingDecision) -> ResolveError {
+    let binding = &found.binding;
+    let whom = match binding.subjects {
+        Subjects::People(_) => "names neither user",
+        _ => "is not for people, so not for user",
+    };
+    let groups = match binding.subjects {
+        Subjects::People(_) => " nor a group of theirs",
+        _ => "",
+    };
+    let message = format!(
+        "AWSRoleBinding {} {whom} {:?}{groups}",
+        binding.id,
+        person.user.as_str()
+    );
+    refused(binding, RefusalCode::NotASubject, message)
+}
+
+/// Whether every limit lets the person in: what it asks of the binding was decided with that.
+fn admitted(
+    index: &Index,
+    person: &AuthenticatedPerson,
+    found: &BindingDecision,
+) -> Result<(), ResolveError> {
+    let binding = &found.binding;
+    let Some(account) = found.account.known() else {
+        let message = format!("the AWSAccount of AWSRoleBinding {} can't be read", binding.id);
+        return Err(refused(binding, RefusalCode::NotAccepted, message));
+    };
+    let limits = index.limits_of(&binding.id.namespace, &account.name);
+    let decides = |limit: &&LimitEntry| limit.decides(&binding.id.namespace, &account.name);
+    for limit in limits.iter().filter(decides) {
+        let limit = match limit {
+            LimitEntry::Valid(limit) => limit,
+            LimitEntry::Invalid { name, error, .. } => {
+                let message = format!("DelegationLimit {name} can't be read: {error}");
+                return Err(refused(binding, RefusalCode::NotAccepted, message));
+            }
+        };
+        person
+            .admitted(limit)
+            .map_err(|why| refused(binding, RefusalCode::MfaGroup, why))?;
+    }
+    Ok(())
+}
