@@ -20,12 +20,17 @@ class ApiError(RuntimeError):
 
 
 class ApiClient:
-    """Requests with one bearer token; a connection each, so it is safe to share between threads."""
+    """Requests with one bearer token or client certificate; a connection each, so it is safe to share between threads."""
 
-    def __init__(self, url: str, ca_file: Path, token: str) -> None:
+    def __init__(
+        self, url: str, ca_file: Path, token: str = "", certificate: tuple[Path, Path] | None = None
+    ) -> None:
+        """`certificate` is that of a client, with its key."""
         parts = urllib.parse.urlsplit(url)
         self._host, self._port, self._token = parts.hostname, parts.port, token
         self._tls = ssl.create_default_context(cafile=str(ca_file))
+        if certificate:
+            self._tls.load_cert_chain(*certificate)
 
     def call(
         self,
@@ -62,7 +67,9 @@ class ApiClient:
         warnings: list[str] | None = None,
     ) -> tuple[str, str]:
         connection = http.client.HTTPSConnection(self._host, self._port, timeout=timeout, context=self._tls)
-        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+        headers = {"Accept": "application/json"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
         data = None
         if body is not None:
             data, headers["Content-Type"] = json.dumps(body), content_type

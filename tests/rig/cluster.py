@@ -16,6 +16,8 @@ import yaml
 
 from . import audit, pki
 from .apiclient import ApiClient, ApiError
+from .egress import Egress
+from .front_proxy import FrontProxy
 from .ports import free_port
 from .proc import Process, wait_until
 from .tools import binary
@@ -39,6 +41,10 @@ class Cluster:
         self.port = 0
         self.admin: ApiClient
         """Requests as a member of system:masters."""
+        self.front_proxy: FrontProxy
+        """Who the API server is towards extension API servers."""
+        self.egress = Egress()
+        """How it reaches Services."""
 
     @property
     def url(self) -> str:
@@ -88,6 +94,7 @@ class Cluster:
         for process in reversed(self._processes):
             process.kill()  # nothing in it is kept, so nothing needs an orderly end
         self._processes.clear()
+        self.egress.close()
         if self._own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -142,6 +149,8 @@ class Cluster:
             {"extendedKeyUsage": "serverAuth", "subjectAltName": alternatives},
         )
         pki.make_signing_key(keys, "service-accounts")
+        self.front_proxy = FrontProxy(keys)
+        self.egress.listen(self.folder)
         tokens = self.folder / "tokens.csv"
         tokens.write_text(
             f'{self._admin_token},admin,admin,"{_MASTERS}"\n'
@@ -172,6 +181,7 @@ class Cluster:
             # Written before the response goes out, so that a test finds what it just did.
             "--audit-log-mode=blocking-strict",
             *("--profiling=false", "--shutdown-delay-duration=0s"),
+            *(*self.front_proxy.flags, *self.egress.flags),
         )
 
     def _start_controller_manager(self) -> None:
@@ -202,6 +212,22 @@ class Cluster:
 
     def write_kubeconfig(self, name: str, token: str, namespace: str = "default") -> Path:
         """A kubeconfig file with a bearer token, readable by its owner only."""
+        return self._write_kubeconfig(name, {"token": token}, namespace)
+
+    def person(self, name: str, *groups: str) -> tuple[ApiClient, Path]:
+        """Somebody of this name in these groups, who shows a client certificate: their requests, and their kubeconfig."""
+        keys, file = self.folder / "pki", "-".join(["person", name, *groups])
+        subject = "".join([*(f"/O={group}" for group in groups), f"/CN={name}"])
+        pki.issue(keys, file, "ca", subject, {"extendedKeyUsage": "clientAuth"})
+        certificate, key = keys / f"{file}.crt", keys / f"{file}.key"
+        shown = {
+            "client-certificate-data": base64.b64encode(certificate.read_bytes()).decode(),
+            "client-key-data": base64.b64encode(key.read_bytes()).decode(),
+        }
+        client = ApiClient(self.url, self.ca_file, certificate=(certificate, key))
+        return client, self._write_kubeconfig(file, shown, "default")
+
+    def _write_kubeconfig(self, name: str, user: Mapping, namespace: str) -> Path:
         path = self.folder / f"{name}.kubeconfig"
         config = {
             "apiVersion": "v1",
@@ -215,7 +241,7 @@ class Cluster:
                     },
                 }
             ],
-            "users": [{"name": name, "user": {"token": token}}],
+            "users": [{"name": name, "user": dict(user)}],
             "contexts": [
                 {"name": "rig", "context": {"cluster": "rig", "user": name, "namespace": namespace}}
             ],
