@@ -45,7 +45,8 @@ app.kubernetes.io/component: {{ .name }}
 
 {{/*
 ServiceAccount, Deployment and PodDisruptionBudget of one component.
-Arguments: root, name, values, env (a list), port (TLS; optional), aws (whether it calls AWS; optional), secret (name, volume, path; optional).
+Arguments: root, name, values, env (a list), port (TLS; optional), people (another one, for the API server; optional), aws (whether it calls AWS; optional),
+secret (name, volume, path; optional).
 */}}
 {{- define "deputy.workload" -}}
 {{- $root := .root }}
@@ -152,6 +153,10 @@ spec:
               value: {{ . | quote }}
             {{- end }}
             {{- end }}
+            {{- if .people }}
+            - name: DEPUTY_PEOPLE_LISTEN
+              value: "[::]:{{ .people }}"
+            {{- end }}
             {{- range .env }}
             - name: {{ .name }}
               value: {{ .value | quote }}
@@ -164,6 +169,9 @@ spec:
             - {name: probes, containerPort: 8081}
             {{- if .port }}
             - {name: https, containerPort: {{ .port }}}
+            {{- end }}
+            {{- if .people }}
+            - {name: people, containerPort: {{ .people }}}
             {{- end }}
           livenessProbe:
             httpGet: {path: /healthz, port: probes}
