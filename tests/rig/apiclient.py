@@ -40,7 +40,7 @@ class ApiClient:
         content_type: str = "application/json",
         timeout: float = 30,
     ) -> dict | str:
-        """One request; the parsed JSON, or the text of a plain answer. Raises ApiError from 400 up."""
+        """One request, with bytes as they are and anything else as JSON; the parsed JSON, or the text of a plain answer. Raises ApiError from 400 up."""
         kind, text = self._request(method, path, body, content_type, timeout)
         return json.loads(text) if "json" in kind else text
 
@@ -72,7 +72,8 @@ class ApiClient:
             headers["Authorization"] = f"Bearer {self._token}"
         data = None
         if body is not None:
-            data, headers["Content-Type"] = json.dumps(body), content_type
+            data = body if isinstance(body, bytes) else json.dumps(body)
+            headers["Content-Type"] = content_type
         try:
             connection.request(method, path, data, headers)
             response = connection.getresponse()

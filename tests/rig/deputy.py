@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
+from . import extension
 from .aws import Aws, Credentials
 from .cluster import Cluster
 from .kube_render import CHART, Rendered, helm_template, split
@@ -24,6 +25,8 @@ from .tools import cargo_binary
 NAMESPACE = "deputy-system"
 PROCESSES = ("limits", "controller", "broker", "webhook")
 _LISTENS = {"webhook", "broker"}
+PEOPLE_SERVICE = "v1alpha1.credentials.deputy.dev"
+"""The APIService of the API for people."""
 FEDERATION = "broker for federated users"
 """The identity of the federation user, of which the broker has the keys."""
 
@@ -57,9 +60,15 @@ class Deputy:
     """The four processes. `start` runs them all; each can be stopped, killed and started again by its name."""
 
     def __init__(
-        self, cluster: Cluster, aws: Aws, folder: Path, cluster_name: str = "demo", profile: str = "debug"
+        self,
+        cluster: Cluster,
+        aws: Aws,
+        folder: Path,
+        cluster_name: str = "demo",
+        profile: str = "debug",
+        people: bool = False,
     ) -> None:
-        """`profile` is that of cargo's with which the program was built."""
+        """`profile` is that of cargo's with which the program was built; `people` has the API for people served."""
         self.cluster, self.aws, self.folder, self.cluster_name = cluster, aws, folder, cluster_name
         self.program, self.chart = cargo_binary("deputy", profile), CHART
         self.processes: dict[str, Process] = {}
@@ -70,7 +79,8 @@ class Deputy:
         self.secrets: set[str] = set()
         """Every secret key and token that the broker or an agent handed out, and every pod token shown to them."""
         self.rendered: Rendered
-        self._ports = {name: free_port() for name in _LISTENS}
+        self.people = people
+        self._ports = {name: free_port() for name in (*_LISTENS, "people")}
         self._admin: dict[str, int] = {}
         self._probes: dict[str, int] = {}
 
@@ -80,7 +90,7 @@ class Deputy:
         return f"127.0.0.1:{self._ports['broker']}"
 
     def port(self, name: str) -> int:
-        """The TLS port of webhook or broker."""
+        """The TLS port of webhook or broker, or the broker's for people (`people`)."""
         return self._ports[name]
 
     @property
@@ -106,16 +116,18 @@ class Deputy:
 
     def install(self, values: Mapping | None = None) -> None:
         """Applies the chart: definitions, RBAC, webhooks by URL, everything but the workloads."""
-        image = {"repository": "deputy.invalid/deputy"}
-        text = helm_template(
-            {"clusterName": self.cluster_name, "image": image, **(values or {})}, namespace=NAMESPACE, chart=self.chart
-        )
+        said = {"clusterName": self.cluster_name, "image": {"repository": "deputy.invalid/deputy"}, **(values or {})}
+        if self.people:
+            said["people"] = {"enabled": True}
+        text = helm_template(said, namespace=NAMESPACE, chart=self.chart)
         self.rendered = split(text, f"https://127.0.0.1:{self._ports['webhook']}")
         if not self.cluster.admin.exists(f"/api/v1/namespaces/{NAMESPACE}"):
             self.cluster.create_namespace(NAMESPACE)
         self.cluster.apply(self.rendered.definitions)
         self.cluster.wait_established(*self.rendered.crd_names())
         self.cluster.apply(self.rendered.objects)
+        if self.people:
+            extension.serve_by(self.cluster, NAMESPACE, "deputy-broker", 7419, "people", self._ports["people"])
 
     def bootstrap_of(self, manifests: str) -> list[dict]:
         """What `deputy bootstrap aws` prints: an entry for each AWS account."""
@@ -176,6 +188,8 @@ class Deputy:
             self.start_process(name, wait=False)
         for name in PROCESSES:
             self.wait_ready(name)
+        if self.people:
+            extension.wait_available(self.cluster, PEOPLE_SERVICE)
         return self
 
     def environment(self, name: str, replica: str = "") -> dict[str, str]:
@@ -202,6 +216,8 @@ class Deputy:
             env["DEPUTY_EXTRA_SANS"] = "127.0.0.1"
         if name == "broker":
             env["DEPUTY_FEDERATION_KEYS"] = str(self.federation_keys)
+            if "DEPUTY_PEOPLE_LISTEN" in env:
+                env["DEPUTY_PEOPLE_LISTEN"] = f"127.0.0.1:{self._ports['people']}"
         if identity := self.identities.get(name):
             env |= identity.environment()
         return env

@@ -1,5 +1,7 @@
 """Extension API servers beside the cluster, behind a Service as everywhere."""
 
+import time
+
 from .cluster import Cluster, condition
 from .proc import wait_until
 
@@ -28,5 +30,10 @@ def available(cluster: Cluster, name: str) -> bool:
 
 
 def wait_available(cluster: Cluster, name: str, timeout: float = 30) -> None:
-    """Waits until it does."""
-    wait_until(lambda: available(cluster, name), f"{name} available", timeout)
+    """Waits until it does. It looks again by itself, too, but only after as much as half a minute."""
+
+    def look() -> bool:
+        looked_for = {"metadata": {"annotations": {"rig.deputy.dev/looked-for": str(time.monotonic())}}}
+        return available(cluster, name) or not cluster.admin.patch(f"{APISERVICES}/{name}", looked_for)
+
+    wait_until(look, f"{name} available", timeout, every=0.2)
