@@ -12,11 +12,11 @@ use kube::api::DynamicObject;
 
 use crate::{
     dirty::Dirty,
-    entry::{ClusterRoleState, Entry, Keeps, View},
+    entry::{ClusterRoleState, Entry, Keeps, Stored, View},
     index::Index,
     kept::Kept,
     parse,
-    state::{Changed, State, Stored, view, whole},
+    state::{Changed, State, view, whole},
 };
 
 /// What a ClusterAWSRole is in a namespace and account.

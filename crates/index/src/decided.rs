@@ -13,16 +13,23 @@ pub(crate) type RoleKey = [u64; 3];
 /// The same with the binding in front.
 pub(crate) type BindingKey = [u64; 4];
 
+/// Binding, account and limits of a federated user, and whether its name is another namespace's.
+pub(crate) type FederatedKey = ([u64; 3], bool);
+
 /// Answers given, with the facts that they rest on.
 #[derive(Debug, Default)]
 pub(crate) struct Decisions {
     pub(crate) roles: Mutex<HashMap<RoleId, (RoleKey, Arc<Decision>)>>,
     pub(crate) bindings: Mutex<HashMap<ObjectId, (BindingKey, Arc<Decision>)>>,
+    pub(crate) federated: Mutex<HashMap<ObjectId, (FederatedKey, Arc<Decision>)>>,
 }
 
 impl Decisions {
     pub(crate) fn forget_role(&self, id: &RoleId) {
         self.roles.lock().remove(id);
+    }
+    pub(crate) fn forget_federated(&self, id: &ObjectId) {
+        self.federated.lock().remove(id);
     }
     pub(crate) fn forget_binding(&self, id: &ObjectId) {
         self.bindings.lock().remove(id);

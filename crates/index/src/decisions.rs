@@ -13,7 +13,7 @@ use kube::api::ObjectMeta;
 
 use crate::{
     cluster_roles::instance_entry,
-    decided::{BindingKey, recalled, remembered},
+    decided::{BindingKey, FederatedKey, recalled, remembered},
     entry::{BindingState, Entry, Meta, ResourceKind, RoleState, View},
     index::Index,
     look::Seen,
@@ -110,6 +110,13 @@ impl State {
             account_version: stored.map_or(0, |a| a.version),
             limits_version: limits.version,
         }
+    }
+}
+
+impl RoleFacts {
+    /// What a decision about a federated user is remembered by.
+    pub(crate) fn key_of_federated(&self, version: u64, is_anothers: bool) -> FederatedKey {
+        ([version, self.account_version, self.limits_version], is_anothers)
     }
 }
 

@@ -164,6 +164,13 @@ impl<T: Headed, S> Clone for View<T, S> {
     }
 }
 
+/// An object with the number of the change that it came with.
+#[derive(Debug)]
+pub(crate) struct Stored<T: Headed, S> {
+    pub(crate) version: u64,
+    pub(crate) view: View<T, S>,
+}
+
 impl<T: Headed, S> View<T, S> {
     /// Whether the spec can be read.
     #[must_use]

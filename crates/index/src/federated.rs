@@ -9,9 +9,10 @@ use deputy_delegation::{
 use kube::api::DynamicObject;
 
 use crate::{
+    decided::remembered,
     decisions::{GrantRef, RoleFacts},
     dirty::Dirty,
-    entry::{Entry, FederatedState, View},
+    entry::{Entry, FederatedState, Stored, View},
     holders::FederatedClaim,
     index::Index,
     look::Seen,
@@ -29,7 +30,7 @@ pub struct FederatedDecision {
     /// Its account.
     pub account: Entry<Account>,
     /// About it.
-    pub decision: Decision,
+    pub decision: Arc<Decision>,
 }
 
 impl State {
@@ -37,11 +38,16 @@ impl State {
         let (claim, state) = (FederatedClaim::of(&object), parse::federated_state(&object));
         let if_unreadable = parse::unreadable_federated(&object);
         let (view, changed) = view(self.federated.view(&id), object, state, whole);
+        if changed == Changed::Nothing {
+            return Dirty::default();
+        }
+        let version = self.version(changed, self.federated.version(&id));
+        let stored = Stored { version, view };
         match changed {
             Changed::Nothing => return Dirty::default(),
             // No decision rests on the status of a binding.
             Changed::State => {
-                self.federated.put(id.clone(), view, claim, if_unreadable);
+                self.federated.put(id.clone(), stored, claim, if_unreadable);
                 return Dirty {
                     federated: BTreeSet::from([id]),
                     ..Dirty::default()
@@ -50,8 +56,7 @@ impl State {
             Changed::Object => {}
         }
         let mut dirty = self.federated_dirty(&id);
-        self.tick();
-        self.federated.put(id.clone(), view, claim, if_unreadable);
+        self.federated.put(id.clone(), stored, claim, if_unreadable);
         dirty.merge(&self.federated_dirty(&id));
         dirty
     }
@@ -130,10 +135,21 @@ impl Index {
         if !self.can_decide() {
             return None;
         }
-        let view = self.federated_binding(id)?;
-        let binding = Arc::clone(view.granting().known()?);
-        let (facts, held_by) = self.federated_facts(&binding);
-        let decision = decide(&self.question_of_federated(&binding, &facts, held_by.as_ref()));
+        let (binding, version, facts, held_by) = {
+            let state = self.state.read();
+            let binding = Arc::clone(state.federated.view(id)?.granting().known()?);
+            let facts = state.facts(&binding.account, &binding.id.namespace);
+            let held_by = state.federated.holder(&binding);
+            (binding, state.federated.version(id)?, facts, held_by)
+        };
+        // Of whose the name is, the decision knows no more than that.
+        let is_anothers = held_by
+            .as_ref()
+            .is_some_and(|holder| *holder != binding.id.namespace);
+        let key = facts.key_of_federated(version, is_anothers);
+        let decision = remembered(&self.decisions.federated, id, key, || {
+            decide(&self.question_of_federated(&binding, &facts, held_by.as_ref()))
+        });
         Some(FederatedDecision {
             binding,
             account: facts.account,

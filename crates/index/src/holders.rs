@@ -13,7 +13,7 @@ use deputy_delegation::{
 use kube::api::DynamicObject;
 
 use crate::{
-    entry::{FederatedState, UnreadableBinding, View},
+    entry::{FederatedState, Stored, UnreadableBinding, View},
     limits::scope,
     parse::claimed_since,
     sorted::{Age, ServiceAccountKey, Sorted, insert_sorted, remove_sorted},
@@ -27,7 +27,7 @@ type Claim = (i64, ObjectId);
 /// All bindings of federated users.
 #[derive(Debug, Default)]
 pub(crate) struct FederatedBindings {
-    by_id: HashMap<ObjectId, View<FederatedBinding, FederatedState>>,
+    by_id: HashMap<ObjectId, Stored<FederatedBinding, FederatedState>>,
     /// What each holds, readable or not.
     names: HashMap<ObjectId, (NameKey, i64)>,
     by_name: BTreeMap<NameKey, BTreeSet<Claim>>,
@@ -78,7 +78,7 @@ impl FederatedBindings {
 
     /// The ServiceAccounts that one names; none of one that can't be read.
     pub(crate) fn service_accounts_of(&self, id: &ObjectId) -> BTreeSet<ServiceAccountName> {
-        let binding = self.by_id.get(id).and_then(|view| view.parsed().ok());
+        let binding = self.by_id.get(id).and_then(|stored| stored.view.parsed().ok());
         binding.map_or_else(BTreeSet::new, |binding| binding.service_accounts.clone())
     }
 
@@ -131,7 +131,12 @@ impl FederatedBindings {
     }
 
     pub(crate) fn view(&self, id: &ObjectId) -> Option<&View<FederatedBinding, FederatedState>> {
-        self.by_id.get(id)
+        Some(&self.by_id.get(id)?.view)
+    }
+
+    /// The number of the change that a binding came with.
+    pub(crate) fn version(&self, id: &ObjectId) -> Option<u64> {
+        Some(self.by_id.get(id)?.version)
     }
 
     /// Those that name a ServiceAccount, as far as they grant anything, oldest first.
@@ -140,7 +145,7 @@ impl FederatedBindings {
         subject: &'a ServiceAccountKey,
     ) -> impl Iterator<Item = (&'a Age, &'a View<FederatedBinding, FederatedState>)> {
         self.of_subject(subject).filter_map(|age| {
-            let view = self.by_id.get(&ObjectId {
+            let view = self.view(&ObjectId {
                 namespace: subject.0.clone(),
                 name: age.1.clone(),
             })?;
@@ -152,12 +157,12 @@ impl FederatedBindings {
     pub(crate) fn put(
         &mut self,
         id: ObjectId,
-        view: View<FederatedBinding, FederatedState>,
+        stored: Stored<FederatedBinding, FederatedState>,
         claim: Option<FederatedClaim>,
         if_unreadable: UnreadableBinding,
     ) {
         self.unindex(&id);
-        if let Ok(binding) = view.parsed() {
+        if let Ok(binding) = stored.view.parsed() {
             let age = (binding.created, id.name.clone());
             for service_account in &binding.service_accounts {
                 let subject = (id.namespace.clone(), service_account.clone());
@@ -172,7 +177,7 @@ impl FederatedBindings {
             claims.insert((made, id.clone()));
             self.names.insert(id.clone(), (name, made));
         }
-        self.by_id.insert(id, view);
+        self.by_id.insert(id, stored);
     }
 
     /// Takes a binding out. Gives whether it was there.
@@ -196,7 +201,7 @@ impl FederatedBindings {
                 self.unreadable.remove(&id.namespace);
             }
         }
-        let Some(binding) = self.by_id.get(id).and_then(|view| view.parsed().ok()) else {
+        let Some(binding) = self.by_id.get(id).and_then(|stored| stored.view.parsed().ok()) else {
             return;
         };
         let age = (binding.created, id.name.clone());

@@ -153,10 +153,10 @@ impl Index {
         match key {
             Key::Role(id) => self.decisions.forget_role(id),
             Key::Binding(id) => self.decisions.forget_binding(id),
+            Key::Federated(id) => self.decisions.forget_federated(id),
             Key::Account(_)
             | Key::Limit(_)
             | Key::ClusterRole(_)
-            | Key::Federated(_)
             | Key::Namespace(_)
             | Key::ServiceAccount(_) => {}
         }

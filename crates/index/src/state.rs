@@ -17,7 +17,7 @@ use crate::{
     dirty::Dirty,
     entry::{
         AccountState, BindingState, ClusterRoleState, Entry, NamespaceInfo, ResourceKind, RoleState,
-        ServiceAccountInfo, UnreadableBinding, View,
+        ServiceAccountInfo, Stored, UnreadableBinding, View,
     },
     holders::FederatedBindings,
     kept::{Headed, Kept, Recent, RoleHead},
@@ -26,13 +26,6 @@ use crate::{
     sorted::{Age, ServiceAccountKey, Sorted, insert_sorted, remove_sorted},
     telling::Telling,
 };
-
-/// An object with the number of the change that it came with.
-#[derive(Debug)]
-pub(crate) struct Stored<T: Headed, S> {
-    pub(crate) version: u64,
-    pub(crate) view: View<T, S>,
-}
 
 #[derive(Debug, Default)]
 pub(crate) struct State {

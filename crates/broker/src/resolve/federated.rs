@@ -30,7 +30,7 @@ pub(super) fn session_grant(
         message,
         binding: Some(reference.clone()),
     };
-    match &found.decision {
+    match found.decision.as_ref() {
         Decision::Accepted(_) => {}
         Decision::Refused(violations) => {
             let message = format!("{reference} is not accepted: {violations}");

@@ -43,7 +43,18 @@ fn with_bindings(bindings: &[Value]) -> Arc<Index> {
 }
 
 fn decided(index: &Index, namespace: &str, name: &str) -> Decision {
-    index.decide_federated(&id(namespace, name)).unwrap().decision
+    let found = index.decide_federated(&id(namespace, name)).unwrap();
+    found.decision.as_ref().clone()
+}
+
+/// With a change after the one that made it so.
+fn third(object: Value) -> Value {
+    with(object, "/metadata/generation", json!(3))
+}
+
+/// What is remembered of it.
+fn remembered(index: &Index, name: &str) -> Arc<Decision> {
+    index.decide_federated(&id("payments", name)).unwrap().decision
 }
 
 fn is_conflict(index: &Index, namespace: &str, name: &str) -> bool {
@@ -73,6 +84,44 @@ fn a_name_belongs_to_the_namespace_of_its_oldest_binding() {
     assert!(is_conflict(&index, "payments", "second"));
     index.delete(ResourceKind::FederatedBindings, &object(leaving).metadata);
     assert!(decided(&index, "payments", "second").is_accepted());
+}
+
+#[test]
+fn a_decision_is_remembered_until_something_that_it_rests_on_changes() {
+    let own = made_at(federated("payments", "own", "Manager-a"), "2026-01-03T00:00:00Z");
+    let index = with_bindings(std::slice::from_ref(&own));
+    let mut last = remembered(&index, "own");
+    let mut is_kept = |what: &str, kept: bool| {
+        let now = remembered(&index, "own");
+        assert_eq!(Arc::ptr_eq(&last, &now), kept, "{what}");
+        last = now;
+    };
+    let status = json!({"conditions": [], "observedGeneration": 1});
+    let told = with(own.clone(), "/status", status);
+    index.apply(ResourceKind::FederatedBindings, object(told));
+    is_kept("its status", true);
+    let others = federated("payments", "another", "Manager-b");
+    index.apply(ResourceKind::FederatedBindings, object(others));
+    is_kept("another binding", true);
+    index.apply(ResourceKind::FederatedBindings, object(again(own.clone())));
+    is_kept("the binding", false);
+    index.apply(ResourceKind::Limits, object(third(allowing(&["Manager-*"]))));
+    is_kept("a limit", false);
+    let user = json!({"userARN": "arn:aws:iam::123456789012:user/other"});
+    let account = with(account("production"), "/spec/federation", user);
+    index.apply(ResourceKind::Accounts, object(third(account)));
+    is_kept("the account", false);
+    // Whoever had the name first, in another namespace.
+    let first = made_at(federated("payments-eu", "first", "manager-A"), EARLIER);
+    index.apply(ResourceKind::FederatedBindings, object(first.clone()));
+    is_kept("whose the name is", false);
+    assert!(is_conflict(&index, "payments", "own"));
+    index.delete(ResourceKind::FederatedBindings, &object(first).metadata);
+    is_kept("whose the name is", false);
+    // One that is made again is decided about again.
+    index.delete(ResourceKind::FederatedBindings, &object(own.clone()).metadata);
+    index.apply(ResourceKind::FederatedBindings, object(own));
+    is_kept("a binding made again", false);
 }
 
 #[test]
