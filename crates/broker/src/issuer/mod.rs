@@ -47,7 +47,9 @@ pub struct IssuerOptions {
     pub concurrent_calls: usize,
     /// Of these, how many may be renewals: first requests come first.
     pub concurrent_renewals: usize,
-    /// Sessions kept.
+    /// Of these, how many may be for people: pods come first.
+    pub concurrent_people: usize,
+    /// Sessions kept, a quarter of them of people.
     pub capacity: usize,
 }
 
@@ -57,6 +59,7 @@ impl Default for IssuerOptions {
             answer_within: Duration::from_millis(900),
             concurrent_calls: 64,
             concurrent_renewals: 16,
+            concurrent_people: 8,
             capacity: 50_000,
         }
     }
@@ -166,6 +169,7 @@ pub struct Issuer {
     state: Arc<Mutex<State>>,
     calls: Arc<Semaphore>,
     renewals: Arc<Semaphore>,
+    people: Arc<Semaphore>,
     options: IssuerOptions,
     on_issued: Arc<OnIssued>,
     clock: fn() -> Timestamp,
@@ -186,6 +190,7 @@ impl Issuer {
             state: Arc::default(),
             calls: Arc::new(Semaphore::new(options.concurrent_calls)),
             renewals: Arc::new(Semaphore::new(options.concurrent_renewals)),
+            people: Arc::new(Semaphore::new(options.concurrent_people)),
             options,
             on_issued,
             clock,
@@ -314,8 +319,9 @@ impl Issuer {
         sts: &Arc<dyn Sts>,
         purpose: Purpose,
     ) -> Result<Arc<Issued>, Arc<AwsError>> {
-        let _renewal_permit = match purpose {
+        let _share = match purpose {
             Purpose::Renewal => self.renewals.acquire().await.ok(),
+            Purpose::First if renewal == Renewal::OnRequest => self.people.acquire().await.ok(),
             Purpose::First => None,
         };
         let _permit = self.calls.acquire().await.ok();
@@ -337,7 +343,9 @@ impl Issuer {
         if state.kept.len() >= self.options.capacity && !state.kept.contains_key(key) {
             state.kept.retain(|_, e| e.issued.is_usable(now));
         }
-        if state.kept.len() < self.options.capacity || state.kept.contains_key(key) {
+        let has_room = state.kept.len() < self.options.capacity
+            && (renewal != Renewal::OnRequest || of_people(&state) < self.options.capacity / 4);
+        if has_room || state.kept.contains_key(key) {
             state.kept.insert(key.clone(), Arc::new(entry));
         }
         Ok(issued)
@@ -381,6 +389,14 @@ impl Issuer {
     pub fn count(&self) -> usize {
         self.state.lock().kept.len()
     }
+}
+
+/// How many of the sessions that are kept are of people.
+fn of_people(state: &State) -> usize {
+    let entries = state.kept.values();
+    entries
+        .filter(|entry| entry.issued.renewal == Renewal::OnRequest)
+        .count()
 }
 
 /// What is kept for `key` and still good; asked for now.

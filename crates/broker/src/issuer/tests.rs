@@ -336,6 +336,45 @@ async fn a_persons_session_is_given_for_half_its_life_and_never_renewed_unasked(
 }
 
 #[tokio::test(start_paused = true)]
+async fn people_take_their_share_of_calls_and_of_memory_and_no_more() {
+    let fake = Arc::new(FakeSts {
+        hold: Some(Notify::new()),
+        ..FakeSts::default()
+    });
+    let sts: Arc<dyn Sts> = fake.clone();
+    let options = IssuerOptions {
+        concurrent_people: 2,
+        capacity: 12,
+        ..IssuerOptions::default()
+    };
+    let issuer = Issuer::with_clock(options, Arc::new(|_: &SessionKey, _: &Issued| {}), now);
+    let ask = |name: String, renewal| {
+        let (issuer, sts) = (issuer.clone(), sts.clone());
+        tokio::spawn(async move { issuer.session(&key(&name), renewal, &sts).await.is_ok() })
+    };
+    let people: Vec<_> = (0..8)
+        .map(|n| ask(format!("alice{n}"), Renewal::OnRequest))
+        .collect();
+    settle().await;
+    assert_eq!(fake.calls.load(Ordering::SeqCst), 2);
+    let pod = ask("pod".into(), Renewal::Shared);
+    settle().await;
+    assert_eq!(
+        fake.calls.load(Ordering::SeqCst),
+        3,
+        "a pod does not wait for people"
+    );
+    for _ in 0..9 {
+        fake.hold.as_ref().unwrap().notify_waiters();
+        settle().await;
+    }
+    for asked in people.into_iter().chain([pod]) {
+        assert!(asked.await.unwrap());
+    }
+    assert_eq!(issuer.count(), 4, "a quarter of twelve, and the pod's");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_request_that_failed_is_not_repeated_at_every_call() {
     let fake = Arc::new(FakeSts::default());
     let sts: Arc<dyn Sts> = fake.clone();

@@ -81,7 +81,7 @@ fn schema() -> Value {
             "spec": {"type": "object", "description": "What is asked for.", "properties": {
                 "durationSeconds": {
                     "type": "integer", "format": "int64", "minimum": 1800, "maximum": 43200,
-                    "description": "Seconds that the session lasts, at most what the binding gives; absent: that.",
+                    "description": "Seconds that the session lasts, in whole quarters of an hour (more is rounded down), at most what the binding gives; absent: that.",
                 },
             }},
             "status": {"type": "object", "description": "The session. Only in the answer.", "properties": {

@@ -37,7 +37,10 @@ pub enum RequestError {
     Duration(#[from] NameError),
 }
 
-/// The duration that a request asks for, if it says one.
+/// Seconds of which a duration has a whole number. Each is another session: of one binding there are 46 to ask for, and not a thousand.
+const STEP: u64 = 15 * 60;
+
+/// The duration that a request asks for, if it says one, in whole quarters of an hour: what is over is left out.
 ///
 /// # Errors
 /// [`RequestError`].
@@ -48,7 +51,8 @@ pub fn asked_duration(body: &[u8]) -> Result<Option<SessionDuration>, RequestErr
         return Err(RequestError::Body(message));
     }
     let seconds = asked.spec.and_then(|spec| spec.duration_seconds);
-    Ok(seconds.map(SessionDuration::from_seconds).transpose()?)
+    let whole = seconds.map(|seconds| seconds - seconds % STEP);
+    Ok(whole.map(SessionDuration::from_seconds).transpose()?)
 }
 
 /// The answer with a session. It is the one place where the secrets of a person's session are written.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use http::{HeaderMap, HeaderName};
+use http::HeaderMap;
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 
@@ -20,16 +20,21 @@ const USER: &str = "requestheader-username-headers";
 const GROUP: &str = "requestheader-group-headers";
 const EXTRA: &str = "requestheader-extra-headers-prefix";
 
-/// Whose certificates count, and which headers say who the user is.
+// The headers that the aggregation layer sets, and takes out of what a client sends. Another one of the lists would be the client's own.
+const REMOTE_USER: &str = "x-remote-user";
+const REMOTE_GROUP: &str = "x-remote-group";
+const REMOTE_EXTRA: &str = "x-remote-extra-";
+
+/// Whose certificates count, and which of its headers say who the user is.
 #[derive(Debug)]
 pub struct FrontProxy {
     /// The authorities behind the certificate.
     pub(super) roots: RootCertStore,
     /// Common names that it may have; empty: any.
     pub(super) names: BTreeSet<String>,
-    user: Vec<HeaderName>,
-    group: Vec<HeaderName>,
-    extra: Vec<String>,
+    /// Whether groups, and what else was said, are read.
+    reads_groups: bool,
+    reads_extra: bool,
 }
 
 /// Who the API server says that the user is.
@@ -58,6 +63,9 @@ pub enum FrontProxyError {
         #[source]
         source: CertificateError,
     },
+    /// The header that the aggregation layer sets is not among those that say the user.
+    #[error("{USER:?} does not have X-Remote-User, by which the API server says who the user is")]
+    NoUserHeader,
     /// A list can't be read.
     #[error("{0:?} is no JSON list of at most {LIST_MAX} names")]
     List(&'static str),
@@ -101,20 +109,14 @@ impl FrontProxy {
                     source: CertificateError::Der,
                 })?;
         }
-        let user = headers(data, USER)?;
-        if user.is_empty() {
-            return Err(FrontProxyError::Missing(USER));
+        if !lists(data, USER, REMOTE_USER)? {
+            return Err(FrontProxyError::NoUserHeader);
         }
         Ok(Self {
             roots,
             names,
-            user,
-            group: headers(data, GROUP)?,
-            extra: list(data, EXTRA)?
-                .into_iter()
-                .map(|prefix| prefix.to_ascii_lowercase())
-                .filter(|prefix| !prefix.is_empty())
-                .collect(),
+            reads_groups: lists(data, GROUP, REMOTE_GROUP)?,
+            reads_extra: lists(data, EXTRA, REMOTE_EXTRA)?,
         })
     }
 
@@ -123,26 +125,27 @@ impl FrontProxy {
     /// # Errors
     /// [`FrontProxyError::NotOneUser`], [`FrontProxyError::TooManyGroups`], [`FrontProxyError::NoText`].
     pub fn user_of(&self, headers: &HeaderMap) -> Result<RequestUser, FrontProxyError> {
-        let texts = |names: &[HeaderName]| {
-            let values = names.iter().flat_map(|name| headers.get_all(name));
-            let texts: Option<Vec<String>> = values.map(text).collect();
+        let texts = |name: &str| {
+            let texts: Option<Vec<String>> = headers.get_all(name).iter().map(text).collect();
             texts.ok_or(FrontProxyError::NoText)
         };
-        let mut names = texts(&self.user)?;
+        let mut names = texts(REMOTE_USER)?;
         let name = match (names.pop(), names.len()) {
             (Some(name), 0) if !name.is_empty() => name,
             (_, more) => return Err(FrontProxyError::NotOneUser(more)),
         };
-        let groups = texts(&self.group)?;
+        let groups = if self.reads_groups {
+            texts(REMOTE_GROUP)?
+        } else {
+            Vec::new()
+        };
         if groups.len() > GROUPS_MAX {
             return Err(FrontProxyError::TooManyGroups(groups.len()));
         }
         let mut extra: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for (header, value) in headers {
-            let key = self
-                .extra
-                .iter()
-                .find_map(|prefix| header.as_str().strip_prefix(prefix.as_str()));
+            let key = header.as_str().strip_prefix(REMOTE_EXTRA);
+            let key = key.filter(|_| self.reads_extra);
             if let Some(key) = key {
                 let value = text(value).ok_or(FrontProxyError::NoText)?;
                 extra.entry(unescaped(key)).or_default().push(value);
@@ -202,10 +205,8 @@ fn list(data: &BTreeMap<String, String>, key: &'static str) -> Result<Vec<String
         .ok_or(FrontProxyError::List(key))
 }
 
-fn headers(data: &BTreeMap<String, String>, key: &'static str) -> Result<Vec<HeaderName>, FrontProxyError> {
-    let names: Option<Vec<HeaderName>> = list(data, key)?
-        .iter()
-        .map(|name| name.to_ascii_lowercase().parse().ok())
-        .collect();
-    names.ok_or(FrontProxyError::List(key))
+/// Whether a list of headers has this one.
+fn lists(data: &BTreeMap<String, String>, key: &'static str, header: &str) -> Result<bool, FrontProxyError> {
+    let listed = list(data, key)?;
+    Ok(listed.iter().any(|name| name.eq_ignore_ascii_case(header)))
 }

@@ -129,7 +129,7 @@ fn what_is_no_configuration_is_refused() {
         ("requestheader-username-headers", None),
         ("requestheader-username-headers", Some("[]")),
         ("requestheader-username-headers", Some("X-Remote-User")),
-        ("requestheader-username-headers", Some(r#"["not a header"]"#)),
+        ("requestheader-username-headers", Some(r#"["X-Forwarded-User"]"#)),
         ("requestheader-allowed-names", Some(r#"{"a": 1}"#)),
         ("requestheader-allowed-names", Some("[1]")),
     ] {
@@ -146,7 +146,15 @@ fn what_is_no_configuration_is_refused() {
 
 #[test]
 fn a_request_names_one_user_and_any_groups() {
-    let known = Arc::new(FrontProxy::parse(&data(&ca("front proxy").pem, "[]")).unwrap());
+    let mut data = data(&ca("front proxy").pem, "[]");
+    // The API server sets the first and takes it out of what a client sends; it does neither with the second.
+    for (key, names) in [
+        ("username-headers", r#"["X-Remote-User", "X-Forwarded-User"]"#),
+        ("group-headers", r#"["X-Forwarded-Group", "X-Remote-Group"]"#),
+    ] {
+        data.insert(format!("requestheader-{key}"), names.into());
+    }
+    let known = Arc::new(FrontProxy::parse(&data).unwrap());
     let of = |headers: &[(&'static str, &'static str)]| {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
@@ -161,6 +169,8 @@ fn a_request_names_one_user_and_any_groups() {
         ("x-remote-extra-example.com%2fscopes", "a"),
         ("x-remote-extra-example.com%2fscopes", "b"),
         ("x-other", "c"),
+        ("x-forwarded-user", "bob"),
+        ("x-forwarded-group", "system:masters"),
     ])
     .unwrap();
     assert_eq!(user.name, "alice@example.com");

@@ -152,7 +152,7 @@ async fn a_person_gets_a_session_as_published() {
             PATH,
             ALICE,
             &[],
-            wanted(&json!({"durationSeconds": 1800})),
+            wanted(&json!({"durationSeconds": 2699})),
         ),
     )
     .await;
