@@ -58,6 +58,7 @@ def values(credentials: dict[str, Credentials]) -> str:
         "clusterName": CLUSTER,
         "image": {"repository": "localhost/e2e/deputy", **image},
         "agent": {"image": {"repository": "localhost/e2e/agent", "tag": "1"}},
+        "people": {"enabled": True},
     }
     for name in COMPONENTS:
         chosen[name] = {}
@@ -86,6 +87,7 @@ def example(control: str, data: str, script: str) -> dict[str, dict]:
         "issuer": {"principalARN": f"arn:aws:iam::{ACCOUNT}:user/deputy-broker"},
         "endpoints": {"iam": control, "sts": control},
     }
+    kinds["DelegationLimit"]["spec"]["people"] = {"users": ["*@example.com"]}
     kinds["ConfigMap"]["data"] = {"uploader.py": script}
     pod = kinds["Deployment"]["spec"]["template"]["spec"]
     pod["volumes"].append({"name": "aws-roots", "configMap": {"name": "aws-roots"}})

@@ -19,6 +19,7 @@ from k8s import (
     logs,
 )
 
+from rig.aws import Credentials
 from rig.proc import wait_until
 from rig.tools import ROOT
 
@@ -163,12 +164,65 @@ def test_the_application_does_not_notice_that_all_brokers_are_replaced():
     assert all(line["kept"] == WORKS and line["fresh"] == WORKS for line in lines), lines
 
 
+def test_a_person_gets_a_session_by_the_clusters_own_authentication(double):
+    person, binding = "alice@example.com", "reader"
+    api = "credentials.deputy.dev/v1alpha1"
+    kubectl("wait", "--for=condition=Available", "apiservice/v1alpha1.credentials.deputy.dev", "--timeout=60s")
+
+    def ask() -> dict:
+        request = json.dumps({"apiVersion": api, "kind": "CredentialRequest"})
+        path = f"/apis/{api}/namespaces/{TEAM}/awsrolebindings/{binding}/credentials"
+        return json.loads(kubectl("create", "--raw", path, "-f", "-", "--as", person, stdin=request))
+
+    with pytest.raises(CommandFailed, match=r"alice@example\.com.*cannot create resource"):
+        ask()
+    group = "rbac.authorization.k8s.io"
+    apply(
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": "people", "namespace": TEAM},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "deputy-credentials"},
+            "subjects": [{"apiGroup": group, "kind": "User", "name": person}],
+        }
+    )
+    with pytest.raises(CommandFailed, match=r"there is no AWSRoleBinding payments/reader"):
+        ask()
+    apply(
+        {
+            "apiVersion": "deputy.dev/v1alpha1",
+            "kind": "AWSRoleBinding",
+            "metadata": {"name": binding, "namespace": TEAM},
+            "spec": {
+                "roleRef": {"kind": "AWSRole", "name": APP},
+                "subjects": [{"kind": "User", "name": person}],
+            },
+        }
+    )
+    kubectl("-n", TEAM, "wait", "--for=condition=Ready", f"awsrolebinding/{binding}", "--timeout=60s")
+    # The broker has the record of whom the role names a moment after the binding is ready.
+    got = wait_until(lambda: answered(ask), "the session", 30, 0.3)["status"]
+    session = Credentials(got["accessKeyID"], got["secretAccessKey"], got["sessionToken"])
+    assert double.aws.client("sts", session).get_caller_identity()["Arn"].endswith(f"/{person}")
+
+
+def answered(ask) -> dict | None:
+    """What a person is answered; nothing while the answer is that another try may bring it."""
+    try:
+        return ask()
+    except CommandFailed as refused:
+        if "ServiceUnavailable" in str(refused) or "NotReady" in str(refused):
+            return None
+        raise
+
+
 def test_an_upgrade_takes_nothing_of_what_deputy_filled_in():
     def filled() -> list:
         webhooks = get("validatingwebhookconfiguration", "deputy")["webhooks"]
         secrets = [get("secret", f"deputy-{name}-ca", NAMESPACE)["data"] for name in ("webhook", "broker")]
         bundle = get("configmap", "deputy-broker-bundle", NAMESPACE)["data"]
-        return [*secrets, bundle, *(w["clientConfig"]["caBundle"] for w in webhooks)]
+        people = get("apiservice", "v1alpha1.credentials.deputy.dev")["spec"]["caBundle"]
+        return [*secrets, bundle, people, *(w["clientConfig"]["caBundle"] for w in webhooks)]
 
     before = filled()
     helm(
