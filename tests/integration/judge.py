@@ -83,6 +83,9 @@ class Judge:
             if "ExternalId" in p:
                 context["sts:ExternalId"] = p["ExternalId"]
             actions = ["sts:AssumeRole"] + (["sts:TagSession"] if tags else [])
+            if "SourceIdentity" in p:
+                context["sts:SourceIdentity"] = p["SourceIdentity"]
+                actions.append("sts:SetSourceIdentity")
             return [(action, resource, context) for action in actions]
         action = f"iam:{call.action}"
         if call.action in _LISTS:

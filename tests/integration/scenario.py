@@ -118,7 +118,9 @@ class Scenario:
             s3.create_bucket(Bucket=bucket)
             s3.put_object(Bucket=bucket, Key="report.txt", Body=b"numbers")
         self.deputy.install()
-        manifest = self.account(federation={"userARN": "arn:aws:iam::123456789012:user/deputy-federation"})
+        manifest = self.account(
+            federation={"userARN": "arn:aws:iam::123456789012:user/deputy-federation"}, people={"sourceIdentity": True}
+        )
         federating = limit("federating", ["federating"], federatedUsers=["Manager*", "Shared*", "Report*"])
         referring = limit(
             "referring",
@@ -221,7 +223,7 @@ class Scenario:
 def started(folder: Path) -> Iterator[Scenario]:
     """A cluster, an AWS account and a Deputy of one's own, with everything started."""
     with Cluster(folder / "cluster") as cluster, Aws(folder / "aws") as aws:
-        deputy = Deputy(cluster, aws, folder)
+        deputy = Deputy(cluster, aws, folder, people=True)
         try:
             yield Scenario(cluster, aws, deputy).start()
         finally:

@@ -51,14 +51,14 @@ class Person:
 
     def may_ask(self, namespace: str) -> None:
         """The RoleBinding that lets this person ask in a namespace."""
-        let_ask(self.deputy, namespace, "User", self.name)
+        bind(self.deputy, namespace, ROLE, "User", self.name)
 
 
-def let_ask(deputy: Deputy, namespace: str, kind: str, name: str) -> None:
-    """The RoleBinding that lets a user or a group ask in a namespace."""
+def bind(deputy: Deputy, namespace: str, cluster_role: str, kind: str, name: str) -> None:
+    """A RoleBinding of a ClusterRole in a namespace to a user or a group."""
     group = "rbac.authorization.k8s.io"
-    meta = {"name": f"{kind.lower()}-{name.partition('@')[0]}", "namespace": namespace}
-    role = {"apiGroup": group, "kind": "ClusterRole", "name": ROLE}
+    meta = {"name": f"{cluster_role}-{name.partition('@')[0]}", "namespace": namespace}
+    role = {"apiGroup": group, "kind": "ClusterRole", "name": cluster_role}
     deputy.cluster.admin.create(
         f"/apis/{group}/v1/namespaces/{namespace}/rolebindings",
         {"metadata": meta, "roleRef": role, "subjects": [{"apiGroup": group, "kind": kind, "name": name}]},
