@@ -27,7 +27,7 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.cluster, self.aws = Cluster(folder / "cluster"), Aws(folder / "aws")
-        self.deputy = Deputy(self.cluster, self.aws, folder)
+        self.deputy = Deputy(self.cluster, self.aws, folder, people=True)
         self.others: set[str] = set()
         """AWS accounts beside the home one."""
 

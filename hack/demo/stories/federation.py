@@ -1,10 +1,13 @@
-"""Pods as federated users, whom resource policies know by name."""
+"""Pods as federated users, whom resource policies know by name; a person, for an hour, of a role."""
 
 import json
+import os
 import subprocess
 
 import yaml
 from rig.deputy import FEDERATION, wait_condition
+from rig.people import Person
+from rig.proc import wait_until
 from rig.tools import cargo_binary
 
 from ..story import Story, allow, deny, dump, path
@@ -12,15 +15,18 @@ from ..telling import chapter, expect, show, tell
 
 BUCKET = "productionapp"
 REPORT = "reports/2026.txt"
+ALICE = "alice@example.com"
 
 
 class Federation(Story):
-    """GetFederationToken for pods: a name within patterns, a session policy within the ceiling."""
+    """GetFederationToken for pods: a name within patterns, a session policy within the ceiling. AssumeRole for a person who asks the
+    API server."""
 
     example = "federation"
-    title = "an account with a federation user, a limit that allows names"
+    title = "an account with a federation user, a limit that allows names, and people of a company"
     refused = {
         "another-name.yaml": ("FederatedUser", "it allows Manager-*"),
+        "another-person.yaml": ("mallory@elsewhere.example", "*@example.com"),
         "more-than-the-limit.yaml": ("ExceedsLimit", "s3:GetObject"),
     }
 
@@ -40,7 +46,9 @@ class Federation(Story):
         self.apply(self.files("2"))
         for name in ("manager", "archive"):
             wait_condition(self.cluster, self.binding(name), "Ready", "True", timeout=60)
-        show(self.cluster.kubectl("-n", "reports", "get", "awsfederateduserbindings").stdout)
+        role = {"kind": "AWSRoleBinding", "metadata": {"namespace": "reports", "name": "uploader"}}
+        wait_condition(self.cluster, path(role), "Ready", "True", timeout=60)
+        show(self.cluster.kubectl("-n", "reports", "get", "awsfederateduserbindings,awsroles,awsrolebindings").stdout)
 
     def use(self) -> None:
         chapter("A pod as Manager-reports")
@@ -66,6 +74,39 @@ class Federation(Story):
         key = self.deputy.identities[FEDERATION].access_key_id
         made = self.aws.recorder.calls("GetFederationToken")
         expect(made and all(c.access_key_id == key for c in made), "each call should be the federation user's")
+
+        self.person()
+
+    def person(self) -> None:
+        """Somebody with a kubeconfig and nothing else."""
+        chapter("A person, for an hour")
+        alice = Person.of(self.deputy, ALICE, "mfa")
+        home = self.stage.folder / "alice"
+        home.mkdir(exist_ok=True)
+        command = [str(cargo_binary("deputy")), "credentials", "role", "reports/uploader"]
+        profile = f"[profile reports]\nregion = ap-northeast-1\ncredential_process = {' '.join(command)}\n"
+        (home / "config").write_text(profile)
+        # Nothing of whoever tells this.
+        own = {"HOME": str(home), "KUBECONFIG": str(alice.kubeconfig), "PATH": os.environ["PATH"]}
+        tell("Alice has a kubeconfig and no key of AWS. Her ~/.aws/config:")
+        show(profile.replace(command[0], "deputy"))
+        self.calls("Alice", {**own, "AWS_CONFIG_FILE": str(home / "config"), "AWS_PROFILE": "reports"}, [
+            allow("PutObject reports/2027.txt", "s3", "put_object", Bucket=BUCKET, Key="reports/2027.txt", Body="x"),
+            deny("PutObject other.txt", "s3", "put_object", Bucket=BUCKET, Key="other.txt", Body="x"),
+            deny("GetObject reports/2026.txt", "s3", "get_object", Bucket=BUCKET, Key=REPORT),
+        ])
+        [line] = [x for x in self.deputy.audit_lines() if x.get("event") == "SessionIssued" and x.get("user") == ALICE]
+        expect(line["binding"] == "reports/uploader", "the audit log should name the person and the binding")
+
+        def refused() -> str | None:
+            done = subprocess.run([*command, "--no-cache"], env=own, capture_output=True, text=True, check=False)
+            return done.stderr if done.returncode else None
+
+        self.cluster.kubectl("-n", "reports", "delete", "rolebinding", "credentials")
+        said = wait_until(refused, "a refusal without the RoleBinding")
+        tell("Without the RoleBinding the API server refuses, whatever the AWSRoleBinding says:")
+        show(said)
+        expect(f'User "{ALICE}" cannot create resource "awsrolebindings/credentials"' in said, "the refusal should be RBAC's")
 
     def named_by_the_bucket(self) -> None:
         """What the double can't show: a bucket policy that names a federated user."""
