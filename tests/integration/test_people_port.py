@@ -182,7 +182,6 @@ def test_a_connection_does_not_outlive_its_authority_for_long(granted, outlived)
     wait_until(lambda: before.asks(granted) is None, "a connection from before ends", 70, every=1)
 
 
-@pytest.mark.xfail(strict=True, reason="the broker goes on with TLS sessions, in which it verifies no certificate again")
 def test_a_tls_session_does_not_outlive_its_authority(scenario, granted, outlived):
     old, before = outlived
     assert resumed(scenario, old, before, granted) is None

@@ -2,9 +2,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderValue};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, ServerConfig, ServerConnection};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
 
 use super::{FrontProxy, FrontProxyError, FrontProxyKeeper};
+use crate::tls::{authority::tests::authority_for_tests, certificates_of};
 
 /// An authority, as PEM and to sign with.
 struct TestCa {
@@ -25,13 +27,46 @@ fn ca(name: &str) -> TestCa {
 }
 
 fn certificate(ca: &TestCa, names: &[&str]) -> CertificateDer<'static> {
+    certificate_and_key(ca, names).0
+}
+
+fn certificate_and_key(ca: &TestCa, names: &[&str]) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
     for name in names {
         params.distinguished_name.push(DnType::CommonName, *name);
     }
     let key = KeyPair::generate().unwrap();
-    params.signed_by(&key, &ca.issuer).unwrap().der().clone()
+    let certificate = params.signed_by(&key, &ca.issuer).unwrap().der().clone();
+    (certificate, PrivatePkcs8KeyDer::from(key.serialize_der()).into())
+}
+
+/// A whole handshake, and how it was made; with it goes what the server sends afterwards.
+fn handshake(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>) -> Result<HandshakeKind, rustls::Error> {
+    let name = "deputy-webhook.deputy.svc".try_into().unwrap();
+    let mut client = ClientConnection::new(Arc::clone(client), name)?;
+    let mut server = ServerConnection::new(Arc::clone(server))?;
+    for _ in 0..8 {
+        let (mut there, mut back) = (Vec::new(), Vec::new());
+        while client.wants_write() {
+            client.write_tls(&mut there).unwrap();
+        }
+        let mut there = there.as_slice();
+        while !there.is_empty() {
+            server.read_tls(&mut there).unwrap();
+            server.process_new_packets()?;
+        }
+        while server.wants_write() {
+            server.write_tls(&mut back).unwrap();
+        }
+        let mut back = back.as_slice();
+        while !back.is_empty() {
+            client.read_tls(&mut back).unwrap();
+            client.process_new_packets()?;
+        }
+    }
+    assert!(!client.is_handshaking() && !server.is_handshaking());
+    Ok(server.handshake_kind().unwrap())
 }
 
 fn data(ca: &str, names: &str) -> BTreeMap<String, String> {
@@ -101,6 +136,41 @@ fn an_authority_that_is_replaced_counts_no_more() {
     assert_eq!((lets_in(&by_old), lets_in(&by_new)), (true, true));
     keeper.learn(FrontProxy::parse(&data(&new.pem, names))).unwrap();
     assert_eq!((lets_in(&by_old), lets_in(&by_new)), (false, true));
+}
+
+#[test]
+fn a_certificate_is_verified_at_each_connection_and_no_tls_session_resumed() {
+    let ours = ca("front proxy");
+    let keeper = learned(&data(&ours.pem, "[]"));
+    let authority = authority_for_tests();
+    let server = authority.server_config_for(keeper.verifier()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = RootCertStore::empty();
+    for trusted in certificates_of(authority.bundle().borrow().as_bytes()).unwrap() {
+        roots.add(trusted).unwrap();
+    }
+    for versions in [&[&rustls::version::TLS13][..], &[&rustls::version::TLS12]] {
+        let (certificate, key) = certificate_and_key(&ours, &["front-proxy-client"]);
+        let client = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(versions)
+            .unwrap()
+            .with_root_certificates(roots.clone());
+        let known = client
+            .clone()
+            .with_client_auth_cert(vec![certificate], key)
+            .unwrap();
+        let (known, nobody) = (Arc::new(known), Arc::new(client.with_no_client_auth()));
+        for _ in 0..3 {
+            assert_eq!(handshake(&known, &server), Ok(HandshakeKind::Full));
+        }
+        assert!(handshake(&nobody, &server).is_err());
+        // The same client, whose authority counts no more.
+        keeper
+            .learn(FrontProxy::parse(&data(&ca("another").pem, "[]")))
+            .unwrap();
+        assert!(handshake(&known, &server).is_err());
+        keeper.learn(FrontProxy::parse(&data(&ours.pem, "[]"))).unwrap();
+    }
 }
 
 #[test]

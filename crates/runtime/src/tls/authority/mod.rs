@@ -13,7 +13,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::{Api, ResourceExt as _};
 use rustls::{
     ConfigBuilder, ServerConfig, WantsVerifier,
-    server::{ClientHello, ResolvesServerCert, danger::ClientCertVerifier},
+    server::{ClientHello, NoServerSessionStorage, ResolvesServerCert, danger::ClientCertVerifier},
     sign::CertifiedKey,
 };
 use rustls_pki_types::CertificateDer;
@@ -145,7 +145,8 @@ impl Authority {
         Arc::clone(&self.server_config)
     }
 
-    /// The same for a server that lets in only whom `clients` verifies.
+    /// The same for a server that lets in only whom `clients` verifies, at each connection: a TLS session that is resumed would bring the
+    /// verification of the first one along, so none is.
     ///
     /// # Errors
     /// [`AuthorityError::Tls`], as when it began.
@@ -154,9 +155,11 @@ impl Authority {
         clients: Arc<dyn ClientCertVerifier>,
     ) -> Result<Arc<ServerConfig>, AuthorityError> {
         let resolver = Arc::new(LeafResolver(Arc::clone(&self.shared)));
-        let config = tls_versions()?
+        let mut config = tls_versions()?
             .with_client_cert_verifier(clients)
             .with_cert_resolver(resolver);
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
         Ok(Arc::new(config))
     }
 
