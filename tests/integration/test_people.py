@@ -195,7 +195,9 @@ def test_the_duration_is_asked_for_and_has_bounds(scenario, make, alice):
     assert assumed(scenario, team)[-1].parameters["DurationSeconds"] == "1800"
     longer = wait_session(alice, team.name, durationSeconds=3600)
     assert longer["status"]["expirationTimestamp"] > answer["status"]["expirationTimestamp"]
-    for seconds in (0, 899, 3601, 43200):
+    # Whole quarters of an hour: what is over is left out.
+    assert alice.ask(team.name, "uploader", people.request(durationSeconds=3601)) == longer
+    for seconds in (0, 899, 1799, 4500, 43200):
         error = refusal(alice, team.name, body=people.request(durationSeconds=seconds))
         assert (error.code, error.reason, cause(error)) == (422, "Invalid", "Duration"), (seconds, error)
     assert {c.parameters["DurationSeconds"] for c in assumed(scenario, team)} == {"1800", "3600"}
