@@ -127,7 +127,7 @@ class Deputy:
         self.cluster.wait_established(*self.rendered.crd_names())
         self.cluster.apply(self.rendered.objects)
         if self.people:
-            extension.serve_by(self.cluster, NAMESPACE, "deputy-broker", 7419, "people", self._ports["people"])
+            extension.serve_by(self.cluster, NAMESPACE, "deputy-broker", 7420, "people", self._ports["people"])
 
     def bootstrap_of(self, manifests: str) -> list[dict]:
         """What `deputy bootstrap aws` prints: an entry for each AWS account."""
