@@ -50,7 +50,7 @@ enum Command {
     Webhook(Box<webhook::WebhookArguments>),
     /// Run the broker, which hands out credentials
     Broker(broker::BrokerArguments),
-    /// Get a session from AWS by your own keys, token or assertion
+    /// Get a session from AWS by your own keys, token or assertion, or by the cluster that you are logged in to
     #[command(subcommand)]
     Credentials(credentials::CredentialsCommand),
     /// Print the custom resource definitions

@@ -30,9 +30,9 @@ struct Written<'a> {
     expiration: Timestamp,
 }
 
-impl From<&PersonalSession> for ProcessCredentials {
-    fn from(session: &PersonalSession) -> Self {
-        let credentials = session.credentials.clone();
+impl From<PersonalSession> for ProcessCredentials {
+    fn from(session: PersonalSession) -> Self {
+        let credentials = session.credentials;
         Self {
             access_key_id: credentials.access_key_id,
             secret_access_key: credentials.secret_access_key,

@@ -78,11 +78,9 @@ pub fn run(arguments: &AssumeRoleArguments) -> CommandResult {
     let of_narrowed = fields_of_narrowed(&narrowed);
     fields.extend(of_narrowed.map(|(name, value)| (name.to_owned(), value.to_owned())));
     fields.extend(signer.fields);
-    let wanted = Wanted {
-        key: CacheKey::of_call(SessionWay::AssumeRole, &options, borrowed(&fields)),
-        seconds: hops.last().map_or(0, |hop| hop.duration),
-        answer: &arguments.answer,
-    };
+    let key = CacheKey::of_call(SessionWay::AssumeRole, &options, borrowed(&fields));
+    let seconds = hops.last().map_or(0, |hop| hop.duration);
+    let wanted = Wanted::of_aws(key, seconds, &arguments.answer);
     let by = signer.name;
     let sts = PersonalSts::new(options, signer.identity);
     obtain(&settings, &wanted, || {

@@ -5,6 +5,16 @@ use deputy_policy::SessionWay;
 
 use crate::exit::{CommandAnswer, CommandResult, Failure};
 
+/// That there is no session, from whoever was asked for one.
+pub trait WhyNoSession {
+    /// Whether it was not refused, but nobody is there: a session of before is good enough.
+    fn is_passing(&self) -> bool;
+    /// All of it in one sentence, and a second one with what would help.
+    fn sentence(&self) -> String;
+    /// The sentence, and the exit code by what kind of trouble it is: a refusal is an answer, and it is no.
+    fn outcome(&self) -> CommandResult;
+}
+
 /// A call that failed: what was asked, by whom, and what AWS said.
 pub struct RefusedCall {
     pub way: SessionWay,
@@ -15,9 +25,15 @@ pub struct RefusedCall {
     pub error: AwsError,
 }
 
-impl RefusedCall {
-    /// All of it in one sentence, and a second one with what would help.
-    pub fn sentence(&self) -> String {
+impl WhyNoSession for RefusedCall {
+    fn is_passing(&self) -> bool {
+        matches!(
+            self.error.class(),
+            ErrorClass::Throttled | ErrorClass::Unreachable | ErrorClass::Service
+        )
+    }
+
+    fn sentence(&self) -> String {
         let Self {
             way,
             asked,
@@ -51,8 +67,7 @@ impl RefusedCall {
         )
     }
 
-    /// The sentence, and the exit code by what kind of trouble it is: a refusal is an answer, and it is no.
-    pub fn outcome(&self) -> CommandResult {
+    fn outcome(&self) -> CommandResult {
         match self.error.class() {
             ErrorClass::AccessDenied
             | ErrorClass::InvalidCredentials
@@ -68,7 +83,9 @@ impl RefusedCall {
             _ => Err(Failure::process(self.sentence())),
         }
     }
+}
 
+impl RefusedCall {
     /// Whether the call was not made, because whoever was to sign it has no credentials.
     fn is_unsigned(&self) -> bool {
         let class = self.error.class();

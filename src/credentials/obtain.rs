@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deputy_aws::{ErrorClass, PersonalSession, Profiles};
+use deputy_aws::Profiles;
 use jiff::Timestamp;
 
 use super::{
@@ -10,7 +10,7 @@ use super::{
     arguments::AnswerArguments,
     cache::{Cache, CacheKey},
     expiry::LeftOfSession,
-    help::RefusedCall,
+    help::WhyNoSession,
     prompt,
     settings::Settings,
 };
@@ -19,21 +19,21 @@ use crate::{
     output,
 };
 
-/// How long another process may take for the session that is wanted here: somebody types a code, and AWS is called, maybe through
+/// How long another process may take for a session that AWS is asked for: somebody types a code, and AWS is called, maybe through
 /// several roles.
 const TURN: Duration = Duration::from_secs(prompt::DEADLINE.as_secs() + 90);
 
 /// Why there is no session.
 pub enum Unobtained {
-    /// AWS was asked.
-    Refused(Box<RefusedCall>),
-    /// It was not.
+    /// AWS or the cluster was asked.
+    Refused(Box<dyn WhyNoSession>),
+    /// Nobody was.
     Failed(Failure),
 }
 
-impl From<RefusedCall> for Unobtained {
-    fn from(call: RefusedCall) -> Self {
-        Self::Refused(Box::new(call))
+impl<R: WhyNoSession + 'static> From<R> for Unobtained {
+    fn from(refusal: R) -> Self {
+        Self::Refused(Box::new(refusal))
     }
 }
 
@@ -47,12 +47,29 @@ impl From<Failure> for Unobtained {
 pub struct Wanted<'a> {
     /// All that decides which session it is.
     pub key: CacheKey,
-    /// How long it was to live.
-    pub seconds: u32,
+    /// How long it was to live; none where whoever is asked says it.
+    pub seconds: Option<u32>,
+    /// Whether what is kept does not count.
+    pub refresh: bool,
+    /// How long another process may take for the same session.
+    pub turn: Duration,
     pub answer: &'a AnswerArguments,
 }
 
-/// Runs what calls AWS.
+impl<'a> Wanted<'a> {
+    /// A session of so many seconds that AWS is asked for.
+    pub fn of_aws(key: CacheKey, seconds: u32, answer: &'a AnswerArguments) -> Self {
+        Self {
+            key,
+            seconds: Some(seconds),
+            refresh: false,
+            turn: TURN,
+            answer,
+        }
+    }
+}
+
+/// Runs what calls AWS or the cluster.
 ///
 /// # Errors
 /// When there can be no runtime.
@@ -75,16 +92,16 @@ pub fn profiles() -> Result<Profiles, Failure> {
 }
 
 /// Answers with a session: one from the cache while it is fresh, else the one that `make` makes.
-pub fn obtain(
+pub fn obtain<S: Into<ProcessCredentials>>(
     settings: &Settings<'_>,
     wanted: &Wanted<'_>,
-    make: impl FnOnce() -> Result<PersonalSession, Unobtained>,
+    make: impl FnOnce() -> Result<S, Unobtained>,
 ) -> CommandResult {
     // Not before all is read: of a process without dumps /dev/stdin can't be opened by its name any more.
     deputy_runtime::process::forbid_dumps().map_err(Failure::error)?;
     if wanted.answer.no_cache {
         return match make() {
-            Ok(session) => print(&ProcessCredentials::from(&session), wanted),
+            Ok(session) => print(&session.into(), wanted),
             Err(unobtained) => refused(unobtained),
         };
     }
@@ -92,7 +109,7 @@ pub fn obtain(
     if let (Some(session), LeftOfSession::Fresh) = look(&cache, wanted)? {
         return print(&session, wanted);
     }
-    let turn = cache.turn(&wanted.key, TURN)?;
+    let turn = cache.turn(&wanted.key, wanted.turn)?;
     // Whoever had the turn before may have made it.
     let (left, freshness) = look(&cache, wanted)?;
     if let (Some(session), LeftOfSession::Fresh) = (&left, freshness) {
@@ -100,7 +117,7 @@ pub fn obtain(
     }
     let outcome = match make() {
         Ok(session) => {
-            let session = ProcessCredentials::from(&session);
+            let session = session.into();
             // The session is there all the same.
             if let Err(failure) = cache.put(&wanted.key, &session) {
                 say(&format!("the session is not kept: {failure}"));
@@ -108,9 +125,9 @@ pub fn obtain(
             print(&session, wanted)
         }
         Err(Unobtained::Refused(call)) => match (left, freshness) {
-            (Some(session), LeftOfSession::Ending) if is_passing(call.error.class()) => {
+            (Some(session), LeftOfSession::Ending) if call.is_passing() => {
                 say(&format!(
-                    "{} The session of before is used, which ends {}",
+                    "{}. The session of before is used, which ends {}",
                     call.sentence(),
                     session.expiration
                 ));
@@ -125,20 +142,16 @@ pub fn obtain(
 }
 
 fn look(cache: &Cache, wanted: &Wanted<'_>) -> Result<(Option<ProcessCredentials>, LeftOfSession), Failure> {
+    if wanted.refresh {
+        return Ok((None, LeftOfSession::Over));
+    }
     let found = cache.get(&wanted.key)?;
     let now = Timestamp::now().as_second();
     let freshness = found.as_ref().map_or(LeftOfSession::Over, |session| {
-        session.freshness(now, wanted.seconds)
+        let asked = wanted.seconds;
+        session.freshness(now, asked.unwrap_or_else(|| cache.life(&wanted.key, session)))
     });
     Ok((found, freshness))
-}
-
-/// Whether AWS has not refused, but is not there.
-fn is_passing(class: ErrorClass) -> bool {
-    matches!(
-        class,
-        ErrorClass::Throttled | ErrorClass::Unreachable | ErrorClass::Service
-    )
 }
 
 fn refused(unobtained: Unobtained) -> CommandResult {

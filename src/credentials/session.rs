@@ -59,11 +59,8 @@ pub fn run(arguments: &SessionTokenArguments) -> CommandResult {
         ),
     ];
     fields.extend(borrowed(&signer.fields));
-    let wanted = Wanted {
-        key: CacheKey::of_call(SessionWay::SessionToken, &options, fields),
-        seconds,
-        answer: &arguments.answer,
-    };
+    let key = CacheKey::of_call(SessionWay::SessionToken, &options, fields);
+    let wanted = Wanted::of_aws(key, seconds, &arguments.answer);
     let by = signer.name.clone();
     let sts = PersonalSts::new(options, signer.identity);
     obtain(&settings, &wanted, || {

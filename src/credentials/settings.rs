@@ -26,6 +26,16 @@ impl<'a> Settings<'a> {
         }
     }
 
+    /// Of this process's environment alone.
+    pub fn of_environment() -> Self {
+        Self {
+            asked: None,
+            variable: Box::new(|name| std::env::var(name).ok()),
+            setting: Box::new(|_, _| None),
+            has: Box::new(|_| false),
+        }
+    }
+
     /// Of these variables and profiles.
     #[cfg(test)]
     pub fn of(

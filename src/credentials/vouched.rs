@@ -53,11 +53,7 @@ impl VouchedSession<'_> {
         let partition = Some(self.role.partition().as_str());
         let options = connection(settings, self.place.region.as_deref(), partition)?;
         let fields = fields.iter().copied().chain(fields_of_narrowed(&narrowed));
-        let wanted = Wanted {
-            key: CacheKey::of_call(way, &options, fields),
-            seconds,
-            answer: self.answer,
-        };
+        let wanted = Wanted::of_aws(CacheKey::of_call(way, &options, fields), seconds, self.answer);
         let sts = PersonalSts::new(options, PersonalIdentity::Nobody);
         let asked = self.role.to_string();
         let provider_call = ProviderCall {

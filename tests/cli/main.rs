@@ -18,6 +18,7 @@ mod input;
 mod lint;
 mod manifest;
 mod oidc;
+mod people;
 mod pipe;
 mod policy;
 mod request;

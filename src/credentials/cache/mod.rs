@@ -12,6 +12,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use jiff::Timestamp;
+
 use self::files::FileError;
 pub use self::key::{CacheKey, borrowed};
 use super::{answer::ProcessCredentials, settings::Settings, wait::within};
@@ -70,6 +72,18 @@ impl Cache {
         Ok(bytes.and_then(|bytes| ProcessCredentials::from_json(&bytes)))
     }
 
+    /// For how many seconds a session that is kept was good when it was put here.
+    pub fn life(&self, key: &CacheKey, session: &ProcessCredentials) -> u32 {
+        let written = self
+            .session(key)
+            .metadata()
+            .and_then(|metadata| metadata.modified());
+        let written = written.ok().and_then(|written| Timestamp::try_from(written).ok());
+        let life = written.map(|written| session.expiration.as_second() - written.as_second());
+        // Of one without such a time it is not known to be a short one.
+        life.map_or(u32::MAX, |life| u32::try_from(life).unwrap_or(0))
+    }
+
     /// Waits until nobody else makes the session of `key`.
     ///
     /// # Errors
@@ -84,7 +98,7 @@ impl Cache {
                 path.display()
             ))),
             None => Err(Failure::process(format!(
-                "another process asks for the same session for more than {} s ({} is locked): it may wait for an MFA code",
+                "another process asks for the same session for more than {} s ({} is locked): it may wait for an MFA code, or for somebody to log in",
                 deadline.as_secs(),
                 path.display()
             ))),
