@@ -2,6 +2,7 @@
 
 mod config;
 mod double;
+mod page;
 mod refusals;
 mod sessions;
 
