@@ -65,10 +65,16 @@ fn the_audience_is_the_brokers() {
 
 #[test]
 fn the_brokers_codes_are_those_of_the_page() {
-    let title = "Agent–broker protocol, version 1 (HTTPS, JSON)";
-    let listed: BTreeSet<String> = rows(title)
+    // Of agents, and of people.
+    let agents = rows("Agent–broker protocol, version 1 (HTTPS, JSON)");
+    let people = rows("The API for people");
+    let listed: BTreeSet<String> = agents
         .iter()
-        .filter(|r| ["401", "403", "404", "503"].contains(&r[0].as_str()))
+        .chain(&people)
+        .filter(|r| {
+            r[0].parse::<u16>()
+                .is_ok_and(|status| status > 400 || r[1].contains("BadRequest"))
+        })
         .flat_map(|r| {
             codes(&r[1])
                 .into_iter()
