@@ -1,4 +1,4 @@
-"""`deputy credentials role` and `config`: by boto3 over TLS, and what a real API server says where nothing is set up yet. No Deputy runs."""
+"""`deputy credentials role` and `config`: by boto3 over TLS, on an API server where nothing is set up yet, and with a broker behind it."""
 
 import base64
 import datetime
@@ -14,10 +14,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rig import pki
+from rig import people, pki
+from rig.aws import Credentials
 from rig.cluster import Cluster
+from rig.proc import wait_until
 from rig.sts import session_of
 from rig.tools import binary, cargo_binary
+
+from .scenario import LIST, READ, binding
+from .test_revocation import may_read, wait_cut
 
 GROUP = "credentials.deputy.dev"
 BINDING = "payments/reports"
@@ -209,3 +214,45 @@ def test_a_real_api_server_refuses_and_what_is_printed_helps(alice, tmp_path):
             [binary("kubectl"), "--kubeconfig", kubeconfig, "auth", "whoami"], capture_output=True, text=True, check=True
         )
         assert "alice@example.com" in shown.stdout
+
+
+# --- with Deputy
+
+
+def test_a_person_has_the_session_of_a_binding_until_it_names_them_no_more(scenario, new_team, alice):
+    team = new_team(people={"users": ["*@example.com"], "mfaGroups": ["mfa"]})
+    team.role("uploader", LIST, READ)
+    manifest = binding(team.name, "reports", "uploader")
+    manifest["spec"]["subjects"] = [{"kind": "User", "name": f"{name}@example.com"} for name in ("alice", "carol")]
+    scenario.create(manifest)
+    team.wait_binding("reports")
+    persons = [("alice@example.com", "mfa"), ("bob@example.com", "mfa"), ("alice@example.com",)]
+    named, other, weak = (people.Person.of(scenario.deputy, *who) for who in persons)
+
+    def role(person: people.Person, *more: str, name: str = "reports") -> subprocess.CompletedProcess:
+        return alice.run("role", f"{team.name}/{name}", "--kubeconfig", person.kubeconfig, *more)
+
+    assert "RBAC does not let user alice@example.com" in role(named).stderr
+    for person in (named, other):
+        person.may_ask(team.name)
+    wait_until(lambda: role(named).returncode == 0, "a session", 20)
+    answer = json.loads(role(named).stdout)
+    scenario.deputy.secrets |= {answer["SecretAccessKey"], answer["SessionToken"]}
+    keys = Credentials(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"])
+    s3 = team.aws.client("s3", keys)
+    assert may_read(s3)
+    # The broker gives the same one again, and the cache another person's to nobody.
+    assert session_of(role(named, "--refresh").stdout) == keys.access_key_id
+    for done, code, says in [
+        (role(other), 1, 'to add {kind: User, name: "bob@example.com"}'),
+        (role(weak), 1, "the limit wants a second factor"),
+        (role(named, name="none"), 1, "there is no such binding"),
+        (role(named, "--duration", "12h"), 2, "--duration: 12h is longer than 1h"),
+    ]:
+        assert (done.returncode, done.stdout) == (code, "") and says in done.stderr, done.stderr
+    carol = [{"kind": "User", "name": "carol@example.com"}]
+    scenario.admin.patch(team.binding_path("reports"), {"spec": {"subjects": carol}})
+    wait_cut(s3, "the session of who was removed")
+    # What is kept is worth nothing any more; that is learned by asking.
+    done = role(named, "--refresh")
+    assert done.returncode == 1 and "the binding does not name you" in done.stderr, done.stderr

@@ -41,7 +41,7 @@ pub struct WriteProfileArguments {
     /// The region of the profile; without it, it has none
     #[arg(long)]
     region: Option<Region>,
-    /// How long its sessions live, 15m to 12h; by default as long as the binding says
+    /// How long its sessions live, 30m to 12h; by default as long as the binding says
     #[arg(long, value_parser = duration)]
     duration: Option<u32>,
     /// Write it in the place of a profile of this name that says something else

@@ -43,7 +43,7 @@ pub struct PeopleRoleArguments {
     binding: AskedBinding,
     #[command(flatten)]
     kubeconfig: KubeconfigArguments,
-    /// How long the session lives, 15m to 12h, and not longer than the binding says; by default as long as that
+    /// How long the session lives, 30m to 12h, and not longer than the binding says; by default as long as that
     #[arg(long, value_parser = duration)]
     duration: Option<u32>,
     /// Ask for a session whatever the cache has, and keep that one
@@ -74,9 +74,9 @@ pub fn run(arguments: &PeopleRoleArguments) -> CommandResult {
 /// Another duration.
 pub fn seconds(duration: Option<u32>) -> Result<Option<u32>, Failure> {
     match duration {
-        Some(seconds) if !(900..=43_200).contains(&seconds) => {
-            Err(Failure::input("--duration: a session of a role lives 15m to 12h"))
-        }
+        Some(seconds) if !(1800..=43_200).contains(&seconds) => Err(Failure::input(
+            "--duration: a session of a binding lives 30m to 12h",
+        )),
         duration => Ok(duration),
     }
 }
@@ -104,7 +104,8 @@ fn make(
     settings: &Settings<'_>,
 ) -> Result<ProcessCredentials, Unobtained> {
     install_crypto_provider().map_err(Failure::error)?;
-    let by = format!("context {:?} of {}", context.name, context.server);
+    let server = context.server.to_string();
+    let by = format!("context {:?} of {}", context.name, server.trim_end_matches('/'));
     let body = reply::request(seconds).map_err(Failure::error)?;
     let config = client_config(context, settings)?;
     let why = match block_on(ask(config, &binding.path(), &body, DEADLINE))? {

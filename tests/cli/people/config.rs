@@ -75,7 +75,7 @@ fn a_profile_says_all_that_was_asked_for() {
         (&["--profile", "a]"], "--profile"),
         (&["--region", "a b"], "region"),
         (&["--context", "none"], "no context"),
-        (&["--duration", "1m"], "15m to 12h"),
+        (&["--duration", "1m"], "30m to 12h"),
     ] {
         let done = config(arguments);
         assert!(done.code == 2 && done.err.contains(says), "{}", done.err);

@@ -130,8 +130,8 @@ fn what_is_wrong_with_the_question_is_said_before_anything_is_sent() {
     let alice = Person::new("question");
     for (arguments, says) in [
         (
-            &["role", "payments/reports", "--duration", "14m"][..],
-            "15m to 12h",
+            &["role", "payments/reports", "--duration", "29m"][..],
+            "30m to 12h",
         ),
         (
             &["role", "payments/reports", "--context", "none"],
