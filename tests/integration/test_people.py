@@ -401,11 +401,13 @@ def test_kubectl_finds_the_api_and_nothing_of_deputys_own_kinds_changes(scenario
     assert [v["version"] for v in group_found["versions"]] == ["v1alpha1"]
     found = json.loads(kubectl("get", "--raw", people.API))
     assert found["groupVersion"] == "credentials.deputy.dev/v1alpha1"
-    [resource] = found["resources"]
-    named = (resource["name"], resource["kind"], resource["namespaced"], resource["verbs"])
-    assert named == ("awsrolebindings/credentials", "CredentialRequest", True, ["create"])
-    # `can-i create awsrolebindings.credentials.deputy.dev --subresource=credentials` asks about a group that kubectl made up: it finds no such
-    # resource, because only what is below it is listed, so that nothing but deputy.dev's own is called awsrolebindings.
+    named = {r["name"]: (r["kind"], r["namespaced"], r["verbs"]) for r in found["resources"]}
+    assert named == {
+        "awsrolebindings": ("CredentialRequest", True, []),
+        "awsrolebindings/credentials": ("CredentialRequest", True, ["create"]),
+    }
+    question = ("auth", "can-i", "create", f"awsrolebindings.{people.GROUP}", "--subresource=credentials", "-n")
+    assert kubectl(*question, granted.name).strip() == "yes"
     allowed = re.compile(r"^awsrolebindings\.credentials\.deputy\.dev/credentials .*\[create\]$", re.M)
     assert allowed.search(kubectl("auth", "can-i", "--list", "-n", granted.name))
     assert not allowed.search(kubectl("auth", "can-i", "--list", "-n", "default"))

@@ -173,7 +173,7 @@ impl ClusterRefusal {
                  spec.subjects"
             ),
             WhyNone::SecondFactor { .. } => {
-                "Sign in to the cluster again with a second factor; which way of signing in counts, the platform team knows".to_owned()
+                "Which way of signing in counts, the platform team knows".to_owned()
             }
             WhyNone::Refused { .. } => "Ask the platform team".to_owned(),
             WhyNone::Duration { .. } => {

@@ -69,11 +69,7 @@ fn each_refusal_says_what_to_ask_of_whom() {
         ),
         (403, caused("Suspended"), vec!["Ask the platform team"]),
         (403, caused("AccessDenied"), vec!["Ask the platform team"]),
-        (
-            403,
-            caused("MFAGroup"),
-            vec!["Sign in to the cluster again with a second factor"],
-        ),
+        (403, caused("MFAGroup"), vec!["Which way of signing in counts"]),
         (403, caused("Another"), vec!["Ask the platform team"]),
         (
             404,

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 pub const GROUP: &str = "credentials.deputy.dev";
 /// Its version.
 pub const VERSION: &str = "v1alpha1";
-/// The resource that has the one of the API. It is not served itself: objects of this name are those of group `deputy.dev`.
+/// The resource that has the one of the API. It is listed and not served: objects of this name are those of group `deputy.dev`.
 pub const RESOURCE: &str = "awsrolebindings";
 /// What is created.
 pub const SUBRESOURCE: &str = "credentials";
@@ -31,10 +31,14 @@ pub fn document(path: &str) -> Option<Value> {
         }),
         "/apis/credentials.deputy.dev/v1alpha1" => json!({
             "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version(),
-            "resources": [{
-                "name": format!("{RESOURCE}/{SUBRESOURCE}"), "singularName": "", "namespaced": true,
-                "group": GROUP, "version": VERSION, "kind": KIND, "verbs": ["create"],
-            }],
+            "resources": [
+                // Nothing can be done with it; without it `kubectl auth can-i create … --subresource` finds no such resource and says no.
+                {"name": RESOURCE, "singularName": "", "namespaced": true, "kind": KIND, "verbs": []},
+                {
+                    "name": format!("{RESOURCE}/{SUBRESOURCE}"), "singularName": "", "namespaced": true,
+                    "group": GROUP, "version": VERSION, "kind": KIND, "verbs": ["create"],
+                },
+            ],
         }),
         "/openapi/v2" => openapi_v2(),
         "/openapi/v3" => json!({"paths": {

@@ -156,7 +156,7 @@ fn no_dry_run(query: Option<&str>) -> Result<(), BrokerProblem> {
     let is_dry = |pair: &str| pair == "dryRun" || pair.starts_with("dryRun=");
     if query.is_some_and(|query| query.split('&').any(is_dry)) {
         return Err(bad_request(
-            "dryRun is not served: `kubectl auth can-i create` says whether RBAC allows it".to_owned(),
+            "dryRun is not served: kubectl auth can-i create awsrolebindings.credentials.deputy.dev --subresource=credentials says whether RBAC allows it".to_owned(),
         ));
     }
     Ok(())
