@@ -55,7 +55,7 @@ pub struct WriteProfileArguments {
 pub fn run(arguments: &WriteProfileArguments) -> CommandResult {
     let settings = Settings::of_environment();
     let context = arguments.kubeconfig.choose(&settings)?;
-    let profile = arguments.wanted(&context)?;
+    let profile = arguments.wanted(&context, &settings)?;
     if arguments.print {
         output::print(profile.to_string().trim_end())?;
         return Ok(CommandAnswer::Yes);
@@ -79,7 +79,7 @@ pub fn run(arguments: &WriteProfileArguments) -> CommandResult {
 }
 
 impl WriteProfileArguments {
-    fn wanted(&self, context: &ChosenContext) -> Result<WantedProfile, Failure> {
+    fn wanted(&self, context: &ChosenContext, settings: &Settings<'_>) -> Result<WantedProfile, Failure> {
         let binding = self.binding.of(context)?;
         let name = match &self.profile {
             Some(name) => name.clone(),
@@ -95,8 +95,9 @@ impl WriteProfileArguments {
         words.extend(["credentials", "role"].map(str::to_owned));
         // By its name, so that it stays this cluster when another context becomes the current one.
         words.extend([binding.to_string(), "--context".to_owned(), context.name.clone()]);
-        if let Some(file) = &self.kubeconfig.kubeconfig {
-            let file = file.canonicalize().map_err(|error| failed(file, &error))?;
+        // An IDE has another environment.
+        if let Some(file) = self.kubeconfig.file(settings)? {
+            let file = file.canonicalize().map_err(|error| failed(&file, &error))?;
             words.extend(["--kubeconfig".to_owned(), process::text(&file)?]);
         }
         if let Some(seconds) = seconds(self.duration)? {

@@ -47,14 +47,28 @@ impl KubeconfigArguments {
         choose(self.read(settings)?, self.context.as_deref())
     }
 
+    /// The file that says the same to whoever has another environment; none where that is the one of everybody, `~/.kube/config`.
+    ///
+    /// # Errors
+    /// When KUBECONFIG names several.
+    pub fn file(&self, settings: &Settings<'_>) -> Result<Option<PathBuf>, Failure> {
+        if let Some(file) = &self.kubeconfig {
+            return Ok(Some(file.clone()));
+        }
+        let mut files = listed(settings);
+        match (files.pop(), files.is_empty()) {
+            (file, true) => Ok(file),
+            (_, false) => Err(Failure::input(
+                "KUBECONFIG names several files, and whatever uses the profile may not have that variable: say which one by --kubeconfig",
+            )),
+        }
+    }
+
     fn read(&self, settings: &Settings<'_>) -> Result<Kubeconfig, Failure> {
         if let Some(file) = &self.kubeconfig {
             return read(file);
         }
-        let listed = settings.variable("KUBECONFIG").unwrap_or_default();
-        let mut files: Vec<PathBuf> = std::env::split_paths(&listed)
-            .filter(|path| !path.as_os_str().is_empty())
-            .collect();
+        let mut files = listed(settings);
         if files.is_empty() {
             let home = settings.variable("HOME").ok_or_else(|| {
                 Failure::input("there is no kubeconfig: set HOME or KUBECONFIG, or give --kubeconfig")
@@ -80,6 +94,14 @@ impl KubeconfigArguments {
             ))
         })
     }
+}
+
+/// The files of KUBECONFIG.
+fn listed(settings: &Settings<'_>) -> Vec<PathBuf> {
+    let listed = settings.variable("KUBECONFIG").unwrap_or_default();
+    std::env::split_paths(&listed)
+        .filter(|path| !path.as_os_str().is_empty())
+        .collect()
 }
 
 fn read(file: &Path) -> Result<Kubeconfig, Failure> {

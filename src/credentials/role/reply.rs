@@ -44,13 +44,13 @@ pub fn request(duration_seconds: Option<u32>) -> Result<Vec<u8>, serde_json::Err
 struct Answered {
     api_version: String,
     kind: String,
-    status: Issued,
+    status: GivenSession,
 }
 
 /// No `Debug`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Issued {
+struct GivenSession {
     #[serde(rename = "accessKeyID")]
     access_key_id: String,
     secret_access_key: String,

@@ -47,6 +47,29 @@ fn a_profile_is_written_once_and_asks_for_the_session() {
 }
 
 #[test]
+fn a_profile_names_the_kubeconfig_that_the_environment_names() {
+    let alice = Person::new("environment");
+    let file = alice.home.join(".kube/config").canonicalize().unwrap();
+    let config = |listed: &str| {
+        let mut command = alice.command(env!("CARGO_BIN_EXE_deputy"));
+        command.env("KUBECONFIG", listed);
+        let output = command
+            .args(["credentials", "config", "payments/reports", "--print"])
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let named = file.to_str().unwrap();
+    let (code, written, _) = config(named);
+    assert_eq!(code, Some(0));
+    assert!(written.contains(&format!("--kubeconfig {named}")), "{written}");
+    let (code, written, said) = config(&format!("{named}:{named}"));
+    assert_eq!((code, written.as_str()), (Some(2), ""));
+    assert!(said.contains("KUBECONFIG names several files"), "{said}");
+}
+
+#[test]
 fn a_profile_says_all_that_was_asked_for() {
     let alice = Person::new("flags");
     let config = |more: &[&str]| alice.run(&[&["config", "payments/reports", "--print"], more].concat());
