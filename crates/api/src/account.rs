@@ -170,7 +170,7 @@ pub struct IssuerSpec {
 #[serde(rename_all = "camelCase")]
 pub struct PeopleSpec {
     /// Whether a session has its person's name as source identity, which AWS keeps through all roles that are assumed from it. Those roles
-    /// then have to allow `sts:SetSourceIdentity`. Not of sessions of roles that exist already, and not beside an issuer that has a source
+    /// then have to allow `sts:SetSourceIdentity`, and so has the broker's policy: `deputy bootstrap aws` prints it. Not of sessions of roles that exist already, and not beside an issuer that has a source
     /// identity itself.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub source_identity: bool,

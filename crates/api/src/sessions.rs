@@ -104,6 +104,10 @@ pub struct CutPeopleStatus {
     #[schemars(schema_with = "schema::time")]
     pub before: Time,
 
+    /// Whether those with such a mark are cut as well: AWS has no room to say which go on. The broker makes none before that time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub all: bool,
+
     /// Then the last of them is over, and the deny is taken out of the role's policy.
     #[schemars(schema_with = "schema::time")]
     pub until: Time,

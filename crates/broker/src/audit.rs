@@ -15,7 +15,7 @@ use crate::{
     token::PodIdentity,
 };
 
-/// A refusal: pod uid, code, binding. A pod that is refused asks again and again.
+/// A refusal: pod uid or user, code, binding. A pod that is refused asks again and again.
 type RefusalKey = (String, &'static str, String);
 
 /// The longest life of a session, and so of the memory of its deliveries.
@@ -28,6 +28,8 @@ pub(crate) struct AuditLog {
     /// (access key id, pod uid) of sessions that a pod was given.
     delivered: moka::sync::Cache<(String, String), ()>,
     refused: moka::sync::Cache<RefusalKey, ()>,
+    /// Those of people, apart: the name of a binding is theirs to choose.
+    refused_people: moka::sync::Cache<RefusalKey, ()>,
 }
 
 impl Default for AuditLog {
@@ -39,6 +41,10 @@ impl Default for AuditLog {
                 .build(),
             refused: moka::sync::Cache::builder()
                 .max_capacity(50_000)
+                .time_to_live(SAME_REFUSAL)
+                .build(),
+            refused_people: moka::sync::Cache::builder()
+                .max_capacity(5_000)
                 .time_to_live(SAME_REFUSAL)
                 .build(),
         }
@@ -105,8 +111,13 @@ impl AuditLog {
         code: &'static str,
         message: &str,
     ) {
-        // No pod has such a uid.
-        if !self.is_new(format!("user {}", person.user), code, binding.to_string()) {
+        // One line for all bindings of a namespace that are not there.
+        let what = match code {
+            "NoBinding" => binding.namespace.to_string(),
+            _ => binding.to_string(),
+        };
+        let key = (person.user.to_string(), code, what);
+        if !self.refused_people.entry(key).or_insert(()).is_fresh() {
             return;
         }
         audit!(

@@ -23,12 +23,12 @@ use deputy_runtime::{
 };
 use futures::FutureExt as _;
 use kube::Client;
-use tokio::time::MissedTickBehavior;
+use tokio::{sync::Semaphore, time::MissedTickBehavior};
 
 use crate::{
     http,
     metrics::BrokerMetrics,
-    people::{self, PeopleServer},
+    people::{self, PeopleServer, QUESTIONS},
     service::Broker,
 };
 
@@ -122,8 +122,8 @@ pub async fn run(
         shutdown,
     );
     tokio::select! {
-        outcome = serving => Ok(outcome?),
-        outcome = people => Ok(outcome?),
+        // Both to their end: whoever is answered on one is not cut off because nobody asks on the other.
+        outcome = async { tokio::try_join!(serving, people) } => outcome.map(drop).map_err(Into::into),
         ended = watch(client.clone(), index, &ResourceKind::KINDS) => Err(ended.into()),
         () = renew(&broker) => Ok(()),
         () = report_identities(&broker, &client) => Ok(()),
@@ -142,7 +142,7 @@ async fn serve_people(
     shutdown: &Shutdown,
 ) -> Result<impl Future<Output = Result<(), ServeError>> + use<>, BrokerError> {
     let Some(people) = config.people.clone() else {
-        return Ok(std::future::pending().left_future());
+        return Ok(std::future::ready(Ok(())).left_future());
     };
     let front_proxy = FrontProxyKeeper::default();
     let tls = authority.server_config_for(front_proxy.verifier())?;
@@ -150,6 +150,7 @@ async fn serve_people(
         broker: Arc::clone(broker),
         front_proxy: front_proxy.clone(),
         access: Arc::new(client.clone()),
+        questions: Semaphore::new(QUESTIONS),
     });
     tokio::spawn(follow_front_proxy(client.clone(), front_proxy, shutdown.clone()));
     let (to_publish, authority, stop) = (client.clone(), authority.clone(), shutdown.clone());

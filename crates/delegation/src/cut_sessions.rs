@@ -50,7 +50,7 @@ pub struct CutSessions {
 /// Sessions of people that are denied everything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CutOfPeople {
-    /// The marks of those that go on: accepted bindings give just these.
+    /// The marks of those that go on; none of them: all are denied.
     pub marks: BTreeSet<String>,
     /// Before when they were issued.
     pub issued_before: String,
@@ -111,28 +111,22 @@ impl CutSessions {
             Some(cut) => cut.ways().into_iter().map(Some).collect(),
             None => vec![None],
         };
-        let of_people = match &self.of_people {
-            Some(cut) => cut.ways().into_iter().map(Some).collect(),
-            None => vec![None],
-        };
-        let ways = of_people.iter().flat_map(|people| {
-            of_service_accounts
-                .iter()
-                .map(move |pods| people.iter().chain(pods).cloned())
-        });
-        ways.into_iter().find_map(|cut| {
-            let mut statements = inline.map_or_else(Vec::new, |inline| inline.statements().to_vec());
-            for theirs in &mut statements {
-                // No two have one Sid.
-                theirs.sid.take_if(|sid| is_sid(sid));
-            }
-            statements.extend(self.everybodys());
-            statements.extend(self.untagged());
-            statements.extend(self.narrowed.as_ref().map(CutNarrowed::statement));
-            statements.extend(cut);
-            let both = Document::new(version, statements, PolicyKind::Identity).ok()?;
-            (both.size() <= ROLE_INLINE_POLICIES).then_some(both)
-        })
+        of_service_accounts
+            .into_iter()
+            .find_map(|statement: Option<Statement>| {
+                let mut statements = inline.map_or_else(Vec::new, |inline| inline.statements().to_vec());
+                for theirs in &mut statements {
+                    // No two have one Sid.
+                    theirs.sid.take_if(|sid| is_sid(sid));
+                }
+                statements.extend(self.everybodys());
+                statements.extend(self.untagged());
+                statements.extend(self.narrowed.as_ref().map(CutNarrowed::statement));
+                statements.extend(self.of_people.as_ref().map(CutOfPeople::statement));
+                statements.extend(statement);
+                let both = Document::new(version, statements, PolicyKind::Identity).ok()?;
+                (both.size() <= ROLE_INLINE_POLICIES).then_some(both)
+            })
     }
 
     fn everybodys(&self) -> Option<Statement> {
@@ -148,20 +142,14 @@ impl CutSessions {
 }
 
 impl CutOfPeople {
-    /// The statements that deny them: all but those that go on, and where there is no room to say which, all.
-    fn ways(&self) -> Vec<Statement> {
+    fn statement(&self) -> Statement {
+        // Of sessions that are not people's the tag is not there, and a test of one that is not there would be true of them.
+        let is_person = Condition::new(Test::Null, person_tag(), [false.to_string()]);
         let marks = self.marks.iter().cloned();
         let is_another = Condition::new(Test::StringNotEquals, person_tag(), marks);
-        let is_another = (!self.marks.is_empty()).then_some(is_another);
-        [is_another, None]
-            .into_iter()
-            .map(|which| {
-                // Of sessions that are not people's the tag is not there, and a test of one that is not there would be true of them.
-                let is_person = Condition::new(Test::Null, person_tag(), [false.to_string()]);
-                let whose = [is_person].into_iter().chain(which);
-                statement(SID_OF_PEOPLE, whose, &self.issued_before)
-            })
-            .collect()
+        let which = (!self.marks.is_empty()).then_some(is_another);
+        let whose = [is_person].into_iter().chain(which);
+        statement(SID_OF_PEOPLE, whose, &self.issued_before)
     }
 }
 

@@ -54,6 +54,8 @@ const LIMIT_POLICY_NAME_MAX: usize = 64;
 pub(crate) const SESSION_NAME_MAX: usize = 64;
 /// 80 bits in base32.
 const HASH_BYTES: usize = 10;
+/// Characters of them.
+pub(crate) const HASH_CHARS: usize = 16;
 
 /// `/deputy/<clusterName>/`
 #[must_use]

@@ -4,10 +4,15 @@
 use std::{collections::BTreeSet, fmt};
 
 use crate::{
-    model::{Limit, PersonSubject, Subjects},
-    names::{FromValidParts as _, NamespaceName, PersonName, SessionName},
+    cut_sessions::digest,
+    model::{Account, Binding, Limit, PersonSubject, Subjects},
+    names::{FromValidParts as _, NamespaceName, PersonName, SessionName, Uid},
     naming,
+    share::SessionShare,
 };
+
+/// 128 bits in base32.
+const MARK_BYTES: usize = 16;
 
 /// The longest name of a user that is read, in bytes.
 const USER_MAX: usize = 256;
@@ -96,14 +101,64 @@ impl AuthenticatedPerson {
     }
 }
 
+/// What tells the sessions that a subject of a binding may have from all others: by the binding, how long they are, their tags and their
+/// policies. It says nothing of who it is. A session has it as a tag, and goes on while the binding gives just that.
+#[must_use]
+pub fn mark(account: &Account, binding: &Binding, subject: &PersonSubject) -> String {
+    let (kind, name) = match subject {
+        PersonSubject::User(name) => ("User", name),
+        PersonSubject::Group(name) => ("Group", name),
+    };
+    let spec = &binding.session;
+    let duration = binding.duration_in(account).to_string();
+    let arns: Vec<String> = spec.policy_arns.iter().map(ToString::to_string).collect();
+    let share = SessionShare::of(spec);
+    let mut fields = vec![
+        kind,
+        name.as_str(),
+        binding.uid.as_ref().map(Uid::as_str).unwrap_or_default(),
+        &duration,
+        share.policy().unwrap_or_default(),
+    ];
+    fields.extend(arns.iter().map(String::as_str));
+    // No ARN is empty: what comes after it are tags.
+    fields.push("");
+    fields.extend(
+        spec.tags
+            .iter()
+            .flat_map(|(key, value)| [key.as_str(), value.as_str()]),
+    );
+    naming::hash_of(&fields, MARK_BYTES)
+}
+
+/// The marks of all people whom a binding names; none of one of others.
+#[must_use]
+pub fn marks(account: &Account, binding: &Binding) -> BTreeSet<String> {
+    match &binding.subjects {
+        Subjects::People(list) => list.iter().map(|one| mark(account, binding, one)).collect(),
+        _ => BTreeSet::new(),
+    }
+}
+
+/// What stands for all marks of a role where there are more than are written down: SHA-256 in hexadecimal, which no mark is.
+#[must_use]
+pub fn digest_of(marks: &BTreeSet<String>) -> String {
+    digest(marks.iter().map(String::as_str))
+}
+
 /// What a session of a user is called in AWS: by their name where AWS takes it as it is, else by what AWS takes of it and a hash. It is
-/// never one that pods of the namespace have.
+/// never one that another user has, or pods of the namespace.
 #[must_use]
 pub fn session_name(namespace: &NamespaceName, user: &UserName) -> SessionName {
     let name = user.as_str();
     let is_taken = |c: char| c.is_ascii_alphanumeric() || "_=,.@-".contains(c);
     let readable: String = name.chars().map(|c| if is_taken(c) { c } else { '-' }).collect();
+    // As those end that have a hash.
+    let may_be_hashed = name
+        .rsplit_once('-')
+        .is_some_and(|(_, end)| end.len() == naming::HASH_CHARS);
     let as_it_is = readable == name
+        && !may_be_hashed
         && (SESSION_NAME_MIN..=naming::SESSION_NAME_MAX).contains(&name.len())
         && !name.starts_with(&format!("{namespace}."));
     let name = if as_it_is {

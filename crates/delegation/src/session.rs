@@ -59,10 +59,7 @@ impl SessionRequest {
 /// The life of a binding's sessions: its own, else the account's default. This is what [`crate::decide()`] judges.
 #[must_use]
 pub fn duration(account: &Account, binding: &Binding) -> SessionDuration {
-    binding
-        .session
-        .duration
-        .unwrap_or(account.default_session_duration)
+    binding.duration_in(account)
 }
 
 /// That a session would be longer than AWS gives of its role, with both numbers.
@@ -189,8 +186,7 @@ pub fn request_of_person(
         return None;
     }
     let session_name = people::session_name(namespace, &person.user);
-    let mark = SessionShare::of(&binding.session).mark_of_person(subject);
-    let mark = naming::tag(naming::TAG_PERSON, &mark);
+    let mark = naming::tag(naming::TAG_PERSON, &people::mark(account, binding, subject));
     // The owner of a role that exists says what its trust policy takes.
     let is_named = account.names_people && role.owned().is_some();
     let whose = Bearer {

@@ -9,7 +9,7 @@ use deputy_policy::{
 };
 
 use crate::{
-    model::{PersonSubject, SessionSpec},
+    model::SessionSpec,
     names::{ManagedPolicyArn, ServiceAccountName},
     naming::hash_of,
 };
@@ -53,25 +53,13 @@ impl SessionShare {
         if self.is_whole() {
             return None;
         }
-        Some(self.marked([service_account.as_str()]))
-    }
-
-    /// What tells a person's session of this share from that of every other share and subject. It says nothing of who it is.
-    #[must_use]
-    pub fn mark_of_person(&self, subject: &PersonSubject) -> String {
-        let (kind, name) = match subject {
-            PersonSubject::User(name) => ("User", name),
-            PersonSubject::Group(name) => ("Group", name),
-        };
-        self.marked([kind, name.as_str()])
-    }
-
-    fn marked<const N: usize>(&self, whose: [&str; N]) -> String {
         let arns: Vec<String> = self.policy_arns.iter().map(ToString::to_string).collect();
-        let share = [self.policy().unwrap_or_default()];
-        let share = share.into_iter().chain(arns.iter().map(String::as_str));
-        let fields: Vec<&str> = whose.into_iter().chain(share).collect();
-        hash_of(&fields, MARK_BYTES)
+        let fields = [service_account.as_str(), self.policy().unwrap_or_default()];
+        let fields: Vec<&str> = fields
+            .into_iter()
+            .chain(arns.iter().map(String::as_str))
+            .collect();
+        Some(hash_of(&fields, MARK_BYTES))
     }
 
     /// Whether it is known that a session of `other` may do nothing that one of this may not.

@@ -307,8 +307,11 @@ pub struct RoleState {
     pub left_out_principals: Vec<LeftOutPrincipalStatus>,
     /// `status.sessions.serviceAccounts`: all whose sessions can be cut. `None` where the status does not name them, or not all.
     pub service_accounts: Option<BTreeSet<Box<str>>>,
-    /// `status.sessions.people`: the marks of all people whose sessions can be cut. `None` where the status does not have them, or not all.
+    /// `status.sessions.people`: the marks of all people whose sessions can be cut, or one digest over them. `None` where the status has no
+    /// record.
     pub people: Option<BTreeSet<Box<str>>>,
+    /// `status.sessions.cutPeople.before`, in Unix seconds, where that cuts all people.
+    pub all_people_cut_before: Option<i64>,
     /// `status.sessions.everybody.before`, in Unix seconds: sessions that were issued before are denied everything.
     pub cut_before: Option<i64>,
     /// `status.maxSessionDuration`: the longest session of a role that exists.

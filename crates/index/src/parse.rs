@@ -35,8 +35,6 @@ use crate::{
 
 /// The longest reason that is kept for an unreadable object, in characters.
 const MAX_REASON_CHARS: usize = 2000;
-/// The length of the one digest over all marks of people, where there are more than are written down.
-const PEOPLE_IN_ONE: usize = 64;
 
 /// The spec of a kind and what it becomes.
 pub(crate) trait Parse: Sized {
@@ -342,6 +340,7 @@ pub(crate) fn role_state(object: &DynamicObject, telling: &Telling) -> RoleState
         left_out_principals: status.left_out_principals,
         cut_before: cut_before(status.sessions.as_ref()),
         people: people(status.sessions.as_ref()),
+        all_people_cut_before: all_people_cut_before(status.sessions.as_ref()),
         service_accounts: service_accounts(status.sessions),
         longest_session: status
             .max_session_duration
@@ -369,6 +368,7 @@ pub(crate) fn cluster_role_state(object: &DynamicObject) -> ClusterRoleState {
             left_out_principals: instance.left_out_principals,
             cut_before: cut_before(instance.sessions.as_ref()),
             people: people(instance.sessions.as_ref()),
+            all_people_cut_before: all_people_cut_before(instance.sessions.as_ref()),
             service_accounts: service_accounts(instance.sessions),
             longest_session: None,
             told: None,
@@ -387,14 +387,17 @@ fn service_accounts(sessions: Option<RoleSessionsStatus>) -> Option<BTreeSet<Box
 }
 
 fn people(sessions: Option<&RoleSessionsStatus>) -> Option<BTreeSet<Box<str>>> {
-    let marks = &sessions?.people;
-    let all_in_one = marks.iter().any(|mark| mark.len() == PEOPLE_IN_ONE);
-    (!all_in_one).then(|| marks.iter().map(|mark| mark.as_str().into()).collect())
+    Some(sessions?.people.iter().map(|mark| mark.as_str().into()).collect())
 }
 
 fn cut_before(sessions: Option<&RoleSessionsStatus>) -> Option<i64> {
     let everybody = sessions?.everybody.as_ref()?;
     Some(everybody.before.0.as_second())
+}
+
+fn all_people_cut_before(sessions: Option<&RoleSessionsStatus>) -> Option<i64> {
+    let cut = sessions?.cut_people.as_ref().filter(|cut| cut.all)?;
+    Some(cut.before.0.as_second())
 }
 
 fn findings(instances: &[RoleInstance]) -> u64 {

@@ -14,4 +14,4 @@ mod discovery;
 mod http;
 mod wire;
 
-pub use self::http::{PeopleServer, router};
+pub use self::http::{PeopleServer, QUESTIONS, router};

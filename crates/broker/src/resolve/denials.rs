@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use deputy_delegation::model::BindingRef;
+use deputy_delegation::{model::BindingRef, people::UserName};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -23,8 +23,8 @@ struct Denied {
     last: Instant,
 }
 
-/// A binding, and the uid of its role or the ARN of its federated user: what AWS says to one says nothing about another.
-type Asked = (BindingRef, String);
+/// A binding, the uid of its role or the ARN of its federated user, and the person: what AWS says to one says nothing about another.
+type Asked = (BindingRef, String, Option<UserName>);
 
 /// Since when AWS refuses sessions by which binding.
 #[derive(Default)]
@@ -39,11 +39,11 @@ impl Denials {
     }
 
     fn key(grant: &SessionGrant) -> Asked {
-        let whose = match &grant.key {
-            SessionKey::Role(key) => key.role_uid.clone(),
-            SessionKey::FederatedUser(key) => key.request.user.to_string(),
+        let (whose, person) = match &grant.key {
+            SessionKey::Role(key) => (key.role_uid.clone(), key.person.clone()),
+            SessionKey::FederatedUser(key) => (key.request.user.to_string(), None),
         };
-        (grant.key.binding(), whose)
+        (grant.key.binding(), whose, person)
     }
 
     /// What a refusal of AWS means for a grant: "not yet" for the first two minutes, "no" afterwards.

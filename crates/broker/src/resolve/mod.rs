@@ -150,7 +150,27 @@ fn session_grant(
         SessionScope::ServiceAccount => Renewal::Shared,
         SessionScope::Pod => Renewal::Single,
     };
-    granting.session(request, None, renewal, is_recorded, who)
+    let asker = Asker {
+        person: None,
+        who,
+        renewal,
+        is_recorded,
+        all_cut_before: None,
+    };
+    granting.session(request, asker)
+}
+
+/// For whom a session is.
+struct Asker<'a> {
+    /// The person; none of a pod.
+    person: Option<UserName>,
+    /// In words.
+    who: &'a str,
+    renewal: Renewal,
+    /// Whether the role's status says that they may have sessions.
+    is_recorded: bool,
+    /// In Unix seconds: sessions of their kind that were issued before are denied everything.
+    all_cut_before: Option<i64>,
 }
 
 /// A binding whose role and account can be read, and which is accepted like its role.
@@ -177,15 +197,15 @@ impl<'a> Granting<'a> {
         })
     }
 
-    /// The session of `request` for `who`, if the role is in AWS and the session could be taken back.
-    fn session(
-        &self,
-        request: SessionRequest,
-        person: Option<UserName>,
-        renewal: Renewal,
-        is_recorded: bool,
-        who: &str,
-    ) -> Result<Box<SessionGrant>, ResolveError> {
+    /// The session of `request` for `asker`, if the role is in AWS and the session could be taken back.
+    fn session(&self, request: SessionRequest, asker: Asker<'_>) -> Result<Box<SessionGrant>, ResolveError> {
+        let Asker {
+            person,
+            who,
+            renewal,
+            is_recorded,
+            all_cut_before,
+        } = asker;
         let (binding, role) = (&self.found.binding, self.role);
         let Some(role_id) = self.state.and_then(|s| s.role_id.as_deref()) else {
             let why = self
@@ -225,7 +245,7 @@ impl<'a> Granting<'a> {
                 role_id: role_id.to_owned(),
                 binding_uid: uid(binding.uid.as_ref()),
                 person,
-                cut_before: self.state.and_then(|state| state.cut_before),
+                cut_before: self.state.and_then(|state| state.cut_before).max(all_cut_before),
             })),
             renewal,
         }))

@@ -2,15 +2,15 @@
 
 use deputy_delegation::{
     SessionDuration,
-    model::{LimitEntry, ObjectId, Subjects},
-    people::AuthenticatedPerson,
+    model::{Account, Binding, LimitEntry, ObjectId, Subjects},
+    people::{self, AuthenticatedPerson},
     session::{duration, request_of_person},
-    share::SessionShare,
 };
 use deputy_index::{BindingDecision, Index};
+use jiff::Timestamp;
 
 use super::{
-    Granting, boundary, can_decide,
+    Asker, Granting, boundary, can_decide,
     grant::{RefusalCode, ResolveError, SessionGrant},
     refused,
 };
@@ -62,17 +62,41 @@ pub fn resolve_person(
     let Some(request) = request else {
         return Err(not_a_subject(person, &found));
     };
-    let mark = SessionShare::of(&binding.session).mark_of_person(subject);
+    let mark = people::mark(account, binding, subject);
     let can_be_cut = granting.state.and_then(|state| state.people.as_ref());
-    let is_recorded = can_be_cut.is_none_or(|known| known.contains(mark.as_str()));
+    let is_recorded = can_be_cut.is_none_or(|known| {
+        known.contains(mark.as_str()) || known.contains(all_marks(index, account, binding).as_str())
+    });
     let who = format!("user {:?}", person.user.as_str());
-    granting.session(
-        request,
-        Some(person.user.clone()),
-        Renewal::OnRequest,
+    let all_cut_before = granting.state.and_then(|state| state.all_people_cut_before);
+    if let Some(before) = all_cut_before.and_then(|before| Timestamp::from_second(before).ok())
+        && Timestamp::now() < before
+    {
+        return Err(ResolveError::NotReady {
+            message: format!(
+                "all sessions of people of {} that are issued before {before} are denied: the role's policy has no room to say which go on",
+                binding.role.title()
+            ),
+        });
+    }
+    let asker = Asker {
+        person: Some(person.user.clone()),
+        who: &who,
+        renewal: Renewal::OnRequest,
         is_recorded,
-        &who,
-    )
+        all_cut_before,
+    };
+    granting.session(request, asker)
+}
+
+/// What the record has for all people whom accepted bindings of a role name, where there are more than it names one by one.
+fn all_marks(index: &Index, account: &Account, binding: &Binding) -> String {
+    let bindings = index.accepted_bindings_of_role(&binding.role);
+    let marks = bindings
+        .iter()
+        .flat_map(|one| people::marks(account, one))
+        .collect();
+    people::digest_of(&marks)
 }
 
 fn not_a_subject(person: &AuthenticatedPerson, found: &BindingDecision) -> ResolveError {

@@ -29,7 +29,7 @@ use crate::{
     audit::{AuditLog, session_issued},
     clients::StsClients,
     identity::{IdentityCheck, IdentityError, conditions as identities},
-    issuer::{IssueError, Issued, Issuer, IssuerOptions, Renewable, SessionKey},
+    issuer::{IssueError, Issued, Issuer, IssuerOptions, Renewable, Renewal, SessionKey},
     metrics::BrokerMetrics,
     problem::BrokerProblem,
     report::{Reports, is_region_disabled, write_account_conditions},
@@ -293,7 +293,9 @@ impl Broker {
             },
             _ => return SessionError::not_yet(grant, "Unavailable", error),
         };
-        if !matches!(refusal, ResolveError::NotReady { .. }) {
+        // What AWS says to one person is no word about the others of the binding.
+        let of_person = grant.renewal == Renewal::OnRequest;
+        if !of_person && !matches!(refusal, ResolveError::NotReady { .. }) {
             self.reports.refused(&grant.key.binding(), &error);
         }
         SessionError::Refused(refusal)

@@ -64,7 +64,6 @@ impl Broker {
             SessionError::Refused(error) => self.person_problem(person, binding, &error),
         })?;
         self.denials.forget(&grant);
-        self.reports.issued(&grant.key.binding());
         self.audit.session_given(person, &grant, &issued);
         Ok(PersonsSession {
             key: grant.key,

@@ -20,13 +20,16 @@ pub fn step(
 ) -> Option<CutPeopleStatus> {
     let cut = || CutPeopleStatus {
         before: after(now, ISSUED_WITHIN),
+        all: false,
         until: all_over(now),
     };
     let is_lost = old.is_some_and(|old| old.people.iter().any(|mark| !marks.contains(mark)));
     if is_lost || !is_known {
         return Some(cut());
     }
-    old?.cut_people.clone().filter(|cut| cut.until.0 > now)
+    let old = old?.cut_people.clone().filter(|cut| cut.until.0 > now)?;
+    // Whether there is room to say which go on is found anew.
+    Some(CutPeopleStatus { all: false, ..old })
 }
 
 /// The sessions that the record asks to be denied everything; `marks` are those that go on.

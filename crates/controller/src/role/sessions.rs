@@ -15,8 +15,7 @@ use deputy_delegation::{
         CutNarrowed, CutOfServiceAccounts, CutServiceAccounts, CutSessions, NarrowedServiceAccounts, digest,
     },
     model::{Account, Binding, RoleKind, SessionMethod, Subjects},
-    quota,
-    share::SessionShare,
+    people, quota,
 };
 use deputy_policy::Document;
 use jiff::Timestamp;
@@ -62,12 +61,7 @@ impl Bearers {
                         bearers.others.extend(marks);
                     }
                 },
-                Subjects::People(list) => {
-                    let share = SessionShare::of(&binding.session);
-                    bearers
-                        .people
-                        .extend(list.iter().map(|one| share.mark_of_person(one)));
-                }
+                Subjects::People(_) => bearers.people.extend(people::marks(account, binding)),
                 Subjects::AwsPrincipals(list) => {
                     bearers.others.extend(list.iter().map(|p| p.arn().to_string()));
                 }
@@ -100,7 +94,7 @@ impl Bearers {
     /// What of people is written down.
     fn marks_of_people(&self, most: usize) -> Vec<String> {
         if self.people.len() > most {
-            return vec![digest(self.people.iter().map(String::as_str))];
+            return vec![people::digest_of(&self.people)];
         }
         self.people.iter().cloned().collect()
     }
@@ -261,6 +255,16 @@ pub fn with_cut(
     if both.is_some() {
         return both;
     }
+    // Where it can't be said which sessions of people go on, none does.
+    if let (Some(people), Some(cut_people)) = (&mut cut.of_people, &mut record.cut_people)
+        && !people.marks.is_empty()
+    {
+        people.marks.clear();
+        cut_people.all = true;
+        if let Some(both) = cut.beside(inline) {
+            return Some(both);
+        }
+    }
     let no_room = |until| remaining(RemainingReason::NoRoom, until);
     let narrowed = record.narrowed.iter().map(|entry| entry.until.clone()).max();
     // Whoever lost the role comes before who keeps some of it.
@@ -276,6 +280,9 @@ pub fn with_cut(
     let people = record.cut_people.iter().map(|cut| cut.until.clone());
     let all = until.chain(people).chain(everybodys).chain(untagged);
     let until = all.chain(narrowed).max();
+    if let Some(cut_people) = &mut record.cut_people {
+        cut_people.all = false;
+    }
     record.remain.extend(until.map(no_room));
     inline.cloned()
 }
@@ -355,6 +362,7 @@ pub fn comes_first(former: FormerSessions<'_>, new: &RoleSessionsStatus) -> bool
     new.service_accounts != old.service_accounts
         || new.service_accounts_hash != old.service_accounts_hash
         || new.people != old.people
+        || (new.cut_people.as_ref().is_some_and(|cut| cut.all) && new.cut_people != old.cut_people)
         || new.others != old.others
         || (new.everybody.is_some() && new.everybody != old.everybody)
         || (new.untagged.is_some() && new.untagged != old.untagged)

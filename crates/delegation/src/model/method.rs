@@ -1,7 +1,7 @@
 //! By which call of STS pods get sessions.
 
-use super::{Account, Binding};
-use crate::names::{Audience, OidcProviderArn};
+use super::{Account, Binding, Subjects};
+use crate::names::{Audience, OidcProviderArn, SessionDuration};
 
 /// Who calls STS for the pods of a ServiceAccount, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,9 +33,18 @@ pub struct OidcProvider {
 }
 
 impl Binding {
-    /// The method of its sessions in `account`: its own, else the account's default.
+    /// The method of its sessions in `account`: of ServiceAccounts its own, else the account's default. People have theirs from the broker.
     #[must_use]
     pub fn method_in(&self, account: &Account) -> SessionMethod {
-        self.method.unwrap_or(account.default_method)
+        match self.subjects {
+            Subjects::People(_) => SessionMethod::AssumeRole,
+            _ => self.method.unwrap_or(account.default_method),
+        }
+    }
+
+    /// The life of its sessions in `account`: its own, else the account's default.
+    #[must_use]
+    pub fn duration_in(&self, account: &Account) -> SessionDuration {
+        self.session.duration.unwrap_or(account.default_session_duration)
     }
 }

@@ -8,9 +8,8 @@ use deputy_delegation::{
     decide,
     model::*,
     names::*,
-    people::{AuthenticatedPerson, UserName, session_name},
+    people::{AuthenticatedPerson, UserName, mark, session_name},
     session::{own_tags, request, request_of_person},
-    share::SessionShare,
     trust::compile,
 };
 use deputy_policy::{Context, Layers, Request, evaluate, evaluate_trust};
@@ -160,13 +159,20 @@ fn names_that_aws_does_not_take_are_told_apart_by_a_hash() {
         );
     }
     assert_ne!(name("a#b"), name("a/b"));
+    // Nobody is called as another one's session is.
+    let odd = name("https://issuer.example#alice");
+    assert_ne!(name(odd.as_str()), odd);
 }
 
 proptest! {
     #[test]
-    fn no_two_people_have_one_session_name(one in ".{1,80}", other in ".{1,80}") {
+    fn no_two_people_have_one_session_name(one in ".{1,80}", other in ".{1,80}", takes_the_name in any::<bool>()) {
         let namespace = NamespaceName::new("payments").unwrap();
-        let (Ok(one), Ok(other)) = (UserName::new(&one), UserName::new(&other)) else {
+        let Ok(one) = UserName::new(&one) else {
+            return Ok(());
+        };
+        let other = if takes_the_name { session_name(&namespace, &one).to_string() } else { other };
+        let Ok(other) = UserName::new(&other) else {
             return Ok(());
         };
         let names = [&one, &other].map(|user| session_name(&namespace, user));
@@ -176,6 +182,50 @@ proptest! {
             prop_assert!(!name.as_str().starts_with("payments.") || name.as_str().contains('-'));
         }
     }
+}
+
+#[test]
+fn people_have_their_sessions_from_the_broker_whatever_the_accounts_default_is() {
+    let default_method = SessionMethod::AssumeRoleWithWebIdentity;
+    let account = Account {
+        default_method,
+        oidc: Some(OidcProvider {
+            arn: OidcProviderArn::parse("arn:aws:iam::123456789012:oidc-provider/oidc.example.com").unwrap(),
+            audience: Audience::new("sts.amazonaws.com").unwrap(),
+        }),
+        ..account()
+    };
+    let users: BTreeSet<_> = [TextPattern::new("*").unwrap()].into();
+    let decided = |methods: &[SessionMethod], asked: &str| {
+        let limit = Limit {
+            session_methods: methods.iter().copied().collect(),
+            ..limit_with(PeopleRule {
+                users: users.clone(),
+                max_duration: Some(duration("30m")),
+                ..PeopleRule::default()
+            })
+        };
+        let mut binding = bound(&[user(ALICE)]);
+        binding.session.duration = Some(duration(asked));
+        let (cluster, role, limits) = (cluster(), role(), entries([limit]));
+        let input = DecisionInput {
+            cluster: &cluster,
+            limits: &limits,
+            account: Fact::Known(&account),
+            grant: GrantSpec::Binding {
+                binding: &binding,
+                role: Fact::Known(&role),
+            },
+        };
+        match decide(&input) {
+            Decision::Refused(violations) => Err(violations.iter().map(|v| v.reason).collect::<Vec<_>>()),
+            _ => Ok(()),
+        }
+    };
+    let broker = SessionMethod::AssumeRole;
+    assert_eq!(decided(&[broker], "30m"), Ok(()));
+    assert_eq!(decided(&[broker], "1h"), Err(vec![Reason::Duration]));
+    assert_eq!(decided(&[default_method], "30m"), Err(vec![Reason::Method]));
 }
 
 fn limit_with(people: PeopleRule) -> Limit {
@@ -279,10 +329,10 @@ fn sessions_of_people_who_were_removed_end_and_all_others_go_on() {
         "2026-01-02T03:14:04Z",
         "2026-01-02T03:14:05Z",
     );
-    let whole = SessionShare::of(&binding().session);
+    let both = bound(&[user(ALICE), user("bob")]);
     let (alice, bob) = (
-        whole.mark_of_person(&user(ALICE)),
-        whole.mark_of_person(&user("bob")),
+        mark(&account(), &both, &user(ALICE)),
+        mark(&account(), &both, &user("bob")),
     );
     let none = CutSessions {
         of_service_accounts: None,
@@ -321,20 +371,38 @@ fn sessions_of_people_who_were_removed_end_and_all_others_go_on() {
 }
 
 #[test]
-fn a_mark_tells_subjects_and_session_policies_apart() {
-    let mut narrow = binding().session;
-    narrow.policy = Some(session_policy(json!([productionapp()[0].clone()])));
-    let (whole, narrow) = (SessionShare::of(&binding().session), SessionShare::of(&narrow));
-    let marks: BTreeSet<String> = [&whole, &narrow]
-        .into_iter()
-        .flat_map(|share| [user("a"), group("a"), user("b")].map(|one| share.mark_of_person(&one)))
-        .collect();
-    assert_eq!(marks.len(), 6);
+fn a_mark_tells_apart_all_that_makes_another_grant() {
+    let plain = bound(&[user(ALICE)]);
+    let with = |change: &dyn Fn(&mut Binding)| {
+        let mut binding = plain.clone();
+        change(&mut binding);
+        mark(&account(), &binding, &user(ALICE))
+    };
+    let read = ManagedPolicyArn::parse("arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess").unwrap();
+    let mut marks = vec![
+        with(&|_| {}),
+        with(&|b| b.session.policy = Some(session_policy(json!([productionapp()[0].clone()])))),
+        with(&|b| b.session.policy_arns = [read.clone()].into()),
+        with(&|b| b.session.duration = Some(duration("30m"))),
+        with(&|b| b.session.tags = [tag("team", "payments")].try_into().unwrap()),
+        with(&|b| b.session.tags = [tag("team", "ledger")].try_into().unwrap()),
+        with(&|b| b.uid = Some(Uid::new("made-again").unwrap())),
+        mark(&account(), &plain, &group(ALICE)),
+        mark(&account(), &plain, &user("bob")),
+    ];
+    let default = Account {
+        default_session_duration: duration("45m"),
+        ..account()
+    };
+    marks.push(mark(&default, &plain, &user(ALICE)));
+    assert_eq!(marks.iter().collect::<BTreeSet<_>>().len(), 10);
     assert!(
         marks
             .iter()
             .all(|mark| mark.len() == 26 && TagValue::new(mark.as_str()).is_ok())
     );
+    // What is said another way is the same: an hour is the account's default.
+    assert_eq!(with(&|b| b.session.duration = Some(duration("1h"))), marks[0]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ use deputy_delegation::{
     people::{AuthenticatedPerson, UserName},
 };
 use deputy_runtime::front_proxy::{FrontProxyKeeper, RequestUser};
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 use zeroize::Zeroizing;
 
 use super::{
@@ -29,6 +29,8 @@ use crate::{
     service::{Broker, PersonsSession},
 };
 
+/// Questions about RBAC at a time.
+pub const QUESTIONS: usize = 16;
 /// The largest body that is read, in bytes.
 const BODY_MAX: usize = 16 * 1024;
 
@@ -40,6 +42,8 @@ pub struct PeopleServer {
     pub front_proxy: FrontProxyKeeper,
     /// Whether RBAC lets them.
     pub access: Arc<dyn AccessApi>,
+    /// Leave to ask about that: pods' questions to the API server come first.
+    pub questions: Semaphore,
 }
 
 /// The API. One handler for all: whatever is asked, the answer is one of Kubernetes'.
@@ -102,11 +106,16 @@ impl PeopleServer {
             }
         })?;
         // 3. Whether the cluster lets them ask.
+        let Ok(question) = self.questions.try_acquire() else {
+            let message = "too many people ask at the same time; the next request may have an answer";
+            return Err(BrokerProblem::retry("Throttled", message));
+        };
         let refusal = self.access.refusal(&user, binding).await;
         let refusal = refusal.map_err(|error| BrokerProblem::unavailable(error.to_string()))?;
         if let Some(why) = refusal {
             return Err(self.broker.forbidden_person(&person, binding, &why));
         }
+        drop(question);
         // 4. What is granted.
         self.broker.credentials_of_person(&person, binding, asked).await
     }

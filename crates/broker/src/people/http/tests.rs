@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use axum::http::Request as HttpRequest;
+use deputy_delegation::people;
 use deputy_index::{Index, ResourceKind};
 use deputy_log_testing::CapturedLog;
 use deputy_runtime::{
@@ -16,7 +17,7 @@ use tower::ServiceExt as _;
 
 use super::*;
 use crate::{
-    fixtures::{Api, FixedSts, SameSts, people_index, people_object, role_object},
+    fixtures::{Api, FixedSts, SameSts, account, binding_id, people_index, people_object, role_object},
     metrics::BrokerMetrics,
     people::access::AccessError,
 };
@@ -78,6 +79,7 @@ fn stage_with(index: Arc<Index>, access: Access) -> Stage {
         broker,
         front_proxy: front_proxy(),
         access: access.clone(),
+        questions: Semaphore::new(QUESTIONS),
     });
     Stage { router, access }
 }
@@ -312,9 +314,66 @@ async fn a_person_gets_no_session_that_could_not_be_taken_back() {
     let (status, cause, message) = asked(&stage(index.clone()), ALICE, &[], &json!({})).await;
     assert_eq!((status, cause.as_str()), (503, "NotReady"));
     assert!(message.contains("does not name user"), "{message}");
-    // One digest over all of them names nobody.
+    // Of one digest over all of them it is known whom it is over.
     marks(&index, &json!(["0".repeat(64)]));
-    assert_eq!(asked(&stage(index), ALICE, &[], &json!({})).await.0, 201);
+    let stage = stage(index.clone());
+    assert_eq!(asked(&stage, ALICE, &[], &json!({})).await.1, "NotReady");
+    let (binding, account) = (
+        index.binding(&binding_id("reader")).unwrap().parsed().unwrap(),
+        account(),
+    );
+    let all = people::marks(&account, &binding);
+    marks(&index, &json!([people::digest_of(&all)]));
+    assert_eq!(asked(&stage, ALICE, &[], &json!({})).await.0, 201);
+}
+
+#[tokio::test]
+async fn nobody_gets_a_session_that_is_denied_with_all_others() {
+    let role = |before: &str, all: bool| {
+        let mut role = role_object("uploader", "s3:GetObject", Some("AROA1"));
+        let account = account();
+        let index = people_index(&users(), &everybody());
+        let binding = index.binding(&binding_id("reader")).unwrap().parsed().unwrap();
+        let cut = json!({"before": before, "until": "2099-01-01T00:00:00Z", "all": all});
+        role.data["status"]["sessions"] =
+            json!({"people": people::marks(&account, &binding), "cutPeople": cut});
+        role
+    };
+    let index = people_index(&users(), &everybody());
+    let stage = stage(index.clone());
+    let mut given = Vec::new();
+    for (role, expected) in [
+        (role("2098-01-01T00:00:00Z", true), 503),
+        (role("2098-01-01T00:00:00Z", false), 201),
+        (role("2001-01-01T00:00:00Z", true), 201),
+    ] {
+        index.reset(ResourceKind::Roles, [role]);
+        let (status, answer) = sent(&stage, request("POST", PATH, ALICE, &[], wanted(&json!({})))).await;
+        assert_eq!(status, expected, "{answer}");
+        given.push(answer);
+    }
+    assert!(
+        given[0]["message"].as_str().unwrap().contains("2098-01-01"),
+        "{}",
+        given[0]
+    );
+}
+
+#[tokio::test]
+async fn only_so_many_ask_about_rbac_at_a_time() {
+    let metrics = BrokerMetrics::register(&Metrics::new("broker"));
+    let sts = Box::new(SameSts(Arc::new(FixedSts::default())));
+    let index = people_index(&users(), &everybody());
+    let broker = Arc::new(Broker::new(index, Arc::new(Api { away: true }), sts, metrics));
+    let access = Arc::new(Access::default());
+    let router = router(PeopleServer {
+        broker,
+        front_proxy: front_proxy(),
+        access: access.clone(),
+        questions: Semaphore::new(0),
+    });
+    let (status, cause, _) = asked(&Stage { router, access }, ALICE, &[], &json!({})).await;
+    assert_eq!((status, cause.as_str()), (503, "Throttled"));
 }
 
 #[tokio::test]

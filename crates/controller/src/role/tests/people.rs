@@ -130,6 +130,20 @@ fn where_there_is_no_room_for_the_marks_all_people_are_cut() {
         "{policy}"
     );
     assert!(record.remain.is_empty());
+    let is_all = |record: &RoleSessionsStatus| record.cut_people.as_ref().unwrap().all;
+    assert!(is_all(&record), "the broker hears that it gives none for a while");
+    let said = record.clone();
+    assert!(comes_first(
+        FormerSessions::Recorded(&RoleSessionsStatus {
+            cut_people: None,
+            ..said.clone()
+        }),
+        &said
+    ));
+    // With room again, whoever has a mark goes on.
+    let mut roomy = later(&record, &marks, 20);
+    let policy = with_cut(&mut roomy, &people(&marks), None).unwrap().to_json();
+    assert!(policy.contains("StringNotEquals") && !is_all(&roomy), "{policy}");
 }
 
 proptest! {
