@@ -1,9 +1,17 @@
 //! The ConfigMap `extension-apiserver-authentication`, and the headers that it names.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use http::HeaderMap;
-use rustls::RootCertStore;
+use percent_encoding::percent_decode_str;
+use rustls::{
+    RootCertStore,
+    crypto::ring,
+    server::{WebPkiClientVerifier, danger::ClientCertVerifier},
+};
 use rustls_pki_types::CertificateDer;
 
 use crate::tls::{CertificateError, certificates_of};
@@ -28,8 +36,8 @@ const REMOTE_EXTRA: &str = "x-remote-extra-";
 /// Whose certificates count, and which of its headers say who the user is.
 #[derive(Debug)]
 pub struct FrontProxy {
-    /// The authorities behind the certificate.
-    pub(super) roots: RootCertStore,
+    /// Verifies that a certificate is of one of the authorities.
+    pub(super) authorities: Arc<dyn ClientCertVerifier>,
     /// Common names that it may have; empty: any.
     pub(super) names: BTreeSet<String>,
     /// Whether groups, and what else was said, are read.
@@ -101,19 +109,21 @@ impl FrontProxy {
             return Err(FrontProxyError::AnyClient);
         }
         let mut roots = RootCertStore::empty();
+        let unusable = |source| FrontProxyError::Certificates { key: CA, source };
         for certificate in authorities {
             roots
                 .add(certificate)
-                .map_err(|_| FrontProxyError::Certificates {
-                    key: CA,
-                    source: CertificateError::Der,
-                })?;
+                .map_err(|_| unusable(CertificateError::Der))?;
         }
+        let provider = Arc::new(ring::default_provider());
+        let authorities = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map_err(|_| unusable(CertificateError::Bundle))?;
         if !lists(data, USER, REMOTE_USER)? {
             return Err(FrontProxyError::NoUserHeader);
         }
         Ok(Self {
-            roots,
+            authorities,
             names,
             reads_groups: lists(data, GROUP, REMOTE_GROUP)?,
             reads_extra: lists(data, EXTRA, REMOTE_EXTRA)?,
@@ -146,9 +156,13 @@ impl FrontProxy {
         for (header, value) in headers {
             let key = header.as_str().strip_prefix(REMOTE_EXTRA);
             let key = key.filter(|_| self.reads_extra);
+            // Characters that no header has are escaped.
             if let Some(key) = key {
                 let value = text(value).ok_or(FrontProxyError::NoText)?;
-                extra.entry(unescaped(key)).or_default().push(value);
+                extra
+                    .entry(percent_decode_str(key).decode_utf8_lossy().into_owned())
+                    .or_default()
+                    .push(value);
             }
         }
         Ok(RequestUser { name, groups, extra })
@@ -157,31 +171,6 @@ impl FrontProxy {
 
 fn text(value: &http::HeaderValue) -> Option<String> {
     std::str::from_utf8(value.as_bytes()).ok().map(str::to_owned)
-}
-
-/// The key of a header about what else was said: characters that no header has are escaped by `%`.
-fn unescaped(key: &str) -> String {
-    let mut bytes = Vec::with_capacity(key.len());
-    let mut rest = key.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let escaped = match (first, tail) {
-            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)).map(|(high, low)| high * 16 + low),
-            _ => None,
-        };
-        bytes.push(escaped.unwrap_or(*first));
-        rest = if escaped.is_some() {
-            tail.get(2..).unwrap_or_default()
-        } else {
-            tail
-        };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
 }
 
 fn certificates(

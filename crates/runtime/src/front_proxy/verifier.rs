@@ -6,13 +6,8 @@ use arc_swap::ArcSwapOption;
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme,
     client::danger::HandshakeSignatureValid,
-    crypto::{
-        CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
-    },
-    server::{
-        WebPkiClientVerifier,
-        danger::{ClientCertVerified, ClientCertVerifier},
-    },
+    crypto::{WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature},
+    server::danger::{ClientCertVerified, ClientCertVerifier},
 };
 use rustls_pki_types::{CertificateDer, UnixTime};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
@@ -25,19 +20,15 @@ pub(super) type CurrentFrontProxy = Arc<ArcSwapOption<FrontProxy>>;
 /// Lets in who shows a certificate of the front proxy, and nobody without one.
 pub(super) struct FrontProxyVerifier {
     known: CurrentFrontProxy,
-    provider: Arc<CryptoProvider>,
+    algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl FrontProxyVerifier {
     pub(super) fn new(known: CurrentFrontProxy) -> Self {
         Self {
             known,
-            provider: Arc::new(ring::default_provider()),
+            algorithms: ring::default_provider().signature_verification_algorithms,
         }
-    }
-
-    fn algorithms(&self) -> &WebPkiSupportedAlgorithms {
-        &self.provider.signature_verification_algorithms
     }
 }
 
@@ -64,11 +55,9 @@ impl ClientCertVerifier for FrontProxyVerifier {
                 "the front proxy's authority is not known yet".to_owned(),
             ));
         };
-        let roots = Arc::new(known.roots.clone());
-        let verifier = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(&self.provider))
-            .build()
-            .map_err(|error| Error::General(error.to_string()))?;
-        verifier.verify_client_cert(certificate, intermediates, now)?;
+        known
+            .authorities
+            .verify_client_cert(certificate, intermediates, now)?;
         let refused = || Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure);
         if known.names.is_empty()
             || known
@@ -87,7 +76,7 @@ impl ClientCertVerifier for FrontProxyVerifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, self.algorithms())
+        verify_tls12_signature(message, certificate, signed, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -96,11 +85,11 @@ impl ClientCertVerifier for FrontProxyVerifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, self.algorithms())
+        verify_tls13_signature(message, certificate, signed, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms().supported_schemes()
+        self.algorithms.supported_schemes()
     }
 }
 
