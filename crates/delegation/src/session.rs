@@ -56,12 +56,6 @@ impl SessionRequest {
     }
 }
 
-/// The life of a binding's sessions: its own, else the account's default. This is what [`crate::decide()`] judges.
-#[must_use]
-pub fn duration(account: &Account, binding: &Binding) -> SessionDuration {
-    binding.duration_in(account)
-}
-
 /// That a session would be longer than AWS gives of its role, with both numbers.
 #[must_use]
 pub fn longer_than_the_role(duration: SessionDuration, role: &Role, longest: MaxSessionDuration) -> String {
@@ -160,7 +154,7 @@ pub fn request(
     let whose = Bearer {
         session_name: naming::session_name(&name),
         source_identity: None,
-        duration: duration(account, binding),
+        duration: binding.duration_in(account),
         tags,
     };
     whose.request(cluster, account, role, binding, boundary)
@@ -180,7 +174,7 @@ pub fn request_of_person(
 ) -> Option<SessionRequest> {
     let subject = person.among(&binding.subjects)?;
     let namespace = &binding.id.namespace;
-    let longest = duration(account, binding);
+    let longest = binding.duration_in(account);
     let duration = asked.unwrap_or(longest);
     if duration > longest {
         return None;

@@ -4,7 +4,7 @@ use deputy_delegation::{
     SessionDuration,
     model::{Account, Binding, LimitEntry, ObjectId, Subjects},
     people::{self, AuthenticatedPerson},
-    session::{duration, request_of_person},
+    session::request_of_person,
 };
 use deputy_index::{BindingDecision, Index};
 use jiff::Timestamp;
@@ -48,9 +48,9 @@ pub fn resolve_person(
     };
     let granting = Granting::of(index, &found)?;
     let (account, role, binding) = (granting.account, granting.role, &found.binding);
-    admitted(index, person, &found)?;
+    admitted(index, person, account, binding)?;
     let boundary = boundary(index, &found, role, account)?;
-    let longest = duration(account, binding);
+    let longest = binding.duration_in(account);
     if let Some(asked) = asked.filter(|asked| *asked > longest) {
         let message = format!(
             "{asked} is longer than {longest}, the session that AWSRoleBinding {} gives",
@@ -121,13 +121,9 @@ fn not_a_subject(person: &AuthenticatedPerson, found: &BindingDecision) -> Resol
 fn admitted(
     index: &Index,
     person: &AuthenticatedPerson,
-    found: &BindingDecision,
+    account: &Account,
+    binding: &Binding,
 ) -> Result<(), ResolveError> {
-    let binding = &found.binding;
-    let Some(account) = found.account.known() else {
-        let message = format!("the AWSAccount of AWSRoleBinding {} can't be read", binding.id);
-        return Err(refused(binding, RefusalCode::NotAccepted, message));
-    };
     let limits = index.limits_of(&binding.id.namespace, &account.name);
     let decides = |limit: &&LimitEntry| limit.decides(&binding.id.namespace, &account.name);
     for limit in limits.iter().filter(decides) {

@@ -285,7 +285,7 @@ fn no_session(index: &Index, binding: &Binding, decision: &Decision) -> Option<(
     let role = view.granting().known()?.clone();
     let account = index.account(&role.account).known()?.clone();
     if let Some(longest) = view.state.longest_session {
-        let duration = session::duration(&account, binding);
+        let duration = binding.duration_in(&account);
         if duration.exceeds(longest) {
             let message = session::longer_than_the_role(duration, &role, longest);
             return Some((ConditionReason::Duration, message));

@@ -5,7 +5,7 @@ use crate::{
     model::{Account, Binding, Role, RoleSource, SessionMethod, Subjects},
     names::SessionDuration,
     quota::CHAINED_SESSION_SECONDS_MAX,
-    session::{duration, own_tags},
+    session::own_tags,
 };
 
 use super::{
@@ -58,7 +58,7 @@ pub(super) fn decide(
     }
     let duration = spec
         .duration
-        .or_else(|| account.map(|account| duration(account, binding)));
+        .or_else(|| account.map(|account| binding.duration_in(account)));
     if let Some(duration) = duration {
         allowed_duration(binding, duration, role, account, &limits, &mut findings);
     }

@@ -42,7 +42,7 @@ impl Binding {
         }
     }
 
-    /// The life of its sessions in `account`: its own, else the account's default.
+    /// The life of its sessions in `account`: its own, else the account's default. This is what [`crate::decide()`] judges.
     #[must_use]
     pub fn duration_in(&self, account: &Account) -> SessionDuration {
         self.session.duration.unwrap_or(account.default_session_duration)

@@ -142,15 +142,9 @@ fn a_session_lives_as_long_as_its_binding_says_else_as_the_account_says() {
         ..account()
     };
     let mut binding = binding();
-    assert_eq!(
-        deputy_delegation::session::duration(&account, &binding),
-        duration("30m")
-    );
+    assert_eq!(binding.duration_in(&account), duration("30m"));
     binding.session.duration = Some(duration("50m"));
-    assert_eq!(
-        deputy_delegation::session::duration(&account, &binding),
-        duration("50m")
-    );
+    assert_eq!(binding.duration_in(&account), duration("50m"));
 }
 
 /// A role that exists and is somebody else's.
