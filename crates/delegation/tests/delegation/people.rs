@@ -12,7 +12,7 @@ use deputy_delegation::{
     session::{own_tags, request, request_of_person},
     trust::compile,
 };
-use deputy_policy::{Context, Layers, Request, evaluate, evaluate_trust};
+use deputy_policy::evaluate_trust;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -205,19 +205,7 @@ fn people_have_their_sessions_from_the_broker_whatever_the_accounts_default_is()
                 ..PeopleRule::default()
             })
         };
-        let mut binding = bound(&[user(ALICE)]);
-        binding.session.duration = Some(duration(asked));
-        let (cluster, role, limits) = (cluster(), role(), entries([limit]));
-        let input = DecisionInput {
-            cluster: &cluster,
-            limits: &limits,
-            account: Fact::Known(&account),
-            grant: GrantSpec::Binding {
-                binding: &binding,
-                role: Fact::Known(&role),
-            },
-        };
-        match decide(&input) {
+        match decided_in(&account, limit, asked) {
             Decision::Refused(violations) => Err(violations.iter().map(|v| v.reason).collect::<Vec<_>>()),
             _ => Ok(()),
         }
@@ -226,6 +214,22 @@ fn people_have_their_sessions_from_the_broker_whatever_the_accounts_default_is()
     assert_eq!(decided(&[broker], "30m"), Ok(()));
     assert_eq!(decided(&[broker], "1h"), Err(vec![Reason::Duration]));
     assert_eq!(decided(&[default_method], "30m"), Err(vec![Reason::Method]));
+}
+
+/// What is decided about Alice's sessions of this length under a limit.
+fn decided_in(account: &Account, limit: Limit, asked: &str) -> Decision {
+    let mut binding = bound(&[user(ALICE)]);
+    binding.session.duration = Some(duration(asked));
+    let (cluster, role, limits) = (cluster(), role(), entries([limit]));
+    decide(&DecisionInput {
+        cluster: &cluster,
+        limits: &limits,
+        account: Fact::Known(account),
+        grant: GrantSpec::Binding {
+            binding: &binding,
+            role: Fact::Known(&role),
+        },
+    })
 }
 
 fn limit_with(people: PeopleRule) -> Limit {
@@ -269,19 +273,7 @@ fn the_sessions_of_people_have_a_limit_of_their_own() {
             max_duration,
             ..PeopleRule::default()
         });
-        let mut binding = bound(&[user(ALICE)]);
-        binding.session.duration = Some(duration(asked));
-        let (cluster, account, role, limits) = (cluster(), account(), role(), entries([limit]));
-        let input = DecisionInput {
-            cluster: &cluster,
-            limits: &limits,
-            account: Fact::Known(&account),
-            grant: GrantSpec::Binding {
-                binding: &binding,
-                role: Fact::Known(&role),
-            },
-        };
-        match decide(&input) {
+        match decided_in(&account(), limit, asked) {
             Decision::Accepted(_) => Ok(()),
             other => Err(format!("{other:?}")),
         }
@@ -297,24 +289,10 @@ fn the_sessions_of_people_have_a_limit_of_their_own() {
     assert!(allowed(Some("12h"), "2h").is_err());
 }
 
-/// Whether a session with these of Deputy's tags may read.
+/// Whether a session with this of Deputy's tags may read.
 fn may_read(cut: &CutSessions, tag: Option<(&str, &str)>, issued: &str) -> bool {
     let inline = cut.beside(desired_inline().as_ref()).unwrap();
-    let mut context = Context::new().with("aws:TokenIssueTime", issued);
-    if let Some((key, value)) = tag {
-        context = context.with(format!("aws:PrincipalTag/{key}"), value);
-    }
-    let request = Request {
-        action: "s3:GetObject".to_owned(),
-        resource: "arn:aws:s3:::productionapp/key".to_owned(),
-        principal: None,
-        context,
-    };
-    let layers = Layers {
-        identity: &[&inline],
-        ..Layers::default()
-    };
-    evaluate(&layers, &request).is_allowed()
+    may_read_with(&inline, tag, issued)
 }
 
 fn desired_inline() -> Option<deputy_policy::Document> {

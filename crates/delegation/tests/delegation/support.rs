@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use deputy_delegation::{model::*, names::*, naming};
-use deputy_policy::{Caller, Context, Document, PolicyKind, Request};
+use deputy_policy::{Caller, Context, Document, Layers, PolicyKind, Request, evaluate};
 use serde_json::{Value, json};
 
 pub const ISSUER: &str = "arn:aws:iam::123456789012:role/deputy-broker";
@@ -239,4 +239,23 @@ pub fn broker_request(action: &str) -> Request {
             .with("aws:RequestTag/deputy-namespace", "payments")
             .with("aws:RequestTag/deputy-service-account", "uploader"),
     }
+}
+
+/// Whether a session that was issued then, with this tag if any, may read by the inline policy of its role.
+pub fn may_read_with(inline: &Document, tag: Option<(&str, &str)>, issued: &str) -> bool {
+    let mut context = Context::new().with("aws:TokenIssueTime", issued);
+    if let Some((key, value)) = tag {
+        context = context.with(format!("aws:PrincipalTag/{key}"), value);
+    }
+    let request = Request {
+        action: "s3:GetObject".to_owned(),
+        resource: "arn:aws:s3:::productionapp/key".to_owned(),
+        principal: None,
+        context,
+    };
+    let layers = Layers {
+        identity: &[inline],
+        ..Layers::default()
+    };
+    evaluate(&layers, &request).is_allowed()
 }

@@ -4,7 +4,7 @@ use deputy_delegation::{
     cut_sessions::{CutOfServiceAccounts, CutServiceAccounts, CutSessions},
     quota::ROLE_INLINE_POLICIES,
 };
-use deputy_policy::{Document, Layers, evaluate};
+use deputy_policy::Document;
 
 use super::*;
 
@@ -60,21 +60,8 @@ fn with(cut: &CutSessions, role: DesiredRole) -> DesiredRole {
 
 /// Whether a session of this ServiceAccount, or one that has no tag, may read.
 fn may_read(inline: &Document, service_account: Option<&str>, issued: &str) -> bool {
-    let mut context = Context::new().with("aws:TokenIssueTime", issued);
-    if let Some(name) = service_account {
-        context = context.with("aws:PrincipalTag/deputy-service-account", name);
-    }
-    let request = Request {
-        action: "s3:GetObject".to_owned(),
-        resource: "arn:aws:s3:::productionapp/key".to_owned(),
-        principal: None,
-        context,
-    };
-    let layers = Layers {
-        identity: &[inline],
-        ..Layers::default()
-    };
-    evaluate(&layers, &request).is_allowed()
+    let tag = service_account.map(|name| ("deputy-service-account", name));
+    may_read_with(inline, tag, issued)
 }
 
 #[test]
