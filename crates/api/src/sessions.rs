@@ -25,7 +25,7 @@ pub struct RoleSessionsStatus {
     #[schemars(length(max = 64))]
     pub service_accounts_hash: Option<String>,
 
-    /// The people whose sessions may run, each by a mark of the subject that names them and of the session policy. The broker makes sessions for no
+    /// The people whose sessions may run, each by a mark of the binding and of the subject that names them. The broker makes sessions for no
     /// other. At most 64, or 8; of more, one SHA-256 over all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = "quota::SERVICE_ACCOUNTS_RECORDED"), inner(length(max = 64)))]

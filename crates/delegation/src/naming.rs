@@ -43,7 +43,7 @@ pub const TAG_SERVICE_ACCOUNT: &str = "deputy-service-account";
 pub const TAG_POD_UID: &str = "deputy-pod-uid";
 /// Tag of sessions with a session policy, of a role that Deputy makes: the mark of that.
 pub const TAG_SESSION_POLICY: &str = "deputy-session-policy";
-/// Tag of sessions of people: the mark of the subject that they have it by, and of the session policy.
+/// Tag of sessions of people: the mark of the binding that they have it by, and of the subject in it.
 pub const TAG_PERSON: &str = "deputy-person";
 
 /// The longest role name that Deputy makes. With the longest path that a console link takes (17 characters) it makes IAM's 64.

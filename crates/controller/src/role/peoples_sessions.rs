@@ -1,6 +1,6 @@
 //! Whose sessions of people may run, and that all others are cut. Pure.
 //!
-//! A session of a person has a mark: of the subject by which a binding names them, and of the session policy. Where a mark is not given any
+//! A session of a person has a mark: of the binding, and of the subject by which that names them. Where a mark is not given any
 //! more, all sessions of people are cut that do not have one of those of now: nobody's who has one is touched.
 
 use std::collections::BTreeSet;
