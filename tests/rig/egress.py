@@ -9,7 +9,8 @@ import yaml
 
 class Egress:
     """A proxy for CONNECT, as kube-apiserver's egress selector uses one. `routes` says which port of 127.0.0.1 stands for a port of a
-    Service; what is not in it is connected to as it is."""
+    Service. Addresses of this machine are connected to as they are, and nothing else is connected to: a network in which somebody
+    answers for any address would be taken for the Service, for as long as the connection lives."""
 
     def __init__(self) -> None:
         self.routes: dict[int, int] = {}
@@ -55,10 +56,11 @@ class Egress:
                     return
                 head += data
             host, _, port = head.split()[1].decode().rpartition(":")
-            local = self.routes.get(int(port))
-            target = ("127.0.0.1", local) if local else (host.strip("[]"), int(port))
+            port = self.routes.get(int(port), int(port) if host == "127.0.0.1" else None)
             try:
-                server = socket.create_connection(target, timeout=10)
+                if port is None:
+                    raise ConnectionRefusedError(host)
+                server = socket.create_connection(("127.0.0.1", port), timeout=10)
             except OSError:
                 client.sendall(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
                 return

@@ -3,6 +3,7 @@
 import http.client
 import json
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from rig import kube_render, rbac, tools
 from rig.apiclient import ApiError
 from rig.aws import ACCOUNT, Aws, Credentials, error_code, policy
 from rig.cluster import Cluster, condition, service_account_user
+from rig.egress import Egress
 from rig.proc import NotReady, Process, wait_until
 
 CRD = {
@@ -59,6 +61,23 @@ def running_aws():
 def aws(running_aws):
     running_aws.reset()
     return running_aws
+
+
+# --- the way to Services
+
+
+@pytest.mark.parametrize("target", ["10.96.0.10:443", "192.0.2.1:7420", "kubernetes.default.svc:443"])
+def test_no_connection_leaves_this_machine(tmp_path, target):
+    egress = Egress()
+    egress.listen(tmp_path)
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(5)
+            connection.connect(str(tmp_path / "egress.sock"))
+            connection.sendall(f"CONNECT {target} HTTP/1.1\r\n\r\n".encode())
+            assert connection.recv(4096).startswith(b"HTTP/1.1 502 ")
+    finally:
+        egress.close()
 
 
 # --- processes
