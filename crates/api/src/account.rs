@@ -271,6 +271,21 @@ pub struct EndpointsSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512), regex(pattern = schema::ENDPOINT))]
     pub sts: Option<String>,
+
+    /// URL of Amazon S3, as the others; buckets are named in its path. For AWSResourcePolicyStatements.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512), regex(pattern = schema::ENDPOINT))]
+    pub s3: Option<String>,
+
+    /// URL of Amazon SQS, as the others. For AWSResourcePolicyStatements.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512), regex(pattern = schema::ENDPOINT))]
+    pub sqs: Option<String>,
+
+    /// URL of Amazon SNS, as the others. For AWSResourcePolicyStatements.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512), regex(pattern = schema::ENDPOINT))]
+    pub sns: Option<String>,
 }
 
 /// What was found out about an account.

@@ -6,8 +6,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use kube::CustomResourceExt as _;
 
 use crate::{
-    AWSAccount, AWSFederatedUserBinding, AWSRole, AWSRoleBinding, ClusterAWSRole, DelegationLimit,
-    NamespaceLimit,
+    AWSAccount, AWSFederatedUserBinding, AWSResourcePolicyStatement, AWSRole, AWSRoleBinding, ClusterAWSRole,
+    DelegationLimit, NamespaceLimit,
 };
 
 /// The definitions of all kinds.
@@ -16,6 +16,7 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
     let mut crds = vec![
         AWSAccount::crd(),
         AWSFederatedUserBinding::crd(),
+        AWSResourcePolicyStatement::crd(),
         AWSRole::crd(),
         AWSRoleBinding::crd(),
         ClusterAWSRole::crd(),

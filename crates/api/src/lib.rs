@@ -2,7 +2,7 @@
 //! [`deputy_delegation`] decides about.
 //!
 //! - [`AWSAccount`], [`DelegationLimit`], [`AWSRole`], [`ClusterAWSRole`], [`AWSRoleBinding`],
-//!   [`AWSFederatedUserBinding`]: the kinds; [`NamespaceLimit`], a limit for its namespaces to read.
+//!   [`AWSFederatedUserBinding`], [`AWSResourcePolicyStatement`]: the kinds; [`NamespaceLimit`], a limit for its namespaces to read.
 //! - [`conditions`]: types and reasons of the conditions in their status, and how one is written.
 //! - [`convert`]: a kind becomes a [`deputy_delegation::model`] type, or a list of every field that is wrong.
 //! - [`crds`]: the definitions, as in `crds/`.
@@ -41,6 +41,7 @@ pub mod reference;
 mod role;
 mod schema;
 mod sessions;
+mod statement;
 mod subject_rules;
 pub mod unknown;
 
@@ -58,6 +59,7 @@ pub use cluster_role::{
 };
 pub use convert::{
     parse_account, parse_binding, parse_cluster_role, parse_federated_binding, parse_limit, parse_role,
+    parse_statement,
 };
 pub use federated::{
     AWSFederatedUserBinding, AWSFederatedUserBindingSpec, AWSFederatedUserBindingStatus,
@@ -77,6 +79,10 @@ pub use role::{
 pub use sessions::{
     CutPeopleStatus, CutSessionsStatus, EverybodysSessionsStatus, NarrowedSessionsStatus, RemainingReason,
     RemainingSessionsStatus, RoleSessionsStatus, SessionPoliciesStatus, UntaggedSessionsStatus,
+};
+pub use statement::{
+    AWSResourcePolicyStatement, AWSResourcePolicyStatementSpec, AWSResourcePolicyStatementStatus,
+    StatementPrincipalKind, StatementPrincipalSpec,
 };
 pub use subject_rules::{OidcRuleSpec, PeopleRuleSpec, PrincipalRuleSpec, SamlRuleSpec};
 

@@ -150,6 +150,16 @@ pub struct DelegationLimitSpec {
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub federated_users: Vec<String>,
 
+    /// Buckets, queues and topics whose policies may have statements of AWSResourcePolicyStatements: patterns on their ARNs, in which `*`
+    /// stands for any characters of a part. None by default. What such a statement may grant, the ceiling says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = "quota::RESOURCE_POLICIES_OF_LIMIT"),
+        inner(length(min = 1, max = 320), regex(pattern = schema::POLICY_RESOURCE_PATTERN))
+    )]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub resource_policies: Vec<String>,
+
     /// What an AWSRole may ask for beside permissions.
     #[serde(default)]
     pub roles: LimitRolesSpec,

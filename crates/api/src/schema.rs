@@ -35,6 +35,11 @@ pub(crate) const USER_ARN: &str = r"^arn:aws[a-z0-9-]*:iam::[0-9]{12}:user/[!-~]
 pub(crate) const FEDERATED_USER: &str = r"^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?$";
 /// The same, with `*` for any characters.
 pub(crate) const FEDERATED_USER_PATTERN: &str = r"^[A-Za-z0-9*-]+$";
+/// The ARN of a bucket, a queue or a topic.
+pub(crate) const POLICY_RESOURCE_ARN: &str = r"^arn:aws[a-z0-9-]*:(s3:::[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|(sqs|sns):[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+(\.fifo)?)$";
+/// The same, with `*` for any characters of a part.
+pub(crate) const POLICY_RESOURCE_PATTERN: &str =
+    r"^arn:[a-z0-9*-]+:(s3:::[a-z0-9.*-]+|(sqs|sns):[a-z0-9*-]+:[0-9*]+:[A-Za-z0-9_.*-]+)$";
 /// `arn:<partition>:iam::<account>:oidc-provider/<host>[/<path>]`
 pub(crate) const OIDC_PROVIDER_ARN: &str =
     r"^arn:aws[a-z0-9-]*:iam::[0-9]{12}:oidc-provider/[a-z0-9.-]+(/[A-Za-z0-9_+=,.@~%-]+)*$";

@@ -245,6 +245,8 @@ pub enum Reason {
     Retain,
     /// A federated user whose name a limit does not allow, or of an account that has no federation user.
     FederatedUser,
+    /// A resource whose policy a limit lets have no statement, or that is of another account.
+    ResourcePolicy,
     /// What is asked for belongs to another namespace already.
     Conflict,
     /// Any other rule of structure.
@@ -277,6 +279,7 @@ impl Reason {
             Self::ExistingRole => "ExistingRole",
             Self::Retain => "Retain",
             Self::FederatedUser => "FederatedUser",
+            Self::ResourcePolicy => "ResourcePolicy",
             Self::Conflict => "Conflict",
             Self::Structure => "Structure",
         }

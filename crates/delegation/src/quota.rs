@@ -97,6 +97,12 @@ pub const EXISTING_ROLES_OF_LIMIT: usize = 64;
 /// Patterns on names of federated users, of a limit.
 pub const FEDERATED_USERS_OF_LIMIT: usize = 64;
 
+/// Patterns on resources whose policies may have statements, of a limit.
+pub const RESOURCE_POLICIES_OF_LIMIT: usize = 64;
+
+/// Principals of an AWSResourcePolicyStatement.
+pub const PRINCIPALS_OF_STATEMENT: usize = 20;
+
 /// Values that a limit allows of one session tag.
 pub const VALUES_OF_TAG: usize = 50;
 

@@ -147,6 +147,12 @@ words! {
         Retain,
         /// [`Reason::FederatedUser`].
         FederatedUser,
+        /// [`Reason::ResourcePolicy`].
+        ResourcePolicy,
+        /// The resource whose policy is to have a statement is not in AWS.
+        ResourceNotFound,
+        /// A principal of a statement is not there, or not ready: the statement names the others, if there are any.
+        PrincipalNotReady,
         /// The role that exists is not in AWS, or not under that ARN.
         NotInAWS,
         /// The trust policy of a role that exists does not let the broker in.
@@ -256,6 +262,7 @@ impl From<Reason> for ConditionReason {
             Reason::ExistingRole => Self::ExistingRole,
             Reason::Retain => Self::Retain,
             Reason::FederatedUser => Self::FederatedUser,
+            Reason::ResourcePolicy => Self::ResourcePolicy,
             Reason::Conflict => Self::Conflict,
             Reason::Structure => Self::Invalid,
         }

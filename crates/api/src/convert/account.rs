@@ -72,6 +72,9 @@ pub fn parse_account(object: &AWSAccount) -> Result<Account, Violations> {
         .map_or_else(Endpoints::default, |urls| Endpoints {
             iam: endpoint("iam", urls.iam.as_ref(), &mut findings),
             sts: endpoint("sts", urls.sts.as_ref(), &mut findings),
+            s3: endpoint("s3", urls.s3.as_ref(), &mut findings),
+            sqs: endpoint("sqs", urls.sqs.as_ref(), &mut findings),
+            sns: endpoint("sns", urls.sns.as_ref(), &mut findings),
         });
 
     let account = (|| {

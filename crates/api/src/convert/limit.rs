@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use deputy_delegation::{
     FederatedDuration, FederatedUserPattern, IamArnPattern, ManagedPolicyArn, NamespacePattern, ObjectName,
-    Reason, SessionDuration, Violations,
+    PolicyResourcePattern, Reason, SessionDuration, Violations,
     model::{BoundaryMode, Checked, Enforcement, Limit, LimitScope},
     quota,
 };
@@ -63,6 +63,7 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
     });
 
     let federated_users = federated_users(&mut findings, &spec.federated_users);
+    let resource_policies = resource_policies(&mut findings, &spec.resource_policies);
     let max_federated_duration = match spec.session.max_federated_duration.as_deref() {
         Some(text) => findings.duration(
             "spec.session.maxFederatedDuration",
@@ -97,6 +98,7 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
             managed_policies,
             existing_roles,
             federated_users,
+            resource_policies,
             max_federated_duration: max_federated_duration?,
             allow_retain: spec.roles.allow_retain,
             subjects,
@@ -114,6 +116,18 @@ fn federated_users(findings: &mut Findings, patterns: &[String]) -> BTreeSet<Fed
     patterns
         .filter_map(|(i, text)| {
             findings.take(format!("{field}[{i}]"), FederatedUserPattern::new(text.as_str()))
+        })
+        .collect()
+}
+
+fn resource_policies(findings: &mut Findings, patterns: &[String]) -> BTreeSet<PolicyResourcePattern> {
+    let field = "spec.resourcePolicies";
+    let max = quota::RESOURCE_POLICIES_OF_LIMIT;
+    findings.count(field, "patterns", patterns.len(), 0..=max);
+    let patterns = patterns.iter().enumerate().take(max);
+    patterns
+        .filter_map(|(i, text)| {
+            findings.take(format!("{field}[{i}]"), PolicyResourcePattern::new(text.as_str()))
         })
         .collect()
 }

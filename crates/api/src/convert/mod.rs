@@ -10,6 +10,7 @@ mod cluster_role;
 mod federated;
 mod limit;
 mod role;
+mod statement;
 mod subjects;
 
 use std::{
@@ -35,6 +36,7 @@ pub use self::{
     federated::{federated_user_of, parse_federated_binding},
     limit::{enforcement_of, parse_limit, scope_of},
     role::parse_role,
+    statement::parse_statement,
     subjects::subjects_of,
 };
 use crate::{AWSAccount, AWSRole, AWSRoleBinding, DelegationLimit};

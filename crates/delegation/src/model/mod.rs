@@ -7,6 +7,7 @@ mod method;
 mod parts;
 mod rules;
 mod source;
+mod statement;
 mod subjects;
 mod tags;
 
@@ -23,6 +24,7 @@ pub use self::parts::{
 };
 pub use self::rules::{OidcRule, PeopleRule, PrincipalRule, SamlRule, SubjectRules};
 pub use self::source::{DeletionPolicy, ExistingRole, OwnedRole, Revocation, RoleSource};
+pub use self::statement::{OwnedStatement, StatementGrant, StatementGrantError, StatementPrincipal};
 pub use self::subjects::{
     AwsPrincipal, AwsPrincipalError, OidcPrincipal, PersonSubject, SamlPrincipal, SubjectList, Subjects,
     SubjectsError, TokenClaims,
@@ -35,8 +37,8 @@ pub use crate::{
 
 use crate::names::{
     AccountId, ClusterUid, ExternalId, FederatedDuration, FederatedUserPattern, IamArnPattern, IssuerArn,
-    ManagedPolicyArn, NamespaceName, NamespacePattern, ObjectName, Partition, Region, RoleArn,
-    SessionDuration, TagValue, Uid, UserArn,
+    ManagedPolicyArn, NamespaceName, NamespacePattern, ObjectName, Partition, PolicyResourcePattern, Region,
+    RoleArn, SessionDuration, TagValue, Uid, UserArn,
 };
 
 /// The kinds that own something in AWS. `as_str` is the word in names, tags and external ids.
@@ -87,6 +89,12 @@ pub struct Endpoints {
     pub iam: Option<String>,
     /// Of STS.
     pub sts: Option<String>,
+    /// Of Amazon S3. Buckets are in its path, not in its name.
+    pub s3: Option<String>,
+    /// Of Amazon SQS.
+    pub sqs: Option<String>,
+    /// Of Amazon SNS.
+    pub sns: Option<String>,
 }
 
 /// Where: one AWS account (`AWSAccount`).
@@ -188,6 +196,8 @@ pub struct Limit {
     pub existing_roles: BTreeSet<IamArnPattern>,
     /// Names that federated users may have: patterns. None by default.
     pub federated_users: BTreeSet<FederatedUserPattern>,
+    /// Resources whose policies may have statements of AWSResourcePolicyStatements: patterns on ARNs. None by default.
+    pub resource_policies: BTreeSet<PolicyResourcePattern>,
     /// The longest session of a federated user.
     pub max_federated_duration: FederatedDuration,
     /// Whether a role may stay in AWS when its object is deleted.

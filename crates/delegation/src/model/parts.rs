@@ -139,7 +139,7 @@ pub struct PolicyKindError {
 }
 
 impl PolicyKindError {
-    fn unless(document: &Document, wanted: PolicyKind) -> Result<(), Self> {
+    pub(super) fn unless(document: &Document, wanted: PolicyKind) -> Result<(), Self> {
         let is = document.kind();
         if is == wanted {
             Ok(())

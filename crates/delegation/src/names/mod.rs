@@ -8,6 +8,7 @@ mod arn;
 mod duration;
 mod federated;
 mod pattern;
+mod policy_resource;
 mod principal;
 mod shared_issuers;
 
@@ -17,6 +18,7 @@ pub use duration::{FederatedDuration, MaxSessionDuration, SessionDuration, secon
 pub use federated::{FederatedUserArn, FederatedUserName, FederatedUserPattern};
 pub(crate) use pattern::wildcard_match;
 pub use pattern::{IamArnPattern, NamespacePattern, TextPattern};
+pub use policy_resource::{PolicyResource, PolicyResourceKind, PolicyResourcePattern, ResourceHome};
 pub use principal::{
     Audience, ClaimName, ClaimValue, OidcProviderArn, PersonName, PrincipalArn, PrincipalId, PrincipalKind,
     SamlProviderArn,

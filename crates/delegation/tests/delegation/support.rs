@@ -113,6 +113,7 @@ pub fn limit(name: &str, ceiling: Value) -> Limit {
         acknowledge_escalation: ["s3:*", "sqs:*"].map(str::to_owned).into(),
         existing_roles: BTreeSet::new(),
         federated_users: BTreeSet::new(),
+        resource_policies: BTreeSet::new(),
         max_federated_duration: SessionDuration::HOUR.into(),
         managed_policies: BTreeSet::new(),
         allow_retain: false,
