@@ -15,6 +15,7 @@
 //! - [`foreign_trust`]: whether the trust policy of a role that exists lets the broker in, and what its owner has to add.
 //! - [`cut_sessions`]: the statement that ends the sessions of some ServiceAccounts, and of nobody else.
 //! - [`plan`]: the IAM calls that lead from what AWS has to what is wanted.
+//! - [`resource_policy`]: somebody's policy of a bucket, queue or topic, with one statement of Deputy's in it.
 //! - [`bootstrap`]: the AWS policies that Deputy's own processes need.
 //!
 //! # Invariants
@@ -50,6 +51,7 @@ mod partition;
 pub mod people;
 pub mod plan;
 pub mod quota;
+pub mod resource_policy;
 pub mod session;
 pub mod share;
 pub mod tags;

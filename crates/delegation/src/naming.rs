@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use crate::{
     model::{Account, Kind, Role, RoleId, RoleKind, RoleSource},
     names::{
-        ClusterName, ClusterUid, ExternalId, FromValidParts, IamPath, ObjectName, PolicyArn, PolicyName,
-        RoleArn, RoleName, TagKey, TagValue, Uid,
+        ClusterName, ClusterUid, ExternalId, FromValidParts, IamPath, ObjectId, ObjectName, PolicyArn,
+        PolicyName, RoleArn, RoleName, StatementSid, TagKey, TagValue, Uid,
     },
     tags::list_of,
 };
@@ -197,6 +197,18 @@ pub fn limit_tags(
     ]);
     tags.extend(uid.map(|uid| tag(TAG_UID, uid.as_str())));
     tags
+}
+
+/// `Deputy` and 128 bits over cluster, kind, namespace and name.
+#[must_use]
+pub fn statement_sid(cluster: &ClusterName, id: &ObjectId) -> StatementSid {
+    let fields = [
+        cluster.as_str(),
+        "AWSResourcePolicyStatement",
+        id.namespace.as_str(),
+        id.name.as_str(),
+    ];
+    StatementSid::from_valid_parts(format!("Deputy{}", hash_of(&fields, 16)))
 }
 
 /// One of Deputy's own tags. Its value is a typed name, all of which are legal tag values.

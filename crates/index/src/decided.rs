@@ -16,12 +16,16 @@ pub(crate) type BindingKey = [u64; 4];
 /// Binding, account and limits of a federated user, and whether its name is another namespace's.
 pub(crate) type FederatedKey = ([u64; 3], bool);
 
+/// Statement, account and limits.
+pub(crate) type StatementKey = [u64; 3];
+
 /// Answers given, with the facts that they rest on.
 #[derive(Debug, Default)]
 pub(crate) struct Decisions {
     pub(crate) roles: Mutex<HashMap<RoleId, (RoleKey, Arc<Decision>)>>,
     pub(crate) bindings: Mutex<HashMap<ObjectId, (BindingKey, Arc<Decision>)>>,
     pub(crate) federated: Mutex<HashMap<ObjectId, (FederatedKey, Arc<Decision>)>>,
+    pub(crate) statements: Mutex<HashMap<ObjectId, (StatementKey, Arc<Decision>)>>,
 }
 
 impl Decisions {
@@ -30,6 +34,9 @@ impl Decisions {
     }
     pub(crate) fn forget_federated(&self, id: &ObjectId) {
         self.federated.lock().remove(id);
+    }
+    pub(crate) fn forget_statement(&self, id: &ObjectId) {
+        self.statements.lock().remove(id);
     }
     pub(crate) fn forget_binding(&self, id: &ObjectId) {
         self.bindings.lock().remove(id);

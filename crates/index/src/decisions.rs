@@ -54,6 +54,8 @@ pub enum GrantRef {
     Binding(ObjectId),
     /// A binding of a federated user.
     FederatedUser(ObjectId),
+    /// A statement of a resource policy.
+    Statement(ObjectId),
 }
 
 /// What a decision about a role or a federated user rests on, beside it.
@@ -116,7 +118,12 @@ impl State {
 impl RoleFacts {
     /// What a decision about a federated user is remembered by.
     pub(crate) fn key_of_federated(&self, version: u64, is_anothers: bool) -> FederatedKey {
-        ([version, self.account_version, self.limits_version], is_anothers)
+        (self.key_of(version), is_anothers)
+    }
+
+    /// What a decision about something is remembered by that rests on nothing else.
+    pub(crate) fn key_of(&self, version: u64) -> [u64; 3] {
+        [version, self.account_version, self.limits_version]
     }
 }
 

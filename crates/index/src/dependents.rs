@@ -19,6 +19,7 @@ impl State {
         let mut dirty = Dirty {
             accounts: BTreeSet::from([name.clone()]),
             federated: self.federated.of_account(name).cloned().collect(),
+            statements: self.statements_of_account(name),
             ..Dirty::default()
         };
         for limit in self.limits.of_account(name).limits.iter().map(LimitEntry::name) {
@@ -51,6 +52,7 @@ impl State {
             dirty.counted.entry(name.clone()).or_default().extend(under);
             self.role_dependents(self.roles_told_of(entry).into_iter(), &mut dirty);
             dirty.federated.extend(self.federated.told_of(entry));
+            dirty.statements.extend(self.statements_told_of(entry));
         }
         dirty
     }
@@ -137,6 +139,7 @@ impl State {
             if !dirty.roles.insert(id.clone()) {
                 continue;
             }
+            dirty.statements.extend(self.statements_naming_role(id));
             if let Some(role) = self.roles.get(id).and_then(|r| r.view.head()) {
                 let limits = self.limits.of_account(&role.account).limits.iter();
                 let apply = limits.filter(|l| l.applies(&id.namespace, &role.account));

@@ -48,6 +48,8 @@ pub struct Dirty {
     pub bindings: BTreeSet<ObjectId>,
     /// Bindings of federated users: changed, or their account, a limit there, or another binding of the same name did.
     pub federated: BTreeSet<ObjectId>,
+    /// Statements: changed, or their account, a limit there, or one of their principals did.
+    pub statements: BTreeSet<ObjectId>,
     /// Namespaces that changed.
     pub namespaces: BTreeSet<NamespaceName>,
     /// Those of `roles` of which a binding went, or changed: somebody may not become them any more.
@@ -71,6 +73,7 @@ impl Dirty {
             cluster_roles,
             bindings,
             federated,
+            statements,
             namespaces,
             // Parts of the others.
             unbound_roles: _,
@@ -85,6 +88,7 @@ impl Dirty {
             && cluster_roles.is_empty()
             && bindings.is_empty()
             && federated.is_empty()
+            && statements.is_empty()
             && namespaces.is_empty()
     }
 
@@ -108,6 +112,7 @@ impl Dirty {
             cluster_roles,
             bindings,
             federated,
+            statements,
             namespaces,
             unbound_roles,
             echoed_roles,
@@ -127,6 +132,7 @@ impl Dirty {
         self.cluster_roles.extend(cluster_roles.iter().cloned());
         self.bindings.extend(bindings.iter().cloned());
         self.federated.extend(federated.iter().cloned());
+        self.statements.extend(statements.iter().cloned());
         self.namespaces.extend(namespaces.iter().cloned());
     }
 }

@@ -32,6 +32,8 @@ pub enum ResourceKind {
     Bindings,
     /// `AWSFederatedUserBinding`.
     FederatedBindings,
+    /// `AWSResourcePolicyStatement`. No decision about anything else depends on it, and the broker does not read it.
+    Statements,
     /// `Namespace`, metadata only.
     Namespaces,
     /// `ServiceAccount`, metadata only.
@@ -39,7 +41,7 @@ pub enum ResourceKind {
 }
 
 impl ResourceKind {
-    /// Deputy's own kinds: what decisions depend on.
+    /// What decisions depend on.
     pub const KINDS: [Self; 6] = [
         Self::Accounts,
         Self::Limits,
@@ -48,14 +50,25 @@ impl ResourceKind {
         Self::Bindings,
         Self::FederatedBindings,
     ];
-    /// All.
-    pub const ALL: [Self; 8] = [
+    /// What decisions depend on, and what else is decided about.
+    pub const GRANTS: [Self; 7] = [
         Self::Accounts,
         Self::Limits,
         Self::Roles,
         Self::ClusterRoles,
         Self::Bindings,
         Self::FederatedBindings,
+        Self::Statements,
+    ];
+    /// All.
+    pub const ALL: [Self; 9] = [
+        Self::Accounts,
+        Self::Limits,
+        Self::Roles,
+        Self::ClusterRoles,
+        Self::Bindings,
+        Self::FederatedBindings,
+        Self::Statements,
         Self::Namespaces,
         Self::ServiceAccounts,
     ];
@@ -70,6 +83,7 @@ impl ResourceKind {
             Self::ClusterRoles => "clusterawsroles",
             Self::Bindings => "awsrolebindings",
             Self::FederatedBindings => "awsfederateduserbindings",
+            Self::Statements => "awsresourcepolicystatements",
             Self::Namespaces => "namespaces",
             Self::ServiceAccounts => "serviceaccounts",
         }

@@ -80,6 +80,9 @@ impl State {
             let subject = (id.namespace.clone(), service_account.clone());
             self.of_subject(&subject, &mut dirty);
         }
+        for sibling in &dirty.federated {
+            dirty.statements.extend(self.statements_naming_federated(sibling));
+        }
         if self.federated.is_unreadable(id) {
             self.of_namespace(&id.namespace, &mut dirty);
         }

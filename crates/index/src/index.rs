@@ -73,6 +73,9 @@ impl Index {
             ResourceKind::FederatedBindings => {
                 parse::id(&object.metadata).map(|id| self.state.write().put_federated(id, object))
             }
+            ResourceKind::Statements => {
+                parse::id(&object.metadata).map(|id| self.state.write().put_statement(id, object))
+            }
             ResourceKind::Namespaces | ResourceKind::ServiceAccounts => {
                 return self.apply_metadata(kind, &object.metadata);
             }
@@ -102,7 +105,8 @@ impl Index {
             | ResourceKind::Roles
             | ResourceKind::ClusterRoles
             | ResourceKind::Bindings
-            | ResourceKind::FederatedBindings => return,
+            | ResourceKind::FederatedBindings
+            | ResourceKind::Statements => return,
         };
         self.tell(kind, dirty);
     }
@@ -143,6 +147,7 @@ impl Index {
                 Key::ClusterRole(name) => state.drop_cluster_role(name),
                 Key::Binding(id) => state.drop_binding(id),
                 Key::Federated(id) => state.drop_federated(id),
+                Key::Statement(id) => state.drop_statement(id),
                 Key::Namespace(name) => state.drop_namespace(name),
                 Key::ServiceAccount(subject) => {
                     state.service_accounts.remove(subject);
@@ -154,6 +159,7 @@ impl Index {
             Key::Role(id) => self.decisions.forget_role(id),
             Key::Binding(id) => self.decisions.forget_binding(id),
             Key::Federated(id) => self.decisions.forget_federated(id),
+            Key::Statement(id) => self.decisions.forget_statement(id),
             Key::Account(_)
             | Key::Limit(_)
             | Key::ClusterRole(_)

@@ -15,7 +15,7 @@ use std::{
 use deputy_api::convert::RoleTemplate;
 use deputy_delegation::{
     ObjectName, ServiceAccountName,
-    model::{Account, Binding, FederatedBinding, Role, RoleId},
+    model::{Account, Binding, FederatedBinding, OwnedStatement, Role, RoleId},
 };
 use parking_lot::Mutex;
 
@@ -77,6 +77,11 @@ impl Headed for Account {
 }
 
 impl Headed for FederatedBinding {
+    type Head = ();
+    fn head(&self) {}
+}
+
+impl Headed for OwnedStatement {
     type Head = ();
     fn head(&self) {}
 }

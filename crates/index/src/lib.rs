@@ -41,6 +41,7 @@ mod parse;
 mod questions;
 mod sorted;
 mod state;
+mod statements;
 mod suspension;
 mod tap;
 mod telling;

@@ -7,17 +7,18 @@ use std::{
 };
 
 use deputy_api::{
-    AWSAccount, AWSAccountStatus, AWSFederatedUserBinding, AWSFederatedUserBindingStatus, AWSRole,
-    AWSRoleBinding, AWSRoleBindingStatus, AWSRoleStatus, BoundaryStatus, ClusterAWSRole,
-    ClusterAWSRoleStatus, DelegationLimit, DelegationLimitStatus, GROUP, RoleInstance, RoleSessionsStatus,
-    accepted_removing,
+    AWSAccount, AWSAccountStatus, AWSFederatedUserBinding, AWSFederatedUserBindingStatus,
+    AWSResourcePolicyStatement, AWSRole, AWSRoleBinding, AWSRoleBindingStatus, AWSRoleStatus, BoundaryStatus,
+    ClusterAWSRole, ClusterAWSRoleStatus, DelegationLimit, DelegationLimitStatus, GROUP, RoleInstance,
+    RoleSessionsStatus, accepted_removing,
     conditions::{self, ConditionReason, ConditionType, Status},
     convert::{NotReadable, RoleTemplate, cluster_role_of, enforcement_of, scope_of, subjects_of},
     parse_account, parse_binding, parse_cluster_role, parse_federated_binding, parse_limit, parse_role,
+    parse_statement,
 };
 use deputy_delegation::{
     MaxSessionDuration, NamespaceName, ObjectName, Violations,
-    model::{Account, Binding, FederatedBinding, LimitEntry, ObjectId, Role},
+    model::{Account, Binding, FederatedBinding, LimitEntry, ObjectId, OwnedStatement, Role},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{DynamicObject, ObjectMeta};
@@ -77,6 +78,12 @@ parse!(
     AWSFederatedUserBinding,
     deputy_api::AWSFederatedUserBindingSpec,
     parse_federated_binding
+);
+parse!(
+    OwnedStatement,
+    AWSResourcePolicyStatement,
+    deputy_api::AWSResourcePolicyStatementSpec,
+    parse_statement
 );
 parse!(
     deputy_delegation::model::Limit,

@@ -33,6 +33,8 @@ pub struct Counts {
     pub bindings: usize,
     /// AWSFederatedUserBindings.
     pub federated_bindings: usize,
+    /// AWSResourcePolicyStatements.
+    pub statements: usize,
     /// Namespaces.
     pub namespaces: usize,
     /// ServiceAccounts.
@@ -286,6 +288,7 @@ impl Index {
             cluster_roles: state.cluster_roles.len(),
             bindings: state.bindings.len(),
             federated_bindings: state.federated.ids().count(),
+            statements: state.statements.ids().count(),
             namespaces: state.namespaces.len(),
             service_accounts: state.service_accounts.len(),
             unreadable: state.accounts.values().filter(|o| !o.view.is_readable()).count()
@@ -300,7 +303,8 @@ impl Index {
                     .filter(|o| !o.view.is_readable())
                     .count()
                 + state.bindings.values().filter(|o| !o.view.is_readable()).count()
-                + state.federated.unreadable(),
+                + state.federated.unreadable()
+                + state.statements.unreadable(),
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::{
     limits::{Limits, StoredLimit},
     parse,
     sorted::{Age, ServiceAccountKey, Sorted, insert_sorted, remove_sorted},
+    statements::Statements,
     telling::Telling,
 };
 
@@ -54,6 +55,7 @@ pub(crate) struct State {
     /// Bindings that can't be read, by namespace.
     pub(crate) unreadable_bindings: HashMap<NamespaceName, BTreeMap<ObjectName, UnreadableBinding>>,
     pub(crate) federated: FederatedBindings,
+    pub(crate) statements: Statements,
     pub(crate) namespaces: HashMap<NamespaceName, Arc<NamespaceInfo>>,
     pub(crate) service_accounts: HashMap<ServiceAccountKey, Arc<ServiceAccountInfo>>,
 }
@@ -66,6 +68,7 @@ pub(crate) enum Key {
     ClusterRole(ObjectName),
     Binding(ObjectId),
     Federated(ObjectId),
+    Statement(ObjectId),
     Namespace(NamespaceName),
     ServiceAccount(ServiceAccountKey),
 }
@@ -79,6 +82,7 @@ impl Key {
             ResourceKind::ClusterRoles => Self::ClusterRole(parse::name(meta)?),
             ResourceKind::Bindings => Self::Binding(parse::id(meta)?),
             ResourceKind::FederatedBindings => Self::Federated(parse::id(meta)?),
+            ResourceKind::Statements => Self::Statement(parse::id(meta)?),
             ResourceKind::Namespaces => Self::Namespace(NamespaceName::new(meta.name.as_deref()?).ok()?),
             ResourceKind::ServiceAccounts => Self::ServiceAccount(subject(meta)?),
         })
@@ -179,6 +183,7 @@ impl State {
             ResourceKind::ClusterRoles => Box::new(self.cluster_roles.keys().cloned().map(Key::ClusterRole)),
             ResourceKind::Bindings => Box::new(self.bindings.keys().cloned().map(Key::Binding)),
             ResourceKind::FederatedBindings => Box::new(self.federated.ids().cloned().map(Key::Federated)),
+            ResourceKind::Statements => Box::new(self.statements.ids().map(Key::Statement)),
             ResourceKind::Namespaces => Box::new(self.namespaces.keys().cloned().map(Key::Namespace)),
             ResourceKind::ServiceAccounts => {
                 Box::new(self.service_accounts.keys().cloned().map(Key::ServiceAccount))

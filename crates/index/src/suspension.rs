@@ -143,6 +143,13 @@ impl Index {
                 self.look_at_federated(&id, hypothesis, &mut suspension);
             }
         }
+        for id in self.statements_concerned(hypothesis) {
+            suspension.concerned += 1;
+            if !is_over() {
+                suspension.looked_at += 1;
+                self.look_at_statement(&id, hypothesis, &mut suspension);
+            }
+        }
         suspension.suspended.sort();
         suspension
     }

@@ -6,7 +6,7 @@ use deputy_delegation::{Decision, ObjectName, Violation, model::RoleId, quota::R
 
 use crate::{decisions::GrantRef, federated::FederatedDecision, index::Index};
 
-/// The roles that a limit applies to, their bindings, and bindings of federated users.
+/// The roles that a limit applies to, their bindings, bindings of federated users, and statements of resource policies.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LimitGrants {
     /// Those accepted.
@@ -42,7 +42,7 @@ pub struct LimitTally {
     refused: BTreeSet<GrantRef>,
 }
 
-/// What one role comes to, with its bindings; or what all federated users do.
+/// What one role comes to, with its bindings; or what all federated users and statements do.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct GrantCount {
     accepted: usize,
@@ -79,28 +79,28 @@ impl Index {
         true
     }
 
-    /// The counts of a tally with those of federated users, and why the first of those that would be refused would be. Federated users are
-    /// few beside roles, and each is looked at.
+    /// The counts of a tally with those of federated users and statements, and why the first of those that would be refused would be. They
+    /// are few beside roles, and each is looked at.
     #[must_use]
     pub fn counted(&self, limit: &ObjectName, tally: &LimitTally) -> LimitGrants {
-        let users = self.count_federated(limit);
-        // In the order of grants: federated users are the last.
-        let first = tally.refused.iter().chain(&users.refused).take(REFUSALS_SHOWN);
+        let others = self.count_others(limit);
+        // In the order of grants: those are the last.
+        let first = tally.refused.iter().chain(&others.refused).take(REFUSALS_SHOWN);
         let refusals = first.filter_map(|grant| Some((grant.clone(), self.why_refused(limit, grant)?)));
         let mut ceiling_use = tally.total.ceiling_use.clone();
-        for (statement, times) in users.uses {
+        for (statement, times) in others.uses {
             *ceiling_use.entry(statement).or_default() += times;
         }
         LimitGrants {
-            accepted: tally.total.accepted + users.accepted,
-            suspended: tally.total.suspended + users.suspended,
-            would_refuse: tally.refused.len() + users.refused.len(),
+            accepted: tally.total.accepted + others.accepted,
+            suspended: tally.total.suspended + others.suspended,
+            would_refuse: tally.refused.len() + others.refused.len(),
             refusals: refusals.collect(),
             ceiling_use,
         }
     }
 
-    fn count_federated(&self, limit: &ObjectName) -> GrantCount {
+    fn count_others(&self, limit: &ObjectName) -> GrantCount {
         let mut count = GrantCount::default();
         for id in self.federated_under(limit) {
             let Some(FederatedDecision { decision, .. }) = self.decide_federated(&id) else {
@@ -109,6 +109,15 @@ impl Index {
             count.add(limit, &decision);
             if refused_by(limit, &decision).is_some() {
                 count.refused.push(GrantRef::FederatedUser(id));
+            }
+        }
+        for id in self.statements_under(limit) {
+            let Some(decision) = self.decide_statement(&id) else {
+                continue;
+            };
+            count.add(limit, &decision);
+            if refused_by(limit, &decision).is_some() {
+                count.refused.push(GrantRef::Statement(id));
             }
         }
         count
@@ -143,6 +152,10 @@ impl Index {
         match grant {
             GrantRef::Role(id) => refused_by(limit, &self.decide_role(id)?.1),
             GrantRef::FederatedUser(id) => refused_by(limit, &self.decide_federated(id)?.decision),
+            GrantRef::Statement(id) => {
+                let decision = self.decide_statement(id)?;
+                refused_by(limit, &decision)
+            }
             GrantRef::Binding(id) => {
                 let binding = self.decide_binding(id)?;
                 refused_by(limit, &binding.decision).or_else(|| {

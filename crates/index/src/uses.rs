@@ -21,12 +21,15 @@ pub enum AccountUse {
     Binding(ObjectId),
     /// A binding of a federated user of the account.
     FederatedUser(ObjectId),
+    /// A statement of the policy of something in the account.
+    Statement(ObjectId),
     /// A limit that names the account, or has a boundary policy in it: before it says so, one may be on its way.
     Limit(ObjectName),
 }
 
 impl Index {
-    /// What names an account, in order. An AWSRole or a limit of which that can't be read may name any.
+    /// What names an account, in order. An AWSRole, a statement or a limit of which that can't be read may name
+    /// any.
     #[must_use]
     pub fn uses_of_account(&self, account: &ObjectName) -> BTreeSet<AccountUse> {
         let state = self.state.read();
@@ -60,6 +63,7 @@ impl Index {
                     .cloned()
                     .map(AccountUse::FederatedUser),
             )
+            .chain(state.statements.of_account(account).map(AccountUse::Statement))
             .chain(limits)
             .collect()
     }

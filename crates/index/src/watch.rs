@@ -7,7 +7,8 @@ use std::{
 };
 
 use deputy_api::{
-    AWSAccount, AWSFederatedUserBinding, AWSRole, AWSRoleBinding, ClusterAWSRole, DelegationLimit,
+    AWSAccount, AWSFederatedUserBinding, AWSResourcePolicyStatement, AWSRole, AWSRoleBinding, ClusterAWSRole,
+    DelegationLimit,
 };
 use futures::{StreamExt as _, future::select_all};
 use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
@@ -112,6 +113,9 @@ async fn one(client: Client, index: Arc<Index>, kind: ResourceKind) -> ResourceK
         ResourceKind::Bindings => objects(client, AWSRoleBinding::api_resource(), &index, kind).await,
         ResourceKind::FederatedBindings => {
             objects(client, AWSFederatedUserBinding::api_resource(), &index, kind).await;
+        }
+        ResourceKind::Statements => {
+            objects(client, AWSResourcePolicyStatement::api_resource(), &index, kind).await;
         }
         ResourceKind::Namespaces => {
             let api: Api<PartialObjectMeta<Namespace>> = Api::all(client);

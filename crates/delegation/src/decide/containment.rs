@@ -25,6 +25,21 @@ pub(super) struct GrantedPolicy<'a> {
     pub(super) title: String,
     /// `spec.policies[0].document`
     pub(super) field: String,
+    /// Whether the field is the one statement of the document, and not the document.
+    pub(super) is_statement: bool,
+}
+
+impl GrantedPolicy<'_> {
+    /// A statement, for people, and where it is.
+    fn place(&self, statement: usize) -> (String, String) {
+        if self.is_statement {
+            return (self.title.clone(), self.field.clone());
+        }
+        (
+            format!("{} Statement[{statement}]", self.title),
+            format!("{}.Statement[{statement}]", self.field),
+        )
+    }
 }
 
 /// What is granted: one layer of policies (a Deny in one holds for all), and what else has to allow it.
@@ -170,12 +185,7 @@ impl Granted<'_> {
     fn place(&self, policy: usize, statement: usize) -> (String, String) {
         self.policies.get(policy).map_or_else(
             || ("the grant".to_owned(), "spec".to_owned()),
-            |policy| {
-                (
-                    format!("{} Statement[{statement}]", policy.title),
-                    format!("{}.Statement[{statement}]", policy.field),
-                )
-            },
+            |policy| policy.place(statement),
         )
     }
 }

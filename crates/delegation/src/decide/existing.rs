@@ -80,6 +80,7 @@ pub(super) fn boundary_within(
             carrier.name.as_str()
         ),
         field: "spec.session.policy".to_owned(),
+        is_statement: false,
     };
     let granted = Granted {
         policies: &[policy],

@@ -2,7 +2,7 @@
 
 use crate::{
     decision::Fact,
-    model::{Account, Binding, FederatedBinding, LimitEntry, Role},
+    model::{Account, Binding, FederatedBinding, LimitEntry, OwnedStatement, Role},
     names::{ClusterName, NamespaceName},
 };
 
@@ -25,6 +25,8 @@ pub enum GrantSpec<'a> {
         /// The namespace whose the name is in the account: that of the oldest binding of it. None before there is one.
         held_by: Option<&'a NamespaceName>,
     },
+    /// A statement of a resource policy.
+    Statement(&'a OwnedStatement),
 }
 
 /// Everything a decision may depend on.

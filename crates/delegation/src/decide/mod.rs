@@ -18,6 +18,7 @@ mod nearest;
 mod own;
 mod role;
 mod session;
+mod statement;
 mod subjects;
 
 use self::findings::Findings;
@@ -56,6 +57,7 @@ fn has_dry_run(input: &DecisionInput<'_>) -> bool {
         } => (&role.id.namespace, &role.account),
         GrantSpec::Binding { .. } => return false,
         GrantSpec::Federated { binding, .. } => (&binding.id.namespace, &binding.account),
+        GrantSpec::Statement(statement) => (&statement.id.namespace, &statement.account),
     };
     input
         .limits
@@ -77,5 +79,6 @@ fn decided(input: &DecisionInput<'_>, findings: Findings) -> Decision {
         },
         GrantSpec::Binding { binding, role } => binding::decide(input, binding, role, findings),
         GrantSpec::Federated { binding, held_by } => federated::decide(input, binding, held_by, findings),
+        GrantSpec::Statement(owned) => statement::decide(input, owned, findings),
     }
 }

@@ -75,6 +75,7 @@ pub(super) fn decide_owned(
             document: &policy.document,
             title: format!("policy {:?}", policy.name.as_str()),
             field: format!("spec.policies[{index}].document"),
+            is_statement: false,
         })
         .collect();
     let granted = Granted {

@@ -59,6 +59,7 @@ pub(super) fn granted(document: &Document) -> GrantedPolicy<'_> {
         document,
         title: "the session policy's".to_owned(),
         field: POLICY.to_owned(),
+        is_statement: false,
     }
 }
 

@@ -134,6 +134,11 @@ string_type! {
     ExternalId, "external id", "2 to 1224 of letters, digits and _+=,.@:/-", |s| (2..=1224).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&b))
 }
 string_type! {
+    /// `Sid` of a statement that Deputy owns in somebody's policy: `Deputy` and 26 of lower-case base32. Amazon S3, SQS and SNS all take
+    /// letters and digits.
+    StatementSid, "Sid of a statement", "Deputy and 26 of a to z and 2 to 7", |s| s.strip_prefix("Deputy").is_some_and(|hash| hash.len() == 26 && hash.bytes().all(|b| b.is_ascii_lowercase() || (b'2'..=b'7').contains(&b)))
+}
+string_type! {
     /// A role session name: 2 to 64 of `[\w+=,.@-]`.
     SessionName, "session name", "2 to 64 of letters, digits and _+=,.@-", |s| (2..=64).contains(&s.len()) && aws_word(s)
 }

@@ -7,6 +7,7 @@ mod decisions;
 mod federated;
 mod kept;
 mod questions;
+mod statements;
 mod tally;
 mod told;
 mod under_limit;

@@ -1,0 +1,287 @@
+//! What is kept, asked and decided about statements of resource policies.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use deputy_delegation::{
+    Decision, DecisionInput, GrantSpec, MissingFacts, NamespaceName, ObjectName, accepts, decide,
+    model::{LimitEntry, ObjectId, OwnedStatement, RoleId, StatementPrincipal},
+};
+use kube::api::DynamicObject;
+
+use crate::{
+    decided::remembered,
+    decisions::{GrantRef, RoleFacts},
+    dirty::Dirty,
+    entry::{Stored, View},
+    index::Index,
+    limits::scope,
+    look::Seen,
+    parse,
+    state::{Changed, State, view, whole},
+    suspension::{ProposedChange, Suspension},
+};
+
+/// All statements. Those of a namespace lie together: what they name is there, too.
+#[derive(Debug, Default)]
+pub(crate) struct Statements(HashMap<NamespaceName, BTreeMap<ObjectName, Known>>);
+
+/// A statement, and the account that it names, also where the rest can't be read.
+#[derive(Debug)]
+struct Known {
+    stored: Stored<OwnedStatement, ()>,
+    account: Option<ObjectName>,
+}
+
+impl Statements {
+    fn get(&self, id: &ObjectId) -> Option<&Known> {
+        self.0.get(&id.namespace)?.get(&id.name)
+    }
+
+    fn all(&self) -> impl Iterator<Item = (ObjectId, &Known)> {
+        self.0.iter().flat_map(|(namespace, all)| {
+            all.iter().map(|(name, known)| {
+                let id = ObjectId {
+                    namespace: namespace.clone(),
+                    name: name.clone(),
+                };
+                (id, known)
+            })
+        })
+    }
+
+    pub(crate) fn ids(&self) -> impl Iterator<Item = ObjectId> {
+        self.all().map(|(id, _)| id)
+    }
+
+    pub(crate) fn unreadable(&self) -> usize {
+        self.all()
+            .filter(|(_, known)| !known.stored.view.is_readable())
+            .count()
+    }
+
+    /// Those of an account; one of which that can't be read may be of any.
+    pub(crate) fn of_account(&self, account: &ObjectName) -> impl Iterator<Item = ObjectId> {
+        self.all()
+            .filter(move |(_, known)| known.account.as_ref().is_none_or(|named| named == account))
+            .map(|(id, _)| id)
+    }
+
+    /// Those that a limit applies to, or whose refusal says in which accounts there are limits.
+    fn told_of(&self, limit: &LimitEntry) -> impl Iterator<Item = ObjectId> {
+        let names = move |id: &ObjectId| scope(limit).is_none_or(|scope| scope.names(&id.namespace));
+        self.ids().filter(names)
+    }
+
+    fn under(&self, limit: &LimitEntry) -> BTreeSet<ObjectId> {
+        let applies = |(id, known): (ObjectId, &Known)| {
+            let account = known.account.as_ref()?;
+            limit.applies(&id.namespace, account).then_some(id)
+        };
+        self.all().filter_map(applies).collect()
+    }
+
+    /// Those of a namespace that name a principal for which `is_it` holds.
+    fn naming(
+        &self,
+        namespace: &NamespaceName,
+        is_it: impl Fn(&StatementPrincipal) -> bool,
+    ) -> BTreeSet<ObjectId> {
+        let names = |known: &Known| {
+            let statement = known.stored.view.parsed();
+            statement.is_ok_and(|statement| statement.principals.iter().any(&is_it))
+        };
+        let of_namespace = self.0.get(namespace).into_iter().flatten();
+        of_namespace
+            .filter(|(_, known)| names(known))
+            .map(|(name, _)| ObjectId {
+                namespace: namespace.clone(),
+                name: name.clone(),
+            })
+            .collect()
+    }
+}
+
+impl State {
+    pub(crate) fn put_statement(&mut self, id: ObjectId, object: DynamicObject) -> Dirty {
+        let account = parse::account_named(&object);
+        let old = self.statements.get(&id).map(|known| &known.stored);
+        let (view, changed) = view(old.map(|stored| &stored.view), object, (), whole);
+        if changed == Changed::Nothing {
+            return Dirty::default();
+        }
+        let version = self.tick();
+        let mut dirty = self.statement_dirty(&id);
+        let stored = Stored { version, view };
+        let of_namespace = self.statements.0.entry(id.namespace.clone()).or_default();
+        of_namespace.insert(id.name.clone(), Known { stored, account });
+        dirty.merge(&self.statement_dirty(&id));
+        dirty
+    }
+
+    pub(crate) fn drop_statement(&mut self, id: &ObjectId) -> Dirty {
+        let dirty = self.statement_dirty(id);
+        let Some(of_namespace) = self.statements.0.get_mut(&id.namespace) else {
+            return Dirty::default();
+        };
+        if of_namespace.remove(&id.name).is_none() {
+            return Dirty::default();
+        }
+        if of_namespace.is_empty() {
+            self.statements.0.remove(&id.namespace);
+        }
+        self.tick();
+        dirty
+    }
+
+    /// The statement, and the limits that count it.
+    fn statement_dirty(&self, id: &ObjectId) -> Dirty {
+        let mut dirty = Dirty {
+            statements: BTreeSet::from([id.clone()]),
+            ..Dirty::default()
+        };
+        if let Some(account) = self.statements.get(id).and_then(|known| known.account.as_ref()) {
+            let limits = self.limits.of_account(account).limits.iter();
+            for limit in limits.filter(|limit| limit.applies(&id.namespace, account)) {
+                dirty.counted.entry(limit.name().clone()).or_default();
+            }
+        }
+        dirty
+    }
+
+    /// What a change of this account means for statements.
+    pub(crate) fn statements_of_account(&self, account: &ObjectName) -> BTreeSet<ObjectId> {
+        self.statements.of_account(account).collect()
+    }
+
+    /// What a change of this limit means for statements.
+    pub(crate) fn statements_told_of(&self, limit: &LimitEntry) -> BTreeSet<ObjectId> {
+        self.statements.told_of(limit).collect()
+    }
+
+    /// The statements that name a role.
+    pub(crate) fn statements_naming_role(&self, role: &RoleId) -> BTreeSet<ObjectId> {
+        let is_it = |principal: &StatementPrincipal| match principal {
+            StatementPrincipal::Role(name) => role.bound_account().is_none() && *name == role.name,
+            StatementPrincipal::ClusterRole(name) => role.bound_account().is_some() && *name == role.name,
+            StatementPrincipal::FederatedUser(_) => false,
+        };
+        self.statements.naming(&role.namespace, is_it)
+    }
+
+    /// The statements that name the federated user of a binding.
+    pub(crate) fn statements_naming_federated(&self, binding: &ObjectId) -> BTreeSet<ObjectId> {
+        let is_it = |principal: &StatementPrincipal| matches!(principal, StatementPrincipal::FederatedUser(name) if *name == binding.name);
+        self.statements.naming(&binding.namespace, is_it)
+    }
+}
+
+impl Index {
+    /// A statement, with metadata.
+    #[must_use]
+    pub fn statement(&self, id: &ObjectId) -> Option<View<OwnedStatement, ()>> {
+        let state = self.state.read();
+        state.statements.get(id).map(|known| known.stored.view.clone())
+    }
+
+    /// Names of all statements, in order.
+    #[must_use]
+    pub fn statements(&self) -> BTreeSet<ObjectId> {
+        self.state.read().statements.ids().collect()
+    }
+
+    /// Decides about a stored statement. `None` when it is not there, can't be read or is being deleted, and as long as
+    /// [`Index::can_decide`] is false.
+    #[must_use]
+    pub fn decide_statement(&self, id: &ObjectId) -> Option<Arc<Decision>> {
+        if !self.can_decide() {
+            return None;
+        }
+        let (statement, version, facts) = {
+            let state = self.state.read();
+            let stored = &state.statements.get(id)?.stored;
+            let statement = Arc::clone(stored.view.granting().known()?);
+            let facts = state.facts(&statement.account, &statement.id.namespace);
+            (statement, stored.version, facts)
+        };
+        let key = facts.key_of(version);
+        Some(remembered(&self.decisions.statements, id, key, || {
+            decide(&self.question_of_statement(&statement, &facts))
+        }))
+    }
+
+    /// Decides about a statement as if it were stored. Undecided, without saying what is missing, as long as [`Index::can_decide`] is
+    /// false.
+    pub fn decide_statement_with(&self, statement: &OwnedStatement) -> Decision {
+        if !self.can_decide() {
+            return Decision::Undecided(MissingFacts::UNKNOWN);
+        }
+        let facts = self
+            .state
+            .read()
+            .facts(&statement.account, &statement.id.namespace);
+        decide(&self.question_of_statement(statement, &facts))
+    }
+
+    /// The same, by the limits and accounts that were seen instead of those that the index holds.
+    pub fn decide_statement_as_seen(&self, statement: &OwnedStatement, seen: &Seen) -> Decision {
+        decide(&self.question_of_statement(statement, &seen.facts(&statement.account)))
+    }
+
+    fn question_of_statement<'a>(
+        &'a self,
+        statement: &'a OwnedStatement,
+        facts: &'a RoleFacts,
+    ) -> DecisionInput<'a> {
+        DecisionInput {
+            cluster: &self.cluster,
+            grant: GrantSpec::Statement(statement),
+            account: facts.account.as_fact(),
+            limits: &facts.limits,
+        }
+    }
+
+    /// The statements that a limit applies to, in order.
+    pub(crate) fn statements_under(&self, limit: &ObjectName) -> BTreeSet<ObjectId> {
+        let state = self.state.read();
+        let limit = state.limits.by_name.get(limit);
+        limit.map_or_else(BTreeSet::new, |limit| state.statements.under(&limit.entry))
+    }
+
+    /// The statements that a change may matter to.
+    pub(crate) fn statements_concerned(&self, hypothesis: ProposedChange<'_>) -> BTreeSet<ObjectId> {
+        let state = self.state.read();
+        match hypothesis {
+            ProposedChange::Account(name, _) => state.statements_of_account(name),
+            ProposedChange::Limit(name, after) => {
+                let before = state.limits.by_name.get(name).map(|limit| &limit.entry);
+                let limits = before.into_iter().chain(after);
+                limits.flat_map(|limit| state.statements_told_of(limit)).collect()
+            }
+            ProposedChange::Role(..) | ProposedChange::ClusterRole(..) => BTreeSet::new(),
+        }
+    }
+
+    /// Counts one of them.
+    pub(crate) fn look_at_statement(
+        &self,
+        id: &ObjectId,
+        hypothesis: ProposedChange<'_>,
+        suspension: &mut Suspension,
+    ) {
+        let Some(now) = self.decide_statement(id) else {
+            return;
+        };
+        let Some(statement) = self
+            .statement(id)
+            .and_then(|view| view.granting().known().cloned())
+        else {
+            return;
+        };
+        let facts = self.facts_with(&statement.account, &statement.id.namespace, hypothesis);
+        let after = accepts(&self.question_of_statement(&statement, &facts));
+        suspension.note(now.is_accepted(), after, GrantRef::Statement(id.clone()));
+    }
+}
