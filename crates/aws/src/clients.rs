@@ -12,7 +12,7 @@ use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use deputy_delegation::{
     model::{Account, AssumeRole, Endpoints},
-    names::{AccountId, Partition},
+    names::{AccountId, Partition, PolicyResourceKind},
 };
 use secrecy::ExposeSecret as _;
 
@@ -28,7 +28,8 @@ use crate::{
     observe::{CallObserver, IgnoreCalls},
     proxy::{Proxy, http_client},
     quotas::{KnownQuotas, WithinQuotas},
-    sdk::{ApiCaller, SdkPolicies, SdkRoles, SdkSts},
+    resource_policies::ResourcePolicies,
+    sdk::{ApiCaller, SdkPolicies, SdkResourcePolicies, SdkRoles, SdkSts},
     traits::{Policies, Roles, Sts},
 };
 
@@ -122,14 +123,24 @@ pub struct FederationClient {
     pub access_key_id: String,
 }
 
+/// What of an account has a limit on calls of its own.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Limited {
+    Iam(AccountId),
+    /// The service of such resources. AWS counts the calls to each service apart, and publishes few of these numbers: the same budget as
+    /// IAM's each, which learns.
+    Policies(AccountId, PolicyResourceKind),
+}
+
 /// Clients of all accounts. Made once a process; makes no call and reads no credentials by itself.
 pub struct Clients {
     options: AmbientOptions,
     http: SharedHttpClient,
     ambient: Option<SharedCredentialsProvider>,
-    budgets: Mutex<HashMap<AccountId, Arc<CallBudget>>>,
+    budgets: Mutex<HashMap<Limited, Arc<CallBudget>>>,
     roles: Cache<ByPurpose<dyn Roles>>,
     policies: Cache<ByPurpose<dyn Policies>>,
+    resource_policies: Cache<dyn ResourcePolicies>,
     sts: Cache<dyn Sts>,
     /// STS as the identities that an account names.
     provisioners: Cache<dyn Sts>,
@@ -152,6 +163,7 @@ impl Clients {
             budgets: Mutex::default(),
             roles: Mutex::default(),
             policies: Mutex::default(),
+            resource_policies: Mutex::default(),
             sts: Mutex::default(),
             provisioners: Mutex::default(),
             boundary_writers: Mutex::default(),
@@ -223,6 +235,26 @@ impl Clients {
         lock(&self.policies).insert(account.name.as_str().to_owned(), (access, clients));
     }
 
+    /// Policies of buckets, queues and topics of `account`, as its provisioner.
+    #[must_use]
+    pub fn resource_policies(&self, account: &Account) -> Arc<dyn ResourcePolicies> {
+        let identity = account.provisioner.as_ref();
+        cached(&self.resource_policies, account, identity, || {
+            let config = self.sending_once(account, identity, account.region.as_str().to_owned(), None);
+            Arc::new(SdkResourcePolicies::new(account, &config, |kind| {
+                let limited = Limited::Policies(account.id.clone(), kind);
+                self.limited_caller(account, limited, CallPurpose::Provision)
+            }))
+        })
+    }
+
+    /// From now on these are the policies of buckets, queues and topics of `account`.
+    #[cfg(any(test, feature = "test-support"))]
+    pub fn set_resource_policies(&self, account: &Account, policies: Arc<dyn ResourcePolicies>) {
+        let access = Access::new(account, account.provisioner.as_ref());
+        lock(&self.resource_policies).insert(account.name.as_str().to_owned(), (access, policies));
+    }
+
     /// STS in the region of `account`, as the ambient identity: the one that must be the account's issuer.
     #[must_use]
     pub fn sts(&self, account: &Account) -> Arc<dyn Sts> {
@@ -272,6 +304,7 @@ impl Clients {
     pub fn forget(&self, account: &deputy_delegation::names::ObjectName) {
         lock(&self.roles).remove(account.as_str());
         lock(&self.policies).remove(account.as_str());
+        lock(&self.resource_policies).remove(account.as_str());
         for sts in [&self.sts, &self.provisioners, &self.boundary_writers] {
             lock(sts).remove(account.as_str());
         }
@@ -284,8 +317,12 @@ impl Clients {
     }
 
     fn iam_caller(&self, account: &Account, purpose: CallPurpose) -> ApiCaller {
+        self.limited_caller(account, Limited::Iam(account.id.clone()), purpose)
+    }
+
+    fn limited_caller(&self, account: &Account, limited: Limited, purpose: CallPurpose) -> ApiCaller {
         let budget = lock(&self.budgets)
-            .entry(account.id.clone())
+            .entry(limited)
             .or_insert_with(|| Arc::new(CallBudget::new(self.options.budget)))
             .clone();
         ApiCaller {
@@ -307,17 +344,25 @@ impl Clients {
         }
     }
 
-    /// Sends once: each attempt is to have its turn of the budget, and whether a write may be sent again only its caller knows.
     fn iam(&self, account: &Account, identity: Option<&AssumeRole>) -> aws_sdk_iam::Client {
+        let (region, endpoint) = (iam_region(account), account.endpoints.iam.as_deref());
+        aws_sdk_iam::Client::new(&self.sending_once(account, identity, region, endpoint))
+    }
+
+    /// Sends once: each attempt is to have its turn of the budget, and whether a write may be sent again only its caller knows.
+    fn sending_once(
+        &self,
+        account: &Account,
+        identity: Option<&AssumeRole>,
+        region: String,
+        endpoint: Option<&str>,
+    ) -> SdkConfig {
         let attempt = self.options.timeouts.iam_attempt;
-        let credentials = self.credentials(account, identity);
-        let config = self
-            .base(credentials, iam_region(account), account.endpoints.iam.as_deref())
+        self.base(self.credentials(account, identity), region, endpoint)
             .into_builder()
             .retry_config(RetryConfig::disabled())
             .timeout_config(self.timeout(attempt, attempt))
-            .build();
-        aws_sdk_iam::Client::new(&config)
+            .build()
     }
 
     /// The ambient identity, or the one that is assumed from there.

@@ -1,6 +1,7 @@
 //! IAM and STS behind narrow traits: the only crate that reaches the AWS SDK (invariant 2).
 //!
 //! - [`Roles`], [`Policies`], [`ManagedPolicies`] and [`Sts`]: what the controllers and the broker may do in AWS, nothing more.
+//! - [`ResourcePolicies`]: the policies of buckets, queues and topics.
 //! - [`Clients`]: those traits over the SDK, one set of clients for each account, each with the identity it needs.
 //! - [`RolesAnywhere`]: the identity of a process from an X.509 certificate.
 //! - [`PersonalSts`]: AWS's own ways to a session for a person, by the person's own keys, token or assertion; [`Profiles`].
@@ -43,6 +44,7 @@ mod observe;
 mod people;
 mod proxy;
 mod quotas;
+mod resource_policies;
 mod sdk;
 mod traits;
 
@@ -59,6 +61,7 @@ pub use people::{
     PersonalSts, Profiles, ProfilesError, ProviderCall, SessionCall,
 };
 pub use proxy::{Proxy, ProxyError};
+pub use resource_policies::ResourcePolicies;
 pub use secrecy::{ExposeSecret, SecretString};
 pub use traits::{
     AccountSummaries, AccountSummary, CallerIdentity, Credentials, DefaultVersion, ForeignRole, ListedPolicy,

@@ -182,8 +182,8 @@ mod tests {
             ..AmbientOptions::default()
         };
         let account = account(Endpoints {
-            iam: None,
             sts: Some(endpoint.to_owned()),
+            ..Endpoints::default()
         });
         let clients = Clients::new(options).with_identity("AKIAEXAMPLE", "secret");
         let error = clients.sts(&account).caller_identity().await.unwrap_err();

@@ -104,18 +104,35 @@ impl ErrorClass {
             | "RequestLimitExceeded"
             | "SlowDown"
             | "PriorRequestNotComplete" => Self::Throttled,
-            "AccessDenied" | "UnauthorizedOperation" | "NotAuthorized" | "RegionDisabled" => {
-                Self::AccessDenied
-            }
-            "NoSuchEntity" => Self::NotFound,
+            "AccessDenied"
+            | "UnauthorizedOperation"
+            | "NotAuthorized"
+            | "RegionDisabled"
+            // SNS; and S3, to whoever may call and is not of the bucket's account.
+            | "AuthorizationError"
+            | "MethodNotAllowed" => Self::AccessDenied,
+            "NoSuchEntity"
+            | "NoSuchBucket"
+            | "QueueDoesNotExist"
+            | "AWS.SimpleQueueService.NonExistentQueue"
+            | "NotFound" => Self::NotFound,
             "EntityAlreadyExists" => Self::AlreadyExists,
-            "DeleteConflict" | "ConcurrentModification" | "EntityTemporarilyUnmodifiable" => Self::Conflict,
+            "DeleteConflict"
+            | "ConcurrentModification"
+            | "EntityTemporarilyUnmodifiable"
+            | "OperationAborted" => Self::Conflict,
             // IAM: "Invalid principal in policy: …"; some services say "Invalid principals in policy".
-            "MalformedPolicyDocument" if message.to_ascii_lowercase().contains("invalid principal") => {
+            "MalformedPolicyDocument" | "MalformedPolicy"
+                if message.to_ascii_lowercase().contains("invalid principal") =>
+            {
                 Self::InvalidPrincipal
             }
-            "MalformedPolicyDocument" | "MalformedPolicy" => Self::MalformedPolicy,
-            "LimitExceeded" => Self::LimitExceeded,
+            // SNS: "Invalid parameter: Policy Error: PrincipalNotFound". SQS says of a policy with such a principal, and of any other that it
+            // does not take, "Invalid value for the parameter Policy.": of a role that was made a moment ago it is the principal.
+            "InvalidParameter" if message.contains("PrincipalNotFound") => Self::InvalidPrincipal,
+            "InvalidAttributeValue" if message.contains("parameter Policy") => Self::InvalidPrincipal,
+            "MalformedPolicyDocument" | "MalformedPolicy" | "InvalidPolicyDocument" => Self::MalformedPolicy,
+            "LimitExceeded" | "OverLimit" => Self::LimitExceeded,
             "PackedPolicyTooLarge" => Self::PackedPolicyTooLarge,
             "ExpiredToken" | "TokenRefreshRequired" => Self::ExpiredCredentials,
             "InvalidClientTokenId"
@@ -139,7 +156,13 @@ impl ErrorClass {
             "ValidationError"
             | "Validation"
             | "InvalidInput"
+            | "InvalidParameter"
             | "InvalidParameterValue"
+            | "InvalidAttributeName"
+            | "InvalidAttributeValue"
+            | "InvalidAddress"
+            | "InvalidArgument"
+            | "InvalidRequest"
             | "InvalidParameterCombination"
             | "PolicyNotAttachable"
             | "MissingParameter" => Self::InvalidInput,

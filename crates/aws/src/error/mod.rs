@@ -235,6 +235,8 @@ fn innermost(error: &(dyn StdError + 'static)) -> String {
 fn request_id(headers: &Headers) -> Option<String> {
     headers
         .get("x-amzn-requestid")
+        // Amazon S3.
+        .or_else(|| headers.get("x-amz-request-id"))
         .map(|id| id.chars().take(64).collect())
 }
 

@@ -10,6 +10,7 @@ mod issue;
 mod policies;
 mod principals;
 mod refusals;
+mod resources;
 mod roles;
 mod state;
 mod sts;
@@ -41,7 +42,8 @@ pub use self::{
 };
 use crate::error::AwsError;
 
-/// The account: implements [`Roles`](crate::Roles), [`Policies`](crate::Policies) and [`Sts`](crate::Sts).
+/// The account: implements [`Roles`](crate::Roles), [`Policies`](crate::Policies), [`ResourcePolicies`](crate::ResourcePolicies) and
+/// [`Sts`](crate::Sts).
 pub struct InMemoryIam {
     partition: Partition,
     account: AccountId,
@@ -64,6 +66,7 @@ impl InMemoryIam {
             state: Mutex::new(ModelState {
                 roles: BTreeMap::new(),
                 policies: BTreeMap::new(),
+                resources: BTreeMap::new(),
                 principals,
                 sessions: Vec::new(),
                 federated: Vec::new(),
@@ -310,9 +313,10 @@ impl InMemoryIam {
         role: Option<&RoleName>,
         work: impl FnOnce(&mut ModelState) -> Result<T, AwsError>,
     ) -> Result<T, AwsError> {
-        let is_write = !["iam:Get", "iam:List", "sts:"]
-            .iter()
-            .any(|p| operation.starts_with(p));
+        let is_write = !operation.starts_with("sts:")
+            && !["iam:Get", "iam:List", "s3:Get", "sqs:Get", "sns:Get"]
+                .iter()
+                .any(|p| operation.starts_with(p));
         let mut state = self.lock();
         let index = state.log.len();
         let (result, applied) = match state.faults.take(operation, index) {

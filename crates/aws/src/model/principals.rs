@@ -42,6 +42,28 @@ impl KnownPrincipals {
         self.there.remove(arn);
     }
 
+    /// The unique id of a user or role.
+    pub(super) fn id(&self, arn: &str) -> Option<String> {
+        self.there.get(arn).map(|known| known.id.clone())
+    }
+
+    /// Whether somebody has this unique id.
+    pub(super) fn has_id(&self, id: &str) -> bool {
+        self.there.values().any(|known| known.id == id)
+    }
+
+    /// Whether a policy that names it is taken: it is there, and known everywhere.
+    pub(super) fn may_be_named(&mut self, arn: &str) -> bool {
+        match self.there.get_mut(arn) {
+            Some(known) if known.unknown_for == 0 => true,
+            Some(known) => {
+                known.unknown_for -= 1;
+                false
+            }
+            None => false,
+        }
+    }
+
     /// The trust policy `text` as IAM stores it.
     pub(super) fn stored(
         &mut self,
@@ -68,7 +90,7 @@ impl KnownPrincipals {
                         bad.get_or_insert_with(|| principal.clone());
                     }
                 }
-            } else if is_id && !self.there.values().any(|known| known.id == *principal) {
+            } else if is_id && !self.has_id(principal) {
                 bad.get_or_insert_with(|| principal.clone());
             }
         });
@@ -102,6 +124,26 @@ impl KnownPrincipals {
 fn parse(text: &str) -> Value {
     // What is not JSON has no principals; it was checked before it was stored.
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+}
+
+/// The principals of a policy by `"AWS"`, as written.
+pub(super) fn principals_of(text: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    for_each_principal(&mut parse(text), |principal| all.push(principal.clone()));
+    all
+}
+
+/// The policy with other principals in the places of those for which `other` knows one; `None` when that is nobody.
+pub(super) fn with_principals(text: &str, other: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let mut document = parse(text);
+    let mut changed = false;
+    for_each_principal(&mut document, |principal| {
+        if let Some(other) = other(principal) {
+            *principal = other;
+            changed = true;
+        }
+    });
+    changed.then(|| document.to_string())
 }
 
 fn for_each_principal(document: &mut Value, mut visit: impl FnMut(&mut String)) {

@@ -4,13 +4,15 @@ use std::{collections::BTreeMap, time::Duration};
 
 use deputy_delegation::{
     federation::FederationRequest,
-    names::{ManagedPolicyArn, PolicyArn, PolicyOwner, RoleName},
+    names::{ManagedPolicyArn, PolicyArn, PolicyOwner, PolicyResource, RoleName},
     plan::ObservedRole,
     session::SessionRequest,
 };
 use jiff::Timestamp;
 
-use super::{faults::Faults, principals::KnownPrincipals, refusals::no_such_role};
+use super::{
+    faults::Faults, principals::KnownPrincipals, refusals::no_such_role, resources::StoredResourcePolicy,
+};
 use crate::{
     error::{AwsError, ErrorClass},
     traits::{AccountSummary, QuotaUse},
@@ -103,6 +105,8 @@ pub(super) struct ModelState {
     pub(super) roles: BTreeMap<RoleName, StoredRole>,
     /// The account's, and those of AWS.
     pub(super) policies: BTreeMap<ManagedPolicyArn, StoredPolicy>,
+    /// Buckets, queues and topics, and the policies of those that have one.
+    pub(super) resources: BTreeMap<PolicyResource, Option<StoredResourcePolicy>>,
     pub(super) principals: KnownPrincipals,
     pub(super) sessions: Vec<IssuedSession>,
     pub(super) federated: Vec<IssuedFederation>,

@@ -2,6 +2,7 @@
 
 mod decode;
 mod policies;
+mod resource_policies;
 mod roles;
 mod sts;
 mod summary;
@@ -16,6 +17,7 @@ use tracing::{Instrument, Span};
 
 pub(crate) use self::{
     policies::SdkPolicies,
+    resource_policies::SdkResourcePolicies,
     roles::SdkRoles,
     sts::{SdkSts, issued},
 };

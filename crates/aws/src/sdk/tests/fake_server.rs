@@ -15,6 +15,8 @@ use tokio::{
 #[derive(Clone)]
 pub(crate) enum CannedAnswer {
     Body(u16, String),
+    /// With more headers, each with its end of line.
+    WithHeaders(u16, String, String),
     /// Reads the request and closes the connection.
     Hangup,
     /// Reads the request and says nothing.
@@ -45,17 +47,20 @@ impl Server {
                             .unwrap()
                             .pop_front()
                             .unwrap_or(CannedAnswer::Hangup);
-                        match answer {
-                            CannedAnswer::Body(status, body) => {
-                                let text = format!(
-                                    "HTTP/1.1 {status} X\r\ncontent-type: text/xml\r\nx-amzn-requestid: request-7\r\ncontent-length: {}\r\n\r\n{body}",
-                                    body.len()
-                                );
-                                stream.write_all(text.as_bytes()).await.unwrap();
-                            }
+                        let (status, headers, body) = match answer {
+                            CannedAnswer::Body(status, body) => (status, String::new(), body),
+                            CannedAnswer::WithHeaders(status, headers, body) => (status, headers, body),
                             CannedAnswer::Hangup => return,
                             CannedAnswer::Silence => std::future::pending().await,
-                        }
+                        };
+                        let length = match status {
+                            204 => String::new(),
+                            _ => format!("content-length: {}\r\n", body.len()),
+                        };
+                        let text = format!(
+                            "HTTP/1.1 {status} X\r\ncontent-type: text/xml\r\nx-amzn-requestid: request-7\r\n{length}{headers}\r\n{body}"
+                        );
+                        stream.write_all(text.as_bytes()).await.unwrap();
                     }
                 });
             }

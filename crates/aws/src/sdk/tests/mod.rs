@@ -2,6 +2,7 @@
 
 mod fake_server;
 mod listing;
+mod resource_policies;
 mod spans;
 mod sts;
 
@@ -37,6 +38,7 @@ fn at(server: &Server) -> Account {
     account(Endpoints {
         iam: Some(server.url()),
         sts: Some(server.url()),
+        ..Endpoints::default()
     })
 }
 
@@ -350,7 +352,7 @@ async fn nobody_listening_means_nothing_was_applied() {
     drop(listener);
     let account = account(Endpoints {
         iam: Some(url),
-        sts: None,
+        ..Endpoints::default()
     });
     let error = clients(Arc::default())
         .roles(&account, CallPurpose::Provision)
