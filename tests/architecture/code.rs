@@ -117,7 +117,16 @@ fn admission_writes_nothing_but_events() {
 }
 
 /// Each is a folder of `crates/controller/src`, and has the same files.
-const CONTROLLERS: [&str; 6] = ["role", "cluster_role", "limit", "boundary", "account", "binding"];
+const CONTROLLERS: [&str; 8] = [
+    "role",
+    "cluster_role",
+    "limit",
+    "boundary",
+    "account",
+    "binding",
+    "federated",
+    "statement",
+];
 
 #[test]
 fn the_pure_steps_of_a_controller_hold_no_client() {

@@ -6,8 +6,8 @@ use deputy_api::convert::RoleTemplate;
 use deputy_delegation::{
     AccountId, ClusterName, Decision, NamespaceName, ObjectName, Region, ServiceAccountName,
     model::{
-        Account, Binding, BindingKind, BindingSelector, FederatedBinding, LimitEntry, ObjectId, Role,
-        RoleKind, SessionMethod,
+        Account, Binding, BindingKind, BindingSelector, FederatedBinding, LimitEntry, ObjectId,
+        OwnedStatement, Role, RoleKind, SessionMethod, StatementPrincipal,
     },
     web_identity::{self, WebIdentity},
 };
@@ -111,6 +111,32 @@ impl Facts {
     }
 
     /// Decides about a binding of a federated user as it would be.
+    pub(crate) fn decide_statement(&self, statement: &OwnedStatement) -> Decision {
+        match &self.seen {
+            Some(seen) => self.index.decide_statement_as_seen(statement, seen),
+            None => self.index.decide_statement_with(statement),
+        }
+    }
+
+    /// The principals of a statement that are not there, as far as is known.
+    pub(crate) fn absent_principals(&self, statement: &OwnedStatement) -> Vec<StatementPrincipal> {
+        let id = |name: &ObjectName| ObjectId {
+            namespace: statement.id.namespace.clone(),
+            name: name.clone(),
+        };
+        let is_there = |principal: &&StatementPrincipal| match principal {
+            StatementPrincipal::Role(name) => self.index.role(&id(name).into()).is_some(),
+            StatementPrincipal::ClusterRole(name) => self.index.cluster_role(name).is_some(),
+            StatementPrincipal::FederatedUser(name) => self.index.federated_binding(&id(name)).is_some(),
+        };
+        let principals = statement.principals.iter();
+        principals
+            .filter(|principal| !is_there(principal))
+            .cloned()
+            .collect()
+    }
+
+    /// Decides about a binding of a federated user.
     pub(crate) fn decide_federated(&self, binding: &FederatedBinding) -> Decision {
         match &self.seen {
             Some(seen) => self.index.decide_federated_as_seen(binding, seen),
@@ -168,6 +194,7 @@ impl Facts {
             DeputyKind::ClusterRole => self.index.cluster_role(&name)?.meta.uid,
             DeputyKind::Binding => self.index.binding(&id(name)?)?.meta.uid,
             DeputyKind::FederatedBinding => self.index.federated_binding(&id(name)?)?.meta.uid,
+            DeputyKind::Statement => self.index.statement(&id(name)?)?.meta.uid,
         }
     }
 
@@ -211,6 +238,7 @@ impl Facts {
             GrantRef::Role(id) => id.title().to_string(),
             GrantRef::Binding(id) => format!("AWSRoleBinding {id}"),
             GrantRef::FederatedUser(id) => format!("AWSFederatedUserBinding {id}"),
+            GrantRef::Statement(id) => format!("AWSResourcePolicyStatement {id}"),
         };
         Impact {
             concerned: found.concerned,

@@ -11,16 +11,18 @@ pub(crate) enum DeputyKind {
     ClusterRole,
     Binding,
     FederatedBinding,
+    Statement,
 }
 
 impl DeputyKind {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Account,
         Self::Limit,
         Self::Role,
         Self::ClusterRole,
         Self::Binding,
         Self::FederatedBinding,
+        Self::Statement,
     ];
 
     pub(crate) fn as_str(self) -> &'static str {
@@ -31,6 +33,7 @@ impl DeputyKind {
             Self::ClusterRole => "ClusterAWSRole",
             Self::Binding => "AWSRoleBinding",
             Self::FederatedBinding => "AWSFederatedUserBinding",
+            Self::Statement => "AWSResourcePolicyStatement",
         }
     }
     pub(crate) fn plural(self) -> &'static str {
@@ -41,10 +44,14 @@ impl DeputyKind {
             Self::ClusterRole => "clusterawsroles",
             Self::Binding => "awsrolebindings",
             Self::FederatedBinding => "awsfederateduserbindings",
+            Self::Statement => "awsresourcepolicystatements",
         }
     }
     pub(crate) fn namespaced(self) -> bool {
-        matches!(self, Self::Role | Self::Binding | Self::FederatedBinding)
+        matches!(
+            self,
+            Self::Role | Self::Binding | Self::FederatedBinding | Self::Statement
+        )
     }
 
     /// The kind that the request is about. `None` unless kind and resource both say so.

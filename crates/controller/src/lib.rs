@@ -1,6 +1,6 @@
-//! The controllers: `deputy controller` (accounts, roles, bindings, also of federated users) and `deputy limits` (limits, and accounts as its own identity).
+//! The controllers: `deputy controller` (accounts, roles, bindings, also of federated users, statements of resource policies) and `deputy limits` (limits, and accounts as its own identity).
 //!
-//! Each of `role`, `cluster_role`, `limit`, `boundary`, `account`, `binding` and `federated` reconciles its kind in the same five steps: *dereference* (clients: look everything
+//! Each of `role`, `cluster_role`, `limit`, `boundary`, `account`, `binding`, `federated` and `statement` reconciles its kind in the same five steps: *dereference* (clients: look everything
 //! up), *assess* (pure: make one plan of it), *finalizer* (client: mark the object before anything of it is in AWS), *apply* (client:
 //! carry the plan out in AWS), *report* (client: write what is true then). `dereference`, `assess` and, where the kind writes to AWS,
 //! `apply` have a file each; `status` is pure and makes the words that *report* writes. `work` calls all this for the keys of a
@@ -32,7 +32,6 @@
 mod account;
 mod backoff;
 mod binding;
-mod binding_queues;
 mod boundary;
 mod census;
 mod cluster_role;
@@ -42,6 +41,7 @@ mod error;
 mod federated;
 #[cfg(test)]
 mod fixtures;
+mod grant_queues;
 mod instances;
 mod kind_queue;
 mod left_out;
@@ -55,6 +55,7 @@ mod progress;
 mod queue;
 mod report;
 mod role;
+mod statement;
 mod subjects;
 #[cfg(test)]
 mod tests;

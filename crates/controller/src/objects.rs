@@ -1,6 +1,7 @@
 //! Reading and writing our objects without trusting their shape: an object that its type can't hold is still there.
 
 use deputy_delegation::{NamespaceName, Reason, Violation, Violations};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, Resource,
     api::{ApiResource, DynamicObject, Patch, PatchParams},
@@ -55,6 +56,16 @@ pub fn status_of<S: DeserializeOwned + Default>(object: &DynamicObject) -> S {
 pub fn is_retained(object: &DynamicObject) -> bool {
     let policy = object.data.pointer("/spec/deletionPolicy");
     policy.and_then(serde_json::Value::as_str) == Some("Retain")
+}
+
+/// Whether a namespace is being deleted, or is gone.
+///
+/// # Errors
+/// The API server does not answer.
+pub async fn is_terminating(client: &Client, namespace: &NamespaceName) -> Result<bool, kube::Error> {
+    let api: Api<Namespace> = Api::all(client.clone());
+    let namespace = api.get_opt(namespace.as_str()).await?;
+    Ok(namespace.is_none_or(|namespace| namespace.metadata.deletion_timestamp.is_some()))
 }
 
 /// Adds or removes a finalizer, on the object as it was read. Gives the object as it is then; `None` when it is gone.

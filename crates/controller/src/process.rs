@@ -20,11 +20,11 @@ use tokio::{
 
 use crate::{
     account::AccountController,
-    binding_queues::BindingQueues,
     boundary::{BoundaryController, SweepNews, sweep_for_ever},
     census::{TakeInHand, list_for_ever},
     cluster_role::ClusterRoleController,
     context::{ControllerContext, PeopleApi},
+    grant_queues::GrantQueues,
     instances::Instances,
     kind_queue::{Depth, KindQueue, Origin},
     limit::{CountController, LimitController, copy_for_ever},
@@ -44,13 +44,14 @@ const LAST_WORK: Duration = Duration::from_secs(8);
 const GAUGE_EVERY: Duration = Duration::from_secs(5);
 
 /// What `deputy limits` watches: also the namespaces, for the copies of limits in them. Nothing is decided by those.
-const WITH_NAMESPACES: [ResourceKind; 7] = [
+const WITH_NAMESPACES: [ResourceKind; 8] = [
     ResourceKind::Accounts,
     ResourceKind::Limits,
     ResourceKind::Roles,
     ResourceKind::ClusterRoles,
     ResourceKind::Bindings,
     ResourceKind::FederatedBindings,
+    ResourceKind::Statements,
     ResourceKind::Namespaces,
 ];
 
@@ -172,7 +173,7 @@ pub async fn run_controller(
         client,
         health,
         &metrics,
-        &ResourceKind::KINDS,
+        &ResourceKind::GRANTS,
     );
     let ctx = process.ctx.clone();
     let account = Arc::new(AccountController::new(ctx.clone(), AccountIdentity::Provisioner));
@@ -183,7 +184,7 @@ pub async fn run_controller(
     let placing = role.clone();
     let roles = KindQueue::new("AWSRole", Workers::AWS, move |id| placing.place(id));
     let cluster_roles = KindQueue::new("ClusterAWSRole", Workers::each(2), |_| Place::default());
-    let bindings = BindingQueues::new();
+    let grants = GrantQueues::new(&ctx);
     let triage = Triage::default();
     let taking = role.clone();
     let take: TakeInHand = Arc::new(move |id, uid, account| taking.take_in_hand(id, uid, account));
@@ -203,18 +204,19 @@ pub async fn run_controller(
                 let cluster_role = cluster_role.clone();
                 async move { cluster_role.reconcile(&key).await }
             }),
-            bindings.work(&ctx, &draining),
+            grants.work(&ctx, &draining),
             triage.run(&ctx, &roles.queue, &draining),
             list_for_ever(&ctx, &draining, &census, &roles.queue, take),
         );
     };
-    let [of_roles, of_users] = bindings.observed();
+    let [of_roles, of_users, of_statements] = grants.observed();
     let queues = [
         accounts.observed(),
         roles.observed(),
         cluster_roles.observed(),
         of_roles,
         of_users,
+        of_statements,
     ];
     let route = |dirty: Dirty, origin: Origin| {
         origin.enqueue(&accounts.queue, dirty.accounts, &dirty.echoed_accounts);
@@ -236,7 +238,7 @@ pub async fn run_controller(
             origin == Origin::Change,
             &roles.queue,
         );
-        bindings.enqueue(origin, dirty.bindings, dirty.federated);
+        grants.enqueue(origin, dirty.bindings, dirty.federated, dirty.statements);
     };
     supervise(process, shutdown, work, queues.into(), route).await
 }

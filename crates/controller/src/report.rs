@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use deputy_api::{
-    AWSAccountStatus, AWSFederatedUserBindingStatus, AWSRoleBindingStatus, AWSRoleStatus,
-    ClusterAWSRoleStatus, DelegationLimitStatus,
+    AWSAccountStatus, AWSFederatedUserBindingStatus, AWSResourcePolicyStatementStatus, AWSRoleBindingStatus,
+    AWSRoleStatus, ClusterAWSRoleStatus, DelegationLimitStatus,
     conditions::{self, ConditionReason, ConditionType, Conditions, Status},
 };
 use deputy_aws::AwsError;
@@ -153,6 +153,7 @@ macro_rules! has_conditions {
 has_conditions!(
     AWSAccountStatus,
     AWSFederatedUserBindingStatus,
+    AWSResourcePolicyStatementStatus,
     AWSRoleStatus,
     AWSRoleBindingStatus,
     ClusterAWSRoleStatus,

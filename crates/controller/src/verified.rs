@@ -51,6 +51,7 @@ impl<H: Hasher> std::fmt::Write for Hashed<H> {
 pub struct Verified<K> {
     seen: Mutex<HashMap<K, (Fingerprint, Instant)>>,
     key: FingerprintKey,
+    interval: Duration,
 }
 
 impl<K> Default for Verified<K> {
@@ -58,22 +59,32 @@ impl<K> Default for Verified<K> {
         Self {
             seen: Mutex::default(),
             key: FingerprintKey::default(),
+            interval: DRIFT_INTERVAL,
         }
     }
 }
 
 impl<K: Eq + Hash> Verified<K> {
+    /// The same, which trusts AWS for another time than [`DRIFT_INTERVAL`].
+    #[must_use]
+    pub fn for_an_interval(interval: Duration) -> Self {
+        Self {
+            interval,
+            ..Self::default()
+        }
+    }
+
     /// What makes the fingerprints that are recorded here.
     #[must_use]
     pub fn key(&self) -> &FingerprintKey {
         &self.key
     }
 
-    /// How long it need not be looked at again, if AWS was seen to have this less than [`DRIFT_INTERVAL`] ago.
+    /// How long it need not be looked at again, if AWS was seen to have this less than that interval ago.
     pub fn verified_for(&self, object: &K, fingerprint: Fingerprint) -> Option<Duration> {
         let seen = self.seen.lock();
         let (known, at) = seen.get(object)?;
-        DRIFT_INTERVAL
+        self.interval
             .checked_sub(at.elapsed())
             .filter(|left| *known == fingerprint && !left.is_zero())
     }

@@ -122,6 +122,7 @@ fn kind(one: &AccountUse) -> &'static str {
         AccountUse::Instance(_) => "roles of ClusterAWSRoles",
         AccountUse::Binding(_) => "AWSRoleBindings",
         AccountUse::FederatedUser(_) => "AWSFederatedUserBindings",
+        AccountUse::Statement(_) => "AWSResourcePolicyStatements",
         AccountUse::Limit(_) => "DelegationLimits",
     }
 }
@@ -131,6 +132,7 @@ fn title(one: &AccountUse) -> String {
         AccountUse::Role(id) | AccountUse::Instance(id) => id.title().to_string(),
         AccountUse::Binding(id) => format!("AWSRoleBinding {id}"),
         AccountUse::FederatedUser(id) => format!("AWSFederatedUserBinding {id}"),
+        AccountUse::Statement(id) => format!("AWSResourcePolicyStatement {id}"),
         AccountUse::Limit(name) => {
             format!("DelegationLimit {name}, or take the account out of its spec.accounts")
         }

@@ -5,7 +5,7 @@ use deputy_api::convert::RoleTemplate;
 use deputy_delegation::{
     NamespaceName, ObjectName,
     boundary::is_acknowledged,
-    model::{Limit, Role, SessionPolicy},
+    model::{Limit, Role, SessionPolicy, StatementGrant},
 };
 use deputy_policy::{lint, unless_meant};
 
@@ -43,6 +43,17 @@ pub(super) fn warn_about_session_policy(policy: Option<&SessionPolicy>, verdict:
     warn(
         found
             .map(|lint| format!("session.policy {}: {}", lint.path, lint.message))
+            .collect(),
+        verdict,
+    )
+}
+
+pub(super) fn warn_about_statement(grant: &StatementGrant, verdict: Verdict) -> Verdict {
+    let found = lint(grant, None);
+    warn(
+        found
+            .into_iter()
+            .map(|lint| format!("statement {}: {}", lint.path, lint.message))
             .collect(),
         verdict,
     )

@@ -15,6 +15,7 @@ mod object;
 mod overlap;
 mod role;
 mod shadowed;
+mod statement;
 
 #[cfg(test)]
 mod tests;
@@ -107,7 +108,9 @@ fn decide(object: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
             DeputyKind::Account => account::delete(object, facts),
             DeputyKind::Limit => limit::delete(object, facts),
             DeputyKind::ClusterRole => cluster_role::delete(object, facts),
-            DeputyKind::Role | DeputyKind::Binding | DeputyKind::FederatedBinding => Verdict::allow(),
+            DeputyKind::Role | DeputyKind::Binding | DeputyKind::FederatedBinding | DeputyKind::Statement => {
+                Verdict::allow()
+            }
         };
     }
     if let Some(old) = object.old
@@ -135,6 +138,7 @@ fn decide(object: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
         DeputyKind::ClusterRole => cluster_role::review(object, facts),
         DeputyKind::Binding => binding::review(object, facts),
         DeputyKind::FederatedBinding => federated::review(object, facts),
+        DeputyKind::Statement => statement::review(object, facts),
     }
 }
 

@@ -75,6 +75,7 @@ impl ReviewedObject<'_> {
             DeputyKind::Role => &["accountRef"],
             DeputyKind::Binding => &["roleRef", "accountRef"],
             DeputyKind::FederatedBinding => &["accountRef", "userName"],
+            DeputyKind::Statement => &["accountRef", "resourceARN"],
             DeputyKind::Limit | DeputyKind::ClusterRole => &[],
         };
         let Some(old) = self.old else { return Vec::new() };

@@ -140,6 +140,7 @@ fn is_about_the_object_alone(reason: Reason) -> bool {
         | Reason::ExistingRole
         | Reason::Retain
         | Reason::FederatedUser
+        | Reason::ResourcePolicy
         | Reason::Conflict => false,
     }
 }

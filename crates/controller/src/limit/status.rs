@@ -157,6 +157,7 @@ fn refused((grant, why): (&GrantRef, &WouldBeRefused)) -> RefusedGrant {
         GrantRef::Role(id) => (Kind::from(&id.kind).as_str(), &id.namespace, &id.name),
         GrantRef::Binding(id) => ("AWSRoleBinding", &id.namespace, &id.name),
         GrantRef::FederatedUser(id) => ("AWSFederatedUserBinding", &id.namespace, &id.name),
+        GrantRef::Statement(id) => ("AWSResourcePolicyStatement", &id.namespace, &id.name),
     };
     let mut message = String::new();
     if why.by_role {

@@ -1,38 +1,37 @@
-//! How long a role could not be deleted for good, by own tries.
+//! How long something could not be taken out of AWS for good, by own tries.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, hash::Hash, time::Duration};
 
-use deputy_delegation::model::RoleId;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-/// So long a terminating namespace is held up by a role that AWS refuses to delete.
+/// So long a terminating namespace is held up by what AWS refuses to delete.
 const HELD_UP: Duration = Duration::from_secs(600);
 
-/// Since when AWS refuses for good to delete a role. A process that takes over counts anew: nobody else's tries count.
-pub struct GiveUps {
-    refused: Mutex<HashMap<RoleId, Instant>>,
+/// Since when AWS refuses for good to delete something. A process that takes over counts anew: nobody else's tries count.
+pub struct GiveUps<K> {
+    refused: Mutex<HashMap<K, Instant>>,
     held_up: Duration,
 }
 
-impl Default for GiveUps {
+impl<K: Clone + Eq + Hash> Default for GiveUps<K> {
     fn default() -> Self {
         Self::after(HELD_UP)
     }
 }
 
-/// How a try to delete a role ended.
+/// How a try to delete something ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TriedFor {
     /// It may succeed the next time: AWS is away or busy.
     Passing,
-    /// AWS does not show the role, which is believed when it goes on so for that long.
+    /// AWS does not show it, which is believed when it goes on so for that long.
     Hidden(Duration),
     /// It will not, as long as nobody changes something in AWS.
     Good,
 }
 
-impl GiveUps {
+impl<K: Clone + Eq + Hash> GiveUps<K> {
     /// With that time in place of ten minutes.
     #[must_use]
     pub fn after(held_up: Duration) -> Self {
@@ -43,7 +42,7 @@ impl GiveUps {
     }
 
     /// Notes down how a try ended. Gives whether there were tries enough: this one was refused for good, and so was one ten minutes ago.
-    pub fn tried(&self, id: &RoleId, ended: TriedFor) -> bool {
+    pub fn tried(&self, id: &K, ended: TriedFor) -> bool {
         if ended != TriedFor::Good {
             return false;
         }
@@ -52,8 +51,8 @@ impl GiveUps {
         since.elapsed() >= self.held_up
     }
 
-    /// The role is gone, or is not to be deleted any more.
-    pub fn forget(&self, id: &RoleId) {
+    /// It is gone, or is not to be deleted any more.
+    pub fn forget(&self, id: &K) {
         self.refused.lock().remove(id);
     }
 }

@@ -8,13 +8,10 @@ use std::{
 use deputy_api::conditions::ConditionReason;
 use deputy_aws::{CallPurpose, Roles};
 use deputy_delegation::{
-    NamespaceName,
     model::RoleId,
     plan::{ObservedRole, Step},
     trust::LeftOutPrincipal,
 };
-use k8s_openapi::api::core::v1::Namespace;
-use kube::Api;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
@@ -36,6 +33,7 @@ use crate::{
     census::Census,
     context::ControllerContext,
     error::{ReconcileError, chain},
+    objects,
     orphans::{DeletionBrake, DeletionEnd, GiveUps, TriedFor},
     queue::Lane,
     verified::Verified,
@@ -49,7 +47,7 @@ pub struct KnownRoles<'a> {
     pub absences: &'a Absences,
     pub census: &'a Census,
     pub doubts: &'a Doubts,
-    pub give_ups: &'a GiveUps,
+    pub give_ups: &'a GiveUps<RoleId>,
     pub brake: &'a DeletionBrake,
     pub takeovers: &'a Takeovers,
 }
@@ -85,7 +83,7 @@ pub async fn apply(
     match applied.outcome {
         RoleOutcome::Deleting { message, ended } if inputs.holds_up_namespace() => {
             let is_enough = known.give_ups.tried(&inputs.id, ended);
-            let gives_up = is_enough && is_terminating(ctx, &inputs.id.namespace).await?;
+            let gives_up = is_enough && objects::is_terminating(&ctx.client, &inputs.id.namespace).await?;
             Ok(AppliedRole::now(if gives_up {
                 left::give_up(ctx, inputs, plan, &message).await
             } else {
@@ -447,10 +445,4 @@ impl Convergence {
             RoleTarget::Retain | RoleTarget::Shut | RoleTarget::Delete
         )
     }
-}
-
-async fn is_terminating(ctx: &ControllerContext, namespace: &NamespaceName) -> Result<bool, ReconcileError> {
-    let api: Api<Namespace> = Api::all(ctx.client.clone());
-    let namespace = api.get_opt(namespace.as_str()).await?;
-    Ok(namespace.is_none_or(|namespace| namespace.metadata.deletion_timestamp.is_some()))
 }

@@ -78,7 +78,7 @@ pub struct RoleController {
     census: Arc<Census>,
     doubts: Arc<Doubts>,
     documents: ManagedDocuments,
-    give_ups: GiveUps,
+    give_ups: GiveUps<RoleId>,
     brake: DeletionBrake,
     takeovers: Takeovers,
     /// How much of each role sessions get, where session policies leave less than all of it, as its status has it.

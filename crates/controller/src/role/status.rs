@@ -102,6 +102,9 @@ fn waits_for_others(reason: ConditionReason) -> bool {
         | Reason::ExistingRole
         | Reason::Retain
         | Reason::FederatedUser
+        | Reason::ResourcePolicy
+        | Reason::ResourceNotFound
+        | Reason::PrincipalNotReady
         | Reason::Suspended
         | Reason::NotAccepted
         | Reason::RoleNotFound

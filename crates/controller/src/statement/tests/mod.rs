@@ -1,0 +1,294 @@
+//! A statement from its object to AWS.
+
+mod world;
+
+use std::time::Duration;
+
+use deputy_index::ResourceKind;
+use serde_json::json;
+
+use self::world::*;
+use crate::{
+    fixtures::script::{Call, Trouble},
+    queue::Requeue,
+    report::LOOK_AGAIN,
+};
+
+#[tokio::test(start_paused = true)]
+async fn a_statement_is_written_among_those_of_others() {
+    let mut world = World::new();
+    assert_eq!(world.settle().await, Requeue::After(LOOK_AGAIN));
+    assert_eq!(world.ready().as_deref(), Some("True Ready"));
+    let ours = world.ours().unwrap();
+    assert_eq!(ours["Principal"], json!({"AWS": role_arn()}));
+    assert_eq!(ours["Action"], "s3:GetObject");
+    let object = world.api.get(&path()).unwrap();
+    assert_eq!(object["status"]["sid"], sid().as_str());
+    assert_eq!(object["status"]["principalARNs"], json!([role_arn()]));
+    assert_eq!(object["metadata"]["finalizers"], json!(["deputy.dev/aws"]));
+    // What was seen right is not asked about again for ten minutes.
+    world.script.begin(&[]);
+    world.settle().await;
+    assert_eq!(world.script.calls(), [Call::ReadApi]);
+    tokio::time::advance(LOOK_AGAIN).await;
+    world.settle().await;
+    assert_eq!(world.iam.resource_policy_writes(&bucket()), 1);
+    // Another spec, and it is written again.
+    world.put(statement_object("s3:PutObject"));
+    world.settle().await;
+    assert_eq!(world.ours().unwrap()["Action"], "s3:PutObject");
+    world.delete();
+    world.settle().await;
+    assert_eq!((world.ours(), world.ready()), (None, None));
+    assert!(world.iam.resource_policy_of(&bucket()).unwrap().contains(THEIRS));
+    assert!(world.faults.lock().is_empty());
+}
+
+/// Each of the calls, each of the troubles, from the object to AWS, to another spec, and out again.
+#[tokio::test(start_paused = true)]
+async fn whichever_call_fails_and_however_the_statement_ends_as_it_should() {
+    let mut histories = 0;
+    for stage in ["made", "changed", "deleted"] {
+        let calls = {
+            let mut world = staged(stage, &[]).await;
+            world.settle().await;
+            world.script.calls()
+        };
+        for (at, call) in calls.iter().enumerate() {
+            for trouble in Trouble::ALL {
+                // S3 shows at once what there is; nothing supersedes a statement.
+                let is_none = matches!(trouble, Trouble::NotYetVisible | Trouble::Superseded);
+                if is_none || !trouble.can_happen_to(*call) {
+                    continue;
+                }
+                let mut world = staged(stage, &[(at, trouble)]).await;
+                world.settle().await;
+                let action = world.ours().map(|ours| ours["Action"].clone());
+                let expected = match stage {
+                    "made" => Some(json!("s3:GetObject")),
+                    "changed" => Some(json!("s3:PutObject")),
+                    _ => None,
+                };
+                let case = format!("{stage}, call {at} ({call:?}): {trouble:?}");
+                assert_eq!(action, expected, "{case}");
+                assert_eq!(world.ready().is_some(), stage != "deleted", "{case}");
+                assert!(
+                    world.faults.lock().is_empty(),
+                    "{case}: {:?}",
+                    world.faults.lock()
+                );
+                histories += 1;
+            }
+        }
+    }
+    assert!(histories > 60, "{histories}");
+}
+
+/// A world at the beginning of a stage, in which these things go wrong.
+async fn staged(stage: &str, troubles: &[(usize, Trouble)]) -> World {
+    let mut world = World::new();
+    if stage != "made" {
+        world.settle().await;
+        world.restart();
+    }
+    match stage {
+        "changed" => world.put(statement_object("s3:PutObject")),
+        "deleted" => world.delete(),
+        _ => {}
+    }
+    world.script.begin(troubles);
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_changed_is_put_right_and_told() {
+    let mut world = World::new();
+    world.settle().await;
+    world.api.take_events();
+    for statements in [
+        vec![THEIRS.to_owned()],
+        vec![
+            format!(
+                r#"{{"Sid":"{}","Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"{BUCKET}/*"}}"#,
+                sid()
+            ),
+            THEIRS.to_owned(),
+        ],
+    ] {
+        let statements: Vec<&str> = statements.iter().map(String::as_str).collect();
+        world.write_by_hand(&statements);
+        tokio::time::advance(LOOK_AGAIN).await;
+        world.settle().await;
+        assert_eq!(world.ours().unwrap()["Principal"], json!({"AWS": role_arn()}));
+        let events = world.api.take_events();
+        assert!(
+            events.iter().any(|event| event.starts_with("DriftReverted: ")),
+            "{events:?}"
+        );
+    }
+    // Whoever asks has it looked at now.
+    world.write_by_hand(&[THEIRS]);
+    world.change(|object| {
+        object["metadata"]["annotations"] = json!({"deputy.dev/reconcile-requested-at": "now"})
+    });
+    world.settle().await;
+    assert!(world.ours().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_statement_of_somebody_else_with_our_sid_is_a_conflict() {
+    let mut world = World::new();
+    let foreign = format!(
+        r#"{{"Sid":"{}","Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"{BUCKET}/*"}}"#,
+        sid()
+    );
+    world.write_by_hand(&[&foreign, THEIRS]);
+    let later = world.controller.reconcile(&id()).await.unwrap();
+    assert_eq!(later, Requeue::After(LOOK_AGAIN));
+    assert_eq!(world.ready().as_deref(), Some("False Conflict"));
+    assert_eq!(world.iam.resource_policy_writes(&bucket()), 0);
+    // It goes without taking away what is not its own.
+    world.delete();
+    world.settle().await;
+    assert_eq!(world.ready(), None);
+    assert!(world.ours().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_narrows_takes_the_statement_out_and_gives_it_back() {
+    let mut world = World::new();
+    world.settle().await;
+    world.index.apply(ResourceKind::Limits, allowing(&[]));
+    assert_eq!(
+        world.controller.reconcile(&id()).await.unwrap(),
+        Requeue::AwaitChange
+    );
+    assert_eq!(
+        (world.ours(), world.ready().as_deref()),
+        (None, Some("False NotAccepted"))
+    );
+    assert_eq!(world.api.get(&path()).unwrap()["status"].get("sid"), None);
+    // Nothing of it is asked any more.
+    world.script.begin(&[]);
+    world.controller.reconcile(&id()).await.unwrap();
+    assert_eq!(world.script.calls(), [Call::ReadApi]);
+    world
+        .index
+        .apply(ResourceKind::Limits, allowing(&["arn:aws:s3:::other", BUCKET]));
+    world.settle().await;
+    assert_eq!(world.ready().as_deref(), Some("True Ready"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_principal_is_named_once_it_is_there_and_no_more_when_it_goes() {
+    let mut world = World::new();
+    let meta = role_in_aws().metadata;
+    world.index.delete(ResourceKind::Roles, &meta);
+    assert_eq!(
+        world.controller.reconcile(&id()).await.unwrap(),
+        Requeue::AwaitChange
+    );
+    assert_eq!(world.ready().as_deref(), Some("False PrincipalNotReady"));
+    assert_eq!(
+        world.message(),
+        "not named in AWS: AWSRole uploader does not exist"
+    );
+    assert_eq!(world.iam.resource_policy_writes(&bucket()), 0);
+    world.index.apply(ResourceKind::Roles, role_in_aws());
+    world.settle().await;
+    assert!(world.ours().is_some());
+    // While AWS is away nothing is known of the role, and nobody loses anything.
+    let mut unknown = role_in_aws();
+    unknown.data["status"]["conditions"] = json!([{
+        "type": "Provisioned", "status": "False", "reason": "Unavailable", "message": "AWS is away",
+        "lastTransitionTime": "2026-01-02T03:04:05Z",
+    }]);
+    world.index.apply(ResourceKind::Roles, unknown);
+    world.settle().await;
+    assert!(world.ours().is_some());
+    world.index.delete(ResourceKind::Roles, &meta);
+    world.controller.reconcile(&id()).await.unwrap();
+    assert_eq!(world.ours(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_can_not_be_read_keeps_nobody_in_the_policy() {
+    let mut world = World::new();
+    world.settle().await;
+    world.change(|object| object["spec"]["principals"] = json!("none"));
+    world.controller.reconcile(&id()).await.unwrap();
+    assert_eq!(
+        (world.ours(), world.ready().as_deref()),
+        (None, Some("False NotAccepted"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_is_not_there_leaves_the_statement_and_says_so() {
+    let mut world = World::new();
+    world.settle().await;
+    let account = crate::fixtures::account_object().metadata;
+    world.index.delete(ResourceKind::Accounts, &account);
+    assert_eq!(
+        world.controller.reconcile(&id()).await.unwrap(),
+        Requeue::AwaitChange
+    );
+    assert_eq!(world.ready().as_deref(), Some("False AccountNotFound"));
+    assert!(world.ours().is_some(), "nobody knows whose it is");
+    world.delete();
+    assert_eq!(world.controller.reconcile(&id()).await.unwrap(), Requeue::Retry);
+    assert_eq!(world.ready().as_deref(), Some("False Deleting"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_namespace_that_goes_is_not_held_up_for_ever() {
+    let mut world = World::new();
+    world.settle().await;
+    world.controller = world.controller.giving_up_after(Duration::from_secs(60));
+    world.delete();
+    world.api.delete_namespace();
+    let refused = Some((Call::ReadAws, Trouble::Refused));
+    for _ in 0..2 {
+        assert!(world.ready().is_some());
+        world.script.begin_with(refused);
+        world.controller.reconcile(&id()).await.unwrap();
+        tokio::time::advance(Duration::from_secs(61)).await;
+    }
+    assert_eq!(world.ready(), None, "the finalizer is off");
+    let events = world.api.take_events();
+    let orphaned = events
+        .iter()
+        .find(|event| event.starts_with("Orphaned: "))
+        .unwrap();
+    assert!(
+        orphaned.contains(BUCKET) && orphaned.contains(sid().as_str()),
+        "{orphaned}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bucket_that_is_not_there_is_said_and_holds_up_no_deletion() {
+    let mut world = World::new();
+    world.settle().await;
+    world.iam.remove_resource(&bucket());
+    world.restart();
+    world.controller.reconcile(&id()).await.unwrap();
+    assert_eq!(world.ready().as_deref(), Some("False ResourceNotFound"));
+    world.delete();
+    world.settle().await;
+    assert_eq!(world.ready(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_statements_of_one_policy_never_write_it_at_once() {
+    let mut world = World::new();
+    let turn = world.controller.turns.take(&bucket());
+    assert_eq!(
+        world.controller.reconcile(&id()).await.unwrap(),
+        super::turns::LATER
+    );
+    assert_eq!(world.iam.resource_policy_writes(&bucket()), 0);
+    drop(turn);
+    world.settle().await;
+    assert_eq!(world.ready().as_deref(), Some("True Ready"));
+}
