@@ -98,7 +98,13 @@ pub struct KnownStatements<'a> {
 
 impl KnownStatements<'_> {
     fn fingerprint(&self, target: &StatementTarget, requested: Option<&str>) -> Fingerprint {
-        let wanted = (&target.wanted, &target.resource, &target.account.id, requested);
+        let wanted = (
+            &target.wanted,
+            &target.unique_ids,
+            &target.resource,
+            &target.account.id,
+            requested,
+        );
         self.verified.key().fingerprint(&wanted)
     }
 }

@@ -51,6 +51,8 @@ pub struct StatementTarget {
     pub wanted: Option<WantedStatement>,
     /// Whom it names.
     pub grantees: Vec<GranteeArn>,
+    /// The unique ids of the roles among them.
+    pub unique_ids: Vec<Box<str>>,
     /// Whether what is there under the Sid is the object's.
     pub is_claimed: bool,
     /// Why it names not all, or is not there.
@@ -157,6 +159,11 @@ fn converge(
         sid: inputs.sid.clone(),
         wanted,
         grantees,
+        unique_ids: inputs
+            .principals
+            .iter()
+            .filter_map(|one| one.unique_id.clone())
+            .collect(),
         is_claimed: inputs.is_claimed(),
         left_out,
     })

@@ -50,6 +50,8 @@ pub struct Grantee {
     pub principal: StatementPrincipal,
     /// Who that is in AWS, or why it can't be named.
     pub arn: Result<GranteeArn, &'static str>,
+    /// The unique id of a role: AWS keeps it beside the ARN, so one that was made again has to be named again.
+    pub unique_id: Option<Box<str>>,
 }
 
 impl StatementInputs {
@@ -125,36 +127,29 @@ fn place(object: &DynamicObject) -> Option<(ObjectName, PolicyResource)> {
 
 fn grantee(index: &Index, statement: &OwnedStatement, principal: &StatementPrincipal) -> Grantee {
     let namespace = statement.id.namespace.clone();
-    let arn = match principal {
-        StatementPrincipal::Role(name) => role_arn(
-            index,
-            &ObjectId {
-                namespace,
-                name: name.clone(),
-            }
-            .into(),
-        ),
-        StatementPrincipal::ClusterRole(name) => role_arn(
-            index,
-            &RoleId {
-                namespace,
-                name: name.clone(),
-                kind: RoleKind::ClusterAWSRole {
-                    account: statement.account.clone(),
-                },
-            },
-        ),
-        StatementPrincipal::FederatedUser(name) => user_arn(
-            index,
-            &ObjectId {
-                namespace,
-                name: name.clone(),
-            },
-        ),
+    let (name, principal) = (principal.name().clone(), principal.clone());
+    let kind = match &principal {
+        StatementPrincipal::Role(_) => RoleKind::AWSRole,
+        StatementPrincipal::ClusterRole(_) => RoleKind::ClusterAWSRole {
+            account: statement.account.clone(),
+        },
+        StatementPrincipal::FederatedUser(_) => {
+            return Grantee {
+                principal,
+                arn: user_arn(index, &ObjectId { namespace, name }),
+                unique_id: None,
+            };
+        }
+    };
+    let id = RoleId {
+        namespace,
+        name,
+        kind,
     };
     Grantee {
-        principal: principal.clone(),
-        arn,
+        principal,
+        arn: role_arn(index, &id),
+        unique_id: index.role(&id).and_then(|view| view.state.role_id.clone()),
     }
 }
 

@@ -212,6 +212,21 @@ async fn a_principal_is_named_once_it_is_there_and_no_more_when_it_goes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_role_that_was_made_again_is_named_again() {
+    let mut world = World::new();
+    world.settle().await;
+    world.iam.remove_principal(&role_arn());
+    world.iam.add_principal(&role_arn());
+    // AWS shows whom it meant.
+    assert_ne!(world.ours().unwrap()["Principal"], json!({"AWS": role_arn()}));
+    let mut again = role_in_aws();
+    again.data["status"]["roleID"] = json!("AROAMADEAGAIN");
+    world.index.apply(ResourceKind::Roles, again);
+    world.settle().await;
+    assert_eq!(world.ours().unwrap()["Principal"], json!({"AWS": role_arn()}));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_can_not_be_read_keeps_nobody_in_the_policy() {
     let mut world = World::new();
     world.settle().await;
