@@ -141,6 +141,51 @@ pub(super) const KNOWN: &[Difference] = &[
         "0",
         "https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html",
     ),
+    ministack(
+        "PutBucketPolicy of what is no JSON",
+        "ok",
+        "https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html",
+    ),
+    ministack(
+        "PutBucketPolicy for a user that is not there",
+        "ok",
+        "https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html",
+    ),
+    ministack(
+        "what these refused calls changed of a bucket",
+        "one",
+        "https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html",
+    ),
+    ministack(
+        "SetQueueAttributes of what is no JSON",
+        "ok",
+        "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html",
+    ),
+    ministack(
+        "SetQueueAttributes for a user that is not there",
+        "ok",
+        "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html",
+    ),
+    ministack(
+        "what these refused calls changed of a queue",
+        "one",
+        "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html",
+    ),
+    ministack(
+        "SetTopicAttributes of what is no JSON",
+        "ok",
+        "https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html",
+    ),
+    ministack(
+        "SetTopicAttributes for a user that is not there",
+        "ok",
+        "https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html",
+    ),
+    ministack(
+        "what these refused calls changed of a topic",
+        "one",
+        "https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html",
+    ),
     moto(
         "CreateRole of a name in other case",
         "ok",
@@ -280,6 +325,56 @@ pub(super) const KNOWN: &[Difference] = &[
         "Policies of it after one more",
         "0",
         "https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccountSummary.html",
+    ),
+    moto(
+        "PutBucketPolicy of what is no JSON",
+        "ok",
+        "https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html",
+    ),
+    moto(
+        "PutBucketPolicy for a user that is not there",
+        "ok",
+        "https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html",
+    ),
+    moto(
+        "what these refused calls changed of a bucket",
+        "one",
+        "https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html",
+    ),
+    moto(
+        "GetQueueAttributes after it",
+        "one",
+        "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html",
+    ),
+    moto(
+        "SetQueueAttributes of what is no JSON",
+        "no code (ServiceError)",
+        "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html",
+    ),
+    moto(
+        "SetQueueAttributes for a user that is not there",
+        "ok",
+        "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html",
+    ),
+    moto(
+        "what these refused calls changed of a queue",
+        "one",
+        "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html",
+    ),
+    moto(
+        "SetTopicAttributes of what is no JSON",
+        "no code (ServiceError)",
+        "https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html",
+    ),
+    moto(
+        "SetTopicAttributes for a user that is not there",
+        "ok",
+        "https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html",
+    ),
+    moto(
+        "what these refused calls changed of a topic",
+        "one",
+        "https://docs.aws.amazon.com/sns/latest/api/API_SetTopicAttributes.html",
     ),
 ];
 

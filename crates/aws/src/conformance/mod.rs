@@ -1,4 +1,4 @@
-//! The model of IAM beside doubles of AWS that somebody else wrote: ministack (`AUTH=true`) and moto, both of account 123456789012. What AWS's
+//! The model of IAM, and of policies of resources, beside doubles of AWS that somebody else wrote: ministack (`AUTH=true`) and moto, both of account 123456789012. What AWS's
 //! documentation says of a call is held against each of them, and where a double is known to be wrong, that is written down and held as well.
 //!
 //! `hack/with-doubles` starts both, and names them in `DEPUTY_TEST_MINISTACK_URL` and `DEPUTY_TEST_MOTO_URL`. Without these only the model
@@ -11,6 +11,7 @@ mod make;
 mod policies;
 mod principals;
 mod refused_roles;
+mod resources;
 mod roles;
 mod table;
 mod world;
@@ -28,6 +29,7 @@ async fn held_against_the_documentation(world: &World) {
     policies::see(world, &mut record).await;
     principals::see(world, &mut record).await;
     listings::see(world, &mut record).await;
+    resources::see(world, &mut record).await;
     let wrong = record.unexplained(world.double, differences::KNOWN);
     assert!(wrong.is_empty(), "{:?}: {wrong:#?}", world.double);
     println!(

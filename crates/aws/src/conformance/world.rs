@@ -5,23 +5,28 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use aws_sdk_iam::config::{BehaviorVersion, Credentials, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use deputy_delegation::{
     model::Account,
-    names::{IamPath, ManagedPolicyArn, PolicyName, RoleName},
+    names::{IamPath, ManagedPolicyArn, PolicyName, PolicyResource, PolicyResourceKind, RoleName},
 };
 
 use super::table::Double;
 use crate::{
-    AmbientOptions, BudgetSettings, CallPurpose, Clients, Policies, Roles, Sts, WriteFence,
+    AmbientOptions, BudgetSettings, CallPurpose, Clients, Policies, ResourcePolicies, Roles, Sts, WriteFence,
     model::InMemoryIam, sdk::tests::account,
 };
+
+/// Of queues and topics.
+const REGION: &str = "eu-west-1";
 
 /// AWS, or what stands for it.
 pub(super) struct World {
     pub(super) double: Double,
     pub(super) roles: Arc<dyn Roles>,
     pub(super) policies: Arc<dyn Policies>,
+    pub(super) resource_policies: Arc<dyn ResourcePolicies>,
     pub(super) account: Account,
     pub(super) users: Users,
     /// In the names of what is made here: a double may have been used before.
@@ -42,6 +47,7 @@ impl World {
             double: Double::Model,
             roles: iam.clone(),
             policies: iam.clone(),
+            resource_policies: iam.clone(),
             account,
             users: Users::Model(iam.clone()),
             run: "0".to_owned(),
@@ -58,6 +64,9 @@ impl World {
         let mut account = account(Default::default());
         account.endpoints.iam = Some(url.clone());
         account.endpoints.sts = Some(url.clone());
+        account.endpoints.s3 = Some(url.clone());
+        account.endpoints.sqs = Some(url.clone());
+        account.endpoints.sns = Some(url.clone());
         // The root key: what identities may do is not what is tested here.
         let options = AmbientOptions {
             fence: WriteFence::new(|_| true),
@@ -75,8 +84,9 @@ impl World {
             double,
             roles: root.roles(&account, CallPurpose::Provision),
             policies: root.policies(&account, CallPurpose::Provision),
+            resource_policies: root.resource_policies(&account),
             account,
-            users: Users::Sdk(administrator(&url)),
+            users: Users::Sdk(aws_sdk_iam::Client::new(&administrator(&url, "us-east-1"))),
             run: since.as_millis().to_string(),
         })
     }
@@ -102,6 +112,46 @@ impl World {
     /// The ARN of a user that this world makes.
     pub(super) fn user_arn(&self, name: &str) -> String {
         format!("arn:aws:iam::{}:user/table-{}-{name}", self.account.id, self.run)
+    }
+
+    /// A bucket, queue or topic of that name, which need not be there. Queues and topics are in another region than the account's.
+    pub(super) fn resource(&self, kind: PolicyResourceKind, name: &str) -> PolicyResource {
+        let (service, id, run) = (kind.service(), &self.account.id, &self.run);
+        let home = match kind {
+            PolicyResourceKind::Bucket => ":".to_owned(),
+            PolicyResourceKind::Queue | PolicyResourceKind::Topic => format!("{REGION}:{id}"),
+        };
+        PolicyResource::parse(&format!("arn:aws:{service}:{home}:table-{run}-{name}")).unwrap()
+    }
+
+    pub(super) async fn make_resource(&self, resource: &PolicyResource) {
+        if let Users::Model(iam) = &self.users {
+            return iam.add_resource(resource);
+        }
+        let name = resource.name();
+        match resource.kind() {
+            PolicyResourceKind::Bucket => {
+                let url = self.account.endpoints.s3.as_deref().unwrap();
+                let config = aws_sdk_s3::config::Builder::from(&administrator(url, "us-east-1"));
+                let s3 = aws_sdk_s3::Client::from_conf(config.force_path_style(true).build());
+                s3.create_bucket().bucket(name).send().await.map(drop).unwrap();
+            }
+            PolicyResourceKind::Queue => {
+                let url = self.account.endpoints.sqs.as_deref().unwrap();
+                let sqs = aws_sdk_sqs::Client::new(&administrator(url, REGION));
+                sqs.create_queue()
+                    .queue_name(name)
+                    .send()
+                    .await
+                    .map(drop)
+                    .unwrap();
+            }
+            PolicyResourceKind::Topic => {
+                let url = self.account.endpoints.sns.as_deref().unwrap();
+                let sns = aws_sdk_sns::Client::new(&administrator(url, REGION));
+                sns.create_topic().name(name).send().await.map(drop).unwrap();
+            }
+        }
     }
 
     pub(super) async fn make_user(&self, name: &str) {
@@ -138,15 +188,16 @@ impl World {
     }
 }
 
-fn administrator(url: &str) -> aws_sdk_iam::Client {
-    let config = aws_sdk_iam::Config::builder()
+fn administrator(url: &str, region: &'static str) -> SdkConfig {
+    SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .endpoint_url(url)
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
-        .build();
-    aws_sdk_iam::Client::from_conf(config)
+        .region(Region::new(region))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+            "test", "test", None, None, "test",
+        )))
+        .build()
 }
 
 /// The IAM user that is the issuer, and its access key.

@@ -132,7 +132,7 @@ impl ErrorClass {
             "InvalidParameter" if message.contains("PrincipalNotFound") => Self::InvalidPrincipal,
             "InvalidAttributeValue" if message.contains("parameter Policy") => Self::InvalidPrincipal,
             "MalformedPolicyDocument" | "MalformedPolicy" | "InvalidPolicyDocument" => Self::MalformedPolicy,
-            "LimitExceeded" | "OverLimit" => Self::LimitExceeded,
+            "LimitExceeded" | "OverLimit" | "PolicyTooLarge" => Self::LimitExceeded,
             "PackedPolicyTooLarge" => Self::PackedPolicyTooLarge,
             "ExpiredToken" | "TokenRefreshRequired" => Self::ExpiredCredentials,
             "InvalidClientTokenId"

@@ -104,11 +104,58 @@ impl InMemoryIam {
         self.call(operation, resource.to_string(), None, |state| {
             state.has_resource(operation, resource)?;
             let stored = policy
-                .map(|text| state.acceptable(operation, &self.account, resource.kind(), text))
-                .transpose()?;
+                .map(|text| state.acceptable(&self.account, resource.kind(), text))
+                .transpose()
+                .map_err(|refusal| refusal.error(operation, resource.kind()))?;
             state.resources.insert(resource.clone(), stored);
             Ok(())
         })
+    }
+}
+
+/// Why a call about a policy is refused.
+enum PolicyRefusal {
+    NoResource,
+    NoPolicy,
+    TooLong,
+    Principal,
+}
+
+impl PolicyRefusal {
+    /// In the words of each service, which are what its class comes of.
+    fn error(&self, operation: &'static str, kind: PolicyResourceKind) -> AwsError {
+        use PolicyResourceKind::{Bucket, Queue, Topic};
+        let (code, message) = match (self, kind) {
+            (Self::NoResource, Bucket) => ("NoSuchBucket", "The specified bucket does not exist"),
+            (Self::NoResource, Queue) => (
+                "AWS.SimpleQueueService.NonExistentQueue",
+                "The specified queue does not exist.",
+            ),
+            (Self::NoResource, Topic) => ("NotFound", "Topic does not exist"),
+            (Self::NoPolicy, Bucket) => (
+                "MalformedPolicy",
+                "Policies must be valid JSON and the first byte must be '{'",
+            ),
+            (Self::TooLong, Bucket) => (
+                "PolicyTooLarge",
+                "Policy exceeds the maximum allowed document size.",
+            ),
+            (Self::TooLong, Queue) => ("OverLimit", "Submitted policy is over max allowed size."),
+            (Self::Principal, Bucket) => ("MalformedPolicy", "Invalid principal in policy"),
+            // Of a topic that is too long no other words are known.
+            (Self::NoPolicy | Self::TooLong, Topic) => {
+                ("InvalidParameter", "Invalid parameter: Policy Error: null")
+            }
+            (Self::Principal, Topic) => (
+                "InvalidParameter",
+                "Invalid parameter: Policy Error: PrincipalNotFound",
+            ),
+            (Self::NoPolicy | Self::Principal, Queue) => {
+                ("InvalidAttributeValue", "Invalid value for the parameter Policy.")
+            }
+        };
+        let class = ErrorClass::of(Some(code), Some(400), message);
+        AwsError::new(operation, class, message).with_code(code)
     }
 }
 
@@ -117,53 +164,32 @@ impl ModelState {
         if self.resources.contains_key(resource) {
             return Ok(());
         }
-        let (code, message) = match resource.kind() {
-            PolicyResourceKind::Bucket => ("NoSuchBucket", "The specified bucket does not exist"),
-            PolicyResourceKind::Queue => (
-                "AWS.SimpleQueueService.NonExistentQueue",
-                "The specified queue does not exist.",
-            ),
-            PolicyResourceKind::Topic => ("NotFound", "Topic does not exist"),
-        };
-        Err(AwsError::new(operation, ErrorClass::NotFound, message).with_code(code))
+        Err(PolicyRefusal::NoResource.error(operation, resource.kind()))
     }
 
     /// The policy as it is stored, if the service takes it.
     fn acceptable(
         &mut self,
-        operation: &'static str,
         account: &AccountId,
         kind: PolicyResourceKind,
         text: &str,
-    ) -> Result<StoredResourcePolicy, AwsError> {
-        let malformed = match kind {
-            PolicyResourceKind::Bucket => "MalformedPolicy",
-            PolicyResourceKind::Queue => "InvalidAttributeValue",
-            PolicyResourceKind::Topic => "InvalidParameter",
-        };
-        well_formed(operation, text).map_err(|error| error.with_code(malformed))?;
+    ) -> Result<StoredResourcePolicy, PolicyRefusal> {
+        well_formed("", text).map_err(|_| PolicyRefusal::NoPolicy)?;
         if text.len() > kind.policy_size() {
-            let message = format!("a policy of more than {} bytes", kind.policy_size());
-            return Err(AwsError::new(operation, ErrorClass::LimitExceeded, &message).with_code(malformed));
+            return Err(PolicyRefusal::TooLong);
         }
         let of_account = format!(":iam::{account}:");
         for principal in principals_of(text) {
             let is_entity = principal.contains(&of_account)
                 && (principal.contains(":role/") || principal.contains(":user/"));
             let is_id = principal.starts_with("AROA") || principal.starts_with("AIDA");
-            let refused = if is_entity {
-                !self.principals.may_be_named(&principal)
+            let is_known = if is_entity {
+                self.principals.may_be_named(&principal)
             } else {
-                is_id && !self.principals.has_id(&principal)
+                !is_id || self.principals.has_id(&principal)
             };
-            if refused {
-                let message = match kind {
-                    PolicyResourceKind::Bucket => "Invalid principal in policy",
-                    PolicyResourceKind::Queue => "Invalid value for the parameter Policy.",
-                    PolicyResourceKind::Topic => "Invalid parameter: Policy Error: PrincipalNotFound",
-                };
-                let error = AwsError::new(operation, ErrorClass::InvalidPrincipal, message);
-                return Err(error.with_code(malformed));
+            if !is_known {
+                return Err(PolicyRefusal::Principal);
             }
         }
         Ok(StoredResourcePolicy::new(text, &self.principals))
@@ -190,5 +216,124 @@ impl ResourcePolicies for InMemoryIam {
             return Err(topic_keeps_a_policy(resource));
         }
         self.set(delete_operation(resource.kind()), resource, None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use deputy_delegation::names::Partition;
+
+    use super::*;
+    use crate::model::{Fault, Lag};
+
+    const ROLE: &str = "arn:aws:iam::123456789012:role/deputy/demo/one";
+    const BUCKET: &str = "arn:aws:s3:::letters";
+    const QUEUE: &str = "arn:aws:sqs:eu-west-1:123456789012:jobs";
+    const TOPIC: &str = "arn:aws:sns:eu-west-1:123456789012:news";
+
+    fn with_all() -> (InMemoryIam, [PolicyResource; 3]) {
+        let account = AccountId::new("123456789012").unwrap();
+        let iam = InMemoryIam::new(Partition::new("aws").unwrap(), account);
+        let all = [BUCKET, QUEUE, TOPIC].map(|arn| PolicyResource::parse(arn).unwrap());
+        all.iter().for_each(|resource| iam.add_resource(resource));
+        iam.add_principal(ROLE);
+        (iam, all)
+    }
+
+    /// With a space that no serializer writes.
+    fn naming(principal: &str) -> String {
+        format!(
+            r#"{{"Version":"2012-10-17", "Statement":[{{"Principal":{{"AWS":["{principal}"]}},"Effect":"Allow"}}]}}"#
+        )
+    }
+
+    #[tokio::test]
+    async fn a_role_that_is_gone_is_shown_as_its_unique_id() {
+        let (iam, all) = with_all();
+        for resource in &all {
+            iam.put_resource_policy(resource, &naming(ROLE)).await.unwrap();
+            assert_eq!(iam.resource_policy_of(resource).unwrap(), naming(ROLE));
+        }
+        iam.remove_principal(ROLE);
+        let id = |resource: &PolicyResource| {
+            let text = iam.resource_policy_of(resource).unwrap();
+            let [id] = principals_of(&text).try_into().unwrap();
+            id
+        };
+        let gone = all.each_ref().map(id);
+        assert!(gone.iter().all(|id| id.starts_with("AROA")), "{gone:?}");
+        iam.add_principal(ROLE);
+        assert_eq!(all.each_ref().map(id), gone, "it is another role");
+        // As AWS: whoever writes the others back is refused for them.
+        for (resource, id) in all.iter().zip(gone) {
+            let refused = iam.put_resource_policy(resource, &naming(&id)).await;
+            assert_eq!(refused.unwrap_err().class(), ErrorClass::InvalidPrincipal);
+            iam.put_resource_policy(resource, &naming(ROLE)).await.unwrap();
+            assert_eq!(iam.resource_policy_of(resource).unwrap(), naming(ROLE));
+            assert_eq!(iam.resource_policy_writes(resource), 2);
+        }
+    }
+
+    #[tokio::test]
+    async fn only_roles_and_users_of_the_account_have_to_be_there() {
+        let (iam, [bucket, ..]) = with_all();
+        for (principal, is_taken) in [
+            ("arn:aws:iam::123456789012:role/nobody", false),
+            ("arn:aws:iam::123456789012:user/nobody", false),
+            ("arn:aws:iam::210987654321:role/somebody", true),
+            ("arn:aws:sts::123456789012:federated-user/Manager", true),
+            ("arn:aws:iam::123456789012:root", true),
+            ("*", true),
+        ] {
+            let written = iam.put_resource_policy(&bucket, &naming(principal)).await;
+            assert_eq!(written.is_ok(), is_taken, "{principal}");
+        }
+        iam.set_lag(Lag {
+            principal_saves: 1,
+            ..Lag::default()
+        });
+        let new = "arn:aws:iam::123456789012:role/new";
+        iam.add_principal(new);
+        for is_taken in [false, true] {
+            let written = iam.put_resource_policy(&bucket, &naming(new)).await;
+            assert_eq!(written.is_ok(), is_taken);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_policy_has_the_size_that_the_service_takes() {
+        let (iam, all) = with_all();
+        for resource in &all {
+            let longest = resource.kind().policy_size();
+            let policy = naming("*");
+            let fits = format!("{policy}{}", " ".repeat(longest - policy.len()));
+            iam.put_resource_policy(resource, &fits).await.unwrap();
+            let refused = iam.put_resource_policy(resource, &format!("{fits} ")).await;
+            assert!(refused.is_err(), "{resource}");
+            assert_eq!(iam.resource_policy_of(resource), Some(fits));
+        }
+    }
+
+    #[tokio::test]
+    async fn calls_about_policies_fail_on_order() {
+        let (iam, [bucket, queue, _]) = with_all();
+        iam.fail(Fault::after(ErrorClass::Unreachable).of("s3:PutBucketPolicy"));
+        let lost = iam.put_resource_policy(&bucket, &naming(ROLE)).await.unwrap_err();
+        assert!(lost.outcome_unknown());
+        assert_eq!(iam.resource_policy_of(&bucket), Some(naming(ROLE)));
+        iam.fail(Fault::before(ErrorClass::Throttled).of("sqs:SetQueueAttributes"));
+        let refused = iam.put_resource_policy(&queue, &naming(ROLE)).await;
+        assert_eq!(refused.unwrap_err().class(), ErrorClass::Throttled);
+        assert_eq!(iam.resource_policy_of(&queue), None);
+        assert_eq!([&bucket, &queue].map(|r| iam.resource_policy_writes(r)), [1, 0]);
+        iam.resource_policy(&bucket).await.unwrap();
+        assert_eq!(iam.writes(), ["s3:PutBucketPolicy"]);
+        iam.set_resource_policy(&bucket, None);
+        iam.remove_resource(&queue);
+        let seen = iam.resource_policy(&queue).await.unwrap_err();
+        assert_eq!(
+            (seen.class(), iam.resource_policy_of(&bucket)),
+            (ErrorClass::NotFound, None)
+        );
     }
 }
