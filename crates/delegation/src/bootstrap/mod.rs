@@ -4,6 +4,7 @@ mod anywhere;
 mod federation;
 mod identity;
 mod policies;
+mod resource_policies;
 mod scope;
 mod setup;
 

@@ -214,6 +214,7 @@ pub(super) fn provisioner(scope: &Scope) -> Vec<Statement> {
             vec![],
         ));
     }
+    statements.extend(scope.resource_policies.statements());
     statements
 }
 

@@ -11,6 +11,8 @@ use crate::{
     naming,
 };
 
+use super::resource_policies::ResourcePolicyScope;
+
 /// The name of the identity of `deputy broker`.
 pub const BROKER: &str = "deputy-broker";
 /// The name of the identity with which `deputy controller` writes roles.
@@ -38,6 +40,8 @@ pub(super) struct Scope {
     pub(super) referenced: Vec<String>,
     /// Whether sessions of people get a source identity.
     pub(super) names_people: bool,
+    /// Resources whose policies may have statements.
+    pub(super) resource_policies: ResourcePolicyScope,
 }
 
 impl Scope {
@@ -69,6 +73,7 @@ impl Scope {
             ],
             referenced: referenced.into_iter().collect(),
             names_people: account.names_people,
+            resource_policies: ResourcePolicyScope::new(account, here()),
         }
     }
 

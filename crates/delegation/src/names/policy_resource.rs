@@ -1,6 +1,6 @@
 //! Resources that have a policy of their own: buckets, queues and topics.
 
-use std::fmt;
+use std::{fmt, net::Ipv4Addr};
 
 use super::{AccountId, NameError, Partition, Region, pattern::wildcard_match};
 
@@ -193,6 +193,8 @@ fn is_bucket(name: &str) -> bool {
         && bytes.first().is_some_and(is_edge)
         && bytes.last().is_some_and(is_edge)
         && !name.contains("..")
+        // "Must not be formatted as an IP address": in the name of a host it would be one.
+        && name.parse::<Ipv4Addr>().is_err()
 }
 
 fn is_word(name: &str, max: usize) -> bool {

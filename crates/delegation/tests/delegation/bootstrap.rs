@@ -180,6 +180,15 @@ fn a_stolen_provisioner_cannot_widen_its_cage() {
         ("iam:AttachRolePolicy", &role()),
         ("iam:PassRole", &role()),
         ("sts:AssumeRole", &role()),
+        ("s3:PutBucketPolicy", "arn:aws:s3:::productionapp"),
+        (
+            "sqs:SetQueueAttributes",
+            "arn:aws:sqs:eu-west-1:123456789012:orders",
+        ),
+        (
+            "sns:SetTopicAttributes",
+            "arn:aws:sns:eu-west-1:123456789012:orders",
+        ),
     ] {
         assert!(
             !may(&provisioner, action, resource, &[OURS, BECOMES_OURS]),
