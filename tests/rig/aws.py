@@ -69,12 +69,12 @@ class Aws:
 
     @property
     def direct_url(self) -> str:
-        """ministack itself: for tests' own set-up and for services other than IAM and STS."""
+        """ministack itself: for tests' own set-up, and for what the applications call."""
         return f"http://127.0.0.1:{self._port}"
 
     @property
     def url(self) -> str:
-        """The recording proxy: the IAM and STS endpoint to give to what is under test."""
+        """The recording proxy: the endpoint of every service to give to what is under test."""
         return self.recorder.url
 
     def start(self) -> "Aws":

@@ -109,7 +109,7 @@ class Deputy:
         if manifest["kind"] == "AWSAccount":
             manifest["metadata"].setdefault("annotations", {})["deputy.dev/accept-removing-orphans"] = "100000"
             manifest["spec"]["issuer"]["principalARN"] = self.issuer_arn
-            manifest["spec"]["endpoints"] = {"iam": self.aws.url, "sts": self.aws.url}
+            manifest["spec"]["endpoints"] = dict.fromkeys(("iam", "sts", "s3", "sqs", "sns"), self.aws.url)
         return manifest
 
     # --- installation

@@ -1,4 +1,4 @@
-"""An HTTP proxy in front of IAM and STS that records every call and breaks those it is told to."""
+"""An HTTP proxy in front of AWS that records every call and breaks those it is told to."""
 
 import http.client
 import json
@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from . import protocols
 from .ports import free_port
 from .proc import wait_until
 
@@ -24,9 +25,10 @@ _HOP_BY_HOP = {
     "trailer",
     "transfer-encoding",
     "upgrade",
+    # Answered here.
+    "expect",
 }
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/([^/]+)/([^/]+)/aws4_request")
-_CODE = re.compile(rb"<Code>([^<]*)</Code>")
 # The double's root user, whose signature it does not check.
 _AS_ROOT = "AWS4-HMAC-SHA256 Credential=test/20000101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0"
 _DETAILS = "GetAccountAuthorizationDetails"
@@ -44,7 +46,7 @@ class Call:
     region: str
     action: str
     parameters: dict[str, str]
-    """All parameters of the query protocol, `Action` and `Version` included."""
+    """All parameters of the request, `Action` included; of the query protocol `Version`, too."""
     access_key_id: str
     status: int
     """Of the answer the caller got; 0 when it got none."""
@@ -236,14 +238,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(413)
             return
         body = self.rfile.read(length)
-        query = urllib.parse.urlsplit(self.path).query or body.decode("utf-8", "replace")
-        parameters = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
         key, region, service = _scope(self.headers.get("Authorization", ""))
+        parameters = protocols.parameters(service, self.command, self.path, self.headers, body)
         fault = self.owner.take_fault(parameters)
-        status, headers, answer, applied = self._answer(parameters.get("Action", ""), fault, body)
+        status, headers, answer, applied = self._answer(service, parameters.get("Action", ""), fault, body)
 
         lost = fault is not None and (fault.drop or fault.lose_response)
-        found = _CODE.search(answer) if status >= 400 else None
         self.owner.record(
             Call(
                 time=arrived,
@@ -253,7 +253,7 @@ class _Handler(BaseHTTPRequestHandler):
                 parameters=parameters,
                 access_key_id=key,
                 status=0 if lost else status,
-                error_code=found.group(1).decode() if found else "",
+                error_code=protocols.error_code(answer) if status >= 400 else "",
                 applied=applied,
                 fault=fault.name if fault else "",
                 seconds=time.monotonic() - started,
@@ -272,7 +272,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = _handle
 
-    def _answer(self, action: str, fault: Fault | None, body: bytes) -> tuple[int, list[tuple[str, str]], bytes, bool]:
+    def _answer(
+        self, service: str, action: str, fault: Fault | None, body: bytes
+    ) -> tuple[int, list[tuple[str, str]], bytes, bool]:
         if fault:
             if fault.gate:
                 fault.held.release()
@@ -281,12 +283,13 @@ class _Handler(BaseHTTPRequestHandler):
             if fault.drop:
                 return 0, [], b"", False
             if fault.code:
-                return fault.status, [("Content-Type", "text/xml")], _error(fault), False
+                kind, text = protocols.error(service, fault.status, fault.code, fault.message)
+                return fault.status, [("Content-Type", kind)], text, False
         try:
             status, headers, answer = self.owner.forward(self.command, self.path, self.headers.items(), body)
         except OSError as error:
-            failure = Fault(code="UpstreamUnreachable", status=502, message=str(error))
-            return 502, [("Content-Type", "text/xml")], _error(failure), False
+            kind, text = protocols.error(service, 502, "UpstreamUnreachable", str(error))
+            return 502, [("Content-Type", kind)], text, False
         if action == _DETAILS and status == 200:
             answer = self._with_boundaries(answer)
         return status, headers, answer, status < 400
@@ -311,12 +314,3 @@ class _Handler(BaseHTTPRequestHandler):
 def _scope(authorization: str) -> tuple[str, str, str]:
     found = _CREDENTIAL.search(authorization)
     return (found.group(1), found.group(2), found.group(3)) if found else ("", "", "")
-
-
-def _error(fault: Fault) -> bytes:
-    kind = "Sender" if fault.status < 500 else "Receiver"
-    message = fault.message.replace("&", "&amp;").replace("<", "&lt;")
-    return (
-        f"<ErrorResponse><Error><Type>{kind}</Type><Code>{fault.code}</Code><Message>{message}</Message></Error>"
-        "<RequestId>00000000-0000-0000-0000-000000000000</RequestId></ErrorResponse>"
-    ).encode()
