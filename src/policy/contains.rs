@@ -21,9 +21,9 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub struct ContainsArguments {
-    /// The policy that is asked for, or manifests: each AWSRole, and each ClusterAWSRole in the namespaces that it names, is asked
-    /// about (with --type session each AWSRoleBinding and AWSFederatedUserBinding, with --type boundary each DelegationLimit); JSON
-    /// or YAML, - is standard input
+    /// The policy that is asked for, or manifests: each AWSRole and AWSResourcePolicyStatement, and each ClusterAWSRole in the
+    /// namespaces that it names, is asked about (with --type session each AWSRoleBinding and AWSFederatedUserBinding, with --type
+    /// boundary each DelegationLimit); JSON or YAML, - is standard input
     #[arg(required_unless_present = "batch")]
     candidate: Option<PathBuf>,
     /// What may be granted at most: a policy, or manifests with one DelegationLimit

@@ -21,7 +21,7 @@ use crate::{
 #[derive(Debug, Args)]
 pub struct LintArguments {
     /// The policy, or manifests: each policy of an AWSRole, ClusterAWSRole, AWSRoleBinding,
-    /// AWSFederatedUserBinding or DelegationLimit; JSON or YAML,
+    /// AWSFederatedUserBinding, AWSResourcePolicyStatement or DelegationLimit; JSON or YAML,
     /// - is standard input
     #[arg(required_unless_present = "batch")]
     file: Option<PathBuf>,
@@ -140,7 +140,7 @@ fn look(file: &File, r#type: Option<PolicyType>) -> Result<Vec<Looked>, Failure>
     if looked.is_empty() {
         return Err(Failure::input(format!(
             "{}: there is no policy in it, neither by itself nor in an AWSRole, ClusterAWSRole, AWSRoleBinding, \
-             AWSFederatedUserBinding or \
+             AWSFederatedUserBinding, AWSResourcePolicyStatement or \
              DelegationLimit",
             file.name
         )));

@@ -5,7 +5,10 @@ use std::{borrow::Cow, collections::BTreeSet, ops::Range};
 use deputy_api::{GROUP, VERSION, crds::crd};
 use deputy_policy::{Code, Lint, PolicyKind};
 
-use super::namespaces::{InNamespaces, namespaces, put_in};
+use super::{
+    namespaces::{InNamespaces, namespaces, put_in},
+    statement::{STATEMENT, policy_of},
+};
 use crate::{
     shape::{Sort, misfits},
     yaml::YamlNode,
@@ -22,16 +25,19 @@ pub enum ManifestKind {
     Binding,
     /// `AWSFederatedUserBinding`: the same.
     FederatedBinding,
+    /// `AWSResourcePolicyStatement`: `spec.statement`, as a policy of an identity would say it.
+    Statement,
     /// `DelegationLimit`: `spec.ceiling`.
     Limit,
 }
 
 impl ManifestKind {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Role,
         Self::ClusterRole,
         Self::Binding,
         Self::FederatedBinding,
+        Self::Statement,
         Self::Limit,
     ];
 
@@ -41,6 +47,7 @@ impl ManifestKind {
             Self::ClusterRole => "ClusterAWSRole",
             Self::Binding => "AWSRoleBinding",
             Self::FederatedBinding => "AWSFederatedUserBinding",
+            Self::Statement => "AWSResourcePolicyStatement",
             Self::Limit => "DelegationLimit",
         }
     }
@@ -51,6 +58,7 @@ impl ManifestKind {
             Self::ClusterRole => "clusterawsroles",
             Self::Binding => "awsrolebindings",
             Self::FederatedBinding => "awsfederateduserbindings",
+            Self::Statement => "awsresourcepolicystatements",
             Self::Limit => "delegationlimits",
         }
     }
@@ -58,7 +66,7 @@ impl ManifestKind {
     /// What its policies are used as.
     pub fn policies(self) -> PolicyKind {
         match self {
-            Self::Role | Self::ClusterRole => PolicyKind::Identity,
+            Self::Role | Self::ClusterRole | Self::Statement => PolicyKind::Identity,
             Self::Binding | Self::FederatedBinding => PolicyKind::Session,
             Self::Limit => PolicyKind::Boundary,
         }
@@ -139,7 +147,7 @@ pub fn documents<'a>(
                 let message = format!(
                     "{version} has no kind {kind:?}; those with policies are AWSRole, ClusterAWSRole, \
                      AWSRoleBinding, \
-                     AWSFederatedUserBinding and DelegationLimit"
+                     AWSFederatedUserBinding, AWSResourcePolicyStatement and DelegationLimit"
                 );
                 problems.push(problem(
                     Code::WrongType,
@@ -162,6 +170,7 @@ fn repeated(node: &YamlNode, kind: &str, problems: &mut Vec<Lint>) {
         Some(ManifestKind::Binding | ManifestKind::FederatedBinding) => {
             path.starts_with("spec.session.policy.")
         }
+        Some(ManifestKind::Statement) => path.starts_with("spec.statement."),
         Some(ManifestKind::Limit) => path.starts_with("spec.ceiling."),
         None => false,
     };
@@ -197,6 +206,11 @@ fn object<'a>(kind: ManifestKind, node: &'a YamlNode, problems: &mut Vec<Lint>) 
             let policy = field("spec.session.policy").map(Cow::Borrowed);
             policies.extend(policy.map(|policy| ("spec.session.policy".to_owned(), policy)));
         }
+        ManifestKind::Statement => {
+            let written = field(STATEMENT);
+            let policy = written.map(|written| policy_of(written, field("spec.resourceARN"), problems));
+            policies.extend(policy.map(|policy| (STATEMENT.to_owned(), Cow::Owned(policy))));
+        }
         ManifestKind::Role | ManifestKind::ClusterRole => {
             let listed = field("spec.policies").map_or(&[][..], YamlNode::items);
             for (i, policy) in listed.iter().enumerate() {
@@ -216,6 +230,7 @@ fn object<'a>(kind: ManifestKind, node: &'a YamlNode, problems: &mut Vec<Lint>) 
             None
         }
         ManifestKind::Role | ManifestKind::ClusterRole => Some("spec.policies"),
+        ManifestKind::Statement => Some(STATEMENT),
         ManifestKind::Limit => Some("spec.ceiling"),
         // A session without policy gets all of the role; of a federated user, what resource policies grant it.
         ManifestKind::Binding | ManifestKind::FederatedBinding => None,
@@ -284,7 +299,7 @@ fn name(node: &YamlNode) -> String {
     text("namespace").map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"))
 }
 
-fn problem(code: Code, path: impl Into<String>, message: impl Into<String>, span: Range<usize>) -> Lint {
+pub fn problem(code: Code, path: impl Into<String>, message: impl Into<String>, span: Range<usize>) -> Lint {
     Lint {
         code,
         path: path.into(),

@@ -10,6 +10,7 @@ pub mod report;
 pub mod request;
 pub mod select;
 pub mod source;
+mod statement;
 mod translate;
 mod types;
 

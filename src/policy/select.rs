@@ -152,7 +152,7 @@ fn nothing(file: &File, kind: PolicyKind, others: &[PolicyGroup]) -> Failure {
         .collect();
     let there = if there.is_empty() {
         "no policy at all: neither one by itself nor one of an AWSRole, ClusterAWSRole, AWSRoleBinding, \
-         AWSFederatedUserBinding or \
+         AWSFederatedUserBinding, AWSResourcePolicyStatement or \
          DelegationLimit"
             .to_owned()
     } else {

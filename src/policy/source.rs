@@ -14,6 +14,7 @@ use super::{
     manifest::{self, ManifestKind},
     namespaces::InNamespaces,
     report::ReportSource,
+    statement,
     translate::Translated,
 };
 use crate::{
@@ -260,6 +261,11 @@ impl Policy {
 
     /// The path of an element in the policy's document, such as `spec.ceiling.Statement[0]`.
     pub fn path_of(&self, element: &str) -> String {
+        let is_statement = |owner: &Owner| owner.kind == ManifestKind::Statement;
+        let element = match self.of.as_ref().is_some_and(is_statement) {
+            true => statement::path_in(element),
+            false => element,
+        };
         match (self.path.as_str(), element) {
             ("", path) | (path, "") => path.to_owned(),
             (path, element) => format!("{path}.{element}"),

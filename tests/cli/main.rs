@@ -23,4 +23,5 @@ mod pipe;
 mod policy;
 mod request;
 mod run;
+mod statements;
 mod whole;

@@ -15,7 +15,7 @@ fn definitions() -> Vec<Value> {
     let definitions: Vec<_> = files
         .flat_map(|f| documents(&fs::read_to_string(root().join(f)).unwrap()))
         .collect();
-    assert_eq!(definitions.len(), 7);
+    assert_eq!(definitions.len(), 8);
     definitions
 }
 
