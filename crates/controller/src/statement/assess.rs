@@ -35,7 +35,7 @@ pub enum StatementGoal {
     /// Nothing is asked, and nothing written: this is true already.
     Nothing(StatementOutcome),
     /// The policy is read, and written where it differs.
-    Converge(StatementTarget),
+    Converge(Box<StatementTarget>),
 }
 
 /// What the policy of a resource is to have.
@@ -73,10 +73,7 @@ pub fn assess(inputs: &StatementInputs) -> StatementPlan {
     };
     let is_leaving = inputs.is_leaving();
     let goal = goal(inputs, &accepted);
-    let may_write = matches!(
-        &goal,
-        StatementGoal::Converge(StatementTarget { wanted: Some(_), .. })
-    );
+    let may_write = matches!(&goal, StatementGoal::Converge(target) if target.wanted.is_some());
     StatementPlan {
         adds_finalizer: may_write && !inputs.has_finalizer(),
         is_leaving,
@@ -153,7 +150,7 @@ fn converge(
             return waits(ConditionReason::AccountNotFound, message);
         }
     };
-    StatementGoal::Converge(StatementTarget {
+    StatementGoal::Converge(Box::new(StatementTarget {
         account,
         resource: resource.clone(),
         sid: inputs.sid.clone(),
@@ -166,7 +163,7 @@ fn converge(
             .collect(),
         is_claimed: inputs.is_claimed(),
         left_out,
-    })
+    }))
 }
 
 /// Those who can be named, and what is said of the others.

@@ -33,7 +33,7 @@ pub fn updated(
 ) -> AWSResourcePolicyStatementStatus {
     let generation = inputs.object.metadata.generation;
     let target = match &plan.goal {
-        StatementGoal::Converge(target) => Some(target),
+        StatementGoal::Converge(target) => Some(target.as_ref()),
         StatementGoal::Nothing(_) => None,
     };
     let mut new = inputs.old.clone();
