@@ -299,7 +299,7 @@ fn name(node: &YamlNode) -> String {
     text("namespace").map_or_else(|| name.to_owned(), |namespace| format!("{namespace}/{name}"))
 }
 
-pub fn problem(code: Code, path: impl Into<String>, message: impl Into<String>, span: Range<usize>) -> Lint {
+fn problem(code: Code, path: impl Into<String>, message: impl Into<String>, span: Range<usize>) -> Lint {
     Lint {
         code,
         path: path.into(),

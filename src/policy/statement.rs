@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use deputy_policy::{Code, Lint};
 
-use super::manifest::problem;
 use crate::yaml::{YamlKey, YamlKind, YamlNode};
 
 /// Where it stands.
@@ -47,6 +46,16 @@ pub fn policy_of(statement: &YamlNode, resource: Option<&YamlNode>, problems: &m
             (key("Statement", &at), statements),
         ]),
         ..text("", &at)
+    }
+}
+
+fn problem(code: Code, path: String, message: &str, span: Range<usize>) -> Lint {
+    Lint {
+        code,
+        path,
+        message: message.to_owned(),
+        suggestion: None,
+        span: Some(span),
     }
 }
 

@@ -11,7 +11,7 @@ use deputy_policy::{
 
 use crate::{
     model::{Account, AssumeRole},
-    names::{ClusterName, IssuerArn, RoleArn},
+    names::{ClusterName, IssuerArn, PolicyResourceKind, RoleArn},
     trust::deny_everything,
 };
 
@@ -214,8 +214,41 @@ pub(super) fn provisioner(scope: &Scope) -> Vec<Statement> {
             vec![],
         ));
     }
-    statements.extend(scope.resource_policies.statements());
+    statements.extend(resource_policies(scope));
     statements
+}
+
+/// What writes statements of resource policies. Whoever may write such a policy may let anybody in: so these are the calls that Deputy makes, on
+/// the resources that limits name, and there is nothing where they name none.
+fn resource_policies(scope: &Scope) -> impl Iterator<Item = Statement> {
+    scope.resource_policies.iter().map(|(kind, resources)| {
+        let resources: Vec<String> = resources.iter().cloned().collect();
+        match kind {
+            // Its ARN says no account.
+            PolicyResourceKind::Bucket => allow(
+                "BucketPolicies",
+                &[
+                    "s3:DeleteBucketPolicy",
+                    "s3:GetBucketPolicy",
+                    "s3:PutBucketPolicy",
+                ],
+                &resources,
+                vec![scope.in_account()],
+            ),
+            PolicyResourceKind::Queue => allow(
+                "QueuePolicies",
+                &["sqs:GetQueueAttributes", "sqs:SetQueueAttributes"],
+                &resources,
+                vec![],
+            ),
+            PolicyResourceKind::Topic => allow(
+                "TopicPolicies",
+                &["sns:GetTopicAttributes", "sns:SetTopicAttributes"],
+                &resources,
+                vec![],
+            ),
+        }
+    })
 }
 
 /// What writes boundary policies.

@@ -11,7 +11,7 @@ use crate::{
     naming,
 };
 
-use super::resource_policies::ResourcePolicyScope;
+use super::resource_policies::{PolicyResources, policy_resources};
 
 /// The name of the identity of `deputy broker`.
 pub const BROKER: &str = "deputy-broker";
@@ -28,6 +28,7 @@ pub const LIMITS: &str = "deputy-limits";
 /// What everything here is narrowed to.
 pub(super) struct Scope {
     cluster: String,
+    account: AccountId,
     /// `arn:…:role/deputy/<cluster>/*`
     pub(super) roles: String,
     /// Roles that exist and may be bound, as IAM writes such patterns.
@@ -41,7 +42,7 @@ pub(super) struct Scope {
     /// Whether sessions of people get a source identity.
     pub(super) names_people: bool,
     /// Resources whose policies may have statements.
-    pub(super) resource_policies: ResourcePolicyScope,
+    pub(super) resource_policies: PolicyResources,
 }
 
 impl Scope {
@@ -64,6 +65,7 @@ impl Scope {
         let in_account = format!("arn:{}:iam::{}", account.partition, account.id);
         Self {
             cluster: cluster.to_string(),
+            account: account.id.clone(),
             roles: format!("{in_account}:role{}*", naming::role_path(cluster)),
             existing: patterns.into_iter().collect(),
             limits: format!("{in_account}:policy{}*", naming::limit_path(cluster)),
@@ -73,7 +75,7 @@ impl Scope {
             ],
             referenced: referenced.into_iter().collect(),
             names_people: account.names_people,
-            resource_policies: ResourcePolicyScope::new(account, here()),
+            resource_policies: policy_resources(account, here()),
         }
     }
 
@@ -87,6 +89,15 @@ impl Scope {
     pub(super) fn becomes_ours(&self) -> Condition {
         let key = format!("aws:RequestTag/{}", naming::TAG_CLUSTER);
         Condition::new(Test::StringEquals, key, [self.cluster.clone()])
+    }
+
+    /// What is asked about is in this account.
+    pub(super) fn in_account(&self) -> Condition {
+        Condition::new(
+            Test::StringEquals,
+            "aws:ResourceAccount",
+            [self.account.to_string()],
+        )
     }
 
     /// The role carries, or the request sets, the boundary of a limit.
