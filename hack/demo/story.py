@@ -24,7 +24,7 @@ from .telling import chapter, expect, show, tell
 
 API = "/apis/deputy.dev/v1alpha1"
 _SCRIPT = Path(__file__).with_name("application.py")
-_GRANTS = ("AWSFederatedUserBinding", "AWSRoleBinding", "AWSRole", "ClusterAWSRole")
+_GRANTS = ("AWSResourcePolicyStatement", "AWSFederatedUserBinding", "AWSRoleBinding", "AWSRole", "ClusterAWSRole")
 _NOW = {"kind": "DeleteOptions", "apiVersion": "v1", "gracePeriodSeconds": 0}
 
 

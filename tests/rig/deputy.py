@@ -163,6 +163,16 @@ class Deputy:
         self._write_federation_keys(keys)
         return user
 
+    def widen_controller(self, manifests: str, *sids: str) -> list[dict]:
+        """Gives the user of `deputy controller` the statements of these names besides, as `deputy bootstrap aws` prints them for an account.
+        What was printed."""
+        [account] = self.bootstrap_of(manifests)
+        controller = next(i for i in account["identities"] if i["process"] == "deputy controller")
+        printed = [s for s in controller["policy"]["Statement"] if s.get("Sid") in sids]
+        document = json.dumps(adapted_to_double({**controller["policy"], "Statement": printed}))
+        self.aws.client("iam").put_user_policy(UserName=controller["name"], PolicyName="more", PolicyDocument=document)
+        return printed
+
     def rotate_federation_keys(self) -> Credentials:
         """Gives the federation user other keys, as whoever replaces the Secret does; the old ones stay valid."""
         old = self.identities[FEDERATION]

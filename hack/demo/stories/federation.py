@@ -1,4 +1,4 @@
-"""Pods as federated users, whom resource policies know by name; a person, for an hour, of a role."""
+"""Pods as federated users, whom resource policies know by name: one that Deputy writes into; a person, for an hour, of a role."""
 
 import json
 import os
@@ -16,15 +16,23 @@ from ..telling import chapter, expect, show, tell
 BUCKET = "productionapp"
 REPORT = "reports/2026.txt"
 ALICE = "alice@example.com"
+STATEMENT = path({"kind": "AWSResourcePolicyStatement", "metadata": {"namespace": "reports", "name": "archive-reads"}})
+OWNERS_STATEMENT = (
+    '{ "Sid": "OverTLS",  "Effect": "Deny", "Principal": "*", "Action": "s3:PutBucketAcl",\n'
+    '      "Resource": "arn:aws:s3:::productionapp" }'
+)
+"""A statement of the bucket's owner, laid out as people do."""
+OWNERS = '{"Version": "2012-10-17", "Id": "owner", "Statement": [\n    ' + OWNERS_STATEMENT + "\n]}"
 
 
 class Federation(Story):
-    """GetFederationToken for pods: a name within patterns, a session policy within the ceiling. AssumeRole for a person who asks the
-    API server."""
+    """GetFederationToken for pods: a name within patterns, a session policy within the ceiling. A statement of a bucket's policy, for one
+    of them. AssumeRole for a person who asks the API server."""
 
     example = "federation"
     title = "an account with a federation user, a limit that allows names, and people of a company"
     refused = {
+        "another-bucket.yaml": ("ResourcePolicy", "arn:aws:s3:::productionapp"),
         "another-name.yaml": ("FederatedUser", "it allows Manager-*"),
         "another-person.yaml": ("mallory@elsewhere.example", "*@example.com"),
         "more-than-the-limit.yaml": ("ExceedsLimit", "s3:GetObject"),
@@ -35,11 +43,16 @@ class Federation(Story):
         s3.create_bucket(Bucket=BUCKET)
         for key in (REPORT, "other.txt"):
             s3.put_object(Bucket=BUCKET, Key=key, Body=b"numbers")
+        platform = yaml.safe_dump_all(self.files("1"))
         chapter("The federation user")
-        self.user = self.deputy.bootstrap_federation(yaml.safe_dump_all(self.files("1")))
+        self.user = self.deputy.bootstrap_federation(platform)
         tell("AWS gives federation tokens to long-lived keys of a user alone. `deputy bootstrap aws` prints what this one may do: "
              "GetFederationToken for the names that limits allow, and their ceilings as the cap.")
         show(dump(self.user["policy"]["Statement"]))
+        tell("The limit names a bucket in whose policy the namespace may have statements, so `deputy controller` may write that "
+             "policy, too:")
+        show(dump(self.deputy.widen_controller(platform, "BucketPolicies")))
+        s3.put_bucket_policy(Bucket=BUCKET, Policy=OWNERS)
 
     def team(self) -> None:
         chapter("The application team: who, and what at most")
@@ -48,7 +61,9 @@ class Federation(Story):
             wait_condition(self.cluster, self.binding(name), "Ready", "True", timeout=60)
         role = {"kind": "AWSRoleBinding", "metadata": {"namespace": "reports", "name": "uploader"}}
         wait_condition(self.cluster, path(role), "Ready", "True", timeout=60)
-        show(self.cluster.kubectl("-n", "reports", "get", "awsfederateduserbindings,awsroles,awsrolebindings").stdout)
+        wait_condition(self.cluster, STATEMENT, "Ready", "True", timeout=60)
+        kinds = "awsfederateduserbindings,awsresourcepolicystatements,awsroles,awsrolebindings"
+        show(self.cluster.kubectl("-n", "reports", "get", kinds).stdout)
 
     def use(self) -> None:
         chapter("A pod as Manager-reports")
@@ -109,12 +124,17 @@ class Federation(Story):
         expect(f'User "{ALICE}" cannot create resource "awsrolebindings/credentials"' in said, "the refusal should be RBAC's")
 
     def named_by_the_bucket(self) -> None:
-        """What the double can't show: a bucket policy that names a federated user."""
+        """The policy that Deputy wrote its statement into, and what the double can't show: what it means for a federated user."""
         arn = self.cluster.admin.get(self.binding("archive"))["status"]["federatedUserARN"]
-        grant = {"Effect": "Allow", "Principal": {"AWS": arn}, "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"}
-        tell("The double does not know federated users in bucket policies, so `deputy explain session` answers for a bucket whose "
-             "policy names the ARN in the binding's status:")
-        policy = {"Version": "2012-10-17", "Statement": [grant]}
+        sid = self.cluster.admin.get(STATEMENT)["status"]["sid"]
+        text = self.bucket_policy()
+        policy = json.loads(text)
+        tell("The policy of the bucket has the owner's statement, untouched, and one that names the federated user and is Deputy's:")
+        show(dump(policy))
+        [mine] = [s for s in policy["Statement"] if s.get("Sid") == sid]
+        expect(mine["Principal"]["AWS"] in (arn, [arn]), "the statement should name the federated user, and nobody else")
+        expect(OWNERS_STATEMENT in text, "the owner's statement should have kept every byte")
+        tell("The double does not know federated users in bucket policies, so `deputy explain session` answers for this one:")
         resource = f"arn:aws:s3:::{BUCKET}/{REPORT}"
         scene = {
             "way": "federation-token",
@@ -129,6 +149,18 @@ class Federation(Story):
         show(done.stdout)
         expect(f"s3:GetObject on {resource}: allowed" in done.stdout, f"the bucket names it: {done.stderr}")
         expect(f"s3:PutObject on {resource}: implicitDeny" in done.stdout, "and for nothing else")
+
+    def end(self) -> None:
+        """Of the bucket's policy its owner's statement is left, as it was."""
+        super().end()
+        text = self.bucket_policy()
+        left = json.loads(text) == json.loads(OWNERS) and OWNERS_STATEMENT in text
+        expect(left, f"Deputy's statement should be gone, and nothing else: {text}")
+        tell("The policy of the bucket is its owner's again.")
+
+    def bucket_policy(self) -> str:
+        """The policy of the bucket, as AWS has it."""
+        return self.aws.client("s3").get_bucket_policy(Bucket=BUCKET)["Policy"]
 
     @staticmethod
     def binding(name: str) -> str:
