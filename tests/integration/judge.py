@@ -15,6 +15,8 @@ from rig.tools import cargo_binary
 from .scenario import EXISTING_PATH
 
 _LISTS = {"ListRoles", "ListPolicies", "GetAccountAuthorizationDetails", "GetAccountSummary"}
+# What has a policy of its own.
+_RESOURCES = {"s3", "sqs", "sns"}
 # AWS asks nobody's permission for it.
 _FREE = {"GetCallerIdentity"}
 
@@ -66,7 +68,7 @@ class Judge:
 
     def _owner_by_service(self, call: Call) -> str:
         """Keys that a process had for a while: the controller a second one of its own, the broker that of its second identity."""
-        return {"iam": "controller", "sts": "broker"}[call.service]
+        return "broker" if call.service == "sts" else "controller"
 
     def _requests(self, call: Call) -> list[tuple[str, str, dict]]:
         """What AWS authorizes for one call: actions, resource, and the condition keys there are."""
@@ -87,6 +89,8 @@ class Judge:
                 context["sts:SourceIdentity"] = p["SourceIdentity"]
                 actions.append("sts:SetSourceIdentity")
             return [(action, resource, context) for action in actions]
+        if call.service in _RESOURCES:
+            return [(f"{call.service}:{call.action}", self._resource(call), {"aws:ResourceAccount": self._aws.account})]
         action = f"iam:{call.action}"
         if call.action in _LISTS:
             return [(action, "*", context)]
@@ -109,6 +113,17 @@ class Judge:
         if call.action in ("DetachRolePolicy", "AttachRolePolicy"):
             context["iam:PolicyARN"] = p["PolicyArn"]
         return [(action, arn, context)]
+
+    def _resource(self, call: Call) -> str:
+        """The ARN of a bucket, queue or topic."""
+        p = call.parameters
+        if call.service == "s3":
+            assert p["ExpectedBucketOwner"] == self._aws.account, "a bucket's name alone may be anybody's"
+            return f"arn:aws:s3:::{p['Bucket']}"
+        if call.service == "sqs":
+            account, name = p["QueueUrl"].split("/")[-2:]
+            return f"arn:aws:sqs:{call.region}:{account}:{name}"
+        return p["TopicArn"]
 
     def _role(self, name: str) -> str:
         """The ARN of a role; calls name it without its path."""

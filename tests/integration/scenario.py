@@ -20,6 +20,8 @@ REFERENCED = "arn:aws:iam::123456789012:policy/reference-boundary"
 """A policy that a limit may refer to as its boundary: Deputy's identities know of it."""
 EXISTING_PATH = "/terraform/"
 """Where roles that are somebody else's are: Deputy's identities know of it."""
+GRANTED = "granted-*"
+"""Names of buckets, queues and topics whose policies may have statements: Deputy's identities know of them."""
 
 LIST = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{BUCKET}"}
 READ = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{BUCKET}/*"}
@@ -128,7 +130,13 @@ class Scenario:
             boundary={"type": "Reference", "policyARN": REFERENCED},
             existingRoles=[f"arn:aws:iam::*:role{EXISTING_PATH}*"],
         )
-        self.deputy.bootstrap_aws("\n---\n".join(json.dumps(m) for m in (manifest, referring, federating)))
+        granting = limit(
+            "granting",
+            ["granting"],
+            resourcePolicies=[f"arn:aws:s3:::{GRANTED}", *(f"arn:aws:{s}:*:123456789012:{GRANTED}" for s in ("sqs", "sns"))],
+        )
+        limits = (referring, federating, granting)
+        self.deputy.bootstrap_aws("\n---\n".join(json.dumps(m) for m in (manifest, *limits)))
         self.deputy.start()
         self.create(manifest)
         self.wait(f"{API}/awsaccounts/{ACCOUNT}", "Ready", "True")
@@ -297,7 +305,7 @@ class Team:
 
     def leave(self) -> None:
         """Deletes what is granted, so that tests after it wait for nothing of it; nobody waits until it is gone."""
-        for plural in ("awsfederateduserbindings", "awsrolebindings", "awsroles"):
+        for plural in ("awsresourcepolicystatements", "awsfederateduserbindings", "awsrolebindings", "awsroles"):
             self.admin.delete(f"{API}/namespaces/{self.name}/{plural}")
         for path in (self.limit_path, *self.more_limits):
             if self.admin.exists(path):

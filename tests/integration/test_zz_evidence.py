@@ -22,7 +22,7 @@ REVIEWED_RBAC["limits"][("create", "deputy.dev/namespacelimits")] = _APPLIES
 
 def test_everything_deleted_leaves_nothing_in_aws(scenario):
     admin = scenario.admin
-    for plural in ("awsrolebindings", "awsroles"):
+    for plural in ("awsresourcepolicystatements", "awsrolebindings", "awsroles"):
         for found in admin.get(f"{API}/{plural}")["items"]:
             meta = found["metadata"]
             admin.delete(f"{API}/namespaces/{meta['namespace']}/{plural}/{meta['name']}")
@@ -75,7 +75,7 @@ def test_no_refusal_in_aws_was_due_to_missing_rights(scenario):
     refused = [
         c
         for c in scenario.aws.recorder.calls()
-        if c.error_code in ("AccessDenied", "AccessDeniedException") and not c.fault
+        if c.error_code in ("AccessDenied", "AccessDeniedException", "AuthorizationError") and not c.fault
     ]
     # The broker may be asked for a session before IAM shows the trust policy; nobody else is ever refused.
     assert [c for c in refused if c.action != "AssumeRole"] == []
@@ -91,7 +91,7 @@ def test_no_secret_is_in_any_log_event_metric_or_status(scenario):
     places |= {f"metrics of {name}": text for name, text in scenario.last_metrics.items()}
     places["events"] = json.dumps(admin.get("/apis/events.k8s.io/v1/events"))
     places["the API server's audit log"] = scenario.cluster.audit_log.read_text()
-    for plural in ("awsaccounts", "delegationlimits", "awsroles", "awsrolebindings"):
+    for plural in ("awsaccounts", "delegationlimits", "awsroles", "awsrolebindings", "awsresourcepolicystatements"):
         places[plural] = json.dumps(admin.get(f"{API}/{plural}"))
     assert "SessionIssued" in places["broker.log"]
     for place, text in places.items():
