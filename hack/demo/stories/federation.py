@@ -32,7 +32,7 @@ class Federation(Story):
     example = "federation"
     title = "an account with a federation user, a limit that allows names, and people of a company"
     refused = {
-        "another-bucket.yaml": ("ResourcePolicy", "arn:aws:s3:::productionapp"),
+        "another-bucket.yaml": ("ResourcePolicy", "it allows arn:aws:s3:::productionapp"),
         "another-name.yaml": ("FederatedUser", "it allows Manager-*"),
         "another-person.yaml": ("mallory@elsewhere.example", "*@example.com"),
         "more-than-the-limit.yaml": ("ExceedsLimit", "s3:GetObject"),
