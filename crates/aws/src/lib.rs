@@ -1,4 +1,4 @@
-//! IAM and STS behind narrow traits: the only crate that reaches the AWS SDK (invariant 2).
+//! IAM, STS and the policies of resources behind narrow traits: the only crate that reaches the AWS SDK (invariant 2).
 //!
 //! - [`Roles`], [`Policies`], [`ManagedPolicies`] and [`Sts`]: what the controllers and the broker may do in AWS, nothing more.
 //! - [`ResourcePolicies`]: the policies of buckets, queues and topics.
@@ -8,7 +8,7 @@
 //! - [`AwsError`]: what went wrong, as one of few [classes](ErrorClass) that say what to do about it.
 //! - [`CallBudget`]: how fast an account's IAM is called, and by [`CallPurpose`] whose turn comes first.
 //! - [`WriteFence`]: asked before each write, when its turn has come.
-//! - `model` (feature `test-support`): an IAM and STS in memory, with the behaviours that no local double has.
+//! - `model` (feature `test-support`): an IAM and STS in memory, and resources with policies, with the behaviours that no local double has.
 //!
 //! # Invariants
 //!
@@ -19,6 +19,8 @@
 //! - What takes away overtakes all that waits, and nothing starves: `a_call_that_takes_away_waits_for_few`,
 //!   `no_purpose_starves_for_ever`.
 //! - No write is sent through a closed fence: `no_write_passes_a_closed_fence`.
+//! - S3 is told whose a bucket has to be, and of queues and topics only the account's own are asked for:
+//!   `a_bucket_policy_is_read_written_and_taken_away`, `no_call_is_made_for_a_resource_of_another_account_or_partition`.
 //! - Every error has one of few classes that say what to do, and shows no signed request:
 //!   `every_answer_of_aws_has_its_class`, `the_signed_request_that_aws_repeats_is_not_shown`.
 //! - Every line about a call names its operation and account, and no secret:

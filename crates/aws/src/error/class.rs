@@ -22,7 +22,7 @@ pub enum ErrorClass {
     AlreadyExists,
     /// In the way of another change, or of something that must be removed first.
     Conflict,
-    /// A principal in a trust policy does not exist, or not yet everywhere.
+    /// A principal in a trust policy, or in the policy of a resource, does not exist, or not yet everywhere.
     InvalidPrincipal,
     /// AWS does not take the document.
     MalformedPolicy,

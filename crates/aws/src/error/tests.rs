@@ -72,6 +72,20 @@ fn every_answer_of_aws_has_its_class() {
         (Some("ValidationError"), 400, "", C::InvalidInput),
         (Some("PolicyNotAttachable"), 400, "", C::InvalidInput),
         (Some("InvalidInput"), 400, "", C::InvalidInput),
+        (Some("UnmodifiableEntity"), 400, "", C::Other),
+        (None, 400, "", C::Other),
+    ] {
+        assert_eq!(
+            ErrorClass::of(code, Some(status), message),
+            class,
+            "{code:?} {status} {message}"
+        );
+    }
+}
+
+#[test]
+fn every_answer_about_a_resource_policy_has_its_class() {
+    for (code, status, message, class) in [
         (Some("NoSuchBucket"), 404, "", C::NotFound),
         (Some("NotFound"), 404, "", C::NotFound),
         (Some("QueueDoesNotExist"), 400, "", C::NotFound),
@@ -122,8 +136,6 @@ fn every_answer_of_aws_has_its_class() {
             "Invalid value for the parameter DelaySeconds.",
             C::InvalidInput,
         ),
-        (Some("UnmodifiableEntity"), 400, "", C::Other),
-        (None, 400, "", C::Other),
     ] {
         assert_eq!(
             ErrorClass::of(code, Some(status), message),

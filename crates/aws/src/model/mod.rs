@@ -1,4 +1,4 @@
-//! An IAM and STS in memory, for tests: what AWS does and no local double of it does.
+//! An IAM and STS in memory, and buckets, queues and topics with their policies, for tests: what AWS does and no local double of it does.
 //!
 //! Names that clash ignoring case, quotas, `DeleteConflict`, principals stored as unique ids, reads that lag behind
 //! writes, principals that are not known everywhere yet; and on order: calls that fail before or after they are applied,

@@ -87,12 +87,16 @@ impl BucketPolicies {
         F: Future<Output = Result<T, AwsError>> + Send,
     {
         let asked = self.regions.of(bucket);
-        let result = call(asked.clone()).await;
+        let error = match call(asked.clone()).await {
+            // Of a write that may have been applied, only a read tells, whatever another call has learnt meanwhile.
+            Err(error) if !error.outcome_unknown() => error,
+            done => return done,
+        };
         let known = self.regions.of(bucket);
-        if result.is_err() && known != asked {
-            return call(known).await;
+        if known == asked {
+            return Err(error);
         }
-        result
+        call(known).await
     }
 
     async fn get_in(&self, region: Region, bucket: &str) -> Result<Option<String>, AwsError> {

@@ -11,6 +11,7 @@ use super::{
     Calls, account, clients, error,
     fake_server::{CannedAnswer, Server},
     ok, open_fence,
+    sts::{assumed, with_provisioner},
 };
 use crate::{AmbientOptions, Clients, ErrorClass as C, ResourcePolicies, WriteFence};
 
@@ -117,6 +118,23 @@ async fn a_bucket_policy_is_read_written_and_taken_away() {
             ("s3:DeleteBucketPolicy", "ok")
         ]
     );
+}
+
+#[tokio::test]
+async fn policies_of_resources_are_read_as_the_provisioner() {
+    let server = Server::start([assumed("ASIA1"), body(POLICY), body(POLICY)]).await;
+    let mut account = with_provisioner(at(&server));
+    account.endpoints.sts = Some(server.url());
+    let policies = clients(Arc::default()).resource_policies(&account);
+    for _ in 0..2 {
+        policies.resource_policy(&bucket()).await.unwrap();
+    }
+    let requests = server.requests();
+    assert_eq!(requests.len(), 3, "one session for both");
+    assert!(requests[0].contains("Action=AssumeRole&"), "{}", requests[0]);
+    for request in &requests[1..] {
+        head_has(request, &["Credential=ASIA1/"]);
+    }
 }
 
 #[tokio::test]
