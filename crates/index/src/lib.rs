@@ -42,6 +42,7 @@ mod questions;
 mod sorted;
 mod state;
 mod statements;
+mod stored_statements;
 mod suspension;
 mod tap;
 mod telling;

@@ -24,7 +24,7 @@ use crate::{
     limits::{Limits, StoredLimit},
     parse,
     sorted::{Age, ServiceAccountKey, Sorted, insert_sorted, remove_sorted},
-    statements::Statements,
+    stored_statements::Statements,
     telling::Telling,
 };
 

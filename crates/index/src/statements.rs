@@ -1,12 +1,9 @@
-//! What is kept, asked and decided about statements of resource policies.
+//! What is asked and decided about statements of resource policies.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use deputy_delegation::{
-    Decision, DecisionInput, GrantSpec, MissingFacts, NamespaceName, ObjectName, accepts, decide,
+    Decision, DecisionInput, GrantSpec, MissingFacts, ObjectName, accepts, decide,
     model::{LimitEntry, ObjectId, OwnedStatement, RoleId, StatementPrincipal},
 };
 use kube::api::DynamicObject;
@@ -17,92 +14,12 @@ use crate::{
     dirty::Dirty,
     entry::{Stored, View},
     index::Index,
-    limits::scope,
     look::Seen,
     parse,
     state::{Changed, State, view, whole},
+    stored_statements::KnownStatement,
     suspension::{ProposedChange, Suspension},
 };
-
-/// All statements. Those of a namespace lie together: what they name is there, too.
-#[derive(Debug, Default)]
-pub(crate) struct Statements(HashMap<NamespaceName, BTreeMap<ObjectName, Known>>);
-
-/// A statement, and the account that it names, also where the rest can't be read.
-#[derive(Debug)]
-struct Known {
-    stored: Stored<OwnedStatement, ()>,
-    account: Option<ObjectName>,
-}
-
-impl Statements {
-    fn get(&self, id: &ObjectId) -> Option<&Known> {
-        self.0.get(&id.namespace)?.get(&id.name)
-    }
-
-    fn all(&self) -> impl Iterator<Item = (ObjectId, &Known)> {
-        self.0.iter().flat_map(|(namespace, all)| {
-            all.iter().map(|(name, known)| {
-                let id = ObjectId {
-                    namespace: namespace.clone(),
-                    name: name.clone(),
-                };
-                (id, known)
-            })
-        })
-    }
-
-    pub(crate) fn ids(&self) -> impl Iterator<Item = ObjectId> {
-        self.all().map(|(id, _)| id)
-    }
-
-    pub(crate) fn unreadable(&self) -> usize {
-        self.all()
-            .filter(|(_, known)| !known.stored.view.is_readable())
-            .count()
-    }
-
-    /// Those of an account; one of which that can't be read may be of any.
-    pub(crate) fn of_account(&self, account: &ObjectName) -> impl Iterator<Item = ObjectId> {
-        self.all()
-            .filter(move |(_, known)| known.account.as_ref().is_none_or(|named| named == account))
-            .map(|(id, _)| id)
-    }
-
-    /// Those that a limit applies to, or whose refusal says in which accounts there are limits.
-    fn told_of(&self, limit: &LimitEntry) -> impl Iterator<Item = ObjectId> {
-        let names = move |id: &ObjectId| scope(limit).is_none_or(|scope| scope.names(&id.namespace));
-        self.ids().filter(names)
-    }
-
-    fn under(&self, limit: &LimitEntry) -> BTreeSet<ObjectId> {
-        let applies = |(id, known): (ObjectId, &Known)| {
-            let account = known.account.as_ref()?;
-            limit.applies(&id.namespace, account).then_some(id)
-        };
-        self.all().filter_map(applies).collect()
-    }
-
-    /// Those of a namespace that name a principal for which `is_it` holds.
-    fn naming(
-        &self,
-        namespace: &NamespaceName,
-        is_it: impl Fn(&StatementPrincipal) -> bool,
-    ) -> BTreeSet<ObjectId> {
-        let names = |known: &Known| {
-            let statement = known.stored.view.parsed();
-            statement.is_ok_and(|statement| statement.principals.iter().any(&is_it))
-        };
-        let of_namespace = self.0.get(namespace).into_iter().flatten();
-        of_namespace
-            .filter(|(_, known)| names(known))
-            .map(|(name, _)| ObjectId {
-                namespace: namespace.clone(),
-                name: name.clone(),
-            })
-            .collect()
-    }
-}
 
 impl State {
     pub(crate) fn put_statement(&mut self, id: ObjectId, object: DynamicObject) -> Dirty {
@@ -115,22 +32,16 @@ impl State {
         let version = self.tick();
         let mut dirty = self.statement_dirty(&id);
         let stored = Stored { version, view };
-        let of_namespace = self.statements.0.entry(id.namespace.clone()).or_default();
-        of_namespace.insert(id.name.clone(), Known { stored, account });
+        self.statements
+            .put(id.clone(), KnownStatement { stored, account });
         dirty.merge(&self.statement_dirty(&id));
         dirty
     }
 
     pub(crate) fn drop_statement(&mut self, id: &ObjectId) -> Dirty {
         let dirty = self.statement_dirty(id);
-        let Some(of_namespace) = self.statements.0.get_mut(&id.namespace) else {
+        if !self.statements.remove(id) {
             return Dirty::default();
-        };
-        if of_namespace.remove(&id.name).is_none() {
-            return Dirty::default();
-        }
-        if of_namespace.is_empty() {
-            self.statements.0.remove(&id.namespace);
         }
         self.tick();
         dirty

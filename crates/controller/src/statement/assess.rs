@@ -11,8 +11,8 @@ use deputy_delegation::{
 use deputy_index::Entry;
 
 use super::{
-    apply::StatementOutcome,
     dereference::{Grantee, StatementInputs},
+    outcome::StatementOutcome,
 };
 use crate::report::{ConditionValue, accepted, not_accepted};
 

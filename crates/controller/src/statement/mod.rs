@@ -7,6 +7,7 @@
 mod apply;
 mod assess;
 mod dereference;
+mod outcome;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -20,9 +21,10 @@ use deputy_runtime::status::replaced_status;
 use kube::{Api, api::DynamicObject};
 
 use self::{
-    apply::{AppliedStatement, KnownStatements, StatementOutcome},
+    apply::KnownStatements,
     assess::{StatementGoal, StatementPlan, assess},
     dereference::{FINALIZER, StatementInputs, dereference},
+    outcome::{AppliedStatement, StatementOutcome},
     turns::PolicyTurns,
 };
 use crate::{

@@ -11,9 +11,9 @@ use deputy_delegation::resource_policy::PolicyEditError;
 use jiff::Timestamp;
 
 use super::{
-    apply::{AppliedStatement, StatementOutcome, is_passing},
     assess::{StatementGoal, StatementPlan, StatementTarget},
     dereference::StatementInputs,
+    outcome::{AppliedStatement, StatementOutcome, is_passing},
 };
 use crate::{
     queue::Requeue,

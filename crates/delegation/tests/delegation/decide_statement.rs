@@ -70,7 +70,7 @@ fn said(decision: Decision) -> Vec<(Reason, String)> {
 }
 
 #[test]
-fn what_a_limit_names_and_its_ceiling_allows_is_accepted_and_carries_no_boundary() {
+fn what_limit_and_ceiling_allow_is_accepted_and_carries_no_boundary() {
     match decided(&read(), [payments()]) {
         Decision::Accepted(accepted) => {
             assert_eq!(accepted.limits, [object("payments")]);
