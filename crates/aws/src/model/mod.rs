@@ -13,6 +13,7 @@ mod refusals;
 mod resources;
 mod roles;
 mod state;
+mod stored_policy;
 mod sts;
 #[cfg(test)]
 mod tests;

@@ -1,15 +1,11 @@
 //! [`ResourcePolicies`] in memory: buckets, queues and topics, and what AWS takes as their policies.
 
-use std::collections::BTreeMap;
-
 use async_trait::async_trait;
 use deputy_delegation::names::{AccountId, PolicyResource, PolicyResourceKind};
 
 use super::{
-    InMemoryIam,
-    principals::{KnownPrincipals, principals_of, with_principals},
-    refusals::well_formed,
-    state::ModelState,
+    InMemoryIam, principals::principals_of, refusals::well_formed, state::ModelState,
+    stored_policy::StoredResourcePolicy,
 };
 use crate::{
     error::{AwsError, ErrorClass},
@@ -17,37 +13,6 @@ use crate::{
         ResourcePolicies, delete_operation, read_operation, topic_keeps_a_policy, write_operation,
     },
 };
-
-/// A policy as it was written, to the letter, and whom its ARNs meant then.
-#[derive(Clone)]
-pub(super) struct StoredResourcePolicy {
-    text: String,
-    /// The unique ids of the principals in it that are users or roles of this account, by ARN.
-    ids: BTreeMap<String, String>,
-}
-
-impl StoredResourcePolicy {
-    fn new(text: &str, principals: &KnownPrincipals) -> Self {
-        let ids = principals_of(text)
-            .into_iter()
-            .filter_map(|arn| Some((principals.id(&arn)?, arn)))
-            .map(|(id, arn)| (arn, id))
-            .collect();
-        Self {
-            text: text.to_owned(),
-            ids,
-        }
-    }
-
-    /// As AWS shows it: who is gone, by its unique id, also when somebody else has its name by now.
-    fn shown(&self, principals: &KnownPrincipals) -> String {
-        let gone = |arn: &str| {
-            let id = self.ids.get(arn)?;
-            (principals.id(arn).as_ref() != Some(id)).then(|| id.clone())
-        };
-        with_principals(&self.text, gone).unwrap_or_else(|| self.text.clone())
-    }
-}
 
 impl InMemoryIam {
     /// There is such a bucket, queue or topic from now on. A topic comes with AWS's policy for new ones; the others have none.

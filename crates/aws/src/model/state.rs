@@ -11,7 +11,7 @@ use deputy_delegation::{
 use jiff::Timestamp;
 
 use super::{
-    faults::Faults, principals::KnownPrincipals, refusals::no_such_role, resources::StoredResourcePolicy,
+    faults::Faults, principals::KnownPrincipals, refusals::no_such_role, stored_policy::StoredResourcePolicy,
 };
 use crate::{
     error::{AwsError, ErrorClass},

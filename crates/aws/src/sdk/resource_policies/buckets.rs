@@ -17,7 +17,7 @@ use deputy_delegation::{
     names::{Partition, PolicyResourceKind, Region},
 };
 
-use super::{super::ApiCaller, text};
+use super::{super::ApiCaller, text::policy_text};
 use crate::{
     error::AwsError,
     resource_policies::{delete_operation, read_operation, write_operation},
@@ -55,7 +55,7 @@ impl BucketPolicies {
     pub(super) async fn get(&self, bucket: &str) -> Result<Option<String>, AwsError> {
         let operation = read_operation(KIND);
         match self.at_home(bucket, |region| self.get_in(region, bucket)).await {
-            Ok(policy) => text(operation, KIND, policy),
+            Ok(policy) => policy_text(operation, KIND, policy),
             Err(error) if error.code() == Some(NO_POLICY) => Ok(None),
             Err(error) => Err(error),
         }

@@ -2,6 +2,7 @@
 
 mod buckets;
 mod queues;
+mod text;
 mod topics;
 
 use async_trait::async_trait;
@@ -12,7 +13,7 @@ use deputy_delegation::{
 };
 
 use self::{buckets::BucketPolicies, queues::QueuePolicies, topics::TopicPolicies};
-use super::{ApiCaller, senseless};
+use super::ApiCaller;
 use crate::{
     error::{AwsError, ErrorClass},
     resource_policies::{
@@ -102,28 +103,6 @@ enum Target<'a> {
     Bucket,
     Queue(&'a ResourceHome),
     Topic(&'a ResourceHome),
-}
-
-/// What of an attribute or an answer is the policy's text: none when it is empty.
-///
-/// # Errors
-/// Longer than twice what the service takes: no policy, and nothing to keep in memory and write back.
-fn text(
-    operation: &'static str,
-    kind: PolicyResourceKind,
-    text: Option<String>,
-) -> Result<Option<String>, AwsError> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else {
-        return Ok(None);
-    };
-    let longest = kind.policy_size().saturating_mul(2);
-    if text.len() > longest {
-        return Err(senseless(
-            operation,
-            &format!("a policy of more than {longest} bytes"),
-        ));
-    }
-    Ok(Some(text))
 }
 
 #[async_trait]

@@ -3,7 +3,7 @@
 use aws_sdk_sqs::{Client, config::Builder, types::QueueAttributeName};
 use deputy_delegation::names::{Partition, PolicyResource, PolicyResourceKind, ResourceHome};
 
-use super::{super::ApiCaller, text};
+use super::{super::ApiCaller, text::policy_text};
 use crate::{
     error::{AwsError, ErrorClass},
     resource_policies::{read_operation, write_operation},
@@ -49,7 +49,7 @@ impl QueuePolicies {
         let policy = output
             .attributes
             .and_then(|mut all| all.remove(&QueueAttributeName::Policy));
-        text(operation, KIND, policy)
+        policy_text(operation, KIND, policy)
     }
 
     /// An empty `policy` takes it away.

@@ -3,7 +3,7 @@
 use aws_sdk_sns::{Client, config::Builder};
 use deputy_delegation::names::{PolicyResource, PolicyResourceKind, ResourceHome};
 
-use super::{super::ApiCaller, text};
+use super::{super::ApiCaller, text::policy_text};
 use crate::{
     error::AwsError,
     resource_policies::{read_operation, write_operation},
@@ -39,7 +39,7 @@ impl TopicPolicies {
         };
         let output = self.caller.read(operation, send).await?;
         let policy = output.attributes.and_then(|mut all| all.remove(POLICY));
-        text(operation, KIND, policy)
+        policy_text(operation, KIND, policy)
     }
 
     pub(super) async fn set(
