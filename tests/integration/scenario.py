@@ -160,6 +160,9 @@ class Scenario:
         """While nobody asks the webhook about objects: its configuration is taken away, and put back."""
         configuration = self.admin.get(HOOKS)
         self.admin.delete(HOOKS)
+        # The API server hears of that a moment later: here is no limit, so the webhook would refuse it.
+        unasked = role("default", "nobody-asks", READ)
+        wait_until(lambda: self.try_create(unasked) is not None, "nobody asks the webhook", 10)
         try:
             yield
         finally:

@@ -208,7 +208,7 @@ def test_what_somebody_changes_in_aws_is_written_again(scenario, granted, resour
     team = granted(about)
     scenario.create(statement(team.name, about))
     found = in_aws(team, about)
-    wider = json.dumps({**found, "Principal": "*"})
+    wider = json.dumps({**found, "Principal": {"AWS": "arn:aws:iam::123456789012:root"}})
     for drifted in (policy_of(about.theirs(), wider), policy_of(about.theirs()), policy_of(about.theirs(), wider, wider)):
         about.write(drifted)
         look(team)

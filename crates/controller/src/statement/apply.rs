@@ -23,16 +23,17 @@ const STATEMENT_CHARS: usize = 240;
 pub struct KnownStatements<'a> {
     pub verified: &'a Verified<ObjectId>,
     pub id: &'a ObjectId,
+    /// Whether somebody asks for a look since AWS was last asked.
+    pub is_asked_for: bool,
 }
 
 impl KnownStatements<'_> {
-    fn fingerprint(&self, target: &StatementTarget, requested: Option<&str>) -> Fingerprint {
+    fn fingerprint(&self, target: &StatementTarget) -> Fingerprint {
         let wanted = (
             &target.wanted,
             &target.unique_ids,
             &target.resource,
             &target.account.id,
-            requested,
         );
         self.verified.key().fingerprint(&wanted)
     }
@@ -40,15 +41,11 @@ impl KnownStatements<'_> {
 
 /// What is true without a call, where AWS was seen to have it a short while ago.
 #[must_use]
-pub fn known(
-    known: KnownStatements<'_>,
-    target: &StatementTarget,
-    requested: Option<&str>,
-) -> Option<AppliedStatement> {
-    if target.wanted.is_some() != target.is_claimed {
+pub fn known(known: KnownStatements<'_>, target: &StatementTarget) -> Option<AppliedStatement> {
+    if known.is_asked_for || target.wanted.is_some() != target.is_claimed {
         return None;
     }
-    let fingerprint = known.fingerprint(target, requested);
+    let fingerprint = known.fingerprint(target);
     let left = known.verified.verified_for(known.id, fingerprint)?;
     Some(AppliedStatement {
         verified_for: Some(left),
@@ -111,9 +108,8 @@ pub async fn finish(
     known: KnownStatements<'_>,
     target: &StatementTarget,
     look: Look,
-    requested: Option<&str>,
 ) -> Result<AppliedStatement, ReconcileError> {
-    let fingerprint = known.fingerprint(target, requested);
+    let fingerprint = known.fingerprint(target);
     let was_there = known.verified.was_verified(known.id, fingerprint);
     known.verified.forget(known.id);
     // A claim is a call to the API server, in whose time somebody may have written.

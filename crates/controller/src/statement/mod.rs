@@ -13,12 +13,13 @@ mod status;
 mod tests;
 mod turns;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use deputy_api::{AWSResourcePolicyStatement, AWSResourcePolicyStatementStatus};
 use deputy_delegation::model::ObjectId;
 use deputy_runtime::status::replaced_status;
 use kube::{Api, api::DynamicObject};
+use parking_lot::Mutex;
 
 use self::{
     apply::KnownStatements,
@@ -43,6 +44,8 @@ pub struct StatementController {
     verified: Verified<ObjectId>,
     turns: PolicyTurns,
     give_ups: GiveUps<ObjectId>,
+    /// By what a look at each was last asked for, and had.
+    asked: Mutex<HashMap<ObjectId, String>>,
 }
 
 impl StatementController {
@@ -54,6 +57,7 @@ impl StatementController {
             verified: Verified::for_an_interval(LOOK_AGAIN),
             turns: PolicyTurns::default(),
             give_ups: GiveUps::default(),
+            asked: Mutex::default(),
         }
     }
 
@@ -124,8 +128,9 @@ impl StatementController {
         let known = KnownStatements {
             verified: &self.verified,
             id: &inputs.id,
+            is_asked_for: self.asked.lock().get(&inputs.id).map(String::as_str) != inputs.requested(),
         };
-        if let Some(applied) = apply::known(known, target, inputs.requested()) {
+        if let Some(applied) = apply::known(known, target) {
             return Ok(Some(applied));
         }
         let Some(_turn) = self.turns.take(&target.resource) else {
@@ -140,7 +145,10 @@ impl StatementController {
             };
             (inputs.object, inputs.old) = written;
         }
-        let ended = apply::finish(policies.as_ref(), known, target, found, inputs.requested()).await?;
+        let ended = apply::finish(policies.as_ref(), known, target, found).await?;
+        if let Some(requested) = inputs.requested() {
+            self.asked.lock().insert(inputs.id.clone(), requested.to_owned());
+        }
         Ok(Some(self.unless_given_up(inputs, plan, ended).await?))
     }
 
@@ -239,6 +247,7 @@ impl StatementController {
     fn forget(&self, id: &ObjectId) {
         self.verified.forget(id);
         self.give_ups.forget(id);
+        self.asked.lock().remove(id);
     }
 
     fn api(&self, inputs: &StatementInputs) -> Api<DynamicObject> {

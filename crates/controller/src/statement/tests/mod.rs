@@ -133,6 +133,14 @@ async fn what_somebody_changed_is_put_right_and_told() {
     });
     world.settle().await;
     assert!(world.ours().is_some());
+    let events = world.api.take_events();
+    assert!(
+        events.iter().any(|event| event.starts_with("DriftReverted: ")),
+        "{events:?}"
+    );
+    world.script.begin(&[]);
+    world.settle().await;
+    assert_eq!(world.script.calls(), [Call::ReadApi], "once");
 }
 
 #[tokio::test(start_paused = true)]
