@@ -63,6 +63,31 @@ fn what_the_accounts_of_the_examples_need_is_as_published() {
 }
 
 #[test]
+fn policies_of_resources_that_a_limit_names_are_the_controllers_to_write() {
+    let done = of_file("examples/federation/10-platform.yaml");
+    assert_eq!((done.code, done.err.as_str()), (0, ""));
+    let out: Value = serde_json::from_str(&done.out).unwrap();
+    let identities = out["accounts"][0]["identities"].as_array().unwrap().iter();
+    let with_them = identities.filter(|identity| identity["policy"].to_string().contains("BucketPolic"));
+    let [controller] = with_them.collect::<Vec<_>>()[..] else {
+        panic!("one identity has them: {}", done.out)
+    };
+    assert_eq!(controller["process"], "deputy controller");
+    let mut statements = controller["policy"]["Statement"].as_array().unwrap().iter();
+    let statement = statements.find(|s| s["Sid"] == "BucketPolicies").unwrap();
+    assert_eq!(
+        statement,
+        &serde_json::json!({
+            "Sid": "BucketPolicies",
+            "Effect": "Allow",
+            "Action": ["s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"],
+            "Resource": "arn:aws:s3:::productionapp",
+            "Condition": {"StringEquals": {"aws:ResourceAccount": "123456789012"}},
+        })
+    );
+}
+
+#[test]
 fn one_account_of_several_is_printed_as_in_the_answer_about_all() {
     let all: Value = serde_json::from_str(&of_file(BOTH).out).unwrap();
     for (i, name) in ["orders", "warehouse"].into_iter().enumerate() {
