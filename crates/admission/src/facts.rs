@@ -90,6 +90,14 @@ impl Facts {
         self.index.current(&ResourceKind::KINDS)
     }
 
+    /// The same of what is asked where an object of that kind is to be deleted: an account may be in use by anything.
+    pub(crate) fn current_for_deletion(&self, kind: DeputyKind) -> Result<(), Stale> {
+        match kind {
+            DeputyKind::Account => self.index.current(&ResourceKind::GRANTS),
+            _ => self.current(),
+        }
+    }
+
     pub(crate) fn cluster(&self) -> &ClusterName {
         self.index.cluster()
     }

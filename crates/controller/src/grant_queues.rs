@@ -4,6 +4,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use deputy_delegation::model::ObjectId;
+use deputy_index::Index;
 use deputy_runtime::shutdown::Shutdown;
 
 use crate::{
@@ -25,6 +26,7 @@ pub(crate) struct GrantQueues {
     users: KindQueue<ObjectId>,
     statements: KindQueue<ObjectId>,
     statement: Arc<StatementController>,
+    index: Arc<Index>,
 }
 
 impl GrantQueues {
@@ -39,6 +41,7 @@ impl GrantQueues {
                 placing.place(id)
             }),
             statement,
+            index: ctx.index.clone(),
         }
     }
 
@@ -82,6 +85,9 @@ impl GrantQueues {
     ) {
         origin.enqueue(&self.roles.queue, roles, &BTreeSet::new());
         origin.enqueue(&self.users.queue, users, &BTreeSet::new());
-        origin.enqueue(&self.statements.queue, statements, &BTreeSet::new());
+        for id in statements {
+            let lane = origin.lane_of_statement(&self.index, &id);
+            self.statements.queue.add(id, lane);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt, hash::Hash, sync::Arc};
 
-use deputy_delegation::model::RoleId;
+use deputy_delegation::model::{ObjectId, RoleId};
 use deputy_index::Index;
 use deputy_runtime::shutdown::Shutdown;
 
@@ -77,6 +77,15 @@ impl Origin {
             Self::Change if is_going || is_unbound => Lane::Revoke,
             _ => self.lane(),
         }
+    }
+
+    /// The same of a statement: what takes away comes first.
+    pub(crate) fn lane_of_statement(self, index: &Index, id: &ObjectId) -> Lane {
+        let is_going = index.statement(id).is_none_or(|view| view.meta.terminating);
+        if self == Self::Change && is_going {
+            return Lane::Revoke;
+        }
+        self.lane()
     }
 
     pub(crate) fn enqueue<K: Clone + Eq + Hash + Ord>(

@@ -393,6 +393,13 @@ pub struct FederatedState {
     pub refused: Option<ConditionReason>,
 }
 
+/// What is kept of the status of a statement.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StatementState {
+    /// `status.sid`: what has this Sid in the policy is the statement's.
+    pub sid: Option<Box<str>>,
+}
+
 /// What is kept of a namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NamespaceInfo {

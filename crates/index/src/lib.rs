@@ -56,7 +56,7 @@ pub use defaults::{ChosenBinding, DefaultBinding};
 pub use dirty::{BoundaryKey, Dirty, Subscription};
 pub use entry::{
     AccountState, BindingState, BoundaryInAccount, ClusterRoleState, Entry, FederatedState, IssuerState,
-    LimitState, Meta, NamespaceInfo, ResourceKind, RoleState, ServiceAccountInfo, View,
+    LimitState, Meta, NamespaceInfo, ResourceKind, RoleState, ServiceAccountInfo, StatementState, View,
 };
 pub use federated::FederatedDecision;
 pub use freshness::{STALE_AFTER, Stale};

@@ -28,7 +28,7 @@ use serde_json::Value;
 use crate::{
     entry::{
         AccountState, BindingState, BoundaryInAccount, ClusterRoleState, FederatedState, IssuerState, Keeps,
-        LimitState, Meta, NamespaceInfo, RoleState, ServiceAccountInfo, UnreadableBinding,
+        LimitState, Meta, NamespaceInfo, RoleState, ServiceAccountInfo, StatementState, UnreadableBinding,
     },
     kept::{Headed, Kept, Recent},
     telling::Telling,
@@ -217,6 +217,14 @@ fn requested(object: &ObjectMeta) -> u64 {
     let mut hasher = DefaultHasher::new();
     value.hash(&mut hasher);
     hasher.finish()
+}
+
+/// What is kept of the status of a statement.
+pub(crate) fn statement_state(object: &DynamicObject) -> StatementState {
+    let sid = object.data.pointer("/status/sid").and_then(Value::as_str);
+    StatementState {
+        sid: sid.map(Into::into),
+    }
 }
 
 /// Name of a cluster-scoped object.

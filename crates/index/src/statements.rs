@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use deputy_delegation::{
-    Decision, DecisionInput, GrantSpec, MissingFacts, ObjectName, accepts, decide,
+    Decision, DecisionInput, GrantSpec, MissingFacts, ObjectName, PolicyResource, accepts, decide,
     model::{LimitEntry, ObjectId, OwnedStatement, RoleId, StatementPrincipal},
 };
 use kube::api::DynamicObject;
@@ -12,7 +12,7 @@ use crate::{
     decided::remembered,
     decisions::{GrantRef, RoleFacts},
     dirty::Dirty,
-    entry::{Stored, View},
+    entry::{StatementState, Stored, View},
     index::Index,
     look::Seen,
     parse,
@@ -25,11 +25,18 @@ impl State {
     pub(crate) fn put_statement(&mut self, id: ObjectId, object: DynamicObject) -> Dirty {
         let account = parse::account_named(&object);
         let old = self.statements.get(&id).map(|known| &known.stored);
-        let (view, changed) = view(old.map(|stored| &stored.view), object, (), whole);
+        let state = parse::statement_state(&object);
+        let (view, changed) = view(old.map(|stored| &stored.view), object, state, whole);
         if changed == Changed::Nothing {
             return Dirty::default();
         }
-        let version = self.tick();
+        let version = self.version(changed, old.map(|stored| stored.version));
+        if changed == Changed::State {
+            // Whoever wrote it knows, and nothing rests on it.
+            let stored = Stored { version, view };
+            self.statements.put(id, KnownStatement { stored, account });
+            return Dirty::default();
+        }
         let mut dirty = self.statement_dirty(&id);
         let stored = Stored { version, view };
         self.statements
@@ -92,7 +99,7 @@ impl State {
 impl Index {
     /// A statement, with metadata.
     #[must_use]
-    pub fn statement(&self, id: &ObjectId) -> Option<View<OwnedStatement, ()>> {
+    pub fn statement(&self, id: &ObjectId) -> Option<View<OwnedStatement, StatementState>> {
         let state = self.state.read();
         state.statements.get(id).map(|known| known.stored.view.clone())
     }
@@ -101,6 +108,12 @@ impl Index {
     #[must_use]
     pub fn statements(&self) -> BTreeSet<ObjectId> {
         self.state.read().statements.ids().collect()
+    }
+
+    /// The Sids under which the policy of a resource has statements of this cluster.
+    #[must_use]
+    pub fn statement_sids_of(&self, resource: &PolicyResource) -> BTreeSet<Box<str>> {
+        self.state.read().statements.sids_of(resource).collect()
     }
 
     /// Decides about a stored statement. `None` when it is not there, can't be read or is being deleted, and as long as

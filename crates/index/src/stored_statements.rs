@@ -3,11 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use deputy_delegation::{
-    NamespaceName, ObjectName,
+    NamespaceName, ObjectName, PolicyResource,
     model::{LimitEntry, ObjectId, OwnedStatement, StatementPrincipal},
 };
 
-use crate::{entry::Stored, limits::scope};
+use crate::{
+    entry::{StatementState, Stored},
+    limits::scope,
+};
 
 /// All statements. Those of a namespace lie together: what they name is there, too.
 #[derive(Debug, Default)]
@@ -16,7 +19,7 @@ pub(crate) struct Statements(HashMap<NamespaceName, BTreeMap<ObjectName, KnownSt
 /// A statement, and the account that it names, also where the rest can't be read.
 #[derive(Debug)]
 pub(crate) struct KnownStatement {
-    pub(crate) stored: Stored<OwnedStatement, ()>,
+    pub(crate) stored: Stored<OwnedStatement, StatementState>,
     pub(crate) account: Option<ObjectName>,
 }
 
@@ -40,6 +43,15 @@ impl Statements {
             self.0.remove(&id.namespace);
         }
         was_there
+    }
+
+    /// The Sids under which the policy of a resource has statements of these.
+    pub(crate) fn sids_of<'a>(&'a self, resource: &'a PolicyResource) -> impl Iterator<Item = Box<str>> + 'a {
+        self.all().filter_map(move |(_, known)| {
+            let statement = known.stored.view.parsed().ok()?;
+            let sid = known.stored.view.state.sid.clone();
+            sid.filter(|_| statement.resource == *resource)
+        })
     }
 
     fn all(&self) -> impl Iterator<Item = (ObjectId, &KnownStatement)> {

@@ -101,7 +101,7 @@ fn disagreement(kind: DeputyKind, request: &ReviewRequest<'_>, object: &Value) -
 /// The verdict on an object, by its kind.
 fn decide(object: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
     if object.operation == Operation::Delete {
-        if let Err(stale) = facts.current() {
+        if let Err(stale) = facts.current_for_deletion(object.kind) {
             return not_known(&stale);
         }
         return match object.kind {

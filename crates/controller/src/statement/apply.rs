@@ -1,17 +1,19 @@
 //! *Apply*: the policy of the resource in AWS.
 
-use deputy_aws::{ErrorClass, ResourcePolicies};
+use deputy_aws::{AwsError, ErrorClass, ResourcePolicies};
 use deputy_delegation::{
     model::ObjectId,
-    resource_policy::{PolicyEdit, edit},
+    resource_policy::{PolicyEdit, PolicyEditError, StatementEdit},
 };
 
 use super::{
     assess::StatementTarget,
     outcome::{AppliedStatement, StatementOutcome},
+    turns::PolicyTurn,
 };
 use crate::{
     error::ReconcileError,
+    orphans::{GiveUps, TriedFor},
     verified::{Fingerprint, Verified},
 };
 
@@ -22,6 +24,8 @@ const STATEMENT_CHARS: usize = 240;
 #[derive(Clone, Copy)]
 pub struct KnownStatements<'a> {
     pub verified: &'a Verified<ObjectId>,
+    /// Since when AWS does not know a principal of a statement: one that was just made is not known everywhere.
+    pub unknown_principals: &'a GiveUps<ObjectId>,
     pub id: &'a ObjectId,
     /// Whether somebody asks for a look since AWS was last asked.
     pub is_asked_for: bool,
@@ -42,7 +46,7 @@ impl KnownStatements<'_> {
 /// What is true without a call, where AWS was seen to have it a short while ago.
 #[must_use]
 pub fn known(known: KnownStatements<'_>, target: &StatementTarget) -> Option<AppliedStatement> {
-    if known.is_asked_for || target.wanted.is_some() != target.is_claimed {
+    if known.is_asked_for || !target.is_claimed {
         return None;
     }
     let fingerprint = known.fingerprint(target);
@@ -60,43 +64,44 @@ fn reached(target: &StatementTarget) -> StatementOutcome {
     }
 }
 
-/// What the policy of the resource was found to need.
-pub struct Look(Result<PolicyEdit, StatementOutcome>, bool);
+/// The policy of the resource as it was found, and what it needs.
+pub struct Look(Result<Found, AwsError>);
+
+struct Found {
+    there: Option<String>,
+    needs: Result<PolicyEdit, PolicyEditError>,
+}
 
 impl Look {
-    /// Whether something is about to be written that the object does not claim yet.
+    /// Whether the policy is about to have something of the object's that it does not claim yet.
     #[must_use]
-    pub fn claims(&self) -> bool {
-        self.1
+    pub fn claims(&self, target: &StatementTarget) -> bool {
+        let is_fit = matches!(&self.0, Ok(found) if found.needs.is_ok());
+        target.wanted.is_some() && !target.is_claimed && is_fit
+    }
+}
+
+fn statement<'a>(target: &'a StatementTarget, is_own: &'a dyn Fn(&str) -> bool) -> StatementEdit<'a> {
+    StatementEdit {
+        resource: &target.resource,
+        sid: &target.sid,
+        wanted: target.wanted.as_ref(),
+        is_owned: target.is_claimed,
+        is_own,
     }
 }
 
 /// Reads the policy of the resource.
-pub async fn look(policies: &dyn ResourcePolicies, target: &StatementTarget) -> Look {
-    let found = needed(policies, target).await;
-    let is_there = matches!(found, Ok(PolicyEdit::Put { .. } | PolicyEdit::Nothing));
-    let claims = target.wanted.is_some() && !target.is_claimed && is_there;
-    Look(found, claims)
-}
-
-async fn needed(
-    policies: &dyn ResourcePolicies,
-    target: &StatementTarget,
-) -> Result<PolicyEdit, StatementOutcome> {
-    let there = match policies.resource_policy(&target.resource).await {
-        Ok(there) => there,
+pub async fn look(policies: &dyn ResourcePolicies, turn: &PolicyTurn, target: &StatementTarget) -> Look {
+    let shown = match policies.resource_policy(&target.resource).await {
+        Ok(shown) => shown,
         // With the resource its policy is gone, too.
         Err(error) if error.class() == ErrorClass::NotFound && target.wanted.is_none() => None,
-        Err(error) => return Err(StatementOutcome::Failed(error)),
+        Err(error) => return Look(Err(error)),
     };
-    let edit = edit(
-        there.as_deref(),
-        &target.resource,
-        &target.sid,
-        target.wanted.as_ref(),
-        target.is_claimed,
-    );
-    edit.map_err(StatementOutcome::Unfit)
+    let there = turn.current(shown);
+    let needs = statement(target, &|sid| target.is_own(sid)).of(there.as_deref());
+    Look(Ok(Found { there, needs }))
 }
 
 /// Writes what the policy was found to need.
@@ -105,6 +110,7 @@ async fn needed(
 /// [`ReconcileError::NotLeader`].
 pub async fn finish(
     policies: &dyn ResourcePolicies,
+    turn: &PolicyTurn,
     known: KnownStatements<'_>,
     target: &StatementTarget,
     look: Look,
@@ -112,53 +118,108 @@ pub async fn finish(
     let fingerprint = known.fingerprint(target);
     let was_there = known.verified.was_verified(known.id, fingerprint);
     known.verified.forget(known.id);
-    // A claim is a call to the API server, in whose time somebody may have written.
-    let found = if look.claims() {
-        needed(policies, target).await
-    } else {
-        look.0
-    };
-    let (outcome, drift) = match found {
-        Ok(edit) => {
-            let drift = difference(&edit, target, was_there);
-            (written(policies, target, &edit).await, drift)
-        }
-        Err(outcome) => (Err(outcome), None),
+    let outcome = match look.0 {
+        Err(error) => of_error(known, target, error),
+        Ok(Found { there, needs }) => match needs {
+            Ok(edit) => match write(policies, turn, target, there.clone(), &edit).await {
+                Ok(()) => {
+                    known.verified.record(known.id.clone(), fingerprint);
+                    known.unknown_principals.forget(known.id);
+                    return Ok(AppliedStatement {
+                        drift: difference(&edit, target, was_there),
+                        ..AppliedStatement::now(reached(target))
+                    });
+                }
+                Err(error) => match of_error(known, target, error) {
+                    StatementOutcome::Refused(error) if is_about_the_statement(&error) => {
+                        let outcome = StatementOutcome::Refused(error);
+                        without_the_old(policies, turn, target, there, outcome).await
+                    }
+                    outcome => outcome,
+                },
+            },
+            Err(why) => {
+                let outcome = StatementOutcome::Unfit(why);
+                without_the_old(policies, turn, target, there, outcome).await
+            }
+        },
     };
     match outcome {
-        Ok(()) => {
-            known.verified.record(known.id.clone(), fingerprint);
-            Ok(AppliedStatement {
-                drift,
-                ..AppliedStatement::now(reached(target))
-            })
-        }
-        Err(StatementOutcome::Failed(error)) if error.class() == ErrorClass::NotLeader => {
+        StatementOutcome::Failed(error) if error.class() == ErrorClass::NotLeader => {
             Err(ReconcileError::NotLeader)
         }
-        Err(outcome) => Ok(AppliedStatement::now(outcome)),
+        outcome => Ok(AppliedStatement::now(outcome)),
     }
 }
 
-async fn written(
+/// What the statement was before is no more what the object says, and may be more than limits allow: where the new one can't be written, it
+/// goes all the same.
+async fn without_the_old(
     policies: &dyn ResourcePolicies,
+    turn: &PolicyTurn,
     target: &StatementTarget,
-    edit: &PolicyEdit,
-) -> Result<(), StatementOutcome> {
-    let resource = &target.resource;
-    let written = match edit {
-        PolicyEdit::Nothing => Ok(()),
-        PolicyEdit::Put { policy, .. } => policies.put_resource_policy(resource, policy).await,
-        PolicyEdit::Delete => policies.delete_resource_policy(resource).await,
-    };
-    written.map_err(StatementOutcome::Failed)?;
-    match edit {
-        PolicyEdit::Nothing => {}
-        PolicyEdit::Put { .. } => {
-            tracing::info!(%resource, sid = target.sid.as_str(), "resource policy written")
-        }
-        PolicyEdit::Delete => tracing::info!(%resource, sid = target.sid.as_str(), "resource policy deleted"),
+    there: Option<String>,
+    outcome: StatementOutcome,
+) -> StatementOutcome {
+    let without = statement(target, &|sid| target.is_own(sid)).without(there.as_deref());
+    match without {
+        Ok(edit) => match write(policies, turn, target, there, &edit).await {
+            Ok(()) => outcome,
+            Err(error) => StatementOutcome::Failed(error),
+        },
+        // A policy that can't be read is left as it is.
+        Err(_) => outcome,
     }
+}
+
+fn of_error(known: KnownStatements<'_>, target: &StatementTarget, error: AwsError) -> StatementOutcome {
+    let is_passing = match error.class() {
+        // While something is taken out, the one who is gone is in somebody else's statement.
+        ErrorClass::InvalidPrincipal if target.wanted.is_none() => false,
+        ErrorClass::InvalidPrincipal => !known.unknown_principals.tried(known.id, TriedFor::Good),
+        ErrorClass::NotLeader => true,
+        _ => error.is_retryable(),
+    };
+    if is_passing {
+        StatementOutcome::Failed(error)
+    } else {
+        StatementOutcome::Refused(error)
+    }
+}
+
+/// Whether AWS refused what the statement says, and not that anybody writes there.
+fn is_about_the_statement(error: &AwsError) -> bool {
+    matches!(
+        error.class(),
+        ErrorClass::MalformedPolicy
+            | ErrorClass::InvalidInput
+            | ErrorClass::InvalidPrincipal
+            | ErrorClass::LimitExceeded
+    )
+}
+
+async fn write(
+    policies: &dyn ResourcePolicies,
+    turn: &PolicyTurn,
+    target: &StatementTarget,
+    there: Option<String>,
+    edit: &PolicyEdit,
+) -> Result<(), AwsError> {
+    let (resource, sid) = (&target.resource, target.sid.as_str());
+    let after = match edit {
+        PolicyEdit::Nothing => return Ok(()),
+        PolicyEdit::Put { policy, .. } => {
+            policies.put_resource_policy(resource, policy).await?;
+            tracing::info!(%resource, sid, "resource policy written");
+            Some(policy.clone())
+        }
+        PolicyEdit::Delete => {
+            policies.delete_resource_policy(resource).await?;
+            tracing::info!(%resource, sid, "resource policy deleted");
+            None
+        }
+    };
+    turn.wrote(there, after);
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! *Assess*: from everything that was looked up, what the policy of the resource is to have. Pure.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use deputy_api::conditions::{ConditionReason, Status};
 use deputy_delegation::{
@@ -55,8 +55,34 @@ pub struct StatementTarget {
     pub unique_ids: Vec<Box<str>>,
     /// Whether what is there under the Sid is the object's.
     pub is_claimed: bool,
+    /// The Sids of other statements of this cluster in that policy.
+    pub own_sids: BTreeSet<Box<str>>,
     /// Why it names not all, or is not there.
     pub left_out: Option<(ConditionReason, String)>,
+}
+
+impl StatementTarget {
+    /// That the policy has nothing of an object that is gone.
+    #[must_use]
+    pub fn gone(account: Arc<Account>, resource: PolicyResource, sid: StatementSid) -> Self {
+        Self {
+            account,
+            resource,
+            sid,
+            wanted: None,
+            grantees: Vec::new(),
+            unique_ids: Vec::new(),
+            is_claimed: true,
+            own_sids: BTreeSet::new(),
+            left_out: None,
+        }
+    }
+
+    /// Whether a statement of this Sid is another one of this cluster.
+    #[must_use]
+    pub fn is_own(&self, sid: &str) -> bool {
+        self.own_sids.contains(sid)
+    }
 }
 
 /// What is to be done about a statement that was looked up.
@@ -162,6 +188,7 @@ fn converge(
             .filter_map(|one| one.unique_id.clone())
             .collect(),
         is_claimed: inputs.is_claimed(),
+        own_sids: inputs.own_sids.clone(),
         left_out,
     }))
 }

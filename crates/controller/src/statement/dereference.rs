@@ -1,6 +1,6 @@
 //! *Dereference*: everything that is looked up about a statement. Reads the API server and the index.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use deputy_api::{
     AWSResourcePolicyStatement, AWSResourcePolicyStatementStatus, convert, reconcile_requested_at,
@@ -41,6 +41,8 @@ pub struct StatementInputs {
     pub decision: Decision,
     /// Its principals, in order.
     pub principals: Vec<Grantee>,
+    /// The Sids of other statements of this cluster in the policy of the resource.
+    pub own_sids: BTreeSet<Box<str>>,
 }
 
 /// A principal of a statement.
@@ -94,6 +96,9 @@ pub async fn dereference(
     let account = place
         .as_ref()
         .map_or(Entry::Missing, |(account, _)| ctx.index.account(account));
+    let mut own_sids = place.as_ref().map_or_else(BTreeSet::new, |(_, resource)| {
+        ctx.index.statement_sids_of(resource)
+    });
     let (statement, decision, principals) = match parsed {
         Ok(statement) => {
             let look_up = move |index: &Index| {
@@ -106,16 +111,19 @@ pub async fn dereference(
         }
         Err(violations) => (None, Decision::Refused(violations), Vec::new()),
     };
+    let sid = naming::statement_sid(&ctx.cluster, id);
+    own_sids.remove(sid.as_str());
     Ok(Some(StatementInputs {
         id: id.clone(),
         old: objects::status_of(&object),
-        sid: naming::statement_sid(&ctx.cluster, id),
+        sid,
         object,
         place,
         account,
         statement,
         decision,
         principals,
+        own_sids,
     }))
 }
 
@@ -136,7 +144,7 @@ fn grantee(index: &Index, statement: &OwnedStatement, principal: &StatementPrinc
         StatementPrincipal::FederatedUser(_) => {
             return Grantee {
                 principal,
-                arn: user_arn(index, &ObjectId { namespace, name }),
+                arn: user_arn(index, statement, &ObjectId { namespace, name }),
                 unique_id: None,
             };
         }
@@ -148,17 +156,23 @@ fn grantee(index: &Index, statement: &OwnedStatement, principal: &StatementPrinc
     };
     Grantee {
         principal,
-        arn: role_arn(index, &id),
+        arn: role_arn(index, statement, &id),
         unique_id: index.role(&id).and_then(|view| view.state.role_id.clone()),
     }
 }
 
+/// What somebody of another account may have, and for how long, the limits of that one say, and not those of the resource's.
+const OF_ANOTHER_ACCOUNT: &str = "is of another AWSAccount than the resource, whose limits say nothing of it";
+
 /// A role that is made once is named until it is refused or goes: while AWS is away, nobody loses anything.
-fn role_arn(index: &Index, id: &RoleId) -> Result<GranteeArn, &'static str> {
+fn role_arn(index: &Index, statement: &OwnedStatement, id: &RoleId) -> Result<GranteeArn, &'static str> {
     let view = index.role(id).ok_or("does not exist")?;
     let (role, decision) = index
         .decide_role(id)
         .ok_or("can't be read, or is being deleted")?;
+    if role.account != statement.account {
+        return Err(OF_ANOTHER_ACCOUNT);
+    }
     if role.owned().is_none() {
         return Err("is a role that exists already, which its owner grants what he likes");
     }
@@ -173,10 +187,13 @@ fn role_arn(index: &Index, id: &RoleId) -> Result<GranteeArn, &'static str> {
     Ok(GranteeArn::Role(naming::role_arn(index.cluster(), account, id)))
 }
 
-fn user_arn(index: &Index, id: &ObjectId) -> Result<GranteeArn, &'static str> {
+fn user_arn(index: &Index, statement: &OwnedStatement, id: &ObjectId) -> Result<GranteeArn, &'static str> {
     let found = index
         .decide_federated(id)
         .ok_or("does not exist, can't be read, or is being deleted")?;
+    if found.binding.account != statement.account {
+        return Err(OF_ANOTHER_ACCOUNT);
+    }
     if !found.decision.is_accepted() {
         return Err("is not accepted");
     }

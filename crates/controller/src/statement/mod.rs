@@ -13,20 +13,20 @@ mod status;
 mod tests;
 mod turns;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use deputy_api::{AWSResourcePolicyStatement, AWSResourcePolicyStatementStatus};
-use deputy_delegation::model::ObjectId;
+use deputy_delegation::{ObjectName, PolicyResource, model::ObjectId, naming::statement_sid};
 use deputy_runtime::status::replaced_status;
 use kube::{Api, api::DynamicObject};
 use parking_lot::Mutex;
 
 use self::{
     apply::KnownStatements,
-    assess::{StatementGoal, StatementPlan, assess},
+    assess::{StatementGoal, StatementPlan, StatementTarget, assess},
     dereference::{FINALIZER, StatementInputs, dereference},
     outcome::{AppliedStatement, StatementOutcome},
-    turns::PolicyTurns,
+    turns::{PolicyTurn, PolicyTurns},
 };
 use crate::{
     context::ControllerContext,
@@ -38,12 +38,19 @@ use crate::{
     verified::Verified,
 };
 
+/// So long AWS may not know a role that was just made. It names no bound and speaks of seconds.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html#troubleshoot_general_eventual-consistency>
+const UNKNOWN_PRINCIPAL: Duration = Duration::from_secs(120);
+
 /// Reconciles statements of resource policies.
 pub struct StatementController {
     ctx: Arc<ControllerContext>,
     verified: Verified<ObjectId>,
     turns: PolicyTurns,
     give_ups: GiveUps<ObjectId>,
+    unknown_principals: GiveUps<ObjectId>,
+    /// Where statements may be in AWS that this process has seen.
+    places: Mutex<HashMap<ObjectId, (ObjectName, PolicyResource)>>,
     /// By what a look at each was last asked for, and had.
     asked: Mutex<HashMap<ObjectId, String>>,
 }
@@ -57,13 +64,15 @@ impl StatementController {
             verified: Verified::for_an_interval(LOOK_AGAIN),
             turns: PolicyTurns::default(),
             give_ups: GiveUps::default(),
+            unknown_principals: GiveUps::after(UNKNOWN_PRINCIPAL),
+            places: Mutex::default(),
             asked: Mutex::default(),
         }
     }
 
     /// Gives up what can't be taken out after that time, in a namespace that goes.
     #[cfg(test)]
-    fn giving_up_after(mut self, time: std::time::Duration) -> Self {
+    fn giving_up_after(mut self, time: Duration) -> Self {
         self.give_ups = GiveUps::after(time);
         self
     }
@@ -86,9 +95,11 @@ impl StatementController {
     /// [`ReconcileError`]; the key is tried again.
     pub async fn reconcile(&self, id: &ObjectId) -> Result<Requeue, ReconcileError> {
         // 1. dereference (clients)
+        if self.is_anothers_turn(id) {
+            return Ok(turns::LATER);
+        }
         let Some(mut inputs) = dereference(&self.ctx, id).await? else {
-            self.forget(id);
-            return Ok(Requeue::AwaitChange);
+            return self.take_out_of_gone(id).await;
         };
         // 2. assess (pure)
         let plan = assess(&inputs);
@@ -125,31 +136,97 @@ impl StatementController {
             }
             StatementGoal::Converge(target) => target,
         };
-        let known = KnownStatements {
-            verified: &self.verified,
-            id: &inputs.id,
-            is_asked_for: self.asked.lock().get(&inputs.id).map(String::as_str) != inputs.requested(),
-        };
-        if let Some(applied) = apply::known(known, target) {
+        let known = self.known(&inputs.id, inputs.requested());
+        // Before an object goes, the policy is looked at once more.
+        if !plan.is_leaving
+            && let Some(applied) = apply::known(known, target)
+        {
             return Ok(Some(applied));
         }
-        let Some(_turn) = self.turns.take(&target.resource) else {
+        let Some(turn) = self.turns.take(&target.resource) else {
             return Ok(None);
         };
         let policies = self.ctx.aws.resource_policies(&target.account);
-        let found = apply::look(policies.as_ref(), target).await;
-        if found.claims() {
+        let mut found = apply::look(policies.as_ref(), &turn, target).await;
+        if found.claims(target) {
             // Before AWS has it, the object says that it is its own.
             let Some(written) = self.claim(inputs).await? else {
                 return Ok(Some(AppliedStatement::now(StatementOutcome::Gone)));
             };
             (inputs.object, inputs.old) = written;
+            // That is a call to the API server, in whose time somebody may have written.
+            found = apply::look(policies.as_ref(), &turn, target).await;
         }
-        let ended = apply::finish(policies.as_ref(), known, target, found).await?;
+        self.remember(inputs);
+        let mut ended = apply::finish(policies.as_ref(), &turn, known, target, found).await?;
+        if plan.is_leaving && ended.outcome == StatementOutcome::Absent {
+            ended.outcome = self.absent(&turn);
+        }
         if let Some(requested) = inputs.requested() {
             self.asked.lock().insert(inputs.id.clone(), requested.to_owned());
         }
         Ok(Some(self.unless_given_up(inputs, plan, ended).await?))
+    }
+
+    fn known<'a>(&'a self, id: &'a ObjectId, requested: Option<&str>) -> KnownStatements<'a> {
+        KnownStatements {
+            verified: &self.verified,
+            unknown_principals: &self.unknown_principals,
+            id,
+            is_asked_for: self.asked.lock().get(id).map(String::as_str) != requested,
+        }
+    }
+
+    /// Whether another statement of the same policy is being written: nothing is looked up for nothing.
+    fn is_anothers_turn(&self, id: &ObjectId) -> bool {
+        let statement = self.ctx.index.statement(id).and_then(|view| view.parsed().ok());
+        statement.is_some_and(|statement| self.turns.is_taken(&statement.resource))
+    }
+
+    /// That the policy has nothing of an object that goes; once AWS can't show one of before any more.
+    fn absent(&self, turn: &PolicyTurn) -> StatementOutcome {
+        turn.unsure_for()
+            .map_or(StatementOutcome::Absent, StatementOutcome::Unsure)
+    }
+
+    /// Where a statement may be in AWS. A finalizer alone does not hold an object: whoever may write it may take that off.
+    fn remember(&self, inputs: &StatementInputs) {
+        if let Some(place) = inputs.place.as_ref().filter(|_| inputs.is_claimed()) {
+            self.places.lock().insert(inputs.id.clone(), place.clone());
+        }
+    }
+
+    /// Takes the statement of an object out that is gone without its finalizer.
+    async fn take_out_of_gone(&self, id: &ObjectId) -> Result<Requeue, ReconcileError> {
+        let place = self.places.lock().get(id).cloned();
+        let Some((account, resource)) = place else {
+            self.forget(id);
+            return Ok(Requeue::AwaitChange);
+        };
+        let account = self.ctx.index.account(&account);
+        let (Some(account), Some(turn)) = (account.known(), self.turns.take(&resource)) else {
+            return Ok(Requeue::Retry);
+        };
+        let sid = statement_sid(&self.ctx.cluster, id);
+        let target = StatementTarget::gone(Arc::clone(account), resource, sid);
+        let policies = self.ctx.aws.resource_policies(account);
+        let found = apply::look(policies.as_ref(), &turn, &target).await;
+        let known = self.known(id, None);
+        let ended = apply::finish(policies.as_ref(), &turn, known, &target, found).await?;
+        if ended.outcome != StatementOutcome::Absent {
+            tracing::warn!(
+                why = ended.outcome.sentence(),
+                "failed to take the statement of an object out that went without its finalizer"
+            );
+            return Ok(Requeue::Retry);
+        }
+        tracing::warn!(
+            resource = %target.resource,
+            sid = target.sid.as_str(),
+            "took the statement of an object out that went without its finalizer"
+        );
+        self.forget(id);
+        Ok(Requeue::AwaitChange)
     }
 
     /// Writes the Sid into the status. `None` when the object is gone.
@@ -247,6 +324,8 @@ impl StatementController {
     fn forget(&self, id: &ObjectId) {
         self.verified.forget(id);
         self.give_ups.forget(id);
+        self.unknown_principals.forget(id);
+        self.places.lock().remove(id);
         self.asked.lock().remove(id);
     }
 

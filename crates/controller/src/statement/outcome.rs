@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use deputy_api::conditions::ConditionReason;
-use deputy_aws::{AwsError, ErrorClass};
+use deputy_aws::AwsError;
 use deputy_delegation::resource_policy::PolicyEditError;
 
 use crate::{orphans::TriedFor, report::reason_of};
@@ -15,15 +15,19 @@ pub enum StatementOutcome {
     Present,
     /// The policy has none, as it should be.
     Absent,
+    /// AWS shows none, and may show for so long what was there before a write.
+    Unsure(Duration),
     /// AWS was not asked: something else has to be there first, or it is not accepted and never was.
     Waits {
         reason: ConditionReason,
         message: String,
     },
-    /// The policy that is there can't have it, or can't lose it.
+    /// The policy that is there can't have it. Nor has it what the statement was before.
     Unfit(PolicyEditError),
-    /// AWS refuses, or is away.
+    /// AWS is away, or may take the same call later.
     Failed(AwsError),
+    /// AWS refuses for good.
+    Refused(AwsError),
     /// It could not be taken out, for this, and nothing waits for it any more.
     GivenUp(String),
     /// The object is gone.
@@ -34,8 +38,9 @@ impl StatementOutcome {
     /// How a try to take it out ended; `None` when it is out.
     pub fn try_ended(&self) -> Option<TriedFor> {
         match self {
-            Self::Failed(error) if is_passing(error) => Some(TriedFor::Passing),
-            Self::Failed(_) | Self::Unfit(_) | Self::Waits { .. } => Some(TriedFor::Good),
+            Self::Failed(_) => Some(TriedFor::Passing),
+            Self::Unsure(left) => Some(TriedFor::Hidden(*left)),
+            Self::Refused(_) | Self::Unfit(_) | Self::Waits { .. } => Some(TriedFor::Good),
             Self::Present | Self::Absent | Self::GivenUp(_) | Self::Gone => None,
         }
     }
@@ -45,16 +50,12 @@ impl StatementOutcome {
         match self {
             Self::Present => "the policy has it".to_owned(),
             Self::Absent | Self::Gone => "the policy does not have it".to_owned(),
+            Self::Unsure(_) => "AWS may not show yet that the policy has it".to_owned(),
             Self::Waits { message, .. } | Self::GivenUp(message) => message.clone(),
             Self::Unfit(why) => why.to_string(),
-            Self::Failed(error) => reason_of(error).1,
+            Self::Failed(error) | Self::Refused(error) => reason_of(error).1,
         }
     }
-}
-
-/// Whether the same call may succeed without anybody doing anything. A role that was just made is not known everywhere.
-pub fn is_passing(error: &AwsError) -> bool {
-    error.is_retryable() || error.class() == ErrorClass::InvalidPrincipal
 }
 
 /// What is true of a statement now.

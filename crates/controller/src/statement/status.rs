@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::{
     assess::{StatementGoal, StatementPlan, StatementTarget},
     dereference::StatementInputs,
-    outcome::{AppliedStatement, StatementOutcome, is_passing},
+    outcome::{AppliedStatement, StatementOutcome},
 };
 use crate::{
     queue::Requeue,
@@ -42,10 +42,9 @@ pub fn updated(
         (StatementOutcome::Present, Some(target)) => {
             new.principal_arns = target.grantees.iter().map(ToString::to_string).collect();
         }
-        (StatementOutcome::Absent, _) => {
-            // There is nothing under the Sid: what somebody writes there from now on is his.
+        // It stays claimed: somebody who read the policy before may write it back.
+        (StatementOutcome::Absent | StatementOutcome::Unfit(_) | StatementOutcome::Refused(_), _) => {
             new.principal_arns = Vec::new();
-            new.sid = None;
         }
         _ => {}
     }
@@ -73,24 +72,33 @@ fn ready(
                 return ConditionValue::new(Status::True, ConditionReason::Ready, message);
             }
         },
-        StatementOutcome::Absent | StatementOutcome::Gone | StatementOutcome::GivenUp(_) => {
+        StatementOutcome::Absent
+        | StatementOutcome::Unsure(_)
+        | StatementOutcome::Gone
+        | StatementOutcome::GivenUp(_) => {
             left_out.unwrap_or((ConditionReason::Deleting, applied.outcome.sentence()))
         }
         StatementOutcome::Waits { reason, message } => (*reason, message.clone()),
         StatementOutcome::Unfit(why) => (reason_of_unfit(why), why.to_string()),
-        StatementOutcome::Failed(error) if error.class() == ErrorClass::NotFound => (
-            ConditionReason::ResourceNotFound,
-            target.map_or_else(
-                || error.sentence(),
-                |target| format!("{} is not in AWS account {}", target.resource, target.account.id),
-            ),
-        ),
-        StatementOutcome::Failed(error) if error.class() == ErrorClass::InvalidPrincipal => {
+        StatementOutcome::Failed(error) | StatementOutcome::Refused(error)
+            if error.class() == ErrorClass::NotFound =>
+        {
+            (
+                ConditionReason::ResourceNotFound,
+                target.map_or_else(
+                    || error.sentence(),
+                    |target| format!("{} is not in AWS account {}", target.resource, target.account.id),
+                ),
+            )
+        }
+        StatementOutcome::Failed(error) | StatementOutcome::Refused(error)
+            if error.class() == ErrorClass::InvalidPrincipal =>
+        {
             let (reason, message) = reason_of(error);
             let hint = "AWS takes no policy that names a user or role that is gone, in whosever statement";
             (reason, format!("{message}: {hint}"))
         }
-        StatementOutcome::Failed(error) => reason_of(error),
+        StatementOutcome::Failed(error) | StatementOutcome::Refused(error) => reason_of(error),
     };
     if plan.is_leaving {
         return not_ready(ConditionReason::Deleting, message);
@@ -98,11 +106,14 @@ fn ready(
     not_ready(reason, message)
 }
 
+/// Whether AWS is asked, and has to be asked again.
+fn is_asked_about(plan: &StatementPlan) -> bool {
+    !plan.is_leaving && matches!(plan.goal, StatementGoal::Converge(_))
+}
+
 fn reason_of_unfit(why: &PolicyEditError) -> ConditionReason {
     match why {
-        PolicyEditError::Taken(_) | PolicyEditError::Unreadable(_) | PolicyEditError::LastOfTopic => {
-            ConditionReason::Conflict
-        }
+        PolicyEditError::Taken(_) | PolicyEditError::Unreadable(_) => ConditionReason::Conflict,
         PolicyEditError::Variables { .. } => ConditionReason::Invalid,
         PolicyEditError::TooLarge { .. } => ConditionReason::QuotaExceeded,
     }
@@ -111,14 +122,16 @@ fn reason_of_unfit(why: &PolicyEditError) -> ConditionReason {
 /// When it is looked at again.
 #[must_use]
 pub fn next_requeue(plan: &StatementPlan, applied: &AppliedStatement) -> Requeue {
-    if plan.is_leaving && applied.outcome.try_ended().is_some() {
-        return Requeue::Retry;
-    }
     match &applied.outcome {
+        StatementOutcome::Unsure(left) => Requeue::After(*left),
+        _ if plan.is_leaving && applied.outcome.try_ended().is_some() => Requeue::Retry,
         StatementOutcome::Present => Requeue::After(applied.verified_for.unwrap_or(LOOK_AGAIN)),
-        StatementOutcome::Failed(error) if is_passing(error) => Requeue::RetryWithin(SOON),
+        StatementOutcome::Absent if is_asked_about(plan) => {
+            Requeue::After(applied.verified_for.unwrap_or(LOOK_AGAIN))
+        }
+        StatementOutcome::Failed(_) => Requeue::RetryWithin(SOON),
         // Only somebody else can change that, and nobody tells us.
-        StatementOutcome::Failed(_) | StatementOutcome::Unfit(_) => Requeue::After(LOOK_AGAIN),
+        StatementOutcome::Refused(_) | StatementOutcome::Unfit(_) => Requeue::After(LOOK_AGAIN),
         StatementOutcome::Absent
         | StatementOutcome::Waits { .. }
         | StatementOutcome::GivenUp(_)

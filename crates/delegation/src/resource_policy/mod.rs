@@ -12,7 +12,7 @@ pub use self::text::PolicyTextError;
 use self::text::{PolicyText, Standing};
 use crate::{
     model::StatementGrant,
-    names::{FederatedUserArn, PolicyResource, PolicyResourceKind, RoleArn, StatementSid},
+    names::{FederatedUserArn, PolicyResource, PolicyResourceKind, ResourceHome, RoleArn, StatementSid},
 };
 
 /// Whom a statement names in AWS.
@@ -36,7 +36,6 @@ impl std::fmt::Display for GranteeArn {
 /// The statement as it is to be in AWS: an Allow of a grant for some principals, known by its Sid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WantedStatement {
-    sid: StatementSid,
     /// A [`PolicyKind::Resource`] of this one statement.
     document: Document,
 }
@@ -60,12 +59,7 @@ impl WantedStatement {
             statement["Sid"] = sid.as_str().into();
             statement["Principal"] = json!({ "AWS": arns });
         }
-        Document::from_value(&document, PolicyKind::Resource).map(|document| {
-            Some(Self {
-                sid: sid.clone(),
-                document,
-            })
-        })
+        Document::from_value(&document, PolicyKind::Resource).map(|document| Some(Self { document }))
     }
 
     /// The text of the statement alone.
@@ -144,65 +138,98 @@ pub enum PolicyEditError {
         /// Bucket, queue or topic.
         noun: &'static str,
     },
-    /// Without the statement nothing is left, which SNS does not take.
-    #[error(
-        "without the statement the topic would have no policy at all, which SNS does not take: give it another statement, as that of its owner, \
-         which SNS made with it"
-    )]
-    LastOfTopic,
 }
 
-/// What has to be written, that the policy `there` of `resource` has the statement `wanted` under `sid`; or nothing under it, where none is
-/// wanted. `is_owned`: what is there under the Sid is Deputy's; else it is somebody's, and stays.
-///
-/// # Errors
-/// [`PolicyEditError`]: nothing is to be written.
-pub fn edit(
-    there: Option<&str>,
-    resource: &PolicyResource,
-    sid: &StatementSid,
-    wanted: Option<&WantedStatement>,
-    is_owned: bool,
-) -> Result<PolicyEdit, PolicyEditError> {
-    let text = match there {
-        Some(there) => PolicyText::parse(there)?,
-        None => PolicyText::default(),
-    };
-    let standing = text.standing(sid, wanted.map(|wanted| &wanted.document));
-    match (wanted, standing) {
-        (Some(_), Standing::AsWanted) | (None, Standing::Absent) => Ok(PolicyEdit::Nothing),
-        // Somebody else's: not Deputy's to take away.
-        (None, _) if !is_owned => Ok(PolicyEdit::Nothing),
-        (None, _) => match text.without(sid) {
-            Some(policy) => Ok(PolicyEdit::Put { policy, found: None }),
-            None if resource.kind() == PolicyResourceKind::Topic => Err(PolicyEditError::LastOfTopic),
-            None => Ok(PolicyEdit::Delete),
-        },
-        (Some(wanted), Standing::Absent) => put(&text, resource, wanted, None),
-        (Some(wanted), Standing::Other(_)) if !is_owned => Err(PolicyEditError::Taken(wanted.sid.clone())),
-        (Some(wanted), Standing::Other(found)) => put(&text, resource, wanted, Some(found)),
+/// A statement of a policy of somebody's, and what is known around it.
+pub struct StatementEdit<'a> {
+    /// The resource.
+    pub resource: &'a PolicyResource,
+    /// What the statement is known by.
+    pub sid: &'a StatementSid,
+    /// The statement; `None` where there is to be none.
+    pub wanted: Option<&'a WantedStatement>,
+    /// Whether what is there under the Sid is Deputy's; else it is somebody's, and stays.
+    pub is_owned: bool,
+    /// Whether a statement of this Sid is another one of Deputy's.
+    pub is_own: &'a dyn Fn(&str) -> bool,
+}
+
+impl StatementEdit<'_> {
+    /// What has to be written, that the policy `there` has the statement under its Sid, or nothing.
+    ///
+    /// # Errors
+    /// [`PolicyEditError`]: the policy can't have it. What it has under the Sid may be too much by now: [`Self::without`] takes it out.
+    pub fn of(&self, there: Option<&str>) -> Result<PolicyEdit, PolicyEditError> {
+        let Some(wanted) = self.wanted else {
+            return self.without(there);
+        };
+        let text = read(there)?;
+        if let Some(version) = text.old_version()
+            && wanted.has_variables()
+        {
+            return Err(PolicyEditError::Variables { version });
+        }
+        match text.standing(self.sid, Some(&wanted.document)) {
+            Standing::AsWanted => Ok(PolicyEdit::Nothing),
+            Standing::Absent => self.put(&text, wanted, None),
+            Standing::Other(_) if !self.is_owned => Err(PolicyEditError::Taken(self.sid.clone())),
+            Standing::Other(found) => self.put(&text, wanted, Some(found)),
+        }
+    }
+
+    /// What has to be written, that the policy `there` has nothing of Deputy's under the Sid.
+    ///
+    /// # Errors
+    /// [`PolicyEditError::Unreadable`].
+    pub fn without(&self, there: Option<&str>) -> Result<PolicyEdit, PolicyEditError> {
+        let text = read(there)?;
+        // What is somebody else's is not Deputy's to take away.
+        if !self.is_owned || text.standing(self.sid, None) == Standing::Absent {
+            return Ok(PolicyEdit::Nothing);
+        }
+        let others = text.without_the_gone(self.is_own);
+        let policy = match (text.of(&others).without(self.sid), self.resource.home()) {
+            (Some(policy), _) => policy,
+            // SNS takes no topic without a policy.
+            (None, Some(home)) if self.resource.kind() == PolicyResourceKind::Topic => {
+                text.with_alone(&owner_only(self.resource, home))
+            }
+            (None, _) => return Ok(PolicyEdit::Delete),
+        };
+        Ok(PolicyEdit::Put { policy, found: None })
+    }
+
+    fn put(
+        &self,
+        text: &PolicyText<'_>,
+        wanted: &WantedStatement,
+        found: Option<String>,
+    ) -> Result<PolicyEdit, PolicyEditError> {
+        let others = text.without_the_gone(self.is_own);
+        let policy = text.of(&others).with(self.sid, &wanted.text());
+        let (size, max) = (policy.len(), self.resource.kind().policy_size());
+        if size > max {
+            return Err(PolicyEditError::TooLarge {
+                size,
+                max,
+                noun: self.resource.kind().noun(),
+            });
+        }
+        Ok(PolicyEdit::Put { policy, found })
     }
 }
 
-fn put(
-    text: &PolicyText<'_>,
-    resource: &PolicyResource,
-    wanted: &WantedStatement,
-    found: Option<String>,
-) -> Result<PolicyEdit, PolicyEditError> {
-    if let Some(version) = text.old_version()
-        && wanted.has_variables()
-    {
-        return Err(PolicyEditError::Variables { version });
-    }
-    let policy = text.with(&wanted.sid, &wanted.text());
-    let (size, max) = (policy.len(), resource.kind().policy_size());
-    if size > max {
-        return Err(PolicyEditError::TooLarge {
-            size,
-            max,
-            noun: resource.kind().noun(),
-        });
-    }
-    Ok(PolicyEdit::Put { policy, found })
+fn read(there: Option<&str>) -> Result<PolicyText<'_>, PolicyTextError> {
+    there.map_or_else(|| Ok(PolicyText::default()), PolicyText::parse)
+}
+
+/// A statement that grants nobody anything: that of an account's own root user leaves its identities what their own policies say.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-accounts>
+fn owner_only(topic: &PolicyResource, home: &ResourceHome) -> String {
+    let root = format!("arn:{}:iam::{}:root", topic.partition(), home.account);
+    json!({
+        "Sid": "OwnerOnly", "Effect": "Allow", "Principal": {"AWS": root},
+        "Action": "SNS:GetTopicAttributes", "Resource": topic.to_string(),
+    })
+    .to_string()
 }

@@ -1,5 +1,7 @@
 //! The text of a policy as its statements, none of which is written anew.
 
+use std::borrow::Cow;
+
 use deputy_policy::{Document, PolicyKind};
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
@@ -133,6 +135,32 @@ impl<'a> PolicyText<'a> {
         new.print()
     }
 
+    /// The policy, in which the statements that `is_own` knows by their Sid name nobody who is gone: AWS takes no policy with the unique id of
+    /// such a user or role, whichever statement has it, and their own turn puts these statements right. One that named nobody else is
+    /// not in it.
+    pub(super) fn without_the_gone(&self, is_own: &dyn Fn(&str) -> bool) -> Vec<Cow<'a, str>> {
+        let statements = self.statements.iter().copied();
+        statements
+            .filter_map(|there| match gone_from(there, is_own) {
+                Gone::Nobody => Some(Cow::Borrowed(there)),
+                Gone::Some(left) => Some(Cow::Owned(left)),
+                Gone::All => None,
+            })
+            .collect()
+    }
+
+    /// The policy with other statements.
+    pub(super) fn of<'b>(&self, statements: &'b [Cow<'a, str>]) -> PolicyText<'b>
+    where
+        'a: 'b,
+    {
+        PolicyText {
+            head: self.head.clone(),
+            statements: statements.iter().map(AsRef::as_ref).collect(),
+            is_there: self.is_there,
+        }
+    }
+
     /// The policy with nothing under the Sid; `None` when nothing is left.
     pub(super) fn without(&self, sid: &StatementSid) -> Option<String> {
         let others = self.statements.iter().copied().filter(|there| !is_of(there, sid));
@@ -142,6 +170,16 @@ impl<'a> PolicyText<'a> {
             is_there: true,
         };
         (!left.statements.is_empty()).then(|| left.print())
+    }
+
+    /// The policy with this statement and no other.
+    pub(super) fn with_alone(&self, statement: &str) -> String {
+        let alone = PolicyText {
+            head: self.head.clone(),
+            statements: vec![statement],
+            is_there: true,
+        };
+        alone.print()
     }
 
     fn under(&self, sid: &StatementSid) -> impl Iterator<Item = &'a str> {
@@ -163,13 +201,52 @@ impl<'a> PolicyText<'a> {
 
 /// Whether a statement has the Sid.
 fn is_of(statement: &str, sid: &StatementSid) -> bool {
+    sid_of(statement).is_some_and(|found| found == sid.as_str())
+}
+
+fn sid_of(statement: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Known {
         #[serde(rename = "Sid", default)]
         sid: Option<Value>,
     }
-    serde_json::from_str::<Known>(statement)
-        .ok()
-        .and_then(|known| known.sid)
-        .is_some_and(|found| found.as_str() == Some(sid.as_str()))
+    let known: Known = serde_json::from_str(statement).ok()?;
+    known.sid?.as_str().map(str::to_owned)
+}
+
+/// Who of a statement's principals is gone.
+enum Gone {
+    Nobody,
+    /// Somebody; the statement without them.
+    Some(String),
+    All,
+}
+
+fn gone_from(statement: &str, is_own: &dyn Fn(&str) -> bool) -> Gone {
+    if !sid_of(statement).is_some_and(|sid| is_own(&sid)) {
+        return Gone::Nobody;
+    }
+    let Ok(mut parsed) = serde_json::from_str::<Value>(statement) else {
+        return Gone::Nobody;
+    };
+    let is_gone = |principal: &Value| principal.as_str().is_some_and(is_unique_id);
+    match parsed.pointer_mut("/Principal/AWS") {
+        Some(Value::Array(principals)) if principals.iter().any(is_gone) => {
+            principals.retain(|principal| !is_gone(principal));
+            if principals.is_empty() {
+                return Gone::All;
+            }
+        }
+        Some(one) if is_gone(one) => return Gone::All,
+        _ => return Gone::Nobody,
+    }
+    Gone::Some(parsed.to_string())
+}
+
+/// A user's or role's, which AWS shows in place of an ARN once that one is gone.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids>
+fn is_unique_id(principal: &str) -> bool {
+    ["AROA", "AIDA"]
+        .iter()
+        .any(|prefix| principal.starts_with(prefix))
 }

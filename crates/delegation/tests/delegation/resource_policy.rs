@@ -4,7 +4,7 @@ use deputy_delegation::{
     FederatedUserArn, PolicyResource, RoleArn, StatementSid,
     model::StatementGrant,
     naming::statement_sid,
-    resource_policy::{GranteeArn, PolicyEdit, PolicyEditError, WantedStatement, edit},
+    resource_policy::{GranteeArn, PolicyEdit, PolicyEditError, StatementEdit, WantedStatement},
 };
 use deputy_policy::PolicyKind;
 use proptest::prelude::*;
@@ -15,6 +15,9 @@ use crate::support::*;
 const BUCKET: &str = "arn:aws:s3:::productionapp";
 /// As somebody writes it: spaces, an order of his own, a number.
 const THEIRS: &str = r#"{ "Sid":"Theirs", "Effect":"Deny","Principal": "*", "Action":"s3:*", "Resource": "arn:aws:s3:::productionapp/*", "Condition": {"NumericLessThan":{"s3:TlsVersion":1.2}} }"#;
+
+/// The Sid of another statement of Deputy's.
+const OTHER: &str = "Deputyaaaaaaaaaaaaaaaaaaaaaaaaab";
 
 fn bucket() -> PolicyResource {
     PolicyResource::parse(BUCKET).unwrap()
@@ -56,7 +59,24 @@ fn done(
     wanted: Option<&WantedStatement>,
     is_owned: bool,
 ) -> Result<PolicyEdit, PolicyEditError> {
-    edit(there, &bucket(), &sid(), wanted, is_owned)
+    edit(there, &bucket(), wanted, is_owned)
+}
+
+/// `OTHER` is another statement of Deputy's.
+fn edit(
+    there: Option<&str>,
+    resource: &PolicyResource,
+    wanted: Option<&WantedStatement>,
+    is_owned: bool,
+) -> Result<PolicyEdit, PolicyEditError> {
+    let edit = StatementEdit {
+        resource,
+        sid: &sid(),
+        wanted,
+        is_owned,
+        is_own: &|sid| sid == OTHER,
+    };
+    edit.of(there)
 }
 
 fn put(edit: Result<PolicyEdit, PolicyEditError>) -> String {
@@ -226,7 +246,11 @@ fn in_the_language_of_2008_a_variable_is_refused_and_all_else_is_written() {
         );
     }
     let there = policy_of(&[THEIRS]);
-    assert!(done(Some(&there), Some(&variable), false).is_ok());
+    let with = put(done(Some(&there), Some(&variable), false));
+    // Somebody changes the language under it.
+    let older = with.replace("2012-10-17", "2008-10-17");
+    let refused = done(Some(&older), Some(&variable), true).unwrap_err();
+    assert!(matches!(refused, PolicyEditError::Variables { .. }), "{refused}");
 }
 
 #[test]
@@ -241,18 +265,55 @@ fn a_policy_never_becomes_larger_than_aws_takes() {
 }
 
 #[test]
-fn the_last_statement_of_a_topic_is_not_taken_out() {
+fn where_a_topic_would_have_no_policy_one_is_left_that_grants_nothing() {
     let topic = PolicyResource::parse("arn:aws:sns:eu-west-1:123456789012:orders").unwrap();
     let wanted = granting(
         &topic,
         allow(json!("sns:Publish"), json!(topic.to_string())),
         &[carol()],
     );
-    let PolicyEdit::Put { policy, .. } = edit(None, &topic, &sid(), Some(&wanted), false).unwrap() else {
-        panic!("nothing is put");
+    let policy = put(edit(None, &topic, Some(&wanted), false));
+    let left: Value = serde_json::from_str(&put(edit(Some(&policy), &topic, None, true))).unwrap();
+    assert_eq!(
+        left["Statement"],
+        json!([{
+            "Sid": "OwnerOnly", "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
+            "Action": "SNS:GetTopicAttributes", "Resource": topic.to_string(),
+        }])
+    );
+}
+
+/// AWS takes no policy that names who is gone, in whichever statement.
+#[test]
+fn other_statements_of_deputys_name_nobody_who_is_gone() {
+    let other = |principal: &str| {
+        format!(
+            r#"{{"Sid":"{OTHER}","Effect":"Allow","Principal":{{"AWS":{principal}}},"Action":"s3:GetObject","Resource":"{BUCKET}/x"}}"#
+        )
     };
-    let left = edit(Some(&policy), &topic, &sid(), None, true);
-    assert_eq!(left, Err(PolicyEditError::LastOfTopic));
+    let theirs = THEIRS.replace(r#""*""#, r#"{"AWS":"AROAGONE"}"#);
+    let mixed = other(r#"["AROAGONE","arn:aws:iam::123456789012:role/there"]"#);
+    let there = policy_of(&[&theirs, &mixed]);
+    for wanted in [Some(wanted()), None] {
+        let ours = r#"{"Sid":"SID","Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"x"}"#;
+        let ours = ours.replace("SID", sid().as_str());
+        let there = policy_of(&[&theirs, &mixed, &ours]);
+        let now = texts(&put(done(Some(&there), wanted.as_ref(), true)));
+        // Somebody else's is his to put right.
+        assert_eq!(now[0], theirs);
+        let left: Value = serde_json::from_str(&now[1]).unwrap();
+        assert_eq!(
+            left["Principal"]["AWS"],
+            json!(["arn:aws:iam::123456789012:role/there"])
+        );
+    }
+    for gone in [r#""AROAGONE""#, r#"["AROAGONE","AIDAGONE"]"#] {
+        let there = policy_of(&[THEIRS, &other(gone)]);
+        let now = texts(&put(done(Some(&there), Some(&wanted()), false)));
+        assert_eq!(now.len(), 2, "{now:?}");
+        assert_eq!(now[0], THEIRS);
+    }
+    assert_eq!(done(Some(&there), None, true).unwrap(), PolicyEdit::Nothing);
 }
 
 #[test]

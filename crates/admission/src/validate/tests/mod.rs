@@ -12,6 +12,7 @@ mod names;
 mod overlaps;
 mod properties;
 mod roles;
+mod statements;
 
 use std::sync::Arc;
 
@@ -98,6 +99,7 @@ fn facts(objects: &[Value]) -> Facts {
         (ResourceKind::ClusterRoles, "ClusterAWSRole"),
         (ResourceKind::Bindings, "AWSRoleBinding"),
         (ResourceKind::FederatedBindings, "AWSFederatedUserBinding"),
+        (ResourceKind::Statements, "AWSResourcePolicyStatement"),
     ] {
         let of_kind = objects.iter().filter(|o| o["kind"] == name);
         index.reset(kind, of_kind.map(|o| serde_json::from_value(o.clone()).unwrap()));

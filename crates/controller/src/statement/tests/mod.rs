@@ -84,6 +84,15 @@ async fn whichever_call_fails_and_however_the_statement_ends_as_it_should() {
     assert!(histories > 60, "{histories}");
 }
 
+/// What somebody has under our Sid.
+fn stale() -> String {
+    format!(
+        r#"{{"Sid":"{}","Effect":"Allow","Principal":{{"AWS":"{}"}},"Action":"s3:*","Resource":"{BUCKET}/*"}}"#,
+        sid(),
+        role_arn()
+    )
+}
+
 /// A world at the beginning of a stage, in which these things go wrong.
 async fn staged(stage: &str, troubles: &[(usize, Trouble)]) -> World {
     let mut world = World::new();
@@ -169,17 +178,20 @@ async fn a_limit_that_narrows_takes_the_statement_out_and_gives_it_back() {
     world.index.apply(ResourceKind::Limits, allowing(&[]));
     assert_eq!(
         world.controller.reconcile(&id()).await.unwrap(),
-        Requeue::AwaitChange
+        Requeue::After(LOOK_AGAIN)
     );
     assert_eq!(
         (world.ours(), world.ready().as_deref()),
         (None, Some("False NotAccepted"))
     );
-    assert_eq!(world.api.get(&path()).unwrap()["status"].get("sid"), None);
-    // Nothing of it is asked any more.
     world.script.begin(&[]);
     world.controller.reconcile(&id()).await.unwrap();
     assert_eq!(world.script.calls(), [Call::ReadApi]);
+    // Somebody who had read it before writes it back.
+    world.write_by_hand(&[THEIRS, &stale()]);
+    tokio::time::advance(LOOK_AGAIN).await;
+    world.controller.reconcile(&id()).await.unwrap();
+    assert_eq!(world.ours(), None);
     world
         .index
         .apply(ResourceKind::Limits, allowing(&["arn:aws:s3:::other", BUCKET]));
@@ -314,4 +326,127 @@ async fn two_statements_of_one_policy_never_write_it_at_once() {
     drop(turn);
     world.settle().await;
     assert_eq!(world.ready().as_deref(), Some("True Ready"));
+}
+
+/// The object says something else by now, so what it said before goes, also where that can't be written.
+#[tokio::test(start_paused = true)]
+async fn what_can_not_be_written_does_not_keep_what_was_there() {
+    let wide = format!("{BUCKET}/reports/${{aws:userid}}/*");
+    let long: Vec<String> = (0..700)
+        .map(|n| format!("{BUCKET}/reports/of-the-year-{n}/*"))
+        .collect();
+    for (resources, reason) in [
+        (json!(wide), "False Invalid"),
+        (json!(long), "False QuotaExceeded"),
+    ] {
+        let mut world = World::new();
+        world.write_older(&[THEIRS]);
+        world.settle().await;
+        assert!(world.ours().is_some());
+        world.change(|object| object["spec"]["statement"]["Resource"] = resources.clone());
+        let later = world.controller.reconcile(&id()).await.unwrap();
+        assert_eq!((later, world.ours()), (Requeue::After(LOOK_AGAIN), None));
+        assert_eq!(world.ready().as_deref(), Some(reason));
+        assert!(world.faults.lock().is_empty());
+    }
+    // And where AWS refuses it for good: here somebody it never knew, for two minutes.
+    let mut world = World::new();
+    world.settle().await;
+    world.iam.remove_principal(&role_arn());
+    world.put(statement_object("s3:PutObject"));
+    assert_eq!(
+        world.controller.reconcile(&id()).await.unwrap(),
+        Requeue::RetryWithin(Duration::from_secs(30))
+    );
+    assert!(world.ours().is_some(), "it may be too new");
+    tokio::time::advance(Duration::from_secs(120)).await;
+    world.controller.reconcile(&id()).await.unwrap();
+    assert_eq!(
+        (world.ours(), world.ready().as_deref()),
+        (None, Some("False InvalidPrincipal"))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_of_another_account_is_not_named() {
+    let world = World::new();
+    let mut elsewhere = role_in_aws();
+    elsewhere.data["spec"]["accountRef"]["name"] = json!("development");
+    elsewhere.metadata.generation = Some(2);
+    world.index.apply(ResourceKind::Roles, elsewhere);
+    world.controller.reconcile(&id()).await.unwrap();
+    assert_eq!(world.ready().as_deref(), Some("False PrincipalNotReady"));
+    assert_eq!(world.iam.resource_policy_writes(&bucket()), 0);
+    assert_eq!(world.api.get(&path()).unwrap()["status"].get("sid"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_object_that_goes_without_its_finalizer_leaves_nothing() {
+    let mut world = World::new();
+    world.settle().await;
+    world.api.put(&path(), None);
+    world.script.begin_with(Some((Call::WriteAws, Trouble::NotDone)));
+    assert_eq!(world.controller.reconcile(&id()).await.unwrap(), Requeue::Retry);
+    assert_eq!(
+        world.controller.reconcile(&id()).await.unwrap(),
+        Requeue::AwaitChange
+    );
+    assert_eq!(world.ours(), None);
+    world.script.begin(&[]);
+    world.controller.reconcile(&id()).await.unwrap();
+    assert_eq!(world.script.calls(), [Call::ReadApi], "once");
+}
+
+/// AWS shows for a while what was there before a write.
+#[tokio::test(start_paused = true)]
+async fn what_aws_shows_from_before_a_write_is_not_believed() {
+    let mut world = World::new();
+    let before = world.iam.resource_policy_of(&bucket());
+    world.settle().await;
+    world.delete();
+    // Nothing of it is to be seen, and it comes all the same.
+    let written = world.iam.resource_policy_of(&bucket());
+    world.show_once(before);
+    world.controller.reconcile(&id()).await.unwrap();
+    assert_ne!(world.iam.resource_policy_of(&bucket()), written);
+    assert_eq!((world.ours(), world.ready()), (None, None));
+    // A process that has just begun knows no write.
+    let mut world = World::new();
+    world.settle().await;
+    world.restart();
+    world.delete();
+    world.show_once(Some(format!(
+        r#"{{"Version":"2012-10-17","Statement":[{THEIRS}]}}"#
+    )));
+    let Requeue::After(later) = world.controller.reconcile(&id()).await.unwrap() else {
+        panic!("it is believed at once");
+    };
+    assert_eq!(world.ready().as_deref(), Some("False Deleting"));
+    tokio::time::advance(later).await;
+    world.settle().await;
+    assert_eq!((world.ours(), world.ready()), (None, None));
+}
+
+/// Each would be refused for the other's sake.
+#[tokio::test(start_paused = true)]
+async fn two_statements_that_name_who_is_gone_do_not_lock_each_other() {
+    let mut world = World::new();
+    world.settle().await;
+    let (other, its_sid) = another_statement();
+    world.index.apply(ResourceKind::Statements, other);
+    let ours = serde_json::to_string(&world.ours().unwrap()).unwrap();
+    let theirs = ours.replace(sid().as_str(), &its_sid);
+    world.write_by_hand(&[THEIRS, &ours, &theirs]);
+    world.iam.remove_principal(&role_arn());
+    world.iam.add_principal(&role_arn());
+    tokio::time::advance(LOOK_AGAIN).await;
+    world.settle().await;
+    assert_eq!(world.ready().as_deref(), Some("True Ready"));
+    assert_eq!(world.ours().unwrap()["Principal"], json!({"AWS": role_arn()}));
+    let policy = world.iam.resource_policy_of(&bucket()).unwrap();
+    assert!(
+        !policy.contains(&its_sid),
+        "its own turn writes it again: {policy}"
+    );
+    assert!(policy.contains("productionapp/secret/*"), "{policy}");
 }

@@ -32,6 +32,9 @@ pub const BUCKET: &str = "arn:aws:s3:::productionapp";
 /// Somebody else's statement, as he wrote it.
 pub const THEIRS: &str = r#"{ "Sid": "Theirs","Effect":"Deny", "Principal":"*","Action":"s3:*","Resource":"arn:aws:s3:::productionapp/secret/*" }"#;
 
+/// What the next read shows in the place of the policy.
+type Shown = Arc<Mutex<Option<Option<String>>>>;
+
 pub struct World {
     pub script: Arc<Script>,
     pub iam: Arc<InMemoryIam>,
@@ -41,6 +44,7 @@ pub struct World {
     pub controller: StatementController,
     /// Policies of the bucket that lacked somebody else's statement, or had another one of his.
     pub faults: Arc<Mutex<Vec<String>>>,
+    shown: Shown,
     _lease: LeaseTask,
 }
 
@@ -49,6 +53,7 @@ struct ScriptedPolicies {
     iam: Arc<InMemoryIam>,
     script: Arc<Script>,
     faults: Arc<Mutex<Vec<String>>>,
+    shown: Shown,
 }
 
 impl ScriptedPolicies {
@@ -76,7 +81,10 @@ impl ScriptedPolicies {
 impl ResourcePolicies for ScriptedPolicies {
     async fn resource_policy(&self, resource: &PolicyResource) -> Result<Option<String>, AwsError> {
         match self.script.pass(Call::ReadAws, "s3:GetBucketPolicy").await {
-            None => self.iam.resource_policy(resource).await,
+            None => match self.shown.lock().take() {
+                Some(shown) => Ok(shown),
+                None => Ok(self.iam.resource_policy_of(resource)),
+            },
             Some(trouble) => Err(trouble.of_aws("s3:GetBucketPolicy")),
         }
     }
@@ -124,6 +132,16 @@ pub fn statement_object(action: &str) -> DynamicObject {
     object("AWSResourcePolicyStatement", Some("payments"), "read", spec)
 }
 
+/// Another one of the same bucket, which has been claimed, and its Sid.
+pub fn another_statement() -> (DynamicObject, String) {
+    let mut other = statement_object("s3:GetObject");
+    other.metadata.name = Some("other".to_owned());
+    let name = deputy_delegation::ObjectName::new("other").unwrap();
+    let sid = statement_sid(&cluster(), &ObjectId { name, ..id() }).to_string();
+    other.data["status"] = json!({"sid": sid});
+    (other, sid)
+}
+
 /// The limit, which names these resources.
 pub fn allowing(patterns: &[&str]) -> DynamicObject {
     let mut limit = limit_object(&["s3:GetObject", "s3:PutObject"]);
@@ -149,6 +167,7 @@ impl World {
         let lease = LeaseConfig::new("deputy".to_owned(), "deputy-controller", "pod-0".to_owned());
         let (leadership, lease) = campaign(nothing_there(), lease);
         let (script, faults, index) = (Arc::<Script>::default(), Arc::default(), index());
+        let shown = Shown::default();
         index.apply(ResourceKind::Limits, allowing(&[BUCKET]));
         index.apply(ResourceKind::Roles, role_in_aws());
         let account = account();
@@ -162,6 +181,7 @@ impl World {
             iam: Arc::clone(&iam),
             script: Arc::clone(&script),
             faults: Arc::clone(&faults),
+            shown: Arc::clone(&shown),
         };
         aws.set_resource_policies(&account, Arc::new(policies));
         let client = api.client(script.clone());
@@ -174,6 +194,7 @@ impl World {
             index,
             ctx,
             faults,
+            shown,
             _lease: lease,
         };
         world.put(statement_object("s3:GetObject"));
@@ -219,8 +240,9 @@ impl World {
             }
             match ended {
                 Ok(Requeue::Retry | Requeue::RetryWithin(_)) | Err(_) => {}
-                // Whoever waits for a call that was refused for good has it done by somebody, and asks.
-                Ok(Requeue::After(_)) if self.ready().is_some_and(|ready| ready.starts_with("False")) => {}
+                Ok(Requeue::After(later)) if self.ready().is_some_and(|ready| ready.starts_with("False")) => {
+                    tokio::time::advance(later).await;
+                }
                 Ok(later) => return later,
             }
         }
@@ -256,6 +278,20 @@ impl World {
             .collect();
         assert!(ours.len() < 2, "{ours:?}");
         ours.into_iter().next()
+    }
+
+    /// The next read of the policy shows this.
+    pub fn show_once(&self, policy: Option<String>) {
+        *self.shown.lock() = Some(policy);
+    }
+
+    /// Somebody writes the policy anew in the language of 2008, with these statements.
+    pub fn write_older(&self, statements: &[&str]) {
+        let policy = format!(
+            r#"{{"Version":"2008-10-17","Statement":[{}]}}"#,
+            statements.join(",")
+        );
+        self.iam.set_resource_policy(&bucket(), Some(&policy));
     }
 
     /// Somebody writes the policy anew, with these statements.
