@@ -184,6 +184,33 @@ fn paths_names_and_the_external_id_follow_the_page() {
     assert_eq!((readable.to_owned() + "<hash>", hash.len()), (pattern, 16));
 }
 
+/// The finalizer that a policy of the chart keeps, and the one who takes it off, are those of the controller.
+#[test]
+fn the_policy_about_a_finalizer_names_it_and_the_controller() {
+    let golden = fs::read_to_string(root().join("tests/chart/golden/minimal.yaml")).unwrap();
+    let document = |kind: &str, name: &str| {
+        let head = format!("kind: {kind}\nmetadata:\n  name: {name}\n");
+        let found = golden.split("\n---\n").find(|d| d.contains(&head));
+        found
+            .unwrap_or_else(|| panic!("the chart has no {kind} {name}"))
+            .to_owned()
+    };
+    let policy = document("ValidatingAdmissionPolicy", "deputy-statement-finalizer");
+    let listed = row(NAMES, "finalizer on AWSResourcePolicyStatement");
+    let finalizer = codes(&listed[1])[0];
+    for object in ["oldObject", "object"] {
+        let looked_for = format!("'{finalizer}' in {object}.metadata.?finalizers.orValue([])");
+        assert!(policy.contains(&looked_for), "{looked_for}");
+    }
+    let account = document("ServiceAccount", "deputy-controller");
+    let namespace = account
+        .lines()
+        .find_map(|l| l.strip_prefix("  namespace: "))
+        .unwrap();
+    let name = format!("request.userInfo.username == 'system:serviceaccount:{namespace}:deputy-controller'");
+    assert!(policy.contains(&name), "{name}");
+}
+
 /// A pod that the webhook leaves alone, and the policies that come after it, go by one list.
 #[test]
 fn the_policies_let_in_what_the_webhook_leaves_alone() {

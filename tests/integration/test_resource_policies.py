@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from rig import people
+from rig.apiclient import ApiClient, ApiError
+from rig.people import Person
 from rig.proc import wait_until
 
 from .scenario import ACCOUNT, API, LIST, READ, Scenario
@@ -361,3 +364,91 @@ def test_resource_and_account_stay(scenario, granted, resource):
         for field, value in (("resourceARN", "arn:aws:s3:::granted-others"), ("accountRef", {"name": "other"})):
             with pytest.raises(Exception, match="is immutable"):
                 team.admin.patch(path(team), {"spec": {field: value}})
+
+
+FINALIZER = "deputy.dev/aws"
+ANOTHER = "example.com/another"
+
+
+def with_finalizers(*names: str) -> dict:
+    return {"metadata": {"finalizers": list(names)}}
+
+
+@pytest.fixture
+def namespace_admin(scenario):
+    """Somebody with what the chart adds to the role `admin`, in one namespace: nothing aggregates here."""
+
+    def make(team) -> ApiClient:
+        person = Person.of(scenario.deputy, f"admin-of-{team.name}@example.com")
+        for role in ("deputy-aggregate-to-admin", "deputy-aggregate-to-view"):
+            people.bind(scenario.deputy, team.name, role, "User", person.name)
+        wait_until(lambda: person.client.get(path(team).rpartition("/")[0]), "the bindings count", 10)
+        return person.client
+
+    return make
+
+
+def kept(call: Callable[..., object], *arguments: object) -> str:
+    """What somebody is told who would take the finalizer off."""
+    with pytest.raises(ApiError) as refused:
+        call(*arguments)
+    assert refused.value.code == 403 and f"the finalizer {FINALIZER} keeps this object" in refused.value.message, refused.value
+    return refused.value.message
+
+
+def test_the_finalizer_is_not_the_namespaces_to_take_off(scenario, granted, resource, namespace_admin):
+    about = resource()
+    team = granted(about)
+    user = namespace_admin(team)
+    user.create(path(team).rpartition("/")[0], statement(team.name, about))
+    sid = in_aws(team, about)["Sid"]
+    with scenario.without_validation():
+        said = kept(user.patch, path(team), with_finalizers())
+        assert sid in said and about.arn in said and "only who may update AWSAccounts takes it off" in said, said
+        kept(user.patch, path(team), with_finalizers(ANOTHER))
+        whole = user.get(path(team))
+        del whole["metadata"]["finalizers"]
+        kept(user.replace, path(team), whole)
+    # Other finalizers are, and all else about the object.
+    both = {"metadata": {"finalizers": [ANOTHER, FINALIZER], "labels": {"team": "blue"}}}
+    assert user.patch(path(team), both)["metadata"]["finalizers"] == [ANOTHER, FINALIZER]
+    # An object that is being deleted, and has to wait for AWS, is the same.
+    scenario.aws.recorder.inject("DeleteBucketPolicy", code="AccessDenied", status=403)
+    mark = scenario.aws.recorder.mark()
+    user.delete(path(team))
+    scenario.aws.recorder.wait_for("DeleteBucketPolicy", since=mark)
+    kept(user.patch, path(team), with_finalizers(ANOTHER))
+    scenario.aws.recorder.clear_faults()
+    look(team)
+    wait_until(lambda: user.get(path(team))["metadata"]["finalizers"] == [ANOTHER], "the controller took its own off", 30)
+    assert not about.statements(sid)
+    user.patch(path(team), with_finalizers())
+    scenario.wait_gone(path(team))
+
+
+def test_a_finalizer_that_holds_nothing_may_be_taken_off(scenario, granted, resource, namespace_admin):
+    about = resource()
+    team = granted(about)
+    user = namespace_admin(team)
+    manifest = statement(team.name, about, "nobody-yet")
+    manifest["metadata"]["finalizers"] = [FINALIZER]
+    user.create(path(team).rpartition("/")[0], manifest)
+    scenario.wait(path(team), "Ready", "False", "PrincipalNotReady")
+    assert "sid" not in user.get(path(team))["status"]
+    assert "finalizers" not in user.patch(path(team), with_finalizers())["metadata"]
+
+
+def test_a_platform_administrator_may_take_the_finalizer_off(scenario, granted, resource):
+    about = resource()
+    team = granted(about)
+    scenario.create(statement(team.name, about))
+    sid = in_aws(team, about)["Sid"]
+    # While nobody puts it on again.
+    controller = scenario.deputy.processes["controller"]
+    controller.stop()
+    assert "finalizers" not in team.admin.patch(path(team), with_finalizers())["metadata"]
+    team.admin.delete(path(team))
+    scenario.wait_gone(path(team))
+    assert about.statements(sid), "what is in AWS stays, for him to remove"
+    about.write(policy_of(about.theirs()))
+    scenario.deputy.start_process("controller")
