@@ -426,6 +426,25 @@ def test_the_finalizer_is_not_the_namespaces_to_take_off(scenario, granted, reso
     scenario.wait_gone(path(team))
 
 
+def test_nobody_of_a_namespace_takes_the_sid_from_the_status(scenario, granted, resource, namespace_admin):
+    about = resource()
+    team = granted(about)
+    user = namespace_admin(team)
+    # In this namespace, all: no right that the chart gives.
+    people.bind(scenario.deputy, team.name, "cluster-admin", "User", f"admin-of-{team.name}@example.com")
+    scenario.create(statement(team.name, about))
+    sid = in_aws(team, about)["Sid"]
+    status = f"{path(team)}/status"
+    wait_until(lambda: user.patch(status, {"status": {"observedGeneration": 1}}), "the binding counts", 10)
+    for other in (None, "Deputyaaaaaaaaaaaaaaaaaaaaaaaaaa"):
+        with pytest.raises(ApiError, match=f"by status.sid .{sid}. deputy controller knows the statement") as refused:
+            user.patch(status, {"status": {"sid": other}})
+        assert refused.value.code == 403
+    with pytest.raises(ApiError, match="by status.sid"):
+        user.patch(status, {"status": None})
+    kept(user.patch, path(team), with_finalizers())
+
+
 def test_a_finalizer_that_holds_nothing_may_be_taken_off(scenario, granted, resource, namespace_admin):
     about = resource()
     team = granted(about)
