@@ -14,7 +14,7 @@ fn statement(says: &str) -> String {
 }
 
 fn run(command: &str, says: &str) -> Done {
-    let file = File::new(&format!("statement-{command}.yaml"), &statement(says));
+    let file = File::new(&format!("statement-{command}.yaml"), statement(says));
     let arguments = ["policy", command, file.path(), PLATFORM];
     let wanted = if command == "contains" { 4 } else { 3 };
     deputy(&arguments[..wanted], "")

@@ -47,10 +47,12 @@ impl Statements {
 
     /// The Sids under which the policy of a resource has statements of these.
     pub(crate) fn sids_of<'a>(&'a self, resource: &'a PolicyResource) -> impl Iterator<Item = Box<str>> + 'a {
-        self.all().filter_map(move |(_, known)| {
-            let statement = known.stored.view.parsed().ok()?;
-            let sid = known.stored.view.state.sid.clone();
-            sid.filter(|_| statement.resource == *resource)
+        let all = self.0.values().flat_map(BTreeMap::values);
+        all.filter_map(move |known| {
+            let view = &known.stored.view;
+            let sid = view.state.sid.as_ref()?;
+            let statement = view.parsed().ok()?;
+            (statement.resource == *resource).then(|| sid.clone())
         })
     }
 

@@ -1,31 +1,58 @@
 //! *Apply*: the policy of the resource in AWS.
 
+use std::{collections::HashMap, time::Duration};
+
 use deputy_aws::{AwsError, ErrorClass, ResourcePolicies};
 use deputy_delegation::{
     model::ObjectId,
     resource_policy::{PolicyEdit, PolicyEditError, StatementEdit},
 };
+use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::{
     assess::StatementTarget,
     outcome::{AppliedStatement, StatementOutcome},
-    turns::PolicyTurn,
+    turns::{CurrentPolicy, PolicyTurn},
 };
 use crate::{
     error::ReconcileError,
-    orphans::{GiveUps, TriedFor},
-    verified::{Fingerprint, Verified},
+    verified::{Fingerprint, PROPAGATION, Verified},
 };
 
 /// Characters of a statement that are shown.
 const STATEMENT_CHARS: usize = 240;
 
+/// So long AWS may not know a role that was just made. It names no bound and speaks of seconds.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html#troubleshoot_general_eventual-consistency>
+const UNKNOWN: Duration = Duration::from_secs(120);
+
+/// Since when AWS does not know a principal of a statement, by what the statement is to be.
+#[derive(Debug, Default)]
+pub struct UnknownPrincipals(Mutex<HashMap<ObjectId, (Fingerprint, Instant)>>);
+
+impl UnknownPrincipals {
+    /// AWS knows one not. Gives whether that has been so for too long to pass.
+    fn are_unknown(&self, id: &ObjectId, wanted: Fingerprint) -> bool {
+        let mut all = self.0.lock();
+        let (known, since) = all.entry(id.clone()).or_insert_with(|| (wanted, Instant::now()));
+        if *known != wanted {
+            (*known, *since) = (wanted, Instant::now());
+        }
+        since.elapsed() >= UNKNOWN
+    }
+
+    /// AWS has taken what the statement is to be, or there is none.
+    pub fn forget(&self, id: &ObjectId) {
+        self.0.lock().remove(id);
+    }
+}
+
 /// What is known of a statement without asking AWS.
 #[derive(Clone, Copy)]
 pub struct KnownStatements<'a> {
     pub verified: &'a Verified<ObjectId>,
-    /// Since when AWS does not know a principal of a statement: one that was just made is not known everywhere.
-    pub unknown_principals: &'a GiveUps<ObjectId>,
+    pub unknown_principals: &'a UnknownPrincipals,
     pub id: &'a ObjectId,
     /// Whether somebody asks for a look since AWS was last asked.
     pub is_asked_for: bool,
@@ -68,7 +95,7 @@ fn reached(target: &StatementTarget) -> StatementOutcome {
 pub struct Look(Result<Found, AwsError>);
 
 struct Found {
-    there: Option<String>,
+    there: CurrentPolicy,
     needs: Result<PolicyEdit, PolicyEditError>,
 }
 
@@ -100,7 +127,7 @@ pub async fn look(policies: &dyn ResourcePolicies, turn: &PolicyTurn, target: &S
         Err(error) => return Look(Err(error)),
     };
     let there = turn.current(shown);
-    let needs = statement(target, &|sid| target.is_own(sid)).of(there.as_deref());
+    let needs = statement(target, &|sid| target.is_own(sid)).of(there.policy.as_deref());
     Look(Ok(Found { there, needs }))
 }
 
@@ -118,32 +145,39 @@ pub async fn finish(
     let fingerprint = known.fingerprint(target);
     let was_there = known.verified.was_verified(known.id, fingerprint);
     known.verified.forget(known.id);
-    let outcome = match look.0 {
-        Err(error) => of_error(known, target, error),
-        Ok(Found { there, needs }) => match needs {
-            Ok(edit) => match write(policies, turn, target, there.clone(), &edit).await {
-                Ok(()) => {
-                    known.verified.record(known.id.clone(), fingerprint);
-                    known.unknown_principals.forget(known.id);
-                    return Ok(AppliedStatement {
-                        drift: difference(&edit, target, was_there),
-                        ..AppliedStatement::now(reached(target))
-                    });
-                }
-                Err(error) => match of_error(known, target, error) {
-                    StatementOutcome::Refused(error) if is_about_the_statement(&error) => {
-                        let outcome = StatementOutcome::Refused(error);
-                        without_the_old(policies, turn, target, there, outcome).await
-                    }
-                    outcome => outcome,
-                },
-            },
-            Err(why) => {
-                let outcome = StatementOutcome::Unfit(why);
-                without_the_old(policies, turn, target, there, outcome).await
-            }
-        },
+    let Found { there, needs } = match look.0 {
+        Ok(found) => found,
+        Err(error) => return not_leading(of_error(known, target, error)),
     };
+    let edit = match needs {
+        Ok(edit) => edit,
+        Err(why) => {
+            return without_the_old(policies, turn, known, target, there, StatementOutcome::Unfit(why)).await;
+        }
+    };
+    if let Err(error) = write(policies, turn, target, there.policy.clone(), &edit).await {
+        return match of_error(known, target, error) {
+            outcome @ StatementOutcome::Refused(_) if target.wanted.is_some() => {
+                without_the_old(policies, turn, known, target, there, outcome).await
+            }
+            outcome => not_leading(outcome),
+        };
+    }
+    known.unknown_principals.forget(known.id);
+    let is_from_memory = edit == PolicyEdit::Nothing && !there.is_shown;
+    if !is_from_memory {
+        known.verified.record(known.id.clone(), fingerprint);
+    }
+    Ok(AppliedStatement {
+        drift: difference(&edit, target, was_there),
+        verified_for: is_from_memory.then_some(PROPAGATION),
+        is_taken_out: target.wanted.is_none() && edit != PolicyEdit::Nothing,
+        is_from_memory,
+        ..AppliedStatement::now(reached(target))
+    })
+}
+
+fn not_leading(outcome: StatementOutcome) -> Result<AppliedStatement, ReconcileError> {
     match outcome {
         StatementOutcome::Failed(error) if error.class() == ErrorClass::NotLeader => {
             Err(ReconcileError::NotLeader)
@@ -157,26 +191,34 @@ pub async fn finish(
 async fn without_the_old(
     policies: &dyn ResourcePolicies,
     turn: &PolicyTurn,
+    known: KnownStatements<'_>,
     target: &StatementTarget,
-    there: Option<String>,
+    there: CurrentPolicy,
     outcome: StatementOutcome,
-) -> StatementOutcome {
-    let without = statement(target, &|sid| target.is_own(sid)).without(there.as_deref());
-    match without {
-        Ok(edit) => match write(policies, turn, target, there, &edit).await {
-            Ok(()) => outcome,
-            Err(error) => StatementOutcome::Failed(error),
-        },
-        // A policy that can't be read is left as it is.
-        Err(_) => outcome,
+) -> Result<AppliedStatement, ReconcileError> {
+    let without = statement(target, &|sid| target.is_own(sid)).without(there.policy.as_deref());
+    // A policy that can't be read is left as it is.
+    let Ok(edit) = without else {
+        return not_leading(outcome);
+    };
+    match write(policies, turn, target, there.policy, &edit).await {
+        Ok(()) => Ok(AppliedStatement {
+            is_taken_out: true,
+            ..AppliedStatement::now(outcome)
+        }),
+        Err(error) => not_leading(of_error(known, target, error)),
     }
 }
 
 fn of_error(known: KnownStatements<'_>, target: &StatementTarget, error: AwsError) -> StatementOutcome {
     let is_passing = match error.class() {
         // While something is taken out, the one who is gone is in somebody else's statement.
-        ErrorClass::InvalidPrincipal if target.wanted.is_none() => false,
-        ErrorClass::InvalidPrincipal => !known.unknown_principals.tried(known.id, TriedFor::Good),
+        ErrorClass::InvalidPrincipal => {
+            target.wanted.is_some()
+                && !known
+                    .unknown_principals
+                    .are_unknown(known.id, known.fingerprint(target))
+        }
         ErrorClass::NotLeader => true,
         _ => error.is_retryable(),
     };
@@ -185,17 +227,6 @@ fn of_error(known: KnownStatements<'_>, target: &StatementTarget, error: AwsErro
     } else {
         StatementOutcome::Refused(error)
     }
-}
-
-/// Whether AWS refused what the statement says, and not that anybody writes there.
-fn is_about_the_statement(error: &AwsError) -> bool {
-    matches!(
-        error.class(),
-        ErrorClass::MalformedPolicy
-            | ErrorClass::InvalidInput
-            | ErrorClass::InvalidPrincipal
-            | ErrorClass::LimitExceeded
-    )
 }
 
 async fn write(
@@ -223,22 +254,26 @@ async fn write(
     Ok(())
 }
 
-/// What somebody changed: of what was there as it should be, and of what was claimed and is another one.
+/// What somebody changed of what was as it should be.
 fn difference(edit: &PolicyEdit, target: &StatementTarget, was_there: bool) -> Option<String> {
-    target.wanted.as_ref()?;
-    match edit {
-        PolicyEdit::Put { found: None, .. } if was_there => {
-            Some(format!("the policy had no statement {}", target.sid))
-        }
-        PolicyEdit::Put {
-            found: Some(found), ..
-        } if was_there => {
+    if !was_there || *edit == PolicyEdit::Nothing {
+        return None;
+    }
+    let sid = &target.sid;
+    Some(match (&target.wanted, edit) {
+        (None, _) => format!("the policy had a statement {sid} again"),
+        (
+            Some(_),
+            PolicyEdit::Put {
+                found: Some(found), ..
+            },
+        ) => {
             let mut text: String = found.chars().take(STATEMENT_CHARS).collect();
             if text.len() < found.len() {
                 text.push('…');
             }
-            Some(format!("the policy had {text}"))
+            format!("the policy had {text}")
         }
-        PolicyEdit::Put { .. } | PolicyEdit::Nothing | PolicyEdit::Delete => None,
-    }
+        (Some(_), _) => format!("the policy had no statement {sid}"),
+    })
 }

@@ -100,8 +100,9 @@ pub fn assess(inputs: &StatementInputs) -> StatementPlan {
     let is_leaving = inputs.is_leaving();
     let goal = goal(inputs, &accepted);
     let may_write = matches!(&goal, StatementGoal::Converge(target) if target.wanted.is_some());
+    let may_be_there = may_write || inputs.is_claimed();
     StatementPlan {
-        adds_finalizer: may_write && !inputs.has_finalizer(),
+        adds_finalizer: may_be_there && !is_leaving && !inputs.has_finalizer(),
         is_leaving,
         accepted,
         goal,
@@ -130,7 +131,7 @@ fn goal(inputs: &StatementInputs, accepted: &ConditionValue) -> StatementGoal {
                 Ok(wanted) => converge(inputs, wanted, grantees, left_out),
                 Err(problems) => {
                     let message = format!("the statement can't be written: {problems}");
-                    nothing(ConditionReason::Invalid, message)
+                    take_out(inputs, ConditionReason::Invalid, message)
                 }
             }
         }

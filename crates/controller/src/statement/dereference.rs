@@ -70,7 +70,9 @@ impl StatementInputs {
 
     /// Whether what the policy has under its Sid is its own.
     pub fn is_claimed(&self) -> bool {
-        self.old.sid.as_deref() == Some(self.sid.as_str())
+        // Raw: also where the rest of the status can't be read.
+        let claimed = self.object.data.pointer("/status/sid").and_then(Value::as_str);
+        claimed == Some(self.sid.as_str())
     }
 
     /// By what it was last asked for a look.

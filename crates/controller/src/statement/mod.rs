@@ -15,32 +15,36 @@ mod turns;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use deputy_api::{AWSResourcePolicyStatement, AWSResourcePolicyStatementStatus};
+use deputy_api::{AWSResourcePolicyStatement, AWSResourcePolicyStatementStatus, conditions::ConditionReason};
 use deputy_delegation::{ObjectName, PolicyResource, model::ObjectId, naming::statement_sid};
 use deputy_runtime::status::replaced_status;
 use kube::{Api, api::DynamicObject};
 use parking_lot::Mutex;
 
 use self::{
-    apply::KnownStatements,
+    apply::{KnownStatements, UnknownPrincipals},
     assess::{StatementGoal, StatementPlan, StatementTarget, assess},
     dereference::{FINALIZER, StatementInputs, dereference},
     outcome::{AppliedStatement, StatementOutcome},
-    turns::{PolicyTurn, PolicyTurns},
+    turns::PolicyTurns,
 };
 use crate::{
     context::ControllerContext,
     error::ReconcileError,
     objects,
-    orphans::GiveUps,
+    orphans::{GiveUps, TriedFor},
     queue::{Place, Requeue},
     report::{self, LOOK_AGAIN},
-    verified::Verified,
+    verified::{PROPAGATION, Verified},
 };
 
-/// So long AWS may not know a role that was just made. It names no bound and speaks of seconds.
-/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html#troubleshoot_general_eventual-consistency>
-const UNKNOWN_PRINCIPAL: Duration = Duration::from_secs(120);
+/// Where a statement may be in AWS, and because of which object.
+#[derive(Debug, Clone)]
+struct StatementPlace {
+    uid: Option<String>,
+    account: ObjectName,
+    resource: PolicyResource,
+}
 
 /// Reconciles statements of resource policies.
 pub struct StatementController {
@@ -48,9 +52,11 @@ pub struct StatementController {
     verified: Verified<ObjectId>,
     turns: PolicyTurns,
     give_ups: GiveUps<ObjectId>,
-    unknown_principals: GiveUps<ObjectId>,
+    unknown_principals: UnknownPrincipals,
+    /// Since when AWS shows nothing of those that go. What was written a moment ago, here or by the leader before, is not shown yet.
+    absences: GiveUps<ObjectId>,
     /// Where statements may be in AWS that this process has seen.
-    places: Mutex<HashMap<ObjectId, (ObjectName, PolicyResource)>>,
+    places: Mutex<HashMap<ObjectId, StatementPlace>>,
     /// By what a look at each was last asked for, and had.
     asked: Mutex<HashMap<ObjectId, String>>,
 }
@@ -64,7 +70,8 @@ impl StatementController {
             verified: Verified::for_an_interval(LOOK_AGAIN),
             turns: PolicyTurns::default(),
             give_ups: GiveUps::default(),
-            unknown_principals: GiveUps::after(UNKNOWN_PRINCIPAL),
+            unknown_principals: UnknownPrincipals::default(),
+            absences: GiveUps::after(PROPAGATION),
             places: Mutex::default(),
             asked: Mutex::default(),
         }
@@ -99,8 +106,11 @@ impl StatementController {
             return Ok(turns::LATER);
         }
         let Some(mut inputs) = dereference(&self.ctx, id).await? else {
-            return self.take_out_of_gone(id).await;
+            return self.take_out_of_gone(id, Requeue::AwaitChange).await;
         };
+        if self.is_another(&inputs) {
+            return self.take_out_of_gone(id, turns::LATER).await;
+        }
         // 2. assess (pure)
         let plan = assess(&inputs);
         // 3. finalizer (client)
@@ -159,13 +169,22 @@ impl StatementController {
         }
         self.remember(inputs);
         let mut ended = apply::finish(policies.as_ref(), &turn, known, target, found).await?;
-        if plan.is_leaving && ended.outcome == StatementOutcome::Absent {
-            ended.outcome = self.absent(&turn);
+        if plan.is_leaving {
+            ended.outcome = self.believed(&inputs.id, &ended);
         }
-        if let Some(requested) = inputs.requested() {
-            self.asked.lock().insert(inputs.id.clone(), requested.to_owned());
+        if !ended.is_from_memory {
+            self.note_asked(inputs);
         }
         Ok(Some(self.unless_given_up(inputs, plan, ended).await?))
+    }
+
+    /// What is asked for once is looked at once.
+    fn note_asked(&self, inputs: &StatementInputs) {
+        let mut asked = self.asked.lock();
+        match inputs.requested() {
+            Some(requested) => asked.insert(inputs.id.clone(), requested.to_owned()),
+            None => asked.remove(&inputs.id),
+        };
     }
 
     fn known<'a>(&'a self, id: &'a ObjectId, requested: Option<&str>) -> KnownStatements<'a> {
@@ -183,50 +202,87 @@ impl StatementController {
         statement.is_some_and(|statement| self.turns.is_taken(&statement.resource))
     }
 
-    /// That the policy has nothing of an object that goes; once AWS can't show one of before any more.
-    fn absent(&self, turn: &PolicyTurn) -> StatementOutcome {
-        turn.unsure_for()
-            .map_or(StatementOutcome::Absent, StatementOutcome::Unsure)
+    /// What is believed of the policy where an object goes: that it has nothing of it, once it was taken out now, or AWS showed nothing of it
+    /// a minute ago, too.
+    fn believed(&self, id: &ObjectId, ended: &AppliedStatement) -> StatementOutcome {
+        if ended.outcome != StatementOutcome::Absent || ended.is_taken_out {
+            return ended.outcome.clone();
+        }
+        if self.absences.tried(id, TriedFor::Good) {
+            StatementOutcome::Absent
+        } else {
+            StatementOutcome::Unsure(PROPAGATION)
+        }
     }
 
     /// Where a statement may be in AWS. A finalizer alone does not hold an object: whoever may write it may take that off.
     fn remember(&self, inputs: &StatementInputs) {
-        if let Some(place) = inputs.place.as_ref().filter(|_| inputs.is_claimed()) {
-            self.places.lock().insert(inputs.id.clone(), place.clone());
+        if let Some((account, resource)) = inputs.place.clone().filter(|_| inputs.is_claimed()) {
+            let uid = inputs.object.metadata.uid.clone();
+            let place = StatementPlace {
+                uid,
+                account,
+                resource,
+            };
+            self.places.lock().insert(inputs.id.clone(), place);
         }
     }
 
-    /// Takes the statement of an object out that is gone without its finalizer.
-    async fn take_out_of_gone(&self, id: &ObjectId) -> Result<Requeue, ReconcileError> {
-        let place = self.places.lock().get(id).cloned();
-        let Some((account, resource)) = place else {
+    /// Whether the object is not the one whose statement may be in AWS: that one went without its finalizer, and this one was made since.
+    fn is_another(&self, inputs: &StatementInputs) -> bool {
+        let places = self.places.lock();
+        places
+            .get(&inputs.id)
+            .is_some_and(|place| place.uid != inputs.object.metadata.uid)
+    }
+
+    /// Takes the statement of an object out that is gone without its finalizer. Gives `afterwards` once it is out.
+    async fn take_out_of_gone(&self, id: &ObjectId, afterwards: Requeue) -> Result<Requeue, ReconcileError> {
+        let Some(place) = self.places.lock().get(id).cloned() else {
             self.forget(id);
-            return Ok(Requeue::AwaitChange);
+            return Ok(afterwards);
         };
-        let account = self.ctx.index.account(&account);
-        let (Some(account), Some(turn)) = (account.known(), self.turns.take(&resource)) else {
-            return Ok(Requeue::Retry);
+        let account = self.ctx.index.account(&place.account);
+        let outcome = match account.known() {
+            Some(account) => {
+                let Some(turn) = self.turns.take(&place.resource) else {
+                    return Ok(turns::LATER);
+                };
+                let mut target = StatementTarget::gone(
+                    Arc::clone(account),
+                    place.resource.clone(),
+                    statement_sid(&self.ctx.cluster, id),
+                );
+                target.own_sids = self.ctx.index.statement_sids_of(&place.resource);
+                target.own_sids.remove(target.sid.as_str());
+                let policies = self.ctx.aws.resource_policies(account);
+                let found = apply::look(policies.as_ref(), &turn, &target).await;
+                let known = self.known(id, None);
+                let ended = apply::finish(policies.as_ref(), &turn, known, &target, found).await?;
+                self.believed(id, &ended)
+            }
+            None => StatementOutcome::Waits {
+                reason: ConditionReason::AccountNotFound,
+                message: format!("AWSAccount {} does not exist", place.account),
+            },
         };
-        let sid = statement_sid(&self.ctx.cluster, id);
-        let target = StatementTarget::gone(Arc::clone(account), resource, sid);
-        let policies = self.ctx.aws.resource_policies(account);
-        let found = apply::look(policies.as_ref(), &turn, &target).await;
-        let known = self.known(id, None);
-        let ended = apply::finish(policies.as_ref(), &turn, known, &target, found).await?;
-        if ended.outcome != StatementOutcome::Absent {
+        let ended = outcome.try_ended();
+        let is_given_up = ended.is_some_and(|ended| self.give_ups.tried(id, ended));
+        if is_given_up {
+            self.tell_of_orphan(id, Some(&place.resource), &outcome.sentence())
+                .await;
+        } else if ended.is_some() {
             tracing::warn!(
-                why = ended.outcome.sentence(),
-                "failed to take the statement of an object out that went without its finalizer"
+                why = outcome.sentence(),
+                "the statement of an object that went without its finalizer is not out yet"
             );
-            return Ok(Requeue::Retry);
+            return Ok(match outcome {
+                StatementOutcome::Unsure(left) => Requeue::After(left),
+                _ => Requeue::Retry,
+            });
         }
-        tracing::warn!(
-            resource = %target.resource,
-            sid = target.sid.as_str(),
-            "took the statement of an object out that went without its finalizer"
-        );
         self.forget(id);
-        Ok(Requeue::AwaitChange)
+        Ok(afterwards)
     }
 
     /// Writes the Sid into the status. `None` when the object is gone.
@@ -284,7 +340,8 @@ impl StatementController {
             match &applied.outcome {
                 StatementOutcome::Absent | StatementOutcome::Gone => return self.let_go(inputs).await,
                 StatementOutcome::GivenUp(why) => {
-                    self.tell_of_orphan(inputs, why).await;
+                    let resource = inputs.place.as_ref().map(|(_, resource)| resource);
+                    self.tell_of_orphan(&inputs.id, resource, why).await;
                     return self.let_go(inputs).await;
                 }
                 _ => {}
@@ -297,27 +354,24 @@ impl StatementController {
         Ok(())
     }
 
-    async fn tell_of_orphan(&self, inputs: &StatementInputs, why: &str) {
+    async fn tell_of_orphan(&self, id: &ObjectId, resource: Option<&PolicyResource>, why: &str) {
+        let sid = statement_sid(&self.ctx.cluster, id);
         tracing::warn!(
             why,
-            sid = inputs.sid.as_str(),
-            "dropped finalizer and left the statement in AWS: it was refused for 10 minutes, and its namespace has to go"
+            sid = sid.as_str(),
+            "left the statement in AWS: it was refused for 10 minutes, and its object has to go, or is gone"
         );
-        let resource = inputs
-            .place
-            .as_ref()
-            .map_or_else(|| "its resource".to_owned(), |(_, resource)| resource.to_string());
+        let resource = resource.map_or_else(|| "its resource".to_owned(), ToString::to_string);
         let note = format!(
-            "AWSResourcePolicyStatement {} is gone, and its statement {} stays in the policy of {resource}: {why}",
-            inputs.id, inputs.sid
+            "AWSResourcePolicyStatement {id} is gone, and its statement {sid} stays in the policy of {resource}: {why}"
         );
-        let about = report::of_namespace(&inputs.id.namespace);
+        let about = report::of_namespace(&id.namespace);
         self.ctx.publish_event(&about, true, "Orphaned", &note).await;
     }
 
     async fn let_go(&self, inputs: &StatementInputs) -> Result<(), ReconcileError> {
-        self.forget(&inputs.id);
         objects::set_finalizer(&self.api(inputs), &inputs.object, FINALIZER, false).await?;
+        self.forget(&inputs.id);
         Ok(())
     }
 
@@ -325,6 +379,7 @@ impl StatementController {
         self.verified.forget(id);
         self.give_ups.forget(id);
         self.unknown_principals.forget(id);
+        self.absences.forget(id);
         self.places.lock().remove(id);
         self.asked.lock().remove(id);
     }

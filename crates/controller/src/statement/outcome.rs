@@ -22,7 +22,7 @@ pub enum StatementOutcome {
         reason: ConditionReason,
         message: String,
     },
-    /// The policy that is there can't have it. Nor has it what the statement was before.
+    /// The policy that is there can't have it.
     Unfit(PolicyEditError),
     /// AWS is away, or may take the same call later.
     Failed(AwsError),
@@ -66,6 +66,10 @@ pub struct AppliedStatement {
     pub drift: Option<String>,
     /// When it need not be looked at before.
     pub verified_for: Option<Duration>,
+    /// Whether AWS has just taken a policy that has nothing of it.
+    pub is_taken_out: bool,
+    /// Whether that rests on what was written a short while ago, and not on what AWS shows.
+    pub is_from_memory: bool,
 }
 
 impl AppliedStatement {
@@ -74,6 +78,8 @@ impl AppliedStatement {
             outcome,
             drift: None,
             verified_for: None,
+            is_taken_out: false,
+            is_from_memory: false,
         }
     }
 }

@@ -43,9 +43,8 @@ pub fn updated(
             new.principal_arns = target.grantees.iter().map(ToString::to_string).collect();
         }
         // It stays claimed: somebody who read the policy before may write it back.
-        (StatementOutcome::Absent | StatementOutcome::Unfit(_) | StatementOutcome::Refused(_), _) => {
-            new.principal_arns = Vec::new();
-        }
+        (StatementOutcome::Absent, _) => new.principal_arns = Vec::new(),
+        _ if applied.is_taken_out => new.principal_arns = Vec::new(),
         _ => {}
     }
     let mut conditions = Conditions::new(&mut new.conditions, generation, now);

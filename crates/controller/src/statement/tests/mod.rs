@@ -450,3 +450,69 @@ async fn two_statements_that_name_who_is_gone_do_not_lock_each_other() {
     );
     assert!(policy.contains("productionapp/secret/*"), "{policy}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_object_of_the_same_name_begins_after_the_one_before_is_out() {
+    let mut world = World::new();
+    world.settle().await;
+    world.api.put(&path(), None);
+    let mut another = statement_object("s3:PutObject");
+    another.metadata.uid = Some("another".to_owned());
+    world.put(another);
+    assert_eq!(
+        world.controller.reconcile(&id()).await.unwrap(),
+        super::turns::LATER
+    );
+    assert_eq!(world.ours(), None);
+    world.settle().await;
+    assert_eq!(world.ours().unwrap()["Action"], "s3:PutObject");
+}
+
+/// The statement of its owner names somebody who is gone, and AWS refuses every policy with that.
+#[tokio::test(start_paused = true)]
+async fn what_aws_refuses_for_the_owners_sake_holds_up_no_namespace_for_ever() {
+    let mut world = World::new();
+    let gone = "arn:aws:iam::123456789012:role/gone";
+    world.iam.add_principal(gone);
+    let theirs = THEIRS.replace(r#""*""#, &format!(r#"{{"AWS":"{gone}"}}"#));
+    world.write_by_hand(&[THEIRS, &theirs]);
+    world.settle().await;
+    world.iam.remove_principal(gone);
+    world.controller = world.controller.giving_up_after(Duration::from_secs(60));
+    world.delete();
+    world.api.delete_namespace();
+    assert_eq!(world.controller.reconcile(&id()).await.unwrap(), Requeue::Retry);
+    assert_eq!(
+        world.iam.resource_policy_writes(&bucket()),
+        1,
+        "that is refused once"
+    );
+    tokio::time::advance(Duration::from_secs(61)).await;
+    world.controller.reconcile(&id()).await.unwrap();
+    assert_eq!(world.ready(), None);
+    assert!(
+        world
+            .api
+            .take_events()
+            .iter()
+            .any(|event| event.starts_with("Orphaned: "))
+    );
+}
+
+/// What is asked for once is looked at once, also when the annotation goes again.
+#[tokio::test(start_paused = true)]
+async fn an_annotation_that_is_taken_away_asks_for_no_more_looks() {
+    let mut world = World::new();
+    world.settle().await;
+    let annotations = |value: serde_json::Value| {
+        move |object: &mut serde_json::Value| object["metadata"]["annotations"] = value
+    };
+    world.change(annotations(json!({"deputy.dev/reconcile-requested-at": "now"})));
+    world.settle().await;
+    world.change(annotations(json!({})));
+    for looks in [2, 1] {
+        world.script.begin(&[]);
+        world.settle().await;
+        assert_eq!(world.script.calls().len(), looks);
+    }
+}

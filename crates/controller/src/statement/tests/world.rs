@@ -240,7 +240,7 @@ impl World {
             }
             match ended {
                 Ok(Requeue::Retry | Requeue::RetryWithin(_)) | Err(_) => {}
-                Ok(Requeue::After(later)) if self.ready().is_some_and(|ready| ready.starts_with("False")) => {
+                Ok(Requeue::After(later)) if self.ready().is_none_or(|ready| ready.starts_with("False")) => {
                     tokio::time::advance(later).await;
                 }
                 Ok(later) => return later,
