@@ -13,7 +13,7 @@ mod status;
 mod tests;
 mod turns;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
 use deputy_api::{AWSResourcePolicyStatement, AWSResourcePolicyStatementStatus, conditions::ConditionReason};
 use deputy_delegation::{ObjectName, PolicyResource, model::ObjectId, naming::statement_sid};
@@ -79,7 +79,7 @@ impl StatementController {
 
     /// Gives up what can't be taken out after that time, in a namespace that goes.
     #[cfg(test)]
-    fn giving_up_after(mut self, time: Duration) -> Self {
+    fn giving_up_after(mut self, time: std::time::Duration) -> Self {
         self.give_ups = GiveUps::after(time);
         self
     }
