@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("scenario")
 
 def test_the_definitions_are_accepted_without_a_warning(scenario):
     definitions = scenario.deputy.rendered.definitions
-    assert len(scenario.deputy.rendered.crd_names()) == 7
+    assert len(scenario.deputy.rendered.crd_names()) == 8
     for definition in definitions:
         path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{definition['metadata']['name']}"
         path += "?fieldManager=probe&force=true&dryRun=All&fieldValidation=Strict"
@@ -40,6 +40,17 @@ GOOD = {
     "DelegationLimit": limit("cel", ["cel"]),
     "AWSRole": role("default", "cel", READ),
     "AWSRoleBinding": binding("default", "cel", "cel", "app"),
+    "AWSResourcePolicyStatement": {
+        "apiVersion": "deputy.dev/v1alpha1",
+        "kind": "AWSResourcePolicyStatement",
+        "metadata": {"name": "cel", "namespace": "default"},
+        "spec": {
+            "accountRef": {"name": "cel"},
+            "resourceARN": "arn:aws:s3:::productionapp",
+            "principals": [{"kind": "AWSRole", "name": "cel"}],
+            "statement": {"Action": "s3:ListBucket"},
+        },
+    },
 }
 
 BAD = [
@@ -62,6 +73,14 @@ BAD = [
     ),
     ("DelegationLimit", "federatedUsers", ["a?"], "should match"),
     ("DelegationLimit", "session", {"maxFederatedDuration": "37h"}, "must be 15m to 36h"),
+    ("DelegationLimit", "resourcePolicies", ["arn:aws:s3:::productionapp/*"], "should match"),
+    ("DelegationLimit", "resourcePolicies", ["*"], "should match"),
+    ("AWSResourcePolicyStatement", "resourceARN", "arn:aws:s3:::productionapp/reports/*", "should match"),
+    ("AWSResourcePolicyStatement", "resourceARN", "arn:aws:kms:eu-west-1:123456789012:key/x", "should match"),
+    ("AWSResourcePolicyStatement", "principals", [], "should have at least 1 items"),
+    ("AWSResourcePolicyStatement", "principals", [{"kind": "User", "name": "alice"}], "Unsupported value"),
+    ("AWSResourcePolicyStatement", "statement", "s3:*", "must be of type object"),
+    ("AWSAccount", "endpoints", {"s3": "http://s3.example.com"}, "should match"),
     (
         "AWSAccount",
         "previousIssuers",
