@@ -12,6 +12,7 @@ from rig.tools import cargo_binary
 
 from ..story import Story, allow, deny, dump, path
 from ..telling import chapter, expect, show, tell
+from . import ways
 
 BUCKET = "productionapp"
 REPORT = "reports/2026.txt"
@@ -91,6 +92,8 @@ class Federation(Story):
         expect(made and all(c.access_key_id == key for c in made), "each call should be the federation user's")
 
         self.person()
+        ways.with_a_code(self.stage.folder / "alice")
+        ways.with_a_token_or_an_assertion()
 
     def person(self) -> None:
         """Somebody with a kubeconfig and nothing else."""
