@@ -376,6 +376,11 @@ async fn somebody_of_another_account_is_not_named() {
     world.index.apply(ResourceKind::Roles, elsewhere);
     world.controller.reconcile(&id()).await.unwrap();
     assert_eq!(world.ready().as_deref(), Some("False PrincipalNotReady"));
+    let told = world.message();
+    assert!(
+        told.contains("AWSRole uploader is of another AWSAccount"),
+        "{told}"
+    );
     assert_eq!(world.iam.resource_policy_writes(&bucket()), 0);
     assert_eq!(world.api.get(&path()).unwrap()["status"].get("sid"), None);
 }
