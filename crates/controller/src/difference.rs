@@ -21,16 +21,22 @@ pub fn statements(document: &str) -> Vec<Value> {
 #[must_use]
 pub fn only(verb: &str, these: &[Value], others: &[Value]) -> Option<String> {
     let mut only = these.iter().filter(|statement| !others.contains(statement));
-    let mut text = only.next()?.to_string();
+    let text = cut(only.next()?.to_string());
     let more = only.count();
-    if let Some((end, _)) = text.char_indices().nth(STATEMENT_CHARS) {
-        text.truncate(end);
-        text.push('…');
-    }
     let more = if more > 0 {
         format!(" and {more} more")
     } else {
         String::new()
     };
     Some(format!("{verb} {text}{more}"))
+}
+
+/// The text of a statement, cut at [`STATEMENT_CHARS`] characters.
+#[must_use]
+pub fn cut(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(STATEMENT_CHARS) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }

@@ -29,6 +29,7 @@
 //!   `a_reconciliation_that_holds_its_thread_holds_up_no_other`, `an_object_that_causes_a_panic_holds_up_no_other`,
 //!   `work_of_which_nothing_ends_is_stuck`.
 
+mod absence;
 mod account;
 mod backoff;
 mod binding;

@@ -104,12 +104,6 @@ impl Index {
         state.statements.get(id).map(|known| known.stored.view.clone())
     }
 
-    /// Names of all statements, in order.
-    #[must_use]
-    pub fn statements(&self) -> BTreeSet<ObjectId> {
-        self.state.read().statements.ids().collect()
-    }
-
     /// The Sids under which the policy of a resource has statements of this cluster.
     #[must_use]
     pub fn statement_sids_of(&self, resource: &PolicyResource) -> BTreeSet<Box<str>> {

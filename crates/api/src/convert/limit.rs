@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use deputy_delegation::{
-    FederatedDuration, FederatedUserPattern, IamArnPattern, ManagedPolicyArn, NamespacePattern, ObjectName,
-    PolicyResourcePattern, Reason, SessionDuration, Violations,
+    FederatedDuration, FederatedUserPattern, IamArnPattern, ManagedPolicyArn, NameError, NamespacePattern,
+    ObjectName, PolicyResourcePattern, Reason, SessionDuration, Violations,
     model::{BoundaryMode, Checked, Enforcement, Limit, LimitScope},
     quota,
 };
@@ -108,27 +108,40 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
     findings.finish(limit)
 }
 
-fn federated_users(findings: &mut Findings, patterns: &[String]) -> BTreeSet<FederatedUserPattern> {
-    let field = "spec.federatedUsers";
+fn federated_users(findings: &mut Findings, texts: &[String]) -> BTreeSet<FederatedUserPattern> {
     let max = quota::FEDERATED_USERS_OF_LIMIT;
-    findings.count(field, "patterns", patterns.len(), 0..=max);
-    let patterns = patterns.iter().enumerate().take(max);
-    patterns
-        .filter_map(|(i, text)| {
-            findings.take(format!("{field}[{i}]"), FederatedUserPattern::new(text.as_str()))
-        })
-        .collect()
+    patterns(
+        "spec.federatedUsers",
+        texts,
+        max,
+        FederatedUserPattern::new,
+        findings,
+    )
 }
 
-fn resource_policies(findings: &mut Findings, patterns: &[String]) -> BTreeSet<PolicyResourcePattern> {
-    let field = "spec.resourcePolicies";
+fn resource_policies(findings: &mut Findings, texts: &[String]) -> BTreeSet<PolicyResourcePattern> {
     let max = quota::RESOURCE_POLICIES_OF_LIMIT;
-    findings.count(field, "patterns", patterns.len(), 0..=max);
-    let patterns = patterns.iter().enumerate().take(max);
-    patterns
-        .filter_map(|(i, text)| {
-            findings.take(format!("{field}[{i}]"), PolicyResourcePattern::new(text.as_str()))
-        })
+    patterns(
+        "spec.resourcePolicies",
+        texts,
+        max,
+        PolicyResourcePattern::new,
+        findings,
+    )
+}
+
+/// Patterns of one kind, as many as there may be.
+fn patterns<T: Ord>(
+    field: &str,
+    texts: &[String],
+    max: usize,
+    new: impl Fn(String) -> Result<T, NameError>,
+    findings: &mut Findings,
+) -> BTreeSet<T> {
+    findings.count(field, "patterns", texts.len(), 0..=max);
+    let texts = texts.iter().enumerate().take(max);
+    texts
+        .filter_map(|(i, text)| findings.take(format!("{field}[{i}]"), new(text.clone())))
         .collect()
 }
 

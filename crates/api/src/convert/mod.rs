@@ -171,25 +171,34 @@ impl Findings {
 
     /// A policy document; what is wrong in it is reported below `field`.
     fn document(&mut self, field: &str, value: &Value, kind: PolicyKind) -> Option<Document> {
-        match Document::from_value(value, kind) {
-            Ok(document) => Some(document),
-            Err(problems) => {
-                for problem in &problems {
-                    let reason = match problem.kind() {
-                        ParseErrorKind::Size => Reason::TooLarge,
-                        _ => Reason::Structure,
-                    };
-                    let path = problem.path();
-                    let field = if path.is_empty() {
-                        field.to_owned()
-                    } else {
-                        format!("{field}.{path}")
-                    };
-                    self.push(reason, field, problem.message());
-                }
-                None
+        self.document_at(value, kind, |path| {
+            if path.is_empty() {
+                field.to_owned()
+            } else {
+                format!("{field}.{path}")
             }
+        })
+    }
+
+    /// The same, with what is wrong where `field_of` says that a path in the document is.
+    fn document_at(
+        &mut self,
+        value: &Value,
+        kind: PolicyKind,
+        field_of: impl Fn(&str) -> String,
+    ) -> Option<Document> {
+        let problems = match Document::from_value(value, kind) {
+            Ok(document) => return Some(document),
+            Err(problems) => problems,
+        };
+        for problem in &problems {
+            let reason = match problem.kind() {
+                ParseErrorKind::Size => Reason::TooLarge,
+                _ => Reason::Structure,
+            };
+            self.push(reason, field_of(problem.path()), problem.message());
         }
+        None
     }
 
     /// ARNs of managed policies; none when the list is absent.

@@ -5,7 +5,7 @@ use deputy_delegation::{
     model::{OwnedStatement, StatementGrant, StatementPrincipal},
     quota::PRINCIPALS_OF_STATEMENT,
 };
-use deputy_policy::{Document, ParseErrorKind, PolicyKind};
+use deputy_policy::PolicyKind;
 use serde_json::{Map, Value, json};
 
 use super::Findings;
@@ -102,25 +102,10 @@ fn grant(said: &Value, resource: &PolicyResource, findings: &mut Findings) -> Op
         .or_insert_with(|| resource.to_string().into());
     statement.insert("Effect".to_owned(), "Allow".into());
     let document = json!({"Version": "2012-10-17", "Statement": [statement]});
-    let document = match Document::from_value(&document, PolicyKind::Identity) {
-        Ok(document) => document,
-        Err(problems) => {
-            for problem in &problems {
-                let reason = match problem.kind() {
-                    ParseErrorKind::Size => Reason::TooLarge,
-                    _ => Reason::Structure,
-                };
-                let field = problem.path().replacen("Statement[0]", STATEMENT, 1);
-                let field = if field.starts_with(STATEMENT) {
-                    field
-                } else {
-                    STATEMENT.to_owned()
-                };
-                findings.push(reason, field, problem.message());
-            }
-            return None;
-        }
-    };
+    let document = findings.document_at(&document, PolicyKind::Identity, |path| {
+        path.strip_prefix("Statement[0]")
+            .map_or_else(|| STATEMENT.to_owned(), |rest| format!("{STATEMENT}{rest}"))
+    })?;
     findings.take(STATEMENT, StatementGrant::new(document, resource))
 }
 

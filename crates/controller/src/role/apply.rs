@@ -16,7 +16,6 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::{
-    absence::Absences,
     assess::{Convergence, RolePlan, RoleWork},
     capped::{self, ManagedDocuments},
     converge::{Converged, RoleApplyError, RoleCalls, RoleReads, close_first, converge},
@@ -30,6 +29,7 @@ use super::{
     trust::TrustAttempts,
 };
 use crate::{
+    absence::Absences,
     census::Census,
     context::ControllerContext,
     error::{ReconcileError, chain},
@@ -44,7 +44,7 @@ use crate::{
 #[derive(Clone, Copy)]
 pub struct KnownRoles<'a> {
     pub verified: &'a Verified<RoleId>,
-    pub absences: &'a Absences,
+    pub absences: &'a Absences<RoleId>,
     pub census: &'a Census,
     pub doubts: &'a Doubts,
     pub give_ups: &'a GiveUps<RoleId>,

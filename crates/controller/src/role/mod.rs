@@ -7,7 +7,6 @@
 //! An object that is being deleted, or is gone, goes the same way with another target; and so does what a ClusterAWSRole is in a namespace
 //! and account (`instance`), whose entry in the status of that object is what finalizer and status of an AWSRole are.
 
-mod absence;
 mod apply;
 mod assess;
 mod capped;
@@ -46,7 +45,6 @@ use deputy_runtime::status::replaced_status;
 use parking_lot::Mutex;
 
 use self::{
-    absence::Absences,
     apply::{KnownRoles, apply},
     assess::{Finalizer, RolePlan, assess},
     capped::ManagedDocuments,
@@ -57,6 +55,7 @@ use self::{
     takeover::Takeovers,
 };
 use crate::{
+    absence::Absences,
     census::Census,
     context::ControllerContext,
     error::ReconcileError,
@@ -74,7 +73,7 @@ pub struct RoleController {
     ctx: Arc<ControllerContext>,
     instances: Arc<Instances>,
     verified: Verified<RoleId>,
-    absences: Absences,
+    absences: Absences<RoleId>,
     census: Arc<Census>,
     doubts: Arc<Doubts>,
     documents: ManagedDocuments,

@@ -16,12 +16,10 @@ use super::{
     turns::{CurrentPolicy, PolicyTurn},
 };
 use crate::{
+    difference::cut,
     error::ReconcileError,
     verified::{Fingerprint, PROPAGATION, Verified},
 };
-
-/// Characters of a statement that are shown.
-const STATEMENT_CHARS: usize = 240;
 
 /// So long AWS may not know a role that was just made. It names no bound and speaks of seconds.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html#troubleshoot_general_eventual-consistency>
@@ -268,11 +266,7 @@ fn difference(edit: &PolicyEdit, target: &StatementTarget, was_there: bool) -> O
                 found: Some(found), ..
             },
         ) => {
-            let mut text: String = found.chars().take(STATEMENT_CHARS).collect();
-            if text.len() < found.len() {
-                text.push('…');
-            }
-            format!("the policy had {text}")
+            format!("the policy had {}", cut(found.clone()))
         }
         (Some(_), _) => format!("the policy had no statement {sid}"),
     })

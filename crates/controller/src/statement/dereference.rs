@@ -52,7 +52,7 @@ pub struct Grantee {
     pub principal: StatementPrincipal,
     /// Who that is in AWS, or why it can't be named.
     pub arn: Result<GranteeArn, &'static str>,
-    /// The unique id of a role: AWS keeps it beside the ARN, so one that was made again has to be named again.
+    /// The unique id of a role that is named: AWS keeps it beside the ARN, so one that was made again has to be named again.
     pub unique_id: Option<Box<str>>,
 }
 
@@ -156,10 +156,17 @@ fn grantee(index: &Index, statement: &OwnedStatement, principal: &StatementPrinc
         name,
         kind,
     };
-    Grantee {
-        principal,
-        arn: role_arn(index, statement, &id),
-        unique_id: index.role(&id).and_then(|view| view.state.role_id.clone()),
+    match role_arn(index, statement, &id) {
+        Ok((arn, unique_id)) => Grantee {
+            principal,
+            arn: Ok(arn),
+            unique_id: Some(unique_id),
+        },
+        Err(why) => Grantee {
+            principal,
+            arn: Err(why),
+            unique_id: None,
+        },
     }
 }
 
@@ -167,7 +174,11 @@ fn grantee(index: &Index, statement: &OwnedStatement, principal: &StatementPrinc
 const OF_ANOTHER_ACCOUNT: &str = "is of another AWSAccount than the resource, whose limits say nothing of it";
 
 /// A role that is made once is named until it is refused or goes: while AWS is away, nobody loses anything.
-fn role_arn(index: &Index, statement: &OwnedStatement, id: &RoleId) -> Result<GranteeArn, &'static str> {
+fn role_arn(
+    index: &Index,
+    statement: &OwnedStatement,
+    id: &RoleId,
+) -> Result<(GranteeArn, Box<str>), &'static str> {
     let view = index.role(id).ok_or("does not exist")?;
     let (role, decision) = index
         .decide_role(id)
@@ -181,12 +192,11 @@ fn role_arn(index: &Index, statement: &OwnedStatement, id: &RoleId) -> Result<Gr
     if !decision.is_accepted() {
         return Err("is not accepted");
     }
-    if view.state.role_id.is_none() {
-        return Err("is not in AWS yet");
-    }
+    let unique_id = view.state.role_id.clone().ok_or("is not in AWS yet")?;
     let account = index.account(&role.account);
     let account: &Arc<Account> = account.known().ok_or("is of an account that is not there")?;
-    Ok(GranteeArn::Role(naming::role_arn(index.cluster(), account, id)))
+    let arn = naming::role_arn(index.cluster(), account, id);
+    Ok((GranteeArn::Role(arn), unique_id))
 }
 
 fn user_arn(index: &Index, statement: &OwnedStatement, id: &ObjectId) -> Result<GranteeArn, &'static str> {

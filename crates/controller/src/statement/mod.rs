@@ -2,7 +2,7 @@
 //!
 //! [`dereference`](dereference::dereference) looks everything up, [`assess`](assess::assess) says what the policy is to have, `apply` reads the
 //! policy and writes it, and `status` says what is true then. AWS knows no version of such a policy to write against: of one policy this
-//! process makes one change at a time (`turns`), and what it reads is no older than its other call before the write.
+//! process makes one change at a time, and remembers for a minute what it wrote there (`turns`).
 
 mod apply;
 mod assess;
@@ -16,7 +16,11 @@ mod turns;
 use std::{collections::HashMap, sync::Arc};
 
 use deputy_api::{AWSResourcePolicyStatement, AWSResourcePolicyStatementStatus, conditions::ConditionReason};
-use deputy_delegation::{ObjectName, PolicyResource, model::ObjectId, naming::statement_sid};
+use deputy_delegation::{
+    ObjectName, PolicyResource,
+    model::{ObjectId, OwnedStatement},
+    naming::statement_sid,
+};
 use deputy_runtime::status::replaced_status;
 use kube::{Api, api::DynamicObject};
 use parking_lot::Mutex;
@@ -29,13 +33,14 @@ use self::{
     turns::PolicyTurns,
 };
 use crate::{
+    absence::Absences,
     context::ControllerContext,
     error::ReconcileError,
     objects,
-    orphans::{GiveUps, TriedFor},
+    orphans::GiveUps,
     queue::{Place, Requeue},
     report::{self, LOOK_AGAIN},
-    verified::{PROPAGATION, Verified},
+    verified::Verified,
 };
 
 /// Where a statement may be in AWS, and because of which object.
@@ -54,7 +59,7 @@ pub struct StatementController {
     give_ups: GiveUps<ObjectId>,
     unknown_principals: UnknownPrincipals,
     /// Since when AWS shows nothing of those that go. What was written a moment ago, here or by the leader before, is not shown yet.
-    absences: GiveUps<ObjectId>,
+    absences: Absences<ObjectId>,
     /// Where statements may be in AWS that this process has seen.
     places: Mutex<HashMap<ObjectId, StatementPlace>>,
     /// By what a look at each was last asked for, and had.
@@ -71,7 +76,7 @@ impl StatementController {
             turns: PolicyTurns::default(),
             give_ups: GiveUps::default(),
             unknown_principals: UnknownPrincipals::default(),
-            absences: GiveUps::after(PROPAGATION),
+            absences: Absences::default(),
             places: Mutex::default(),
             asked: Mutex::default(),
         }
@@ -87,11 +92,8 @@ impl StatementController {
     /// Whose a statement is: of its account, and of its namespace.
     #[must_use]
     pub fn place(&self, id: &ObjectId) -> Place {
-        let statement = self.ctx.index.statement(id);
         Place {
-            account: statement
-                .and_then(|view| view.parsed().ok())
-                .map(|statement| statement.account.clone()),
+            account: self.indexed(id).map(|statement| statement.account.clone()),
             namespace: Some(id.namespace.clone()),
         }
     }
@@ -198,21 +200,25 @@ impl StatementController {
 
     /// Whether another statement of the same policy is being written: nothing is looked up for nothing.
     fn is_anothers_turn(&self, id: &ObjectId) -> bool {
-        let statement = self.ctx.index.statement(id).and_then(|view| view.parsed().ok());
-        statement.is_some_and(|statement| self.turns.is_taken(&statement.resource))
+        self.indexed(id)
+            .is_some_and(|statement| self.turns.is_taken(&statement.resource))
+    }
+
+    /// As a watch showed it; `None` where it can't be read.
+    fn indexed(&self, id: &ObjectId) -> Option<Arc<OwnedStatement>> {
+        self.ctx.index.statement(id)?.parsed().ok()
     }
 
     /// What is believed of the policy where an object goes: that it has nothing of it, once it was taken out now, or AWS showed nothing of it
     /// a minute ago, too.
     fn believed(&self, id: &ObjectId, ended: &AppliedStatement) -> StatementOutcome {
         if ended.outcome != StatementOutcome::Absent || ended.is_taken_out {
+            self.absences.forget(id);
             return ended.outcome.clone();
         }
-        if self.absences.tried(id, TriedFor::Good) {
-            StatementOutcome::Absent
-        } else {
-            StatementOutcome::Unsure(PROPAGATION)
-        }
+        self.absences
+            .doubted_for(id)
+            .map_or(StatementOutcome::Absent, StatementOutcome::Unsure)
     }
 
     /// Where a statement may be in AWS. A finalizer alone does not hold an object: whoever may write it may take that off.

@@ -1,29 +1,28 @@
-//! Roles that AWS does not show although they may be there.
+//! What AWS does not show although it may be there: roles, and statements of resource policies.
 //!
-//! IAM is eventually consistent: a read may not know a role that was made, or even seen, a moment ago. Whoever believes it leaves a role
-//! open for ever that should be closed or deleted.
+//! AWS is eventually consistent: a read may not know what was made, or even seen, a moment ago. Whoever believes it leaves something open for
+//! ever that should be closed or deleted.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, hash::Hash, time::Duration};
 
-use deputy_delegation::model::RoleId;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::verified::PROPAGATION;
 
-/// Since when AWS has not shown a role that may be there.
-pub struct Absences {
-    first: Mutex<HashMap<RoleId, Instant>>,
+/// Since when AWS has not shown what may be there.
+pub struct Absences<K> {
+    first: Mutex<HashMap<K, Instant>>,
     propagation: Duration,
 }
 
-impl Default for Absences {
+impl<K: Clone + Eq + Hash> Default for Absences<K> {
     fn default() -> Self {
         Self::believed_after(PROPAGATION)
     }
 }
 
-impl Absences {
+impl<K: Clone + Eq + Hash> Absences<K> {
     /// With another time than [`PROPAGATION`]. Two looks it takes in any case.
     pub fn believed_after(propagation: Duration) -> Self {
         Self {
@@ -32,9 +31,9 @@ impl Absences {
         }
     }
 
-    /// AWS does not show the role. Gives how long it must go on so until that is believed; `None` when it is: it did not show it either when it
+    /// AWS does not show it. Gives how long it must go on so until that is believed; `None` when it is: it did not show it either when it
     /// was looked at long enough before.
-    pub fn doubted_for(&self, id: &RoleId) -> Option<Duration> {
+    pub fn doubted_for(&self, id: &K) -> Option<Duration> {
         let now = Instant::now();
         let mut first = self.first.lock();
         let Some(since) = first.get(id) else {
@@ -47,8 +46,8 @@ impl Absences {
         (!left.is_zero()).then_some(left)
     }
 
-    /// AWS shows the role, or nothing of it is left to do.
-    pub fn forget(&self, id: &RoleId) {
+    /// AWS shows it, or nothing of it is left to do.
+    pub fn forget(&self, id: &K) {
         self.first.lock().remove(id);
     }
 }
