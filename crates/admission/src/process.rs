@@ -99,7 +99,7 @@ pub async fn run(
     let listener = serve::bind(config.listen).await?;
     let index = Arc::new(Index::new(config.cluster.clone()));
     await_stores(&index, &readiness, &metrics);
-    let watching = deputy_index::watch(client.clone(), Arc::clone(&index), &ResourceKind::ALL);
+    let watching = deputy_index::watch(client.clone(), Arc::clone(&index), &ResourceKind::ADMISSION);
     let authority = Authority::start(
         client.clone(),
         authority_config(&config),
@@ -152,14 +152,14 @@ fn authority_config(config: &WebhookConfig) -> AuthorityConfig {
 
 /// Each kind is a condition of readiness: known whole, and not older than what may be decided by.
 fn await_stores(index: &Arc<Index>, readiness: &Readiness, metrics: &Metrics) {
-    for kind in ResourceKind::ALL {
+    for kind in ResourceKind::ADMISSION {
         let index = Arc::clone(index);
         readiness.check(format!("store/{}", kind.as_str()), move || {
             index.current(&[kind]).map_err(|stale| stale.to_string())
         });
     }
     let index = Arc::clone(index);
-    metrics.index_ages(move || index.ages(&ResourceKind::ALL));
+    metrics.index_ages(move || index.ages(&ResourceKind::ADMISSION));
 }
 
 fn reviewer(

@@ -38,6 +38,8 @@ pub enum ResourceKind {
     Namespaces,
     /// `ServiceAccount`, metadata only.
     ServiceAccounts,
+    /// Pods that have neither succeeded nor failed; their uids only.
+    Pods,
 }
 
 impl ResourceKind {
@@ -60,8 +62,18 @@ impl ResourceKind {
         Self::FederatedBindings,
         Self::Statements,
     ];
-    /// All.
-    pub const ALL: [Self; 9] = [
+    /// What the broker reads: what decisions depend on, and who is alive to ask.
+    pub const BROKER: [Self; 7] = [
+        Self::Accounts,
+        Self::Limits,
+        Self::Roles,
+        Self::ClusterRoles,
+        Self::Bindings,
+        Self::FederatedBindings,
+        Self::Pods,
+    ];
+    /// What admission reads: grants, and whose pods ask for injection.
+    pub const ADMISSION: [Self; 9] = [
         Self::Accounts,
         Self::Limits,
         Self::Roles,
@@ -86,6 +98,7 @@ impl ResourceKind {
             Self::Statements => "awsresourcepolicystatements",
             Self::Namespaces => "namespaces",
             Self::ServiceAccounts => "serviceaccounts",
+            Self::Pods => "pods",
         }
     }
 }

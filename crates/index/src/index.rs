@@ -5,10 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use deputy_delegation::{NamespaceName, names::ClusterName};
+use deputy_delegation::{NamespaceName, Uid, names::ClusterName};
 use kube::api::{DynamicObject, ObjectMeta};
 use parking_lot::RwLock;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 use crate::{
     decided::Decisions,
@@ -16,6 +16,7 @@ use crate::{
     entry::{NamespaceInfo, ResourceKind, ServiceAccountInfo},
     freshness::{Freshness, Heard},
     parse,
+    pods::{PodLife, Pods},
     state::{Key, State, subject},
 };
 
@@ -26,6 +27,7 @@ pub struct Index {
     pub(crate) state: RwLock<State>,
     pub(crate) decisions: Decisions,
     pub(crate) freshness: Freshness,
+    pods: Pods,
     readers: Readers,
     synced: watch::Sender<BTreeSet<ResourceKind>>,
 }
@@ -39,6 +41,7 @@ impl Index {
             state: RwLock::default(),
             decisions: Decisions::default(),
             freshness: Freshness::default(),
+            pods: Pods::default(),
             readers: Readers::default(),
             synced: watch::Sender::new(BTreeSet::new()),
         }
@@ -76,14 +79,14 @@ impl Index {
             ResourceKind::Statements => {
                 parse::id(&object.metadata).map(|id| self.state.write().put_statement(id, object))
             }
-            ResourceKind::Namespaces | ResourceKind::ServiceAccounts => {
+            ResourceKind::Namespaces | ResourceKind::ServiceAccounts | ResourceKind::Pods => {
                 return self.apply_metadata(kind, &object.metadata);
             }
         };
         self.tell(kind, dirty);
     }
 
-    /// A namespace or ServiceAccount is there, or has changed. Nothing happens for other kinds.
+    /// A namespace, ServiceAccount or living pod is there, or has changed. Nothing happens for other kinds.
     pub fn apply_metadata(&self, kind: ResourceKind, meta: &ObjectMeta) {
         let dirty = match kind {
             ResourceKind::Namespaces => parse::name(meta)
@@ -98,6 +101,12 @@ impl Index {
                     .write()
                     .service_accounts
                     .insert(subject, Arc::new(info));
+                Dirty::default()
+            }),
+            ResourceKind::Pods => Key::of(kind, meta).map(|key| {
+                if let Key::Pod(uid) = key {
+                    self.pods.put(uid);
+                }
                 Dirty::default()
             }),
             ResourceKind::Accounts
@@ -138,6 +147,9 @@ impl Index {
     }
 
     fn remove(&self, key: &Key) {
+        if let Key::Pod(uid) = key {
+            return self.pods.end(uid);
+        }
         let dirty = {
             let mut state = self.state.write();
             match key {
@@ -153,6 +165,7 @@ impl Index {
                     state.service_accounts.remove(subject);
                     Dirty::default()
                 }
+                Key::Pod(_) => return,
             }
         };
         match key {
@@ -164,7 +177,8 @@ impl Index {
             | Key::Limit(_)
             | Key::ClusterRole(_)
             | Key::Namespace(_)
-            | Key::ServiceAccount(_) => {}
+            | Key::ServiceAccount(_)
+            | Key::Pod(_) => {}
         }
         self.publish(&dirty);
     }
@@ -188,6 +202,27 @@ impl Index {
             }
         }
         self.readers.tell(dirty);
+    }
+
+    // --- pods
+
+    /// Whether the pod of this uid is alive.
+    #[must_use]
+    pub fn pod_life(&self, uid: &Uid) -> PodLife {
+        self.pods.life(uid)
+    }
+
+    /// The pods that end from now on. A reader that is far behind misses some.
+    #[must_use]
+    pub fn pod_ends(&self) -> broadcast::Receiver<Uid> {
+        self.pods.ends()
+    }
+
+    fn keys(&self, kind: ResourceKind) -> Vec<Key> {
+        match kind {
+            ResourceKind::Pods => self.pods.alive().into_iter().map(Key::Pod).collect(),
+            _ => self.state.read().keys(kind).collect(),
+        }
     }
 
     // --- readiness and changes
@@ -241,7 +276,7 @@ impl Reset {
         self.index.apply(self.kind, object);
     }
 
-    /// The next namespace or ServiceAccount.
+    /// The next namespace, ServiceAccount or pod.
     pub fn apply_metadata(&mut self, meta: &ObjectMeta) {
         self.seen.extend(Key::of(self.kind, meta));
         self.index.apply_metadata(self.kind, meta);
@@ -251,9 +286,8 @@ impl Reset {
     pub fn finish(self) {
         let gone: Vec<Key> = self
             .index
-            .state
-            .read()
             .keys(self.kind)
+            .into_iter()
             .filter(|key| !self.seen.contains(key))
             .collect();
         for key in &gone {

@@ -38,6 +38,7 @@ mod kept;
 mod limits;
 mod look;
 mod parse;
+mod pods;
 mod questions;
 mod sorted;
 mod state;
@@ -65,6 +66,7 @@ pub use kept::{BindingHead, Headed, RoleHead};
 pub use look::{
     LookError, Seen, look, look_for_bindings, look_for_federated_bindings, look_for_role, role_at,
 };
+pub use pods::PodLife;
 pub use questions::Counts;
 pub use suspension::{ProposedChange, Suspension};
 pub use under_limit::{LimitGrants, LimitTally, WouldBeRefused};

@@ -7,7 +7,7 @@ use std::{
 
 use deputy_api::convert::RoleTemplate;
 use deputy_delegation::{
-    NamespaceName, ObjectName, ServiceAccountName,
+    NamespaceName, ObjectName, ServiceAccountName, Uid,
     model::{Account, Binding, LimitEntry, ObjectId, Role, RoleId, RoleKind},
 };
 use kube::api::{DynamicObject, ObjectMeta};
@@ -71,6 +71,7 @@ pub(crate) enum Key {
     Statement(ObjectId),
     Namespace(NamespaceName),
     ServiceAccount(ServiceAccountKey),
+    Pod(Uid),
 }
 
 impl Key {
@@ -85,6 +86,7 @@ impl Key {
             ResourceKind::Statements => Self::Statement(parse::id(meta)?),
             ResourceKind::Namespaces => Self::Namespace(NamespaceName::new(meta.name.as_deref()?).ok()?),
             ResourceKind::ServiceAccounts => Self::ServiceAccount(subject(meta)?),
+            ResourceKind::Pods => Self::Pod(Uid::new(meta.uid.as_deref()?).ok()?),
         })
     }
 }
@@ -188,6 +190,8 @@ impl State {
             ResourceKind::ServiceAccounts => {
                 Box::new(self.service_accounts.keys().cloned().map(Key::ServiceAccount))
             }
+            // They have a place of their own.
+            ResourceKind::Pods => Box::new(std::iter::empty()),
         }
     }
 

@@ -11,7 +11,7 @@ use deputy_api::{
     DelegationLimit,
 };
 use futures::{StreamExt as _, future::select_all};
-use k8s_openapi::api::core::v1::{Namespace, ServiceAccount};
+use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use kube::{
     Api, Client, CustomResourceExt as _,
     api::{DynamicObject, PartialObjectMeta},
@@ -31,6 +31,10 @@ use crate::{
 /// Seconds after which the API server ends a watch; it is begun anew where it ended. Five seconds later the connection
 /// counts as dead, so an index is never older than 25 s as long as the API server can be reached at all.
 const WATCH_SECONDS: u32 = 20;
+
+/// Pods that have not ended. One that ends leaves the selection, which its watch hears as a deletion; so the metadata, which has no phase, is enough.
+/// <https://kubernetes.io/docs/concepts/overview/working-with-objects/field-selectors/>
+const NOT_ENDED: &str = "status.phase!=Succeeded,status.phase!=Failed";
 
 fn config() -> Config {
     Config::default().timeout(WATCH_SECONDS)
@@ -91,7 +95,7 @@ impl WatchError {
 /// ([`Index::current`]). Cancel safe.
 ///
 /// Deputy's own kinds are read untyped: an object that can't be parsed is an unreadable entry, never a watch that
-/// stands still. Of namespaces and ServiceAccounts only the metadata is asked for.
+/// stands still. Of namespaces, ServiceAccounts and pods only the metadata is asked for.
 pub async fn watch(client: Client, index: Arc<Index>, kinds: &[ResourceKind]) -> WatchError {
     if kinds.is_empty() {
         return WatchError::NothingToWatch;
@@ -125,6 +129,10 @@ async fn one(client: Client, index: Arc<Index>, kind: ResourceKind) -> ResourceK
             let api: Api<PartialObjectMeta<ServiceAccount>> = Api::all(client);
             metadata(api, &index, kind).await;
         }
+        ResourceKind::Pods => {
+            let api: Api<PartialObjectMeta<Pod>> = Api::all(client);
+            metadata(api, &index, kind).await;
+        }
     }
     kind
 }
@@ -154,7 +162,11 @@ where
     PartialObjectMeta<K>: serde::de::DeserializeOwned,
 {
     let mut reset = None;
-    let mut events = watcher(api, config()).backoff(Pauses::default()).boxed();
+    let config = match kind {
+        ResourceKind::Pods => config().fields(NOT_ENDED),
+        _ => config(),
+    };
+    let mut events = watcher(api, config).backoff(Pauses::default()).boxed();
     while let Some(event) = events.next().await {
         match event {
             Ok(Event::Init) => reset = Some(index.begin_reset(kind)),

@@ -19,7 +19,7 @@ impl Webhook {
     fn new(known: &[Value], there: Option<Vec<Value>>) -> Self {
         let index = Arc::new(Index::new(ClusterName::new("prod-1").unwrap()));
         let plural = |o: &Value| format!("{}s", o["kind"].as_str().unwrap().to_lowercase());
-        for kind in ResourceKind::ALL {
+        for kind in ResourceKind::ADMISSION {
             let of_kind = known.iter().filter(|o| plural(o) == kind.as_str());
             index.reset(kind, of_kind.map(|o| serde_json::from_value(o.clone()).unwrap()));
         }

@@ -74,7 +74,7 @@ struct Looking {
 impl Looking {
     fn new(known: &[Value], there: Option<Vec<Value>>) -> Self {
         let index = Arc::new(Index::new(ClusterName::new("prod-1").unwrap()));
-        for kind in ResourceKind::ALL {
+        for kind in ResourceKind::ADMISSION {
             let of_kind = known
                 .iter()
                 .filter(|o| format!("{}s", o["kind"].as_str().unwrap().to_lowercase()) == kind.as_str());

@@ -86,7 +86,7 @@ fn injection_config() -> InjectionConfig {
 impl Case {
     fn new(live: Live, known: bool) -> Self {
         let index = Arc::new(Index::new(ClusterName::new("prod-1").unwrap()));
-        for kind in ResourceKind::ALL {
+        for kind in ResourceKind::ADMISSION {
             index.reset(kind, []);
         }
         let reads = Arc::new(AtomicUsize::new(0));
