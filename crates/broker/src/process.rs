@@ -110,7 +110,7 @@ pub async fn run(
         Box::new(aws),
         counters,
     ));
-    observe(&index, &readiness, &metrics);
+    observe(&index, &broker, &readiness, &metrics);
     let people = serve_people(&config, &client, &broker, &authority, &metrics, &shutdown).await?;
     let listener = serve::bind(config.listen).await?;
     let serving = serve_tls(
@@ -124,7 +124,8 @@ pub async fn run(
     tokio::select! {
         // Both to their end: whoever is answered on one is not cut off because nobody asks on the other.
         outcome = async { tokio::try_join!(serving, people) } => outcome.map(drop).map_err(Into::into),
-        ended = watch(client.clone(), index, &ResourceKind::KINDS) => Err(ended.into()),
+        ended = watch(client.clone(), index, &ResourceKind::BROKER) => Err(ended.into()),
+        () = broker.verifier().follow_keys() => Ok(()),
         () = renew(&broker) => Ok(()),
         () = report_identities(&broker, &client) => Ok(()),
         () = broker.reports().run(&client) => Ok(()),
@@ -228,16 +229,20 @@ fn aws_options(config: &BrokerConfig, counters: &BrokerMetrics) -> AmbientOption
     }
 }
 
-/// Makes the age of the index a condition of readiness, and a metric.
-fn observe(index: &Arc<Index>, readiness: &Readiness, metrics: &Metrics) {
+/// Makes the age of the index a condition of readiness, and a metric; and that tokens can be told apart.
+fn observe(index: &Arc<Index>, broker: &Arc<Broker>, readiness: &Readiness, metrics: &Metrics) {
+    let asked = Arc::clone(broker);
+    readiness.check("token-keys", move || {
+        asked.verifier().ready().map_err(|error| error.to_string())
+    });
     let known = Arc::clone(index);
     readiness.check("index", move || {
         known
-            .current(&ResourceKind::KINDS)
+            .current(&ResourceKind::BROKER)
             .map_err(|stale| stale.to_string())
     });
     let known = Arc::clone(index);
-    metrics.index_ages(move || known.ages(&ResourceKind::KINDS));
+    metrics.index_ages(move || known.ages(&ResourceKind::BROKER));
 }
 
 /// Renews kept sessions. Never ends.

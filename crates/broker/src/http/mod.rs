@@ -1,11 +1,14 @@
 //! The agent–broker protocol, version 1 (docs/contracts.md). Agents live for months in pods: nothing here changes for them.
 
-use std::sync::Arc;
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{
     Router,
     body::Body,
-    extract::State,
+    extract::{ConnectInfo, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
@@ -34,7 +37,13 @@ pub fn router(broker: Arc<Broker>) -> Router {
     Router::new().fallback(handle).with_state(broker)
 }
 
-async fn handle(State(broker): State<Arc<Broker>>, method: Method, uri: Uri, headers: HeaderMap) -> Response {
+async fn handle(
+    State(broker): State<Arc<Broker>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
     // HEAD too: a session that nobody is given is not made.
     let asked = (method == Method::GET)
         .then(|| uri.path().strip_prefix(CREDENTIALS))
@@ -48,15 +57,20 @@ async fn handle(State(broker): State<Arc<Broker>>, method: Method, uri: Uri, hea
         },
         Some(Err(_)) | None => return problem(&BrokerProblem::not_found()),
     };
-    answer(&broker, &headers, binding.as_ref()).await
+    answer(&broker, &headers, binding.as_ref(), peer.ip()).await
 }
 
-async fn answer(broker: &Broker, headers: &HeaderMap, binding: Option<&BindingSelector>) -> Response {
+async fn answer(
+    broker: &Broker,
+    headers: &HeaderMap,
+    binding: Option<&BindingSelector>,
+    peer: IpAddr,
+) -> Response {
     let began = Instant::now();
     let (response, code) = match bearer(headers) {
         None => (problem(&BrokerProblem::no_token()), "InvalidToken"),
         Some(token) => {
-            let Reply { answer, accepted } = broker.credentials(token, binding).await;
+            let Reply { answer, accepted } = broker.credentials(token, binding, peer).await;
             let (mut response, code) = respond(headers, &answer);
             if accepted {
                 // Who proved who asks may keep the connection.

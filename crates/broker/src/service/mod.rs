@@ -3,6 +3,7 @@
 mod person;
 
 use std::{
+    net::IpAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -85,8 +86,8 @@ impl Broker {
         metrics: BrokerMetrics,
     ) -> Self {
         Self {
+            verifier: Verifier::new(api, Arc::clone(&index)),
             index,
-            verifier: Verifier::new(api),
             issuer: Issuer::new(IssuerOptions::default(), Arc::new(session_issued)),
             sts,
             identities: IdentityCheck::default(),
@@ -100,7 +101,7 @@ impl Broker {
     /// Renews kept sessions that are due. Called now and then.
     pub(crate) fn renew_due(&self) {
         // A renewal is a new session.
-        if self.index.current(&ResourceKind::KINDS).is_ok() {
+        if self.index.current(&ResourceKind::BROKER).is_ok() {
             self.issuer
                 .renew_due(|key| match granting_account(&self.index, key) {
                     None => Renewable::No,
@@ -131,7 +132,12 @@ impl Broker {
 
     /// Waits until the cluster has been read.
     pub(crate) async fn index_synced(&self) {
-        self.index.synced(&ResourceKind::KINDS).await;
+        self.index.synced(&ResourceKind::BROKER).await;
+    }
+
+    /// Whose tokens are whose.
+    pub(crate) fn verifier(&self) -> &Verifier {
+        &self.verifier
     }
 
     /// Which bindings STS refuses.
@@ -141,7 +147,7 @@ impl Broker {
 
     /// Writes into every account whether this process has the identities that sessions of it are made with.
     pub(crate) async fn report_identities(self: &Arc<Self>, client: &Client) {
-        if self.index.current(&ResourceKind::KINDS).is_err() {
+        if self.index.current(&ResourceKind::BROKER).is_err() {
             return;
         }
         self.reports.load(&self.index);
@@ -169,11 +175,11 @@ impl Broker {
     }
 
     /// Credentials for the holder of `token`, by the binding that it names or by its default one.
-    pub async fn credentials(&self, token: &str, binding: Option<&BindingSelector>) -> Reply {
+    pub async fn credentials(&self, token: &str, binding: Option<&BindingSelector>, peer: IpAddr) -> Reply {
         // In every line about this request, also of the calls that it makes; both are known later.
         let span = tracing::info_span!("credentials", pod_uid = Empty, binding = Empty);
         let accepted = AtomicBool::new(false);
-        let work = self.answer(token, binding, &accepted).instrument(span);
+        let work = self.answer(token, binding, peer, &accepted).instrument(span);
         let answer = match tokio::time::timeout(ANSWER_WITHIN, work).await {
             Ok(Ok(credentials)) => credentials,
             Ok(Err(problem)) => BrokerAnswer::Problem(problem),
@@ -192,16 +198,17 @@ impl Broker {
         &self,
         token: &str,
         binding: Option<&BindingSelector>,
+        peer: IpAddr,
         accepted: &AtomicBool,
     ) -> Result<BrokerAnswer, BrokerProblem> {
         // 1. Who asks.
-        let identity = self.verifier.verify(token).await;
+        let identity = self.verifier.verify(token, peer).await;
         let identity = identity.map_err(|error| self.token_problem(&error))?;
         accepted.store(true, Ordering::Relaxed);
         let span = Span::current();
         span.record("pod_uid", display(&identity.subject.pod_uid));
         // 2. What is granted.
-        let current = self.index.current(&ResourceKind::KINDS);
+        let current = self.index.current(&ResourceKind::BROKER);
         let grant = match (resolve(&self.index, &identity, binding), &current) {
             (Ok(grant), _) => grant,
             // Neither a grant nor a refusal may rest on what was true once: an agent drops what it has at a refusal.

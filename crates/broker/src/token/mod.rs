@@ -1,46 +1,64 @@
-//! Who asks: the pod behind a projected ServiceAccount token, as the API server's TokenReview says.
+//! Who asks: the pod behind a projected ServiceAccount token.
 //!
-//! TokenReview checks signature, expiry and audience, and for a token bound to a pod that this very pod (by uid) exists;
-//! but the API server keeps its answers for ten seconds, and says nothing of a pod that has ended: a finished Job's pod
-//! stays for days. So the pod is looked at once more, and that answer is kept so shortly that a token dies within five
-//! seconds of its pod: that is why a token may live a day. A token that is bound to no pod is refused.
+//! A token is believed when one of the API server's keys signed it, which are kept here, so that a request costs the API server nothing and one
+//! with a made-up token costs microseconds; that is why pods have credentials while the API server is away. Then its pod must be alive by its uid,
+//! as the watch of pods says: a token dies with its pod, so it may live a day. A token that is bound to no pod is refused.
+//!
+//! Where the keys can't be had, and before they were read, the API server is asked about each token (TokenReview), once for any number of callers.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+mod follow;
+mod jws;
+mod keys;
+mod review;
+mod share;
 
-use async_trait::async_trait;
-use deputy_delegation::{
-    NameError, NamespaceName, PodName, ServiceAccountName, Uid, session::SessionSubject,
-};
-use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, TokenReviewStatus};
-use kube::{Api, Client, api::PostParams};
-use serde::Deserialize;
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use deputy_delegation::{NameError, NamespaceName, Uid, session::SessionSubject};
+use deputy_index::{Index, PodLife, ResourceKind};
+use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
 use zeroize::Zeroizing;
 
+pub use self::{
+    follow::KeysNotRead,
+    keys::{KeysError, PublishedKeys},
+    review::{NoKeys, TokenApi},
+};
+use self::{
+    follow::{ClusterKeys, Known},
+    jws::SignedToken,
+    keys::Signature,
+    review::{API_TIMEOUT, identity},
+    share::{Share, Shares},
+};
 use crate::single_flight::SingleFlight;
 
 /// The audience of the tokens in pods; a contract.
 pub const AUDIENCE: &str = "deputy";
 /// A projected token is about 1.2 KB; nothing longer is looked at.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
-/// How long an accepted token is not asked about again.
+/// How long a token that the API server accepted is not asked about again.
 const ACCEPTED_FOR: Duration = Duration::from_secs(5);
-/// How long a pod counts as alive. With what the API server may take to answer: less than 5 s.
+/// How long a pod that the watch does not know counts as alive. With what the API server may take to answer: less than 5 s.
 const ALIVE_FOR: Duration = Duration::from_secs(3);
 /// How long a refusal stands: a pod with a bad token asks again and again.
 const REFUSED_FOR: Duration = Duration::from_secs(2);
 /// How long an API server that does not answer is left alone with the same question.
 const AWAY_FOR: Duration = Duration::from_millis(250);
-/// What the API server may take to answer one question.
-const API_TIMEOUT: Duration = Duration::from_millis(800);
 /// Questions to the API server at a time.
 const CONCURRENT_QUESTIONS: usize = 128;
+/// Of these, how many may be about what one address sent.
+const QUESTIONS_OF_ONE_PEER: usize = 16;
 /// Tokens and pods remembered.
 const CAPACITY: usize = 50_000;
-
-const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
-const POD_UID: &str = "authentication.kubernetes.io/pod-uid";
+/// How long pods count as alive while the API server says nothing about pods. Their sessions are kept ones, which last as long at most where a
+/// role is the issuer.
+const LAST_KNOWN_FOR: Duration = Duration::from_secs(3600);
 
 /// A pod that proved who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +78,20 @@ pub enum TokenError {
     /// Longer than [`MAX_TOKEN_BYTES`].
     #[error("the token has {0} bytes; at most {MAX_TOKEN_BYTES} are read")]
     TooLong(usize),
+    /// By none of the keys that the API server publishes.
+    #[error("the token is signed by none of the API server's keys")]
+    UnknownKey,
+    /// By none of the keys, though it names one of them.
+    #[error("the token's signature is wrong")]
+    BadSignature,
+    /// Too old.
+    #[error(
+        "the token expired at {0}; a kubelet replaces it in time, unless its clock or the broker's is wrong"
+    )]
+    Expired(Timestamp),
+    /// Too young.
+    #[error("the token is not valid before {0}; compare the clocks of the API server and the broker")]
+    NotYetValid(Timestamp),
     /// The API server says no: expired, of another audience, of a deleted pod or ServiceAccount, or not its own.
     #[error("the API server does not accept the token for audience {AUDIENCE:?}: {0}")]
     NotAuthenticated(String),
@@ -78,7 +110,7 @@ pub enum TokenError {
     /// The API server names something that can't be.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// The API server can't be asked.
+    /// It can't be told now; another try may bring an answer.
     #[error("the API server could not be asked about the pod: {0}")]
     Unavailable(String),
 }
@@ -90,6 +122,10 @@ impl TokenError {
         match self {
             Self::NotAToken => "NotAToken",
             Self::TooLong(_) => "TooLong",
+            Self::UnknownKey => "UnknownKey",
+            Self::BadSignature => "BadSignature",
+            Self::Expired(_) => "Expired",
+            Self::NotYetValid(_) => "NotYetValid",
             Self::NotAuthenticated(_) => "NotAuthenticated",
             Self::OtherAudience => "OtherAudience",
             Self::NotAServiceAccount(_) => "NotAServiceAccount",
@@ -101,153 +137,134 @@ impl TokenError {
     }
 }
 
-/// What is asked of the API server.
-#[async_trait]
-pub trait TokenApi: Send + Sync {
-    /// What it says about a token for audience [`AUDIENCE`].
-    ///
-    /// # Errors
-    /// [`TokenError::Unavailable`].
-    async fn review(&self, token: &str) -> Result<TokenReviewStatus, TokenError>;
-
-    /// The uid of the pod of this name, if there is one that has not ended (`Succeeded`, `Failed`). One that is on its way out has
-    /// not: what runs in it may need credentials until its end.
-    ///
-    /// # Errors
-    /// [`TokenError::Unavailable`].
-    async fn pod_uid(&self, namespace: &NamespaceName, pod: &PodName) -> Result<Option<String>, TokenError>;
-}
-
-#[async_trait]
-impl TokenApi for Client {
-    async fn review(&self, token: &str) -> Result<TokenReviewStatus, TokenError> {
-        let api: Api<TokenReview> = Api::all(self.clone());
-        let review = TokenReview {
-            spec: TokenReviewSpec {
-                audiences: Some(vec![AUDIENCE.into()]),
-                token: Some(token.to_owned()),
-            },
-            ..TokenReview::default()
-        };
-        let answer = in_time(api.create(&PostParams::default(), &review))
-            .await
-            .map_err(|error| TokenError::Unavailable(error.to_string()))?;
-        Ok(answer.status.unwrap_or_default())
-    }
-
-    async fn pod_uid(&self, namespace: &NamespaceName, pod: &PodName) -> Result<Option<String>, TokenError> {
-        // Both names are DNS labels or subdomains: nothing in them means anything in a path.
-        let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}");
-        let request = http::Request::get(path)
-            .body(Vec::new())
-            .map_err(|_| TokenError::Unavailable("the question could not be put".into()))?;
-        let found = in_time(self.request::<SeenPod>(request)).await;
-        match found {
-            Ok(pod) => Ok(pod.uid_unless_ended()),
-            Err(QuestionError::NotFound) => Ok(None),
-            Err(QuestionError::Failed(why)) => Err(TokenError::Unavailable(why)),
-        }
-    }
-}
-
-/// What is read of a pod; all else is passed over.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct SeenPod {
-    metadata: SeenMetadata,
-    status: SeenStatus,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct SeenMetadata {
-    uid: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct SeenStatus {
-    phase: Option<String>,
-}
-
-impl SeenPod {
-    fn uid_unless_ended(self) -> Option<String> {
-        let ended = matches!(self.status.phase.as_deref(), Some("Succeeded" | "Failed"));
-        self.metadata.uid.filter(|_| !ended)
-    }
-}
-
-/// Why a question to the API server has no answer. Without the request, which holds the token.
-#[derive(Debug, thiserror::Error)]
-enum QuestionError {
-    #[error("404 NotFound")]
-    NotFound,
-    #[error("{0}")]
-    Failed(String),
-}
-
-async fn in_time<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, QuestionError> {
-    match tokio::time::timeout(API_TIMEOUT, call).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(kube::Error::Api(status))) if status.is_not_found() => Err(QuestionError::NotFound),
-        Ok(Err(error)) => Err(QuestionError::Failed(status_of(&error))),
-        Err(_) => Err(QuestionError::Failed(format!(
-            "no answer within {} ms",
-            API_TIMEOUT.as_millis()
-        ))),
-    }
-}
-
-/// Asks the API server, once for any number of concurrent callers with one token.
+/// Tells whose a token is.
 #[derive(Clone)]
 pub struct Verifier {
     api: Arc<dyn TokenApi>,
+    index: Arc<Index>,
+    keys: Arc<ClusterKeys>,
     questions: Arc<Semaphore>,
+    shares: Shares,
     reviewed: SingleFlight<[u8; 32], Result<Arc<PodIdentity>, TokenError>>,
-    living_pods: SingleFlight<Uid, Result<(), TokenError>>,
+    looked_at: SingleFlight<Uid, Result<(), TokenError>>,
+    clock: fn() -> Timestamp,
 }
 
 impl Verifier {
-    /// A verifier that asks `api`.
+    /// A verifier that asks `api`, and knows from `index` who is alive.
     #[must_use]
-    pub fn new(api: Arc<dyn TokenApi>) -> Self {
+    pub fn new(api: Arc<dyn TokenApi>, index: Arc<Index>) -> Self {
         Self {
             api,
+            index,
+            keys: Arc::default(),
             questions: Arc::new(Semaphore::new(CONCURRENT_QUESTIONS)),
+            shares: Shares::new(QUESTIONS_OF_ONE_PEER),
             reviewed: SingleFlight::new(CAPACITY),
-            living_pods: SingleFlight::new(CAPACITY),
+            looked_at: SingleFlight::new(CAPACITY),
+            clock: Timestamp::now,
         }
     }
 
-    /// The pod that `token` belongs to, and that is alive.
+    /// Keeps the keys current. Never ends; nothing is verified without it.
+    pub async fn follow_keys(&self) {
+        self.keys.follow(self.api.as_ref()).await;
+    }
+
+    /// Whether tokens can be told apart, for readiness.
+    ///
+    /// # Errors
+    /// [`KeysNotRead`].
+    pub fn ready(&self) -> Result<(), KeysNotRead> {
+        self.keys.check()
+    }
+
+    /// The pod that `token`, which came from `peer`, belongs to, and that is alive.
     ///
     /// # Errors
     /// [`TokenError`]; only [`TokenError::Unavailable`] is worth another try.
-    pub async fn verify(&self, token: &str) -> Result<Arc<PodIdentity>, TokenError> {
+    pub async fn verify(&self, token: &str, peer: IpAddr) -> Result<Arc<PodIdentity>, TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::TooLong(token.len()));
         }
         if !has_the_shape_of_a_token(token) {
             return Err(TokenError::NotAToken);
         }
+        let known = self.keys.known();
+        let pod = match known.as_ref() {
+            Known::NotYet(_) | Known::NotPublished => self.review(token, peer).await?,
+            Known::Keys(keys, read) => match self.verify_by(keys, *read, token)? {
+                Some(pod) => Arc::new(pod),
+                None => self.review(token, peer).await?,
+            },
+        };
+        self.check_life(&pod, peer).await?;
+        Ok(pod)
+    }
+
+    /// Whose `token` is by the signature that it bears. `None`: it has to be asked about.
+    fn verify_by(
+        &self,
+        keys: &PublishedKeys,
+        read: Instant,
+        token: &str,
+    ) -> Result<Option<PodIdentity>, TokenError> {
+        let signed = SignedToken::parse(token)?;
+        match keys.check(&signed) {
+            Signature::Right => {}
+            Signature::Wrong => return Err(TokenError::BadSignature),
+            Signature::UnknownKey if self.keys.want_newer(read) => {
+                let why = "the token is signed by a key that is not known yet; the keys are being read again";
+                return Err(TokenError::Unavailable(why.into()));
+            }
+            Signature::UnknownKey => return Err(TokenError::UnknownKey),
+            Signature::ForeignKey => return Ok(None),
+        }
+        let claims = signed.claims()?;
+        // A name that the API server had before: it may still accept it, and alone knows.
+        if claims.issuer() != keys.issuer() {
+            return Ok(None);
+        }
+        claims.identity((self.clock)()).map(Some)
+    }
+
+    /// Whose `token` is, as the API server says.
+    async fn review(&self, token: &str, peer: IpAddr) -> Result<Arc<PodIdentity>, TokenError> {
         // The digest, not the token: what is cached may end in a core dump.
         let key: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        let share = self.shares.clone();
         let review = || {
             let (this, token) = (self.clone(), Zeroizing::new(token.to_owned()));
             async move {
+                let _share = share_of(&share, peer)?;
                 let _permit = this.permit().await?;
                 identity(this.api.review(&token).await?).map(Arc::new)
             }
         };
-        let ended_early = || TokenError::Unavailable("the check ended early".into());
-        let pod = self
-            .reviewed
+        self.reviewed
             .get(key, review, |answer| keep(answer, ACCEPTED_FOR))
             .await
-            .ok_or_else(ended_early)??;
+            .ok_or_else(ended_early)?
+    }
+
+    /// Whether the pod of a token is alive. One that the watch does not know yet is looked at.
+    async fn check_life(&self, pod: &Arc<PodIdentity>, peer: IpAddr) -> Result<(), TokenError> {
+        let uid = &pod.subject.pod_uid;
+        let age = self.index.age(ResourceKind::Pods);
+        match self.index.pod_life(uid) {
+            PodLife::Alive if age.is_some_and(|age| age <= LAST_KNOWN_FOR) => return Ok(()),
+            PodLife::Alive => {
+                let why = format!("it has said nothing about pods for more than {LAST_KNOWN_FOR:?}");
+                return Err(TokenError::Unavailable(why));
+            }
+            PodLife::Ended => return Err(TokenError::PodGone(Arc::clone(pod))),
+            PodLife::Unknown => {}
+        }
+        let share = self.shares.clone();
         let look = || {
-            let (this, pod) = (self.clone(), pod.clone());
+            let (this, pod) = (self.clone(), Arc::clone(pod));
             async move {
+                let _share = share_of(&share, peer)?;
                 let _permit = this.permit().await?;
                 let found = this.api.pod_uid(&pod.namespace, &pod.subject.pod).await?;
                 if found.as_deref() == Some(pod.subject.pod_uid.as_str()) {
@@ -257,13 +274,10 @@ impl Verifier {
                 }
             }
         };
-        self.living_pods
-            .get(pod.subject.pod_uid.clone(), look, |answer| {
-                keep(answer, ALIVE_FOR)
-            })
+        self.looked_at
+            .get(uid.clone(), look, |answer| keep(answer, ALIVE_FOR))
             .await
-            .ok_or_else(ended_early)??;
-        Ok(pod)
+            .ok_or_else(ended_early)?
     }
 
     /// Leave to ask the API server. Nobody waits for an answer longer than a second, so neither does the question.
@@ -272,6 +286,19 @@ impl Verifier {
         let permit = tokio::time::timeout(API_TIMEOUT, self.questions.acquire()).await;
         permit.ok().and_then(Result::ok).ok_or_else(busy)
     }
+}
+
+/// Who sends many tokens that have to be asked about waits for his own.
+fn share_of(shares: &Shares, peer: IpAddr) -> Result<Share, TokenError> {
+    shares.take(peer).ok_or_else(|| {
+        let why =
+            format!("{QUESTIONS_OF_ONE_PEER} questions for {peer} are under way, the most for one address");
+        TokenError::Unavailable(why)
+    })
+}
+
+fn ended_early() -> TokenError {
+    TokenError::Unavailable("the check ended early".into())
 }
 
 /// How long an answer is good for.
@@ -291,44 +318,6 @@ fn has_the_shape_of_a_token(token: &str) -> bool {
                 .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
     };
     token.split('.').count() == 3 && token.split('.').all(part)
-}
-
-/// What may be said of an error of the API client: never the request, which holds the token.
-fn status_of(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) => format!("{} {}", status.code, status.reason),
-        _ => "connection failed".to_owned(),
-    }
-}
-
-/// The pod that a review vouches for. Everything is checked again that the request asked for.
-fn identity(status: TokenReviewStatus) -> Result<PodIdentity, TokenError> {
-    if status.authenticated != Some(true) {
-        let why = status.error.unwrap_or_else(|| "no reason given".into());
-        return Err(TokenError::NotAuthenticated(why.chars().take(200).collect()));
-    }
-    if !status.audiences.unwrap_or_default().iter().any(|a| a == AUDIENCE) {
-        return Err(TokenError::OtherAudience);
-    }
-    let user = status.user.unwrap_or_default();
-    let username = user.username.unwrap_or_default();
-    let (namespace, account) = username
-        .strip_prefix("system:serviceaccount:")
-        .and_then(|rest| rest.split_once(':'))
-        .ok_or_else(|| TokenError::NotAServiceAccount(username.chars().take(100).collect()))?;
-    let extra: BTreeMap<String, Vec<String>> = user.extra.unwrap_or_default();
-    let only = |key: &str| match extra.get(key).map(Vec::as_slice) {
-        Some([one]) => Ok(one.clone()),
-        _ => Err(TokenError::NoPod),
-    };
-    Ok(PodIdentity {
-        namespace: NamespaceName::new(namespace)?,
-        subject: SessionSubject {
-            service_account: ServiceAccountName::new(account)?,
-            pod: PodName::new(only(POD_NAME)?)?,
-            pod_uid: Uid::new(only(POD_UID)?)?,
-        },
-    })
 }
 
 #[cfg(test)]

@@ -58,6 +58,8 @@ async fn send(router: &Router, request: &str) -> Response {
         let (name, value) = line.split_once(": ").unwrap();
         builder = builder.header(name, value);
     }
+    // As the server of `deputy_runtime::serve` does.
+    let builder = builder.extension(ConnectInfo(SocketAddr::from(([10, 0, 0, 1], 40_000))));
     router
         .clone()
         .oneshot(builder.body(Body::empty()).unwrap())
@@ -348,7 +350,7 @@ async fn on_an_index_that_is_old_what_is_kept_is_given_and_nothing_is_decided() 
     // Another binding of the same pod would be a new session too.
     let other = exchange(&warm, &REQUEST.replace("credentials", "credentials/archive")).await;
     assert!(other.starts_with("503\n"), "{other}");
-    for kind in ResourceKind::KINDS {
+    for kind in ResourceKind::BROKER {
         drop(kept.begin_reset(kind));
     }
     assert!(exchange(&cold, REQUEST).await.starts_with("503\n"));

@@ -1,0 +1,121 @@
+//! Keeping the API server's keys current. A key that is not known yet is asked for once for everybody, and seldom: tokens that somebody made up
+//! name as many as he likes.
+
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use tokio::{sync::Notify, time::Instant};
+
+use super::{
+    keys::PublishedKeys,
+    review::{NoKeys, TokenApi},
+};
+
+/// How often keys are read although nobody asked for an unknown one.
+const EVERY: Duration = Duration::from_secs(60);
+/// The pause after a try in vain while no keys are known.
+const FIRST_TRIES: Duration = Duration::from_secs(1);
+/// So long after keys were read, they are not read again because of a key that is not among them.
+pub(super) const AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// What is known of the keys.
+#[derive(Clone)]
+pub(super) enum Known {
+    /// They were not read yet: the API server has to be asked about each token until then.
+    NotYet(String),
+    /// They can't be had: the API server has to be asked about each token.
+    NotPublished,
+    /// These, as of then.
+    Keys(Arc<PublishedKeys>, Instant),
+}
+
+/// Whether tokens can be verified, for readiness.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the API server's keys have not been read yet: {0}")]
+pub struct KeysNotRead(String);
+
+/// The keys of now, and a way to ask for newer ones.
+pub(super) struct ClusterKeys {
+    known: ArcSwap<Known>,
+    wanted: Notify,
+}
+
+impl Default for ClusterKeys {
+    fn default() -> Self {
+        Self {
+            known: ArcSwap::from_pointee(Known::NotYet("nobody has answered yet".to_owned())),
+            wanted: Notify::new(),
+        }
+    }
+}
+
+impl ClusterKeys {
+    pub(super) fn known(&self) -> Arc<Known> {
+        self.known.load_full()
+    }
+
+    pub(super) fn check(&self) -> Result<(), KeysNotRead> {
+        match self.known.load().as_ref() {
+            Known::NotYet(why) => Err(KeysNotRead(why.clone())),
+            Known::NotPublished | Known::Keys(..) => Ok(()),
+        }
+    }
+
+    /// Somebody shows a key that is not among those of now. True: they are read again soon. False: they were read a moment ago.
+    pub(super) fn want_newer(&self, read: Instant) -> bool {
+        let is_old = read.elapsed() >= AGAIN_AFTER;
+        if is_old {
+            self.wanted.notify_one();
+        }
+        is_old
+    }
+
+    /// Reads them now and then. Never ends. While the API server does not answer, what was read last counts on.
+    pub(super) async fn follow(&self, api: &dyn TokenApi) {
+        loop {
+            self.learn(api.keys().await);
+            let pause = match self.known.load().as_ref() {
+                Known::NotYet(_) => FIRST_TRIES,
+                Known::NotPublished | Known::Keys(..) => EVERY,
+            };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = async {
+                    tokio::time::sleep(AGAIN_AFTER.min(pause)).await;
+                    self.wanted.notified().await;
+                } => {}
+            }
+        }
+    }
+
+    pub(super) fn learn(&self, read: Result<PublishedKeys, NoKeys>) {
+        let before = self.known();
+        let now = match (read, before.as_ref()) {
+            (Ok(keys), _) => {
+                if !matches!(before.as_ref(), Known::Keys(..)) {
+                    tracing::info!(
+                        issuer = keys.issuer(),
+                        keys = keys.len(),
+                        "tokens are verified by the API server's keys"
+                    );
+                }
+                Known::Keys(Arc::new(keys), Instant::now())
+            }
+            (Err(error @ NoKeys::NotPublished(_)), _) => {
+                if !matches!(before.as_ref(), Known::NotPublished) {
+                    tracing::warn!(%error, "the API server is asked about each token (TokenReview)");
+                }
+                Known::NotPublished
+            }
+            (Err(error), Known::NotYet(_)) => {
+                tracing::warn!(%error, "failed to read the API server's keys");
+                Known::NotYet(error.to_string())
+            }
+            (Err(error), Known::NotPublished | Known::Keys(..)) => {
+                tracing::warn!(%error, "failed to read the API server's keys; those of before count on");
+                return;
+            }
+        };
+        self.known.store(Arc::new(now));
+    }
+}

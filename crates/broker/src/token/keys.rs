@@ -1,0 +1,164 @@
+//! The keys by which the API server signs tokens, as it publishes them (JWKS, RFC 7517).
+//! <https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/#service-account-issuer-discovery>
+
+use std::collections::HashMap;
+
+use data_encoding::BASE64URL_NOPAD;
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
+    UnparsedPublicKey, VerificationAlgorithm,
+};
+use serde::Deserialize;
+
+use super::jws::{Algorithm, SignedToken};
+
+/// Keys that are kept. An API server has one or two, and some more while it rotates them.
+const MAX_KEYS: usize = 64;
+
+/// What the API server publishes about its tokens.
+#[derive(Debug, Clone, Default)]
+pub struct PublishedKeys {
+    /// Its name, as tokens have it.
+    issuer: String,
+    keys: HashMap<String, Key>,
+}
+
+#[derive(Debug, Clone)]
+enum Key {
+    Rsa {
+        n: Vec<u8>,
+        e: Vec<u8>,
+    },
+    P256(Vec<u8>),
+    P384(Vec<u8>),
+    /// Of a kind that the crypto library does not know.
+    Foreign,
+}
+
+/// What the keys say of a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Signature {
+    Right,
+    Wrong,
+    /// By a key that is not among them.
+    UnknownKey,
+    /// By a key of a kind that can't be used here.
+    ForeignKey,
+}
+
+/// What the API server publishes can't be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeysError {
+    /// Not the JSON that it should be.
+    #[error("the {0} is not what it should be")]
+    Malformed(&'static str),
+    /// There is none.
+    #[error("there is no key in it")]
+    None,
+    /// More than can be kept.
+    #[error("there are {0} keys; at most {MAX_KEYS} are kept")]
+    TooMany(usize),
+}
+
+#[derive(Deserialize)]
+struct Discovery {
+    issuer: String,
+}
+
+#[derive(Deserialize)]
+struct Jwks {
+    keys: Vec<Jwk>,
+}
+
+#[derive(Deserialize)]
+struct Jwk {
+    kty: String,
+    kid: String,
+    crv: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+}
+
+impl Jwk {
+    fn key(&self) -> Option<Key> {
+        let bytes = |part: &Option<String>| BASE64URL_NOPAD.decode(part.as_deref()?.as_bytes()).ok();
+        // An uncompressed point (SEC 1, 2.3.3). Coordinates have their whole length (RFC 7518, 6.2.1.2).
+        let point = |length: usize| {
+            let (x, y) = (bytes(&self.x)?, bytes(&self.y)?);
+            (x.len() == length && y.len() == length).then(|| [&[4], x.as_slice(), y.as_slice()].concat())
+        };
+        match (self.kty.as_str(), self.crv.as_deref()) {
+            ("RSA", _) => Some(Key::Rsa {
+                n: bytes(&self.n)?,
+                e: bytes(&self.e)?,
+            }),
+            ("EC", Some("P-256")) => point(32).map(Key::P256),
+            ("EC", Some("P-384")) => point(48).map(Key::P384),
+            _ => Some(Key::Foreign),
+        }
+    }
+}
+
+impl PublishedKeys {
+    /// Reads the discovery document and the key set.
+    ///
+    /// # Errors
+    /// [`KeysError`]. A key that can't be read is an error: tokens by it would be refused.
+    pub fn parse(discovery: &str, jwks: &str) -> Result<Self, KeysError> {
+        let discovery: Discovery =
+            serde_json::from_str(discovery).map_err(|_| KeysError::Malformed("discovery document"))?;
+        let malformed = KeysError::Malformed("key set");
+        let jwks: Jwks = serde_json::from_str(jwks).map_err(|_| malformed.clone())?;
+        if jwks.keys.is_empty() {
+            return Err(KeysError::None);
+        }
+        if jwks.keys.len() > MAX_KEYS {
+            return Err(KeysError::TooMany(jwks.keys.len()));
+        }
+        let keys = jwks
+            .keys
+            .into_iter()
+            .map(|jwk| Some((jwk.kid.clone(), jwk.key()?)));
+        Ok(Self {
+            issuer: discovery.issuer,
+            keys: keys.collect::<Option<_>>().ok_or(malformed)?,
+        })
+    }
+
+    pub(super) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether one of the keys signed `token`, by the one algorithm that goes with it.
+    pub(super) fn check(&self, token: &SignedToken<'_>) -> Signature {
+        let Some(key) = self.keys.get(&token.key_id) else {
+            return Signature::UnknownKey;
+        };
+        let is_right = match (key, token.algorithm) {
+            (Key::Foreign, _) => return Signature::ForeignKey,
+            (Key::Rsa { n, e }, Algorithm::Rs256) => RsaPublicKeyComponents { n, e }
+                .verify(&RSA_PKCS1_2048_8192_SHA256, token.signed, &token.signature)
+                .is_ok(),
+            (Key::P256(point), Algorithm::Es256) => verifies(&ECDSA_P256_SHA256_FIXED, point, token),
+            (Key::P384(point), Algorithm::Es384) => verifies(&ECDSA_P384_SHA384_FIXED, point, token),
+            _ => false,
+        };
+        if is_right {
+            Signature::Right
+        } else {
+            Signature::Wrong
+        }
+    }
+}
+
+fn verifies(algorithm: &'static dyn VerificationAlgorithm, point: &[u8], token: &SignedToken<'_>) -> bool {
+    UnparsedPublicKey::new(algorithm, point)
+        .verify(token.signed, &token.signature)
+        .is_ok()
+}

@@ -1,0 +1,355 @@
+//! Tokens that are verified here: by an RSA key that `openssl` made, and by keys of the moment on elliptic curves.
+
+use data_encoding::BASE64URL_NOPAD;
+use ring::{
+    rand::SystemRandom,
+    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _},
+};
+use serde_json::{Value, json};
+
+use super::*;
+
+const RSA_KEY: &str = include_str!("../../../tests/tokens/rsa-key.json");
+const RSA_TOKEN: &str = include_str!("../../../tests/tokens/rsa-token.txt");
+const ISSUER: &str = "https://kubernetes.default.svc";
+/// When tokens of these tests end.
+const END: i64 = 1_790_000_000;
+
+fn an_hour_before_the_end() -> Timestamp {
+    Timestamp::from_second(END - 3600).unwrap()
+}
+
+fn encode(part: &Value) -> String {
+    BASE64URL_NOPAD.encode(part.to_string().as_bytes())
+}
+
+/// A key of an API server.
+struct Signer {
+    pair: EcdsaKeyPair,
+    id: &'static str,
+}
+
+impl Signer {
+    fn new(id: &'static str) -> Self {
+        let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
+        let document = EcdsaKeyPair::generate_pkcs8(algorithm, &SystemRandom::new()).unwrap();
+        let pair = EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &SystemRandom::new()).unwrap();
+        Self { pair, id }
+    }
+
+    fn published(&self) -> Value {
+        let (x, y) = self.pair.public_key().as_ref()[1..].split_at(32);
+        json!({"kty": "EC", "crv": "P-256", "kid": self.id, "alg": "ES256", "use": "sig",
+            "x": BASE64URL_NOPAD.encode(x), "y": BASE64URL_NOPAD.encode(y)})
+    }
+
+    fn sign_as(&self, header: &Value, claims: &Value) -> String {
+        let signed = format!("{}.{}", encode(header), encode(claims));
+        let signature = self.pair.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
+        format!("{signed}.{}", BASE64URL_NOPAD.encode(signature.as_ref()))
+    }
+
+    fn sign(&self, claims: &Value) -> String {
+        self.sign_as(&json!({"alg": "ES256", "kid": self.id}), claims)
+    }
+}
+
+fn claims() -> Value {
+    json!({
+        "iss": ISSUER, "aud": ["deputy"], "exp": END, "nbf": END - 86_400, "iat": END - 86_400,
+        "sub": "system:serviceaccount:payments:uploader",
+        "kubernetes.io": {
+            "namespace": "payments",
+            "serviceaccount": {"name": "uploader", "uid": "5a"},
+            "pod": {"name": "uploader-1", "uid": "0af1"},
+            "node": {"name": "n1", "uid": "77"},
+        },
+    })
+}
+
+fn keys(keys: &[Value]) -> PublishedKeys {
+    let jwks = json!({ "keys": keys }).to_string();
+    PublishedKeys::parse(&json!({"issuer": ISSUER, "jwks_uri": "x"}).to_string(), &jwks).unwrap()
+}
+
+/// A verifier that knows `published`, and `api`, which it should not need.
+fn knowing(published: &[Value]) -> (Verifier, Arc<FakeApi>) {
+    let (api, index) = (FakeApi::new(), index());
+    let pod = serde_json::from_value(json!({"name": "uploader-1", "namespace": "payments", "uid": "0af1"}));
+    index.apply_metadata(ResourceKind::Pods, &pod.unwrap());
+    let mut verifier = Verifier::new(api.clone(), index);
+    verifier.clock = an_hour_before_the_end;
+    verifier.keys.learn(Ok(keys(published)));
+    (verifier, api)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_of_a_living_pod_costs_the_api_server_nothing() {
+    let signer = Signer::new("ec-1");
+    let rsa: Value = serde_json::from_str(RSA_KEY).unwrap();
+    let (verifier, api) = knowing(&[rsa, signer.published()]);
+    for token in [RSA_TOKEN.trim(), &signer.sign(&claims())] {
+        let pod = verifier.verify(token, PEER).await.unwrap();
+        assert_eq!(pod.namespace.as_str(), "payments");
+        assert_eq!(pod.subject.service_account.as_str(), "uploader");
+        assert_eq!(pod.subject.pod.as_str(), "uploader-1");
+        assert_eq!(pod.subject.pod_uid.as_str(), "0af1");
+    }
+    assert_eq!(api.counts(), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_is_changed_in_a_token_makes_it_worthless() {
+    let (signer, other) = (Signer::new("ec-1"), Signer::new("ec-1"));
+    let rsa: Value = serde_json::from_str(RSA_KEY).unwrap();
+    let (verifier, api) = knowing(&[signer.published(), rsa]);
+    let token = signer.sign(&claims());
+    let rsa_token = RSA_TOKEN.trim();
+    for (whole, step) in [(token.as_str(), 1), (rsa_token, 7)] {
+        for place in (0..whole.len()).step_by(step) {
+            let mut bytes = whole.as_bytes().to_vec();
+            bytes[place] = if bytes[place] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(bytes).unwrap();
+            if changed == whole {
+                continue;
+            }
+            let refusal = refusal(&verifier, &changed).await;
+            assert!(
+                // A key id that is changed is one that is not known; whoever sends it learns no more.
+                ["BadSignature", "NotAToken", "UnknownKey", "Unavailable"].contains(&refusal),
+                "{place}: {refusal}"
+            );
+        }
+    }
+    assert_eq!(refusal(&verifier, &other.sign(&claims())).await, "BadSignature");
+    // The algorithm is the key's, whatever the token says.
+    for header in [
+        json!({"alg": "none", "kid": "ec-1"}),
+        json!({"alg": "HS256", "kid": "ec-1"}),
+        json!({"alg": "RS256", "kid": "ec-1"}),
+        json!({"alg": "ES256", "kid": "rsa-1"}),
+        json!({"alg": "ES384", "kid": "ec-1"}),
+    ] {
+        let token = signer.sign_as(&header, &claims());
+        assert_eq!(refusal(&verifier, &token).await, "BadSignature", "{header}");
+    }
+    for header in [
+        json!({"alg": "ES256"}),
+        json!({"alg": "ES256", "kid": ""}),
+        json!({"alg": "ES256", "kid": "k".repeat(300)}),
+        json!({"alg": "ES256", "kid": "ec-1", "crit": ["exp"]}),
+        json!({"kid": "ec-1"}),
+    ] {
+        let token = signer.sign_as(&header, &claims());
+        assert_eq!(refusal(&verifier, &token).await, "NotAToken", "{header}");
+    }
+    assert_eq!(api.counts(), (0, 0), "none of them costs a question");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_genuine_token_must_be_for_deputy_and_a_living_pods() {
+    let signer = Signer::new("ec-1");
+    let (verifier, api) = knowing(&[signer.published()]);
+    let with = |pointer: &str, value: Value| {
+        let mut claims = claims();
+        *claims.pointer_mut(pointer).unwrap() = value;
+        signer.sign(&claims)
+    };
+    for (pointer, value, category) in [
+        ("/aud", json!(["https://kubernetes.default.svc"]), "OtherAudience"),
+        ("/aud", json!("sts.amazonaws.com"), "OtherAudience"),
+        ("/aud", json!([]), "OtherAudience"),
+        ("/exp", json!(END - 3600 - 61), "Expired"),
+        ("/exp", json!("soon"), "NotAToken"),
+        ("/nbf", json!(END - 3600 + 61), "NotYetValid"),
+        (
+            "/sub",
+            json!("system:serviceaccount:payments:other"),
+            "NotAServiceAccount",
+        ),
+        ("/sub", json!("admin"), "NotAServiceAccount"),
+        ("/kubernetes.io", json!(null), "NotAServiceAccount"),
+        ("/kubernetes.io/pod", json!(null), "NoPod"),
+        ("/kubernetes.io/pod/name", json!("../x"), "Name"),
+        ("/kubernetes.io/namespace", json!("other"), "NotAServiceAccount"),
+    ] {
+        let refused = refusal(&verifier, &with(pointer, value.clone())).await;
+        assert_eq!(refused, category, "{pointer} {value}");
+    }
+    for (pointer, value) in [
+        ("/aud", json!("deputy")),
+        ("/aud", json!(["deputy", "other"])),
+        ("/exp", json!(END - 3600 - 60)),
+        ("/nbf", json!(END - 3600 + 60)),
+    ] {
+        let accepted = verifier.verify(&with(pointer, value.clone()), PEER).await;
+        assert!(accepted.is_ok(), "{pointer} {value}");
+    }
+    assert_eq!(api.counts(), (0, 0));
+    // By a name that the API server had before, which it alone knows.
+    let former = refusal(&verifier, &with("/iss", json!("https://before"))).await;
+    assert_eq!((former, api.counts()), ("NotAuthenticated", (1, 0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_ends_with_its_pod_at_once() {
+    let signer = Signer::new("ec-1");
+    let (verifier, api) = knowing(&[signer.published()]);
+    let token = signer.sign(&claims());
+    assert!(verifier.verify(&token, PEER).await.is_ok());
+    let gone = serde_json::from_value(json!({"uid": "0af1"})).unwrap();
+    verifier.index.delete(ResourceKind::Pods, &gone);
+    assert_eq!(refusal(&verifier, &token).await, "PodGone");
+    assert_eq!(api.counts(), (0, 0), "what is known to be gone is not looked for");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_the_watch_does_not_know_yet_is_looked_at() {
+    let signer = Signer::new("ec-1");
+    let (verifier, api) = knowing(&[signer.published()]);
+    let mut claims = claims();
+    claims["kubernetes.io"]["pod"]["uid"] = json!("new");
+    let token = signer.sign(&claims);
+    *api.uid.lock() = Some("new");
+    let answers = futures::future::join_all((0..100).map(|_| verifier.verify(&token, PEER))).await;
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(api.counts(), (0, 1));
+    for other in [None, Some("0af1")] {
+        *api.uid.lock() = other;
+        tokio::time::advance(ALIVE_FOR).await;
+        assert_eq!(refusal(&verifier, &token).await, "PodGone");
+        tokio::time::advance(REFUSED_FOR).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pods_count_as_alive_for_an_hour_while_the_api_server_is_away() {
+    let signer = Signer::new("ec-1");
+    let (verifier, api) = knowing(&[signer.published()]);
+    api.away.store(true, Ordering::SeqCst);
+    let token = signer.sign(&claims());
+    tokio::time::advance(LAST_KNOWN_FOR).await;
+    assert!(verifier.verify(&token, PEER).await.is_ok());
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(refusal(&verifier, &token).await, "Unavailable");
+}
+
+/// Publishes what the test says, and counts how often it is asked.
+struct Publisher {
+    published: Mutex<Result<PublishedKeys, NoKeys>>,
+    asked: AtomicUsize,
+}
+
+#[async_trait]
+impl TokenApi for Publisher {
+    async fn keys(&self) -> Result<PublishedKeys, NoKeys> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.published.lock().clone()
+    }
+    async fn review(&self, _: &str) -> Result<TokenReviewStatus, TokenError> {
+        Ok(good())
+    }
+    async fn pod_uid(&self, _: &NamespaceName, _: &PodName) -> Result<Option<String>, TokenError> {
+        Ok(Some("0af1".into()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_rotate_and_made_up_ones_are_asked_for_seldom() {
+    let (old, new) = (Signer::new("old"), Signer::new("new"));
+    let api = Arc::new(Publisher {
+        published: Mutex::new(Ok(keys(&[old.published()]))),
+        asked: AtomicUsize::new(0),
+    });
+    let mut verifier = Verifier::new(api.clone(), index());
+    verifier.clock = an_hour_before_the_end;
+    let asked = || api.asked.load(Ordering::SeqCst);
+    let following = {
+        let verifier = verifier.clone();
+        tokio::spawn(async move { verifier.follow_keys().await })
+    };
+    tokio::task::yield_now().await;
+    assert_eq!((verifier.ready(), asked()), (Ok(()), 1));
+    assert!(verifier.verify(&old.sign(&claims()), PEER).await.is_ok());
+
+    *api.published.lock() = Ok(keys(&[old.published(), new.published()]));
+    let rotated = new.sign(&claims());
+    assert_eq!(
+        refusal(&verifier, &rotated).await,
+        "UnknownKey",
+        "they were read a moment ago"
+    );
+    tokio::time::sleep(follow::AGAIN_AFTER).await;
+    assert_eq!(refusal(&verifier, &rotated).await, "Unavailable");
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert!(verifier.verify(&rotated, PEER).await.is_ok());
+    assert_eq!(asked(), 2);
+
+    // A thousand made-up key ids a second are a question every five seconds.
+    let before = asked();
+    for _ in 0..30 {
+        for number in 0..1000 {
+            let made_up = new.sign_as(&json!({"alg": "ES256", "kid": number.to_string()}), &claims());
+            assert!(verifier.verify(&made_up, PEER).await.is_err());
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert!((5..=7).contains(&(asked() - before)), "{}", asked() - before);
+
+    // An API server that is away takes no key back; one that rotated it out does.
+    *api.published.lock() = Err(NoKeys::Unavailable("connection failed".into()));
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    assert!(verifier.verify(&old.sign(&claims()), PEER).await.is_ok());
+    *api.published.lock() = Ok(keys(&[new.published()]));
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    // It may be one that came a moment ago, so they are read once more before it is refused for good.
+    let first = refusal(&verifier, &old.sign(&claims())).await;
+    assert!(["Unavailable", "UnknownKey"].contains(&first), "{first}");
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(refusal(&verifier, &old.sign(&claims())).await, "UnknownKey");
+    following.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_address_takes_a_share_of_the_questions() {
+    let api = FakeApi::new();
+    let verifier = Verifier::new(api.clone(), index());
+    let other: IpAddr = [10, 0, 0, 2].into();
+    let many = (0..100).map(|number| {
+        let (verifier, token) = (&verifier, format!("{number}.b.c"));
+        async move { verifier.verify(&token, PEER).await.unwrap_err().category() }
+    });
+    let (flood, good) = tokio::join!(futures::future::join_all(many), verifier.verify("a.b.c", other));
+    assert!(good.is_ok());
+    let answered = flood.iter().filter(|one| **one == "NotAuthenticated").count();
+    assert_eq!(answered, QUESTIONS_OF_ONE_PEER);
+}
+
+#[test]
+fn what_is_published_is_read_whole_or_not_at_all() {
+    let discovery = json!({ "issuer": ISSUER }).to_string();
+    let parse = |jwks: Value| PublishedKeys::parse(&discovery, &jwks.to_string()).err();
+    let rsa: Value = serde_json::from_str(RSA_KEY).unwrap();
+    let malformed = Some(KeysError::Malformed("key set"));
+    assert_eq!(parse(json!({"keys": [rsa]})), None);
+    assert_eq!(parse(json!({"keys": []})), Some(KeysError::None));
+    assert_eq!(parse(json!({})), malformed);
+    assert_eq!(
+        parse(json!({"keys": [rsa, {"kty": "RSA", "kid": "x"}]})),
+        malformed
+    );
+    assert_eq!(
+        parse(json!({"keys": [{"kty": "EC", "crv": "P-256", "kid": "x", "x": "AA", "y": "AA"}]})),
+        malformed
+    );
+    assert_eq!(
+        parse(json!({"keys": vec![rsa; 65]})),
+        Some(KeysError::TooMany(65))
+    );
+    // A key of a kind that is not known here: its tokens are asked about.
+    assert_eq!(
+        parse(json!({"keys": [{"kty": "EC", "crv": "P-521", "kid": "x", "x": "AA", "y": "AA"}]})),
+        None
+    );
+    assert!(PublishedKeys::parse("<html>", "{}").is_err());
+}
