@@ -23,7 +23,6 @@
 
 mod body;
 mod broker;
-mod events;
 mod facts;
 pub mod inject;
 mod kind;

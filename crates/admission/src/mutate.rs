@@ -13,8 +13,9 @@ use deputy_delegation::{
 use deputy_index::{
     LookError, NamespaceInfo, ServiceAccountInfo, look_for_bindings, look_for_federated_bindings, role_at,
 };
+use deputy_runtime::events::{Notice, NoticeQueue};
 use k8s_openapi::{
-    api::core::v1::{Namespace, ServiceAccount},
+    api::core::v1::{Namespace, ObjectReference, ServiceAccount},
     apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
 use kube::{Api, Client, core::admission::Operation};
@@ -23,7 +24,6 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::{
-    events::{Events, Notice},
     facts::{Facts, SessionsOf},
     inject::{
         AWS_TOKEN_VOLUME, Asked, INJECT_LABEL, Injection, InjectionConfig, PodFacts, SIDECAR, SkipReason,
@@ -48,7 +48,7 @@ pub(crate) struct Mutator {
     pub(crate) own_namespace: NamespaceName,
     pub(crate) metrics: AdmissionMetrics,
     /// Tells the owners of pods.
-    pub(crate) events: Events,
+    pub(crate) events: NoticeQueue,
 }
 
 /// As much of a pod as says whether it asks, and whether it has anything of ours already.
@@ -223,8 +223,17 @@ impl Mutator {
             .find(|o| o.controller == Some(true));
         if let Some(owner) = owner {
             self.events.publish(Notice {
-                namespace: namespace.clone(),
-                owner,
+                regarding: ObjectReference {
+                    api_version: Some(owner.api_version),
+                    kind: Some(owner.kind),
+                    namespace: Some(namespace.to_string()),
+                    name: Some(owner.name),
+                    uid: Some(owner.uid),
+                    ..ObjectReference::default()
+                },
+                component: "deputy-webhook",
+                action: "Inject",
+                reason: "InjectionWarning",
                 text: warnings.join("\n"),
             });
         }

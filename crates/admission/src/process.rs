@@ -8,6 +8,7 @@ use std::{
 use deputy_delegation::{ClusterName, NamespaceName};
 use deputy_index::{Index, ResourceKind, WatchError};
 use deputy_runtime::{
+    events::NoticeQueue,
     health::Readiness,
     metrics::Metrics,
     serve::{self, Endpoint, ServeError},
@@ -22,7 +23,6 @@ use kube::Client;
 use crate::{
     body::BodyMemory,
     broker,
-    events::Events,
     facts::Facts,
     inject::{AgentSettings, InjectionConfig},
     live::Live,
@@ -199,7 +199,7 @@ fn reviewer(
         live: Live::new(client.clone(), metrics.clone()),
         mutator: Mutator {
             facts,
-            events: Events::start(client.clone(), shutdown.clone()),
+            events: NoticeQueue::start(client.clone(), shutdown.clone()),
             client,
             injection: broker::injection(template, bundle, address),
             own_namespace: config.namespace.clone(),

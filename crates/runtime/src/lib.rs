@@ -23,6 +23,7 @@
 pub mod client;
 pub mod contain;
 pub mod error;
+pub mod events;
 pub mod front_proxy;
 pub mod health;
 pub mod lease;

@@ -43,7 +43,7 @@ impl Webhook {
                 client,
                 injection: watch::channel(Some(Arc::new(injection_config()))).1,
                 own_namespace: NamespaceName::new("deputy-system").unwrap(),
-                events: Events::channel().0,
+                events: NoticeQueue::channel().0,
                 metrics: metrics.clone(),
             },
             metrics,

@@ -92,7 +92,7 @@ impl Looking {
                 client,
                 injection: watch::channel(None).1,
                 own_namespace: NamespaceName::new("deputy-system").unwrap(),
-                events: Events::channel().0,
+                events: NoticeQueue::channel().0,
                 metrics: metrics.clone(),
             },
             metrics,

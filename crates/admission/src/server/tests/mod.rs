@@ -19,7 +19,10 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use deputy_delegation::{ClusterName, NamespaceName};
 use deputy_index::{Index, ResourceKind};
-use deputy_runtime::metrics::Metrics;
+use deputy_runtime::{
+    events::{Notice, NoticeQueue},
+    metrics::Metrics,
+};
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use kube::Client;
@@ -29,7 +32,6 @@ use tower::ServiceExt as _;
 
 use crate::{
     body::{BodyMemory, MAX_BODY},
-    events::{Events, Notice},
     facts::Facts,
     inject::{AgentSettings, InjectionConfig, MeshDefaults, Resources, RunAs},
     metrics::AdmissionMetrics,
@@ -91,7 +93,7 @@ impl Case {
         }
         let reads = Arc::new(AtomicUsize::new(0));
         let config = known.then(|| Arc::new(injection_config()));
-        let (events, told) = Events::channel();
+        let (events, told) = NoticeQueue::channel();
         let metrics = Metrics::new("webhook");
         let own = AdmissionMetrics::register(&metrics);
         let facts = Facts::new(Arc::clone(&index));

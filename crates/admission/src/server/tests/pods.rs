@@ -162,8 +162,9 @@ async fn warnings_go_to_the_pod_and_to_its_owner_but_not_of_a_dry_run() {
         match case.told.try_recv() {
             Ok(notice) => {
                 assert!(owned && !dry_run);
-                assert_eq!((notice.owner.uid.as_str(), notice.text.as_str()), ("2", warning));
-                assert_eq!(notice.namespace.as_str(), "payments");
+                let about = notice.regarding;
+                assert_eq!((about.uid.as_deref(), notice.text.as_str()), (Some("2"), warning));
+                assert_eq!(about.namespace.as_deref(), Some("payments"));
             }
             Err(_) => assert!(!owned || dry_run),
         }

@@ -1,9 +1,8 @@
-//! Events about warnings: who creates a pod is mostly a controller, which shows its warnings to nobody. So the pod's owner
-//! gets an event, and `kubectl describe` of a ReplicaSet or Job tells.
+//! Events that nothing waits for, and that can't become many: about a pod's owner when a warning of the pod would reach nobody, about a pod that
+//! waits for its credential.
 //!
-//! Nothing waits for them, and they can't become many: a namespace has a share of them, the same one of an owner is told
-//! once in a while, the queue is short and emptied slowly. Each replica counts for itself. What does not fit is left out; the
-//! pod's annotation says the same.
+//! A namespace has a share of them, the same one is told once in a while, the queue is short and emptied slowly. Each replica counts for itself.
+//! What does not fit is left out: whoever publishes says the same elsewhere too.
 
 use std::{
     collections::{HashMap, hash_map::DefaultHasher},
@@ -12,17 +11,16 @@ use std::{
     time::Duration,
 };
 
-use deputy_delegation::NamespaceName;
-use deputy_runtime::shutdown::Shutdown;
 use k8s_openapi::{
     api::{core::v1::ObjectReference, events::v1::Event},
-    apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta, OwnerReference},
+    apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
     jiff::Timestamp,
 };
 use kube::{Api, Client, api::PostParams};
 use tokio::{sync::mpsc, time::Instant};
 
-const COMPONENT: &str = "deputy-webhook";
+use crate::shutdown::Shutdown;
+
 /// Notices that wait to be written.
 const QUEUE: usize = 64;
 /// Between two events: at most five a second.
@@ -34,31 +32,44 @@ const QUIET: Duration = Duration::from_secs(600);
 const PER_NAMESPACE: usize = 16;
 /// The most namespaces remembered; beyond, nothing is told of a further one until the oldest is over.
 const NAMESPACES: usize = 1024;
-/// Longest apiVersion, kind, name or uid of an owner, in bytes. What an owner is called stands in the pod, unchecked yet.
+/// Longest apiVersion, kind, name or uid of what an event is about, in bytes. What a pod's owner is called stands in the pod, unchecked yet.
 /// Names have at most 253, uids 36, kinds 63; an apiVersion is a group's name and a version.
-const MAX_OWNER: usize = 320;
+const MAX_REFERENCE: usize = 320;
 /// The API takes 1,024 bytes.
 const MAX_NOTE: usize = 1000;
 
-/// Something to tell about the owner of a pod.
+/// Something to tell.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Notice {
-    pub(crate) namespace: NamespaceName,
-    /// The controller that the pod belongs to.
-    pub(crate) owner: OwnerReference,
-    pub(crate) text: String,
+pub struct Notice {
+    /// What it is about, with its namespace: there the event is.
+    pub regarding: ObjectReference,
+    /// Who tells: `deputy-webhook`, `deputy-broker`.
+    pub component: &'static str,
+    /// What was tried, such as `Inject`.
+    pub action: &'static str,
+    /// The reason, in CamelCase; a contract.
+    pub reason: &'static str,
+    /// In words; cut to 1,000 bytes.
+    pub text: String,
+}
+
+impl Notice {
+    fn namespace(&self) -> &str {
+        self.regarding.namespace.as_deref().unwrap_or_default()
+    }
 }
 
 /// Takes notices. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Events {
+pub struct NoticeQueue {
     queue: mpsc::Sender<Notice>,
     told: Arc<Mutex<Told>>,
 }
 
-impl Events {
+impl NoticeQueue {
     /// Writes what it is given until `shutdown` stops. Right on events of all namespaces: `create`.
-    pub(crate) fn start(client: Client, shutdown: Shutdown) -> Self {
+    #[must_use]
+    pub fn start(client: Client, shutdown: Shutdown) -> Self {
         let (events, mut receiver) = Self::channel();
         tokio::spawn(async move {
             loop {
@@ -75,17 +86,18 @@ impl Events {
     }
 
     /// With the other end, where notices come out.
-    pub(crate) fn channel() -> (Self, mpsc::Receiver<Notice>) {
+    #[must_use]
+    pub fn channel() -> (Self, mpsc::Receiver<Notice>) {
         let (queue, receiver) = mpsc::channel(QUEUE);
         let told = Arc::default();
         (Self { queue, told }, receiver)
     }
 
     /// Publishes later, or never when too much is to be told.
-    pub(crate) fn publish(&self, mut notice: Notice) {
-        let owner = &notice.owner;
-        let is_long = |text: &String| text.len() > MAX_OWNER;
-        if [&owner.api_version, &owner.kind, &owner.name, &owner.uid]
+    pub fn publish(&self, mut notice: Notice) {
+        let about = &notice.regarding;
+        let is_long = |text: &Option<String>| text.as_ref().is_some_and(|text| text.len() > MAX_REFERENCE);
+        if [&about.api_version, &about.kind, &about.name, &about.uid]
             .into_iter()
             .any(is_long)
         {
@@ -105,23 +117,23 @@ impl Events {
     }
 }
 
-/// What was told, and when: by namespace, a hash of owner and warning. Where two have one hash, one is not told.
+/// What was told, and when: by namespace, a hash of what it is about, reason and words. Where two have one hash, one is not told.
 #[derive(Default)]
-struct Told(HashMap<NamespaceName, Vec<(u64, Instant)>>);
+struct Told(HashMap<String, Vec<(u64, Instant)>>);
 
 impl Told {
     fn is_new(&mut self, notice: &Notice, now: Instant) -> bool {
         let is_recent = |at: &Instant| now.duration_since(*at) < QUIET;
-        if self.0.len() >= NAMESPACES && !self.0.contains_key(&notice.namespace) {
+        if self.0.len() >= NAMESPACES && !self.0.contains_key(notice.namespace()) {
             self.0.retain(|_, told| told.iter().any(|(_, at)| is_recent(at)));
             if self.0.len() >= NAMESPACES {
                 return false;
             }
         }
         let mut hasher = DefaultHasher::new();
-        (&notice.owner.uid, &notice.text).hash(&mut hasher);
+        (&notice.regarding.uid, notice.reason, &notice.text).hash(&mut hasher);
         let hash = hasher.finish();
-        let told = self.0.entry(notice.namespace.clone()).or_default();
+        let told = self.0.entry(notice.namespace().to_owned()).or_default();
         told.retain(|(_, at)| is_recent(at));
         if told.len() >= PER_NAMESPACE || told.iter().any(|(known, _)| *known == hash) {
             return false;
@@ -132,7 +144,7 @@ impl Told {
 }
 
 async fn write(client: &Client, notice: &Notice) {
-    let api: Api<Event> = Api::namespaced(client.clone(), notice.namespace.as_str());
+    let api: Api<Event> = Api::namespaced(client.clone(), notice.namespace());
     let (event, params) = (event(notice), PostParams::default());
     let written = tokio::time::timeout(CALL_TIMEOUT, api.create(&params, &event)).await;
     match written {
@@ -145,24 +157,17 @@ async fn write(client: &Client, notice: &Notice) {
 fn event(notice: &Notice) -> Event {
     Event {
         metadata: ObjectMeta {
-            generate_name: Some(format!("{COMPONENT}-")),
-            namespace: Some(notice.namespace.to_string()),
+            generate_name: Some(format!("{}-", notice.component)),
+            namespace: notice.regarding.namespace.clone(),
             ..ObjectMeta::default()
         },
-        action: Some("Inject".to_owned()),
+        action: Some(notice.action.to_owned()),
         event_time: Some(MicroTime(Timestamp::now())),
         note: Some(notice.text.clone()),
-        reason: Some("InjectionWarning".to_owned()),
-        regarding: Some(ObjectReference {
-            api_version: Some(notice.owner.api_version.clone()),
-            kind: Some(notice.owner.kind.clone()),
-            name: Some(notice.owner.name.clone()),
-            namespace: Some(notice.namespace.to_string()),
-            uid: Some(notice.owner.uid.clone()),
-            ..ObjectReference::default()
-        }),
-        reporting_controller: Some(COMPONENT.to_owned()),
-        reporting_instance: Some(COMPONENT.to_owned()),
+        reason: Some(notice.reason.to_owned()),
+        regarding: Some(notice.regarding.clone()),
+        reporting_controller: Some(notice.component.to_owned()),
+        reporting_instance: Some(notice.component.to_owned()),
         type_: Some("Warning".to_owned()),
         ..Event::default()
     }
@@ -173,15 +178,19 @@ mod tests {
     use super::*;
 
     fn notice(namespace: &str, uid: &str, text: &str) -> Notice {
+        let regarding = ObjectReference {
+            api_version: Some("apps/v1".into()),
+            kind: Some("ReplicaSet".into()),
+            namespace: Some(namespace.into()),
+            name: Some("app-1".into()),
+            uid: Some(uid.into()),
+            ..ObjectReference::default()
+        };
         Notice {
-            namespace: NamespaceName::new(namespace).unwrap(),
-            owner: OwnerReference {
-                api_version: "apps/v1".into(),
-                kind: "ReplicaSet".into(),
-                name: "app-1".into(),
-                uid: uid.into(),
-                ..OwnerReference::default()
-            },
+            regarding,
+            component: "deputy-webhook",
+            action: "Inject",
+            reason: "InjectionWarning",
             text: text.into(),
         }
     }
@@ -218,8 +227,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_event_is_about_the_owner_and_short_enough() {
-        let (events, mut receiver) = Events::channel();
+    async fn an_event_is_about_its_object_and_short_enough() {
+        let (events, mut receiver) = NoticeQueue::channel();
         events.publish(of("1", &"é".repeat(1000)));
         let event = event(&receiver.try_recv().unwrap());
         let note = event.note.unwrap();
@@ -234,27 +243,24 @@ mod tests {
             (Some("ReplicaSet"), Some("1"), Some("payments"))
         );
         // What no object can be called is nobody's name.
-        events.publish(of(&"x".repeat(MAX_OWNER + 1), "a"));
+        events.publish(of(&"x".repeat(MAX_REFERENCE + 1), "a"));
         assert!(receiver.try_recv().is_err());
     }
 
     #[tokio::test]
     async fn more_than_the_queue_holds_is_left_out_without_waiting_and_told_later() {
-        let (events, mut receiver) = Events::channel();
+        let (events, mut receiver) = NoticeQueue::channel();
         for i in 0..3 * QUEUE {
             events.publish(notice(&format!("n{i}"), "1", "a"));
         }
         let mut told = Vec::new();
         while let Ok(notice) = receiver.try_recv() {
-            told.push(notice.namespace.to_string());
+            told.push(notice.namespace().to_owned());
         }
         assert_eq!(told.len(), QUEUE);
         events.publish(notice(&format!("n{QUEUE}"), "1", "a"));
         events.publish(notice("n0", "1", "a"));
-        assert_eq!(
-            receiver.try_recv().unwrap().namespace.as_str(),
-            format!("n{QUEUE}")
-        );
+        assert_eq!(receiver.try_recv().unwrap().namespace(), format!("n{QUEUE}"));
         assert!(receiver.try_recv().is_err());
     }
 }
