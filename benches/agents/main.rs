@@ -1,10 +1,11 @@
-//! How many pods may start at once: `agents-at-once DEPUTY [AGENTS] [SECONDS]` starts the broker of the program DEPUTY
-//! with an API server and STS that answer from memory, and lets AGENTS (10,000) agents come within SECONDS (20), each from
-//! an address of its own and by a connection of its own, which it keeps for three idle seconds as `deputy-agent` does.
-//! An agent that gets no credential within two seconds tries again after growing pauses.
+//! How fast pods have their first credential: `agents-at-once DEPUTY [SCENARIO...]` starts for each scenario the broker of the program DEPUTY
+//! with an API server and STS that answer from memory, and lets agents come, each from an address of its own and by a new connection of its own,
+//! which it keeps for three idle seconds as `deputy-agent` does. An agent that gets no credential within two seconds tries again after growing
+//! pauses.
 //!
 //! With FLOOD in the environment, so many clients of 16 further addresses meanwhile do nothing but begin handshakes, each
-//! with the same first message and never a second: that costs them little, and the broker a handshake each.
+//! with the same first message and never a second: that costs them little, and the broker a handshake each. With GARBAGE, so many clients of 16
+//! further addresses send tokens that nobody signed, as fast as they are answered.
 //!
 //! Prints rows of a Markdown table; exits 1 when an agent got no credential.
 
@@ -35,7 +36,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
 use tokio_rustls::TlsConnector;
 
-use cluster::Store;
+use cluster::{Shape, Store};
 
 const ATTEMPT: Duration = Duration::from_secs(2);
 /// The first and the longest pause before another try, as in `deputy-agent`: doubled each time, and half of it by chance.
@@ -43,15 +44,63 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from
 const IDLE: Duration = Duration::from_secs(3);
 const NAME: &str = "deputy-broker.deputy.svc";
 
+struct Scenario {
+    name: &'static str,
+    agents: usize,
+    /// In which time they come; zero: at once.
+    within: Duration,
+    identities: usize,
+    sts_takes: Duration,
+    figure: &'static str,
+}
+
+const SCENARIOS: [Scenario; 4] = [
+    Scenario {
+        name: "one-identity",
+        agents: 1000,
+        within: Duration::ZERO,
+        identities: 1,
+        sts_takes: Duration::from_millis(50),
+        figure: "1 session, all answered",
+    },
+    Scenario {
+        name: "many-identities",
+        agents: 1000,
+        within: Duration::ZERO,
+        identities: 1000,
+        sts_takes: Duration::from_millis(50),
+        figure: "all answered, p99 < 1 s, < 60 MB",
+    },
+    Scenario {
+        name: "pods-500-a-second",
+        agents: 5000,
+        within: Duration::from_secs(10),
+        identities: 100,
+        sts_takes: Duration::from_millis(50),
+        figure: "p99.9 < 1 s",
+    },
+    Scenario {
+        name: "agents",
+        agents: 10_000,
+        within: Duration::from_secs(20),
+        identities: 1,
+        sts_takes: Duration::ZERO,
+        figure: "all served, p99 < 1 s",
+    },
+];
+
 /// What all agents count together.
 #[derive(Default)]
 struct Counts {
     open: AtomicUsize,
     most_open: AtomicUsize,
     failed: Mutex<BTreeMap<String, usize>>,
+    /// First attempts that were answered with a credential within a second.
+    at_once: AtomicUsize,
 }
 
 struct Agents {
+    store: Arc<Store>,
     broker: SocketAddr,
     tls: TlsConnector,
     counts: Arc<Counts>,
@@ -61,18 +110,35 @@ struct Agents {
 async fn main() {
     let mut arguments = std::env::args().skip(1);
     let program = arguments.next().expect("the program deputy");
-    if program == "flood" {
-        return flood(arguments.collect()).await;
+    match program.as_str() {
+        "FLOOD" => return flood(arguments.collect()).await,
+        "GARBAGE" => return garbage(arguments.collect()).await,
+        _ => {}
     }
-    let mut number = |default: usize| arguments.next().map_or(default, |text| text.parse().unwrap());
-    let (agents, seconds) = (number(10_000), number(20));
+    let chosen: Vec<String> = arguments.collect();
     raise_open_files();
+    let mut all_served = true;
+    for scenario in &SCENARIOS {
+        if chosen.is_empty() || chosen.iter().any(|name| name == scenario.name) {
+            all_served &= play(&program, scenario).await;
+        }
+    }
+    if !all_served {
+        std::process::exit(1);
+    }
+}
 
-    let store = Arc::new(Store::default());
+/// Whether all agents were served.
+async fn play(program: &str, scenario: &Scenario) -> bool {
+    let store = Arc::new(Store::new(Shape {
+        identities: scenario.identities,
+        pods: scenario.agents,
+        sts_takes: scenario.sts_takes,
+    }));
     let api = cluster::start(Arc::clone(&store)).await;
     let folder = tempfile::tempdir().unwrap();
     let broker = free_address();
-    let mut process = start_broker(&program, api, broker, folder.path());
+    let mut process = start_broker(program, api, broker, folder.path());
     let bundle = loop {
         if let Some(bundle) = store.bundle() {
             break bundle;
@@ -81,19 +147,27 @@ async fn main() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     };
     let all = Arc::new(Agents {
+        store: Arc::clone(&store),
         broker,
         tls: client(&bundle),
         counts: Arc::default(),
     });
-    // The first makes the session, and waits for what a broker does when it begins.
+    // The first waits for what a broker does when it begins. Where there are many identities, its session is one of them.
     while all.credential(0).await.is_err() {
         tokio::time::sleep(PAUSES.0).await;
     }
     all.counts.failed.lock().unwrap().clear();
+    store.sessions.store(0, Ordering::Relaxed);
+    store.questions.store(0, Ordering::Relaxed);
 
-    let flood = std::env::var("FLOOD").ok();
-    let mut flooding = flood.map(|clients| start_flood(&clients, broker, &bundle, folder.path()));
-    let between = Duration::from_secs(seconds as u64) / u32::try_from(agents).unwrap();
+    let others: Vec<_> = ["FLOOD", "GARBAGE"]
+        .into_iter()
+        .filter_map(|what| Some((what, std::env::var(what).ok()?)))
+        .map(|(what, clients)| start_others(what, &clients, broker, &bundle, folder.path()))
+        .collect();
+    let cpu = cpu_seconds(&process);
+    let agents = scenario.agents;
+    let between = scenario.within / u32::try_from(agents).unwrap();
     let start = tokio::time::Instant::now();
     let mut running = Vec::with_capacity(agents);
     for index in 0..agents {
@@ -106,16 +180,27 @@ async fn main() {
     for agent in running {
         waits.extend(agent.await.unwrap());
     }
-    if let Some(flooding) = &mut flooding {
-        flooding.kill().ok();
-        flooding.wait().ok();
+    let cpu = cpu_seconds(&process) - cpu;
+    for mut other in others {
+        other.kill().ok();
+        other.wait().ok();
     }
-    report(&all.counts, agents, came, waits, peak_memory(&process));
+    let served = waits.len();
+    report(&all, scenario, came, waits, cpu, peak_memory(&process));
     process.kill().ok();
     process.wait().ok();
+    served == agents
 }
 
-fn report(counts: &Counts, agents: usize, came: Duration, mut waits: Vec<Duration>, memory: String) {
+fn report(
+    all: &Agents,
+    scenario: &Scenario,
+    came: Duration,
+    mut waits: Vec<Duration>,
+    cpu: f64,
+    memory: String,
+) {
+    let counts = &all.counts;
     waits.sort();
     let quantile = |q: f64| {
         let index = ((waits.len() as f64 - 1.0) * q) as usize;
@@ -135,17 +220,38 @@ fn report(counts: &Counts, agents: usize, came: Duration, mut waits: Vec<Duratio
         failed.join(", ")
     };
     println!(
-        "| {agents} agents in {:.1} s, each with a connection of its own | {served} served; first credential after p50 {:.1} ms, \
-         p99 {:.1} ms, max {:.1} ms; failed attempts: {failed}; {} connections at once; broker at most {memory} resident | all served, p99 < 1 s |",
+        "| {}: {} agents in {:.1} s, {} identities, STS takes {} ms | {served} served, {} of them within 1 s and at the first attempt; \
+         first credential after p50 {:.1} ms, p99 {:.1} ms, p99.9 {:.1} ms, max {:.1} ms; failed attempts: {failed}; {} sessions made; \
+         {} questions to the API server; {} connections at once; broker {:.0} µs of CPU each, at most {memory} resident | {} |",
+        scenario.name,
+        scenario.agents,
         came.as_secs_f64(),
+        scenario.identities,
+        scenario.sts_takes.as_millis(),
+        counts.at_once.load(Ordering::Relaxed),
         quantile(0.5),
         quantile(0.99),
+        quantile(0.999),
         quantile(1.0),
+        all.store.sessions.load(Ordering::Relaxed),
+        all.store.questions.load(Ordering::Relaxed),
         counts.most_open.load(Ordering::Relaxed),
+        cpu * 1e6 / scenario.agents as f64,
+        scenario.figure,
     );
-    if served < agents {
-        std::process::exit(1);
-    }
+}
+
+/// User and system time of a process, in seconds.
+fn cpu_seconds(process: &Child) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.id())).unwrap_or_default();
+    // The name, in parentheses, may hold spaces. Hundredths of a second on every Linux.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    fields
+        .skip(11)
+        .take(2)
+        .filter_map(|ticks| ticks.parse::<f64>().ok())
+        .sum::<f64>()
+        / 100.0
 }
 
 impl Counts {
@@ -163,6 +269,9 @@ impl Agents {
             match tokio::time::timeout(ATTEMPT, self.credential(index)).await {
                 Ok(Ok(connection)) => {
                     let took = start.elapsed();
+                    if pause == PAUSES.0 && took < Duration::from_secs(1) {
+                        self.counts.at_once.fetch_add(1, Ordering::Relaxed);
+                    }
                     tokio::time::sleep(IDLE).await;
                     drop(connection);
                     return Some(took);
@@ -193,7 +302,7 @@ impl Agents {
         let connection = tokio::spawn(connection);
         let request = Request::get("/v1/credentials")
             .header("host", NAME)
-            .header("authorization", format!("Bearer h.pod-{index}.s"))
+            .header("authorization", format!("Bearer {}", self.store.token(index)))
             .body(Empty::<Bytes>::new())?;
         let response = sender.send_request(request).await?;
         let status = response.status();
@@ -232,24 +341,43 @@ fn hello(bundle: &str) -> Vec<u8> {
 }
 
 /// In a process of its own: what it costs must not be missing to the agents.
-fn start_flood(clients: &str, broker: SocketAddr, bundle: &str, folder: &std::path::Path) -> Child {
+fn start_others(
+    what: &str,
+    clients: &str,
+    broker: SocketAddr,
+    bundle: &str,
+    folder: &std::path::Path,
+) -> Child {
     let file = folder.join("bundle");
     std::fs::write(&file, bundle).unwrap();
     let program = std::env::current_exe().unwrap();
-    let arguments = ["flood", clients, &broker.to_string(), &file.to_string_lossy()].map(str::to_owned);
+    let arguments = [what, clients, &broker.to_string(), &file.to_string_lossy()].map(str::to_owned);
     Command::new(program).args(arguments).spawn().unwrap()
 }
 
-async fn flood(arguments: Vec<String>) {
+/// How many clients, the broker, and its bundle.
+fn others(arguments: Vec<String>) -> (usize, SocketAddr, String) {
     let [clients, broker, bundle] = arguments.as_slice() else {
-        panic!("flood CLIENTS ADDRESS BUNDLE");
+        panic!("FLOOD|GARBAGE CLIENTS ADDRESS BUNDLE");
     };
-    let (broker, hello) = (
-        broker.parse().unwrap(),
-        hello(&std::fs::read_to_string(bundle).unwrap()),
-    );
-    let (hello, begun) = (Arc::new(hello), Arc::new(AtomicUsize::new(0)));
-    for index in 0..clients.parse().unwrap() {
+    let bundle = std::fs::read_to_string(bundle).unwrap();
+    (clients.parse().unwrap(), broker.parse().unwrap(), bundle)
+}
+
+async fn count_of(what: &str, count: &AtomicUsize) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        println!(
+            "{} {what} a second by others",
+            count.swap(0, Ordering::Relaxed) / 3
+        );
+    }
+}
+
+async fn flood(arguments: Vec<String>) {
+    let (clients, broker, bundle) = others(arguments);
+    let (hello, begun) = (Arc::new(hello(&bundle)), Arc::new(AtomicUsize::new(0)));
+    for index in 0..clients {
         tokio::spawn(begin_handshakes(
             index,
             broker,
@@ -257,12 +385,50 @@ async fn flood(arguments: Vec<String>) {
             Arc::clone(&begun),
         ));
     }
+    count_of("handshakes begun", &begun).await;
+}
+
+/// Tokens of the right form that nobody signed, each with a key id of its own.
+async fn garbage(arguments: Vec<String>) {
+    let (clients, broker, bundle) = others(arguments);
+    let (tls, sent) = (client(&bundle), Arc::new(AtomicUsize::new(0)));
+    for index in 0..clients {
+        let (tls, sent) = (tls.clone(), Arc::clone(&sent));
+        tokio::spawn(async move {
+            loop {
+                // Whatever ends the connection, another one is made.
+                send_garbage(index, broker, &tls, &sent).await.ok();
+            }
+        });
+    }
+    count_of("made-up tokens", &sent).await;
+}
+
+async fn send_garbage(
+    index: usize,
+    broker: SocketAddr,
+    tls: &TlsConnector,
+    sent: &AtomicUsize,
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((Ipv4Addr::new(127, 201, 0, 1 + (index % 16) as u8), 0).into())?;
+    let stream = tls
+        .connect(ServerName::try_from(NAME)?, socket.connect(broker).await?)
+        .await?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
     loop {
-        tokio::time::sleep(Duration::from_secs(3)).await;
-        println!(
-            "{} handshakes a second are begun by others",
-            begun.swap(0, Ordering::Relaxed) / 3
-        );
+        let kid = RandomState::new().hash_one(0_u8);
+        let header = BASE64.encode(format!("{{\"alg\":\"ES256\",\"kid\":\"{kid}\"}}"));
+        let token = format!("{header}.{}.{}", BASE64.encode("{}"), "A".repeat(86));
+        sender.ready().await?;
+        let request = Request::get("/v1/credentials")
+            .header("host", NAME)
+            .header("authorization", format!("Bearer {token}"))
+            .body(Empty::<Bytes>::new())?;
+        sender.send_request(request).await?.into_body().collect().await?;
+        sent.fetch_add(1, Ordering::Relaxed);
     }
 }
 

@@ -37,5 +37,6 @@ mod resolve;
 mod service;
 mod single_flight;
 pub mod token;
+mod told;
 
 pub use process::{BrokerConfig, BrokerError, PeopleConfig, run};

@@ -11,6 +11,7 @@ use deputy_aws::{AmbientOptions, Clients, Proxy, RolesAnywhere, Timeouts};
 use deputy_delegation::ClusterName;
 use deputy_index::{Index, ResourceKind, WatchError, watch};
 use deputy_runtime::{
+    events::NoticeQueue,
     front_proxy::{FrontProxyKeeper, follow_front_proxy},
     health::Readiness,
     metrics::Metrics,
@@ -108,6 +109,7 @@ pub async fn run(
         index.clone(),
         Arc::new(client.clone()),
         Box::new(aws),
+        NoticeQueue::start(client.clone(), shutdown.clone()),
         counters,
     ));
     observe(&index, &broker, &readiness, &metrics);

@@ -18,7 +18,7 @@ use deputy_delegation::{
     model::{Account, BindingSelector},
 };
 use deputy_index::{Entry, Index, ResourceKind};
-use deputy_runtime::error::chain;
+use deputy_runtime::{error::chain, events::NoticeQueue};
 use kube::Client;
 use tokio::{sync::Semaphore, task::JoinSet};
 use tracing::{
@@ -36,6 +36,7 @@ use crate::{
     report::{Reports, is_region_disabled, write_account_conditions},
     resolve::{Denials, RefusalCode, ResolveError, SessionGrant, granting_account, resolve},
     token::{PodIdentity, TokenApi, TokenError, Verifier},
+    told::PodEvents,
 };
 
 pub use self::person::PersonsSession;
@@ -74,15 +75,17 @@ pub struct Broker {
     denials: Denials,
     audit: AuditLog,
     reports: Reports,
+    events: PodEvents,
     metrics: BrokerMetrics,
 }
 
 impl Broker {
-    /// A broker that decides by `index`, asks `api` who asks, and makes sessions with `sts`.
+    /// A broker that decides by `index`, asks `api` who asks, makes sessions with `sts`, and tells `notices` why pods have none.
     pub(crate) fn new(
         index: Arc<Index>,
         api: Arc<dyn TokenApi>,
         sts: Box<dyn StsClients>,
+        notices: NoticeQueue,
         metrics: BrokerMetrics,
     ) -> Self {
         Self {
@@ -94,6 +97,7 @@ impl Broker {
             denials: Denials::default(),
             audit: AuditLog::default(),
             reports: Reports::default(),
+            events: PodEvents::new(notices),
             metrics,
         }
     }
@@ -205,17 +209,29 @@ impl Broker {
         let identity = self.verifier.verify(token, peer).await;
         let identity = identity.map_err(|error| self.token_problem(&error))?;
         accepted.store(true, Ordering::Relaxed);
-        let span = Span::current();
-        span.record("pod_uid", display(&identity.subject.pod_uid));
+        Span::current().record("pod_uid", display(&identity.subject.pod_uid));
+        let answer = self.answer_pod(&identity, binding).await;
+        match &answer {
+            Ok(_) => self.events.served(&identity),
+            Err(problem) => self.events.heard(&identity, problem),
+        }
+        answer
+    }
+
+    async fn answer_pod(
+        &self,
+        identity: &PodIdentity,
+        binding: Option<&BindingSelector>,
+    ) -> Result<BrokerAnswer, BrokerProblem> {
         // 2. What is granted.
         let current = self.index.current(&ResourceKind::BROKER);
-        let grant = match (resolve(&self.index, &identity, binding), &current) {
+        let grant = match (resolve(&self.index, identity, binding), &current) {
             (Ok(grant), _) => grant,
             // Neither a grant nor a refusal may rest on what was true once: an agent drops what it has at a refusal.
             (Err(_), Err(stale)) => return Err(BrokerProblem::retry("NotReady", stale.to_string())),
-            (Err(error), Ok(())) => return Err(self.refusal_problem(&identity, &error)),
+            (Err(error), Ok(())) => return Err(self.refusal_problem(identity, &error)),
         };
-        span.record("binding", display(&grant.key.binding().id));
+        Span::current().record("binding", display(&grant.key.binding().id));
         // 3. The session: kept, or made.
         let issued = match current {
             Ok(()) => self.session(&grant).await,
@@ -226,12 +242,12 @@ impl Broker {
         };
         let issued = issued.map_err(|error| match error {
             SessionError::NotYet { code, .. } => BrokerProblem::retry(code, error.to_string()),
-            SessionError::Refused(error) => self.refusal_problem(&identity, &error),
+            SessionError::Refused(error) => self.refusal_problem(identity, &error),
         })?;
         // 4. The record of it.
         self.denials.forget(&grant);
         self.reports.issued(&grant.key.binding());
-        self.audit.session_delivered(&identity, &grant, &issued);
+        self.audit.session_delivered(identity, &grant, &issued);
         Ok(BrokerAnswer::Credentials(issued, grant.account.id.clone()))
     }
 

@@ -11,7 +11,7 @@ use deputy_aws::{AwsError, ErrorClass, Session, Sts, model::InMemoryIam};
 use deputy_delegation::{federation::FederationRequest, session::SessionRequest};
 use deputy_index::{Index, ResourceKind};
 use deputy_log_testing::CapturedLog;
-use deputy_runtime::metrics::Metrics;
+use deputy_runtime::{events::NoticeQueue, metrics::Metrics};
 use http_body_util::BodyExt as _;
 use serde_json::json;
 use tower::ServiceExt as _;
@@ -25,7 +25,14 @@ use crate::{
 fn broker(index: Arc<Index>, api_is_away: bool, sts: Arc<dyn Sts>) -> Router {
     let api = Arc::new(Api { away: api_is_away });
     let metrics = BrokerMetrics::register(&Metrics::new("broker"));
-    router(Arc::new(Broker::new(index, api, Box::new(SameSts(sts)), metrics)))
+    let notices = NoticeQueue::channel().0;
+    router(Arc::new(Broker::new(
+        index,
+        api,
+        Box::new(SameSts(sts)),
+        notices,
+        metrics,
+    )))
 }
 
 /// Sends a request written as text; gives the response written as text, headers in order.

@@ -8,6 +8,7 @@ use deputy_delegation::people;
 use deputy_index::{Index, ResourceKind};
 use deputy_log_testing::CapturedLog;
 use deputy_runtime::{
+    events::NoticeQueue,
     front_proxy::{FrontProxy, FrontProxyKeeper},
     metrics::Metrics,
 };
@@ -73,7 +74,13 @@ struct Stage {
 fn stage_with(index: Arc<Index>, access: Access) -> Stage {
     let metrics = BrokerMetrics::register(&Metrics::new("broker"));
     let sts = Box::new(SameSts(Arc::new(FixedSts::default())));
-    let broker = Arc::new(Broker::new(index, Arc::new(Api { away: true }), sts, metrics));
+    let broker = Arc::new(Broker::new(
+        index,
+        Arc::new(Api { away: true }),
+        sts,
+        NoticeQueue::channel().0,
+        metrics,
+    ));
     let access = Arc::new(access);
     let router = router(PeopleServer {
         broker,
@@ -364,7 +371,13 @@ async fn only_so_many_ask_about_rbac_at_a_time() {
     let metrics = BrokerMetrics::register(&Metrics::new("broker"));
     let sts = Box::new(SameSts(Arc::new(FixedSts::default())));
     let index = people_index(&users(), &everybody());
-    let broker = Arc::new(Broker::new(index, Arc::new(Api { away: true }), sts, metrics));
+    let broker = Arc::new(Broker::new(
+        index,
+        Arc::new(Api { away: true }),
+        sts,
+        NoticeQueue::channel().0,
+        metrics,
+    ));
     let access = Arc::new(Access::default());
     let router = router(PeopleServer {
         broker,
