@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# Two images: `deputy` (the last stage, both binaries) and `deputy-agent` (--target agent, what pods pull).
+# Two images: `deputy` (the last stage) and `deputy-agent` (--target agent, what pods pull).
 #
 # Binaries that are built already replace the compile stage, with no registry involved:
 #   --build-context build=DIR     DIR/out/{deputy,deputy-agent,ca-certificates.crt}
@@ -25,7 +25,6 @@ ENTRYPOINT ["/deputy-agent"]
 FROM scratch AS deputy
 # The roots of AWS's endpoints.
 COPY --from=build /out/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-COPY --from=build /out/deputy-agent /deputy-agent
 COPY --from=build /out/deputy /deputy
 USER 65532:65532
 ENTRYPOINT ["/deputy"]

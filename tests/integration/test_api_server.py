@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from rig import audit
 from rig.deputy import PROCESSES
 from rig.proc import wait_until
 
@@ -13,6 +14,8 @@ from .scenario import API, READ, Team, role, started
 
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/awsroles.deputy.dev"
 BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+ROLES = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
+DISCOVERY = "system:service-account-issuer-discovery"
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +62,17 @@ def test_what_watches_missed_while_the_api_server_was_away_is_seen(apart, lone_t
 def test_an_api_server_that_is_away_changes_nothing_in_aws(apart, lone_team):
     lone_team.granted("uploader", READ)
     lone_team.pod()
-    token, bundle = apart.cluster.pod_token(lone_team.name, "app"), apart.deputy.broker_bundle()
+    lone_team.pod("another")
+    tokens = [apart.cluster.pod_token(lone_team.name, pod) for pod in ("app", "another")]
+    bundle = apart.deputy.broker_bundle()
     lone_team.wait_answer(200)
     mark, roles = apart.aws.recorder.mark(), apart.roles_in_aws()
     with apart.cluster.without_api_server():
         # Longer than a leader goes on without its Lease.
         wait_until(lambda: deputy_ended(apart, "controller"), "the controller ends without its Lease", 30)
-        assert apart.deputy.ask_broker(token, bundle=bundle)[0] in (200, 503), "whoever asks is told nothing else"
+        # Also to a pod that never asked before: its token is known by the keys, and it by the watch.
+        for token in tokens:
+            assert apart.deputy.ask_broker(token, bundle=bundle)[0] == 200, "a session that is kept is served"
     apart.heal()
     apart.deputy.wait_ready("controller", timeout=60)
     lone_team.wait_answer(200, timeout=60)
@@ -90,6 +97,32 @@ def test_without_its_rights_nothing_is_taken_for_gone_and_given_back_all_goes_on
     lone_team.wait_role("later", timeout=90)
     assert set(roles) <= set(apart.roles_in_aws())
     assert not [action for action in apart.writes(mark) if action.startswith(("Delete", "Detach"))]
+
+
+def test_where_the_api_server_publishes_no_keys_it_is_asked_about_each_token(apart, lone_team):
+    lone_team.granted("uploader", READ)
+    lone_team.pod()
+    lone_team.wait_answer(200)
+    role = apart.admin.get(f"{ROLES}/deputy-broker")
+    everybody = apart.admin.get(f"{BINDINGS}/{DISCOVERY}")
+    apart.admin.delete(f"{BINDINGS}/{DISCOVERY}")
+    without = {**role, "rules": [rule for rule in role["rules"] if "nonResourceURLs" not in rule]}
+    apart.admin.replace(f"{ROLES}/deputy-broker", without)
+    try:
+        apart.deputy.restart("broker")
+        lone_team.wait_answer(200)
+        # Garbage is refused all the same.
+        assert apart.deputy.ask_broker("a.b.c")[0] == 401
+        asked = [r for r in audit.read(apart.cluster.audit_log) if r.what == "authentication.k8s.io/tokenreviews"]
+        assert len(asked) >= 2
+    finally:
+        now = apart.admin.get(f"{ROLES}/deputy-broker")
+        role["metadata"]["resourceVersion"] = now["metadata"]["resourceVersion"]
+        apart.admin.replace(f"{ROLES}/deputy-broker", role)
+        kept = {key: everybody[key] for key in ("subjects", "roleRef")}
+        apart.admin.create(BINDINGS, kept | {"metadata": {"name": DISCOVERY}})
+    apart.deputy.restart("broker")
+    lone_team.wait_answer(200)
 
 
 def test_an_object_that_nobody_can_read_holds_up_no_other(apart, lone_team):

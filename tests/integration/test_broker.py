@@ -84,7 +84,7 @@ def test_a_token_that_is_not_a_living_pods_is_refused(scenario, granted):
         "no signature": f"{header}.{payload}.",
         "another signature": f"{header}.{payload}.{signature[::-1]}",
         "algorithm none": "eyJhbGciOiJub25lIn0." + payload + ".",
-        "expired": forge(scenario, good, {"iat": now - 7200, "nbf": now - 7200, "exp": now - 60}),
+        "expired": forge(scenario, good, {"iat": now - 7200, "nbf": now - 7200, "exp": now - 120}),
         "another audience": cluster.service_account_token(name, "uploader", "vault", pod),
         "the API server's audience": cluster.service_account_token(name, "uploader", None, pod),
         "without a pod": cluster.service_account_token(name, "uploader", "deputy"),

@@ -23,6 +23,7 @@ from .proc import Process, wait_until
 from .tools import binary
 
 ISSUER = "https://kubernetes.default.svc.cluster.local"
+FORMER_ISSUER = "https://former.example"
 _MASTERS = "system:masters"
 
 
@@ -170,6 +171,8 @@ class Cluster:
             *("--allow-privileged=true", "--service-cluster-ip-range=10.96.0.0/16"),
             *(
                 f"--service-account-issuer={ISSUER}",
+                # As after a change of the name: tokens by the former one are accepted still.
+                f"--service-account-issuer={FORMER_ISSUER}",
                 f"--service-account-key-file={keys}/service-accounts.pub",
             ),
             f"--service-account-signing-key-file={keys}/service-accounts.key",

@@ -31,11 +31,10 @@ app.kubernetes.io/component: {{ .name }}
 {{- end }}
 
 {{- define "deputy.agentImage" -}}
-{{- if .Values.agent.image.repository -}}
-{{ include "deputy.imageReference" (dict "image" .Values.agent.image "default" .Chart.AppVersion) }}
-{{- else -}}
-{{ include "deputy.image" . }}
-{{- end }}
+{{- $own := dict "repository" (printf "%s-agent" .Values.image.repository) }}
+{{- with .Values.agent.image.repository }}{{ $_ := set $own "repository" . }}{{ end }}
+{{- $image := merge $own .Values.agent.image }}
+{{- include "deputy.imageReference" (dict "image" $image "default" (.Values.image.tag | default .Chart.AppVersion)) }}
 {{- end }}
 
 {{/* Namespaces whose pods the webhook never sees, except kube-system, which has a rule of its own. */}}
