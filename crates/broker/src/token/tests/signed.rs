@@ -247,7 +247,7 @@ impl TokenApi for Publisher {
         self.published.lock().clone()
     }
     async fn review(&self, _: &str) -> Result<TokenReviewStatus, TokenError> {
-        Ok(good())
+        Err(TokenError::Unavailable("nobody is to ask".into()))
     }
     async fn pod_uid(&self, _: &NamespaceName, _: &PodName) -> Result<Option<String>, TokenError> {
         Ok(Some("0af1".into()))
