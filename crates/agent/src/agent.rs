@@ -83,7 +83,7 @@ impl Agent {
         } = self;
         let token = Arc::new(TokenFile::new(&config.token_file));
         let broker = BrokerClient::new(dialer, Arc::clone(&token));
-        let keeper = CredentialKeeper::new(broker, Arc::new(Timestamp::now), log.clone());
+        let keeper = CredentialKeeper::new(broker, Arc::new(Timestamp::now), log.clone(), &config.bindings);
         let readiness = Arc::new(StartupReadiness::new(config.wait_for, &config.bindings));
         log.info(
             "Listening",
@@ -96,9 +96,11 @@ impl Agent {
                 ("version", env!("CARGO_PKG_VERSION")),
             ],
         );
-        let mut first = JoinSet::new();
+        // Ended with the agent: dropped, a JoinSet ends its tasks.
+        let mut tasks = JoinSet::new();
+        tasks.spawn(Arc::clone(&keeper).refresh());
         for binding in config.bindings {
-            first.spawn(fetch_first(Arc::clone(&keeper), Arc::clone(&readiness), binding));
+            tasks.spawn(fetch_first(Arc::clone(&keeper), Arc::clone(&readiness), binding));
         }
         let endpoint = Arc::new(CredentialEndpoint::new(keeper, readiness, token, address));
         serve(listener, endpoint, stop).await;

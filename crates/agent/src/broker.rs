@@ -34,6 +34,10 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(6);
 const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 /// Room for a response of the usual size, in bytes, when the broker does not announce one.
 const USUAL_BODY: usize = 4096;
+/// In how many seconds the broker has a newer session.
+const REFRESH_AFTER: &str = "deputy-refresh-after";
+/// Most that [`REFRESH_AFTER`] may say: the longest session of AWS.
+const MAX_REFRESH_AFTER: u64 = 43_200;
 /// Longest ETag kept, in bytes.
 const MAX_ETAG: usize = 256;
 
@@ -45,9 +49,23 @@ pub enum Fetched {
         body: Zeroizing<Vec<u8>>,
         /// What to send in `If-None-Match` next time.
         etag: Option<HeaderValue>,
+        /// In how long the broker has a newer session, when it says so.
+        refresh_after: Option<Duration>,
     },
     /// 304: what the agent holds is current.
-    NotModified,
+    NotModified {
+        /// As above.
+        refresh_after: Option<Duration>,
+    },
+}
+
+impl Fetched {
+    /// In how long the broker has a newer session, when it says so.
+    pub fn refresh_after(&self) -> Option<Duration> {
+        match self {
+            Self::Credential { refresh_after, .. } | Self::NotModified { refresh_after } => *refresh_after,
+        }
+    }
 }
 
 /// Why a call brought nothing.
@@ -196,9 +214,15 @@ impl CredentialSource for BrokerClient {
             StatusCode::OK => {
                 let body = body.map_err(FetchError::Unavailable)?;
                 let etag = head.headers.get(ETAG).filter(|e| e.len() <= MAX_ETAG).cloned();
-                Ok(Fetched::Credential { body, etag })
+                Ok(Fetched::Credential {
+                    body,
+                    etag,
+                    refresh_after: refresh_after(&head.headers),
+                })
             }
-            StatusCode::NOT_MODIFIED if etag.is_some() => Ok(Fetched::NotModified),
+            StatusCode::NOT_MODIFIED if etag.is_some() => Ok(Fetched::NotModified {
+                refresh_after: refresh_after(&head.headers),
+            }),
             // Decided by the status: a body that was cut off or too large does not soften a refusal.
             status @ StatusCode::FORBIDDEN => {
                 let body = body.unwrap_or_default();
@@ -236,6 +260,18 @@ fn lost(error: &hyper::Error) -> AgentProblem {
     )
 }
 
+/// What is no number of the range says nothing.
+fn refresh_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(REFRESH_AFTER)?.to_str().ok()?;
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let seconds = text.parse().ok()?;
+    (1..=MAX_REFRESH_AFTER)
+        .contains(&seconds)
+        .then(|| Duration::from_secs(seconds))
+}
+
 fn retry_after(headers: &HeaderMap) -> Option<u32> {
     headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()
 }
@@ -267,4 +303,38 @@ async fn read(mut body: Incoming) -> Result<Zeroizing<Vec<u8>>, AgentProblem> {
         }
     }
     Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_of_the_next_session_outside_its_range_is_none() {
+        let read = |value: &'static str| {
+            let headers = HeaderMap::from_iter([(
+                http::HeaderName::from_static(REFRESH_AFTER),
+                HeaderValue::from_static(value),
+            )]);
+            refresh_after(&headers).map(|d| d.as_secs())
+        };
+        assert_eq!(
+            (read("1"), read("600"), read("43200")),
+            (Some(1), Some(600), Some(43_200))
+        );
+        for bad in [
+            "",
+            "0",
+            "-1",
+            "+1",
+            "1.5",
+            "43201",
+            "18446744073709551616",
+            "soon",
+            "1 ",
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+        assert_eq!(refresh_after(&HeaderMap::new()), None);
+    }
 }

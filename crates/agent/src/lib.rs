@@ -12,6 +12,7 @@
 //! - It stands alone: no Kubernetes client, no AWS SDK, no other crate of Deputy: `the_agent_stands_alone`.
 //! - An expired credential is never served, and after a refusal none: `an_expired_credential_is_never_served`,
 //!   `a_refusal_drops_the_credential`.
+//! - Two thirds of a session are held at any time, whatever the SDK does: `two_thirds_of_a_session_are_held_at_any_time`.
 //! - Only the pod's own token, on loopback, gets an answer: `every_other_request_is_refused_without_asking_the_broker`,
 //!   `an_endpoint_reachable_from_outside_the_pod_is_not_opened`.
 //! - No log line holds a secret: `no_log_line_holds_a_secret`.
@@ -22,6 +23,7 @@ pub mod broker;
 pub mod config;
 pub mod credential;
 pub mod dial;
+mod jitter;
 pub mod keeper;
 pub mod log;
 mod pool;

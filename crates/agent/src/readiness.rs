@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    hash::{BuildHasher as _, RandomState},
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
     sync::{Arc, Mutex, PoisonError},
@@ -13,8 +12,8 @@ use std::{
 use http::StatusCode;
 
 use crate::{
-    binding::SelectedBinding, broker::CredentialSource, config::WaitFor, keeper::CredentialKeeper,
-    problem::AgentProblem,
+    binding::SelectedBinding, broker::CredentialSource, config::WaitFor, jitter::backoff,
+    keeper::CredentialKeeper, problem::AgentProblem,
 };
 
 /// First and longest pause between tries while the broker is unavailable.
@@ -99,24 +98,9 @@ pub async fn fetch_first<S: CredentialSource>(
         } else {
             0
         };
-        let (first, longest) = if is_refusal { REFUSED } else { UNAVAILABLE };
-        let wanted = problem
-            .retry_after
-            .map_or(Duration::ZERO, |s| Duration::from_secs(s.into()));
-        let pause = first
-            .saturating_mul(1_u32.checked_shl(tries).unwrap_or(u32::MAX))
-            .max(wanted)
-            .min(longest);
-        tokio::time::sleep(jittered(pause)).await;
+        let range = if is_refusal { REFUSED } else { UNAVAILABLE };
+        tokio::time::sleep(backoff(tries, range, problem.retry_after)).await;
     }
-}
-
-/// Between half of `pause` and all of it, so that pods started together do not come back together.
-fn jittered(pause: Duration) -> Duration {
-    // A fresh RandomState is randomly keyed: enough randomness for this, without a generator.
-    let random = RandomState::new().hash_one(0_u8);
-    let part = u32::try_from(random % 512).unwrap_or_default();
-    pause.saturating_mul(512 + part) / 1024
 }
 
 /// Why the application may not start.

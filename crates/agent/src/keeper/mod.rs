@@ -6,6 +6,7 @@
 //!   within [`REVALIDATION_WAIT`], can't be reached, or fails: an outage of the broker is no outage of the pod.
 //! - A refusal (403) drops it: a removed grant stops. That the broker could not tell who asks (401) is none.
 //! - What is about to expire is never served.
+//! - It is asked for again in time, whether or not anybody asks ([`refresh`]), so that what is held is of a young session.
 //! - Any number of callers share one call to the broker. The call belongs to none of them, so one that goes
 //!   away harms nobody, and an answer that comes after they gave up serves the next.
 
@@ -16,19 +17,22 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::header::HeaderValue;
 use tokio::{
-    sync::watch,
+    sync::{Notify, watch},
     time::{Instant, timeout, timeout_at},
 };
 
 use crate::{
-    binding::{MAX_BINDINGS, SelectedBinding},
+    binding::SelectedBinding,
     broker::{CredentialSource, FetchError, Fetched},
     credential::{Credential, WallClock},
     log::Log,
     problem::AgentProblem,
 };
+use slot::{Call, Kept, Slot, make_room};
+
+mod refresh;
+mod slot;
 
 /// How long a confirmation by the broker is good for.
 pub const FRESH: Duration = Duration::from_secs(5);
@@ -51,61 +55,24 @@ pub struct CredentialKeeper<S> {
     clock: WallClock,
     log: Log,
     slots: Mutex<HashMap<SelectedBinding, Slot>>,
-}
-
-struct Slot {
-    kept: Option<Kept>,
-    call: Option<Call>,
-    /// The last refusal and until when it is repeated without asking.
-    refusal: Option<AgentProblem>,
-    paused_until: Option<Instant>,
-    state: State,
-    used: Instant,
-}
-
-struct Kept {
-    credential: Credential,
-    etag: Option<HeaderValue>,
-    confirmed: Instant,
-}
-
-#[derive(Clone)]
-struct Call {
-    started: Instant,
-    done: watch::Receiver<Option<Result<(), FetchError>>>,
-}
-
-/// What was last logged about a binding: only changes are. Another cause is a change, too: who looks for the reason of a
-/// failure reads the last line. The code stands for it, for messages may differ in every answer.
-#[derive(Clone, PartialEq, Eq)]
-enum State {
-    New,
-    Good,
-    Refused(String),
-    Unavailable(String),
-}
-
-impl Slot {
-    fn new() -> Self {
-        Self {
-            kept: None,
-            call: None,
-            refusal: None,
-            paused_until: None,
-            state: State::New,
-            used: Instant::now(),
-        }
-    }
+    /// A slot has another time at which it is due.
+    planned: Notify,
 }
 
 impl<S: CredentialSource> CredentialKeeper<S> {
-    /// A keeper with nothing in it.
-    pub fn new(source: S, clock: WallClock, log: Log) -> Arc<Self> {
+    /// A keeper with nothing in it, which never lets go of the `configured` bindings, at most [`MAX_BINDINGS`].
+    ///
+    /// [`MAX_BINDINGS`]: crate::binding::MAX_BINDINGS
+    pub fn new(source: S, clock: WallClock, log: Log, configured: &[SelectedBinding]) -> Arc<Self> {
+        let slots = configured
+            .iter()
+            .map(|binding| (binding.clone(), Slot::new(true)));
         Arc::new(Self {
             source,
             clock,
             log,
-            slots: Mutex::default(),
+            slots: Mutex::new(slots.collect()),
+            planned: Notify::new(),
         })
     }
 
@@ -117,7 +84,7 @@ impl<S: CredentialSource> CredentialKeeper<S> {
         let (mut call, holds) = {
             let mut slots = self.lock();
             make_room(&mut slots, binding)?;
-            let slot = slots.entry(binding.clone()).or_insert_with(Slot::new);
+            let slot = slots.entry(binding.clone()).or_insert_with(|| Slot::new(false));
             slot.used = Instant::now();
             let kept = self.usable(slot);
             let confirmed = slot
@@ -160,17 +127,12 @@ impl<S: CredentialSource> CredentialKeeper<S> {
         }
     }
 
-    /// What of `slot` may be served now. What may not is dropped.
+    /// What of `slot` is handed out now. What may not be is dropped.
     fn usable(&self, slot: &mut Slot) -> Option<Bytes> {
-        let now = (self.clock)();
-        if slot
-            .kept
-            .as_ref()
-            .is_some_and(|kept| !kept.credential.is_usable(now))
-        {
-            slot.kept = None;
-        }
-        slot.kept.as_ref().map(|kept| kept.credential.body())
+        slot.drop_expired((self.clock)());
+        let credential = &slot.kept.as_ref()?.credential;
+        slot.wanted_until = Some(credential.expiration());
+        Some(credential.body())
     }
 
     /// The call to the broker that is under way for `slot`, or a new one.
@@ -185,6 +147,9 @@ impl<S: CredentialSource> CredentialKeeper<S> {
             done,
         };
         slot.call = Some(call.clone());
+        // Planned anew when it is over.
+        slot.due = None;
+        slot.drop_expired((self.clock)());
         let etag = slot.kept.as_ref().and_then(|kept| kept.etag.clone());
         let (keeper, binding, started) = (Arc::clone(self), binding.clone(), call.started);
         tokio::spawn(async move {
@@ -211,10 +176,12 @@ impl<S: CredentialSource> CredentialKeeper<S> {
         result: Result<Fetched, FetchError>,
     ) -> Result<(), FetchError> {
         let mut slots = self.lock();
-        let slot = slots.entry(binding.clone()).or_insert_with(Slot::new);
+        let slot = slots.entry(binding.clone()).or_insert_with(|| Slot::new(false));
         slot.call = None;
         slot.refusal = None;
         slot.paused_until = None;
+        slot.drop_expired((self.clock)());
+        let told = result.as_ref().ok().and_then(Fetched::refresh_after);
         let outcome = self.store(slot, started, result);
         let pause = Instant::now().checked_add(PAUSE);
         match &outcome {
@@ -227,7 +194,8 @@ impl<S: CredentialSource> CredentialKeeper<S> {
             Err(FetchError::Unavailable(_)) if slot.kept.is_some() => slot.paused_until = pause,
             Err(FetchError::Unavailable(_)) => {}
         }
-        self.log_change(binding, slot, &outcome);
+        self.plan(slot, told, &outcome);
+        slot.log_change(&self.log, binding, &outcome);
         outcome
     }
 
@@ -239,26 +207,20 @@ impl<S: CredentialSource> CredentialKeeper<S> {
     ) -> Result<(), FetchError> {
         match (result?, &mut slot.kept) {
             // Confirmed as of the question, not the answer: the broker may have decided right after it came.
-            (Fetched::NotModified, Some(kept)) => kept.confirmed = started,
+            (Fetched::NotModified { .. }, Some(kept)) => kept.confirmed = started,
             // It expired while the broker said that it is current.
-            (Fetched::NotModified, None) => {
+            (Fetched::NotModified { .. }, None) => {
                 let message = "the broker confirmed a credential that has expired here";
                 return Err(FetchError::Unavailable(AgentProblem::unavailable(
                     "BrokerError",
                     message,
                 )));
             }
-            (Fetched::Credential { body, etag }, kept) => {
+            (Fetched::Credential { body, etag, .. }, _) => {
                 let credential = Credential::parse(&body, (self.clock)()).map_err(|error| {
                     FetchError::Unavailable(AgentProblem::unavailable("BrokerError", error.to_string()))
                 })?;
-                let is_new = kept
-                    .as_ref()
-                    .is_none_or(|k| k.credential.access_key_id() != credential.access_key_id());
-                if is_new {
-                    slot.state = State::New;
-                }
-                *kept = Some(Kept {
+                slot.keep(Kept {
                     credential,
                     etag,
                     confirmed: started,
@@ -268,81 +230,8 @@ impl<S: CredentialSource> CredentialKeeper<S> {
         Ok(())
     }
 
-    fn log_change(&self, binding: &SelectedBinding, slot: &mut Slot, outcome: &Result<(), FetchError>) {
-        let binding = binding.to_string();
-        let state = match outcome {
-            Ok(()) => State::Good,
-            Err(FetchError::Refused(problem)) => State::Refused(problem.code.clone()),
-            Err(FetchError::Unavailable(problem)) => State::Unavailable(problem.code.clone()),
-        };
-        if slot.state == state {
-            return;
-        }
-        slot.state = state;
-        match (outcome, &slot.kept) {
-            (Ok(()), Some(Kept { credential, .. })) => {
-                let expiration = credential.expiration().to_string();
-                let fields = [
-                    ("binding", binding.as_str()),
-                    ("access_key_id", credential.access_key_id()),
-                    ("expiration", &expiration),
-                ];
-                self.log.info("CredentialCurrent", &fields);
-            }
-            (Ok(()), None) => {}
-            (Err(FetchError::Refused(problem)), _) => {
-                let fields = [
-                    ("binding", binding.as_str()),
-                    ("code", &problem.code),
-                    ("message", &problem.message),
-                ];
-                self.log.warn("Refused", &fields);
-            }
-            (Err(FetchError::Unavailable(problem)), kept) => {
-                let serving = if kept.is_some() {
-                    "the kept credential"
-                } else {
-                    "nothing"
-                };
-                let fields = [
-                    ("binding", binding.as_str()),
-                    ("code", &problem.code),
-                    ("message", &problem.message),
-                    ("serving", serving),
-                ];
-                self.log.warn("BrokerUnavailable", &fields);
-            }
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, HashMap<SelectedBinding, Slot>> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Sees to it that a slot for `binding` fits: names come from the application, which may make up any number.
-fn make_room(
-    slots: &mut HashMap<SelectedBinding, Slot>,
-    binding: &SelectedBinding,
-) -> Result<(), AgentProblem> {
-    if slots.len() < MAX_BINDINGS || slots.contains_key(binding) {
-        return Ok(());
-    }
-    // What holds nothing goes first, then what was not asked for longest.
-    let oldest = slots
-        .iter()
-        .filter(|(_, slot)| slot.call.is_none())
-        .min_by_key(|(_, slot)| (slot.kept.is_some(), slot.used))
-        .map(|(binding, _)| binding.clone());
-    match oldest {
-        Some(oldest) => {
-            slots.remove(&oldest);
-            Ok(())
-        }
-        None => {
-            let message = format!("{MAX_BINDINGS} bindings are being fetched at once, the most there can be");
-            Err(AgentProblem::unavailable("TooManyBindings", message))
-        }
     }
 }
 

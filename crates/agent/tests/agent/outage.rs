@@ -52,7 +52,7 @@ async fn the_request_to_the_broker_is_that_of_protocol_version_1() {
     let fetched = client
         .fetch(&SelectedBinding::Named("archive".into()), etag)
         .await;
-    assert!(matches!(fetched, Ok(Fetched::NotModified)));
+    assert!(matches!(fetched, Ok(Fetched::NotModified { .. })));
 
     let seen = broker.seen().pop().unwrap();
     let mut headers: Vec<String> = seen

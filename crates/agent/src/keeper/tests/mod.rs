@@ -3,12 +3,17 @@
 use std::collections::VecDeque;
 
 use deputy_log_testing::CapturedLog;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::sleep;
 use zeroize::Zeroizing;
 
 use super::*;
+use crate::binding::MAX_BINDINGS;
+
+mod log;
+mod outage;
+mod refresh;
 
 const START: &str = "2026-09-30T11:00:00Z";
 
@@ -48,10 +53,19 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
+        Self::with(&[])
+    }
+
+    fn with(configured: &[SelectedBinding]) -> Self {
         let (start, wall) = (Instant::now(), START.parse::<Timestamp>().unwrap());
         let clock = move || wall + SignedDuration::try_from(start.elapsed()).unwrap();
         let log = CapturedLog::default();
-        let keeper = CredentialKeeper::new(Script::default(), Arc::new(clock), Log::new(log.clone()));
+        let keeper = CredentialKeeper::new(
+            Script::default(),
+            Arc::new(clock),
+            Log::new(log.clone()),
+            configured,
+        );
         Self { keeper, log }
     }
 
@@ -109,6 +123,7 @@ fn lives_until(key: &str, expiration: &str) -> Result<Fetched, FetchError> {
     Ok(Fetched::Credential {
         body: Zeroizing::new(body.into_bytes()),
         etag,
+        refresh_after: None,
     })
 }
 
@@ -117,7 +132,7 @@ fn credential(key: &str) -> Result<Fetched, FetchError> {
 }
 
 fn not_modified() -> Result<Fetched, FetchError> {
-    Ok(Fetched::NotModified)
+    Ok(Fetched::NotModified { refresh_after: None })
 }
 
 fn refused(status: u16) -> Result<Fetched, FetchError> {
@@ -324,6 +339,7 @@ async fn what_is_no_credential_never_replaces_one() {
         Ok(Fetched::Credential {
             body: Zeroizing::new(body.as_bytes().to_vec()),
             etag: None,
+            refresh_after: None,
         })
     };
     let f = Fixture::new()
@@ -354,50 +370,4 @@ async fn made_up_names_do_not_fill_the_memory_nor_push_out_a_credential() {
     }
     assert_eq!(f.keeper.lock().len(), MAX_BINDINGS);
     assert_eq!(f.get().await, "K1");
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_log_holds_the_access_key_id_and_no_secret() {
-    let f = Fixture::new()
-        .then(0, credential("K1"))
-        .then(0, not_modified())
-        .then(0, credential("K2"));
-    for _ in 0..3 {
-        f.get().await;
-        pass(6).await;
-    }
-    let text = f.log.text();
-    assert_eq!(f.events(), ["CredentialCurrent", "CredentialCurrent"]);
-    assert!(
-        text.contains("\"K1\"") && text.contains("\"K2\"") && !text.contains("canary"),
-        "{text}"
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn another_cause_is_logged_and_the_same_one_once() {
-    let because = |code: &str| Err(FetchError::Unavailable(AgentProblem::unavailable(code, "later")));
-    let f = Fixture::new()
-        .then(0, refused(403))
-        .then(0, refused(403))
-        .then(0, because("BrokerUnreachable"))
-        .then(0, because("BrokerUnreachable"))
-        .then(0, because("Throttled"));
-    for _ in 0..5 {
-        f.get().await;
-        pass(2).await;
-    }
-    let text = f.log.text();
-    let codes: Vec<String> = text
-        .lines()
-        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["code"].to_string())
-        .collect();
-    assert_eq!(codes, ["\"NoBinding\"", "\"BrokerUnreachable\"", "\"Throttled\""]);
-    // One line says which binding, and in the broker's words why.
-    assert!(
-        text.lines()
-            .next()
-            .unwrap()
-            .contains("\"message\":\"no binding\"")
-    );
 }
