@@ -92,7 +92,7 @@ def test_the_pod_as_stored(scenario, new_team):
 
     agent = sidecar(pod)
     assert [c["name"] for c in spec["initContainers"]] == ["deputy-agent", "prepare"]
-    assert agent["restartPolicy"] == "Always" and agent["startupProbe"]["exec"]["command"][-1] == "ready"
+    assert agent["restartPolicy"] == "Always" and agent["lifecycle"]["postStart"]["exec"]["command"][1] == "ready"
     assert agent["resources"] == {"requests": {"cpu": "5m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}}
     # The application has the token for the Kubernetes API; the agent has its own in that one's place.
     api_token = "/var/run/secrets/kubernetes.io/serviceaccount"

@@ -366,14 +366,14 @@ class Agent:
         new.rename(self.token_file)
 
     def is_ready(self) -> bool:
-        """The sidecar's startup probe, as the kubelet runs it."""
+        """What the hook of the sidecar waits for, which the kubelet runs."""
         done = subprocess.run(
             [cargo_binary("deputy-agent"), "ready"], env=self._env, capture_output=True, timeout=5, check=False
         )
         return done.returncode == 0
 
     def wait_ready(self, timeout: float = 20) -> None:
-        """Waits until the probe succeeds."""
+        """Waits until the application may start."""
         self.process.wait_ready(self.is_ready, timeout)
 
     def environment(self, container: str) -> dict[str, str]:

@@ -186,9 +186,6 @@ fn as_stored(pod: &mut Value) {
             for entry in container["env"].as_array_mut().into_iter().flatten() {
                 entry.as_object_mut().unwrap().retain(|_, v| *v != "");
             }
-            if let Some(probe) = container.get_mut("startupProbe") {
-                probe["successThreshold"] = json!(1);
-            }
             let fields = container.as_object_mut().unwrap();
             fields.retain(|key, v| key != "env" || !v.is_null());
             fields.insert("terminationMessagePath".into(), json!("/dev/termination-log"));

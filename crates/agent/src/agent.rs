@@ -102,7 +102,16 @@ impl Agent {
         for binding in config.bindings {
             tasks.spawn(fetch_first(Arc::clone(&keeper), Arc::clone(&readiness), binding));
         }
-        let endpoint = Arc::new(CredentialEndpoint::new(keeper, readiness, token, address));
+        let endpoint = Arc::new(CredentialEndpoint::new(
+            keeper,
+            Arc::clone(&readiness),
+            token,
+            address,
+        ));
+        let stop = async move {
+            stop.await;
+            readiness.stop();
+        };
         serve(listener, endpoint, stop).await;
         log.info("Stopped", &[]);
     }

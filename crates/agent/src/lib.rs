@@ -29,6 +29,7 @@ pub mod log;
 mod pool;
 pub mod problem;
 pub mod readiness;
+pub mod ready;
 pub mod server;
 pub mod token;
 

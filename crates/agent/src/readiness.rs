@@ -1,15 +1,17 @@
 //! The first credentials: fetched on start, so that the application finds them there, and reported on
-//! `/readyz`, which the startup probe asks.
+//! `/readyz`, which [`crate::ready`] asks before the application starts.
 
 use std::{
     collections::BTreeMap,
-    io::{Read as _, Write as _},
-    net::{SocketAddr, TcpStream},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use http::StatusCode;
+use tokio::{
+    sync::{Semaphore, watch},
+    time::timeout,
+};
 
 use crate::{
     binding::SelectedBinding, broker::CredentialSource, config::WaitFor, jitter::backoff,
@@ -20,15 +22,18 @@ use crate::{
 const UNAVAILABLE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 /// First and longest pause between tries while the broker refuses: the binding may still be on its way.
 const REFUSED: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(15));
-/// How long [`probe`] waits for each of connecting, sending and reading.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Most that [`probe`] reads, in bytes.
-const MAX_PROBE: u64 = 16 * 1024;
+/// Longest that a question is held, in seconds.
+pub const MAX_HOLD: u64 = 60;
+/// Most questions held at a time. The kubelet has one; more are answered at once.
+const MAX_HELD: usize = 8;
 
 /// Which first credentials are still missing, and why.
 pub struct StartupReadiness {
     wait_for: WaitFor,
     missing: Mutex<BTreeMap<SelectedBinding, String>>,
+    /// Changes when one is there; `true` once the agent stops.
+    changed: watch::Sender<bool>,
+    held: Semaphore,
 }
 
 impl StartupReadiness {
@@ -41,10 +46,32 @@ impl StartupReadiness {
         Self {
             wait_for,
             missing: Mutex::new(missing),
+            changed: watch::Sender::new(false),
+            held: Semaphore::new(MAX_HELD),
         }
     }
 
-    /// Whether the application may start. Once it may, it always may: this is for the startup probe.
+    /// [`Self::check`], as soon as it succeeds or after `limit`; at once when too many wait already, or the agent stops.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub async fn wait(&self, limit: Duration) -> Result<(), AgentProblem> {
+        let mut changed = self.changed.subscribe();
+        let Ok(_held) = self.held.try_acquire() else {
+            return self.check();
+        };
+        let ready = changed.wait_for(|stops| *stops || self.check().is_ok());
+        // Which of the ends it was, the check below says.
+        let _over = timeout(limit, ready).await;
+        self.check()
+    }
+
+    /// Lets go of everybody who waits.
+    pub fn stop(&self) {
+        self.changed.send_replace(true);
+    }
+
+    /// Whether the application may start. Once it may, it always may: this is for the start of the pod.
     ///
     /// # Errors
     /// 503 with every binding whose first credential is missing, and why.
@@ -74,6 +101,7 @@ impl StartupReadiness {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(binding);
+        self.changed.send_modify(|_| {});
     }
 }
 
@@ -103,46 +131,71 @@ pub async fn fetch_first<S: CredentialSource>(
     }
 }
 
-/// Why the application may not start.
-#[derive(Debug, thiserror::Error)]
-pub enum ProbeError {
-    /// The agent says why.
-    #[error("{0}")]
-    NotReady(String),
-    /// The agent does not answer.
-    #[error("no answer from the agent on {address}: {source}")]
-    NoAnswer {
-        /// Where it was asked.
-        address: SocketAddr,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// Whatever answers there is no agent.
-    #[error("no HTTP answer from the agent on {0}")]
-    NotHttp(SocketAddr),
-}
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
 
-/// `deputy-agent ready`: asks the agent at `address` whether the application may start.
-///
-/// # Errors
-/// [`ProbeError`].
-pub fn probe(address: SocketAddr) -> Result<(), ProbeError> {
-    let failed = |source| ProbeError::NoAnswer { address, source };
-    let mut stream = TcpStream::connect_timeout(&address, PROBE_TIMEOUT).map_err(failed)?;
-    stream.set_read_timeout(Some(PROBE_TIMEOUT)).map_err(failed)?;
-    stream.set_write_timeout(Some(PROBE_TIMEOUT)).map_err(failed)?;
-    let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).map_err(failed)?;
-    let mut response = Vec::new();
-    stream
-        .take(MAX_PROBE)
-        .read_to_end(&mut response)
-        .map_err(failed)?;
-    let response = String::from_utf8_lossy(&response);
-    let (head, body) = response.split_once("\r\n\r\n").unwrap_or((&response, ""));
-    match head.split(' ').nth(1) {
-        Some("200") => Ok(()),
-        Some(_) if !body.is_empty() => Err(ProbeError::NotReady(body.to_owned())),
-        _ => Err(ProbeError::NotHttp(address)),
+    use super::*;
+
+    fn two() -> (Arc<StartupReadiness>, [SelectedBinding; 2]) {
+        let bindings = [SelectedBinding::Default, SelectedBinding::Named("b".into())];
+        let readiness = StartupReadiness::new(WaitFor::Credential, &bindings);
+        (Arc::new(readiness), bindings)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_hears_of_the_last_credential_at_once() {
+        let (readiness, [first, second]) = two();
+        let start = Instant::now();
+        let waiting = tokio::spawn({
+            let readiness = Arc::clone(&readiness);
+            async move { (readiness.wait(Duration::from_secs(60)).await, start.elapsed()) }
+        });
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        readiness.fetched(&first);
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        assert!(!waiting.is_finished());
+        readiness.fetched(&second);
+        assert_eq!(waiting.await.unwrap(), (Ok(()), Duration::from_secs(7)));
+        assert_eq!(readiness.wait(Duration::from_secs(60)).await, Ok(()));
+        assert_eq!(start.elapsed(), Duration::from_secs(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn at_the_end_of_the_wait_and_of_the_agent_the_reason_is_said() {
+        let (readiness, [first, _]) = two();
+        readiness.note(&first, &AgentProblem::unavailable("NoBinding", "none"));
+        let start = Instant::now();
+        let problem = readiness.wait(Duration::from_secs(5)).await.unwrap_err();
+        assert!(
+            problem.message.contains("default binding: NoBinding: none"),
+            "{problem}"
+        );
+        assert_eq!(start.elapsed(), Duration::from_secs(5));
+        readiness.stop();
+        assert!(readiness.wait(Duration::from_secs(5)).await.is_err());
+        assert_eq!(start.elapsed(), Duration::from_secs(5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_too_many_is_not_held() {
+        let (readiness, _) = two();
+        let mut waiting = tokio::task::JoinSet::new();
+        for _ in 0..20 {
+            let readiness = Arc::clone(&readiness);
+            waiting.spawn(async move { readiness.wait(Duration::from_secs(60)).await.is_err() });
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let mut answered = 0;
+        while waiting.try_join_next().is_some() {
+            answered += 1;
+        }
+        assert_eq!(answered, 20 - MAX_HELD);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_the_listener_is_waited_for_when_that_is_all() {
+        let readiness = StartupReadiness::new(WaitFor::Listener, &[SelectedBinding::Default]);
+        assert_eq!(readiness.wait(Duration::from_secs(60)).await, Ok(()));
     }
 }

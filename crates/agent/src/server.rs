@@ -40,7 +40,7 @@ use crate::{
     broker::CredentialSource,
     keeper::CredentialKeeper,
     problem::AgentProblem,
-    readiness::StartupReadiness,
+    readiness::{MAX_HOLD, StartupReadiness},
     token::{MAX_TOKEN, TokenFile},
 };
 
@@ -87,7 +87,7 @@ impl<S: CredentialSource> CredentialEndpoint<S> {
     /// Answers one request.
     pub async fn answer<B: Body>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
         match self.check(request) {
-            Ok(Asked::Startup) => match self.readiness.check() {
+            Ok(Asked::Startup(hold)) => match self.readiness.wait(hold).await {
                 Ok(()) => json(
                     StatusCode::OK,
                     Bytes::from_static(b"{\"Code\":\"Ready\",\"Message\":\"ready\"}"),
@@ -150,11 +150,14 @@ impl<S: CredentialSource> CredentialEndpoint<S> {
         }
         let target_length = uri.path_and_query().map_or(0, |target| target.as_str().len());
         let not_found = || AgentProblem::new(StatusCode::NOT_FOUND, "NotFound", "no such path");
-        if target_length > MAX_TARGET || uri.query().is_some() {
+        if target_length > MAX_TARGET {
             return Err(not_found());
         }
         if uri.path() == "/readyz" {
-            return Ok(Asked::Startup);
+            return hold(uri.query()).map(Asked::Startup).ok_or_else(not_found);
+        }
+        if uri.query().is_some() {
+            return Err(not_found());
         }
         let binding = SelectedBinding::from_path(uri.path()).ok_or_else(not_found)?;
         self.authorize(headers)?;
@@ -197,8 +200,20 @@ impl<S: CredentialSource> CredentialEndpoint<S> {
 }
 
 enum Asked {
-    Startup,
+    /// And how long the answer may be held back.
+    Startup(Duration),
     Credential(SelectedBinding),
+}
+
+/// Reads `wait=SECONDS`; no query is no wait.
+fn hold(query: Option<&str>) -> Option<Duration> {
+    let Some(query) = query else {
+        return Some(Duration::ZERO);
+    };
+    let seconds = query.strip_prefix("wait=")?.parse().ok()?;
+    (1..=MAX_HOLD)
+        .contains(&seconds)
+        .then(|| Duration::from_secs(seconds))
 }
 
 /// What a Host header may be: the endpoint's own address or `localhost`, with its port or without one. RFC 9112 wants

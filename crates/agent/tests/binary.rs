@@ -74,6 +74,26 @@ fn nothing_listening_is_not_ready() {
     assert!(text(&output.stderr).contains("no answer from the agent"));
 }
 
+#[test]
+fn a_wait_ends_with_the_reason_or_as_soon_as_the_agent_listens() {
+    for wrong in ["--wait=0", "--wait=3601", "--wait=1m", "--wait=", "now"] {
+        let output = agent(&[]).args(["ready", wrong]).output().unwrap();
+        assert_eq!(code(&output), Some(2), "{wrong}");
+    }
+    let address = free_address().to_string();
+    let environment = [("DEPUTY_LISTEN", address.as_str())];
+    let output = agent(&environment).args(["ready", "--wait=1"]).output().unwrap();
+    assert_eq!(code(&output), Some(1));
+    assert!(text(&output.stderr).contains("no answer from the agent"));
+
+    // It waits before there is anybody to ask.
+    let waiting = agent(&environment).args(["ready", "--wait"]).spawn().unwrap();
+    let (mut child, _log) = serve(&address, "listener");
+    assert_eq!(code(&waiting.wait_with_output().unwrap()), Some(0));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 /// An agent whose broker is away, and its log. It listens.
 fn serve(address: &str, wait_for: &str) -> (Child, BufReader<ChildStdout>) {
     let ca = rcgen::generate_simple_self_signed(vec!["broker".to_owned()])

@@ -69,7 +69,7 @@ class Productionapp(Story):
         self.agent = self.pod("payments", "uploader", files[1]["spec"]["template"])
         stored = self.agent.pod["spec"]
         sidecar = next(c for c in stored["initContainers"] if c["name"] == "deputy-agent")
-        shown = ("name", "image", "restartPolicy", "startupProbe", "env")
+        shown = ("name", "image", "restartPolicy", "lifecycle", "env")
         injected = {
             "initContainers": [{k: short(v) if k == "env" else v for k, v in sidecar.items() if k in shown}],
             "containers": [
@@ -86,7 +86,7 @@ class Productionapp(Story):
         show(dump(injected))
 
         chapter("deputy-agent with this pod's own token, and an unmodified boto3")
-        tell("The startup probe succeeds: the application would start now, with credentials there.")
+        tell("The sidecar's hook succeeds: the application would start now, with credentials there.")
         self.application()
         tell("DeleteObject is in the role and in the limit, and not in the binding's session policy.")
         issued = [x for x in self.deputy.audit_lines() if x.get("event") == "SessionIssued"]

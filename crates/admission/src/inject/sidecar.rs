@@ -55,8 +55,9 @@ pub(super) fn sidecar(
         // A native sidecar: starts before the application's containers, ends after them, and lets Jobs complete.
         "restartPolicy": "Always",
         "env": env,
-        // The listener is on loopback, which the kubelet can't reach: hence exec. Ten minutes, then the container is started again.
-        "startupProbe": {"exec": {"command": ["/deputy-agent", "ready"]}, "periodSeconds": 1, "timeoutSeconds": 2, "failureThreshold": 600},
+        // The kubelet starts no other container before the hook has succeeded, and goes on at once when it has; a startup probe
+        // would be asked once a second. When it fails, the container is ended, with the reason as its message, and started again.
+        "lifecycle": {"postStart": {"exec": {"command": ["/deputy-agent", "ready", "--wait"]}}},
         "securityContext": security_context(view, config.agent.run_as),
         "volumeMounts": [
             token_mount(),

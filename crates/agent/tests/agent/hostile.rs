@@ -225,6 +225,27 @@ async fn every_other_request_is_refused_without_asking_the_broker() {
             "NotFound",
         ),
         (
+            "wait of nothing",
+            "GET /readyz?wait=0 HTTP/1.1",
+            vec![&host],
+            404,
+            "NotFound",
+        ),
+        (
+            "wait for long",
+            "GET /readyz?wait=61 HTTP/1.1",
+            vec![&host],
+            404,
+            "NotFound",
+        ),
+        (
+            "wait for a word",
+            "GET /readyz?wait=1s HTTP/1.1",
+            vec![&host],
+            404,
+            "NotFound",
+        ),
+        (
             "dots",
             "GET /v1/credentials/../credentials HTTP/1.1",
             vec![&host, &auth],

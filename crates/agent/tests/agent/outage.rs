@@ -1,6 +1,6 @@
 //! The agent against a broker over TLS: what a pod sees of rotation, refusal and outage.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::support::{Authority, Broker, Setup, TOKEN, ask_and_stay, credential};
 use deputy_agent::{
@@ -9,7 +9,7 @@ use deputy_agent::{
     broker::{BrokerClient, CredentialSource as _, Fetched},
     config::BrokerEndpoint,
     dial::Dialer,
-    readiness,
+    ready,
     token::TokenFile,
 };
 use http::HeaderValue;
@@ -274,15 +274,17 @@ async fn ready_is_when_every_binding_in_use_has_its_first_credential() {
     let answer = agent.get("/readyz", "").await;
     assert_eq!((answer.status(), answer.code().as_str()), (503, "NotReady"));
     let address = agent.address;
-    let probe = move || tokio::task::spawn_blocking(move || readiness::probe(address));
+    let probe = move || tokio::task::spawn_blocking(move || ready::probe(address));
     let reason = probe().await.unwrap().unwrap_err().to_string();
     assert!(
-        reason.contains("default binding") && reason.contains("\\\"archive\\\" binding"),
+        reason.contains("default binding") && reason.contains("\"archive\" binding"),
         "{reason}"
     );
 
+    let waiting = tokio::task::spawn_blocking(move || ready::wait(address, Duration::from_secs(60)));
     broker.then(200, &[], credential("ASIA1"));
     gate.notify_one();
+    waiting.await.unwrap().unwrap();
     agent.until_ready().await;
     probe().await.unwrap().unwrap();
     agent.stop().await;
