@@ -82,7 +82,7 @@ impl Agent {
             log,
         } = self;
         let token = Arc::new(TokenFile::new(&config.token_file));
-        let broker = BrokerClient::new(dialer, Arc::clone(&token));
+        let broker = BrokerClient::new(dialer, Arc::clone(&token), log.clone());
         let keeper = CredentialKeeper::new(broker, Arc::new(Timestamp::now), log.clone(), &config.bindings);
         let readiness = Arc::new(StartupReadiness::new(config.wait_for, &config.bindings));
         log.info(

@@ -18,8 +18,10 @@ use zeroize::Zeroizing;
 
 use crate::{
     binding::SelectedBinding,
+    bundle::{self, KnownBundle},
     credential::MAX_BODY,
     dial::Dialer,
+    log::Log,
     pool::{Pool, Sender},
     problem::AgentProblem,
     token::TokenFile,
@@ -38,6 +40,7 @@ const USUAL_BODY: usize = 4096;
 const REFRESH_AFTER: &str = "deputy-refresh-after";
 /// Most that [`REFRESH_AFTER`] may say: the longest session of AWS.
 const MAX_REFRESH_AFTER: u64 = 43_200;
+const AGENT: &str = concat!("deputy-agent/", env!("CARGO_PKG_VERSION"));
 /// Longest ETag kept, in bytes.
 const MAX_ETAG: usize = 256;
 
@@ -91,15 +94,18 @@ pub trait CredentialSource: Send + Sync + 'static {
 
 /// Reaches the broker over HTTP/1.1 and TLS.
 pub struct BrokerClient {
-    dialer: Dialer,
+    dialer: Arc<Dialer>,
     token: Arc<TokenFile>,
     host: HeaderValue,
     pool: Pool,
+    bundle: Arc<KnownBundle>,
+    log: Log,
 }
 
 impl BrokerClient {
-    /// A client that reaches the broker with `dialer` and shows it the token in `token`.
-    pub fn new(dialer: Dialer, token: Arc<TokenFile>) -> Self {
+    /// A client that reaches the broker with `dialer` and shows it the token in `token`. `log` hears of other authorities of
+    /// the broker.
+    pub fn new(dialer: Dialer, token: Arc<TokenFile>, log: Log) -> Self {
         let broker = dialer.broker();
         let host = if broker.host.contains(':') {
             format!("[{}]", broker.host)
@@ -110,11 +116,45 @@ impl BrokerClient {
         let host = HeaderValue::try_from(format!("{host}:{}", broker.port))
             .unwrap_or_else(|_| HeaderValue::from_static(""));
         Self {
-            dialer,
+            bundle: Arc::new(KnownBundle::new(broker.ca_digest)),
+            dialer: Arc::new(dialer),
             token,
             host,
             pool: Pool::default(),
+            log,
         }
+    }
+
+    /// Keeps a connection whose answer was read whole; first asks on it for the broker's bundle, when `headers` tell of another
+    /// one. Nobody waits for that.
+    fn done_with(&self, mut sender: Sender, headers: &HeaderMap) {
+        if !self.bundle.is_wanted(headers) {
+            return self.pool.keep(sender);
+        }
+        let (dialer, known, pool) = (
+            Arc::clone(&self.dialer),
+            Arc::clone(&self.bundle),
+            self.pool.clone(),
+        );
+        let (host, log) = (self.host.clone(), self.log.clone());
+        tokio::spawn(async move {
+            let Ok(Some(text)) = timeout(ANSWER_TIMEOUT, fetch_bundle(&mut sender, host)).await else {
+                // An older broker, or a connection that ended: a later answer tells of it again.
+                return;
+            };
+            match dialer.trust(&text) {
+                Ok(roots) => {
+                    known.learned(&text);
+                    log.info("BundleLearned", &[("roots", &roots.to_string())]);
+                }
+                Err(error) if known.refused(&text) => {
+                    let message = format!("the bundle of the broker {error}");
+                    log.warn("BundleRefused", &[("message", &message)]);
+                }
+                Err(_) => {}
+            }
+            pool.keep(sender);
+        });
     }
 
     fn request(
@@ -136,7 +176,7 @@ impl BrokerClient {
         let mut request = Request::get(binding.path())
             .header(HOST, &self.host)
             .header(ACCEPT, "application/json")
-            .header(USER_AGENT, concat!("deputy-agent/", env!("CARGO_PKG_VERSION")))
+            .header(USER_AGENT, AGENT)
             .header(AUTHORIZATION, authorization);
         if let Some(etag) = etag {
             request = request.header(IF_NONE_MATCH, etag);
@@ -208,7 +248,7 @@ impl CredentialSource for BrokerClient {
             Err(AgentProblem::unavailable("BrokerSilent", message))
         });
         if body.is_ok() {
-            self.pool.keep(sender);
+            self.done_with(sender, &head.headers);
         }
         match head.status {
             StatusCode::OK => {
@@ -251,6 +291,20 @@ impl CredentialSource for BrokerClient {
             }
         }
     }
+}
+
+/// The text of the broker's bundle; it is public, so no token goes with the question.
+async fn fetch_bundle(sender: &mut Sender, host: HeaderValue) -> Option<Zeroizing<Vec<u8>>> {
+    let request = Request::get(bundle::PATH)
+        .header(HOST, host)
+        .header(USER_AGENT, AGENT)
+        .body(Empty::new())
+        .ok()?;
+    sender.ready().await.ok()?;
+    let response = sender.send_request(request).await.ok()?;
+    let is_there = response.status() == StatusCode::OK;
+    let text = read(response.into_body()).await.ok()?;
+    is_there.then_some(text)
 }
 
 fn lost(error: &hyper::Error) -> AgentProblem {

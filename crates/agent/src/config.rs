@@ -3,9 +3,12 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use http::Uri;
-use rustls_pki_types::{CertificateDer, ServerName, pem::PemObject as _};
+use rustls_pki_types::{CertificateDer, ServerName};
 
-use crate::binding::{MAX_BINDINGS, SelectedBinding};
+use crate::{
+    binding::{MAX_BINDINGS, SelectedBinding},
+    bundle::{self, BundleDigest},
+};
 
 /// Where the agent listens unless told otherwise.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:7419";
@@ -34,8 +37,10 @@ pub struct BrokerEndpoint {
     pub server_name: ServerName<'static>,
     /// `DEPUTY_BROKER_ADDRESS`: where to connect when the name does not resolve or connect.
     pub address: Option<SocketAddr>,
-    /// `DEPUTY_BROKER_CA`: the only roots trusted.
+    /// `DEPUTY_BROKER_CA`: the roots trusted from the start.
     pub ca: Vec<CertificateDer<'static>>,
+    /// Of the text of `DEPUTY_BROKER_CA`.
+    pub ca_digest: BundleDigest,
 }
 
 /// The agent's configuration.
@@ -196,6 +201,7 @@ impl BrokerEndpoint {
             server_name,
             address,
             ca: certificates(ca)?,
+            ca_digest: BundleDigest::of(ca.as_bytes()),
         })
     }
 }
@@ -206,13 +212,7 @@ fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, ConfigError> 
         let problem = format!("has {} bytes; at most {MAX_CA} are allowed", pem.len());
         return Err(ConfigError::new(NAME, problem));
     }
-    let certificates = CertificateDer::pem_slice_iter(pem.as_bytes())
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| ConfigError::new(NAME, format!("is not PEM: {error}")))?;
-    if certificates.is_empty() {
-        return Err(ConfigError::new(NAME, "holds no certificate"));
-    }
-    Ok(certificates)
+    bundle::certificates(pem.as_bytes()).map_err(|error| ConfigError::new(NAME, error.to_string()))
 }
 
 #[cfg(test)]

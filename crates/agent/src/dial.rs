@@ -1,6 +1,6 @@
 //! Connections to the broker: by name, and by the Service's cluster address for pods whose DNS can't resolve
 //! the name. Either way the certificate must name the host of `DEPUTY_BROKER_URL` and chain to
-//! `DEPUTY_BROKER_CA`, so a wrong address or a hostile DNS answer gets no token.
+//! `DEPUTY_BROKER_CA`, or to what a broker that did has told since, so a wrong address or a hostile DNS answer gets no token.
 
 use std::{
     fmt, io,
@@ -9,13 +9,20 @@ use std::{
 };
 
 use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
 use tokio::{
     net::{TcpStream, lookup_host},
     time::{Instant, timeout},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::config::BrokerEndpoint;
+use crate::{
+    bundle::{BundleError, certificates},
+    config::BrokerEndpoint,
+};
+
+/// Most roots trusted once the broker has told of others than those of `DEPUTY_BROKER_CA`.
+pub(crate) const MAX_ROOTS: usize = 8;
 
 /// How long a way to the broker may take, name resolution and TLS included, when it is the last one left.
 const ROUTE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -28,7 +35,7 @@ const AVOID_NAME: Duration = Duration::from_secs(60);
 /// Opens TLS connections to the broker.
 pub struct Dialer {
     broker: BrokerEndpoint,
-    tls: TlsConnector,
+    tls: Mutex<TlsConnector>,
     avoid_name_until: Mutex<Option<Instant>>,
 }
 
@@ -60,30 +67,42 @@ enum Route {
 }
 
 impl Dialer {
-    /// A dialer that trusts the roots of `broker` and nothing else.
+    /// A dialer that trusts the roots of `broker` and, until told, nothing else.
     ///
     /// # Errors
     /// [`TlsSetupError`] names the certificate that is none.
     pub fn new(broker: BrokerEndpoint) -> Result<Self, TlsSetupError> {
-        let mut roots = RootCertStore::empty();
-        for (index, certificate) in broker.ca.iter().enumerate() {
-            roots
-                .add(certificate.clone())
-                .map_err(|source| TlsSetupError::Root {
-                    number: index.saturating_add(1),
-                    source,
-                })?;
-        }
-        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(TlsSetupError::Protocol)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let roots = roots(&broker.ca).map_err(|(index, source)| TlsSetupError::Root {
+            number: index.saturating_add(1),
+            source,
+        })?;
+        let tls = connector(roots).map_err(TlsSetupError::Protocol)?;
         Ok(Self {
             broker,
-            tls: TlsConnector::from(Arc::new(config)),
+            tls: Mutex::new(tls),
             avoid_name_until: Mutex::default(),
         })
+    }
+
+    /// Trusts the certificates of the bundle in `text` as well as those of `DEPUTY_BROKER_CA`, and no others, for connections made
+    /// from now on. Gives how many roots that makes.
+    ///
+    /// # Errors
+    /// [`BundleError`]; then all stays as it was.
+    pub fn trust(&self, text: &[u8]) -> Result<usize, BundleError> {
+        let mut all = self.broker.ca.clone();
+        for certificate in certificates(text)? {
+            if !all.contains(&certificate) {
+                all.push(certificate);
+            }
+        }
+        if all.len() > MAX_ROOTS {
+            return Err(BundleError::TooMany(all.len()));
+        }
+        let roots = roots(&all).map_err(|(_, source)| BundleError::Root(source))?;
+        let tls = connector(roots).map_err(BundleError::Root)?;
+        *self.tls.lock().unwrap_or_else(PoisonError::into_inner) = tls;
+        Ok(all.len())
     }
 
     /// The broker this dialer goes to.
@@ -135,7 +154,8 @@ impl Dialer {
             _ => connect_name(&self.broker.host, self.broker.port).await?,
         };
         tcp.set_nodelay(true)?;
-        self.tls.connect(self.broker.server_name.clone(), tcp).await
+        let tls = self.tls.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        tls.connect(self.broker.server_name.clone(), tcp).await
     }
 
     fn avoids_name(&self) -> bool {
@@ -160,6 +180,23 @@ impl Dialer {
             _ => format!("{}:{}", self.broker.host, self.broker.port),
         }
     }
+}
+
+/// A store of `certificates`, or the index of the first that can't be a root.
+fn roots(certificates: &[CertificateDer<'static>]) -> Result<RootCertStore, (usize, rustls::Error)> {
+    let mut roots = RootCertStore::empty();
+    for (index, certificate) in certificates.iter().enumerate() {
+        roots.add(certificate.clone()).map_err(|source| (index, source))?;
+    }
+    Ok(roots)
+}
+
+fn connector(roots: RootCertStore) -> Result<TlsConnector, rustls::Error> {
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(TlsConnector::from(Arc::new(config)))
 }
 
 async fn connect_name(host: &str, port: u16) -> io::Result<TcpStream> {

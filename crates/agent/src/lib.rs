@@ -15,11 +15,14 @@
 //! - Two thirds of a session are held at any time, whatever the SDK does: `two_thirds_of_a_session_are_held_at_any_time`.
 //! - Only the pod's own token, on loopback, gets an answer: `every_other_request_is_refused_without_asking_the_broker`,
 //!   `an_endpoint_reachable_from_outside_the_pod_is_not_opened`.
+//! - Only who has proved to be the broker can tell of another authority of the broker:
+//!   `an_agent_that_never_heard_of_an_authority_does_not_trust_it`.
 //! - No log line holds a secret: `no_log_line_holds_a_secret`.
 
 pub mod agent;
 pub mod binding;
 pub mod broker;
+pub mod bundle;
 pub mod config;
 pub mod credential;
 pub mod dial;

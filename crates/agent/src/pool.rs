@@ -25,8 +25,8 @@ struct Idle {
     since: Instant,
 }
 
-/// Idle connections.
-#[derive(Default)]
+/// Idle connections. Clones are of the same ones.
+#[derive(Clone, Default)]
 pub struct Pool {
     idle: Arc<Mutex<Vec<Idle>>>,
 }

@@ -6,6 +6,7 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod authorities;
 mod hostile;
 mod outage;
 mod support;

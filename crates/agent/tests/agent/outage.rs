@@ -9,6 +9,7 @@ use deputy_agent::{
     broker::{BrokerClient, CredentialSource as _, Fetched},
     config::BrokerEndpoint,
     dial::Dialer,
+    log::Log,
     ready,
     token::TokenFile,
 };
@@ -47,7 +48,7 @@ async fn the_request_to_the_broker_is_that_of_protocol_version_1() {
     let token = Arc::new(TokenFile::new(&agent.token_file));
     let setup = Setup::to(&broker, &authority);
     let dialer = Dialer::new(BrokerEndpoint::parse(&setup.url, None, &setup.ca).unwrap()).unwrap();
-    let client = BrokerClient::new(dialer, token);
+    let client = BrokerClient::new(dialer, token, Log::new(std::io::sink()));
     let etag = Some(HeaderValue::from_static("\"7\""));
     let fetched = client
         .fetch(&SelectedBinding::Named("archive".into()), etag)

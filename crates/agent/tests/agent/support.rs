@@ -11,6 +11,7 @@ use bytes::Bytes;
 use deputy_agent::{
     Agent,
     binding::SelectedBinding,
+    bundle::BundleDigest,
     config::{BrokerEndpoint, Config, WaitFor},
     log::Log,
 };
@@ -24,9 +25,10 @@ use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
-    sync::{Notify, oneshot},
+    sync::{Notify, oneshot, watch},
     task::JoinHandle,
 };
+use tokio_rustls::TlsAcceptor;
 
 pub const TOKEN: &str = "canary-pod-token";
 
@@ -75,6 +77,7 @@ struct Shared {
     replies: Mutex<VecDeque<Reply>>,
     connections: Mutex<usize>,
     hold: Mutex<Option<Arc<Notify>>>,
+    bundle: Mutex<Option<(String, Reply)>>,
 }
 
 /// A broker on loopback that answers with what it was told to, in order; the last reply again and again.
@@ -82,6 +85,8 @@ pub struct Broker {
     pub address: SocketAddr,
     shared: Arc<Shared>,
     task: JoinHandle<()>,
+    acceptor: watch::Sender<TlsAcceptor>,
+    name: String,
 }
 
 impl Broker {
@@ -89,23 +94,28 @@ impl Broker {
     pub async fn start(authority: &Authority, name: &str) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(authority.server(name)));
+        let (acceptor, present) = watch::channel(TlsAcceptor::from(Arc::new(authority.server(name))));
         let shared = Arc::new(Shared::default());
         let for_task = Arc::clone(&shared);
         let task = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
             loop {
                 let (tcp, _) = listener.accept().await.unwrap();
-                let (acceptor, shared) = (acceptor.clone(), Arc::clone(&for_task));
+                let mut present = present.clone();
+                let acceptor = present.borrow_and_update().clone();
+                let shared = Arc::clone(&for_task);
                 connections.spawn(async move {
                     let Ok(tls) = acceptor.accept(tcp).await else {
                         return;
                     };
                     *shared.connections.lock().unwrap() += 1;
                     let service = service_fn(move |request| reply(request, Arc::clone(&shared)));
-                    let _ended = hyper::server::conn::http1::Builder::new()
-                        .serve_connection(TokioIo::new(tls), service)
-                        .await;
+                    let serving = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(tls), service);
+                    tokio::select! {
+                        _ended = serving => {}
+                        _moved = present.changed() => {}
+                    }
                 });
             }
         });
@@ -113,7 +123,23 @@ impl Broker {
             address,
             shared,
             task,
+            acceptor,
+            name: name.to_owned(),
         }
+    }
+
+    /// From now on its certificate is of `authority`, and the connections there are end.
+    pub fn move_to(&self, authority: &Authority) {
+        let acceptor = TlsAcceptor::from(Arc::new(authority.server(&self.name)));
+        self.acceptor.send_replace(acceptor);
+    }
+
+    /// Tells of `bundle` with each answer from now on, and gives it with `status`.
+    pub fn announce(&self, status: u16, bundle: &str) {
+        let digest = BundleDigest::of(bundle.as_bytes()).hex();
+        let body = Full::new(Bytes::from(bundle.to_owned()));
+        let reply = Response::builder().status(status).body(body).unwrap();
+        *self.shared.bundle.lock().unwrap() = Some((digest, reply));
     }
 
     pub fn then(&self, status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) {
@@ -157,12 +183,21 @@ async fn reply(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Reply,
     if let Some(gate) = gate {
         gate.notified().await;
     }
+    let bundle = shared.bundle.lock().unwrap().clone();
+    if let Some((_, reply)) = bundle.as_ref().filter(|_| request.uri().path() == "/v1/bundle") {
+        return Ok(reply.clone());
+    }
     let mut replies = shared.replies.lock().unwrap();
-    let reply = if replies.len() > 1 {
+    let mut reply = if replies.len() > 1 {
         replies.pop_front().unwrap()
     } else {
         replies.front().unwrap().clone()
     };
+    if let Some((digest, _)) = bundle {
+        reply
+            .headers_mut()
+            .insert("deputy-bundle", digest.try_into().unwrap());
+    }
     Ok(reply)
 }
 
