@@ -1,6 +1,11 @@
 //! The agent put together.
 
-use std::{future::Future, net::SocketAddr, sync::Arc};
+use std::{
+    future::Future,
+    net::SocketAddr,
+    os::fd::{AsFd, BorrowedFd},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use tokio::{net::TcpListener, task::JoinSet};
@@ -44,19 +49,36 @@ pub enum StartError {
     },
 }
 
+impl AsFd for Agent {
+    /// The socket that it listens on.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
+    }
+}
+
 impl Agent {
-    /// Starts to listen.
+    /// Starts to listen, or goes on where another program listened on the same address: on `inherited`.
     ///
     /// # Errors
     /// [`StartError`].
-    pub async fn bind(config: Config, log: Log) -> Result<Self, StartError> {
+    pub async fn bind(
+        config: Config,
+        log: Log,
+        inherited: Option<std::net::TcpListener>,
+    ) -> Result<Self, StartError> {
         let address = config.listen;
         if !address.ip().is_loopback() {
             return Err(StartError::NotLoopback(address));
         }
         let dialer = Dialer::new(config.broker.clone())?;
         let listen = |source| StartError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(listen)?;
+        let listener = match inherited {
+            None => TcpListener::bind(address).await.map_err(listen)?,
+            Some(listener) => {
+                listener.set_nonblocking(true).map_err(listen)?;
+                TcpListener::from_std(listener).map_err(listen)?
+            }
+        };
         let address = listener.local_addr().map_err(listen)?;
         Ok(Self {
             config,

@@ -33,6 +33,7 @@ mod pool;
 pub mod problem;
 pub mod readiness;
 pub mod ready;
+pub mod revive;
 pub mod server;
 pub mod token;
 

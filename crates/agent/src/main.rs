@@ -2,9 +2,20 @@
 //!
 //! Exit codes: 0 fine, 1 not ready, 2 wrong arguments or configuration, 3 the agent can't serve.
 
-use std::{path::Path, process::ExitCode, time::Duration};
+use std::{
+    os::unix::process::CommandExt as _,
+    path::Path,
+    process::{Command, ExitCode},
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
-use deputy_agent::{Agent, Config, config, log::Log, ready};
+use deputy_agent::{
+    Agent, Config, config,
+    log::Log,
+    ready,
+    revive::{self, Revivals},
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 const USAGE: &str = "usage: deputy-agent [serve | ready [--wait[=SECONDS]] | --version]
@@ -95,14 +106,51 @@ fn forbid_dumps() -> rustix::io::Result<()> {
     setrlimit(Resource::Core, none)
 }
 
-/// A fault ends the agent, and the kubelet starts it again: half of one would serve nobody. Its place is said and not
-/// its message, which may hold what was being read.
+/// Whether there is a listener to go on with after a fault.
+static SERVES: AtomicBool = AtomicBool::new(false);
+
+/// A fault ends the program, for half of one would serve nobody. Another run takes its place on the same socket, unless faults
+/// follow each other: then the process ends, and the kubelet starts it again. The place of the fault is said and not its message,
+/// which may hold what was being read.
 fn end_by_panics() {
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string).unwrap_or_default();
         eprintln!("deputy-agent: ended by a panic at {place}");
+        if SERVES.load(Ordering::Relaxed) {
+            let error = revive();
+            eprintln!("deputy-agent: not started again: {error}");
+        }
         std::process::abort();
     }));
+}
+
+/// Puts this program in its own place. Comes back only when that is not to be, or can't be done, and says why.
+fn revive() -> String {
+    let before = Revivals::parse(&variable(revive::VARIABLE).unwrap_or_default());
+    let Some(revivals) = before.next(jiff::Timestamp::now().as_second()) else {
+        return format!("there were such faults before, at {before}");
+    };
+    let mut arguments = std::env::args_os();
+    let name = arguments.next().unwrap_or_default();
+    // What runs, whatever became of its file.
+    let error = Command::new("/proc/self/exe")
+        .arg0(name)
+        .args(arguments)
+        .env(revive::VARIABLE, revivals.to_string())
+        .exec();
+    error.to_string()
+}
+
+/// A fault on demand, for tests. There is none in a release.
+#[cfg(debug_assertions)]
+#[expect(clippy::panic, reason = "that is what it is for")]
+fn fault_on_demand() {
+    if let Ok(mut demand) = signal(SignalKind::user_defined1()) {
+        tokio::spawn(async move {
+            demand.recv().await;
+            panic!("on demand");
+        });
+    }
 }
 
 fn run() -> ExitCode {
@@ -134,16 +182,23 @@ fn run() -> ExitCode {
                     return fail(FAILED, format_args!("cannot listen for signals: {error}"));
                 }
             };
-        let agent = match Agent::bind(config, Log::stdout()).await {
+        let inherited = variable(revive::VARIABLE).and_then(|_| revive::inherited(config.listen));
+        let agent = match Agent::bind(config, Log::stdout(), inherited).await {
             Ok(agent) => agent,
             Err(error @ deputy_agent::StartError::Listen { .. }) => return fail(FAILED, error),
             Err(error) => return fail(BAD_INPUT, error),
         };
+        #[cfg(debug_assertions)]
+        fault_on_demand();
+        // Without it, a fault ends the process, as any other does.
+        SERVES.store(revive::hand_on(&agent).is_ok(), Ordering::Relaxed);
         let stop = async move {
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }
+            SERVES.store(false, Ordering::Relaxed);
+            revive::let_go();
         };
         agent.run(stop).await;
         ExitCode::SUCCESS

@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "test code outside a #[test] function")]
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _},
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    os::unix::process::ExitStatusExt as _,
     process::{Child, ChildStdout, Command, Output, Stdio},
+    time::Duration,
 };
 
 fn agent(environment: &[(&str, &str)]) -> Command {
@@ -144,4 +146,73 @@ fn it_serves_answers_the_probe_and_stops_on_sigterm() {
             "{rest}"
         );
     }
+}
+
+/// One `GET /readyz` on a connection of its own: whether it was answered with 200.
+fn is_answered(address: &str) -> std::io::Result<bool> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    // The program that accepted it may be gone: that is one of the requests under way.
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer.starts_with("HTTP/1.1 200"))
+}
+
+#[test]
+fn after_a_fault_whoever_connects_is_answered_by_the_same_process() {
+    let address = free_address().to_string();
+    let (mut child, mut log) = serve(&address, "listener");
+    let pid = rustix::process::Pid::from_child(&child);
+    let fault = || rustix::process::kill_process(pid, rustix::process::Signal::USR1).unwrap();
+    for _ in 0..3 {
+        fault();
+        // Before and after the next program there are answers; only a request that the fault interrupted may have none.
+        let mut lost = 0;
+        for _ in 0..20 {
+            match is_answered(&address) {
+                Ok(true) => {}
+                Ok(false) => lost += 1,
+                Err(error) => {
+                    assert_ne!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+                    lost += 1;
+                }
+            }
+        }
+        assert!(lost <= 1, "{lost}");
+        // One more program that listens; between them are lines about the broker.
+        let mut line = String::new();
+        while !line.contains("\"Listening\"") {
+            line.clear();
+            assert_ne!(log.read_line(&mut line).unwrap(), 0);
+        }
+    }
+    // The fourth within a minute ends it.
+    fault();
+    let status = child.wait().unwrap();
+    assert_eq!(status.signal(), Some(6), "SIGABRT");
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(
+        said.matches("ended by a panic at crates/agent/src/main.rs")
+            .count(),
+        4,
+        "{said}"
+    );
+    assert!(
+        said.contains("not started again: there were such faults before"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_stopped_agent_is_not_revived_and_nobody_waits_for_it() {
+    let address = free_address().to_string();
+    let (mut child, _log) = serve(&address, "listener");
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    let refused = is_answered(&address).unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
 }

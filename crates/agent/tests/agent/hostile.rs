@@ -410,7 +410,7 @@ async fn an_endpoint_reachable_from_outside_the_pod_is_not_opened() {
             wait_for: deputy_agent::WaitFor::Listener,
         };
         let log = deputy_agent::log::Log::new(std::io::sink());
-        let result = deputy_agent::Agent::bind(config, log).await;
+        let result = deputy_agent::Agent::bind(config, log, None).await;
         assert!(
             matches!(result, Err(deputy_agent::StartError::NotLoopback(_))),
             "{outside}"

@@ -244,7 +244,7 @@ impl Setup {
             wait_for: self.wait_for,
         };
         let log = CapturedLog::default();
-        let agent = Agent::bind(config, Log::new(log.clone())).await.unwrap();
+        let agent = Agent::bind(config, Log::new(log.clone()), None).await.unwrap();
         let address = agent.address();
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(agent.run(async move {
