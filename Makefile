@@ -60,6 +60,13 @@ test: tools managed-policies check verify ## All tests that need no root: format
 	tests/chart/verify
 	$(PYTEST) tests/rig tests/reference tests/integration
 
+# The example of the SDK for Rust is tried where `make check` has built it. WRITE and SDKS_REQUIRE are read by the tests.
+.PHONY: sdks
+sdks: ## Try the AWS SDKs with the agent, and check docs/compatibility.md (WRITE=1 writes it); skips what it has no Node.js, Go, Java for
+	cargo build --locked --workspace --bins
+	@$(TOOL) venv clients >/dev/null
+	$(PYTEST) tests/sdks
+
 # Pods, cgroups and iptables need root. Without it nothing is built for a run that can't be.
 ROOT := $(filter 0,$(shell id -u))
 
