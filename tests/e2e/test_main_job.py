@@ -1,10 +1,12 @@
 """From custom resources to working AWS credentials in a pod, on a real node. The tests are one story, in this order."""
 
 import json
+import os
 import time
 from pathlib import Path
 
 import pytest
+import start_times
 from installation import BUCKET, COMPONENTS, NAMESPACE, example, identities, roots, secrets, values
 from k8s import (
     NODE,
@@ -44,6 +46,13 @@ def status_of(pod: dict, container: str) -> dict:
     status = pod.get("status", {})
     found = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
     return next((c for c in found if c["name"] == container), {})
+
+
+def told(pod: dict) -> str:
+    """What an event says why the pod has no credential."""
+    events = json.loads(kubectl("-n", TEAM, "get", "events", "-o", "json"))["items"]
+    mine = [e for e in events if e["involvedObject"].get("uid") == pod["metadata"]["uid"]]
+    return next((e["message"] for e in mine if e["reason"] == "CredentialsRefused"), "")
 
 
 def rounds() -> list[dict]:
@@ -97,23 +106,27 @@ def test_a_role_beyond_its_limit_is_refused_with_a_request_that_proves_it():
 
 def test_the_application_starts_only_after_its_first_credential(objects):
     apply(objects["ConfigMap"], objects["Deployment"])
-    pod = wait_until(
-        lambda: "running" in status_of(app_pod(), "deputy-agent").get("state", {}) and app_pod(),
-        "the sidecar",
-        60,
-        0.3,
-    )
+    pod = wait_until(app_pod, "the pod", 30, 0.3)
     assert [c["name"] for c in pod["spec"]["initContainers"]] == ["deputy-agent"]
-    # No binding: whatever the sidecar does in this time, the application waits.
-    time.sleep(5)
-    pod = app_pod()
-    assert not status_of(pod, "deputy-agent")["started"]
-    assert status_of(pod, APP)["state"]["waiting"]["reason"] == "PodInitializing"
+    # No binding: the hook of the sidecar waits, and the event says for what.
+    said = wait_until(lambda: told(pod), "the broker's event", 60, 0.3)
+    assert said.startswith("NoBinding: ")
+    waiting = app_pod()
+    assert not status_of(waiting, "deputy-agent")["started"]
+    assert status_of(waiting, APP)["state"]["waiting"]["reason"] == "PodInitializing"
+    # A pod that waits goes when it is told to, and does not wait for its hook.
+    kubectl("-n", TEAM, "delete", "pod", pod["metadata"]["name"], "--timeout=20s")
 
     apply(objects["AWSRoleBinding"])
     kubectl("-n", TEAM, "rollout", "status", f"deployment/{APP}", "--timeout=60s")
     for line in rounds_after(0):
         assert line["kept"] == WORKS and line["fresh"] == WORKS, line
+
+
+@pytest.mark.skipif("START_TIMES" not in os.environ, reason="START_TIMES=10 measures how long pods take to start")
+def test_how_long_pods_take_to_start():
+    rows = start_times.measure(TEAM, APP, int(os.environ["START_TIMES"]))
+    print("\n".join(["", "| sidecar | median | from–to |", "|---|---|---|", *rows]))
 
 
 def test_a_killed_sidecar_does_not_disturb_the_application():
