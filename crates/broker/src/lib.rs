@@ -2,7 +2,7 @@
 //!
 //! - [`token`]: a projected token becomes a pod, by TokenReview.
 //! - [`resolve`]: a pod becomes a session request, or a refusal.
-//! - [`issuer`]: a session request becomes a session: once, kept, renewed.
+//! - [`issuer`]: a session request becomes a session: once, in its turn, kept, renewed.
 //! - [`identity`]: whether this process is the issuer that the account names.
 //! - [`people`]: the API by which people get sessions, behind the API server.
 //! - [`service`], [`http`]: one request, and the protocol that agents speak; [`problem`] its answers that are no
@@ -17,6 +17,8 @@
 //! - The default binding is the oldest one, and never another because that is refused:
 //!   `the_default_is_the_oldest_binding_also_when_that_is_refused`.
 //! - Any number of callers share one call to STS: `a_thousand_callers_share_one_call_and_one_audit_record`.
+//! - An endpoint of STS that hangs slows no other account, and what is kept has a bound and a share for each namespace:
+//!   `an_endpoint_that_hangs_slows_no_other_account`, `when_full_no_namespace_keeps_more_than_a_quarter_from_the_others`.
 //! - Whatever is sent that is no request of the protocol makes no session: `whatever_else_is_sent_makes_no_session`.
 //! - Every log line of a request names its pod and binding as soon as they are known, and none holds a secret:
 //!   `every_log_line_of_a_request_names_pod_and_binding`.

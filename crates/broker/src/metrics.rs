@@ -9,6 +9,8 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
 };
 
+use crate::issuer::{GateFigures, KeptFigures};
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answer {
     status: u16,
@@ -29,6 +31,11 @@ pub struct BrokerMetrics {
     people_answers: Family<Answer, Counter>,
     people_answer_seconds: Histogram,
     kept: Gauge,
+    kept_bytes: Gauge,
+    evicted: Counter,
+    sts_open: Gauge,
+    sts_waiting: Gauge,
+    sts_under_way: Gauge,
     calls: Family<Call, Counter>,
 }
 
@@ -42,6 +49,11 @@ impl BrokerMetrics {
             people_answers: Family::default(),
             people_answer_seconds: Histogram::new([0.005, 0.02, 0.1, 0.3, 1.0, 3.0, 8.0]),
             kept: Gauge::default(),
+            kept_bytes: Gauge::default(),
+            evicted: Counter::default(),
+            sts_open: Gauge::default(),
+            sts_waiting: Gauge::default(),
+            sts_under_way: Gauge::default(),
             calls: Family::default(),
         };
         metrics.sub_registry("broker", |r| {
@@ -70,6 +82,33 @@ impl BrokerMetrics {
                 "Sessions that are kept and still good",
                 this.kept.clone(),
             );
+            r.register(
+                "session_bytes",
+                "Bytes that kept sessions take, estimated",
+                this.kept_bytes.clone(),
+            );
+            r.register(
+                "sessions_evicted",
+                "Sessions that gave way to others while they were good",
+                this.evicted.clone(),
+            );
+        });
+        metrics.sub_registry("sts", |r| {
+            r.register(
+                "endpoints_left_alone",
+                "Endpoints of STS that are left alone after failures, one for each account",
+                this.sts_open.clone(),
+            );
+            r.register(
+                "calls_waiting",
+                "Calls to STS that wait for their turn",
+                this.sts_waiting.clone(),
+            );
+            r.register(
+                "calls_under_way",
+                "Calls to STS that have begun and not ended",
+                this.sts_under_way.clone(),
+            );
         });
         metrics.sub_registry("aws", |r| {
             r.register(
@@ -93,9 +132,16 @@ impl BrokerMetrics {
         self.people_answer_seconds.observe(took.as_secs_f64());
     }
 
-    /// So many sessions are kept.
-    pub fn set_cached(&self, count: usize) {
-        self.kept.set(i64::try_from(count).unwrap_or(i64::MAX));
+    /// So much is kept, and so it is with calls to STS.
+    pub fn set_kept(&self, kept: KeptFigures, gate: GateFigures) {
+        let set = |gauge: &Gauge, count: usize| gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        set(&self.kept, kept.sessions);
+        set(&self.kept_bytes, kept.bytes);
+        self.evicted
+            .inc_by(kept.evicted.saturating_sub(self.evicted.get()));
+        set(&self.sts_open, gate.open);
+        set(&self.sts_waiting, gate.waiting);
+        set(&self.sts_under_way, gate.under_way);
     }
 }
 

@@ -181,7 +181,12 @@ async fn query_identity(account: &Account, key: &Key, sts: &dyn Sts, proven: &Mu
     };
     match found {
         Ok(who) => {
-            proven.lock().insert(key.clone());
+            let mut proven = proven.lock();
+            if proven.len() >= MOST_ACCOUNTS {
+                // Keys and accounts come and go. What is still so is found again.
+                proven.clear();
+            }
+            proven.insert(key.clone());
             Answer::Named(BrokerIdentity {
                 arn: who.into(),
                 is_previous,

@@ -1,13 +1,18 @@
 //! What tells one session from another.
 
+use std::{collections::BTreeMap, hash::Hash, mem::size_of};
+
 use deputy_aws::{AwsError, Session, Sts};
 use deputy_delegation::{
-    ServiceAccountName,
+    ServiceAccountName, TagKey, TagValue,
     federation::FederationRequest,
     model::{BindingRef, ObjectId, RoleId},
+    naming,
     people::UserName,
     session::SessionRequest,
 };
+
+use super::{gate::Party, session::Renewal};
 
 /// Under which key a session is shared.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +39,96 @@ impl SessionKey {
         match self {
             Self::Role(key) => key.request.role.to_string(),
             Self::FederatedUser(key) => key.request.user.to_string(),
+        }
+    }
+
+    /// In whose share it counts.
+    #[must_use]
+    pub fn party(&self, renewal: Renewal) -> Party {
+        match (self, renewal) {
+            (_, Renewal::OnRequest) => Party::People,
+            (Self::Role(key), _) => Party::Namespace(key.binding.namespace.clone()),
+            (Self::FederatedUser(key), _) => Party::Namespace(key.binding.namespace.clone()),
+        }
+    }
+
+    /// The uid of the pod whose it is alone.
+    #[must_use]
+    pub fn pod(&self) -> Option<&str> {
+        self.tag(naming::TAG_POD_UID)
+    }
+
+    /// A session tag.
+    #[must_use]
+    pub fn tag(&self, name: &str) -> Option<&str> {
+        let tag = self.tags().iter().find(|(key, _)| key.as_str() == name);
+        tag.map(|(_, value)| value.as_str())
+    }
+
+    fn tags(&self) -> &BTreeMap<TagKey, TagValue> {
+        match self {
+            Self::Role(key) => &key.request.tags,
+            Self::FederatedUser(key) => &key.request.tags,
+        }
+    }
+
+    /// The inline session policy, as it is sent.
+    #[must_use]
+    pub fn policy(&self) -> Option<&str> {
+        match self {
+            Self::Role(key) => key.request.policy.as_deref(),
+            Self::FederatedUser(key) => key.request.policy.as_deref(),
+        }
+    }
+
+    /// What tells most sessions apart, and is short.
+    pub(super) fn short(&self) -> impl Hash {
+        match self {
+            Self::Role(key) => (&key.binding, key.request.session_name.as_str()),
+            Self::FederatedUser(key) => (&key.binding, key.service_account.as_str()),
+        }
+    }
+
+    /// About how many bytes it takes.
+    pub(super) fn weight(&self) -> usize {
+        /// Of an allocation, and of a place in a map.
+        const EACH: usize = 48;
+        let tags = self.tags().iter();
+        let tags: usize = tags
+            .map(|(key, value)| EACH + key.as_str().len() + value.as_str().len())
+            .sum();
+        let own = match self {
+            Self::Role(key) => {
+                let request = &key.request;
+                let arns: usize = request
+                    .policy_arns
+                    .iter()
+                    .map(|arn| EACH + arn.to_string().len())
+                    .sum();
+                arns + size_of::<RoleSessionKey>()
+                    + request.role.to_string().len()
+                    + request.session_name.as_str().len()
+                    + request.external_id.as_str().len()
+                    + key.role.title().to_string().len()
+                    + key.role_uid.len()
+                    + key.role_id.len()
+                    + key.binding_uid.len()
+            }
+            Self::FederatedUser(key) => {
+                size_of::<FederatedSessionKey>()
+                    + key.request.user.to_string().len()
+                    + key.service_account.as_str().len()
+                    + key.binding_uid.len()
+            }
+        };
+        tags + own + self.binding().to_string().len() + self.policy().map_or(0, str::len)
+    }
+
+    /// STS's name for the call that makes one.
+    pub(super) fn operation(&self) -> &'static str {
+        match self {
+            Self::Role(_) => "sts:AssumeRole",
+            Self::FederatedUser(_) => "sts:GetFederationToken",
         }
     }
 

@@ -1,6 +1,10 @@
 //! How long AWS has refused what is granted here: at first that may pass.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use deputy_delegation::{model::BindingRef, people::UserName};
 use parking_lot::Mutex;
@@ -30,12 +34,19 @@ type Asked = (BindingRef, String, Option<UserName>);
 #[derive(Default)]
 pub struct Denials {
     since: Mutex<HashMap<Asked, Denied>>,
+    /// Whether there is any: asked at every request.
+    any: AtomicBool,
 }
 
 impl Denials {
     /// AWS gave a session of this role.
     pub fn forget(&self, grant: &SessionGrant) {
-        self.since.lock().remove(&Self::key(grant));
+        if !self.any.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut since = self.since.lock();
+        since.remove(&Self::key(grant));
+        self.any.store(!since.is_empty(), Ordering::Relaxed);
     }
 
     fn key(grant: &SessionGrant) -> Asked {
@@ -54,13 +65,20 @@ impl Denials {
         if since.len() >= MOST_DENIED {
             since.retain(|_, d| d.last.elapsed() < FORGOTTEN_AFTER);
         }
-        let fresh = Denied {
+        self.any.store(true, Ordering::Relaxed);
+        let key = Self::key(grant);
+        let mut fresh = Denied {
             first: now,
             last: now,
         };
-        let denied = since.entry(Self::key(grant)).or_insert(fresh);
+        let denied = if since.len() >= MOST_DENIED && !since.contains_key(&key) {
+            // Not remembered: it is "not yet" as long as so many others are refused.
+            &mut fresh
+        } else {
+            since.entry(key).or_insert(fresh)
+        };
         if denied.last.elapsed() >= FORGOTTEN_AFTER {
-            *denied = fresh;
+            denied.first = now;
         }
         denied.last = now;
         let (whose, binding) = (grant.key.principal(), grant.key.binding());

@@ -12,9 +12,9 @@ use std::{
 };
 
 use axum::http::StatusCode;
-use deputy_aws::{AwsError, ErrorClass, Sts};
+use deputy_aws::{AwsError, ErrorClass};
 use deputy_delegation::{
-    AccountId,
+    AccountId, Uid,
     model::{Account, BindingSelector},
 };
 use deputy_index::{Entry, Index, ResourceKind};
@@ -30,7 +30,10 @@ use crate::{
     audit::{AuditLog, session_issued},
     clients::StsClients,
     identity::{IdentityCheck, IdentityError, conditions as identities},
-    issuer::{IssueError, Issued, Issuer, IssuerOptions, Renewable, Renewal, SessionKey},
+    issuer::{
+        GatedClients, IssueError, Issued, Issuer, IssuerOptions, Renewable, Renewal, SessionKey, StsRoute,
+        StsSource,
+    },
     metrics::BrokerMetrics,
     problem::BrokerProblem,
     report::{Reports, is_region_disabled, write_account_conditions},
@@ -70,7 +73,7 @@ pub struct Broker {
     index: Arc<Index>,
     verifier: Verifier,
     issuer: Issuer,
-    sts: Box<dyn StsClients>,
+    sts: GatedClients,
     identities: IdentityCheck,
     denials: Denials,
     audit: AuditLog,
@@ -88,11 +91,12 @@ impl Broker {
         notices: NoticeQueue,
         metrics: BrokerMetrics,
     ) -> Self {
+        let issuer = Issuer::new(IssuerOptions::default(), Arc::new(session_issued));
         Self {
             verifier: Verifier::new(api, Arc::clone(&index)),
             index,
-            issuer: Issuer::new(IssuerOptions::default(), Arc::new(session_issued)),
-            sts,
+            sts: GatedClients::new(sts, issuer.gate().clone()),
+            issuer,
             identities: IdentityCheck::default(),
             denials: Denials::default(),
             audit: AuditLog::default(),
@@ -114,24 +118,37 @@ impl Broker {
                         .map_or(Renewable::NotNow, Renewable::With),
                 });
         }
-        self.metrics.set_cached(self.issuer.count());
+        self.metrics
+            .set_kept(self.issuer.kept(), self.issuer.gate().figures());
     }
 
-    fn sts_to_renew(&self, key: &SessionKey, account: &Account) -> Option<Arc<dyn Sts>> {
+    fn sts_to_renew(&self, key: &SessionKey, account: &Account) -> Option<StsSource> {
         match key {
-            SessionKey::Role(_) => Some(self.sts.issuer(account)),
+            SessionKey::Role(_) => Some(StsSource {
+                sts: self.sts.issuer(account),
+                route: StsRoute::of_issuer(account),
+            }),
             // Whose the keys are is not asked here: those that were replaced are known when the account is looked at next.
             SessionKey::FederatedUser(_) => match self.sts.federation_user(account) {
                 Ok(client) => self
                     .identities
                     .is_federation_user(account, &client)
-                    .then_some(client.sts),
+                    .then_some(StsSource {
+                        sts: client.sts,
+                        route: StsRoute::of_federation_user(account),
+                    }),
                 Err(error) => {
                     tracing::warn!(account = %account.name, error = chain(&error), "failed to renew a session");
                     None
                 }
             },
         }
+    }
+
+    /// A pod has ended: what is kept for it alone is forgotten.
+    #[expect(dead_code, reason = "for whoever watches pods")]
+    pub(crate) fn pod_ended(&self, pod: &Uid) {
+        self.issuer.pod_ended(pod);
     }
 
     /// Waits until the cluster has been read.
@@ -165,7 +182,7 @@ impl Broker {
             tasks.spawn(async move {
                 // Never closed: an error only means that nobody waits in line.
                 let _permit = permits.acquire().await.ok();
-                let conditions = identities::conditions(&account, &this.identities, this.sts.as_ref()).await;
+                let conditions = identities::conditions(&account, &this.identities, &this.sts).await;
                 if let Err(error) = write_account_conditions(&client, &this.index, &name, &conditions).await {
                     tracing::warn!(account = %name, error = chain(&error), "failed to write condition");
                 }
@@ -258,8 +275,9 @@ impl Broker {
             return Ok(kept);
         }
         let sts = self.verified(grant).await.map_err(|error| {
-            let code = match error {
+            let code = match &error {
                 IdentityError::Mismatch(_) => "NotReady",
+                IdentityError::Aws(error) if error.class() == ErrorClass::Throttled => "Throttled",
                 IdentityError::Aws(_) => "Unavailable",
             };
             SessionError::not_yet(grant, code, error)
@@ -267,24 +285,29 @@ impl Broker {
         match self.issuer.session(&grant.key, grant.renewal, &sts).await {
             Ok(issued) => Ok(issued),
             Err(error @ IssueError::Slow) => Err(SessionError::not_yet(grant, "NotReady", error)),
+            Err(IssueError::NotSent(error)) => Err(SessionError::not_yet(grant, error.code(), error)),
             Err(IssueError::Aws(error)) => Err(self.sts_error(grant, error)),
         }
     }
 
     /// STS as who is to make the session, and is the one that the account names.
-    async fn verified(&self, grant: &SessionGrant) -> Result<Arc<dyn Sts>, IdentityError> {
+    async fn verified(&self, grant: &SessionGrant) -> Result<StsSource, IdentityError> {
         let account = &grant.account;
         match &grant.key {
             SessionKey::Role(_) => {
                 let sts = self.sts.issuer(account);
                 self.identities.issuer(account, &sts).await?;
-                Ok(sts)
+                let route = StsRoute::of_issuer(account);
+                Ok(StsSource { sts, route })
             }
             SessionKey::FederatedUser(_) => {
                 let client = self.sts.federation_user(account);
                 let client = client.map_err(|error| IdentityError::Aws(Arc::new(error)))?;
                 self.identities.federation_user(account, &client).await?;
-                Ok(client.sts)
+                Ok(StsSource {
+                    sts: client.sts,
+                    route: StsRoute::of_federation_user(account),
+                })
             }
         }
     }

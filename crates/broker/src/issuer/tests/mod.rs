@@ -1,15 +1,18 @@
+mod endpoints;
+mod renewal;
+
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicI64, AtomicUsize},
+    sync::atomic::{AtomicI64, AtomicUsize, Ordering},
 };
 
 use async_trait::async_trait;
-use deputy_aws::{CallerIdentity, Credentials, ErrorClass};
+use deputy_aws::{AwsError, CallerIdentity, Credentials, ErrorClass, Session, Sts};
 use deputy_delegation::{
     ExternalId, FederatedDuration, RoleArn, ServiceAccountName, SessionDuration, SessionName,
     federation::FederationRequest, model::ObjectId, session::SessionRequest,
 };
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use super::*;
 
@@ -131,8 +134,15 @@ fn federated_key(duration: &str) -> SessionKey {
     }))
 }
 
-fn with(sts: &Arc<dyn Sts>) -> Renewable {
-    Renewable::With(sts.clone())
+fn with(source: &StsSource) -> Renewable {
+    Renewable::With(source.clone())
+}
+
+/// STS of the account of the fixtures.
+fn source(sts: &Arc<FakeSts>) -> StsSource {
+    let sts: Arc<dyn Sts> = sts.clone();
+    let route = StsRoute::of_issuer(&crate::fixtures::account());
+    StsSource { sts, route }
 }
 
 fn issuer() -> (Issuer, Arc<AtomicUsize>) {
@@ -164,7 +174,7 @@ async fn a_thousand_callers_share_one_call_and_one_audit_record() {
         hold: Some(Notify::new()),
         ..FakeSts::default()
     });
-    let sts: Arc<dyn Sts> = fake.clone();
+    let sts = source(&fake);
     let (issuer, audited) = issuer();
     let callers: Vec<_> = (0..1000)
         .map(|_| {
@@ -193,7 +203,7 @@ async fn a_caller_who_goes_away_leaves_the_call_to_the_others() {
         hold: Some(Notify::new()),
         ..FakeSts::default()
     });
-    let sts: Arc<dyn Sts> = fake.clone();
+    let sts = source(&fake);
     let (issuer, _) = issuer();
     let first = tokio::spawn({
         let (issuer, sts) = (issuer.clone(), sts.clone());
@@ -217,7 +227,7 @@ async fn a_slow_call_is_answered_in_time_and_its_session_given_to_the_next() {
         hold: Some(Notify::new()),
         ..FakeSts::default()
     });
-    let sts: Arc<dyn Sts> = fake.clone();
+    let sts = source(&fake);
     let (issuer, _) = issuer();
     assert!(matches!(
         issuer.session(&key("s1"), Renewal::Shared, &sts).await,
@@ -231,7 +241,7 @@ async fn a_slow_call_is_answered_in_time_and_its_session_given_to_the_next() {
 #[tokio::test(start_paused = true)]
 async fn every_parameter_is_part_of_the_key() {
     let fake = Arc::new(FakeSts::default());
-    let sts: Arc<dyn Sts> = fake.clone();
+    let sts = source(&fake);
     let (issuer, _) = issuer();
     let SessionKey::Role(base) = key("s1") else {
         panic!("it is of a role")
@@ -256,128 +266,9 @@ async fn every_parameter_is_part_of_the_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shared_session_is_renewed_at_a_sixth_a_single_one_at_half() {
-    for (renewal, early, late) in [(Renewal::Shared, 599, 1), (Renewal::Single, 1799, 1)] {
-        let fake = Arc::new(FakeSts::default());
-        let sts: Arc<dyn Sts> = fake.clone();
-        let (issuer, _) = issuer();
-        assert!(issuer.session(&key("s1"), renewal, &sts).await.is_ok());
-        pass(early).await;
-        assert!(issuer.session(&key("s1"), renewal, &sts).await.is_ok());
-        settle().await;
-        assert_eq!(fake.calls.load(Ordering::SeqCst), 1, "{renewal:?}");
-        pass(late).await;
-        // Due now: this caller still gets the kept one, at once.
-        assert_eq!(
-            issuer
-                .session(&key("s1"), renewal, &sts)
-                .await
-                .map(|i| id(&i))
-                .ok()
-                .unwrap(),
-            "ASIA0000000000000000"
-        );
-        settle().await;
-        assert_eq!(
-            issuer
-                .session(&key("s1"), renewal, &sts)
-                .await
-                .map(|i| id(&i))
-                .ok()
-                .unwrap(),
-            "ASIA0000000000000001"
-        );
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn fifty_minutes_without_sts_are_not_noticed() {
-    let fake = Arc::new(FakeSts::default());
-    let sts: Arc<dyn Sts> = fake.clone();
-    let (issuer, _) = issuer();
-    assert!(issuer.session(&key("s1"), Renewal::Shared, &sts).await.is_ok());
-    fake.broken.store(true, Ordering::SeqCst);
-    pass(50 * 60).await;
-    issuer.renew_due(|_| with(&sts));
-    settle().await;
-    assert!(issuer.session(&key("s1"), Renewal::Shared, &sts).await.is_ok());
-    settle().await;
-    // The last minute of its life is not given away.
-    pass(9 * 60).await;
-    assert!(matches!(
-        issuer.session(&key("s1"), Renewal::Shared, &sts).await,
-        Err(IssueError::Aws(_))
-    ));
-    fake.broken.store(false, Ordering::SeqCst);
-    pass(60).await;
-    assert!(issuer.session(&key("s1"), Renewal::Shared, &sts).await.is_ok());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_persons_session_is_given_for_half_its_life_and_never_renewed_unasked() {
-    let fake = Arc::new(FakeSts::default());
-    let sts: Arc<dyn Sts> = fake.clone();
-    let (issuer, _) = issuer();
-    let of_person = async || {
-        issuer
-            .session(&key("alice"), Renewal::OnRequest, &sts)
-            .await
-            .unwrap()
-    };
-    let first = of_person().await;
-    pass(29 * 60).await;
-    assert!(Arc::ptr_eq(&of_person().await, &first));
-    pass(2 * 60).await;
-    // Whoever is not in the group any more is not in it for a renewal either.
-    issuer.renew_due(|_| panic!("it is nobody's to renew"));
-    assert_eq!(fake.calls.load(Ordering::SeqCst), 1);
-    assert!(!Arc::ptr_eq(&of_person().await, &first));
-    assert_eq!(fake.calls.load(Ordering::SeqCst), 2);
-}
-
-#[tokio::test(start_paused = true)]
-async fn people_take_their_share_of_calls_and_of_memory_and_no_more() {
-    let fake = Arc::new(FakeSts {
-        hold: Some(Notify::new()),
-        ..FakeSts::default()
-    });
-    let sts: Arc<dyn Sts> = fake.clone();
-    let options = IssuerOptions {
-        concurrent_people: 2,
-        capacity: 12,
-        ..IssuerOptions::default()
-    };
-    let issuer = Issuer::with_clock(options, Arc::new(|_: &SessionKey, _: &Issued| {}), now);
-    let ask = |name: String, renewal| {
-        let (issuer, sts) = (issuer.clone(), sts.clone());
-        tokio::spawn(async move { issuer.session(&key(&name), renewal, &sts).await.is_ok() })
-    };
-    let people: Vec<_> = (0..8)
-        .map(|n| ask(format!("alice{n}"), Renewal::OnRequest))
-        .collect();
-    settle().await;
-    assert_eq!(fake.calls.load(Ordering::SeqCst), 2);
-    let pod = ask("pod".into(), Renewal::Shared);
-    settle().await;
-    assert_eq!(
-        fake.calls.load(Ordering::SeqCst),
-        3,
-        "a pod does not wait for people"
-    );
-    for _ in 0..9 {
-        fake.hold.as_ref().unwrap().notify_waiters();
-        settle().await;
-    }
-    for asked in people.into_iter().chain([pod]) {
-        assert!(asked.await.unwrap());
-    }
-    assert_eq!(issuer.count(), 4, "a quarter of twelve, and the pod's");
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_request_that_failed_is_not_repeated_at_every_call() {
     let fake = Arc::new(FakeSts::default());
-    let sts: Arc<dyn Sts> = fake.clone();
+    let sts = source(&fake);
     let (issuer, audited) = issuer();
     fake.broken.store(true, Ordering::SeqCst);
     let mut calls = Vec::new();
@@ -401,26 +292,9 @@ async fn a_request_that_failed_is_not_repeated_at_every_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_renewal_that_fails_is_tried_less_and_less_often() {
-    let fake = Arc::new(FakeSts::default());
-    let sts: Arc<dyn Sts> = fake.clone();
-    let (issuer, _) = issuer();
-    assert!(issuer.session(&key("s1"), Renewal::Shared, &sts).await.is_ok());
-    fake.broken.store(true, Ordering::SeqCst);
-    pass(600).await;
-    for _ in 0..600 {
-        assert!(issuer.session(&key("s1"), Renewal::Shared, &sts).await.is_ok());
-        settle().await;
-        pass(1).await;
-    }
-    let calls = fake.calls.load(Ordering::SeqCst);
-    assert!((10..=25).contains(&calls), "{calls} calls in ten minutes");
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_clock_that_is_set_back_makes_no_session_live_longer() {
     let fake = Arc::new(FakeSts::default());
-    let sts: Arc<dyn Sts> = fake.clone();
+    let sts = source(&fake);
     let (issuer, _) = issuer();
     let first = issuer
         .session(&key("s1"), Renewal::Shared, &sts)
@@ -440,92 +314,14 @@ async fn a_clock_that_is_set_back_makes_no_session_live_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_what_is_asked_for_is_renewed_by_the_ticker() {
-    let fake = Arc::new(FakeSts::default());
-    let sts: Arc<dyn Sts> = fake.clone();
-    let (issuer, _) = issuer();
-    assert!(issuer.session(&key("used"), Renewal::Shared, &sts).await.is_ok());
-    assert!(
-        issuer
-            .session(&key("unused"), Renewal::Shared, &sts)
-            .await
-            .is_ok()
-    );
-    pass(10).await;
-    assert!(issuer.session(&key("used"), Renewal::Shared, &sts).await.is_ok());
-    pass(600).await;
-    issuer.renew_due(|_| with(&sts));
-    settle().await;
-    assert_eq!(fake.calls.load(Ordering::SeqCst), 3);
-    pass(3000).await;
-    issuer.renew_due(|_| with(&sts));
-    assert_eq!(issuer.count(), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_granted_no_more_is_not_renewed_and_forgotten() {
-    let fake = Arc::new(FakeSts::default());
-    let sts: Arc<dyn Sts> = fake.clone();
-    let (issuer, _) = issuer();
-    for name in ["granted", "ended"] {
-        assert!(issuer.session(&key(name), Renewal::Shared, &sts).await.is_ok());
-    }
-    pass(10).await;
-    for name in ["granted", "ended"] {
-        assert!(issuer.session(&key(name), Renewal::Shared, &sts).await.is_ok());
-    }
-    pass(600).await;
-    let granted = key("granted");
-    issuer.renew_due(|key| {
-        if *key == granted {
-            with(&sts)
-        } else {
-            Renewable::No
-        }
-    });
-    settle().await;
-    // Two sessions, and one of them anew.
-    assert_eq!(fake.calls.load(Ordering::SeqCst), 3);
-    assert_eq!(issuer.count(), 1);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_call_that_panics_is_no_answer_and_the_next_request_begins_anew() {
     let issuer = Issuer::with_clock(IssuerOptions::default(), Arc::new(|_, _| {}), now);
     let fake = Arc::new(FakeSts::default());
-    let sts: Arc<dyn Sts> = fake.clone();
+    let sts = source(&fake);
     fake.panics.store(true, Ordering::SeqCst);
     let outcome = issuer.session(&key("aa"), Renewal::Shared, &sts).await;
     assert!(matches!(outcome, Err(IssueError::Slow)));
-    assert!(issuer.state.lock().in_flight.is_empty());
+    assert!(issuer.shards.of(&key("aa")).under_way.is_empty());
     fake.panics.store(false, Ordering::SeqCst);
     assert!(issuer.session(&key("aa"), Renewal::Shared, &sts).await.is_ok());
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_session_of_a_federated_user_is_renewed_with_the_keys_of_today() {
-    let (old, new) = (Arc::new(FakeSts::default()), Arc::new(FakeSts::default()));
-    let (sts_of_old, sts_of_new): (Arc<dyn Sts>, Arc<dyn Sts>) = (old.clone(), new.clone());
-    let (issuer, audited) = issuer();
-    let key = federated_key("36h");
-    for _ in 0..100 {
-        let session = issuer.session(&key, Renewal::Shared, &sts_of_old).await;
-        assert_eq!(
-            session.ok().unwrap().session.arn,
-            "arn:aws:sts::123456789012:federated-user/Manager"
-        );
-    }
-    pass(6 * 3600 + 1).await;
-    assert!(
-        issuer.cached_session(&key, || None).is_some(),
-        "there are no keys now"
-    );
-    // Nothing to renew with: what is kept stays.
-    issuer.renew_due(|_| Renewable::NotNow);
-    assert_eq!(issuer.count(), 1);
-    issuer.renew_due(|_| with(&sts_of_new));
-    settle().await;
-    assert_eq!(old.calls.load(Ordering::SeqCst), 1);
-    assert_eq!(new.calls.load(Ordering::SeqCst), 1);
-    assert_eq!(audited.load(Ordering::SeqCst), 2);
 }
