@@ -119,7 +119,7 @@ pub async fn run(
         listener,
         Endpoint::Broker,
         authority.server_config(),
-        http::router(broker.clone()),
+        http::router(broker.clone(), authority.bundle()),
         metrics,
         shutdown,
     );

@@ -1,25 +1,28 @@
 //! The agent–broker protocol, version 1 (docs/contracts.md). Agents live for months in pods: nothing here changes for them.
 
+mod bundle;
+
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     sync::Arc,
 };
 
 use axum::{
     Router,
     body::Body,
-    extract::{ConnectInfo, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
+    extract::{ConnectInfo, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use deputy_delegation::model::BindingSelector;
-use deputy_runtime::serve::AcceptedConnection;
+use deputy_runtime::{serve::AcceptedConnection, tls::Bundle};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use tokio::time::Instant;
+use tokio::{sync::watch, time::Instant};
 use zeroize::Zeroizing;
 
+use self::bundle::PublicBundle;
 use crate::{
     issuer::Issued,
     problem::BrokerProblem,
@@ -29,74 +32,103 @@ use crate::{
 /// On every answer: an agent of another version knows whom it talks to.
 const PROTOCOL: HeaderName = HeaderName::from_static("deputy-protocol");
 
+/// With each session: after so many seconds there is a newer one, and the agent asks for it by itself.
+const REFRESH_AFTER: HeaderName = HeaderName::from_static("deputy-refresh-after");
+
 /// What agents ask for; a binding's name may follow after a slash.
 const CREDENTIALS: &str = "/v1/credentials";
 
-/// The protocol. One handler for all: whatever is asked, the answer is one of the protocol's.
-pub fn router(broker: Arc<Broker>) -> Router {
-    Router::new().fallback(handle).with_state(broker)
+/// What agents fetch when they hear of a bundle that they do not have.
+const BUNDLE: &str = "/v1/bundle";
+
+/// What the protocol is answered with.
+struct AgentServer {
+    broker: Arc<Broker>,
+    bundle: PublicBundle,
 }
 
-async fn handle(
-    State(broker): State<Arc<Broker>>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    // HEAD too: a session that nobody is given is not made.
-    let asked = (method == Method::GET)
-        .then(|| uri.path().strip_prefix(CREDENTIALS))
-        .flatten();
-    let binding = match asked.map(|rest| rest.strip_prefix('/').ok_or(rest)) {
-        Some(Err("")) => None,
-        // A name that needs escapes is none.
-        Some(Ok(name)) => match name.parse() {
-            Ok(name) => Some(name),
-            Err(_) => return problem(&BrokerProblem::not_found()),
-        },
-        Some(Err(_)) | None => return problem(&BrokerProblem::not_found()),
-    };
-    answer(&broker, &headers, binding.as_ref(), peer.ip()).await
+/// The protocol. One handler for all: whatever is asked, the answer is one of the protocol's. `bundle` is what agents are to trust.
+pub fn router(broker: Arc<Broker>, bundle: watch::Receiver<Bundle>) -> Router {
+    let bundle = PublicBundle::new(bundle);
+    Router::new()
+        .fallback(handle)
+        .with_state(Arc::new(AgentServer { broker, bundle }))
 }
 
-async fn answer(
-    broker: &Broker,
-    headers: &HeaderMap,
-    binding: Option<&BindingSelector>,
-    peer: IpAddr,
-) -> Response {
-    let began = Instant::now();
-    let (response, code) = match bearer(headers) {
-        None => (problem(&BrokerProblem::no_token()), "InvalidToken"),
-        Some(token) => {
-            let Reply { answer, accepted } = broker.credentials(token, binding, peer).await;
-            let (mut response, code) = respond(headers, &answer);
-            if accepted {
-                // Who proved who asks may keep the connection.
-                response.extensions_mut().insert(AcceptedConnection);
-            }
-            (response, code)
-        }
-    };
-    broker
-        .metrics()
-        .answered(response.status().as_u16(), code, began.elapsed());
+async fn handle(State(server): State<Arc<AgentServer>>, request: Request) -> Response {
+    // No request of the protocol has a body.
+    let (request, _) = request.into_parts();
+    let mut response = server.answer(&request).await;
+    server.bundle.name_in(&mut response);
     response
+}
+
+impl AgentServer {
+    async fn answer(&self, request: &Parts) -> Response {
+        // HEAD too: a session that nobody is given is not made.
+        let path = (request.method == Method::GET).then(|| request.uri.path());
+        if path == Some(BUNDLE) {
+            return self.bundle.response();
+        }
+        let asked = path.and_then(|path| path.strip_prefix(CREDENTIALS));
+        let binding = match asked.map(|rest| rest.strip_prefix('/').ok_or(rest)) {
+            Some(Err("")) => None,
+            // A name that needs escapes is none.
+            Some(Ok(name)) => match name.parse() {
+                Ok(name) => Some(name),
+                Err(_) => return problem(&BrokerProblem::not_found()),
+            },
+            Some(Err(_)) | None => return problem(&BrokerProblem::not_found()),
+        };
+        self.credentials(request, binding.as_ref()).await
+    }
+
+    async fn credentials(&self, request: &Parts, binding: Option<&BindingSelector>) -> Response {
+        let (began, headers) = (Instant::now(), &request.headers);
+        let (response, code) = match bearer(headers) {
+            None => (problem(&BrokerProblem::no_token()), "InvalidToken"),
+            Some(token) => {
+                let Reply { answer, accepted } = self.broker.credentials(token, binding, peer(request)).await;
+                let (mut response, code) = respond(headers, &answer);
+                if accepted {
+                    // Who proved who asks may keep the connection.
+                    response.extensions_mut().insert(AcceptedConnection);
+                }
+                (response, code)
+            }
+        };
+        self.broker
+            .metrics()
+            .answered(response.status().as_u16(), code, began.elapsed());
+        response
+    }
+}
+
+/// Who is at the other end of the connection. The server says so of each.
+fn peer(request: &Parts) -> IpAddr {
+    let info = request.extensions.get::<ConnectInfo<SocketAddr>>();
+    info.map_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED), |peer| {
+        peer.0.ip().to_canonical()
+    })
 }
 
 fn respond(headers: &HeaderMap, answer: &BrokerAnswer) -> (Response, &'static str) {
     match answer {
-        BrokerAnswer::Credentials(issued, account) => {
+        BrokerAnswer::Credentials {
+            issued,
+            account,
+            refresh_after,
+        } => {
             let etag = etag(issued);
-            if headers
-                .get(header::IF_NONE_MATCH)
-                .is_some_and(|h| h.as_bytes() == etag.as_bytes())
-            {
+            let is_held = headers.get(header::IF_NONE_MATCH);
+            let (mut response, code) = if is_held.is_some_and(|h| h.as_bytes() == etag.as_bytes()) {
                 (not_modified(&etag), "NotModified")
             } else {
                 (credentials(issued, account.as_str(), &etag), "OK")
-            }
+            };
+            let after = HeaderValue::from(*refresh_after);
+            response.headers_mut().insert(REFRESH_AFTER, after);
+            (response, code)
         }
         BrokerAnswer::Problem(p) => (problem(p), p.code),
     }

@@ -1,4 +1,4 @@
-//! A session with what was noted when it was made: how long it may be used and when its successor is due.
+//! A session with what was noted when it was made: how long it may be used, when its successor is due, and when agents ask for that.
 
 use std::time::Duration;
 
@@ -6,6 +6,9 @@ use deputy_aws::Session;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
+
+/// Within that what is due is looked at: the ticker's interval, of the process.
+const LOOKED_AT: Duration = Duration::from_secs(15);
 
 /// When the next session is made. Of pods' sessions at another time for each, within some share of their life: what was made together,
 /// after a restart, is not renewed together.
@@ -45,6 +48,10 @@ pub struct Issued {
 impl Issued {
     /// A session is never handed out in its last minute: clocks differ.
     const MARGIN: Duration = Duration::from_secs(60);
+    /// Agents ask for the next session no sooner than this.
+    const SOONEST_REFRESH: Duration = Duration::from_secs(30);
+    /// The most that the protocol allows (docs/contracts.md).
+    const LATEST_REFRESH: u64 = 43_200;
 
     /// A session that STS has just made, and that was asked for with this life.
     #[must_use]
@@ -86,6 +93,15 @@ impl Issued {
     #[must_use]
     pub fn is_due(&self) -> bool {
         Instant::now() >= self.due_at()
+    }
+
+    /// In how many whole seconds the agent of this pod asks for the next session: when that has been made, and not all pods at once.
+    #[must_use]
+    pub fn refresh_after(&self, pod_uid: &str) -> u64 {
+        let left = self.due_at().saturating_duration_since(Instant::now());
+        let spread = (self.life / 20).mul_f64(fraction(pod_uid));
+        let after = (left + LOOKED_AT).max(Self::SOONEST_REFRESH) + spread;
+        after.as_secs().clamp(1, Self::LATEST_REFRESH)
     }
 }
 
@@ -148,5 +164,31 @@ mod tests {
                 .iter()
                 .all(|due| (due - 0.5).abs() < 1e-9)
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_agent_that_asks_when_it_is_told_holds_two_thirds_of_a_session() {
+        for renewal in [Renewal::Shared, Renewal::Single] {
+            for n in 0..1000 {
+                let issued = issued(n, renewal);
+                let after = Duration::from_secs(issued.refresh_after(&format!("pod-{n}")));
+                assert!(Instant::now() + after >= issued.due_at() + LOOKED_AT - Duration::from_secs(1));
+                // The agent's own spread: a twentieth of what is left.
+                let latest = after + (HOUR - after) / 20;
+                assert!(latest <= HOUR / 3, "{renewal:?}: {latest:?}");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pod_hears_the_same_each_time_and_pods_do_not_ask_together() {
+        let issued = issued(0, Renewal::Shared);
+        let of = |n: usize| issued.refresh_after(&format!("pod-{n}"));
+        let all: std::collections::BTreeSet<u64> = (0..1000).map(of).collect();
+        assert!(all.len() > 150, "{}", all.len());
+        assert_eq!(of(7), of(7));
+        tokio::time::advance(HOUR / 2).await;
+        // Due, and not made yet.
+        assert!((0..1000).all(|n| (30..=210).contains(&of(n))));
     }
 }

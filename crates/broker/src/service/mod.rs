@@ -57,8 +57,14 @@ pub struct Reply {
 
 /// What a request comes to.
 pub enum BrokerAnswer {
-    /// Credentials, of this account.
-    Credentials(Arc<Issued>, AccountId),
+    /// Credentials.
+    Credentials {
+        issued: Arc<Issued>,
+        /// Of this account.
+        account: AccountId,
+        /// In how many seconds the pod's agent should ask for the next ones.
+        refresh_after: u64,
+    },
     /// None.
     Problem(BrokerProblem),
 }
@@ -195,10 +201,10 @@ impl Broker {
         &self.metrics
     }
 
-    /// Credentials for the holder of `token`, by the binding that it names or by its default one.
+    /// Credentials for the holder of `token`, who asks from `peer`, by the binding that it names or by its default one.
     pub async fn credentials(&self, token: &str, binding: Option<&BindingSelector>, peer: IpAddr) -> Reply {
-        // In every line about this request, also of the calls that it makes; both are known later.
-        let span = tracing::info_span!("credentials", pod_uid = Empty, binding = Empty);
+        // In every line about this request, also of the calls that it makes; all but the address are known later.
+        let span = tracing::info_span!("credentials", %peer, pod_uid = Empty, binding = Empty);
         let accepted = AtomicBool::new(false);
         let work = self.answer(token, binding, peer, &accepted).instrument(span);
         let answer = match tokio::time::timeout(ANSWER_WITHIN, work).await {
@@ -265,7 +271,11 @@ impl Broker {
         self.denials.forget(&grant);
         self.reports.issued(&grant.key.binding());
         self.audit.session_delivered(identity, &grant, &issued);
-        Ok(BrokerAnswer::Credentials(issued, grant.account.id.clone()))
+        Ok(BrokerAnswer::Credentials {
+            refresh_after: issued.refresh_after(identity.subject.pod_uid.as_str()),
+            issued,
+            account: grant.account.id.clone(),
+        })
     }
 
     /// What is kept is given without asking anybody: STS may be away.

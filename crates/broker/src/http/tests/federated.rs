@@ -12,7 +12,7 @@ use crate::fixtures::{FixedSts, federated_index};
 const BY_DEFAULT: &str = "GET /v1/credentials\nauthorization: Bearer a.b.c";
 const BY_NAME: &str = "GET /v1/credentials/awsfederateduserbinding/manager\nauthorization: Bearer a.b.c";
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_session_of_a_federated_user_is_given_like_any_other() {
     let log = CapturedLog::default();
     let subscriber = deputy_runtime::telemetry::subscriber("info", log.clone()).unwrap();

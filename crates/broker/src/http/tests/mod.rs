@@ -2,6 +2,7 @@
 //!
 //! `UPDATE_GOLDEN=1` writes the files anew.
 
+mod bundle;
 mod federated;
 
 use std::{fs, path::PathBuf};
@@ -22,17 +23,16 @@ use crate::{
     metrics::BrokerMetrics,
 };
 
+/// What agents are to trust.
+const PUBLIC: &str = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+
 fn broker(index: Arc<Index>, api_is_away: bool, sts: Arc<dyn Sts>) -> Router {
     let api = Arc::new(Api { away: api_is_away });
     let metrics = BrokerMetrics::register(&Metrics::new("broker"));
     let notices = NoticeQueue::channel().0;
-    router(Arc::new(Broker::new(
-        index,
-        api,
-        Box::new(SameSts(sts)),
-        notices,
-        metrics,
-    )))
+    let broker = Broker::new(index, api, Box::new(SameSts(sts)), notices, metrics);
+    let (_, bundle) = watch::channel(Bundle::from(PUBLIC));
+    router(Arc::new(broker), bundle)
 }
 
 /// Sends a request written as text; gives the response written as text, headers in order.
@@ -65,8 +65,8 @@ async fn send(router: &Router, request: &str) -> Response {
         let (name, value) = line.split_once(": ").unwrap();
         builder = builder.header(name, value);
     }
-    // As the server of `deputy_runtime::serve` does.
-    let builder = builder.extension(ConnectInfo(SocketAddr::from(([10, 0, 0, 1], 40_000))));
+    let peer: SocketAddr = "[::ffff:10.1.2.3]:40000".parse().unwrap();
+    builder = builder.extension(ConnectInfo(peer));
     router
         .clone()
         .oneshot(builder.body(Body::empty()).unwrap())
@@ -91,7 +91,7 @@ type Change = fn(&Arc<Index>);
 
 const REQUEST: &str = "GET /v1/credentials\nauthorization: Bearer a.b.c";
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_exchanges_of_version_1() {
     let fixed = || Arc::new(FixedSts::default());
     let good = broker(index(), false, fixed());
@@ -104,6 +104,7 @@ async fn the_exchanges_of_version_1() {
     );
     let token = |token: &str| format!("GET /v1/credentials\nauthorization: Bearer {token}");
     golden("no-token-v1.txt", &exchange(&good, "GET /v1/credentials").await);
+    golden("bundle-v1.txt", &exchange(&good, "GET /v1/bundle").await);
     golden("bad-token-v1.txt", &exchange(&good, &token("q.q.q")).await);
     golden("no-pod-v1.txt", &exchange(&good, &token("x.y.z")).await);
     golden(
@@ -246,10 +247,16 @@ async fn an_unknown_identity_does_not_end_kept_sessions() {
     let router = broker(index(), false, sts.clone());
     let first = exchange(&router, REQUEST).await;
     assert!(first.starts_with("200\n"), "{first}");
+    let session = |answer: &str| {
+        let same = answer
+            .lines()
+            .filter(|line| !line.starts_with("deputy-refresh-after"));
+        same.map(str::to_owned).collect::<Vec<_>>()
+    };
     *sts.error.lock().unwrap() = Some(AwsError::new("sts", ErrorClass::Unreachable, "away"));
     for _ in 0..50 {
         tokio::time::advance(std::time::Duration::from_secs(60)).await;
-        assert_eq!(exchange(&router, REQUEST).await, first);
+        assert_eq!(session(&exchange(&router, REQUEST).await), session(&first));
     }
 }
 
@@ -293,7 +300,8 @@ async fn every_log_line_of_a_request_names_pod_and_binding() {
     ] {
         assert!(lines.iter().any(|l| l["message"] == message), "{message}: {text}");
     }
-    let span = json!({"name": "credentials", "pod_uid": "0af1", "binding": "payments/uploader"});
+    let span =
+        json!({"name": "credentials", "peer": "10.1.2.3", "pod_uid": "0af1", "binding": "payments/uploader"});
     for line in &lines {
         assert_eq!(line["spans"], json!([span]), "{line}");
     }
