@@ -1,13 +1,16 @@
 //! The audit log (docs/contracts.md): who got what, and who was refused. Each line once, however often it is asked for.
 
-use std::time::Duration;
+use std::{collections::VecDeque, net::IpAddr, sync::Arc, time::Duration};
 
 use deputy_delegation::{
+    ClusterName, ObjectName, Uid,
     model::{BindingRef, ObjectId},
     naming,
     people::AuthenticatedPerson,
 };
 use deputy_runtime::audit;
+use parking_lot::Mutex;
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     issuer::{FederatedSessionKey, Issued, RoleSessionKey, SessionKey},
@@ -23,21 +26,32 @@ const LONGEST_SESSION: Duration = Duration::from_secs(36 * 3600);
 /// How often the same refusal of the same pod is in the audit log.
 const SAME_REFUSAL: Duration = Duration::from_secs(60);
 
+/// Pods, and people, whose deliveries are remembered.
+const MOST_RECEIVERS: u64 = 50_000;
+/// Deliveries remembered of each: more sessions, or addresses, than a pod has.
+const MOST_DELIVERIES: usize = 32;
+
+/// The access key id of a session, and the address that it went to; none of people, who ask by way of the API server.
+type Delivery = (String, Option<IpAddr>);
+
 /// What is in the audit log already.
 pub(crate) struct AuditLog {
-    /// (access key id, pod uid) of sessions that a pod was given.
-    delivered: moka::sync::Cache<(String, String), ()>,
+    cluster: ClusterName,
+    /// What a pod (its uid) or a person was given.
+    delivered: moka::sync::Cache<String, Arc<Mutex<VecDeque<Delivery>>>>,
     refused: moka::sync::Cache<RefusalKey, ()>,
     /// Those of people, apart: the name of a binding is theirs to choose.
     refused_people: moka::sync::Cache<RefusalKey, ()>,
 }
 
-impl Default for AuditLog {
-    fn default() -> Self {
+impl AuditLog {
+    /// The log of this cluster's broker.
+    pub(crate) fn new(cluster: &ClusterName) -> Self {
         Self {
+            cluster: cluster.clone(),
             delivered: moka::sync::Cache::builder()
-                .max_capacity(200_000)
-                .time_to_live(LONGEST_SESSION)
+                .max_capacity(MOST_RECEIVERS)
+                .time_to_idle(LONGEST_SESSION)
                 .build(),
             refused: moka::sync::Cache::builder()
                 .max_capacity(50_000)
@@ -49,58 +63,86 @@ impl Default for AuditLog {
                 .build(),
         }
     }
-}
 
-impl AuditLog {
-    /// The first time that a pod is given a session. Later times are revalidations of the same one.
-    pub(crate) fn session_delivered(&self, identity: &PodIdentity, grant: &SessionGrant, issued: &Issued) {
-        let key = (
-            issued.session.credentials.access_key_id.clone(),
-            identity.subject.pod_uid.to_string(),
-        );
-        if !self.delivered.entry(key).or_insert(()).is_fresh() {
+    /// What writes the line of each session that STS made, with the limits that accept it.
+    pub(crate) fn on_issued(&self) -> impl Fn(&SessionKey, &Issued, &[ObjectName]) + Send + Sync + use<> {
+        let cluster = self.cluster.clone();
+        move |key, issued, limits| session_issued(&cluster, key, issued, limits)
+    }
+
+    /// A pod has ended: it is given nothing more.
+    pub(crate) fn pod_ended(&self, pod: &Uid) {
+        self.delivered.invalidate(pod.as_str());
+    }
+
+    /// The first time that a pod is given a session, and the first time at each address. Later times are revalidations of the same one.
+    pub(crate) fn session_delivered(
+        &self,
+        (identity, peer): (&PodIdentity, IpAddr),
+        grant: &SessionGrant,
+        issued: &Issued,
+    ) {
+        if !self.is_new_delivery(identity.subject.pod_uid.as_str(), issued, Some(peer)) {
             return;
         }
         let (role, user) = by_kind(&grant.key);
         audit!(
             event = "SessionDelivered",
+            cluster = %self.cluster,
             namespace = %identity.namespace,
             service_account = %identity.subject.service_account,
             pod = %identity.subject.pod,
             pod_uid = %identity.subject.pod_uid,
+            peer = %peer,
             binding = %grant.key.binding().id,
             role = role.map(|key| display(&key.role)),
             role_arn = role.map(|key| display(&key.request.role)),
             session_name = role.map(|key| display(&key.request.session_name)),
             federated_user_arn = user.map(|key| display(&key.request.user)),
+            session_policy_sha256 = policy_digest(&grant.key),
             access_key_id = issued.session.credentials.access_key_id,
             expiration = %issued.session.expiration,
+            limit = names(&grant.limits),
             decision = "Accepted",
         );
     }
 
     /// The first time that a person is given a session.
     pub(crate) fn session_given(&self, person: &AuthenticatedPerson, grant: &SessionGrant, issued: &Issued) {
-        let key = (
-            issued.session.credentials.access_key_id.clone(),
-            person.user.to_string(),
-        );
-        if !self.delivered.entry(key).or_insert(()).is_fresh() {
+        if !self.is_new_delivery(person.user.as_str(), issued, None) {
             return;
         }
         let (role, _) = by_kind(&grant.key);
         audit!(
             event = "SessionDelivered",
+            cluster = %self.cluster,
             namespace = %grant.key.binding().id.namespace,
             user = %person.user,
             binding = %grant.key.binding().id,
             role = role.map(|key| display(&key.role)),
             role_arn = role.map(|key| display(&key.request.role)),
             session_name = role.map(|key| display(&key.request.session_name)),
+            session_policy_sha256 = policy_digest(&grant.key),
             access_key_id = issued.session.credentials.access_key_id,
             expiration = %issued.session.expiration,
+            limit = names(&grant.limits),
             decision = "Accepted",
         );
+    }
+
+    fn is_new_delivery(&self, receiver: &str, issued: &Issued, peer: Option<IpAddr>) -> bool {
+        let id = &issued.session.credentials.access_key_id;
+        let known = self.delivered.get(receiver);
+        let known = known.unwrap_or_else(|| self.delivered.get_with(receiver.to_owned(), Arc::default));
+        let mut known = known.lock();
+        if known.iter().any(|(known, at)| known == id && *at == peer) {
+            return false;
+        }
+        if known.len() >= MOST_DELIVERIES {
+            known.pop_front();
+        }
+        known.push_back((id.clone(), peer));
+        true
     }
 
     /// A refusal of a person.
@@ -122,6 +164,7 @@ impl AuditLog {
         }
         audit!(
             event = "Refused",
+            cluster = %self.cluster,
             namespace = %binding.namespace,
             user = %person.user,
             binding = %binding,
@@ -133,7 +176,7 @@ impl AuditLog {
     /// A refusal of a pod.
     pub(crate) fn refused(
         &self,
-        identity: &PodIdentity,
+        (identity, peer): (&PodIdentity, IpAddr),
         code: &'static str,
         binding: Option<&BindingRef>,
         message: &str,
@@ -146,10 +189,12 @@ impl AuditLog {
         }
         audit!(
             event = "Refused",
+            cluster = %self.cluster,
             namespace = %identity.namespace,
             service_account = %identity.subject.service_account,
             pod = %identity.subject.pod,
             pod_uid = uid,
+            peer = %peer,
             binding = binding.map(display),
             decision = code,
             reason = message,
@@ -157,10 +202,16 @@ impl AuditLog {
     }
 
     /// A token that is nobody's: one line for each `category` of reasons.
-    pub(crate) fn invalid_token(&self, category: &'static str, message: &str) {
+    pub(crate) fn invalid_token(&self, peer: IpAddr, category: &'static str, message: &str) {
         const CODE: &str = "InvalidToken";
         if self.is_new(String::new(), CODE, category.to_owned()) {
-            audit!(event = "Refused", decision = CODE, reason = message);
+            audit!(
+                event = "Refused",
+                cluster = %self.cluster,
+                peer = %peer,
+                decision = CODE,
+                reason = message,
+            );
         }
     }
 
@@ -170,32 +221,38 @@ impl AuditLog {
 }
 
 /// The audit line of a session that STS made. A session that pods share has no pod.
-pub(crate) fn session_issued(key: &SessionKey, issued: &Issued) {
+fn session_issued(cluster: &ClusterName, key: &SessionKey, issued: &Issued, limits: &[ObjectName]) {
     let (role, user) = by_kind(key);
-    let tags = match key {
-        SessionKey::Role(key) => &key.request.tags,
-        SessionKey::FederatedUser(key) => &key.request.tags,
-    };
-    let tag = |name: &str| {
-        tags.iter()
-            .find(|(k, _)| k.as_str() == name)
-            .map(|(_, v)| v.as_str())
-    };
     audit!(
         event = "SessionIssued",
+        cluster = %cluster,
         namespace = %key.binding().id.namespace,
-        service_account = tag(naming::TAG_SERVICE_ACCOUNT),
+        service_account = key.tag(naming::TAG_SERVICE_ACCOUNT),
         user = role.and_then(|key| key.person.as_ref()).map(display),
-        pod_uid = tag(naming::TAG_POD_UID),
+        pod_uid = key.pod(),
         binding = %key.binding().id,
         role = role.map(|key| display(&key.role)),
         role_arn = role.map(|key| display(&key.request.role)),
         session_name = role.map(|key| display(&key.request.session_name)),
         federated_user_arn = user.map(|key| display(&key.request.user)),
+        session_policy_sha256 = policy_digest(key),
         access_key_id = issued.session.credentials.access_key_id,
         expiration = %issued.session.expiration,
+        limit = names(limits),
         decision = "Accepted",
     );
+}
+
+/// SHA-256 of the inline session policy, in lower-case hexadecimal digits, as it is sent.
+fn policy_digest(key: &SessionKey) -> Option<String> {
+    let policy = key.policy()?;
+    Some(data_encoding::HEXLOWER.encode(&Sha256::digest(policy)))
+}
+
+/// Names, one after the other.
+fn names(limits: &[ObjectName]) -> String {
+    let names: Vec<&str> = limits.iter().map(ObjectName::as_str).collect();
+    names.join(",")
 }
 
 fn by_kind(key: &SessionKey) -> (Option<&RoleSessionKey>, Option<&FederatedSessionKey>) {

@@ -14,7 +14,7 @@ mod store;
 
 use std::{collections::hash_map::Entry, sync::Arc, time::Duration};
 
-use deputy_delegation::Uid;
+use deputy_delegation::{ObjectName, Uid};
 use deputy_runtime::contain::contained;
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -57,8 +57,8 @@ impl Default for IssuerOptions {
     }
 }
 
-/// Told of each session that STS made.
-pub type OnIssued = dyn Fn(&SessionKey, &Issued) + Send + Sync;
+/// Told of each session that STS made, and of the limits that accepted it.
+pub type OnIssued = dyn Fn(&SessionKey, &Issued, &[ObjectName]) + Send + Sync;
 
 /// How much is kept: the figures for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -226,7 +226,7 @@ impl Issuer {
             .map_err(|error| IssueError::Aws(Arc::new(error)))?;
         let life = Duration::from_secs(u64::from(key.seconds()));
         let issued = Arc::new(Issued::new(session, life, renewal));
-        (self.on_issued)(key, &issued);
+        (self.on_issued)(key, &issued, &source.limits);
         Ok(issued)
     }
 

@@ -1,7 +1,5 @@
 //! Sessions of federated users: nothing in AWS has to be there first but the federation user of the account.
 
-use std::sync::Arc;
-
 use deputy_delegation::{
     Decision,
     federation::{self, FederationRequest},
@@ -10,7 +8,7 @@ use deputy_delegation::{
 };
 use deputy_index::{FederatedDecision, Index};
 
-use super::grant::{RefusalCode, ResolveError, SessionGrant, uid};
+use super::grant::{RefusalCode, ResolveError, SessionGrant, StillGranted, accepted_by, uid};
 use crate::{
     issuer::{FederatedSessionKey, Renewal, SessionKey},
     token::PodIdentity,
@@ -30,8 +28,8 @@ pub(super) fn session_grant(
         message,
         binding: Some(reference.clone()),
     };
-    match found.decision.as_ref() {
-        Decision::Accepted(_) => {}
+    let limits = match found.decision.as_ref() {
+        Decision::Accepted(accepted) => accepted.limits.clone().into(),
         Decision::Refused(violations) => {
             let message = format!("{reference} is not accepted: {violations}");
             return Err(refused(RefusalCode::NotAccepted, message));
@@ -41,7 +39,7 @@ pub(super) fn session_grant(
             let message = format!("{reference} is not accepted: {missing}");
             return Err(refused(RefusalCode::NotAccepted, message));
         }
-    }
+    };
     let Some(account) = found.account.known() else {
         let message = format!("AWSAccount {} of {reference} can't be read", binding.account);
         return Err(refused(RefusalCode::NotAccepted, message));
@@ -60,17 +58,21 @@ pub(super) fn session_grant(
             binding_uid: uid(binding.uid.as_ref()),
         })),
         renewal: Renewal::Shared,
+        limits,
     }))
 }
 
-/// The account of a session of `key`, if the very same would be asked for now.
-pub(super) fn granting_account(index: &Index, key: &FederatedSessionKey) -> Option<Arc<Account>> {
+/// With what a session of `key` is renewed, if the very same would be asked for now.
+pub(super) fn still_granted(index: &Index, key: &FederatedSessionKey) -> Option<StillGranted> {
     let found = index.decide_federated(&key.binding)?;
     let account = found.account.known()?;
-    let is_granted = found.decision.is_accepted()
-        && uid(found.binding.uid.as_ref()) == key.binding_uid
+    let is_granted = uid(found.binding.uid.as_ref()) == key.binding_uid
         && request(index, account, &found.binding, &key.service_account).as_ref() == Some(&key.request);
-    is_granted.then(|| account.clone())
+    let limits = accepted_by(&found.decision).filter(|_| is_granted)?;
+    Some(StillGranted {
+        account: account.clone(),
+        limits,
+    })
 }
 
 fn request(

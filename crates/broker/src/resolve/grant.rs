@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use deputy_delegation::{
-    Uid,
+    Decision, ObjectName, Uid,
     model::{Account, BindingRef},
 };
 
@@ -83,6 +83,26 @@ pub struct SessionGrant {
     pub key: SessionKey,
     /// When it is renewed.
     pub renewal: Renewal,
+    /// The limits that accept it.
+    pub limits: AcceptedBy,
+}
+
+/// The names of the limits that accept a grant, in order.
+pub type AcceptedBy = Arc<[ObjectName]>;
+
+/// Those of an accepted decision.
+pub(super) fn accepted_by(decision: &Decision) -> Option<AcceptedBy> {
+    match decision {
+        Decision::Accepted(accepted) => Some(accepted.limits.clone().into()),
+        Decision::Refused(_) | Decision::Undecided(_) => None,
+    }
+}
+
+/// What a session that is kept is renewed with, if it would be given now.
+pub struct StillGranted {
+    pub account: Arc<Account>,
+    /// The limits that accept it.
+    pub limits: AcceptedBy,
 }
 
 /// A uid as keys have it.

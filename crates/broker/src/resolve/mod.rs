@@ -15,10 +15,10 @@ use deputy_delegation::{
 };
 use deputy_index::{BindingDecision, ChosenBinding, Index, RoleState};
 
-use self::grant::uid;
+use self::grant::{accepted_by, uid};
 pub use self::{
     denials::Denials,
-    grant::{RefusalCode, ResolveError, SessionGrant},
+    grant::{AcceptedBy, RefusalCode, ResolveError, SessionGrant, StillGranted},
     person::resolve_person,
 };
 use crate::{
@@ -248,6 +248,7 @@ impl<'a> Granting<'a> {
                 cut_before: self.state.and_then(|state| state.cut_before).max(all_cut_before),
             })),
             renewal,
+            limits: accepted_by(&self.found.decision).unwrap_or_default(),
         }))
     }
 }
@@ -328,16 +329,16 @@ fn refused(binding: &Binding, code: RefusalCode, message: String) -> ResolveErro
     }
 }
 
-/// The account of a session of `key`, if it would be given now: its binding is there, the same one, and accepted, and so is its role.
+/// With what a session of `key` is renewed, if it would be given now: its binding is there, the same one, and accepted, and so is its role.
 #[must_use]
-pub fn granting_account(index: &Index, key: &SessionKey) -> Option<Arc<Account>> {
+pub fn still_granted(index: &Index, key: &SessionKey) -> Option<StillGranted> {
     match key {
-        SessionKey::Role(key) => role_session_account(index, key),
-        SessionKey::FederatedUser(key) => federated::granting_account(index, key),
+        SessionKey::Role(key) => role_session(index, key),
+        SessionKey::FederatedUser(key) => federated::still_granted(index, key),
     }
 }
 
-fn role_session_account(index: &Index, key: &RoleSessionKey) -> Option<Arc<Account>> {
+fn role_session(index: &Index, key: &RoleSessionKey) -> Option<StillGranted> {
     let found = index.decide_binding(&key.binding)?;
     let (account, role) = (found.account.known()?, found.role.known()?);
     let state = found.role_state.as_ref();
@@ -351,7 +352,11 @@ fn role_session_account(index: &Index, key: &RoleSessionKey) -> Option<Arc<Accou
         && key.request.has_policies_of(role, &found.binding)
         && role_id.as_deref() == Some(key.role_id.as_str())
         && cut_before == key.cut_before;
-    is_granted.then(|| account.clone())
+    let limits = accepted_by(&found.decision).filter(|_| is_granted)?;
+    Some(StillGranted {
+        account: account.clone(),
+        limits,
+    })
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ use tracing::{
 };
 
 use crate::{
-    audit::{AuditLog, session_issued},
+    audit::AuditLog,
     clients::StsClients,
     identity::{IdentityCheck, IdentityError, conditions as identities},
     issuer::{
@@ -37,7 +37,9 @@ use crate::{
     metrics::BrokerMetrics,
     problem::BrokerProblem,
     report::{Reports, is_region_disabled, write_account_conditions},
-    resolve::{Denials, RefusalCode, ResolveError, SessionGrant, granting_account, resolve},
+    resolve::{
+        AcceptedBy, Denials, RefusalCode, ResolveError, SessionGrant, StillGranted, resolve, still_granted,
+    },
     token::{PodIdentity, TokenApi, TokenError, Verifier},
     told::PodEvents,
 };
@@ -97,7 +99,8 @@ impl Broker {
         notices: NoticeQueue,
         metrics: BrokerMetrics,
     ) -> Self {
-        let issuer = Issuer::new(IssuerOptions::default(), Arc::new(session_issued));
+        let audit = AuditLog::new(index.cluster());
+        let issuer = Issuer::new(IssuerOptions::default(), Arc::new(audit.on_issued()));
         Self {
             verifier: Verifier::new(api, Arc::clone(&index)),
             index,
@@ -105,7 +108,7 @@ impl Broker {
             issuer,
             identities: IdentityCheck::default(),
             denials: Denials::default(),
-            audit: AuditLog::default(),
+            audit,
             reports: Reports::default(),
             events: PodEvents::new(notices),
             metrics,
@@ -117,10 +120,10 @@ impl Broker {
         // A renewal is a new session.
         if self.index.current(&ResourceKind::BROKER).is_ok() {
             self.issuer
-                .renew_due(|key| match granting_account(&self.index, key) {
+                .renew_due(|key| match still_granted(&self.index, key) {
                     None => Renewable::No,
-                    Some(account) => self
-                        .sts_to_renew(key, &account)
+                    Some(StillGranted { account, limits }) => self
+                        .sts_to_renew(key, &account, &limits)
                         .map_or(Renewable::NotNow, Renewable::With),
                 });
         }
@@ -128,11 +131,13 @@ impl Broker {
             .set_kept(self.issuer.kept(), self.issuer.gate().figures());
     }
 
-    fn sts_to_renew(&self, key: &SessionKey, account: &Account) -> Option<StsSource> {
+    fn sts_to_renew(&self, key: &SessionKey, account: &Account, limits: &AcceptedBy) -> Option<StsSource> {
+        let limits = limits.clone();
         match key {
             SessionKey::Role(_) => Some(StsSource {
                 sts: self.sts.issuer(account),
                 route: StsRoute::of_issuer(account),
+                limits,
             }),
             // Whose the keys are is not asked here: those that were replaced are known when the account is looked at next.
             SessionKey::FederatedUser(_) => match self.sts.federation_user(account) {
@@ -142,6 +147,7 @@ impl Broker {
                     .then_some(StsSource {
                         sts: client.sts,
                         route: StsRoute::of_federation_user(account),
+                        limits,
                     }),
                 Err(error) => {
                     tracing::warn!(account = %account.name, error = chain(&error), "failed to renew a session");
@@ -155,6 +161,7 @@ impl Broker {
     #[expect(dead_code, reason = "for whoever watches pods")]
     pub(crate) fn pod_ended(&self, pod: &Uid) {
         self.issuer.pod_ended(pod);
+        self.audit.pod_ended(pod);
     }
 
     /// Waits until the cluster has been read.
@@ -230,10 +237,10 @@ impl Broker {
     ) -> Result<BrokerAnswer, BrokerProblem> {
         // 1. Who asks.
         let identity = self.verifier.verify(token, peer).await;
-        let identity = identity.map_err(|error| self.token_problem(&error))?;
+        let identity = identity.map_err(|error| self.token_problem(&error, peer))?;
         accepted.store(true, Ordering::Relaxed);
         Span::current().record("pod_uid", display(&identity.subject.pod_uid));
-        let answer = self.answer_pod(&identity, binding).await;
+        let answer = self.answer_pod(&identity, peer, binding).await;
         match &answer {
             Ok(_) => self.events.served(&identity),
             Err(problem) => self.events.heard(&identity, problem),
@@ -244,6 +251,7 @@ impl Broker {
     async fn answer_pod(
         &self,
         identity: &PodIdentity,
+        peer: IpAddr,
         binding: Option<&BindingSelector>,
     ) -> Result<BrokerAnswer, BrokerProblem> {
         // 2. What is granted.
@@ -252,7 +260,7 @@ impl Broker {
             (Ok(grant), _) => grant,
             // Neither a grant nor a refusal may rest on what was true once: an agent drops what it has at a refusal.
             (Err(_), Err(stale)) => return Err(BrokerProblem::retry("NotReady", stale.to_string())),
-            (Err(error), Ok(())) => return Err(self.refusal_problem(identity, &error)),
+            (Err(error), Ok(())) => return Err(self.refusal_problem((identity, peer), &error)),
         };
         Span::current().record("binding", display(&grant.key.binding().id));
         // 3. The session: kept, or made.
@@ -265,12 +273,12 @@ impl Broker {
         };
         let issued = issued.map_err(|error| match error {
             SessionError::NotYet { code, .. } => BrokerProblem::retry(code, error.to_string()),
-            SessionError::Refused(error) => self.refusal_problem(identity, &error),
+            SessionError::Refused(error) => self.refusal_problem((identity, peer), &error),
         })?;
         // 4. The record of it.
         self.denials.forget(&grant);
         self.reports.issued(&grant.key.binding());
-        self.audit.session_delivered(identity, &grant, &issued);
+        self.audit.session_delivered((identity, peer), &grant, &issued);
         Ok(BrokerAnswer::Credentials {
             refresh_after: issued.refresh_after(identity.subject.pod_uid.as_str()),
             issued,
@@ -280,7 +288,7 @@ impl Broker {
 
     /// What is kept is given without asking anybody: STS may be away.
     async fn session(&self, grant: &SessionGrant) -> Result<Arc<Issued>, SessionError> {
-        let to_renew = || self.sts_to_renew(&grant.key, &grant.account);
+        let to_renew = || self.sts_to_renew(&grant.key, &grant.account, &grant.limits);
         if let Some(kept) = self.issuer.cached_session(&grant.key, to_renew) {
             return Ok(kept);
         }
@@ -302,13 +310,13 @@ impl Broker {
 
     /// STS as who is to make the session, and is the one that the account names.
     async fn verified(&self, grant: &SessionGrant) -> Result<StsSource, IdentityError> {
-        let account = &grant.account;
+        let (account, limits) = (&grant.account, grant.limits.clone());
         match &grant.key {
             SessionKey::Role(_) => {
                 let sts = self.sts.issuer(account);
                 self.identities.issuer(account, &sts).await?;
                 let route = StsRoute::of_issuer(account);
-                Ok(StsSource { sts, route })
+                Ok(StsSource { sts, route, limits })
             }
             SessionKey::FederatedUser(_) => {
                 let client = self.sts.federation_user(account);
@@ -317,6 +325,7 @@ impl Broker {
                 Ok(StsSource {
                     sts: client.sts,
                     route: StsRoute::of_federation_user(account),
+                    limits,
                 })
             }
         }
@@ -358,22 +367,21 @@ impl Broker {
     }
 
     /// The problem that a refusal is, with its audit line.
-    fn refusal_problem(&self, identity: &PodIdentity, error: &ResolveError) -> BrokerProblem {
+    fn refusal_problem(&self, who: (&PodIdentity, IpAddr), error: &ResolveError) -> BrokerProblem {
         match error {
             ResolveError::Refused {
                 code,
                 message,
                 binding,
             } => {
-                self.audit
-                    .refused(identity, code.as_str(), binding.as_ref(), message);
+                self.audit.refused(who, code.as_str(), binding.as_ref(), message);
                 BrokerProblem::new(StatusCode::FORBIDDEN, code.as_str(), message.clone())
             }
             ResolveError::NotReady { message } => BrokerProblem::retry("NotReady", message.clone()),
             // Not decided here: what a pod holds may be good for AWS still, and AWS may say yes later.
             ResolveError::DeniedByAws { message, binding } => {
                 let code = RefusalCode::AccessDenied.as_str();
-                self.audit.refused(identity, code, Some(binding), message);
+                self.audit.refused(who, code, Some(binding), message);
                 BrokerProblem {
                     retry_after: Some(DENIED_RETRY),
                     ..BrokerProblem::retry(code, message.clone())
@@ -383,17 +391,17 @@ impl Broker {
     }
 
     /// The problem that a token which is not accepted is, with its audit line.
-    fn token_problem(&self, error: &TokenError) -> BrokerProblem {
+    fn token_problem(&self, error: &TokenError, peer: IpAddr) -> BrokerProblem {
         let text = error.to_string();
         match error {
             TokenError::Unavailable(_) => return BrokerProblem::retry("Unavailable", text),
             // Decided: nobody may have anything by this token any more.
             TokenError::PodGone(pod) => {
-                self.audit.refused(pod, "PodGone", None, &text);
+                self.audit.refused((pod, peer), "PodGone", None, &text);
                 return BrokerProblem::new(StatusCode::FORBIDDEN, "PodGone", text);
             }
             // Whose it is nobody knows: one line a minute for each reason there is.
-            _ => self.audit.invalid_token(error.category(), &text),
+            _ => self.audit.invalid_token(peer, error.category(), &text),
         }
         BrokerProblem::new(StatusCode::UNAUTHORIZED, "InvalidToken", text)
     }

@@ -14,6 +14,8 @@ use tracing_subscriber::{
 
 /// The variable that holds the filter.
 pub const FILTER_VARIABLE: &str = "DEPUTY_LOG";
+/// The version of the format of audit lines. Lines of the first one did not say so.
+pub const AUDIT_VERSION: u64 = 2;
 /// The target of audit lines.
 pub const AUDIT_TARGET: &str = "audit";
 
@@ -92,12 +94,13 @@ fn json<S>() -> fmt::Layer<S, JsonFields, Format<Json>> {
 }
 
 /// Writes one audit line: `audit!(event = "SessionIssued", namespace = "payments", pod = %name)`. The fields are
-/// those of `docs/contracts.md`; `time` is added. Never pass a secret key or a token.
+/// those of `docs/contracts.md`; `version` and `time` are added. Never pass a secret key or a token.
 #[macro_export]
 macro_rules! audit {
     ($($fields:tt)+) => {
         $crate::__tracing::info!(
             target: "audit",
+            version = $crate::telemetry::AUDIT_VERSION,
             time = %$crate::__jiff::Timestamp::now(),
             $($fields)+
         )

@@ -17,6 +17,7 @@ fn an_audit_line_has_its_fields_at_the_top() {
     assert_eq!(lines.len(), 1);
     let line = &lines[0];
     assert_eq!(line["target"], "audit");
+    assert_eq!(line["version"], 2);
     assert_eq!(line["event"], "SessionIssued");
     assert_eq!(line["namespace"], "payments");
     assert_eq!(line["pod"], "uploader-1");
@@ -85,7 +86,15 @@ fn a_line_has_the_fields_of_its_spans_and_an_audit_line_only_its_own() {
     );
     assert_eq!(lines.len(), 2);
     let fields: Vec<_> = lines[1].as_object().unwrap().keys().cloned().collect();
-    let of_audit = ["timestamp", "level", "target", "time", "event", "pod_uid"];
+    let of_audit = [
+        "timestamp",
+        "level",
+        "target",
+        "version",
+        "time",
+        "event",
+        "pod_uid",
+    ];
     assert!(
         fields.iter().all(|field| of_audit.contains(&field.as_str())),
         "{fields:?}"

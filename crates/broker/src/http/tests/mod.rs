@@ -2,6 +2,7 @@
 //!
 //! `UPDATE_GOLDEN=1` writes the files anew.
 
+mod audit;
 mod bundle;
 mod federated;
 
@@ -65,8 +66,13 @@ async fn send(router: &Router, request: &str) -> Response {
         let (name, value) = line.split_once(": ").unwrap();
         builder = builder.header(name, value);
     }
-    let peer: SocketAddr = "[::ffff:10.1.2.3]:40000".parse().unwrap();
-    builder = builder.extension(ConnectInfo(peer));
+    from(router, builder, "[::ffff:10.1.2.3]:40000").await
+}
+
+/// Sends a request from this address.
+async fn from(router: &Router, request: http::request::Builder, peer: &str) -> Response {
+    let peer: SocketAddr = peer.parse().unwrap();
+    let builder = request.extension(ConnectInfo(peer));
     router
         .clone()
         .oneshot(builder.body(Body::empty()).unwrap())

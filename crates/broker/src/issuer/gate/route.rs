@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use deputy_aws::{AwsError, ErrorClass, Sts};
-use deputy_delegation::{AccountId, model::Account};
+use deputy_delegation::{AccountId, ObjectName, model::Account};
 
 /// STS, and by which lane and whose budget it is called.
 #[derive(Clone)]
 pub struct StsSource {
     pub sts: Arc<dyn Sts>,
     pub route: StsRoute,
+    /// The limits that accept what is made with it, for the record.
+    pub limits: Arc<[ObjectName]>,
 }
 
 /// Where calls go, and who makes them.

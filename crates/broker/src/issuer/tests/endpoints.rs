@@ -14,7 +14,11 @@ fn account(id: &str) -> Account {
 fn source_in(account: &Account, sts: &Arc<FakeSts>) -> StsSource {
     let sts: Arc<dyn Sts> = sts.clone();
     let route = StsRoute::of_issuer(account);
-    StsSource { sts, route }
+    StsSource {
+        sts,
+        route,
+        limits: Arc::default(),
+    }
 }
 
 fn hung() -> Arc<FakeSts> {
@@ -190,7 +194,11 @@ async fn people_take_their_share_of_calls_and_no_more() {
     let fake = hung();
     let mut options = IssuerOptions::default();
     options.gate.people = 2;
-    let issuer = Issuer::with_clock(options, Arc::new(|_: &SessionKey, _: &Issued| {}), now);
+    let issuer = Issuer::with_clock(
+        options,
+        Arc::new(|_: &SessionKey, _: &Issued, _: &[ObjectName]| {}),
+        now,
+    );
     let sts = source(&fake);
     let people: Vec<_> = (0..8)
         .map(|n| ask(&issuer, key(&format!("alice{n}")), Renewal::OnRequest, &sts))
@@ -226,7 +234,11 @@ async fn first_sessions_are_made_before_renewals() {
         growth: 0.0,
         recovery: 0.0,
     };
-    let issuer = Issuer::with_clock(options, Arc::new(|_: &SessionKey, _: &Issued| {}), now);
+    let issuer = Issuer::with_clock(
+        options,
+        Arc::new(|_: &SessionKey, _: &Issued, _: &[ObjectName]| {}),
+        now,
+    );
     let sts = source(&fake);
     for n in 0..40 {
         assert!(

@@ -142,13 +142,17 @@ fn with(source: &StsSource) -> Renewable {
 fn source(sts: &Arc<FakeSts>) -> StsSource {
     let sts: Arc<dyn Sts> = sts.clone();
     let route = StsRoute::of_issuer(&crate::fixtures::account());
-    StsSource { sts, route }
+    StsSource {
+        sts,
+        route,
+        limits: Arc::default(),
+    }
 }
 
 fn issuer() -> (Issuer, Arc<AtomicUsize>) {
     let audited = Arc::new(AtomicUsize::new(0));
     let count = audited.clone();
-    let on_issued = Arc::new(move |_: &SessionKey, _: &Issued| {
+    let on_issued = Arc::new(move |_: &SessionKey, _: &Issued, _: &[ObjectName]| {
         count.fetch_add(1, Ordering::SeqCst);
     });
     (
@@ -315,7 +319,7 @@ async fn a_clock_that_is_set_back_makes_no_session_live_longer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_panics_is_no_answer_and_the_next_request_begins_anew() {
-    let issuer = Issuer::with_clock(IssuerOptions::default(), Arc::new(|_, _| {}), now);
+    let issuer = Issuer::with_clock(IssuerOptions::default(), Arc::new(|_, _, _| {}), now);
     let fake = Arc::new(FakeSts::default());
     let sts = source(&fake);
     fake.panics.store(true, Ordering::SeqCst);

@@ -211,6 +211,6 @@ fn what_was_given_is_not_given_again_once_another_thing_would_be() {
         let index = federated_index(&json!({}));
         let key = SessionKey::FederatedUser(Box::new(key(&index)));
         change(&index);
-        assert_eq!(granting_account(&index, &key).is_some(), expected, "{what}");
+        assert_eq!(still_granted(&index, &key).is_some(), expected, "{what}");
     }
 }

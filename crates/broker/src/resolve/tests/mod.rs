@@ -39,7 +39,7 @@ fn of_role(key: &SessionKey) -> &RoleSessionKey {
 }
 
 fn is_granted(index: &Index, key: &SessionKey) -> bool {
-    granting_account(index, key).is_some()
+    still_granted(index, key).is_some()
 }
 
 #[test]

@@ -1,0 +1,114 @@
+//! The lines of the audit log about pods.
+
+use deputy_delegation::Uid;
+
+use super::*;
+use crate::audit::AuditLog;
+
+fn audit_of(log: &CapturedLog) -> Vec<serde_json::Value> {
+    log.lines()
+        .into_iter()
+        .filter(|line| line["target"] == "audit")
+        .collect()
+}
+
+async fn ask_from(router: &Router, peer: &str) {
+    let request = http::Request::builder()
+        .uri("/v1/credentials")
+        .header("authorization", "Bearer a.b.c");
+    assert_eq!(from(router, request, peer).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_line_says_by_which_limit_with_which_policy_and_to_which_address() {
+    let log = CapturedLog::default();
+    let subscriber = deputy_runtime::telemetry::subscriber("info", log.clone()).unwrap();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let narrow = json!({"policy": {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::productionapp/a"}]}});
+    let index = index();
+    index.reset(
+        ResourceKind::Bindings,
+        [binding_object("uploader", "uploader", &narrow)],
+    );
+    let router = broker(index, false, Arc::new(FixedSts::default()));
+    ask_from(&router, "10.1.2.3:40000").await;
+    let lines = audit_of(&log);
+    let events: Vec<_> = lines.iter().map(|line| &line["event"]).collect();
+    assert_eq!(events, ["SessionIssued", "SessionDelivered"]);
+    for line in &lines {
+        assert_eq!(line["version"], 2);
+        assert_eq!(
+            (&line["cluster"], &line["limit"]),
+            (&"demo".into(), &"payments".into()),
+            "{line}"
+        );
+        assert_eq!(
+            line["session_policy_sha256"].as_str().unwrap().len(),
+            64,
+            "{line}"
+        );
+    }
+    assert_eq!(lines[0].get("peer"), None, "it is for whoever asks");
+    assert_eq!(lines[1]["peer"], "10.1.2.3");
+}
+
+#[tokio::test]
+async fn a_session_that_is_used_at_another_address_has_another_line() {
+    let log = CapturedLog::default();
+    let subscriber = deputy_runtime::telemetry::subscriber("info", log.clone()).unwrap();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let router = broker(index(), false, Arc::new(FixedSts::default()));
+    for peer in [
+        "10.1.2.3:1",
+        "10.1.2.3:2",
+        "10.9.9.9:1",
+        "[::ffff:10.9.9.9]:2",
+        "10.1.2.3:3",
+    ] {
+        ask_from(&router, peer).await;
+    }
+    let lines = audit_of(&log);
+    let delivered = lines.iter().filter(|line| line["event"] == "SessionDelivered");
+    let peers: Vec<_> = delivered.map(|line| line["peer"].as_str().unwrap()).collect();
+    assert_eq!(peers, ["10.1.2.3", "10.9.9.9"]);
+    assert!(
+        lines
+            .iter()
+            .all(|line| line.get("session_policy_sha256").is_none())
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_delivered_is_remembered_within_bounds_and_until_the_pod_ends() {
+    let index = index();
+    let audit = AuditLog::new(index.cluster());
+    let pod = crate::fixtures::pod_of("uploader");
+    let grant = crate::resolve::resolve(&index, &pod, None).unwrap_or_else(|error| panic!("{error}"));
+    let (other, life) = (Uid::new("other").unwrap(), std::time::Duration::from_secs(3600));
+    let session = FixedSts::default()
+        .assume_role(&crate::fixtures::request_of(&grant))
+        .await
+        .unwrap();
+    let issued = Issued::new(session, life, grant.renewal);
+    let log = CapturedLog::default();
+    let subscriber = deputy_runtime::telemetry::subscriber("info", log.clone()).unwrap();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let deliver = |peer: u8| audit.session_delivered((&pod, IpAddr::from([10, 0, 0, peer])), &grant, &issued);
+    for peer in [0, 1, 0, 1] {
+        deliver(peer);
+    }
+    assert_eq!(audit_of(&log).len(), 2);
+    audit.pod_ended(&other);
+    deliver(1);
+    assert_eq!(audit_of(&log).len(), 2);
+    audit.pod_ended(&pod.subject.pod_uid);
+    deliver(1);
+    assert_eq!(audit_of(&log).len(), 3);
+    // Of one pod few are remembered: the first comes anew.
+    for peer in 2..=40 {
+        deliver(peer);
+    }
+    deliver(1);
+    assert_eq!(audit_of(&log).len(), 43);
+}
