@@ -8,7 +8,7 @@ use std::{
 };
 
 use deputy_aws::{AmbientOptions, Clients, Proxy, RolesAnywhere, Timeouts};
-use deputy_delegation::ClusterName;
+use deputy_delegation::{ClusterName, Uid};
 use deputy_index::{Index, ResourceKind, WatchError, watch};
 use deputy_runtime::{
     events::NoticeQueue,
@@ -24,7 +24,13 @@ use deputy_runtime::{
 };
 use futures::FutureExt as _;
 use kube::Client;
-use tokio::{sync::Semaphore, time::MissedTickBehavior};
+use tokio::{
+    sync::{
+        Semaphore,
+        broadcast::{self, error::RecvError},
+    },
+    time::MissedTickBehavior,
+};
 
 use crate::{
     http,
@@ -126,8 +132,9 @@ pub async fn run(
     tokio::select! {
         // Both to their end: whoever is answered on one is not cut off because nobody asks on the other.
         outcome = async { tokio::try_join!(serving, people) } => outcome.map(drop).map_err(Into::into),
-        ended = watch(client.clone(), index, &ResourceKind::BROKER) => Err(ended.into()),
+        ended = watch(client.clone(), Arc::clone(&index), &ResourceKind::BROKER) => Err(ended.into()),
         () = broker.verifier().follow_keys() => Ok(()),
+        () = forget_pods(&broker, index.pod_ends()) => Ok(()),
         () = renew(&broker) => Ok(()),
         () = report_identities(&broker, &client) => Ok(()),
         () = broker.reports().run(&client) => Ok(()),
@@ -245,6 +252,19 @@ fn observe(index: &Arc<Index>, broker: &Arc<Broker>, readiness: &Readiness, metr
     });
     let known = Arc::clone(index);
     metrics.index_ages(move || known.ages(&ResourceKind::BROKER));
+}
+
+/// Forgets what is kept for pods that end. Never ends.
+async fn forget_pods(broker: &Broker, mut ends: broadcast::Receiver<Uid>) {
+    loop {
+        match ends.recv().await {
+            Ok(pod) => broker.pod_ended(&pod),
+            // Those that were missed are forgotten with their sessions' end.
+            Err(RecvError::Lagged(missed)) => tracing::debug!(missed, "ends of pods were missed"),
+            // The index lives as long as the process.
+            Err(RecvError::Closed) => return std::future::pending().await,
+        }
+    }
 }
 
 /// Renews kept sessions. Never ends.

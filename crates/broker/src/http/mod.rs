@@ -93,6 +93,10 @@ impl AgentServer {
                 if accepted {
                     // Who proved who asks may keep the connection.
                     response.extensions_mut().insert(AcceptedConnection);
+                } else if response.status() == StatusCode::UNAUTHORIZED {
+                    // The next such token costs whoever sends it a handshake, as it does the broker.
+                    let close = HeaderValue::from_static("close");
+                    response.headers_mut().insert(header::CONNECTION, close);
                 }
                 (response, code)
             }

@@ -158,7 +158,6 @@ impl Broker {
     }
 
     /// A pod has ended: what is kept for it alone is forgotten.
-    #[expect(dead_code, reason = "for whoever watches pods")]
     pub(crate) fn pod_ended(&self, pod: &Uid) {
         self.issuer.pod_ended(pod);
         self.audit.pod_ended(pod);

@@ -13,7 +13,8 @@ fn serving(bundle: watch::Receiver<Bundle>) -> Router {
     let metrics = BrokerMetrics::register(&Metrics::new("broker"));
     let api = Arc::new(Api { away: false });
     let sts = Box::new(SameSts(Arc::new(FixedSts::default())));
-    router(Arc::new(Broker::new(index(), api, sts, metrics)), bundle)
+    let notices = NoticeQueue::channel().0;
+    router(Arc::new(Broker::new(index(), api, sts, notices, metrics)), bundle)
 }
 
 #[tokio::test(start_paused = true)]
