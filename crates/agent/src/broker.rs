@@ -38,6 +38,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 const USUAL_BODY: usize = 4096;
 /// In how many seconds the broker has a newer session.
 const REFRESH_AFTER: &str = "deputy-refresh-after";
+/// What the broker knows of the pod that asks.
+const POD: &str = "deputy-pod";
 /// Most that [`REFRESH_AFTER`] may say: the longest session of AWS.
 const MAX_REFRESH_AFTER: u64 = 43_200;
 const AGENT: &str = concat!("deputy-agent/", env!("CARGO_PKG_VERSION"));
@@ -266,7 +268,10 @@ impl CredentialSource for BrokerClient {
             // Decided by the status: a body that was cut off or too large does not soften a refusal.
             status @ StatusCode::FORBIDDEN => {
                 let body = body.unwrap_or_default();
-                Err(FetchError::Refused(AgentProblem::from_broker(status, &body)))
+                Err(FetchError::Refused(AgentProblem {
+                    pod_is_terminating: pod_is_terminating(&head.headers),
+                    ..AgentProblem::from_broker(status, &body)
+                }))
             }
             // Who this pod is could not be told just now: the API server says so too while it rotates keys or lags behind. Nothing
             // was decided, and what is held stays.
@@ -276,6 +281,7 @@ impl CredentialSource for BrokerClient {
                 Err(FetchError::Unavailable(AgentProblem {
                     status: StatusCode::SERVICE_UNAVAILABLE,
                     retry_after: retry_after(&head.headers),
+                    pod_is_terminating: pod_is_terminating(&head.headers),
                     ..problem
                 }))
             }
@@ -324,6 +330,10 @@ fn refresh_after(headers: &HeaderMap) -> Option<Duration> {
     (1..=MAX_REFRESH_AFTER)
         .contains(&seconds)
         .then(|| Duration::from_secs(seconds))
+}
+
+fn pod_is_terminating(headers: &HeaderMap) -> bool {
+    headers.get(POD).is_some_and(|said| said == "terminating")
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<u32> {

@@ -22,7 +22,7 @@ const USAGE: &str = "usage: deputy-agent [serve | ready [--wait[=SECONDS]] | --v
 
   serve      serve credentials to the pod (the default)
   ready      exit 0 when the application may start, else 1 with the reason
-    --wait   wait until it may, for 120 seconds or from 1 to 3600; the reason
+    --wait   wait until it may, for 60 seconds or from 1 to 3600; the reason
              is also the container's termination message
 
 Configuration is read from the environment: DEPUTY_BROKER_URL, DEPUTY_BROKER_ADDRESS, DEPUTY_BROKER_CA,

@@ -22,6 +22,8 @@ pub struct AgentProblem {
     pub message: String,
     /// When to try again, in seconds, if the broker said so.
     pub retry_after: Option<u32>,
+    /// The broker said that this pod is being deleted: nobody needs to wait for its first credential any more.
+    pub pod_is_terminating: bool,
 }
 
 /// What the broker says.
@@ -52,6 +54,7 @@ impl AgentProblem {
             code: code.to_owned(),
             message: message.into(),
             retry_after: None,
+            pod_is_terminating: false,
         }
     }
 

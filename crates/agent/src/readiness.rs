@@ -3,7 +3,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -21,7 +24,9 @@ use crate::{
 /// First and longest pause between tries while the broker is unavailable.
 const UNAVAILABLE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 /// First and longest pause between tries while the broker refuses: the binding may still be on its way.
-const REFUSED: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(15));
+const REFUSED: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(10));
+/// The code by which [`crate::ready`] hears that there is nothing to wait for.
+pub const POD_TERMINATING: &str = "PodTerminating";
 /// Longest that a question is held, in seconds.
 pub const MAX_HOLD: u64 = 60;
 /// Most questions held at a time. The kubelet has one; more are answered at once.
@@ -31,7 +36,9 @@ const MAX_HELD: usize = 8;
 pub struct StartupReadiness {
     wait_for: WaitFor,
     missing: Mutex<BTreeMap<SelectedBinding, String>>,
-    /// Changes when one is there; `true` once the agent stops.
+    /// The pod is being deleted: a hook that goes on waiting holds its end up, for the kubelet ends no pod while one runs.
+    pod_is_terminating: AtomicBool,
+    /// Changes when one is there, or the pod goes; `true` once the agent stops.
     changed: watch::Sender<bool>,
     held: Semaphore,
 }
@@ -46,6 +53,7 @@ impl StartupReadiness {
         Self {
             wait_for,
             missing: Mutex::new(missing),
+            pod_is_terminating: AtomicBool::new(false),
             changed: watch::Sender::new(false),
             held: Semaphore::new(MAX_HELD),
         }
@@ -60,7 +68,9 @@ impl StartupReadiness {
         let Ok(_held) = self.held.try_acquire() else {
             return self.check();
         };
-        let ready = changed.wait_for(|stops| *stops || self.check().is_ok());
+        let ready = changed.wait_for(|stops| {
+            *stops || self.pod_is_terminating.load(Ordering::Relaxed) || self.check().is_ok()
+        });
         // Which of the ends it was, the check below says.
         let _over = timeout(limit, ready).await;
         self.check()
@@ -84,7 +94,12 @@ impl StartupReadiness {
             .iter()
             .map(|(binding, reason)| format!("{binding} binding: {reason}"))
             .collect();
-        let message = format!("waiting for the first credential; {}", reasons.join("; "));
+        let reasons = reasons.join("; ");
+        if self.pod_is_terminating.load(Ordering::Relaxed) {
+            let message = format!("the pod is being deleted; {reasons}");
+            return Err(AgentProblem::unavailable(POD_TERMINATING, message));
+        }
+        let message = format!("waiting for the first credential; {reasons}");
         Err(AgentProblem::unavailable("NotReady", message))
     }
 
@@ -94,6 +109,9 @@ impl StartupReadiness {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(binding.clone(), reason);
+        if problem.pod_is_terminating && !self.pod_is_terminating.swap(true, Ordering::Relaxed) {
+            self.changed.send_modify(|_| {});
+        }
     }
 
     fn fetched(&self, binding: &SelectedBinding) {
@@ -175,6 +193,31 @@ mod tests {
         readiness.stop();
         assert!(readiness.wait(Duration::from_secs(5)).await.is_err());
         assert_eq!(start.elapsed(), Duration::from_secs(5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_a_pod_that_is_being_deleted() {
+        let (readiness, [first, second]) = two();
+        let start = Instant::now();
+        let waiting = tokio::spawn({
+            let readiness = Arc::clone(&readiness);
+            async move { (readiness.wait(Duration::from_secs(60)).await, start.elapsed()) }
+        });
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let problem = AgentProblem {
+            pod_is_terminating: true,
+            ..AgentProblem::unavailable("NoBinding", "none")
+        };
+        readiness.note(&first, &problem);
+        let (answer, after) = waiting.await.unwrap();
+        assert_eq!(
+            (answer.unwrap_err().code.as_str(), after),
+            (POD_TERMINATING, Duration::from_secs(3))
+        );
+        // One that has begun has what it waited for, and nothing about it changes.
+        readiness.fetched(&first);
+        readiness.fetched(&second);
+        assert_eq!(readiness.check(), Ok(()));
     }
 
     #[tokio::test(start_paused = true)]

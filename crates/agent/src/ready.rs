@@ -15,8 +15,10 @@ use std::{
 
 use serde::Deserialize;
 
+use crate::readiness::POD_TERMINATING;
+
 /// How long `--wait` waits unless told otherwise.
-pub const DEFAULT_WAIT: Duration = Duration::from_secs(120);
+pub const DEFAULT_WAIT: Duration = Duration::from_secs(60);
 /// Longest `--wait`, in seconds.
 pub const MAX_WAIT: u64 = 3_600;
 /// Where the kubelet looks for the last words of a container, unless its `terminationMessagePath` says otherwise.
@@ -41,6 +43,9 @@ pub enum NotReadyError {
     /// The agent says why.
     #[error("{0}")]
     Missing(String),
+    /// The pod is being deleted.
+    #[error("{0}")]
+    Terminating(String),
     /// The agent does not answer.
     #[error("no answer from the agent on {address}: {source}")]
     NoAnswer {
@@ -56,6 +61,8 @@ pub enum NotReadyError {
 
 #[derive(Deserialize)]
 struct Answer {
+    #[serde(rename = "Code", default)]
+    code: String,
     #[serde(rename = "Message")]
     message: String,
 }
@@ -78,8 +85,11 @@ pub fn wait(address: SocketAddr, limit: Duration) -> Result<(), NotReadyError> {
     loop {
         let asked = Instant::now();
         let left = limit.saturating_sub(start.elapsed());
-        let Err(error) = ask(address, left.min(POLL)) else {
-            return Ok(());
+        let error = match ask(address, left.min(POLL)) {
+            Ok(()) => return Ok(()),
+            // The kubelet ends no pod while a hook runs.
+            Err(error @ NotReadyError::Terminating(_)) => return Err(error),
+            Err(error) => error,
         };
         let left = limit.saturating_sub(start.elapsed());
         if left.is_zero() {
@@ -125,9 +135,11 @@ fn ask(address: SocketAddr, wait: Duration) -> Result<(), NotReadyError> {
     let (head, body) = response.split_once("\r\n\r\n").unwrap_or((&response, ""));
     match head.split(' ').nth(1) {
         Some("200") => Ok(()),
-        Some(_) if !body.is_empty() => Err(NotReadyError::Missing(
-            serde_json::from_str::<Answer>(body).map_or_else(|_| body.to_owned(), |answer| answer.message),
-        )),
+        Some(_) if !body.is_empty() => Err(match serde_json::from_str::<Answer>(body) {
+            Ok(answer) if answer.code == POD_TERMINATING => NotReadyError::Terminating(answer.message),
+            Ok(answer) => NotReadyError::Missing(answer.message),
+            Err(_) => NotReadyError::Missing(body.to_owned()),
+        }),
         _ => Err(NotReadyError::NotHttp(address)),
     }
 }

@@ -105,7 +105,7 @@ impl Index {
             }),
             ResourceKind::Pods => Key::of(kind, meta).map(|key| {
                 if let Key::Pod(uid) = key {
-                    self.pods.put(uid);
+                    self.pods.put(uid, meta.deletion_timestamp.is_some());
                 }
                 Dirty::default()
             }),
@@ -210,6 +210,12 @@ impl Index {
     #[must_use]
     pub fn pod_life(&self, uid: &Uid) -> PodLife {
         self.pods.life(uid)
+    }
+
+    /// Whether the pod of this uid is alive and on its way out.
+    #[must_use]
+    pub fn pod_is_terminating(&self, uid: &Uid) -> bool {
+        self.pods.is_terminating(uid) == Some(true)
     }
 
     /// The pods that end from now on. A reader that is far behind misses some.

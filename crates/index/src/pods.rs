@@ -1,9 +1,9 @@
-//! Which pods are alive: those that exist and have not ended. Of a pod nothing but its uid is kept.
+//! Which pods are alive: those that exist and have not ended. Of a pod nothing but its uid is kept, and whether it is on its way out.
 //!
 //! A token names its pod by uid, and the API server never gives a uid twice, so the uid alone says whether the pod behind a token is alive.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     hash::{BuildHasher as _, RandomState},
 };
 
@@ -31,7 +31,8 @@ pub enum PodLife {
 
 #[derive(Debug)]
 pub(crate) struct Pods {
-    alive: [RwLock<HashSet<Uid>>; SHARDS],
+    /// True: it has a deletionTimestamp.
+    alive: [RwLock<HashMap<Uid, bool>>; SHARDS],
     hasher: RandomState,
     ended: Mutex<Ended>,
     ends: broadcast::Sender<Uid>,
@@ -55,15 +56,14 @@ impl Default for Pods {
 }
 
 impl Pods {
-    fn shard(&self, uid: &Uid) -> Option<&RwLock<HashSet<Uid>>> {
+    fn shard(&self, uid: &Uid) -> Option<&RwLock<HashMap<Uid, bool>>> {
         let shards = u64::try_from(SHARDS).unwrap_or(1);
         let number = usize::try_from(self.hasher.hash_one(uid.as_str()) % shards).unwrap_or_default();
         self.alive.get(number)
     }
 
     pub(crate) fn life(&self, uid: &Uid) -> PodLife {
-        let is_alive = self.shard(uid).is_some_and(|shard| shard.read().contains(uid));
-        if is_alive {
+        if self.is_terminating(uid).is_some() {
             PodLife::Alive
         } else if self.ended.lock().uids.contains(uid) {
             PodLife::Ended
@@ -72,17 +72,24 @@ impl Pods {
         }
     }
 
-    pub(crate) fn put(&self, uid: Uid) {
+    /// Whether a pod that is alive is on its way out. `None`: it is not alive, or not known.
+    pub(crate) fn is_terminating(&self, uid: &Uid) -> Option<bool> {
+        self.shard(uid)?.read().get(uid).copied()
+    }
+
+    pub(crate) fn put(&self, uid: Uid, is_terminating: bool) {
         if let Some(shard) = self.shard(&uid)
-            && !shard.read().contains(&uid)
+            && shard.read().get(&uid) != Some(&is_terminating)
         {
-            shard.write().insert(uid);
+            shard.write().insert(uid, is_terminating);
         }
     }
 
     /// It is among the living no more. Nothing happens with one that was not.
     pub(crate) fn end(&self, uid: &Uid) {
-        let was_alive = self.shard(uid).is_some_and(|shard| shard.write().remove(uid));
+        let was_alive = self
+            .shard(uid)
+            .is_some_and(|shard| shard.write().remove(uid).is_some());
         if !was_alive {
             return;
         }
@@ -107,7 +114,7 @@ impl Pods {
     pub(crate) fn alive(&self) -> Vec<Uid> {
         self.alive
             .iter()
-            .flat_map(|shard| shard.read().iter().cloned().collect::<Vec<_>>())
+            .flat_map(|shard| shard.read().keys().cloned().collect::<Vec<_>>())
             .collect()
     }
 }
@@ -125,8 +132,10 @@ mod tests {
         let pods = Pods::default();
         let mut ends = pods.ends();
         assert_eq!(pods.life(&uid(1)), PodLife::Unknown);
-        pods.put(uid(1));
-        pods.put(uid(1));
+        pods.put(uid(1), false);
+        assert_eq!(pods.is_terminating(&uid(1)), Some(false));
+        pods.put(uid(1), true);
+        assert_eq!(pods.is_terminating(&uid(1)), Some(true));
         assert_eq!(pods.life(&uid(1)), PodLife::Alive);
         pods.end(&uid(1));
         assert_eq!(pods.life(&uid(1)), PodLife::Ended);
@@ -144,7 +153,7 @@ mod tests {
     fn the_memory_of_those_that_ended_is_bounded_and_the_oldest_go() {
         let pods = Pods::default();
         for number in 0..ENDED_REMEMBERED + 10 {
-            pods.put(uid(number));
+            pods.put(uid(number), false);
             pods.end(&uid(number));
         }
         assert_eq!(pods.life(&uid(9)), PodLife::Unknown);

@@ -300,6 +300,30 @@ async fn ready_is_when_every_binding_in_use_has_its_first_credential() {
 }
 
 #[tokio::test]
+async fn the_hook_of_a_pod_that_is_being_deleted_ends() {
+    let authority = Authority::new();
+    let broker = Broker::start(&authority, "localhost").await;
+    let body = r#"{"Code":"NoBinding","Message":"none"}"#;
+    broker.then(403, &[("deputy-pod", "terminating")], body);
+    let setup = Setup {
+        bindings: vec![SelectedBinding::Default],
+        wait_for: WaitFor::Credential,
+        ..Setup::to(&broker, &authority)
+    };
+    let agent = setup.start().await;
+    let address = agent.address;
+    let waited = tokio::task::spawn_blocking(move || ready::wait(address, Duration::from_secs(60)));
+    let error = waited.await.unwrap().unwrap_err();
+    assert!(matches!(error, ready::NotReadyError::Terminating(_)), "{error}");
+    assert!(
+        error
+            .to_string()
+            .starts_with("the pod is being deleted; default binding: NoBinding: none"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn waiting_for_the_listener_only_is_ready_at_once() {
     let authority = Authority::new();
     let broker = Broker::start(&authority, "localhost").await;

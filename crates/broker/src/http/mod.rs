@@ -35,6 +35,9 @@ const PROTOCOL: HeaderName = HeaderName::from_static("deputy-protocol");
 /// With each session: after so many seconds there is a newer one, and the agent asks for it by itself.
 const REFRESH_AFTER: HeaderName = HeaderName::from_static("deputy-refresh-after");
 
+/// What the broker knows of the pod that asks: the hook of a pod that goes must not go on waiting.
+const POD: HeaderName = HeaderName::from_static("deputy-pod");
+
 /// What agents ask for; a binding's name may follow after a slash.
 const CREDENTIALS: &str = "/v1/credentials";
 
@@ -88,8 +91,16 @@ impl AgentServer {
         let (response, code) = match bearer(headers) {
             None => (problem(&BrokerProblem::no_token()), "InvalidToken"),
             Some(token) => {
-                let Reply { answer, accepted } = self.broker.credentials(token, binding, peer(request)).await;
+                let Reply {
+                    answer,
+                    accepted,
+                    pod_is_terminating,
+                } = self.broker.credentials(token, binding, peer(request)).await;
                 let (mut response, code) = respond(headers, &answer);
+                if pod_is_terminating {
+                    let terminating = HeaderValue::from_static("terminating");
+                    response.headers_mut().insert(POD, terminating);
+                }
                 if accepted {
                     // Who proved who asks may keep the connection.
                     response.extensions_mut().insert(AcceptedConnection);

@@ -4,10 +4,7 @@ mod person;
 
 use std::{
     net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -55,6 +52,8 @@ pub struct Reply {
     pub answer: BrokerAnswer,
     /// Whether the token was accepted, whatever came of it.
     pub accepted: bool,
+    /// Whether the pod that it belongs to is being deleted.
+    pub pod_is_terminating: bool,
 }
 
 /// What a request comes to.
@@ -211,8 +210,8 @@ impl Broker {
     pub async fn credentials(&self, token: &str, binding: Option<&BindingSelector>, peer: IpAddr) -> Reply {
         // In every line about this request, also of the calls that it makes; all but the address are known later.
         let span = tracing::info_span!("credentials", %peer, pod_uid = Empty, binding = Empty);
-        let accepted = AtomicBool::new(false);
-        let work = self.answer(token, binding, peer, &accepted).instrument(span);
+        let who = OnceLock::new();
+        let work = self.answer(token, binding, peer, &who).instrument(span);
         let answer = match tokio::time::timeout(ANSWER_WITHIN, work).await {
             Ok(Ok(credentials)) => credentials,
             Ok(Err(problem)) => BrokerAnswer::Problem(problem),
@@ -223,7 +222,10 @@ impl Broker {
         };
         Reply {
             answer,
-            accepted: accepted.into_inner(),
+            accepted: who.get().is_some(),
+            pod_is_terminating: who
+                .get()
+                .is_some_and(|pod| self.index.pod_is_terminating(&pod.subject.pod_uid)),
         }
     }
 
@@ -232,12 +234,12 @@ impl Broker {
         token: &str,
         binding: Option<&BindingSelector>,
         peer: IpAddr,
-        accepted: &AtomicBool,
+        who: &OnceLock<Arc<PodIdentity>>,
     ) -> Result<BrokerAnswer, BrokerProblem> {
         // 1. Who asks.
         let identity = self.verifier.verify(token, peer).await;
         let identity = identity.map_err(|error| self.token_problem(&error, peer))?;
-        accepted.store(true, Ordering::Relaxed);
+        who.get_or_init(|| Arc::clone(&identity));
         Span::current().record("pod_uid", display(&identity.subject.pod_uid));
         let answer = self.answer_pod(&identity, peer, binding).await;
         match &answer {

@@ -92,6 +92,31 @@ fn golden(name: &str, found: &str) {
     assert_eq!(kept, found, "{}", path.display());
 }
 
+#[tokio::test]
+async fn a_pod_that_is_being_deleted_hears_so() {
+    let index = index();
+    let asked = broker(Arc::clone(&index), false, Arc::new(FixedSts::default()));
+    let pod = |deleted: Option<&str>| {
+        let meta = json!({"name": "uploader-1", "namespace": "payments", "uid": "0af1", "deletionTimestamp": deleted});
+        index.apply_metadata(ResourceKind::Pods, &serde_json::from_value(meta).unwrap());
+    };
+    pod(None);
+    assert!(!exchange(&asked, REQUEST).await.contains("deputy-pod"));
+    pod(Some("2026-01-01T00:00:00Z"));
+    let answer = exchange(&asked, REQUEST).await;
+    // What runs in it may need credentials to its end.
+    assert!(
+        answer.starts_with("200\n") && answer.contains("\ndeputy-pod: terminating\n"),
+        "{answer}"
+    );
+    index.reset(ResourceKind::Bindings, []);
+    let answer = exchange(&asked, REQUEST).await;
+    assert!(
+        answer.starts_with("403\n") && answer.contains("\ndeputy-pod: terminating\n"),
+        "{answer}"
+    );
+}
+
 /// What became of the index.
 type Change = fn(&Arc<Index>);
 
