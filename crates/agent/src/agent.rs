@@ -17,7 +17,8 @@ use crate::{
     keeper::CredentialKeeper,
     log::Log,
     readiness::{StartupReadiness, fetch_first},
-    server::{CredentialEndpoint, serve},
+    serve::serve,
+    server::CredentialEndpoint,
     token::TokenFile,
 };
 

@@ -29,11 +29,13 @@ pub mod dial;
 mod jitter;
 pub mod keeper;
 pub mod log;
+mod places;
 mod pool;
 pub mod problem;
 pub mod readiness;
 pub mod ready;
 pub mod revive;
+pub mod serve;
 pub mod server;
 pub mod token;
 

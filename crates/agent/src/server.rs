@@ -5,7 +5,6 @@
 //! and of the token, which only who can read the pod's files has.
 
 use std::{
-    future::Future,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
@@ -20,20 +19,7 @@ use http::{
     },
 };
 use http_body_util::Full;
-use hyper::{
-    body::{Body, Incoming},
-    server::conn::http1,
-    service::service_fn,
-};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
-use tokio::{
-    net::TcpListener,
-    sync::Semaphore,
-    time::{sleep, timeout},
-};
+use hyper::body::Body;
 
 use crate::{
     binding::SelectedBinding,
@@ -44,21 +30,10 @@ use crate::{
     token::{MAX_TOKEN, TokenFile},
 };
 
-/// Most connections at a time; more wait in the listener's queue.
-const MAX_CONNECTIONS: usize = 1024;
-/// How long a client may take for the head of a request, and how long a connection may be idle.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Most header bytes of a request, names and values: a token of the largest size and 8 KiB beside it.
 const MAX_HEADER_BYTES: usize = MAX_TOKEN + 8 * 1024;
-/// Where the HTTP parser gives up on the head of a request, in bytes. It looks only between reads, so somewhat
-/// more can get through, up to [`MAX_HEADER_BYTES`].
-const MAX_BUFFER: usize = 32 * 1024;
-/// Most header lines of a request.
-const MAX_HEADERS: usize = 64;
 /// Longest request target, in bytes: a path with the longest name fits.
 const MAX_TARGET: usize = 300;
-/// How long requests under way may take when the agent is stopped.
-const DRAIN: Duration = Duration::from_secs(2);
 
 /// What requests are answered from.
 pub struct CredentialEndpoint<S> {
@@ -252,52 +227,4 @@ fn problem_response(problem: &AgentProblem) -> Response<Full<Bytes>> {
             .insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
-}
-
-/// Serves `endpoint` on `listener` until `stop` is over, then for at most two seconds what is under way.
-pub async fn serve<S: CredentialSource>(
-    listener: TcpListener,
-    endpoint: Arc<CredentialEndpoint<S>>,
-    stop: impl Future<Output = ()> + Send,
-) {
-    let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let graceful = GracefulShutdown::new();
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(MAX_BUFFER)
-        .max_headers(MAX_HEADERS);
-    let accept = async {
-        loop {
-            let Ok(permit) = Arc::clone(&connections).acquire_owned().await else {
-                return;
-            };
-            let Ok((stream, _)) = listener.accept().await else {
-                // Out of file descriptors, most likely: some connection has to end first.
-                sleep(Duration::from_millis(100)).await;
-                continue;
-            };
-            if stream.set_nodelay(true).is_err() {
-                continue;
-            }
-            let endpoint = Arc::clone(&endpoint);
-            let service = service_fn(move |request: Request<Incoming>| {
-                let endpoint = Arc::clone(&endpoint);
-                async move { Ok::<_, std::convert::Infallible>(endpoint.answer(&request).await) }
-            });
-            let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
-            tokio::spawn(async move {
-                // A client that went away, or sent what is no HTTP, is its own problem.
-                connection.await.unwrap_or_default();
-                drop(permit);
-            });
-        }
-    };
-    tokio::select! {
-        () = accept => {}
-        () = stop => {}
-    }
-    drop(listener);
-    // What is still under way after this is cut off: the application that asked is going too.
-    timeout(DRAIN, graceful.shutdown()).await.unwrap_or_default();
 }

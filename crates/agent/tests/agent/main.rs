@@ -7,6 +7,7 @@
 )]
 
 mod authorities;
+mod flood;
 mod hostile;
 mod outage;
 mod support;
