@@ -63,8 +63,8 @@ impl AgentProblem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message)
     }
 
-    /// Reads the broker's `{"Code","Message"}`. What is missing, malformed or too long is replaced or cut:
-    /// the status alone decides, the text is for people.
+    /// Reads the broker's `{"Code","Message"}`, and adds what the reader can do. What is missing, malformed or too long is
+    /// replaced or cut: the status alone decides, the text is for people.
     pub fn from_broker(status: StatusCode, body: &[u8]) -> Self {
         let wire = serde_json::from_slice::<Heard>(body).ok();
         let code = wire
@@ -80,11 +80,18 @@ impl AgentProblem {
             .filter(|c| !c.is_control())
             .take(MAX_MESSAGE)
             .collect();
-        let message = if message.is_empty() {
+        let mut message = if message.is_empty() {
             format!("the broker answered {} without a message", status.as_u16())
         } else {
             message
         };
+        if let Some(advice) = advice(status, code) {
+            if !message.ends_with(['.', '!', '?']) {
+                message.push('.');
+            }
+            message.push(' ');
+            message.push_str(advice);
+        }
         Self::new(status, code, message)
     }
 
@@ -101,6 +108,36 @@ impl AgentProblem {
     }
 }
 
+/// What whoever reads the broker's words in the log of an application can do: was a grant taken away, is it not there yet, or
+/// does AWS say no.
+fn advice(status: StatusCode, code: &str) -> Option<&'static str> {
+    match (status, code) {
+        (StatusCode::FORBIDDEN, "PodGone") => {
+            Some("This pod gets no more credentials; a new one gets its own.")
+        }
+        (StatusCode::FORBIDDEN, "AccessDenied") => Some(
+            "It is AWS that refuses this request, so the binding, its role or the AWS account has to change; \
+             the pod needs no restart afterwards.",
+        ),
+        (StatusCode::FORBIDDEN, _) => Some(
+            "What this pod had is dropped. The conditions of the binding (kubectl describe) say what has to change; \
+             the pod needs no restart afterwards.",
+        ),
+        (_, "AccessDenied") => Some(
+            "It is AWS that refuses, and it may pass: try again. If it stays so, ask whoever looks after the AWS account.",
+        ),
+        (_, "NotReady") => Some(
+            "Nothing is refused: try again. If it stays so, the conditions of the binding and its role \
+             (kubectl describe) say what is missing.",
+        ),
+        (_, "InvalidToken") => {
+            Some("Nothing is refused: try again. If it stays so, the log of the Deputy broker says why.")
+        }
+        (_, "Throttled") => Some("AWS limits the calls of its account: try again."),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,11 +145,41 @@ mod tests {
     #[test]
     fn the_brokers_words_are_passed_on() {
         let p = AgentProblem::from_broker(StatusCode::FORBIDDEN, br#"{"Code":"NoBinding","Message":"none"}"#);
-        assert_eq!((p.code.as_str(), p.message.as_str()), ("NoBinding", "none"));
+        assert_eq!(p.code.as_str(), "NoBinding");
+        assert!(
+            p.message.starts_with("none. What this pod had is dropped. "),
+            "{p}"
+        );
+        let said = &p.message;
         assert_eq!(
             p.body(),
-            r#"{"Code":"NoBinding","Message":"none","code":"NoBinding","message":"none"}"#
+            format!(r#"{{"Code":"NoBinding","Message":"{said}","code":"NoBinding","message":"{said}"}}"#)
         );
+    }
+
+    #[test]
+    fn a_grant_taken_away_one_to_come_and_a_no_of_aws_are_told_apart() {
+        let said = |status: u16, code: &str| {
+            let body = format!(r#"{{"Code":"{code}","Message":"why."}}"#);
+            let status = StatusCode::from_u16(status).unwrap();
+            AgentProblem::from_broker(status, body.as_bytes()).message
+        };
+        for (status, code, says) in [
+            (403, "Suspended", "why. What this pod had is dropped."),
+            (403, "PodGone", "a new one gets its own"),
+            (403, "AccessDenied", "AWS that refuses this request"),
+            (503, "AccessDenied", "AWS that refuses, and it may pass"),
+            (503, "NotReady", "Nothing is refused"),
+            (401, "InvalidToken", "Nothing is refused"),
+            (503, "Throttled", "AWS limits"),
+        ] {
+            assert!(
+                said(status, code).contains(says),
+                "{status} {code}: {}",
+                said(status, code)
+            );
+        }
+        assert_eq!(said(503, "Unavailable"), "why.");
     }
 
     #[test]
@@ -126,11 +193,14 @@ mod tests {
         ] {
             let p = AgentProblem::from_broker(StatusCode::FORBIDDEN, body);
             assert_eq!(p.code, "BrokerError");
-            assert_eq!(p.message, "the broker answered 403 without a message");
+            assert!(
+                p.message
+                    .starts_with("the broker answered 403 without a message. ")
+            );
         }
         let long = format!(r#"{{"Code":"X","Message":"a\n\u0000{}"}}"#, "b".repeat(5000));
         let p = AgentProblem::from_broker(StatusCode::FORBIDDEN, long.as_bytes());
-        assert_eq!(p.message.len(), MAX_MESSAGE);
+        assert_eq!(p.message.find(". What this pod had"), Some(MAX_MESSAGE));
         assert!(p.message.starts_with("abb"));
     }
 }
