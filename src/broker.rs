@@ -7,6 +7,7 @@ use std::{
 
 use clap::Args;
 use deputy_broker::{BrokerConfig, PeopleConfig};
+use deputy_runtime::telemetry;
 
 use crate::{
     cluster::Duty,
@@ -77,6 +78,11 @@ pub async fn run(arguments: &BrokerArguments) -> Result<(), Failure> {
             api_service: arguments.people_api_service.clone(),
         }),
     };
+    if let Some(sink) = telemetry::audit_sink() {
+        health
+            .readiness
+            .check("audit", || sink.check().map_err(|stalled| stalled.to_string()));
+    }
     deputy_broker::run(config, client, shutdown, health.readiness, metrics)
         .await
         .map_err(Failure::error)

@@ -198,5 +198,8 @@ pub fn block_on(process: impl Future<Output = Result<(), Failure>>) -> CommandRe
     let outcome = runtime.block_on(process);
     // A task that still runs holds no answer anybody waits for.
     runtime.shutdown_timeout(Duration::from_secs(1));
+    if let Some(sink) = telemetry::audit_sink() {
+        sink.flush(Duration::from_secs(2));
+    }
     outcome.map(|()| CommandAnswer::Yes)
 }

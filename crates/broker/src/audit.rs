@@ -8,7 +8,10 @@ use deputy_delegation::{
     naming,
     people::AuthenticatedPerson,
 };
-use deputy_runtime::audit;
+use deputy_runtime::{
+    audit,
+    telemetry::{AuditSink, AuditStalled, audit_sink},
+};
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 
@@ -31,12 +34,16 @@ const MOST_RECEIVERS: u64 = 50_000;
 /// Deliveries remembered of each: more sessions, or addresses, than a pod has.
 const MOST_DELIVERIES: usize = 32;
 
+/// Whether audit lines get to where they are kept.
+pub(crate) type AuditCheck = dyn Fn() -> Result<(), AuditStalled> + Send + Sync;
+
 /// The access key id of a session, and the address that it went to; none of people, who ask by way of the API server.
 type Delivery = (String, Option<IpAddr>);
 
 /// What is in the audit log already.
 pub(crate) struct AuditLog {
     cluster: ClusterName,
+    is_written: Box<AuditCheck>,
     /// What a pod (its uid) or a person was given.
     delivered: moka::sync::Cache<String, Arc<Mutex<VecDeque<Delivery>>>>,
     refused: moka::sync::Cache<RefusalKey, ()>,
@@ -49,6 +56,7 @@ impl AuditLog {
     pub(crate) fn new(cluster: &ClusterName) -> Self {
         Self {
             cluster: cluster.clone(),
+            is_written: Box::new(|| audit_sink().map_or(Ok(()), AuditSink::check)),
             delivered: moka::sync::Cache::builder()
                 .max_capacity(MOST_RECEIVERS)
                 .time_to_idle(LONGEST_SESSION)
@@ -62,6 +70,23 @@ impl AuditLog {
                 .time_to_live(SAME_REFUSAL)
                 .build(),
         }
+    }
+
+    /// The same, of which somebody else says whether it is written.
+    #[cfg(test)]
+    pub(crate) fn with_check(cluster: &ClusterName, is_written: Box<AuditCheck>) -> Self {
+        Self {
+            is_written,
+            ..Self::new(cluster)
+        }
+    }
+
+    /// Whether lines get to where they are kept: what can't be recorded is not given.
+    ///
+    /// # Errors
+    /// They do not.
+    pub(crate) fn check(&self) -> Result<(), AuditStalled> {
+        (self.is_written)()
     }
 
     /// What writes the line of each session that STS made, with the limits that accept it.

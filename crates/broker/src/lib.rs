@@ -19,6 +19,7 @@
 //! - Any number of callers share one call to STS: `a_thousand_callers_share_one_call_and_one_audit_record`.
 //! - An endpoint of STS that hangs slows no other account, and what is kept has a bound and a share for each namespace:
 //!   `an_endpoint_that_hangs_slows_no_other_account`, `when_full_no_namespace_keeps_more_than_a_quarter_from_the_others`.
+//! - No session is made while the audit log can't be written: `while_the_audit_log_is_not_written_what_is_kept_is_given_and_nothing_new`.
 //! - Whatever is sent that is no request of the protocol makes no session: `whatever_else_is_sent_makes_no_session`.
 //! - Every log line of a request names its pod and binding as soon as they are known, and none holds a secret:
 //!   `every_log_line_of_a_request_names_pod_and_binding`.

@@ -1,9 +1,9 @@
 //! Counters of the broker. Every label has few values.
 
-use std::time::Duration;
+use std::{sync::atomic::AtomicU64, time::Duration};
 
 use deputy_aws::{CallObserver, CallReport};
-use deputy_runtime::metrics::Metrics;
+use deputy_runtime::{metrics::Metrics, telemetry::AuditFigures};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -36,6 +36,9 @@ pub struct BrokerMetrics {
     sts_open: Gauge,
     sts_waiting: Gauge,
     sts_under_way: Gauge,
+    packed: Histogram,
+    audit_oldest: Gauge<f64, AtomicU64>,
+    audit_dropped: Counter,
     calls: Family<Call, Counter>,
 }
 
@@ -54,6 +57,9 @@ impl BrokerMetrics {
             sts_open: Gauge::default(),
             sts_waiting: Gauge::default(),
             sts_under_way: Gauge::default(),
+            packed: Histogram::new([10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 100.0]),
+            audit_oldest: Gauge::default(),
+            audit_dropped: Counter::default(),
             calls: Family::default(),
         };
         metrics.sub_registry("broker", |r| {
@@ -93,31 +99,53 @@ impl BrokerMetrics {
                 this.evicted.clone(),
             );
         });
+        this.register_calls(metrics);
+        this
+    }
+
+    /// Those about calls to AWS, and about the audit log.
+    fn register_calls(&self, metrics: &Metrics) {
         metrics.sub_registry("sts", |r| {
             r.register(
                 "endpoints_left_alone",
                 "Endpoints of STS that are left alone after failures, one for each account",
-                this.sts_open.clone(),
+                self.sts_open.clone(),
+            );
+            r.register(
+                "packed_policy_percent",
+                "How full session policy and tags make what AWS has for them",
+                self.packed.clone(),
             );
             r.register(
                 "calls_waiting",
                 "Calls to STS that wait for their turn",
-                this.sts_waiting.clone(),
+                self.sts_waiting.clone(),
             );
             r.register(
                 "calls_under_way",
                 "Calls to STS that have begun and not ended",
-                this.sts_under_way.clone(),
+                self.sts_under_way.clone(),
+            );
+        });
+        metrics.sub_registry("audit", |r| {
+            r.register(
+                "oldest_line_seconds",
+                "How long the oldest audit line has waited that is not written",
+                self.audit_oldest.clone(),
+            );
+            r.register(
+                "lines_dropped",
+                "Audit lines that were lost because too many could not be written",
+                self.audit_dropped.clone(),
             );
         });
         metrics.sub_registry("aws", |r| {
             r.register(
                 "calls",
                 "Calls to AWS by operation and outcome",
-                this.calls.clone(),
+                self.calls.clone(),
             )
         });
-        this
     }
 
     /// One answer was given.
@@ -130,6 +158,18 @@ impl BrokerMetrics {
     pub fn answered_person(&self, status: u16, code: &'static str, took: Duration) {
         self.people_answers.get_or_create(&Answer { status, code }).inc();
         self.people_answer_seconds.observe(took.as_secs_f64());
+    }
+
+    /// A session was made whose policy and tags fill so much of what AWS has for them.
+    pub fn packed(&self, percent: u32) {
+        self.packed.observe(f64::from(percent));
+    }
+
+    /// So it is with audit lines.
+    pub fn set_audit(&self, figures: AuditFigures) {
+        self.audit_oldest.set(figures.oldest.as_secs_f64());
+        let known = self.audit_dropped.get();
+        self.audit_dropped.inc_by(figures.dropped.saturating_sub(known));
     }
 
     /// So much is kept, and so it is with calls to STS.

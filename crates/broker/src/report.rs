@@ -37,6 +37,9 @@ const MOST_REFUSED: usize = 10_000;
 /// Between two writes: a cluster with ten thousand bindings that are refused at once is not answered by as many writes a second.
 const BETWEEN_WRITES: Duration = Duration::from_millis(100);
 
+/// From so many per cent on people hear that session policy and tags nearly fill what AWS has for them.
+const NEARLY_FULL: u32 = 90;
+
 /// A condition that is to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ConditionReport {
@@ -51,6 +54,10 @@ pub(crate) struct Reports {
     refused: Mutex<HashMap<BindingRef, ConditionReason>>,
     /// Whether there is any: asked at every request.
     any: AtomicBool,
+    /// How full the sessions of bindings are of which that was said.
+    nearly_full: Mutex<HashMap<BindingRef, u32>>,
+    /// Whether there is any: asked at every session.
+    any_nearly_full: AtomicBool,
     pending: Mutex<HashMap<BindingRef, ConditionReport>>,
     wake: Notify,
 }
@@ -91,13 +98,44 @@ impl Reports {
         };
         if was_refused {
             tracing::info!("session issued after refusals");
-            self.enqueue(
-                binding,
-                Status::True,
-                ConditionReason::Ready,
-                "STS gives sessions".to_owned(),
-            );
+            self.say_given(binding);
         }
+    }
+
+    /// A session by this binding was made, and its policy and tags fill so many per cent of what AWS has for them: said from
+    /// [`NEARLY_FULL`] on, and taken back when it is less.
+    pub(crate) fn packed(&self, binding: &BindingRef, percent: u32) {
+        let is_nearly_full = percent >= NEARLY_FULL;
+        if !is_nearly_full && !self.any_nearly_full.load(Ordering::Relaxed) {
+            return;
+        }
+        let is_new = {
+            let mut known = self.nearly_full.lock();
+            let is_new = if is_nearly_full {
+                (known.len() < MOST_REFUSED || known.contains_key(binding))
+                    && known.insert(binding.clone(), percent) != Some(percent)
+            } else {
+                known.remove(binding).is_some()
+            };
+            self.any_nearly_full.store(!known.is_empty(), Ordering::Relaxed);
+            is_new
+        };
+        if is_new {
+            self.say_given(binding);
+        }
+    }
+
+    /// Says that STS gives sessions by this binding, and how near that is to its end.
+    fn say_given(&self, binding: &BindingRef) {
+        let percent = self.nearly_full.lock().get(binding).copied();
+        let message = match percent {
+            None => "STS gives sessions".to_owned(),
+            Some(percent) => format!(
+                "STS gives sessions, and their policy and tags fill {percent} % of what AWS has for them: a longer session policy, or more tags, in \
+                 this binding may be refused (PackedPolicyTooLarge)"
+            ),
+        };
+        self.enqueue(binding, Status::True, ConditionReason::Ready, message);
     }
 
     /// Reads from the bindings' conditions which were refused before this process began.
@@ -289,6 +327,32 @@ mod tests {
         reports.issued(&binding);
         assert_eq!(reports.take()[&binding].status, Status::True);
         reports.issued(&binding);
+        assert!(reports.take().is_empty());
+    }
+
+    #[test]
+    fn what_nearly_fills_a_session_is_said_and_taken_back() {
+        let (reports, binding) = (
+            Reports::default(),
+            BindingRef::role(fixtures::binding_id("uploader")),
+        );
+        reports.packed(&binding, 89);
+        assert!(reports.take().is_empty());
+        for percent in [93, 93] {
+            reports.packed(&binding, percent);
+        }
+        let said = reports.take();
+        assert_eq!((said.len(), said[&binding].status), (1, Status::True));
+        assert!(said[&binding].message.contains("fill 93 %"), "{said:?}");
+        reports.packed(&binding, 93);
+        assert!(reports.take().is_empty(), "said once");
+        // A refusal, and a session after it.
+        reports.refused(&binding, &packed());
+        reports.issued(&binding);
+        assert!(reports.take()[&binding].message.contains("fill 93 %"));
+        reports.packed(&binding, 40);
+        assert_eq!(reports.take()[&binding].message, "STS gives sessions");
+        reports.packed(&binding, 40);
         assert!(reports.take().is_empty());
     }
 

@@ -12,7 +12,7 @@ use parking_lot::RwLock;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
-use super::{problem, with_headers};
+use super::answer::{problem, with_headers};
 use crate::problem::BrokerProblem;
 
 /// Whose digest the bundle has: lower-case hex of SHA-256 over its text.

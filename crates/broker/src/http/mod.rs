@@ -1,5 +1,6 @@
 //! The agent–broker protocol, version 1 (docs/contracts.md). Agents live for months in pods: nothing here changes for them.
 
+mod answer;
 mod bundle;
 
 use std::{
@@ -9,28 +10,22 @@ use std::{
 
 use axum::{
     Router,
-    body::Body,
     extract::{ConnectInfo, Request, State},
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use deputy_delegation::model::BindingSelector;
 use deputy_runtime::{serve::AcceptedConnection, tls::Bundle};
-use secrecy::ExposeSecret;
-use serde::Serialize;
-use sha2::{Digest, Sha256};
 use tokio::{sync::watch, time::Instant};
-use zeroize::Zeroizing;
 
-use self::bundle::PublicBundle;
+use self::{
+    answer::{credentials, etag, not_modified, problem},
+    bundle::PublicBundle,
+};
 use crate::{
-    issuer::Issued,
     problem::BrokerProblem,
     service::{Broker, BrokerAnswer, Reply},
 };
-
-/// On every answer: an agent of another version knows whom it talks to.
-const PROTOCOL: HeaderName = HeaderName::from_static("deputy-protocol");
 
 /// With each session: after so many seconds there is a newer one, and the agent asks for it by itself.
 const REFRESH_AFTER: HeaderName = HeaderName::from_static("deputy-refresh-after");
@@ -160,89 +155,6 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
             .filter(|t| !t.is_empty() && t.bytes().all(|b| b.is_ascii_graphic())),
         _ => None,
     }
-}
-
-/// The same session, the same tag. Made of what is no secret.
-fn etag(issued: &Issued) -> String {
-    let digest = Sha256::digest(format!(
-        "{}|{}",
-        issued.session.credentials.access_key_id, issued.session.expiration
-    ));
-    let short = digest.get(..16).unwrap_or_default();
-    format!(
-        "\"{}\"",
-        data_encoding::BASE32_NOPAD.encode(short).to_ascii_lowercase()
-    )
-}
-
-/// The one place where a secret is written.
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct CredentialsOut<'a> {
-    access_key_id: &'a str,
-    secret_access_key: &'a str,
-    token: &'a str,
-    expiration: String,
-    account_id: &'a str,
-}
-
-fn credentials(issued: &Issued, account: &str, etag: &str) -> Response {
-    let session = &issued.session;
-    let out = CredentialsOut {
-        access_key_id: &session.credentials.access_key_id,
-        secret_access_key: session.credentials.secret_access_key.expose_secret(),
-        token: session.credentials.session_token.expose_secret(),
-        // Whole seconds and Z: what every SDK reads.
-        expiration: session.expiration.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        account_id: account,
-    };
-    match serde_json::to_vec(&out).map(Zeroizing::new) {
-        // Best effort: the copy that the HTTP library makes is not wiped.
-        Ok(body) => with_headers(StatusCode::OK, Some(etag), Body::from(body.to_vec())),
-        Err(_) => problem(&BrokerProblem::unavailable(
-            "the credentials could not be written",
-        )),
-    }
-}
-
-fn not_modified(etag: &str) -> Response {
-    let mut response = with_headers(StatusCode::NOT_MODIFIED, Some(etag), Body::empty());
-    response.headers_mut().remove(header::CONTENT_TYPE);
-    response
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct ProblemOut<'a> {
-    code: &'a str,
-    message: &'a str,
-}
-
-fn problem(p: &BrokerProblem) -> Response {
-    let body = serde_json::to_vec(&ProblemOut {
-        code: p.code,
-        message: &p.message,
-    })
-    .unwrap_or_default();
-    let mut response = with_headers(p.status, None, Body::from(body));
-    if let Some(seconds) = p.retry_after {
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    response
-}
-
-fn with_headers(status: StatusCode, etag: Option<&str>, body: Body) -> Response {
-    let mut response = (status, body).into_response();
-    let headers = response.headers_mut();
-    headers.insert(PROTOCOL, HeaderValue::from_static("1"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Some(Ok(etag)) = etag.map(HeaderValue::from_str) {
-        headers.insert(header::ETAG, etag);
-    }
-    response
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! One request from beginning to end: who asks, what is granted, the session, and the record of it. [`person`] has those of people.
 
+mod error;
 mod person;
+mod refusal;
 
 use std::{
     net::IpAddr,
@@ -8,14 +10,13 @@ use std::{
     time::Duration,
 };
 
-use axum::http::StatusCode;
-use deputy_aws::{AwsError, ErrorClass};
+use deputy_aws::ErrorClass;
 use deputy_delegation::{
-    AccountId, Uid,
+    AccountId, ObjectName, Uid,
     model::{Account, BindingSelector},
 };
 use deputy_index::{Entry, Index, ResourceKind};
-use deputy_runtime::{error::chain, events::NoticeQueue};
+use deputy_runtime::{error::chain, events::NoticeQueue, telemetry::audit_sink};
 use kube::Client;
 use tokio::{sync::Semaphore, task::JoinSet};
 use tracing::{
@@ -28,19 +29,17 @@ use crate::{
     clients::StsClients,
     identity::{IdentityCheck, IdentityError, conditions as identities},
     issuer::{
-        GatedClients, IssueError, Issued, Issuer, IssuerOptions, Renewable, Renewal, SessionKey, StsRoute,
-        StsSource,
+        GatedClients, IssueError, Issued, Issuer, IssuerOptions, Renewable, SessionKey, StsRoute, StsSource,
     },
     metrics::BrokerMetrics,
     problem::BrokerProblem,
-    report::{Reports, is_region_disabled, write_account_conditions},
-    resolve::{
-        AcceptedBy, Denials, RefusalCode, ResolveError, SessionGrant, StillGranted, resolve, still_granted,
-    },
-    token::{PodIdentity, TokenApi, TokenError, Verifier},
+    report::{Reports, write_account_conditions},
+    resolve::{AcceptedBy, Denials, SessionGrant, StillGranted, resolve, still_granted},
+    token::{PodIdentity, TokenApi, Verifier},
     told::PodEvents,
 };
 
+use self::error::SessionError;
 pub use self::person::PersonsSession;
 
 /// How long a caller waits at most, all together: the SDKs give up after a second.
@@ -70,8 +69,6 @@ pub enum BrokerAnswer {
     Problem(BrokerProblem),
 }
 
-/// When a pod that AWS refuses asks again, in seconds.
-const DENIED_RETRY: u32 = 5;
 /// Accounts that are asked about at a time who the broker is there.
 const IDENTITIES_AT_ONCE: usize = 8;
 
@@ -84,7 +81,7 @@ pub struct Broker {
     identities: IdentityCheck,
     denials: Denials,
     audit: AuditLog,
-    reports: Reports,
+    reports: Arc<Reports>,
     events: PodEvents,
     metrics: BrokerMetrics,
 }
@@ -99,7 +96,17 @@ impl Broker {
         metrics: BrokerMetrics,
     ) -> Self {
         let audit = AuditLog::new(index.cluster());
-        let issuer = Issuer::new(IssuerOptions::default(), Arc::new(audit.on_issued()));
+        let (record, counted) = (audit.on_issued(), metrics.clone());
+        let reports = Arc::new(Reports::default());
+        let packed = Arc::clone(&reports);
+        let on_issued = move |key: &SessionKey, issued: &Issued, limits: &[ObjectName]| {
+            record(key, issued, limits);
+            if let Some(percent) = issued.session.packed_policy_size {
+                counted.packed(percent);
+                packed.packed(&key.binding(), percent);
+            }
+        };
+        let issuer = Issuer::new(IssuerOptions::default(), Arc::new(on_issued));
         Self {
             verifier: Verifier::new(api, Arc::clone(&index)),
             index,
@@ -108,9 +115,18 @@ impl Broker {
             identities: IdentityCheck::default(),
             denials: Denials::default(),
             audit,
-            reports: Reports::default(),
+            reports,
             events: PodEvents::new(notices),
             metrics,
+        }
+    }
+
+    /// The same, of whose audit log somebody else says whether it is written.
+    #[cfg(test)]
+    pub(crate) fn with_audit_check(self, is_written: Box<crate::audit::AuditCheck>) -> Self {
+        Self {
+            audit: AuditLog::with_check(self.index.cluster(), is_written),
+            ..self
         }
     }
 
@@ -128,9 +144,14 @@ impl Broker {
         }
         self.metrics
             .set_kept(self.issuer.kept(), self.issuer.gate().figures());
+        if let Some(sink) = audit_sink() {
+            self.metrics.set_audit(sink.figures());
+        }
     }
 
     fn sts_to_renew(&self, key: &SessionKey, account: &Account, limits: &AcceptedBy) -> Option<StsSource> {
+        // A renewal is a new session, and one that can't be recorded is not made.
+        self.audit.check().ok()?;
         let limits = limits.clone();
         match key {
             SessionKey::Role(_) => Some(StsSource {
@@ -293,6 +314,8 @@ impl Broker {
         if let Some(kept) = self.issuer.cached_session(&grant.key, to_renew) {
             return Ok(kept);
         }
+        let is_recorded = self.audit.check();
+        is_recorded.map_err(|stalled| SessionError::not_yet(grant, "Unavailable", stalled))?;
         let sts = self.verified(grant).await.map_err(|error| {
             let code = match &error {
                 IdentityError::Mismatch(_) => "NotReady",
@@ -329,115 +352,6 @@ impl Broker {
                     limits,
                 })
             }
-        }
-    }
-
-    /// What an error of STS means for a pod. What no later try would change is reported to whoever wrote the binding.
-    fn sts_error(&self, grant: &SessionGrant, error: Arc<AwsError>) -> SessionError {
-        let refusal = match error.class() {
-            ErrorClass::Throttled => return SessionError::not_yet(grant, "Throttled", error),
-            // Not a role that is not known everywhere yet: somebody has to enable the region, or name another one.
-            ErrorClass::AccessDenied if is_region_disabled(&error) => ResolveError::DeniedByAws {
-                message: format!(
-                    "the region {} of AWSAccount {} is not enabled in the AWS account: {error}",
-                    grant.account.region, grant.account.name
-                ),
-                binding: grant.key.binding(),
-            },
-            // Also a duration that is more than the role's, which is being changed.
-            ErrorClass::AccessDenied | ErrorClass::NotFound | ErrorClass::InvalidInput => {
-                self.denials.classify(grant, &error.to_string())
-            }
-            // What was asked for, AWS will never give.
-            ErrorClass::PackedPolicyTooLarge | ErrorClass::MalformedPolicy => ResolveError::Refused {
-                code: RefusalCode::AccessDenied,
-                message: format!(
-                    "AWS does not take the request for {}: {error}",
-                    grant.key.binding()
-                ),
-                binding: Some(grant.key.binding()),
-            },
-            _ => return SessionError::not_yet(grant, "Unavailable", error),
-        };
-        // What AWS says to one person is no word about the others of the binding.
-        let of_person = grant.renewal == Renewal::OnRequest;
-        if !of_person && !matches!(refusal, ResolveError::NotReady { .. }) {
-            self.reports.refused(&grant.key.binding(), &error);
-        }
-        SessionError::Refused(refusal)
-    }
-
-    /// The problem that a refusal is, with its audit line.
-    fn refusal_problem(&self, who: (&PodIdentity, IpAddr), error: &ResolveError) -> BrokerProblem {
-        match error {
-            ResolveError::Refused {
-                code,
-                message,
-                binding,
-            } => {
-                self.audit.refused(who, code.as_str(), binding.as_ref(), message);
-                BrokerProblem::new(StatusCode::FORBIDDEN, code.as_str(), message.clone())
-            }
-            ResolveError::NotReady { message } => BrokerProblem::retry("NotReady", message.clone()),
-            // Not decided here: what a pod holds may be good for AWS still, and AWS may say yes later.
-            ResolveError::DeniedByAws { message, binding } => {
-                let code = RefusalCode::AccessDenied.as_str();
-                self.audit.refused(who, code, Some(binding), message);
-                BrokerProblem {
-                    retry_after: Some(DENIED_RETRY),
-                    ..BrokerProblem::retry(code, message.clone())
-                }
-            }
-        }
-    }
-
-    /// The problem that a token which is not accepted is, with its audit line.
-    fn token_problem(&self, error: &TokenError, peer: IpAddr) -> BrokerProblem {
-        let text = error.to_string();
-        match error {
-            TokenError::Unavailable(_) => return BrokerProblem::retry("Unavailable", text),
-            // Decided: nobody may have anything by this token any more.
-            TokenError::PodGone(pod) => {
-                self.audit.refused((pod, peer), "PodGone", None, &text);
-                return BrokerProblem::new(StatusCode::FORBIDDEN, "PodGone", text);
-            }
-            // Whose it is nobody knows: one line a minute for each reason there is.
-            _ => self.audit.invalid_token(peer, error.category(), &text),
-        }
-        BrokerProblem::new(StatusCode::UNAUTHORIZED, "InvalidToken", text)
-    }
-}
-
-/// Why no session was made.
-#[derive(Debug, thiserror::Error)]
-enum SessionError {
-    /// Another try may bring one.
-    #[error("no session of {principal} yet: {source}")]
-    NotYet {
-        /// Whose session it would be.
-        principal: String,
-        /// The code of the protocol (docs/contracts.md).
-        code: &'static str,
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// It is not granted, or AWS refuses it.
-    #[error(transparent)]
-    Refused(#[from] ResolveError),
-}
-
-impl SessionError {
-    fn not_yet(
-        grant: &SessionGrant,
-        code: &'static str,
-        source: impl std::error::Error + Send + Sync + 'static,
-    ) -> Self {
-        Self::NotYet {
-            principal: match &grant.key {
-                SessionKey::Role(key) => key.role.title().to_string(),
-                SessionKey::FederatedUser(key) => key.request.user.to_string(),
-            },
-            code,
-            source: Box::new(source),
         }
     }
 }

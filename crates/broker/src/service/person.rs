@@ -11,7 +11,7 @@ use deputy_delegation::{
 use deputy_index::ResourceKind;
 use tracing::Instrument as _;
 
-use super::{Broker, SessionError};
+use super::{Broker, error::SessionError};
 use crate::{
     issuer::{Issued, SessionKey},
     problem::BrokerProblem,

@@ -2,6 +2,11 @@
 //! lines are never filtered. `spans` of a line, outermost first, say in which piece of work it was written, so that all lines of that
 //! piece can be joined.
 
+mod sink;
+
+use std::{io, sync::OnceLock, time::Duration};
+
+use jiff::SignedDuration;
 use tracing_subscriber::{
     EnvFilter, Layer as _,
     filter::{Directive, FilterExt as _, LevelFilter, ParseError, filter_fn},
@@ -12,8 +17,14 @@ use tracing_subscriber::{
     layer::SubscriberExt as _,
 };
 
+pub use self::sink::{AuditFigures, AuditLine, AuditSink, AuditStalled};
+
 /// The variable that holds the filter.
 pub const FILTER_VARIABLE: &str = "DEPUTY_LOG";
+/// The variable that says how long an audit line may take to its place before nothing new is given: a duration, such as `60s`, which is the
+/// default. `0s`: nothing is required.
+pub const REQUIRED_VARIABLE: &str = "DEPUTY_AUDIT_REQUIRED_WITHIN";
+const REQUIRED_WITHIN: Duration = Duration::from_secs(60);
 /// The version of the format of audit lines. Lines of the first one did not say so.
 pub const AUDIT_VERSION: u64 = 2;
 /// The target of audit lines.
@@ -29,6 +40,12 @@ pub enum TelemetryError {
     /// The filter is not in the syntax of `RUST_LOG`.
     #[error("the value of {FILTER_VARIABLE} is not a log filter")]
     Filter(#[source] ParseError),
+    /// How long audit lines may take is no duration.
+    #[error("the value of {REQUIRED_VARIABLE} is not a duration such as 60s")]
+    Required(#[source] jiff::Error),
+    /// There can be no thread that writes audit lines.
+    #[error("the audit log can't be written")]
+    Audit(#[source] io::Error),
     /// The process has a subscriber already.
     #[error("logging is set up already")]
     AlreadySet,
@@ -39,16 +56,39 @@ impl TelemetryError {
     pub fn category(&self) -> &'static str {
         match self {
             Self::Filter(_) => "filter",
+            Self::Required(_) => "audit-required",
+            Self::Audit(_) => "audit",
             Self::AlreadySet => "already-set",
         }
     }
 }
 
+/// Where the audit lines of this process go, once that was [set up](init).
+static AUDIT_SINK: OnceLock<AuditSink> = OnceLock::new();
+
 /// Sends the process's logs to standard output. Called once, first in `main`.
 pub fn init() -> Result<(), TelemetryError> {
     let filter = std::env::var(FILTER_VARIABLE).unwrap_or_default();
-    tracing::subscriber::set_global_default(subscriber(&filter, std::io::stdout)?)
-        .map_err(|_| TelemetryError::AlreadySet)
+    let required_within = required_within(std::env::var(REQUIRED_VARIABLE).ok().as_deref())?;
+    let sink = AuditSink::start(io::stdout(), required_within).map_err(TelemetryError::Audit)?;
+    tracing::subscriber::set_global_default(layered(&filter, sink.clone(), io::stdout)?)
+        .map_err(|_| TelemetryError::AlreadySet)?;
+    AUDIT_SINK.set(sink).map_err(|_| TelemetryError::AlreadySet)
+}
+
+/// Where the audit lines of this process go; none in a process that [set up](init) no logs.
+pub fn audit_sink() -> Option<&'static AuditSink> {
+    AUDIT_SINK.get()
+}
+
+fn required_within(said: Option<&str>) -> Result<Duration, TelemetryError> {
+    match said.map(str::trim) {
+        None | Some("") => Ok(REQUIRED_WITHIN),
+        Some(said) => said
+            .parse::<SignedDuration>()
+            .and_then(Duration::try_from)
+            .map_err(TelemetryError::Required),
+    }
 }
 
 /// What [`init`] logs by, with `filter` in the syntax of `RUST_LOG` (empty: `info`) and to `writer`.
@@ -62,17 +102,27 @@ pub fn subscriber<W>(filter: &str, writer: W) -> Result<impl tracing::Subscriber
 where
     W: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
 {
+    layered(filter, writer.clone(), writer)
+}
+
+/// The same, with audit lines to a place of their own.
+fn layered<A, W>(
+    filter: &str,
+    audit: A,
+    writer: W,
+) -> Result<impl tracing::Subscriber + use<A, W>, TelemetryError>
+where
+    A: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let filter = if filter.trim().is_empty() { "info" } else { filter };
     let mut filter = EnvFilter::try_new(filter).map_err(TelemetryError::Filter)?;
     for directive in FIXED_DIRECTIVES {
         filter = filter.add_directive(directive.parse::<Directive>().map_err(TelemetryError::Filter)?);
     }
-    let audit = json()
-        .with_span_list(false)
-        .with_writer(writer.clone())
-        .with_filter(
-            filter_fn(|metadata| metadata.target() == AUDIT_TARGET).with_max_level_hint(LevelFilter::INFO),
-        );
+    let audit = json().with_span_list(false).with_writer(audit).with_filter(
+        filter_fn(|metadata| metadata.target() == AUDIT_TARGET).with_max_level_hint(LevelFilter::INFO),
+    );
     // Spans are no lines: a filter that asks for fewer lines must not take the context of those that are left.
     let spans = filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with("deputy"))
         .with_max_level_hint(LevelFilter::INFO);

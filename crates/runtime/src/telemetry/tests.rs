@@ -126,3 +126,26 @@ fn a_filter_that_does_not_parse_is_an_error() {
         Err(TelemetryError::Filter(_))
     ));
 }
+
+#[test]
+fn how_long_an_audit_line_may_take_is_a_duration() {
+    for (said, expected) in [
+        (None, 60),
+        (Some(""), 60),
+        (Some("0s"), 0),
+        (Some("2m"), 120),
+        (Some("90s"), 90),
+    ] {
+        assert_eq!(
+            required_within(said).unwrap(),
+            Duration::from_secs(expected),
+            "{said:?}"
+        );
+    }
+    for said in ["soon", "-1s", "60"] {
+        assert!(
+            matches!(required_within(Some(said)), Err(TelemetryError::Required(_))),
+            "{said}"
+        );
+    }
+}

@@ -1,6 +1,7 @@
 //! The lines of the audit log about pods.
 
 use deputy_delegation::Uid;
+use deputy_runtime::telemetry::AuditStalled;
 
 use super::*;
 use crate::audit::AuditLog;
@@ -111,4 +112,43 @@ async fn what_was_delivered_is_remembered_within_bounds_and_until_the_pod_ends()
     }
     deliver(1);
     assert_eq!(audit_of(&log).len(), 43);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_audit_log_is_not_written_what_is_kept_is_given_and_nothing_new() {
+    let is_written = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let asked = is_written.clone();
+    let check = Box::new(move || {
+        let is_written = asked.load(std::sync::atomic::Ordering::SeqCst);
+        is_written
+            .then_some(())
+            .ok_or_else(|| AuditStalled::new("for 61 s it blocks"))
+    });
+    let index = index();
+    index.reset(
+        ResourceKind::Bindings,
+        ["uploader", "other"].map(|name| binding_object(name, "uploader", &json!({}))),
+    );
+    let metrics = BrokerMetrics::register(&Metrics::new("broker"));
+    let api = Arc::new(Api { away: false });
+    let sts = Box::new(SameSts(Arc::new(FixedSts::default())));
+    let broker = Broker::new(index, api, sts, NoticeQueue::channel().0, metrics).with_audit_check(check);
+    let (_, bundle) = watch::channel(Bundle::from(PUBLIC));
+    let router = router(Arc::new(broker), bundle);
+    let kept = REQUEST.replace("credentials", "credentials/uploader");
+    let new = REQUEST.replace("credentials", "credentials/other");
+    assert!(exchange(&router, &kept).await.starts_with("200\n"));
+    is_written.store(false, std::sync::atomic::Ordering::SeqCst);
+    assert!(exchange(&router, &kept).await.starts_with("200\n"));
+    let answer = exchange(&router, &new).await;
+    assert!(
+        answer.starts_with("503\n") && answer.contains("\"Unavailable\""),
+        "{answer}"
+    );
+    assert!(
+        answer.contains("can't be written: for 61 s it blocks"),
+        "{answer}"
+    );
+    is_written.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert!(exchange(&router, &new).await.starts_with("200\n"));
 }

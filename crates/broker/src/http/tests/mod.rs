@@ -18,9 +18,13 @@ use http_body_util::BodyExt as _;
 use serde_json::json;
 use tower::ServiceExt as _;
 
+use axum::body::Body;
+use sha2::{Digest as _, Sha256};
+
 use super::*;
 use crate::{
     fixtures::{Api, FixedSts, SameSts, account, binding_object, index, limit_object, role_object},
+    issuer::Issued,
     metrics::BrokerMetrics,
 };
 
