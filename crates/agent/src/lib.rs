@@ -32,6 +32,7 @@ pub mod log;
 mod places;
 mod pool;
 pub mod problem;
+pub mod process;
 pub mod readiness;
 pub mod ready;
 pub mod revive;

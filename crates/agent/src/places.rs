@@ -16,7 +16,7 @@ use tokio::{
 const GRACE: Duration = Duration::from_millis(250);
 
 /// A fixed number of places.
-pub(crate) struct Places {
+pub(crate) struct ConnectionPlaces {
     most: usize,
     state: Mutex<State>,
     /// A place was left, or its connection became idle.
@@ -39,15 +39,15 @@ struct Connection {
 }
 
 /// A place that is taken, until this is dropped.
-pub(crate) struct Place {
-    places: Arc<Places>,
+pub(crate) struct ConnectionPlace {
+    places: Arc<ConnectionPlaces>,
     id: u64,
 }
 
 /// Says that a request is being answered, until this is dropped.
-pub(crate) struct Busy<'a>(&'a Place);
+pub(crate) struct Busy<'a>(&'a ConnectionPlace);
 
-impl Places {
+impl ConnectionPlaces {
     pub fn new(most: usize) -> Arc<Self> {
         Arc::new(Self {
             most,
@@ -58,7 +58,7 @@ impl Places {
 
     /// Takes a place, from the connection that was idle longest if none is left. While all are busy or have only just come, this
     /// waits. What comes with the place resolves when another connection takes it.
-    pub async fn take(self: &Arc<Self>) -> (Place, oneshot::Receiver<()>) {
+    pub async fn take(self: &Arc<Self>) -> (ConnectionPlace, oneshot::Receiver<()>) {
         loop {
             match self.try_take() {
                 Ok(taken) => return taken,
@@ -69,7 +69,7 @@ impl Places {
     }
 
     /// What [`Self::take`] gives, or how long to wait for one that is idle; `None` when none is.
-    fn try_take(self: &Arc<Self>) -> Result<(Place, oneshot::Receiver<()>), Option<Duration>> {
+    fn try_take(self: &Arc<Self>) -> Result<(ConnectionPlace, oneshot::Receiver<()>), Option<Duration>> {
         let mut state = self.lock();
         if state.taken.len() >= self.most {
             let idle = state.taken.iter().filter(|(_, one)| !one.is_busy);
@@ -90,7 +90,7 @@ impl Places {
             _evict: evict,
         };
         state.taken.insert(id, connection);
-        let place = Place {
+        let place = ConnectionPlace {
             places: Arc::clone(self),
             id,
         };
@@ -109,7 +109,7 @@ impl Places {
     }
 }
 
-impl Place {
+impl ConnectionPlace {
     /// From now on a request is being answered.
     pub fn busy(&self) -> Busy<'_> {
         self.note(true);
@@ -131,7 +131,7 @@ impl Drop for Busy<'_> {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPlace {
     fn drop(&mut self) {
         self.places.lock().taken.remove(&self.id);
         self.places.changed.notify_one();
@@ -148,7 +148,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_connection_that_was_idle_longest_makes_room() {
-        let places = Places::new(3);
+        let places = ConnectionPlaces::new(3);
         let (first, mut first_evicted) = places.take().await;
         sleep(SECOND).await;
         let (_second, second_evicted) = places.take().await;
@@ -167,7 +167,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_busy_connection_keeps_its_place_until_it_is_idle() {
-        let places = Places::new(2);
+        let places = ConnectionPlaces::new(2);
         let (first, first_evicted) = places.take().await;
         let (second, _second_evicted) = places.take().await;
         let (first_busy, _second_busy) = (first.busy(), second.busy());
@@ -184,7 +184,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_has_just_come_keeps_its_place_for_a_moment() {
-        let places = Places::new(1);
+        let places = ConnectionPlaces::new(1);
         let (_first, evicted) = places.take().await;
         let start = Instant::now();
         let (_second, _) = places.take().await;
@@ -194,7 +194,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_place_that_is_left_can_be_taken() {
-        let places = Places::new(1);
+        let places = ConnectionPlaces::new(1);
         let (only, _evicted) = places.take().await;
         let busy = only.busy();
         let leaving = Arc::clone(&places);

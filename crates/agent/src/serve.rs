@@ -19,7 +19,7 @@ use tokio::{
 
 use crate::{
     broker::CredentialSource,
-    places::{Place, Places},
+    places::{ConnectionPlace, ConnectionPlaces},
     server::CredentialEndpoint,
 };
 
@@ -41,7 +41,7 @@ pub async fn serve<S: CredentialSource>(
     endpoint: Arc<CredentialEndpoint<S>>,
     stop: impl Future<Output = ()> + Send,
 ) {
-    let places = Places::new(MAX_CONNECTIONS);
+    let places = ConnectionPlaces::new(MAX_CONNECTIONS);
     let (stopping, is_stopping) = watch::channel(false);
     let accept = async {
         loop {
@@ -76,7 +76,7 @@ pub async fn serve<S: CredentialSource>(
 async fn connection<S: CredentialSource>(
     stream: TcpStream,
     endpoint: Arc<CredentialEndpoint<S>>,
-    place: &Place,
+    place: &ConnectionPlace,
     mut stopping: watch::Receiver<bool>,
 ) {
     let head = timeout(HEAD_TIMEOUT, head_arrives(&stream));
@@ -115,10 +115,10 @@ async fn connection<S: CredentialSource>(
 /// Waits until the head of a request has arrived. It stays in the socket.
 async fn head_arrives(stream: &TcpStream) -> io::Result<()> {
     loop {
-        stream.readable().await?;
-        // "Would block" makes it wait for more to arrive.
+        let ready = stream.ready(Interest::READABLE).await?;
+        // "Would block" makes it wait for more to arrive, unless no more can.
         match stream.try_io(Interest::READABLE, || look(stream)) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && !ready.is_read_closed() => {}
             outcome => return outcome,
         }
     }

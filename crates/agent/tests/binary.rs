@@ -6,12 +6,23 @@ use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     os::unix::process::ExitStatusExt as _,
+    path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Output, Stdio},
     time::Duration,
 };
 
 fn agent(environment: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_deputy-agent"));
+    program(Path::new(env!("CARGO_BIN_EXE_deputy-agent")), environment)
+}
+
+/// The agent with a fault on demand, which cargo builds with the tests.
+fn faulty_agent() -> PathBuf {
+    let agent = Path::new(env!("CARGO_BIN_EXE_deputy-agent"));
+    agent.parent().unwrap().join("examples/faulty_agent")
+}
+
+fn program(path: &Path, environment: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(path);
     command
         .env_clear()
         .envs(environment.iter().copied())
@@ -98,20 +109,23 @@ fn a_wait_ends_with_the_reason_or_as_soon_as_the_agent_listens() {
 
 /// An agent whose broker is away, and its log. It listens.
 fn serve(address: &str, wait_for: &str) -> (Child, BufReader<ChildStdout>) {
+    serve_with(Path::new(env!("CARGO_BIN_EXE_deputy-agent")), address, wait_for)
+}
+
+fn serve_with(path: &Path, address: &str, wait_for: &str) -> (Child, BufReader<ChildStdout>) {
     let ca = rcgen::generate_simple_self_signed(vec!["broker".to_owned()])
         .unwrap()
         .cert
         .pem();
     let broker = format!("https://{}", free_address());
-    let mut child = agent(&[
+    let environment = [
         ("DEPUTY_LISTEN", address),
         ("DEPUTY_BROKER_URL", &broker),
         ("DEPUTY_BROKER_CA", &ca),
         ("DEPUTY_TOKEN_FILE", "/nonexistent/token"),
         ("DEPUTY_WAIT_FOR", wait_for),
-    ])
-    .spawn()
-    .unwrap();
+    ];
+    let mut child = program(path, &environment).spawn().unwrap();
     let mut log = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
     log.read_line(&mut line).unwrap();
@@ -163,7 +177,7 @@ fn is_answered(address: &str) -> std::io::Result<bool> {
 #[test]
 fn after_a_fault_whoever_connects_is_answered_by_the_same_process() {
     let address = free_address().to_string();
-    let (mut child, mut log) = serve(&address, "listener");
+    let (mut child, mut log) = serve_with(&faulty_agent(), &address, "listener");
     let pid = rustix::process::Pid::from_child(&child);
     let fault = || rustix::process::kill_process(pid, rustix::process::Signal::USR1).unwrap();
     for _ in 0..3 {
@@ -195,7 +209,7 @@ fn after_a_fault_whoever_connects_is_answered_by_the_same_process() {
     let mut said = String::new();
     child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
     assert_eq!(
-        said.matches("ended by a panic at crates/agent/src/main.rs")
+        said.matches("ended by a panic at crates/agent/examples/faulty_agent.rs")
             .count(),
         4,
         "{said}"

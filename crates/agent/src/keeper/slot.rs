@@ -17,8 +17,8 @@ use crate::{
 pub(super) struct Slot {
     /// Named in `DEPUTY_BINDINGS`: never let go.
     pub configured: bool,
-    pub kept: Option<Kept>,
-    pub call: Option<Call>,
+    pub kept: Option<KeptCredential>,
+    pub call: Option<BrokerCall>,
     /// The last refusal and until when it is repeated without asking.
     pub refusal: Option<AgentProblem>,
     pub paused_until: Option<Instant>,
@@ -32,14 +32,14 @@ pub(super) struct Slot {
     pub used: Instant,
 }
 
-pub(super) struct Kept {
+pub(super) struct KeptCredential {
     pub credential: Credential,
     pub etag: Option<HeaderValue>,
     pub confirmed: Instant,
 }
 
 #[derive(Clone)]
-pub(super) struct Call {
+pub(super) struct BrokerCall {
     pub started: Instant,
     pub done: watch::Receiver<Option<Result<(), FetchError>>>,
 }
@@ -71,7 +71,7 @@ impl Slot {
     }
 
     /// Holds `new` from now on.
-    pub fn keep(&mut self, new: Kept) {
+    pub fn keep(&mut self, new: KeptCredential) {
         let is_new = self
             .kept
             .as_ref()
@@ -119,7 +119,7 @@ impl Slot {
         }
         self.state = state;
         match (outcome, &self.kept) {
-            (Ok(()), Some(Kept { credential, .. })) => {
+            (Ok(()), Some(KeptCredential { credential, .. })) => {
                 let expiration = credential.expiration().to_string();
                 let fields = [
                     ("binding", binding.as_str()),

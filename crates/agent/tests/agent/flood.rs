@@ -1,5 +1,7 @@
 //! More connections than there are places, and requests that come in pieces.
 
+use std::time::Duration;
+
 use deputy_agent::serve::MAX_CONNECTIONS;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -63,4 +65,17 @@ async fn a_request_that_comes_byte_by_byte_is_answered() {
         }
     }
     assert!(rest(&mut stream).await.contains("ASIA1"));
+}
+
+#[tokio::test]
+async fn a_client_that_ends_within_its_request_is_closed_at_once() {
+    let (_broker, agent) = agent().await;
+    let mut stream = TcpStream::connect(agent.address).await.unwrap();
+    stream
+        .write_all(b"GET /v1/credentials HTTP/1.1\r\n")
+        .await
+        .unwrap();
+    stream.shutdown().await.unwrap();
+    let answer = tokio::time::timeout(Duration::from_secs(8), rest(&mut stream)).await;
+    assert_eq!(answer.unwrap(), "");
 }

@@ -77,7 +77,7 @@ async fn the_application_and_the_refresh_share_one_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unavailable_broker_is_asked_again_within_a_minute_also_when_nothing_is_left() {
+async fn an_unavailable_broker_is_asked_again_within_a_minute_for_ever() {
     let f = Fixture::with(&[SelectedBinding::Default]).then(0, lives_until("K1", "2026-09-30T11:10:00Z"));
     for _ in 0..100 {
         f.expect(0, unavailable());
@@ -150,7 +150,7 @@ async fn a_binding_that_nobody_asked_for_during_a_session_is_let_go() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_had_to_make_room_is_not_asked_for_again_and_what_is_configured_never_goes() {
+async fn what_made_room_is_not_asked_for_again_and_what_is_configured_stays() {
     let model = outage::Model::new(Duration::ZERO, true, None);
     let calls = Arc::clone(&model.calls);
     let keeper = model.keeper(&[SelectedBinding::Default]);

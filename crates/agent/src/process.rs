@@ -1,0 +1,136 @@
+//! The process: how it begins, what a fault in it leads to, and how it ends.
+
+use std::{
+    os::unix::process::CommandExt as _,
+    process::{Command, ExitCode},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    agent::{Agent, StartError},
+    config::Config,
+    log::Log,
+    revive::{self, Revivals},
+};
+
+/// Exit code: the application may not start.
+pub const NOT_READY: u8 = 1;
+/// Exit code: wrong arguments or configuration.
+pub const BAD_INPUT: u8 = 2;
+/// Exit code: the agent can't serve.
+pub const FAILED: u8 = 3;
+
+/// The environment variable `name`.
+pub fn variable(name: &str) -> Option<String> {
+    // What is not UTF-8 is as wrong as what does not parse; the message then shows it.
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+/// Says `message` on standard error, for an exit with `code`.
+pub fn fail(code: u8, message: impl std::fmt::Display) -> ExitCode {
+    eprintln!("deputy-agent: {message}");
+    ExitCode::from(code)
+}
+
+#[cfg(target_os = "linux")]
+fn forbid_dumps() -> rustix::io::Result<()> {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    setrlimit(Resource::Core, none)
+}
+
+/// Whether there is a listener to go on with after a fault.
+static SERVES: AtomicBool = AtomicBool::new(false);
+
+/// A fault ends the program, for half of one would serve nobody. Another run takes its place on the same socket, unless faults
+/// follow each other: then the process ends, and the kubelet starts it again. The place of the fault is said and not its message,
+/// which may hold what was being read.
+fn end_by_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        eprintln!("deputy-agent: ended by a panic at {place}");
+        if SERVES.load(Ordering::Relaxed) {
+            let error = revive();
+            eprintln!("deputy-agent: not started again: {error}");
+        }
+        std::process::abort();
+    }));
+}
+
+/// Puts this program in its own place. Comes back only when that is not to be, or can't be done, and says why.
+fn revive() -> String {
+    let before = Revivals::parse(&variable(revive::VARIABLE).unwrap_or_default());
+    let Some(revivals) = before.next(jiff::Timestamp::now().as_second()) else {
+        return format!("there were such faults before, at {before}");
+    };
+    let mut arguments = std::env::args_os();
+    let name = arguments.next().unwrap_or_default();
+    // What runs, whatever became of its file.
+    let error = Command::new("/proc/self/exe")
+        .arg0(name)
+        .args(arguments)
+        .env(revive::VARIABLE, revivals.to_string())
+        .exec();
+    error.to_string()
+}
+
+/// Serves until SIGTERM or SIGINT. `beside` is called once the agent listens, in its runtime.
+pub fn run(beside: impl FnOnce()) -> ExitCode {
+    end_by_panics();
+    let config = match Config::read(variable) {
+        Ok(config) => config,
+        Err(error) => return fail(BAD_INPUT, error),
+    };
+    // No core dumps, no ptrace by other processes of the same user: this memory holds credentials.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = forbid_dumps() {
+        return fail(FAILED, format_args!("cannot forbid core dumps: {error}"));
+    }
+    // Blocking threads only resolve the broker's name.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(2)
+        .thread_stack_size(512 * 1024)
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(FAILED, format_args!("cannot start: {error}")),
+    };
+    let code = runtime.block_on(async {
+        let (mut terminate, mut interrupt) =
+            match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+                (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
+                (Err(error), _) | (_, Err(error)) => {
+                    return fail(FAILED, format_args!("cannot listen for signals: {error}"));
+                }
+            };
+        let inherited = variable(revive::VARIABLE).and_then(|_| revive::inherited(config.listen));
+        let agent = match Agent::bind(config, Log::stdout(), inherited).await {
+            Ok(agent) => agent,
+            Err(error @ StartError::Listen { .. }) => return fail(FAILED, error),
+            Err(error) => return fail(BAD_INPUT, error),
+        };
+        // Without it, a fault ends the process, as any other does.
+        SERVES.store(revive::hand_on(&agent).is_ok(), Ordering::Relaxed);
+        beside();
+        let stop = async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            SERVES.store(false, Ordering::Relaxed);
+            revive::let_go();
+        };
+        agent.run(stop).await;
+        ExitCode::SUCCESS
+    });
+    // A name resolution that hangs must not hold up the end of the pod.
+    runtime.shutdown_background();
+    code
+}
