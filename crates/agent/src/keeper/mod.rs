@@ -29,7 +29,7 @@ use crate::{
     log::Log,
     problem::AgentProblem,
 };
-use slot::{BrokerCall, KeptCredential, Slot, make_room};
+use slot::{KeptCredential, PendingFetch, Slot, make_room};
 
 mod refresh;
 mod slot;
@@ -136,13 +136,13 @@ impl<S: CredentialSource> CredentialKeeper<S> {
     }
 
     /// The call to the broker that is under way for `slot`, or a new one.
-    fn call(self: &Arc<Self>, binding: &SelectedBinding, slot: &mut Slot) -> BrokerCall {
+    fn call(self: &Arc<Self>, binding: &SelectedBinding, slot: &mut Slot) -> PendingFetch {
         // A call whose task is gone without an outcome will never have one.
         if let Some(call) = slot.call.as_ref().filter(|call| call.done.has_changed().is_ok()) {
             return call.clone();
         }
         let (send, done) = watch::channel(None);
-        let call = BrokerCall {
+        let call = PendingFetch {
             started: Instant::now(),
             done,
         };

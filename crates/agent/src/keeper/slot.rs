@@ -18,7 +18,7 @@ pub(super) struct Slot {
     /// Named in `DEPUTY_BINDINGS`: never let go.
     pub configured: bool,
     pub kept: Option<KeptCredential>,
-    pub call: Option<BrokerCall>,
+    pub call: Option<PendingFetch>,
     /// The last refusal and until when it is repeated without asking.
     pub refusal: Option<AgentProblem>,
     pub paused_until: Option<Instant>,
@@ -39,7 +39,7 @@ pub(super) struct KeptCredential {
 }
 
 #[derive(Clone)]
-pub(super) struct BrokerCall {
+pub(super) struct PendingFetch {
     pub started: Instant,
     pub done: watch::Receiver<Option<Result<(), FetchError>>>,
 }
