@@ -79,9 +79,8 @@ pub async fn run(arguments: &BrokerArguments) -> Result<(), Failure> {
         }),
     };
     if let Some(sink) = telemetry::audit_sink() {
-        health
-            .readiness
-            .check("audit", || sink.check().map_err(|stalled| stalled.to_string()));
+        let readiness = &health.readiness;
+        readiness.check("audit", || sink.check().map_err(|stalled| stalled.to_string()));
     }
     deputy_broker::run(config, client, shutdown, health.readiness, metrics)
         .await

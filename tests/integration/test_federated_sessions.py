@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from rig.apiclient import ApiError
+from rig.proc import wait_until
 
 from .scenario import ACCOUNT, API, LIST, READ, document
 from .test_agent import APPLICATION
@@ -95,7 +96,13 @@ def test_many_pods_share_one_call_and_each_delivery_is_in_the_audit_log(scenario
     with ThreadPoolExecutor(8) as threads:
         keys = set(threads.map(lambda name: team.wait_answer(200, name)["AccessKeyId"], names))
     assert len(keys) == 1 and len(asked_for(scenario, "Manager-many")) == 1
-    lines = [line for line in scenario.deputy.audit_lines() if line.get("namespace") == team.name]
+
+    def mine() -> list[dict]:
+        return [line for line in scenario.deputy.audit_lines() if line.get("namespace") == team.name]
+
+    # They are written a moment after the answer.
+    wait_until(lambda: len(mine()) > len(names), "the audit lines", 5)
+    lines = mine()
     issued = [line for line in lines if line["event"] == "SessionIssued"]
     delivered = [line for line in lines if line["event"] == "SessionDelivered"]
     assert len(issued) == 1 and {line["pod"] for line in delivered} == set(names)

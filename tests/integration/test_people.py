@@ -158,7 +158,13 @@ def test_the_session_policy_and_the_tags_of_the_binding_count(scenario, make, al
 
 def test_the_audit_log_says_who_got_what_and_who_did_not(scenario, granted, alice, bob):
     refusal(bob, granted.name)
-    lines = [line for line in scenario.deputy.audit_lines() if line.get("namespace") == granted.name]
+
+    def mine() -> list[dict]:
+        return [line for line in scenario.deputy.audit_lines() if line.get("namespace") == granted.name]
+
+    # They are written a moment after the answer.
+    wait_until(lambda: any(line.get("user") == BOB for line in mine()), "the audit line of the refusal", 5)
+    lines = mine()
     by_event = {line["event"]: line for line in lines if line.get("user") in (ALICE, BOB)}
     assert by_event["SessionIssued"]["user"] == by_event["SessionDelivered"]["user"] == ALICE
     assert by_event["Refused"]["user"] == BOB

@@ -1,6 +1,12 @@
 //! The audit log (docs/contracts.md): who got what, and who was refused. Each line once, however often it is asked for.
 
-use std::{collections::VecDeque, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    hash::{BuildHasher as _, RandomState},
+    net::IpAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use deputy_delegation::{
     ClusterName, ObjectName, Uid,
@@ -37,13 +43,14 @@ const MOST_DELIVERIES: usize = 32;
 /// Whether audit lines get to where they are kept.
 pub(crate) type AuditCheck = dyn Fn() -> Result<(), AuditStalled> + Send + Sync;
 
-/// The access key id of a session, and the address that it went to; none of people, who ask by way of the API server.
-type Delivery = (String, Option<IpAddr>);
+/// What stands for the access key id of a session and the address that it went to; none of people, who ask by way of the API server.
+type Delivery = u64;
 
 /// What is in the audit log already.
 pub(crate) struct AuditLog {
     cluster: ClusterName,
     is_written: Box<AuditCheck>,
+    hasher: RandomState,
     /// What a pod (its uid) or a person was given.
     delivered: moka::sync::Cache<String, Arc<Mutex<VecDeque<Delivery>>>>,
     refused: moka::sync::Cache<RefusalKey, ()>,
@@ -57,6 +64,7 @@ impl AuditLog {
         Self {
             cluster: cluster.clone(),
             is_written: Box::new(|| audit_sink().map_or(Ok(()), AuditSink::check)),
+            hasher: RandomState::new(),
             delivered: moka::sync::Cache::builder()
                 .max_capacity(MOST_RECEIVERS)
                 .time_to_idle(LONGEST_SESSION)
@@ -156,17 +164,19 @@ impl AuditLog {
     }
 
     fn is_new_delivery(&self, receiver: &str, issued: &Issued, peer: Option<IpAddr>) -> bool {
-        let id = &issued.session.credentials.access_key_id;
+        let delivery = self
+            .hasher
+            .hash_one((&issued.session.credentials.access_key_id, peer));
         let known = self.delivered.get(receiver);
         let known = known.unwrap_or_else(|| self.delivered.get_with(receiver.to_owned(), Arc::default));
         let mut known = known.lock();
-        if known.iter().any(|(known, at)| known == id && *at == peer) {
+        if known.contains(&delivery) {
             return false;
         }
         if known.len() >= MOST_DELIVERIES {
             known.pop_front();
         }
-        known.push_back((id.clone(), peer));
+        known.push_back(delivery);
         true
     }
 

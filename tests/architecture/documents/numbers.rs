@@ -78,8 +78,8 @@ const NUMBERS: &[(&str, &str, &str)] = &[
     ),
     (
         "docs/operations.md",
-        "renewed after a sixth of its life",
-        "life / 6",
+        "renewed before a sixth of its life is over",
+        "Self::Shared => (0.1, 1.0 / 6.0),",
     ),
     (
         "docs/operations.md",

@@ -5,27 +5,27 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use deputy_aws::AwsError;
 use tokio::time::Instant;
 
-use super::gate::Urgency;
+use super::gate::CallUrgency;
 
 /// A request that failed, and until when it is not made again.
 #[derive(Clone)]
-pub(super) struct Failure {
+pub(super) struct CallFailure {
     pub(super) error: Arc<AwsError>,
     until: Instant,
     pause: Duration,
 }
 
-impl Failure {
+impl CallFailure {
     const FIRST_PAUSE: Duration = Duration::from_millis(500);
     /// While callers wait for a first session; a role that was made a moment ago is soon known everywhere.
     const LAST_PAUSE: Duration = Duration::from_secs(5);
     /// While there is a session to serve.
     const LAST_PAUSE_OF_RENEWAL: Duration = Duration::from_secs(60);
 
-    fn after(previous: Option<&Self>, error: Arc<AwsError>, urgency: Urgency) -> Self {
+    fn after(previous: Option<&Self>, error: Arc<AwsError>, urgency: CallUrgency) -> Self {
         let last = match urgency {
-            Urgency::First => Self::LAST_PAUSE,
-            Urgency::Renewal => Self::LAST_PAUSE_OF_RENEWAL,
+            CallUrgency::First => Self::LAST_PAUSE,
+            CallUrgency::Renewal => Self::LAST_PAUSE_OF_RENEWAL,
         };
         let pause = previous.map_or(Self::FIRST_PAUSE, |p| p.pause.saturating_mul(2).min(last));
         Self {
@@ -38,8 +38,8 @@ impl Failure {
 
 /// Failures by what identifies a request. Two maps: when the newer one is full, or old, it becomes the older one, which is dropped.
 pub(super) struct Failures {
-    newer: HashMap<u64, Failure>,
-    older: HashMap<u64, Failure>,
+    newer: HashMap<u64, CallFailure>,
+    older: HashMap<u64, CallFailure>,
     began: Instant,
     /// Of each map.
     capacity: usize,
@@ -60,12 +60,12 @@ impl Failures {
     }
 
     /// The failure on account of which a request is not made now.
-    pub(super) fn holding(&self, request: u64) -> Option<&Failure> {
+    pub(super) fn holding(&self, request: u64) -> Option<&CallFailure> {
         self.get(request).filter(|failure| Instant::now() < failure.until)
     }
 
-    pub(super) fn failed(&mut self, request: u64, error: Arc<AwsError>, urgency: Urgency) {
-        let failure = Failure::after(self.get(request), error, urgency);
+    pub(super) fn failed(&mut self, request: u64, error: Arc<AwsError>, urgency: CallUrgency) {
+        let failure = CallFailure::after(self.get(request), error, urgency);
         self.tidy();
         if self.newer.len() >= self.capacity && !self.newer.contains_key(&request) {
             self.turn();
@@ -90,7 +90,7 @@ impl Failures {
         self.began = Instant::now();
     }
 
-    fn get(&self, request: u64) -> Option<&Failure> {
+    fn get(&self, request: u64) -> Option<&CallFailure> {
         self.newer.get(&request).or_else(|| self.older.get(&request))
     }
 }
@@ -109,7 +109,7 @@ mod tests {
     async fn however_many_fail_few_are_remembered_and_the_latest_are() {
         let mut failures = Failures::new(100);
         for request in 0..10_000 {
-            failures.failed(request, error(), Urgency::First);
+            failures.failed(request, error(), CallUrgency::First);
             assert!(failures.newer.len() + failures.older.len() <= 100);
             assert!(failures.holding(request).is_some());
         }
@@ -120,7 +120,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_old_is_forgotten() {
         let mut failures = Failures::new(100);
-        failures.failed(1, error(), Urgency::First);
+        failures.failed(1, error(), CallUrgency::First);
         for _ in 0..2 {
             tokio::time::advance(Failures::REMEMBERED).await;
             failures.tidy();

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use deputy_aws::{AwsError, CallerIdentity, FederationClient, Session, Sts};
 use deputy_delegation::{federation::FederationRequest, model::Account, session::SessionRequest};
 
-use super::gate::{Party, StsGate, StsRoute, Urgency};
+use super::gate::{CallParty, CallUrgency, StsGate, StsRoute};
 use crate::clients::StsClients;
 
 /// Clients whose questions who they are pass the gate. Calls for sessions do not: who makes them says for whom they are.
@@ -61,7 +61,7 @@ impl Sts for GatedSts {
 
     async fn caller_identity(&self) -> Result<CallerIdentity, AwsError> {
         const GET: &str = "sts:GetCallerIdentity";
-        let what = (&self.route, Urgency::First, Party::Broker);
+        let what = (&self.route, CallUrgency::First, CallParty::Broker);
         let answer = self.gate.call(what, GET, self.sts.caller_identity()).await;
         answer.unwrap_or_else(|not_sent| Err(not_sent.into_error(GET)))
     }

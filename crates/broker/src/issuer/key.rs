@@ -12,7 +12,7 @@ use deputy_delegation::{
     session::SessionRequest,
 };
 
-use super::{gate::Party, session::Renewal};
+use super::{gate::CallParty, session::Renewal};
 
 /// Under which key a session is shared.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,11 +44,11 @@ impl SessionKey {
 
     /// In whose share it counts.
     #[must_use]
-    pub fn party(&self, renewal: Renewal) -> Party {
+    pub fn party(&self, renewal: Renewal) -> CallParty {
         match (self, renewal) {
-            (_, Renewal::OnRequest) => Party::People,
-            (Self::Role(key), _) => Party::Namespace(key.binding.namespace.clone()),
-            (Self::FederatedUser(key), _) => Party::Namespace(key.binding.namespace.clone()),
+            (_, Renewal::OnRequest) => CallParty::People,
+            (Self::Role(key), _) => CallParty::Namespace(key.binding.namespace.clone()),
+            (Self::FederatedUser(key), _) => CallParty::Namespace(key.binding.namespace.clone()),
         }
     }
 

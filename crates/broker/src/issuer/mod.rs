@@ -21,14 +21,14 @@ use tokio::sync::watch;
 use tracing::Instrument as _;
 
 pub use self::{
-    gate::{GateFigures, GateOptions, StsGate, StsRoute, StsSource, Urgency},
+    gate::{CallUrgency, GateFigures, GateOptions, StsGate, StsRoute, StsSource},
     gated::GatedClients,
     key::{FederatedSessionKey, RoleSessionKey, SessionKey},
     outcome::IssueError,
     session::{Issued, Renewal},
 };
 use self::{
-    outcome::Outcome,
+    outcome::CallOutcome,
     store::{Shard, Shards, UnderWay},
 };
 
@@ -150,7 +150,7 @@ impl Issuer {
             if let Some(failure) = shard.failures.holding(self.shards.digest(key)) {
                 return Err(IssueError::Aws(failure.error.clone()));
             }
-            self.start(&mut shard, key, renewal, source, Urgency::First)
+            self.start(&mut shard, key, renewal, source, CallUrgency::First)
         };
         let answer = async {
             match outcome.wait_for(Option::is_some).await {
@@ -173,7 +173,7 @@ impl Issuer {
         let mut shard = self.shards.of(key);
         if self.may_begin(&shard, key) {
             // Nobody waits for it.
-            let _renewing = self.start(&mut shard, key, issued.renewal, source, Urgency::Renewal);
+            let _renewing = self.start(&mut shard, key, issued.renewal, source, CallUrgency::Renewal);
         }
     }
 
@@ -184,8 +184,8 @@ impl Issuer {
         key: &SessionKey,
         renewal: Renewal,
         source: &StsSource,
-        urgency: Urgency,
-    ) -> watch::Receiver<Outcome> {
+        urgency: CallUrgency,
+    ) -> watch::Receiver<CallOutcome> {
         let key = Arc::new(key.clone());
         let (tx, rx) = watch::channel(None);
         match shard.under_way.entry(Arc::clone(&key)) {
@@ -216,7 +216,7 @@ impl Issuer {
         key: &SessionKey,
         renewal: Renewal,
         source: &StsSource,
-        urgency: Urgency,
+        urgency: CallUrgency,
     ) -> Result<Arc<Issued>, IssueError> {
         let what = (&source.route, urgency, key.party(renewal));
         let call = key.call(source.sts.as_ref());
@@ -231,7 +231,7 @@ impl Issuer {
     }
 
     /// Keeps what a call came to.
-    fn note(&self, key: &Arc<SessionKey>, result: &Result<Arc<Issued>, IssueError>, urgency: Urgency) {
+    fn note(&self, key: &Arc<SessionKey>, result: &Result<Arc<Issued>, IssueError>, urgency: CallUrgency) {
         let digest = self.shards.digest(key);
         let mut shard = self.shards.of(key);
         let is_abandoned = shard.under_way.remove(key).is_some_and(|call| call.is_abandoned);
@@ -239,7 +239,7 @@ impl Issuer {
             Ok(issued) => {
                 shard.failures.succeeded(digest);
                 if !is_abandoned {
-                    shard.kept.insert(key, issued, urgency == Urgency::First);
+                    shard.kept.insert(key, issued, urgency == CallUrgency::First);
                 }
             }
             Err(IssueError::Aws(error)) => shard.failures.failed(digest, error.clone(), urgency),

@@ -21,4 +21,4 @@ pub enum IssueError {
 }
 
 /// What a call came to; nothing while it is under way.
-pub type Outcome = Option<Result<Arc<Issued>, IssueError>>;
+pub type CallOutcome = Option<Result<Arc<Issued>, IssueError>>;

@@ -85,7 +85,9 @@ impl Denials {
         if denied.first.elapsed() < GRACE {
             let message = match &grant.key {
                 SessionKey::Role(_) => {
-                    format!("{whose} is being made or changed, or AWS refuses it: {message}")
+                    format!(
+                        "{whose} is being made or changed, which takes up to two minutes, or AWS refuses it: {message}"
+                    )
                 }
                 SessionKey::FederatedUser(_) => {
                     format!(
@@ -96,7 +98,10 @@ impl Denials {
             ResolveError::NotReady { message }
         } else {
             ResolveError::DeniedByAws {
-                message: format!("AWS refuses a session of {whose} ({binding}): {message}"),
+                message: format!(
+                    "AWS refuses a session of {whose} ({binding}): {message}. Whoever runs Deputy compares the identity of deputy broker with \
+                     what deputy bootstrap aws prints, and looks for an SCP; the conditions of the binding and its role say more"
+                ),
                 binding,
             }
         }

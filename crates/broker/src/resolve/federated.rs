@@ -8,7 +8,7 @@ use deputy_delegation::{
 };
 use deputy_index::{FederatedDecision, Index};
 
-use super::grant::{RefusalCode, ResolveError, SessionGrant, StillGranted, accepted_by, uid};
+use super::grant::{CHANGE_OR_ASK, RefusalCode, ResolveError, SessionGrant, StillGranted, accepted_by, uid};
 use crate::{
     issuer::{FederatedSessionKey, Renewal, SessionKey},
     token::PodIdentity,
@@ -31,7 +31,7 @@ pub(super) fn session_grant(
     let limits = match found.decision.as_ref() {
         Decision::Accepted(accepted) => accepted.limits.clone().into(),
         Decision::Refused(violations) => {
-            let message = format!("{reference} is not accepted: {violations}");
+            let message = format!("{reference} is not accepted: {violations}. {CHANGE_OR_ASK}");
             return Err(refused(RefusalCode::NotAccepted, message));
         }
         // Its account is gone, or never was: what was given of it is good for up to 36 hours, and agents are to drop it now.

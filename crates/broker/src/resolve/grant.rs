@@ -9,6 +9,9 @@ use deputy_delegation::{
 
 use crate::issuer::{Renewal, SessionKey};
 
+/// What is to be done about a grant that a limit refuses, and by whom.
+pub(super) const CHANGE_OR_ASK: &str = "Whoever may write in the namespace changes that, or asks who owns the limits; pods have a session again as soon as it is accepted";
+
 /// Why a pod gets no session.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ResolveError {

@@ -15,7 +15,7 @@ use deputy_delegation::{
 };
 use deputy_index::{BindingDecision, ChosenBinding, Index, RoleState};
 
-use self::grant::{accepted_by, uid};
+use self::grant::{CHANGE_OR_ASK, accepted_by, uid};
 pub use self::{
     denials::Denials,
     grant::{AcceptedBy, RefusalCode, ResolveError, SessionGrant, StillGranted},
@@ -63,9 +63,14 @@ pub fn resolve(
     let Some(found) = found.filter(|found| found.names(account)) else {
         let message = match wanted {
             None => format!(
-                "no AWSRoleBinding and no AWSFederatedUserBinding in namespace {namespace} names {who}"
+                "no AWSRoleBinding and no AWSFederatedUserBinding in namespace {namespace} names {who}: whoever may write there adds it to \
+                 spec.subjects of one"
             ),
-            Some(wanted) => format!("there is no {} that names {who}", wanted.of(namespace)),
+            Some(wanted) => format!(
+                "there is no {} that names {who}: whoever may write in the namespace makes it, or the annotation deputy.dev/binding of the pod \
+                 names another one",
+                wanted.of(namespace)
+            ),
         };
         return Err(ResolveError::Refused {
             code: RefusalCode::NoBinding,
@@ -214,7 +219,7 @@ impl<'a> Granting<'a> {
                 .unwrap_or("Progressing");
             return Err(ResolveError::NotReady {
                 message: format!(
-                    "{} is not in AWS yet ({why}); see its conditions",
+                    "{} is not in AWS yet ({why}); pods have a session once its condition Ready is True, and until then that says why not",
                     binding.role.title()
                 ),
             });
@@ -288,8 +293,13 @@ fn check_decisions(index: &Index, found: &BindingDecision) -> Result<(), Resolve
     let pending = |why: String| {
         let message = format!("AWSRoleBinding {}: {why}", binding.id);
         if index.binding(&binding.id).is_some_and(|b| b.state.had_role) {
+            let message = format!(
+                "{message}. Whoever may write in the namespace makes it again, or deletes the binding"
+            );
             Err(refused(binding, RefusalCode::NotAccepted, message))
         } else {
+            let message =
+                format!("{message}. Pods have a session once it is there, and the binding accepted");
             Err(ResolveError::NotReady { message })
         }
     };
@@ -298,7 +308,7 @@ fn check_decisions(index: &Index, found: &BindingDecision) -> Result<(), Resolve
         Some(Decision::Refused(violations)) => {
             let role = binding.role.title();
             let message = format!(
-                "{role} of AWSRoleBinding {} is suspended: {violations}",
+                "{role} of AWSRoleBinding {} is suspended: {violations}. {CHANGE_OR_ASK}",
                 binding.id
             );
             return Err(refused(binding, RefusalCode::Suspended, message));
@@ -314,7 +324,10 @@ fn check_decisions(index: &Index, found: &BindingDecision) -> Result<(), Resolve
     match found.decision.as_ref() {
         Decision::Accepted(_) => Ok(()),
         Decision::Refused(violations) => {
-            let message = format!("AWSRoleBinding {} is not accepted: {violations}", binding.id);
+            let message = format!(
+                "AWSRoleBinding {} is not accepted: {violations}. {CHANGE_OR_ASK}",
+                binding.id
+            );
             Err(refused(binding, RefusalCode::NotAccepted, message))
         }
         Decision::Undecided(missing) => pending(missing.to_string()),

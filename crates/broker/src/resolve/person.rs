@@ -105,12 +105,12 @@ fn not_a_subject(person: &AuthenticatedPerson, found: &BindingDecision) -> Resol
         Subjects::People(_) => "names neither user",
         _ => "is not for people, so not for user",
     };
-    let groups = match binding.subjects {
-        Subjects::People(_) => " nor a group of theirs",
-        _ => "",
+    let (groups, remedy) = match binding.subjects {
+        Subjects::People(_) => (" nor a group of theirs", "adds one of them to spec.subjects"),
+        _ => ("", "makes one for people"),
     };
     let message = format!(
-        "AWSRoleBinding {} {whom} {:?}{groups}",
+        "AWSRoleBinding {} {whom} {:?}{groups}: whoever may write in the namespace {remedy}",
         binding.id,
         person.user.as_str()
     );

@@ -25,7 +25,8 @@ impl Broker {
             // Not a role that is not known everywhere yet: somebody has to enable the region, or name another one.
             ErrorClass::AccessDenied if is_region_disabled(&error) => ResolveError::DeniedByAws {
                 message: format!(
-                    "the region {} of AWSAccount {} is not enabled in the AWS account: {error}",
+                    "the region {} of AWSAccount {} is not enabled in the AWS account: {error}. Whoever owns the AWS account enables it, or \
+                     the AWSAccount names another one",
                     grant.account.region, grant.account.name
                 ),
                 binding: grant.key.binding(),
@@ -38,7 +39,8 @@ impl Broker {
             ErrorClass::PackedPolicyTooLarge | ErrorClass::MalformedPolicy => ResolveError::Refused {
                 code: RefusalCode::AccessDenied,
                 message: format!(
-                    "AWS does not take the request for {}: {error}",
+                    "AWS does not take the request for {}: {error}. Whoever may write in the namespace changes the session policy or the tags \
+                     of the binding",
                     grant.key.binding()
                 ),
                 binding: Some(grant.key.binding()),

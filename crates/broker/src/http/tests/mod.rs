@@ -185,6 +185,22 @@ async fn the_exchanges_of_version_1() {
     }
 }
 
+#[test]
+fn a_refusal_says_who_has_to_do_something() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    for file in fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let answer = fs::read_to_string(&path).unwrap();
+        if answer.starts_with("403\n") {
+            assert!(
+                answer.contains("hoever may write"),
+                "{}: {answer}",
+                path.display()
+            );
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_region_that_is_not_enabled_is_no_role_that_is_still_being_made() {
     let sts = Arc::new(FixedSts::default());

@@ -13,6 +13,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// How long at most: so long after it is back, it is used.
 const LAST_PAUSE: Duration = Duration::from_secs(30);
 
+/// Characters of an error that are repeated: what is to be done about it comes after.
+const SHOWN: usize = 160;
+
 /// Closed: calls are made. Open: none is. When its pause is over, one call tries, and what comes of it decides.
 #[derive(Debug, Default)]
 pub(super) struct Circuit {
@@ -99,7 +102,7 @@ impl Circuit {
             }
             (Sign::Failing, Some(open)) if was_probe => {
                 open.pause = open.pause.saturating_mul(2).min(LAST_PAUSE);
-                open.last = error.to_owned();
+                open.last = error.chars().take(SHOWN).collect();
                 open.until = now + open.pause;
                 open.is_tried = false;
                 false
@@ -121,7 +124,7 @@ impl Circuit {
                     until: now + FIRST_PAUSE,
                     pause: FIRST_PAUSE,
                     is_tried: false,
-                    last: error.to_owned(),
+                    last: error.chars().take(SHOWN).collect(),
                 });
                 true
             }

@@ -22,12 +22,12 @@ use tokio::{
 
 use self::{
     circuit::{Admission, Sign},
-    lanes::{Call, GateState},
+    lanes::{GateState, GatedCall},
     route::CallerKey,
 };
 pub use self::{
     options::GateOptions,
-    queue::{Party, Urgency},
+    queue::{CallParty, CallUrgency},
     route::{NotSent, StsRoute, StsSource},
 };
 
@@ -68,15 +68,15 @@ impl StsGate {
     /// [`NotSent`], or else what the call says.
     pub async fn call<T>(
         &self,
-        (route, urgency, who): (&StsRoute, Urgency, Party),
+        (route, urgency, who): (&StsRoute, CallUrgency, CallParty),
         operation: &'static str,
         call: impl Future<Output = Result<T, AwsError>> + Send,
     ) -> Result<Result<T, AwsError>, NotSent> {
         let mut leave = self.enter(route, urgency, who).await?;
         let budget = self.budget(&route.caller);
         let purpose = match urgency {
-            Urgency::First => CallPurpose::Provision,
-            Urgency::Renewal => CallPurpose::Look,
+            CallUrgency::First => CallPurpose::Provision,
+            CallUrgency::Renewal => CallPurpose::Look,
         };
         let turn = budget.acquire(operation, purpose, self.options.patience).await;
         turn.map_err(|error| NotSent::Budget(Arc::new(error)))?;
@@ -117,8 +117,8 @@ impl StsGate {
     }
 
     /// Waits for the turn of a call at its endpoint.
-    async fn enter(&self, route: &StsRoute, urgency: Urgency, who: Party) -> Result<Leave, NotSent> {
-        let mut call = Call {
+    async fn enter(&self, route: &StsRoute, urgency: CallUrgency, who: CallParty) -> Result<Leave, NotSent> {
+        let mut call = GatedCall {
             route: route.clone(),
             urgency,
             who,
@@ -159,7 +159,7 @@ impl StsGate {
         }
     }
 
-    fn leave(&self, call: &Call, result: Option<(Sign, String)>) {
+    fn leave(&self, call: &GatedCall, result: Option<(Sign, String)>) {
         let (sign, error) = result.unwrap_or((Sign::Unknown, String::new()));
         let at = (Instant::now(), (self.clock)());
         let mut state = self.state.lock();
@@ -182,7 +182,7 @@ impl StsGate {
 /// A call that waits, or has its turn and has not noticed yet.
 struct Waits<'a> {
     gate: &'a StsGate,
-    call: Option<Call>,
+    call: Option<GatedCall>,
     turn: Receiver<Result<(), NotSent>>,
 }
 
@@ -205,12 +205,12 @@ impl Drop for Waits<'_> {
 /// A call that is under way. Dropped, it makes room for the next, also when it ends in a panic.
 struct Leave {
     gate: StsGate,
-    call: Call,
+    call: GatedCall,
     result: Option<(Sign, String)>,
 }
 
 impl Leave {
-    fn new(gate: &StsGate, call: Call) -> Self {
+    fn new(gate: &StsGate, call: GatedCall) -> Self {
         Self {
             gate: gate.clone(),
             call,

@@ -9,7 +9,7 @@ use deputy_delegation::NamespaceName;
 
 /// What a call is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Urgency {
+pub enum CallUrgency {
     /// Somebody has no session yet.
     First,
     /// There is a session; this makes the next one.
@@ -18,7 +18,7 @@ pub enum Urgency {
 
 /// In whose share a call counts, or a session that is kept. Of those who wait each has a turn before any of them has its second.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Party {
+pub enum CallParty {
     /// Pods of a namespace.
     Namespace(NamespaceName),
     /// People, of whatever namespace: together they have the share of one.
@@ -40,9 +40,9 @@ pub(super) struct FairQueue<T> {
 }
 
 struct Line<T> {
-    calls: HashMap<Party, VecDeque<T>>,
+    calls: HashMap<CallParty, VecDeque<T>>,
     /// Who waits, in the order of their turns.
-    turns: VecDeque<Party>,
+    turns: VecDeque<CallParty>,
     len: usize,
 }
 
@@ -66,11 +66,11 @@ impl<T> FairQueue<T> {
     }
 
     /// A call joins. When there is no room, the newest call of whoever has the most waiting gives way, and is returned: it may be this one.
-    pub(super) fn push(&mut self, urgency: Urgency, who: &Party, call: T) -> Option<T> {
+    pub(super) fn push(&mut self, urgency: CallUrgency, who: &CallParty, call: T) -> Option<T> {
         let capacity = self.capacity;
         let line = match urgency {
-            Urgency::First => &mut self.first,
-            Urgency::Renewal => &mut self.renewals,
+            CallUrgency::First => &mut self.first,
+            CallUrgency::Renewal => &mut self.renewals,
         };
         if line.len < capacity {
             line.push(who, call);
@@ -88,23 +88,26 @@ impl<T> FairQueue<T> {
     }
 
     /// The next call of those whose turn may be now.
-    pub(super) fn pop(&mut self, may: impl Fn(Urgency, &Party) -> bool) -> Option<(Urgency, Party, T)> {
+    pub(super) fn pop(
+        &mut self,
+        may: impl Fn(CallUrgency, &CallParty) -> bool,
+    ) -> Option<(CallUrgency, CallParty, T)> {
         let renewal_is_due = self.passed_over >= FIRST_BEFORE_RENEWAL;
         let order = if renewal_is_due {
-            [Urgency::Renewal, Urgency::First]
+            [CallUrgency::Renewal, CallUrgency::First]
         } else {
-            [Urgency::First, Urgency::Renewal]
+            [CallUrgency::First, CallUrgency::Renewal]
         };
         for urgency in order {
             let line = match urgency {
-                Urgency::First => &mut self.first,
-                Urgency::Renewal => &mut self.renewals,
+                CallUrgency::First => &mut self.first,
+                CallUrgency::Renewal => &mut self.renewals,
             };
             let Some((who, call)) = line.pop(|who| may(urgency, who)) else {
                 continue;
             };
             self.passed_over = match urgency {
-                Urgency::First if self.renewals.len > 0 => self.passed_over.saturating_add(1),
+                CallUrgency::First if self.renewals.len > 0 => self.passed_over.saturating_add(1),
                 _ => 0,
             };
             return Some((urgency, who, call));
@@ -137,7 +140,7 @@ impl<T> Default for Line<T> {
 }
 
 impl<T> Line<T> {
-    fn push(&mut self, who: &Party, call: T) {
+    fn push(&mut self, who: &CallParty, call: T) {
         let calls = self.calls.entry(who.clone()).or_default();
         if calls.is_empty() {
             self.turns.push_back(who.clone());
@@ -146,20 +149,20 @@ impl<T> Line<T> {
         self.len += 1;
     }
 
-    fn longest(&self) -> Option<(Party, usize)> {
+    fn longest(&self) -> Option<(CallParty, usize)> {
         let lengths = self.calls.iter().map(|(who, calls)| (who, calls.len()));
         let longest = lengths.max_by_key(|(_, length)| *length);
         longest.map(|(who, length)| (who.clone(), length))
     }
 
-    fn pop_newest(&mut self, who: &Party) -> Option<T> {
+    fn pop_newest(&mut self, who: &CallParty) -> Option<T> {
         let call = self.calls.get_mut(who).and_then(VecDeque::pop_back)?;
         self.taken(who);
         Some(call)
     }
 
     /// The oldest call of the first in turn who may; they are the last in turn then.
-    fn pop(&mut self, may: impl Fn(&Party) -> bool) -> Option<(Party, T)> {
+    fn pop(&mut self, may: impl Fn(&CallParty) -> bool) -> Option<(CallParty, T)> {
         let at = self.turns.iter().position(may)?;
         let who = self.turns.remove(at)?;
         let call = self.calls.get_mut(&who).and_then(VecDeque::pop_front)?;
@@ -169,7 +172,7 @@ impl<T> Line<T> {
     }
 
     /// One call of theirs is gone.
-    fn taken(&mut self, who: &Party) {
+    fn taken(&mut self, who: &CallParty) {
         self.len = self.len.saturating_sub(1);
         if self.calls.get(who).is_none_or(VecDeque::is_empty) {
             self.calls.remove(who);
@@ -182,8 +185,8 @@ impl<T> Line<T> {
 mod tests {
     use super::*;
 
-    fn of(namespace: &str) -> Party {
-        Party::Namespace(NamespaceName::new(namespace).unwrap())
+    fn of(namespace: &str) -> CallParty {
+        CallParty::Namespace(NamespaceName::new(namespace).unwrap())
     }
 
     fn order(queue: &mut FairQueue<String>) -> Vec<String> {
@@ -196,10 +199,10 @@ mod tests {
     fn namespaces_have_their_turns_one_after_the_other() {
         let mut queue = FairQueue::new(100);
         for n in 0..3 {
-            queue.push(Urgency::First, &of("many"), format!("many{n}"));
+            queue.push(CallUrgency::First, &of("many"), format!("many{n}"));
         }
         for who in ["few", "one"] {
-            queue.push(Urgency::First, &of(who), who.to_owned());
+            queue.push(CallUrgency::First, &of(who), who.to_owned());
         }
         assert_eq!(order(&mut queue), ["many0", "few", "one", "many1", "many2"]);
         assert!(queue.is_empty());
@@ -208,9 +211,9 @@ mod tests {
     #[test]
     fn first_requests_come_before_renewals_which_do_not_starve() {
         let mut queue = FairQueue::new(100);
-        queue.push(Urgency::Renewal, &of("a"), "renewal".to_owned());
+        queue.push(CallUrgency::Renewal, &of("a"), "renewal".to_owned());
         for n in 0..20 {
-            queue.push(Urgency::First, &of("a"), n.to_string());
+            queue.push(CallUrgency::First, &of("a"), n.to_string());
         }
         let order = order(&mut queue);
         assert_eq!(
@@ -224,15 +227,18 @@ mod tests {
     fn when_there_is_no_room_whoever_has_most_gives_way() {
         let mut queue = FairQueue::new(4);
         for n in 0..4 {
-            assert_eq!(queue.push(Urgency::First, &of("many"), format!("many{n}")), None);
+            assert_eq!(
+                queue.push(CallUrgency::First, &of("many"), format!("many{n}")),
+                None
+            );
         }
-        let refused = queue.push(Urgency::First, &of("many"), "many4".to_owned());
+        let refused = queue.push(CallUrgency::First, &of("many"), "many4".to_owned());
         assert_eq!(refused.as_deref(), Some("many4"));
-        let gives_way = queue.push(Urgency::First, &of("few"), "few".to_owned());
+        let gives_way = queue.push(CallUrgency::First, &of("few"), "few".to_owned());
         assert_eq!(gives_way.as_deref(), Some("many3"));
         // Renewals have room of their own.
         assert_eq!(
-            queue.push(Urgency::Renewal, &of("few"), "renewal".to_owned()),
+            queue.push(CallUrgency::Renewal, &of("few"), "renewal".to_owned()),
             None
         );
         assert_eq!(order(&mut queue), ["many0", "few", "many1", "many2", "renewal"]);
@@ -241,9 +247,9 @@ mod tests {
     #[test]
     fn who_may_not_now_keeps_their_place() {
         let mut queue = FairQueue::new(4);
-        queue.push(Urgency::First, &Party::People, "person".to_owned());
-        queue.push(Urgency::First, &of("a"), "pod".to_owned());
-        let next = queue.pop(|_, who| *who != Party::People);
+        queue.push(CallUrgency::First, &CallParty::People, "person".to_owned());
+        queue.push(CallUrgency::First, &of("a"), "pod".to_owned());
+        let next = queue.pop(|_, who| *who != CallParty::People);
         assert_eq!(next.map(|(_, _, call)| call).as_deref(), Some("pod"));
         assert_eq!(queue.drain(), ["person"]);
         assert!(queue.is_empty());

@@ -27,7 +27,7 @@ fn slow() -> BudgetSettings {
 
 async fn call(gate: &StsGate, result: Result<(), AwsError>) -> Result<Result<(), AwsError>, NotSent> {
     let route = StsRoute::of_issuer(&fixtures::account());
-    let what = (&route, Urgency::First, Party::Broker);
+    let what = (&route, CallUrgency::First, CallParty::Broker);
     gate.call(what, "sts:AssumeRole", std::future::ready(result))
         .await
 }
@@ -64,7 +64,7 @@ async fn accounts_of_one_caller_share_its_budget_and_regions_do_not() {
     for (account, waited) in [(&other, 250), (&elsewhere, 0)] {
         let route = StsRoute::of_issuer(account);
         let began = Instant::now();
-        let what = (&route, Urgency::First, Party::Broker);
+        let what = (&route, CallUrgency::First, CallParty::Broker);
         let made = gate.call(what, "sts:AssumeRole", std::future::ready(Ok(())));
         assert!(matches!(made.await, Ok(Ok(()))));
         assert_eq!(began.elapsed(), Duration::from_millis(waited));
@@ -91,8 +91,12 @@ async fn who_leaves_the_line_or_panics_takes_no_room() {
                 #[expect(unreachable_code, reason = "says of which type it would be")]
                 Ok(())
             };
-            gate.call((&route, Urgency::First, Party::People), "sts:AssumeRole", work)
-                .await
+            gate.call(
+                (&route, CallUrgency::First, CallParty::People),
+                "sts:AssumeRole",
+                work,
+            )
+            .await
         })
     };
     let hangs = begin(true);

@@ -14,7 +14,7 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 
 pub(super) use self::kept::KeptSessions;
-use super::{failures::Failures, key::SessionKey, outcome::Outcome};
+use super::{failures::Failures, key::SessionKey, outcome::CallOutcome};
 
 /// More would make the bounds of one shard a few sessions.
 const MOST_SHARDS: usize = 64;
@@ -30,7 +30,7 @@ pub(super) struct Shard {
 
 /// A call that was begun and whose answer is not there yet.
 pub(super) struct UnderWay {
-    pub(super) outcome: watch::Receiver<Outcome>,
+    pub(super) outcome: watch::Receiver<CallOutcome>,
     /// Its pod has ended: what comes of it is nobody's.
     pub(super) is_abandoned: bool,
 }

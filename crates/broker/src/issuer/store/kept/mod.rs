@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::issuer::{
-    gate::Party,
+    gate::CallParty,
     key::SessionKey,
     session::{Issued, Renewal},
 };
@@ -30,7 +30,7 @@ type DueAt = (Instant, u64);
 /// Sessions that are kept.
 pub(in crate::issuer) struct KeptSessions {
     entries: HashMap<Arc<SessionKey>, Entry>,
-    parties: HashMap<Party, Held>,
+    parties: HashMap<CallParty, Held>,
     /// When each is looked at next: it is due, or over.
     due: BTreeMap<DueAt, Arc<SessionKey>>,
     /// Those that are a pod's alone, by its uid.
@@ -51,7 +51,7 @@ struct Held {
 
 struct Entry {
     issued: Arc<Issued>,
-    party: Party,
+    party: CallParty,
     bytes: usize,
     use_number: u64,
     used: Instant,
@@ -153,7 +153,7 @@ impl KeptSessions {
     }
 
     /// Who makes room for `bytes` of `party`.
-    fn gives_way(&self, party: &Party, bytes: usize) -> Option<Arc<SessionKey>> {
+    fn gives_way(&self, party: &CallParty, bytes: usize) -> Option<Arc<SessionKey>> {
         let share = self.capacity / SHARE;
         let oldest = |held: &Held| {
             held.by_use

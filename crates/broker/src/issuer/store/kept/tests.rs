@@ -119,7 +119,7 @@ async fn when_full_no_namespace_keeps_more_than_a_quarter_from_the_others() {
         check(&kept);
     }
     let of = |kept: &KeptSessions, name: &str| {
-        let party = Party::Namespace(NamespaceName::new(name).unwrap());
+        let party = CallParty::Namespace(NamespaceName::new(name).unwrap());
         kept.parties.get(&party).map_or(0, |held| held.by_use.len())
     };
     // Whoever is above its share replaces its own.
@@ -145,7 +145,7 @@ async fn people_have_the_share_of_one_namespace() {
     for n in 10..40 {
         kept.insert(&key(&format!("n{n}"), "s01", None), &pods, true);
     }
-    let people = &kept.parties[&Party::People];
+    let people = &kept.parties[&CallParty::People];
     assert!((9..=10).contains(&people.by_use.len()), "{}", people.by_use.len());
     check(&kept);
 }
