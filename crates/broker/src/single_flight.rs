@@ -123,7 +123,9 @@ where
             state
                 .slots
                 .retain(|_, slot| !matches!(slot, Slot::Known(_, until) if *until <= now));
-            state.purge_at = state.slots.len().saturating_mul(2).max(FIRST_PURGE);
+            // Never beyond what is kept: what has expired would keep its place for ever.
+            let next = state.slots.len().saturating_mul(2).max(FIRST_PURGE);
+            state.purge_at = next.min(self.capacity.max(FIRST_PURGE));
         }
         if state.slots.len() <= self.capacity {
             state.slots.insert(key, Slot::Known(value, now + keep));

@@ -62,14 +62,15 @@ impl ResourceKind {
         Self::FederatedBindings,
         Self::Statements,
     ];
-    /// What the broker reads: what decisions depend on, and who is alive to ask.
-    pub const BROKER: [Self; 7] = [
+    /// What the broker reads: what decisions depend on, and who is there to ask.
+    pub const BROKER: [Self; 8] = [
         Self::Accounts,
         Self::Limits,
         Self::Roles,
         Self::ClusterRoles,
         Self::Bindings,
         Self::FederatedBindings,
+        Self::ServiceAccounts,
         Self::Pods,
     ];
     /// What admission reads: grants, and whose pods ask for injection.

@@ -47,10 +47,6 @@ const ABSENT: &[(&str, &[Absent])] = &[
     ("on the network of the node", &[ChartValue("webhook.hostNetwork")]),
     ("DaemonSet", &[Chart("kind: DaemonSet")]),
     ("Fargate", &[Test("fargate")]),
-    (
-        "asks the API server about every token",
-        &[Code("broker", "jwks"), Code("broker", "openid")],
-    ),
 ];
 
 #[test]

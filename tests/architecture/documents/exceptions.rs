@@ -22,6 +22,16 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "RLIMIT_NOFILE",
         "the kernel's name, which the code has from a library",
     ),
+    (
+        "docs/compatibility.md",
+        "MissingCredentialsError",
+        "an error of an SDK, in its spelling",
+    ),
+    (
+        "docs/compatibility.md",
+        "NoRegionError",
+        "an error of an SDK, in its spelling",
+    ),
     ("README.md", "PodMonitor", "the list of what is not there yet"),
     (
         "docs/operations.md",

@@ -1,7 +1,13 @@
 //! Keeping the API server's keys current. A key that is not known yet is asked for once for everybody, and seldom: tokens that somebody made up
 //! name as many as he likes.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 use tokio::{sync::Notify, time::Instant};
@@ -18,9 +24,13 @@ const FIRST_TRIES: Duration = Duration::from_secs(1);
 /// So long after keys were read, they are not read again because of a key that is not among them.
 pub(super) const AGAIN_AFTER: Duration = Duration::from_secs(5);
 
+/// So many times in a row the API server says that it does not publish its keys, before that is believed of one that did: one that begins, or a
+/// proxy in front of it, says so for a moment.
+const BELIEVED_AFTER: u32 = 3;
+
 /// What is known of the keys.
 #[derive(Clone)]
-pub(super) enum Known {
+pub(super) enum KnownKeys {
     /// They were not read yet: the API server has to be asked about each token until then.
     NotYet(String),
     /// They can't be had: the API server has to be asked about each token.
@@ -36,28 +46,31 @@ pub struct KeysNotRead(String);
 
 /// The keys of now, and a way to ask for newer ones.
 pub(super) struct ClusterKeys {
-    known: ArcSwap<Known>,
+    known: ArcSwap<KnownKeys>,
     wanted: Notify,
+    /// Times in a row that it said so.
+    unpublished: AtomicU32,
 }
 
 impl Default for ClusterKeys {
     fn default() -> Self {
         Self {
-            known: ArcSwap::from_pointee(Known::NotYet("nobody has answered yet".to_owned())),
+            known: ArcSwap::from_pointee(KnownKeys::NotYet("nobody has answered yet".to_owned())),
             wanted: Notify::new(),
+            unpublished: AtomicU32::new(0),
         }
     }
 }
 
 impl ClusterKeys {
-    pub(super) fn known(&self) -> Arc<Known> {
+    pub(super) fn known(&self) -> Arc<KnownKeys> {
         self.known.load_full()
     }
 
     pub(super) fn check(&self) -> Result<(), KeysNotRead> {
         match self.known.load().as_ref() {
-            Known::NotYet(why) => Err(KeysNotRead(why.clone())),
-            Known::NotPublished | Known::Keys(..) => Ok(()),
+            KnownKeys::NotYet(why) => Err(KeysNotRead(why.clone())),
+            KnownKeys::NotPublished | KnownKeys::Keys(..) => Ok(()),
         }
     }
 
@@ -75,8 +88,8 @@ impl ClusterKeys {
         loop {
             self.learn(api.keys().await);
             let pause = match self.known.load().as_ref() {
-                Known::NotYet(_) => FIRST_TRIES,
-                Known::NotPublished | Known::Keys(..) => EVERY,
+                KnownKeys::NotYet(_) => FIRST_TRIES,
+                KnownKeys::NotPublished | KnownKeys::Keys(..) => EVERY,
             };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -90,28 +103,39 @@ impl ClusterKeys {
 
     pub(super) fn learn(&self, read: Result<PublishedKeys, NoKeys>) {
         let before = self.known();
+        let unpublished = match &read {
+            Err(NoKeys::NotPublished(_)) => {
+                self.unpublished.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+            }
+            Ok(_) | Err(NoKeys::Unavailable(_)) => {
+                self.unpublished.store(0, Ordering::Relaxed);
+                0
+            }
+        };
         let now = match (read, before.as_ref()) {
             (Ok(keys), _) => {
-                if !matches!(before.as_ref(), Known::Keys(..)) {
+                if !matches!(before.as_ref(), KnownKeys::Keys(..)) {
                     tracing::info!(
                         issuer = keys.issuer(),
                         keys = keys.len(),
                         "tokens are verified by the API server's keys"
                     );
                 }
-                Known::Keys(Arc::new(keys), Instant::now())
+                KnownKeys::Keys(Arc::new(keys), Instant::now())
             }
-            (Err(error @ NoKeys::NotPublished(_)), _) => {
-                if !matches!(before.as_ref(), Known::NotPublished) {
+            (Err(error @ NoKeys::NotPublished(_)), before)
+                if unpublished >= BELIEVED_AFTER || !matches!(before, KnownKeys::Keys(..)) =>
+            {
+                if !matches!(before, KnownKeys::NotPublished) {
                     tracing::warn!(%error, "the API server is asked about each token (TokenReview)");
                 }
-                Known::NotPublished
+                KnownKeys::NotPublished
             }
-            (Err(error), Known::NotYet(_)) => {
+            (Err(error), KnownKeys::NotYet(_)) => {
                 tracing::warn!(%error, "failed to read the API server's keys");
-                Known::NotYet(error.to_string())
+                KnownKeys::NotYet(error.to_string())
             }
-            (Err(error), Known::NotPublished | Known::Keys(..)) => {
+            (Err(error), KnownKeys::NotPublished | KnownKeys::Keys(..)) => {
                 tracing::warn!(%error, "failed to read the API server's keys; those of before count on");
                 return;
             }

@@ -8,7 +8,7 @@ use deputy_delegation::{NamespaceName, PodName, ServiceAccountName, Uid, session
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{AUDIENCE, PodIdentity, TokenError};
+use super::error::{AUDIENCE, PodIdentity, TokenError};
 
 /// Longest key id that is looked up, in bytes. Those of Kubernetes have 43.
 const MAX_KEY_ID: usize = 256;
@@ -83,7 +83,7 @@ impl<'a> SignedToken<'a> {
     ///
     /// # Errors
     /// [`TokenError::NotAToken`].
-    pub(super) fn claims(&self) -> Result<Claims, TokenError> {
+    pub(super) fn claims(&self) -> Result<TokenClaims, TokenError> {
         let claims = BASE64URL_NOPAD
             .decode(self.claims.as_bytes())
             .map_err(|_| TokenError::NotAToken)?;
@@ -93,7 +93,7 @@ impl<'a> SignedToken<'a> {
 
 /// What a token of Kubernetes says; all else is passed over.
 #[derive(Debug, Deserialize)]
-pub(super) struct Claims {
+pub(super) struct TokenClaims {
     iss: String,
     sub: String,
     aud: Audiences,
@@ -132,9 +132,17 @@ struct Reference {
     uid: String,
 }
 
-impl Claims {
+impl TokenClaims {
     pub(super) fn issuer(&self) -> &str {
         &self.iss
+    }
+
+    /// The uid of the ServiceAccount that the token was made for; empty of one that is bound to none.
+    pub(super) fn service_account_uid(&self) -> String {
+        let bound = self.kubernetes.as_ref();
+        bound
+            .map(|bound| bound.serviceaccount.uid.clone())
+            .unwrap_or_default()
     }
 
     /// The pod that a genuine token names, if it is good at `now`, for Deputy, and a pod's.

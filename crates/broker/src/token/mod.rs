@@ -4,8 +4,10 @@
 //! with a made-up token costs microseconds; that is why pods have credentials while the API server is away. Then its pod must be alive by its uid,
 //! as the watch of pods says: a token dies with its pod, so it may live a day. A token that is bound to no pod is refused.
 //!
-//! Where the keys can't be had, and before they were read, the API server is asked about each token (TokenReview), once for any number of callers.
+//! Where the keys can't be had, before they were read, and when the watch does not know the ServiceAccount of a token, the API server is asked about it
+//! (TokenReview), once for any number of callers.
 
+mod error;
 mod follow;
 mod jws;
 mod keys;
@@ -14,7 +16,7 @@ mod share;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use deputy_delegation::{NameError, NamespaceName, Uid, session::SessionSubject};
+use deputy_delegation::Uid;
 use deputy_index::{Index, PodLife, ResourceKind};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -25,12 +27,13 @@ use tokio::{
 use zeroize::Zeroizing;
 
 pub use self::{
+    error::{AUDIENCE, MAX_TOKEN_BYTES, PodIdentity, TokenError},
     follow::KeysNotRead,
     keys::{KeysError, PublishedKeys},
     review::{NoKeys, TokenApi},
 };
 use self::{
-    follow::{ClusterKeys, Known},
+    follow::{ClusterKeys, KnownKeys},
     jws::SignedToken,
     keys::Signature,
     review::{API_TIMEOUT, identity},
@@ -38,10 +41,6 @@ use self::{
 };
 use crate::single_flight::SingleFlight;
 
-/// The audience of the tokens in pods; a contract.
-pub const AUDIENCE: &str = "deputy";
-/// A projected token is about 1.2 KB; nothing longer is looked at.
-pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 /// How long a token that the API server accepted is not asked about again.
 const ACCEPTED_FOR: Duration = Duration::from_secs(5);
 /// How long a pod that the watch does not know counts as alive. With what the API server may take to answer: less than 5 s.
@@ -56,86 +55,9 @@ const CONCURRENT_QUESTIONS: usize = 128;
 const QUESTIONS_OF_ONE_PEER: usize = 16;
 /// Tokens and pods remembered.
 const CAPACITY: usize = 50_000;
-/// How long pods count as alive while the API server says nothing about pods. Their sessions are kept ones, which last as long at most where a
-/// role is the issuer.
+/// How long pods count as alive, and keys as the API server's, while it says nothing about them. The sessions of such pods are kept ones, which last as
+/// long at most where a role is the issuer.
 const LAST_KNOWN_FOR: Duration = Duration::from_secs(3600);
-
-/// A pod that proved who it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PodIdentity {
-    /// Of the pod and of its ServiceAccount.
-    pub namespace: NamespaceName,
-    /// Its ServiceAccount, name and uid.
-    pub subject: SessionSubject,
-}
-
-/// Why a token is not accepted.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum TokenError {
-    /// Not three parts in base64 with dots between them: the API server need not be asked.
-    #[error("this is not a ServiceAccount token")]
-    NotAToken,
-    /// Longer than [`MAX_TOKEN_BYTES`].
-    #[error("the token has {0} bytes; at most {MAX_TOKEN_BYTES} are read")]
-    TooLong(usize),
-    /// By none of the keys that the API server publishes.
-    #[error("the token is signed by none of the API server's keys")]
-    UnknownKey,
-    /// By none of the keys, though it names one of them.
-    #[error("the token's signature is wrong")]
-    BadSignature,
-    /// Too old.
-    #[error(
-        "the token expired at {0}; a kubelet replaces it in time, unless its clock or the broker's is wrong"
-    )]
-    Expired(Timestamp),
-    /// Too young.
-    #[error("the token is not valid before {0}; compare the clocks of the API server and the broker")]
-    NotYetValid(Timestamp),
-    /// The API server says no: expired, of another audience, of a deleted pod or ServiceAccount, or not its own.
-    #[error("the API server does not accept the token for audience {AUDIENCE:?}: {0}")]
-    NotAuthenticated(String),
-    /// Valid, but not for us.
-    #[error("the token is not meant for audience {AUDIENCE:?}")]
-    OtherAudience,
-    /// Valid, but not a ServiceAccount's.
-    #[error("{0:?} is not a ServiceAccount")]
-    NotAServiceAccount(String),
-    /// Valid, but bound to no pod: anybody with access to the API could hold it.
-    #[error("the token is bound to no pod; only tokens that the kubelet projects into a pod are accepted")]
-    NoPod,
-    /// Valid, but its pod has ended or is gone, or another one has its name.
-    #[error("pod {}/{} with uid {} has ended, or does not exist any more", .0.namespace, .0.subject.pod, .0.subject.pod_uid)]
-    PodGone(Arc<PodIdentity>),
-    /// The API server names something that can't be.
-    #[error(transparent)]
-    Name(#[from] NameError),
-    /// It can't be told now; another try may bring an answer.
-    #[error("the API server could not be asked about the pod: {0}")]
-    Unavailable(String),
-}
-
-impl TokenError {
-    /// For metrics.
-    #[must_use]
-    pub fn category(&self) -> &'static str {
-        match self {
-            Self::NotAToken => "NotAToken",
-            Self::TooLong(_) => "TooLong",
-            Self::UnknownKey => "UnknownKey",
-            Self::BadSignature => "BadSignature",
-            Self::Expired(_) => "Expired",
-            Self::NotYetValid(_) => "NotYetValid",
-            Self::NotAuthenticated(_) => "NotAuthenticated",
-            Self::OtherAudience => "OtherAudience",
-            Self::NotAServiceAccount(_) => "NotAServiceAccount",
-            Self::NoPod => "NoPod",
-            Self::PodGone(_) => "PodGone",
-            Self::Name(_) => "Name",
-            Self::Unavailable(_) => "Unavailable",
-        }
-    }
-}
 
 /// Tells whose a token is.
 #[derive(Clone)]
@@ -192,8 +114,9 @@ impl Verifier {
         }
         let known = self.keys.known();
         let pod = match known.as_ref() {
-            Known::NotYet(_) | Known::NotPublished => self.review(token, peer).await?,
-            Known::Keys(keys, read) => match self.verify_by(keys, *read, token)? {
+            KnownKeys::NotYet(_) | KnownKeys::NotPublished => self.review(token, peer).await?,
+            KnownKeys::Keys(_, read) if read.elapsed() > LAST_KNOWN_FOR => self.review(token, peer).await?,
+            KnownKeys::Keys(keys, read) => match self.verify_by(keys, *read, token)? {
                 Some(pod) => Arc::new(pod),
                 None => self.review(token, peer).await?,
             },
@@ -225,7 +148,14 @@ impl Verifier {
         if claims.issuer() != keys.issuer() {
             return Ok(None);
         }
-        claims.identity((self.clock)()).map(Some)
+        let uid = claims.service_account_uid();
+        let pod = claims.identity((self.clock)())?;
+        // One that was deleted, and made again, is another one: its pods stay, and their tokens are worth nothing.
+        let account = self
+            .index
+            .service_account(&pod.namespace, &pod.subject.service_account);
+        let is_there = account.is_some_and(|account| account.uid.as_deref() == Some(uid.as_str()));
+        Ok(is_there.then_some(pod))
     }
 
     /// Whose `token` is, as the API server says.

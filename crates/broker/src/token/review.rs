@@ -15,7 +15,7 @@ use kube::{
 };
 
 use super::{
-    AUDIENCE, PodIdentity, TokenError,
+    error::{AUDIENCE, PodIdentity, TokenError},
     keys::{KeysError, PublishedKeys},
 };
 

@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use deputy_delegation::PodName;
+use deputy_delegation::{NamespaceName, PodName};
 use k8s_openapi::api::authentication::v1::{TokenReviewStatus, UserInfo};
 use parking_lot::Mutex;
 

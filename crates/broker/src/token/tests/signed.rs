@@ -1,6 +1,7 @@
 //! Tokens that are verified here: by an RSA key that `openssl` made, and by keys of the moment on elliptic curves.
 
 use data_encoding::BASE64URL_NOPAD;
+use kube::api::ObjectMeta;
 use ring::{
     rand::SystemRandom,
     signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _},
@@ -67,6 +68,10 @@ fn claims() -> Value {
     })
 }
 
+fn service_account(uid: &str) -> ObjectMeta {
+    serde_json::from_value(json!({"name": "uploader", "namespace": "payments", "uid": uid})).unwrap()
+}
+
 fn keys(keys: &[Value]) -> PublishedKeys {
     let jwks = json!({ "keys": keys }).to_string();
     PublishedKeys::parse(&json!({"issuer": ISSUER, "jwks_uri": "x"}).to_string(), &jwks).unwrap()
@@ -77,6 +82,7 @@ fn knowing(published: &[Value]) -> (Verifier, Arc<FakeApi>) {
     let (api, index) = (FakeApi::new(), index());
     let pod = serde_json::from_value(json!({"name": "uploader-1", "namespace": "payments", "uid": "0af1"}));
     index.apply_metadata(ResourceKind::Pods, &pod.unwrap());
+    index.apply_metadata(ResourceKind::ServiceAccounts, &service_account("5a"));
     let mut verifier = Verifier::new(api.clone(), index);
     verifier.clock = an_hour_before_the_end;
     verifier.keys.learn(Ok(keys(published)));
@@ -204,6 +210,57 @@ async fn a_token_ends_with_its_pod_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_ends_with_its_service_account_and_is_not_that_of_the_next_one() {
+    let signer = Signer::new("ec-1");
+    let (verifier, api) = knowing(&[signer.published()]);
+    let token = signer.sign(&claims());
+    assert!(verifier.verify(&token, PEER).await.is_ok());
+    let gone = service_account("5a");
+    verifier.index.delete(ResourceKind::ServiceAccounts, &gone);
+    assert_eq!(refusal(&verifier, &token).await, "NotAuthenticated");
+    verifier
+        .index
+        .apply_metadata(ResourceKind::ServiceAccounts, &service_account("6b"));
+    assert_eq!(refusal(&verifier, &token).await, "NotAuthenticated");
+    assert_eq!(
+        api.counts(),
+        (1, 0),
+        "what the API server says is remembered for a moment"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_nobody_has_confirmed_for_an_hour_count_no_more() {
+    let signer = Signer::new("ec-1");
+    let (verifier, api) = knowing(&[signer.published()]);
+    let token = signer.sign(&claims());
+    tokio::time::advance(LAST_KNOWN_FOR + Duration::from_secs(1)).await;
+    assert_eq!(refusal(&verifier, &token).await, "NotAuthenticated");
+    assert_eq!(api.counts(), (1, 0));
+}
+
+#[test]
+fn keys_are_not_given_up_for_one_odd_answer() {
+    let known = ClusterKeys::default();
+    known.learn(Ok(keys(&[Signer::new("ec-1").published()])));
+    let odd = || known.learn(Err(NoKeys::NotPublished("403 Forbidden".into())));
+    let has_keys = || matches!(known.known().as_ref(), KnownKeys::Keys(..));
+    odd();
+    odd();
+    assert!(has_keys());
+    known.learn(Err(NoKeys::Unavailable("connection failed".into())));
+    odd();
+    odd();
+    assert!(has_keys(), "three in a row");
+    odd();
+    assert!(!has_keys());
+    // Where there never were any, one is enough.
+    let known = ClusterKeys::default();
+    known.learn(Err(NoKeys::NotPublished("404 NotFound".into())));
+    assert!(matches!(known.known().as_ref(), KnownKeys::NotPublished));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_pod_that_the_watch_does_not_know_yet_is_looked_at() {
     let signer = Signer::new("ec-1");
     let (verifier, api) = knowing(&[signer.published()]);
@@ -261,7 +318,9 @@ async fn keys_rotate_and_made_up_ones_are_asked_for_seldom() {
         published: Mutex::new(Ok(keys(&[old.published()]))),
         asked: AtomicUsize::new(0),
     });
-    let mut verifier = Verifier::new(api.clone(), index());
+    let index = index();
+    index.apply_metadata(ResourceKind::ServiceAccounts, &service_account("5a"));
+    let mut verifier = Verifier::new(api.clone(), index);
     verifier.clock = an_hour_before_the_end;
     let asked = || api.asked.load(Ordering::SeqCst);
     let following = {
