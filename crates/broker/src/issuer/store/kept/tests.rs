@@ -124,6 +124,11 @@ async fn when_full_no_namespace_keeps_more_than_a_quarter_from_the_others() {
     };
     // Whoever is above its share replaces its own.
     assert_eq!((of(&kept, "greedy"), of(&kept, "modest")), (30, 10));
+    // Also when its sessions were used last.
+    tokio::time::advance(SAME_USE).await;
+    for n in 10..50 {
+        kept.asked_for(&key("greedy", &format!("s{n}"), None), now());
+    }
     for n in 10..20 {
         kept.insert(&key("third", &format!("s{n}"), None), &one, true);
     }
