@@ -27,8 +27,8 @@ const NUMBERS: &[(&str, &str, &str)] = &[
     ),
     (
         "SECURITY.md",
-        "the broker remembers a review for 5 s",
-        "ACCEPTED_FOR: Duration = Duration::from_secs(5);",
+        "after 30 s for new sessions and after an hour for those it keeps",
+        "LAST_KNOWN_FOR: Duration = Duration::from_secs(3600);",
     ),
     (
         "SECURITY.md",

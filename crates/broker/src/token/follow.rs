@@ -30,7 +30,7 @@ const BELIEVED_AFTER: u32 = 3;
 
 /// What is known of the keys.
 #[derive(Clone)]
-pub(super) enum KnownKeys {
+pub(super) enum KeyState {
     /// They were not read yet: the API server has to be asked about each token until then.
     NotYet(String),
     /// They can't be had: the API server has to be asked about each token.
@@ -46,7 +46,7 @@ pub struct KeysNotRead(String);
 
 /// The keys of now, and a way to ask for newer ones.
 pub(super) struct ClusterKeys {
-    known: ArcSwap<KnownKeys>,
+    known: ArcSwap<KeyState>,
     wanted: Notify,
     /// Times in a row that it said so.
     unpublished: AtomicU32,
@@ -55,7 +55,7 @@ pub(super) struct ClusterKeys {
 impl Default for ClusterKeys {
     fn default() -> Self {
         Self {
-            known: ArcSwap::from_pointee(KnownKeys::NotYet("nobody has answered yet".to_owned())),
+            known: ArcSwap::from_pointee(KeyState::NotYet("nobody has answered yet".to_owned())),
             wanted: Notify::new(),
             unpublished: AtomicU32::new(0),
         }
@@ -63,14 +63,14 @@ impl Default for ClusterKeys {
 }
 
 impl ClusterKeys {
-    pub(super) fn known(&self) -> Arc<KnownKeys> {
+    pub(super) fn known(&self) -> Arc<KeyState> {
         self.known.load_full()
     }
 
     pub(super) fn check(&self) -> Result<(), KeysNotRead> {
         match self.known.load().as_ref() {
-            KnownKeys::NotYet(why) => Err(KeysNotRead(why.clone())),
-            KnownKeys::NotPublished | KnownKeys::Keys(..) => Ok(()),
+            KeyState::NotYet(why) => Err(KeysNotRead(why.clone())),
+            KeyState::NotPublished | KeyState::Keys(..) => Ok(()),
         }
     }
 
@@ -88,8 +88,8 @@ impl ClusterKeys {
         loop {
             self.learn(api.keys().await);
             let pause = match self.known.load().as_ref() {
-                KnownKeys::NotYet(_) => FIRST_TRIES,
-                KnownKeys::NotPublished | KnownKeys::Keys(..) => EVERY,
+                KeyState::NotYet(_) => FIRST_TRIES,
+                KeyState::NotPublished | KeyState::Keys(..) => EVERY,
             };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
@@ -114,28 +114,28 @@ impl ClusterKeys {
         };
         let now = match (read, before.as_ref()) {
             (Ok(keys), _) => {
-                if !matches!(before.as_ref(), KnownKeys::Keys(..)) {
+                if !matches!(before.as_ref(), KeyState::Keys(..)) {
                     tracing::info!(
                         issuer = keys.issuer(),
                         keys = keys.len(),
                         "tokens are verified by the API server's keys"
                     );
                 }
-                KnownKeys::Keys(Arc::new(keys), Instant::now())
+                KeyState::Keys(Arc::new(keys), Instant::now())
             }
             (Err(error @ NoKeys::NotPublished(_)), before)
-                if unpublished >= BELIEVED_AFTER || !matches!(before, KnownKeys::Keys(..)) =>
+                if unpublished >= BELIEVED_AFTER || !matches!(before, KeyState::Keys(..)) =>
             {
-                if !matches!(before, KnownKeys::NotPublished) {
+                if !matches!(before, KeyState::NotPublished) {
                     tracing::warn!(%error, "the API server is asked about each token (TokenReview)");
                 }
-                KnownKeys::NotPublished
+                KeyState::NotPublished
             }
-            (Err(error), KnownKeys::NotYet(_)) => {
+            (Err(error), KeyState::NotYet(_)) => {
                 tracing::warn!(%error, "failed to read the API server's keys");
-                KnownKeys::NotYet(error.to_string())
+                KeyState::NotYet(error.to_string())
             }
-            (Err(error), KnownKeys::NotPublished | KnownKeys::Keys(..)) => {
+            (Err(error), KeyState::NotPublished | KeyState::Keys(..)) => {
                 tracing::warn!(%error, "failed to read the API server's keys; those of before count on");
                 return;
             }

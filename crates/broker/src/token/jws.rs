@@ -83,7 +83,7 @@ impl<'a> SignedToken<'a> {
     ///
     /// # Errors
     /// [`TokenError::NotAToken`].
-    pub(super) fn claims(&self) -> Result<TokenClaims, TokenError> {
+    pub(super) fn claims(&self) -> Result<PodTokenClaims, TokenError> {
         let claims = BASE64URL_NOPAD
             .decode(self.claims.as_bytes())
             .map_err(|_| TokenError::NotAToken)?;
@@ -93,7 +93,7 @@ impl<'a> SignedToken<'a> {
 
 /// What a token of Kubernetes says; all else is passed over.
 #[derive(Debug, Deserialize)]
-pub(super) struct TokenClaims {
+pub(super) struct PodTokenClaims {
     iss: String,
     sub: String,
     aud: Audiences,
@@ -132,7 +132,7 @@ struct Reference {
     uid: String,
 }
 
-impl TokenClaims {
+impl PodTokenClaims {
     pub(super) fn issuer(&self) -> &str {
         &self.iss
     }

@@ -33,7 +33,7 @@ pub use self::{
     review::{NoKeys, TokenApi},
 };
 use self::{
-    follow::{ClusterKeys, KnownKeys},
+    follow::{ClusterKeys, KeyState},
     jws::SignedToken,
     keys::Signature,
     review::{API_TIMEOUT, identity},
@@ -114,9 +114,9 @@ impl Verifier {
         }
         let known = self.keys.known();
         let pod = match known.as_ref() {
-            KnownKeys::NotYet(_) | KnownKeys::NotPublished => self.review(token, peer).await?,
-            KnownKeys::Keys(_, read) if read.elapsed() > LAST_KNOWN_FOR => self.review(token, peer).await?,
-            KnownKeys::Keys(keys, read) => match self.verify_by(keys, *read, token)? {
+            KeyState::NotYet(_) | KeyState::NotPublished => self.review(token, peer).await?,
+            KeyState::Keys(_, read) if read.elapsed() > LAST_KNOWN_FOR => self.review(token, peer).await?,
+            KeyState::Keys(keys, read) => match self.verify_by(keys, *read, token)? {
                 Some(pod) => Arc::new(pod),
                 None => self.review(token, peer).await?,
             },

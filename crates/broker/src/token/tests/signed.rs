@@ -244,7 +244,7 @@ fn keys_are_not_given_up_for_one_odd_answer() {
     let known = ClusterKeys::default();
     known.learn(Ok(keys(&[Signer::new("ec-1").published()])));
     let odd = || known.learn(Err(NoKeys::NotPublished("403 Forbidden".into())));
-    let has_keys = || matches!(known.known().as_ref(), KnownKeys::Keys(..));
+    let has_keys = || matches!(known.known().as_ref(), KeyState::Keys(..));
     odd();
     odd();
     assert!(has_keys());
@@ -257,7 +257,7 @@ fn keys_are_not_given_up_for_one_odd_answer() {
     // Where there never were any, one is enough.
     let known = ClusterKeys::default();
     known.learn(Err(NoKeys::NotPublished("404 NotFound".into())));
-    assert!(matches!(known.known().as_ref(), KnownKeys::NotPublished));
+    assert!(matches!(known.known().as_ref(), KeyState::NotPublished));
 }
 
 #[tokio::test(start_paused = true)]
