@@ -83,6 +83,13 @@ demo: tools ## Show the main job, or STORY=<example>, on a real API server and a
 bench: ## Measure, and write the table of docs/benchmarks.md (Z3_QUESTIONS=30 of each kind)
 	hack/bench
 
+.PHONY: bench-credentials
+bench-credentials: ## Measure how fast pods have their first credential, and write that table of docs/benchmarks.md (FLOOD=, GARBAGE=)
+	cargo build --release --locked --bin deputy
+	cargo build --release --locked --manifest-path benches/Cargo.toml -p deputy-agents-bench \
+	  --target-dir "$${CARGO_TARGET_DIR:-target}"
+	hack/bench-credentials "$${CARGO_TARGET_DIR:-target}"/release/{deputy,agents-at-once}
+
 # The stub into the same folder as the program, where hack/bench-scale looks for both.
 .PHONY: bench-scale
 bench-scale: tools ## Measure how Deputy grows, and write that table of docs/benchmarks.md (SIZES=1000,10000 RATES=20,5 PER_ACCOUNT=250)

@@ -139,6 +139,18 @@ fn list(plural: &str, shape: Shape, sts: SocketAddr) -> Option<Value> {
             "metadata": {"resourceVersion": "1"}, "items": items}),
         );
     }
+    if plural == "serviceaccounts" {
+        let items: Vec<_> = (0..shape.identities)
+            .map(|index| {
+                json!({"metadata": {"name": format!("uploader-{index}"), "namespace": "payments",
+                "uid": "1", "resourceVersion": "1"}})
+            })
+            .collect();
+        return Some(
+            json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList",
+            "metadata": {"resourceVersion": "1"}, "items": items}),
+        );
+    }
     let of_identities = matches!(plural, "awsroles" | "awsrolebindings");
     let mut items = Vec::new();
     for index in 0..if of_identities { shape.identities } else { 1 } {
