@@ -36,9 +36,11 @@ const MAX_HELD: usize = 8;
 pub struct StartupReadiness {
     wait_for: WaitFor,
     missing: Mutex<BTreeMap<SelectedBinding, String>>,
+    /// An application has asked for a credential, so it runs already.
+    application_runs: AtomicBool,
     /// The pod is being deleted: a hook that goes on waiting holds its end up, for the kubelet ends no pod while one runs.
     pod_is_terminating: AtomicBool,
-    /// Changes when one is there, or the pod goes; `true` once the agent stops.
+    /// Changes when one is there, an application asks, or the pod goes; `true` once the agent stops.
     changed: watch::Sender<bool>,
     held: Semaphore,
 }
@@ -53,6 +55,7 @@ impl StartupReadiness {
         Self {
             wait_for,
             missing: Mutex::new(missing),
+            application_runs: AtomicBool::new(false),
             pod_is_terminating: AtomicBool::new(false),
             changed: watch::Sender::new(false),
             held: Semaphore::new(MAX_HELD),
@@ -76,6 +79,15 @@ impl StartupReadiness {
         self.check()
     }
 
+    /// An application has shown the pod's token, so there is no start of it to hold back: no container that has the token starts
+    /// before the hook has succeeded, and this agent is one that was started again. Were its hook to fail for what is still missing,
+    /// the kubelet would end an agent that serves what is there.
+    pub fn application_runs(&self) {
+        if !self.application_runs.swap(true, Ordering::Relaxed) {
+            self.changed.send_modify(|_| {});
+        }
+    }
+
     /// Lets go of everybody who waits.
     pub fn stop(&self) {
         self.changed.send_replace(true);
@@ -86,8 +98,11 @@ impl StartupReadiness {
     /// # Errors
     /// 503 with every binding whose first credential is missing, and why.
     pub fn check(&self) -> Result<(), AgentProblem> {
+        if self.wait_for == WaitFor::Listener || self.application_runs.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         let missing = self.missing.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.wait_for == WaitFor::Listener || missing.is_empty() {
+        if missing.is_empty() {
             return Ok(());
         }
         let reasons: Vec<String> = missing
@@ -217,6 +232,21 @@ mod tests {
         // One that has begun has what it waited for, and nothing about it changes.
         readiness.fetched(&first);
         readiness.fetched(&second);
+        assert_eq!(readiness.check(), Ok(()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_once_the_application_runs() {
+        let (readiness, [first, _]) = two();
+        readiness.note(&first, &AgentProblem::unavailable("NoBinding", "none"));
+        let start = Instant::now();
+        let waiting = tokio::spawn({
+            let readiness = Arc::clone(&readiness);
+            async move { (readiness.wait(Duration::from_secs(60)).await, start.elapsed()) }
+        });
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        readiness.application_runs();
+        assert_eq!(waiting.await.unwrap(), (Ok(()), Duration::from_secs(3)));
         assert_eq!(readiness.check(), Ok(()));
     }
 

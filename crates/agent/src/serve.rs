@@ -97,6 +97,8 @@ async fn connection<S: CredentialSource>(
     let mut serving = Box::pin(
         http1::Builder::new()
             .keep_alive(false)
+            // A client may end its own side once it has asked.
+            .half_close(true)
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
             .max_buf_size(MAX_BUFFER)

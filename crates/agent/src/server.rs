@@ -69,10 +69,13 @@ impl<S: CredentialSource> CredentialEndpoint<S> {
                 ),
                 Err(problem) => problem_response(&problem),
             },
-            Ok(Asked::Credential(binding)) => match self.keeper.get(&binding).await {
-                Ok(body) => json(StatusCode::OK, body),
-                Err(problem) => problem_response(&problem),
-            },
+            Ok(Asked::Credential(binding)) => {
+                self.readiness.application_runs();
+                match self.keeper.get(&binding).await {
+                    Ok(body) => json(StatusCode::OK, body),
+                    Err(problem) => problem_response(&problem),
+                }
+            }
             Err(problem) => {
                 let mut response = problem_response(&problem);
                 // The rest of such a connection is not worth reading.

@@ -1,6 +1,6 @@
 //! An agent that lives longer than the authority of its broker.
 
-use crate::support::{Authority, Broker, Running, Setup, TOKEN, credential};
+use crate::support::{Authority, Broker, Running, Setup, TOKEN, credential, until};
 
 /// Asks for another binding each time, so that the broker is asked each time.
 async fn ask(agent: &Running, n: usize) -> String {
@@ -11,9 +11,7 @@ async fn ask(agent: &Running, n: usize) -> String {
 
 /// Waits for a line of the log.
 async fn until_logged(agent: &Running, event: &str) {
-    while !agent.log.text().contains(event) {
-        tokio::task::yield_now().await;
-    }
+    until(|| agent.log.text().contains(event)).await;
 }
 
 #[tokio::test]
@@ -90,9 +88,7 @@ async fn a_bundle_that_makes_no_sense_changes_nothing() {
         broker.announce(status, &bundle);
         let agent = Setup::to(&broker, &first).start().await;
         assert_eq!(ask(&agent, 1).await, "ASIA1");
-        while broker.seen().len() < 2 {
-            tokio::task::yield_now().await;
-        }
+        until(|| broker.seen().len() >= 2).await;
         if logged {
             until_logged(&agent, "BundleRefused").await;
         }

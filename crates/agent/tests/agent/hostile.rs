@@ -1,6 +1,11 @@
 //! Requests that the endpoint must refuse, over a real socket, byte by byte.
 
-use crate::support::{Authority, Broker, Running, Setup, TOKEN, credential};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use crate::support::{Authority, Broker, Running, Setup, TOKEN, credential, until};
 
 async fn agent() -> (Broker, Running) {
     let authority = Authority::new();
@@ -427,6 +432,23 @@ async fn a_connection_serves_one_request_and_says_so() {
     assert_eq!(answer.0.matches("HTTP/1.1 200 OK").count(), 1, "{}", answer.0);
     assert!(answer.has_header("connection: close"), "{}", answer.0);
     assert_eq!(broker.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_half_closes_after_its_request_is_answered() {
+    let (broker, agent) = agent().await;
+    // So that the end of what the client sends arrives before the answer.
+    let gate = broker.hold();
+    let mut stream = TcpStream::connect(agent.address).await.unwrap();
+    let host = agent.address;
+    let request = format!("GET /v1/credentials HTTP/1.1\r\nHost: {host}\r\nAuthorization: {TOKEN}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    until(|| !broker.seen().is_empty()).await;
+    gate.notify_one();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.contains("ASIA1"), "{answer}");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     reason = "helpers of tests fail by panicking"
 )]
@@ -10,4 +11,5 @@ mod authorities;
 mod flood;
 mod hostile;
 mod outage;
+mod start;
 mod support;

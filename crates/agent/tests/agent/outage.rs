@@ -1,16 +1,14 @@
 //! The agent against a broker over TLS: what a pod sees of rotation, refusal and outage.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use crate::support::{Authority, Broker, Setup, TOKEN, ask_and_stay, credential};
+use crate::support::{Authority, Broker, Setup, TOKEN, ask_and_stay, credential, until};
 use deputy_agent::{
-    WaitFor,
     binding::SelectedBinding,
     broker::{BrokerClient, CredentialSource as _, Fetched},
     config::BrokerEndpoint,
     dial::Dialer,
     log::Log,
-    ready,
     token::TokenFile,
 };
 use http::HeaderValue;
@@ -257,87 +255,6 @@ async fn the_address_is_used_when_the_name_does_not_connect() {
 }
 
 #[tokio::test]
-async fn ready_is_when_every_binding_in_use_has_its_first_credential() {
-    let authority = Authority::new();
-    let broker = Broker::start(&authority, "localhost").await;
-    broker.then(
-        503,
-        &[],
-        r#"{"Code":"NotReady","Message":"the role is being made"}"#,
-    );
-    let gate = broker.hold();
-    let bindings = vec![SelectedBinding::Default, SelectedBinding::Named("archive".into())];
-    let setup = Setup {
-        bindings,
-        wait_for: WaitFor::Credential,
-        ..Setup::to(&broker, &authority)
-    };
-    let mut agent = setup.start().await;
-    let answer = agent.get("/readyz", "").await;
-    assert_eq!((answer.status(), answer.code().as_str()), (503, "NotReady"));
-    let address = agent.address;
-    let probe = move || tokio::task::spawn_blocking(move || ready::probe(address));
-    let reason = probe().await.unwrap().unwrap_err().to_string();
-    assert!(
-        reason.contains("default binding") && reason.contains("\"archive\" binding"),
-        "{reason}"
-    );
-
-    let waiting = tokio::task::spawn_blocking(move || ready::wait(address, Duration::from_secs(60)));
-    broker.then(200, &[], credential("ASIA1"));
-    gate.notify_one();
-    waiting.await.unwrap().unwrap();
-    agent.until_ready().await;
-    probe().await.unwrap().unwrap();
-    agent.stop().await;
-    assert!(
-        probe()
-            .await
-            .unwrap()
-            .unwrap_err()
-            .to_string()
-            .contains("no answer from the agent")
-    );
-}
-
-#[tokio::test]
-async fn the_hook_of_a_pod_that_is_being_deleted_ends() {
-    let authority = Authority::new();
-    let broker = Broker::start(&authority, "localhost").await;
-    let body = r#"{"Code":"NoBinding","Message":"none"}"#;
-    broker.then(403, &[("deputy-pod", "terminating")], body);
-    let setup = Setup {
-        bindings: vec![SelectedBinding::Default],
-        wait_for: WaitFor::Credential,
-        ..Setup::to(&broker, &authority)
-    };
-    let agent = setup.start().await;
-    let address = agent.address;
-    let waited = tokio::task::spawn_blocking(move || ready::wait(address, Duration::from_secs(60)));
-    let error = waited.await.unwrap().unwrap_err();
-    assert!(matches!(error, ready::NotReadyError::Terminating(_)), "{error}");
-    assert!(
-        error
-            .to_string()
-            .starts_with("the pod is being deleted; default binding: NoBinding: none"),
-        "{error}"
-    );
-}
-
-#[tokio::test]
-async fn waiting_for_the_listener_only_is_ready_at_once() {
-    let authority = Authority::new();
-    let broker = Broker::start(&authority, "localhost").await;
-    broker.then(403, &[], "");
-    let setup = Setup {
-        bindings: vec![SelectedBinding::Default],
-        ..Setup::to(&broker, &authority)
-    };
-    let agent = setup.start().await;
-    assert_eq!(agent.get("/readyz", "").await.status(), 200);
-}
-
-#[tokio::test]
 async fn a_broker_that_closed_the_connection_is_asked_again_on_a_new_one() {
     let authority = Authority::new();
     let broker = Broker::start(&authority, "localhost").await;
@@ -367,9 +284,7 @@ async fn a_request_under_way_is_finished_when_the_agent_stops() {
     let mut agent = Setup::to(&broker, &authority).start().await;
     let address = agent.address;
     let caller = tokio::spawn(ask_and_stay(address));
-    while broker.seen().is_empty() {
-        tokio::task::yield_now().await;
-    }
+    until(|| !broker.seen().is_empty()).await;
     let release = async {
         tokio::task::yield_now().await;
         gate.notify_one();

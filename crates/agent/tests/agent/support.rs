@@ -1,10 +1,11 @@
 //! A broker to talk to, and an agent in front of it, both on loopback in this process.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -27,9 +28,12 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{Notify, oneshot, watch},
     task::JoinHandle,
+    time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
 
+/// How long a test waits for what has to come, however slow the machine is.
+pub const DEADLINE: Duration = Duration::from_secs(60);
 pub const TOKEN: &str = "canary-pod-token";
 
 /// A certificate authority.
@@ -78,6 +82,7 @@ struct Shared {
     connections: Mutex<usize>,
     hold: Mutex<Option<Arc<Notify>>>,
     bundle: Mutex<Option<(String, Reply)>>,
+    of_paths: Mutex<HashMap<String, Reply>>,
 }
 
 /// A broker on loopback that answers with what it was told to, in order; the last reply again and again.
@@ -142,6 +147,17 @@ impl Broker {
         *self.shared.bundle.lock().unwrap() = Some((digest, reply));
     }
 
+    /// Every request for `path` is answered so, in whatever order requests come.
+    pub fn always(&self, path: &str, status: u16, body: &'static str) {
+        let body = Full::new(Bytes::from(body));
+        let reply = Response::builder().status(status).body(body).unwrap();
+        self.shared
+            .of_paths
+            .lock()
+            .unwrap()
+            .insert(path.to_owned(), reply);
+    }
+
     pub fn then(&self, status: u16, headers: &[(&str, &str)], body: impl Into<Bytes>) {
         let mut response = Response::builder().status(status).header("Deputy-Protocol", "1");
         for (name, value) in headers {
@@ -187,6 +203,9 @@ async fn reply(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Reply,
     if let Some((_, reply)) = bundle.as_ref().filter(|_| request.uri().path() == "/v1/bundle") {
         return Ok(reply.clone());
     }
+    if let Some(reply) = shared.of_paths.lock().unwrap().get(request.uri().path()) {
+        return Ok(reply.clone());
+    }
     let mut replies = shared.replies.lock().unwrap();
     let mut reply = if replies.len() > 1 {
         replies.pop_front().unwrap()
@@ -199,6 +218,16 @@ async fn reply(request: Request<Incoming>, shared: Arc<Shared>) -> Result<Reply,
             .insert("deputy-bundle", digest.try_into().unwrap());
     }
     Ok(reply)
+}
+
+/// Waits until `holds`, which something else in this test brings about.
+pub async fn until(holds: impl Fn() -> bool) {
+    let poll = async {
+        while !holds() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(DEADLINE, poll).await.expect("what the test waits for");
 }
 
 /// A credential that lives for an hour.
@@ -299,20 +328,26 @@ impl Running {
     /// [`Self::get`], again and again while the agent waits for the broker: on a slow machine, even the broker
     /// of these tests is slow.
     pub async fn patient(&self, path: &str, token: &str) -> Answer {
-        loop {
-            let answer = self.get(path, token).await;
-            // Closed without an answer: so many came at once that this one had to make room.
-            if answer.status() != 0 && answer.code() != "NotReady" {
-                return answer;
+        let patience = async {
+            loop {
+                let answer = self.get(path, token).await;
+                // Closed without an answer: so many came at once that this one had to make room.
+                if answer.status() != 0 && answer.code() != "NotReady" {
+                    return answer;
+                }
             }
-        }
+        };
+        timeout(DEADLINE, patience).await.expect("an answer")
     }
 
     /// Asks `/readyz` until it says 200.
     pub async fn until_ready(&self) {
-        while self.get("/readyz", "").await.status() != 200 {
-            tokio::task::yield_now().await;
-        }
+        let ready = async {
+            while self.get("/readyz", "").await.status() != 200 {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(DEADLINE, ready).await.expect("readiness");
     }
 
     /// Swaps the token file as the kubelet does.
