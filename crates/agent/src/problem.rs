@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 const MAX_CODE: usize = 64;
 /// Longest `Message` passed on from the broker, in characters.
 const MAX_MESSAGE: usize = 1024;
+/// Said of a refusal that took something away.
+const DROPPED: &str = "What this pod had is dropped.";
 
 /// An answer other than a credential: a status, a code for programs, a message for people. It never holds a
 /// secret; the SDKs print it.
@@ -80,19 +82,32 @@ impl AgentProblem {
             .filter(|c| !c.is_control())
             .take(MAX_MESSAGE)
             .collect();
-        let mut message = if message.is_empty() {
+        let message = if message.is_empty() {
             format!("the broker answered {} without a message", status.as_u16())
         } else {
             message
         };
+        let mut problem = Self::new(status, code, message);
         if let Some(advice) = advice(status, code) {
-            if !message.ends_with(['.', '!', '?']) {
-                message.push('.');
-            }
-            message.push(' ');
-            message.push_str(advice);
+            problem.say(advice);
         }
-        Self::new(status, code, message)
+        problem
+    }
+
+    /// The same, once what was held has been dropped for it.
+    #[must_use]
+    pub fn that_dropped(mut self) -> Self {
+        self.say(DROPPED);
+        self
+    }
+
+    /// Adds a sentence to the message.
+    fn say(&mut self, sentence: &str) {
+        if !self.message.ends_with(['.', '!', '?']) {
+            self.message.push('.');
+        }
+        self.message.push(' ');
+        self.message.push_str(sentence);
     }
 
     /// The body `{"Code","Message","code","message"}`.
@@ -119,8 +134,14 @@ fn advice(status: StatusCode, code: &str) -> Option<&'static str> {
             "It is AWS that refuses this request, so the binding, its role or the AWS account has to change; \
              the pod needs no restart afterwards.",
         ),
+        (StatusCode::FORBIDDEN, "NoBinding") => Some(
+            "Once a binding, such as an AWSRoleBinding, names the ServiceAccount, the pod goes on without a restart.",
+        ),
+        (StatusCode::FORBIDDEN, "Method") => {
+            Some("Create the pod again: its binding lets pods call STS themselves.")
+        }
         (StatusCode::FORBIDDEN, _) => Some(
-            "What this pod had is dropped. The conditions of the binding (kubectl describe) say what has to change; \
+            "The conditions of the binding (kubectl describe) say what has to change; \
              the pod needs no restart afterwards.",
         ),
         (_, "AccessDenied") => Some(
@@ -146,10 +167,7 @@ mod tests {
     fn the_brokers_words_are_passed_on() {
         let p = AgentProblem::from_broker(StatusCode::FORBIDDEN, br#"{"Code":"NoBinding","Message":"none"}"#);
         assert_eq!(p.code.as_str(), "NoBinding");
-        assert!(
-            p.message.starts_with("none. What this pod had is dropped. "),
-            "{p}"
-        );
+        assert!(p.message.starts_with("none. Once a binding"), "{p}");
         let said = &p.message;
         assert_eq!(
             p.body(),
@@ -165,7 +183,9 @@ mod tests {
             AgentProblem::from_broker(status, body.as_bytes()).message
         };
         for (status, code, says) in [
-            (403, "Suspended", "why. What this pod had is dropped."),
+            (403, "Suspended", "why. The conditions of the binding"),
+            (403, "NoBinding", "why. Once a binding"),
+            (403, "Method", "why. Create the pod again"),
             (403, "PodGone", "a new one gets its own"),
             (403, "AccessDenied", "AWS that refuses this request"),
             (503, "AccessDenied", "AWS that refuses, and it may pass"),
@@ -179,7 +199,13 @@ mod tests {
                 said(status, code)
             );
         }
+        for code in ["Suspended", "NoBinding", "Method", "PodGone"] {
+            // Python's SDK shows 400 characters of the body.
+            assert!(said(403, code).len() < 120, "{code}");
+        }
         assert_eq!(said(503, "Unavailable"), "why.");
+        let problem = AgentProblem::unavailable("X", "why").that_dropped();
+        assert_eq!(problem.message, "why. What this pod had is dropped.");
     }
 
     #[test]
@@ -200,7 +226,7 @@ mod tests {
         }
         let long = format!(r#"{{"Code":"X","Message":"a\n\u0000{}"}}"#, "b".repeat(5000));
         let p = AgentProblem::from_broker(StatusCode::FORBIDDEN, long.as_bytes());
-        assert_eq!(p.message.find(". What this pod had"), Some(MAX_MESSAGE));
+        assert_eq!(p.message.find(". The conditions"), Some(MAX_MESSAGE));
         assert!(p.message.starts_with("abb"));
     }
 }

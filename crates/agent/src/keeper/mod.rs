@@ -182,12 +182,16 @@ impl<S: CredentialSource> CredentialKeeper<S> {
         slot.paused_until = None;
         slot.drop_expired((self.clock)());
         let told = result.as_ref().ok().and_then(Fetched::refresh_after);
-        let outcome = self.store(slot, started, result);
+        let outcome = self.store(slot, started, result).map_err(|error| match error {
+            FetchError::Refused(problem) if slot.kept.take().is_some() => {
+                FetchError::Refused(problem.that_dropped())
+            }
+            error => error,
+        });
         let pause = Instant::now().checked_add(PAUSE);
         match &outcome {
             Ok(()) => {}
             Err(FetchError::Refused(problem)) => {
-                slot.kept = None;
                 slot.refusal = Some(problem.clone());
                 slot.paused_until = pause;
             }
