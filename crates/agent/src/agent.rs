@@ -12,6 +12,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
     broker::BrokerClient,
+    bundle::LearnedBundle,
     config::Config,
     dial::{Dialer, TlsSetupError},
     keeper::CredentialKeeper,
@@ -93,6 +94,22 @@ impl Agent {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Trusts what the program before has learned of the broker's authorities, by the rules for what the broker tells.
+    pub fn trust(&self, bundle: &[u8]) {
+        match self.dialer.trust(bundle) {
+            Ok(roots) => self.log.info("BundleLearned", &[("roots", &roots.to_string())]),
+            Err(error) => {
+                let message = format!("the bundle of the program before {error}");
+                self.log.warn("BundleRefused", &[("message", &message)]);
+            }
+        }
+    }
+
+    /// What this agent learns of the broker's authorities.
+    pub fn learned_bundle(&self) -> LearnedBundle {
+        self.dialer.learned().clone()
     }
 
     /// Fetches the first credentials and serves until `stop` is over.

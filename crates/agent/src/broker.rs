@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     binding::SelectedBinding,
-    bundle::{self, KnownBundle},
+    bundle::{self, BundleDigest, KnownBundle},
     credential::MAX_BODY,
     dial::Dialer,
     log::Log,
@@ -117,8 +117,10 @@ impl BrokerClient {
         // A host that is a TLS server name is a header value; an empty Host would be answered with 400.
         let host = HeaderValue::try_from(format!("{host}:{}", broker.port))
             .unwrap_or_else(|_| HeaderValue::from_static(""));
+        let trusted = dialer.learned().text();
+        let trusted = trusted.map_or(broker.ca_digest, |text| BundleDigest::of(&text));
         Self {
-            bundle: Arc::new(KnownBundle::new(broker.ca_digest)),
+            bundle: Arc::new(KnownBundle::new(trusted)),
             dialer: Arc::new(dialer),
             token,
             host,

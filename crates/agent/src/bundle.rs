@@ -3,11 +3,11 @@
 //! A pod has the roots in `DEPUTY_BROKER_CA` from its start, and lives for months; the broker's authority may have a successor by then.
 //! So each answer of the broker carries the digest of its bundle, and when that is another than the one known here, the bundle
 //! is fetched on the same connection, which was verified. What was given at the start stays trusted, and nothing is kept beyond the
-//! life of the process.
+//! life of the process: a program that takes the place of this one after a fault gets it, too.
 
 use std::{
     fmt::Write as _,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
     time::Duration,
 };
 
@@ -64,6 +64,28 @@ pub enum BundleError {
     Root(rustls::Error),
 }
 
+/// The text of the bundle that is trusted beside what was given at the start: empty until the broker has told of one. Clones
+/// share it.
+#[derive(Clone, Default)]
+pub struct LearnedBundle(Arc<Mutex<Vec<u8>>>);
+
+impl LearnedBundle {
+    /// `text` is what is trusted from now on.
+    pub(crate) fn keep(&self, text: &[u8]) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = text.to_vec();
+    }
+
+    /// The text, if there is one. Never waits, for a fault may have come while it was written: there is none then.
+    pub fn text(&self) -> Option<Vec<u8>> {
+        let text = match self.0.try_lock() {
+            Ok(text) => text,
+            Err(TryLockError::Poisoned(text)) => text.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        (!text.is_empty()).then(|| text.clone())
+    }
+}
+
 /// What is known of the broker's bundle.
 pub(crate) struct KnownBundle(Mutex<Known>);
 
@@ -75,7 +97,7 @@ struct Known {
 }
 
 impl KnownBundle {
-    /// The one that was given at the start.
+    /// The one that is trusted at the start.
     pub fn new(digest: BundleDigest) -> Self {
         Self(Mutex::new(Known {
             digest,

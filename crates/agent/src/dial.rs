@@ -17,7 +17,7 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::{
-    bundle::{BundleError, certificates},
+    bundle::{BundleError, LearnedBundle, certificates},
     config::BrokerEndpoint,
 };
 
@@ -36,6 +36,7 @@ const AVOID_NAME: Duration = Duration::from_secs(60);
 pub struct Dialer {
     broker: BrokerEndpoint,
     tls: Mutex<TlsConnector>,
+    learned: LearnedBundle,
     avoid_name_until: Mutex<Option<Instant>>,
 }
 
@@ -80,6 +81,7 @@ impl Dialer {
         Ok(Self {
             broker,
             tls: Mutex::new(tls),
+            learned: LearnedBundle::default(),
             avoid_name_until: Mutex::default(),
         })
     }
@@ -102,7 +104,13 @@ impl Dialer {
         let roots = roots(&all).map_err(|(_, source)| BundleError::Root(source))?;
         let tls = connector(roots).map_err(BundleError::Root)?;
         *self.tls.lock().unwrap_or_else(PoisonError::into_inner) = tls;
+        self.learned.keep(text);
         Ok(all.len())
+    }
+
+    /// The last bundle that [`Self::trust`] took.
+    pub fn learned(&self) -> &LearnedBundle {
+        &self.learned
     }
 
     /// The broker this dialer goes to.

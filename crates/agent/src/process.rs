@@ -1,15 +1,21 @@
 //! The process: how it begins, what a fault in it leads to, and how it ends.
 
 use std::{
-    os::unix::process::CommandExt as _,
+    fmt::Display,
+    io::{self, Write as _},
+    os::unix::{ffi::OsStrExt as _, process::CommandExt as _},
     process::{Command, ExitCode},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     agent::{Agent, StartError},
+    bundle::LearnedBundle,
     config::Config,
     log::Log,
     revive::{self, Revivals},
@@ -29,9 +35,20 @@ pub fn variable(name: &str) -> Option<String> {
 }
 
 /// Says `message` on standard error, for an exit with `code`.
-pub fn fail(code: u8, message: impl std::fmt::Display) -> ExitCode {
-    eprintln!("deputy-agent: {message}");
+pub fn fail(code: u8, message: impl Display) -> ExitCode {
+    complain(message);
     ExitCode::from(code)
+}
+
+/// Writes a line to standard output.
+pub fn print(line: impl Display) {
+    writeln!(io::stdout(), "{line}").unwrap_or_default();
+}
+
+/// Writes a line to standard error. The macros of the standard library panic when nobody reads it any more, and a panic while one
+/// is dealt with ends the process at once.
+fn complain(message: impl Display) {
+    writeln!(io::stderr(), "deputy-agent: {message}").unwrap_or_default();
 }
 
 #[cfg(target_os = "linux")]
@@ -48,16 +65,19 @@ fn forbid_dumps() -> rustix::io::Result<()> {
 /// Whether there is a listener to go on with after a fault.
 static SERVES: AtomicBool = AtomicBool::new(false);
 
+/// What the next program is to know of the broker's authorities.
+static LEARNED: OnceLock<LearnedBundle> = OnceLock::new();
+
 /// A fault ends the program, for half of one would serve nobody. Another run takes its place on the same socket, unless faults
 /// follow each other: then the process ends, and the kubelet starts it again. The place of the fault is said and not its message,
 /// which may hold what was being read.
 fn end_by_panics() {
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string).unwrap_or_default();
-        eprintln!("deputy-agent: ended by a panic at {place}");
+        complain(format_args!("ended by a panic at {place}"));
         if SERVES.load(Ordering::Relaxed) {
             let error = revive();
-            eprintln!("deputy-agent: not started again: {error}");
+            complain(format_args!("not started again: {error}"));
         }
         std::process::abort();
     }));
@@ -72,12 +92,32 @@ fn revive() -> String {
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_default();
     // What runs, whatever became of its file.
-    let error = Command::new("/proc/self/exe")
-        .arg0(name)
+    let mut next = Command::new("/proc/self/exe");
+    next.arg0(name)
         .args(arguments)
-        .env(revive::VARIABLE, revivals.to_string())
-        .exec();
-    error.to_string()
+        .env(revive::VARIABLE, revivals.to_string());
+    let bundle = LEARNED.get().and_then(LearnedBundle::text);
+    match bundle.and_then(revive::fit_for_environment) {
+        Some(bundle) => next.env(revive::BUNDLE_VARIABLE, bundle),
+        None => next.env_remove(revive::BUNDLE_VARIABLE),
+    };
+    next.exec().to_string()
+}
+
+/// An agent that begins anew, or with what the program before has left.
+async fn begin(config: Config, log: Log) -> Result<Agent, StartError> {
+    let revivals = variable(revive::VARIABLE).map(|text| Revivals::parse(&text));
+    let mut listener = None;
+    if let Some(revivals) = &revivals {
+        log.warn("Revived", &[("number", &revivals.count().to_string())]);
+        listener = revive::inherited(config.listen);
+    }
+    let agent = Agent::bind(config, log, listener).await?;
+    if let Some(bundle) = revivals.and_then(|_| std::env::var_os(revive::BUNDLE_VARIABLE)) {
+        agent.trust(bundle.as_bytes());
+    }
+    LEARNED.get_or_init(|| agent.learned_bundle());
+    Ok(agent)
 }
 
 /// Serves until SIGTERM or SIGINT. `beside` is called once the agent listens, in its runtime.
@@ -110,8 +150,7 @@ pub fn run(beside: impl FnOnce()) -> ExitCode {
                     return fail(FAILED, format_args!("cannot listen for signals: {error}"));
                 }
             };
-        let inherited = variable(revive::VARIABLE).and_then(|_| revive::inherited(config.listen));
-        let agent = match Agent::bind(config, Log::stdout(), inherited).await {
+        let agent = match begin(config, Log::stdout()).await {
             Ok(agent) => agent,
             Err(error @ StartError::Listen { .. }) => return fail(FAILED, error),
             Err(error) => return fail(BAD_INPUT, error),

@@ -1,18 +1,25 @@
-//! After a fault: the same program again, on the same listening socket, with nothing left in memory.
+//! After a fault: the same program again, on the same listening socket, with nothing else left but what the broker told of its authorities.
 //!
 //! A container that ends is started again after a pause, and the second time in a row after ten seconds, in which nobody listens. So
 //! the listening socket is also the standard input of the process, which a program hands on to the one that takes its place. Clients
-//! that connect meanwhile wait in the socket's queue. A fault that comes back at once ends the process after all.
+//! that connect meanwhile wait in the socket's queue. The broker's bundle, which is public, goes along in the environment: the broker
+//! may by now have a certificate that the roots given at the start do not prove. A fault that comes back at once ends the process
+//! after all.
 
 use std::{
+    ffi::OsString,
     fmt,
     net::{SocketAddr, TcpListener},
-    os::fd::AsFd,
+    os::{fd::AsFd, unix::ffi::OsStringExt as _},
 };
 
 /// The environment variable by which one program tells the next that it took its place, and when that happened before: seconds
 /// since 1970, with commas between.
 pub const VARIABLE: &str = "_DEPUTY_AGENT_REVIVALS";
+/// The environment variable in which the next program finds the bundle of the broker that this one has learned.
+pub const BUNDLE_VARIABLE: &str = "_DEPUTY_AGENT_BUNDLE";
+/// Largest value of [`BUNDLE_VARIABLE`], in bytes: what is taken from the broker. Linux allows one of 128 KiB.
+const MAX_BUNDLE: usize = 64 * 1024;
 /// So often in [`WINDOW`], and no more.
 const MOST: usize = 3;
 /// In seconds.
@@ -26,6 +33,11 @@ impl Revivals {
     /// Reads [`VARIABLE`]; what is no time counts as none.
     pub fn parse(text: &str) -> Self {
         Self(text.split(',').filter_map(|time| time.parse().ok()).collect())
+    }
+
+    /// How often that was, this time included, as far as it is remembered: for a minute.
+    pub fn count(&self) -> usize {
+        self.0.len()
     }
 
     /// With one more at `now`, in seconds since 1970. `None` when that would be too many.
@@ -51,6 +63,13 @@ impl fmt::Display for Revivals {
         let times: Vec<String> = self.0.iter().map(i64::to_string).collect();
         f.write_str(&times.join(","))
     }
+}
+
+/// What [`BUNDLE_VARIABLE`] may hold of `bundle`: nothing of what is too large, or has a zero byte, with which no program can be
+/// started.
+pub fn fit_for_environment(bundle: Vec<u8>) -> Option<OsString> {
+    let fits = !bundle.is_empty() && bundle.len() <= MAX_BUNDLE && !bundle.contains(&0);
+    fits.then(|| OsString::from_vec(bundle))
 }
 
 /// Makes `listener` the standard input too, where it outlives the program.
@@ -107,6 +126,15 @@ mod tests {
                 .len(),
             2
         );
+    }
+
+    #[test]
+    fn a_bundle_that_would_keep_the_next_program_from_starting_stays_behind() {
+        let longest = vec![b'a'; MAX_BUNDLE];
+        assert_eq!(fit_for_environment(longest.clone()).unwrap().len(), MAX_BUNDLE);
+        for bundle in [Vec::new(), b"a\0b".to_vec(), [longest, vec![b'a']].concat()] {
+            assert_eq!(fit_for_environment(bundle), None);
+        }
     }
 
     #[test]

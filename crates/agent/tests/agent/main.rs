@@ -11,5 +11,6 @@ mod authorities;
 mod flood;
 mod hostile;
 mod outage;
+mod revived;
 mod start;
 mod support;
