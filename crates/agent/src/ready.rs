@@ -17,13 +17,11 @@ use serde::Deserialize;
 
 use crate::readiness::POD_TERMINATING;
 
-/// How long `--wait` waits unless told otherwise.
-pub const DEFAULT_WAIT: Duration = Duration::from_secs(60);
+/// How long `--wait` waits unless told otherwise. After a wait in vain the kubelet starts the agent again, the sooner the longer
+/// it ran; but it ends no pod while a hook waits.
+pub const DEFAULT_WAIT: Duration = Duration::from_secs(300);
 /// Longest `--wait`, in seconds.
 pub const MAX_WAIT: u64 = 3_600;
-/// Where the kubelet looks for the last words of a container, unless its `terminationMessagePath` says otherwise.
-/// <https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/>
-pub const TERMINATION_LOG: &str = "/dev/termination-log";
 
 /// How long each of connecting, sending and reading may take beside what the agent itself waits.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -144,8 +142,9 @@ fn ask(address: SocketAddr, wait: Duration) -> Result<(), NotReadyError> {
     }
 }
 
-/// Leaves `words` at `path` ([`TERMINATION_LOG`]), where the kubelet finds them when the container has ended: `kubectl describe
-/// pod` then shows them as the message of its last state.
+/// Leaves `words` at `path`, the `terminationMessagePath` of the container, where the kubelet finds them when the container has
+/// ended: `kubectl describe pod` then shows them as the message of its last state.
+/// <https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/>
 ///
 /// # Errors
 /// There is no such file, which is so outside a container, or it can't be written.

@@ -93,6 +93,10 @@ fn a_wait_ends_with_the_reason_or_as_soon_as_the_agent_listens() {
         let output = agent(&[]).args(["ready", wrong]).output().unwrap();
         assert_eq!(code(&output), Some(2), "{wrong}");
     }
+    for wrong in ["--termination-log", "--termination-log=", "--wait"] {
+        let output = agent(&[]).args(["ready", "--wait=1", wrong]).output().unwrap();
+        assert_eq!(code(&output), Some(2), "{wrong}");
+    }
     let address = free_address().to_string();
     let environment = [("DEPUTY_LISTEN", address.as_str())];
     let output = agent(&environment).args(["ready", "--wait=1"]).output().unwrap();
@@ -217,6 +221,54 @@ fn after_a_fault_whoever_connects_is_answered_by_the_same_process() {
     assert!(
         said.contains("not started again: there were such faults before"),
         "{said}"
+    );
+}
+
+#[test]
+fn a_fault_that_can_not_be_told_to_anybody_is_survived_too() {
+    let address = free_address().to_string();
+    let (mut child, mut log) = serve_with(&faulty_agent(), &address, "listener");
+    drop(child.stderr.take());
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::USR1).unwrap();
+    let mut line = String::new();
+    while !line.contains("\"Listening\"") {
+        line.clear();
+        assert_ne!(log.read_line(&mut line).unwrap(), 0, "it ended");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_wait_says_how_long_it_was_and_ends_when_the_pod_does() {
+    let address = free_address().to_string();
+    let listener = TcpListener::bind(&address).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let words = dir.path().join("words");
+    std::fs::write(&words, "").unwrap();
+    let answer = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = [0; 1024];
+        let _read = stream.read(&mut head).unwrap();
+        let body = r#"{"Code":"PodTerminating","Message":"the pod is being deleted; why"}"#;
+        write!(stream, "HTTP/1.1 503 x\r\n\r\n{body}").unwrap();
+    });
+    let output = agent(&[("DEPUTY_LISTEN", &address)])
+        .args(["ready", "--wait=3600"])
+        .arg(format!("--termination-log={}", words.display()))
+        .output()
+        .unwrap();
+    answer.join().unwrap();
+    assert_eq!(code(&output), Some(1));
+    let said = text(&output.stderr);
+    assert!(
+        said.starts_with("deputy-agent: not ready after 0 s: the pod is being deleted; why"),
+        "{said}"
+    );
+    assert_eq!(
+        format!("deputy-agent: {}\n", std::fs::read_to_string(words).unwrap()),
+        said
     );
 }
 

@@ -57,7 +57,7 @@ pub(super) fn sidecar(
         "env": env,
         // The kubelet starts no other container before the hook has succeeded, and goes on at once when it has; a startup probe
         // would be asked once a second. When it fails, the container is ended, with the reason as its message, and started again.
-        "lifecycle": {"postStart": {"exec": {"command": ["/deputy-agent", "ready", "--wait"]}}},
+        "lifecycle": {"postStart": {"exec": {"command": ["/deputy-agent", "ready", "--wait", "--termination-log=/dev/termination-log"]}}},
         "securityContext": security_context(view, config.agent.run_as),
         "volumeMounts": [
             token_mount(),
