@@ -154,6 +154,11 @@ pub async fn start(common: &Common, mode: &'static str, duty: Duty) -> Result<St
         "Proofs of containment that did not verify; each is a fault in Deputy and refused what it was about",
         deputy_policy::unverified_certificates,
     );
+    metrics.register_count(
+        "log_lines_dropped",
+        "Lines other than audit lines that were lost because too many could not be written",
+        telemetry::dropped_log_lines,
+    );
     let client = client::kube_client(&format!("deputy-{mode}/{}", env!("CARGO_PKG_VERSION")))
         .await
         .map_err(Failure::error)?;
@@ -198,8 +203,6 @@ pub fn block_on(process: impl Future<Output = Result<(), Failure>>) -> CommandRe
     let outcome = runtime.block_on(process);
     // A task that still runs holds no answer anybody waits for.
     runtime.shutdown_timeout(Duration::from_secs(1));
-    if let Some(sink) = telemetry::audit_sink() {
-        sink.flush(Duration::from_secs(2));
-    }
+    telemetry::flush();
     outcome.map(|()| CommandAnswer::Yes)
 }

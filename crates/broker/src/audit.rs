@@ -16,7 +16,7 @@ use deputy_delegation::{
 };
 use deputy_runtime::{
     audit,
-    telemetry::{AuditSink, AuditStalled, audit_sink},
+    telemetry::{AuditPlace, AuditSink, AuditStalled, audit_sink},
 };
 use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
@@ -40,8 +40,8 @@ const MOST_RECEIVERS: u64 = 50_000;
 /// Deliveries remembered of each: more sessions, or addresses, than a pod has.
 const MOST_DELIVERIES: usize = 32;
 
-/// Whether audit lines get to where they are kept.
-pub(crate) type AuditCheck = dyn Fn() -> Result<(), AuditStalled> + Send + Sync;
+/// The place of an audit line that is to come, as long as audit lines get to where they are kept.
+pub(crate) type AuditCheck = dyn Fn() -> Result<AuditPlace, AuditStalled> + Send + Sync;
 
 /// What stands for the access key id of a session and the address that it went to; none of people, who ask by way of the API server.
 type Delivery = u64;
@@ -49,7 +49,7 @@ type Delivery = u64;
 /// What is in the audit log already.
 pub(crate) struct AuditLog {
     cluster: ClusterName,
-    is_written: Box<AuditCheck>,
+    place: Box<AuditCheck>,
     hasher: RandomState,
     /// What a pod (its uid) or a person was given.
     delivered: moka::sync::Cache<String, Arc<Mutex<VecDeque<Delivery>>>>,
@@ -63,7 +63,7 @@ impl AuditLog {
     pub(crate) fn new(cluster: &ClusterName) -> Self {
         Self {
             cluster: cluster.clone(),
-            is_written: Box::new(|| audit_sink().map_or(Ok(()), AuditSink::check)),
+            place: Box::new(|| audit_sink().map_or_else(|| Ok(AuditPlace::default()), AuditSink::reserve)),
             hasher: RandomState::new(),
             delivered: moka::sync::Cache::builder()
                 .max_capacity(MOST_RECEIVERS)
@@ -82,19 +82,19 @@ impl AuditLog {
 
     /// The same, of which somebody else says whether it is written.
     #[cfg(test)]
-    pub(crate) fn with_check(cluster: &ClusterName, is_written: Box<AuditCheck>) -> Self {
+    pub(crate) fn with_check(cluster: &ClusterName, place: Box<AuditCheck>) -> Self {
         Self {
-            is_written,
+            place,
             ..Self::new(cluster)
         }
     }
 
-    /// Whether lines get to where they are kept: what can't be recorded is not given.
+    /// The place of the line of a session that is to be made: what can't be recorded is not given.
     ///
     /// # Errors
-    /// They do not.
-    pub(crate) fn check(&self) -> Result<(), AuditStalled> {
-        (self.is_written)()
+    /// Lines do not get to where they are kept, or there is no room for one.
+    pub(crate) fn place(&self) -> Result<AuditPlace, AuditStalled> {
+        (self.place)()
     }
 
     /// What writes the line of each session that STS made, with the limits that accept it.

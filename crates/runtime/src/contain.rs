@@ -34,6 +34,7 @@ pub fn install() {
             tracing::error!(place, "a request ended by a panic");
         } else {
             tracing::error!(place, "the process ends by a panic");
+            crate::telemetry::flush();
             std::process::abort();
         }
     }));

@@ -226,6 +226,7 @@ impl Issuer {
             .map_err(|error| IssueError::Aws(Arc::new(error)))?;
         let life = Duration::from_secs(u64::from(key.seconds()));
         let issued = Arc::new(Issued::new(session, life, renewal));
+        source.place.take();
         (self.on_issued)(key, &issued, &source.limits);
         Ok(issued)
     }

@@ -16,7 +16,11 @@ use deputy_delegation::{
     model::{Account, BindingSelector},
 };
 use deputy_index::{Entry, Index, ResourceKind};
-use deputy_runtime::{error::chain, events::NoticeQueue, telemetry::audit_sink};
+use deputy_runtime::{
+    error::chain,
+    events::NoticeQueue,
+    telemetry::{AuditPlace, audit_sink},
+};
 use kube::Client;
 use tokio::{sync::Semaphore, task::JoinSet};
 use tracing::{
@@ -151,13 +155,14 @@ impl Broker {
 
     fn sts_to_renew(&self, key: &SessionKey, account: &Account, limits: &AcceptedBy) -> Option<StsSource> {
         // A renewal is a new session, and one that can't be recorded is not made.
-        self.audit.check().ok()?;
+        let place = self.audit.place().ok()?;
         let limits = limits.clone();
         match key {
             SessionKey::Role(_) => Some(StsSource {
                 sts: self.sts.issuer(account),
                 route: StsRoute::of_issuer(account),
                 limits,
+                place,
             }),
             // Whose the keys are is not asked here: those that were replaced are known when the account is looked at next.
             SessionKey::FederatedUser(_) => match self.sts.federation_user(account) {
@@ -168,6 +173,7 @@ impl Broker {
                         sts: client.sts,
                         route: StsRoute::of_federation_user(account),
                         limits,
+                        place,
                     }),
                 Err(error) => {
                     tracing::warn!(account = %account.name, error = chain(&error), "failed to renew a session");
@@ -314,9 +320,9 @@ impl Broker {
         if let Some(kept) = self.issuer.cached_session(&grant.key, to_renew) {
             return Ok(kept);
         }
-        let is_recorded = self.audit.check();
-        is_recorded.map_err(|stalled| SessionError::not_yet(grant, "Unavailable", stalled))?;
-        let sts = self.verified(grant).await.map_err(|error| {
+        let place = self.audit.place();
+        let place = place.map_err(|stalled| SessionError::not_yet(grant, "Unavailable", stalled))?;
+        let sts = self.verified(grant, place).await.map_err(|error| {
             let code = match &error {
                 IdentityError::Mismatch(_) => "NotReady",
                 IdentityError::Aws(error) if error.class() == ErrorClass::Throttled => "Throttled",
@@ -333,14 +339,19 @@ impl Broker {
     }
 
     /// STS as who is to make the session, and is the one that the account names.
-    async fn verified(&self, grant: &SessionGrant) -> Result<StsSource, IdentityError> {
+    async fn verified(&self, grant: &SessionGrant, place: AuditPlace) -> Result<StsSource, IdentityError> {
         let (account, limits) = (&grant.account, grant.limits.clone());
         match &grant.key {
             SessionKey::Role(_) => {
                 let sts = self.sts.issuer(account);
                 self.identities.issuer(account, &sts).await?;
                 let route = StsRoute::of_issuer(account);
-                Ok(StsSource { sts, route, limits })
+                Ok(StsSource {
+                    sts,
+                    route,
+                    limits,
+                    place,
+                })
             }
             SessionKey::FederatedUser(_) => {
                 let client = self.sts.federation_user(account);
@@ -350,6 +361,7 @@ impl Broker {
                     sts: client.sts,
                     route: StsRoute::of_federation_user(account),
                     limits,
+                    place,
                 })
             }
         }

@@ -17,7 +17,7 @@ use tracing_subscriber::{
     layer::SubscriberExt as _,
 };
 
-pub use self::sink::{AuditFigures, AuditLine, AuditSink, AuditStalled};
+pub use self::sink::{AuditFigures, AuditPlace, AuditSink, AuditStalled, LogSink, SinkLine};
 
 /// The variable that holds the filter.
 pub const FILTER_VARIABLE: &str = "DEPUTY_LOG";
@@ -66,12 +66,13 @@ impl TelemetryError {
 /// Where the audit lines of this process go, once that was [set up](init).
 static AUDIT_SINK: OnceLock<AuditSink> = OnceLock::new();
 
-/// Sends the process's logs to standard output. Called once, first in `main`.
+/// Sends the process's logs to standard output. Called once, first in `main`. Nobody who logs waits: before the process ends,
+/// [`flush`] does.
 pub fn init() -> Result<(), TelemetryError> {
     let filter = std::env::var(FILTER_VARIABLE).unwrap_or_default();
     let required_within = required_within(std::env::var(REQUIRED_VARIABLE).ok().as_deref())?;
     let sink = AuditSink::start(io::stdout(), required_within).map_err(TelemetryError::Audit)?;
-    tracing::subscriber::set_global_default(layered(&filter, sink.clone(), io::stdout)?)
+    tracing::subscriber::set_global_default(layered(&filter, sink.clone(), sink.log_lines())?)
         .map_err(|_| TelemetryError::AlreadySet)?;
     AUDIT_SINK.set(sink).map_err(|_| TelemetryError::AlreadySet)
 }
@@ -79,6 +80,19 @@ pub fn init() -> Result<(), TelemetryError> {
 /// Where the audit lines of this process go; none in a process that [set up](init) no logs.
 pub fn audit_sink() -> Option<&'static AuditSink> {
     AUDIT_SINK.get()
+}
+
+/// Waits until all lines are written, two seconds at most. The last of a process.
+pub fn flush() {
+    if let Some(sink) = audit_sink() {
+        sink.flush(Duration::from_secs(2));
+    }
+}
+
+/// Lines other than audit lines that were lost because too many could not be written, since the process began.
+#[must_use]
+pub fn dropped_log_lines() -> u64 {
+    audit_sink().map_or(0, |sink| sink.figures().dropped_logs)
 }
 
 fn required_within(said: Option<&str>) -> Result<Duration, TelemetryError> {

@@ -149,3 +149,42 @@ fn how_long_an_audit_line_may_take_is_a_duration() {
         );
     }
 }
+
+/// Nobody reads what it writes.
+struct Blocked(std::sync::mpsc::Receiver<()>);
+
+impl io::Write for Blocked {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _never = self.0.recv();
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn nobody_who_logs_waits_for_a_reader_that_never_reads() {
+    let (_order, orders) = std::sync::mpsc::channel();
+    let sink = AuditSink::start(Blocked(orders), Duration::from_secs(60)).unwrap();
+    let (done, is_done) = std::sync::mpsc::channel();
+    let writers = (sink.clone(), sink.log_lines());
+    std::thread::spawn(move || {
+        let _another = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::default());
+        tracing::subscriber::with_default(layered("", writers.0, writers.1).unwrap(), || {
+            let filling = "x".repeat(2000);
+            for n in 0..10_000 {
+                tracing::info!(n, filling, "a line");
+                audit!(event = "Refused", n, filling);
+            }
+        });
+        let _nobody_waits = done.send(());
+    });
+    is_done.recv_timeout(Duration::from_secs(60)).unwrap();
+    let figures = sink.figures();
+    assert!(
+        figures.dropped > 1000 && figures.dropped_logs > 1000,
+        "{figures:?}"
+    );
+    assert!(sink.check().is_err() && sink.reserve().is_err());
+}

@@ -1,7 +1,7 @@
 //! The lines of the audit log about pods.
 
 use deputy_delegation::Uid;
-use deputy_runtime::telemetry::AuditStalled;
+use deputy_runtime::telemetry::{AuditPlace, AuditStalled};
 
 use super::*;
 use crate::audit::AuditLog;
@@ -121,7 +121,7 @@ async fn while_the_audit_log_is_not_written_what_is_kept_is_given_and_nothing_ne
     let check = Box::new(move || {
         let is_written = asked.load(std::sync::atomic::Ordering::SeqCst);
         is_written
-            .then_some(())
+            .then(AuditPlace::default)
             .ok_or_else(|| AuditStalled::new("for 61 s it blocks"))
     });
     let index = index();

@@ -162,20 +162,25 @@ impl StsGate {
     fn leave(&self, call: &GatedCall, result: Option<(Sign, String)>) {
         let (sign, error) = result.unwrap_or((Sign::Unknown, String::new()));
         let at = (Instant::now(), (self.clock)());
-        let mut state = self.state.lock();
-        state.end(call);
-        let lane = state.lane(&call.route.lane, self.options);
-        let opened = lane.circuit.learn(sign, call.is_probe, &error, at);
-        if opened {
-            let said = state.is_open(&call.route.lane, at.0);
-            tracing::warn!(detail = %said, "endpoint of STS left alone");
+        let opened = {
+            let mut state = self.state.lock();
+            state.end(call);
             let lane = state.lane(&call.route.lane, self.options);
-            for waits in lane.waiting.drain() {
-                let _gone = waits.send(Err(said.clone()));
+            let opened = lane.circuit.learn(sign, call.is_probe, &error, at);
+            let opened = opened.then(|| state.is_open(&call.route.lane, at.0));
+            if let Some(said) = &opened {
+                let lane = state.lane(&call.route.lane, self.options);
+                for waits in lane.waiting.drain() {
+                    let _gone = waits.send(Err(said.clone()));
+                }
             }
+            state.forget_if_idle(&call.route.lane);
+            state.hand_out(self.options);
+            opened
+        };
+        if let Some(said) = opened {
+            tracing::warn!(detail = %said, "endpoint of STS left alone");
         }
-        state.forget_if_idle(&call.route.lane);
-        state.hand_out(self.options);
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use deputy_aws::{AwsError, ErrorClass, Sts};
 use deputy_delegation::{AccountId, ObjectName, model::Account};
+use deputy_runtime::telemetry::AuditPlace;
 
 /// STS, and by which lane and whose budget it is called.
 #[derive(Clone)]
@@ -12,6 +13,8 @@ pub struct StsSource {
     pub route: StsRoute,
     /// The limits that accept what is made with it, for the record.
     pub limits: Arc<[ObjectName]>,
+    /// Of the audit line of what is made with it.
+    pub place: AuditPlace,
 }
 
 /// Where calls go, and who makes them.

@@ -18,6 +18,7 @@ fn source_in(account: &Account, sts: &Arc<FakeSts>) -> StsSource {
         sts,
         route,
         limits: Arc::default(),
+        place: Default::default(),
     }
 }
 

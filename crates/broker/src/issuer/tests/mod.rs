@@ -146,6 +146,7 @@ fn source(sts: &Arc<FakeSts>) -> StsSource {
         sts,
         route,
         limits: Arc::default(),
+        place: Default::default(),
     }
 }
 

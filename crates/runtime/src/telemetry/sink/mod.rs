@@ -1,5 +1,6 @@
-//! Audit lines on their way to standard output: through a bounded queue and a thread of its own, so that it is known when they do not get
-//! there. Lines keep their order. One that can't be written is tried again; none is lost but when the queue is full, and that is counted.
+//! Lines on their way to standard output: through a bounded queue and a thread of its own, so that nobody who logs waits for whoever reads,
+//! and so that it is known when audit lines do not get there. Lines keep their order. One that can't be written is tried again, from where it
+//! ended; none is lost but when there is no room, and that is counted. Audit lines have room of their own.
 
 mod queue;
 
@@ -12,7 +13,7 @@ use std::{
 
 use tracing_subscriber::fmt::MakeWriter;
 
-use self::queue::LineQueue;
+use self::queue::{LineKind, LineQueue, PendingLine};
 
 /// Between two tries to write a line that can't be written.
 const TRY_AGAIN: Duration = if cfg!(test) {
@@ -41,8 +42,10 @@ impl AuditStalled {
 pub struct AuditFigures {
     /// How long the oldest line has waited.
     pub oldest: Duration,
-    /// Lines that were lost, for the queue was full.
+    /// Audit lines that were lost, for the queue was full.
     pub dropped: u64,
+    /// Other lines that were lost.
+    pub dropped_logs: u64,
 }
 
 /// Where audit lines go. Clones are the same one.
@@ -76,7 +79,7 @@ impl AuditSink {
         });
         let of_thread = Arc::clone(&shared);
         std::thread::Builder::new()
-            .name("audit".to_owned())
+            .name("log".to_owned())
             .spawn(move || of_thread.write_all_to(out))?;
         Ok(Self {
             shared,
@@ -87,24 +90,48 @@ impl AuditSink {
     /// Whether audit lines get to where they are kept.
     ///
     /// # Errors
-    /// A line has waited for longer than it may, or was lost since one was written.
+    /// A line has waited for longer than it may, or was lost and most of the queue still waits.
     pub fn check(&self) -> Result<(), AuditStalled> {
         if self.required_within.is_zero() {
             return Ok(());
         }
-        let queue = self.shared.lock();
+        self.checked(&self.shared.lock())
+    }
+
+    /// A place for the audit line of what is about to be done: what can't be recorded is not done.
+    ///
+    /// # Errors
+    /// As [`Self::check`], or there is no room for a further line.
+    pub fn reserve(&self) -> Result<AuditPlace, AuditStalled> {
+        if self.required_within.is_zero() {
+            return Ok(AuditPlace::default());
+        }
+        let mut queue = self.shared.lock();
+        self.checked(&queue)?;
+        if !queue.reserve() {
+            return Err(full(&queue));
+        }
+        drop(queue);
+        let reserved = ReservedPlace(Arc::clone(&self.shared));
+        Ok(AuditPlace(Arc::new(Mutex::new(Some(reserved)))))
+    }
+
+    fn checked(&self, queue: &LineQueue) -> Result<(), AuditStalled> {
         let oldest = queue.oldest(Instant::now());
-        let why = match queue.failure() {
-            Some(failure) => format!("it fails ({failure})"),
-            None => "it blocks".to_owned(),
-        };
         if oldest > self.required_within {
+            let why = why(queue);
             return Err(AuditStalled::new(format!("for {} s {why}", oldest.as_secs())));
         }
         if queue.is_losing() {
-            return Err(AuditStalled::new(format!("{why}, and its queue is full")));
+            return Err(full(queue));
         }
         Ok(())
+    }
+
+    /// Where lines that are no audit lines go: through the same thread.
+    #[must_use]
+    pub fn log_lines(&self) -> LogSink {
+        LogSink(Arc::clone(&self.shared))
     }
 
     /// How it is with audit lines now.
@@ -113,7 +140,8 @@ impl AuditSink {
         let queue = self.shared.lock();
         AuditFigures {
             oldest: queue.oldest(Instant::now()),
-            dropped: queue.dropped(),
+            dropped: queue.dropped(LineKind::Audit),
+            dropped_logs: queue.dropped(LineKind::Log),
         }
     }
 
@@ -125,22 +153,53 @@ impl AuditSink {
     }
 }
 
+fn why(queue: &LineQueue) -> String {
+    match queue.failure() {
+        Some(failure) => format!("it fails ({failure})"),
+        None => "it blocks".to_owned(),
+    }
+}
+
+fn full(queue: &LineQueue) -> AuditStalled {
+    AuditStalled::new(format!("{}, and its queue is full", why(queue)))
+}
+
+/// The place of an audit line that is to come. Clones are the same one; it is free when all are gone.
+#[derive(Clone, Default)]
+pub struct AuditPlace(Arc<Mutex<Option<ReservedPlace>>>);
+
+impl AuditPlace {
+    /// The line comes now.
+    pub fn take(&self) {
+        let reserved = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(reserved);
+    }
+}
+
+struct ReservedPlace(Arc<Shared>);
+
+impl Drop for ReservedPlace {
+    fn drop(&mut self) {
+        self.0.lock().release();
+    }
+}
+
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, LineQueue> {
         // Lines, each whole: nothing to repair.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enqueue(&self, line: Vec<u8>) {
-        self.lock().push(line, Instant::now());
+    fn enqueue(&self, kind: LineKind, line: Vec<u8>) {
+        self.lock().push(kind, line, Instant::now());
         self.changed.notify_all();
     }
 
     /// Never ends.
     fn write_all_to(&self, mut out: impl Write) {
         loop {
-            let line = self.next();
-            let written = out.write_all(&line).and_then(|()| out.flush());
+            let mut line = self.next();
+            let written = write_rest(&mut out, &mut line);
             let mut queue = self.lock();
             match written {
                 Ok(()) => queue.written(),
@@ -159,7 +218,7 @@ impl Shared {
         }
     }
 
-    fn next(&self) -> Vec<u8> {
+    fn next(&self) -> PendingLine {
         let mut queue = self.lock();
         loop {
             if let Some(line) = queue.take() {
@@ -170,24 +229,57 @@ impl Shared {
     }
 }
 
-impl<'a> MakeWriter<'a> for AuditSink {
-    type Writer = AuditLine;
+/// Writes what is left of a line. What an error leaves is what the next try writes.
+fn write_rest(out: &mut impl Write, line: &mut PendingLine) -> io::Result<()> {
+    while !line.rest().is_empty() {
+        match out.write(line.rest()) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => line.advance(written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    out.flush()
+}
 
-    fn make_writer(&'a self) -> AuditLine {
-        AuditLine {
-            sink: Arc::clone(&self.shared),
+impl<'a> MakeWriter<'a> for AuditSink {
+    type Writer = SinkLine;
+
+    fn make_writer(&'a self) -> SinkLine {
+        SinkLine::new(&self.shared, LineKind::Audit)
+    }
+}
+
+/// Where lines go that are no audit lines. Clones are the same one.
+#[derive(Clone)]
+pub struct LogSink(Arc<Shared>);
+
+impl<'a> MakeWriter<'a> for LogSink {
+    type Writer = SinkLine;
+
+    fn make_writer(&'a self) -> SinkLine {
+        SinkLine::new(&self.0, LineKind::Log)
+    }
+}
+
+/// One line that is being composed. It goes on its way when it is whole.
+pub struct SinkLine {
+    sink: Arc<Shared>,
+    kind: LineKind,
+    line: Vec<u8>,
+}
+
+impl SinkLine {
+    fn new(sink: &Arc<Shared>, kind: LineKind) -> Self {
+        Self {
+            sink: Arc::clone(sink),
+            kind,
             line: Vec::new(),
         }
     }
 }
 
-/// One line that is being composed. It goes on its way when it is whole.
-pub struct AuditLine {
-    sink: Arc<Shared>,
-    line: Vec<u8>,
-}
-
-impl Write for AuditLine {
+impl Write for SinkLine {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.line.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -198,10 +290,10 @@ impl Write for AuditLine {
     }
 }
 
-impl Drop for AuditLine {
+impl Drop for SinkLine {
     fn drop(&mut self) {
         if !self.line.is_empty() {
-            self.sink.enqueue(std::mem::take(&mut self.line));
+            self.sink.enqueue(self.kind, std::mem::take(&mut self.line));
         }
     }
 }

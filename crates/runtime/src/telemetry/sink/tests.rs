@@ -100,3 +100,45 @@ fn a_line_that_can_not_be_written_is_tried_again() {
     sink.flush(Duration::from_secs(60));
     assert_eq!(written.lock().unwrap().as_slice(), b"one\n");
 }
+
+#[test]
+fn what_was_written_of_a_line_is_not_written_again() {
+    struct Halves(Arc<Mutex<Vec<u8>>>, bool);
+    impl Write for Halves {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            if !self.1 {
+                return Err(io::Error::other("no space"));
+            }
+            let half = bytes.len().div_ceil(2);
+            self.0.lock().unwrap().extend_from_slice(&bytes[..half]);
+            Ok(half)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let written = Arc::<Mutex<Vec<u8>>>::default();
+    let sink = AuditSink::start(Halves(Arc::clone(&written), false), Duration::ZERO).unwrap();
+    for line in ["one", "two"] {
+        log(&sink, line);
+    }
+    sink.flush(Duration::from_secs(60));
+    assert_eq!(written.lock().unwrap().as_slice(), b"one\ntwo\n");
+}
+
+#[test]
+fn a_place_is_kept_until_its_line_comes_or_nobody_wants_it() {
+    let (sink, _order, _, _) = rig(Duration::from_secs(60));
+    let all: Vec<AuditPlace> = std::iter::from_fn(|| sink.reserve().ok()).collect();
+    assert_eq!(all.len(), 8192);
+    let full = sink.reserve().err().unwrap().to_string();
+    assert!(full.contains("its queue is full"), "{full}");
+    let again = all[0].clone();
+    all[0].take();
+    again.take();
+    let one = sink.reserve().unwrap();
+    assert!(sink.reserve().is_err(), "one place became free, and once");
+    drop((one, all));
+    assert!(sink.reserve().is_ok());
+}
