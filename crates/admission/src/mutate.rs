@@ -234,6 +234,7 @@ impl Mutator {
                 component: "deputy-webhook",
                 action: "Inject",
                 reason: "InjectionWarning",
+                code: None,
                 text: warnings.join("\n"),
             });
         }

@@ -59,16 +59,14 @@ impl PodEvents {
             component: "deputy-broker",
             action: "GetCredentials",
             reason,
+            code: Some(problem.code),
             text: problem.to_string(),
         });
     }
 
     /// `pod` has credentials: what it hears next is news.
     pub(crate) fn served(&self, pod: &PodIdentity) {
-        // Most pods never waited.
-        if self.waiting.entry_count() > 0 {
-            self.waiting.invalidate(pod.subject.pod_uid.as_str());
-        }
+        self.waiting.invalidate(pod.subject.pod_uid.as_str());
     }
 }
 
@@ -103,9 +101,14 @@ mod tests {
         events.waiting.insert(pod.subject.pod_uid.to_string(), long_ago);
         events.heard(&pod, &not_yet);
         assert_eq!(told.try_recv().unwrap().reason, "CredentialsNotReady");
+        // Something else, which was not told yet.
+        let other = BrokerProblem::new(StatusCode::SERVICE_UNAVAILABLE, "Other", "because");
         events.served(&pod);
-        events.waiting.run_pending_tasks();
-        events.heard(&pod, &problem(StatusCode::TOO_MANY_REQUESTS));
+        events.heard(&pod, &other);
         assert!(told.try_recv().is_err(), "it begins to wait anew");
+        let long_ago = Instant::now().checked_sub(PATIENCE).unwrap();
+        events.waiting.insert(pod.subject.pod_uid.to_string(), long_ago);
+        events.heard(&pod, &other);
+        assert!(told.try_recv().is_ok());
     }
 }

@@ -49,6 +49,8 @@ pub struct Notice {
     pub action: &'static str,
     /// The reason, in CamelCase; a contract.
     pub reason: &'static str,
+    /// What tells it from others of the same object and reason, where its words change from one time to the next. Without it, its words do.
+    pub code: Option<&'static str>,
     /// In words; cut to 1,000 bytes.
     pub text: String,
 }
@@ -117,7 +119,7 @@ impl NoticeQueue {
     }
 }
 
-/// What was told, and when: by namespace, a hash of what it is about, reason and words. Where two have one hash, one is not told.
+/// What was told, and when: by namespace, a hash of what it is about, reason and code, or words without one. Where two have one hash, one is not told.
 #[derive(Default)]
 struct Told(HashMap<String, Vec<(u64, Instant)>>);
 
@@ -131,7 +133,8 @@ impl Told {
             }
         }
         let mut hasher = DefaultHasher::new();
-        (&notice.regarding.uid, notice.reason, &notice.text).hash(&mut hasher);
+        let words = notice.code.is_none().then_some(&notice.text);
+        (&notice.regarding.uid, notice.reason, notice.code, words).hash(&mut hasher);
         let hash = hasher.finish();
         let told = self.0.entry(notice.namespace().to_owned()).or_default();
         told.retain(|(_, at)| is_recent(at));
@@ -191,6 +194,7 @@ mod tests {
             component: "deputy-webhook",
             action: "Inject",
             reason: "InjectionWarning",
+            code: None,
             text: text.into(),
         }
     }
@@ -207,6 +211,21 @@ mod tests {
         assert!(told.is_new(&of("1", "b"), now));
         assert!(told.is_new(&of("2", "a"), now));
         assert!(told.is_new(&of("1", "a"), now + QUIET));
+    }
+
+    #[test]
+    fn what_has_a_code_is_the_same_whatever_its_words() {
+        let (mut told, now) = (Told::default(), Instant::now());
+        let of = |uid: &str, code, text: &str| Notice {
+            code: Some(code),
+            ..of(uid, text)
+        };
+        assert!(told.is_new(&of("1", "Throttled", "request 1"), now));
+        for n in 2..100 {
+            assert!(!told.is_new(&of("1", "Throttled", &format!("request {n}")), now));
+        }
+        assert!(told.is_new(&of("1", "Unavailable", "request 1"), now));
+        assert!(told.is_new(&of("2", "Throttled", "request 1"), now));
     }
 
     #[test]
