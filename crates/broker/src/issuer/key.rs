@@ -42,7 +42,19 @@ impl SessionKey {
         }
     }
 
-    /// In whose share it counts.
+    /// In whose share a call for it counts. Each person has turns of their own.
+    #[must_use]
+    pub fn caller(&self, renewal: Renewal) -> CallParty {
+        match (self, renewal) {
+            (Self::Role(key), Renewal::OnRequest) => match &key.person {
+                Some(person) => CallParty::Person(person.clone()),
+                None => CallParty::People,
+            },
+            _ => self.party(renewal),
+        }
+    }
+
+    /// In whose share it counts while it is kept.
     #[must_use]
     pub fn party(&self, renewal: Renewal) -> CallParty {
         match (self, renewal) {

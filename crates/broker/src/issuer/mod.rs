@@ -218,7 +218,7 @@ impl Issuer {
         source: &StsSource,
         urgency: CallUrgency,
     ) -> Result<Arc<Issued>, IssueError> {
-        let what = (&source.route, urgency, key.party(renewal));
+        let what = (&source.route, urgency, key.caller(renewal));
         let call = key.call(source.sts.as_ref());
         let answer = self.gate.call(what, key.operation(), call).await;
         let session = answer

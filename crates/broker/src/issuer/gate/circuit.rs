@@ -68,12 +68,20 @@ impl Sign {
 
 impl Circuit {
     pub(super) fn admit(&mut self, now: Instant) -> Admission {
-        match &mut self.open {
+        let admission = self.would_admit(now);
+        if admission == Admission::Probe
+            && let Some(open) = &mut self.open
+        {
+            open.is_tried = true;
+        }
+        admission
+    }
+
+    /// What would become of a call now.
+    pub(super) fn would_admit(&self, now: Instant) -> Admission {
+        match &self.open {
             None => Admission::Closed,
-            Some(open) if !open.is_tried && now >= open.until => {
-                open.is_tried = true;
-                Admission::Probe
-            }
+            Some(open) if !open.is_tried && now >= open.until => Admission::Probe,
             Some(_) => Admission::Open,
         }
     }

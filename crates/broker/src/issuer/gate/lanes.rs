@@ -1,8 +1,8 @@
 //! What is under way and what waits at each endpoint. Pure, but for telling whoever waits.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
-use deputy_aws::CallBudget;
+use deputy_delegation::people::UserName;
 use tokio::{sync::oneshot::Sender, time::Instant};
 
 use super::{
@@ -10,20 +10,58 @@ use super::{
     options::GateOptions,
     queue::{CallParty, CallUrgency, FairQueue},
     route::{CallerKey, LaneKey, NotSent, StsRoute},
+    turns::CallerTurns,
 };
 
 #[derive(Default)]
 pub(super) struct GateState {
     pub(super) lanes: HashMap<LaneKey, EndpointLane>,
-    pub(super) budgets: HashMap<CallerKey, Arc<CallBudget>>,
+    pub(super) callers: HashMap<CallerKey, CallerTurns>,
     pub(super) under_way: usize,
-    pub(super) people: usize,
+    pub(super) people: People,
+}
+
+/// Calls under way for people.
+#[derive(Default)]
+pub(super) struct People {
+    all: usize,
+    of_each: HashMap<UserName, usize>,
+}
+
+impl People {
+    fn of(&self, who: &CallParty) -> usize {
+        match who {
+            CallParty::Person(user) => self.of_each.get(user).copied().unwrap_or_default(),
+            _ => 0,
+        }
+    }
+
+    fn begin(&mut self, who: &CallParty) {
+        self.all += usize::from(who.is_people());
+        if let CallParty::Person(user) = who {
+            *self.of_each.entry(user.clone()).or_default() += 1;
+        }
+    }
+
+    fn end(&mut self, who: &CallParty) {
+        self.all = self.all.saturating_sub(usize::from(who.is_people()));
+        if let CallParty::Person(user) = who
+            && let Some(calls) = self.of_each.get_mut(user)
+        {
+            *calls = calls.saturating_sub(1);
+            if *calls == 0 {
+                self.of_each.remove(user);
+            }
+        }
+    }
 }
 
 pub(super) struct EndpointLane {
-    pub(super) waiting: FairQueue<Sender<Result<(), NotSent>>>,
+    pub(super) waiting: FairQueue<CallParty, Sender<Result<(), NotSent>>>,
     pub(super) under_way: usize,
     pub(super) renewals: usize,
+    /// Under way for people.
+    pub(super) people: usize,
     pub(super) circuit: Circuit,
 }
 
@@ -42,6 +80,7 @@ impl GateState {
             waiting: FairQueue::new(options.waiting),
             under_way: 0,
             renewals: 0,
+            people: 0,
             circuit: Circuit::default(),
         })
     }
@@ -67,9 +106,12 @@ impl GateState {
                     break;
                 }
                 let may_renew = lane.renewals < options.renewals_of_endpoint;
-                let may_people = *people < options.people;
+                // Endpoints that hang leave the people of others one call.
+                let may_people = lane.people == 0
+                    || (people.all < options.people && lane.people < options.people_of_endpoint);
                 let may = |urgency: CallUrgency, who: &CallParty| {
-                    (urgency == CallUrgency::First || may_renew) && (*who != CallParty::People || may_people)
+                    (urgency == CallUrgency::First || may_renew)
+                        && (!who.is_people() || (may_people && people.of(who) < options.of_person))
                 };
                 let Some((urgency, who, told)) = lane.waiting.pop(may) else {
                     break;
@@ -80,27 +122,28 @@ impl GateState {
                 *under_way += 1;
                 lane.under_way += 1;
                 lane.renewals += usize::from(urgency == CallUrgency::Renewal);
-                *people += usize::from(who == CallParty::People);
+                lane.people += usize::from(who.is_people());
+                people.begin(&who);
             }
         }
     }
 
     pub(super) fn begin(&mut self, call: &GatedCall) {
         self.under_way += 1;
-        self.people += usize::from(call.who == CallParty::People);
+        self.people.begin(&call.who);
         if let Some(lane) = self.lanes.get_mut(&call.route.lane) {
             lane.under_way += 1;
+            lane.people += usize::from(call.who.is_people());
             lane.renewals += usize::from(call.urgency == CallUrgency::Renewal);
         }
     }
 
     pub(super) fn end(&mut self, call: &GatedCall) {
         self.under_way = self.under_way.saturating_sub(1);
-        self.people = self
-            .people
-            .saturating_sub(usize::from(call.who == CallParty::People));
+        self.people.end(&call.who);
         if let Some(lane) = self.lanes.get_mut(&call.route.lane) {
             lane.under_way = lane.under_way.saturating_sub(1);
+            lane.people = lane.people.saturating_sub(usize::from(call.who.is_people()));
             let renewals = usize::from(call.urgency == CallUrgency::Renewal);
             lane.renewals = lane.renewals.saturating_sub(renewals);
         }

@@ -2,37 +2,36 @@
 //! other, and all of them together do not ask more than AWS lets a calling account ask.
 //!
 //! For each (account, endpoint): a bounded share of the calls under way, a bounded line that is fair by namespace ([`queue`]), and a
-//! [`circuit`]. For each (calling account, region): a call budget that halves when AWS throttles.
+//! [`circuit`]. For each (calling account, region): a call budget that halves when AWS throttles, at which endpoints and namespaces have their
+//! turns ([`turns`]).
 
 mod circuit;
 mod lanes;
 mod options;
 mod queue;
 mod route;
+mod turns;
 
 use std::sync::Arc;
 
-use deputy_aws::{AwsError, CallBudget, CallPurpose, ErrorClass};
+use deputy_aws::{AwsError, ErrorClass};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::{
-    sync::oneshot::{self, Receiver},
+    sync::oneshot::{self, Receiver, Sender},
     time::Instant,
 };
 
 use self::{
     circuit::{Admission, Sign},
     lanes::{GateState, GatedCall},
-    route::CallerKey,
+    turns::CallerTurns,
 };
 pub use self::{
     options::GateOptions,
     queue::{CallParty, CallUrgency},
     route::{NotSent, StsRoute, StsSource},
 };
-
-/// Budgets that are kept of calling accounts, each in a region.
-const MOST_CALLERS: usize = 1024;
 
 /// The figures for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -72,14 +71,16 @@ impl StsGate {
         operation: &'static str,
         call: impl Future<Output = Result<T, AwsError>> + Send,
     ) -> Result<Result<T, AwsError>, NotSent> {
-        let mut leave = self.enter(route, urgency, who).await?;
-        let budget = self.budget(&route.caller);
-        let purpose = match urgency {
-            CallUrgency::First => CallPurpose::Provision,
-            CallUrgency::Renewal => CallPurpose::Look,
+        let deadline = Instant::now() + self.options.patience;
+        let gated = GatedCall {
+            route: route.clone(),
+            urgency,
+            who,
+            is_probe: false,
         };
-        let turn = budget.acquire(operation, purpose, self.options.patience).await;
-        turn.map_err(|error| NotSent::Budget(Arc::new(error)))?;
+        // The budget first: whoever waits for it keeps no place at an endpoint from those who may call.
+        let budget = self.may_call(&gated, operation, deadline).await?;
+        let mut leave = self.enter(gated, deadline).await?;
         let started = Instant::now();
         let result = call.await;
         let is_throttled = matches!(&result, Err(error) if error.class() == ErrorClass::Throttled);
@@ -97,33 +98,15 @@ impl StsGate {
         let state = self.state.lock();
         GateFigures {
             open: state.lanes.values().filter(|lane| lane.circuit.is_open()).count(),
-            waiting: state.lanes.values().map(|lane| lane.waiting.len()).sum(),
+            waiting: state.lanes.values().map(|lane| lane.waiting.len()).sum::<usize>()
+                + state.callers.values().map(CallerTurns::len).sum::<usize>(),
             under_way: state.under_way,
         }
     }
 
-    fn budget(&self, caller: &CallerKey) -> Arc<CallBudget> {
-        let mut state = self.state.lock();
-        if let Some(known) = state.budgets.get(caller) {
-            return Arc::clone(known);
-        }
-        if state.budgets.len() >= MOST_CALLERS {
-            // Accounts come and go. What nobody uses now is learned again.
-            state.budgets.retain(|_, budget| Arc::strong_count(budget) > 1);
-        }
-        let new = Arc::new(CallBudget::new(self.options.budget));
-        state.budgets.insert(caller.clone(), Arc::clone(&new));
-        new
-    }
-
     /// Waits for the turn of a call at its endpoint.
-    async fn enter(&self, route: &StsRoute, urgency: CallUrgency, who: CallParty) -> Result<Leave, NotSent> {
-        let mut call = GatedCall {
-            route: route.clone(),
-            urgency,
-            who,
-            is_probe: false,
-        };
+    async fn enter(&self, mut call: GatedCall, deadline: Instant) -> Result<Leave, NotSent> {
+        let route = call.route.clone();
         let turn = {
             let mut state = self.state.lock();
             let now = Instant::now();
@@ -138,7 +121,8 @@ impl StsGate {
             }
             let (told, turn) = oneshot::channel();
             let lane = state.lane(&route.lane, self.options);
-            if let Some(gives_way) = lane.waiting.push(urgency, &call.who, told) {
+            lane.waiting.make_room(call.urgency, Sender::is_closed);
+            if let Some(gives_way) = lane.waiting.push(call.urgency, &call.who, told) {
                 // Whoever is gone hears nothing.
                 let _gone = gives_way.send(Err(NotSent::QueueFull(route.lane.what().into())));
             }
@@ -150,7 +134,7 @@ impl StsGate {
             call: Some(call),
             turn,
         };
-        match tokio::time::timeout(self.options.patience, &mut waits.turn).await {
+        match tokio::time::timeout_at(deadline, &mut waits.turn).await {
             Ok(Ok(Ok(()))) => waits
                 .had()
                 .ok_or_else(|| NotSent::NoTurn(route.lane.what().into())),

@@ -5,7 +5,7 @@ use std::{
     hash::Hash,
 };
 
-use deputy_delegation::NamespaceName;
+use deputy_delegation::{NamespaceName, people::UserName};
 
 /// What a call is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,32 +21,40 @@ pub enum CallUrgency {
 pub enum CallParty {
     /// Pods of a namespace.
     Namespace(NamespaceName),
-    /// People, of whatever namespace: together they have the share of one.
+    /// A person, of whatever namespace.
+    Person(UserName),
+    /// People, whoever they are: of what is kept they have the share of one namespace together.
     People,
     /// The broker itself, which asks who it is.
     Broker,
+}
+
+impl CallParty {
+    pub(super) fn is_people(&self) -> bool {
+        matches!(self, Self::Person(_) | Self::People)
+    }
 }
 
 /// First requests that have their turn while a renewal waits, at most: a flood of them must not let sessions end that are in use.
 const FIRST_BEFORE_RENEWAL: u32 = 15;
 
 /// Waiting calls: first requests before renewals, and of each kind whom they are for in turn.
-pub(super) struct FairQueue<T> {
-    first: Line<T>,
-    renewals: Line<T>,
+pub(super) struct FairQueue<P, T> {
+    first: Line<P, T>,
+    renewals: Line<P, T>,
     /// First requests that had their turn since a renewal had one, or none waited.
     passed_over: u32,
     capacity: usize,
 }
 
-struct Line<T> {
-    calls: HashMap<CallParty, VecDeque<T>>,
+struct Line<P, T> {
+    calls: HashMap<P, VecDeque<T>>,
     /// Who waits, in the order of their turns.
-    turns: VecDeque<CallParty>,
+    turns: VecDeque<P>,
     len: usize,
 }
 
-impl<T> FairQueue<T> {
+impl<P: Clone + Eq + Hash, T> FairQueue<P, T> {
     /// Of either kind at most `capacity` wait.
     pub(super) fn new(capacity: usize) -> Self {
         Self {
@@ -65,8 +73,20 @@ impl<T> FairQueue<T> {
         self.len() == 0
     }
 
+    /// Makes room for a further call: when there is none, whoever `is_gone` goes.
+    pub(super) fn make_room(&mut self, urgency: CallUrgency, is_gone: impl Fn(&T) -> bool) {
+        let capacity = self.capacity;
+        let line = match urgency {
+            CallUrgency::First => &mut self.first,
+            CallUrgency::Renewal => &mut self.renewals,
+        };
+        if line.len >= capacity {
+            line.forget(is_gone);
+        }
+    }
+
     /// A call joins. When there is no room, the newest call of whoever has the most waiting gives way, and is returned: it may be this one.
-    pub(super) fn push(&mut self, urgency: CallUrgency, who: &CallParty, call: T) -> Option<T> {
+    pub(super) fn push(&mut self, urgency: CallUrgency, who: &P, call: T) -> Option<T> {
         let capacity = self.capacity;
         let line = match urgency {
             CallUrgency::First => &mut self.first,
@@ -88,10 +108,7 @@ impl<T> FairQueue<T> {
     }
 
     /// The next call of those whose turn may be now.
-    pub(super) fn pop(
-        &mut self,
-        may: impl Fn(CallUrgency, &CallParty) -> bool,
-    ) -> Option<(CallUrgency, CallParty, T)> {
+    pub(super) fn pop(&mut self, may: impl Fn(CallUrgency, &P) -> bool) -> Option<(CallUrgency, P, T)> {
         let renewal_is_due = self.passed_over >= FIRST_BEFORE_RENEWAL;
         let order = if renewal_is_due {
             [CallUrgency::Renewal, CallUrgency::First]
@@ -129,7 +146,7 @@ impl<T> FairQueue<T> {
     }
 }
 
-impl<T> Default for Line<T> {
+impl<P, T> Default for Line<P, T> {
     fn default() -> Self {
         Self {
             calls: HashMap::new(),
@@ -139,8 +156,8 @@ impl<T> Default for Line<T> {
     }
 }
 
-impl<T> Line<T> {
-    fn push(&mut self, who: &CallParty, call: T) {
+impl<P: Clone + Eq + Hash, T> Line<P, T> {
+    fn push(&mut self, who: &P, call: T) {
         let calls = self.calls.entry(who.clone()).or_default();
         if calls.is_empty() {
             self.turns.push_back(who.clone());
@@ -149,20 +166,29 @@ impl<T> Line<T> {
         self.len += 1;
     }
 
-    fn longest(&self) -> Option<(CallParty, usize)> {
+    fn forget(&mut self, is_gone: impl Fn(&T) -> bool) {
+        for calls in self.calls.values_mut() {
+            calls.retain(|call| !is_gone(call));
+        }
+        self.calls.retain(|_, calls| !calls.is_empty());
+        self.turns.retain(|waits| self.calls.contains_key(waits));
+        self.len = self.calls.values().map(VecDeque::len).sum();
+    }
+
+    fn longest(&self) -> Option<(P, usize)> {
         let lengths = self.calls.iter().map(|(who, calls)| (who, calls.len()));
         let longest = lengths.max_by_key(|(_, length)| *length);
         longest.map(|(who, length)| (who.clone(), length))
     }
 
-    fn pop_newest(&mut self, who: &CallParty) -> Option<T> {
+    fn pop_newest(&mut self, who: &P) -> Option<T> {
         let call = self.calls.get_mut(who).and_then(VecDeque::pop_back)?;
         self.taken(who);
         Some(call)
     }
 
     /// The oldest call of the first in turn who may; they are the last in turn then.
-    fn pop(&mut self, may: impl Fn(&CallParty) -> bool) -> Option<(CallParty, T)> {
+    fn pop(&mut self, may: impl Fn(&P) -> bool) -> Option<(P, T)> {
         let at = self.turns.iter().position(may)?;
         let who = self.turns.remove(at)?;
         let call = self.calls.get_mut(&who).and_then(VecDeque::pop_front)?;
@@ -172,7 +198,7 @@ impl<T> Line<T> {
     }
 
     /// One call of theirs is gone.
-    fn taken(&mut self, who: &CallParty) {
+    fn taken(&mut self, who: &P) {
         self.len = self.len.saturating_sub(1);
         if self.calls.get(who).is_none_or(VecDeque::is_empty) {
             self.calls.remove(who);
@@ -189,7 +215,7 @@ mod tests {
         CallParty::Namespace(NamespaceName::new(namespace).unwrap())
     }
 
-    fn order(queue: &mut FairQueue<String>) -> Vec<String> {
+    fn order(queue: &mut FairQueue<CallParty, String>) -> Vec<String> {
         std::iter::from_fn(|| queue.pop(|_, _| true))
             .map(|(_, _, call)| call)
             .collect()
@@ -253,5 +279,20 @@ mod tests {
         assert_eq!(next.map(|(_, _, call)| call).as_deref(), Some("pod"));
         assert_eq!(queue.drain(), ["person"]);
         assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn who_is_gone_takes_no_room() {
+        let mut queue = FairQueue::new(3);
+        for who in ["a", "b", "a"] {
+            queue.push(CallUrgency::First, &of(who), who.to_owned());
+        }
+        queue.make_room(CallUrgency::First, |call| call == "a");
+        assert_eq!(queue.len(), 1);
+        let new = CallUrgency::First;
+        assert_eq!(queue.push(new, &of("c"), "c".to_owned()), None);
+        queue.make_room(CallUrgency::First, |call| call == "b");
+        assert_eq!(queue.len(), 2, "there is room");
+        assert_eq!(order(&mut queue), ["b", "c"]);
     }
 }

@@ -176,3 +176,132 @@ async fn an_endpoint_that_hangs_is_known_by_the_question_who_the_broker_is() {
     assert!(error.message().contains("is left alone"), "{error}");
     assert_eq!(gate.figures().open, 1);
 }
+
+fn of_namespace(name: &str) -> CallParty {
+    CallParty::Namespace(deputy_delegation::NamespaceName::new(name).unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_one_account_holds_up_another_for_two_tokens_at_most() {
+    let two_a_second = BudgetSettings {
+        burst: 1.0,
+        initial_rate: 2.0,
+        min_rate: 2.0,
+        max_rate: 2.0,
+        growth: 0.0,
+        recovery: 0.0,
+    };
+    let gate = gate(two_a_second);
+    let storm: Vec<_> = (0..200)
+        .map(|_| {
+            let gate = gate.clone();
+            tokio::spawn(async move {
+                let route = StsRoute::of_issuer(&fixtures::account());
+                let what = (&route, CallUrgency::First, of_namespace("storm"));
+                gate.call(what, "sts:AssumeRole", std::future::ready(Ok(())))
+                    .await
+            })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let mut other = fixtures::account();
+    other.id = AccountId::new("999999999999").unwrap();
+    for (account, namespace) in [(other, "storm"), (fixtures::account(), "modest")] {
+        let route = StsRoute::of_issuer(&account);
+        let began = Instant::now();
+        let what = (&route, CallUrgency::First, of_namespace(namespace));
+        let made = gate.call(what, "sts:AssumeRole", std::future::ready(Ok(())));
+        assert!(matches!(made.await, Ok(Ok(()))), "{namespace}");
+        assert!(
+            began.elapsed() <= Duration::from_secs(1),
+            "{namespace}: {:?}",
+            began.elapsed()
+        );
+    }
+    for asked in storm {
+        asked.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn neither_one_endpoint_nor_one_person_holds_up_other_people() {
+    let gate = gate(BudgetSettings {
+        burst: 1000.0,
+        ..BudgetSettings::default()
+    });
+    let person = |name: String| CallParty::Person(deputy_delegation::people::UserName::new(&name).unwrap());
+    let ask = |account: u64, who: CallParty, hangs: bool| {
+        let gate = gate.clone();
+        tokio::spawn(async move {
+            let mut at = fixtures::account();
+            at.id = AccountId::new(format!("{account:012}")).unwrap();
+            let work = async move {
+                if hangs {
+                    std::future::pending::<()>().await;
+                }
+                Ok(())
+            };
+            let route = StsRoute::of_issuer(&at);
+            gate.call((&route, CallUrgency::First, who), "sts:AssumeRole", work)
+                .await
+        })
+    };
+    let mut hung = Vec::new();
+    // One person who wants much everywhere, and many at endpoints that hang.
+    for account in 1..=4 {
+        for n in 0..20 {
+            hung.push(ask(account, person("greedy".to_owned()), true));
+            hung.push(ask(account, person(format!("p{account}-{n}")), true));
+        }
+    }
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    let began = Instant::now();
+    let answer = ask(9, person("modest".to_owned()), false).await.unwrap();
+    assert!(matches!(answer, Ok(Ok(()))));
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    for asked in hung {
+        asked.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_gone_keeps_nobody_out_of_the_line() {
+    let options = GateOptions {
+        calls_of_endpoint: 1,
+        waiting: 2,
+        ..GateOptions::default()
+    };
+    let gate = StsGate::new(options, Timestamp::now);
+    let ask = |hangs: bool| {
+        let gate = gate.clone();
+        tokio::spawn(async move {
+            let route = StsRoute::of_issuer(&fixtures::account());
+            let work = async move {
+                if hangs {
+                    std::future::pending::<()>().await;
+                }
+                Ok(())
+            };
+            gate.call(
+                (&route, CallUrgency::First, of_namespace("a")),
+                "sts:AssumeRole",
+                work,
+            )
+            .await
+        })
+    };
+    let hangs = ask(true);
+    tokio::task::yield_now().await;
+    for gone in [ask(false), ask(false)] {
+        tokio::task::yield_now().await;
+        gone.abort();
+        assert!(gone.await.is_err());
+    }
+    let asks = ask(false);
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    hangs.abort();
+    let answer = asks.await.unwrap();
+    assert!(matches!(answer, Ok(Ok(()))), "{:?}", answer.err());
+}

@@ -29,6 +29,14 @@ fn hung() -> Arc<FakeSts> {
     })
 }
 
+/// An issuer whose budget of calls nobody uses up.
+fn unhurried() -> Issuer {
+    let mut options = IssuerOptions::default();
+    options.gate.budget.burst = 5000.0;
+    let on_issued = |_: &SessionKey, _: &Issued, _: &[ObjectName]| {};
+    Issuer::with_clock(options, Arc::new(on_issued), now)
+}
+
 /// Asks in a task of its own.
 fn ask(
     issuer: &Issuer,
@@ -70,7 +78,7 @@ async fn an_endpoint_that_hangs_slows_no_other_account() {
 #[tokio::test(start_paused = true)]
 async fn however_many_endpoints_hang_one_more_is_served() {
     let (hangs, works) = (hung(), Arc::new(FakeSts::default()));
-    let (issuer, _) = issuer();
+    let issuer = unhurried();
     for n in 0..40 {
         let of_hung = source_in(&account(&format!("1111111111{n:02}")), &hangs);
         for m in 0..100 {
@@ -165,7 +173,7 @@ async fn one_call_tries_an_endpoint_that_was_left_alone_and_the_rest_do_not_wait
 #[tokio::test(start_paused = true)]
 async fn a_namespace_that_wants_much_is_not_served_before_one_that_wants_little() {
     let fake = hung();
-    let (issuer, _) = issuer();
+    let issuer = unhurried();
     let sts = source_in(&account("111111111111"), &fake);
     let in_namespace = |name: &str, n: usize| {
         let SessionKey::Role(mut key) = key(&format!("s{n}")) else {
