@@ -15,7 +15,7 @@ use deputy_delegation::{
     AccountId, ObjectName, Uid,
     model::{Account, BindingSelector},
 };
-use deputy_index::{Entry, Index, ResourceKind};
+use deputy_index::{Entry, Index, PodLife, ResourceKind};
 use deputy_runtime::{
     error::chain,
     events::NoticeQueue,
@@ -39,7 +39,7 @@ use crate::{
     problem::BrokerProblem,
     report::{Reports, write_account_conditions},
     resolve::{AcceptedBy, Denials, SessionGrant, StillGranted, resolve, still_granted},
-    token::{PodIdentity, TokenApi, Verifier},
+    token::{PodIdentity, TokenApi, TokenError, Verifier},
     told::PodEvents,
 };
 
@@ -278,7 +278,7 @@ impl Broker {
 
     async fn answer_pod(
         &self,
-        identity: &PodIdentity,
+        identity: &Arc<PodIdentity>,
         peer: IpAddr,
         binding: Option<&BindingSelector>,
     ) -> Result<BrokerAnswer, BrokerProblem> {
@@ -303,6 +303,10 @@ impl Broker {
             SessionError::NotYet { code, .. } => BrokerProblem::retry(code, error.to_string()),
             SessionError::Refused(error) => self.refusal_problem((identity, peer), &error),
         })?;
+        // That took a moment, in which the pod may have ended.
+        if self.index.pod_life(&identity.subject.pod_uid) == PodLife::Ended {
+            return Err(self.token_problem(&TokenError::PodGone(Arc::clone(identity)), peer));
+        }
         // 4. The record of it.
         self.denials.forget(&grant);
         self.reports.issued(&grant.key.binding());

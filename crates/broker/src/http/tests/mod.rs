@@ -4,6 +4,7 @@
 
 mod audit;
 mod bundle;
+mod ended;
 mod federated;
 
 use std::{fs, path::PathBuf};
