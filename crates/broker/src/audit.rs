@@ -1,15 +1,13 @@
 //! The audit log (docs/contracts.md): who got what, and who was refused. Each line once, however often it is asked for.
 
 use std::{
-    collections::VecDeque,
     hash::{BuildHasher as _, RandomState},
     net::IpAddr,
-    sync::Arc,
     time::Duration,
 };
 
 use deputy_delegation::{
-    ClusterName, ObjectName, Uid,
+    ClusterName, ObjectName,
     model::{BindingRef, ObjectId},
     naming,
     people::AuthenticatedPerson,
@@ -23,6 +21,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     issuer::{FederatedSessionKey, Issued, RoleSessionKey, SessionKey},
+    recent::RecentLines,
     resolve::SessionGrant,
     token::PodIdentity,
 };
@@ -30,29 +29,29 @@ use crate::{
 /// A refusal: pod uid or user, code, binding. A pod that is refused asks again and again.
 type RefusalKey = (String, &'static str, String);
 
-/// The longest life of a session, and so of the memory of its deliveries.
-const LONGEST_SESSION: Duration = Duration::from_secs(36 * 3600);
 /// How often the same refusal of the same pod is in the audit log.
 const SAME_REFUSAL: Duration = Duration::from_secs(60);
 
-/// Pods, and people, whose deliveries are remembered.
-const MOST_RECEIVERS: u64 = 50_000;
-/// Deliveries remembered of each: more sessions, or addresses, than a pod has.
-const MOST_DELIVERIES: usize = 32;
+/// Deliveries to one pod, or person, that are in the audit log in a minute: more sessions, or addresses, than a pod has. What is more is in
+/// it when it is delivered again later.
+const DELIVERIES_A_MINUTE: u32 = 64;
+/// Pods and people of whom that is known.
+const MOST_RECEIVERS: usize = 50_000;
+/// Addresses from which tokens come that are nobody's, and why, told apart in a minute.
+const MOST_STRANGERS: usize = 1024;
 
 /// The place of an audit line that is to come, as long as audit lines get to where they are kept.
 pub(crate) type AuditCheck = dyn Fn() -> Result<AuditPlace, AuditStalled> + Send + Sync;
-
-/// What stands for the access key id of a session and the address that it went to; none of people, who ask by way of the API server.
-type Delivery = u64;
 
 /// What is in the audit log already.
 pub(crate) struct AuditLog {
     cluster: ClusterName,
     place: Box<AuditCheck>,
     hasher: RandomState,
-    /// What a pod (its uid) or a person was given.
-    delivered: moka::sync::Cache<String, Arc<Mutex<VecDeque<Delivery>>>>,
+    /// Deliveries to a pod (its uid) or a person.
+    delivered: Mutex<RecentLines<u64>>,
+    /// Tokens that are nobody's: from which address, none of further ones, and why.
+    strangers: Mutex<RecentLines<(Option<IpAddr>, &'static str)>>,
     refused: moka::sync::Cache<RefusalKey, ()>,
     /// Those of people, apart: the name of a binding is theirs to choose.
     refused_people: moka::sync::Cache<RefusalKey, ()>,
@@ -65,10 +64,8 @@ impl AuditLog {
             cluster: cluster.clone(),
             place: Box::new(|| audit_sink().map_or_else(|| Ok(AuditPlace::default()), AuditSink::reserve)),
             hasher: RandomState::new(),
-            delivered: moka::sync::Cache::builder()
-                .max_capacity(MOST_RECEIVERS)
-                .time_to_idle(LONGEST_SESSION)
-                .build(),
+            delivered: Mutex::new(RecentLines::new(MOST_RECEIVERS)),
+            strangers: Mutex::new(RecentLines::new(MOST_STRANGERS)),
             refused: moka::sync::Cache::builder()
                 .max_capacity(50_000)
                 .time_to_live(SAME_REFUSAL)
@@ -101,11 +98,6 @@ impl AuditLog {
     pub(crate) fn on_issued(&self) -> impl Fn(&SessionKey, &Issued, &[ObjectName]) + Send + Sync + use<> {
         let cluster = self.cluster.clone();
         move |key, issued, limits| session_issued(&cluster, key, issued, limits)
-    }
-
-    /// A pod has ended: it is given nothing more.
-    pub(crate) fn pod_ended(&self, pod: &Uid) {
-        self.delivered.invalidate(pod.as_str());
     }
 
     /// The first time that a pod is given a session, and the first time at each address. Later times are revalidations of the same one.
@@ -164,20 +156,13 @@ impl AuditLog {
     }
 
     fn is_new_delivery(&self, receiver: &str, issued: &Issued, peer: Option<IpAddr>) -> bool {
-        let delivery = self
-            .hasher
-            .hash_one((&issued.session.credentials.access_key_id, peer));
-        let known = self.delivered.get(receiver);
-        let known = known.unwrap_or_else(|| self.delivered.get_with(receiver.to_owned(), Arc::default));
-        let mut known = known.lock();
-        if known.contains(&delivery) {
+        let delivery = self.hasher.hash_one((receiver, peer));
+        if issued.is_delivered(delivery) {
             return false;
         }
-        if known.len() >= MOST_DELIVERIES {
-            known.pop_front();
-        }
-        known.push_back(delivery);
-        true
+        let receiver = self.hasher.hash_one(receiver);
+        let may = self.delivered.lock().may_write(receiver, DELIVERIES_A_MINUTE);
+        may != Some(false) && issued.deliver(delivery)
     }
 
     /// A refusal of a person.
@@ -236,10 +221,15 @@ impl AuditLog {
         );
     }
 
-    /// A token that is nobody's: one line for each `category` of reasons.
+    /// A token that is nobody's: one line for each address and `category` of reasons, and one for all further addresses.
     pub(crate) fn invalid_token(&self, peer: IpAddr, category: &'static str, message: &str) {
         const CODE: &str = "InvalidToken";
-        if self.is_new(String::new(), CODE, category.to_owned()) {
+        let is_new = {
+            let mut known = self.strangers.lock();
+            let own = known.may_write((Some(peer), category), 1);
+            own.unwrap_or_else(|| known.may_write_of_all((None, category), 1))
+        };
+        if is_new {
             audit!(
                 event = "Refused",
                 cluster = %self.cluster,

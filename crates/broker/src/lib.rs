@@ -35,6 +35,7 @@ mod metrics;
 mod people;
 mod problem;
 mod process;
+mod recent;
 mod report;
 mod resolve;
 mod service;

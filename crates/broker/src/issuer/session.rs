@@ -1,9 +1,10 @@
 //! A session with what was noted when it was made: how long it may be used, when its successor is due, and when agents ask for that.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use deputy_aws::Session;
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
@@ -43,7 +44,12 @@ pub struct Issued {
     life: Duration,
     pub renewal: Renewal,
     due: Duration,
+    /// Whom it was delivered to, each by what stands for them.
+    delivered: Mutex<HashSet<u64>>,
 }
+
+/// Deliveries that a session remembers.
+const MOST_DELIVERIES: usize = 65_536;
 
 impl Issued {
     /// A session is never handed out in its last minute: clocks differ.
@@ -63,7 +69,24 @@ impl Issued {
             life,
             renewal,
             due: life.mul_f64(share),
+            delivered: Mutex::default(),
         }
+    }
+
+    /// Whether it was delivered to `receiver` before.
+    #[must_use]
+    pub(crate) fn is_delivered(&self, receiver: u64) -> bool {
+        self.delivered.lock().contains(&receiver)
+    }
+
+    /// It is delivered to `receiver`. Gives whether that is new.
+    pub(crate) fn deliver(&self, receiver: u64) -> bool {
+        let mut delivered = self.delivered.lock();
+        if delivered.len() >= MOST_DELIVERIES && !delivered.contains(&receiver) {
+            // What is forgotten is new once more.
+            delivered.clear();
+        }
+        delivered.insert(receiver)
     }
 
     /// When the next session is due.

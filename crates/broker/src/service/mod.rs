@@ -186,7 +186,6 @@ impl Broker {
     /// A pod has ended: what is kept for it alone is forgotten.
     pub(crate) fn pod_ended(&self, pod: &Uid) {
         self.issuer.pod_ended(pod);
-        self.audit.pod_ended(pod);
     }
 
     /// Waits until the cluster has been read.

@@ -81,12 +81,12 @@ async fn a_session_that_is_used_at_another_address_has_another_line() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_delivered_is_remembered_within_bounds_and_until_the_pod_ends() {
+async fn each_delivery_has_one_line_however_many_pods_and_few_a_minute_of_one() {
     let index = index();
     let audit = AuditLog::new(index.cluster());
     let pod = crate::fixtures::pod_of("uploader");
     let grant = crate::resolve::resolve(&index, &pod, None).unwrap_or_else(|error| panic!("{error}"));
-    let (other, life) = (Uid::new("other").unwrap(), std::time::Duration::from_secs(3600));
+    let life = std::time::Duration::from_secs(3600);
     let session = FixedSts::default()
         .assume_role(&crate::fixtures::request_of(&grant))
         .await
@@ -96,22 +96,59 @@ async fn what_was_delivered_is_remembered_within_bounds_and_until_the_pod_ends()
     let subscriber = deputy_runtime::telemetry::subscriber("info", log.clone()).unwrap();
     let _guard = tracing::subscriber::set_default(subscriber);
     let deliver = |peer: u8| audit.session_delivered((&pod, IpAddr::from([10, 0, 0, peer])), &grant, &issued);
-    for peer in [0, 1, 0, 1] {
+    for peer in (0..100).chain(0..100) {
         deliver(peer);
     }
-    assert_eq!(audit_of(&log).len(), 2);
-    audit.pod_ended(&other);
-    deliver(1);
-    assert_eq!(audit_of(&log).len(), 2);
-    audit.pod_ended(&pod.subject.pod_uid);
-    deliver(1);
-    assert_eq!(audit_of(&log).len(), 3);
-    // Of one pod few are remembered: the first comes anew.
-    for peer in 2..=40 {
+    assert_eq!(audit_of(&log).len(), 64, "of one pod in a minute");
+    tokio::time::advance(std::time::Duration::from_secs(60)).await;
+    for peer in (0..100).chain(0..100) {
         deliver(peer);
     }
-    deliver(1);
-    assert_eq!(audit_of(&log).len(), 43);
+    assert_eq!(audit_of(&log).len(), 100);
+}
+
+#[tokio::test(start_paused = true)]
+async fn revalidations_have_no_lines_however_many_pods_there_are() {
+    let index = index();
+    let audit = AuditLog::new(index.cluster());
+    let mut pod = crate::fixtures::pod_of("uploader");
+    let grant = crate::resolve::resolve(&index, &pod, None).unwrap_or_else(|error| panic!("{error}"));
+    let session = FixedSts::default()
+        .assume_role(&crate::fixtures::request_of(&grant))
+        .await
+        .unwrap();
+    let issued = Issued::new(session, std::time::Duration::from_secs(3600), grant.renewal);
+    let mut deliver_all = |log: &CapturedLog| {
+        let subscriber = deputy_runtime::telemetry::subscriber("info", log.clone()).unwrap();
+        let _guard = tracing::subscriber::set_default(subscriber);
+        for n in 0..51_000 {
+            pod.subject.pod_uid = Uid::new(format!("pod-{n}")).unwrap();
+            audit.session_delivered((&pod, IpAddr::from([10, 0, 0, 1])), &grant, &issued);
+        }
+    };
+    deliver_all(&CapturedLog::default());
+    let log = CapturedLog::default();
+    deliver_all(&log);
+    assert_eq!(log.text(), "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_of_nobody_have_a_line_for_each_address_within_bounds() {
+    let audit = AuditLog::new(index().cluster());
+    let log = CapturedLog::default();
+    let subscriber = deputy_runtime::telemetry::subscriber("info", log.clone()).unwrap();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let refuse = |peer: u32, why| audit.invalid_token(IpAddr::from(peer.to_be_bytes()), why, "no");
+    for _ in 0..3 {
+        for (peer, why) in [(1, "expired"), (1, "signature"), (2, "expired")] {
+            refuse(peer, why);
+        }
+    }
+    assert_eq!(audit_of(&log).len(), 3, "one address hides no other");
+    for peer in 0..5000 {
+        refuse(peer, "expired");
+    }
+    assert_eq!(audit_of(&log).len(), 1025, "one for all further addresses");
 }
 
 #[tokio::test(start_paused = true)]

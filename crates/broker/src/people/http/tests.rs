@@ -184,8 +184,13 @@ async fn a_person_gets_a_session_as_published() {
             )
         })
         .collect();
-    let expected = ["SessionIssued", "SessionDelivered", "SessionIssued"]
-        .map(|event| format!("{event} {ALICE} {ALICE}"));
+    let expected = [
+        "SessionIssued",
+        "SessionDelivered",
+        "SessionIssued",
+        "SessionDelivered",
+    ]
+    .map(|event| format!("{event} {ALICE} {ALICE}"));
     assert_eq!(audit, expected);
     for secret in ["canary-secret", "canary-token"] {
         assert!(!log.text().contains(secret));
