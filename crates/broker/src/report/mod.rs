@@ -16,8 +16,8 @@ use deputy_api::{
 };
 use deputy_aws::{AwsError, ErrorClass};
 use deputy_delegation::{
-    ObjectName,
-    model::{BindingKind, BindingRef},
+    NamespaceName, ObjectName,
+    model::{BindingKind, BindingRef, ObjectId},
 };
 use deputy_index::Index;
 use deputy_runtime::error::chain;
@@ -25,8 +25,8 @@ use deputy_runtime::status::patch_status;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{
-    Api, Client,
-    api::{ApiResource, DynamicObject},
+    Api, Client, ResourceExt as _,
+    api::{ApiResource, DynamicObject, ListParams},
 };
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -37,8 +37,16 @@ const MOST_REFUSED: usize = 10_000;
 /// Between two writes: a cluster with ten thousand bindings that are refused at once is not answered by as many writes a second.
 const BETWEEN_WRITES: Duration = Duration::from_millis(100);
 
-/// From so many per cent on people hear that session policy and tags nearly fill what AWS has for them.
+/// From so many per cent on people hear that session policy and tags nearly fill what AWS has for them, and again when it is a step more.
 const NEARLY_FULL: u32 = 90;
+const STEP: u32 = 5;
+/// Below, it is taken back: sessions of one binding are not all alike, and each would change what was said of the one before.
+const NOT_FULL: u32 = NEARLY_FULL - STEP;
+/// Bindings that are read at a time.
+const PAGE: u32 = 500;
+
+/// Before the per cent, in a condition's message.
+const FILL: &str = " fill ";
 
 /// A condition that is to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +111,7 @@ impl Reports {
     }
 
     /// A session by this binding was made, and its policy and tags fill so many per cent of what AWS has for them: said from
-    /// [`NEARLY_FULL`] on, and taken back when it is less.
+    /// [`NEARLY_FULL`] on, again when it is a [`STEP`] more, and taken back below [`NOT_FULL`].
     pub(crate) fn packed(&self, binding: &BindingRef, percent: u32) {
         let is_nearly_full = percent >= NEARLY_FULL;
         if !is_nearly_full && !self.any_nearly_full.load(Ordering::Relaxed) {
@@ -111,12 +119,16 @@ impl Reports {
         }
         let is_new = {
             let mut known = self.nearly_full.lock();
-            let is_new = if is_nearly_full {
-                (known.len() < MOST_REFUSED || known.contains_key(binding))
-                    && known.insert(binding.clone(), percent) != Some(percent)
-            } else {
-                known.remove(binding).is_some()
+            let said = known.get(binding).copied();
+            let is_new = match said {
+                None => is_nearly_full && known.len() < MOST_REFUSED,
+                Some(said) => percent < NOT_FULL || percent / STEP > said / STEP,
             };
+            match is_new {
+                true if is_nearly_full => drop(known.insert(binding.clone(), percent)),
+                true => drop(known.remove(binding)),
+                false => {}
+            }
             self.any_nearly_full.store(!known.is_empty(), Ordering::Relaxed);
             is_new
         };
@@ -131,7 +143,7 @@ impl Reports {
         let message = match percent {
             None => "STS gives sessions".to_owned(),
             Some(percent) => format!(
-                "STS gives sessions, and their policy and tags fill {percent} % of what AWS has for them: a longer session policy, or more tags, in \
+                "STS gives sessions, and their policy and tags{FILL}{percent} % of what AWS has for them: a longer session policy, or more tags, in \
                  this binding may be refused (PackedPolicyTooLarge)"
             ),
         };
@@ -157,6 +169,56 @@ impl Reports {
         }
     }
 
+    /// Reads from the bindings themselves of which it was said before this process began that their sessions are nearly full.
+    async fn load_nearly_full(&self, client: &Client) {
+        let kinds = [
+            (BindingKind::Role, ApiResource::erase::<AWSRoleBinding>(&())),
+            (
+                BindingKind::FederatedUser,
+                ApiResource::erase::<AWSFederatedUserBinding>(&()),
+            ),
+        ];
+        for (kind, resource) in kinds {
+            let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+            let mut params = ListParams::default().limit(PAGE);
+            loop {
+                let page = match api.list(&params).await {
+                    Ok(page) => page,
+                    Err(error) => {
+                        tracing::warn!(error = chain(&error), "failed to read what was said of bindings");
+                        break;
+                    }
+                };
+                for object in &page.items {
+                    self.said_before(kind, object);
+                }
+                match page.metadata.continue_.filter(|next| !next.is_empty()) {
+                    Some(next) => params.continue_token = Some(next),
+                    None => break,
+                }
+            }
+        }
+    }
+
+    fn said_before(&self, kind: BindingKind, object: &DynamicObject) {
+        let Some(percent) = percent_said(&object.data) else {
+            return;
+        };
+        let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+        let (Ok(namespace), Ok(name)) = (NamespaceName::new(&namespace), ObjectName::new(&name)) else {
+            return;
+        };
+        let binding = BindingRef {
+            kind,
+            id: ObjectId { namespace, name },
+        };
+        let mut known = self.nearly_full.lock();
+        if known.len() < MOST_REFUSED {
+            known.entry(binding).or_insert(percent);
+            self.any_nearly_full.store(true, Ordering::Relaxed);
+        }
+    }
+
     fn enqueue(&self, binding: &BindingRef, status: Status, reason: ConditionReason, message: String) {
         let condition = ConditionReport {
             status,
@@ -173,6 +235,7 @@ impl Reports {
 
     /// Writes the conditions that are pending. Never ends.
     pub(crate) async fn run(&self, client: &Client) {
+        self.load_nearly_full(client).await;
         loop {
             self.wake.notified().await;
             for (binding, condition) in self.take() {
@@ -194,6 +257,16 @@ impl Reports {
             }
         }
     }
+}
+
+/// How full the condition of a binding says that its sessions are, if it does.
+fn percent_said(data: &Value) -> Option<u32> {
+    let conditions = conditions_of(data)?;
+    let issued = ConditionType::SessionsIssued.as_str();
+    let said = conditions.iter().find(|condition| condition.type_ == issued)?;
+    let (_, percent) = said.message.split_once(FILL)?;
+    let (percent, _) = percent.split_once(' ')?;
+    percent.parse().ok()
 }
 
 /// Whether STS says that the region is not enabled in the AWS account: `RegionDisabledException`.
@@ -294,87 +367,4 @@ fn conditions_of(data: &Value) -> Option<Vec<Condition>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixtures;
-
-    fn packed() -> AwsError {
-        AwsError::new(
-            "sts:AssumeRole",
-            ErrorClass::PackedPolicyTooLarge,
-            "112% of allotted space",
-        )
-        .with_code("PackedPolicyTooLarge")
-    }
-
-    #[test]
-    fn a_refusal_is_said_once_and_taken_back_once() {
-        let (reports, binding) = (
-            Reports::default(),
-            BindingRef::role(fixtures::binding_id("uploader")),
-        );
-        reports.issued(&binding);
-        assert!(reports.take().is_empty(), "nothing to say of what works");
-        for _ in 0..3 {
-            reports.refused(&binding, &packed());
-        }
-        let said = reports.take();
-        assert_eq!(said.len(), 1);
-        assert_eq!(said[&binding].reason, ConditionReason::PackedPolicyTooLarge);
-        assert!(said[&binding].message.contains("112%"), "{said:?}");
-        reports.refused(&binding, &packed());
-        assert!(reports.take().is_empty());
-        reports.issued(&binding);
-        assert_eq!(reports.take()[&binding].status, Status::True);
-        reports.issued(&binding);
-        assert!(reports.take().is_empty());
-    }
-
-    #[test]
-    fn what_nearly_fills_a_session_is_said_and_taken_back() {
-        let (reports, binding) = (
-            Reports::default(),
-            BindingRef::role(fixtures::binding_id("uploader")),
-        );
-        reports.packed(&binding, 89);
-        assert!(reports.take().is_empty());
-        for percent in [93, 93] {
-            reports.packed(&binding, percent);
-        }
-        let said = reports.take();
-        assert_eq!((said.len(), said[&binding].status), (1, Status::True));
-        assert!(said[&binding].message.contains("fill 93 %"), "{said:?}");
-        reports.packed(&binding, 93);
-        assert!(reports.take().is_empty(), "said once");
-        // A refusal, and a session after it.
-        reports.refused(&binding, &packed());
-        reports.issued(&binding);
-        assert!(reports.take()[&binding].message.contains("fill 93 %"));
-        reports.packed(&binding, 40);
-        assert_eq!(reports.take()[&binding].message, "STS gives sessions");
-        reports.packed(&binding, 40);
-        assert!(reports.take().is_empty());
-    }
-
-    #[test]
-    fn each_refusal_has_a_reason_that_is_a_contract() {
-        let of = |class, code: &str| reason_of(&AwsError::new("sts:AssumeRole", class, "no").with_code(code));
-        for (class, code, expected) in [
-            (
-                ErrorClass::PackedPolicyTooLarge,
-                "PackedPolicyTooLarge",
-                "PackedPolicyTooLarge",
-            ),
-            (
-                ErrorClass::AccessDenied,
-                "RegionDisabledException",
-                "RegionDisabled",
-            ),
-            (ErrorClass::AccessDenied, "AccessDenied", "AccessDenied"),
-            (ErrorClass::InvalidInput, "ValidationError", "AWSError"),
-            (ErrorClass::MalformedPolicy, "MalformedPolicyDocument", "AWSError"),
-        ] {
-            assert_eq!(of(class, code).as_str(), expected, "{code}");
-        }
-    }
-}
+mod tests;
