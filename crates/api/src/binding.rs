@@ -277,7 +277,7 @@ pub enum SessionScopeSpec {
 #[serde(rename_all = "camelCase")]
 pub struct AWSRoleBindingStatus {
     /// `Accepted`: within every limit. `Ready`: pods of its ServiceAccounts get credentials.
-    /// `SessionsIssued`: whether STS gives sessions by it; there once it refused.
+    /// `SessionsIssued`: whether STS gives sessions by it; there once it refused, or once session policy and tags fill 90 % or more of what AWS has for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
