@@ -1,6 +1,9 @@
 //! The answers of the protocol that are no credentials: status, code, message (docs/contracts.md).
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
+use deputy_aws::AwsError;
 
 /// Why there are no credentials.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -14,6 +17,8 @@ pub struct BrokerProblem {
     pub message: String,
     /// Seconds, where another try is worth it.
     pub retry_after: Option<u32>,
+    /// What AWS said, which is in the message.
+    pub aws: Option<Arc<AwsError>>,
 }
 
 impl BrokerProblem {
@@ -23,7 +28,17 @@ impl BrokerProblem {
             code,
             message: message.into(),
             retry_after: None,
+            aws: None,
         }
+    }
+
+    /// In words that are the same each time: without the id of one request to AWS.
+    pub(crate) fn words(&self) -> String {
+        let message = match &self.aws {
+            Some(error) => self.message.replace(&error.to_string(), &error.sentence()),
+            None => self.message.clone(),
+        };
+        format!("{}: {message}", self.code)
     }
 
     /// 503 `code`: another try in a second may bring one.

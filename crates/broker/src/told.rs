@@ -60,7 +60,7 @@ impl PodEvents {
             action: "GetCredentials",
             reason,
             code: Some(problem.code),
-            text: problem.to_string(),
+            text: problem.words(),
         });
     }
 
@@ -72,11 +72,34 @@ impl PodEvents {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use deputy_aws::{AwsError, ErrorClass};
+
     use super::*;
     use crate::fixtures::pod_of;
 
     fn problem(status: StatusCode) -> BrokerProblem {
         BrokerProblem::new(status, "Code", "because")
+    }
+
+    #[test]
+    fn an_event_has_what_is_the_same_each_time_of_what_aws_says() {
+        let said = "the call budget of this account (2.0 calls/s now) had no turn for it";
+        let error = AwsError::new("sts:AssumeRole", ErrorClass::Throttled, said).with_code("CallBudget");
+        let problem = BrokerProblem {
+            aws: Some(Arc::new(error.clone())),
+            ..BrokerProblem::retry("Throttled", format!("no session yet: {error}"))
+        };
+        let (notices, mut told) = NoticeQueue::channel();
+        let (events, pod) = (PodEvents::new(notices), pod_of("uploader"));
+        let long_ago = Instant::now().checked_sub(PATIENCE).unwrap();
+        events.waiting.insert(pod.subject.pod_uid.to_string(), long_ago);
+        events.heard(&pod, &problem);
+        assert_eq!(
+            told.try_recv().unwrap().text,
+            format!("Throttled: no session yet: {}", error.sentence())
+        );
     }
 
     #[tokio::test]

@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use tracing::Instrument as _;
 
 pub use self::{
-    gate::{CallUrgency, GateFigures, GateOptions, StsGate, StsRoute, StsSource},
+    gate::{CallUrgency, GateFigures, GateOptions, NotSent, StsGate, StsRoute, StsSource},
     gated::GatedClients,
     key::{FederatedSessionKey, RoleSessionKey, SessionKey},
     outcome::IssueError,

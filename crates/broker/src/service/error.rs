@@ -1,7 +1,12 @@
 //! Why no session was made.
 
+use std::sync::Arc;
+
+use deputy_aws::AwsError;
+
 use crate::{
-    issuer::SessionKey,
+    identity::IdentityError,
+    issuer::{NotSent, SessionKey},
     resolve::{ResolveError, SessionGrant},
 };
 
@@ -17,12 +22,35 @@ pub(super) enum SessionError {
         code: &'static str,
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// It is not granted, or AWS refuses it.
-    #[error(transparent)]
-    Refused(#[from] ResolveError),
+    /// AWS refuses it.
+    #[error("{refusal}")]
+    Refused {
+        refusal: ResolveError,
+        /// What AWS said, which is in the words of the refusal.
+        aws: Arc<AwsError>,
+    },
 }
 
 impl SessionError {
+    /// What AWS said, if it was asked.
+    pub(super) fn aws(&self) -> Option<Arc<AwsError>> {
+        match self {
+            Self::Refused { aws, .. } => Some(Arc::clone(aws)),
+            Self::NotYet { source, .. } => {
+                let of_identity = || match source.downcast_ref() {
+                    Some(IdentityError::Aws(error)) => Some(error),
+                    _ => None,
+                };
+                let of_gate = || match source.downcast_ref() {
+                    Some(NotSent::Budget(error)) => Some(error),
+                    _ => None,
+                };
+                let own = source.downcast_ref();
+                own.or_else(of_identity).or_else(of_gate).cloned()
+            }
+        }
+    }
+
     pub(super) fn not_yet(
         grant: &SessionGrant,
         code: &'static str,

@@ -298,9 +298,15 @@ impl Broker {
                 .cached(&grant.key)
                 .ok_or_else(|| SessionError::not_yet(&grant, "NotReady", stale)),
         };
-        let issued = issued.map_err(|error| match error {
-            SessionError::NotYet { code, .. } => BrokerProblem::retry(code, error.to_string()),
-            SessionError::Refused(error) => self.refusal_problem((identity, peer), &error),
+        let issued = issued.map_err(|error| {
+            let problem = match &error {
+                SessionError::NotYet { code, .. } => BrokerProblem::retry(code, error.to_string()),
+                SessionError::Refused { refusal, .. } => self.refusal_problem((identity, peer), refusal),
+            };
+            BrokerProblem {
+                aws: error.aws(),
+                ..problem
+            }
         })?;
         // That took a moment, in which the pod may have ended.
         if self.index.pod_life(&identity.subject.pod_uid) == PodLife::Ended {

@@ -61,7 +61,7 @@ impl Broker {
         let grant = grant.map_err(|error| self.person_problem(person, binding, &error))?;
         let issued = self.session(&grant).await.map_err(|error| match error {
             SessionError::NotYet { code, .. } => BrokerProblem::retry(code, error.to_string()),
-            SessionError::Refused(error) => self.person_problem(person, binding, &error),
+            SessionError::Refused { refusal, .. } => self.person_problem(person, binding, &refusal),
         })?;
         self.denials.forget(&grant);
         self.audit.session_given(person, &grant, &issued);

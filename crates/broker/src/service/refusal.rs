@@ -52,7 +52,7 @@ impl Broker {
         if !of_person && !matches!(refusal, ResolveError::NotReady { .. }) {
             self.reports.refused(&grant.key.binding(), &error);
         }
-        SessionError::Refused(refusal)
+        SessionError::Refused { refusal, aws: error }
     }
 
     /// The problem that a refusal is, with its audit line.
