@@ -6,7 +6,7 @@ use deputy_delegation::people::UserName;
 use tokio::{sync::oneshot::Sender, time::Instant};
 
 use super::{
-    circuit::Circuit,
+    circuit::{Admission, Circuit},
     options::GateOptions,
     queue::{CallParty, CallUrgency, FairQueue},
     route::{CallerKey, LaneKey, NotSent, StsRoute},
@@ -156,5 +156,36 @@ impl GateState {
         if self.lanes.get(key).is_some_and(is_idle) {
             self.lanes.remove(key);
         }
+    }
+}
+
+impl GateState {
+    /// # Errors
+    /// The endpoint is left alone, and this is not the moment to try it.
+    pub(super) fn refuse_if_open(&self, lane: &LaneKey, now: Instant) -> Result<(), NotSent> {
+        match self.lanes.get(lane).map(|lane| lane.circuit.would_admit(now)) {
+            Some(Admission::Open) => Err(self.is_open(lane, now)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Gives a call, if there `is_one`, to whoever's turn it is. Gives whether somebody may wait still.
+    pub(super) fn give_call(&mut self, key: &CallerKey, mut is_one: bool) -> bool {
+        let now = Instant::now();
+        while is_one {
+            let caller = self.callers.get_mut(key);
+            let Some((_, _, next)) = caller.and_then(|caller| caller.waiting.pop(|_, _| true)) else {
+                break;
+            };
+            // While it waited its endpoint may have ceased to answer: the call is somebody else's.
+            let told = self.refuse_if_open(&next.lane, now);
+            let is_refused = told.is_err();
+            is_one = next.told.send(told).is_err() || is_refused;
+        }
+        let Some(caller) = self.callers.get_mut(key) else {
+            return false;
+        };
+        caller.is_served = !caller.waiting.is_empty();
+        caller.is_served
     }
 }

@@ -12,26 +12,34 @@ mod queue;
 mod route;
 mod turns;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use deputy_aws::{AwsError, ErrorClass};
+use deputy_aws::{AwsError, CallBudget, CallPurpose, ErrorClass};
+use futures::FutureExt as _;
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::{
     sync::oneshot::{self, Receiver, Sender},
     time::Instant,
 };
+use tracing::Instrument as _;
 
 use self::{
     circuit::{Admission, Sign},
     lanes::{GateState, GatedCall},
-    turns::CallerTurns,
+    route::CallerKey,
+    turns::{CallerTurns, WaitingCaller},
 };
 pub use self::{
     options::GateOptions,
     queue::{CallParty, CallUrgency},
     route::{NotSent, StsRoute, StsSource},
 };
+
+/// Budgets that are kept of calling accounts, each in a region.
+const MOST_CALLERS: usize = 1024;
+/// Longer than the slowest budget takes for a call.
+const NEXT_CALL: Duration = Duration::from_secs(60);
 
 /// The figures for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -164,6 +172,92 @@ impl StsGate {
         };
         if let Some(said) = opened {
             tracing::warn!(detail = %said, "endpoint of STS left alone");
+        }
+    }
+}
+
+impl StsGate {
+    /// Waits for a call's turn at the budget of who calls.
+    async fn may_call(
+        &self,
+        call: &GatedCall,
+        operation: &'static str,
+        deadline: Instant,
+    ) -> Result<Arc<CallBudget>, NotSent> {
+        let (budget, turn) = self.join(call, operation)?;
+        if let Some(turn) = turn {
+            match tokio::time::timeout_at(deadline, turn).await {
+                Ok(Ok(told)) => told?,
+                Ok(Err(_)) => return Err(NotSent::NoTurn(call.route.lane.what().into())),
+                Err(_) => return Err(self.no_call(operation, budget.rate())),
+            }
+        }
+        Ok(budget)
+    }
+
+    fn no_call(&self, operation: &'static str, rate: f64) -> NotSent {
+        let patience = self.options.patience.as_secs_f64();
+        let said = format!(
+            "the call budget of this account ({rate:.1} calls/s now) had no turn for it within {patience:.1} s"
+        );
+        let error = AwsError::new(operation, ErrorClass::Throttled, &said).with_code("CallBudget");
+        NotSent::Budget(Arc::new(error))
+    }
+
+    /// The budget, and what to wait for when there is no call left now.
+    #[expect(clippy::type_complexity, reason = "used once")]
+    fn join(
+        &self,
+        call: &GatedCall,
+        operation: &'static str,
+    ) -> Result<(Arc<CallBudget>, Option<Receiver<Result<(), NotSent>>>), NotSent> {
+        let (key, lane) = (&call.route.caller, &call.route.lane);
+        let mut state = self.state.lock();
+        state.refuse_if_open(lane, Instant::now())?;
+        if state.callers.len() >= MOST_CALLERS && !state.callers.contains_key(key) {
+            // Accounts come and go. What nobody uses now is learned again.
+            state.callers.retain(|_, caller| !caller.is_idle());
+        }
+        let caller = state
+            .callers
+            .entry(key.clone())
+            .or_insert_with(|| CallerTurns::new(self.options));
+        let budget = Arc::clone(&caller.budget);
+        if !caller.is_served {
+            let now = budget.acquire(operation, CallPurpose::Provision, Duration::ZERO);
+            if matches!(now.now_or_never(), Some(Ok(_))) {
+                return Ok((budget, None));
+            }
+            caller.is_served = true;
+            let serving = self.clone().serve(key.clone(), Arc::clone(&budget), operation);
+            tokio::spawn(serving.in_current_span());
+        }
+        let (told, turn) = oneshot::channel();
+        caller
+            .waiting
+            .make_room(call.urgency, |waits| waits.told.is_closed());
+        let (who, waits) = (
+            (lane.clone(), call.who.clone()),
+            WaitingCaller {
+                lane: lane.clone(),
+                told,
+            },
+        );
+        if let Some(gives_way) = caller.waiting.push(call.urgency, &who, waits) {
+            let full = NotSent::QueueFull(gives_way.lane.what().into());
+            // Whoever is gone hears nothing.
+            let _gone = gives_way.told.send(Err(full));
+        }
+        Ok((budget, Some(turn)))
+    }
+
+    /// Gives each call that the budget has to whoever's turn it is then, until nobody waits.
+    async fn serve(self, key: CallerKey, budget: Arc<CallBudget>, operation: &'static str) {
+        loop {
+            let call = budget.acquire(operation, CallPurpose::Provision, NEXT_CALL).await;
+            if !self.state.lock().give_call(&key, call.is_ok()) {
+                return;
+            }
         }
     }
 }

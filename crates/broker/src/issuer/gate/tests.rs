@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use deputy_aws::{BudgetSettings, Credentials, Sts};
 use deputy_delegation::AccountId;
 
