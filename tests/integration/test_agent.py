@@ -129,16 +129,16 @@ def test_a_pod_starts_only_after_its_first_credential(scenario, team):
     team.cluster.create_service_account(team.name, "uploader")
     agent = scenario.deputy.start_agent(team.pod())
     try:
-        wait_until(lambda: agent.get()[0] == 403, "the agent serves", 10)
-        assert not agent.is_ready()
-        assert agent.get()[1]["Code"] == "NoBinding"
+        # Nobody asks for a credential meanwhile: whoever does is an application that runs.
+        wait_until(lambda: "NoBinding: " in (agent.not_ready() or ""), "the agent says what is missing", 10)
         team.role("uploader", READ)
         team.binding()
         agent.wait_ready()
         assert agent.get()[0] == 200
-        # And what is taken away is not served any longer.
+        # And what is taken away is not served any longer. The application has begun: nothing waits for it any more.
         scenario.admin.delete(team.binding_path())
         wait_until(lambda: agent.get()[0] == 403, "the refusal", 15)
+        assert agent.get()[1]["Code"] == "NoBinding" and agent.is_ready()
     finally:
         agent.stop()
 

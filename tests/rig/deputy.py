@@ -367,10 +367,14 @@ class Agent:
 
     def is_ready(self) -> bool:
         """What the hook of the sidecar waits for, which the kubelet runs."""
+        return self.not_ready() is None
+
+    def not_ready(self) -> str | None:
+        """Why the application may not start; None when it may."""
         done = subprocess.run(
-            [cargo_binary("deputy-agent"), "ready"], env=self._env, capture_output=True, timeout=5, check=False
+            [cargo_binary("deputy-agent"), "ready"], env=self._env, capture_output=True, text=True, timeout=5, check=False
         )
-        return done.returncode == 0
+        return done.stderr if done.returncode else None
 
     def wait_ready(self, timeout: float = 20) -> None:
         """Waits until the application may start."""
