@@ -261,3 +261,35 @@ def test_an_upgrade_under_load_and_back_makes_no_role_again(older):
     wait_until(looked, "each role is looked at", 200)
     wait_until(lambda: recorder.calls("GetPolicy", since=mark), "and its boundary", 60)
     assert scenario.writes(mark) == []
+
+
+def test_agents_and_brokers_of_two_versions_work_together(older):
+    """Agents live for months in pods. Those of the older version go on with the broker of the newer one, and a newer agent is served by an
+    older broker, as while an upgrade is under way or taken back."""
+    scenario, deputy = older.scenario, older.deputy
+    newest, before = cargo_binary("deputy-agent"), Path(OLDER) / "bin" / "deputy-agent"
+    team = Team(scenario, "skewed")
+    team.granted("uploader", READ)
+    team.wait_binding("uploader")
+    agents = []
+    try:
+        for name, program in (("older", before), ("newer", newest)):
+            deputy.agent_program = program
+            agents.append(deputy.start_agent(team.pod(name)))
+        for agent in agents:
+            agent.wait_ready()
+            assert agent.get()[0] == 200
+        older.to(cargo_binary("deputy"), CHART)
+        # The same agents, which ask the new broker for what they hold, and an older one that begins now.
+        deputy.agent_program = before
+        agents.append(deputy.start_agent(team.pod("later")))
+        agents[-1].wait_ready()
+        scenario.admin.delete(team.binding_path())
+        for agent in agents:
+            wait_until(lambda agent=agent: agent.get()[0] == 403, "a refusal of the new broker is heard", 20)
+        team.binding()
+        for agent in agents:
+            wait_until(lambda agent=agent: agent.get()[0] == 200, "a grant of the new broker is heard", 30)
+    finally:
+        for agent in agents:
+            agent.stop()

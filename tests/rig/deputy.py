@@ -71,6 +71,8 @@ class Deputy:
         """`profile` is that of cargo's with which the program was built; `people` has the API for people served."""
         self.cluster, self.aws, self.folder, self.cluster_name = cluster, aws, folder, cluster_name
         self.program, self.chart = cargo_binary("deputy", profile), CHART
+        self.agent_program: Path | None = None
+        """Where it is not the one that was built last."""
         self.processes: dict[str, Process] = {}
         self.identities: dict[str, Credentials] = {}
         self.former_keys: dict[str, str] = {}
@@ -354,7 +356,8 @@ class Agent:
             **more,
         }
         self._env = env
-        self.process = Process("deputy-agent", [cargo_binary("deputy-agent")], folder / "agent.log", env, cwd=folder)
+        self._program = deputy.agent_program or cargo_binary("deputy-agent")
+        self.process = Process("deputy-agent", [self._program], folder / "agent.log", env, cwd=folder)
 
     def rotate_token(self) -> None:
         """A new token of the pod, as the kubelet replaces the old one: by renaming."""
@@ -372,7 +375,7 @@ class Agent:
     def not_ready(self) -> str | None:
         """Why the application may not start; None when it may."""
         done = subprocess.run(
-            [cargo_binary("deputy-agent"), "ready"], env=self._env, capture_output=True, text=True, timeout=5, check=False
+            [self._program, "ready"], env=self._env, capture_output=True, text=True, timeout=5, check=False
         )
         return done.stderr if done.returncode else None
 
