@@ -131,7 +131,8 @@ async fn main() {
 /// Whether all agents were served.
 async fn play(program: &str, scenario: &Scenario) -> bool {
     let store = Arc::new(Store::new(Shape {
-        identities: scenario.identities,
+        // One more for the pod that waits until the broker is there.
+        identities: scenario.identities + 1,
         pods: scenario.agents,
         sts_takes: scenario.sts_takes,
     }));
@@ -152,7 +153,7 @@ async fn play(program: &str, scenario: &Scenario) -> bool {
         tls: client(&bundle),
         counts: Arc::default(),
     });
-    // The first waits for what a broker does when it begins. Where there are many identities, its session is one of them.
+    // The first waits for what a broker does when it begins.
     while all.credential(0).await.is_err() {
         tokio::time::sleep(PAUSES.0).await;
     }
