@@ -71,7 +71,7 @@ pub use questions::Counts;
 pub use suspension::{ProposedChange, Suspension};
 pub use under_limit::{LimitGrants, LimitTally, WouldBeRefused};
 pub use uses::AccountUse;
-pub use watch::{WatchError, watch};
+pub use watch::{PODS_NOT_ENDED, WatchError, watch};
 
 #[cfg(test)]
 mod tests;

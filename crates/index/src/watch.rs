@@ -34,7 +34,7 @@ const WATCH_SECONDS: u32 = 20;
 
 /// Pods that have not ended. One that ends leaves the selection, which its watch hears as a deletion; so the metadata, which has no phase, is enough.
 /// <https://kubernetes.io/docs/concepts/overview/working-with-objects/field-selectors/>
-const NOT_ENDED: &str = "status.phase!=Succeeded,status.phase!=Failed";
+pub const PODS_NOT_ENDED: &str = "status.phase!=Succeeded,status.phase!=Failed";
 
 fn config() -> Config {
     Config::default().timeout(WATCH_SECONDS)
@@ -163,7 +163,7 @@ where
 {
     let mut reset = None;
     let config = match kind {
-        ResourceKind::Pods => config().fields(NOT_ENDED),
+        ResourceKind::Pods => config().fields(PODS_NOT_ENDED),
         _ => config(),
     };
     let mut events = watcher(api, config).backoff(Pauses::default()).boxed();

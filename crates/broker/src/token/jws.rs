@@ -138,18 +138,16 @@ impl PodTokenClaims {
     }
 
     /// The uid of the ServiceAccount that the token was made for; empty of one that is bound to none.
-    pub(super) fn service_account_uid(&self) -> String {
+    pub(super) fn service_account_uid(&self) -> &str {
         let bound = self.kubernetes.as_ref();
-        bound
-            .map(|bound| bound.serviceaccount.uid.clone())
-            .unwrap_or_default()
+        bound.map_or("", |bound| &bound.serviceaccount.uid)
     }
 
     /// The pod that a genuine token names, if it is good at `now`, for Deputy, and a pod's.
     ///
     /// # Errors
     /// [`TokenError`]: expired, early, of another audience, of no ServiceAccount, or of no pod.
-    pub(super) fn identity(self, now: Timestamp) -> Result<PodIdentity, TokenError> {
+    pub(super) fn identity(&self, now: Timestamp) -> Result<PodIdentity, TokenError> {
         let second = now.as_second();
         if second > self.exp.saturating_add(LEEWAY_SECONDS) {
             return Err(TokenError::Expired(time(self.exp)));

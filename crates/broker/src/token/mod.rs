@@ -148,13 +148,13 @@ impl Verifier {
         if claims.issuer() != keys.issuer() {
             return Ok(None);
         }
-        let uid = claims.service_account_uid();
         let pod = claims.identity((self.clock)())?;
         // One that was deleted, and made again, is another one: its pods stay, and their tokens are worth nothing.
         let account = self
             .index
             .service_account(&pod.namespace, &pod.subject.service_account);
-        let is_there = account.is_some_and(|account| account.uid.as_deref() == Some(uid.as_str()));
+        let is_there =
+            account.is_some_and(|account| account.uid.as_deref() == Some(claims.service_account_uid()));
         Ok(is_there.then_some(pod))
     }
 

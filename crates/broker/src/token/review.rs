@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use deputy_delegation::{NamespaceName, PodName, ServiceAccountName, Uid, session::SessionSubject};
+use deputy_index::PODS_NOT_ENDED;
 use k8s_openapi::api::{
     authentication::v1::{TokenReview, TokenReviewSpec, TokenReviewStatus},
     core::v1::Pod,
@@ -24,8 +25,8 @@ pub(super) const API_TIMEOUT: Duration = Duration::from_millis(800);
 /// What it may take to publish its keys: nobody waits for them.
 const KEYS_TIMEOUT: Duration = Duration::from_secs(5);
 
-const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
-const POD_UID: &str = "authentication.kubernetes.io/pod-uid";
+pub(super) const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
+pub(super) const POD_UID: &str = "authentication.kubernetes.io/pod-uid";
 
 /// Why the keys are not known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -99,7 +100,7 @@ impl TokenApi for Client {
     /// A list of one, with the selection that the watch has: the broker needs no right to read a pod whole.
     async fn pod_uid(&self, namespace: &NamespaceName, pod: &PodName) -> Result<Option<String>, TokenError> {
         let api: Api<Pod> = Api::namespaced(self.clone(), namespace.as_str());
-        let selection = format!("metadata.name={pod},status.phase!=Succeeded,status.phase!=Failed");
+        let selection = format!("metadata.name={pod},{PODS_NOT_ENDED}");
         let found = in_time(
             API_TIMEOUT,
             api.list_metadata(&ListParams::default().fields(&selection)),

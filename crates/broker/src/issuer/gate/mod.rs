@@ -41,6 +41,9 @@ const MOST_CALLERS: usize = 1024;
 /// Longer than the slowest budget takes for a call.
 const NEXT_CALL: Duration = Duration::from_secs(60);
 
+/// Tells whoever waits that his turn has come, or why it will not.
+type Turn = Receiver<Result<(), NotSent>>;
+
 /// The figures for metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct GateFigures {
@@ -205,12 +208,11 @@ impl StsGate {
     }
 
     /// The budget, and what to wait for when there is no call left now.
-    #[expect(clippy::type_complexity, reason = "used once")]
     fn join(
         &self,
         call: &GatedCall,
         operation: &'static str,
-    ) -> Result<(Arc<CallBudget>, Option<Receiver<Result<(), NotSent>>>), NotSent> {
+    ) -> Result<(Arc<CallBudget>, Option<Turn>), NotSent> {
         let (key, lane) = (&call.route.caller, &call.route.lane);
         let mut state = self.state.lock();
         state.refuse_if_open(lane, Instant::now())?;
@@ -266,7 +268,7 @@ impl StsGate {
 struct Waits<'a> {
     gate: &'a StsGate,
     call: Option<GatedCall>,
-    turn: Receiver<Result<(), NotSent>>,
+    turn: Turn,
 }
 
 impl Waits<'_> {

@@ -5,13 +5,14 @@ use deputy_delegation::{NamespaceName, PodName};
 use k8s_openapi::api::authentication::v1::{TokenReviewStatus, UserInfo};
 use parking_lot::Mutex;
 
-use super::*;
+use super::{
+    review::{POD_NAME, POD_UID},
+    *,
+};
 use crate::fixtures::index;
 
 mod signed;
 
-const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
-const POD_UID: &str = "authentication.kubernetes.io/pod-uid";
 const PEER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
 
 fn good() -> TokenReviewStatus {
