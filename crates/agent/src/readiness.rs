@@ -176,14 +176,19 @@ mod tests {
         (Arc::new(readiness), bindings)
     }
 
+    /// Waits for a minute; gives the answer, and after how long it came.
+    fn waiting(
+        readiness: &Arc<StartupReadiness>,
+    ) -> tokio::task::JoinHandle<(Result<(), AgentProblem>, Duration)> {
+        let (readiness, start) = (Arc::clone(readiness), Instant::now());
+        tokio::spawn(async move { (readiness.wait(Duration::from_secs(60)).await, start.elapsed()) })
+    }
+
     #[tokio::test(start_paused = true)]
     async fn who_waits_hears_of_the_last_credential_at_once() {
         let (readiness, [first, second]) = two();
         let start = Instant::now();
-        let waiting = tokio::spawn({
-            let readiness = Arc::clone(&readiness);
-            async move { (readiness.wait(Duration::from_secs(60)).await, start.elapsed()) }
-        });
+        let waiting = waiting(&readiness);
         tokio::time::sleep(Duration::from_secs(3)).await;
         readiness.fetched(&first);
         tokio::time::sleep(Duration::from_secs(4)).await;
@@ -213,11 +218,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_a_pod_that_is_being_deleted() {
         let (readiness, [first, second]) = two();
-        let start = Instant::now();
-        let waiting = tokio::spawn({
-            let readiness = Arc::clone(&readiness);
-            async move { (readiness.wait(Duration::from_secs(60)).await, start.elapsed()) }
-        });
+        let waiting = waiting(&readiness);
         tokio::time::sleep(Duration::from_secs(3)).await;
         let problem = AgentProblem {
             pod_is_terminating: true,
@@ -239,11 +240,7 @@ mod tests {
     async fn nobody_waits_once_the_application_runs() {
         let (readiness, [first, _]) = two();
         readiness.note(&first, &AgentProblem::unavailable("NoBinding", "none"));
-        let start = Instant::now();
-        let waiting = tokio::spawn({
-            let readiness = Arc::clone(&readiness);
-            async move { (readiness.wait(Duration::from_secs(60)).await, start.elapsed()) }
-        });
+        let waiting = waiting(&readiness);
         tokio::time::sleep(Duration::from_secs(3)).await;
         readiness.application_runs();
         assert_eq!(waiting.await.unwrap(), (Ok(()), Duration::from_secs(3)));

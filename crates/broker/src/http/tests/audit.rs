@@ -166,10 +166,7 @@ async fn while_the_audit_log_is_not_written_what_is_kept_is_given_and_nothing_ne
         ResourceKind::Bindings,
         ["uploader", "other"].map(|name| binding_object(name, "uploader", &json!({}))),
     );
-    let metrics = BrokerMetrics::register(&Metrics::new("broker"));
-    let api = Arc::new(Api { away: false });
-    let sts = Box::new(SameSts(Arc::new(FixedSts::default())));
-    let broker = Broker::new(index, api, sts, NoticeQueue::channel().0, metrics).with_audit_check(check);
+    let broker = broker_of(index, false, Arc::new(FixedSts::default())).with_audit_check(check);
     let (_, bundle) = watch::channel(Bundle::from(PUBLIC));
     let router = router(Arc::new(broker), bundle);
     let kept = REQUEST.replace("credentials", "credentials/uploader");

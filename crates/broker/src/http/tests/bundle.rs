@@ -10,11 +10,8 @@ fn header(answer: &str, name: &str) -> Option<String> {
 }
 
 fn serving(bundle: watch::Receiver<Bundle>) -> Router {
-    let metrics = BrokerMetrics::register(&Metrics::new("broker"));
-    let api = Arc::new(Api { away: false });
-    let sts = Box::new(SameSts(Arc::new(FixedSts::default())));
-    let notices = NoticeQueue::channel().0;
-    router(Arc::new(Broker::new(index(), api, sts, notices, metrics)), bundle)
+    let broker = broker_of(index(), false, Arc::new(FixedSts::default()));
+    router(Arc::new(broker), bundle)
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,7 +14,6 @@ use deputy_aws::{AwsError, ErrorClass, Session, Sts, model::InMemoryIam};
 use deputy_delegation::{federation::FederationRequest, session::SessionRequest};
 use deputy_index::{Index, ResourceKind};
 use deputy_log_testing::CapturedLog;
-use deputy_runtime::{events::NoticeQueue, metrics::Metrics};
 use http_body_util::BodyExt as _;
 use serde_json::json;
 use tower::ServiceExt as _;
@@ -24,19 +23,15 @@ use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::{
-    fixtures::{Api, FixedSts, SameSts, account, binding_object, index, limit_object, role_object},
+    fixtures::{FixedSts, account, binding_object, broker_of, index, limit_object, role_object},
     issuer::Issued,
-    metrics::BrokerMetrics,
 };
 
 /// What agents are to trust.
 const PUBLIC: &str = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
 
 fn broker(index: Arc<Index>, api_is_away: bool, sts: Arc<dyn Sts>) -> Router {
-    let api = Arc::new(Api { away: api_is_away });
-    let metrics = BrokerMetrics::register(&Metrics::new("broker"));
-    let notices = NoticeQueue::channel().0;
-    let broker = Broker::new(index, api, Box::new(SameSts(sts)), notices, metrics);
+    let broker = broker_of(index, api_is_away, sts);
     let (_, bundle) = watch::channel(Bundle::from(PUBLIC));
     router(Arc::new(broker), bundle)
 }

@@ -7,19 +7,14 @@ use axum::http::Request as HttpRequest;
 use deputy_delegation::people;
 use deputy_index::{Index, ResourceKind};
 use deputy_log_testing::CapturedLog;
-use deputy_runtime::{
-    events::NoticeQueue,
-    front_proxy::{FrontProxy, FrontProxyKeeper},
-    metrics::Metrics,
-};
+use deputy_runtime::front_proxy::{FrontProxy, FrontProxyKeeper};
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use super::*;
 use crate::{
-    fixtures::{Api, FixedSts, SameSts, account, binding_id, people_index, people_object, role_object},
-    metrics::BrokerMetrics,
+    fixtures::{FixedSts, account, binding_id, broker_of, people_index, people_object, role_object},
     people::access::AccessError,
 };
 
@@ -72,15 +67,7 @@ struct Stage {
 }
 
 fn stage_with(index: Arc<Index>, access: Access) -> Stage {
-    let metrics = BrokerMetrics::register(&Metrics::new("broker"));
-    let sts = Box::new(SameSts(Arc::new(FixedSts::default())));
-    let broker = Arc::new(Broker::new(
-        index,
-        Arc::new(Api { away: true }),
-        sts,
-        NoticeQueue::channel().0,
-        metrics,
-    ));
+    let broker = Arc::new(broker_of(index, true, Arc::new(FixedSts::default())));
     let access = Arc::new(access);
     let router = router(PeopleServer {
         broker,
@@ -373,16 +360,8 @@ async fn nobody_gets_a_session_that_is_denied_with_all_others() {
 
 #[tokio::test]
 async fn only_so_many_ask_about_rbac_at_a_time() {
-    let metrics = BrokerMetrics::register(&Metrics::new("broker"));
-    let sts = Box::new(SameSts(Arc::new(FixedSts::default())));
     let index = people_index(&users(), &everybody());
-    let broker = Arc::new(Broker::new(
-        index,
-        Arc::new(Api { away: true }),
-        sts,
-        NoticeQueue::channel().0,
-        metrics,
-    ));
+    let broker = Arc::new(broker_of(index, true, Arc::new(FixedSts::default())));
     let access = Arc::new(Access::default());
     let router = router(PeopleServer {
         broker,
