@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from rig import audit
 from rig.apiclient import ApiError
 from rig.aws import Aws
 from rig.cluster import Cluster
-from rig.deputy import PROCESSES, Deputy, wait_condition
+from rig.deputy import NAMESPACE, PROCESSES, Deputy, wait_condition
 from rig.proc import wait_until
 
 API = "/apis/deputy.dev/v1alpha1"
@@ -112,6 +113,11 @@ class Scenario:
         self.cluster, self.aws, self.deputy = cluster, aws, deputy
         self.admin = cluster.admin
         self.last_metrics: dict[str, str] = {}
+
+    def asked_by(self, process: str) -> list[audit.Request]:
+        """What a process of Deputy has asked of the API server, oldest first."""
+        user = f"system:serviceaccount:{NAMESPACE}:deputy-{process}"
+        return [request for request in audit.read(self.cluster.audit_log) if request.user == user]
 
     def start(self) -> "Scenario":
         """Installs Deputy and waits until the account is ready."""

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from rig import audit
-from rig.deputy import NAMESPACE, PROCESSES
+from rig.deputy import PROCESSES
 from rig.proc import wait_until
 
 from .scenario import API, READ, Team, role, started
@@ -159,9 +159,7 @@ def test_an_object_that_nobody_can_read_holds_up_no_other(apart, lone_team):
 
 def reviews(scenario) -> list[audit.Request]:
     """What the broker asked the API server about tokens."""
-    broker = f"system:serviceaccount:{NAMESPACE}:deputy-broker"
-    asked = audit.read(scenario.cluster.audit_log)
-    return [r for r in asked if r.user == broker and r.what == "authentication.k8s.io/tokenreviews"]
+    return [r for r in scenario.asked_by("broker") if r.what == "authentication.k8s.io/tokenreviews"]
 
 
 def deputy_ended(scenario, name: str) -> bool:

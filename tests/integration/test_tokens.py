@@ -2,20 +2,16 @@
 
 import threading
 
-from rig import audit
 from rig.cluster import FORMER_ISSUER
-from rig.deputy import NAMESPACE
 from rig.proc import wait_until
 
 from .scenario import READ
 from .test_broker import forge
 
-BROKER = f"system:serviceaccount:{NAMESPACE}:deputy-broker"
-
 
 def questions(scenario) -> list[str]:
     """What the broker asked the API server about tokens and single pods."""
-    mine = [r for r in audit.read(scenario.cluster.audit_log) if r.user == BROKER]
+    mine = scenario.asked_by("broker")
     about_pods = [r for r in mine if r.what == "pods" and r.verb == "list" and r.namespace]
     assert mine, "it asks for something"
     return [str(r) for r in mine if r.what == "authentication.k8s.io/tokenreviews" or r in about_pods]
