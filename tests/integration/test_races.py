@@ -100,9 +100,18 @@ def play(scenario, burst: Burst, order: list[str], threads: int) -> Burst:
         except NotReady:
             pytest.fail(f"{burst.name}/{pod}, applied as {order}, {threads} at a time, has no credential: {seen}")
     burst.first_credential = time.monotonic() - began
-    scenario.admin.delete(f"{API}/namespaces/{burst.name}/awsrolebindings")
-    scenario.admin.delete(f"{API}/namespaces/{burst.name}/awsroles")
+    leave(scenario, burst.name)
     return burst
+
+
+def leave(scenario, name: str) -> None:
+    """Takes away what a burst has made, its limit last: its boundary policy goes with that, which later tests would have to wait for
+    whenever the tags of all policies change."""
+    roles = f"{API}/namespaces/{name}/awsroles"
+    scenario.admin.delete(f"{API}/namespaces/{name}/awsrolebindings")
+    scenario.admin.delete(roles)
+    wait_until(lambda: not scenario.admin.get(roles)["items"], f"the roles of {name} are gone", 60)
+    scenario.admin.delete(f"{API}/delegationlimits/{name}")
 
 
 def test_a_burst_in_any_order_ends_with_credentials_for_every_pod(scenario):
