@@ -58,7 +58,7 @@ test: tools managed-policies check verify ## All tests that need no root: format
 	cargo build --locked --workspace --bins
 	hack/with-doubles cargo test --locked --workspace --lib -- conformance
 	tests/chart/verify
-	$(PYTEST) tests/rig tests/reference tests/gitops tests/integration
+	$(PYTEST) tests/rig tests/reference tests/gitops tests/chart tests/integration
 
 # The example of the SDK for Rust is tried where `make check` has built it. WRITE and SDKS_REQUIRE are read by the tests.
 .PHONY: sdks

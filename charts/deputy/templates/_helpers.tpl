@@ -49,6 +49,9 @@ secret (name, volume, path; optional).
 */}}
 {{- define "deputy.workload" -}}
 {{- $root := .root }}
+{{- $admin := dig "ports" "admin" 8080 .values | int64 }}
+{{- $probes := dig "ports" "probes" 8081 .values | int64 }}
+{{- $onNode := .values.hostNetwork | default false }}
 {{- $anywhere := dict }}
 {{- with .values.rolesAnywhere }}{{ if .trustAnchorARN }}{{ $anywhere = . }}{{ end }}{{ end }}
 apiVersion: v1
@@ -73,7 +76,12 @@ spec:
   selector:
     matchLabels: {{- include "deputy.selector" . | nindent 6 }}
   strategy:
+    {{- if $onNode }}
+    # A node has each port once, so a new pod may have to wait for an old one to go.
+    rollingUpdate: {maxSurge: 0, maxUnavailable: 1}
+    {{- else }}
     rollingUpdate: {maxSurge: 1, maxUnavailable: 0}
+    {{- end }}
   template:
     metadata:
       labels:
@@ -86,6 +94,10 @@ spec:
       {{- end }}
     spec:
       serviceAccountName: deputy-{{ .name }}
+      {{- if $onNode }}
+      hostNetwork: true
+      dnsPolicy: ClusterFirstWithHostNet
+      {{- end }}
       # The token is projected below: rotated, and only where it is used.
       automountServiceAccountToken: false
       enableServiceLinks: false
@@ -124,9 +136,9 @@ spec:
               value: {{ $root.Values.logLevel | quote }}
             # Both families of addresses; on a node without IPv6 the processes fall back to 0.0.0.0.
             - name: DEPUTY_ADMIN_ADDRESS
-              value: "[::]:8080"
+              value: "[::]:{{ $admin }}"
             - name: DEPUTY_PROBES_ADDRESS
-              value: "[::]:8081"
+              value: "[::]:{{ $probes }}"
             {{- if .port }}
             - name: DEPUTY_LISTEN
               value: "[::]:{{ .port }}"
@@ -164,8 +176,8 @@ spec:
             {{- toYaml . | nindent 12 }}
             {{- end }}
           ports:
-            - {name: admin, containerPort: 8080}
-            - {name: probes, containerPort: 8081}
+            - {name: admin, containerPort: {{ $admin }}}
+            - {name: probes, containerPort: {{ $probes }}}
             {{- if .port }}
             - {name: https, containerPort: {{ .port }}}
             {{- end }}

@@ -40,11 +40,7 @@ const ABSENT: &[(&str, &[Absent])] = &[
     ("`deputy check`", &[Command("check")]),
     ("`deputy name`", &[Command("name")]),
     ("A published image", &[Default("image.repository")]),
-    (
-        "`PodMonitor`",
-        &[Chart("kind: PodMonitor"), Chart("kind: PrometheusRule")],
-    ),
-    ("on the network of the node", &[ChartValue("webhook.hostNetwork")]),
+    ("a dashboard", &[Chart("grafana_dashboard")]),
     ("DaemonSet", &[Chart("kind: DaemonSet")]),
     ("Fargate", &[Test("fargate")]),
 ];

@@ -32,7 +32,6 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "NoRegionError",
         "an error of an SDK, in its spelling",
     ),
-    ("README.md", "PodMonitor", "the list of what is not there yet"),
     (
         "docs/operations.md",
         "LimitNOFILE",
