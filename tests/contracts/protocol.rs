@@ -59,7 +59,7 @@ fn the_fixed_values_of_a_pod_are_in_the_webhook() {
 fn the_audience_is_the_brokers() {
     assert_eq!(
         codes(&row("Names in Kubernetes", "token audience")[1]),
-        [deputy_broker::token::AUDIENCE]
+        [deputy_token::AUDIENCE]
     );
 }
 

@@ -10,12 +10,10 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use deputy_token::PublishedKeys;
 use tokio::{sync::Notify, time::Instant};
 
-use super::{
-    keys::PublishedKeys,
-    review::{NoKeys, TokenApi},
-};
+use super::review::{NoKeys, TokenApi};
 
 /// How often keys are read although nobody asked for an unknown one.
 const EVERY: Duration = Duration::from_secs(60);
@@ -117,7 +115,7 @@ impl ClusterKeys {
                 if !matches!(before.as_ref(), KeyState::Keys(..)) {
                     tracing::info!(
                         issuer = keys.issuer(),
-                        keys = keys.len(),
+                        keys = keys.count(),
                         "tokens are verified by the API server's keys"
                     );
                 }

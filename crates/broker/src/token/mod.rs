@@ -9,15 +9,13 @@
 
 mod error;
 mod follow;
-mod jws;
-mod keys;
 mod review;
-mod share;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use deputy_delegation::Uid;
 use deputy_index::{Index, PodLife, ResourceKind};
+use deputy_token::{InvalidToken, PeerShare, PeerShares, PublishedKeys, Signature, SignedToken, check_shape};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::{
@@ -27,17 +25,13 @@ use tokio::{
 use zeroize::Zeroizing;
 
 pub use self::{
-    error::{AUDIENCE, MAX_TOKEN_BYTES, PodIdentity, TokenError},
+    error::{PodIdentity, TokenError},
     follow::KeysNotRead,
-    keys::{KeysError, PublishedKeys},
     review::{NoKeys, TokenApi},
 };
 use self::{
     follow::{ClusterKeys, KeyState},
-    jws::SignedToken,
-    keys::Signature,
     review::{API_TIMEOUT, identity},
-    share::{Share, Shares},
 };
 use crate::single_flight::SingleFlight;
 
@@ -66,7 +60,7 @@ pub struct Verifier {
     index: Arc<Index>,
     keys: Arc<ClusterKeys>,
     questions: Arc<Semaphore>,
-    shares: Shares,
+    shares: PeerShares,
     reviewed: SingleFlight<[u8; 32], Result<Arc<PodIdentity>, TokenError>>,
     looked_at: SingleFlight<Uid, Result<(), TokenError>>,
     clock: fn() -> Timestamp,
@@ -81,7 +75,7 @@ impl Verifier {
             index,
             keys: Arc::default(),
             questions: Arc::new(Semaphore::new(CONCURRENT_QUESTIONS)),
-            shares: Shares::new(QUESTIONS_OF_ONE_PEER),
+            shares: PeerShares::new(QUESTIONS_OF_ONE_PEER),
             reviewed: SingleFlight::new(CAPACITY),
             looked_at: SingleFlight::new(CAPACITY),
             clock: Timestamp::now,
@@ -106,12 +100,7 @@ impl Verifier {
     /// # Errors
     /// [`TokenError`]; only [`TokenError::Unavailable`] is worth another try.
     pub async fn verify(&self, token: &str, peer: IpAddr) -> Result<Arc<PodIdentity>, TokenError> {
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(TokenError::TooLong(token.len()));
-        }
-        if !has_the_shape_of_a_token(token) {
-            return Err(TokenError::NotAToken);
-        }
+        check_shape(token)?;
         let known = self.keys.known();
         let pod = match known.as_ref() {
             KeyState::NotYet(_) | KeyState::NotPublished => self.review(token, peer).await?,
@@ -135,12 +124,12 @@ impl Verifier {
         let signed = SignedToken::parse(token)?;
         match keys.check(&signed) {
             Signature::Right => {}
-            Signature::Wrong => return Err(TokenError::BadSignature),
+            Signature::Wrong => return Err(InvalidToken::BadSignature.into()),
             Signature::UnknownKey if self.keys.want_newer(read) => {
                 let why = "the token is signed by a key that is not known yet; the keys are being read again";
                 return Err(TokenError::Unavailable(why.into()));
             }
-            Signature::UnknownKey => return Err(TokenError::UnknownKey),
+            Signature::UnknownKey => return Err(InvalidToken::UnknownKey.into()),
             Signature::ForeignKey => return Ok(None),
         }
         let claims = signed.claims()?;
@@ -148,7 +137,7 @@ impl Verifier {
         if claims.issuer() != keys.issuer() {
             return Ok(None);
         }
-        let pod = claims.identity((self.clock)())?;
+        let pod = PodIdentity::of(claims.pod((self.clock)())?)?;
         // One that was deleted, and made again, is another one: its pods stay, and their tokens are worth nothing.
         let account = self
             .index
@@ -219,7 +208,7 @@ impl Verifier {
 }
 
 /// Who sends many tokens that have to be asked about waits for his own.
-fn share_of(shares: &Shares, peer: IpAddr) -> Result<Share, TokenError> {
+fn share_of(shares: &PeerShares, peer: IpAddr) -> Result<PeerShare, TokenError> {
     shares.take(peer).ok_or_else(|| {
         let why =
             format!("{QUESTIONS_OF_ONE_PEER} questions for {peer} are under way, the most for one address");
@@ -238,16 +227,6 @@ fn keep<T>(answer: &Result<T, TokenError>, good_for: Duration) -> Duration {
         Err(TokenError::Unavailable(_)) => AWAY_FOR,
         Err(_) => REFUSED_FOR,
     }
-}
-
-/// Header, claims and signature in base64url, as every JWT is: garbage costs no call.
-fn has_the_shape_of_a_token(token: &str) -> bool {
-    let part = |p: &str| {
-        !p.is_empty()
-            && p.bytes()
-                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-    };
-    token.split('.').count() == 3 && token.split('.').all(part)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use async_trait::async_trait;
 use deputy_delegation::{NamespaceName, PodName, ServiceAccountName, Uid, session::SessionSubject};
 use deputy_index::PODS_NOT_ENDED;
+use deputy_token::{AUDIENCE, InvalidToken, KeysError, PublishedKeys};
 use k8s_openapi::api::{
     authentication::v1::{TokenReview, TokenReviewSpec, TokenReviewStatus},
     core::v1::Pod,
@@ -15,10 +16,7 @@ use kube::{
     api::{ListParams, PostParams},
 };
 
-use super::{
-    error::{AUDIENCE, PodIdentity, TokenError},
-    keys::{KeysError, PublishedKeys},
-};
+use super::error::{PodIdentity, TokenError};
 
 /// What the API server may take to answer one question.
 pub(super) const API_TIMEOUT: Duration = Duration::from_millis(800);
@@ -155,18 +153,18 @@ pub(super) fn identity(status: TokenReviewStatus) -> Result<PodIdentity, TokenEr
         return Err(TokenError::NotAuthenticated(why.chars().take(200).collect()));
     }
     if !status.audiences.unwrap_or_default().iter().any(|a| a == AUDIENCE) {
-        return Err(TokenError::OtherAudience);
+        return Err(InvalidToken::OtherAudience.into());
     }
     let user = status.user.unwrap_or_default();
     let username = user.username.unwrap_or_default();
     let (namespace, account) = username
         .strip_prefix("system:serviceaccount:")
         .and_then(|rest| rest.split_once(':'))
-        .ok_or_else(|| TokenError::NotAServiceAccount(username.chars().take(100).collect()))?;
+        .ok_or_else(|| InvalidToken::NotAServiceAccount(username.chars().take(100).collect()))?;
     let extra: BTreeMap<String, Vec<String>> = user.extra.unwrap_or_default();
     let only = |key: &str| match extra.get(key).map(Vec::as_slice) {
         Some([one]) => Ok(one.clone()),
-        _ => Err(TokenError::NoPod),
+        _ => Err(InvalidToken::NoPod),
     };
     Ok(PodIdentity {
         namespace: NamespaceName::new(namespace)?,

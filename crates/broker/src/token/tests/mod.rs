@@ -2,6 +2,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use deputy_delegation::{NamespaceName, PodName};
+use deputy_token::MAX_TOKEN_BYTES;
 use k8s_openapi::api::authentication::v1::{TokenReviewStatus, UserInfo};
 use parking_lot::Mutex;
 

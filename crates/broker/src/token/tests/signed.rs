@@ -1,71 +1,14 @@
 //! Tokens that are verified here: by an RSA key that `openssl` made, and by keys of the moment on elliptic curves.
 
-use data_encoding::BASE64URL_NOPAD;
+use deputy_token_testing::{END, ISSUER, RSA_KEY, RSA_TOKEN, TokenSigner, claims};
+use jiff::Timestamp;
 use kube::api::ObjectMeta;
-use ring::{
-    rand::SystemRandom,
-    signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _},
-};
 use serde_json::{Value, json};
 
 use super::*;
 
-const RSA_KEY: &str = include_str!("../../../tests/tokens/rsa-key.json");
-const RSA_TOKEN: &str = include_str!("../../../tests/tokens/rsa-token.txt");
-const ISSUER: &str = "https://kubernetes.default.svc";
-/// When tokens of these tests end.
-const END: i64 = 1_790_000_000;
-
 fn an_hour_before_the_end() -> Timestamp {
     Timestamp::from_second(END - 3600).unwrap()
-}
-
-fn encode(part: &Value) -> String {
-    BASE64URL_NOPAD.encode(part.to_string().as_bytes())
-}
-
-/// A key of an API server.
-struct Signer {
-    pair: EcdsaKeyPair,
-    id: &'static str,
-}
-
-impl Signer {
-    fn new(id: &'static str) -> Self {
-        let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
-        let document = EcdsaKeyPair::generate_pkcs8(algorithm, &SystemRandom::new()).unwrap();
-        let pair = EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &SystemRandom::new()).unwrap();
-        Self { pair, id }
-    }
-
-    fn published(&self) -> Value {
-        let (x, y) = self.pair.public_key().as_ref()[1..].split_at(32);
-        json!({"kty": "EC", "crv": "P-256", "kid": self.id, "alg": "ES256", "use": "sig",
-            "x": BASE64URL_NOPAD.encode(x), "y": BASE64URL_NOPAD.encode(y)})
-    }
-
-    fn sign_as(&self, header: &Value, claims: &Value) -> String {
-        let signed = format!("{}.{}", encode(header), encode(claims));
-        let signature = self.pair.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
-        format!("{signed}.{}", BASE64URL_NOPAD.encode(signature.as_ref()))
-    }
-
-    fn sign(&self, claims: &Value) -> String {
-        self.sign_as(&json!({"alg": "ES256", "kid": self.id}), claims)
-    }
-}
-
-fn claims() -> Value {
-    json!({
-        "iss": ISSUER, "aud": ["deputy"], "exp": END, "nbf": END - 86_400, "iat": END - 86_400,
-        "sub": "system:serviceaccount:payments:uploader",
-        "kubernetes.io": {
-            "namespace": "payments",
-            "serviceaccount": {"name": "uploader", "uid": "5a"},
-            "pod": {"name": "uploader-1", "uid": "0af1"},
-            "node": {"name": "n1", "uid": "77"},
-        },
-    })
 }
 
 fn service_account(uid: &str) -> ObjectMeta {
@@ -91,7 +34,7 @@ fn knowing(published: &[Value]) -> (Verifier, Arc<FakeApi>) {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_of_a_living_pod_costs_the_api_server_nothing() {
-    let signer = Signer::new("ec-1");
+    let signer = TokenSigner::new("ec-1");
     let rsa: Value = serde_json::from_str(RSA_KEY).unwrap();
     let (verifier, api) = knowing(&[rsa, signer.published()]);
     for token in [RSA_TOKEN.trim(), &signer.sign(&claims())] {
@@ -106,7 +49,7 @@ async fn a_token_of_a_living_pod_costs_the_api_server_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn whatever_is_changed_in_a_token_makes_it_worthless() {
-    let (signer, other) = (Signer::new("ec-1"), Signer::new("ec-1"));
+    let (signer, other) = (TokenSigner::new("ec-1"), TokenSigner::new("ec-1"));
     let rsa: Value = serde_json::from_str(RSA_KEY).unwrap();
     let (verifier, api) = knowing(&[signer.published(), rsa]);
     let token = signer.sign(&claims());
@@ -154,7 +97,7 @@ async fn whatever_is_changed_in_a_token_makes_it_worthless() {
 
 #[tokio::test(start_paused = true)]
 async fn a_genuine_token_must_be_for_deputy_and_a_living_pods() {
-    let signer = Signer::new("ec-1");
+    let signer = TokenSigner::new("ec-1");
     let (verifier, api) = knowing(&[signer.published()]);
     let with = |pointer: &str, value: Value| {
         let mut claims = claims();
@@ -199,7 +142,7 @@ async fn a_genuine_token_must_be_for_deputy_and_a_living_pods() {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_ends_with_its_pod_at_once() {
-    let signer = Signer::new("ec-1");
+    let signer = TokenSigner::new("ec-1");
     let (verifier, api) = knowing(&[signer.published()]);
     let token = signer.sign(&claims());
     assert!(verifier.verify(&token, PEER).await.is_ok());
@@ -211,7 +154,7 @@ async fn a_token_ends_with_its_pod_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_ends_with_its_service_account_and_is_not_that_of_the_next_one() {
-    let signer = Signer::new("ec-1");
+    let signer = TokenSigner::new("ec-1");
     let (verifier, api) = knowing(&[signer.published()]);
     let token = signer.sign(&claims());
     assert!(verifier.verify(&token, PEER).await.is_ok());
@@ -231,7 +174,7 @@ async fn a_token_ends_with_its_service_account_and_is_not_that_of_the_next_one()
 
 #[tokio::test(start_paused = true)]
 async fn keys_that_nobody_has_confirmed_for_an_hour_count_no_more() {
-    let signer = Signer::new("ec-1");
+    let signer = TokenSigner::new("ec-1");
     let (verifier, api) = knowing(&[signer.published()]);
     let token = signer.sign(&claims());
     tokio::time::advance(LAST_KNOWN_FOR + Duration::from_secs(1)).await;
@@ -242,7 +185,7 @@ async fn keys_that_nobody_has_confirmed_for_an_hour_count_no_more() {
 #[test]
 fn keys_are_not_given_up_for_one_odd_answer() {
     let known = ClusterKeys::default();
-    known.learn(Ok(keys(&[Signer::new("ec-1").published()])));
+    known.learn(Ok(keys(&[TokenSigner::new("ec-1").published()])));
     let odd = || known.learn(Err(NoKeys::NotPublished("403 Forbidden".into())));
     let has_keys = || matches!(known.known().as_ref(), KeyState::Keys(..));
     odd();
@@ -262,7 +205,7 @@ fn keys_are_not_given_up_for_one_odd_answer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_pod_that_the_watch_does_not_know_yet_is_looked_at() {
-    let signer = Signer::new("ec-1");
+    let signer = TokenSigner::new("ec-1");
     let (verifier, api) = knowing(&[signer.published()]);
     let mut claims = claims();
     claims["kubernetes.io"]["pod"]["uid"] = json!("new");
@@ -281,7 +224,7 @@ async fn a_pod_that_the_watch_does_not_know_yet_is_looked_at() {
 
 #[tokio::test(start_paused = true)]
 async fn pods_count_as_alive_for_an_hour_while_the_api_server_is_away() {
-    let signer = Signer::new("ec-1");
+    let signer = TokenSigner::new("ec-1");
     let (verifier, api) = knowing(&[signer.published()]);
     api.away.store(true, Ordering::SeqCst);
     let token = signer.sign(&claims());
@@ -313,7 +256,7 @@ impl TokenApi for Publisher {
 
 #[tokio::test(start_paused = true)]
 async fn keys_rotate_and_made_up_ones_are_asked_for_seldom() {
-    let (old, new) = (Signer::new("old"), Signer::new("new"));
+    let (old, new) = (TokenSigner::new("old"), TokenSigner::new("new"));
     let api = Arc::new(Publisher {
         published: Mutex::new(Ok(keys(&[old.published()]))),
         asked: AtomicUsize::new(0),
@@ -382,33 +325,4 @@ async fn one_address_takes_a_share_of_the_questions() {
     assert!(good.is_ok());
     let answered = flood.iter().filter(|one| **one == "NotAuthenticated").count();
     assert_eq!(answered, QUESTIONS_OF_ONE_PEER);
-}
-
-#[test]
-fn what_is_published_is_read_whole_or_not_at_all() {
-    let discovery = json!({ "issuer": ISSUER }).to_string();
-    let parse = |jwks: Value| PublishedKeys::parse(&discovery, &jwks.to_string()).err();
-    let rsa: Value = serde_json::from_str(RSA_KEY).unwrap();
-    let malformed = Some(KeysError::Malformed("key set"));
-    assert_eq!(parse(json!({"keys": [rsa]})), None);
-    assert_eq!(parse(json!({"keys": []})), Some(KeysError::None));
-    assert_eq!(parse(json!({})), malformed);
-    assert_eq!(
-        parse(json!({"keys": [rsa, {"kty": "RSA", "kid": "x"}]})),
-        malformed
-    );
-    assert_eq!(
-        parse(json!({"keys": [{"kty": "EC", "crv": "P-256", "kid": "x", "x": "AA", "y": "AA"}]})),
-        malformed
-    );
-    assert_eq!(
-        parse(json!({"keys": vec![rsa; 65]})),
-        Some(KeysError::TooMany(65))
-    );
-    // A key of a kind that is not known here: its tokens are asked about.
-    assert_eq!(
-        parse(json!({"keys": [{"kty": "EC", "crv": "P-521", "kid": "x", "x": "AA", "y": "AA"}]})),
-        None
-    );
-    assert!(PublishedKeys::parse("<html>", "{}").is_err());
 }

@@ -1,23 +1,26 @@
 //! What one address may have under way of what costs more than its sender: nobody takes all of it.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc};
-
-use parking_lot::Mutex;
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 /// How much each address has under way. Clones share it.
 #[derive(Clone)]
-pub(super) struct Shares {
+pub struct PeerShares {
     most: usize,
     /// Without those that have nothing: never more entries than pieces of work.
     taken: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
 
 /// A part of an address's share, given back when dropped.
-pub(super) struct Share(Shares, IpAddr);
+pub struct PeerShare(PeerShares, IpAddr);
 
-impl Shares {
+impl PeerShares {
     /// At most `most` for each address.
-    pub(super) fn new(most: usize) -> Self {
+    #[must_use]
+    pub fn new(most: usize) -> Self {
         Self {
             most,
             taken: Arc::default(),
@@ -25,20 +28,25 @@ impl Shares {
     }
 
     /// A part of what `peer` may have; `None` when it has all of it.
-    pub(super) fn take(&self, peer: IpAddr) -> Option<Share> {
-        let mut taken = self.taken.lock();
+    #[must_use]
+    pub fn take(&self, peer: IpAddr) -> Option<PeerShare> {
+        let mut taken = self.lock();
         let of_peer = taken.entry(peer).or_insert(0);
         if *of_peer >= self.most {
             return None;
         }
         *of_peer = of_peer.saturating_add(1);
-        Some(Share(self.clone(), peer))
+        Some(PeerShare(self.clone(), peer))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Share {
+impl Drop for PeerShare {
     fn drop(&mut self) {
-        let mut taken = self.0.taken.lock();
+        let mut taken = self.0.lock();
         if let Some(of_peer) = taken.get_mut(&self.1) {
             *of_peer = of_peer.saturating_sub(1);
             if *of_peer == 0 {
@@ -54,7 +62,7 @@ mod tests {
 
     #[test]
     fn one_address_has_its_share_and_others_have_theirs() {
-        let shares = Shares::new(2);
+        let shares = PeerShares::new(2);
         let (one, other): (IpAddr, IpAddr) = ([10, 0, 0, 1].into(), [10, 0, 0, 2].into());
         let first = shares.take(one).unwrap();
         let _second = shares.take(one).unwrap();
@@ -63,6 +71,6 @@ mod tests {
         drop(first);
         assert!(shares.take(one).is_some());
         drop(others);
-        assert_eq!(shares.taken.lock().len(), 1, "who has nothing is not remembered");
+        assert_eq!(shares.lock().len(), 1, "who has nothing is not remembered");
     }
 }

@@ -4,11 +4,10 @@
 //! What is read here is believed only after its signature was verified.
 
 use data_encoding::BASE64URL_NOPAD;
-use deputy_delegation::{NamespaceName, PodName, ServiceAccountName, Uid, session::SessionSubject};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::error::{AUDIENCE, PodIdentity, TokenError};
+use crate::{AUDIENCE, InvalidToken, NodeName};
 
 /// Longest key id that is looked up, in bytes. Those of Kubernetes have 43.
 const MAX_KEY_ID: usize = 256;
@@ -17,7 +16,7 @@ const LEEWAY_SECONDS: i64 = 60;
 
 /// How a token is signed. Kubernetes has no others; ES512 is not known to the crypto library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Algorithm {
+pub(crate) enum Algorithm {
     Rs256,
     Es256,
     Es384,
@@ -44,12 +43,12 @@ struct Header {
 }
 
 /// A token taken apart. It has no `Debug`: it is a secret.
-pub(super) struct SignedToken<'a> {
+pub struct SignedToken<'a> {
     /// What is signed: header and claims, as they came.
-    pub(super) signed: &'a [u8],
-    pub(super) signature: Vec<u8>,
-    pub(super) algorithm: Algorithm,
-    pub(super) key_id: String,
+    pub(crate) signed: &'a [u8],
+    pub(crate) signature: Vec<u8>,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) key_id: String,
     claims: &'a str,
 }
 
@@ -57,18 +56,18 @@ impl<'a> SignedToken<'a> {
     /// Takes `token` apart, and reads its header alone.
     ///
     /// # Errors
-    /// [`TokenError::NotAToken`].
-    pub(super) fn parse(token: &'a str) -> Result<Self, TokenError> {
-        let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::NotAToken)?;
-        let (header, claims) = signed.split_once('.').ok_or(TokenError::NotAToken)?;
+    /// [`InvalidToken::NotAToken`].
+    pub fn parse(token: &'a str) -> Result<Self, InvalidToken> {
+        let (signed, signature) = token.rsplit_once('.').ok_or(InvalidToken::NotAToken)?;
+        let (header, claims) = signed.split_once('.').ok_or(InvalidToken::NotAToken)?;
         let decode = |part: &str| {
             BASE64URL_NOPAD
                 .decode(part.as_bytes())
-                .map_err(|_| TokenError::NotAToken)
+                .map_err(|_| InvalidToken::NotAToken)
         };
-        let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| TokenError::NotAToken)?;
+        let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| InvalidToken::NotAToken)?;
         if header.crit.is_some() || header.kid.is_empty() || header.kid.len() > MAX_KEY_ID {
-            return Err(TokenError::NotAToken);
+            return Err(InvalidToken::NotAToken);
         }
         Ok(Self {
             signed: signed.as_bytes(),
@@ -82,18 +81,18 @@ impl<'a> SignedToken<'a> {
     /// What it says. To be believed of a token whose signature is right.
     ///
     /// # Errors
-    /// [`TokenError::NotAToken`].
-    pub(super) fn claims(&self) -> Result<PodTokenClaims, TokenError> {
+    /// [`InvalidToken::NotAToken`].
+    pub fn claims(&self) -> Result<PodTokenClaims, InvalidToken> {
         let claims = BASE64URL_NOPAD
             .decode(self.claims.as_bytes())
-            .map_err(|_| TokenError::NotAToken)?;
-        serde_json::from_slice(&claims).map_err(|_| TokenError::NotAToken)
+            .map_err(|_| InvalidToken::NotAToken)?;
+        serde_json::from_slice(&claims).map_err(|_| InvalidToken::NotAToken)
     }
 }
 
 /// What a token of Kubernetes says; all else is passed over.
 #[derive(Debug, Deserialize)]
-pub(super) struct PodTokenClaims {
+pub struct PodTokenClaims {
     iss: String,
     sub: String,
     aud: Audiences,
@@ -124,6 +123,13 @@ struct Bound {
     namespace: String,
     serviceaccount: Reference,
     pod: Option<Reference>,
+    /// Kubernetes 1.30 and newer: where the pod was when the token was made.
+    node: Option<NodeReference>,
+}
+
+#[derive(Debug, Deserialize)]
+struct NodeReference {
+    name: NodeName,
 }
 
 #[derive(Debug, Deserialize)]
@@ -132,13 +138,44 @@ struct Reference {
     uid: String,
 }
 
+/// The pod that a token was made for. Its names are the API server's own, and nothing else is asked of them here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoundPod {
+    /// Of the pod and of its ServiceAccount.
+    pub namespace: String,
+    /// Its ServiceAccount.
+    pub service_account: String,
+    /// Its name.
+    pub name: String,
+    /// Its uid.
+    pub uid: String,
+    /// The node that it runs on. API servers before 1.30 say nothing of it.
+    pub node: Option<NodeName>,
+}
+
 impl PodTokenClaims {
-    pub(super) fn issuer(&self) -> &str {
+    /// The name of the API server that made the token.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
         &self.iss
     }
 
+    /// Until when it is good, in seconds since 1970.
+    #[must_use]
+    pub fn expires(&self) -> i64 {
+        self.exp
+    }
+
+    /// The uid of the pod that it names, which may be long gone, or not its own.
+    #[must_use]
+    pub fn pod_uid(&self) -> Option<&str> {
+        let pod = self.kubernetes.as_ref()?.pod.as_ref()?;
+        Some(&pod.uid)
+    }
+
     /// The uid of the ServiceAccount that the token was made for; empty of one that is bound to none.
-    pub(super) fn service_account_uid(&self) -> &str {
+    #[must_use]
+    pub fn service_account_uid(&self) -> &str {
         let bound = self.kubernetes.as_ref();
         bound.map_or("", |bound| &bound.serviceaccount.uid)
     }
@@ -146,23 +183,23 @@ impl PodTokenClaims {
     /// The pod that a genuine token names, if it is good at `now`, for Deputy, and a pod's.
     ///
     /// # Errors
-    /// [`TokenError`]: expired, early, of another audience, of no ServiceAccount, or of no pod.
-    pub(super) fn identity(&self, now: Timestamp) -> Result<PodIdentity, TokenError> {
+    /// [`InvalidToken`]: expired, early, of another audience, of no ServiceAccount, or of no pod.
+    pub fn pod(&self, now: Timestamp) -> Result<BoundPod, InvalidToken> {
         let second = now.as_second();
         if second > self.exp.saturating_add(LEEWAY_SECONDS) {
-            return Err(TokenError::Expired(time(self.exp)));
+            return Err(InvalidToken::Expired(time(self.exp)));
         }
         if self
             .nbf
             .is_some_and(|from| second < from.saturating_sub(LEEWAY_SECONDS))
         {
-            return Err(TokenError::NotYetValid(time(self.nbf.unwrap_or_default())));
+            return Err(InvalidToken::NotYetValid(time(self.nbf.unwrap_or_default())));
         }
         if !self.aud.has(AUDIENCE) {
-            return Err(TokenError::OtherAudience);
+            return Err(InvalidToken::OtherAudience);
         }
         let not_a_service_account =
-            || TokenError::NotAServiceAccount(self.sub.chars().take(100).collect::<String>());
+            || InvalidToken::NotAServiceAccount(self.sub.chars().take(100).collect::<String>());
         let bound = self.kubernetes.as_ref().ok_or_else(not_a_service_account)?;
         let subject = format!(
             "system:serviceaccount:{}:{}",
@@ -171,14 +208,13 @@ impl PodTokenClaims {
         if self.sub != subject {
             return Err(not_a_service_account());
         }
-        let pod = bound.pod.as_ref().ok_or(TokenError::NoPod)?;
-        Ok(PodIdentity {
-            namespace: NamespaceName::new(bound.namespace.as_str())?,
-            subject: SessionSubject {
-                service_account: ServiceAccountName::new(bound.serviceaccount.name.as_str())?,
-                pod: PodName::new(pod.name.as_str())?,
-                pod_uid: Uid::new(pod.uid.as_str())?,
-            },
+        let pod = bound.pod.as_ref().ok_or(InvalidToken::NoPod)?;
+        Ok(BoundPod {
+            namespace: bound.namespace.clone(),
+            service_account: bound.serviceaccount.name.clone(),
+            name: pod.name.clone(),
+            uid: pod.uid.clone(),
+            node: bound.node.as_ref().map(|node| node.name.clone()),
         })
     }
 }

@@ -8,12 +8,14 @@ use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
     UnparsedPublicKey, VerificationAlgorithm,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::jws::{Algorithm, SignedToken};
+use crate::jws::{Algorithm, SignedToken};
 
 /// Keys that are kept. An API server has one or two, and some more while it rotates them.
 const MAX_KEYS: usize = 64;
+/// Longest text in which keys are handed on, in bytes: 64 RSA keys of 4096 bits fit.
+pub const MAX_KEY_DOCUMENT_BYTES: usize = 64 * 1024;
 
 /// What the API server publishes about its tokens.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +23,15 @@ pub struct PublishedKeys {
     /// Its name, as tokens have it.
     issuer: String,
     keys: HashMap<String, Key>,
+    /// What they were made of, without what means nothing here.
+    set: Jwks,
+}
+
+/// Keys as they are handed on: `{"issuer": "…", "jwks": {"keys": […]}}`.
+#[derive(Deserialize, Serialize)]
+struct KeyDocument<I, K> {
+    issuer: I,
+    jwks: K,
 }
 
 #[derive(Debug, Clone)]
@@ -37,8 +48,10 @@ enum Key {
 
 /// What the keys say of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Signature {
+pub enum Signature {
+    /// It is by the key that it names.
     Right,
+    /// It is not by the key that it names.
     Wrong,
     /// By a key that is not among them.
     UnknownKey,
@@ -65,19 +78,24 @@ struct Discovery {
     issuer: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 struct Jwks {
     keys: Vec<Jwk>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 struct Jwk {
     kty: String,
     kid: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     crv: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     n: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     e: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     x: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     y: Option<String>,
 }
 
@@ -109,34 +127,64 @@ impl PublishedKeys {
     pub fn parse(discovery: &str, jwks: &str) -> Result<Self, KeysError> {
         let discovery: Discovery =
             serde_json::from_str(discovery).map_err(|_| KeysError::Malformed("discovery document"))?;
-        let malformed = KeysError::Malformed("key set");
-        let jwks: Jwks = serde_json::from_str(jwks).map_err(|_| malformed.clone())?;
-        if jwks.keys.is_empty() {
+        let jwks: Jwks = serde_json::from_str(jwks).map_err(|_| KeysError::Malformed("key set"))?;
+        Self::of(discovery.issuer, jwks)
+    }
+
+    /// Reads what [`Self::document`] wrote.
+    ///
+    /// # Errors
+    /// [`KeysError`], as for what the API server publishes.
+    pub fn from_document(text: &[u8]) -> Result<Self, KeysError> {
+        let KeyDocument { issuer, jwks } =
+            serde_json::from_slice(text).map_err(|_| KeysError::Malformed("key document"))?;
+        Self::of(issuer, jwks)
+    }
+
+    /// The keys for somebody else who verifies tokens: `{"issuer": "…", "jwks": {"keys": […]}}`. `None` when that is more than
+    /// [`MAX_KEY_DOCUMENT_BYTES`].
+    #[must_use]
+    pub fn document(&self) -> Option<Vec<u8>> {
+        let document = KeyDocument {
+            issuer: &self.issuer,
+            jwks: &self.set,
+        };
+        let text = serde_json::to_vec(&document).ok()?;
+        (text.len() <= MAX_KEY_DOCUMENT_BYTES).then_some(text)
+    }
+
+    fn of(issuer: String, set: Jwks) -> Result<Self, KeysError> {
+        if set.keys.is_empty() {
             return Err(KeysError::None);
         }
-        if jwks.keys.len() > MAX_KEYS {
-            return Err(KeysError::TooMany(jwks.keys.len()));
+        if set.keys.len() > MAX_KEYS {
+            return Err(KeysError::TooMany(set.keys.len()));
         }
-        let keys = jwks
-            .keys
-            .into_iter()
-            .map(|jwk| Some((jwk.kid.clone(), jwk.key()?)));
+        let keys = set.keys.iter().map(|jwk| Some((jwk.kid.clone(), jwk.key()?)));
         Ok(Self {
-            issuer: discovery.issuer,
-            keys: keys.collect::<Option<_>>().ok_or(malformed)?,
+            issuer,
+            keys: keys
+                .collect::<Option<_>>()
+                .ok_or(KeysError::Malformed("key set"))?,
+            set,
         })
     }
 
-    pub(super) fn issuer(&self) -> &str {
+    /// The name of the API server, as its tokens have it.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
         &self.issuer
     }
 
-    pub(super) fn len(&self) -> usize {
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
         self.keys.len()
     }
 
     /// Whether one of the keys signed `token`, by the one algorithm that goes with it.
-    pub(super) fn check(&self, token: &SignedToken<'_>) -> Signature {
+    #[must_use]
+    pub fn check(&self, token: &SignedToken<'_>) -> Signature {
         let Some(key) = self.keys.get(&token.key_id) else {
             return Signature::UnknownKey;
         };
