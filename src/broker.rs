@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Args;
-use deputy_broker::{BrokerConfig, PeopleConfig};
+use deputy_broker::{BrokerConfig, NodeAgents, PeopleConfig};
 use deputy_runtime::telemetry;
 
 use crate::{
@@ -36,6 +36,9 @@ pub struct BrokerArguments {
     /// A folder with the keys of federation users: for each AWSAccount a file of its name, with what `aws iam create-access-key` prints
     #[arg(long, env = "DEPUTY_FEDERATION_KEYS")]
     federation_keys: Option<PathBuf>,
+    /// The ServiceAccount of the agents of nodes, NAMESPACE/SERVICEACCOUNT, which may ask for pods of their own node; none by default
+    #[arg(long, env = "DEPUTY_NODE_AGENTS")]
+    node_agents: Option<NodeAgents>,
     /// Where people get sessions, from the cluster's API server alone, with TLS; nowhere by default
     #[arg(long, env = "DEPUTY_PEOPLE_LISTEN")]
     people_listen: Option<SocketAddr>,
@@ -73,6 +76,7 @@ pub async fn run(arguments: &BrokerArguments) -> Result<(), Failure> {
         roles_anywhere,
         proxy,
         federation_keys: arguments.federation_keys.clone(),
+        node_agents: arguments.node_agents.clone(),
         people: arguments.people_listen.map(|listen| PeopleConfig {
             listen,
             api_service: arguments.people_api_service.clone(),

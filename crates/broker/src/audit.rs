@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
+    asker::AskedFrom,
     issuer::{FederatedSessionKey, Issued, RoleSessionKey, SessionKey},
     recent::RecentLines,
     resolve::SessionGrant,
@@ -103,11 +104,11 @@ impl AuditLog {
     /// The first time that a pod is given a session, and the first time at each address. Later times are revalidations of the same one.
     pub(crate) fn session_delivered(
         &self,
-        (identity, peer): (&PodIdentity, IpAddr),
+        (identity, from): (&PodIdentity, &AskedFrom),
         grant: &SessionGrant,
         issued: &Issued,
     ) {
-        if !self.is_new_delivery(identity.subject.pod_uid.as_str(), issued, Some(peer)) {
+        if !self.is_new_delivery(identity.subject.pod_uid.as_str(), issued, Some(from.peer)) {
             return;
         }
         let (role, user) = by_kind(&grant.key);
@@ -118,7 +119,8 @@ impl AuditLog {
             service_account = %identity.subject.service_account,
             pod = %identity.subject.pod,
             pod_uid = %identity.subject.pod_uid,
-            peer = %peer,
+            peer = %from.peer,
+            node = from.node.as_ref().map(display),
             binding = %grant.key.binding().id,
             role = role.map(|key| display(&key.role)),
             role_arn = role.map(|key| display(&key.request.role)),
@@ -196,7 +198,7 @@ impl AuditLog {
     /// A refusal of a pod.
     pub(crate) fn refused(
         &self,
-        (identity, peer): (&PodIdentity, IpAddr),
+        (identity, from): (&PodIdentity, &AskedFrom),
         code: &'static str,
         binding: Option<&BindingRef>,
         message: &str,
@@ -214,16 +216,22 @@ impl AuditLog {
             service_account = %identity.subject.service_account,
             pod = %identity.subject.pod,
             pod_uid = uid,
-            peer = %peer,
+            peer = %from.peer,
+            node = from.node.as_ref().map(display),
             binding = binding.map(display),
             decision = code,
             reason = message,
         );
     }
 
-    /// A token that is nobody's: one line for each address and `category` of reasons, and one for all further addresses.
-    pub(crate) fn invalid_token(&self, peer: IpAddr, category: &'static str, message: &str) {
-        const CODE: &str = "InvalidToken";
+    /// A token that is nobody's: one line for each address and `category` of reasons, and one for all further addresses. `code` is that of the
+    /// answer.
+    pub(crate) fn untrusted(
+        &self,
+        peer: IpAddr,
+        (code, category): (&'static str, &'static str),
+        message: &str,
+    ) {
         let is_new = {
             let mut known = self.strangers.lock();
             let own = known.may_write((Some(peer), category), 1);
@@ -234,7 +242,7 @@ impl AuditLog {
                 event = "Refused",
                 cluster = %self.cluster,
                 peer = %peer,
-                decision = CODE,
+                decision = code,
                 reason = message,
             );
         }

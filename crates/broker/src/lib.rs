@@ -4,6 +4,7 @@
 //! - [`resolve`]: a pod becomes a session request, or a refusal.
 //! - [`issuer`]: a session request becomes a session: once, in its turn, kept, renewed.
 //! - [`identity`]: whether this process is the issuer that the account names.
+//! - [`asker`]: from where a pod asks, and which agents of nodes may ask for it.
 //! - [`people`]: the API by which people get sessions, behind the API server.
 //! - [`service`], [`http`]: one request, and the protocol that agents speak; [`problem`] its answers that are no
 //!   credentials, [`audit`] the record of it.
@@ -12,6 +13,8 @@
 //!
 //! - Only the token of a living pod is answered, and nothing but the token says who asks: `a_pods_token_names_its_pod`,
 //!   `a_token_dies_within_five_seconds_of_its_pod`.
+//! - The agent of a node gets nothing but for pods of its own node, and whoever is not one of those named at the start gets nothing:
+//!   `an_agent_gets_credentials_for_pods_of_its_node_alone`, `whoever_is_no_agent_of_a_node_gets_nothing_for_any_pod`.
 //! - Grants are decided for each request; on an index that is old nothing is decided:
 //!   `on_an_index_that_is_old_what_is_kept_is_given_and_nothing_is_decided`.
 //! - The default binding is the oldest one, and never another because that is refused:
@@ -24,6 +27,7 @@
 //! - Every log line of a request names its pod and binding as soon as they are known, and none holds a secret:
 //!   `every_log_line_of_a_request_names_pod_and_binding`.
 
+mod asker;
 mod audit;
 mod clients;
 #[cfg(test)]
@@ -43,4 +47,5 @@ mod single_flight;
 pub mod token;
 mod told;
 
+pub use asker::{NodeAgents, NodeAgentsError};
 pub use process::{BrokerConfig, BrokerError, PeopleConfig, run};

@@ -33,6 +33,7 @@ use tokio::{
 };
 
 use crate::{
+    asker::NodeAgents,
     http,
     metrics::BrokerMetrics,
     people::{self, PeopleServer, QUESTIONS},
@@ -69,6 +70,8 @@ pub struct BrokerConfig {
     pub proxy: Option<Proxy>,
     /// The folder with the keys of federation users, a file for each AWSAccount.
     pub federation_keys: Option<PathBuf>,
+    /// The ServiceAccount of the agents of nodes; none is taken without.
+    pub node_agents: Option<NodeAgents>,
     /// The API for people; not served without.
     pub people: Option<PeopleConfig>,
 }
@@ -111,13 +114,15 @@ pub async fn run(
     let counters = BrokerMetrics::register(&metrics);
     let index = Arc::new(Index::new(config.cluster.clone()));
     let aws = Clients::new(aws_options(&config, &counters));
-    let broker = Arc::new(Broker::new(
+    let notices = NoticeQueue::start(client.clone(), shutdown.clone());
+    let broker = Broker::new(
         index.clone(),
         Arc::new(client.clone()),
         Box::new(aws),
-        NoticeQueue::start(client.clone(), shutdown.clone()),
+        notices,
         counters,
-    ));
+    );
+    let broker = Arc::new(broker.with_node_agents(config.node_agents.clone()));
     observe(&index, &broker, &readiness, &metrics);
     let people = serve_people(&config, &client, &broker, &authority, &metrics, &shutdown).await?;
     let listener = serve::bind(config.listen).await?;

@@ -1,7 +1,7 @@
 //! The keys by which the API server signs tokens, as it publishes them (JWKS, RFC 7517).
 //! <https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/#service-account-issuer-discovery>
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use data_encoding::BASE64URL_NOPAD;
 use ring::signature::{
@@ -23,8 +23,8 @@ pub struct PublishedKeys {
     /// Its name, as tokens have it.
     issuer: String,
     keys: HashMap<String, Key>,
-    /// What they were made of, without what means nothing here.
-    set: Jwks,
+    /// For somebody else who verifies tokens.
+    document: Option<Arc<[u8]>>,
 }
 
 /// Keys as they are handed on: `{"issuer": "…", "jwks": {"keys": […]}}`.
@@ -78,12 +78,12 @@ struct Discovery {
     issuer: String,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Deserialize, Serialize)]
 struct Jwks {
     keys: Vec<Jwk>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Deserialize, Serialize)]
 struct Jwk {
     kty: String,
     kid: String,
@@ -144,13 +144,8 @@ impl PublishedKeys {
     /// The keys for somebody else who verifies tokens: `{"issuer": "…", "jwks": {"keys": […]}}`. `None` when that is more than
     /// [`MAX_KEY_DOCUMENT_BYTES`].
     #[must_use]
-    pub fn document(&self) -> Option<Vec<u8>> {
-        let document = KeyDocument {
-            issuer: &self.issuer,
-            jwks: &self.set,
-        };
-        let text = serde_json::to_vec(&document).ok()?;
-        (text.len() <= MAX_KEY_DOCUMENT_BYTES).then_some(text)
+    pub fn document(&self) -> Option<&[u8]> {
+        self.document.as_deref()
     }
 
     fn of(issuer: String, set: Jwks) -> Result<Self, KeysError> {
@@ -161,12 +156,17 @@ impl PublishedKeys {
             return Err(KeysError::TooMany(set.keys.len()));
         }
         let keys = set.keys.iter().map(|jwk| Some((jwk.kid.clone(), jwk.key()?)));
+        let keys = keys.collect::<Option<_>>();
+        let document = KeyDocument {
+            issuer: &issuer,
+            jwks: &set,
+        };
+        let document = serde_json::to_vec(&document).ok();
+        let document = document.filter(|text| text.len() <= MAX_KEY_DOCUMENT_BYTES);
         Ok(Self {
+            keys: keys.ok_or(KeysError::Malformed("key set"))?,
+            document: document.map(Arc::from),
             issuer,
-            keys: keys
-                .collect::<Option<_>>()
-                .ok_or(KeysError::Malformed("key set"))?,
-            set,
         })
     }
 

@@ -194,7 +194,7 @@ fn keys_that_are_handed_on_verify_the_same_tokens() {
     let foreign = json!({"kty": "OKP", "crv": "Ed25519", "kid": "ed", "x": "AA"});
     let read = keys(&[rsa_key(), signer.published(), foreign]);
     let document = read.document().unwrap();
-    let handed_on = PublishedKeys::from_document(&document).unwrap();
+    let handed_on = PublishedKeys::from_document(document).unwrap();
     assert_eq!((handed_on.issuer(), handed_on.count()), (ISSUER, 3));
     for token in [RSA_TOKEN.trim(), &signer.sign(&claims())] {
         assert_eq!(verify(&handed_on, token), verify(&read, token));

@@ -10,7 +10,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::{issuer::Issued, problem::BrokerProblem};
+use crate::{issuer::Issued, problem::BrokerProblem, token::HandedOnKeys};
 
 /// On every answer: an agent of another version knows whom it talks to.
 const PROTOCOL: HeaderName = HeaderName::from_static("deputy-protocol");
@@ -54,6 +54,22 @@ pub(super) fn credentials(issued: &Issued, account: &str, etag: &str) -> Respons
         Ok(body) => with_headers(StatusCode::OK, Some(etag), Body::from(body.to_vec())),
         Err(_) => problem(&BrokerProblem::unavailable(
             "the credentials could not be written",
+        )),
+    }
+}
+
+/// The API server's keys, which are public.
+pub(super) fn keys(known: HandedOnKeys) -> Response {
+    match known {
+        HandedOnKeys::Document(text) => with_headers(StatusCode::OK, None, Body::from(text)),
+        HandedOnKeys::NotPublished => problem(&BrokerProblem::new(
+            StatusCode::NOT_FOUND,
+            "KeysNotPublished",
+            "the cluster publishes no keys that could be handed on: the broker has to be asked about each token",
+        )),
+        HandedOnKeys::NotYet(why) => problem(&BrokerProblem::retry(
+            "NotReady",
+            format!("the API server's keys are not known: {why}"),
         )),
     }
 }

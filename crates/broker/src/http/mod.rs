@@ -19,10 +19,11 @@ use deputy_runtime::{serve::AcceptedConnection, tls::Bundle};
 use tokio::{sync::watch, time::Instant};
 
 use self::{
-    answer::{credentials, etag, not_modified, problem},
+    answer::{credentials, etag, keys, not_modified, problem},
     bundle::PublicBundle,
 };
 use crate::{
+    asker::ShownTokens,
     problem::BrokerProblem,
     service::{Broker, BrokerAnswer, Reply},
 };
@@ -35,6 +36,12 @@ const POD: HeaderName = HeaderName::from_static("deputy-pod");
 
 /// What agents ask for; a binding's name may follow after a slash.
 const CREDENTIALS: &str = "/v1/credentials";
+
+/// The keys of the API server, for agents that verify tokens themselves.
+const KEYS: &str = "/v1/keys";
+
+/// With which the agent of a node proves that it is one.
+const NODE_TOKEN: HeaderName = HeaderName::from_static("deputy-node-token");
 
 /// What agents fetch when they hear of a bundle that they do not have.
 const BUNDLE: &str = "/v1/bundle";
@@ -68,6 +75,9 @@ impl AgentServer {
         if path == Some(BUNDLE) {
             return self.bundle.response();
         }
+        if path == Some(KEYS) {
+            return keys(self.broker.verifier().handed_on());
+        }
         let asked = path.and_then(|path| path.strip_prefix(CREDENTIALS));
         let binding = match asked.map(|rest| rest.strip_prefix('/').ok_or(rest)) {
             Some(Err("")) => None,
@@ -85,19 +95,23 @@ impl AgentServer {
         let (began, headers) = (Instant::now(), &request.headers);
         let (response, code) = match bearer(headers) {
             None => (problem(&BrokerProblem::no_token()), "InvalidToken"),
-            Some(token) => {
+            Some(pod) => {
+                let shown = ShownTokens {
+                    pod,
+                    node: node_token(headers),
+                };
                 let Reply {
                     answer,
                     accepted,
                     pod_is_terminating,
-                } = self.broker.credentials(token, binding, peer(request)).await;
+                } = self.broker.credentials(shown, binding, peer(request)).await;
                 let (mut response, code) = respond(headers, &answer);
                 if pod_is_terminating {
                     let terminating = HeaderValue::from_static("terminating");
                     response.headers_mut().insert(POD, terminating);
                 }
                 if accepted {
-                    // Who proved who asks may keep the connection.
+                    // Who proved who asks may keep the connection, as may the agent of a node for its next pod.
                     response.extensions_mut().insert(AcceptedConnection);
                 } else if response.status() == StatusCode::UNAUTHORIZED {
                     // The next such token costs whoever sends it a handshake, as it does the broker.
@@ -154,6 +168,16 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
             // The API server would take the first word of several.
             .filter(|t| !t.is_empty() && t.bytes().all(|b| b.is_ascii_graphic())),
         _ => None,
+    }
+}
+
+/// The token of a node's agent. What can't be one is nobody's, and no reason to take the request for one of a pod's own agent.
+fn node_token(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(NODE_TOKEN).iter();
+    match (values.next(), values.next()) {
+        (None, _) => None,
+        (Some(one), None) => Some(one.to_str().unwrap_or_default()),
+        _ => Some(""),
     }
 }
 

@@ -1,6 +1,7 @@
 //! One request from beginning to end: who asks, what is granted, the session, and the record of it. [`person`] has those of people.
 
 mod error;
+mod node;
 mod person;
 mod refusal;
 
@@ -21,6 +22,7 @@ use deputy_runtime::{
     events::NoticeQueue,
     telemetry::{AuditPlace, audit_sink},
 };
+use deputy_token::NodeName;
 use kube::Client;
 use tokio::{sync::Semaphore, task::JoinSet};
 use tracing::{
@@ -29,6 +31,7 @@ use tracing::{
 };
 
 use crate::{
+    asker::{AskedFrom, NodeAgents, ShownTokens},
     audit::AuditLog,
     clients::StsClients,
     identity::{IdentityCheck, IdentityError, conditions as identities},
@@ -53,7 +56,7 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(950);
 pub struct Reply {
     /// What it comes to.
     pub answer: BrokerAnswer,
-    /// Whether the token was accepted, whatever came of it.
+    /// Whether the token was accepted, or that of the agent of its node, whatever came of it.
     pub accepted: bool,
     /// Whether the pod that it belongs to is being deleted.
     pub pod_is_terminating: bool,
@@ -73,6 +76,13 @@ pub enum BrokerAnswer {
     Problem(BrokerProblem),
 }
 
+/// What is known of who asks, as soon as it is known.
+#[derive(Default)]
+struct KnownAsker {
+    pod: OnceLock<Arc<PodIdentity>>,
+    node: OnceLock<NodeName>,
+}
+
 /// Accounts that are asked about at a time who the broker is there.
 const IDENTITIES_AT_ONCE: usize = 8;
 
@@ -80,6 +90,8 @@ const IDENTITIES_AT_ONCE: usize = 8;
 pub struct Broker {
     index: Arc<Index>,
     verifier: Verifier,
+    /// Who may ask for pods of his node; nobody without.
+    node_agents: Option<NodeAgents>,
     issuer: Issuer,
     sts: GatedClients,
     identities: IdentityCheck,
@@ -113,6 +125,7 @@ impl Broker {
         let issuer = Issuer::new(IssuerOptions::default(), Arc::new(on_issued));
         Self {
             verifier: Verifier::new(api, Arc::clone(&index)),
+            node_agents: None,
             index,
             sts: GatedClients::new(sts, issuer.gate().clone()),
             issuer,
@@ -123,6 +136,11 @@ impl Broker {
             events: PodEvents::new(notices),
             metrics,
         }
+    }
+
+    /// The same, which takes these agents of nodes.
+    pub(crate) fn with_node_agents(self, node_agents: Option<NodeAgents>) -> Self {
+        Self { node_agents, ..self }
     }
 
     /// The same, of whose audit log somebody else says whether it is written.
@@ -232,12 +250,17 @@ impl Broker {
         &self.metrics
     }
 
-    /// Credentials for the holder of `token`, who asks from `peer`, by the binding that it names or by its default one.
-    pub async fn credentials(&self, token: &str, binding: Option<&BindingSelector>, peer: IpAddr) -> Reply {
+    /// Credentials for the pod whose token is among `shown`, which came from `peer`, by the binding that it names or by its default one.
+    pub async fn credentials(
+        &self,
+        shown: ShownTokens<'_>,
+        binding: Option<&BindingSelector>,
+        peer: IpAddr,
+    ) -> Reply {
         // In every line about this request, also of the calls that it makes; all but the address are known later.
-        let span = tracing::info_span!("credentials", %peer, pod_uid = Empty, binding = Empty);
-        let who = OnceLock::new();
-        let work = self.answer(token, binding, peer, &who).instrument(span);
+        let span = tracing::info_span!("credentials", %peer, node = Empty, pod_uid = Empty, binding = Empty);
+        let known = KnownAsker::default();
+        let work = self.answer(shown, binding, peer, &known).instrument(span);
         let answer = match tokio::time::timeout(ANSWER_WITHIN, work).await {
             Ok(Ok(credentials)) => credentials,
             Ok(Err(problem)) => BrokerAnswer::Problem(problem),
@@ -248,8 +271,9 @@ impl Broker {
         };
         Reply {
             answer,
-            accepted: who.get().is_some(),
-            pod_is_terminating: who
+            accepted: known.pod.get().is_some() || known.node.get().is_some(),
+            pod_is_terminating: known
+                .pod
                 .get()
                 .is_some_and(|pod| self.index.pod_is_terminating(&pod.subject.pod_uid)),
         }
@@ -257,17 +281,26 @@ impl Broker {
 
     async fn answer(
         &self,
-        token: &str,
+        shown: ShownTokens<'_>,
         binding: Option<&BindingSelector>,
         peer: IpAddr,
-        who: &OnceLock<Arc<PodIdentity>>,
+        known: &KnownAsker,
     ) -> Result<BrokerAnswer, BrokerProblem> {
-        // 1. Who asks.
-        let identity = self.verifier.verify(token, peer).await;
-        let identity = identity.map_err(|error| self.token_problem(&error, peer))?;
-        who.get_or_init(|| Arc::clone(&identity));
+        // 1. Who asks, and for whom.
+        let mut from = AskedFrom { peer, node: None };
+        if let Some(token) = shown.node {
+            let node = self.node_of_agent(token, peer).await?;
+            Span::current().record("node", display(&node));
+            from.node = Some(known.node.get_or_init(|| node).clone());
+        }
+        let identity = self.verifier.verify(shown.pod, peer).await;
+        let identity = identity.map_err(|error| self.token_problem(&error, &from))?;
+        known.pod.get_or_init(|| Arc::clone(&identity));
         Span::current().record("pod_uid", display(&identity.subject.pod_uid));
-        let answer = self.answer_pod(&identity, peer, binding).await;
+        let answer = match self.check_node(&identity, &from) {
+            Ok(()) => self.answer_pod(&identity, &from, binding).await,
+            Err(problem) => Err(problem),
+        };
         match &answer {
             Ok(_) => self.events.served(&identity),
             Err(problem) => self.events.heard(&identity, problem),
@@ -278,7 +311,7 @@ impl Broker {
     async fn answer_pod(
         &self,
         identity: &Arc<PodIdentity>,
-        peer: IpAddr,
+        from: &AskedFrom,
         binding: Option<&BindingSelector>,
     ) -> Result<BrokerAnswer, BrokerProblem> {
         // 2. What is granted.
@@ -287,7 +320,7 @@ impl Broker {
             (Ok(grant), _) => grant,
             // Neither a grant nor a refusal may rest on what was true once: an agent drops what it has at a refusal.
             (Err(_), Err(stale)) => return Err(BrokerProblem::retry("NotReady", stale.to_string())),
-            (Err(error), Ok(())) => return Err(self.refusal_problem((identity, peer), &error)),
+            (Err(error), Ok(())) => return Err(self.refusal_problem((identity, from), &error)),
         };
         Span::current().record("binding", display(&grant.key.binding().id));
         // 3. The session: kept, or made.
@@ -301,7 +334,7 @@ impl Broker {
         let issued = issued.map_err(|error| {
             let problem = match &error {
                 SessionError::NotYet { code, .. } => BrokerProblem::retry(code, error.to_string()),
-                SessionError::Refused { refusal, .. } => self.refusal_problem((identity, peer), refusal),
+                SessionError::Refused { refusal, .. } => self.refusal_problem((identity, from), refusal),
             };
             BrokerProblem {
                 aws: error.aws(),
@@ -310,12 +343,12 @@ impl Broker {
         })?;
         // That took a moment, in which the pod may have ended.
         if self.index.pod_life(&identity.subject.pod_uid) == PodLife::Ended {
-            return Err(self.token_problem(&TokenError::PodGone(Arc::clone(identity)), peer));
+            return Err(self.token_problem(&TokenError::PodGone(Arc::clone(identity)), from));
         }
         // 4. The record of it.
         self.denials.forget(&grant);
         self.reports.issued(&grant.key.binding());
-        self.audit.session_delivered((identity, peer), &grant, &issued);
+        self.audit.session_delivered((identity, from), &grant, &issued);
         Ok(BrokerAnswer::Credentials {
             refresh_after: issued.refresh_after(identity.subject.pod_uid.as_str()),
             issued,

@@ -1,12 +1,13 @@
 //! What whoever asks hears when there is no session: what STS, a decision and a token come to.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use axum::http::StatusCode;
 use deputy_aws::{AwsError, ErrorClass};
 
 use super::{Broker, error::SessionError};
 use crate::{
+    asker::AskedFrom,
     issuer::Renewal,
     problem::BrokerProblem,
     report::is_region_disabled,
@@ -14,6 +15,8 @@ use crate::{
     token::{PodIdentity, TokenError},
 };
 
+/// The code of a token that is not accepted.
+const INVALID_TOKEN: &str = "InvalidToken";
 /// When a pod that AWS refuses asks again, in seconds.
 const DENIED_RETRY: u32 = 5;
 
@@ -56,7 +59,11 @@ impl Broker {
     }
 
     /// The problem that a refusal is, with its audit line.
-    pub(super) fn refusal_problem(&self, who: (&PodIdentity, IpAddr), error: &ResolveError) -> BrokerProblem {
+    pub(super) fn refusal_problem(
+        &self,
+        who: (&PodIdentity, &AskedFrom),
+        error: &ResolveError,
+    ) -> BrokerProblem {
         match error {
             ResolveError::Refused {
                 code,
@@ -80,18 +87,20 @@ impl Broker {
     }
 
     /// The problem that a token which is not accepted is, with its audit line.
-    pub(super) fn token_problem(&self, error: &TokenError, peer: IpAddr) -> BrokerProblem {
+    pub(super) fn token_problem(&self, error: &TokenError, from: &AskedFrom) -> BrokerProblem {
         let text = error.to_string();
         match error {
             TokenError::Unavailable(_) => return BrokerProblem::retry("Unavailable", text),
             // Decided: nobody may have anything by this token any more.
             TokenError::PodGone(pod) => {
-                self.audit.refused((pod, peer), "PodGone", None, &text);
+                self.audit.refused((pod, from), "PodGone", None, &text);
                 return BrokerProblem::new(StatusCode::FORBIDDEN, "PodGone", text);
             }
             // Whose it is nobody knows: one line a minute for each reason there is.
-            _ => self.audit.invalid_token(peer, error.category(), &text),
+            _ => self
+                .audit
+                .untrusted(from.peer, (INVALID_TOKEN, error.category()), &text),
         }
-        BrokerProblem::new(StatusCode::UNAUTHORIZED, "InvalidToken", text)
+        BrokerProblem::new(StatusCode::UNAUTHORIZED, INVALID_TOKEN, text)
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use deputy_delegation::{
     NameError, NamespaceName, PodName, ServiceAccountName, Uid, session::SessionSubject,
 };
-use deputy_token::{AUDIENCE, BoundPod, InvalidToken};
+use deputy_token::{AUDIENCE, BoundPod, InvalidToken, NodeName};
 
 /// A pod that proved who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct PodIdentity {
     pub namespace: NamespaceName,
     /// Its ServiceAccount, name and uid.
     pub subject: SessionSubject,
+    /// The node that it runs on, where the API server says so: 1.30 and newer do.
+    pub node: Option<NodeName>,
 }
 
 impl PodIdentity {
@@ -23,6 +25,7 @@ impl PodIdentity {
     /// A name that can't be.
     pub(super) fn of(pod: BoundPod) -> Result<Self, NameError> {
         Ok(Self {
+            node: pod.node,
             namespace: NamespaceName::new(pod.namespace)?,
             subject: SessionSubject {
                 service_account: ServiceAccountName::new(pod.service_account)?,

@@ -53,6 +53,16 @@ const CAPACITY: usize = 50_000;
 /// long at most where a role is the issuer.
 const LAST_KNOWN_FOR: Duration = Duration::from_secs(3600);
 
+/// What the broker has to hand on of the API server's keys.
+pub(crate) enum HandedOnKeys {
+    /// It does not know them, or not any more.
+    NotYet(String),
+    /// There are none to have, or more than are handed on.
+    NotPublished,
+    /// As `deputy_token::PublishedKeys` reads them.
+    Document(Vec<u8>),
+}
+
 /// Tells whose a token is.
 #[derive(Clone)]
 pub struct Verifier {
@@ -93,6 +103,21 @@ impl Verifier {
     /// [`KeysNotRead`].
     pub fn ready(&self) -> Result<(), KeysNotRead> {
         self.keys.check()
+    }
+
+    /// The keys for somebody else who verifies tokens.
+    pub(crate) fn handed_on(&self) -> HandedOnKeys {
+        match self.keys.known().as_ref() {
+            KeyState::NotYet(why) => HandedOnKeys::NotYet(why.clone()),
+            KeyState::NotPublished => HandedOnKeys::NotPublished,
+            KeyState::Keys(_, read) if read.elapsed() > LAST_KNOWN_FOR => HandedOnKeys::NotYet(format!(
+                "nobody has confirmed them for more than {LAST_KNOWN_FOR:?}"
+            )),
+            KeyState::Keys(keys, _) => match keys.document() {
+                Some(document) => HandedOnKeys::Document(document.to_vec()),
+                None => HandedOnKeys::NotPublished,
+            },
+        }
     }
 
     /// The pod that `token`, which came from `peer`, belongs to, and that is alive.

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use async_trait::async_trait;
 use deputy_delegation::{NamespaceName, PodName, ServiceAccountName, Uid, session::SessionSubject};
 use deputy_index::PODS_NOT_ENDED;
-use deputy_token::{AUDIENCE, InvalidToken, KeysError, PublishedKeys};
+use deputy_token::{AUDIENCE, InvalidToken, KeysError, NodeName, PublishedKeys};
 use k8s_openapi::api::{
     authentication::v1::{TokenReview, TokenReviewSpec, TokenReviewStatus},
     core::v1::Pod,
@@ -24,6 +24,7 @@ pub(super) const API_TIMEOUT: Duration = Duration::from_millis(800);
 const KEYS_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) const POD_NAME: &str = "authentication.kubernetes.io/pod-name";
+pub(super) const NODE_NAME: &str = "authentication.kubernetes.io/node-name";
 pub(super) const POD_UID: &str = "authentication.kubernetes.io/pod-uid";
 
 /// Why the keys are not known.
@@ -167,6 +168,7 @@ pub(super) fn identity(status: TokenReviewStatus) -> Result<PodIdentity, TokenEr
         _ => Err(InvalidToken::NoPod),
     };
     Ok(PodIdentity {
+        node: only(NODE_NAME).ok().and_then(|node| NodeName::new(node).ok()),
         namespace: NamespaceName::new(namespace)?,
         subject: SessionSubject {
             service_account: ServiceAccountName::new(account)?,

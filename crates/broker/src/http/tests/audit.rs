@@ -4,13 +4,20 @@ use deputy_delegation::Uid;
 use deputy_runtime::telemetry::{AuditPlace, AuditStalled};
 
 use super::*;
-use crate::audit::AuditLog;
+use crate::{asker::AskedFrom, audit::AuditLog};
 
 fn audit_of(log: &CapturedLog) -> Vec<serde_json::Value> {
     log.lines()
         .into_iter()
         .filter(|line| line["target"] == "audit")
         .collect()
+}
+
+fn from_address(last: u8) -> AskedFrom {
+    AskedFrom {
+        peer: IpAddr::from([10, 0, 0, last]),
+        node: None,
+    }
 }
 
 async fn ask_from(router: &Router, peer: &str) {
@@ -95,7 +102,7 @@ async fn each_delivery_has_one_line_however_many_pods_and_few_a_minute_of_one() 
     let log = CapturedLog::default();
     let subscriber = deputy_runtime::telemetry::subscriber("info", log.clone()).unwrap();
     let _guard = tracing::subscriber::set_default(subscriber);
-    let deliver = |peer: u8| audit.session_delivered((&pod, IpAddr::from([10, 0, 0, peer])), &grant, &issued);
+    let deliver = |peer: u8| audit.session_delivered((&pod, &from_address(peer)), &grant, &issued);
     for peer in (0..100).chain(0..100) {
         deliver(peer);
     }
@@ -123,7 +130,7 @@ async fn revalidations_have_no_lines_however_many_pods_there_are() {
         let _guard = tracing::subscriber::set_default(subscriber);
         for n in 0..51_000 {
             pod.subject.pod_uid = Uid::new(format!("pod-{n}")).unwrap();
-            audit.session_delivered((&pod, IpAddr::from([10, 0, 0, 1])), &grant, &issued);
+            audit.session_delivered((&pod, &from_address(1)), &grant, &issued);
         }
     };
     deliver_all(&CapturedLog::default());
@@ -138,7 +145,8 @@ async fn tokens_of_nobody_have_a_line_for_each_address_within_bounds() {
     let log = CapturedLog::default();
     let subscriber = deputy_runtime::telemetry::subscriber("info", log.clone()).unwrap();
     let _guard = tracing::subscriber::set_default(subscriber);
-    let refuse = |peer: u32, why| audit.invalid_token(IpAddr::from(peer.to_be_bytes()), why, "no");
+    let refuse =
+        |peer: u32, why| audit.untrusted(IpAddr::from(peer.to_be_bytes()), ("InvalidToken", why), "no");
     for _ in 0..3 {
         for (peer, why) in [(1, "expired"), (1, "signature"), (2, "expired")] {
             refuse(peer, why);

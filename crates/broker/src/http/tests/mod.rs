@@ -6,6 +6,7 @@ mod audit;
 mod bundle;
 mod ended;
 mod federated;
+mod nodes;
 
 use std::{fs, path::PathBuf};
 

@@ -52,6 +52,21 @@ fn a_pods_token_names_its_pod() {
     assert_eq!(id.subject.service_account.as_str(), "uploader");
     assert_eq!(id.subject.pod.as_str(), "uploader-1");
     assert_eq!(id.subject.pod_uid.as_str(), "0af1");
+    assert_eq!(id.node.unwrap().as_str(), "n");
+}
+
+#[test]
+fn an_api_server_that_says_no_node_or_an_odd_one_names_none() {
+    for values in [None, Some(vec![]), Some(vec!["a", "b"]), Some(vec!["../x"])] {
+        let mut status = good();
+        let extra = status.user.as_mut().unwrap().extra.as_mut().unwrap();
+        extra.remove(review::NODE_NAME);
+        if let Some(values) = values {
+            let values = values.into_iter().map(str::to_owned).collect();
+            extra.insert(review::NODE_NAME.to_owned(), values);
+        }
+        assert_eq!(identity(status).unwrap().node, None);
+    }
 }
 
 #[test]

@@ -48,6 +48,23 @@ async fn a_token_of_a_living_pod_costs_the_api_server_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_names_the_node_of_its_pod_and_keys_are_handed_on_while_they_count() {
+    let signer = TokenSigner::new("ec-1");
+    let (verifier, _) = knowing(&[signer.published()]);
+    let pod = verifier.verify(&signer.sign(&claims()), PEER).await.unwrap();
+    assert_eq!(pod.node.as_ref().unwrap().as_str(), "n1");
+    let HandedOnKeys::Document(document) = verifier.handed_on() else {
+        panic!("they are known");
+    };
+    assert_eq!(PublishedKeys::from_document(&document).unwrap().count(), 1);
+    tokio::time::advance(LAST_KNOWN_FOR + Duration::from_secs(1)).await;
+    assert!(matches!(verifier.handed_on(), HandedOnKeys::NotYet(_)));
+    let odd = || NoKeys::NotPublished("403 Forbidden".into());
+    (0..3).for_each(|_| verifier.keys.learn(Err(odd())));
+    assert!(matches!(verifier.handed_on(), HandedOnKeys::NotPublished));
+}
+
+#[tokio::test(start_paused = true)]
 async fn whatever_is_changed_in_a_token_makes_it_worthless() {
     let (signer, other) = (TokenSigner::new("ec-1"), TokenSigner::new("ec-1"));
     let rsa: Value = serde_json::from_str(RSA_KEY).unwrap();
