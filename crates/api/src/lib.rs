@@ -67,8 +67,8 @@ pub use federated::{
 };
 pub use limit::{
     BoundaryProblem, BoundarySpec, BoundaryStatus, BoundaryType, DelegationLimit, DelegationLimitSpec,
-    DelegationLimitStatus, EnforcementType, GrantCounts, LimitRolesSpec, LimitSessionSpec, RefusedGrant,
-    SealedStatus, StatementUse, WouldRefuse,
+    DelegationLimitStatus, EnforcementType, GrantCounts, LimitPodsSpec, LimitRolesSpec, LimitSessionSpec,
+    RefusedGrant, SealedStatus, StatementUse, WouldRefuse,
 };
 pub use method::SessionMethodSpec;
 pub use namespace_limit::{NamespaceLimit, NamespaceLimitSpec};

@@ -163,6 +163,21 @@ pub struct DelegationLimitSpec {
     /// What an AWSRole may ask for beside permissions.
     #[serde(default)]
     pub roles: LimitRolesSpec,
+
+    /// How pods of the namespaces may get credentials.
+    #[serde(default)]
+    pub pods: LimitPodsSpec,
+}
+
+/// How pods under a limit may get credentials.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct LimitPodsSpec {
+    /// Whether pods in the network of their node (`hostNetwork`) are injected, by the agent on the node and only where they carry the
+    /// label themselves. Not by default: whoever may listen in that network sees what they get. Every enforced limit that names the
+    /// namespace has to say so, whatever its accounts.
+    #[serde(default)]
+    pub allow_host_network: bool,
 }
 
 /// What roles under a limit may ask for beside permissions.

@@ -101,6 +101,7 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
             resource_policies,
             max_federated_duration: max_federated_duration?,
             allow_retain: spec.roles.allow_retain,
+            allow_host_network: spec.pods.allow_host_network,
             subjects,
             checked: Checked::default(),
         })

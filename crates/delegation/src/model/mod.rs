@@ -202,6 +202,8 @@ pub struct Limit {
     pub max_federated_duration: FederatedDuration,
     /// Whether a role may stay in AWS when its object is deleted.
     pub allow_retain: bool,
+    /// Whether pods in the network of their node may get credentials.
+    pub allow_host_network: bool,
     /// Which subjects beside ServiceAccounts a binding may name. None by default.
     pub subjects: SubjectRules,
     /// What was found wrong with it so far.

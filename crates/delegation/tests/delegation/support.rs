@@ -117,6 +117,7 @@ pub fn limit(name: &str, ceiling: Value) -> Limit {
         max_federated_duration: SessionDuration::HOUR.into(),
         managed_policies: BTreeSet::new(),
         allow_retain: false,
+        allow_host_network: false,
         subjects: SubjectRules::default(),
         checked: Checked::default(),
     }
