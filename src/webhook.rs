@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use clap::Args;
 use deputy_admission::{
     WebhookConfig,
-    inject::{AgentSettings, Amounts, MeshDefaults, Quantity, Resources, RunAs},
+    inject::{AgentSettings, Amounts, Delivery, MeshDefaults, NodeAgentAddress, Quantity, Resources, RunAs},
 };
 use deputy_delegation::{NamespaceName, Region};
 
@@ -47,7 +47,7 @@ pub struct WebhookArguments {
     broker_bundle: String,
 }
 
-/// How sidecars are.
+/// How agents are.
 #[derive(Debug, Args)]
 struct Agent {
     /// Image of the sidecar, best by digest
@@ -80,6 +80,12 @@ struct Agent {
     /// Ports that Linkerd's proxies leave alone everywhere (`proxyInit.ignoreOutboundPorts`)
     #[arg(long, env = "DEPUTY_LINKERD_SKIPPED_PORTS", default_value = "4567,4568")]
     linkerd_skipped_ports: String,
+    /// How credentials reach pods for which neither they nor their namespace say it: `Sidecar` or `Node`
+    #[arg(long, env = "DEPUTY_INJECTION_DELIVERY", default_value = "Sidecar")]
+    injection_delivery: Delivery,
+    /// Where the agents on nodes listen (chart deputy-agent), such as 169.254.170.23:7419; without it there are none
+    #[arg(long, env = "DEPUTY_NODE_AGENT_ADDRESS")]
+    node_agent_address: Option<NodeAgentAddress>,
 }
 
 impl Agent {
@@ -103,6 +109,8 @@ impl Agent {
                 istio: self.istio_excluded_ports.clone(),
                 linkerd: self.linkerd_skipped_ports.clone(),
             },
+            delivery: self.injection_delivery,
+            node: self.node_agent_address,
         }
     }
 }

@@ -37,6 +37,11 @@ app.kubernetes.io/component: {{ .name }}
 {{- include "deputy.imageReference" (dict "image" $image "default" (.Values.image.tag | default .Chart.AppVersion)) }}
 {{- end }}
 
+{{/* Where agents on nodes listen. */}}
+{{- define "deputy.nodeAgentAddress" -}}
+{{ eq .Values.injection.node.ipFamily "IPv6" | ternary "[fd00:ec2::23]" "169.254.170.23" }}:{{ int64 .Values.injection.node.port }}
+{{- end }}
+
 {{/* Namespaces whose pods the webhook never sees, except kube-system, which has a rule of its own. */}}
 {{- define "deputy.excludedNamespaces" -}}
 {{ concat (list .Release.Namespace "kube-node-lease") .Values.webhook.excludedNamespaces | uniq | toJson }}
@@ -302,10 +307,40 @@ subjects:
   expression: (object.spec.containers + object.spec.?initContainers.orValue([])).filter(c, c.name != 'deputy-agent')
 - name: says
   expression: object.metadata.?annotations[?'deputy.dev/injected'].orValue('')
-# With the sidecar, or with what a container needs to call STS itself (method AssumeRoleWithWebIdentity).
+- name: hasSidecar
+  expression: object.spec.?initContainers.orValue([]).exists(c, c.name == 'deputy-agent')
+- name: hostNetwork
+  expression: object.spec.?hostNetwork.orValue(false)
+{{- if .Values.injection.node.enabled }}
+# Containers without the whole way to the agent on the node: its address, the token's file, and where that is mounted.
+{{- $uri := printf "http://%s/v1/credentials" (include "deputy.nodeAgentAddress" .) }}
+{{- $token := "/var/run/secrets/deputy.dev/serviceaccount" }}
+- name: notOfTheNode
+  expression: >-
+    variables.containers.filter(c, !(c.?env.orValue([]).exists(e, e.name == 'AWS_CONTAINER_CREDENTIALS_FULL_URI'
+    && (e.?value.orValue('') == '{{ $uri }}' || e.?value.orValue('').startsWith('{{ $uri }}/')))
+    && c.?env.orValue([]).exists(e, e.name == 'AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE' && e.?value.orValue('') == '{{ $token }}/token')
+    && c.?volumeMounts.orValue([]).exists(m, m.name == 'deputy-token' && m.mountPath == '{{ $token }}')))
+# The agent on the node serves a pod that has the token, and in which each container has the whole way to it, or a provider of its own
+# and nothing of that way. A mesh's container may come after the webhook's last word.
+- name: byTheNode
+  expression: >-
+    variables.says == 'node' && !variables.hasSidecar && variables.notOfTheNode.size() < variables.containers.size()
+    && object.spec.?volumes.orValue([]).exists(v, v.name == 'deputy-token'
+    && v.?projected.?sources.orValue([]).exists(s, s.?serviceAccountToken.?audience.orValue('') == 'deputy'))
+    && variables.notOfTheNode.all(c, c.name.matches('^(istio|linkerd|kuma|consul)-')
+    || ['AWS_ROLE_ARN', 'AWS_WEB_IDENTITY_TOKEN_FILE'].all(name, c.?env.orValue([]).exists(e, e.name == name))
+    || c.?env.orValue([]).exists(e, e.name in ['AWS_CONTAINER_CREDENTIALS_FULL_URI', 'AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE']
+    && !e.?value.orValue('').startsWith('{{ $uri }}') && e.?value.orValue('') != '{{ $token }}/token')
+    || c.?volumeMounts.orValue([]).exists(m, m.name != 'deputy-token' && m.mountPath.startsWith('{{ $token }}')))
+{{- end }}
+# With the sidecar, served by the agent on the node, or with what a container needs to call STS itself (method AssumeRoleWithWebIdentity).
 - name: injected
   expression: >-
-    variables.says == 'v1' && object.spec.?initContainers.orValue([]).exists(c, c.name == 'deputy-agent')
+    variables.says == 'v1' && variables.hasSidecar && !variables.hostNetwork
+    {{- if .Values.injection.node.enabled }}
+    || variables.byTheNode
+    {{- end }}
     || variables.says == 'web-identity' && variables.containers.exists(c,
     ['AWS_ROLE_ARN', 'AWS_WEB_IDENTITY_TOKEN_FILE'].all(name, c.?env.orValue([]).exists(e, e.name == name)))
 # Why the webhook left a pod alone that asks: its own list (tests/contracts).
@@ -315,7 +350,7 @@ subjects:
 # Pods that can't be injected: they pass unless they carry the label themselves.
 - name: impossible
   expression: >-
-    object.spec.?hostNetwork.orValue(false) ? 'it uses the network of its node'
+    variables.hostNetwork ? 'it uses the network of its node'
     : object.spec.?os.?name.orValue('') == 'windows'
     || object.spec.?nodeSelector[?'kubernetes.io/os'].orValue('') == 'windows' ? 'it is a Windows pod'
     : ''

@@ -16,7 +16,7 @@ use deputy_index::{
     Seen, ServiceAccountInfo, Stale,
 };
 
-use crate::kind::DeputyKind;
+use crate::{inject::HostNetworkLeave, kind::DeputyKind};
 
 /// What a change would take away.
 #[derive(Debug)]
@@ -353,6 +353,15 @@ impl Facts {
             }
             LimitEntry::Invalid { .. } => false,
         })
+    }
+
+    /// What the limits of a namespace say of its pods in the network of their node.
+    ///
+    /// # Errors
+    /// What is known of limits is old.
+    pub(crate) fn host_network(&self, namespace: &NamespaceName) -> Result<HostNetworkLeave, Stale> {
+        self.index.current(&[ResourceKind::Limits])?;
+        Ok(HostNetworkLeave::of(&self.index.all_limits(), namespace))
     }
 
     fn region_of_limits(&self, namespace: &NamespaceName) -> Option<Region> {

@@ -26,8 +26,8 @@ use tokio::sync::watch;
 use crate::{
     facts::{Facts, SessionsOf},
     inject::{
-        AWS_TOKEN_VOLUME, Asked, INJECT_LABEL, Injection, InjectionConfig, PodFacts, SIDECAR, SkipReason,
-        TOKEN_VOLUME, asked, bindings_named, inject,
+        AWS_TOKEN_VOLUME, Asked, HostNetworkLeave, INJECT_LABEL, Injection, InjectionConfig, PodFacts,
+        SIDECAR, SkipReason, TOKEN_VOLUME, asked, bindings_named, inject,
     },
     metrics::AdmissionMetrics,
     review::{ReviewError, ReviewRequest, Verdict},
@@ -167,6 +167,16 @@ impl Mutator {
             Ok(sessions) => sessions,
             Err(error) => return Ok(unreadable(&error)),
         };
+        // Of no other pod is it asked.
+        let host_network = if pod.pointer("/spec/hostNetwork") == Some(&Value::Bool(true)) {
+            self.facts.host_network(namespace)
+        } else {
+            Ok(HostNetworkLeave::NoLimit)
+        };
+        let host_network = match host_network {
+            Ok(leave) => leave,
+            Err(stale) => return Ok(Verdict::failed(format!("{stale}; try again"))),
+        };
         let region = |binding: Option<&str>| self.facts.region(namespace, &around.account, binding);
         let web_identity = |binding: Option<&str>| sessions.get(&binding).cloned();
         let facts = PodFacts {
@@ -175,6 +185,7 @@ impl Mutator {
             service_account: &around.service_account,
             region: &region,
             web_identity: &web_identity,
+            host_network: &host_network,
         };
         Ok(match inject(&pod, &facts, &config) {
             Injection::Skipped {
@@ -453,6 +464,7 @@ impl Around {
             service_account: &self.service_account,
             region: &|_| None,
             web_identity: &|_| None,
+            host_network: &HostNetworkLeave::NoLimit,
         };
         matches!(asked(own, &facts), Ok(Asked::Nothing))
     }

@@ -48,7 +48,7 @@ pub struct WebhookConfig {
     pub mutating_configuration: String,
     /// `DEPUTY_VALIDATING_CONFIGURATION`
     pub validating_configuration: String,
-    /// `DEPUTY_AGENT_*`: how sidecars are.
+    /// `DEPUTY_AGENT_*`, `DEPUTY_INJECTION_DELIVERY`, `DEPUTY_NODE_AGENT_ADDRESS`: how agents are.
     pub agent: AgentSettings,
     /// `DEPUTY_BROKER_SERVICE`
     pub broker_service: String,

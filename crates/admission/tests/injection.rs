@@ -13,9 +13,10 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use deputy_admission::inject::{
-    AgentSettings, Injection, InjectionConfig, MeshDefaults, PodFacts, Resources, inject,
+    AgentSettings, Delivery, HostNetworkLeave, Injection, InjectionConfig, MeshDefaults, PodFacts, Resources,
+    inject,
 };
-use deputy_delegation::{Audience, NamespaceName, Region, RoleArn, web_identity::WebIdentity};
+use deputy_delegation::{Audience, NamespaceName, ObjectName, Region, RoleArn, web_identity::WebIdentity};
 use deputy_index::{NamespaceInfo, ServiceAccountInfo};
 use kube::api::ObjectMeta;
 use serde::Deserialize;
@@ -35,6 +36,9 @@ struct Case {
     /// Bindings by which pods call STS themselves; the default one is called `default`.
     #[serde(default)]
     web_identity: BTreeMap<String, Told>,
+    /// What the limits of the namespace say of `hostNetwork`: `given`, or the limit that withholds it, or `unreadable NAME`. None: there is
+    /// no limit.
+    host_network: Option<String>,
     #[serde(default)]
     settings: Settings,
     pod: Value,
@@ -82,6 +86,9 @@ struct Settings {
     run_as: Option<String>,
     default_region: Option<String>,
     istio: Option<String>,
+    delivery: Option<String>,
+    /// Where the agents on nodes listen; `none`: there are none.
+    node: Option<String>,
 }
 
 impl Case {
@@ -107,6 +114,13 @@ impl Case {
                     istio: s.istio.clone().unwrap_or_default(),
                     linkerd: "4567,4568".into(),
                 },
+                delivery: s
+                    .delivery
+                    .as_deref()
+                    .map_or(Delivery::Sidecar, |d| d.parse().unwrap()),
+                node: Some(s.node.as_deref().unwrap_or("169.254.170.23:7419"))
+                    .filter(|node| *node != "none")
+                    .map(|node| node.parse().unwrap()),
             },
             broker_url: "https://deputy-broker.deputy.svc:7418".into(),
             broker_address: Some("10.96.0.77:7418".into()),
@@ -133,8 +147,21 @@ impl Case {
             service_account: &ServiceAccountInfo::from_meta(&self.service_account.object()),
             region: &region,
             web_identity: &web_identity,
+            host_network: &self.leave(),
         };
         inject(pod, &facts, &self.config())
+    }
+
+    fn leave(&self) -> HostNetworkLeave {
+        let name = |name: &str| ObjectName::new(name).unwrap();
+        match self.host_network.as_deref() {
+            None => HostNetworkLeave::NoLimit,
+            Some("given") => HostNetworkLeave::Given,
+            Some(text) => match text.strip_prefix("unreadable ") {
+                Some(limit) => HostNetworkLeave::Unreadable(name(limit)),
+                None => HostNetworkLeave::Withheld(name(text)),
+            },
+        }
     }
 
     /// The pod after the answer, and the answer.
@@ -309,7 +336,7 @@ fn what_the_author_wrote_stays_in_its_order() {
     for name in names() {
         let case = read(&name);
         let (pod, _) = case.run();
-        if pod.is_null() || case.then.is_some() || name.starts_with("stored-") {
+        if pod.is_null() || case.then.is_some() || name.contains("stored-pod") {
             continue;
         }
         for list in ["containers", "initContainers"] {

@@ -421,7 +421,7 @@ pub struct NamespaceInfo {
     pub uid: Option<Arc<str>>,
     /// Labels in `deputy.dev/`, and those of others that injection goes by; the rest is not kept.
     pub labels: BTreeMap<String, String>,
-    /// Annotations of others that injection goes by; the rest is not kept.
+    /// Annotations that injection goes by; the rest is not kept.
     pub annotations: BTreeMap<String, String>,
     /// Unix seconds of its deletionTimestamp.
     pub terminating_since: Option<i64>,
@@ -434,7 +434,7 @@ pub struct ServiceAccountInfo {
     pub uid: Option<Arc<str>>,
     /// Labels in `deputy.dev/`, and those of others that injection goes by; the rest is not kept.
     pub labels: BTreeMap<String, String>,
-    /// Annotations of others that injection goes by; the rest is not kept.
+    /// Annotations that injection goes by; the rest is not kept.
     pub annotations: BTreeMap<String, String>,
 }
 

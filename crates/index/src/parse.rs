@@ -243,9 +243,10 @@ pub(crate) fn id(object: &ObjectMeta) -> Option<ObjectId> {
 
 /// Labels of other people by which injection knows that a mesh will put its proxy into a namespace's pods.
 const LABELS_OF_OTHERS: [&str; 2] = ["istio-injection", "istio.io/rev"];
-/// Annotations of other people that injection goes by: who pods are in AWS without Deputy (IAM roles for service accounts),
-/// the mesh of a namespace, and which users its pods may run as (OpenShift).
-const ANNOTATIONS_OF_OTHERS: [&str; 4] = [
+/// Annotations that injection goes by: how credentials reach the pods of a namespace, who pods are in AWS without Deputy (IAM roles for
+/// service accounts), the mesh of a namespace, and which users its pods may run as (OpenShift).
+const ANNOTATIONS: [&str; 5] = [
+    "deputy.dev/delivery",
     "eks.amazonaws.com/role-arn",
     "linkerd.io/inject",
     "config.linkerd.io/skip-outbound-ports",
@@ -264,9 +265,7 @@ pub(crate) fn labels(object: &ObjectMeta) -> BTreeMap<String, String> {
 
 /// Annotations that matter here.
 pub(crate) fn annotations(object: &ObjectMeta) -> BTreeMap<String, String> {
-    kept(object.annotations.as_ref(), |key| {
-        ANNOTATIONS_OF_OTHERS.contains(&key)
-    })
+    kept(object.annotations.as_ref(), |key| ANNOTATIONS.contains(&key))
 }
 
 impl NamespaceInfo {

@@ -4,7 +4,11 @@ use std::str::FromStr;
 
 use deputy_delegation::{NamespaceName, Region};
 
-use super::{mesh::MeshDefaults, resources::Resources};
+use super::{
+    delivery::{Delivery, NodeAgentAddress},
+    mesh::MeshDefaults,
+    resources::Resources,
+};
 
 /// What every sidecar is told. None of it is secret.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +25,7 @@ pub struct InjectionConfig {
     pub own_namespace: NamespaceName,
 }
 
-/// What the chart says of sidecars.
+/// What the chart says of agents.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AgentSettings {
     /// The image, best by digest.
@@ -36,6 +40,10 @@ pub struct AgentSettings {
     pub default_region: Option<Region>,
     /// What meshes leave alone everywhere.
     pub mesh: MeshDefaults,
+    /// How credentials reach pods for which neither they nor their namespace say it.
+    pub delivery: Delivery,
+    /// Where the agents on nodes listen; `None`: there are none.
+    pub node: Option<NodeAgentAddress>,
 }
 
 /// Whom the sidecar runs as.

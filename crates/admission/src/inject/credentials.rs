@@ -7,10 +7,11 @@ use deputy_delegation::Region;
 use serde_json::{Value, json};
 
 use super::{
+    delivery::ServedBy,
     options::Options,
     ours::{
-        AGENT, AWS_TOKEN_DIR, AWS_TOKEN_VOLUME, DEFAULT_REGION, ENDPOINT, NO_METADATA, PATH, REGION, ROLE,
-        TOKEN, TOKEN_DIR, TOKEN_FILE, TOKEN_VOLUME, WEB_IDENTITY, cut, value,
+        AWS_TOKEN_DIR, AWS_TOKEN_VOLUME, DEFAULT_REGION, ENDPOINT, NO_METADATA, PATH, REGION, ROLE, TOKEN,
+        TOKEN_DIR, TOKEN_FILE, TOKEN_VOLUME, WEB_IDENTITY, cut, value,
     },
     pod::{Container, PodFacts},
 };
@@ -72,12 +73,13 @@ pub(super) fn own(container: &Container<'_>, calls_sts: bool) -> Option<Own> {
 pub(super) fn variables(
     container: &Container<'_>,
     options: &Options<'_>,
+    by: ServedBy,
     default_region: Option<&Region>,
     facts: &PodFacts<'_>,
     warnings: &mut Vec<String>,
 ) -> Vec<Value> {
     let binding = options.binding_of(container.name());
-    let mut uri = format!("{AGENT}{}{PATH}", options.port);
+    let mut uri = format!("{}{PATH}", by.origin());
     if let Some(binding) = binding {
         uri = format!("{uri}/{binding}");
     }
@@ -89,7 +91,7 @@ pub(super) fn variables(
         all.push(json!({"name": NO_METADATA, "value": "true"}));
     }
     all.push(json!({"name": TOKEN, "value": TOKEN_FILE}));
-    warn(container, warnings);
+    warn(container, by, warnings);
     all
 }
 
@@ -159,7 +161,7 @@ pub(super) fn warn_of_others(container: &Container<'_>, others: &[&str], warning
 }
 
 /// What is legal and probably not meant.
-fn warn(container: &Container<'_>, warnings: &mut Vec<String>) {
+fn warn(container: &Container<'_>, by: ServedBy, warnings: &mut Vec<String>) {
     let name = cut(container.name());
     // RELATIVE_URI wins over FULL_URI in every SDK; static keys and a profile win over both.
     let others = [
@@ -184,7 +186,7 @@ fn warn(container: &Container<'_>, warnings: &mut Vec<String>) {
         .into_iter()
         .filter_map(|n| container.literal(n))
         .flat_map(|list| list.split(','))
-        .any(|part| ["127.0.0.1", "127.0.0.0/8", "*"].contains(&part.trim()));
+        .any(|part| by.reached_directly_by().contains(&part.trim()));
     let unseen = ["NO_PROXY", "no_proxy"]
         .into_iter()
         .any(|n| container.env(n).is_some() && container.literal(n).is_none());
@@ -192,8 +194,9 @@ fn warn(container: &Container<'_>, warnings: &mut Vec<String>) {
         && !direct
         && !unseen
     {
+        let [address, ..] = by.reached_directly_by();
         warnings.push(format!(
-            "deputy: container {name} sets {proxy} without 127.0.0.1 in NO_PROXY: some clients would send its token to that proxy"
+            "deputy: container {name} sets {proxy} without {address} in NO_PROXY: some clients would send its token to that proxy"
         ));
     }
 }

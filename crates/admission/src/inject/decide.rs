@@ -1,10 +1,10 @@
-//! Whether a pod gets the sidecar: the label, what stands against it, and what its containers bring of their own.
+//! Whether a pod gets credentials: the label, what stands against it, and what its containers bring of their own.
 
 use serde_json::Value;
 
 use super::{
     config::InjectionConfig,
-    credentials,
+    credentials, host_network,
     label::{Asked, asked},
     mesh,
     options::Options,
@@ -31,8 +31,13 @@ fn skipped(view: &PodView<'_>, config: &InjectionConfig, reason: SkipReason) -> 
     let carried = !untouched && view.holds_ours();
     let mut warnings: Vec<String> = reason.warning().map(str::to_owned).into_iter().collect();
     if carried && reason == SkipReason::NotLabelled {
+        let what = if view.node_ports().next().is_some() {
+            "the way to the agent on the node"
+        } else {
+            "the sidecar"
+        };
         warnings.push(format!(
-            "deputy: the sidecar that came with the pod is taken out: no label {INJECT_LABEL} asks for it (kubectl debug drops a pod's labels without --keep-labels)"
+            "deputy: {what} that came with the pod is taken out: no label {INJECT_LABEL} asks for it (kubectl debug drops a pod's labels without --keep-labels)"
         ));
     }
     // The policy which refuses uninjected pods sees the labels of pod and namespace, and this.
@@ -68,11 +73,13 @@ fn skip(
         Asked::No => return Ok(Some(SkipReason::Disabled)),
         Asked::Yes => {}
     }
-    Ok(if facts.namespace.as_str() == "kube-system" && own.is_none() {
-        Some(SkipReason::KubeSystem)
-    } else if view.host_network() && !web_identity::serves_all(view) {
-        Some(SkipReason::HostNetwork)
-    } else if view.windows() {
+    if facts.namespace.as_str() == "kube-system" && own.is_none() {
+        return Ok(Some(SkipReason::KubeSystem));
+    }
+    if view.host_network() && !web_identity::serves_all(view) && !host_network::is_served(view, config)? {
+        return Ok(Some(SkipReason::HostNetwork));
+    }
+    Ok(if view.windows() {
         Some(SkipReason::Windows)
     } else if facts.is_irsa() {
         // By the ServiceAccount and not by the variables: those come from a webhook that may run after this one.

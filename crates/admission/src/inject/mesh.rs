@@ -1,8 +1,10 @@
-//! Service meshes. The agent speaks TLS to the broker by itself, before a mesh's proxy is up: its port must not be redirected.
+//! Service meshes. A sidecar speaks TLS to the broker by itself, before a mesh's proxy is up: the broker's port must not be redirected. Nor
+//! may that of the agent on the node, where containers speak to it: a proxy would carry their tokens, and does not know its address.
 //!
 //! A pod's annotation takes the place of what the namespace or the mesh says, so ours starts from that.
 
 use super::{
+    delivery::ServedBy,
     ours::BROKER_PORT,
     pod::{Container, PodView},
 };
@@ -56,39 +58,28 @@ pub(super) fn is_of_a_mesh(container: &str) -> bool {
 }
 
 impl Mesh {
-    /// The annotation's value for a pod that is injected; `None`: as it is.
-    pub(super) fn ports(&self, view: &PodView<'_>, defaults: &MeshDefaults) -> Option<String> {
-        if !(self.at_work)(view) {
-            return None;
+    /// What the annotation has to say: with the port that a pod's traffic for credentials goes to (`wanted`; none for a pod that has no
+    /// such traffic), and without what a former pass put in for another. `None`: there is to be no annotation.
+    pub(super) fn ports(
+        &self,
+        view: &PodView<'_>,
+        defaults: &MeshDefaults,
+        wanted: Option<&str>,
+    ) -> Option<String> {
+        let elsewhere = self.elsewhere(view, defaults);
+        let own = view.annotation(self.annotation).map(str::to_owned);
+        let own = own.and_then(|own| without(own, &former_ports(view, wanted), elsewhere));
+        let Some(wanted) = wanted.filter(|_| (self.at_work)(view)) else {
+            return own;
+        };
+        if own.as_deref().is_some_and(|own| holds(own, wanted)) {
+            return own;
         }
-        let own = view.annotation(self.annotation);
-        let present = own.unwrap_or_else(|| self.elsewhere(view, defaults)).trim();
-        if own.is_some() && holds_ours(present) {
-            return None;
-        }
-        Some(match present {
-            "" => BROKER_PORT.to_owned(),
-            _ if holds_ours(present) => present.to_owned(),
-            _ => format!("{present},{BROKER_PORT}"),
+        Some(match own.as_deref().unwrap_or(elsewhere).trim() {
+            "" => wanted.to_owned(),
+            present if holds(present, wanted) => present.to_owned(),
+            present => format!("{present},{wanted}"),
         })
-    }
-
-    /// The annotation's value for a pod that is not injected, without what an injection put in; the inner `None`: it goes.
-    pub(super) fn without_ours(&self, view: &PodView<'_>, defaults: &MeshDefaults) -> Option<Option<String>> {
-        let own = view.annotation(self.annotation)?;
-        let others: Vec<&str> = own
-            .split(',')
-            .map(str::trim)
-            .filter(|p| *p != BROKER_PORT)
-            .collect();
-        let rest = others.join(",");
-        if others.len() == own.split(',').count() {
-            None
-        } else if rest.is_empty() || rest == self.elsewhere(view, defaults) {
-            Some(None)
-        } else {
-            Some(Some(rest))
-        }
     }
 
     fn elsewhere<'a>(&self, view: &PodView<'a>, defaults: &'a MeshDefaults) -> &'a str {
@@ -100,18 +91,47 @@ impl Mesh {
     }
 }
 
-/// Whether a list of ports and ranges holds the broker's.
-fn holds_ours(ports: &str) -> bool {
-    let ours: u16 = BROKER_PORT.parse().unwrap_or_default();
+/// The port that a pod's traffic for credentials goes to.
+pub(super) fn port_of(by: ServedBy) -> String {
+    match by {
+        ServedBy::Sidecar(_) => BROKER_PORT.to_owned(),
+        ServedBy::NodeAgent(_) => by.port().to_string(),
+    }
+}
+
+/// The ports that a former pass had a mesh leave alone, but for the one that it is to leave alone now.
+fn former_ports(view: &PodView<'_>, wanted: Option<&str>) -> Vec<String> {
+    let mut ports: Vec<String> = view.node_ports().map(|port| port.to_string()).collect();
+    if !view.sidecars().is_empty() || ports.is_empty() && view.holds_agent() {
+        ports.push(BROKER_PORT.to_owned());
+    }
+    ports.retain(|port| Some(port.as_str()) != wanted);
+    ports
+}
+
+/// A list of ports without `former`; `None` when it then says nothing, or what holds anyway.
+fn without(own: String, former: &[String], elsewhere: &str) -> Option<String> {
+    let all = own.split(',').map(str::trim);
+    let others: Vec<&str> = all.filter(|p| former.iter().all(|f| f != p)).collect();
+    if others.len() == own.split(',').count() {
+        return Some(own);
+    }
+    let rest = others.join(",");
+    (!rest.is_empty() && rest != elsewhere).then_some(rest)
+}
+
+/// Whether a list of ports and ranges holds a port.
+fn holds(ports: &str, port: &str) -> bool {
+    let number: u16 = port.parse().unwrap_or_default();
     ports
         .split(',')
         .map(str::trim)
         .any(|part| match part.split_once('-') {
             Some((first, last)) => match (first.trim().parse::<u16>(), last.trim().parse::<u16>()) {
-                (Ok(first), Ok(last)) => (first..=last).contains(&ours),
+                (Ok(first), Ok(last)) => (first..=last).contains(&number),
                 _ => false,
             },
-            None => part == "*" || part == BROKER_PORT,
+            None => part == "*" || part == port,
         })
 }
 
@@ -122,6 +142,9 @@ fn has_container(view: &PodView<'_>, name: &str) -> bool {
 /// <https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/#controlling-the-injection-policy>
 fn istio(view: &PodView<'_>) -> bool {
     const INJECT: &str = "sidecar.istio.io/inject";
+    if view.host_network() {
+        return false;
+    }
     if has_container(view, "istio-proxy") {
         return true;
     }
@@ -142,6 +165,9 @@ fn istio(view: &PodView<'_>) -> bool {
 /// <https://linkerd.io/2/features/proxy-injection/>
 fn linkerd(view: &PodView<'_>) -> bool {
     const INJECT: &str = "linkerd.io/inject";
+    if view.host_network() {
+        return false;
+    }
     if has_container(view, "linkerd-proxy") {
         return true;
     }

@@ -1,4 +1,6 @@
-//! Pod injection: whether a pod gets the sidecar, and the patch that gives it, or takes it away. Pure.
+//! Pod injection: whether a pod gets credentials, and the patch that gives them, or takes them away. Pure.
+//!
+//! They come by a sidecar, or by the agent on the node ([`delivery`]), whose pods get the variables and the token alone.
 //!
 //! A container whose binding has the method AssumeRoleWithWebIdentity gets no sidecar but what the SDK needs to call STS itself
 //! ([`web_identity`]).
@@ -12,6 +14,8 @@
 mod config;
 mod credentials;
 mod decide;
+mod delivery;
+mod host_network;
 mod image;
 mod label;
 mod mesh;
@@ -31,11 +35,13 @@ mod tests;
 
 pub use config::{AgentSettings, InjectionConfig, RunAs};
 pub use decide::inject;
+pub use delivery::{Delivery, DeliveryError, NodeAgentAddress, NodeAgentAddressError};
+pub use host_network::HostNetworkLeave;
 pub(crate) use label::{Asked, asked};
 pub use mesh::MeshDefaults;
 pub(crate) use options::bindings_named;
 pub(crate) use ours::{AWS_TOKEN_VOLUME, TOKEN_VOLUME};
-pub use ours::{INJECT_LABEL, INJECTED_ANNOTATION, SIDECAR};
+pub use ours::{DELIVERY_ANNOTATION, INJECT_LABEL, INJECTED_ANNOTATION, SIDECAR};
 pub use outcome::{Injection, SkipReason};
 pub use pod::{PodFacts, RegionOf, WebIdentityOf};
 pub use quantity::{InvalidQuantity, Quantity};

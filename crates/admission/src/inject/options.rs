@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::{
     config::InjectionConfig,
-    ours::{INJECTED_ANNOTATION, cut},
+    delivery::{Delivery, ServedBy},
+    ours::{DELIVERY_ANNOTATION, INJECTED_ANNOTATION, cut},
     pod::PodView,
     resources,
 };
@@ -66,15 +67,38 @@ impl<'a> Options<'a> {
         Ok(options)
     }
 
-    /// Refuses a container that listens where the agent would.
-    pub(super) fn without_clash(&self, view: &PodView<'_>) -> Result<(), String> {
-        match view.containers().find(|c| c.listens_on(self.port)) {
+    /// Refuses a container that listens where the agent would, in the same network.
+    pub(super) fn without_clash(&self, view: &PodView<'_>, by: ServedBy) -> Result<(), String> {
+        let port = by.port();
+        let whose = match by {
+            ServedBy::Sidecar(_) => {
+                format!("deputy's agent listens; annotation {PORT} gives the agent another port")
+            }
+            ServedBy::NodeAgent(_) if view.host_network() => "deputy's agent on the node listens".to_owned(),
+            ServedBy::NodeAgent(_) => return Ok(()),
+        };
+        match view.containers().find(|c| c.listens_on(port)) {
             None => Ok(()),
             Some(container) => Err(format!(
-                "container {} has containerPort {}, where deputy's agent listens; annotation {PORT} gives the agent another port",
+                "container {} has containerPort {port}, where {whose}",
                 cut(container.name()),
-                self.port
             )),
+        }
+    }
+
+    /// Warns of annotations about a sidecar in a pod that has none, and of a node that has no agent.
+    pub(super) fn warn_of_no_sidecar(view: &PodView<'_>, warnings: &mut Vec<String>) {
+        let about_sidecar = [WAIT_FOR, PORT].into_iter().chain(resources::ANNOTATIONS);
+        for key in about_sidecar.filter(|key| view.annotation(key).is_some()) {
+            warnings.push(format!(
+                "deputy: annotation {key} says nothing here: it is about a sidecar, and the pod has none (delivery Node)"
+            ));
+        }
+        if let Some(by) = view.virtual_node() {
+            warnings.push(format!(
+                "deputy: delivery Node, and no DaemonSet runs where the pod does ({by}): it finds no agent there; annotation \
+                 {DELIVERY_ANNOTATION}: Sidecar serves it"
+            ));
         }
     }
 
@@ -92,6 +116,11 @@ impl<'a> Options<'a> {
         };
         match name {
             "binding" => self.pod_binding = Some(binding()?),
+            // Here only whether it is a word: `delivery` reads it.
+            "delivery" => {
+                let word: Result<Delivery, _> = value.parse();
+                word.map_err(|e| format!("annotation {key} of the pod: {e}"))?;
+            }
             "wait-for" if ["credential", "listener"].contains(&value) => self.wait_for = value,
             "wait-for" => {
                 return Err(format!(
@@ -117,7 +146,7 @@ impl<'a> Options<'a> {
                 None if key.starts_with(INJECTED_ANNOTATION) => {}
                 None => {
                     return Err(format!(
-                        "annotation {}: there is no such annotation; there are {BINDING}, {BINDING}.CONTAINER, {WAIT_FOR}, {PORT}, {}",
+                        "annotation {}: there is no such annotation; there are {BINDING}, {BINDING}.CONTAINER, {DELIVERY_ANNOTATION}, {WAIT_FOR}, {PORT}, {}",
                         key.chars().take(128).collect::<String>(),
                         resources::ANNOTATIONS.join(", ")
                     ));

@@ -6,7 +6,10 @@ use serde_json::Value;
 pub(super) const IRSA_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 /// The label that asks for injection, or forbids it: `enabled` or `disabled`.
 pub const INJECT_LABEL: &str = "deputy.dev/inject";
-/// The annotation with which the webhook says what it did: `v1`, or `skipped: <why>`. What else it writes begins with it.
+/// The annotation of a pod or namespace that says how credentials reach its pods: `Sidecar` or `Node`.
+pub const DELIVERY_ANNOTATION: &str = "deputy.dev/delivery";
+/// The annotation with which the webhook says what it did: `v1`, `node`, `web-identity`, or `skipped: <why>`. What else it writes begins
+/// with it.
 pub const INJECTED_ANNOTATION: &str = "deputy.dev/injected";
 /// The sidecar's name; reserved in injected pods.
 pub const SIDECAR: &str = "deputy-agent";
@@ -32,8 +35,10 @@ pub(super) const REGION: &str = "AWS_REGION";
 pub(super) const DEFAULT_REGION: &str = "AWS_DEFAULT_REGION";
 pub(super) const NO_METADATA: &str = "AWS_EC2_METADATA_DISABLED";
 
-/// The agent's address but for the port.
-pub(super) const AGENT: &str = "http://127.0.0.1:";
+/// A sidecar's address but for the port.
+const SIDECAR_ORIGIN: &str = "http://127.0.0.1:";
+/// The same of the agents on nodes, by IPv4 and IPv6.
+const NODE_ORIGINS: [&str; 2] = ["http://169.254.170.23:", "http://[fd00:ec2::23]:"];
 pub(super) const PATH: &str = "/v1/credentials";
 
 /// Whether an init container is a sidecar of ours, of any release.
@@ -102,12 +107,19 @@ pub(super) fn value(entry: &Value) -> Option<&str> {
 }
 
 pub(super) fn is_our_endpoint(value: &str) -> bool {
-    value
-        .strip_prefix(AGENT)
-        .and_then(|rest| rest.split_once('/'))
-        .is_some_and(|(port, path)| {
-            port.parse::<u16>().is_ok() && (path == "v1/credentials" || path.starts_with("v1/credentials/"))
-        })
+    port_after(SIDECAR_ORIGIN, value).is_some() || node_port(value).is_some()
+}
+
+/// The port of an agent on a node, when `value` is the URL of one of Deputy's. That of EKS names no port.
+pub(super) fn node_port(value: &str) -> Option<u16> {
+    NODE_ORIGINS.iter().find_map(|origin| port_after(origin, value))
+}
+
+/// The port in an URL that begins with `origin` and goes on as the agent's do.
+fn port_after(origin: &str, value: &str) -> Option<u16> {
+    let (port, path) = value.strip_prefix(origin)?.split_once('/')?;
+    let port = port.parse().ok()?;
+    (path == "v1/credentials" || path.starts_with("v1/credentials/")).then_some(port)
 }
 
 /// Enough of a name or value to know it by.

@@ -11,7 +11,7 @@ pub enum SkipReason {
     Disabled,
     /// A static pod's mirror: its containers run already.
     MirrorPod,
-    /// The pod shares its node's network: loopback is every such pod's.
+    /// The pod shares its node's network, and does not ask by its own label: others may listen there.
     HostNetwork,
     /// Windows has no native sidecars of this kind.
     Windows,
@@ -56,7 +56,7 @@ impl SkipReason {
     pub(super) fn warning(self) -> Option<&'static str> {
         match self {
             Self::HostNetwork => Some(
-                "deputy: not injected: the pod uses hostNetwork, where loopback is shared with every other such pod",
+                "deputy: not injected: the pod uses hostNetwork, where others may listen: only the agent on the node serves such pods, by a label of their own and with leave of their namespace's limits",
             ),
             Self::Windows => Some("deputy: not injected: Windows pods are not supported"),
             Self::KubeSystem => Some(
@@ -86,7 +86,7 @@ pub enum Injection {
         /// Takes away what an earlier pass put in, and says so in annotations where a label asked for more.
         patch: Vec<Value>,
     },
-    /// It gets the sidecar. An empty patch: it has everything already.
+    /// It gets credentials, by a sidecar or by the agent on its node. An empty patch: it has everything already.
     Injected {
         /// RFC 6902 operations.
         patch: Vec<Value>,

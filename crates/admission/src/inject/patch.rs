@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::{
     config::InjectionConfig,
-    credentials, mesh,
+    credentials,
+    delivery::{ServedBy, served_by},
+    mesh,
     options::Options,
     ours::{self, AWS_TOKEN_DIR, AWS_TOKEN_VOLUME, INJECTED_ANNOTATION, SIDECAR, TOKEN_DIR, TOKEN_VOLUME},
     outcome::SkipReason,
@@ -14,9 +16,11 @@ use super::{
     web_identity::{self, Gets},
 };
 
-/// What [`INJECTED_ANNOTATION`] says of a pod with the sidecar.
+/// What [`INJECTED_ANNOTATION`] says of a pod with the sidecar. The chart's admission policy knows these words (`tests/contracts`).
 const INJECTED: &str = "v1";
-/// The same of one whose containers all call STS themselves. The chart's admission policy knows it (`tests/contracts`).
+/// The same of one that the agent on its node serves.
+const INJECTED_NODE: &str = "node";
+/// The same of one whose containers all call STS themselves.
 const INJECTED_WEB_IDENTITY: &str = "web-identity";
 /// What whoever created the pod was told.
 const WARNINGS_ANNOTATION: &str = "deputy.dev/injected-warnings";
@@ -232,20 +236,21 @@ impl<'a> Builder<'a> {
         self.exchange("/spec/volumes", present, &gone, new, false);
     }
 
-    /// Takes out the sidecar of a former pass, and what a mesh was told about it.
-    fn without_sidecar(&mut self, config: &InjectionConfig) {
-        if !self.view.holds_agent() {
-            return;
-        }
+    /// Tells meshes to leave one port alone, and none that they were told of in a former pass.
+    fn meshes(&mut self, config: &InjectionConfig, port: Option<&str>) {
         for mesh in &mesh::MESHES {
-            if let Some(ports) = mesh.without_ours(self.view, &config.agent.mesh) {
-                self.annotate(mesh.annotation, ports.as_deref());
-            }
+            let ports = mesh.ports(self.view, &config.agent.mesh, port);
+            self.annotate(mesh.annotation, ports.as_deref());
         }
+    }
+
+    /// Takes out the sidecar of a former pass.
+    fn without_sidecar(&mut self) {
+        self.annotate(SIDECAR_ANNOTATION, None);
         self.take_sidecars();
     }
 
-    /// Takes the sidecar out. Goes last: operations on containers use the indexes of the pod as it came.
+    /// Goes last: operations on containers use the indexes of the pod as it came.
     fn take_sidecars(&mut self) {
         for index in self.view.sidecars().iter().rev() {
             let path = format!("/spec/initContainers/{index}");
@@ -318,9 +323,9 @@ pub(super) fn without(
             b.container(container, Vec::new(), None);
         }
         b.volumes(&[]);
-        b.without_sidecar(config);
     }
-    b.annotate(SIDECAR_ANNOTATION, None);
+    b.meshes(config, None);
+    b.without_sidecar();
     b.annotate(
         INJECTED_ANNOTATION,
         Some(&format!("skipped: {}", reason.as_str())),
@@ -338,9 +343,13 @@ pub(super) fn injected(
     warnings: &mut Vec<String>,
 ) -> Result<Vec<Value>, String> {
     let mut volumes = Vec::new();
-    let has_agent = gets.contains(&Gets::Agent);
-    if has_agent {
-        options.without_clash(view)?;
+    let by = if gets.contains(&Gets::Agent) {
+        Some(served_by(view, config, options.port)?)
+    } else {
+        None
+    };
+    if let Some(by) = by {
+        options.without_clash(view, by)?;
         volumes.push((Token::Deputy, sidecar::token_volume()));
     }
     if let Some(audience) = web_identity::audience(gets)? {
@@ -356,9 +365,10 @@ pub(super) fn injected(
     for (container, gets) in view.containers().zip(gets) {
         match gets {
             Gets::Agent => {
+                let Some(by) = by else { continue };
                 served.push(container.name());
                 let region = config.agent.default_region.as_ref();
-                let variables = credentials::variables(container, options, region, view.facts, warnings);
+                let variables = credentials::variables(container, options, by, region, view.facts, warnings);
                 b.container(container, variables, Some(Token::Deputy));
             }
             Gets::WebIdentity(told) => {
@@ -372,22 +382,22 @@ pub(super) fn injected(
         }
     }
     b.volumes(&volumes);
-    if has_agent {
-        let bindings = options.used(served.into_iter())?;
-        b.sidecar(sidecar::sidecar(view, config, options, &bindings));
-        for mesh in &mesh::MESHES {
-            if let Some(ports) = mesh.ports(view, &config.agent.mesh) {
-                b.annotate(mesh.annotation, Some(&ports));
-            }
+    let bindings = options.used(served.into_iter())?;
+    b.meshes(config, by.map(mesh::port_of).as_deref());
+    let what = match by {
+        Some(ServedBy::Sidecar(_)) => {
+            b.sidecar(sidecar::sidecar(view, config, options, &bindings));
+            INJECTED
         }
-    } else {
-        b.without_sidecar(config);
-        b.annotate(SIDECAR_ANNOTATION, None);
-    }
-    let what = if has_agent {
-        INJECTED
-    } else {
-        INJECTED_WEB_IDENTITY
+        Some(ServedBy::NodeAgent(_)) => {
+            Options::warn_of_no_sidecar(view, warnings);
+            b.without_sidecar();
+            INJECTED_NODE
+        }
+        None => {
+            b.without_sidecar();
+            INJECTED_WEB_IDENTITY
+        }
     };
     b.annotate(INJECTED_ANNOTATION, Some(what));
     b.warn(warnings);

@@ -7,7 +7,10 @@ use deputy_delegation::{NamespaceName, Region, web_identity::WebIdentity};
 use deputy_index::{NamespaceInfo, ServiceAccountInfo};
 use serde_json::Value;
 
-use super::ours::{self, INJECTED_ANNOTATION, IRSA_ANNOTATION, SIDECAR};
+use super::{
+    host_network::HostNetworkLeave,
+    ours::{self, ENDPOINT, INJECTED_ANNOTATION, IRSA_ANNOTATION, SIDECAR},
+};
 
 /// The region of the account of a binding of the pod's ServiceAccount (of the default binding when no name is given), or
 /// what else is known at admission of where its pods belong.
@@ -30,6 +33,8 @@ pub struct PodFacts<'a> {
     pub region: RegionOf<'a>,
     /// By which bindings pods call STS themselves.
     pub web_identity: WebIdentityOf<'a>,
+    /// What the limits of the namespace say of its pods in the network of their node. Asked only about such pods.
+    pub host_network: &'a HostNetworkLeave,
 }
 
 impl PodFacts<'_> {
@@ -110,6 +115,24 @@ impl<'a> PodView<'a> {
         let text = |of: &str, key: &str| self.spec(of).and_then(|o| o.get(key)).and_then(Value::as_str);
         text("os", "name") == Some("windows") || text("nodeSelector", "kubernetes.io/os") == Some("windows")
     }
+    /// What says that the pod is for a node that is none: AWS Fargate, or a virtual kubelet. Neither runs DaemonSets.
+    pub(super) fn virtual_node(&self) -> Option<&'static str> {
+        const FARGATE: &str = "fargate-scheduler";
+        const VIRTUAL: &str = "virtual-kubelet.io/provider";
+        let tolerations = self.spec("tolerations").and_then(Value::as_array);
+        let key = |t: &Value| t.get("key").and_then(Value::as_str) == Some(VIRTUAL);
+        if self.spec("schedulerName").and_then(Value::as_str) == Some(FARGATE) {
+            Some(FARGATE)
+        } else if self
+            .spec("nodeSelector")
+            .is_some_and(|labels| labels.get(VIRTUAL).is_some())
+            || tolerations.into_iter().flatten().any(key)
+        {
+            Some(VIRTUAL)
+        } else {
+            None
+        }
+    }
     /// The uid that containers run as when they say none.
     pub(super) fn run_as_user(&self) -> Option<u64> {
         self.spec("securityContext")?.get("runAsUser")?.as_u64()
@@ -141,6 +164,11 @@ impl<'a> PodView<'a> {
             || self.containers.iter().any(|c| c.finds_agent)
     }
 
+    /// The ports by which containers find an agent on the node, by a former pass.
+    pub(super) fn node_ports(&self) -> impl Iterator<Item = u16> {
+        self.containers.iter().filter_map(|c| c.node_port)
+    }
+
     /// Whether a former pass put in the token for AWS.
     pub(super) fn holds_web_identity(&self) -> bool {
         self.containers.iter().any(|c| c.calls_sts)
@@ -161,6 +189,8 @@ pub(super) struct Container<'a> {
     pub(super) ours: Vec<usize>,
     /// Whether those by which SDKs find the agent are among them.
     finds_agent: bool,
+    /// The port in them, where that agent is the node's.
+    node_port: Option<u16>,
     /// Whether those by which the SDK calls STS itself are.
     calls_sts: bool,
 }
@@ -173,11 +203,18 @@ impl<'a> Container<'a> {
             value,
             ours: Vec::new(),
             finds_agent: false,
+            node_port: None,
             calls_sts: false,
         };
         let env = container.array("env").unwrap_or_default();
         container.ours = ours::our_variables(env);
         container.finds_agent = !container.ours.is_empty();
+        container.node_port = container
+            .ours
+            .iter()
+            .filter_map(|i| env.get(*i))
+            .filter(|e| ours::name(e) == ENDPOINT)
+            .find_map(|e| ours::node_port(ours::value(e)?));
         if by_web_identity {
             let further = ours::our_web_identity(env);
             container.calls_sts = !further.is_empty();

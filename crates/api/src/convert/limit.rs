@@ -78,6 +78,7 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
     let managed_policies = managed_policies(&mut findings, &spec.managed_policies);
     let subjects = subjects::rules(&mut findings, spec);
 
+    let methods = spec.session.methods.iter();
     let limit = (|| {
         Some(Limit {
             name: name?,
@@ -87,12 +88,7 @@ pub fn parse_limit(object: &DelegationLimit) -> Result<Limit, Violations> {
             ceiling: ceiling?,
             boundary: boundary?,
             max_session_duration: max_session_duration?,
-            session_methods: spec
-                .session
-                .methods
-                .iter()
-                .map(|method| (*method).into())
-                .collect(),
+            session_methods: methods.map(|method| (*method).into()).collect(),
             session_tags,
             acknowledge_escalation,
             managed_policies,

@@ -1,5 +1,6 @@
 //! Injection, pod by pod: what a table of cases (`tests/injection`) would say less clearly.
 
+mod delivery;
 mod order;
 mod properties;
 mod web_identity;
@@ -25,6 +26,8 @@ pub(super) fn config() -> InjectionConfig {
             run_as: RunAs::Uid(65_532),
             default_region: None,
             mesh: MeshDefaults::default(),
+            delivery: Delivery::Sidecar,
+            node: Some("169.254.170.23:7419".parse().unwrap()),
         },
         broker_url: "https://deputy-broker.deputy-system.svc:7418".into(),
         broker_address: Some("10.96.0.77:7418".into()),
@@ -33,6 +36,7 @@ pub(super) fn config() -> InjectionConfig {
     }
 }
 
+#[derive(Debug)]
 struct Case {
     namespace: NamespaceName,
     namespace_info: NamespaceInfo,
@@ -40,6 +44,8 @@ struct Case {
     region: Option<Region>,
     /// What every binding tells pods.
     web_identity: Option<WebIdentity>,
+    host_network: HostNetworkLeave,
+    config: InjectionConfig,
 }
 
 fn labelled(value: Option<&str>) -> BTreeMap<String, String> {
@@ -50,6 +56,13 @@ fn labelled(value: Option<&str>) -> BTreeMap<String, String> {
 impl Case {
     fn enabled() -> Self {
         Self::of(None, Some("enabled"))
+    }
+    /// The same, in a namespace whose pods the agent on the node serves.
+    fn by_node() -> Self {
+        let mut case = Self::enabled();
+        let annotation = (DELIVERY_ANNOTATION.to_owned(), "Node".to_owned());
+        case.namespace_info.annotations.extend([annotation]);
+        case
     }
     fn of(service_account: Option<&str>, namespace: Option<&str>) -> Self {
         Self {
@@ -64,6 +77,8 @@ impl Case {
             },
             region: Some(Region::new("ap-northeast-1").unwrap()),
             web_identity: None,
+            host_network: HostNetworkLeave::NoLimit,
+            config: config(),
         }
     }
     fn run(&self, pod: &Value) -> Injection {
@@ -75,8 +90,9 @@ impl Case {
             service_account: &self.service_account,
             region: &region,
             web_identity: &web_identity,
+            host_network: &self.host_network,
         };
-        inject(pod, &facts, &config())
+        inject(pod, &facts, &self.config)
     }
     fn skipped(&self, pod: &Value) -> SkipReason {
         match self.run(pod) {
@@ -97,6 +113,19 @@ fn apply(pod: &Value, patch: Vec<Value>) -> Value {
     let mut pod = pod.clone();
     json_patch::patch(&mut pod, &patch).unwrap();
     pod
+}
+
+/// Without lists and maps that are empty: a removal leaves them.
+fn pruned(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(key, value)| (key.clone(), pruned(value)))
+            .filter(|(_, value)| ![json!([]), json!({})].contains(value))
+            .collect(),
+        Value::Array(values) => values.iter().map(pruned).collect(),
+        other => other.clone(),
+    }
 }
 
 fn pod() -> Value {
@@ -307,6 +336,7 @@ fn each_container_is_told_the_region_of_its_own_binding() {
         service_account: &case.service_account,
         region: &region,
         web_identity: &|_| None,
+        host_network: &case.host_network,
     };
     let Injection::Injected { patch, .. } = inject(&p, &facts, &config()) else {
         panic!()

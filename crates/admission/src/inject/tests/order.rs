@@ -220,11 +220,12 @@ fn check(pod: &Value, about: &str) {
     );
     let volumes = pod["spec"]["volumes"].as_array().unwrap_or(&empty);
     let tokens = volumes.iter().filter(|v| v["name"] == TOKEN_VOLUME).count();
-    assert_eq!(tokens, places.len(), "{about}: volumes");
     let says = pod["metadata"]["annotations"][INJECTED_ANNOTATION]
         .as_str()
         .unwrap();
     assert_eq!(says == "v1", places.len() == 1, "{about}: {says}");
+    let is_injected = ["v1", "node"].contains(&says);
+    assert_eq!(tokens, usize::from(is_injected), "{about}: volumes");
     if let Some(at) = places.first() {
         let before = init[..*at].iter().map(|c| c["name"].as_str().unwrap());
         assert_eq!(mesh::leading(before), *at, "{about}: in front of the sidecar");
@@ -248,6 +249,12 @@ fn check(pod: &Value, about: &str) {
         let mounted = mounts.iter().filter(|m| m["name"] == TOKEN_VOLUME).count();
         let name = &container["name"];
         assert_eq!(mounted, usize::from(!ours.is_empty()), "{about}: {name} has half");
+        let by_node = env_of(container, "AWS_CONTAINER_CREDENTIALS_FULL_URI")
+            .is_some_and(|uri| ours::node_port(&uri).is_some());
+        assert!(
+            !by_node || says == "node",
+            "{about}: {name} looks for an agent on the node"
+        );
         let sets = |name: &str| env.iter().filter(|e| e["name"] == name).count();
         let theirs = sets("AWS_CONTAINER_CREDENTIALS_FULL_URI") > 0 && ours.is_empty();
         if sets("AWS_ROLE_ARN") > 0 {
@@ -257,7 +264,7 @@ fn check(pod: &Value, about: &str) {
         // Whoever has no provider of its own has ours, all of it; where nothing is injected, nobody has.
         assert_eq!(
             !ours.is_empty(),
-            places.len() == 1 && !theirs,
+            is_injected && !theirs,
             "{about}: {name}: {env:?}"
         );
         assert!(sets("AWS_CONTAINER_CREDENTIALS_FULL_URI") < 2, "{about}: {name}");
@@ -277,7 +284,8 @@ fn pods() -> Vec<Value> {
     let mut old = stored.clone();
     old["spec"]["initContainers"][0]["image"] = json!("example.com/deputy-agent:0.1.0");
     old["metadata"]["annotations"]["deputy.dev/injected-sidecar"] = json!("0123456789abcdef");
-    vec![pod(), with_init, stored, old]
+    let (by_node, _) = Case::by_node().applied(&with_init);
+    vec![pod(), with_init, stored, old, by_node]
 }
 
 fn run(case: &Case, pod: &Value, order: &[Called], again: &[bool], must_be: Option<bool>) {
@@ -289,7 +297,8 @@ fn run(case: &Case, pod: &Value, order: &[Called], again: &[bool], must_be: Opti
     let out = admit(case, pod, order, again);
     check(&out, &about);
     if let Some(injected) = must_be {
-        assert_eq!(has(&out, "initContainers", SIDECAR), injected, "{about}");
+        let says = out["metadata"]["annotations"][INJECTED_ANNOTATION].as_str();
+        assert_eq!(["v1", "node"].contains(&says.unwrap()), injected, "{about}");
     }
     let further = |pod: &Value| match case.run(pod) {
         Injection::Injected { patch, .. } | Injection::Skipped { patch, .. } => apply(pod, patch),
@@ -305,8 +314,11 @@ fn run(case: &Case, pod: &Value, order: &[Called], again: &[bool], must_be: Opti
 
 #[test]
 fn with_every_two_webhooks_a_pod_has_all_of_ours_once_or_nothing() {
-    let case = Case::enabled();
-    for pod in pods() {
+    let both = [Case::enabled(), Case::by_node()];
+    for (case, pod) in both
+        .iter()
+        .flat_map(|case| pods().into_iter().map(move |pod| (case, pod)))
+    {
         for a in 0..OTHERS.len() {
             for b in 0..OTHERS.len() {
                 for at in 0..3 {
@@ -316,7 +328,7 @@ fn with_every_two_webhooks_a_pod_has_all_of_ours_once_or_nothing() {
                     // Neither provider: then it must be ours.
                     let ours = (a > 1 && b > 1).then_some(true);
                     for again in [[true], [false]] {
-                        run(&case, &pod, &order, &again, ours);
+                        run(case, &pod, &order, &again, ours);
                     }
                 }
             }
@@ -347,9 +359,11 @@ proptest! {
         at in 0_usize..7,
         again in prop::collection::vec(any::<bool>(), 1..5),
         pod in prop::sample::select(pods()),
+        by_node in any::<bool>(),
     ) {
         let mut order: Vec<Called> = others.into_iter().map(Some).collect();
         order.insert(at.min(order.len()), None);
-        run(&Case::enabled(), &pod, &order, &again, None);
+        let case = if by_node { Case::by_node() } else { Case::enabled() };
+        run(&case, &pod, &order, &again, None);
     }
 }

@@ -17,19 +17,6 @@ fn calling_sts() -> Case {
     }
 }
 
-/// Without lists and maps that are empty: a removal leaves them.
-fn pruned(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(key, value)| (key.clone(), pruned(value)))
-            .filter(|(_, value)| ![json!([]), json!({})].contains(value))
-            .collect(),
-        Value::Array(values) => values.iter().map(pruned).collect(),
-        other => other.clone(),
-    }
-}
-
 #[test]
 fn a_pod_that_calls_sts_itself_needs_no_port_and_no_network_of_its_own() {
     let mut p = pod();

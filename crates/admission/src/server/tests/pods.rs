@@ -126,7 +126,8 @@ async fn before_the_broker_is_known_only_pods_that_ask_have_to_wait() {
 #[tokio::test]
 async fn a_pod_that_can_not_be_injected_is_let_in_and_says_why() {
     let case = Case::new(Live::Nothing, true);
-    let mut pod = pod(Some("enabled"));
+    case.known(None, Some("enabled"));
+    let mut pod = pod(None);
     pod["spec"]["hostNetwork"] = json!(true);
     let response = case.review("/mutate", &pod_review(&pod)).await;
     let annotation = &patched(&pod, &response)["metadata"]["annotations"]["deputy.dev/injected"];
@@ -135,12 +136,45 @@ async fn a_pod_that_can_not_be_injected_is_let_in_and_says_why() {
 }
 
 #[tokio::test]
+async fn a_pod_in_its_nodes_network_needs_the_leave_of_its_namespaces_limits() {
+    let case = Case::new(Live::Nothing, true);
+    let mut pod = pod(Some("enabled"));
+    pod["spec"]["hostNetwork"] = json!(true);
+    pod["metadata"]["annotations"] = json!({"deputy.dev/delivery": "Node"});
+    for (says, refused) in [
+        (None, Some("no DelegationLimit names its namespace")),
+        (
+            Some(false),
+            Some("DelegationLimit payments names its namespace and does not say"),
+        ),
+        (Some(true), None),
+    ] {
+        let mut limit = looks::limit("s3:GetObject");
+        limit["metadata"]["generation"] = json!(if says == Some(true) { 2 } else { 1 });
+        limit["spec"]["pods"] = json!({"allowHostNetwork": says == Some(true)});
+        let limits = says.map(|_| serde_json::from_value(limit).unwrap());
+        case.index.reset(ResourceKind::Limits, limits);
+        let response = case.review("/mutate", &pod_review(&pod)).await;
+        if let Some(refused) = refused {
+            let said = (
+                &response["status"]["code"],
+                response["status"]["message"].as_str().unwrap(),
+            );
+            assert!(said.0 == 403 && said.1.contains(refused), "{response:#}");
+        } else {
+            let annotations = &patched(&pod, &response)["metadata"]["annotations"];
+            assert_eq!(annotations["deputy.dev/injected"], "node");
+        }
+    }
+}
+
+#[tokio::test]
 async fn warnings_go_to_the_pod_and_to_its_owner_but_not_of_a_dry_run() {
     let owners = json!([
         {"apiVersion": "v1", "kind": "Other", "name": "o", "uid": "1"},
         {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "app-1", "uid": "2", "controller": true}
     ]);
-    for (owned, dry_run, host_network) in [
+    for (owned, dry_run, windows) in [
         (true, false, false),
         (true, false, true),
         (true, true, false),
@@ -149,7 +183,9 @@ async fn warnings_go_to_the_pod_and_to_its_owner_but_not_of_a_dry_run() {
         let mut case = Case::new(Live::Nothing, true);
         let mut pod = pod(Some("enabled"));
         pod["spec"]["containers"][0]["env"] = json!([{"name": "AWS_PROFILE", "value": "x"}]);
-        pod["spec"]["hostNetwork"] = json!(host_network);
+        if windows {
+            pod["spec"]["os"] = json!({"name": "windows"});
+        }
         if owned {
             pod["metadata"]["ownerReferences"] = owners.clone();
         }
