@@ -2,19 +2,19 @@
 
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
 from rig.aws import Credentials, policy
 from rig.cluster import service_account_user
 from rig.deputy import NAMESPACE
-from rig.freezer import Freezer
 from rig.ports import free_port
 from rig.proc import wait_until
+from rig.wire import Wire
 
 from .scenario import API, LIST, READ, binding, document, limit
 from .test_faults import of
+from .wires import through
 
 STATUS_WRITERS = [service_account_user(NAMESPACE, f"deputy-{name}") for name in ("controller", "limits")]
 
@@ -245,29 +245,20 @@ def test_a_broker_that_begins_without_an_authority_waits_while_pods_trust_one(sc
     team.wait_answer(200)
 
 
-def through(scenario, freezer: Freezer, name: str) -> None:
-    """Starts a process anew, whose way to the API server leads through `freezer`."""
-    scenario.deputy.kill(name)
-    own = Path(scenario.deputy.environment(name)["KUBECONFIG"])
-    config = scenario.deputy.folder / f"{name}.frozen.kubeconfig"
-    config.write_text(own.read_text().replace(f":{scenario.cluster.port}", f":{freezer.port}"))
-    scenario.deputy.start_process(name, KUBECONFIG=str(config))
-
-
 def test_a_revocation_behind_a_connection_that_went_silent_counts_within_thirty_seconds(scenario, team):
-    freezer = Freezer(scenario.cluster.port)
-    through(scenario, freezer, "broker")
+    wire = Wire(scenario.cluster.port)
+    through(scenario, wire, "broker")
     try:
         team.granted("uploader", READ)
         team.pod()
         team.wait_answer(200)
-        freezer.freeze()
+        wire.silence()
         scenario.admin.delete(team.binding_path())
         began = time.monotonic()
         team.wait_answer(403, timeout=40)
         assert time.monotonic() - began < 32
     finally:
-        freezer.close()
+        wire.close()
         scenario.deputy.kill("broker")
         scenario.deputy.start_process("broker")
 

@@ -7,6 +7,7 @@ import base64
 import http.client
 import json
 import os
+import socket
 import ssl
 import subprocess
 import urllib.error
@@ -371,6 +372,11 @@ class Agent:
     def is_ready(self) -> bool:
         """What the hook of the sidecar waits for, which the kubelet runs."""
         return self.not_ready() is None
+
+    def is_listening(self) -> bool:
+        """Whether it takes connections, whatever it has."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=2):
+            return True
 
     def not_ready(self) -> str | None:
         """Why the application may not start; None when it may."""

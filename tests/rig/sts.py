@@ -34,6 +34,8 @@ class Sts:
     """Status, code and message of every answer, instead of a session."""
     gate: threading.Event | None = None
     """Each answer waits for it."""
+    identity: str = ""
+    """The ARN of whoever asks who they are."""
     calls: list[StsCall] = field(default_factory=list)
     asked: threading.Event = field(default_factory=threading.Event)
     """Set by the first request."""
@@ -79,6 +81,8 @@ class Sts:
             self.gate.wait(30)
         if self.refusal:
             return _error(*self.refusal)
+        if action == "GetCallerIdentity":
+            return 200, _identity(self.identity)
         if "SerialNumber" in parameters and (
             (parameters["SerialNumber"], parameters.get("TokenCode")) != (MFA_DEVICE, GOOD_CODE)
         ):
@@ -101,6 +105,14 @@ class Sts:
     def actions(self) -> list[str]:
         """What was asked, in order."""
         return [call.action for call in self.calls]
+
+
+def _identity(arn: str) -> bytes:
+    return (
+        '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>'
+        f"<Arn>{arn}</Arn><UserId>AIDAEXAMPLE</UserId><Account>{arn.split(':')[4]}</Account></GetCallerIdentityResult>"
+        "</GetCallerIdentityResponse>"
+    ).encode()
 
 
 def _error(status: int, code: str, message: str) -> tuple[int, bytes]:
