@@ -9,32 +9,16 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from rig.apiclient import ApiError
 from rig.proc import Process, wait_until
-from rig.sts import Sts
 from rig.wire import Wire
 
-from .scenario import API, LIST, READ, Scenario, Team, binding, limit, role
-from .wires import Answer, before_api_server, before_sts, timed
-
-
-def answers(team: Team, bundle: str, *pods: str) -> dict[str, Callable[[], Answer]]:
-    """How each of these pods asks the broker. Their tokens are made now."""
-    deputy = team.deputy
-
-    def asking(token: str) -> Callable[[], Answer]:
-        def ask() -> tuple[int, dict]:
-            status, _, body = deputy.ask_broker(token, bundle=bundle)
-            return status, body
-
-        return lambda: timed(ask)
-
-    return {pod: asking(team.cluster.pod_token(team.name, pod)) for pod in pods}
+from .scenario import LIST, READ, Scenario, Team
+from .wires import Answer, answers, before_api_server, before_sts, elsewhere, granted_there, timed
 
 
 def kept_and_new(team: Team) -> dict[str, Callable[[], Answer]]:
@@ -44,7 +28,7 @@ def kept_and_new(team: Team) -> dict[str, Callable[[], Answer]]:
     team.pod("kept", "uploader")
     team.pod("new", "late")
     team.wait_answer(200, "kept")
-    return answers(team, team.deputy.broker_bundle(), "kept", "new")
+    return answers(team, "kept", "new")
 
 
 # --- the API server
@@ -56,11 +40,11 @@ def test_a_frozen_api_server_takes_no_session_away_and_gives_no_new_one(scenario
         other.granted("uploader", READ)
         other.pod()
         other.wait_answer(200)
-        ask = kept_and_new(team) | {"other": answers(other, team.deputy.broker_bundle(), "app")["app"]}
+        ask = kept_and_new(team) | {"other": answers(other, "app")["app"]}
         with wire.frozen():
             # A pod that nobody has told the broker of.
             team.pod("unseen", "uploader")
-            ask |= answers(team, team.deputy.broker_bundle(), "unseen")
+            ask |= answers(team, "unseen")
             unseen = ask["unseen"]()
             assert unseen.status == 503 and unseen.is_at_once, unseen
             said = "has said nothing about"
@@ -134,51 +118,13 @@ def test_a_frozen_sts_keeps_what_is_kept_and_says_so_to_whoever_is_new(scenario,
         wait_until(lambda: ask["new"]().status == 200, "a session, after it thawed", 35)
 
 
-@contextmanager
-def elsewhere(scenario: Scenario, name: str) -> Iterator[tuple[str, Wire]]:
-    """A second AWS account with an STS of its own behind a wire. Its IAM takes connections and never answers."""
-    identity = "arn:aws:iam::210987654321:user/deputy-broker"
-    with Sts(identity=identity) as sts, Wire(int(sts.url.rpartition(":")[2])) as wire, Wire(wire.port) as iam:
-        iam.freeze()
-        manifest = scenario.account(name, accountID="210987654321")
-        manifest["spec"]["issuer"]["principalARN"] = identity
-        manifest["spec"]["endpoints"] = {"iam": iam.url, "sts": wire.url}
-        scenario.create(manifest)
-        try:
-            yield name, wire
-        finally:
-            scenario.delete_account(name)
-
-
-@contextmanager
-def granted_there(scenario: Scenario, team: Team, account: str, *names: str) -> Iterator[None]:
-    """Grants in that account. Its controller never gets to them, so the test says of their roles what AWS would."""
-    boundary = {"type": "Reference", "policyARN": "arn:aws:iam::210987654321:policy/boundary"}
-    scenario.create(limit(team.name, [team.name], READ, accounts=[account], boundary=boundary))
-    for name in names:
-        team.cluster.create_service_account(team.name, name)
-        scenario.create(role(team.name, name, READ, accountRef={"name": account}))
-        scenario.create(binding(team.name, name, name, name))
-        scenario.admin.patch(f"{team.role_path(name)}/status", {"status": {"roleID": f"AROA{name.upper()}"}})
-        team.pod(name, name)
-    try:
-        yield
-    finally:
-        for name in names:
-            scenario.admin.delete(team.binding_path(name))
-            # In AWS there is nothing to take away.
-            scenario.admin.patch(team.role_path(name), {"metadata": {"finalizers": None}})
-            scenario.admin.delete(team.role_path(name))
-        team.leave()
-
-
 def test_of_two_accounts_a_frozen_sts_is_noticed_in_its_own_alone(scenario, team, new_team):
     team.granted("uploader", READ)
     there = new_team(limit=False)
-    with elsewhere(scenario, "elsewhere") as (account, wire), granted_there(scenario, there, account, "kept", "new"):
+    with elsewhere(scenario, "elsewhere") as apart, granted_there(scenario, there, apart, "kept", "new"):
         there.wait_answer(200, "kept", timeout=30)
-        ask = answers(there, team.deputy.broker_bundle(), "kept", "new")
-        with wire.frozen():
+        ask = answers(there, "kept", "new")
+        with apart.wire.frozen():
             waiting = [threading.Thread(target=ask["new"]) for _ in range(32)]
             for one in waiting:
                 one.start()
