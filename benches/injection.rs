@@ -11,11 +11,12 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use deputy_admission::inject::{
-    AgentSettings, Amounts, Injection, InjectionConfig, MeshDefaults, PodFacts, Resources, RunAs, inject,
+    AgentSettings, Amounts, Delivery, HostNetworkLeave, Injection, InjectionConfig, Json, MeshDefaults,
+    PodFacts, Resources, RunAs, inject,
 };
 use deputy_delegation::{NamespaceName, Region};
 use deputy_index::{NamespaceInfo, ServiceAccountInfo};
-use serde_json::{Value, json};
+use serde_json::json;
 
 fn pod(bytes: usize) -> Vec<u8> {
     let container = |n: usize| {
@@ -53,6 +54,7 @@ fn injection(criterion: &mut Criterion) {
         service_account: &ServiceAccountInfo::default(),
         region: &of_region,
         web_identity: &|_| None,
+        host_network: &HostNetworkLeave::NoLimit,
     };
     let config = InjectionConfig {
         agent: AgentSettings {
@@ -65,6 +67,8 @@ fn injection(criterion: &mut Criterion) {
             run_as: RunAs::Uid(65_532),
             default_region: None,
             mesh: MeshDefaults::default(),
+            delivery: Delivery::Sidecar,
+            node: None,
         },
         broker_url: "https://deputy-broker.deputy.svc:7418".into(),
         broker_address: Some("10.96.7.7:7418".into()),
@@ -74,11 +78,11 @@ fn injection(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("injection");
     for kilobytes in [1, 20] {
         let bytes = pod(kilobytes * 1024);
-        let value: Value = serde_json::from_slice(&bytes).unwrap();
+        let value: Json<'_> = serde_json::from_slice(&bytes).unwrap();
         group.throughput(Throughput::Bytes(bytes.len() as u64));
         group.bench_function(format!("{kilobytes} KB, from bytes to patch"), |b| {
             b.iter(|| {
-                let pod: Value = serde_json::from_slice(black_box(&bytes)).unwrap();
+                let pod: Json<'_> = serde_json::from_slice(black_box(&bytes)).unwrap();
                 patch_bytes(inject(&pod, &facts, &config))
             });
         });
@@ -93,7 +97,7 @@ fn patch_bytes(injection: Injection) -> Vec<u8> {
     let Injection::Injected { patch, .. } = injection else {
         panic!("not injected")
     };
-    serde_json::to_vec(&patch).unwrap()
+    patch.into_json()
 }
 
 criterion_group!(benches, injection);

@@ -20,14 +20,13 @@ use k8s_openapi::{
 };
 use kube::{Api, Client, core::admission::Operation};
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::Value;
 use tokio::sync::watch;
 
 use crate::{
     facts::{Facts, SessionsOf},
     inject::{
-        AWS_TOKEN_VOLUME, Asked, HostNetworkLeave, INJECT_LABEL, Injection, InjectionConfig, PodFacts,
-        SIDECAR, SkipReason, TOKEN_VOLUME, asked, bindings_named, inject,
+        AWS_TOKEN_VOLUME, Asked, Fields as _, HostNetworkLeave, INJECT_LABEL, Injection, InjectionConfig,
+        Json, PodFacts, SIDECAR, SkipReason, TOKEN_VOLUME, asked, bindings_named, inject,
     },
     metrics::AdmissionMetrics,
     review::{ReviewError, ReviewRequest, Verdict},
@@ -160,7 +159,7 @@ impl Mutator {
                 "deputy does not know the broker's address and certificates yet; try again",
             ));
         };
-        let Some(pod) = request.object()? else {
+        let Some(pod) = request.view::<Json<'_>>()? else {
             return Ok(Verdict::bad_request("the request holds no pod"));
         };
         let sessions = match self.sessions(namespace, &around.account, &pod).await {
@@ -168,11 +167,12 @@ impl Mutator {
             Err(error) => return Ok(unreadable(&error)),
         };
         // Of no other pod is it asked.
-        let host_network = if pod.pointer("/spec/hostNetwork") == Some(&Value::Bool(true)) {
-            self.facts.host_network(namespace)
-        } else {
-            Ok(HostNetworkLeave::NoLimit)
-        };
+        let host_network =
+            if pod.at("spec").and_then(|spec| spec.at("hostNetwork")) == Some(&Json::Bool(true)) {
+                self.facts.host_network(namespace)
+            } else {
+                Ok(HostNetworkLeave::NoLimit)
+            };
         let host_network = match host_network {
             Ok(leave) => leave,
             Err(stale) => return Ok(Verdict::failed(format!("{stale}; try again"))),
@@ -220,13 +220,15 @@ impl Mutator {
         &self,
         request: &ReviewRequest<'_>,
         namespace: &NamespaceName,
-        pod: &Value,
+        pod: &Json<'_>,
         warnings: &[String],
     ) {
         if warnings.is_empty() || request.dry_run() {
             return;
         }
-        let owners = pod.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+        let owners = pod
+            .at("metadata")
+            .and_then(|metadata| metadata.at("ownerReferences")?.as_array());
         let owner = owners
             .into_iter()
             .flatten()
@@ -262,7 +264,7 @@ impl Mutator {
         &self,
         namespace: &NamespaceName,
         account: &ServiceAccountName,
-        pod: &'p Value,
+        pod: &'p Json<'_>,
     ) -> Result<BTreeMap<Option<&'p str>, WebIdentity>, LiveReadError> {
         let mut told = BTreeMap::new();
         let mut unknown = BTreeSet::new();

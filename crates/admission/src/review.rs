@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 use tracing::Span;
 
-use crate::live::LookAgain;
+use crate::{inject::Patch, live::LookAgain};
 
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";
@@ -164,7 +164,7 @@ pub(crate) struct Verdict {
     denial: Option<Box<Denial>>,
     warnings: Vec<String>,
     audit: BTreeMap<&'static str, String>,
-    patch: Vec<Value>,
+    patch: Patch,
     look_again: Option<Box<LookAgain>>,
 }
 
@@ -186,7 +186,7 @@ impl Verdict {
             denial: None,
             warnings: Vec::new(),
             audit: BTreeMap::new(),
-            patch: Vec::new(),
+            patch: Patch::default(),
             look_again: None,
         }
     }
@@ -279,7 +279,7 @@ impl Verdict {
     }
 
     /// With RFC 6902 operations.
-    pub(crate) fn patch(mut self, operations: Vec<Value>) -> Self {
+    pub(crate) fn patch(mut self, operations: Patch) -> Self {
         self.patch = operations;
         self
     }
@@ -299,7 +299,7 @@ impl Verdict {
         let patch = if self.patch.is_empty() {
             None
         } else {
-            Some(ByteString(serde_json::to_vec(&self.patch)?))
+            Some(ByteString(self.patch.into_json()))
         };
         serde_json::to_vec(&Answer {
             api_version: API_VERSION,

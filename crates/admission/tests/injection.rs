@@ -13,8 +13,8 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use deputy_admission::inject::{
-    AgentSettings, Delivery, HostNetworkLeave, Injection, InjectionConfig, MeshDefaults, PodFacts, Resources,
-    inject,
+    AgentSettings, Delivery, HostNetworkLeave, Injection, InjectionConfig, MeshDefaults, Patch, PodFacts,
+    Resources, inject,
 };
 use deputy_delegation::{Audience, NamespaceName, ObjectName, Region, RoleArn, web_identity::WebIdentity};
 use deputy_index::{NamespaceInfo, ServiceAccountInfo};
@@ -149,7 +149,8 @@ impl Case {
             web_identity: &web_identity,
             host_network: &self.leave(),
         };
-        inject(pod, &facts, &self.config())
+        let text = pod.to_string();
+        inject(&serde_json::from_str(&text).unwrap(), &facts, &self.config())
     }
 
     fn leave(&self) -> HostNetworkLeave {
@@ -199,8 +200,8 @@ impl Case {
     }
 }
 
-fn apply(pod: &Value, patch: Vec<Value>) -> Value {
-    let patch: json_patch::Patch = serde_json::from_value(Value::Array(patch)).unwrap();
+fn apply(pod: &Value, patch: Patch) -> Value {
+    let patch: json_patch::Patch = serde_json::from_slice(&patch.into_json()).unwrap();
     let mut pod = pod.clone();
     json_patch::patch(&mut pod, &patch).unwrap();
     pod

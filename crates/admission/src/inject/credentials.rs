@@ -4,7 +4,6 @@
 //! them between. Others may then refer to them, and a later pass knows its own by these two.
 
 use deputy_delegation::Region;
-use serde_json::{Value, json};
 
 use super::{
     delivery::ServedBy,
@@ -14,6 +13,7 @@ use super::{
         TOKEN_DIR, TOKEN_FILE, TOKEN_VOLUME, WEB_IDENTITY, cut, value,
     },
     pod::{Container, PodFacts},
+    variable::Variable,
 };
 
 /// Why a container is left as it is.
@@ -70,27 +70,28 @@ pub(super) fn own(container: &Container<'_>, calls_sts: bool) -> Option<Own> {
 }
 
 /// The variables of a container, in order; and what to tell who created the pod.
-pub(super) fn variables(
-    container: &Container<'_>,
+pub(super) fn variables<'a>(
+    container: &Container<'a>,
     options: &Options<'_>,
     by: ServedBy,
     default_region: Option<&Region>,
     facts: &PodFacts<'_>,
     warnings: &mut Vec<String>,
-) -> Vec<Value> {
+) -> Vec<Variable<'a>> {
     let binding = options.binding_of(container.name());
     let mut uri = format!("{}{PATH}", by.origin());
     if let Some(binding) = binding {
         uri = format!("{uri}/{binding}");
     }
-    let mut all = vec![json!({"name": ENDPOINT, "value": uri})];
+    let mut all = Vec::with_capacity(5);
+    all.push(Variable::text(ENDPOINT, uri));
     let known = (facts.region)(binding).or_else(|| default_region.cloned());
     let has_region = region(container, known, &mut all, warnings);
     // Without a region of its own, an SDK may have to ask the instance metadata service for it.
     if has_region && container.env(NO_METADATA).is_none() {
-        all.push(json!({"name": NO_METADATA, "value": "true"}));
+        all.push(Variable::text(NO_METADATA, "true"));
     }
-    all.push(json!({"name": TOKEN, "value": TOKEN_FILE}));
+    all.push(Variable::text(TOKEN, TOKEN_FILE));
     warn(container, by, warnings);
     all
 }
@@ -98,18 +99,19 @@ pub(super) fn variables(
 /// Adds the region that a container lacks. Whether it is known to have one in the end.
 ///
 /// A variable of `env` wins over one of `envFrom`, whose names can't be seen here: so beside `envFrom` nothing is added.
-pub(super) fn region(
-    container: &Container<'_>,
+pub(super) fn region<'a>(
+    container: &Container<'a>,
     known: Option<Region>,
-    all: &mut Vec<Value>,
+    all: &mut Vec<Variable<'a>>,
     warnings: &mut Vec<String>,
 ) -> bool {
-    let name = cut(container.name());
+    let name = || cut(container.name());
     let own = (container.env(REGION), container.env(DEFAULT_REGION));
     if container.has_env_from() {
         if own == (None, None) && known.is_some() {
             warnings.push(format!(
-                "deputy: container {name} has envFrom, which may bring a region: {REGION} is not set; write it into env if none comes"
+                "deputy: container {} has envFrom, which may bring a region: {REGION} is not set; write it into env if none comes",
+                name()
             ));
         }
         return false;
@@ -126,21 +128,21 @@ pub(super) fn region(
             // What it refers to may stand further down.
             if text.is_some_and(|t| t.contains("$(")) {
                 warnings.push(format!(
-                    "deputy: container {name} does not set {missing}, which some SDKs read instead of the region it sets"
+                    "deputy: container {} does not set {missing}, which some SDKs read instead of the region it sets",
+                    name()
                 ));
             } else {
-                let mut same = set.clone();
-                if let Some(entry) = same.as_object_mut() {
-                    entry.insert("name".to_owned(), json!(missing));
-                }
-                all.push(same);
+                all.push(Variable::As {
+                    name: missing,
+                    other: set,
+                });
             }
             true
         }
         (None, None) => match known {
             Some(region) => {
-                all.push(json!({"name": REGION, "value": region.to_string()}));
-                all.push(json!({"name": DEFAULT_REGION, "value": region.to_string()}));
+                all.push(Variable::text(REGION, region.to_string()));
+                all.push(Variable::text(DEFAULT_REGION, region.to_string()));
                 true
             }
             None => false,
@@ -150,11 +152,11 @@ pub(super) fn region(
 
 /// Warns of variables of a container that SDKs use before its binding.
 pub(super) fn warn_of_others(container: &Container<'_>, others: &[&str], warnings: &mut Vec<String>) {
-    let name = cut(container.name());
     for other in others {
         if container.env(other).is_some() {
             warnings.push(format!(
-                "deputy: container {name} sets {other}, which SDKs use instead of its binding"
+                "deputy: container {} sets {other}, which SDKs use instead of its binding",
+                cut(container.name())
             ));
         }
     }
@@ -162,7 +164,7 @@ pub(super) fn warn_of_others(container: &Container<'_>, others: &[&str], warning
 
 /// What is legal and probably not meant.
 fn warn(container: &Container<'_>, by: ServedBy, warnings: &mut Vec<String>) {
-    let name = cut(container.name());
+    let name = || cut(container.name());
     // RELATIVE_URI wins over FULL_URI in every SDK; static keys and a profile win over both.
     let others = [
         "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
@@ -176,7 +178,8 @@ fn warn(container: &Container<'_>, by: ServedBy, warnings: &mut Vec<String>) {
         .is_some_and(|e| value(e) != Some("true"))
     {
         warnings.push(format!(
-            "deputy: container {name} sets {NO_METADATA} itself; kept as it is"
+            "deputy: container {} sets {NO_METADATA} itself; kept as it is",
+            name()
         ));
     }
     let proxy = ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
@@ -196,7 +199,8 @@ fn warn(container: &Container<'_>, by: ServedBy, warnings: &mut Vec<String>) {
     {
         let [address, ..] = by.reached_directly_by();
         warnings.push(format!(
-            "deputy: container {name} sets {proxy} without {address} in NO_PROXY: some clients would send its token to that proxy"
+            "deputy: container {} sets {proxy} without {address} in NO_PROXY: some clients would send its token to that proxy",
+            name()
         ));
     }
 }

@@ -1,12 +1,12 @@
 //! Whether a pod gets credentials: the label, what stands against it, and what its containers bring of their own.
 
-use serde_json::Value;
-
 use super::{
     config::InjectionConfig,
     credentials, host_network,
+    json::Json,
     label::{Asked, asked},
     mesh,
+    operations::Patch,
     options::Options,
     ours::INJECT_LABEL,
     outcome::{Injection, SkipReason},
@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Decides about `pod` (the object as the API server sent it) and makes the patch.
-pub fn inject(pod: &Value, facts: &PodFacts<'_>, config: &InjectionConfig) -> Injection {
+pub fn inject(pod: &Json<'_>, facts: &PodFacts<'_>, config: &InjectionConfig) -> Injection {
     let view = PodView::new(pod, facts);
     match skip(&view, facts, config) {
         Ok(None) => injected(&view, config),
@@ -45,14 +45,18 @@ fn skipped(view: &PodView<'_>, config: &InjectionConfig, reason: SkipReason) -> 
         && view.label(INJECT_LABEL).is_none()
         && view.facts.service_account.labels.contains_key(INJECT_LABEL);
     let says = carried || by_account || reason.warning().is_some();
-    Injection::Skipped {
-        reason,
-        patch: if says {
-            patch::without(view, config, reason, &warnings)
-        } else {
-            Vec::new()
+    let patch = if says {
+        patch::without(view, config, reason, &warnings)
+    } else {
+        Ok(Patch::default())
+    };
+    match patch {
+        Ok(patch) => Injection::Skipped {
+            reason,
+            patch,
+            warnings,
         },
-        warnings,
+        Err(message) => Injection::Refused { message },
     }
 }
 
@@ -94,7 +98,7 @@ fn injected(view: &PodView<'_>, config: &InjectionConfig) -> Injection {
     if view.list(List::Main).unwrap_or_default().is_empty() {
         // Not a pod the API server would store; it says so better than we could.
         return Injection::Injected {
-            patch: Vec::new(),
+            patch: Patch::default(),
             warnings: Vec::new(),
         };
     }

@@ -8,15 +8,18 @@ use serde_json::Value;
 use super::{
     config::InjectionConfig,
     delivery::{Delivery, ServedBy},
+    json::{Fields as _, Json},
     ours::{DELIVERY_ANNOTATION, INJECTED_ANNOTATION, cut},
     pod::PodView,
     resources,
 };
 
 /// Every binding that annotations of a pod name, valid or not.
-pub(crate) fn bindings_named(pod: &Value) -> BTreeSet<&str> {
-    let annotations = pod.pointer("/metadata/annotations").and_then(Value::as_object);
-    let all = annotations.into_iter().flatten();
+pub(crate) fn bindings_named<'p>(pod: &'p Json<'_>) -> BTreeSet<&'p str> {
+    let annotations = pod
+        .at("metadata")
+        .and_then(|metadata| metadata.at("annotations")?.as_object());
+    let all = annotations.into_iter().flat_map(|all| all.iter());
     let names = all
         .filter(|(key, _)| *key == BINDING || key.strip_prefix(BINDING).is_some_and(|k| k.starts_with('.')));
     names.filter_map(|(_, name)| name.as_str()).collect()
@@ -58,7 +61,7 @@ impl<'a> Options<'a> {
             port: config.agent.port,
             resources: resources::of(view, &config.agent.resources)?,
         };
-        for (key, value) in view.annotations().into_iter().flatten() {
+        for (key, value) in view.annotations().into_iter().flat_map(|all| all.iter()) {
             let (Some(name), Some(value)) = (key.strip_prefix("deputy.dev/"), value.as_str()) else {
                 continue;
             };

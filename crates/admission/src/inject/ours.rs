@@ -1,6 +1,6 @@
 //! What is Deputy's in a pod: its names, and how a later pass knows it again.
 
-use serde_json::Value;
+use super::json::{Fields as _, Json};
 
 /// The annotation by which a ServiceAccount has an IAM role from the webhook of EKS.
 pub(super) const IRSA_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
@@ -42,18 +42,18 @@ const NODE_ORIGINS: [&str; 2] = ["http://169.254.170.23:", "http://[fd00:ec2::23
 pub(super) const PATH: &str = "/v1/credentials";
 
 /// Whether an init container is a sidecar of ours, of any release.
-pub(super) fn is_our_sidecar(container: &Value) -> bool {
-    let named = |value: &Value, wanted: &str| value.get("name").and_then(Value::as_str) == Some(wanted);
-    let env = container.get("env").and_then(Value::as_array);
-    named(container, SIDECAR) && env.into_iter().flatten().any(|e| named(e, BROKER_URL))
+pub(super) fn is_our_sidecar(container: &Json<'_>) -> bool {
+    let env = container.at("env").and_then(Json::as_array);
+    name(container) == SIDECAR && env.into_iter().flatten().any(|e| name(e) == BROKER_URL)
 }
 
 /// Whether a volume is that of the token.
-pub(super) fn is_our_volume(volume: &Value) -> bool {
+pub(super) fn is_our_volume(volume: &Json<'_>) -> bool {
     is_named_as_ours(volume)
         && volume
-            .pointer("/projected/sources/0/serviceAccountToken/audience")
-            .and_then(Value::as_str)
+            .at("projected")
+            .and_then(|projected| projected.at("sources")?.as_array()?.first())
+            .and_then(|source| source.at("serviceAccountToken")?.text_at("audience"))
             == Some(AUDIENCE)
 }
 
@@ -61,30 +61,30 @@ pub(super) fn is_our_volume(volume: &Value) -> bool {
 const DEPUTYS_ROLES: &str = ":role/deputy/";
 
 /// Whether a volume bears the name of the token's.
-pub(super) fn is_named_as_ours(volume: &Value) -> bool {
-    volume.get("name").and_then(Value::as_str) == Some(TOKEN_VOLUME)
+pub(super) fn is_named_as_ours(volume: &Json<'_>) -> bool {
+    name(volume) == TOKEN_VOLUME
 }
 
 /// Which entries of an environment are ours, by which SDKs find the agent.
-pub(super) fn our_variables(env: &[Value]) -> Vec<usize> {
-    let first = |e: &Value| name(e) == ENDPOINT && value(e).is_some_and(is_our_endpoint);
-    let last = |e: &Value| name(e) == TOKEN && value(e) == Some(TOKEN_FILE);
+pub(super) fn our_variables(env: &[Json<'_>]) -> Vec<usize> {
+    let first = |e: &Json<'_>| name(e) == ENDPOINT && value(e).is_some_and(is_our_endpoint);
+    let last = |e: &Json<'_>| name(e) == TOKEN && value(e) == Some(TOKEN_FILE);
     between_ends(env, first, last, &[REGION, DEFAULT_REGION, NO_METADATA])
 }
 
 /// Which entries are ours, by which SDKs call STS themselves.
-pub(super) fn our_web_identity(env: &[Value]) -> Vec<usize> {
-    let first = |e: &Value| name(e) == ROLE && value(e).is_some_and(|arn| arn.contains(DEPUTYS_ROLES));
-    let last = |e: &Value| name(e) == WEB_IDENTITY && value(e) == Some(AWS_TOKEN_FILE);
+pub(super) fn our_web_identity(env: &[Json<'_>]) -> Vec<usize> {
+    let first = |e: &Json<'_>| name(e) == ROLE && value(e).is_some_and(|arn| arn.contains(DEPUTYS_ROLES));
+    let last = |e: &Json<'_>| name(e) == WEB_IDENTITY && value(e) == Some(AWS_TOKEN_FILE);
     between_ends(env, first, last, &[REGIONAL_STS, REGION, DEFAULT_REGION])
 }
 
 /// The entries from `first` to `last`. Where both ends are there but not what belongs between them, somebody has sorted the
 /// variables: then only the ends are certain.
 fn between_ends(
-    env: &[Value],
-    first: impl Fn(&Value) -> bool,
-    last: impl Fn(&Value) -> bool,
+    env: &[Json<'_>],
+    first: impl Fn(&Json<'_>) -> bool,
+    last: impl Fn(&Json<'_>) -> bool,
     inner: &[&str],
 ) -> Vec<usize> {
     let (Some(first), Some(last)) = (env.iter().position(first), env.iter().position(last)) else {
@@ -98,12 +98,18 @@ fn between_ends(
     }
 }
 
-pub(super) fn name(entry: &Value) -> &str {
-    entry.get("name").and_then(Value::as_str).unwrap_or_default()
+/// Whether what a container has under this name may matter: everything of AWS's SDKs, and proxies.
+pub(super) fn is_asked_about(variable: &str) -> bool {
+    const PROXIES: [&str; 3] = ["HTTP_PROXY", "ALL_PROXY", "NO_PROXY"];
+    variable.starts_with("AWS_") || PROXIES.iter().any(|proxy| variable.eq_ignore_ascii_case(proxy))
 }
 
-pub(super) fn value(entry: &Value) -> Option<&str> {
-    entry.get("value").and_then(Value::as_str)
+pub(super) fn name<'v>(entry: &'v Json<'_>) -> &'v str {
+    entry.text_at("name").unwrap_or_default()
+}
+
+pub(super) fn value<'v>(entry: &'v Json<'_>) -> Option<&'v str> {
+    entry.text_at("value")
 }
 
 pub(super) fn is_our_endpoint(value: &str) -> bool {

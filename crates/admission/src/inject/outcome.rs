@@ -1,6 +1,6 @@
 //! What comes of a pod, and why it stays as it is.
 
-use serde_json::Value;
+use super::operations::Patch;
 
 /// Why a pod stays as it is. Bounded: a metric label and, for some, a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,12 +84,12 @@ pub enum Injection {
         /// For who created it.
         warnings: Vec<String>,
         /// Takes away what an earlier pass put in, and says so in annotations where a label asked for more.
-        patch: Vec<Value>,
+        patch: Patch,
     },
     /// It gets credentials, by a sidecar or by the agent on its node. An empty patch: it has everything already.
     Injected {
         /// RFC 6902 operations.
-        patch: Vec<Value>,
+        patch: Patch,
         /// For who created it.
         warnings: Vec<String>,
     },

@@ -1,18 +1,24 @@
 //! The patch: minimal, with `test` operations where an index is used, never a whole array that was there.
 
+use std::{fmt, sync::LazyLock};
+
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
     config::InjectionConfig,
     credentials,
     delivery::{ServedBy, served_by},
+    json::{Fields as _, Json, holds},
     mesh,
+    operations::{self, Patch},
     options::Options,
     ours::{self, AWS_TOKEN_DIR, AWS_TOKEN_VOLUME, INJECTED_ANNOTATION, SIDECAR, TOKEN_DIR, TOKEN_VOLUME},
     outcome::SkipReason,
     pod::{Container, List, PodView},
-    sidecar,
-    today::{self, SIDECAR_ANNOTATION, holds},
+    sidecar::{self, Sidecar},
+    today::{self, SIDECAR_ANNOTATION, Today},
+    variable::Variable,
     web_identity::{self, Gets},
 };
 
@@ -51,17 +57,19 @@ impl Token {
             Self::Aws => AWS_TOKEN_DIR,
         }
     }
-    fn mount(self) -> Value {
+    fn mount(self) -> &'static Value {
+        static DEPUTY: LazyLock<Value> = LazyLock::new(sidecar::token_mount);
+        static AWS: LazyLock<Value> = LazyLock::new(web_identity::token_mount);
         match self {
-            Self::Deputy => sidecar::token_mount(),
-            Self::Aws => web_identity::token_mount(),
+            Self::Deputy => &DEPUTY,
+            Self::Aws => &AWS,
         }
     }
     /// Whether a volume of the pod is this token's, by a former pass.
-    fn is_volume(self, volume: &Value, view: &PodView<'_>) -> bool {
+    fn is_volume(self, volume: &Json<'_>, view: &PodView<'_>) -> bool {
         match self {
             Self::Deputy => ours::is_our_volume(volume),
-            Self::Aws => view.holds_web_identity() && named(volume, AWS_TOKEN_VOLUME),
+            Self::Aws => view.holds_web_identity() && ours::name(volume) == AWS_TOKEN_VOLUME,
         }
     }
 }
@@ -69,17 +77,20 @@ impl Token {
 /// Operations so far, and whether `metadata.annotations` is there to be added to.
 struct Builder<'a> {
     view: &'a PodView<'a>,
-    ops: Vec<Value>,
+    patch: Patch,
     has_annotations: bool,
     /// Tokens that nobody reads any more: their volumes go, and every mount of them.
     gone: Vec<Token>,
 }
 
+/// Nothing, or why an operation can't be written.
+type Written = Result<(), String>;
+
 impl<'a> Builder<'a> {
     fn new(view: &'a PodView<'a>) -> Self {
         Self {
             view,
-            ops: Vec::new(),
+            patch: Patch::default(),
             has_annotations: view.annotations().is_some(),
             gone: Vec::new(),
         }
@@ -92,103 +103,101 @@ impl<'a> Builder<'a> {
         self.gone = tokens.iter().filter(is_there).copied().collect();
     }
 
-    fn op(&mut self, op: &str, path: String, value: Value) {
-        self.ops.push(json!({"op": op, "path": path, "value": value}));
-    }
-
-    fn remove(&mut self, path: String) {
-        self.ops.push(json!({"op": "remove", "path": path}));
-    }
-
     /// Gives an annotation this value, or takes it away; nothing happens when it is so already.
-    fn annotate(&mut self, key: &str, value: Option<&str>) {
+    fn annotate(&mut self, key: &str, value: Option<&str>) -> Written {
         let present = self.view.annotations().and_then(|all| all.get(key));
-        let path = format!("/metadata/annotations/{}", escape(key));
+        let escaped = escape(key);
         match (present, value) {
-            (Some(present), Some(value)) if present.as_str() == Some(value) => {}
-            (None, None) => {}
-            (Some(_), None) => self.remove(path),
+            (Some(present), Some(value)) if present.as_str() == Some(value) => Ok(()),
+            (None, None) => Ok(()),
+            (Some(_), None) => self.patch.remove(format_args!("/metadata/annotations/{escaped}")),
             (_, Some(value)) => {
                 if !self.has_annotations {
-                    self.op("add", "/metadata/annotations".into(), json!({}));
+                    self.patch
+                        .add(format_args!("/metadata/annotations"), &json!({}))?;
                     self.has_annotations = true;
                 }
-                self.op("add", path, json!(value));
+                self.patch
+                    .add(format_args!("/metadata/annotations/{escaped}"), &value)
             }
         }
     }
 
-    fn warn(&mut self, warnings: &[String]) {
+    fn warn(&mut self, warnings: &[String]) -> Written {
         // In an order that does not depend on where others put containers.
         let mut lines: Vec<&str> = warnings.iter().map(String::as_str).collect();
         lines.sort_unstable();
         let text: String = lines.join("\n").chars().take(MAX_WARNINGS).collect();
-        self.annotate(WARNINGS_ANNOTATION, Some(text.as_str()).filter(|t| !t.is_empty()));
+        self.annotate(WARNINGS_ANNOTATION, Some(text.as_str()).filter(|t| !t.is_empty()))
     }
 
     /// Takes the elements at `ours` out of an array and puts `wanted` in: in front, or at the end.
-    fn exchange(
+    fn exchange<V: Serialize>(
         &mut self,
-        path: &str,
-        present: Option<&[Value]>,
+        path: fmt::Arguments<'_>,
+        present: Option<&[Json<'_>]>,
         ours: &[usize],
-        wanted: Vec<Value>,
+        wanted: &[V],
         in_front: bool,
-    ) {
+    ) -> Written {
         for index in ours.iter().rev() {
-            self.remove(format!("{path}/{index}"));
+            self.patch.remove(format_args!("{path}/{index}"))?;
         }
         match present {
             _ if wanted.is_empty() => {}
-            None => self.op("add", path.to_owned(), wanted.into()),
+            None => self.patch.add(path, &wanted)?,
             Some(_) => {
-                for (index, value) in wanted.into_iter().enumerate() {
-                    let place = if in_front {
-                        index.to_string()
+                for (index, value) in wanted.iter().enumerate() {
+                    if in_front {
+                        self.patch.add(format_args!("{path}/{index}"), value)?;
                     } else {
-                        "-".to_owned()
-                    };
-                    self.op("add", format!("{path}/{place}"), value);
+                        self.patch.add(format_args!("{path}/-"), value)?;
+                    }
                 }
             }
         }
+        Ok(())
     }
 
     /// Gives a container these variables and one token, and takes away what else is ours.
-    fn container(&mut self, container: &Container<'_>, variables: Vec<Value>, token: Option<Token>) {
-        let before = self.ops.len();
+    fn container(
+        &mut self,
+        container: &Container<'_>,
+        variables: &[Variable<'_>],
+        token: Option<Token>,
+    ) -> Written {
         let path = container.path();
         let env = container.array("env");
         let in_place = container.ours.iter().copied().eq(0..variables.len())
             && env
                 .unwrap_or_default()
                 .iter()
-                .zip(&variables)
-                .all(|(present, wanted)| present == wanted);
-        if !in_place {
-            self.exchange(&format!("{path}/env"), env, &container.ours, variables, true);
-        }
+                .zip(variables)
+                .all(|(present, wanted)| wanted.is(present));
         let mounts = container.array("volumeMounts");
         let (ours, wanted) = self.mounts(mounts.unwrap_or_default(), token);
-        self.exchange(&format!("{path}/volumeMounts"), mounts, &ours, wanted, false);
-        if self.ops.len() > before {
-            // The container at this index must still be the one that was looked at.
-            let test = json!({"op": "test", "path": format!("{path}/name"), "value": container.name()});
-            self.ops.insert(before, test);
+        if in_place && ours.is_empty() && wanted.is_empty() {
+            return Ok(());
         }
+        // The container at this index must still be the one that was looked at.
+        self.patch.test(format_args!("{path}/name"), container.name())?;
+        if !in_place {
+            self.exchange(format_args!("{path}/env"), env, &container.ours, variables, true)?;
+        }
+        self.exchange(format_args!("{path}/volumeMounts"), mounts, &ours, &wanted, false)
     }
 
     /// Which mounts have to go, and which to come.
-    fn mounts(&self, mounts: &[Value], token: Option<Token>) -> (Vec<usize>, Vec<Value>) {
+    fn mounts(&self, mounts: &[Json<'_>], token: Option<Token>) -> (Vec<usize>, Vec<&'static Value>) {
         let (mut ours, mut wanted) = (Vec::new(), Vec::new());
         for of in Token::ALL {
             let found = indexes(mounts, |m| {
-                let at = m.get("mountPath").and_then(Value::as_str);
                 // Where the volume goes, also what the author made of it.
-                named(m, of.volume()) && (self.gone.contains(&of) || at == Some(of.folder()))
+                ours::name(m) == of.volume()
+                    && (self.gone.contains(&of) || m.text_at("mountPath") == Some(of.folder()))
             });
             let mount = of.mount();
-            let is_there = |i: &usize| mounts.get(*i).is_some_and(|m| holds(m, &mount));
+            let is_there = |i: &usize| mounts.get(*i).is_some_and(|m| holds(m, mount));
             if token == Some(of) {
                 if found.len() != 1 || !found.iter().all(is_there) {
                     ours.extend(found);
@@ -203,7 +212,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Gives the pod these volumes, and takes away those of tokens that are not among them.
-    fn volumes(&mut self, wanted: &[(Token, Value)]) {
+    fn volumes(&mut self, wanted: &[(Token, Value)]) -> Written {
         let present = self.view.volumes();
         let all = present.unwrap_or_default();
         let (mut gone, mut new) = (Vec::new(), Vec::new());
@@ -225,44 +234,45 @@ impl<'a> Builder<'a> {
                 continue;
             }
             gone.extend(found.into_iter().map(|index| (index, token)));
-            new.extend(volume.cloned());
+            new.extend(volume);
         }
         gone.sort_unstable_by_key(|(index, _)| *index);
         for (index, token) in &gone {
-            let path = format!("/spec/volumes/{index}/name");
-            self.op("test", path, json!(token.volume()));
+            let path = format_args!("/spec/volumes/{index}/name");
+            self.patch.test(path, token.volume())?;
         }
         let gone: Vec<usize> = gone.into_iter().map(|(index, _)| index).collect();
-        self.exchange("/spec/volumes", present, &gone, new, false);
+        self.exchange(format_args!("/spec/volumes"), present, &gone, &new, false)
     }
 
     /// Tells meshes to leave one port alone, and none that they were told of in a former pass.
-    fn meshes(&mut self, config: &InjectionConfig, port: Option<&str>) {
+    fn meshes(&mut self, config: &InjectionConfig, port: Option<&str>) -> Written {
         for mesh in &mesh::MESHES {
             let ports = mesh.ports(self.view, &config.agent.mesh, port);
-            self.annotate(mesh.annotation, ports.as_deref());
+            self.annotate(mesh.annotation, ports.as_deref())?;
         }
+        Ok(())
     }
 
     /// Takes out the sidecar of a former pass.
-    fn without_sidecar(&mut self) {
-        self.annotate(SIDECAR_ANNOTATION, None);
-        self.take_sidecars();
+    fn without_sidecar(&mut self) -> Written {
+        self.annotate(SIDECAR_ANNOTATION, None)?;
+        self.take_sidecars()
     }
 
     /// Goes last: operations on containers use the indexes of the pod as it came.
-    fn take_sidecars(&mut self) {
+    fn take_sidecars(&mut self) -> Written {
         for index in self.view.sidecars().iter().rev() {
-            let path = format!("/spec/initContainers/{index}");
-            self.op("test", format!("{path}/name"), json!(SIDECAR));
-            self.remove(path);
+            self.patch
+                .test(format_args!("/spec/initContainers/{index}/name"), SIDECAR)?;
+            self.patch.remove(format_args!("/spec/initContainers/{index}"))?;
         }
+        Ok(())
     }
 
     /// Puts the sidecar in, once and in its place: first, so that init containers have credentials too, but after a mesh's,
     /// which set up the network.
-    fn sidecar(&mut self, wanted: Value) {
-        let present = self.view.list(List::Init);
+    fn sidecar(&mut self, wanted: &Sidecar<'_>) -> Written {
         let sidecars = self.view.sidecars();
         let others: Vec<&str> = self
             .view
@@ -271,25 +281,27 @@ impl<'a> Builder<'a> {
             .map(Container::name)
             .collect();
         let at = mesh::leading(others.iter().copied());
-        let (sidecar, hash) = today::sidecar(self.view, wanted);
-        self.annotate(SIDECAR_ANNOTATION, Some(&hash));
-        let found = sidecars
-            .first()
-            .and_then(|i| present.and_then(|init| init.get(*i)));
-        if sidecars == [at] && found == Some(&sidecar) {
-            return;
+        let (today, hash) = today::sidecar(self.view, wanted).map_err(operations::unwritten)?;
+        self.annotate(SIDECAR_ANNOTATION, Some(&hash))?;
+        if sidecars == [at] && matches!(today, Today::Stays(_)) {
+            return Ok(());
         }
-        self.take_sidecars();
+        self.take_sidecars()?;
         if let Some(previous) = at.checked_sub(1).and_then(|i| others.get(i)) {
-            self.op(
-                "test",
-                format!("/spec/initContainers/{}/name", at - 1),
-                json!(previous),
-            );
+            self.patch
+                .test(format_args!("/spec/initContainers/{}/name", at - 1), previous)?;
         }
-        match present {
-            None => self.op("add", "/spec/initContainers".into(), json!([sidecar])),
-            Some(_) => self.op("add", format!("/spec/initContainers/{at}"), sidecar),
+        match today {
+            Today::Stays(found) => self.put_sidecar(at, found),
+            Today::Wanted(wanted) => self.put_sidecar(at, &wanted),
+        }
+    }
+
+    fn put_sidecar<V: Serialize>(&mut self, at: usize, sidecar: &V) -> Written {
+        if self.view.list(List::Init).is_some() {
+            self.patch.add(format_args!("/spec/initContainers/{at}"), sidecar)
+        } else {
+            self.patch.add(format_args!("/spec/initContainers"), &[sidecar])
         }
     }
 }
@@ -299,13 +311,9 @@ fn escape(key: &str) -> String {
     key.replace('~', "~0").replace('/', "~1")
 }
 
-fn indexes(values: &[Value], is: impl Fn(&Value) -> bool) -> Vec<usize> {
+fn indexes(values: &[Json<'_>], is: impl Fn(&Json<'_>) -> bool) -> Vec<usize> {
     let found = values.iter().enumerate().filter(|(_, v)| is(v));
     found.map(|(i, _)| i).collect()
-}
-
-fn named(value: &Value, name: &str) -> bool {
-    value.get("name").and_then(Value::as_str) == Some(name)
 }
 
 /// The patch that takes everything of ours away, and says why.
@@ -314,24 +322,24 @@ pub(super) fn without(
     config: &InjectionConfig,
     reason: SkipReason,
     warnings: &[String],
-) -> Vec<Value> {
+) -> Result<Patch, String> {
     let mut b = Builder::new(view);
     let carried = view.holds_ours();
     if carried {
         b.give_up(&Token::ALL);
         for container in view.containers() {
-            b.container(container, Vec::new(), None);
+            b.container(container, &[], None)?;
         }
-        b.volumes(&[]);
+        b.volumes(&[])?;
     }
-    b.meshes(config, None);
-    b.without_sidecar();
+    b.meshes(config, None)?;
+    b.without_sidecar()?;
     b.annotate(
         INJECTED_ANNOTATION,
         Some(&format!("skipped: {}", reason.as_str())),
-    );
-    b.warn(warnings);
-    b.ops
+    )?;
+    b.warn(warnings)?;
+    Ok(b.patch)
 }
 
 /// The patch that gives a pod all of ours. `gets` is what of it each container gets.
@@ -341,7 +349,7 @@ pub(super) fn injected(
     options: &Options<'_>,
     gets: &[Gets],
     warnings: &mut Vec<String>,
-) -> Result<Vec<Value>, String> {
+) -> Result<Patch, String> {
     let mut volumes = Vec::new();
     let by = if gets.contains(&Gets::Agent) {
         Some(served_by(view, config, options.port)?)
@@ -369,39 +377,39 @@ pub(super) fn injected(
                 served.push(container.name());
                 let region = config.agent.default_region.as_ref();
                 let variables = credentials::variables(container, options, by, region, view.facts, warnings);
-                b.container(container, variables, Some(Token::Deputy));
+                b.container(container, &variables, Some(Token::Deputy))?;
             }
             Gets::WebIdentity(told) => {
                 let variables = web_identity::variables(container, told, warnings);
-                b.container(container, variables, Some(Token::Aws));
+                b.container(container, &variables, Some(Token::Aws))?;
             }
             Gets::Nothing(own) => {
                 warnings.push(own.warning(container.name()));
-                b.container(container, Vec::new(), None);
+                b.container(container, &[], None)?;
             }
         }
     }
-    b.volumes(&volumes);
+    b.volumes(&volumes)?;
     let bindings = options.used(served.into_iter())?;
-    b.meshes(config, by.map(mesh::port_of).as_deref());
+    b.meshes(config, by.map(mesh::port_of).as_deref())?;
     let what = match by {
         Some(ServedBy::Sidecar(_)) => {
-            b.sidecar(sidecar::sidecar(view, config, options, &bindings));
+            b.sidecar(&sidecar::sidecar(view, config, options, &bindings))?;
             INJECTED
         }
         Some(ServedBy::NodeAgent(_)) => {
             Options::warn_of_no_sidecar(view, warnings);
-            b.without_sidecar();
+            b.without_sidecar()?;
             INJECTED_NODE
         }
         None => {
-            b.without_sidecar();
+            b.without_sidecar()?;
             INJECTED_WEB_IDENTITY
         }
     };
-    b.annotate(INJECTED_ANNOTATION, Some(what));
-    b.warn(warnings);
-    Ok(b.ops)
+    b.annotate(INJECTED_ANNOTATION, Some(what))?;
+    b.warn(warnings)?;
+    Ok(b.patch)
 }
 
 /// Names that would make two things one. `volumes` are those that the pod is to have.
@@ -418,15 +426,15 @@ fn refuse_what_is_reserved(view: &PodView<'_>, volumes: &[(Token, Value)]) -> Re
                 .collect::<String>()
         ));
     }
-    let foreign = |v: &Value| ours::is_named_as_ours(v) && !ours::is_our_volume(v);
+    let foreign = |v: &Json<'_>| ours::is_named_as_ours(v) && !ours::is_our_volume(v);
     if view.volumes().unwrap_or_default().iter().any(foreign) {
         return Err(format!(
             "the volume name {TOKEN_VOLUME} is reserved in pods that deputy injects; spec.volumes has one that is something else"
         ));
     }
     let for_aws = volumes.iter().find(|(of, _)| *of == Token::Aws);
-    let foreign = |v: &Value| {
-        named(v, AWS_TOKEN_VOLUME)
+    let foreign = |v: &Json<'_>| {
+        ours::name(v) == AWS_TOKEN_VOLUME
             && !Token::Aws.is_volume(v, view)
             && for_aws.is_some_and(|(_, wanted)| !holds(v, wanted))
     };

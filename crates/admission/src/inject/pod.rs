@@ -5,10 +5,11 @@
 
 use deputy_delegation::{NamespaceName, Region, web_identity::WebIdentity};
 use deputy_index::{NamespaceInfo, ServiceAccountInfo};
-use serde_json::Value;
+use serde_json_borrow::ObjectAsVec;
 
 use super::{
     host_network::HostNetworkLeave,
+    json::{Fields as _, Json},
     ours::{self, ENDPOINT, INJECTED_ANNOTATION, IRSA_ANNOTATION, SIDECAR},
 };
 
@@ -61,7 +62,7 @@ impl List {
 }
 
 pub(super) struct PodView<'a> {
-    pod: &'a Value,
+    pod: &'a Json<'a>,
     pub(super) facts: &'a PodFacts<'a>,
     /// Those of the pod's author and of other webhooks.
     containers: Vec<Container<'a>>,
@@ -70,7 +71,7 @@ pub(super) struct PodView<'a> {
 }
 
 impl<'a> PodView<'a> {
-    pub(super) fn new(pod: &'a Value, facts: &'a PodFacts<'a>) -> Self {
+    pub(super) fn new(pod: &'a Json<'a>, facts: &'a PodFacts<'a>) -> Self {
         let mut view = Self {
             pod,
             facts,
@@ -93,7 +94,7 @@ impl<'a> PodView<'a> {
     }
 
     fn meta(&self, map: &str, key: &str) -> Option<&'a str> {
-        self.pod.get("metadata")?.get(map)?.get(key)?.as_str()
+        self.pod.at("metadata")?.at(map)?.at(key)?.as_str()
     }
     pub(super) fn label(&self, key: &str) -> Option<&'a str> {
         self.meta("labels", key)
@@ -101,31 +102,31 @@ impl<'a> PodView<'a> {
     pub(super) fn annotation(&self, key: &str) -> Option<&'a str> {
         self.meta("annotations", key)
     }
-    pub(super) fn annotations(&self) -> Option<&'a serde_json::Map<String, Value>> {
-        self.pod.get("metadata")?.get("annotations")?.as_object()
+    pub(super) fn annotations(&self) -> Option<&'a ObjectAsVec<'a>> {
+        self.pod.at("metadata")?.at("annotations")?.as_object()
     }
 
-    pub(super) fn spec(&self, key: &str) -> Option<&'a Value> {
-        self.pod.get("spec")?.get(key).filter(|v| !v.is_null())
+    pub(super) fn spec(&self, key: &str) -> Option<&'a Json<'a>> {
+        self.pod.at("spec")?.at(key).filter(|v| !v.is_null())
     }
     pub(super) fn host_network(&self) -> bool {
-        self.spec("hostNetwork").and_then(Value::as_bool).unwrap_or(false)
+        self.spec("hostNetwork").and_then(Json::as_bool).unwrap_or(false)
     }
     pub(super) fn windows(&self) -> bool {
-        let text = |of: &str, key: &str| self.spec(of).and_then(|o| o.get(key)).and_then(Value::as_str);
+        let text = |of: &str, key: &str| self.spec(of).and_then(|o| o.at(key)).and_then(Json::as_str);
         text("os", "name") == Some("windows") || text("nodeSelector", "kubernetes.io/os") == Some("windows")
     }
     /// What says that the pod is for a node that is none: AWS Fargate, or a virtual kubelet. Neither runs DaemonSets.
     pub(super) fn virtual_node(&self) -> Option<&'static str> {
         const FARGATE: &str = "fargate-scheduler";
         const VIRTUAL: &str = "virtual-kubelet.io/provider";
-        let tolerations = self.spec("tolerations").and_then(Value::as_array);
-        let key = |t: &Value| t.get("key").and_then(Value::as_str) == Some(VIRTUAL);
-        if self.spec("schedulerName").and_then(Value::as_str) == Some(FARGATE) {
+        let tolerations = self.spec("tolerations").and_then(Json::as_array);
+        let key = |t: &Json<'_>| t.at("key").and_then(Json::as_str) == Some(VIRTUAL);
+        if self.spec("schedulerName").and_then(Json::as_str) == Some(FARGATE) {
             Some(FARGATE)
         } else if self
             .spec("nodeSelector")
-            .is_some_and(|labels| labels.get(VIRTUAL).is_some())
+            .is_some_and(|labels| labels.at(VIRTUAL).is_some())
             || tolerations.into_iter().flatten().any(key)
         {
             Some(VIRTUAL)
@@ -135,15 +136,15 @@ impl<'a> PodView<'a> {
     }
     /// The uid that containers run as when they say none.
     pub(super) fn run_as_user(&self) -> Option<u64> {
-        self.spec("securityContext")?.get("runAsUser")?.as_u64()
+        self.spec("securityContext")?.at("runAsUser")?.as_u64()
     }
 
     /// The list as it is; `None` when the key is absent.
-    pub(super) fn list(&self, list: List) -> Option<&'a [Value]> {
-        self.spec(list.key())?.as_array().map(Vec::as_slice)
+    pub(super) fn list(&self, list: List) -> Option<&'a [Json<'a>]> {
+        self.spec(list.key())?.as_array()
     }
-    pub(super) fn volumes(&self) -> Option<&'a [Value]> {
-        self.spec("volumes")?.as_array().map(Vec::as_slice)
+    pub(super) fn volumes(&self) -> Option<&'a [Json<'a>]> {
+        self.spec("volumes")?.as_array()
     }
     pub(super) fn containers(&self) -> impl Iterator<Item = &Container<'a>> {
         self.containers.iter()
@@ -184,9 +185,11 @@ impl<'a> PodView<'a> {
 pub(super) struct Container<'a> {
     pub(super) list: List,
     pub(super) index: usize,
-    value: &'a Value,
+    value: &'a Json<'a>,
     /// Which entries of its environment a former pass put there, in order.
     pub(super) ours: Vec<usize>,
+    /// The other entries that anybody here asks about: few of many.
+    known: Vec<&'a Json<'a>>,
     /// Whether those by which SDKs find the agent are among them.
     finds_agent: bool,
     /// The port in them, where that agent is the node's.
@@ -196,12 +199,13 @@ pub(super) struct Container<'a> {
 }
 
 impl<'a> Container<'a> {
-    fn new(list: List, index: usize, value: &'a Value, by_web_identity: bool) -> Self {
+    fn new(list: List, index: usize, value: &'a Json<'a>, by_web_identity: bool) -> Self {
         let mut container = Self {
             list,
             index,
             value,
             ours: Vec::new(),
+            known: Vec::new(),
             finds_agent: false,
             node_port: None,
             calls_sts: false,
@@ -221,6 +225,11 @@ impl<'a> Container<'a> {
             container.ours.extend(further);
             container.ours.sort_unstable();
         }
+        let others = env.iter().enumerate();
+        let others = others.filter(|(index, entry)| {
+            ours::is_asked_about(ours::name(entry)) && !container.ours.contains(index)
+        });
+        container.known = others.map(|(_, entry)| entry).collect();
         container
     }
 
@@ -232,27 +241,22 @@ impl<'a> Container<'a> {
         self.text("name").unwrap_or_default()
     }
     pub(super) fn text(&self, key: &str) -> Option<&'a str> {
-        self.value.get(key).and_then(Value::as_str)
+        self.value.at(key).and_then(Json::as_str)
     }
     /// The array as it is; `None` when it is absent.
-    pub(super) fn array(&self, key: &str) -> Option<&'a [Value]> {
-        self.value.get(key)?.as_array().map(Vec::as_slice)
+    pub(super) fn array(&self, key: &str) -> Option<&'a [Json<'a>]> {
+        self.value.at(key)?.as_array()
     }
 
-    /// Its environment but for what is ours.
-    fn environment(&self) -> impl Iterator<Item = &'a Value> {
-        let all = self.array("env").unwrap_or_default().iter().enumerate();
-        all.filter(|(i, _)| !self.ours.contains(i))
-            .map(|(_, entry)| entry)
-    }
-    /// The entry of an environment variable, whatever its source, unless it is ours.
-    pub(super) fn env(&self, name: &str) -> Option<&'a Value> {
-        self.environment()
-            .find(|e| e.get("name").and_then(Value::as_str) == Some(name))
+    /// The entry of an environment variable that is [asked about](ours::is_asked_about), whatever its source, unless it is ours.
+    pub(super) fn env(&self, name: &str) -> Option<&'a Json<'a>> {
+        debug_assert!(ours::is_asked_about(name), "{name}");
+        let mut known = self.known.iter().copied();
+        known.find(|entry| ours::name(entry) == name)
     }
     /// The value of a variable that is written out, unless it is ours.
     pub(super) fn literal(&self, name: &str) -> Option<&'a str> {
-        self.env(name)?.get("value")?.as_str()
+        self.env(name)?.at("value")?.as_str()
     }
     /// Whether variables come from a ConfigMap or Secret as a whole, so that their names can't be seen here.
     pub(super) fn has_env_from(&self) -> bool {
@@ -260,26 +264,23 @@ impl<'a> Container<'a> {
     }
 
     /// What is mounted in the folder of a token, unless it is this volume.
-    pub(super) fn in_place_of(&self, volume: &str, folder: &str) -> Option<&'a Value> {
+    pub(super) fn in_place_of(&self, volume: &str, folder: &str) -> Option<&'a Json<'a>> {
         let mounts = self.array("volumeMounts").unwrap_or_default();
         mounts.iter().find(|m| {
-            let path = m.get("mountPath").and_then(Value::as_str);
+            let path = m.at("mountPath").and_then(Json::as_str);
             // The API server takes `a` and `a/` for two places.
             path.is_some_and(|p| p.trim_end_matches('/') == folder)
-                && m.get("name").and_then(Value::as_str) != Some(volume)
+                && m.at("name").and_then(Json::as_str) != Some(volume)
         })
     }
     pub(super) fn resource(&self, key: &str, name: &str) -> Option<&'a str> {
-        self.value.get("resources")?.get(key)?.get(name)?.as_str()
+        self.value.at("resources")?.at(key)?.at(name)?.as_str()
     }
     /// Whether it says that it listens on a TCP port.
     pub(super) fn listens_on(&self, port: u16) -> bool {
         self.array("ports").unwrap_or_default().iter().any(|p| {
-            let is_tcp = p
-                .get("protocol")
-                .and_then(Value::as_str)
-                .is_none_or(|t| t == "TCP");
-            is_tcp && p.get("containerPort").and_then(Value::as_u64) == Some(port.into())
+            let is_tcp = p.at("protocol").and_then(Json::as_str).is_none_or(|t| t == "TCP");
+            is_tcp && p.at("containerPort").and_then(Json::as_u64) == Some(port.into())
         })
     }
 }

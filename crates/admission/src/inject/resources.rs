@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
+    json::{Fields as _, Json},
     pod::PodView,
     quantity::{InvalidQuantity, Quantity},
 };
@@ -158,8 +159,8 @@ fn pod_level(view: &PodView<'_>) -> bool {
     };
     let given = |key: &str| {
         resources
-            .get(key)
-            .and_then(Value::as_object)
+            .at(key)
+            .and_then(Json::as_object)
             .is_some_and(|m| !m.is_empty())
     };
     given("requests") || given("limits")

@@ -1,5 +1,6 @@
 //! What is added to a pod: the token volume and the sidecar.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{
@@ -7,6 +8,7 @@ use super::{
     options::Options,
     ours::{AUDIENCE, BROKER_URL, SIDECAR, TOKEN_DIR, TOKEN_VOLUME},
     pod::PodView,
+    variable::Variable,
 };
 
 /// Where the API server's ServiceAccount plugin mounts a token for the Kubernetes API, in every container that has nothing
@@ -31,54 +33,96 @@ pub(super) fn token_mount() -> Value {
     json!({"name": TOKEN_VOLUME, "mountPath": TOKEN_DIR, "readOnly": true})
 }
 
-/// The sidecar as it is to be.
-pub(super) fn sidecar(
-    view: &PodView<'_>,
-    config: &InjectionConfig,
-    options: &Options<'_>,
-    bindings: &str,
-) -> Value {
-    let mut env = vec![
-        json!({"name": BROKER_URL, "value": config.broker_url}),
-        json!({"name": "DEPUTY_BROKER_CA", "value": config.broker_ca}),
-        json!({"name": "DEPUTY_BINDINGS", "value": bindings}),
-        json!({"name": "DEPUTY_WAIT_FOR", "value": options.wait_for}),
-        json!({"name": "DEPUTY_LISTEN", "value": format!("127.0.0.1:{}", options.port)}),
-    ];
-    if let Some(address) = &config.broker_address {
-        env.insert(1, json!({"name": "DEPUTY_BROKER_ADDRESS", "value": address}));
-    }
-    let mut sidecar = json!({
-        "name": SIDECAR,
-        "image": config.agent.image,
-        "command": ["/deputy-agent"],
-        // A native sidecar: starts before the application's containers, ends after them, and lets Jobs complete.
-        "restartPolicy": "Always",
-        "env": env,
-        // The kubelet starts no other container before the hook has succeeded, and goes on at once when it has; a startup probe
-        // would be asked once a second. When it fails, the container is ended, with the reason as its message, and started again.
-        "lifecycle": {"postStart": {"exec": {"command": ["/deputy-agent", "ready", "--wait", "--termination-log=/dev/termination-log"]}}},
-        "securityContext": security_context(view, config.agent.run_as),
-        "volumeMounts": [
-            token_mount(),
-            // In place of the token for the Kubernetes API: the agent has no use for that one.
-            {"name": TOKEN_VOLUME, "mountPath": API_TOKEN_DIR, "readOnly": true},
-        ],
-    });
-    if let Some(fields) = sidecar.as_object_mut()
-        && options.resources.as_object().is_some_and(|r| !r.is_empty())
-    {
-        fields.insert("resources".to_owned(), options.resources.clone());
-    }
-    sidecar
+/// The sidecar as it is to be. Fields are in the order of their names, which the hash of it rests on.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Sidecar<'a> {
+    command: [&'static str; 1],
+    env: Vec<Variable<'a>>,
+    image: &'a str,
+    lifecycle: Value,
+    name: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resources: Option<&'a Value>,
+    restart_policy: &'static str,
+    security_context: SecurityContext,
+    volume_mounts: [Mount; 2],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Mount {
+    mount_path: &'static str,
+    name: &'static str,
+    read_only: bool,
 }
 
 /// Everything that the strictest Pod Security Standard asks for.
-fn security_context(view: &PodView<'_>, run_as: RunAs) -> Value {
-    let mut context = json!({
-        "runAsNonRoot": true, "readOnlyRootFilesystem": true, "allowPrivilegeEscalation": false,
-        "capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"}
-    });
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SecurityContext {
+    allow_privilege_escalation: bool,
+    capabilities: Capabilities,
+    read_only_root_filesystem: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_as_group: Option<u32>,
+    run_as_non_root: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_as_user: Option<u32>,
+    seccomp_profile: SeccompProfile,
+}
+
+#[derive(Serialize)]
+struct Capabilities {
+    drop: [&'static str; 1],
+}
+
+#[derive(Serialize)]
+struct SeccompProfile {
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
+/// The sidecar as it is to be, for the pod of `view`.
+pub(super) fn sidecar<'a>(
+    view: &PodView<'_>,
+    config: &'a InjectionConfig,
+    options: &'a Options<'_>,
+    bindings: &'a str,
+) -> Sidecar<'a> {
+    let mut env = vec![Variable::text(BROKER_URL, &config.broker_url)];
+    if let Some(address) = &config.broker_address {
+        env.push(Variable::text("DEPUTY_BROKER_ADDRESS", address));
+    }
+    env.extend([
+        Variable::text("DEPUTY_BROKER_CA", &config.broker_ca),
+        Variable::text("DEPUTY_BINDINGS", bindings),
+        Variable::text("DEPUTY_WAIT_FOR", options.wait_for),
+        Variable::text("DEPUTY_LISTEN", format!("127.0.0.1:{}", options.port)),
+    ]);
+    let mount = |mount_path| Mount {
+        mount_path,
+        name: TOKEN_VOLUME,
+        read_only: true,
+    };
+    Sidecar {
+        command: ["/deputy-agent"],
+        env,
+        image: &config.agent.image,
+        // The kubelet starts no other container before the hook has succeeded, and goes on at once when it has; a startup probe
+        // would be asked once a second. When it fails, the container is ended, with the reason as its message, and started again.
+        lifecycle: json!({"postStart": {"exec": {"command": ["/deputy-agent", "ready", "--wait", "--termination-log=/dev/termination-log"]}}}),
+        name: SIDECAR,
+        resources: Some(&options.resources).filter(|r| r.as_object().is_some_and(|r| !r.is_empty())),
+        // A native sidecar: starts before the application's containers, ends after them, and lets Jobs complete.
+        restart_policy: "Always",
+        security_context: security_context(view, config.agent.run_as),
+        // The second in place of the token for the Kubernetes API: the agent has no use for that one.
+        volume_mounts: [mount(TOKEN_DIR), mount(API_TOKEN_DIR)],
+    }
+}
+
+fn security_context(view: &PodView<'_>, run_as: RunAs) -> SecurityContext {
     // The group is the image's own then, as it is for every container that OpenShift gives a user of its range.
     let of_namespace = first_of_range(view);
     let configured = match run_as {
@@ -86,13 +130,17 @@ fn security_context(view: &PodView<'_>, run_as: RunAs) -> Value {
         RunAs::Image if view.run_as_user() == Some(0) => Some(IMAGE_UID),
         RunAs::Image => None,
     };
-    if let (Some(uid), Some(fields)) = (of_namespace.or(configured), context.as_object_mut()) {
-        fields.insert("runAsUser".to_owned(), json!(uid));
-        if of_namespace.is_none() {
-            fields.insert("runAsGroup".to_owned(), json!(uid));
-        }
+    SecurityContext {
+        allow_privilege_escalation: false,
+        capabilities: Capabilities { drop: ["ALL"] },
+        read_only_root_filesystem: true,
+        run_as_group: configured.filter(|_| of_namespace.is_none()),
+        run_as_non_root: true,
+        run_as_user: of_namespace.or(configured),
+        seccomp_profile: SeccompProfile {
+            kind: "RuntimeDefault",
+        },
     }
-    context
 }
 
 /// The first of the users that a namespace's pods may run as, in OpenShift: `1000920000/10000` or `1000920000-1000929999`.

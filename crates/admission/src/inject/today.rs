@@ -1,34 +1,49 @@
 //! Whether the sidecar that a pod carries is today's.
 
-use serde_json::{Value, json};
+use serde_json::{
+    Value, json,
+    value::{RawValue, to_raw_value},
+};
 use sha2::{Digest as _, Sha256};
 
 use super::{
     image,
+    json::{Fields as _, Json, holds, same},
     pod::{List, PodView},
+    sidecar::Sidecar,
 };
 
 /// What the sidecar was made from: a hash of it, as hexadecimal digits.
 pub(super) const SIDECAR_ANNOTATION: &str = "deputy.dev/injected-sidecar";
 
-/// The sidecar that is there, when it was made from what is wanted today: other webhooks and the API server may have
-/// added to it, given it resources or another user, and sent its image through a mirror. Else what is wanted, with such
-/// an image where it has one. And the hash of what is wanted.
-pub(super) fn sidecar(view: &PodView<'_>, mut wanted: Value) -> (Value, String) {
-    let hash = hash(&wanted);
+/// What becomes of the sidecar that a pod has, or has not.
+pub(super) enum Today<'a> {
+    /// The one that is there stays: it is what is wanted, or was made from that. Other webhooks and the API server may have added to it,
+    /// given it resources or another user, and sent its image through a mirror.
+    Stays(&'a Json<'a>),
+    /// This one is put in, with the image of the one that is there where a mirror's rewriting is kept.
+    Wanted(Box<RawValue>),
+}
+
+/// What becomes of the sidecar when `wanted` is wanted, and the hash of that.
+///
+/// # Errors
+/// It can't be written.
+pub(super) fn sidecar<'a>(
+    view: &PodView<'a>,
+    wanted: &Sidecar<'_>,
+) -> Result<(Today<'a>, String), serde_json::Error> {
+    let text = to_raw_value(wanted)?;
+    let hash = hash(text.get());
     let init = view.list(List::Init).unwrap_or_default();
     let Some(found) = view.sidecars().first().and_then(|i| init.get(*i)) else {
-        return (wanted, hash);
+        return Ok((Today::Wanted(text), hash));
     };
+    let mut wanted: Value = serde_json::from_str(text.get())?;
     let of_today = view.annotation(SIDECAR_ANNOTATION) == Some(hash.as_str());
-    let text = |of: &Value| {
-        of.get("image")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let (theirs, ours) = (text(found), text(&wanted));
-    let keeps_image = theirs == ours || image::is_rewritten(&theirs, &ours, of_today);
+    let theirs = found.text_at("image").unwrap_or_default();
+    let ours = wanted.get("image").and_then(Value::as_str).unwrap_or_default();
+    let keeps_image = theirs == ours || image::is_rewritten(theirs, ours, of_today);
     if of_today && keeps_image {
         let mut core = wanted.clone();
         if let Some(fields) = core.as_object_mut() {
@@ -37,33 +52,21 @@ pub(super) fn sidecar(view: &PodView<'_>, mut wanted: Value) -> (Value, String) 
             }
         }
         if holds(found, &core) {
-            return (found.clone(), hash);
+            return Ok((Today::Stays(found), hash));
         }
     }
     if keeps_image && let Some(fields) = wanted.as_object_mut() {
         fields.insert("image".to_owned(), json!(theirs));
     }
-    (wanted, hash)
+    let today = if same(found, &wanted) {
+        Today::Stays(found)
+    } else {
+        Today::Wanted(to_raw_value(&wanted)?)
+    };
+    Ok((today, hash))
 }
 
-fn hash(value: &Value) -> String {
-    let digest = Sha256::digest(value.to_string());
+fn hash(text: &str) -> String {
+    let digest = Sha256::digest(text);
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Whether `found` is `wanted` with nothing but additions, as the API server and other webhooks make them. An element of a
-/// list of named things may stand anywhere in it; other lists must be the same. Empty strings the API server leaves out.
-pub(super) fn holds(found: &Value, wanted: &Value) -> bool {
-    match (found, wanted) {
-        (Value::Object(found), Value::Object(wanted)) => wanted
-            .iter()
-            .all(|(key, value)| found.get(key).map_or(*value == "", |f| holds(f, value))),
-        (Value::Array(found), Value::Array(wanted)) if wanted.iter().all(|w| w.get("name").is_some()) => {
-            wanted.iter().all(|w| found.iter().any(|f| holds(f, w)))
-        }
-        (Value::Array(found), Value::Array(wanted)) => {
-            found.len() == wanted.len() && found.iter().zip(wanted).all(|(f, w)| holds(f, w))
-        }
-        _ => found == wanted,
-    }
 }

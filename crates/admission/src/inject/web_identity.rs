@@ -10,6 +10,7 @@ use super::{
     options::binding_named,
     ours::{AWS_TOKEN_DIR, AWS_TOKEN_FILE, AWS_TOKEN_VOLUME, REGIONAL_STS, ROLE, WEB_IDENTITY, cut},
     pod::{Container, PodView},
+    variable::Variable,
 };
 
 /// The life of the token for AWS, in seconds: the default of the EKS webhook. The kubelet makes a new one in time.
@@ -73,19 +74,19 @@ pub(super) fn audience(gets: &[Gets]) -> Result<Option<&str>, String> {
 
 /// The variables of a container, in order: the role first, the token's file last, as a later pass knows its own by these two. What a
 /// container sets itself of the others stays.
-pub(super) fn variables(
-    container: &Container<'_>,
+pub(super) fn variables<'a>(
+    container: &Container<'a>,
     told: &WebIdentity,
     warnings: &mut Vec<String>,
-) -> Vec<Value> {
-    let mut all = vec![json!({"name": ROLE, "value": told.role.to_string()})];
+) -> Vec<Variable<'a>> {
+    let mut all = vec![Variable::text(ROLE, told.role.to_string())];
     let region = Some(told.region.clone());
     let has_region = credentials::region(container, region, &mut all, warnings);
     // Without a region an SDK has no regional endpoint to call.
     if has_region && container.env(REGIONAL_STS).is_none() {
-        all.push(json!({"name": REGIONAL_STS, "value": "regional"}));
+        all.push(Variable::text(REGIONAL_STS, "regional"));
     }
-    all.push(json!({"name": WEB_IDENTITY, "value": AWS_TOKEN_FILE}));
+    all.push(Variable::text(WEB_IDENTITY, AWS_TOKEN_FILE));
     // <https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html>: keys come first; a profile may bring its own.
     let others = ["AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
     credentials::warn_of_others(container, &others, warnings);

@@ -244,7 +244,8 @@ fn check(pod: &Value, about: &str) {
     }
     for container in init.iter().chain(main).filter(|c| c["name"] != SIDECAR) {
         let env = container["env"].as_array().cloned().unwrap_or_default();
-        let ours = ours::our_variables(&env);
+        let text = serde_json::to_string(&env).unwrap();
+        let ours = ours::our_variables(&serde_json::from_str::<Vec<Json<'_>>>(&text).unwrap());
         let mounts = container["volumeMounts"].as_array().cloned().unwrap_or_default();
         let mounted = mounts.iter().filter(|m| m["name"] == TOKEN_VOLUME).count();
         let name = &container["name"];
